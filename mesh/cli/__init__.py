@@ -1,0 +1,1 @@
+"""The mesh command: a plain client of the local API."""

@@ -1,0 +1,1 @@
+"""Primitives: hashes, signatures, key agreement, AEAD, entropy. No protocol lives here."""

@@ -1,0 +1,72 @@
+"""All that a node wants done. A driver carries them out in order and never decides."""
+
+from dataclasses import dataclass, field
+
+from mesh.commands import Answer
+from mesh.errors import UserError
+from mesh.events import Event
+from mesh.ids import Address, DialId, LinkId, PostingKey, RequestId
+
+
+@dataclass(frozen=True, slots=True)
+class Dial:
+    """Open a stream; answered by `Connected` with this dial, or by `DialFailed`."""
+
+    dial: DialId
+    address: Address
+
+
+@dataclass(frozen=True, slots=True)
+class SendBytes:
+    """Write bytes to a stream, in order; answered by `BytesSent` as they are written."""
+
+    link: LinkId
+    data: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Disconnect:
+    """Write what is queued, then close the stream; answered by `Disconnected`."""
+
+    link: LinkId
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Announce:
+    """Announce this node under a new random instance name; the former one ends.
+
+    After a change of network (`is_new_network`) the former name is never sent again, not even
+    as a goodbye.
+    """
+
+    instance: str
+    mesh_hint: str | None
+    is_new_network: bool
+
+
+@dataclass(frozen=True, slots=True)
+class MintStamp:
+    """Make the proof of work of a posting key and day; answered by `StampMinted`."""
+
+    posting_key: PostingKey
+    day: int
+    bits: int
+
+
+@dataclass(frozen=True, slots=True)
+class Emit:
+    """Tell whoever listens."""
+
+    event: Event
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """The one answer to `Asked`, after what it says is durable."""
+
+    request: RequestId
+    answer: Answer | UserError
+
+
+Effect = Dial | SendBytes | Disconnect | Announce | MintStamp | Emit | Reply

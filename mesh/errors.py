@@ -1,0 +1,29 @@
+"""The kinds of errors of the house; who is at fault decides which one is raised."""
+
+
+class MeshError(Exception):
+    """The root of all errors that Mesh raises on purpose."""
+
+
+class PeerError(MeshError):
+    """A peer sent something wrong: its link is closed with the reason, and the node goes on."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class UserError(MeshError):
+    """What was asked cannot be done; `str(error)` is one sentence that says what to do next.
+
+    `kind` is stable and short (`not-found`, `locked`, `bad-invite`): it ends the problem type
+    of the local API and chooses the exit code of the command line.
+    """
+
+    def __init__(self, kind: str, sentence: str) -> None:
+        super().__init__(sentence)
+        self.kind = kind
+
+
+class StorageError(MeshError):
+    """The disk failed us: full, read-only, damaged. The node stops cleanly and says so."""

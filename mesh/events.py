@@ -1,0 +1,70 @@
+"""What a person or a program is told as it happens. These structs are also the event stream's
+JSON; `type` is the tag.
+"""
+
+import msgspec
+
+from mesh.commands import ContactAnswer, MessageAnswer
+
+
+class MessageReceived(msgspec.Struct, frozen=True, tag="message-received", tag_field="type"):
+    """A message of a contact was opened and is durable here."""
+
+    message: MessageAnswer
+
+
+class MessageSent(msgspec.Struct, frozen=True, tag="message-sent", tag_field="type"):
+    """A message written here is durable here."""
+
+    message: MessageAnswer
+
+
+class MessageStateChanged(msgspec.Struct, frozen=True, tag="message-state", tag_field="type"):
+    """More (or less) is known of a message written here."""
+
+    message: MessageAnswer
+
+
+class ContactAdded(msgspec.Struct, frozen=True, tag="contact-added", tag_field="type"):
+    """Somebody used an invite of ours, or we used theirs."""
+
+    contact: ContactAnswer
+
+
+class ContactChanged(msgspec.Struct, frozen=True, tag="contact-changed", tag_field="type"):
+    """A contact's name, label or state changed."""
+
+    contact: ContactAnswer
+
+
+class LinkOpened(msgspec.Struct, frozen=True, tag="link-opened", tag_field="type"):
+    """An encrypted link to a neighbour stands."""
+
+    address: str
+    links_count: int
+
+
+class LinkClosed(msgspec.Struct, frozen=True, tag="link-closed", tag_field="type"):
+    """A link to a neighbour ended."""
+
+    address: str
+    reason: str
+    links_count: int
+
+
+class NoticeRaised(msgspec.Struct, frozen=True, tag="notice", tag_field="type"):
+    """Something that a person should know, in one sentence."""
+
+    sentence: str
+
+
+Event = (
+    MessageReceived
+    | MessageSent
+    | MessageStateChanged
+    | ContactAdded
+    | ContactChanged
+    | LinkOpened
+    | LinkClosed
+    | NoticeRaised
+)

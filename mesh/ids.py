@@ -1,0 +1,79 @@
+"""The kinds of identifiers and instants that the whole node speaks of.
+
+Every id is a `NewType`, so that an envelope id can never be passed where a message id is meant.
+"""
+
+from dataclasses import dataclass
+from typing import NewType
+
+EnvelopeId = NewType("EnvelopeId", bytes)
+"""BLAKE2b-256 of an envelope's stub, 32 bytes."""
+
+MessageId = NewType("MessageId", bytes)
+"""BLAKE2b-256 of a payload, 32 bytes; the same however often the payload is posted again."""
+
+LinkKey = NewType("LinkKey", bytes)
+"""The X25519 public key that a node shows on its links, 32 bytes; never an identity."""
+
+PostingKey = NewType("PostingKey", bytes)
+"""An author's Ed25519 pseudonym for one day and one audience, 32 bytes."""
+
+Tag = NewType("Tag", bytes)
+"""16 pseudo-random bytes by which only the recipient recognises an envelope."""
+
+VerifyKey = NewType("VerifyKey", bytes)
+"""A person's Ed25519 identity key, 32 bytes."""
+
+MeshId = NewType("MeshId", bytes)
+"""16 bytes that name a mesh and its rules (stamp difficulty, quota of a key)."""
+
+LinkId = NewType("LinkId", int)
+"""A connection of this process, numbered by the driver, never reused."""
+
+DialId = NewType("DialId", int)
+"""An attempt to reach an address, numbered by the dialing machine, never reused."""
+
+RequestId = NewType("RequestId", int)
+"""A command or query of a person, numbered by the driver, answered by one `Reply`."""
+
+ContactId = NewType("ContactId", int)
+"""A contact's row in the vault."""
+
+InviteId = NewType("InviteId", int)
+"""An invite's row in the vault."""
+
+Monotonic = NewType("Monotonic", int)
+"""Microseconds of a clock that never jumps; only differences mean anything."""
+
+UnixSeconds = NewType("UnixSeconds", int)
+"""Seconds since 1970 (UTC) by somebody's clock, which may be wrong."""
+
+
+@dataclass(frozen=True, slots=True)
+class Instant:
+    """One reading of a node's two clocks.
+
+    `monotonic` measures timeouts; `wall` is the calendar and may jump in either direction.
+    Both are in microseconds.
+    """
+
+    monotonic: Monotonic
+    wall: int
+
+    @property
+    def unix_seconds(self) -> UnixSeconds:
+        """The calendar in whole seconds."""
+        return UnixSeconds(self.wall // 1_000_000)
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a node may be dialled. `scope` is the interface index of an IPv6 link-local address."""
+
+    host: str
+    port: int
+    scope: int = 0
+
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port}"

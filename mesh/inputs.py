@@ -1,0 +1,134 @@
+"""All that can happen to a node. Names say what happened."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from mesh.commands import Command
+from mesh.ids import Address, DialId, LinkId, PostingKey, RequestId
+
+
+class Cursor(Protocol):
+    """The rows of one statement."""
+
+    @property
+    def rowcount(self) -> int: ...
+    @property
+    def lastrowid(self) -> int | None: ...
+    def fetchone(self) -> tuple[object, ...] | None: ...
+    def fetchall(self) -> list[tuple[object, ...]]: ...
+    def fetchmany(self, size: int) -> list[tuple[object, ...]]: ...
+
+
+class Connection(Protocol):
+    """A database handed in by the driver: SQLCipher on disk, in memory, or behind faults."""
+
+    def execute(self, sql: str, parameters: Sequence[object] = (), /) -> Cursor: ...
+    def executemany(self, sql: str, rows: Iterable[Sequence[object]], /) -> Cursor: ...
+    def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Connected:
+    """A stream to another node stands; `dial` is None if the other side dialled."""
+
+    link: LinkId
+    dial: DialId | None
+    address: Address
+
+
+@dataclass(frozen=True, slots=True)
+class DialFailed:
+    """A dial ended without a stream."""
+
+    dial: DialId
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class BytesReceived:
+    """Bytes came over a stream, in order."""
+
+    link: LinkId
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class BytesSent:
+    """The driver has written so many bytes of a stream to its socket."""
+
+    link: LinkId
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Disconnected:
+    """A stream ended, whoever ended it; its link id never comes back."""
+
+    link: LinkId
+
+
+@dataclass(frozen=True, slots=True)
+class PeerSeen:
+    """Discovery heard an announcement. `mesh_hint` is the TXT value `n`, if it had one."""
+
+    instance: str
+    addresses: tuple[Address, ...]
+    mesh_hint: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PeerGone:
+    """Discovery heard a goodbye, or an announcement lapsed."""
+
+    instance: str
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkChanged:
+    """Interfaces or their addresses changed; what was learned of the old network is stale."""
+
+
+@dataclass(frozen=True, slots=True)
+class StampMinted:
+    """The stamp asked for by `MintStamp` is made (12 bytes: nonce 8, c 4)."""
+
+    posting_key: PostingKey
+    day: int
+    stamp: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class VaultOpened:
+    """The person unlocked the vault; its connection is handed in."""
+
+    connection: Connection = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class VaultClosing:
+    """The person locks: the engine lets go of the vault before the driver closes it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A person or a program asks for something; it is answered by one `Reply`."""
+
+    request: RequestId
+    command: Command
+
+
+Input = (
+    Connected
+    | DialFailed
+    | BytesReceived
+    | BytesSent
+    | Disconnected
+    | PeerSeen
+    | PeerGone
+    | NetworkChanged
+    | StampMinted
+    | VaultOpened
+    | VaultClosing
+    | Asked
+)

@@ -1,0 +1,166 @@
+"""Every bound of the node, each with its reason. Units stand last in the names."""
+
+# --- Link -------------------------------------------------------------------------------------
+FRAME_BYTES_MAX = 66 * 1024
+"""One envelope of 64 KiB and its frame around it; nothing larger is ever sent."""
+
+RECORD_PLAINTEXT_BYTES_MAX = 16 * 1024
+"""A record is decrypted whole: small enough to bound latency and memory of a link."""
+
+HANDSHAKE_MESSAGE_BYTES_MAX = 4 * 1024
+"""The largest handshake message is about 1.3 kB; an unknown peer may not make us buffer more."""
+
+HANDSHAKE_TIMEOUT_MS = 5_000
+"""A handshake costs three messages on a local network; who takes longer is not there."""
+
+HANDSHAKES_PENDING_MAX = 32
+"""Accepted connections that have not proved themselves; a flood of dials costs no more."""
+
+LINKS_MAX = 64
+"""Open links and handshakes together; 50 links must work, file descriptors are finite."""
+
+LINK_PING_IDLE_MS = 15_000
+"""A link that sent nothing for so long sends a ping (SYNC.md H.4)."""
+
+LINK_DEAD_MS = 40_000
+"""A link that heard nothing for so long is dead: two pings and a half were lost."""
+
+LINK_SENDING_BYTES_MAX = 1024 * 1024
+"""Bytes handed to the driver and not yet written; beyond it bodies wait as ids, not as bytes."""
+
+LINK_RECEIVE_BYTES_PER_SECOND = 64 * 1024 * 1024
+"""A gigabit network brings less in practice; the rest waits in the sender's socket."""
+
+LINK_RECEIVE_FRAMES_PER_SECOND = 20_000
+"""Each frame costs us at least a decode; a peer that sends tiny ones waits."""
+
+HELLO_VERSIONS_MAX = 8
+"""Versions a Hello may name."""
+
+HELLO_FEATURES_MAX = 32
+"""Features a Hello may name."""
+
+FIRST_MESSAGES_REMEMBERED = 4_096
+"""Ephemeral keys of valid first handshake messages kept against replay (PROTOCOL.md 1)."""
+
+LINK_KEYS_REMEMBERED = 8
+"""Our own former link keys, so that a stale announcement of ourselves is recognised."""
+
+# --- Peering ----------------------------------------------------------------------------------
+LINKS_TARGET = 6
+"""Links a node keeps on a network with more than nine nodes (SYNC.md H.6)."""
+
+LINKS_FULL_MESH_MAX = 8
+"""With at most so many others in sight a node links to all of them; also the active maximum."""
+
+DIALS_CONCURRENT_MAX = 4
+"""Dials under way at once (SYNC.md H.4)."""
+
+CANDIDATES_MAX = 1_024
+"""Peers seen and remembered; the oldest unseen one goes first."""
+
+ADDRESSES_PER_PEER_MAX = 8
+"""Addresses of one announced peer that are tried."""
+
+DIAL_BACKOFF_FIRST_MS = 2_000
+"""The pause after the first failed dial; doubled, with jitter of half, per failure."""
+
+DIAL_BACKOFF_MAX_MS = 300_000
+"""The longest pause between dials of one address."""
+
+DIAL_TIMEOUT_MS = 10_000
+"""A TCP connection on a local network opens in milliseconds; ten seconds is no answer."""
+
+DIAL_JITTER_MS = 300
+"""First dials are spread, so that most pairs do not dial each other at once."""
+
+CONFIGURED_PEERS_MAX = 256
+"""Addresses typed by a person."""
+
+# --- Spreading --------------------------------------------------------------------------------
+IDS_PER_FRAME_MAX = 512
+"""Ids in one frame: 17 KiB, a quarter of the largest frame."""
+
+WANTS_PER_LINK_MAX = 512
+"""Bodies asked of one link and not yet here."""
+
+WANTS_PER_LINK_BYTES_MAX = 1024 * 1024
+"""Bytes of bodies asked of one link and not yet here."""
+
+WANT_TIMEOUT_MS = 3_000
+"""An asked body that has not come goes to the next neighbour that has it."""
+
+ANNOUNCERS_PER_ID_MAX = 8
+"""Neighbours remembered as having an id that we lack."""
+
+MISSING_IDS_MAX = 20_000
+"""Ids announced and not yet here; beyond it the oldest are left to the next exchange."""
+
+SENDING_IDS_PER_LINK_MAX = 20_000
+"""Bodies waiting for one link, as ids; beyond it the link's next exchange finds them."""
+
+SEND_BODIES_PER_BATCH_BYTES_MAX = 256 * 1024
+"""Bodies read from disk for one link in one batch, so that links take turns."""
+
+# --- Envelope and admission -------------------------------------------------------------------
+CREATED_AHEAD_SECONDS_MAX = 86_400
+"""Mesh time differs between nodes; an envelope may be created a day ahead (PROTOCOL.md 2)."""
+
+STAMP_CHECKS_PER_SECOND = 20
+"""A check costs 10 ms: at most a fifth of a core goes to false stamps."""
+
+STAMP_VERDICTS_REMEMBERED = 65_536
+"""Keys whose stamp was checked, good or bad, so that each costs us once."""
+
+DEFERRED_PER_LINK_MAX = 64
+"""Envelopes of one link that wait for the check of their stamp."""
+
+KEY_BODIES_BYTES_MAX = 8 * 1024 * 1024
+"""Bodies kept of one posting key and day (policy, not a rule of the mesh)."""
+
+STORED_BYTES_DEFAULT = 1024 * 1024 * 1024
+"""Bytes a node carries unless its config says otherwise."""
+
+# --- People -----------------------------------------------------------------------------------
+TEXT_BYTES_MAX = 60_000
+"""One message's text; fits the largest size class in every form (PROTOCOL.md 2)."""
+
+NAME_BYTES_MAX = 64
+"""A person's name or a contact's label, in UTF-8."""
+
+CONTACTS_MAX = 5_000
+"""Contacts of one profile; each costs 256 tags in memory."""
+
+INVITES_MAX = 64
+"""Live invites; each costs 4,096 tags in memory."""
+
+INVITE_TAGS = 4_096
+"""Tags of one invite (PROTOCOL.md 4)."""
+
+INVITE_BUNDLE_POSTS_MAX = 64
+"""How often an invite's bundle may be posted on the mesh."""
+
+INVITE_USES_MAX = 1_000
+"""The largest use count of one invite."""
+
+TAG_WINDOW = 256
+"""Tags expected of a contact beyond the highest index opened."""
+
+TAG_CHAIN_STEP = 64
+"""Messages under one tag key."""
+
+OUTBOX_MESSAGES_MAX = 100_000
+"""Messages of ours not known to be delivered; more is refused in words."""
+
+IDEMPOTENCY_KEY_BYTES_MAX = 128
+"""A caller's key that makes a repeated send one message."""
+
+MESSAGES_PER_PAGE_MAX = 1_000
+"""Messages in one answer of the local API."""
+
+PARENTS_MAX = 4
+"""Heads of a conversation that a message names."""
+
+# --- Passphrase -------------------------------------------------------------------------------
+PASSPHRASE_BYTES_MAX = 1_024
+"""A passphrase is read whole; a mistaken file is not."""

@@ -1,0 +1,1 @@
+"""An authenticated, encrypted channel between two neighbouring nodes."""

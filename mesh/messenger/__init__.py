@@ -1,0 +1,1 @@
+"""What a person does: contacts, conversations, outbox, inbox, history."""

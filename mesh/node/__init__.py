@@ -1,0 +1,1 @@
+"""The trio shell: sockets, threads, clocks, discovery. It carries out and never decides."""

@@ -1,0 +1,1 @@
+"""May this envelope enter? Posting keys, stamps, admission."""

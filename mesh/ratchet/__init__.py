@@ -1,0 +1,1 @@
+"""Keys between two people: first contact, letters, tags."""

@@ -1,0 +1,1 @@
+"""How envelopes spread: eager push, and exchange of what each side lacks."""

@@ -1,0 +1,1 @@
+"""Rows and transactions of the two databases; decides nothing."""

@@ -1,0 +1,1 @@
+"""The simulator: the same engine in virtual time, through faults, to a verdict."""
