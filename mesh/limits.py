@@ -7,6 +7,10 @@ FRAME_BYTES_MAX = 66 * 1024
 RECORD_PLAINTEXT_BYTES_MAX = 16 * 1024
 """A record is decrypted whole: small enough to bound latency and memory of a link."""
 
+RECORDS_PER_KEY = 2**16
+"""Records of one direction under one key: at most 1 GiB, far below the cipher's bound, and a
+stolen key reads no more than that. Counted, never timed, so that both ends agree."""
+
 HANDSHAKE_MESSAGE_BYTES_MAX = 4 * 1024
 """The largest handshake message is about 1.3 kB; an unknown peer may not make us buffer more."""
 
@@ -164,3 +168,10 @@ PARENTS_MAX = 4
 # --- Passphrase -------------------------------------------------------------------------------
 PASSPHRASE_BYTES_MAX = 1_024
 """A passphrase is read whole; a mistaken file is not."""
+
+PASSPHRASE_MEMORY_BYTES = 256 * 1024 * 1024
+"""Argon2id's memory for the vault and the psk of a closed mesh: what a small laptop can spare
+for a second, and what makes a guess costly on other hardware."""
+
+PASSPHRASE_PASSES = 3
+"""Argon2id's passes over that memory."""

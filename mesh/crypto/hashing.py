@@ -1,0 +1,44 @@
+"""Hash functions: BLAKE2b keyed and personalised, BLAKE2s for tags, Argon2id.
+
+`blake2b` is the function that the protocol pages write as `B(key, data, person, n)`.
+"""
+
+import hashlib
+from typing import Final
+
+from nacl import bindings
+
+ARGON2_SALT_BYTES: Final = bindings.crypto_pwhash_SALTBYTES
+
+
+def blake2b(key: bytes, message: bytes, person: str, length: int) -> bytes:
+    """B of the protocol: BLAKE2b with a key of at most 64 bytes and an ASCII personalisation.
+
+    The personalisation, at most 16 bytes, is filled with zeros to 16. The length is a parameter
+    of BLAKE2b, so a shorter output is not a prefix of a longer one.
+    """
+    hasher = hashlib.blake2b(message, key=key, person=person.encode("ascii"), digest_size=length)
+    return hasher.digest()
+
+
+def blake2b_256(*parts: bytes) -> bytes:
+    """Plain BLAKE2b-256 of the concatenated parts."""
+    return hashlib.blake2b(b"".join(parts), digest_size=32).digest()
+
+
+def blake2b_128(*parts: bytes) -> bytes:
+    """Plain BLAKE2b-128 of the concatenated parts."""
+    return hashlib.blake2b(b"".join(parts), digest_size=16).digest()
+
+
+def blake2s_128(key: bytes, message: bytes) -> bytes:
+    """BLAKE2s-128 with a key of at most 32 bytes: the function of all tags."""
+    return hashlib.blake2s(message, key=key, digest_size=16).digest()
+
+
+def argon2id(secret: bytes, *, salt: bytes, memory_bytes: int, passes: int) -> bytes:
+    """32 bytes of Argon2id, version 0x13, one lane, without the interpreter's lock."""
+    assert len(salt) == ARGON2_SALT_BYTES
+    return bindings.crypto_pwhash_alg(
+        32, secret, salt, passes, memory_bytes, bindings.crypto_pwhash_ALG_ARGON2ID13
+    )
