@@ -1,0 +1,61 @@
+"""What all tests share: Hypothesis profiles, and what a test with network namespaces asks for.
+
+`HYPOTHESIS_PROFILE=search` looks long and at random for a counterexample; the profile that runs
+otherwise is short and always draws the same examples. `MESH_REQUIRE=netns` turns the skipping of
+tests that this machine cannot run into a failure, so that CI cannot lose them unseen.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+settings.register_profile(
+    "ci",
+    derandomize=True,
+    max_examples=25,
+    stateful_step_count=25,
+    deadline=None,
+    # Key generation is slow and shared runners are slower; pytest's timeout is the bound.
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.register_profile(
+    "search",
+    max_examples=2_000,
+    stateful_step_count=100,
+    deadline=None,
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Send all tests with network namespaces to one worker, where they run one after another."""
+    missing: str | None = None
+    if any(item.get_closest_marker("netns") for item in items):
+        missing = missing_for_namespaces()
+        if missing is not None and "netns" in os.environ.get("MESH_REQUIRE", "").split(","):
+            raise pytest.UsageError(f"MESH_REQUIRE asks for network namespaces, but {missing}")
+    for item in items:
+        if item.get_closest_marker("netns"):
+            item.add_marker(pytest.mark.xdist_group("netns"))
+            if missing is not None:
+                item.add_marker(pytest.mark.skip(reason=f"no network namespaces: {missing}"))
+
+
+def missing_for_namespaces() -> str | None:
+    """Return in words what keeps this machine from making network namespaces, if anything does."""
+    if sys.platform != "linux":
+        return "this is not Linux"
+    if os.geteuid() != 0:
+        return "this is not root"
+    for program in ("ip", "nft", "unshare"):
+        if shutil.which(program) is None:
+            return f"the program {program} is missing"
+    tried = subprocess.run(["unshare", "--net", "true"], capture_output=True, check=False)
+    return None if tried.returncode == 0 else "the kernel refuses to make one"
