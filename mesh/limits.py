@@ -32,11 +32,11 @@ LINK_DEAD_MS = 40_000
 LINK_SENDING_BYTES_MAX = 1024 * 1024
 """Bytes handed to the driver and not yet written; beyond it bodies wait as ids, not as bytes."""
 
-LINK_RECEIVE_BYTES_PER_SECOND = 64 * 1024 * 1024
-"""A gigabit network brings less in practice; the rest waits in the sender's socket."""
-
 LINK_RECEIVE_FRAMES_PER_SECOND = 20_000
-"""Each frame costs us at least a decode; a peer that sends tiny ones waits."""
+"""Each frame costs us at least a decode; honest nodes send a tenth of this."""
+
+LINK_RECEIVE_FRAMES_BURST = 60_000
+"""Frames at once, such as the backlog of a whole day on a fast network."""
 
 HELLO_VERSIONS_MAX = 8
 """Versions a Hello may name."""
@@ -175,3 +175,71 @@ for a second, and what makes a guess costly on other hardware."""
 
 PASSPHRASE_PASSES = 3
 """Argon2id's passes over that memory."""
+
+# --- Shell ------------------------------------------------------------------------------------
+INPUTS_PER_BATCH_MAX = 512
+"""Inputs handled in one batch: large enough to share a commit, small enough to answer soon."""
+
+INPUTS_PER_LINK_MAX = 64
+"""Reads of one link that wait for the engine; its reader pauses, and so does the peer."""
+
+INPUT_BYTES_PER_LINK_MAX = 256 * 1024
+"""Bytes of one link that wait for the engine: four of the largest envelopes."""
+
+HINTS_PENDING_MAX = 256
+"""Announcements of peers that wait for the engine; more are dropped, they will be repeated."""
+
+ASKS_PENDING_MAX = 256
+"""Commands that wait for their answer; further callers wait for their turn."""
+
+EVENTS_PER_SUBSCRIBER_MAX = 1_024
+"""Events kept for a subscriber that does not read; one that falls further behind is let go."""
+
+SUBSCRIBERS_MAX = 128
+"""Listeners to events: pages, terminals and programs of one person."""
+
+STREAM_READ_BYTES = 64 * 1024
+"""Read from a socket at once: one of the largest envelopes."""
+
+STREAM_WRITE_BYTES = 128 * 1024
+"""Written to a socket at once, so that progress of a slow one is reported in steps."""
+
+STREAM_QUEUE_BYTES_MAX = 4 * LINK_SENDING_BYTES_MAX
+"""Bytes queued for one socket. The link stops far below; a stream beyond it is cut."""
+
+STREAM_CLOSING_MS = 2_000
+"""How long a closing stream may take to write its last bytes and to hear the peer's end."""
+
+STREAMS_ACCEPTED_MAX = LINKS_MAX + HANDSHAKES_PENDING_MAX
+"""Accepted streams at once; further callers wait in the listener's backlog."""
+
+ACCEPT_PAUSE_MS = 500
+"""The pause when the system has no file descriptor or memory left for an accepted stream."""
+
+# --- Discovery --------------------------------------------------------------------------------
+INTERFACES_POLL_MS = 5_000
+"""How often interfaces are compared where the system does not tell of a change (SYNC.md H.1)."""
+
+INTERFACES_SETTLE_MS = 300
+"""A change comes as several messages of the system; they are taken as one."""
+
+INTERFACES_SCOPES_MAX = 8
+"""Interfaces on which a link-local address without a scope is tried (SYNC.md H.1)."""
+
+FORMER_NAME_MS = 60_000
+"""A former instance name is still answered for so long, for those who are about to dial it."""
+
+DISCOVERY_RETRY_FIRST_MS = 1_000
+"""The pause after discovery could not start; doubled each time."""
+
+DISCOVERY_RETRY_MAX_MS = 60_000
+"""The longest pause before discovery is started again."""
+
+DISCOVERY_CLOSE_MS = 3_000
+"""How long the goodbyes may take when the node stops."""
+
+RESOLVE_TIMEOUT_MS = 3_000
+"""How long an announced instance may take to tell its address."""
+
+RESOLVES_CONCURRENT_MAX = 16
+"""Announced instances that are asked for their address at once."""

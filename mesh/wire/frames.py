@@ -102,6 +102,10 @@ class ListWanted(msgspec.Struct, frozen=True, array_like=True, tag=0x28):
     cursor: Cursor
 
 
+class ListAgain(msgspec.Struct, frozen=True, array_like=True, tag=0x2A):
+    """Asks the receiver to list the sender's ids anew: some were not pushed for want of room."""
+
+
 class ListPage(msgspec.Struct, frozen=True, array_like=True, tag=0x29):
     """A page of ids, newest first, and the cursor of the next page (empty: no more)."""
 
@@ -110,12 +114,23 @@ class ListPage(msgspec.Struct, frozen=True, array_like=True, tag=0x29):
 
 
 Frame = (
-    Hello | Ping | Pong | Close | Push | IHave | IWant | NoHave | Held | ListWanted | ListPage
+    Hello
+    | Ping
+    | Pong
+    | Close
+    | Push
+    | IHave
+    | IWant
+    | NoHave
+    | Held
+    | ListWanted
+    | ListPage
+    | ListAgain
 )
 
-_decoder = msgspec.msgpack.Decoder(Frame)
+_decoder: msgspec.msgpack.Decoder[Frame] = msgspec.msgpack.Decoder(Frame)
 _encoder = msgspec.msgpack.Encoder()
-_KNOWN_TYPES = frozenset({0x01, 0x02, 0x03, 0x04, 0x10, 0x11, 0x12, 0x16, 0x19, 0x28, 0x29})
+_KNOWN_TYPES = frozenset({0x01, 0x02, 0x03, 0x04, 0x10, 0x11, 0x12, 0x16, 0x19, 0x28, 0x29, 0x2A})
 _FIXARRAY = range(0x91, 0xA0)
 _FIXINT_MAX = 0x7F
 

@@ -1,0 +1,286 @@
+"""A link: one stream to a neighbour, from the first handshake byte to the last frame.
+
+Implements `docs/protocol/link.md`. A live machine without a socket: bytes come in, frames come
+out, and the other way round.
+
+Theory of operation. A link is `Handshaking`, then `Open`, then `Closed`. The dialler speaks
+first. A responder that cannot read the first message, or has seen it before, raises `PeerError`
+without having written a byte: to an outsider a closed mesh is silence. Both sides send `Hello`
+as soon as they may; the link is *ready* when the other's Hello was read and a version agreed.
+Frames wait in `_outgoing` until `take_bytes`, so that what is ready in one batch shares records.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+from mesh.crypto.agreement import x25519_public
+from mesh.crypto.entropy import Entropy
+from mesh.crypto.kem import Kem
+from mesh.errors import PeerError
+from mesh.ids import Instant, LinkKey, Monotonic, UnixSeconds
+from mesh.limits import (
+    HANDSHAKE_TIMEOUT_MS,
+    LINK_DEAD_MS,
+    LINK_PING_IDLE_MS,
+    LINK_RECEIVE_FRAMES_BURST,
+    LINK_RECEIVE_FRAMES_PER_SECOND,
+)
+from mesh.link.first_messages import FirstMessages
+from mesh.link.noise import HandshakeState
+from mesh.link.patterns import noise_protocol
+from mesh.link.records import HandshakeReader, RecordReader, RecordWriter, handshake_block
+from mesh.wire.frames import (
+    PROTOCOL_VERSION,
+    Frame,
+    Hello,
+    Ping,
+    Pong,
+    decode_frame,
+    encode_frame,
+)
+from mesh.wire.parameters import MeshParameters
+
+NOISE_NAME: Final = "Noise_XXhfs+psk0_25519+MLKEM768_ChaChaPoly_BLAKE2b"
+PROLOGUE: Final = b"mesh/link/1"
+HELLO_NONCE_BYTES: Final = 16
+MESH_TIME_ROUNDING_S: Final = 10
+
+_PROTOCOL = noise_protocol(NOISE_NAME)
+
+
+@dataclass(slots=True)
+class Handshaking:
+    """The Noise handshake is under way."""
+
+    noise: HandshakeState
+    reader: HandshakeReader
+
+
+@dataclass(slots=True)
+class Open:
+    """Both ciphers stand; `hello` is the other side's, once it came."""
+
+    reader: RecordReader
+    writer: RecordWriter
+    remote_key: LinkKey
+    handshake_hash: bytes
+    hello: Hello | None = None
+
+
+@dataclass(slots=True)
+class Closed:
+    """Nothing is read or written any more."""
+
+
+class Link:
+    """One side of one link. After a `PeerError` it is closed for good."""
+
+    def __init__(
+        self,
+        *,
+        parameters: MeshParameters,
+        link_private: bytes,
+        is_initiator: bool,
+        first_messages: FirstMessages,
+        entropy: Entropy,
+        kem: Kem,
+        mesh_now: UnixSeconds,
+        now: Instant,
+    ) -> None:
+        noise = HandshakeState(
+            _PROTOCOL,
+            is_initiator=is_initiator,
+            entropy=entropy,
+            kem=kem,
+            prologue=PROLOGUE + parameters.mesh_id,
+            static=link_private,
+            psks=(parameters.psk,),
+        )
+        self.is_initiator: Final = is_initiator
+        self.local_key: Final = LinkKey(x25519_public(link_private))
+        self.opened_at: Monotonic | None = None
+        self.unknown_frames_count = 0
+        self._first_messages = first_messages
+        self._mesh_time = mesh_now - mesh_now % MESH_TIME_ROUNDING_S
+        self._nonce = entropy.draw(HELLO_NONCE_BYTES)
+        self._state: Handshaking | Open | Closed = Handshaking(noise, HandshakeReader())
+        self._raw = bytearray()
+        self._outgoing: list[bytes] = []
+        self._heard_at = now.monotonic
+        self._spoke_at = now.monotonic
+        self._started_at = now.monotonic
+        self._frames_room = float(LINK_RECEIVE_FRAMES_BURST)
+        self._frames_room_at = now.monotonic
+        if is_initiator:
+            self._raw += handshake_block(noise.write_message(b""))
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether frames may be exchanged: handshake done and Hello read."""
+        return isinstance(self._state, Open) and self._state.hello is not None
+
+    @property
+    def is_handshaking(self) -> bool:
+        """Whether the other side has yet to prove that it belongs to this mesh."""
+        return isinstance(self._state, Handshaking)
+
+    @property
+    def remote_key(self) -> LinkKey | None:
+        """The other side's link key, once the handshake is done."""
+        return self._state.remote_key if isinstance(self._state, Open) else None
+
+    @property
+    def hello(self) -> Hello | None:
+        """The other side's Hello, once it was read."""
+        return self._state.hello if isinstance(self._state, Open) else None
+
+    def receive(self, received: bytes, now: Instant) -> list[Frame]:
+        """Take bytes of any cut and return the frames that they complete.
+
+        Hello, Ping and Pong are dealt with here and not returned. Raises PeerError on anything
+        wrong; the link is then closed.
+        """
+        try:
+            return self._receive(received, now)
+        except PeerError:
+            self._state = Closed()
+            self._outgoing.clear()
+            raise
+
+    def send(self, frame: Frame) -> None:
+        """Queue a frame; it leaves with the next `take_bytes`."""
+        self._outgoing.append(encode_frame(frame))
+
+    def take_bytes(self, now: Instant) -> bytes:
+        """All bytes that may leave now, in order."""
+        if self._outgoing and isinstance(self._state, Open):
+            self._raw += self._state.writer.write(self._outgoing)
+            self._outgoing.clear()
+        if not self._raw:
+            return b""
+        taken = bytes(self._raw)
+        self._raw.clear()
+        self._spoke_at = now.monotonic
+        return taken
+
+    def close(self) -> None:
+        """Take nothing more from the other side; what was queued may still leave."""
+        if self._outgoing and isinstance(self._state, Open):
+            self._raw += self._state.writer.write(self._outgoing)
+            self._outgoing.clear()
+        self._state = Closed()
+
+    def deadline(self) -> Monotonic | None:
+        """When `deadline_passed` wants to be called."""
+        match self._state:
+            case Closed():
+                return None
+            case Open(hello=Hello()):
+                return Monotonic(
+                    min(
+                        self._heard_at + LINK_DEAD_MS * 1000,
+                        self._spoke_at + LINK_PING_IDLE_MS * 1000,
+                    )
+                )
+            case _:
+                return Monotonic(self._started_at + HANDSHAKE_TIMEOUT_MS * 1000)
+
+    def deadline_passed(self, now: Instant) -> None:
+        """Ping an idle neighbour; PeerError if it is dead or never finished its handshake."""
+        if not self.is_ready:
+            if now.monotonic >= self._started_at + HANDSHAKE_TIMEOUT_MS * 1000:
+                self._state = Closed()
+                raise PeerError("handshake took too long")
+            return
+        if now.monotonic >= self._heard_at + LINK_DEAD_MS * 1000:
+            self._state = Closed()
+            raise PeerError("neighbour went silent")
+        if now.monotonic >= self._spoke_at + LINK_PING_IDLE_MS * 1000:
+            self.send(Ping())
+
+    def _receive(self, received: bytes, now: Instant) -> list[Frame]:
+        self._heard_at = now.monotonic
+        if isinstance(self._state, Handshaking):
+            received = self._shake_hands(self._state, received, now)
+        match self._state:
+            case Open() as open_:
+                return self._frames(open_, open_.reader.feed(received), now)
+            case _:
+                return []
+
+    def _shake_hands(self, state: Handshaking, received: bytes, now: Instant) -> bytes:
+        """Walk on in the handshake; return the bytes that belong to the records behind it."""
+        noise = state.noise
+        state.reader.feed(received)
+        while not noise.is_finished and (message := state.reader.find_message()) is not None:
+            if noise.read_message(message):
+                raise PeerError("handshake carries a payload")
+            if noise.is_our_turn:
+                self._refuse_replay(noise)
+                self._raw += handshake_block(noise.write_message(b""))
+        if not noise.is_finished:
+            return b""
+        sending, receiving = noise.split()
+        self._state = Open(
+            reader=RecordReader(receiving),
+            writer=RecordWriter(sending),
+            remote_key=LinkKey(noise.remote_static),
+            handshake_hash=noise.handshake_hash,
+        )
+        self.opened_at = now.monotonic
+        self.send(
+            Hello(
+                versions=[PROTOCOL_VERSION],
+                features=[],
+                mesh_time=self._mesh_time,
+                nonce=self._nonce,
+            )
+        )
+        return state.reader.rest()
+
+    def _refuse_replay(self, noise: HandshakeState) -> None:
+        """Before a responder answers at all: has this first message been played before?"""
+        if not self.is_initiator and not self._first_messages.is_fresh(noise.remote_ephemeral):
+            raise PeerError("replayed handshake")
+
+    def _frames(self, state: Open, raw: list[bytes], now: Instant) -> list[Frame]:
+        self._spend_frames(len(raw), now)
+        frames: list[Frame] = []
+        for data in raw:
+            frame = decode_frame(data)
+            if state.hello is None:
+                state.hello = _agreed_hello(frame)
+                continue
+            match frame:
+                case None:
+                    self.unknown_frames_count += 1
+                case Hello():
+                    raise PeerError("a second Hello")
+                case Ping():
+                    self.send(Pong())
+                case Pong():
+                    pass
+                case _:
+                    frames.append(frame)
+        return frames
+
+    def _spend_frames(self, count: int, now: Instant) -> None:
+        """Hold the neighbour to its frames a second; each one costs us at least a decode."""
+        elapsed_us = now.monotonic - self._frames_room_at
+        self._frames_room_at = now.monotonic
+        self._frames_room = min(
+            LINK_RECEIVE_FRAMES_BURST,
+            self._frames_room + elapsed_us * LINK_RECEIVE_FRAMES_PER_SECOND / 1_000_000,
+        )
+        self._frames_room -= count
+        if self._frames_room < 0:
+            raise PeerError("flood of frames")
+
+
+def _agreed_hello(frame: Frame | None) -> Hello:
+    """The first frame, if it is a Hello that shares a version with us."""
+    if not isinstance(frame, Hello):
+        raise PeerError("the first frame is not a Hello")
+    if PROTOCOL_VERSION not in frame.versions:
+        raise PeerError("no common version")
+    return frame

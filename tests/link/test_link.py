@@ -1,0 +1,194 @@
+"""Two links joined in memory: handshake, Hello, keepalive, and every kind of bad neighbour."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mesh.crypto.kem import PycaKem
+from mesh.errors import PeerError
+from mesh.ids import EnvelopeId, Instant, Monotonic, UnixSeconds
+from mesh.limits import HANDSHAKE_TIMEOUT_MS, LINK_DEAD_MS, LINK_PING_IDLE_MS
+from mesh.link.first_messages import FirstMessages
+from mesh.link.link import Link
+from mesh.wire.frames import Frame, IHave, Push, encode_frame, join_entries
+from mesh.wire.parameters import MeshParameters
+from tests.entropy import SeededEntropy
+
+OPEN_MESH = MeshParameters()
+CLOSED_MESH = MeshParameters(psk=bytes(range(32)))
+
+
+def at(ms: int) -> Instant:
+    return Instant(Monotonic(ms * 1000), 1_700_000_000_000_000 + ms * 1000)
+
+
+def make_link(
+    seed: int,
+    *,
+    is_initiator: bool,
+    parameters: MeshParameters = OPEN_MESH,
+    first_messages: FirstMessages | None = None,
+    now: Instant = at(0),
+) -> Link:
+    entropy = SeededEntropy(seed)
+    return Link(
+        parameters=parameters,
+        link_private=entropy.draw(32),
+        is_initiator=is_initiator,
+        first_messages=first_messages or FirstMessages(),
+        entropy=entropy,
+        kem=PycaKem(),
+        mesh_now=UnixSeconds(now.unix_seconds),
+        now=now,
+    )
+
+
+def exchange(left: Link, right: Link, now: Instant = at(1)) -> tuple[list[Frame], list[Frame]]:
+    """Carry bytes both ways until neither has any; return what left and right received."""
+    to_left: list[Frame] = []
+    to_right: list[Frame] = []
+    while True:
+        rightward = left.take_bytes(now)
+        to_right += right.receive(rightward, now) if rightward else []
+        leftward = right.take_bytes(now)
+        to_left += left.receive(leftward, now) if leftward else []
+        if not rightward and not leftward:
+            return to_left, to_right
+
+
+def joined() -> tuple[Link, Link]:
+    left, right = make_link(1, is_initiator=True), make_link(2, is_initiator=False)
+    exchange(left, right)
+    return left, right
+
+
+def test_two_links_become_ready_and_know_each_others_keys() -> None:
+    left, right = joined()
+    assert left.is_ready
+    assert right.is_ready
+    assert left.remote_key == right.local_key
+    assert right.remote_key == left.local_key
+    assert left.hello is not None
+    assert left.hello.mesh_time % 10 == 0
+
+
+@given(st.lists(st.binary(max_size=3_000), max_size=12), st.integers(1, 700))
+def test_frames_arrive_in_order_however_the_stream_is_cut(
+    bodies: list[bytes], piece_bytes: int
+) -> None:
+    left, right = joined()
+    for body in bodies:
+        left.send(Push(envelope=body))
+    stream = left.take_bytes(at(2))
+    arrived = [
+        frame
+        for start in range(0, len(stream), piece_bytes)
+        for frame in right.receive(stream[start : start + piece_bytes], at(2))
+    ]
+    assert arrived == [Push(envelope=body) for body in bodies]
+
+
+def test_an_outsider_of_a_closed_mesh_hears_nothing() -> None:
+    outsider = make_link(1, is_initiator=True)
+    insider = make_link(2, is_initiator=False, parameters=CLOSED_MESH)
+    with pytest.raises(PeerError):
+        insider.receive(outsider.take_bytes(at(1)), at(1))
+    assert insider.take_bytes(at(1)) == b""
+
+
+def test_members_of_a_closed_mesh_meet() -> None:
+    left = make_link(1, is_initiator=True, parameters=CLOSED_MESH)
+    right = make_link(2, is_initiator=False, parameters=CLOSED_MESH)
+    exchange(left, right)
+    assert left.is_ready
+    assert right.is_ready
+
+
+def test_a_mesh_with_other_rules_is_another_mesh() -> None:
+    left = make_link(1, is_initiator=True, parameters=MeshParameters(stamp_bits=0))
+    right = make_link(2, is_initiator=False)
+    with pytest.raises(PeerError):
+        right.receive(left.take_bytes(at(1)), at(1))
+
+
+def test_a_replayed_first_message_is_met_with_silence_across_a_restart() -> None:
+    left = make_link(1, is_initiator=True)
+    recorded = left.take_bytes(at(1))
+    memory = FirstMessages()
+    first = make_link(2, is_initiator=False, first_messages=memory)
+    first.receive(recorded, at(1))
+    assert first.take_bytes(at(1))
+    after_restart = FirstMessages(memory.take_unsaved())
+    second = make_link(3, is_initiator=False, first_messages=after_restart)
+    with pytest.raises(PeerError, match="replayed"):
+        second.receive(recorded, at(1))
+    assert second.take_bytes(at(1)) == b""
+
+
+def test_an_idle_link_pings_and_a_silent_one_dies() -> None:
+    left, right = joined()
+    idle = at(1 + LINK_PING_IDLE_MS)
+    left.deadline_passed(idle)
+    ping = left.take_bytes(idle)
+    assert ping
+    assert right.receive(ping, idle) == []
+    assert right.take_bytes(idle), "a Ping is answered"
+    with pytest.raises(PeerError, match="silent"):
+        left.deadline_passed(at(1 + LINK_DEAD_MS))
+
+
+def test_a_handshake_that_never_ends_is_given_up() -> None:
+    waiting = make_link(2, is_initiator=False)
+    deadline = waiting.deadline()
+    assert deadline == HANDSHAKE_TIMEOUT_MS * 1000
+    with pytest.raises(PeerError, match="too long"):
+        waiting.deadline_passed(at(HANDSHAKE_TIMEOUT_MS))
+
+
+def test_a_flood_of_frames_costs_the_link() -> None:
+    left, right = joined()
+    with pytest.raises(PeerError, match="flood"):
+        for _ in range(70):
+            for _ in range(1_000):
+                left.send(IHave(entries=b"", flags=0))
+            right.receive(left.take_bytes(at(2)), at(2))
+
+
+def test_a_frame_type_of_a_later_version_is_skipped_and_counted() -> None:
+    left, right = joined()
+    left._outgoing.append(b"\x91\x7f")
+    left.send(IHave(entries=join_entries([(EnvelopeId(bytes(32)), 1)]), flags=0))
+    arrived = right.receive(left.take_bytes(at(2)), at(2))
+    assert len(arrived) == 1
+    assert right.unknown_frames_count == 1
+
+
+def test_what_comes_before_a_hello_costs_the_link() -> None:
+    left = make_link(1, is_initiator=True)
+    right = make_link(2, is_initiator=False)
+    right.receive(left.take_bytes(at(1)), at(1))
+    left.receive(right.take_bytes(at(1)), at(1))
+    left._outgoing.insert(0, encode_frame(IHave(entries=b"", flags=0)))
+    with pytest.raises(PeerError, match="not a Hello"):
+        right.receive(left.take_bytes(at(1)), at(1))
+
+
+@given(st.binary(max_size=4_000), st.booleans())
+def test_any_bytes_are_refused_or_waited_for(data: bytes, is_initiator: bool) -> None:
+    link = make_link(2, is_initiator=is_initiator)
+    try:
+        assert link.receive(data, at(1)) == []
+    except PeerError:
+        assert not link.is_ready
+
+
+@given(st.integers(0, 400), st.integers(1, 255))
+def test_a_changed_byte_after_the_handshake_costs_the_link(place: int, change: int) -> None:
+    left, right = joined()
+    left.send(Push(envelope=bytes(500)))
+    stream = bytearray(left.take_bytes(at(2)))
+    stream[place % len(stream)] ^= change
+    try:
+        assert right.receive(bytes(stream), at(2)) == []
+    except PeerError:
+        assert not right.is_ready
