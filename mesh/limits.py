@@ -100,6 +100,12 @@ ANNOUNCERS_PER_ID_MAX = 8
 MISSING_IDS_MAX = 20_000
 """Ids announced and not yet here; beyond it the oldest are left to the next exchange."""
 
+RELIST_INTERVAL_MS = 300_000
+"""Links list each other's ids anew after one to two of these, in case anything was missed."""
+
+RELIST_AFTER_LOSS_MS = 5_000
+"""The pause before listing a link again when something of it had to be dropped."""
+
 SENDING_IDS_PER_LINK_MAX = 20_000
 """Bodies waiting for one link, as ids; beyond it the link's next exchange finds them."""
 

@@ -1,0 +1,362 @@
+"""How envelopes spread, first version: push to all, and list what each side lacks at link-up.
+
+Implements `docs/protocol/spreading.md`. A live machine that knows ids and links, never bodies:
+it says what frames to send (`take_frames`) and whose bodies to push where (`take_bodies`), and
+the engine reads them from the store when the link has room.
+
+Theory of operation. A new envelope is queued for every link but the one that brought it and
+those that said they have it. When a link opens, each side asks for the other's ids page by
+page, newest first, and wants the bodies that it lacks; a page costs no state at who answers.
+Each missing id has one owner, the link it is asked of; when that link is silent for too long,
+the next link that announced the id is asked. Whatever had to be dropped for want of room is
+found by listing again: so nothing is lost by a bound.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Final
+
+from mesh.crypto.entropy import Entropy, uniform_below
+from mesh.errors import PeerError
+from mesh.ids import EnvelopeId, Instant, LinkId, Monotonic, UnixSeconds
+from mesh.limits import (
+    ANNOUNCERS_PER_ID_MAX,
+    IDS_PER_FRAME_MAX,
+    MISSING_IDS_MAX,
+    RELIST_AFTER_LOSS_MS,
+    RELIST_INTERVAL_MS,
+    SENDING_IDS_PER_LINK_MAX,
+    WANT_TIMEOUT_MS,
+    WANTS_PER_LINK_BYTES_MAX,
+    WANTS_PER_LINK_MAX,
+)
+from mesh.replication.id_index import IdIndex
+from mesh.wire.envelope import SIZE_BYTES
+from mesh.wire.frames import (
+    CURSOR_BYTES,
+    Frame,
+    IHave,
+    IWant,
+    ListAgain,
+    ListPage,
+    ListWanted,
+    NoHave,
+    join_entries,
+    split_entries,
+    split_ids,
+)
+
+NOHAVE_UNKNOWN: Final = 1
+NOHAVE_BUSY: Final = 2
+
+
+@dataclass(slots=True)
+class _Missing:
+    """An id that somebody has and we lack."""
+
+    size_bytes: int
+    announcers: list[LinkId] = field(default_factory=list)
+    owner: LinkId | None = None
+
+
+@dataclass(slots=True)
+class _LinkState:
+    """What is under way with one neighbour. Dicts stand for ordered sets."""
+
+    sending: dict[EnvelopeId, None] = field(default_factory=dict)
+    offered: dict[EnvelopeId, None] = field(default_factory=dict)
+    asked: dict[EnvelopeId, int] = field(default_factory=dict)
+    asked_bytes: int = 0
+    want_deadline: Monotonic | None = None
+    is_page_awaited: bool = False
+    next_cursor: bytes = b""
+    relist_at: Monotonic | None = None
+    has_dropped: bool = False
+
+
+class Spreading:
+    """Which ids go over which link. Every id known here is held, or was and has no body left."""
+
+    def __init__(self, entropy: Entropy) -> None:
+        self._entropy = entropy
+        self._index = IdIndex()
+        self._links: dict[LinkId, _LinkState] = {}
+        self._missing: dict[EnvelopeId, _Missing] = {}
+        self._frames: list[tuple[LinkId, Frame]] = []
+
+    def __len__(self) -> int:
+        return len(self._index)
+
+    def load(self, known: Iterable[tuple[EnvelopeId, UnixSeconds, int]]) -> None:
+        """Take the (id, created, size class) of the store at start."""
+        self._index.load(known)
+
+    def is_known(self, envelope_id: EnvelopeId) -> bool:
+        """Whether the id is in the set, with or without a body."""
+        return envelope_id in self._index
+
+    def link_up(self, link: LinkId, now: Instant) -> None:
+        """A link is ready: ask for what it has."""
+        self._links[link] = _LinkState()
+        self._list_from_the_top(link, now)
+
+    def link_down(self, link: LinkId, now: Instant) -> None:
+        """A link is gone: what it owed is asked of others."""
+        state = self._links.pop(link, None)
+        if state is None:
+            return
+        orphans = dict.fromkeys((*state.asked, *state.offered))
+        for envelope_id in orphans:
+            missing = self._missing[envelope_id]
+            missing.announcers.remove(link)
+            if missing.owner == link:
+                missing.owner = None
+            if not missing.announcers:
+                del self._missing[envelope_id]
+        self._ask_all(now)
+
+    def received(self, link: LinkId, frame: Frame, now: Instant) -> None:
+        """A frame about ids came; PeerError if it is malformed."""
+        state = self._links[link]
+        match frame:
+            case IHave(entries=entries):
+                self._offered(link, state, split_entries(entries), now)
+            case IWant(ids=ids):
+                self._wanted(link, state, split_ids(ids))
+            case NoHave(entries=entries):
+                for envelope_id, _ in split_entries(entries):
+                    self._drop_announcer(link, state, envelope_id)
+                self._ask_all(now)
+            case ListWanted(cursor=cursor):
+                self._answer_list(link, cursor)
+            case ListPage():
+                self._page_came(link, state, frame, now)
+            case ListAgain():
+                self._relist_within(state, RELIST_AFTER_LOSS_MS, now)
+            case _:
+                raise PeerError("a frame out of place")
+
+    def body_came(self, link: LinkId, envelope_id: EnvelopeId, now: Instant) -> None:
+        """A link brought a whole envelope, known or new; it need not be sent back there."""
+        state = self._links[link]
+        state.sending.pop(envelope_id, None)
+        if state.asked:
+            state.want_deadline = _after(now, WANT_TIMEOUT_MS)
+
+    def accepted(
+        self,
+        envelope_id: EnvelopeId,
+        created: UnixSeconds,
+        size_class: int,
+        link: LinkId | None,
+        now: Instant,
+    ) -> None:
+        """An envelope entered the store, brought by `link` or made here: pass it on."""
+        self._index.add(envelope_id, created, size_class)
+        missing = self._missing.get(envelope_id)
+        holders = missing.announcers if missing else []
+        for other, state in self._links.items():
+            if other != link and other not in holders:
+                self._queue(other, state, envelope_id)
+        self.settled(envelope_id, now)
+
+    def settled(self, envelope_id: EnvelopeId, now: Instant) -> None:
+        """An id is no longer missed: it was accepted, or refused for good."""
+        missing = self._missing.pop(envelope_id, None)
+        if missing is None:
+            return
+        for link in missing.announcers:
+            state = self._links[link]
+            state.offered.pop(envelope_id, None)
+            _forget_asked(state, envelope_id)
+            self._ask(link, state, now)
+
+    def deferred_dropped(self, link: LinkId, now: Instant) -> None:
+        """An envelope of a link could not be judged for want of room: list again later."""
+        self._relist_within(self._links[link], RELIST_AFTER_LOSS_MS, now)
+
+    def body_missing(self, link: LinkId, envelope_id: EnvelopeId) -> None:
+        """A body to be sent is no longer here."""
+        self._frames.append((link, NoHave(entries=join_entries([(envelope_id, NOHAVE_UNKNOWN)]))))
+
+    def forget(self, envelope_ids: Iterable[EnvelopeId]) -> None:
+        """These ids lapsed or were pushed out of their key's quota."""
+        for envelope_id in envelope_ids:
+            self._index.remove(envelope_id)
+
+    def take_frames(self) -> list[tuple[LinkId, Frame]]:
+        """The frames to send, in order."""
+        frames, self._frames = self._frames, []
+        return frames
+
+    def has_bodies(self, link: LinkId) -> bool:
+        """Whether bodies wait to be pushed to a link."""
+        state = self._links.get(link)
+        return state is not None and bool(state.sending)
+
+    def take_bodies(self, link: LinkId, count_max: int) -> list[EnvelopeId]:
+        """The next ids whose bodies go to a link, oldest in the queue first."""
+        state = self._links[link]
+        taken = list(state.sending)[:count_max] if state.sending else []
+        for envelope_id in taken:
+            del state.sending[envelope_id]
+        if state.has_dropped and not state.sending:
+            state.has_dropped = False
+            self._frames.append((link, ListAgain()))
+        return taken
+
+    def deadline(self) -> Monotonic | None:
+        """When `deadline_passed` wants to be called."""
+        deadlines = [
+            deadline
+            for state in self._links.values()
+            for deadline in (state.want_deadline, state.relist_at)
+            if deadline is not None
+        ]
+        return min(deadlines, default=None)
+
+    def deadline_passed(self, now: Instant) -> None:
+        """Ask others for what did not come; list again where it is time."""
+        for link, state in self._links.items():
+            if state.want_deadline is not None and now.monotonic >= state.want_deadline:
+                for envelope_id in list(state.asked):
+                    self._drop_announcer(link, state, envelope_id)
+                self._relist_within(state, RELIST_AFTER_LOSS_MS, now)
+            if state.relist_at is not None and now.monotonic >= state.relist_at:
+                self._list_from_the_top(link, now)
+        self._ask_all(now)
+
+    def _list_from_the_top(self, link: LinkId, now: Instant) -> None:
+        state = self._links[link]
+        jitter_ms = uniform_below(self._entropy, RELIST_INTERVAL_MS)
+        state.relist_at = _after(now, RELIST_INTERVAL_MS + jitter_ms)
+        state.next_cursor = b""
+        state.is_page_awaited = True
+        self._frames.append((link, ListWanted(cursor=b"")))
+
+    def _relist_within(self, state: _LinkState, pause_ms: int, now: Instant) -> None:
+        soon = _after(now, pause_ms)
+        if state.relist_at is None or soon < state.relist_at:
+            state.relist_at = soon
+
+    def _answer_list(self, link: LinkId, cursor: bytes) -> None:
+        if cursor and len(cursor) != CURSOR_BYTES:
+            raise PeerError("cut cursor")
+        page, next_cursor = self._index.page(cursor, IDS_PER_FRAME_MAX)
+        self._frames.append((link, ListPage(entries=join_entries(page), next_cursor=next_cursor)))
+
+    def _page_came(self, link: LinkId, state: _LinkState, page: ListPage, now: Instant) -> None:
+        if not state.is_page_awaited:
+            return
+        if page.next_cursor and len(page.next_cursor) != CURSOR_BYTES:
+            raise PeerError("cut cursor")
+        if page.next_cursor and state.next_cursor and page.next_cursor >= state.next_cursor:
+            raise PeerError("a list that does not end")
+        state.is_page_awaited = False
+        state.next_cursor = page.next_cursor
+        self._offered(link, state, split_entries(page.entries), now)
+
+    def _offered(
+        self,
+        link: LinkId,
+        state: _LinkState,
+        entries: Iterable[tuple[EnvelopeId, int]],
+        now: Instant,
+    ) -> None:
+        """A neighbour has these: note what we lack, and do not push what it has."""
+        for envelope_id, size_class in entries:
+            state.sending.pop(envelope_id, None)
+            if envelope_id in self._index or envelope_id in state.asked:
+                continue
+            if size_class >= len(SIZE_BYTES):
+                raise PeerError("unknown size class")
+            self._note_offer(link, state, envelope_id, SIZE_BYTES[size_class], now)
+        self._ask(link, state, now)
+
+    def _note_offer(
+        self,
+        link: LinkId,
+        state: _LinkState,
+        envelope_id: EnvelopeId,
+        size_bytes: int,
+        now: Instant,
+    ) -> None:
+        missing = self._missing.get(envelope_id)
+        if missing is None:
+            if len(self._missing) >= MISSING_IDS_MAX:
+                self._relist_within(state, RELIST_AFTER_LOSS_MS, now)
+                return
+            missing = self._missing[envelope_id] = _Missing(size_bytes)
+        if link not in missing.announcers and len(missing.announcers) < ANNOUNCERS_PER_ID_MAX:
+            missing.announcers.append(link)
+            state.offered[envelope_id] = None
+
+    def _ask_all(self, now: Instant) -> None:
+        for link, state in self._links.items():
+            self._ask(link, state, now)
+
+    def _ask(self, link: LinkId, state: _LinkState, now: Instant) -> None:
+        """Ask a link for what nobody else was asked for, and for its next page."""
+        wanted: list[EnvelopeId] = []
+        for envelope_id in list(state.offered):
+            missing = self._missing[envelope_id]
+            if missing.owner is not None:
+                continue
+            if (
+                len(state.asked) >= WANTS_PER_LINK_MAX
+                or state.asked_bytes + missing.size_bytes > WANTS_PER_LINK_BYTES_MAX
+            ):
+                break
+            missing.owner = link
+            del state.offered[envelope_id]
+            state.asked[envelope_id] = missing.size_bytes
+            state.asked_bytes += missing.size_bytes
+            wanted.append(envelope_id)
+        if wanted:
+            state.want_deadline = _after(now, WANT_TIMEOUT_MS)
+            self._frames.append((link, IWant(ids=b"".join(wanted))))
+        is_hungry = len(state.offered) + len(state.asked) < IDS_PER_FRAME_MAX
+        if state.next_cursor and not state.is_page_awaited and is_hungry:
+            state.is_page_awaited = True
+            self._frames.append((link, ListWanted(cursor=state.next_cursor)))
+
+    def _wanted(self, link: LinkId, state: _LinkState, ids: list[EnvelopeId]) -> None:
+        refused: list[tuple[EnvelopeId, int]] = []
+        for envelope_id in ids:
+            if envelope_id not in self._index:
+                refused.append((envelope_id, NOHAVE_UNKNOWN))
+            elif len(state.sending) >= SENDING_IDS_PER_LINK_MAX:
+                refused.append((envelope_id, NOHAVE_BUSY))
+            else:
+                state.sending[envelope_id] = None
+        if refused:
+            self._frames.append((link, NoHave(entries=join_entries(refused))))
+
+    def _queue(self, link: LinkId, state: _LinkState, envelope_id: EnvelopeId) -> None:
+        if len(state.sending) < SENDING_IDS_PER_LINK_MAX:
+            state.sending[envelope_id] = None
+        else:
+            state.has_dropped = True
+
+    def _drop_announcer(self, link: LinkId, state: _LinkState, envelope_id: EnvelopeId) -> None:
+        """A link does not have, or does not give, what it announced."""
+        missing = self._missing.get(envelope_id)
+        if missing is None or link not in missing.announcers:
+            return
+        missing.announcers.remove(link)
+        state.offered.pop(envelope_id, None)
+        _forget_asked(state, envelope_id)
+        if missing.owner == link:
+            missing.owner = None
+        if not missing.announcers:
+            del self._missing[envelope_id]
+
+
+def _forget_asked(state: _LinkState, envelope_id: EnvelopeId) -> None:
+    state.asked_bytes -= state.asked.pop(envelope_id, 0)
+    if not state.asked:
+        state.want_deadline = None
+
+
+def _after(now: Instant, pause_ms: int) -> Monotonic:
+    return Monotonic(now.monotonic + pause_ms * 1000)
