@@ -27,7 +27,7 @@ from mesh.limits import (
 )
 from mesh.link.first_messages import FirstMessages
 from mesh.link.noise import HandshakeState
-from mesh.link.patterns import noise_protocol
+from mesh.link.patterns import LINK_PROTOCOL
 from mesh.link.records import HandshakeReader, RecordReader, RecordWriter, handshake_block
 from mesh.wire.frames import (
     PROTOCOL_VERSION,
@@ -40,12 +40,9 @@ from mesh.wire.frames import (
 )
 from mesh.wire.parameters import MeshParameters
 
-NOISE_NAME: Final = "Noise_XXhfs+psk0_25519+MLKEM768_ChaChaPoly_BLAKE2b"
 PROLOGUE: Final = b"mesh/link/1"
 HELLO_NONCE_BYTES: Final = 16
 MESH_TIME_ROUNDING_S: Final = 10
-
-_PROTOCOL = noise_protocol(NOISE_NAME)
 
 
 @dataclass(slots=True)
@@ -88,7 +85,7 @@ class Link:
         now: Instant,
     ) -> None:
         noise = HandshakeState(
-            _PROTOCOL,
+            LINK_PROTOCOL,
             is_initiator=is_initiator,
             entropy=entropy,
             kem=kem,
