@@ -57,6 +57,15 @@ LINKS_TARGET = 6
 LINKS_FULL_MESH_MAX = 8
 """With at most so many others in sight a node links to all of them; also the active maximum."""
 
+LINKS_PER_NETWORK_MIN = 2
+"""A node on several networks keeps at least so many links on each: it may be the only bridge."""
+
+LINK_SETTLED_MS = 10_000
+"""A link that ends sooner counts as a failed dial, or two nodes could dial in a circle."""
+
+REMEMBERED_FAILURES_MAX = 3
+"""Dials of an address of an earlier run before it is forgotten."""
+
 DIALS_CONCURRENT_MAX = 4
 """Dials under way at once (SYNC.md H.4)."""
 

@@ -41,7 +41,6 @@ from mesh.wire.frames import (
 from mesh.wire.parameters import MeshParameters
 
 PROLOGUE: Final = b"mesh/link/1"
-HELLO_NONCE_BYTES: Final = 16
 MESH_TIME_ROUNDING_S: Final = 10
 
 
@@ -81,6 +80,7 @@ class Link:
         first_messages: FirstMessages,
         entropy: Entropy,
         kem: Kem,
+        hello_nonce: bytes,
         mesh_now: UnixSeconds,
         now: Instant,
     ) -> None:
@@ -99,7 +99,7 @@ class Link:
         self.unknown_frames_count = 0
         self._first_messages = first_messages
         self._mesh_time = mesh_now - mesh_now % MESH_TIME_ROUNDING_S
-        self._nonce = entropy.draw(HELLO_NONCE_BYTES)
+        self._nonce = hello_nonce
         self._state: Handshaking | Open | Closed = Handshaking(noise, HandshakeReader())
         self._raw = bytearray()
         self._outgoing: list[bytes] = []
@@ -236,7 +236,7 @@ class Link:
         return state.reader.rest()
 
     def _refuse_replay(self, noise: HandshakeState) -> None:
-        """Before a responder answers at all: has this first message been played before?"""
+        """Before a responder answers at all, refuse a first message that was played before."""
         if not self.is_initiator and not self._first_messages.is_fresh(noise.remote_ephemeral):
             raise PeerError("replayed handshake")
 

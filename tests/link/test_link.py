@@ -38,6 +38,7 @@ def make_link(
         first_messages=first_messages or FirstMessages(),
         entropy=entropy,
         kem=PycaKem(),
+        hello_nonce=entropy.draw(16),
         mesh_now=UnixSeconds(now.unix_seconds),
         now=now,
     )

@@ -1,0 +1,310 @@
+"""Whom to dial and when, and how many links a node keeps.
+
+Implements `docs/protocol/peering.md`. A live machine: it hears what discovery saw and how dials
+and links fared, and answers with `Dial` effects and with whether a link may stay.
+
+Theory of operation. Everything that could be dialled is a *target*: an announced instance with
+its addresses, an address typed by a person, or one remembered from an earlier run. A target is
+*linked* while an open link is known to lead to it: by the dial that made it, by the link key
+that the target showed before, or by the instance name inside the link's Hello. A node links to
+all targets while they are few, else to six, and to at least two per network, so that a laptop
+on two networks always bridges them. Failures back off, doubled, with jitter; of two nodes that
+see each other at the same moment the one with the smaller instance name dials first.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from enum import Enum, auto
+from typing import Final
+
+from mesh.crypto.entropy import Entropy, uniform_below
+from mesh.effects import Dial
+from mesh.ids import Address, DialId, Instant, LinkId, LinkKey, Monotonic
+from mesh.limits import (
+    ADDRESSES_PER_PEER_MAX,
+    CANDIDATES_MAX,
+    DIAL_BACKOFF_FIRST_MS,
+    DIAL_BACKOFF_MAX_MS,
+    DIAL_JITTER_MS,
+    DIALS_CONCURRENT_MAX,
+    LINK_SETTLED_MS,
+    LINKS_FULL_MESH_MAX,
+    LINKS_PER_NETWORK_MIN,
+    LINKS_TARGET,
+    REMEMBERED_FAILURES_MAX,
+)
+
+_BACKOFF_DOUBLINGS_MAX: Final = 16
+_LINK_LOCAL_V6: Final = "fe80:"
+
+
+class Source(Enum):
+    """How we came to know of a target."""
+
+    ANNOUNCED = auto()
+    CONFIGURED = auto()
+    REMEMBERED = auto()
+
+
+@dataclass(slots=True)
+class Target:
+    """Something that could be dialled. `rank` is drawn once, so that choices are random."""
+
+    name: str
+    source: Source
+    addresses: list[Address]
+    rank: int
+    not_before: Monotonic
+    failures_count: int = 0
+    next_address: int = 0
+    dial: DialId | None = None
+    remote_key: LinkKey | None = None
+
+
+@dataclass(slots=True)
+class _OpenLink:
+    remote_key: LinkKey
+    instance: str
+    network: str
+    target: str | None
+    opened_at: Monotonic
+    dialled: Address | None = field(default=None)
+
+
+class Dialing:
+    """All targets and open links of a node."""
+
+    def __init__(self, entropy: Entropy) -> None:
+        self._entropy = entropy
+        self._instance = ""
+        self._targets: dict[str, Target] = {}
+        self._links: dict[LinkId, _OpenLink] = {}
+        self._dials: dict[DialId, str] = {}
+        self._next_dial = 1
+
+    def rename(self, instance: str, now: Instant) -> None:
+        """This node announces itself by another name from now on."""
+        self._instance = instance
+        self._targets.pop(instance, None)
+
+    def configure(self, address: Address, now: Instant) -> None:
+        """A person typed this address: dial it for ever."""
+        self._add(str(address), Source.CONFIGURED, [address], now, pause_ms=0)
+
+    def unconfigure(self, address: Address) -> None:
+        """A person took the address back; a link that stands stays."""
+        self._targets.pop(str(address), None)
+
+    def remember(self, addresses: Iterable[Address], now: Instant) -> None:
+        """Addresses that led to links in an earlier run are dialled before discovery wakes."""
+        for address in addresses:
+            if str(address) not in self._targets:
+                self._add(str(address), Source.REMEMBERED, [address], now, pause_ms=0)
+
+    def peer_seen(self, instance: str, addresses: Sequence[Address], now: Instant) -> None:
+        """Discovery heard an announcement, perhaps not for the first time."""
+        if instance == self._instance or not addresses:
+            return
+        target = self._targets.get(instance)
+        kept = list(addresses[:ADDRESSES_PER_PEER_MAX])
+        if target is not None:
+            if kept != target.addresses:
+                target.addresses = kept
+                target.next_address = 0
+                target.failures_count = 0
+                target.not_before = now.monotonic
+            return
+        pause_ms = uniform_below(self._entropy, DIAL_JITTER_MS)
+        if self._instance > instance:
+            pause_ms += 2 * DIAL_JITTER_MS
+        else:
+            pause_ms //= 4
+        self._add(instance, Source.ANNOUNCED, kept, now, pause_ms=pause_ms)
+
+    def peer_gone(self, instance: str) -> None:
+        """Discovery heard a goodbye; a link that stands stays."""
+        target = self._targets.get(instance)
+        if target is not None and target.source is Source.ANNOUNCED:
+            del self._targets[instance]
+
+    def network_changed(self, now: Instant) -> None:
+        """On another network old failures mean nothing."""
+        for target in self._targets.values():
+            target.failures_count = 0
+            target.not_before = now.monotonic
+
+    def dial_failed(self, dial: DialId, now: Instant) -> None:
+        """A dial, or the handshake after it, came to nothing."""
+        target = self._finish_dial(dial)
+        if target is not None:
+            self._back_off(target, now)
+
+    def is_welcome(self, address: Address, dial: DialId | None) -> bool:
+        """Whether one more link may stay beside the open ones."""
+        target = self._targets.get(self._dials.get(dial, "")) if dial is not None else None
+        if target is not None and target.source is Source.CONFIGURED:
+            return True
+        is_scarce = self._links_in(network_of(address)) < LINKS_PER_NETWORK_MIN
+        return is_scarce or len(self._links) < LINKS_FULL_MESH_MAX
+
+    def link_up(
+        self,
+        link: LinkId,
+        dial: DialId | None,
+        *,
+        remote_key: LinkKey,
+        instance: str,
+        address: Address,
+        now: Instant,
+    ) -> None:
+        """A link is ready and stays."""
+        target = self._finish_dial(dial) if dial is not None else None
+        if target is not None:
+            target.remote_key = remote_key
+        self._links[link] = _OpenLink(
+            remote_key=remote_key,
+            instance=instance,
+            network=network_of(address),
+            target=target.name if target is not None else None,
+            opened_at=now.monotonic,
+            dialled=address if dial is not None else None,
+        )
+
+    def duplicate_found(self, dial: DialId, remote_key: LinkKey) -> None:
+        """A dial led to a node that another open link leads to already."""
+        target = self._finish_dial(dial)
+        if target is not None:
+            target.remote_key = remote_key
+
+    def self_found(self, dial: DialId | None) -> None:
+        """A dial led to ourselves."""
+        target = self._finish_dial(dial) if dial is not None else None
+        if target is not None:
+            del self._targets[target.name]
+
+    def link_down(self, link: LinkId, now: Instant) -> None:
+        """A link ended: its target may be dialled again, at once if the link had lasted."""
+        closed = self._links.pop(link, None)
+        if closed is None:
+            return
+        for target in self._targets.values():
+            if target.name in (closed.target, closed.instance) or (
+                target.remote_key == closed.remote_key
+            ):
+                if now.monotonic - closed.opened_at >= LINK_SETTLED_MS * 1000:
+                    target.failures_count = 0
+                    pause_ms = uniform_below(self._entropy, DIAL_JITTER_MS)
+                    target.not_before = _after(now, pause_ms)
+                else:
+                    self._back_off(target, now)
+
+    def working_addresses(self) -> list[Address]:
+        """Addresses whose dials became the links that are open now."""
+        return [link.dialled for link in self._links.values() if link.dialled is not None]
+
+    def targets(self) -> list[Target]:
+        """All targets without an open link, for a person to see."""
+        return [target for target in self._targets.values() if not self._is_linked(target)]
+
+    def deadline(self) -> Monotonic | None:
+        """When `deadline_passed` wants to be called."""
+        if len(self._dials) >= DIALS_CONCURRENT_MAX:
+            return None
+        return min((target.not_before for target in self._wanted()), default=None)
+
+    def deadline_passed(self, now: Instant) -> list[Dial]:
+        """The dials that are due."""
+        dials: list[Dial] = []
+        due = [target for target in self._wanted() if target.not_before <= now.monotonic]
+        for target in sorted(due, key=lambda target: (target.source.value, target.rank)):
+            if len(self._dials) >= DIALS_CONCURRENT_MAX:
+                break
+            if not self._is_wanted(target):
+                continue
+            dial = DialId(self._next_dial)
+            self._next_dial += 1
+            self._dials[dial] = target.name
+            target.dial = dial
+            address = target.addresses[target.next_address % len(target.addresses)]
+            target.next_address += 1
+            dials.append(Dial(dial, address))
+        return dials
+
+    def _wanted(self) -> list[Target]:
+        return [target for target in self._targets.values() if self._is_wanted(target)]
+
+    def _is_wanted(self, target: Target) -> bool:
+        if target.dial is not None or self._is_linked(target):
+            return False
+        if target.source is Source.CONFIGURED:
+            return True
+        links_count = len(self._links) + len(self._dials)
+        is_small = len(self._targets) <= LINKS_FULL_MESH_MAX
+        if links_count < (LINKS_FULL_MESH_MAX if is_small else LINKS_TARGET):
+            return True
+        return any(
+            self._links_in(network_of(address)) < LINKS_PER_NETWORK_MIN
+            for address in target.addresses
+        )
+
+    def _is_linked(self, target: Target) -> bool:
+        return any(
+            target.name in (link.target, link.instance)
+            or (target.remote_key is not None and target.remote_key == link.remote_key)
+            for link in self._links.values()
+        )
+
+    def _links_in(self, network: str) -> int:
+        return sum(link.network == network for link in self._links.values())
+
+    def _add(
+        self, name: str, source: Source, addresses: list[Address], now: Instant, *, pause_ms: int
+    ) -> None:
+        if len(self._targets) >= CANDIDATES_MAX:
+            self._forget_one()
+        self._targets[name] = Target(
+            name=name,
+            source=source,
+            addresses=addresses,
+            rank=uniform_below(self._entropy, 1 << 32),
+            not_before=_after(now, pause_ms),
+        )
+
+    def _forget_one(self) -> None:
+        """Make room: the oldest target that no person typed and no link leads to."""
+        for name, target in self._targets.items():
+            if target.source is not Source.CONFIGURED and not self._is_linked(target):
+                del self._targets[name]
+                return
+
+    def _finish_dial(self, dial: DialId) -> Target | None:
+        target = self._targets.get(self._dials.pop(dial, ""))
+        if target is None or target.dial != dial:
+            return None
+        target.dial = None
+        return target
+
+    def _back_off(self, target: Target, now: Instant) -> None:
+        target.failures_count += 1
+        is_lost = target.failures_count >= REMEMBERED_FAILURES_MAX
+        if target.source is Source.REMEMBERED and is_lost:
+            self._targets.pop(target.name, None)
+            return
+        has_untried = target.failures_count < len(target.addresses)
+        doublings = min(target.failures_count - 1, _BACKOFF_DOUBLINGS_MAX)
+        pause_ms = min(DIAL_BACKOFF_FIRST_MS << doublings, DIAL_BACKOFF_MAX_MS)
+        pause_ms = pause_ms // 2 + uniform_below(self._entropy, pause_ms)
+        target.not_before = _after(now, 0 if has_untried else pause_ms)
+
+
+def network_of(address: Address) -> str:
+    """A name for the network that an address is on, as far as the address tells."""
+    if ":" not in address.host:
+        return address.host.rpartition(".")[0]
+    if address.host.lower().startswith(_LINK_LOCAL_V6):
+        return f"scope {address.scope}"
+    return ":".join(address.host.split(":")[:4])
+
+
+def _after(now: Instant, pause_ms: int) -> Monotonic:
+    return Monotonic(now.monotonic + pause_ms * 1000)
