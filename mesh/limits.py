@@ -225,6 +225,9 @@ STREAM_QUEUE_BYTES_MAX = 4 * LINK_SENDING_BYTES_MAX
 STREAM_CLOSING_MS = 2_000
 """How long a closing stream may take to write its last bytes and to hear the peer's end."""
 
+DIALS_QUEUED_MAX = 64
+"""Dials handed over and not yet begun; the dialing machine asks for four at once."""
+
 STREAMS_ACCEPTED_MAX = LINKS_MAX + HANDSHAKES_PENDING_MAX
 """Accepted streams at once; further callers wait in the listener's backlog."""
 

@@ -1,0 +1,149 @@
+"""Runs one engine: inputs in, one batch at a time in a worker thread, effects out in order.
+
+While a batch runs in its thread, sockets are read and further inputs gather; they make up the
+next batch. So a node that is busy commits rarely and much, and one that is idle answers after a
+thread hop. Nothing here sleeps, except until the engine's own deadline.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from itertools import count
+from typing import Protocol
+
+import trio
+
+from mesh.commands import Answer, Command
+from mesh.effects import Announce, Dial, Disconnect, Effect, Emit, MintStamp, Reply, SendBytes
+from mesh.errors import UserError
+from mesh.events import Event
+from mesh.ids import Instant, Monotonic, RequestId
+from mesh.inputs import Asked, Input
+from mesh.limits import ASKS_PENDING_MAX
+from mesh.node.clock import Clock
+from mesh.node.inbox import Inbox
+from mesh.node.subscription import Subscribers, Subscription
+
+Outward = Dial | SendBytes | Disconnect | Announce | MintStamp
+"""The effects that leave the process; the others are answers and events."""
+
+
+class Door(Protocol):
+    """What is driven: the engine, or in a test anything else that is all door."""
+
+    def handle(self, batch: Sequence[Input], now: Instant, /) -> list[Effect]: ...
+    def deadline(self) -> Monotonic | None: ...
+
+
+@dataclass(slots=True)
+class _Ask:
+    """A caller that waits for its answer."""
+
+    answered: trio.Event = field(default_factory=trio.Event)
+    answer: Answer | UserError | None = None
+
+
+class Driver:
+    """Drives one engine until it is cancelled or the engine fails."""
+
+    def __init__(
+        self, door: Door, inbox: Inbox, clock: Clock, carry_out: Callable[[Outward], None]
+    ) -> None:
+        self._door = door
+        self._inbox = inbox
+        self._clock = clock
+        self._carry_out = carry_out
+        self._subscribers = Subscribers()
+        self._requests = count(1)
+        self._asks: dict[RequestId, _Ask] = {}
+        self._asks_room = trio.Semaphore(ASKS_PENDING_MAX)
+        # The worker thread is not one of trio's shared forty, so nothing else can take its place.
+        self._thread = trio.CapacityLimiter(1)
+        self._taken_count = 0
+        self._batch_done = trio.Event()
+        self._is_stopped = False
+
+    async def run(self) -> None:
+        """Drive; raises what the engine raises (StorageError, AssertionError)."""
+        try:
+            while True:
+                await self._run_batch()
+                await self._inbox.wait(self._seconds_to_deadline())
+        finally:
+            self._stop()
+
+    async def ask(self, command: Command) -> Answer:
+        """Ask the engine; raises UserError. A caller may be cancelled: the command still runs."""
+        async with self._asks_room:
+            if self._is_stopped:
+                raise _stopping()
+            request, ask = RequestId(next(self._requests)), _Ask()
+            self._asks[request] = ask
+            self._inbox.put(Asked(request, command))
+            try:
+                await ask.answered.wait()
+            finally:
+                self._asks.pop(request, None)
+        match ask.answer:
+            case UserError() as error:
+                raise error
+            case None:
+                raise _stopping()
+            case answer:
+                return answer
+
+    async def tell(self, happened: Input) -> None:
+        """Put one input and wait until the engine has handled it."""
+        self._inbox.put(happened)
+        ordinal = self._inbox.put_count
+        while self._taken_count < ordinal and not self._is_stopped:
+            await self._batch_done.wait()
+
+    def subscribe(self) -> AbstractContextManager[Subscription]:
+        """Listen to events: `with driver.subscribe() as events: async for event in events`."""
+        return self._subscribers.subscribe()
+
+    def publish(self, event: Event) -> None:
+        """Tell the subscribers something that the shell itself has noticed."""
+        self._subscribers.publish(event)
+
+    async def _run_batch(self) -> None:
+        batch = self._inbox.take()
+        effects = await trio.to_thread.run_sync(
+            self._door.handle, batch, self._clock(), limiter=self._thread
+        )
+        for effect in effects:
+            match effect:
+                case Emit(event):
+                    self._subscribers.publish(event)
+                case Reply(request, answer):
+                    self._reply(request, answer)
+                case _:
+                    self._carry_out(effect)
+        self._taken_count += len(batch)
+        self._batch_done.set()
+        self._batch_done = trio.Event()
+
+    def _reply(self, request: RequestId, answer: Answer | UserError) -> None:
+        ask = self._asks.pop(request, None)
+        if ask is not None:
+            ask.answer = answer
+            ask.answered.set()
+
+    def _seconds_to_deadline(self) -> float:
+        deadline = self._door.deadline()
+        if deadline is None:
+            return math.inf
+        return max(0, deadline - self._clock().monotonic) / 1_000_000
+
+    def _stop(self) -> None:
+        self._is_stopped = True
+        for ask in self._asks.values():
+            ask.answered.set()
+        self._batch_done.set()
+        self._subscribers.end()
+
+
+def _stopping() -> UserError:
+    return UserError("stopping", "The node is stopping; start it again with `mesh up`.")

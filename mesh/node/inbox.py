@@ -1,0 +1,108 @@
+"""The queue of inputs between the sockets and the engine.
+
+Every source is bounded: a link by the bytes and the reads of it that wait (its reader pauses, and
+through TCP so does the peer), hints of discovery by their number (further ones are dropped: they
+are repeated on the network), dials, stamps and asks by those who make them. So the queue as a
+whole is bounded too.
+"""
+
+import math
+from collections import deque
+from dataclasses import dataclass, field
+
+import trio
+
+from mesh.ids import LinkId
+from mesh.inputs import BytesReceived, Input, PeerGone, PeerSeen
+from mesh.limits import (
+    HINTS_PENDING_MAX,
+    INPUT_BYTES_PER_LINK_MAX,
+    INPUTS_PER_BATCH_MAX,
+    INPUTS_PER_LINK_MAX,
+)
+
+
+@dataclass(slots=True)
+class _Waiting:
+    """What of one link waits for the engine."""
+
+    inputs_count: int = 0
+    bytes_count: int = 0
+    has_room: trio.Event = field(default_factory=trio.Event)
+
+    @property
+    def is_full(self) -> bool:
+        return (
+            self.inputs_count >= INPUTS_PER_LINK_MAX or self.bytes_count >= INPUT_BYTES_PER_LINK_MAX
+        )
+
+
+class Inbox:
+    """Inputs in the order in which they happened. Only tasks of one trio run touch it."""
+
+    def __init__(self) -> None:
+        self._inputs: deque[Input] = deque()
+        self._waiting: dict[LinkId, _Waiting] = {}
+        self._hints_count = 0
+        self._put_count = 0
+        self._arrived = trio.Event()
+
+    def __len__(self) -> int:
+        return len(self._inputs)
+
+    @property
+    def put_count(self) -> int:
+        """How many inputs were ever put: the ordinal of the newest one."""
+        return self._put_count
+
+    def put(self, happened: Input) -> None:
+        """Add one input."""
+        self._inputs.append(happened)
+        self._put_count += 1
+        self._arrived.set()
+
+    def put_hint(self, hint: PeerSeen | PeerGone) -> bool:
+        """Add what discovery heard, or drop it if too much of it waits already."""
+        if self._hints_count >= HINTS_PENDING_MAX:
+            return False
+        self._hints_count += 1
+        self.put(hint)
+        return True
+
+    async def put_bytes(self, link: LinkId, data: bytes) -> None:
+        """Add bytes of a link, then wait until the link may bring more."""
+        waiting = self._waiting.setdefault(link, _Waiting())
+        waiting.inputs_count += 1
+        waiting.bytes_count += len(data)
+        self.put(BytesReceived(link, data))
+        if waiting.is_full:
+            waiting.has_room = trio.Event()
+            await waiting.has_room.wait()
+
+    def take(self) -> list[Input]:
+        """Return what is to be handled next, oldest first."""
+        count = min(len(self._inputs), INPUTS_PER_BATCH_MAX)
+        batch = [self._inputs.popleft() for _ in range(count)]
+        for happened in batch:
+            if isinstance(happened, BytesReceived):
+                self._make_room(happened)
+            elif isinstance(happened, PeerSeen | PeerGone):
+                self._hints_count -= 1
+        return batch
+
+    async def wait(self, timeout_s: float = math.inf) -> None:
+        """Return as soon as an input is there, or after the timeout."""
+        if self._inputs:
+            return
+        self._arrived = trio.Event()
+        with trio.move_on_after(timeout_s):
+            await self._arrived.wait()
+
+    def _make_room(self, taken: BytesReceived) -> None:
+        waiting = self._waiting[taken.link]
+        waiting.inputs_count -= 1
+        waiting.bytes_count -= len(taken.data)
+        if not waiting.is_full:
+            waiting.has_room.set()
+        if not waiting.inputs_count:
+            del self._waiting[taken.link]

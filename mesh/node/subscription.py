@@ -1,0 +1,79 @@
+"""Listening to events: each subscriber has a queue of its own, and a bound on it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import trio
+
+from mesh.errors import UserError
+from mesh.events import Event
+from mesh.limits import EVENTS_PER_SUBSCRIBER_MAX, SUBSCRIBERS_MAX
+
+
+class Subscription:
+    """The events since `subscribe`, in order: `async for event in subscription`.
+
+    The iteration ends when the node stops, and when the subscriber fell so far behind that
+    events were left out: then `has_fallen_behind` is true, after the last event of the
+    unbroken row. It may read the present state and subscribe again.
+    """
+
+    def __init__(self) -> None:
+        self._sender, self._receiver = trio.open_memory_channel[Event](EVENTS_PER_SUBSCRIBER_MAX)
+        self.has_fallen_behind = False
+
+    def __aiter__(self) -> "Subscription":
+        return self
+
+    async def __anext__(self) -> Event:
+        try:
+            return await self._receiver.receive()
+        except trio.EndOfChannel:
+            raise StopAsyncIteration from None
+
+    def offer(self, event: Event) -> bool:
+        """Queue one event; False if this subscriber has fallen behind and gets no more."""
+        try:
+            self._sender.send_nowait(event)
+        except trio.WouldBlock:
+            self.has_fallen_behind = True
+            self.end()
+        return not self.has_fallen_behind
+
+    def end(self) -> None:
+        """Let the iteration end after what is queued."""
+        self._sender.close()
+
+
+class Subscribers:
+    """All who listen."""
+
+    def __init__(self) -> None:
+        self._subscriptions: dict[int, Subscription] = {}
+        self._next = 0
+
+    @contextmanager
+    def subscribe(self) -> Iterator[Subscription]:
+        """Listen for as long as the block runs."""
+        if len(self._subscriptions) >= SUBSCRIBERS_MAX:
+            raise UserError("too-many", f"More than {SUBSCRIBERS_MAX} programs listen already.")
+        number, subscription = self._next, Subscription()
+        self._next += 1
+        self._subscriptions[number] = subscription
+        try:
+            yield subscription
+        finally:
+            self._subscriptions.pop(number, None)
+            subscription.end()
+
+    def publish(self, event: Event) -> None:
+        """Tell everybody; who has no room is let go."""
+        behind = [n for n, each in self._subscriptions.items() if not each.offer(event)]
+        for number in behind:
+            del self._subscriptions[number]
+
+    def end(self) -> None:
+        """The node stops: nothing will follow."""
+        for subscription in self._subscriptions.values():
+            subscription.end()
+        self._subscriptions.clear()

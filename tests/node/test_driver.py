@@ -1,0 +1,150 @@
+"""The driver with a small door behind it."""
+
+from collections.abc import Sequence
+
+import pytest
+import trio
+from trio.testing import MockClock, wait_all_tasks_blocked
+
+from mesh.commands import AddPeer, AskPeers, AskStatus, Done
+from mesh.effects import Effect
+from mesh.errors import StorageError, UserError
+from mesh.events import NoticeRaised
+from mesh.ids import Instant, Monotonic
+from mesh.inputs import Input, NetworkChanged
+from mesh.limits import EVENTS_PER_SUBSCRIBER_MAX
+from mesh.node.driver import Driver, Outward
+from mesh.node.inbox import Inbox
+from tests.node.doors import Echo
+
+
+def trio_now() -> Instant:
+    """Return the time of the trio run, which a test may hold still."""
+    micros = round(trio.current_time() * 1_000_000)
+    return Instant(Monotonic(micros), micros)
+
+
+def nothing(effect: Outward) -> None:
+    """Refuse effects that a door without links cannot have."""
+    raise AssertionError(effect)
+
+
+def driver_of(door: Echo) -> Driver:
+    """Return a driver with an inbox of its own."""
+    return Driver(door, Inbox(), trio_now, nothing)
+
+
+async def test_the_first_batch_is_empty_and_comes_at_once(nursery: trio.Nursery) -> None:
+    echo = Echo()
+    driver = driver_of(echo)
+    nursery.start_soon(driver.run)
+    await driver.tell(NetworkChanged())
+    assert echo.batches[0] in ([], [NetworkChanged()])
+
+
+async def test_an_answer_is_returned_and_a_refusal_is_raised(nursery: trio.Nursery) -> None:
+    driver = driver_of(Echo())
+    nursery.start_soon(driver.run)
+    assert await driver.ask(AskStatus()) == Done()
+    with pytest.raises(UserError, match="nowhere is no address"):
+        await driver.ask(AddPeer("nowhere"))
+
+
+async def test_a_cancelled_caller_leaves_nothing_behind(nursery: trio.Nursery) -> None:
+    driver = driver_of(Echo())
+    nursery.start_soon(driver.run)
+    with trio.CancelScope() as scope:
+        scope.cancel()
+        await driver.ask(AskStatus())
+    assert scope.cancelled_caught
+    assert await driver.ask(AskStatus()) == Done()
+
+
+async def test_many_callers_share_batches(nursery: trio.Nursery) -> None:
+    echo = Echo()
+    driver = driver_of(echo)
+    nursery.start_soon(driver.run)
+    async with trio.open_nursery() as callers:
+        for _ in range(1_000):
+            callers.start_soon(driver.ask, AskStatus())
+    assert len(echo.batches) < 100
+
+
+async def test_the_engine_is_woken_at_its_deadline(mock_clock: MockClock) -> None:
+    echo = Echo()
+    echo.next_wake = Monotonic(5_000_000)
+    driver = driver_of(echo)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(driver.run)
+        await driver.tell(NetworkChanged())
+        await wait_all_tasks_blocked()
+        assert echo.wakes == []
+        mock_clock.jump(5)
+        await driver.tell(NetworkChanged())
+        assert echo.wakes == [5_000_000]
+        nursery.cancel_scope.cancel()
+
+
+async def test_subscribers_hear_events_in_order_and_each_for_itself(nursery: trio.Nursery) -> None:
+    driver = driver_of(Echo())
+    nursery.start_soon(driver.run)
+    with driver.subscribe() as first, driver.subscribe() as second:
+        for name in ("a", "b"):
+            with pytest.raises(UserError):
+                await driver.ask(AddPeer(name))
+        assert [await anext(first), await anext(first)] == [NoticeRaised("a"), NoticeRaised("b")]
+        assert await anext(second) == NoticeRaised("a")
+
+
+async def test_a_subscriber_that_does_not_read_is_let_go_after_an_unbroken_row() -> None:
+    driver = driver_of(Echo())
+    with driver.subscribe() as slow, driver.subscribe() as quick:
+        for number in range(EVENTS_PER_SUBSCRIBER_MAX + 1):
+            driver.publish(NoticeRaised(str(number)))
+            assert await anext(quick) == NoticeRaised(str(number))
+        heard = [event async for event in slow]
+        assert heard == [NoticeRaised(str(n)) for n in range(EVENTS_PER_SUBSCRIBER_MAX)]
+        assert slow.has_fallen_behind
+        assert not quick.has_fallen_behind
+
+
+class Failing(Echo):
+    """A door whose disk is full."""
+
+    def handle(self, batch: Sequence[Input], now: Instant, /) -> list[Effect]:
+        """Fail as soon as something is asked."""
+        if batch:
+            raise StorageError("The disk is full.")
+        return []
+
+
+async def test_a_failing_disk_ends_the_driver_and_every_caller_is_told() -> None:
+    driver = driver_of(Failing())
+    told: list[str] = []
+
+    async def ask() -> None:
+        with pytest.raises(UserError) as caught:
+            await driver.ask(AskPeers())
+        told.append(caught.value.kind)
+
+    async def run() -> None:
+        with pytest.raises(StorageError, match="The disk is full"):
+            await driver.run()
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(run)
+        nursery.start_soon(ask)
+        nursery.start_soon(ask)
+    await ask()
+    assert told == ["stopping"] * 3
+
+
+async def test_subscribers_end_when_the_driver_ends() -> None:
+    driver = driver_of(Echo())
+    with driver.subscribe() as events:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(driver.run)
+            await driver.tell(NetworkChanged())
+            nursery.cancel_scope.cancel()
+        assert [event async for event in events] == []
+        assert not events.has_fallen_behind

@@ -1,0 +1,89 @@
+"""The inbox: order, bounds, and waiting."""
+
+import pytest
+import trio
+from trio.testing import MockClock, wait_all_tasks_blocked
+
+from mesh.ids import Address, LinkId
+from mesh.inputs import BytesReceived, NetworkChanged, PeerSeen
+from mesh.limits import (
+    HINTS_PENDING_MAX,
+    INPUT_BYTES_PER_LINK_MAX,
+    INPUTS_PER_BATCH_MAX,
+    INPUTS_PER_LINK_MAX,
+)
+from mesh.node.inbox import Inbox
+
+LINK = LinkId(1)
+OTHER = LinkId(2)
+
+
+async def test_inputs_come_out_in_the_order_in_which_they_were_put() -> None:
+    inbox = Inbox()
+    await inbox.put_bytes(LINK, b"one")
+    inbox.put(NetworkChanged())
+    await inbox.put_bytes(LINK, b"two")
+    assert inbox.take() == [
+        BytesReceived(LINK, b"one"),
+        NetworkChanged(),
+        BytesReceived(LINK, b"two"),
+    ]
+    assert inbox.take() == []
+
+
+async def test_a_batch_is_bounded_and_the_rest_stays() -> None:
+    inbox = Inbox()
+    for _ in range(INPUTS_PER_BATCH_MAX + 1):
+        inbox.put(NetworkChanged())
+    assert len(inbox.take()) == INPUTS_PER_BATCH_MAX
+    assert len(inbox.take()) == 1
+
+
+@pytest.mark.parametrize(
+    "size, reads",
+    [(1, INPUTS_PER_LINK_MAX), (INPUT_BYTES_PER_LINK_MAX // 2, 2)],
+)
+async def test_a_reader_waits_while_enough_of_its_link_waits(
+    size: int, reads: int, nursery: trio.Nursery
+) -> None:
+    inbox = Inbox()
+    done: list[int] = []
+
+    async def read_on() -> None:
+        for number in range(reads + 1):
+            await inbox.put_bytes(LINK, bytes(size))
+            done.append(number)
+
+    nursery.start_soon(read_on)
+    await wait_all_tasks_blocked()
+    assert len(done) == reads - 1
+    assert len(inbox) == reads
+    await inbox.put_bytes(OTHER, b"another link is not held up")
+    inbox.take()
+    await wait_all_tasks_blocked()
+    assert len(done) == reads + 1
+
+
+def test_hints_beyond_the_bound_are_dropped() -> None:
+    async def main() -> None:
+        inbox = Inbox()
+        hint = PeerSeen("name", (Address("192.0.2.1", 1),))
+        assert all(inbox.put_hint(hint) for _ in range(HINTS_PENDING_MAX))
+        assert not inbox.put_hint(hint)
+        inbox.take()
+        assert inbox.put_hint(hint)
+
+    trio.run(main)
+
+
+async def test_waiting_ends_with_an_input_or_with_the_timeout(
+    autojump_clock: MockClock, nursery: trio.Nursery
+) -> None:
+    inbox = Inbox()
+    start = trio.current_time()
+    await inbox.wait(7)
+    assert trio.current_time() - start == pytest.approx(7)
+    nursery.start_soon(inbox.wait)
+    await wait_all_tasks_blocked()
+    inbox.put(NetworkChanged())
+    await inbox.wait()
