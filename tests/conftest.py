@@ -5,6 +5,7 @@ otherwise is short and always draws the same examples. `MESH_REQUIRE=netns` turn
 tests that this machine cannot run into a failure, so that CI cannot lose them unseen.
 """
 
+import functools
 import os
 import shutil
 import subprocess
@@ -36,18 +37,26 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Send all tests with network namespaces to one worker, where they run one after another."""
-    missing: str | None = None
-    if any(item.get_closest_marker("netns") for item in items):
-        missing = missing_for_namespaces()
-        if missing is not None and "netns" in os.environ.get("MESH_REQUIRE", "").split(","):
-            raise pytest.UsageError(f"MESH_REQUIRE asks for network namespaces, but {missing}")
     for item in items:
         if item.get_closest_marker("netns"):
             item.add_marker(pytest.mark.xdist_group("netns"))
-            if missing is not None:
-                item.add_marker(pytest.mark.skip(reason=f"no network namespaces: {missing}"))
 
 
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Let a test with network namespaces run only where it can, and alone."""
+    if item.get_closest_marker("netns") is None:
+        return
+    missing = missing_for_namespaces()
+    if missing is not None:
+        if "netns" in os.environ.get("MESH_REQUIRE", "").split(","):
+            pytest.fail(f"MESH_REQUIRE asks for network namespaces, but {missing}")
+        # Only root on Linux can run these; a laptop runs all the others.
+        pytest.skip(f"no network namespaces: {missing}")
+    if "PYTEST_XDIST_WORKER" in os.environ and not item.nodeid.endswith("@netns"):
+        pytest.fail("tests with network namespaces need one worker: --dist loadgroup, or -n 0")
+
+
+@functools.cache
 def missing_for_namespaces() -> str | None:
     """Return in words what keeps this machine from making network namespaces, if anything does."""
     if sys.platform != "linux":
