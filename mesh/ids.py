@@ -75,5 +75,6 @@ class Address:
     scope: int = 0
 
     def __str__(self) -> str:
-        host = f"[{self.host}]" if ":" in self.host else self.host
+        scoped = f"{self.host}%{self.scope}" if self.scope else self.host
+        host = f"[{scoped}]" if ":" in self.host else scoped
         return f"{host}:{self.port}"

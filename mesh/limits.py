@@ -84,6 +84,9 @@ DIAL_BACKOFF_MAX_MS = 300_000
 DIAL_TIMEOUT_MS = 10_000
 """A TCP connection on a local network opens in milliseconds; ten seconds is no answer."""
 
+REMEMBERED_ADDRESSES_MAX = 16
+"""Addresses that worked, kept over a restart; twice the links of a node."""
+
 DIAL_JITTER_MS = 300
 """First dials are spread, so that most pairs do not dial each other at once."""
 
@@ -121,6 +124,18 @@ SENDING_IDS_PER_LINK_MAX = 20_000
 SEND_BODIES_PER_BATCH_BYTES_MAX = 256 * 1024
 """Bodies read from disk for one link in one batch, so that links take turns."""
 
+REFUSED_IDS_MAX = 4_096
+"""Ids refused lately, which are not asked for again when somebody lists them."""
+
+RECENT_BODIES_BYTES_MAX = 4 * 1024 * 1024
+"""Bodies kept in memory because they are about to go out over several links."""
+
+EVICTION_ROWS_PER_BATCH = 256
+"""Rows looked at in one step of eviction."""
+
+LAPSE_INTERVAL_MS = 60_000
+"""How often a node looks for envelopes that have outlived their lifetime."""
+
 # --- Envelope and admission -------------------------------------------------------------------
 CREATED_AHEAD_SECONDS_MAX = 86_400
 """Mesh time differs between nodes; an envelope may be created a day ahead (PROTOCOL.md 2)."""
@@ -139,6 +154,12 @@ KEY_BODIES_BYTES_MAX = 8 * 1024 * 1024
 
 STORED_BYTES_DEFAULT = 1024 * 1024 * 1024
 """Bytes a node carries unless its config says otherwise."""
+
+ARRIVALS_PER_BATCH = 512
+"""Stored envelopes looked at in one batch after an unlock, so that links go on meanwhile."""
+
+POSTED_PER_BATCH = 512
+"""Envelopes made here that enter the store in one batch."""
 
 # --- People -----------------------------------------------------------------------------------
 TEXT_BYTES_MAX = 60_000

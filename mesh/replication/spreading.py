@@ -23,6 +23,7 @@ from mesh.limits import (
     ANNOUNCERS_PER_ID_MAX,
     IDS_PER_FRAME_MAX,
     MISSING_IDS_MAX,
+    REFUSED_IDS_MAX,
     RELIST_AFTER_LOSS_MS,
     RELIST_INTERVAL_MS,
     SENDING_IDS_PER_LINK_MAX,
@@ -82,6 +83,7 @@ class Spreading:
         self._index = IdIndex()
         self._links: dict[LinkId, _LinkState] = {}
         self._missing: dict[EnvelopeId, _Missing] = {}
+        self._refused: dict[EnvelopeId, None] = {}
         self._frames: list[tuple[LinkId, Frame]] = []
 
     def __len__(self) -> int:
@@ -161,7 +163,7 @@ class Spreading:
         self.settled(envelope_id, now)
 
     def settled(self, envelope_id: EnvelopeId, now: Instant) -> None:
-        """An id is no longer missed: it was accepted, or refused for good."""
+        """An id is no longer missed."""
         missing = self._missing.pop(envelope_id, None)
         if missing is None:
             return
@@ -170,6 +172,13 @@ class Spreading:
             state.offered.pop(envelope_id, None)
             _forget_asked(state, envelope_id)
             self._ask(link, state, now)
+
+    def refused(self, envelope_id: EnvelopeId, now: Instant) -> None:
+        """An envelope may not enter here: do not ask for it again soon."""
+        self._refused[envelope_id] = None
+        if len(self._refused) > REFUSED_IDS_MAX:
+            del self._refused[next(iter(self._refused))]
+        self.settled(envelope_id, now)
 
     def deferred_dropped(self, link: LinkId, now: Instant) -> None:
         """An envelope of a link could not be judged for want of room: list again later."""
@@ -266,7 +275,9 @@ class Spreading:
         """A neighbour has these: note what we lack, and do not push what it has."""
         for envelope_id, size_class in entries:
             state.sending.pop(envelope_id, None)
-            if envelope_id in self._index or envelope_id in state.asked:
+            if envelope_id in self._index or envelope_id in self._refused:
+                continue
+            if envelope_id in state.asked:
                 continue
             if size_class >= len(SIZE_BYTES):
                 raise PeerError("unknown size class")

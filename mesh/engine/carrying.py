@@ -1,0 +1,316 @@
+"""What a node carries for everybody: admission, the store, eviction, and what HELD may say.
+
+Joins the machines `mesh.posting` and `mesh.replication` to the rows of `mesh.storage`. Nothing
+here knows whose mail it is; what must not be evicted is asked of who knows (`Protection`).
+
+Rows are gathered while a batch is handled and written by `commit` in one transaction. HELD
+frames and bodies of new envelopes leave only after it.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Final, assert_never
+
+from mesh.crypto.entropy import Entropy
+from mesh.crypto.signing import Verify
+from mesh.engine.neighbours import Counters
+from mesh.errors import PeerError
+from mesh.ids import EnvelopeId, Instant, LinkId, Monotonic, PostingKey, Tag, UnixSeconds
+from mesh.inputs import Connection
+from mesh.limits import (
+    DEFERRED_PER_LINK_MAX,
+    EVICTION_ROWS_PER_BATCH,
+    IDS_PER_FRAME_MAX,
+    LAPSE_INTERVAL_MS,
+    RECENT_BODIES_BYTES_MAX,
+    SEND_BODIES_PER_BATCH_BYTES_MAX,
+)
+from mesh.posting.admission import Accept, Admission, Defer, Refuse
+from mesh.replication.spreading import Spreading
+from mesh.storage.sqlcipher import transaction
+from mesh.storage.store import Store
+from mesh.wire.envelope import Envelope, decode_envelope, envelope_id_of
+from mesh.wire.frames import SHORT_ID_BYTES, Held, Push
+from mesh.wire.parameters import MeshParameters
+
+Protection = Callable[[EnvelopeId, Tag], bool]
+"""Whether an envelope is ours (written here, or to be opened here) and must stay."""
+
+_BODIES_PER_READ: Final = 16
+
+
+@dataclass(slots=True)
+class _Answers:
+    """What a link is told about the bodies that it brought, after the commit."""
+
+    held: list[EnvelopeId] = field(default_factory=list)
+    refused: list[EnvelopeId] = field(default_factory=list)
+
+
+class Carrying:
+    """The envelopes of this node, from a neighbour's push to the next neighbour's."""
+
+    def __init__(
+        self,
+        *,
+        connection: Connection,
+        parameters: MeshParameters,
+        stored_bytes_max: int,
+        entropy: Entropy,
+        verify: Verify,
+        counters: Counters,
+        now: Instant,
+    ) -> None:
+        self.store: Final = Store(connection)
+        self.spreading = Spreading(entropy)
+        self.stored_bytes_max: Final = stored_bytes_max
+        self._connection = connection
+        self._admission = Admission(parameters, verify)
+        self._counters = counters
+        self._bodyless: dict[EnvelopeId, None] = {}
+        self._added: dict[EnvelopeId, Envelope] = {}
+        self._removed: list[EnvelopeId] = []
+        self._recent: dict[EnvelopeId, bytes] = {}
+        self._recent_bytes = 0
+        self._answers: dict[LinkId, _Answers] = {}
+        self._deferred: dict[LinkId, list[Envelope]] = {}
+        self._lapse_at = Monotonic(now.monotonic + LAPSE_INTERVAL_MS * 1000)
+        self._load()
+
+    def pushed(self, link: LinkId, push: Push, mesh_now: UnixSeconds, now: Instant) -> None:
+        """A neighbour brought an envelope: deduplicate before any crypto, then judge."""
+        envelope_id = envelope_id_of(push.envelope)
+        self._counters.count("bodies_received")
+        self.spreading.body_came(link, envelope_id, now)
+        if self.spreading.is_known(envelope_id):
+            self._counters.count("bodies_duplicate")
+            self._answer(link, envelope_id, is_held=envelope_id not in self._bodyless)
+            return
+        self._judge(link, decode_envelope(push.envelope), mesh_now, now)
+
+    def publish(self, envelopes: Iterable[Envelope], mesh_now: UnixSeconds, now: Instant) -> None:
+        """Envelopes made here, which the vault has committed, enter the store."""
+        for envelope in envelopes:
+            if not self.spreading.is_known(envelope.id):
+                self._judge(None, envelope, mesh_now, now)
+
+    def link_down(self, link: LinkId, now: Instant) -> None:
+        """A link is gone, and with it what it still waited for."""
+        self.spreading.link_down(link, now)
+        self._answers.pop(link, None)
+        self._deferred.pop(link, None)
+
+    def tend(self, *, mesh_now: UnixSeconds, is_clock_steady: bool, now: Instant) -> list[LinkId]:
+        """Judge what was deferred, let lapse what has outlived itself, look after wants.
+
+        Returns the links whose deferred envelopes turned out to be faults.
+        """
+        deadline = self.spreading.deadline()
+        if deadline is not None and deadline <= now.monotonic:
+            self.spreading.deadline_passed(now)
+        if now.monotonic >= self._lapse_at:
+            self._lapse_at = Monotonic(now.monotonic + LAPSE_INTERVAL_MS * 1000)
+            if is_clock_steady:
+                self._lapse(mesh_now)
+        return self._judge_deferred(mesh_now, now)
+
+    def deadline(self) -> Monotonic:
+        """When `tend` wants to be called."""
+        deadlines = [self.spreading.deadline(), self._lapse_at]
+        if self._deferred:
+            deadlines.append(self._admission.deadline())
+        return min(deadline for deadline in deadlines if deadline is not None)
+
+    def commit(
+        self,
+        *,
+        first_messages: Sequence[bytes],
+        is_protected: Protection,
+    ) -> list[Envelope]:
+        """Write all rows of the batch in one transaction; return the envelopes that are new."""
+        is_full = self.store.stored_bytes > self.stored_bytes_max
+        if not (self._added or self._removed or first_messages or is_full):
+            return []
+        added = list(self._added.values())
+        with transaction(self._connection):
+            if added:
+                self.store.add(added)
+            if self._removed:
+                self.store.remove(self._removed)
+            if first_messages:
+                self.store.remember_first_messages(first_messages)
+            self._evict(is_protected)
+        self._added.clear()
+        self._removed.clear()
+        self._counters.count("envelopes_stored", len(added))
+        return added
+
+    def take_held(self) -> list[tuple[LinkId, Held]]:
+        """After the commit: what each link is told of the bodies that it brought."""
+        answers, self._answers = self._answers, {}
+        frames: list[tuple[LinkId, Held]] = []
+        for link, answer in answers.items():
+            count = max(len(answer.held), len(answer.refused))
+            for start in range(0, count, IDS_PER_FRAME_MAX):
+                end = start + IDS_PER_FRAME_MAX
+                held = _short_ids(answer.held[start:end])
+                frames.append((link, Held(held, _short_ids(answer.refused[start:end]))))
+        return frames
+
+    def bodies_to_send(self, link: LinkId, room_bytes: int) -> list[Push]:
+        """The next bodies of a link, as many as it has room for in one batch."""
+        room_bytes = min(room_bytes, SEND_BODIES_PER_BATCH_BYTES_MAX)
+        pushes: list[Push] = []
+        while room_bytes > 0 and self.spreading.has_bodies(link):
+            ids = self.spreading.take_bodies(link, _BODIES_PER_READ)
+            found = self._bodies(ids)
+            for envelope_id in ids:
+                body = found.get(envelope_id)
+                if body is None:
+                    self.spreading.body_missing(link, envelope_id)
+                    continue
+                pushes.append(Push(body))
+                room_bytes -= len(body)
+        self._counters.count("bodies_sent", len(pushes))
+        return pushes
+
+    def _load(self) -> None:
+        known: list[tuple[EnvelopeId, UnixSeconds, int]] = []
+        keys: list[tuple[PostingKey, int, EnvelopeId]] = []
+        for row in self.store.index_rows():
+            known.append((row.id, row.created, row.size_class))
+            keys.append((row.posting_key, row.day, row.id))
+            if not row.has_body:
+                self._bodyless[row.id] = None
+        self.spreading.load(known)
+        self._admission.load(keys)
+
+    def _judge(
+        self, link: LinkId | None, envelope: Envelope, mesh_now: UnixSeconds, now: Instant
+    ) -> None:
+        verdict = self._admission.judge(envelope, mesh_now=mesh_now, now=now)
+        match verdict:
+            case Accept(pushed_out=pushed_out):
+                self._accept(link, envelope, now)
+                if pushed_out is not None:
+                    self._push_out(pushed_out)
+            case Defer():
+                self._defer(link, envelope, now)
+            case Refuse(reason=reason, is_fault=is_fault):
+                self._counters.count(f"refused: {reason}")
+                self.spreading.refused(envelope.id, now)
+                if link is not None:
+                    if is_fault:
+                        raise PeerError(reason)
+                    self._answer(link, envelope.id, is_held=False)
+            case _:
+                assert_never(verdict)
+
+    def _accept(self, link: LinkId | None, envelope: Envelope, now: Instant) -> None:
+        self._added[envelope.id] = envelope
+        self._remember_body(envelope)
+        self.spreading.accepted(
+            envelope.id, envelope.header.created, envelope.header.size_class, link, now
+        )
+        if link is not None:
+            self._answer(link, envelope.id, is_held=True)
+
+    def _push_out(self, envelope_id: EnvelopeId) -> None:
+        """A lower id of the same key took its place, as it will at every node."""
+        self._counters.count("pushed_out")
+        if self._added.pop(envelope_id, None) is None:
+            self._removed.append(envelope_id)
+        self._drop_recent(envelope_id)
+        self._bodyless.pop(envelope_id, None)
+        self.spreading.forget([envelope_id])
+
+    def _defer(self, link: LinkId | None, envelope: Envelope, now: Instant) -> None:
+        """No budget to check its stamp now; what is made here waits in its outbox."""
+        if link is None:
+            return
+        waiting = self._deferred.setdefault(link, [])
+        if len(waiting) < DEFERRED_PER_LINK_MAX:
+            waiting.append(envelope)
+        else:
+            self._counters.count("deferred_dropped")
+            self.spreading.deferred_dropped(link, now)
+
+    def _judge_deferred(self, mesh_now: UnixSeconds, now: Instant) -> list[LinkId]:
+        """Links take turns, one envelope each, as long as there is budget."""
+        if not self._deferred:
+            return []
+        deadline = self._admission.deadline()
+        if deadline is not None and deadline > now.monotonic:
+            return []
+        deferred, self._deferred = self._deferred, {}
+        faulted: list[LinkId] = []
+        for turn in range(DEFERRED_PER_LINK_MAX):
+            for link, waiting in deferred.items():
+                if turn >= len(waiting) or link in faulted:
+                    continue
+                if self.spreading.is_known(waiting[turn].id):
+                    self._answer(link, waiting[turn].id, is_held=True)
+                    continue
+                try:
+                    self._judge(link, waiting[turn], mesh_now, now)
+                except PeerError:
+                    faulted.append(link)
+        return faulted
+
+    def _answer(self, link: LinkId, envelope_id: EnvelopeId, *, is_held: bool) -> None:
+        answers = self._answers.setdefault(link, _Answers())
+        (answers.held if is_held else answers.refused).append(envelope_id)
+
+    def _lapse(self, mesh_now: UnixSeconds) -> None:
+        with transaction(self._connection):
+            lapsed = self.store.lapse(mesh_now)
+        for row in lapsed:
+            self._admission.forget(row.posting_key, row.day, row.id)
+            self._bodyless.pop(row.id, None)
+            self._drop_recent(row.id)
+        self.spreading.forget(row.id for row in lapsed)
+        self._counters.count("lapsed", len(lapsed))
+
+    def _evict(self, is_protected: Protection) -> None:
+        """Over quota the oldest bodies go first, but never what is ours."""
+        excess = self.store.stored_bytes - self.stored_bytes_max
+        arrival = 0
+        evicted: list[EnvelopeId] = []
+        while excess > 0:
+            rows = self.store.eviction_candidates(arrival, EVICTION_ROWS_PER_BATCH)
+            if not rows:
+                break
+            for row in rows:
+                arrival = row.arrival
+                if excess > 0 and not is_protected(row.id, row.tag):
+                    evicted.append(row.id)
+                    excess -= row.bytes
+        if not evicted:
+            return
+        self.store.drop_bodies(evicted)
+        for envelope_id in evicted:
+            self._bodyless[envelope_id] = None
+            self._drop_recent(envelope_id)
+        self._counters.count("evicted", len(evicted))
+
+    def _bodies(self, ids: list[EnvelopeId]) -> dict[EnvelopeId, bytes]:
+        found = {id_: self._recent[id_] for id_ in ids if id_ in self._recent}
+        rest = [id_ for id_ in ids if id_ not in found]
+        if rest:
+            found.update(self.store.envelopes_bytes(rest))
+        return found
+
+    def _remember_body(self, envelope: Envelope) -> None:
+        """New bodies go out to several links at once: keep the last ones at hand."""
+        data = envelope.data
+        self._recent[envelope.id] = data
+        self._recent_bytes += len(data)
+        while self._recent_bytes > RECENT_BODIES_BYTES_MAX:
+            self._drop_recent(next(iter(self._recent)))
+
+    def _drop_recent(self, envelope_id: EnvelopeId) -> None:
+        self._recent_bytes -= len(self._recent.pop(envelope_id, b""))
+
+
+def _short_ids(ids: list[EnvelopeId]) -> bytes:
+    return b"".join(id_[:SHORT_ID_BYTES] for id_ in ids)

@@ -1,0 +1,479 @@
+"""The one door of a node: `effects = engine.handle(batch, now)`.
+
+Everything that happens to a node is an input, all that it wants done an effect. The driver (the
+trio shell, or the simulator) gathers inputs, calls `handle` in one thread, carries the effects
+out in order, and calls again at `deadline()` at the latest.
+
+Theory of operation. A batch is handled in two steps, each with at most one transaction. First
+the *store*: frames are read, envelopes judged and kept, and what the vault committed in an
+earlier batch enters the store. Then the *vault*: commands run, arrived envelopes are opened,
+neighbours' HELD are noted. Effects leave only after both commits, HELD frames first. A crash
+between the two commits repeats a read of the store and loses nothing; nothing made here is in
+the store before the vault has committed the step that made it. See `docs/ARCHITECTURE.md`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, assert_never
+
+from mesh.commands import (
+    AddPeer,
+    Answer,
+    AskPeers,
+    AskStatus,
+    Command,
+    Done,
+    PeerAnswer,
+    PeersAnswer,
+    RemovePeer,
+    StatusAnswer,
+)
+from mesh.crypto.entropy import Entropy
+from mesh.crypto.kem import Kem
+from mesh.crypto.signing import Verify
+from mesh.effects import Effect, Emit, Reply
+from mesh.engine.addresses import parse_address
+from mesh.engine.carrying import Carrying
+from mesh.engine.neighbours import Counters, Neighbours
+from mesh.errors import PeerError, UserError
+from mesh.events import NoticeRaised
+from mesh.ids import EnvelopeId, Instant, LinkId, LinkKey, Monotonic, RequestId, Tag, UnixSeconds
+from mesh.inputs import (
+    Asked,
+    BytesReceived,
+    BytesSent,
+    Connected,
+    Connection,
+    DialFailed,
+    Disconnected,
+    Input,
+    NetworkChanged,
+    PeerGone,
+    PeerSeen,
+    StampMinted,
+    VaultClosing,
+    VaultOpened,
+)
+from mesh.limits import (
+    ARRIVALS_PER_BATCH,
+    CONFIGURED_PEERS_MAX,
+    POSTED_PER_BATCH,
+    REMEMBERED_ADDRESSES_MAX,
+    STORED_BYTES_DEFAULT,
+)
+from mesh.link.first_messages import FirstMessages
+from mesh.messenger.messenger import Messenger
+from mesh.peering.dialing import Dialing, Source
+from mesh.posting.mesh_time import MeshClock
+from mesh.replication.spreading import Spreading
+from mesh.storage.sqlcipher import savepoint, transaction
+from mesh.wire.envelope import Envelope, decode_envelope
+from mesh.wire.frames import Frame, Held, Push, split_short_ids
+from mesh.wire.parameters import MeshParameters
+
+_REMEMBERED: Final = "addresses that worked"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineSettings:
+    """What a driver decides once: the mesh, and how many bytes to carry for everybody."""
+
+    parameters: MeshParameters
+    stored_bytes_max: int = STORED_BYTES_DEFAULT
+
+
+class Engine:
+    """A node. Not thread-safe: one caller at a time."""
+
+    def __init__(
+        self,
+        *,
+        settings: EngineSettings,
+        store: Connection,
+        entropy: Entropy,
+        kem: Kem,
+        verify: Verify,
+        now: Instant,
+    ) -> None:
+        self._settings = settings
+        self._entropy = entropy
+        self._kem = kem
+        self._counters = Counters()
+        self._carrying = Carrying(
+            connection=store,
+            parameters=settings.parameters,
+            stored_bytes_max=settings.stored_bytes_max,
+            entropy=entropy,
+            verify=verify,
+            counters=self._counters,
+            now=now,
+        )
+        self._store_connection = store
+        self._clock = MeshClock()
+        mesh_now = self._clock.mesh_now(now)
+        self._dialing = Dialing(entropy)
+        self._first_messages = FirstMessages(self._carrying.store.first_messages())
+        self._neighbours = Neighbours(
+            parameters=settings.parameters,
+            dialing=self._dialing,
+            first_messages=self._first_messages,
+            entropy=entropy,
+            kem=kem,
+            counters=self._counters,
+            mesh_now=mesh_now,
+            now=now,
+        )
+        for address in self._carrying.store.peers():
+            self._dialing.configure(parse_address(address), now)
+        self._remembered = self._remembered_addresses()
+        self._dialing.remember([parse_address(text) for text in self._remembered], now)
+        self._vault: Connection | None = None
+        self._messenger: Messenger | None = None
+        self._is_behind = False
+        self._held: list[tuple[LinkKey, list[bytes]]] = []
+        self._asked: list[Asked] = []
+        self._minted: list[StampMinted] = []
+        self._effects: list[Effect] = []
+
+    @property
+    def spreading(self) -> Spreading:
+        """The machine that decides which ids go over which link."""
+        return self._carrying.spreading
+
+    @spreading.setter
+    def spreading(self, spreading: Spreading) -> None:
+        self._carrying.spreading = spreading
+
+    def handle(self, batch: Sequence[Input], now: Instant) -> list[Effect]:
+        """Handle a batch of inputs; return what may leave, after all of it is committed.
+
+        Raises StorageError if a disk fails; the driver then stops the node.
+        """
+        mesh_now = self._clock.mesh_now(now)
+        posted = self._take_unposted()
+        for event in batch:
+            self._happened(event, mesh_now, now)
+        self._tend(mesh_now, now)
+        self._carrying.publish(posted, mesh_now, now)
+        added = self._carrying.commit(
+            first_messages=self._first_messages.take_unsaved(), is_protected=self._is_protected
+        )
+        for link, held in self._carrying.take_held():
+            self._neighbours.send(link, held)
+        self._use_vault(added, posted, mesh_now, now)
+        self._flush(now)
+        effects, self._effects = self._effects, []
+        return effects
+
+    def deadline(self) -> Monotonic | None:
+        """The next instant at which `handle` wants to be called, though nothing happened."""
+        deadlines = [self._neighbours.deadline(), self._carrying.deadline()]
+        if self._messenger is not None:
+            if self._is_behind or self._messenger.has_unposted:
+                return Monotonic(0)
+            deadlines.append(self._messenger.deadline())
+        for link, _ in self._neighbours.ready:
+            if self.spreading.has_bodies(link) and self._neighbours.room_bytes(link):
+                return Monotonic(0)
+        return min((deadline for deadline in deadlines if deadline is not None), default=None)
+
+    # --- The store's half ------------------------------------------------------------------
+
+    def _happened(self, event: Input, mesh_now: UnixSeconds, now: Instant) -> None:
+        match event:
+            case BytesReceived(link, received):
+                self._counters.count("bytes_received", len(received))
+                frames = self._neighbours.received(link, received, now)
+                self._links_changed(now)
+                self._frames_came(link, frames, mesh_now, now)
+            case BytesSent(link, count):
+                self._neighbours.sent(link, count)
+            case Connected():
+                self._neighbours.connected(event, mesh_now, now)
+            case Disconnected(link):
+                self._neighbours.disconnected(link, now)
+            case DialFailed(dial, _):
+                self._dialing.dial_failed(dial, now)
+            case PeerSeen():
+                self._neighbours.peer_seen(event, now)
+            case PeerGone(instance):
+                self._dialing.peer_gone(instance)
+            case NetworkChanged():
+                self._neighbours.network_changed(mesh_now, now)
+            case StampMinted():
+                self._minted.append(event)
+            case VaultOpened(connection):
+                self._open_vault(connection, mesh_now, now)
+            case VaultClosing():
+                self._vault = None
+                self._messenger = None
+            case Asked(request, command):
+                if not self._answered_without_vault(request, command, mesh_now, now):
+                    self._asked.append(event)
+            case _:
+                assert_never(event)
+        self._links_changed(now)
+
+    def _links_changed(self, now: Instant) -> None:
+        """Tell the machines of links that became ready or ended."""
+        for link in self._neighbours.take_closed():
+            self._clock.forget(link)
+            self._carrying.link_down(link, now)
+        for link in self._neighbours.take_opened():
+            hello = self._neighbours.hello(link)
+            if hello is None:
+                continue
+            self._clock.observe(link, UnixSeconds(hello.mesh_time), now)
+            self.spreading.link_up(link, now)
+            self._remember_working_addresses()
+
+    def _frames_came(
+        self, link: LinkId, frames: Sequence[Frame], mesh_now: UnixSeconds, now: Instant
+    ) -> None:
+        try:
+            for frame in frames:
+                match frame:
+                    case Push():
+                        self._carrying.pushed(link, frame, mesh_now, now)
+                    case Held(held=held):
+                        key = self._neighbours.remote_key(link)
+                        if key is not None:
+                            self._held.append((key, split_short_ids(held)))
+                    case _:
+                        self.spreading.received(link, frame, now)
+        except PeerError as error:
+            self._neighbours.fault(link, error, now)
+
+    def _tend(self, mesh_now: UnixSeconds, now: Instant) -> None:
+        self._neighbours.tend(mesh_now, now)
+        is_steady = self._clock.is_steady(now)
+        for link in self._carrying.tend(mesh_now=mesh_now, is_clock_steady=is_steady, now=now):
+            self._neighbours.fault(link, PeerError("bad stamp"), now)
+        self._links_changed(now)
+
+    def _flush(self, now: Instant) -> None:
+        """Frames, then bodies where a link has room, then bytes."""
+        for link, frame in self.spreading.take_frames():
+            self._neighbours.send(link, frame)
+        for link, _ in self._neighbours.ready:
+            room_bytes = self._neighbours.room_bytes(link)
+            if room_bytes and self.spreading.has_bodies(link):
+                for push in self._carrying.bodies_to_send(link, room_bytes):
+                    self._neighbours.send(link, push)
+        for link, frame in self.spreading.take_frames():
+            self._neighbours.send(link, frame)
+        self._effects[:0] = self._neighbours.take_effects(now)
+        if self._messenger is not None:
+            self._effects.extend(self._messenger.take_effects())
+        self._effects.extend(Emit(NoticeRaised(words)) for words in self._clock.take_notices())
+
+    def _is_protected(self, envelope_id: EnvelopeId, tag: Tag) -> bool:
+        messenger = self._messenger
+        return messenger is not None and (
+            messenger.is_protected(envelope_id) or messenger.is_expected(tag)
+        )
+
+    # --- The vault's half ------------------------------------------------------------------
+
+    def _open_vault(self, connection: Connection, mesh_now: UnixSeconds, now: Instant) -> None:
+        self._vault = connection
+        with transaction(connection):
+            self._messenger = Messenger(
+                vault=connection,
+                parameters=self._settings.parameters,
+                entropy=self._entropy,
+                kem=self._kem,
+                mesh_now=mesh_now,
+                now=now,
+            )
+        self._is_behind = True
+
+    def _take_unposted(self) -> list[Envelope]:
+        if self._messenger is None:
+            return []
+        return self._messenger.take_unposted(POSTED_PER_BATCH)
+
+    def _use_vault(
+        self,
+        added: Sequence[Envelope],
+        posted: Sequence[Envelope],
+        mesh_now: UnixSeconds,
+        now: Instant,
+    ) -> None:
+        asked, self._asked = self._asked, []
+        minted, self._minted = self._minted, []
+        held, self._held = self._held, []
+        messenger, vault = self._messenger, self._vault
+        if messenger is None or vault is None:
+            for question in asked:
+                self._effects.append(Reply(question.request, _locked()))
+            return
+        deadline = messenger.deadline()
+        is_due = deadline is not None and deadline <= now.monotonic
+        expected = [one for one in added if messenger.is_expected(one.header.tag)]
+        if not (asked or minted or held or posted or expected or is_due or self._is_behind):
+            return
+        replies: list[Effect] = []
+        with transaction(vault):
+            messenger.posted([envelope.id for envelope in posted])
+            for stamp in minted:
+                messenger.stamp_minted(stamp)
+            for question in asked:
+                answer = self._answer(messenger, vault, question.command, mesh_now, now)
+                replies.append(Reply(question.request, answer))
+            for link_key, short_ids in held:
+                messenger.held(link_key, short_ids)
+            if is_due or minted:
+                messenger.deadline_passed(mesh_now=mesh_now, now=now)
+            self._open_arrived(messenger, expected, mesh_now, now)
+        self._effects.extend(replies)
+
+    def _answer(
+        self,
+        messenger: Messenger,
+        vault: Connection,
+        command: Command,
+        mesh_now: UnixSeconds,
+        now: Instant,
+    ) -> Answer | UserError:
+        try:
+            with savepoint(vault):
+                return messenger.command(command, mesh_now=mesh_now, now=now)
+        except UserError as error:
+            return error
+
+    def _open_arrived(
+        self,
+        messenger: Messenger,
+        expected: Sequence[Envelope],
+        mesh_now: UnixSeconds,
+        now: Instant,
+    ) -> None:
+        """Open what came now; at first what came while the vault was closed, in order."""
+        store = self._carrying.store
+        if self._is_behind:
+            mark = messenger.read_mark
+            rows = store.arrivals_after(mark, ARRIVALS_PER_BATCH)
+            envelopes = [decode_envelope(data) for _, data in rows]
+            expected = [one for one in envelopes if messenger.is_expected(one.header.tag)]
+            self._is_behind = bool(rows)
+        messenger.open_arrived(expected, mesh_now=mesh_now, now=now)
+        while tags := messenger.take_wanted_tags():
+            found = [decode_envelope(data) for data in store.by_tags(tags)]
+            if found:
+                messenger.open_arrived(found, mesh_now=mesh_now, now=now)
+        if self._is_behind:
+            messenger.set_read_mark(rows[-1][0])
+        else:
+            messenger.set_read_mark(store.last_arrival)
+
+    # --- What is asked of the node itself --------------------------------------------------
+
+    def _answered_without_vault(
+        self, request: RequestId, command: Command, mesh_now: UnixSeconds, now: Instant
+    ) -> bool:
+        """Answer what needs no vault; return whether it was that."""
+        answer: Answer | UserError
+        try:
+            match command:
+                case AskStatus():
+                    answer = self._status(mesh_now, now)
+                case AskPeers():
+                    answer = self._peers(now)
+                case AddPeer(address):
+                    answer = self._add_peer(address, now)
+                case RemovePeer(address):
+                    answer = self._remove_peer(address)
+                case _:
+                    return False
+        except UserError as error:
+            answer = error
+        self._effects.append(Reply(request, answer))
+        return True
+
+    def _status(self, mesh_now: UnixSeconds, now: Instant) -> StatusAnswer:
+        store = self._carrying.store
+        summary = self._messenger.summary() if self._messenger is not None else None
+        has_identity = summary is not None and summary.name != ""
+        return StatusAnswer(
+            name=summary.name if summary is not None else "",
+            vault="locked" if summary is None else "open" if has_identity else "empty",
+            mesh=self._settings.parameters.name,
+            is_closed=self._settings.parameters.is_closed,
+            links_count=len(self._neighbours.ready),
+            envelopes_count=store.envelopes_count,
+            stored_bytes=store.stored_bytes,
+            stored_bytes_max=self._settings.stored_bytes_max,
+            contacts_count=summary.contacts_count if summary is not None else 0,
+            outbox_count=summary.outbox_count if summary is not None else 0,
+            stamp=summary.stamp if summary is not None else "not needed",
+            clock_offset_seconds=mesh_now - now.unix_seconds,
+            notices=self._clock.notices(),
+            counters=dict(sorted(self._counters.by_name.items())),
+        )
+
+    def _peers(self, now: Instant) -> PeersAnswer:
+        configured = self._carrying.store.peers()
+        peers = [
+            PeerAnswer(
+                address=str(one.address),
+                state="linked" if one.is_ready else "connecting",
+                is_configured=str(one.address) in configured,
+                is_dialled_by_us=one.link.is_initiator,
+                connected_seconds=(now.monotonic - one.connected_at) // 1_000_000,
+                bytes_received=one.bytes_received,
+                bytes_sent=one.bytes_sent,
+            )
+            for one in self._neighbours.all
+        ]
+        peers.sort(key=lambda peer: (peer.state != "linked", peer.address))
+        peers += [
+            PeerAnswer(
+                address=str(target.addresses[0]),
+                state="waiting" if target.failures_count else "seen",
+                is_configured=target.source is Source.CONFIGURED,
+                is_dialled_by_us=True,
+                connected_seconds=0,
+                bytes_received=0,
+                bytes_sent=0,
+            )
+            for target in self._dialing.targets()
+            if target.dial is None
+        ]
+        return PeersAnswer(peers=peers)
+
+    def _add_peer(self, text: str, now: Instant) -> Done:
+        address = parse_address(text)
+        peers = self._carrying.store.peers()
+        if len(peers) >= CONFIGURED_PEERS_MAX:
+            raise UserError("too-many", "There are too many configured peers; remove one first.")
+        with transaction(self._store_connection):
+            self._carrying.store.add_peer(str(address))
+        self._dialing.configure(address, now)
+        return Done()
+
+    def _remove_peer(self, text: str) -> Done:
+        address = parse_address(text)
+        if str(address) not in self._carrying.store.peers():
+            raise UserError("not-found", f"{address} is not a configured peer; see mesh peers.")
+        with transaction(self._store_connection):
+            self._carrying.store.remove_peer(str(address))
+        self._dialing.unconfigure(address)
+        return Done()
+
+    def _remembered_addresses(self) -> list[str]:
+        stored = self._carrying.store.find_setting(_REMEMBERED)
+        return stored.decode().split("\n") if stored else []
+
+    def _remember_working_addresses(self) -> None:
+        """Addresses that worked are dialled first after a restart, before discovery wakes."""
+        working = [str(address) for address in self._dialing.working_addresses()]
+        remembered = list(dict.fromkeys((*working, *self._remembered)))[:REMEMBERED_ADDRESSES_MAX]
+        if remembered != self._remembered:
+            self._remembered = remembered
+            with transaction(self._store_connection):
+                self._carrying.store.put_setting(_REMEMBERED, "\n".join(remembered).encode())
+
+
+def _locked() -> UserError:
+    return UserError("locked", "The vault is locked; unlock it first (mesh unlock).")

@@ -1,0 +1,378 @@
+"""All links of a node: handshakes, duplicates, who may stay, bytes in and out.
+
+Joins the machines `mesh.link` and `mesh.peering`, which do not know each other. Implements
+`docs/protocol/link.md`, sections "Duplicates" and "Keys of a link". Nothing here reads what the
+frames of a ready link say; they are handed on.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Final
+
+from mesh.crypto.agreement import x25519_public
+from mesh.crypto.entropy import Entropy
+from mesh.crypto.hashing import blake2b
+from mesh.crypto.kem import Kem
+from mesh.effects import Announce, Disconnect, Effect, Emit, SendBytes
+from mesh.errors import PeerError
+from mesh.events import LinkClosed, LinkOpened
+from mesh.ids import Address, DialId, Instant, LinkId, LinkKey, Monotonic, UnixSeconds
+from mesh.inputs import Connected, PeerSeen
+from mesh.limits import (
+    HANDSHAKES_PENDING_MAX,
+    LINK_KEYS_REMEMBERED,
+    LINK_SENDING_BYTES_MAX,
+    LINKS_MAX,
+)
+from mesh.link.first_messages import FirstMessages
+from mesh.link.link import Link
+from mesh.peering.dialing import Dialing
+from mesh.wire.frames import (
+    CLOSE_DUPLICATE,
+    CLOSE_GOING_AWAY,
+    CLOSE_SELF,
+    CLOSE_TOO_MANY,
+    Close,
+    Frame,
+    Hello,
+)
+from mesh.wire.parameters import MeshParameters
+
+INSTANCE_BYTES: Final = 8
+_NONCE_PADDING_BYTES: Final = 8
+_SECONDS_PER_DAY: Final = 86_400
+
+
+@dataclass(slots=True)
+class Neighbour:
+    """One stream and its link. `is_ready` follows the link once duplicates are settled."""
+
+    link: Link
+    address: Address
+    dial: DialId | None
+    connected_at: Monotonic
+    is_ready: bool = False
+    sending_bytes: int = 0
+    bytes_received: int = 0
+    bytes_sent: int = 0
+
+
+@dataclass(slots=True)
+class Counters:
+    """The metrics of a node, by name; they only rise."""
+
+    by_name: dict[str, int] = field(default_factory=dict)
+
+    def count(self, name: str, amount: int = 1) -> None:
+        """Add to one metric."""
+        self.by_name[name] = self.by_name.get(name, 0) + amount
+
+
+class Neighbours:
+    """Every stream of this node. Effects gather in `effects`, in order, until they are taken."""
+
+    def __init__(
+        self,
+        *,
+        parameters: MeshParameters,
+        dialing: Dialing,
+        first_messages: FirstMessages,
+        entropy: Entropy,
+        kem: Kem,
+        counters: Counters,
+        mesh_now: UnixSeconds,
+        now: Instant,
+    ) -> None:
+        self._parameters = parameters
+        self._dialing = dialing
+        self._first_messages = first_messages
+        self._entropy = entropy
+        self._kem = kem
+        self._counters = counters
+        self._neighbours: dict[LinkId, Neighbour] = {}
+        self._own_keys: list[LinkKey] = []
+        self._link_private = b""
+        self._hello_nonce = b""
+        self._key_day = 0
+        self._opened: list[LinkId] = []
+        self._closed: list[LinkId] = []
+        self.effects: list[Effect] = []
+        self._draw_link_key(mesh_now, now, is_new_network=False)
+
+    @property
+    def ready(self) -> list[tuple[LinkId, Neighbour]]:
+        """The links over which frames may go."""
+        return [(link, one) for link, one in self._neighbours.items() if one.is_ready]
+
+    @property
+    def all(self) -> Iterable[Neighbour]:
+        """Every stream, whatever its state."""
+        return self._neighbours.values()
+
+    def connected(self, connected: Connected, mesh_now: UnixSeconds, now: Instant) -> None:
+        """A stream stands: begin a handshake, or refuse one too many."""
+        if len(self._neighbours) >= LINKS_MAX:
+            self.effects.append(Disconnect(connected.link, "too many links"))
+            self._counters.count("links_refused")
+            if connected.dial is not None:
+                self._dialing.dial_failed(connected.dial, now)
+            return
+        self._make_room_for_handshake(now)
+        self._neighbours[connected.link] = Neighbour(
+            link=Link(
+                parameters=self._parameters,
+                link_private=self._link_private,
+                is_initiator=connected.dial is not None,
+                first_messages=self._first_messages,
+                entropy=self._entropy,
+                kem=self._kem,
+                hello_nonce=self._hello_nonce,
+                mesh_now=mesh_now,
+                now=now,
+            ),
+            address=connected.address,
+            dial=connected.dial,
+            connected_at=now.monotonic,
+        )
+
+    def received(self, link: LinkId, received: bytes, now: Instant) -> list[Frame]:
+        """Bytes came: return the frames that they complete on a ready link."""
+        neighbour = self._neighbours.get(link)
+        if neighbour is None:
+            return []
+        neighbour.bytes_received += len(received)
+        try:
+            frames = neighbour.link.receive(received, now)
+            if neighbour.link.is_ready and not neighbour.is_ready:
+                self._settle(link, neighbour, now)
+        except PeerError as error:
+            self.fault(link, error, now)
+            return []
+        if not neighbour.is_ready:
+            self._told_to_close(link, neighbour, frames, now)
+            return []
+        if any(isinstance(frame, Close) for frame in frames):
+            self._told_to_close(link, neighbour, frames, now)
+            return []
+        return frames
+
+    def fault(self, link: LinkId, error: PeerError, now: Instant) -> None:
+        """A neighbour did something wrong: its link ends, and it is counted."""
+        self._counters.count("links_faulted")
+        self._counters.count(f"fault: {error.reason}")
+        self._end(link, error.reason, now)
+
+    def disconnected(self, link: LinkId, now: Instant) -> None:
+        """The driver says that a stream is gone."""
+        self._forget(link, "the connection ended", now)
+
+    def sent(self, link: LinkId, count: int) -> None:
+        """The driver wrote bytes to the socket."""
+        neighbour = self._neighbours.get(link)
+        if neighbour is not None:
+            neighbour.sending_bytes -= count
+
+    def peer_seen(self, seen: PeerSeen, now: Instant) -> None:
+        """Discovery heard an announcement; other meshes are passed by."""
+        if seen.mesh_hint == self._hint(seen.instance):
+            self._dialing.peer_seen(seen.instance, seen.addresses, now)
+
+    def network_changed(self, mesh_now: UnixSeconds, now: Instant) -> None:
+        """On another network we are somebody else."""
+        self._dialing.network_changed(now)
+        self._draw_link_key(mesh_now, now, is_new_network=True)
+
+    def tend(self, mesh_now: UnixSeconds, now: Instant) -> None:
+        """Pings, deaths, dials that are due, and a new link key after midnight."""
+        for link, neighbour in list(self._neighbours.items()):
+            deadline = neighbour.link.deadline()
+            if deadline is not None and deadline <= now.monotonic:
+                try:
+                    neighbour.link.deadline_passed(now)
+                except PeerError as error:
+                    self.fault(link, error, now)
+        if mesh_now // _SECONDS_PER_DAY != self._key_day:
+            self._draw_link_key(mesh_now, now, is_new_network=False)
+            for link, _ in self.ready:
+                self._close(link, CLOSE_GOING_AWAY, "keys change at midnight", now)
+        dials = self._dialing.deadline_passed(now)
+        self._counters.count("dials", len(dials))
+        self.effects.extend(dials)
+
+    def deadline(self) -> Monotonic | None:
+        """When `tend` wants to be called."""
+        deadlines = [one.link.deadline() for one in self._neighbours.values()]
+        deadlines.append(self._dialing.deadline())
+        return min((deadline for deadline in deadlines if deadline is not None), default=None)
+
+    def send(self, link: LinkId, frame: Frame) -> None:
+        """Queue a frame, if the link still stands."""
+        neighbour = self._neighbours.get(link)
+        if neighbour is not None and neighbour.is_ready:
+            neighbour.link.send(frame)
+
+    def room_bytes(self, link: LinkId) -> int:
+        """Bytes that may be handed to the driver before bodies have to wait."""
+        neighbour = self._neighbours.get(link)
+        if neighbour is None or not neighbour.is_ready:
+            return 0
+        return max(0, LINK_SENDING_BYTES_MAX - neighbour.sending_bytes)
+
+    def remote_key(self, link: LinkId) -> LinkKey | None:
+        """The link key of a neighbour, if the link stands."""
+        neighbour = self._neighbours.get(link)
+        return neighbour.link.remote_key if neighbour is not None else None
+
+    def hello(self, link: LinkId) -> Hello | None:
+        """What a neighbour said of itself, if the link stands."""
+        neighbour = self._neighbours.get(link)
+        return neighbour.link.hello if neighbour is not None else None
+
+    def take_opened(self) -> list[LinkId]:
+        """Links that became ready since the last call."""
+        opened, self._opened = self._opened, []
+        return opened
+
+    def take_closed(self) -> list[LinkId]:
+        """Links that were ready and ended since the last call."""
+        closed, self._closed = self._closed, []
+        return closed
+
+    def take_effects(self, now: Instant) -> list[Effect]:
+        """Everything that may leave: what gathered, then the bytes of each link."""
+        effects, self.effects = self.effects, []
+        for link, neighbour in self._neighbours.items():
+            data = neighbour.link.take_bytes(now)
+            if data:
+                neighbour.sending_bytes += len(data)
+                neighbour.bytes_sent += len(data)
+                self._counters.count("bytes_sent", len(data))
+                effects.append(SendBytes(link, data))
+        return effects
+
+    def _draw_link_key(self, mesh_now: UnixSeconds, now: Instant, *, is_new_network: bool) -> None:
+        """A new link key and instance name: nothing ties them to the former ones."""
+        self._link_private = self._entropy.draw(32)
+        self._own_keys.append(LinkKey(x25519_public(self._link_private)))
+        del self._own_keys[:-LINK_KEYS_REMEMBERED]
+        name = self._entropy.draw(INSTANCE_BYTES)
+        self._hello_nonce = name + self._entropy.draw(_NONCE_PADDING_BYTES)
+        self._key_day = mesh_now // _SECONDS_PER_DAY
+        instance = name.hex()
+        self._dialing.rename(instance, now)
+        self.effects.append(Announce(instance, self._hint(instance), is_new_network=is_new_network))
+
+    def _hint(self, instance: str) -> str | None:
+        """What an announcement of our mesh says beside its instance name."""
+        if not self._parameters.is_closed:
+            return None
+        return blake2b(b"", self._parameters.psk + instance.encode(), "", 4).hex()
+
+    def _make_room_for_handshake(self, now: Instant) -> None:
+        """The oldest unfinished handshake yields: an honest one is over in milliseconds."""
+        pending = [
+            link for link, one in self._neighbours.items() if one.dial is None and not one.is_ready
+        ]
+        if len(pending) >= HANDSHAKES_PENDING_MAX:
+            self._counters.count("handshakes_pushed_out")
+            self._end(pending[0], "too many handshakes", now)
+
+    def _settle(self, link: LinkId, neighbour: Neighbour, now: Instant) -> None:
+        """Decide on a complete handshake: ourselves, somebody we have, one too many, or welcome."""
+        remote_key = neighbour.link.remote_key
+        hello = neighbour.link.hello
+        assert remote_key is not None
+        assert hello is not None
+        if remote_key in self._own_keys:
+            self._dialing.self_found(neighbour.dial)
+            neighbour.dial = None
+            self._close(link, CLOSE_SELF, "that is this node", now)
+            return
+        for other_link, other in self.ready:
+            if other.link.remote_key == remote_key and not self._outlives(neighbour, other):
+                self._drop_duplicate(link, neighbour, remote_key, now)
+                return
+            if other.link.remote_key == remote_key:
+                self._drop_duplicate(other_link, other, remote_key, now)
+        if not self._dialing.is_welcome(neighbour.address, neighbour.dial):
+            self._close(link, CLOSE_TOO_MANY, "enough links", now)
+            return
+        neighbour.is_ready = True
+        self._dialing.link_up(
+            link,
+            neighbour.dial,
+            remote_key=remote_key,
+            instance=hello.nonce[:INSTANCE_BYTES].hex(),
+            address=neighbour.address,
+            now=now,
+        )
+        self._opened.append(link)
+        self._counters.count("links_opened")
+        self.effects.append(Emit(LinkOpened(str(neighbour.address), len(self.ready))))
+
+    def _outlives(self, newer: Neighbour, older: Neighbour) -> bool:
+        """Of two links between the same two nodes, whether the newer one is kept."""
+        if newer.link.is_initiator == older.link.is_initiator:
+            return True
+        return _initiator_key(newer.link) < _initiator_key(older.link)
+
+    def _drop_duplicate(
+        self, link: LinkId, neighbour: Neighbour, remote_key: LinkKey, now: Instant
+    ) -> None:
+        if neighbour.dial is not None:
+            self._dialing.duplicate_found(neighbour.dial, remote_key)
+            neighbour.dial = None
+        self._counters.count("links_duplicate")
+        self._close(link, CLOSE_DUPLICATE, "a second link to the same node", now)
+
+    def _told_to_close(
+        self, link: LinkId, neighbour: Neighbour, frames: list[Frame], now: Instant
+    ) -> None:
+        for frame in frames:
+            if not isinstance(frame, Close):
+                continue
+            remote_key = neighbour.link.remote_key
+            if frame.reason == CLOSE_DUPLICATE and neighbour.dial is not None and remote_key:
+                self._dialing.duplicate_found(neighbour.dial, remote_key)
+                neighbour.dial = None
+            if frame.reason == CLOSE_SELF:
+                self._dialing.self_found(neighbour.dial)
+                neighbour.dial = None
+            self._end(link, f"the other side closed it ({frame.reason})", now)
+            return
+
+    def _close(self, link: LinkId, reason: int, words: str, now: Instant) -> None:
+        """Tell the other side why, then end the link."""
+        self._neighbours[link].link.send(Close(reason))
+        self._end(link, words, now)
+
+    def _end(self, link: LinkId, words: str, now: Instant) -> None:
+        neighbour = self._neighbours.get(link)
+        if neighbour is None:
+            return
+        neighbour.link.close()
+        last = neighbour.link.take_bytes(now)
+        if last:
+            self.effects.append(SendBytes(link, last))
+        self.effects.append(Disconnect(link, words))
+        self._forget(link, words, now)
+
+    def _forget(self, link: LinkId, words: str, now: Instant) -> None:
+        neighbour = self._neighbours.pop(link, None)
+        if neighbour is None:
+            return
+        if neighbour.is_ready:
+            self._dialing.link_down(link, now)
+            self._closed.append(link)
+            self._counters.count("links_closed")
+            event = LinkClosed(str(neighbour.address), words, len(self.ready))
+            self.effects.append(Emit(event))
+        elif neighbour.dial is not None:
+            self._dialing.dial_failed(neighbour.dial, now)
+
+
+def _initiator_key(link: Link) -> bytes:
+    if link.is_initiator:
+        return link.local_key
+    assert link.remote_key is not None
+    return link.remote_key
