@@ -1,0 +1,160 @@
+"""Whom a node dials, when it waits, and which links it keeps."""
+
+import pytest
+
+from mesh.engine.addresses import parse_address
+from mesh.errors import UserError
+from mesh.ids import Address, DialId, Instant, LinkId, LinkKey, Monotonic
+from mesh.limits import (
+    CANDIDATES_MAX,
+    DIAL_BACKOFF_MAX_MS,
+    DIALS_CONCURRENT_MAX,
+    LINKS_FULL_MESH_MAX,
+    LINKS_TARGET,
+    REMEMBERED_FAILURES_MAX,
+)
+from mesh.peering.dialing import Dialing, network_of
+from tests.entropy import SeededEntropy
+
+
+def at(ms: int) -> Instant:
+    return Instant(Monotonic(ms * 1000), 0)
+
+
+def address(number: int, network: int = 0) -> Address:
+    return Address(f"10.0.{network}.{number}", 41730)
+
+
+def make() -> Dialing:
+    dialing = Dialing(SeededEntropy(1))
+    dialing.rename("5" * 16, at(0))
+    return dialing
+
+
+def link_up(dialing: Dialing, number: int, dial: DialId | None, now: Instant) -> None:
+    dialing.link_up(
+        LinkId(number),
+        dial,
+        remote_key=LinkKey(bytes([number]) * 32),
+        instance=f"{number:016x}",
+        address=address(number),
+        now=now,
+    )
+
+
+def test_a_peer_is_dialled_once_and_not_while_it_is_linked() -> None:
+    dialing = make()
+    dialing.peer_seen(f"{7:016x}", [address(7)], at(0))
+    assert dialing.deadline_passed(at(10_000))[0].address == address(7)
+    assert dialing.deadline_passed(at(10_001)) == []
+    link_up(dialing, 7, DialId(1), at(10_002))
+    assert dialing.deadline() is None
+    dialing.link_down(LinkId(7), at(60_000))
+    assert dialing.deadline_passed(at(70_000))[0].address == address(7)
+
+
+def test_an_accepted_link_is_known_by_its_instance_and_not_dialled() -> None:
+    dialing = make()
+    dialing.peer_seen(f"{7:016x}", [address(7)], at(0))
+    link_up(dialing, 7, None, at(1))
+    assert dialing.deadline_passed(at(10_000)) == []
+
+
+def test_a_link_found_to_be_a_duplicate_is_not_dialled_again_while_the_other_stands() -> None:
+    dialing = make()
+    dialing.configure(address(7), at(0))
+    (dial,) = dialing.deadline_passed(at(0))
+    link_up(dialing, 9, None, at(1))
+    dialing.duplicate_found(dial.dial, LinkKey(bytes([9]) * 32))
+    assert dialing.deadline() is None
+    dialing.link_down(LinkId(9), at(60_000))
+    assert dialing.deadline() is not None
+
+
+def test_failures_back_off_to_a_bound_and_never_end_for_a_configured_peer() -> None:
+    dialing = make()
+    dialing.configure(address(7), at(0))
+    now_ms = 0
+    pauses = []
+    for _ in range(30):
+        (dial,) = dialing.deadline_passed(at(now_ms))
+        dialing.dial_failed(dial.dial, at(now_ms))
+        deadline = dialing.deadline()
+        assert deadline is not None
+        pauses.append(deadline // 1000 - now_ms)
+        now_ms = deadline // 1000
+    assert max(pauses) <= DIAL_BACKOFF_MAX_MS * 3 // 2
+    assert sum(pauses[-5:]) > sum(pauses[:5])
+
+
+def test_a_remembered_address_is_forgotten_after_a_few_failures() -> None:
+    dialing = make()
+    dialing.remember([address(7)], at(0))
+    for turn in range(REMEMBERED_FAILURES_MAX):
+        (dial,) = dialing.deadline_passed(at(turn * 1_000_000))
+        dialing.dial_failed(dial.dial, at(turn * 1_000_000))
+    assert dialing.targets() == []
+
+
+def test_itself_is_never_dialled_again() -> None:
+    dialing = make()
+    dialing.peer_seen("5" * 16, [address(1)], at(0))
+    assert dialing.targets() == []
+    dialing.configure(address(1), at(0))
+    (dial,) = dialing.deadline_passed(at(0))
+    dialing.self_found(dial.dial)
+    assert dialing.deadline() is None
+
+
+def test_few_dials_are_under_way_at_once() -> None:
+    dialing = make()
+    for number in range(1, 9):
+        dialing.peer_seen(f"{number:016x}", [address(number)], at(0))
+    assert len(dialing.deadline_passed(at(10_000))) == DIALS_CONCURRENT_MAX
+    assert dialing.deadline_passed(at(10_001)) == []
+
+
+def test_among_many_a_node_keeps_its_target_but_never_misses_another_network() -> None:
+    dialing = make()
+    for number in range(1, 60):
+        dialing.peer_seen(f"{number:016x}", [address(number)], at(0))
+    for _ in range(40):
+        for dial in dialing.deadline_passed(at(10_000)):
+            number = int(dial.address.host.rpartition(".")[2])
+            link_up(dialing, number, dial.dial, at(10_000))
+    assert len(dialing.working_addresses()) == LINKS_TARGET
+    dialing.peer_seen("ff" * 8, [address(1, network=1)], at(10_001))
+    assert [d.address for d in dialing.deadline_passed(at(20_000))] == [address(1, network=1)]
+
+
+def test_a_node_with_enough_links_welcomes_only_another_network() -> None:
+    dialing = make()
+    for number in range(1, LINKS_FULL_MESH_MAX + 1):
+        link_up(dialing, number, None, at(1))
+    assert not dialing.is_welcome(address(50), None)
+    assert dialing.is_welcome(address(50, network=1), None)
+
+
+def test_a_flood_of_announcements_is_bounded_and_keeps_what_a_person_typed() -> None:
+    dialing = make()
+    dialing.configure(address(200), at(0))
+    for number in range(CANDIDATES_MAX + 50):
+        dialing.peer_seen(f"{number:016x}", [address(number % 250)], at(0))
+    assert len(dialing.targets()) <= CANDIDATES_MAX
+    assert any(target.name == str(address(200)) for target in dialing.targets())
+
+
+def test_the_network_of_an_address_is_its_prefix_or_its_interface() -> None:
+    assert network_of(Address("192.168.7.9", 1)) == network_of(Address("192.168.7.200", 1))
+    assert network_of(Address("fe80::1", 1, 3)) != network_of(Address("fe80::1", 1, 4))
+
+
+@pytest.mark.parametrize("text", ["", "host", "host:0", "host:99999", "a b:1", "::1:80", ":80", "[fe80::1%x]:1"])
+def test_a_bad_address_is_refused_in_words(text: str) -> None:
+    with pytest.raises(UserError, match="HOST:PORT"):
+        parse_address(text)
+
+
+@pytest.mark.parametrize("text", ["10.0.0.1:41730", "[fe80::1%3]:41730", "box.local:80"])
+def test_an_address_reads_back_as_it_was_written(text: str) -> None:
+    assert str(parse_address(text)) == text
