@@ -1,0 +1,165 @@
+"""The envelope: the sealed unit that all nodes store and forward.
+
+Implements `docs/protocol/envelope.md`. An envelope is a header of 99 bytes, a body that fills its
+size class, and a signature by the posting key. Its *stub* (header, hash of the body, signature)
+proves it without its body, and the hash of the stub is its id. Here is form only: whether an
+envelope may enter a node is for `mesh.posting` to judge.
+"""
+
+from dataclasses import dataclass, field
+from typing import Final
+
+from mesh.crypto.hashing import blake2b_256
+from mesh.crypto.signing import Verify, sign
+from mesh.errors import PeerError
+from mesh.ids import EnvelopeId, PostingKey, Tag, UnixSeconds
+
+VERSION: Final = 1
+SIZE_BYTES: Final = (1024, 4096, 16_384, 65_536)
+"""The whole envelope, by size class."""
+LIFETIME_SECONDS: Final = (86_400, 7 * 86_400, 30 * 86_400)
+"""From `created`, by lifetime class."""
+HEADER_BYTES: Final = 99
+SIGNATURE_BYTES: Final = 64
+STUB_BYTES: Final = HEADER_BYTES + 32 + SIGNATURE_BYTES
+TAG_BYTES: Final = 16
+TOKEN_HASH_BYTES: Final = 16
+POSTING_KEY_BYTES: Final = 32
+STAMP_BYTES: Final = 12
+CREATED_ROUNDING_S: Final = 10
+SECONDS_PER_DAY: Final = 86_400
+_SIGNED_PREFIX: Final = b"mesh/env/1"
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What everybody sees of an envelope. `created` is mesh time, rounded down to 10 s."""
+
+    size_class: int
+    lifetime_class: int
+    created: UnixSeconds
+    tag: Tag
+    read_hash: bytes
+    withdraw_hash: bytes
+    posting_key: PostingKey
+    stamp: bytes
+
+    @property
+    def day(self) -> int:
+        """The day of the posting key, counted from 1970."""
+        return self.created // SECONDS_PER_DAY
+
+    @property
+    def lapses(self) -> UnixSeconds:
+        """When the envelope has outlived its lifetime."""
+        return UnixSeconds(self.created + LIFETIME_SECONDS[self.lifetime_class])
+
+    def encode(self) -> bytes:
+        """The 99 bytes of the header."""
+        return b"".join(
+            (
+                bytes((VERSION, self.size_class, self.lifetime_class)),
+                self.created.to_bytes(4, "big"),
+                self.tag,
+                self.read_hash,
+                self.withdraw_hash,
+                self.posting_key,
+                self.stamp,
+            )
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """A well-formed envelope; nothing is said of its signature."""
+
+    id: EnvelopeId
+    header: Header
+    header_bytes: bytes = field(repr=False)
+    body: bytes = field(repr=False)
+    signature: bytes = field(repr=False)
+
+    @property
+    def data(self) -> bytes:
+        """All bytes, as they go over a link."""
+        return self.header_bytes + self.body + self.signature
+
+    @property
+    def stub(self) -> bytes:
+        """The 195 bytes that prove the envelope without its body."""
+        return self.header_bytes + blake2b_256(self.body) + self.signature
+
+
+def body_bytes(size_class: int) -> int:
+    """The length of the body that fills a size class."""
+    return SIZE_BYTES[size_class] - HEADER_BYTES - SIGNATURE_BYTES
+
+
+def envelope_id_of(data: bytes) -> EnvelopeId:
+    """The id of an envelope from its bytes, before anything else is looked at."""
+    if len(data) <= HEADER_BYTES + SIGNATURE_BYTES:
+        raise PeerError("envelope too short")
+    header, body = data[:HEADER_BYTES], data[HEADER_BYTES:-SIGNATURE_BYTES]
+    return _id_of_stub(header + blake2b_256(body) + data[-SIGNATURE_BYTES:])
+
+
+def decode_envelope(data: bytes) -> Envelope:
+    """The envelope in `data`; PeerError if its form is wrong."""
+    if len(data) <= HEADER_BYTES + SIGNATURE_BYTES:
+        raise PeerError("envelope too short")
+    header_bytes = data[:HEADER_BYTES]
+    header = decode_header(header_bytes)
+    if len(data) != SIZE_BYTES[header.size_class]:
+        raise PeerError("envelope does not fill its size class")
+    body, signature = data[HEADER_BYTES:-SIGNATURE_BYTES], data[-SIGNATURE_BYTES:]
+    envelope_id = _id_of_stub(header_bytes + blake2b_256(body) + signature)
+    return Envelope(envelope_id, header, header_bytes, body, signature)
+
+
+def decode_header(data: bytes) -> Header:
+    """The header in 99 bytes; PeerError if its form is wrong."""
+    if len(data) != HEADER_BYTES:
+        raise PeerError("header of a wrong length")
+    if data[0] != VERSION:
+        raise PeerError("envelope of an unknown version")
+    if data[1] >= len(SIZE_BYTES):
+        raise PeerError("unknown size class")
+    if data[2] >= len(LIFETIME_SECONDS):
+        raise PeerError("unknown lifetime class")
+    created = int.from_bytes(data[3:7], "big")
+    if created % CREATED_ROUNDING_S:
+        raise PeerError("creation time is not rounded")
+    return Header(
+        size_class=data[1],
+        lifetime_class=data[2],
+        created=UnixSeconds(created),
+        tag=Tag(data[7:23]),
+        read_hash=data[23:39],
+        withdraw_hash=data[39:55],
+        posting_key=PostingKey(data[55:87]),
+        stamp=data[87:99],
+    )
+
+
+def sign_envelope(header: Header, body: bytes, posting_seed: bytes) -> Envelope:
+    """Make an envelope; `posting_seed` is the private half of the header's posting key."""
+    assert len(body) == body_bytes(header.size_class)
+    header_bytes = header.encode()
+    assert len(header_bytes) == HEADER_BYTES
+    signature = sign(posting_seed, _signed(header_bytes, body))
+    envelope_id = _id_of_stub(header_bytes + blake2b_256(body) + signature)
+    return Envelope(envelope_id, header, header_bytes, body, signature)
+
+
+def is_envelope_signature_valid(envelope: Envelope, verify: Verify) -> bool:
+    """Whether the posting key signed this header and body."""
+    signed = _signed(envelope.header_bytes, envelope.body)
+    return verify(envelope.header.posting_key, signed, envelope.signature)
+
+
+def _signed(header_bytes: bytes, body: bytes) -> bytes:
+    return _SIGNED_PREFIX + header_bytes + blake2b_256(body)
+
+
+def _id_of_stub(stub: bytes) -> EnvelopeId:
+    return EnvelopeId(blake2b_256(stub))
