@@ -1,0 +1,223 @@
+"""Engines joined in memory by streams without delay, under a clock that the test moves."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from mesh.posting.stamp import mint
+
+from mesh.commands import Answer, Command
+from mesh.crypto.kem import PycaKem
+from mesh.crypto.signing import is_signature_valid
+from mesh.effects import Dial, Disconnect, Effect, Emit, MintStamp, Reply, SendBytes
+from mesh.engine.door import Engine, EngineSettings
+from mesh.errors import UserError
+from mesh.events import Event
+from mesh.ids import Address, DialId, Instant, LinkId, Monotonic, RequestId
+from mesh.inputs import (
+    Asked,
+    BytesReceived,
+    BytesSent,
+    Connected,
+    Connection,
+    DialFailed,
+    Disconnected,
+    Input,
+    StampMinted,
+    VaultOpened,
+)
+from mesh.storage.migrations import migrate_store, migrate_vault
+from mesh.storage.sqlcipher import connect
+from mesh.wire.parameters import MeshParameters
+from tests.entropy import SeededEntropy
+
+TEST_MESH = MeshParameters(name="test", stamp_bits=0, key_quota=1_000_000, psk=bytes(range(32)))
+START_US = 1_700_000_000_000_000
+
+
+@dataclass(slots=True)
+class Seat:
+    """One engine, its databases, its clock error, and what it told."""
+
+    name: str
+    engine: Engine
+    store: Connection
+    vault: Connection
+    settings: EngineSettings
+    address: Address
+    wall_offset_us: int = 0
+    is_up: bool = True
+    inbox: list[Input] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
+    replies: dict[RequestId, Answer | UserError] = field(default_factory=dict)
+    streams: dict[LinkId, tuple[str, LinkId]] = field(default_factory=dict)
+
+
+class Joined:
+    """A few engines at one table."""
+
+    def __init__(self, *names: str, parameters: MeshParameters = TEST_MESH, seed: int = 1) -> None:
+        self.now_us = 0
+        self.parameters = parameters
+        self.seats: dict[str, Seat] = {}
+        self.on_bytes: Callable[[str, str, bytes], None] = lambda sender, receiver, data: None
+        self._seed = seed
+        self._next_link = 1
+        self._next_request = 1
+        for name in names:
+            self.sit(name)
+
+    def sit(self, name: str, *, stored_bytes_max: int = 1 << 30, wall_offset_us: int = 0) -> Seat:
+        """Put one more engine at the table, with an identity of this name."""
+        store, vault = connect(None, None), connect(None, None)
+        migrate_store(store)
+        migrate_vault(vault)
+        settings = EngineSettings(parameters=self.parameters, stored_bytes_max=stored_bytes_max)
+        number = len(self.seats) + 1
+        seat = Seat(
+            name=name,
+            engine=self._engine(settings, store, number, wall_offset_us),
+            store=store,
+            vault=vault,
+            settings=settings,
+            address=Address(f"10.0.0.{number}", 41730),
+            wall_offset_us=wall_offset_us,
+        )
+        self.seats[name] = seat
+        seat.inbox.append(VaultOpened(vault))
+        self.run()
+        return seat
+
+    def restart(self, name: str) -> None:
+        """Crash an engine between two batches and start another over the same databases."""
+        seat = self.seats[name]
+        for link in list(seat.streams):
+            self._cut(name, link)
+        self._seed += 100
+        seat.engine = self._engine(seat.settings, seat.store, self._seed, seat.wall_offset_us)
+        seat.inbox = [VaultOpened(seat.vault)]
+        seat.events.clear()
+        seat.is_up = True
+
+    def stop(self, name: str) -> None:
+        """Switch a node off; its databases stay."""
+        for link in list(self.seats[name].streams):
+            self._cut(name, link)
+        self.seats[name].is_up = False
+
+    def ask(self, name: str, command: Command) -> Answer:
+        """Ask a node and run until all is quiet; raises the UserError that it answers."""
+        request = RequestId(self._next_request)
+        self._next_request += 1
+        seat = self.seats[name]
+        seat.inbox.append(Asked(request, command))
+        self.run()
+        answer = seat.replies.pop(request)
+        if isinstance(answer, UserError):
+            raise answer
+        return answer
+
+    def join(self, left: str, right: str) -> None:
+        """Connect two nodes; the left one dialled."""
+        self._connect(left, right, DialId(0))
+        self.run()
+
+    def cut(self, left: str, right: str) -> None:
+        """End all streams between two nodes."""
+        for link, (other, _) in list(self.seats[left].streams.items()):
+            if other == right:
+                self._cut(left, link)
+        self.run()
+
+    def pass_time(self, seconds: float) -> None:
+        """Let time pass, calling each engine at its deadlines."""
+        end = self.now_us + int(seconds * 1_000_000)
+        while True:
+            deadlines = [
+                deadline
+                for seat in self.seats.values()
+                if seat.is_up and (deadline := seat.engine.deadline()) is not None
+            ]
+            soonest = min(deadlines, default=Monotonic(end))
+            if soonest > end:
+                break
+            self.now_us = max(self.now_us, soonest)
+            self.run()
+            if soonest == end:
+                break
+        self.now_us = end
+        self.run()
+
+    def run(self) -> None:
+        """Handle what waits until nothing does, without letting time pass."""
+        for _ in range(100_000):
+            is_quiet = True
+            for seat in list(self.seats.values()):
+                now = self._now(seat)
+                deadline = seat.engine.deadline()
+                is_due = deadline is not None and deadline <= now.monotonic
+                if not seat.is_up or not (seat.inbox or is_due):
+                    continue
+                is_quiet = False
+                batch, seat.inbox = seat.inbox, []
+                for effect in seat.engine.handle(batch, now):
+                    self._carry_out(seat, effect)
+            if is_quiet:
+                return
+        raise AssertionError("the engines never come to rest")
+
+    def _engine(
+        self, settings: EngineSettings, store: Connection, number: int, wall_offset_us: int
+    ) -> Engine:
+        return Engine(
+            settings=settings,
+            store=store,
+            entropy=SeededEntropy(self._seed * 1_000 + number),
+            kem=PycaKem(),
+            verify=is_signature_valid,
+            now=Instant(Monotonic(self.now_us), START_US + self.now_us + wall_offset_us),
+        )
+
+    def _now(self, seat: Seat) -> Instant:
+        return Instant(Monotonic(self.now_us), START_US + self.now_us + seat.wall_offset_us)
+
+    def _connect(self, left: str, right: str, dial: DialId) -> None:
+        ends = LinkId(self._next_link), LinkId(self._next_link + 1)
+        self._next_link += 2
+        near, far = self.seats[left], self.seats[right]
+        near.streams[ends[0]] = (right, ends[1])
+        far.streams[ends[1]] = (left, ends[0])
+        near.inbox.append(Connected(ends[0], dial, far.address))
+        far.inbox.append(Connected(ends[1], None, near.address))
+
+    def _cut(self, name: str, link: LinkId) -> None:
+        other, far_link = self.seats[name].streams.pop(link)
+        self.seats[name].inbox.append(Disconnected(link))
+        if self.seats[other].streams.pop(far_link, None) is not None:
+            self.seats[other].inbox.append(Disconnected(far_link))
+
+    def _carry_out(self, seat: Seat, effect: Effect) -> None:
+        match effect:
+            case SendBytes(link, data):
+                seat.inbox.append(BytesSent(link, len(data)))
+                if link in seat.streams:
+                    other, far_link = seat.streams[link]
+                    self.on_bytes(seat.name, other, data)
+                    self.seats[other].inbox.append(BytesReceived(far_link, data))
+            case Disconnect(link):
+                if link in seat.streams:
+                    self._cut(seat.name, link)
+            case Dial(dial, address):
+                for other in self.seats.values():
+                    if other.address == address and other.is_up:
+                        self._connect(seat.name, other.name, dial)
+                        return
+                seat.inbox.append(DialFailed(dial, "nobody there"))
+            case MintStamp(posting_key, day, bits):
+                stamp = mint(posting_key, day, bits, bytes(8))
+                seat.inbox.append(StampMinted(posting_key, day, stamp))
+            case Emit(event):
+                seat.events.append(event)
+            case Reply(request, answer):
+                seat.replies[request] = answer
+            case _:
+                pass

@@ -1,0 +1,229 @@
+"""Two spreading machines joined: what one lacks the other gives, whatever gets in the way."""
+
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mesh.crypto.hashing import blake2b_256
+from mesh.errors import PeerError
+from mesh.ids import EnvelopeId, Instant, LinkId, Monotonic, UnixSeconds
+from mesh.limits import (
+    IDS_PER_FRAME_MAX,
+    MISSING_IDS_MAX,
+    SENDING_IDS_PER_LINK_MAX,
+    WANT_TIMEOUT_MS,
+    WANTS_PER_LINK_BYTES_MAX,
+)
+from mesh.replication.id_index import IdIndex
+from mesh.replication.spreading import Spreading
+from mesh.wire.frames import (
+    Frame,
+    IHave,
+    IWant,
+    ListAgain,
+    ListPage,
+    ListWanted,
+    NoHave,
+    join_entries,
+    split_ids,
+)
+from tests.entropy import SeededEntropy
+
+LINK = LinkId(1)
+
+
+def at(ms: int) -> Instant:
+    return Instant(Monotonic(ms * 1000), 0)
+
+
+def id_of(number: int) -> EnvelopeId:
+    return EnvelopeId(blake2b_256(number.to_bytes(8, "big")))
+
+
+def make(numbers: range | list[int], seed: int = 1) -> Spreading:
+    spreading = Spreading(SeededEntropy(seed))
+    spreading.load([(id_of(number), UnixSeconds(1_000 + number), 0) for number in numbers])
+    return spreading
+
+
+class Pair:
+    """Two machines over one link; bodies carry nothing but their id."""
+
+    def __init__(self, left: Spreading, right: Spreading) -> None:
+        self.sides = (left, right)
+        self.bodies_count = 0
+        self.frames_count = 0
+        self.drops: Callable[[Frame], bool] = lambda frame: False
+
+    def link_up(self, now: Instant) -> None:
+        for side in self.sides:
+            side.link_up(LINK, now)
+
+    def exchange(self, now: Instant) -> None:
+        is_busy = True
+        while is_busy:
+            is_busy = False
+            for sender, receiver in (self.sides, self.sides[::-1]):
+                for link, frame in sender.take_frames():
+                    is_busy = True
+                    self.frames_count += 1
+                    if not self.drops(frame):
+                        receiver.received(link, frame, now)
+                for envelope_id in sender.take_bodies(LINK, 64):
+                    is_busy = True
+                    self.bodies_count += 1
+                    receiver.body_came(LINK, envelope_id, now)
+                    if not receiver.is_known(envelope_id):
+                        receiver.accepted(envelope_id, UnixSeconds(1_000), 0, LINK, now)
+
+
+@given(common=st.integers(0, 1_200), left_only=st.integers(0, 700), right_only=st.integers(0, 700))
+def test_after_link_up_both_sides_have_everything_once(
+    common: int, left_only: int, right_only: int
+) -> None:
+    shared = list(range(common))
+    left = make([*shared, *range(10_000, 10_000 + left_only)])
+    right = make([*shared, *range(20_000, 20_000 + right_only)], seed=2)
+    pair = Pair(left, right)
+    pair.link_up(at(0))
+    pair.exchange(at(1))
+    assert len(left) == len(right) == common + left_only + right_only
+    assert pair.bodies_count == left_only + right_only
+
+
+def test_a_new_envelope_goes_to_all_links_but_the_one_that_brought_it() -> None:
+    spreading = make([])
+    for number in (1, 2, 3):
+        spreading.link_up(LinkId(number), at(0))
+    spreading.accepted(id_of(7), UnixSeconds(5), 0, LinkId(2), at(1))
+    assert spreading.take_bodies(LinkId(1), 9) == [id_of(7)]
+    assert spreading.take_bodies(LinkId(2), 9) == []
+    assert spreading.take_bodies(LinkId(3), 9) == [id_of(7)]
+
+
+def test_an_envelope_is_not_pushed_to_who_announced_it() -> None:
+    spreading = make([])
+    for number in (1, 2):
+        spreading.link_up(LinkId(number), at(0))
+    entries = join_entries([(id_of(7), 0)])
+    for number in (1, 2):
+        spreading.received(LinkId(number), IHave(entries=entries, flags=0), at(1))
+    wants = [link for link, frame in spreading.take_frames() if isinstance(frame, IWant)]
+    assert wants == [LinkId(1)], "one owner an id"
+    spreading.accepted(id_of(7), UnixSeconds(5), 0, LinkId(1), at(2))
+    assert spreading.take_bodies(LinkId(2), 9) == []
+
+
+@pytest.mark.parametrize("way", ["silence", "nohave", "link down"])
+def test_what_one_neighbour_does_not_give_is_asked_of_the_next(way: str) -> None:
+    spreading = make([])
+    entries = join_entries([(id_of(7), 0)])
+    for number in (1, 2):
+        spreading.link_up(LinkId(number), at(0))
+        spreading.received(LinkId(number), IHave(entries=entries, flags=0), at(0))
+    spreading.take_frames()
+    match way:
+        case "silence":
+            spreading.deadline_passed(at(WANT_TIMEOUT_MS))
+        case "nohave":
+            answer = NoHave(entries=join_entries([(id_of(7), 1)]))
+            spreading.received(LinkId(1), answer, at(1))
+        case _:
+            spreading.link_down(LinkId(1), at(1))
+    wants = [link for link, frame in spreading.take_frames() if isinstance(frame, IWant)]
+    assert wants == [LinkId(2)]
+
+
+def test_wants_stay_within_the_bytes_of_a_link() -> None:
+    spreading = make([])
+    spreading.link_up(LINK, at(0))
+    entries = join_entries([(id_of(number), 3) for number in range(100)])
+    spreading.received(LINK, IHave(entries=entries, flags=0), at(1))
+    asked = [
+        envelope_id
+        for _, frame in spreading.take_frames()
+        if isinstance(frame, IWant)
+        for envelope_id in split_ids(frame.ids)
+    ]
+    assert len(asked) == WANTS_PER_LINK_BYTES_MAX // 65_536
+
+
+def test_a_refused_id_is_not_asked_for_again() -> None:
+    spreading = make([])
+    spreading.link_up(LINK, at(0))
+    spreading.take_frames()
+    spreading.refused(id_of(7), at(1))
+    entries = join_entries([(id_of(7), 0)])
+    spreading.received(LINK, IHave(entries=entries, flags=0), at(2))
+    assert spreading.take_frames() == []
+
+
+def test_a_dropped_push_is_made_good_by_listing_again() -> None:
+    spreading = make([])
+    spreading.link_up(LINK, at(0))
+    spreading.take_frames()
+    for number in range(SENDING_IDS_PER_LINK_MAX + 1):
+        spreading.accepted(id_of(number), UnixSeconds(number), 0, None, at(1))
+    while spreading.has_bodies(LINK):
+        spreading.take_bodies(LINK, 1_000)
+    assert [frame for _, frame in spreading.take_frames()] == [ListAgain()]
+
+
+def test_a_flood_of_announcements_is_bounded() -> None:
+    spreading = make([])
+    spreading.link_up(LINK, at(0))
+    for start in range(0, MISSING_IDS_MAX + 2_000, IDS_PER_FRAME_MAX):
+        numbers = range(start, start + IDS_PER_FRAME_MAX)
+        entries = join_entries([(id_of(number), 0) for number in numbers])
+        spreading.received(LINK, IHave(entries=entries, flags=0), at(1))
+    assert len(spreading._missing) == MISSING_IDS_MAX
+
+
+def test_a_list_that_runs_in_a_circle_costs_the_link() -> None:
+    spreading = make([])
+    spreading.link_up(LINK, at(0))
+    page = ListPage(entries=b"", next_cursor=bytes(4) + b"\x07" * 32)
+    spreading.received(LINK, page, at(1))
+    with pytest.raises(PeerError, match="does not end"):
+        spreading.received(LINK, page, at(2))
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        IHave(entries=bytes(5), flags=0),
+        IHave(entries=join_entries([(id_of(1), 9)]), flags=0),
+        IWant(ids=bytes(31)),
+        NoHave(entries=bytes(1)),
+        ListWanted(cursor=bytes(3)),
+    ],
+)
+def test_a_malformed_frame_is_the_peers_fault(frame: Frame) -> None:
+    spreading = make([])
+    spreading.link_up(LINK, at(0))
+    with pytest.raises(PeerError):
+        spreading.received(LINK, frame, at(1))
+
+
+@given(st.lists(st.tuples(st.integers(0, 50), st.integers(0, 9)), max_size=60), st.data())
+def test_pages_show_every_id_once_newest_first(
+    known: list[tuple[int, int]], data: st.DataObject
+) -> None:
+    index = IdIndex()
+    created = {id_of(number): UnixSeconds(second) for number, second in known}
+    for envelope_id, second in created.items():
+        index.add(envelope_id, second, 0)
+    for envelope_id in data.draw(
+        st.lists(st.sampled_from(sorted(created))) if created else st.just([])
+    ):
+        index.remove(envelope_id)
+        created.pop(envelope_id, None)
+    seen: list[EnvelopeId] = []
+    cursor, is_first = b"", True
+    while cursor or is_first:
+        is_first = False
+        page, cursor = index.page(cursor, 7)
+        seen += [envelope_id for envelope_id, _ in page]
+    assert seen == sorted(created, key=lambda id_: (created[id_], id_), reverse=True)
