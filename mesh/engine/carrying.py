@@ -25,11 +25,11 @@ from mesh.limits import (
     RECENT_BODIES_BYTES_MAX,
     SEND_BODIES_PER_BATCH_BYTES_MAX,
 )
-from mesh.posting.admission import Accept, Admission, Defer, Refuse
+from mesh.posting.admission import Accept, Admission, Defer, Refuse, Verdict
 from mesh.replication.spreading import Spreading
 from mesh.storage.sqlcipher import transaction
 from mesh.storage.store import Store
-from mesh.wire.envelope import Envelope, decode_envelope, envelope_id_of
+from mesh.wire.envelope import Envelope, decode_envelope, envelope_id_of, is_known_version
 from mesh.wire.frames import SHORT_ID_BYTES, Held, Push
 from mesh.wire.parameters import MeshParameters
 
@@ -79,6 +79,9 @@ class Carrying:
 
     def pushed(self, link: LinkId, push: Push, mesh_now: UnixSeconds, now: Instant) -> None:
         """A neighbour brought an envelope: deduplicate before any crypto, then judge."""
+        if not is_known_version(push.envelope):
+            self._counters.count("refused: unknown version")
+            return
         envelope_id = envelope_id_of(push.envelope)
         self._counters.count("bodies_received")
         self.spreading.body_came(link, envelope_id, now)
@@ -88,11 +91,11 @@ class Carrying:
             return
         self._judge(link, decode_envelope(push.envelope), mesh_now, now)
 
-    def publish(self, envelopes: Iterable[Envelope], mesh_now: UnixSeconds, now: Instant) -> None:
+    def publish(self, envelopes: Iterable[Envelope], now: Instant) -> None:
         """Envelopes made here, which the vault has committed, enter the store."""
         for envelope in envelopes:
             if not self.spreading.is_known(envelope.id):
-                self._judge(None, envelope, mesh_now, now)
+                self._settle(None, envelope, self._admission.admit_own(envelope), now)
 
     def link_down(self, link: LinkId, now: Instant) -> None:
         """A link is gone, and with it what it still waited for."""
@@ -186,15 +189,21 @@ class Carrying:
         self._admission.load(keys)
 
     def _judge(
-        self, link: LinkId | None, envelope: Envelope, mesh_now: UnixSeconds, now: Instant
+        self, link: LinkId, envelope: Envelope, mesh_now: UnixSeconds, now: Instant
     ) -> None:
         verdict = self._admission.judge(envelope, mesh_now=mesh_now, now=now)
+        self._settle(link, envelope, verdict, now)
+
+    def _settle(
+        self, link: LinkId | None, envelope: Envelope, verdict: Verdict, now: Instant
+    ) -> None:
         match verdict:
             case Accept(pushed_out=pushed_out):
                 self._accept(link, envelope, now)
                 if pushed_out is not None:
                     self._push_out(pushed_out)
             case Defer():
+                assert link is not None
                 self._defer(link, envelope, now)
             case Refuse(reason=reason, is_fault=is_fault):
                 self._counters.count(f"refused: {reason}")
@@ -224,10 +233,8 @@ class Carrying:
         self._bodyless.pop(envelope_id, None)
         self.spreading.forget([envelope_id])
 
-    def _defer(self, link: LinkId | None, envelope: Envelope, now: Instant) -> None:
-        """No budget to check its stamp now; what is made here waits in its outbox."""
-        if link is None:
-            return
+    def _defer(self, link: LinkId, envelope: Envelope, now: Instant) -> None:
+        """There is no budget to check its stamp now."""
         waiting = self._deferred.setdefault(link, [])
         if len(waiting) < DEFERRED_PER_LINK_MAX:
             waiting.append(envelope)

@@ -154,7 +154,7 @@ class Engine:
         for event in batch:
             self._happened(event, mesh_now, now)
         self._tend(mesh_now, now)
-        self._carrying.publish(posted, mesh_now, now)
+        self._carrying.publish(posted, now)
         added = self._carrying.commit(
             first_messages=self._first_messages.take_unsaved(), is_protected=self._is_protected
         )
@@ -351,21 +351,20 @@ class Engine:
     ) -> None:
         """Open what came now; at first what came while the vault was closed, in order."""
         store = self._carrying.store
+        mark = store.last_arrival()
         if self._is_behind:
-            mark = messenger.read_mark
-            rows = store.arrivals_after(mark, ARRIVALS_PER_BATCH)
-            envelopes = [decode_envelope(data) for _, data in rows]
-            expected = [one for one in envelopes if messenger.is_expected(one.header.tag)]
+            rows = store.arrived_tags(messenger.read_mark, ARRIVALS_PER_BATCH)
+            ids = [row.id for row in rows if messenger.is_expected(row.tag)]
+            found = store.envelopes_bytes(ids)
+            expected = [decode_envelope(found[id_]) for id_ in ids if id_ in found]
             self._is_behind = bool(rows)
+            mark = rows[-1].arrival if rows else mark
         messenger.open_arrived(expected, mesh_now=mesh_now, now=now)
         while tags := messenger.take_wanted_tags():
-            found = [decode_envelope(data) for data in store.by_tags(tags)]
-            if found:
-                messenger.open_arrived(found, mesh_now=mesh_now, now=now)
-        if self._is_behind:
-            messenger.set_read_mark(rows[-1][0])
-        else:
-            messenger.set_read_mark(store.last_arrival)
+            stored = [decode_envelope(data) for data in store.by_tags(tags)]
+            if stored:
+                messenger.open_arrived(stored, mesh_now=mesh_now, now=now)
+        messenger.set_read_mark(mark)
 
     # --- What is asked of the node itself --------------------------------------------------
 

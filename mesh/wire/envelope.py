@@ -95,6 +95,11 @@ def body_bytes(size_class: int) -> int:
     return SIZE_BYTES[size_class] - HEADER_BYTES - SIGNATURE_BYTES
 
 
+def is_known_version(data: bytes) -> bool:
+    """Whether this node can read the envelope at all; a later version is nobody's fault."""
+    return data[:1] == bytes((VERSION,))
+
+
 def envelope_id_of(data: bytes) -> EnvelopeId:
     """The id of an envelope from its bytes, before anything else is looked at."""
     if len(data) <= HEADER_BYTES + SIGNATURE_BYTES:

@@ -1,0 +1,115 @@
+"""Mesh time: the own clock, corrected by what the neighbours' clocks say.
+
+Implements `docs/protocol/posting.md`, section "Mesh time". Clocks of real laptops are wrong. Of at
+least three links, if more than half agree within ten minutes, their median difference corrects
+the own clock. With fewer links a clock that is earlier than this release yields to a neighbour's.
+A jump deletes nothing: bodies lapse only after mesh time was steady for an hour.
+"""
+
+from typing import Final
+
+from mesh.ids import Instant, LinkId, Monotonic, UnixSeconds
+
+RELEASED: Final = UnixSeconds(1_790_000_000)
+"""A clock that is earlier than this release is certainly wrong."""
+AGREEMENT_S: Final = 600
+LINKS_MIN: Final = 3
+STEADY_US: Final = 3_600_000_000
+SHOWN_FROM_S: Final = 60
+DISPUTE_S: Final = 86_400
+_DRIFT_TOLERATED_US: Final = 60_000_000
+
+
+class MeshClock:
+    """One node's idea of the time, from its own clock and its links' Hello."""
+
+    def __init__(self, released: UnixSeconds = RELEASED) -> None:
+        self._released = released
+        self._differences: dict[LinkId, int] = {}
+        self._offset_s = 0
+        self._steady_since: Monotonic | None = None
+        self._last: Instant | None = None
+        self._told: list[str] = []
+        self._untold: list[str] = []
+
+    def mesh_now(self, now: Instant) -> UnixSeconds:
+        """Mesh time in seconds; notices when the own clock has jumped."""
+        self._notice_jump(now)
+        return UnixSeconds(now.unix_seconds + self._offset_s)
+
+    def observe(self, link: LinkId, hello_time: UnixSeconds, now: Instant) -> None:
+        """A link's Hello said what time it is there."""
+        self._differences[link] = hello_time - now.unix_seconds
+        self._correct(now)
+
+    def forget(self, link: LinkId) -> None:
+        """A link ended; what it taught us stays until others say otherwise."""
+        self._differences.pop(link, None)
+
+    def is_steady(self, now: Instant) -> bool:
+        """Whether mesh time has not jumped for an hour."""
+        since = self._steady_since
+        return since is not None and now.monotonic - since >= STEADY_US
+
+    def notices(self) -> list[str]:
+        """What a person should know of the time now."""
+        return list(self._told)
+
+    def take_notices(self) -> list[str]:
+        """The notices that are new since the last call."""
+        untold, self._untold = self._untold, []
+        return untold
+
+    def _notice_jump(self, now: Instant) -> None:
+        last, self._last = self._last, now
+        if last is None:
+            self._steady_since = now.monotonic
+            return
+        passed_us = now.monotonic - last.monotonic
+        jumped_us = now.wall - last.wall - passed_us
+        if abs(jumped_us) > _DRIFT_TOLERATED_US:
+            self._steady_since = now.monotonic
+            jumped_s = jumped_us // 1_000_000
+            self._differences = {
+                link: difference - jumped_s for link, difference in self._differences.items()
+            }
+            self._correct(now)
+
+    def _correct(self, now: Instant) -> None:
+        differences = sorted(self._differences.values())
+        offset_s = self._offset_s
+        if len(differences) >= LINKS_MIN:
+            median = differences[len(differences) // 2]
+            agreeing = sum(abs(one - median) <= AGREEMENT_S for one in differences)
+            if 2 * agreeing > len(differences):
+                offset_s = median if abs(median) > AGREEMENT_S else 0
+        elif differences and now.unix_seconds < self._released:
+            offset_s = max(0, differences[-1])
+        if abs(offset_s - self._offset_s) > AGREEMENT_S:
+            self._steady_since = now.monotonic
+        self._offset_s = offset_s
+        self._tell(differences)
+
+    def _tell(self, differences: list[int]) -> None:
+        told: list[str] = []
+        if abs(self._offset_s) >= SHOWN_FROM_S:
+            told.append(
+                f"This computer's clock is {_in_words(self._offset_s)}; the neighbours' time is"
+                " used for mail."
+            )
+        elif len(differences) < LINKS_MIN and any(abs(one) >= DISPUTE_S for one in differences):
+            told.append(
+                "This computer's clock and a neighbour's differ by a day or more, and none can"
+                " tell who is right; check the date."
+            )
+        self._untold += [notice for notice in told if notice not in self._told]
+        self._told = told
+
+
+def _in_words(offset_s: int) -> str:
+    side = "behind" if offset_s > 0 else "ahead"
+    minutes = abs(offset_s) // 60
+    if minutes < 120:
+        return f"{minutes} minutes {side}"
+    hours = minutes // 60
+    return f"{hours} hours {side}" if hours < 48 else f"{hours // 24} days {side}"

@@ -1,0 +1,68 @@
+"""The stamp: proof of work that admits a posting key for a day.
+
+Implements `docs/protocol/posting.md`, section "Stamp". `nonce` makes Argon2id begin with enough
+zero bits, which costs 10 ms a try to make and to check; `c` makes a cheap hash begin with 16 zero
+bits, so that each false stamp costs its maker 2^16 hashes before it costs us 10 ms.
+"""
+
+from typing import Final
+
+from mesh.crypto.hashing import argon2id, blake2b
+from mesh.ids import PostingKey
+from mesh.wire.envelope import STAMP_BYTES
+
+NO_STAMP: Final = bytes(STAMP_BYTES)
+"""What stands in the header of a mesh without stamps."""
+
+_NONCE_BYTES: Final = 8
+_C_BYTES: Final = 4
+_PRECHECK_BITS: Final = 16
+_SALT: Final = b"mesh/post/stamp1"
+_MEMORY_BYTES: Final = 16 * 1024 * 1024
+_PASSES: Final = 1
+
+
+def mint(posting_key: PostingKey, day: int, bits: int, start: bytes) -> bytes:
+    """Make the stamp of a key and day: 12 bytes. Blocks for 2^bits tries of 10 ms in the mean.
+
+    `start` (8 bytes) is where the search of the nonce begins; the same start gives the same stamp.
+    """
+    if bits == 0:
+        return NO_STAMP
+    nonce = int.from_bytes(start, "big")
+    while True:
+        subject = _subject(posting_key, day, nonce.to_bytes(_NONCE_BYTES, "big"))
+        if _has_zero_bits(_proof(subject), bits):
+            break
+        nonce = (nonce + 1) % (1 << 8 * _NONCE_BYTES)
+    c = 0
+    while not _has_zero_bits(_precheck(subject, c.to_bytes(_C_BYTES, "big")), _PRECHECK_BITS):
+        c += 1
+    return nonce.to_bytes(_NONCE_BYTES, "big") + c.to_bytes(_C_BYTES, "big")
+
+
+def is_precheck_valid(posting_key: PostingKey, day: int, stamp: bytes) -> bool:
+    """Whether the cheap half of a stamp holds; only then is the dear half worth a look."""
+    subject = _subject(posting_key, day, stamp[:_NONCE_BYTES])
+    return _has_zero_bits(_precheck(subject, stamp[_NONCE_BYTES:]), _PRECHECK_BITS)
+
+
+def is_proof_valid(posting_key: PostingKey, day: int, bits: int, stamp: bytes) -> bool:
+    """Whether the dear half of a stamp holds; costs 10 ms and 16 MiB."""
+    return _has_zero_bits(_proof(_subject(posting_key, day, stamp[:_NONCE_BYTES])), bits)
+
+
+def _subject(posting_key: PostingKey, day: int, nonce: bytes) -> bytes:
+    return posting_key + day.to_bytes(4, "big") + nonce
+
+
+def _proof(subject: bytes) -> bytes:
+    return argon2id(subject, salt=_SALT, memory_bytes=_MEMORY_BYTES, passes=_PASSES)
+
+
+def _precheck(subject: bytes, c: bytes) -> bytes:
+    return blake2b(b"", subject + c, "mesh/post/pre", 32)
+
+
+def _has_zero_bits(digest: bytes, bits: int) -> bool:
+    return int.from_bytes(digest, "big") >> (8 * len(digest) - bits) == 0
