@@ -1,0 +1,256 @@
+"""Finding other nodes on every network of this machine, without being found out.
+
+The mDNS side (`responder.py`) runs in one thread that is started here, with an asyncio loop of
+its own. Orders go in through that loop; what is heard comes out through the trio token, and is
+dropped when more of it waits than the engine takes: it will be repeated on the network.
+"""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from queue import Empty, SimpleQueue
+from typing import TYPE_CHECKING
+
+import structlog
+import trio
+
+from mesh.effects import Announce
+from mesh.inputs import NetworkChanged, PeerGone, PeerSeen
+from mesh.limits import (
+    DISCOVERY_RETRY_FIRST_MS,
+    DISCOVERY_RETRY_MAX_MS,
+    FORMER_NAME_MS,
+    HINTS_PENDING_MAX,
+)
+from mesh.node.inbox import Inbox
+
+if TYPE_CHECKING:
+    # Heavy, and of no use to a node without discovery: imported in the thread.
+    from mesh.node.interfaces import Interfaces, InterfaceWatch
+    from mesh.node.responder import Responder
+
+_log = structlog.get_logger("mesh.discovery")
+NO_NETWORK = "No network is up; this node goes on looking for one."
+NO_MULTICAST = "Other nodes cannot be found at present; `mesh doctor` says why."
+
+
+class Discovery:
+    """The trio side. `announce` may come before the thread is ready."""
+
+    def __init__(
+        self,
+        inbox: Inbox,
+        port: int,
+        notice: Callable[[str], None],
+        *,
+        with_loopback: bool = False,
+    ) -> None:
+        self._inbox = inbox
+        self._notice = notice
+        self._loop = _DiscoveryLoop(port, self._hear_from_thread, with_loopback=with_loopback)
+        self._token: trio.lowlevel.TrioToken
+        # Each side counts what it passed on; only the difference matters.
+        self._sent_count = 0
+        self._taken_count = 0
+
+    async def run(self) -> None:
+        """Announce and listen until cancelled; goodbyes are said then."""
+        self._token = trio.lowlevel.current_trio_token()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._run_thread)
+            try:
+                await trio.sleep_forever()
+            finally:
+                self._loop.order(_Stop())
+
+    def announce(self, wanted: Announce) -> None:
+        """Take a new name."""
+        self._loop.order(wanted)
+
+    async def _run_thread(self) -> None:
+        try:
+            with trio.CancelScope(shield=True):
+                await trio.to_thread.run_sync(
+                    partial(asyncio.run, self._loop.run()), limiter=trio.CapacityLimiter(1)
+                )
+        except Exception as error:
+            # The last guard of this thread: without discovery, mail still travels over the
+            # links that stand and the addresses that were typed.
+            _log.error("discovery has ended", reason=repr(error), exc_info=error)
+            self._notice(NO_MULTICAST)
+
+    def _hear_from_thread(self, heard: "_Heard") -> None:
+        is_hint = not isinstance(heard, NetworkChanged | str)
+        if is_hint and self._sent_count - self._taken_count > HINTS_PENDING_MAX:
+            return
+        self._sent_count += 1
+        try:
+            self._token.run_sync_soon(self._hear, heard)
+        except trio.RunFinishedError:
+            return
+
+    def _hear(self, heard: "_Heard") -> None:
+        self._taken_count += 1
+        match heard:
+            case str(sentence):
+                self._notice(sentence)
+            case NetworkChanged():
+                self._inbox.put(heard)
+            case _:
+                self._inbox.put_hint(heard)
+
+
+@dataclass(frozen=True, slots=True)
+class _Stop:
+    """The node stops."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """Interfaces may have changed, or it is time to try again."""
+
+
+@dataclass(frozen=True, slots=True)
+class _EndName:
+    """A former name has been kept for long enough."""
+
+    instance: str
+
+
+_Order = Announce | _Stop | _Look | _EndName
+_Heard = PeerSeen | PeerGone | NetworkChanged | str
+
+
+class _DiscoveryLoop:
+    """The asyncio side: carries out orders one by one. Only `order` is called from outside."""
+
+    def __init__(self, port: int, tell: Callable[[_Heard], None], *, with_loopback: bool) -> None:
+        self._port = port
+        self._tell = tell
+        self._with_loopback = with_loopback
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._given: SimpleQueue[_Order] = SimpleQueue()
+        self._orders: asyncio.Queue[_Order]
+        self._interfaces: Interfaces | None = None
+        self._responder: Responder | None = None
+        self._current: Announce | None = None
+        self._failures_count, self._retry_at = 0, 0.0
+        self._notices: dict[str, None] = {}
+
+    def order(self, order: _Order) -> None:
+        """Queue an order, from any thread."""
+        self._given.put(order)
+        if self._loop is not None:
+            # A loop that is closed has ended all names, and needs no orders.
+            with suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(self._take_given)
+
+    async def run(self) -> None:
+        from mesh.node.interfaces import InterfaceWatch
+
+        self._orders = asyncio.Queue()
+        self._orders.put_nowait(_Look())
+        self._loop = asyncio.get_running_loop()
+        self._take_given()
+        watch = InterfaceWatch()
+        watching = asyncio.create_task(self._watch(watch))
+        try:
+            while not isinstance(order := await self._orders.get(), _Stop):
+                await self._carry_out(order)
+        finally:
+            watching.cancel()
+            watch.close()
+            if self._responder is not None:
+                await self._responder.close(with_goodbye=True)
+
+    def _take_given(self) -> None:
+        with suppress(Empty):
+            while True:
+                self._orders.put_nowait(self._given.get_nowait())
+
+    async def _watch(self, watch: "InterfaceWatch") -> None:
+        while True:
+            await watch.wait()
+            self._orders.put_nowait(_Look())
+
+    async def _carry_out(self, order: Announce | _Look | _EndName) -> None:
+        match order:
+            case _Look():
+                await self._look()
+            case Announce():
+                await self._announce(order)
+            case _EndName(instance):
+                if self._responder is not None:
+                    await self._responder.say_goodbye(instance)
+
+    async def _look(self) -> None:
+        """Compare the interfaces, and start again if they are others, or if we never started."""
+        from mesh.node.interfaces import list_interfaces
+
+        interfaces = list_interfaces(with_loopback=self._with_loopback)
+        if interfaces != self._interfaces:
+            is_first = self._interfaces is None
+            self._interfaces = interfaces
+            await self._end_responder()
+            if not is_first:
+                # A name of the former network is never said on this one; a new one is coming.
+                self._current = None
+                self._tell(NetworkChanged())
+            self._failures_count, self._retry_at = 0, 0.0
+            if not interfaces:
+                self._notify(NO_NETWORK)
+        is_due = asyncio.get_running_loop().time() >= self._retry_at
+        if interfaces and self._responder is None and is_due:
+            await self._start_responder(interfaces)
+
+    async def _start_responder(self, interfaces: "Interfaces") -> None:
+        from mesh.node.responder import Responder
+
+        try:
+            self._responder = Responder(interfaces, self._tell, with_loopback=self._with_loopback)
+        except OSError as error:
+            _log.debug("mDNS cannot start", reason=str(error))
+            self._notify(NO_MULTICAST)
+            self._look_again_later()
+            return
+        self._failures_count = 0
+        self._notices.clear()
+        if self._current is not None:
+            await self._say(self._current)
+
+    async def _announce(self, wanted: Announce) -> None:
+        former, self._current = self._current, wanted
+        if self._responder is None:
+            return
+        if former is not None:
+            if wanted.is_new_network:
+                self._responder.drop(former.instance)
+            else:
+                self._later(FORMER_NAME_MS, _EndName(former.instance))
+        await self._say(wanted)
+
+    async def _say(self, wanted: Announce) -> None:
+        assert self._responder is not None
+        await self._responder.announce(wanted.instance, self._port, wanted.mesh_hint)
+
+    async def _end_responder(self) -> None:
+        if self._responder is not None:
+            await self._responder.close(with_goodbye=False)
+            self._responder = None
+
+    def _look_again_later(self) -> None:
+        pause_ms = min(DISCOVERY_RETRY_FIRST_MS << self._failures_count, DISCOVERY_RETRY_MAX_MS)
+        self._failures_count = min(self._failures_count + 1, 16)
+        self._retry_at = asyncio.get_running_loop().time() + pause_ms / 1_000
+        self._later(pause_ms, _Look())
+
+    def _later(self, delay_ms: int, order: _Order) -> None:
+        asyncio.get_running_loop().call_later(delay_ms / 1_000, self._orders.put_nowait, order)
+
+    def _notify(self, sentence: str) -> None:
+        """Say it once, until discovery works again."""
+        if sentence not in self._notices:
+            self._notices[sentence] = None
+            self._tell(sentence)
