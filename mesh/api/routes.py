@@ -1,0 +1,196 @@
+"""The one table of what the local API offers.
+
+The server's routing, the OpenAPI document and the client all come from it. A route asks for one
+request: a command of the engine, or one of the daemon's own below. Its fields come from the
+path, then from the query (GET, DELETE) or from the JSON body (POST, PATCH).
+"""
+
+import re
+from dataclasses import dataclass, field
+from typing import Literal
+
+from mesh import commands
+from mesh.commands import Answer, Command
+
+Method = Literal["GET", "POST", "PATCH", "DELETE"]
+
+PREFIX = "/v1"
+IDEMPOTENCY_HEADER = "idempotency-key"
+
+
+@dataclass(frozen=True, slots=True)
+class Unlock:
+    """Open the vault of this profile with its passphrase."""
+
+    passphrase: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """Stop the daemon. The answer comes before it stops."""
+
+
+Request = Command | Unlock | Stop
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One method of one path: what is asked, what is answered, and which problems may come.
+
+    `has_idempotency_key`: the header `Idempotency-Key` fills the field of that name.
+    """
+
+    method: Method
+    path: str
+    summary: str
+    asks: type[Request]
+    reply: type[Answer]
+    errors: tuple[str, ...] = ()
+    has_idempotency_key: bool = False
+
+    @property
+    def path_fields(self) -> tuple[str, ...]:
+        """The names in braces of the path."""
+        return tuple(re.findall(r"\{(\w+)\}", self.path))
+
+    @property
+    def has_body(self) -> bool:
+        """Whether the fields that are not in the path come as JSON."""
+        return self.method in ("POST", "PATCH")
+
+
+VAULT = ("locked", "no-identity")
+"""Problems of everything that needs the vault."""
+
+ROUTES = (
+    Route(
+        "GET",
+        "/v1/status",
+        "The node in one look; works while locked",
+        commands.AskStatus,
+        commands.StatusAnswer,
+    ),
+    Route(
+        "GET",
+        "/v1/identity",
+        "Who this profile is",
+        commands.AskIdentity,
+        commands.IdentityAnswer,
+        VAULT,
+    ),
+    Route(
+        "POST",
+        "/v1/identity",
+        "Make this profile's identity",
+        commands.CreateIdentity,
+        commands.IdentityAnswer,
+        ("locked", "exists"),
+    ),
+    Route(
+        "GET",
+        "/v1/invites",
+        "All invites, newest first",
+        commands.AskInvites,
+        commands.InvitesAnswer,
+        VAULT,
+    ),
+    Route(
+        "POST",
+        "/v1/invites",
+        "Make an invite",
+        commands.CreateInvite,
+        commands.InviteAnswer,
+        VAULT,
+    ),
+    Route(
+        "DELETE",
+        "/v1/invites/{invite}",
+        "Revoke an invite",
+        commands.RevokeInvite,
+        commands.InviteAnswer,
+        (*VAULT, "not-found"),
+    ),
+    Route(
+        "GET",
+        "/v1/contacts",
+        "All contacts, by label",
+        commands.AskContacts,
+        commands.ContactsAnswer,
+        VAULT,
+    ),
+    Route(
+        "POST",
+        "/v1/contacts",
+        "Add the author of an invite link",
+        commands.AddContact,
+        commands.ContactAnswer,
+        (*VAULT, "exists"),
+    ),
+    Route(
+        "PATCH",
+        "/v1/contacts/{contact}",
+        "Give a contact another label",
+        commands.RenameContact,
+        commands.ContactAnswer,
+        (*VAULT, "not-found", "exists"),
+    ),
+    Route(
+        "GET",
+        "/v1/messages",
+        "A page of a conversation, or of all of them in order of arrival",
+        commands.AskMessages,
+        commands.MessagesAnswer,
+        (*VAULT, "not-found"),
+    ),
+    Route(
+        "POST",
+        "/v1/messages",
+        "Send a message; answered when it is durable here",
+        commands.SendMessage,
+        commands.MessageAnswer,
+        (*VAULT, "not-found", "key-reused"),
+        has_idempotency_key=True,
+    ),
+    Route(
+        "GET",
+        "/v1/peers",
+        "Neighbours, candidates and configured addresses",
+        commands.AskPeers,
+        commands.PeersAnswer,
+    ),
+    Route(
+        "POST",
+        "/v1/peers",
+        "Remember an address to dial",
+        commands.AddPeer,
+        commands.Done,
+    ),
+    Route(
+        "DELETE",
+        "/v1/peers",
+        "Forget a configured address",
+        commands.RemovePeer,
+        commands.Done,
+        ("not-found",),
+    ),
+    Route(
+        "POST",
+        "/v1/unlock",
+        "Open the vault with its passphrase",
+        Unlock,
+        commands.Done,
+        ("wrong-passphrase", "no-identity"),
+    ),
+    Route(
+        "POST",
+        "/v1/stop",
+        "Stop the daemon",
+        Stop,
+        commands.Done,
+    ),
+)
+
+ROUTE_BY_REQUEST: dict[type[Request], Route] = {route.asks: route for route in ROUTES}
+
+EVENTS_PATH = "/v1/events"
+OPENAPI_PATH = "/v1/openapi.json"

@@ -1,0 +1,134 @@
+"""Serves the API on its unix socket, inside the daemon's event loop.
+
+Hypercorn does HTTP. What it leaves open is closed here: a bound on writes to a client that does
+not read (without it one stopped client would hold up the stop of the daemon for ever), a bound
+on connections, and a last guard, so that one connection never ends the daemon.
+"""
+
+import logging
+import socket
+from functools import partial
+from pathlib import Path
+from typing import cast
+
+import hypercorn.trio.run
+import trio
+from hypercorn.config import Config, Sockets
+from hypercorn.events import Event as ServerEvent
+from hypercorn.events import RawData
+from hypercorn.trio import serve
+from hypercorn.trio.tcp_server import TCPServer
+from hypercorn.typing import ASGIFramework, ConnectionState
+
+from mesh.api.app import Door, build_app
+from mesh.api.guard import UnixGuard
+from mesh.api.unix_socket import UnixListener
+from mesh.limits import (
+    API_CONNECTIONS_MAX,
+    API_GRACE_MS,
+    API_HEAD_BYTES_MAX,
+    API_IDLE_TIMEOUT_MS,
+    API_WRITE_TIMEOUT_MS,
+)
+
+LOG = logging.getLogger("mesh.api")
+SERVER_LOG = logging.getLogger("mesh.api.server")
+SERVER_LOG.setLevel(logging.WARNING)
+
+
+class ListenerConfig(Config):
+    """Hypercorn's settings for a socket that we made ourselves."""
+
+    def __init__(self, listener: socket.socket) -> None:
+        self.connections_count = 0
+        self.errorlog = SERVER_LOG
+        self.graceful_timeout = API_GRACE_MS / 1000
+        self.h11_max_incomplete_size = API_HEAD_BYTES_MAX
+        self.include_date_header = False
+        self.include_server_header = False
+        self.keep_alive_max_requests = 1_000_000
+        self.keep_alive_timeout = API_IDLE_TIMEOUT_MS / 1000
+        # A client has nothing to say on the stream of events.
+        self.websocket_max_message_size = 4 * 1024
+        self._listener = listener
+
+    def create_sockets(self) -> Sockets:
+        """Hand over our socket, which already listens."""
+        return Sockets([], [self._listener], [])
+
+
+class BoundedServer(TCPServer):
+    """One connection, with bounds. `abort` in its ASGI state ends it at once."""
+
+    async def run(self) -> None:
+        config = self.config
+        assert isinstance(config, ListenerConfig)
+        if config.connections_count >= API_CONNECTIONS_MAX:
+            LOG.warning("a connection to the API was refused: %d are open", API_CONNECTIONS_MAX)
+            await trio.aclose_forcefully(self.stream)
+            return
+        config.connections_count += 1
+        self._living = trio.CancelScope()
+        self.state = ConnectionState({**self.state, "abort": self._living.cancel})
+        try:
+            with self._living:
+                await super().run()
+        except* Exception:
+            # The last guard of a connection.
+            LOG.exception("a connection to the API failed")
+        finally:
+            config.connections_count -= 1
+            with trio.CancelScope(shield=True):
+                await trio.aclose_forcefully(self.stream)
+
+    async def _read_data(self) -> None:
+        await super()._read_data()
+        # The client is gone: Hypercorn would keep the connection until it had been idle enough.
+        await self.idle_task.stop()
+
+    async def protocol_send(self, event: ServerEvent) -> None:
+        if not isinstance(event, RawData):
+            await super().protocol_send(event)
+            return
+        async with self.send_lock:
+            # Shielded, so that a stop lets an answer be written; bounded, so that it ends.
+            with trio.move_on_after(API_WRITE_TIMEOUT_MS / 1000, shield=True) as writing:
+                try:
+                    await self.stream.send_all(event.data)
+                except (trio.BrokenResourceError, trio.ClosedResourceError):
+                    self._living.cancel()
+            if writing.cancelled_caught:
+                LOG.warning("a client of the API that does not read was cut off")
+                self._living.cancel()
+
+
+# Hypercorn looks the name up in this module for each connection.
+hypercorn.trio.run.TCPServer = BoundedServer  # type: ignore[attr-defined]
+
+
+async def serve_unix(
+    door: Door,
+    path: Path,
+    *,
+    stopping: trio.Event,
+    task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
+) -> None:
+    """Listen at a path until `stopping` is set, then end all streams and leave nothing behind."""
+    listener = UnixListener.bind(path)
+
+    async def stop_wanted() -> None:
+        await stopping.wait()
+        # The time for streams to end counts from the stop, so they are told before it.
+        door.log.close()
+
+    # Starlette and Hypercorn describe the same ASGI by different types.
+    app = cast("ASGIFramework", UnixGuard(build_app(door)))
+    try:
+        async with trio.open_nursery() as nursery:
+            await nursery.start(
+                partial(serve, app, ListenerConfig(listener.socket), shutdown_trigger=stop_wanted)
+            )
+            task_status.started()
+    finally:
+        door.log.close()
+        listener.close()

@@ -1,0 +1,315 @@
+"""A whole node that fits on a page: it keeps everything in dictionaries and sends nothing.
+
+It answers every command as the engine would for a profile without neighbours, so that the API,
+the client and the command line are tested against something that really answers.
+"""
+
+import threading
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+import msgspec
+import trio
+
+from mesh.api.app import Door
+from mesh.api.event_log import EventLog
+from mesh.api.server import serve_unix
+from mesh.commands import (
+    AddContact,
+    AddPeer,
+    Answer,
+    AskContacts,
+    AskIdentity,
+    AskInvites,
+    AskMessages,
+    AskPeers,
+    AskStatus,
+    Command,
+    ContactAnswer,
+    ContactsAnswer,
+    CreateIdentity,
+    CreateInvite,
+    Done,
+    IdentityAnswer,
+    InviteAnswer,
+    InvitesAnswer,
+    MessageAnswer,
+    MessagesAnswer,
+    PeerAnswer,
+    PeersAnswer,
+    RemovePeer,
+    RenameContact,
+    RevokeInvite,
+    SendMessage,
+    StatusAnswer,
+)
+from mesh.errors import UserError
+from mesh.events import ContactAdded, MessageReceived, MessageSent, MessageStateChanged
+
+NOW = 1_800_000_000
+PASSPHRASE = b"correct horse"
+
+
+class SmallNode:
+    """Answers commands and writes events into a log."""
+
+    def __init__(self, log: EventLog, *, name: str = "Anna", is_locked: bool = False) -> None:
+        self.log = log
+        self.name = name
+        self.is_locked = is_locked
+        self.contacts: dict[int, ContactAnswer] = {}
+        self.invites: dict[int, InviteAnswer] = {}
+        self.messages: list[MessageAnswer] = []
+        self.keys: dict[str, MessageAnswer] = {}
+        self.unread: dict[int, bool] = {}
+        self.peers: dict[str, PeerAnswer] = {}
+
+    async def ask(self, command: Command) -> Answer:
+        await trio.lowlevel.checkpoint()
+        return self.answer(command)
+
+    async def unlock(self, passphrase: bytes) -> None:
+        await trio.lowlevel.checkpoint()
+        if passphrase != PASSPHRASE:
+            raise UserError("wrong-passphrase", "This is not the passphrase of this profile.")
+        self.is_locked = False
+
+    def answer(self, command: Command) -> Answer:
+        match command:
+            case AskStatus():
+                return self.status()
+            case AskPeers():
+                return PeersAnswer(peers=list(self.peers.values()))
+            case AddPeer(address=address):
+                self.peers[address] = PeerAnswer(
+                    address=address,
+                    state="waiting",
+                    is_configured=True,
+                    is_dialled_by_us=False,
+                    connected_seconds=0,
+                    bytes_received=0,
+                    bytes_sent=0,
+                )
+                return Done()
+            case RemovePeer(address=address):
+                if self.peers.pop(address, None) is None:
+                    raise UserError("not-found", "This address is not configured.")
+                return Done()
+            case CreateIdentity(name=name):
+                if self.name:
+                    raise UserError("exists", "This profile has an identity.")
+                self.name = name
+                return self.identity()
+            case _:
+                if self.is_locked:
+                    raise UserError("locked", "The vault is locked. Unlock it with: mesh unlock")
+                if not self.name:
+                    raise UserError("no-identity", "This profile has no identity yet.")
+                return self.vault_answer(command)
+
+    def vault_answer(self, command: Command) -> Answer:
+        match command:
+            case AskIdentity():
+                return self.identity()
+            case CreateInvite() | RevokeInvite() | AskInvites():
+                return self.invite_answer(command)
+            case AddContact(link=link, label=label):
+                return self.add_contact(link, label)
+            case AskContacts():
+                return ContactsAnswer(contacts=list(self.contacts.values()))
+            case RenameContact(contact=contact, label=label):
+                renamed = msgspec.structs.replace(self.find(contact), label=label)
+                self.contacts[renamed.id] = renamed
+                return renamed
+            case SendMessage():
+                return self.send(command)
+            case AskMessages():
+                return self.page(command)
+            case _:
+                raise AssertionError(command)
+
+    def identity(self) -> IdentityAnswer:
+        return IdentityAnswer(name=self.name, key="ab" * 32)
+
+    def status(self) -> StatusAnswer:
+        return StatusAnswer(
+            name=self.name,
+            vault="locked" if self.is_locked else "open",
+            mesh="mesh",
+            is_closed=False,
+            links_count=0,
+            envelopes_count=len(self.messages),
+            stored_bytes=1024,
+            stored_bytes_max=1024**3,
+            contacts_count=len(self.contacts),
+            outbox_count=0,
+            stamp="ready",
+            clock_offset_seconds=0,
+            notices=[],
+            counters={"frames_received": 7},
+        )
+
+    def invite_answer(self, command: CreateInvite | RevokeInvite | AskInvites) -> Answer:
+        invite: InviteAnswer
+        match command:
+            case CreateInvite():
+                invite = InviteAnswer(
+                    id=len(self.invites) + 1,
+                    label=command.label,
+                    link="mesh:invite/" + "A" * 80,
+                    qr="MESH:QR/" + "A2B3" * 20,
+                    expires=NOW + command.lifetime_s,
+                    uses=0,
+                    uses_max=command.uses_max,
+                    state="open",
+                )
+            case RevokeInvite(invite=number):
+                if number not in self.invites:
+                    raise UserError("not-found", f"There is no invite {number}.")
+                invite = msgspec.structs.replace(
+                    self.invites[number], state="revoked", link="", qr=""
+                )
+            case AskInvites():
+                return InvitesAnswer(invites=list(reversed(self.invites.values())))
+        self.invites[invite.id] = invite
+        return invite
+
+    def add_contact(self, link: str, label: str) -> ContactAnswer:
+        if not link.startswith("mesh:"):
+            raise UserError("bad-invite", "This is not an invite link.")
+        contact = ContactAnswer(
+            id=len(self.contacts) + 1,
+            label=label or link.removeprefix("mesh:")[:16],
+            name=link.removeprefix("mesh:")[:16],
+            key=uuid.uuid5(uuid.NAMESPACE_URL, link).hex * 2,
+            trust="first seen",
+            state="answered",
+            messages_count=0,
+            unread_count=0,
+        )
+        if any(other.label == contact.label for other in self.contacts.values()):
+            raise UserError("exists", "A contact has this label.")
+        self.contacts[contact.id] = contact
+        self.log.append(ContactAdded(contact))
+        return contact
+
+    def find(self, wanted: str) -> ContactAnswer:
+        for contact in self.contacts.values():
+            if wanted in (contact.label, str(contact.id)) or (
+                len(wanted) >= 8 and contact.key.startswith(wanted)
+            ):
+                return contact
+        raise UserError("not-found", "There is no such contact. See: mesh contacts")
+
+    def send(self, command: SendMessage) -> MessageAnswer:
+        contact = self.find(command.contact)
+        former = self.keys.get(command.idempotency_key)
+        if command.idempotency_key and former is not None:
+            if (former.contact, former.text) != (contact.id, command.text):
+                raise UserError("key-reused", "This key was used for another message.")
+            return former
+        message = self.keep(contact, command.text, is_mine=True)
+        self.keys[command.idempotency_key] = message
+        self.log.append(MessageSent(message))
+        return message
+
+    def keep(self, contact: ContactAnswer, text: str, *, is_mine: bool) -> MessageAnswer:
+        number = len(self.messages) + 1
+        message = MessageAnswer(
+            number=number,
+            id=f"{number:064x}",
+            contact=contact.id,
+            label=contact.label,
+            is_mine=is_mine,
+            text=text,
+            sent=NOW,
+            received=NOW,
+            state="queued here" if is_mine else "received",
+            carriers=0,
+        )
+        self.messages.append(message)
+        self.unread[number] = not is_mine
+        return message
+
+    def receive(self, label: str, text: str) -> None:
+        """A contact's message arrives."""
+        self.log.append(MessageReceived(self.keep(self.find(label), text, is_mine=False)))
+
+    def carry(self, number: int) -> None:
+        """A neighbour took over a message of ours."""
+        carried = msgspec.structs.replace(self.messages[number - 1], state="carried", carriers=1)
+        self.messages[number - 1] = carried
+        self.log.append(MessageStateChanged(carried))
+
+    def page(self, command: AskMessages) -> MessagesAnswer:
+        contact = self.find(command.contact).id if command.contact else None
+        found = [
+            message
+            for message in self.messages
+            if contact in (None, message.contact)
+            and message.number > command.after
+            and (self.unread[message.number] or not command.unread_only)
+        ]
+        page = found[: command.limit] if command.after else found[-command.limit :]
+        if command.mark_read:
+            self.unread |= {message.number: False for message in page}
+        return MessagesAnswer(messages=page, has_more=len(found) > len(page))
+
+
+class Running:
+    """A small node behind its API in a thread of its own, for clients that block."""
+
+    def __init__(self, path: Path, *, name: str = "Anna", is_locked: bool = False) -> None:
+        self.path = path
+        self.log: EventLog
+        self.node: SmallNode
+        self._name = name
+        self._is_locked = is_locked
+        self._ready = threading.Event()
+        self._thread = threading.Thread(target=trio.run, args=[self._serve])
+        self._token: trio.lowlevel.TrioToken
+
+    async def _serve(self) -> None:
+        self._token = trio.lowlevel.current_trio_token()
+        self._stopping = trio.Event()
+        self.log = EventLog(uuid.uuid4().hex)
+        self.node = SmallNode(self.log, name=self._name, is_locked=self._is_locked)
+        door = Door(self.node, self.log, self.node.unlock, self._stopping.set)
+        try:
+            async with trio.open_nursery() as nursery:
+                serving = partial(serve_unix, door, self.path, stopping=self._stopping)
+                await nursery.start(serving)
+                self._ready.set()
+        finally:
+            self._ready.set()
+
+    def start(self) -> None:
+        self._thread.start()
+        self._ready.wait()
+
+    def stop(self) -> None:
+        self._token.run_sync_soon(self._stopping.set)
+        self._thread.join()
+
+    def receive(self, label: str, text: str) -> None:
+        """Let a contact's message arrive."""
+        self._token.run_sync_soon(self.node.receive, label, text)
+
+    def carry(self, number: int) -> None:
+        """Let a neighbour take over a message."""
+        self._token.run_sync_soon(self.node.carry, number)
+
+
+@contextmanager
+def running(path: Path, *, name: str = "Anna", is_locked: bool = False) -> Iterator[Running]:
+    """Run a small node for as long as the block runs."""
+    node = Running(path, name=name, is_locked=is_locked)
+    node.start()
+    try:
+        yield node
+    finally:
+        if node._thread.is_alive():
+            node.stop()

@@ -1,0 +1,52 @@
+"""The OpenAPI document is valid and leaves nothing out."""
+
+import msgspec
+from openapi_spec_validator import OpenAPIV31SpecValidator, validate
+
+from mesh import commands
+from mesh.api.openapi import document, document_json
+from mesh.api.problems import STATUS_BY_KIND
+from mesh.api.routes import EVENTS_PATH, OPENAPI_PATH, ROUTES
+from mesh.commands import Command
+from tests.api.conftest import Serving
+
+
+def test_the_document_is_valid_openapi() -> None:
+    validate(msgspec.json.decode(document_json()), cls=OpenAPIV31SpecValidator)
+
+
+def test_every_route_is_in_the_document() -> None:
+    paths = document()["paths"]
+    assert isinstance(paths, dict)
+    for route in ROUTES:
+        operation = paths[route.path][route.method.lower()]
+        assert "200" in operation["responses"]
+    assert EVENTS_PATH in paths
+    assert OPENAPI_PATH in paths
+
+
+def test_every_command_has_a_route() -> None:
+    asked = [route.asks for route in ROUTES]
+    assert len(set(asked)) == len(asked)
+    for command in Command.__args__:
+        assert command in asked, command
+
+
+def test_every_answer_and_event_is_described() -> None:
+    components = document()["components"]
+    assert isinstance(components, dict)
+    for name, kind in vars(commands).items():
+        if isinstance(kind, type) and issubclass(kind, commands.Answer):
+            assert name in components["schemas"] or kind is commands.Answer
+    assert "MessageReceived" in components["schemas"]
+
+
+def test_every_kind_that_a_route_names_has_a_status_of_its_own() -> None:
+    for route in ROUTES:
+        for kind in route.errors:
+            assert kind in STATUS_BY_KIND
+
+
+async def test_the_document_is_served(serving: Serving) -> None:
+    async with serving.http() as http:
+        assert (await http.get(OPENAPI_PATH)).content == document_json()
