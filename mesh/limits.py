@@ -161,6 +161,22 @@ ARRIVALS_PER_BATCH = 512
 POSTED_PER_BATCH = 512
 """Envelopes made here that enter the store in one batch."""
 
+# --- Databases --------------------------------------------------------------------------------
+DATABASE_CACHE_BYTES = 16 * 1024 * 1024
+"""Decrypted pages kept in memory: the busy ends of a store's indexes."""
+
+DATABASE_WAL_BYTES_KEPT = 16 * 1024 * 1024
+"""A write-ahead log that grew beyond it (a large batch) is cut back at the next checkpoint."""
+
+DATABASE_BUSY_TIMEOUT_MS = 2_000
+"""One node opens a profile; a passing reader (a backup, an antivirus) is waited for so long."""
+
+STATEMENTS_CACHED = 256
+"""Compiled statements of one connection: more than the code has."""
+
+LAPSED_ROWS_PER_BATCH = 10_000
+"""Envelopes that lapse in one transaction: a tenth of a second; the rest go a minute later."""
+
 # --- People -----------------------------------------------------------------------------------
 TEXT_BYTES_MAX = 60_000
 """One message's text; fits the largest size class in every form (PROTOCOL.md 2)."""
@@ -212,6 +228,12 @@ for a second, and what makes a guess costly on other hardware."""
 PASSPHRASE_PASSES = 3
 """Argon2id's passes over that memory."""
 
+PASSPHRASE_MEMORY_BYTES_MAX = 1024 * 1024 * 1024
+"""A key file that asks for more is damaged; believing it would take the machine's memory."""
+
+PASSPHRASE_PASSES_MAX = 32
+"""A key file that asks for more is damaged; believing it would take minutes."""
+
 # --- Shell ------------------------------------------------------------------------------------
 INPUTS_PER_BATCH_MAX = 512
 """Inputs handled in one batch: large enough to share a commit, small enough to answer soon."""
@@ -248,6 +270,9 @@ STREAM_CLOSING_MS = 2_000
 
 DIALS_QUEUED_MAX = 64
 """Dials handed over and not yet begun; the dialing machine asks for four at once."""
+
+STAMPS_QUEUED_MAX = 64
+"""Stamps wanted and not yet made: three days ahead for each audience are a handful."""
 
 STREAMS_ACCEPTED_MAX = LINKS_MAX + HANDSHAKES_PENDING_MAX
 """Accepted streams at once; further callers wait in the listener's backlog."""

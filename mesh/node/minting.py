@@ -1,0 +1,45 @@
+"""Makes stamps in one worker thread: seconds of proof of work, one after another.
+
+libsodium lets go of the interpreter while it hashes, so the node is not held up; on a machine
+with one core the system shares it out. A stamp under way when the node stops is abandoned, and
+begun again at the next start.
+"""
+
+import os
+
+import trio
+
+from mesh.effects import MintStamp
+from mesh.inputs import StampMinted
+from mesh.limits import STAMPS_QUEUED_MAX
+from mesh.node.inbox import Inbox
+from mesh.posting.stamp import mint
+
+_START_BYTES = 8
+
+
+class Minting:
+    """Takes wishes, and answers each with `StampMinted`."""
+
+    def __init__(self, inbox: Inbox) -> None:
+        self._inbox = inbox
+        self._sender, self._wanted = trio.open_memory_channel[MintStamp](STAMPS_QUEUED_MAX)
+
+    def want(self, wanted: MintStamp) -> None:
+        """Queue a stamp. The engine wants a few days' ahead, never as many as the bound."""
+        self._sender.send_nowait(wanted)
+
+    async def run(self) -> None:
+        """Make what is wanted until cancelled."""
+        thread = trio.CapacityLimiter(1)
+        async for wanted in self._wanted:
+            stamp = await trio.to_thread.run_sync(
+                mint,
+                wanted.posting_key,
+                wanted.day,
+                wanted.bits,
+                os.urandom(_START_BYTES),
+                abandon_on_cancel=True,
+                limiter=thread,
+            )
+            self._inbox.put(StampMinted(wanted.posting_key, wanted.day, stamp))
