@@ -1,0 +1,255 @@
+"""Rows of the vault about messages: the messages, heads and gaps of conversations."""
+
+from typing import Final
+
+from mesh.commands import MessageState
+from mesh.ids import ContactId, MessageId, UnixSeconds
+from mesh.inputs import Connection
+from mesh.storage.vault_rows import MessageRow, all_of, blobs, find_one, integer, new_number
+
+_MESSAGE: Final = (
+    "SELECT number, contact, id, is_mine, text, parents, clock, position, received, state, "
+    "carriers, lapses, is_read, is_late, send_key FROM messages"
+)
+
+
+class MessageRows:
+    """Messages of all conversations."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def add(
+        self,
+        *,
+        contact: ContactId,
+        id_: MessageId,
+        is_mine: bool,
+        text: str,
+        parents: bytes,
+        clock: int,
+        position: int,
+        received: UnixSeconds,
+        state: MessageState,
+        is_read: bool,
+        is_late: bool,
+        send_key: str | None,
+    ) -> MessageRow:
+        """Add a message whose id is new in its conversation."""
+        cursor = self._connection.execute(
+            "INSERT INTO messages (contact, id, is_mine, text, parents, clock, position, received, "
+            "state, carriers, lapses, is_read, is_late, send_key) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0, NULL, ?, ?, ?)",
+            (
+                contact,
+                id_,
+                is_mine,
+                text,
+                parents,
+                clock,
+                position,
+                received,
+                state,
+                is_read,
+                is_late,
+                send_key,
+            ),
+        )
+        return MessageRow(
+            number=new_number(cursor),
+            contact=contact,
+            id=id_,
+            is_mine=is_mine,
+            text=text,
+            parents=parents,
+            clock=clock,
+            position=position,
+            received=received,
+            state=state,
+            carriers=0,
+            lapses=None,
+            is_read=is_read,
+            is_late=is_late,
+            send_key=send_key,
+        )
+
+    def message(self, number: int) -> MessageRow:
+        """The message of a number that was read from the vault."""
+        cursor = self._connection.execute(f"{_MESSAGE} WHERE number = ?", (number,))
+        row = find_one(cursor, MessageRow)
+        assert row is not None
+        return row
+
+    def find_by_send_key(self, send_key: str) -> MessageRow | None:
+        cursor = self._connection.execute(f"{_MESSAGE} WHERE send_key = ?", (send_key,))
+        return find_one(cursor, MessageRow)
+
+    def find_position(self, contact: ContactId, id_: MessageId) -> int | None:
+        """Where a message of a conversation stands; None if it is not here."""
+        columns = self._connection.execute(
+            "SELECT position FROM messages WHERE contact = ? AND id = ?", (contact, id_)
+        ).fetchone()
+        if columns is None:
+            return None
+        assert isinstance(columns[0], int)
+        return columns[0]
+
+    def from_position(self, contact: ContactId, position: int, limit: int) -> list[MessageRow]:
+        """Messages of a conversation at or after a position, in order."""
+        cursor = self._connection.execute(
+            f"{_MESSAGE} WHERE contact = ? AND position >= ? ORDER BY position, id LIMIT ?",
+            (contact, position, limit),
+        )
+        return all_of(cursor, MessageRow)
+
+    def set_position(self, number: int, position: int) -> None:
+        self._connection.execute(
+            "UPDATE messages SET position = ? WHERE number = ?", (position, number)
+        )
+
+    def set_sealed(self, number: int, *, state: MessageState, lapses: UnixSeconds) -> None:
+        self._connection.execute(
+            "UPDATE messages SET state = ?, lapses = ? WHERE number = ?", (state, lapses, number)
+        )
+
+    def set_state(self, number: int, state: MessageState) -> None:
+        self._connection.execute("UPDATE messages SET state = ? WHERE number = ?", (state, number))
+
+    def set_carriers(self, number: int, *, state: MessageState, carriers: int) -> None:
+        self._connection.execute(
+            "UPDATE messages SET state = ?, carriers = ? WHERE number = ?",
+            (state, carriers, number),
+        )
+
+    def expire(self, number: int) -> None:
+        """The last envelope of a message lapsed."""
+        self._connection.execute(
+            "UPDATE messages SET state = 'expired', lapses = NULL WHERE number = ?", (number,)
+        )
+
+    def lapsed(self, before: UnixSeconds, limit: int) -> list[MessageRow]:
+        """Messages written here whose envelopes have lapsed."""
+        cursor = self._connection.execute(
+            f"{_MESSAGE} WHERE lapses < ? ORDER BY lapses, number LIMIT ?", (before, limit)
+        )
+        return all_of(cursor, MessageRow)
+
+    def forget_send_keys(self, before: UnixSeconds) -> None:
+        """Callers do not repeat a send after so long."""
+        self._connection.execute(
+            "UPDATE messages SET send_key = NULL WHERE send_key IS NOT NULL AND received < ?",
+            (before,),
+        )
+
+    # --- Pages --------------------------------------------------------------------------------
+
+    def newest(
+        self, contact: ContactId | None, *, limit: int, is_unread_only: bool
+    ) -> list[MessageRow]:
+        """The newest messages, newest first: of a conversation in its order, else as they came."""
+        order = "number DESC" if contact is None else "position DESC, id DESC"
+        cursor = self._connection.execute(
+            f"{_MESSAGE} WHERE {_filter(contact, is_unread_only)} ORDER BY {order} LIMIT ?2",
+            (contact, limit),
+        )
+        return all_of(cursor, MessageRow)
+
+    def after(
+        self, number: int, contact: ContactId | None, *, limit: int, is_unread_only: bool
+    ) -> list[MessageRow]:
+        """The messages that came next after a number, as they came."""
+        cursor = self._connection.execute(
+            f"{_MESSAGE} WHERE {_filter(contact, is_unread_only)} AND number > ?3 "
+            "ORDER BY number LIMIT ?2",
+            (contact, limit, number),
+        )
+        return all_of(cursor, MessageRow)
+
+    def mark_read(self, numbers: list[int]) -> None:
+        self._connection.executemany(
+            "UPDATE messages SET is_read = 1 WHERE number = ?", [(number,) for number in numbers]
+        )
+
+    def counts(self) -> dict[int, int]:
+        """Messages by contact."""
+        return self._by_contact("SELECT contact, count(*) FROM messages GROUP BY contact")
+
+    def unread_counts(self) -> dict[int, int]:
+        """Unread messages by contact, where there are any."""
+        return self._by_contact(
+            "SELECT contact, count(*) FROM messages WHERE is_read = 0 GROUP BY contact"
+        )
+
+    def count(self, contact: ContactId) -> int:
+        """Messages of one conversation."""
+        return integer(
+            self._connection.execute("SELECT count(*) FROM messages WHERE contact = ?", (contact,))
+        )
+
+    def unread_count(self, contact: ContactId) -> int:
+        """Unread messages of one conversation."""
+        return integer(
+            self._connection.execute(
+                "SELECT count(*) FROM messages WHERE contact = ? AND is_read = 0", (contact,)
+            )
+        )
+
+    def _by_contact(self, sql: str) -> dict[int, int]:
+        counts = {}
+        for contact, count in self._connection.execute(sql).fetchall():
+            assert isinstance(contact, int)
+            assert isinstance(count, int)
+            counts[contact] = count
+        return counts
+
+    # --- Heads and gaps -----------------------------------------------------------------------
+
+    def heads(self, contact: ContactId, limit: int) -> list[MessageId]:
+        """Messages that nothing follows, oldest first."""
+        cursor = self._connection.execute(
+            "SELECT id FROM heads WHERE contact = ? ORDER BY position, id LIMIT ?",
+            (contact, limit),
+        )
+        return [MessageId(id_) for id_ in blobs(cursor)]
+
+    def add_head(self, contact: ContactId, position: int, id_: MessageId) -> None:
+        self._connection.execute(
+            "INSERT INTO heads (contact, position, id) VALUES (?, ?, ?)", (contact, position, id_)
+        )
+
+    def remove_head(self, contact: ContactId, position: int, id_: MessageId) -> bool:
+        """Remove a head; return whether it was one."""
+        cursor = self._connection.execute(
+            "DELETE FROM heads WHERE contact = ? AND position = ? AND id = ?",
+            (contact, position, id_),
+        )
+        return cursor.rowcount == 1
+
+    def add_gap(self, contact: ContactId, parent: MessageId, child: int) -> None:
+        self._connection.execute(
+            "INSERT OR IGNORE INTO gaps (contact, parent, child) VALUES (?, ?, ?)",
+            (contact, parent, child),
+        )
+
+    def close_gap(self, contact: ContactId, parent: MessageId) -> list[MessageRow]:
+        """A missing parent came: return the children that were waiting for it."""
+        children = self._connection.execute(
+            "SELECT child FROM gaps WHERE contact = ? AND parent = ? ORDER BY child",
+            (contact, parent),
+        ).fetchall()
+        if not children:
+            return []
+        self._connection.execute(
+            "DELETE FROM gaps WHERE contact = ? AND parent = ?", (contact, parent)
+        )
+        rows = []
+        for (child,) in children:
+            assert isinstance(child, int)
+            rows.append(self.message(child))
+        return rows
+
+
+def _filter(contact: ContactId | None, is_unread_only: bool) -> str:
+    """The condition of a page; the contact is the first parameter."""
+    whose = "?1 IS NULL" if contact is None else "contact = ?1"
+    return f"{whose} AND is_read = 0" if is_unread_only else whose

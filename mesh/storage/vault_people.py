@@ -1,0 +1,196 @@
+"""Rows of the vault about people: contacts, the invites of theirs that we use, and our own."""
+
+from typing import Final
+
+from mesh.commands import Trust
+from mesh.ids import ContactId, InviteId, UnixSeconds, VerifyKey
+from mesh.inputs import Connection
+from mesh.storage.vault_rows import (
+    ContactRow,
+    ContactState,
+    InvitationRow,
+    InviteRow,
+    all_of,
+    find_one,
+    integer,
+    new_number,
+)
+
+_CONTACT: Final = (
+    "SELECT id, label, name, verify_key, agreement_key, trust, state, bundle, read_order "
+    "FROM contacts"
+)
+_INVITATION: Final = "SELECT contact, secret, bundle_hash, expires FROM invitations"
+_INVITE: Final = (
+    "SELECT id, label, secret, prekey, hint, created, expires, uses, uses_max, is_revoked, "
+    "erase_after, posts_count, posted_until FROM invites"
+)
+
+
+class PeopleRows:
+    """Contacts, invitations (theirs) and invites (ours)."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    # --- Contacts -----------------------------------------------------------------------------
+
+    def add_contact(
+        self,
+        *,
+        label: str,
+        name: str,
+        verify_key: VerifyKey,
+        agreement_key: bytes | None,
+        trust: Trust,
+        state: ContactState,
+        bundle: bytes | None,
+    ) -> ContactRow:
+        """Add a contact with a label that is free and a key that is new."""
+        cursor = self._connection.execute(
+            "INSERT INTO contacts (label, name, verify_key, agreement_key, trust, state, bundle) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (label, name, verify_key, agreement_key, trust, state, bundle),
+        )
+        return self.contact(ContactId(new_number(cursor)))
+
+    def contact(self, contact: ContactId) -> ContactRow:
+        """The contact of an id that was read from the vault."""
+        row = self.find_contact(contact)
+        assert row is not None
+        return row
+
+    def find_contact(self, contact: ContactId) -> ContactRow | None:
+        return find_one(
+            self._connection.execute(f"{_CONTACT} WHERE id = ?", (contact,)), ContactRow
+        )
+
+    def find_contact_by_label(self, label: str) -> ContactRow | None:
+        cursor = self._connection.execute(f"{_CONTACT} WHERE label = ?", (label,))
+        return find_one(cursor, ContactRow)
+
+    def find_contact_by_key(self, verify_key: VerifyKey) -> ContactRow | None:
+        cursor = self._connection.execute(f"{_CONTACT} WHERE verify_key = ?", (verify_key,))
+        return find_one(cursor, ContactRow)
+
+    def contacts_by_key_range(self, first: bytes, last: bytes) -> list[ContactRow]:
+        """At most two contacts whose key is within the bounds."""
+        cursor = self._connection.execute(
+            f"{_CONTACT} WHERE verify_key BETWEEN ? AND ? LIMIT 2", (first, last)
+        )
+        return all_of(cursor, ContactRow)
+
+    def contacts(self) -> list[ContactRow]:
+        """All contacts, by label."""
+        return all_of(self._connection.execute(f"{_CONTACT} ORDER BY label"), ContactRow)
+
+    def contacts_count(self) -> int:
+        return integer(self._connection.execute("SELECT count(*) FROM contacts"))
+
+    def set_label(self, contact: ContactId, label: str) -> None:
+        self._connection.execute("UPDATE contacts SET label = ? WHERE id = ?", (label, contact))
+
+    def set_name(self, contact: ContactId, name: str) -> None:
+        self._connection.execute("UPDATE contacts SET name = ? WHERE id = ?", (name, contact))
+
+    def set_state(self, contact: ContactId, state: ContactState) -> None:
+        self._connection.execute("UPDATE contacts SET state = ? WHERE id = ?", (state, contact))
+
+    def set_keys(self, contact: ContactId, *, agreement_key: bytes, bundle: bytes) -> None:
+        """Keep what is needed to seal for a contact."""
+        self._connection.execute(
+            "UPDATE contacts SET agreement_key = ?, bundle = ? WHERE id = ?",
+            (agreement_key, bundle, contact),
+        )
+
+    def set_read_order(self, contact: ContactId, position: int) -> None:
+        """Remember how far a conversation was read; it only rises."""
+        self._connection.execute(
+            "UPDATE contacts SET read_order = ? WHERE id = ? AND read_order < ?",
+            (position, contact, position),
+        )
+
+    # --- Their invites ------------------------------------------------------------------------
+
+    def put_invitation(self, row: InvitationRow) -> None:
+        """Keep the invite of theirs that is used, in place of an earlier one."""
+        self._connection.execute(
+            "INSERT OR REPLACE INTO invitations (contact, secret, bundle_hash, expires) "
+            "VALUES (?, ?, ?, ?)",
+            (row.contact, row.secret, row.bundle_hash, row.expires),
+        )
+
+    def find_invitation(self, contact: ContactId) -> InvitationRow | None:
+        cursor = self._connection.execute(f"{_INVITATION} WHERE contact = ?", (contact,))
+        return find_one(cursor, InvitationRow)
+
+    def invitations_without_bundle(self) -> list[InvitationRow]:
+        """Those of contacts whose key is still awaited."""
+        cursor = self._connection.execute(
+            f"{_INVITATION} JOIN contacts ON contacts.id = contact WHERE contacts.bundle IS NULL "
+            "ORDER BY contact"
+        )
+        return all_of(cursor, InvitationRow)
+
+    def erase_invitation(self, contact: ContactId) -> None:
+        self._connection.execute("DELETE FROM invitations WHERE contact = ?", (contact,))
+
+    # --- Our invites --------------------------------------------------------------------------
+
+    def add_invite(
+        self,
+        *,
+        label: str,
+        secret: bytes,
+        prekey: int,
+        hint: str,
+        created: UnixSeconds,
+        expires: UnixSeconds,
+        uses_max: int,
+        erase_after: UnixSeconds,
+    ) -> InviteRow:
+        """Add an open invite that was never used or posted."""
+        cursor = self._connection.execute(
+            "INSERT INTO invites (label, secret, prekey, hint, created, expires, uses, uses_max, "
+            "is_revoked, erase_after, posts_count, posted_until) "
+            "VALUES (?, ?, ?, ?, ?, ?, 0, ?, 0, ?, 0, 0)",
+            (label, secret, prekey, hint, created, expires, uses_max, erase_after),
+        )
+        row = self.find_invite(InviteId(new_number(cursor)))
+        assert row is not None
+        return row
+
+    def find_invite(self, invite: InviteId) -> InviteRow | None:
+        return find_one(self._connection.execute(f"{_INVITE} WHERE id = ?", (invite,)), InviteRow)
+
+    def invites(self) -> list[InviteRow]:
+        """All invites, newest first."""
+        return all_of(self._connection.execute(f"{_INVITE} ORDER BY id DESC"), InviteRow)
+
+    def invites_with_secret(self) -> list[InviteRow]:
+        """Invites under whose tags something may still come."""
+        cursor = self._connection.execute(f"{_INVITE} WHERE secret IS NOT NULL ORDER BY id")
+        return all_of(cursor, InviteRow)
+
+    def set_uses(self, invite: InviteId, *, uses: int, erase_after: UnixSeconds) -> None:
+        self._connection.execute(
+            "UPDATE invites SET uses = ?, erase_after = ? WHERE id = ?", (uses, erase_after, invite)
+        )
+
+    def set_revoked(self, invite: InviteId, *, erase_after: UnixSeconds) -> None:
+        self._connection.execute(
+            "UPDATE invites SET is_revoked = 1, erase_after = ? WHERE id = ?", (erase_after, invite)
+        )
+
+    def set_posted(self, invite: InviteId, *, posts_count: int, posted_until: UnixSeconds) -> None:
+        """Note that the invite's bundle was sealed once more for the mesh."""
+        self._connection.execute(
+            "UPDATE invites SET posts_count = ?, posted_until = ? WHERE id = ?",
+            (posts_count, posted_until, invite),
+        )
+
+    def erase_invite_keys(self, invite: InviteId) -> None:
+        """Forget the secret; the invite stays as a line of history."""
+        self._connection.execute(
+            "UPDATE invites SET secret = NULL, prekey = NULL WHERE id = ?", (invite,)
+        )

@@ -1,0 +1,217 @@
+"""The rows of the vault as values.
+
+A row is checked as it is read: what does not fit its type means a damaged file. No row shows its
+fields in a `repr`, since most of them are secrets.
+"""
+
+from collections.abc import Sequence
+from typing import Literal, TypeVar
+
+import msgspec
+
+from mesh.commands import MessageState, Trust
+from mesh.errors import StorageError
+from mesh.ids import ContactId, EnvelopeId, InviteId, MessageId, PostingKey, UnixSeconds, VerifyKey
+from mesh.inputs import Cursor
+
+ContactState = Literal["waiting for their key", "invited", "answered"]
+
+
+class Row(msgspec.Struct, array_like=True, frozen=True):
+    """The root of all rows; the fields stand in the order of the columns."""
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(...)"
+
+
+AnyRow = TypeVar("AnyRow", bound=Row)
+
+
+class IdentityRow(Row, frozen=True):
+    """Who we are; everything else of the identity is derived from the seed."""
+
+    seed: bytes
+    name: str
+
+
+class ContactRow(Row, frozen=True):
+    """A contact. `bundle` is the newest of their bundles, without which nothing can be sealed.
+
+    `read_order` is the highest position of a conversation that was read or written here.
+    """
+
+    id: ContactId
+    label: str
+    name: str
+    verify_key: VerifyKey
+    agreement_key: bytes | None
+    trust: Trust
+    state: ContactState
+    bundle: bytes | None
+    read_order: int
+
+
+class InvitationRow(Row, frozen=True):
+    """Their invite that we use."""
+
+    contact: ContactId
+    secret: bytes
+    bundle_hash: bytes
+    expires: UnixSeconds
+
+
+class PrekeyRow(Row, frozen=True):
+    """A bundle of ours with its private halves; `contact` is None for an invite's."""
+
+    id: int
+    contact: ContactId | None
+    bundle: bytes
+    private: bytes
+    made: UnixSeconds
+    erase_after: UnixSeconds | None
+
+
+class InviteRow(Row, frozen=True):
+    """An invite of ours; `secret` and `prekey` are None when nobody can use it any more."""
+
+    id: InviteId
+    label: str
+    secret: bytes | None
+    prekey: int | None
+    hint: str
+    created: UnixSeconds
+    expires: UnixSeconds
+    uses: int
+    uses_max: int
+    is_revoked: bool
+    erase_after: UnixSeconds
+    posts_count: int
+    posted_until: UnixSeconds
+
+
+class SessionRow(Row, frozen=True):
+    """Two chains of tags shared with a contact. `is_known`: the other side is known to have it."""
+
+    id: bytes
+    contact: ContactId
+    is_begun_here: bool
+    is_known: bool
+    out_key: bytes
+    out_index: int
+    in_key: bytes
+    in_step: int
+    in_opened: bytes
+
+
+class FirstContactRow(Row, frozen=True):
+    """What the repetitions of our first contact share."""
+
+    contact: ContactId
+    session: bytes
+    opening: bytes
+    root: bytes
+    tags_start: int
+    sent_count: int
+
+
+class MetRow(Row, frozen=True):
+    """A first contact that was opened here."""
+
+    ephemeral: bytes
+    prekey: int
+    session: bytes
+    root: bytes
+
+
+class PostingKeyRow(Row, frozen=True):
+    """A posting key of ours; without a seed it is only remembered."""
+
+    public: PostingKey
+    seed: bytes | None
+    audience: int
+    day: int
+    stamp: bytes | None
+    uses: int
+
+
+class MessageRow(Row, frozen=True):
+    """A message. `parents` are ids of 32 bytes, one behind the other."""
+
+    number: int
+    contact: ContactId
+    id: MessageId
+    is_mine: bool
+    text: str
+    parents: bytes
+    clock: int
+    position: int
+    received: UnixSeconds
+    state: MessageState
+    carriers: int
+    lapses: UnixSeconds | None
+    is_read: bool
+    is_late: bool
+    send_key: str | None
+
+
+class UnsealedRow(Row, frozen=True):
+    """A payload that waits for a key; `message` is None for a hello."""
+
+    number: int
+    contact: ContactId
+    message: int | None
+    payload: bytes
+
+
+class OutboxRow(Row, frozen=True):
+    """A sealed envelope, without its bytes."""
+
+    id: EnvelopeId
+    message: int | None
+    lapses: UnixSeconds
+
+
+def find_one(cursor: Cursor, row_type: type[AnyRow]) -> AnyRow | None:
+    """The first row, if there is one."""
+    columns = cursor.fetchone()
+    return None if columns is None else _row(columns, row_type)
+
+
+def all_of(cursor: Cursor, row_type: type[AnyRow]) -> list[AnyRow]:
+    """All rows."""
+    return [_row(columns, row_type) for columns in cursor.fetchall()]
+
+
+def integer(cursor: Cursor) -> int:
+    """The one integer of a statement that always has one."""
+    columns = cursor.fetchone()
+    assert columns is not None
+    assert isinstance(columns[0], int)
+    return columns[0]
+
+
+def new_number(cursor: Cursor) -> int:
+    """The number that an insert gave."""
+    number = cursor.lastrowid
+    assert number is not None
+    return number
+
+
+def blobs(cursor: Cursor) -> list[bytes]:
+    """The first column of all rows, which are bytes."""
+    found = []
+    for columns in cursor.fetchall():
+        assert isinstance(columns[0], bytes)
+        found.append(columns[0])
+    return found
+
+
+def _row(columns: Sequence[object], row_type: type[AnyRow]) -> AnyRow:
+    try:
+        # Not strict: SQLite has no truth values, they are 0 and 1.
+        return msgspec.convert(columns, row_type, strict=False)
+    except msgspec.ValidationError as error:
+        raise StorageError(
+            f"The vault holds a row that is no {row_type.__name__} ({error}): it is damaged; "
+            "put it back from a backup."
+        ) from error

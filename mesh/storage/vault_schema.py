@@ -1,0 +1,206 @@
+"""The schema of the vault, one tuple of statements for each version.
+
+Implements `docs/protocol/storage.md`, section "The vault". The vault holds what is ours: the
+identity, contacts, keys, messages, and what was sealed here and is not yet in the store. A version
+that was ever released never changes; the next one is appended.
+"""
+
+from typing import Final
+
+_PEOPLE: Final = (
+    """
+    CREATE TABLE identity (
+        only INTEGER PRIMARY KEY CHECK (only = 1),
+        seed BLOB NOT NULL,
+        name TEXT NOT NULL,
+        created INTEGER NOT NULL
+    ) STRICT
+    """,
+    "CREATE TABLE marks (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT",
+    """
+    CREATE TABLE contacts (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        label TEXT NOT NULL UNIQUE,
+        name TEXT NOT NULL,
+        verify_key BLOB NOT NULL UNIQUE,
+        agreement_key BLOB,
+        trust TEXT NOT NULL,
+        state TEXT NOT NULL,
+        bundle BLOB,
+        read_order INTEGER NOT NULL DEFAULT 0
+    ) STRICT
+    """,
+    # Their invite, from the moment it is added until their first answer is opened.
+    """
+    CREATE TABLE invitations (
+        contact INTEGER PRIMARY KEY REFERENCES contacts (id),
+        secret BLOB NOT NULL,
+        bundle_hash BLOB NOT NULL,
+        expires INTEGER NOT NULL
+    ) STRICT
+    """,
+    """
+    CREATE TABLE prekeys (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        contact INTEGER REFERENCES contacts (id),
+        bundle BLOB NOT NULL,
+        private BLOB NOT NULL,
+        made INTEGER NOT NULL,
+        erase_after INTEGER
+    ) STRICT
+    """,
+    "CREATE INDEX prekeys_by_contact ON prekeys (contact)",
+    # The secret and the private halves go when the invite can no longer be used by anybody.
+    """
+    CREATE TABLE invites (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        label TEXT NOT NULL,
+        secret BLOB,
+        prekey INTEGER REFERENCES prekeys (id),
+        hint TEXT NOT NULL,
+        created INTEGER NOT NULL,
+        expires INTEGER NOT NULL,
+        uses INTEGER NOT NULL,
+        uses_max INTEGER NOT NULL,
+        is_revoked INTEGER NOT NULL,
+        erase_after INTEGER NOT NULL,
+        posts_count INTEGER NOT NULL,
+        posted_until INTEGER NOT NULL
+    ) STRICT
+    """,
+)
+
+_SESSIONS: Final = (
+    # Two chains of tags. Of the incoming one the key of the lowest step that is still open is
+    # kept, and which indices from its first one on were opened, a bit each.
+    """
+    CREATE TABLE sessions (
+        id BLOB PRIMARY KEY,
+        contact INTEGER NOT NULL REFERENCES contacts (id),
+        is_begun_here INTEGER NOT NULL,
+        is_known INTEGER NOT NULL,
+        out_key BLOB NOT NULL,
+        out_index INTEGER NOT NULL,
+        in_key BLOB NOT NULL,
+        in_step INTEGER NOT NULL,
+        in_opened BLOB NOT NULL
+    ) STRICT
+    """,
+    # What our repetitions of a first contact share, until the first answer is opened.
+    """
+    CREATE TABLE first_contacts (
+        contact INTEGER PRIMARY KEY REFERENCES contacts (id),
+        session BLOB NOT NULL REFERENCES sessions (id),
+        opening BLOB NOT NULL,
+        root BLOB NOT NULL,
+        tags_start INTEGER NOT NULL,
+        sent_count INTEGER NOT NULL
+    ) STRICT
+    """,
+    # First contacts that were opened here, by their ephemeral key.
+    """
+    CREATE TABLE met (
+        ephemeral BLOB PRIMARY KEY,
+        prekey INTEGER NOT NULL,
+        session BLOB NOT NULL REFERENCES sessions (id),
+        root BLOB NOT NULL
+    ) STRICT, WITHOUT ROWID
+    """,
+    # The replay memory; it goes with the private half that could open the same again.
+    """
+    CREATE TABLE opened (
+        prekey INTEGER NOT NULL,
+        ephemeral BLOB NOT NULL,
+        number INTEGER NOT NULL,
+        PRIMARY KEY (prekey, ephemeral, number)
+    ) STRICT, WITHOUT ROWID
+    """,
+    # A seed goes with its day; that the key is ours is remembered as long as its envelopes live.
+    """
+    CREATE TABLE posting_keys (
+        public BLOB PRIMARY KEY,
+        seed BLOB,
+        audience INTEGER NOT NULL,
+        day INTEGER NOT NULL,
+        stamp BLOB,
+        uses INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID
+    """,
+)
+
+_MESSAGES: Final = (
+    # `position` is the effective clock that orders a conversation, together with the id.
+    """
+    CREATE TABLE messages (
+        number INTEGER PRIMARY KEY AUTOINCREMENT,
+        contact INTEGER NOT NULL REFERENCES contacts (id),
+        id BLOB NOT NULL,
+        is_mine INTEGER NOT NULL,
+        text TEXT NOT NULL,
+        parents BLOB NOT NULL,
+        clock INTEGER NOT NULL,
+        position INTEGER NOT NULL,
+        received INTEGER NOT NULL,
+        state TEXT NOT NULL,
+        carriers INTEGER NOT NULL,
+        lapses INTEGER,
+        is_read INTEGER NOT NULL,
+        is_late INTEGER NOT NULL,
+        send_key TEXT
+    ) STRICT
+    """,
+    "CREATE UNIQUE INDEX messages_by_id ON messages (contact, id)",
+    "CREATE INDEX messages_by_position ON messages (contact, position, id)",
+    "CREATE INDEX messages_unread ON messages (contact) WHERE is_read = 0",
+    "CREATE INDEX messages_on_their_way ON messages (lapses) WHERE lapses IS NOT NULL",
+    "CREATE UNIQUE INDEX messages_by_send_key ON messages (send_key) WHERE send_key IS NOT NULL",
+    # Messages that no known message names as its parent.
+    """
+    CREATE TABLE heads (
+        contact INTEGER NOT NULL,
+        position INTEGER NOT NULL,
+        id BLOB NOT NULL,
+        PRIMARY KEY (contact, position, id)
+    ) STRICT, WITHOUT ROWID
+    """,
+    # Parents that are named and not here.
+    """
+    CREATE TABLE gaps (
+        contact INTEGER NOT NULL,
+        parent BLOB NOT NULL,
+        child INTEGER NOT NULL,
+        PRIMARY KEY (contact, parent, child)
+    ) STRICT, WITHOUT ROWID
+    """,
+    # Written here and not yet sealed. A hello has no message.
+    """
+    CREATE TABLE unsealed (
+        number INTEGER PRIMARY KEY AUTOINCREMENT,
+        contact INTEGER NOT NULL REFERENCES contacts (id),
+        message INTEGER REFERENCES messages (number),
+        payload BLOB NOT NULL
+    ) STRICT
+    """,
+    "CREATE INDEX unsealed_by_contact ON unsealed (contact, number)",
+    # Sealed here. The bytes go when the store has them, the row when the envelope lapses.
+    """
+    CREATE TABLE outbox (
+        number INTEGER PRIMARY KEY AUTOINCREMENT,
+        id BLOB NOT NULL UNIQUE,
+        message INTEGER REFERENCES messages (number),
+        lapses INTEGER NOT NULL,
+        data BLOB
+    ) STRICT
+    """,
+    "CREATE INDEX outbox_by_lapses ON outbox (lapses)",
+    "CREATE INDEX outbox_unposted ON outbox (number) WHERE data IS NOT NULL",
+    """
+    CREATE TABLE carriers (
+        message INTEGER NOT NULL REFERENCES messages (number),
+        link BLOB NOT NULL,
+        PRIMARY KEY (message, link)
+    ) STRICT, WITHOUT ROWID
+    """,
+)
+
+VAULT_MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = ((*_PEOPLE, *_SESSIONS, *_MESSAGES),)
