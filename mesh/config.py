@@ -1,0 +1,151 @@
+"""What a person may set: `config.toml`, and `MESH_…` in the environment over it.
+
+Each key stands once, in `Config`, with its bounds; the variable of a key is `MESH_` and the key in
+capitals. A mistake is answered with the name of the key, never with a default in its place.
+Reading the file is the shell's (`mesh/node/config_file.py`).
+"""
+
+import difflib
+import re
+import tomllib
+from collections.abc import Mapping
+from typing import Annotated, Literal
+
+import msgspec
+
+from mesh.errors import UserError
+from mesh.limits import STORED_BYTES_DEFAULT
+from mesh.wire.parameters import KEY_QUOTA_DEFAULT, STAMP_BITS_DEFAULT
+
+_VARIABLE_PREFIX = "MESH_"
+# 63 characters of up to four bytes: the mesh id holds the name's length in one byte.
+_NAME_CHARACTERS_MAX = 63
+_BYTES_MIN = 16 * 1024 * 1024
+
+Port = Annotated[int, msgspec.Meta(ge=0, le=65_535)]
+
+
+class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """All settings, each with its default. None stands for a key that is not set."""
+
+    mesh_name: Annotated[str, msgspec.Meta(min_length=1, max_length=_NAME_CHARACTERS_MAX)] = "mesh"
+    stamp_bits: Annotated[int, msgspec.Meta(ge=0, le=24)] = STAMP_BITS_DEFAULT
+    key_quota: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] = KEY_QUOTA_DEFAULT
+    mesh_secret_file: str = ""
+    stored_bytes_max: Annotated[int, msgspec.Meta(ge=_BYTES_MIN)] = STORED_BYTES_DEFAULT
+    listen_port: Port | None = None
+    discovery: bool = True
+    discovery_on_loopback: bool = False
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+
+DEFAULT_TEXT = f"""\
+# Settings of this Mesh profile. Lines that begin with # show the defaults.
+# An environment variable wins over this file: MESH_LISTEN_PORT=0 mesh up
+
+# Nodes link only to nodes with the same mesh_name, stamp_bits, key_quota and secret.
+# mesh_name = "mesh"
+
+# Work for the right to post for a day, as a power of two; 0 for none. Five seconds at 9.
+# stamp_bits = {STAMP_BITS_DEFAULT}
+
+# Messages of one author and day that everybody carries.
+# key_quota = {KEY_QUOTA_DEFAULT}
+
+# A file with the secret of a closed mesh: 64 hexadecimal digits, or a passphrase.
+# mesh_secret_file = ""
+
+# Bytes of sealed mail that this node carries for everybody.
+# stored_bytes_max = {STORED_BYTES_DEFAULT}
+
+# The TCP port. Without this line: 41730, or any free one if that is taken. 0: any free one.
+# listen_port = 41730
+
+# Find other nodes on the local networks, and be found.
+# discovery = true
+
+# Find nodes on this machine too where it has no network at all.
+# discovery_on_loopback = false
+
+# debug, info, warning or error.
+# log_level = "info"
+"""
+
+
+def parse_config(text: str, environment: Mapping[str, str], *, path: str = "config.toml") -> Config:
+    """Return the settings; raises UserError (`bad-config`) that names the key at fault."""
+    try:
+        table = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise _bad(f"{path} is not valid TOML: {error}.") from None
+    config = _convert(table, path)
+    for key in Config.__struct_fields__:
+        value = environment.get(variable_of(key))
+        if value is not None:
+            config = _override(config, key, value)
+    return config
+
+
+def variable_of(key: str) -> str:
+    """Return the environment variable of a key."""
+    return _VARIABLE_PREFIX + key.upper()
+
+
+def setting(config: Config, key: str) -> str:
+    """Return one setting as text, as it would stand in the file; UserError if there is none."""
+    _require_known(key)
+    value = getattr(config, key)
+    return "" if value is None else msgspec.json.encode(value).decode().strip('"')
+
+
+def with_setting(text: str, key: str, value: str) -> str:
+    """Return the file's text with one key set, comments and order kept; UserError if it is bad."""
+    # Only for editing, and it costs a megabyte.
+    import tomlkit
+
+    _require_known(key)
+    checked = getattr(_override(_convert(tomllib.loads(text), "config.toml"), key, value), key)
+    document = tomlkit.parse(text)
+    document[key] = checked
+    return tomlkit.dumps(document)
+
+
+def _convert(table: Mapping[str, object], path: str) -> Config:
+    try:
+        return msgspec.convert(table, Config)
+    except msgspec.ValidationError as error:
+        raise _bad(f"{path}: {_in_words(str(error))}") from None
+
+
+def _override(config: Config, key: str, value: str) -> Config:
+    """Text from the environment or the command line stands for what the key needs."""
+    table = {name: getattr(config, name) for name in Config.__struct_fields__}
+    try:
+        return msgspec.convert({**table, key: value}, Config, strict=False)
+    except msgspec.ValidationError as error:
+        raise _bad(f"{variable_of(key)}: {_in_words(str(error))}") from None
+
+
+def _in_words(message: str) -> str:
+    """The library says `Expected X, got Y - at `$.key``: put the key first."""
+    unknown = re.fullmatch(r"Object contains unknown field `(.*)`", message)
+    if unknown:
+        return _unknown(unknown.group(1))
+    fault, _, place = message.partition(" - at ")
+    key = place.strip("`$.")
+    return f"{key}: {fault[:1].lower()}{fault[1:]}." if key else f"{fault}."
+
+
+def _require_known(key: str) -> None:
+    if key not in Config.__struct_fields__:
+        raise _bad(_unknown(key))
+
+
+def _unknown(key: str) -> str:
+    near = difflib.get_close_matches(key, Config.__struct_fields__, n=1)
+    hint = f"did you mean `{near[0]}`?" if near else "see `mesh config --help` for all keys."
+    return f"there is no setting `{key}`; {hint}"
+
+
+def _bad(sentence: str) -> UserError:
+    return UserError("bad-config", sentence)

@@ -1,0 +1,76 @@
+"""Settings: defaults, the file, the environment, and what is said of mistakes."""
+
+import re
+import tomllib
+
+import pytest
+
+from mesh.config import DEFAULT_TEXT, Config, parse_config, setting, variable_of, with_setting
+from mesh.errors import UserError
+
+
+def test_an_empty_file_gives_the_defaults() -> None:
+    assert parse_config("", {}) == Config()
+    assert parse_config(DEFAULT_TEXT, {}) == Config()
+
+
+def test_the_text_of_a_new_file_shows_each_key_with_its_default() -> None:
+    shown = tomllib.loads("\n".join(re.findall(r"^# (\w+ = .*)$", DEFAULT_TEXT, re.MULTILINE)))
+    assert list(shown) == list(Config.__struct_fields__)
+    # The default of the port is more than a number; the comment beside it says so.
+    assert shown.pop("listen_port") == 41_730
+    defaults = {key: getattr(Config(), key) for key in shown}
+    assert shown == defaults
+
+
+def test_the_file_wins_over_defaults_and_the_environment_over_the_file() -> None:
+    text = 'listen_port = 1000\nmesh_name = "harbour"\n'
+    environment = {"MESH_LISTEN_PORT": "0", "MESH_DISCOVERY": "false", "MESH_HOME": "/elsewhere"}
+    config = parse_config(text, environment)
+    assert config == Config(listen_port=0, mesh_name="harbour", discovery=False)
+
+
+@pytest.mark.parametrize(
+    "text, words",
+    [
+        ("listen_prot = 1", "there is no setting `listen_prot`; did you mean `listen_port`?"),
+        ("zebra = 1", "there is no setting `zebra`"),
+        ('listen_port = "many"', "listen_port: expected `int | null`, got `str`"),
+        ("listen_port = 70000", "listen_port: expected `int` <= 65535"),
+        ('log_level = "loud"', "log_level: invalid enum value 'loud'"),
+        ("mesh_name = ", "is not valid TOML"),
+    ],
+)
+def test_a_mistake_in_the_file_is_told_with_the_key(text: str, words: str) -> None:
+    with pytest.raises(UserError, match=re.escape(words)) as caught:
+        parse_config(text, {}, path="config.toml")
+    assert caught.value.kind == "bad-config"
+    assert str(caught.value).startswith("config.toml")
+
+
+def test_a_mistake_in_the_environment_is_told_with_the_variable() -> None:
+    with pytest.raises(UserError, match=r"^MESH_STAMP_BITS: .*<= 24"):
+        parse_config("", {"MESH_STAMP_BITS": "99"})
+
+
+def test_setting_a_key_keeps_comments_and_the_rest() -> None:
+    text = with_setting("# mine\ndiscovery = false # quiet\n", "listen_port", "4000")
+    assert text == "# mine\ndiscovery = false # quiet\nlisten_port = 4000\n"
+    text = with_setting(text, "discovery", "true")
+    assert parse_config(text, {}) == Config(listen_port=4_000)
+    assert "# quiet" in text
+
+
+def test_a_bad_value_is_refused_before_anything_is_written() -> None:
+    with pytest.raises(UserError, match="LISTEN_PORT"):
+        with_setting("", "listen_port", "many")
+    with pytest.raises(UserError, match="no setting `nothing`"):
+        with_setting("", "nothing", "1")
+
+
+def test_a_setting_reads_as_text() -> None:
+    config = Config(discovery=False)
+    assert setting(config, "discovery") == "false"
+    assert setting(config, "listen_port") == ""
+    assert setting(config, "mesh_name") == "mesh"
+    assert variable_of("mesh_name") == "MESH_MESH_NAME"
