@@ -217,6 +217,45 @@ MESSAGES_PER_PAGE_MAX = 1_000
 PARENTS_MAX = 4
 """Heads of a conversation that a message names."""
 
+MESSAGES_REORDERED_MAX = 10_000
+"""Messages that a late parent may push down in its conversation; each is one row rewritten."""
+
+CLOCK_AHEAD_MS_MAX = 300_000
+"""A clock further ahead than this does not move ours (SYNC.md I)."""
+
+SESSIONS_PER_CONTACT_MAX = 8
+"""First contacts of one person that found tags; each costs 256 tags in memory."""
+
+TAGS_UNOPENED_MAX = 4_096
+"""Tags expected of one session below the highest index opened; the oldest step goes first."""
+
+POSTING_DAYS_AHEAD = 3
+"""Stamps are made so many days in advance (PROTOCOL.md 2)."""
+
+PREKEY_FRESH_SECONDS = 7 * 86_400
+"""A contact is given a new bundle after so long: what a thief of keys can open ends there."""
+
+PREKEY_KEPT_SECONDS = 60 * 86_400
+"""How long private halves outlive their successor (PROTOCOL.md 4)."""
+
+INVITE_KEPT_SECONDS = 30 * 86_400
+"""How long private halves outlive an invite: mail on its way may take that long."""
+
+INVITE_LIFETIME_SECONDS_MAX = 365 * 86_400
+"""The longest life of an invite; its bundle can be posted 64 times meanwhile."""
+
+SEND_KEYS_KEPT_SECONDS = 30 * 86_400
+"""How long an idempotency key is remembered; nobody repeats a send after so long."""
+
+CHORES_INTERVAL_MS = 3_600_000
+"""Between looks for what lapsed or is to be posted again; mesh time may have moved meanwhile."""
+
+LAPSED_PER_CHORE = 1_000
+"""Lapsed messages settled in one transaction."""
+
+SEALED_PER_CHORE = 1_000
+"""Waiting messages sealed in one transaction: about half a second."""
+
 # --- Passphrase -------------------------------------------------------------------------------
 PASSPHRASE_BYTES_MAX = 1_024
 """A passphrase is read whole; a mistaken file is not."""
@@ -353,3 +392,10 @@ API_HEARTBEAT_MS = 20_000
 
 API_CLIENT_SILENCE_MS = 45_000
 """Two heartbeats and a bit: the client opens its stream of events again."""
+
+# --- Logs -------------------------------------------------------------------------------------
+LOG_FILE_BYTES_MAX = 5 * 1024 * 1024
+"""One file of logs; then the next one begins."""
+
+LOG_FILES_MAX = 5
+"""Files of logs kept: a node that warns without end fills 25 MiB, and no more."""
