@@ -1,0 +1,135 @@
+"""Tags: how a recipient recognises mail, and nobody else does.
+
+Implements `docs/protocol/first-contact.md`, section "Tags". Every tag has a key K and an index i;
+the same pair gives the key that opens the outside of the body. A *chain* of tag keys runs in each
+direction of a pair, one key for 64 messages. The receiver expects the next 256 indices beyond the
+highest that he opened, and all unopened ones below; a sender only counts.
+"""
+
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from mesh.crypto.hashing import blake2b, blake2s_128
+from mesh.ids import Tag
+from mesh.limits import INVITE_TAGS, TAG_CHAIN_STEP, TAG_WINDOW
+
+DIRECTION_FROM_FOUNDER: Final = 0
+DIRECTION_TO_FOUNDER: Final = 1
+_INDEX_BYTES: Final = 4
+
+
+def tag_of(key: bytes, index: int) -> Tag:
+    """The tag of an index under a tag key."""
+    return Tag(blake2s_128(key, index.to_bytes(_INDEX_BYTES, "big")))
+
+
+def box_key_of(key: bytes, index: int) -> bytes:
+    """The key that seals the outside of the body under the same key and index."""
+    return blake2b(key, index.to_bytes(_INDEX_BYTES, "big"), "mesh/tag/box", 32)
+
+
+def invite_tag_key(secret: bytes) -> bytes:
+    """The tag key of first contacts by an invite."""
+    return blake2b(secret, b"", "mesh/inv/tag", 32)
+
+
+def invite_bundle_key(secret: bytes) -> bytes:
+    """The tag key of an invite's bundle on the mesh."""
+    return blake2b(secret, b"", "mesh/inv/bundle", 32)
+
+
+def next_invite_index(index: int) -> int:
+    """The index after this one; the inviter expects all of them."""
+    return (index + 1) % INVITE_TAGS
+
+
+def chain_start(tag_root: bytes, direction: int) -> bytes:
+    """K_0 of a direction."""
+    return blake2b(tag_root, bytes((direction,)), "mesh/tag/chain", 32)
+
+
+def _step(key: bytes) -> bytes:
+    return blake2b(key, b"", "mesh/tag/step", 32)
+
+
+@dataclass(frozen=True, slots=True)
+class TagSender:
+    """One direction, from who writes: the key of the current step and the next index."""
+
+    key: bytes = field(repr=False)
+    index: int = 0
+
+    def next(self) -> tuple["TagSender", Tag, bytes]:
+        """The tag and box key of the next message, and the sender after it."""
+        tag, box_key = tag_of(self.key, self.index), box_key_of(self.key, self.index)
+        index = self.index + 1
+        key = _step(self.key) if index % TAG_CHAIN_STEP == 0 else self.key
+        return TagSender(key, index), tag, box_key
+
+
+@dataclass(frozen=True, slots=True)
+class TagReceiver:
+    """One direction, from who reads.
+
+    `steps` are the keys of the steps that still have an index expected; `expected_to` is one
+    beyond the highest index expected, and `opened` are the indices opened below it.
+    """
+
+    steps: tuple[tuple[int, bytes], ...] = field(repr=False)
+    expected_to: int
+    opened: frozenset[int]
+
+    @classmethod
+    def start(cls, key: bytes) -> "TagReceiver":
+        """A receiver that expects the first indices of a chain."""
+        return cls(steps=((0, key),), expected_to=0, opened=frozenset())._expecting(TAG_WINDOW)
+
+    def expected(self) -> list[tuple[int, Tag]]:
+        """All (index, tag) that would be recognised now."""
+        return self.expected_from(0)
+
+    def expected_from(self, start: int) -> list[tuple[int, Tag]]:
+        """The same, of the indices from `start` on."""
+        return [
+            (index, tag_of(key, index))
+            for step, key in self.steps
+            for index in range(
+                max(start, step * TAG_CHAIN_STEP),
+                min(self.expected_to, (step + 1) * TAG_CHAIN_STEP),
+            )
+            if index not in self.opened
+        ]
+
+    def box_key(self, index: int) -> bytes:
+        """The box key of an expected index."""
+        return box_key_of(dict(self.steps)[index // TAG_CHAIN_STEP], index)
+
+    def open(self, index: int) -> "TagReceiver":
+        """The receiver after the message of an index was opened; its window has moved."""
+        opened = self.opened | {index}
+        moved = replace(self, opened=opened)._expecting(max(index + 1, 0) + TAG_WINDOW)
+        kept = tuple(
+            (step, key)
+            for step, key in moved.steps
+            if not all(
+                one in opened
+                for one in range(step * TAG_CHAIN_STEP, (step + 1) * TAG_CHAIN_STEP)
+            )
+        )
+        alive = dict(kept)
+        return replace(
+            moved,
+            steps=kept,
+            opened=frozenset(one for one in sorted(opened) if one // TAG_CHAIN_STEP in alive),
+        )
+
+    def _expecting(self, expected_to: int) -> "TagReceiver":
+        """Step the chain so far that all indices below `expected_to` have a key."""
+        if expected_to <= self.expected_to:
+            return self
+        steps = list(self.steps)
+        last = (expected_to - 1) // TAG_CHAIN_STEP
+        while steps[-1][0] < last:
+            step, key = steps[-1]
+            steps.append((step + 1, _step(key)))
+        return replace(self, steps=tuple(steps), expected_to=expected_to)
