@@ -1,0 +1,153 @@
+"""Virtual discovery: announcements on the networks, as multicast DNS brings them.
+
+A node that announces itself asks at the same time who is there. It repeats its announcement
+every half minute; whoever has not heard it, because it was lost or cut off, hears a later one. A
+name that was not heard for long lapses. A name that its owner replaced ends with a goodbye,
+except after a change of network.
+"""
+
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Final
+
+from mesh.effects import Announce
+from mesh.inputs import PeerGone, PeerSeen
+from sim.entropy import Chance
+from sim.loop import Loop
+from sim.virtual_network import Host, VirtualNetwork, address_of
+
+REPEAT_US: Final = 30_000_000
+LAPSE_US: Final = 120_000_000
+"""The lifetime of a host's record in multicast DNS."""
+
+EARLY_REPEATS_US: Final = (1_000_000, 3_000_000)
+"""Multicast DNS announces more than once, since a packet may be lost."""
+
+
+@dataclass(frozen=True, slots=True)
+class AnnouncementRules:
+    """How long an announcement takes, and how often one is lost."""
+
+    delay_max_us: int
+    loss: float
+
+
+@dataclass(slots=True)
+class _Named:
+    """What one node announces, and whom it has heard: owner -> (name, when)."""
+
+    effect: Announce | None = None
+    heard: dict[int, tuple[str, int]] = field(default_factory=dict)
+
+
+class Discovery:
+    """Carries announcements between the nodes of each network."""
+
+    def __init__(
+        self, *, loop: Loop, network: VirtualNetwork, rules: AnnouncementRules, chance: Chance
+    ) -> None:
+        self._loop = loop
+        self._network = network
+        self._rules = rules
+        self._chance = chance
+        self._nodes: dict[int, _Named] = {}
+
+    def announce(self, host: Host, effect: Announce) -> None:
+        """A node announces itself under a new name, and asks who is there."""
+        named = self._nodes.setdefault(host.index, _Named())
+        former, named.effect = named.effect, effect
+        if former is not None and not effect.is_new_network:
+            for other in self._others(host.index):
+                self._goodbye(other, host.index, former.instance)
+        if former is None:
+            for other in self._others(host.index):
+                answered = self._nodes.get(other)
+                if answered is not None and answered.effect is not None:
+                    self._carry(other, host.index, answered.effect)
+        for delay in (0, *EARLY_REPEATS_US):
+            self._repeat_after(delay, host, effect)
+        first = EARLY_REPEATS_US[-1] + self._chance.below(REPEAT_US)
+        self._loop.after(first, partial(self._keep_up, host, host.incarnation, effect))
+
+    def forget(self, host: Host) -> None:
+        """A node crashed: it announces nothing and has heard nothing."""
+        self._nodes.pop(host.index, None)
+
+    def _repeat_after(self, delay: int, host: Host, effect: Announce) -> None:
+        self._loop.after(delay, partial(self._say, host, host.incarnation, effect))
+
+    def _say(self, host: Host, incarnation: int, effect: Announce) -> None:
+        """Say it once to all who have not heard it, if it still holds."""
+        if self._holds(host, incarnation, effect):
+            for other in self._others(host.index):
+                self._carry(host.index, other, effect)
+
+    def _holds(self, host: Host, incarnation: int, effect: Announce) -> bool:
+        named = self._nodes.get(host.index)
+        return named is not None and named.effect is effect and host.incarnation == incarnation
+
+    def _keep_up(self, host: Host, incarnation: int, effect: Announce) -> None:
+        if self._holds(host, incarnation, effect):
+            self._say(host, incarnation, effect)
+            self._lapse(host)
+            jitter = self._chance.below(REPEAT_US // 5)
+            self._loop.after(
+                REPEAT_US - REPEAT_US // 10 + jitter,
+                partial(self._keep_up, host, incarnation, effect),
+            )
+
+    def _carry(self, owner: int, listener: int, effect: Announce) -> None:
+        """One announcement to one listener; whoever knows the name only notes that it lives."""
+        counters = self._network.counters
+        counters.announcements += 1
+        if self._chance.is_true(self._rules.loss) or self._network.is_cut(owner, listener):
+            counters.announcements_lost += 1
+            return
+        hearing = self._nodes.get(listener)
+        if hearing is not None and owner in hearing.heard:
+            name, _ = hearing.heard[owner]
+            if name == effect.instance:
+                hearing.heard[owner] = (name, self._loop.now)
+                return
+        delay = self._chance.below(self._rules.delay_max_us + 1)
+        host = self._network.host(listener)
+        self._loop.after(delay, partial(self._hear, owner, host, host.incarnation, effect))
+
+    def _hear(self, owner: int, host: Host, incarnation: int, effect: Announce) -> None:
+        hearing = self._nodes.get(host.index)
+        if hearing is None or host.incarnation != incarnation:
+            return
+        known = hearing.heard.get(owner)
+        if known is None or known[0] != effect.instance:
+            hearing.heard[owner] = (effect.instance, self._loop.now)
+            addresses = tuple(
+                address_of(owner, network)
+                for network in self._network.networks_of(owner)
+                if network in self._network.networks_of(host.index)
+            )
+            host.put(PeerSeen(effect.instance, addresses, effect.mesh_hint))
+
+    def _goodbye(self, listener: int, owner: int, instance: str) -> None:
+        hearing = self._nodes.get(listener)
+        known = None if hearing is None else hearing.heard.get(owner)
+        if known is not None and known[0] == instance and not self._network.is_cut(owner, listener):
+            assert hearing is not None
+            del hearing.heard[owner]
+            self._network.host(listener).put(PeerGone(instance))
+
+    def _lapse(self, host: Host) -> None:
+        """Forget whom this node has not heard for long."""
+        heard = self._nodes[host.index].heard
+        limit = self._loop.now - LAPSE_US
+        for owner, (instance, when) in list(heard.items()):
+            if when < limit:
+                del heard[owner]
+                host.put(PeerGone(instance))
+
+    def _others(self, node: int) -> list[int]:
+        """Everybody who stands on a network of this node, each once, in order."""
+        found: dict[int, None] = {}
+        for network in self._network.networks_of(node):
+            found.update(dict.fromkeys(self._network.members[network]))
+        found.pop(node, None)
+        return list(found)

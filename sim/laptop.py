@@ -1,0 +1,87 @@
+"""What a simulated node runs on: two databases in memory that outlive every crash.
+
+They have the schema of the real ones, made by the same migrations, without a key. A crash rolls
+back what was not committed; the next engine starts over the same connections.
+"""
+
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Final
+
+from mesh.crypto.entropy import Entropy
+from mesh.crypto.kem import Kem
+from mesh.crypto.signing import Verify
+from mesh.effects import MintStamp
+from mesh.engine.door import Engine, EngineSettings
+from mesh.errors import StorageError
+from mesh.ids import Instant
+from mesh.inputs import Input, StampMinted, VaultOpened
+from mesh.posting.stamp import mint
+from mesh.storage.migrations import migrate_store, migrate_vault
+from mesh.storage.sqlcipher import connect
+from sim.entropy import Chance
+from sim.fragile import FragileConnection, Fuse
+
+MINTING_MEAN_US: Final = 5_000_000
+"""What a stamp of nine bits takes a laptop in the mean (PROTOCOL.md 2)."""
+
+Plant = Callable[[Engine], None]
+"""Puts a bug into a new engine."""
+
+
+class Laptop:
+    """Fits `sim.virtual_node.Machine` with the real engine."""
+
+    def __init__(
+        self,
+        *,
+        settings: EngineSettings,
+        entropy: Entropy,
+        chance: Chance,
+        kem: Kem,
+        verify: Verify,
+        plant: Plant | None = None,
+    ) -> None:
+        self._settings = settings
+        self._entropy = entropy
+        self._chance = chance
+        self._kem = kem
+        self._verify = verify
+        self._plant = plant
+        self._fuse = Fuse()
+        self._databases = [connect(None, None), connect(None, None)]
+        migrate_store(self._databases[0])
+        migrate_vault(self._databases[1])
+        self._store, self._vault = (FragileConnection(each, self._fuse) for each in self._databases)
+
+    def boot(self, now: Instant) -> tuple[Engine, list[Input]]:
+        """A new engine over what was committed, and the opened vault for it."""
+        engine = Engine(
+            settings=self._settings,
+            store=self._store,
+            entropy=self._entropy,
+            kem=self._kem,
+            verify=self._verify,
+            now=now,
+        )
+        if self._plant is not None:
+            self._plant(engine)
+        return engine, [VaultOpened(self._vault)]
+
+    def arm(self, statements: int) -> None:
+        """The power fails before the next statement but so many."""
+        self._fuse.statements_left = statements
+
+    def crash(self) -> None:
+        """Roll back what was not committed."""
+        self._fuse.statements_left = None
+        for database in self._databases:
+            # It is an error to roll back where no transaction is open, and the usual case.
+            with suppress(StorageError):
+                database.execute("ROLLBACK")
+
+    def mint(self, effect: MintStamp) -> tuple[int, Input]:
+        """The real proof of work, after the time that it would take in the mean."""
+        stamp = mint(effect.posting_key, effect.day, effect.bits, self._entropy.draw(8))
+        delay = self._chance.exponential(MINTING_MEAN_US)
+        return delay, StampMinted(effect.posting_key, effect.day, stamp)

@@ -1,0 +1,190 @@
+"""What a run tells: one structure, as JSON for machines and as text for people."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Final, Literal
+
+import msgspec
+
+from sim.promises import BrokenPromise
+from sim.world import World
+
+CRYPTO: Final = {
+    True: "real: every node checks every signature, links run ML-KEM-768",
+    False: "modelled: signature verdicts are remembered across nodes, ML-KEM-768 is a hash",
+}
+
+
+class Latency(msgspec.Struct, frozen=True, kw_only=True):
+    """From the person's asking to the recipient's being shown, in milliseconds."""
+
+    messages: int
+    p50_ms: float
+    p95_ms: float
+    p99_ms: float
+    max_ms: float
+
+
+class Broken(msgspec.Struct, frozen=True, kw_only=True):
+    """A promise that did not hold, and where it broke."""
+
+    id: str
+    promise: str
+    detail: str
+    virtual_seconds: float
+    node: int | None
+
+
+class Report(msgspec.Struct, frozen=True, kw_only=True):
+    """One run. All but the times of this machine repeat with the command."""
+
+    scenario: str
+    seed: int
+    nodes: int
+    bug: str | None
+    verdict: Literal["pass", "fail"]
+    broken: list[Broken]
+    command: str
+    trace_hash: str
+    virtual_seconds: float
+    messages_written: int
+    messages_delivered: int
+    latency: dict[str, Latency]
+    copies_per_delivery: float
+    frames_sent: int
+    bytes_sent: int
+    events: int
+    batches: int
+    wall_seconds: float
+    events_per_second: float
+    speed_up: float
+    crypto: str
+    refusals: dict[str, int]
+    faults: dict[str, int]
+    network: dict[str, int]
+    counters: dict[str, int]
+
+
+def make_report(
+    world: World, broken: BrokenPromise | None, *, command: str, wall_seconds: float
+) -> Report:
+    """Sum up a world that has run."""
+    now_s = world.loop.now / 1_000_000
+    sums = world.sums.by_name
+    received = sums.get("bodies_received", 0)
+    first = received - sums.get("bodies_duplicate", 0)
+    return Report(
+        scenario=world.scenario.name,
+        seed=world.options.seed,
+        nodes=world.scenario.nodes,
+        bug=world.options.bug,
+        verdict="fail" if broken else "pass",
+        broken=[_broken(broken, now_s)] if broken else [],
+        command=command,
+        trace_hash=world.trace.hexdigest(),
+        virtual_seconds=now_s,
+        messages_written=world.ledger.confirmed_count,
+        messages_delivered=world.ledger.delivered_count,
+        latency=_latencies(world),
+        copies_per_delivery=round(received / first, 3) if first else 0,
+        frames_sent=sums.get("frames_sent", 0),
+        bytes_sent=world.network.counters.bytes_sent,
+        events=world.loop.events_count,
+        batches=sum(node.batches_count for node in world.nodes),
+        wall_seconds=round(wall_seconds, 3),
+        events_per_second=round(world.loop.events_count / wall_seconds),
+        speed_up=round(now_s / wall_seconds, 1),
+        crypto=CRYPTO[world.options.is_crypto_real],
+        refusals=dict(sorted(world.people.refusals.items())),
+        faults=asdict(world.faults.counters),
+        network=asdict(world.network.counters),
+        counters=dict(sorted(sums.items())),
+    )
+
+
+def render(report: Report) -> str:
+    """The report as text: the verdict and how to repeat it first."""
+    lines = [f"{report.scenario}, {report.nodes} nodes, seed {report.seed}"]
+    if report.bug is not None:
+        lines[0] += f", with the planted bug {report.bug}"
+    lines.append(f"verdict    {report.verdict.upper()}")
+    for broken in report.broken:
+        at_node = "" if broken.node is None else f" at node {broken.node}"
+        lines += [
+            f"broken     {broken.id}: {broken.promise}",
+            f"           {broken.detail}",
+            f"           found at {broken.virtual_seconds:.3f} s{at_node}",
+        ]
+    lines.append(f"repeat     {report.command}")
+    lines.append(
+        f"messages   {report.messages_written} written, {report.messages_delivered} delivered"
+    )
+    if report.latency:
+        lines.append(_row("latency", "", "messages", "p50", "p95", "p99", "max"))
+    for phase, latency in report.latency.items():
+        times = (latency.p50_ms, latency.p95_ms, latency.p99_ms, latency.max_ms)
+        lines.append(_row("", phase, str(latency.messages), *map(_time, times)))
+    megabytes = report.bytes_sent / 1_000_000
+    faults = ", ".join(f"{name.replace('_', ' ')} {count}" for name, count in report.faults.items())
+    lines += [
+        f"copies     {report.copies_per_delivery:.2f} bodies for each envelope and node",
+        f"traffic    {report.frames_sent:,} frames, {megabytes:,.1f} MB",
+        f"faults     {faults}",
+    ]
+    if report.refusals:
+        refusals = ", ".join(f"{kind} {count}" for kind, count in report.refusals.items())
+        lines.append(f"refused    {refusals}")
+    lines += [
+        f"time       {report.virtual_seconds:.0f} s virtual in {report.wall_seconds:.1f} s: "
+        f"{report.speed_up:.0f} times real time, {report.events:,} events, "
+        f"{report.events_per_second:,} a second",
+        f"crypto     {report.crypto}",
+        f"trace      {report.trace_hash}",
+    ]
+    return "\n".join(lines)
+
+
+def percentile(ordered: Sequence[int], share: float) -> int:
+    """The smallest value that at least this share of the values does not exceed."""
+    assert ordered
+    return ordered[max(0, -(-round(share * len(ordered) * 1_000) // 1_000) - 1)]
+
+
+def _latencies(world: World) -> dict[str, Latency]:
+    """By the phase in which a message was written; a cut also parts near from far."""
+    times: dict[str, list[int]] = {}
+    for letter in world.ledger.letters:
+        if letter.delivered_at is not None:
+            phase = world.faults.phase_of(letter)
+            times.setdefault(phase, []).append(letter.delivered_at - letter.asked_at)
+    found: dict[str, Latency] = {}
+    for phase, unordered in times.items():
+        ordered = sorted(unordered)
+        found[phase] = Latency(
+            messages=len(ordered),
+            p50_ms=percentile(ordered, 0.5) / 1_000,
+            p95_ms=percentile(ordered, 0.95) / 1_000,
+            p99_ms=percentile(ordered, 0.99) / 1_000,
+            max_ms=ordered[-1] / 1_000,
+        )
+    return found
+
+
+def _broken(broken: BrokenPromise, now_s: float) -> Broken:
+    return Broken(
+        id=broken.promise.id,
+        promise=broken.promise.sentence,
+        detail=broken.detail,
+        virtual_seconds=now_s,
+        node=broken.node,
+    )
+
+
+def _row(head: str, phase: str, *cells: str) -> str:
+    return f"{head:<11}{phase:<18}" + "".join(f"{cell:>10}" for cell in cells)
+
+
+def _time(milliseconds: float) -> str:
+    if milliseconds < 10_000:
+        return f"{milliseconds:,.0f} ms"
+    return f"{milliseconds / 1_000:,.1f} s"

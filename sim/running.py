@@ -1,0 +1,97 @@
+"""From a command to a report: chooses the crypto, builds the world, runs it, and takes the time.
+
+The only module of the simulator that looks at a clock, to say how fast it ran.
+"""
+
+import gc
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+import msgspec
+
+from mesh.errors import UserError
+from sim.promises import BrokenPromise
+from sim.report import Report, make_report
+from sim.scenario import Crashes, Scenario, load_scenario
+from sim.world import Options, World
+
+REAL_CRYPTO_NODES_MAX: Final = 30
+"""Beyond so many nodes a run models ML-KEM and remembers verdicts, unless asked otherwise."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a person asked for. None means: as the scenario says."""
+
+    name: str
+    seed: int
+    nodes: int | None = None
+    duration_s: float | None = None
+    bug: str | None = None
+    is_crypto_real: bool | None = None
+
+    @property
+    def command(self) -> str:
+        """The one line that repeats the run."""
+        parts = ["python -m sim run", self.name]
+        if self.nodes is not None:
+            parts.append(f"--nodes {self.nodes}")
+        parts.append(f"--seed {self.seed}")
+        if self.duration_s is not None:
+            parts.append(f"--duration {self.duration_s:g}")
+        if self.is_crypto_real is not None:
+            parts.append(f"--crypto {'real' if self.is_crypto_real else 'modelled'}")
+        if self.bug is not None:
+            parts.append(f"--bug {self.bug}")
+        return " ".join(parts)
+
+
+def run(request: Request, progress: Callable[[World], None]) -> Report:
+    """Run once; UserError if the request cannot be run."""
+    scenario = _adapted(load_scenario(request.name), request)
+    is_crypto_real = request.is_crypto_real
+    if is_crypto_real is None:
+        is_crypto_real = scenario.nodes <= REAL_CRYPTO_NODES_MAX
+    world = World(
+        scenario,
+        Options(seed=request.seed, bug=request.bug, is_crypto_real=is_crypto_real),
+    )
+    broken: BrokenPromise | None = None
+    # What was built stays until the end: the collector need not look at it again and again.
+    gc.collect()
+    gc.freeze()
+    started = time.perf_counter()
+    try:
+        world.run(progress)
+    except BrokenPromise as error:
+        broken = error
+    finally:
+        gc.unfreeze()
+    wall_seconds = time.perf_counter() - started
+    return make_report(world, broken, command=request.command, wall_seconds=wall_seconds)
+
+
+def _adapted(scenario: Scenario, request: Request) -> Scenario:
+    """The scenario with the request's nodes and duration."""
+    if request.nodes is not None:
+        scenario = msgspec.structs.replace(scenario, nodes=request.nodes)
+    if request.duration_s is None:
+        return scenario
+    begins_s = scenario.workload.write_between_s[0]
+    if request.duration_s <= begins_s:
+        raise UserError(
+            "too-short", f"People begin to write at {begins_s:g} s: choose a longer duration."
+        )
+    end_s = request.duration_s
+    workload = msgspec.structs.replace(scenario.workload, write_between_s=(begins_s, end_s))
+    faults = [
+        msgspec.structs.replace(
+            fault, between_s=(min(fault.between_s[0], end_s), min(fault.between_s[1], end_s))
+        )
+        if isinstance(fault, Crashes)
+        else fault
+        for fault in scenario.faults
+    ]
+    return msgspec.structs.replace(scenario, workload=workload, faults=faults)
