@@ -5,7 +5,15 @@ from typing import Final
 from mesh.commands import MessageState
 from mesh.ids import ContactId, MessageId, UnixSeconds
 from mesh.inputs import Connection
-from mesh.storage.vault_rows import MessageRow, all_of, blobs, find_one, integer, new_number
+from mesh.storage.vault_rows import (
+    ConversationRow,
+    HeadRow,
+    MessageRow,
+    all_of,
+    find_one,
+    integer,
+    new_number,
+)
 
 _MESSAGE: Final = (
     "SELECT number, contact, id, is_mine, text, parents, clock, position, received, state, "
@@ -202,15 +210,40 @@ class MessageRows:
             counts[contact] = count
         return counts
 
+    # --- Conversations ------------------------------------------------------------------------
+
+    def conversation(self, contact: ContactId) -> ConversationRow:
+        """What is counted of a conversation."""
+        row = find_one(
+            self._connection.execute(
+                "SELECT sent_count, read_position FROM conversations WHERE contact = ?", (contact,)
+            ),
+            ConversationRow,
+        )
+        assert row is not None
+        return row
+
+    def set_sent_count(self, contact: ContactId, sent_count: int) -> None:
+        self._connection.execute(
+            "UPDATE conversations SET sent_count = ? WHERE contact = ?", (sent_count, contact)
+        )
+
+    def raise_read_position(self, contact: ContactId, position: int) -> None:
+        """Remember how far a conversation was read; it only rises."""
+        self._connection.execute(
+            "UPDATE conversations SET read_position = ?1 WHERE contact = ?2 AND read_position < ?1",
+            (position, contact),
+        )
+
     # --- Heads and gaps -----------------------------------------------------------------------
 
-    def heads(self, contact: ContactId, limit: int) -> list[MessageId]:
+    def heads(self, contact: ContactId, limit: int) -> list[HeadRow]:
         """Messages that nothing follows, oldest first."""
         cursor = self._connection.execute(
-            "SELECT id FROM heads WHERE contact = ? ORDER BY position, id LIMIT ?",
+            "SELECT position, id FROM heads WHERE contact = ? ORDER BY position, id LIMIT ?",
             (contact, limit),
         )
-        return [MessageId(id_) for id_ in blobs(cursor)]
+        return all_of(cursor, HeadRow)
 
     def add_head(self, contact: ContactId, position: int, id_: MessageId) -> None:
         self._connection.execute(

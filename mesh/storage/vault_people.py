@@ -17,8 +17,7 @@ from mesh.storage.vault_rows import (
 )
 
 _CONTACT: Final = (
-    "SELECT id, label, name, verify_key, agreement_key, trust, state, bundle, read_order "
-    "FROM contacts"
+    "SELECT id, label, name, verify_key, agreement_key, trust, state, bundle FROM contacts"
 )
 _INVITATION: Final = "SELECT contact, secret, bundle_hash, expires FROM invitations"
 _INVITE: Final = (
@@ -52,7 +51,9 @@ class PeopleRows:
             "VALUES (?, ?, ?, ?, ?, ?, ?)",
             (label, name, verify_key, agreement_key, trust, state, bundle),
         )
-        return self.contact(ContactId(new_number(cursor)))
+        contact = ContactId(new_number(cursor))
+        self._connection.execute("INSERT INTO conversations VALUES (?, 0, 0)", (contact,))
+        return self.contact(contact)
 
     def contact(self, contact: ContactId) -> ContactRow:
         """The contact of an id that was read from the vault."""
@@ -101,13 +102,6 @@ class PeopleRows:
         self._connection.execute(
             "UPDATE contacts SET agreement_key = ?, bundle = ? WHERE id = ?",
             (agreement_key, bundle, contact),
-        )
-
-    def set_read_order(self, contact: ContactId, position: int) -> None:
-        """Remember how far a conversation was read; it only rises."""
-        self._connection.execute(
-            "UPDATE contacts SET read_order = ? WHERE id = ? AND read_order < ?",
-            (position, contact, position),
         )
 
     # --- Their invites ------------------------------------------------------------------------

@@ -35,10 +35,7 @@ class IdentityRow(Row, frozen=True):
 
 
 class ContactRow(Row, frozen=True):
-    """A contact. `bundle` is the newest of their bundles, without which nothing can be sealed.
-
-    `read_order` is the highest position of a conversation that was read or written here.
-    """
+    """A contact. `bundle` is the newest of their bundles, without which nothing can be sealed."""
 
     id: ContactId
     label: str
@@ -48,7 +45,13 @@ class ContactRow(Row, frozen=True):
     trust: Trust
     state: ContactState
     bundle: bytes | None
-    read_order: int
+
+
+class ConversationRow(Row, frozen=True):
+    """How many payloads were written here, and the highest position that was read here."""
+
+    sent_count: int
+    read_position: int
 
 
 class InvitationRow(Row, frozen=True):
@@ -101,6 +104,7 @@ class SessionRow(Row, frozen=True):
     in_key: bytes
     in_step: int
     in_opened: bytes
+    in_expected: int
 
 
 class FirstContactRow(Row, frozen=True):
@@ -152,6 +156,13 @@ class MessageRow(Row, frozen=True):
     is_read: bool
     is_late: bool
     send_key: str | None
+
+
+class HeadRow(Row, frozen=True):
+    """A message that nothing follows, and where it stands."""
+
+    position: int
+    id: MessageId
 
 
 class UnsealedRow(Row, frozen=True):

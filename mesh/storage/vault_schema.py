@@ -26,8 +26,7 @@ _PEOPLE: Final = (
         agreement_key BLOB,
         trust TEXT NOT NULL,
         state TEXT NOT NULL,
-        bundle BLOB,
-        read_order INTEGER NOT NULL DEFAULT 0
+        bundle BLOB
     ) STRICT
     """,
     # Their invite, from the moment it is added until their first answer is opened.
@@ -72,7 +71,8 @@ _PEOPLE: Final = (
 
 _SESSIONS: Final = (
     # Two chains of tags. Of the incoming one the key of the lowest step that is still open is
-    # kept, and which indices from its first one on were opened, a bit each.
+    # kept, which indices from its first one on were opened (a bit each), and one beyond the
+    # highest index expected.
     """
     CREATE TABLE sessions (
         id BLOB PRIMARY KEY,
@@ -83,7 +83,8 @@ _SESSIONS: Final = (
         out_index INTEGER NOT NULL,
         in_key BLOB NOT NULL,
         in_step INTEGER NOT NULL,
-        in_opened BLOB NOT NULL
+        in_opened BLOB NOT NULL,
+        in_expected INTEGER NOT NULL
     ) STRICT
     """,
     # What our repetitions of a first contact share, until the first answer is opened.
@@ -129,6 +130,14 @@ _SESSIONS: Final = (
 )
 
 _MESSAGES: Final = (
+    # What changes with each message stands apart from the contact, whose row is long.
+    """
+    CREATE TABLE conversations (
+        contact INTEGER PRIMARY KEY REFERENCES contacts (id),
+        sent_count INTEGER NOT NULL,
+        read_position INTEGER NOT NULL
+    ) STRICT
+    """,
     # `position` is the effective clock that orders a conversation, together with the id.
     """
     CREATE TABLE messages (

@@ -19,8 +19,8 @@ from mesh.storage.vault_rows import (
 
 _PREKEY: Final = "SELECT id, contact, bundle, private, made, erase_after FROM prekeys"
 _SESSION: Final = (
-    "SELECT id, contact, is_begun_here, is_known, out_key, out_index, in_key, in_step, in_opened "
-    "FROM sessions"
+    "SELECT id, contact, is_begun_here, is_known, out_key, out_index, in_key, in_step, in_opened, "
+    "in_expected FROM sessions"
 )
 _FIRST_CONTACT: Final = (
     "SELECT contact, session, opening, root, tags_start, sent_count FROM first_contacts"
@@ -84,7 +84,7 @@ class SessionRows:
     def add_session(self, row: SessionRow) -> None:
         self._connection.execute(
             "INSERT INTO sessions (id, contact, is_begun_here, is_known, out_key, out_index, "
-            "in_key, in_step, in_opened) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "in_key, in_step, in_opened, in_expected) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 row.id,
                 row.contact,
@@ -95,6 +95,7 @@ class SessionRows:
                 row.in_key,
                 row.in_step,
                 row.in_opened,
+                row.in_expected,
             ),
         )
 
@@ -110,10 +111,13 @@ class SessionRows:
             "UPDATE sessions SET out_key = ?, out_index = ? WHERE id = ?", (key, index, session)
         )
 
-    def set_incoming(self, session: bytes, *, key: bytes, step: int, opened: bytes) -> None:
+    def set_incoming(
+        self, session: bytes, *, key: bytes, step: int, opened: bytes, expected: int
+    ) -> None:
         self._connection.execute(
-            "UPDATE sessions SET in_key = ?, in_step = ?, in_opened = ? WHERE id = ?",
-            (key, step, opened, session),
+            "UPDATE sessions SET in_key = ?, in_step = ?, in_opened = ?, in_expected = ? "
+            "WHERE id = ?",
+            (key, step, opened, expected, session),
         )
 
     # --- First contacts -----------------------------------------------------------------------

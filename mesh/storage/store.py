@@ -1,0 +1,366 @@
+"""The rows of the store: envelopes that this node carries for everybody, and link state.
+
+Implements `docs/protocol/storage.md`, section "The store". Rows only: nothing is decided here, and
+nothing says what is ours. Whoever writes has begun a transaction (`sqlcipher.transaction`).
+
+An envelope is a stub, which stays until the envelope lapses, and a body, which may be dropped
+before. It has an arrival number: numbers rise, are never used again, and an envelope whose body
+comes later than its stub gets a new one, so that a reader who remembers the last number that he
+read misses nothing.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Final, NamedTuple
+
+from mesh.ids import EnvelopeId, PostingKey, Tag, UnixSeconds
+from mesh.inputs import Connection
+from mesh.limits import FIRST_MESSAGES_REMEMBERED, LAPSED_ROWS_PER_BATCH
+from mesh.wire.envelope import (
+    HEADER_BYTES,
+    SECONDS_PER_DAY,
+    SIGNATURE_BYTES,
+    SIZE_BYTES,
+    STUB_BYTES,
+    Envelope,
+)
+
+_ROWS_PER_FETCH: Final = 4_096
+
+# One statement for every number of keys: the last key is repeated to fill it, so that SQLite
+# compiles the statement once.
+_KEYS_PER_QUERY: Final = 64
+_KEYS: Final = f"({', '.join('?' * _KEYS_PER_QUERY)})"
+
+_INDEX_COLUMNS: Final = """
+    SELECT id, created, size_class, lapses, posting_key, bodies.arrival IS NOT NULL
+    FROM envelopes LEFT JOIN bodies USING (arrival)
+"""
+
+
+class IndexRow(NamedTuple):
+    """What the indexes in memory know of an envelope."""
+
+    id: EnvelopeId
+    created: UnixSeconds
+    size_class: int
+    lapses: UnixSeconds
+    posting_key: PostingKey
+    day: int
+    has_body: bool
+
+
+class ArrivedTag(NamedTuple):
+    """An envelope with a body, in the order of arrival."""
+
+    arrival: int
+    id: EnvelopeId
+    tag: Tag
+
+
+class EvictionCandidate(NamedTuple):
+    """A body that could be dropped; `bytes` is what that would free."""
+
+    arrival: int
+    id: EnvelopeId
+    tag: Tag
+    posting_key: PostingKey
+    bytes: int
+
+
+class _Place(NamedTuple):
+    """Where an envelope that we have stands."""
+
+    arrival: int
+    size_class: int
+    has_body: bool
+
+    @property
+    def bytes(self) -> int:
+        return SIZE_BYTES[self.size_class] if self.has_body else STUB_BYTES
+
+
+class Store:
+    """The store of one node, over a connection that `migrate_store` has prepared."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    # --- Writing envelopes --------------------------------------------------------------------
+
+    def add(self, envelopes: Sequence[Envelope]) -> None:
+        """Store envelopes; one that is there stays, one that lacks its body gets it."""
+        places = self._places([envelope.id for envelope in envelopes])
+        bodiless = {id_: place for id_, place in places.items() if not place.has_body}
+        fresh = {
+            envelope.id: envelope
+            for envelope in envelopes
+            if envelope.id not in places or envelope.id in bodiless
+        }
+        if not fresh:
+            return
+        self._delete(list(bodiless.values()))
+        first = self.last_arrival() + 1
+        self._connection.executemany(
+            "INSERT INTO envelopes VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            [_envelope_row(arrival, new) for arrival, new in enumerate(fresh.values(), first)],
+        )
+        self._connection.executemany(
+            "INSERT INTO bodies VALUES (?, ?)",
+            [(arrival, new.body) for arrival, new in enumerate(fresh.values(), first)],
+        )
+        self._connection.execute(
+            "UPDATE totals SET last_arrival = last_arrival + ?1, "
+            "envelopes_count = envelopes_count + ?1, stored_bytes = stored_bytes + ?2",
+            (len(fresh), sum(SIZE_BYTES[new.header.size_class] for new in fresh.values())),
+        )
+
+    def remove(self, ids: Sequence[EnvelopeId]) -> None:
+        """Forget envelopes wholly, those that are there."""
+        self._delete(list(self._places(ids).values()))
+
+    def drop_bodies(self, ids: Sequence[EnvelopeId]) -> None:
+        """Evict: the stub stays and says that this id is known."""
+        dropped = [place for place in self._places(ids).values() if place.has_body]
+        self._connection.executemany(
+            "DELETE FROM bodies WHERE arrival = ?", [(place.arrival,) for place in dropped]
+        )
+        self._connection.execute(
+            "UPDATE totals SET stored_bytes = stored_bytes - ?",
+            (sum(place.bytes - STUB_BYTES for place in dropped),),
+        )
+
+    def lapse(self, mesh_now: UnixSeconds) -> list[IndexRow]:
+        """Remove what has outlived its lifetime, the earliest first and a bounded number."""
+        rows = self._connection.execute(
+            f"{_INDEX_COLUMNS} WHERE lapses < ? ORDER BY lapses, arrival LIMIT ?",
+            (mesh_now, LAPSED_ROWS_PER_BATCH),
+        ).fetchall()
+        lapsed = [_index_row(row) for row in rows]
+        self.remove([row.id for row in lapsed])
+        return lapsed
+
+    # --- Reading envelopes --------------------------------------------------------------------
+
+    def envelope_bytes(self, envelope_id: EnvelopeId) -> bytes | None:
+        """An envelope as it goes over the wire; None if it or its body is not here."""
+        return self.envelopes_bytes([envelope_id]).get(envelope_id)
+
+    def envelopes_bytes(self, ids: Sequence[EnvelopeId]) -> dict[EnvelopeId, bytes]:
+        """Those of the given envelopes that are here with their bodies."""
+        rows = self._select_by_keys(
+            "SELECT id, stub, body FROM envelopes JOIN bodies USING (arrival) WHERE id IN", ids
+        )
+        return {EnvelopeId(_blob(id_)): _joined(stub, body) for id_, stub, body in rows}
+
+    def by_tags(self, tags: Sequence[Tag]) -> list[bytes]:
+        """The envelopes that bear one of these tags and have a body, in order of arrival."""
+        rows = self._select_by_keys(
+            "SELECT arrival, stub, body FROM envelopes JOIN bodies USING (arrival) WHERE tag IN",
+            tags,
+        )
+        rows.sort(key=_first_integer)
+        return [_joined(stub, body) for _, stub, body in rows]
+
+    def arrivals_after(self, mark: int, limit: int) -> list[tuple[int, bytes]]:
+        """The next envelopes with a body beyond an arrival number, with their own numbers."""
+        rows = self._connection.execute(
+            "SELECT arrival, stub, body FROM bodies JOIN envelopes USING (arrival) "
+            "WHERE arrival > ? ORDER BY arrival LIMIT ?",
+            (mark, limit),
+        ).fetchall()
+        return [(_integer(arrival), _joined(stub, body)) for arrival, stub, body in rows]
+
+    def arrived_tags(self, mark: int, limit: int) -> list[ArrivedTag]:
+        """The same without the envelopes, for who looks for a few of many."""
+        rows = self._connection.execute(
+            "SELECT arrival, id, tag FROM bodies JOIN envelopes USING (arrival) "
+            "WHERE arrival > ? ORDER BY arrival LIMIT ?",
+            (mark, limit),
+        ).fetchall()
+        return [
+            ArrivedTag(_integer(arrival), EnvelopeId(_blob(id_)), Tag(_blob(tag)))
+            for arrival, id_, tag in rows
+        ]
+
+    def eviction_candidates(self, arrival: int, limit: int) -> list[EvictionCandidate]:
+        """The next bodies beyond an arrival number, oldest arrival first."""
+        rows = self._connection.execute(
+            "SELECT arrival, id, tag, posting_key, size_class "
+            "FROM bodies JOIN envelopes USING (arrival) "
+            "WHERE arrival > ? ORDER BY arrival LIMIT ?",
+            (arrival, limit),
+        ).fetchall()
+        return [
+            EvictionCandidate(
+                _integer(number),
+                EnvelopeId(_blob(id_)),
+                Tag(_blob(tag)),
+                PostingKey(_blob(posting_key)),
+                SIZE_BYTES[_integer(size_class)] - STUB_BYTES,
+            )
+            for number, id_, tag, posting_key, size_class in rows
+        ]
+
+    def index_rows(self) -> Iterator[IndexRow]:
+        """All envelopes in the order of arrival, to build the indexes in memory at start."""
+        cursor = self._connection.execute(f"{_INDEX_COLUMNS} ORDER BY arrival")
+        while rows := cursor.fetchmany(_ROWS_PER_FETCH):
+            for row in rows:
+                yield _index_row(row)
+
+    def last_arrival(self) -> int:
+        """The highest arrival number that was ever given; zero at first."""
+        return self._totals()[0]
+
+    @property
+    def stored_bytes(self) -> int:
+        """Bytes of all envelopes and, where the body is gone, of their stubs."""
+        return self._totals()[1]
+
+    @property
+    def envelopes_count(self) -> int:
+        """Envelopes known, with or without their bodies."""
+        return self._totals()[2]
+
+    # --- Link state ---------------------------------------------------------------------------
+
+    def peers(self) -> list[str]:
+        """The addresses that a person configured, in the order in which they were added."""
+        rows = self._connection.execute("SELECT address FROM configured_peers ORDER BY number")
+        return [_text(row[0]) for row in rows.fetchall()]
+
+    def add_peer(self, address: str) -> None:
+        """Keep a configured address; one that is there stays where it is."""
+        self._connection.execute(
+            "INSERT INTO configured_peers (address) VALUES (?) ON CONFLICT DO NOTHING", (address,)
+        )
+
+    def remove_peer(self, address: str) -> None:
+        """Forget a configured address, if it is there."""
+        self._connection.execute("DELETE FROM configured_peers WHERE address = ?", (address,))
+
+    def first_messages(self) -> list[bytes]:
+        """The ephemeral keys of the last valid first handshake messages, oldest first."""
+        rows = self._connection.execute("SELECT ephemeral FROM first_messages ORDER BY number")
+        return [_blob(row[0]) for row in rows.fetchall()]
+
+    def remember_first_messages(self, ephemerals: Sequence[bytes]) -> None:
+        """Remember more of them, and forget the oldest beyond the bound."""
+        self._connection.executemany(
+            "INSERT INTO first_messages (ephemeral) VALUES (?) ON CONFLICT DO NOTHING",
+            [(ephemeral,) for ephemeral in ephemerals],
+        )
+        self._connection.execute(
+            "DELETE FROM first_messages WHERE number <= "
+            "(SELECT number FROM first_messages ORDER BY number DESC LIMIT 1 OFFSET ?)",
+            (FIRST_MESSAGES_REMEMBERED,),
+        )
+
+    def find_setting(self, name: str) -> bytes | None:
+        """The value kept under a name, if there is one."""
+        found = self._connection.execute("SELECT value FROM settings WHERE name = ?", (name,))
+        row = found.fetchone()
+        return None if row is None else _blob(row[0])
+
+    def put_setting(self, name: str, value: bytes) -> None:
+        """Keep a value under a name, in place of the one before."""
+        self._connection.execute(
+            "INSERT INTO settings VALUES (?, ?) "
+            "ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+            (name, value),
+        )
+
+    # --- Below --------------------------------------------------------------------------------
+
+    def _places(self, ids: Sequence[EnvelopeId]) -> dict[EnvelopeId, _Place]:
+        rows = self._select_by_keys(
+            "SELECT id, arrival, size_class, bodies.arrival IS NOT NULL "
+            "FROM envelopes LEFT JOIN bodies USING (arrival) WHERE id IN",
+            ids,
+        )
+        return {
+            EnvelopeId(_blob(id_)): _Place(_integer(arrival), _integer(size), bool(has_body))
+            for id_, arrival, size, has_body in rows
+        }
+
+    def _delete(self, places: Sequence[_Place]) -> None:
+        if not places:
+            return
+        self._connection.executemany(
+            "DELETE FROM envelopes WHERE arrival = ?", [(place.arrival,) for place in places]
+        )
+        self._connection.execute(
+            "UPDATE totals SET envelopes_count = envelopes_count - ?, "
+            "stored_bytes = stored_bytes - ?",
+            (len(places), sum(place.bytes for place in places)),
+        )
+
+    def _select_by_keys(self, sql: str, keys: Sequence[bytes]) -> list[tuple[object, ...]]:
+        rows: list[tuple[object, ...]] = []
+        unique = list(dict.fromkeys(keys))
+        for start in range(0, len(unique), _KEYS_PER_QUERY):
+            chunk = unique[start : start + _KEYS_PER_QUERY]
+            chunk += [chunk[-1]] * (_KEYS_PER_QUERY - len(chunk))
+            rows += self._connection.execute(f"{sql} {_KEYS}", chunk).fetchall()
+        return rows
+
+    def _totals(self) -> tuple[int, int, int]:
+        """The last arrival number, the bytes and the number of envelopes."""
+        row = self._connection.execute(
+            "SELECT last_arrival, stored_bytes, envelopes_count FROM totals"
+        ).fetchone()
+        assert row is not None
+        return _integer(row[0]), _integer(row[1]), _integer(row[2])
+
+
+def _envelope_row(arrival: int, envelope: Envelope) -> tuple[object, ...]:
+    header = envelope.header
+    return (
+        arrival,
+        envelope.id,
+        header.created,
+        header.lapses,
+        header.size_class,
+        header.posting_key,
+        header.tag,
+        envelope.stub,
+    )
+
+
+def _index_row(row: tuple[object, ...]) -> IndexRow:
+    id_, created, size_class, lapses, posting_key, has_body = row
+    second = _integer(created)
+    return IndexRow(
+        EnvelopeId(_blob(id_)),
+        UnixSeconds(second),
+        _integer(size_class),
+        UnixSeconds(_integer(lapses)),
+        PostingKey(_blob(posting_key)),
+        second // SECONDS_PER_DAY,
+        bool(has_body),
+    )
+
+
+def _joined(stub: object, body: object) -> bytes:
+    """An envelope from what is kept of it: the stub is header, hash of the body, signature."""
+    proof = _blob(stub)
+    return proof[:HEADER_BYTES] + _blob(body) + proof[-SIGNATURE_BYTES:]
+
+
+def _first_integer(row: tuple[object, ...]) -> int:
+    return _integer(row[0])
+
+
+def _blob(value: object) -> bytes:
+    assert isinstance(value, bytes)
+    return value
+
+
+def _integer(value: object) -> int:
+    assert isinstance(value, int)
+    return value
+
+
+def _text(value: object) -> str:
+    assert isinstance(value, str)
+    return value
