@@ -174,8 +174,8 @@ DATABASE_BUSY_TIMEOUT_MS = 2_000
 STATEMENTS_CACHED = 256
 """Compiled statements of one connection: more than the code has."""
 
-LAPSED_ROWS_PER_BATCH = 10_000
-"""Envelopes that lapse in one transaction: a tenth of a second; the rest go a minute later."""
+LAPSED_ROWS_PER_BATCH = 4_000
+"""Envelopes that lapse in one transaction: a seventh of a second; the rest go a minute later."""
 
 # --- People -----------------------------------------------------------------------------------
 TEXT_BYTES_MAX = 60_000
@@ -243,6 +243,9 @@ PREKEY_FRESH_SECONDS = 7 * 86_400
 
 PREKEY_KEPT_SECONDS = 60 * 86_400
 """How long private halves outlive their successor (PROTOCOL.md 4)."""
+
+PREKEY_CACHED_MAX = 512
+"""Contacts whose bundles are held in memory, opened and decoded; about 5 kB each."""
 
 INVITE_KEPT_SECONDS = 30 * 86_400
 """How long private halves outlive an invite: mail on its way may take that long."""

@@ -1,0 +1,156 @@
+"""The two key files of a profile, byte for byte.
+
+Implements `docs/protocol/storage.md`, section "Key files". The store's key stands in its file as
+it is; the vault's is sealed under a key from the passphrase. The parameters of that step stand in
+the file, so that later releases may raise them. A checksum tells a damaged file from a wrong
+passphrase.
+"""
+
+import unicodedata
+from dataclasses import dataclass, field
+from typing import Final
+
+from mesh.crypto.aead import NONCE_BYTES, TAG_BYTES, open_sealed, seal
+from mesh.crypto.entropy import Entropy
+from mesh.crypto.hashing import ARGON2_SALT_BYTES, blake2b_128
+from mesh.crypto.passphrase import derive_key
+from mesh.errors import PeerError, StorageError, UserError
+from mesh.limits import (
+    PASSPHRASE_BYTES_MAX,
+    PASSPHRASE_MEMORY_BYTES_MAX,
+    PASSPHRASE_PASSES_MAX,
+)
+from mesh.storage.sqlcipher import KEY_BYTES
+
+VERSION: Final = 1
+CHECKSUM_BYTES: Final = 16
+STORE_KEY_FILE_BYTES: Final = 1 + KEY_BYTES + CHECKSUM_BYTES
+
+_KIBIBYTE: Final = 1024
+_HEAD_BYTES: Final = 1 + 4 + 4 + ARGON2_SALT_BYTES + NONCE_BYTES
+_SEALED_BYTES: Final = KEY_BYTES + TAG_BYTES
+WRAPPED_KEY_FILE_BYTES: Final = _HEAD_BYTES + _SEALED_BYTES + CHECKSUM_BYTES
+
+# libsodium's floor for Argon2id (8 KiB, one pass); only tests come near it.
+_MEMORY_KIB_MIN: Final = 8
+_PASSES_MIN: Final = 1
+
+
+def encode_store_key(key: bytes) -> bytes:
+    """The content of the store's key file."""
+    assert len(key) == KEY_BYTES
+    return _with_checksum(bytes([VERSION]) + key)
+
+
+def decode_store_key(content: bytes, path: str) -> bytes:
+    """The store's key; `path` is for the sentence of an error."""
+    return _checked(content, STORE_KEY_FILE_BYTES, path)[1:]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PassphraseCost:
+    """How costly one guess of a passphrase is: Argon2id's memory and passes."""
+
+    memory_bytes: int
+    passes: int
+
+    def __post_init__(self) -> None:
+        assert self.memory_bytes % _KIBIBYTE == 0
+        assert _is_bearable(self.memory_bytes // _KIBIBYTE, passes=self.passes)
+
+
+@dataclass(frozen=True, slots=True)
+class WrappedKey:
+    """The vault's key, sealed under a passphrase."""
+
+    cost: PassphraseCost
+    salt: bytes = field(repr=False)
+    nonce: bytes = field(repr=False)
+    sealed: bytes = field(repr=False)
+
+    @classmethod
+    def wrap(
+        cls, key: bytes, passphrase: str, cost: PassphraseCost, entropy: Entropy
+    ) -> "WrappedKey":
+        """Seal a key; takes about a second at the usual cost."""
+        assert len(key) == KEY_BYTES
+        salt, nonce = entropy.draw(ARGON2_SALT_BYTES), entropy.draw(NONCE_BYTES)
+        wrapping = _wrapping_key(passphrase, salt, cost)
+        return cls(cost, salt, nonce, seal(wrapping, nonce, _head(cost, salt, nonce), key))
+
+    @classmethod
+    def decode(cls, content: bytes, path: str) -> "WrappedKey":
+        """Read a key file; `path` is for the sentence of an error."""
+        parts = _checked(content, WRAPPED_KEY_FILE_BYTES, path)
+        memory_kib = int.from_bytes(parts[1:5], "big")
+        passes = int.from_bytes(parts[5:9], "big")
+        if not _is_bearable(memory_kib, passes=passes):
+            raise _damaged(path)
+        salt, rest = parts[9 : 9 + ARGON2_SALT_BYTES], parts[9 + ARGON2_SALT_BYTES :]
+        cost = PassphraseCost(memory_bytes=memory_kib * _KIBIBYTE, passes=passes)
+        return cls(cost, salt, rest[:NONCE_BYTES], rest[NONCE_BYTES:])
+
+    def encode(self) -> bytes:
+        """The content of the vault's key file."""
+        return _with_checksum(_head(self.cost, self.salt, self.nonce) + self.sealed)
+
+    def unwrap(self, passphrase: str) -> bytes:
+        """The vault's key; takes about a second at the usual cost."""
+        wrapping = _wrapping_key(passphrase, self.salt, self.cost)
+        head = _head(self.cost, self.salt, self.nonce)
+        try:
+            return open_sealed(wrapping, self.nonce, head, self.sealed)
+        except PeerError:
+            raise UserError("wrong-passphrase", "That is not the passphrase.") from None
+
+
+def _head(cost: PassphraseCost, salt: bytes, nonce: bytes) -> bytes:
+    memory_kib = cost.memory_bytes // _KIBIBYTE
+    return (bytes([VERSION]) + memory_kib.to_bytes(4, "big") + cost.passes.to_bytes(4, "big")) + (
+        salt + nonce
+    )
+
+
+def _is_bearable(memory_kib: int, *, passes: int) -> bool:
+    """Whether Argon2id allows it and a machine survives it."""
+    memory_kib_max = PASSPHRASE_MEMORY_BYTES_MAX // _KIBIBYTE
+    is_memory_in_range = _MEMORY_KIB_MIN <= memory_kib <= memory_kib_max
+    return is_memory_in_range and _PASSES_MIN <= passes <= PASSPHRASE_PASSES_MAX
+
+
+def _wrapping_key(passphrase: str, salt: bytes, cost: PassphraseCost) -> bytes:
+    if len(unicodedata.normalize("NFC", passphrase).encode()) > PASSPHRASE_BYTES_MAX:
+        raise UserError("bad-passphrase", f"A passphrase has at most {PASSPHRASE_BYTES_MAX} bytes.")
+    try:
+        return derive_key(passphrase, salt, memory_bytes=cost.memory_bytes, passes=cost.passes)
+    except RuntimeError:
+        # All that libsodium says when it could not have the memory.
+        needed = cost.memory_bytes // (_KIBIBYTE * _KIBIBYTE)
+        raise UserError(
+            "no-memory",
+            f"A passphrase takes {needed} MiB of memory for a second, and there was less: "
+            "close other programs and try again.",
+        ) from None
+
+
+def _with_checksum(content: bytes) -> bytes:
+    return content + blake2b_128(content)
+
+
+def _checked(content: bytes, length: int, path: str) -> bytes:
+    """The content of a key file without its checksum."""
+    body, checksum = content[:-CHECKSUM_BYTES], content[-CHECKSUM_BYTES:]
+    if not body or blake2b_128(body) != checksum:
+        raise _damaged(path)
+    if body[0] > VERSION:
+        raise StorageError(f"The key file {path} is of a later release: update Mesh.")
+    if body[0] != VERSION or len(content) != length:
+        raise _damaged(path)
+    return body
+
+
+def _damaged(path: str) -> StorageError:
+    return StorageError(
+        f"The key file {path} is damaged: put it back from a backup; "
+        "without it nobody can read what it opens."
+    )

@@ -1,0 +1,169 @@
+"""Files and folders that only their owner may read, written so that a crash leaves a whole file.
+
+A folder is 0700 and a file 0600. Rights that have become wider are mended; what belongs to
+somebody else is refused in words, because its owner could read or replace what we write. On
+Windows the folders of a user's profile are closed to others by default and rights are left alone.
+"""
+
+import contextlib
+import errno
+import os
+import shutil
+import stat
+import sys
+from pathlib import Path
+from typing import Final
+
+from mesh.errors import StorageError, UserError
+
+FOLDER_MODE: Final = 0o700
+FILE_MODE: Final = 0o600
+
+_HAS_RIGHTS: Final = sys.platform != "win32"
+_FULL: Final = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
+_REFUSED: Final = (errno.EROFS, errno.EACCES, errno.EPERM)
+
+
+def make_private_folder(folder: Path) -> None:
+    """Make a folder with those above it, or close one that is there to others."""
+    try:
+        folder.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
+        _require_ours(folder, folder.stat(), mode=FOLDER_MODE)
+    except FileExistsError:
+        raise UserError("unsafe-folder", f"{folder} is in the way and is no folder.") from None
+    except OSError as error:
+        raise storage_error(error, folder) from error
+
+
+def make_private_file(path: Path) -> None:
+    """Make an empty file, or close one that is there to others."""
+    flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)
+    try:
+        descriptor = os.open(path, flags, FILE_MODE)
+        try:
+            _require_ours(path, os.fstat(descriptor), mode=FILE_MODE)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        raise storage_error(error, path) from error
+
+
+def find_private_bytes(path: Path, *, bytes_max: int) -> bytes | None:
+    """What a small private file holds, at most one byte too many; None if there is no file."""
+    try:
+        with path.open("rb") as file:
+            _require_ours(path, os.fstat(file.fileno()), mode=FILE_MODE)
+            return file.read(bytes_max + 1)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise storage_error(error, path) from error
+
+
+def replace_private_bytes(path: Path, content: bytes) -> None:
+    """Write a file so that after any crash it has either its old or its new content.
+
+    Durable on return. The former content is overwritten, as far as the disk does that in place.
+    """
+    fresh = path.with_name(f".{path.name}.new")
+    try:
+        fresh.unlink(missing_ok=True)
+        _write_new(fresh, content)
+        with contextlib.ExitStack() as stack:
+            former: int | None = None
+            # A file that is open cannot be replaced on Windows.
+            if _HAS_RIGHTS and path.exists():
+                former = os.open(path, os.O_WRONLY)
+                stack.callback(os.close, former)
+            fresh.replace(path)
+            sync_folder(path.parent)
+            if former is not None:
+                _overwrite(former)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            fresh.unlink(missing_ok=True)
+        raise storage_error(error, path) from error
+
+
+def erase(path: Path) -> None:
+    """Overwrite a small file, remove it, and see both through to the disk."""
+    try:
+        descriptor = os.open(path, os.O_WRONLY | getattr(os, "O_NOFOLLOW", 0))
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise storage_error(error, path) from error
+    try:
+        try:
+            _overwrite(descriptor)
+        finally:
+            os.close(descriptor)
+        path.unlink()
+        sync_folder(path.parent)
+    except OSError as error:
+        raise storage_error(error, path) from error
+
+
+def remove_folder(folder: Path, *, keep: Path) -> None:
+    """Remove all that a folder holds except one file, and the folder too if nothing is left."""
+    try:
+        for entry in sorted(folder.iterdir()):
+            if entry == keep:
+                continue
+            if entry.is_dir() and not entry.is_symlink():
+                shutil.rmtree(entry)
+            else:
+                entry.unlink()
+        sync_folder(folder)
+        if not any(folder.iterdir()):
+            folder.rmdir()
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise storage_error(error, folder) from error
+
+
+def sync_folder(folder: Path) -> None:
+    """See the names in a folder through to the disk, where the system can do that."""
+    if not _HAS_RIGHTS:
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def storage_error(error: OSError, path: Path) -> StorageError:
+    """What an error of the system means, in one sentence that says what to do."""
+    if error.errno in _FULL:
+        return StorageError(f"The disk is full: free some space for {path} and start Mesh again.")
+    if error.errno in _REFUSED:
+        return StorageError(
+            f"Mesh may not use {path}: check that it belongs to you and is on a disk that is not "
+            "read-only."
+        )
+    return StorageError(f"Mesh could not use {path}: {error.strerror}.")
+
+
+def _require_ours(path: Path, found: os.stat_result, *, mode: int) -> None:
+    if not _HAS_RIGHTS:
+        return
+    if found.st_uid != os.geteuid():
+        raise UserError("unsafe-folder", f"{path} belongs to another user of this computer.")
+    if stat.S_IMODE(found.st_mode) & ~mode:
+        path.chmod(mode)
+
+
+def _write_new(path: Path, content: bytes) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, FILE_MODE)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _overwrite(descriptor: int) -> None:
+    length = os.fstat(descriptor).st_size
+    os.write(descriptor, os.urandom(length))
+    os.fsync(descriptor)

@@ -1,0 +1,201 @@
+"""One profile on disk: who holds it, its keys, and its two databases.
+
+Implements `docs/protocol/storage.md`, sections "Key files" and "Order of writing". All methods
+block; those that take a passphrase take about a second and a quarter of a gigabyte. Callers run
+them in a thread.
+
+A key is durable before its database exists, and it is destroyed before its database is removed.
+So a process that is killed anywhere leaves a profile that starts again, or one that says that its
+wiping is unfinished.
+"""
+
+import contextlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Final
+
+from mesh.crypto.entropy import Entropy
+from mesh.errors import StorageError, UserError
+from mesh.inputs import Connection
+from mesh.limits import PASSPHRASE_MEMORY_BYTES, PASSPHRASE_PASSES
+from mesh.node.folders import ProfileFolders
+from mesh.node.key_files import (
+    STORE_KEY_FILE_BYTES,
+    WRAPPED_KEY_FILE_BYTES,
+    PassphraseCost,
+    WrappedKey,
+    decode_store_key,
+    encode_store_key,
+)
+from mesh.node.private_files import (
+    erase,
+    find_private_bytes,
+    make_private_file,
+    make_private_folder,
+    remove_folder,
+    replace_private_bytes,
+    storage_error,
+    sync_folder,
+)
+from mesh.node.profile_lock import ProfileLock
+from mesh.node.system_entropy import SystemEntropy
+from mesh.storage.migrations import migrate_store, migrate_vault
+from mesh.storage.sqlcipher import KEY_BYTES, checkpoint, connect
+
+USUAL_COST: Final = PassphraseCost(memory_bytes=PASSPHRASE_MEMORY_BYTES, passes=PASSPHRASE_PASSES)
+
+PLAIN_MAGIC: Final = b"SQLite format 3\0"
+
+
+class Profile:
+    """A profile that this process holds from its construction until `release` or `wipe`.
+
+    A second process that tries gets a `UserError` of the kind `already-running`.
+    """
+
+    def __init__(
+        self,
+        folders: ProfileFolders,
+        *,
+        entropy: Entropy | None = None,
+        cost: PassphraseCost = USUAL_COST,
+    ) -> None:
+        """`cost` is for new key files; only tests give another than the usual one."""
+        self.folders: Final = folders
+        self._entropy = SystemEntropy() if entropy is None else entropy
+        self._cost = cost
+        for folder in (folders.config, folders.data, folders.state):
+            make_private_folder(folder)
+        self._lock = ProfileLock(folders.lock_file, folders.name)
+
+    @classmethod
+    @contextlib.contextmanager
+    def held(
+        cls, folders: ProfileFolders, *, cost: PassphraseCost = USUAL_COST
+    ) -> Iterator["Profile"]:
+        """Hold a profile for the length of a block."""
+        profile = cls(folders, cost=cost)
+        try:
+            yield profile
+        finally:
+            profile.release()
+
+    def release(self) -> None:
+        """Let another process have the profile; the databases have been closed before."""
+        self._lock.release()
+
+    @property
+    def is_created(self) -> bool:
+        """Whether there is a passphrase: its vault can be opened."""
+        return self.folders.vault_key_file.exists()
+
+    def create(self, passphrase: str) -> None:
+        """First run: make the keys. An empty passphrase is allowed; the caller warns of it."""
+        if self.is_created:
+            raise UserError("exists", f"The profile {self.folders.name} exists already.")
+        if self.folders.vault_file.exists():
+            raise UserError(
+                "wipe-unfinished",
+                f"The key of the vault of the profile {self.folders.name} is gone, so nobody can "
+                "read it: put the key back from a backup, or remove all with `mesh wipe`.",
+            )
+        self._store_key()
+        self._write_vault_key(self._entropy.draw(KEY_BYTES), passphrase)
+
+    def open_store(self) -> Connection:
+        """The store, migrated; an empty one is made where there is none."""
+        return _opened(self.folders.store_file, self._store_key(), migrate_store)
+
+    def open_vault(self, passphrase: str) -> Connection:
+        """The vault, migrated; UserError `wrong-passphrase` if it is not the right one."""
+        key = self._wrapped_key().unwrap(passphrase)
+        return _opened(self.folders.vault_file, key, migrate_vault)
+
+    def change_passphrase(self, former: str, new: str) -> None:
+        """Seal the vault's key under another passphrase; the vault itself stays as it is."""
+        self._write_vault_key(self._wrapped_key().unwrap(former), new)
+
+    def wipe(self) -> None:
+        """Destroy the profile and let go of it; the databases have been closed before.
+
+        Without its key, which goes first, the vault is noise, wherever copies of it may lie.
+        """
+        folders = self.folders
+        for key_file in (folders.vault_key_file, folders.store_key_file):
+            erase(key_file)
+            erase(_unfinished(key_file))
+        for database in (folders.vault_file, folders.store_file):
+            _remove_database(database)
+        for folder in (folders.config, folders.data, folders.state):
+            remove_folder(folder, keep=folders.lock_file)
+        self._lock.release()
+        folders.lock_file.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            folders.state.rmdir()
+
+    def _store_key(self) -> bytes:
+        path = self.folders.store_key_file
+        content = find_private_bytes(path, bytes_max=STORE_KEY_FILE_BYTES)
+        if content is not None:
+            return decode_store_key(content, str(path))
+        if self.folders.store_file.exists():
+            raise StorageError(
+                f"The key file {path} is gone: put it back from a backup, or move "
+                f"{self.folders.store_file} away to begin with an empty store."
+            )
+        key = self._entropy.draw(KEY_BYTES)
+        replace_private_bytes(path, encode_store_key(key))
+        return key
+
+    def _wrapped_key(self) -> WrappedKey:
+        path = self.folders.vault_key_file
+        content = find_private_bytes(path, bytes_max=WRAPPED_KEY_FILE_BYTES)
+        if content is None:
+            raise UserError(
+                "no-identity",
+                f"The profile {self.folders.name} has no passphrase yet: run `mesh up` first.",
+            )
+        return WrappedKey.decode(content, str(path))
+
+    def _write_vault_key(self, key: bytes, passphrase: str) -> None:
+        wrapped = WrappedKey.wrap(key, passphrase, self._cost, self._entropy)
+        replace_private_bytes(self.folders.vault_key_file, wrapped.encode())
+
+
+def _opened(path: Path, key: bytes, migrate: Callable[[Connection], None]) -> Connection:
+    make_private_file(path)
+    if _first_bytes(path) == PLAIN_MAGIC:
+        raise StorageError(f"{path} is not encrypted and none of ours: move it away.")
+    connection = connect(path, key)
+    try:
+        migrate(connection)
+        checkpoint(connection)
+        # The library falls back to plain files when it is built without its cipher.
+        assert _first_bytes(path) != PLAIN_MAGIC
+        sync_folder(path.parent)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _first_bytes(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(len(PLAIN_MAGIC))
+    except OSError as error:
+        raise storage_error(error, path) from error
+
+
+def _unfinished(path: Path) -> Path:
+    """Where a replacement that was killed half-way leaves what it had written."""
+    return path.with_name(f".{path.name}.new")
+
+
+def _remove_database(path: Path) -> None:
+    try:
+        for suffix in ("", "-wal", "-shm", "-journal"):
+            path.with_name(path.name + suffix).unlink(missing_ok=True)
+        sync_folder(path.parent)
+    except OSError as error:
+        raise storage_error(error, path) from error
