@@ -210,6 +210,7 @@ class Neighbours:
         neighbour = self._neighbours.get(link)
         if neighbour is not None and neighbour.is_ready:
             neighbour.link.send(frame)
+            self._counters.count("frames_sent")
 
     def room_bytes(self, link: LinkId) -> int:
         """Bytes that may be handed to the driver before bodies have to wait."""
