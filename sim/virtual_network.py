@@ -201,7 +201,5 @@ class VirtualNetwork:
 
 
 def address_of(node: int, network: int) -> Address:
-    """Where a node listens on a network: 10.network.x.y, the node's number in x and y."""
-    assert network < 256
-    assert node < 65_536
-    return Address(f"10.{network}.{node >> 8}.{node & 0xFF}", PORT)
+    """Where a node listens on a network: each network is one /64 of private IPv6 addresses."""
+    return Address(f"fd00:1:1:{network + 1:x}::{node + 1:x}", PORT)

@@ -1,0 +1,84 @@
+"""The command line: exit codes, the command that repeats, and what is missing."""
+
+import sys
+
+import msgspec
+import pytest
+from click.testing import CliRunner, Result
+
+from sim.__main__ import main
+from sim.report import Report
+from sim.running import Request
+
+
+def invoke(*arguments: str) -> Result:
+    return CliRunner().invoke(main, list(arguments))
+
+
+SHORT = ("--nodes", "4", "--seed", "3", "--duration", "60", "--crypto", "modelled")
+
+
+def test_a_run_that_passes_exits_with_0_and_its_json_names_the_command() -> None:
+    result = invoke("run", "partition-heal", *SHORT, "--json")
+    assert result.exit_code == 0, result.output
+    report = msgspec.json.decode(result.stdout, type=Report)
+    assert report.verdict == "pass"
+    assert report.command == f"python -m sim run partition-heal {' '.join(SHORT)}"
+    assert report.messages_delivered == report.messages_written > 0
+
+
+def test_a_broken_promise_exits_with_1_and_says_which_and_how_to_repeat_it() -> None:
+    arguments = ("--nodes", "6", "--seed", "3", "--duration", "150", "--bug", "no-anti-entropy")
+    result = invoke("run", "partition-heal", *arguments)
+    assert result.exit_code == 1, result.output
+    assert "verdict    FAIL" in result.stdout
+    assert "L1: Everything that was written arrives after the mesh has healed." in result.stdout
+    assert f"repeat     python -m sim run partition-heal {' '.join(arguments)}" in result.stdout
+
+
+@pytest.mark.parametrize(
+    "arguments,words",
+    [
+        (("run", "nothing"), "There is no scenario 'nothing'"),
+        (("run", "partition-heal", "--bug", "none"), "There is no bug 'none'"),
+        (("run", "partition-heal", "--duration", "1"), "People begin to write at 40 s"),
+        (("run", "partition-heal", "--nodes", "1"), "--nodes"),
+        (("walk",), "walk"),
+    ],
+)
+def test_a_wrong_command_exits_with_2_and_says_what_exists(
+    arguments: tuple[str, ...], words: str
+) -> None:
+    result = invoke(*arguments)
+    assert result.exit_code == 2
+    assert words in result.stderr
+
+
+def test_the_list_names_scenarios_and_bugs() -> None:
+    result = invoke("list")
+    assert result.exit_code == 0
+    assert "partition-heal" in result.stdout
+    assert "--bug no-anti-entropy" in result.stdout
+
+
+def test_help_has_examples() -> None:
+    assert "python -m sim run partition-heal --nodes 100 --seed 7" in invoke("--help").stdout
+
+
+def test_without_the_extra_one_sentence_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "kyber_py", None)
+    result = invoke("list")
+    assert result.exit_code == 2
+    assert result.stderr == (
+        "The simulator needs kyber-py: install it with pip install 'mesh-messenger[sim]'.\n"
+    )
+
+
+def test_a_request_repeats_itself_word_for_word() -> None:
+    assert (
+        Request(name="x", seed=7, nodes=100).command == "python -m sim run x --nodes 100 --seed 7"
+    )
+    full = Request(name="x", seed=7, duration_s=90.5, bug="b", is_crypto_real=True)
+    assert full.command == "python -m sim run x --seed 7 --duration 90.5 --crypto real --bug b"
