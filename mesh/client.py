@@ -27,6 +27,7 @@ from mesh.limits import API_CLIENT_SILENCE_MS
 AnswerT = TypeVar("AnswerT", bound=Answer)
 
 TIMEOUT_S = 30.0
+SILENCE_S = API_CLIENT_SILENCE_MS / 1000
 RECONNECT_FIRST_S = 0.2
 RECONNECT_MAX_S = 3.0
 
@@ -85,14 +86,20 @@ class Client:
                 return False
         return True
 
-    def events(self, *, after: int | None = None, epoch: str = "") -> Iterator[StreamObject]:
-        """Yield the objects of one stream, until it ends for whatever reason."""
+    def events(
+        self, *, after: int | None = None, epoch: str = "", until: float | None = None
+    ) -> Iterator[StreamObject]:
+        """Yield the objects of one stream, until it ends for whatever reason.
+
+        `until` is a moment of `time.monotonic()` at which it ends at the latest.
+        """
         fields = {} if after is None else {"after": str(after), "epoch": epoch}
         query = f"?{urlencode(fields)}" if fields else ""
-        connection = UnixConnection(self._path, timeout_s=API_CLIENT_SILENCE_MS / 1000)
+        connection = UnixConnection(self._path, timeout_s=SILENCE_S)
         with closing(connection):
             try:
                 connection.request("GET", EVENTS_PATH + query)
+                stream = connection.sock
                 response = connection.getresponse()
             except OSError:
                 raise UserError("not-running", NOT_RUNNING) from None
@@ -101,7 +108,12 @@ class Client:
                 raise UserError(problem.kind, problem.detail)
             decoder = msgspec.json.Decoder(StreamObject)
             try:
-                while line := response.readline():
+                while True:
+                    if until is not None:
+                        stream.settimeout(max(0.001, min(SILENCE_S, until - time.monotonic())))
+                    line = response.readline()
+                    if not line:
+                        return
                     if line.startswith(b"data: "):
                         yield decoder.decode(line[len(b"data: ") :])
             except (OSError, http.client.HTTPException):
@@ -129,7 +141,7 @@ class Client:
                         case GoingAway():
                             break
                         case _:
-                            continue
+                            pass
                     yield told
             except UserError as error:
                 if after is None or error.kind not in ("not-running", "stopping"):

@@ -1,0 +1,115 @@
+"""The entry of `mesh`: finds the command, runs it, and turns every failure into a sentence.
+
+A command's module is imported only when it is run, so that each starts quickly and the list of
+commands costs nothing.
+"""
+
+import contextlib
+import io
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+import click
+
+from mesh.cli.failures import Exit, told_failure
+from mesh.cli.options import Choices, shared_options
+
+HELP = """\
+Mesh: a messenger without servers.
+
+Start with `mesh up`, then `mesh invite` on one laptop and `mesh add LINK` on the other.
+
+\b
+Examples:
+  mesh up
+  mesh invite
+  mesh add mesh:…
+  mesh send Ben "Hello"
+  mesh tail
+
+\b
+Exit codes:
+  0 done          3 Mesh is not running           6 timed out, not delivered in time
+  1 failed        4 locked or not allowed         7 doctor found problems
+  2 wrong usage   5 not found                     130 interrupted
+"""
+
+COMMANDS: dict[str, tuple[str, str, str]] = {
+    "up": ("mesh.cli.up", "up", "Start the node"),
+    "down": ("mesh.cli.lifecycle", "down", "Stop the node"),
+    "status": ("mesh.cli.status", "status", "Show whether it runs, and how it does"),
+    "id": ("mesh.cli.people", "identity", "Show who you are"),
+    "invite": ("mesh.cli.invite", "invite", "Make an invite; list and revoke them"),
+    "add": ("mesh.cli.people", "add", "Add a contact by their link"),
+    "contacts": ("mesh.cli.people", "contacts", "List your contacts"),
+    "contact": ("mesh.cli.people", "contact", "Change a contact"),
+    "send": ("mesh.cli.send", "send", "Send a message"),
+    "read": ("mesh.cli.read", "read", "Show messages"),
+    "tail": ("mesh.cli.tail", "tail", "Show messages as they come"),
+    "peers": ("mesh.cli.peers", "peers", "List the nodes around"),
+    "peer": ("mesh.cli.peers", "peer", "Add or remove an address to dial"),
+    "unlock": ("mesh.cli.lifecycle", "unlock", "Open the vault of a locked node"),
+    "doctor": ("mesh.cli.doctor", "doctor", "Find out what keeps nodes apart"),
+    "wipe": ("mesh.cli.lifecycle", "wipe", "Remove a profile for ever"),
+    "completion": ("mesh.cli.completion", "completion", "Let your shell complete commands"),
+    "version": ("mesh.cli.status", "version", "Show the version"),
+}
+"""Each command: its module, its name there, and one line of help."""
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported one at a time."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module, name, _ = COMMANDS[cmd_name]
+        command = getattr(import_module(module), name)
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands from the table, without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, _, line) in COMMANDS.items()])
+
+
+@click.group(cls=LazyGroup, help=HELP, context_settings={"help_option_names": ["-h", "--help"]})
+@shared_options
+@click.pass_context
+def mesh(ctx: click.Context) -> None:
+    ctx.ensure_object(Choices)
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command and return its exit code. Nothing escapes from here."""
+    choices = Choices(json="--json" in arguments)
+    try:
+        code = mesh.main([*arguments], prog_name="mesh", standalone_mode=False, obj=choices)
+        return code if isinstance(code, int) else Exit.DONE
+    except BrokenPipeError:
+        # Whoever read our output has seen enough; there is nobody left to tell.
+        with contextlib.suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return Exit.FAILED
+    except BaseException as error:
+        # The last guard: a person gets a sentence, whatever happened.
+        return told_failure(error, is_json=choices.json, is_traced=choices.verbose >= 2)
+
+
+def main() -> None:
+    """Run what the command line says."""
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal that cannot show a letter gets its number instead of ending the program.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    sys.exit(run(sys.argv[1:]))
+
+
+if __name__ == "__main__":
+    main()

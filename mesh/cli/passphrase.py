@@ -1,0 +1,110 @@
+"""Where a passphrase comes from: a file that MESH_PASSPHRASE_FILE names, or a person.
+
+Never from an argument or from the environment itself: other programs can read those.
+"""
+
+import getpass
+import os
+import stat
+from pathlib import Path
+
+import click
+
+from mesh.cli.terminal import Terminal
+from mesh.errors import UserError
+from mesh.limits import PASSPHRASE_BYTES_MAX
+
+VARIABLE = "MESH_PASSPHRASE_FILE"
+
+NO_PERSON = (
+    f"Nobody is there to be asked for the passphrase: name a file that holds it in {VARIABLE}."
+)
+EMPTY_WARNING = (
+    "Without a passphrase whoever gets at this computer's disk can read your messages and write "
+    "in your name."
+)
+TRIES = 3
+
+
+def known_passphrase(terminal: Terminal, *, is_headless: bool) -> str:
+    """Return the passphrase of a profile that has one."""
+    found = find_in_file(terminal)
+    if found is not None:
+        return found
+    require_person(terminal, is_headless=is_headless)
+    return prompted("Passphrase (just Enter if you chose none): ")
+
+
+def new_passphrase(terminal: Terminal, *, is_headless: bool) -> str:
+    """Return the passphrase of a profile that is being made."""
+    found = find_in_file(terminal)
+    if found is None:
+        require_person(terminal, is_headless=is_headless)
+        found = chosen(terminal)
+    if not found:
+        terminal.warn(EMPTY_WARNING)
+    return found
+
+
+def chosen(terminal: Terminal) -> str:
+    """Let a person choose one, by typing it twice."""
+    terminal.say("Choose a passphrase. It opens your messages on this computer, and nobody can")
+    terminal.say("recover it. Four or more random words are good.")
+    for _ in range(TRIES):
+        first = prompted("Passphrase (just Enter for none): ")
+        if not first:
+            # An empty one cannot be mistyped, but it can be an accident.
+            terminal.warn(EMPTY_WARNING)
+            if terminal.choices.yes or click.confirm("Go on without one?", err=True):
+                return ""
+            continue
+        if prompted("The same again: ") == first:
+            return first
+        terminal.say("These two differ. Once more.")
+    raise UserError("no-passphrase", "No passphrase was chosen; nothing was made.")
+
+
+def prompted(prompt: str) -> str:
+    """Ask for a passphrase without showing it."""
+    try:
+        return checked(getpass.getpass(prompt))
+    except EOFError:
+        raise UserError("no-passphrase", "No passphrase was given.") from None
+
+
+def require_person(terminal: Terminal, *, is_headless: bool) -> None:
+    """Refuse to wait for an answer that nobody can give."""
+    if is_headless or not terminal.has_person():
+        raise UserError("no-passphrase", NO_PERSON)
+
+
+def find_in_file(terminal: Terminal) -> str | None:
+    """Return what the file holds that the variable names, without its line end."""
+    named = os.environ.get(VARIABLE)
+    if not named:
+        return None
+    path = Path(named).expanduser()
+    try:
+        with path.open("rb") as file:
+            mode = os.fstat(file.fileno()).st_mode
+            content = file.read(PASSPHRASE_BYTES_MAX + 3)
+    except OSError as error:
+        raise UserError(
+            "no-passphrase", f"The passphrase file {path} cannot be read: {error.strerror}."
+        ) from None
+    if stat.S_ISREG(mode) and stat.S_IMODE(mode) & 0o077:
+        terminal.warn(f"Others may read {path}. Close it with: chmod 600 '{path}'")
+    try:
+        return checked(content.decode().removesuffix("\n").removesuffix("\r"))
+    except UnicodeDecodeError:
+        raise UserError("bad-passphrase", f"The passphrase in {path} is not UTF-8.") from None
+
+
+def checked(passphrase: str) -> str:
+    """Refuse what cannot have been meant as a passphrase."""
+    if len(passphrase.encode()) > PASSPHRASE_BYTES_MAX or "\n" in passphrase:
+        raise UserError(
+            "bad-passphrase",
+            f"A passphrase is one line of at most {PASSPHRASE_BYTES_MAX} bytes.",
+        )
+    return passphrase

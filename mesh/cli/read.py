@@ -1,0 +1,70 @@
+"""`mesh read`: the messages of one conversation, or of all."""
+
+import click
+
+from mesh.cli.completing import complete_contact
+from mesh.cli.door import client_of
+from mesh.cli.messages import drawn
+from mesh.cli.options import Choices, shared_options
+from mesh.cli.terminal import Terminal
+from mesh.commands import AskMessages, MessagesAnswer
+from mesh.limits import MESSAGES_PER_PAGE_MAX
+
+HELP = """\
+Show messages, the newest last, and mark them as read.
+
+Without CONTACT all conversations are shown in the order in which messages arrived.
+
+\b
+Examples:
+  mesh read Ben
+  mesh read --unread
+  mesh read Ben --limit 500 | less
+  mesh read --after 1041 --json
+"""
+
+
+@click.command(help=HELP)
+@click.argument("contact", default="", shell_complete=complete_contact)
+@click.option("--unread", is_flag=True, help="Only messages that were not read yet.")
+@click.option("--keep-unread", is_flag=True, help="Do not mark them as read.")
+@click.option(
+    "--limit",
+    type=click.IntRange(1, MESSAGES_PER_PAGE_MAX),
+    default=50,
+    show_default=True,
+    help="How many at most.",
+)
+@click.option(
+    "--after",
+    type=click.IntRange(min=0),
+    default=0,
+    metavar="NUMBER",
+    help="Only messages that came after this one.",
+)
+@shared_options
+@click.pass_obj
+def read(
+    choices: Choices, contact: str, limit: int, after: int, *, unread: bool, keep_unread: bool
+) -> None:
+    terminal = Terminal(choices)
+    command = AskMessages(
+        contact=contact,
+        after=after,
+        limit=limit,
+        mark_read=not keep_unread,
+        unread_only=unread,
+    )
+    page = client_of(choices).ask(command, MessagesAnswer)
+    if terminal.is_json:
+        terminal.json(page)
+        return
+    if not page.messages:
+        terminal.say("There are no new messages." if unread or after else "There are no messages.")
+        return
+    if page.has_more and not after:
+        terminal.say("There are older messages; --limit shows more.")
+    for message in page.messages:
+        terminal.result(drawn(message, has_conversation=bool(contact)))
+    if page.has_more and after:
+        terminal.say(f"There are more; go on with --after {page.messages[-1].number}.")

@@ -1,0 +1,142 @@
+"""`mesh status`, `mesh version`: what is there."""
+
+import click
+import msgspec
+
+from mesh.cli.door import client_of, folders_of
+from mesh.cli.failures import Exit
+from mesh.cli.layout import plural, size
+from mesh.cli.options import Choices, shared_options
+from mesh.cli.terminal import Terminal
+from mesh.cli.untrusted import clean_line
+from mesh.commands import AskStatus, StatusAnswer
+from mesh.errors import UserError
+
+VAULT = {
+    "open": "open",
+    "locked": "locked; unlock it with: mesh unlock",
+    "none": "none; this node only carries mail for others",
+    "empty": "empty; there is no identity yet",
+}
+OFFSET_SHOWN_SECONDS = 60
+"""A clock that differs by less from the others' needs no word."""
+
+
+class NotRunning(msgspec.Struct, kw_only=True):
+    """What `mesh status --json` says when there is no daemon."""
+
+    running: bool
+    profile: str
+    is_created: bool
+
+
+class Running(msgspec.Struct, kw_only=True):
+    """What `mesh status --json` says when there is one."""
+
+    running: bool
+    profile: str
+    status: StatusAnswer
+
+
+@click.command(
+    help="""\
+Show whether the node runs, and how it does. Exit 3 if it does not run.
+
+\b
+Examples:
+  mesh status
+  mesh status -v
+  mesh status --json | jq .status.links_count
+""",
+)
+@shared_options
+@click.pass_obj
+def status(choices: Choices) -> None:
+    terminal = Terminal(choices)
+    folders = folders_of(choices)
+    try:
+        answer = client_of(choices).ask(AskStatus(), StatusAnswer)
+    except UserError as error:
+        if error.kind != "not-running":
+            raise
+        is_created = folders.vault_key_file.exists()
+        if terminal.is_json:
+            told = NotRunning(running=False, profile=folders.name, is_created=is_created)
+            terminal.json(told)
+        else:
+            start = "mesh up" if folders.name == "default" else f"mesh up --profile {folders.name}"
+            terminal.result(f"Mesh is not running in the profile {folders.name}.")
+            terminal.say(f"Start it with: {start}")
+        raise click.exceptions.Exit(Exit.NOT_RUNNING) from None
+    if terminal.is_json:
+        terminal.json(Running(running=True, profile=folders.name, status=answer))
+        return
+    for line in lines_of(answer, folders.name, is_verbose=bool(choices.verbose)):
+        terminal.result(line)
+
+
+def lines_of(answer: StatusAnswer, profile: str, *, is_verbose: bool) -> list[str]:
+    """Return a status for people."""
+    closed = " (closed)" if answer.is_closed else ""
+    lines = [
+        f"name       {clean_line(answer.name) if answer.name else '-'}   (profile {profile})",
+        f"mesh       {clean_line(answer.mesh)}{closed}",
+        f"links      {answer.links_count}",
+        f"vault      {VAULT[answer.vault]}",
+        f"carries    {plural(answer.envelopes_count, 'envelope')}, "
+        f"{size(answer.stored_bytes)} of {size(answer.stored_bytes_max)}",
+        f"contacts   {answer.contacts_count}",
+        f"outbox     {plural(answer.outbox_count, 'message')} on the way",
+        f"stamp      {answer.stamp}",
+    ]
+    if abs(answer.clock_offset_seconds) >= OFFSET_SHOWN_SECONDS:
+        lines.append(f"clock      {answer.clock_offset_seconds:+d} s against the others")
+    lines += [f"notice     {clean_line(notice)}" for notice in answer.notices]
+    if is_verbose:
+        counters = answer.counters
+        lines += [f"{clean_line(name)}  {counters[name]}" for name in sorted(counters)]
+    return lines
+
+
+class Version(msgspec.Struct, kw_only=True):
+    """What `mesh version --json` says."""
+
+    version: str
+    python: str
+    system: str
+
+
+@click.command(
+    help="""\
+Show the version of Mesh, Python and the system.
+
+\b
+Examples:
+  mesh version
+  mesh version --json
+""",
+)
+@shared_options
+@click.pass_obj
+def version(choices: Choices) -> None:
+    import platform
+
+    terminal = Terminal(choices)
+    told = Version(
+        version=find_version(), python=platform.python_version(), system=platform.platform()
+    )
+    if terminal.is_json:
+        terminal.json(told)
+    else:
+        terminal.result(f"mesh {told.version} (Python {told.python}, {told.system})")
+
+
+def find_version() -> str:
+    """Return the installed version; a tree that was never installed has none."""
+    # A fifth of the start of every command, and only needed here.
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("mesh-messenger")
+    except PackageNotFoundError:
+        return "unknown"
