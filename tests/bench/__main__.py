@@ -1,0 +1,101 @@
+"""`python -m tests.bench`: measures, prints a table, asserts nothing."""
+
+import argparse
+import platform
+import sys
+import tempfile
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+from tests.bench import daemons, lxmf, machine, simulator
+from tests.bench.table import Row, formatted
+from tests.conftest import missing_for_namespaces
+
+Bench = Callable[[], list[Row]]
+
+DESCRIPTION = """\
+Measures this tree on this machine and prints one table. All of it takes about five minutes on
+two cores; name benches to run only those. Figures of one run are for ratios among each other.
+"""
+
+
+def main(arguments: list[str]) -> int:
+    """Run the benches that were asked for."""
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=DESCRIPTION)
+    parser.add_argument("benches", nargs="*", metavar="BENCH", help=f"some of: {', '.join(NAMES)}")
+    parser.add_argument("--messages", type=int, default=200, help="for each latency")
+    parser.add_argument("--rate-messages", type=int, default=1_000, help="for each rate")
+    parser.add_argument("--held", type=int, default=1_000, help="messages held for one away")
+    parser.add_argument("--links", type=int, default=8, help="links of the idle node")
+    parser.add_argument("--idle-seconds", type=float, default=60)
+    parser.add_argument("--count", type=int, default=5_000, help="operations of a machine's round")
+    parser.add_argument("--sim-nodes", type=int, default=100)
+    parser.add_argument(
+        "--lxmf-python",
+        type=Path,
+        default=Path(sys.executable),
+        help="a Python with the packages rns and lxmf (the extra `bench`); default: this one",
+    )
+    options = parser.parse_args(arguments)
+    unknown = [name for name in options.benches if name not in NAMES]
+    if unknown:
+        parser.error(f"there is no bench {unknown[0]!r}; there are: {', '.join(NAMES)}")
+    with tempfile.TemporaryDirectory() as folder:
+        benches = all_benches(options, Path(folder))
+        rows = [
+            row
+            for name in options.benches or NAMES
+            for row in measured(name, benches[name], options)
+        ]
+    sys.stdout.write(f"Python {platform.python_version()}, {platform.machine()}\n\n")
+    sys.stdout.write(formatted(rows) + "\n")
+    return 0
+
+
+NAMES = ("machine", "hop", "relays", "rate", "first", "held", "idle", "sim", "lxmf")
+NEEDS_NAMESPACES = ("hop", "relays", "rate", "first", "held", "idle", "lxmf")
+
+
+def all_benches(options: argparse.Namespace, scratch: Path) -> dict[str, Bench]:
+    """Every bench with its counts, by its name."""
+
+    def place(name: str) -> Path:
+        folder = scratch / name
+        folder.mkdir()
+        return folder
+
+    hop = partial(daemons.latency, what="one hop", relays=0, messages=options.messages)
+    relays = partial(daemons.latency, what="three relays", relays=3, messages=options.messages)
+    return {
+        "machine": lambda: machine.rows(place("machine"), options.count),
+        "hop": lambda: hop(place("hop")),
+        "relays": lambda: relays(place("relays")),
+        "rate": lambda: daemons.rate(place("rate"), options.rate_messages),
+        "first": lambda: daemons.first_message(place("first")),
+        "held": lambda: daemons.held(place("held"), options.held),
+        "idle": lambda: daemons.idle(place("idle"), options.links, options.idle_seconds),
+        "sim": lambda: simulator.rows(options.sim_nodes),
+        "lxmf": lambda: lxmf.rows(
+            place("lxmf"),
+            options.lxmf_python,
+            messages=options.messages,
+            rate_messages=options.rate_messages,
+        ),
+    }
+
+
+def measured(name: str, bench: Bench, options: argparse.Namespace) -> list[Row]:
+    """The rows of one bench, or none and the reason."""
+    sys.stderr.write(f"measuring: {name}\n")
+    missing = missing_for_namespaces() if name in NEEDS_NAMESPACES else None
+    if missing is None and name == "lxmf":
+        missing = lxmf.missing_in(options.lxmf_python)
+    if missing is not None:
+        sys.stderr.write(f"left out: {missing}\n")
+        return []
+    return bench()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

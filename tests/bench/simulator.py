@@ -1,0 +1,31 @@
+"""How fast the simulator is: events a second, and simulated against real time."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import msgspec
+
+from tests.bench.table import Row
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+class Report(msgspec.Struct):
+    """What is used of a simulation's report."""
+
+    events_per_second: float
+    speed_up: float
+
+
+def rows(nodes: int) -> list[Row]:
+    """One run of the usual scenario with so many nodes."""
+    asked = ["run", "partition-heal", "--nodes", str(nodes), "--seed", "7", "--json", "--quiet"]
+    done = subprocess.run(
+        [sys.executable, "-m", "sim", *asked], cwd=ROOT, capture_output=True, check=True
+    )
+    report = msgspec.json.decode(done.stdout, type=Report)
+    return [
+        Row("simulator", f"{nodes} nodes", report.events_per_second, "events/s"),
+        Row("simulator", f"{nodes} nodes, simulated to real time", report.speed_up, "times"),
+    ]

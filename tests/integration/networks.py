@@ -1,0 +1,135 @@
+"""Network namespaces joined by bridges: a desk with laptops and cables, in one kernel.
+
+A `Desk` owns everything that it makes and takes it away again. The bridges stand in a namespace
+of their own, the hub; each laptop is a namespace with one cable per bridge. To cut a cable is to
+set the hub's end down: the laptop sees its carrier go, as with a real one.
+"""
+
+import ctypes
+import itertools
+import os
+import socket
+import subprocess
+import threading
+from pathlib import Path
+from types import TracebackType
+
+_PREFIX = "mt"
+_NAMESPACES = Path("/run/netns")
+_CLONE_NEWNET = 0x40000000
+_desks = itertools.count()
+
+
+class Desk:
+    """Laptops, bridges and cables, gone at the end of the `with` block."""
+
+    def __init__(self) -> None:
+        self._name = f"{_PREFIX}{os.getpid()}x{next(_desks)}"
+        self._cables: dict[tuple[str, str], str] = {}
+        self._bridges: list[str] = []
+        self._laptops: list[str] = []
+
+    def __enter__(self) -> "Desk":
+        remove_abandoned()
+        _ip("netns", "add", self.hub)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for namespace in (*self._laptops, self.hub):
+            _ip("netns", "del", namespace)
+
+    @property
+    def hub(self) -> str:
+        """The namespace of the bridges, where all frames pass."""
+        return f"{self._name}-hub"
+
+    def bridge(self, name: str) -> str:
+        """Set up a bridge; without snooping it passes multicast like a simple switch."""
+        _ip("-n", self.hub, "link", "add", name, "type", "bridge", "mcast_snooping", "0")
+        _ip("-n", self.hub, "link", "set", name, "up")
+        self._bridges.append(name)
+        return name
+
+    def laptop(self, *bridges: str, is_loopback_up: bool = True) -> str:
+        """Set up a laptop with a cable to each of these bridges; return its namespace."""
+        number = len(self._laptops) + 1
+        namespace = f"{self._name}-{number}"
+        _ip("netns", "add", namespace)
+        self._laptops.append(namespace)
+        if is_loopback_up:
+            _ip("-n", namespace, "link", "set", "lo", "up")
+        for place, bridge in enumerate(bridges):
+            self._plug(namespace, number, bridge, f"eth{place}")
+        return namespace
+
+    def address(self, namespace: str, bridge: str) -> str:
+        """The IPv4 address of a laptop on a bridge."""
+        return f"10.77.{self._bridges.index(bridge) + 1}.{self._laptops.index(namespace) + 1}"
+
+    def cut(self, namespace: str, bridge: str) -> None:
+        """Pull the cable between a laptop and a bridge."""
+        _ip("-n", self.hub, "link", "set", self._cables[namespace, bridge], "down")
+
+    def heal(self, namespace: str, bridge: str) -> None:
+        """Plug the cable in again."""
+        _ip("-n", self.hub, "link", "set", self._cables[namespace, bridge], "up")
+
+    def _plug(self, namespace: str, number: int, bridge: str, inside: str) -> None:
+        end = f"{bridge}-{number}"
+        peer = ("peer", "name", inside, "netns", namespace)
+        _ip("-n", self.hub, "link", "add", end, "type", "veth", *peer)
+        _ip("-n", self.hub, "link", "set", end, "master", bridge, "up")
+        address = f"{self.address(namespace, bridge)}/24"
+        _ip("-n", namespace, "address", "add", address, "broadcast", "+", "dev", inside)
+        _ip("-n", namespace, "link", "set", inside, "up")
+        self._cables[namespace, bridge] = end
+
+
+def remove_abandoned() -> None:
+    """Take away what a run left behind that was killed."""
+    for path in sorted(_NAMESPACES.glob(f"{_PREFIX}*x*-*")):
+        pid = path.name.removeprefix(_PREFIX).split("x")[0]
+        if not Path("/proc", pid).exists():
+            _ip("netns", "del", path.name)
+
+
+def socket_in(
+    namespace: str, family: socket.AddressFamily, kind: socket.SocketKind, protocol: int = 0
+) -> socket.socket:
+    """Open a socket that belongs to another namespace, for use in this process."""
+    opened: list[socket.socket | OSError] = []
+
+    def enter_and_open() -> None:
+        # A namespace is a property of the thread; this one ends with it.
+        try:
+            _enter(namespace)
+            opened.append(socket.socket(family, kind, protocol))
+        except OSError as error:
+            opened.append(error)
+
+    thread = threading.Thread(target=enter_and_open)
+    thread.start()
+    thread.join()
+    (result,) = opened
+    if isinstance(result, OSError):
+        raise result
+    return result
+
+
+def _enter(namespace: str) -> None:
+    libc = ctypes.CDLL(None, use_errno=True)
+    descriptor = os.open(_NAMESPACES / namespace, os.O_RDONLY)
+    try:
+        if libc.setns(descriptor, _CLONE_NEWNET) != 0:
+            raise OSError(ctypes.get_errno(), f"cannot enter the namespace {namespace}")
+    finally:
+        os.close(descriptor)
+
+
+def _ip(*arguments: str) -> None:
+    subprocess.run(["ip", *arguments], check=True, capture_output=True, text=True)

@@ -1,0 +1,236 @@
+"""Real daemons in namespaces, started, asked and killed through the command line."""
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+from mesh.client import Client
+from mesh.commands import (
+    Answer,
+    AskMessages,
+    AskPeers,
+    AskStatus,
+    ContactAnswer,
+    MessageAnswer,
+    MessagesAnswer,
+    PeersAnswer,
+    StatusAnswer,
+)
+from mesh.errors import UserError
+from mesh.node.folders import profile_folders
+
+AnswerT = TypeVar("AnswerT", bound=Answer)
+ValueT = TypeVar("ValueT")
+
+ROOT = Path(__file__).resolve().parents[2]
+PASSPHRASE = "a passphrase of the tests"
+UP_WITHIN_S = 20.0
+_POLL_S = 0.05
+
+
+def eventually(
+    read: Callable[[], ValueT], holds: Callable[[ValueT], bool], *, within_s: float, what: str
+) -> ValueT:
+    """Read a real state again and again until it holds; fail in words if it never does."""
+    ends = time.monotonic() + within_s
+    while True:
+        value = read()
+        if holds(value):
+            return value
+        assert time.monotonic() < ends, f"{what}: not within {within_s} s; last seen: {value!r}"
+        time.sleep(_POLL_S)
+
+
+class Node:
+    """One laptop's daemon and command line, with a home of its own."""
+
+    def __init__(self, namespace: str, home: Path, *, config: str, name: str) -> None:
+        self.namespace = namespace
+        self.home = home
+        self.name = name
+        self.folders = profile_folders(environment={"MESH_HOME": str(home)})
+        self.folders.config.mkdir(parents=True, mode=0o700)
+        self.folders.config_file.write_text(config)
+        passphrase = home / "passphrase"
+        passphrase.touch(mode=0o600)
+        passphrase.write_text(PASSPHRASE)
+        self._errors = home / "printed.txt"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def pid(self) -> int:
+        """The daemon's process."""
+        assert self._process is not None
+        return self._process.pid
+
+    @property
+    def client(self) -> Client:
+        """The local API, for polling without a process for each question."""
+        return Client(self.folders.socket_file)
+
+    def start(self, *options: str) -> None:
+        """Start the daemon in the foreground of a process of ours; `wait_until_up` comes next."""
+        with self._errors.open("ab") as errors:
+            self._process = subprocess.Popen(
+                self._command("up", "--foreground", "--headless", "--name", self.name, *options),
+                env=self._environment(),
+                cwd=self.home,
+                stdin=subprocess.DEVNULL,
+                stdout=errors,
+                stderr=errors,
+            )
+
+    def wait_until_up(self) -> None:
+        """Wait until the daemon answers and its vault is open."""
+
+        def vault() -> str:
+            assert self._process is not None
+            assert self._process.poll() is None, f"the daemon ended:\n{self.printed()}"
+            try:
+                return self.client.ask(AskStatus(), StatusAnswer).vault
+            except UserError as error:
+                return error.kind
+
+        eventually(vault, lambda state: state == "open", within_s=UP_WITHIN_S, what="the daemon")
+
+    def kill(self) -> None:
+        """End the daemon as a power cut would."""
+        assert self._process is not None
+        self._process.kill()
+        self._process.wait()
+
+    def wait_until_ended(self) -> int:
+        """Wait for a daemon that ends by itself and return its exit code."""
+        assert self._process is not None
+        return self._process.wait(timeout=UP_WITHIN_S)
+
+    def stop(self) -> None:
+        """Ask the daemon to stop, and hold it to a clean end."""
+        assert self._process is not None
+        self.run("down")
+        assert self._process.wait(timeout=15) == 0, self.printed()
+
+    def end(self) -> None:
+        """Leave nothing behind, whatever happened."""
+        if self._process is not None and self._process.poll() is None:
+            self._process.send_signal(signal.SIGCONT)
+            self._process.kill()
+            self._process.wait()
+
+    def attempt(
+        self, *arguments: str, stdin: str = "", timeout_s: float = 30
+    ) -> subprocess.CompletedProcess[str]:
+        """Run one command and return how it ended."""
+        return subprocess.run(
+            self._command(*arguments),
+            env=self._environment(),
+            cwd=self.home,
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=timeout_s,
+            check=False,
+        )
+
+    def run(self, *arguments: str, stdin: str = "") -> str:
+        """Run one command that must succeed and return what it printed."""
+        done = self.attempt(*arguments, stdin=stdin)
+        assert done.returncode == 0, f"mesh {arguments}: {done.returncode}\n{done.stderr}"
+        return done.stdout
+
+    def answer(self, reply: type[AnswerT], *arguments: str, stdin: str = "") -> AnswerT:
+        """Run one command with `--json` and return its answer."""
+        return msgspec.json.decode(self.run(*arguments, "--json", stdin=stdin), type=reply)
+
+    @contextlib.contextmanager
+    def tail(self, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+        """Run `mesh tail --json` beside everything else."""
+        process = subprocess.Popen(
+            self._command("tail", "--json", *arguments),
+            env=self._environment(),
+            cwd=self.home,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        try:
+            yield process
+        finally:
+            process.kill()
+            process.communicate()
+
+    def status(self) -> StatusAnswer:
+        """The node in one look."""
+        return self.client.ask(AskStatus(), StatusAnswer)
+
+    def messages(self, contact: str = "") -> list[MessageAnswer]:
+        """The messages here, of one contact or of all."""
+        asked = AskMessages(contact=contact, limit=1_000)
+        return self.client.ask(asked, MessagesAnswer).messages
+
+    def received_texts(self) -> list[str]:
+        """What others wrote, in the order of arrival."""
+        return [message.text for message in self.messages() if not message.is_mine]
+
+    def links_count(self) -> int:
+        """Neighbours with an open link, as `mesh peers` counts them."""
+        peers = self.client.ask(AskPeers(), PeersAnswer).peers
+        return sum(peer.state == "linked" for peer in peers)
+
+    def printed(self) -> str:
+        """Everything that the daemon wrote to its terminal."""
+        return self._errors.read_text() if self._errors.exists() else ""
+
+    def logs(self) -> str:
+        """What the daemon wrote to its terminal and to its log files."""
+        files = [path for path in sorted(self.home.rglob("*.log*")) if path.is_file()]
+        return self.printed() + "".join(path.read_text(errors="replace") for path in files)
+
+    def listening_port(self) -> int:
+        """The port on which this node, alone in its namespace, takes links."""
+        return min(_listening_ports(self.pid))
+
+    def _command(self, *arguments: str) -> list[str]:
+        command = [sys.executable, "-m", "mesh.cli.main", *arguments]
+        return ["ip", "netns", "exec", self.namespace, *command]
+
+    def _environment(self) -> dict[str, str]:
+        kept = {name: os.environ[name] for name in ("PATH", "LANG", "TZ") if name in os.environ}
+        return {
+            **kept,
+            "HOME": str(self.home),
+            "MESH_HOME": str(self.home),
+            "MESH_PASSPHRASE_FILE": str(self.home / "passphrase"),
+            "PYTHONPATH": str(ROOT),
+            "PYTHONDONTWRITEBYTECODE": "1",
+        }
+
+
+def start_all(*nodes: Node) -> None:
+    """Start daemons at the same time and wait for all."""
+    for node in nodes:
+        node.start()
+    for node in nodes:
+        node.wait_until_up()
+
+
+def befriend(inviter: Node, guest: Node, *, inviter_label: str) -> ContactAnswer:
+    """The guest adds the inviter by an invite link; return the guest's new contact."""
+    invite = json.loads(inviter.run("invite", "--json"))
+    return guest.answer(ContactAnswer, "add", invite["link"], "--label", inviter_label)
+
+
+def _listening_ports(pid: int) -> list[int]:
+    """The TCP ports in state LISTEN of a process's namespace."""
+    lines = Path(f"/proc/{pid}/net/tcp").read_text().splitlines()[1:]
+    lines += Path(f"/proc/{pid}/net/tcp6").read_text().splitlines()[1:]
+    fields = [line.split() for line in lines]
+    return [int(field[1].rpartition(":")[2], 16) for field in fields if field[3] == "0A"]
