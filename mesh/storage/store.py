@@ -15,14 +15,19 @@ from typing import Final, NamedTuple
 from mesh.ids import EnvelopeId, PostingKey, Tag, UnixSeconds
 from mesh.inputs import Connection
 from mesh.limits import FIRST_MESSAGES_REMEMBERED, LAPSED_ROWS_PER_BATCH
-from mesh.wire.envelope import (
-    HEADER_BYTES,
-    SECONDS_PER_DAY,
-    SIGNATURE_BYTES,
-    SIZE_BYTES,
-    STUB_BYTES,
-    Envelope,
+from mesh.storage.store_rows import (
+    ArrivedTag,
+    EvictionCandidate,
+    IndexRow,
+    blob,
+    envelope_row,
+    first_integer,
+    index_row,
+    integer,
+    joined,
+    text,
 )
+from mesh.wire.envelope import SIZE_BYTES, STUB_BYTES, Envelope
 
 _ROWS_PER_FETCH: Final = 4_096
 
@@ -35,36 +40,6 @@ _INDEX_COLUMNS: Final = """
     SELECT id, created, size_class, lapses, posting_key, bodies.arrival IS NOT NULL
     FROM envelopes LEFT JOIN bodies USING (arrival)
 """
-
-
-class IndexRow(NamedTuple):
-    """What the indexes in memory know of an envelope."""
-
-    id: EnvelopeId
-    created: UnixSeconds
-    size_class: int
-    lapses: UnixSeconds
-    posting_key: PostingKey
-    day: int
-    has_body: bool
-
-
-class ArrivedTag(NamedTuple):
-    """An envelope with a body, in the order of arrival."""
-
-    arrival: int
-    id: EnvelopeId
-    tag: Tag
-
-
-class EvictionCandidate(NamedTuple):
-    """A body that could be dropped; `bytes` is what that would free."""
-
-    arrival: int
-    id: EnvelopeId
-    tag: Tag
-    posting_key: PostingKey
-    bytes: int
 
 
 class _Place(NamedTuple):
@@ -102,7 +77,7 @@ class Store:
         first = self.last_arrival() + 1
         self._connection.executemany(
             "INSERT INTO envelopes VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            [_envelope_row(arrival, new) for arrival, new in enumerate(fresh.values(), first)],
+            [envelope_row(arrival, new) for arrival, new in enumerate(fresh.values(), first)],
         )
         self._connection.executemany(
             "INSERT INTO bodies VALUES (?, ?)",
@@ -135,7 +110,7 @@ class Store:
             f"{_INDEX_COLUMNS} WHERE lapses < ? ORDER BY lapses, arrival LIMIT ?",
             (mesh_now, LAPSED_ROWS_PER_BATCH),
         ).fetchall()
-        lapsed = [_index_row(row) for row in rows]
+        lapsed = [index_row(row) for row in rows]
         self.remove([row.id for row in lapsed])
         return lapsed
 
@@ -150,7 +125,7 @@ class Store:
         rows = self._select_by_keys(
             "SELECT id, stub, body FROM envelopes JOIN bodies USING (arrival) WHERE id IN", ids
         )
-        return {EnvelopeId(_blob(id_)): _joined(stub, body) for id_, stub, body in rows}
+        return {EnvelopeId(blob(id_)): joined(stub, body) for id_, stub, body in rows}
 
     def by_tags(self, tags: Sequence[Tag]) -> list[bytes]:
         """The envelopes that bear one of these tags and have a body, in order of arrival."""
@@ -158,8 +133,8 @@ class Store:
             "SELECT arrival, stub, body FROM envelopes JOIN bodies USING (arrival) WHERE tag IN",
             tags,
         )
-        rows.sort(key=_first_integer)
-        return [_joined(stub, body) for _, stub, body in rows]
+        rows.sort(key=first_integer)
+        return [joined(stub, body) for _, stub, body in rows]
 
     def arrivals_after(self, mark: int, limit: int) -> list[tuple[int, bytes]]:
         """The next envelopes with a body beyond an arrival number, with their own numbers."""
@@ -168,7 +143,7 @@ class Store:
             "WHERE arrival > ? ORDER BY arrival LIMIT ?",
             (mark, limit),
         ).fetchall()
-        return [(_integer(arrival), _joined(stub, body)) for arrival, stub, body in rows]
+        return [(integer(arrival), joined(stub, body)) for arrival, stub, body in rows]
 
     def arrived_tags(self, mark: int, limit: int) -> list[ArrivedTag]:
         """The same without the envelopes, for who looks for a few of many."""
@@ -178,7 +153,7 @@ class Store:
             (mark, limit),
         ).fetchall()
         return [
-            ArrivedTag(_integer(arrival), EnvelopeId(_blob(id_)), Tag(_blob(tag)))
+            ArrivedTag(integer(arrival), EnvelopeId(blob(id_)), Tag(blob(tag)))
             for arrival, id_, tag in rows
         ]
 
@@ -192,11 +167,11 @@ class Store:
         ).fetchall()
         return [
             EvictionCandidate(
-                _integer(number),
-                EnvelopeId(_blob(id_)),
-                Tag(_blob(tag)),
-                PostingKey(_blob(posting_key)),
-                SIZE_BYTES[_integer(size_class)] - STUB_BYTES,
+                integer(number),
+                EnvelopeId(blob(id_)),
+                Tag(blob(tag)),
+                PostingKey(blob(posting_key)),
+                SIZE_BYTES[integer(size_class)] - STUB_BYTES,
             )
             for number, id_, tag, posting_key, size_class in rows
         ]
@@ -206,7 +181,7 @@ class Store:
         cursor = self._connection.execute(f"{_INDEX_COLUMNS} ORDER BY arrival")
         while rows := cursor.fetchmany(_ROWS_PER_FETCH):
             for row in rows:
-                yield _index_row(row)
+                yield index_row(row)
 
     def last_arrival(self) -> int:
         """The highest arrival number that was ever given; zero at first."""
@@ -227,7 +202,7 @@ class Store:
     def peers(self) -> list[str]:
         """The addresses that a person configured, in the order in which they were added."""
         rows = self._connection.execute("SELECT address FROM configured_peers ORDER BY number")
-        return [_text(row[0]) for row in rows.fetchall()]
+        return [text(row[0]) for row in rows.fetchall()]
 
     def add_peer(self, address: str) -> None:
         """Keep a configured address; one that is there stays where it is."""
@@ -242,7 +217,7 @@ class Store:
     def first_messages(self) -> list[bytes]:
         """The ephemeral keys of the last valid first handshake messages, oldest first."""
         rows = self._connection.execute("SELECT ephemeral FROM first_messages ORDER BY number")
-        return [_blob(row[0]) for row in rows.fetchall()]
+        return [blob(row[0]) for row in rows.fetchall()]
 
     def remember_first_messages(self, ephemerals: Sequence[bytes]) -> None:
         """Remember more of them, and forget the oldest beyond the bound."""
@@ -260,7 +235,7 @@ class Store:
         """The value kept under a name, if there is one."""
         found = self._connection.execute("SELECT value FROM settings WHERE name = ?", (name,))
         row = found.fetchone()
-        return None if row is None else _blob(row[0])
+        return None if row is None else blob(row[0])
 
     def put_setting(self, name: str, value: bytes) -> None:
         """Keep a value under a name, in place of the one before."""
@@ -279,7 +254,7 @@ class Store:
             ids,
         )
         return {
-            EnvelopeId(_blob(id_)): _Place(_integer(arrival), _integer(size), bool(has_body))
+            EnvelopeId(blob(id_)): _Place(integer(arrival), integer(size), bool(has_body))
             for id_, arrival, size, has_body in rows
         }
 
@@ -310,57 +285,4 @@ class Store:
             "SELECT last_arrival, stored_bytes, envelopes_count FROM totals"
         ).fetchone()
         assert row is not None
-        return _integer(row[0]), _integer(row[1]), _integer(row[2])
-
-
-def _envelope_row(arrival: int, envelope: Envelope) -> tuple[object, ...]:
-    header = envelope.header
-    return (
-        arrival,
-        envelope.id,
-        header.created,
-        header.lapses,
-        header.size_class,
-        header.posting_key,
-        header.tag,
-        envelope.stub,
-    )
-
-
-def _index_row(row: tuple[object, ...]) -> IndexRow:
-    id_, created, size_class, lapses, posting_key, has_body = row
-    second = _integer(created)
-    return IndexRow(
-        EnvelopeId(_blob(id_)),
-        UnixSeconds(second),
-        _integer(size_class),
-        UnixSeconds(_integer(lapses)),
-        PostingKey(_blob(posting_key)),
-        second // SECONDS_PER_DAY,
-        bool(has_body),
-    )
-
-
-def _joined(stub: object, body: object) -> bytes:
-    """An envelope from what is kept of it: the stub is header, hash of the body, signature."""
-    proof = _blob(stub)
-    return proof[:HEADER_BYTES] + _blob(body) + proof[-SIGNATURE_BYTES:]
-
-
-def _first_integer(row: tuple[object, ...]) -> int:
-    return _integer(row[0])
-
-
-def _blob(value: object) -> bytes:
-    assert isinstance(value, bytes)
-    return value
-
-
-def _integer(value: object) -> int:
-    assert isinstance(value, int)
-    return value
-
-
-def _text(value: object) -> str:
-    assert isinstance(value, str)
-    return value
+        return integer(row[0]), integer(row[1]), integer(row[2])

@@ -16,7 +16,8 @@ from mesh.inputs import Connection
 from mesh.limits import FIRST_MESSAGES_REMEMBERED, LAPSED_ROWS_PER_BATCH
 from mesh.storage.migrations import migrate_store
 from mesh.storage.sqlcipher import connect, transaction
-from mesh.storage.store import EvictionCandidate, Store
+from mesh.storage.store import Store
+from mesh.storage.store_rows import EvictionCandidate
 from mesh.wire.envelope import (
     LIFETIME_SECONDS,
     SIZE_BYTES,

@@ -1,0 +1,93 @@
+"""The rows of the store as values.
+
+What is read is checked by its type only: the tables are STRICT, and a damaged page never gets as
+far as here. Tuples rather than records, because a start reads a million of them.
+"""
+
+from typing import NamedTuple
+
+from mesh.ids import EnvelopeId, PostingKey, Tag, UnixSeconds
+from mesh.wire.envelope import HEADER_BYTES, SECONDS_PER_DAY, SIGNATURE_BYTES, Envelope
+
+
+class IndexRow(NamedTuple):
+    """What the indexes in memory know of an envelope."""
+
+    id: EnvelopeId
+    created: UnixSeconds
+    size_class: int
+    lapses: UnixSeconds
+    posting_key: PostingKey
+    day: int
+    has_body: bool
+
+
+class ArrivedTag(NamedTuple):
+    """An envelope with a body, in the order of arrival."""
+
+    arrival: int
+    id: EnvelopeId
+    tag: Tag
+
+
+class EvictionCandidate(NamedTuple):
+    """A body that could be dropped; `bytes` is what that would free."""
+
+    arrival: int
+    id: EnvelopeId
+    tag: Tag
+    posting_key: PostingKey
+    bytes: int
+
+
+def envelope_row(arrival: int, envelope: Envelope) -> tuple[object, ...]:
+    header = envelope.header
+    return (
+        arrival,
+        envelope.id,
+        header.created,
+        header.lapses,
+        header.size_class,
+        header.posting_key,
+        header.tag,
+        envelope.stub,
+    )
+
+
+def index_row(row: tuple[object, ...]) -> IndexRow:
+    id_, created, size_class, lapses, posting_key, has_body = row
+    second = integer(created)
+    return IndexRow(
+        EnvelopeId(blob(id_)),
+        UnixSeconds(second),
+        integer(size_class),
+        UnixSeconds(integer(lapses)),
+        PostingKey(blob(posting_key)),
+        second // SECONDS_PER_DAY,
+        bool(has_body),
+    )
+
+
+def joined(stub: object, body: object) -> bytes:
+    """An envelope from what is kept of it: the stub is header, hash of the body, signature."""
+    proof = blob(stub)
+    return proof[:HEADER_BYTES] + blob(body) + proof[-SIGNATURE_BYTES:]
+
+
+def first_integer(row: tuple[object, ...]) -> int:
+    return integer(row[0])
+
+
+def blob(value: object) -> bytes:
+    assert isinstance(value, bytes)
+    return value
+
+
+def integer(value: object) -> int:
+    assert isinstance(value, int)
+    return value
+
+
+def text(value: object) -> str:
+    assert isinstance(value, str)
+    return value
