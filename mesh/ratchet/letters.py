@@ -173,8 +173,7 @@ def open_letter(
     `is_fresh(E, n)` is asked before any key agreement. Raises PeerError on everything that is
     not a whole, fresh letter by the author that it names.
     """
-    nonce = body[: aead.NONCE_BYTES]
-    inside = aead.open_sealed(box_key, nonce, header, body[aead.NONCE_BYTES :])
+    nonce, inside = _outside_opened(body, box_key, header)
     if len(inside) < _OPENING_BYTES + N_BYTES or inside[0] != KIND_LETTER:
         raise PeerError("not a letter")
     ephemeral, ciphertext, box, number, letter = _parts(inside)
@@ -213,14 +212,23 @@ def seal_bundle(
     nonce = entropy.draw(aead.NONCE_BYTES)
     encoded = bundle.encode()
     room = body_bytes(size_class) - aead.NONCE_BYTES - aead.TAG_BYTES - _LENGTH_BYTES
+    assert len(encoded) <= room
     padded = len(encoded).to_bytes(_LENGTH_BYTES, "big") + encoded + bytes(room - len(encoded))
     return nonce + aead.seal(box_key, nonce, header, padded)
 
 
 def open_bundle(body: bytes, *, box_key: bytes, header: bytes) -> bytes:
     """The bytes of the bundle in a body; PeerError if it is none."""
-    nonce = body[: aead.NONCE_BYTES]
-    return _unpadded(aead.open_sealed(box_key, nonce, header, body[aead.NONCE_BYTES :]))
+    _, inside = _outside_opened(body, box_key, header)
+    return _unpadded(inside)
+
+
+def _outside_opened(body: bytes, box_key: bytes, header: bytes) -> tuple[bytes, bytes]:
+    """The nonce of a body, and what the box key of its tag opens."""
+    nonce, sealed = body[: aead.NONCE_BYTES], body[aead.NONCE_BYTES :]
+    if len(nonce) < aead.NONCE_BYTES:
+        raise PeerError("body too short")
+    return nonce, aead.open_sealed(box_key, nonce, header, sealed)
 
 
 def _transcript(bundle: Bundle, ephemeral: bytes, ciphertext: bytes) -> bytes:

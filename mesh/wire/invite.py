@@ -2,7 +2,7 @@
 
 Implements `docs/protocol/first-contact.md`, section "Invite". The same bytes go into a link, which
 carries the whole key bundle, and into a QR code, which carries only the bundle's hash. Both end
-with a checksum, so that a cut or mistyped text is told from a wrong one.
+with a checksum, so that a text that was cut or changed on its way is told from a forged one.
 """
 
 import base64
@@ -29,6 +29,9 @@ _FLAG_PSK: Final = 0x02
 _HINT_ADDRESS: Final = 1
 _HINT_NAME: Final = 2
 _CHECKSUM_BYTES: Final = 4
+_FIXED_BYTES: Final = 2 + KEY_BYTES + SECRET_BYTES + 4
+# What mail and chat programs put into a long word without being asked.
+_INSERTED: Final = dict.fromkeys(map(ord, "<>\u00ad\u200b\u200c\u200d\u2060\ufeff"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +85,8 @@ def parse_invite(text: str, verify: Verify) -> Invite:
 
     UserError `bad-invite` with one sentence that says what is wrong.
     """
-    data = _checked(_decode_text("".join(text.split())))
-    if data[0] != VERSION:
+    data = _checked(_decode_text("".join(text.translate(_INSERTED).split())))
+    if data[0] != VERSION or data[1] & ~(_FLAG_BUNDLE | _FLAG_PSK):
         raise _bad("This invite was made by a newer Mesh; update Mesh and add it again.")
     try:
         return _decode(data, verify)
@@ -97,20 +100,32 @@ def _decode_text(text: str) -> bytes:
     try:
         if text.lower().startswith(LINK_PREFIX):
             encoded = text[len(LINK_PREFIX) :]
+            # A last group of one character is no byte; what was cut there is told below.
+            encoded = encoded[: len(encoded) - (len(encoded) % 4 == 1)]
             return base64.b64decode(encoded + "=" * (-len(encoded) % 4), b"-_", validate=True)
         if text.upper().startswith(QR_PREFIX):
             encoded = text[len(QR_PREFIX) :].upper()
+            encoded = encoded[: len(encoded) - (len(encoded) % 8 in (1, 3, 6))]
             return base64.b32decode(encoded + "=" * (-len(encoded) % 8))
     except (binascii.Error, ValueError) as error:
-        raise _bad("This invite was damaged on its way; copy the whole link again.") from error
+        raise _bad("This invite was changed on its way; copy the whole link again.") from error
     raise _bad(f"This is not an invite; an invite begins with {LINK_PREFIX} or {QR_PREFIX}.")
 
 
 def _checked(data: bytes) -> bytes:
+    """The bytes before the checksum, which ends an invite of every version."""
     body, checksum = data[:-_CHECKSUM_BYTES], data[-_CHECKSUM_BYTES:]
-    if len(body) < 2 or _checksum(body) != checksum:
-        raise _bad("This invite is cut off or mistyped; copy the whole link again.")
-    return body
+    if len(body) >= 2 and _checksum(body) == checksum:
+        return body
+    if len(data) < 2 or (data[0] == VERSION and len(body) < _bytes_min(data[1])):
+        raise _bad("This invite is cut off, its end is missing; copy the whole link again.")
+    raise _bad("This invite is cut off or was changed on its way; copy the whole link again.")
+
+
+def _bytes_min(flags: int) -> int:
+    """How long an invite with these flags is at least, without its checksum."""
+    keys_bytes = BUNDLE_BYTES if flags & _FLAG_BUNDLE else HASH_BYTES
+    return _FIXED_BYTES + keys_bytes + (PSK_BYTES if flags & _FLAG_PSK else 0)
 
 
 def _decode(data: bytes, verify: Verify) -> Invite:
@@ -129,6 +144,9 @@ def _decode(data: bytes, verify: Verify) -> Invite:
         bundle_hash = rest.take(HASH_BYTES)
     psk = rest.take(PSK_BYTES) if flags & _FLAG_PSK else None
     hints = dict(rest.hints())
+    name = hints.get(_HINT_NAME, b"")
+    if len(name) > NAME_BYTES_MAX:
+        raise PeerError("name too long")
     return Invite(
         verify_key=verify_key,
         secret=secret,
@@ -136,8 +154,8 @@ def _decode(data: bytes, verify: Verify) -> Invite:
         bundle=bundle,
         bundle_hash=bundle_hash,
         psk=psk,
-        address_hint=hints.get(_HINT_ADDRESS, b"")[:ADDRESS_HINT_BYTES_MAX].decode(),
-        name=hints.get(_HINT_NAME, b"")[:NAME_BYTES_MAX].decode(),
+        address_hint=hints.get(_HINT_ADDRESS, b"").decode(),
+        name=name.decode(),
     )
 
 
@@ -165,6 +183,7 @@ class _Reader:
 
 def _hint(kind: int, text: str) -> bytes:
     value = text.encode()
+    assert len(value) <= ADDRESS_HINT_BYTES_MAX
     return bytes((kind, len(value))) + value if value else b""
 
 
