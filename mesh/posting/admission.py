@@ -107,12 +107,13 @@ class Admission:
         known = self._stamps.get(key)
         if known is not None:
             return known
-        verdict = is_precheck_valid(header.posting_key, header.day, header.stamp)
-        if verdict:
-            if now.monotonic < self._next_check_at:
-                return None
-            self._next_check_at = Monotonic(now.monotonic + _CHECK_INTERVAL_US)
-            verdict = is_proof_valid(header.posting_key, header.day, bits, header.stamp)
+        # A hash is cheaper than a place in the table, which a flood of such stamps would take.
+        if not is_precheck_valid(header.posting_key, header.day, header.stamp):
+            return False
+        if now.monotonic < self._next_check_at:
+            return None
+        self._next_check_at = Monotonic(now.monotonic + _CHECK_INTERVAL_US)
+        verdict = is_proof_valid(header.posting_key, header.day, bits, header.stamp)
         self._stamps[key] = verdict
         if len(self._stamps) > STAMP_VERDICTS_REMEMBERED:
             del self._stamps[next(iter(self._stamps))]

@@ -4,6 +4,9 @@ Implements `docs/protocol/posting.md`, section "Mesh time". Clocks of real lapto
 least three links, if more than half agree within ten minutes, their median difference corrects
 the own clock. With fewer links a clock that is earlier than this release yields to a neighbour's.
 A jump deletes nothing: bodies lapse only after mesh time was steady for an hour.
+
+A difference below ten minutes is left alone. Each Hello is rounded down, so nodes that followed
+each other's every second would drift into the past together; so they follow their own clocks.
 """
 
 from typing import Final
@@ -18,6 +21,8 @@ STEADY_US: Final = 3_600_000_000
 SHOWN_FROM_S: Final = 60
 DISPUTE_S: Final = 86_400
 _DRIFT_TOLERATED_US: Final = 60_000_000
+_LATEST: Final = (1 << 32) - 10
+"""The last mesh time that a header can say; a neighbour that claims it must not stop us."""
 
 
 class MeshClock:
@@ -35,7 +40,7 @@ class MeshClock:
     def mesh_now(self, now: Instant) -> UnixSeconds:
         """Mesh time in seconds; notices when the own clock has jumped."""
         self._notice_jump(now)
-        return UnixSeconds(now.unix_seconds + self._offset_s)
+        return UnixSeconds(min(max(now.unix_seconds + self._offset_s, 0), _LATEST))
 
     def observe(self, link: LinkId, hello_time: UnixSeconds, now: Instant) -> None:
         """A link's Hello said what time it is there."""
@@ -73,37 +78,52 @@ class MeshClock:
             self._differences = {
                 link: difference - jumped_s for link, difference in self._differences.items()
             }
+            if self._offset_s:
+                # The neighbours have said what time it is; that goes on. Somebody who sets a
+                # wrong clock right makes the correction needless by it.
+                self._offset_s = _beyond_agreement(self._offset_s - jumped_s)
             self._correct(now)
 
     def _correct(self, now: Instant) -> None:
         differences = sorted(self._differences.values())
+        agreed_s = _agreed(differences)
         offset_s = self._offset_s
-        if len(differences) >= LINKS_MIN:
-            median = differences[len(differences) // 2]
-            agreeing = sum(abs(one - median) <= AGREEMENT_S for one in differences)
-            if 2 * agreeing > len(differences):
-                offset_s = median if abs(median) > AGREEMENT_S else 0
-        elif differences and now.unix_seconds < self._released:
+        if agreed_s is not None:
+            offset_s = _beyond_agreement(agreed_s)
+        elif 0 < len(differences) < LINKS_MIN and now.unix_seconds < self._released:
             offset_s = max(0, differences[-1])
         if abs(offset_s - self._offset_s) > AGREEMENT_S:
             self._steady_since = now.monotonic
         self._offset_s = offset_s
-        self._tell(differences)
+        self._tell(differences, is_agreed=agreed_s is not None)
 
-    def _tell(self, differences: list[int]) -> None:
+    def _tell(self, differences: list[int], *, is_agreed: bool) -> None:
         told: list[str] = []
         if abs(self._offset_s) >= SHOWN_FROM_S:
             told.append(
                 f"This computer's clock is {_in_words(self._offset_s)}; the neighbours' time is"
                 " used for mail."
             )
-        elif len(differences) < LINKS_MIN and any(abs(one) >= DISPUTE_S for one in differences):
+        elif not is_agreed and any(abs(one) >= DISPUTE_S for one in differences):
             told.append(
                 "This computer's clock and a neighbour's differ by a day or more, and none can"
                 " tell who is right; check the date."
             )
         self._untold += [notice for notice in told if notice not in self._told]
         self._told = told
+
+
+def _agreed(differences: list[int]) -> int | None:
+    """The median difference, if more than half of at least three links are close to it."""
+    if len(differences) < LINKS_MIN:
+        return None
+    median = differences[len(differences) // 2]
+    agreeing = sum(abs(one - median) <= AGREEMENT_S for one in differences)
+    return median if 2 * agreeing > len(differences) else None
+
+
+def _beyond_agreement(offset_s: int) -> int:
+    return offset_s if abs(offset_s) > AGREEMENT_S else 0
 
 
 def _in_words(offset_s: int) -> str:
