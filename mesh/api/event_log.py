@@ -40,7 +40,7 @@ class EventLog:
         self._lines: deque[Line] = deque()
         self._bytes = 0
         self._arrived = trio.lowlevel.ParkingLot()
-        self._subscribers_count = 0
+        self.subscribers_count = 0
         self._encoder = msgspec.json.Encoder()
 
     def append(self, event: Event) -> None:
@@ -69,7 +69,7 @@ class EventLog:
         """Begin to read: from now on, or after the number that a former stream had reached."""
         if self.is_closed:
             raise UserError("stopping", "The daemon is stopping.")
-        if self._subscribers_count >= API_SUBSCRIBERS_MAX:
+        if self.subscribers_count >= API_SUBSCRIBERS_MAX:
             raise UserError("too-many", f"{API_SUBSCRIBERS_MAX} streams of events are open.")
         start = self.seq if after is None else after
         is_other_run = epoch not in ("", self.epoch) or start > self.seq
@@ -77,12 +77,12 @@ class EventLog:
         first = [Line(hello.seq, self._encoder.encode(hello))]
         if is_other_run:
             first.append(self.resync())
-        self._subscribers_count += 1
+        self.subscribers_count += 1
         return Subscription(self, hello.seq, first)
 
     def unsubscribe(self) -> None:
         """A subscription ended."""
-        self._subscribers_count -= 1
+        self.subscribers_count -= 1
 
     async def lines_after(self, seq: int) -> list[Line]:
         """Wait for something after a number; an empty list means that the log is closed."""

@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 
 from mesh.cli.terminal import Terminal
+from mesh.daemon.start_order import find_passphrase
 from mesh.errors import UserError
 from mesh.limits import PASSPHRASE_BYTES_MAX
 
@@ -79,25 +80,16 @@ def require_person(terminal: Terminal, *, is_headless: bool) -> None:
 
 
 def find_in_file(terminal: Terminal) -> str | None:
-    """Return what the file holds that the variable names, without its line end."""
+    """Return what the file holds that the variable names, and warn if others may read it."""
     named = os.environ.get(VARIABLE)
     if not named:
         return None
+    found = find_passphrase()
     path = Path(named).expanduser()
-    try:
-        with path.open("rb") as file:
-            mode = os.fstat(file.fileno()).st_mode
-            content = file.read(PASSPHRASE_BYTES_MAX + 3)
-    except OSError as error:
-        raise UserError(
-            "no-passphrase", f"The passphrase file {path} cannot be read: {error.strerror}."
-        ) from None
+    mode = path.stat().st_mode
     if stat.S_ISREG(mode) and stat.S_IMODE(mode) & 0o077:
         terminal.warn(f"Others may read {path}. Close it with: chmod 600 '{path}'")
-    try:
-        return checked(content.decode().removesuffix("\n").removesuffix("\r"))
-    except UnicodeDecodeError:
-        raise UserError("bad-passphrase", f"The passphrase in {path} is not UTF-8.") from None
+    return found
 
 
 def checked(passphrase: str) -> str:

@@ -66,6 +66,7 @@ class SmallNode:
         self.keys: dict[str, MessageAnswer] = {}
         self.unread: dict[int, bool] = {}
         self.peers: dict[str, PeerAnswer] = {}
+        self.carries_at_once = False
 
     async def ask(self, command: Command) -> Answer:
         await trio.lowlevel.checkpoint()
@@ -214,6 +215,8 @@ class SmallNode:
         message = self.keep(contact, command.text, is_mine=True)
         self.keys[command.idempotency_key] = message
         self.log.append(MessageSent(message))
+        if self.carries_at_once:
+            self.carry(message.number)
         return message
 
     def keep(self, contact: ContactAnswer, text: str, *, is_mine: bool) -> MessageAnswer:
@@ -298,9 +301,15 @@ class Running:
         """Let a contact's message arrive."""
         self._token.run_sync_soon(self.node.receive, label, text)
 
-    def carry(self, number: int) -> None:
-        """Let a neighbour take over a message."""
-        self._token.run_sync_soon(self.node.carry, number)
+    def receive_on_subscription(self, label: str, text: str) -> None:
+        """Let a contact's message arrive once somebody listens."""
+
+        async def wait() -> None:
+            while self.log.subscribers_count == 0:
+                await trio.lowlevel.checkpoint()
+            self.node.receive(label, text)
+
+        self._token.run_sync_soon(trio.lowlevel.spawn_system_task, wait)
 
 
 @contextmanager

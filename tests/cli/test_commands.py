@@ -1,0 +1,355 @@
+"""Every command against a node that answers: what is printed where, and the exit code."""
+
+import io
+import json
+import stat
+import sys
+from pathlib import Path
+
+import pytest
+
+from mesh.cli.main import COMMANDS
+from mesh.node.folders import profile_folders
+from tests.api.small_node import PASSPHRASE, Running, running
+from tests.cli.conftest import Mesh
+
+
+def befriend(mesh: Mesh, label: str = "Ben") -> None:
+    assert mesh("add", f"mesh:{label}", "--label", label).code == 0
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help_with_an_example(mesh: Mesh, command: str) -> None:
+    ran = mesh(command, "--help")
+    assert ran.code == 0
+    assert f"Usage: mesh {command}" in ran.out
+    assert "Examples:" in ran.out or command in ("contact", "peer")
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("contact", "rename"),
+        ("peer", "add"),
+        ("peer", "remove"),
+        ("invite", "list"),
+        ("invite", "revoke"),
+    ],
+)
+def test_every_further_command_has_help_with_an_example(mesh: Mesh, command: tuple[str]) -> None:
+    assert "Examples:" in mesh(*command, "--help").out
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("id",),
+        ("invite",),
+        ("invite", "list"),
+        ("invite", "revoke", "1"),
+        ("add", "mesh:x"),
+        ("contacts",),
+        ("contact", "rename", "a", "b"),
+        ("send", "Ben", "x"),
+        ("send", "Ben", "x", "--wait"),
+        ("read",),
+        ("tail",),
+        ("peers",),
+        ("peer", "add", "h:1"),
+        ("unlock",),
+    ],
+)
+def test_without_a_daemon_every_command_says_how_to_start_it(
+    mesh: Mesh, arguments: tuple[str, ...]
+) -> None:
+    ran = mesh(*arguments)
+    assert (ran.code, ran.out) == (3, "")
+    assert ran.err == "mesh: Mesh is not running. Start it with: mesh up\n"
+    as_json = mesh("--json", *arguments)
+    assert (as_json.code, as_json.out, as_json.problem) == (3, "", "not-running")
+
+
+def test_status_works_without_a_daemon(mesh: Mesh) -> None:
+    ran = mesh("status")
+    assert ran.code == 3
+    assert "not running" in ran.out
+    assert "mesh up" in ran.err
+    assert mesh("status", "--json").json == {
+        "running": False,
+        "profile": "default",
+        "is_created": False,
+    }
+    assert "mesh up --profile work" in mesh("--profile", "work", "status").err
+
+
+def test_status_shows_the_node(mesh: Mesh, node: Running) -> None:
+    ran = mesh("status")
+    assert (ran.code, ran.err) == (0, "")
+    assert "Anna" in ran.out
+    assert "1.0 KiB of 1.0 GiB" in ran.out
+    assert "frames_received" not in ran.out
+    assert "frames_received  7" in mesh("status", "-v").out
+    status = mesh("status", "--json").json["status"]
+    assert isinstance(status, dict)
+    assert status["counters"] == {"frames_received": 7}
+
+
+def test_the_identity_is_shown(mesh: Mesh, node: Running) -> None:
+    assert mesh("id").out == "Anna\n" + " ".join(["abab"] * 16) + "\n"
+    assert mesh("id", "--json").json == {"name": "Anna", "key": "ab" * 32}
+
+
+def test_an_invite_that_is_piped_is_its_link_alone(mesh: Mesh, node: Running) -> None:
+    ran = mesh("invite", "--label", "Club", "--uses", "3", "--expires", "12h")
+    assert ran.out == "mesh:invite/" + "A" * 80 + "\n"
+    assert "for 3 people" in ran.err
+    assert node.node.invites[1].uses_max == 3
+    assert node.node.invites[1].expires % 86_400 == (1_800_000_000 + 12 * 3_600) % 86_400
+
+
+def test_a_qr_code_is_drawn_and_can_be_inverted(mesh: Mesh, node: Running) -> None:
+    drawn = mesh("invite", "--qr").out.splitlines()
+    assert drawn[0] == "█" * len(drawn[0])
+    inverted = mesh("invite", "--qr", "--invert").out.splitlines()
+    assert inverted[0].strip() == ""
+    assert len(drawn) == len(inverted) <= 24
+
+
+def test_a_qr_code_is_written_as_a_private_picture(
+    mesh: Mesh, node: Running, tmp_path: Path
+) -> None:
+    png, svg = tmp_path / "i.png", tmp_path / "i.svg"
+    assert mesh("invite", "--png", str(png), "--svg", str(svg)).code == 0
+    assert png.read_bytes().startswith(b"\x89PNG")
+    assert b"<svg" in svg.read_bytes()
+    assert stat.S_IMODE(png.stat().st_mode) == 0o600
+
+
+def test_a_picture_that_cannot_be_written_is_a_sentence(mesh: Mesh, node: Running) -> None:
+    ran = mesh("invite", "--png", "/nowhere/i.png")
+    assert (ran.code, ran.out) == (1, "")
+    assert ran.err == "mesh: /nowhere/i.png: No such file or directory.\n"
+
+
+def test_invites_are_listed_and_revoked(mesh: Mesh, node: Running) -> None:
+    assert "no invites" in mesh("invite", "list").err
+    mesh("invite", "--label", "Club")
+    assert "Club" in mesh("invite", "list").out
+    assert mesh("invite", "revoke", "1", "--json").json["state"] == "revoked"
+    assert "revoked" in mesh("invite", "list").out
+    assert mesh("invite", "revoke", "9").code == 5
+
+
+@pytest.mark.parametrize("lifetime", ["7", "0d", "d", "-1d", "1y"])
+def test_a_lifetime_that_is_none_is_wrong_usage(mesh: Mesh, lifetime: str) -> None:
+    ran = mesh("invite", "--json", f"--expires={lifetime}")
+    assert (ran.code, ran.problem) == (2, "usage")
+
+
+def test_contacts_are_added_listed_and_renamed(mesh: Mesh, node: Running) -> None:
+    assert "no contacts" in mesh("contacts").err
+    befriend(mesh)
+    assert mesh("contact", "rename", "Ben", "Benny").code == 0
+    ran = mesh("contacts")
+    assert ran.err == ""
+    assert "Benny" in ran.out
+    contacts = mesh("contacts", "--json").json["contacts"]
+    assert isinstance(contacts, list)
+    assert contacts[0]["label"] == "Benny"
+    assert mesh("add", "http://x").code == 1
+    assert mesh("--json", "add", "http://x").problem == "bad-invite"
+
+
+def test_a_message_is_sent_from_arguments(mesh: Mesh, node: Running) -> None:
+    befriend(mesh)
+    ran = mesh("send", "Ben", "Hello", "there")
+    assert (ran.code, ran.out) == (0, "")
+    assert "queued here" in ran.err
+    assert node.node.messages[0].text == "Hello there"
+    assert mesh("send", "Ben", "--json", "x").json["number"] == 2
+    assert mesh("send", "Nobody", "x").code == 5
+
+
+@pytest.mark.parametrize("arguments", [("Ben",), ("Ben", "-")])
+def test_a_message_is_sent_from_standard_input(
+    mesh: Mesh, node: Running, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...]
+) -> None:
+    befriend(mesh)
+    text = "two\nlines — ü\n"
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(text.encode())))
+    assert mesh("send", *arguments).code == 0
+    assert node.node.messages[0].text == "two\nlines — ü"
+
+
+@pytest.mark.parametrize(
+    "content, kind", [(b"", "no-text"), (b"\xff", "bad-text"), (b"x" * 70_000, "too-large")]
+)
+def test_standard_input_that_is_no_message_is_refused(
+    mesh: Mesh, node: Running, monkeypatch: pytest.MonkeyPatch, content: bytes, kind: str
+) -> None:
+    befriend(mesh)
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(content)))
+    ran = mesh("send", "Ben", "--json")
+    assert (ran.code, ran.problem) == (1, kind)
+    assert node.node.messages == []
+
+
+def test_a_key_makes_a_repeated_send_one_message(mesh: Mesh, node: Running) -> None:
+    befriend(mesh)
+    for _ in range(2):
+        assert mesh("send", "Ben", "--key", "k", "once").code == 0
+    assert len(node.node.messages) == 1
+    assert mesh("--json", "send", "Ben", "--key", "k", "twice").problem == "key-reused"
+
+
+def test_waiting_ends_when_a_neighbour_carries_the_message(mesh: Mesh, node: Running) -> None:
+    befriend(mesh)
+    node.node.carries_at_once = True
+    ran = mesh("send", "Ben", "--wait", "--json", "x")
+    assert (ran.code, ran.json["state"]) == (0, "carried")
+
+
+def test_waiting_in_vain_is_told_and_the_message_stays(mesh: Mesh, node: Running) -> None:
+    befriend(mesh)
+    ran = mesh("send", "Ben", "--wait", "--timeout", "0.1", "--json", "x")
+    assert (ran.code, ran.problem) == (6, "not-carried")
+    assert ran.json["state"] == "queued here"
+
+
+def test_messages_are_read_and_marked(mesh: Mesh, node: Running) -> None:
+    befriend(mesh)
+    mesh("send", "Ben", "Hi")
+    node.receive("Ben", "Hello\n22:00 Ben: forged \x1b[2J")
+    ran = mesh("read", "Ben", "--unread", "--keep-unread")
+    assert "Hi" not in ran.out
+    assert "\n    22:00 Ben: forged <U+001B>[2J" in ran.out
+    assert "\x1b" not in ran.out
+    assert "me" in mesh("read", "Ben").out
+    assert "no new messages" in mesh("read", "--unread").err
+    assert "older" in mesh("read", "--limit", "1").err
+    page = mesh("read", "--json", "--after", "1").json["messages"]
+    assert isinstance(page, list)
+    assert [message["number"] for message in page] == [2]
+
+
+def test_json_of_a_hostile_message_is_safe_to_print(mesh: Mesh, node: Running) -> None:
+    befriend(mesh)
+    node.receive("Ben", "\x9b31m \u202e \U000e0041")
+    ran = mesh("read", "--json")
+    assert "\\u202e" in ran.out
+    assert not any(each in ran.out for each in "\x9b\u202e\U000e0041")
+    page = ran.json["messages"]
+    assert isinstance(page, list)
+    assert page[0]["text"] == "\x9b31m \u202e \U000e0041"
+
+
+def test_colour_is_drawn_only_where_it_is_wanted(
+    mesh: Mesh, node: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    befriend(mesh)
+    node.receive("Ben", "Hi")
+    assert "\x1b[" not in mesh("read").out
+    assert "\x1b[" in mesh("read", "--color", "always").out
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    assert "\x1b[" in mesh("read").out
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert "\x1b[" not in mesh("read").out
+    assert "\x1b[" in mesh("--color=always", "read").out
+
+
+def test_tail_shows_what_is_there_and_what_comes(mesh: Mesh, node: Running) -> None:
+    befriend(mesh)
+    befriend(mesh, "Carl")
+    node.receive("Ben", "old")
+    node.receive("Ben", "last")
+    node.receive_on_subscription("Carl", "elsewhere")
+    node.receive_on_subscription("Ben", "new")
+    ran = mesh("tail", "Ben", "--last", "1", "--count", "2", "--json")
+    assert [json.loads(line)["text"] for line in ran.out.splitlines()] == ["last", "new"]
+
+
+def test_tail_begins_after_a_message(mesh: Mesh, node: Running) -> None:
+    befriend(mesh)
+    for text in ("1", "2", "3"):
+        node.receive("Ben", text)
+    ran = mesh("tail", "--after", "1", "--count", "2")
+    assert [line.rsplit(": ", 1)[1] for line in ran.out.splitlines()] == ["2", "3"]
+
+
+def test_peers_are_added_listed_and_removed(mesh: Mesh, node: Running) -> None:
+    assert "No other node" in mesh("peers").err
+    assert mesh("peer", "add", "10.0.0.1:41730").code == 0
+    assert "10.0.0.1:41730  waiting" in mesh("peers").out
+    assert mesh("peer", "remove", "10.0.0.1:41730").code == 0
+    assert mesh("peer", "remove", "10.0.0.1:41730").code == 5
+
+
+def test_quiet_leaves_the_result_alone(mesh: Mesh, node: Running) -> None:
+    befriend(mesh)
+    ran = mesh("send", "Ben", "--quiet", "x")
+    assert (ran.out, ran.err) == ("", "")
+    assert mesh("-q", "invite").err == ""
+    assert mesh("-q", "invite").out.startswith("mesh:")
+
+
+def test_down_stops_the_daemon_and_is_content_if_there_is_none(mesh: Mesh, node: Running) -> None:
+    ran = mesh("down")
+    assert (ran.code, ran.err) == (0, "Mesh has stopped.\n")
+    assert not node.path.exists()
+    assert mesh("down").err == "Mesh was not running.\n"
+
+
+def test_a_locked_vault_is_opened_with_the_passphrase_of_a_file(
+    mesh: Mesh, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with running(profile_folders().socket_file, is_locked=True):
+        assert mesh("contacts").code == 4
+        nobody = mesh("--json", "unlock")
+        assert (nobody.code, nobody.problem) == (4, "no-passphrase")
+        file = tmp_path / "passphrase"
+        file.write_bytes(b"guess\n")
+        monkeypatch.setenv("MESH_PASSPHRASE_FILE", str(file))
+        wrong = mesh("--quiet", "unlock")
+        assert wrong.code == 4
+        assert "chmod 600" in wrong.err
+        file.chmod(0o600)
+        file.write_bytes(PASSPHRASE + b"\n")
+        assert mesh("unlock").err == "The vault is open.\n"
+        assert mesh("contacts").code == 0
+
+
+@pytest.mark.parametrize(
+    "arguments, code",
+    [
+        (("nothing",), 2),
+        (("send",), 2),
+        (("read", "--limit", "0"), 2),
+        (("--profile", "../x", "status"), 1),
+        (("--timeout", "0", "status"), 2),
+    ],
+)
+def test_wrong_usage_is_told_in_both_forms(
+    mesh: Mesh, arguments: tuple[str, ...], code: int
+) -> None:
+    ran = mesh(*arguments)
+    assert (ran.code, ran.out) == (code, "")
+    assert "Traceback" not in ran.err
+    as_json = mesh("--json", *arguments)
+    assert as_json.code == code
+    assert as_json.problem == ("usage" if code == 2 else "bad-profile")
+
+
+def test_wipe_asks_first_and_removes_all(mesh: Mesh, tmp_path: Path) -> None:
+    assert mesh("wipe").code == 5
+    profile_folders().data.mkdir(mode=0o700)
+    profile_folders().vault_key_file.write_bytes(b"key")
+    asked = mesh("wipe", "--json")
+    assert (asked.code, asked.problem) == (1, "no-answer")
+    assert profile_folders().vault_key_file.exists()
+    assert mesh("wipe", "--yes").code == 0
+    assert not profile_folders().data.exists()
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_is_a_script(mesh: Mesh, shell: str) -> None:
+    assert "_MESH_COMPLETE" in mesh("completion", shell).out
