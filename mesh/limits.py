@@ -211,6 +211,9 @@ TAG_WINDOW = 256
 TAG_CHAIN_STEP = 64
 """Messages under one tag key."""
 
+TAG_KEY_KEPT_SECONDS = 31 * 86_400
+"""How long a tag key outlives the use of a later one: the longest lifetime and a day of clocks."""
+
 OUTBOX_MESSAGES_MAX = 100_000
 """Messages of ours not known to be delivered; more is refused in words."""
 
@@ -408,3 +411,13 @@ LOG_FILE_BYTES_MAX = 5 * 1024 * 1024
 
 LOG_FILES_MAX = 5
 """Files of logs kept: a node that warns without end fills 25 MiB, and no more."""
+
+# --- Daemon -----------------------------------------------------------------------------------
+DAEMON_START_TIMEOUT_MS = 60_000
+"""A start takes two seconds; on a slow machine the passphrase alone may take ten."""
+
+MULTICAST_TEST_MS = 1_000
+"""How long `mesh doctor` waits for its own packets; they come back in less than a millisecond."""
+
+DISK_FREE_BYTES_WARN = 256 * 1024 * 1024
+"""Below it `mesh doctor` warns: a quarter of what a node carries by default."""
