@@ -81,9 +81,12 @@ class Dialing:
         self._links: dict[LinkId, _OpenLink] = {}
         self._dials: dict[DialId, str] = {}
         self._next_dial = 1
+        self._deadline: Monotonic | None = None
+        self._is_deadline_known = False
 
     def rename(self, instance: str, now: Instant) -> None:
         """This node announces itself by another name from now on."""
+        self._changed()
         self._instance = instance
         self._targets.pop(instance, None)
 
@@ -93,6 +96,7 @@ class Dialing:
 
     def unconfigure(self, address: Address) -> None:
         """A person took the address back; a link that stands stays."""
+        self._changed()
         self._targets.pop(str(address), None)
 
     def remember(self, addresses: Iterable[Address], now: Instant) -> None:
@@ -103,6 +107,7 @@ class Dialing:
 
     def peer_seen(self, instance: str, addresses: Sequence[Address], now: Instant) -> None:
         """Discovery heard an announcement, perhaps not for the first time."""
+        self._changed()
         if instance == self._instance or not addresses:
             return
         target = self._targets.get(instance)
@@ -123,18 +128,21 @@ class Dialing:
 
     def peer_gone(self, instance: str) -> None:
         """Discovery heard a goodbye; a link that stands stays."""
+        self._changed()
         target = self._targets.get(instance)
         if target is not None and target.source is Source.ANNOUNCED:
             del self._targets[instance]
 
     def network_changed(self, now: Instant) -> None:
         """On another network old failures mean nothing."""
+        self._changed()
         for target in self._targets.values():
             target.failures_count = 0
             target.not_before = now.monotonic
 
     def dial_failed(self, dial: DialId, now: Instant) -> None:
         """A dial, or the handshake after it, came to nothing."""
+        self._changed()
         target = self._finish_dial(dial)
         if target is not None:
             self._back_off(target, now)
@@ -158,6 +166,7 @@ class Dialing:
         now: Instant,
     ) -> None:
         """A link is ready and stays."""
+        self._changed()
         target = self._finish_dial(dial) if dial is not None else None
         if target is not None:
             target.remote_key = remote_key
@@ -172,18 +181,21 @@ class Dialing:
 
     def duplicate_found(self, dial: DialId, remote_key: LinkKey) -> None:
         """A dial led to a node that another open link leads to already."""
+        self._changed()
         target = self._finish_dial(dial)
         if target is not None:
             target.remote_key = remote_key
 
     def self_found(self, dial: DialId | None) -> None:
         """A dial led to ourselves."""
+        self._changed()
         target = self._finish_dial(dial) if dial is not None else None
         if target is not None:
             del self._targets[target.name]
 
     def link_down(self, link: LinkId, now: Instant) -> None:
         """A link ended: its target may be dialled again, at once if the link had lasted."""
+        self._changed()
         closed = self._links.pop(link, None)
         if closed is None:
             return
@@ -208,12 +220,19 @@ class Dialing:
 
     def deadline(self) -> Monotonic | None:
         """When `deadline_passed` wants to be called."""
-        if len(self._dials) >= DIALS_CONCURRENT_MAX:
-            return None
-        return min((target.not_before for target in self._wanted()), default=None)
+        if not self._is_deadline_known:
+            self._is_deadline_known = True
+            self._deadline = min((target.not_before for target in self._wanted()), default=None)
+            if len(self._dials) >= DIALS_CONCURRENT_MAX:
+                self._deadline = None
+        return self._deadline
 
     def deadline_passed(self, now: Instant) -> list[Dial]:
         """The dials that are due."""
+        deadline = self.deadline()
+        if deadline is None or deadline > now.monotonic:
+            return []
+        self._changed()
         dials: list[Dial] = []
         due = [target for target in self._wanted() if target.not_before <= now.monotonic]
         for target in sorted(due, key=lambda target: (target.source.value, target.rank)):
@@ -229,6 +248,10 @@ class Dialing:
             target.next_address += 1
             dials.append(Dial(dial, address))
         return dials
+
+    def _changed(self) -> None:
+        """The deadline has to be found anew; it is asked for far more often than it changes."""
+        self._is_deadline_known = False
 
     def _wanted(self) -> list[Target]:
         return [target for target in self._targets.values() if self._is_wanted(target)]
@@ -260,6 +283,7 @@ class Dialing:
     def _add(
         self, name: str, source: Source, addresses: list[Address], now: Instant, *, pause_ms: int
     ) -> None:
+        self._changed()
         if len(self._targets) >= CANDIDATES_MAX:
             self._forget_one()
         self._targets[name] = Target(

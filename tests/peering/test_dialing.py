@@ -149,7 +149,9 @@ def test_the_network_of_an_address_is_its_prefix_or_its_interface() -> None:
     assert network_of(Address("fe80::1", 1, 3)) != network_of(Address("fe80::1", 1, 4))
 
 
-@pytest.mark.parametrize("text", ["", "host", "host:0", "host:99999", "a b:1", "::1:80", ":80", "[fe80::1%x]:1"])
+@pytest.mark.parametrize(
+    "text", ["", "host", "host:0", "host:99999", "a b:1", "::1:80", ":80", "[fe80::1%x]:1"]
+)
 def test_a_bad_address_is_refused_in_words(text: str) -> None:
     with pytest.raises(UserError, match="HOST:PORT"):
         parse_address(text)
