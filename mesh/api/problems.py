@@ -17,8 +17,10 @@ STATUS_BY_KIND = {
     "no-route": 404,
     "method-not-allowed": 405,
     "timeout": 408,
+    "ambiguous": 409,
     "exists": 409,
     "no-identity": 409,
+    "unlocked": 409,
     "too-large": 413,
     "not-json": 415,
     "misdirected": 421,
@@ -27,6 +29,7 @@ STATUS_BY_KIND = {
     "wrong-passphrase": 403,
     "too-many": 429,
     "internal": 500,
+    "no-memory": 503,
     "storage": 503,
     "stopping": 503,
 }
