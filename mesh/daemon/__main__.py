@@ -1,0 +1,52 @@
+"""The detached daemon: `python -m mesh.daemon --profile NAME`, with a start order on its input."""
+
+import os
+import sys
+
+import msgspec
+
+from mesh.daemon.start_order import StartOrder, StartReport
+from mesh.errors import MeshError, UserError
+
+_ORDER_BYTES_MAX = 16 * 1024
+
+
+def main() -> int:
+    """Run until told to stop; the exit code is 0 after a clean stop."""
+    try:
+        order = msgspec.json.decode(sys.stdin.buffer.read(_ORDER_BYTES_MAX), type=StartOrder)
+    except ValueError:
+        sys.stderr.write("This program is started by `mesh up`.\n")
+        return 2
+    # Only now, so that a mistake is told at once.
+    from mesh.daemon.running import run_daemon
+
+    try:
+        run_daemon(order, console=None, on_ready=lambda: _report(StartReport()))
+    except UserError as error:
+        _report(StartReport(kind=error.kind, sentence=str(error)))
+        return 1
+    except MeshError as error:
+        _report(StartReport(kind="failed", sentence=str(error)))
+        return 1
+    return 0
+
+
+def _report(report: StartReport) -> None:
+    """Say the one line that whoever started us waits for, then let go of the terminal."""
+    if os.isatty(1) or sys.stdout.closed:
+        return
+    try:
+        sys.stdout.buffer.write(msgspec.json.encode(report) + b"\n")
+        sys.stdout.flush()
+    except OSError:
+        # Whoever started us has gone; the log has it.
+        pass
+    nothing = os.open(os.devnull, os.O_RDWR)
+    for descriptor in (0, 1, 2):
+        os.dup2(nothing, descriptor)
+    os.close(nothing)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

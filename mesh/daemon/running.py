@@ -1,0 +1,240 @@
+"""One process: takes the profile, carries mail with its store, serves the API, opens the vault.
+
+The order matters. The lock comes first, so that two daemons never share a database. The node runs
+before the vault is opened, so that mail is carried meanwhile. At the stop the API ends first, so
+that nothing is promised any more; then the engine lets go of the vault; then the sockets close.
+"""
+
+import contextlib
+import logging
+import os
+import signal
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from functools import partial
+from importlib import metadata
+from typing import TextIO
+
+import msgspec
+import trio
+
+from mesh.api.app import Door
+from mesh.api.endpoint import Endpoint
+from mesh.api.event_log import EventLog
+from mesh.api.server import serve_unix
+from mesh.commands import AskStatus, CreateIdentity, StatusAnswer
+from mesh.config import Config
+from mesh.daemon.service_manager import notify
+from mesh.daemon.start_order import StartOrder, passphrase_in
+from mesh.engine.door import EngineSettings
+from mesh.errors import MeshError, StorageError, UserError
+from mesh.inputs import Connection
+from mesh.node.config_file import load_config, mesh_parameters
+from mesh.node.folders import ProfileFolders, profile_folders
+from mesh.node.logs import start_logging
+from mesh.node.node import Node
+from mesh.node.private_files import replace_private_bytes
+from mesh.node.profile import Profile
+
+_log = logging.getLogger("mesh.daemon")
+_SIGNALS = [
+    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
+]
+
+
+def run_daemon(order: StartOrder, *, console: TextIO | None, on_ready: Callable[[], None]) -> None:
+    """Run until a signal or the API says stop; `on_ready` is called when the API answers.
+
+    Raises UserError if it cannot start, StorageError if the disk fails, MeshError if we are at
+    fault; the last guard of the process is here.
+    """
+    folders = profile_folders(order.profile)
+    config = load_config(folders.config_file)
+    start_logging(level=config.log_level, folder=folders.state / "logs", console=console)
+    try:
+        trio.run(_Daemon(order, folders, config, on_ready).run)
+    except BaseException as error:
+        raise _told(error) from None
+
+
+class _Daemon:
+    """What the parts of one run share."""
+
+    def __init__(
+        self,
+        order: StartOrder,
+        folders: ProfileFolders,
+        config: Config,
+        on_ready: Callable[[], None],
+    ) -> None:
+        self._order = order
+        self._folders = folders
+        self._config = config
+        self._on_ready = on_ready
+        self._stopping = trio.Event()
+        self._unlocking = trio.Lock()
+
+    async def run(self) -> None:
+        """Run from the lock to its release."""
+        async with trio.open_nursery() as watch:
+            await watch.start(self._watch_signals)
+            with Profile.held(self._folders) as profile:
+                await self._create_if_new(profile)
+                async with self._open_store(profile) as store:
+                    await self._run_node(profile, await self._make_node(store))
+            watch.cancel_scope.cancel()
+
+    async def _create_if_new(self, profile: Profile) -> None:
+        if self._order.passphrase is None or profile.is_created:
+            return
+        if not self._order.name:
+            raise UserError("no-name", "A new profile needs a name: the one your contacts see.")
+        await trio.to_thread.run_sync(profile.create, self._order.passphrase)
+
+    @contextlib.asynccontextmanager
+    async def _open_store(self, profile: Profile) -> AsyncIterator[Connection]:
+        store = await trio.to_thread.run_sync(profile.open_store)
+        try:
+            yield store
+        finally:
+            store.close()
+
+    async def _make_node(self, store: Connection) -> Node:
+        config = self._config
+        parameters = await trio.to_thread.run_sync(mesh_parameters, config)
+        settings = EngineSettings(parameters=parameters, stored_bytes_max=config.stored_bytes_max)
+        return Node(
+            settings=settings,
+            store=store,
+            listen_port=config.listen_port,
+            has_discovery=config.discovery,
+            discovers_on_loopback=config.discovery_on_loopback,
+        )
+
+    async def _run_node(self, profile: Profile, node: Node) -> None:
+        log = EventLog(os.urandom(8).hex())
+        door = Door(
+            asker=node,
+            log=log,
+            unlock=partial(self._unlock, profile, node),
+            stop=self._stopping.set,
+        )
+        try:
+            async with trio.open_nursery() as nodes:
+                await nodes.start(_feed, node, log)
+                nodes.start_soon(node.run)
+                async with trio.open_nursery() as doors:
+                    socket = self._folders.socket_file
+                    await doors.start(partial(serve_unix, door, socket, stopping=self._stopping))
+                    with self._endpoint():
+                        await self._open_own_vault(profile, node)
+                        _log.info("the node runs on port %d", node.port)
+                        notify("READY=1")
+                        self._on_ready()
+                        await self._stopping.wait()
+                        notify("STOPPING=1")
+                nodes.cancel_scope.cancel()
+        finally:
+            # Nothing runs any more, so the engine has let go of the vault.
+            if (vault := node.take_vault()) is not None:
+                vault.close()
+
+    async def _open_own_vault(self, profile: Profile, node: Node) -> None:
+        """Open the vault with the passphrase of the start; make the identity where none is."""
+        if self._order.passphrase is None:
+            return
+        await self._unlock(profile, node, self._order.passphrase.encode())
+        status = await node.ask(AskStatus())
+        assert isinstance(status, StatusAnswer)
+        if status.vault == "empty" and self._order.name:
+            await node.ask(CreateIdentity(self._order.name))
+
+    async def _unlock(self, profile: Profile, node: Node, passphrase: bytes) -> None:
+        async with self._unlocking:
+            if node.has_vault:
+                return
+            text = passphrase_in(passphrase)
+            vault = await trio.to_thread.run_sync(profile.open_vault, text)
+            await node.open_vault(vault)
+
+    @contextlib.contextmanager
+    def _endpoint(self) -> Iterator[None]:
+        """Clients find us by this file while we run."""
+        endpoint = Endpoint(
+            pid=os.getpid(),
+            started=int(time.time()),
+            version=_version(),
+            unix=str(self._folders.socket_file),
+        )
+        path = self._folders.endpoint_file
+        replace_private_bytes(path, msgspec.json.encode(endpoint))
+        try:
+            yield
+        finally:
+            path.unlink(missing_ok=True)
+
+    async def _watch_signals(
+        self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
+    ) -> None:
+        """The first signal stops in order; a second one ends the process as it would without us."""
+        with trio.open_signal_receiver(*_SIGNALS) as signals:
+            task_status.started()
+            async for _ in signals:
+                if self._stopping.is_set():
+                    break
+                _log.info("stopping")
+                self._stopping.set()
+        os._exit(1)
+
+
+async def _feed(
+    node: Node,
+    log: EventLog,
+    task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
+) -> None:
+    """Bring the node's events to the API's log."""
+    while True:
+        with node.subscribe() as events:
+            task_status.started()
+            async for event in events:
+                log.append(event)
+        if not events.has_fallen_behind:
+            return
+        task_status = trio.TASK_STATUS_IGNORED
+        log.skip()
+
+
+def _told(error: BaseException) -> BaseException:
+    """Return what is to be raised: the error that ended the run, out of its groups."""
+    for kind in (StorageError, UserError):
+        if (found := _find(error, kind)) is not None:
+            _log.error("the node stops: %s", found)
+            return found
+    if isinstance(error, KeyboardInterrupt | SystemExit):
+        return error
+    _log.critical("the node has a fault and stops: %s", _first(error), exc_info=error)
+    return MeshError(
+        f"Mesh has a fault and stopped ({type(_first(error)).__name__}). Its log says more "
+        "with MESH_LOG_LEVEL=debug."
+    )
+
+
+def _find(error: BaseException, kind: type[MeshError]) -> MeshError | None:
+    if isinstance(error, kind):
+        return error
+    if isinstance(error, BaseExceptionGroup):
+        for each in error.exceptions:
+            if (found := _find(each, kind)) is not None:
+                return found
+    return None
+
+
+def _first(error: BaseException) -> BaseException:
+    return _first(error.exceptions[0]) if isinstance(error, BaseExceptionGroup) else error
+
+
+def _version() -> str:
+    try:
+        return metadata.version("mesh-messenger")
+    except metadata.PackageNotFoundError:
+        return "unknown"

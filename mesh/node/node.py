@@ -1,0 +1,135 @@
+"""A running node: one engine with its sockets, its discovery and its stamps.
+
+The parts know only the inbox; the driver knows only the engine; here they are joined. A node
+carries mail as soon as it runs; it opens what is ours once it is given the vault.
+"""
+
+from contextlib import AbstractContextManager
+from typing import assert_never
+
+import trio
+
+from mesh.commands import Answer, Command
+from mesh.crypto.entropy import Entropy
+from mesh.crypto.kem import PycaKem
+from mesh.crypto.signing import is_signature_valid
+from mesh.effects import Announce, Dial, Disconnect, MintStamp, SendBytes
+from mesh.engine.door import Engine, EngineSettings
+from mesh.errors import UserError
+from mesh.events import NoticeRaised
+from mesh.inputs import Connection, VaultClosing, VaultOpened
+from mesh.node.clock import Clock, system_now
+from mesh.node.discovery import Discovery
+from mesh.node.driver import Driver, Outward
+from mesh.node.inbox import Inbox
+from mesh.node.minting import Minting
+from mesh.node.network import Network
+from mesh.node.subscription import Subscription
+from mesh.node.system_entropy import SystemEntropy
+
+
+class Node:
+    """Construct it, `run` it in a nursery, and `ask`. Its sockets are bound at construction."""
+
+    def __init__(
+        self,
+        *,
+        settings: EngineSettings,
+        store: Connection,
+        listen_port: int | None = None,
+        has_discovery: bool = True,
+        discovers_on_loopback: bool = False,
+        entropy: Entropy | None = None,
+        clock: Clock = system_now,
+    ) -> None:
+        """Raises UserError if the port that was asked for cannot be had."""
+        inbox = Inbox()
+        self._network = Network(inbox, listen_port)
+        self._minting = Minting(inbox)
+        self._discovery: Discovery | None = None
+        if has_discovery:
+            self._discovery = Discovery(
+                inbox, self.port, self._notice, with_loopback=discovers_on_loopback
+            )
+        try:
+            engine = Engine(
+                settings=settings,
+                store=store,
+                entropy=SystemEntropy() if entropy is None else entropy,
+                kem=PycaKem(),
+                verify=is_signature_valid,
+                now=clock(),
+            )
+        except BaseException:
+            self._network.close_listeners()
+            raise
+        self._driver = Driver(engine, inbox, clock, self._carry_out)
+        self._vault: Connection | None = None
+        self._vault_turn = trio.Lock()
+
+    @property
+    def port(self) -> int:
+        """The TCP port on which other nodes reach this one."""
+        return self._network.port
+
+    async def run(self) -> None:
+        """Run until cancelled. Raises what the engine raises: StorageError, AssertionError."""
+        async with trio.open_nursery() as nursery:
+            if self._discovery is not None:
+                nursery.start_soon(self._discovery.run)
+            nursery.start_soon(self._network.run)
+            nursery.start_soon(self._minting.run)
+            await self._driver.run()
+
+    async def ask(self, command: Command) -> Answer:
+        """Ask; returns when what the answer says is durable. Raises UserError."""
+        return await self._driver.ask(command)
+
+    def subscribe(self) -> AbstractContextManager[Subscription]:
+        """Listen: `with node.subscribe() as events: async for event in events`."""
+        return self._driver.subscribe()
+
+    async def open_vault(self, vault: Connection) -> None:
+        """Hand the vault to the engine, which has taken it in on return."""
+        async with self._vault_turn:
+            if self._vault is not None:
+                raise UserError("unlocked", "The vault is open already.")
+            self._vault = vault
+            await self._driver.tell(VaultOpened(vault))
+
+    @property
+    def has_vault(self) -> bool:
+        """Whether the engine has been given the vault."""
+        return self._vault is not None
+
+    def take_vault(self) -> Connection | None:
+        """Return the vault after the end of `run`, for the caller to close."""
+        vault, self._vault = self._vault, None
+        return vault
+
+    async def close_vault(self) -> Connection | None:
+        """Take the vault from the engine and return it, for the caller to close."""
+        async with self._vault_turn:
+            vault, self._vault = self._vault, None
+            if vault is not None:
+                await self._driver.tell(VaultClosing())
+            return vault
+
+    def _carry_out(self, effect: Outward) -> None:
+        match effect:
+            case SendBytes():
+                self._network.send(effect)
+            case Disconnect():
+                self._network.disconnect(effect)
+            case Dial():
+                self._network.dial(effect)
+            case Announce():
+                if self._discovery is not None:
+                    self._discovery.announce(effect)
+            case MintStamp():
+                self._minting.want(effect)
+            case _:
+                assert_never(effect)
+
+    def _notice(self, sentence: str) -> None:
+        self._driver.publish(NoticeRaised(sentence))
