@@ -10,8 +10,8 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from mesh.crypto.hashing import blake2b, blake2s_128
-from mesh.ids import Tag
-from mesh.limits import INVITE_TAGS, TAG_CHAIN_STEP, TAG_WINDOW
+from mesh.ids import Tag, UnixSeconds
+from mesh.limits import INVITE_TAGS, TAG_CHAIN_STEP, TAG_KEY_KEPT_SECONDS, TAG_WINDOW
 
 DIRECTION_FROM_FOUNDER: Final = 0
 DIRECTION_TO_FOUNDER: Final = 1
@@ -72,17 +72,20 @@ class TagReceiver:
     """One direction, from who reads.
 
     `steps` are the keys of the steps that still have an index expected; `expected_to` is one
-    beyond the highest index expected, and `opened` are the indices opened below it.
+    beyond the highest index expected, and `opened` are the indices opened in these steps.
+    `used` says when a step was used that is higher than all used before; the keys below it are
+    erased 31 days later, since no envelope under them can live any more.
     """
 
     steps: tuple[tuple[int, bytes], ...] = field(repr=False)
     expected_to: int
     opened: frozenset[int]
+    used: tuple[tuple[int, UnixSeconds], ...] = ()
 
     @classmethod
     def start(cls, key: bytes) -> "TagReceiver":
         """A receiver that expects the first indices of a chain."""
-        return cls(steps=((0, key),), expected_to=0, opened=frozenset())._expecting(TAG_WINDOW)
+        return cls(steps=((0, key),), expected_to=0, opened=frozenset()).expecting(TAG_WINDOW)
 
     def expected(self) -> list[tuple[int, Tag]]:
         """All (index, tag) that would be recognised now."""
@@ -106,24 +109,46 @@ class TagReceiver:
 
     def open(self, index: int) -> "TagReceiver":
         """The receiver after the message of an index was opened; its window has moved."""
+        assert index < self.expected_to
         opened = self.opened | {index}
-        moved = replace(self, opened=opened)._expecting(max(index + 1, 0) + TAG_WINDOW)
-        kept = tuple(
-            (step, key)
-            for step, key in moved.steps
-            if not all(
-                one in opened
-                for one in range(step * TAG_CHAIN_STEP, (step + 1) * TAG_CHAIN_STEP)
-            )
-        )
-        alive = dict(kept)
+        step = index // TAG_CHAIN_STEP
+        moved = replace(self, opened=opened).expecting(index + 1 + TAG_WINDOW)
+        of_step = range(step * TAG_CHAIN_STEP, (step + 1) * TAG_CHAIN_STEP)
+        if not opened.issuperset(of_step):
+            return moved
         return replace(
             moved,
-            steps=kept,
-            opened=frozenset(one for one in sorted(opened) if one // TAG_CHAIN_STEP in alive),
+            steps=tuple(one for one in moved.steps if one[0] != step),
+            opened=opened.difference(of_step),
         )
 
-    def _expecting(self, expected_to: int) -> "TagReceiver":
+    def use(self, index: int, mesh_now: UnixSeconds) -> "TagReceiver":
+        """Remember when the step of an opened index was first used."""
+        step = index // TAG_CHAIN_STEP
+        highest = self.used[-1][0] if self.used else 0
+        if step <= highest:
+            return self
+        return replace(self, used=(*self.used, (step, mesh_now)))
+
+    def erase(self, mesh_now: UnixSeconds) -> tuple["TagReceiver", list[Tag]]:
+        """Drop the keys that a later step superseded long ago; also the tags no longer expected.
+
+        Only to be called while mesh time is steady: a jump of the clock must delete nothing.
+        """
+        ended = [step for step, at in self.used if at + TAG_KEY_KEPT_SECONDS <= mesh_now]
+        if not ended:
+            return self, []
+        first_step, first = ended[-1], ended[-1] * TAG_CHAIN_STEP
+        lost = [tag for index, tag in self.expected() if index < first]
+        kept = replace(
+            self,
+            steps=tuple(one for one in self.steps if one[0] >= first_step),
+            opened=self.opened.difference(range(first)),
+            used=tuple(one for one in self.used if one[0] > first_step),
+        )
+        return kept, lost
+
+    def expecting(self, expected_to: int) -> "TagReceiver":
         """Step the chain so far that all indices below `expected_to` have a key."""
         if expected_to <= self.expected_to:
             return self
