@@ -39,6 +39,7 @@ class MessageRows:
         position: int,
         received: UnixSeconds,
         state: MessageState,
+        lapses: UnixSeconds | None,
         is_read: bool,
         is_late: bool,
         send_key: str | None,
@@ -47,7 +48,7 @@ class MessageRows:
         cursor = self._connection.execute(
             "INSERT INTO messages (contact, id, is_mine, text, parents, clock, position, received, "
             "state, carriers, lapses, is_read, is_late, send_key) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0, NULL, ?, ?, ?)",
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?, ?)",
             (
                 contact,
                 id_,
@@ -58,6 +59,7 @@ class MessageRows:
                 position,
                 received,
                 state,
+                lapses,
                 is_read,
                 is_late,
                 send_key,
@@ -75,7 +77,7 @@ class MessageRows:
             received=received,
             state=state,
             carriers=0,
-            lapses=None,
+            lapses=lapses,
             is_read=is_read,
             is_late=is_late,
             send_key=send_key,
@@ -123,10 +125,12 @@ class MessageRows:
     def set_state(self, number: int, state: MessageState) -> None:
         self._connection.execute("UPDATE messages SET state = ? WHERE number = ?", (state, number))
 
-    def set_carriers(self, number: int, *, state: MessageState, carriers: int) -> None:
+    def count_carrier(self, number: int) -> None:
+        """One more neighbour said that it carries a message that is on its way."""
         self._connection.execute(
-            "UPDATE messages SET state = ?, carriers = ? WHERE number = ?",
-            (state, carriers, number),
+            "UPDATE messages SET state = 'carried', carriers = carriers + 1 "
+            "WHERE number = ? AND lapses IS NOT NULL",
+            (number,),
         )
 
     def expire(self, number: int) -> None:

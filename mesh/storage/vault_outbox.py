@@ -105,10 +105,5 @@ class OutboxRows:
         )
         return cursor.rowcount == 1
 
-    def carriers_count(self, message: int) -> int:
-        return integer(
-            self._connection.execute("SELECT count(*) FROM carriers WHERE message = ?", (message,))
-        )
-
     def forget_carriers(self, message: int) -> None:
         self._connection.execute("DELETE FROM carriers WHERE message = ?", (message,))

@@ -104,6 +104,10 @@ class PeopleRows:
             (agreement_key, bundle, contact),
         )
 
+    def clear_bundle(self, contact: ContactId) -> None:
+        """A new invite promises another bundle."""
+        self._connection.execute("UPDATE contacts SET bundle = NULL WHERE id = ?", (contact,))
+
     # --- Their invites ------------------------------------------------------------------------
 
     def put_invitation(self, row: InvitationRow) -> None:

@@ -118,15 +118,6 @@ class FirstContactRow(Row, frozen=True):
     sent_count: int
 
 
-class MetRow(Row, frozen=True):
-    """A first contact that was opened here."""
-
-    ephemeral: bytes
-    prekey: int
-    session: bytes
-    root: bytes
-
-
 class PostingKeyRow(Row, frozen=True):
     """A posting key of ours; without a seed it is only remembered."""
 

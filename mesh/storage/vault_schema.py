@@ -98,15 +98,6 @@ _SESSIONS: Final = (
         sent_count INTEGER NOT NULL
     ) STRICT
     """,
-    # First contacts that were opened here, by their ephemeral key.
-    """
-    CREATE TABLE met (
-        ephemeral BLOB PRIMARY KEY,
-        prekey INTEGER NOT NULL,
-        session BLOB NOT NULL REFERENCES sessions (id),
-        root BLOB NOT NULL
-    ) STRICT, WITHOUT ROWID
-    """,
     # The replay memory; it goes with the private half that could open the same again.
     """
     CREATE TABLE opened (

@@ -7,7 +7,6 @@ from mesh.ids import ContactId, PostingKey, UnixSeconds
 from mesh.inputs import Connection
 from mesh.storage.vault_rows import (
     FirstContactRow,
-    MetRow,
     PostingKeyRow,
     PrekeyRow,
     SessionRow,
@@ -74,7 +73,6 @@ class SessionRows:
         """Erase private halves and the memory that guarded them; no invite may name them."""
         for statement in (
             "DELETE FROM opened WHERE prekey = ?",
-            "DELETE FROM met WHERE prekey = ?",
             "DELETE FROM prekeys WHERE id = ?",
         ):
             self._connection.execute(statement, (prekey,))
@@ -149,25 +147,20 @@ class SessionRows:
     def erase_first_contact(self, contact: ContactId) -> None:
         self._connection.execute("DELETE FROM first_contacts WHERE contact = ?", (contact,))
 
-    def add_met(self, row: MetRow) -> None:
-        self._connection.execute(
-            "INSERT INTO met (ephemeral, prekey, session, root) VALUES (?, ?, ?, ?)",
-            (row.ephemeral, row.prekey, row.session, row.root),
-        )
-
-    def find_met(self, ephemeral: bytes) -> MetRow | None:
+    def has_opened(self, prekey: int, ephemeral: bytes, number: int) -> bool:
+        """Whether a letter was opened before."""
         cursor = self._connection.execute(
-            "SELECT ephemeral, prekey, session, root FROM met WHERE ephemeral = ?", (ephemeral,)
-        )
-        return find_one(cursor, MetRow)
-
-    def note_opened(self, prekey: int, ephemeral: bytes, number: int) -> bool:
-        """Remember a letter; return False if it was opened before."""
-        cursor = self._connection.execute(
-            "INSERT OR IGNORE INTO opened (prekey, ephemeral, number) VALUES (?, ?, ?)",
+            "SELECT 1 FROM opened WHERE prekey = ? AND ephemeral = ? AND number = ?",
             (prekey, ephemeral, number),
         )
-        return cursor.rowcount == 1
+        return cursor.fetchone() is not None
+
+    def note_opened(self, prekey: int, ephemeral: bytes, number: int) -> None:
+        """Remember a letter, so that it is never opened again."""
+        self._connection.execute(
+            "INSERT INTO opened (prekey, ephemeral, number) VALUES (?, ?, ?)",
+            (prekey, ephemeral, number),
+        )
 
     # --- Posting keys -------------------------------------------------------------------------
 

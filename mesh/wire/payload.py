@@ -28,7 +28,7 @@ class Payload(msgspec.Struct, frozen=True, array_like=True):
     """
 
     version: Annotated[int, msgspec.Meta(ge=1, le=0xFF)]
-    hlc: Annotated[int, msgspec.Meta(ge=0, lt=1 << 63)]
+    hlc: Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)]
     seq: Annotated[int, msgspec.Meta(ge=0, lt=1 << 32)]
     parents: Annotated[list[_Parent], msgspec.Meta(max_length=PARENTS_MAX)]
     name: str

@@ -1,0 +1,107 @@
+"""The parts of the messenger that need an identity, put together."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from mesh.crypto.entropy import Entropy
+from mesh.crypto.kem import Kem
+from mesh.messenger.contacts import Contacts
+from mesh.messenger.expected import ExpectedTags
+from mesh.messenger.history import History
+from mesh.messenger.identity import Identity
+from mesh.messenger.inbox import Inbox
+from mesh.messenger.invitations import Invitations
+from mesh.messenger.invites import Invites
+from mesh.messenger.outbox import Outbox
+from mesh.messenger.posting_keys import PostingKeys
+from mesh.messenger.prekeys import Prekeys
+from mesh.messenger.reading import Reading
+from mesh.messenger.sealing import Sealing
+from mesh.messenger.sessions import Sessions
+from mesh.messenger.telling import Telling
+from mesh.storage.vault import Vault
+from mesh.storage.vault_rows import MessageRow
+from mesh.wire.parameters import MeshParameters
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """Everything between a person and the mesh."""
+
+    identity: Identity
+    prekeys: Prekeys
+    contacts: Contacts
+    reading: Reading
+    outbox: Outbox
+    invites: Invites
+    invitations: Invitations
+    inbox: Inbox
+
+
+def set_up(
+    vault: Vault,
+    identity: Identity,
+    parameters: MeshParameters,
+    *,
+    expected: ExpectedTags,
+    posting_keys: PostingKeys,
+    telling: Telling,
+    entropy: Entropy,
+    kem: Kem,
+    tell_received: Callable[[MessageRow], None],
+) -> Desk:
+    """Put the parts together over a vault that holds this identity."""
+    sessions = Sessions(vault.sessions, expected)
+    prekeys = Prekeys(vault.sessions, identity, entropy=entropy, kem=kem)
+    contacts = Contacts(vault, telling)
+    history = History(vault.messages)
+    sealing = Sealing(
+        vault,
+        identity,
+        sessions=sessions,
+        prekeys=prekeys,
+        posting_keys=posting_keys,
+        entropy=entropy,
+        kem=kem,
+    )
+    outbox = Outbox(vault, identity, sealing=sealing, history=history, telling=telling)
+    invites = Invites(
+        vault,
+        identity,
+        parameters,
+        expected=expected,
+        prekeys=prekeys,
+        sealing=sealing,
+        outbox=outbox,
+        entropy=entropy,
+    )
+    invitations = Invitations(
+        vault,
+        identity,
+        parameters,
+        contacts=contacts,
+        sessions=sessions,
+        expected=expected,
+        outbox=outbox,
+        telling=telling,
+        entropy=entropy,
+        kem=kem,
+    )
+    inbox = Inbox(
+        vault,
+        identity,
+        expected=expected,
+        sessions=sessions,
+        prekeys=prekeys,
+        contacts=contacts,
+        invites=invites,
+        invitations=invitations,
+        history=history,
+        outbox=outbox,
+        telling=telling,
+        entropy=entropy,
+        kem=kem,
+        tell_received=tell_received,
+    )
+    reading = Reading(vault.messages, contacts, telling)
+    return Desk(identity, prekeys, contacts, reading, outbox, invites, invitations, inbox)

@@ -1,0 +1,131 @@
+"""The history: what was written and received, in an order that both sides share.
+
+Implements `docs/protocol/conversations.md`. A message names the heads of the conversation as its
+parents and carries a clock. Its *position* is the greater of its clock and what follows the
+positions of its parents; (position, id) orders the conversation. The position depends on the set
+of messages only, never on the order in which they came, so both sides see the same: when a parent
+comes late, those that follow it move down. A lying clock cannot put a message above its parents.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from mesh.commands import MessageState
+from mesh.ids import ContactId, Instant, MessageId, UnixSeconds
+from mesh.limits import CLOCK_AHEAD_MS_MAX, MESSAGES_REORDERED_MAX, PARENTS_MAX
+from mesh.storage.vault_messages import MessageRows
+from mesh.storage.vault_rows import MessageRow
+from mesh.wire.payload import HLC_COUNTER_BITS
+
+ID_BYTES = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What a new message says of its place in the conversation."""
+
+    parents: list[MessageId]
+    clock: int
+
+
+class History:
+    """Messages enter here, each once."""
+
+    def __init__(self, rows: MessageRows) -> None:
+        self._rows = rows
+
+    def place_of_next(self, contact: ContactId, mesh_ms: int) -> Place:
+        """Parents and clock of a message written now, after all that is known."""
+        heads = self._rows.heads(contact, PARENTS_MAX)
+        wall = mesh_ms << HLC_COUNTER_BITS
+        ahead_max = (mesh_ms + CLOCK_AHEAD_MS_MAX) << HLC_COUNTER_BITS
+        seen = max((head.position for head in heads if head.position <= ahead_max), default=-1)
+        return Place([head.id for head in heads], max(wall, seen + 1))
+
+    def has(self, contact: ContactId, id_: MessageId) -> bool:
+        """Whether a message was received or written before."""
+        return self._rows.find_position(contact, id_) is not None
+
+    def add(
+        self,
+        contact: ContactId,
+        id_: MessageId,
+        place: Place,
+        *,
+        text: str,
+        is_mine: bool,
+        state: MessageState,
+        received: UnixSeconds,
+        lapses: UnixSeconds | None = None,
+        send_key: str | None = None,
+    ) -> MessageRow:
+        """Add a message that is new in its conversation."""
+        known: dict[MessageId, int] = {}
+        missing: list[MessageId] = []
+        for parent in place.parents:
+            found = self._rows.find_position(contact, parent)
+            if found is None:
+                missing.append(parent)
+            else:
+                known[parent] = found
+        position = max(place.clock, max(known.values(), default=-1) + 1)
+        read_position = 0 if is_mine else self._rows.conversation(contact).read_position
+        row = self._rows.add(
+            contact=contact,
+            id_=id_,
+            is_mine=is_mine,
+            text=text,
+            parents=b"".join(place.parents),
+            clock=place.clock,
+            position=position,
+            received=received,
+            state=state,
+            lapses=lapses,
+            is_read=is_mine,
+            is_late=position < read_position,
+            send_key=send_key,
+        )
+        for parent, parent_position in known.items():
+            self._rows.remove_head(contact, parent_position, parent)
+        for parent in missing:
+            self._rows.add_gap(contact, parent, row.number)
+        # What we write follows heads that are all known: nothing can have waited for it.
+        children = [] if is_mine else self._rows.close_gap(contact, id_)
+        if not children:
+            self._rows.add_head(contact, position, id_)
+        else:
+            self._push_down(row, children)
+        return row
+
+    def _push_down(self, parent: MessageRow, children: Sequence[MessageRow]) -> None:
+        """Move what follows a late parent below it, and what follows those, and so on.
+
+        One pass in the present order suffices: all other parents stand above their children.
+        """
+        first = min(child.position for child in children)
+        if first > parent.position:
+            return
+        moved = {bytes(parent.id): parent.position}
+        for row in self._rows.from_position(parent.contact, first, MESSAGES_REORDERED_MAX):
+            floor = max((moved.get(one, -1) for one in split_parents(row.parents)), default=-1) + 1
+            if floor <= row.position:
+                continue
+            self._rows.set_position(row.number, floor)
+            if self._rows.remove_head(row.contact, row.position, row.id):
+                self._rows.add_head(row.contact, floor, row.id)
+            moved[bytes(row.id)] = floor
+
+
+def split_parents(parents: bytes) -> list[bytes]:
+    """The ids that stand one behind the other."""
+    return [parents[start : start + ID_BYTES] for start in range(0, len(parents), ID_BYTES)]
+
+
+def mesh_milliseconds(mesh_now: UnixSeconds, now: Instant) -> int:
+    """Mesh time with the fraction of our own clock: our error shows to nobody."""
+    return now.wall // 1000 + (mesh_now - now.unix_seconds) * 1000
+
+
+def unix_seconds_of(clock: int) -> UnixSeconds:
+    """The calendar time in a message's clock."""
+    return UnixSeconds((clock >> HLC_COUNTER_BITS) // 1000)

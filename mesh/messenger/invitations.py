@@ -1,0 +1,221 @@
+"""Their invites: a contact is added by a link or a QR code and written to until they answer.
+
+Implements `docs/protocol/first-contact.md`, section "Using an invite". A link brings the bundle; a
+QR code only its hash, and the bundle is awaited from the mesh while messages wait. As soon as
+something can be sealed, a hello goes out: a letter without a text, so that the inviter sees
+the new contact and both sides settle on a session before anybody writes.
+"""
+
+from mesh.commands import AddContact
+from mesh.crypto.entropy import Entropy
+from mesh.crypto.kem import Kem
+from mesh.crypto.signing import is_signature_valid
+from mesh.errors import PeerError, UserError
+from mesh.ids import ContactId, Tag, UnixSeconds
+from mesh.limits import INVITE_BUNDLE_POSTS_MAX, SESSIONS_PER_CONTACT_MAX
+from mesh.messenger.contacts import KEY_PREFIX_DIGITS_MIN, Contacts
+from mesh.messenger.expected import ExpectedTags, OfBundle
+from mesh.messenger.identity import Identity, check_bundle
+from mesh.messenger.names import checked_name, is_name
+from mesh.messenger.outbox import Outbox
+from mesh.messenger.sessions import Sessions
+from mesh.messenger.telling import Telling
+from mesh.ratchet.letters import open_bundle
+from mesh.ratchet.tags import box_key_of, invite_bundle_key, tag_of
+from mesh.storage.vault import Vault
+from mesh.storage.vault_rows import ContactRow, InvitationRow
+from mesh.wire.bundle import Bundle, decode_bundle
+from mesh.wire.envelope import Envelope
+from mesh.wire.invite import Invite, parse_invite
+from mesh.wire.parameters import MeshParameters
+
+
+class Invitations:
+    """The invites of others that we use until their first answer."""
+
+    def __init__(
+        self,
+        vault: Vault,
+        identity: Identity,
+        parameters: MeshParameters,
+        *,
+        contacts: Contacts,
+        sessions: Sessions,
+        expected: ExpectedTags,
+        outbox: Outbox,
+        telling: Telling,
+        entropy: Entropy,
+        kem: Kem,
+    ) -> None:
+        self._people = vault.people
+        self._rows = vault.sessions
+        self._identity = identity
+        self._parameters = parameters
+        self._contacts = contacts
+        self._sessions = sessions
+        self._expected = expected
+        self._outbox = outbox
+        self._telling = telling
+        self._entropy = entropy
+        self._kem = kem
+        for row in self._people.invitations_without_bundle():
+            self._expected.expect(OfBundle(row.contact), bundle_tags(row.secret))
+
+    def add(self, command: AddContact, *, mesh_ms: int, mesh_now: UnixSeconds) -> ContactId:
+        """Add the author of an invite, or take up a newer invite of one who never answered."""
+        invite = parse_invite(command.link, is_signature_valid)
+        self._check(invite, mesh_now)
+        present = self._people.find_contact_by_key(invite.verify_key)
+        if present is None:
+            contact = self._add_new(invite, command.label)
+        elif self._is_bundle_brought_later(present, invite):
+            assert invite.bundle is not None
+            self._take_bundle(present, invite.bundle, mesh_now)
+            return present.id
+        else:
+            contact = self._renew(present, invite)
+        self._people.put_invitation(
+            InvitationRow(contact.id, invite.secret, invite.bundle_hash, invite.expires)
+        )
+        if invite.bundle is None:
+            tags = bundle_tags(invite.secret)
+            self._expected.expect(OfBundle(contact.id), tags, is_wanted=True)
+        self._outbox.send_hello(contact, mesh_ms=mesh_ms, mesh_now=mesh_now)
+        return contact.id
+
+    def bundle_came(
+        self, contact: ContactId, index: int, envelope: Envelope, mesh_now: UnixSeconds
+    ) -> None:
+        """An envelope under a tag of an awaited bundle; PeerError if it holds another."""
+        invitation = self._people.find_invitation(contact)
+        assert invitation is not None, "tags of bundles go with the invitation"
+        data = open_bundle(
+            envelope.body,
+            box_key=box_key_of(invite_bundle_key(invitation.secret), index),
+            header=envelope.header_bytes,
+        )
+        bundle = decode_bundle(data, is_signature_valid)
+        row = self._people.contact(contact)
+        if bundle.digest != invitation.bundle_hash or bundle.verify_key != row.verify_key:
+            raise PeerError("another bundle than the invite promised")
+        if row.agreement_key not in (None, bundle.identity_key):
+            raise PeerError("a known key with another identity key")
+        check_bundle(bundle, self._identity, entropy=self._entropy, kem=self._kem)
+        self._take_bundle(row, bundle, mesh_now)
+
+    def answered(self, row: ContactRow) -> None:
+        """Something of theirs was opened: their invite has done its work."""
+        self._forget_bundle_tags(row)
+        self._people.set_state(row.id, "answered")
+        self._rows.erase_first_contact(row.id)
+        self._people.erase_invitation(row.id)
+        self._telling.contact_changed(row.id)
+
+    def expire(self, mesh_now: UnixSeconds) -> None:
+        """Messages that could not be sealed before an invite expired never will be."""
+        for contact in self._outbox.contacts_waiting():
+            invitation = self._people.find_invitation(ContactId(contact))
+            if invitation is not None and invitation.expires <= mesh_now:
+                self._outbox.give_up_waiting(self._people.contact(ContactId(contact)))
+
+    def check_reachable(self, row: ContactRow, mesh_now: UnixSeconds) -> None:
+        """UserError if nothing that is sent to a contact now could be opened."""
+        if self._sessions.find_known(row.id) is not None:
+            return
+        invitation = self._people.find_invitation(row.id)
+        if invitation is not None and invitation.expires <= mesh_now:
+            raise UserError(
+                "invite-expired",
+                f"{row.label} never answered and their invite has expired; "
+                "ask them for a new one and add it.",
+            )
+
+    def _check(self, invite: Invite, mesh_now: UnixSeconds) -> None:
+        """Refuse an invite that cannot work here, in words."""
+        if invite.verify_key == self._identity.keys.verify_key:
+            raise UserError("bad-invite", "This is your own invite; give it to somebody else.")
+        our_psk = self._parameters.psk if self._parameters.is_closed else None
+        if invite.psk != our_psk:
+            raise UserError("bad-invite", "This invite is for another mesh than this node is in.")
+        if invite.expires <= mesh_now:
+            raise UserError("invite-expired", "This invite has expired; ask for a new one.")
+        if invite.bundle is not None:
+            try:
+                check_bundle(invite.bundle, self._identity, entropy=self._entropy, kem=self._kem)
+            except PeerError as error:
+                raise UserError(
+                    "bad-invite", "The keys in this invite are not valid; ask for a new one."
+                ) from error
+
+    def _add_new(self, invite: Invite, label: str) -> ContactRow:
+        name = invite.name if is_name(invite.name) else ""
+        short_key = invite.verify_key.hex()[:KEY_PREFIX_DIGITS_MIN]
+        if label:
+            label = checked_name(label, "The label")
+            self._contacts.check_free(label)
+        bundle = invite.bundle
+        return self._contacts.add(
+            wanted_label=label or name or short_key,
+            name=name,
+            verify_key=invite.verify_key,
+            agreement_key=None if bundle is None else bundle.identity_key,
+            bundle=None if bundle is None else bundle.encode(),
+            is_by_our_invite=False,
+        )
+
+    def _is_bundle_brought_later(self, row: ContactRow, invite: Invite) -> bool:
+        """Whether this is the link of an invite whose QR code was added before."""
+        invitation = self._people.find_invitation(row.id)
+        return (
+            row.bundle is None
+            and invite.bundle is not None
+            and invitation is not None
+            and invitation.secret == invite.secret
+            and invitation.bundle_hash == invite.bundle_hash
+        )
+
+    def _renew(self, row: ContactRow, invite: Invite) -> ContactRow:
+        """Use another invite of somebody who never answered."""
+        invitation = self._people.find_invitation(row.id)
+        if row.state == "answered" or invitation is None:
+            raise UserError("exists", f"{row.label} is a contact already.")
+        if invitation.secret == invite.secret:
+            raise UserError(
+                "exists", f"{row.label} was added by this invite already; wait for their answer."
+            )
+        if self._sessions.count(row.id) >= SESSIONS_PER_CONTACT_MAX:
+            raise UserError("too-many", f"{row.label} did not answer to too many invites.")
+        bundle = invite.bundle
+        if bundle is not None and row.agreement_key not in (None, bundle.identity_key):
+            raise UserError("bad-invite", f"This invite has other keys than {row.label} has.")
+        self._forget_bundle_tags(row)
+        # Mail under the former invite may still be answered: its session stays.
+        self._rows.erase_first_contact(row.id)
+        if bundle is None:
+            self._people.clear_bundle(row.id)
+            self._people.set_state(row.id, "waiting for their key")
+        else:
+            self._people.set_keys(row.id, agreement_key=bundle.identity_key, bundle=bundle.encode())
+            self._people.set_state(row.id, "invited")
+        self._telling.contact_changed(row.id)
+        return self._people.contact(row.id)
+
+    def _take_bundle(self, row: ContactRow, bundle: Bundle, mesh_now: UnixSeconds) -> None:
+        self._forget_bundle_tags(row)
+        self._people.set_keys(row.id, agreement_key=bundle.identity_key, bundle=bundle.encode())
+        self._people.set_state(row.id, "invited")
+        self._telling.contact_changed(row.id)
+        contact = self._people.contact(row.id)
+        self._outbox.retell_waiting(contact)
+        self._outbox.seal_waiting_of(contact, mesh_now)
+
+    def _forget_bundle_tags(self, row: ContactRow) -> None:
+        invitation = self._people.find_invitation(row.id)
+        if row.bundle is None and invitation is not None:
+            self._expected.forget(tag for _, tag in bundle_tags(invitation.secret))
+
+
+def bundle_tags(secret: bytes) -> list[tuple[int, Tag]]:
+    """All (index, tag) under which an invite's bundle may stand on the mesh."""
+    key = invite_bundle_key(secret)
+    return [(index, tag_of(key, index)) for index in range(INVITE_BUNDLE_POSTS_MAX)]

@@ -1,0 +1,231 @@
+"""Our invites: made, told, posted on the mesh for who scanned a QR code, and closed.
+
+Implements `docs/protocol/first-contact.md`, section "Invite". An invite is open until it is used
+up, revoked or expired. Its secret and the private halves of its bundle live 30 days longer, for
+mail on its way from those who used it in time; a closed invite founds no session.
+"""
+
+from typing import Literal
+
+from mesh.commands import CreateInvite, InviteAnswer
+from mesh.crypto.entropy import Entropy
+from mesh.errors import UserError
+from mesh.ids import InviteId, Tag, UnixSeconds
+from mesh.limits import (
+    ADDRESS_HINT_BYTES_MAX,
+    INVITE_BUNDLE_POSTS_MAX,
+    INVITE_KEPT_SECONDS,
+    INVITE_LIFETIME_SECONDS_MAX,
+    INVITE_TAGS,
+    INVITE_USES_MAX,
+    INVITES_MAX,
+)
+from mesh.messenger.expected import ExpectedTags, OfInvite
+from mesh.messenger.identity import Identity
+from mesh.messenger.names import checked_name
+from mesh.messenger.outbox import Outbox
+from mesh.messenger.prekeys import Prekeys
+from mesh.messenger.sealing import LIFETIME_MONTH, LIFETIME_WEEK, Sealing
+from mesh.ratchet.tags import invite_tag_key, tag_of
+from mesh.storage.vault import Vault
+from mesh.storage.vault_rows import InviteRow
+from mesh.wire.envelope import LIFETIME_SECONDS, SECONDS_PER_DAY
+from mesh.wire.invite import SECRET_BYTES, Invite
+from mesh.wire.parameters import MeshParameters
+
+InviteState = Literal["open", "used up", "expired", "revoked"]
+
+REPOST_BEFORE_SECONDS = SECONDS_PER_DAY
+"""A bundle is posted again so long before it lapses: it takes time to reach everybody."""
+
+
+class Invites:
+    """All invites of this profile."""
+
+    def __init__(
+        self,
+        vault: Vault,
+        identity: Identity,
+        parameters: MeshParameters,
+        *,
+        expected: ExpectedTags,
+        prekeys: Prekeys,
+        sealing: Sealing,
+        outbox: Outbox,
+        entropy: Entropy,
+    ) -> None:
+        self._rows = vault.people
+        self._identity = identity
+        self._parameters = parameters
+        self._expected = expected
+        self._prekeys = prekeys
+        self._sealing = sealing
+        self._outbox = outbox
+        self._entropy = entropy
+        for row in self._rows.invites_with_secret():
+            self._expect(row)
+
+    def create(self, command: CreateInvite, mesh_now: UnixSeconds) -> InviteAnswer:
+        """Make an invite and post its bundle as soon as that can be done."""
+        label = checked_name(command.label, "The label") if command.label else ""
+        if not 1 <= command.uses_max <= INVITE_USES_MAX:
+            raise UserError(
+                "bad-invite-terms", f"An invite can be used 1 to {INVITE_USES_MAX} times."
+            )
+        if not 1 <= command.lifetime_s <= INVITE_LIFETIME_SECONDS_MAX:
+            days = INVITE_LIFETIME_SECONDS_MAX // SECONDS_PER_DAY
+            raise UserError("bad-invite-terms", f"An invite lives 1 second to {days} days.")
+        hint = _checked_hint(command.address_hint)
+        if len(self._rows.invites_with_secret()) >= INVITES_MAX:
+            raise UserError(
+                "too-many",
+                f"{INVITES_MAX} invites are open or were closed within 30 days; wait a while.",
+            )
+        expires = UnixSeconds(mesh_now + command.lifetime_s)
+        erase_after = UnixSeconds(expires + INVITE_KEPT_SECONDS)
+        prekey = self._prekeys.make(None, valid_to=erase_after, mesh_now=mesh_now)
+        row = self._rows.add_invite(
+            label=label,
+            secret=self._entropy.draw(SECRET_BYTES),
+            prekey=prekey.id,
+            hint=hint,
+            created=mesh_now,
+            expires=expires,
+            uses_max=command.uses_max,
+            erase_after=erase_after,
+        )
+        self._expect(row)
+        self._post(row, mesh_now)
+        return self._answer(row, mesh_now)
+
+    def answers(self, mesh_now: UnixSeconds) -> list[InviteAnswer]:
+        """All invites, newest first."""
+        return [self._answer(row, mesh_now) for row in self._rows.invites()]
+
+    def revoke(self, invite: int, mesh_now: UnixSeconds) -> InviteAnswer:
+        """Close an invite; those who used it in time stay contacts."""
+        row = self._rows.find_invite(InviteId(invite))
+        if row is None:
+            raise UserError("not-found", f"There is no invite {invite}; see: mesh invite list")
+        if state_of(row, mesh_now) == "open":
+            self._rows.set_revoked(row.id, erase_after=_kept_until(row, mesh_now))
+        closed = self._rows.find_invite(row.id)
+        assert closed is not None
+        return self._answer(closed, mesh_now)
+
+    def invite(self, invite: InviteId) -> InviteRow:
+        """The invite whose tag was met."""
+        row = self._rows.find_invite(invite)
+        assert row is not None
+        return row
+
+    def use(self, row: InviteRow, mesh_now: UnixSeconds) -> None:
+        """Somebody used an open invite."""
+        uses = row.uses + 1
+        erase_after = row.erase_after if uses < row.uses_max else _kept_until(row, mesh_now)
+        self._rows.set_uses(row.id, uses=uses, erase_after=erase_after)
+
+    def has_open(self, mesh_now: UnixSeconds) -> bool:
+        """Whether a bundle of ours may have to be posted."""
+        return any(state_of(row, mesh_now) == "open" for row in self._rows.invites_with_secret())
+
+    def tend(self, mesh_now: UnixSeconds) -> None:
+        """Post bundles that are about to lapse; erase what nobody can use any more."""
+        for row in self._rows.invites_with_secret():
+            if row.erase_after < mesh_now:
+                self._erase(row)
+            elif state_of(row, mesh_now) == "open":
+                self._post(row, mesh_now)
+
+    def _post(self, row: InviteRow, mesh_now: UnixSeconds) -> None:
+        """Post the bundle, unless it stands on the mesh for long enough."""
+        if row.posts_count >= INVITE_BUNDLE_POSTS_MAX:
+            return
+        if row.posted_until >= min(row.expires, mesh_now + REPOST_BEFORE_SECONDS):
+            return
+        assert row.secret is not None
+        assert row.prekey is not None
+        is_short = row.expires - mesh_now <= LIFETIME_SECONDS[LIFETIME_WEEK]
+        envelope = self._sealing.seal_invite_bundle(
+            self._prekeys.prekey(row.prekey).bundle,
+            row.secret,
+            posts_count=row.posts_count,
+            lifetime_class=LIFETIME_WEEK if is_short else LIFETIME_MONTH,
+            mesh_now=mesh_now,
+        )
+        if envelope is None:
+            return
+        self._outbox.post(envelope, None)
+        self._rows.set_posted(
+            row.id, posts_count=row.posts_count + 1, posted_until=envelope.header.lapses
+        )
+
+    def _expect(self, row: InviteRow) -> None:
+        assert row.secret is not None
+        self._expected.expect(OfInvite(row.id), invite_tags(row.secret))
+
+    def _erase(self, row: InviteRow) -> None:
+        assert row.secret is not None
+        assert row.prekey is not None
+        self._expected.forget(tag for _, tag in invite_tags(row.secret))
+        self._rows.erase_invite_keys(row.id)
+        self._prekeys.erase(row.prekey)
+
+    def _answer(self, row: InviteRow, mesh_now: UnixSeconds) -> InviteAnswer:
+        state = state_of(row, mesh_now)
+        link = qr = ""
+        if state == "open" and row.secret is not None and row.prekey is not None:
+            bundle = self._prekeys.prekey(row.prekey).bundle
+            invite = Invite(
+                verify_key=self._identity.keys.verify_key,
+                secret=row.secret,
+                expires=row.expires,
+                bundle=bundle,
+                bundle_hash=bundle.digest,
+                psk=self._parameters.psk if self._parameters.is_closed else None,
+                address_hint=row.hint,
+                name=self._identity.name,
+            )
+            link, qr = invite.link(), invite.qr()
+        return InviteAnswer(
+            id=row.id,
+            label=row.label,
+            link=link,
+            qr=qr,
+            expires=row.expires,
+            uses=row.uses,
+            uses_max=row.uses_max,
+            state=state,
+        )
+
+
+def state_of(row: InviteRow, mesh_now: UnixSeconds) -> InviteState:
+    """What an invite is at a time."""
+    if row.is_revoked:
+        return "revoked"
+    if row.uses >= row.uses_max:
+        return "used up"
+    return "expired" if row.expires <= mesh_now else "open"
+
+
+def invite_tags(secret: bytes) -> list[tuple[int, Tag]]:
+    """All (index, tag) under which first contacts by an invite may come."""
+    key = invite_tag_key(secret)
+    return [(index, tag_of(key, index)) for index in range(INVITE_TAGS)]
+
+
+def _kept_until(row: InviteRow, mesh_now: UnixSeconds) -> UnixSeconds:
+    """When the keys of an invite that closes now are erased."""
+    return UnixSeconds(min(row.erase_after, mesh_now + INVITE_KEPT_SECONDS))
+
+
+def _checked_hint(hint: str) -> str:
+    """An address hint of printable characters that ends with a port; empty stays empty."""
+    if not hint:
+        return ""
+    host, _, port = hint.rpartition(":")
+    is_whole = bool(host) and port.isascii() and port.isdigit() and 0 < int(port[:6]) < 65_536
+    is_plain = hint.isascii() and hint.isprintable() and " " not in hint
+    if not (is_whole and is_plain and len(hint) <= ADDRESS_HINT_BYTES_MAX):
+        raise UserError("bad-address", "An address hint is HOST:PORT or [IPv6]:PORT.")
+    return hint

@@ -1,0 +1,369 @@
+"""The messenger: one door for the engine to all that a person does.
+
+Theory of operation. The engine calls from inside its vault transaction; everything here either
+writes rows and memory together or, with a UserError, neither. What leaves goes through the
+outbox: the vault commits a sealed envelope first, and the engine takes it to the store one batch
+later. What arrives is opened and its message, its key's erasure and its replay memory are rows of
+one transaction. Effects are gathered and taken by the engine after the commit.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import assert_never
+
+from mesh.commands import (
+    AddContact,
+    AddPeer,
+    Answer,
+    AskContacts,
+    AskIdentity,
+    AskInvites,
+    AskMessages,
+    AskPeers,
+    AskStatus,
+    Command,
+    ContactsAnswer,
+    CreateIdentity,
+    CreateInvite,
+    IdentityAnswer,
+    InvitesAnswer,
+    MessageAnswer,
+    RemovePeer,
+    RenameContact,
+    RevokeInvite,
+    SendMessage,
+)
+from mesh.crypto.entropy import Entropy
+from mesh.crypto.kem import Kem
+from mesh.effects import Effect
+from mesh.errors import UserError
+from mesh.events import (
+    ContactAdded,
+    ContactChanged,
+    MessageReceived,
+    MessageSent,
+    MessageStateChanged,
+)
+from mesh.ids import EnvelopeId, Instant, LinkKey, Monotonic, PostingKey, Tag, UnixSeconds
+from mesh.inputs import Connection, StampMinted
+from mesh.limits import (
+    CHORES_INTERVAL_MS,
+    IDEMPOTENCY_KEY_BYTES_MAX,
+    SEND_KEYS_KEPT_SECONDS,
+    TEXT_BYTES_MAX,
+)
+from mesh.messenger.desk import Desk, set_up
+from mesh.messenger.expected import ExpectedTags
+from mesh.messenger.history import mesh_milliseconds
+from mesh.messenger.identity import Identity, create_identity, find_identity
+from mesh.messenger.posting_keys import Audience, PostingKeys, StampState
+from mesh.messenger.telling import Telling
+from mesh.storage.vault import Vault
+from mesh.storage.vault_rows import MessageRow
+from mesh.wire.envelope import SECONDS_PER_DAY, Envelope
+from mesh.wire.parameters import MeshParameters
+
+_READ_MARK = "read to arrival"
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """The messenger in one look; an empty name means that there is no identity yet."""
+
+    name: str
+    contacts_count: int
+    outbox_count: int
+    stamp: StampState
+
+
+class Messenger:
+    """All that is ours, over one open vault."""
+
+    def __init__(
+        self,
+        *,
+        vault: Connection,
+        parameters: MeshParameters,
+        entropy: Entropy,
+        kem: Kem,
+        mesh_now: UnixSeconds,
+        now: Instant,
+    ) -> None:
+        self._vault = Vault(vault)
+        self._parameters = parameters
+        self._entropy = entropy
+        self._kem = kem
+        self._telling = Telling()
+        self._expected = ExpectedTags()
+        self._posting_keys = PostingKeys(self._vault.sessions, parameters, entropy, self._telling)
+        self._read_mark = self._vault.mark(_READ_MARK)
+        self._today = mesh_now // SECONDS_PER_DAY
+        # Whatever fell due while the vault was closed is done at once.
+        self._chores_at = now.monotonic
+        self._desk: Desk | None = None
+        identity = find_identity(self._vault)
+        if identity is not None:
+            self._desk = self._set_up(identity)
+
+    # --- What the engine asks for every envelope ----------------------------------------------
+
+    @property
+    def has_identity(self) -> bool:
+        """Whether somebody is at home in this vault."""
+        return self._desk is not None
+
+    def is_expected(self, tag: Tag) -> bool:
+        """Whether an envelope with this tag is for us."""
+        return tag in self._expected
+
+    def is_own(self, posting_key: PostingKey) -> bool:
+        """Whether an envelope of this posting key was made here."""
+        return self._posting_keys.is_own(posting_key)
+
+    def is_protected(self, envelope: EnvelopeId) -> bool:
+        """Whether an envelope was made here and is still on its way: it is never evicted."""
+        return self._desk is not None and self._desk.outbox.is_on_its_way(envelope)
+
+    # --- Inside the vault's transaction -------------------------------------------------------
+
+    def command(self, command: Command, *, mesh_now: UnixSeconds, now: Instant) -> Answer:
+        """Do what a person or a program asks; UserError says in words why not."""
+        self._today = mesh_now // SECONDS_PER_DAY
+        if isinstance(command, CreateIdentity):
+            return self._create_identity(command, mesh_now, now)
+        desk = self._desk
+        if desk is None:
+            raise UserError("no-identity", "This profile has no identity yet; run: mesh init NAME")
+        match command:
+            case AskIdentity():
+                return _identity_answer(desk.identity)
+            case CreateInvite():
+                self._prepare_posting_keys([Audience.CONTACTS, Audience.PUBLIC])
+                return desk.invites.create(command, mesh_now)
+            case AskInvites():
+                return InvitesAnswer(invites=desk.invites.answers(mesh_now))
+            case RevokeInvite(invite):
+                return desk.invites.revoke(invite, mesh_now)
+            case AddContact():
+                return self._add_contact(desk, command, mesh_now, now)
+            case AskContacts():
+                return ContactsAnswer(contacts=desk.contacts.answers())
+            case RenameContact(contact, label):
+                row = desk.contacts.contact(contact)
+                desk.contacts.rename(row, label)
+                return desk.contacts.answer(row.id)
+            case SendMessage():
+                return self._send(desk, command, mesh_now, now)
+            case AskMessages():
+                return desk.reading.page(command)
+            case AskStatus() | AskPeers() | AddPeer() | RemovePeer():
+                raise AssertionError("the engine answers this")
+            case _:
+                assert_never(command)
+
+    def open_arrived(
+        self, envelopes: Sequence[Envelope], *, mesh_now: UnixSeconds, now: Instant
+    ) -> None:
+        """Open envelopes that bear expected tags. Nothing that they hold can raise."""
+        self._today = mesh_now // SECONDS_PER_DAY
+        if self._desk is not None:
+            self._desk.inbox.open(envelopes, mesh_now=mesh_now, now=now)
+
+    def take_wanted_tags(self) -> list[Tag]:
+        """Tags expected since the last call whose envelopes may stand in the store already.
+
+        The caller looks them up and opens what it finds before it commits the vault: the tags
+        are not named again.
+        """
+        return self._expected.take_wanted()
+
+    @property
+    def read_mark(self) -> int:
+        """How far the store was read."""
+        return self._read_mark
+
+    def set_read_mark(self, mark: int) -> None:
+        """The store was read so far; committed with what was opened."""
+        if mark != self._read_mark:
+            self._read_mark = mark
+            self._vault.set_mark(_READ_MARK, mark)
+
+    def held(self, link_key: LinkKey, short_ids: Sequence[bytes]) -> None:
+        """A neighbour said after its commit that it holds these."""
+        if self._desk is not None:
+            self._desk.outbox.held(link_key, short_ids)
+
+    @property
+    def has_unposted(self) -> bool:
+        """Whether there is something for the store."""
+        return self._desk is not None and self._desk.outbox.has_unposted
+
+    def take_unposted(self, limit: int) -> list[Envelope]:
+        """Envelopes that the vault has committed and the store is not known to have.
+
+        They are named until `posted` is called with them.
+        """
+        return [] if self._desk is None else self._desk.outbox.unposted(limit)
+
+    def posted(self, ids: Sequence[EnvelopeId]) -> None:
+        """The store has committed these."""
+        if self._desk is not None:
+            self._desk.outbox.posted(ids)
+
+    def stamp_minted(self, minted: StampMinted) -> None:
+        """A stamp is made; `deadline_passed` then seals what waited for it."""
+        self._posting_keys.stamped(minted)
+
+    # --- Time ---------------------------------------------------------------------------------
+
+    def deadline(self) -> Monotonic | None:
+        """When `deadline_passed` wants to be called."""
+        return None if self._desk is None else self._chores_at
+
+    def deadline_passed(self, *, mesh_now: UnixSeconds, now: Instant) -> None:
+        """Seal what waited, mint and post ahead, and let go of what is over."""
+        desk = self._desk
+        if desk is None:
+            return
+        self._today = mesh_now // SECONDS_PER_DAY
+        self._posting_keys.forget(self._today)
+        is_inviting = desk.invites.has_open(mesh_now)
+        self._prepare_posting_keys(
+            [Audience.CONTACTS, Audience.PUBLIC] if is_inviting else [Audience.CONTACTS]
+        )
+        desk.invitations.expire(mesh_now)
+        has_more_to_seal = desk.outbox.seal_waiting(mesh_now)
+        desk.invites.tend(mesh_now)
+        desk.prekeys.erase_old(mesh_now)
+        has_more_lapsed = desk.outbox.expire(mesh_now)
+        forgotten_before = UnixSeconds(now.unix_seconds - SEND_KEYS_KEPT_SECONDS)
+        self._vault.messages.forget_send_keys(forgotten_before)
+        pause_ms = 0 if has_more_to_seal or has_more_lapsed else CHORES_INTERVAL_MS
+        self._chores_at = Monotonic(now.monotonic + pause_ms * 1000)
+
+    def take_effects(self) -> list[Effect]:
+        """What is to be done and told after the commit."""
+        desk, telling = self._desk, self._telling
+        if desk is not None:
+            for number in telling.take_changed_messages():
+                row = self._vault.messages.message(number)
+                telling.tell(MessageStateChanged(desk.reading.answer(row)))
+            for contact in telling.take_changed_contacts():
+                telling.tell(ContactChanged(desk.contacts.answer(contact)))
+        return telling.take()
+
+    def summary(self) -> Summary:
+        """The messenger in one look."""
+        desk = self._desk
+        if desk is None:
+            return Summary("", 0, 0, self._posting_keys.state(self._today))
+        return Summary(
+            name=desk.identity.name,
+            contacts_count=len(desk.contacts),
+            outbox_count=desk.outbox.messages_count,
+            stamp=self._posting_keys.state(self._today),
+        )
+
+    def counters(self) -> dict[str, int]:
+        """What bore one of our tags and was dropped, by reason."""
+        return {} if self._desk is None else dict(self._desk.inbox.counters)
+
+    # --- Commands -----------------------------------------------------------------------------
+
+    def _create_identity(
+        self, command: CreateIdentity, mesh_now: UnixSeconds, now: Instant
+    ) -> IdentityAnswer:
+        identity = create_identity(self._vault, command.name, self._entropy, mesh_now)
+        self._desk = self._set_up(identity)
+        self._prepare_posting_keys([Audience.CONTACTS])
+        self._chores_at = Monotonic(now.monotonic + CHORES_INTERVAL_MS * 1000)
+        return _identity_answer(identity)
+
+    def _add_contact(
+        self, desk: Desk, command: AddContact, mesh_now: UnixSeconds, now: Instant
+    ) -> Answer:
+        count = len(desk.contacts)
+        contact = desk.invitations.add(
+            command, mesh_ms=mesh_milliseconds(mesh_now, now), mesh_now=mesh_now
+        )
+        answer = desk.contacts.answer(contact)
+        if len(desk.contacts) > count:
+            self._telling.tell(ContactAdded(answer))
+        return answer
+
+    def _send(
+        self, desk: Desk, command: SendMessage, mesh_now: UnixSeconds, now: Instant
+    ) -> MessageAnswer:
+        key = _checked_send_key(command.idempotency_key)
+        contact = desk.contacts.contact(command.contact)
+        before = None if key is None else self._vault.messages.find_by_send_key(key)
+        if before is not None:
+            if (before.contact, before.text) != (contact.id, command.text):
+                raise UserError(
+                    "key-reused",
+                    "This idempotency key was used for another message; take a new one.",
+                )
+            return desk.reading.answer(before)
+        _check_text(command.text)
+        desk.invitations.check_reachable(contact, mesh_now)
+        row = desk.outbox.send(
+            contact,
+            command.text,
+            mesh_ms=mesh_milliseconds(mesh_now, now),
+            received=now.unix_seconds,
+            mesh_now=mesh_now,
+            send_key=key,
+        )
+        answer = desk.reading.answer(row)
+        self._telling.tell(MessageSent(answer))
+        return answer
+
+    def _prepare_posting_keys(self, audiences: list[Audience]) -> None:
+        self._posting_keys.prepare(audiences, self._today)
+
+    def _set_up(self, identity: Identity) -> Desk:
+        return set_up(
+            self._vault,
+            identity,
+            self._parameters,
+            expected=self._expected,
+            posting_keys=self._posting_keys,
+            telling=self._telling,
+            entropy=self._entropy,
+            kem=self._kem,
+            tell_received=self._tell_received,
+        )
+
+    def _tell_received(self, row: MessageRow) -> None:
+        assert self._desk is not None
+        self._telling.tell(MessageReceived(self._desk.reading.answer(row)))
+
+
+def _identity_answer(identity: Identity) -> IdentityAnswer:
+    return IdentityAnswer(name=identity.name, key=identity.keys.verify_key.hex())
+
+
+def _check_text(text: str) -> None:
+    """A message is not empty, is Unicode, and fits an envelope."""
+    if not text:
+        raise UserError("empty", "The message is empty; write something.")
+    try:
+        length = len(text.encode())
+    except UnicodeEncodeError as error:
+        raise UserError("bad-text", "The message is not valid Unicode text.") from error
+    if length > TEXT_BYTES_MAX:
+        raise UserError(
+            "too-large",
+            f"The message has {length} bytes, and at most {TEXT_BYTES_MAX} fit; split it.",
+        )
+
+
+def _checked_send_key(key: str) -> str | None:
+    if not key:
+        return None
+    if not key.isascii() or len(key) > IDEMPOTENCY_KEY_BYTES_MAX:
+        raise UserError(
+            "bad-key",
+            f"An idempotency key is at most {IDEMPOTENCY_KEY_BYTES_MAX} ASCII characters.",
+        )
+    return key

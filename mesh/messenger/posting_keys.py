@@ -1,0 +1,131 @@
+"""Our posting keys: pseudonyms of a day and an audience, stamped before they are needed.
+
+Implements `docs/protocol/posting.md`, section "Posting keys". A key has a random seed; its stamp
+is made in the background up to three days ahead. A key that has signed nearly as much as the mesh
+admits gets a successor. Seeds go when their day is over; that a key is ours is remembered as long
+as its envelopes can live.
+"""
+
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import Final, Literal
+
+from mesh.crypto.entropy import Entropy
+from mesh.crypto.signing import SEED_BYTES, verify_key_of
+from mesh.ids import PostingKey
+from mesh.inputs import StampMinted
+from mesh.limits import CREATED_AHEAD_SECONDS_MAX, POSTING_DAYS_AHEAD
+from mesh.messenger.telling import Telling
+from mesh.posting.stamp import NO_STAMP
+from mesh.storage.vault_rows import PostingKeyRow
+from mesh.storage.vault_sessions import SessionRows
+from mesh.wire.envelope import LIFETIME_SECONDS, SECONDS_PER_DAY
+from mesh.wire.parameters import MeshParameters
+
+StampState = Literal["not needed", "ready", "being made"]
+
+_REMEMBERED_DAYS: Final = (LIFETIME_SECONDS[-1] + CREATED_AHEAD_SECONDS_MAX) // SECONDS_PER_DAY + 1
+
+
+class Audience(IntEnum):
+    """Who can open what a key signs; one key never serves two, or it would join them."""
+
+    CONTACTS = 0
+    PUBLIC = 1
+
+
+@dataclass(slots=True)
+class Signer:
+    """A posting key that can sign on its day; without a stamp it must not yet."""
+
+    public: PostingKey
+    seed: bytes = field(repr=False)
+    stamp: bytes | None
+    uses: int
+
+
+class PostingKeys:
+    """All posting keys of this profile; the rows are always as new as the memory."""
+
+    def __init__(
+        self, rows: SessionRows, parameters: MeshParameters, entropy: Entropy, telling: Telling
+    ) -> None:
+        self._rows = rows
+        self._parameters = parameters
+        self._entropy = entropy
+        self._telling = telling
+        self._own = dict.fromkeys(rows.posting_keys())
+        self._signers: dict[tuple[int, int], list[Signer]] = {}
+        for row in rows.posting_keys_with_seed():
+            assert row.seed is not None
+            signer = Signer(row.public, row.seed, row.stamp, row.uses)
+            self._signers.setdefault((row.audience, row.day), []).append(signer)
+            if row.stamp is None:
+                # The stamp was asked for in an earlier run that ended before it came.
+                telling.mint(row.public, row.day, parameters.stamp_bits)
+
+    def is_own(self, posting_key: PostingKey) -> bool:
+        """Whether an envelope of this key was made here."""
+        return posting_key in self._own
+
+    def find_ready(self, audience: Audience, day: int) -> Signer | None:
+        """A key of the day that may sign now, if there is one."""
+        quota = self._parameters.key_quota
+        for signer in self._signers.get((audience, day), ()):
+            if signer.stamp is not None and signer.uses < quota:
+                return signer
+        if self._parameters.stamp_bits:
+            return None
+        return self._make(audience, day)
+
+    def count_use(self, signer: Signer) -> None:
+        """Note that a key has signed once more."""
+        signer.uses += 1
+        self._rows.set_key_uses(signer.public, signer.uses)
+
+    def prepare(self, audiences: list[Audience], today: int) -> None:
+        """Ask for the stamps that will be needed, the nearest day first."""
+        if self._parameters.stamp_bits == 0:
+            return
+        quota = self._parameters.key_quota
+        for day in range(today, today + POSTING_DAYS_AHEAD + 1):
+            for audience in audiences:
+                signers = self._signers.get((audience, day), ())
+                # The last quarter of a key is the time in which its successor is made.
+                if 4 * sum(quota - signer.uses for signer in signers) < quota:
+                    signer = self._make(audience, day)
+                    self._telling.mint(signer.public, day, self._parameters.stamp_bits)
+
+    def stamped(self, minted: StampMinted) -> None:
+        """A stamp is made; one for a key that is gone is of no use."""
+        for (_, day), signers in self._signers.items():
+            for signer in signers:
+                if (signer.public, day) == (minted.posting_key, minted.day):
+                    signer.stamp = minted.stamp
+                    self._rows.set_stamp(signer.public, minted.stamp)
+
+    def forget(self, today: int) -> None:
+        """Erase the seeds of days that are over, and forget keys whose envelopes are gone."""
+        over = [place for place in self._signers if place[1] < today]
+        if not over:
+            return
+        for place in over:
+            del self._signers[place]
+        self._rows.erase_posting_seeds(today)
+        self._rows.forget_posting_keys(today - _REMEMBERED_DAYS)
+        self._own = dict.fromkeys(self._rows.posting_keys())
+
+    def state(self, today: int) -> StampState:
+        """What a person is told: whether messages may leave at once."""
+        if self._parameters.stamp_bits == 0:
+            return "not needed"
+        return "ready" if self.find_ready(Audience.CONTACTS, today) else "being made"
+
+    def _make(self, audience: Audience, day: int) -> Signer:
+        seed = self._entropy.draw(SEED_BYTES)
+        stamp = None if self._parameters.stamp_bits else NO_STAMP
+        signer = Signer(PostingKey(verify_key_of(seed)), seed, stamp, uses=0)
+        self._signers.setdefault((audience, day), []).append(signer)
+        self._own[signer.public] = None
+        self._rows.add_posting_key(PostingKeyRow(signer.public, seed, audience, day, stamp, uses=0))
+        return signer

@@ -1,0 +1,71 @@
+"""Reading: pages of messages, and what is told of one message."""
+
+from mesh.commands import AskMessages, MessageAnswer, MessagesAnswer
+from mesh.ids import ContactId
+from mesh.limits import MESSAGES_PER_PAGE_MAX
+from mesh.messenger.contacts import Contacts
+from mesh.messenger.history import unix_seconds_of
+from mesh.messenger.telling import Telling
+from mesh.storage.vault_messages import MessageRows
+from mesh.storage.vault_rows import MessageRow
+
+
+class Reading:
+    """Answers what a person asks of the history."""
+
+    def __init__(self, rows: MessageRows, contacts: Contacts, telling: Telling) -> None:
+        self._rows = rows
+        self._contacts = contacts
+        self._telling = telling
+
+    def answer(self, row: MessageRow) -> MessageAnswer:
+        """What is told of a message."""
+        return MessageAnswer(
+            number=row.number,
+            id=row.id.hex(),
+            contact=row.contact,
+            label=self._contacts.label(row.contact),
+            is_mine=row.is_mine,
+            text=row.text,
+            sent=unix_seconds_of(row.clock),
+            received=row.received,
+            state=row.state,
+            carriers=row.carriers,
+            is_late=row.is_late,
+        )
+
+    def page(self, command: AskMessages) -> MessagesAnswer:
+        """A page of one conversation in its order, or of all as they came.
+
+        After a number, the page holds what came next; else the newest. `has_more` says whether
+        there is more in that direction: newer or older.
+        """
+        contact = self._contacts.contact(command.contact).id if command.contact else None
+        limit = max(1, min(command.limit, MESSAGES_PER_PAGE_MAX))
+        is_unread_only = command.unread_only
+        if command.after:
+            rows = self._rows.after(
+                command.after, contact, limit=limit + 1, is_unread_only=is_unread_only
+            )
+        else:
+            rows = self._rows.newest(contact, limit=limit + 1, is_unread_only=is_unread_only)
+        has_more, rows = len(rows) > limit, rows[:limit]
+        if contact is None:
+            rows.sort(key=lambda row: row.number)
+        else:
+            rows.sort(key=lambda row: (row.position, row.id))
+        if command.mark_read:
+            self._mark_read(rows)
+        return MessagesAnswer(messages=[self.answer(row) for row in rows], has_more=has_more)
+
+    def _mark_read(self, rows: list[MessageRow]) -> None:
+        unread = [row for row in rows if not row.is_read]
+        if not unread:
+            return
+        self._rows.mark_read([row.number for row in unread])
+        highest: dict[ContactId, int] = {}
+        for row in unread:
+            highest[row.contact] = max(row.position, highest.get(row.contact, 0))
+        for contact, position in highest.items():
+            self._rows.raise_read_position(contact, position)
+            self._telling.contact_changed(contact)
