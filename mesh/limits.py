@@ -47,6 +47,9 @@ HELLO_FEATURES_MAX = 32
 FIRST_MESSAGES_REMEMBERED = 4_096
 """Ephemeral keys of valid first handshake messages kept against replay (PROTOCOL.md 1)."""
 
+LINK_KEY_AGE_MIN_MS = 3_600_000
+"""A link key younger than this is kept when the day changes, as when a clock is corrected."""
+
 LINK_KEYS_REMEMBERED = 8
 """Our own former link keys, so that a stale announcement of ourselves is recognised."""
 
@@ -249,6 +252,12 @@ PREKEY_KEPT_SECONDS = 60 * 86_400
 
 PREKEY_CACHED_MAX = 512
 """Contacts whose bundles are held in memory, opened and decoded; about 5 kB each."""
+
+SIGNATURES_REMEMBERED = 4_096
+"""Valid signatures of identities and bundles that are not checked again; 100 bytes each."""
+
+KEM_KEYS_CACHED = 256
+"""ML-KEM keys kept expanded: expanding costs twice what using one does. The oldest goes first."""
 
 INVITE_KEPT_SECONDS = 30 * 86_400
 """How long private halves outlive an invite: mail on its way may take that long."""

@@ -20,6 +20,7 @@ from mesh.ids import Address, DialId, Instant, LinkId, LinkKey, Monotonic, UnixS
 from mesh.inputs import Connected, PeerSeen
 from mesh.limits import (
     HANDSHAKES_PENDING_MAX,
+    LINK_KEY_AGE_MIN_MS,
     LINK_KEYS_REMEMBERED,
     LINK_SENDING_BYTES_MAX,
     LINKS_MAX,
@@ -94,6 +95,7 @@ class Neighbours:
         self._link_private = b""
         self._hello_nonce = b""
         self._key_day = 0
+        self._key_drawn_at = now.monotonic
         self._opened: list[LinkId] = []
         self._closed: list[LinkId] = []
         self.effects: list[Effect] = []
@@ -192,9 +194,7 @@ class Neighbours:
                 except PeerError as error:
                     self.fault(link, error, now)
         if mesh_now // _SECONDS_PER_DAY != self._key_day:
-            self._draw_link_key(mesh_now, now, is_new_network=False)
-            for link, _ in self.ready:
-                self._close(link, CLOSE_GOING_AWAY, "keys change at midnight", now)
+            self._day_changed(mesh_now, now)
         dials = self._dialing.deadline_passed(now)
         self._counters.count("dials", len(dials))
         self.effects.extend(dials)
@@ -259,9 +259,19 @@ class Neighbours:
         name = self._entropy.draw(INSTANCE_BYTES)
         self._hello_nonce = name + self._entropy.draw(_NONCE_PADDING_BYTES)
         self._key_day = mesh_now // _SECONDS_PER_DAY
+        self._key_drawn_at = now.monotonic
         instance = name.hex()
         self._dialing.rename(instance, now)
         self.effects.append(Announce(instance, self._hint(instance), is_new_network=is_new_network))
+
+    def _day_changed(self, mesh_now: UnixSeconds, now: Instant) -> None:
+        """It is midnight, or a neighbour corrected our clock: then young keys are good enough."""
+        self._key_day = mesh_now // _SECONDS_PER_DAY
+        if now.monotonic - self._key_drawn_at < LINK_KEY_AGE_MIN_MS * 1000:
+            return
+        self._draw_link_key(mesh_now, now, is_new_network=False)
+        for link, _ in self.ready:
+            self._close(link, CLOSE_GOING_AWAY, "keys change at midnight", now)
 
     def _hint(self, instance: str) -> str | None:
         """What an announcement of our mesh says beside its instance name."""
