@@ -2,10 +2,10 @@
 
 import os
 import time
+from pathlib import Path
 
 import click
 
-from mesh.api.endpoint import find_endpoint
 from mesh.api.routes import Stop, Unlock
 from mesh.cli.door import client_of, folders_of
 from mesh.cli.options import Choices, shared_options
@@ -39,27 +39,26 @@ def down(choices: Choices) -> None:
 
 
 def stop(choices: Choices) -> bool:
-    """Stop the daemon and wait until its process is gone; False if there was none."""
+    """Stop the daemon and wait until it has let go of the profile; False if there was none."""
     client = client_of(choices)
-    endpoint = find_endpoint(folders_of(choices).endpoint_file)
+    lock_file = folders_of(choices).lock_file
     if not client.is_running():
         return False
     client.ask(Stop(), Done)
     deadline = time.monotonic() + choices.timeout
-    while client.is_running() or (endpoint is not None and is_alive(endpoint.pid)):
+    while client.is_running() or is_held(lock_file):
         if time.monotonic() > deadline:
             raise UserError("timeout", f"Mesh still stops after {choices.timeout:g} seconds.")
         time.sleep(POLL_S)
     return True
 
 
-def is_alive(pid: int) -> bool:
-    """Say whether a process of ours exists; we may be the one itself, in a test."""
-    if pid in (os.getpid(), 0):
-        return False
+def is_held(lock_file: Path) -> bool:
+    """Say whether a living process holds a profile: it empties the file when it lets go."""
     try:
+        pid = int(lock_file.read_text())
         os.kill(pid, 0)
-    except OSError:
+    except (OSError, ValueError):
         return False
     return True
 
