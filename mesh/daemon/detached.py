@@ -42,7 +42,12 @@ def start_detached(order: StartOrder) -> "subprocess.Popen[bytes]":
         process.wait()
         raise UserError("timeout", "The node took too long to start; `mesh doctor` may say why.")
     stdout.close()
-    _report_in(said[0]).raise_failure()
+    try:
+        _report_in(said[0]).raise_failure()
+    except MeshError:
+        # It has said its last word, and nobody else waits for its end.
+        process.wait()
+        raise
     return process
 
 

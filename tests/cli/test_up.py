@@ -1,0 +1,162 @@
+"""Real daemons, started as a person and as a script start them."""
+
+import os
+import pty
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from mesh.api.endpoint import Endpoint, find_endpoint
+from mesh.node.folders import profile_folders
+from tests.cli.conftest import Mesh
+
+ROOT = Path(__file__).resolve().parents[2]
+MESH = [sys.executable, "-m", "mesh.cli.main"]
+
+
+@pytest.fixture(autouse=True)
+def surroundings(mesh: Mesh, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Keep daemons off the networks of this machine, and leave none behind."""
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    monkeypatch.setenv("MESH_DISCOVERY", "false")
+    monkeypatch.setenv("MESH_LISTEN_PORT", "0")
+    monkeypatch.setenv("MESH_STAMP_BITS", "0")
+    yield
+    assert mesh("down").code == 0
+
+
+def endpoint() -> Endpoint:
+    """Return what the running daemon wrote about itself."""
+    found = find_endpoint(profile_folders().endpoint_file)
+    assert found is not None
+    return found
+
+
+class Typist:
+    """A person at a terminal: waits for words, then types."""
+
+    def __init__(self, *arguments: str) -> None:
+        self._terminal, slave = pty.openpty()
+        self._process = subprocess.Popen(
+            [*MESH, *arguments],
+            stdin=slave,
+            stdout=subprocess.DEVNULL,
+            stderr=slave,
+            start_new_session=True,
+        )
+        os.close(slave)
+        self.seen = ""
+
+    def answer(self, question: str, text: str) -> None:
+        """Wait until a question stands at the end of what was written, and answer it."""
+        while not self.seen.rstrip().endswith(question):
+            self.seen += os.read(self._terminal, 4096).decode()
+        os.write(self._terminal, text.encode() + b"\n")
+        # The next question is another one, also if its words are the same.
+        self.seen += "\n"
+
+    def ended(self) -> int:
+        """Read to the end and return the exit code."""
+        while True:
+            try:
+                self.seen += os.read(self._terminal, 4096).decode()
+            except OSError:
+                # The other end is closed.
+                os.close(self._terminal)
+                return self._process.wait()
+
+
+def test_the_first_start_asks_who_this_is_and_for_a_passphrase(mesh: Mesh) -> None:
+    person = Typist("up")
+    person.answer("]:", "Anna")
+    person.answer("for none):", "correct horse")
+    person.answer("again:", "incorrect")
+    person.answer("for none):", "correct horse")
+    person.answer("again:", "correct horse")
+    assert person.ended() == 0, person.seen
+    assert "correct horse" not in person.seen
+    assert "mesh invite" in person.seen
+    status = mesh("status", "--json").json["status"]
+    assert isinstance(status, dict)
+    assert (status["name"], status["vault"]) == ("Anna", "open")
+    assert mesh("invite").out.startswith("mesh:")
+    again = mesh("up")
+    assert (again.code, "running already" in again.err) == (0, True)
+
+
+def test_an_empty_passphrase_is_warned_of_and_confirmed(mesh: Mesh) -> None:
+    person = Typist("up")
+    person.answer("]:", "Anna")
+    person.answer("for none):", "")
+    person.answer("[y/N]:", "y")
+    assert person.ended() == 0, person.seen
+    assert "disk" in person.seen
+    assert mesh("id").out.startswith("Anna\n")
+
+
+def test_a_profile_is_opened_by_its_passphrase_alone(
+    mesh: Mesh, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "passphrase"
+    file.touch(mode=0o600)
+    file.write_text("correct horse\n")
+    monkeypatch.setenv("MESH_PASSPHRASE_FILE", str(file))
+    assert mesh("up", "--headless", "--name", "Anna").code == 0
+    if sys.platform == "linux":
+        for name in ("cmdline", "environ"):
+            assert b"correct horse" not in Path(f"/proc/{endpoint().pid}/{name}").read_bytes()
+    assert mesh("down").code == 0
+    file.write_text("wrong\n")
+    refused = mesh("--json", "up", "--headless")
+    assert (refused.code, refused.problem) == (4, "wrong-passphrase")
+    assert mesh("status").code == 3
+    assert mesh("up", "--locked").code == 0
+    assert mesh("contacts").code == 4
+    assert mesh("unlock").code == 4
+    file.write_text("correct horse\n")
+    assert mesh("unlock").code == 0
+    assert mesh("contacts").code == 0
+
+
+def test_wipe_stops_the_daemon_and_leaves_nothing(mesh: Mesh) -> None:
+    assert mesh("up", "--headless", "--name", "Anna", "--no-passphrase").code == 0
+    assert mesh("wipe", "--yes").code == 0
+    folders = profile_folders()
+    assert not folders.data.exists()
+    assert not folders.socket_file.exists()
+
+
+def test_a_daemon_in_the_foreground_ends_with_the_terminal(mesh: Mesh) -> None:
+    arguments = ["up", "--foreground", "--headless", "--name", "Anna", "--no-passphrase"]
+    with subprocess.Popen([*MESH, *arguments], stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        for line in process.stderr:
+            if "Ctrl-C stops it" in line:
+                break
+        assert endpoint().pid == process.pid
+        process.send_signal(signal.SIGINT)
+        process.communicate()
+        assert process.returncode == 0
+    assert find_endpoint(profile_folders().endpoint_file) is None
+
+
+@pytest.mark.parametrize(
+    "arguments, code, kind",
+    [
+        (("--headless",), 1, "no-name"),
+        (("--headless", "--name", "Anna"), 4, "no-passphrase"),
+        (("--headless", "--name", "x" * 65), 1, "bad-name"),
+        (("--mesh-secret-file", "/nowhere"), 2, "usage"),
+        (("--port", "70000"), 2, "usage"),
+    ],
+)
+def test_what_is_missing_is_said_and_nothing_is_made(
+    mesh: Mesh, arguments: tuple[str, ...], code: int, kind: str
+) -> None:
+    ran = mesh("--json", "up", *arguments)
+    assert (ran.code, ran.problem) == (code, kind)
+    assert not profile_folders().vault_key_file.exists()
