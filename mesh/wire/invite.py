@@ -100,12 +100,12 @@ def _decode_text(text: str) -> bytes:
     try:
         if text.lower().startswith(LINK_PREFIX):
             encoded = text[len(LINK_PREFIX) :]
-            # A last group of one character is no byte; what was cut there is told below.
-            encoded = encoded[: len(encoded) - (len(encoded) % 4 == 1)]
+            # No bytes have such a length: it was cut, and the checksum will say so.
+            encoded += "A" * (len(encoded) % 4 == 1)
             return base64.b64decode(encoded + "=" * (-len(encoded) % 4), b"-_", validate=True)
         if text.upper().startswith(QR_PREFIX):
             encoded = text[len(QR_PREFIX) :].upper()
-            encoded = encoded[: len(encoded) - (len(encoded) % 8 in (1, 3, 6))]
+            encoded += "A" * (len(encoded) % 8 in (1, 3, 6))
             return base64.b32decode(encoded + "=" * (-len(encoded) % 8))
     except (binascii.Error, ValueError) as error:
         raise _bad("This invite was changed on its way; copy the whole link again.") from error

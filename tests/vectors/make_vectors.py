@@ -1,0 +1,209 @@
+"""Writes the frozen vectors from envelope to invite: `python -m tests.vectors.make_vectors`.
+
+A change of a file that it writes is a change of the protocol.
+"""
+
+import msgspec
+
+from tests.vectors import reference
+from tests.vectors.reference import chance
+from tests.vectors.shapes import (
+    FOLDER,
+    BundleVector,
+    ChainVector,
+    EnvelopeVector,
+    FirstContactVector,
+    InvitesVector,
+    InviteVector,
+    RefusedText,
+    StampVector,
+    TagsVector,
+)
+
+STAMP_BITS = 9
+"""Of the default mesh. The searches begin shortly before what they find, or they took seconds."""
+STAMP_STARTS = {0: 0x8E, 1: 0x31EE_0000_0000_0106}
+
+
+def envelopes() -> list[EnvelopeVector]:
+    """One of each size and lifetime, with and without the bytes of a stamp."""
+    return [
+        reference.envelope(
+            f"envelope {number}",
+            size_class=size_class,
+            lifetime_class=lifetime_class,
+            created=created,
+            stamp=stamp,
+        )
+        for number, (size_class, lifetime_class, created, stamp) in enumerate(
+            [
+                (0, 0, 1_800_000_000, bytes(12)),
+                (1, 1, 1_800_000_010, chance("a stamp", 12)),
+                (2, 2, 0, bytes(12)),
+                (3, 1, 4_294_967_290, bytes(12)),
+            ]
+        )
+    ]
+
+
+def stamps() -> list[StampVector]:
+    """A cheap one and two of the default mesh."""
+    key = reference.ed25519_public(chance("stamped", 32))
+    return [
+        reference.stamp(key, 20_833, 3, 0),
+        *(reference.stamp(key, 20_833 + day, STAMP_BITS, at) for day, at in STAMP_STARTS.items()),
+    ]
+
+
+def tags() -> TagsVector:
+    """Both directions of a session, and the tables of an invite."""
+    tag_root, secret = chance("tag root", 32), chance("tags of an invite", 16)
+    of_invite = reference.b(secret, b"", "mesh/inv/tag", 32)
+    of_bundle = reference.b(secret, b"", "mesh/inv/bundle", 32)
+    return TagsVector(
+        chains=[
+            ChainVector(
+                tag_root=tag_root.hex(),
+                direction=direction,
+                tags=[
+                    reference.tag(reference.chain_key(tag_root, direction, index // 64), index)
+                    for index in (0, 1, 63, 64, 255, 256)
+                ],
+            )
+            for direction in (0, 1)
+        ],
+        invite_secret=secret.hex(),
+        invite_tags=[reference.tag(of_invite, index) for index in (0, 1, 4_095)],
+        bundle_tags=[reference.tag(of_bundle, index) for index in (0, 63)],
+    )
+
+
+def reader_bundle() -> BundleVector:
+    """The bundle of an invite."""
+    return reference.bundle("invite", reference.identity("reader"), 1_799_000_000, 1_810_000_000)
+
+
+def first_contact() -> FirstContactVector:
+    """Two letters under one opening, by the indices 4,095 and 0 of an invite."""
+    author, reader, theirs = (
+        reference.identity("author"),
+        reference.identity("reader"),
+        reader_bundle(),
+    )
+    own = reference.bundle("answer", author, 1_800_000_000, 1_805_000_000)
+    encoded = bytes.fromhex(theirs.bundle)
+    opening = reference.Opening("opening", author, bytes.fromhex(own.bundle)[64:], encoded)
+    secret = chance("invite secret", 16)
+    of_invite = reference.b(secret, b"", "mesh/inv/tag", 32)
+    of_bundle = reference.b(secret, b"", "mesh/inv/bundle", 32)
+    payload = reference.payload(
+        hlc=(1_800_000_000_123 << 16) + 7,
+        seq=70_000,
+        parents=[chance("parent", 32)],
+        name="Ada",
+        text="Grüße!",
+    )
+    largest = chance("largest payload", 13_618)
+    letters = [
+        opening.letter(
+            f"letter {n}",
+            n=n,
+            content=content,
+            size_class=size_class,
+            place=reference.tag(of_invite, index),
+        )
+        for n, content, size_class, index in (
+            (0, bytes.fromhex(payload.encoded), 1, 4_095),
+            (1, largest, 2, 0),
+        )
+    ]
+    return FirstContactVector(
+        author=author,
+        author_bundle=own,
+        reader=reader,
+        reader_bundle=theirs,
+        ephemeral_private=opening.ephemeral_private.hex(),
+        kem_coin=opening.coin.hex(),
+        ephemeral=opening.ephemeral.hex(),
+        ciphertext=opening.ciphertext.hex(),
+        transcript=opening.transcript.hex(),
+        author_key=opening.author_key.hex(),
+        chain_key=opening.chain_key.hex(),
+        box=opening.box.hex(),
+        root=opening.root.hex(),
+        tag_root=opening.tag_root.hex(),
+        session_id=opening.session_id.hex(),
+        payload=payload,
+        letters=letters,
+        sealed_bundle=reference.sealed_bundle(
+            "sealed bundle", encoded, reference.tag(of_bundle, 5)
+        ),
+    )
+
+
+def invites() -> InvitesVector:
+    """All forms of an invite, and all ways in which a text is none."""
+    encoded = bytes.fromhex(reader_bundle().bundle)
+    plain = reference.invite("plain", encoded, psk=b"", address_hint="", name="")
+    full = reference.invite(
+        "full",
+        encoded,
+        psk=chance("psk", 32),
+        address_hint="[2001:db8::1]:45817",
+        name="Zoë",
+    )
+    return InvitesVector(
+        bundle=encoded.hex(), invites=[plain, full], refused=_refused(encoded, plain)
+    )
+
+
+def _refused(encoded: bytes, plain: InviteVector) -> list[RefusedText]:
+    whole = reference.invite_bytes(encoded, plain, has_bundle=False)
+    newer = reference.invite_bytes(encoded, plain, has_bundle=False, version=2)
+    flagged = bytes((1, 0x80)) + whole[2:]
+    forged_bundle = encoded[:-1] + bytes((encoded[-1] ^ 1,))
+    forged = reference.invite_bytes(forged_bundle, plain, has_bundle=True)
+    stranger = whole[:2] + bytes(32) + forged[34:]
+    link = reference.link_text
+    return [
+        RefusedText(because="not an invite", text="https://example.org/invite"),
+        RefusedText(because="not an invite", text=""),
+        RefusedText(because="cut off", text=plain.link[:1_000]),
+        RefusedText(because="cut off", text=plain.qr[:-8]),
+        RefusedText(because="cut off", text="mesh:invite/"),
+        RefusedText(because="changed", text=_with_other_letter(plain.link, 900)),
+        RefusedText(because="changed", text=_with_other_letter(plain.qr, 80)),
+        RefusedText(because="changed", text=plain.link + "!"),
+        RefusedText(because="newer", text=link(reference.checked(newer))),
+        RefusedText(because="newer", text=link(reference.checked(flagged))),
+        RefusedText(because="not valid", text=link(reference.checked(forged))),
+        RefusedText(because="not valid", text=link(reference.checked(stranger))),
+        # A hint that is longer than what follows it, one that is no UTF-8, too long a name.
+        RefusedText(because="not valid", text=link(reference.checked(whole + b"\x01\x09abc"))),
+        RefusedText(because="not valid", text=link(reference.checked(whole + b"\x02\x01\xff"))),
+        RefusedText(
+            because="not valid", text=link(reference.checked(whole + b"\x02\x41" + b"a" * 65))
+        ),
+        RefusedText(because="too long", text="mesh:invite/" + "A" * 5_000),
+    ]
+
+
+def _with_other_letter(text: str, place: int) -> str:
+    return text[:place] + ("B" if text[place] != "B" else "C") + text[place + 1 :]
+
+
+def made() -> dict[str, bytes]:
+    """All files by name."""
+    contents = {
+        "envelope.json": msgspec.json.encode(envelopes()),
+        "stamp.json": msgspec.json.encode(stamps()),
+        "tags.json": msgspec.json.encode(tags()),
+        "first-contact.json": msgspec.json.encode(first_contact()),
+        "invite.json": msgspec.json.encode(invites()),
+    }
+    return {name: msgspec.json.format(json, indent=1) + b"\n" for name, json in contents.items()}
+
+
+if __name__ == "__main__":
+    for name, contents in made().items():
+        (FOLDER / name).write_bytes(contents)
