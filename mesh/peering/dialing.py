@@ -199,7 +199,7 @@ class Dialing:
         closed = self._links.pop(link, None)
         if closed is None:
             return
-        for target in self._targets.values():
+        for target in list(self._targets.values()):
             if target.name in (closed.target, closed.instance) or (
                 target.remote_key == closed.remote_key
             ):

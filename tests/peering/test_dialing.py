@@ -160,3 +160,18 @@ def test_a_bad_address_is_refused_in_words(text: str) -> None:
 @pytest.mark.parametrize("text", ["10.0.0.1:41730", "[fe80::1%3]:41730", "box.local:80"])
 def test_an_address_reads_back_as_it_was_written(text: str) -> None:
     assert str(parse_address(text)) == text
+
+
+def test_a_remembered_address_whose_links_end_at_once_is_forgotten_too() -> None:
+    dialing = make()
+    dialing.remember([address(7), address(8)], at(0))
+    now_ms = 0
+    for _ in range(REMEMBERED_FAILURES_MAX):
+        now_ms += DIAL_BACKOFF_MAX_MS * 2
+        for dial in dialing.deadline_passed(at(now_ms)):
+            if dial.address == address(7):
+                link_up(dialing, 7, dial.dial, at(now_ms))
+                dialing.link_down(LinkId(7), at(now_ms + 1))
+            else:
+                link_up(dialing, 8, dial.dial, at(now_ms))
+    assert [target.addresses[0] for target in dialing.targets()] == []
