@@ -91,7 +91,10 @@ class Scenario(_Strict, frozen=True, kw_only=True):
     nodes: NodesCount = 100
     tick_us: Annotated[int, msgspec.Meta(ge=1)] = 1_000
     order: Literal["fifo", "shuffle"] = "shuffle"
+    begins_at_s: Seconds = 43_200
+    """Seconds after midnight (UTC) at which the world begins; at midnight link keys change."""
     wall_offset_s: Seconds = 60
+    """How wrong a calendar may be, either way."""
     topology: Topology = Topology()
     wire: Wire = Wire()
     workload: Workload

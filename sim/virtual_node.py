@@ -38,8 +38,8 @@ from sim.stream import End
 from sim.trace import NOBODY, Trace
 from sim.virtual_network import VirtualNetwork
 
-EPOCH_US: Final = 1_780_315_200_000_000
-"""Every world begins at noon (UTC) of a summer day in 2026, far from a change of link keys."""
+EPOCH_US: Final = 1_780_272_000_000_000
+"""Every world has its first midnight (UTC) on a summer day in 2026."""
 
 REPORT_BYTES: Final = 128 * 1024
 REPORT_US: Final = 100_000

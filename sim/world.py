@@ -168,6 +168,7 @@ class World:
             verify = RememberedVerify(is_signature_valid)
         plant = BUGS[self.options.bug].plant if self.options.bug is not None else None
         clocks = Chance(seed, "clocks")
+        begins_us = round(self.scenario.begins_at_s * 1_000_000)
         wrong_us = round(self.scenario.wall_offset_s * 1_000_000)
         return [
             VirtualNode(
@@ -181,7 +182,7 @@ class World:
                     plant=plant,
                 ),
                 around,
-                wall_offset_us=clocks.between(-wrong_us, wrong_us),
+                wall_offset_us=begins_us + clocks.between(-wrong_us, wrong_us),
             )
             for index in range(self.scenario.nodes)
         ]
