@@ -75,6 +75,7 @@ class Carrying:
         self._answers: dict[LinkId, _Answers] = {}
         self._deferred: dict[LinkId, list[Envelope]] = {}
         self._lapse_at = Monotonic(now.monotonic + LAPSE_INTERVAL_MS * 1000)
+        self._evicted_to = 0
         self._load()
 
     def pushed(self, link: LinkId, push: Push, mesh_now: UnixSeconds, now: Instant) -> None:
@@ -113,6 +114,7 @@ class Carrying:
             self.spreading.deadline_passed(now)
         if now.monotonic >= self._lapse_at:
             self._lapse_at = Monotonic(now.monotonic + LAPSE_INTERVAL_MS * 1000)
+            self._evicted_to = 0
             if is_clock_steady:
                 self._lapse(mesh_now)
         return self._judge_deferred(mesh_now, now)
@@ -244,10 +246,7 @@ class Carrying:
 
     def _judge_deferred(self, mesh_now: UnixSeconds, now: Instant) -> list[LinkId]:
         """Links take turns, one envelope each, as long as there is budget."""
-        if not self._deferred:
-            return []
-        deadline = self._admission.deadline()
-        if deadline is not None and deadline > now.monotonic:
+        if not self._deferred or self._admission.deadline() > now.monotonic:
             return []
         deferred, self._deferred = self._deferred, {}
         faulted: list[LinkId] = []
@@ -279,17 +278,21 @@ class Carrying:
         self._counters.count("lapsed", len(lapsed))
 
     def _evict(self, is_protected: Protection) -> None:
-        """Over quota the oldest bodies go first, but never what is ours."""
+        """Over quota the oldest bodies go first, but never what is ours.
+
+        What was passed over for being ours is looked at again after a while, not in every batch.
+        """
         excess = self.store.stored_bytes - self.stored_bytes_max
-        arrival = 0
         evicted: list[EnvelopeId] = []
         while excess > 0:
-            rows = self.store.eviction_candidates(arrival, EVICTION_ROWS_PER_BATCH)
+            rows = self.store.eviction_candidates(self._evicted_to, EVICTION_ROWS_PER_BATCH)
             if not rows:
                 break
             for row in rows:
-                arrival = row.arrival
-                if excess > 0 and not is_protected(row.id, row.tag):
+                if excess <= 0:
+                    break
+                self._evicted_to = row.arrival
+                if not is_protected(row.id, row.tag):
                     evicted.append(row.id)
                     excess -= row.bytes
         if not evicted:

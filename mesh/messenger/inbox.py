@@ -11,7 +11,6 @@ from typing import assert_never
 
 from mesh.crypto.entropy import Entropy
 from mesh.crypto.kem import Kem
-from mesh.crypto.signing import is_signature_valid
 from mesh.errors import PeerError
 from mesh.events import ContactAdded
 from mesh.ids import Instant, MessageId, UnixSeconds
@@ -27,6 +26,7 @@ from mesh.messenger.outbox import Outbox
 from mesh.messenger.prekeys import Prekey, Prekeys, stored_bundle
 from mesh.messenger.sessions import Session, Sessions
 from mesh.messenger.telling import Telling
+from mesh.messenger.verified import VerifiedSignatures
 from mesh.ratchet.letters import OpenedLetter, open_letter
 from mesh.ratchet.tags import box_key_of, invite_tag_key
 from mesh.storage.vault import Vault
@@ -84,9 +84,10 @@ class Inbox:
         self._entropy = entropy
         self._kem = kem
         self._tell_received = tell_received
+        self._verify = VerifiedSignatures()
         self.counters: dict[str, int] = {}
 
-    def open(self, envelopes: Sequence[Envelope], *, mesh_now: UnixSeconds, now: Instant) -> None:
+    def take(self, envelopes: Sequence[Envelope], *, mesh_now: UnixSeconds, now: Instant) -> None:
         """Open what can be opened; hostile bodies are dropped."""
         for envelope in envelopes:
             try:
@@ -214,7 +215,7 @@ class Inbox:
             identity=self._identity.keys,
             bundle=prekey.bundle,
             secrets=prekey.secrets,
-            verify=is_signature_valid,
+            verify=self._verify,
             kem=self._kem,
             is_fresh=lambda ephemeral, n: not self._rows.has_opened(prekey.id, ephemeral, n),
         )

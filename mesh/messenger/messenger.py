@@ -167,7 +167,7 @@ class Messenger:
         """Open envelopes that bear expected tags. Nothing that they hold can raise."""
         self._today = mesh_now // SECONDS_PER_DAY
         if self._desk is not None:
-            self._desk.inbox.open(envelopes, mesh_now=mesh_now, now=now)
+            self._desk.inbox.take(envelopes, mesh_now=mesh_now, now=now)
 
     def take_wanted_tags(self) -> list[Tag]:
         """Tags expected since the last call whose envelopes may stand in the store already.

@@ -103,7 +103,7 @@ class Sessions:
     def opened(self, session: Session, index: int, tag: Tag) -> None:
         """A letter under a tag was opened: the tag is used up and the window moves."""
         before = session.receiver
-        after = before.open(index)
+        after = before.after_opening(index)
         if len(after.steps) > _STEPS_MAX:
             given_up, kept = after.steps[:-_STEPS_MAX], after.steps[-_STEPS_MAX:]
             lost = replace(after, steps=given_up)

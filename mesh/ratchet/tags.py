@@ -107,7 +107,7 @@ class TagReceiver:
         """The box key of an expected index."""
         return box_key_of(dict(self.steps)[index // TAG_CHAIN_STEP], index)
 
-    def open(self, index: int) -> "TagReceiver":
+    def after_opening(self, index: int) -> "TagReceiver":
         """The receiver after the message of an index was opened; its window has moved."""
         assert index < self.expected_to
         opened = self.opened | {index}

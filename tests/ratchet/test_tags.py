@@ -51,7 +51,7 @@ class Reader:
             one = ready.pop()
             index = self.expected.pop(one)
             before = self.receiver.expected_to
-            self.receiver = self.receiver.open(index)
+            self.receiver = self.receiver.after_opening(index)
             self.opened.append(index)
             fresh = {tag: index for index, tag in self.receiver.expected_from(before)}
             self.expected |= fresh
@@ -78,7 +78,7 @@ def test_a_thousand_messages_in_any_order_are_all_recognised_once() -> None:
 def test_in_order_the_window_stays_at_its_size_and_old_keys_go() -> None:
     receiver = TagReceiver.start(KEY)
     for index in range(1_000):
-        receiver = receiver.open(index)
+        receiver = receiver.after_opening(index)
         assert len(receiver.expected()) == TAG_WINDOW
         assert len(receiver.steps) <= TAG_WINDOW // TAG_CHAIN_STEP + 2
         assert len(receiver.opened) < TAG_CHAIN_STEP
@@ -93,7 +93,7 @@ def test_expected_is_the_window_and_whatever_is_unopened_below_it(order: list[in
     for index in order:
         if index >= receiver.expected_to:
             continue
-        receiver = receiver.open(index)
+        receiver = receiver.after_opening(index)
         opened.append(index)
     end = max(opened, default=-1) + 1 + TAG_WINDOW
     unopened = [(index, made[index]) for index in range(end) if index not in opened]
@@ -105,9 +105,9 @@ def test_expected_is_the_window_and_whatever_is_unopened_below_it(order: list[in
 def test_the_key_of_a_step_goes_when_its_last_message_is_opened() -> None:
     receiver = TagReceiver.start(KEY)
     for index in range(TAG_CHAIN_STEP - 1):
-        receiver = receiver.open(index)
+        receiver = receiver.after_opening(index)
     assert receiver.steps[0][0] == 0
-    receiver = receiver.open(TAG_CHAIN_STEP - 1)
+    receiver = receiver.after_opening(TAG_CHAIN_STEP - 1)
     assert receiver.steps[0][0] == 1
     assert receiver.opened == frozenset()
 
@@ -115,7 +115,7 @@ def test_the_key_of_a_step_goes_when_its_last_message_is_opened() -> None:
 def test_a_key_goes_31_days_after_a_later_step_was_used_and_takes_its_tags_along() -> None:
     receiver = TagReceiver.start(KEY)
     for index in (3, TAG_CHAIN_STEP + 5, TAG_CHAIN_STEP + 6):
-        receiver = receiver.open(index).use(index, START)
+        receiver = receiver.after_opening(index).use(index, START)
     early, lost = receiver.erase(UnixSeconds(START + TAG_KEY_KEPT_SECONDS - 1))
     assert (early, lost) == (receiver, [])
     made = [tag for tag, _ in sent(TAG_CHAIN_STEP)]
@@ -133,7 +133,7 @@ def test_a_step_counts_from_its_first_use_and_only_those_below_it_go() -> None:
     receiver = TagReceiver.start(KEY)
     day = 86_400
     for place, index in enumerate((TAG_CHAIN_STEP, TAG_CHAIN_STEP + 1, 2 * TAG_CHAIN_STEP, 0)):
-        receiver = receiver.open(index).use(index, UnixSeconds(START + place * day))
+        receiver = receiver.after_opening(index).use(index, UnixSeconds(START + place * day))
     first, _ = receiver.erase(UnixSeconds(START + TAG_KEY_KEPT_SECONDS))
     assert first.steps[0][0] == 1
     second, _ = first.erase(UnixSeconds(START + TAG_KEY_KEPT_SECONDS + 2 * day - 1))
@@ -144,13 +144,13 @@ def test_a_step_counts_from_its_first_use_and_only_those_below_it_go() -> None:
 
 def test_after_an_erasure_the_chain_goes_on() -> None:
     receiver = TagReceiver.start(KEY)
-    receiver = receiver.open(200).use(200, START)
+    receiver = receiver.after_opening(200).use(200, START)
     receiver, _ = receiver.erase(UnixSeconds(START + TAG_KEY_KEPT_SECONDS))
     made = sent(700)
     for index in range(201, 400):
         assert dict(receiver.expected())[index] == made[index][0]
         assert receiver.box_key(index) == made[index][1]
-        receiver = receiver.open(index)
+        receiver = receiver.after_opening(index)
 
 
 def test_the_sender_keeps_no_key_of_an_earlier_step() -> None:
