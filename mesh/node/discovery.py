@@ -55,6 +55,10 @@ class Discovery:
         self._sent_count = 0
         self._taken_count = 0
 
+    def notices(self) -> list[str]:
+        """What keeps other nodes from being found at present."""
+        return self._loop.notices()
+
     async def run(self) -> None:
         """Announce and listen until cancelled; goodbyes are said then."""
         self._token = trio.lowlevel.current_trio_token()
@@ -95,6 +99,7 @@ class Discovery:
         self._taken_count += 1
         match heard:
             case str(sentence):
+                _log.warning(sentence)
                 self._notice(sentence)
             case NetworkChanged():
                 self._inbox.put(heard)
@@ -138,6 +143,10 @@ class _DiscoveryLoop:
         self._current: Announce | None = None
         self._failures_count, self._retry_at = 0, 0.0
         self._notices: dict[str, None] = {}
+
+    def notices(self) -> list[str]:
+        """The sentences that were said since discovery last worked; from any thread."""
+        return list(self._notices)
 
     def order(self, order: _Order) -> None:
         """Queue an order, from any thread."""

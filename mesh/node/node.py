@@ -7,9 +7,10 @@ carries mail as soon as it runs; it opens what is ours once it is given the vaul
 from contextlib import AbstractContextManager
 from typing import assert_never
 
+import msgspec
 import trio
 
-from mesh.commands import Answer, Command
+from mesh.commands import Answer, Command, StatusAnswer
 from mesh.crypto.entropy import Entropy
 from mesh.crypto.kem import PycaKem
 from mesh.crypto.signing import is_signature_valid
@@ -83,7 +84,12 @@ class Node:
 
     async def ask(self, command: Command) -> Answer:
         """Ask; returns when what the answer says is durable. Raises UserError."""
-        return await self._driver.ask(command)
+        answer = await self._driver.ask(command)
+        if isinstance(answer, StatusAnswer) and self._discovery is not None:
+            # The engine does not know why it sees nobody.
+            notices = [*answer.notices, *self._discovery.notices()]
+            return msgspec.structs.replace(answer, notices=notices)
+        return answer
 
     def subscribe(self) -> AbstractContextManager[Subscription]:
         """Listen: `with node.subscribe() as events: async for event in events`."""
