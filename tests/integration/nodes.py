@@ -122,11 +122,6 @@ class Node:
         self._process.kill()
         self._process.wait()
 
-    def wait_until_ended(self) -> int:
-        """Wait for a daemon that ends by itself and return its exit code."""
-        assert self._process is not None
-        return self._process.wait(timeout=UP_WITHIN_S)
-
     def stop(self) -> None:
         """Ask the daemon to stop, and hold it to a clean end."""
         assert self._process is not None
