@@ -1,0 +1,249 @@
+"""Mesh time: wrong clocks are corrected by those who agree, and a jump deletes nothing."""
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mesh.ids import Instant, LinkId, Monotonic, UnixSeconds
+from mesh.posting.mesh_time import AGREEMENT_S, MeshClock
+
+TRUE = 1_800_000_000
+RELEASED = UnixSeconds(1_790_000_000)
+HOUR = 3_600
+DAY = 86_400
+
+
+class Laptop:
+    """A node's clocks, of which one is wrong by some seconds, and its mesh time."""
+
+    def __init__(self, error_s: int = 0) -> None:
+        self.error_s = error_s
+        self.passed_s = 0
+        self.clock = MeshClock(RELEASED)
+        self.clock.mesh_now(self.now)
+
+    @property
+    def now(self) -> Instant:
+        """What both clocks say."""
+        wall = TRUE + self.passed_s + self.error_s
+        return Instant(Monotonic(self.passed_s * 1_000_000), wall * 1_000_000)
+
+    @property
+    def mesh_error_s(self) -> int:
+        """How wrong its mesh time is."""
+        return self.clock.mesh_now(self.now) - TRUE - self.passed_s
+
+    def hear(self, link: int, error_s: int = 0) -> None:
+        """A neighbour whose mesh time is wrong by so much says Hello; it rounds down to 10 s."""
+        said = (TRUE + self.passed_s + error_s) // 10 * 10
+        self.clock.observe(LinkId(link), UnixSeconds(said), self.now)
+
+    def hear_all(self, *errors_s: int) -> None:
+        """Neighbours on links 0, 1, 2 and so on."""
+        for link, error_s in enumerate(errors_s):
+            self.hear(link, error_s)
+
+    def pass_time(self, seconds: int) -> None:
+        """Time goes by; the node looks at its clock each quarter of an hour, as it does."""
+        for _ in range(seconds // 900):
+            self.passed_s += 900
+            self.clock.mesh_now(self.now)
+        self.passed_s += seconds % 900
+
+    def is_steady(self) -> bool:
+        """Whether bodies may lapse."""
+        self.clock.mesh_now(self.now)
+        return self.clock.is_steady(self.now)
+
+
+def test_alone_the_own_clock_is_mesh_time() -> None:
+    assert Laptop().mesh_error_s == 0
+    assert Laptop(5 * DAY).mesh_error_s == 5 * DAY
+
+
+def test_three_who_agree_correct_a_clock_that_is_early_or_late() -> None:
+    for error_s in (-100 * DAY, -2 * HOUR, 2 * HOUR, 400 * DAY):
+        laptop = Laptop(error_s)
+        laptop.hear_all(0, 0)
+        assert laptop.mesh_error_s == error_s
+        laptop.hear(2)
+        assert abs(laptop.mesh_error_s) <= 10
+
+
+def test_a_minority_of_liars_moves_nobody() -> None:
+    laptop = Laptop()
+    laptop.hear_all(0, 3, DAY)
+    assert laptop.mesh_error_s == 0
+    wrong = Laptop(-DAY)
+    wrong.hear_all(0, 5, 400 * DAY, -400 * DAY, 0)
+    assert abs(wrong.mesh_error_s) <= 10
+
+
+def test_without_a_majority_that_agrees_the_own_clock_stands() -> None:
+    laptop = Laptop(2 * HOUR)
+    laptop.hear_all(0, DAY, 2 * DAY)
+    assert laptop.mesh_error_s == 2 * HOUR
+    halves = Laptop(2 * HOUR)
+    halves.hear_all(DAY, 2 * DAY, 0, 0)
+    assert halves.mesh_error_s == 2 * HOUR
+
+
+def test_a_difference_below_ten_minutes_is_left_alone() -> None:
+    laptop = Laptop(-AGREEMENT_S + 10)
+    laptop.hear_all(0, 0, 0)
+    assert laptop.mesh_error_s == -AGREEMENT_S + 10
+    assert laptop.clock.notices() == []
+
+
+def test_nodes_that_follow_each_other_do_not_drift_away_together() -> None:
+    laptops = [Laptop() for _ in range(4)]
+    for link in range(50):
+        for laptop in laptops:
+            laptop.passed_s += 7
+        for laptop in laptops:
+            for other in laptops:
+                laptop.hear(link, other.mesh_error_s)
+    assert {laptop.mesh_error_s for laptop in laptops} == {0}
+
+
+def test_with_fewer_links_a_clock_earlier_than_its_release_yields() -> None:
+    laptop = Laptop(-TRUE)
+    laptop.hear(0)
+    assert abs(laptop.mesh_error_s) <= 10
+
+
+def test_with_fewer_links_a_clock_later_than_its_release_stands() -> None:
+    laptop = Laptop(-DAY)
+    laptop.hear_all(0, 0)
+    assert laptop.mesh_error_s == -DAY
+
+
+def test_a_neighbour_from_the_past_does_not_pull_an_early_clock_further_back() -> None:
+    laptop = Laptop(-300 * DAY)
+    laptop.hear(0, -900 * DAY)
+    assert laptop.mesh_error_s == -300 * DAY
+
+
+def test_what_links_taught_stays_when_they_end() -> None:
+    laptop = Laptop(2 * HOUR)
+    laptop.hear_all(0, 0, 0)
+    for link in range(3):
+        laptop.clock.forget(LinkId(link))
+    laptop.pass_time(5 * HOUR)
+    assert abs(laptop.mesh_error_s) <= 10
+    laptop.hear(3, DAY)
+    assert abs(laptop.mesh_error_s) <= 10
+
+
+def test_an_ended_link_no_longer_counts() -> None:
+    laptop = Laptop(2 * HOUR)
+    laptop.hear_all(0, 0)
+    laptop.clock.forget(LinkId(0))
+    laptop.clock.forget(LinkId(7))
+    laptop.hear(2)
+    assert laptop.mesh_error_s == 2 * HOUR
+
+
+def test_a_node_is_steady_an_hour_after_its_start() -> None:
+    laptop = Laptop()
+    laptop.pass_time(HOUR - 1)
+    assert not laptop.is_steady()
+    laptop.pass_time(1)
+    assert laptop.is_steady()
+
+
+def test_after_a_jump_of_the_own_clock_mesh_time_is_unsteady_for_an_hour() -> None:
+    for jump_s in (-DAY, DAY):
+        laptop = Laptop()
+        laptop.pass_time(2 * HOUR)
+        assert laptop.is_steady()
+        laptop.error_s = jump_s
+        assert not laptop.is_steady()
+        laptop.pass_time(HOUR - 1)
+        assert not laptop.is_steady()
+        laptop.pass_time(1)
+        assert laptop.is_steady()
+
+
+def test_after_a_correction_mesh_time_is_unsteady_for_an_hour() -> None:
+    laptop = Laptop(DAY)
+    laptop.pass_time(2 * HOUR)
+    laptop.hear_all(0, 0, 0)
+    assert not laptop.is_steady()
+    laptop.pass_time(HOUR)
+    assert laptop.is_steady()
+
+
+def test_the_drift_of_an_honest_clock_is_no_jump() -> None:
+    laptop = Laptop()
+    for _ in range(16):
+        laptop.pass_time(900)
+        laptop.error_s += 1
+    assert laptop.is_steady()
+
+
+def test_while_links_agree_a_jump_of_the_own_clock_does_not_move_mesh_time() -> None:
+    for jump_s in (-2 * DAY, 2 * DAY):
+        laptop = Laptop()
+        laptop.hear_all(0, 0, 0)
+        laptop.pass_time(HOUR)
+        laptop.error_s += jump_s
+        assert abs(laptop.mesh_error_s) <= 10
+
+
+def test_a_wrong_clock_that_is_set_right_needs_no_correction_any_more() -> None:
+    for links in (1, 3):
+        laptop = Laptop(-TRUE)
+        laptop.hear_all(*[0] * links)
+        assert abs(laptop.mesh_error_s) <= 10
+        laptop.error_s = 0
+        assert laptop.mesh_error_s == 0
+        assert laptop.clock.notices() == []
+
+
+def test_alone_a_clock_that_is_set_right_is_followed() -> None:
+    laptop = Laptop(-3 * DAY)
+    laptop.error_s = 0
+    assert laptop.mesh_error_s == 0
+
+
+def test_a_person_is_told_once_that_the_clock_is_wrong_and_by_how_much() -> None:
+    laptop = Laptop(-3 * HOUR)
+    laptop.hear_all(0, 0, 0)
+    (notice,) = laptop.clock.take_notices()
+    assert "behind" in notice
+    assert laptop.clock.notices() == [notice]
+    laptop.hear(3)
+    assert laptop.clock.take_notices() == []
+
+
+def test_two_who_differ_by_a_day_are_both_told_and_neither_is_moved() -> None:
+    one, other = Laptop(), Laptop(-DAY - 60)
+    one.hear(0, other.mesh_error_s)
+    other.hear(0, one.mesh_error_s)
+    for laptop in (one, other):
+        (notice,) = laptop.clock.take_notices()
+        assert "check the date" in notice
+    assert (one.mesh_error_s, other.mesh_error_s) == (0, -DAY - 60)
+
+
+def test_two_who_differ_by_less_are_left_in_peace() -> None:
+    laptop = Laptop()
+    laptop.hear(0, DAY - 60)
+    assert laptop.clock.take_notices() == []
+
+
+@settings(max_examples=100)
+@given(
+    st.integers(-(2**33), 2**33),
+    st.lists(st.tuples(st.integers(0, 5), st.integers(0, 2**32 - 1)), max_size=8),
+    st.integers(-(2**33), 2**33),
+)
+def test_mesh_time_always_fits_a_header(
+    error_s: int, heard: list[tuple[int, int]], jump_s: int
+) -> None:
+    laptop = Laptop(error_s)
+    for link, said in heard:
+        laptop.clock.observe(LinkId(link), UnixSeconds(said), laptop.now)
+        assert 0 <= laptop.clock.mesh_now(laptop.now) < 2**32
+    laptop.error_s += jump_s
+    assert 0 <= laptop.clock.mesh_now(laptop.now) < 2**32

@@ -1,0 +1,80 @@
+"""Stamps: what is minted is valid, for that key and day only."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mesh.crypto.hashing import argon2id, blake2b
+from mesh.ids import PostingKey
+from mesh.posting.stamp import NO_STAMP, is_precheck_valid, is_proof_valid, mint
+from mesh.wire.envelope import STAMP_BYTES
+from mesh.wire.parameters import STAMP_BITS_DEFAULT
+
+KEY = PostingKey(bytes(range(32)))
+OTHER = PostingKey(bytes(32))
+DAY = 20_833
+BITS = 3
+STAMP = mint(KEY, DAY, BITS, bytes(8))
+
+
+def test_a_minted_stamp_passes_both_checks() -> None:
+    assert len(STAMP) == STAMP_BYTES
+    assert is_precheck_valid(KEY, DAY, STAMP)
+    assert is_proof_valid(KEY, DAY, BITS, STAMP)
+
+
+def test_a_stamp_is_the_work_that_the_page_describes() -> None:
+    subject = KEY + DAY.to_bytes(4, "big") + STAMP[:8]
+    proof = argon2id(subject, salt=b"mesh/post/stamp1", memory_bytes=16 << 20, passes=1)
+    assert proof[0] >> (8 - BITS) == 0
+    assert blake2b(b"", subject + STAMP[8:], "mesh/post/pre", 32)[:2] == b"\0\0"
+
+
+def test_a_stamp_serves_no_other_key_and_no_other_day() -> None:
+    assert not is_precheck_valid(OTHER, DAY, STAMP)
+    assert not is_precheck_valid(KEY, DAY + 1, STAMP)
+
+
+def test_a_stamp_with_another_nonce_or_c_fails_the_cheap_check() -> None:
+    for place in range(STAMP_BYTES):
+        changed = STAMP[:place] + bytes((STAMP[place] ^ 1,)) + STAMP[place + 1 :]
+        assert not is_precheck_valid(KEY, DAY, changed)
+
+
+def test_the_cheap_check_alone_is_no_proof() -> None:
+    nonce = next(
+        nonce
+        for nonce in (number.to_bytes(8, "big") for number in range(1_000))
+        if not is_proof_valid(KEY, DAY, BITS, nonce + bytes(4))
+    )
+    false = next(
+        stamp
+        for stamp in (nonce + c.to_bytes(4, "big") for c in range(1 << 24))
+        if is_precheck_valid(KEY, DAY, stamp)
+    )
+    assert not is_proof_valid(KEY, DAY, BITS, false)
+
+
+def test_the_same_start_makes_the_same_stamp_and_the_search_wraps_around() -> None:
+    assert mint(KEY, DAY, 1, b"\xff" * 8) == mint(KEY, DAY, 1, b"\xff" * 8)
+    starts = [mint(KEY, DAY, 1, (2**64 - back).to_bytes(8, "big")) for back in range(1, 6)]
+    assert all(is_proof_valid(KEY, DAY, 1, stamp) for stamp in starts)
+
+
+def test_a_mesh_without_stamps_mints_zeros() -> None:
+    assert mint(KEY, DAY, 0, b"\xff" * 8) == NO_STAMP == bytes(12)
+
+
+@settings(max_examples=200)
+@given(st.binary(min_size=STAMP_BYTES, max_size=STAMP_BYTES))
+def test_any_stamp_gets_a_verdict_from_the_cheap_check(stamp: bytes) -> None:
+    digest = blake2b(b"", KEY + DAY.to_bytes(4, "big") + stamp, "mesh/post/pre", 32)
+    assert is_precheck_valid(KEY, DAY, stamp) == (digest[:2] == b"\0\0")
+
+
+@pytest.mark.slow
+def test_a_stamp_of_the_open_mesh_can_be_minted_and_checked() -> None:
+    stamp = mint(OTHER, DAY, STAMP_BITS_DEFAULT, bytes(8))
+    assert is_precheck_valid(OTHER, DAY, stamp)
+    assert is_proof_valid(OTHER, DAY, STAMP_BITS_DEFAULT, stamp)
+    assert not is_proof_valid(KEY, DAY, STAMP_BITS_DEFAULT, stamp)
