@@ -1,367 +1,378 @@
-"""Letters: opened by whom they are for, once, unchanged, or not at all."""
+"""Letters: the frozen ones, and everything that somebody on the way, or an author, could forge."""
 
-import dataclasses
-from collections.abc import Callable
+from dataclasses import replace
 
+import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mesh.crypto import aead
-from mesh.crypto.hashing import blake2b_128
-from mesh.crypto.kem import PycaKem
-from mesh.crypto.signing import is_signature_valid, sign
+from mesh.crypto.hashing import blake2b, blake2b_128
+from mesh.crypto.kem import Kem, PycaKem
+from mesh.crypto.signing import is_signature_valid
 from mesh.errors import PeerError
-from mesh.ratchet.identity import IdentityKeys, tie_message
+from mesh.ratchet.identity import IdentityKeys, PrekeySecrets
 from mesh.ratchet.letters import (
-    BOX_BYTES,
+    KIND_LETTER,
+    OpenedLetter,
+    Opening,
+    begin_letter,
     letter_size_class,
     open_bundle,
     open_letter,
     payload_bytes_max,
     read_hash_of,
     seal_bundle,
+    seal_letter,
 )
-from mesh.wire.bundle import decode_bundle
-from mesh.wire.envelope import body_bytes
+from mesh.wire.bundle import Bundle, decode_bundle, sign_bundle
+from mesh.wire.envelope import body_bytes, decode_header
+from sim.kem import KyberPyKem
 from tests.entropy import ListedEntropy, SeededEntropy
-from tests.ratchet.people import (
-    BOX_KEY,
-    Person,
-    begun,
-    header_of,
-    opened,
-    person,
-    sealed,
+from tests.vectors.shapes import FirstContactVector, IdentityVector, LetterVector, frozen_bytes
+
+VECTOR = msgspec.json.decode(frozen_bytes("first-contact.json"), type=FirstContactVector)
+KEMS: list[Kem] = [PycaKem(), KyberPyKem()]
+
+
+def person(vector: IdentityVector) -> IdentityKeys:
+    return IdentityKeys.from_seed(bytes.fromhex(vector.seed))
+
+
+AUTHOR, READER = person(VECTOR.author), person(VECTOR.reader)
+AUTHOR_BUNDLE = decode_bundle(bytes.fromhex(VECTOR.author_bundle.bundle), is_signature_valid)
+READER_BUNDLE = decode_bundle(bytes.fromhex(VECTOR.reader_bundle.bundle), is_signature_valid)
+SECRETS = PrekeySecrets(
+    bytes.fromhex(VECTOR.reader_bundle.prekey_private),
+    bytes.fromhex(VECTOR.reader_bundle.kem_seed),
 )
-
-ALICE, BOB, EVE = person(1), person(2), person(3)
-OPENING = begun(ALICE, BOB)
-BODY = sealed(OPENING, b"hello")
-# Where each part of the plaintext inside the outer box begins.
-E_AT, CT_AT, BOX_AT = 1, 33, 33 + 1088
-N_AT = BOX_AT + BOX_BYTES
+LETTER = VECTOR.letters[0]
+HEADER, BOX_KEY = bytes.fromhex(LETTER.header), bytes.fromhex(LETTER.box_key)
+BODY = bytes.fromhex(LETTER.body)
+INSIDE = aead.open_sealed(BOX_KEY, BODY[:12], HEADER, BODY[12:])
+LOW_ORDER = bytes(32)
 
 
-def resealed(change: Callable[[bytes], bytes], *, header: bytes | None = None) -> bytes:
-    """The letter as somebody else with the outer key (another guest of the invite) alters it."""
-    nonce, header = BODY[:12], header or header_of(1)
-    inside = aead.open_sealed(BOX_KEY, nonce, header_of(1), BODY[12:])
-    return nonce + aead.seal(BOX_KEY, nonce, header, change(inside))
+def opening_of(identity: IdentityKeys = AUTHOR, bundle: Bundle = AUTHOR_BUNDLE) -> Opening:
+    """A first contact to the reader by chance of tests."""
+    return begin_letter(identity, bundle, READER_BUNDLE, entropy=SeededEntropy(1), kem=PycaKem())
 
 
-def flipped(data: bytes, place: int, bit: int = 0) -> bytes:
-    """The same with one bit turned over."""
-    return data[:place] + bytes((data[place] ^ 1 << bit,)) + data[place + 1 :]
+def sealed(opening: Opening, payload: bytes = b"hello", n: int = 0) -> bytes:
+    return seal_letter(
+        opening,
+        n,
+        payload,
+        box_key=BOX_KEY,
+        header=HEADER,
+        size_class=1,
+        entropy=SeededEntropy(2),
+    )
 
 
-def test_a_letter_is_opened_by_whom_it_is_for_and_names_its_author() -> None:
-    letter = opened(BODY, BOB)
-    assert (letter.payload, letter.n, letter.ephemeral) == (b"hello", 0, OPENING.ephemeral)
-    assert letter.author.verify_key == ALICE.keys.verify_key
-    assert letter.author.identity_key == ALICE.keys.identity_key
-    assert letter.author.bundle == ALICE.bundle
+def opened(
+    body: bytes,
+    *,
+    box_key: bytes = BOX_KEY,
+    header: bytes = HEADER,
+    identity: IdentityKeys = READER,
+    bundle: Bundle = READER_BUNDLE,
+    secrets: PrekeySecrets = SECRETS,
+    kem: Kem = KEMS[0],
+    is_fresh: bool = True,
+) -> OpenedLetter:
+    return open_letter(
+        body,
+        box_key=box_key,
+        header=header,
+        identity=identity,
+        bundle=bundle,
+        secrets=secrets,
+        verify=is_signature_valid,
+        kem=kem,
+        is_fresh=lambda _ephemeral, _n: is_fresh,
+    )
 
 
-def test_both_ends_have_the_same_roots_and_session() -> None:
-    letter = opened(BODY, BOB)
-    assert letter.root == OPENING.root
-    assert letter.tag_root == OPENING.tag_root
-    assert letter.session_id == OPENING.session_id
-    assert blake2b_128(letter.read_token) == read_hash_of(OPENING.root, 0)
+def rewrapped(inside: bytes, *, header: bytes = HEADER, nonce: bytes = BODY[:12]) -> bytes:
+    """What somebody who knows the invite can make: the outside is sealed anew."""
+    return nonce + aead.seal(BOX_KEY, nonce, header, inside)
 
 
-@pytest.mark.parametrize("size_class, most", [(1, 1_330), (2, 13_618), (3, 62_770)])
-def test_a_size_class_holds_what_the_protocol_says_and_no_byte_more(
-    size_class: int, most: int
-) -> None:
-    assert payload_bytes_max(size_class) == most
-    assert letter_size_class(most) == size_class
-    assert letter_size_class(most + 1) == (size_class + 1 if size_class < 3 else None)
-    for length in (0, 1, most):
-        body = sealed(OPENING, b"x" * length, size_class=size_class)
-        assert len(body) == body_bytes(size_class)
-        assert opened(body, BOB, size_class=size_class).payload == b"x" * length
-    with pytest.raises(AssertionError):
-        sealed(OPENING, b"x" * (most + 1), size_class=size_class)
+def test_the_frozen_first_contact_is_begun_again() -> None:
+    entropy = ListedEntropy(
+        [bytes.fromhex(VECTOR.ephemeral_private), bytes.fromhex(VECTOR.kem_coin)]
+    )
+    opening = begin_letter(AUTHOR, AUTHOR_BUNDLE, READER_BUNDLE, entropy=entropy, kem=KyberPyKem())
+    assert entropy.is_used_up
+    assert opening.ephemeral.hex() == VECTOR.ephemeral
+    assert opening.ciphertext.hex() == VECTOR.ciphertext
+    assert opening.box.hex() == VECTOR.box
+    assert opening.root.hex() == VECTOR.root
+    assert opening.tag_root.hex() == VECTOR.tag_root
+    assert opening.session_id.hex() == VECTOR.session_id
+    for letter in VECTOR.letters:
+        body = seal_letter(
+            opening,
+            letter.n,
+            bytes.fromhex(letter.payload),
+            box_key=bytes.fromhex(letter.box_key),
+            header=bytes.fromhex(letter.header),
+            size_class=letter.size_class,
+            entropy=ListedEntropy([bytes.fromhex(letter.hedge)]),
+        )
+        assert body.hex() == letter.body
+        assert read_hash_of(opening.root, letter.n).hex() == letter.read_hash
 
 
-def test_the_smallest_size_class_holds_no_letter() -> None:
+@pytest.mark.parametrize("kem", KEMS, ids=["pyca", "kyber-py"])
+@pytest.mark.parametrize("letter", VECTOR.letters, ids=lambda letter: letter.n)
+def test_the_frozen_letters_are_opened(letter: LetterVector, kem: Kem) -> None:
+    header = bytes.fromhex(letter.header)
+    letter_opened = opened(
+        bytes.fromhex(letter.body), box_key=bytes.fromhex(letter.box_key), header=header, kem=kem
+    )
+    assert letter_opened.payload.hex() == letter.payload
+    assert letter_opened.n == letter.n
+    assert letter_opened.author.verify_key == AUTHOR.verify_key
+    assert letter_opened.author.identity_key == AUTHOR.identity_key
+    assert letter_opened.author.bundle == AUTHOR_BUNDLE
+    assert letter_opened.ephemeral.hex() == VECTOR.ephemeral
+    assert letter_opened.root.hex() == VECTOR.root
+    assert letter_opened.tag_root.hex() == VECTOR.tag_root
+    assert letter_opened.session_id.hex() == VECTOR.session_id
+    assert letter_opened.read_token.hex() == letter.read_token
+    # Only now can anybody tell the mesh that it was read.
+    assert blake2b_128(letter_opened.read_token) == decode_header(header).read_hash
+
+
+def test_the_sizes_are_those_of_the_protocol() -> None:
+    assert [payload_bytes_max(size_class) for size_class in (1, 2, 3)] == [1_330, 13_618, 62_770]
     assert payload_bytes_max(0) < 0
-    assert letter_size_class(0) == 1
+    assert [
+        letter_size_class(size) for size in (0, 1_330, 1_331, 13_618, 13_619, 62_770, 62_771)
+    ] == [1, 1, 2, 2, 3, 3, None]
 
 
-@settings(max_examples=20)
-@given(st.binary(max_size=1_330), st.integers(0, 2**32 - 1))
-def test_any_payload_under_any_number_comes_out_as_it_went_in(payload: bytes, n: int) -> None:
-    letter = opened(sealed(OPENING, payload, n=n), BOB)
+@given(st.binary(max_size=1_330), st.integers(0, (1 << 32) - 1), st.sampled_from([1, 2, 3]))
+def test_a_letter_fills_its_body_and_opens(payload: bytes, n: int, size_class: int) -> None:
+    header = HEADER[:1] + bytes((size_class,)) + HEADER[2:]
+    body = seal_letter(
+        opening_of(),
+        n,
+        payload,
+        box_key=BOX_KEY,
+        header=header,
+        size_class=size_class,
+        entropy=SeededEntropy(n),
+    )
+    assert len(body) == body_bytes(size_class)
+    letter = opened(body, header=header)
     assert (letter.payload, letter.n) == (payload, n)
 
 
-def test_a_letter_with_any_byte_changed_is_refused() -> None:
-    for place in range(len(BODY)):
-        with pytest.raises(PeerError):
-            opened(flipped(BODY, place, place % 8), BOB)
+def test_letters_under_one_opening_open_in_any_order_with_keys_of_their_own() -> None:
+    opening = opening_of()
+    letters = [opened(sealed(opening, b"x", n)) for n in (2, 0, 1)]
+    assert [letter.n for letter in letters] == [2, 0, 1]
+    assert len({letter.read_token for letter in letters}) == 3
+    assert {letter.session_id for letter in letters} == {opening.session_id}
+    assert {letter.tag_root for letter in letters} == {opening.tag_root}
 
 
-def test_a_letter_cut_anywhere_is_refused() -> None:
-    for length in range(0, len(BODY), 13):
-        with pytest.raises(PeerError):
-            opened(BODY[:length], BOB)
-    with pytest.raises(PeerError):
-        opened(BODY + b"\0", BOB)
-
-
-def test_a_letter_under_a_header_with_any_byte_changed_is_refused() -> None:
-    header = header_of(1)
-    for place in range(len(header)):
-        with pytest.raises(PeerError):
-            opened(BODY, BOB, header=flipped(header, place))
-
-
-def test_who_knows_the_outer_key_cannot_post_a_letter_under_another_header() -> None:
-    other = header_of(1, tag=b"u" * 16)
-    with pytest.raises(PeerError):
-        opened(resealed(bytes, header=other), BOB, header=other)
-
-
-def test_who_knows_the_outer_key_cannot_change_any_part_inside() -> None:
-    assert opened(resealed(bytes), BOB).payload == b"hello"
-    end = len(BODY) - 12 - 16
-    # Every byte of the parts' edges, and a sample of what lies between.
-    places = [
-        *range(40),
-        *range(CT_AT, BOX_AT, 37),
-        *range(BOX_AT, N_AT, 41),
-        *range(N_AT - 2, N_AT + 8),
-        *range(N_AT + 8, end, 43),
-        end - 1,
+def test_the_same_letter_sealed_twice_never_uses_a_nonce_again() -> None:
+    opening = opening_of()
+    drawn = [
+        seal_letter(
+            opening,
+            0,
+            payload,
+            box_key=BOX_KEY,
+            header=HEADER,
+            size_class=1,
+            entropy=SeededEntropy(seed),
+        )[:12]
+        # A disk that was rolled back brings the same n, perhaps the same chance, another payload.
+        for seed, payload in ((3, b"one"), (4, b"one"), (3, b"two"))
     ]
-    for place in places:
-        body = resealed(lambda inside, at=place: flipped(inside, at))  # type: ignore[misc]
+    assert len(set(drawn)) == 3
+
+
+def test_each_byte_of_a_body_is_authentic() -> None:
+    for place in range(len(BODY)):
+        changed = bytearray(BODY)
+        changed[place] ^= 0x80
         with pytest.raises(PeerError):
-            opened(body, BOB)
+            opened(bytes(changed))
 
 
-def test_a_letter_to_a_bundle_cannot_be_opened_with_another_of_the_same_person() -> None:
-    second = person(2)
-    other = person(4)
-    mixed = Person(second.keys, other.bundle, other.secrets)
+def test_each_byte_inside_is_authentic_even_to_who_knows_the_invite() -> None:
+    assert opened(rewrapped(INSIDE)).payload.hex() == LETTER.payload
+    for place in range(len(INSIDE)):
+        changed = bytearray(INSIDE)
+        changed[place] ^= 0x80
+        with pytest.raises(PeerError):
+            opened(rewrapped(bytes(changed)))
+
+
+def test_each_byte_of_the_header_is_bound_to_the_body() -> None:
+    for place in range(len(HEADER)):
+        changed = bytearray(HEADER)
+        changed[place] ^= 1
+        with pytest.raises(PeerError):
+            opened(BODY, header=bytes(changed))
+        with pytest.raises(PeerError):
+            opened(rewrapped(INSIDE, header=bytes(changed)), header=bytes(changed))
+
+
+def test_a_nonce_that_is_not_the_letters_own_does_not_open_it() -> None:
     with pytest.raises(PeerError):
-        opened(BODY, mixed)
+        opened(rewrapped(INSIDE, nonce=bytes(12)))
 
 
-def test_a_letter_to_somebody_else_is_refused() -> None:
+@given(st.binary(max_size=64), st.binary(max_size=3_000))
+def test_any_bytes_are_a_peers_fault(body: bytes, inside: bytes) -> None:
+    for one in (body, rewrapped(inside), rewrapped(bytes((KIND_LETTER,)) + inside)):
+        with pytest.raises(PeerError):
+            opened(one)
+        with pytest.raises(PeerError):
+            open_bundle(one[:-1], box_key=BOX_KEY, header=HEADER)
+
+
+def test_a_letter_to_somebody_else_or_under_another_tag_does_not_open() -> None:
     with pytest.raises(PeerError):
-        opened(BODY, EVE)
-
-
-def test_a_letter_under_another_tag_key_is_refused() -> None:
+        opened(BODY, box_key=bytes(32))
     with pytest.raises(PeerError):
-        opened(BODY, BOB, box_key=bytes(32))
-
-
-def test_a_repeated_letter_is_refused_and_another_number_is_not() -> None:
-    seen = {(OPENING.ephemeral, 0)}
-
-    def open_once(body: bytes) -> int:
-        letter = open_letter(
-            body,
-            box_key=BOX_KEY,
-            header=header_of(1),
-            identity=BOB.keys,
-            bundle=BOB.bundle,
-            secrets=BOB.secrets,
-            verify=is_signature_valid,
-            kem=PycaKem(),
-            is_fresh=lambda ephemeral, n: (ephemeral, n) not in seen,
-        )
-        seen.add((letter.ephemeral, letter.n))
-        return letter.n
-
+        opened(BODY, identity=AUTHOR)
     with pytest.raises(PeerError):
-        open_once(BODY)
-    second = sealed(OPENING, b"again", n=1)
-    assert open_once(second) == 1
-    with pytest.raises(PeerError):
-        open_once(second)
-
-
-def test_freshness_is_asked_before_any_key_agreement() -> None:
-    asked = []
-
-    def refuse(ephemeral: bytes, n: int) -> bool:
-        asked.append((ephemeral, n))
-        return False
-
-    low_order = resealed(lambda inside: inside[:1] + bytes(32) + inside[33:])
-    with pytest.raises(PeerError, match="opened before"):
-        open_letter(
-            low_order,
-            box_key=BOX_KEY,
-            header=header_of(1),
-            identity=BOB.keys,
-            bundle=BOB.bundle,
-            secrets=BOB.secrets,
-            verify=is_signature_valid,
-            kem=PycaKem(),
-            is_fresh=refuse,
-        )
-    assert asked == [(bytes(32), 0)]
-
-
-@pytest.mark.parametrize(
-    "point", [bytes(32), b"\x01" + bytes(31), b"\xec" + b"\xff" * 30 + b"\x7f"]
-)
-def test_a_low_order_ephemeral_key_is_refused(point: bytes) -> None:
-    with pytest.raises(PeerError, match="low order"):
-        opened(resealed(lambda inside: inside[:1] + point + inside[33:]), BOB)
-
-
-def test_keys_of_low_order_in_a_bundle_cannot_be_written_to() -> None:
-    for changed in (
-        dataclasses.replace(BOB.bundle, identity_key=bytes(32)),
-        dataclasses.replace(BOB.bundle, prekey=bytes(32)),
-        dataclasses.replace(BOB.bundle, kem_key=b"\xff" * 1184),
+        opened(BODY, bundle=AUTHOR_BUNDLE)
+    for secrets in (
+        replace(SECRETS, prekey_private=bytes(32)),
+        replace(SECRETS, kem_seed=bytes(64)),
     ):
         with pytest.raises(PeerError):
-            begun(ALICE, dataclasses.replace(BOB, bundle=changed))
+            opened(BODY, secrets=secrets)
 
 
-def test_an_author_cannot_take_the_identity_key_of_another() -> None:
-    stolen = dataclasses.replace(EVE.keys, identity_key=ALICE.keys.identity_key)
-    with pytest.raises(PeerError, match="two people"):
-        opened(sealed(begun(dataclasses.replace(EVE, keys=stolen), BOB), b"I am Alice"), BOB)
+def test_a_repeat_is_refused_before_any_key_agreement() -> None:
+    wrong = replace(SECRETS, prekey_private=bytes(32))
+    with pytest.raises(PeerError, match="opened before"):
+        opened(BODY, secrets=wrong, is_fresh=False)
 
 
-def test_an_author_who_ties_the_identity_key_of_another_still_lacks_its_private_half() -> None:
-    tied = IdentityKeys(
-        verify_key=EVE.keys.verify_key,
-        identity_key=ALICE.keys.identity_key,
-        tie=sign(EVE.keys.signing_seed, tie_message(ALICE.keys.identity_key)),
-        signing_seed=EVE.keys.signing_seed,
-        identity_private=EVE.keys.identity_private,
-    )
-    with pytest.raises(PeerError):
-        opened(sealed(begun(dataclasses.replace(EVE, keys=tied), BOB), b"from Alice's key"), BOB)
+def test_freshness_is_asked_of_the_key_and_number_of_the_letter() -> None:
+    asked: list[tuple[str, int]] = []
 
+    def is_fresh(ephemeral: bytes, n: int) -> bool:
+        asked.append((ephemeral.hex(), n))
+        return True
 
-def test_an_author_cannot_take_the_verify_key_of_another() -> None:
-    posing = dataclasses.replace(EVE.keys, verify_key=ALICE.keys.verify_key)
-    with pytest.raises(PeerError):
-        opened(sealed(begun(dataclasses.replace(EVE, keys=posing), BOB), b"I am Alice"), BOB)
-
-
-def test_an_author_cannot_answer_with_the_bundle_of_another() -> None:
-    with pytest.raises(PeerError):
-        opened(sealed(begun(dataclasses.replace(EVE, bundle=ALICE.bundle), BOB), b"hi"), BOB)
-
-
-def test_an_identity_of_low_order_is_refused() -> None:
-    keys = dataclasses.replace(
-        EVE.keys,
-        identity_key=bytes(32),
-        tie=sign(EVE.keys.signing_seed, tie_message(bytes(32))),
-    )
-    with pytest.raises(PeerError):
-        opened(sealed(begun(dataclasses.replace(EVE, keys=keys), BOB), b"hi"), BOB)
-
-
-def test_no_nonce_comes_twice_under_one_key_though_chance_repeats() -> None:
-    # A restored backup may draw the same chance again; the payload alone must change the nonce.
-    bodies = [
-        sealed(OPENING, payload, entropy=ListedEntropy([bytes(16)])) for payload in (b"a", b"b")
-    ]
-    assert bodies[0][:12] != bodies[1][:12]
-    numbers = [sealed(OPENING, b"a", n=n, entropy=ListedEntropy([bytes(16)])) for n in (0, 1)]
-    assert numbers[0][:12] != numbers[1][:12]
-
-
-def test_a_letter_sealed_again_shares_nothing_visible_with_the_first() -> None:
-    first = sealed(OPENING, b"hello", entropy=SeededEntropy(1))
-    again = sealed(OPENING, b"hello", entropy=SeededEntropy(2))
-    assert first[:12] != again[:12]
-    windows = {first[at : at + 16] for at in range(len(first) - 16)}
-    assert all(again[at : at + 16] not in windows for at in range(0, len(again) - 16, 16))
-    assert opened(first, BOB).payload == opened(again, BOB).payload
-
-
-@settings(max_examples=200)
-@given(st.binary(max_size=64) | st.binary(min_size=2_600, max_size=2_700))
-def test_any_bytes_as_a_body_give_a_peer_error(anything: bytes) -> None:
-    with pytest.raises(PeerError):
-        opened(anything, BOB)
-
-
-@settings(max_examples=60)
-@given(st.binary(max_size=64), st.integers(0, 2_700))
-def test_any_bytes_inside_the_outer_box_give_a_peer_error(anything: bytes, place: int) -> None:
-    def changed(inside: bytes) -> bytes:
-        kept = inside[:place] + anything
-        return kept if kept != inside else b""
-
-    with pytest.raises(PeerError):
-        opened(resealed(changed), BOB)
-
-
-def test_no_secret_stands_in_the_words_for_an_opening_or_a_letter() -> None:
-    letter = opened(BODY, BOB)
-    words = repr(OPENING) + repr(letter)
-    for secret in (OPENING.root, OPENING.tag_root, letter.read_token, b"hello"):
-        assert repr(secret)[2:-1] not in words
-
-
-def test_a_bundle_travels_over_the_mesh_under_its_header_only() -> None:
-    body = seal_bundle(
-        BOB.bundle, box_key=BOX_KEY, header=header_of(1), size_class=1, entropy=SeededEntropy(5)
-    )
-    assert len(body) == body_bytes(1)
-    data = open_bundle(body, box_key=BOX_KEY, header=header_of(1))
-    assert decode_bundle(data, is_signature_valid) == BOB.bundle
-    for box_key, header in ((bytes(32), header_of(1)), (BOX_KEY, header_of(1, tag=b"u" * 16))):
-        with pytest.raises(PeerError):
-            open_bundle(body, box_key=box_key, header=header)
-
-
-@pytest.mark.parametrize(
-    "padded",
-    [b"", b"\0", b"\0\2a", b"\0\1a\0b", b"\0\0\1", b"\xff\xff" + bytes(100)],
-    ids=["no length", "half a length", "cut", "not zeros", "not zeros behind nothing", "too long"],
-)
-def test_wrong_padding_is_refused_also_from_who_has_the_key(padded: bytes) -> None:
-    header = header_of(1)
-    body = bytes(12) + aead.seal(BOX_KEY, bytes(12), header, padded)
-    with pytest.raises(PeerError):
-        open_bundle(body, box_key=BOX_KEY, header=header)
-
-
-def test_right_padding_of_any_length_is_passed_over() -> None:
-    header = header_of(1)
-    for padded, content in ((b"\0\0", b""), (b"\0\1a", b"a"), (b"\0\1a" + bytes(9), b"a")):
-        body = bytes(12) + aead.seal(BOX_KEY, bytes(12), header, padded)
-        assert open_bundle(body, box_key=BOX_KEY, header=header) == content
-
-
-@settings(max_examples=100)
-@given(st.binary(max_size=100))
-def test_any_bytes_as_the_body_of_a_bundle_give_a_peer_error(anything: bytes) -> None:
-    with pytest.raises(PeerError):
-        open_bundle(anything, box_key=BOX_KEY, header=header_of(1))
-
-
-def test_nothing_is_asked_of_freshness_before_the_outer_box_opens() -> None:
-    def never(_ephemeral: bytes, _n: int) -> bool:
-        raise AssertionError("asked")
-
-    with pytest.raises(PeerError):
+    for letter in VECTOR.letters:
         open_letter(
-            flipped(BODY, 100),
-            box_key=BOX_KEY,
-            header=header_of(1),
-            identity=BOB.keys,
-            bundle=BOB.bundle,
-            secrets=BOB.secrets,
+            bytes.fromhex(letter.body),
+            box_key=bytes.fromhex(letter.box_key),
+            header=bytes.fromhex(letter.header),
+            identity=READER,
+            bundle=READER_BUNDLE,
+            secrets=SECRETS,
             verify=is_signature_valid,
             kem=PycaKem(),
-            is_fresh=never,
+            is_fresh=is_fresh,
         )
+    assert asked == [(VECTOR.ephemeral, 0), (VECTOR.ephemeral, 1)]
+
+
+def test_nobody_writes_as_another() -> None:
+    mallory = IdentityKeys.from_seed(bytes(32))
+    own_prekeys = sign_bundle(
+        mallory.signing_seed,
+        verify_key=AUTHOR.verify_key,
+        identity_key=AUTHOR.identity_key,
+        prekey=AUTHOR_BUNDLE.prekey,
+        kem_key=AUTHOR_BUNDLE.kem_key,
+        valid_from=AUTHOR_BUNDLE.valid_from,
+        valid_to=AUTHOR_BUNDLE.valid_to,
+    )
+    pretended = [
+        # The author's name and signing key with a key of his own, which the tie does not tie.
+        (replace(mallory, verify_key=AUTHOR.verify_key), AUTHOR_BUNDLE),
+        # Everything public of the author: the box opens, but the letter's key needs the private.
+        (replace(AUTHOR, identity_private=mallory.identity_private), AUTHOR_BUNDLE),
+        # Prekeys that the author did not sign.
+        (AUTHOR, own_prekeys),
+        # His own name over the author's key and prekeys.
+        (replace(AUTHOR, verify_key=mallory.verify_key, tie=mallory.tie), AUTHOR_BUNDLE),
+    ]
+    for identity, bundle in pretended:
+        with pytest.raises(PeerError):
+            opened(sealed(opening_of(identity, bundle)))
+
+
+def test_keys_of_low_order_are_dropped() -> None:
+    for identity_key, prekey in (
+        (LOW_ORDER, READER_BUNDLE.prekey),
+        (READER_BUNDLE.identity_key, LOW_ORDER),
+    ):
+        hostile = replace(READER_BUNDLE, identity_key=identity_key, prekey=prekey)
+        with pytest.raises(PeerError):
+            begin_letter(AUTHOR, AUTHOR_BUNDLE, hostile, entropy=SeededEntropy(1), kem=PycaKem())
+    with pytest.raises(PeerError):
+        opened(rewrapped(INSIDE[:1] + LOW_ORDER + INSIDE[33:]))
+
+
+def test_a_malformed_kem_key_is_dropped() -> None:
+    hostile = replace(READER_BUNDLE, kem_key=b"\xff" * 1_184)
+    for kem in KEMS:
+        with pytest.raises(PeerError):
+            begin_letter(AUTHOR, AUTHOR_BUNDLE, hostile, entropy=SeededEntropy(1), kem=kem)
+
+
+@pytest.mark.parametrize("padding", ["nonzero", "too long", "none"])
+def test_a_wrong_padding_is_refused(padding: str) -> None:
+    room = payload_bytes_max(1)
+    padded = {
+        "nonzero": b"\0\1x" + bytes(room - 2) + b"\1",
+        "too long": (room + 1).to_bytes(2, "big") + bytes(room),
+        "none": b"\0",
+    }[padding]
+    opening, number = opening_of(), bytes(4)
+    message_key = blake2b(opening.root, number, "mesh/fc/mk", 32)
+    letter = aead.seal(message_key, bytes(12), HEADER + number, padded)
+    start = bytes((KIND_LETTER,)) + opening.ephemeral + opening.ciphertext + opening.box
+    with pytest.raises(PeerError):
+        opened(rewrapped(start + number + letter, nonce=bytes(12)))
+
+
+def test_an_unknown_kind_is_refused() -> None:
+    with pytest.raises(PeerError, match="not a letter"):
+        opened(rewrapped(b"\x01" + INSIDE[1:]))
+
+
+def test_the_frozen_bundle_on_the_mesh_is_sealed_again_and_opened() -> None:
+    frozen = VECTOR.sealed_bundle
+    header, box_key = bytes.fromhex(frozen.header), bytes.fromhex(frozen.box_key)
+    body = seal_bundle(
+        READER_BUNDLE,
+        box_key=box_key,
+        header=header,
+        size_class=1,
+        entropy=ListedEntropy([bytes.fromhex(frozen.nonce)]),
+    )
+    assert body.hex() == frozen.body
+    assert open_bundle(body, box_key=box_key, header=header) == READER_BUNDLE.encode()
+    for place in range(len(body)):
+        changed = bytearray(body)
+        changed[place] ^= 1
+        with pytest.raises(PeerError):
+            open_bundle(bytes(changed), box_key=box_key, header=header)
+    with pytest.raises(PeerError):
+        open_bundle(body, box_key=box_key, header=HEADER)
+
+
+def test_no_key_shows_in_a_repr() -> None:
+    opening, letter = opening_of(), opened(BODY)
+    for secret in (opening.root, opening.tag_root):
+        assert repr(secret) not in repr(opening)
+    for secret in (letter.root, letter.tag_root, letter.payload, letter.read_token):
+        assert repr(secret) not in repr(letter)
