@@ -29,6 +29,9 @@ LINK_PING_IDLE_MS = 15_000
 LINK_DEAD_MS = 40_000
 """A link that heard nothing for so long is dead: two pings and a half were lost."""
 
+LINK_TEND_INTERVAL_MS = 1_000
+"""A link that was just pinged is looked at again after this: its ping has left by then."""
+
 LINK_SENDING_BYTES_MAX = 1024 * 1024
 """Bytes handed to the driver and not yet written; beyond it bodies wait as ids, not as bytes."""
 

@@ -172,7 +172,7 @@ class Engine:
             if self._is_behind or self._messenger.has_unposted:
                 return Monotonic(0)
             deadlines.append(self._messenger.deadline())
-        for link, _ in self._neighbours.ready:
+        for link in self._neighbours.ready:
             if self.spreading.has_bodies(link) and self._neighbours.room_bytes(link):
                 return Monotonic(0)
         return min((deadline for deadline in deadlines if deadline is not None), default=None)
@@ -255,7 +255,7 @@ class Engine:
         """Frames, then bodies where a link has room, then bytes."""
         for link, frame in self.spreading.take_frames():
             self._neighbours.send(link, frame)
-        for link, _ in self._neighbours.ready:
+        for link in self._neighbours.ready:
             room_bytes = self._neighbours.room_bytes(link)
             if room_bytes and self.spreading.has_bodies(link):
                 for push in self._carrying.bodies_to_send(link, room_bytes):

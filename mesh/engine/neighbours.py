@@ -23,6 +23,7 @@ from mesh.limits import (
     LINK_KEY_AGE_MIN_MS,
     LINK_KEYS_REMEMBERED,
     LINK_SENDING_BYTES_MAX,
+    LINK_TEND_INTERVAL_MS,
     LINKS_MAX,
 )
 from mesh.link.first_messages import FirstMessages
@@ -91,6 +92,11 @@ class Neighbours:
         self._kem = kem
         self._counters = counters
         self._neighbours: dict[LinkId, Neighbour] = {}
+        self._ready: dict[LinkId, Neighbour] = {}
+        # Links that may have bytes to send, and a time before which no link has a deadline: so a
+        # batch costs by the links that it touches, not by all that stand.
+        self._touched: dict[LinkId, None] = {}
+        self._links_deadline: Monotonic | None = None
         self._own_keys: list[LinkKey] = []
         self._link_private = b""
         self._hello_nonce = b""
@@ -102,9 +108,9 @@ class Neighbours:
         self._draw_link_key(mesh_now, now, is_new_network=False)
 
     @property
-    def ready(self) -> list[tuple[LinkId, Neighbour]]:
-        """The links over which frames may go."""
-        return [(link, one) for link, one in self._neighbours.items() if one.is_ready]
+    def ready(self) -> dict[LinkId, Neighbour]:
+        """The links over which frames may go, in the order in which they opened."""
+        return self._ready
 
     @property
     def all(self) -> Iterable[Neighbour]:
@@ -136,6 +142,8 @@ class Neighbours:
             dial=connected.dial,
             connected_at=now.monotonic,
         )
+        self._touched[connected.link] = None
+        self._expect_deadline(self._neighbours[connected.link].link.deadline())
 
     def received(self, link: LinkId, received: bytes, now: Instant) -> list[Frame]:
         """Bytes came: return the frames that they complete on a ready link."""
@@ -143,6 +151,7 @@ class Neighbours:
         if neighbour is None:
             return []
         neighbour.bytes_received += len(received)
+        self._touched[link] = None
         try:
             frames = neighbour.link.receive(received, now)
             if neighbour.link.is_ready and not neighbour.is_ready:
@@ -186,13 +195,8 @@ class Neighbours:
 
     def tend(self, mesh_now: UnixSeconds, now: Instant) -> None:
         """Pings, deaths, dials that are due, and a new link key after midnight."""
-        for link, neighbour in list(self._neighbours.items()):
-            deadline = neighbour.link.deadline()
-            if deadline is not None and deadline <= now.monotonic:
-                try:
-                    neighbour.link.deadline_passed(now)
-                except PeerError as error:
-                    self.fault(link, error, now)
+        if self._links_deadline is not None and self._links_deadline <= now.monotonic:
+            self._tend_links(now)
         if mesh_now // _SECONDS_PER_DAY != self._key_day:
             self._day_changed(mesh_now, now)
         dials = self._dialing.deadline_passed(now)
@@ -201,15 +205,15 @@ class Neighbours:
 
     def deadline(self) -> Monotonic | None:
         """When `tend` wants to be called."""
-        deadlines = [one.link.deadline() for one in self._neighbours.values()]
-        deadlines.append(self._dialing.deadline())
+        deadlines = (self._links_deadline, self._dialing.deadline())
         return min((deadline for deadline in deadlines if deadline is not None), default=None)
 
     def send(self, link: LinkId, frame: Frame) -> None:
         """Queue a frame, if the link still stands."""
-        neighbour = self._neighbours.get(link)
-        if neighbour is not None and neighbour.is_ready:
+        neighbour = self._ready.get(link)
+        if neighbour is not None:
             neighbour.link.send(frame)
+            self._touched[link] = None
             self._counters.count("frames_sent")
 
     def room_bytes(self, link: LinkId) -> int:
@@ -242,14 +246,36 @@ class Neighbours:
     def take_effects(self, now: Instant) -> list[Effect]:
         """Everything that may leave: what gathered, then the bytes of each link."""
         effects, self.effects = self.effects, []
-        for link, neighbour in self._neighbours.items():
-            data = neighbour.link.take_bytes(now)
-            if data:
+        touched, self._touched = self._touched, {}
+        for link in touched:
+            neighbour = self._neighbours.get(link)
+            data = neighbour.link.take_bytes(now) if neighbour is not None else b""
+            if neighbour is not None and data:
                 neighbour.sending_bytes += len(data)
                 neighbour.bytes_sent += len(data)
                 self._counters.count("bytes_sent", len(data))
                 effects.append(SendBytes(link, data))
         return effects
+
+    def _tend_links(self, now: Instant) -> None:
+        """Ping, bury, and find anew when the next link wants that."""
+        self._links_deadline = None
+        for link, neighbour in list(self._neighbours.items()):
+            deadline = neighbour.link.deadline()
+            if deadline is not None and deadline <= now.monotonic:
+                self._touched[link] = None
+                try:
+                    neighbour.link.deadline_passed(now)
+                except PeerError as error:
+                    self.fault(link, error, now)
+                    continue
+                deadline = Monotonic(now.monotonic + LINK_TEND_INTERVAL_MS * 1000)
+            self._expect_deadline(deadline)
+
+    def _expect_deadline(self, deadline: Monotonic | None) -> None:
+        if deadline is not None:
+            known = self._links_deadline
+            self._links_deadline = deadline if known is None else min(known, deadline)
 
     def _draw_link_key(self, mesh_now: UnixSeconds, now: Instant, *, is_new_network: bool) -> None:
         """A new link key and instance name: nothing ties them to the former ones."""
@@ -270,7 +296,7 @@ class Neighbours:
         if now.monotonic - self._key_drawn_at < LINK_KEY_AGE_MIN_MS * 1000:
             return
         self._draw_link_key(mesh_now, now, is_new_network=False)
-        for link, _ in self.ready:
+        for link in list(self._ready):
             self._close(link, CLOSE_GOING_AWAY, "keys change at midnight", now)
 
     def _hint(self, instance: str) -> str | None:
@@ -299,7 +325,7 @@ class Neighbours:
             neighbour.dial = None
             self._close(link, CLOSE_SELF, "that is this node", now)
             return
-        for other_link, other in self.ready:
+        for other_link, other in list(self._ready.items()):
             if other.link.remote_key == remote_key and not self._outlives(neighbour, other):
                 self._drop_duplicate(link, neighbour, remote_key, now)
                 return
@@ -309,6 +335,7 @@ class Neighbours:
             self._close(link, CLOSE_TOO_MANY, "enough links", now)
             return
         neighbour.is_ready = True
+        self._ready[link] = neighbour
         self._dialing.link_up(
             link,
             neighbour.dial,
@@ -372,7 +399,7 @@ class Neighbours:
         neighbour = self._neighbours.pop(link, None)
         if neighbour is None:
             return
-        if neighbour.is_ready:
+        if self._ready.pop(link, None) is not None:
             self._dialing.link_down(link, now)
             self._closed.append(link)
             self._counters.count("links_closed")
