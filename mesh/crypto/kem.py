@@ -5,7 +5,7 @@ no coins from us; the simulator and the frozen vectors use an implementation tha
 from `entropy`, so that a run can be repeated.
 """
 
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeVar
 
 from cryptography.hazmat.primitives.asymmetric.mlkem import (
     MLKEM768PrivateKey,
@@ -13,12 +13,16 @@ from cryptography.hazmat.primitives.asymmetric.mlkem import (
 )
 
 from mesh.crypto.entropy import Entropy
+from mesh.crypto.hashing import blake2b_256
 from mesh.errors import PeerError
+from mesh.limits import KEM_KEYS_CACHED
 
 KEM_SEED_BYTES: Final = 64
 KEM_PUBLIC_KEY_BYTES: Final = 1184
 KEM_CIPHERTEXT_BYTES: Final = 1088
 KEM_SHARED_BYTES: Final = 32
+
+_Kept = TypeVar("_Kept")
 
 
 class Kem(Protocol):
@@ -38,7 +42,15 @@ class Kem(Protocol):
 
 
 class PycaKem:
-    """The KEM of the daemon."""
+    """The KEM of the daemon. A few keys stay expanded, since letters use the same ones again.
+
+    A private key is kept at its second use: the ephemeral ones of links have only one.
+    """
+
+    def __init__(self) -> None:
+        self._used_once: dict[bytes, None] = {}
+        self._private_keys: dict[bytes, MLKEM768PrivateKey] = {}
+        self._public_keys: dict[bytes, MLKEM768PublicKey] = {}
 
     def public_key(self, seed: bytes) -> bytes:
         """The encapsulation key of a 64-byte seed."""
@@ -47,10 +59,13 @@ class PycaKem:
 
     def encapsulate(self, public: bytes, entropy: Entropy) -> tuple[bytes, bytes]:
         """(ciphertext, shared secret), by coins of OpenSSL's own: `entropy` is not asked."""
-        try:
-            key = MLKEM768PublicKey.from_public_bytes(public)
-        except ValueError:
-            raise PeerError("an ML-KEM public key is malformed") from None
+        key = self._public_keys.get(public)
+        if key is None:
+            try:
+                key = MLKEM768PublicKey.from_public_bytes(public)
+            except ValueError:
+                raise PeerError("an ML-KEM public key is malformed") from None
+            _remember(self._public_keys, public, key)
         shared, ciphertext = key.encapsulate()
         return ciphertext, shared
 
@@ -59,4 +74,19 @@ class PycaKem:
         assert len(seed) == KEM_SEED_BYTES
         if len(ciphertext) != KEM_CIPHERTEXT_BYTES:
             raise PeerError("an ML-KEM ciphertext has a wrong length")
-        return MLKEM768PrivateKey.from_seed_bytes(seed).decapsulate(ciphertext)
+        name = blake2b_256(seed)
+        key = self._private_keys.get(name)
+        if key is None:
+            key = MLKEM768PrivateKey.from_seed_bytes(seed)
+            if name in self._used_once:
+                _remember(self._private_keys, name, key)
+            else:
+                _remember(self._used_once, name, None)
+        return key.decapsulate(ciphertext)
+
+
+def _remember(keys: dict[bytes, _Kept], name: bytes, key: _Kept) -> None:
+    """Keep an expanded key; the oldest makes room."""
+    if len(keys) >= KEM_KEYS_CACHED:
+        del keys[next(iter(keys))]
+    keys[name] = key

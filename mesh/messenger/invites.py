@@ -35,7 +35,7 @@ from mesh.wire.parameters import MeshParameters
 
 InviteState = Literal["open", "used up", "expired", "revoked"]
 
-REPOST_BEFORE_SECONDS = SECONDS_PER_DAY
+REPOST_BEFORE_SECONDS = 2 * SECONDS_PER_DAY
 """A bundle is posted again so long before it lapses: it takes time to reach everybody."""
 
 

@@ -107,13 +107,12 @@ class PostingKeys:
     def forget(self, today: int) -> None:
         """Erase the seeds of days that are over, and forget keys whose envelopes are gone."""
         over = [place for place in self._signers if place[1] < today]
-        if not over:
-            return
         for place in over:
             del self._signers[place]
-        self._rows.erase_posting_seeds(today)
-        self._rows.forget_posting_keys(today - _REMEMBERED_DAYS)
-        self._own = dict.fromkeys(self._rows.posting_keys())
+        if over:
+            self._rows.erase_posting_seeds(today)
+        if self._rows.forget_posting_keys(today - _REMEMBERED_DAYS):
+            self._own = dict.fromkeys(self._rows.posting_keys())
 
     def state(self, today: int) -> StampState:
         """What a person is told: whether messages may leave at once."""

@@ -198,6 +198,7 @@ class SessionRows:
             "UPDATE posting_keys SET seed = NULL WHERE day < ? AND seed IS NOT NULL", (before_day,)
         )
 
-    def forget_posting_keys(self, before_day: int) -> None:
-        """Forget keys whose envelopes have all lapsed."""
-        self._connection.execute("DELETE FROM posting_keys WHERE day < ?", (before_day,))
+    def forget_posting_keys(self, before_day: int) -> bool:
+        """Forget keys whose envelopes have all lapsed; return whether there were any."""
+        cursor = self._connection.execute("DELETE FROM posting_keys WHERE day < ?", (before_day,))
+        return cursor.rowcount > 0

@@ -1,0 +1,232 @@
+"""People with a messenger each, joined by hand: what one posts is carried to the other."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from mesh.commands import (
+    AddContact,
+    Answer,
+    AskContacts,
+    AskMessages,
+    Command,
+    ContactAnswer,
+    ContactsAnswer,
+    CreateIdentity,
+    CreateInvite,
+    InviteAnswer,
+    MessageAnswer,
+    MessagesAnswer,
+    SendMessage,
+)
+from mesh.crypto.kem import PycaKem
+from mesh.effects import Effect, Emit, MintStamp
+from mesh.events import Event
+from mesh.ids import Instant, LinkKey, Monotonic, Tag, UnixSeconds
+from mesh.inputs import Connection, StampMinted
+from mesh.messenger.messenger import Messenger
+from mesh.storage.migrations import migrate_vault
+from mesh.storage.sqlcipher import connect, savepoint, transaction
+from mesh.wire.envelope import Envelope
+from mesh.wire.frames import SHORT_ID_BYTES
+from mesh.wire.parameters import MeshParameters
+from tests.entropy import SeededEntropy
+
+WITHOUT_STAMPS = MeshParameters(
+    name="test", stamp_bits=0, key_quota=1_000_000, psk=bytes(range(32))
+)
+WITH_STAMPS = MeshParameters(name="test", stamp_bits=9, key_quota=512, psk=bytes(range(32)))
+START_S = 1_700_000_000
+DAY_S = 86_400
+
+
+@dataclass(slots=True)
+class Clock:
+    """One time for everybody."""
+
+    unix_ms: int = START_S * 1000
+
+    def pass_by(self, seconds: float) -> None:
+        """Let time pass."""
+        self.unix_ms += int(seconds * 1000)
+
+    @property
+    def now(self) -> Instant:
+        elapsed_us = (self.unix_ms - START_S * 1000) * 1000
+        return Instant(Monotonic(elapsed_us), self.unix_ms * 1000)
+
+    @property
+    def mesh_now(self) -> UnixSeconds:
+        return self.now.unix_seconds
+
+
+@dataclass(slots=True)
+class Person:
+    """A messenger over a vault in memory, and a store that is a list."""
+
+    name: str
+    clock: Clock
+    seed: int = 1
+    parameters: MeshParameters = WITHOUT_STAMPS
+    wall_error_s: int = 0
+    connection: Connection = field(init=False)
+    entropy: SeededEntropy = field(init=False)
+    messenger: Messenger = field(init=False)
+    store: dict[bytes, Envelope] = field(default_factory=dict)
+    events: list[Event] = field(default_factory=list)
+    mints: list[MintStamp] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.connection = connect(None, None)
+        migrate_vault(self.connection)
+        self.entropy = SeededEntropy(self.seed)
+        self.restart()
+        self.ask(CreateIdentity(self.name))
+
+    @property
+    def now(self) -> Instant:
+        now = self.clock.now
+        return Instant(now.monotonic, now.wall + self.wall_error_s * 1_000_000)
+
+    @property
+    def mesh_now(self) -> UnixSeconds:
+        return UnixSeconds(self.clock.mesh_now + self.wall_error_s)
+
+    def restart(self) -> None:
+        """A new messenger over what the former one committed."""
+        with transaction(self.connection):
+            self.messenger = Messenger(
+                vault=self.connection,
+                parameters=self.parameters,
+                entropy=self.entropy,
+                kem=PycaKem(),
+                mesh_now=self.mesh_now,
+                now=self.now,
+            )
+        self._carry_out(self.messenger.take_effects())
+
+    def ask(self, command: Command) -> Answer:
+        """One command, as the engine runs it."""
+        with transaction(self.connection), savepoint(self.connection):
+            answer = self.messenger.command(command, mesh_now=self.mesh_now, now=self.now)
+        self._carry_out(self.messenger.take_effects())
+        return answer
+
+    def post(self, limit: int = 10_000) -> list[Envelope]:
+        """What enters the own store, and so the mesh."""
+        posted = self.messenger.take_unposted(limit)
+        for envelope in posted:
+            self.store[envelope.id] = envelope
+        with transaction(self.connection):
+            self.messenger.posted([envelope.id for envelope in posted])
+        return posted
+
+    def receive(self, envelopes: Iterable[Envelope]) -> None:
+        """Envelopes came over some link, in this order."""
+        fresh = list(envelopes)
+        for envelope in fresh:
+            self.store[envelope.id] = envelope
+        with transaction(self.connection):
+            self._open(fresh)
+            while wanted := self.messenger.take_wanted_tags():
+                self._open(self._stored(wanted))
+        self._carry_out(self.messenger.take_effects())
+
+    def tend(self) -> None:
+        """What is due is done."""
+        with transaction(self.connection):
+            self.messenger.deadline_passed(mesh_now=self.mesh_now, now=self.now)
+        self._carry_out(self.messenger.take_effects())
+
+    def mint_all(self) -> None:
+        """Every stamp asked for so far is made; nobody here checks stamps."""
+        minted, self.mints = self.mints, []
+        with transaction(self.connection):
+            for mint in minted:
+                stamp = bytes((7,)) * 12
+                self.messenger.stamp_minted(StampMinted(mint.posting_key, mint.day, stamp))
+            self.messenger.deadline_passed(mesh_now=self.mesh_now, now=self.now)
+        self._carry_out(self.messenger.take_effects())
+
+    def carried_by(self, neighbour: bytes, envelopes: Sequence[Envelope]) -> None:
+        """A neighbour says that it holds these."""
+        short_ids = [envelope.id[:SHORT_ID_BYTES] for envelope in envelopes]
+        with transaction(self.connection):
+            self.messenger.held(LinkKey(neighbour), short_ids)
+        self._carry_out(self.messenger.take_effects())
+
+    # --- What a person does -------------------------------------------------------------------
+
+    def invite(self, uses_max: int = 1, lifetime_s: int = 7 * DAY_S) -> InviteAnswer:
+        answer = self.ask(CreateInvite(uses_max=uses_max, lifetime_s=lifetime_s))
+        assert isinstance(answer, InviteAnswer)
+        return answer
+
+    def add(self, link: str, label: str = "") -> ContactAnswer:
+        answer = self.ask(AddContact(link, label))
+        assert isinstance(answer, ContactAnswer)
+        return answer
+
+    def send(self, contact: str, text: str, key: str = "") -> MessageAnswer:
+        answer = self.ask(SendMessage(contact, text, key))
+        assert isinstance(answer, MessageAnswer)
+        return answer
+
+    def contacts(self) -> list[ContactAnswer]:
+        answer = self.ask(AskContacts())
+        assert isinstance(answer, ContactsAnswer)
+        return answer.contacts
+
+    def messages(self, contact: str = "", **fields: int) -> list[MessageAnswer]:
+        limit = fields.get("limit", 1_000)
+        answer = self.ask(AskMessages(contact, after=fields.get("after", 0), limit=limit))
+        assert isinstance(answer, MessagesAnswer)
+        return answer.messages
+
+    def texts(self, contact: str = "") -> list[str]:
+        return [message.text for message in self.messages(contact)]
+
+    def take_events(self) -> list[Event]:
+        taken, self.events = self.events, []
+        return taken
+
+    def dropped(self) -> dict[str, int]:
+        return self.messenger.counters()
+
+    def _open(self, envelopes: Sequence[Envelope]) -> None:
+        expected = [one for one in envelopes if self.messenger.is_expected(one.header.tag)]
+        self.messenger.open_arrived(expected, mesh_now=self.mesh_now, now=self.now)
+
+    def _stored(self, tags: Sequence[Tag]) -> list[Envelope]:
+        wanted = dict.fromkeys(tags)
+        return [one for one in self.store.values() if one.header.tag in wanted]
+
+    def _carry_out(self, effects: Sequence[Effect]) -> None:
+        for effect in effects:
+            match effect:
+                case Emit(event):
+                    self.events.append(event)
+                case MintStamp():
+                    self.mints.append(effect)
+                case _:
+                    raise AssertionError(f"a messenger wants {type(effect).__name__}")
+
+
+def exchange(*people: Person) -> None:
+    """Carry everything that was posted to everybody, until nobody has more to say."""
+    while True:
+        posted = [(person, person.post()) for person in people]
+        if not any(envelopes for _, envelopes in posted):
+            return
+        for author, envelopes in posted:
+            for person in people:
+                if person is not author:
+                    person.receive(envelopes)
+
+
+def acquainted(clock: Clock) -> tuple[Person, Person]:
+    """Ann and Bob, who used Ann's invite."""
+    ann = Person("Ann", clock, seed=1)
+    bob = Person("Bob", clock, seed=2)
+    bob.add(ann.invite().link)
+    exchange(ann, bob)
+    return ann, bob

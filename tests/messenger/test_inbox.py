@@ -1,0 +1,273 @@
+"""What hostile or unlucky senders can do to an inbox: nothing."""
+
+from dataclasses import replace
+
+import pytest
+
+from mesh.crypto.kem import PycaKem
+from mesh.crypto.signing import is_signature_valid, sign, verify_key_of
+from mesh.ids import PostingKey, UnixSeconds
+from mesh.ratchet.identity import IdentityKeys, make_bundle, tie_message
+from mesh.ratchet.letters import begin_letter, read_hash_of, seal_letter
+from mesh.ratchet.tags import box_key_of, invite_tag_key, tag_of
+from mesh.storage.sqlcipher import transaction
+from mesh.wire.bundle import Bundle, sign_bundle
+from mesh.wire.envelope import Envelope, Header, sign_envelope
+from mesh.wire.invite import parse_invite
+from mesh.wire.payload import PAYLOAD_VERSION, Payload
+from tests.entropy import SeededEntropy
+from tests.messenger.people import START_S, Clock, Person, acquainted, exchange
+
+MALLORY_SEED = bytes(range(32))
+
+
+class Mallory:
+    """Makes first contacts by hand, with whatever keys and payload."""
+
+    def __init__(self, link: str, seed: bytes = MALLORY_SEED) -> None:
+        self.entropy = SeededEntropy(99)
+        self.invite = parse_invite(link, is_signature_valid)
+        self.keys = IdentityKeys.from_seed(seed)
+        self.bundle, _ = make_bundle(
+            self.keys,
+            valid_from=UnixSeconds(START_S),
+            valid_to=UnixSeconds(START_S + 86_400),
+            entropy=self.entropy,
+            kem=PycaKem(),
+        )
+
+    def first_contact(
+        self, payload: bytes, *, index: int = 5, bundle: Bundle | None = None
+    ) -> Envelope:
+        """A first contact under a tag of the invite."""
+        assert self.invite.bundle is not None
+        opening = begin_letter(
+            self.keys,
+            bundle or self.bundle,
+            self.invite.bundle,
+            entropy=self.entropy,
+            kem=PycaKem(),
+        )
+        seed, key = bytes(32), invite_tag_key(self.invite.secret)
+        header = Header(
+            size_class=1,
+            lifetime_class=1,
+            created=UnixSeconds(START_S),
+            tag=tag_of(key, index),
+            read_hash=read_hash_of(opening.root, 0),
+            withdraw_hash=bytes(16),
+            posting_key=PostingKey(verify_key_of(seed)),
+            stamp=bytes(12),
+        )
+        body = seal_letter(
+            opening,
+            0,
+            payload,
+            box_key=box_key_of(key, index),
+            header=header.encode(),
+            size_class=1,
+            entropy=self.entropy,
+        )
+        return sign_envelope(header, body, seed)
+
+
+def payload(text: str = "hi", *, name: str = "Mallory", clock: int = 1) -> bytes:
+    return Payload(PAYLOAD_VERSION, clock, 0, [], name, text).encode()
+
+
+def untouched(person: Person) -> list[tuple[object, ...]]:
+    """All rows of a vault, to see that nothing changed."""
+    tables = person.connection.execute(
+        "SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name"
+    ).fetchall()
+    return [
+        row
+        for (table,) in tables
+        for row in person.connection.execute(f"SELECT * FROM {table}").fetchall()
+    ]
+
+
+def test_a_well_made_first_contact_is_welcome() -> None:
+    ann = Person("Ann", Clock())
+    mallory = Mallory(ann.invite().link)
+    ann.receive([mallory.first_contact(payload())])
+    assert ann.texts("Mallory") == ["hi"]
+
+
+@pytest.mark.parametrize(
+    "content,reason",
+    [
+        (b"", "malformed payload"),
+        (b"\x96\x02\x01\x00\x90\xa1x\xa1y", "payload of an unknown version"),
+        (b"\x96\x01\x01\x00\x90\xa1x\xa1\xff", "malformed payload"),
+        (payload(clock=1 << 62), "a clock beyond all calendars"),
+        (payload(name="x" * 65), "name too long"),
+    ],
+)
+def test_a_first_contact_with_a_bad_payload_founds_nothing(content: bytes, reason: str) -> None:
+    ann = Person("Ann", Clock())
+    mallory = Mallory(ann.invite().link)
+    before = untouched(ann)
+    ann.receive([mallory.first_contact(content)])
+    assert untouched(ann) == before
+    assert ann.dropped() == {reason: 1}
+
+
+def test_a_name_that_a_screen_cannot_show_becomes_a_key() -> None:
+    ann = Person("Ann", Clock())
+    mallory = Mallory(ann.invite().link)
+    ann.receive([mallory.first_contact(payload(name="Bob\u202e"))])
+    (contact,) = ann.contacts()
+    assert (contact.label, contact.name) == (contact.key[:8], "")
+
+
+def test_a_first_contact_in_the_name_of_another_key_is_dropped() -> None:
+    ann = Person("Ann", Clock())
+    link = ann.invite().link
+    bob = IdentityKeys.from_seed(bytes(reversed(range(32))))
+    mallory = Mallory(link)
+    # The key of Bob with Mallory's other half: nobody signed that they belong together.
+    mallory.keys = replace(mallory.keys, verify_key=bob.verify_key)
+    before = untouched(ann)
+    ann.receive([mallory.first_contact(payload())])
+    # Bob's both keys and the signature between them, but not the private half.
+    mallory.keys = replace(
+        bob, identity_private=mallory.keys.identity_private, signing_seed=mallory.keys.signing_seed
+    )
+    ann.receive([mallory.first_contact(payload())])
+    assert untouched(ann) == before
+    assert ann.contacts() == []
+    assert sum(ann.dropped().values()) == 2
+
+
+def test_a_bundle_of_low_order_is_dropped_before_anything_is_sealed_to_it() -> None:
+    ann = Person("Ann", Clock())
+    mallory = Mallory(ann.invite().link)
+    weak = sign_bundle(
+        mallory.keys.signing_seed,
+        verify_key=mallory.keys.verify_key,
+        identity_key=mallory.keys.identity_key,
+        prekey=bytes(32),
+        kem_key=mallory.bundle.kem_key,
+        valid_from=UnixSeconds(START_S),
+        valid_to=UnixSeconds(START_S + 1),
+    )
+    ann.receive([mallory.first_contact(payload(), bundle=weak)])
+    assert ann.contacts() == []
+    assert ann.dropped() == {"an X25519 key is of low order": 1}
+
+
+def test_our_own_first_contact_is_dropped() -> None:
+    ann = Person("Ann", Clock())
+    link = ann.invite().link
+    seed = ann.connection.execute("SELECT seed FROM identity").fetchone()
+    assert seed is not None
+    assert isinstance(seed[0], bytes)
+    ann.receive([Mallory(link, seed[0]).first_contact(payload())])
+    assert ann.dropped() == {"a first contact by ourselves": 1}
+
+
+def test_a_known_key_with_another_identity_key_is_refused() -> None:
+    ann = Person("Ann", Clock())
+    mallory = Mallory(ann.invite(uses_max=5).link)
+    ann.receive([mallory.first_contact(payload())])
+    other = IdentityKeys.from_seed(bytes(32))
+    mallory.keys = replace(
+        mallory.keys,
+        identity_key=other.identity_key,
+        identity_private=other.identity_private,
+        tie=sign(mallory.keys.signing_seed, tie_message(other.identity_key)),
+    )
+    mallory.bundle, _ = make_bundle(
+        mallory.keys,
+        valid_from=UnixSeconds(START_S),
+        valid_to=UnixSeconds(START_S + 86_400),
+        entropy=mallory.entropy,
+        kem=PycaKem(),
+    )
+    ann.receive([mallory.first_contact(payload("other"), index=6)])
+    assert ann.texts("Mallory") == ["hi"]
+    assert ann.dropped() == {"a known key with another identity key": 1}
+
+
+def test_a_contact_cannot_write_under_the_tags_of_another() -> None:
+    clock = Clock()
+    ann, bob = acquainted(clock)
+    mallory = Person("Mallory", clock, seed=66)
+    mallory.add(ann.invite().link)
+    exchange(ann, mallory)
+    # Mallory has stolen the chain of tags between Bob and Ann, but not Bob's identity.
+    stolen = bob.connection.execute(
+        "SELECT out_key, out_index FROM sessions WHERE is_known = 1"
+    ).fetchone()
+    assert stolen is not None
+    with transaction(mallory.connection):
+        mallory.connection.execute("UPDATE sessions SET out_key = ?, out_index = ?", stolen)
+    mallory.restart()
+    mallory.send("Ann", "I am Bob")
+    (forged,) = mallory.post()
+    assert ann.messenger.is_expected(forged.header.tag)
+    ann.receive([forged])
+    assert ann.texts() == []
+    assert sum(ann.dropped().values()) == 1
+    bob.send("Ann", "I am Bob indeed")
+    exchange(ann, bob)
+    assert ann.texts("Bob") == ["I am Bob indeed"]
+
+
+def test_a_body_that_anybody_put_under_a_seen_tag_is_dropped() -> None:
+    ann, bob = acquainted(Clock())
+    bob.send("Ann", "true")
+    (true,) = bob.post()
+    seed = bytes((9,)) * 32
+    header = replace(true.header, posting_key=PostingKey(verify_key_of(seed)))
+    copied = sign_envelope(header, true.body, seed)
+    before = untouched(ann)
+    ann.receive([copied])
+    assert untouched(ann) == before
+    ann.receive([copied, true, copied])
+    assert ann.texts("Bob") == ["true"]
+    assert ann.dropped() == {"a sealed box does not open": 2}
+
+
+def test_one_person_founds_a_bounded_number_of_sessions() -> None:
+    ann = Person("Ann", Clock())
+    mallory = Mallory(ann.invite(uses_max=100).link)
+    for index in range(12):
+        ann.receive([mallory.first_contact(payload(str(index)), index=index)])
+    assert ann.dropped() == {"too many first contacts by one person": 4}
+    assert len(ann.texts("Mallory")) == 8
+
+
+def test_the_newest_bundle_of_a_contact_is_used_and_old_private_halves_go() -> None:
+    clock = Clock()
+    ann, bob = acquainted(clock)
+    for _ in range(12):
+        clock.pass_by(8 * 86_400)
+        ann.send("Bob", "week")
+        bob.send("Ann", "week")
+        exchange(ann, bob)
+        ann.tend()
+        bob.tend()
+    assert len(ann.texts("Bob")) == len(bob.texts("Ann")) == 24
+    kept = ann.connection.execute("SELECT count(*) FROM prekeys WHERE contact IS NOT NULL")
+    (row,) = kept.fetchall()
+    # 60 days beyond the successor, one made every eight days, and the newest.
+    assert row == (9,)
+    theirs = ann.connection.execute("SELECT bundle FROM contacts").fetchone()
+    own = bob.connection.execute("SELECT bundle FROM prekeys ORDER BY id DESC LIMIT 1").fetchone()
+    assert theirs == own
+
+
+def test_a_letter_to_an_erased_bundle_stays_closed() -> None:
+    clock = Clock()
+    ann, bob = acquainted(clock)
+    bob.send("Ann", "old")
+    old = bob.post()
+    for _ in range(2):
+        clock.pass_by(61 * 86_400)
+        ann.send("Bob", "new keys")
+        exchange(ann, bob)
+        ann.tend()
+    ann.receive(old)
+    assert "old" not in ann.texts("Bob")

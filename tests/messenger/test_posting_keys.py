@@ -1,0 +1,112 @@
+"""Posting keys and their stamps: messages wait until one is ready."""
+
+from mesh.events import MessageStateChanged
+from mesh.wire.envelope import SECONDS_PER_DAY
+from mesh.wire.parameters import MeshParameters
+from tests.messenger.people import DAY_S, START_S, WITH_STAMPS, Clock, Person, exchange
+
+TINY_QUOTA = MeshParameters(name="test", stamp_bits=9, key_quota=8, psk=bytes(range(32)))
+TINY_QUOTA_WITHOUT_STAMPS = MeshParameters(
+    name="test", stamp_bits=0, key_quota=3, psk=bytes(range(32))
+)
+TODAY = START_S // SECONDS_PER_DAY
+
+
+def test_stamps_are_asked_for_from_the_first_minute_and_three_days_ahead() -> None:
+    ann = Person("Ann", Clock(), parameters=WITH_STAMPS)
+    assert [mint.day for mint in ann.mints] == [TODAY, TODAY + 1, TODAY + 2, TODAY + 3]
+    assert {mint.bits for mint in ann.mints} == {9}
+    assert ann.messenger.summary().stamp == "being made"
+    ann.mint_all()
+    assert ann.messenger.summary().stamp == "ready"
+    ann.tend()
+    assert ann.mints == []
+
+
+def test_a_message_waits_for_its_stamp_and_leaves_when_it_is_made() -> None:
+    clock = Clock()
+    ann = Person("Ann", clock, seed=1, parameters=WITH_STAMPS)
+    bob = Person("Bob", clock, seed=2, parameters=WITH_STAMPS)
+    bob.add(ann.invite().link)
+    assert bob.send("Ann", "patience").state == "queued here"
+    bob.send("Ann", "is a virtue")
+    exchange(ann, bob)
+    assert ann.contacts() == []
+    assert bob.messenger.summary().outbox_count == 3
+    bob.mint_all()
+    assert any(isinstance(event, MessageStateChanged) for event in bob.take_events())
+    exchange(ann, bob)
+    assert ann.texts("Bob") == ["patience", "is a virtue"]
+    assert bob.contacts()[0].state == "invited"
+    ann.mint_all()
+    exchange(ann, bob)
+    assert bob.contacts()[0].state == "answered"
+    assert {one.header.stamp for one in bob.store.values()} == {bytes((7,)) * 12}
+
+
+def test_stamps_that_were_asked_for_are_asked_for_again_after_a_restart() -> None:
+    ann = Person("Ann", Clock(), parameters=WITH_STAMPS)
+    asked, ann.mints = ann.mints, []
+    ann.restart()
+    assert ann.mints == asked
+    ann.mint_all()
+    ann.restart()
+    assert ann.mints == []
+
+
+def test_a_new_day_has_a_key_of_its_own_and_forgets_the_seed_of_the_old() -> None:
+    clock = Clock()
+    ann = Person("Ann", clock, seed=1)
+    ann.add(Person("Bob", clock, seed=2).invite().link)
+    keys = []
+    for _ in range(3):
+        ann.send("Bob", "daily")
+        keys += [one.header.posting_key for one in ann.post()]
+        clock.pass_by(DAY_S)
+        ann.tend()
+    assert len(set(keys)) == 3
+    with_seed = ann.connection.execute(
+        "SELECT count(*) FROM posting_keys WHERE seed IS NOT NULL"
+    ).fetchall()
+    assert with_seed == [(0,)]
+    assert all(ann.messenger.is_own(key) for key in keys)
+    clock.pass_by(40 * DAY_S)
+    ann.tend()
+    assert not any(ann.messenger.is_own(key) for key in keys)
+
+
+def test_a_key_that_is_nearly_used_up_gets_a_successor_in_time() -> None:
+    clock = Clock()
+    ann = Person("Ann", clock, seed=1, parameters=TINY_QUOTA)
+    bob = Person("Bob", clock, seed=2, parameters=TINY_QUOTA)
+    bob.mint_all()
+    bob.add(ann.invite().link)
+    for number in range(20):
+        bob.send("Ann", str(number))
+        bob.tend()
+        bob.mint_all()
+    posted = bob.post()
+    assert len(posted) == 21
+    counts: dict[bytes, int] = {}
+    for envelope in posted:
+        key = envelope.header.posting_key
+        counts[key] = counts.get(key, 0) + 1
+    assert max(counts.values()) <= 8
+    assert len(counts) == 3
+    ann.mint_all()
+    ann.receive(posted)
+    assert len(ann.texts("Bob")) == 20
+
+
+def test_without_stamps_a_key_over_its_quota_is_followed_at_once() -> None:
+    clock = Clock()
+    ann = Person("Ann", clock, seed=1, parameters=TINY_QUOTA_WITHOUT_STAMPS)
+    bob = Person("Bob", clock, seed=2, parameters=TINY_QUOTA_WITHOUT_STAMPS)
+    bob.add(ann.invite().link)
+    for number in range(10):
+        bob.send("Ann", str(number))
+    posted = bob.post()
+    assert len({one.header.posting_key for one in posted}) == 4
+    exchange(ann, bob)
+    ann.receive(posted)
+    assert len(ann.texts("Bob")) == 10
