@@ -4,9 +4,7 @@ A command's module is imported only when it is run, so that each starts quickly 
 commands costs nothing.
 """
 
-import contextlib
 import io
-import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -92,11 +90,9 @@ def run(arguments: Sequence[str]) -> int:
     try:
         code = mesh.main([*arguments], prog_name="mesh", standalone_mode=False, obj=choices)
         return code if isinstance(code, int) else Exit.DONE
-    except BrokenPipeError:
-        # Whoever read our output has seen enough; there is nobody left to tell.
-        with contextlib.suppress(OSError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return Exit.FAILED
+    except SystemExit as end:
+        # Whoever read our output has seen enough; Click has found that nobody is left to tell.
+        return end.code if isinstance(end.code, int) else Exit.FAILED
     except BaseException as error:
         # The last guard: a person gets a sentence, whatever happened.
         return told_failure(error, is_json=choices.json, is_traced=choices.verbose >= 2)

@@ -7,7 +7,7 @@ the client and the command line are tested against something that really answers
 import threading
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 
@@ -294,7 +294,12 @@ class Running:
         self._ready.wait()
 
     def stop(self) -> None:
-        self._token.run_sync_soon(self._stopping.set)
+        # It may have been stopped through its API already.
+        with suppress(trio.RunFinishedError):
+            self._token.run_sync_soon(self._stopping.set)
+        self.wait_until_stopped()
+
+    def wait_until_stopped(self) -> None:
         self._thread.join()
 
     def receive(self, label: str, text: str) -> None:
@@ -320,5 +325,4 @@ def running(path: Path, *, name: str = "Anna", is_locked: bool = False) -> Itera
     try:
         yield node
     finally:
-        if node._thread.is_alive():
-            node.stop()
+        node.stop()

@@ -2,7 +2,9 @@
 
 import io
 import json
+import os
 import stat
+import subprocess
 import sys
 from pathlib import Path
 
@@ -12,6 +14,8 @@ from mesh.cli.main import COMMANDS
 from mesh.node.folders import profile_folders
 from tests.api.small_node import PASSPHRASE, Running, running
 from tests.cli.conftest import Mesh
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def befriend(mesh: Mesh, label: str = "Ben") -> None:
@@ -295,6 +299,7 @@ def test_quiet_leaves_the_result_alone(mesh: Mesh, node: Running) -> None:
 def test_down_stops_the_daemon_and_is_content_if_there_is_none(mesh: Mesh, node: Running) -> None:
     ran = mesh("down")
     assert (ran.code, ran.err) == (0, "Mesh has stopped.\n")
+    node.wait_until_stopped()
     assert not node.path.exists()
     assert mesh("down").err == "Mesh was not running.\n"
 
@@ -353,3 +358,18 @@ def test_wipe_asks_first_and_removes_all(mesh: Mesh, tmp_path: Path) -> None:
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_completion_is_a_script(mesh: Mesh, shell: str) -> None:
     assert "_MESH_COMPLETE" in mesh("completion", shell).out
+
+
+@pytest.mark.parametrize("arguments", [("--help",), ("status",), ("version", "--json")])
+def test_a_reader_that_has_seen_enough_is_no_failure_to_speak_of(
+    mesh: Mesh, arguments: tuple[str, ...]
+) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-m", "mesh.cli.main", *arguments]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    ended = subprocess.run(
+        command, stdout=writing, stderr=subprocess.PIPE, env=environment, check=False
+    )
+    os.close(writing)
+    assert (ended.returncode, ended.stderr) == (1, b"")
