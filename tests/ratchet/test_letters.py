@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from mesh.crypto import aead
 from mesh.crypto.hashing import blake2b, blake2b_128
 from mesh.crypto.kem import Kem, PycaKem
-from mesh.crypto.signing import is_signature_valid
+from mesh.crypto.signing import is_signature_valid, sign
 from mesh.errors import PeerError
-from mesh.ratchet.identity import IdentityKeys, PrekeySecrets
+from mesh.ratchet.identity import IdentityKeys, PrekeySecrets, tie_message
 from mesh.ratchet.letters import (
     KIND_LETTER,
     OpenedLetter,
@@ -303,10 +303,29 @@ def test_nobody_writes_as_another() -> None:
         (AUTHOR, own_prekeys),
         # His own name over the author's key and prekeys.
         (replace(AUTHOR, verify_key=mallory.verify_key, tie=mallory.tie), AUTHOR_BUNDLE),
+        # A key that he ties to his name by a true signature, but that is the author's.
+        _with_identity_key(mallory, AUTHOR.identity_key),
+        # And one whose agreement everybody knows.
+        _with_identity_key(mallory, LOW_ORDER),
     ]
     for identity, bundle in pretended:
         with pytest.raises(PeerError):
             opened(sealed(opening_of(identity, bundle)))
+
+
+def _with_identity_key(liar: IdentityKeys, identity_key: bytes) -> tuple[IdentityKeys, Bundle]:
+    """Keys and a bundle of somebody who signs that an identity key is his."""
+    tie = sign(liar.signing_seed, tie_message(identity_key))
+    bundle = sign_bundle(
+        liar.signing_seed,
+        verify_key=liar.verify_key,
+        identity_key=identity_key,
+        prekey=AUTHOR_BUNDLE.prekey,
+        kem_key=AUTHOR_BUNDLE.kem_key,
+        valid_from=AUTHOR_BUNDLE.valid_from,
+        valid_to=AUTHOR_BUNDLE.valid_to,
+    )
+    return replace(liar, identity_key=identity_key, tie=tie), bundle
 
 
 def test_keys_of_low_order_are_dropped() -> None:

@@ -1,5 +1,7 @@
 """Tags: the frozen ones, and a receiver against the plain rule of what it expects."""
 
+import random
+
 import msgspec
 import pytest
 from hypothesis import given
@@ -105,6 +107,34 @@ def test_all_of_a_window_may_come_in_the_worst_order() -> None:
     assert [step for step, _ in receiver.steps] == [4, 5, 6, 7]
     assert receiver.opened == frozenset()
     assert [index for index, _ in receiver.expected()] == list(range(TAG_WINDOW, 2 * TAG_WINDOW))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_thousand_messages_in_any_order_are_all_recognised_once(seed: int) -> None:
+    arriving = list(range(1_000))
+    random.Random(seed).shuffle(arriving)
+    sender, tags = TagSender(START), []
+    for _ in arriving:
+        sender, tag, _ = sender.next()
+        tags.append(tag)
+    receiver, opened = TagReceiver.start(START), []
+    expected = {tag: index for index, tag in receiver.expected()}
+    stored: dict[Tag, None] = {}
+    for arrived in arriving:
+        stored[tags[arrived]] = None
+        ready = [tags[arrived]]
+        while ready:
+            tag = ready.pop()
+            if tag not in expected:
+                continue
+            index, before = expected.pop(tag), receiver.expected_to
+            receiver = receiver.after_opening(index)
+            opened.append(index)
+            # What the window now reaches may stand among the stored envelopes already.
+            fresh = {tag: index for index, tag in receiver.expected_from(before)}
+            expected |= fresh
+            ready += [tag for tag in fresh if tag in stored]
+    assert sorted(opened) == list(range(1_000))
 
 
 def test_what_lies_beyond_the_window_is_not_expected() -> None:
