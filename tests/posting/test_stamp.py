@@ -1,5 +1,6 @@
 """Stamps: what is minted is valid, for that key and day only."""
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -9,12 +10,14 @@ from mesh.ids import PostingKey
 from mesh.posting.stamp import NO_STAMP, is_precheck_valid, is_proof_valid, mint
 from mesh.wire.envelope import STAMP_BYTES
 from mesh.wire.parameters import STAMP_BITS_DEFAULT
+from tests.vectors.shapes import StampVector, frozen_bytes
 
 KEY = PostingKey(bytes(range(32)))
 OTHER = PostingKey(bytes(32))
 DAY = 20_833
 BITS = 3
 STAMP = mint(KEY, DAY, BITS, bytes(8))
+VECTORS = msgspec.json.decode(frozen_bytes("stamp.json"), type=list[StampVector])
 
 
 def test_a_minted_stamp_passes_both_checks() -> None:
@@ -28,6 +31,19 @@ def test_a_stamp_is_the_work_that_the_page_describes() -> None:
     proof = argon2id(subject, salt=b"mesh/post/stamp1", memory_bytes=16 << 20, passes=1)
     assert proof[0] >> (8 - BITS) == 0
     assert blake2b(b"", subject + STAMP[8:], "mesh/post/pre", 32)[:2] == b"\0\0"
+
+
+@pytest.mark.parametrize("vector", VECTORS, ids=lambda vector: f"{vector.bits} bits")
+def test_the_frozen_stamps_are_minted_again(vector: StampVector) -> None:
+    key, stamp = PostingKey(bytes.fromhex(vector.posting_key)), bytes.fromhex(vector.stamp)
+    assert mint(key, vector.day, vector.bits, bytes.fromhex(vector.start)) == stamp
+    assert is_precheck_valid(key, vector.day, stamp)
+    assert is_proof_valid(key, vector.day, vector.bits, stamp)
+    digest = int.from_bytes(bytes.fromhex(vector.proof), "big")
+    # The proof holds for as many bits as it happens to have, and for no more.
+    had = 256 - digest.bit_length()
+    assert is_proof_valid(key, vector.day, had, stamp)
+    assert not is_proof_valid(key, vector.day, had + 1, stamp)
 
 
 def test_a_stamp_serves_no_other_key_and_no_other_day() -> None:
