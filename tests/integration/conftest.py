@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.meshes import closed_config, node_of
+from tests.integration.making import made_with
+from tests.integration.meshes import closed_config
 from tests.integration.networks import Desk
-from tests.integration.nodes import Node, start_all
+from tests.integration.nodes import start_all
 from tests.integration.row import NodeMaker, Row
 
 
@@ -28,21 +29,6 @@ def make_node(tmp_path: Path) -> Iterator[NodeMaker]:
 def make_open_node(tmp_path: Path) -> Iterator[NodeMaker]:
     """Make nodes of the open mesh with its usual rules, stamps included."""
     yield from made_with(tmp_path, "")
-
-
-def made_with(folder: Path, config: str) -> Iterator[NodeMaker]:
-    """Hand out a maker, then end what it made."""
-    nodes: list[Node] = []
-
-    def make(namespace: str, first_name: str, *, more: str = "") -> Node:
-        nodes.append(node_of(namespace, folder, first_name, config=config + more))
-        return nodes[-1]
-
-    yield make
-    for node in nodes:
-        node.end()
-    for node in nodes:
-        assert "Traceback" not in node.logs(), node.logs()
 
 
 @pytest.fixture
