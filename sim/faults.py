@@ -40,7 +40,7 @@ class Faults:
     network: VirtualNetwork
     networks: Sequence[Sequence[int]]
     nodes: Sequence[VirtualNode]
-    before_crash: Callable[[VirtualNode], None]
+    before_crash: Callable[[VirtualNode, Callable[[], None]], None]
     booted_again: Callable[[int], None]
     counters: FaultCounters = field(default_factory=FaultCounters)
     sides: dict[int, int] = field(default_factory=dict)
@@ -96,15 +96,15 @@ class Faults:
     def _strike(
         self, node: VirtualNode, is_silent: bool, statements: int | None, down_us: int
     ) -> None:
-        if not node.is_up:
-            return
-        self.before_crash(node)
-        # What was asked just now is still answered: its batch was planned first.
-        self.loop.after(0, partial(self._crash, node, is_silent, statements, down_us))
+        if node.is_up:
+            crash = partial(self._crash, node, is_silent, statements, down_us)
+            self.before_crash(node, partial(self.loop.after, 0, crash))
 
     def _crash(
         self, node: VirtualNode, is_silent: bool, statements: int | None, down_us: int
     ) -> None:
+        if not node.is_up:
+            return
         self.counters.crashes += 1
         crashed = partial(self.loop.after, down_us, partial(self._restart, node))
         if statements is None:

@@ -91,6 +91,8 @@ class Scenario(_Strict, frozen=True, kw_only=True):
     nodes: NodesCount = 100
     tick_us: Annotated[int, msgspec.Meta(ge=1)] = 1_000
     order: Literal["fifo", "shuffle"] = "shuffle"
+    thinking_ms: Seconds = 4
+    """How long a batch keeps a node busy: about what its two commits take on a disk."""
     begins_at_s: Seconds = 43_200
     """Seconds after midnight (UTC) at which the world begins; at midnight link keys change."""
     wall_offset_s: Seconds = 60

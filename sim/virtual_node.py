@@ -1,7 +1,8 @@
 """One node in virtual time: the driver of one engine, as the shell is in real time.
 
 Inputs of one tick make one batch. The batch is handled, and its effects are carried out, at one
-instant: an engine costs no virtual time. A crash falls between batches, or within one (see
+instant, and the node then *thinks* for a fixed time, in which inputs gather for its next batch, as
+they do while a real engine commits. A crash falls between batches, or within one (see
 `sim.laptop`); what was committed stays, a new engine starts over it, and everything that was on
 its way to the former one is lost.
 """
@@ -63,6 +64,7 @@ class Surroundings:
     network: VirtualNetwork
     discovery: Discovery
     trace: Trace
+    thinking_us: int
     emitted: Callable[[int, Event], None]
 
 
@@ -94,6 +96,7 @@ class VirtualNode:
         self._unreported: dict[LinkId, int] = {}
         self._is_report_planned = False
         self._is_batch_planned = False
+        self._thinking_until = 0
         self._waking_at: int | None = None
         self._tick_batches = (0, 0)
         self._links_count = 0
@@ -195,7 +198,7 @@ class VirtualNode:
     def _plan_batch(self) -> None:
         if not self._is_batch_planned:
             self._is_batch_planned = True
-            self._around.loop.after(0, self._run_batch)
+            self._around.loop.at(self._thinking_until, self._run_batch)
 
     def _run_batch(self) -> None:
         self._is_batch_planned = False
@@ -212,6 +215,7 @@ class VirtualNode:
             # The last guard of a virtual node: whatever escapes an engine is our fault.
             raise BrokenPromise(S14, _escaped(error), self.index) from error
         self.batches_count += 1
+        self._thinking_until = self._around.loop.now + self._around.thinking_us
         for effect in effects:
             self._carry_out(effect)
         for happened in batch:

@@ -99,7 +99,14 @@ class World:
             ),
             chance=Chance(seed, "discovery"),
         )
-        around = Surroundings(self.loop, self.network, discovery, self.trace, self._emitted)
+        around = Surroundings(
+            loop=self.loop,
+            network=self.network,
+            discovery=discovery,
+            trace=self.trace,
+            thinking_us=round(scenario.thinking_ms * 1_000),
+            emitted=self._emitted,
+        )
         self.nodes = self._build_nodes(around)
         self.people = People(
             seed=seed,
@@ -115,7 +122,7 @@ class World:
             network=self.network,
             networks=networks,
             nodes=self.nodes,
-            before_crash=self._sum_up,
+            before_crash=self._sum_up_and,
             booted_again=self.people.booted_again,
         )
 
@@ -192,6 +199,15 @@ class World:
 
     def _emitted(self, node: int, event: Event) -> None:
         self.people.happened(node, event)
+
+    def _sum_up_and(self, node: VirtualNode, then: Callable[[], None]) -> None:
+        """Metrics die with an engine: ask for them before it crashes."""
+
+        def answered(answer: Answer | UserError) -> None:
+            self.sums.add(answer)
+            then()
+
+        node.ask(AskStatus(), answered)
 
     def _sum_up(self, node: VirtualNode) -> None:
         node.ask(AskStatus(), self.sums.add)

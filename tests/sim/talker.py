@@ -100,6 +100,7 @@ class Scene:
         *,
         rules: StreamRules = CALM,
         announcement_loss: float = 0,
+        thinking_us: int = 0,
         seed: int = 1,
     ) -> None:
         self.loop = Loop(tick_us=1_000)
@@ -119,11 +120,12 @@ class Scene:
             chance=Chance(seed, "discovery"),
         )
         around = Surroundings(
-            self.loop,
-            self.network,
-            discovery,
-            self.trace,
-            lambda node, event: self.events.append((node, event)),
+            loop=self.loop,
+            network=self.network,
+            discovery=discovery,
+            trace=self.trace,
+            thinking_us=thinking_us,
+            emitted=lambda node, event: self.events.append((node, event)),
         )
         self.talkers = [Talker(f"talker{index}.", self.loop) for index in range(len(networks))]
         self.nodes = [VirtualNode(i, talker, around) for i, talker in enumerate(self.talkers)]

@@ -28,7 +28,7 @@ def test_a_run_that_passes_exits_with_0_and_its_json_names_the_command() -> None
 
 
 def test_a_broken_promise_exits_with_1_and_says_which_and_how_to_repeat_it() -> None:
-    arguments = ("--nodes", "6", "--seed", "3", "--duration", "150", "--bug", "no-anti-entropy")
+    arguments = ("--nodes", "6", "--seed", "3", "--duration", "85", "--bug", "no-anti-entropy")
     result = invoke("run", "partition-heal", *arguments)
     assert result.exit_code == 1, result.output
     assert "verdict    FAIL" in result.stdout

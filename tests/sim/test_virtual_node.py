@@ -32,6 +32,22 @@ def test_inputs_of_one_tick_make_one_batch() -> None:
     assert scene.nodes[0].batches_count == batches + 1
 
 
+def test_while_a_node_thinks_inputs_gather_for_its_next_batch() -> None:
+    scene = Scene([[0]], thinking_us=10_000)
+    scene.boot()
+    scene.run(1)
+    for delay_us in (1_000, 3_000, 5_000, 30_000):
+        scene.loop.after(delay_us, partial(scene.nodes[0].put, PeerGone(str(delay_us))))
+    scene.run(1)
+    heard = [(when - 1_000_000, gone) for when, gone in scene.talkers[0].heard]
+    assert heard == [
+        (1_000, PeerGone("1000")),
+        (11_000, PeerGone("3000")),
+        (11_000, PeerGone("5000")),
+        (30_000, PeerGone("30000")),
+    ]
+
+
 def test_an_engine_is_called_at_its_deadlines() -> None:
     scene = lonely()
     called_at: list[int] = []

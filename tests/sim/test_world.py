@@ -16,20 +16,20 @@ from sim.world import Options, World
 SMALL = """
 schema = 1
 name = "small"
-summary = "A dozen nodes on two networks, cut and healed, some of them crashing."
-nodes = 12
+summary = "Ten nodes on two networks, cut and healed, some of them crashing."
+nodes = 10
 settle_s = 120
 
 [topology]
-network_nodes = 6
+network_nodes = 5
 bridges = 2
 
 [workload]
 boot_within_s = 3
 befriend_between_s = [4, 8]
 contacts = 2
-write_between_s = [10, 80]
-messages_per_second = 1.5
+write_between_s = [10, 70]
+messages_per_second = 1
 
 [[faults]]
 kind = "halves"
@@ -39,16 +39,18 @@ reset_share = 0.5
 
 [[faults]]
 kind = "crashes"
-between_s = [9, 70]
+between_s = [9, 60]
 share = 0.4
 down_s = [1, 10]
 """
 
 
 @lru_cache
-def outcome(seed: int, bug: str | None = None) -> tuple[Report, BrokenPromise | None]:
+def outcome(
+    seed: int, *, bug: str | None = None, is_real: bool = False
+) -> tuple[Report, BrokenPromise | None]:
     """Run the small world; the same question is answered from memory."""
-    world = World(parse_scenario(SMALL), Options(seed=seed, bug=bug))
+    world = World(parse_scenario(SMALL), Options(seed=seed, bug=bug, is_crypto_real=is_real))
     broken: BrokenPromise | None = None
     try:
         world.run(lambda world: None)
@@ -58,10 +60,10 @@ def outcome(seed: int, bug: str | None = None) -> tuple[Report, BrokenPromise | 
 
 
 def test_everything_arrives_in_spite_of_cuts_and_crashes() -> None:
-    report, broken = outcome(7)
+    report, broken = outcome(7, is_real=True)
     assert broken is None, broken
     assert report.verdict == "pass"
-    assert report.messages_written == report.messages_delivered > 50
+    assert report.messages_written == report.messages_delivered > 30
     assert report.faults["crashes"] == report.faults["restarts"] > 2
     assert report.faults["crashes_within_batch"] > 0
     assert {"together", "apart, across", "healed"} <= set(report.latency)
@@ -74,7 +76,7 @@ def test_everything_arrives_in_spite_of_cuts_and_crashes() -> None:
 
 
 def test_without_anti_entropy_what_crossed_the_cut_never_arrives() -> None:
-    report, broken = outcome(7, "no-anti-entropy")
+    report, broken = outcome(7, bug="no-anti-entropy")
     assert broken is not None
     assert broken.promise is L1
     assert report.verdict == "fail"
@@ -103,4 +105,4 @@ def test_the_same_seed_has_one_trace_under_any_hash_seed(hash_seed: str) -> None
         check=True,
     )
     report, broken = outcome(7)
-    assert done.stdout.split() == [report.trace_hash, str(report.events), str(broken)]
+    assert done.stdout == f"{report.trace_hash} {report.events} {broken}\n"
