@@ -205,32 +205,35 @@ async def _feed(
 
 
 def _told(error: BaseException) -> BaseException:
-    """Return what is to be raised: the error that ended the run, out of its groups."""
-    for kind in (StorageError, UserError):
-        if (found := _find(error, kind)) is not None:
+    """Return what is to be raised: the error that ended the run, out of its groups.
+
+    One that fails takes others down with it: who asked is told that the node stops. So the
+    worst one counts.
+    """
+    errors = list(_leaves(error))
+    for found in errors:
+        if isinstance(found, StorageError):
             _log.error("the node stops: %s", found)
             return found
-    if isinstance(error, KeyboardInterrupt | SystemExit):
-        return error
-    _log.critical("the node has a fault and stops: %s", _first(error), exc_info=error)
+    faults = [each for each in errors if not isinstance(each, UserError)]
+    if not faults:
+        _log.error("the node stops: %s", errors[0])
+        return errors[0]
+    if isinstance(faults[0], KeyboardInterrupt | SystemExit):
+        return faults[0]
+    _log.critical("the node has a fault and stops: %r", faults[0], exc_info=error)
     return MeshError(
-        f"Mesh has a fault and stopped ({type(_first(error)).__name__}). Its log says more "
+        f"Mesh has a fault and stopped ({type(faults[0]).__name__}). Its log says more "
         "with MESH_LOG_LEVEL=debug."
     )
 
 
-def _find(error: BaseException, kind: type[MeshError]) -> MeshError | None:
-    if isinstance(error, kind):
-        return error
+def _leaves(error: BaseException) -> Iterator[BaseException]:
     if isinstance(error, BaseExceptionGroup):
         for each in error.exceptions:
-            if (found := _find(each, kind)) is not None:
-                return found
-    return None
-
-
-def _first(error: BaseException) -> BaseException:
-    return _first(error.exceptions[0]) if isinstance(error, BaseExceptionGroup) else error
+            yield from _leaves(each)
+    else:
+        yield error
 
 
 def _version() -> str:

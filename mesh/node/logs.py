@@ -40,7 +40,7 @@ _PATTERNS = (
     # The link of an invitation, which holds a secret.
     (re.compile(r"\bmesh:\S+", re.IGNORECASE), "[invite]"),
     # Keys, ids and tags in hexadecimal: their beginning tells log lines apart.
-    (re.compile(r"\b([0-9A-Fa-f]{6})[0-9A-Fa-f]{10,}\b"), r"\1…"),
+    (re.compile(r"([0-9A-Fa-f]{6})[0-9A-Fa-f]{10,}"), r"\1…"),
     # The same, and tokens, in the letters of Base32 and Base64.
     (re.compile(r"\b[A-Za-z0-9_-]{32,}={0,2}"), _HIDDEN),
     (re.compile(r"(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?::\d+)?(?![\w.])"), "[address]"),
@@ -64,10 +64,9 @@ def start_logging(*, level: str, folder: Path | None, console: TextIO | None) ->
     for handler in handlers:
         root.addHandler(handler)
     root.setLevel(number)
-    # An interface that is down would make it repeat itself; `mesh doctor` is the place for that.
-    logging.getLogger("zeroconf").setLevel(
-        logging.DEBUG if number <= logging.DEBUG else logging.ERROR
-    )
+    # An interface that is down would make it repeat itself, and its packets hold all names;
+    # `mesh doctor` is the place for what goes wrong there.
+    logging.getLogger("zeroconf").setLevel(logging.ERROR)
     logging.getLogger("asyncio").setLevel(logging.WARNING)
     structlog.configure(
         processors=[

@@ -31,6 +31,7 @@ from mesh.node.interfaces import Interfaces
 from mesh.node.service_records import (
     SERVICE_TYPE,
     addresses_of,
+    announced_ips,
     announcement,
     instance_of,
     is_our_version,
@@ -138,7 +139,12 @@ class Responder:
                 del self._resolving[instance]
         if not is_known or not is_our_version(info):
             return
-        addresses = addresses_of(info, self._interfaces, with_loopback=self._with_loopback)
+        addresses = addresses_of(
+            announced_ips(info),
+            info.port or 0,
+            self._interfaces,
+            with_loopback=self._with_loopback,
+        )
         seen = PeerSeen(instance, addresses, mesh_hint_of(info))
         if addresses and self._heard.get(instance) != seen:
             self._remember(seen)

@@ -6,7 +6,8 @@ day. Whatever is heard here is a hint: only the handshake of a link proves anyth
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from ipaddress import IPv4Address, IPv6Address
 
 from zeroconf import IPVersion
 from zeroconf.asyncio import AsyncServiceInfo
@@ -14,6 +15,8 @@ from zeroconf.asyncio import AsyncServiceInfo
 from mesh.ids import Address
 from mesh.limits import ADDRESSES_PER_PEER_MAX, INTERFACES_SCOPES_MAX
 from mesh.node.interfaces import Interfaces
+
+IPAddress = IPv4Address | IPv6Address
 
 SERVICE_TYPE = "_mesh-node._tcp.local."
 _VERSION = b"1"
@@ -60,29 +63,33 @@ def mesh_hint_of(info: AsyncServiceInfo) -> str | None:
     return hint.decode() if hint is not None and _MESH_HINT.fullmatch(hint) else None
 
 
+def announced_ips(info: AsyncServiceInfo) -> tuple[IPAddress, ...]:
+    """Return the announced addresses, IPv4 first."""
+    return (
+        *info.ip_addresses_by_version(IPVersion.V4Only),
+        *info.ip_addresses_by_version(IPVersion.V6Only),
+    )
+
+
 def addresses_of(
-    info: AsyncServiceInfo, interfaces: Interfaces, *, with_loopback: bool
+    ips: Iterable[IPAddress], port: int, interfaces: Interfaces, *, with_loopback: bool
 ) -> tuple[Address, ...]:
-    """Return where the announced node may be dialled, best first.
+    """Return where an announced node may be dialled, best first.
 
     A link-local address may come without its interface, or with interface 0, when the answer
     came over IPv4: then it is tried on every interface.
     """
-    port = info.port or 0
     scopes = _ipv6_scopes(interfaces)
     near: list[Address] = []
     link_local: list[Address] = []
-    for ip in (
-        *info.ip_addresses_by_version(IPVersion.V4Only),
-        *info.ip_addresses_by_version(IPVersion.V6Only),
-    ):
+    for ip in ips:
         if ip.is_unspecified or ip.is_multicast or (ip.is_loopback and not with_loopback):
             continue
         host = str(ip).partition("%")[0]
         if ip.version == 4 or not ip.is_link_local:
             near.append(Address(host, port))
             continue
-        scope = _scope_number(getattr(ip, "scope_id", None))
+        scope = _scope_number(ip.scope_id)
         link_local += [Address(host, port, each) for each in ([scope] if scope else scopes)]
     found = dict.fromkeys((*near, *link_local)) if port else {}
     return tuple(found)[:ADDRESSES_PER_PEER_MAX]
@@ -93,5 +100,5 @@ def _ipv6_scopes(interfaces: Interfaces) -> Sequence[int]:
     return list(indexes)[:INTERFACES_SCOPES_MAX]
 
 
-def _scope_number(scope_id: object) -> int:
-    return int(scope_id) if isinstance(scope_id, str) and scope_id.isdecimal() else 0
+def _scope_number(scope_id: str | None) -> int:
+    return int(scope_id) if scope_id is not None and scope_id.isdecimal() else 0

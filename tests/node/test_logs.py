@@ -48,6 +48,7 @@ def test_our_lines_and_those_of_libraries_take_both_roads(tmp_path: Path) -> Non
     [
         (KEY, "8f40c5…"),
         ("00112233445566aa", "001122…"),
+        (r"b'\x1000112233445566aa\xc0'", r"b'\x100011…\xc0'"),
         ("192.168.1.20:41730", "[address]"),
         ("10.0.0.7", "[address]"),
         ("[fe80::1c2a:ff:fe3b%3]:41730", "[address]"),
