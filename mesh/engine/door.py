@@ -324,7 +324,9 @@ class Engine:
             for link_key, short_ids in held:
                 messenger.held(link_key, short_ids)
             if is_due or minted:
-                messenger.deadline_passed(mesh_now=mesh_now, now=now)
+                messenger.deadline_passed(
+                    mesh_now=mesh_now, is_clock_steady=self._clock.is_steady(now), now=now
+                )
             self._open_arrived(messenger, expected, mesh_now, now)
         self._effects.extend(replies)
 

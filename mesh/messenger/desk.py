@@ -29,6 +29,7 @@ class Desk:
     """Everything between a person and the mesh."""
 
     identity: Identity
+    sessions: Sessions
     prekeys: Prekeys
     contacts: Contacts
     reading: Reading
@@ -104,4 +105,4 @@ def set_up(
         tell_received=tell_received,
     )
     reading = Reading(vault.messages, contacts, telling)
-    return Desk(identity, prekeys, contacts, reading, outbox, invites, invitations, inbox)
+    return Desk(identity, sessions, prekeys, contacts, reading, outbox, invites, invitations, inbox)

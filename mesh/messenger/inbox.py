@@ -128,7 +128,7 @@ class Inbox:
         if opened.letter.author.verify_key != contact.verify_key:
             raise PeerError("a letter by somebody else than its tag says")
         self._check_author(contact, opened)
-        self._sessions.opened(session, index, envelope.header.tag)
+        self._sessions.opened(session, index, envelope.header.tag, mesh_now)
         self._accept(contact, session, opened, mesh_now, now)
 
     def _try_prekeys(self, prekeys: Sequence[Prekey], box_key: bytes, envelope: Envelope) -> Opened:

@@ -130,12 +130,16 @@ class Invites:
         return any(state_of(row, mesh_now) == "open" for row in self._rows.invites_with_secret())
 
     def tend(self, mesh_now: UnixSeconds) -> None:
-        """Post bundles that are about to lapse; erase what nobody can use any more."""
+        """Post bundles that are about to lapse."""
+        for row in self._rows.invites_with_secret():
+            if state_of(row, mesh_now) == "open":
+                self._post(row, mesh_now)
+
+    def erase_old(self, mesh_now: UnixSeconds) -> None:
+        """Erase what nobody can use any more."""
         for row in self._rows.invites_with_secret():
             if row.erase_after < mesh_now:
                 self._erase(row)
-            elif state_of(row, mesh_now) == "open":
-                self._post(row, mesh_now)
 
     def _post(self, row: InviteRow, mesh_now: UnixSeconds) -> None:
         """Post the bundle, unless it stands on the mesh for long enough."""

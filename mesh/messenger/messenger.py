@@ -220,26 +220,37 @@ class Messenger:
         """When `deadline_passed` wants to be called."""
         return None if self._desk is None else self._chores_at
 
-    def deadline_passed(self, *, mesh_now: UnixSeconds, now: Instant) -> None:
-        """Seal what waited, mint and post ahead, and let go of what is over."""
+    def deadline_passed(
+        self, *, mesh_now: UnixSeconds, is_clock_steady: bool, now: Instant
+    ) -> None:
+        """Seal what waited, mint and post ahead, and let go of what is over.
+
+        A jump of the clock deletes nothing: what cannot be had again goes while it is steady.
+        """
         desk = self._desk
         if desk is None:
             return
         self._today = mesh_now // SECONDS_PER_DAY
-        self._posting_keys.forget(self._today)
         is_inviting = desk.invites.has_open(mesh_now)
         self._prepare_posting_keys(
             [Audience.CONTACTS, Audience.PUBLIC] if is_inviting else [Audience.CONTACTS]
         )
-        desk.invitations.expire(mesh_now)
         has_more_to_seal = desk.outbox.seal_waiting(mesh_now)
         desk.invites.tend(mesh_now)
-        desk.prekeys.erase_old(mesh_now)
-        has_more_lapsed = desk.outbox.expire(mesh_now)
-        forgotten_before = UnixSeconds(now.unix_seconds - SEND_KEYS_KEPT_SECONDS)
-        self._vault.messages.forget_send_keys(forgotten_before)
+        has_more_lapsed = is_clock_steady and self._let_go(desk, mesh_now, now)
         pause_ms = 0 if has_more_to_seal or has_more_lapsed else CHORES_INTERVAL_MS
         self._chores_at = Monotonic(now.monotonic + pause_ms * 1000)
+
+    def _let_go(self, desk: Desk, mesh_now: UnixSeconds, now: Instant) -> bool:
+        """Expire and erase what is over; whether there is more of it."""
+        self._posting_keys.forget(self._today)
+        desk.invitations.expire(mesh_now)
+        desk.invites.erase_old(mesh_now)
+        desk.prekeys.erase_old(mesh_now)
+        desk.sessions.erase_old(mesh_now)
+        forgotten_before = UnixSeconds(now.unix_seconds - SEND_KEYS_KEPT_SECONDS)
+        self._vault.messages.forget_send_keys(forgotten_before)
+        return desk.outbox.expire(mesh_now)
 
     def take_effects(self) -> list[Effect]:
         """What is to be done and told after the commit."""

@@ -7,9 +7,10 @@ is known to have.
 """
 
 from dataclasses import dataclass, field, replace
+from struct import Struct
 from typing import Final
 
-from mesh.ids import ContactId, Tag
+from mesh.ids import ContactId, Tag, UnixSeconds
 from mesh.limits import TAG_CHAIN_STEP, TAGS_UNOPENED_MAX
 from mesh.messenger.expected import ExpectedTags, OfSession
 from mesh.ratchet.tags import (
@@ -24,6 +25,8 @@ from mesh.storage.vault_sessions import SessionRows
 
 _STEPS_MAX: Final = TAGS_UNOPENED_MAX // TAG_CHAIN_STEP
 _STEP_MASK: Final = (1 << TAG_CHAIN_STEP) - 1
+_USE: Final = Struct(">II")
+"""A step and when it was first used, in a row."""
 
 
 @dataclass(slots=True)
@@ -100,10 +103,10 @@ class Sessions:
         self._rows.set_outgoing(session.id, key=session.sender.key, index=session.sender.index)
         return tag, box_key
 
-    def opened(self, session: Session, index: int, tag: Tag) -> None:
+    def opened(self, session: Session, index: int, tag: Tag, mesh_now: UnixSeconds) -> None:
         """A letter under a tag was opened: the tag is used up and the window moves."""
         before = session.receiver
-        after = before.after_opening(index)
+        after = before.after_opening(index).use(index, mesh_now)
         if len(after.steps) > _STEPS_MAX:
             given_up, kept = after.steps[:-_STEPS_MAX], after.steps[-_STEPS_MAX:]
             lost = replace(after, steps=given_up)
@@ -117,9 +120,26 @@ class Sessions:
         self._expected.expect(
             OfSession(session.id), after.expected_from(before.expected_to), is_wanted=True
         )
-        step, key, opened_bits = _packed(after)
+        self._store_incoming(session)
+
+    def erase_old(self, mesh_now: UnixSeconds) -> None:
+        """Erase tag keys under which nothing can live any more."""
+        for session in self._by_id.values():
+            kept, lost = session.receiver.erase(mesh_now)
+            if kept is not session.receiver:
+                session.receiver = kept
+                self._expected.forget(lost)
+                self._store_incoming(session)
+
+    def _store_incoming(self, session: Session) -> None:
+        step, key, opened_bits, used = _packed(session.receiver)
         self._rows.set_incoming(
-            session.id, key=key, step=step, opened=opened_bits, expected=after.expected_to
+            session.id,
+            key=key,
+            step=step,
+            opened=opened_bits,
+            expected=session.receiver.expected_to,
+            used=used,
         )
 
     def _keep(self, session: Session) -> None:
@@ -128,8 +148,8 @@ class Sessions:
         self._expected.expect(OfSession(session.id), session.receiver.expected())
 
 
-def _packed(receiver: TagReceiver) -> tuple[int, bytes, bytes]:
-    """The lowest step, its key, and a bit for each index from there on that is not expected."""
+def _packed(receiver: TagReceiver) -> tuple[int, bytes, bytes, bytes]:
+    """The lowest step, its key, a bit for each index from there on that is not expected, uses."""
     first_step, key = receiver.steps[0]
     bits, place = 0, first_step
     for step, _ in receiver.steps:
@@ -139,10 +159,13 @@ def _packed(receiver: TagReceiver) -> tuple[int, bytes, bytes]:
         place = step + 1
     for index in sorted(receiver.opened):
         bits |= 1 << index - first_step * TAG_CHAIN_STEP
-    return first_step, key, bits.to_bytes((bits.bit_length() + 7) // 8, "little")
+    used = b"".join(_USE.pack(used_step, at) for used_step, at in receiver.used)
+    return first_step, key, bits.to_bytes((bits.bit_length() + 7) // 8, "little"), used
 
 
-def _unpacked(step: int, key: bytes, opened: bytes, expected_to: int) -> TagReceiver:
+def _unpacked(
+    step: int, key: bytes, opened: bytes, *, expected_to: int, used: bytes
+) -> TagReceiver:
     """The receiver that was packed so."""
     bits = int.from_bytes(opened, "little")
     receiver = TagReceiver(steps=((step, key),), expected_to=0, opened=frozenset())
@@ -159,7 +182,8 @@ def _unpacked(step: int, key: bytes, opened: bytes, expected_to: int) -> TagRece
         for offset in range(bits.bit_length())
         if bits >> offset & 1 and (first + offset) // TAG_CHAIN_STEP in alive
     ]
-    return replace(stepped, steps=kept, opened=frozenset(indices))
+    uses = tuple((used_step, UnixSeconds(at)) for used_step, at in _USE.iter_unpack(used))
+    return replace(stepped, steps=kept, opened=frozenset(indices), used=uses)
 
 
 def _session_of(row: SessionRow) -> Session:
@@ -169,12 +193,18 @@ def _session_of(row: SessionRow) -> Session:
         row.is_begun_here,
         row.is_known,
         sender=TagSender(row.out_key, row.out_index),
-        receiver=_unpacked(row.in_step, row.in_key, row.in_opened, row.in_expected),
+        receiver=_unpacked(
+            row.in_step,
+            row.in_key,
+            row.in_opened,
+            expected_to=row.in_expected,
+            used=row.in_used,
+        ),
     )
 
 
 def _row_of(session: Session) -> SessionRow:
-    step, key, opened = _packed(session.receiver)
+    step, key, opened, used = _packed(session.receiver)
     return SessionRow(
         id=session.id,
         contact=session.contact,
@@ -186,4 +216,5 @@ def _row_of(session: Session) -> SessionRow:
         in_step=step,
         in_opened=opened,
         in_expected=session.receiver.expected_to,
+        in_used=used,
     )

@@ -74,7 +74,8 @@ class TagReceiver:
     `steps` are the keys of the steps that still have an index expected; `expected_to` is one
     beyond the highest index expected, and `opened` are the indices opened in these steps.
     `used` says when a step was used that is higher than all used before; the keys below it are
-    erased 31 days later, since no envelope under them can live any more.
+    erased 31 days later, since no envelope under them can live any more. Mail in its order finishes
+    each step before the next, and leaves `used` empty.
     """
 
     steps: tuple[tuple[int, bytes], ...] = field(repr=False)
@@ -125,10 +126,11 @@ class TagReceiver:
     def use(self, index: int, mesh_now: UnixSeconds) -> "TagReceiver":
         """Remember when the step of an opened index was first used."""
         step = index // TAG_CHAIN_STEP
-        highest = self.used[-1][0] if self.used else 0
-        if step <= highest:
-            return self
-        return replace(self, used=(*self.used, (step, mesh_now)))
+        lowest = self.steps[0][0]
+        used = tuple(one for one in self.used if one[0] > lowest)
+        if step > (used[-1][0] if used else lowest):
+            used = (*used, (step, mesh_now))
+        return replace(self, used=used)
 
     def erase(self, mesh_now: UnixSeconds) -> tuple["TagReceiver", list[Tag]]:
         """Drop the keys that a later step superseded long ago; also the tags no longer expected.

@@ -105,6 +105,7 @@ class SessionRow(Row, frozen=True):
     in_step: int
     in_opened: bytes
     in_expected: int
+    in_used: bytes
 
 
 class FirstContactRow(Row, frozen=True):

@@ -84,7 +84,8 @@ _SESSIONS: Final = (
         in_key BLOB NOT NULL,
         in_step INTEGER NOT NULL,
         in_opened BLOB NOT NULL,
-        in_expected INTEGER NOT NULL
+        in_expected INTEGER NOT NULL,
+        in_used BLOB NOT NULL
     ) STRICT
     """,
     # What our repetitions of a first contact share, until the first answer is opened.

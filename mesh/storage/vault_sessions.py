@@ -19,7 +19,7 @@ from mesh.storage.vault_rows import (
 _PREKEY: Final = "SELECT id, contact, bundle, private, made, erase_after FROM prekeys"
 _SESSION: Final = (
     "SELECT id, contact, is_begun_here, is_known, out_key, out_index, in_key, in_step, in_opened, "
-    "in_expected FROM sessions"
+    "in_expected, in_used FROM sessions"
 )
 _FIRST_CONTACT: Final = (
     "SELECT contact, session, opening, root, tags_start, sent_count FROM first_contacts"
@@ -82,7 +82,8 @@ class SessionRows:
     def add_session(self, row: SessionRow) -> None:
         self._connection.execute(
             "INSERT INTO sessions (id, contact, is_begun_here, is_known, out_key, out_index, "
-            "in_key, in_step, in_opened, in_expected) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "in_key, in_step, in_opened, in_expected, in_used) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 row.id,
                 row.contact,
@@ -94,6 +95,7 @@ class SessionRows:
                 row.in_step,
                 row.in_opened,
                 row.in_expected,
+                row.in_used,
             ),
         )
 
@@ -110,12 +112,12 @@ class SessionRows:
         )
 
     def set_incoming(
-        self, session: bytes, *, key: bytes, step: int, opened: bytes, expected: int
+        self, session: bytes, *, key: bytes, step: int, opened: bytes, expected: int, used: bytes
     ) -> None:
         self._connection.execute(
-            "UPDATE sessions SET in_key = ?, in_step = ?, in_opened = ?, in_expected = ? "
-            "WHERE id = ?",
-            (key, step, opened, expected, session),
+            "UPDATE sessions SET in_key = ?, in_step = ?, in_opened = ?, in_expected = ?, "
+            "in_used = ? WHERE id = ?",
+            (key, step, opened, expected, used, session),
         )
 
     # --- First contacts -----------------------------------------------------------------------

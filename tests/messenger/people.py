@@ -68,6 +68,7 @@ class Person:
     seed: int = 1
     parameters: MeshParameters = WITHOUT_STAMPS
     wall_error_s: int = 0
+    is_clock_steady: bool = True
     connection: Connection = field(init=False)
     entropy: SeededEntropy = field(init=False)
     messenger: Messenger = field(init=False)
@@ -134,7 +135,9 @@ class Person:
     def tend(self) -> None:
         """What is due is done."""
         with transaction(self.connection):
-            self.messenger.deadline_passed(mesh_now=self.mesh_now, now=self.now)
+            self.messenger.deadline_passed(
+                mesh_now=self.mesh_now, is_clock_steady=self.is_clock_steady, now=self.now
+            )
         self._carry_out(self.messenger.take_effects())
 
     def mint_all(self) -> None:
@@ -144,7 +147,9 @@ class Person:
             for mint in minted:
                 stamp = bytes((7,)) * 12
                 self.messenger.stamp_minted(StampMinted(mint.posting_key, mint.day, stamp))
-            self.messenger.deadline_passed(mesh_now=self.mesh_now, now=self.now)
+            self.messenger.deadline_passed(
+                mesh_now=self.mesh_now, is_clock_steady=self.is_clock_steady, now=self.now
+            )
         self._carry_out(self.messenger.take_effects())
 
     def carried_by(self, neighbour: bytes, envelopes: Sequence[Envelope]) -> None:
