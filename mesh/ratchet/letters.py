@@ -296,6 +296,6 @@ def _unpadded(padded: bytes) -> bytes:
     if len(padded) < _LENGTH_BYTES:
         raise PeerError("no length")
     end = _LENGTH_BYTES + int.from_bytes(padded[:_LENGTH_BYTES], "big")
-    if end > len(padded) or any(padded[end:]):
+    if end > len(padded) or padded[end:] != bytes(len(padded) - end):
         raise PeerError("wrong padding")
     return padded[_LENGTH_BYTES:end]
