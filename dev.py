@@ -76,6 +76,7 @@ def main(arguments: Sequence[str]) -> int:
         return 0
     if command == "--":
         environment = ready_environment("run")
+        os.environ["MESH_COMMAND"] = "python3 dev.py mesh"
         replace_process([environment.program("mesh"), "up", "--foreground", *rest])
     if command == "mesh":
         environment = ready_environment("run")

@@ -4,6 +4,7 @@ import getpass
 import os
 import sys
 from pathlib import Path
+from typing import Final
 
 import click
 
@@ -20,6 +21,9 @@ from mesh.daemon.start_order import StartOrder
 from mesh.errors import UserError
 from mesh.limits import NAME_BYTES_MAX
 from mesh.node.folders import DEFAULT_PROFILE, ProfileFolders
+
+MESH_COMMAND: Final = os.environ.get("MESH_COMMAND", "mesh")
+"""How this person calls the program; `dev.py`, whose environment is on no path, says how."""
 
 HELP = """\
 Start the node of a profile. The first time it asks for your name and a passphrase.
@@ -158,7 +162,12 @@ def run_here(terminal: Terminal, order: StartOrder) -> None:
     from mesh.daemon.running import run_daemon
 
     def tell_ready() -> None:
+        option = profile_option(order.profile)
         terminal.say(f"Mesh runs in the profile {order.profile}. Ctrl-C stops it.")
+        terminal.say("In another terminal:")
+        terminal.say(f"  Invite somebody:    {MESH_COMMAND} invite{option}")
+        terminal.say(f"  Or use their link:  {MESH_COMMAND} add LINK{option}")
+        terminal.say(f"  See how it goes:    {MESH_COMMAND} status{option}")
 
     run_daemon(order, console=sys.stderr, on_ready=tell_ready)
 
@@ -172,22 +181,27 @@ def join_running(terminal: Terminal, client: Client, folders: ProfileFolders) ->
     tell_started(terminal, client, folders)
 
 
+def profile_option(profile: str) -> str:
+    """What a command needs so that it reaches this profile."""
+    return "" if profile == DEFAULT_PROFILE else f" --profile {profile}"
+
+
 def tell_started(terminal: Terminal, client: Client, folders: ProfileFolders) -> None:
     """Say who runs, and what to do next."""
     status = client.ask(AskStatus(), StatusAnswer)
     if terminal.is_json:
         terminal.json(status)
         return
-    option = "" if folders.name == DEFAULT_PROFILE else f" --profile {folders.name}"
+    option = profile_option(folders.name)
     who = f" as {clean_line(status.name)}" if status.name else ""
     terminal.say(
         f"Mesh runs{who} in the profile {folders.name}, "
         f"with {plural(status.links_count, 'link')} so far."
     )
     if status.vault == "locked":
-        terminal.say(f"It is locked. Open it with: mesh unlock{option}")
+        terminal.say(f"It is locked. Open it with: {MESH_COMMAND} unlock{option}")
     elif status.contacts_count == 0 and status.vault == "open":
-        terminal.say(f"Invite somebody:    mesh invite{option}")
-        terminal.say(f"Or use their link:  mesh add LINK{option}")
-    terminal.say(f"See how it goes:    mesh status{option}")
-    terminal.say(f"Stop it:            mesh down{option}")
+        terminal.say(f"Invite somebody:    {MESH_COMMAND} invite{option}")
+        terminal.say(f"Or use their link:  {MESH_COMMAND} add LINK{option}")
+    terminal.say(f"See how it goes:    {MESH_COMMAND} status{option}")
+    terminal.say(f"Stop it:            {MESH_COMMAND} down{option}")
