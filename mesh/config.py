@@ -143,7 +143,8 @@ def _require_known(key: str) -> None:
 
 def _unknown(key: str) -> str:
     near = difflib.get_close_matches(key, Config.__struct_fields__, n=1)
-    hint = f"did you mean `{near[0]}`?" if near else "see `mesh config --help` for all keys."
+    names = ", ".join(Config.__struct_fields__)
+    hint = f"did you mean `{near[0]}`?" if near else f"there are: {names}."
     return f"there is no setting `{key}`; {hint}"
 
 

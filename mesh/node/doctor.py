@@ -97,7 +97,7 @@ def _disk(folders: ProfileFolders) -> Finding:
         level="warn",
         found=found,
         meaning="A node whose disk is full stops.",
-        fix="mesh config set stored_bytes_max 67108864",
+        fix="Set stored_bytes_max = 67108864 in config.toml, and start the node again.",
     )
 
 
@@ -110,7 +110,7 @@ def _config(folders: ProfileFolders) -> tuple[Config, Finding]:
             level="fail",
             found=str(error),
             meaning="The node does not start with settings that it does not understand.",
-            fix="mesh config edit",
+            fix=f"Mend that line of {folders.config_file}.",
         )
     return config, Finding(check="config", level="ok", found="The settings are valid.")
 

@@ -39,7 +39,7 @@ def examine_network(*, has_discovery: bool) -> list[Finding]:
                 level="warn",
                 found="Discovery is turned off in the settings.",
                 meaning="This node links only to addresses that were typed in.",
-                fix="mesh config set discovery true",
+                fix="Set discovery = true in config.toml, and start the node again.",
             ),
         ]
     return [*findings, *multicast_findings(interfaces), _holders(), *_default_route(), *_firewall()]
