@@ -46,6 +46,7 @@ class Inbox:
         self._hints_count = 0
         self._put_count = 0
         self._arrived = trio.Event()
+        self._is_pressing = False
 
     def __len__(self) -> int:
         return len(self._inputs)
@@ -57,9 +58,14 @@ class Inbox:
 
     def put(self, happened: Input) -> None:
         """Add one input."""
+        self.put_quietly(happened)
+        self._is_pressing = True
+        self._arrived.set()
+
+    def put_quietly(self, happened: Input) -> None:
+        """Add an input that may wait for the next batch, and wakes nobody for itself."""
         self._inputs.append(happened)
         self._put_count += 1
-        self._arrived.set()
 
     def put_hint(self, hint: PeerSeen | PeerGone) -> bool:
         """Add what discovery heard, or drop it if too much of it waits already."""
@@ -83,6 +89,8 @@ class Inbox:
         """Return what is to be handled next, oldest first."""
         count = min(len(self._inputs), INPUTS_PER_BATCH_MAX)
         batch = [self._inputs.popleft() for _ in range(count)]
+        if not self._inputs:
+            self._is_pressing = False
         for happened in batch:
             if isinstance(happened, BytesReceived):
                 self._make_room(happened)
@@ -91,8 +99,8 @@ class Inbox:
         return batch
 
     async def wait(self, timeout_s: float = math.inf) -> None:
-        """Return as soon as an input is there, or after the timeout."""
-        if self._inputs:
+        """Return as soon as an input is there that is not a quiet one, or after the timeout."""
+        if self._is_pressing:
             return
         self._arrived = trio.Event()
         with trio.move_on_after(timeout_s):

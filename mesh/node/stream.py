@@ -1,9 +1,9 @@
 """One TCP stream of a node: a task reads it, a task writes it, each with a bound.
 
 Reading pauses while the inbox has enough of this link. Writing takes what is queued, in large
-pieces, and reports what the socket took. A stream that is closed on purpose writes what is
-queued, says that nothing will follow, and waits for the peer's end, so that the last frame is
-not destroyed by a reset; all that within a bounded time.
+pieces, and reports what the socket took: a little of it without hurry. A stream that is closed on
+purpose writes what is queued, says that nothing will follow, and waits for the peer's end, so that
+the last frame is not destroyed by a reset; all that within a bounded time.
 """
 
 from collections import deque
@@ -79,8 +79,12 @@ class LinkStream:
             while piece := await self._next_piece():
                 await self._stream.send_all(piece)
                 unreported += len(piece)
-                if not self._queue or unreported >= STREAM_WRITE_BYTES:
+                # The engine has room for many such reports, so only a large one is worth a batch.
+                if unreported >= STREAM_WRITE_BYTES:
                     self._inbox.put(BytesSent(self._link, unreported))
+                    unreported = 0
+                elif not self._queue:
+                    self._inbox.put_quietly(BytesSent(self._link, unreported))
                     unreported = 0
             await self._stream.send_eof()
         except trio.BrokenResourceError:

@@ -5,7 +5,7 @@ import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from mesh.ids import Address, LinkId
-from mesh.inputs import BytesReceived, NetworkChanged, PeerSeen
+from mesh.inputs import BytesReceived, BytesSent, NetworkChanged, PeerSeen
 from mesh.limits import (
     HINTS_PENDING_MAX,
     INPUT_BYTES_PER_LINK_MAX,
@@ -87,3 +87,18 @@ async def test_waiting_ends_with_an_input_or_with_the_timeout(
     await wait_all_tasks_blocked()
     inbox.put(NetworkChanged())
     await inbox.wait()
+
+
+async def test_a_quiet_input_wakes_nobody_and_goes_with_the_next_batch(
+    autojump_clock: MockClock,
+) -> None:
+    inbox = Inbox()
+    inbox.put_quietly(BytesSent(LINK, 5))
+    start = trio.current_time()
+    await inbox.wait(7)
+    assert trio.current_time() - start == pytest.approx(7)
+    inbox.put(NetworkChanged())
+    await inbox.wait()
+    assert inbox.take() == [BytesSent(LINK, 5), NetworkChanged()]
+    await inbox.wait(7)
+    assert trio.current_time() - start == pytest.approx(14)
