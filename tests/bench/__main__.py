@@ -8,7 +8,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from tests.bench import daemons, lxmf, machine, simulator
+from tests.bench import daemons, lxmf, machine, posting, simulator
 from tests.bench.table import Row, formatted
 from tests.conftest import missing_for_namespaces
 
@@ -30,6 +30,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--links", type=int, default=8, help="links of the idle node")
     parser.add_argument("--idle-seconds", type=float, default=60)
     parser.add_argument("--count", type=int, default=5_000, help="operations of a machine's round")
+    parser.add_argument("--stamps", type=int, default=8, help="stamps to make")
     parser.add_argument("--sim-nodes", type=int, default=100)
     parser.add_argument(
         "--lxmf-python",
@@ -53,7 +54,7 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-NAMES = ("machine", "hop", "relays", "rate", "first", "held", "idle", "sim", "lxmf")
+NAMES = ("machine", "posting", "hop", "relays", "rate", "first", "held", "idle", "sim", "lxmf")
 NEEDS_NAMESPACES = ("hop", "relays", "rate", "first", "held", "idle", "lxmf")
 
 
@@ -69,6 +70,7 @@ def all_benches(options: argparse.Namespace, scratch: Path) -> dict[str, Bench]:
     relays = partial(daemons.latency, what="three relays", relays=3, messages=options.messages)
     return {
         "machine": lambda: machine.rows(place("machine"), options.count),
+        "posting": lambda: posting.rows(options.stamps),
         "hop": lambda: hop(place("hop")),
         "relays": lambda: relays(place("relays")),
         "rate": lambda: daemons.rate(place("rate"), options.rate_messages),
