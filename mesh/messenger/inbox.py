@@ -125,8 +125,6 @@ class Inbox:
         contact = self._people.contact(session.contact)
         box_key = session.receiver.box_key(index)
         opened = self._try_prekeys(self._prekeys.of_contact(contact.id), box_key, envelope)
-        if opened.letter.author.verify_key != contact.verify_key:
-            raise PeerError("a letter by somebody else than its tag says")
         self._check_author(contact, opened)
         self._sessions.opened(session, index, envelope.header.tag, mesh_now)
         self._accept(contact, session, opened, mesh_now, now)
@@ -225,8 +223,10 @@ class Inbox:
         return Opened(envelope, prekey, letter, payload)
 
     def _check_author(self, contact: ContactRow | None, opened: Opened) -> None:
-        """A known key comes with the identity key that it always had, and with usable prekeys."""
+        """The author is the contact, with the identity key of always, and with usable prekeys."""
         author = opened.letter.author
+        if contact is not None and author.verify_key != contact.verify_key:
+            raise PeerError("a letter by somebody else than its tag says")
         known = None if contact is None else contact.agreement_key
         if known not in (None, author.identity_key):
             raise PeerError("a known key with another identity key")

@@ -77,6 +77,9 @@ def test_an_invite_makes_two_people_contacts_before_anybody_writes() -> None:
     assert (bob_at_ann.label, bob_at_ann.name, bob_at_ann.state) == ("Bob", "Bob", "answered")
     assert (ann_at_bob.label, ann_at_bob.name, ann_at_bob.state) == ("Ann", "Ann", "answered")
     assert (bob_at_ann.trust, ann_at_bob.trust) == ("first seen", "known")
+    # What repetitions of a first contact would share is erased.
+    for table in ("first_contacts", "invitations"):
+        assert bob.connection.execute(f"SELECT * FROM {table}").fetchall() == []
     # A hello is no message.
     assert ann.texts() == bob.texts() == []
     assert sum(isinstance(event, ContactAdded) for event in ann.take_events()) == 1
@@ -402,3 +405,23 @@ def test_secrets_are_in_no_repr() -> None:
     for secret in (seed[0], keys.signing_seed, keys.identity_private):
         assert repr(secret) not in shown
         assert secret.hex() not in shown
+
+
+def test_a_restart_loses_no_place_in_the_chains_of_tags() -> None:
+    ann, bob = acquainted(Clock())
+    tags = []
+    for number in range(150):
+        ann.send("Bob", str(number))
+        tags += [envelope.header.tag for envelope in ann.post()]
+        if number % 10 == 0:
+            ann.restart()
+    assert len(set(tags)) == 150
+    posted = [one for one in ann.store.values() if one.header.tag in dict.fromkeys(tags)]
+    missing = posted[3]
+    bob.receive(posted[:3] + posted[4:])
+    expected_count = len(bob.messenger._expected)
+    bob.restart()
+    # The second step was used up whole and the first was not: neither is expected anew.
+    assert len(bob.messenger._expected) == expected_count
+    bob.receive([missing])
+    assert bob.texts("Ann") == [str(number) for number in range(150)]

@@ -1,6 +1,8 @@
 """Posting keys and their stamps: messages wait until one is ready."""
 
 from mesh.events import MessageStateChanged
+from mesh.inputs import StampMinted
+from mesh.storage.sqlcipher import transaction
 from mesh.wire.envelope import SECONDS_PER_DAY
 from mesh.wire.parameters import MeshParameters
 from tests.messenger.people import DAY_S, START_S, WITH_STAMPS, Clock, Person, exchange
@@ -42,6 +44,21 @@ def test_a_message_waits_for_its_stamp_and_leaves_when_it_is_made() -> None:
     exchange(ann, bob)
     assert bob.contacts()[0].state == "answered"
     assert {one.header.stamp for one in bob.store.values()} == {bytes((7,)) * 12}
+
+
+def test_what_is_written_behind_a_waiting_message_leaves_behind_it() -> None:
+    clock = Clock()
+    ann = Person("Ann", clock, seed=1, parameters=WITH_STAMPS)
+    ann.add(Person("Bob", clock, seed=2).invite().link)
+    first = ann.send("Bob", "first")
+    mint = ann.mints[0]
+    with transaction(ann.connection):
+        ann.messenger.stamp_minted(StampMinted(mint.posting_key, mint.day, bytes(12)))
+    second = ann.send("Bob", "second")
+    assert ann.post() == []
+    ann.tend()
+    sealed = ann.connection.execute("SELECT message FROM outbox ORDER BY number").fetchall()
+    assert sealed == [(None,), (first.number,), (second.number,)]
 
 
 def test_stamps_that_were_asked_for_are_asked_for_again_after_a_restart() -> None:
