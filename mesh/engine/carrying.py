@@ -76,6 +76,7 @@ class Carrying:
         self._deferred: dict[LinkId, list[Envelope]] = {}
         self._lapse_at = Monotonic(now.monotonic + LAPSE_INTERVAL_MS * 1000)
         self._evicted_to = 0
+        self.newest_created = UnixSeconds(0)
         self._load()
 
     def pushed(self, link: LinkId, push: Push, mesh_now: UnixSeconds, now: Instant) -> None:
@@ -184,15 +185,14 @@ class Carrying:
         keys: list[tuple[PostingKey, int, EnvelopeId]] = []
         for row in self.store.index_rows():
             known.append((row.id, row.created, row.size_class))
+            self.newest_created = max(self.newest_created, row.created)
             keys.append((row.posting_key, row.day, row.id))
             if not row.has_body:
                 self._bodyless[row.id] = None
         self.spreading.load(known)
         self._admission.load(keys)
 
-    def _judge(
-        self, link: LinkId, envelope: Envelope, mesh_now: UnixSeconds, now: Instant
-    ) -> None:
+    def _judge(self, link: LinkId, envelope: Envelope, mesh_now: UnixSeconds, now: Instant) -> None:
         verdict = self._admission.judge(envelope, mesh_now=mesh_now, now=now)
         self._settle(link, envelope, verdict, now)
 
@@ -219,6 +219,7 @@ class Carrying:
 
     def _accept(self, link: LinkId | None, envelope: Envelope, now: Instant) -> None:
         self._added[envelope.id] = envelope
+        self.newest_created = max(self.newest_created, envelope.header.created)
         self._remember_body(envelope)
         self.spreading.accepted(
             envelope.id, envelope.header.created, envelope.header.size_class, link, now

@@ -110,6 +110,7 @@ class Engine:
         )
         self._store_connection = store
         self._clock = MeshClock()
+        self._clock.stored(self._carrying.newest_created)
         mesh_now = self._clock.mesh_now(now)
         self._dialing = Dialing(entropy)
         self._first_messages = FirstMessages(self._carrying.store.first_messages())
@@ -158,6 +159,7 @@ class Engine:
         added = self._carrying.commit(
             first_messages=self._first_messages.take_unsaved(), is_protected=self._is_protected
         )
+        self._clock.stored(self._carrying.newest_created)
         for link, held in self._carrying.take_held():
             self._neighbours.send(link, held)
         self._use_vault(added, posted, mesh_now, now)

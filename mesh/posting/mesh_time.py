@@ -2,7 +2,8 @@
 
 Implements `docs/protocol/posting.md`, section "Mesh time". Clocks of real laptops are wrong. Of at
 least three links, if more than half agree within ten minutes, their median difference corrects
-the own clock. With fewer links a clock that is earlier than this release yields to a neighbour's.
+the own clock. With fewer links a clock that is earlier than this release, or than the newest
+stored envelope, yields to a neighbour's.
 A jump deletes nothing: bodies lapse only after mesh time was steady for an hour.
 
 A difference below ten minutes is left alone. Each Hello is rounded down, so nodes that followed
@@ -29,7 +30,7 @@ class MeshClock:
     """One node's idea of the time, from its own clock and its links' Hello."""
 
     def __init__(self, released: UnixSeconds = RELEASED) -> None:
-        self._released = released
+        self._earliest = released
         self._differences: dict[LinkId, int] = {}
         self._offset_s = 0
         self._steady_since: Monotonic | None = None
@@ -46,6 +47,10 @@ class MeshClock:
         """A link's Hello said what time it is there."""
         self._differences[link] = hello_time - now.unix_seconds
         self._correct(now)
+
+    def stored(self, created: UnixSeconds) -> None:
+        """An envelope of this second is in the store: it is later than that by now."""
+        self._earliest = max(self._earliest, created)
 
     def forget(self, link: LinkId) -> None:
         """A link ended; what it taught us stays until others say otherwise."""
@@ -90,7 +95,7 @@ class MeshClock:
         offset_s = self._offset_s
         if agreed_s is not None:
             offset_s = _beyond_agreement(agreed_s)
-        elif 0 < len(differences) < LINKS_MIN and now.unix_seconds < self._released:
+        elif 0 < len(differences) < LINKS_MIN and now.unix_seconds < self._earliest:
             offset_s = max(0, differences[-1])
         if abs(offset_s - self._offset_s) > AGREEMENT_S:
             self._steady_since = now.monotonic

@@ -207,9 +207,9 @@ class Joined:
                 if link in seat.streams:
                     self._cut(seat.name, link)
             case Dial(dial, address):
-                for other in self.seats.values():
-                    if other.address == address and other.is_up:
-                        self._connect(seat.name, other.name, dial)
+                for dialled in self.seats.values():
+                    if dialled.address == address and dialled.is_up:
+                        self._connect(seat.name, dialled.name, dial)
                         return
                 seat.inbox.append(DialFailed(dial, "nobody there"))
             case MintStamp(posting_key, day, bits):

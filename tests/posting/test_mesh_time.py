@@ -247,3 +247,12 @@ def test_mesh_time_always_fits_a_header(
         assert 0 <= laptop.clock.mesh_now(laptop.now) < 2**32
     laptop.error_s += jump_s
     assert 0 <= laptop.clock.mesh_now(laptop.now) < 2**32
+
+
+def test_a_clock_earlier_than_the_newest_stored_envelope_yields_to_one_neighbour() -> None:
+    laptop = Laptop(error_s=-30 * DAY)
+    laptop.hear(1)
+    assert laptop.mesh_error_s == -30 * DAY, "it is later than the release, so nobody can tell"
+    laptop.clock.stored(UnixSeconds(TRUE - DAY))
+    laptop.hear(1)
+    assert abs(laptop.mesh_error_s) <= 10
