@@ -48,6 +48,8 @@ def run_daemon(order: StartOrder, *, console: TextIO | None, on_ready: Callable[
     Raises UserError if it cannot start, StorageError if the disk fails, MeshError if we are at
     fault; the last guard of the process is here.
     """
+    # Whatever is written here is ours alone, also where nobody thought of it.
+    os.umask(0o077)
     folders = profile_folders(order.profile)
     config = load_config(folders.config_file)
     start_logging(level=config.log_level, folder=folders.state / "logs", console=console)

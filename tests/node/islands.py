@@ -14,20 +14,6 @@ def ip(*words: str) -> None:
     subprocess.run(["ip", *words], check=True, capture_output=True)
 
 
-def why_no_namespaces() -> str | None:
-    """Return why network namespaces cannot be made here."""
-    name = f"probe-{secrets.token_hex(4)}"
-    try:
-        ip("netns", "add", name)
-        ip("netns", "exec", name, "true")
-        ip("netns", "del", name)
-    except FileNotFoundError:
-        return "the program `ip` is missing"
-    except subprocess.CalledProcessError as error:
-        return f"`ip netns` does not work here: {error.stderr.decode().strip()}"
-    return None
-
-
 class Island:
     """A bridge and the hosts that were added; nothing of the machine itself is touched."""
 

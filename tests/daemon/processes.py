@@ -1,0 +1,67 @@
+"""Daemons in processes of their own, as `mesh up` starts them."""
+
+import os
+import signal
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from mesh.client import Client
+from mesh.daemon.detached import start_detached
+from mesh.daemon.start_order import StartOrder
+from mesh.node.folders import ProfileFolders, profile_folders
+
+
+@dataclass
+class Household:
+    """Profiles under one home. What was started is ended by `close`, whatever the test did."""
+
+    home: Path
+    monkeypatch: pytest.MonkeyPatch
+    processes: list["subprocess.Popen[bytes]"] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.set({"MESH_HOME": str(self.home), "MESH_LISTEN_PORT": "0", "MESH_STAMP_BITS": "0"})
+        # Other nodes of this machine are no part of a test.
+        self.set({"MESH_MESH_NAME": f"test-{os.getpid()}-{id(self)}", "MESH_DISCOVERY": "false"})
+
+    def set(self, settings: Mapping[str, str]) -> None:
+        """Set variables that the next daemon inherits."""
+        for name, value in settings.items():
+            self.monkeypatch.setenv(name, value)
+
+    def folders(self, profile: str) -> ProfileFolders:
+        """Return where a profile keeps its files."""
+        return profile_folders(profile, {"MESH_HOME": str(self.home)})
+
+    def start(
+        self, profile: str, *, name: str | None = None, passphrase: str | None = ""
+    ) -> "subprocess.Popen[bytes]":
+        """Start a daemon; raises what it failed with."""
+        order = StartOrder(profile=profile, name=name, passphrase=passphrase)
+        process = start_detached(order)
+        self.processes.append(process)
+        return process
+
+    def client(self, profile: str) -> Client:
+        """Return a client of a profile's daemon."""
+        return Client(self.folders(profile).socket_file)
+
+    def log(self, profile: str) -> str:
+        """Return what a daemon has logged."""
+        return (self.folders(profile).state / "logs" / "mesh.log").read_text()
+
+    def close(self) -> None:
+        """End what still runs."""
+        for process in self.processes:
+            process.kill()
+            process.wait()
+
+
+def stop(process: "subprocess.Popen[bytes]", number: signal.Signals = signal.SIGTERM) -> int:
+    """Send a signal and return the exit code."""
+    process.send_signal(number)
+    return process.wait(timeout=30)
