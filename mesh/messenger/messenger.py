@@ -138,12 +138,14 @@ class Messenger:
             case AskIdentity():
                 return _identity_answer(desk.identity)
             case CreateInvite():
+                invite = desk.invites.create(command, mesh_now)
+                # Only now: a refused command must leave no key in memory without its row.
                 self._prepare_posting_keys([Audience.CONTACTS, Audience.PUBLIC])
-                return desk.invites.create(command, mesh_now)
+                return invite
             case AskInvites():
                 return InvitesAnswer(invites=desk.invites.answers(mesh_now))
-            case RevokeInvite(invite):
-                return desk.invites.revoke(invite, mesh_now)
+            case RevokeInvite(number):
+                return desk.invites.revoke(number, mesh_now)
             case AddContact():
                 return self._add_contact(desk, command, mesh_now, now)
             case AskContacts():

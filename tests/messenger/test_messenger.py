@@ -425,3 +425,12 @@ def test_a_restart_loses_no_place_in_the_chains_of_tags() -> None:
     assert len(bob.messenger._expected) == expected_count
     bob.receive([missing])
     assert bob.texts("Ann") == [str(number) for number in range(150)]
+
+
+def test_how_far_the_store_was_read_survives_a_restart() -> None:
+    ann = Person("Ann", Clock())
+    assert ann.messenger.read_mark == 0
+    with transaction(ann.connection):
+        ann.messenger.set_read_mark(17)
+    ann.restart()
+    assert ann.messenger.read_mark == 17

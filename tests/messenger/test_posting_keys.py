@@ -1,5 +1,9 @@
 """Posting keys and their stamps: messages wait until one is ready."""
 
+import pytest
+
+from mesh.commands import CreateInvite
+from mesh.errors import UserError
 from mesh.events import MessageStateChanged
 from mesh.inputs import StampMinted
 from mesh.storage.sqlcipher import transaction
@@ -23,6 +27,16 @@ def test_stamps_are_asked_for_from_the_first_minute_and_three_days_ahead() -> No
     assert ann.messenger.summary().stamp == "ready"
     ann.tend()
     assert ann.mints == []
+
+
+def test_a_refused_invite_asks_for_no_stamp() -> None:
+    ann = Person("Ann", Clock(), parameters=WITH_STAMPS)
+    before, own = list(ann.mints), ann.connection.execute("SELECT * FROM posting_keys").fetchall()
+    with pytest.raises(UserError):
+        ann.ask(CreateInvite(uses_max=0))
+    assert ann.mints == before
+    assert ann.connection.execute("SELECT * FROM posting_keys").fetchall() == own
+    assert len(ann.messenger._posting_keys._own) == len(own)
 
 
 def test_a_message_waits_for_its_stamp_and_leaves_when_it_is_made() -> None:

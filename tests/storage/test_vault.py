@@ -1,0 +1,265 @@
+"""The rows of the vault: what is written is read, and a damaged row is said to be one."""
+
+import pytest
+
+from mesh.errors import StorageError
+from mesh.ids import ContactId, EnvelopeId, MessageId, PostingKey, UnixSeconds, VerifyKey
+from mesh.inputs import Connection
+from mesh.storage.migrations import migrate_vault
+from mesh.storage.sqlcipher import connect, transaction
+from mesh.storage.vault import Vault
+from mesh.storage.vault_rows import (
+    ContactRow,
+    InvitationRow,
+    MessageRow,
+    PostingKeyRow,
+    SessionRow,
+)
+
+
+@pytest.fixture
+def connection() -> Connection:
+    opened = connect(None, None)
+    migrate_vault(opened)
+    return opened
+
+
+def add_contact(vault: Vault, label: str = "Bob") -> ContactRow:
+    return vault.people.add_contact(
+        label=label,
+        name=label,
+        verify_key=VerifyKey(label.encode().ljust(32, b"k")),
+        agreement_key=None,
+        trust="known",
+        state="waiting for their key",
+        bundle=None,
+    )
+
+
+def add_message(
+    vault: Vault, contact: ContactId, id_: bytes, position: int, *, is_read: bool = False
+) -> MessageRow:
+    return vault.messages.add(
+        contact=contact,
+        id_=MessageId(id_.ljust(32, b"m")),
+        is_mine=False,
+        text=id_.decode(),
+        parents=b"",
+        clock=position,
+        position=position,
+        received=UnixSeconds(0),
+        state="received",
+        lapses=None,
+        is_read=is_read,
+        is_late=False,
+        send_key=None,
+    )
+
+
+def test_an_empty_vault_has_no_identity_and_gets_one(connection: Connection) -> None:
+    vault = Vault(connection)
+    assert vault.find_identity() is None
+    with transaction(connection):
+        vault.add_identity(seed=bytes(32), name="Ann", created=UnixSeconds(1))
+    row = vault.find_identity()
+    assert row is not None
+    assert (row.seed, row.name) == (bytes(32), "Ann")
+
+
+def test_a_row_shows_no_field_in_its_repr(connection: Connection) -> None:
+    vault = Vault(connection)
+    with transaction(connection):
+        vault.add_identity(seed=b"secret" * 6, name="Ann", created=UnixSeconds(1))
+    assert repr(vault.find_identity()) == "IdentityRow(...)"
+
+
+def test_a_mark_is_zero_at_first_and_replaced(connection: Connection) -> None:
+    vault = Vault(connection)
+    assert vault.mark("read") == 0
+    with transaction(connection):
+        vault.set_mark("read", 7)
+        vault.set_mark("read", 9)
+    assert vault.mark("read") == 9
+    assert vault.mark("other") == 0
+
+
+def test_a_damaged_row_is_an_error_of_the_disk(connection: Connection) -> None:
+    vault = Vault(connection)
+    with transaction(connection):
+        add_contact(vault)
+        connection.execute("UPDATE contacts SET trust = 'nonsense'")
+    with pytest.raises(StorageError, match="ContactRow"):
+        vault.people.contacts()
+
+
+def test_contacts_are_found_by_each_of_their_names(connection: Connection) -> None:
+    vault = Vault(connection)
+    people = vault.people
+    with transaction(connection):
+        bob, cem = add_contact(vault, "Bob"), add_contact(vault, "Cem")
+        people.set_keys(bob.id, agreement_key=b"a" * 32, bundle=b"b")
+        people.set_state(bob.id, "invited")
+        people.set_name(bob.id, "Robert")
+        people.set_label(cem.id, "Cemal")
+    found = people.contact(bob.id)
+    assert (found.agreement_key, found.bundle, found.state) == (b"a" * 32, b"b", "invited")
+    assert (found.name, found.label) == ("Robert", "Bob")
+    assert people.find_contact_by_label("Cemal") == people.find_contact(cem.id)
+    assert people.find_contact_by_label("Cem") is None
+    assert people.find_contact_by_key(cem.verify_key) == people.contact(cem.id)
+    assert people.contacts_by_key_range(b"Bob", b"Boc") == [found]
+    assert [row.label for row in people.contacts()] == ["Bob", "Cemal"]
+    assert people.contacts_count() == 2
+
+
+def test_an_invitation_waits_for_its_bundle_and_goes(connection: Connection) -> None:
+    vault = Vault(connection)
+    people = vault.people
+    with transaction(connection):
+        bob = add_contact(vault)
+        row = InvitationRow(bob.id, b"s" * 16, b"h" * 32, UnixSeconds(9))
+        people.put_invitation(row)
+        assert people.invitations_without_bundle() == [row]
+        people.set_keys(bob.id, agreement_key=b"a" * 32, bundle=b"b")
+        assert people.invitations_without_bundle() == []
+        assert people.find_invitation(bob.id) == row
+        people.erase_invitation(bob.id)
+    assert people.find_invitation(bob.id) is None
+
+
+def test_an_erased_invite_keeps_no_secret(connection: Connection) -> None:
+    vault = Vault(connection)
+    with transaction(connection):
+        prekey = vault.sessions.add_prekey(
+            contact=None, bundle=b"b", private=b"p" * 96, made=UnixSeconds(1)
+        )
+        invite = vault.people.add_invite(
+            label="party",
+            secret=b"s" * 16,
+            prekey=prekey.id,
+            hint="",
+            created=UnixSeconds(1),
+            expires=UnixSeconds(2),
+            uses_max=3,
+            erase_after=UnixSeconds(4),
+        )
+        vault.sessions.note_opened(prekey.id, b"e" * 32, 0)
+        assert vault.people.invites_with_secret() == [invite]
+        vault.people.erase_invite_keys(invite.id)
+        vault.sessions.erase_prekey(prekey.id)
+    (row,) = vault.people.invites()
+    assert (row.secret, row.prekey, row.label, row.uses_max) == (None, None, "party", 3)
+    assert vault.people.invites_with_secret() == []
+    assert not vault.sessions.has_opened(prekey.id, b"e" * 32, 0)
+
+
+def test_a_letter_is_opened_once(connection: Connection) -> None:
+    rows = Vault(connection).sessions
+    with transaction(connection):
+        assert not rows.has_opened(1, b"e" * 32, 0)
+        rows.note_opened(1, b"e" * 32, 0)
+    assert rows.has_opened(1, b"e" * 32, 0)
+    assert not rows.has_opened(1, b"e" * 32, 1)
+    with pytest.raises(AssertionError), transaction(connection):
+        rows.note_opened(1, b"e" * 32, 0)
+
+
+def test_a_session_keeps_both_chains(connection: Connection) -> None:
+    vault = Vault(connection)
+    rows = vault.sessions
+    with transaction(connection):
+        bob = add_contact(vault)
+        rows.add_session(
+            SessionRow(
+                id=b"i" * 16,
+                contact=bob.id,
+                is_begun_here=True,
+                is_known=False,
+                out_key=b"o" * 32,
+                out_index=0,
+                in_key=b"n" * 32,
+                in_step=0,
+                in_opened=b"",
+                in_expected=256,
+                in_used=b"",
+            )
+        )
+        rows.set_known(b"i" * 16)
+        rows.set_outgoing(b"i" * 16, key=b"p" * 32, index=64)
+        rows.set_incoming(b"i" * 16, key=b"q" * 32, step=1, opened=b"\x01", expected=300, used=b"u")
+    (row,) = rows.sessions()
+    assert (row.is_begun_here, row.is_known) == (True, True)
+    assert (row.out_key, row.out_index) == (b"p" * 32, 64)
+    assert (row.in_key, row.in_step, row.in_opened) == (b"q" * 32, 1, b"\x01")
+    assert (row.in_expected, row.in_used) == (300, b"u")
+
+
+def test_a_posting_key_outlives_its_seed(connection: Connection) -> None:
+    rows = Vault(connection).sessions
+    key = PostingKey(b"k" * 32)
+    with transaction(connection):
+        rows.add_posting_key(PostingKeyRow(key, b"s" * 32, 0, 5, None, 0))
+        rows.set_stamp(key, b"t" * 12)
+        rows.set_key_uses(key, 3)
+    assert rows.posting_keys_with_seed() == [PostingKeyRow(key, b"s" * 32, 0, 5, b"t" * 12, 3)]
+    with transaction(connection):
+        rows.erase_posting_seeds(6)
+    assert rows.posting_keys_with_seed() == []
+    assert rows.posting_keys() == [key]
+    with transaction(connection):
+        assert not rows.forget_posting_keys(5)
+        assert rows.forget_posting_keys(6)
+    assert rows.posting_keys() == []
+
+
+def test_pages_run_in_the_order_of_the_conversation_or_of_arrival(connection: Connection) -> None:
+    vault = Vault(connection)
+    rows = vault.messages
+    with transaction(connection):
+        bob, cem = add_contact(vault, "Bob"), add_contact(vault, "Cem")
+        for id_, position in ((b"c", 3), (b"a", 1), (b"b2", 2), (b"b1", 2)):
+            add_message(vault, bob.id, id_, position)
+        add_message(vault, cem.id, b"x", 9, is_read=True)
+
+    def texts(found: list[MessageRow]) -> list[str]:
+        return [row.text for row in found]
+
+    assert texts(rows.newest(bob.id, limit=3, is_unread_only=False)) == ["c", "b2", "b1"]
+    assert texts(rows.newest(None, limit=2, is_unread_only=False)) == ["x", "b1"]
+    assert texts(rows.newest(None, limit=2, is_unread_only=True)) == ["b1", "b2"]
+    assert texts(rows.after(2, None, limit=9, is_unread_only=False)) == ["b2", "b1", "x"]
+    assert texts(rows.after(2, bob.id, limit=1, is_unread_only=False)) == ["b2"]
+    assert texts(rows.after(2, cem.id, limit=9, is_unread_only=True)) == []
+    assert rows.counts() == {bob.id: 4, cem.id: 1}
+    assert rows.unread_counts() == {bob.id: 4}
+    with transaction(connection):
+        rows.mark_read([1, 2])
+    assert (rows.count(bob.id), rows.unread_count(bob.id)) == (4, 2)
+
+
+def test_a_gap_is_closed_once(connection: Connection) -> None:
+    vault = Vault(connection)
+    rows = vault.messages
+    parent = MessageId(b"p" * 32)
+    with transaction(connection):
+        bob = add_contact(vault)
+        child = add_message(vault, bob.id, b"c", 1)
+        rows.add_gap(bob.id, parent, child.number)
+        assert rows.close_gap(bob.id, parent) == [child]
+        assert rows.close_gap(bob.id, parent) == []
+
+
+def test_an_envelope_keeps_its_bytes_until_it_is_posted(connection: Connection) -> None:
+    rows = Vault(connection).outbox
+    id_ = EnvelopeId(b"i" * 32)
+    with transaction(connection):
+        rows.add(id_, None, UnixSeconds(9), b"data")
+        assert rows.unposted(5) == [b"data"]
+        assert rows.set_posted(id_)
+        assert not rows.set_posted(id_)
+        assert rows.unposted(5) == []
+        assert [row.id for row in rows.all()] == [id_]
+        assert rows.lapsed(UnixSeconds(9), 5) == []
+        assert [row.id for row in rows.lapsed(UnixSeconds(10), 5)] == [id_]
+        rows.remove(id_)
+    assert rows.all() == []
