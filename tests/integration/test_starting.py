@@ -66,6 +66,7 @@ def test_without_any_network_a_node_runs_and_keeps_what_is_written(
     assert alone.printed().count(notices[0]) == 1
 
 
+@pytest.mark.timeout(300)
 def test_with_real_stamps_on_an_open_mesh_a_first_message_arrives(
     desk: Desk, make_open_node: NodeMaker
 ) -> None:
@@ -75,8 +76,9 @@ def test_with_real_stamps_on_an_open_mesh_a_first_message_arrives(
     wait_for_links(anna, 1)
     befriend(anna, ben, inviter_label="anna")
     ben.run("send", "anna", "with work done")
-    # Five seconds in the mean on one core, one in a hundred needs five times that.
+    # Five seconds of one core in the mean, one in a hundred needs five times that; and both
+    # nodes make theirs at the same time, perhaps on a machine with other work to do.
     eventually(
-        lambda: ben.status().stamp, lambda stamp: stamp == "ready", within_s=90, what="the stamp"
+        lambda: ben.status().stamp, lambda stamp: stamp == "ready", within_s=240, what="the stamp"
     )
     wait_for_text(anna, "with work done", within_s=30)
