@@ -13,6 +13,7 @@ import trio
 from mesh.effects import Announce
 from mesh.node.discovery import Discovery
 from mesh.node.inbox import Inbox
+from mesh.node.logs import start_logging
 
 
 def tell(kind: str, **fields: object) -> None:
@@ -49,4 +50,6 @@ async def main(port: int) -> None:
         nursery.cancel_scope.cancel()
 
 
+# Standard output is for what was heard.
+start_logging(level="info", folder=None, console=sys.stderr)
 trio.run(main, int(sys.argv[1]))
