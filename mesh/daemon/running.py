@@ -2,7 +2,8 @@
 
 The order matters. The lock comes first, so that two daemons never share a database. The node runs
 before the vault is opened, so that mail is carried meanwhile. At the stop the API ends first, so
-that nothing is promised any more; then the engine lets go of the vault; then the sockets close.
+that nothing is promised any more; then the node, after the batch in which it is; then the
+databases close, and the lock is let go last.
 """
 
 import contextlib
