@@ -118,6 +118,9 @@ ANNOUNCERS_PER_ID_MAX = 8
 MISSING_IDS_MAX = 20_000
 """Ids announced and not yet here; beyond it the oldest are left to the next exchange."""
 
+OFFERED_IDS_PER_LINK_MAX = 2_048
+"""Missing ids of one link: four pages. A link that floods us with ids leaves room for others."""
+
 RELIST_INTERVAL_MS = 300_000
 """Links list each other's ids anew after one to two of these, in case anything was missed."""
 

@@ -23,6 +23,7 @@ from mesh.limits import (
     ANNOUNCERS_PER_ID_MAX,
     IDS_PER_FRAME_MAX,
     MISSING_IDS_MAX,
+    OFFERED_IDS_PER_LINK_MAX,
     REFUSED_IDS_MAX,
     RELIST_AFTER_LOSS_MS,
     RELIST_INTERVAL_MS,
@@ -73,6 +74,7 @@ class _LinkState:
     next_cursor: bytes = b""
     relist_at: Monotonic | None = None
     has_dropped: bool = False
+    page_wanted: bytes | None = None
 
 
 class Spreading:
@@ -85,6 +87,9 @@ class Spreading:
         self._missing: dict[EnvelopeId, _Missing] = {}
         self._refused: dict[EnvelopeId, None] = {}
         self._frames: list[tuple[LinkId, Frame]] = []
+        # Links that may be asked for more, since when. They are looked through once a batch and
+        # not once a frame: a frame of six bytes must not cost a walk through all that is missing.
+        self._askable: dict[LinkId, Instant] = {}
 
     def __len__(self) -> int:
         return len(self._index)
@@ -107,6 +112,7 @@ class Spreading:
         state = self._links.pop(link, None)
         if state is None:
             return
+        self._askable.pop(link, None)
         orphans = dict.fromkeys((*state.asked, *state.offered))
         for envelope_id in orphans:
             missing = self._missing[envelope_id]
@@ -130,7 +136,10 @@ class Spreading:
                     self._drop_announcer(link, state, envelope_id)
                 self._ask_all(now)
             case ListWanted(cursor=cursor):
-                self._answer_list(link, cursor)
+                if cursor and len(cursor) != CURSOR_BYTES:
+                    raise PeerError("cut cursor")
+                # A neighbour has one page under way: of several wishes the last one counts.
+                state.page_wanted = cursor
             case ListPage():
                 self._page_came(link, state, frame, now)
             case ListAgain():
@@ -142,7 +151,9 @@ class Spreading:
         """A link brought a whole envelope, known or new; it need not be sent back there."""
         state = self._links[link]
         state.sending.pop(envelope_id, None)
-        if state.asked:
+        # Only what was asked for buys patience for the rest: a link that withholds one body must
+        # not hold on to it by pushing others.
+        if envelope_id in state.asked:
             state.want_deadline = _after(now, WANT_TIMEOUT_MS)
 
     def accepted(
@@ -171,7 +182,7 @@ class Spreading:
             state = self._links[link]
             state.offered.pop(envelope_id, None)
             _forget_asked(state, envelope_id)
-            self._ask(link, state, now)
+            self._askable[link] = now
 
     def refused(self, envelope_id: EnvelopeId, now: Instant) -> None:
         """An envelope may not enter here: do not ask for it again soon."""
@@ -195,6 +206,13 @@ class Spreading:
 
     def take_frames(self) -> list[tuple[LinkId, Frame]]:
         """The frames to send, in order."""
+        askable, self._askable = self._askable, {}
+        for link, since in askable.items():
+            self._ask(link, self._links[link], since)
+        for link, state in self._links.items():
+            if state.page_wanted is not None:
+                self._answer_list(link, state.page_wanted)
+                state.page_wanted = None
         frames, self._frames = self._frames, []
         return frames
 
@@ -249,8 +267,6 @@ class Spreading:
             state.relist_at = soon
 
     def _answer_list(self, link: LinkId, cursor: bytes) -> None:
-        if cursor and len(cursor) != CURSOR_BYTES:
-            raise PeerError("cut cursor")
         page, next_cursor = self._index.page(cursor, IDS_PER_FRAME_MAX)
         self._frames.append((link, ListPage(entries=join_entries(page), next_cursor=next_cursor)))
 
@@ -282,7 +298,7 @@ class Spreading:
             if size_class >= len(SIZE_BYTES):
                 raise PeerError("unknown size class")
             self._note_offer(link, state, envelope_id, SIZE_BYTES[size_class], now)
-        self._ask(link, state, now)
+        self._askable[link] = now
 
     def _note_offer(
         self,
@@ -292,6 +308,9 @@ class Spreading:
         size_bytes: int,
         now: Instant,
     ) -> None:
+        if len(state.offered) + len(state.asked) >= OFFERED_IDS_PER_LINK_MAX:
+            self._relist_within(state, RELIST_AFTER_LOSS_MS, now)
+            return
         missing = self._missing.get(envelope_id)
         if missing is None:
             if len(self._missing) >= MISSING_IDS_MAX:
@@ -303,10 +322,9 @@ class Spreading:
             state.offered[envelope_id] = None
 
     def _ask_all(self, now: Instant) -> None:
-        for link, state in self._links.items():
-            self._ask(link, state, now)
+        self._askable.update(dict.fromkeys(self._links, now))
 
-    def _ask(self, link: LinkId, state: _LinkState, now: Instant) -> None:
+    def _ask(self, link: LinkId, state: _LinkState, since: Instant) -> None:
         """Ask a link for what nobody else was asked for, and for its next page."""
         wanted: list[EnvelopeId] = []
         for envelope_id in list(state.offered):
@@ -324,7 +342,7 @@ class Spreading:
             state.asked_bytes += missing.size_bytes
             wanted.append(envelope_id)
         if wanted:
-            state.want_deadline = _after(now, WANT_TIMEOUT_MS)
+            state.want_deadline = _after(since, WANT_TIMEOUT_MS)
             self._frames.append((link, IWant(ids=b"".join(wanted))))
         is_hungry = len(state.offered) + len(state.asked) < IDS_PER_FRAME_MAX
         if state.next_cursor and not state.is_page_awaited and is_hungry:

@@ -12,6 +12,7 @@ from mesh.ids import EnvelopeId, Instant, LinkId, Monotonic, UnixSeconds
 from mesh.limits import (
     IDS_PER_FRAME_MAX,
     MISSING_IDS_MAX,
+    OFFERED_IDS_PER_LINK_MAX,
     SENDING_IDS_PER_LINK_MAX,
     WANT_TIMEOUT_MS,
     WANTS_PER_LINK_BYTES_MAX,
@@ -171,14 +172,69 @@ def test_a_dropped_push_is_made_good_by_listing_again() -> None:
     assert [frame for _, frame in spreading.take_frames()] == [ListAgain()]
 
 
+def announce(spreading: Spreading, link: LinkId, numbers: range, now: Instant) -> None:
+    for start in range(numbers.start, numbers.stop, IDS_PER_FRAME_MAX):
+        page = range(start, min(start + IDS_PER_FRAME_MAX, numbers.stop))
+        entries = join_entries([(id_of(number), 0) for number in page])
+        spreading.received(link, IHave(entries=entries, flags=0), now)
+
+
+def wants_of(spreading: Spreading, link: LinkId) -> list[EnvelopeId]:
+    return [
+        envelope_id
+        for receiver, frame in spreading.take_frames()
+        if receiver == link and isinstance(frame, IWant)
+        for envelope_id in split_ids(frame.ids)
+    ]
+
+
 def test_a_flood_of_announcements_is_bounded() -> None:
     spreading = make([])
-    spreading.link_up(LINK, at(0))
-    for start in range(0, MISSING_IDS_MAX + 2_000, IDS_PER_FRAME_MAX):
-        numbers = range(start, start + IDS_PER_FRAME_MAX)
-        entries = join_entries([(id_of(number), 0) for number in numbers])
-        spreading.received(LINK, IHave(entries=entries, flags=0), at(1))
+    links = range(1, MISSING_IDS_MAX // OFFERED_IDS_PER_LINK_MAX + 3)
+    for number in links:
+        spreading.link_up(LinkId(number), at(0))
+        first = number * 10_000
+        numbers = range(first, first + OFFERED_IDS_PER_LINK_MAX + 500)
+        announce(spreading, LinkId(number), numbers, at(1))
     assert len(spreading._missing) == MISSING_IDS_MAX
+
+
+def test_a_link_that_floods_us_with_ids_leaves_room_for_what_others_have() -> None:
+    spreading = make([])
+    flooding, honest = LinkId(1), LinkId(2)
+    for link in (flooding, honest):
+        spreading.link_up(link, at(0))
+    announce(spreading, flooding, range(100_000, 100_000 + MISSING_IDS_MAX + 1), at(1))
+    announce(spreading, honest, range(3), at(2))
+    assert wants_of(spreading, honest) == [id_of(number) for number in range(3)]
+
+
+def test_a_link_that_withholds_a_body_does_not_keep_it_by_pushing_others() -> None:
+    spreading = make([])
+    withholding, honest = LinkId(1), LinkId(2)
+    for link in (withholding, honest):
+        spreading.link_up(link, at(0))
+        announce(spreading, link, range(7, 8), at(0))
+    assert wants_of(spreading, withholding) == [id_of(7)]
+    for number in range(1, 4):
+        now = at(number * (WANT_TIMEOUT_MS - 100))
+        spreading.body_came(withholding, id_of(1_000 + number), now)
+        deadline = spreading.deadline()
+        if deadline is not None and deadline <= now.monotonic:
+            spreading.deadline_passed(now)
+    assert wants_of(spreading, honest) == [id_of(7)]
+
+
+def test_frames_of_one_batch_are_answered_together() -> None:
+    """However many small frames a neighbour sends, a batch costs one look at what is missing."""
+    spreading = make([1, 2, 3])
+    spreading.link_up(LINK, at(0))
+    spreading.take_frames()
+    for number in range(10, 20):
+        announce(spreading, LINK, range(number, number + 1), at(1))
+        spreading.received(LINK, ListWanted(cursor=b""), at(1))
+    kinds = [type(frame) for _, frame in spreading.take_frames()]
+    assert kinds == [IWant, ListPage]
 
 
 def test_a_list_that_runs_in_a_circle_costs_the_link() -> None:
@@ -186,6 +242,7 @@ def test_a_list_that_runs_in_a_circle_costs_the_link() -> None:
     spreading.link_up(LINK, at(0))
     page = ListPage(entries=b"", next_cursor=bytes(4) + b"\x07" * 32)
     spreading.received(LINK, page, at(1))
+    spreading.take_frames()
     with pytest.raises(PeerError, match="does not end"):
         spreading.received(LINK, page, at(2))
 
