@@ -136,6 +136,12 @@ SEND_BODIES_PER_BATCH_BYTES_MAX = 256 * 1024
 REFUSED_IDS_MAX = 4_096
 """Ids refused lately, which are not asked for again when somebody lists them."""
 
+REFUSED_KEPT_MS = 3_600_000
+"""A refusal is forgotten after so long: what was created too far ahead may be admitted then."""
+
+CLOCK_JUMP_SECONDS = 600
+"""Mesh time that moved so much against the time that passed: refusals may have been wrong."""
+
 RECENT_BODIES_BYTES_MAX = 4 * 1024 * 1024
 """Bodies kept in memory because they are about to go out over several links."""
 

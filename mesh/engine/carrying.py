@@ -18,6 +18,7 @@ from mesh.errors import PeerError
 from mesh.ids import EnvelopeId, Instant, LinkId, Monotonic, PostingKey, Tag, UnixSeconds
 from mesh.inputs import Connection
 from mesh.limits import (
+    CLOCK_JUMP_SECONDS,
     DEFERRED_PER_LINK_MAX,
     EVICTION_ROWS_PER_BATCH,
     IDS_PER_FRAME_MAX,
@@ -76,6 +77,8 @@ class Carrying:
         self._deferred: dict[LinkId, list[Envelope]] = {}
         self._lapse_at = Monotonic(now.monotonic + LAPSE_INTERVAL_MS * 1000)
         self._evicted_to = 0
+        # Mesh time less the time that passed: it moves when a clock is corrected, or after sleep.
+        self._mesh_ahead_s: int | None = None
         self.newest_created = UnixSeconds(0)
         self._load()
 
@@ -110,6 +113,10 @@ class Carrying:
 
         Returns the links whose deferred envelopes turned out to be faults.
         """
+        ahead_s = mesh_now - now.monotonic // 1_000_000
+        if self._mesh_ahead_s is None or abs(ahead_s - self._mesh_ahead_s) > CLOCK_JUMP_SECONDS:
+            self._mesh_ahead_s = ahead_s
+            self.spreading.forgive(now)
         deadline = self.spreading.deadline()
         if deadline is not None and deadline <= now.monotonic:
             self.spreading.deadline_passed(now)

@@ -25,6 +25,7 @@ from mesh.limits import (
     MISSING_IDS_MAX,
     OFFERED_IDS_PER_LINK_MAX,
     REFUSED_IDS_MAX,
+    REFUSED_KEPT_MS,
     RELIST_AFTER_LOSS_MS,
     RELIST_INTERVAL_MS,
     SENDING_IDS_PER_LINK_MAX,
@@ -85,7 +86,7 @@ class Spreading:
         self._index = IdIndex()
         self._links: dict[LinkId, _LinkState] = {}
         self._missing: dict[EnvelopeId, _Missing] = {}
-        self._refused: dict[EnvelopeId, None] = {}
+        self._refused: dict[EnvelopeId, Monotonic] = {}
         self._frames: list[tuple[LinkId, Frame]] = []
         # Links that may be asked for more, since when. They are looked through once a batch and
         # not once a frame: a frame of six bytes must not cost a walk through all that is missing.
@@ -186,10 +187,19 @@ class Spreading:
 
     def refused(self, envelope_id: EnvelopeId, now: Instant) -> None:
         """An envelope may not enter here: do not ask for it again soon."""
-        self._refused[envelope_id] = None
+        self._refused.pop(envelope_id, None)
+        self._refused[envelope_id] = now.monotonic
         if len(self._refused) > REFUSED_IDS_MAX:
             del self._refused[next(iter(self._refused))]
         self.settled(envelope_id, now)
+
+    def forgive(self, now: Instant) -> None:
+        """Mesh time has jumped: what was refused may be admitted now, so look for it again."""
+        if not self._refused:
+            return
+        self._refused.clear()
+        for state in self._links.values():
+            self._relist_within(state, RELIST_AFTER_LOSS_MS, now)
 
     def deferred_dropped(self, link: LinkId, now: Instant) -> None:
         """An envelope of a link could not be judged for want of room: list again later."""
@@ -255,11 +265,20 @@ class Spreading:
 
     def _list_from_the_top(self, link: LinkId, now: Instant) -> None:
         state = self._links[link]
+        self._forget_old_refusals(now)
         jitter_ms = uniform_below(self._entropy, RELIST_INTERVAL_MS)
         state.relist_at = _after(now, RELIST_INTERVAL_MS + jitter_ms)
         state.next_cursor = b""
         state.is_page_awaited = True
         self._frames.append((link, ListWanted(cursor=b"")))
+
+    def _forget_old_refusals(self, now: Instant) -> None:
+        """What was too far ahead of us is not for ever."""
+        while self._refused:
+            oldest, since = next(iter(self._refused.items()))
+            if now.monotonic - since < REFUSED_KEPT_MS * 1000:
+                break
+            del self._refused[oldest]
 
     def _relist_within(self, state: _LinkState, pause_ms: int, now: Instant) -> None:
         soon = _after(now, pause_ms)

@@ -13,6 +13,8 @@ from mesh.limits import (
     IDS_PER_FRAME_MAX,
     MISSING_IDS_MAX,
     OFFERED_IDS_PER_LINK_MAX,
+    REFUSED_KEPT_MS,
+    RELIST_AFTER_LOSS_MS,
     SENDING_IDS_PER_LINK_MAX,
     WANT_TIMEOUT_MS,
     WANTS_PER_LINK_BYTES_MAX,
@@ -159,6 +161,24 @@ def test_a_refused_id_is_not_asked_for_again() -> None:
     entries = join_entries([(id_of(7), 0)])
     spreading.received(LINK, IHave(entries=entries, flags=0), at(2))
     assert spreading.take_frames() == []
+
+
+def test_a_refusal_is_forgotten_after_an_hour_or_when_the_clock_was_wrong() -> None:
+    for is_jump in (False, True):
+        spreading = make([])
+        spreading.link_up(LINK, at(0))
+        spreading.refused(id_of(7), at(0))
+        if is_jump:
+            spreading.forgive(at(1))
+        spreading.take_frames()
+        later = at(REFUSED_KEPT_MS if not is_jump else 1 + RELIST_AFTER_LOSS_MS)
+        deadline = spreading.deadline()
+        assert deadline is not None
+        assert deadline <= later.monotonic
+        spreading.deadline_passed(later)
+        assert ListWanted(cursor=b"") in [frame for _, frame in spreading.take_frames()]
+        announce(spreading, LINK, range(7, 8), later)
+        assert wants_of(spreading, LINK) == [id_of(7)]
 
 
 def test_a_dropped_push_is_made_good_by_listing_again() -> None:
