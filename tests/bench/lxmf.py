@@ -198,14 +198,14 @@ def _rate(scratch: Path, python: Path, messages: int) -> list[Row]:
         try:
             _start_and_meet(nodes)
             _exchange(first, last, 0)
-            burst = min(messages, BURST_MAX)
-            at_once = _seconds_at_once(first, last, burst)
             before = first.cpu_s(), last.cpu_s()
             began = time.monotonic()
             for number in range(messages):
                 _exchange(first, last, number)
             in_turn = time.monotonic() - began
             cpu = first.cpu_s() - before[0], last.cpu_s() - before[1]
+            burst = min(messages, BURST_MAX)
+            at_once = _seconds_at_once(first, last, burst)
         finally:
             for node in nodes:
                 node.stop()
