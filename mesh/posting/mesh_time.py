@@ -13,6 +13,7 @@ each other's every second would drift into the past together; so they follow the
 from typing import Final
 
 from mesh.ids import Instant, LinkId, Monotonic, UnixSeconds
+from mesh.limits import CREATED_AHEAD_SECONDS_MAX
 
 RELEASED: Final = UnixSeconds(1_790_000_000)
 """A clock that is earlier than this release is certainly wrong."""
@@ -49,8 +50,12 @@ class MeshClock:
         self._correct(now)
 
     def stored(self, created: UnixSeconds) -> None:
-        """An envelope of this second is in the store: it is later than that by now."""
-        self._earliest = max(self._earliest, created)
+        """An envelope of this second is in the store: it is later than a day before that by now.
+
+        It was admitted though it may have been a day ahead; that it is proves nothing.
+        """
+        proven = UnixSeconds(max(created - CREATED_AHEAD_SECONDS_MAX, 0))
+        self._earliest = max(self._earliest, proven)
 
     def forget(self, link: LinkId) -> None:
         """A link ended; what it taught us stays until others say otherwise."""

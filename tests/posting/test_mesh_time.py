@@ -256,3 +256,10 @@ def test_a_clock_earlier_than_the_newest_stored_envelope_yields_to_one_neighbour
     laptop.clock.stored(UnixSeconds(TRUE - DAY))
     laptop.hear(1)
     assert abs(laptop.mesh_error_s) <= 10
+
+
+def test_an_envelope_from_tomorrow_does_not_let_one_liar_set_the_clock() -> None:
+    laptop = Laptop(error_s=0)
+    laptop.clock.stored(UnixSeconds(TRUE + DAY))
+    laptop.hear(1, 79 * 365 * DAY)
+    assert laptop.mesh_error_s == 0
