@@ -8,7 +8,6 @@ frames and bodies of new envelopes leave only after it.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
 from typing import Final, assert_never
 
 from mesh.crypto.entropy import Entropy
@@ -40,14 +39,6 @@ Protection = Callable[[EnvelopeId, Tag], bool]
 _BODIES_PER_READ: Final = 16
 
 
-@dataclass(slots=True)
-class _Answers:
-    """What a link is told about the bodies that it brought, after the commit."""
-
-    held: list[EnvelopeId] = field(default_factory=list)
-    refused: list[EnvelopeId] = field(default_factory=list)
-
-
 class Carrying:
     """The envelopes of this node, from a neighbour's push to the next neighbour's."""
 
@@ -73,7 +64,8 @@ class Carrying:
         self._removed: list[EnvelopeId] = []
         self._recent: dict[EnvelopeId, bytes] = {}
         self._recent_bytes = 0
-        self._answers: dict[LinkId, _Answers] = {}
+        # What each link brought: after the commit it is told what became of it.
+        self._brought: dict[LinkId, list[EnvelopeId]] = {}
         self._deferred: dict[LinkId, list[Envelope]] = {}
         self._lapse_at = Monotonic(now.monotonic + LAPSE_INTERVAL_MS * 1000)
         self._evicted_to = 0
@@ -92,7 +84,7 @@ class Carrying:
         self.spreading.body_came(link, envelope_id, now)
         if self.spreading.is_known(envelope_id):
             self._counters.count("bodies_duplicate")
-            self._answer(link, envelope_id, is_held=envelope_id not in self._bodyless)
+            self._answer(link, envelope_id)
             return
         self._judge(link, decode_envelope(push.envelope), mesh_now, now)
 
@@ -105,7 +97,7 @@ class Carrying:
     def link_down(self, link: LinkId, now: Instant) -> None:
         """A link is gone, and with it what it still waited for."""
         self.spreading.link_down(link, now)
-        self._answers.pop(link, None)
+        self._brought.pop(link, None)
         self._deferred.pop(link, None)
 
     def tend(self, *, mesh_now: UnixSeconds, is_clock_steady: bool, now: Instant) -> list[LinkId]:
@@ -146,10 +138,11 @@ class Carrying:
             return []
         added = list(self._added.values())
         with transaction(self._connection):
-            if added:
-                self.store.add(added)
+            # An envelope that had to go may have come again, where another one lapsed meanwhile.
             if self._removed:
                 self.store.remove(self._removed)
+            if added:
+                self.store.add(added)
             if first_messages:
                 self.store.remember_first_messages(first_messages)
             self._evict(is_protected)
@@ -160,14 +153,14 @@ class Carrying:
 
     def take_held(self) -> list[tuple[LinkId, Held]]:
         """After the commit: what each link is told of the bodies that it brought."""
-        answers, self._answers = self._answers, {}
+        brought, self._brought = self._brought, {}
         frames: list[tuple[LinkId, Held]] = []
-        for link, answer in answers.items():
-            count = max(len(answer.held), len(answer.refused))
-            for start in range(0, count, IDS_PER_FRAME_MAX):
-                end = start + IDS_PER_FRAME_MAX
-                held = _short_ids(answer.held[start:end])
-                frames.append((link, Held(held, _short_ids(answer.refused[start:end]))))
+        for link, ids in brought.items():
+            for start in range(0, len(ids), IDS_PER_FRAME_MAX):
+                page = ids[start : start + IDS_PER_FRAME_MAX]
+                held = [id_ for id_ in page if self._has_body(id_)]
+                refused = [id_ for id_ in page if not self._has_body(id_)]
+                frames.append((link, Held(_short_ids(held), _short_ids(refused))))
         return frames
 
     def bodies_to_send(self, link: LinkId, room_bytes: int) -> list[Push]:
@@ -220,7 +213,7 @@ class Carrying:
                 if link is not None:
                     if is_fault:
                         raise PeerError(reason)
-                    self._answer(link, envelope.id, is_held=False)
+                    self._answer(link, envelope.id)
             case _:
                 assert_never(verdict)
 
@@ -232,7 +225,7 @@ class Carrying:
             envelope.id, envelope.header.created, envelope.header.size_class, link, now
         )
         if link is not None:
-            self._answer(link, envelope.id, is_held=True)
+            self._answer(link, envelope.id)
 
     def _push_out(self, envelope_id: EnvelopeId) -> None:
         """A lower id of the same key took its place, as it will at every node."""
@@ -263,7 +256,7 @@ class Carrying:
                 if turn >= len(waiting) or link in faulted:
                     continue
                 if self.spreading.is_known(waiting[turn].id):
-                    self._answer(link, waiting[turn].id, is_held=True)
+                    self._answer(link, waiting[turn].id)
                     continue
                 try:
                     self._judge(link, waiting[turn], mesh_now, now)
@@ -271,9 +264,11 @@ class Carrying:
                     faulted.append(link)
         return faulted
 
-    def _answer(self, link: LinkId, envelope_id: EnvelopeId, *, is_held: bool) -> None:
-        answers = self._answers.setdefault(link, _Answers())
-        (answers.held if is_held else answers.refused).append(envelope_id)
+    def _answer(self, link: LinkId, envelope_id: EnvelopeId) -> None:
+        self._brought.setdefault(link, []).append(envelope_id)
+
+    def _has_body(self, envelope_id: EnvelopeId) -> bool:
+        return self.spreading.is_known(envelope_id) and envelope_id not in self._bodyless
 
     def _lapse(self, mesh_now: UnixSeconds) -> None:
         with transaction(self._connection):
