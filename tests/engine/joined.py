@@ -3,8 +3,6 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from mesh.posting.stamp import mint
-
 from mesh.commands import Answer, Command
 from mesh.crypto.kem import PycaKem
 from mesh.crypto.signing import is_signature_valid
@@ -25,6 +23,7 @@ from mesh.inputs import (
     StampMinted,
     VaultOpened,
 )
+from mesh.posting.stamp import mint
 from mesh.storage.migrations import migrate_store, migrate_vault
 from mesh.storage.sqlcipher import connect
 from mesh.wire.parameters import MeshParameters
@@ -60,6 +59,9 @@ class Joined:
         self.parameters = parameters
         self.seats: dict[str, Seat] = {}
         self.on_bytes: Callable[[str, str, bytes], None] = lambda sender, receiver, data: None
+        # Ends of links that are not engines, by the link ids of the engines that they dialled.
+        self.strangers: dict[LinkId, Callable[[bytes], None]] = {}
+        self.strangers_count = 0
         self._seed = seed
         self._next_link = 1
         self._next_request = 1
@@ -199,12 +201,16 @@ class Joined:
         match effect:
             case SendBytes(link, data):
                 seat.inbox.append(BytesSent(link, len(data)))
-                if link in seat.streams:
+                if link in self.strangers:
+                    self.strangers[link](data)
+                elif link in seat.streams:
                     other, far_link = seat.streams[link]
                     self.on_bytes(seat.name, other, data)
                     self.seats[other].inbox.append(BytesReceived(far_link, data))
             case Disconnect(link):
-                if link in seat.streams:
+                if self.strangers.pop(link, None) is not None:
+                    seat.inbox.append(Disconnected(link))
+                elif link in seat.streams:
                     self._cut(seat.name, link)
             case Dial(dial, address):
                 for dialled in self.seats.values():

@@ -1,0 +1,76 @@
+"""A neighbour that is no engine: a real link, over which a test sends what it likes."""
+
+from mesh.crypto.kem import PycaKem
+from mesh.errors import PeerError
+from mesh.ids import Address, Instant, LinkId, LinkKey, Monotonic, UnixSeconds
+from mesh.inputs import BytesReceived, Connected
+from mesh.link.first_messages import FirstMessages
+from mesh.link.link import Link
+from mesh.wire.frames import Frame
+from tests.engine.joined import START_US, Joined
+from tests.entropy import SeededEntropy
+
+
+class Stranger:
+    """Knows the psk, dials one engine of the table, and hears what it is answered."""
+
+    def __init__(self, table: Joined, name: str, *, number: int = 1) -> None:
+        self.heard: list[Frame] = []
+        table.strangers_count += 1
+        self.link_id = LinkId(1_000_000 + table.strangers_count)
+        self._table = table
+        self._name = name
+        entropy = SeededEntropy(7_000 + table.strangers_count)
+        self._link = Link(
+            parameters=table.parameters,
+            link_private=entropy.draw(32),
+            is_initiator=True,
+            first_messages=FirstMessages(),
+            entropy=entropy,
+            kem=PycaKem(),
+            hello_nonce=entropy.draw(16),
+            mesh_now=UnixSeconds(self.now.unix_seconds),
+            now=self.now,
+        )
+        table.strangers[self.link_id] = self._hear
+        connected = Connected(self.link_id, None, Address(f"10.0.9.{number}", 1))
+        table.seats[name].inbox.append(connected)
+        self.flush()
+
+    @property
+    def now(self) -> Instant:
+        """The time at the table, on a clock that is right."""
+        return Instant(Monotonic(self._table.now_us), START_US + self._table.now_us)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the engine still holds the link."""
+        return self.link_id in self._table.strangers and self._link.is_ready
+
+    @property
+    def key(self) -> LinkKey:
+        """The link key that the engine sees."""
+        return self._link.local_key
+
+    def send(self, *frames: Frame) -> None:
+        """Send frames in one piece, and let the table come to rest."""
+        for frame in frames:
+            self._link.send(frame)
+        self.flush()
+
+    def send_raw(self, data: bytes) -> None:
+        """Send bytes that no link has sealed."""
+        self._table.seats[self._name].inbox.append(BytesReceived(self.link_id, data))
+        self._table.run()
+
+    def flush(self) -> None:
+        """Let everything arrive on both sides."""
+        while data := self._link.take_bytes(self.now):
+            self._table.seats[self._name].inbox.append(BytesReceived(self.link_id, data))
+            self._table.run()
+
+    def _hear(self, data: bytes) -> None:
+        try:
+            self.heard += self._link.receive(data, self.now)
+        except PeerError:
+            self._table.strangers.pop(self.link_id, None)

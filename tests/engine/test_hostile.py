@@ -1,0 +1,254 @@
+"""A neighbour that knows the psk and keeps to no rule: an engine bears it, within its bounds."""
+
+from dataclasses import dataclass
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mesh.commands import SendMessage
+from mesh.crypto.signing import verify_key_of
+from mesh.ids import EnvelopeId, PostingKey, Tag, UnixSeconds
+from mesh.limits import (
+    ANNOUNCERS_PER_ID_MAX,
+    DEFERRED_PER_LINK_MAX,
+    IDS_PER_FRAME_MAX,
+    LINKS_MAX,
+    MISSING_IDS_MAX,
+    OFFERED_IDS_PER_LINK_MAX,
+    RECENT_BODIES_BYTES_MAX,
+    REFUSED_IDS_MAX,
+    SENDING_IDS_PER_LINK_MAX,
+    WANTS_PER_LINK_BYTES_MAX,
+    WANTS_PER_LINK_MAX,
+)
+from mesh.wire.envelope import SECONDS_PER_DAY, Header, body_bytes, sign_envelope
+from mesh.wire.frames import (
+    CURSOR_BYTES,
+    ENTRY_BYTES,
+    ID_BYTES,
+    SHORT_ID_BYTES,
+    Close,
+    Frame,
+    Hello,
+    IHave,
+    IWant,
+    ListAgain,
+    ListPage,
+    ListWanted,
+    NoHave,
+    Ping,
+    Pong,
+    Push,
+    join_entries,
+)
+from mesh.wire.frames import Held as HeldFrame
+from mesh.wire.parameters import MeshParameters
+from tests.engine.joined import START_US, Joined
+from tests.engine.stranger import Stranger
+from tests.engine.test_door import befriend, introduce, status, texts
+
+QUOTA = 40
+HOSTILE_MESH = MeshParameters(name="hostile", stamp_bits=0, key_quota=QUOTA, psk=bytes(32))
+STORED_BYTES_MAX = 48 * 1024
+NOW = START_US // 1_000_000
+STRANGERS = 3
+FIRST_PAGE = IDS_PER_FRAME_MAX
+
+
+@dataclass(frozen=True, slots=True)
+class Raw:
+    """Bytes that no link has sealed."""
+
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Time goes by."""
+
+    seconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class Flood:
+    """Many good envelopes of one key in one piece."""
+
+    key: int
+    numbers: range
+    size_class: int
+
+
+Act = Frame | Raw | Wait | Flood
+
+
+def envelope(
+    number: int, *, created: int = NOW, stamp: bytes = bytes(12), key: int = 1, size_class: int = 0
+) -> bytes:
+    """A well-signed envelope of a posting key that only the hostile neighbour has."""
+    seed = bytes([key]) * 32
+    header = Header(
+        size_class=size_class,
+        lifetime_class=0,
+        created=UnixSeconds(created - created % 10),
+        tag=Tag(number.to_bytes(16, "big")),
+        read_hash=bytes(16),
+        withdraw_hash=bytes(16),
+        posting_key=PostingKey(verify_key_of(seed)),
+        stamp=stamp,
+    )
+    return sign_envelope(header, bytes(body_bytes(size_class)), seed).data
+
+
+def some_id(number: int) -> EnvelopeId:
+    return EnvelopeId(number.to_bytes(4, "big") * 8)
+
+
+def pushes() -> st.SearchStrategy[Push]:
+    numbers = st.integers(0, 60)
+    good = st.builds(envelope, numbers, key=st.integers(1, 3), size_class=st.integers(0, 2))
+    strange = st.builds(
+        envelope,
+        numbers,
+        created=st.sampled_from(
+            [10, NOW - 2 * SECONDS_PER_DAY, NOW + SECONDS_PER_DAY - 20, NOW + 9 * SECONDS_PER_DAY]
+        ),
+    )
+    unstamped = st.builds(envelope, numbers, stamp=st.just(b"\x01" * 12))
+    cut = st.builds(lambda data, end: data[:end], good, st.integers(0, 1_023))
+    flipped = st.builds(
+        lambda data, place: data[:place] + bytes([data[place] ^ 1]) + data[place + 1 :],
+        good,
+        st.integers(0, 1_023),
+    )
+    bad = st.one_of(unstamped, cut, flipped, st.binary())
+    return st.builds(Push, st.one_of(good, good, good, strange, strange, bad))
+
+
+def id_frames() -> st.SearchStrategy[Frame]:
+    entries = st.one_of(
+        st.builds(
+            lambda first, count, size: join_entries(
+                [(some_id(number), size) for number in range(first, first + count)]
+            ),
+            st.integers(0, 3_000),
+            st.integers(0, IDS_PER_FRAME_MAX),
+            st.sampled_from([0, 0, 0, 1, 2, 3, 3, 3, 4]),
+        ),
+        st.binary(max_size=3 * ENTRY_BYTES),
+    )
+    ids = st.one_of(
+        st.builds(
+            lambda first, count: b"".join(some_id(n) for n in range(first, first + count)),
+            st.integers(0, 3_000),
+            st.integers(0, IDS_PER_FRAME_MAX),
+        ),
+        st.binary(max_size=3 * ID_BYTES),
+    )
+    cursors = st.one_of(
+        st.just(b""),
+        st.binary(min_size=CURSOR_BYTES, max_size=CURSOR_BYTES),
+        st.binary(max_size=CURSOR_BYTES),
+    )
+    short_ids = st.one_of(
+        st.binary(max_size=5 * SHORT_ID_BYTES),
+        st.integers(0, IDS_PER_FRAME_MAX).map(lambda count: bytes(count * SHORT_ID_BYTES)),
+    )
+    return st.one_of(
+        st.builds(IHave, entries=entries, flags=st.integers(0, 255)),
+        st.builds(IWant, ids=ids),
+        st.builds(NoHave, entries=entries),
+        st.builds(HeldFrame, held=short_ids, refused=short_ids),
+        st.builds(ListWanted, cursor=cursors),
+        st.builds(ListPage, entries=entries, next_cursor=cursors),
+        st.just(ListAgain()),
+    )
+
+
+def acts() -> st.SearchStrategy[Act]:
+    hello = st.builds(
+        Hello,
+        versions=st.just([1]),
+        features=st.just([]),
+        mesh_time=st.integers(0, 2**32 - 1),
+        nonce=st.binary(min_size=16, max_size=16),
+    )
+    floods = st.builds(
+        lambda key, first, count, size: Flood(key, range(first, first + count), size),
+        st.integers(1, 3),
+        st.integers(0, 60),
+        st.integers(1, 60),
+        st.sampled_from([0, 0, 0, 2]),
+    )
+    return st.one_of(
+        pushes(),
+        pushes(),
+        floods,
+        floods,
+        id_frames(),
+        id_frames(),
+        st.one_of(st.just(Ping()), st.just(Pong()), hello, st.builds(Close, st.integers(0, 255))),
+        st.builds(Raw, st.binary(max_size=100)),
+        st.builds(Wait, st.integers(1, 30)),
+    )
+
+
+def check_bounds(table: Joined, name: str) -> None:
+    """What a neighbour can make the engine remember, against the bounds of `limits`."""
+    engine = table.seats[name].engine
+    spreading, carrying, neighbours = engine.spreading, engine._carrying, engine._neighbours
+    assert len(neighbours._neighbours) <= LINKS_MAX
+    assert list(spreading._links) == list(neighbours.ready), "no state outlives its link"
+    assert len(spreading._missing) <= MISSING_IDS_MAX
+    assert len(spreading._refused) <= REFUSED_IDS_MAX
+    for missing in spreading._missing.values():
+        assert 0 < len(missing.announcers) <= ANNOUNCERS_PER_ID_MAX
+        assert set(missing.announcers) <= set(spreading._links)
+    for state in spreading._links.values():
+        assert len(state.sending) <= SENDING_IDS_PER_LINK_MAX
+        assert len(state.offered) + len(state.asked) <= OFFERED_IDS_PER_LINK_MAX
+        assert len(state.asked) <= WANTS_PER_LINK_MAX
+        assert state.asked_bytes == sum(state.asked.values()) <= WANTS_PER_LINK_BYTES_MAX
+        assert set(state.offered) | set(state.asked) <= set(spreading._missing)
+    assert set(carrying._deferred) <= set(neighbours.ready)
+    assert all(len(waiting) <= DEFERRED_PER_LINK_MAX for waiting in carrying._deferred.values())
+    assert not carrying._brought
+    assert carrying._recent_bytes == sum(map(len, carrying._recent.values()))
+    assert carrying._recent_bytes <= RECENT_BODIES_BYTES_MAX
+    assert len(spreading) == carrying.store.envelopes_count
+    assert sum(map(len, carrying._admission._ids.values())) == carrying.store.envelopes_count
+    assert set(engine._clock._differences) == set(neighbours.ready)
+
+
+def attack(table: Joined, stranger: Stranger, act: Act) -> None:
+    match act:
+        case Raw(data):
+            stranger.send_raw(data)
+        case Wait(seconds):
+            table.pass_time(seconds)
+        case Flood(key, numbers, size_class):
+            stranger.send(*(Push(envelope(one, key=key, size_class=size_class)) for one in numbers))
+        case _:
+            stranger.send(act)
+
+
+@given(st.lists(st.tuples(st.integers(0, STRANGERS - 1), acts()), min_size=8, max_size=60))
+def test_no_neighbour_breaks_an_engine_or_what_others_are_owed(
+    deeds: list[tuple[int, Act]],
+) -> None:
+    table = Joined("cy", parameters=HOSTILE_MESH)
+    table.sit("ada", stored_bytes_max=STORED_BYTES_MAX)
+    introduce(table, "ada", "cy")
+    befriend(table, "ada", "cy")
+    table.join("cy", "ada")
+    strangers = [Stranger(table, "ada", number=number) for number in range(STRANGERS)]
+    check_bounds(table, "ada")
+    for who, act in deeds:
+        if not strangers[who].is_open:
+            strangers[who] = Stranger(table, "ada", number=who)
+        attack(table, strangers[who], act)
+        check_bounds(table, "ada")
+    table.ask("cy", SendMessage("ada", "Still there?"))
+    table.ask("ada", SendMessage("cy", "Still here."))
+    assert texts(table, "ada", "cy") == ["Still there?", "Still here."]
+    assert texts(table, "cy", "ada") == ["Still there?", "Still here."]
+    assert status(table, "ada").links_count >= 1
