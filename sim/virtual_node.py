@@ -39,8 +39,9 @@ from sim.stream import End
 from sim.trace import NOBODY, Trace
 from sim.virtual_network import VirtualNetwork
 
-EPOCH_US: Final = 1_780_272_000_000_000
-"""Every world has its first midnight (UTC) on a summer day in 2026."""
+EPOCH_US: Final = 1_811_808_000_000_000
+"""Every world has its first midnight (UTC) on a day in 2027, later than the release that
+every clock is held against."""
 
 REPORT_BYTES: Final = 128 * 1024
 REPORT_US: Final = 100_000
