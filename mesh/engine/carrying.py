@@ -72,6 +72,7 @@ class Carrying:
         # Mesh time less the time that passed: it moves when a clock is corrected, or after sleep.
         self._mesh_ahead_s: int | None = None
         self.newest_created = UnixSeconds(0)
+        self._note_totals()
         self._load()
 
     def pushed(self, link: LinkId, push: Push, mesh_now: UnixSeconds, now: Instant) -> None:
@@ -133,7 +134,7 @@ class Carrying:
         is_protected: Protection,
     ) -> list[Envelope]:
         """Write all rows of the batch in one transaction; return the envelopes that are new."""
-        is_full = self.store.stored_bytes > self.stored_bytes_max
+        is_full = self._stored_bytes > self.stored_bytes_max
         if not (self._added or self._removed or first_messages or is_full):
             return []
         added = list(self._added.values())
@@ -146,6 +147,7 @@ class Carrying:
             if first_messages:
                 self.store.remember_first_messages(first_messages)
             self._evict(is_protected)
+        self._note_totals()
         self._added.clear()
         self._removed.clear()
         self._counters.count("envelopes_stored", len(added))
@@ -273,12 +275,18 @@ class Carrying:
     def _lapse(self, mesh_now: UnixSeconds) -> None:
         with transaction(self._connection):
             lapsed = self.store.lapse(mesh_now)
+        self._note_totals()
         for row in lapsed:
             self._admission.forget(row.posting_key, row.day, row.id)
             self._bodyless.pop(row.id, None)
             self._drop_recent(row.id)
         self.spreading.forget(row.id for row in lapsed)
         self._counters.count("lapsed", len(lapsed))
+
+    def _note_totals(self) -> None:
+        """Most batches write nothing, and ask for these all the same."""
+        self._stored_bytes = self.store.stored_bytes
+        self.last_arrival = self.store.last_arrival()
 
     def _evict(self, is_protected: Protection) -> None:
         """Over quota the oldest bodies go first, but never what is ours.

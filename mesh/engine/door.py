@@ -355,7 +355,7 @@ class Engine:
     ) -> None:
         """Open what came now; at first what came while the vault was closed, in order."""
         store = self._carrying.store
-        mark = store.last_arrival()
+        mark = self._carrying.last_arrival
         if self._is_behind:
             rows = store.arrived_tags(messenger.read_mark, ARRIVALS_PER_BATCH)
             ids = [row.id for row in rows if messenger.is_expected(row.tag)]

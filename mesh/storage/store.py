@@ -34,7 +34,6 @@ _ROWS_PER_FETCH: Final = 4_096
 # One statement for every number of keys: the last key is repeated to fill it, so that SQLite
 # compiles the statement once.
 _KEYS_PER_QUERY: Final = 64
-_KEYS: Final = f"({', '.join('?' * _KEYS_PER_QUERY)})"
 
 _INDEX_COLUMNS: Final = """
     SELECT id, created, size_class, lapses, posting_key, bodies.arrival IS NOT NULL
@@ -275,8 +274,11 @@ class Store:
         unique = list(dict.fromkeys(keys))
         for start in range(0, len(unique), _KEYS_PER_QUERY):
             chunk = unique[start : start + _KEYS_PER_QUERY]
-            chunk += [chunk[-1]] * (_KEYS_PER_QUERY - len(chunk))
-            rows += self._connection.execute(f"{sql} {_KEYS}", chunk).fetchall()
+            # Few lengths, so that the statements stay prepared.
+            width = 1 if len(chunk) == 1 else _KEYS_PER_QUERY
+            chunk += [chunk[-1]] * (width - len(chunk))
+            marks = ", ".join("?" * width)
+            rows += self._connection.execute(f"{sql} ({marks})", chunk).fetchall()
         return rows
 
     def _totals(self) -> tuple[int, int, int]:
