@@ -313,11 +313,13 @@ class Engine:
         deadline = messenger.deadline()
         is_due = deadline is not None and deadline <= now.monotonic
         expected = [one for one in added if messenger.is_expected(one.header.tag)]
-        if not (asked or minted or held or posted or expected or is_due or self._is_behind):
+        messenger.posted([envelope.id for envelope in posted])
+        is_posted_due = messenger.posted_unwritten_count >= POSTED_PER_BATCH
+        if not (asked or minted or held or expected or is_due or is_posted_due or self._is_behind):
             return
         replies: list[Effect] = []
         with transaction(vault):
-            messenger.posted([envelope.id for envelope in posted])
+            messenger.write_posted()
             for stamp in minted:
                 messenger.stamp_minted(stamp)
             for question in asked:

@@ -159,7 +159,7 @@ class Neighbours:
         except PeerError as error:
             self.fault(link, error, now)
             return []
-        if not neighbour.is_ready:
+        if link not in self._ready:
             self._told_to_close(link, neighbour, frames, now)
             return []
         if any(isinstance(frame, Close) for frame in frames):
@@ -192,6 +192,10 @@ class Neighbours:
         """On another network we are somebody else."""
         self._dialing.network_changed(now)
         self._draw_link_key(mesh_now, now, is_new_network=True)
+        # Under the new key nobody could tell that a second link leads to the same node; and on
+        # the former network they are dead anyway.
+        for link in list(self._ready):
+            self._close(link, CLOSE_GOING_AWAY, "the network changed", now)
 
     def tend(self, mesh_now: UnixSeconds, now: Instant) -> None:
         """Pings, deaths, dials that are due, and a new link key after midnight."""
@@ -321,7 +325,7 @@ class Neighbours:
         assert remote_key is not None
         assert hello is not None
         if remote_key in self._own_keys:
-            self._dialing.self_found(neighbour.dial)
+            self._dialing.self_found(neighbour.dial, now)
             neighbour.dial = None
             self._close(link, CLOSE_SELF, "that is this node", now)
             return
@@ -347,6 +351,10 @@ class Neighbours:
         self._opened.append(link)
         self._counters.count("links_opened")
         self.effects.append(Emit(LinkOpened(str(neighbour.address), len(self.ready))))
+        surplus = self._dialing.find_surplus()
+        if surplus is not None:
+            self._counters.count("links_swapped")
+            self._close(surplus, CLOSE_TOO_MANY, "another one took its place", now)
 
     def _outlives(self, newer: Neighbour, older: Neighbour) -> bool:
         """Of two links between the same two nodes, whether the newer one is kept."""
@@ -374,7 +382,7 @@ class Neighbours:
                 self._dialing.duplicate_found(neighbour.dial, remote_key)
                 neighbour.dial = None
             if frame.reason == CLOSE_SELF:
-                self._dialing.self_found(neighbour.dial)
+                self._dialing.self_found(neighbour.dial, now)
                 neighbour.dial = None
             self._end(link, f"the other side closed it ({frame.reason})", now)
             return

@@ -208,9 +208,19 @@ class Messenger:
         return [] if self._desk is None else self._desk.outbox.unposted(limit)
 
     def posted(self, ids: Sequence[EnvelopeId]) -> None:
-        """The store has committed these."""
+        """The store has committed these; needs no transaction."""
         if self._desk is not None:
             self._desk.outbox.posted(ids)
+
+    @property
+    def posted_unwritten_count(self) -> int:
+        """How many of these the vault has not been told of; a crash only posts them again."""
+        return 0 if self._desk is None else self._desk.outbox.entered_count
+
+    def write_posted(self) -> None:
+        """Tell the vault, in a transaction that has perhaps another reason."""
+        if self._desk is not None:
+            self._desk.outbox.write_posted()
 
     def stamp_minted(self, minted: StampMinted) -> None:
         """A stamp is made; `deadline_passed` then seals what waited for it."""

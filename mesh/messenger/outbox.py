@@ -50,6 +50,9 @@ class Outbox:
         self._by_short_id: dict[bytes, int] = {}
         self._unsealed_by_contact = self._rows.unsealed_counts()
         self._unposted_count = self._rows.unposted_count()
+        # In the store, though their rows do not say so yet: that can wait for a transaction
+        # that has another reason, since a crash only posts them again.
+        self._entered: dict[EnvelopeId, None] = {}
         for row in self._rows.all():
             self._remember(row.id, row.message)
 
@@ -157,13 +160,27 @@ class Outbox:
         """The next envelopes for the store, oldest first."""
         if not self._unposted_count:
             return []
-        return [decode_envelope(data) for data in self._rows.unposted(limit)]
+        rows = self._rows.unposted(limit + len(self._entered))
+        envelopes = [decode_envelope(data) for data in rows]
+        return [one for one in envelopes if one.id not in self._entered]
 
     def posted(self, ids: Iterable[EnvelopeId]) -> None:
-        """The store has committed these."""
+        """The store has committed these; `write_posted` tells the vault."""
         for envelope in ids:
-            if self._rows.set_posted(envelope):
+            if envelope not in self._entered:
+                self._entered[envelope] = None
                 self._unposted_count -= 1
+
+    @property
+    def entered_count(self) -> int:
+        """How many the store has of which the vault does not know it."""
+        return len(self._entered)
+
+    def write_posted(self) -> None:
+        """Let go of the bytes that the store has."""
+        for envelope in self._entered:
+            self._rows.set_posted(envelope)
+        self._entered.clear()
 
     def held(self, link_key: LinkKey, short_ids: Sequence[bytes]) -> None:
         """A neighbour holds these; most are not ours."""

@@ -273,3 +273,18 @@ def test_an_engine_names_a_deadline_only_when_it_wants_something() -> None:
     assert deadline is not None
     assert deadline > 0
     assert table.seats["ada"].engine.handle([], Instant(Monotonic(1), START_US)) == []
+
+
+def test_what_entered_the_store_is_not_named_again_though_the_vault_was_not_told() -> None:
+    table = Joined("ada", "cy")
+    introduce(table, "ada", "cy")
+    befriend(table, "ada", "cy")
+    table.ask("cy", SendMessage("ada", "once"))
+    vault = table.seats["cy"].vault
+    untold = "SELECT COUNT(*) FROM outbox WHERE data IS NOT NULL"
+    assert vault.execute(untold).fetchone() == (1,)
+    assert (table.seats["cy"].engine.deadline() or 0) > 0, "nothing is due"
+    table.restart("cy")
+    table.join("ada", "cy")
+    assert texts(table, "ada") == ["once"]
+    assert vault.execute(untold).fetchone() == (0,)

@@ -119,6 +119,7 @@ class Person:
             self.store[envelope.id] = envelope
         with transaction(self.connection):
             self.messenger.posted([envelope.id for envelope in posted])
+            self.messenger.write_posted()
         return posted
 
     def receive(self, envelopes: Iterable[Envelope]) -> None:
