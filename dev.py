@@ -91,8 +91,7 @@ def main(arguments: Sequence[str]) -> int:
     if command == "bench":
         environment = ready_environment("bench")
         os.chdir(ROOT)
-        options = ["-o", "python_files=bench_*.py", "-s"]
-        replace_process([environment.python, "-m", "pytest", *options, *(rest or ["tests/bench"])])
+        replace_process([environment.python, "-m", "tests.bench", *rest])
     if command == "lint":
         return lint(ready_environment("test"), fix=rest == ["--fix"])
     if command == "lock":
