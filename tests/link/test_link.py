@@ -146,13 +146,17 @@ def test_a_handshake_that_never_ends_is_given_up() -> None:
         waiting.deadline_passed(at(HANDSHAKE_TIMEOUT_MS))
 
 
+def send_many_frames(left: Link, right: Link) -> None:
+    for _ in range(70):
+        for _ in range(1_000):
+            left.send(IHave(entries=b"", flags=0))
+        right.receive(left.take_bytes(at(2)), at(2))
+
+
 def test_a_flood_of_frames_costs_the_link() -> None:
     left, right = joined()
     with pytest.raises(PeerError, match="flood"):
-        for _ in range(70):
-            for _ in range(1_000):
-                left.send(IHave(entries=b"", flags=0))
-            right.receive(left.take_bytes(at(2)), at(2))
+        send_many_frames(left, right)
 
 
 def test_a_frame_type_of_a_later_version_is_skipped_and_counted() -> None:
