@@ -58,10 +58,21 @@ LINK_KEYS_REMEMBERED = 8
 
 # --- Peering ----------------------------------------------------------------------------------
 LINKS_TARGET = 6
-"""Links a node keeps on a network with more than nine nodes (SYNC.md H.6)."""
+"""Links a node has in the mean on a network with more than nine nodes (SYNC.md H.6)."""
+
+LINKS_DIALLED_TARGET = LINKS_TARGET // 2
+"""Of many nodes in sight so many are dialled; as many dial us (SYNC.md H.6)."""
 
 LINKS_FULL_MESH_MAX = 8
-"""With at most so many others in sight a node links to all of them; also the active maximum."""
+"""With at most so many others in sight a node links to all of them."""
+
+LINKS_ACCEPTED_MAX = 12
+"""Twice the mean. Of nine nodes each has eight links: a tenth must find room, and so must every
+further one, or the first nine would keep to themselves."""
+
+LINK_SWAP_INTERVAL_MS = 600_000
+"""Between swaps of one link for another: two groups of ten find each other within a minute, and a
+swap costs one more list of ids than each link asks for in this time anyway."""
 
 LINKS_PER_NETWORK_MIN = 2
 """A node on several networks keeps at least so many links on each: it may be the only bridge."""

@@ -6,10 +6,12 @@ and links fared, and answers with `Dial` effects and with whether a link may sta
 Theory of operation. Everything that could be dialled is a *target*: an announced instance with
 its addresses, an address typed by a person, or one remembered from an earlier run. A target is
 *linked* while an open link is known to lead to it: by the dial that made it, by the link key
-that the target showed before, or by the instance name inside the link's Hello. A node links to
-all targets while they are few, else to six, and to at least two per network, so that a laptop
-on two networks always bridges them. Failures back off, doubled, with jitter; of two nodes that
-see each other at the same moment the one with the smaller instance name dials first.
+that the target showed before, or by the instance name inside the Hello of a link from one of its
+addresses. A node links to all targets while they are few. Of many it dials three and accepts what
+comes, which makes about six, and at least two per network, so that a laptop on two networks always
+bridges them. Now and then it swaps one of the three for another: so two groups that each had
+links enough before they met still join. Failures back off, doubled, with jitter; of two nodes
+that see each other at the same moment the one with the smaller instance name dials first.
 """
 
 from collections.abc import Iterable, Sequence
@@ -28,9 +30,11 @@ from mesh.limits import (
     DIAL_JITTER_MS,
     DIALS_CONCURRENT_MAX,
     LINK_SETTLED_MS,
+    LINK_SWAP_INTERVAL_MS,
+    LINKS_ACCEPTED_MAX,
+    LINKS_DIALLED_TARGET,
     LINKS_FULL_MESH_MAX,
     LINKS_PER_NETWORK_MIN,
-    LINKS_TARGET,
     REMEMBERED_FAILURES_MAX,
 )
 
@@ -39,10 +43,10 @@ _LINK_LOCAL_V6: Final = "fe80:"
 
 
 class Source(Enum):
-    """How we came to know of a target."""
+    """How we came to know of a target; what a person typed is dialled first."""
 
-    ANNOUNCED = auto()
     CONFIGURED = auto()
+    ANNOUNCED = auto()
     REMEMBERED = auto()
 
 
@@ -65,10 +69,22 @@ class Target:
 class _OpenLink:
     remote_key: LinkKey
     instance: str
+    host: str
     network: str
     target: str | None
     opened_at: Monotonic
     dialled: Address | None = field(default=None)
+
+    def leads_to(self, target: Target) -> bool:
+        """Whether the other end is this target.
+
+        Anybody can put another node's instance name into its Hello, but not call from its address.
+        """
+        is_named = target.name == self.instance and any(
+            address.host == self.host for address in target.addresses
+        )
+        is_known = target.remote_key is not None and target.remote_key == self.remote_key
+        return target.name == self.target or is_named or is_known
 
 
 class Dialing:
@@ -81,6 +97,7 @@ class Dialing:
         self._links: dict[LinkId, _OpenLink] = {}
         self._dials: dict[DialId, str] = {}
         self._next_dial = 1
+        self._swap_at: Monotonic | None = None
         self._deadline: Monotonic | None = None
         self._is_deadline_known = False
 
@@ -89,6 +106,8 @@ class Dialing:
         self._changed()
         self._instance = instance
         self._targets.pop(instance, None)
+        if self._swap_at is None:
+            self._swap_at = self._next_swap(now)
 
     def configure(self, address: Address, now: Instant) -> None:
         """A person typed this address: dial it for ever."""
@@ -125,6 +144,8 @@ class Dialing:
         else:
             pause_ms //= 4
         self._add(instance, Source.ANNOUNCED, kept, now, pause_ms=pause_ms)
+        if not self._is_small:
+            self._perhaps_swap_soon(now)
 
     def peer_gone(self, instance: str) -> None:
         """Discovery heard a goodbye; a link that stands stays."""
@@ -153,7 +174,7 @@ class Dialing:
         if target is not None and target.source is Source.CONFIGURED:
             return True
         is_scarce = self._links_in(network_of(address)) < LINKS_PER_NETWORK_MIN
-        return is_scarce or len(self._links) < LINKS_FULL_MESH_MAX
+        return is_scarce or len(self._links) < LINKS_ACCEPTED_MAX
 
     def link_up(
         self,
@@ -173,6 +194,7 @@ class Dialing:
         self._links[link] = _OpenLink(
             remote_key=remote_key,
             instance=instance,
+            host=address.host,
             network=network_of(address),
             target=target.name if target is not None else None,
             opened_at=now.monotonic,
@@ -186,11 +208,18 @@ class Dialing:
         if target is not None:
             target.remote_key = remote_key
 
-    def self_found(self, dial: DialId | None) -> None:
-        """A dial led to ourselves."""
+    def self_found(self, dial: DialId | None, now: Instant) -> None:
+        """A dial led to ourselves, or the other side said so.
+
+        What a person typed stays: on another network the address is somebody else's again.
+        """
         self._changed()
         target = self._finish_dial(dial) if dial is not None else None
-        if target is not None:
+        if target is None:
+            return
+        if target.source is Source.CONFIGURED:
+            target.not_before = _after(now, DIAL_BACKOFF_MAX_MS)
+        else:
             del self._targets[target.name]
 
     def link_down(self, link: LinkId, now: Instant) -> None:
@@ -200,15 +229,22 @@ class Dialing:
         if closed is None:
             return
         for target in list(self._targets.values()):
-            if target.name in (closed.target, closed.instance) or (
-                target.remote_key == closed.remote_key
-            ):
+            if closed.leads_to(target):
                 if now.monotonic - closed.opened_at >= LINK_SETTLED_MS * 1000:
                     target.failures_count = 0
                     pause_ms = uniform_below(self._entropy, DIAL_JITTER_MS)
                     target.not_before = _after(now, pause_ms)
                 else:
                     self._back_off(target, now)
+
+    def find_surplus(self) -> LinkId | None:
+        """The oldest link of our choice, if there are more of them than are wanted."""
+        if self._is_small or len(self._chosen()) <= LINKS_DIALLED_TARGET:
+            return None
+        for link in self._chosen()[:-1]:
+            if self._links_in(self._links[link].network) > LINKS_PER_NETWORK_MIN:
+                return link
+        return None
 
     def working_addresses(self) -> list[Address]:
         """Addresses whose dials became the links that are open now."""
@@ -222,7 +258,10 @@ class Dialing:
         """When `deadline_passed` wants to be called."""
         if not self._is_deadline_known:
             self._is_deadline_known = True
-            self._deadline = min((target.not_before for target in self._wanted()), default=None)
+            moments = [target.not_before for target in self._wanted()]
+            if self._swap_at is not None and not self._is_small:
+                moments.append(self._swap_at)
+            self._deadline = min(moments, default=None)
             if len(self._dials) >= DIALS_CONCURRENT_MAX:
                 self._deadline = None
         return self._deadline
@@ -238,16 +277,49 @@ class Dialing:
         for target in sorted(due, key=lambda target: (target.source.value, target.rank)):
             if len(self._dials) >= DIALS_CONCURRENT_MAX:
                 break
-            if not self._is_wanted(target):
-                continue
-            dial = DialId(self._next_dial)
-            self._next_dial += 1
-            self._dials[dial] = target.name
-            target.dial = dial
-            address = target.addresses[target.next_address % len(target.addresses)]
-            target.next_address += 1
-            dials.append(Dial(dial, address))
+            if self._is_wanted(target):
+                dials.append(self._dial(target))
+        if self._swap_at is not None and self._swap_at <= now.monotonic:
+            self._swap_at = self._next_swap(now)
+            dials += self._dials_to_swap(now)
         return dials
+
+    def _dial(self, target: Target) -> Dial:
+        dial = DialId(self._next_dial)
+        self._next_dial += 1
+        self._dials[dial] = target.name
+        target.dial = dial
+        address = target.addresses[target.next_address % len(target.addresses)]
+        target.next_address += 1
+        return Dial(dial, address)
+
+    def _dials_to_swap(self, now: Instant) -> list[Dial]:
+        """One more dial than is wanted; when it has become a link, the oldest is a surplus."""
+        if self._is_small or len(self._chosen()) < LINKS_DIALLED_TARGET or self._dials:
+            return []
+        others = [
+            target
+            for target in self._targets.values()
+            if target.dial is None
+            and target.not_before <= now.monotonic
+            and not self._is_linked(target)
+        ]
+        if not others:
+            return []
+        return [self._dial(others[uniform_below(self._entropy, len(others))])]
+
+    def _perhaps_swap_soon(self, now: Instant) -> None:
+        """Of all who see a new target about as many swap at once as each node dials.
+
+        One newcomer hardly disturbs anybody; where two groups meet, many links arise between them.
+        """
+        if uniform_below(self._entropy, len(self._targets)) < LINKS_DIALLED_TARGET:
+            soon = _after(now, 2 * DIAL_JITTER_MS + uniform_below(self._entropy, DIAL_JITTER_MS))
+            self._swap_at = soon if self._swap_at is None else min(self._swap_at, soon)
+
+    def _next_swap(self, now: Instant) -> Monotonic:
+        jitter_ms = uniform_below(self._entropy, LINK_SWAP_INTERVAL_MS)
+        return _after(now, LINK_SWAP_INTERVAL_MS // 2 + jitter_ms)
 
     def _changed(self) -> None:
         """The deadline has to be found anew; it is asked for far more often than it changes."""
@@ -261,9 +333,9 @@ class Dialing:
             return False
         if target.source is Source.CONFIGURED:
             return True
-        links_count = len(self._links) + len(self._dials)
-        is_small = len(self._targets) <= LINKS_FULL_MESH_MAX
-        if links_count < (LINKS_FULL_MESH_MAX if is_small else LINKS_TARGET):
+        if self._is_small and len(self._links) + len(self._dials) < LINKS_FULL_MESH_MAX:
+            return True
+        if not self._is_small and len(self._chosen()) + len(self._dials) < LINKS_DIALLED_TARGET:
             return True
         return any(
             self._links_in(network_of(address)) < LINKS_PER_NETWORK_MIN
@@ -271,11 +343,23 @@ class Dialing:
         )
 
     def _is_linked(self, target: Target) -> bool:
-        return any(
-            target.name in (link.target, link.instance)
-            or (target.remote_key is not None and target.remote_key == link.remote_key)
-            for link in self._links.values()
-        )
+        return any(link.leads_to(target) for link in self._links.values())
+
+    @property
+    def _is_small(self) -> bool:
+        return len(self._targets) <= LINKS_FULL_MESH_MAX
+
+    def _chosen(self) -> list[LinkId]:
+        """Links that we dialled and no person asked for, oldest first."""
+        return [
+            link
+            for link, one in self._links.items()
+            if one.dialled is not None and not self._is_configured(one.target)
+        ]
+
+    def _is_configured(self, name: str | None) -> bool:
+        target = self._targets.get(name) if name is not None else None
+        return target is not None and target.source is Source.CONFIGURED
 
     def _links_in(self, network: str) -> int:
         return sum(link.network == network for link in self._links.values())

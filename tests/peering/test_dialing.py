@@ -9,8 +9,9 @@ from mesh.limits import (
     CANDIDATES_MAX,
     DIAL_BACKOFF_MAX_MS,
     DIALS_CONCURRENT_MAX,
-    LINKS_FULL_MESH_MAX,
-    LINKS_TARGET,
+    LINK_SWAP_INTERVAL_MS,
+    LINKS_ACCEPTED_MAX,
+    LINKS_DIALLED_TARGET,
     REMEMBERED_FAILURES_MAX,
 )
 from mesh.peering.dialing import Dialing, network_of
@@ -100,10 +101,43 @@ def test_itself_is_never_dialled_again() -> None:
     dialing = make()
     dialing.peer_seen("5" * 16, [address(1)], at(0))
     assert dialing.targets() == []
+    dialing.remember([address(1)], at(0))
+    (dial,) = dialing.deadline_passed(at(0))
+    dialing.self_found(dial.dial, at(0))
+    assert dialing.deadline() is None
+
+
+def test_what_a_person_typed_is_dialled_again_though_it_was_ourselves() -> None:
+    """On another network the same address is somebody else's; and a liar may have said it."""
+    dialing = make()
     dialing.configure(address(1), at(0))
     (dial,) = dialing.deadline_passed(at(0))
-    dialing.self_found(dial.dial)
-    assert dialing.deadline() is None
+    dialing.self_found(dial.dial, at(0))
+    assert dialing.deadline_passed(at(1_000)) == []
+    assert [d.address for d in dialing.deadline_passed(at(DIAL_BACKOFF_MAX_MS))] == [address(1)]
+
+
+def test_what_a_person_typed_is_dialled_before_a_flood_of_announcements() -> None:
+    dialing = make()
+    for number in range(CANDIDATES_MAX):
+        dialing.peer_seen(f"{number:016x}", [address(number % 250)], at(0))
+    dialing.configure(address(251), at(0))
+    assert address(251) in [dial.address for dial in dialing.deadline_passed(at(10_000))]
+
+
+def test_a_link_that_claims_the_name_of_another_node_does_not_keep_us_from_that_node() -> None:
+    dialing = make()
+    dialing.peer_seen(f"{7:016x}", [address(7)], at(0))
+    dialing.link_up(
+        LinkId(66),
+        None,
+        remote_key=LinkKey(bytes([66]) * 32),
+        instance=f"{7:016x}",
+        address=address(66),
+        now=at(0),
+    )
+    dialing.link_down(LinkId(66), at(1))
+    assert [dial.address for dial in dialing.deadline_passed(at(1_000))] == [address(7)]
 
 
 def test_few_dials_are_under_way_at_once() -> None:
@@ -114,7 +148,7 @@ def test_few_dials_are_under_way_at_once() -> None:
     assert dialing.deadline_passed(at(10_001)) == []
 
 
-def test_among_many_a_node_keeps_its_target_but_never_misses_another_network() -> None:
+def test_among_many_a_node_dials_a_few_but_never_misses_another_network() -> None:
     dialing = make()
     for number in range(1, 60):
         dialing.peer_seen(f"{number:016x}", [address(number)], at(0))
@@ -122,17 +156,36 @@ def test_among_many_a_node_keeps_its_target_but_never_misses_another_network() -
         for dial in dialing.deadline_passed(at(10_000)):
             number = int(dial.address.host.rpartition(".")[2])
             link_up(dialing, number, dial.dial, at(10_000))
-    assert len(dialing.working_addresses()) == LINKS_TARGET
+            surplus = dialing.find_surplus()
+            if surplus is not None:
+                dialing.link_down(surplus, at(10_000))
+    assert len(dialing.working_addresses()) == LINKS_DIALLED_TARGET
     dialing.peer_seen("ff" * 8, [address(1, network=1)], at(10_001))
     assert [d.address for d in dialing.deadline_passed(at(20_000))] == [address(1, network=1)]
 
 
 def test_a_node_with_enough_links_welcomes_only_another_network() -> None:
     dialing = make()
-    for number in range(1, LINKS_FULL_MESH_MAX + 1):
+    for number in range(1, LINKS_ACCEPTED_MAX + 1):
         link_up(dialing, number, None, at(1))
     assert not dialing.is_welcome(address(50), None)
     assert dialing.is_welcome(address(50, network=1), None)
+
+
+def test_a_link_is_swapped_for_another_now_and_then() -> None:
+    dialing = make()
+    for number in range(1, 60):
+        dialing.peer_seen(f"{number:016x}", [address(number)], at(0))
+    linked: list[int] = []
+    for now_ms in (10_000, 20_000, 10_000 + 2 * LINK_SWAP_INTERVAL_MS):
+        for dial in dialing.deadline_passed(at(now_ms)):
+            linked.append(int(dial.address.host.rpartition(".")[2]))
+            link_up(dialing, linked[-1], dial.dial, at(now_ms))
+            surplus = dialing.find_surplus()
+            if surplus is not None:
+                dialing.link_down(surplus, at(now_ms))
+    assert len(set(linked)) == len(linked) > LINKS_DIALLED_TARGET
+    assert dialing.working_addresses() == [address(one) for one in linked[-LINKS_DIALLED_TARGET:]]
 
 
 def test_a_flood_of_announcements_is_bounded_and_keeps_what_a_person_typed() -> None:
