@@ -87,7 +87,14 @@ class Carrying:
             self._counters.count("bodies_duplicate")
             self._answer(link, envelope_id)
             return
-        self._judge(link, decode_envelope(push.envelope), mesh_now, now)
+        # Who waits for the check of a stamp has had no turn yet; this one queues behind.
+        self._judge(
+            link,
+            decode_envelope(push.envelope),
+            mesh_now,
+            may_check_stamp=not self._deferred,
+            now=now,
+        )
 
     def publish(self, envelopes: Iterable[Envelope], now: Instant) -> None:
         """Envelopes made here, which the vault has committed, enter the store."""
@@ -194,8 +201,18 @@ class Carrying:
         self.spreading.load(known)
         self._admission.load(keys)
 
-    def _judge(self, link: LinkId, envelope: Envelope, mesh_now: UnixSeconds, now: Instant) -> None:
-        verdict = self._admission.judge(envelope, mesh_now=mesh_now, now=now)
+    def _judge(
+        self,
+        link: LinkId,
+        envelope: Envelope,
+        mesh_now: UnixSeconds,
+        *,
+        may_check_stamp: bool = True,
+        now: Instant,
+    ) -> None:
+        verdict = self._admission.judge(
+            envelope, mesh_now=mesh_now, may_check_stamp=may_check_stamp, now=now
+        )
         self._settle(link, envelope, verdict, now)
 
     def _settle(
@@ -260,8 +277,12 @@ class Carrying:
                 if self.spreading.is_known(waiting[turn].id):
                     self._answer(link, waiting[turn].id)
                     continue
+                if self._admission.deadline() > now.monotonic:
+                    # The budget is spent, and its signature was checked when it came.
+                    self._defer(link, waiting[turn], now)
+                    continue
                 try:
-                    self._judge(link, waiting[turn], mesh_now, now)
+                    self._judge(link, waiting[turn], mesh_now, now=now)
                 except PeerError:
                     faulted.append(link)
         return faulted

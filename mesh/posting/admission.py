@@ -65,8 +65,18 @@ class Admission:
         for ids in self._ids.values():
             ids.sort()
 
-    def judge(self, envelope: Envelope, *, mesh_now: UnixSeconds, now: Instant) -> Verdict:
-        """Judge an envelope that is not known yet; an accepted one counts at once."""
+    def judge(
+        self,
+        envelope: Envelope,
+        *,
+        mesh_now: UnixSeconds,
+        may_check_stamp: bool = True,
+        now: Instant,
+    ) -> Verdict:
+        """Judge an envelope that is not known yet; an accepted one counts at once.
+
+        Where others wait for the check of their stamps, it may only use what is known already.
+        """
         header = envelope.header
         if header.created > mesh_now + CREATED_AHEAD_SECONDS_MAX:
             return Refuse("created too far ahead", is_fault=False)
@@ -74,7 +84,7 @@ class Admission:
             return Refuse("lapsed", is_fault=False)
         if not is_envelope_signature_valid(envelope, self._verify):
             return Refuse("bad signature", is_fault=True)
-        is_stamped = self._is_stamped(envelope, now)
+        is_stamped = self._is_stamped(envelope, now, may_check=may_check_stamp)
         if is_stamped is None:
             return Defer()
         if not is_stamped:
@@ -98,7 +108,7 @@ class Admission:
         """When the next stamp may be checked."""
         return self._next_check_at
 
-    def _is_stamped(self, envelope: Envelope, now: Instant) -> bool | None:
+    def _is_stamped(self, envelope: Envelope, now: Instant, *, may_check: bool) -> bool | None:
         """Whether the stamp holds, or None while there is no budget to find out."""
         header, bits = envelope.header, self._parameters.stamp_bits
         if bits == 0:
@@ -110,7 +120,7 @@ class Admission:
         # A hash is cheaper than a place in the table, which a flood of such stamps would take.
         if not is_precheck_valid(header.posting_key, header.day, header.stamp):
             return False
-        if now.monotonic < self._next_check_at:
+        if not may_check or now.monotonic < self._next_check_at:
             return None
         self._next_check_at = Monotonic(now.monotonic + _CHECK_INTERVAL_US)
         verdict = is_proof_valid(header.posting_key, header.day, bits, header.stamp)

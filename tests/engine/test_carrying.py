@@ -1,8 +1,79 @@
 """What a node carries for everybody, seen from outside the engine."""
 
 from mesh.commands import AskMessages, MessagesAnswer, SendMessage
+from mesh.crypto.signing import is_signature_valid, verify_key_of
+from mesh.engine.carrying import Carrying
+from mesh.engine.neighbours import Counters
+from mesh.ids import Instant, LinkId, Monotonic, PostingKey, Tag, UnixSeconds
+from mesh.limits import STAMP_CHECKS_PER_SECOND
+from mesh.posting.stamp import mint
+from mesh.storage.migrations import migrate_store
+from mesh.storage.sqlcipher import connect
+from mesh.wire.envelope import SECONDS_PER_DAY, Header, body_bytes, sign_envelope
+from mesh.wire.frames import Push
+from mesh.wire.parameters import MeshParameters
 from tests.engine.joined import Joined
 from tests.engine.test_door import befriend, introduce, status, texts
+from tests.entropy import SeededEntropy
+
+STAMPED_MESH = MeshParameters(name="stamped", stamp_bits=1, key_quota=9, psk=bytes(32))
+NOW = UnixSeconds(1_800_000_000)
+
+
+def stamped(key: int) -> Push:
+    """An envelope whose posting key has paid."""
+    seed = bytes([key]) * 32
+    posting_key, day = PostingKey(verify_key_of(seed)), NOW // SECONDS_PER_DAY
+    header = Header(
+        size_class=0,
+        lifetime_class=0,
+        created=NOW,
+        tag=Tag(bytes(16)),
+        read_hash=bytes(16),
+        withdraw_hash=bytes(16),
+        posting_key=posting_key,
+        stamp=mint(posting_key, day, STAMPED_MESH.stamp_bits, bytes(8)),
+    )
+    return Push(sign_envelope(header, bytes(body_bytes(0)), seed).data)
+
+
+class Carrier:
+    """The part of an engine that carries, alone; signatures are counted as they are checked."""
+
+    def __init__(self, links: int) -> None:
+        connection = connect(None, None)
+        migrate_store(connection)
+        self.verified: list[bytes] = []
+        self.now = Instant(Monotonic(0), NOW * 1_000_000)
+        self.carrying = Carrying(
+            connection=connection,
+            parameters=STAMPED_MESH,
+            stored_bytes_max=1 << 30,
+            entropy=SeededEntropy(1),
+            verify=self._verify,
+            counters=Counters(),
+            now=self.now,
+        )
+        for link in range(1, links + 1):
+            self.carrying.spreading.link_up(LinkId(link), self.now)
+
+    def push(self, link: int, push: Push) -> None:
+        self.carrying.pushed(LinkId(link), push, NOW, self.now)
+
+    def pass_time(self) -> list[LinkId]:
+        """Until the next stamp may be checked; returns who is told what became of its bodies."""
+        pause_us = 1_000_000 // STAMP_CHECKS_PER_SECOND
+        self.now = Instant(Monotonic(self.now.monotonic + pause_us), self.now.wall + pause_us)
+        self.carrying.tend(mesh_now=NOW, is_clock_steady=False, now=self.now)
+        return self.answered()
+
+    def answered(self) -> list[LinkId]:
+        self.carrying.commit(first_messages=[], is_protected=lambda id_, tag: False)
+        return [link for link, _ in self.carrying.take_held()]
+
+    def _verify(self, key: bytes, message: bytes, signature: bytes) -> bool:
+        self.verified.append(signature)
+        return is_signature_valid(key, message, signature)
 
 
 def test_mail_refused_by_a_wrong_clock_comes_when_the_clock_is_corrected() -> None:
@@ -33,3 +104,25 @@ def test_a_neighbour_without_room_does_not_say_that_it_holds_a_message() -> None
     answer = table.ask("cy", AskMessages())
     assert isinstance(answer, MessagesAnswer)
     assert (answer.messages[0].state, answer.messages[0].carriers) == ("queued here", 0)
+
+
+def test_envelopes_that_wait_for_a_stamp_check_cost_no_more_signatures_by_waiting() -> None:
+    carrier = Carrier(links=1)
+    for key in range(1, 6):
+        carrier.push(1, stamped(key))
+    answers = [carrier.answered()] + [carrier.pass_time() for _ in range(4)]
+    assert answers == [[LinkId(1)]] * 5, "one stamp a turn"
+    # Once as it comes, and once more with its stamp.
+    assert len(carrier.verified) == 5 + 4
+
+
+def test_a_link_that_keeps_pushing_new_keys_does_not_take_the_turn_of_who_waits() -> None:
+    carrier = Carrier(links=2)
+    carrier.push(1, stamped(1))
+    carrier.push(2, stamped(2))
+    assert carrier.answered() == [LinkId(1)]
+    pause_us = 1_000_000 // STAMP_CHECKS_PER_SECOND
+    carrier.now = Instant(Monotonic(pause_us), carrier.now.wall + pause_us)
+    carrier.push(1, stamped(3))
+    carrier.carrying.tend(mesh_now=NOW, is_clock_steady=False, now=carrier.now)
+    assert carrier.answered() == [LinkId(2)]
