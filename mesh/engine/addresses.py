@@ -1,10 +1,101 @@
-"""Addresses as people type them: HOST:PORT or [IPv6]:PORT, an interface index after `%`."""
+"""Addresses that outlive a run: those that a person typed, and those that worked.
 
+They stand in the store and are given to the dialing machine at start. People write addresses as
+HOST:PORT or [IPv6]:PORT, an interface index after `%`.
+"""
+
+from collections.abc import Iterable
+from typing import Final
+
+from mesh.commands import Done, PeerAnswer, PeersAnswer
+from mesh.engine.neighbours import Neighbour
 from mesh.errors import UserError
-from mesh.ids import Address
+from mesh.ids import Address, Instant
+from mesh.inputs import Connection
+from mesh.limits import CONFIGURED_PEERS_MAX, REMEMBERED_ADDRESSES_MAX
+from mesh.peering.dialing import Dialing, Source
+from mesh.storage.sqlcipher import transaction
+from mesh.storage.store import Store
 
+_REMEMBERED: Final = "addresses that worked"
 _PORT_MAX = 65_535
 _HOST_CHARACTERS_MAX = 253
+
+
+class KnownAddresses:
+    """The addresses of the store, and the dialing machine that knows the same."""
+
+    def __init__(
+        self, *, connection: Connection, store: Store, dialing: Dialing, now: Instant
+    ) -> None:
+        self._connection = connection
+        self._store = store
+        self._dialing = dialing
+        for text in store.peers():
+            dialing.configure(parse_address(text), now)
+        stored = store.find_setting(_REMEMBERED)
+        self._remembered = stored.decode().split("\n") if stored else []
+        dialing.remember([parse_address(text) for text in self._remembered], now)
+
+    def add(self, text: str, now: Instant) -> Done:
+        """Keep an address that a person typed, and dial it."""
+        address = parse_address(text)
+        if len(self._store.peers()) >= CONFIGURED_PEERS_MAX:
+            raise UserError("too-many", "There are too many configured peers; remove one first.")
+        with transaction(self._connection):
+            self._store.add_peer(str(address))
+        self._dialing.configure(address, now)
+        return Done()
+
+    def remove(self, text: str) -> Done:
+        """Forget an address that a person typed; a link that stands stays."""
+        address = parse_address(text)
+        if str(address) not in self._store.peers():
+            raise UserError("not-found", f"{address} is not a configured peer; see mesh peers.")
+        with transaction(self._connection):
+            self._store.remove_peer(str(address))
+        self._dialing.unconfigure(address)
+        return Done()
+
+    def remember_working(self) -> None:
+        """Addresses that worked are dialled first after a restart, before discovery wakes."""
+        working = [str(address) for address in self._dialing.working_addresses()]
+        remembered = list(dict.fromkeys((*working, *self._remembered)))[:REMEMBERED_ADDRESSES_MAX]
+        if remembered != self._remembered:
+            self._remembered = remembered
+            with transaction(self._connection):
+                self._store.put_setting(_REMEMBERED, "\n".join(remembered).encode())
+
+    def peers(self, neighbours: Iterable[Neighbour], now: Instant) -> PeersAnswer:
+        """Links first, then what could be dialled."""
+        configured = self._store.peers()
+        linked = [
+            PeerAnswer(
+                address=str(one.address),
+                state="linked" if one.is_ready else "connecting",
+                is_configured=str(one.address) in configured,
+                is_dialled_by_us=one.link.is_initiator,
+                connected_seconds=(now.monotonic - one.connected_at) // 1_000_000,
+                bytes_received=one.bytes_received,
+                bytes_sent=one.bytes_sent,
+            )
+            for one in neighbours
+        ]
+        linked.sort(key=lambda peer: (peer.state != "linked", peer.address))
+        seen = [
+            PeerAnswer(
+                address=str(target.addresses[0]),
+                state="waiting" if target.failures_count else "seen",
+                is_configured=target.source is Source.CONFIGURED,
+                is_dialled_by_us=True,
+                connected_seconds=0,
+                bytes_received=0,
+                bytes_sent=0,
+            )
+            for target in self._dialing.targets()
+            if target.dial is None
+        ]
+        return PeersAnswer(peers=[*linked, *seen])
 
 
 def parse_address(text: str) -> Address:

@@ -14,7 +14,7 @@ the store before the vault has committed the step that made it. See `docs/ARCHIT
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, assert_never
+from typing import assert_never
 
 from mesh.commands import (
     AddPeer,
@@ -22,9 +22,6 @@ from mesh.commands import (
     AskPeers,
     AskStatus,
     Command,
-    Done,
-    PeerAnswer,
-    PeersAnswer,
     RemovePeer,
     StatusAnswer,
 )
@@ -32,7 +29,7 @@ from mesh.crypto.entropy import Entropy
 from mesh.crypto.kem import Kem
 from mesh.crypto.signing import Verify
 from mesh.effects import Effect, Emit, Reply
-from mesh.engine.addresses import parse_address
+from mesh.engine.addresses import KnownAddresses
 from mesh.engine.carrying import Carrying
 from mesh.engine.neighbours import Counters, Neighbours
 from mesh.errors import PeerError, UserError
@@ -56,22 +53,18 @@ from mesh.inputs import (
 )
 from mesh.limits import (
     ARRIVALS_PER_BATCH,
-    CONFIGURED_PEERS_MAX,
     POSTED_PER_BATCH,
-    REMEMBERED_ADDRESSES_MAX,
     STORED_BYTES_DEFAULT,
 )
 from mesh.link.first_messages import FirstMessages
 from mesh.messenger.messenger import Messenger
-from mesh.peering.dialing import Dialing, Source
+from mesh.peering.dialing import Dialing
 from mesh.posting.mesh_time import MeshClock
 from mesh.replication.spreading import Spreading
 from mesh.storage.sqlcipher import savepoint, transaction
 from mesh.wire.envelope import Envelope, decode_envelope
 from mesh.wire.frames import Frame, Held, Push, split_short_ids
 from mesh.wire.parameters import MeshParameters
-
-_REMEMBERED: Final = "addresses that worked"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,7 +101,6 @@ class Engine:
             counters=self._counters,
             now=now,
         )
-        self._store_connection = store
         self._clock = MeshClock()
         self._clock.stored(self._carrying.newest_created)
         mesh_now = self._clock.mesh_now(now)
@@ -124,10 +116,9 @@ class Engine:
             mesh_now=mesh_now,
             now=now,
         )
-        for address in self._carrying.store.peers():
-            self._dialing.configure(parse_address(address), now)
-        self._remembered = self._remembered_addresses()
-        self._dialing.remember([parse_address(text) for text in self._remembered], now)
+        self._addresses = KnownAddresses(
+            connection=store, store=self._carrying.store, dialing=self._dialing, now=now
+        )
         self._vault: Connection | None = None
         self._messenger: Messenger | None = None
         self._is_behind = False
@@ -227,7 +218,7 @@ class Engine:
                 continue
             self._clock.observe(link, UnixSeconds(hello.mesh_time), now)
             self.spreading.link_up(link, now)
-            self._remember_working_addresses()
+            self._addresses.remember_working()
 
     def _frames_came(
         self, link: LinkId, frames: Sequence[Frame], mesh_now: UnixSeconds, now: Instant
@@ -384,11 +375,11 @@ class Engine:
                 case AskStatus():
                     answer = self._status(mesh_now, now)
                 case AskPeers():
-                    answer = self._peers(now)
+                    answer = self._addresses.peers(self._neighbours.all, now)
                 case AddPeer(address):
-                    answer = self._add_peer(address, now)
+                    answer = self._addresses.add(address, now)
                 case RemovePeer(address):
-                    answer = self._remove_peer(address)
+                    answer = self._addresses.remove(address)
                 case _:
                     return False
         except UserError as error:
@@ -400,6 +391,7 @@ class Engine:
         store = self._carrying.store
         summary = self._messenger.summary() if self._messenger is not None else None
         has_identity = summary is not None and summary.name != ""
+        counters = self._counters.by_name | (self._messenger.counters() if self._messenger else {})
         return StatusAnswer(
             name=summary.name if summary is not None else "",
             vault="locked" if summary is None else "open" if has_identity else "empty",
@@ -414,70 +406,8 @@ class Engine:
             stamp=summary.stamp if summary is not None else "not needed",
             clock_offset_seconds=mesh_now - now.unix_seconds,
             notices=self._clock.notices(),
-            counters=dict(sorted(self._counters.by_name.items())),
+            counters=dict(sorted(counters.items())),
         )
-
-    def _peers(self, now: Instant) -> PeersAnswer:
-        configured = self._carrying.store.peers()
-        peers = [
-            PeerAnswer(
-                address=str(one.address),
-                state="linked" if one.is_ready else "connecting",
-                is_configured=str(one.address) in configured,
-                is_dialled_by_us=one.link.is_initiator,
-                connected_seconds=(now.monotonic - one.connected_at) // 1_000_000,
-                bytes_received=one.bytes_received,
-                bytes_sent=one.bytes_sent,
-            )
-            for one in self._neighbours.all
-        ]
-        peers.sort(key=lambda peer: (peer.state != "linked", peer.address))
-        peers += [
-            PeerAnswer(
-                address=str(target.addresses[0]),
-                state="waiting" if target.failures_count else "seen",
-                is_configured=target.source is Source.CONFIGURED,
-                is_dialled_by_us=True,
-                connected_seconds=0,
-                bytes_received=0,
-                bytes_sent=0,
-            )
-            for target in self._dialing.targets()
-            if target.dial is None
-        ]
-        return PeersAnswer(peers=peers)
-
-    def _add_peer(self, text: str, now: Instant) -> Done:
-        address = parse_address(text)
-        peers = self._carrying.store.peers()
-        if len(peers) >= CONFIGURED_PEERS_MAX:
-            raise UserError("too-many", "There are too many configured peers; remove one first.")
-        with transaction(self._store_connection):
-            self._carrying.store.add_peer(str(address))
-        self._dialing.configure(address, now)
-        return Done()
-
-    def _remove_peer(self, text: str) -> Done:
-        address = parse_address(text)
-        if str(address) not in self._carrying.store.peers():
-            raise UserError("not-found", f"{address} is not a configured peer; see mesh peers.")
-        with transaction(self._store_connection):
-            self._carrying.store.remove_peer(str(address))
-        self._dialing.unconfigure(address)
-        return Done()
-
-    def _remembered_addresses(self) -> list[str]:
-        stored = self._carrying.store.find_setting(_REMEMBERED)
-        return stored.decode().split("\n") if stored else []
-
-    def _remember_working_addresses(self) -> None:
-        """Addresses that worked are dialled first after a restart, before discovery wakes."""
-        working = [str(address) for address in self._dialing.working_addresses()]
-        remembered = list(dict.fromkeys((*working, *self._remembered)))[:REMEMBERED_ADDRESSES_MAX]
-        if remembered != self._remembered:
-            self._remembered = remembered
-            with transaction(self._store_connection):
-                self._carrying.store.put_setting(_REMEMBERED, "\n".join(remembered).encode())
 
 
 def _locked() -> UserError:
