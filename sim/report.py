@@ -36,7 +36,11 @@ class Broken(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
-    """One run. All but the times of this machine repeat with the command."""
+    """One run. All but the times of this machine repeat with the command.
+
+    What engines count (`counters`, `frames_sent`, `copies_per_delivery`) is asked of them before
+    a crash and at the end; where a safety promise broke there was no end to ask at.
+    """
 
     scenario: str
     seed: int

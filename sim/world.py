@@ -137,13 +137,13 @@ class World:
         while self.loop.now < end and not self._has_settled():
             self._step(end, progress)
         waited_s = (self.loop.now - quiet_at) // 1_000_000
-        up = [node.index for node in self.nodes if node.is_up]
-        require_joined(up, self.network.links(), waited_s)
-        self.ledger.require_all_delivered(self.faults.phase_of, waited_s)
         self.people.read_histories()
         for node in self.nodes:
             self._sum_up(node)
         self._step(self.loop.now + STEP_US, progress)
+        up = [node.index for node in self.nodes if node.is_up]
+        require_joined(up, self.network.links(), waited_s)
+        self.ledger.require_all_delivered(self.faults.phase_of, waited_s)
         if self.people.are_waiting:
             raise AssertionError("a node that rests did not answer its person")
 
