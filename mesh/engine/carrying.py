@@ -160,6 +160,10 @@ class Carrying:
         self._counters.count("envelopes_stored", len(added))
         return added
 
+    def is_new(self, envelope_id: EnvelopeId) -> bool:
+        """Whether an envelope came in this batch, and is not committed yet."""
+        return envelope_id in self._added
+
     def take_held(self) -> list[tuple[LinkId, Held]]:
         """After the commit: what each link is told of the bodies that it brought."""
         brought, self._brought = self._brought, {}

@@ -262,9 +262,12 @@ class Engine:
 
     def _is_protected(self, envelope_id: EnvelopeId, tag: Tag) -> bool:
         messenger = self._messenger
-        return messenger is not None and (
-            messenger.is_protected(envelope_id) or messenger.is_expected(tag)
-        )
+        if messenger is None:
+            return False
+        # What bears a tag of ours and stands after it was tried is junk under a tag that somebody
+        # saw. If that stayed, a flood of it would show the neighbours whose tag it is.
+        is_untried = self._is_behind or self._carrying.is_new(envelope_id)
+        return messenger.is_protected(envelope_id) or (is_untried and messenger.is_expected(tag))
 
     # --- The vault's half ------------------------------------------------------------------
 

@@ -9,11 +9,13 @@ from mesh.limits import STAMP_CHECKS_PER_SECOND
 from mesh.posting.stamp import mint
 from mesh.storage.migrations import migrate_store
 from mesh.storage.sqlcipher import connect
-from mesh.wire.envelope import SECONDS_PER_DAY, Header, body_bytes, sign_envelope
+from mesh.wire.envelope import SECONDS_PER_DAY, STUB_BYTES, Header, body_bytes, sign_envelope
 from mesh.wire.frames import Push
 from mesh.wire.parameters import MeshParameters
 from tests.engine.joined import Joined
+from tests.engine.stranger import Stranger
 from tests.engine.test_door import befriend, introduce, status, texts
+from tests.engine.test_hostile import envelope
 from tests.entropy import SeededEntropy
 
 STAMPED_MESH = MeshParameters(name="stamped", stamp_bits=1, key_quota=9, psk=bytes(32))
@@ -126,3 +128,21 @@ def test_a_link_that_keeps_pushing_new_keys_does_not_take_the_turn_of_who_waits(
     carrier.push(1, stamped(3))
     carrier.carrying.tend(mesh_now=NOW, is_clock_steady=False, now=carrier.now)
     assert carrier.answered() == [LinkId(2)]
+
+
+def test_junk_under_a_tag_of_ours_is_evicted_like_any_other_mail() -> None:
+    """Or who floods a node with a tag would see by what stays whose tag it is."""
+    table = Joined("ada")
+    table.sit("box", stored_bytes_max=16 * 1024)
+    introduce(table, "ada", "box")
+    befriend(table, "ada", "box")
+    table.join("ada", "box")
+    messenger = table.seats["box"].engine._messenger
+    assert messenger is not None
+    tag = next(iter(messenger._expected._places))
+    stranger = Stranger(table, "box")
+    for number in range(64):
+        stranger.send(Push(envelope(number, tag=tag)))
+    assert status(table, "box").stored_bytes <= 16 * 1024 + 64 * STUB_BYTES
+    table.ask("ada", SendMessage("box", "Mail."))
+    assert texts(table, "box") == ["Mail."]

@@ -82,7 +82,13 @@ Act = Frame | Raw | Wait | Flood
 
 
 def envelope(
-    number: int, *, created: int = NOW, stamp: bytes = bytes(12), key: int = 1, size_class: int = 0
+    number: int,
+    *,
+    created: int = NOW,
+    stamp: bytes = bytes(12),
+    key: int = 1,
+    size_class: int = 0,
+    tag: Tag = Tag(bytes(16)),
 ) -> bytes:
     """A well-signed envelope of a posting key that only the hostile neighbour has."""
     seed = bytes([key]) * 32
@@ -90,8 +96,8 @@ def envelope(
         size_class=size_class,
         lifetime_class=0,
         created=UnixSeconds(created - created % 10),
-        tag=Tag(number.to_bytes(16, "big")),
-        read_hash=bytes(16),
+        tag=tag,
+        read_hash=number.to_bytes(16, "big"),
         withdraw_hash=bytes(16),
         posting_key=PostingKey(verify_key_of(seed)),
         stamp=stamp,
