@@ -63,7 +63,7 @@ from mesh.posting.mesh_time import MeshClock
 from mesh.replication.spreading import Spreading
 from mesh.storage.sqlcipher import savepoint, transaction
 from mesh.wire.envelope import Envelope, decode_envelope
-from mesh.wire.frames import Frame, Held, Push, split_short_ids
+from mesh.wire.frames import Close, Frame, Held, Push, split_short_ids
 from mesh.wire.parameters import MeshParameters
 
 
@@ -232,6 +232,10 @@ class Engine:
                         key = self._neighbours.remote_key(link)
                         if key is not None:
                             self._held.append((key, split_short_ids(held)))
+                    case Close():
+                        # What came before it in the same bytes counts.
+                        self._neighbours.told_to_close(link, frame, now)
+                        return
                     case _:
                         self.spreading.received(link, frame, now)
         except PeerError as error:

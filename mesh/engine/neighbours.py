@@ -146,7 +146,7 @@ class Neighbours:
         self._expect_deadline(self._neighbours[connected.link].link.deadline())
 
     def received(self, link: LinkId, received: bytes, now: Instant) -> list[Frame]:
-        """Bytes came: return the frames that they complete on a ready link."""
+        """Bytes came: return the frames that they complete on a ready link, `Close` included."""
         neighbour = self._neighbours.get(link)
         if neighbour is None:
             return []
@@ -159,13 +159,26 @@ class Neighbours:
         except PeerError as error:
             self.fault(link, error, now)
             return []
-        if link not in self._ready:
-            self._told_to_close(link, neighbour, frames, now)
-            return []
-        if any(isinstance(frame, Close) for frame in frames):
-            self._told_to_close(link, neighbour, frames, now)
-            return []
-        return frames
+        if link in self._ready:
+            return frames
+        for frame in frames:
+            if isinstance(frame, Close):
+                self.told_to_close(link, frame, now)
+        return []
+
+    def told_to_close(self, link: LinkId, close: Close, now: Instant) -> None:
+        """The other side says that this link ends, and why."""
+        neighbour = self._neighbours.get(link)
+        if neighbour is None:
+            return
+        remote_key = neighbour.link.remote_key
+        if close.reason == CLOSE_DUPLICATE and neighbour.dial is not None and remote_key:
+            self._dialing.duplicate_found(neighbour.dial, remote_key)
+            neighbour.dial = None
+        if close.reason == CLOSE_SELF:
+            self._dialing.self_found(neighbour.dial, now)
+            neighbour.dial = None
+        self._end(link, f"the other side closed it ({close.reason})", now)
 
     def fault(self, link: LinkId, error: PeerError, now: Instant) -> None:
         """A neighbour did something wrong: its link ends, and it is counted."""
@@ -370,22 +383,6 @@ class Neighbours:
             neighbour.dial = None
         self._counters.count("links_duplicate")
         self._close(link, CLOSE_DUPLICATE, "a second link to the same node", now)
-
-    def _told_to_close(
-        self, link: LinkId, neighbour: Neighbour, frames: list[Frame], now: Instant
-    ) -> None:
-        for frame in frames:
-            if not isinstance(frame, Close):
-                continue
-            remote_key = neighbour.link.remote_key
-            if frame.reason == CLOSE_DUPLICATE and neighbour.dial is not None and remote_key:
-                self._dialing.duplicate_found(neighbour.dial, remote_key)
-                neighbour.dial = None
-            if frame.reason == CLOSE_SELF:
-                self._dialing.self_found(neighbour.dial, now)
-                neighbour.dial = None
-            self._end(link, f"the other side closed it ({frame.reason})", now)
-            return
 
     def _close(self, link: LinkId, reason: int, words: str, now: Instant) -> None:
         """Tell the other side why, then end the link."""
