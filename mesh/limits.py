@@ -243,6 +243,10 @@ TAG_KEY_KEPT_SECONDS = 31 * 86_400
 OUTBOX_MESSAGES_MAX = 100_000
 """Messages of ours not known to be delivered; more is refused in words."""
 
+CARRIERS_MAX = 64
+"""Neighbours that are counted as carrying one message: as many as there are links. A neighbour
+that comes back under a new link key each time is not a row each time."""
+
 IDEMPOTENCY_KEY_BYTES_MAX = 128
 """A caller's key that makes a repeated send one message."""
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from mesh.commands import MessageState
 from mesh.errors import UserError
 from mesh.ids import EnvelopeId, LinkKey, UnixSeconds
-from mesh.limits import LAPSED_PER_CHORE, OUTBOX_MESSAGES_MAX, SEALED_PER_CHORE
+from mesh.limits import CARRIERS_MAX, LAPSED_PER_CHORE, OUTBOX_MESSAGES_MAX, SEALED_PER_CHORE
 from mesh.messenger.history import History, Place
 from mesh.messenger.identity import Identity
 from mesh.messenger.sealing import Sealing
@@ -186,7 +186,9 @@ class Outbox:
         """A neighbour holds these; most are not ours."""
         for short_id in short_ids:
             message = self._by_short_id.get(short_id)
-            if message is not None and self._rows.add_carrier(message, link_key[:LINK_BYTES]):
+            if message is None or self._messages.message(message).carriers >= CARRIERS_MAX:
+                continue
+            if self._rows.add_carrier(message, link_key[:LINK_BYTES]):
                 self._messages.count_carrier(message)
                 self._telling.message_changed(message)
 

@@ -5,12 +5,12 @@ from mesh.crypto.signing import is_signature_valid, verify_key_of
 from mesh.engine.carrying import Carrying
 from mesh.engine.neighbours import Counters
 from mesh.ids import Instant, LinkId, Monotonic, PostingKey, Tag, UnixSeconds
-from mesh.limits import STAMP_CHECKS_PER_SECOND
+from mesh.limits import CARRIERS_MAX, STAMP_CHECKS_PER_SECOND
 from mesh.posting.stamp import mint
 from mesh.storage.migrations import migrate_store
 from mesh.storage.sqlcipher import connect
 from mesh.wire.envelope import SECONDS_PER_DAY, STUB_BYTES, Header, body_bytes, sign_envelope
-from mesh.wire.frames import Push
+from mesh.wire.frames import CLOSE_GOING_AWAY, SHORT_ID_BYTES, Close, Held, Push
 from mesh.wire.parameters import MeshParameters
 from tests.engine.joined import Joined
 from tests.engine.stranger import Stranger
@@ -128,6 +128,32 @@ def test_a_link_that_keeps_pushing_new_keys_does_not_take_the_turn_of_who_waits(
     carrier.push(1, stamped(3))
     carrier.carrying.tend(mesh_now=NOW, is_clock_steady=False, now=carrier.now)
     assert carrier.answered() == [LinkId(2)]
+
+
+def test_what_a_neighbour_sends_before_it_closes_in_one_piece_counts() -> None:
+    table = Joined("ada")
+    stranger = Stranger(table, "ada")
+    stranger.send(Push(envelope(1)), Close(CLOSE_GOING_AWAY), Push(envelope(2)))
+    assert status(table, "ada").envelopes_count == 1
+    assert status(table, "ada").links_count == 0
+
+
+def test_a_neighbour_that_comes_back_under_new_keys_is_counted_within_a_bound() -> None:
+    table = Joined("ada", "cy")
+    introduce(table, "ada", "cy")
+    befriend(table, "ada", "cy")
+    table.ask("cy", SendMessage("ada", "Who carries this?"))
+    rows = table.seats["cy"].store.execute("SELECT id FROM envelopes").fetchall()
+    ids = [row[0] for row in rows]
+    short_ids = b"".join(id_[:SHORT_ID_BYTES] for id_ in ids if isinstance(id_, bytes))
+    for number in range(CARRIERS_MAX + 8):
+        stranger = Stranger(table, "cy", number=number)
+        stranger.send(Held(held=short_ids, refused=b""), Close(CLOSE_GOING_AWAY))
+    answer = table.ask("cy", AskMessages())
+    assert isinstance(answer, MessagesAnswer)
+    assert answer.messages[0].carriers == CARRIERS_MAX
+    count = table.seats["cy"].vault.execute("SELECT count(*) FROM carriers").fetchone()
+    assert count == (CARRIERS_MAX,)
 
 
 def test_junk_under_a_tag_of_ours_is_evicted_like_any_other_mail() -> None:
