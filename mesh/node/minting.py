@@ -7,6 +7,7 @@ begun again at the next start.
 
 import os
 
+import structlog
 import trio
 
 from mesh.effects import MintStamp
@@ -15,6 +16,7 @@ from mesh.limits import STAMPS_QUEUED_MAX
 from mesh.node.inbox import Inbox
 from mesh.posting.stamp import mint
 
+_log = structlog.get_logger("mesh.minting")
 _START_BYTES = 8
 
 
@@ -24,10 +26,24 @@ class Minting:
     def __init__(self, inbox: Inbox) -> None:
         self._inbox = inbox
         self._sender, self._wanted = trio.open_memory_channel[MintStamp](STAMPS_QUEUED_MAX)
+        # Wanted and not yet made: each unlock of the vault asks anew for all of them.
+        self._pending: dict[MintStamp, None] = {}
+
+    @property
+    def queued_count(self) -> int:
+        """Stamps that wait for their turn."""
+        return self._wanted.statistics().current_buffer_used
 
     def want(self, wanted: MintStamp) -> None:
-        """Queue a stamp. The engine wants a few days' ahead, never as many as the bound."""
-        self._sender.send_nowait(wanted)
+        """Queue a stamp, once. What finds no room is asked for again at the next unlock."""
+        if wanted in self._pending:
+            return
+        try:
+            self._sender.send_nowait(wanted)
+        except trio.WouldBlock:
+            _log.warning("too many stamps are wanted", day=wanted.day)
+        else:
+            self._pending[wanted] = None
 
     async def run(self) -> None:
         """Make what is wanted until cancelled."""
@@ -42,4 +58,5 @@ class Minting:
                 abandon_on_cancel=True,
                 limiter=thread,
             )
+            del self._pending[wanted]
             self._inbox.put(StampMinted(wanted.posting_key, wanted.day, stamp))

@@ -5,6 +5,7 @@ import trio
 from mesh.effects import MintStamp
 from mesh.ids import PostingKey
 from mesh.inputs import StampMinted
+from mesh.limits import STAMPS_QUEUED_MAX
 from mesh.node.inbox import Inbox
 from mesh.node.minting import Minting
 from mesh.posting.stamp import is_precheck_valid, is_proof_valid
@@ -28,3 +29,19 @@ async def test_stamps_are_made_in_the_order_in_which_they_were_wanted(
     for each in minted:
         assert is_precheck_valid(each.posting_key, each.day, each.stamp)
         assert is_proof_valid(each.posting_key, each.day, 1, each.stamp)
+
+
+async def test_a_vault_that_is_opened_again_and_again_asks_for_its_stamps_once() -> None:
+    """Each unlock asks for all that has not come yet, and a stamp takes seconds."""
+    minting = Minting(Inbox())
+    for _ in range(STAMPS_QUEUED_MAX + 1):
+        for n in (1, 2):
+            minting.want(MintStamp(PostingKey(bytes([n]) * 32), 20_000, bits=1))
+    assert minting.queued_count == 2
+
+
+async def test_stamps_beyond_the_bound_wait_for_the_next_unlock() -> None:
+    minting = Minting(Inbox())
+    for n in range(STAMPS_QUEUED_MAX + 9):
+        minting.want(MintStamp(PostingKey(n.to_bytes(32, "big")), 20_000, bits=1))
+    assert minting.queued_count == STAMPS_QUEUED_MAX
