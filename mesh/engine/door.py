@@ -57,7 +57,7 @@ from mesh.limits import (
     STORED_BYTES_DEFAULT,
 )
 from mesh.link.first_messages import FirstMessages
-from mesh.messenger.messenger import Messenger
+from mesh.messenger.messenger import Messenger, Ours
 from mesh.peering.dialing import Dialing
 from mesh.posting.mesh_time import MeshClock
 from mesh.replication.spreading import Spreading
@@ -121,6 +121,8 @@ class Engine:
         )
         self._vault: Connection | None = None
         self._messenger: Messenger | None = None
+        # While the vault is locked: what must not be evicted. A node started locked knows nothing.
+        self._ours = Ours(frozenset(), frozenset())
         self._is_behind = False
         self._held: list[tuple[LinkKey, list[bytes]]] = []
         self._asked: list[Asked] = []
@@ -198,6 +200,8 @@ class Engine:
             case VaultOpened(connection):
                 self._open_vault(connection, mesh_now, now)
             case VaultClosing():
+                if self._messenger is not None:
+                    self._ours = self._messenger.ours()
                 self._vault = None
                 self._messenger = None
             case Asked(request, command):
@@ -267,7 +271,7 @@ class Engine:
     def _is_protected(self, envelope_id: EnvelopeId, tag: Tag) -> bool:
         messenger = self._messenger
         if messenger is None:
-            return False
+            return envelope_id in self._ours.envelopes or tag in self._ours.tags
         # What bears a tag of ours and stands after it was tried is junk under a tag that somebody
         # saw. If that stayed, a flood of it would show the neighbours whose tag it is.
         is_untried = self._is_behind or self._carrying.is_new(envelope_id)

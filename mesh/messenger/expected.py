@@ -49,6 +49,10 @@ class ExpectedTags:
     def __len__(self) -> int:
         return len(self._places)
 
+    def all(self) -> Iterable[Tag]:
+        """Every tag, in no order that means anything."""
+        return self._places.keys()
+
     def find(self, tag: Tag) -> tuple[Owner, int] | None:
         """Whose tag it is, and its index."""
         place = self._places.get(tag)

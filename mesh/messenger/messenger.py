@@ -76,6 +76,14 @@ class Summary:
     stamp: StampState
 
 
+@dataclass(frozen=True, slots=True)
+class Ours:
+    """What stays recognised while the vault is locked. Nothing can be opened with it."""
+
+    envelopes: frozenset[EnvelopeId]
+    tags: frozenset[Tag]
+
+
 class Messenger:
     """All that is ours, over one open vault."""
 
@@ -123,6 +131,11 @@ class Messenger:
     def is_protected(self, envelope: EnvelopeId) -> bool:
         """Whether an envelope was made here and is still on its way: it is never evicted."""
         return self._desk is not None and self._desk.outbox.is_on_its_way(envelope)
+
+    def ours(self) -> Ours:
+        """What must not be evicted, for the time when the vault is locked."""
+        made = [] if self._desk is None else self._desk.outbox.on_its_way()
+        return Ours(envelopes=frozenset(made), tags=frozenset(self._expected.all()))
 
     # --- Inside the vault's transaction -------------------------------------------------------
 

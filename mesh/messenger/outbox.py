@@ -70,6 +70,10 @@ class Outbox:
         """Whether an envelope was made here and has not lapsed."""
         return envelope in self._sealed
 
+    def on_its_way(self) -> list[EnvelopeId]:
+        """All envelopes that were made here and have not lapsed."""
+        return list(self._sealed)
+
     # --- Writing ------------------------------------------------------------------------------
 
     def send(

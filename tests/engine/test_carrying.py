@@ -5,6 +5,7 @@ from mesh.crypto.signing import is_signature_valid, verify_key_of
 from mesh.engine.carrying import Carrying
 from mesh.engine.neighbours import Counters
 from mesh.ids import Instant, LinkId, Monotonic, PostingKey, Tag, UnixSeconds
+from mesh.inputs import VaultClosing, VaultOpened
 from mesh.limits import CARRIERS_MAX, STAMP_CHECKS_PER_SECOND
 from mesh.posting.stamp import mint
 from mesh.storage.migrations import migrate_store
@@ -154,6 +155,29 @@ def test_a_neighbour_that_comes_back_under_new_keys_is_counted_within_a_bound() 
     assert answer.messages[0].carriers == CARRIERS_MAX
     count = table.seats["cy"].vault.execute("SELECT count(*) FROM carriers").fetchone()
     assert count == (CARRIERS_MAX,)
+
+
+def test_what_is_ours_is_not_evicted_while_the_vault_is_locked() -> None:
+    table = Joined("ada")
+    table.sit("box", stored_bytes_max=16 * 1024)
+    introduce(table, "ada", "box")
+    befriend(table, "ada", "box")
+    table.join("ada", "box")
+    box = table.seats["box"]
+    table.ask("box", SendMessage("ada", "Written here."))
+    ours = box.store.execute("SELECT arrival FROM envelopes").fetchall()
+    box.inbox.append(VaultClosing())
+    table.run()
+    table.ask("ada", SendMessage("box", "While you were away."))
+    stranger = Stranger(table, "box")
+    for number in range(64):
+        stranger.send(Push(envelope(number)))
+    assert status(table, "box").counters["evicted"] > 0
+    bodies = box.store.execute("SELECT arrival FROM bodies").fetchall()
+    assert ours[-1] in bodies
+    box.inbox.append(VaultOpened(box.vault))
+    table.run()
+    assert "While you were away." in texts(table, "box")
 
 
 def test_junk_under_a_tag_of_ours_is_evicted_like_any_other_mail() -> None:
