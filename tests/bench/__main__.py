@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from tests.bench import daemons, lxmf, machine, posting, simulator
-from tests.bench.table import Row, formatted
+from tests.bench.table import HEAD, Row, formatted
 from tests.conftest import missing_for_namespaces
 
 Bench = Callable[[], list[Row]]
@@ -42,16 +42,19 @@ def main(arguments: list[str]) -> int:
     unknown = [name for name in options.benches if name not in NAMES]
     if unknown:
         parser.error(f"there is no bench {unknown[0]!r}; there are: {', '.join(NAMES)}")
+    say(f"Python {platform.python_version()}, {platform.machine()}\n\n{HEAD}")
     with tempfile.TemporaryDirectory() as folder:
         benches = all_benches(options, Path(folder))
-        rows = [
-            row
-            for name in options.benches or NAMES
-            for row in measured(name, benches[name], options)
-        ]
-    sys.stdout.write(f"Python {platform.python_version()}, {platform.machine()}\n\n")
-    sys.stdout.write(formatted(rows) + "\n")
+        for name in options.benches or NAMES:
+            for row in measured(name, benches[name], options):
+                say(formatted(row))
     return 0
+
+
+def say(text: str) -> None:
+    """Print a line at once: a run takes minutes, and what is measured should not get lost."""
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
 
 
 NAMES = ("machine", "posting", "hop", "relays", "rate", "first", "held", "idle", "sim", "lxmf")

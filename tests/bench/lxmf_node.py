@@ -56,9 +56,6 @@ def send(router: LXMF.LXMRouter, source: RNS.Destination, to: bytes, text: str) 
     )
     message = LXMF.LXMessage(destination, source, text, "", desired_method=LXMF.LXMessage.DIRECT)
     began = time.monotonic()
-    message.register_delivery_callback(
-        lambda _: tell(what="delivered", at=time.monotonic(), text=text)
-    )
     router.handle_outbound(message)
     tell(what="sent", at=began, text=text)
 

@@ -22,13 +22,12 @@ def percentile(values: Sequence[float], share: float) -> float:
     return ordered[max(0, math.ceil(share * len(ordered)) - 1)]
 
 
-def formatted(rows: Sequence[Row]) -> str:
-    """The rows as a Markdown table."""
-    lines = ["| who | what | value | note |", "| --- | --- | ---: | --- |"]
-    lines += [
-        f"| {row.who} | {row.what} | {_number(row.value)} {row.unit} | {row.note} |" for row in rows
-    ]
-    return "\n".join(lines)
+HEAD = "| who | what | value | note |\n| --- | --- | ---: | --- |"
+
+
+def formatted(row: Row) -> str:
+    """A row of the Markdown table that begins with `HEAD`."""
+    return f"| {row.who} | {row.what} | {_number(row.value)} {row.unit} | {row.note} |"
 
 
 def _number(value: float) -> str:
