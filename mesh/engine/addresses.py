@@ -5,6 +5,7 @@ HOST:PORT or [IPv6]:PORT, an interface index after `%`.
 """
 
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Final
 
 from mesh.commands import Done, PeerAnswer, PeersAnswer
@@ -56,6 +57,11 @@ class KnownAddresses:
             self._store.remove_peer(str(address))
         self._dialing.unconfigure(address)
         return Done()
+
+    def try_hint(self, hint: str, now: Instant) -> None:
+        """Dial where an invite says that its author was; a bad hint is no more than useless."""
+        with suppress(UserError):
+            self._dialing.remember([parse_address(hint)] if hint else [], now)
 
     def remember_working(self) -> None:
         """Addresses that worked are dialled first after a restart, before discovery wakes."""

@@ -17,17 +17,19 @@ from dataclasses import dataclass
 from typing import assert_never
 
 from mesh.commands import (
+    AddContact,
     AddPeer,
     Answer,
     AskPeers,
     AskStatus,
     Command,
+    ContactAnswer,
     RemovePeer,
     StatusAnswer,
 )
 from mesh.crypto.entropy import Entropy
 from mesh.crypto.kem import Kem
-from mesh.crypto.signing import Verify
+from mesh.crypto.signing import Verify, is_signature_valid
 from mesh.effects import Effect, Emit, Reply
 from mesh.engine.addresses import KnownAddresses
 from mesh.engine.carrying import Carrying
@@ -64,6 +66,7 @@ from mesh.replication.spreading import Spreading
 from mesh.storage.sqlcipher import savepoint, transaction
 from mesh.wire.envelope import Envelope, decode_envelope
 from mesh.wire.frames import Close, Frame, Held, Push, split_short_ids
+from mesh.wire.invite import parse_invite
 from mesh.wire.parameters import MeshParameters
 
 
@@ -326,6 +329,9 @@ class Engine:
                 messenger.stamp_minted(stamp)
             for question in asked:
                 answer = self._answer(messenger, vault, question.command, mesh_now, now)
+                if isinstance(question.command, AddContact) and isinstance(answer, ContactAnswer):
+                    hint = parse_invite(question.command.link, is_signature_valid).address_hint
+                    self._addresses.try_hint(hint, now)
                 replies.append(Reply(question.request, answer))
             for link_key, short_ids in held:
                 messenger.held(link_key, short_ids)

@@ -288,3 +288,14 @@ def test_what_entered_the_store_is_not_named_again_though_the_vault_was_not_told
     table.join("ada", "cy")
     assert texts(table, "ada") == ["once"]
     assert vault.execute(untold).fetchone() == (0,)
+
+
+def test_the_address_in_an_invite_is_dialled_when_it_is_added() -> None:
+    table = Joined("ada", "cy")
+    introduce(table, "ada", "cy")
+    hint = str(table.seats["ada"].address)
+    invite = table.ask("ada", CreateInvite(address_hint=hint))
+    assert isinstance(invite, InviteAnswer)
+    table.ask("cy", AddContact(invite.link))
+    table.run()
+    assert status(table, "cy").links_count == 1
