@@ -69,7 +69,10 @@ class Driver:
         try:
             while True:
                 await self._run_batch()
-                await self._inbox.wait(self._seconds_to_deadline())
+                pause_s = self._seconds_to_deadline()
+                # What is due at once goes on before any other task: mail is on its way.
+                if pause_s > 0:
+                    await self._inbox.wait(pause_s)
         finally:
             self._stop()
 
