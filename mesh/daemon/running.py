@@ -34,7 +34,7 @@ from mesh.node.config_file import load_config, mesh_parameters
 from mesh.node.folders import ProfileFolders, profile_folders
 from mesh.node.logs import start_logging
 from mesh.node.node import Node
-from mesh.node.private_files import replace_private_bytes
+from mesh.node.private_files import replace_private_bytes, storage_error
 from mesh.node.profile import Profile
 
 _log = logging.getLogger("mesh.daemon")
@@ -53,7 +53,10 @@ def run_daemon(order: StartOrder, *, console: TextIO | None, on_ready: Callable[
     os.umask(0o077)
     folders = profile_folders(order.profile)
     config = load_config(folders.config_file)
-    start_logging(level=config.log_level, folder=folders.state / "logs", console=console)
+    try:
+        start_logging(level=config.log_level, folder=folders.state / "logs", console=console)
+    except OSError as error:
+        raise storage_error(error, folders.state / "logs") from error
     try:
         trio.run(_Daemon(order, folders, config, on_ready).run)
     except BaseException as error:

@@ -16,7 +16,7 @@ import trio
 
 from mesh.commands import Answer, Command
 from mesh.effects import Announce, Dial, Disconnect, Effect, Emit, MintStamp, Reply, SendBytes
-from mesh.errors import UserError
+from mesh.errors import StorageError, UserError
 from mesh.events import Event
 from mesh.ids import Instant, Monotonic, RequestId
 from mesh.inputs import Asked, Input
@@ -63,6 +63,7 @@ class Driver:
         self._taken_count = 0
         self._batch_done = trio.Event()
         self._is_stopped = False
+        self._failure = ""
 
     async def run(self) -> None:
         """Drive; raises what the engine raises (StorageError, AssertionError)."""
@@ -73,6 +74,9 @@ class Driver:
                 # What is due at once goes on before any other task: mail is on its way.
                 if pause_s > 0:
                     await self._inbox.wait(pause_s)
+        except StorageError as error:
+            self._failure = str(error)
+            raise
         finally:
             self._stop()
 
@@ -80,7 +84,7 @@ class Driver:
         """Ask the engine; raises UserError. A caller may be cancelled: the command still runs."""
         async with self._asks_room:
             if self._is_stopped:
-                raise _stopping()
+                raise self._stopping()
             request, ask = RequestId(next(self._requests)), _Ask()
             self._asks[request] = ask
             self._inbox.put(Asked(request, command))
@@ -92,7 +96,7 @@ class Driver:
             case UserError() as error:
                 raise error
             case None:
-                raise _stopping()
+                raise self._stopping()
             case answer:
                 return answer
 
@@ -147,6 +151,7 @@ class Driver:
         self._batch_done.set()
         self._subscribers.end()
 
-
-def _stopping() -> UserError:
-    return UserError("stopping", "The node is stopping; start it again with `mesh up`.")
+    def _stopping(self) -> UserError:
+        """Tell callers why they get no answer any more."""
+        sentence = self._failure or "The node is stopping; start it again with `mesh up`."
+        return UserError("stopping", sentence)

@@ -3,6 +3,7 @@
 import os
 import signal
 import socket
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +12,7 @@ from mesh.api.routes import Stop, Unlock
 from mesh.commands import AskIdentity, AskStatus, Done, IdentityAnswer, StatusAnswer
 from mesh.errors import MeshError, UserError
 from tests.daemon.processes import Household, stop
+from tests.mounts import run_on_disk
 
 
 def test_a_first_start_makes_an_identity_that_a_second_start_finds(household: Household) -> None:
@@ -119,3 +121,22 @@ def test_nothing_that_a_daemon_writes_may_be_read_by_others(household: Household
     stop(household.start("anna", name="Anna"))
     for path in household.home.rglob("*"):
         assert path.stat().st_mode & 0o077 == 0, path
+
+
+def test_a_read_only_folder_of_logs_is_told_in_a_sentence(tmp_path: Path) -> None:
+    program = """
+import os, sys
+os.environ["MESH_HOME"] = sys.argv[1]
+from mesh.daemon.running import run_daemon
+from mesh.daemon.start_order import StartOrder
+from mesh.errors import StorageError
+if sys.argv[2] == "first":
+    os.makedirs(sys.argv[1] + "/default/logs", mode=0o700)
+else:
+    try:
+        run_daemon(StartOrder(profile="default"), console=None, on_ready=lambda: None)
+    except StorageError as error:
+        print(error)
+"""
+    said = run_on_disk(tmp_path, "size=2m", program, then='mount -o remount,ro "$DISK"')
+    assert said.strip().endswith("is on a disk that is not read-only.")

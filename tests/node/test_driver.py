@@ -125,7 +125,8 @@ async def test_a_failing_disk_ends_the_driver_and_every_caller_is_told() -> None
     async def ask() -> None:
         with pytest.raises(UserError) as caught:
             await driver.ask(AskPeers())
-        told.append(caught.value.kind)
+        assert caught.value.kind == "stopping"
+        told.append(str(caught.value))
 
     async def run() -> None:
         with pytest.raises(StorageError, match="The disk is full"):
@@ -136,7 +137,8 @@ async def test_a_failing_disk_ends_the_driver_and_every_caller_is_told() -> None
         nursery.start_soon(ask)
         nursery.start_soon(ask)
     await ask()
-    assert told == ["stopping"] * 3
+    assert len(told) == 3
+    assert all("The disk is full" in sentence for sentence in told)
 
 
 async def test_subscribers_end_when_the_driver_ends() -> None:
