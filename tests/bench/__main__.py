@@ -8,7 +8,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from tests.bench import daemons, lxmf, machine, posting, simulator
+from tests.bench import daemons, embedded, lxmf, machine, posting, simulator
 from tests.bench.table import HEAD, Row, formatted
 from tests.conftest import missing_for_namespaces
 
@@ -57,7 +57,19 @@ def say(text: str) -> None:
     sys.stdout.flush()
 
 
-NAMES = ("machine", "posting", "hop", "relays", "rate", "first", "held", "idle", "sim", "lxmf")
+NAMES = (
+    "machine",
+    "posting",
+    "embedded",
+    "hop",
+    "relays",
+    "rate",
+    "first",
+    "held",
+    "idle",
+    "sim",
+    "lxmf",
+)
 NEEDS_NAMESPACES = ("hop", "relays", "rate", "first", "held", "idle", "lxmf")
 
 
@@ -74,6 +86,9 @@ def all_benches(options: argparse.Namespace, scratch: Path) -> dict[str, Bench]:
     return {
         "machine": lambda: machine.rows(place("machine"), options.count),
         "posting": lambda: posting.rows(options.stamps),
+        "embedded": lambda: embedded.rows(
+            place("embedded"), options.messages, options.rate_messages
+        ),
         "hop": lambda: hop(place("hop")),
         "relays": lambda: relays(place("relays")),
         "rate": lambda: daemons.rate(place("rate"), options.rate_messages),
