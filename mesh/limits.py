@@ -57,10 +57,7 @@ LINK_KEYS_REMEMBERED = 8
 """Our own former link keys, so that a stale announcement of ourselves is recognised."""
 
 # --- Peering ----------------------------------------------------------------------------------
-LINKS_TARGET = 6
-"""Links a node has in the mean on a network with more than nine nodes (SYNC.md H.6)."""
-
-LINKS_DIALLED_TARGET = LINKS_TARGET // 2
+LINKS_DIALLED_TARGET = 3
 """Of many nodes in sight so many are dialled; as many dial us (SYNC.md H.6)."""
 
 LINKS_FULL_MESH_MAX = 8
@@ -174,9 +171,6 @@ STAMP_VERDICTS_REMEMBERED = 65_536
 
 DEFERRED_PER_LINK_MAX = 64
 """Envelopes of one link that wait for the check of their stamp."""
-
-KEY_BODIES_BYTES_MAX = 8 * 1024 * 1024
-"""Bodies kept of one posting key and day (policy, not a rule of the mesh)."""
 
 STORED_BYTES_DEFAULT = 1024 * 1024 * 1024
 """Bytes a node carries unless its config says otherwise."""

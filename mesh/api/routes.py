@@ -14,7 +14,6 @@ from mesh.commands import Answer, Command
 
 Method = Literal["GET", "POST", "PATCH", "DELETE"]
 
-PREFIX = "/v1"
 IDEMPOTENCY_HEADER = "idempotency-key"
 
 

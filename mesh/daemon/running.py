@@ -30,7 +30,7 @@ from mesh.daemon.start_order import StartOrder, passphrase_in
 from mesh.engine.door import EngineSettings
 from mesh.errors import MeshError, StorageError, UserError
 from mesh.inputs import Connection
-from mesh.node.config_file import load_config, mesh_parameters
+from mesh.node.config_file import load_config, mesh_parameters, write_default_config
 from mesh.node.folders import ProfileFolders, profile_folders
 from mesh.node.logs import start_logging
 from mesh.node.node import Node
@@ -96,6 +96,7 @@ class _Daemon:
         if not self._order.name:
             raise UserError("no-name", "A new profile needs a name: the one your contacts see.")
         await trio.to_thread.run_sync(profile.create, self._order.passphrase)
+        write_default_config(self._folders.config_file)
 
     @contextlib.asynccontextmanager
     async def _open_store(self, profile: Profile) -> AsyncIterator[Connection]:

@@ -117,11 +117,6 @@ class Link:
         return isinstance(self._state, Open) and self._state.hello is not None
 
     @property
-    def is_handshaking(self) -> bool:
-        """Whether the other side has yet to prove that it belongs to this mesh."""
-        return isinstance(self._state, Handshaking)
-
-    @property
     def remote_key(self) -> LinkKey | None:
         """The other side's link key, once the handshake is done."""
         return self._state.remote_key if isinstance(self._state, Open) else None

@@ -11,7 +11,7 @@ from typing import Final
 
 from mesh.crypto.hashing import blake2b, blake2s_128
 from mesh.ids import Tag, UnixSeconds
-from mesh.limits import INVITE_TAGS, TAG_CHAIN_STEP, TAG_KEY_KEPT_SECONDS, TAG_WINDOW
+from mesh.limits import TAG_CHAIN_STEP, TAG_KEY_KEPT_SECONDS, TAG_WINDOW
 
 DIRECTION_FROM_FOUNDER: Final = 0
 DIRECTION_TO_FOUNDER: Final = 1
@@ -36,11 +36,6 @@ def invite_tag_key(secret: bytes) -> bytes:
 def invite_bundle_key(secret: bytes) -> bytes:
     """The tag key of an invite's bundle on the mesh."""
     return blake2b(secret, b"", "mesh/inv/bundle", 32)
-
-
-def next_invite_index(index: int) -> int:
-    """The index after this one; the inviter expects all of them."""
-    return (index + 1) % INVITE_TAGS
 
 
 def chain_start(tag_root: bytes, direction: int) -> bytes:

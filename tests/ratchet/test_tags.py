@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mesh.ids import Tag, UnixSeconds
-from mesh.limits import INVITE_TAGS, TAG_CHAIN_STEP, TAG_KEY_KEPT_SECONDS, TAG_WINDOW
+from mesh.limits import TAG_CHAIN_STEP, TAG_KEY_KEPT_SECONDS, TAG_WINDOW
 from mesh.ratchet.tags import (
     TagReceiver,
     TagSender,
@@ -16,7 +16,6 @@ from mesh.ratchet.tags import (
     chain_start,
     invite_bundle_key,
     invite_tag_key,
-    next_invite_index,
     tag_of,
 )
 from tests.vectors.shapes import ChainVector, TagsVector, frozen_bytes
@@ -64,11 +63,6 @@ def test_the_frozen_tags_of_an_invite_are_made_again() -> None:
             assert key.hex() == one.key
             assert tag_of(key, one.index).hex() == one.tag
             assert box_key_of(key, one.index).hex() == one.box_key
-
-
-def test_the_indices_of_an_invite_run_in_a_circle() -> None:
-    assert next_invite_index(7) == 8
-    assert next_invite_index(INVITE_TAGS - 1) == 0
 
 
 def test_no_two_tags_of_a_pair_are_equal() -> None:
