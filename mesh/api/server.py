@@ -102,7 +102,8 @@ class BoundedServer(TCPServer):
                 self._living.cancel()
 
 
-# Hypercorn looks the name up in this module for each connection.
+# Hypercorn looks the name up in this module for each connection; it does not export it, which is
+# all that the type checker minds.
 hypercorn.trio.run.TCPServer = BoundedServer  # type: ignore[attr-defined]
 
 

@@ -62,6 +62,7 @@ def _spawn(profile: str) -> "subprocess.Popen[bytes]":
     paths = [source, *filter(None, [os.environ.get("PYTHONPATH")])]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
     is_windows = sys.platform == "win32"
+    # Our own interpreter and module, no words of anybody else: nothing to inject.
     return subprocess.Popen(  # noqa: S603
         command_line(profile),
         stdin=subprocess.PIPE,

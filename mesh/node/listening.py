@@ -59,6 +59,7 @@ def _listen(port: int) -> tuple[int, list[trio.SocketListener]]:
 
 def _listen_both(port: int, opened: contextlib.ExitStack) -> tuple[int, list[trio.SocketListener]]:
     sockets: list[socket.socket] = []
+    # On all interfaces on purpose: neighbours are to reach us, and the handshake keeps others out.
     for family, host in ((socket.AF_INET6, "::"), (socket.AF_INET, "0.0.0.0")):  # noqa: S104
         try:
             bound = opened.enter_context(socket.socket(family, socket.SOCK_STREAM))

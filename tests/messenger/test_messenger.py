@@ -364,6 +364,7 @@ def test_pages_of_messages_and_what_was_read() -> None:
     assert bob.contacts()[0].unread_count == 7
 
     def page(**fields: int | str | bool) -> tuple[list[str], bool]:
+        # A mapping of mixed values cannot be matched to the fields by their types.
         answer = bob.ask(AskMessages(**fields))  # type: ignore[arg-type]
         assert isinstance(answer, MessagesAnswer)
         return [message.text for message in answer.messages], answer.has_more

@@ -19,6 +19,7 @@ from mesh.node.logs import start_logging
 def tell(kind: str, **fields: object) -> None:
     """Write one line."""
     encoded = {name: msgspec.to_builtins(value) for name, value in fields.items()}
+    # Standard output is how this child process reports.
     print(json.dumps({"kind": kind, "at": time.monotonic(), **encoded}), flush=True)  # noqa: T201
 
 

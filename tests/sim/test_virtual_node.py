@@ -72,6 +72,7 @@ def test_a_clock_starts_with_its_node() -> None:
 def test_an_engine_that_never_rests_breaks_s14() -> None:
     scene = lonely()
     scene.talkers[0].deadlines = [0] * (BATCHES_PER_TICK_MAX + 1)
+    # One machine that has nothing to say, in place of a class of its own.
     scene.talkers[0].handle = lambda batch, now: []  # type: ignore[method-assign]
     scene.nodes[0].put(PeerGone("wakes it up"))
     with pytest.raises(BrokenPromise, match="S14: an engine wants to be called again without end"):
