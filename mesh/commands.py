@@ -10,10 +10,27 @@ from typing import Literal
 
 import msgspec
 
-MessageState = Literal["received", "waiting for their key", "queued here", "carried", "expired"]
-"""What is known of a message; `carried` comes with the count of neighbours that said so."""
+MessageState = Literal[
+    "received",
+    "waiting for their key",
+    "queued here",
+    "carried",
+    "delivered",
+    "read",
+    "expired",
+    "withdrawn",
+    "delivered before it was withdrawn",
+]
+"""What is known of a message, and never more than there is evidence for.
+
+`carried` comes with the count of neighbours that said so after their commit; `delivered` stands on
+a token that only who opened the message can make; `read` on their word inside the encryption;
+`expired` means without proof of delivery.
+"""
 
 Trust = Literal["first seen", "known", "verified"]
+
+NoteKind = Literal["identity changed", "session renewed", "verified", "introduced", "looks alike"]
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,6 +81,21 @@ class ContactAnswer(Answer, frozen=True, kw_only=True):
     state: Literal["waiting for their key", "invited", "answered"]
     messages_count: int
     unread_count: int
+    is_request: bool = False
+    """Somebody unknown who came by an open invite: waits apart until accepted."""
+
+    is_blocked: bool = False
+    introduced_by: str = ""
+    """The label of the contact who vouched for them, if they came that way."""
+
+    looks_like: list[str] = []
+    """Labels of other contacts that a reader could mistake for this one."""
+
+    sends_read_receipts: bool = False
+    """Whether we tell them when we have read what they wrote."""
+
+    identity_changed: int = 0
+    """When their keys were last replaced by others (0: never)."""
 
 
 class ContactsAnswer(Answer, frozen=True, kw_only=True):
@@ -86,6 +118,13 @@ class MessageAnswer(Answer, frozen=True, kw_only=True):
     state: MessageState
     carriers: int
     is_late: bool = False
+    """It came after something below it was read."""
+
+    missing_count: int = 0
+    """Earlier messages that it answers to and that are not here."""
+
+    clock: Literal["", "ahead", "behind"] = ""
+    """Whether its author's clock was wrong beyond doubt."""
 
 
 class MessagesAnswer(Answer, frozen=True, kw_only=True):
@@ -93,6 +132,86 @@ class MessagesAnswer(Answer, frozen=True, kw_only=True):
 
     messages: list[MessageAnswer]
     has_more: bool
+
+
+class NoteAnswer(Answer, frozen=True, kw_only=True):
+    """Something that happened to a contact and that a person should know, in one sentence."""
+
+    at: int
+    kind: NoteKind
+    sentence: str
+
+
+class ContactDetailsAnswer(Answer, frozen=True, kw_only=True):
+    """All that is told of one contact. `safety_number`: 60 digits, or empty before both are known.
+
+    `comparison` is the live comparison under way with them.
+    """
+
+    contact: ContactAnswer
+    safety_number: str
+    notes: list[NoteAnswer]
+    comparison: "ComparisonAnswer"
+
+
+class ComparisonAnswer(Answer, frozen=True, kw_only=True):
+    """A live comparison: both persons look whether they see the same emoji or numbers.
+
+    `emoji` and `numbers` are empty before both sides are committed. `emoji` holds seven pairs of
+    a picture and its name.
+    """
+
+    contact: int
+    label: str
+    state: Literal["none", "asked by us", "asked by them", "compare", "matched", "failed"]
+    emoji: list[tuple[str, str]] = []
+    numbers: list[int] = []
+
+
+class IntroductionAnswer(Answer, frozen=True, kw_only=True):
+    """One contact wishes that we know another one. `by` is the label of who vouches."""
+
+    id: int
+    by: str
+    name: str
+    key: str
+    state: Literal["waiting", "accepted", "declined", "done"]
+
+
+class IntroductionsAnswer(Answer, frozen=True, kw_only=True):
+    """All introductions, newest first."""
+
+    introductions: list[IntroductionAnswer]
+
+
+class InviteContentsAnswer(Answer, frozen=True, kw_only=True):
+    """What an invite text would do, in words, before it does it."""
+
+    name: str
+    key: str
+    expires: int
+    address_hint: str
+    is_usable: bool
+    sentence: str
+
+
+class NearbyPersonAnswer(Answer, frozen=True, kw_only=True):
+    """Somebody near who offers a card. `id` holds as long as this node runs."""
+
+    id: int
+    name: str
+    state: Literal["seen", "asked by us", "asked by them", "compare", "matched", "failed"]
+    emoji: list[tuple[str, str]] = []
+    numbers: list[int] = []
+    contact: int = 0
+    """The contact that came of it, once both have confirmed."""
+
+
+class NearbyAnswer(Answer, frozen=True, kw_only=True):
+    """People nearby; `is_on` says whether we offer a card ourselves."""
+
+    is_on: bool
+    people: list[NearbyPersonAnswer]
 
 
 class PeerAnswer(Answer, frozen=True, kw_only=True):
@@ -196,6 +315,146 @@ class RenameContact:
 
 
 @dataclass(frozen=True, slots=True)
+class AskContact:
+    """Answer: ContactDetailsAnswer."""
+
+    contact: str
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyContact:
+    """Say that their safety number was compared, or take it back. Answer: ContactAnswer."""
+
+    contact: str
+    is_verified: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class BlockContact:
+    """Open nothing of theirs and send nothing to them, or again. Answer: ContactAnswer."""
+
+    contact: str
+    is_blocked: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class AcceptRequest:
+    """Let somebody who waits apart become a contact. Answer: ContactAnswer."""
+
+    contact: str
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveContact:
+    """Forget a contact with all messages and keys. Answer: Done."""
+
+    contact: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReplaceIdentity:
+    """`contact` has a new identity, which is known here as the contact `by`. Answer: ContactAnswer.
+
+    The conversation goes on under the new keys; trust begins again at *first seen*.
+    """
+
+    contact: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class RenewSession:
+    """Begin new keys with a contact who no longer opens what is sent. Answer: ContactAnswer."""
+
+    contact: str
+
+
+@dataclass(frozen=True, slots=True)
+class SetReadReceipts:
+    """Whether this contact is told what we have read. Answer: ContactAnswer."""
+
+    contact: str
+    is_on: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Compare:
+    """Begin a live comparison, or take up theirs. Answer: ComparisonAnswer."""
+
+    contact: str
+
+
+@dataclass(frozen=True, slots=True)
+class ConfirmComparison:
+    """Say whether both sides show the same. Answer: ComparisonAnswer."""
+
+    contact: str
+    is_equal: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Introduce:
+    """Introduce two contacts to each other; both are told who vouches. Answer: Done."""
+
+    contact: str
+    to: str
+
+
+@dataclass(frozen=True, slots=True)
+class AskIntroductions:
+    """Answer: IntroductionsAnswer."""
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerIntroduction:
+    """Accept or decline an introduction. Answer: IntroductionAnswer."""
+
+    introduction: int
+    is_accepted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class InspectInvite:
+    """Say what an invite text would do. Answer: InviteContentsAnswer."""
+
+    link: str
+
+
+@dataclass(frozen=True, slots=True)
+class WithdrawMessage:
+    """Take back a message of ours that is on its way. Answer: MessageAnswer. `message`: number."""
+
+    message: int
+
+
+@dataclass(frozen=True, slots=True)
+class SetNearby:
+    """Offer a card to nodes around, or stop it. Answer: NearbyAnswer."""
+
+    is_on: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AskNearby:
+    """Ask the nodes around for their cards. Answer: NearbyAnswer, with those that came so far."""
+
+
+@dataclass(frozen=True, slots=True)
+class CompareNearby:
+    """Begin a comparison with somebody near, or take up theirs. Answer: NearbyPersonAnswer."""
+
+    person: int
+
+
+@dataclass(frozen=True, slots=True)
+class ConfirmNearby:
+    """Say whether both sides show the same. Answer: NearbyPersonAnswer."""
+
+    person: int
+    is_equal: bool
+
+
+@dataclass(frozen=True, slots=True)
 class SendMessage:
     """Answer: MessageAnswer, given only when the message is durable here.
 
@@ -221,6 +480,8 @@ class AskMessages:
     limit: int = 50
     mark_read: bool = False
     unread_only: bool = False
+    requests: bool = False
+    """Of those who wait apart, instead of the contacts; they are never mixed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,6 +513,25 @@ Command = (
     | AddContact
     | AskContacts
     | RenameContact
+    | AskContact
+    | VerifyContact
+    | BlockContact
+    | AcceptRequest
+    | RemoveContact
+    | ReplaceIdentity
+    | RenewSession
+    | SetReadReceipts
+    | Compare
+    | ConfirmComparison
+    | Introduce
+    | AskIntroductions
+    | AnswerIntroduction
+    | InspectInvite
+    | WithdrawMessage
+    | SetNearby
+    | AskNearby
+    | CompareNearby
+    | ConfirmNearby
     | SendMessage
     | AskMessages
     | AskPeers

@@ -4,7 +4,14 @@ JSON; `type` is the tag.
 
 import msgspec
 
-from mesh.commands import ContactAnswer, MessageAnswer
+from mesh.commands import (
+    ComparisonAnswer,
+    ContactAnswer,
+    IntroductionAnswer,
+    MessageAnswer,
+    NearbyPersonAnswer,
+    NoteAnswer,
+)
 
 
 class MessageReceived(msgspec.Struct, frozen=True, tag="message-received", tag_field="type"):
@@ -37,6 +44,40 @@ class ContactChanged(msgspec.Struct, frozen=True, tag="contact-changed", tag_fie
     contact: ContactAnswer
 
 
+class ContactRemoved(msgspec.Struct, frozen=True, tag="contact-removed", tag_field="type"):
+    """A contact was forgotten."""
+
+    id: int
+    label: str
+
+
+class ContactNoted(msgspec.Struct, frozen=True, tag="contact-noted", tag_field="type"):
+    """Something happened to a contact that a person should know."""
+
+    contact: ContactAnswer
+    note: NoteAnswer
+
+
+class ComparisonChanged(msgspec.Struct, frozen=True, tag="comparison-changed", tag_field="type"):
+    """A live comparison went a step further."""
+
+    comparison: ComparisonAnswer
+
+
+class IntroductionChanged(
+    msgspec.Struct, frozen=True, tag="introduction-changed", tag_field="type"
+):
+    """Somebody introduced somebody, or it went a step further."""
+
+    introduction: IntroductionAnswer
+
+
+class NearbyChanged(msgspec.Struct, frozen=True, tag="nearby-changed", tag_field="type"):
+    """Somebody near offered a card, or a comparison with them went a step further."""
+
+    person: NearbyPersonAnswer
+
+
 class LinkOpened(msgspec.Struct, frozen=True, tag="link-opened", tag_field="type"):
     """An encrypted link to a neighbour stands."""
 
@@ -64,6 +105,11 @@ Event = (
     | MessageStateChanged
     | ContactAdded
     | ContactChanged
+    | ContactRemoved
+    | ContactNoted
+    | ComparisonChanged
+    | IntroductionChanged
+    | NearbyChanged
     | LinkOpened
     | LinkClosed
     | NoticeRaised

@@ -247,6 +247,12 @@ IDEMPOTENCY_KEY_BYTES_MAX = 128
 MESSAGES_PER_PAGE_MAX = 1_000
 """Messages in one answer of the local API."""
 
+CONTROLS_MAX = 8
+"""Controls in one payload; a usual one has none or one."""
+
+CONTROL_BYTES_MAX = 4_096
+"""One control; the longest are an invite's bytes and a hundred message ids."""
+
 PARENTS_MAX = 4
 """Heads of a conversation that a message names."""
 

@@ -7,7 +7,7 @@ or was opened before, is counted and dropped, and has changed nothing.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import assert_never
+from typing import Protocol, assert_never
 
 from mesh.crypto.entropy import Entropy
 from mesh.crypto.kem import Kem
@@ -36,6 +36,20 @@ from mesh.wire.payload import Payload, decode_payload, message_id_of
 
 CLOCK_MAX = 1 << 62
 """A clock beyond is a lie (it is the year 4,199), and would leave no room for what follows."""
+
+
+class ControlHandler(Protocol):
+    """Who acts on some kinds of controls. What it refuses raises PeerError and changes nothing.
+
+    It is called in the vault's transaction, after the payload's text was kept; the contact is
+    who sent it, beyond doubt.
+    """
+
+    def control_came(
+        self, contact: ContactRow, kind: int, data: bytes, *, mesh_now: UnixSeconds, now: Instant
+    ) -> None:
+        """Act on one control."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +99,12 @@ class Inbox:
         self._kem = kem
         self._tell_received = tell_received
         self._verify = VerifiedSignatures()
+        self._handlers: dict[int, ControlHandler] = {}
         self.counters: dict[str, int] = {}
+
+    def handle(self, kinds: Sequence[int], handler: ControlHandler) -> None:
+        """Give the controls of these kinds to a handler from now on."""
+        self._handlers.update(dict.fromkeys(kinds, handler))
 
     def take(self, envelopes: Sequence[Envelope], *, mesh_now: UnixSeconds, now: Instant) -> None:
         """Open what can be opened; hostile bodies are dropped."""
@@ -93,8 +112,7 @@ class Inbox:
             try:
                 self._open(envelope, mesh_now, now)
             except PeerError as error:
-                count = self.counters.get(error.reason, 0)
-                self.counters[error.reason] = count + 1
+                self._count(error)
 
     def _open(self, envelope: Envelope, mesh_now: UnixSeconds, now: Instant) -> None:
         place = self._expected.find(envelope.header.tag)
@@ -262,11 +280,29 @@ class Inbox:
                 received=now.unix_seconds,
             )
             self._tell_received(row)
+        self._act_on_controls(contact, payload, mesh_now, now)
         if is_first_answer:
             answered = self._people.contact(contact.id)
             if contact.bundle is None:
                 self._outbox.retell_waiting(answered)
             self._outbox.seal_waiting_of(answered, mesh_now)
+
+    def _act_on_controls(
+        self, contact: ContactRow, payload: Payload, mesh_now: UnixSeconds, now: Instant
+    ) -> None:
+        for kind, data in payload.controls:
+            handler = self._handlers.get(kind)
+            if handler is None:
+                continue
+            try:
+                current = self._people.contact(contact.id)
+                handler.control_came(current, kind, data, mesh_now=mesh_now, now=now)
+            except PeerError as error:
+                # The message beside it stands.
+                self._count(error)
+
+    def _count(self, error: PeerError) -> None:
+        self.counters[error.reason] = self.counters.get(error.reason, 0) + 1
 
     def _learn_bundle(self, contact: ContactRow, opened: Opened, *, is_first_answer: bool) -> None:
         """Keep the newest bundle. The invite's own is only for first contacts."""

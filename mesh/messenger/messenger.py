@@ -174,7 +174,7 @@ class Messenger:
             case AskStatus() | AskPeers() | AddPeer() | RemovePeer():
                 raise AssertionError("the engine answers this")
             case _:
-                assert_never(command)
+                raise UserError("not-built", "This release cannot do that yet.")
 
     def open_arrived(
         self, envelopes: Sequence[Envelope], *, mesh_now: UnixSeconds, now: Instant

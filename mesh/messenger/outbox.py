@@ -94,7 +94,7 @@ class Outbox:
                 "wait until some are delivered or have expired.",
             )
         place = self._history.place_of_next(contact.id, mesh_ms)
-        payload = self._payload(contact, place, text)
+        payload = self._payload(contact, place, text, [])
         envelope = self._seal_now(contact, payload, mesh_now)
         row = self._history.add(
             contact.id,
@@ -114,9 +114,20 @@ class Outbox:
         return row
 
     def send_hello(self, contact: ContactRow, *, mesh_ms: int, mesh_now: UnixSeconds) -> None:
-        """Send a letter without a text: it tells our name, and that we are there."""
+        """Send a payload without a text: it tells our name, and that we are there."""
+        self.send_controls(contact, [], mesh_ms=mesh_ms, mesh_now=mesh_now)
+
+    def send_controls(
+        self,
+        contact: ContactRow,
+        controls: list[tuple[int, bytes]],
+        *,
+        mesh_ms: int,
+        mesh_now: UnixSeconds,
+    ) -> None:
+        """Send controls (`mesh/wire/controls.py`) in a payload without a text."""
         place = self._history.place_of_next(contact.id, mesh_ms)
-        payload = self._payload(contact, Place([], place.clock), "")
+        payload = self._payload(contact, Place([], place.clock), "", controls)
         envelope = self._seal_now(contact, payload, mesh_now)
         if envelope is None:
             self._wait(contact, None, payload)
@@ -233,7 +244,13 @@ class Outbox:
                 self._messages.set_state(row.message, waiting_state(contact))
                 self._telling.message_changed(row.message)
 
-    def _payload(self, contact: ContactRow, place: Place, text: str) -> bytes:
+    def _payload(
+        self,
+        contact: ContactRow,
+        place: Place,
+        text: str,
+        controls: list[tuple[int, bytes]],
+    ) -> bytes:
         sent_count = self._messages.conversation(contact.id).sent_count
         self._messages.set_sent_count(contact.id, sent_count + 1)
         return Payload(
@@ -243,6 +260,7 @@ class Outbox:
             parents=[bytes(parent) for parent in place.parents],
             name=self._identity.name,
             text=text,
+            controls=controls,
         ).encode()
 
     def _seal_now(

@@ -11,7 +11,13 @@ import msgspec
 from mesh.crypto.hashing import blake2b_256
 from mesh.errors import PeerError
 from mesh.ids import MessageId
-from mesh.limits import NAME_BYTES_MAX, PARENTS_MAX, TEXT_BYTES_MAX
+from mesh.limits import (
+    CONTROL_BYTES_MAX,
+    CONTROLS_MAX,
+    NAME_BYTES_MAX,
+    PARENTS_MAX,
+    TEXT_BYTES_MAX,
+)
 
 PAYLOAD_VERSION: Final = 1
 HLC_COUNTER_BITS: Final = 16
@@ -20,11 +26,18 @@ HLC_COUNTER_BITS: Final = 16
 _Parent = Annotated[bytes, msgspec.Meta(min_length=32, max_length=32)]
 
 
+_Control = tuple[
+    Annotated[int, msgspec.Meta(ge=0, le=0xFF)],
+    Annotated[bytes, msgspec.Meta(max_length=CONTROL_BYTES_MAX)],
+]
+
+
 class Payload(msgspec.Struct, frozen=True, array_like=True):
     """What a person wrote, its place in the conversation, and how its author calls himself.
 
-    `seq` counts the author's payloads in this conversation. An empty text is no message: it
-    only tells the name.
+    `seq` counts the author's payloads in this conversation, `seen` is one beyond the highest `seq`
+    of the other side that the author has opened. An empty text is no message: such a payload tells
+    the name and carries `controls`, each a kind (`wire/controls.py`) and its bytes.
     """
 
     version: Annotated[int, msgspec.Meta(ge=1, le=0xFF)]
@@ -33,6 +46,8 @@ class Payload(msgspec.Struct, frozen=True, array_like=True):
     parents: Annotated[list[_Parent], msgspec.Meta(max_length=PARENTS_MAX)]
     name: str
     text: str
+    seen: Annotated[int, msgspec.Meta(ge=0, le=1 << 32)] = 0
+    controls: Annotated[list[_Control], msgspec.Meta(max_length=CONTROLS_MAX)] = []
 
     def encode(self) -> bytes:
         """The bytes that are sealed."""
