@@ -262,6 +262,35 @@ MESSAGES_REORDERED_MAX = 10_000
 CLOCK_AHEAD_MS_MAX = 300_000
 """A clock further ahead than this does not move ours (SYNC.md I)."""
 
+SKIPPED_PER_MESSAGE_MAX = 4_000
+"""Keys kept for messages that one message shows to be missing (PROTOCOL.md 4): a millisecond each
+thousand, and more than a person writes while an envelope lives."""
+
+SKIPPED_PER_SESSION_MAX = 20_000
+"""Keys kept for one session; the oldest go first."""
+
+SKIPPED_KEPT_SECONDS = 31 * 86_400
+"""How long a kept key outlives the message that skipped it: the longest lifetime and a day."""
+
+POST_QUANTUM_CHAINS = 16
+"""Chains between post-quantum steps (PROTOCOL.md 4): each costs 2.3 kB in some messages."""
+
+POST_QUANTUM_SECONDS = 86_400
+"""Or so long between them, where people write little."""
+
+AWAITING_PER_SESSION_MAX = 1_024
+"""Messages of a session that wait for a long header; the store holds them meanwhile."""
+
+RENDEZVOUS_TAGS = 8
+"""Tags by which a session can be renewed, per direction (PROTOCOL.md 4); each is used once."""
+
+RENEWAL_INTERVAL_SECONDS = 86_400
+"""Between renewals of one contact's session that nobody asked for: two nodes that both believe
+to have lost the other must not answer each other without end."""
+
+LAPSED_BEFORE_RENEWAL = 200
+"""Messages in a row that lapsed unopened; 56 later the other side would know no tag of ours."""
+
 SESSIONS_PER_CONTACT_MAX = 8
 """First contacts of one person that found tags; each costs 256 tags in memory."""
 
@@ -407,6 +436,9 @@ API_HEAD_BYTES_MAX = 16 * 1024
 
 API_BODY_BYTES_MAX = 512 * 1024
 """The longest text with each of its bytes escaped as \\u00XX (6 x 60,000), and some room."""
+
+API_BATCH_MESSAGES_MAX = 500
+"""Messages in one request: they fit one batch of the engine, and with it one commit."""
 
 API_BODY_TIMEOUT_MS = 10_000
 """A body comes over a local socket at once; who takes longer is stuck."""
