@@ -249,6 +249,8 @@ class StatusAnswer(Answer, frozen=True, kw_only=True):
     clock_offset_seconds: int
     notices: list[str]
     counters: dict[str, int]
+    locked_since: int = 0
+    """Since when the vault is locked (0: it is not)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -93,6 +93,14 @@ class LinkClosed(msgspec.Struct, frozen=True, tag="link-closed", tag_field="type
     links_count: int
 
 
+class VaultLocked(msgspec.Struct, frozen=True, tag="vault-locked", tag_field="type"):
+    """The vault is closed: mail waits until it is opened again."""
+
+
+class VaultUnlocked(msgspec.Struct, frozen=True, tag="vault-unlocked", tag_field="type"):
+    """The vault is open; what came meanwhile is being opened."""
+
+
 class NoticeRaised(msgspec.Struct, frozen=True, tag="notice", tag_field="type"):
     """Something that a person should know, in one sentence."""
 
@@ -112,5 +120,7 @@ Event = (
     | NearbyChanged
     | LinkOpened
     | LinkClosed
+    | VaultLocked
+    | VaultUnlocked
     | NoticeRaised
 )

@@ -188,6 +188,9 @@ DATABASE_CACHE_BYTES = 16 * 1024 * 1024
 DATABASE_WAL_BYTES_KEPT = 16 * 1024 * 1024
 """A write-ahead log that grew beyond it (a large batch) is cut back at the next checkpoint."""
 
+VAULT_SWEEP_MS = 60_000
+"""How long what was erased may stand in the vault's log; emptying it costs some commits' time."""
+
 DATABASE_BUSY_TIMEOUT_MS = 2_000
 """One node opens a profile; a passing reader (a backup, an antivirus) is waited for so long."""
 
@@ -246,6 +249,9 @@ IDEMPOTENCY_KEY_BYTES_MAX = 128
 
 MESSAGES_PER_PAGE_MAX = 1_000
 """Messages in one answer of the local API."""
+
+COMPARISON_SECONDS_MAX = 86_400
+"""A live comparison ends after a day: nobody remembers what was on the screen before."""
 
 CONTROLS_MAX = 8
 """Controls in one payload; a usual one has none or one."""

@@ -66,6 +66,12 @@ class KyberPyKem:
             lambda: _KYBER.decaps(private, ciphertext),
         )
 
+    def forget(self) -> None:
+        """Let go of all results; the same ones come again."""
+        self._key_pairs.clear()
+        self._encapsulations.clear()
+        self._decapsulations.clear()
+
     def _key_pair(self, seed: bytes) -> tuple[bytes, bytes]:
         assert len(seed) == KEM_SEED_BYTES
         return _remembered(self._key_pairs, seed, lambda: _KYBER.key_derive(seed))

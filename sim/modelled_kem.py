@@ -43,6 +43,9 @@ class ModelledKem:
             raise PeerError("an ML-KEM ciphertext has a wrong length")
         return _shared(self.public_key(seed), ciphertext)
 
+    def forget(self) -> None:
+        """Nothing is kept."""
+
 
 def _shared(public: bytes, ciphertext: bytes) -> bytes:
     return hashlib.blake2b(public + ciphertext, digest_size=KEM_SHARED_BYTES).digest()

@@ -40,6 +40,10 @@ class Kem(Protocol):
         """The shared secret; for a forged ciphertext one that nobody else knows."""
         ...
 
+    def forget(self) -> None:
+        """Let go of all keys that are kept for the next time."""
+        ...
+
 
 class PycaKem:
     """The KEM of the daemon. A few keys stay expanded, since letters use the same ones again.
@@ -83,6 +87,12 @@ class PycaKem:
             else:
                 _remember(self._used_once, name, None)
         return key.decapsulate(ciphertext)
+
+    def forget(self) -> None:
+        """Let go of all keys: a vault that is locked leaves none behind here."""
+        self._used_once.clear()
+        self._private_keys.clear()
+        self._public_keys.clear()
 
 
 def _remember(keys: dict[bytes, _Kept], name: bytes, key: _Kept) -> None:

@@ -34,8 +34,9 @@ from mesh.effects import Effect, Emit, Reply
 from mesh.engine.addresses import KnownAddresses
 from mesh.engine.carrying import Carrying
 from mesh.engine.neighbours import Counters, Neighbours
+from mesh.engine.sweeping import VaultSweep
 from mesh.errors import PeerError, UserError
-from mesh.events import NoticeRaised
+from mesh.events import NoticeRaised, VaultLocked, VaultUnlocked
 from mesh.ids import EnvelopeId, Instant, LinkId, LinkKey, Monotonic, RequestId, Tag, UnixSeconds
 from mesh.inputs import (
     Asked,
@@ -124,6 +125,8 @@ class Engine:
         )
         self._vault: Connection | None = None
         self._messenger: Messenger | None = None
+        self._sweep: VaultSweep | None = None
+        self._locked_since = now.unix_seconds
         # While the vault is locked: what must not be evicted. A node started locked knows nothing.
         self._ours = Ours(frozenset(), frozenset())
         self._is_behind = False
@@ -159,6 +162,8 @@ class Engine:
         for link, held in self._carrying.take_held():
             self._neighbours.send(link, held)
         self._use_vault(added, posted, mesh_now, now)
+        if self._sweep is not None:
+            self._sweep.tend(now)
         self._flush(now)
         effects, self._effects = self._effects, []
         return effects
@@ -170,6 +175,8 @@ class Engine:
             if self._is_behind or self._messenger.has_unposted:
                 return Monotonic(0)
             deadlines.append(self._messenger.deadline())
+        if self._sweep is not None:
+            deadlines.append(self._sweep.deadline())
         for link in self._neighbours.ready:
             if self.spreading.has_bodies(link) and self._neighbours.room_bytes(link):
                 return Monotonic(0)
@@ -203,10 +210,7 @@ class Engine:
             case VaultOpened(connection):
                 self._open_vault(connection, mesh_now, now)
             case VaultClosing():
-                if self._messenger is not None:
-                    self._ours = self._messenger.ours()
-                self._vault = None
-                self._messenger = None
+                self._close_vault(now)
             case Asked(request, command):
                 if not self._answered_without_vault(request, command, mesh_now, now):
                     self._asked.append(event)
@@ -293,7 +297,20 @@ class Engine:
                 mesh_now=mesh_now,
                 now=now,
             )
+        self._sweep = VaultSweep(connection)
         self._is_behind = True
+        self._effects.append(Emit(VaultUnlocked()))
+
+    def _close_vault(self, now: Instant) -> None:
+        """Keep nothing by which anything could be opened or told, only what must not be evicted."""
+        if self._messenger is None:
+            return
+        self._ours = self._messenger.ours()
+        self._vault = self._messenger = self._sweep = None
+        self._locked_since = now.unix_seconds
+        # Expanded private keys of ours are kept there, between the messages that need them.
+        self._kem.forget()
+        self._effects.append(Emit(VaultLocked()))
 
     def _take_unposted(self) -> list[Envelope]:
         if self._messenger is None:
@@ -340,6 +357,8 @@ class Engine:
                     mesh_now=mesh_now, is_clock_steady=self._clock.is_steady(now), now=now
                 )
             self._open_arrived(messenger, expected, mesh_now, now)
+        if self._sweep is not None:
+            self._sweep.committed(now)
         self._effects.extend(replies)
 
     def _answer(
@@ -424,6 +443,7 @@ class Engine:
             clock_offset_seconds=mesh_now - now.unix_seconds,
             notices=self._clock.notices(),
             counters=dict(sorted(counters.items())),
+            locked_since=self._locked_since if summary is None else 0,
         )
 
 

@@ -180,6 +180,15 @@ def checkpoint(connection: Connection) -> bool:
     return row[0] == 0
 
 
+def changes_count(connection: Connection) -> int:
+    """How many rows were written and deleted through a connection since it was opened."""
+    row = connection.execute("SELECT total_changes()").fetchone()
+    assert row is not None
+    count = row[0]
+    assert isinstance(count, int)
+    return count
+
+
 def _unlock(connection: SqlcipherConnection, key: bytes) -> None:
     assert len(key) == KEY_BYTES
     # The library would write its own words about a wrong key to stderr.

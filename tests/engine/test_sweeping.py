@@ -1,0 +1,86 @@
+"""What is erased from the vault leaves its files within a bounded time, and not at every commit."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from mesh.engine.sweeping import VaultSweep
+from mesh.ids import Instant, Monotonic
+from mesh.inputs import Connection
+from mesh.limits import VAULT_SWEEP_MS
+from mesh.storage.migrations import migrate_vault
+from mesh.storage.sqlcipher import connect, transaction
+from mesh.storage.vault import Vault
+
+KEY = bytes(range(32))
+TERM_US = VAULT_SWEEP_MS * 1_000
+
+
+def at(us: int) -> Instant:
+    return Instant(Monotonic(us), 1_700_000_000_000_000 + us)
+
+
+@pytest.fixture
+def vault(tmp_path: Path) -> Iterator[Connection]:
+    connection = connect(tmp_path / "vault.db", KEY)
+    migrate_vault(connection)
+    yield connection
+    connection.close()
+
+
+def log_bytes(tmp_path: Path) -> int:
+    return (tmp_path / "vault.db-wal").stat().st_size
+
+
+def commit(vault: Connection, number: int) -> None:
+    with transaction(vault):
+        Vault(vault).set_mark("test", number)
+
+
+def test_the_log_is_emptied_once_a_term_after_the_first_commit(
+    vault: Connection, tmp_path: Path
+) -> None:
+    sweep = VaultSweep(vault)
+    assert sweep.deadline() is None
+    for number in range(5):
+        commit(vault, number)
+        sweep.committed(at(number))
+        sweep.tend(at(number))
+    assert log_bytes(tmp_path) > 0
+    assert sweep.deadline() == TERM_US
+    sweep.tend(at(TERM_US))
+    assert log_bytes(tmp_path) == 0
+    assert sweep.deadline() is None
+    assert Vault(vault).mark("test") == 4
+
+
+def test_a_term_in_which_nothing_was_written_costs_no_checkpoint(
+    vault: Connection, tmp_path: Path
+) -> None:
+    commit(vault, 1)
+    sweep = VaultSweep(vault)
+    with transaction(vault):
+        Vault(vault).mark("test")
+    sweep.committed(at(0))
+    sweep.tend(at(TERM_US))
+    assert log_bytes(tmp_path) > 0
+    assert sweep.deadline() is None
+
+
+def test_a_log_that_is_being_read_by_another_is_emptied_a_term_later(
+    vault: Connection, tmp_path: Path
+) -> None:
+    sweep = VaultSweep(vault)
+    reader = connect(tmp_path / "vault.db", KEY)
+    vault.execute("PRAGMA busy_timeout = 0")
+    reader.execute("BEGIN")
+    reader.execute("SELECT count(*) FROM marks").fetchone()
+    commit(vault, 1)
+    sweep.committed(at(0))
+    sweep.tend(at(TERM_US))
+    assert log_bytes(tmp_path) > 0
+    assert sweep.deadline() == 2 * TERM_US
+    reader.close()
+    sweep.tend(at(2 * TERM_US))
+    assert log_bytes(tmp_path) == 0
