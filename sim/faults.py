@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from sim.entropy import Chance
+from sim.ledger import Letter
 from sim.loop import Loop
-from sim.promises import Letter
 from sim.scenario import Crashes, Halves, Scenario
 from sim.topology import halves_by_network
 from sim.virtual_network import VirtualNetwork

@@ -30,8 +30,8 @@ from mesh.errors import UserError
 from mesh.events import ContactAdded, ContactChanged, Event, MessageReceived
 from mesh.limits import MESSAGES_PER_PAGE_MAX
 from sim.entropy import Chance
+from sim.ledger import Ledger, Letter
 from sim.loop import Loop
-from sim.promises import Ledger, Letter
 from sim.scenario import Workload
 from sim.virtual_node import VirtualNode
 

@@ -22,11 +22,12 @@ from sim.entropy import Chance, SeededEntropy
 from sim.faults import Faults
 from sim.kem import KyberPyKem
 from sim.laptop import Laptop
+from sim.ledger import Ledger
 from sim.loop import Loop
 from sim.memo import RememberedVerify
 from sim.modelled_kem import ModelledKem
 from sim.people import People
-from sim.promises import BrokenPromise, Ledger, require_joined
+from sim.promises import BrokenPromise, require_joined
 from sim.scenario import Scenario
 from sim.stream import StreamRules
 from sim.topology import networks_of

@@ -2,6 +2,7 @@
 
 import pytest
 
+from sim.ledger import Ledger, Letter
 from sim.promises import (
     L1,
     L4,
@@ -12,8 +13,6 @@ from sim.promises import (
     S7,
     S13,
     BrokenPromise,
-    Ledger,
-    Letter,
     Promise,
     require_joined,
 )
