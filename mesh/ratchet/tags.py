@@ -1,9 +1,10 @@
 """Tags: how a recipient recognises mail, and nobody else does.
 
-Implements `docs/protocol/first-contact.md`, section "Tags". Every tag has a key K and an index i;
-the same pair gives the key that opens the outside of the body. A *chain* of tag keys runs in each
+Implements `docs/protocol/session.md`, section "Tags". Every tag has a key K and an index i; the
+same pair gives the key that opens the outside of the body. A *chain* of tag keys runs in each
 direction of a pair, one key for 64 messages. The receiver expects the next 256 indices beyond the
-highest that he opened, and all unopened ones below; a sender only counts.
+highest that he opened, and all unopened ones below; a sender only counts. A post-quantum step of
+the session begins a new chain, a *generation*; the former one ends where its sender says.
 """
 
 from dataclasses import dataclass, field, replace
@@ -43,6 +44,16 @@ def chain_start(tag_root: bytes, direction: int) -> bytes:
     return blake2b(tag_root, bytes((direction,)), "mesh/tag/chain", 32)
 
 
+def rendezvous_key(tag_root: bytes, direction: int) -> bytes:
+    """The tag key under which a session is renewed."""
+    return blake2b(tag_root, bytes((direction,)), "mesh/tag/rdv", 32)
+
+
+def link_key_of(tag_root: bytes) -> bytes:
+    """The key by which two contacts recognise each other inside a link."""
+    return blake2b(tag_root, b"", "mesh/link/pair", 32)
+
+
 def _step(key: bytes) -> bytes:
     return blake2b(key, b"", "mesh/tag/step", 32)
 
@@ -70,13 +81,20 @@ class TagReceiver:
     beyond the highest index expected, and `opened` are the indices opened in these steps.
     `used` says when a step was used that is higher than all used before; the keys below it are
     erased 31 days later, since no envelope under them can live any more. Mail in its order finishes
-    each step before the next, and leaves `used` empty.
+    each step before the next, and leaves `used` empty. `end` is the number of indices of the whole
+    chain, once its sender has said it.
     """
 
     steps: tuple[tuple[int, bytes], ...] = field(repr=False)
     expected_to: int
     opened: frozenset[int]
     used: tuple[tuple[int, UnixSeconds], ...] = ()
+    end: int | None = None
+
+    @property
+    def is_done(self) -> bool:
+        """Whether the chain has ended and all of it was opened."""
+        return not self.steps
 
     @classmethod
     def start(cls, key: bytes) -> "TagReceiver":
@@ -109,7 +127,7 @@ class TagReceiver:
         opened = self.opened | {index}
         step = index // TAG_CHAIN_STEP
         moved = replace(self, opened=opened).expecting(index + 1 + TAG_WINDOW)
-        of_step = range(step * TAG_CHAIN_STEP, (step + 1) * TAG_CHAIN_STEP)
+        of_step = range(step * TAG_CHAIN_STEP, moved._end_of_step(step))
         if not opened.issuperset(of_step):
             return moved
         return replace(
@@ -120,6 +138,8 @@ class TagReceiver:
 
     def use(self, index: int, mesh_now: UnixSeconds) -> "TagReceiver":
         """Remember when the step of an opened index was first used."""
+        if self.is_done:
+            return self
         step = index // TAG_CHAIN_STEP
         lowest = self.steps[0][0]
         used = tuple(one for one in self.used if one[0] > lowest)
@@ -145,9 +165,30 @@ class TagReceiver:
         )
         return kept, lost
 
+    def ending_at(self, end: int) -> tuple["TagReceiver", list[Tag]]:
+        """The sender moved on after `end` indices; also the tags no longer expected."""
+        lost = [tag for index, tag in self.expected() if index >= end]
+        ended = replace(self, end=end, expected_to=min(end, self.expected_to))
+        steps = tuple(
+            one
+            for one in self.steps
+            if one[0] * TAG_CHAIN_STEP < end
+            and not self.opened.issuperset(
+                range(one[0] * TAG_CHAIN_STEP, ended._end_of_step(one[0]))
+            )
+        )
+        return replace(ended, steps=steps), lost
+
+    def _end_of_step(self, step: int) -> int:
+        """One beyond the last index that a step has."""
+        end = (step + 1) * TAG_CHAIN_STEP
+        return end if self.end is None else min(end, self.end)
+
     def expecting(self, expected_to: int) -> "TagReceiver":
         """Step the chain so far that all indices below `expected_to` have a key."""
-        if expected_to <= self.expected_to:
+        if self.end is not None:
+            expected_to = min(expected_to, self.end)
+        if expected_to <= self.expected_to or not self.steps:
             return self
         steps = list(self.steps)
         last = (expected_to - 1) // TAG_CHAIN_STEP
