@@ -156,6 +156,28 @@ RECENT_BODIES_BYTES_MAX = 4 * 1024 * 1024
 EVICTION_ROWS_PER_BATCH = 256
 """Rows looked at in one step of eviction."""
 
+RETIRE_DELAY_MS = (60_000, 600_000)
+"""Between opening a message and telling the mesh so, drawn for each by itself: an instant receipt
+would tell who is awake, and a batch of them what belongs to one person (PROTOCOL.md 2)."""
+
+RELAY_DELAY_MS_MAX = 60_000
+"""How long each node holds a retirement back at most, so that who had it first does not show."""
+
+RETIREMENTS_PENDING_MAX = 20_000
+"""Retirements held back; more are dropped, and found by listing again."""
+
+RETIREMENTS_PER_BATCH = 512
+"""Retirements that enter the store in one batch."""
+
+ORPHANED_RETIREMENTS_MAX = 4_096
+"""Retirements remembered that came before the envelopes which they retire."""
+
+MISSING_BODIES_ASKED_MAX = 4_096
+"""Bodies that a new link is asked for because only their stubs are here, the newest first."""
+
+STUBS_PER_FRAME_MAX = 256
+"""Stubs in one frame: 195 bytes, two tokens and the lengths of all fit the largest frame."""
+
 LAPSE_INTERVAL_MS = 60_000
 """How often a node looks for envelopes that have outlived their lifetime."""
 
@@ -239,6 +261,9 @@ TAG_KEY_KEPT_SECONDS = 31 * 86_400
 
 OUTBOX_MESSAGES_MAX = 100_000
 """Messages of ours not known to be delivered; more is refused in words."""
+
+RECEIPTS_PER_CONTROL_MAX = 100
+"""Message ids in one read receipt: 3,200 bytes."""
 
 CARRIERS_MAX = 64
 """Neighbours that are counted as carrying one message: as many as there are links. A neighbour
@@ -339,9 +364,49 @@ LAPSED_PER_CHORE = 1_000
 SEALED_PER_CHORE = 1_000
 """Waiting messages sealed in one transaction: about half a second."""
 
+# --- People nearby ----------------------------------------------------------------------------
+NEARBY_PEOPLE_MAX = 64
+"""People who offer a card at once: as many as there are links, since each link has one."""
+
+NEARBY_ASK_INTERVAL_MS = 60_000
+"""Between two questions for cards over one link; a person who looks again has them already."""
+
+NEARBY_ANSWERS_PER_MINUTE = 4
+"""Cards given over one link; an honest neighbour asks for one."""
+
+NEARBY_STEPS_PER_MINUTE = 32
+"""Sealed steps of one link that are opened, each for a key agreement; a comparison takes seven."""
+
+NEARBY_BOX_BYTES_MAX = 4_096
+"""One sealed step; the longest holds the link of an invite."""
+
+NEARBY_LINK_CHARACTERS_MAX = 3_072
+"""The link of an invite inside a step: about 2,100, with room for two layers of sealing."""
+
+NEARBY_KEY_MS = 3_600_000
+"""The life of a card's key: who is met again in the next hour is not recognised by it."""
+
+NEARBY_CARD_KEPT_MS = 3_600_000
+"""Whose link ended is remembered for so long; by then their card bears another key."""
+
+NEARBY_WAIT_MS = 180_000
+"""How long a comparison waits for the other person to take it up."""
+
+NEARBY_COMPARE_MS = 300_000
+"""How long two people may look at what is to be compared."""
+
+NEARBY_STEP_MS = 15_000
+"""How long an answer that no person has to give may take over an open link."""
+
+NEARBY_INVITE_SECONDS = 86_400
+"""The life of the invite that follows a comparison: it is used within a second, or never."""
+
 # --- Passphrase -------------------------------------------------------------------------------
 PASSPHRASE_BYTES_MAX = 1_024
 """A passphrase is read whole; a mistaken file is not."""
+
+IDLE_LOOK_MS = 5_000
+"""Between looks whether nobody is there any more; a timer would stand still during sleep."""
 
 PASSPHRASE_MEMORY_BYTES = 256 * 1024 * 1024
 """Argon2id's memory for the vault and the psk of a closed mesh: what a small laptop can spare

@@ -17,6 +17,8 @@ from mesh.limits import (
     HELLO_FEATURES_MAX,
     HELLO_VERSIONS_MAX,
     IDS_PER_FRAME_MAX,
+    NAME_BYTES_MAX,
+    NEARBY_BOX_BYTES_MAX,
 )
 
 PROTOCOL_VERSION = 1
@@ -29,6 +31,7 @@ U8 = Annotated[int, msgspec.Meta(ge=0, le=0xFF)]
 U16 = Annotated[int, msgspec.Meta(ge=0, le=0xFFFF)]
 U32 = Annotated[int, msgspec.Meta(ge=0, le=0xFFFF_FFFF)]
 Bytes16 = Annotated[bytes, msgspec.Meta(min_length=16, max_length=16)]
+Bytes32 = Annotated[bytes, msgspec.Meta(min_length=32, max_length=32)]
 Ids = Annotated[bytes, msgspec.Meta(max_length=IDS_PER_FRAME_MAX * ID_BYTES)]
 Entries = Annotated[bytes, msgspec.Meta(max_length=IDS_PER_FRAME_MAX * ENTRY_BYTES)]
 ShortIds = Annotated[bytes, msgspec.Meta(max_length=IDS_PER_FRAME_MAX * SHORT_ID_BYTES)]
@@ -113,6 +116,25 @@ class ListPage(msgspec.Struct, frozen=True, array_like=True, tag=0x29):
     next_cursor: Cursor
 
 
+class NearbyAsk(msgspec.Struct, frozen=True, array_like=True, tag=0x40):
+    """Asks whether a person who opted in is there; only such a node answers, by its card."""
+
+
+class NearbyCard(msgspec.Struct, frozen=True, array_like=True, tag=0x41):
+    """Who is there, as they call themselves, and their X25519 key of this hour."""
+
+    name: Annotated[str, msgspec.Meta(max_length=NAME_BYTES_MAX)]
+    key: Bytes32
+
+
+class NearbySealed(msgspec.Struct, frozen=True, array_like=True, tag=0x42):
+    """A step between two people near each other, sealed between their keys of this hour."""
+
+    sender: Bytes32
+    recipient: Bytes32
+    box: Annotated[bytes, msgspec.Meta(max_length=NEARBY_BOX_BYTES_MAX)]
+
+
 Frame = (
     Hello
     | Ping
@@ -126,11 +148,16 @@ Frame = (
     | ListWanted
     | ListPage
     | ListAgain
+    | NearbyAsk
+    | NearbyCard
+    | NearbySealed
 )
 
 _decoder: msgspec.msgpack.Decoder[Frame] = msgspec.msgpack.Decoder(Frame)
 _encoder = msgspec.msgpack.Encoder()
-_KNOWN_TYPES = frozenset({0x01, 0x02, 0x03, 0x04, 0x10, 0x11, 0x12, 0x16, 0x19, 0x28, 0x29, 0x2A})
+_KNOWN_TYPES = frozenset(
+    {0x01, 0x02, 0x03, 0x04, 0x10, 0x11, 0x12, 0x16, 0x19, 0x28, 0x29, 0x2A, 0x40, 0x41, 0x42}
+)
 _FIXARRAY = range(0x91, 0xA0)
 _FIXINT_MAX = 0x7F
 

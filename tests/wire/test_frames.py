@@ -12,6 +12,8 @@ from mesh.limits import (
     HELLO_FEATURES_MAX,
     HELLO_VERSIONS_MAX,
     IDS_PER_FRAME_MAX,
+    NAME_BYTES_MAX,
+    NEARBY_BOX_BYTES_MAX,
 )
 from mesh.wire.frames import (
     Close,
@@ -23,6 +25,9 @@ from mesh.wire.frames import (
     ListAgain,
     ListPage,
     ListWanted,
+    NearbyAsk,
+    NearbyCard,
+    NearbySealed,
     NoHave,
     Ping,
     Pong,
@@ -41,6 +46,7 @@ u8 = st.integers(0, 0xFF)
 ids = st.binary(min_size=32, max_size=32).map(EnvelopeId)
 id_lists = st.lists(ids, max_size=4).map(b"".join)
 short_ids = st.lists(st.binary(min_size=8, max_size=8), max_size=4).map(b"".join)
+bytes32 = st.binary(min_size=32, max_size=32)
 entries = st.lists(st.tuples(ids, u8), max_size=4).map(join_entries)
 cursors = st.just(b"") | st.binary(min_size=36, max_size=36)
 hellos = st.builds(
@@ -63,6 +69,9 @@ frames: st.SearchStrategy[Frame] = st.one_of(
     st.builds(ListWanted, cursors),
     st.builds(ListPage, entries, cursors),
     st.builds(ListAgain),
+    st.builds(NearbyAsk),
+    st.builds(NearbyCard, st.text(max_size=12), bytes32),
+    st.builds(NearbySealed, bytes32, bytes32, st.binary(max_size=80)),
 )
 values: st.SearchStrategy[Wire] = st.recursive(
     st.none()
@@ -74,7 +83,8 @@ values: st.SearchStrategy[Wire] = st.recursive(
     lambda inner: st.lists(inner, max_size=4),
     max_leaves=8,
 )
-known_types = st.sampled_from([1, 2, 3, 4, 0x10, 0x11, 0x12, 0x16, 0x19, 0x28, 0x29, 0x2A])
+TYPES = [1, 2, 3, 4, 0x10, 0x11, 0x12, 0x16, 0x19, 0x28, 0x29, 0x2A, 0x40, 0x41, 0x42]
+known_types = st.sampled_from(TYPES)
 HELLO = Hello(versions=[1], features=[], mesh_time=0, nonce=bytes(16))
 
 
@@ -137,7 +147,7 @@ def test_fields_of_a_later_version_are_skipped(frame: Frame, fields: list[Wire])
 def test_a_frame_of_an_unknown_type_is_skipped_whatever_it_holds(
     type_: int, fields: list[Wire]
 ) -> None:
-    if type_ not in (1, 2, 3, 4, 0x10, 0x11, 0x12, 0x16, 0x19, 0x28, 0x29, 0x2A):
+    if type_ not in TYPES:
         assert decode_frame(packed(type_, *fields)) is None
 
 
@@ -160,6 +170,7 @@ def test_the_largest_envelope_and_the_longest_lists_fit_a_frame() -> None:
         IHave(join_entries([(id_, 1)] * IDS_PER_FRAME_MAX), 0),
         ListPage(join_entries([(id_, 1)] * IDS_PER_FRAME_MAX), bytes(36)),
         Held(bytes(8 * IDS_PER_FRAME_MAX), bytes(8 * IDS_PER_FRAME_MAX)),
+        NearbySealed(bytes(32), bytes(32), bytes(NEARBY_BOX_BYTES_MAX)),
     ):
         encoded = encode_frame(frame)
         assert len(encoded) <= FRAME_BYTES_MAX
@@ -184,6 +195,11 @@ def test_the_largest_envelope_and_the_longest_lists_fit_a_frame() -> None:
         msgspec.structs.replace(HELLO, nonce=bytes(15)),
         msgspec.structs.replace(HELLO, nonce=bytes(17)),
         Close(256),
+        NearbyCard("a" * (NAME_BYTES_MAX + 1), bytes(32)),
+        NearbyCard("Ann", bytes(31)),
+        NearbySealed(bytes(33), bytes(32), b""),
+        NearbySealed(bytes(32), bytes(33), b""),
+        NearbySealed(bytes(32), bytes(32), bytes(NEARBY_BOX_BYTES_MAX + 1)),
     ],
     ids=lambda frame: type(frame).__name__,
 )
