@@ -5,7 +5,7 @@ which costs little and behaves the same under every server.
 """
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -16,16 +16,19 @@ from starlette.routing import Route as HttpRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from mesh.api.answering import send_json, send_problem
+from mesh.api.batch import SendMessages, sent_messages
 from mesh.api.carriers import ServerSentEvents, WebSocketEvents
 from mesh.api.event_log import EventLog
 from mesh.api.openapi import document_json
-from mesh.api.parsing import request_of
+from mesh.api.parsing import path_fields, request_of
 from mesh.api.problems import problem, problem_of
 from mesh.api.routes import (
     EVENTS_PATH,
     IDEMPOTENCY_HEADER,
     OPENAPI_PATH,
     ROUTES,
+    ChangePassphrase,
+    Lock,
     Request,
     Route,
     Stop,
@@ -45,6 +48,26 @@ class Asker(Protocol):
         """Return the answer, or raise a `UserError`."""
         ...
 
+    async def ask_all(self, commands: Sequence[Command]) -> list[Answer | UserError]:
+        """Return what each is answered, in their order; one that is refused refuses no other."""
+        ...
+
+
+class Keeper(Protocol):
+    """Whoever opens and closes the vault, like the `Asker`; what fails raises a `UserError`."""
+
+    async def unlock(self, passphrase: bytes) -> None:
+        """Open the vault; done at once if it is open."""
+        ...
+
+    async def lock(self) -> None:
+        """Close the vault; done at once if it is closed."""
+        ...
+
+    async def change_passphrase(self, former: bytes, new: bytes) -> None:
+        """Protect the vault by another passphrase."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Door:
@@ -52,18 +75,26 @@ class Door:
 
     asker: Asker
     log: EventLog
-    unlock: Callable[[bytes], Awaitable[None]]
+    keeper: Keeper
     stop: Callable[[], None]
 
     async def answer(self, request: Request) -> Answer:
         """Ask whom it concerns."""
         match request:
             case Unlock(passphrase=passphrase):
-                await self.unlock(passphrase.encode())
+                await self.keeper.unlock(passphrase.encode())
+                return Done()
+            case Lock():
+                await self.keeper.lock()
+                return Done()
+            case ChangePassphrase(passphrase=former, new_passphrase=new):
+                await self.keeper.change_passphrase(former.encode(), new.encode())
                 return Done()
             case Stop():
                 self.stop()
                 return Done()
+            case SendMessages():
+                return sent_messages(await self.asker.ask_all(request.commands()))
             case _:
                 return await self.asker.ask(request)
 
@@ -74,14 +105,24 @@ def build_app(door: Door) -> ASGIApp:
     for route in ROUTES:
         methods_by_path.setdefault(route.path, {})[route.method] = route
     routes: list[BaseRoute] = [
-        # A label may hold a slash, so a path's last field takes all that is left.
-        HttpRoute(path.replace("}", ":path}"), PathEndpoint(door, methods))
-        for path, methods in methods_by_path.items()
+        HttpRoute(path, PathEndpoint(door, methods)) for path, methods in methods_by_path.items()
     ]
     routes.append(HttpRoute(OPENAPI_PATH, OpenApiDocument()))
     routes.append(HttpRoute(EVENTS_PATH, ServerSentEvents(door.log)))
     routes.append(WebSocketRoute(EVENTS_PATH, WebSocketEvents(door.log)))
-    return Router(routes, redirect_slashes=False, default=no_route)
+    return EscapedPaths(Router(routes, redirect_slashes=False, default=no_route))
+
+
+class EscapedPaths:
+    """Lets paths be matched as they were sent: a label may hold a slash, which comes as %2F."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if "raw_path" in scope:
+            scope = {**scope, "path": scope["raw_path"].decode("latin-1")}
+        await self._app(scope, receive, send)
 
 
 class PathEndpoint:
@@ -103,7 +144,7 @@ class PathEndpoint:
             body = await read_body(scope, receive)
             request = request_of(
                 route,
-                path=scope["path_params"],
+                path=path_fields(scope["path_params"]),
                 query=scope["query_string"],
                 body=body,
                 idempotency_key=idempotency_key(scope) if route.has_idempotency_key else None,

@@ -5,7 +5,8 @@ All that comes in is untrusted: whatever it holds, the only thing raised here is
 
 import dataclasses
 from collections.abc import Mapping
-from urllib.parse import parse_qsl
+from types import GenericAlias
+from urllib.parse import parse_qsl, unquote_to_bytes
 
 import msgspec
 
@@ -93,6 +94,17 @@ def query_fields(query: bytes) -> dict[str, str]:
     return fields
 
 
+def path_fields(escaped: Mapping[str, str]) -> dict[str, str]:
+    """Return the fields of a path, each of which was matched as it was sent."""
+    try:
+        return {
+            name: unquote_to_bytes(text.encode("latin-1")).decode()
+            for name, text in escaped.items()
+        }
+    except UnicodeDecodeError:
+        raise UserError("bad-request", "The path is not UTF-8.") from None
+
+
 def reason(error: Exception) -> str:
     """Say why decoding failed, in words that fit into a sentence."""
     if isinstance(error, RecursionError):
@@ -102,8 +114,10 @@ def reason(error: Exception) -> str:
     return str(error)
 
 
-def field_types(asks: type[Request]) -> dict[str, type]:
-    """Return the type of each field of a request; all are plain."""
+def field_types(asks: type[Request]) -> dict[str, type | GenericAlias]:
+    """Return the type of each field of a request: plain, or a list of a batch."""
     return {
-        field.name: field.type for field in dataclasses.fields(asks) if isinstance(field.type, type)
+        field.name: field.type
+        for field in dataclasses.fields(asks)
+        if isinstance(field.type, type | GenericAlias)
     }

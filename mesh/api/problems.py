@@ -12,6 +12,7 @@ TYPE_PREFIX = "urn:mesh:problem:"
 
 STATUS_BY_KIND = {
     "bad-request": 400,
+    "bad-passphrase": 400,
     "forbidden": 403,
     "not-found": 404,
     "no-route": 404,
@@ -27,8 +28,10 @@ STATUS_BY_KIND = {
     "key-reused": 422,
     "locked": 423,
     "wrong-passphrase": 403,
+    "no-passphrase": 403,
     "too-many": 429,
     "internal": 500,
+    "not-built": 501,
     "no-memory": 503,
     "storage": 503,
     "stopping": 503,

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from mesh import commands
+from mesh.api.batch import SendMessages, SentMessages
 from mesh.commands import Answer, Command
 
 Method = Literal["GET", "POST", "PATCH", "DELETE"]
@@ -25,11 +26,24 @@ class Unlock:
 
 
 @dataclass(frozen=True, slots=True)
+class Lock:
+    """Close the vault: mail waits until it is unlocked, and mail of others is still carried."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChangePassphrase:
+    """Protect the vault by another passphrase; an empty one protects nothing."""
+
+    passphrase: str = field(repr=False)
+    new_passphrase: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Stop:
     """Stop the daemon. The answer comes before it stops."""
 
 
-Request = Command | Unlock | Stop
+Request = Command | SendMessages | Unlock | Lock | ChangePassphrase | Stop
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +74,12 @@ class Route:
 
 VAULT = ("locked", "no-identity")
 """Problems of everything that needs the vault."""
+
+CONTACT = (*VAULT, "not-found", "ambiguous")
+"""Problems of everything that names a contact."""
+
+NUMBERED = (*VAULT, "not-found")
+"""Problems of everything that names something by its number."""
 
 ROUTES = (
     Route(
@@ -102,6 +122,14 @@ ROUTES = (
         VAULT,
     ),
     Route(
+        "POST",
+        "/v1/invites/inspect",
+        "Say what an invite would do, and do nothing",
+        commands.InspectInvite,
+        commands.InviteContentsAnswer,
+        VAULT,
+    ),
+    Route(
         "DELETE",
         "/v1/invites/{invite}",
         "Revoke an invite",
@@ -135,6 +163,110 @@ ROUTES = (
     ),
     Route(
         "GET",
+        "/v1/contacts/{contact}",
+        "All that is told of a contact, with the comparison under way",
+        commands.AskContact,
+        commands.ContactDetailsAnswer,
+        CONTACT,
+    ),
+    Route(
+        "DELETE",
+        "/v1/contacts/{contact}",
+        "Forget a contact with all messages and keys",
+        commands.RemoveContact,
+        commands.Done,
+        CONTACT,
+    ),
+    Route(
+        "POST",
+        "/v1/contacts/{contact}/verify",
+        "Say that their safety number was compared, or take it back",
+        commands.VerifyContact,
+        commands.ContactAnswer,
+        CONTACT,
+    ),
+    Route(
+        "POST",
+        "/v1/contacts/{contact}/block",
+        "Open nothing of theirs and send nothing to them, or again",
+        commands.BlockContact,
+        commands.ContactAnswer,
+        CONTACT,
+    ),
+    Route(
+        "POST",
+        "/v1/contacts/{contact}/accept",
+        "Let somebody who waits apart become a contact",
+        commands.AcceptRequest,
+        commands.ContactAnswer,
+        CONTACT,
+    ),
+    Route(
+        "POST",
+        "/v1/contacts/{contact}/replace",
+        "Go on under the new keys of a contact who has a new identity",
+        commands.ReplaceIdentity,
+        commands.ContactAnswer,
+        CONTACT,
+    ),
+    Route(
+        "POST",
+        "/v1/contacts/{contact}/renew",
+        "Begin new keys with a contact who does not open what is sent",
+        commands.RenewSession,
+        commands.ContactAnswer,
+        CONTACT,
+    ),
+    Route(
+        "POST",
+        "/v1/contacts/{contact}/read-receipts",
+        "Whether this contact is told what was read",
+        commands.SetReadReceipts,
+        commands.ContactAnswer,
+        CONTACT,
+    ),
+    Route(
+        "POST",
+        "/v1/contacts/{contact}/compare",
+        "Begin a live comparison, or take up theirs",
+        commands.Compare,
+        commands.ComparisonAnswer,
+        CONTACT,
+    ),
+    Route(
+        "POST",
+        "/v1/contacts/{contact}/compare/verdict",
+        "Say whether both sides show the same",
+        commands.ConfirmComparison,
+        commands.ComparisonAnswer,
+        CONTACT,
+    ),
+    Route(
+        "POST",
+        "/v1/contacts/{contact}/introduce",
+        "Introduce a contact to another one",
+        commands.Introduce,
+        commands.Done,
+        CONTACT,
+    ),
+    Route(
+        "GET",
+        "/v1/introductions",
+        "All introductions, newest first",
+        commands.AskIntroductions,
+        commands.IntroductionsAnswer,
+        VAULT,
+    ),
+    Route(
+        "POST",
+        "/v1/introductions/{introduction}",
+        "Accept or decline an introduction",
+        commands.AnswerIntroduction,
+        commands.IntroductionAnswer,
+        NUMBERED,
+    ),
+    Route(
+        "GET",
         "/v1/messages",
         "A page of a conversation, or of all of them in order of arrival",
         commands.AskMessages,
@@ -149,6 +281,53 @@ ROUTES = (
         commands.MessageAnswer,
         (*VAULT, "not-found", "key-reused"),
         has_idempotency_key=True,
+    ),
+    Route(
+        "POST",
+        "/v1/messages/batch",
+        "Send many messages; each is answered by itself",
+        SendMessages,
+        SentMessages,
+    ),
+    Route(
+        "POST",
+        "/v1/messages/{message}/withdraw",
+        "Take back a message that is on its way",
+        commands.WithdrawMessage,
+        commands.MessageAnswer,
+        NUMBERED,
+    ),
+    Route(
+        "GET",
+        "/v1/nearby",
+        "Ask the nodes around who is there; answered with who is known so far",
+        commands.AskNearby,
+        commands.NearbyAnswer,
+        VAULT,
+    ),
+    Route(
+        "POST",
+        "/v1/nearby",
+        "Offer a card to the nodes around, or stop it",
+        commands.SetNearby,
+        commands.NearbyAnswer,
+        VAULT,
+    ),
+    Route(
+        "POST",
+        "/v1/nearby/{person}/compare",
+        "Begin a comparison with somebody near, or take up theirs",
+        commands.CompareNearby,
+        commands.NearbyPersonAnswer,
+        NUMBERED,
+    ),
+    Route(
+        "POST",
+        "/v1/nearby/{person}/verdict",
+        "Say whether both sides show the same",
+        commands.ConfirmNearby,
+        commands.NearbyPersonAnswer,
+        NUMBERED,
     ),
     Route(
         "GET",
@@ -179,6 +358,22 @@ ROUTES = (
         Unlock,
         commands.Done,
         ("wrong-passphrase", "no-identity"),
+    ),
+    Route(
+        "POST",
+        "/v1/lock",
+        "Close the vault; done at once if it is closed",
+        Lock,
+        commands.Done,
+        ("no-passphrase",),
+    ),
+    Route(
+        "POST",
+        "/v1/passphrase",
+        "Change, set or remove the passphrase of the vault",
+        ChangePassphrase,
+        commands.Done,
+        ("wrong-passphrase", "no-identity", "bad-passphrase"),
     ),
     Route(
         "POST",

@@ -58,6 +58,7 @@ class Driver:
         self._requests = count(1)
         self._asks: dict[RequestId, _Ask] = {}
         self._asks_room = trio.Semaphore(ASKS_PENDING_MAX)
+        self._lists_turn = trio.Lock()
         # The worker thread is not one of trio's shared forty, so nothing else can take its place.
         self._thread = trio.CapacityLimiter(1)
         self._taken_count = 0
@@ -83,22 +84,34 @@ class Driver:
     async def ask(self, command: Command) -> Answer:
         """Ask the engine; raises UserError. A caller may be cancelled: the command still runs."""
         async with self._asks_room:
-            if self._is_stopped:
-                raise self._stopping()
-            request, ask = RequestId(next(self._requests)), _Ask()
-            self._asks[request] = ask
+            [answer] = await self._answers([command])
+        if isinstance(answer, UserError):
+            raise answer
+        return answer
+
+    async def ask_all(self, commands: Sequence[Command]) -> list[Answer | UserError]:
+        """Ask for several things in their order; each is answered or refused by itself.
+
+        One caller at a time, so that what waits stays bounded however many have long lists.
+        """
+        async with self._lists_turn:
+            return await self._answers(commands)
+
+    async def _answers(self, commands: Sequence[Command]) -> list[Answer | UserError]:
+        if self._is_stopped:
+            raise self._stopping()
+        asks = {RequestId(next(self._requests)): _Ask() for _ in commands}
+        self._asks |= asks
+        for request, command in zip(asks, commands, strict=True):
             self._inbox.put(Asked(request, command))
-            try:
+        try:
+            for ask in asks.values():
                 await ask.answered.wait()
-            finally:
+        finally:
+            for request in asks:
                 self._asks.pop(request, None)
-        match ask.answer:
-            case UserError() as error:
-                raise error
-            case None:
-                raise self._stopping()
-            case answer:
-                return answer
+        # A command without an answer may have been done or not: the node stopped over it.
+        return [self._stopping() if ask.answer is None else ask.answer for ask in asks.values()]
 
     async def tell(self, happened: Input) -> None:
         """Put one input and wait until the engine has handled it."""

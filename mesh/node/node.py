@@ -4,6 +4,7 @@ The parts know only the inbox; the driver knows only the engine; here they are j
 carries mail as soon as it runs; it opens what is ours once it is given the vault.
 """
 
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import assert_never
 
@@ -50,7 +51,7 @@ class Node:
         self._discovery: Discovery | None = None
         if has_discovery:
             self._discovery = Discovery(
-                inbox, self.port, self._notice, with_loopback=discovers_on_loopback
+                inbox, self.port, self.notice, with_loopback=discovers_on_loopback
             )
         try:
             engine = Engine(
@@ -91,9 +92,17 @@ class Node:
             return msgspec.structs.replace(answer, notices=notices)
         return answer
 
+    async def ask_all(self, commands: Sequence[Command]) -> list[Answer | UserError]:
+        """Ask for several things in their order; each is answered or refused by itself."""
+        return await self._driver.ask_all(commands)
+
     def subscribe(self) -> AbstractContextManager[Subscription]:
         """Listen: `with node.subscribe() as events: async for event in events`."""
         return self._driver.subscribe()
+
+    def notice(self, sentence: str) -> None:
+        """Tell whoever listens what the shell has noticed."""
+        self._driver.publish(NoticeRaised(sentence))
 
     async def open_vault(self, vault: Connection) -> None:
         """Hand the vault to the engine, which has taken it in on return."""
@@ -136,6 +145,3 @@ class Node:
                 self._minting.want(effect)
             case _:
                 assert_never(effect)
-
-    def _notice(self, sentence: str) -> None:
-        self._driver.publish(NoticeRaised(sentence))

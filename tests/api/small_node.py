@@ -6,7 +6,7 @@ the client and the command line are tested against something that really answers
 
 import threading
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
@@ -45,11 +45,19 @@ from mesh.commands import (
     RevokeInvite,
     SendMessage,
     StatusAnswer,
+    WithdrawMessage,
 )
 from mesh.errors import UserError
-from mesh.events import ContactAdded, MessageReceived, MessageSent, MessageStateChanged
+from mesh.events import (
+    ComparisonChanged,
+    ContactAdded,
+    Event,
+    MessageReceived,
+    MessageSent,
+    MessageStateChanged,
+)
+from tests.api.small_people import NOW, SmallPeople
 
-NOW = 1_800_000_000
 PASSPHRASE = b"correct horse"
 
 
@@ -60,23 +68,51 @@ class SmallNode:
         self.log = log
         self.name = name
         self.is_locked = is_locked
-        self.contacts: dict[int, ContactAnswer] = {}
+        self.passphrase = PASSPHRASE
+        self.people = SmallPeople()
         self.invites: dict[int, InviteAnswer] = {}
         self.messages: list[MessageAnswer] = []
         self.keys: dict[str, MessageAnswer] = {}
         self.unread: dict[int, bool] = {}
         self.peers: dict[str, PeerAnswer] = {}
         self.carries_at_once = False
+        self.delivers_at_once = False
+
+    @property
+    def contacts(self) -> dict[int, ContactAnswer]:
+        return self.people.contacts
 
     async def ask(self, command: Command) -> Answer:
         await trio.lowlevel.checkpoint()
         return self.answer(command)
 
+    async def ask_all(self, commands: Sequence[Command]) -> list[Answer | UserError]:
+        await trio.lowlevel.checkpoint()
+        answers: list[Answer | UserError] = []
+        for command in commands:
+            try:
+                answers.append(self.answer(command))
+            except UserError as error:
+                answers.append(error)
+        return answers
+
     async def unlock(self, passphrase: bytes) -> None:
         await trio.lowlevel.checkpoint()
-        if passphrase != PASSPHRASE:
+        if passphrase != self.passphrase:
             raise UserError("wrong-passphrase", "This is not the passphrase of this profile.")
         self.is_locked = False
+
+    async def lock(self) -> None:
+        await trio.lowlevel.checkpoint()
+        if not self.passphrase:
+            raise UserError("no-passphrase", "This profile has no passphrase.")
+        self.is_locked = True
+
+    async def change_passphrase(self, former: bytes, new: bytes) -> None:
+        await trio.lowlevel.checkpoint()
+        if former != self.passphrase:
+            raise UserError("wrong-passphrase", "This is not the passphrase of this profile.")
+        self.passphrase = new
 
     def answer(self, command: Command) -> Answer:
         match command:
@@ -129,8 +165,10 @@ class SmallNode:
                 return self.send(command)
             case AskMessages():
                 return self.page(command)
+            case WithdrawMessage(message=number):
+                return self.withdraw(number)
             case _:
-                raise AssertionError(command)
+                return self.people.answer(command)
 
     def identity(self) -> IdentityAnswer:
         return IdentityAnswer(name=self.name, key="ab" * 32)
@@ -198,12 +236,7 @@ class SmallNode:
         return contact
 
     def find(self, wanted: str) -> ContactAnswer:
-        for contact in self.contacts.values():
-            if wanted in (contact.label, str(contact.id)) or (
-                len(wanted) >= 8 and contact.key.startswith(wanted)
-            ):
-                return contact
-        raise UserError("not-found", "There is no such contact. See: mesh contacts")
+        return self.people.find(wanted)
 
     def send(self, command: SendMessage) -> MessageAnswer:
         contact = self.find(command.contact)
@@ -217,6 +250,8 @@ class SmallNode:
         self.log.append(MessageSent(message))
         if self.carries_at_once:
             self.carry(message.number)
+        if self.delivers_at_once:
+            self.deliver(message.number)
         return message
 
     def keep(self, contact: ContactAnswer, text: str, *, is_mine: bool) -> MessageAnswer:
@@ -247,12 +282,30 @@ class SmallNode:
         self.messages[number - 1] = carried
         self.log.append(MessageStateChanged(carried))
 
+    def deliver(self, number: int) -> None:
+        """The other device gave its token."""
+        delivered = msgspec.structs.replace(self.messages[number - 1], state="delivered")
+        self.messages[number - 1] = delivered
+        self.log.append(MessageStateChanged(delivered))
+
+    def withdraw(self, number: int) -> MessageAnswer:
+        if not 0 < number <= len(self.messages):
+            raise UserError("not-found", f"There is no message {number}.")
+        withdrawn = msgspec.structs.replace(self.messages[number - 1], state="withdrawn")
+        self.messages[number - 1] = withdrawn
+        return withdrawn
+
+    def take_up(self, label: str) -> None:
+        """The other person takes up a comparison."""
+        self.log.append(ComparisonChanged(self.people.committed(self.find(label))))
+
     def page(self, command: AskMessages) -> MessagesAnswer:
         contact = self.find(command.contact).id if command.contact else None
         found = [
             message
             for message in self.messages
             if contact in (None, message.contact)
+            and self.contacts[message.contact].is_request == command.requests
             and message.number > command.after
             and (self.unread[message.number] or not command.unread_only)
         ]
@@ -280,7 +333,7 @@ class Running:
         self._stopping = trio.Event()
         self.log = EventLog(uuid.uuid4().hex)
         self.node = SmallNode(self.log, name=self._name, is_locked=self._is_locked)
-        door = Door(self.node, self.log, self.node.unlock, self._stopping.set)
+        door = Door(self.node, self.log, self.node, self._stopping.set)
         try:
             async with trio.open_nursery() as nursery:
                 serving = partial(serve_unix, door, self.path, stopping=self._stopping)
@@ -308,11 +361,19 @@ class Running:
 
     def receive_on_subscription(self, label: str, text: str) -> None:
         """Let a contact's message arrive once somebody listens."""
+        self.on_subscription(partial(self.node.receive, label, text))
+
+    def tell_on_subscription(self, event: Event) -> None:
+        """Let something happen once somebody listens."""
+        self.on_subscription(lambda: self.log.append(event))
+
+    def on_subscription(self, happen: Callable[[], None]) -> None:
+        """Do something in the node's own thread once somebody listens."""
 
         async def wait() -> None:
             while self.log.subscribers_count == 0:
                 await trio.lowlevel.checkpoint()
-            self.node.receive(label, text)
+            happen()
 
         self._token.run_sync_soon(trio.lowlevel.spawn_system_task, wait)
 

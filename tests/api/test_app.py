@@ -8,7 +8,7 @@ import pytest
 import trio
 
 from mesh.api.problems import TYPE_PREFIX, Problem
-from mesh.commands import AddContact, MessageAnswer
+from mesh.commands import AddContact, MessageAnswer, NearbyPersonAnswer
 from mesh.limits import API_BODY_BYTES_MAX, API_CHUNK_BYTES
 from tests.api.conftest import Serving
 from tests.api.small_node import PASSPHRASE
@@ -63,6 +63,62 @@ async def test_a_contact_with_a_slash_in_its_label_is_renamed(serving: Serving) 
     async with serving.http() as http:
         renamed = await http.patch("/v1/contacts/a%2Fb%20c", json={"label": "Ben"})
         assert renamed.json()["label"] == "Ben"
+
+
+async def test_a_label_that_ends_like_a_route_is_no_route(serving: Serving) -> None:
+    serving.node.answer(AddContact("mesh:Ben", "Ben/block"))
+    serving.node.answer(AddContact("mesh:Other", "Ben"))
+    async with serving.http() as http:
+        details = await http.get("/v1/contacts/Ben%2Fblock")
+        assert details.json()["contact"]["label"] == "Ben/block"
+        blocked = await http.post("/v1/contacts/Ben%2Fblock/block")
+        assert (blocked.json()["label"], blocked.json()["is_blocked"]) == ("Ben/block", True)
+        other = await http.get("/v1/contacts/Ben")
+        assert other.json()["contact"]["is_blocked"] is False
+
+
+async def test_a_path_that_is_no_utf_8_is_refused(serving: Serving) -> None:
+    async with serving.http() as http:
+        response = await http.get("/v1/contacts/%ff")
+        assert (response.status_code, kind(response)) == (400, "bad-request")
+
+
+async def test_trust_is_told_and_changed(serving: Serving) -> None:
+    serving.node.answer(AddContact("mesh:Ben", "Ben"))
+    async with serving.http() as http:
+        path = "/v1/contacts/Ben"
+        assert (await http.post(f"{path}/verify")).json()["trust"] == "verified"
+        taken_back = await http.post(f"{path}/verify", json={"is_verified": False})
+        assert taken_back.json()["trust"] == "known"
+        receipts = await http.post(f"{path}/read-receipts", json={"is_on": True})
+        assert receipts.json()["sends_read_receipts"] is True
+        assert (await http.post(f"{path}/compare")).json()["state"] == "asked by us"
+        assert (await http.get(path)).json()["comparison"]["state"] == "asked by us"
+        verdict = await http.post(f"{path}/compare/verdict", json={"is_equal": True})
+        assert verdict.json()["state"] == "matched"
+        assert (await http.delete(path)).json() == {}
+        gone = await http.get(path)
+        assert (gone.status_code, kind(gone)) == (404, "not-found")
+
+
+async def test_an_invite_is_inspected_before_it_is_used(serving: Serving) -> None:
+    async with serving.http() as http:
+        told = await http.post("/v1/invites/inspect", json={"link": "mesh:Ben"})
+        assert told.json()["sentence"] == "This adds Ben as a contact."
+        assert serving.node.contacts == {}
+
+
+async def test_people_nearby_are_asked_for_and_compared(serving: Serving) -> None:
+    person = NearbyPersonAnswer(id=4, name="Cleo", state="asked by them")
+    serving.node.people.nearby[4] = person
+    async with serving.http() as http:
+        on = await http.post("/v1/nearby", json={"is_on": True})
+        assert on.json() == (await http.get("/v1/nearby")).json()
+        assert len((await http.post("/v1/nearby/4/compare")).json()["emoji"]) == 7
+        verdict = await http.post("/v1/nearby/4/verdict", json={"is_equal": False})
+        assert verdict.json()["state"] == "failed"
+        nobody = await http.post("/v1/nearby/5/compare")
+        assert (nobody.status_code, kind(nobody)) == (404, "not-found")
 
 
 async def test_peers_are_added_and_removed(serving: Serving) -> None:

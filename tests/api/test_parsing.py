@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mesh.api.batch import Outgoing, SendMessages
 from mesh.api.parsing import NUMBER_MAX, query_fields, request_of
 from mesh.api.problems import Problem, problem, problem_of
 from mesh.api.routes import ROUTE_BY_REQUEST, ROUTES, Route, Unlock
@@ -44,6 +45,9 @@ def test_whatever_comes_is_a_request_or_a_user_error(
     assert type(request) is route.asks
     for field in dataclasses.fields(request):
         value = getattr(request, field.name)
+        if isinstance(request, SendMessages):
+            assert all(type(each) is Outgoing for each in value)
+            continue
         assert type(value) is field.type
         if isinstance(value, int):
             assert 0 <= value <= NUMBER_MAX

@@ -11,7 +11,7 @@ from mesh.effects import Effect
 from mesh.errors import StorageError, UserError
 from mesh.events import NoticeRaised
 from mesh.ids import Instant, Monotonic
-from mesh.inputs import Input, NetworkChanged
+from mesh.inputs import Asked, Input, NetworkChanged
 from mesh.limits import EVENTS_PER_SUBSCRIBER_MAX
 from mesh.node.driver import Driver, Outward
 from mesh.node.inbox import Inbox
@@ -68,6 +68,17 @@ async def test_many_callers_share_batches(nursery: trio.Nursery) -> None:
         for _ in range(1_000):
             callers.start_soon(driver.ask, AskStatus())
     assert len(echo.batches) < 100
+
+
+async def test_a_list_is_answered_in_its_order_in_one_batch(nursery: trio.Nursery) -> None:
+    echo = Echo()
+    driver = driver_of(echo)
+    nursery.start_soon(driver.run)
+    await driver.tell(NetworkChanged())
+    answers = await driver.ask_all([AskStatus(), AddPeer("nowhere"), AskStatus()])
+    assert [type(answer) for answer in answers] == [Done, UserError, Done]
+    commands = [each.command for each in echo.batches[-1] if isinstance(each, Asked)]
+    assert commands == [AskStatus(), AddPeer("nowhere"), AskStatus()]
 
 
 async def test_the_engine_is_woken_at_its_deadline(mock_clock: MockClock) -> None:

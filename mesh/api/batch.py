@@ -1,0 +1,65 @@
+"""Many messages in one request, for programs: each stands alone, and all share one commit or few.
+
+A message of a batch that is refused refuses none of the others; each item of the answer is the
+message or the problem, in the order in which they were given.
+"""
+
+from dataclasses import dataclass
+
+import msgspec
+
+from mesh.api.problems import Problem, problem_of
+from mesh.commands import Answer, MessageAnswer, SendMessage
+from mesh.errors import UserError
+from mesh.limits import API_BATCH_MESSAGES_MAX
+
+
+class Outgoing(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One message of a batch, with the fields of a single send."""
+
+    contact: str
+    text: str
+    idempotency_key: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SendMessages:
+    """Answer: SentMessages. Give each an idempotency key, so that the batch can be repeated."""
+
+    messages: list[Outgoing]
+
+    def commands(self) -> list[SendMessage]:
+        """Return what is asked of the engine, one command for each message."""
+        if not 1 <= len(self.messages) <= API_BATCH_MESSAGES_MAX:
+            raise UserError(
+                "bad-request",
+                f"A batch has between 1 and {API_BATCH_MESSAGES_MAX} messages; split it.",
+            )
+        return [
+            SendMessage(each.contact, each.text, each.idempotency_key) for each in self.messages
+        ]
+
+
+class SentMessage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What became of one message: it is durable here, or it was refused."""
+
+    message: MessageAnswer | None = None
+    problem: Problem | None = None
+
+
+class SentMessages(Answer, frozen=True, kw_only=True):
+    """What became of each message, in the order in which they were given."""
+
+    results: list[SentMessage]
+
+
+def sent_messages(answers: list[Answer | UserError]) -> SentMessages:
+    """Return the answers of the engine as the answer of the API."""
+    results = []
+    for answer in answers:
+        if isinstance(answer, UserError):
+            results.append(SentMessage(problem=problem_of(answer)))
+        else:
+            assert isinstance(answer, MessageAnswer)
+            results.append(SentMessage(message=answer))
+    return SentMessages(results=results)
