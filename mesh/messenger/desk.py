@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from mesh.crypto.entropy import Entropy
 from mesh.crypto.kem import Kem
+from mesh.ids import Instant, UnixSeconds
 from mesh.messenger.contacts import Contacts
 from mesh.messenger.expected import ExpectedTags
 from mesh.messenger.history import History
@@ -16,6 +17,7 @@ from mesh.messenger.outbox import Outbox
 from mesh.messenger.posting_keys import PostingKeys
 from mesh.messenger.prekeys import Prekeys
 from mesh.messenger.reading import Reading
+from mesh.messenger.retirements import Retirements
 from mesh.messenger.sealing import Sealing
 from mesh.messenger.sessions import Sessions
 from mesh.messenger.telling import Telling
@@ -34,6 +36,7 @@ class Desk:
     contacts: Contacts
     reading: Reading
     outbox: Outbox
+    retirements: Retirements
     invites: Invites
     invitations: Invitations
     inbox: Inbox
@@ -50,6 +53,9 @@ def set_up(
     entropy: Entropy,
     kem: Kem,
     tell_received: Callable[[MessageRow], None],
+    retire_delay_ms: tuple[int, int],
+    mesh_now: UnixSeconds,
+    now: Instant,
 ) -> Desk:
     """Put the parts together over a vault that holds this identity."""
     sessions = Sessions(vault.sessions, expected)
@@ -65,7 +71,21 @@ def set_up(
         entropy=entropy,
         kem=kem,
     )
-    outbox = Outbox(vault, identity, sealing=sealing, history=history, telling=telling)
+    retirements = Retirements(
+        vault.retirements,
+        delay_ms=retire_delay_ms,
+        entropy=entropy,
+        mesh_now=mesh_now,
+        now=now,
+    )
+    outbox = Outbox(
+        vault,
+        identity,
+        sealing=sealing,
+        history=history,
+        retirements=retirements,
+        telling=telling,
+    )
     invites = Invites(
         vault,
         identity,
@@ -99,10 +119,22 @@ def set_up(
         invitations=invitations,
         history=history,
         outbox=outbox,
+        retirements=retirements,
         telling=telling,
         entropy=entropy,
         kem=kem,
         tell_received=tell_received,
     )
     reading = Reading(vault.messages, contacts, telling)
-    return Desk(identity, sessions, prekeys, contacts, reading, outbox, invites, invitations, inbox)
+    return Desk(
+        identity=identity,
+        sessions=sessions,
+        prekeys=prekeys,
+        contacts=contacts,
+        reading=reading,
+        outbox=outbox,
+        retirements=retirements,
+        invites=invites,
+        invitations=invitations,
+        inbox=inbox,
+    )

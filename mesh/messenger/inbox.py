@@ -24,6 +24,7 @@ from mesh.messenger.invites import Invites, state_of
 from mesh.messenger.names import is_name
 from mesh.messenger.outbox import Outbox
 from mesh.messenger.prekeys import Prekey, Prekeys, stored_bundle
+from mesh.messenger.retirements import Retirements
 from mesh.messenger.sessions import Session, Sessions
 from mesh.messenger.telling import Telling
 from mesh.messenger.verified import VerifiedSignatures
@@ -78,6 +79,7 @@ class Inbox:
         invitations: Invitations,
         history: History,
         outbox: Outbox,
+        retirements: Retirements,
         telling: Telling,
         entropy: Entropy,
         kem: Kem,
@@ -94,6 +96,7 @@ class Inbox:
         self._invitations = invitations
         self._history = history
         self._outbox = outbox
+        self._retirements = retirements
         self._telling = telling
         self._entropy = entropy
         self._kem = kem
@@ -281,6 +284,7 @@ class Inbox:
             )
             self._tell_received(row)
         self._act_on_controls(contact, payload, mesh_now, now)
+        self._retirements.opened(opened.envelope.id, letter.read_token, mesh_now=mesh_now, now=now)
         if is_first_answer:
             answered = self._people.contact(contact.id)
             if contact.bundle is None:

@@ -150,18 +150,18 @@ class Invites:
         assert row.secret is not None
         assert row.prekey is not None
         is_short = row.expires - mesh_now <= LIFETIME_SECONDS[LIFETIME_WEEK]
-        envelope = self._sealing.seal_invite_bundle(
+        sealed = self._sealing.seal_invite_bundle(
             self._prekeys.prekey(row.prekey).bundle,
             row.secret,
             posts_count=row.posts_count,
             lifetime_class=LIFETIME_WEEK if is_short else LIFETIME_MONTH,
             mesh_now=mesh_now,
         )
-        if envelope is None:
+        if sealed is None:
             return
-        self._outbox.post(envelope, None)
+        self._outbox.post(sealed, None)
         self._rows.set_posted(
-            row.id, posts_count=row.posts_count + 1, posted_until=envelope.header.lapses
+            row.id, posts_count=row.posts_count + 1, posted_until=sealed.envelope.header.lapses
         )
 
     def _expect(self, row: InviteRow) -> None:

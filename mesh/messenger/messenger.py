@@ -32,6 +32,7 @@ from mesh.commands import (
     RenameContact,
     RevokeInvite,
     SendMessage,
+    WithdrawMessage,
 )
 from mesh.crypto.entropy import Entropy
 from mesh.crypto.kem import Kem
@@ -49,6 +50,7 @@ from mesh.inputs import Connection, StampMinted
 from mesh.limits import (
     CHORES_INTERVAL_MS,
     IDEMPOTENCY_KEY_BYTES_MAX,
+    RETIRE_DELAY_MS,
     SEND_KEYS_KEPT_SECONDS,
     TEXT_BYTES_MAX,
 )
@@ -62,6 +64,7 @@ from mesh.storage.vault import Vault
 from mesh.storage.vault_rows import MessageRow
 from mesh.wire.envelope import SECONDS_PER_DAY, Envelope
 from mesh.wire.parameters import MeshParameters
+from mesh.wire.retirement import Retirement
 
 _READ_MARK = "read to arrival"
 
@@ -94,6 +97,7 @@ class Messenger:
         parameters: MeshParameters,
         entropy: Entropy,
         kem: Kem,
+        retire_delay_ms: tuple[int, int] = RETIRE_DELAY_MS,
         mesh_now: UnixSeconds,
         now: Instant,
     ) -> None:
@@ -101,6 +105,7 @@ class Messenger:
         self._parameters = parameters
         self._entropy = entropy
         self._kem = kem
+        self._retire_delay_ms = retire_delay_ms
         self._telling = Telling()
         self._expected = ExpectedTags()
         self._posting_keys = PostingKeys(self._vault.sessions, parameters, entropy, self._telling)
@@ -111,7 +116,7 @@ class Messenger:
         self._desk: Desk | None = None
         identity = find_identity(self._vault)
         if identity is not None:
-            self._desk = self._set_up(identity)
+            self._desk = self._set_up(identity, mesh_now, now)
 
     # --- What the engine asks for every envelope ----------------------------------------------
 
@@ -169,6 +174,9 @@ class Messenger:
                 return desk.contacts.answer(row.id)
             case SendMessage():
                 return self._send(desk, command, mesh_now, now)
+            case WithdrawMessage(message):
+                withdrawn = desk.outbox.withdraw(message, mesh_now=mesh_now, now=now)
+                return desk.reading.answer(withdrawn)
             case AskMessages():
                 return desk.reading.page(command)
             case AskStatus() | AskPeers() | AddPeer() | RemovePeer():
@@ -227,13 +235,37 @@ class Messenger:
 
     @property
     def posted_unwritten_count(self) -> int:
-        """How many of these the vault has not been told of; a crash only posts them again."""
-        return 0 if self._desk is None else self._desk.outbox.entered_count
+        """How much of it the vault has not been told; a crash only posts that again."""
+        desk = self._desk
+        return 0 if desk is None else desk.outbox.entered_count + desk.retirements.left_count
 
     def write_posted(self) -> None:
         """Tell the vault, in a transaction that has perhaps another reason."""
         if self._desk is not None:
             self._desk.outbox.write_posted()
+            self._desk.retirements.write_left()
+
+    def take_retirements(self, limit: int, now: Instant) -> list[Retirement]:
+        """Tokens for the store whose time has come; needs no transaction."""
+        return [] if self._desk is None else self._desk.retirements.take_due(limit, now)
+
+    def retirements_left(self, retirements: Sequence[Retirement]) -> None:
+        """The store has committed these, or has nothing that they retire; no transaction."""
+        if self._desk is not None:
+            self._desk.retirements.left(retirements)
+
+    def retirements_deadline(self) -> Monotonic | None:
+        """When `take_retirements` has something to give."""
+        return None if self._desk is None else self._desk.retirements.deadline()
+
+    def retired(self, retirement: Retirement) -> None:
+        """A token stands on the mesh; most are not of our envelopes."""
+        if self._desk is not None:
+            self._desk.outbox.retired(retirement.envelope, retirement.token)
+
+    def on_its_way(self) -> list[EnvelopeId]:
+        """Envelopes of ours that a token may retire."""
+        return [] if self._desk is None else self._desk.outbox.on_its_way()
 
     def stamp_minted(self, minted: StampMinted) -> None:
         """A stamp is made; `deadline_passed` then seals what waited for it."""
@@ -310,7 +342,7 @@ class Messenger:
         self, command: CreateIdentity, mesh_now: UnixSeconds, now: Instant
     ) -> IdentityAnswer:
         identity = create_identity(self._vault, command.name, self._entropy, mesh_now)
-        self._desk = self._set_up(identity)
+        self._desk = self._set_up(identity, mesh_now, now)
         self._prepare_posting_keys([Audience.CONTACTS])
         self._chores_at = Monotonic(now.monotonic + CHORES_INTERVAL_MS * 1000)
         return _identity_answer(identity)
@@ -357,7 +389,7 @@ class Messenger:
     def _prepare_posting_keys(self, audiences: list[Audience]) -> None:
         self._posting_keys.prepare(audiences, self._today)
 
-    def _set_up(self, identity: Identity) -> Desk:
+    def _set_up(self, identity: Identity, mesh_now: UnixSeconds, now: Instant) -> Desk:
         return set_up(
             self._vault,
             identity,
@@ -368,6 +400,9 @@ class Messenger:
             entropy=self._entropy,
             kem=self._kem,
             tell_received=self._tell_received,
+            retire_delay_ms=self._retire_delay_ms,
+            mesh_now=mesh_now,
+            now=now,
         )
 
     def _tell_received(self, row: MessageRow) -> None:

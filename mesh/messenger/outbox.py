@@ -3,27 +3,33 @@
 A message is durable from the vault's commit on. It is sealed at once where the contact's keys and
 a posting key are ready, else as soon as they are. A sealed envelope is given to the store again
 and again until the store has committed it. Who carries a message is what neighbours said after
-their own commits.
+their own commits. That it was delivered stands on a token which only who opened it can make.
 """
 
 from collections.abc import Iterable, Sequence
+from typing import Final
 
 from mesh.commands import MessageState
+from mesh.crypto.hashing import blake2b_128
 from mesh.errors import UserError
-from mesh.ids import EnvelopeId, LinkKey, UnixSeconds
+from mesh.ids import ContactId, EnvelopeId, Instant, LinkKey, MessageId, UnixSeconds
 from mesh.limits import CARRIERS_MAX, LAPSED_PER_CHORE, OUTBOX_MESSAGES_MAX, SEALED_PER_CHORE
 from mesh.messenger.history import History, Place
 from mesh.messenger.identity import Identity
-from mesh.messenger.sealing import Sealing
+from mesh.messenger.retirements import Retirements
+from mesh.messenger.sealing import Sealed, Sealing
 from mesh.messenger.telling import Telling
 from mesh.storage.vault import Vault
-from mesh.storage.vault_rows import ContactRow, MessageRow
+from mesh.storage.vault_rows import ContactRow, MessageRow, OutboxRow
 from mesh.wire.envelope import Envelope, decode_envelope
 from mesh.wire.frames import SHORT_ID_BYTES
 from mesh.wire.payload import PAYLOAD_VERSION, Payload, message_id_of
 
 LINK_BYTES = 8
 """So much of a link key tells neighbours of one message apart."""
+
+ON_ITS_WAY: Final = ("waiting for their key", "queued here", "carried")
+"""States of a message of which nothing is known but who may have it."""
 
 
 class Outbox:
@@ -36,6 +42,7 @@ class Outbox:
         *,
         sealing: Sealing,
         history: History,
+        retirements: Retirements,
         telling: Telling,
     ) -> None:
         self._people = vault.people
@@ -44,6 +51,7 @@ class Outbox:
         self._identity = identity
         self._sealing = sealing
         self._history = history
+        self._retirements = retirements
         self._telling = telling
         # Sealed and not lapsed: the message of each envelope, None for what is no message.
         self._sealed: dict[EnvelopeId, int | None] = {}
@@ -95,7 +103,7 @@ class Outbox:
             )
         place = self._history.place_of_next(contact.id, mesh_ms)
         payload = self._payload(contact, place, text, [])
-        envelope = self._seal_now(contact, payload, mesh_now)
+        sealed = self._seal_now(contact, payload, mesh_now)
         row = self._history.add(
             contact.id,
             message_id_of(payload),
@@ -104,13 +112,13 @@ class Outbox:
             is_mine=True,
             state=waiting_state(contact),
             received=received,
-            lapses=None if envelope is None else envelope.header.lapses,
+            lapses=None if sealed is None else sealed.envelope.header.lapses,
             send_key=send_key,
         )
-        if envelope is None:
+        if sealed is None:
             self._wait(contact, row.number, payload)
         else:
-            self.post(envelope, row.number)
+            self.post(sealed, row.number)
         return row
 
     def send_hello(self, contact: ContactRow, *, mesh_ms: int, mesh_now: UnixSeconds) -> None:
@@ -128,15 +136,24 @@ class Outbox:
         """Send controls (`mesh/wire/controls.py`) in a payload without a text."""
         place = self._history.place_of_next(contact.id, mesh_ms)
         payload = self._payload(contact, Place([], place.clock), "", controls)
-        envelope = self._seal_now(contact, payload, mesh_now)
-        if envelope is None:
+        sealed = self._seal_now(contact, payload, mesh_now)
+        if sealed is None:
             self._wait(contact, None, payload)
         else:
-            self.post(envelope, None)
+            self.post(sealed, None)
 
-    def post(self, envelope: Envelope, message: int | None) -> None:
+    def post(self, sealed: Sealed, message: int | None) -> None:
         """Keep a sealed envelope for the store."""
-        self._rows.add(envelope.id, message, envelope.header.lapses, envelope.data)
+        envelope = sealed.envelope
+        header = envelope.header
+        row = OutboxRow(
+            id=envelope.id,
+            message=message,
+            lapses=header.lapses,
+            read_hash=header.read_hash,
+            withdraw_token=sealed.withdraw_token,
+        )
+        self._rows.add(row, envelope.data)
         self._remember(envelope.id, message)
         self._unposted_count += 1
 
@@ -207,21 +224,98 @@ class Outbox:
                 self._messages.count_carrier(message)
                 self._telling.message_changed(message)
 
+    # --- Known to be opened, or taken back ----------------------------------------------------
+
+    def retired(self, envelope: EnvelopeId, token: bytes) -> None:
+        """A token of one of our envelopes is on the mesh. Nothing but the token is believed."""
+        row = self._rows.find(envelope)
+        if row is None:
+            return
+        is_read = blake2b_128(token) == row.read_hash
+        if not is_read and (not token or token != row.withdraw_token):
+            return
+        if row.message is None:
+            self._let_go(row)
+        elif is_read:
+            self._opened_by_them(self._messages.message(row.message), "delivered")
+        elif self._messages.message(row.message).state in ON_ITS_WAY:
+            # Not by a command of this vault: by a copy of it.
+            self._stop(row.message, [row])
+
+    def read_by_them(self, contact: ContactId, id_: MessageId) -> None:
+        """A contact says inside the encryption that they have read a message of ours."""
+        message = self._messages.find_by_id(contact, id_)
+        if message is None or not message.is_mine:
+            return
+        # What never left for them they cannot have read, whatever they say.
+        was_sealed = message.lapses is not None or message.state not in ON_ITS_WAY
+        if was_sealed:
+            self._opened_by_them(message, "read")
+
+    def withdraw(self, number: int, *, mesh_now: UnixSeconds, now: Instant) -> MessageRow:
+        """Take a message back; UserError if it is too late, or not ours."""
+        message = self._messages.find(number)
+        if message is None or not message.is_mine:
+            raise UserError("not-found", f"There is no message {number} of yours.")
+        if message.state == "withdrawn":
+            return message
+        if message.state not in ON_ITS_WAY:
+            raise UserError("too-late", f"The message can no longer be withdrawn: {message.state}.")
+        for waiting in self._rows.unsealed_by_message(number):
+            self._rows.remove_unsealed(waiting.number)
+            self._count_waiting(waiting.contact, -1)
+        rows = self._rows.of_message(number)
+        for row in rows:
+            # The store may have it although its row does not say so, after a crash.
+            self._retirements.withdrawn(row.id, row.withdraw_token, mesh_now=mesh_now, now=now)
+        self._stop(number, rows)
+        return self._messages.message(number)
+
+    def _opened_by_them(self, message: MessageRow, state: MessageState) -> None:
+        """There is evidence that they have it: `state` says of what kind."""
+        if message.state == "withdrawn":
+            state = "delivered before it was withdrawn"
+        is_more = message.state in (*ON_ITS_WAY, "expired", "withdrawn") or (
+            message.state == "delivered" and state == "read"
+        )
+        for row in self._rows.of_message(message.number):
+            self._let_go(row)
+        if is_more:
+            self._settle(message.number, state)
+
+    def _stop(self, message: int, rows: Sequence[OutboxRow]) -> None:
+        """Nothing of a message leaves any more; its rows stay to learn whether it was opened."""
+        for row in rows:
+            if self._rows.set_posted(row.id):
+                self._unposted_count -= 1
+            self._by_short_id.pop(row.id[:SHORT_ID_BYTES], None)
+        self._settle(message, "withdrawn")
+
+    def _settle(self, message: int, state: MessageState) -> None:
+        self._messages.settle(message, state)
+        self._rows.forget_carriers(message)
+        self._telling.message_changed(message)
+
+    def _let_go(self, row: OutboxRow) -> None:
+        """An envelope of ours is on its way no longer."""
+        if self._rows.set_posted(row.id):
+            self._unposted_count -= 1
+        self._rows.remove(row.id)
+        self._sealed.pop(row.id, None)
+        self._by_short_id.pop(row.id[:SHORT_ID_BYTES], None)
+
     # --- Lapsing ------------------------------------------------------------------------------
 
     def expire(self, mesh_now: UnixSeconds) -> bool:
         """Settle what has outlived its lifetime; return whether there may be more of it."""
         lapsed = self._rows.lapsed(mesh_now, LAPSED_PER_CHORE)
         for row in lapsed:
-            if row.message is not None:
-                self._messages.expire(row.message)
-                self._rows.forget_carriers(row.message)
-                self._telling.message_changed(row.message)
-            if self._rows.set_posted(row.id):
-                self._unposted_count -= 1
-            self._rows.remove(row.id)
-            self._sealed.pop(row.id, None)
-            self._by_short_id.pop(row.id[:SHORT_ID_BYTES], None)
+            self._let_go(row)
+            # A message that was posted again lives as long as its last envelope.
+            if row.message is None or self._rows.of_message(row.message):
+                continue
+            if self._messages.message(row.message).state in ON_ITS_WAY:
+                self._settle(row.message, "expired")
         return len(lapsed) == LAPSED_PER_CHORE
 
     def give_up_waiting(self, contact: ContactRow) -> None:
@@ -229,8 +323,7 @@ class Outbox:
         for row in self._rows.unsealed_of(contact.id):
             self._rows.remove_unsealed(row.number)
             if row.message is not None:
-                self._messages.expire(row.message)
-                self._telling.message_changed(row.message)
+                self._settle(row.message, "expired")
         self._unsealed_by_contact.pop(contact.id, None)
 
     def contacts_waiting(self) -> list[int]:
@@ -265,7 +358,7 @@ class Outbox:
 
     def _seal_now(
         self, contact: ContactRow, payload: bytes, mesh_now: UnixSeconds
-    ) -> Envelope | None:
+    ) -> Sealed | None:
         """Seal, unless earlier ones wait for the same."""
         if contact.id in self._unsealed_by_contact:
             return None
@@ -273,8 +366,12 @@ class Outbox:
 
     def _wait(self, contact: ContactRow, message: int | None, payload: bytes) -> None:
         self._rows.add_unsealed(contact.id, message, payload)
-        count = self._unsealed_by_contact.get(contact.id, 0)
-        self._unsealed_by_contact[contact.id] = count + 1
+        self._count_waiting(contact.id, 1)
+
+    def _count_waiting(self, contact: ContactId, more: int) -> None:
+        count = self._unsealed_by_contact.pop(contact, 0) + more
+        if count > 0:
+            self._unsealed_by_contact[contact] = count
 
     def _seal_waiting(
         self,
@@ -284,18 +381,16 @@ class Outbox:
         payload: bytes,
         mesh_now: UnixSeconds,
     ) -> bool:
-        envelope = self._sealing.seal(contact, payload, mesh_now)
-        if envelope is None:
+        sealed = self._sealing.seal(contact, payload, mesh_now)
+        if sealed is None:
             return False
         self._rows.remove_unsealed(number)
-        count = self._unsealed_by_contact.pop(contact.id)
-        if count > 1:
-            self._unsealed_by_contact[contact.id] = count - 1
+        self._count_waiting(contact.id, -1)
         if message is not None:
-            lapses = envelope.header.lapses
+            lapses = sealed.envelope.header.lapses
             self._messages.set_sealed(message, state="queued here", lapses=lapses)
             self._telling.message_changed(message)
-        self.post(envelope, message)
+        self.post(sealed, message)
         return True
 
     def _remember(self, envelope: EnvelopeId, message: int | None) -> None:

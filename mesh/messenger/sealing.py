@@ -5,9 +5,11 @@ is known to have a session, each message repeats our first contact under the nex
 invite; from then on each is a letter with keys of its own under the tags of the session.
 """
 
+from dataclasses import dataclass, field
 from typing import Final
 
 from mesh.crypto.entropy import Entropy, uniform_below
+from mesh.crypto.hashing import blake2b_128
 from mesh.crypto.kem import KEM_CIPHERTEXT_BYTES, Kem
 from mesh.ids import Tag, UnixSeconds
 from mesh.limits import INVITE_TAGS
@@ -30,6 +32,7 @@ from mesh.wire.bundle import KEY_BYTES, Bundle
 from mesh.wire.envelope import (
     CREATED_ROUNDING_S,
     SECONDS_PER_DAY,
+    TOKEN_BYTES,
     TOKEN_HASH_BYTES,
     Envelope,
     Header,
@@ -39,6 +42,14 @@ from mesh.wire.envelope import (
 LIFETIME_DAY, LIFETIME_WEEK, LIFETIME_MONTH = 0, 1, 2
 BUNDLE_SIZE_CLASS: Final = 1
 """A bundle of 1,352 bytes fits 4 KiB."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """An envelope and the token that takes it back; empty where many read the same envelope."""
+
+    envelope: Envelope
+    withdraw_token: bytes = field(repr=False)
 
 
 class Sealing:
@@ -64,7 +75,7 @@ class Sealing:
         self._entropy = entropy
         self._kem = kem
 
-    def seal(self, contact: ContactRow, payload: bytes, mesh_now: UnixSeconds) -> Envelope | None:
+    def seal(self, contact: ContactRow, payload: bytes, mesh_now: UnixSeconds) -> Sealed | None:
         """Seal a payload for a contact, if their keys and a posting key of ours are ready."""
         if contact.bundle is None:
             return None
@@ -92,7 +103,7 @@ class Sealing:
         posts_count: int,
         lifetime_class: int,
         mesh_now: UnixSeconds,
-    ) -> Envelope | None:
+    ) -> Sealed | None:
         """Seal an invite's bundle for the mesh, if a public posting key is ready."""
         signer = self._ready(Audience.PUBLIC, mesh_now)
         if signer is None:
@@ -116,7 +127,7 @@ class Sealing:
             size_class=BUNDLE_SIZE_CLASS,
             entropy=self._entropy,
         )
-        return self._sign(header, body, signer)
+        return Sealed(self._sign(header, body, signer), withdraw_token=b"")
 
     def _ready(self, audience: Audience, mesh_now: UnixSeconds) -> Signer | None:
         day = mesh_now // SECONDS_PER_DAY
@@ -141,7 +152,7 @@ class Sealing:
         payload: bytes,
         signer: Signer,
         mesh_now: UnixSeconds,
-    ) -> Envelope | None:
+    ) -> Sealed | None:
         """The next repetition of our first contact, under the next tag of their invite."""
         invitation = self._people.find_invitation(contact.id)
         row = self._rows.find_first_contact(contact.id)
@@ -187,17 +198,17 @@ class Sealing:
         payload: bytes,
         signer: Signer,
         mesh_now: UnixSeconds,
-    ) -> Envelope:
+    ) -> Sealed:
         size_class = letter_size_class(len(payload))
         assert size_class is not None, "a text within its bound fits the largest size"
+        withdraw_token = self._entropy.draw(TOKEN_BYTES)
         header = Header(
             size_class=size_class,
             lifetime_class=LIFETIME_WEEK,
             created=_created(mesh_now),
             tag=tag,
             read_hash=read_hash_of(opening.root, n),
-            # Nothing written here can be withdrawn yet: nobody knows a token of this hash.
-            withdraw_hash=self._entropy.draw(TOKEN_HASH_BYTES),
+            withdraw_hash=blake2b_128(withdraw_token),
             posting_key=signer.public,
             stamp=_stamp(signer),
         )
@@ -210,7 +221,7 @@ class Sealing:
             size_class=size_class,
             entropy=self._entropy,
         )
-        return self._sign(header, body, signer)
+        return Sealed(self._sign(header, body, signer), withdraw_token)
 
     def _sign(self, header: Header, body: bytes, signer: Signer) -> Envelope:
         self._posting_keys.count_use(signer)

@@ -7,7 +7,7 @@ whoever writes has begun a transaction (`sqlcipher.transaction`).
 from mesh.ids import UnixSeconds
 from mesh.inputs import Connection
 from mesh.storage.vault_messages import MessageRows
-from mesh.storage.vault_outbox import OutboxRows
+from mesh.storage.vault_outbox import OutboxRows, RetirementRows
 from mesh.storage.vault_people import PeopleRows
 from mesh.storage.vault_rows import IdentityRow, find_one
 from mesh.storage.vault_sessions import SessionRows
@@ -22,6 +22,7 @@ class Vault:
         self.sessions = SessionRows(connection)
         self.messages = MessageRows(connection)
         self.outbox = OutboxRows(connection)
+        self.retirements = RetirementRows(connection)
 
     def find_identity(self) -> IdentityRow | None:
         """Who we are; None before the first run."""

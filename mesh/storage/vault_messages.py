@@ -90,6 +90,17 @@ class MessageRows:
         assert row is not None
         return row
 
+    def find(self, number: int) -> MessageRow | None:
+        """The message of a number that somebody named."""
+        cursor = self._connection.execute(f"{_MESSAGE} WHERE number = ?", (number,))
+        return find_one(cursor, MessageRow)
+
+    def find_by_id(self, contact: ContactId, id_: MessageId) -> MessageRow | None:
+        cursor = self._connection.execute(
+            f"{_MESSAGE} WHERE contact = ? AND id = ?", (contact, id_)
+        )
+        return find_one(cursor, MessageRow)
+
     def find_by_send_key(self, send_key: str) -> MessageRow | None:
         cursor = self._connection.execute(f"{_MESSAGE} WHERE send_key = ?", (send_key,))
         return find_one(cursor, MessageRow)
@@ -133,10 +144,11 @@ class MessageRows:
             (number,),
         )
 
-    def expire(self, number: int) -> None:
-        """The last envelope of a message lapsed."""
+    def settle(self, number: int, state: MessageState) -> None:
+        """A message is no longer on its way; who carried it is of no interest any more."""
         self._connection.execute(
-            "UPDATE messages SET state = 'expired', lapses = NULL WHERE number = ?", (number,)
+            "UPDATE messages SET state = ?, lapses = NULL, carriers = 0 WHERE number = ?",
+            (state, number),
         )
 
     def lapsed(self, before: UnixSeconds, limit: int) -> list[MessageRow]:
@@ -220,7 +232,9 @@ class MessageRows:
         """What is counted of a conversation."""
         row = find_one(
             self._connection.execute(
-                "SELECT sent_count, read_position FROM conversations WHERE contact = ?", (contact,)
+                "SELECT sent_count, read_position, sends_read_receipts FROM conversations "
+                "WHERE contact = ?",
+                (contact,),
             ),
             ConversationRow,
         )
@@ -230,6 +244,11 @@ class MessageRows:
     def set_sent_count(self, contact: ContactId, sent_count: int) -> None:
         self._connection.execute(
             "UPDATE conversations SET sent_count = ? WHERE contact = ?", (sent_count, contact)
+        )
+
+    def set_sends_read_receipts(self, contact: ContactId, *, is_on: bool) -> None:
+        self._connection.execute(
+            "UPDATE conversations SET sends_read_receipts = ? WHERE contact = ?", (is_on, contact)
         )
 
     def raise_read_position(self, contact: ContactId, position: int) -> None:

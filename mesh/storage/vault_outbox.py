@@ -2,9 +2,18 @@
 
 from mesh.ids import ContactId, EnvelopeId, UnixSeconds
 from mesh.inputs import Connection
-from mesh.storage.vault_rows import OutboxRow, UnsealedRow, all_of, blobs, integer
+from mesh.storage.vault_rows import (
+    OutboxRow,
+    RetirementRow,
+    UnsealedRow,
+    all_of,
+    blobs,
+    find_one,
+    integer,
+)
 
 _UNSEALED = "SELECT number, contact, message, payload FROM unsealed"
+_SEALED = "SELECT id, message, lapses, read_hash, withdraw_token FROM outbox"
 
 
 class OutboxRows:
@@ -35,6 +44,10 @@ class OutboxRows:
         )
         return all_of(cursor, UnsealedRow)
 
+    def unsealed_by_message(self, message: int) -> list[UnsealedRow]:
+        cursor = self._connection.execute(f"{_UNSEALED} WHERE message = ?", (message,))
+        return all_of(cursor, UnsealedRow)
+
     def unsealed_counts(self) -> dict[int, int]:
         """How many wait, by contact."""
         counts = {}
@@ -51,14 +64,24 @@ class OutboxRows:
 
     # --- Sealed -------------------------------------------------------------------------------
 
-    def add(
-        self, envelope: EnvelopeId, message: int | None, lapses: UnixSeconds, data: bytes
-    ) -> None:
+    def add(self, row: OutboxRow, data: bytes) -> None:
         """Keep a sealed envelope until the store has it."""
         self._connection.execute(
-            "INSERT INTO outbox (id, message, lapses, data) VALUES (?, ?, ?, ?)",
-            (envelope, message, lapses, data),
+            "INSERT INTO outbox (id, message, lapses, read_hash, withdraw_token, data) "
+            "VALUES (?, ?, ?, ?, ?, ?)",
+            (row.id, row.message, row.lapses, row.read_hash, row.withdraw_token, data),
         )
+
+    def find(self, envelope: EnvelopeId) -> OutboxRow | None:
+        """An envelope of ours that is on its way, if it is one."""
+        return find_one(self._connection.execute(f"{_SEALED} WHERE id = ?", (envelope,)), OutboxRow)
+
+    def of_message(self, message: int) -> list[OutboxRow]:
+        """All envelopes of one message that are on their way, oldest first."""
+        cursor = self._connection.execute(
+            f"{_SEALED} WHERE message = ? ORDER BY number", (message,)
+        )
+        return all_of(cursor, OutboxRow)
 
     def unposted(self, limit: int) -> list[bytes]:
         """Envelopes that the store is not known to have, oldest first."""
@@ -81,14 +104,13 @@ class OutboxRows:
 
     def all(self) -> list[OutboxRow]:
         """All envelopes of ours that have not lapsed, oldest first."""
-        cursor = self._connection.execute("SELECT id, message, lapses FROM outbox ORDER BY number")
+        cursor = self._connection.execute(f"{_SEALED} ORDER BY number")
         return all_of(cursor, OutboxRow)
 
     def lapsed(self, before: UnixSeconds, limit: int) -> list[OutboxRow]:
         """Envelopes that have outlived their lifetime."""
         cursor = self._connection.execute(
-            "SELECT id, message, lapses FROM outbox WHERE lapses < ? ORDER BY lapses, number "
-            "LIMIT ?",
+            f"{_SEALED} WHERE lapses < ? ORDER BY lapses, number LIMIT ?",
             (before, limit),
         )
         return all_of(cursor, OutboxRow)
@@ -107,3 +129,30 @@ class OutboxRows:
 
     def forget_carriers(self, message: int) -> None:
         self._connection.execute("DELETE FROM carriers WHERE message = ?", (message,))
+
+
+class RetirementRows:
+    """Tokens that are ours to tell and that the store is not known to have."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def all(self) -> list[RetirementRow]:
+        """All of them, oldest first."""
+        cursor = self._connection.execute(
+            "SELECT envelope, token, due_ms FROM retirements ORDER BY number"
+        )
+        return all_of(cursor, RetirementRow)
+
+    def add(self, envelope: EnvelopeId, token: bytes, due_ms: int) -> bool:
+        """Keep a token; return False if it is here already."""
+        cursor = self._connection.execute(
+            "INSERT OR IGNORE INTO retirements (envelope, token, due_ms) VALUES (?, ?, ?)",
+            (envelope, token, due_ms),
+        )
+        return cursor.rowcount == 1
+
+    def remove(self, envelope: EnvelopeId, token: bytes) -> None:
+        self._connection.execute(
+            "DELETE FROM retirements WHERE envelope = ? AND token = ?", (envelope, token)
+        )

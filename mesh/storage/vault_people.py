@@ -52,7 +52,7 @@ class PeopleRows:
             (label, name, verify_key, agreement_key, trust, state, bundle),
         )
         contact = ContactId(new_number(cursor))
-        self._connection.execute("INSERT INTO conversations VALUES (?, 0, 0)", (contact,))
+        self._connection.execute("INSERT INTO conversations (contact) VALUES (?)", (contact,))
         return self.contact(contact)
 
     def contact(self, contact: ContactId) -> ContactRow:

@@ -52,6 +52,7 @@ class ConversationRow(Row, frozen=True):
 
     sent_count: int
     read_position: int
+    sends_read_receipts: bool
 
 
 class InvitationRow(Row, frozen=True):
@@ -172,6 +173,16 @@ class OutboxRow(Row, frozen=True):
     id: EnvelopeId
     message: int | None
     lapses: UnixSeconds
+    read_hash: bytes
+    withdraw_token: bytes
+
+
+class RetirementRow(Row, frozen=True):
+    """A token for the store, and when it leaves in mesh time."""
+
+    envelope: EnvelopeId
+    token: bytes
+    due_ms: int
 
 
 def find_one(cursor: Cursor, row_type: type[AnyRow]) -> AnyRow | None:

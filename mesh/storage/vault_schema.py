@@ -126,8 +126,9 @@ _MESSAGES: Final = (
     """
     CREATE TABLE conversations (
         contact INTEGER PRIMARY KEY REFERENCES contacts (id),
-        sent_count INTEGER NOT NULL,
-        read_position INTEGER NOT NULL
+        sent_count INTEGER NOT NULL DEFAULT 0,
+        read_position INTEGER NOT NULL DEFAULT 0,
+        sends_read_receipts INTEGER NOT NULL DEFAULT 0
     ) STRICT
     """,
     # `position` is the effective clock that orders a conversation, together with the id.
@@ -183,16 +184,21 @@ _MESSAGES: Final = (
     ) STRICT
     """,
     "CREATE INDEX unsealed_by_contact ON unsealed (contact, number)",
-    # Sealed here. The bytes go when the store has them, the row when the envelope lapses.
+    "CREATE INDEX unsealed_by_message ON unsealed (message) WHERE message IS NOT NULL",
+    # Sealed here. The bytes go when the store has them, the row when the envelope is known to be
+    # opened, or lapses. By the hash a token tells that, by the other token we take it back.
     """
     CREATE TABLE outbox (
         number INTEGER PRIMARY KEY AUTOINCREMENT,
         id BLOB NOT NULL UNIQUE,
         message INTEGER REFERENCES messages (number),
         lapses INTEGER NOT NULL,
+        read_hash BLOB NOT NULL,
+        withdraw_token BLOB NOT NULL,
         data BLOB
     ) STRICT
     """,
+    "CREATE INDEX outbox_by_message ON outbox (message) WHERE message IS NOT NULL",
     "CREATE INDEX outbox_by_lapses ON outbox (lapses)",
     "CREATE INDEX outbox_unposted ON outbox (number) WHERE data IS NOT NULL",
     """
@@ -201,6 +207,16 @@ _MESSAGES: Final = (
         link BLOB NOT NULL,
         PRIMARY KEY (message, link)
     ) STRICT, WITHOUT ROWID
+    """,
+    # Tokens that the store has not yet, in the order in which they were made.
+    """
+    CREATE TABLE retirements (
+        number INTEGER PRIMARY KEY AUTOINCREMENT,
+        envelope BLOB NOT NULL,
+        token BLOB NOT NULL,
+        due_ms INTEGER NOT NULL,
+        UNIQUE (envelope, token)
+    ) STRICT
     """,
 )
 

@@ -12,6 +12,7 @@ from mesh.storage.vault_rows import (
     ContactRow,
     InvitationRow,
     MessageRow,
+    OutboxRow,
     PostingKeyRow,
     SessionRow,
 )
@@ -253,7 +254,8 @@ def test_an_envelope_keeps_its_bytes_until_it_is_posted(connection: Connection) 
     rows = Vault(connection).outbox
     id_ = EnvelopeId(b"i" * 32)
     with transaction(connection):
-        rows.add(id_, None, UnixSeconds(9), b"data")
+        rows.add(OutboxRow(id_, None, UnixSeconds(9), b"h" * 16, b"t" * 16), b"data")
+        assert rows.find(id_) == rows.all()[0]
         assert rows.unposted(5) == [b"data"]
         assert rows.set_posted(id_)
         assert not rows.set_posted(id_)
