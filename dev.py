@@ -34,6 +34,7 @@ Makes the environment on first use, then runs:
   test ARGUMENTS      the tests (pytest, two workers)
   lint [--fix]        ruff, mypy and import-linter
   bench ARGUMENTS     the benchmarks in tests/bench
+  mutants [NAMES]     mutation testing of crypto, posting and ratchet (not on Windows)
   lock [--upgrade]    write the requirement files again from pyproject.toml
   shell-path          print the folder of the programs, for PATH
 
@@ -44,6 +45,7 @@ examples:
   python3 dev.py mesh status --json
   python3 dev.py sim run partition-heal --nodes 20 --seed 7
   python3 dev.py test tests/link -x
+  python3 dev.py mutants 'mesh.posting.*'
   export PATH="$(python3 dev.py shell-path):$PATH"
 
 MESH_DEV_VENV names another folder for the environment, for instance one for each Python:
@@ -92,6 +94,8 @@ def main(arguments: Sequence[str]) -> int:
         environment = ready_environment("bench")
         os.chdir(ROOT)
         replace_process([environment.python, "-m", "tests.bench", *rest])
+    if command == "mutants":
+        return mutants(ready_environment("test"), rest)
     if command == "lint":
         return lint(ready_environment("test"), fix=rest == ["--fix"])
     if command == "lock":
@@ -253,6 +257,27 @@ def lint(environment: Environment, *, fix: bool) -> int:
     ]
     codes = [subprocess.call(check, cwd=ROOT) for check in checks]
     return 1 if any(codes) else 0
+
+
+def mutants(environment: Environment, names: Sequence[str]) -> int:
+    """Change the code in many small ways, and list the changes that no test noticed."""
+    # A score is only worth something if all mutants met the same tests: nothing is kept.
+    shutil.rmtree(ROOT / "mutants", ignore_errors=True)
+    mutmut = [environment.python, "-m", "mutmut", "run", "--max-children", "1", *names]
+    code = subprocess.call(mutmut, cwd=ROOT)
+    if code:
+        return code
+    for record in sorted((ROOT / "mutants").rglob("*.meta")):
+        verdicts = json.loads(record.read_text(encoding="utf-8"))["exit_code_by_key"]
+        tried = {name: verdict for name, verdict in verdicts.items() if verdict is not None}
+        # pytest's exit codes: 0 is all passed, 5 and 33 are no test at all.
+        alive = [name for name, verdict in tried.items() if verdict in (0, 5, 33)]
+        if tried:
+            module = record.relative_to(ROOT / "mutants").with_suffix("")
+            print(f"{module}: {len(tried) - len(alive)} of {len(tried)} killed")
+        for name in alive:
+            print(f"    python -m mutmut show {name}")
+    return 0
 
 
 def lock(options: Sequence[str]) -> int:

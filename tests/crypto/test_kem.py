@@ -1,11 +1,14 @@
 """The daemon's ML-KEM-768 against Wycheproof, and its refusals."""
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.mlkem import MLKEM768PrivateKey, MLKEM768PublicKey
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mesh.crypto import kem as door
 from mesh.crypto.kem import PycaKem
 from mesh.errors import PeerError
+from mesh.limits import KEM_KEYS_CACHED
 from tests.crypto.wycheproof import kem_cases
 from tests.entropy import ListedEntropy
 
@@ -54,3 +57,62 @@ def test_any_bytes_as_a_key_or_ciphertext_give_a_value_or_a_peer_error(anything:
         except PeerError:
             continue
         assert len(anything) in (1088, 1184)
+
+
+class Expanded:
+    """Counts how often the library expands a key; it does so all the same."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.count = 0
+        monkeypatch.setattr(door, "MLKEM768PrivateKey", self)
+        monkeypatch.setattr(door, "MLKEM768PublicKey", self)
+
+    def from_seed_bytes(self, seed: bytes) -> MLKEM768PrivateKey:
+        """A private key."""
+        self.count += 1
+        return MLKEM768PrivateKey.from_seed_bytes(seed)
+
+    def from_public_bytes(self, public: bytes) -> MLKEM768PublicKey:
+        """A public key."""
+        self.count += 1
+        return MLKEM768PublicKey.from_public_bytes(public)
+
+
+def test_a_private_key_stays_expanded_from_its_second_use(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    sealed = [
+        (seed, *KEM.encapsulate(KEM.public_key(seed), NO_CHANCE))
+        for seed in (bytes(64), bytes(range(64)))
+    ]
+    kem, expanded = PycaKem(), Expanded(monkeypatch)
+    for expanded_count in (2, 4, 4, 4):
+        for seed, ciphertext, shared in sealed:
+            assert kem.decapsulate(seed, ciphertext) == shared
+        assert expanded.count == expanded_count
+
+
+def test_a_public_key_stays_expanded_from_its_first_use(monkeypatch: pytest.MonkeyPatch) -> None:
+    seeds = (bytes(64), bytes(range(64)))
+    publics = [KEM.public_key(seed) for seed in seeds]
+    kem, expanded = PycaKem(), Expanded(monkeypatch)
+    for _ in range(3):
+        sealed = [kem.encapsulate(public, NO_CHANCE) for public in publics]
+        assert expanded.count == 2
+    for seed, (ciphertext, shared) in zip(seeds, sealed, strict=True):
+        assert kem.decapsulate(seed, ciphertext) == shared
+
+
+def test_the_oldest_of_many_expanded_keys_makes_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    first, *others = [
+        KEM.public_key(number.to_bytes(64, "little")) for number in range(KEM_KEYS_CACHED + 1)
+    ]
+    kem, expanded = PycaKem(), Expanded(monkeypatch)
+    for public in (first, *others[:-1], first):
+        kem.encapsulate(public, NO_CHANCE)
+    assert expanded.count == KEM_KEYS_CACHED
+    kem.encapsulate(others[-1], NO_CHANCE)
+    kem.encapsulate(others[0], NO_CHANCE)
+    assert expanded.count == KEM_KEYS_CACHED + 1
+    kem.encapsulate(first, NO_CHANCE)
+    assert expanded.count == KEM_KEYS_CACHED + 2

@@ -1,7 +1,10 @@
 """From a passphrase to a key."""
 
+import pytest
+
 from mesh.crypto.hashing import argon2id
 from mesh.crypto.passphrase import derive_key
+from mesh.limits import PASSPHRASE_BYTES_MAX
 
 MEMORY_BYTES = 64 * 1024
 
@@ -24,3 +27,10 @@ def test_every_parameter_counts() -> None:
     ]
     assert len({len(key) for key in keys}) == 1
     assert len(frozenset(keys)) == len(keys)
+
+
+def test_a_passphrase_may_be_as_long_as_is_promised_and_no_longer() -> None:
+    longest = "x" * PASSPHRASE_BYTES_MAX
+    assert derive_key(longest, bytes(16), memory_bytes=MEMORY_BYTES, passes=1)
+    with pytest.raises(AssertionError):
+        derive_key(longest + "x", bytes(16), memory_bytes=MEMORY_BYTES, passes=1)

@@ -44,6 +44,16 @@ def test_a_key_of_small_order_signs_nothing() -> None:
     assert not is_signature_valid(neutral, b"anything", neutral + bytes(32))
 
 
+def test_key_and_signature_have_one_length_each() -> None:
+    key, message = verify_key_of(bytes(32)), b"message"
+    signature = sign(bytes(32), message)
+    # libsodium sees the two as one string, in which the border could be moved.
+    assert not is_signature_valid(key, signature[63:] + message, signature[:63])
+    assert not is_signature_valid(key, message[1:], signature + message[:1])
+    assert not is_signature_valid(key + b"\0", message, signature)
+    assert not is_signature_valid(key[:-1], message, signature)
+
+
 @given(st.binary(max_size=80), st.binary(max_size=40), st.binary(max_size=130))
 def test_any_bytes_give_a_verdict(key: bytes, message: bytes, signature: bytes) -> None:
     assert not is_signature_valid(key, message, signature)

@@ -169,6 +169,32 @@ def test_what_lapsed_makes_room() -> None:
     assert admission.judge(envelopes[-1], mesh_now=NOON, now=NOW) == ACCEPTED
 
 
+def test_what_lapsed_makes_room_for_one_and_no_more() -> None:
+    envelopes = sorted((envelope(number) for number in range(QUOTA + 2)), key=lambda one: one.id)
+    admission = Admission(UNSTAMPED, is_signature_valid)
+    for one in envelopes[:QUOTA]:
+        assert admission.admit_own(one) == ACCEPTED
+    # Of another key, of another day, or never known: that makes no room.
+    gone, day = envelopes[0], envelopes[0].header.day
+    admission.forget(posting_key(2), day, gone.id)
+    admission.forget(gone.header.posting_key, day + 1, gone.id)
+    admission.forget(gone.header.posting_key, day, envelopes[QUOTA].id)
+    assert admission.judge(envelopes[QUOTA], mesh_now=NOON, now=NOW) == OVER_QUOTA
+    admission.forget(gone.header.posting_key, day, gone.id)
+    assert admission.judge(envelopes[QUOTA], mesh_now=NOON, now=NOW) == ACCEPTED
+    assert admission.judge(envelopes[QUOTA + 1], mesh_now=NOON, now=NOW) == OVER_QUOTA
+
+
+def test_own_envelopes_share_a_quota_with_what_came_and_with_no_other_key_or_day() -> None:
+    envelopes = sorted((envelope(number) for number in range(QUOTA + 1)), key=lambda one: one.id)
+    admission = Admission(UNSTAMPED, is_signature_valid)
+    for one in envelopes[:-1]:
+        assert admission.admit_own(one) == ACCEPTED
+    assert admission.judge(envelopes[-1], mesh_now=NOON, now=NOW) == OVER_QUOTA
+    for other in (envelope(author=2), envelope(created=NOON - 86_400)):
+        assert admission.admit_own(other) == ACCEPTED
+
+
 def test_what_is_forgotten_twice_or_was_never_known_changes_nothing() -> None:
     admission = Admission(UNSTAMPED, is_signature_valid)
     for _ in range(2):

@@ -1,5 +1,6 @@
 """Mesh time: wrong clocks are corrected by those who agree, and a jump deletes nothing."""
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -263,3 +264,114 @@ def test_an_envelope_from_tomorrow_does_not_let_one_liar_set_the_clock() -> None
     laptop.clock.stored(UnixSeconds(TRUE + DAY))
     laptop.hear(1, 79 * 365 * DAY)
     assert laptop.mesh_error_s == 0
+
+
+def test_the_middle_one_of_those_who_agree_is_followed() -> None:
+    laptop = Laptop(-DAY)
+    laptop.hear_all(100, 200, 300, 400, 20 * DAY)
+    assert laptop.mesh_error_s == 300
+    laptop = Laptop(-DAY)
+    laptop.hear_all(-20 * DAY, -30 * DAY, 100, 200, 300)
+    assert laptop.mesh_error_s == 100
+
+
+def test_more_than_half_must_agree() -> None:
+    for errors_s, is_moved in (
+        ((-40 * DAY, -80 * DAY, 0, 0), False),
+        ((-40 * DAY, -80 * DAY, 40 * DAY, 0, 0), False),
+        ((-40 * DAY, -80 * DAY, 0, 0, 0), True),
+    ):
+        laptop = Laptop(-DAY)
+        laptop.hear_all(*errors_s)
+        assert (abs(laptop.mesh_error_s) <= 10) == is_moved, errors_s
+
+
+def test_agreement_reaches_ten_minutes_to_both_sides_of_the_middle() -> None:
+    for spread_s, is_moved in ((AGREEMENT_S, True), (AGREEMENT_S + 10, False)):
+        laptop = Laptop(-DAY)
+        laptop.hear_all(-spread_s, 0, spread_s)
+        assert (laptop.mesh_error_s == 0) == is_moved
+
+
+def test_a_clock_that_is_ten_minutes_wrong_stands_and_ten_seconds_more_are_corrected() -> None:
+    laptop = Laptop(AGREEMENT_S)
+    laptop.hear_all(0, 0, 0)
+    assert laptop.mesh_error_s == AGREEMENT_S
+    laptop = Laptop(AGREEMENT_S + 10)
+    laptop.hear_all(0, 0, 0)
+    assert laptop.mesh_error_s == 0
+
+
+def test_three_who_do_not_agree_do_not_move_even_a_clock_earlier_than_its_release() -> None:
+    laptop = Laptop(-TRUE)
+    for link, said in enumerate((DAY, 0, TRUE)):
+        laptop.clock.observe(LinkId(link), UnixSeconds(said), laptop.now)
+    assert laptop.mesh_error_s == DAY - TRUE, "it yielded to the first, while there was one"
+
+
+def test_a_correction_that_goes_on_is_no_jump() -> None:
+    laptop = Laptop(-2 * DAY)
+    laptop.hear_all(0, 0, 0)
+    laptop.pass_time(HOUR)
+    assert laptop.is_steady()
+    laptop.hear_all(10, 10, 10)
+    assert laptop.is_steady()
+
+
+def test_the_own_clock_may_drift_a_minute_between_two_looks() -> None:
+    for drift_s, is_steady in ((60, True), (61, False), (-60, True), (-61, False)):
+        laptop = Laptop()
+        laptop.pass_time(2 * HOUR)
+        laptop.error_s += drift_s
+        assert laptop.is_steady() == is_steady
+
+
+@pytest.mark.parametrize(
+    "error_s, words",
+    [
+        (-11 * 60 + 1, "10 minutes behind"),
+        (-119 * 60, "119 minutes behind"),
+        (-120 * 60, "2 hours behind"),
+        (179 * 60, "2 hours ahead"),
+        (48 * HOUR - 10, "47 hours ahead"),
+        (48 * HOUR, "2 days ahead"),
+        (-71 * HOUR, "2 days behind"),
+        (-72 * HOUR, "3 days behind"),
+    ],
+)
+def test_a_person_is_told_how_wrong_the_clock_is(error_s: int, words: str) -> None:
+    laptop = Laptop(error_s)
+    for link in range(3):
+        laptop.clock.observe(LinkId(link), UnixSeconds(TRUE), laptop.now)
+    assert laptop.clock.notices() == [
+        f"This computer's clock is {words}; the neighbours' time is used for mail."
+    ]
+
+
+def test_a_dispute_begins_at_a_day_and_is_told_whole() -> None:
+    words = (
+        "This computer's clock and a neighbour's differ by a day or more, and none can tell who"
+        " is right; check the date."
+    )
+    for error_s, told in ((DAY - 10, []), (DAY, [words]), (-DAY, [words])):
+        laptop = Laptop()
+        laptop.hear(0, error_s)
+        assert laptop.clock.notices() == told
+
+
+def test_those_who_agree_end_a_dispute() -> None:
+    laptop = Laptop()
+    laptop.hear_all(0, 2 * DAY)
+    assert len(laptop.clock.notices()) == 1
+    laptop.hear_all(0, 2 * DAY, 0)
+    assert laptop.clock.notices() == []
+
+
+def test_notices_wait_until_they_are_taken() -> None:
+    laptop = Laptop()
+    laptop.hear(0, 2 * DAY)
+    laptop.hear_all(-DAY, -DAY, -DAY)
+    first, second = laptop.clock.take_notices()
+    assert "check the date" in first
+    assert "24 hours ahead" in second
+    assert laptop.clock.take_notices() == []
