@@ -21,6 +21,7 @@ _VARIABLE_PREFIX = "MESH_"
 # 63 characters of up to four bytes: the mesh id holds the name's length in one byte.
 _NAME_CHARACTERS_MAX = 63
 _BYTES_MIN = 16 * 1024 * 1024
+_AUTO_LOCK_MINUTES_MAX = 7 * 24 * 60
 
 Port = Annotated[int, msgspec.Meta(ge=0, le=65_535)]
 
@@ -36,6 +37,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     listen_port: Port | None = None
     discovery: bool = True
     discovery_on_loopback: bool = False
+    auto_lock_minutes: Annotated[float, msgspec.Meta(ge=0, le=_AUTO_LOCK_MINUTES_MAX)] = 0
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
 
@@ -66,6 +68,9 @@ DEFAULT_TEXT = f"""\
 
 # Find nodes on this machine too where it has no network at all.
 # discovery_on_loopback = false
+
+# Lock after so many minutes in which nobody asked for anything; 0: never.
+# auto_lock_minutes = 0
 
 # debug, info, warning or error.
 # log_level = "info"

@@ -60,6 +60,11 @@ class EventLog:
         self._bytes = 0
         self._arrived.unpark_all()
 
+    def forget(self) -> None:
+        """Keep nothing of what was told; who has not read all of it is to `resync`."""
+        self._lines.clear()
+        self._bytes = 0
+
     def close(self) -> None:
         """Let every stream end; the daemon stops."""
         self.is_closed = True

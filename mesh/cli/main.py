@@ -48,9 +48,11 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "tail": ("mesh.cli.tail", "tail", "Show messages as they come"),
     "peers": ("mesh.cli.peers", "peers", "List the nodes around"),
     "peer": ("mesh.cli.peers", "peer", "Add or remove an address to dial"),
-    "unlock": ("mesh.cli.lifecycle", "unlock", "Open the vault of a locked node"),
+    "lock": ("mesh.cli.locking", "lock", "Close the vault; mail waits"),
+    "unlock": ("mesh.cli.locking", "unlock", "Open the vault of a locked node"),
+    "passphrase": ("mesh.cli.locking", "passphrase", "Change, set or remove the passphrase"),
     "doctor": ("mesh.cli.doctor", "doctor", "Find out what keeps nodes apart"),
-    "wipe": ("mesh.cli.lifecycle", "wipe", "Remove a profile for ever"),
+    "wipe": ("mesh.cli.wiping", "wipe", "Remove a profile for ever"),
     "completion": ("mesh.cli.completion", "completion", "Let your shell complete commands"),
     "version": ("mesh.cli.status", "version", "Show the version"),
 }

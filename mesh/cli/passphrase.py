@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 
 from mesh.cli.terminal import Terminal
-from mesh.daemon.start_order import find_passphrase
+from mesh.daemon.start_order import find_passphrase, passphrase_in
 from mesh.errors import UserError
 from mesh.limits import PASSPHRASE_BYTES_MAX
 
@@ -62,7 +62,7 @@ def chosen(terminal: Terminal) -> str:
         if prompted("The same again: ") == first:
             return first
         terminal.say("These two differ. Once more.")
-    raise UserError("no-passphrase", "No passphrase was chosen; nothing was made.")
+    raise UserError("no-passphrase", "No passphrase was chosen; nothing was done.")
 
 
 def prompted(prompt: str) -> str:
@@ -85,11 +85,23 @@ def find_in_file(terminal: Terminal) -> str | None:
     if not named:
         return None
     found = find_passphrase()
-    path = Path(named).expanduser()
+    warn_if_open(terminal, Path(named).expanduser())
+    return found
+
+
+def passphrase_of_file(terminal: Terminal, path: Path) -> str:
+    """Return what a file holds that was named on the command line."""
+    with path.expanduser().open("rb") as file:
+        found = passphrase_in(file.read(PASSPHRASE_BYTES_MAX + 2))
+    warn_if_open(terminal, path)
+    return found
+
+
+def warn_if_open(terminal: Terminal, path: Path) -> None:
+    """Warn if others may read a file with a passphrase."""
     mode = path.stat().st_mode
     if stat.S_ISREG(mode) and stat.S_IMODE(mode) & 0o077:
         terminal.warn(f"Others may read {path}. Close it with: chmod 600 '{path}'")
-    return found
 
 
 def checked(passphrase: str) -> str:

@@ -5,7 +5,7 @@ import msgspec
 
 from mesh.cli.door import client_of, folders_of
 from mesh.cli.failures import Exit
-from mesh.cli.layout import plural, size
+from mesh.cli.layout import plural, size, when
 from mesh.cli.options import Choices, shared_options
 from mesh.cli.terminal import Terminal
 from mesh.cli.untrusted import clean_line
@@ -14,7 +14,7 @@ from mesh.errors import UserError
 
 VAULT = {
     "open": "open",
-    "locked": "locked; unlock it with: mesh unlock",
+    "locked": "locked",
     "none": "none; this node only carries mail for others",
     "empty": "empty; there is no identity yet",
 }
@@ -82,7 +82,7 @@ def lines_of(answer: StatusAnswer, profile: str, *, is_verbose: bool) -> list[st
         f"name       {clean_line(answer.name) if answer.name else '-'}   (profile {profile})",
         f"mesh       {clean_line(answer.mesh)}{closed}",
         f"links      {answer.links_count}",
-        f"vault      {VAULT[answer.vault]}",
+        f"vault      {vault_line(answer)}",
         f"carries    {plural(answer.envelopes_count, 'envelope')}, "
         f"{size(answer.stored_bytes)} of {size(answer.stored_bytes_max)}",
         f"contacts   {answer.contacts_count}",
@@ -96,6 +96,14 @@ def lines_of(answer: StatusAnswer, profile: str, *, is_verbose: bool) -> list[st
         counters = answer.counters
         lines += [f"{clean_line(name)}  {counters[name]}" for name in sorted(counters)]
     return lines
+
+
+def vault_line(answer: StatusAnswer) -> str:
+    """Say how the vault is, and since when it is locked."""
+    if answer.vault != "locked":
+        return VAULT[answer.vault]
+    since = f" since {when(answer.locked_since)}" if answer.locked_since else ""
+    return f"{VAULT[answer.vault]}{since}; unlock it with: mesh unlock"
 
 
 class Version(msgspec.Struct, kw_only=True):

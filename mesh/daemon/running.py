@@ -26,16 +26,18 @@ from mesh.api.server import serve_unix
 from mesh.commands import AskStatus, CreateIdentity, StatusAnswer
 from mesh.config import Config
 from mesh.daemon.service_manager import notify
-from mesh.daemon.start_order import StartOrder, passphrase_in
+from mesh.daemon.start_order import StartOrder
+from mesh.daemon.vault_keeper import VaultKeeper
 from mesh.engine.door import EngineSettings
 from mesh.errors import MeshError, StorageError, UserError
+from mesh.events import VaultLocked
 from mesh.inputs import Connection
 from mesh.node.config_file import load_config, mesh_parameters, write_default_config
 from mesh.node.folders import ProfileFolders, profile_folders
 from mesh.node.logs import start_logging
 from mesh.node.node import Node
 from mesh.node.private_files import replace_private_bytes, storage_error
-from mesh.node.profile import Profile
+from mesh.node.profile import Profile, close_vault
 
 _log = logging.getLogger("mesh.daemon")
 _SIGNALS = [
@@ -78,7 +80,6 @@ class _Daemon:
         self._config = config
         self._on_ready = on_ready
         self._stopping = trio.Event()
-        self._unlocking = trio.Lock()
 
     async def run(self) -> None:
         """Run from the lock to its release."""
@@ -120,21 +121,19 @@ class _Daemon:
 
     async def _run_node(self, profile: Profile, node: Node) -> None:
         log = EventLog(os.urandom(8).hex())
-        door = Door(
-            asker=node,
-            log=log,
-            unlock=partial(self._unlock, profile, node),
-            stop=self._stopping.set,
-        )
+        keeper = VaultKeeper(profile, node)
+        door = Door(asker=keeper, log=log, keeper=keeper, stop=self._stopping.set)
         try:
             async with trio.open_nursery() as nodes:
                 await nodes.start(_feed, node, log)
                 nodes.start_soon(node.run)
+                if self._config.auto_lock_minutes:
+                    nodes.start_soon(keeper.lock_when_idle, self._config.auto_lock_minutes)
                 async with trio.open_nursery() as doors:
                     socket = self._folders.socket_file
                     await doors.start(partial(serve_unix, door, socket, stopping=self._stopping))
                     with self._endpoint():
-                        await self._open_own_vault(profile, node)
+                        await self._open_own_vault(keeper)
                         _log.info("the node runs on port %d", node.port)
                         notify("READY=1")
                         self._on_ready()
@@ -144,25 +143,17 @@ class _Daemon:
         finally:
             # Nothing runs any more, so the engine has let go of the vault.
             if (vault := node.take_vault()) is not None:
-                vault.close()
+                close_vault(vault)
 
-    async def _open_own_vault(self, profile: Profile, node: Node) -> None:
+    async def _open_own_vault(self, keeper: VaultKeeper) -> None:
         """Open the vault with the passphrase of the start; make the identity where none is."""
         if self._order.passphrase is None:
             return
-        await self._unlock(profile, node, self._order.passphrase.encode())
-        status = await node.ask(AskStatus())
+        await keeper.unlock(self._order.passphrase.encode())
+        status = await keeper.ask(AskStatus())
         assert isinstance(status, StatusAnswer)
         if status.vault == "empty" and self._order.name:
-            await node.ask(CreateIdentity(self._order.name))
-
-    async def _unlock(self, profile: Profile, node: Node, passphrase: bytes) -> None:
-        async with self._unlocking:
-            if node.has_vault:
-                return
-            text = passphrase_in(passphrase)
-            vault = await trio.to_thread.run_sync(profile.open_vault, text)
-            await node.open_vault(vault)
+            await keeper.ask(CreateIdentity(self._order.name))
 
     @contextlib.contextmanager
     def _endpoint(self) -> Iterator[None]:
@@ -204,6 +195,9 @@ async def _feed(
         with node.subscribe() as events:
             task_status.started()
             async for event in events:
+                if isinstance(event, VaultLocked):
+                    # What was told before holds names and messages.
+                    log.forget()
                 log.append(event)
         if not events.has_fallen_behind:
             return

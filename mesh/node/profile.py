@@ -67,6 +67,13 @@ class Profile:
         for folder in (folders.config, folders.data, folders.state):
             make_private_folder(folder)
         self._lock = ProfileLock(folders.lock_file, folders.name)
+        try:
+            for key_file in (folders.vault_key_file, folders.store_key_file):
+                # What a write that was killed left here opens the vault as well as the other one.
+                erase(_unfinished(key_file))
+        except BaseException:
+            self._lock.release()
+            raise
 
     @classmethod
     @contextlib.contextmanager
@@ -121,17 +128,18 @@ class Profile:
         Without its key, which goes first, the vault is noise, wherever copies of it may lie.
         """
         folders = self.folders
-        for key_file in (folders.vault_key_file, folders.store_key_file):
-            erase(key_file)
-            erase(_unfinished(key_file))
+        erase_keys(folders)
         for database in (folders.vault_file, folders.store_file):
             _remove_database(database)
         for folder in (folders.config, folders.data, folders.state):
             remove_folder(folder, keep=folders.lock_file)
         self._lock.release()
         folders.lock_file.unlink(missing_ok=True)
-        with contextlib.suppress(OSError):
-            folders.state.rmdir()
+        # A daemon that was killed leaves its socket, perhaps outside of the three folders.
+        folders.socket_file.unlink(missing_ok=True)
+        for folder in (folders.state, folders.socket_file.parent):
+            with contextlib.suppress(OSError):
+                folder.rmdir()
 
     def _store_key(self) -> bytes:
         path = self.folders.store_key_file
@@ -160,6 +168,25 @@ class Profile:
     def _write_vault_key(self, key: bytes, passphrase: str) -> None:
         wrapped = WrappedKey.wrap(key, passphrase, self._cost, self._entropy)
         replace_private_bytes(self.folders.vault_key_file, wrapped.encode())
+
+
+def erase_keys(folders: ProfileFolders) -> None:
+    """Destroy the keys of a profile: its databases are noise from then on.
+
+    The vault's goes first. What is left of an unfinished change goes before it, so that whoever is
+    killed in between leaves a profile that opens, or one that nobody opens any more.
+    """
+    for key_file in (folders.vault_key_file, folders.store_key_file):
+        erase(_unfinished(key_file))
+        erase(key_file)
+
+
+def close_vault(vault: Connection) -> None:
+    """Empty the log of a vault, where former rows outlive their end, and let go of the file."""
+    try:
+        checkpoint(vault)
+    finally:
+        vault.close()
 
 
 def _opened(path: Path, key: bytes, migrate: Callable[[Connection], None]) -> Connection:

@@ -38,7 +38,7 @@ async def serving(nursery: trio.Nursery) -> AsyncIterator[Serving]:
         log = EventLog("first-run")
         node = SmallNode(log)
         stopping, stopped = trio.Event(), trio.Event()
-        door = Door(node, log, node.unlock, stopping.set)
+        door = Door(node, log, node, stopping.set)
 
         async def serve(*, task_status: trio.TaskStatus[None]) -> None:
             await serve_unix(door, path, stopping=stopping, task_status=task_status)

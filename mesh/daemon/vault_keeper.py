@@ -1,0 +1,130 @@
+"""Who opens and closes the vault of a running daemon: at the start, when asked, and when idle.
+
+Implements `docs/protocol/storage.md`, section "Locking". The node carries mail with its store
+whether the vault is open or not; locking takes from the process what opens or shows what is ours.
+One thing at a time is done to the vault, and a caller that gives up leaves it whole: what was
+begun is done.
+"""
+
+import gc
+import logging
+from collections.abc import Sequence
+
+import trio
+
+from mesh.commands import Answer, AskPeers, AskStatus, Command
+from mesh.daemon.start_order import passphrase_in
+from mesh.errors import UserError
+from mesh.limits import IDLE_LOOK_MS
+from mesh.node.clock import Clock, system_now
+from mesh.node.node import Node
+from mesh.node.profile import Profile, close_vault
+
+_log = logging.getLogger("mesh.daemon")
+
+NOTHING_TO_LOCK_WITH = (
+    "This profile has no passphrase, so anybody could unlock it: choose one first with "
+    "`mesh passphrase`."
+)
+
+
+class IdleTime:
+    """How long nobody has asked for anything. Sleep of the machine counts where the clock runs."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._begun = clock().monotonic
+
+    def end(self) -> None:
+        """Somebody is there."""
+        self._begun = self._clock().monotonic
+
+    async def wait(self, idle_ms: int) -> None:
+        """Return once nobody asked for anything for so long.
+
+        It looks again and again: a timer would stand still while the machine sleeps.
+        """
+        while True:
+            left_us = self._begun + idle_ms * 1_000 - self._clock().monotonic
+            if left_us <= 0:
+                return
+            await trio.sleep(min(left_us / 1_000_000, IDLE_LOOK_MS / 1_000))
+
+
+class VaultKeeper:
+    """Stands between the API and the node: knows whether somebody is there, and locks if not."""
+
+    def __init__(self, profile: Profile, node: Node, *, clock: Clock = system_now) -> None:
+        self._profile = profile
+        self._node = node
+        self._turn = trio.Lock()
+        self._idle = IdleTime(clock)
+        # Only what opened the vault says whether there is a passphrase.
+        self._is_protected = True
+
+    async def ask(self, command: Command) -> Answer:
+        """Ask the node; who asks for more than its state is a person, or acts for one."""
+        if isinstance(command, AskStatus | AskPeers):
+            return await self._node.ask(command)
+        self._idle.end()
+        try:
+            return await self._node.ask(command)
+        finally:
+            self._idle.end()
+
+    async def ask_all(self, commands: Sequence[Command]) -> list[Answer | UserError]:
+        """Ask the node for several things in their order."""
+        self._idle.end()
+        return await self._node.ask_all(commands)
+
+    async def unlock(self, passphrase: bytes) -> None:
+        """Open the vault; nothing happens if it is open."""
+        with trio.CancelScope(shield=True):
+            async with self._turn:
+                if self._node.has_vault:
+                    return
+                text = passphrase_in(passphrase)
+                vault = await trio.to_thread.run_sync(self._profile.open_vault, text)
+                await self._node.open_vault(vault)
+                self._is_protected = text != ""
+                self._idle.end()
+
+    async def lock(self) -> None:
+        """Close the vault; nothing happens if it is closed."""
+        with trio.CancelScope(shield=True):
+            async with self._turn:
+                if not self._node.has_vault:
+                    return
+                if not self._is_protected:
+                    raise UserError("no-passphrase", NOTHING_TO_LOCK_WITH)
+                await self._close()
+
+    async def change_passphrase(self, former: bytes, new: bytes) -> None:
+        """Seal the vault's key under another passphrase, whether the vault is open or not."""
+        with trio.CancelScope(shield=True):
+            async with self._turn:
+                texts = passphrase_in(former), passphrase_in(new)
+                await trio.to_thread.run_sync(self._profile.change_passphrase, *texts)
+                self._is_protected = texts[1] != ""
+                self._idle.end()
+                _log.info("the passphrase was changed")
+
+    async def lock_when_idle(self, minutes: float) -> None:
+        """Lock whenever nobody has asked for anything for so long; for ever."""
+        while True:
+            await self._idle.wait(int(minutes * 60_000))
+            with trio.CancelScope(shield=True):
+                async with self._turn:
+                    if self._node.has_vault and self._is_protected:
+                        await self._close()
+                        self._node.notice(f"Locked after {minutes:g} minutes without use.")
+            self._idle.end()
+
+    async def _close(self) -> None:
+        vault = await self._node.close_vault()
+        if vault is None:
+            return
+        await trio.to_thread.run_sync(close_vault, vault)
+        # Sessions and contacts refer to one another, so that they do not go by themselves.
+        await trio.to_thread.run_sync(gc.collect)
+        _log.info("the vault is locked")

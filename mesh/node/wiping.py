@@ -1,0 +1,61 @@
+"""Wiping a profile at once, whatever its daemon is doing.
+
+Implements `docs/protocol/storage.md`, section "Order of writing", "Wiping". The keys are destroyed
+before anything else, beside a daemon that runs or hangs: from then on nothing on the disk can be
+read. The process, which still has the keys in its memory, is killed next and not asked; then
+the files go.
+"""
+
+import os
+import signal
+import sys
+import time
+from typing import Final
+
+from mesh.errors import UserError
+from mesh.node.folders import ProfileFolders
+from mesh.node.profile import Profile, erase_keys
+
+_LOOK_S: Final = 0.02
+# Windows has no signal that cannot be refused; there this number ends a process as firmly.
+_KILL: Final = signal.SIGTERM if sys.platform == "win32" else signal.SIGKILL
+
+
+def wipe_at_once(folders: ProfileFolders, *, timeout_s: float) -> None:
+    """Destroy a profile; raises UserError `timeout` if its process cannot be ended.
+
+    Even then the keys are gone.
+    """
+    erase_keys(folders)
+    profile = _held_by_force(folders, timeout_s=timeout_s)
+    # Once more with what the daemon may have written meanwhile.
+    profile.wipe()
+
+
+def _held_by_force(folders: ProfileFolders, *, timeout_s: float) -> Profile:
+    ends = time.monotonic() + timeout_s
+    while True:
+        try:
+            return Profile(folders)
+        except UserError as error:
+            if error.kind not in ("already-running", "stopping"):
+                raise
+        if time.monotonic() > ends:
+            raise UserError(
+                "timeout",
+                f"The keys of the profile {folders.name} are destroyed, but its process does not "
+                "end: restart the computer, then run `mesh wipe --now` again.",
+            )
+        _kill_holder(folders)
+        time.sleep(_LOOK_S)
+
+
+def _kill_holder(folders: ProfileFolders) -> None:
+    """End the process that holds the lock: it wrote its number there, and empties it at the end."""
+    try:
+        pid = int(folders.lock_file.read_bytes())
+        if pid != os.getpid():
+            os.kill(pid, _KILL)
+    except (OSError, ValueError):
+        # It has just ended, or does so now; whether it did shows at the lock.
+        return
