@@ -1,0 +1,292 @@
+"""Opening and closing the vault of a node that runs: by order, by passphrase, and when idle."""
+
+import gc
+import os
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from enum import Enum
+from pathlib import Path
+
+import pytest
+import trio
+
+from mesh.commands import (
+    AddContact,
+    AddPeer,
+    AskIdentity,
+    AskMessages,
+    AskStatus,
+    ContactAnswer,
+    CreateIdentity,
+    CreateInvite,
+    InviteAnswer,
+    MessageAnswer,
+    MessagesAnswer,
+    SendMessage,
+    StatusAnswer,
+)
+from mesh.daemon.vault_keeper import IdleTime, VaultKeeper
+from mesh.engine.door import EngineSettings
+from mesh.errors import UserError
+from mesh.events import (
+    Event,
+    MessageReceived,
+    MessageStateChanged,
+    NoticeRaised,
+    VaultLocked,
+    VaultUnlocked,
+)
+from mesh.ids import Instant, Monotonic
+from mesh.node.folders import profile_folders
+from mesh.node.key_files import PassphraseCost
+from mesh.node.node import Node
+from mesh.node.profile import Profile, close_vault
+from mesh.node.subscription import Subscription
+from mesh.storage.sqlcipher import SqlcipherConnection
+from mesh.wire.parameters import MeshParameters
+
+CHEAP = PassphraseCost(memory_bytes=8 * 1024, passes=1)
+SETTINGS = EngineSettings(parameters=MeshParameters(name="test", stamp_bits=0))
+
+
+@asynccontextmanager
+async def running(
+    folder: Path, name: str, passphrase: str = "horse"
+) -> AsyncIterator[tuple[Node, VaultKeeper, Profile]]:
+    """A node whose vault is open, in a profile of its own."""
+    folders = profile_folders(name.lower(), {"MESH_HOME": str(folder)})
+    # What other tests left is not to be counted here.
+    gc.collect()
+    with Profile.held(folders, cost=CHEAP) as profile:
+        profile.create(passphrase)
+        store = profile.open_store()
+        node = Node(settings=SETTINGS, store=store, listen_port=0, has_discovery=False)
+        keeper = VaultKeeper(profile, node)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(node.run)
+            await keeper.unlock(passphrase.encode())
+            await keeper.ask(CreateIdentity(name))
+            yield node, keeper, profile
+            nursery.cancel_scope.cancel()
+        vault = node.take_vault()
+        if vault is not None:
+            close_vault(vault)
+        store.close()
+
+
+async def status(keeper: VaultKeeper) -> StatusAnswer:
+    answer = await keeper.ask(AskStatus())
+    assert isinstance(answer, StatusAnswer)
+    return answer
+
+
+async def refused(keeper: VaultKeeper) -> str:
+    with pytest.raises(UserError) as caught:
+        await keeper.ask(AskIdentity())
+    return caught.value.kind
+
+
+async def wait_for(events: Subscription, kind: type[Event]) -> list[Event]:
+    """All events up to the first of a kind."""
+    seen: list[Event] = []
+    async for event in events:
+        seen.append(event)
+        if isinstance(event, kind):
+            break
+    return seen
+
+
+async def test_a_locked_node_says_so_and_refuses_in_words_until_it_is_unlocked(
+    tmp_path: Path,
+) -> None:
+    async with running(tmp_path, "Anna") as (node, keeper, _):
+        assert (await status(keeper)).locked_since == 0
+        with node.subscribe() as events:
+            await keeper.lock()
+            assert isinstance((await wait_for(events, VaultLocked))[-1], VaultLocked)
+            locked = await status(keeper)
+            assert (locked.vault, locked.name, locked.contacts_count) == ("locked", "", 0)
+            assert locked.locked_since > 1_700_000_000
+            assert await refused(keeper) == "locked"
+            await keeper.lock()
+            with pytest.raises(UserError) as caught:
+                await keeper.unlock(b"house")
+            assert caught.value.kind == "wrong-passphrase"
+            assert await refused(keeper) == "locked"
+            await keeper.unlock(b"horse")
+            assert isinstance((await wait_for(events, VaultUnlocked))[-1], VaultUnlocked)
+        assert (await status(keeper)).vault == "open"
+        assert (await status(keeper)).locked_since == 0
+
+
+async def test_locking_closes_the_file_and_leaves_no_log_beside_it(tmp_path: Path) -> None:
+    async with running(tmp_path, "Anna") as (_, keeper, profile):
+        log = profile.folders.vault_file.with_name("vault.db-wal")
+        assert log.exists()
+        await keeper.lock()
+        assert not log.exists()
+        if sys.platform == "linux":
+            assert "store.db" in open_files()
+            assert "vault.db" not in open_files()
+
+
+async def test_after_locking_no_object_that_works_on_the_vault_is_left(tmp_path: Path) -> None:
+    async with running(tmp_path, "Anna") as (_, keeper, _):
+        assert {"Messenger", "Vault", "Desk"} <= vault_objects()
+        assert connections_count() == 2
+        await keeper.lock()
+        assert vault_objects() == set()
+        assert connections_count() == 1
+
+
+def open_files() -> list[str]:
+    """The names of all files that this process has open."""
+    names = []
+    for descriptor in os.listdir("/proc/self/fd"):
+        # The descriptor by which they are listed is one of them, and is closed again.
+        with suppress(FileNotFoundError):
+            names.append(Path(os.readlink(f"/proc/self/fd/{descriptor}")).name)
+    return names
+
+
+def vault_objects() -> set[str]:
+    """The kinds of all living objects of the messenger and the ratchet, and of rows."""
+    modules = ("mesh.messenger", "mesh.ratchet", "mesh.storage.vault")
+    kinds = [type(each) for each in gc.get_objects() if not issubclass(type(each), Enum)]
+    return {kind.__name__ for kind in kinds if kind.__module__.startswith(modules)} - {"Ours"}
+
+
+def connections_count() -> int:
+    return sum(isinstance(each, SqlcipherConnection) for each in gc.get_objects())
+
+
+async def test_a_profile_without_a_passphrase_is_not_locked_but_told_why(tmp_path: Path) -> None:
+    async with running(tmp_path, "Anna", passphrase="") as (_, keeper, _):
+        with pytest.raises(UserError, match="no passphrase") as caught:
+            await keeper.lock()
+        assert caught.value.kind == "no-passphrase"
+        assert (await status(keeper)).vault == "open"
+        await keeper.change_passphrase(b"", b"horse")
+        await keeper.lock()
+        assert (await status(keeper)).vault == "locked"
+        await keeper.unlock(b"horse")
+        await keeper.change_passphrase(b"horse", b"")
+        with pytest.raises(UserError, match="no passphrase"):
+            await keeper.lock()
+
+
+async def test_a_passphrase_is_changed_while_locked_and_while_open(tmp_path: Path) -> None:
+    async with running(tmp_path, "Anna") as (_, keeper, _):
+        with pytest.raises(UserError) as caught:
+            await keeper.change_passphrase(b"house", b"battery")
+        assert caught.value.kind == "wrong-passphrase"
+        await keeper.change_passphrase(b"horse", b"battery")
+        await keeper.lock()
+        await keeper.change_passphrase(b"battery", b"staple")
+        with pytest.raises(UserError, match="not the passphrase"):
+            await keeper.unlock(b"battery")
+        await keeper.unlock(b"staple")
+        assert (await status(keeper)).name == "Anna"
+
+
+async def test_mail_for_a_locked_node_waits_and_is_opened_at_unlock(tmp_path: Path) -> None:
+    async with (
+        running(tmp_path, "Anna") as (anna_node, anna, _),
+        running(tmp_path, "Ben") as (ben_node, ben, _),
+    ):
+        with anna_node.subscribe() as at_anna, ben_node.subscribe() as at_ben:
+            invite = await ben.ask(CreateInvite())
+            assert isinstance(invite, InviteAnswer)
+            contact = await anna.ask(AddContact(invite.link, "ben"))
+            assert isinstance(contact, ContactAnswer)
+            await anna.ask(AddPeer(f"127.0.0.1:{ben_node.port}"))
+            await anna.ask(SendMessage("ben", "before"))
+            await wait_for(at_ben, MessageReceived)
+            await ben.lock()
+            sent = await anna.ask(SendMessage("ben", "while you were away"))
+            assert isinstance(sent, MessageAnswer)
+            assert await carried(at_anna, sent.number) == 1
+            await ben.unlock(b"horse")
+            [*_, received] = await wait_for(at_ben, MessageReceived)
+            assert isinstance(received, MessageReceived)
+            assert received.message.text == "while you were away"
+        page = await ben.ask(AskMessages())
+        assert isinstance(page, MessagesAnswer)
+        assert [each.text for each in page.messages] == ["before", "while you were away"]
+
+
+async def carried(events: Subscription, number: int) -> int:
+    """Wait until a message is carried; by how many."""
+    async for event in events:
+        if (
+            isinstance(event, MessageStateChanged)
+            and event.message.number == number
+            and event.message.state == "carried"
+        ):
+            return event.message.carriers
+    raise AssertionError("the node has stopped")
+
+
+async def test_a_caller_that_gives_up_does_not_leave_the_vault_half_closed(
+    tmp_path: Path,
+) -> None:
+    async with running(tmp_path, "Anna") as (_, keeper, _):
+        for given_up in (keeper.lock, lambda: keeper.unlock(b"horse")):
+            with trio.CancelScope() as scope:
+                scope.cancel()
+                await given_up()
+            assert connections_count() == (2 if (await status(keeper)).vault == "open" else 1)
+
+
+async def test_a_node_that_nobody_uses_locks_itself_and_tells_why(tmp_path: Path) -> None:
+    async with running(tmp_path, "Anna") as (node, keeper, _), trio.open_nursery() as nursery:
+        with node.subscribe() as events:
+            nursery.start_soon(keeper.lock_when_idle, 0.0001)
+            [*_, notice] = await wait_for(events, NoticeRaised)
+            assert notice == NoticeRaised("Locked after 0.0001 minutes without use.")
+            assert (await status(keeper)).vault == "locked"
+        nursery.cancel_scope.cancel()
+
+
+async def test_a_node_without_a_passphrase_never_locks_itself(
+    tmp_path: Path, autojump_clock: trio.testing.MockClock
+) -> None:
+    async with running(tmp_path, "Anna", passphrase="") as (_, keeper, _):
+        with trio.move_on_after(100):
+            await keeper.lock_when_idle(0.0001)
+        assert (await status(keeper)).vault == "open"
+
+
+async def test_idle_time_begins_anew_whenever_somebody_is_there(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    idle = IdleTime(virtual_now)
+    ended: list[float] = []
+
+    async def watch() -> None:
+        await idle.wait(600_000)
+        ended.append(trio.current_time())
+
+    began = trio.current_time()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(watch)
+        for _ in range(3):
+            await trio.sleep(599)
+            idle.end()
+    assert ended == [pytest.approx(began + 3 * 599 + 600, abs=0.001)]
+
+
+async def test_sleep_of_the_machine_counts_as_idle_time(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    slept_us = 0
+    idle = IdleTime(lambda: Instant(Monotonic(virtual_now().monotonic + slept_us), 0))
+    began = trio.current_time()
+    slept_us = 3_600 * 1_000_000
+    await idle.wait(600_000)
+    assert trio.current_time() == began
+
+
+def virtual_now() -> Instant:
+    return Instant(Monotonic(round(trio.current_time() * 1_000_000)), 0)
