@@ -9,6 +9,9 @@ from mesh.limits import NAME_BYTES_MAX
 # Categories that hold what must not stand in a name: controls, invisible and bidirectional
 # formatting, surrogates, private use, unassigned, and separators of lines and paragraphs.
 _FORBIDDEN_CATEGORIES = frozenset(["Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"])
+# Letters and marks that show nothing: fillers of Hangul, vowels of Khmer that are no longer
+# written, a joiner of marks, and a cell of Braille without a dot.
+_FORBIDDEN_LETTERS = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
 
 
 def is_name(text: str) -> bool:
@@ -17,7 +20,7 @@ def is_name(text: str) -> bool:
         bool(text)
         and text == text.strip()
         and len(text.encode("utf-8", "surrogatepass")) <= NAME_BYTES_MAX
-        and not any(unicodedata.category(letter) in _FORBIDDEN_CATEGORIES for letter in text)
+        and not any(_is_hidden(letter) for letter in text)
     )
 
 
@@ -43,6 +46,10 @@ def free_label(wanted: str, is_taken: Callable[[str], bool]) -> str:
         ending = f" {number}"
         label = _cut(wanted, NAME_BYTES_MAX - len(ending)) + ending
     return label
+
+
+def _is_hidden(letter: str) -> bool:
+    return letter in _FORBIDDEN_LETTERS or unicodedata.category(letter) in _FORBIDDEN_CATEGORIES
 
 
 def _cut(text: str, bytes_max: int) -> str:
