@@ -291,6 +291,7 @@ class Engine:
         with transaction(connection):
             self._messenger = Messenger(
                 vault=connection,
+                is_tag_stored=self._carrying.store.has_tag,
                 parameters=self._settings.parameters,
                 entropy=self._entropy,
                 kem=self._kem,

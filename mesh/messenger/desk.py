@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 from mesh.crypto.entropy import Entropy
 from mesh.crypto.kem import Kem
-from mesh.ids import Instant, UnixSeconds
+from mesh.ids import Instant, Tag, UnixSeconds
 from mesh.messenger.contacts import Contacts
 from mesh.messenger.expected import ExpectedTags
+from mesh.messenger.first_contacts import FirstContacts
 from mesh.messenger.history import History
 from mesh.messenger.identity import Identity
 from mesh.messenger.inbox import Inbox
@@ -22,7 +23,7 @@ from mesh.messenger.sealing import Sealing
 from mesh.messenger.sessions import Sessions
 from mesh.messenger.telling import Telling
 from mesh.storage.vault import Vault
-from mesh.storage.vault_rows import MessageRow
+from mesh.storage.vault_rows import ContactRow, MessageRow
 from mesh.wire.parameters import MeshParameters
 
 
@@ -32,6 +33,7 @@ class Desk:
 
     identity: Identity
     sessions: Sessions
+    first_contacts: FirstContacts
     prekeys: Prekeys
     contacts: Contacts
     reading: Reading
@@ -53,23 +55,31 @@ def set_up(
     entropy: Entropy,
     kem: Kem,
     tell_received: Callable[[MessageRow], None],
+    is_tag_stored: Callable[[Tag], bool],
     retire_delay_ms: tuple[int, int],
     mesh_now: UnixSeconds,
     now: Instant,
 ) -> Desk:
     """Put the parts together over a vault that holds this identity."""
-    sessions = Sessions(vault.sessions, expected)
+
+    def tell_renewed(contact: ContactRow, _reason: str, _mesh_now: UnixSeconds) -> None:
+        telling.contact_changed(contact.id)
+
+    sessions = Sessions(vault.sessions, expected, entropy=entropy, kem=kem)
     prekeys = Prekeys(vault.sessions, identity, entropy=entropy, kem=kem)
     contacts = Contacts(vault, telling)
     history = History(vault.messages)
+    first_contacts = FirstContacts(
+        vault, identity, sessions=sessions, prekeys=prekeys, entropy=entropy, kem=kem
+    )
     sealing = Sealing(
         vault,
-        identity,
         sessions=sessions,
-        prekeys=prekeys,
+        first_contacts=first_contacts,
         posting_keys=posting_keys,
+        is_tag_stored=is_tag_stored,
+        tell_renewed=tell_renewed,
         entropy=entropy,
-        kem=kem,
     )
     retirements = Retirements(
         vault.retirements,
@@ -82,6 +92,8 @@ def set_up(
         vault,
         identity,
         sealing=sealing,
+        sessions=sessions,
+        prekeys=prekeys,
         history=history,
         retirements=retirements,
         telling=telling,
@@ -113,6 +125,7 @@ def set_up(
         identity,
         expected=expected,
         sessions=sessions,
+        first_contacts=first_contacts,
         prekeys=prekeys,
         contacts=contacts,
         invites=invites,
@@ -124,11 +137,13 @@ def set_up(
         entropy=entropy,
         kem=kem,
         tell_received=tell_received,
+        tell_renewed=tell_renewed,
     )
     reading = Reading(vault.messages, contacts, telling)
     return Desk(
         identity=identity,
         sessions=sessions,
+        first_contacts=first_contacts,
         prekeys=prekeys,
         contacts=contacts,
         reading=reading,

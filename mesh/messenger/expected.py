@@ -25,12 +25,20 @@ class OfBundle:
 
 @dataclass(frozen=True, slots=True)
 class OfSession:
-    """A letter of a contact, under the tags of a session."""
+    """A message of a contact, under one generation of the tags of a session."""
+
+    session: bytes
+    generation: int
+
+
+@dataclass(frozen=True, slots=True)
+class OfRendezvous:
+    """A first contact by somebody who lost a session."""
 
     session: bytes
 
 
-Owner = OfInvite | OfBundle | OfSession
+Owner = OfInvite | OfBundle | OfSession | OfRendezvous
 
 
 class ExpectedTags:
@@ -73,6 +81,10 @@ class ExpectedTags:
         self._places.update(fresh)
         if is_wanted:
             self._wanted.extend(fresh)
+
+    def want(self, tags: Iterable[Tag]) -> None:
+        """Envelopes with these tags may be in the store, and open now."""
+        self._wanted.extend(tags)
 
     def forget(self, tags: Iterable[Tag]) -> None:
         """These are used up."""

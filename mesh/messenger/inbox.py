@@ -1,12 +1,13 @@
 """The inbox: envelopes that bear one of our tags, opened.
 
-Implements `docs/protocol/first-contact.md`, sections "Founding" and "Opening". Everything is
-checked before anything is written: what does not open, is not by the person whose tag it bears,
-or was opened before, is counted and dropped, and has changed nothing.
+Implements `docs/protocol/first-contact.md`, sections "Opening" and "Founding", and `session.md`,
+sections "Opening" and "Renewal". Everything is checked before anything is written: what does not
+open, is not by the person whose tag it bears, or was opened before, is counted and dropped, and
+has changed nothing.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol, assert_never
 
 from mesh.crypto.entropy import Entropy
@@ -16,7 +17,8 @@ from mesh.events import ContactAdded
 from mesh.ids import Instant, MessageId, UnixSeconds
 from mesh.limits import CONTACTS_MAX, SESSIONS_PER_CONTACT_MAX
 from mesh.messenger.contacts import KEY_PREFIX_DIGITS_MIN, Contacts
-from mesh.messenger.expected import ExpectedTags, OfBundle, OfInvite, OfSession
+from mesh.messenger.expected import ExpectedTags, OfBundle, OfInvite, OfRendezvous, OfSession
+from mesh.messenger.first_contacts import FirstContacts
 from mesh.messenger.history import History, Place, mesh_milliseconds
 from mesh.messenger.identity import Identity, check_bundle
 from mesh.messenger.invitations import Invitations
@@ -28,12 +30,17 @@ from mesh.messenger.retirements import Retirements
 from mesh.messenger.sessions import Session, Sessions
 from mesh.messenger.telling import Telling
 from mesh.messenger.verified import VerifiedSignatures
-from mesh.ratchet.letters import OpenedLetter, open_letter
+from mesh.ratchet.double_ratchet import Awaiting, OutOfStep, Ratchet, Receiving
+from mesh.ratchet.first_contact import Author, FirstContact, Roots, open_opening, open_outside
+from mesh.ratchet.sealed_message import open_header, open_payload, read_token_of, split_nonce
 from mesh.ratchet.tags import box_key_of, invite_tag_key
 from mesh.storage.vault import Vault
 from mesh.storage.vault_rows import ContactRow, InviteRow, MessageRow
+from mesh.wire.bundle import Bundle, decode_prekeys
+from mesh.wire.controls import KEYS
 from mesh.wire.envelope import Envelope
 from mesh.wire.payload import Payload, decode_payload, message_id_of
+from mesh.wire.ratchet_header import RatchetHeader
 
 CLOCK_MAX = 1 << 62
 """A clock beyond is a lie (it is the year 4,199), and would leave no room for what follows."""
@@ -55,12 +62,25 @@ class ControlHandler(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A letter whose author and payload are in order."""
+    """A message that has opened; nothing is written yet."""
 
     envelope: Envelope
+    header: RatchetHeader
+    receiving: Receiving = field(repr=False)
+    payload_bytes: bytes = field(repr=False)
+    payload: Payload = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Founded:
+    """A first contact that nobody repeated before: its author, and the session that it founds."""
+
     prekey: Prekey
-    letter: OpenedLetter
-    payload: Payload
+    ephemeral: bytes
+    author: Author
+    roots: Roots = field(repr=False)
+    ratchet: Ratchet = field(repr=False)
+    opened: Opened = field(repr=False)
 
 
 class Inbox:
@@ -73,6 +93,7 @@ class Inbox:
         *,
         expected: ExpectedTags,
         sessions: Sessions,
+        first_contacts: FirstContacts,
         prekeys: Prekeys,
         contacts: Contacts,
         invites: Invites,
@@ -84,12 +105,15 @@ class Inbox:
         entropy: Entropy,
         kem: Kem,
         tell_received: Callable[[MessageRow], None],
+        tell_renewed: Callable[[ContactRow, str, UnixSeconds], None],
     ) -> None:
         self._people = vault.people
         self._rows = vault.sessions
         self._identity = identity
         self._expected = expected
+        self._messages = vault.messages
         self._sessions = sessions
+        self._first_contacts = first_contacts
         self._prekeys = prekeys
         self._contacts = contacts
         self._invites = invites
@@ -101,6 +125,7 @@ class Inbox:
         self._entropy = entropy
         self._kem = kem
         self._tell_received = tell_received
+        self._tell_renewed = tell_renewed
         self._verify = VerifiedSignatures()
         self._handlers: dict[int, ControlHandler] = {}
         self.counters: dict[str, int] = {}
@@ -118,51 +143,77 @@ class Inbox:
                 self._count(error)
 
     def _open(self, envelope: Envelope, mesh_now: UnixSeconds, now: Instant) -> None:
-        place = self._expected.find(envelope.header.tag)
+        tag = envelope.header.tag
+        place = self._expected.find(tag)
         if place is None:
             # Another envelope of this batch has used the tag up.
             return
         owner, index = place
         match owner:
             case OfInvite(invite):
-                self._open_first(self._invites.invite(invite), index, envelope, mesh_now, now)
+                self._open_by_invite(self._invites.invite(invite), index, envelope, mesh_now, now)
             case OfBundle(contact):
                 self._invitations.bundle_came(contact, index, envelope, mesh_now)
-            case OfSession(session):
-                self._open_letter(self._sessions.session(session), index, envelope, mesh_now, now)
+            case OfSession(id_, generation):
+                session = self._sessions.session(id_)
+                self._open_on_session(session, generation, index, envelope, mesh_now, now)
+            case OfRendezvous(id_):
+                session = self._sessions.session(id_)
+                self._open_renewal(session, index, envelope, mesh_now, now)
             case _:
                 assert_never(owner)
 
     # --- Under a tag of a session -------------------------------------------------------------
 
-    def _open_letter(
+    def _open_on_session(
         self,
         session: Session,
+        generation: int,
         index: int,
         envelope: Envelope,
         mesh_now: UnixSeconds,
         now: Instant,
     ) -> None:
         contact = self._people.contact(session.contact)
-        box_key = session.receiver.box_key(index)
-        opened = self._try_prekeys(self._prekeys.of_contact(contact.id), box_key, envelope)
-        self._check_author(contact, opened)
-        self._sessions.opened(session, index, envelope.header.tag, mesh_now)
-        self._accept(contact, session, opened, mesh_now, now)
+        box_key = self._sessions.box_key(session, generation, index)
+        nonce, boxes = split_nonce(envelope.body)
+        try:
+            opened = self._opened_on(session, envelope, nonce, boxes, box_key, mesh_now)
+        except OutOfStep:
+            self._lost(contact, "what they write can no longer be opened", mesh_now, now)
+            raise
+        tag = envelope.header.tag
+        if opened is None:
+            if not self._sessions.awaits(session, tag):
+                raise PeerError("too many messages wait for a post-quantum step")
+            return
+        was_known = session.is_known
+        self._sessions.opened(session, opened.receiving, mesh_now)
+        self._sessions.tag_used(session, generation, index, tag, opened.header, mesh_now)
+        self._accept(contact, session, opened, is_first=not was_known, mesh_now=mesh_now, now=now)
 
-    def _try_prekeys(self, prekeys: Sequence[Prekey], box_key: bytes, envelope: Envelope) -> Opened:
-        """The letter, opened by the newest bundle of ours that opens it."""
-        reason = PeerError("a letter to a bundle that is gone")
-        for prekey in prekeys:
-            try:
-                return self._unsealed(prekey, box_key, envelope)
-            except PeerError as error:
-                reason = error
-        raise reason
+    def _opened_on(
+        self,
+        session: Session,
+        envelope: Envelope,
+        nonce: bytes,
+        boxes: bytes,
+        header_key: bytes,
+        mesh_now: UnixSeconds,
+    ) -> Opened | None:
+        """The message in the boxes; None if it waits for a post-quantum step."""
+        associated = envelope.header_bytes
+        header, header_box, message_box = open_header(
+            boxes, header_key=header_key, associated=associated, nonce=nonce
+        )
+        receiving = self._sessions.receive(session, header, mesh_now)
+        if isinstance(receiving, Awaiting):
+            return None
+        return _opened(envelope, nonce, header, header_box, message_box, receiving)
 
-    # --- Under a tag of an invite -------------------------------------------------------------
+    # --- First contacts -----------------------------------------------------------------------
 
-    def _open_first(
+    def _open_by_invite(
         self,
         invite: InviteRow,
         index: int,
@@ -173,30 +224,144 @@ class Inbox:
         assert invite.secret is not None, "tags of invites go with the secret"
         assert invite.prekey is not None, "a secret goes with its bundle"
         box_key = box_key_of(invite_tag_key(invite.secret), index)
-        opened = self._unsealed(self._prekeys.prekey(invite.prekey), box_key, envelope)
-        author = opened.letter.author
+        first = open_outside(envelope.body, box_key=box_key, associated=envelope.header_bytes)
+        prekeys = [self._prekeys.prekey(invite.prekey)]
+        if self._open_repetition(prekeys, first, envelope, mesh_now, now):
+            return
+        founded = self._founded(prekeys, first, envelope, mesh_now)
+        author = founded.author
         if author.verify_key == self._identity.keys.verify_key:
             raise PeerError("a first contact by ourselves")
         contact = self._people.find_contact_by_key(author.verify_key)
-        self._check_author(contact, opened)
-        session_id = opened.letter.session_id
-        if self._sessions.has(session_id):
-            session = self._sessions.session(session_id)
-            if contact is None or session.contact != contact.id:
-                raise PeerError("one first contact by two people")
-            self._accept(contact, session, opened, mesh_now, now)
-            return
+        self._check_author(contact, author)
         self._check_may_found(invite, contact, envelope)
-        contact = contact or self._add_contact(opened)
-        session = self._sessions.found(
-            session_id, contact.id, opened.letter.tag_root, is_begun_here=False
-        )
+        contact = contact or self._add_contact(author, founded.opened.payload)
         self._invites.use(invite, mesh_now)
-        self._accept(contact, session, opened, mesh_now, now)
+        self._found(contact, founded, mesh_now, now)
+
+    def _open_renewal(
+        self,
+        lost: Session,
+        index: int,
+        envelope: Envelope,
+        mesh_now: UnixSeconds,
+        now: Instant,
+    ) -> None:
+        """A contact begins a session in place of one that somebody lost."""
+        tag = envelope.header.tag
+        box_key = self._sessions.rendezvous_box_key(lost, index)
+        first = open_outside(envelope.body, box_key=box_key, associated=envelope.header_bytes)
+        prekeys = self._prekeys.of_contact(lost.contact)
+        if self._open_repetition(prekeys, first, envelope, mesh_now, now):
+            self._sessions.rendezvous_used(lost, index, tag)
+            return
+        founded = self._founded(prekeys, first, envelope, mesh_now)
+        contact = self._people.contact(lost.contact)
+        self._check_author(contact, founded.author)
+        self._sessions.rendezvous_used(lost, index, tag)
+        self._first_contacts.make_room(contact.id, keep=lost)
+        for session in self._sessions.of_contact(contact.id):
+            # Both may have begun to renew it: theirs and ours are both new.
+            if session.is_known:
+                self._sessions.end(session)
+        self._tell_renewed(contact, f"{contact.label} began new keys", mesh_now)
+        self._found(contact, founded, mesh_now, now)
+
+    def _open_repetition(
+        self,
+        prekeys: Sequence[Prekey],
+        first: FirstContact,
+        envelope: Envelope,
+        mesh_now: UnixSeconds,
+        now: Instant,
+    ) -> bool:
+        """Open a first contact of which a repetition came before; False if none did."""
+        for prekey in prekeys:
+            row = self._rows.find_opening(prekey.id, first.ephemeral)
+            if row is None:
+                continue
+            if not self._sessions.has(row.session):
+                raise PeerError("a first contact of a session that is gone")
+            session = self._sessions.session(row.session)
+            opened = self._opened_on(
+                session, envelope, first.nonce, first.boxes, row.header_key, mesh_now
+            )
+            if opened is None:
+                raise PeerError("a first contact that waits for something")
+            self._sessions.opened(session, opened.receiving, mesh_now)
+            contact = self._people.contact(session.contact)
+            self._accept(contact, session, opened, is_first=False, mesh_now=mesh_now, now=now)
+            return True
+        return False
+
+    def _founded(
+        self,
+        prekeys: Sequence[Prekey],
+        first: FirstContact,
+        envelope: Envelope,
+        mesh_now: UnixSeconds,
+    ) -> Founded:
+        """What a first contact founds, opened by the newest bundle of ours that opens it."""
+        reason = PeerError("a first contact to a bundle that is gone")
+        for prekey in prekeys:
+            try:
+                return self._founded_by(prekey, first, envelope, mesh_now)
+            except PeerError as error:
+                reason = error
+        raise reason
+
+    def _founded_by(
+        self, prekey: Prekey, first: FirstContact, envelope: Envelope, mesh_now: UnixSeconds
+    ) -> Founded:
+        author, roots = open_opening(
+            first.opening,
+            identity=self._identity.keys,
+            bundle=prekey.bundle,
+            secrets=prekey.secrets,
+            verify=self._verify,
+            kem=self._kem,
+        )
+        ratchet = Ratchet.responder(
+            roots.ratchet,
+            prekey.secrets.prekey_private,
+            their_kem_key=author.bundle.kem_key,
+            mesh_now=mesh_now,
+        )
+        header, header_box, message_box = open_header(
+            first.boxes,
+            header_key=roots.header_key,
+            associated=envelope.header_bytes,
+            nonce=first.nonce,
+        )
+        receiving = ratchet.receive(
+            header, kem=self._kem, mesh_now=mesh_now, find_skipped=_nothing_skipped
+        )
+        if isinstance(receiving, Awaiting):
+            raise PeerError("a first contact that waits for something")
+        opened = _opened(envelope, first.nonce, header, header_box, message_box, receiving)
+        return Founded(prekey, first.ephemeral, author, roots, ratchet, opened)
+
+    def _found(
+        self, contact: ContactRow, founded: Founded, mesh_now: UnixSeconds, now: Instant
+    ) -> None:
+        """Everything is in order: the session is there on this side too."""
+        roots, opened = founded.roots, founded.opened
+        session = self._sessions.found(
+            roots, contact.id, founded.ratchet, is_begun_here=False, created=mesh_now
+        )
+        self._rows.note_opening(
+            founded.prekey.id,
+            founded.ephemeral,
+            session=session.id,
+            header_key=roots.header_key,
+        )
+        self._sessions.opened(session, opened.receiving, mesh_now)
+        self._learn_bundle(contact, founded.author.bundle)
+        self._accept(contact, session, opened, is_first=True, mesh_now=mesh_now, now=now)
         # They repeat their first contact until they have opened something of ours.
         mesh_ms = mesh_milliseconds(mesh_now, now)
-        contact = self._people.contact(contact.id)
-        self._outbox.send_hello(contact, mesh_ms=mesh_ms, mesh_now=mesh_now)
+        current = self._people.contact(contact.id)
+        self._outbox.send_hello(current, mesh_ms=mesh_ms, mesh_now=mesh_now)
 
     def _check_may_found(
         self, invite: InviteRow, contact: ContactRow | None, envelope: Envelope
@@ -210,9 +375,8 @@ class Inbox:
         if contact is not None and self._sessions.count(contact.id) >= SESSIONS_PER_CONTACT_MAX:
             raise PeerError("too many first contacts by one person")
 
-    def _add_contact(self, opened: Opened) -> ContactRow:
-        author, name = opened.letter.author, opened.payload.name
-        shown = name if is_name(name) else ""
+    def _add_contact(self, author: Author, payload: Payload) -> ContactRow:
+        shown = payload.name if is_name(payload.name) else ""
         row = self._contacts.add(
             wanted_label=shown or author.verify_key.hex()[:KEY_PREFIX_DIGITS_MIN],
             name=shown,
@@ -224,54 +388,39 @@ class Inbox:
         self._telling.tell(ContactAdded(self._contacts.answer(row.id)))
         return row
 
-    # --- Both ---------------------------------------------------------------------------------
-
-    def _unsealed(self, prekey: Prekey, box_key: bytes, envelope: Envelope) -> Opened:
-        letter = open_letter(
-            envelope.body,
-            box_key=box_key,
-            header=envelope.header_bytes,
-            identity=self._identity.keys,
-            bundle=prekey.bundle,
-            secrets=prekey.secrets,
-            verify=self._verify,
-            kem=self._kem,
-            is_fresh=lambda ephemeral, n: not self._rows.has_opened(prekey.id, ephemeral, n),
-        )
-        payload = decode_payload(letter.payload)
-        if payload.hlc >= CLOCK_MAX:
-            raise PeerError("a clock beyond all calendars")
-        return Opened(envelope, prekey, letter, payload)
-
-    def _check_author(self, contact: ContactRow | None, opened: Opened) -> None:
+    def _check_author(self, contact: ContactRow | None, author: Author) -> None:
         """The author is the contact, with the identity key of always, and with usable prekeys."""
-        author = opened.letter.author
         if contact is not None and author.verify_key != contact.verify_key:
-            raise PeerError("a letter by somebody else than its tag says")
+            raise PeerError("a first contact by somebody else than its tag says")
         known = None if contact is None else contact.agreement_key
         if known not in (None, author.identity_key):
             raise PeerError("a known key with another identity key")
         if contact is None or contact.bundle != author.bundle.encode():
             check_bundle(author.bundle, self._identity, entropy=self._entropy, kem=self._kem)
 
+    # --- All ----------------------------------------------------------------------------------
+
     def _accept(
         self,
         contact: ContactRow,
         session: Session,
         opened: Opened,
+        *,
+        is_first: bool,
         mesh_now: UnixSeconds,
         now: Instant,
     ) -> None:
-        """Everything is in order: remember, learn, and keep the message."""
-        letter, payload = opened.letter, opened.payload
-        self._rows.note_opened(opened.prekey.id, letter.ephemeral, letter.n)
-        self._sessions.mark_known(session)
-        is_first_answer = contact.state != "answered"
-        if is_first_answer:
-            self._invitations.answered(contact)
-        self._learn_bundle(contact, opened, is_first_answer=is_first_answer)
+        """Everything is in order: learn, and keep the message.
+
+        `is_first`: nothing of this session was opened here before.
+        """
+        payload = opened.payload
+        token = read_token_of(opened.receiving.message_key)
+        self._retirements.opened(opened.envelope.id, token, mesh_now=mesh_now, now=now)
+        if is_first:
+            self._answered(contact, session)
         self._contacts.named(contact, payload.name)
-        message = message_id_of(letter.payload)
+        message = message_id_of(opened.payload_bytes)
         if payload.text and not self._history.has(contact.id, message):
             row = self._history.add(
                 contact.id,
@@ -284,22 +433,52 @@ class Inbox:
             )
             self._tell_received(row)
         self._act_on_controls(contact, payload, mesh_now, now)
-        self._retirements.opened(opened.envelope.id, letter.read_token, mesh_now=mesh_now, now=now)
-        if is_first_answer:
+        self._compare_counts(contact, payload, mesh_now, now)
+        if is_first:
             answered = self._people.contact(contact.id)
             if contact.bundle is None:
                 self._outbox.retell_waiting(answered)
             self._outbox.seal_waiting_of(answered, mesh_now)
+
+    def _answered(self, contact: ContactRow, session: Session) -> None:
+        """The other side has this session: our first contact for it has done its work."""
+        if contact.state != "answered":
+            self._invitations.answered(contact)
+        first = self._first_contacts.find(contact.id)
+        if first is not None and first.session == session.id:
+            self._rows.erase_first_contact(contact.id)
+
+    def _compare_counts(
+        self, contact: ContactRow, payload: Payload, mesh_now: UnixSeconds, now: Instant
+    ) -> None:
+        """Remember how much of theirs we have, and notice if they have more of ours than we."""
+        counts = self._messages.conversation(contact.id)
+        if payload.seq >= counts.seen_count:
+            self._messages.set_seen_count(contact.id, payload.seq + 1)
+        if payload.seen > counts.sent_count:
+            self._messages.set_sent_count(contact.id, payload.seen)
+            self._lost(contact, "they have more of what you wrote than this profile", mesh_now, now)
+
+    def _lost(self, contact: ContactRow, reason: str, mesh_now: UnixSeconds, now: Instant) -> None:
+        """One of both sides lost its state: begin anew, and say so."""
+        if self._first_contacts.renew(contact, mesh_now, is_asked=False):
+            self._tell_renewed(contact, reason, mesh_now)
+            current = self._people.contact(contact.id)
+            mesh_ms = mesh_milliseconds(mesh_now, now)
+            self._outbox.send_hello(current, mesh_ms=mesh_ms, mesh_now=mesh_now)
 
     def _act_on_controls(
         self, contact: ContactRow, payload: Payload, mesh_now: UnixSeconds, now: Instant
     ) -> None:
         for kind, data in payload.controls:
             handler = self._handlers.get(kind)
-            if handler is None:
+            if handler is None and kind != KEYS:
                 continue
             try:
                 current = self._people.contact(contact.id)
+                if handler is None:
+                    self._learn_keys(current, data)
+                    continue
                 handler.control_came(current, kind, data, mesh_now=mesh_now, now=now)
             except PeerError as error:
                 # The message beside it stands.
@@ -308,14 +487,51 @@ class Inbox:
     def _count(self, error: PeerError) -> None:
         self.counters[error.reason] = self.counters.get(error.reason, 0) + 1
 
-    def _learn_bundle(self, contact: ContactRow, opened: Opened, *, is_first_answer: bool) -> None:
+    def _learn_keys(self, contact: ContactRow, data: bytes) -> None:
+        """Their newest prekeys came inside the session."""
+        assert contact.agreement_key is not None, "who has a session has an identity key"
+        bundle = decode_prekeys(contact.verify_key, contact.agreement_key, data, self._verify)
+        check_bundle(bundle, self._identity, entropy=self._entropy, kem=self._kem)
+        self._learn_bundle(contact, bundle)
+
+    def _learn_bundle(self, contact: ContactRow, bundle: Bundle) -> None:
         """Keep the newest bundle. The invite's own is only for first contacts."""
-        author = opened.letter.author
-        encoded = author.bundle.encode()
+        encoded = bundle.encode()
         if encoded == contact.bundle:
             return
-        if not is_first_answer and contact.bundle is not None:
+        if contact.state == "answered" and contact.bundle is not None:
             known_from = stored_bundle(contact.bundle).valid_from
-            if author.bundle.valid_from < known_from:
+            if bundle.valid_from < known_from:
                 return
-        self._people.set_keys(contact.id, agreement_key=author.identity_key, bundle=encoded)
+        self._people.set_keys(contact.id, agreement_key=bundle.identity_key, bundle=encoded)
+
+
+def _opened(
+    envelope: Envelope,
+    nonce: bytes,
+    header: RatchetHeader,
+    header_box: bytes,
+    message_box: bytes,
+    receiving: Receiving,
+) -> Opened:
+    """Open the second box of a message whose header has opened."""
+    try:
+        data = open_payload(
+            receiving.message_key,
+            associated=envelope.header_bytes,
+            nonce=nonce,
+            header_box=header_box,
+            message_box=message_box,
+        )
+    except PeerError as error:
+        if receiving.is_new_chain:
+            raise OutOfStep("an answer to keys that are not here") from error
+        raise
+    payload = decode_payload(data)
+    if payload.hlc >= CLOCK_MAX:
+        raise PeerError("a clock beyond all calendars")
+    return Opened(envelope, header, receiving, data, payload)
+
+
+def _nothing_skipped(_public: bytes, _number: int) -> bytes | None:
+    return None

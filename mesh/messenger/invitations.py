@@ -20,7 +20,7 @@ from mesh.messenger.names import checked_name, is_name
 from mesh.messenger.outbox import Outbox
 from mesh.messenger.sessions import Sessions
 from mesh.messenger.telling import Telling
-from mesh.ratchet.letters import open_bundle
+from mesh.ratchet.first_contact import open_bundle
 from mesh.ratchet.tags import box_key_of, invite_bundle_key, tag_of
 from mesh.storage.vault import Vault
 from mesh.storage.vault_rows import ContactRow, InvitationRow

@@ -7,7 +7,7 @@ later. What arrives is opened and its message, its key's erasure and its replay 
 one transaction. Effects are gathered and taken by the engine after the commit.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import assert_never
 
@@ -98,6 +98,7 @@ class Messenger:
         entropy: Entropy,
         kem: Kem,
         retire_delay_ms: tuple[int, int] = RETIRE_DELAY_MS,
+        is_tag_stored: Callable[[Tag], bool],
         mesh_now: UnixSeconds,
         now: Instant,
     ) -> None:
@@ -106,6 +107,7 @@ class Messenger:
         self._entropy = entropy
         self._kem = kem
         self._retire_delay_ms = retire_delay_ms
+        self._is_tag_stored = is_tag_stored
         self._telling = Telling()
         self._expected = ExpectedTags()
         self._posting_keys = PostingKeys(self._vault.sessions, parameters, entropy, self._telling)
@@ -401,6 +403,7 @@ class Messenger:
             kem=self._kem,
             tell_received=self._tell_received,
             retire_delay_ms=self._retire_delay_ms,
+            is_tag_stored=self._is_tag_stored,
             mesh_now=mesh_now,
             now=now,
         )

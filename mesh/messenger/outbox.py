@@ -16,11 +16,14 @@ from mesh.ids import ContactId, EnvelopeId, Instant, LinkKey, MessageId, UnixSec
 from mesh.limits import CARRIERS_MAX, LAPSED_PER_CHORE, OUTBOX_MESSAGES_MAX, SEALED_PER_CHORE
 from mesh.messenger.history import History, Place
 from mesh.messenger.identity import Identity
+from mesh.messenger.prekeys import Prekeys
 from mesh.messenger.retirements import Retirements
 from mesh.messenger.sealing import Sealed, Sealing
+from mesh.messenger.sessions import Sessions
 from mesh.messenger.telling import Telling
 from mesh.storage.vault import Vault
 from mesh.storage.vault_rows import ContactRow, MessageRow, OutboxRow
+from mesh.wire.controls import KEYS
 from mesh.wire.envelope import Envelope, decode_envelope
 from mesh.wire.frames import SHORT_ID_BYTES
 from mesh.wire.payload import PAYLOAD_VERSION, Payload, message_id_of
@@ -41,6 +44,8 @@ class Outbox:
         identity: Identity,
         *,
         sealing: Sealing,
+        sessions: Sessions,
+        prekeys: Prekeys,
         history: History,
         retirements: Retirements,
         telling: Telling,
@@ -50,6 +55,8 @@ class Outbox:
         self._rows = vault.outbox
         self._identity = identity
         self._sealing = sealing
+        self._sessions = sessions
+        self._prekeys = prekeys
         self._history = history
         self._retirements = retirements
         self._telling = telling
@@ -102,7 +109,7 @@ class Outbox:
                 "wait until some are delivered or have expired.",
             )
         place = self._history.place_of_next(contact.id, mesh_ms)
-        payload = self._payload(contact, place, text, [])
+        payload = self._payload(contact, place, text, [], mesh_now)
         sealed = self._seal_now(contact, payload, mesh_now)
         row = self._history.add(
             contact.id,
@@ -135,7 +142,7 @@ class Outbox:
     ) -> None:
         """Send controls (`mesh/wire/controls.py`) in a payload without a text."""
         place = self._history.place_of_next(contact.id, mesh_ms)
-        payload = self._payload(contact, Place([], place.clock), "", controls)
+        payload = self._payload(contact, Place([], place.clock), "", controls, mesh_now)
         sealed = self._seal_now(contact, payload, mesh_now)
         if sealed is None:
             self._wait(contact, None, payload)
@@ -282,6 +289,7 @@ class Outbox:
             self._let_go(row)
         if is_more:
             self._settle(message.number, state)
+        self._messages.set_lapsed_count(message.contact, 0)
 
     def _stop(self, message: int, rows: Sequence[OutboxRow]) -> None:
         """Nothing of a message leaves any more; its rows stay to learn whether it was opened."""
@@ -314,8 +322,11 @@ class Outbox:
             # A message that was posted again lives as long as its last envelope.
             if row.message is None or self._rows.of_message(row.message):
                 continue
-            if self._messages.message(row.message).state in ON_ITS_WAY:
+            message = self._messages.message(row.message)
+            if message.state in ON_ITS_WAY:
                 self._settle(row.message, "expired")
+                count = self._messages.conversation(message.contact).lapsed_count
+                self._messages.set_lapsed_count(message.contact, count + 1)
         return len(lapsed) == LAPSED_PER_CHORE
 
     def give_up_waiting(self, contact: ContactRow) -> None:
@@ -343,9 +354,12 @@ class Outbox:
         place: Place,
         text: str,
         controls: list[tuple[int, bytes]],
+        mesh_now: UnixSeconds,
     ) -> bytes:
-        sent_count = self._messages.conversation(contact.id).sent_count
+        counts = self._messages.conversation(contact.id)
+        sent_count = counts.sent_count
         self._messages.set_sent_count(contact.id, sent_count + 1)
+        keys = self._keys_to_tell(contact, counts.keys_told, mesh_now)
         return Payload(
             version=PAYLOAD_VERSION,
             hlc=place.clock,
@@ -353,8 +367,21 @@ class Outbox:
             parents=[bytes(parent) for parent in place.parents],
             name=self._identity.name,
             text=text,
-            controls=controls,
+            seen=counts.seen_count,
+            controls=keys + controls,
         ).encode()
+
+    def _keys_to_tell(
+        self, contact: ContactRow, keys_told: int, mesh_now: UnixSeconds
+    ) -> list[tuple[int, bytes]]:
+        """Our newest prekeys, if a contact who has a session with us has older ones."""
+        if self._sessions.find_known(contact.id) is None:
+            return []
+        newest = self._prekeys.newest(contact.id, mesh_now)
+        if newest.id == keys_told:
+            return []
+        self._messages.set_keys_told(contact.id, newest.id)
+        return [(KEYS, newest.bundle.prekeys)]
 
     def _seal_now(
         self, contact: ContactRow, payload: bytes, mesh_now: UnixSeconds

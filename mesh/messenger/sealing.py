@@ -1,34 +1,36 @@
 """Sealing: from a payload to an envelope, under the right tag, keys and posting key.
 
-Implements `docs/protocol/first-contact.md`, section "Which tag, which keys". Until the other side
-is known to have a session, each message repeats our first contact under the next tag of their
-invite; from then on each is a letter with keys of its own under the tags of the session.
+Implements `docs/protocol/first-contact.md`, section "Which tag, which keys", and `session.md`.
+Until the other side is known to have a session, each message repeats our first contact around the
+next message of the session; from then on each stands by itself under the tags of the session.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
-from mesh.crypto.entropy import Entropy, uniform_below
+from mesh.crypto.entropy import Entropy
 from mesh.crypto.hashing import blake2b_128
-from mesh.crypto.kem import KEM_CIPHERTEXT_BYTES, Kem
 from mesh.ids import Tag, UnixSeconds
-from mesh.limits import INVITE_TAGS
-from mesh.messenger.identity import Identity
+from mesh.limits import LAPSED_BEFORE_RENEWAL
+from mesh.messenger.first_contacts import FirstContacts
 from mesh.messenger.posting_keys import Audience, PostingKeys, Signer
-from mesh.messenger.prekeys import Prekeys, stored_bundle
-from mesh.messenger.sessions import Sessions
-from mesh.ratchet.letters import (
-    Opening,
-    begin_letter,
-    letter_size_class,
-    read_hash_of,
+from mesh.messenger.sessions import Session, Sessions
+from mesh.ratchet.first_contact import (
+    first_contact_size_class,
     seal_bundle,
-    seal_letter,
+    seal_first_contact,
 )
-from mesh.ratchet.tags import box_key_of, invite_bundle_key, invite_tag_key, tag_of
+from mesh.ratchet.sealed_message import (
+    nonce_of,
+    read_hash_of,
+    seal_boxes,
+    session_size_class,
+)
+from mesh.ratchet.tags import box_key_of, invite_bundle_key, tag_of
 from mesh.storage.vault import Vault
-from mesh.storage.vault_rows import ContactRow, FirstContactRow
-from mesh.wire.bundle import KEY_BYTES, Bundle
+from mesh.storage.vault_rows import ContactRow
+from mesh.wire.bundle import Bundle
 from mesh.wire.envelope import (
     CREATED_ROUNDING_S,
     SECONDS_PER_DAY,
@@ -36,6 +38,7 @@ from mesh.wire.envelope import (
     TOKEN_HASH_BYTES,
     Envelope,
     Header,
+    body_bytes,
     sign_envelope,
 )
 
@@ -53,27 +56,31 @@ class Sealed:
 
 
 class Sealing:
-    """Makes envelopes. What cannot be sealed now is None, and nothing has changed."""
+    """Makes envelopes. What cannot be sealed now is None, and nothing has changed.
+
+    `is_tag_stored` says whether the mesh has an envelope of a tag that we have not used yet:
+    then this vault is older than what was once written with it, or somebody runs a copy of it.
+    """
 
     def __init__(
         self,
         vault: Vault,
-        identity: Identity,
         *,
         sessions: Sessions,
-        prekeys: Prekeys,
+        first_contacts: FirstContacts,
         posting_keys: PostingKeys,
+        is_tag_stored: Callable[[Tag], bool],
+        tell_renewed: Callable[[ContactRow, str, UnixSeconds], None],
         entropy: Entropy,
-        kem: Kem,
     ) -> None:
         self._people = vault.people
-        self._rows = vault.sessions
-        self._identity = identity
+        self._messages = vault.messages
         self._sessions = sessions
-        self._prekeys = prekeys
+        self._first_contacts = first_contacts
         self._posting_keys = posting_keys
+        self._is_tag_stored = is_tag_stored
+        self._tell_renewed = tell_renewed
         self._entropy = entropy
-        self._kem = kem
 
     def seal(self, contact: ContactRow, payload: bytes, mesh_now: UnixSeconds) -> Sealed | None:
         """Seal a payload for a contact, if their keys and a posting key of ours are ready."""
@@ -82,14 +89,11 @@ class Sealing:
         signer = self._ready(Audience.CONTACTS, mesh_now)
         if signer is None:
             return None
+        self._renew_if_lost(contact, mesh_now)
         session = self._sessions.find_known(contact.id)
         if session is None:
-            return self._seal_first(
-                contact, stored_bundle(contact.bundle), payload, signer, mesh_now
-            )
-        opening = self._begin(contact, stored_bundle(contact.bundle), mesh_now)
-        tag, box_key = self._sessions.take_tag(session)
-        return self._seal_letter(opening, 0, tag, box_key, payload, signer, mesh_now)
+            return self._seal_first(contact, payload, signer, mesh_now)
+        return self._seal_on(session, payload, signer, mesh_now)
 
     def has_signer(self, mesh_now: UnixSeconds) -> bool:
         """Whether a posting key for contacts is ready."""
@@ -129,6 +133,21 @@ class Sealing:
         )
         return Sealed(self._sign(header, body, signer), withdraw_token=b"")
 
+    def _renew_if_lost(self, contact: ContactRow, mesh_now: UnixSeconds) -> None:
+        """Begin a new session where this one can no longer carry what we write."""
+        session = self._sessions.find_known(contact.id)
+        if session is None:
+            return
+        if self._is_tag_stored(self._sessions.next_tag(session)):
+            reason = "this profile is older than what was written with it"
+        elif self._messages.conversation(contact.id).lapsed_count >= LAPSED_BEFORE_RENEWAL:
+            reason = f"{LAPSED_BEFORE_RENEWAL} messages in a row were never opened"
+        else:
+            return
+        if self._first_contacts.renew(contact, mesh_now, is_asked=False):
+            self._messages.set_lapsed_count(contact.id, 0)
+            self._tell_renewed(contact, reason, mesh_now)
+
     def _ready(self, audience: Audience, mesh_now: UnixSeconds) -> Signer | None:
         day = mesh_now // SECONDS_PER_DAY
         signer = self._posting_keys.find_ready(audience, day)
@@ -136,92 +155,79 @@ class Sealing:
             self._posting_keys.prepare([audience], day)
         return signer
 
-    def _begin(self, contact: ContactRow, bundle: Bundle, mesh_now: UnixSeconds) -> Opening:
-        return begin_letter(
-            self._identity.keys,
-            self._prekeys.newest(contact.id, mesh_now).bundle,
-            bundle,
-            entropy=self._entropy,
-            kem=self._kem,
+    def _seal_on(
+        self, session: Session, payload: bytes, signer: Signer, mesh_now: UnixSeconds
+    ) -> Sealed:
+        """The next message of a session that both sides have."""
+        sending, tag, box_key = self._sessions.step_under_tag(session, mesh_now)
+        has_long_header = bool(sending.header.kem_part)
+        size_class = session_size_class(len(payload), has_long_header=has_long_header)
+        assert size_class is not None, "a text within its bound fits the largest size"
+        header, token = self._header(size_class, tag, sending.message_key, signer, mesh_now)
+        nonce = nonce_of(sending.message_key, payload, self._entropy)
+        boxes = seal_boxes(
+            sending.header,
+            sending.message_key,
+            payload,
+            header_key=box_key,
+            associated=header.encode(),
+            nonce=nonce,
+            room=body_bytes(size_class),
         )
+        return Sealed(self._sign(header, nonce + boxes, signer), token)
 
     def _seal_first(
-        self,
-        contact: ContactRow,
-        bundle: Bundle,
-        payload: bytes,
-        signer: Signer,
-        mesh_now: UnixSeconds,
+        self, contact: ContactRow, payload: bytes, signer: Signer, mesh_now: UnixSeconds
     ) -> Sealed | None:
-        """The next repetition of our first contact, under the next tag of their invite."""
-        invitation = self._people.find_invitation(contact.id)
-        row = self._rows.find_first_contact(contact.id)
-        if invitation is None or (row is not None and row.sent_count >= INVITE_TAGS):
-            return None
+        """The next repetition of our first contact."""
+        row = self._first_contacts.find(contact.id)
         if row is None:
-            row = self._begin_first_contact(contact, bundle, mesh_now)
-        index = (row.tags_start + row.sent_count) % INVITE_TAGS
-        key = invite_tag_key(invitation.secret)
-        self._rows.set_sent_count(contact.id, row.sent_count + 1)
-        return self._seal_letter(
-            _opening_of(row),
-            row.sent_count,
-            tag_of(key, index),
-            box_key_of(key, index),
+            if self._people.find_invitation(contact.id) is None:
+                return None
+            row = self._first_contacts.begin(contact, None, mesh_now)
+        place = self._first_contacts.take_tag(row)
+        if place is None:
+            return None
+        tag, box_key = place
+        session = self._sessions.session(row.session)
+        sending = self._sessions.step(session, mesh_now)
+        size_class = first_contact_size_class(len(payload))
+        assert size_class is not None, "a text within its bound fits the largest size"
+        header, token = self._header(size_class, tag, sending.message_key, signer, mesh_now)
+        body = seal_first_contact(
+            row.opening,
+            sending.header,
+            sending.message_key,
             payload,
-            signer,
-            mesh_now,
+            first_header_key=row.header_key,
+            box_key=box_key,
+            associated=header.encode(),
+            size_class=size_class,
+            entropy=self._entropy,
         )
+        return Sealed(self._sign(header, body, signer), token)
 
-    def _begin_first_contact(
-        self, contact: ContactRow, bundle: Bundle, mesh_now: UnixSeconds
-    ) -> FirstContactRow:
-        opening = self._begin(contact, bundle, mesh_now)
-        self._sessions.found(opening.session_id, contact.id, opening.tag_root, is_begun_here=True)
-        row = FirstContactRow(
-            contact=contact.id,
-            session=opening.session_id,
-            opening=opening.ephemeral + opening.ciphertext + opening.box,
-            root=opening.root,
-            tags_start=uniform_below(self._entropy, INVITE_TAGS),
-            sent_count=0,
-        )
-        self._rows.put_first_contact(row)
-        return row
-
-    def _seal_letter(
+    def _header(
         self,
-        opening: Opening,
-        n: int,
+        size_class: int,
         tag: Tag,
-        box_key: bytes,
-        payload: bytes,
+        message_key: bytes,
         signer: Signer,
         mesh_now: UnixSeconds,
-    ) -> Sealed:
-        size_class = letter_size_class(len(payload))
-        assert size_class is not None, "a text within its bound fits the largest size"
+    ) -> tuple[Header, bytes]:
+        """The header of a message to one person, and the token that takes it back."""
         withdraw_token = self._entropy.draw(TOKEN_BYTES)
         header = Header(
             size_class=size_class,
             lifetime_class=LIFETIME_WEEK,
             created=_created(mesh_now),
             tag=tag,
-            read_hash=read_hash_of(opening.root, n),
+            read_hash=read_hash_of(message_key),
             withdraw_hash=blake2b_128(withdraw_token),
             posting_key=signer.public,
             stamp=_stamp(signer),
         )
-        body = seal_letter(
-            opening,
-            n,
-            payload,
-            box_key=box_key,
-            header=header.encode(),
-            size_class=size_class,
-            entropy=self._entropy,
-        )
-        return Sealed(self._sign(header, body, signer), withdraw_token)
+        return header, withdraw_token
 
     def _sign(self, header: Header, body: bytes, signer: Signer) -> Envelope:
         self._posting_keys.count_use(signer)
@@ -235,16 +241,3 @@ def _created(mesh_now: UnixSeconds) -> UnixSeconds:
 def _stamp(signer: Signer) -> bytes:
     assert signer.stamp is not None
     return signer.stamp
-
-
-def _opening_of(row: FirstContactRow) -> Opening:
-    ciphertext_end = KEY_BYTES + KEM_CIPHERTEXT_BYTES
-    return Opening(
-        ephemeral=row.opening[:KEY_BYTES],
-        ciphertext=row.opening[KEY_BYTES:ciphertext_end],
-        box=row.opening[ciphertext_end:],
-        root=row.root,
-        # The session has its tags; its root is not kept.
-        tag_root=b"",
-        session_id=row.session,
-    )

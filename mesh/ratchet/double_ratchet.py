@@ -23,7 +23,7 @@ from mesh.crypto.agreement import X25519_BYTES, x25519, x25519_public
 from mesh.crypto.entropy import Entropy
 from mesh.crypto.hashing import blake2b
 from mesh.crypto.kem import KEM_CIPHERTEXT_BYTES, KEM_SEED_BYTES, Kem
-from mesh.errors import PeerError
+from mesh.errors import PeerError, StorageError
 from mesh.ids import UnixSeconds
 from mesh.limits import (
     POST_QUANTUM_CHAINS,
@@ -35,6 +35,10 @@ from mesh.wire.ratchet_header import RatchetHeader
 LONG_HEADERS_AT_FIRST: Final = 4
 LONG_HEADER_INTERVAL: Final = 16
 NUMBER_MAX: Final = (1 << 32) - 1
+
+
+class OutOfStep(PeerError):
+    """An authentic message that this ratchet cannot open: one of both sides lost its state."""
 
 
 class Chain(msgspec.Struct, frozen=True, array_like=True):
@@ -111,6 +115,48 @@ class Ratchet(msgspec.Struct, frozen=True, array_like=True):
         public = x25519_public(private)
         return cls(root, private, public, None, None, None, 0, False, post_quantum)
 
+    # --- At rest ------------------------------------------------------------------------------
+
+    @property
+    def fast_bytes(self) -> bytes:
+        """What changes with each message."""
+        fast = _Fast(
+            self.root,
+            self.private,
+            self.public,
+            self.their_public,
+            self.sending,
+            self.receiving,
+            self.previous_count,
+            self.is_post_quantum,
+        )
+        return _encoder.encode(fast)
+
+    @property
+    def slow_bytes(self) -> bytes:
+        """What changes with each chain."""
+        return _encoder.encode(self.post_quantum)
+
+    @classmethod
+    def from_bytes(cls, fast_bytes: bytes, slow_bytes: bytes) -> "Ratchet":
+        """The ratchet that was stored; StorageError if these are not its bytes."""
+        try:
+            fast = _fast_decoder.decode(fast_bytes)
+            slow = _slow_decoder.decode(slow_bytes)
+        except msgspec.DecodeError as error:
+            raise StorageError("The vault holds a session that is damaged.") from error
+        return cls(
+            fast.root,
+            fast.private,
+            fast.public,
+            fast.their_public,
+            fast.sending,
+            fast.receiving,
+            fast.previous_count,
+            fast.is_post_quantum,
+            slow,
+        )
+
     # --- Sending ------------------------------------------------------------------------------
 
     @property
@@ -118,14 +164,16 @@ class Ratchet(msgspec.Struct, frozen=True, array_like=True):
         """Whether there is a key of the other side: a responder waits for the first message."""
         return self.sending is not None or self.their_public is not None
 
-    def next_sending(self, *, entropy: Entropy, kem: Kem, mesh_now: UnixSeconds) -> "Sending":
+    def next_sending(
+        self, *, entropy: Entropy, kem: Kem, mesh_now: UnixSeconds, tags_before: int = 0
+    ) -> "Sending":
         """The key and the header of the next message, and the ratchet after it."""
         chain = self.sending
         if chain is None:
-            return self._with_sending_chain(entropy, kem, mesh_now)
-        return self._sending(chain, None)
+            return self._with_sending_chain(entropy, kem, mesh_now, tags_before)
+        return self._sending(chain, None, tags_before)
 
-    def _sending(self, chain: Chain, tag_root: bytes | None) -> "Sending":
+    def _sending(self, chain: Chain, tag_root: bytes | None, tags_before: int) -> "Sending":
         number = chain.number
         assert number < NUMBER_MAX
         key, message_key = _chain_step(chain.key)
@@ -133,7 +181,7 @@ class Ratchet(msgspec.Struct, frozen=True, array_like=True):
         if part and not has_long_header(number):
             part = b""
         header = RatchetHeader(
-            self.public, self.previous_count, number, self.is_post_quantum, part
+            self.public, self.previous_count, number, self.is_post_quantum, part, tags_before
         )
         after = Ratchet(
             self.root,
@@ -149,7 +197,7 @@ class Ratchet(msgspec.Struct, frozen=True, array_like=True):
         return Sending(after, header, message_key, tag_root)
 
     def _with_sending_chain(
-        self, entropy: Entropy, kem: Kem, mesh_now: UnixSeconds
+        self, entropy: Entropy, kem: Kem, mesh_now: UnixSeconds, tags_before: int
     ) -> "Sending":
         assert self.their_public is not None
         private = entropy.draw(X25519_BYTES)
@@ -167,7 +215,8 @@ class Ratchet(msgspec.Struct, frozen=True, array_like=True):
             bool(kem_shared),
             post_quantum,
         )
-        return begun._sending(Chain(key), _tag_root(root) if kem_shared else None)
+        tag_root = _tag_root(root) if kem_shared else None
+        return begun._sending(Chain(key), tag_root, tags_before)
 
     # --- Receiving ----------------------------------------------------------------------------
 
@@ -182,7 +231,7 @@ class Ratchet(msgspec.Struct, frozen=True, array_like=True):
         """The key of a message that came, and the ratchet once it has opened.
 
         `find_skipped` is asked for a key that was kept for this chain and number. PeerError if
-        the message was opened before, skips too many, or cannot be of this session.
+        the message was opened before or skips too many, OutOfStep if it cannot be of this ratchet.
         """
         present = self.receiving if header.public == self.their_public else None
         if present is not None and header.number >= present.number:
@@ -197,12 +246,10 @@ class Ratchet(msgspec.Struct, frozen=True, array_like=True):
             return Awaiting()
         return self._receive_new(header, kem, mesh_now)
 
-    def _receive_new(
-        self, header: RatchetHeader, kem: Kem, mesh_now: UnixSeconds
-    ) -> "Receiving":
+    def _receive_new(self, header: RatchetHeader, kem: Kem, mesh_now: UnixSeconds) -> "Receiving":
         """A message of a chain that begins: the other side answered with a fresh key."""
         if not self.private:
-            raise PeerError("an answer to a session that was never written on")
+            raise OutOfStep("an answer to what was never written here")
         skipped: tuple[Skipped, ...] = ()
         if self.receiving is not None:
             assert self.their_public is not None
@@ -254,6 +301,24 @@ class Ratchet(msgspec.Struct, frozen=True, array_like=True):
             ratchet.post_quantum,
         )
         return Receiving(after, message_key, skipped, None, tag_root, is_new)
+
+
+class _Fast(msgspec.Struct, frozen=True, array_like=True):
+    """A ratchet without its slow half."""
+
+    root: bytes
+    private: bytes
+    public: bytes
+    their_public: bytes | None
+    sending: Chain | None
+    receiving: Chain | None
+    previous_count: int
+    is_post_quantum: bool
+
+
+_encoder: Final = msgspec.msgpack.Encoder()
+_fast_decoder: Final = msgspec.msgpack.Decoder(_Fast)
+_slow_decoder: Final = msgspec.msgpack.Decoder(PostQuantum)
 
 
 class SkippedName(msgspec.Struct, frozen=True):
@@ -376,7 +441,7 @@ def _answered(
         count = min(state.chains_count + 1, POST_QUANTUM_CHAINS)
         return PostQuantum(state.seed, state.their_key, count, state.stepped), b""
     if state.seed is None:
-        raise PeerError("a post-quantum step to no key of ours")
+        raise OutOfStep("a post-quantum step to no key of ours")
     shared = kem.decapsulate(state.seed, header.kem_part[:KEM_CIPHERTEXT_BYTES])
     their_key = header.kem_part[KEM_CIPHERTEXT_BYTES:]
     return PostQuantum(None, their_key, 0, mesh_now), shared

@@ -8,7 +8,8 @@ repeats it around the next message of the session, so that any one of them opens
 
 Layout of a body:
 
-    nonce 12 ‖ AEAD(K_box, nonce, header, kind 1 ‖ E 32 ‖ ct 1088 ‖ box 1432 ‖ header box ‖ message box)
+    nonce 12 ‖ AEAD(K_box, nonce, header, kind 1 ‖ opening 2,552 ‖ header box ‖ message box)
+    opening = E 32 ‖ ct 1,088 ‖ box 1,432
 """
 
 from dataclasses import dataclass, field

@@ -126,6 +126,11 @@ class Store:
         )
         return {EnvelopeId(blob(id_)): joined(stub, body) for id_, stub, body in rows}
 
+    def has_tag(self, tag: Tag) -> bool:
+        """Whether an envelope with this tag is known."""
+        found = self._connection.execute("SELECT 1 FROM envelopes WHERE tag = ? LIMIT 1", (tag,))
+        return found.fetchone() is not None
+
     def by_tags(self, tags: Sequence[Tag]) -> list[bytes]:
         """The envelopes that bear one of these tags and have a body, in order of arrival."""
         rows = self._select_by_keys(

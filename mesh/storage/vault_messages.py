@@ -232,8 +232,8 @@ class MessageRows:
         """What is counted of a conversation."""
         row = find_one(
             self._connection.execute(
-                "SELECT sent_count, read_position, sends_read_receipts FROM conversations "
-                "WHERE contact = ?",
+                "SELECT sent_count, read_position, sends_read_receipts, seen_count, keys_told, "
+                "lapsed_count, renewed FROM conversations WHERE contact = ?",
                 (contact,),
             ),
             ConversationRow,
@@ -244,6 +244,26 @@ class MessageRows:
     def set_sent_count(self, contact: ContactId, sent_count: int) -> None:
         self._connection.execute(
             "UPDATE conversations SET sent_count = ? WHERE contact = ?", (sent_count, contact)
+        )
+
+    def set_seen_count(self, contact: ContactId, seen_count: int) -> None:
+        self._connection.execute(
+            "UPDATE conversations SET seen_count = ? WHERE contact = ?", (seen_count, contact)
+        )
+
+    def set_keys_told(self, contact: ContactId, prekey: int) -> None:
+        self._connection.execute(
+            "UPDATE conversations SET keys_told = ? WHERE contact = ?", (prekey, contact)
+        )
+
+    def set_lapsed_count(self, contact: ContactId, lapsed_count: int) -> None:
+        self._connection.execute(
+            "UPDATE conversations SET lapsed_count = ? WHERE contact = ?", (lapsed_count, contact)
+        )
+
+    def set_renewed(self, contact: ContactId, renewed: UnixSeconds) -> None:
+        self._connection.execute(
+            "UPDATE conversations SET renewed = ? WHERE contact = ?", (renewed, contact)
         )
 
     def set_sends_read_receipts(self, contact: ContactId, *, is_on: bool) -> None:

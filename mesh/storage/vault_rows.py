@@ -48,11 +48,20 @@ class ContactRow(Row, frozen=True):
 
 
 class ConversationRow(Row, frozen=True):
-    """How many payloads were written here, and the highest position that was read here."""
+    """What is counted of a conversation.
+
+    `sent_count`: payloads written here; `seen_count`: one beyond the highest `seq` of the other
+    side that was opened; `keys_told`: which bundle of ours they have; `lapsed_count`: messages of
+    ours in a row that lapsed without proof; `renewed`: when the session was last renewed unasked.
+    """
 
     sent_count: int
     read_position: int
     sends_read_receipts: bool
+    seen_count: int
+    keys_told: int
+    lapsed_count: int
+    renewed: UnixSeconds
 
 
 class InvitationRow(Row, frozen=True):
@@ -94,30 +103,73 @@ class InviteRow(Row, frozen=True):
 
 
 class SessionRow(Row, frozen=True):
-    """Two chains of tags shared with a contact. `is_known`: the other side is known to have it."""
+    """A session with a contact, without the tags of what the other side writes.
+
+    `is_known`: the other side is known to have it; `is_over`: nothing is sent on it any more.
+    """
 
     id: bytes
     contact: ContactId
     is_begun_here: bool
     is_known: bool
+    is_over: bool
+    created: UnixSeconds
+    ratchet: bytes
+    post_quantum: bytes
+    generation: int
     out_key: bytes
     out_index: int
-    in_key: bytes
-    in_step: int
-    in_opened: bytes
-    in_expected: int
-    in_used: bytes
+    out_before: int
+    out_next: bytes | None
+    rendezvous_out: bytes
+    rendezvous_start: int
+    rendezvous_count: int
+    rendezvous_in: bytes
+    rendezvous_used: int
+    link_key: bytes
+
+
+class GenerationRow(Row, frozen=True):
+    """One chain of tags of what the other side of a session writes."""
+
+    session: bytes
+    number: int
+    key: bytes
+    step: int
+    opened: bytes
+    expected: int
+    used: bytes
+    ends: int | None
+    superseded: UnixSeconds | None
+
+
+class SkippedRow(Row, frozen=True):
+    """The key of a message that has not come yet."""
+
+    session: bytes
+    public: bytes
+    number: int
+    key: bytes
+    erase_after: UnixSeconds
 
 
 class FirstContactRow(Row, frozen=True):
-    """What the repetitions of our first contact share."""
+    """What the repetitions of our first contact share. `renewed` is None for an invite's."""
 
     contact: ContactId
     session: bytes
     opening: bytes
-    root: bytes
+    header_key: bytes
+    renewed: bytes | None
     tags_start: int
     sent_count: int
+
+
+class OpeningRow(Row, frozen=True):
+    """Which session an opening has founded, and the key of the headers in its repetitions."""
+
+    session: bytes
+    header_key: bytes
 
 
 class PostingKeyRow(Row, frozen=True):

@@ -70,42 +70,90 @@ _PEOPLE: Final = (
 )
 
 _SESSIONS: Final = (
-    # Two chains of tags. Of the incoming one the key of the lowest step that is still open is
-    # kept, which indices from its first one on were opened (a bit each), and one beyond the
-    # highest index expected.
+    # The ratchet, in two parts by how often they change, and the tags of what we write. `out_next`
+    # is the tag key of the next generation, until the other side is known to have it.
     """
     CREATE TABLE sessions (
         id BLOB PRIMARY KEY,
         contact INTEGER NOT NULL REFERENCES contacts (id),
         is_begun_here INTEGER NOT NULL,
         is_known INTEGER NOT NULL,
+        is_over INTEGER NOT NULL,
+        created INTEGER NOT NULL,
+        ratchet BLOB NOT NULL,
+        post_quantum BLOB NOT NULL,
+        generation INTEGER NOT NULL,
         out_key BLOB NOT NULL,
         out_index INTEGER NOT NULL,
-        in_key BLOB NOT NULL,
-        in_step INTEGER NOT NULL,
-        in_opened BLOB NOT NULL,
-        in_expected INTEGER NOT NULL,
-        in_used BLOB NOT NULL
+        out_before INTEGER NOT NULL,
+        out_next BLOB,
+        rendezvous_out BLOB NOT NULL,
+        rendezvous_start INTEGER NOT NULL,
+        rendezvous_count INTEGER NOT NULL,
+        rendezvous_in BLOB NOT NULL,
+        rendezvous_used INTEGER NOT NULL,
+        link_key BLOB NOT NULL
     ) STRICT
     """,
-    # What our repetitions of a first contact share, until the first answer is opened.
+    "CREATE INDEX sessions_by_contact ON sessions (contact)",
+    # The tags of what the other side writes, by generation: the key of the lowest step that is
+    # still open, which indices from its first one on were opened (a bit each), and one beyond the
+    # highest index expected.
+    """
+    CREATE TABLE generations (
+        session BLOB NOT NULL REFERENCES sessions (id),
+        number INTEGER NOT NULL,
+        key BLOB NOT NULL,
+        step INTEGER NOT NULL,
+        opened BLOB NOT NULL,
+        expected INTEGER NOT NULL,
+        used BLOB NOT NULL,
+        ends INTEGER,
+        superseded INTEGER,
+        PRIMARY KEY (session, number)
+    ) STRICT, WITHOUT ROWID
+    """,
+    # Keys of messages that have not come yet.
+    """
+    CREATE TABLE skipped (
+        session BLOB NOT NULL REFERENCES sessions (id),
+        public BLOB NOT NULL,
+        number INTEGER NOT NULL,
+        key BLOB NOT NULL,
+        erase_after INTEGER NOT NULL,
+        PRIMARY KEY (session, public, number)
+    ) STRICT, WITHOUT ROWID
+    """,
+    "CREATE INDEX skipped_by_age ON skipped (erase_after)",
+    # Tags of messages that are in the store and wait for a post-quantum step.
+    """
+    CREATE TABLE awaiting (
+        tag BLOB PRIMARY KEY,
+        session BLOB NOT NULL REFERENCES sessions (id)
+    ) STRICT, WITHOUT ROWID
+    """,
+    # What our repetitions of a first contact share, until the first answer is opened. Their tags
+    # are those of an invite, or of the rendezvous of the session that is renewed.
     """
     CREATE TABLE first_contacts (
         contact INTEGER PRIMARY KEY REFERENCES contacts (id),
         session BLOB NOT NULL REFERENCES sessions (id),
         opening BLOB NOT NULL,
-        root BLOB NOT NULL,
+        header_key BLOB NOT NULL,
+        renewed BLOB REFERENCES sessions (id),
         tags_start INTEGER NOT NULL,
         sent_count INTEGER NOT NULL
     ) STRICT
     """,
-    # The replay memory; it goes with the private half that could open the same again.
+    # Which session an opening (by its E) has founded here, and the key of the headers in its
+    # repetitions; it goes with the private half that could open the same again.
     """
-    CREATE TABLE opened (
+    CREATE TABLE openings (
         prekey INTEGER NOT NULL,
         ephemeral BLOB NOT NULL,
-        number INTEGER NOT NULL,
-        PRIMARY KEY (prekey, ephemeral, number)
+        session BLOB NOT NULL,
+        header_key BLOB NOT NULL,
+        PRIMARY KEY (prekey, ephemeral)
     ) STRICT, WITHOUT ROWID
     """,
     # A seed goes with its day; that the key is ours is remembered as long as its envelopes live.
@@ -128,7 +176,11 @@ _MESSAGES: Final = (
         contact INTEGER PRIMARY KEY REFERENCES contacts (id),
         sent_count INTEGER NOT NULL DEFAULT 0,
         read_position INTEGER NOT NULL DEFAULT 0,
-        sends_read_receipts INTEGER NOT NULL DEFAULT 0
+        sends_read_receipts INTEGER NOT NULL DEFAULT 0,
+        seen_count INTEGER NOT NULL DEFAULT 0,
+        keys_told INTEGER NOT NULL DEFAULT 0,
+        lapsed_count INTEGER NOT NULL DEFAULT 0,
+        renewed INTEGER NOT NULL DEFAULT 0
     ) STRICT
     """,
     # `position` is the effective clock that orders a conversation, together with the id.

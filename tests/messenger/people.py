@@ -97,6 +97,7 @@ class Person:
         with transaction(self.connection):
             self.messenger = Messenger(
                 vault=self.connection,
+                is_tag_stored=self._has_tag,
                 parameters=self.parameters,
                 entropy=self.entropy,
                 kem=PycaKem(),
@@ -201,6 +202,9 @@ class Person:
     def _open(self, envelopes: Sequence[Envelope]) -> None:
         expected = [one for one in envelopes if self.messenger.is_expected(one.header.tag)]
         self.messenger.open_arrived(expected, mesh_now=self.mesh_now, now=self.now)
+
+    def _has_tag(self, tag: Tag) -> bool:
+        return any(one.header.tag == tag for one in self.store.values())
 
     def _stored(self, tags: Sequence[Tag]) -> list[Envelope]:
         wanted = dict.fromkeys(tags)

@@ -126,7 +126,7 @@ def test_a_first_contact_played_again_is_refused() -> None:
         ann.restart()
     ann.receive(first)
     assert ann.texts("Bob") == ["once"]
-    assert ann.dropped() == {"a letter that was opened before": 2}
+    assert ann.dropped() == {"a message that was opened before": 2}
     answer = ann.ask(AskInvites())
     assert isinstance(answer, InvitesAnswer)
     assert answer.invites[0].uses == 1

@@ -36,6 +36,7 @@ def test_before_the_first_run_there_is_nobody_at_home() -> None:
     with transaction(connection):
         messenger = Messenger(
             vault=connection,
+            is_tag_stored=lambda _tag: False,
             parameters=WITHOUT_STAMPS,
             entropy=SeededEntropy(1),
             kem=PycaKem(),

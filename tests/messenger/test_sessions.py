@@ -18,7 +18,9 @@ def with_a_gap(clock: Clock) -> tuple[Person, Envelope, Envelope]:
 
 def incoming_key(person: Person) -> bytes:
     """The lowest key of tags that the vault holds."""
-    ((key,),) = person.connection.execute("SELECT in_key FROM sessions").fetchall()
+    ((key,),) = person.connection.execute(
+        "SELECT key FROM generations ORDER BY number DESC LIMIT 1"
+    ).fetchall()
     assert isinstance(key, bytes)
     return key
 
@@ -56,7 +58,7 @@ def test_mail_in_its_order_leaves_nothing_to_wait_for() -> None:
     for number in range(2 * TAG_CHAIN_STEP):
         bob.send("Ann", str(number))
     ann.receive(bob.post())
-    used = ann.connection.execute("SELECT in_used FROM sessions").fetchall()
+    used = ann.connection.execute("SELECT used FROM generations").fetchall()
     assert used == [(b"",)]
 
 
