@@ -281,8 +281,10 @@ class Engine:
             return envelope_id in self._ours.envelopes or tag in self._ours.tags
         # What bears a tag of ours and stands after it was tried is junk under a tag that somebody
         # saw. If that stayed, a flood of it would show the neighbours whose tag it is.
+        if messenger.is_protected(envelope_id) or messenger.is_awaiting(tag):
+            return True
         is_untried = self._is_behind or self._carrying.is_new(envelope_id)
-        return messenger.is_protected(envelope_id) or (is_untried and messenger.is_expected(tag))
+        return is_untried and messenger.is_expected(tag)
 
     # --- The vault's half ------------------------------------------------------------------
 

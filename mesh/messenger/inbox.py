@@ -235,6 +235,9 @@ class Inbox:
         contact = self._people.find_contact_by_key(author.verify_key)
         self._check_author(contact, author)
         self._check_may_found(invite, contact, envelope)
+        if contact is not None and contact.state == "answered":
+            # They gave up what we had, or lost it.
+            self._end_known(contact)
         contact = contact or self._add_contact(author, founded.opened.payload)
         self._invites.use(invite, mesh_now)
         self._found(contact, founded, mesh_now, now)
@@ -260,12 +263,15 @@ class Inbox:
         self._check_author(contact, founded.author)
         self._sessions.rendezvous_used(lost, index, tag)
         self._first_contacts.make_room(contact.id, keep=lost)
-        for session in self._sessions.of_contact(contact.id):
-            # Both may have begun to renew it: theirs and ours are both new.
-            if session.is_known:
-                self._sessions.end(session)
+        self._end_known(contact)
         self._tell_renewed(contact, f"{contact.label} began new keys", mesh_now)
         self._found(contact, founded, mesh_now, now)
+
+    def _end_known(self, contact: ContactRow) -> None:
+        """Write on the sessions of before no more, but on one that we have just begun too."""
+        for session in self._sessions.of_contact(contact.id):
+            if session.is_known:
+                self._sessions.end(session)
 
     def _open_repetition(
         self,

@@ -175,11 +175,15 @@ class Invitations:
         )
 
     def _renew(self, row: ContactRow, invite: Invite) -> ContactRow:
-        """Use another invite of somebody who never answered."""
+        """Use another invite of somebody who never answered, or not to a renewal."""
         invitation = self._people.find_invitation(row.id)
-        if row.state == "answered" or invitation is None:
-            raise UserError("exists", f"{row.label} is a contact already.")
-        if invitation.secret == invite.secret:
+        if self._sessions.find_known(row.id) is not None:
+            raise UserError(
+                "exists",
+                f"{row.label} is a contact already. If nothing that you send arrives, "
+                f"run: mesh contact renew {row.label}",
+            )
+        if invitation is not None and invitation.secret == invite.secret:
             raise UserError(
                 "exists", f"{row.label} was added by this invite already; wait for their answer."
             )

@@ -30,6 +30,7 @@ from mesh.commands import (
     MessageAnswer,
     RemovePeer,
     RenameContact,
+    RenewSession,
     RevokeInvite,
     SendMessage,
     WithdrawMessage,
@@ -61,7 +62,7 @@ from mesh.messenger.identity import Identity, create_identity, find_identity
 from mesh.messenger.posting_keys import Audience, PostingKeys, StampState
 from mesh.messenger.telling import Telling
 from mesh.storage.vault import Vault
-from mesh.storage.vault_rows import MessageRow
+from mesh.storage.vault_rows import ContactRow, MessageRow
 from mesh.wire.envelope import SECONDS_PER_DAY, Envelope
 from mesh.wire.parameters import MeshParameters
 from mesh.wire.retirement import Retirement
@@ -139,6 +140,10 @@ class Messenger:
         """Whether an envelope was made here and is still on its way: it is never evicted."""
         return self._desk is not None and self._desk.outbox.is_on_its_way(envelope)
 
+    def is_awaiting(self, tag: Tag) -> bool:
+        """Whether an envelope with this tag is ours, and waits for another one to be opened."""
+        return self._desk is not None and self._desk.sessions.is_awaiting(tag)
+
     def ours(self) -> Ours:
         """What must not be evicted, for the time when the vault is locked."""
         made = [] if self._desk is None else self._desk.outbox.on_its_way()
@@ -176,6 +181,8 @@ class Messenger:
                 return desk.contacts.answer(row.id)
             case SendMessage():
                 return self._send(desk, command, mesh_now, now)
+            case RenewSession(contact):
+                return self._renew(desk, desk.contacts.contact(contact), mesh_now, now)
             case WithdrawMessage(message):
                 withdrawn = desk.outbox.withdraw(message, mesh_now=mesh_now, now=now)
                 return desk.reading.answer(withdrawn)
@@ -360,6 +367,20 @@ class Messenger:
         if len(desk.contacts) > count:
             self._telling.tell(ContactAdded(answer))
         return answer
+
+    def _renew(
+        self, desk: Desk, contact: ContactRow, mesh_now: UnixSeconds, now: Instant
+    ) -> Answer:
+        if not desk.first_contacts.renew(contact, mesh_now, is_asked=True):
+            raise UserError(
+                "cannot-renew",
+                f"There is nothing left by which {contact.label} could be met; "
+                "ask them for a new invite and add it.",
+            )
+        mesh_ms = mesh_milliseconds(mesh_now, now)
+        desk.outbox.send_hello(contact, mesh_ms=mesh_ms, mesh_now=mesh_now)
+        self._telling.contact_changed(contact.id)
+        return desk.contacts.answer(contact.id)
 
     def _send(
         self, desk: Desk, command: SendMessage, mesh_now: UnixSeconds, now: Instant
