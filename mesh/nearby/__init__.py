@@ -1,0 +1,1 @@
+"""People nearby: cards, comparisons and what follows from them, over open links."""
