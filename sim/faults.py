@@ -1,7 +1,7 @@
-"""Carries out what befalls a world: cuts that heal, crashes with restarts.
+"""Carries out what befalls a world: cuts, crashes, absences, locks, blocks and wrong clocks.
 
 Everything is drawn before the world begins, each node's fate from a stream of its own, so that
-one fault less leaves the others as they were.
+one fault less leaves the others as they were. What befalls disks is in `sim.lost_disks`.
 """
 
 from collections.abc import Callable, Sequence
@@ -9,15 +9,31 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from sim.entropy import Chance
-from sim.ledger import Letter
+from sim.fault_tables import (
+    Absences,
+    Blocks,
+    Clocks,
+    Clones,
+    Crashes,
+    Halves,
+    Lasting,
+    Locks,
+    Rollbacks,
+    Wipes,
+)
+from sim.ledger import Ledger, Letter
 from sim.loop import Loop
-from sim.scenario import Crashes, Halves, Scenario
+from sim.lost_disks import LostDisks
+from sim.people import People
+from sim.scenario import Scenario
 from sim.topology import halves_by_network
 from sim.virtual_network import VirtualNetwork
 from sim.virtual_node import VirtualNode
 
 STATEMENTS_BEFORE_CRASH_MAX = 12
 """A batch runs about so many statements on its databases; a crash within falls before one."""
+
+US_PER_HOUR = 3_600_000_000
 
 
 @dataclass(slots=True)
@@ -28,6 +44,11 @@ class FaultCounters:
     crashes: int = 0
     crashes_within_batch: int = 0
     restarts: int = 0
+    absences: int = 0
+    locks: int = 0
+    blocks: int = 0
+    clock_jumps: int = 0
+    clocks_frozen: int = 0
 
 
 @dataclass(slots=True)
@@ -40,8 +61,10 @@ class Faults:
     network: VirtualNetwork
     networks: Sequence[Sequence[int]]
     nodes: Sequence[VirtualNode]
+    people: People
+    ledger: Ledger
+    disks: LostDisks
     before_crash: Callable[[VirtualNode, Callable[[], None]], None]
-    booted_again: Callable[[int], None]
     counters: FaultCounters = field(default_factory=FaultCounters)
     sides: dict[int, int] = field(default_factory=dict)
     """Who stood on which side of the latest cut."""
@@ -52,11 +75,20 @@ class Faults:
             match fault:
                 case Halves():
                     self._plan_halves(number, fault)
-                case Crashes():
-                    self._plan_crashes(number, fault)
+                case Clones():
+                    self.disks.plan_clones(number, fault)
+                case _:
+                    for node in self.nodes:
+                        chance = Chance(self.seed, "faults", number, node.index)
+                        is_struck = chance.is_true(fault.share)
+                        when = chance.between(*map(_us, fault.between_s))
+                        if is_struck:
+                            self._plan_strike(fault, node, chance, when)
 
     def phase_of(self, letter: Letter) -> str:
         """How the mesh was when a letter was written: what its delay should be judged by."""
+        if letter.is_probe:
+            return "after all"
         now_s = letter.asked_at / 1_000_000
         cuts = [fault for fault in self.scenario.faults if isinstance(fault, Halves)]
         if all(now_s < cut.at_s for cut in cuts):
@@ -67,12 +99,39 @@ class Faults:
         is_across = sides.get(letter.sender) != sides.get(letter.recipient)
         return "apart, across" if is_across else "apart, same side"
 
+    def _plan_strike(
+        self,
+        fault: Crashes | Absences | Rollbacks | Wipes | Clocks | Locks | Blocks,
+        node: VirtualNode,
+        chance: Chance,
+        when: int,
+    ) -> None:
+        match fault:
+            case Crashes():
+                self._plan_crash(fault, node, chance, when)
+            case Absences():
+                self.loop.at(when, partial(self._leave, fault, node, chance))
+            case Rollbacks():
+                self.disks.plan_rollback(fault, node, chance, when)
+            case Wipes():
+                self.disks.plan_wipe(fault, node, chance, when)
+            case Clocks():
+                self._plan_clock(fault, node, chance, when)
+            case Locks():
+                self.loop.at(when, partial(self._lock, node))
+                self.loop.at(when + _lasting(fault, chance), node.unlock)
+            case Blocks():
+                end = when + _lasting(fault, chance)
+                self.loop.at(when, partial(self._block, node, chance, end))
+
+    # --- Cuts and crashes -------------------------------------------------------------------------
+
     def _plan_halves(self, number: int, fault: Halves) -> None:
         chance = Chance(self.seed, "faults", number)
         if fault.by == "network":
             sides = halves_by_network(self.networks)
         else:
-            sides = {node.index: chance.below(2) for node in self.nodes}
+            sides = {node: chance.below(2) for node in range(len(self.networks))}
         self.loop.at(_us(fault.at_s), partial(self._cut, sides, fault.reset_share))
         self.loop.at(_us(fault.at_s + fault.for_s), self.network.heal)
 
@@ -81,17 +140,12 @@ class Faults:
         self.sides = sides
         self.network.partition(sides, reset_share=reset_share)
 
-    def _plan_crashes(self, number: int, fault: Crashes) -> None:
-        for node in self.nodes:
-            chance = Chance(self.seed, "faults", number, node.index)
-            is_struck = chance.is_true(fault.share)
-            when = chance.between(_us(fault.between_s[0]), _us(fault.between_s[1]))
-            down_us = chance.between(_us(fault.down_s[0]), _us(fault.down_s[1]))
-            is_silent = chance.is_true(fault.silent_share)
-            is_within = chance.is_true(fault.within_batch_share)
-            statements = 1 + chance.below(STATEMENTS_BEFORE_CRASH_MAX) if is_within else None
-            if is_struck:
-                self.loop.at(when, partial(self._strike, node, is_silent, statements, down_us))
+    def _plan_crash(self, fault: Crashes, node: VirtualNode, chance: Chance, when: int) -> None:
+        down_us = chance.between(*map(_us, fault.down_s))
+        is_silent = chance.is_true(fault.silent_share)
+        is_within = chance.is_true(fault.within_batch_share)
+        statements = 1 + chance.below(STATEMENTS_BEFORE_CRASH_MAX) if is_within else None
+        self.loop.at(when, partial(self._strike, node, is_silent, statements, down_us))
 
     def _strike(
         self, node: VirtualNode, is_silent: bool, statements: int | None, down_us: int
@@ -115,9 +169,69 @@ class Faults:
             node.crash_within(statements, crashed, is_silent=is_silent)
 
     def _restart(self, node: VirtualNode) -> None:
-        self.counters.restarts += 1
-        node.boot()
-        self.booted_again(node.index)
+        # Two faults may have struck one node; the first to end wakes it.
+        if not node.is_up:
+            self.counters.restarts += 1
+            node.boot()
+            self.people.booted_again(node.index)
+
+    # --- Absences ---------------------------------------------------------------------------------
+
+    def _leave(self, fault: Absences, node: VirtualNode, chance: Chance) -> None:
+        away_us = _lasting(fault, chance)
+        if node.is_up:
+            self.before_crash(node, partial(self.loop.after, 0, partial(self._turn_off, node)))
+        self.loop.after(away_us, partial(self._return, fault, node, chance))
+
+    def _turn_off(self, node: VirtualNode) -> None:
+        if node.is_up:
+            self.counters.absences += 1
+            node.crash(is_silent=False)
+
+    def _return(self, fault: Absences, node: VirtualNode, chance: Chance) -> None:
+        self._restart(node)
+        if fault.at_home_s is not None:
+            at_home_us = chance.between(*map(_us, fault.at_home_s))
+            if self.loop.now + at_home_us < _us(fault.between_s[1]):
+                self.loop.after(at_home_us, partial(self._leave, fault, node, chance))
+
+    # --- People and clocks ------------------------------------------------------------------------
+
+    def _lock(self, node: VirtualNode) -> None:
+        self.counters.locks += 1
+        node.lock()
+
+    def _block(self, node: VirtualNode, chance: Chance, end: int) -> None:
+        person = self.people.person_at(node.index)
+        if person.contacts:
+            other = chance.pick(list(person.contacts))
+            self.counters.blocks += 1
+            self.ledger.trouble_between(node.index, other, _us(self.scenario.quiet_at_s))
+            self.people.block(person, other, is_blocked=True)
+            self.loop.at(end, partial(self.people.block, person, other, is_blocked=False))
+
+    def _plan_clock(self, fault: Clocks, node: VirtualNode, chance: Chance, when: int) -> None:
+        is_frozen = chance.is_true(fault.frozen_share)
+        is_ahead = chance.is_true(0.5)
+        hours_us = chance.between(*(round(hours * US_PER_HOUR) for hours in fault.wrong_h))
+        by_us = hours_us if is_ahead else -hours_us
+        self.loop.at(when, partial(self._disturb, node, by_us, is_frozen=is_frozen))
+        if fault.for_s is not None:
+            end = when + chance.between(*map(_us, fault.for_s))
+            right = node.calendar.thaw if is_frozen else partial(node.calendar.jump, -by_us)
+            self.loop.at(end, right)
+
+    def _disturb(self, node: VirtualNode, by_us: int, *, is_frozen: bool) -> None:
+        if is_frozen:
+            self.counters.clocks_frozen += 1
+            node.calendar.freeze(self.loop.now)
+        else:
+            self.counters.clock_jumps += 1
+            node.calendar.jump(by_us)
+
+
+def _lasting(fault: Lasting, chance: Chance) -> int:
+    return chance.between(*map(_us, fault.for_s))
 
 
 def _us(seconds: float) -> int:

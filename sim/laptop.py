@@ -1,12 +1,14 @@
 """What a simulated node runs on: two databases in memory that outlive every crash.
 
 They have the schema of the real ones, made by the same migrations, without a key. A crash rolls
-back what was not committed; the next engine starts over the same connections.
+back what was not committed; the next engine starts over the same connections. Between two lives
+a disk may be put back to an older snapshot, be emptied, or be another's copy.
 """
 
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Final
+from dataclasses import dataclass
+from typing import Final, Literal
 
 from mesh.crypto.entropy import Entropy
 from mesh.crypto.kem import Kem
@@ -18,9 +20,10 @@ from mesh.ids import Instant
 from mesh.inputs import Input, StampMinted, VaultOpened
 from mesh.posting.stamp import mint
 from mesh.storage.migrations import migrate_store, migrate_vault
-from mesh.storage.sqlcipher import connect
+from sim.databases import MemoryDatabase
 from sim.entropy import Chance
 from sim.fragile import FragileConnection, Fuse
+from sim.reuse import watch_outbox
 
 MINTING_MEAN_US: Final = 5_000_000
 """What a stamp of nine bits takes a laptop in the mean (PROTOCOL.md 2)."""
@@ -28,9 +31,19 @@ MINTING_MEAN_US: Final = 5_000_000
 Plant = Callable[[Engine], None]
 """Puts a bug into a new engine."""
 
+WhichDatabase = Literal["store", "vault", "both"]
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Both databases as they were at some moment."""
+
+    store: MemoryDatabase
+    vault: MemoryDatabase
+
 
 class Laptop:
-    """Fits `sim.virtual_node.Machine` with the real engine."""
+    """Fits `sim.machine.Machine` with the real engine."""
 
     def __init__(
         self,
@@ -49,16 +62,13 @@ class Laptop:
         self._verify = verify
         self._plant = plant
         self._fuse = Fuse()
-        self._databases = [connect(None, None), connect(None, None)]
-        migrate_store(self._databases[0])
-        migrate_vault(self._databases[1])
-        self._store, self._vault = (FragileConnection(each, self._fuse) for each in self._databases)
+        self.store, self.vault = _new_databases()
 
     def boot(self, now: Instant) -> tuple[Engine, list[Input]]:
         """A new engine over what was committed, and the opened vault for it."""
         engine = Engine(
             settings=self._settings,
-            store=self._store,
+            store=FragileConnection(self.store, self._fuse),
             entropy=self._entropy,
             kem=self._kem,
             verify=self._verify,
@@ -66,7 +76,11 @@ class Laptop:
         )
         if self._plant is not None:
             self._plant(engine)
-        return engine, [VaultOpened(self._vault)]
+        return engine, [self.unlock()]
+
+    def unlock(self) -> Input:
+        """The person gives the passphrase."""
+        return VaultOpened(FragileConnection(self.vault, self._fuse))
 
     def arm(self, statements: int) -> None:
         """The power fails before the next statement but so many."""
@@ -75,13 +89,41 @@ class Laptop:
     def crash(self) -> None:
         """Roll back what was not committed."""
         self._fuse.statements_left = None
-        for database in self._databases:
+        for database in (self.store, self.vault):
             # It is an error to roll back where no transaction is open, and the usual case.
             with suppress(StorageError):
                 database.execute("ROLLBACK")
+
+    # --- Between two batches --------------------------------------------------------------------
+
+    def snapshot(self) -> Snapshot:
+        """Copy both databases."""
+        return Snapshot(self.store.copy(), self.vault.copy())
+
+    # --- Between two lives ----------------------------------------------------------------------
+
+    def put_back(self, snapshot: Snapshot, which: WhichDatabase) -> None:
+        """Lose everything since a snapshot, in one database or in both."""
+        if which in ("store", "both"):
+            self.store = snapshot.store.copy()
+        if which in ("vault", "both"):
+            self.vault = snapshot.vault.copy()
+            watch_outbox(self.vault)
+
+    def wipe(self) -> None:
+        """Lose everything."""
+        self.store, self.vault = _new_databases()
 
     def mint(self, effect: MintStamp) -> tuple[int, Input]:
         """The real proof of work, after the time that it would take in the mean."""
         stamp = mint(effect.posting_key, effect.day, effect.bits, self._entropy.draw(8))
         delay = self._chance.exponential(MINTING_MEAN_US)
         return delay, StampMinted(effect.posting_key, effect.day, stamp)
+
+
+def _new_databases() -> tuple[MemoryDatabase, MemoryDatabase]:
+    store, vault = MemoryDatabase(), MemoryDatabase()
+    migrate_store(store)
+    migrate_vault(vault)
+    watch_outbox(vault)
+    return store, vault

@@ -44,6 +44,11 @@ class Loop:
         """Plan an action so long from now."""
         self.at(self.now + delay_us, action)
 
+    @property
+    def next_at(self) -> int | None:
+        """When the next thing happens."""
+        return self._ticks[0] if self._ticks else None
+
     def run_until(self, end: int) -> None:
         """Run everything that is due up to `end`, and let it be `end`.
 

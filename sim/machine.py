@@ -25,6 +25,10 @@ class Machine(Protocol):
         """A new engine, and what its driver tells it first."""
         ...
 
+    def unlock(self) -> Input:
+        """The person unlocks the vault again."""
+        ...
+
     def crash(self) -> None:
         """The running engine is gone, and what it had not committed."""
         ...

@@ -1,235 +1,287 @@
-"""The people of a world: they make identities, befriend one another, and write.
+"""The people of a world: they make identities, befriend one another, and know their contacts.
 
-Each node has one person, who asks the node as its page would, and who asks again after a crash
-what was not answered: under the same idempotency key, so a repeated message stays one. What they
-write and what they are shown goes to the ledger.
+What they write and read is in `sim.correspondence`. Everything that a node tells its person
+goes to the ledger, which holds it against what was written.
 """
 
-import string
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Final
 
 from mesh.commands import (
+    AcceptRequest,
     AddContact,
     Answer,
-    AskIdentity,
+    AskContacts,
     AskMessages,
+    BlockContact,
     Command,
     ContactAnswer,
+    ContactsAnswer,
     CreateIdentity,
     CreateInvite,
     IdentityAnswer,
     InviteAnswer,
     MessageAnswer,
     MessagesAnswer,
-    SendMessage,
+    SetReadReceipts,
+    VerifyContact,
 )
 from mesh.errors import UserError
-from mesh.events import ContactAdded, ContactChanged, Event, MessageReceived
+from mesh.events import (
+    ContactAdded,
+    ContactChanged,
+    Event,
+    MessageReceived,
+    MessageStateChanged,
+)
 from mesh.limits import MESSAGES_PER_PAGE_MAX
 from sim.entropy import Chance
 from sim.ledger import Ledger, Letter
 from sim.loop import Loop
+from sim.person import Person
 from sim.scenario import Workload
 from sim.virtual_node import VirtualNode
 
-LETTERS: Final = string.ascii_lowercase + " äöüßéçñ🙂"
-FILLER_BYTES: Final = 1 << 16
+ABSENT_AGAIN_US: Final = 5_000_000
+"""Two who would befriend each other while a node is off try again after so long."""
 
-Then = Callable[[Answer], None]
+Told = Callable[[Person, MessageAnswer], None]
+"""(whose message, what their node says of it)."""
 
-
-@dataclass(slots=True)
-class _Question:
-    """Something asked that a crash may leave without an answer."""
-
-    command: Command
-    then: Then
+Shown = Callable[[Person, Letter], None]
 
 
-@dataclass(slots=True)
-class Person:
-    """Somebody at a node: what is asked and open, and whom they may write to."""
-
-    node: VirtualNode
-    open_questions: dict[int, _Question] = field(default_factory=dict)
-    questions_count: int = 0
-    contacts: dict[int, str] = field(default_factory=dict)
-    """Node of a contact -> key. Who is in here may be written to."""
-
-    authors: dict[int, int] = field(default_factory=dict)
-    """Contact id of this profile -> the contact's node."""
+def _nobody(_: Answer) -> None:
+    """Nothing follows from the answer."""
 
 
 class People:
-    """Everybody, and what they do when."""
+    """Everybody, and whom they know. `spares` are second machines: (node, whose)."""
 
     def __init__(
         self,
         *,
         seed: int,
         loop: Loop,
-        nodes: list[VirtualNode],
+        nodes: Sequence[VirtualNode],
+        spares: Sequence[tuple[VirtualNode, int]] = (),
         workload: Workload,
         ledger: Ledger,
+        told: Told,
+        shown: Shown,
     ) -> None:
         self._loop = loop
         self._workload = workload
         self._ledger = ledger
+        self._told = told
+        self._shown = shown
         self._chance = Chance(seed, "workload")
-        self._persons = [Person(node) for node in nodes]
+        self._habits = Chance(seed, "habits")
         self._nodes_by_key: dict[str, int] = {}
-        self._filler = _filler(Chance(seed, "texts"))
         self.refusals: dict[str, int] = {}
+        self.everybody = [Person(node.index, node, loop, self._refused) for node in nodes]
+        self._by_node = {person.index: person for person in self.everybody}
+        for spare, index in spares:
+            self._by_node[spare.index] = Person(index, spare, loop, self._refused)
+        for person in self.everybody:
+            person.is_reader = self._habits.is_true(workload.read_share)
 
     def plan(self) -> None:
-        """Plan all lives: boots, friendships, messages."""
+        """Plan boots and friendships."""
         workload, chance = self._workload, self._chance
-        for person in self._persons:
+        for person in self.everybody:
             boot = partial(self._first_boot, person)
             self._loop.at(chance.below(_us(workload.boot_within_s) + 1), boot)
         for one, other in self._friendships():
             when = chance.between(*map(_us, workload.befriend_between_s))
-            self._loop.at(when, partial(self._befriend, one, other))
-        self._plan_message(_us(workload.write_between_s[0]))
+            is_crossing = self._habits.is_true(workload.crossing_share)
+            self._loop.at(when, partial(self._cross if is_crossing else self._befriend, one, other))
 
-    def booted_again(self, node: int) -> None:
-        """After a crash a person asks again what was not answered."""
-        person = self._persons[node]
-        questions = list(person.open_questions.values())
-        person.open_questions.clear()
-        for question in questions:
-            self._ask(person, question.command, question.then)
-
-    def happened(self, node: int, event: Event) -> None:
-        """A node tells its person something."""
-        match event:
-            case MessageReceived(message=message):
-                author = self._persons[node].authors.get(message.contact)
-                self._ledger.show(node, author, message.text, self._loop.now)
-            case ContactAdded(contact=contact) | ContactChanged(contact=contact):
-                self._know(self._persons[node], contact)
-            case _:
-                pass
+    def person_at(self, node: int) -> Person:
+        """Who sits at a node."""
+        return self._by_node[node]
 
     @property
     def are_waiting(self) -> bool:
         """Whether something asked has no answer yet."""
-        return any(person.open_questions for person in self._persons)
+        return any(person.is_waiting for person in self.everybody)
 
-    def read_histories(self) -> None:
-        """Ask every node for all its messages, and hold them against the ledger."""
-        for person in self._persons:
-            self._read(person, 0, [], MessagesAnswer(messages=[], has_more=True))
+    def are_mutual(self, one: Person, other: Person) -> bool:
+        """Whether both have each other, as they are now, among their contacts."""
+        return bool(
+            one.contacts.get(other.index) == other.identity_key
+            and other.contacts.get(one.index) == one.identity_key
+        )
+
+    # --- What befalls them ------------------------------------------------------------------------
+
+    def booted_again(self, node: int) -> None:
+        """After a restart people look whom they know and what they missed, and ask again."""
+        person = self._by_node[node]
+        person.ask_again()
+        if person.identity_key:
+            self.look_around(person)
+            self._catch_up(person)
+
+    def rolled_back(self, node: int) -> None:
+        """A vault was put back: what its person asked is asked no more."""
+        self._by_node[node].forget(is_identity_lost=False)
+
+    def wiped(self, node: int) -> None:
+        """Everything is lost: the same person begins anew, and befriends again whom they knew."""
+        person = self._by_node[node]
+        person.forget(is_identity_lost=True)
+        name = f"person {person.index} again"
+        person.ask(CreateIdentity(name), partial(self._named_again, person))
+
+    def cloned(self, spare: int) -> None:
+        """A second machine runs: its person knows whom the first one knows."""
+        person = self._by_node[spare]
+        person.identity_key = self._by_node[person.index].identity_key
+        self.look_around(person)
+
+    def block(self, person: Person, other: int, *, is_blocked: bool) -> None:
+        """A person blocks a contact, or no longer does."""
+        key = person.contacts.get(other)
+        if key is not None:
+            person.ask(BlockContact(key, is_blocked), _nobody)
+
+    def look_around(self, person: Person) -> None:
+        """Ask whom this node knows."""
+        person.ask(AskContacts(), partial(self._know_all, person))
+
+    # --- What their nodes tell them ---------------------------------------------------------------
+
+    def happened(self, node: int, event: Event) -> None:
+        """A node tells its person something."""
+        person = self._by_node[node]
+        match event:
+            case MessageReceived(message=message):
+                self._show(person, message)
+            case MessageStateChanged(message=message):
+                self._told(person, message)
+            case ContactAdded(contact=contact):
+                self._know(person, contact)
+                self._welcome(person, contact)
+            case ContactChanged(contact=contact):
+                self._know(person, contact)
+            case _:
+                pass
+
+    def _show(self, person: Person, message: MessageAnswer) -> None:
+        person.seen_to = max(person.seen_to, message.number)
+        author = person.authors.get(message.contact)
+        now = self._loop.now
+        letter = self._ledger.show(
+            person.index, author, message.text, now, is_clone=person.is_clone
+        )
+        self._shown(person, letter)
+
+    def _catch_up(self, person: Person) -> None:
+        """A crash may have come between a commit and its event."""
+        command = AskMessages(after=person.seen_to, limit=MESSAGES_PER_PAGE_MAX)
+        person.ask(command, partial(self._missed, person))
+
+    def _missed(self, person: Person, answer: Answer) -> None:
+        assert isinstance(answer, MessagesAnswer)
+        for message in answer.messages:
+            is_known = self._ledger.letter_of(person.index, message.text).is_shown
+            if not (message.is_mine or is_known):
+                self._show(person, message)
+            person.seen_to = max(person.seen_to, message.number)
+        if answer.has_more:
+            self._catch_up(person)
+
+    def _know(self, person: Person, contact: ContactAnswer) -> None:
+        node = self._nodes_by_key.get(contact.key)
+        if node is None:
+            return
+        person.authors[contact.id] = node
+        # Who wiped their disk is written to under their new identity only.
+        if contact.key == self.everybody[node].identity_key:
+            person.contacts[node] = contact.key
+
+    def _know_all(self, person: Person, answer: Answer) -> None:
+        assert isinstance(answer, ContactsAnswer)
+        person.contacts.clear()
+        for contact in answer.contacts:
+            self._know(person, contact)
+
+    def _welcome(self, person: Person, contact: ContactAnswer) -> None:
+        if contact.is_request:
+            person.ask(AcceptRequest(contact.key), _nobody)
+        if person.is_reader:
+            person.ask(SetReadReceipts(contact.key, is_on=True), _nobody)
+        if self._workload.verify_share and self._habits.is_true(self._workload.verify_share):
+            person.ask(VerifyContact(contact.key), _nobody)
+
+    # --- Identities and friendships ---------------------------------------------------------------
 
     def _first_boot(self, person: Person) -> None:
+        person.ask(CreateIdentity(f"person {person.index}"), partial(self._named, person))
         person.node.boot()
-        index = person.node.index
-        self._ask(person, CreateIdentity(f"person {index}"), partial(self._named, person))
+        person.ask_again()
 
     def _named(self, person: Person, answer: Answer) -> None:
         assert isinstance(answer, IdentityAnswer)
-        self._nodes_by_key[answer.key] = person.node.index
+        person.identity_key = answer.key
+        self._nodes_by_key[answer.key] = person.index
+
+    def _named_again(self, person: Person, answer: Answer) -> None:
+        self._named(person, answer)
+        for friend in person.friends:
+            when = self._chance.between(1_000_000, 10_000_000)
+            self._loop.after(when, partial(self._befriend, person, self.everybody[friend]))
 
     def _friendships(self) -> list[tuple[Person, Person]]:
         """Pairs that will know each other; everybody has some, drawn from everywhere."""
         pairs: dict[tuple[int, int], None] = {}
-        count = len(self._persons)
+        count = len(self.everybody)
         wanted = min(self._workload.contacts, count - 1)
         for one in range(count):
             while sum(one in pair for pair in pairs) < wanted:
                 other = self._chance.below(count)
                 if other != one:
                     pairs.setdefault((min(one, other), max(one, other)))
-        return [(self._persons[one], self._persons[other]) for one, other in pairs]
+        for one, other in pairs:
+            self.everybody[one].friends[other] = None
+            self.everybody[other].friends[one] = None
+        return [(self.everybody[one], self.everybody[other]) for one, other in pairs]
 
     def _befriend(self, one: Person, other: Person) -> None:
         """One gives an invite to the other, by hand; the other uses it."""
         if one.node.is_up and other.node.is_up:
-            self._ask(one, CreateInvite(), partial(self._invited, other))
+            one.ask(CreateInvite(), partial(self._invited, other, 0))
         else:
-            self._loop.after(1_000_000, partial(self._befriend, one, other))
+            self._loop.after(ABSENT_AGAIN_US, partial(self._befriend, one, other))
 
-    def _invited(self, other: Person, answer: Answer) -> None:
+    def _cross(self, one: Person, other: Person) -> None:
+        """Both give each other an invite, and use what they were given at about the same time."""
+        if one.node.is_up and other.node.is_up:
+            within_us = _us(self._workload.crossing_within_s)
+            for giver, taker in ((one, other), (other, one)):
+                delay = self._habits.below(within_us + 1)
+                giver.ask(CreateInvite(), partial(self._invited, taker, delay))
+        else:
+            self._loop.after(ABSENT_AGAIN_US, partial(self._cross, one, other))
+
+    def _invited(self, other: Person, delay: int, answer: Answer) -> None:
         assert isinstance(answer, InviteAnswer)
-        self._ask(other, AddContact(answer.link), partial(self._added, other))
+        command = AddContact(answer.link)
+        if delay:
+            then = partial(self._added, other)
+            self._loop.after(delay, partial(other.ask, command, then))
+        else:
+            other.ask(command, partial(self._added, other))
 
     def _added(self, person: Person, answer: Answer) -> None:
         assert isinstance(answer, ContactAnswer)
         self._know(person, answer)
 
-    def _know(self, person: Person, contact: ContactAnswer) -> None:
-        node = self._nodes_by_key.get(contact.key)
-        if node is not None:
-            person.authors[contact.id] = node
-            person.contacts[node] = contact.key
-
-    def _plan_message(self, when: int) -> None:
-        mean_us = 1_000_000 / self._workload.messages_per_second
-        when += self._chance.exponential(mean_us)
-        if when < _us(self._workload.write_between_s[1]):
-            self._loop.at(when, partial(self._write, when))
-
-    def _write(self, when: int) -> None:
-        """Somebody who can writes to a contact."""
-        self._plan_message(when)
-        person = self._chance.pick(self._persons)
-        text_letters = self._workload.text_letters
-        if self._chance.is_true(self._workload.long_text_share):
-            text_letters = self._workload.long_text_letters
-        length = self._chance.between(*text_letters)
-        start = self._chance.below(FILLER_BYTES)
-        choice = self._chance.fraction()
-        if not person.node.is_up or not person.contacts:
-            return
-        contacts = list(person.contacts.items())
-        recipient, key = contacts[int(choice * len(contacts))]
-        text = self._filler[start : start + length]
-        letter = self._ledger.ask(person.node.index, recipient, text, self._loop.now)
-        command = SendMessage(key, letter.text, idempotency_key=str(letter.number))
-        self._ask(person, command, partial(self._confirmed, letter))
-
-    def _confirmed(self, letter: Letter, answer: Answer) -> None:
-        assert isinstance(answer, MessageAnswer)
-        self._ledger.confirm(letter, self._loop.now)
-
-    def _read(
-        self, person: Person, after: int, read: list[tuple[bool, str]], answer: Answer
-    ) -> None:
-        """Page through a history; the whole of it goes to the ledger."""
-        assert isinstance(answer, MessagesAnswer)
-        read = read + [(message.is_mine, message.text) for message in answer.messages]
-        after = max([after, *(message.number for message in answer.messages)])
-        if answer.has_more:
-            command = AskMessages(after=after, limit=MESSAGES_PER_PAGE_MAX)
-            self._ask(person, command, partial(self._read, person, after, read))
-        else:
-            self._ledger.hold_history(person.node.index, read)
-
-    def _ask(self, person: Person, command: Command, then: Then) -> None:
-        number = person.questions_count
-        person.questions_count += 1
-        person.open_questions[number] = _Question(command, then)
-        person.node.ask(command, partial(self._answered, person, number))
-
-    def _answered(self, person: Person, number: int, answer: Answer | UserError) -> None:
-        question = person.open_questions.pop(number)
-        if not isinstance(answer, UserError):
-            question.then(answer)
-        elif isinstance(question.command, CreateIdentity):
-            # The crash came after the commit and before the answer.
-            self._ask(person, AskIdentity(), question.then)
-        else:
-            kind = f"{type(question.command).__name__}: {answer.kind}"
-            self.refusals[kind] = self.refusals.get(kind, 0) + 1
-
-
-def _filler(chance: Chance) -> str:
-    """Text from which every message takes a piece; drawn once, since chance is slow."""
-    block = "".join(chance.pick(LETTERS) for _ in range(4_096))
-    return block * (2 * FILLER_BYTES // len(block))
+    def _refused(self, command: Command, error: UserError) -> None:
+        kind = f"{type(command).__name__}: {error.kind}"
+        self.refusals[kind] = self.refusals.get(kind, 0) + 1
 
 
 def _us(seconds: float) -> int:

@@ -20,13 +20,24 @@ class Promise:
 S2: Final = Promise("S2", "A message is shown to its recipient once.")
 S3: Final = Promise("S3", "A message arrives with exactly the bytes that were written.")
 S4: Final = Promise("S4", "Who is shown as a message's author wrote it.")
+S5: Final = Promise(
+    "S5", "Both sides see the same order, and no message above one that it answers to."
+)
+S6: Final = Promise(
+    "S6", "What was written is in clear in no frame, in no store, and in no stranger's vault."
+)
 S7: Final = Promise("S7", "A message is shown to nobody but its recipient.")
+S8: Final = Promise("S8", "No key meets a nonce twice, and no tag twice the same nonce.")
 S13: Final = Promise("S13", "What a node has confirmed to its person survives every crash.")
 S14: Final = Promise("S14", "No error escapes an engine, and none asks for the impossible.")
 L1: Final = Promise("L1", "Everything that was written arrives after the mesh has healed.")
 L4: Final = Promise("L4", "After the mesh has healed, all nodes are joined by links again.")
+L9: Final = Promise("L9", "What a message's author is told of it is true.")
+L10: Final = Promise(
+    "L10", "Who lost a disk, or had it copied, and still knows somebody can write to them again."
+)
 
-PROMISES: Final = (S2, S3, S4, S7, S13, S14, L1, L4)
+PROMISES: Final = (S2, S3, S4, S5, S6, S7, S8, S13, S14, L1, L4, L9, L10)
 
 
 class BrokenPromise(Exception):

@@ -65,6 +65,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     crypto: str
     refusals: dict[str, int]
     faults: dict[str, int]
+    watched: dict[str, int]
     network: dict[str, int]
     counters: dict[str, int]
 
@@ -100,7 +101,14 @@ def make_report(
         speed_up=round(now_s / wall_seconds, 1),
         crypto=CRYPTO[world.options.is_crypto_real],
         refusals=dict(sorted(world.people.refusals.items())),
-        faults=asdict(world.faults.counters),
+        faults={**asdict(world.faults.counters), **asdict(world.faults.disks.counters)},
+        watched={
+            "searches": world.watch.secrecy.searches_count,
+            "states": world.watch.states.looked_count,
+            "tags_repeated": world.watch.reuse.tags_repeated,
+            "conversations_compared": world.watch.conversations_compared,
+            "strangers": world.correspondence.strangers_count,
+        },
         network=asdict(world.network.counters),
         counters=dict(sorted(sums.items())),
     )
@@ -129,11 +137,12 @@ def render(report: Report) -> str:
         times = (latency.p50_ms, latency.p95_ms, latency.p99_ms, latency.max_ms)
         lines.append(_row("", phase, str(latency.messages), *map(_time, times)))
     megabytes = report.bytes_sent / 1_000_000
-    faults = ", ".join(f"{name.replace('_', ' ')} {count}" for name, count in report.faults.items())
+    faults = _counts({name: count for name, count in report.faults.items() if count})
     lines += [
         f"copies     {report.copies_per_delivery:.2f} bodies for each envelope and node",
         f"traffic    {report.frames_sent:,} frames, {megabytes:,.1f} MB",
-        f"faults     {faults}",
+        f"faults     {faults or 'none'}",
+        f"watched    {_counts(report.watched)}",
     ]
     if report.refusals:
         refusals = ", ".join(f"{kind} {count}" for kind, count in report.refusals.items())
@@ -182,6 +191,10 @@ def _broken(broken: BrokenPromise, now_s: float) -> Broken:
         virtual_seconds=now_s,
         node=broken.node,
     )
+
+
+def _counts(counts: dict[str, int]) -> str:
+    return ", ".join(f"{name.replace('_', ' ')} {count}" for name, count in counts.items())
 
 
 def _row(head: str, phase: str, *cells: str) -> str:

@@ -12,9 +12,10 @@ from typing import Final
 import msgspec
 
 from mesh.errors import UserError
+from sim.fault_tables import Halves
 from sim.promises import BrokenPromise
 from sim.report import Report, make_report
-from sim.scenario import Crashes, Scenario, load_scenario
+from sim.scenario import Scenario, load_scenario
 from sim.world import Options, World
 
 REAL_CRYPTO_NODES_MAX: Final = 30
@@ -86,12 +87,12 @@ def _adapted(scenario: Scenario, request: Request) -> Scenario:
         )
     end_s = request.duration_s
     workload = msgspec.structs.replace(scenario.workload, write_between_s=(begins_s, end_s))
-    faults = [
+    faults = tuple(
         msgspec.structs.replace(
             fault, between_s=(min(fault.between_s[0], end_s), min(fault.between_s[1], end_s))
         )
-        if isinstance(fault, Crashes)
+        if not isinstance(fault, Halves)
         else fault
         for fault in scenario.faults
-    ]
+    )
     return msgspec.structs.replace(scenario, workload=workload, faults=faults)

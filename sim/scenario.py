@@ -5,30 +5,26 @@ error. Units end the names. What is drawn (who, when exactly) is drawn from the 
 """
 
 from importlib.resources import files
+from math import inf
 from typing import Annotated, Final, Literal
 
 import msgspec
 
 from mesh.errors import UserError
+from sim.fault_tables import Fault, NodesCount, Positive, Seconds, Share, Strict
 
-Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
-Positive = Annotated[float, msgspec.Meta(gt=0)]
-Seconds = Annotated[float, msgspec.Meta(ge=0)]
-NodesCount = Annotated[int, msgspec.Meta(ge=2, le=10_000)]
-
-
-class _Strict(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """The root of all tables of a scenario."""
+PROBES_COUNT: Final = 6
+"""How often people write to see whether they still can."""
 
 
-class Topology(_Strict, frozen=True, kw_only=True):
+class Topology(Strict, frozen=True, kw_only=True):
     """Local networks in a ring; some nodes of each are bridges and stand on the next as well."""
 
     network_nodes: Annotated[int, msgspec.Meta(ge=2)] = 20
     bridges: Annotated[int, msgspec.Meta(ge=0)] = 3
 
 
-class Wire(_Strict, frozen=True, kw_only=True):
+class Wire(Strict, frozen=True, kw_only=True):
     """All streams. A lost packet of a stream is a delay; a lost announcement is lost."""
 
     latency_ms: tuple[Positive, Positive] = (1, 8)
@@ -39,7 +35,7 @@ class Wire(_Strict, frozen=True, kw_only=True):
     announcement_loss: Share = 0.05
 
 
-class Workload(_Strict, frozen=True, kw_only=True):
+class Workload(Strict, frozen=True, kw_only=True):
     """Who knows whom, and how much they write. Seconds count from the start of the world."""
 
     boot_within_s: Seconds = 10
@@ -50,39 +46,19 @@ class Workload(_Strict, frozen=True, kw_only=True):
     text_letters: tuple[int, int] = (10, 600)
     long_text_share: Share = 0.02
     long_text_letters: tuple[int, int] = (2_000, 20_000)
+    crossing_share: Share = 0
+    """So many of the pairs befriend each other crosswise: each uses the other's invite within
+    `crossing_within_s`."""
+    crossing_within_s: Seconds = 2
+    read_share: Share = 0
+    """So many of the people look at what came, and let their contacts know that they read it."""
+    withdraw_share: Share = 0
+    """So many messages are taken back a while after they were written."""
+    verify_share: Share = 0
+    """So many contacts are marked as verified when they are first seen."""
 
 
-class Halves(_Strict, frozen=True, kw_only=True, tag_field="kind", tag="halves"):
-    """The mesh falls in two halves and heals. Streams across are reset or stall.
-
-    `by` "network" keeps each network whole where there is more than one; "node" draws the side
-    of every node.
-    """
-
-    at_s: Seconds
-    for_s: Positive
-    by: Literal["network", "node"] = "network"
-    reset_share: Share = 0.5
-
-
-class Crashes(_Strict, frozen=True, kw_only=True, tag_field="kind", tag="crashes"):
-    """Some nodes crash, each at a drawn time, and start again over what they had committed.
-
-    A silent crash tells no neighbour; one within a batch falls between two statements of a
-    database.
-    """
-
-    between_s: tuple[Seconds, Seconds]
-    share: Share = 0.2
-    down_s: tuple[Positive, Positive] = (2, 30)
-    silent_share: Share = 0.5
-    within_batch_share: Share = 0.5
-
-
-Fault = Halves | Crashes
-
-
-class Scenario(_Strict, frozen=True, kw_only=True):
+class Scenario(Strict, frozen=True, kw_only=True):
     """One world before its seed."""
 
     schema: Literal[1]
@@ -100,20 +76,22 @@ class Scenario(_Strict, frozen=True, kw_only=True):
     topology: Topology = Topology()
     wire: Wire = Wire()
     workload: Workload
-    faults: list[Fault] = []
+    faults: tuple[Fault, ...] = ()
+    probe_s: Seconds = 0
+    """When nothing befalls any more, everybody writes to each contact `PROBES_COUNT` times
+    within this time, so that lost sessions are noticed and renewed; the last time it must arrive.
+    Zero: nobody does."""
     settle_s: Positive = 180
 
     @property
+    def heals_at_s(self) -> float:
+        """From when on everything that is written must arrive, whatever befell before."""
+        return self.quiet_at_s + self.probe_s * (1 - 1 / PROBES_COUNT) if self.probe_s else inf
+
+    @property
     def quiet_at_s(self) -> float:
-        """When nothing is written or befalls any more: what is left must settle."""
-        ends = [self.workload.write_between_s[1]]
-        for fault in self.faults:
-            match fault:
-                case Halves(at_s=at_s, for_s=for_s):
-                    ends.append(at_s + for_s)
-                case Crashes(between_s=between_s, down_s=down_s):
-                    ends.append(between_s[1] + down_s[1])
-        return max(ends)
+        """When nothing befalls any more, and nobody writes but to see whether it arrives."""
+        return max([self.workload.write_between_s[1], *(fault.ends_s for fault in self.faults)])
 
 
 _FOLDER: Final = files("sim") / "scenarios"

@@ -29,7 +29,16 @@ from mesh.effects import (
 from mesh.errors import UserError
 from mesh.events import Event
 from mesh.ids import Instant, LinkId, Monotonic, RequestId
-from mesh.inputs import Asked, BytesReceived, BytesSent, Connected, Disconnected, Input
+from mesh.inputs import (
+    Asked,
+    BytesReceived,
+    BytesSent,
+    Connected,
+    Disconnected,
+    Input,
+    VaultClosing,
+)
+from sim.calendar import Calendar
 from sim.discovery import Discovery
 from sim.fragile import PowerCut
 from sim.loop import Loop
@@ -39,14 +48,11 @@ from sim.stream import End
 from sim.trace import NOBODY, Trace
 from sim.virtual_network import VirtualNetwork
 
-EPOCH_US: Final = 1_811_808_000_000_000
-"""Every world has its first midnight (UTC) on a day in 2027, later than the release that
-every clock is held against."""
-
 REPORT_BYTES: Final = 128 * 1024
-REPORT_US: Final = 100_000
+REPORT_US: Final = 60_000_000
 """Written bytes are reported with the node's next batch; so many, or after so long, by
-themselves. An engine holds a whole MiB for a link, so it never waits for such a report."""
+themselves. An engine holds a whole MiB for a link, so it never waits for such a report, and
+one for each ping would double what an idle node costs."""
 
 BATCHES_PER_TICK_MAX: Final = 1_000
 """An engine that wants to be called again at once so often will never rest."""
@@ -67,6 +73,8 @@ class Surroundings:
     trace: Trace
     thinking_us: int
     emitted: Callable[[int, Event], None]
+    sending: Callable[[int, bytes], None]
+    """Told of all bytes that a node hands to a stream."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,12 +92,13 @@ class VirtualNode:
         self, index: int, machine: Machine, around: Surroundings, *, wall_offset_us: int = 0
     ) -> None:
         self.index = index
+        self.calendar = Calendar(wall_offset_us)
         self.incarnation = 0
         self.is_up = False
+        self.is_locked = False
         self.machine = machine
         self.batches_count = 0
         self._around = around
-        self._wall_offset_us = wall_offset_us
         self._door: Door | None = None
         self._started_at = 0
         self._inbox: list[Input] = []
@@ -110,6 +119,7 @@ class VirtualNode:
         """Start an engine over what was committed."""
         assert not self.is_up
         self.is_up = True
+        self.is_locked = False
         self.incarnation += 1
         self._started_at = self._around.loop.now
         self._around.trace.record(self._started_at, "boot", self.index)
@@ -148,6 +158,18 @@ class VirtualNode:
     def _crash_anyhow(self, doom: _Doom) -> None:
         if self._doom is doom:
             self.crash(is_silent=doom.is_silent)
+
+    def lock(self) -> None:
+        """The person locks the vault; the node goes on without it."""
+        if self.is_up and not self.is_locked:
+            self.is_locked = True
+            self.put(VaultClosing())
+
+    def unlock(self) -> None:
+        """The person unlocks it again; a node that started anew is open already."""
+        if self.is_up and self.is_locked:
+            self.is_locked = False
+            self.put(self.machine.unlock())
 
     def ask(self, command: Command, answered: Answered) -> None:
         """A person asks; who crashes before the answer never gets one."""
@@ -192,9 +214,9 @@ class VirtualNode:
             self._plan_batch()
 
     def _now(self) -> Instant:
-        # A node's monotonic clock starts with it; the calendar is as wrong as its owner set it.
+        # A node's monotonic clock starts with it.
         now = self._around.loop.now
-        return Instant(Monotonic(now - self._started_at), EPOCH_US + now + self._wall_offset_us)
+        return Instant(Monotonic(now - self._started_at), self.calendar.wall(now))
 
     def _plan_batch(self) -> None:
         if not self._is_batch_planned:
@@ -212,6 +234,8 @@ class VirtualNode:
             assert self._doom is not None
             self.crash(is_silent=self._doom.is_silent)
             return
+        except BrokenPromise:
+            raise
         except Exception as error:
             # The last guard of a virtual node: whatever escapes an engine is our fault.
             raise BrokenPromise(S14, _escaped(error), self.index) from error
@@ -274,6 +298,7 @@ class VirtualNode:
         around = self._around
         match effect:
             case SendBytes(link, data):
+                around.sending(self.index, data)
                 self._end(link).send(data)
             case Disconnect(link):
                 self._end(link).close()

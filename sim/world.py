@@ -5,7 +5,7 @@ nothing new happens any more, and the mesh is given time to *settle*: it is over
 everything has arrived, and fails if it has not within the scenario's bound.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -17,16 +17,19 @@ from mesh.errors import UserError
 from mesh.events import Event
 from mesh.wire.parameters import MeshParameters
 from sim.bugs import BUGS
+from sim.correspondence import Correspondence
 from sim.discovery import AnnouncementRules, Discovery
 from sim.entropy import Chance, SeededEntropy
 from sim.faults import Faults
 from sim.kem import KyberPyKem
 from sim.laptop import Laptop
-from sim.ledger import Ledger
+from sim.ledger import Ledger, Letter
 from sim.loop import Loop
+from sim.lost_disks import LostDisks, cloned_nodes
 from sim.memo import RememberedVerify
 from sim.modelled_kem import ModelledKem
 from sim.people import People
+from sim.person import Person
 from sim.promises import BrokenPromise, require_joined
 from sim.scenario import Scenario
 from sim.stream import StreamRules
@@ -34,9 +37,15 @@ from sim.topology import networks_of
 from sim.trace import Trace
 from sim.virtual_network import VirtualNetwork
 from sim.virtual_node import Surroundings, VirtualNode
+from sim.watch import Watch, worst_clock_us
 
 STEP_US: Final = 1_000_000
 """How far a world runs before progress is told and settling is looked at."""
+
+MARKER_BYTES: Final = 8
+
+WATCH_US: Final = 60_000_000
+"""How often what is expensive to look at is looked at."""
 
 SIMULATED_MESH: Final = MeshParameters(name="simulated", stamp_bits=0, key_quota=1_000_000)
 """No proof of work, which would only burn real time, and a quota that nobody meets."""
@@ -74,88 +83,85 @@ class World:
         order = Chance(seed, "order") if scenario.order == "shuffle" else None
         self.loop = Loop(tick_us=scenario.tick_us, order=order)
         self.trace = Trace()
-        self.ledger = Ledger()
+        self.ledger = Ledger(marker=SeededEntropy(seed, "marker").draw(MARKER_BYTES).hex())
         self.sums = Sums()
+        cloned = [original for _, original in cloned_nodes(scenario, seed)]
         networks = networks_of(scenario.nodes, scenario.topology)
-        wire = scenario.wire
-        self.network = VirtualNetwork(
+        networks += [networks[original] for original in cloned]
+        self.network = self._build_network(networks)
+        self.laptops = self._build_laptops(len(networks))
+        self.watch = Watch(
+            ledger=self.ledger,
             loop=self.loop,
-            rules=StreamRules(
-                latency_min_us=round(wire.latency_ms[0] * 1_000),
-                latency_max_us=round(wire.latency_ms[1] * 1_000),
-                jitter_us=round(wire.jitter_ms * 1_000),
-                loss=wire.loss,
-                bytes_per_second=round(wire.bandwidth_mbit * 1_000_000 / 8),
-            ),
-            networks=networks,
-            chance=Chance(seed, "network"),
-            faults=Chance(seed, "faults"),
+            owners=[*range(scenario.nodes), *cloned],
+            laptops=self.laptops,
+            clock_error_us=worst_clock_us(scenario),
         )
-        discovery = Discovery(
-            loop=self.loop,
-            network=self.network,
-            rules=AnnouncementRules(
-                delay_max_us=round(wire.announcement_delay_ms * 1_000),
-                loss=wire.announcement_loss,
-            ),
-            chance=Chance(seed, "discovery"),
-        )
-        around = Surroundings(
-            loop=self.loop,
-            network=self.network,
-            discovery=discovery,
-            trace=self.trace,
-            thinking_us=round(scenario.thinking_ms * 1_000),
-            emitted=self._emitted,
-        )
-        self.nodes = self._build_nodes(around)
+        nodes = self._build_nodes(self._build_surroundings())
+        self.nodes, self.spares = nodes[: scenario.nodes], nodes[scenario.nodes :]
+        self.watch.states.nodes = nodes
         self.people = People(
             seed=seed,
             loop=self.loop,
             nodes=self.nodes,
+            spares=list(zip(self.spares, cloned, strict=True)),
             workload=scenario.workload,
             ledger=self.ledger,
+            told=self.watch.states.told,
+            shown=self._shown,
         )
-        self.faults = Faults(
-            scenario=scenario,
+        self.correspondence = Correspondence(
             seed=seed,
             loop=self.loop,
-            network=self.network,
-            networks=networks,
-            nodes=self.nodes,
-            before_crash=self._sum_up_and,
-            booted_again=self.people.booted_again,
+            people=self.people,
+            scenario=scenario,
+            ledger=self.ledger,
+            told=self.watch.states.told,
         )
+        self.faults = self._build_faults(networks)
 
     def run(self, progress: Callable[["World"], None]) -> None:
         """Run to the verdict; raises BrokenPromise at the step that breaks one."""
+        with self.watch.reuse.watching():
+            self._run(progress)
+
+    def _run(self, progress: Callable[["World"], None]) -> None:
         self.people.plan()
+        self.correspondence.plan()
         self.faults.plan()
-        quiet_at = round(self.scenario.quiet_at_s * 1_000_000)
+        self.loop.after(WATCH_US, self._look)
+        quiet_at = round((self.scenario.quiet_at_s + self.scenario.probe_s) * 1_000_000)
         while self.loop.now < quiet_at:
             self._step(quiet_at, progress)
         end = quiet_at + round(self.scenario.settle_s * 1_000_000)
         while self.loop.now < end and not self._has_settled():
             self._step(end, progress)
         waited_s = (self.loop.now - quiet_at) // 1_000_000
-        self.people.read_histories()
+        self.correspondence.read_histories()
         for node in self.nodes:
             self._sum_up(node)
         self._step(self.loop.now + STEP_US, progress)
         up = [node.index for node in self.nodes if node.is_up]
         require_joined(up, self.network.links(), waited_s)
         self.ledger.require_all_delivered(self.faults.phase_of, waited_s)
+        self.watch.look_at_the_end(self.correspondence.orders)
         if self.people.are_waiting:
             raise AssertionError("a node that rests did not answer its person")
 
     def _step(self, end: int, progress: Callable[["World"], None]) -> None:
-        self.loop.run_until(min(end, self.loop.now + STEP_US))
+        """A second, or as long as nothing happens."""
+        next_at = self.loop.next_at
+        step_end = self.loop.now + STEP_US
+        self.loop.run_until(min(end, step_end if next_at is None else max(step_end, next_at)))
         progress(self)
+
+    def _look(self) -> None:
+        self.watch.look()
+        self.loop.after(WATCH_US, self._look)
 
     def _has_settled(self) -> bool:
         return not (
-            self.ledger.confirmed_count > self.ledger.delivered_count
-            or self.people.are_waiting
+            self.people.are_waiting
             or self.ledger.outstanding()
             or not all(node.is_up for node in self.nodes)
             or not self._is_joined()
@@ -168,38 +174,115 @@ class World:
             return False
         return True
 
-    def _build_nodes(self, around: Surroundings) -> list[VirtualNode]:
+    # --- Building ---------------------------------------------------------------------------------
+
+    def _build_network(self, networks: Sequence[Sequence[int]]) -> VirtualNetwork:
+        wire, seed = self.scenario.wire, self.options.seed
+        return VirtualNetwork(
+            loop=self.loop,
+            rules=StreamRules(
+                latency_min_us=round(wire.latency_ms[0] * 1_000),
+                latency_max_us=round(wire.latency_ms[1] * 1_000),
+                jitter_us=round(wire.jitter_ms * 1_000),
+                loss=wire.loss,
+                bytes_per_second=round(wire.bandwidth_mbit * 1_000_000 / 8),
+            ),
+            networks=networks,
+            chance=Chance(seed, "network"),
+            faults=Chance(seed, "faults"),
+        )
+
+    def _build_surroundings(self) -> Surroundings:
+        wire = self.scenario.wire
+        discovery = Discovery(
+            loop=self.loop,
+            network=self.network,
+            rules=AnnouncementRules(
+                delay_max_us=round(wire.announcement_delay_ms * 1_000),
+                loss=wire.announcement_loss,
+            ),
+            chance=Chance(self.options.seed, "discovery"),
+        )
+        return Surroundings(
+            loop=self.loop,
+            network=self.network,
+            discovery=discovery,
+            trace=self.trace,
+            thinking_us=round(self.scenario.thinking_ms * 1_000),
+            emitted=self._emitted,
+            sending=self.watch.secrecy.sending,
+        )
+
+    def _build_laptops(self, count: int) -> dict[int, Laptop]:
         seed = self.options.seed
         kem = self._kem()
         verify: Verify = is_signature_valid
         if not self.options.is_crypto_real:
             verify = RememberedVerify(is_signature_valid)
         plant = BUGS[self.options.bug].plant if self.options.bug is not None else None
-        clocks = Chance(seed, "clocks")
+        return {
+            index: Laptop(
+                settings=EngineSettings(parameters=SIMULATED_MESH),
+                entropy=SeededEntropy(seed, "node", index),
+                chance=Chance(seed, "minting", index),
+                kem=kem,
+                verify=verify,
+                plant=plant,
+            )
+            for index in range(count)
+        }
+
+    def _build_nodes(self, around: Surroundings) -> list[VirtualNode]:
+        clocks = Chance(self.options.seed, "clocks")
         begins_us = round(self.scenario.begins_at_s * 1_000_000)
         wrong_us = round(self.scenario.wall_offset_s * 1_000_000)
         return [
             VirtualNode(
                 index,
-                Laptop(
-                    settings=EngineSettings(parameters=SIMULATED_MESH),
-                    entropy=SeededEntropy(seed, "node", index),
-                    chance=Chance(seed, "minting", index),
-                    kem=kem,
-                    verify=verify,
-                    plant=plant,
-                ),
+                laptop,
                 around,
                 wall_offset_us=begins_us + clocks.between(-wrong_us, wrong_us),
             )
-            for index in range(self.scenario.nodes)
+            for index, laptop in self.laptops.items()
         ]
+
+    def _build_faults(self, networks: Sequence[Sequence[int]]) -> Faults:
+        disks = LostDisks(
+            scenario=self.scenario,
+            seed=self.options.seed,
+            loop=self.loop,
+            nodes=self.nodes,
+            spares=self.spares,
+            laptops=self.laptops,
+            people=self.people,
+            correspondence=self.correspondence,
+            ledger=self.ledger,
+            before_crash=self._sum_up_and,
+            before_loss=self.watch.before_loss,
+        )
+        return Faults(
+            scenario=self.scenario,
+            seed=self.options.seed,
+            loop=self.loop,
+            network=self.network,
+            networks=networks,
+            nodes=self.nodes,
+            people=self.people,
+            ledger=self.ledger,
+            disks=disks,
+            before_crash=self._sum_up_and,
+        )
 
     def _kem(self) -> Kem:
         return KyberPyKem() if self.options.is_crypto_real else ModelledKem()
 
+    # --- What is told -----------------------------------------------------------------------------
+
     def _emitted(self, node: int, event: Event) -> None:
         self.people.happened(node, event)
+
+    def _shown(self, person: Person, letter: Letter) -> None:
+        self.correspondence.read_later(person, letter)
 
     def _sum_up_and(self, node: VirtualNode, then: Callable[[], None]) -> None:
         """Metrics die with an engine: ask for them before it crashes."""

@@ -10,7 +10,7 @@ from typing import TypeVar
 from mesh.effects import Announce, Dial, Effect, MintStamp, SendBytes
 from mesh.events import Event
 from mesh.ids import Address, DialId, Instant, LinkId, Monotonic
-from mesh.inputs import BytesReceived, Connected, Input, PeerSeen, StampMinted
+from mesh.inputs import BytesReceived, Connected, Input, PeerSeen, StampMinted, VaultClosing
 from sim.discovery import AnnouncementRules, Discovery
 from sim.entropy import Chance
 from sim.loop import Loop
@@ -65,6 +65,9 @@ class Talker:
     def deadline(self) -> Monotonic | None:
         return Monotonic(self.deadlines[0]) if self.deadlines else None
 
+    def unlock(self) -> Input:
+        return VaultClosing()
+
     def crash(self) -> None:
         self.wanted.clear()
         self.deadlines.clear()
@@ -106,6 +109,7 @@ class Scene:
         self.loop = Loop(tick_us=1_000)
         self.trace = Trace()
         self.events: list[tuple[int, Event]] = []
+        self.sent: list[tuple[int, bytes]] = []
         self.network = VirtualNetwork(
             loop=self.loop,
             rules=rules,
@@ -126,6 +130,7 @@ class Scene:
             trace=self.trace,
             thinking_us=thinking_us,
             emitted=lambda node, event: self.events.append((node, event)),
+            sending=lambda node, sent: self.sent.append((node, sent)),
         )
         self.talkers = [Talker(f"talker{index}.", self.loop) for index in range(len(networks))]
         self.nodes = [VirtualNode(i, talker, around) for i, talker in enumerate(self.talkers)]

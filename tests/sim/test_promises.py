@@ -42,8 +42,8 @@ def test_a_run_in_which_everything_arrives_breaks_nothing() -> None:
     for letter in letters:
         assert ledger.show(2, 1, letter.text, 30) is letter
     ledger.require_all_delivered(no_phase, 0)
-    ledger.hold_history(1, [(True, letter.text) for letter in letters])
-    ledger.hold_history(2, [(False, letter.text) for letter in letters])
+    ledger.hold_history(1, [letter.text for letter in letters])
+    ledger.hold_history(2, [letter.text for letter in letters])
     assert (ledger.confirmed_count, ledger.delivered_count) == (3, 3)
     assert letters[0].delivered_at == 30
 
@@ -55,7 +55,17 @@ def test_a_message_shown_twice_breaks_s2() -> None:
     assert broken_by(ledger.show, 2, 1, letter.text, 40) is S2
 
 
-@pytest.mark.parametrize("text", ["0000000 hellO", "0000000 hello ", "0000007 hello", "", "hello"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "0000000 marker hellO",
+        "0000000 marker hello ",
+        "0000007 marker hello",
+        "0000000 hello",
+        "",
+        "hello",
+    ],
+)
 def test_other_bytes_than_were_written_break_s3(text: str) -> None:
     ledger = Ledger()
     written(ledger)
@@ -93,7 +103,7 @@ def test_a_message_twice_in_a_history_breaks_s2() -> None:
     ledger = Ledger()
     letter = written(ledger)
     ledger.show(2, 1, letter.text, 30)
-    assert broken_by(ledger.hold_history, 2, [(False, letter.text)] * 2) is S2
+    assert broken_by(ledger.hold_history, 2, [letter.text] * 2) is S2
 
 
 def test_a_confirmed_message_that_does_not_arrive_breaks_l1() -> None:

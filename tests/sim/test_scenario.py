@@ -3,7 +3,8 @@
 import pytest
 
 from mesh.errors import UserError
-from sim.scenario import Crashes, Halves, load_scenario, parse_scenario, scenario_names
+from sim.fault_tables import Crashes, Halves
+from sim.scenario import load_scenario, parse_scenario, scenario_names
 
 SMALLEST = """
 schema = 1

@@ -11,6 +11,7 @@ from mesh.inputs import BytesReceived, BytesSent, Connected, Disconnected
 from sim.entropy import Chance
 from sim.promises import BrokenPromise
 from sim.stream import CHUNK_BYTES_MAX, RETRANSMIT_US
+from sim.virtual_node import REPORT_US
 from tests.sim.talker import CALM, linked_pair
 
 HALVES = {0: 0, 1: 1}
@@ -55,7 +56,7 @@ def test_a_full_wire_delays_what_follows_and_reports_what_it_took() -> None:
     scene = linked_pair(replace(CALM, bytes_per_second=100_000))
     started_at = scene.loop.now
     scene.say(0, bytes(200_000))
-    scene.run(10)
+    scene.run(10 + REPORT_US / 1_000_000)
     times = scene.talkers[1].heard_at(BytesReceived)
     assert len(times) == -(-200_000 // CHUNK_BYTES_MAX)
     assert 2_000_000 <= times[-1] - started_at <= 2_005_000

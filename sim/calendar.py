@@ -1,0 +1,37 @@
+"""The calendar of one node: as wrong as its owner set it, and it may jump or stand still."""
+
+from dataclasses import dataclass
+from typing import Final
+
+EPOCH_US: Final = 1_811_808_000_000_000
+"""Every world has its first midnight (UTC) on a day in 2027, later than the release that
+every clock is held against."""
+
+
+@dataclass(slots=True)
+class Calendar:
+    """Maps virtual time to what the node's clock shows, in microseconds since 1970.
+
+    `offset_us` says where in the day the world begins and how wrong this clock is.
+    """
+
+    offset_us: int = 0
+    _frozen_at: int | None = None
+
+    def wall(self, now: int) -> int:
+        """What the clock shows."""
+        shown = now if self._frozen_at is None else self._frozen_at
+        return max(0, EPOCH_US + shown + self.offset_us)
+
+    def jump(self, by_us: int) -> None:
+        """Somebody, or a program, sets the clock."""
+        self.offset_us += by_us
+
+    def freeze(self, now: int) -> None:
+        """The clock stands still."""
+        if self._frozen_at is None:
+            self._frozen_at = now
+
+    def thaw(self) -> None:
+        """It goes on, and is right again: whoever starts a clock also sets it."""
+        self._frozen_at = None
