@@ -39,6 +39,7 @@ EXIT_BY_KIND = {
     "not-found": Exit.NOT_FOUND,
     "timeout": Exit.TIMED_OUT,
     "not-carried": Exit.TIMED_OUT,
+    "not-delivered": Exit.TIMED_OUT,
     "problems-found": Exit.PROBLEMS_FOUND,
     "interrupted": Exit.INTERRUPTED,
 }

@@ -10,9 +10,18 @@ import click
 from mesh.cli.door import client_of
 from mesh.cli.layout import DAY, HOUR, MINUTE, columns, when
 from mesh.cli.options import Choices, shared_options
+from mesh.cli.people import grouped
 from mesh.cli.terminal import Terminal
 from mesh.cli.untrusted import clean_line
-from mesh.commands import AskInvites, CreateInvite, InviteAnswer, InvitesAnswer, RevokeInvite
+from mesh.commands import (
+    AskInvites,
+    CreateInvite,
+    InspectInvite,
+    InviteAnswer,
+    InviteContentsAnswer,
+    InvitesAnswer,
+    RevokeInvite,
+)
 from mesh.limits import INVITE_USES_MAX
 
 UNITS = {"m": MINUTE, "h": HOUR, "d": DAY, "w": 7 * DAY}
@@ -54,6 +63,7 @@ Examples:
   mesh invite --hint 192.168.1.20:41730 --png invite.png
   mesh invite list
   mesh invite revoke 3
+  mesh invite inspect mesh:…
 """,
 )
 @click.option("--label", default="", metavar="LABEL", help="What the invite is for.")
@@ -165,6 +175,34 @@ def revoke(choices: Choices, number: int) -> None:
         terminal.json(answer)
     else:
         terminal.say(f"Invite {answer.id} is {answer.state}.")
+
+
+@invite.command(
+    help="""\
+Say what a link would do, and do nothing.
+
+\b
+Examples:
+  mesh invite inspect mesh:…
+  mesh invite inspect mesh:… --json | jq .is_usable
+""",
+)
+@click.argument("link")
+@shared_options
+@click.pass_obj
+def inspect(choices: Choices, link: str) -> None:
+    terminal = Terminal(choices)
+    answer = client_of(choices).ask(InspectInvite(link.strip()), InviteContentsAnswer)
+    if terminal.is_json:
+        terminal.json(answer)
+        return
+    terminal.result(clean_line(answer.sentence))
+    if answer.key:
+        terminal.result(f"key        {grouped(answer.key)}")
+    if answer.expires:
+        terminal.result(f"expires    {when(answer.expires)}")
+    if answer.address_hint:
+        terminal.result(f"address    {clean_line(answer.address_hint)}")
 
 
 def qr_code(text: str, *, is_inverted: bool) -> str:

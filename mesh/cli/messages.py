@@ -1,29 +1,65 @@
-"""How messages are drawn, in every command that shows some."""
+"""How messages are drawn, in every command that shows some: never more than there is proof of."""
 
 import click
 
 from mesh.cli.layout import plural, when
-from mesh.cli.untrusted import clean_block, clean_line
-from mesh.commands import MessageAnswer
+from mesh.cli.untrusted import clean_block
+from mesh.commands import MessageAnswer, MessageState
 
 INDENT = "    "
 
+WORDS: dict[MessageState, str] = {
+    "received": "received",
+    "waiting for their key": "waiting for their key",
+    "queued here": "queued here",
+    "carried": "carried by {carriers}",
+    "delivered": "delivered to their device",
+    "read": "read",
+    "expired": "expired without proof of delivery",
+    "withdrawn": "withdrawn",
+    "delivered before it was withdrawn": "delivered before it was withdrawn",
+}
 
-def drawn(message: MessageAnswer, *, has_conversation: bool) -> str:
-    """Return a message for the terminal; `has_conversation`: only one contact is shown."""
-    label = clean_line(message.label)
-    head = click.style(when(message.sent), dim=True)
+
+def drawn(message: MessageAnswer, name: str, *, has_conversation: bool) -> str:
+    """Return a message for the terminal; `has_conversation`: only one contact is shown.
+
+    `name` is who is at its other end, made safe already.
+    """
+    # A moment that is wrong beyond doubt orders nothing for the eye: it stands in the remarks.
+    moment = message.received if message.clock else message.sent
+    head = click.style(when(moment), dim=True)
     if message.is_mine:
-        who = click.style("me" if has_conversation else f"me → {label}", fg="cyan")
-        tail = click.style(f"  [{state_of(message)}]", dim=True)
+        who = click.style("me" if has_conversation else f"me → {name}", fg="cyan")
     else:
-        who = click.style(label, fg="green", bold=True)
-        tail = click.style("  [late]", dim=True) if message.is_late else ""
-    return f"{head} {who}: {clean_block(message.text, indent=INDENT)}{tail}"
+        who = click.style(name, fg="green", bold=True)
+    tail = "".join(click.style(f"  [{remark}]", dim=True) for remark in remarks(message))
+    line = f"{head} {who}: {clean_block(message.text, indent=INDENT)}{tail}"
+    return f"{gap(message)}\n{line}" if message.missing_count else line
+
+
+def gap(message: MessageAnswer) -> str:
+    """Return the line above a message that answers to others which are not here."""
+    count = message.missing_count
+    have = "has" if count == 1 else "have"
+    return click.style(f"… {plural(count, 'earlier message')} {have} not arrived", fg="yellow")
+
+
+def remarks(message: MessageAnswer) -> list[str]:
+    """Return what a reader should know about a message beside its text."""
+    told = [state_of(message)] if message.is_mine else []
+    if message.clock:
+        whose = "this computer's clock was" if message.is_mine else "their clock is"
+        arrived = "kept here" if message.is_mine else "it came"
+        told.append(
+            f"{whose} {message.clock}: written {when(message.sent)} by it, "
+            f"{arrived} {when(message.received)}"
+        )
+    if message.is_late:
+        told.append(f"late, came {when(message.received)}")
+    return told
 
 
 def state_of(message: MessageAnswer) -> str:
     """Return what is known of a message, in words."""
-    if message.state == "carried":
-        return f"carried by {plural(message.carriers, 'neighbour')}"
-    return message.state
+    return WORDS[message.state].format(carriers=plural(message.carriers, "neighbour"))

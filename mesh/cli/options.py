@@ -20,6 +20,7 @@ class Choices:
     color: str = "auto"
     yes: bool = False
     timeout: float = TIMEOUT_S
+    is_timeout_given: bool = False
 
     @property
     def has_color(self) -> bool | None:
@@ -36,6 +37,7 @@ def choose(ctx: click.Context, param: click.Parameter, value: object) -> None:
     choices = ctx.ensure_object(Choices)
     if value is not None and value is not False and value != 0 and param.name is not None:
         setattr(choices, param.name, value)
+        choices.is_timeout_given |= param.name == "timeout"
     if param.name == "color":
         ctx.color = choices.has_color
 

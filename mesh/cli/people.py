@@ -1,21 +1,21 @@
-"""`mesh id`, `mesh add`, `mesh contacts`, `mesh contact rename`: who is who."""
+"""`mesh id`, `mesh contacts`, `mesh requests`: who is who."""
+
+from collections.abc import Sequence
 
 import click
 
-from mesh.cli.completing import complete_contact
 from mesh.cli.door import client_of
-from mesh.cli.layout import columns
+from mesh.cli.layout import columns, plural, when
+from mesh.cli.names import shown
 from mesh.cli.options import Choices, shared_options
 from mesh.cli.terminal import Terminal
 from mesh.cli.untrusted import clean_line
 from mesh.commands import (
-    AddContact,
     AskContacts,
     AskIdentity,
     ContactAnswer,
     ContactsAnswer,
     IdentityAnswer,
-    RenameContact,
 )
 
 KEY_LETTERS_SHOWN = 16
@@ -46,33 +46,12 @@ def identity(choices: Choices) -> None:
 
 @click.command(
     help="""\
-Add a contact by the link, or the text of the QR code, that they gave you.
+List your contacts, and how sure it is that they are who they seem to be.
 
-\b
-Examples:
-  mesh add mesh:…
-  mesh add mesh:… --label "Ben from the harbour"
-""",
-)
-@click.argument("link")
-@click.option("--label", default="", metavar="LABEL", help="What you call them.")
-@shared_options
-@click.pass_obj
-def add(choices: Choices, link: str, label: str) -> None:
-    terminal = Terminal(choices)
-    command = AddContact(link=link.strip(), label=label)
-    contact = client_of(choices).ask(command, ContactAnswer)
-    if terminal.is_json:
-        terminal.json(contact)
-        return
-    name = clean_line(contact.label)
-    terminal.result(f"{name}  {contact.key[:KEY_LETTERS_SHOWN]}  {contact.state}")
-    terminal.say(f"Write to them with: mesh send '{name}' \"Hello\"")
-
-
-@click.command(
-    help="""\
-List your contacts.
+"first seen": they came by an invite of yours; whoever had the link can have used it.
+"known": their own link, or a contact who introduced them, vouches for their key.
+"verified": you compared; see mesh compare and mesh contact verify.
+Whoever is blocked is listed below; whoever waits to be accepted is in mesh requests.
 
 \b
 Examples:
@@ -88,54 +67,86 @@ def contacts(choices: Choices) -> None:
     if terminal.is_json:
         terminal.json(answer)
         return
-    if not answer.contacts:
+    blocked = [each for each in answer.contacts if each.is_blocked]
+    requests = [each for each in answer.contacts if each.is_request and not each.is_blocked]
+    others = [each for each in answer.contacts if not each.is_request and not each.is_blocked]
+    if not others:
         terminal.say("There are no contacts yet. Invite somebody with: mesh invite")
-        return
-    rows = [("", "LABEL", "NAME", "KEY", "TRUST", "UNREAD", "STATE")]
-    rows += [
-        (
-            str(contact.id),
-            clean_line(contact.label),
-            clean_line(contact.name),
-            contact.key[:KEY_LETTERS_SHOWN],
-            contact.trust,
-            str(contact.unread_count or ""),
-            contact.state,
-        )
-        for contact in answer.contacts
-    ]
-    for line in columns(rows):
-        terminal.result(line)
+    else:
+        terminal.result(table(others))
+    if blocked:
+        terminal.result(("\n" if others else "") + "Blocked:\n" + table(blocked))
+    if requests:
+        terminal.say(f"{plural(len(requests), 'person', 'people')} wait apart: mesh requests")
 
 
-@click.group(help="Change a contact. See also: mesh contacts, mesh add.")
-def contact() -> None:
-    pass
-
-
-@contact.command(
+@click.command(
     help="""\
-Give a contact another label.
+List who waits apart: people you do not know who came by an invite of yours.
+
+Their messages are with mesh read --requests; nothing tells them that you looked.
 
 \b
 Examples:
-  mesh contact rename Ben "Ben (neighbour)"
+  mesh requests
+  mesh read --requests
+  mesh contact accept "Somebody"
+  mesh contact block "Somebody"
 """,
 )
-@click.argument("contact", shell_complete=complete_contact)
-@click.argument("label")
 @shared_options
 @click.pass_obj
-def rename(choices: Choices, contact: str, label: str) -> None:
+def requests(choices: Choices) -> None:
     terminal = Terminal(choices)
-    command = RenameContact(contact=contact, label=label)
-    answer = client_of(choices).ask(command, ContactAnswer)
+    answer = client_of(choices).ask(AskContacts(), ContactsAnswer)
+    waiting = [each for each in answer.contacts if each.is_request and not each.is_blocked]
     if terminal.is_json:
-        terminal.json(answer)
-    else:
-        terminal.say(f"This contact is now called {clean_line(answer.label)}.")
+        terminal.json(ContactsAnswer(contacts=waiting))
+        return
+    if not waiting:
+        terminal.say("Nobody waits.")
+        return
+    terminal.result(table(waiting))
+    terminal.say("Let them in with: mesh contact accept NUMBER; or: mesh contact block NUMBER")
 
 
-def grouped(key: str) -> str:
-    """Return a key in groups that can be read aloud."""
-    return " ".join(key[start : start + 4] for start in range(0, len(key), 4))
+def table(contacts: Sequence[ContactAnswer]) -> str:
+    """Return contacts as lines."""
+    heading = ("", "LABEL", "NAME", "KEY", "TRUST", "UNREAD", "STATE")
+    return "\n".join(columns([heading, *map(row, contacts)]))
+
+
+def row(contact: ContactAnswer) -> tuple[str, ...]:
+    """Return what is known of a contact, cell by cell."""
+    return (
+        str(contact.id),
+        shown(contact),
+        clean_line(contact.name),
+        contact.key[:KEY_LETTERS_SHOWN],
+        trust_of(contact),
+        str(contact.unread_count or ""),
+        "; ".join([contact.state, *warnings(contact)]),
+    )
+
+
+def trust_of(contact: ContactAnswer) -> str:
+    """Return how sure it is who a contact is, and who says so."""
+    if contact.introduced_by:
+        return f"{contact.trust}, introduced by {clean_line(contact.introduced_by)}"
+    return contact.trust
+
+
+def warnings(contact: ContactAnswer) -> list[str]:
+    """Return what a person should look at before they believe a name."""
+    told = []
+    if contact.looks_like:
+        others = ", ".join(map(clean_line, contact.looks_like))
+        told.append(f"looks like {others}")
+    if contact.identity_changed:
+        told.append(f"has other keys since {when(contact.identity_changed)}")
+    return told
+
+
+def grouped(key: str, *, digits: int = 4) -> str:
+    """Return a key or a number in groups that can be read aloud."""
+    return " ".join(key[start : start + digits] for start in range(0, len(key), digits))

@@ -4,7 +4,9 @@ import click
 
 from mesh.cli.completing import complete_contact
 from mesh.cli.door import client_of
+from mesh.cli.layout import plural
 from mesh.cli.messages import drawn
+from mesh.cli.names import Names
 from mesh.cli.options import Choices, shared_options
 from mesh.cli.terminal import Terminal
 from mesh.commands import AskMessages, MessagesAnswer
@@ -13,13 +15,18 @@ from mesh.limits import MESSAGES_PER_PAGE_MAX
 HELP = """\
 Show messages, the newest last, and mark them as read.
 
-Without CONTACT all conversations are shown in the order in which messages arrived.
+Without CONTACT all conversations are shown in the order in which messages arrived, except those
+of people who wait apart: they are shown with --requests, and never among the others.
+
+What is said of a message of yours is what there is proof of: "queued here", "carried by 2
+neighbours", "delivered to their device", "read".
 
 \b
 Examples:
   mesh read Ben
   mesh read --unread
   mesh read Ben --limit 500 | less
+  mesh read --requests --keep-unread
   mesh read --after 1041 --json
 """
 
@@ -27,6 +34,7 @@ Examples:
 @click.command(help=HELP)
 @click.argument("contact", default="", shell_complete=complete_contact)
 @click.option("--unread", is_flag=True, help="Only messages that were not read yet.")
+@click.option("--requests", is_flag=True, help="Of people who wait apart: mesh requests.")
 @click.option("--keep-unread", is_flag=True, help="Do not mark them as read.")
 @click.option(
     "--limit",
@@ -45,7 +53,14 @@ Examples:
 @shared_options
 @click.pass_obj
 def read(
-    choices: Choices, contact: str, limit: int, after: int, *, unread: bool, keep_unread: bool
+    choices: Choices,
+    contact: str,
+    limit: int,
+    after: int,
+    *,
+    unread: bool,
+    requests: bool,
+    keep_unread: bool,
 ) -> None:
     terminal = Terminal(choices)
     command = AskMessages(
@@ -54,17 +69,23 @@ def read(
         limit=limit,
         mark_read=not keep_unread,
         unread_only=unread,
+        requests=requests,
     )
-    page = client_of(choices).ask(command, MessagesAnswer)
+    client = client_of(choices)
+    page = client.ask(command, MessagesAnswer)
     if terminal.is_json:
         terminal.json(page)
         return
+    names = Names.ask(client)
+    waiting = names.requests()
+    if waiting and not requests and not contact:
+        terminal.say(f"{plural(len(waiting), 'person', 'people')} wait apart: mesh requests")
     if not page.messages:
         terminal.say("There are no new messages." if unread or after else "There are no messages.")
         return
     if page.has_more and not after:
         terminal.say("There are older messages; --limit shows more.")
     for message in page.messages:
-        terminal.result(drawn(message, has_conversation=bool(contact)))
+        terminal.result(drawn(message, names.of(message), has_conversation=bool(contact)))
     if page.has_more and after:
         terminal.say(f"There are more; go on with --after {page.messages[-1].number}.")

@@ -10,10 +10,10 @@ from mesh.api.stream import Happened, StreamObject
 from mesh.cli.completing import complete_contact
 from mesh.cli.door import client_of
 from mesh.cli.messages import state_of
+from mesh.cli.names import Names
 from mesh.cli.options import Choices, shared_options
 from mesh.cli.terminal import Terminal
-from mesh.cli.untrusted import clean_line
-from mesh.commands import MessageAnswer, SendMessage
+from mesh.commands import MessageAnswer, MessageState, SendMessage
 from mesh.errors import UserError
 from mesh.events import MessageStateChanged
 from mesh.limits import TEXT_BYTES_MAX
@@ -23,7 +23,9 @@ Send a message to a contact.
 
 CONTACT is a label, a number, or the beginning of a key. Without TEXT, or with a single -, the
 message is read from standard input. The command ends when the message is safely kept here; it
-leaves as soon as there is a neighbour, also after this laptop was closed and opened again.
+leaves as soon as there is a neighbour, also after this laptop was closed and opened again. With
+--wait it ends when a neighbour has said that it carries it, or with --wait delivered when their
+device has proved that it opened it.
 
 \b
 Examples:
@@ -31,50 +33,89 @@ Examples:
   mesh send Ben < notes.txt
   mesh send Ben --key order-17 "Two boxes of water"
   mesh send Ben --wait --timeout 60 "Are you there?"
+  mesh send Ben --wait delivered --timeout 3600 "The gate is open"
 """
 
-TAKEN = ("carried", "received")
+AWAITED: dict[str, tuple[MessageState, ...]] = {
+    "carried": (
+        "carried",
+        "received",
+        "delivered",
+        "read",
+        "delivered before it was withdrawn",
+    ),
+    "delivered": ("received", "delivered", "read", "delivered before it was withdrawn"),
+}
+"""What may be waited for, and the states in which it holds."""
+
+NAMED = [[name] for name in AWAITED]
+
+OVER: tuple[MessageState, ...] = ("expired", "withdrawn")
+"""Nothing more comes of these."""
+
+TOO_LATE = {
+    "carried": "No neighbour took it within {} seconds; it is kept here and goes out by itself.",
+    "delivered": "After {} seconds there is no proof that it was delivered; mesh read tells more.",
+}
 
 
-@click.command(help=HELP)
+class SendCommand(click.Command):
+    """Lets `--wait` stand alone, as it did before it could say for what, beside the text."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        written = args.index("--") if "--" in args else len(args)
+        for index in range(written - 1, -1, -1):
+            if args[index] == "--wait" and args[index + 1 : index + 2] not in NAMED:
+                args.insert(index + 1, "carried")
+        return super().parse_args(ctx, args)
+
+
+@click.command(cls=SendCommand, help=HELP)
 @click.argument("contact", shell_complete=complete_contact)
 @click.argument("text", nargs=-1)
 @click.option("--key", metavar="KEY", default="", help="Sent again with it, it is one message.")
-@click.option("--wait", is_flag=True, help="Wait until a neighbour carries it; exit 6 if none.")
+@click.option(
+    "--wait",
+    type=click.Choice(list(AWAITED)),
+    help="Wait until a neighbour carries it, or their device has it; exit 6 if not in time.",
+)
 @shared_options
 @click.pass_obj
-def send(choices: Choices, contact: str, text: tuple[str, ...], key: str, *, wait: bool) -> None:
+def send(choices: Choices, contact: str, text: tuple[str, ...], key: str, wait: str | None) -> None:
     terminal = Terminal(choices)
     client = client_of(choices)
     written = " ".join(text) if text and text != ("-",) else read_text(terminal)
     command = SendMessage(contact=contact, text=written, idempotency_key=key)
+    # Asked before it is sent: whatever fails after that must not look like a failed send.
+    names = Names([]) if terminal.is_json or choices.quiet else Names.ask(client)
     stream: Iterator[StreamObject] = iter(())
     if wait:
         # Listening begins before the message is sent, so that nothing about it is missed.
         stream = client.events(until=time.monotonic() + choices.timeout)
         next(stream, None)
     message = client.ask(command, MessageAnswer)
-    if wait and message.state not in TAKEN:
-        message = taken(message, stream)
+    if wait:
+        message = awaited(message, stream, AWAITED[wait])
     if terminal.is_json:
         terminal.json(message)
     else:
-        terminal.say(f"{clean_line(message.label)}, message {message.number}: {state_of(message)}")
-    if wait and message.state not in TAKEN:
-        raise UserError(
-            "not-carried",
-            f"No neighbour took it within {choices.timeout:g} seconds; it is kept here and goes "
-            "out by itself.",
-        )
+        terminal.say(f"{names.of(message)}, message {message.number}: {state_of(message)}")
+    if wait and message.state not in AWAITED[wait]:
+        raise UserError(f"not-{wait}", TOO_LATE[wait].format(f"{choices.timeout:g}"))
 
 
-def taken(message: MessageAnswer, stream: Iterator[StreamObject]) -> MessageAnswer:
-    """Return the message once a neighbour has it, or as it was when the stream ended."""
+def awaited(
+    message: MessageAnswer, stream: Iterator[StreamObject], states: tuple[MessageState, ...]
+) -> MessageAnswer:
+    """Return the message once it is in such a state, or as it was when the stream ended."""
+    if message.state in (*states, *OVER):
+        return message
     for told in stream:
         match told:
-            case Happened(event=MessageStateChanged(message=changed)):
-                if changed.id == message.id and changed.state in TAKEN:
-                    return changed
+            case Happened(event=MessageStateChanged(message=changed)) if changed.id == message.id:
+                message = changed
+                if message.state in (*states, *OVER):
+                    return message
             case _:
                 pass
     return message

@@ -1,7 +1,8 @@
 """`mesh tail`: messages as they come, for people and for bots.
 
 Events say that something came; the number of the last message that was shown says what is new.
-So nothing is lost or told twice when the daemon restarts or this program was too slow.
+So nothing is lost or told twice when the daemon restarts or this program was too slow. Beside
+messages a person is told what they should look at; a bot gets that only if it asks for it.
 """
 
 from collections.abc import Iterator
@@ -11,26 +12,37 @@ import click
 from mesh.api.stream import Happened, Hello, Resync
 from mesh.cli.completing import complete_contact
 from mesh.cli.door import client_of
+from mesh.cli.happenings import find_line
 from mesh.cli.messages import drawn
+from mesh.cli.names import Names
 from mesh.cli.options import Choices, shared_options
 from mesh.cli.terminal import Terminal
 from mesh.client import Client
-from mesh.commands import (
-    AskContacts,
-    AskMessages,
-    ContactsAnswer,
-    MessageAnswer,
-    MessagesAnswer,
-)
+from mesh.commands import AskMessages, MessageAnswer, MessagesAnswer
 from mesh.errors import UserError
-from mesh.events import MessageReceived, MessageSent
+from mesh.events import (
+    ComparisonChanged,
+    ContactAdded,
+    ContactChanged,
+    ContactNoted,
+    ContactRemoved,
+    Event,
+    MessageReceived,
+    MessageSent,
+    MessageStateChanged,
+)
 from mesh.limits import MESSAGES_PER_PAGE_MAX
 
 HELP = """\
 Show messages as they come, until Ctrl-C; goes on when the daemon was restarted.
 
+Beside messages it tells in one line each what you should look at: somebody asks to be let in,
+wishes to compare, is introduced to you, has other keys; a message of yours was delivered. People
+who wait apart are not shown: mesh read --requests.
+
 With --json each message is one line. A bot that remembers the number of the last message it
-handled, and begins with --after, sees each message once.
+handled, and begins with --after, sees each message once. With --events the other events are told
+as well; they alone have a field `type`.
 
 \b
 Examples:
@@ -38,6 +50,9 @@ Examples:
   mesh tail Ben --last 10
   mesh tail --json --after 1041 | ./bot.py
 """
+
+NOT_NOW = ("not-running", "stopping", "locked")
+"""The daemon stops, or it was started and is not unlocked yet: its next word asks again."""
 
 
 @click.command(help=HELP)
@@ -55,75 +70,141 @@ Examples:
     help="Begin with all messages that came after this one.",
 )
 @click.option("--count", type=click.IntRange(min=1), help="End after so many messages.")
+@click.option("--events", is_flag=True, help="With --json: tell other events as well.")
 @shared_options
 @click.pass_obj
-def tail(choices: Choices, contact: str, last: int, after: int | None, count: int | None) -> None:
+def tail(
+    choices: Choices,
+    contact: str,
+    last: int,
+    after: int | None,
+    count: int | None,
+    *,
+    events: bool,
+) -> None:
     terminal = Terminal(choices)
+    tailing = Tailing(client_of(choices), contact)
     left = count
-    for message in messages(client_of(choices), contact, last=last, after=after):
-        if terminal.is_json:
-            terminal.json(message)
-        else:
-            terminal.result(drawn(message, has_conversation=bool(contact)))
-        if left is not None:
-            left -= 1
-            if left == 0:
-                return
+    for told in tailing.follow(last=last, after=after):
+        if isinstance(told, MessageAnswer):
+            if terminal.is_json:
+                terminal.json(told)
+            else:
+                name = tailing.names.of(told)
+                terminal.result(drawn(told, name, has_conversation=bool(contact)))
+            if left is not None:
+                left -= 1
+                if left == 0:
+                    return
+        elif terminal.is_json:
+            if events:
+                terminal.json(told)
+        elif not choices.quiet:
+            line = find_line(told, tailing.names)
+            if line is not None:
+                terminal.result(line)
 
 
-def messages(
-    client: Client, contact: str, *, last: int, after: int | None
-) -> Iterator[MessageAnswer]:
-    """Yield messages for ever, each once, in the order in which they came."""
-    shown = 0 if after is None else after
-    if after is None:
-        page = client.ask(AskMessages(contact=contact, limit=max(1, last)), MessagesAnswer)
-        shown = max((message.number for message in page.messages), default=0)
-        yield from page.messages if last else ()
-    conversation = find_conversation(client, contact)
-    is_behind = True
-    for told in client.follow():
-        fresh: list[MessageAnswer] = []
-        if is_behind or isinstance(told, Hello | Resync):
-            found = find_missed(client, contact, after=shown)
-            is_behind = found is None
-            fresh = found or []
-        elif isinstance(told, Happened):
-            match told.event:
-                case MessageReceived(message=message) | MessageSent(message=message):
-                    if conversation in (None, message.contact):
-                        fresh = [message]
-                case _:
-                    pass
-        for message in fresh:
-            if message.number > shown:
-                shown = message.number
-                yield message
+class Tailing:
+    """What is followed: one conversation or all of them, and the names of their people."""
 
+    def __init__(self, client: Client, contact: str) -> None:
+        self._client = client
+        self._contact = contact
+        self._conversation: int | None = None
+        self.names = Names([])
 
-def find_conversation(client: Client, contact: str) -> int | None:
-    """Return the number of the contact that is shown; None for all."""
-    if not contact:
-        return None
-    for each in client.ask(AskContacts(), ContactsAnswer).contacts:
-        if contact in (each.label, str(each.id)) or each.key.startswith(contact):
-            return each.id
-    raise UserError("not-found", "There is no such contact. See: mesh contacts")
-
-
-def find_missed(client: Client, contact: str, *, after: int) -> list[MessageAnswer] | None:
-    """Return what came after a message; None if the daemon cannot say it just now."""
-    found: list[MessageAnswer] = []
-    while True:
-        command = AskMessages(contact=contact, after=after, limit=MESSAGES_PER_PAGE_MAX)
-        try:
+    def follow(self, *, last: int, after: int | None) -> Iterator[MessageAnswer | Event]:
+        """Yield messages and other events for ever, each message once, in the order they came."""
+        client = self._client
+        self.names = Names.ask(client)
+        self._conversation = self._find_conversation()
+        shown = 0 if after is None else after
+        if after is None:
+            command = AskMessages(contact=self._contact, limit=max(1, last))
             page = client.ask(command, MessagesAnswer).messages
+            shown = max((message.number for message in page), default=0)
+            yield from page if last else ()
+        is_behind = True
+        for told in client.follow():
+            fresh: list[MessageAnswer] = []
+            if is_behind or isinstance(told, Hello | Resync):
+                found = self._find_missed(after=shown)
+                is_behind = found is None
+                fresh = found or []
+            if isinstance(told, Happened):
+                match told.event:
+                    case MessageReceived(message=message) | MessageSent(message=message):
+                        if not is_behind and self._is_shown(message):
+                            fresh = [*fresh, message]
+                    case event:
+                        self._learn(event)
+                        if concerns(event, self._conversation):
+                            yield event
+            # A page of one conversation is in its order, and late messages have high numbers.
+            for message in sorted(fresh, key=lambda each: each.number):
+                if message.number > shown:
+                    shown = message.number
+                    yield message
+
+    def _is_shown(self, message: MessageAnswer) -> bool:
+        if message.contact not in self.names:
+            self._ask_names()
+        if self._conversation is not None:
+            return message.contact == self._conversation
+        return not self.names.is_request(message.contact)
+
+    def _learn(self, event: Event) -> None:
+        """Names change together: a new contact can make an old name look like theirs."""
+        match event:
+            case ContactAdded() | ContactChanged() | ContactRemoved() | ContactNoted():
+                self._ask_names()
+            case _:
+                pass
+
+    def _ask_names(self) -> None:
+        try:
+            self.names = Names.ask(self._client)
         except UserError as error:
-            # It stops, or it was started and is not unlocked yet: the next word of it asks again.
-            if error.kind in ("not-running", "stopping", "locked"):
-                return None
-            raise
-        found += page
-        if len(page) < MESSAGES_PER_PAGE_MAX:
-            return found
-        after = page[-1].number
+            if error.kind not in NOT_NOW:
+                raise
+
+    def _find_conversation(self) -> int | None:
+        """Return the number of the contact that is shown; None for all."""
+        if not self._contact:
+            return None
+        found = self.names.find(self._contact)
+        if found is None:
+            raise UserError("not-found", "There is no such contact. See: mesh contacts")
+        return found.id
+
+    def _find_missed(self, *, after: int) -> list[MessageAnswer] | None:
+        """Return what came after a message; None if the daemon cannot say it just now."""
+        found: list[MessageAnswer] = []
+        while True:
+            command = AskMessages(contact=self._contact, after=after, limit=MESSAGES_PER_PAGE_MAX)
+            try:
+                page = self._client.ask(command, MessagesAnswer).messages
+            except UserError as error:
+                if error.kind in NOT_NOW:
+                    return None
+                raise
+            found += page
+            if len(page) < MESSAGES_PER_PAGE_MAX:
+                return found
+            after = max(message.number for message in page)
+
+
+def concerns(event: Event, conversation: int | None) -> bool:
+    """Say whether an event is told to somebody who follows one conversation, or all."""
+    if conversation is None:
+        return True
+    match event:
+        case ContactNoted(contact=contact) | ContactChanged(contact=contact):
+            return contact.id == conversation
+        case ComparisonChanged(comparison=comparison):
+            return comparison.contact == conversation
+        case MessageStateChanged(message=message):
+            return message.contact == conversation
+        case _:
+            return False

@@ -1,0 +1,74 @@
+"""How people are named, wherever a name is shown.
+
+A label is what we call somebody, or what they called themselves; a stranger chooses it freely and
+may choose one that looks like a friend's. So whoever could be mistaken for another contact is
+shown with the beginning of their key, which nobody can choose.
+"""
+
+import re
+from collections.abc import Sequence
+
+from mesh.cli.untrusted import clean_line
+from mesh.client import Client
+from mesh.commands import AskContacts, ContactAnswer, ContactsAnswer, MessageAnswer
+
+KEY_DIGITS_SHOWN = 8
+"""Enough to tell two contacts apart, and enough to name one of them to any command."""
+
+LIKE_A_KEY = re.compile(r"[0-9a-fA-F]{8}")
+"""A label that holds such digits could pass for one that we marked."""
+
+
+def shown(contact: ContactAnswer) -> str:
+    """Return a contact's name for people."""
+    label = clean_line(contact.label)
+    if contact.looks_like or LIKE_A_KEY.search(label):
+        return f"{label} [{contact.key[:KEY_DIGITS_SHOWN]}]"
+    return label
+
+
+class Names:
+    """The names of all contacts as they were when it was made, and who of them waits apart."""
+
+    def __init__(self, contacts: Sequence[ContactAnswer]) -> None:
+        self._contacts = {contact.id: contact for contact in contacts}
+
+    @classmethod
+    def ask(cls, client: Client) -> "Names":
+        """Ask the node for all of them."""
+        return cls(client.ask(AskContacts(), ContactsAnswer).contacts)
+
+    def __contains__(self, contact: int) -> bool:
+        return contact in self._contacts
+
+    def of(self, message: MessageAnswer) -> str:
+        """Return who is at the other end of a message."""
+        return self.name(message.contact, message.label)
+
+    def name(self, contact: int, label: str) -> str:
+        """Return the name of a contact of which only the label may be known."""
+        known = self._contacts.get(contact)
+        return clean_line(label) if known is None else shown(known)
+
+    def is_request(self, contact: int) -> bool:
+        """Say whether somebody waits apart."""
+        known = self._contacts.get(contact)
+        return known is not None and known.is_request
+
+    def requests(self) -> list[ContactAnswer]:
+        """Return who waits apart."""
+        return [each for each in self._contacts.values() if each.is_request and not each.is_blocked]
+
+    def find(self, named: str) -> ContactAnswer | None:
+        """Return the contact of a label, a number or the beginning of a key, as the node does."""
+        everybody = list(self._contacts.values())
+        for contact in everybody:
+            if named == contact.label:
+                return contact
+        for contact in everybody:
+            if named == str(contact.id):
+                return contact
+        if len(named) < KEY_DIGITS_SHOWN:
+            return None
+        found = [each for each in everybody if each.key.startswith(named.lower())]
+        return found[0] if len(found) == 1 else None
