@@ -10,8 +10,15 @@ from mesh.crypto.signing import is_signature_valid, verify_key_of
 from mesh.ids import PostingKey, Tag, UnixSeconds
 from mesh.node.system_entropy import SystemEntropy
 from mesh.posting.stamp import NO_STAMP, is_precheck_valid, is_proof_valid, mint
+from mesh.ratchet.double_ratchet import Awaiting, Ratchet
+from mesh.ratchet.first_contact import (
+    begin_first_contact,
+    open_opening,
+    open_outside,
+    seal_first_contact,
+)
 from mesh.ratchet.identity import IdentityKeys, make_bundle
-from mesh.ratchet.letters import begin_letter, open_letter, read_hash_of, seal_letter
+from mesh.ratchet.sealed_message import open_header, open_payload, read_hash_of
 from mesh.wire.envelope import (
     Header,
     decode_envelope,
@@ -27,8 +34,8 @@ CREATED = UnixSeconds(DAY * 86_400)
 
 
 def rows(stamps: int) -> list[Row]:
-    """Stamps first; then one letter of 4 KiB from its making to its opening."""
-    return [*_stamps(stamps), *_letters()]
+    """Stamps first; then one first contact of 4 KiB from its making to its opening."""
+    return [*_stamps(stamps), *_first_contacts()]
 
 
 def _stamps(count: int) -> list[Row]:
@@ -50,7 +57,7 @@ def _stamps(count: int) -> list[Row]:
     ]
 
 
-def _letters() -> list[Row]:
+def _first_contacts() -> list[Row]:
     entropy, kem, seed = SystemEntropy(), PycaKem(), os.urandom(32)
     author, reader = (IdentityKeys.from_seed(os.urandom(32)) for _ in range(2))
     valid = {"valid_from": CREATED, "valid_to": UnixSeconds(CREATED + 86_400)}
@@ -59,23 +66,28 @@ def _letters() -> list[Row]:
     posting_key, box_key = PostingKey(verify_key_of(seed)), os.urandom(32)
 
     def made() -> bytes:
-        opening = begin_letter(author, own, theirs, entropy=entropy, kem=kem)
+        opening = begin_first_contact(author, own, theirs, entropy=entropy, kem=kem)
+        sending = Ratchet.initiator(
+            opening.roots.ratchet, theirs.prekey, kem_seed=None, mesh_now=CREATED
+        ).next_sending(entropy=entropy, kem=kem, mesh_now=CREATED)
         header = Header(
             size_class=1,
             lifetime_class=1,
             created=CREATED,
             tag=Tag(bytes(16)),
-            read_hash=read_hash_of(opening.root, 0),
+            read_hash=read_hash_of(sending.message_key),
             withdraw_hash=bytes(16),
             posting_key=posting_key,
             stamp=NO_STAMP,
         )
-        body = seal_letter(
-            opening,
-            0,
+        body = seal_first_contact(
+            opening.data,
+            sending.header,
+            sending.message_key,
             bytes(200),
+            first_header_key=opening.roots.header_key,
             box_key=box_key,
-            header=header.encode(),
+            associated=header.encode(),
             size_class=1,
             entropy=entropy,
         )
@@ -85,23 +97,41 @@ def _letters() -> list[Row]:
     envelope = decode_envelope(data)
 
     def opened() -> None:
-        open_letter(
-            envelope.body,
-            box_key=box_key,
-            header=envelope.header_bytes,
+        first = open_outside(envelope.body, box_key=box_key, associated=envelope.header_bytes)
+        whose, roots = open_opening(
+            first.opening,
             identity=reader,
             bundle=theirs,
             secrets=secrets,
             verify=is_signature_valid,
             kem=kem,
-            is_fresh=lambda _ephemeral, _n: True,
+        )
+        message_header, header_box, message_box = open_header(
+            first.boxes,
+            header_key=roots.header_key,
+            associated=envelope.header_bytes,
+            nonce=first.nonce,
+        )
+        receiving = Ratchet.responder(
+            roots.ratchet,
+            secrets.prekey_private,
+            their_kem_key=whose.bundle.kem_key,
+            mesh_now=CREATED,
+        ).receive(message_header, kem=kem, mesh_now=CREATED, find_skipped=lambda _key, _n: None)
+        assert not isinstance(receiving, Awaiting)
+        open_payload(
+            receiving.message_key,
+            associated=envelope.header_bytes,
+            nonce=first.nonce,
+            header_box=header_box,
+            message_box=message_box,
         )
 
     def relayed() -> None:
         assert is_envelope_signature_valid(decode_envelope(data), is_signature_valid)
 
     return [
-        _milliseconds("a letter, sealed and signed", made, "keys of its own"),
+        _milliseconds("a first contact, sealed and signed", made, "keys of its own"),
         _milliseconds("the same, checked by a relay", relayed, "form, id, signature"),
         _milliseconds("the same, opened", opened),
     ]

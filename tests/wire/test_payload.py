@@ -8,8 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mesh.errors import PeerError
-from mesh.limits import NAME_BYTES_MAX, PARENTS_MAX, TEXT_BYTES_MAX
-from mesh.ratchet.letters import letter_size_class
+from mesh.limits import (
+    CONTROL_BYTES_MAX,
+    CONTROLS_MAX,
+    NAME_BYTES_MAX,
+    PARENTS_MAX,
+    TEXT_BYTES_MAX,
+)
+from mesh.ratchet.first_contact import first_contact_size_class
+from mesh.ratchet.sealed_message import session_size_class
 from mesh.wire.payload import PAYLOAD_VERSION, Payload, decode_payload, message_id_of
 from tests.vectors.shapes import FirstContactVector, frozen_bytes
 
@@ -23,6 +30,10 @@ payloads = st.builds(
     parents=st.lists(st.binary(min_size=32, max_size=32), max_size=PARENTS_MAX),
     name=st.text(max_size=NAME_BYTES_MAX // 4),
     text=st.text(max_size=100),
+    seen=st.integers(0, 1 << 32),
+    controls=st.lists(
+        st.tuples(st.integers(0, 255), st.binary(max_size=100)), max_size=CONTROLS_MAX
+    ),
 )
 
 
@@ -65,7 +76,9 @@ def test_a_damaged_payload_is_a_payload_or_a_peers_fault(
 def test_the_bounds_are_kept_to_the_byte() -> None:
     fits = Payload(1, 0, 0, [bytes(32)] * PARENTS_MAX, "n" * NAME_BYTES_MAX, "t" * TEXT_BYTES_MAX)
     assert decode_payload(fits.encode()) == fits
-    assert letter_size_class(len(fits.encode())) == 3
+    assert first_contact_size_class(len(fits.encode())) == 3
+    for has_long_header in (False, True):
+        assert session_size_class(len(fits.encode()), has_long_header=has_long_header) == 3
     for changes in (
         {"name": "ü" * (NAME_BYTES_MAX // 2) + "n"},
         {"text": "ü" * (TEXT_BYTES_MAX // 2) + "t"},
@@ -75,10 +88,28 @@ def test_the_bounds_are_kept_to_the_byte() -> None:
         {"hlc": 1 << 63},
         {"seq": 1 << 32},
         {"seq": -1},
+        {"seen": -1},
+        {"seen": (1 << 32) + 1},
+        {"controls": [(1, b"")] * (CONTROLS_MAX + 1)},
+        {"controls": [(1, bytes(CONTROL_BYTES_MAX + 1))]},
+        {"controls": [(256, b"")]},
+        {"controls": [(-1, b"")]},
     ):
         wrong = msgspec.structs.replace(fits, **changes)
         with pytest.raises(PeerError):
             decode_payload(wrong.encode())
+
+
+def test_the_longest_controls_fit_beside_the_longest_name() -> None:
+    controls = [(255, bytes(CONTROL_BYTES_MAX))] * CONTROLS_MAX
+    full = Payload(1, 0, 0, [bytes(32)] * PARENTS_MAX, "n" * NAME_BYTES_MAX, "", 7, controls)
+    assert decode_payload(full.encode()) == full
+    assert first_contact_size_class(len(full.encode())) is not None
+
+
+def test_an_earlier_version_without_counts_and_controls_is_read() -> None:
+    encoded = bytes.fromhex("96010506" + "90" + "a0" + "a568656c6c6f")
+    assert decode_payload(encoded) == Payload(1, 5, 6, [], "", "hello", seen=0, controls=[])
 
 
 def test_what_a_later_version_appends_is_passed_over() -> None:
