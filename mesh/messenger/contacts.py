@@ -96,6 +96,13 @@ class Contacts:
             self._rows.set_name(row.id, name)
             self._telling.contact_changed(row.id)
 
+    def met(self, contact: ContactId) -> ContactRow:
+        """Their person stood before ours, and both screens showed the same."""
+        if self._rows.contact(contact).trust != "verified":
+            self._rows.set_trust(contact, "verified")
+            self._telling.contact_changed(contact)
+        return self._rows.contact(contact)
+
     def answers(self) -> list[ContactAnswer]:
         """All contacts, by label."""
         counts, unread = self._messages.counts(), self._messages.unread_counts()

@@ -14,6 +14,7 @@ from mesh.messenger.identity import Identity
 from mesh.messenger.inbox import Inbox
 from mesh.messenger.invitations import Invitations
 from mesh.messenger.invites import Invites
+from mesh.messenger.meetings import Meetings
 from mesh.messenger.outbox import Outbox
 from mesh.messenger.posting_keys import PostingKeys
 from mesh.messenger.prekeys import Prekeys
@@ -41,6 +42,7 @@ class Desk:
     retirements: Retirements
     invites: Invites
     invitations: Invitations
+    meetings: Meetings
     inbox: Inbox
 
 
@@ -120,6 +122,9 @@ def set_up(
         entropy=entropy,
         kem=kem,
     )
+    meetings = Meetings(
+        vault, identity, contacts=contacts, invites=invites, invitations=invitations
+    )
     inbox = Inbox(
         vault,
         identity,
@@ -151,5 +156,6 @@ def set_up(
         retirements=retirements,
         invites=invites,
         invitations=invitations,
+        meetings=meetings,
         inbox=inbox,
     )

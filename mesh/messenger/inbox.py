@@ -234,11 +234,15 @@ class Inbox:
             raise PeerError("a first contact by ourselves")
         contact = self._people.find_contact_by_key(author.verify_key)
         self._check_author(contact, author)
+        if invite.bound_to not in (None, author.verify_key):
+            raise PeerError("a first contact by an invite for somebody else")
         self._check_may_found(invite, contact, envelope)
         if contact is not None and contact.state == "answered":
             # They gave up what we had, or lost it.
             self._end_known(contact)
         contact = contact or self._add_contact(author, founded.opened.payload)
+        if invite.bound_to is not None:
+            contact = self._contacts.met(contact.id)
         self._invites.use(invite, mesh_now)
         self._found(contact, founded, mesh_now, now)
 

@@ -10,7 +10,7 @@ from typing import Literal
 from mesh.commands import CreateInvite, InviteAnswer
 from mesh.crypto.entropy import Entropy
 from mesh.errors import UserError
-from mesh.ids import InviteId, Tag, UnixSeconds
+from mesh.ids import InviteId, Tag, UnixSeconds, VerifyKey
 from mesh.limits import (
     ADDRESS_HINT_BYTES_MAX,
     INVITE_BUNDLE_POSTS_MAX,
@@ -19,6 +19,7 @@ from mesh.limits import (
     INVITE_TAGS,
     INVITE_USES_MAX,
     INVITES_MAX,
+    NEARBY_INVITE_SECONDS,
 )
 from mesh.messenger.expected import ExpectedTags, OfInvite
 from mesh.messenger.identity import Identity
@@ -75,13 +76,45 @@ class Invites:
         if not 1 <= command.lifetime_s <= INVITE_LIFETIME_SECONDS_MAX:
             days = INVITE_LIFETIME_SECONDS_MAX // SECONDS_PER_DAY
             raise UserError("bad-invite-terms", f"An invite lives 1 second to {days} days.")
-        hint = _checked_hint(command.address_hint)
+        row = self._add(
+            label,
+            lifetime_s=command.lifetime_s,
+            uses_max=command.uses_max,
+            hint=_checked_hint(command.address_hint),
+            bound_to=None,
+            mesh_now=mesh_now,
+        )
+        self._post(row, mesh_now)
+        return self._answer(row, mesh_now)
+
+    def link_for(self, verify_key: VerifyKey, label: str, mesh_now: UnixSeconds) -> str:
+        """The link of an invite that only this person can use, once, within a day."""
+        row = self._add(
+            label,
+            lifetime_s=NEARBY_INVITE_SECONDS,
+            uses_max=1,
+            hint="",
+            bound_to=verify_key,
+            mesh_now=mesh_now,
+        )
+        return self._invite_of(row).link()
+
+    def _add(
+        self,
+        label: str,
+        *,
+        lifetime_s: int,
+        uses_max: int,
+        hint: str,
+        bound_to: VerifyKey | None,
+        mesh_now: UnixSeconds,
+    ) -> InviteRow:
         if len(self._rows.invites_with_secret()) >= INVITES_MAX:
             raise UserError(
                 "too-many",
                 f"{INVITES_MAX} invites are open or were closed within 30 days; wait a while.",
             )
-        expires = UnixSeconds(mesh_now + command.lifetime_s)
+        expires = UnixSeconds(mesh_now + lifetime_s)
         erase_after = UnixSeconds(expires + INVITE_KEPT_SECONDS)
         prekey = self._prekeys.make(None, valid_to=erase_after, mesh_now=mesh_now)
         row = self._rows.add_invite(
@@ -91,12 +124,12 @@ class Invites:
             hint=hint,
             created=mesh_now,
             expires=expires,
-            uses_max=command.uses_max,
+            uses_max=uses_max,
             erase_after=erase_after,
+            bound_to=bound_to,
         )
         self._expect(row)
-        self._post(row, mesh_now)
-        return self._answer(row, mesh_now)
+        return row
 
     def answers(self, mesh_now: UnixSeconds) -> list[InviteAnswer]:
         """All invites, newest first."""
@@ -127,7 +160,10 @@ class Invites:
 
     def has_open(self, mesh_now: UnixSeconds) -> bool:
         """Whether a bundle of ours may have to be posted."""
-        return any(state_of(row, mesh_now) == "open" for row in self._rows.invites_with_secret())
+        return any(
+            row.bound_to is None and state_of(row, mesh_now) == "open"
+            for row in self._rows.invites_with_secret()
+        )
 
     def tend(self, mesh_now: UnixSeconds) -> None:
         """Post bundles that are about to lapse."""
@@ -142,7 +178,9 @@ class Invites:
                 self._erase(row)
 
     def _post(self, row: InviteRow, mesh_now: UnixSeconds) -> None:
-        """Post the bundle, unless it stands on the mesh for long enough."""
+        """Post the bundle, unless it stands on the mesh for long enough, or its reader has it."""
+        if row.bound_to is not None:
+            return
         if row.posts_count >= INVITE_BUNDLE_POSTS_MAX:
             return
         if row.posted_until >= min(row.expires, mesh_now + REPOST_BEFORE_SECONDS):
@@ -178,18 +216,9 @@ class Invites:
     def _answer(self, row: InviteRow, mesh_now: UnixSeconds) -> InviteAnswer:
         state = state_of(row, mesh_now)
         link = qr = ""
-        if state == "open" and row.secret is not None and row.prekey is not None:
-            bundle = self._prekeys.prekey(row.prekey).bundle
-            invite = Invite(
-                verify_key=self._identity.keys.verify_key,
-                secret=row.secret,
-                expires=row.expires,
-                bundle=bundle,
-                bundle_hash=bundle.digest,
-                psk=self._parameters.psk if self._parameters.is_closed else None,
-                address_hint=row.hint,
-                name=self._identity.name,
-            )
+        # Who a bound invite is for has its link, and nobody else could use it.
+        if state == "open" and row.secret is not None and row.bound_to is None:
+            invite = self._invite_of(row)
             link, qr = invite.link(), invite.qr()
         return InviteAnswer(
             id=row.id,
@@ -200,6 +229,21 @@ class Invites:
             uses=row.uses,
             uses_max=row.uses_max,
             state=state,
+        )
+
+    def _invite_of(self, row: InviteRow) -> Invite:
+        assert row.secret is not None
+        assert row.prekey is not None, "a secret goes with its bundle"
+        bundle = self._prekeys.prekey(row.prekey).bundle
+        return Invite(
+            verify_key=self._identity.keys.verify_key,
+            secret=row.secret,
+            expires=row.expires,
+            bundle=bundle,
+            bundle_hash=bundle.digest,
+            psk=self._parameters.psk if self._parameters.is_closed else None,
+            address_hint=row.hint,
+            name=self._identity.name,
         )
 
 

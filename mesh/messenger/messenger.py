@@ -46,7 +46,17 @@ from mesh.events import (
     MessageSent,
     MessageStateChanged,
 )
-from mesh.ids import EnvelopeId, Instant, LinkKey, Monotonic, PostingKey, Tag, UnixSeconds
+from mesh.ids import (
+    ContactId,
+    EnvelopeId,
+    Instant,
+    LinkKey,
+    Monotonic,
+    PostingKey,
+    Tag,
+    UnixSeconds,
+    VerifyKey,
+)
 from mesh.inputs import Connection, StampMinted
 from mesh.limits import (
     CHORES_INTERVAL_MS,
@@ -59,6 +69,7 @@ from mesh.messenger.desk import Desk, set_up
 from mesh.messenger.expected import ExpectedTags
 from mesh.messenger.history import mesh_milliseconds
 from mesh.messenger.identity import Identity, create_identity, find_identity
+from mesh.messenger.meetings import Meetings
 from mesh.messenger.posting_keys import Audience, PostingKeys, StampState
 from mesh.messenger.telling import Telling
 from mesh.storage.vault import Vault
@@ -68,6 +79,7 @@ from mesh.wire.parameters import MeshParameters
 from mesh.wire.retirement import Retirement
 
 _READ_MARK = "read to arrival"
+_NEARBY_MARK = "offers a card"
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +204,35 @@ class Messenger:
                 raise AssertionError("the engine answers this")
             case _:
                 raise UserError("not-built", "This release cannot do that yet.")
+
+    # --- People nearby, which the engine joins to the links ------------------------------------
+
+    @property
+    def meetings(self) -> Meetings | None:
+        """What a comparison with somebody near needs and leads to; None without an identity."""
+        return None if self._desk is None else self._desk.meetings
+
+    @property
+    def offers_card(self) -> bool:
+        """Whether our person wants to be found by people nearby."""
+        return self._desk is not None and self._vault.mark(_NEARBY_MARK) == 1
+
+    def offer_card(self, *, is_on: bool) -> None:
+        """Remember what our person wants."""
+        self._vault.set_mark(_NEARBY_MARK, int(is_on))
+
+    def meet(
+        self, link: str, verify_key: VerifyKey, *, mesh_now: UnixSeconds, now: Instant
+    ) -> ContactId:
+        """Add who was compared with and made this invite; UserError says in words why not."""
+        desk = self._desk
+        assert desk is not None, "who has no identity offers no card"
+        count = len(desk.contacts)
+        mesh_ms = mesh_milliseconds(mesh_now, now)
+        contact = desk.meetings.add(link, verify_key, mesh_ms=mesh_ms, mesh_now=mesh_now)
+        if len(desk.contacts) > count:
+            self._telling.tell(ContactAdded(desk.contacts.answer(contact)))
+        return contact
 
     def open_arrived(
         self, envelopes: Sequence[Envelope], *, mesh_now: UnixSeconds, now: Instant

@@ -22,7 +22,7 @@ _CONTACT: Final = (
 _INVITATION: Final = "SELECT contact, secret, bundle_hash, expires FROM invitations"
 _INVITE: Final = (
     "SELECT id, label, secret, prekey, hint, created, expires, uses, uses_max, is_revoked, "
-    "erase_after, posts_count, posted_until FROM invites"
+    "erase_after, posts_count, posted_until, bound_to FROM invites"
 )
 
 
@@ -94,6 +94,9 @@ class PeopleRows:
     def set_name(self, contact: ContactId, name: str) -> None:
         self._connection.execute("UPDATE contacts SET name = ? WHERE id = ?", (name, contact))
 
+    def set_trust(self, contact: ContactId, trust: Trust) -> None:
+        self._connection.execute("UPDATE contacts SET trust = ? WHERE id = ?", (trust, contact))
+
     def set_state(self, contact: ContactId, state: ContactState) -> None:
         self._connection.execute("UPDATE contacts SET state = ? WHERE id = ?", (state, contact))
 
@@ -146,13 +149,14 @@ class PeopleRows:
         expires: UnixSeconds,
         uses_max: int,
         erase_after: UnixSeconds,
+        bound_to: VerifyKey | None = None,
     ) -> InviteRow:
         """Add an open invite that was never used or posted."""
         cursor = self._connection.execute(
             "INSERT INTO invites (label, secret, prekey, hint, created, expires, uses, uses_max, "
-            "is_revoked, erase_after, posts_count, posted_until) "
-            "VALUES (?, ?, ?, ?, ?, ?, 0, ?, 0, ?, 0, 0)",
-            (label, secret, prekey, hint, created, expires, uses_max, erase_after),
+            "is_revoked, erase_after, posts_count, posted_until, bound_to) "
+            "VALUES (?, ?, ?, ?, ?, ?, 0, ?, 0, ?, 0, 0, ?)",
+            (label, secret, prekey, hint, created, expires, uses_max, erase_after, bound_to),
         )
         row = self.find_invite(InviteId(new_number(cursor)))
         assert row is not None

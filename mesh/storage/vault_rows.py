@@ -85,7 +85,10 @@ class PrekeyRow(Row, frozen=True):
 
 
 class InviteRow(Row, frozen=True):
-    """An invite of ours; `secret` and `prekey` are None when nobody can use it any more."""
+    """An invite of ours; `secret` and `prekey` are None when nobody can use it any more.
+
+    `bound_to` is the one person who may use it; None: anybody who has it.
+    """
 
     id: InviteId
     label: str
@@ -100,6 +103,7 @@ class InviteRow(Row, frozen=True):
     erase_after: UnixSeconds
     posts_count: int
     posted_until: UnixSeconds
+    bound_to: VerifyKey | None
 
 
 class SessionRow(Row, frozen=True):

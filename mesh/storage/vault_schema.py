@@ -64,7 +64,8 @@ _PEOPLE: Final = (
         is_revoked INTEGER NOT NULL,
         erase_after INTEGER NOT NULL,
         posts_count INTEGER NOT NULL,
-        posted_until INTEGER NOT NULL
+        posted_until INTEGER NOT NULL,
+        bound_to BLOB
     ) STRICT
     """,
 )

@@ -14,6 +14,7 @@ from mesh.limits import (
     NEARBY_WAIT_MS,
 )
 from mesh.nearby.boxes import HourKey, channel_between
+from mesh.nearby.nearby import NearbyFrame
 from mesh.wire.frames import NearbyAsk, NearbyCard, NearbySealed
 from mesh.wire.nearby import Declined, Identified, Proved, encode_step
 from tests.entropy import SeededEntropy
@@ -55,7 +56,7 @@ def test_who_did_not_opt_in_is_silent_whatever_comes() -> None:
     _, end = table.join(0, 1)
     ann.nearby.ask(table.now)
     table.run()
-    frames = [
+    frames: list[NearbyFrame] = [
         NearbyAsk(),
         NearbyCard("Eve", STRANGER.public),
         NearbyCard("Eve", bytes(32)),

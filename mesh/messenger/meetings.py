@@ -1,0 +1,78 @@
+"""Contacts that come of people nearby, once both have compared.
+
+Implements `docs/protocol/nearby.md`, the end of its section "Steps". Whoever calls has made sure
+who the other is: here that becomes an invite for them alone, or a contact who is verified.
+"""
+
+from mesh.commands import AddContact
+from mesh.crypto.signing import is_signature_valid, sign
+from mesh.errors import UserError
+from mesh.ids import ContactId, UnixSeconds, VerifyKey
+from mesh.messenger.contacts import Contacts
+from mesh.messenger.identity import Identity
+from mesh.messenger.invitations import Invitations
+from mesh.messenger.invites import Invites
+from mesh.storage.vault import Vault
+from mesh.wire.invite import parse_invite
+
+
+class Meetings:
+    """People whom our person stood before."""
+
+    def __init__(
+        self,
+        vault: Vault,
+        identity: Identity,
+        *,
+        contacts: Contacts,
+        invites: Invites,
+        invitations: Invitations,
+    ) -> None:
+        self._people = vault.people
+        self._identity = identity
+        self._contacts = contacts
+        self._invites = invites
+        self._invitations = invitations
+
+    @property
+    def name(self) -> str:
+        """How we call ourselves."""
+        return self._identity.name
+
+    @property
+    def verify_key(self) -> VerifyKey:
+        """Who we are."""
+        return self._identity.keys.verify_key
+
+    def sign(self, proof: bytes) -> bytes:
+        """Say that we made this comparison."""
+        return sign(self._identity.keys.signing_seed, proof)
+
+    def find_contact(self, verify_key: VerifyKey) -> ContactId | None:
+        """The contact who has this key."""
+        row = self._people.find_contact_by_key(verify_key)
+        return None if row is None else row.id
+
+    def invite(
+        self, verify_key: VerifyKey, name: str, mesh_now: UnixSeconds
+    ) -> tuple[str, ContactId | None]:
+        """The link of an invite for them alone; and who is a contact already is verified."""
+        link = self._invites.link_for(verify_key, name, mesh_now)
+        known = self.find_contact(verify_key)
+        if known is not None:
+            self._contacts.met(known)
+        return link, known
+
+    def add(
+        self, link: str, verify_key: VerifyKey, *, mesh_ms: int, mesh_now: UnixSeconds
+    ) -> ContactId:
+        """Add who made this invite, or verify a contact; UserError if it is not theirs."""
+        if parse_invite(link, is_signature_valid).verify_key != verify_key:
+            raise UserError("bad-invite", "This invite is by somebody else than who gave it.")
+        known = self._people.find_contact_by_key(verify_key)
+        if known is None or known.state != "answered":
+            contact = self._invitations.add(AddContact(link), mesh_ms=mesh_ms, mesh_now=mesh_now)
+        else:
+            contact = known.id
+        self._contacts.met(contact)
+        return contact
