@@ -77,7 +77,7 @@ def contacts(choices: Choices) -> None:
     if blocked:
         terminal.result(("\n" if others else "") + "Blocked:\n" + table(blocked))
     if requests:
-        terminal.say(f"{plural(len(requests), 'person', 'people')} wait apart: mesh requests")
+        terminal.say(waiting_sentence(len(requests)))
 
 
 @click.command(
@@ -108,6 +108,12 @@ def requests(choices: Choices) -> None:
         return
     terminal.result(table(waiting))
     terminal.say("Let them in with: mesh contact accept NUMBER; or: mesh contact block NUMBER")
+
+
+def waiting_sentence(count: int) -> str:
+    """Say that somebody waits to be let in."""
+    wait = "waits" if count == 1 else "wait"
+    return f"{plural(count, 'person', 'people')} {wait} apart: mesh requests"
 
 
 def table(contacts: Sequence[ContactAnswer]) -> str:

@@ -4,10 +4,10 @@ import click
 
 from mesh.cli.completing import complete_contact
 from mesh.cli.door import client_of
-from mesh.cli.layout import plural
 from mesh.cli.messages import drawn
 from mesh.cli.names import Names
 from mesh.cli.options import Choices, shared_options
+from mesh.cli.people import waiting_sentence
 from mesh.cli.terminal import Terminal
 from mesh.commands import AskMessages, MessagesAnswer
 from mesh.limits import MESSAGES_PER_PAGE_MAX
@@ -79,7 +79,7 @@ def read(
     names = Names.ask(client)
     waiting = names.requests()
     if waiting and not requests and not contact:
-        terminal.say(f"{plural(len(waiting), 'person', 'people')} wait apart: mesh requests")
+        terminal.say(waiting_sentence(len(waiting)))
     if not page.messages:
         terminal.say("There are no new messages." if unread or after else "There are no messages.")
         return

@@ -77,6 +77,8 @@ class SmallNode:
         self.peers: dict[str, PeerAnswer] = {}
         self.carries_at_once = False
         self.delivers_at_once = False
+        self.order: tuple[int, ...] = ()
+        self.pages_count = 0
 
     @property
     def contacts(self) -> dict[int, ContactAnswer]:
@@ -300,6 +302,7 @@ class SmallNode:
         self.log.append(ComparisonChanged(self.people.committed(self.find(label))))
 
     def page(self, command: AskMessages) -> MessagesAnswer:
+        self.pages_count += 1
         contact = self.find(command.contact).id if command.contact else None
         found = [
             message
@@ -310,6 +313,8 @@ class SmallNode:
             and (self.unread[message.number] or not command.unread_only)
         ]
         page = found[: command.limit] if command.after else found[-command.limit :]
+        if command.contact and self.order:
+            page.sort(key=lambda message: self.order.index(message.number))
         if command.mark_read:
             self.unread |= {message.number: False for message in page}
         return MessagesAnswer(messages=page, has_more=len(found) > len(page))
@@ -363,15 +368,20 @@ class Running:
         """Let a contact's message arrive once somebody listens."""
         self.on_subscription(partial(self.node.receive, label, text))
 
-    def tell_on_subscription(self, event: Event) -> None:
-        """Let something happen once somebody listens."""
-        self.on_subscription(lambda: self.log.append(event))
+    def happen_while_tailed(self, event: Event, label: str, text: str) -> None:
+        """Let something happen, and then a message come, once `mesh tail` knows what was there."""
 
-    def on_subscription(self, happen: Callable[[], None]) -> None:
-        """Do something in the node's own thread once somebody listens."""
+        def happen() -> None:
+            self.log.append(event)
+            self.node.receive(label, text)
+
+        self.on_subscription(happen, pages_count=2)
+
+    def on_subscription(self, happen: Callable[[], None], *, pages_count: int = 0) -> None:
+        """Do something in the node's own thread once somebody listens and has read pages."""
 
         async def wait() -> None:
-            while self.log.subscribers_count == 0:
+            while self.log.subscribers_count == 0 or self.node.pages_count < pages_count:
                 await trio.lowlevel.checkpoint()
             happen()
 

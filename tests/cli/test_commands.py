@@ -11,11 +11,28 @@ from pathlib import Path
 import pytest
 
 from mesh.cli.main import COMMANDS
+from mesh.commands import ComparisonAnswer
+from mesh.events import ComparisonChanged
 from mesh.node.folders import profile_folders
 from tests.api.small_node import PASSPHRASE, Running, running
 from tests.cli.conftest import Mesh
 
 ROOT = Path(__file__).resolve().parents[2]
+
+
+CONTACT_VERBS = (
+    "accept",
+    "block",
+    "receipts",
+    "remove",
+    "rename",
+    "renew",
+    "replace",
+    "show",
+    "unblock",
+    "unverify",
+    "verify",
+)
 
 
 def befriend(mesh: Mesh, label: str = "Ben") -> None:
@@ -27,17 +44,24 @@ def test_every_command_has_help_with_an_example(mesh: Mesh, command: str) -> Non
     ran = mesh(command, "--help")
     assert ran.code == 0
     assert f"Usage: mesh {command}" in ran.out
-    assert "Examples:" in ran.out or command in ("contact", "peer")
+    assert "Examples:" in ran.out or command == "peer"
 
 
 @pytest.mark.parametrize(
     "command",
     [
-        ("contact", "rename"),
+        *(("contact", each) for each in CONTACT_VERBS),
+        ("introductions", "accept"),
+        ("introductions", "decline"),
+        ("nearby", "on"),
+        ("nearby", "off"),
+        ("nearby", "list"),
+        ("nearby", "compare"),
         ("peer", "add"),
         ("peer", "remove"),
         ("invite", "list"),
         ("invite", "revoke"),
+        ("invite", "inspect"),
     ],
 )
 def test_every_further_command_has_help_with_an_example(mesh: Mesh, command: tuple[str]) -> None:
@@ -54,6 +78,19 @@ def test_every_further_command_has_help_with_an_example(mesh: Mesh, command: tup
         ("add", "mesh:x"),
         ("contacts",),
         ("contact", "rename", "a", "b"),
+        ("contact", "show", "a"),
+        ("contact", "verify", "a"),
+        ("contact", "remove", "a"),
+        ("requests",),
+        ("compare", "a"),
+        ("introduce", "a", "b"),
+        ("introductions",),
+        ("introductions", "accept", "1"),
+        ("nearby", "on"),
+        ("nearby", "list"),
+        ("nearby", "compare", "1"),
+        ("withdraw", "1"),
+        ("invite", "inspect", "mesh:x"),
         ("send", "Ben", "x"),
         ("send", "Ben", "x", "--wait"),
         ("read",),
@@ -220,6 +257,43 @@ def test_waiting_in_vain_is_told_and_the_message_stays(mesh: Mesh, node: Running
     assert ran.json["state"] == "queued here"
 
 
+def test_waiting_for_the_delivery_is_more_than_for_a_neighbour(mesh: Mesh, node: Running) -> None:
+    befriend(mesh)
+    node.node.carries_at_once = True
+    ran = mesh("send", "Ben", "--wait", "delivered", "--timeout", "0.1", "--json", "x")
+    assert (ran.code, ran.problem, ran.json["state"]) == (6, "not-delivered", "carried")
+    node.node.delivers_at_once = True
+    ran = mesh("send", "Ben", "x", "--wait", "delivered")
+    assert (ran.code, ran.err) == (0, "Ben, message 2: delivered to their device\n")
+
+
+@pytest.mark.parametrize(
+    "arguments, text",
+    [
+        (("--wait", "Ben", "hello", "there"), "hello there"),
+        (("Ben", "--wait", "hello"), "hello"),
+        (("Ben", "--wait", "carried", "hello"), "hello"),
+        (("Ben", "hello", "--wait"), "hello"),
+        (("Ben", "--", "hello", "--wait"), "hello --wait"),
+    ],
+)
+def test_wait_may_stand_alone_anywhere(
+    mesh: Mesh, node: Running, arguments: tuple[str, ...], text: str
+) -> None:
+    befriend(mesh)
+    node.node.carries_at_once = True
+    assert mesh("send", *arguments).code == 0
+    assert node.node.messages[0].text == text
+
+
+def test_a_message_is_withdrawn(mesh: Mesh, node: Running) -> None:
+    befriend(mesh)
+    mesh("send", "Ben", "x")
+    assert mesh("withdraw", "1").err == "Ben, message 1: withdrawn\n"
+    assert mesh("withdraw", "1", "--json").json["state"] == "withdrawn"
+    assert mesh("withdraw", "2").code == 5
+
+
 def test_messages_are_read_and_marked(mesh: Mesh, node: Running) -> None:
     befriend(mesh)
     mesh("send", "Ben", "Hi")
@@ -270,6 +344,48 @@ def test_tail_shows_what_is_there_and_what_comes(mesh: Mesh, node: Running) -> N
     node.receive_on_subscription("Ben", "new")
     ran = mesh("tail", "Ben", "--last", "1", "--count", "2", "--json")
     assert [json.loads(line)["text"] for line in ran.out.splitlines()] == ["last", "new"]
+
+
+def test_tail_tells_what_happened_beside_messages(mesh: Mesh, node: Running) -> None:
+    befriend(mesh)
+    asked = ComparisonAnswer(contact=1, label="Ben", state="asked by them")
+    node.happen_while_tailed(ComparisonChanged(asked), "Ben", "new")
+    ran = mesh("tail", "--count", "1")
+    told, new = ran.out.splitlines()
+    assert told == "* Ben wishes to compare: mesh compare 1"
+    assert new.endswith("Ben: new")
+
+
+@pytest.mark.parametrize("is_asked_for", [False, True])
+def test_a_bot_gets_other_events_only_if_it_asks(
+    mesh: Mesh, node: Running, is_asked_for: bool
+) -> None:
+    befriend(mesh)
+    asked = ComparisonAnswer(contact=1, label="Ben", state="asked by them")
+    node.happen_while_tailed(ComparisonChanged(asked), "Ben", "new")
+    options = ("--events",) if is_asked_for else ()
+    lines = list(map(json.loads, mesh("tail", "--json", "--count", "1", *options).out.splitlines()))
+    assert [line.get("type") for line in lines] == (
+        ["comparison-changed", None] if is_asked_for else [None]
+    )
+
+
+def test_who_waits_apart_is_in_no_tail(mesh: Mesh, node: Running) -> None:
+    befriend(mesh)
+    befriend(mesh, "Stranger")
+    node.node.people.change("Stranger", is_request=True)
+    node.receive_on_subscription("Stranger", "buy this")
+    node.receive_on_subscription("Ben", "new")
+    assert "buy this" not in mesh("tail", "--count", "1").out
+
+
+def test_late_messages_of_one_conversation_are_tailed_too(mesh: Mesh, node: Running) -> None:
+    befriend(mesh)
+    for text in ("first", "second"):
+        node.receive("Ben", text)
+    node.node.order = (2, 1)
+    ran = mesh("tail", "Ben", "--after", "0", "--count", "2")
+    assert [line.rsplit(": ", 1)[1] for line in ran.out.splitlines()] == ["first", "second"]
 
 
 def test_tail_begins_after_a_message(mesh: Mesh, node: Running) -> None:

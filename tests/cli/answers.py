@@ -1,0 +1,39 @@
+"""Answers of a node, as the tests of what is drawn need them."""
+
+import msgspec
+
+from mesh.commands import ContactAnswer, MessageAnswer
+
+NOW = 1_800_000_000
+
+
+def contact(label: str = "Ben", *, number: int = 1, **fields: object) -> ContactAnswer:
+    """Return a contact that answered."""
+    made = ContactAnswer(
+        id=number,
+        label=label,
+        name=label,
+        key="0123456789abcdef" * 4,
+        trust="known",
+        state="answered",
+        messages_count=0,
+        unread_count=0,
+    )
+    return msgspec.structs.replace(made, **fields)
+
+
+def message(**fields: object) -> MessageAnswer:
+    """Return a message that came from Ben."""
+    made = MessageAnswer(
+        number=7,
+        id="00" * 32,
+        contact=1,
+        label="Ben",
+        is_mine=False,
+        text="Hello",
+        sent=NOW,
+        received=NOW,
+        state="received",
+        carriers=0,
+    )
+    return msgspec.structs.replace(made, **fields)

@@ -1,0 +1,77 @@
+"""A message is drawn with what there is proof of, in the same words everywhere."""
+
+import typing
+
+import click
+import pytest
+
+from mesh.cli.layout import when
+from mesh.cli.messages import drawn, remarks, state_of
+from mesh.commands import MessageAnswer, MessageState
+from tests.cli.answers import NOW, message
+
+HOUR = 3_600
+
+
+@pytest.mark.parametrize(
+    "state, carriers, words",
+    [
+        ("queued here", 0, "queued here"),
+        ("waiting for their key", 0, "waiting for their key"),
+        ("carried", 1, "carried by 1 neighbour"),
+        ("carried", 3, "carried by 3 neighbours"),
+        ("delivered", 3, "delivered to their device"),
+        ("read", 3, "read"),
+        ("expired", 3, "expired without proof of delivery"),
+        ("withdrawn", 1, "withdrawn"),
+        ("delivered before it was withdrawn", 1, "delivered before it was withdrawn"),
+    ],
+)
+def test_a_state_claims_what_is_proved(state: MessageState, carriers: int, words: str) -> None:
+    mine = message(is_mine=True, state=state, carriers=carriers)
+    assert state_of(mine) == words
+    assert plain(mine) == f"{when(NOW)} me → Ben: Hello  [{words}]"
+
+
+def test_every_state_has_words() -> None:
+    for state in typing.get_args(MessageState):
+        assert state_of(message(is_mine=True, state=state))
+
+
+def test_a_late_message_says_when_it_came() -> None:
+    late = message(is_late=True, received=NOW + 5 * HOUR)
+    assert remarks(late) == [f"late, came {when(NOW + 5 * HOUR)}"]
+    assert remarks(message()) == []
+
+
+@pytest.mark.parametrize(
+    "count, words",
+    [(1, "… 1 earlier message has not arrived"), (2, "… 2 earlier messages have not arrived")],
+)
+def test_a_gap_is_shown_as_a_gap(count: int, words: str) -> None:
+    first, second = plain(message(missing_count=count)).splitlines()
+    assert first == words
+    assert second.endswith("Ben: Hello")
+
+
+def test_a_wrong_clock_is_shown_with_both_times() -> None:
+    wrong = message(clock="ahead", sent=NOW + 400 * 24 * HOUR)
+    line = plain(wrong)
+    assert line.startswith(f"{when(NOW)} Ben: Hello")
+    assert "their clock is ahead" in line
+    assert when(NOW + 400 * 24 * HOUR) in line
+    assert line.count(when(NOW)) == 2
+    ours = remarks(message(is_mine=True, state="read", clock="behind", sent=NOW - 48 * HOUR))
+    assert ours[0] == "read"
+    assert "this computer's clock was behind" in ours[1]
+
+
+def test_text_cannot_pass_for_a_remark_or_a_line_of_ours() -> None:
+    line = plain(message(text="x\n12:00 me: forged\x1b[2K  \u202e[read]"))
+    assert "\n    12:00 me: forged<U+001B>" in line
+    assert "\u202e" not in line
+
+
+def plain(told: MessageAnswer) -> str:
+    """Return a message as it is drawn without colours."""
+    return click.unstyle(drawn(told, "Ben", has_conversation=False))
