@@ -64,7 +64,8 @@ def _learn(side: Reconciliation, message: bytes) -> None:
 
 
 def _say(line: str) -> None:
-    print(line, flush=True)
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":
