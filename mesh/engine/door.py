@@ -20,11 +20,15 @@ from mesh.commands import (
     AddContact,
     AddPeer,
     Answer,
+    AskNearby,
     AskPeers,
     AskStatus,
     Command,
+    CompareNearby,
+    ConfirmNearby,
     ContactAnswer,
     RemovePeer,
+    SetNearby,
     StatusAnswer,
 )
 from mesh.crypto.entropy import Entropy
@@ -33,6 +37,7 @@ from mesh.crypto.signing import Verify, is_signature_valid
 from mesh.effects import Effect, Emit, Reply
 from mesh.engine.addresses import KnownAddresses
 from mesh.engine.carrying import Carrying
+from mesh.engine.meeting import Meeting
 from mesh.engine.neighbours import Counters, Neighbours
 from mesh.engine.sweeping import VaultSweep
 from mesh.errors import PeerError, UserError
@@ -66,7 +71,16 @@ from mesh.posting.mesh_time import MeshClock
 from mesh.replication.spreading import Spreading
 from mesh.storage.sqlcipher import savepoint, transaction
 from mesh.wire.envelope import Envelope, decode_envelope
-from mesh.wire.frames import Close, Frame, Held, Push, split_short_ids
+from mesh.wire.frames import (
+    Close,
+    Frame,
+    Held,
+    NearbyAsk,
+    NearbyCard,
+    NearbySealed,
+    Push,
+    split_short_ids,
+)
 from mesh.wire.invite import parse_invite
 from mesh.wire.parameters import MeshParameters
 
@@ -123,6 +137,7 @@ class Engine:
         self._addresses = KnownAddresses(
             connection=store, store=self._carrying.store, dialing=self._dialing, now=now
         )
+        self._meeting = Meeting(entropy)
         self._vault: Connection | None = None
         self._messenger: Messenger | None = None
         self._sweep: VaultSweep | None = None
@@ -170,7 +185,11 @@ class Engine:
 
     def deadline(self) -> Monotonic | None:
         """The next instant at which `handle` wants to be called, though nothing happened."""
-        deadlines = [self._neighbours.deadline(), self._carrying.deadline()]
+        deadlines = [
+            self._neighbours.deadline(),
+            self._carrying.deadline(),
+            self._meeting.deadline(),
+        ]
         if self._messenger is not None:
             if self._is_behind or self._messenger.has_unposted:
                 return Monotonic(0)
@@ -222,6 +241,7 @@ class Engine:
         """Tell the machines of links that became ready or ended."""
         for link in self._neighbours.take_closed():
             self._clock.forget(link)
+            self._meeting.link_down(link, now)
             self._carrying.link_down(link, now)
         for link in self._neighbours.take_opened():
             hello = self._neighbours.hello(link)
@@ -229,6 +249,7 @@ class Engine:
                 continue
             self._clock.observe(link, UnixSeconds(hello.mesh_time), now)
             self.spreading.link_up(link, now)
+            self._meeting.link_up(link)
             self._addresses.remember_working()
 
     def _frames_came(
@@ -247,6 +268,8 @@ class Engine:
                         # What came before it in the same bytes counts.
                         self._neighbours.told_to_close(link, frame, now)
                         return
+                    case NearbyAsk() | NearbyCard() | NearbySealed():
+                        self._meeting.received(link, frame, now)
                     case _:
                         self.spreading.received(link, frame, now)
         except PeerError as error:
@@ -254,6 +277,7 @@ class Engine:
 
     def _tend(self, mesh_now: UnixSeconds, now: Instant) -> None:
         self._neighbours.tend(mesh_now, now)
+        self._meeting.tend(self._neighbours.link_key, now)
         is_steady = self._clock.is_steady(now)
         for link in self._carrying.tend(mesh_now=mesh_now, is_clock_steady=is_steady, now=now):
             self._neighbours.fault(link, PeerError("bad stamp"), now)
@@ -270,9 +294,12 @@ class Engine:
                     self._neighbours.send(link, push)
         for link, frame in self.spreading.take_frames():
             self._neighbours.send(link, frame)
+        for link, nearby_frame in self._meeting.take_frames():
+            self._neighbours.send(link, nearby_frame)
         self._effects[:0] = self._neighbours.take_effects(now)
         if self._messenger is not None:
             self._effects.extend(self._messenger.take_effects())
+        self._effects.extend(self._meeting.take_effects())
         self._effects.extend(Emit(NoticeRaised(words)) for words in self._clock.take_notices())
 
     def _is_protected(self, envelope_id: EnvelopeId, tag: Tag) -> bool:
@@ -300,6 +327,7 @@ class Engine:
                 mesh_now=mesh_now,
                 now=now,
             )
+            self._meeting.vault_opened(self._messenger, now)
         self._sweep = VaultSweep(connection)
         self._is_behind = True
         self._effects.append(Emit(VaultUnlocked()))
@@ -308,6 +336,7 @@ class Engine:
         """Keep nothing by which anything could be opened or told, only what must not be evicted."""
         if self._messenger is None:
             return
+        self._meeting.vault_closing(now)
         self._ours = self._messenger.ours()
         self._vault = self._messenger = self._sweep = None
         self._locked_since = now.unix_seconds
@@ -340,7 +369,8 @@ class Engine:
         expected = [one for one in added if messenger.is_expected(one.header.tag)]
         messenger.posted([envelope.id for envelope in posted])
         is_posted_due = messenger.posted_unwritten_count >= POSTED_PER_BATCH
-        if not (asked or minted or held or expected or is_due or is_posted_due or self._is_behind):
+        is_wanted = is_due or is_posted_due or self._is_behind or self._meeting.has_wants
+        if not (asked or minted or held or expected or is_wanted):
             return
         replies: list[Effect] = []
         with transaction(vault):
@@ -360,6 +390,7 @@ class Engine:
                     mesh_now=mesh_now, is_clock_steady=self._clock.is_steady(now), now=now
                 )
             self._open_arrived(messenger, expected, mesh_now, now)
+            self._meeting.use_vault(messenger, vault, mesh_now, now)
         if self._sweep is not None:
             self._sweep.committed(now)
         self._effects.extend(replies)
@@ -374,7 +405,11 @@ class Engine:
     ) -> Answer | UserError:
         try:
             with savepoint(vault):
-                return messenger.command(command, mesh_now=mesh_now, now=now)
+                match command:
+                    case SetNearby() | AskNearby() | CompareNearby() | ConfirmNearby():
+                        return self._meeting.command(messenger, command, now)
+                    case _:
+                        return messenger.command(command, mesh_now=mesh_now, now=now)
         except UserError as error:
             return error
 
@@ -430,7 +465,8 @@ class Engine:
         store = self._carrying.store
         summary = self._messenger.summary() if self._messenger is not None else None
         has_identity = summary is not None and summary.name != ""
-        counters = self._counters.by_name | (self._messenger.counters() if self._messenger else {})
+        counters = self._counters.by_name | self._meeting.counters
+        counters |= self._messenger.counters() if self._messenger is not None else {}
         return StatusAnswer(
             name=summary.name if summary is not None else "",
             vault="locked" if summary is None else "open" if has_identity else "empty",

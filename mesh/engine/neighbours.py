@@ -108,6 +108,11 @@ class Neighbours:
         self._draw_link_key(mesh_now, now, is_new_network=False)
 
     @property
+    def link_key(self) -> LinkKey:
+        """Our own link key of today and this network."""
+        return self._own_keys[-1]
+
+    @property
     def ready(self) -> dict[LinkId, Neighbour]:
         """The links over which frames may go, in the order in which they opened."""
         return self._ready

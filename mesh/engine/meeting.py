@@ -1,0 +1,161 @@
+"""People nearby: the machine joined to the vault, which knows who we are.
+
+Joins `mesh.nearby` to the messenger. Implements `docs/protocol/nearby.md`, sections "Opting in" and
+"Keys of the hour": a card is offered while the person wants it and the vault is open. What a
+comparison leads to, an invite or a contact, is written in the vault's transaction, and the frame
+that speaks of it leaves after the commit.
+"""
+
+from typing import assert_never
+
+from mesh.commands import (
+    Answer,
+    AskNearby,
+    CompareNearby,
+    ConfirmNearby,
+    NearbyAnswer,
+    SetNearby,
+)
+from mesh.crypto.entropy import Entropy
+from mesh.effects import Effect, Emit
+from mesh.errors import UserError
+from mesh.events import NearbyChanged
+from mesh.ids import Instant, LinkId, LinkKey, Monotonic, UnixSeconds
+from mesh.inputs import Connection
+from mesh.messenger.messenger import Messenger
+from mesh.messenger.names import is_name
+from mesh.nearby.nearby import Nearby, NearbyFrame
+from mesh.nearby.wants import Host, InviteCame, InviteWanted, Want
+from mesh.storage.sqlcipher import savepoint
+
+NearbyCommand = SetNearby | AskNearby | CompareNearby | ConfirmNearby
+
+
+class Meeting:
+    """Who is near, as long as our person wants to know and to be known."""
+
+    def __init__(self, entropy: Entropy) -> None:
+        self._nearby = Nearby(entropy, is_name)
+        self._link_key: LinkKey | None = None
+        self._wants: list[Want] = []
+
+    @property
+    def counters(self) -> dict[str, int]:
+        """What neighbours sent and was passed over, by reason."""
+        return self._nearby.counters
+
+    @property
+    def has_wants(self) -> bool:
+        """Whether the vault is wanted."""
+        self._wants += self._nearby.take_wants()
+        return bool(self._wants)
+
+    # --- Links and time -----------------------------------------------------------------------
+
+    def link_up(self, link: LinkId) -> None:
+        """A link is ready."""
+        self._nearby.link_up(link)
+
+    def link_down(self, link: LinkId, now: Instant) -> None:
+        """A link ended."""
+        self._nearby.link_down(link, now)
+
+    def received(self, link: LinkId, frame: NearbyFrame, now: Instant) -> None:
+        """A frame of people nearby came; PeerError if no correct node could have sent it."""
+        self._nearby.received(link, frame, now)
+
+    def tend(self, link_key: LinkKey, now: Instant) -> None:
+        """Whatever is due; under a new link key we are somebody else in all."""
+        if link_key != self._link_key:
+            self._link_key = link_key
+            self._nearby.become_somebody_else(now)
+        self._nearby.deadline_passed(now)
+
+    def deadline(self) -> Monotonic | None:
+        """When `tend` wants to be called."""
+        return self._nearby.deadline()
+
+    def take_frames(self) -> list[tuple[LinkId, NearbyFrame]]:
+        """Frames to send, in order."""
+        return self._nearby.take_frames()
+
+    def take_effects(self) -> list[Effect]:
+        """What is to be told."""
+        return [Emit(NearbyChanged(person)) for person in self._nearby.take_changed()]
+
+    # --- The vault ----------------------------------------------------------------------------
+
+    def vault_opened(self, messenger: Messenger, now: Instant) -> None:
+        """Our person is back."""
+        if messenger.offers_card:
+            self._switch_on(messenger, now)
+
+    def vault_closing(self, now: Instant) -> None:
+        """Be silent from now on."""
+        self._nearby.switch_off(now)
+        self._wants.clear()
+
+    def command(self, messenger: Messenger, command: NearbyCommand, now: Instant) -> Answer:
+        """Do what the person asks; UserError says in words why not."""
+        match command:
+            case SetNearby(is_on):
+                self._set(messenger, now, is_on=is_on)
+                return self._answer()
+            case AskNearby():
+                self._nearby.ask(now)
+                return self._answer()
+            case CompareNearby(person):
+                return self._nearby.compare(person, now)
+            case ConfirmNearby(person, is_equal):
+                return self._nearby.confirm(person, now, is_equal=is_equal)
+            case _:
+                assert_never(command)
+
+    def use_vault(
+        self, messenger: Messenger, vault: Connection, mesh_now: UnixSeconds, now: Instant
+    ) -> None:
+        """Make invites, add contacts, and see who has come by an invite, in a transaction."""
+        if self.has_wants:
+            wants, self._wants = self._wants, []
+            for want in wants:
+                try:
+                    with savepoint(vault):
+                        self._serve(messenger, want, mesh_now, now)
+                except UserError:
+                    self._nearby.declined(want.person)
+        for person, verify_key in self._nearby.awaited():
+            meetings = messenger.meetings
+            contact = None if meetings is None else meetings.find_contact(verify_key)
+            if contact is not None:
+                self._nearby.contact_came(person, contact)
+
+    def _serve(self, messenger: Messenger, want: Want, mesh_now: UnixSeconds, now: Instant) -> None:
+        meetings = messenger.meetings
+        assert meetings is not None, "who has no identity offers no card"
+        match want:
+            case InviteWanted(person, verify_key, name):
+                link, contact = meetings.invite(verify_key, name, mesh_now)
+                self._nearby.invite_made(person, link, contact)
+            case InviteCame(person, verify_key, link):
+                contact = messenger.meet(link, verify_key, mesh_now=mesh_now, now=now)
+                self._nearby.contact_came(person, contact)
+            case _:
+                assert_never(want)
+
+    def _set(self, messenger: Messenger, now: Instant, *, is_on: bool) -> None:
+        if messenger.meetings is None:
+            raise UserError("no-identity", "This profile has no identity yet; run: mesh init NAME")
+        messenger.offer_card(is_on=is_on)
+        if is_on:
+            self._switch_on(messenger, now)
+        else:
+            self.vault_closing(now)
+
+    def _switch_on(self, messenger: Messenger, now: Instant) -> None:
+        meetings = messenger.meetings
+        assert meetings is not None, "who has no identity offers no card"
+        host = Host(meetings.name, meetings.verify_key, meetings.sign)
+        self._nearby.switch_on(host, now)
+
+    def _answer(self) -> NearbyAnswer:
+        return NearbyAnswer(is_on=self._nearby.is_on, people=self._nearby.answers())
