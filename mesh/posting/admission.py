@@ -19,7 +19,7 @@ from mesh.limits import (
     STAMP_VERDICTS_REMEMBERED,
 )
 from mesh.posting.stamp import NO_STAMP, is_precheck_valid, is_proof_valid
-from mesh.wire.envelope import Envelope, is_envelope_signature_valid
+from mesh.wire.envelope import Envelope, Stub, is_envelope_signature_valid
 from mesh.wire.parameters import MeshParameters
 
 _CHECK_INTERVAL_US: Final = 1_000_000 // STAMP_CHECKS_PER_SECOND
@@ -67,7 +67,7 @@ class Admission:
 
     def judge(
         self,
-        envelope: Envelope,
+        envelope: Envelope | Stub,
         *,
         mesh_now: UnixSeconds,
         may_check_stamp: bool = True,
@@ -75,6 +75,7 @@ class Admission:
     ) -> Verdict:
         """Judge an envelope that is not known yet; an accepted one counts at once.
 
+        A stub is judged by the same rules, so that nodes agree on it with or without its body.
         Where others wait for the check of their stamps, it may only use what is known already.
         """
         header = envelope.header
@@ -108,7 +109,7 @@ class Admission:
         """When the next stamp may be checked."""
         return self._next_check_at
 
-    def _is_stamped(self, envelope: Envelope, now: Instant, *, may_check: bool) -> bool | None:
+    def _is_stamped(self, envelope: Envelope | Stub, now: Instant, *, may_check: bool) -> bool | None:
         """Whether the stamp holds, or None while there is no budget to find out."""
         header, bits = envelope.header, self._parameters.stamp_bits
         if bits == 0:

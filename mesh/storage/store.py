@@ -4,7 +4,7 @@ Implements `docs/protocol/storage.md`, section "The store". Rows only: nothing i
 nothing says what is ours. Whoever writes has begun a transaction (`sqlcipher.transaction`).
 
 An envelope is a stub, which stays until the envelope lapses, and a body, which may be dropped
-before. It has an arrival number: numbers rise, are never used again, and an envelope whose body
+before: evicted for want of room, or retired by one or two tokens, which stay with the stub. It has an arrival number: numbers rise, are never used again, and an envelope whose body
 comes later than its stub gets a new one, so that a reader who remembers the last number that he
 read misses nothing.
 """
@@ -27,7 +27,8 @@ from mesh.storage.store_rows import (
     joined,
     text,
 )
-from mesh.wire.envelope import SIZE_BYTES, STUB_BYTES, Envelope
+from mesh.wire.envelope import SIZE_BYTES, STUB_BYTES, Envelope, Stub
+from mesh.wire.retirement import Retirement
 
 _ROWS_PER_FETCH: Final = 4_096
 
@@ -35,9 +36,12 @@ _ROWS_PER_FETCH: Final = 4_096
 # compiles the statement once.
 _KEYS_PER_QUERY: Final = 64
 
+_INSERT_ENVELOPE: Final = "INSERT INTO envelopes VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+
 _INDEX_COLUMNS: Final = """
-    SELECT id, created, size_class, lapses, posting_key, bodies.arrival IS NOT NULL
-    FROM envelopes LEFT JOIN bodies USING (arrival)
+    SELECT id, created, size_class, lapses, posting_key,
+        bodies.arrival IS NOT NULL, missing.arrival IS NOT NULL
+    FROM envelopes LEFT JOIN bodies USING (arrival) LEFT JOIN missing USING (arrival)
 """
 
 
@@ -75,18 +79,46 @@ class Store:
         self._delete(list(bodiless.values()))
         first = self.last_arrival() + 1
         self._connection.executemany(
-            "INSERT INTO envelopes VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            _INSERT_ENVELOPE,
             [envelope_row(arrival, new) for arrival, new in enumerate(fresh.values(), first)],
         )
         self._connection.executemany(
             "INSERT INTO bodies VALUES (?, ?)",
             [(arrival, new.body) for arrival, new in enumerate(fresh.values(), first)],
         )
-        self._connection.execute(
-            "UPDATE totals SET last_arrival = last_arrival + ?1, "
-            "envelopes_count = envelopes_count + ?1, stored_bytes = stored_bytes + ?2",
-            (len(fresh), sum(SIZE_BYTES[new.header.size_class] for new in fresh.values())),
+        self._count_new(
+            len(fresh), sum(SIZE_BYTES[new.header.size_class] for new in fresh.values())
         )
+
+    def add_stubs(self, stubs: Sequence[Stub]) -> None:
+        """Store envelopes without their bodies; one that is there stays as it is."""
+        places = self._places([stub.id for stub in stubs])
+        fresh = {stub.id: stub for stub in stubs if stub.id not in places}
+        first = self.last_arrival() + 1
+        self._connection.executemany(
+            _INSERT_ENVELOPE,
+            [envelope_row(arrival, new) for arrival, new in enumerate(fresh.values(), first)],
+        )
+        self._connection.executemany(
+            "INSERT INTO missing VALUES (?)", [(first + number,) for number in range(len(fresh))]
+        )
+        self._count_new(len(fresh), len(fresh) * STUB_BYTES)
+
+    def retire(self, retirements: Sequence[Retirement]) -> None:
+        """Keep tokens and drop the bodies of their envelopes, those that are there."""
+        places = self._places([envelope for envelope, _ in retirements])
+        self._connection.executemany(
+            "INSERT INTO retirements VALUES (?, ?) ON CONFLICT DO NOTHING",
+            [
+                (places[envelope].arrival, token)
+                for envelope, token in retirements
+                if envelope in places
+            ],
+        )
+        self._connection.executemany(
+            "DELETE FROM missing WHERE arrival = ?", [(one.arrival,) for one in places.values()]
+        )
+        self._drop_bodies(list(places.values()))
 
     def remove(self, ids: Sequence[EnvelopeId]) -> None:
         """Forget envelopes wholly, those that are there."""
@@ -94,14 +126,7 @@ class Store:
 
     def drop_bodies(self, ids: Sequence[EnvelopeId]) -> None:
         """Evict: the stub stays and says that this id is known."""
-        dropped = [place for place in self._places(ids).values() if place.has_body]
-        self._connection.executemany(
-            "DELETE FROM bodies WHERE arrival = ?", [(place.arrival,) for place in dropped]
-        )
-        self._connection.execute(
-            "UPDATE totals SET stored_bytes = stored_bytes - ?",
-            (sum(place.bytes - STUB_BYTES for place in dropped),),
-        )
+        self._drop_bodies(list(self._places(ids).values()))
 
     def lapse(self, mesh_now: UnixSeconds) -> list[IndexRow]:
         """Remove what has outlived its lifetime, the earliest first and a bounded number."""
@@ -130,6 +155,29 @@ class Store:
         """Whether an envelope with this tag is known."""
         found = self._connection.execute("SELECT 1 FROM envelopes WHERE tag = ? LIMIT 1", (tag,))
         return found.fetchone() is not None
+
+    def stubs(self, ids: Sequence[EnvelopeId]) -> dict[EnvelopeId, bytes]:
+        """The stubs of those of the given envelopes that are known, with or without bodies."""
+        rows = self._select_by_keys("SELECT id, stub FROM envelopes WHERE id IN", ids)
+        return {EnvelopeId(blob(id_)): blob(stub) for id_, stub in rows}
+
+    def retirements_of(self, ids: Sequence[EnvelopeId]) -> list[Retirement]:
+        """The retirements of the given envelopes, those of one in the order of their tokens."""
+        rows = self._select_by_keys(
+            "SELECT id, token FROM retirements JOIN envelopes USING (arrival) WHERE id IN", ids
+        )
+        found = [Retirement(EnvelopeId(blob(id_)), blob(token)) for id_, token in rows]
+        return sorted(found)
+
+    def retirements(self) -> Iterator[Retirement]:
+        """All retirements, to build the index in memory at start."""
+        cursor = self._connection.execute(
+            "SELECT id, token FROM retirements JOIN envelopes USING (arrival) "
+            "ORDER BY arrival, token"
+        )
+        while rows := cursor.fetchmany(_ROWS_PER_FETCH):
+            for id_, token in rows:
+                yield Retirement(EnvelopeId(blob(id_)), blob(token))
 
     def by_tags(self, tags: Sequence[Tag]) -> list[bytes]:
         """The envelopes that bear one of these tags and have a body, in order of arrival."""
@@ -261,6 +309,23 @@ class Store:
             EnvelopeId(blob(id_)): _Place(integer(arrival), integer(size), bool(has_body))
             for id_, arrival, size, has_body in rows
         }
+
+    def _count_new(self, count: int, stored_bytes: int) -> None:
+        self._connection.execute(
+            "UPDATE totals SET last_arrival = last_arrival + ?1, "
+            "envelopes_count = envelopes_count + ?1, stored_bytes = stored_bytes + ?2",
+            (count, stored_bytes),
+        )
+
+    def _drop_bodies(self, places: Sequence[_Place]) -> None:
+        dropped = [place for place in places if place.has_body]
+        self._connection.executemany(
+            "DELETE FROM bodies WHERE arrival = ?", [(place.arrival,) for place in dropped]
+        )
+        self._connection.execute(
+            "UPDATE totals SET stored_bytes = stored_bytes - ?",
+            (sum(place.bytes - STUB_BYTES for place in dropped),),
+        )
 
     def _delete(self, places: Sequence[_Place]) -> None:
         if not places:

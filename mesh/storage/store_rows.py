@@ -7,11 +7,11 @@ far as here. Tuples rather than records, because a start reads a million of them
 from typing import NamedTuple
 
 from mesh.ids import EnvelopeId, PostingKey, Tag, UnixSeconds
-from mesh.wire.envelope import HEADER_BYTES, SECONDS_PER_DAY, SIGNATURE_BYTES, Envelope
+from mesh.wire.envelope import HEADER_BYTES, SECONDS_PER_DAY, SIGNATURE_BYTES, Envelope, Stub
 
 
 class IndexRow(NamedTuple):
-    """What the indexes in memory know of an envelope."""
+    """What the indexes in memory know of an envelope. `is_missing`: its body never came."""
 
     id: EnvelopeId
     created: UnixSeconds
@@ -20,6 +20,7 @@ class IndexRow(NamedTuple):
     posting_key: PostingKey
     day: int
     has_body: bool
+    is_missing: bool
 
 
 class ArrivedTag(NamedTuple):
@@ -40,7 +41,7 @@ class EvictionCandidate(NamedTuple):
     bytes: int
 
 
-def envelope_row(arrival: int, envelope: Envelope) -> tuple[object, ...]:
+def envelope_row(arrival: int, envelope: Envelope | Stub) -> tuple[object, ...]:
     header = envelope.header
     return (
         arrival,
@@ -50,12 +51,12 @@ def envelope_row(arrival: int, envelope: Envelope) -> tuple[object, ...]:
         header.size_class,
         header.posting_key,
         header.tag,
-        envelope.stub,
+        envelope.data if isinstance(envelope, Stub) else envelope.stub,
     )
 
 
 def index_row(row: tuple[object, ...]) -> IndexRow:
-    id_, created, size_class, lapses, posting_key, has_body = row
+    id_, created, size_class, lapses, posting_key, has_body, is_missing = row
     second = integer(created)
     return IndexRow(
         EnvelopeId(blob(id_)),
@@ -65,6 +66,7 @@ def index_row(row: tuple[object, ...]) -> IndexRow:
         PostingKey(blob(posting_key)),
         second // SECONDS_PER_DAY,
         bool(has_body),
+        bool(is_missing),
     )
 
 

@@ -30,6 +30,20 @@ _VERSION_1: Final = (
         body BLOB NOT NULL
     ) STRICT
     """,
+    # Envelopes of which only the stub came; a body that was evicted is not missed.
+    """
+    CREATE TABLE missing (
+        arrival INTEGER PRIMARY KEY REFERENCES envelopes (arrival) ON DELETE CASCADE
+    ) STRICT
+    """,
+    # Why a body is not here: whoever opened the envelope, or wrote it, has shown this token.
+    """
+    CREATE TABLE retirements (
+        arrival INTEGER NOT NULL REFERENCES envelopes (arrival) ON DELETE CASCADE,
+        token BLOB NOT NULL,
+        PRIMARY KEY (arrival, token)
+    ) STRICT, WITHOUT ROWID
+    """,
     # One row, changed in the transaction of what it counts, and so exact after any crash. An
     # arrival number is never used again, or a reader's mark would stand before unread mail.
     """

@@ -85,9 +85,30 @@ class Envelope:
         return self.header_bytes + self.body + self.signature
 
     @property
+    def body_hash(self) -> bytes:
+        """What stands for the body in the stub."""
+        return blake2b_256(self.body)
+
+    @property
     def stub(self) -> bytes:
         """The 195 bytes that prove the envelope without its body."""
-        return self.header_bytes + blake2b_256(self.body) + self.signature
+        return self.header_bytes + self.body_hash + self.signature
+
+
+@dataclass(frozen=True, slots=True)
+class Stub:
+    """An envelope without its body, well-formed; nothing is said of its signature."""
+
+    id: EnvelopeId
+    header: Header
+    header_bytes: bytes = field(repr=False)
+    body_hash: bytes = field(repr=False)
+    signature: bytes = field(repr=False)
+
+    @property
+    def data(self) -> bytes:
+        """The 195 bytes."""
+        return self.header_bytes + self.body_hash + self.signature
 
 
 def body_bytes(size_class: int) -> int:
@@ -121,6 +142,20 @@ def decode_envelope(data: bytes) -> Envelope:
     return Envelope(envelope_id, header, header_bytes, body, signature)
 
 
+def decode_stub(data: bytes) -> Stub:
+    """The stub in 195 bytes; PeerError if its form is wrong."""
+    if len(data) != STUB_BYTES:
+        raise PeerError("stub of a wrong length")
+    header_bytes = data[:HEADER_BYTES]
+    return Stub(
+        id=_id_of_stub(data),
+        header=decode_header(header_bytes),
+        header_bytes=header_bytes,
+        body_hash=data[HEADER_BYTES:-SIGNATURE_BYTES],
+        signature=data[-SIGNATURE_BYTES:],
+    )
+
+
 def decode_header(data: bytes) -> Header:
     """The header in 99 bytes; PeerError if its form is wrong."""
     if len(data) != HEADER_BYTES:
@@ -151,19 +186,20 @@ def sign_envelope(header: Header, body: bytes, posting_seed: bytes) -> Envelope:
     assert len(body) == body_bytes(header.size_class)
     header_bytes = header.encode()
     assert len(header_bytes) == HEADER_BYTES
-    signature = sign(posting_seed, _signed(header_bytes, body))
-    envelope_id = _id_of_stub(header_bytes + blake2b_256(body) + signature)
+    body_hash = blake2b_256(body)
+    signature = sign(posting_seed, _signed(header_bytes, body_hash))
+    envelope_id = _id_of_stub(header_bytes + body_hash + signature)
     return Envelope(envelope_id, header, header_bytes, body, signature)
 
 
-def is_envelope_signature_valid(envelope: Envelope, verify: Verify) -> bool:
+def is_envelope_signature_valid(envelope: Envelope | Stub, verify: Verify) -> bool:
     """Whether the posting key signed this header and body."""
-    signed = _signed(envelope.header_bytes, envelope.body)
+    signed = _signed(envelope.header_bytes, envelope.body_hash)
     return verify(envelope.header.posting_key, signed, envelope.signature)
 
 
-def _signed(header_bytes: bytes, body: bytes) -> bytes:
-    return _SIGNED_PREFIX + header_bytes + blake2b_256(body)
+def _signed(header_bytes: bytes, body_hash: bytes) -> bytes:
+    return _SIGNED_PREFIX + header_bytes + body_hash
 
 
 def _id_of_stub(stub: bytes) -> EnvelopeId:

@@ -19,13 +19,17 @@ from mesh.limits import (
     IDS_PER_FRAME_MAX,
     NAME_BYTES_MAX,
     NEARBY_BOX_BYTES_MAX,
+    STUBS_PER_FRAME_MAX,
 )
+from mesh.wire.envelope import STUB_BYTES, TOKEN_BYTES
+from mesh.wire.retirement import RETIREMENT_BYTES, RETIREMENTS_PER_ENVELOPE_MAX
 
 PROTOCOL_VERSION = 1
 ID_BYTES = 32
 SHORT_ID_BYTES = 8
 ENTRY_BYTES = ID_BYTES + 1
 CURSOR_BYTES = 4 + ID_BYTES
+FLAG_BACKLOG = 1
 
 U8 = Annotated[int, msgspec.Meta(ge=0, le=0xFF)]
 U16 = Annotated[int, msgspec.Meta(ge=0, le=0xFFFF)]
@@ -35,6 +39,10 @@ Bytes32 = Annotated[bytes, msgspec.Meta(min_length=32, max_length=32)]
 Ids = Annotated[bytes, msgspec.Meta(max_length=IDS_PER_FRAME_MAX * ID_BYTES)]
 Entries = Annotated[bytes, msgspec.Meta(max_length=IDS_PER_FRAME_MAX * ENTRY_BYTES)]
 ShortIds = Annotated[bytes, msgspec.Meta(max_length=IDS_PER_FRAME_MAX * SHORT_ID_BYTES)]
+StubEntry = tuple[
+    Annotated[bytes, msgspec.Meta(min_length=STUB_BYTES, max_length=STUB_BYTES)],
+    Annotated[bytes, msgspec.Meta(max_length=RETIREMENTS_PER_ENVELOPE_MAX * TOKEN_BYTES)],
+]
 Cursor = Annotated[bytes, msgspec.Meta(max_length=CURSOR_BYTES)]
 
 
@@ -92,6 +100,18 @@ class NoHave(msgspec.Struct, frozen=True, array_like=True, tag=0x16):
     entries: Entries
 
 
+class Stubs(msgspec.Struct, frozen=True, array_like=True, tag=0x17):
+    """The answer to an IWant for envelopes whose bodies are gone: each stub with its tokens."""
+
+    entries: Annotated[list[StubEntry], msgspec.Meta(max_length=STUBS_PER_FRAME_MAX)]
+
+
+class Retired(msgspec.Struct, frozen=True, array_like=True, tag=0x18):
+    """The answer to an IWant for retirements: entries of an id and a token."""
+
+    entries: Annotated[bytes, msgspec.Meta(max_length=IDS_PER_FRAME_MAX * RETIREMENT_BYTES)]
+
+
 class Held(msgspec.Struct, frozen=True, array_like=True, tag=0x19):
     """After a commit: the first 8 bytes of ids now held here, and of ids refused."""
 
@@ -144,6 +164,8 @@ Frame = (
     | IHave
     | IWant
     | NoHave
+    | Stubs
+    | Retired
     | Held
     | ListWanted
     | ListPage
@@ -156,7 +178,25 @@ Frame = (
 _decoder: msgspec.msgpack.Decoder[Frame] = msgspec.msgpack.Decoder(Frame)
 _encoder = msgspec.msgpack.Encoder()
 _KNOWN_TYPES = frozenset(
-    {0x01, 0x02, 0x03, 0x04, 0x10, 0x11, 0x12, 0x16, 0x19, 0x28, 0x29, 0x2A, 0x40, 0x41, 0x42}
+    {
+        0x01,
+        0x02,
+        0x03,
+        0x04,
+        0x10,
+        0x11,
+        0x12,
+        0x16,
+        0x17,
+        0x18,
+        0x19,
+        0x28,
+        0x29,
+        0x2A,
+        0x40,
+        0x41,
+        0x42,
+    }
 )
 _FIXARRAY = range(0x91, 0xA0)
 _FIXINT_MAX = 0x7F

@@ -24,7 +24,9 @@ from mesh.wire.envelope import (
     STUB_BYTES,
     Envelope,
     decode_envelope,
+    decode_stub,
 )
+from mesh.wire.retirement import Retirement
 from tests.storage.envelopes import POSTING_KEY, make_envelope
 
 CREATED = 1_700_000_000
@@ -107,6 +109,46 @@ def test_a_body_that_comes_later_is_new_to_a_reader_who_has_read_past_its_stub(
     assert store.arrivals_after(mark, 10) == [(3, late.data)]
     assert store.envelopes_count == 2
     assert store.stored_bytes == 2 * SIZE_BYTES[0]
+
+
+def test_a_stub_waits_for_its_body(connection: Connection, store: Store) -> None:
+    known, late = make_envelope(1), make_envelope(2)
+    add(connection, known)
+    with transaction(connection):
+        store.add_stubs([decode_stub(known.stub), decode_stub(late.stub)])
+    assert store.stubs([known.id, late.id]) == {known.id: known.stub, late.id: late.stub}
+    assert store.envelopes_bytes([known.id, late.id]) == {known.id: known.data}
+    missing = [(row.id, row.is_missing) for row in store.index_rows()]
+    assert missing == [(known.id, False), (late.id, True)]
+    assert store.stored_bytes == SIZE_BYTES[0] + STUB_BYTES
+    add(connection, late)
+    assert store.envelope_bytes(late.id) == late.data
+    assert not any(row.is_missing for row in store.index_rows())
+    assert store.stored_bytes == 2 * SIZE_BYTES[0]
+    with transaction(connection):
+        store.drop_bodies([late.id])
+    assert not any(row.is_missing for row in store.index_rows()), "what was evicted is not missed"
+
+
+def test_a_retired_envelope_keeps_its_stub_and_its_tokens_until_it_lapses(
+    connection: Connection, store: Store
+) -> None:
+    one, other = make_envelope(1), make_envelope(2)
+    add(connection, one)
+    with transaction(connection):
+        store.add_stubs([decode_stub(other.stub)])
+        read, withdrawn = Retirement(one.id, b"r" * 16), Retirement(one.id, b"w" * 16)
+        beside = Retirement(other.id, b"r" * 16)
+        unknown = Retirement(make_envelope(3).id, b"r" * 16)
+        store.retire([withdrawn, read, read, beside, unknown])
+    assert store.envelope_bytes(one.id) is None
+    assert store.stored_bytes == 2 * STUB_BYTES
+    assert store.retirements_of([one.id]) == [read, withdrawn]
+    assert list(store.retirements()) == [read, withdrawn, beside]
+    assert not any(row.is_missing for row in store.index_rows())
+    with transaction(connection):
+        store.lapse(UnixSeconds(one.header.lapses + 1))
+    assert list(store.retirements()) == []
 
 
 def test_an_arrival_number_is_never_given_twice(connection: Connection, store: Store) -> None:

@@ -14,6 +14,7 @@ from mesh.limits import (
     IDS_PER_FRAME_MAX,
     NAME_BYTES_MAX,
     NEARBY_BOX_BYTES_MAX,
+    STUBS_PER_FRAME_MAX,
 )
 from mesh.wire.frames import (
     Close,
@@ -32,12 +33,20 @@ from mesh.wire.frames import (
     Ping,
     Pong,
     Push,
+    Retired,
+    Stubs,
     decode_frame,
     encode_frame,
     join_entries,
     split_entries,
     split_ids,
     split_short_ids,
+)
+from mesh.wire.retirement import (
+    Retirement,
+    join_retirements,
+    split_retirements,
+    split_tokens,
 )
 
 Wire = int | bytes | str | bool | float | None | list["Wire"]
@@ -48,6 +57,11 @@ id_lists = st.lists(ids, max_size=4).map(b"".join)
 short_ids = st.lists(st.binary(min_size=8, max_size=8), max_size=4).map(b"".join)
 bytes32 = st.binary(min_size=32, max_size=32)
 entries = st.lists(st.tuples(ids, u8), max_size=4).map(join_entries)
+tokens = st.binary(min_size=16, max_size=16)
+retirements = st.lists(st.builds(Retirement, ids, tokens), max_size=4)
+stub_entries = st.tuples(
+    st.binary(min_size=195, max_size=195), st.lists(tokens, max_size=2).map(b"".join)
+)
 cursors = st.just(b"") | st.binary(min_size=36, max_size=36)
 hellos = st.builds(
     Hello,
@@ -65,6 +79,8 @@ frames: st.SearchStrategy[Frame] = st.one_of(
     st.builds(IHave, entries, u8),
     st.builds(IWant, id_lists),
     st.builds(NoHave, entries),
+    st.builds(Stubs, st.lists(stub_entries, max_size=4)),
+    st.builds(Retired, retirements.map(join_retirements)),
     st.builds(Held, short_ids, short_ids),
     st.builds(ListWanted, cursors),
     st.builds(ListPage, entries, cursors),
@@ -83,7 +99,7 @@ values: st.SearchStrategy[Wire] = st.recursive(
     lambda inner: st.lists(inner, max_size=4),
     max_leaves=8,
 )
-TYPES = [1, 2, 3, 4, 0x10, 0x11, 0x12, 0x16, 0x19, 0x28, 0x29, 0x2A, 0x40, 0x41, 0x42]
+TYPES = [1, 2, 3, 4, 0x10, 0x11, 0x12, 0x16, 0x17, 0x18, 0x19, 0x28, 0x29, 0x2A, 0x40, 0x41, 0x42]
 known_types = st.sampled_from(TYPES)
 HELLO = Hello(versions=[1], features=[], mesh_time=0, nonce=bytes(16))
 
@@ -170,6 +186,8 @@ def test_the_largest_envelope_and_the_longest_lists_fit_a_frame() -> None:
         IHave(join_entries([(id_, 1)] * IDS_PER_FRAME_MAX), 0),
         ListPage(join_entries([(id_, 1)] * IDS_PER_FRAME_MAX), bytes(36)),
         Held(bytes(8 * IDS_PER_FRAME_MAX), bytes(8 * IDS_PER_FRAME_MAX)),
+        Stubs([(bytes(195), bytes(32))] * STUBS_PER_FRAME_MAX),
+        Retired(bytes(48 * IDS_PER_FRAME_MAX)),
         NearbySealed(bytes(32), bytes(32), bytes(NEARBY_BOX_BYTES_MAX)),
     ):
         encoded = encode_frame(frame)
@@ -184,6 +202,11 @@ def test_the_largest_envelope_and_the_longest_lists_fit_a_frame() -> None:
         IWant(bytes(32 * (IDS_PER_FRAME_MAX + 1))),
         IHave(bytes(33 * (IDS_PER_FRAME_MAX + 1)), 0),
         NoHave(bytes(33 * (IDS_PER_FRAME_MAX + 1))),
+        Stubs([(bytes(195), b"")] * (STUBS_PER_FRAME_MAX + 1)),
+        Stubs([(bytes(194), b"")]),
+        Stubs([(bytes(196), b"")]),
+        Stubs([(bytes(195), bytes(33))]),
+        Retired(bytes(48 * (IDS_PER_FRAME_MAX + 1))),
         Held(bytes(8 * (IDS_PER_FRAME_MAX + 1)), b""),
         ListWanted(bytes(37)),
         msgspec.structs.replace(HELLO, versions=[]),
@@ -234,9 +257,20 @@ def test_lists_come_apart_as_they_were_joined(pairs: list[tuple[EnvelopeId, int]
     ]
 
 
+@given(retirements)
+def test_retirements_come_apart_as_they_were_joined(some: list[Retirement]) -> None:
+    assert split_retirements(join_retirements(some)) == some
+
+
 @given(st.binary(max_size=200))
 def test_a_cut_list_is_a_fault(data: bytes) -> None:
-    for split, width in ((split_ids, 32), (split_entries, 33), (split_short_ids, 8)):
+    for split, width in (
+        (split_ids, 32),
+        (split_entries, 33),
+        (split_short_ids, 8),
+        (split_retirements, 48),
+        (split_tokens, 16),
+    ):
         if len(data) % width:
             with pytest.raises(PeerError):
                 split(data)
