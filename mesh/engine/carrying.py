@@ -4,10 +4,12 @@ Joins the machines `mesh.posting` and `mesh.replication` to the rows of `mesh.st
 here knows whose mail it is; what must not be evicted is asked of who knows (`Protection`).
 
 Rows are gathered while a batch is handled and written by `commit` in one transaction. HELD
-frames and bodies of new envelopes leave only after it.
+frames and bodies of new envelopes leave only after it. A retirement is checked against the stub of
+its envelope as it comes, held back by `Retiring`, and takes effect in the batch in which it is due.
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Final, assert_never
 
 from mesh.crypto.entropy import Entropy
@@ -23,20 +25,50 @@ from mesh.limits import (
     IDS_PER_FRAME_MAX,
     LAPSE_INTERVAL_MS,
     RECENT_BODIES_BYTES_MAX,
+    RELAY_DELAY_MS_MAX,
     SEND_BODIES_PER_BATCH_BYTES_MAX,
 )
 from mesh.posting.admission import Accept, Admission, Defer, Refuse, Verdict
+from mesh.replication.retiring import Retiring
 from mesh.replication.spreading import Spreading
 from mesh.storage.sqlcipher import transaction
 from mesh.storage.store import Store
-from mesh.wire.envelope import Envelope, decode_envelope, envelope_id_of, is_known_version
-from mesh.wire.frames import SHORT_ID_BYTES, Held, Push
+from mesh.wire.envelope import (
+    Envelope,
+    Header,
+    Stub,
+    decode_envelope,
+    decode_stub,
+    envelope_id_of,
+    is_known_version,
+)
+from mesh.wire.frames import SHORT_ID_BYTES, Frame, Held, Push, Retired, Stubs
 from mesh.wire.parameters import MeshParameters
+from mesh.wire.retirement import (
+    RETIREMENT_SIZE_CLASS,
+    Retirement,
+    is_token_of,
+    join_retirements,
+    split_retirements,
+    split_tokens,
+)
 
 Protection = Callable[[EnvelopeId, Tag], bool]
 """Whether an envelope is ours (written here, or to be opened here) and must stay."""
 
 _BODIES_PER_READ: Final = 16
+
+
+@dataclass(frozen=True, slots=True)
+class _Bodiless:
+    """What a neighbour gave in place of a body: the stub, and the tokens that retired it."""
+
+    stub: Stub
+    tokens: list[bytes]
+
+    @property
+    def id(self) -> EnvelopeId:
+        return self.stub.id
 
 
 class Carrying:
@@ -48,6 +80,7 @@ class Carrying:
         connection: Connection,
         parameters: MeshParameters,
         stored_bytes_max: int,
+        relay_delay_ms_max: int = RELAY_DELAY_MS_MAX,
         entropy: Entropy,
         verify: Verify,
         counters: Counters,
@@ -55,18 +88,22 @@ class Carrying:
     ) -> None:
         self.store: Final = Store(connection)
         self.spreading = Spreading(entropy)
+        self._retiring = Retiring(delay_ms_max=relay_delay_ms_max, entropy=entropy)
         self.stored_bytes_max: Final = stored_bytes_max
         self._connection = connection
         self._admission = Admission(parameters, verify)
         self._counters = counters
         self._bodyless: dict[EnvelopeId, None] = {}
         self._added: dict[EnvelopeId, Envelope] = {}
+        self._added_stubs: dict[EnvelopeId, Stub] = {}
+        self._retired: list[Retirement] = []
+        self._told_retired: list[Retirement] = []
         self._removed: list[EnvelopeId] = []
         self._recent: dict[EnvelopeId, bytes] = {}
         self._recent_bytes = 0
         # What each link brought: after the commit it is told what became of it.
         self._brought: dict[LinkId, list[EnvelopeId]] = {}
-        self._deferred: dict[LinkId, list[Envelope]] = {}
+        self._deferred: dict[LinkId, list[Envelope | _Bodiless]] = {}
         self._lapse_at = Monotonic(now.monotonic + LAPSE_INTERVAL_MS * 1000)
         self._evicted_to = 0
         # Mesh time less the time that passed: it moves when a clock is corrected, or after sleep.
@@ -84,7 +121,10 @@ class Carrying:
         self._counters.count("bodies_received")
         self.spreading.body_came(link, envelope_id, now)
         if self.spreading.is_known(envelope_id):
-            self._counters.count("bodies_duplicate")
+            if self.spreading.is_body_welcome(envelope_id):
+                self._fill_body(link, decode_envelope(push.envelope), now)
+            else:
+                self._counters.count("bodies_duplicate")
             self._answer(link, envelope_id)
             return
         # Who waits for the check of a stamp has had no turn yet; this one queues behind.
@@ -96,10 +136,51 @@ class Carrying:
             now=now,
         )
 
+    def stubs_came(self, link: LinkId, frame: Stubs, mesh_now: UnixSeconds, now: Instant) -> None:
+        """A neighbour has no bodies of these: what it has is judged by the same rules."""
+        for data, tokens in frame.entries:
+            if not is_known_version(data):
+                self._counters.count("refused: unknown version")
+                continue
+            self._counters.count("stubs_received")
+            self._judge(
+                link,
+                _Bodiless(decode_stub(data), split_tokens(tokens)),
+                mesh_now,
+                may_check_stamp=not self._deferred,
+                now=now,
+            )
+
+    def retired_came(self, link: LinkId, frame: Retired, now: Instant) -> None:
+        """A neighbour told of retirements; PeerError if one is forged."""
+        retirements = split_retirements(frame.entries)
+        headers = self._headers([envelope for envelope, _ in retirements])
+        for retirement in retirements:
+            header = headers.get(retirement.envelope)
+            if header is not None:
+                self._take_retirement(link, retirement, header, now)
+                continue
+            # Of an envelope that came by another way it will be told again.
+            self._counters.count("retirements_orphaned")
+            self._retiring.orphaned(retirement)
+            self.spreading.refused(retirement.element, now)
+
+    def retire(self, retirements: Sequence[Retirement], now: Instant) -> None:
+        """Tokens of our own, which have waited enough: what they do not retire is passed over."""
+        headers = self._headers([envelope for envelope, _ in retirements])
+        for retirement in retirements:
+            header = headers.get(retirement.envelope)
+            if header is None or not is_token_of(header, retirement.token):
+                self._counters.count("retirements_void")
+            else:
+                self._retire(retirement, now)
+
     def publish(self, envelopes: Iterable[Envelope], now: Instant) -> None:
         """Envelopes made here, which the vault has committed, enter the store."""
         for envelope in envelopes:
-            if not self.spreading.is_known(envelope.id):
+            if self.spreading.is_body_welcome(envelope.id):
+                self._fill_body(None, envelope, now)
+            elif not self.spreading.is_known(envelope.id):
                 self._settle(None, envelope, self._admission.admit_own(envelope), now)
 
     def link_down(self, link: LinkId, now: Instant) -> None:
@@ -125,11 +206,17 @@ class Carrying:
             self._evicted_to = 0
             if is_clock_steady:
                 self._lapse(mesh_now)
-        return self._judge_deferred(mesh_now, now)
+        faulted = self._judge_deferred(mesh_now, now)
+        for retirement in self._retiring.take_due(now):
+            if self.spreading.is_known(retirement.envelope):
+                self._retire(retirement, now)
+            else:
+                self.spreading.forget([retirement.element])
+        return faulted
 
     def deadline(self) -> Monotonic:
         """When `tend` wants to be called."""
-        deadlines = [self.spreading.deadline(), self._lapse_at]
+        deadlines = [self.spreading.deadline(), self._retiring.deadline(), self._lapse_at]
         if self._deferred:
             deadlines.append(self._admission.deadline())
         return min(deadline for deadline in deadlines if deadline is not None)
@@ -142,7 +229,8 @@ class Carrying:
     ) -> list[Envelope]:
         """Write all rows of the batch in one transaction; return the envelopes that are new."""
         is_full = self._stored_bytes > self.stored_bytes_max
-        if not (self._added or self._removed or first_messages or is_full):
+        is_retiring = bool(self._added_stubs or self._retired)
+        if not (self._added or self._removed or first_messages or is_full or is_retiring):
             return []
         added = list(self._added.values())
         with transaction(self._connection):
@@ -151,14 +239,27 @@ class Carrying:
                 self.store.remove(self._removed)
             if added:
                 self.store.add(added)
+            if self._added_stubs:
+                self.store.add_stubs(list(self._added_stubs.values()))
+            if self._retired:
+                self.store.retire(self._retired)
             if first_messages:
                 self.store.remember_first_messages(first_messages)
             self._evict(is_protected)
         self._note_totals()
-        self._added.clear()
-        self._removed.clear()
         self._counters.count("envelopes_stored", len(added))
-        return added
+        self._counters.count("retired", len(self._retired))
+        self._told_retired += self._retired
+        self._added.clear()
+        self._added_stubs.clear()
+        self._removed.clear()
+        self._retired.clear()
+        return [one for one in added if not self._retiring.is_retired(one.id)]
+
+    def take_retired(self) -> list[Retirement]:
+        """After the commit: the retirements that stand on the mesh since the last call."""
+        taken, self._told_retired = self._told_retired, []
+        return taken
 
     def is_new(self, envelope_id: EnvelopeId) -> bool:
         """Whether an envelope came in this batch, and is not committed yet."""
@@ -176,67 +277,114 @@ class Carrying:
                 frames.append((link, Held(_short_ids(held), _short_ids(refused))))
         return frames
 
-    def bodies_to_send(self, link: LinkId, room_bytes: int) -> list[Push]:
-        """The next bodies of a link, as many as it has room for in one batch."""
+    def frames_to_send(self, link: LinkId, room_bytes: int) -> list[Frame]:
+        """The next bodies and announcements of a link, as many as it has room for in one batch."""
         room_bytes = min(room_bytes, SEND_BODIES_PER_BATCH_BYTES_MAX)
-        pushes: list[Push] = []
+        frames: list[Frame] = []
         while room_bytes > 0 and self.spreading.has_bodies(link):
+            announcement = self.spreading.take_announcement(link)
+            if announcement is not None:
+                frames.append(announcement)
+                room_bytes -= len(announcement.entries)
             ids = self.spreading.take_bodies(link, _BODIES_PER_READ)
             found = self._bodies(ids)
-            for envelope_id in ids:
-                body = found.get(envelope_id)
-                if body is None:
-                    self.spreading.body_missing(link, envelope_id)
-                    continue
-                pushes.append(Push(body))
+            for body in found.values():
+                frames.append(Push(body))
                 room_bytes -= len(body)
-        self._counters.count("bodies_sent", len(pushes))
-        return pushes
+            self._counters.count("bodies_sent", len(found))
+            frames += self._without_bodies(link, [id_ for id_ in ids if id_ not in found])
+        return frames
+
+    def _without_bodies(self, link: LinkId, ids: list[EnvelopeId]) -> list[Frame]:
+        """What there is to give in place of bodies: stubs with their tokens, or retirements."""
+        if not ids:
+            return []
+        elements = {id_: self._retiring.find_envelope(id_) for id_ in ids}
+        retired = [envelope for envelope in elements.values() if envelope is not None]
+        wanted = [id_ for id_ in ids if elements[id_] is None]
+        tokens: dict[EnvelopeId, list[bytes]] = {}
+        told: list[Retirement] = []
+        for retirement in self.store.retirements_of([*wanted, *retired]):
+            tokens.setdefault(retirement.envelope, []).append(retirement.token)
+            if retirement.element in elements:
+                told.append(retirement)
+        stubs = self.store.stubs(wanted)
+        entries = [(stubs[id_], b"".join(tokens.get(id_, ()))) for id_ in wanted if id_ in stubs]
+        answered = {*stubs, *(retirement.element for retirement in told)}
+        for id_ in ids:
+            if id_ not in answered:
+                self.spreading.body_missing(link, id_)
+        frames: list[Frame] = []
+        if entries:
+            frames.append(Stubs(entries))
+        if told:
+            frames.append(Retired(join_retirements(told)))
+        return frames
 
     def _load(self) -> None:
         known: list[tuple[EnvelopeId, UnixSeconds, int]] = []
         keys: list[tuple[PostingKey, int, EnvelopeId]] = []
+        missing: list[EnvelopeId] = []
+        created: dict[EnvelopeId, UnixSeconds] = {}
         for row in self.store.index_rows():
             known.append((row.id, row.created, row.size_class))
             self.newest_created = max(self.newest_created, row.created)
             keys.append((row.posting_key, row.day, row.id))
             if not row.has_body:
                 self._bodyless[row.id] = None
-        self.spreading.load(known)
+                created[row.id] = row.created
+            if row.is_missing:
+                missing.append(row.id)
+        for retirement in self.store.retirements():
+            self._retiring.add(retirement)
+            element = retirement.element
+            known.append((element, created[retirement.envelope], RETIREMENT_SIZE_CLASS))
+        self.spreading.load(known, missing)
         self._admission.load(keys)
 
     def _judge(
         self,
         link: LinkId,
-        envelope: Envelope,
+        brought: Envelope | _Bodiless,
         mesh_now: UnixSeconds,
         *,
         may_check_stamp: bool = True,
         now: Instant,
     ) -> None:
+        if isinstance(brought, _Bodiless) and self.spreading.is_known(brought.id):
+            self.spreading.body_refused(link, brought.id, now)
+            self._take_tokens(link, brought, now)
+            return
+        proof = brought.stub if isinstance(brought, _Bodiless) else brought
         verdict = self._admission.judge(
-            envelope, mesh_now=mesh_now, may_check_stamp=may_check_stamp, now=now
+            proof, mesh_now=mesh_now, may_check_stamp=may_check_stamp, now=now
         )
-        self._settle(link, envelope, verdict, now)
+        self._settle(link, brought, verdict, now)
 
     def _settle(
-        self, link: LinkId | None, envelope: Envelope, verdict: Verdict, now: Instant
+        self, link: LinkId | None, brought: Envelope | _Bodiless, verdict: Verdict, now: Instant
     ) -> None:
         match verdict:
             case Accept(pushed_out=pushed_out):
-                self._accept(link, envelope, now)
-                if pushed_out is not None:
+                # First what has to go: a retirement that comes with a stub may be forged.
+                if pushed_out is not None and pushed_out != brought.id:
                     self._push_out(pushed_out)
+                if isinstance(brought, Envelope):
+                    self._accept(link, brought, now)
+                else:
+                    assert link is not None
+                    self._accept_stub(link, brought, now)
             case Defer():
                 assert link is not None
-                self._defer(link, envelope, now)
+                self._defer(link, brought, now)
             case Refuse(reason=reason, is_fault=is_fault):
                 self._counters.count(f"refused: {reason}")
-                self.spreading.refused(envelope.id, now)
+                self.spreading.refused(brought.id, now)
                 if link is not None:
                     if is_fault:
                         raise PeerError(reason)
-                    self._answer(link, envelope.id)
+                    if isinstance(brought, Envelope):
+                        self._answer(link, brought.id)
             case _:
                 assert_never(verdict)
 
@@ -247,23 +395,100 @@ class Carrying:
         self.spreading.accepted(
             envelope.id, envelope.header.created, envelope.header.size_class, link, now
         )
+        self._welcome_orphans(envelope.id, now)
         if link is not None:
             self._answer(link, envelope.id)
+
+    def _accept_stub(self, link: LinkId, brought: _Bodiless, now: Instant) -> None:
+        header = brought.stub.header
+        self._added_stubs[brought.id] = brought.stub
+        self._bodyless[brought.id] = None
+        self.newest_created = max(self.newest_created, header.created)
+        self.spreading.accepted_without_body(
+            brought.id, header.created, header.size_class, link, now
+        )
+        self._welcome_orphans(brought.id, now)
+        self._take_tokens(link, brought, now)
+
+    def _fill_body(self, link: LinkId | None, envelope: Envelope, now: Instant) -> None:
+        """The body of a stub that is here: the id proves that it is the right one."""
+        self._added_stubs.pop(envelope.id, None)
+        self._added[envelope.id] = envelope
+        self._bodyless.pop(envelope.id, None)
+        self._remember_body(envelope)
+        self.spreading.body_filled(envelope.id, link, now)
+
+    def _take_tokens(self, link: LinkId, brought: _Bodiless, now: Instant) -> None:
+        for token in brought.tokens:
+            retirement = Retirement(brought.id, token)
+            self._take_retirement(link, retirement, brought.stub.header, now)
+
+    def _take_retirement(
+        self, link: LinkId, retirement: Retirement, header: Header, now: Instant
+    ) -> None:
+        """A neighbour told of the retirement of a known envelope: hold it back for a while."""
+        element = retirement.element
+        if self._retiring.is_known(element):
+            self.spreading.settled(element, now)
+            return
+        if not is_token_of(header, retirement.token):
+            self._counters.count("retirements_forged")
+            raise PeerError("forged retirement")
+        if not self._retiring.hold(retirement, now):
+            self._counters.count("retirements_dropped")
+            self.spreading.settled(element, now)
+            self.spreading.deferred_dropped(link, now)
+            return
+        self.spreading.held_back(element, now)
+        self.spreading.body_unwelcome(retirement.envelope, now)
+
+    def _retire(self, retirement: Retirement, now: Instant) -> None:
+        """From now on everybody may know it, and there is no body here any more."""
+        envelope_id = retirement.envelope
+        if self._retiring.find_envelope(retirement.element) is not None:
+            return
+        self._retiring.add(retirement)
+        self._retired.append(retirement)
+        self._bodyless[envelope_id] = None
+        self._drop_recent(envelope_id)
+        self.spreading.body_unwelcome(envelope_id, now)
+        self.spreading.body_gone(envelope_id)
+        created = self.spreading.created(envelope_id)
+        self.spreading.retired(retirement.element, created, now)
+
+    def _welcome_orphans(self, envelope_id: EnvelopeId, now: Instant) -> None:
+        self.spreading.welcome(self._retiring.take_orphans(envelope_id), now)
+
+    def _headers(self, ids: Sequence[EnvelopeId]) -> dict[EnvelopeId, Header]:
+        """The headers of those of the given envelopes that are known."""
+        headers: dict[EnvelopeId, Header] = {}
+        stored: list[EnvelopeId] = []
+        for id_ in ids:
+            fresh = self._added.get(id_) or self._added_stubs.get(id_)
+            if fresh is not None:
+                headers[id_] = fresh.header
+            elif self.spreading.is_known(id_):
+                stored.append(id_)
+        for id_, stub in self.store.stubs(stored).items():
+            headers[id_] = decode_stub(stub).header
+        return headers
 
     def _push_out(self, envelope_id: EnvelopeId) -> None:
         """A lower id of the same key took its place, as it will at every node."""
         self._counters.count("pushed_out")
-        if self._added.pop(envelope_id, None) is None:
-            self._removed.append(envelope_id)
+        self._added.pop(envelope_id, None)
+        self._added_stubs.pop(envelope_id, None)
+        # It may stand in the store too: as a stub, of which the body came in this batch.
+        self._removed.append(envelope_id)
         self._drop_recent(envelope_id)
         self._bodyless.pop(envelope_id, None)
-        self.spreading.forget([envelope_id])
+        self.spreading.forget([envelope_id, *self._retiring.forget(envelope_id)])
 
-    def _defer(self, link: LinkId, envelope: Envelope, now: Instant) -> None:
+    def _defer(self, link: LinkId, brought: Envelope | _Bodiless, now: Instant) -> None:
         """There is no budget to check its stamp now."""
         waiting = self._deferred.setdefault(link, [])
         if len(waiting) < DEFERRED_PER_LINK_MAX:
-            waiting.append(envelope)
+            waiting.append(brought)
         else:
             self._counters.count("deferred_dropped")
             self.spreading.deferred_dropped(link, now)
@@ -278,15 +503,18 @@ class Carrying:
             for link, waiting in deferred.items():
                 if turn >= len(waiting) or link in faulted:
                     continue
-                if self.spreading.is_known(waiting[turn].id):
-                    self._answer(link, waiting[turn].id)
+                brought = waiting[turn]
+                if isinstance(brought, Envelope) and self.spreading.is_known(brought.id):
+                    if self.spreading.is_body_welcome(brought.id):
+                        self._fill_body(link, brought, now)
+                    self._answer(link, brought.id)
                     continue
                 if self._admission.deadline() > now.monotonic:
                     # The budget is spent, and its signature was checked when it came.
-                    self._defer(link, waiting[turn], now)
+                    self._defer(link, brought, now)
                     continue
                 try:
-                    self._judge(link, waiting[turn], mesh_now, now=now)
+                    self._judge(link, brought, mesh_now, now=now)
                 except PeerError:
                     faulted.append(link)
         return faulted
@@ -305,7 +533,7 @@ class Carrying:
             self._admission.forget(row.posting_key, row.day, row.id)
             self._bodyless.pop(row.id, None)
             self._drop_recent(row.id)
-        self.spreading.forget(row.id for row in lapsed)
+            self.spreading.forget([row.id, *self._retiring.forget(row.id)])
         self._counters.count("lapsed", len(lapsed))
 
     def _note_totals(self) -> None:

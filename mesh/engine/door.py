@@ -62,6 +62,9 @@ from mesh.inputs import (
 from mesh.limits import (
     ARRIVALS_PER_BATCH,
     POSTED_PER_BATCH,
+    RELAY_DELAY_MS_MAX,
+    RETIRE_DELAY_MS,
+    RETIREMENTS_PER_BATCH,
     STORED_BYTES_DEFAULT,
 )
 from mesh.link.first_messages import FirstMessages
@@ -79,18 +82,27 @@ from mesh.wire.frames import (
     NearbyCard,
     NearbySealed,
     Push,
+    Retired,
+    Stubs,
     split_short_ids,
 )
 from mesh.wire.invite import parse_invite
 from mesh.wire.parameters import MeshParameters
+from mesh.wire.retirement import Retirement
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineSettings:
-    """What a driver decides once: the mesh, and how many bytes to carry for everybody."""
+    """What a driver decides once: the mesh, and how many bytes to carry for everybody.
+
+    What was opened here is told after a delay drawn from `retire_delay_ms`; what others told is
+    passed on after one of at most `relay_delay_ms_max`.
+    """
 
     parameters: MeshParameters
     stored_bytes_max: int = STORED_BYTES_DEFAULT
+    retire_delay_ms: tuple[int, int] = RETIRE_DELAY_MS
+    relay_delay_ms_max: int = RELAY_DELAY_MS_MAX
 
 
 class Engine:
@@ -114,6 +126,7 @@ class Engine:
             connection=store,
             parameters=settings.parameters,
             stored_bytes_max=settings.stored_bytes_max,
+            relay_delay_ms_max=settings.relay_delay_ms_max,
             entropy=entropy,
             verify=verify,
             counters=self._counters,
@@ -166,17 +179,22 @@ class Engine:
         """
         mesh_now = self._clock.mesh_now(now)
         posted = self._take_unposted()
+        retirements = self._take_retirements(now)
         for event in batch:
             self._happened(event, mesh_now, now)
         self._tend(mesh_now, now)
         self._carrying.publish(posted, now)
+        self._carrying.retire(retirements, now)
         added = self._carrying.commit(
             first_messages=self._first_messages.take_unsaved(), is_protected=self._is_protected
         )
         self._clock.stored(self._carrying.newest_created)
         for link, held in self._carrying.take_held():
             self._neighbours.send(link, held)
-        self._use_vault(added, posted, mesh_now, now)
+        if self._messenger is not None:
+            self._messenger.posted([envelope.id for envelope in posted])
+            self._messenger.retirements_left(retirements)
+        self._use_vault(added, mesh_now, now)
         if self._sweep is not None:
             self._sweep.tend(now)
         self._flush(now)
@@ -194,6 +212,7 @@ class Engine:
             if self._is_behind or self._messenger.has_unposted:
                 return Monotonic(0)
             deadlines.append(self._messenger.deadline())
+            deadlines.append(self._messenger.retirements_deadline())
         if self._sweep is not None:
             deadlines.append(self._sweep.deadline())
         for link in self._neighbours.ready:
@@ -260,6 +279,10 @@ class Engine:
                 match frame:
                     case Push():
                         self._carrying.pushed(link, frame, mesh_now, now)
+                    case Stubs():
+                        self._carrying.stubs_came(link, frame, mesh_now, now)
+                    case Retired():
+                        self._carrying.retired_came(link, frame, now)
                     case Held(held=held):
                         key = self._neighbours.remote_key(link)
                         if key is not None:
@@ -290,8 +313,8 @@ class Engine:
         for link in self._neighbours.ready:
             room_bytes = self._neighbours.room_bytes(link)
             if room_bytes and self.spreading.has_bodies(link):
-                for push in self._carrying.bodies_to_send(link, room_bytes):
-                    self._neighbours.send(link, push)
+                for waiting in self._carrying.frames_to_send(link, room_bytes):
+                    self._neighbours.send(link, waiting)
         for link, frame in self.spreading.take_frames():
             self._neighbours.send(link, frame)
         for link, nearby_frame in self._meeting.take_frames():
@@ -324,9 +347,14 @@ class Engine:
                 parameters=self._settings.parameters,
                 entropy=self._entropy,
                 kem=self._kem,
+                retire_delay_ms=self._settings.retire_delay_ms,
                 mesh_now=mesh_now,
                 now=now,
             )
+            # Tokens that came while the vault was closed, or just before a crash.
+            on_its_way = self._messenger.on_its_way()
+            for retirement in self._carrying.store.retirements_of(on_its_way):
+                self._messenger.retired(retirement)
             self._meeting.vault_opened(self._messenger, now)
         self._sweep = VaultSweep(connection)
         self._is_behind = True
@@ -349,16 +377,21 @@ class Engine:
             return []
         return self._messenger.take_unposted(POSTED_PER_BATCH)
 
+    def _take_retirements(self, now: Instant) -> list[Retirement]:
+        if self._messenger is None:
+            return []
+        return self._messenger.take_retirements(RETIREMENTS_PER_BATCH, now)
+
     def _use_vault(
         self,
         added: Sequence[Envelope],
-        posted: Sequence[Envelope],
         mesh_now: UnixSeconds,
         now: Instant,
     ) -> None:
         asked, self._asked = self._asked, []
         minted, self._minted = self._minted, []
         held, self._held = self._held, []
+        told = self._carrying.take_retired()
         messenger, vault = self._messenger, self._vault
         if messenger is None or vault is None:
             for question in asked:
@@ -367,10 +400,10 @@ class Engine:
         deadline = messenger.deadline()
         is_due = deadline is not None and deadline <= now.monotonic
         expected = [one for one in added if messenger.is_expected(one.header.tag)]
-        messenger.posted([envelope.id for envelope in posted])
+        retired = [one for one in told if messenger.is_protected(one.envelope)]
         is_posted_due = messenger.posted_unwritten_count >= POSTED_PER_BATCH
         is_wanted = is_due or is_posted_due or self._is_behind or self._meeting.has_wants
-        if not (asked or minted or held or expected or is_wanted):
+        if not (asked or minted or held or expected or retired or is_wanted):
             return
         replies: list[Effect] = []
         with transaction(vault):
@@ -385,6 +418,8 @@ class Engine:
                 replies.append(Reply(question.request, answer))
             for link_key, short_ids in held:
                 messenger.held(link_key, short_ids)
+            for retirement in retired:
+                messenger.retired(retirement)
             if is_due or minted:
                 messenger.deadline_passed(
                     mesh_now=mesh_now, is_clock_steady=self._clock.is_steady(now), now=now

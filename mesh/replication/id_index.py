@@ -13,7 +13,10 @@ _CREATED_BYTES = 4
 
 
 class IdIndex:
-    """Every known id with its creation second and size class, whatever became of its body."""
+    """Every known id with its creation second and size class, whatever became of its body.
+
+    Retirements stand among them as elements of their own, at the creation of their envelopes.
+    """
 
     def __init__(self) -> None:
         self._keys: list[bytes] = []
@@ -25,6 +28,14 @@ class IdIndex:
 
     def __contains__(self, envelope_id: EnvelopeId) -> bool:
         return envelope_id in self._size_classes
+
+    def created(self, envelope_id: EnvelopeId) -> UnixSeconds:
+        """The creation second of a known id."""
+        return self._created[envelope_id]
+
+    def size_class(self, envelope_id: EnvelopeId) -> int:
+        """The size class of a known id."""
+        return self._size_classes[envelope_id]
 
     def load(self, known: Iterable[tuple[EnvelopeId, UnixSeconds, int]]) -> None:
         """Take many (id, created, size class) at once, as at start."""

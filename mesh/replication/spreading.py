@@ -4,16 +4,19 @@ Implements `docs/protocol/spreading.md`. A live machine that knows ids and links
 it says what frames to send (`take_frames`) and whose bodies to push where (`take_bodies`), and
 the engine reads them from the store when the link has room.
 
-Theory of operation. A new envelope is queued for every link but the one that brought it and
-those that said they have it. When a link opens, each side asks for the other's ids page by
-page, newest first, and wants the bodies that it lacks; a page costs no state at who answers.
-Each missing id has one owner, the link it is asked of; when that link is silent for too long,
-the next link that announced the id is asked. Whatever had to be dropped for want of room is
-found by listing again: so nothing is lost by a bound.
+Theory of operation. A new envelope is queued for every link but the one that brought it and those
+that said they have it. What came without a body is announced instead, and so is a retirement
+(`mesh/replication/retiring.py`), which stands in the set like an id. When a link opens, each side
+asks for the other's ids page by page, newest first, and wants the bodies that it lacks; a page
+costs no state at who answers. Each missing id has one owner, the link it is asked of; when that
+link is silent for too long, the next link that announced the id is asked. Whatever had to be
+dropped for want of room is found by listing again: so nothing is lost by a bound. Bodies of which
+only the stub is here are asked of each new link once, and of who announces them.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from heapq import nlargest
 from typing import Final
 
 from mesh.crypto.entropy import Entropy, uniform_below
@@ -22,6 +25,7 @@ from mesh.ids import EnvelopeId, Instant, LinkId, Monotonic, UnixSeconds
 from mesh.limits import (
     ANNOUNCERS_PER_ID_MAX,
     IDS_PER_FRAME_MAX,
+    MISSING_BODIES_ASKED_MAX,
     MISSING_IDS_MAX,
     OFFERED_IDS_PER_LINK_MAX,
     REFUSED_IDS_MAX,
@@ -37,6 +41,7 @@ from mesh.replication.id_index import IdIndex
 from mesh.wire.envelope import SIZE_BYTES
 from mesh.wire.frames import (
     CURSOR_BYTES,
+    FLAG_BACKLOG,
     Frame,
     IHave,
     IWant,
@@ -48,6 +53,7 @@ from mesh.wire.frames import (
     split_entries,
     split_ids,
 )
+from mesh.wire.retirement import RETIREMENT_BYTES, RETIREMENT_SIZE_CLASS
 
 NOHAVE_UNKNOWN: Final = 1
 NOHAVE_BUSY: Final = 2
@@ -66,7 +72,12 @@ class _Missing:
 class _LinkState:
     """What is under way with one neighbour. Dicts stand for ordered sets."""
 
-    sending: dict[EnvelopeId, None] = field(default_factory=dict)
+    # Ids whose bodies go out, and whether they were asked for.
+    sending: dict[EnvelopeId, bool] = field(default_factory=dict)
+    announcing: dict[EnvelopeId, None] = field(default_factory=dict)
+    # Bodies to ask of this link because only their stubs are here; the next one stands last.
+    bodies_to_ask: list[EnvelopeId] = field(default_factory=list)
+    bodies_asked: dict[EnvelopeId, None] = field(default_factory=dict)
     offered: dict[EnvelopeId, None] = field(default_factory=dict)
     asked: dict[EnvelopeId, int] = field(default_factory=dict)
     asked_bytes: int = 0
@@ -84,9 +95,12 @@ class Spreading:
     def __init__(self, entropy: Entropy) -> None:
         self._entropy = entropy
         self._index = IdIndex()
+        # Ids of which only the stub is here, and whose body is welcome.
+        self._bodiless: dict[EnvelopeId, None] = {}
         self._links: dict[LinkId, _LinkState] = {}
         self._missing: dict[EnvelopeId, _Missing] = {}
         self._refused: dict[EnvelopeId, Monotonic] = {}
+        self._held_back: dict[EnvelopeId, None] = {}
         self._frames: list[tuple[LinkId, Frame]] = []
         # Links that may be asked for more, since when. They are looked through once a batch and
         # not once a frame: a frame of six bytes must not cost a walk through all that is missing.
@@ -95,17 +109,34 @@ class Spreading:
     def __len__(self) -> int:
         return len(self._index)
 
-    def load(self, known: Iterable[tuple[EnvelopeId, UnixSeconds, int]]) -> None:
-        """Take the (id, created, size class) of the store at start."""
+    def load(
+        self,
+        known: Iterable[tuple[EnvelopeId, UnixSeconds, int]],
+        bodiless: Iterable[EnvelopeId] = (),
+    ) -> None:
+        """Take the (id, created, size class) of the store at start, and whose bodies are missed."""
         self._index.load(known)
+        self._bodiless = dict.fromkeys(bodiless)
 
     def is_known(self, envelope_id: EnvelopeId) -> bool:
         """Whether the id is in the set, with or without a body."""
         return envelope_id in self._index
 
+    def is_body_welcome(self, envelope_id: EnvelopeId) -> bool:
+        """Whether a known id lacks the body that this node would keep."""
+        return envelope_id in self._bodiless
+
+    def created(self, envelope_id: EnvelopeId) -> UnixSeconds:
+        """The creation second of a known id."""
+        return self._index.created(envelope_id)
+
     def link_up(self, link: LinkId, now: Instant) -> None:
         """A link is ready: ask for what it has."""
-        self._links[link] = _LinkState()
+        state = self._links[link] = _LinkState()
+        if self._bodiless:
+            newest = nlargest(MISSING_BODIES_ASKED_MAX, self._bodiless, key=self._index.created)
+            state.bodies_to_ask = newest[::-1]
+            self._askable[link] = now
         self._list_from_the_top(link, now)
 
     def link_down(self, link: LinkId, now: Instant) -> None:
@@ -129,7 +160,7 @@ class Spreading:
         state = self._links[link]
         match frame:
             case IHave(entries=entries):
-                self._offered(link, state, split_entries(entries), now)
+                self._offered(link, state, split_entries(entries), now, is_announced=True)
             case IWant(ids=ids):
                 self._wanted(link, state, split_ids(ids))
             case NoHave(entries=entries):
@@ -152,6 +183,7 @@ class Spreading:
         """A link brought a whole envelope, known or new; it need not be sent back there."""
         state = self._links[link]
         state.sending.pop(envelope_id, None)
+        state.announcing.pop(envelope_id, None)
         # Only what was asked for buys patience for the rest: a link that withholds one body must
         # not hold on to it by pushing others.
         if envelope_id in state.asked:
@@ -173,6 +205,55 @@ class Spreading:
             if other != link and other not in holders:
                 self._queue(other, state, envelope_id)
         self.settled(envelope_id, now)
+
+    def accepted_without_body(
+        self,
+        envelope_id: EnvelopeId,
+        created: UnixSeconds,
+        size_class: int,
+        link: LinkId,
+        now: Instant,
+    ) -> None:
+        """A stub entered the store: announce it, and ask others for the body."""
+        self._index.add(envelope_id, created, size_class)
+        self._bodiless[envelope_id] = None
+        self._announce(envelope_id, link)
+        self.body_refused(link, envelope_id, now)
+
+    def body_filled(self, envelope_id: EnvelopeId, link: LinkId | None, now: Instant) -> None:
+        """The body of a stub that was here came: others may lack it too."""
+        del self._bodiless[envelope_id]
+        self._announce(envelope_id, link)
+        self.settled(envelope_id, now)
+
+    def body_refused(self, link: LinkId, envelope_id: EnvelopeId, now: Instant) -> None:
+        """A link has no more of an envelope than its stub."""
+        self._drop_announcer(link, self._links[link], envelope_id)
+        self._ask_all(now)
+
+    def body_unwelcome(self, envelope_id: EnvelopeId, now: Instant) -> None:
+        """An envelope is known to be retired: its body is of no use any more."""
+        if self._bodiless.pop(envelope_id, False) is None:
+            self.settled(envelope_id, now)
+
+    def body_gone(self, envelope_id: EnvelopeId) -> None:
+        """A body was dropped: who was to get it unasked is told of the id instead."""
+        for state in self._links.values():
+            if state.sending.get(envelope_id) is False:
+                del state.sending[envelope_id]
+                self._queue_announcement(state, envelope_id)
+
+    def retired(self, element: EnvelopeId, created: UnixSeconds, now: Instant) -> None:
+        """A retirement may be known from now on: list it, and announce it."""
+        self._held_back.pop(element, None)
+        self._index.add(element, created, RETIREMENT_SIZE_CLASS)
+        self._announce(element, None)
+        self.settled(element, now)
+
+    def held_back(self, element: EnvelopeId, now: Instant) -> None:
+        """A retirement is here and not to be known yet: it is not asked for meanwhile."""
+        self._held_back[element] = None
+        self.settled(element, now)
 
     def settled(self, envelope_id: EnvelopeId, now: Instant) -> None:
         """An id is no longer missed."""
@@ -201,6 +282,13 @@ class Spreading:
         for state in self._links.values():
             self._relist_within(state, RELIST_AFTER_LOSS_MS, now)
 
+    def welcome(self, elements: Iterable[EnvelopeId], now: Instant) -> None:
+        """What these retire is here: who lists them again is asked for them."""
+        for element in elements:
+            self._refused.pop(element, None)
+            for state in self._links.values():
+                self._relist_within(state, RELIST_AFTER_LOSS_MS, now)
+
     def deferred_dropped(self, link: LinkId, now: Instant) -> None:
         """An envelope of a link could not be judged for want of room: list again later."""
         self._relist_within(self._links[link], RELIST_AFTER_LOSS_MS, now)
@@ -213,6 +301,8 @@ class Spreading:
         """These ids lapsed or were pushed out of their key's quota."""
         for envelope_id in envelope_ids:
             self._index.remove(envelope_id)
+            self._bodiless.pop(envelope_id, None)
+            self._held_back.pop(envelope_id, None)
 
     def take_frames(self) -> list[tuple[LinkId, Frame]]:
         """The frames to send, in order."""
@@ -227,9 +317,18 @@ class Spreading:
         return frames
 
     def has_bodies(self, link: LinkId) -> bool:
-        """Whether bodies wait to be pushed to a link."""
+        """Whether bodies or announcements wait for room on a link."""
         state = self._links.get(link)
-        return state is not None and bool(state.sending)
+        return state is not None and bool(state.sending or state.announcing)
+
+    def take_announcement(self, link: LinkId) -> IHave | None:
+        """The next ids of which a link is told; those that went meanwhile are passed over."""
+        state = self._links[link]
+        taken = list(state.announcing)[:IDS_PER_FRAME_MAX]
+        for id_ in taken:
+            del state.announcing[id_]
+        entries = [(id_, self._index.size_class(id_)) for id_ in taken if id_ in self._index]
+        return IHave(entries=join_entries(entries), flags=FLAG_BACKLOG) if entries else None
 
     def take_bodies(self, link: LinkId, count_max: int) -> list[EnvelopeId]:
         """The next ids whose bodies go to a link, oldest in the queue first."""
@@ -306,18 +405,38 @@ class Spreading:
         state: _LinkState,
         entries: Iterable[tuple[EnvelopeId, int]],
         now: Instant,
+        *,
+        is_announced: bool = False,
     ) -> None:
         """A neighbour has these: note what we lack, and do not push what it has."""
         for envelope_id, size_class in entries:
-            state.sending.pop(envelope_id, None)
-            if envelope_id in self._index or envelope_id in self._refused:
+            if not state.sending.get(envelope_id):
+                # What it asked for it gets: it may know the id without the body.
+                state.sending.pop(envelope_id, None)
+            state.announcing.pop(envelope_id, None)
+            if envelope_id in self._refused or envelope_id in self._held_back:
                 continue
             if envelope_id in state.asked:
                 continue
-            if size_class >= len(SIZE_BYTES):
-                raise PeerError("unknown size class")
-            self._note_offer(link, state, envelope_id, SIZE_BYTES[size_class], now)
+            if envelope_id in self._index and not self._may_ask_body(
+                state, envelope_id, is_announced=is_announced
+            ):
+                continue
+            self._note_offer(link, state, envelope_id, _bytes_of(size_class), now)
         self._askable[link] = now
+
+    def _may_ask_body(
+        self, state: _LinkState, envelope_id: EnvelopeId, *, is_announced: bool
+    ) -> bool:
+        """A link is asked once for the body of a stub, and again when it announces it."""
+        if envelope_id not in self._bodiless:
+            return False
+        if envelope_id in state.bodies_asked:
+            return is_announced
+        if len(state.bodies_asked) >= MISSING_BODIES_ASKED_MAX:
+            return False
+        state.bodies_asked[envelope_id] = None
+        return True
 
     def _note_offer(
         self,
@@ -345,6 +464,11 @@ class Spreading:
 
     def _ask(self, link: LinkId, state: _LinkState, since: Instant) -> None:
         """Ask a link for what nobody else was asked for, and for its next page."""
+        while state.bodies_to_ask and len(state.offered) + len(state.asked) < IDS_PER_FRAME_MAX:
+            lacked = state.bodies_to_ask.pop()
+            if self._may_ask_body(state, lacked, is_announced=False):
+                size_bytes = SIZE_BYTES[self._index.size_class(lacked)]
+                self._note_offer(link, state, lacked, size_bytes, since)
         wanted: list[EnvelopeId] = []
         for envelope_id in list(state.offered):
             missing = self._missing[envelope_id]
@@ -376,13 +500,27 @@ class Spreading:
             elif len(state.sending) >= SENDING_IDS_PER_LINK_MAX:
                 refused.append((envelope_id, NOHAVE_BUSY))
             else:
-                state.sending[envelope_id] = None
+                state.sending[envelope_id] = True
         if refused:
             self._frames.append((link, NoHave(entries=join_entries(refused))))
 
     def _queue(self, link: LinkId, state: _LinkState, envelope_id: EnvelopeId) -> None:
         if len(state.sending) < SENDING_IDS_PER_LINK_MAX:
-            state.sending[envelope_id] = None
+            state.sending.setdefault(envelope_id, False)
+        else:
+            state.has_dropped = True
+
+    def _announce(self, envelope_id: EnvelopeId, link: LinkId | None) -> None:
+        """Tell all links but the one that brought it, and those that have it."""
+        missing = self._missing.get(envelope_id)
+        holders = missing.announcers if missing else []
+        for other, state in self._links.items():
+            if other != link and other not in holders:
+                self._queue_announcement(state, envelope_id)
+
+    def _queue_announcement(self, state: _LinkState, envelope_id: EnvelopeId) -> None:
+        if len(state.announcing) < SENDING_IDS_PER_LINK_MAX:
+            state.announcing[envelope_id] = None
         else:
             state.has_dropped = True
 
@@ -398,6 +536,14 @@ class Spreading:
             missing.owner = None
         if not missing.announcers:
             del self._missing[envelope_id]
+
+
+def _bytes_of(size_class: int) -> int:
+    if size_class == RETIREMENT_SIZE_CLASS:
+        return RETIREMENT_BYTES
+    if size_class >= len(SIZE_BYTES):
+        raise PeerError("unknown size class")
+    return SIZE_BYTES[size_class]
 
 
 def _forget_asked(state: _LinkState, envelope_id: EnvelopeId) -> None:
