@@ -12,7 +12,7 @@ NONCE_BYTES: Final = 12
 TAG_BYTES: Final = 16
 
 
-def seal(key: bytes, nonce: bytes, associated: bytes, plaintext: bytes) -> bytes:
+def seal(key: bytes, nonce: bytes, associated: bytes, plaintext: bytes | bytearray) -> bytes:
     """The ciphertext with its tag behind it."""
     return ChaCha20Poly1305(key).encrypt(nonce, plaintext, associated)
 
@@ -23,3 +23,13 @@ def open_sealed(key: bytes, nonce: bytes, associated: bytes, sealed: bytes) -> b
         return ChaCha20Poly1305(key).decrypt(nonce, sealed, associated)
     except InvalidTag:
         raise PeerError("a sealed box does not open") from None
+
+
+def open_sealed_key(key: bytes, nonce: bytes, associated: bytes, sealed: bytes) -> bytearray:
+    """The plaintext, which whoever asked for it overwrites after use; else as `open_sealed`."""
+    plaintext = bytearray(len(sealed) - TAG_BYTES)
+    try:
+        ChaCha20Poly1305(key).decrypt_into(nonce, sealed, associated, plaintext)
+    except InvalidTag:
+        raise PeerError("a sealed box does not open") from None
+    return plaintext

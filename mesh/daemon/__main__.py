@@ -13,8 +13,10 @@ _ORDER_BYTES_MAX = 16 * 1024
 
 def main() -> int:
     """Run until told to stop; the exit code is 0 after a clean stop."""
+    # A variable would hold the passphrase for as long as the daemon runs.
+    orders = []
     try:
-        order = msgspec.json.decode(sys.stdin.buffer.read(_ORDER_BYTES_MAX), type=StartOrder)
+        orders.append(msgspec.json.decode(sys.stdin.buffer.read(_ORDER_BYTES_MAX), type=StartOrder))
     except ValueError:
         sys.stderr.write("This program is started by `mesh up`.\n")
         return 2
@@ -22,7 +24,7 @@ def main() -> int:
     from mesh.daemon.running import run_daemon
 
     try:
-        run_daemon(order, console=None, on_ready=lambda: _report(StartReport()))
+        run_daemon(orders.pop(), console=None, on_ready=lambda: _report(StartReport()))
     except UserError as error:
         _report(StartReport(kind=error.kind, sentence=str(error)))
         return 1

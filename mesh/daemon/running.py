@@ -10,6 +10,7 @@ import contextlib
 import logging
 import os
 import signal
+import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from functools import partial
@@ -53,6 +54,7 @@ def run_daemon(order: StartOrder, *, console: TextIO | None, on_ready: Callable[
     """
     # Whatever is written here is ours alone, also where nobody thought of it.
     os.umask(0o077)
+    _forbid_core_dumps()
     folders = profile_folders(order.profile)
     config = load_config(folders.config_file)
     try:
@@ -60,7 +62,10 @@ def run_daemon(order: StartOrder, *, console: TextIO | None, on_ready: Callable[
     except OSError as error:
         raise storage_error(error, folders.state / "logs") from error
     try:
-        trio.run(_Daemon(order, folders, config, on_ready).run)
+        daemon = _Daemon(order, folders, config, on_ready)
+        # Its passphrase is not to stay in memory for as long as the node runs.
+        del order
+        trio.run(daemon.run)
     except BaseException as error:
         raise _told(error) from None
 
@@ -150,10 +155,13 @@ class _Daemon:
         if self._order.passphrase is None:
             return
         await keeper.unlock(self._order.passphrase.encode())
+        name = self._order.name
+        # Nothing of it is needed any more, and the passphrase is not to outlive a lock.
+        self._order = StartOrder(profile=self._order.profile)
         status = await keeper.ask(AskStatus())
         assert isinstance(status, StatusAnswer)
-        if status.vault == "empty" and self._order.name:
-            await keeper.ask(CreateIdentity(self._order.name))
+        if status.vault == "empty" and name:
+            await keeper.ask(CreateIdentity(name))
 
     @contextlib.contextmanager
     def _endpoint(self) -> Iterator[None]:
@@ -183,6 +191,14 @@ class _Daemon:
                 _log.info("stopping")
                 self._stopping.set()
         os._exit(1)
+
+
+def _forbid_core_dumps() -> None:
+    """A process that crashes is not to leave its memory, with keys, in a file."""
+    if sys.platform != "win32":
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
 async def _feed(

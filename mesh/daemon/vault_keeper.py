@@ -17,6 +17,7 @@ from mesh.daemon.start_order import passphrase_in
 from mesh.errors import UserError
 from mesh.limits import IDLE_LOOK_MS
 from mesh.node.clock import Clock, system_now
+from mesh.node.free_memory import overwrite_free_memory
 from mesh.node.node import Node
 from mesh.node.profile import Profile, close_vault
 
@@ -121,10 +122,18 @@ class VaultKeeper:
             self._idle.end()
 
     async def _close(self) -> None:
-        vault = await self._node.close_vault()
-        if vault is None:
-            return
-        await trio.to_thread.run_sync(close_vault, vault)
-        # Sessions and contacts refer to one another, so that they do not go by themselves.
-        await trio.to_thread.run_sync(gc.collect)
+        await self._close_file()
+        # Only now: until then this task held the connection, which remembers its key.
+        await trio.to_thread.run_sync(_forget)
         _log.info("the vault is locked")
+
+    async def _close_file(self) -> None:
+        vault = await self._node.close_vault()
+        if vault is not None:
+            await trio.to_thread.run_sync(close_vault, vault)
+
+
+def _forget() -> None:
+    # Sessions and contacts refer to one another, so that they do not go by themselves.
+    gc.collect()
+    overwrite_free_memory()

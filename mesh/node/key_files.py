@@ -10,7 +10,7 @@ import unicodedata
 from dataclasses import dataclass, field
 from typing import Final
 
-from mesh.crypto.aead import NONCE_BYTES, TAG_BYTES, open_sealed, seal
+from mesh.crypto.aead import NONCE_BYTES, TAG_BYTES, open_sealed_key, seal
 from mesh.crypto.entropy import Entropy
 from mesh.crypto.hashing import ARGON2_SALT_BYTES, blake2b_128
 from mesh.crypto.passphrase import derive_key
@@ -70,7 +70,7 @@ class WrappedKey:
 
     @classmethod
     def wrap(
-        cls, key: bytes, passphrase: str, cost: PassphraseCost, entropy: Entropy
+        cls, key: bytes | bytearray, passphrase: str, cost: PassphraseCost, entropy: Entropy
     ) -> "WrappedKey":
         """Seal a key; takes about a second at the usual cost."""
         assert len(key) == KEY_BYTES
@@ -94,12 +94,12 @@ class WrappedKey:
         """The content of the vault's key file."""
         return _with_checksum(_head(self.cost, self.salt, self.nonce) + self.sealed)
 
-    def unwrap(self, passphrase: str) -> bytes:
-        """The vault's key; takes about a second at the usual cost."""
+    def unwrap(self, passphrase: str) -> bytearray:
+        """The vault's key, to be overwritten after use; takes a second at the usual cost."""
         wrapping = _wrapping_key(passphrase, self.salt, self.cost)
         head = _head(self.cost, self.salt, self.nonce)
         try:
-            return open_sealed(wrapping, self.nonce, head, self.sealed)
+            return open_sealed_key(wrapping, self.nonce, head, self.sealed)
         except PeerError:
             raise UserError("wrong-passphrase", "That is not the passphrase.") from None
 

@@ -40,7 +40,7 @@ from mesh.node.private_files import (
 from mesh.node.profile_lock import ProfileLock
 from mesh.node.system_entropy import SystemEntropy
 from mesh.storage.migrations import migrate_store, migrate_vault
-from mesh.storage.sqlcipher import KEY_BYTES, checkpoint, connect
+from mesh.storage.sqlcipher import KEY_BYTES, checkpoint, close_overwriting, connect
 
 USUAL_COST: Final = PassphraseCost(memory_bytes=PASSPHRASE_MEMORY_BYTES, passes=PASSPHRASE_PASSES)
 
@@ -107,7 +107,8 @@ class Profile:
                 "read it: put the key back from a backup, or remove all with `mesh wipe`.",
             )
         self._store_key()
-        self._write_vault_key(self._entropy.draw(KEY_BYTES), passphrase)
+        with _overwritten(bytearray(self._entropy.draw(KEY_BYTES))) as key:
+            self._write_vault_key(key, passphrase)
 
     def open_store(self) -> Connection:
         """The store, migrated; an empty one is made where there is none."""
@@ -115,12 +116,13 @@ class Profile:
 
     def open_vault(self, passphrase: str) -> Connection:
         """The vault, migrated; UserError `wrong-passphrase` if it is not the right one."""
-        key = self._wrapped_key().unwrap(passphrase)
-        return _opened(self.folders.vault_file, key, migrate_vault)
+        with _overwritten(self._wrapped_key().unwrap(passphrase)) as key:
+            return _opened(self.folders.vault_file, key, migrate_vault)
 
     def change_passphrase(self, former: str, new: str) -> None:
         """Seal the vault's key under another passphrase; the vault itself stays as it is."""
-        self._write_vault_key(self._wrapped_key().unwrap(former), new)
+        with _overwritten(self._wrapped_key().unwrap(former)) as key:
+            self._write_vault_key(key, new)
 
     def wipe(self) -> None:
         """Destroy the profile and let go of it; the databases have been closed before.
@@ -165,7 +167,7 @@ class Profile:
             )
         return WrappedKey.decode(content, str(path))
 
-    def _write_vault_key(self, key: bytes, passphrase: str) -> None:
+    def _write_vault_key(self, key: bytearray, passphrase: str) -> None:
         wrapped = WrappedKey.wrap(key, passphrase, self._cost, self._entropy)
         replace_private_bytes(self.folders.vault_key_file, wrapped.encode())
 
@@ -182,14 +184,25 @@ def erase_keys(folders: ProfileFolders) -> None:
 
 
 def close_vault(vault: Connection) -> None:
-    """Empty the log of a vault, where former rows outlive their end, and let go of the file."""
+    """Empty the log of a vault, where former rows outlive their end, and let go of its memory."""
     try:
         checkpoint(vault)
     finally:
-        vault.close()
+        close_overwriting(vault)
 
 
-def _opened(path: Path, key: bytes, migrate: Callable[[Connection], None]) -> Connection:
+@contextlib.contextmanager
+def _overwritten(key: bytearray) -> Iterator[bytearray]:
+    """A key for the length of a block."""
+    try:
+        yield key
+    finally:
+        key[:] = bytes(len(key))
+
+
+def _opened(
+    path: Path, key: bytes | bytearray, migrate: Callable[[Connection], None]
+) -> Connection:
     make_private_file(path)
     if _first_bytes(path) == PLAIN_MAGIC:
         raise StorageError(f"{path} is not encrypted and none of ours: move it away.")
