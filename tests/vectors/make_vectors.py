@@ -1,4 +1,4 @@
-"""Writes the frozen vectors from envelope to invite: `python -m tests.vectors.make_vectors`.
+"""Writes the frozen vectors from envelope to session: `python -m tests.vectors.make_vectors`.
 
 A change of a file that it writes is a change of the protocol.
 """
@@ -6,13 +6,12 @@ A change of a file that it writes is a change of the protocol.
 import msgspec
 
 from tests.vectors import reference
+from tests.vectors.conversation import first_contact, reader_bundle, session
 from tests.vectors.reference import chance
 from tests.vectors.shapes import (
     FOLDER,
-    BundleVector,
     ChainVector,
     EnvelopeVector,
-    FirstContactVector,
     InvitesVector,
     InviteVector,
     RefusedText,
@@ -78,69 +77,6 @@ def tags() -> TagsVector:
     )
 
 
-def reader_bundle() -> BundleVector:
-    """The bundle of an invite."""
-    return reference.bundle("invite", reference.identity("reader"), 1_799_000_000, 1_810_000_000)
-
-
-def first_contact() -> FirstContactVector:
-    """Two letters under one opening, by the indices 4,095 and 0 of an invite."""
-    author, reader, theirs = (
-        reference.identity("author"),
-        reference.identity("reader"),
-        reader_bundle(),
-    )
-    own = reference.bundle("answer", author, 1_800_000_000, 1_805_000_000)
-    encoded = bytes.fromhex(theirs.bundle)
-    opening = reference.Opening("opening", author, bytes.fromhex(own.bundle)[64:], encoded)
-    secret = chance("invite secret", 16)
-    of_invite = reference.b(secret, b"", "mesh/inv/tag", 32)
-    of_bundle = reference.b(secret, b"", "mesh/inv/bundle", 32)
-    payload = reference.payload(
-        hlc=(1_800_000_000_123 << 16) + 7,
-        seq=70_000,
-        parents=[chance("parent", 32)],
-        name="Ada",
-        text="Grüße!",
-    )
-    largest = chance("largest payload", 13_618)
-    letters = [
-        opening.letter(
-            f"letter {n}",
-            n=n,
-            content=content,
-            size_class=size_class,
-            place=reference.tag(of_invite, index),
-        )
-        for n, content, size_class, index in (
-            (0, bytes.fromhex(payload.encoded), 1, 4_095),
-            (1, largest, 2, 0),
-        )
-    ]
-    return FirstContactVector(
-        author=author,
-        author_bundle=own,
-        reader=reader,
-        reader_bundle=theirs,
-        ephemeral_private=opening.ephemeral_private.hex(),
-        kem_coin=opening.coin.hex(),
-        ephemeral=opening.ephemeral.hex(),
-        ciphertext=opening.ciphertext.hex(),
-        transcript=opening.transcript.hex(),
-        author_key=opening.author_key.hex(),
-        chain_key=opening.chain_key.hex(),
-        box=opening.box.hex(),
-        root=opening.root.hex(),
-        tag_root=opening.tag_root.hex(),
-        session_id=opening.session_id.hex(),
-        payload=payload,
-        letters=letters,
-        sealed_bundle=reference.sealed_bundle(
-            "sealed bundle", encoded, reference.tag(of_bundle, 5)
-        ),
-    )
-
-
 def invites() -> InvitesVector:
     """All forms of an invite, and all ways in which a text is none."""
     encoded = bytes.fromhex(reader_bundle().bundle)
@@ -200,6 +136,7 @@ def made() -> dict[str, bytes]:
         "tags.json": msgspec.json.encode(tags()),
         "first-contact.json": msgspec.json.encode(first_contact()),
         "invite.json": msgspec.json.encode(invites()),
+        "session.json": msgspec.json.encode(session()),
     }
     return {name: msgspec.json.format(json, indent=1) + b"\n" for name, json in contents.items()}
 

@@ -19,7 +19,6 @@ from tests.vectors.shapes import (
     EnvelopeVector,
     IdentityVector,
     InviteVector,
-    LetterVector,
     PayloadVector,
     SealedBundleVector,
     StampVector,
@@ -93,7 +92,13 @@ def padded(content: bytes, length: int) -> bytes:
 
 
 def header(
-    label: str, posting_key: bytes, size_class: int, *, tag: bytes, read_hash: bytes
+    label: str,
+    posting_key: bytes,
+    size_class: int,
+    *,
+    tag: bytes,
+    read_hash: bytes,
+    withdraw_hash: bytes | None = None,
 ) -> bytes:
     """A header of a mesh without stamps."""
     kinds = bytes((1, size_class, 1))
@@ -103,7 +108,7 @@ def header(
             u32(1_800_000_000),
             tag,
             read_hash,
-            chance(label + " withdraw hash", 16),
+            withdraw_hash or chance(label + " withdraw hash", 16),
             posting_key,
             bytes(12),
         )
@@ -213,18 +218,32 @@ def bundle(label: str, person: IdentityVector, valid_from: int, valid_to: int) -
     )
 
 
-def payload(*, hlc: int, seq: int, parents: list[bytes], name: str, text: str) -> PayloadVector:
+def payload(
+    *,
+    hlc: int,
+    seq: int,
+    parents: list[bytes],
+    name: str,
+    text: str,
+    seen: int,
+    controls: list[tuple[int, bytes]],
+) -> PayloadVector:
     """MessagePack by hand; the numbers here need their longest forms, the texts their shortest."""
-    encoded = b"\x96\x01\xcf" + hlc.to_bytes(8, "big") + b"\xce" + u32(seq)
+    encoded = b"\x98\x01\xcf" + hlc.to_bytes(8, "big") + b"\xce" + u32(seq)
     encoded += bytes((0x90 + len(parents),)) + b"".join(b"\xc4\x20" + one for one in parents)
     for words in (name.encode(), text.encode()):
         encoded += bytes((0xA0 + len(words),)) + words
+    encoded += b"\xce" + u32(seen) + bytes((0x90 + len(controls),))
+    for kind, content in controls:
+        encoded += bytes((0x92, kind, 0xC4, len(content))) + content
     return PayloadVector(
         hlc=hlc,
         seq=seq,
         parents=[one.hex() for one in parents],
         name=name,
         text=text,
+        seen=seen,
+        controls=[(kind, content.hex()) for kind, content in controls],
         encoded=encoded.hex(),
         message_id=plain(encoded).hex(),
     )
@@ -265,43 +284,9 @@ class Opening:
             64,
         )
         self.root, self.tag_root = roots[:32], roots[32:]
+        self.header_key = b(self.root, b"", "mesh/fc/hb", 32)
+        self.whole = self.ephemeral + self.ciphertext + self.box
         self.session_id = b(self.chain_key, b"", "mesh/fc/sid", 16)
-
-    def letter(
-        self, label: str, *, n: int, content: bytes, size_class: int, place: TagVector
-    ) -> LetterVector:
-        """One letter, from the key of its number to its body."""
-        message_key = b(self.root, u32(n), "mesh/fc/mk", 32)
-        read_token = b(message_key, b"", "mesh/ret/read", 16)
-        hedge = chance(label + " hedge", 16)
-        nonce = b(message_key, hedge + content, "mesh/msg/nonce", 12)
-        head = header(
-            label,
-            ed25519_public(chance(label + " posting seed", 32)),
-            size_class,
-            tag=bytes.fromhex(place.tag),
-            read_hash=plain(read_token, 16),
-        )
-        body_length = SIZES[size_class] - 99 - 64
-        opening = b"\0" + self.ephemeral + self.ciphertext + self.box
-        room = body_length - 12 - len(opening) - 4 - 16 - 16
-        letter = seal(message_key, nonce, head + u32(n), padded(content, room))
-        box_key = bytes.fromhex(place.box_key)
-        body = nonce + seal(box_key, nonce, head, opening + u32(n) + letter)
-        assert len(body) == body_length
-        return LetterVector(
-            n=n,
-            payload=content.hex(),
-            hedge=hedge.hex(),
-            size_class=size_class,
-            header=head.hex(),
-            box_key=place.box_key,
-            message_key=message_key.hex(),
-            read_token=read_token.hex(),
-            read_hash=plain(read_token, 16).hex(),
-            nonce=nonce.hex(),
-            body=body.hex(),
-        )
 
 
 def sealed_bundle(label: str, encoded: bytes, place: TagVector) -> SealedBundleVector:

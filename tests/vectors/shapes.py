@@ -88,20 +88,36 @@ class BundleVector(msgspec.Struct, kw_only=True):
     bundle: str
 
 
-class LetterVector(msgspec.Struct, kw_only=True):
-    """A letter under one opening."""
+class MessageVector(msgspec.Struct, kw_only=True):
+    """A message of a session, from the keys of its chain to its envelope.
 
-    n: int
-    payload: str
-    hedge: str
-    size_class: int
-    header: str
-    box_key: str
+    `chain_private` is the writer's X25519 key of the chain, `header_key` seals the header box;
+    `kem_coin` (m of FIPS 203) and `kem_seed` (of the key that is handed over) are of the
+    post-quantum step that the chain began with, or empty.
+    """
+
+    by_founder: bool
+    chain_private: str
+    kem_coin: str
+    kem_seed: str
+    root: str
+    """The root of the ratchet after the chain has begun."""
+    ratchet_header: str
     message_key: str
-    read_token: str
-    read_hash: str
+    hedge: str
     nonce: str
+    read_token: str
+    withdraw_token: str
+    generation: int | None
+    """Of the tag; None under a tag of an invite."""
+    place: TagVector
+    header_key: str
+    size_class: int
+    payload: str
+    header: str
     body: str
+    posting_seed: str
+    signature: str
 
 
 class SealedBundleVector(msgspec.Struct, kw_only=True):
@@ -121,12 +137,14 @@ class PayloadVector(msgspec.Struct, kw_only=True):
     parents: list[str]
     name: str
     text: str
+    seen: int
+    controls: list[tuple[int, str]]
     encoded: str
     message_id: str
 
 
 class FirstContactVector(msgspec.Struct, kw_only=True):
-    """A writes to a bundle of B: two letters under one opening; and B's bundle on the mesh."""
+    """A writes to a bundle of B: two messages under one opening; and B's bundle on the mesh."""
 
     author: IdentityVector
     author_bundle: BundleVector
@@ -142,10 +160,34 @@ class FirstContactVector(msgspec.Struct, kw_only=True):
     box: str
     root: str
     tag_root: str
+    header_key: str
     session_id: str
+    invite_secret: str
     payload: PayloadVector
-    letters: list[LetterVector]
+    repetitions: list[MessageVector]
     sealed_bundle: SealedBundleVector
+
+
+class GenerationVector(msgspec.Struct, kw_only=True):
+    """A generation of tags: its root, and the first key of each direction."""
+
+    tag_root: str
+    from_founder: str
+    to_founder: str
+
+
+class SessionVector(msgspec.Struct, kw_only=True):
+    """How the session goes on that `first-contact.json` begins.
+
+    `messages` are those that arrive; numbers that are missing were lost. Each was written when its
+    author had opened all before it.
+    """
+
+    generations: list[GenerationVector]
+    rendezvous_from_founder: list[TagVector]
+    rendezvous_to_founder: list[TagVector]
+    link_key: str
+    messages: list[MessageVector]
 
 
 class InviteVector(msgspec.Struct, kw_only=True):

@@ -45,6 +45,8 @@ def test_the_frozen_payload_is_made_again() -> None:
         parents=[bytes.fromhex(one) for one in VECTOR.parents],
         name=VECTOR.name,
         text=VECTOR.text,
+        seen=VECTOR.seen,
+        controls=[(kind, bytes.fromhex(content)) for kind, content in VECTOR.controls],
     )
     assert payload.encode().hex() == VECTOR.encoded
     assert decode_payload(payload.encode()) == payload
