@@ -14,7 +14,6 @@ import click
 from mesh.api.stream import Happened, StreamObject
 from mesh.cli.completing import complete_contact
 from mesh.cli.door import client_of
-from mesh.cli.layout import columns
 from mesh.cli.options import Choices, shared_options
 from mesh.cli.terminal import Terminal
 from mesh.cli.untrusted import clean_line
@@ -162,8 +161,6 @@ def asked(terminal: Terminal, who: str) -> bool | None:
 
 def lines_of(seen: ComparisonAnswer | NearbyPersonAnswer) -> list[str]:
     """Return pictures with their names, and the numbers."""
-    pictures = [picture for picture, _ in seen.emoji]
-    names = [name for _, name in seen.emoji]
-    # A picture may be missing in a terminal's letters; its name is not.
-    lines = columns([[f"{each}  {name}"] for each, name in zip(pictures, names, strict=True)])
+    # A terminal's letters may lack a picture; its name they have.
+    lines = [f"{clean_line(picture)}  {clean_line(name)}" for picture, name in seen.emoji]
     return [*lines, "or  " + "  ".join(map(str, seen.numbers))]

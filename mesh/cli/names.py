@@ -15,7 +15,7 @@ from mesh.commands import AskContacts, ContactAnswer, ContactsAnswer, MessageAns
 KEY_DIGITS_SHOWN = 8
 """Enough to tell two contacts apart, and enough to name one of them to any command."""
 
-LIKE_A_KEY = re.compile(r"[0-9a-fA-F]{8}")
+LIKE_A_KEY = re.compile(r"\b[0-9a-fA-F]{8}\b")
 """A label that holds such digits could pass for one that we marked."""
 
 

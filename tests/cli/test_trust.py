@@ -7,6 +7,7 @@ from mesh.commands import ContactAnswer, IntroductionAnswer, NearbyPersonAnswer,
 from tests.api.small_node import Running
 from tests.api.small_people import EMOJI, NOW
 from tests.cli.conftest import Mesh
+from tests.cli.typist import ROOT, Typist
 
 
 @pytest.fixture
@@ -14,6 +15,12 @@ def ben(mesh: Mesh, node: Running) -> Running:
     """Return a node that has Ben for a contact."""
     assert mesh("add", "mesh:Ben", "--label", "Ben").code == 0
     return node
+
+
+@pytest.fixture
+def terminal(mesh: Mesh, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a process of its own find this tree, and the home of the node."""
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
 
 
 def contact_of(node: Running, label: str = "Ben") -> ContactAnswer:
@@ -144,6 +151,36 @@ def test_a_verdict_ends_a_comparison(mesh: Mesh, ben: Running) -> None:
     other = mesh("compare", "Ben", "--no", "--json")
     assert (other.code, other.problem) == (1, "comparison-failed")
     assert other.json["state"] == "failed"
+
+
+@pytest.mark.parametrize("answer, state, code", [("y", "matched", 0), ("n", "failed", 1)])
+def test_a_person_is_asked_what_they_see_even_if_yes_was_said_before(
+    terminal: None, ben: Running, answer: str, state: str, code: int
+) -> None:
+    ben.node.people.committed(contact_of(ben))
+    person = Typist("compare", "Ben", "--yes")
+    person.answer("Does Ben see the same pictures or numbers? [y/N]:", answer)
+    assert person.ended() == code
+    assert ben.node.people.comparisons[1].state == state
+
+
+@pytest.mark.parametrize("answer, count", [("y", 1), ("n", 0)])
+def test_a_person_is_asked_before_a_link_is_used(
+    terminal: None, node: Running, answer: str, count: int
+) -> None:
+    person = Typist("add", "mesh:Ben")
+    person.answer("Add them? [y/N]:", answer)
+    assert person.ended() == 1 - count
+    assert "This adds Ben as a contact." in person.seen
+    assert len(node.node.contacts) == count
+
+
+def test_a_person_sees_the_safety_number_before_they_say_yes(terminal: None, ben: Running) -> None:
+    person = Typist("contact", "verify", "Ben")
+    person.answer("Do they see the same number? [y/N]:", "y")
+    assert person.ended() == 0
+    assert person.seen.index("12345 12345") < person.seen.index("Do they see")
+    assert contact_of(ben).trust == "verified"
 
 
 def test_a_script_reads_what_is_to_be_compared(mesh: Mesh, ben: Running) -> None:

@@ -1,7 +1,5 @@
 """Real daemons, started as a person and as a script start them."""
 
-import os
-import pty
 import signal
 import subprocess
 import sys
@@ -13,9 +11,7 @@ import pytest
 from mesh.api.endpoint import Endpoint, find_endpoint
 from mesh.node.folders import profile_folders
 from tests.cli.conftest import Mesh
-
-ROOT = Path(__file__).resolve().parents[2]
-MESH = [sys.executable, "-m", "mesh.cli.main"]
+from tests.cli.typist import MESH, ROOT, Typist
 
 
 @pytest.fixture(autouse=True)
@@ -34,40 +30,6 @@ def endpoint() -> Endpoint:
     found = find_endpoint(profile_folders().endpoint_file)
     assert found is not None
     return found
-
-
-class Typist:
-    """A person at a terminal: waits for words, then types."""
-
-    def __init__(self, *arguments: str) -> None:
-        self._terminal, slave = pty.openpty()
-        self._process = subprocess.Popen(
-            [*MESH, *arguments],
-            stdin=slave,
-            stdout=subprocess.DEVNULL,
-            stderr=slave,
-            start_new_session=True,
-        )
-        os.close(slave)
-        self.seen = ""
-
-    def answer(self, question: str, text: str) -> None:
-        """Wait until a question stands at the end of what was written, and answer it."""
-        while not self.seen.rstrip().endswith(question):
-            self.seen += os.read(self._terminal, 4096).decode()
-        os.write(self._terminal, text.encode() + b"\n")
-        # The next question is another one, also if its words are the same.
-        self.seen += "\n"
-
-    def ended(self) -> int:
-        """Read to the end and return the exit code."""
-        while True:
-            try:
-                self.seen += os.read(self._terminal, 4096).decode()
-            except OSError:
-                # The other end is closed.
-                os.close(self._terminal)
-                return self._process.wait()
 
 
 def test_the_first_start_asks_who_this_is_and_for_a_passphrase(mesh: Mesh) -> None:
