@@ -73,6 +73,7 @@ class Person:
     entropy: SeededEntropy = field(init=False)
     messenger: Messenger = field(init=False)
     store: dict[bytes, Envelope] = field(default_factory=dict)
+    store_tags: dict[Tag, list[Envelope]] = field(default_factory=dict)
     events: list[Event] = field(default_factory=list)
     mints: list[MintStamp] = field(default_factory=list)
 
@@ -106,6 +107,21 @@ class Person:
             )
         self._carry_out(self.messenger.take_effects())
 
+    def backup(self) -> Connection:
+        """A copy of the vault as it is now."""
+        return copied(self.connection)
+
+    def restore(self, backup: Connection, *, with_bodies: bool = False) -> None:
+        """A new messenger over an older vault; the backup stays whole.
+
+        The store is as new as ever. What was opened is long retired, so the bodies are gone and
+        only the tags remain, unless it is `with_bodies`: then the node reads its store again.
+        """
+        self.connection = copied(backup)
+        self.restart()
+        if with_bodies:
+            self.receive(list(self.store.values()))
+
     def ask(self, command: Command) -> Answer:
         """One command, as the engine runs it."""
         with transaction(self.connection), savepoint(self.connection):
@@ -117,7 +133,7 @@ class Person:
         """What enters the own store, and so the mesh."""
         posted = self.messenger.take_unposted(limit)
         for envelope in posted:
-            self.store[envelope.id] = envelope
+            self._carry(envelope)
         with transaction(self.connection):
             self.messenger.posted([envelope.id for envelope in posted])
             self.messenger.write_posted()
@@ -127,7 +143,7 @@ class Person:
         """Envelopes came over some link, in this order."""
         fresh = list(envelopes)
         for envelope in fresh:
-            self.store[envelope.id] = envelope
+            self._carry(envelope)
         with transaction(self.connection):
             self._open(fresh)
             while wanted := self.messenger.take_wanted_tags():
@@ -204,11 +220,15 @@ class Person:
         self.messenger.open_arrived(expected, mesh_now=self.mesh_now, now=self.now)
 
     def _has_tag(self, tag: Tag) -> bool:
-        return any(one.header.tag == tag for one in self.store.values())
+        return tag in self.store_tags
 
     def _stored(self, tags: Sequence[Tag]) -> list[Envelope]:
-        wanted = dict.fromkeys(tags)
-        return [one for one in self.store.values() if one.header.tag in wanted]
+        return [one for tag in dict.fromkeys(tags) for one in self.store_tags.get(tag, ())]
+
+    def _carry(self, envelope: Envelope) -> None:
+        if envelope.id not in self.store:
+            self.store[envelope.id] = envelope
+            self.store_tags.setdefault(envelope.header.tag, []).append(envelope)
 
     def _carry_out(self, effects: Sequence[Effect]) -> None:
         for effect in effects:
@@ -219,6 +239,22 @@ class Person:
                     self.mints.append(effect)
                 case _:
                     raise AssertionError(f"a messenger wants {type(effect).__name__}")
+
+
+def copied(connection: Connection) -> Connection:
+    """A database in memory with the rows of a vault."""
+    copy = connect(None, None)
+    migrate_vault(copy)
+    tables = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
+    copy.execute("PRAGMA foreign_keys = OFF")
+    with transaction(copy):
+        for (table,) in tables:
+            rows = connection.execute(f"SELECT * FROM {table}").fetchall()
+            copy.execute(f"DELETE FROM {table}")
+            for row in rows:
+                copy.execute(f"INSERT INTO {table} VALUES ({', '.join('?' * len(row))})", row)
+    copy.execute("PRAGMA foreign_keys = ON")
+    return copy
 
 
 def exchange(*people: Person) -> None:
