@@ -6,13 +6,11 @@ import click
 
 from mesh.api.routes import Request
 from mesh.cli.completing import complete_contact
+from mesh.cli.details import lines_of, safety_lines
 from mesh.cli.door import client_of
-from mesh.cli.layout import when
 from mesh.cli.names import shown
 from mesh.cli.options import Choices, shared_options
-from mesh.cli.people import grouped, trust_of, warnings
 from mesh.cli.terminal import Terminal
-from mesh.cli.untrusted import clean_line
 from mesh.commands import (
     AcceptRequest,
     AskContact,
@@ -28,9 +26,6 @@ from mesh.commands import (
     VerifyContact,
 )
 from mesh.errors import UserError
-
-SAFETY_GROUP_DIGITS = 5
-SAFETY_GROUPS_PER_LINE = 4
 
 Named = Callable[[Choices, str], None]
 
@@ -277,38 +272,3 @@ Examples:
 @click.pass_obj
 def rename(choices: Choices, contact: str, label: str) -> None:
     change(choices, RenameContact(contact, label), "This contact is now called {}.")
-
-
-def lines_of(details: ContactDetailsAnswer) -> list[str]:
-    """Return all that is told of a contact, for people."""
-    found = details.contact
-    lines = [
-        f"label      {shown(found)}   (number {found.id})",
-        f"name       {clean_line(found.name)}",
-        f"key        {grouped(found.key)}",
-        f"trust      {trust_of(found)}",
-        f"state      {found.state}",
-    ]
-    lines += [f"careful    {warning}" for warning in warnings(found)]
-    if found.is_request:
-        lines.append("waits      apart, until: mesh contact accept")
-    if found.is_blocked:
-        lines.append("blocked    nothing of theirs is opened")
-    told = "told" if found.sends_read_receipts else "not told"
-    lines.append(f"receipts   they are {told} what you read")
-    headings = ("safety", *[""] * len(details.safety_number))
-    for heading, line in zip(headings, safety_lines(details.safety_number), strict=False):
-        lines.append(f"{heading:<9}  {line}")
-    if details.comparison.state not in ("none", "matched"):
-        lines.append(f"comparison {details.comparison.state}; see: mesh compare")
-    lines += [f"{when(note.at)}  {clean_line(note.sentence)}" for note in details.notes]
-    return lines
-
-
-def safety_lines(digits: str) -> list[str]:
-    """Return a safety number in lines of groups, as it is read aloud."""
-    per_line = SAFETY_GROUP_DIGITS * SAFETY_GROUPS_PER_LINE
-    return [
-        grouped(digits[start : start + per_line], digits=SAFETY_GROUP_DIGITS)
-        for start in range(0, len(digits), per_line)
-    ]
