@@ -106,8 +106,14 @@ class Contacts:
     def answers(self) -> list[ContactAnswer]:
         """All contacts, by label."""
         counts, unread = self._messages.counts(), self._messages.unread_counts()
+        allowed = self._messages.contacts_with_read_receipts()
         return [
-            _answer(row, counts.get(row.id, 0), unread.get(row.id, 0))
+            _answer(
+                row,
+                counts.get(row.id, 0),
+                unread.get(row.id, 0),
+                sends_read_receipts=row.id in allowed,
+            )
             for row in self._rows.contacts()
         ]
 
@@ -117,6 +123,7 @@ class Contacts:
             self._rows.contact(contact),
             self._messages.count(contact),
             self._messages.unread_count(contact),
+            sends_read_receipts=self._messages.conversation(contact).sends_read_receipts,
         )
 
     def _is_label_taken(self, label: str) -> bool:
@@ -137,7 +144,9 @@ class Contacts:
         return found[0] if found else None
 
 
-def _answer(row: ContactRow, messages_count: int, unread_count: int) -> ContactAnswer:
+def _answer(
+    row: ContactRow, messages_count: int, unread_count: int, *, sends_read_receipts: bool
+) -> ContactAnswer:
     return ContactAnswer(
         id=row.id,
         label=row.label,
@@ -147,4 +156,5 @@ def _answer(row: ContactRow, messages_count: int, unread_count: int) -> ContactA
         state=row.state,
         messages_count=messages_count,
         unread_count=unread_count,
+        sends_read_receipts=sends_read_receipts,
     )

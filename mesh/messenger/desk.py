@@ -19,12 +19,14 @@ from mesh.messenger.outbox import Outbox
 from mesh.messenger.posting_keys import PostingKeys
 from mesh.messenger.prekeys import Prekeys
 from mesh.messenger.reading import Reading
+from mesh.messenger.receipts import Receipts
 from mesh.messenger.retirements import Retirements
 from mesh.messenger.sealing import Sealing
 from mesh.messenger.sessions import Sessions
 from mesh.messenger.telling import Telling
 from mesh.storage.vault import Vault
 from mesh.storage.vault_rows import ContactRow, MessageRow
+from mesh.wire.controls import READ
 from mesh.wire.parameters import MeshParameters
 
 
@@ -40,6 +42,7 @@ class Desk:
     reading: Reading
     outbox: Outbox
     retirements: Retirements
+    receipts: Receipts
     invites: Invites
     invitations: Invitations
     meetings: Meetings
@@ -144,6 +147,8 @@ def set_up(
         tell_received=tell_received,
         tell_renewed=tell_renewed,
     )
+    receipts = Receipts(vault, outbox=outbox, telling=telling)
+    inbox.handle((READ,), receipts)
     reading = Reading(vault.messages, contacts, telling)
     return Desk(
         identity=identity,
@@ -154,6 +159,7 @@ def set_up(
         reading=reading,
         outbox=outbox,
         retirements=retirements,
+        receipts=receipts,
         invites=invites,
         invitations=invitations,
         meetings=meetings,

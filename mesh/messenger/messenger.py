@@ -33,6 +33,7 @@ from mesh.commands import (
     RenewSession,
     RevokeInvite,
     SendMessage,
+    SetReadReceipts,
     WithdrawMessage,
 )
 from mesh.crypto.entropy import Entropy
@@ -199,7 +200,13 @@ class Messenger:
                 withdrawn = desk.outbox.withdraw(message, mesh_now=mesh_now, now=now)
                 return desk.reading.answer(withdrawn)
             case AskMessages():
-                return desk.reading.page(command)
+                page = desk.reading.page(command)
+                desk.receipts.were_read(desk.reading.take_newly_read(), mesh_now=mesh_now, now=now)
+                return page
+            case SetReadReceipts(contact, is_on):
+                row = desk.contacts.contact(contact)
+                desk.receipts.allow(row.id, is_on=is_on)
+                return desk.contacts.answer(row.id)
             case AskStatus() | AskPeers() | AddPeer() | RemovePeer():
                 raise AssertionError("the engine answers this")
             case _:

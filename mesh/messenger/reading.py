@@ -17,6 +17,7 @@ class Reading:
         self._rows = rows
         self._contacts = contacts
         self._telling = telling
+        self._newly_read: list[MessageRow] = []
 
     def answer(self, row: MessageRow) -> MessageAnswer:
         """What is told of a message."""
@@ -58,11 +59,17 @@ class Reading:
             self._mark_read(rows)
         return MessagesAnswer(messages=[self.answer(row) for row in rows], has_more=has_more)
 
+    def take_newly_read(self) -> list[MessageRow]:
+        """What a person has read since the last call and had not before."""
+        taken, self._newly_read = self._newly_read, []
+        return taken
+
     def _mark_read(self, rows: list[MessageRow]) -> None:
         unread = [row for row in rows if not row.is_read]
         if not unread:
             return
         self._rows.mark_read([row.number for row in unread])
+        self._newly_read += unread
         highest: dict[ContactId, int] = {}
         for row in unread:
             highest[row.contact] = max(row.position, highest.get(row.contact, 0))

@@ -266,6 +266,13 @@ class MessageRows:
             "UPDATE conversations SET renewed = ? WHERE contact = ?", (renewed, contact)
         )
 
+    def contacts_with_read_receipts(self) -> frozenset[int]:
+        """Contacts who are told what we have read."""
+        rows = self._connection.execute(
+            "SELECT contact FROM conversations WHERE sends_read_receipts = 1"
+        ).fetchall()
+        return frozenset(row[0] for row in rows if isinstance(row[0], int))
+
     def set_sends_read_receipts(self, contact: ContactId, *, is_on: bool) -> None:
         self._connection.execute(
             "UPDATE conversations SET sends_read_receipts = ? WHERE contact = ?", (is_on, contact)

@@ -23,6 +23,7 @@ from mesh.inputs import (
     StampMinted,
     VaultOpened,
 )
+from mesh.limits import RELAY_DELAY_MS_MAX, RETIRE_DELAY_MS
 from mesh.posting.stamp import mint
 from mesh.storage.migrations import migrate_store, migrate_vault
 from mesh.storage.sqlcipher import connect
@@ -54,8 +55,17 @@ class Seat:
 class Joined:
     """A few engines at one table."""
 
-    def __init__(self, *names: str, parameters: MeshParameters = TEST_MESH, seed: int = 1) -> None:
+    def __init__(
+        self,
+        *names: str,
+        parameters: MeshParameters = TEST_MESH,
+        seed: int = 1,
+        retire_delay_ms: tuple[int, int] = RETIRE_DELAY_MS,
+        relay_delay_ms_max: int = RELAY_DELAY_MS_MAX,
+    ) -> None:
         self.now_us = 0
+        self.retire_delay_ms = retire_delay_ms
+        self.relay_delay_ms_max = relay_delay_ms_max
         self.parameters = parameters
         self.seats: dict[str, Seat] = {}
         self.on_bytes: Callable[[str, str, bytes], None] = lambda sender, receiver, data: None
@@ -68,12 +78,23 @@ class Joined:
         for name in names:
             self.sit(name)
 
-    def sit(self, name: str, *, stored_bytes_max: int = 1 << 30, wall_offset_us: int = 0) -> Seat:
+    def sit(
+        self,
+        name: str,
+        *,
+        stored_bytes_max: int = 1 << 30,
+        wall_offset_us: int = 0,
+    ) -> Seat:
         """Put one more engine at the table, with an identity of this name."""
         store, vault = connect(None, None), connect(None, None)
         migrate_store(store)
         migrate_vault(vault)
-        settings = EngineSettings(parameters=self.parameters, stored_bytes_max=stored_bytes_max)
+        settings = EngineSettings(
+            parameters=self.parameters,
+            stored_bytes_max=stored_bytes_max,
+            retire_delay_ms=self.retire_delay_ms,
+            relay_delay_ms_max=self.relay_delay_ms_max,
+        )
         number = len(self.seats) + 1
         seat = Seat(
             name=name,

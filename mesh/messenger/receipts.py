@@ -1,0 +1,63 @@
+"""Read receipts: what a person has read is told to its author, where that person allows it.
+
+Implements `docs/protocol/conversations.md`, section "Read". A receipt stands inside the encryption
+of the session, so it is as true as its author is. It is off until a person turns it on for one
+conversation, and what was read before is not told afterwards.
+"""
+
+from collections.abc import Sequence
+
+from mesh.errors import PeerError
+from mesh.ids import ContactId, Instant, MessageId, UnixSeconds
+from mesh.limits import RECEIPTS_PER_CONTROL_MAX
+from mesh.messenger.history import ID_BYTES, mesh_milliseconds
+from mesh.messenger.outbox import Outbox
+from mesh.messenger.telling import Telling
+from mesh.storage.vault import Vault
+from mesh.storage.vault_rows import ContactRow, MessageRow
+from mesh.wire.controls import READ
+
+
+class Receipts:
+    """Sends what was read here, and hears what was read there."""
+
+    def __init__(self, vault: Vault, *, outbox: Outbox, telling: Telling) -> None:
+        self._people = vault.people
+        self._messages = vault.messages
+        self._outbox = outbox
+        self._telling = telling
+
+    def allow(self, contact: ContactId, *, is_on: bool) -> None:
+        """Whether this contact is told from now on."""
+        self._messages.set_sends_read_receipts(contact, is_on=is_on)
+        self._telling.contact_changed(contact)
+
+    def were_read(
+        self, messages: Sequence[MessageRow], *, mesh_now: UnixSeconds, now: Instant
+    ) -> None:
+        """A person has read these; tell their authors, each only of their own."""
+        by_contact: dict[ContactId, list[MessageId]] = {}
+        for row in messages:
+            if not row.is_mine:
+                by_contact.setdefault(row.contact, []).append(row.id)
+        for contact, ids in by_contact.items():
+            if not self._messages.conversation(contact).sends_read_receipts:
+                continue
+            for start in range(0, len(ids), RECEIPTS_PER_CONTROL_MAX):
+                page = ids[start : start + RECEIPTS_PER_CONTROL_MAX]
+                self._outbox.send_controls(
+                    self._people.contact(contact),
+                    [(READ, b"".join(page))],
+                    mesh_ms=mesh_milliseconds(mesh_now, now),
+                    mesh_now=mesh_now,
+                )
+
+    def control_came(
+        self, contact: ContactRow, kind: int, data: bytes, *, mesh_now: UnixSeconds, now: Instant
+    ) -> None:
+        """Their person has read messages of ours; ids that are not ours are passed over."""
+        count, rest = divmod(len(data), ID_BYTES)
+        if rest or not 1 <= count <= RECEIPTS_PER_CONTROL_MAX:
+            raise PeerError("malformed read receipt")
+        for start in range(0, len(data), ID_BYTES):
+            self._outbox.read_by_them(contact.id, MessageId(data[start : start + ID_BYTES]))
