@@ -18,7 +18,7 @@ from mesh.commands import (
     MessagesAnswer,
     SendMessage,
 )
-from mesh.crypto.kem import PycaKem
+from mesh.crypto.kem import Kem, PycaKem
 from mesh.effects import Effect, Emit, MintStamp
 from mesh.events import Event
 from mesh.ids import Instant, LinkKey, Monotonic, Tag, UnixSeconds
@@ -69,6 +69,7 @@ class Person:
     parameters: MeshParameters = WITHOUT_STAMPS
     wall_error_s: int = 0
     is_clock_steady: bool = True
+    kem: Kem = field(default_factory=PycaKem)
     connection: Connection = field(init=False)
     entropy: SeededEntropy = field(init=False)
     messenger: Messenger = field(init=False)
@@ -101,7 +102,7 @@ class Person:
                 is_tag_stored=self._has_tag,
                 parameters=self.parameters,
                 entropy=self.entropy,
-                kem=PycaKem(),
+                kem=self.kem,
                 mesh_now=self.mesh_now,
                 now=self.now,
             )
