@@ -1,0 +1,307 @@
+"""Nodes that exchange bodies, stubs and tokens over bad links end up with the same set."""
+
+import contextlib
+import hashlib
+from dataclasses import dataclass, field
+
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from mesh.crypto.hashing import blake2b_128
+from mesh.crypto.signing import is_signature_valid, verify_key_of
+from mesh.engine.carrying import Carrying
+from mesh.engine.neighbours import Counters
+from mesh.errors import PeerError
+from mesh.ids import EnvelopeId, Instant, LinkId, Monotonic, PostingKey, Tag, UnixSeconds
+from mesh.inputs import Connection
+from mesh.storage.migrations import migrate_store
+from mesh.storage.sqlcipher import connect, transaction
+from mesh.wire.envelope import Envelope, Header, body_bytes, sign_envelope
+from mesh.wire.frames import Frame, Push, Retired, Stubs, decode_frame, encode_frame
+from mesh.wire.parameters import MeshParameters
+from mesh.wire.retirement import Retirement, join_retirements
+from tests.entropy import SeededEntropy
+
+NOW = UnixSeconds(1_800_000_000)
+QUOTA = 6
+MESH = MeshParameters(name="test", stamp_bits=0, key_quota=QUOTA, psk=bytes(32))
+SEED = bytes(range(32))
+RELAY_DELAY_MS_MAX = 2_000
+NODES = 3
+
+
+def token(number: int, kind: str) -> bytes:
+    return hashlib.shake_128(f"{number} {kind}".encode()).digest(16)
+
+
+def make(number: int) -> Envelope:
+    header = Header(
+        size_class=0,
+        lifetime_class=1,
+        created=UnixSeconds(NOW - number % 3 * 10),
+        tag=Tag(number.to_bytes(16, "big")),
+        read_hash=blake2b_128(token(number, "read")),
+        withdraw_hash=blake2b_128(token(number, "withdraw")),
+        posting_key=PostingKey(verify_key_of(SEED)),
+        stamp=bytes(12),
+    )
+    return sign_envelope(header, bytes(body_bytes(0)), SEED)
+
+
+ENVELOPES = [make(number) for number in range(QUOTA + 3)]
+
+
+@dataclass
+class Node:
+    """One node's carrying over a store that outlives it."""
+
+    number: int
+    connection: Connection = field(init=False)
+    carrying: Carrying = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.connection = connect(None, None)
+        migrate_store(self.connection)
+
+    def start(self, now: Instant, seed: int) -> None:
+        self.carrying = Carrying(
+            connection=self.connection,
+            parameters=MESH,
+            stored_bytes_max=1 << 30,
+            relay_delay_ms_max=RELAY_DELAY_MS_MAX,
+            entropy=SeededEntropy(seed),
+            verify=is_signature_valid,
+            counters=Counters(),
+            now=now,
+        )
+
+    def known(self) -> dict[EnvelopeId, tuple[bytes, ...]]:
+        """All ids in the store, each with its tokens."""
+        tokens: dict[EnvelopeId, tuple[bytes, ...]] = {
+            row.id: () for row in self.carrying.store.index_rows()
+        }
+        for envelope, one in self.carrying.store.retirements():
+            tokens[envelope] = (*tokens[envelope], one)
+        return dict(sorted(tokens.items()))
+
+    def listed(self) -> list[bytes]:
+        return list(self.carrying.spreading._index._keys)
+
+
+class Converging(RuleBasedStateMachine):
+    """Three nodes, each joined to the others."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now_ms = 0
+        self.seed = 1
+        self.nodes = [Node(number) for number in range(NODES)]
+        # Frames on their way, by sender and receiver; a link's id is the other node's number.
+        self.wires: dict[tuple[int, int], list[bytes]] = {}
+        self.made: set[int] = set()
+        self.retired: set[tuple[int, str]] = set()
+
+    @property
+    def now(self) -> Instant:
+        return Instant(Monotonic(self.now_ms * 1000), NOW * 1_000_000 + self.now_ms * 1000)
+
+    @initialize()
+    def start(self) -> None:
+        for node in self.nodes:
+            node.start(self.now, node.number)
+        for left in range(NODES):
+            for right in range(left):
+                self.link_up(left, right)
+
+    @rule(node=st.integers(0, NODES - 1), number=st.integers(0, len(ENVELOPES) - 1))
+    def publish(self, node: int, number: int) -> None:
+        """Its author is anywhere, and posts it again after a crash."""
+        self.made.add(number)
+        self.nodes[node].carrying.publish([ENVELOPES[number]], self.now)
+        self.settle(node)
+
+    @rule(
+        node=st.integers(0, NODES - 1),
+        number=st.integers(0, len(ENVELOPES) - 1),
+        kind=st.sampled_from(["read", "withdraw"]),
+    )
+    def retire(self, node: int, number: int, kind: str) -> None:
+        retirement = Retirement(ENVELOPES[number].id, token(number, kind))
+        carrying = self.nodes[node].carrying
+        carrying.retire([retirement], self.now)
+        self.settle(node)
+        if carrying.take_retired():
+            self.retired.add((number, kind))
+
+    @rule(
+        receiver=st.integers(0, NODES - 1),
+        number=st.integers(0, len(ENVELOPES) - 1),
+        as_stub=st.booleans(),
+    )
+    def forge(self, receiver: int, number: int, as_stub: bool) -> None:
+        """A neighbour tells of a token that is none; an unknown id is nobody's fault."""
+        node, link = self.nodes[receiver], LinkId((receiver + 1) % NODES)
+        before = node.known(), node.listed()
+        is_known = ENVELOPES[number].id in before[0]
+        if not is_known and as_stub:
+            return
+        false = Retirement(ENVELOPES[number].id, bytes(16))
+        try:
+            if as_stub:
+                stubs = Stubs([(ENVELOPES[number].stub, bytes(16))])
+                node.carrying.stubs_came(link, stubs, NOW, self.now)
+            else:
+                retired = Retired(join_retirements([false]))
+                node.carrying.retired_came(link, retired, self.now)
+        except PeerError:
+            assert is_known
+        else:
+            assert not is_known
+        self.settle(receiver)
+        assert (node.known(), node.listed())[0] == before[0]
+
+    @rule(data=st.data())
+    def deliver(self, data: st.DataObject) -> None:
+        """Some frame arrives, perhaps twice or never; frames of one link keep no order."""
+        busy = [wire for wire, frames in self.wires.items() if frames]
+        if not busy:
+            return
+        wire = data.draw(st.sampled_from(busy))
+        frames = self.wires[wire]
+        place = data.draw(st.integers(0, len(frames) - 1))
+        times = data.draw(st.sampled_from([1, 1, 1, 2, 0]))
+        frame = frames.pop(place)
+        for _ in range(times):
+            self.receive(*wire, frame)
+
+    @rule(left=st.integers(0, NODES - 1), right=st.integers(0, NODES - 1))
+    def reconnect(self, left: int, right: int) -> None:
+        if left != right:
+            self.link_down(left, right)
+            self.link_up(left, right)
+
+    @rule(number=st.integers(0, NODES - 1))
+    def restart(self, number: int) -> None:
+        """What was held back is forgotten, what was committed is not."""
+        before = self.nodes[number].known()
+        for other in range(NODES):
+            if other != number:
+                self.link_down(number, other)
+        self.seed += 1
+        self.nodes[number].start(self.now, 100 * self.seed)
+        assert self.nodes[number].known() == before
+        for other in range(NODES):
+            if other != number:
+                self.link_up(number, other)
+
+    @rule(number=st.integers(0, NODES - 1), which=st.integers(0, len(ENVELOPES) - 1))
+    def drop_unseen(self, number: int, which: int) -> None:
+        """A body is lost from a store while the node is down: only the stub is left."""
+        node = self.nodes[number]
+        with transaction(node.connection):
+            node.carrying.store.drop_bodies([ENVELOPES[which].id])
+        self.restart(number)
+
+    @rule(pause_ms=st.integers(1, 4_000))
+    def wait(self, pause_ms: int) -> None:
+        self.now_ms += pause_ms
+        for number in range(NODES):
+            self.settle(number)
+
+    @invariant()
+    def no_retired_body_is_kept_and_no_false_token(self) -> None:
+        for node in self.nodes:
+            if not hasattr(node, "carrying"):
+                return
+            known = node.known()
+            for number, envelope in enumerate(ENVELOPES):
+                tokens = known.get(envelope.id, ())
+                kinds = [kind for kind in ("read", "withdraw") if token(number, kind) in tokens]
+                assert len(kinds) == len(tokens), "only tokens that the header names"
+                assert all((number, kind) in self.retired for kind in kinds)
+                if tokens:
+                    assert node.carrying.store.envelope_bytes(envelope.id) is None
+            elements = sum(len(tokens) for tokens in known.values())
+            assert len(node.carrying.spreading) == len(known) + elements
+            assert elements == len(node.carrying._retiring)
+
+    def teardown(self) -> None:
+        """Everything is told again over good links: all sets are equal then."""
+        for _ in range(3):
+            for left in range(NODES):
+                for right in range(left):
+                    self.reconnect(left, right)
+            self.drain()
+        sets = [node.known() for node in self.nodes]
+        assert sets[0] == sets[1] == sets[2]
+        lists = [node.listed() for node in self.nodes]
+        assert lists[0] == lists[1] == lists[2]
+        lowest = sorted(ENVELOPES[number].id for number in self.made)[:QUOTA]
+        assert list(sets[0]) == lowest
+        for number, kind in self.retired:
+            tokens = sets[0].get(ENVELOPES[number].id)
+            # What was pushed out may have come again after its retirement had gone with it.
+            assert tokens is None or len(self.made) > QUOTA or token(number, kind) in tokens
+        for node in self.nodes:
+            node.connection.close()
+
+    # --- Below ------------------------------------------------------------------------------
+
+    def drain(self) -> None:
+        for _ in range(40):
+            while any(self.wires.values()):
+                for wire in list(self.wires):
+                    frames, self.wires[wire] = self.wires[wire], []
+                    for frame in frames:
+                        self.receive(*wire, frame)
+            self.wait(500)
+
+    def receive(self, sender: int, receiver: int, data: bytes) -> None:
+        frame = decode_frame(data)
+        assert frame is not None
+        node, link = self.nodes[receiver], LinkId(sender)
+        # A frame that came twice, or late, may be out of place; the link would end.
+        with contextlib.suppress(PeerError):
+            match frame:
+                case Push():
+                    node.carrying.pushed(link, frame, NOW, self.now)
+                case Stubs():
+                    node.carrying.stubs_came(link, frame, NOW, self.now)
+                case Retired():
+                    node.carrying.retired_came(link, frame, self.now)
+                case _:
+                    node.carrying.spreading.received(link, frame, self.now)
+        self.settle(receiver)
+
+    def settle(self, number: int) -> None:
+        """What an engine does at the end of a batch."""
+        carrying = self.nodes[number].carrying
+        carrying.tend(mesh_now=NOW, is_clock_steady=False, now=self.now)
+        carrying.commit(first_messages=[], is_protected=lambda id_, tag: False)
+        carrying.take_held()
+        self.send(number, carrying.spreading.take_frames())
+        for link in list(carrying.spreading._links):
+            frames = carrying.frames_to_send(link, 1 << 20)
+            self.send(number, [(link, frame) for frame in frames])
+        self.send(number, carrying.spreading.take_frames())
+
+    def send(self, sender: int, frames: list[tuple[LinkId, Frame]]) -> None:
+        for link, frame in frames:
+            wire = self.wires.get((sender, int(link)))
+            if wire is not None:
+                wire.append(encode_frame(frame))
+
+    def link_up(self, left: int, right: int) -> None:
+        for near, far in ((left, right), (right, left)):
+            self.wires[near, far] = []
+        for near, far in ((left, right), (right, left)):
+            self.nodes[near].carrying.spreading.link_up(LinkId(far), self.now)
+            self.settle(near)
+
+    def link_down(self, left: int, right: int) -> None:
+        for near, far in ((left, right), (right, left)):
+            self.wires.pop((near, far), None)
+            self.nodes[near].carrying.link_down(LinkId(far), self.now)
+
+
+TestConverging = Converging.TestCase
