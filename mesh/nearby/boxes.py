@@ -47,7 +47,7 @@ class Boxes:
         nonce = blake2b(self.sending_key, hedged, "mesh/near/nonce", NONCE_BYTES)
         return nonce + seal(self.sending_key, nonce, self.sending_bound, step)
 
-    def open(self, box: bytes) -> bytes:
+    def unseal(self, box: bytes) -> bytes:
         """What the other side has sealed; PeerError if it has not."""
         if len(box) < NONCE_BYTES + TAG_BYTES:
             raise PeerError("a box that is too short")

@@ -290,7 +290,7 @@ class Nearby:
         if channel is None or (channel.ours, channel.theirs) != (own.public, frame.sender):
             person, channel = None, channel_between(own, frame.sender)
         try:
-            data = channel.boxes.open(frame.box)
+            data = channel.boxes.unseal(frame.box)
         except PeerError:
             self._drop("nearby: a box that does not open")
             return
@@ -330,7 +330,7 @@ class Nearby:
             self._drop("nearby: a step out of place")
             return
         try:
-            data = person.pair.boxes.open(box)
+            data = person.pair.boxes.unseal(box)
         except PeerError:
             self._drop("nearby: a box that does not open")
             return
