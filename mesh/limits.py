@@ -213,6 +213,9 @@ DATABASE_WAL_BYTES_KEPT = 16 * 1024 * 1024
 VAULT_SWEEP_MS = 60_000
 """How long what was erased may stand in the vault's log; emptying it costs some commits' time."""
 
+VAULT_REBUILT_BYTES_MAX = 64 * 1024 * 1024
+"""A vault up to this size is rebuilt when it is closed, for 20 ms a MiB and as much free disk."""
+
 DATABASE_BUSY_TIMEOUT_MS = 2_000
 """One node opens a profile; a passing reader (a backup, an antivirus) is waited for so long."""
 
@@ -321,6 +324,20 @@ to have lost the other must not answer each other without end."""
 
 LAPSED_BEFORE_RENEWAL = 200
 """Messages in a row that lapsed unopened; 56 later the other side would know no tag of ours."""
+
+RENEWAL_REPEATED_SECONDS = 30 * 86_400
+"""How long a renewal that nobody answered is repeated before another one is begun: the prekeys to
+which it was sealed live 60 days beyond their successors."""
+
+LAPSED_BEFORE_PROBE = 3
+"""Messages in a row that lapsed unopened; from here on one now and then goes as a first contact
+too: who restored an old vault may expect none of the tags that are in use."""
+
+PROBE_INTERVAL_SECONDS = 3 * 86_400
+"""Between such probes; one is away more often than one loses a disk."""
+
+PROBE_RENDEZVOUS_TAGS = 4
+"""Tags of a session spent on probes; the others are for when a loss is certain."""
 
 SESSIONS_PER_CONTACT_MAX = 8
 """First contacts of one person that found tags; each costs 256 tags in memory."""

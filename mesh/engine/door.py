@@ -340,6 +340,7 @@ class Engine:
 
     def _open_vault(self, connection: Connection, mesh_now: UnixSeconds, now: Instant) -> None:
         self._vault = connection
+        self._sweep = VaultSweep(connection)
         with transaction(connection):
             self._messenger = Messenger(
                 vault=connection,
@@ -356,7 +357,6 @@ class Engine:
             for retirement in self._carrying.store.retirements_of(on_its_way):
                 self._messenger.retired(retirement)
             self._meeting.vault_opened(self._messenger, now)
-        self._sweep = VaultSweep(connection)
         self._is_behind = True
         self._effects.append(Emit(VaultUnlocked()))
 

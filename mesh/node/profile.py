@@ -17,7 +17,7 @@ from typing import Final
 from mesh.crypto.entropy import Entropy
 from mesh.errors import StorageError, UserError
 from mesh.inputs import Connection
-from mesh.limits import PASSPHRASE_MEMORY_BYTES, PASSPHRASE_PASSES
+from mesh.limits import PASSPHRASE_MEMORY_BYTES, PASSPHRASE_PASSES, VAULT_REBUILT_BYTES_MAX
 from mesh.node.folders import ProfileFolders
 from mesh.node.key_files import (
     STORE_KEY_FILE_BYTES,
@@ -40,7 +40,14 @@ from mesh.node.private_files import (
 from mesh.node.profile_lock import ProfileLock
 from mesh.node.system_entropy import SystemEntropy
 from mesh.storage.migrations import migrate_store, migrate_vault
-from mesh.storage.sqlcipher import KEY_BYTES, checkpoint, close_overwriting, connect
+from mesh.storage.sqlcipher import (
+    KEY_BYTES,
+    changes_count,
+    checkpoint,
+    close_overwriting,
+    connect,
+    rebuild,
+)
 
 USUAL_COST: Final = PassphraseCost(memory_bytes=PASSPHRASE_MEMORY_BYTES, passes=PASSPHRASE_PASSES)
 
@@ -184,8 +191,12 @@ def erase_keys(folders: ProfileFolders) -> None:
 
 
 def close_vault(vault: Connection) -> None:
-    """Empty the log of a vault, where former rows outlive their end, and let go of its memory."""
+    """Let nothing that was erased outlive it in the files or in memory, and let go of both."""
     try:
+        if changes_count(vault):
+            # A full disk must not keep a vault from being closed; the next time does it too.
+            with contextlib.suppress(StorageError):
+                rebuild(vault, bytes_max=VAULT_REBUILT_BYTES_MAX)
         checkpoint(vault)
     finally:
         close_overwriting(vault)

@@ -180,6 +180,23 @@ def checkpoint(connection: Connection) -> bool:
     return row[0] == 0
 
 
+def rebuild(connection: Connection, *, bytes_max: int) -> bool:
+    """Write a database anew, unless it is larger than so much; return whether that was done.
+
+    Deleting overwrites a row where it stands. But where pages were split or joined before, copies
+    of rows may stand in the unused parts of pages, about one for a thousand rows: `secure_delete`
+    does not reach those, and a rebuilt file has none.
+    """
+    row = connection.execute("SELECT page_count * page_size FROM pragma_page_count, pragma_page_size")
+    size = row.fetchone()
+    assert size is not None
+    assert isinstance(size[0], int)
+    if size[0] > bytes_max:
+        return False
+    connection.execute("VACUUM")
+    return True
+
+
 def close_overwriting(connection: Connection) -> None:
     """Close a database and have the memory that held its key and its rows overwritten.
 
