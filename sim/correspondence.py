@@ -13,6 +13,7 @@ from mesh.commands import (
     AskMessages,
     MessageAnswer,
     MessagesAnswer,
+    RenewSession,
     SendMessage,
     WithdrawMessage,
 )
@@ -60,6 +61,9 @@ class Correspondence:
         self.orders: dict[tuple[int, int], list[str]] = {}
         """(who, with whom) -> message ids, as the node shows them at the end."""
 
+        self.renewals_count = 0
+        """How often somebody asked for new keys, since a probe had not arrived."""
+
         self.strangers_count = 0
         """Pairs that wished to be known to each other and are not, at the last probe."""
 
@@ -70,6 +74,9 @@ class Correspondence:
         if probe_s:
             for number in range(PROBES_COUNT):
                 at_s = self._scenario.quiet_at_s + probe_s * number / PROBES_COUNT
+                renews_from = self._scenario.renew_after_probes
+                if renews_from and number >= renews_from:
+                    self._loop.at(_us(at_s), self._renew)
                 self._loop.at(_us(at_s), self._look)
                 self._loop.at(_us(at_s) + LOOKED_US, self._probe)
 
@@ -157,6 +164,22 @@ class Correspondence:
                 elif person.index < friend:
                     self.strangers_count += 1
 
+    def _renew(self) -> None:
+        """Who hears that a contact got nothing asks for new keys; once for each pair."""
+        pairs: dict[tuple[int, int], Letter] = {}
+        for letter in self._ledger.letters:
+            if letter.is_probe:
+                pairs[letter.sender, letter.recipient] = letter
+        renewed: dict[tuple[int, int], None] = {}
+        for (sender, recipient), letter in pairs.items():
+            pair = (min(sender, recipient), max(sender, recipient))
+            if letter.delivered_at is None and pair not in renewed:
+                renewed[pair] = None
+                self.renewals_count += 1
+                person = self._people.everybody[sender]
+                key = self._people.everybody[recipient].identity_key
+                person.ask(RenewSession(key), _nothing)
+
     # --- Reading ----------------------------------------------------------------------------------
 
     def _read(self, person: Person, author: int) -> None:
@@ -192,6 +215,10 @@ class Correspondence:
             person.ask(command, partial(self._page, person, after, read))
         else:
             self._ledger.hold_history(person.index, read)
+
+
+def _nothing(_: Answer) -> None:
+    """Nothing follows from the answer."""
 
 
 def _filler(chance: Chance) -> str:

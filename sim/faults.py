@@ -110,6 +110,9 @@ class Faults:
             case Crashes():
                 self._plan_crash(fault, node, chance, when)
             case Absences():
+                if fault.at_home_s is not None:
+                    # They live so from the beginning.
+                    when = _us(fault.between_s[0]) + chance.below(_us(fault.at_home_s[1]))
                 self.loop.at(when, partial(self._leave, fault, node, chance))
             case Rollbacks():
                 self.disks.plan_rollback(fault, node, chance, when)

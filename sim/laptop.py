@@ -5,7 +5,6 @@ back what was not committed; the next engine starts over the same connections. B
 a disk may be put back to an older snapshot, be emptied, or be another's copy.
 """
 
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final, Literal
@@ -20,16 +19,15 @@ from mesh.ids import Instant
 from mesh.inputs import Input, StampMinted, VaultOpened
 from mesh.posting.stamp import mint
 from mesh.storage.migrations import migrate_store, migrate_vault
+from sim.bugs import Plant
 from sim.databases import MemoryDatabase
 from sim.entropy import Chance
 from sim.fragile import FragileConnection, Fuse
+from sim.machine import Door
 from sim.reuse import watch_outbox
 
 MINTING_MEAN_US: Final = 5_000_000
 """What a stamp of nine bits takes a laptop in the mean (PROTOCOL.md 2)."""
-
-Plant = Callable[[Engine], None]
-"""Puts a bug into a new engine."""
 
 WhichDatabase = Literal["store", "vault", "both"]
 
@@ -64,7 +62,7 @@ class Laptop:
         self._fuse = Fuse()
         self.store, self.vault = _new_databases()
 
-    def boot(self, now: Instant) -> tuple[Engine, list[Input]]:
+    def boot(self, now: Instant) -> tuple[Door, list[Input]]:
         """A new engine over what was committed, and the opened vault for it."""
         engine = Engine(
             settings=self._settings,
@@ -74,9 +72,8 @@ class Laptop:
             verify=self._verify,
             now=now,
         )
-        if self._plant is not None:
-            self._plant(engine)
-        return engine, [self.unlock()]
+        door = engine if self._plant is None else self._plant(engine)
+        return door, [self.unlock()]
 
     def unlock(self) -> Input:
         """The person gives the passphrase."""

@@ -107,6 +107,7 @@ def make_report(
             "states": world.watch.states.looked_count,
             "tags_repeated": world.watch.reuse.tags_repeated,
             "conversations_compared": world.watch.conversations_compared,
+            "renewals": world.correspondence.renewals_count,
             "strangers": world.correspondence.strangers_count,
         },
         network=asdict(world.network.counters),

@@ -73,6 +73,10 @@ class Scenario(Strict, frozen=True, kw_only=True):
     """Seconds after midnight (UTC) at which the world begins; at midnight link keys change."""
     wall_offset_s: Seconds = 60
     """How wrong a calendar may be, either way."""
+    retire_delay_s: tuple[Seconds, Seconds] = (0, 0)
+    """How long a node waits before it tells that it opened an envelope."""
+    relay_delay_s: Seconds = 0
+    """How long at most others hold that back before they pass it on."""
     topology: Topology = Topology()
     wire: Wire = Wire()
     workload: Workload
@@ -81,6 +85,9 @@ class Scenario(Strict, frozen=True, kw_only=True):
     """When nothing befalls any more, everybody writes to each contact `PROBES_COUNT` times
     within this time, so that lost sessions are noticed and renewed; the last time it must arrive.
     Zero: nobody does."""
+    renew_after_probes: Annotated[int, msgspec.Meta(ge=0, lt=PROBES_COUNT)] = 0
+    """After so many probes people ask for new keys with a contact whom their last probe has not
+    reached. Zero: nobody asks, and nodes must notice by themselves."""
     settle_s: Positive = 180
 
     @property

@@ -16,7 +16,7 @@ from mesh.engine.door import EngineSettings
 from mesh.errors import UserError
 from mesh.events import Event
 from mesh.wire.parameters import MeshParameters
-from sim.bugs import BUGS
+from sim.bugs import BUGS, NO_BUG
 from sim.correspondence import Correspondence
 from sim.discovery import AnnouncementRules, Discovery
 from sim.entropy import Chance, SeededEntropy
@@ -85,6 +85,7 @@ class World:
         self.trace = Trace()
         self.ledger = Ledger(marker=SeededEntropy(seed, "marker").draw(MARKER_BYTES).hex())
         self.sums = Sums()
+        self._bug = NO_BUG if options.bug is None else BUGS[options.bug]
         cloned = [original for _, original in cloned_nodes(scenario, seed)]
         networks = networks_of(scenario.nodes, scenario.topology)
         networks += [networks[original] for original in cloned]
@@ -122,7 +123,7 @@ class World:
 
     def run(self, progress: Callable[["World"], None]) -> None:
         """Run to the verdict; raises BrokenPromise at the step that breaks one."""
-        with self.watch.reuse.watching():
+        with self.watch.reuse.watching(), self._bug.planted():
             self._run(progress)
 
     def _run(self, progress: Callable[["World"], None]) -> None:
@@ -215,19 +216,23 @@ class World:
 
     def _build_laptops(self, count: int) -> dict[int, Laptop]:
         seed = self.options.seed
+        first_s, last_s = self.scenario.retire_delay_s
         kem = self._kem()
         verify: Verify = is_signature_valid
         if not self.options.is_crypto_real:
             verify = RememberedVerify(is_signature_valid)
-        plant = BUGS[self.options.bug].plant if self.options.bug is not None else None
         return {
             index: Laptop(
-                settings=EngineSettings(parameters=SIMULATED_MESH),
+                settings=EngineSettings(
+                    parameters=SIMULATED_MESH,
+                    retire_delay_ms=(round(first_s * 1_000), round(last_s * 1_000)),
+                    relay_delay_ms_max=round(self.scenario.relay_delay_s * 1_000),
+                ),
                 entropy=SeededEntropy(seed, "node", index),
                 chance=Chance(seed, "minting", index),
                 kem=kem,
                 verify=verify,
-                plant=plant,
+                plant=self._bug.plant,
             )
             for index in range(count)
         }
