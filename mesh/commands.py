@@ -30,7 +30,14 @@ a token that only who opened the message can make; `read` on their word inside t
 
 Trust = Literal["first seen", "known", "verified"]
 
-NoteKind = Literal["identity changed", "session renewed", "verified", "introduced", "looks alike"]
+NoteKind = Literal[
+    "identity changed",
+    "session renewed",
+    "verified",
+    "comparison failed",
+    "introduced",
+    "looks alike",
+]
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):

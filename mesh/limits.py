@@ -281,6 +281,27 @@ MESSAGES_PER_PAGE_MAX = 1_000
 COMPARISON_SECONDS_MAX = 86_400
 """A live comparison ends after a day: nobody remembers what was on the screen before."""
 
+NOTES_PER_CONTACT_MAX = 100
+"""What happened to one contact; the oldest go, as nobody reads more."""
+
+SAFETY_NUMBERS_CACHED = 64
+"""Halves of safety numbers in memory: each takes milliseconds, and few are looked at twice."""
+
+INTRODUCTION_SECONDS = 30 * 86_400
+"""How long an introduction waits for an answer, and an invite that was given for one lives."""
+
+INTRODUCTIONS_PER_CONTACT_MAX = 16
+"""People whom one contact may introduce to us within that time; more would be a flood."""
+
+INTRODUCTIONS_MADE_MAX = 256
+"""Pairs of contacts that we introduce to each other within that time."""
+
+CLOCK_AHEAD_SECONDS_SHOWN = 600
+"""A message that was written so long after it came here is by a clock that is ahead."""
+
+CLOCK_BEHIND_SECONDS_SHOWN = 31 * 86_400
+"""No envelope lives longer: a message that was written before is by a clock that is behind."""
+
 CONTROLS_MAX = 8
 """Controls in one payload; a usual one has none or one."""
 

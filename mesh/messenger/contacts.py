@@ -1,10 +1,12 @@
 """The contacts: who they are, how we call them, and what is known of them."""
 
-from mesh.commands import ContactAnswer
+from mesh.commands import ContactAnswer, Trust
 from mesh.errors import UserError
-from mesh.ids import ContactId, VerifyKey
+from mesh.ids import ContactId, UnixSeconds, VerifyKey
 from mesh.limits import CONTACTS_MAX
+from mesh.messenger.look_alikes import LookAlikes
 from mesh.messenger.names import checked_name, free_label, is_name
+from mesh.messenger.notes import Notes
 from mesh.messenger.telling import Telling
 from mesh.storage.vault import Vault
 from mesh.storage.vault_rows import ContactRow
@@ -13,15 +15,23 @@ from mesh.wire.bundle import KEY_BYTES
 KEY_PREFIX_DIGITS_MIN = 8
 """A shorter beginning of a key would too often be the beginning of two."""
 
+LOOK_ALIKES_NAMED_MAX = 3
+"""So many are named in a sentence; all stand in the answer."""
+
 
 class Contacts:
     """All contacts of this profile. Their labels are in memory: every event names one."""
 
-    def __init__(self, vault: Vault, telling: Telling) -> None:
+    def __init__(self, vault: Vault, notes: Notes, telling: Telling) -> None:
         self._rows = vault.people
         self._messages = vault.messages
+        self._notes = notes
         self._telling = telling
-        self._labels = {row.id: row.label for row in self._rows.contacts()}
+        self._labels: dict[ContactId, str] = {}
+        self._looks_of_labels = LookAlikes()
+        self._looks = LookAlikes()
+        for row in self._rows.contacts():
+            self._remember(row.id, row.label, row.name)
 
     def __len__(self) -> int:
         return len(self._labels)
@@ -29,6 +39,10 @@ class Contacts:
     def label(self, contact: ContactId) -> str:
         """How a contact is called here."""
         return self._labels[contact]
+
+    def find_label(self, contact: ContactId | None) -> str:
+        """The same; empty if there is no such contact, or no more."""
+        return "" if contact is None else self._labels.get(contact, "")
 
     def contact(self, named: str) -> ContactRow:
         """The contact of a label, an id, or the beginning of a key; UserError if there is none."""
@@ -50,8 +64,15 @@ class Contacts:
         agreement_key: bytes | None,
         bundle: bytes | None,
         is_by_our_invite: bool,
+        is_request: bool = False,
+        introduced_by: ContactId | None = None,
+        mesh_now: UnixSeconds,
     ) -> ContactRow:
-        """Add a contact under a label that is made unique."""
+        """Add a contact under a label that nobody's could be mistaken for.
+
+        Their own link, and a contact who introduces them, vouch for the key; whoever comes by an
+        invite is seen for the first time.
+        """
         if len(self._labels) >= CONTACTS_MAX:
             raise UserError("too-many", f"A profile has at most {CONTACTS_MAX} contacts.")
         label = free_label(wanted_label, self._is_label_taken)
@@ -60,9 +81,7 @@ class Contacts:
             name=name,
             verify_key=verify_key,
             agreement_key=agreement_key,
-            # Their own link vouches for the key; whoever comes by an invite is seen for the
-            # first time.
-            trust="first seen" if is_by_our_invite else "known",
+            trust="first seen" if is_by_our_invite and introduced_by is None else "known",
             state=(
                 "answered"
                 if is_by_our_invite
@@ -71,36 +90,78 @@ class Contacts:
                 else "invited"
             ),
             bundle=bundle,
+            is_request=is_request,
+            introduced_by=introduced_by,
         )
-        self._labels[row.id] = label
+        self._remember(row.id, label, name)
+        self._note_look_alikes(row.id, mesh_now)
+        voucher = self.find_label(introduced_by)
+        if voucher:
+            sentence = f"{voucher} introduced {label} to you, and vouches for their key."
+            self._notes.add(row.id, "introduced", sentence, mesh_now)
         return row
 
-    def check_free(self, label: str) -> None:
-        """UserError if a contact has this label."""
-        if self._is_label_taken(label):
-            raise UserError("exists", f"Another contact has the label {label!r} already.")
+    def look_alikes(self, name: str, *, but: ContactRow | None) -> list[str]:
+        """Labels of contacts who could be mistaken for somebody of this name."""
+        found = self._looks.like(name, but=None if but is None else but.id)
+        return [self._labels[one] for one in found]
+
+    def check_free(self, label: str, *, but: ContactId | None = None) -> None:
+        """UserError if a contact has this label, or one that could be mistaken for it."""
+        for taken in self._looks_of_labels.like(label, but=but):
+            if self._labels[taken] == label:
+                raise UserError("exists", f"Another contact has the label {label!r} already.")
+            raise UserError(
+                "exists",
+                f"The label {label!r} could be mistaken for that of another contact, "
+                f"{self._labels[taken]!r}; choose one that differs more.",
+            )
 
     def rename(self, row: ContactRow, label: str) -> None:
         """Call a contact otherwise."""
         checked = checked_name(label, "The label")
         if checked == row.label:
             return
-        self.check_free(checked)
+        self.check_free(checked, but=row.id)
         self._rows.set_label(row.id, checked)
-        self._labels[row.id] = checked
+        self._remember(row.id, checked, row.name)
         self._telling.contact_changed(row.id)
 
-    def named(self, row: ContactRow, name: str) -> None:
+    def named(self, row: ContactRow, name: str, mesh_now: UnixSeconds) -> None:
         """A contact told their name; one that a screen cannot show is passed over."""
         if name != row.name and is_name(name):
             self._rows.set_name(row.id, name)
+            self._remember(row.id, self._labels[row.id], name)
+            self._note_look_alikes(row.id, mesh_now)
             self._telling.contact_changed(row.id)
+
+    def set_trust(self, contact: ContactId, trust: Trust) -> None:
+        """More, or less, is known of whose key it is."""
+        self._rows.set_trust(contact, trust)
+        self._telling.contact_changed(contact)
+
+    def accept_request(self, row: ContactRow) -> None:
+        """Who waited apart is a contact like any other from now on."""
+        if row.is_request:
+            self._rows.set_request(row.id, is_request=False)
+            self._telling.contact_changed(row.id)
+
+    def refused_other_keys(self, row: ContactRow, mesh_now: UnixSeconds) -> None:
+        """Something bore the contact's signature and another identity key, and was refused."""
+        self._notes.add_once(
+            row.id,
+            "identity changed",
+            f"Something was signed with the key of {row.label} but came with another key beside "
+            "it, and was refused: somebody else may have their signing key.",
+            mesh_now,
+        )
 
     def met(self, contact: ContactId) -> ContactRow:
         """Their person stood before ours, and both screens showed the same."""
-        if self._rows.contact(contact).trust != "verified":
-            self._rows.set_trust(contact, "verified")
-            self._telling.contact_changed(contact)
+        row = self._rows.contact(contact)
+        self.accept_request(row)
+        if row.trust != "verified":
+            self.set_trust(contact, "verified")
         return self._rows.contact(contact)
 
     def answers(self) -> list[ContactAnswer]:
@@ -108,7 +169,7 @@ class Contacts:
         counts, unread = self._messages.counts(), self._messages.unread_counts()
         allowed = self._messages.contacts_with_read_receipts()
         return [
-            _answer(
+            self._answer(
                 row,
                 counts.get(row.id, 0),
                 unread.get(row.id, 0),
@@ -119,7 +180,7 @@ class Contacts:
 
     def answer(self, contact: ContactId) -> ContactAnswer:
         """What is told of a contact."""
-        return _answer(
+        return self._answer(
             self._rows.contact(contact),
             self._messages.count(contact),
             self._messages.unread_count(contact),
@@ -127,7 +188,24 @@ class Contacts:
         )
 
     def _is_label_taken(self, label: str) -> bool:
-        return self._rows.find_contact_by_label(label) is not None
+        return bool(self._looks_of_labels.like(label))
+
+    def _remember(self, contact: ContactId, label: str, name: str) -> None:
+        self._labels[contact] = label
+        self._looks_of_labels.put(contact, [label])
+        self._looks.put(contact, [label, name])
+
+    def _note_look_alikes(self, contact: ContactId, mesh_now: UnixSeconds) -> None:
+        others = [repr(self._labels[one]) for one in self._looks.of(contact)]
+        if others:
+            shown = ", ".join(others[:LOOK_ALIKES_NAMED_MAX])
+            self._notes.add_once(
+                contact,
+                "looks alike",
+                f"{self._labels[contact]!r} could be mistaken for {shown}; their keys tell them "
+                "apart.",
+                mesh_now,
+            )
 
     def _find_by_key(self, digits: str) -> ContactRow | None:
         if not KEY_PREFIX_DIGITS_MIN <= len(digits) <= 2 * KEY_BYTES:
@@ -143,18 +221,27 @@ class Contacts:
             )
         return found[0] if found else None
 
-
-def _answer(
-    row: ContactRow, messages_count: int, unread_count: int, *, sends_read_receipts: bool
-) -> ContactAnswer:
-    return ContactAnswer(
-        id=row.id,
-        label=row.label,
-        name=row.name,
-        key=row.verify_key.hex(),
-        trust=row.trust,
-        state=row.state,
-        messages_count=messages_count,
-        unread_count=unread_count,
-        sends_read_receipts=sends_read_receipts,
-    )
+    def _answer(
+        self,
+        row: ContactRow,
+        messages_count: int,
+        unread_count: int,
+        *,
+        sends_read_receipts: bool,
+    ) -> ContactAnswer:
+        return ContactAnswer(
+            id=row.id,
+            label=row.label,
+            name=row.name,
+            key=row.verify_key.hex(),
+            trust=row.trust,
+            state=row.state,
+            messages_count=messages_count,
+            unread_count=unread_count,
+            is_request=row.is_request,
+            is_blocked=row.is_blocked,
+            introduced_by=self.find_label(row.introduced_by),
+            looks_like=[self._labels[one] for one in self._looks.of(row.id)],
+            sends_read_receipts=sends_read_receipts,
+            identity_changed=row.identity_changed,
+        )

@@ -6,15 +6,18 @@ from dataclasses import dataclass
 from mesh.crypto.entropy import Entropy
 from mesh.crypto.kem import Kem
 from mesh.ids import Instant, Tag, UnixSeconds
+from mesh.messenger.comparisons import Comparisons
 from mesh.messenger.contacts import Contacts
 from mesh.messenger.expected import ExpectedTags
 from mesh.messenger.first_contacts import FirstContacts
 from mesh.messenger.history import History
 from mesh.messenger.identity import Identity
 from mesh.messenger.inbox import Inbox
+from mesh.messenger.introductions import Introductions
 from mesh.messenger.invitations import Invitations
 from mesh.messenger.invites import Invites
 from mesh.messenger.meetings import Meetings
+from mesh.messenger.notes import Notes
 from mesh.messenger.outbox import Outbox
 from mesh.messenger.posting_keys import PostingKeys
 from mesh.messenger.prekeys import Prekeys
@@ -24,9 +27,19 @@ from mesh.messenger.retirements import Retirements
 from mesh.messenger.sealing import Sealing
 from mesh.messenger.sessions import Sessions
 from mesh.messenger.telling import Telling
+from mesh.messenger.trusting import Trusting
 from mesh.storage.vault import Vault
 from mesh.storage.vault_rows import ContactRow, MessageRow
-from mesh.wire.controls import READ
+from mesh.wire.controls import (
+    COMPARE_ANSWER,
+    COMPARE_COMMIT,
+    COMPARE_REVEAL,
+    COMPARE_VERDICT,
+    INTRODUCE,
+    INTRODUCE_ASK,
+    INTRODUCE_GRANT,
+    READ,
+)
 from mesh.wire.parameters import MeshParameters
 
 
@@ -47,6 +60,9 @@ class Desk:
     invitations: Invitations
     meetings: Meetings
     inbox: Inbox
+    comparisons: Comparisons
+    introductions: Introductions
+    trusting: Trusting
 
 
 def set_up(
@@ -66,13 +82,15 @@ def set_up(
     now: Instant,
 ) -> Desk:
     """Put the parts together over a vault that holds this identity."""
-
-    def tell_renewed(contact: ContactRow, _reason: str, _mesh_now: UnixSeconds) -> None:
-        telling.contact_changed(contact.id)
-
     sessions = Sessions(vault.sessions, expected, entropy=entropy, kem=kem)
     prekeys = Prekeys(vault.sessions, identity, entropy=entropy, kem=kem)
-    contacts = Contacts(vault, telling)
+    notes = Notes(vault.trust, telling)
+
+    def tell_renewed(contact: ContactRow, reason: str, mesh_now: UnixSeconds) -> None:
+        notes.add(contact.id, "session renewed", f"New keys were begun: {reason}.", mesh_now)
+        telling.contact_changed(contact.id)
+
+    contacts = Contacts(vault, notes, telling)
     history = History(vault.messages)
     first_contacts = FirstContacts(
         vault, identity, sessions=sessions, prekeys=prekeys, entropy=entropy, kem=kem
@@ -111,6 +129,7 @@ def set_up(
         prekeys=prekeys,
         sealing=sealing,
         outbox=outbox,
+        telling=telling,
         entropy=entropy,
     )
     invitations = Invitations(
@@ -150,6 +169,39 @@ def set_up(
     receipts = Receipts(vault, outbox=outbox, telling=telling)
     inbox.handle((READ,), receipts)
     reading = Reading(vault.messages, contacts, telling)
+    comparisons = Comparisons(
+        vault,
+        identity,
+        contacts=contacts,
+        notes=notes,
+        outbox=outbox,
+        telling=telling,
+        entropy=entropy,
+    )
+    inbox.handle((COMPARE_COMMIT, COMPARE_ANSWER, COMPARE_REVEAL, COMPARE_VERDICT), comparisons)
+    introductions = Introductions(
+        vault,
+        identity,
+        contacts=contacts,
+        notes=notes,
+        invites=invites,
+        invitations=invitations,
+        outbox=outbox,
+        telling=telling,
+        entropy=entropy,
+    )
+    inbox.handle((INTRODUCE_ASK, INTRODUCE_GRANT, INTRODUCE), introductions)
+    trusting = Trusting(
+        vault,
+        identity,
+        contacts=contacts,
+        notes=notes,
+        comparisons=comparisons,
+        sessions=sessions,
+        invitations=invitations,
+        outbox=outbox,
+        telling=telling,
+    )
     return Desk(
         identity=identity,
         sessions=sessions,
@@ -164,4 +216,7 @@ def set_up(
         invitations=invitations,
         meetings=meetings,
         inbox=inbox,
+        comparisons=comparisons,
+        introductions=introductions,
+        trusting=trusting,
     )

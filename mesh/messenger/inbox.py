@@ -232,16 +232,17 @@ class Inbox:
         author = founded.author
         if author.verify_key == self._identity.keys.verify_key:
             raise PeerError("a first contact by ourselves")
+        self._invites.check_guest(invite, author.verify_key)
         contact = self._people.find_contact_by_key(author.verify_key)
-        self._check_author(contact, author)
-        if invite.bound_to not in (None, author.verify_key):
-            raise PeerError("a first contact by an invite for somebody else")
+        if contact is not None and contact.is_blocked:
+            raise PeerError("a first contact by somebody who is blocked")
+        self._check_author(contact, author, mesh_now)
         self._check_may_found(invite, contact, envelope)
         if contact is not None and contact.state == "answered":
             # They gave up what we had, or lost it.
             self._end_known(contact)
-        contact = contact or self._add_contact(author, founded.opened.payload)
-        if invite.bound_to is not None:
+        contact = contact or self._add_contact(author, founded.opened.payload, invite, mesh_now)
+        if invite.is_met:
             contact = self._contacts.met(contact.id)
         self._invites.use(invite, mesh_now)
         self._found(contact, founded, mesh_now, now)
@@ -264,7 +265,7 @@ class Inbox:
             return
         founded = self._founded(prekeys, first, envelope, mesh_now)
         contact = self._people.contact(lost.contact)
-        self._check_author(contact, founded.author)
+        self._check_author(contact, founded.author, mesh_now)
         self._sessions.rendezvous_used(lost, index, tag)
         self._first_contacts.make_room(contact.id, keep=lost)
         self._end_known(contact)
@@ -385,7 +386,9 @@ class Inbox:
         if contact is not None and self._sessions.count(contact.id) >= SESSIONS_PER_CONTACT_MAX:
             raise PeerError("too many first contacts by one person")
 
-    def _add_contact(self, author: Author, payload: Payload) -> ContactRow:
+    def _add_contact(
+        self, author: Author, payload: Payload, invite: InviteRow, mesh_now: UnixSeconds
+    ) -> ContactRow:
         shown = payload.name if is_name(payload.name) else ""
         row = self._contacts.add(
             wanted_label=shown or author.verify_key.hex()[:KEY_PREFIX_DIGITS_MIN],
@@ -394,16 +397,22 @@ class Inbox:
             agreement_key=author.identity_key,
             bundle=author.bundle.encode(),
             is_by_our_invite=True,
+            # An invite for many may have been passed on to anybody.
+            is_request=invite.uses_max > 1,
+            introduced_by=invite.vouched_by,
+            mesh_now=mesh_now,
         )
         self._telling.tell(ContactAdded(self._contacts.answer(row.id)))
         return row
 
-    def _check_author(self, contact: ContactRow | None, author: Author) -> None:
+    def _check_author(
+        self, contact: ContactRow | None, author: Author, mesh_now: UnixSeconds
+    ) -> None:
         """The author is the contact, with the identity key of always, and with usable prekeys."""
         if contact is not None and author.verify_key != contact.verify_key:
             raise PeerError("a first contact by somebody else than its tag says")
-        known = None if contact is None else contact.agreement_key
-        if known not in (None, author.identity_key):
+        if contact is not None and contact.agreement_key not in (None, author.identity_key):
+            self._contacts.refused_other_keys(contact, mesh_now)
             raise PeerError("a known key with another identity key")
         if contact is None or contact.bundle != author.bundle.encode():
             check_bundle(author.bundle, self._identity, entropy=self._entropy, kem=self._kem)
@@ -429,7 +438,7 @@ class Inbox:
         self._retirements.opened(opened.envelope.id, token, mesh_now=mesh_now, now=now)
         if is_first:
             self._answered(contact, session)
-        self._contacts.named(contact, payload.name)
+        self._contacts.named(contact, payload.name, mesh_now)
         message = message_id_of(opened.payload_bytes)
         if payload.text and not self._history.has(contact.id, message):
             row = self._history.add(

@@ -6,7 +6,7 @@ something can be sealed, a hello goes out: a letter without a text, so that the 
 the new contact and both sides settle on a session before anybody writes.
 """
 
-from mesh.commands import AddContact
+from mesh.commands import AddContact, InviteContentsAnswer
 from mesh.crypto.entropy import Entropy
 from mesh.crypto.kem import Kem
 from mesh.crypto.signing import is_signature_valid
@@ -61,13 +61,22 @@ class Invitations:
         for row in self._people.invitations_without_bundle():
             self._expected.expect(OfBundle(row.contact), bundle_tags(row.secret))
 
-    def add(self, command: AddContact, *, mesh_ms: int, mesh_now: UnixSeconds) -> ContactId:
+    def add(
+        self,
+        command: AddContact,
+        *,
+        mesh_ms: int,
+        mesh_now: UnixSeconds,
+        introduced_by: ContactId | None = None,
+    ) -> ContactId:
         """Add the author of an invite, or take up a newer invite of one who never answered."""
         invite = parse_invite(command.link, is_signature_valid)
         self._check(invite, mesh_now)
         present = self._people.find_contact_by_key(invite.verify_key)
+        if present is not None and present.is_blocked:
+            raise UserError("blocked", f"{present.label} is blocked; unblock them first.")
         if present is None:
-            contact = self._add_new(invite, command.label)
+            contact = self._add_new(invite, command.label, introduced_by, mesh_now)
         elif self._is_bundle_brought_later(present, invite):
             assert invite.bundle is not None
             self._take_bundle(present, invite.bundle, mesh_now)
@@ -102,6 +111,61 @@ class Invitations:
             raise PeerError("a known key with another identity key")
         check_bundle(bundle, self._identity, entropy=self._entropy, kem=self._kem)
         self._take_bundle(row, bundle, mesh_now)
+
+    def inspect(self, link: str, mesh_now: UnixSeconds) -> InviteContentsAnswer:
+        """What adding an invite would do, or why it cannot be added, in words."""
+        try:
+            invite = parse_invite(link, is_signature_valid)
+        except UserError as error:
+            return InviteContentsAnswer(
+                name="", key="", expires=0, address_hint="", is_usable=False, sentence=str(error)
+            )
+        try:
+            is_usable, sentence = True, self._promise(invite, mesh_now)
+        except UserError as error:
+            is_usable, sentence = False, str(error)
+        return InviteContentsAnswer(
+            name=_shown_name(invite),
+            key=invite.verify_key.hex(),
+            expires=invite.expires,
+            address_hint=invite.address_hint,
+            is_usable=is_usable,
+            sentence=sentence,
+        )
+
+    def _promise(self, invite: Invite, mesh_now: UnixSeconds) -> str:
+        """What adding it does; UserError as `add`."""
+        self._check(invite, mesh_now)
+        key = invite.verify_key.hex()[:KEY_PREFIX_DIGITS_MIN]
+        name = _shown_name(invite)
+        whom = f"{name} (key {key})" if name else f"the owner of key {key}"
+        present = self._people.find_contact_by_key(invite.verify_key)
+        if present is None:
+            told = f"Adds {whom} as a contact and tells them your name."
+        elif present.is_blocked:
+            raise UserError("blocked", f"{present.label} is blocked; unblock them first.")
+        elif self._is_bundle_brought_later(present, invite):
+            told = f"Brings the keys of {present.label}, for which your messages wait."
+        else:
+            self._check_renewal(present, invite)
+            told = f"Uses a newer invite of {present.label}, who never answered."
+        look_alikes = self._contacts.look_alikes(name, but=present) if name else []
+        if look_alikes:
+            told += f" Not to be mistaken for {', '.join(look_alikes)}, who has another key."
+        if invite.bundle is None and present is None:
+            told += " Messages wait until their keys come over the mesh."
+        return told
+
+    def pause(self, row: ContactRow) -> None:
+        """Do not await the keys of a contact any more."""
+        self._forget_bundle_tags(row)
+
+    def resume(self, row: ContactRow) -> None:
+        """Await them again; they may have come meanwhile."""
+        invitation = self._people.find_invitation(row.id)
+        if row.bundle is None and invitation is not None:
+            tags = bundle_tags(invitation.secret)
+            self._expected.expect(OfBundle(row.id), tags, is_wanted=True)
 
     def answered(self, row: ContactRow) -> None:
         """Something of theirs was opened: their invite has done its work."""
@@ -147,8 +211,14 @@ class Invitations:
                     "bad-invite", "The keys in this invite are not valid; ask for a new one."
                 ) from error
 
-    def _add_new(self, invite: Invite, label: str) -> ContactRow:
-        name = invite.name if is_name(invite.name) else ""
+    def _add_new(
+        self,
+        invite: Invite,
+        label: str,
+        introduced_by: ContactId | None,
+        mesh_now: UnixSeconds,
+    ) -> ContactRow:
+        name = _shown_name(invite)
         short_key = invite.verify_key.hex()[:KEY_PREFIX_DIGITS_MIN]
         if label:
             label = checked_name(label, "The label")
@@ -161,6 +231,8 @@ class Invitations:
             agreement_key=None if bundle is None else bundle.identity_key,
             bundle=None if bundle is None else bundle.encode(),
             is_by_our_invite=False,
+            introduced_by=introduced_by,
+            mesh_now=mesh_now,
         )
 
     def _is_bundle_brought_later(self, row: ContactRow, invite: Invite) -> bool:
@@ -176,6 +248,22 @@ class Invitations:
 
     def _renew(self, row: ContactRow, invite: Invite) -> ContactRow:
         """Use another invite of somebody who never answered, or not to a renewal."""
+        self._check_renewal(row, invite)
+        bundle = invite.bundle
+        self._forget_bundle_tags(row)
+        # Mail under the former invite may still be answered: its session stays.
+        self._rows.erase_first_contact(row.id)
+        if bundle is None:
+            self._people.clear_bundle(row.id)
+            self._people.set_state(row.id, "waiting for their key")
+        else:
+            self._people.set_keys(row.id, agreement_key=bundle.identity_key, bundle=bundle.encode())
+            self._people.set_state(row.id, "invited")
+        self._telling.contact_changed(row.id)
+        return self._people.contact(row.id)
+
+    def _check_renewal(self, row: ContactRow, invite: Invite) -> None:
+        """Refuse another invite of a contact where it cannot help, in words."""
         invitation = self._people.find_invitation(row.id)
         if self._sessions.find_known(row.id) is not None:
             raise UserError(
@@ -192,17 +280,6 @@ class Invitations:
         bundle = invite.bundle
         if bundle is not None and row.agreement_key not in (None, bundle.identity_key):
             raise UserError("bad-invite", f"This invite has other keys than {row.label} has.")
-        self._forget_bundle_tags(row)
-        # Mail under the former invite may still be answered: its session stays.
-        self._rows.erase_first_contact(row.id)
-        if bundle is None:
-            self._people.clear_bundle(row.id)
-            self._people.set_state(row.id, "waiting for their key")
-        else:
-            self._people.set_keys(row.id, agreement_key=bundle.identity_key, bundle=bundle.encode())
-            self._people.set_state(row.id, "invited")
-        self._telling.contact_changed(row.id)
-        return self._people.contact(row.id)
 
     def _take_bundle(self, row: ContactRow, bundle: Bundle, mesh_now: UnixSeconds) -> None:
         self._forget_bundle_tags(row)
@@ -217,6 +294,10 @@ class Invitations:
         invitation = self._people.find_invitation(row.id)
         if row.bundle is None and invitation is not None:
             self._expected.forget(tag for _, tag in bundle_tags(invitation.secret))
+
+
+def _shown_name(invite: Invite) -> str:
+    return invite.name if is_name(invite.name) else ""
 
 
 def bundle_tags(secret: bytes) -> list[tuple[int, Tag]]:

@@ -7,12 +7,15 @@ mail on its way from those who used it in time; a closed invite founds no sessio
 
 from typing import Literal
 
+import msgspec
+
 from mesh.commands import CreateInvite, InviteAnswer
 from mesh.crypto.entropy import Entropy
-from mesh.errors import UserError
-from mesh.ids import InviteId, Tag, UnixSeconds, VerifyKey
+from mesh.errors import PeerError, UserError
+from mesh.ids import ContactId, InviteId, Tag, UnixSeconds, VerifyKey
 from mesh.limits import (
     ADDRESS_HINT_BYTES_MAX,
+    INTRODUCTION_SECONDS,
     INVITE_BUNDLE_POSTS_MAX,
     INVITE_KEPT_SECONDS,
     INVITE_LIFETIME_SECONDS_MAX,
@@ -27,6 +30,7 @@ from mesh.messenger.names import checked_name
 from mesh.messenger.outbox import Outbox
 from mesh.messenger.prekeys import Prekeys
 from mesh.messenger.sealing import LIFETIME_MONTH, LIFETIME_WEEK, Sealing
+from mesh.messenger.telling import Telling
 from mesh.ratchet.tags import invite_tag_key, tag_of
 from mesh.storage.vault import Vault
 from mesh.storage.vault_rows import InviteRow
@@ -53,9 +57,12 @@ class Invites:
         prekeys: Prekeys,
         sealing: Sealing,
         outbox: Outbox,
+        telling: Telling,
         entropy: Entropy,
     ) -> None:
         self._rows = vault.people
+        self._trust = vault.trust
+        self._telling = telling
         self._identity = identity
         self._parameters = parameters
         self._expected = expected
@@ -81,55 +88,41 @@ class Invites:
             lifetime_s=command.lifetime_s,
             uses_max=command.uses_max,
             hint=_checked_hint(command.address_hint),
-            bound_to=None,
             mesh_now=mesh_now,
         )
         self._post(row, mesh_now)
         return self._answer(row, mesh_now)
 
     def link_for(self, verify_key: VerifyKey, label: str, mesh_now: UnixSeconds) -> str:
-        """The link of an invite that only this person can use, once, within a day."""
+        """The link of an invite that only this person can use, once, within a day.
+
+        Our person has met them: who uses it is verified.
+        """
         row = self._add(
             label,
             lifetime_s=NEARBY_INVITE_SECONDS,
-            uses_max=1,
-            hint="",
             bound_to=verify_key,
+            is_met=True,
             mesh_now=mesh_now,
         )
         return self._invite_of(row).link()
 
-    def _add(
-        self,
-        label: str,
-        *,
-        lifetime_s: int,
-        uses_max: int,
-        hint: str,
-        bound_to: VerifyKey | None,
-        mesh_now: UnixSeconds,
-    ) -> InviteRow:
-        if len(self._rows.invites_with_secret()) >= INVITES_MAX:
-            raise UserError(
-                "too-many",
-                f"{INVITES_MAX} invites are open or were closed within 30 days; wait a while.",
-            )
-        expires = UnixSeconds(mesh_now + lifetime_s)
-        erase_after = UnixSeconds(expires + INVITE_KEPT_SECONDS)
-        prekey = self._prekeys.make(None, valid_to=erase_after, mesh_now=mesh_now)
-        row = self._rows.add_invite(
-            label=label,
-            secret=self._entropy.draw(SECRET_BYTES),
-            prekey=prekey.id,
-            hint=hint,
-            created=mesh_now,
-            expires=expires,
-            uses_max=uses_max,
-            erase_after=erase_after,
-            bound_to=bound_to,
+    def create_for(
+        self, guest: VerifyKey, label: str, *, vouched_by: ContactId, mesh_now: UnixSeconds
+    ) -> InviteAnswer:
+        """Make an invite for somebody for whom a contact vouches, and for nobody else."""
+        row = self._add(
+            label,
+            lifetime_s=INTRODUCTION_SECONDS,
+            bound_to=guest,
+            vouched_by=vouched_by,
+            mesh_now=mesh_now,
         )
-        self._expect(row)
-        return row
+        return self._answer(row, mesh_now)
+
+    def answer(self, invite: InviteId, mesh_now: UnixSeconds) -> InviteAnswer:
+        """What is told of an invite that was read from the vault."""
+        return self._answer(self.invite(invite), mesh_now)
 
     def answers(self, mesh_now: UnixSeconds) -> list[InviteAnswer]:
         """All invites, newest first."""
@@ -152,8 +145,17 @@ class Invites:
         assert row is not None
         return row
 
+    def check_guest(self, row: InviteRow, author: VerifyKey) -> None:
+        """PeerError if an invite is for somebody else than who uses it."""
+        if row.bound_to not in (None, author):
+            raise PeerError("a first contact by an invite for somebody else")
+
     def use(self, row: InviteRow, mesh_now: UnixSeconds) -> None:
         """Somebody used an open invite."""
+        introduction = self._trust.find_introduction_by_invite(row.id)
+        if introduction is not None:
+            self._trust.set_introduction(msgspec.structs.replace(introduction, state="done"))
+            self._telling.introduction_changed(introduction.number)
         uses = row.uses + 1
         erase_after = row.erase_after if uses < row.uses_max else _kept_until(row, mesh_now)
         self._rows.set_uses(row.id, uses=uses, erase_after=erase_after)
@@ -176,6 +178,43 @@ class Invites:
         for row in self._rows.invites_with_secret():
             if row.erase_after < mesh_now:
                 self._erase(row)
+
+    def _add(
+        self,
+        label: str,
+        *,
+        lifetime_s: int,
+        uses_max: int = 1,
+        hint: str = "",
+        bound_to: VerifyKey | None = None,
+        is_met: bool = False,
+        vouched_by: ContactId | None = None,
+        mesh_now: UnixSeconds,
+    ) -> InviteRow:
+        """Make the secret and the bundle, and expect the tags."""
+        if len(self._rows.invites_with_secret()) >= INVITES_MAX:
+            raise UserError(
+                "too-many",
+                f"{INVITES_MAX} invites are open or were closed within 30 days; wait a while.",
+            )
+        expires = UnixSeconds(mesh_now + lifetime_s)
+        erase_after = UnixSeconds(expires + INVITE_KEPT_SECONDS)
+        prekey = self._prekeys.make(None, valid_to=erase_after, mesh_now=mesh_now)
+        row = self._rows.add_invite(
+            label=label,
+            secret=self._entropy.draw(SECRET_BYTES),
+            prekey=prekey.id,
+            hint=hint,
+            created=mesh_now,
+            expires=expires,
+            uses_max=uses_max,
+            erase_after=erase_after,
+            bound_to=bound_to,
+            is_met=is_met,
+            vouched_by=vouched_by,
+        )
+        self._expect(row)
+        return row
 
     def _post(self, row: InviteRow, mesh_now: UnixSeconds) -> None:
         """Post the bundle, unless it stands on the mesh for long enough, or its reader has it."""

@@ -84,7 +84,7 @@ class Sealing:
 
     def seal(self, contact: ContactRow, payload: bytes, mesh_now: UnixSeconds) -> Sealed | None:
         """Seal a payload for a contact, if their keys and a posting key of ours are ready."""
-        if contact.bundle is None:
+        if contact.bundle is None or contact.is_blocked:
             return None
         signer = self._ready(Audience.CONTACTS, mesh_now)
         if signer is None:

@@ -6,11 +6,13 @@ whoever writes has begun a transaction (`sqlcipher.transaction`).
 
 from mesh.ids import UnixSeconds
 from mesh.inputs import Connection
+from mesh.storage.vault_leaving import LeavingRows
 from mesh.storage.vault_messages import MessageRows
 from mesh.storage.vault_outbox import OutboxRows, RetirementRows
 from mesh.storage.vault_people import PeopleRows
 from mesh.storage.vault_rows import IdentityRow, find_one
 from mesh.storage.vault_sessions import SessionRows
+from mesh.storage.vault_trust import TrustRows
 
 
 class Vault:
@@ -19,6 +21,8 @@ class Vault:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self.people = PeopleRows(connection)
+        self.trust = TrustRows(connection)
+        self.leaving = LeavingRows(connection)
         self.sessions = SessionRows(connection)
         self.messages = MessageRows(connection)
         self.outbox = OutboxRows(connection)

@@ -19,6 +19,9 @@ _MESSAGE: Final = (
     "SELECT number, contact, id, is_mine, text, parents, clock, position, received, state, "
     "carriers, lapses, is_read, is_late, send_key FROM messages"
 )
+# The plus keeps the index of the contacts out: the newest are found from the end.
+_OF_CONTACTS: Final = "?1 IS NULL AND +contact IN (SELECT id FROM contacts WHERE NOT is_request)"
+_OF_REQUESTS: Final = "?1 IS NULL AND +contact IN (SELECT id FROM contacts WHERE is_request)"
 
 
 class MessageRows:
@@ -89,6 +92,22 @@ class MessageRows:
         row = find_one(cursor, MessageRow)
         assert row is not None
         return row
+
+    def numbers(self, contact: ContactId) -> list[int]:
+        """Numbers of all messages of a conversation."""
+        numbers = []
+        for (number,) in self._connection.execute(
+            "SELECT number FROM messages WHERE contact = ? ORDER BY number", (contact,)
+        ).fetchall():
+            assert isinstance(number, int)
+            numbers.append(number)
+        return numbers
+
+    def missing_count(self, number: int) -> int:
+        """How many parents of a message are not here."""
+        return integer(
+            self._connection.execute("SELECT count(*) FROM gaps WHERE child = ?", (number,))
+        )
 
     def find(self, number: int) -> MessageRow | None:
         """The message of a number that somebody named."""
@@ -168,23 +187,38 @@ class MessageRows:
     # --- Pages --------------------------------------------------------------------------------
 
     def newest(
-        self, contact: ContactId | None, *, limit: int, is_unread_only: bool
+        self,
+        contact: ContactId | None,
+        *,
+        limit: int,
+        is_unread_only: bool,
+        of_requests: bool = False,
     ) -> list[MessageRow]:
-        """The newest messages, newest first: of a conversation in its order, else as they came."""
+        """The newest messages, newest first: of a conversation in its order, else as they came.
+
+        Without a contact: of those who wait apart, or of all others.
+        """
+        which = _filter(contact, is_unread_only=is_unread_only, of_requests=of_requests)
         order = "number DESC" if contact is None else "position DESC, id DESC"
         cursor = self._connection.execute(
-            f"{_MESSAGE} WHERE {_filter(contact, is_unread_only)} ORDER BY {order} LIMIT ?2",
+            f"{_MESSAGE} WHERE {which} ORDER BY {order} LIMIT ?2",
             (contact, limit),
         )
         return all_of(cursor, MessageRow)
 
     def after(
-        self, number: int, contact: ContactId | None, *, limit: int, is_unread_only: bool
+        self,
+        number: int,
+        contact: ContactId | None,
+        *,
+        limit: int,
+        is_unread_only: bool,
+        of_requests: bool = False,
     ) -> list[MessageRow]:
         """The messages that came next after a number, as they came."""
+        which = _filter(contact, is_unread_only=is_unread_only, of_requests=of_requests)
         cursor = self._connection.execute(
-            f"{_MESSAGE} WHERE {_filter(contact, is_unread_only)} AND number > ?3 "
-            "ORDER BY number LIMIT ?2",
+            f"{_MESSAGE} WHERE {which} AND number > ?3 ORDER BY number LIMIT ?2",
             (contact, limit, number),
         )
         return all_of(cursor, MessageRow)
@@ -332,7 +366,7 @@ class MessageRows:
         return rows
 
 
-def _filter(contact: ContactId | None, is_unread_only: bool) -> str:
+def _filter(contact: ContactId | None, *, is_unread_only: bool, of_requests: bool) -> str:
     """The condition of a page; the contact is the first parameter."""
-    whose = "?1 IS NULL" if contact is None else "contact = ?1"
+    whose = (_OF_REQUESTS if of_requests else _OF_CONTACTS) if contact is None else "contact = ?1"
     return f"{whose} AND is_read = 0" if is_unread_only else whose

@@ -17,12 +17,13 @@ from mesh.storage.vault_rows import (
 )
 
 _CONTACT: Final = (
-    "SELECT id, label, name, verify_key, agreement_key, trust, state, bundle FROM contacts"
+    "SELECT id, label, name, verify_key, agreement_key, trust, state, bundle, first_trust, "
+    "is_request, is_blocked, introduced_by, identity_changed FROM contacts"
 )
 _INVITATION: Final = "SELECT contact, secret, bundle_hash, expires FROM invitations"
 _INVITE: Final = (
     "SELECT id, label, secret, prekey, hint, created, expires, uses, uses_max, is_revoked, "
-    "erase_after, posts_count, posted_until, bound_to FROM invites"
+    "erase_after, posts_count, posted_until, bound_to, is_met, vouched_by FROM invites"
 )
 
 
@@ -44,12 +45,24 @@ class PeopleRows:
         trust: Trust,
         state: ContactState,
         bundle: bytes | None,
+        is_request: bool = False,
+        introduced_by: ContactId | None = None,
     ) -> ContactRow:
         """Add a contact with a label that is free and a key that is new."""
         cursor = self._connection.execute(
-            "INSERT INTO contacts (label, name, verify_key, agreement_key, trust, state, bundle) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (label, name, verify_key, agreement_key, trust, state, bundle),
+            "INSERT INTO contacts (label, name, verify_key, agreement_key, trust, state, bundle, "
+            "first_trust, is_request, introduced_by) VALUES (?, ?, ?, ?, ?5, ?6, ?7, ?5, ?8, ?9)",
+            (
+                label,
+                name,
+                verify_key,
+                agreement_key,
+                trust,
+                state,
+                bundle,
+                is_request,
+                introduced_by,
+            ),
         )
         contact = ContactId(new_number(cursor))
         self._connection.execute("INSERT INTO conversations (contact) VALUES (?)", (contact,))
@@ -94,8 +107,23 @@ class PeopleRows:
     def set_name(self, contact: ContactId, name: str) -> None:
         self._connection.execute("UPDATE contacts SET name = ? WHERE id = ?", (name, contact))
 
+    def blocked(self) -> list[ContactRow]:
+        """Contacts of whom nothing is opened."""
+        cursor = self._connection.execute(f"{_CONTACT} WHERE is_blocked = 1 ORDER BY id")
+        return all_of(cursor, ContactRow)
+
     def set_trust(self, contact: ContactId, trust: Trust) -> None:
         self._connection.execute("UPDATE contacts SET trust = ? WHERE id = ?", (trust, contact))
+
+    def set_request(self, contact: ContactId, *, is_request: bool) -> None:
+        self._connection.execute(
+            "UPDATE contacts SET is_request = ? WHERE id = ?", (is_request, contact)
+        )
+
+    def set_blocked(self, contact: ContactId, *, is_blocked: bool) -> None:
+        self._connection.execute(
+            "UPDATE contacts SET is_blocked = ? WHERE id = ?", (is_blocked, contact)
+        )
 
     def set_state(self, contact: ContactId, state: ContactState) -> None:
         self._connection.execute("UPDATE contacts SET state = ? WHERE id = ?", (state, contact))
@@ -126,10 +154,10 @@ class PeopleRows:
         return find_one(cursor, InvitationRow)
 
     def invitations_without_bundle(self) -> list[InvitationRow]:
-        """Those of contacts whose key is still awaited."""
+        """Those of contacts whose key is still awaited, unless they are blocked."""
         cursor = self._connection.execute(
             f"{_INVITATION} JOIN contacts ON contacts.id = contact WHERE contacts.bundle IS NULL "
-            "ORDER BY contact"
+            "AND NOT contacts.is_blocked ORDER BY contact"
         )
         return all_of(cursor, InvitationRow)
 
@@ -150,13 +178,27 @@ class PeopleRows:
         uses_max: int,
         erase_after: UnixSeconds,
         bound_to: VerifyKey | None = None,
+        is_met: bool = False,
+        vouched_by: ContactId | None = None,
     ) -> InviteRow:
         """Add an open invite that was never used or posted."""
         cursor = self._connection.execute(
             "INSERT INTO invites (label, secret, prekey, hint, created, expires, uses, uses_max, "
-            "is_revoked, erase_after, posts_count, posted_until, bound_to) "
-            "VALUES (?, ?, ?, ?, ?, ?, 0, ?, 0, ?, 0, 0, ?)",
-            (label, secret, prekey, hint, created, expires, uses_max, erase_after, bound_to),
+            "is_revoked, erase_after, posts_count, posted_until, bound_to, is_met, vouched_by) "
+            "VALUES (?, ?, ?, ?, ?, ?, 0, ?, 0, ?, 0, 0, ?, ?, ?)",
+            (
+                label,
+                secret,
+                prekey,
+                hint,
+                created,
+                expires,
+                uses_max,
+                erase_after,
+                bound_to,
+                is_met,
+                vouched_by,
+            ),
         )
         row = self.find_invite(InviteId(new_number(cursor)))
         assert row is not None

@@ -35,7 +35,10 @@ class IdentityRow(Row, frozen=True):
 
 
 class ContactRow(Row, frozen=True):
-    """A contact. `bundle` is the newest of their bundles, without which nothing can be sealed."""
+    """A contact. `bundle` is the newest of their bundles, without which nothing can be sealed.
+
+    `first_trust` is what `trust` was before anybody compared anything.
+    """
 
     id: ContactId
     label: str
@@ -45,6 +48,11 @@ class ContactRow(Row, frozen=True):
     trust: Trust
     state: ContactState
     bundle: bytes | None
+    first_trust: Trust
+    is_request: bool
+    is_blocked: bool
+    introduced_by: ContactId | None
+    identity_changed: UnixSeconds
 
 
 class ConversationRow(Row, frozen=True):
@@ -87,7 +95,8 @@ class PrekeyRow(Row, frozen=True):
 class InviteRow(Row, frozen=True):
     """An invite of ours; `secret` and `prekey` are None when nobody can use it any more.
 
-    `bound_to` is the one person who may use it; None: anybody who has it.
+    `bound_to` is the one person who may use it (None: anybody who has it), since our person met
+    them or `vouched_by` speaks for them.
     """
 
     id: InviteId
@@ -104,6 +113,8 @@ class InviteRow(Row, frozen=True):
     posts_count: int
     posted_until: UnixSeconds
     bound_to: VerifyKey | None
+    is_met: bool
+    vouched_by: ContactId | None
 
 
 class SessionRow(Row, frozen=True):

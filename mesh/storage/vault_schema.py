@@ -26,7 +26,12 @@ _PEOPLE: Final = (
         agreement_key BLOB,
         trust TEXT NOT NULL,
         state TEXT NOT NULL,
-        bundle BLOB
+        bundle BLOB,
+        first_trust TEXT NOT NULL,
+        is_request INTEGER NOT NULL,
+        is_blocked INTEGER NOT NULL DEFAULT 0,
+        introduced_by INTEGER REFERENCES contacts (id),
+        identity_changed INTEGER NOT NULL DEFAULT 0
     ) STRICT
     """,
     # Their invite, from the moment it is added until their first answer is opened.
@@ -65,7 +70,55 @@ _PEOPLE: Final = (
         erase_after INTEGER NOT NULL,
         posts_count INTEGER NOT NULL,
         posted_until INTEGER NOT NULL,
-        bound_to BLOB
+        bound_to BLOB,
+        is_met INTEGER NOT NULL,
+        vouched_by INTEGER REFERENCES contacts (id)
+    ) STRICT
+    """,
+)
+
+_TRUST: Final = (
+    """
+    CREATE TABLE contact_notes (
+        number INTEGER PRIMARY KEY AUTOINCREMENT,
+        contact INTEGER NOT NULL REFERENCES contacts (id),
+        at INTEGER NOT NULL,
+        kind TEXT NOT NULL,
+        sentence TEXT NOT NULL
+    ) STRICT
+    """,
+    "CREATE INDEX contact_notes_by_contact ON contact_notes (contact, number)",
+    # The live comparison with a contact, and how many there have been.
+    """
+    CREATE TABLE comparisons (
+        contact INTEGER PRIMARY KEY REFERENCES contacts (id),
+        state BLOB NOT NULL
+    ) STRICT
+    """,
+    # Whom contacts introduce to us. Without a link we are asked for an invite, else we are given
+    # one; `invite` is the one of ours that was given.
+    """
+    CREATE TABLE introductions (
+        number INTEGER PRIMARY KEY AUTOINCREMENT,
+        id BLOB NOT NULL,
+        voucher INTEGER NOT NULL REFERENCES contacts (id),
+        verify_key BLOB NOT NULL,
+        name TEXT NOT NULL,
+        link TEXT,
+        invite INTEGER REFERENCES invites (id),
+        state TEXT NOT NULL,
+        came INTEGER NOT NULL,
+        UNIQUE (voucher, verify_key)
+    ) STRICT
+    """,
+    # Whom we introduce to each other: `host` is asked for an invite for `guest`.
+    """
+    CREATE TABLE introductions_made (
+        id BLOB PRIMARY KEY,
+        guest INTEGER NOT NULL REFERENCES contacts (id),
+        host INTEGER NOT NULL REFERENCES contacts (id),
+        made INTEGER NOT NULL,
+        UNIQUE (guest, host)
     ) STRICT
     """,
 )
@@ -227,6 +280,7 @@ _MESSAGES: Final = (
         PRIMARY KEY (contact, parent, child)
     ) STRICT, WITHOUT ROWID
     """,
+    "CREATE INDEX gaps_by_child ON gaps (child)",
     # Written here and not yet sealed. A hello has no message.
     """
     CREATE TABLE unsealed (
@@ -273,4 +327,6 @@ _MESSAGES: Final = (
     """,
 )
 
-VAULT_MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = ((*_PEOPLE, *_SESSIONS, *_MESSAGES),)
+VAULT_MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
+    (*_PEOPLE, *_TRUST, *_SESSIONS, *_MESSAGES),
+)

@@ -24,8 +24,8 @@ class Delivery(RuleBasedStateMachine):
         self.clock = Clock()
         self.people = [Person("Ann", self.clock, seed=1), Person("Bob", self.clock, seed=2)]
         self.stranger = Person("Eve", self.clock, seed=3)
-        self.links = [person.invite(uses_max=2).link for person in self.people]
-        self.codes = [person.invite(uses_max=2).qr for person in self.people]
+        self.links = [person.invite().link for person in self.people]
+        self.codes = [person.invite().qr for person in self.people]
         self.written: list[list[str]] = [[], []]
         self.told: list[list[str]] = [[], []]
         self.bag: list[list[Envelope]] = [[], []]

@@ -1,0 +1,296 @@
+"""Introductions: a contact vouches for somebody, and both become contacts.
+
+Implements `docs/protocol/trust.md`, section "Introductions". Three take part: the *voucher*
+introduces the *guest* to the *host*. The host's person is asked first and gives an invite that
+only the guest's key can use; the voucher passes it on; the guest's person is asked next. What each
+side knows stands in rows, so that every step may be lost, repeated or answered weeks later.
+"""
+
+from msgspec.structs import replace
+
+from mesh.commands import AddContact, IntroductionAnswer, IntroductionsAnswer
+from mesh.crypto.entropy import Entropy
+from mesh.crypto.signing import VERIFY_KEY_BYTES, is_signature_valid
+from mesh.errors import PeerError, UserError
+from mesh.events import ContactAdded
+from mesh.ids import Instant, InviteId, UnixSeconds, VerifyKey
+from mesh.limits import (
+    INTRODUCTION_SECONDS,
+    INTRODUCTIONS_MADE_MAX,
+    INTRODUCTIONS_PER_CONTACT_MAX,
+)
+from mesh.messenger.contacts import KEY_PREFIX_DIGITS_MIN, Contacts
+from mesh.messenger.history import mesh_milliseconds
+from mesh.messenger.identity import Identity
+from mesh.messenger.invitations import Invitations
+from mesh.messenger.invites import Invites
+from mesh.messenger.names import is_name
+from mesh.messenger.notes import Notes
+from mesh.messenger.outbox import Outbox
+from mesh.messenger.telling import Telling
+from mesh.storage.vault import Vault
+from mesh.storage.vault_rows import ContactRow
+from mesh.storage.vault_trust import IntroductionMadeRow, IntroductionRow
+from mesh.wire.controls import INTRODUCE, INTRODUCE_ASK, INTRODUCE_GRANT
+from mesh.wire.invite import Invite, parse_invite
+
+ID_BYTES = 16
+
+
+class Introductions:
+    """Introductions to us, and those that we make."""
+
+    def __init__(
+        self,
+        vault: Vault,
+        identity: Identity,
+        *,
+        contacts: Contacts,
+        notes: Notes,
+        invites: Invites,
+        invitations: Invitations,
+        outbox: Outbox,
+        telling: Telling,
+        entropy: Entropy,
+    ) -> None:
+        self._people = vault.people
+        self._rows = vault.trust
+        self._identity = identity
+        self._contacts = contacts
+        self._notes = notes
+        self._invites = invites
+        self._invitations = invitations
+        self._outbox = outbox
+        self._telling = telling
+        self._entropy = entropy
+
+    # --- What the person does -----------------------------------------------------------------
+
+    def introduce(
+        self, guest: ContactRow, host: ContactRow, mesh_now: UnixSeconds, now: Instant
+    ) -> None:
+        """Ask the host for an invite for the guest; the same two again: ask once more."""
+        if guest.id == host.id:
+            raise UserError("same-contact", f"{guest.label} cannot be introduced to themselves.")
+        for one in (guest, host):
+            _check_may_take_part(one)
+        row = self._rows.find_introduction_of_two(guest.id, host.id)
+        if row is None or row.made + INTRODUCTION_SECONDS <= mesh_now:
+            if self._rows.introductions_made_count() >= INTRODUCTIONS_MADE_MAX:
+                raise UserError(
+                    "too-many",
+                    f"You introduced {INTRODUCTIONS_MADE_MAX} pairs within 30 days; wait a while.",
+                )
+            id_ = self._entropy.draw(ID_BYTES)
+            row = IntroductionMadeRow(id_, guest.id, host.id, mesh_now)
+            self._rows.put_introduction_made(row)
+        # They know each other by the names that they chose, not by our labels.
+        asked = row.id + guest.verify_key + guest.name.encode()
+        self._send(host, INTRODUCE_ASK, asked, mesh_now, now)
+
+    def answers(self) -> IntroductionsAnswer:
+        """All introductions to us, newest first."""
+        return IntroductionsAnswer(
+            introductions=[self._answer(row) for row in self._rows.introductions()]
+        )
+
+    def find_answer(self, number: int) -> IntroductionAnswer | None:
+        """One of them, unless it is gone."""
+        row = self._rows.find_introduction(number)
+        return None if row is None else self._answer(row)
+
+    def settle(
+        self, number: int, *, is_accepted: bool, mesh_now: UnixSeconds, now: Instant
+    ) -> IntroductionAnswer:
+        """Our person's answer. A refusal is told to nobody."""
+        row = self._rows.find_introduction(number)
+        if row is None:
+            raise UserError("not-found", f"There is no introduction {number}.")
+        if row.state in ("waiting", "declined") and is_accepted:
+            voucher = self._people.contact(row.voucher)
+            _check_may_take_part(voucher)
+            if self._people.find_contact_by_key(row.verify_key) is not None:
+                self._set(replace(row, state="done"))
+            elif row.link is None:
+                self._give_invite(row, voucher, mesh_now, now)
+            else:
+                self._use_invite(row, row.link, mesh_now, now)
+        elif row.state == "waiting":
+            self._set(replace(row, state="declined"))
+        return self._answer(self._rows.introduction(number))
+
+    def _give_invite(
+        self, row: IntroductionRow, voucher: ContactRow, mesh_now: UnixSeconds, now: Instant
+    ) -> None:
+        """We are the host: an invite for the guest alone goes back to the voucher."""
+        invite = self._invites.create_for(
+            row.verify_key,
+            row.name or row.verify_key.hex()[:KEY_PREFIX_DIGITS_MIN],
+            vouched_by=row.voucher,
+            mesh_now=mesh_now,
+        )
+        self._set(replace(row, state="accepted", invite=InviteId(invite.id)))
+        self._send(voucher, INTRODUCE_GRANT, row.id + invite.link.encode(), mesh_now, now)
+
+    def _use_invite(
+        self, row: IntroductionRow, link: str, mesh_now: UnixSeconds, now: Instant
+    ) -> None:
+        """We are the guest: the host's invite makes them a contact."""
+        contact = self._invitations.add(
+            AddContact(link),
+            mesh_ms=mesh_milliseconds(mesh_now, now),
+            mesh_now=mesh_now,
+            introduced_by=row.voucher,
+        )
+        self._telling.tell(ContactAdded(self._contacts.answer(contact)))
+        self._set(replace(row, state="done"))
+
+    # --- What others say ----------------------------------------------------------------------
+
+    def control_came(
+        self, contact: ContactRow, kind: int, data: bytes, *, mesh_now: UnixSeconds, now: Instant
+    ) -> None:
+        """A step of an introduction; PeerError if it is malformed or not welcome."""
+        if contact.is_request:
+            raise PeerError("an introduction by somebody who waits apart")
+        if len(data) < ID_BYTES:
+            raise PeerError("an introduction that is too short")
+        id_, rest = data[:ID_BYTES], data[ID_BYTES:]
+        if kind == INTRODUCE_ASK:
+            self._asked(contact, id_, rest, mesh_now, now)
+        elif kind == INTRODUCE_GRANT:
+            self._granted(contact, id_, rest, mesh_now, now)
+        else:
+            assert kind == INTRODUCE
+            self._introduced(contact, id_, rest, mesh_now)
+
+    def _asked(
+        self, voucher: ContactRow, id_: bytes, rest: bytes, mesh_now: UnixSeconds, now: Instant
+    ) -> None:
+        """The voucher wishes that we give an invite for somebody."""
+        verify_key, name = VerifyKey(rest[:VERIFY_KEY_BYTES]), rest[VERIFY_KEY_BYTES:]
+        if len(verify_key) != VERIFY_KEY_BYTES:
+            raise PeerError("an introduction that is too short")
+        row = self._came(voucher, id_, verify_key, _shown(name), None, mesh_now)
+        if row.state == "accepted" and row.invite is not None:
+            # The grant may have been lost.
+            link = self._invites.answer(row.invite, mesh_now).link
+            if link:
+                self._send(voucher, INTRODUCE_GRANT, row.id + link.encode(), mesh_now, now)
+
+    def _granted(
+        self, host: ContactRow, id_: bytes, rest: bytes, mesh_now: UnixSeconds, now: Instant
+    ) -> None:
+        """The host gave the invite for which we asked: it goes on to the guest."""
+        row = self._rows.find_introduction_made(id_)
+        if row is None or row.host != host.id:
+            raise PeerError("an invite for which we did not ask")
+        if row.made + INTRODUCTION_SECONDS <= mesh_now:
+            raise PeerError("an introduction of long ago")
+        invite = _parsed(rest)
+        if invite.verify_key != host.verify_key:
+            raise PeerError("an invite of somebody else than the host")
+        guest = self._people.contact(row.guest)
+        if guest.is_blocked or guest.is_request:
+            raise PeerError("an invite for a guest who is no contact any more")
+        self._send(guest, INTRODUCE, id_ + rest, mesh_now, now)
+
+    def _introduced(
+        self, voucher: ContactRow, id_: bytes, rest: bytes, mesh_now: UnixSeconds
+    ) -> None:
+        """The voucher hands us an invite of somebody."""
+        invite = _parsed(rest)
+        name = _shown(invite.name.encode())
+        self._came(voucher, id_, invite.verify_key, name, rest.decode(), mesh_now)
+
+    def _came(
+        self,
+        voucher: ContactRow,
+        id_: bytes,
+        verify_key: VerifyKey,
+        name: str,
+        link: str | None,
+        mesh_now: UnixSeconds,
+    ) -> IntroductionRow:
+        """Keep what a voucher says of somebody, once; a newer word replaces what still waits."""
+        if verify_key in (self._identity.keys.verify_key, voucher.verify_key):
+            raise PeerError("an introduction to ourselves or of the voucher")
+        known = self._people.find_contact_by_key(verify_key)
+        row = self._rows.find_introduction_of(voucher.id, verify_key)
+        if row is not None:
+            if id_ == row.id and link == row.link:
+                return row
+            if row.state == "declined" or known is not None:
+                return row
+            row = replace(
+                row, id=id_, name=name, link=link, invite=None, state="waiting", came=mesh_now
+            )
+            self._set(row)
+            return row
+        if self._rows.introductions_count(voucher.id) >= INTRODUCTIONS_PER_CONTACT_MAX:
+            raise PeerError("too many introductions by one contact")
+        if known is not None:
+            sentence = f"{voucher.label} wished to introduce {known.label}, whom you know, to you."
+            self._notes.add_once(known.id, "introduced", sentence, mesh_now)
+        row = self._rows.add_introduction(
+            id_=id_,
+            voucher=voucher.id,
+            verify_key=verify_key,
+            name=name,
+            link=link,
+            state="waiting" if known is None else "done",
+            came=mesh_now,
+        )
+        self._telling.introduction_changed(row.number)
+        return row
+
+    def expire(self, mesh_now: UnixSeconds) -> None:
+        """Forget what is too old for anybody to answer."""
+        self._rows.forget_introductions(UnixSeconds(mesh_now - INTRODUCTION_SECONDS))
+
+    # --- Steps --------------------------------------------------------------------------------
+
+    def _set(self, row: IntroductionRow) -> None:
+        self._rows.set_introduction(row)
+        self._telling.introduction_changed(row.number)
+
+    def _send(
+        self, contact: ContactRow, kind: int, data: bytes, mesh_now: UnixSeconds, now: Instant
+    ) -> None:
+        mesh_ms = mesh_milliseconds(mesh_now, now)
+        self._outbox.send_controls(contact, [(kind, data)], mesh_ms=mesh_ms, mesh_now=mesh_now)
+
+    def _answer(self, row: IntroductionRow) -> IntroductionAnswer:
+        return IntroductionAnswer(
+            id=row.number,
+            by=self._contacts.find_label(row.voucher),
+            name=row.name,
+            key=row.verify_key.hex(),
+            state=row.state,
+        )
+
+
+def _check_may_take_part(row: ContactRow) -> None:
+    if row.is_blocked:
+        raise UserError("blocked", f"{row.label} is blocked; unblock them first.")
+    if row.is_request:
+        raise UserError("request", f"{row.label} waits for your word; accept them first.")
+    if row.state != "answered":
+        raise UserError("not-answered", f"{row.label} has not answered yet; wait until they have.")
+
+
+def _shown(name: bytes) -> str:
+    """A name that a screen can show, or none."""
+    text = name.decode(errors="replace")
+    return text if is_name(text) else ""
+
+
+def _parsed(data: bytes) -> Invite:
+    """The link in a control, whole and with its bundle; PeerError if it is not."""
+    try:
+        invite = parse_invite(data.decode(), is_signature_valid)
+    except (UserError, UnicodeDecodeError) as error:
+        raise PeerError("an introduction without a valid invite") from error
+    if invite.bundle is None:
+        raise PeerError("an introduction without keys")
+    return invite
