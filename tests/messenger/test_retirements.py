@@ -1,0 +1,314 @@
+"""Tokens that are ours to tell, and states that only tokens and receipts can change."""
+
+import pytest
+
+from mesh.commands import AskMessages, MessageAnswer, SetReadReceipts, WithdrawMessage
+from mesh.errors import UserError
+from mesh.ids import EnvelopeId, UnixSeconds
+from mesh.limits import RECEIPTS_PER_CONTROL_MAX, RETIRE_DELAY_MS
+from mesh.storage.sqlcipher import transaction
+from mesh.storage.vault_rows import OutboxRow
+from mesh.wire.controls import READ
+from mesh.wire.envelope import Envelope
+from mesh.wire.retirement import Retirement, is_token_of
+from tests.messenger.people import DAY_S, Clock, Person, acquainted, exchange
+
+MINUTES_11 = 660
+
+
+def tell(person: Person, *retirements: Retirement) -> None:
+    """These tokens are on the mesh, and the store has checked them or not."""
+    with transaction(person.connection):
+        for retirement in retirements:
+            person.messenger.retired(retirement)
+    person.messenger.take_effects()
+
+
+def due(person: Person) -> list[Retirement]:
+    return person.messenger.take_retirements(1_000, person.now)
+
+
+def rows_count(person: Person) -> int:
+    row = person.connection.execute("SELECT count(*) FROM retirements").fetchone()
+    assert row is not None
+    assert isinstance(row[0], int)
+    return row[0]
+
+
+def quiet(clock: Clock) -> tuple[Person, Person]:
+    """Two acquainted people who have told all that they had to."""
+    ann, bob = acquainted(clock)
+    clock.pass_by(MINUTES_11)
+    for person in (ann, bob):
+        told = due(person)
+        with transaction(person.connection):
+            person.messenger.retirements_left(told)
+            person.messenger.write_posted()
+        assert rows_count(person) == 0
+    return ann, bob
+
+
+def state(person: Person, text: str) -> str:
+    (found,) = [one for one in person.messages() if one.text == text]
+    return found.state
+
+
+def sent(ann: Person, text: str) -> tuple[MessageAnswer, Envelope]:
+    """A message of Ann's to Bob, sealed and in her store."""
+    message = ann.send("Bob", text)
+    (envelope,) = ann.post()
+    return message, envelope
+
+
+def opened_by(bob: Person, clock: Clock, envelope: Envelope) -> Retirement:
+    """What Bob tells after he has opened an envelope."""
+    bob.receive([envelope])
+    clock.pass_by(MINUTES_11)
+    (retirement,) = [one for one in due(bob) if one.envelope == envelope.id]
+    return retirement
+
+
+def test_what_was_opened_is_told_after_a_while_each_by_itself() -> None:
+    clock = Clock()
+    ann, bob = quiet(clock)
+    for number in range(20):
+        ann.send("Bob", f"{number}")
+    posted = ann.post()
+    bob.receive(posted)
+    assert due(bob) == []
+    clock.pass_by(RETIRE_DELAY_MS[0] / 1000 - 1)
+    assert due(bob) == []
+    batches = []
+    for _ in range(RETIRE_DELAY_MS[1] // 1000):
+        clock.pass_by(1)
+        batches.append(due(bob))
+    told = [one for batch in batches for one in batch]
+    assert sorted(one.envelope for one in told) == sorted(one.id for one in posted)
+    assert sum(1 for batch in batches if batch) > 10, "not in a batch of one recipient's"
+    headers = {one.id: one.header for one in posted}
+    assert all(is_token_of(headers[id_], token) for id_, token in told)
+
+
+def test_a_token_is_kept_until_the_store_has_it() -> None:
+    clock = Clock()
+    ann, bob = quiet(clock)
+    _, envelope = sent(ann, "hello")
+    retirement = opened_by(bob, clock, envelope)
+    bob.restart()
+    assert due(bob) == [retirement], "a crash tells it again"
+    bob.messenger.retirements_left([retirement])
+    assert bob.messenger.posted_unwritten_count == 1
+    with transaction(bob.connection):
+        bob.messenger.write_posted()
+    assert rows_count(bob) == 0
+    bob.restart()
+    assert due(bob) == []
+    assert bob.messenger.retirements_deadline() is None
+
+
+@pytest.mark.parametrize("error_s", [-3_650 * DAY_S, 3_650 * DAY_S])
+def test_a_clock_that_was_set_meanwhile_does_not_keep_a_token_back(error_s: int) -> None:
+    clock = Clock()
+    ann, bob = quiet(clock)
+    _, envelope = sent(ann, "hello")
+    bob.receive([envelope])
+    bob.wall_error_s = error_s
+    bob.restart()
+    clock.pass_by(RETIRE_DELAY_MS[1] / 1000)
+    assert [one.envelope for one in due(bob)] == [envelope.id]
+
+
+def test_only_the_readers_token_makes_a_message_delivered() -> None:
+    clock = Clock()
+    ann, bob = quiet(clock)
+    _, envelope = sent(ann, "hello")
+    _, other = sent(ann, "another")
+    retirement = opened_by(bob, clock, envelope)
+    for forged in (
+        Retirement(envelope.id, bytes(16)),
+        Retirement(envelope.id, b""),
+        Retirement(other.id, retirement.token),
+        Retirement(EnvelopeId(bytes(32)), retirement.token),
+    ):
+        tell(ann, forged)
+    assert (state(ann, "hello"), state(ann, "another")) == ("queued here", "queued here")
+    count = ann.messenger.summary().outbox_count
+    tell(ann, retirement)
+    assert (state(ann, "hello"), state(ann, "another")) == ("delivered", "queued here")
+    assert ann.messenger.summary().outbox_count == count - 1
+    assert not ann.messenger.is_protected(envelope.id)
+    ann.carried_by(b"n" * 32, [envelope])
+    assert state(ann, "hello") == "delivered"
+    clock.pass_by(40 * DAY_S)
+    ann.tend()
+    assert (state(ann, "hello"), state(ann, "another")) == ("delivered", "expired")
+
+
+def test_a_message_under_several_envelopes_is_delivered_if_any_was_and_expires_with_the_last() -> (
+    None
+):
+    clock = Clock()
+    ann, bob = quiet(clock)
+    first, envelope = sent(ann, "hello")
+    second, _ = sent(ann, "later")
+    rows = ann.messenger._vault.outbox
+    lapses = UnixSeconds(envelope.header.lapses + 10 * DAY_S)
+    with transaction(ann.connection):
+        for message in (first, second):
+            id_ = EnvelopeId(message.number.to_bytes(32, "big"))
+            again = OutboxRow(id_, message.number, lapses, b"h" * 16, b"w" * 16)
+            rows.add(again, envelope.data)
+    ann.restart()
+    tell(ann, opened_by(bob, clock, envelope))
+    assert state(ann, "hello") == "delivered"
+    assert rows.of_message(first.number) == []
+    clock.pass_by(8 * DAY_S)
+    ann.tend()
+    assert state(ann, "later") == "queued here"
+    clock.pass_by(10 * DAY_S)
+    ann.tend()
+    assert state(ann, "later") == "expired"
+
+
+def test_a_withdrawal_leaves_at_once_and_its_token_is_true() -> None:
+    clock = Clock()
+    ann, _ = quiet(clock)
+    message, envelope = sent(ann, "never mind")
+    answer = ann.ask(WithdrawMessage(message.number))
+    assert isinstance(answer, MessageAnswer)
+    assert answer.state == "withdrawn"
+    ((id_, token),) = due(ann)
+    assert id_ == envelope.id
+    assert is_token_of(envelope.header, token)
+    assert ann.messenger.summary().outbox_count == 0
+    again = ann.ask(WithdrawMessage(message.number))
+    assert again == answer
+    clock.pass_by(40 * DAY_S)
+    ann.tend()
+    assert state(ann, "never mind") == "withdrawn"
+
+
+def test_what_was_not_posted_or_not_sealed_never_leaves() -> None:
+    clock = Clock()
+    ann, bob = quiet(clock)
+    message = ann.send("Bob", "never mind")
+    ann.ask(WithdrawMessage(message.number))
+    assert ann.post() == []
+    eve = Person("Eve", clock, seed=3)
+    link = bob.invite().link
+    bob.post()
+    eve.add(link)
+    exchange(bob, eve)
+    assert state(ann, "never mind") == "withdrawn"
+    assert ann.post() == []
+
+
+def test_a_message_that_waits_for_a_key_can_be_withdrawn() -> None:
+    clock = Clock()
+    ann, bob = Person("Ann", clock, seed=1), Person("Bob", clock, seed=2)
+    invite = ann.invite()
+    bob.add(invite.qr, "Ann")
+    kept = bob.send("Ann", "kept")
+    dropped = bob.send("Ann", "dropped")
+    assert state(bob, "dropped") == "waiting for their key"
+    bob.ask(WithdrawMessage(dropped.number))
+    assert (state(bob, "kept"), state(bob, "dropped")) == ("waiting for their key", "withdrawn")
+    exchange(ann, bob)
+    assert ann.texts() == ["kept"]
+    assert state(bob, "dropped") == "withdrawn"
+    assert kept.number != dropped.number
+
+
+def test_what_is_not_ours_or_was_delivered_cannot_be_withdrawn() -> None:
+    clock = Clock()
+    ann, bob = quiet(clock)
+    message, envelope = sent(ann, "hello")
+    tell(ann, opened_by(bob, clock, envelope))
+    with pytest.raises(UserError, match="delivered"):
+        ann.ask(WithdrawMessage(message.number))
+    (theirs,) = bob.messages()
+    for number in (theirs.number, 999, 0):
+        with pytest.raises(UserError, match="no message"):
+            bob.ask(WithdrawMessage(number))
+    assert due(ann) == due(bob) == []
+
+
+def test_a_withdrawal_that_came_too_late_says_so() -> None:
+    clock = Clock()
+    ann, bob = quiet(clock)
+    message, envelope = sent(ann, "oops")
+    ann.ask(WithdrawMessage(message.number))
+    (withdrawal,) = due(ann)
+    tell(ann, withdrawal)
+    assert state(ann, "oops") == "withdrawn"
+    ann.restart()
+    tell(ann, opened_by(bob, clock, envelope))
+    assert state(ann, "oops") == "delivered before it was withdrawn"
+    assert ann.messenger._vault.outbox.find(envelope.id) is None
+
+
+def test_a_withdraw_token_that_a_copy_of_us_told_is_believed() -> None:
+    clock = Clock()
+    ann, _ = quiet(clock)
+    _, envelope = sent(ann, "hello")
+    row = ann.messenger._vault.outbox.find(envelope.id)
+    assert row is not None
+    tell(ann, Retirement(envelope.id, row.withdraw_token))
+    assert state(ann, "hello") == "withdrawn"
+
+
+def test_a_receipt_counts_for_its_own_conversation_only() -> None:
+    clock = Clock()
+    ann, bob = quiet(clock)
+    eve = Person("Eve", clock, seed=3)
+    eve.add(ann.invite().link)
+    exchange(ann, bob, eve)
+    message, _ = sent(ann, "hello")
+    assert ann.messenger._desk is not None
+    receipts = ann.messenger._desk.receipts
+    contacts = {one.label: one.id for one in ann.contacts()}
+    people = ann.messenger._vault.people
+    for label, expected in (("Eve", "queued here"), ("Bob", "read")):
+        contact = next(row for row in people.contacts() if row.id == contacts[label])
+        with transaction(ann.connection):
+            receipts.control_came(
+                contact, READ, bytes.fromhex(message.id), mesh_now=ann.mesh_now, now=ann.now
+            )
+        assert state(ann, "hello") == expected
+
+
+def test_reading_is_told_in_one_conversation_that_allows_it() -> None:
+    clock = Clock()
+    ann, bob = quiet(clock)
+    bob.ask(SetReadReceipts("Ann", is_on=True))
+    assert [one.sends_read_receipts for one in bob.contacts()] == [True]
+    for number in range(RECEIPTS_PER_CONTROL_MAX + 1):
+        ann.send("Bob", f"{number}")
+    withdrawn = ann.send("Bob", "oops")
+    bob.receive(ann.post())
+    ann.ask(WithdrawMessage(withdrawn.number))
+    bob.ask(AskMessages("Ann", limit=1_000, mark_read=True))
+    receipts = bob.post()
+    assert len(receipts) == 2, "a hundred in one"
+    ann.receive(receipts)
+    states = {one.text: one.state for one in ann.messages()}
+    assert states.pop("oops") == "delivered before it was withdrawn"
+    assert set(states.values()) == {"read"}
+    bob.ask(AskMessages("Ann", limit=1_000, mark_read=True))
+    assert bob.post() == []
+
+
+@pytest.mark.parametrize("data", [b"", bytes(31), bytes(33), bytes(32 * 101)])
+def test_a_malformed_receipt_changes_nothing(data: bytes) -> None:
+    clock = Clock()
+    ann, bob = quiet(clock)
+    sent(ann, "hello")
+    contact = bob.messenger._vault.people.contacts()[0]
+    with transaction(bob.connection):
+        assert bob.messenger._desk is not None
+        bob.messenger._desk.outbox.send_controls(
+            contact, [(READ, data)], mesh_ms=clock.unix_ms, mesh_now=bob.mesh_now
+        )
+    ann.receive(bob.post())
+    assert ann.dropped() == {"malformed read receipt": 1}
+    assert state(ann, "hello") == "queued here"
