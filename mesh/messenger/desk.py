@@ -93,7 +93,13 @@ def set_up(
     contacts = Contacts(vault, notes, telling)
     history = History(vault.messages)
     first_contacts = FirstContacts(
-        vault, identity, sessions=sessions, prekeys=prekeys, entropy=entropy, kem=kem
+        vault,
+        identity,
+        sessions=sessions,
+        prekeys=prekeys,
+        is_tag_stored=is_tag_stored,
+        entropy=entropy,
+        kem=kem,
     )
     sealing = Sealing(
         vault,

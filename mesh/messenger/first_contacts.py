@@ -5,11 +5,24 @@ keys". Until the first answer all that we write to a contact repeats one opening
 under another tag: of their invite, or of the rendezvous of a session that both once had.
 """
 
+from collections.abc import Callable
+
+import msgspec
+
 from mesh.crypto.entropy import Entropy, uniform_below
 from mesh.crypto.kem import Kem
 from mesh.errors import PeerError
 from mesh.ids import ContactId, Tag, UnixSeconds
-from mesh.limits import INVITE_TAGS, RENEWAL_INTERVAL_SECONDS, SESSIONS_PER_CONTACT_MAX
+from mesh.limits import (
+    INVITE_TAGS,
+    LAPSED_BEFORE_PROBE,
+    PROBE_INTERVAL_SECONDS,
+    PROBE_RENDEZVOUS_TAGS,
+    RENDEZVOUS_TAGS,
+    RENEWAL_INTERVAL_SECONDS,
+    RENEWAL_REPEATED_SECONDS,
+    SESSIONS_PER_CONTACT_MAX,
+)
 from mesh.messenger.identity import Identity
 from mesh.messenger.prekeys import Prekeys, stored_bundle
 from mesh.messenger.sessions import Session, Sessions
@@ -30,6 +43,7 @@ class FirstContacts:
         *,
         sessions: Sessions,
         prekeys: Prekeys,
+        is_tag_stored: Callable[[Tag], bool],
         entropy: Entropy,
         kem: Kem,
     ) -> None:
@@ -39,6 +53,7 @@ class FirstContacts:
         self._identity = identity
         self._sessions = sessions
         self._prekeys = prekeys
+        self._is_tag_stored = is_tag_stored
         self._entropy = entropy
         self._kem = kem
 
@@ -78,8 +93,38 @@ class FirstContacts:
         self._messages.set_keys_told(contact.id, prekey.id)
         return row
 
-    def take_tag(self, row: FirstContactRow) -> tuple[Tag, bytes] | None:
-        """The tag and box key of the next repetition; None if all are used."""
+    def take_place(
+        self, contact: ContactRow, row: FirstContactRow, mesh_now: UnixSeconds
+    ) -> tuple[FirstContactRow, Tag, bytes] | None:
+        """What the next repetition repeats, its tag and box key; None if all tags are used.
+
+        A tag that the mesh has already was used by a later state of this vault. So were the keys
+        that come next: the other side would take them for a repeat, so another opening is begun.
+        """
+        while (place := self._take_tag(row)) is not None:
+            tag, box_key = place
+            if not self._is_tag_stored(tag):
+                return row, tag, box_key
+            row = self._begun_again(contact, row, mesh_now)
+        return None
+
+    def _begun_again(
+        self, contact: ContactRow, row: FirstContactRow, mesh_now: UnixSeconds
+    ) -> FirstContactRow:
+        current = self._rows.find_first_contact(contact.id)
+        assert current is not None
+        if self._sessions.session(row.session).ratchet.is_unused:
+            # This one was begun a moment ago; only the tag is to be passed over.
+            return current
+        met = None if row.renewed is None else self._sessions.session(row.renewed)
+        begun = self.begin(contact, met, mesh_now)
+        kept = msgspec.structs.replace(
+            begun, tags_start=current.tags_start, sent_count=current.sent_count
+        )
+        self._rows.put_first_contact(kept)
+        return kept
+
+    def _take_tag(self, row: FirstContactRow) -> tuple[Tag, bytes] | None:
         if row.renewed is not None:
             return self._sessions.take_rendezvous(self._sessions.session(row.renewed))
         invitation = self._people.find_invitation(row.contact)
@@ -90,41 +135,99 @@ class FirstContacts:
         key = invite_tag_key(invitation.secret)
         return tag_of(key, index), box_key_of(key, index)
 
-    def renew(self, contact: ContactRow, mesh_now: UnixSeconds, *, is_asked: bool) -> bool:
+    def begin_probe(self, contact: ContactRow, mesh_now: UnixSeconds) -> bool:
+        """Whether the next message is to go as a first contact, though a session is there.
+
+        They opened nothing for long. Most who do not answer are away; some have lost what they
+        knew. The session is written on meanwhile as before, and ends when a probe is answered.
+        """
+        counts = self._messages.conversation(contact.id)
+        if counts.lapsed_count < LAPSED_BEFORE_PROBE:
+            return False
+        if counts.renewed and mesh_now - counts.renewed < PROBE_INTERVAL_SECONDS:
+            return False
+        # The oldest is in most backups.
+        met = self._rendezvous_of(
+            self._sessions.of_contact(contact.id), tags_max=PROBE_RENDEZVOUS_TAGS
+        )
+        return met is not None and self._renew_by(contact, met, mesh_now)
+
+    def is_stuck(self, contact: ContactId) -> bool:
+        """Whether what we write waits, because all tags of a renewal were used in vain."""
+        row = self.find(contact)
+        if row is None or row.renewed is None or self._sessions.find_known(contact) is not None:
+            return False
+        return not self._sessions.session(row.renewed).can_be_met
+
+    def renew(
+        self,
+        contact: ContactRow,
+        mesh_now: UnixSeconds,
+        *,
+        is_asked: bool,
+        heard_on: Session | None = None,
+    ) -> bool:
         """Begin another session in place of all that there are; False if that cannot be.
 
-        Unasked it happens once a day at most: two nodes that both believe to have lost the other
-        must not answer each other without end.
+        `heard_on`: a session that they have, whatever else they lost. Unasked it happens once a
+        day at most: two nodes that both believe to have lost the other must not answer each other
+        without end.
         """
         if contact.bundle is None:
             return False
         last = self._messages.conversation(contact.id).renewed
         if not is_asked and last and mesh_now - last < RENEWAL_INTERVAL_SECONDS:
             return False
-        met = self._rendezvous_of(contact.id)
-        if met is None:
+        newest_first = self._sessions.of_contact(contact.id)[::-1]
+        met = heard_on
+        if met is None or not met.can_be_met:
+            met = self._rendezvous_of(newest_first)
+        if met is None or not self._renew_by(contact, met, mesh_now):
             return False
-        for session in self._sessions.of_contact(contact.id):
-            self._sessions.end(session)
-        self.make_room(contact.id, keep=met)
-        try:
-            self.begin(contact, met, mesh_now)
-        except PeerError:
-            # Bundles are tried before they are kept; this one went bad on our disk.
-            return False
+        for session in newest_first:
+            if session.is_known:
+                self._sessions.end(session)
+        return True
+
+    def _renew_by(self, contact: ContactRow, met: Session, mesh_now: UnixSeconds) -> bool:
+        """Let what we write next go under the rendezvous of a session, as a first contact."""
+        row = self.find(contact.id)
+        if row is not None and self._is_fresh(row, contact, mesh_now):
+            # It was not answered yet; perhaps it is met elsewhere.
+            self._rows.put_first_contact(msgspec.structs.replace(row, renewed=met.id))
+        else:
+            self.make_room(contact.id, keep=met)
+            try:
+                self.begin(contact, met, mesh_now)
+            except PeerError:
+                # Bundles are tried before they are kept; this one went bad on our disk.
+                return False
         self._messages.set_renewed(contact.id, mesh_now)
         return True
 
+    def _is_fresh(self, row: FirstContactRow, contact: ContactRow, mesh_now: UnixSeconds) -> bool:
+        """Whether a renewal that was begun may go on: they still have what it was sealed to."""
+        assert contact.bundle is not None
+        session = self._sessions.session(row.session)
+        return (
+            row.renewed is not None
+            and mesh_now - session.created < RENEWAL_REPEATED_SECONDS
+            and session.ratchet.their_public == stored_bundle(contact.bundle).prekey
+        )
+
     def make_room(self, contact: ContactId, *, keep: Session) -> None:
-        """Erase the oldest sessions until there is room for one more."""
+        """Erase the oldest sessions until there is room for one more, those in use last."""
+        in_use = self._sessions.find_known(contact)
         for session in self._sessions.of_contact(contact):
             if self._sessions.count(contact) < SESSIONS_PER_CONTACT_MAX:
                 break
-            if session is not keep:
+            if session not in (keep, in_use):
                 self._sessions.erase(session)
 
-    def _rendezvous_of(self, contact: ContactId) -> Session | None:
-        """The newest session by which the other side can be met, an unused one first."""
-        sessions = self._sessions.of_contact(contact)
-        known = [one for one in reversed(sessions) if one.is_known and one.can_be_met]
+    @staticmethod
+    def _rendezvous_of(
+        sessions: list[Session], *, tags_max: int = RENDEZVOUS_TAGS
+    ) -> Session | None:
+        """The first session by which the other side can be met, an unused one before others."""
+        known = [one for one in sessions if one.is_known and one.rendezvous_count < tags_max]
         return min(known, key=lambda one: one.rendezvous_count, default=None)

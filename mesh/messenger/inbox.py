@@ -180,7 +180,7 @@ class Inbox:
         try:
             opened = self._opened_on(session, envelope, nonce, boxes, box_key, mesh_now)
         except OutOfStep:
-            self._lost(contact, "what they write can no longer be opened", mesh_now, now)
+            self._lost(contact, session, "what they write can no longer be opened", mesh_now, now)
             raise
         tag = envelope.header.tag
         if opened is None:
@@ -244,7 +244,8 @@ class Inbox:
         contact = contact or self._add_contact(author, founded.opened.payload, invite, mesh_now)
         if invite.is_met:
             contact = self._contacts.met(contact.id)
-        self._invites.use(invite, mesh_now)
+        if invite.uses < invite.uses_max:
+            self._invites.use(invite, mesh_now)
         self._found(contact, founded, mesh_now, now)
 
     def _open_renewal(
@@ -263,8 +264,14 @@ class Inbox:
         if self._open_repetition(prekeys, first, envelope, mesh_now, now):
             self._sessions.rendezvous_used(lost, index, tag)
             return
-        founded = self._founded(prekeys, first, envelope, mesh_now)
         contact = self._people.contact(lost.contact)
+        try:
+            founded = self._founded(prekeys, first, envelope, mesh_now)
+        except PeerError:
+            # The box of the tag proves that the contact sealed it, to a bundle of ours.
+            reason = "they wrote to keys that this profile no longer has"
+            self._lost(contact, lost, reason, mesh_now, now)
+            raise
         self._check_author(contact, founded.author, mesh_now)
         self._sessions.rendezvous_used(lost, index, tag)
         self._first_contacts.make_room(contact.id, keep=lost)
@@ -367,7 +374,7 @@ class Inbox:
             header_key=roots.header_key,
         )
         self._sessions.opened(session, opened.receiving, mesh_now)
-        self._learn_bundle(contact, founded.author.bundle)
+        self._learn_bundle(contact, founded.author.bundle, is_first=True)
         self._accept(contact, session, opened, is_first=True, mesh_now=mesh_now, now=now)
         # They repeat their first contact until they have opened something of ours.
         mesh_ms = mesh_milliseconds(mesh_now, now)
@@ -379,7 +386,9 @@ class Inbox:
     ) -> None:
         # What was sent before the invite expired may have been on its way for long.
         state = state_of(invite, envelope.header.created)
-        if state != "open":
+        # Who is a contact begins anew: he lost what came of the invite, and takes no use of it.
+        is_again = contact is not None and contact.state == "answered" and state == "used up"
+        if state != "open" and not is_again:
             raise PeerError(f"a first contact by an invite that is {state}")
         if contact is None and len(self._contacts) >= CONTACTS_MAX:
             raise PeerError("too many contacts")
@@ -452,12 +461,16 @@ class Inbox:
             )
             self._tell_received(row)
         self._act_on_controls(contact, payload, mesh_now, now)
-        self._compare_counts(contact, payload, mesh_now, now)
+        self._compare_counts(contact, session, payload, mesh_now, now)
         if is_first:
             answered = self._people.contact(contact.id)
             if contact.bundle is None:
                 self._outbox.retell_waiting(answered)
             self._outbox.seal_waiting_of(answered, mesh_now)
+        elif self._first_contacts.is_stuck(contact.id):
+            # They were away longer than our renewal lived, and have lost nothing.
+            self._sessions.revive(session)
+            self._outbox.seal_waiting_of(self._people.contact(contact.id), mesh_now)
 
     def _answered(self, contact: ContactRow, session: Session) -> None:
         """The other side has this session: our first contact for it has done its work."""
@@ -466,9 +479,19 @@ class Inbox:
         first = self._first_contacts.find(contact.id)
         if first is not None and first.session == session.id:
             self._rows.erase_first_contact(contact.id)
+            if first.renewed is not None:
+                # What was in use when it began is perhaps lost on their side.
+                for former in self._sessions.of_contact(contact.id):
+                    if former.created < session.created:
+                        self._sessions.end(former)
 
     def _compare_counts(
-        self, contact: ContactRow, payload: Payload, mesh_now: UnixSeconds, now: Instant
+        self,
+        contact: ContactRow,
+        session: Session,
+        payload: Payload,
+        mesh_now: UnixSeconds,
+        now: Instant,
     ) -> None:
         """Remember how much of theirs we have, and notice if they have more of ours than we."""
         counts = self._messages.conversation(contact.id)
@@ -476,11 +499,19 @@ class Inbox:
             self._messages.set_seen_count(contact.id, payload.seq + 1)
         if payload.seen > counts.sent_count:
             self._messages.set_sent_count(contact.id, payload.seen)
-            self._lost(contact, "they have more of what you wrote than this profile", mesh_now, now)
+            reason = "they have more of what you wrote than this profile"
+            self._lost(contact, session, reason, mesh_now, now)
 
-    def _lost(self, contact: ContactRow, reason: str, mesh_now: UnixSeconds, now: Instant) -> None:
-        """One of both sides lost its state: begin anew, and say so."""
-        if self._first_contacts.renew(contact, mesh_now, is_asked=False):
+    def _lost(
+        self,
+        contact: ContactRow,
+        session: Session,
+        reason: str,
+        mesh_now: UnixSeconds,
+        now: Instant,
+    ) -> None:
+        """One of both sides lost its state: begin anew, and say so. They wrote on `session`."""
+        if self._first_contacts.renew(contact, mesh_now, is_asked=False, heard_on=session):
             self._tell_renewed(contact, reason, mesh_now)
             current = self._people.contact(contact.id)
             mesh_ms = mesh_milliseconds(mesh_now, now)
@@ -511,14 +542,17 @@ class Inbox:
         assert contact.agreement_key is not None, "who has a session has an identity key"
         bundle = decode_prekeys(contact.verify_key, contact.agreement_key, data, self._verify)
         check_bundle(bundle, self._identity, entropy=self._entropy, kem=self._kem)
-        self._learn_bundle(contact, bundle)
+        self._learn_bundle(contact, bundle, is_first=False)
 
-    def _learn_bundle(self, contact: ContactRow, bundle: Bundle) -> None:
-        """Keep the newest bundle. The invite's own is only for first contacts."""
+    def _learn_bundle(self, contact: ContactRow, bundle: Bundle, *, is_first: bool) -> None:
+        """Keep the newest bundle. The invite's own is only for first contacts.
+
+        With a first contact came what they have: if it is older, they lost what was newer.
+        """
         encoded = bundle.encode()
         if encoded == contact.bundle:
             return
-        if contact.state == "answered" and contact.bundle is not None:
+        if contact.state == "answered" and contact.bundle is not None and not is_first:
             known_from = stored_bundle(contact.bundle).valid_from
             if bundle.valid_from < known_from:
                 return

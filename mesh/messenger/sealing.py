@@ -91,8 +91,10 @@ class Sealing:
             return None
         self._renew_if_lost(contact, mesh_now)
         session = self._sessions.find_known(contact.id)
-        if session is None:
-            return self._seal_first(contact, payload, signer, mesh_now)
+        if session is None or self._first_contacts.begin_probe(contact, mesh_now):
+            sealed = self._seal_first(contact, payload, signer, mesh_now)
+            if session is None or sealed is not None:
+                return sealed
         return self._seal_on(session, payload, signer, mesh_now)
 
     def has_signer(self, mesh_now: UnixSeconds) -> bool:
@@ -185,10 +187,10 @@ class Sealing:
             if self._people.find_invitation(contact.id) is None:
                 return None
             row = self._first_contacts.begin(contact, None, mesh_now)
-        place = self._first_contacts.take_tag(row)
+        place = self._first_contacts.take_place(contact, row, mesh_now)
         if place is None:
             return None
-        tag, box_key = place
+        row, tag, box_key = place
         session = self._sessions.session(row.session)
         sending = self._sessions.step(session, mesh_now)
         size_class = first_contact_size_class(len(payload))

@@ -182,7 +182,13 @@ class Sessions:
         """Write nothing more on a session."""
         if not session.is_over:
             session.is_over = True
-            self._rows.set_over(session.id)
+            self._rows.set_over(session.id, is_over=True)
+
+    def revive(self, session: Session) -> None:
+        """Write on a session again that was ended in vain."""
+        if session.is_over:
+            session.is_over = False
+            self._rows.set_over(session.id, is_over=False)
 
     def erase(self, session: Session) -> None:
         """Erase all keys of a session; nothing of it opens any more."""

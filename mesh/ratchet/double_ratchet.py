@@ -164,6 +164,11 @@ class Ratchet(msgspec.Struct, frozen=True, array_like=True):
         """Whether there is a key of the other side: a responder waits for the first message."""
         return self.sending is not None or self.their_public is not None
 
+    @property
+    def is_unused(self) -> bool:
+        """Whether nothing was written or opened yet."""
+        return self.sending is None and self.receiving is None
+
     def next_sending(
         self, *, entropy: Entropy, kem: Kem, mesh_now: UnixSeconds, tags_before: int = 0
     ) -> "Sending":

@@ -134,8 +134,8 @@ class SessionRows:
     def set_known(self, session: bytes) -> None:
         self._connection.execute("UPDATE sessions SET is_known = 1 WHERE id = ?", (session,))
 
-    def set_over(self, session: bytes) -> None:
-        self._connection.execute("UPDATE sessions SET is_over = 1 WHERE id = ?", (session,))
+    def set_over(self, session: bytes, *, is_over: bool) -> None:
+        self._connection.execute("UPDATE sessions SET is_over = ? WHERE id = ?", (is_over, session))
 
     def set_rendezvous(self, session: bytes, *, sent_count: int, used: int) -> None:
         """How many tags we used to renew a session, and a bit for each that the other used."""
