@@ -24,7 +24,8 @@ from mesh.ids import Instant, LinkId, LinkKey, Monotonic, UnixSeconds
 from mesh.inputs import Connection
 from mesh.messenger.messenger import Messenger
 from mesh.messenger.names import is_name
-from mesh.nearby.nearby import Nearby, NearbyFrame
+from mesh.nearby.gathered import NearbyFrame
+from mesh.nearby.nearby import Nearby
 from mesh.nearby.wants import Host, InviteCame, InviteWanted, Want
 from mesh.storage.sqlcipher import savepoint
 

@@ -6,7 +6,8 @@ from mesh.commands import NearbyPersonAnswer
 from mesh.crypto.signing import sign, verify_key_of
 from mesh.ids import ContactId, Instant, LinkId, Monotonic, VerifyKey
 from mesh.messenger.names import is_name
-from mesh.nearby.nearby import Nearby, NearbyFrame
+from mesh.nearby.gathered import NearbyFrame
+from mesh.nearby.nearby import Nearby
 from mesh.nearby.wants import Host, InviteCame, InviteWanted
 from tests.entropy import SeededEntropy
 

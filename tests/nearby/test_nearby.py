@@ -13,8 +13,10 @@ from mesh.limits import (
     NEARBY_STEPS_PER_MINUTE,
     NEARBY_WAIT_MS,
 )
+from mesh.messenger.names import is_name
 from mesh.nearby.boxes import HourKey, channel_between
-from mesh.nearby.nearby import NearbyFrame
+from mesh.nearby.gathered import NearbyFrame
+from mesh.nearby.nearby import Nearby
 from mesh.wire.frames import NearbyAsk, NearbyCard, NearbySealed
 from mesh.wire.nearby import Declined, Identified, Proved, encode_step
 from tests.entropy import SeededEntropy
@@ -314,7 +316,8 @@ def test_a_proof_by_another_key_than_it_names_is_refused() -> None:
     table, ann, bob = comparing()
     victim = Seat("Cy", 9)
     bob.host = bob.host.__class__(bob.name, victim.host.verify_key, bob.host.sign)
-    bob.nearby._on.host = bob.host  # type: ignore[union-attr]
+    assert bob.nearby._on is not None
+    bob.nearby._on.comparisons._host = bob.host
     agree(table, ann, bob)
     assert states(ann, bob) == ("failed", "failed")
     assert len(ann.invites) + len(bob.contacts) == 0
@@ -370,7 +373,7 @@ def test_a_man_in_the_middle_makes_the_screens_differ() -> None:
     for seed in range(20):
         table = Table("Ann", "Bob", "Bob", "Ann")
         for seat in table.seats:
-            seat.nearby._entropy = SeededEntropy(seed * 100 + seat.number)
+            seat.nearby = Nearby(SeededEntropy(seed * 100 + seat.number), is_name)
         table.switch_on()
         # Ann sees the third seat, which calls itself Bob; Bob sees the fourth.
         table.join(0, 2)
