@@ -14,7 +14,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from mesh.errors import UserError
-from mesh.limits import STORED_BYTES_DEFAULT
+from mesh.limits import RELAY_DELAY_MS_MAX, RETIRE_DELAY_MS, STORED_BYTES_DEFAULT
 from mesh.wire.parameters import KEY_QUOTA_DEFAULT, STAMP_BITS_DEFAULT
 
 _VARIABLE_PREFIX = "MESH_"
@@ -22,6 +22,8 @@ _VARIABLE_PREFIX = "MESH_"
 _NAME_CHARACTERS_MAX = 63
 _BYTES_MIN = 16 * 1024 * 1024
 _AUTO_LOCK_MINUTES_MAX = 7 * 24 * 60
+
+_DELAY_SECONDS_MAX = 86_400
 
 Port = Annotated[int, msgspec.Meta(ge=0, le=65_535)]
 
@@ -37,6 +39,12 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     listen_port: Port | None = None
     discovery: bool = True
     discovery_on_loopback: bool = False
+    opened_delay_seconds: Annotated[int, msgspec.Meta(ge=0, le=_DELAY_SECONDS_MAX)] = (
+        RETIRE_DELAY_MS[1] // 1000
+    )
+    relay_delay_seconds: Annotated[int, msgspec.Meta(ge=0, le=_DELAY_SECONDS_MAX)] = (
+        RELAY_DELAY_MS_MAX // 1000
+    )
     auto_lock_minutes: Annotated[float, msgspec.Meta(ge=0, le=_AUTO_LOCK_MINUTES_MAX)] = 0
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
@@ -68,6 +76,13 @@ DEFAULT_TEXT = f"""\
 
 # Find nodes on this machine too where it has no network at all.
 # discovery_on_loopback = false
+
+# A message that was opened is known to be delivered after a while of chance, so that nobody sees
+# who reads when: at most so many seconds, and at least a tenth of them.
+# opened_delay_seconds = {RETIRE_DELAY_MS[1] // 1000}
+
+# What others tell of that kind is passed on after at most so many seconds.
+# relay_delay_seconds = {RELAY_DELAY_MS_MAX // 1000}
 
 # Lock after so many minutes in which nobody asked for anything; 0: never.
 # auto_lock_minutes = 0

@@ -115,7 +115,13 @@ class _Daemon:
     async def _make_node(self, store: Connection) -> Node:
         config = self._config
         parameters = await trio.to_thread.run_sync(mesh_parameters, config)
-        settings = EngineSettings(parameters=parameters, stored_bytes_max=config.stored_bytes_max)
+        opened_delay_ms = config.opened_delay_seconds * 1000
+        settings = EngineSettings(
+            parameters=parameters,
+            stored_bytes_max=config.stored_bytes_max,
+            retire_delay_ms=(opened_delay_ms // 10, opened_delay_ms),
+            relay_delay_ms_max=config.relay_delay_seconds * 1000,
+        )
         return Node(
             settings=settings,
             store=store,

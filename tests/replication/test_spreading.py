@@ -11,6 +11,7 @@ from mesh.errors import PeerError
 from mesh.ids import EnvelopeId, Instant, LinkId, Monotonic, UnixSeconds
 from mesh.limits import (
     IDS_PER_FRAME_MAX,
+    MISSING_BODIES_ASKED_MAX,
     MISSING_IDS_MAX,
     OFFERED_IDS_PER_LINK_MAX,
     REFUSED_KEPT_MS,
@@ -22,6 +23,7 @@ from mesh.limits import (
 from mesh.replication.id_index import IdIndex
 from mesh.replication.spreading import Spreading
 from mesh.wire.frames import (
+    FLAG_BACKLOG,
     Frame,
     IHave,
     IWant,
@@ -30,8 +32,10 @@ from mesh.wire.frames import (
     ListWanted,
     NoHave,
     join_entries,
+    split_entries,
     split_ids,
 )
+from mesh.wire.retirement import RETIREMENT_SIZE_CLASS
 from tests.entropy import SeededEntropy
 
 LINK = LinkId(1)
@@ -179,6 +183,105 @@ def test_a_refusal_is_forgotten_after_an_hour_or_when_the_clock_was_wrong() -> N
         assert ListWanted(cursor=b"") in [frame for _, frame in spreading.take_frames()]
         announce(spreading, LINK, range(7, 8), later)
         assert wants_of(spreading, LINK) == [id_of(7)]
+
+
+def stub(spreading: Spreading, number: int, link: LinkId, now: Instant) -> None:
+    spreading.accepted_without_body(id_of(number), UnixSeconds(1_000 + number), 0, link, now)
+
+
+def announced(spreading: Spreading, link: LinkId) -> list[EnvelopeId]:
+    frame = spreading.take_announcement(link)
+    return [] if frame is None else [id_ for id_, _ in split_entries(frame.entries)]
+
+
+def test_a_stub_is_announced_and_its_body_asked_of_each_new_link_once() -> None:
+    spreading = make([])
+    first, second, third = LinkId(1), LinkId(2), LinkId(3)
+    for link in (first, second):
+        spreading.link_up(link, at(0))
+    announce(spreading, first, range(7, 8), at(1))
+    assert wants_of(spreading, first) == [id_of(7)]
+    stub(spreading, 7, first, at(2))
+    assert spreading.is_body_welcome(id_of(7))
+    assert (announced(spreading, first), announced(spreading, second)) == ([], [id_of(7)])
+    assert wants_of(spreading, first) == []
+    spreading.link_up(third, at(3))
+    assert wants_of(spreading, third) == [id_of(7)]
+    spreading.body_refused(third, id_of(7), at(4))
+    announce(spreading, second, range(7, 8), at(5))
+    assert wants_of(spreading, second) == [id_of(7)], "who announces it is asked"
+    spreading.body_filled(id_of(7), second, at(6))
+    assert announced(spreading, first) == announced(spreading, third) == [id_of(7)]
+    assert spreading.take_bodies(third, 9) == []
+    spreading.link_up(LinkId(4), at(7))
+    assert wants_of(spreading, LinkId(4)) == []
+
+
+def test_of_many_bodies_that_are_missing_the_newest_are_asked_for() -> None:
+    numbers = range(MISSING_BODIES_ASKED_MAX + 9)
+    spreading = make(numbers)
+    spreading.load(
+        [(id_of(number), UnixSeconds(1_000 + number), 0) for number in numbers],
+        [id_of(number) for number in numbers],
+    )
+    spreading.link_up(LINK, at(0))
+    asked: list[EnvelopeId] = []
+    while wanted := wants_of(spreading, LINK):
+        asked += wanted
+        refused = join_entries([(id_, 1) for id_ in wanted])
+        spreading.received(LINK, NoHave(entries=refused), at(1))
+    assert asked == [id_of(number) for number in reversed(numbers)][:MISSING_BODIES_ASKED_MAX]
+
+
+def test_a_retirement_is_announced_and_listed_and_never_pushed() -> None:
+    spreading = make([1])
+    spreading.link_up(LINK, at(0))
+    spreading.take_frames()
+    element = id_of(100)
+    spreading.held_back(element, at(1))
+    entries = join_entries([(element, RETIREMENT_SIZE_CLASS)])
+    spreading.received(LINK, IHave(entries=entries, flags=0), at(2))
+    assert wants_of(spreading, LINK) == [], "it is here, and not to be known yet"
+    assert not spreading.is_known(element)
+    spreading.retired(element, spreading.created(id_of(1)), at(3))
+    frame = spreading.take_announcement(LINK)
+    assert frame is not None
+    assert (list(split_entries(frame.entries)), frame.flags) == (
+        [(element, RETIREMENT_SIZE_CLASS)],
+        FLAG_BACKLOG,
+    )
+    assert spreading.take_bodies(LINK, 9) == []
+    spreading.received(LINK, ListWanted(cursor=b""), at(4))
+    (page,) = [frame for _, frame in spreading.take_frames() if isinstance(frame, ListPage)]
+    assert (element, RETIREMENT_SIZE_CLASS) in list(split_entries(page.entries))
+    spreading.received(LINK, IWant(ids=element), at(5))
+    assert spreading.take_bodies(LINK, 9) == [element]
+
+
+def test_a_body_that_is_retired_before_it_was_pushed_is_announced_instead() -> None:
+    spreading = make([])
+    spreading.link_up(LINK, at(0))
+    spreading.accepted(id_of(7), UnixSeconds(5), 0, None, at(1))
+    spreading.accepted(id_of(8), UnixSeconds(5), 0, None, at(1))
+    spreading.received(LINK, IWant(ids=id_of(8)), at(2))
+    for number in (7, 8):
+        spreading.body_gone(id_of(number))
+    assert spreading.take_bodies(LINK, 9) == [id_of(8)], "who asked is answered"
+    assert announced(spreading, LINK) == [id_of(7)]
+
+
+def test_announcements_that_found_no_room_are_made_good_by_listing_again() -> None:
+    spreading = make([])
+    spreading.link_up(LINK, at(0))
+    spreading.take_frames()
+    for number in range(SENDING_IDS_PER_LINK_MAX + 1):
+        spreading.retired(id_of(number), UnixSeconds(number), at(1))
+    count = 0
+    while spreading.has_bodies(LINK):
+        count += len(announced(spreading, LINK))
+        assert spreading.take_bodies(LINK, 9) == []
+    assert count == SENDING_IDS_PER_LINK_MAX
+    assert [frame for _, frame in spreading.take_frames()] == [ListAgain()]
 
 
 def test_a_dropped_push_is_made_good_by_listing_again() -> None:
