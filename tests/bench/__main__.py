@@ -8,7 +8,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from tests.bench import daemons, embedded, lxmf, machine, posting, simulator
+from tests.bench import daemons, embedded, lxmf, machine, posting, ratchet, simulator
 from tests.bench.table import HEAD, Row, formatted
 from tests.conftest import missing_for_namespaces
 
@@ -60,6 +60,7 @@ def say(text: str) -> None:
 NAMES = (
     "machine",
     "posting",
+    "ratchet",
     "embedded",
     "hop",
     "relays",
@@ -86,6 +87,7 @@ def all_benches(options: argparse.Namespace, scratch: Path) -> dict[str, Bench]:
     return {
         "machine": lambda: machine.rows(place("machine"), options.count),
         "posting": lambda: posting.rows(options.stamps),
+        "ratchet": lambda: ratchet.rows(place("ratchet"), options.rate_messages),
         "embedded": lambda: embedded.rows(
             place("embedded"), options.messages, options.rate_messages
         ),

@@ -242,9 +242,9 @@ class Person:
                     raise AssertionError(f"a messenger wants {type(effect).__name__}")
 
 
-def copied(connection: Connection) -> Connection:
-    """A database in memory with the rows of a vault."""
-    copy = connect(None, None)
+def copied(connection: Connection, copy: Connection | None = None) -> Connection:
+    """Another database, in memory if none is given, with the rows of a vault."""
+    copy = copy or connect(None, None)
     migrate_vault(copy)
     tables = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
     copy.execute("PRAGMA foreign_keys = OFF")
