@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mesh.commands import SendMessage
+from mesh.crypto.hashing import blake2b_128
 from mesh.crypto.signing import verify_key_of
 from mesh.ids import EnvelopeId, PostingKey, Tag, UnixSeconds
 from mesh.limits import (
@@ -13,15 +14,18 @@ from mesh.limits import (
     DEFERRED_PER_LINK_MAX,
     IDS_PER_FRAME_MAX,
     LINKS_MAX,
+    MISSING_BODIES_ASKED_MAX,
     MISSING_IDS_MAX,
     OFFERED_IDS_PER_LINK_MAX,
+    ORPHANED_RETIREMENTS_MAX,
     RECENT_BODIES_BYTES_MAX,
     REFUSED_IDS_MAX,
+    RETIREMENTS_PENDING_MAX,
     SENDING_IDS_PER_LINK_MAX,
     WANTS_PER_LINK_BYTES_MAX,
     WANTS_PER_LINK_MAX,
 )
-from mesh.wire.envelope import SECONDS_PER_DAY, Header, body_bytes, sign_envelope
+from mesh.wire.envelope import SECONDS_PER_DAY, Header, body_bytes, decode_envelope, sign_envelope
 from mesh.wire.frames import (
     CURSOR_BYTES,
     ENTRY_BYTES,
@@ -39,10 +43,13 @@ from mesh.wire.frames import (
     Ping,
     Pong,
     Push,
+    Retired,
+    Stubs,
     join_entries,
 )
 from mesh.wire.frames import Held as HeldFrame
 from mesh.wire.parameters import MeshParameters
+from mesh.wire.retirement import Retirement, join_retirements
 from tests.engine.joined import START_US, Joined
 from tests.engine.stranger import Stranger
 from tests.engine.test_door import befriend, introduce, status, texts
@@ -97,7 +104,7 @@ def envelope(
         lifetime_class=0,
         created=UnixSeconds(created - created % 10),
         tag=tag,
-        read_hash=number.to_bytes(16, "big"),
+        read_hash=blake2b_128(number.to_bytes(16, "big")),
         withdraw_hash=bytes(16),
         posting_key=PostingKey(verify_key_of(seed)),
         stamp=stamp,
@@ -138,7 +145,7 @@ def id_frames() -> st.SearchStrategy[Frame]:
             ),
             st.integers(0, 3_000),
             st.integers(0, IDS_PER_FRAME_MAX),
-            st.sampled_from([0, 0, 0, 1, 2, 3, 3, 3, 4]),
+            st.sampled_from([0, 0, 0, 1, 2, 3, 3, 3, 4, 255, 255]),
         ),
         st.binary(max_size=3 * ENTRY_BYTES),
     )
@@ -170,6 +177,39 @@ def id_frames() -> st.SearchStrategy[Frame]:
     )
 
 
+def stubs_and_tokens() -> st.SearchStrategy[Frame]:
+    """Of envelopes that the engine may have, or may get later: true tokens, and false ones."""
+    numbers, keys = st.integers(0, 60), st.integers(1, 3)
+    true = st.integers(0, 60).map(lambda number: number.to_bytes(16, "big"))
+    tokens = st.one_of(true, true, st.binary(min_size=16, max_size=16))
+    envelopes = st.builds(
+        lambda number, key: decode_envelope(envelope(number, key=key)), numbers, keys
+    )
+    told = st.builds(
+        lambda one, number: Retirement(one.id, number.to_bytes(16, "big")), envelopes, numbers
+    )
+    honest = st.builds(
+        lambda number, key: Retirement(
+            decode_envelope(envelope(number, key=key)).id, number.to_bytes(16, "big")
+        ),
+        numbers,
+        keys,
+    )
+    retirements = st.lists(st.one_of(honest, honest, honest, told), max_size=9).map(
+        join_retirements
+    )
+    entries = st.tuples(
+        st.one_of(envelopes.map(lambda one: one.stub), st.binary(min_size=195, max_size=195)),
+        st.lists(tokens, max_size=2).map(b"".join),
+    )
+    bare = envelopes.map(lambda one: (one.stub, b""))
+    return st.one_of(
+        st.builds(Stubs, st.lists(bare, max_size=9)),
+        st.builds(Stubs, st.lists(st.one_of(bare, entries), max_size=9)),
+        st.builds(Retired, st.one_of(retirements, retirements, st.binary(max_size=99))),
+    )
+
+
 def acts() -> st.SearchStrategy[Act]:
     hello = st.builds(
         Hello,
@@ -192,6 +232,8 @@ def acts() -> st.SearchStrategy[Act]:
         floods,
         id_frames(),
         id_frames(),
+        stubs_and_tokens(),
+        stubs_and_tokens(),
         st.one_of(st.just(Ping()), st.just(Pong()), hello, st.builds(Close, st.integers(0, 255))),
         st.builds(Raw, st.binary(max_size=100)),
         st.builds(Wait, st.integers(1, 30)),
@@ -211,6 +253,8 @@ def check_bounds(table: Joined, name: str) -> None:
         assert set(missing.announcers) <= set(spreading._links)
     for state in spreading._links.values():
         assert len(state.sending) <= SENDING_IDS_PER_LINK_MAX
+        assert len(state.announcing) <= SENDING_IDS_PER_LINK_MAX
+        assert len(state.bodies_asked) <= MISSING_BODIES_ASKED_MAX
         assert len(state.offered) + len(state.asked) <= OFFERED_IDS_PER_LINK_MAX
         assert len(state.asked) <= WANTS_PER_LINK_MAX
         assert state.asked_bytes == sum(state.asked.values()) <= WANTS_PER_LINK_BYTES_MAX
@@ -220,7 +264,12 @@ def check_bounds(table: Joined, name: str) -> None:
     assert not carrying._brought
     assert carrying._recent_bytes == sum(map(len, carrying._recent.values()))
     assert carrying._recent_bytes <= RECENT_BODIES_BYTES_MAX
-    assert len(spreading) == carrying.store.envelopes_count
+    assert len(carrying._retiring) == len(list(carrying.store.retirements()))
+    assert len(spreading) == carrying.store.envelopes_count + len(carrying._retiring)
+    assert len(spreading._held_back) <= RETIREMENTS_PENDING_MAX
+    assert set(spreading._held_back) >= set(carrying._retiring._held)
+    assert len(carrying._retiring._orphans) <= ORPHANED_RETIREMENTS_MAX
+    assert set(spreading._bodiless) <= set(carrying._bodyless)
     assert sum(map(len, carrying._admission._ids.values())) == carrying.store.envelopes_count
     assert set(engine._clock._differences) == set(neighbours.ready)
 
