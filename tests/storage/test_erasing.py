@@ -1,0 +1,307 @@
+"""What was erased is nowhere in the files: looked for in a database that is not encrypted.
+
+The same schema under the same settings, without a key, so that every byte can be read. Whatever
+is looked for is first found.
+"""
+
+import random
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from sqlcipher3 import dbapi2
+
+from mesh.ids import ContactId, EnvelopeId, MessageId, PostingKey, UnixSeconds, VerifyKey
+from mesh.inputs import Connection
+from mesh.storage.migrations import migrate_vault
+from mesh.storage.sqlcipher import (
+    SqlcipherConnection,
+    _set_up,
+    checkpoint,
+    connect,
+    rebuild,
+    transaction,
+)
+from mesh.storage.vault import Vault
+from mesh.storage.vault_rows import (
+    FirstContactRow,
+    GenerationRow,
+    InvitationRow,
+    OutboxRow,
+    PostingKeyRow,
+    SessionRow,
+    SkippedRow,
+)
+
+NOW = UnixSeconds(1_700_000_000)
+MARK = re.compile(rb"<(\w+ \d{6} of \w+)>")
+
+
+def filled(name: str, length: int) -> bytes:
+    """A value that says its name again and again: a part that is left says so too."""
+    mark = f"<{name}>".encode()
+    return (mark * (length // len(mark) + 1))[:length]
+
+
+@dataclass
+class Marks:
+    """Values that are looked for; each consists of a mark that no other has."""
+
+    family: str = "one"
+    made: list[str] = field(default_factory=list)
+
+    def blob(self, what: str, length: int = 48) -> bytes:
+        """Return a value whose mark says what it is."""
+        self.made.append(f"{what} {len(self.made):06} of {self.family}")
+        return filled(self.made[-1], length)
+
+    def text(self, what: str, length: int = 48) -> str:
+        return self.blob(what, length).decode()
+
+
+def connect_plainly(path: Path) -> Connection:
+    """A file under the settings of every database, but without a key."""
+    raw = dbapi2.connect(str(path), isolation_level=None)
+    connection = SqlcipherConnection(raw, str(path))
+    _set_up(connection, is_on_disk=True)
+    return connection
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "vault.db"
+
+
+@pytest.fixture
+def connection(file: Path) -> Iterator[Connection]:
+    opened = connect_plainly(file)
+    migrate_vault(opened)
+    yield opened
+    opened.close()
+
+
+def marks_in(file: Path) -> set[str]:
+    """All marks in the bytes of a database and of what stands beside it."""
+    files = [file.with_name(file.name + suffix) for suffix in ("", "-wal", "-shm")]
+    content = b"".join(each.read_bytes() for each in files)
+    return {each.decode() for each in MARK.findall(content)}
+
+
+def add_contact(vault: Vault, marks: Marks, number: int) -> ContactId:
+    row = vault.people.add_contact(
+        label=f"contact {number}",
+        name="",
+        verify_key=VerifyKey(bytes([number]) * 32),
+        agreement_key=None,
+        trust="first seen",
+        state="invited",
+        bundle=marks.blob("bundle", 1_300),
+    )
+    return row.id
+
+
+def add_session(vault: Vault, marks: Marks, contact: ContactId) -> bytes:
+    """A session with all that hangs on it."""
+    id_ = marks.blob("session")
+    names = ("ratchet", "post_quantum", "out_key", "rendezvous_out", "rendezvous_in", "link_key")
+    secrets = {name: marks.blob(name, 96) for name in names}
+    vault.sessions.add_session(
+        SessionRow(
+            id=id_,
+            contact=contact,
+            is_begun_here=True,
+            is_known=True,
+            is_over=False,
+            created=NOW,
+            generation=1,
+            out_index=0,
+            out_before=0,
+            out_next=marks.blob("out_next"),
+            rendezvous_start=0,
+            rendezvous_count=0,
+            rendezvous_used=0,
+            **secrets,
+        )
+    )
+    vault.sessions.put_generation(
+        GenerationRow(id_, 1, marks.blob("generation"), 0, b"", 256, b"", None, None)
+    )
+    vault.sessions.add_skipped(
+        [
+            SkippedRow(id_, marks.blob("public"), number, marks.blob("skipped"), NOW)
+            for number in range(20)
+        ]
+    )
+    opening = marks.blob("opening", 1_200)
+    vault.sessions.put_first_contact(
+        FirstContactRow(contact, id_, opening, marks.blob("first_header_key"), None, 0, 1)
+    )
+    return id_
+
+
+def add_message(
+    vault: Vault, contact: ContactId, text: str, *, number: int, send_key: str | None = None
+) -> int:
+    row = vault.messages.add(
+        contact=contact,
+        id_=MessageId(number.to_bytes(32, "big")),
+        is_mine=True,
+        text=text,
+        parents=b"",
+        clock=number,
+        position=number,
+        received=NOW,
+        state="queued here",
+        lapses=None,
+        is_read=True,
+        is_late=False,
+        send_key=send_key,
+    )
+    return row.number
+
+
+def test_every_kind_of_secret_that_is_erased_leaves_the_files(
+    connection: Connection, file: Path
+) -> None:
+    vault, marks, kept = Vault(connection), Marks("gone"), Marks("kept")
+    with transaction(connection):
+        contact, other = add_contact(vault, kept, 1), add_contact(vault, kept, 2)
+        session = add_session(vault, marks, contact)
+        add_session(vault, kept, other)
+        secret, bundle_hash = marks.blob("invitation"), marks.blob("bundle_hash")
+        vault.people.put_invitation(InvitationRow(contact, secret, bundle_hash, NOW))
+        old, inviting = (
+            vault.sessions.add_prekey(
+                contact=None,
+                bundle=marks.blob("our_bundle", 1_300),
+                private=marks.blob("private", 96),
+                made=NOW,
+            )
+            for _ in range(2)
+        )
+        vault.sessions.note_opening(
+            old.id,
+            marks.blob("ephemeral"),
+            session=marks.blob("founded"),
+            header_key=marks.blob("opening_header_key"),
+        )
+        invite = vault.people.add_invite(
+            label="",
+            secret=marks.blob("invite"),
+            prekey=inviting.id,
+            hint="",
+            created=NOW,
+            expires=NOW,
+            uses_max=1,
+            erase_after=NOW,
+        )
+        posting = PostingKeyRow(
+            PostingKey(kept.blob("posting")), marks.blob("posting_seed"), 0, 1, None, 0
+        )
+        vault.sessions.add_posting_key(posting)
+        message = add_message(
+            vault, contact, kept.text("text"), number=1, send_key=marks.text("send_key")
+        )
+        vault.outbox.add_unsealed(contact, message, marks.blob("payload", 900))
+        envelope = EnvelopeId(kept.blob("envelope"))
+        row = OutboxRow(envelope, message, NOW, b"", kept.blob("withdraw_token"))
+        vault.outbox.add(row, marks.blob("sealed", 1_000))
+        vault.outbox.add_carrier(message, marks.blob("carrier"))
+    assert marks_in(file) >= set(marks.made) | set(kept.made)
+    with transaction(connection):
+        vault.sessions.erase_session(session)
+        vault.people.erase_invitation(contact)
+        vault.people.erase_invite_keys(invite.id)
+        vault.sessions.erase_prekey(old.id)
+        vault.sessions.erase_prekey(inviting.id)
+        vault.sessions.erase_posting_seeds(2)
+        vault.messages.forget_send_keys(UnixSeconds(NOW + 1))
+        for unsealed in vault.outbox.unsealed_of(contact):
+            vault.outbox.remove_unsealed(unsealed.number)
+        vault.outbox.set_posted(envelope)
+        vault.outbox.forget_carriers(message)
+    # The log still holds them: it is not enough to delete.
+    assert marks_in(file) & set(marks.made)
+    assert checkpoint(connection)
+    assert marks_in(file) == set(kept.made)
+
+
+def test_each_former_state_of_a_session_leaves_the_files(
+    connection: Connection, file: Path
+) -> None:
+    vault, marks = Vault(connection), Marks()
+    with transaction(connection):
+        session = add_session(vault, marks, add_contact(vault, marks, 1))
+    former = [
+        each for each in marks.made if each.split()[0] in ("ratchet", "out_key", "generation")
+    ]
+    assert len(former) == 3
+    for step in range(1, 40):
+        with transaction(connection):
+            key, ratchet = marks.blob("out_key", 96), marks.blob("ratchet", 96)
+            vault.sessions.set_out_tag(session, key=key, index=step, ratchet=ratchet)
+            generation = marks.blob("generation")
+            vault.sessions.put_generation(
+                GenerationRow(session, 1, generation, step, b"", step, bytes(step), None, None)
+            )
+        former += marks.made[-3:]
+    assert marks_in(file) >= set(former)
+    assert checkpoint(connection)
+    assert marks_in(file) & set(former) == set(former[-3:])
+
+
+# For each of these, copies are left in gaps if the file is only check-pointed.
+@pytest.mark.parametrize("seed", [0, 2, 4, 6])
+def test_a_vault_that_was_much_used_has_no_copies_left_once_it_is_rebuilt(
+    connection: Connection, file: Path, seed: int
+) -> None:
+    """Pages are split and joined in any order; deleting alone misses copies in their gaps."""
+    draw = random.Random(seed)
+    vault, marks, kept = Vault(connection), Marks("gone"), Marks("kept")
+    with transaction(connection):
+        contact = add_contact(vault, kept, 1)
+    waiting: list[tuple[int, str]] = []
+    for _ in range(150):
+        with transaction(connection):
+            for _ in range(20):
+                vault.outbox.add_unsealed(contact, None, marks.blob("payload", 72))
+                waiting.append((vault.outbox.unsealed(last(waiting), 1)[0].number, marks.made[-1]))
+            draw.shuffle(waiting)
+            for _ in range(draw.choice((5, 10, 19, 25))):
+                if waiting:
+                    vault.outbox.remove_unsealed(waiting.pop()[0])
+    gone = set(marks.made) - {name for _, name in waiting}
+    assert marks_in(file) & gone
+    assert rebuild(connection, bytes_max=1 << 30)
+    assert checkpoint(connection)
+    left = marks_in(file)
+    assert not left & gone
+    assert left == {name for _, name in waiting} | set(kept.made)
+
+
+def last(waiting: list[tuple[int, str]]) -> int:
+    return max((number for number, _ in waiting), default=0)
+
+
+def test_a_vault_beyond_the_bound_is_not_rebuilt(connection: Connection) -> None:
+    assert not rebuild(connection, bytes_max=4_096)
+
+
+def test_an_encrypted_vault_shows_no_mark_even_before_anything_is_erased(file: Path) -> None:
+    opened = connect(file, bytes(range(32)))
+    migrate_vault(opened)
+    vault, marks = Vault(opened), Marks()
+    with transaction(opened):
+        add_session(vault, marks, add_contact(vault, marks, 1))
+        row = vault.find_identity()
+    assert row is None
+    assert file.with_name("vault.db-wal").stat().st_size > 0
+    assert marks_in(file) == set()
+    assert checkpoint(opened)
+    assert marks_in(file) == set()
+    assert {each.id for each in vault.sessions.sessions()} == {
+        filled(each, 48) for each in marks.made if each.startswith("session ")
+    }
+    opened.close()
