@@ -42,7 +42,7 @@ _PERSON: Final = (
 _MOVE: Final = (
     "UPDATE conversations SET read_position = max(read_position, (SELECT read_position "
     "FROM conversations WHERE contact = ?1)) WHERE contact = ?2",
-    "DELETE FROM conversations WHERE contact = ?1",
+    "DELETE FROM conversations WHERE contact = ?1 AND contact <> ?2",
     "UPDATE conversations SET contact = ?1 WHERE contact = ?2",
     "UPDATE messages SET contact = ?1 WHERE contact = ?2",
     "UPDATE heads SET contact = ?1 WHERE contact = ?2",
@@ -57,10 +57,10 @@ _MOVE: Final = (
     "UPDATE OR REPLACE introductions SET voucher = ?1 WHERE voucher = ?2",
     "UPDATE OR REPLACE introductions_made SET guest = ?1 WHERE guest = ?2",
     "UPDATE OR REPLACE introductions_made SET host = ?1 WHERE host = ?2",
-    "DELETE FROM introductions_made WHERE guest = host",
+    "DELETE FROM introductions_made WHERE guest = host AND guest IN (?1, ?2)",
     "UPDATE invites SET vouched_by = ?1 WHERE vouched_by = ?2",
     "UPDATE contacts SET introduced_by = ?1 WHERE introduced_by = ?2",
-    "UPDATE contacts SET introduced_by = NULL WHERE introduced_by = id",
+    "UPDATE contacts SET introduced_by = NULL WHERE introduced_by = id AND id IN (?1, ?2)",
     "DELETE FROM contacts WHERE id = ?2",
 )
 
