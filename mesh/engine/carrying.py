@@ -3,36 +3,33 @@
 Joins the machines `mesh.posting` and `mesh.replication` to the rows of `mesh.storage`. Nothing
 here knows whose mail it is; what must not be evicted is asked of who knows (`Protection`).
 
-Rows are gathered while a batch is handled and written by `commit` in one transaction. HELD
-frames and bodies of new envelopes leave only after it. A retirement is checked against the stub of
-its envelope as it comes, held back by `Retiring`, and takes effect in the batch in which it is due.
+What is here, and what of it is written when, is in `mesh/engine/holdings.py`. HELD frames and
+bodies of new envelopes leave only after it. A retirement is checked against the stub of its
+envelope as it comes, held back by `Retiring`, and takes effect in the batch in which it is due.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, assert_never
 
 from mesh.crypto.entropy import Entropy
 from mesh.crypto.signing import Verify
+from mesh.engine.holdings import Holdings, Protection
 from mesh.engine.neighbours import Counters
 from mesh.errors import PeerError
-from mesh.ids import EnvelopeId, Instant, LinkId, Monotonic, PostingKey, Tag, UnixSeconds
+from mesh.ids import EnvelopeId, Instant, LinkId, Monotonic, PostingKey, UnixSeconds
 from mesh.inputs import Connection
 from mesh.limits import (
     CLOCK_JUMP_SECONDS,
     DEFERRED_PER_LINK_MAX,
-    EVICTION_ROWS_PER_BATCH,
     IDS_PER_FRAME_MAX,
     LAPSE_INTERVAL_MS,
-    RECENT_BODIES_BYTES_MAX,
     RELAY_DELAY_MS_MAX,
     SEND_BODIES_PER_BATCH_BYTES_MAX,
 )
 from mesh.posting.admission import Accept, Admission, Defer, Refuse, Verdict
 from mesh.replication.retiring import Retiring
 from mesh.replication.spreading import Spreading
-from mesh.storage.sqlcipher import transaction
-from mesh.storage.store import Store
 from mesh.wire.envelope import (
     Envelope,
     Header,
@@ -52,9 +49,6 @@ from mesh.wire.retirement import (
     split_retirements,
     split_tokens,
 )
-
-Protection = Callable[[EnvelopeId, Tag], bool]
-"""Whether an envelope is ours (written here, or to be opened here) and must stay."""
 
 _BODIES_PER_READ: Final = 16
 
@@ -86,31 +80,26 @@ class Carrying:
         counters: Counters,
         now: Instant,
     ) -> None:
-        self.store: Final = Store(connection)
+        self._holdings = Holdings(connection, stored_bytes_max=stored_bytes_max)
+        self.store: Final = self._holdings.store
         self.spreading = Spreading(entropy)
         self._retiring = Retiring(delay_ms_max=relay_delay_ms_max, entropy=entropy)
-        self.stored_bytes_max: Final = stored_bytes_max
-        self._connection = connection
         self._admission = Admission(parameters, verify)
         self._counters = counters
-        self._bodyless: dict[EnvelopeId, None] = {}
-        self._added: dict[EnvelopeId, Envelope] = {}
-        self._added_stubs: dict[EnvelopeId, Stub] = {}
-        self._retired: list[Retirement] = []
         self._told_retired: list[Retirement] = []
-        self._removed: list[EnvelopeId] = []
-        self._recent: dict[EnvelopeId, bytes] = {}
-        self._recent_bytes = 0
         # What each link brought: after the commit it is told what became of it.
         self._brought: dict[LinkId, list[EnvelopeId]] = {}
         self._deferred: dict[LinkId, list[Envelope | _Bodiless]] = {}
         self._lapse_at = Monotonic(now.monotonic + LAPSE_INTERVAL_MS * 1000)
-        self._evicted_to = 0
         # Mesh time less the time that passed: it moves when a clock is corrected, or after sleep.
         self._mesh_ahead_s: int | None = None
         self.newest_created = UnixSeconds(0)
-        self._note_totals()
         self._load()
+
+    @property
+    def last_arrival(self) -> int:
+        """The highest arrival number in the store."""
+        return self._holdings.last_arrival
 
     def pushed(self, link: LinkId, push: Push, mesh_now: UnixSeconds, now: Instant) -> None:
         """A neighbour brought an envelope: deduplicate before any crypto, then judge."""
@@ -203,7 +192,7 @@ class Carrying:
             self.spreading.deadline_passed(now)
         if now.monotonic >= self._lapse_at:
             self._lapse_at = Monotonic(now.monotonic + LAPSE_INTERVAL_MS * 1000)
-            self._evicted_to = 0
+            self._holdings.look_again()
             if is_clock_steady:
                 self._lapse(mesh_now)
         faulted = self._judge_deferred(mesh_now, now)
@@ -228,33 +217,19 @@ class Carrying:
         is_protected: Protection,
     ) -> list[Envelope]:
         """Write all rows of the batch in one transaction; return the envelopes that are new."""
-        is_full = self._stored_bytes > self.stored_bytes_max
-        is_retiring = bool(self._added_stubs or self._retired)
-        if not (self._added or self._removed or first_messages or is_full or is_retiring):
-            return []
-        added = list(self._added.values())
-        with transaction(self._connection):
-            # An envelope that had to go may have come again, where another one lapsed meanwhile.
-            if self._removed:
-                self.store.remove(self._removed)
-            if added:
-                self.store.add(added)
-            if self._added_stubs:
-                self.store.add_stubs(list(self._added_stubs.values()))
-            if self._retired:
-                self.store.retire(self._retired)
-            if first_messages:
-                self.store.remember_first_messages(first_messages)
-            self._evict(is_protected)
-        self._note_totals()
-        self._counters.count("envelopes_stored", len(added))
-        self._counters.count("retired", len(self._retired))
-        self._told_retired += self._retired
-        self._added.clear()
-        self._added_stubs.clear()
-        self._removed.clear()
-        self._retired.clear()
-        return [one for one in added if not self._retiring.is_retired(one.id)]
+        committed = self._holdings.commit(first_messages=first_messages, is_protected=is_protected)
+        counts = (
+            ("envelopes_stored", len(committed.added)),
+            ("retired", len(committed.retired)),
+            ("evicted", len(committed.evicted)),
+        )
+        for name, count in counts:
+            if count:
+                self._counters.count(name, count)
+        for envelope_id in committed.evicted:
+            self.spreading.body_gone(envelope_id)
+        self._told_retired += committed.retired
+        return [one for one in committed.added if not self._retiring.is_retired(one.id)]
 
     def take_retired(self) -> list[Retirement]:
         """After the commit: the retirements that stand on the mesh since the last call."""
@@ -263,7 +238,7 @@ class Carrying:
 
     def is_new(self, envelope_id: EnvelopeId) -> bool:
         """Whether an envelope came in this batch, and is not committed yet."""
-        return envelope_id in self._added
+        return self._holdings.is_new(envelope_id)
 
     def take_held(self) -> list[tuple[LinkId, Held]]:
         """After the commit: what each link is told of the bodies that it brought."""
@@ -287,7 +262,7 @@ class Carrying:
                 frames.append(announcement)
                 room_bytes -= len(announcement.entries)
             ids = self.spreading.take_bodies(link, _BODIES_PER_READ)
-            found = self._bodies(ids)
+            found = self._holdings.bodies(ids)
             for body in found.values():
                 frames.append(Push(body))
                 room_bytes -= len(body)
@@ -325,13 +300,14 @@ class Carrying:
         known: list[tuple[EnvelopeId, UnixSeconds, int]] = []
         keys: list[tuple[PostingKey, int, EnvelopeId]] = []
         missing: list[EnvelopeId] = []
+        bodyless: list[EnvelopeId] = []
         created: dict[EnvelopeId, UnixSeconds] = {}
         for row in self.store.index_rows():
             known.append((row.id, row.created, row.size_class))
             self.newest_created = max(self.newest_created, row.created)
             keys.append((row.posting_key, row.day, row.id))
             if not row.has_body:
-                self._bodyless[row.id] = None
+                bodyless.append(row.id)
                 created[row.id] = row.created
             if row.is_missing:
                 missing.append(row.id)
@@ -339,6 +315,7 @@ class Carrying:
             self._retiring.add(retirement)
             element = retirement.element
             known.append((element, created[retirement.envelope], RETIREMENT_SIZE_CLASS))
+        self._holdings.load(bodyless)
         self.spreading.load(known, missing)
         self._admission.load(keys)
 
@@ -389,9 +366,8 @@ class Carrying:
                 assert_never(verdict)
 
     def _accept(self, link: LinkId | None, envelope: Envelope, now: Instant) -> None:
-        self._added[envelope.id] = envelope
+        self._holdings.add(envelope)
         self.newest_created = max(self.newest_created, envelope.header.created)
-        self._remember_body(envelope)
         self.spreading.accepted(
             envelope.id, envelope.header.created, envelope.header.size_class, link, now
         )
@@ -401,8 +377,7 @@ class Carrying:
 
     def _accept_stub(self, link: LinkId, brought: _Bodiless, now: Instant) -> None:
         header = brought.stub.header
-        self._added_stubs[brought.id] = brought.stub
-        self._bodyless[brought.id] = None
+        self._holdings.add_stub(brought.stub)
         self.newest_created = max(self.newest_created, header.created)
         self.spreading.accepted_without_body(
             brought.id, header.created, header.size_class, link, now
@@ -412,10 +387,7 @@ class Carrying:
 
     def _fill_body(self, link: LinkId | None, envelope: Envelope, now: Instant) -> None:
         """The body of a stub that is here: the id proves that it is the right one."""
-        self._added_stubs.pop(envelope.id, None)
-        self._added[envelope.id] = envelope
-        self._bodyless.pop(envelope.id, None)
-        self._remember_body(envelope)
+        self._holdings.add(envelope)
         self.spreading.body_filled(envelope.id, link, now)
 
     def _take_tokens(self, link: LinkId, brought: _Bodiless, now: Instant) -> None:
@@ -448,9 +420,7 @@ class Carrying:
         if self._retiring.find_envelope(retirement.element) is not None:
             return
         self._retiring.add(retirement)
-        self._retired.append(retirement)
-        self._bodyless[envelope_id] = None
-        self._drop_recent(envelope_id)
+        self._holdings.retire(retirement)
         self.spreading.body_unwelcome(envelope_id, now)
         self.spreading.body_gone(envelope_id)
         created = self.spreading.created(envelope_id)
@@ -461,27 +431,13 @@ class Carrying:
 
     def _headers(self, ids: Sequence[EnvelopeId]) -> dict[EnvelopeId, Header]:
         """The headers of those of the given envelopes that are known."""
-        headers: dict[EnvelopeId, Header] = {}
-        stored: list[EnvelopeId] = []
-        for id_ in ids:
-            fresh = self._added.get(id_) or self._added_stubs.get(id_)
-            if fresh is not None:
-                headers[id_] = fresh.header
-            elif self.spreading.is_known(id_):
-                stored.append(id_)
-        for id_, stub in self.store.stubs(stored).items():
-            headers[id_] = decode_stub(stub).header
-        return headers
+        known = [id_ for id_ in ids if self.spreading.is_known(id_)]
+        return self._holdings.headers(known)
 
     def _push_out(self, envelope_id: EnvelopeId) -> None:
         """A lower id of the same key took its place, as it will at every node."""
         self._counters.count("pushed_out")
-        self._added.pop(envelope_id, None)
-        self._added_stubs.pop(envelope_id, None)
-        # It may stand in the store too: as a stub, of which the body came in this batch.
-        self._removed.append(envelope_id)
-        self._drop_recent(envelope_id)
-        self._bodyless.pop(envelope_id, None)
+        self._holdings.remove(envelope_id)
         self.spreading.forget([envelope_id, *self._retiring.forget(envelope_id)])
 
     def _defer(self, link: LinkId, brought: Envelope | _Bodiless, now: Instant) -> None:
@@ -523,67 +479,14 @@ class Carrying:
         self._brought.setdefault(link, []).append(envelope_id)
 
     def _has_body(self, envelope_id: EnvelopeId) -> bool:
-        return self.spreading.is_known(envelope_id) and envelope_id not in self._bodyless
+        return self.spreading.is_known(envelope_id) and self._holdings.has_body(envelope_id)
 
     def _lapse(self, mesh_now: UnixSeconds) -> None:
-        with transaction(self._connection):
-            lapsed = self.store.lapse(mesh_now)
-        self._note_totals()
+        lapsed = self._holdings.lapse(mesh_now)
         for row in lapsed:
             self._admission.forget(row.posting_key, row.day, row.id)
-            self._bodyless.pop(row.id, None)
-            self._drop_recent(row.id)
             self.spreading.forget([row.id, *self._retiring.forget(row.id)])
         self._counters.count("lapsed", len(lapsed))
-
-    def _note_totals(self) -> None:
-        """Most batches write nothing, and ask for these all the same."""
-        self._stored_bytes = self.store.stored_bytes
-        self.last_arrival = self.store.last_arrival()
-
-    def _evict(self, is_protected: Protection) -> None:
-        """Over quota the oldest bodies go first, but never what is ours.
-
-        What was passed over for being ours is looked at again after a while, not in every batch.
-        """
-        excess = self.store.stored_bytes - self.stored_bytes_max
-        evicted: list[EnvelopeId] = []
-        while excess > 0:
-            rows = self.store.eviction_candidates(self._evicted_to, EVICTION_ROWS_PER_BATCH)
-            if not rows:
-                break
-            for row in rows:
-                if excess <= 0:
-                    break
-                self._evicted_to = row.arrival
-                if not is_protected(row.id, row.tag):
-                    evicted.append(row.id)
-                    excess -= row.bytes
-        if not evicted:
-            return
-        self.store.drop_bodies(evicted)
-        for envelope_id in evicted:
-            self._bodyless[envelope_id] = None
-            self._drop_recent(envelope_id)
-        self._counters.count("evicted", len(evicted))
-
-    def _bodies(self, ids: list[EnvelopeId]) -> dict[EnvelopeId, bytes]:
-        found = {id_: self._recent[id_] for id_ in ids if id_ in self._recent}
-        rest = [id_ for id_ in ids if id_ not in found]
-        if rest:
-            found.update(self.store.envelopes_bytes(rest))
-        return found
-
-    def _remember_body(self, envelope: Envelope) -> None:
-        """New bodies go out to several links at once: keep the last ones at hand."""
-        data = envelope.data
-        self._recent[envelope.id] = data
-        self._recent_bytes += len(data)
-        while self._recent_bytes > RECENT_BODIES_BYTES_MAX:
-            self._drop_recent(next(iter(self._recent)))
-
-    def _drop_recent(self, envelope_id: EnvelopeId) -> None:
-        self._recent_bytes -= len(self._recent.pop(envelope_id, b""))
 
 
 def _short_ids(ids: list[EnvelopeId]) -> bytes:

@@ -262,14 +262,14 @@ def check_bounds(table: Joined, name: str) -> None:
     assert set(carrying._deferred) <= set(neighbours.ready)
     assert all(len(waiting) <= DEFERRED_PER_LINK_MAX for waiting in carrying._deferred.values())
     assert not carrying._brought
-    assert carrying._recent_bytes == sum(map(len, carrying._recent.values()))
-    assert carrying._recent_bytes <= RECENT_BODIES_BYTES_MAX
+    assert carrying._holdings._recent_bytes == sum(map(len, carrying._holdings._recent.values()))
+    assert carrying._holdings._recent_bytes <= RECENT_BODIES_BYTES_MAX
     assert len(carrying._retiring) == len(list(carrying.store.retirements()))
     assert len(spreading) == carrying.store.envelopes_count + len(carrying._retiring)
     assert len(spreading._held_back) <= RETIREMENTS_PENDING_MAX
     assert set(spreading._held_back) >= set(carrying._retiring._held)
     assert len(carrying._retiring._orphans) <= ORPHANED_RETIREMENTS_MAX
-    assert set(spreading._bodiless) <= set(carrying._bodyless)
+    assert set(spreading._bodiless) <= set(carrying._holdings._bodyless)
     assert sum(map(len, carrying._admission._ids.values())) == carrying.store.envelopes_count
     assert set(engine._clock._differences) == set(neighbours.ready)
 
