@@ -129,8 +129,20 @@ class Introductions:
             vouched_by=row.voucher,
             mesh_now=mesh_now,
         )
-        self._set(replace(row, state="accepted", invite=InviteId(invite.id)))
-        self._send(voucher, INTRODUCE_GRANT, row.id + invite.link.encode(), mesh_now, now)
+        self._set(replace(row, state="accepted", invite=invite))
+        self._grant(row.id, invite, voucher, mesh_now, now)
+
+    def _grant(
+        self,
+        id_: bytes,
+        invite: InviteId,
+        voucher: ContactRow,
+        mesh_now: UnixSeconds,
+        now: Instant,
+    ) -> None:
+        link = self._invites.find_link(invite, mesh_now)
+        if link is not None:
+            self._send(voucher, INTRODUCE_GRANT, id_ + link.encode(), mesh_now, now)
 
     def _use_invite(
         self, row: IntroductionRow, link: str, mesh_now: UnixSeconds, now: Instant
@@ -174,9 +186,7 @@ class Introductions:
         row = self._came(voucher, id_, verify_key, _shown(name), None, mesh_now)
         if row.state == "accepted" and row.invite is not None:
             # The grant may have been lost.
-            link = self._invites.answer(row.invite, mesh_now).link
-            if link:
-                self._send(voucher, INTRODUCE_GRANT, row.id + link.encode(), mesh_now, now)
+            self._grant(row.id, row.invite, voucher, mesh_now, now)
 
     def _granted(
         self, host: ContactRow, id_: bytes, rest: bytes, mesh_now: UnixSeconds, now: Instant

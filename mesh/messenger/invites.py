@@ -109,7 +109,7 @@ class Invites:
 
     def create_for(
         self, guest: VerifyKey, label: str, *, vouched_by: ContactId, mesh_now: UnixSeconds
-    ) -> InviteAnswer:
+    ) -> InviteId:
         """Make an invite for somebody for whom a contact vouches, and for nobody else."""
         row = self._add(
             label,
@@ -118,11 +118,12 @@ class Invites:
             vouched_by=vouched_by,
             mesh_now=mesh_now,
         )
-        return self._answer(row, mesh_now)
+        return row.id
 
-    def answer(self, invite: InviteId, mesh_now: UnixSeconds) -> InviteAnswer:
-        """What is told of an invite that was read from the vault."""
-        return self._answer(self.invite(invite), mesh_now)
+    def find_link(self, invite: InviteId, mesh_now: UnixSeconds) -> str | None:
+        """The link of an invite, as long as it is open."""
+        row = self.invite(invite)
+        return self._invite_of(row).link() if state_of(row, mesh_now) == "open" else None
 
     def answers(self, mesh_now: UnixSeconds) -> list[InviteAnswer]:
         """All invites, newest first."""

@@ -1,0 +1,305 @@
+"""Introductions: two contacts come to know each other, and both know who vouched."""
+
+import pytest
+
+from mesh.commands import (
+    AcceptRequest,
+    AddContact,
+    AnswerIntroduction,
+    AskContact,
+    AskIntroductions,
+    AskInvites,
+    BlockContact,
+    ContactAnswer,
+    ContactDetailsAnswer,
+    Done,
+    Introduce,
+    IntroductionAnswer,
+    IntroductionsAnswer,
+    InvitesAnswer,
+    RemoveContact,
+)
+from mesh.errors import UserError
+from mesh.events import ContactAdded, IntroductionChanged
+from mesh.limits import INTRODUCTION_SECONDS, INTRODUCTIONS_PER_CONTACT_MAX
+from mesh.storage.sqlcipher import transaction
+from mesh.wire.controls import INTRODUCE, INTRODUCE_ASK, INTRODUCE_GRANT
+from tests.messenger.people import DAY_S, Clock, Person, exchange
+
+
+def three() -> tuple[Person, Person, Person]:
+    """Ivy, who knows Ann and Bob; they do not know each other."""
+    clock = Clock()
+    ivy, ann, bob = (
+        Person(name, clock, seed=seed) for seed, name in enumerate(("Ivy", "Ann", "Bob"), 1)
+    )
+    for other in (ann, bob):
+        other.add(ivy.invite().link)
+        exchange(ivy, other)
+    return ivy, ann, bob
+
+
+def introductions(person: Person) -> list[IntroductionAnswer]:
+    answer = person.ask(AskIntroductions())
+    assert isinstance(answer, IntroductionsAnswer)
+    return answer.introductions
+
+
+def answer_first(person: Person, *, is_accepted: bool = True) -> IntroductionAnswer:
+    answer = person.ask(AnswerIntroduction(introductions(person)[0].id, is_accepted))
+    assert isinstance(answer, IntroductionAnswer)
+    return answer
+
+
+def one_contact(person: Person, label: str) -> ContactAnswer:
+    answer = person.ask(AskContact(label))
+    assert isinstance(answer, ContactDetailsAnswer)
+    return answer.contact
+
+
+def say(person: Person, contact: str, kind: int, data: bytes) -> None:
+    """Send a control that the program would not send."""
+    desk = person.messenger._desk
+    assert desk is not None
+    with transaction(person.connection):
+        desk.outbox.send_controls(
+            desk.contacts.contact(contact),
+            [(kind, data)],
+            mesh_ms=person.clock.unix_ms,
+            mesh_now=person.mesh_now,
+        )
+
+
+def granted() -> tuple[Person, Person, Person]:
+    """Bob was asked and gave an invite; it lies with Ann."""
+    ivy, ann, bob = three()
+    assert ivy.ask(Introduce("Ann", "Bob")) == Done()
+    exchange(ivy, ann, bob)
+    answer_first(bob)
+    exchange(ivy, ann, bob)
+    return ivy, ann, bob
+
+
+def test_two_who_are_introduced_become_contacts_and_know_who_vouched() -> None:
+    ivy, ann, bob = three()
+    ivy.ask(Introduce("Ann", "Bob"))
+    exchange(ivy, ann, bob)
+    (at_bob,) = introductions(bob)
+    assert (at_bob.by, at_bob.name, at_bob.state) == ("Ivy", "Ann", "waiting")
+    assert introductions(ann) == []
+    assert any(isinstance(event, IntroductionChanged) for event in bob.take_events())
+    bob.restart()
+    assert answer_first(bob).state == "accepted"
+    ivy.restart()
+    exchange(ivy, ann, bob)
+    (at_ann,) = introductions(ann)
+    assert (at_ann.by, at_ann.name, at_ann.state) == ("Ivy", "Bob", "waiting")
+    assert [contact.label for contact in ann.contacts()] == ["Ivy"]
+    ann.restart()
+    ann.take_events()
+    assert answer_first(ann).state == "done"
+    assert any(isinstance(event, ContactAdded) for event in ann.take_events())
+    exchange(ivy, ann, bob)
+    for person, label in ((ann, "Bob"), (bob, "Ann")):
+        contact = one_contact(person, label)
+        assert (contact.introduced_by, contact.trust, contact.is_request) == (
+            "Ivy",
+            "known",
+            False,
+        )
+        assert introductions(person)[0].state == "done"
+    ann.send("Bob", "Ivy says hello")
+    exchange(ann, bob)
+    assert bob.texts("Ann") == ["Ivy says hello"]
+    # She who vouched learns nothing of what they write.
+    assert ivy.texts() == []
+    assert sorted(contact.label for contact in ivy.contacts()) == ["Ann", "Bob"]
+
+
+def test_nobody_is_asked_twice_by_what_comes_twice() -> None:
+    ivy, ann, bob = three()
+    for _ in range(3):
+        ivy.ask(Introduce("Ann", "Bob"))
+    exchange(ivy, ann, bob)
+    assert len(introductions(bob)) == 1
+    answer_first(bob)
+    answer_first(bob)
+    exchange(ivy, ann, bob)
+    # What was lost is said again: the same invite, not another one.
+    ivy.ask(Introduce("Ann", "Bob"))
+    exchange(ivy, ann, bob)
+    assert len(introductions(ann)) == 1
+    invites = bob.ask(AskInvites())
+    assert isinstance(invites, InvitesAnswer)
+    assert len(invites.invites) == 1
+    answer_first(ann)
+    answer_first(ann)
+    exchange(ivy, ann, bob)
+    ivy.ask(Introduce("Ann", "Bob"))
+    exchange(ivy, ann, bob)
+    assert introductions(ann)[0].state == introductions(bob)[0].state == "done"
+
+
+def test_a_refusal_is_told_to_nobody_and_may_be_thought_over() -> None:
+    ivy, ann, bob = three()
+    ivy.ask(Introduce("Ann", "Bob"))
+    exchange(ivy, ann, bob)
+    assert answer_first(bob, is_accepted=False).state == "declined"
+    assert bob.post() == []
+    ivy.ask(Introduce("Ann", "Bob"))
+    exchange(ivy, ann, bob)
+    assert introductions(bob)[0].state == "declined"
+    assert introductions(ann) == []
+    answer_first(bob)
+    exchange(ivy, ann, bob)
+    assert answer_first(ann, is_accepted=False).state == "declined"
+    assert [contact.label for contact in ann.contacts()] == ["Ivy"]
+    exchange(ivy, ann, bob)
+    assert [contact.label for contact in bob.contacts()] == ["Ivy"]
+
+
+def test_the_invite_is_for_the_guest_alone() -> None:
+    ivy, ann, bob = granted()
+    eve = Person("Eve", ivy.clock, seed=9)
+    link = ann.connection.execute("SELECT link FROM introductions").fetchall()[0][0]
+    assert isinstance(link, str)
+    eve.ask(AddContact(link))
+    exchange(ivy, ann, bob, eve)
+    assert [contact.label for contact in bob.contacts()] == ["Ivy"]
+    assert bob.dropped() == {"a first contact by an invite for somebody else": 1}
+    answer_first(ann)
+    exchange(ivy, ann, bob)
+    assert one_contact(bob, "Ann").introduced_by == "Ivy"
+
+
+def test_who_knows_whom_he_is_introduced_to_is_told_and_nothing_else_happens() -> None:
+    ivy, ann, bob = three()
+    ann.add(bob.invite().link)
+    exchange(ann, bob)
+    before = one_contact(bob, "Ann")
+    ivy.ask(Introduce("Ann", "Bob"))
+    exchange(ivy, ann, bob)
+    assert one_contact(bob, "Ann") == before
+    assert [one.state for one in introductions(bob)] == ["done"]
+    answer = bob.ask(AskContact("Ann"))
+    assert isinstance(answer, ContactDetailsAnswer)
+    assert [note.kind for note in answer.notes] == ["introduced"]
+    assert introductions(ann) == []
+
+
+def test_only_contacts_of_both_sides_take_part() -> None:
+    ivy, ann, bob = three()
+    with pytest.raises(UserError) as caught:
+        ivy.ask(Introduce("Ann", "Ann"))
+    assert caught.value.kind == "same-contact"
+    ivy.ask(BlockContact("Ann"))
+    for guest, host in (("Ann", "Bob"), ("Bob", "Ann")):
+        with pytest.raises(UserError) as caught:
+            ivy.ask(Introduce(guest, host))
+        assert caught.value.kind == "blocked"
+    dora = Person("Dora", ivy.clock, seed=7)
+    dora.add(ivy.invite(uses_max=2).link)
+    exchange(ivy, dora)
+    with pytest.raises(UserError) as caught:
+        ivy.ask(Introduce("Dora", "Bob"))
+    assert caught.value.kind == "request"
+    ivy.ask(AcceptRequest("Dora"))
+    ivy.ask(Introduce("Dora", "Bob"))
+    exchange(ivy, bob)
+    assert [one.name for one in introductions(bob)] == ["Dora"]
+    with pytest.raises(UserError) as caught:
+        ann.ask(AnswerIntroduction(99, True))
+    assert caught.value.kind == "not-found"
+
+
+def test_after_thirty_days_it_is_forgotten() -> None:
+    ivy, ann, bob = granted()
+    ivy.clock.pass_by(INTRODUCTION_SECONDS + DAY_S)
+    with pytest.raises(UserError) as caught:
+        answer_first(ann)
+    assert caught.value.kind == "invite-expired"
+    for person in (ivy, ann, bob):
+        person.tend()
+        assert introductions(person) == []
+    made = ivy.connection.execute("SELECT count(*) FROM introductions_made").fetchall()
+    assert made == [(0,)]
+
+
+def test_with_who_vouched_goes_what_they_wished_but_not_whom_they_introduced() -> None:
+    ivy, ann, bob = granted()
+    answer_first(ann)
+    exchange(ivy, ann, bob)
+    ann.ask(RemoveContact("Ivy"))
+    assert introductions(ann) == []
+    contact = one_contact(ann, "Bob")
+    assert (contact.introduced_by, contact.trust) == ("", "known")
+
+
+def test_who_vouched_and_is_removed_before_the_guest_comes_vouches_no_more() -> None:
+    ivy, ann, bob = granted()
+    bob.ask(RemoveContact("Ivy"))
+    answer_first(ann)
+    exchange(ann, bob)
+    contact = one_contact(bob, "Ann")
+    assert (contact.introduced_by, contact.trust) == ("", "first seen")
+    assert ivy.texts() == []
+
+
+def test_what_nobody_asked_for_is_refused() -> None:
+    ivy, ann, bob = granted()
+    link = ann.connection.execute("SELECT link FROM introductions").fetchall()[0][0]
+    (id_,) = ivy.connection.execute("SELECT id FROM introductions_made").fetchall()[0]
+    assert isinstance(link, str)
+    assert isinstance(id_, bytes)
+    ann_key = bytes.fromhex(one_contact(ivy, "Ann").key)
+    ivy_key = bytes.fromhex(one_contact(bob, "Ivy").key)
+    bob_key = bytes.fromhex(one_contact(ivy, "Bob").key)
+    # Not by the host; of another host; malformed; to themselves; of the voucher.
+    say(ann, "Ivy", INTRODUCE_GRANT, id_ + link.encode())
+    say(bob, "Ivy", INTRODUCE_GRANT, bytes(16) + link.encode())
+    say(bob, "Ivy", INTRODUCE_GRANT, id_ + ann.invite().link.encode())
+    say(bob, "Ivy", INTRODUCE_GRANT, id_ + b"mesh:invite/nothing")
+    say(bob, "Ivy", INTRODUCE_GRANT, id_ + bob.invite().qr.encode())
+    exchange(ivy, ann, bob)
+    assert ivy.dropped() == {
+        "an invite for which we did not ask": 2,
+        "an invite of somebody else than the host": 1,
+        "an introduction without a valid invite": 1,
+        "an introduction without keys": 1,
+    }
+    say(ivy, "Bob", INTRODUCE_ASK, bytes(15))
+    say(ivy, "Bob", INTRODUCE_ASK, bytes(16) + ann_key[:-1])
+    say(ivy, "Bob", INTRODUCE_ASK, bytes(16) + bob_key + b"Bob")
+    say(ivy, "Bob", INTRODUCE_ASK, bytes(16) + ivy_key + b"Ivy")
+    say(ivy, "Bob", INTRODUCE, bytes(16) + b"\xff\xfe")
+    exchange(ivy, ann, bob)
+    assert bob.dropped() == {
+        "an introduction that is too short": 2,
+        "an introduction to ourselves or of the voucher": 2,
+        "an introduction without a valid invite": 1,
+    }
+    assert len(introductions(bob)) == 1
+
+
+def test_who_waits_apart_introduces_nobody() -> None:
+    ivy, ann, _ = three()
+    dora = Person("Dora", ivy.clock, seed=7)
+    dora.add(ivy.invite(uses_max=2).link)
+    exchange(ivy, dora)
+    say(dora, "Ivy", INTRODUCE_ASK, bytes(16) + bytes(range(32)) + b"Eve")
+    exchange(ivy, dora)
+    assert introductions(ivy) == []
+    assert ivy.dropped() == {"an introduction by somebody who waits apart": 1}
+    assert ann.texts() == []
+
+
+def test_one_contact_introduces_so_many_and_a_name_that_hides_something_is_not_shown() -> None:
+    ivy, _, bob = three()
+    for number in range(INTRODUCTIONS_PER_CONTACT_MAX + 1):
+        key = bytes((number + 1,)) * 32
+        say(ivy, "Bob", INTRODUCE_ASK, bytes(15) + bytes((number,)) + key + b"E\xe2\x80\xaeve")
+    exchange(ivy, bob)
+    found = introductions(bob)
+    assert len(found) == INTRODUCTIONS_PER_CONTACT_MAX
+    assert {one.name for one in found} == {""}
+    assert bob.dropped() == {"too many introductions by one contact": 1}
