@@ -187,11 +187,12 @@ def rebuild(connection: Connection, *, bytes_max: int) -> bool:
     of rows may stand in the unused parts of pages, about one for a thousand rows: `secure_delete`
     does not reach those, and a rebuilt file has none.
     """
-    row = connection.execute("SELECT page_count * page_size FROM pragma_page_count, pragma_page_size")
-    size = row.fetchone()
-    assert size is not None
-    assert isinstance(size[0], int)
-    if size[0] > bytes_max:
+    row = connection.execute(
+        "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size"
+    ).fetchone()
+    assert row is not None
+    assert isinstance(row[0], int)
+    if row[0] > bytes_max:
         return False
     connection.execute("VACUUM")
     return True

@@ -1,7 +1,6 @@
 """A profile on disk: keys, databases, the lock, and what is left when a process is killed."""
 
 import os
-import signal
 import stat
 import subprocess
 import sys
@@ -18,6 +17,7 @@ from mesh.node.profile import PLAIN_MAGIC, USUAL_COST, Profile
 from mesh.storage.sqlcipher import transaction
 from mesh.storage.store import Store
 from tests.mounts import run_on_disk
+from tests.node.killing import is_killed
 
 CHEAP = PassphraseCost(memory_bytes=8 * 1024, passes=1)
 
@@ -326,55 +326,6 @@ def test_a_wiped_key_is_overwritten_and_not_only_unlinked(folders: ProfileFolder
     for link, before in links.items():
         assert len(link.read_bytes()) == len(before)
         assert link.read_bytes() != before
-
-
-# Runs a method of a profile and dies, as by a power cut, right before the call of the system with
-# the given number. Each of these calls changes what is on the disk.
-KILLED = """
-import os, pathlib, signal, sys
-from mesh.node.folders import profile_folders
-from mesh.node.key_files import PassphraseCost
-from mesh.node.profile import Profile
-import mesh.storage.sqlcipher
-from mesh.errors import UserError
-
-profile = Profile(
-    profile_folders("anna", {"MESH_HOME": sys.argv[1]}),
-    cost=PassphraseCost(memory_bytes=8192, passes=1),
-)
-left = int(sys.argv[3])
-
-def deadly(name):
-    inner = getattr(os, name)
-    def call(*arguments, **options):
-        global left
-        if left == 0:
-            os.kill(os.getpid(), signal.SIGKILL)
-        left -= 1
-        return inner(*arguments, **options)
-    setattr(os, name, call)
-
-for name in ("open", "write", "fsync", "replace", "unlink", "rmdir", "rename", "chmod"):
-    deadly(name)
-
-if sys.argv[2] == "create":
-    profile.create("horse")
-    profile.open_store().close()
-    profile.open_vault("horse").close()
-elif sys.argv[2] == "change":
-    profile.change_passphrase("horse", "battery")
-else:
-    profile.wipe()
-"""
-
-
-def is_killed(folders: ProfileFolders, what: str, calls_before: int) -> bool:
-    """Run `KILLED`; whether it died before it was done."""
-    ran = subprocess.run(
-        [sys.executable, "-c", KILLED, folders.data.parent, what, str(calls_before)], check=False
-    )
-    assert ran.returncode in (0, -signal.SIGKILL)
-    return ran.returncode != 0
 
 
 @needs_rights

@@ -1,0 +1,125 @@
+"""Wiping at once: also when it is killed, nobody reads the vault any more."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from mesh.errors import MeshError, UserError
+from mesh.node.folders import ProfileFolders, profile_folders
+from mesh.node.key_files import PassphraseCost, WrappedKey
+from mesh.node.profile import Profile
+from mesh.node.wiping import wipe_at_once
+from tests.node.killing import is_killed
+
+CHEAP = PassphraseCost(memory_bytes=8 * 1024, passes=1)
+
+needs_rights = pytest.mark.skipif(os.name == "nt", reason="there are no such rights on Windows")
+
+HANG = """
+import signal, sys, time
+from mesh.node.folders import profile_folders
+from mesh.node.profile import Profile
+profile = Profile(profile_folders("anna", {"MESH_HOME": sys.argv[1]}))
+for number in (signal.SIGTERM, signal.SIGINT):
+    signal.signal(number, signal.SIG_IGN)
+print("held", flush=True)
+while True:
+    time.sleep(60)
+"""
+
+
+def made(home: Path) -> ProfileFolders:
+    """A profile with both databases, and what a change that was killed has left."""
+    folders = profile_folders("anna", {"MESH_HOME": str(home)})
+    with Profile.held(folders, cost=CHEAP) as profile:
+        profile.create("horse")
+        profile.open_store().close()
+        profile.open_vault("horse").close()
+    left = folders.vault_key_file.with_name(".vault.key.new")
+    left.write_bytes(folders.vault_key_file.read_bytes())
+    return folders
+
+
+def is_readable(folders: ProfileFolders) -> bool:
+    """Whether any file beside the vault opens it with the passphrase."""
+    if not folders.vault_file.exists():
+        return False
+    for file in folders.data.iterdir():
+        try:
+            WrappedKey.decode(file.read_bytes(), "").unwrap("horse")
+        except MeshError:
+            continue
+        return True
+    return False
+
+
+def test_a_process_that_hangs_is_ended_and_the_profile_is_gone(tmp_path: Path) -> None:
+    folders = made(tmp_path)
+    process = subprocess.Popen(
+        [sys.executable, "-c", HANG, tmp_path], stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "held\n"
+    with pytest.raises(UserError, match="already runs"):
+        Profile(folders)
+    wipe_at_once(folders, timeout_s=30)
+    assert process.wait() == -signal.SIGKILL
+    process.stdout.close()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_who_cannot_be_ended_keeps_the_files_and_not_the_keys(tmp_path: Path) -> None:
+    folders = made(tmp_path)
+    # This process cannot end itself and go on.
+    with Profile.held(folders):
+        with pytest.raises(UserError, match="keys of the profile anna are destroyed") as caught:
+            wipe_at_once(folders, timeout_s=0)
+        assert caught.value.kind == "timeout"
+        assert not is_readable(folders)
+        assert folders.vault_file.exists()
+    wipe_at_once(folders, timeout_s=0)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_socket_of_a_killed_daemon_goes_too(tmp_path: Path) -> None:
+    folders = made(tmp_path)
+    folders.socket_file.parent.mkdir(parents=True)
+    folders.socket_file.touch()
+    wipe_at_once(folders, timeout_s=10)
+    assert not folders.socket_file.parent.exists()
+
+
+@needs_rights
+def test_what_an_unfinished_change_left_goes_when_the_profile_is_next_held(tmp_path: Path) -> None:
+    folders = made(tmp_path)
+    left = folders.vault_key_file.with_name(".vault.key.new")
+    assert left.exists()
+    with Profile.held(folders) as profile:
+        assert not left.exists()
+        profile.open_vault("horse").close()
+
+
+@needs_rights
+@pytest.mark.slow
+@pytest.mark.parametrize("how", ["wipe", "wipe at once"])
+def test_once_a_key_was_touched_a_killed_wipe_leaves_nothing_readable(
+    tmp_path: Path, how: str
+) -> None:
+    calls_before = 0
+    seen: list[bool] = []
+    while True:
+        folders = made(tmp_path / str(calls_before))
+        was_killed = is_killed(folders, how, calls_before)
+        seen.append(is_readable(folders))
+        wipe_at_once(folders, timeout_s=10)
+        assert not folders.data.exists()
+        if not was_killed:
+            break
+        calls_before += 1
+    # Readable at first, and never again once it was not.
+    assert seen == sorted(seen, reverse=True)
+    assert {True, False} == set(seen)
