@@ -1,8 +1,9 @@
 """Three ratchets behind one form: ours, Olm's (vodozemac), and that of the `DoubleRatchet` package.
 
 Each has what its library recommends: Olm clear headers, AES-CBC and a MAC of 8 bytes in Rust; the
-package HKDF, HMAC and AES-CBC with clear headers in Python. Ours fills an envelope of 1 KiB: the
-header is sealed in a box of its own, and 256 bytes are padded to 770.
+package HKDF, HMAC and AES-CBC with clear headers in Python. Ours is there twice: `Bare` with its
+header in clear like the others, and as the body of an envelope of 1 KiB, in which the header is
+sealed in a box of its own and 256 bytes are padded to 770.
 """
 
 from collections.abc import Coroutine
@@ -19,12 +20,13 @@ from doubleratchet.recommended import (
     kdf_separate_hmacs,
 )
 
+from mesh.crypto import aead
 from mesh.crypto.kem import PycaKem
 from mesh.errors import PeerError
 from mesh.ids import UnixSeconds
 from mesh.limits import SKIPPED_PER_MESSAGE_MAX, SKIPPED_PER_SESSION_MAX
 from mesh.node.system_entropy import SystemEntropy
-from mesh.ratchet.double_ratchet import Awaiting, Ratchet
+from mesh.ratchet.double_ratchet import Awaiting, Ratchet, Receiving
 from mesh.ratchet.sealed_message import (
     nonce_of,
     open_header,
@@ -34,6 +36,7 @@ from mesh.ratchet.sealed_message import (
     split_nonce,
 )
 from mesh.wire.envelope import HEADER_BYTES, body_bytes
+from mesh.wire.ratchet_header import HEADER_BYTES_SHORT, decode_ratchet_header
 
 _Result = TypeVar("_Result")
 _Message = TypeVar("_Message")
@@ -95,15 +98,43 @@ class Ours:
             header_box=header_box,
             message_box=message_box,
         )
+        self._keep(received)
+        return text
+
+    def _keep(self, received: Receiving) -> None:
         self._ratchet = received.ratchet
         for one in received.skipped:
             self._kept[one.name.public, one.name.number] = one.key
         if received.used is not None:
             del self._kept[received.used.public, received.used.number]
-        return text
 
     def _find_kept(self, public: bytes, number: int) -> bytes | None:
         return self._kept.get((public, number))
+
+
+class Bare(Ours):
+    """Our ratchet and one box for each message; its header is in clear and authenticated."""
+
+    def seal(self, text: bytes) -> bytes:
+        """Header, nonce and box."""
+        sending = self._ratchet.next_sending(entropy=ENTROPY, kem=KEM, mesh_now=NOW)
+        self._ratchet = sending.ratchet
+        key, header = sending.message_key, sending.header.encode()
+        nonce = nonce_of(key, text, ENTROPY)
+        return header + nonce + aead.seal(key, nonce, header, text)
+
+    def open(self, message: bytes) -> bytes:
+        """The text."""
+        header = message[:HEADER_BYTES_SHORT]
+        received = self._ratchet.receive(
+            decode_ratchet_header(header), kem=KEM, mesh_now=NOW, find_skipped=self._find_kept
+        )
+        assert not isinstance(received, Awaiting)
+        box_at = HEADER_BYTES_SHORT + aead.NONCE_BYTES
+        nonce, box = message[HEADER_BYTES_SHORT:box_at], message[box_at:]
+        text = aead.open_sealed(received.message_key, nonce, header, box)
+        self._keep(received)
+        return text
 
 
 class Olm:
@@ -183,7 +214,7 @@ class Package:
         return run(self._ratchet.decrypt_message(message, b""))
 
 
-def ours(*, is_post_quantum: bool = False) -> tuple[Ours, Ours]:
+def ours(*, kind: type[Ours] = Ours, is_post_quantum: bool = False) -> tuple[Ours, Ours]:
     """Two of ours that have both answered."""
     random = Random()
     root, private, kem_seed = random.randbytes(32), random.randbytes(32), random.randbytes(64)
@@ -192,7 +223,7 @@ def ours(*, is_post_quantum: bool = False) -> tuple[Ours, Ours]:
     initiator = Ratchet.initiator(
         root, responder.public, kem_seed=kem_seed if is_post_quantum else None, mesh_now=NOW
     )
-    return answered(Ours(initiator), Ours(responder))
+    return answered(kind(initiator), kind(responder))
 
 
 def olm() -> tuple[Olm, Olm]:
