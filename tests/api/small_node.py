@@ -191,6 +191,7 @@ class SmallNode:
             clock_offset_seconds=0,
             notices=[],
             counters={"frames_received": 7},
+            locked_since=NOW if self.is_locked else 0,
         )
 
     def invite_answer(self, command: CreateInvite | RevokeInvite | AskInvites) -> Answer:
