@@ -2,7 +2,7 @@
 
 import pytest
 
-from mesh.commands import AskMessages, MessageAnswer, SetReadReceipts, WithdrawMessage
+from mesh.commands import AskMessages, BlockContact, MessageAnswer, SetReadReceipts, WithdrawMessage
 from mesh.errors import UserError
 from mesh.ids import EnvelopeId, UnixSeconds
 from mesh.limits import RECEIPTS_PER_CONTROL_MAX, RETIRE_DELAY_MS
@@ -296,6 +296,21 @@ def test_reading_is_told_in_one_conversation_that_allows_it() -> None:
     assert set(states.values()) == {"read"}
     bob.ask(AskMessages("Ann", limit=1_000, mark_read=True))
     assert bob.post() == []
+
+
+def test_somebody_blocked_is_not_told_what_was_read() -> None:
+    clock = Clock()
+    ann, bob = quiet(clock)
+    bob.ask(SetReadReceipts("Ann", is_on=True))
+    ann.send("Bob", "hello")
+    bob.receive(ann.post())
+    bob.ask(BlockContact("Ann"))
+    bob.post()
+    bob.ask(AskMessages("Ann", mark_read=True))
+    bob.ask(BlockContact("Ann", is_blocked=False))
+    bob.tend()
+    ann.receive(bob.post())
+    assert state(ann, "hello") == "queued here"
 
 
 @pytest.mark.parametrize("data", [b"", bytes(31), bytes(33), bytes(32 * 101)])
