@@ -60,6 +60,19 @@ async def test_a_subscriber_of_another_run_is_told_to_resync() -> None:
             ]
 
 
+async def test_what_was_told_before_is_forgotten_by_order_and_missed_by_nobody() -> None:
+    log = EventLog("run")
+    for number in (1, 2):
+        log.append(notice(number))
+    with log.subscribe(after=1) as behind, log.subscribe() as present:
+        await read(behind)
+        await read(present)
+        log.forget()
+        log.append(notice(3))
+        assert await read(behind) == [Resync(epoch="run", seq=3)]
+        assert await read(present) == [Happened(seq=3, event=notice(3))]
+
+
 async def test_a_subscriber_that_is_too_slow_is_told_to_resync_and_goes_on() -> None:
     log = EventLog("run")
     with log.subscribe() as subscription:
