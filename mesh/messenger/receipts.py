@@ -41,15 +41,15 @@ class Receipts:
             if not row.is_mine:
                 by_contact.setdefault(row.contact, []).append(row.id)
         for contact, ids in by_contact.items():
-            row = self._people.contact(contact)
+            author = self._people.contact(contact)
             is_allowed = self._messages.conversation(contact).sends_read_receipts
             # Somebody blocked is told nothing, and nothing is kept to be told later.
-            if not is_allowed or row.is_blocked or row.is_request:
+            if not is_allowed or author.is_blocked or author.is_request:
                 continue
             for start in range(0, len(ids), RECEIPTS_PER_CONTROL_MAX):
                 page = ids[start : start + RECEIPTS_PER_CONTROL_MAX]
                 self._outbox.send_controls(
-                    row,
+                    author,
                     [(READ, b"".join(page))],
                     mesh_ms=mesh_milliseconds(mesh_now, now),
                     mesh_now=mesh_now,
