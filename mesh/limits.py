@@ -135,6 +135,70 @@ RELIST_INTERVAL_MS = 300_000
 RELIST_AFTER_LOSS_MS = 5_000
 """The pause before listing a link again when something of it had to be dropped."""
 
+EAGER_LINKS_MIN = 3
+"""The floor of links that push new mail to us: with three, one that lies and one that sleeps stop
+nothing (SYNC.md D)."""
+
+EAGER_LINKS_MAX = 8
+"""Beyond twice the floor and two the link that brings least is pruned."""
+
+LIVE_SECONDS_MAX = 60
+"""Older mail is backlog: announced, never pushed."""
+
+PRUNE_AGE_MS = 5_000
+"""A duplicate of what came so lately shows that another link is the faster one."""
+
+PRUNE_PAUSE_MS = 10_000
+"""A pruned link is not grafted again within so long."""
+
+RECENT_IDS_MAX = 10_000
+"""Ids whose arrival is remembered for it."""
+
+GRAFT_PAUSE_MS = 20
+"""What was announced live is asked for after so long and some round trips, if it did not come."""
+
+ROUND_TRIP_FIRST_MS = 10
+"""What a round trip is taken for on a link before one was measured."""
+
+ASK_TIMEOUT_MIN_MS = 50
+"""A grafted id that has not come goes to the next neighbour that has it."""
+
+ASK_TIMEOUT_MAX_MS = 3_000
+"""The same on the slowest link."""
+
+DO_NOT_WANT_BYTES_MIN = 4_096
+"""Envelopes from this size on are worth a frame that saves their second copy."""
+
+DO_NOT_WANT_IDS_MAX = 4_096
+"""Such ids remembered for one link."""
+
+DO_NOT_WANT_KEPT_MS = 60_000
+"""How long they are."""
+
+UNKNOWN_SIZE_BYTES = 4_096
+"""What an id that was learned by reconciling is taken for until it comes."""
+
+RECONCILE_FRAME_BYTES_MAX = 60_000
+"""One message of a reconciliation; with the frame around it below the largest frame."""
+
+RECONCILE_MESSAGES_PER_SECOND = 20
+"""Messages of one link that are answered: each may cost some milliseconds (SYNC.md B)."""
+
+RECONCILE_ROUNDS_MAX = 64
+"""Messages of one session; a million scattered ids need 16. Who needs more begins anew later."""
+
+RECONCILE_TIMEOUT_MS = 20_000
+"""A session whose answer has not come is given up."""
+
+ROOT_INTERVAL_MS = 60_000
+"""Between roots told to a random neighbour, give or take half, while things change."""
+
+ROOT_INTERVAL_MAX_MS = 900_000
+"""The same where nothing differs for long."""
+
+AUDIT_IDS_MAX = 32_768
+"""Ids in one audit: each is hashed, 40 ms in all."""
+
 SENDING_IDS_PER_LINK_MAX = 20_000
 """Bodies waiting for one link, as ids; beyond it the link's next exchange finds them."""
 
@@ -363,8 +427,9 @@ PROBE_RENDEZVOUS_TAGS = 4
 SESSIONS_PER_CONTACT_MAX = 8
 """First contacts of one person that found tags; each costs 256 tags in memory."""
 
-TAGS_UNOPENED_MAX = 4_096
-"""Tags expected of one session below the highest index opened; the oldest step goes first."""
+TAGS_UNOPENED_MAX = 8_192
+"""Tags expected of one chain, mostly below the highest index opened; the oldest step goes first.
+After a long absence 5,000 messages may come in any order."""
 
 POSTING_DAYS_AHEAD = 3
 """Stamps are made so many days in advance (PROTOCOL.md 2)."""
@@ -598,3 +663,26 @@ MULTICAST_TEST_MS = 1_000
 
 DISK_FREE_BYTES_WARN = 256 * 1024 * 1024
 """Below it `mesh doctor` warns: a quarter of what a node carries by default."""
+
+# --- Sneakernet -------------------------------------------------------------------------------
+CARRY_BLOCK_BYTES_MAX = 132 * 1024
+"""Payload of one block of a carry file: two of the largest envelopes. It is what one command moves
+and what one damaged byte costs; judging it takes about ten milliseconds."""
+
+CARRY_DAMAGE_BYTES_MAX = 64 * 1024 * 1024
+"""Unreadable bytes of a file before it is given up: looking for the next block costs time."""
+
+CARRY_ROWS_PER_CHUNK = 2_048
+"""Envelopes looked at in one command of an export: ten milliseconds, then links have their turn."""
+
+CARRY_CHUNKS_PENDING_MAX = 2
+"""Blocks of imports that wait for stamps: one, and one of a program that has given up."""
+
+CARRY_SILENCE_MS = 120_000
+"""How long a slow stick may hold up a stream: its cache is written out in tens of seconds."""
+
+SUMMARY_BUCKET_BITS_MAX = 20
+"""Buckets of a summary: a million, of about 16 entries each."""
+
+SUMMARY_BYTES_MAX = 16 * 1024 * 1024
+"""A summary is kept in memory while an export runs; five million entries fit."""

@@ -12,6 +12,7 @@ from typing import Protocol, assert_never
 
 from mesh.crypto.entropy import Entropy
 from mesh.crypto.kem import Kem
+from mesh.crypto.signing import is_signature_valid
 from mesh.errors import PeerError
 from mesh.events import ContactAdded
 from mesh.ids import Instant, MessageId, UnixSeconds
@@ -38,7 +39,7 @@ from mesh.storage.vault import Vault
 from mesh.storage.vault_rows import ContactRow, InviteRow, MessageRow
 from mesh.wire.bundle import Bundle, decode_prekeys
 from mesh.wire.controls import KEYS
-from mesh.wire.envelope import Envelope
+from mesh.wire.envelope import Envelope, is_envelope_signature_valid
 from mesh.wire.payload import Payload, decode_payload, message_id_of
 from mesh.wire.ratchet_header import RatchetHeader
 
@@ -180,7 +181,10 @@ class Inbox:
         try:
             opened = self._opened_on(session, envelope, nonce, boxes, box_key, mesh_now)
         except OutOfStep:
-            self._lost(contact, session, "what they write can no longer be opened", mesh_now, now)
+            # The header box holds the posting key to be theirs, and the signature the rest.
+            if is_envelope_signature_valid(envelope, is_signature_valid):
+                reason = "what they write can no longer be opened"
+                self._lost(contact, session, reason, mesh_now, now)
             raise
         tag = envelope.header.tag
         if opened is None:
