@@ -21,7 +21,7 @@ from mesh.commands import (
     StatusAnswer,
 )
 from mesh.errors import UserError
-from mesh.events import LinkClosed, LinkOpened, MessageReceived
+from mesh.events import LinkClosed, LinkOpened, MessageReceived, VaultUnlocked
 from mesh.ids import Address, Instant, LinkId, Monotonic
 from mesh.inputs import BytesReceived, Connected, VaultClosing, VaultOpened
 from mesh.wire.parameters import MeshParameters
@@ -226,7 +226,7 @@ def test_links_open_and_close_with_an_event_each() -> None:
     table.join("ada", "bob")
     table.cut("ada", "bob")
     kinds = [type(event) for event in table.seats["ada"].events]
-    assert kinds == [LinkOpened, LinkClosed]
+    assert kinds == [VaultUnlocked, LinkOpened, LinkClosed]
 
 
 def test_a_configured_peer_is_dialled_now_and_after_a_restart() -> None:

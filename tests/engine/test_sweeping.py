@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from mesh.commands import SendMessage
 from mesh.engine.sweeping import VaultSweep
 from mesh.ids import Instant, Monotonic
 from mesh.inputs import Connection
@@ -12,6 +13,9 @@ from mesh.limits import VAULT_SWEEP_MS
 from mesh.storage.migrations import migrate_vault
 from mesh.storage.sqlcipher import connect, transaction
 from mesh.storage.vault import Vault
+from tests.engine.joined import Joined
+from tests.engine.test_door import befriend, introduce, texts
+from tests.storage.plain import all_bytes, connect_plainly
 
 KEY = bytes(range(32))
 TERM_US = VAULT_SWEEP_MS * 1_000
@@ -84,3 +88,48 @@ def test_a_log_that_is_being_read_by_another_is_emptied_a_term_later(
     reader.close()
     sweep.tend(at(2 * TERM_US))
     assert log_bytes(tmp_path) == 0
+
+
+def test_former_states_of_a_session_leave_the_files_of_a_node_within_the_term(
+    tmp_path: Path,
+) -> None:
+    table = Joined("ada", "cy")
+    introduce(table, "ada", "cy")
+    befriend(table, "ada", "cy")
+    table.ask("cy", SendMessage("ada", "one"))
+    file = tmp_path / "vault.db"
+    keep_plainly(table, "ada", file)
+    table.join("ada", "cy")
+    seen: dict[bytes, None] = {}
+    for number in range(8):
+        seen |= dict.fromkeys(secret_states(table.seats["ada"].vault))
+        table.ask("cy", SendMessage("ada", f"to ada {number}"))
+        table.ask("ada", SendMessage("cy", f"to cy {number}"))
+    present = secret_states(table.seats["ada"].vault)
+    former = [state for state in seen if state not in present]
+    assert len(former) > 8
+    assert all(state in all_bytes(file) for state in present)
+    assert any(state in all_bytes(file) for state in former)
+    table.pass_time(VAULT_SWEEP_MS / 1_000)
+    content = all_bytes(file)
+    assert not [state for state in former if state in content]
+    assert len(texts(table, "ada")) == 17
+
+
+def keep_plainly(table: Joined, name: str, file: Path) -> None:
+    """Let a node go on with a copy of its vault in a file that can be read."""
+    seat = table.seats[name]
+    seat.vault.execute("VACUUM INTO ?", (str(file),))
+    seat.vault = connect_plainly(file)
+    table.restart(name)
+    table.run()
+
+
+def secret_states(vault: Connection) -> list[bytes]:
+    """The states of sessions and tags that are superseded as messages come and go."""
+    found = []
+    for sql in ("SELECT ratchet FROM sessions", "SELECT out_key FROM sessions"):
+        for (state,) in vault.execute(sql).fetchall():
+            assert isinstance(state, bytes)
+            found.append(state)
+    return found

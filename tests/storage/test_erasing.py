@@ -11,19 +11,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from sqlcipher3 import dbapi2
 
 from mesh.ids import ContactId, EnvelopeId, MessageId, PostingKey, UnixSeconds, VerifyKey
 from mesh.inputs import Connection
 from mesh.storage.migrations import migrate_vault
-from mesh.storage.sqlcipher import (
-    SqlcipherConnection,
-    _set_up,
-    checkpoint,
-    connect,
-    rebuild,
-    transaction,
-)
+from mesh.storage.sqlcipher import checkpoint, connect, rebuild, transaction
 from mesh.storage.vault import Vault
 from mesh.storage.vault_rows import (
     FirstContactRow,
@@ -34,6 +26,7 @@ from mesh.storage.vault_rows import (
     SessionRow,
     SkippedRow,
 )
+from tests.storage.plain import all_bytes, connect_plainly
 
 NOW = UnixSeconds(1_700_000_000)
 MARK = re.compile(rb"<(\w+ \d{6} of \w+)>")
@@ -61,14 +54,6 @@ class Marks:
         return self.blob(what, length).decode()
 
 
-def connect_plainly(path: Path) -> Connection:
-    """A file under the settings of every database, but without a key."""
-    raw = dbapi2.connect(str(path), isolation_level=None)
-    connection = SqlcipherConnection(raw, str(path))
-    _set_up(connection, is_on_disk=True)
-    return connection
-
-
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
     return tmp_path / "vault.db"
@@ -84,9 +69,7 @@ def connection(file: Path) -> Iterator[Connection]:
 
 def marks_in(file: Path) -> set[str]:
     """All marks in the bytes of a database and of what stands beside it."""
-    files = [file.with_name(file.name + suffix) for suffix in ("", "-wal", "-shm")]
-    content = b"".join(each.read_bytes() for each in files)
-    return {each.decode() for each in MARK.findall(content)}
+    return {each.decode() for each in MARK.findall(all_bytes(file))}
 
 
 def add_contact(vault: Vault, marks: Marks, number: int) -> ContactId:
