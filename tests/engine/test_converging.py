@@ -17,9 +17,19 @@ from mesh.inputs import Connection
 from mesh.storage.migrations import migrate_store
 from mesh.storage.sqlcipher import connect, transaction
 from mesh.wire.envelope import Envelope, Header, body_bytes, sign_envelope
-from mesh.wire.frames import Frame, Push, Retired, Stubs, decode_frame, encode_frame
+from mesh.wire.frames import (
+    Frame,
+    IHave,
+    IWant,
+    Push,
+    Retired,
+    Stubs,
+    decode_frame,
+    encode_frame,
+    join_entries,
+)
 from mesh.wire.parameters import MeshParameters
-from mesh.wire.retirement import Retirement, join_retirements
+from mesh.wire.retirement import RETIREMENT_SIZE_CLASS, Retirement, join_retirements
 from tests.entropy import SeededEntropy
 
 NOW = UnixSeconds(1_800_000_000)
@@ -305,3 +315,48 @@ class Converging(RuleBasedStateMachine):
 
 
 TestConverging = Converging.TestCase
+
+
+def alone() -> tuple[Node, Instant]:
+    node, now = Node(0), Instant(Monotonic(0), NOW * 1_000_000)
+    node.start(now, 1)
+    return node, now
+
+
+def commit(node: Node) -> None:
+    node.carrying.commit(first_messages=[], is_protected=lambda id_, tag: False)
+
+
+def test_a_retirement_goes_with_an_envelope_that_is_pushed_out() -> None:
+    node, now = alone()
+    ordered = sorted(ENVELOPES, key=lambda one: one.id)
+    lowest, *others = ordered[: QUOTA + 1]
+    highest = others[-1]
+    node.carrying.publish(others, now)
+    highest_token = token(ENVELOPES.index(highest), "read")
+    node.carrying.retire([Retirement(highest.id, highest_token)], now)
+    commit(node)
+    assert node.known()[highest.id] == (highest_token,)
+    assert len(node.listed()) == QUOTA + 1
+    node.carrying.publish([lowest], now)
+    commit(node)
+    assert node.known() == {one.id: () for one in ordered[:QUOTA]}
+    assert len(node.listed()) == QUOTA
+    node.start(now, 2)
+    assert len(node.listed()) == QUOTA
+
+
+def test_a_retirement_that_came_before_its_envelope_is_asked_for_again() -> None:
+    node, now = alone()
+    link, envelope = LinkId(1), ENVELOPES[0]
+    spreading = node.carrying.spreading
+    spreading.link_up(link, now)
+    retirement = Retirement(envelope.id, token(0, "read"))
+    node.carrying.retired_came(link, Retired(join_retirements([retirement])), now)
+    told = IHave(join_entries([(retirement.element, RETIREMENT_SIZE_CLASS)]), 0)
+    spreading.received(link, told, now)
+    assert not [frame for _, frame in spreading.take_frames() if isinstance(frame, IWant)]
+    node.carrying.stubs_came(link, Stubs([(envelope.stub, b"")]), NOW, now)
+    spreading.received(link, told, now)
+    wanted = [frame.ids for _, frame in spreading.take_frames() if isinstance(frame, IWant)]
+    assert wanted == [retirement.element]
