@@ -375,3 +375,26 @@ def test_notices_wait_until_they_are_taken() -> None:
     assert "check the date" in first
     assert "24 hours ahead" in second
     assert laptop.clock.take_notices() == []
+
+
+def test_a_clock_before_all_time_says_zero() -> None:
+    laptop = Laptop(-TRUE - HOUR)
+    assert laptop.clock.mesh_now(laptop.now) == 0
+
+
+def test_an_early_clock_without_neighbours_may_jump() -> None:
+    laptop = Laptop(-TRUE)
+    laptop.error_s += HOUR
+    assert laptop.mesh_error_s == HOUR - TRUE
+
+
+def test_a_jump_by_a_part_of_a_second_leaves_whole_seconds() -> None:
+    clock = MeshClock(RELEASED)
+    before = Instant(Monotonic(0), (TRUE - DAY) * 1_000_000)
+    assert clock.mesh_now(before) == TRUE - DAY
+    for link in range(3):
+        clock.observe(LinkId(link), UnixSeconds(TRUE), before)
+    after = Instant(Monotonic(0), (TRUE - 2 * DAY) * 1_000_000 + 500_000)
+    found = clock.mesh_now(after)
+    assert isinstance(found, int)
+    assert abs(found - TRUE) <= 1

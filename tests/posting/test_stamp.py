@@ -77,6 +77,17 @@ def test_the_same_start_makes_the_same_stamp_and_the_search_wraps_around() -> No
     assert all(is_proof_valid(KEY, DAY, 1, stamp) for stamp in starts)
 
 
+def test_the_search_goes_on_at_zero_behind_the_last_nonce() -> None:
+    last = b"\xff" * 8
+    day = next(
+        day for day in range(DAY, DAY + 64) if not is_proof_valid(KEY, day, 1, last + bytes(4))
+    )
+    stamp = mint(KEY, day, 1, last)
+    assert stamp[:8] < last
+    assert is_proof_valid(KEY, day, 1, stamp)
+    assert is_precheck_valid(KEY, day, stamp)
+
+
 def test_a_mesh_without_stamps_mints_zeros() -> None:
     assert mint(KEY, DAY, 0, b"\xff" * 8) == NO_STAMP == bytes(12)
 
