@@ -592,6 +592,27 @@ DISCOVERY_RETRY_MAX_MS = 60_000
 DISCOVERY_CLOSE_MS = 3_000
 """How long the goodbyes may take when the node stops."""
 
+BEACON_BURST_MS = (0, 1_000, 3_000)
+"""When a node that has just come says so: a packet of a waking radio is easily lost (SYNC.md H.3)."""
+
+BEACON_INTERVAL_MS = 30_000
+"""Between beacons afterwards; twenty bytes each."""
+
+BEACON_JITTER_MS = 5_000
+"""Each interval is so much longer or shorter by chance, so that nodes do not fall into step."""
+
+BEACON_KEPT_MS = 90_000
+"""Three beacons in a row were lost, or nobody is there any more."""
+
+BEACON_REPLY_PAUSE_MS = 10_000
+"""A name that asks who is here is answered once in so long."""
+
+BEACON_REPLIES_MAX = 64
+"""Names answered in that time: whoever invents names gets no more packets out of us than this."""
+
+BEACON_ADDRESSES_MAX = 4
+"""Sources of one name's beacons that are kept: IPv4 and IPv6 of two networks."""
+
 RESOLVE_TIMEOUT_MS = 3_000
 """How long an announced instance may take to tell its address."""
 

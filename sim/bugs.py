@@ -26,7 +26,7 @@ from mesh.ratchet import first_contact
 from mesh.ratchet.tags import TagReceiver
 from mesh.replication.spreading import Spreading
 from mesh.wire.envelope import TOKEN_BYTES, Header, envelope_id_of
-from mesh.wire.frames import Frame, ListAgain, ListPage, ListWanted, Push
+from mesh.wire.frames import Frame, NegClose, NegMessage, NegOpen, Push, Root
 from mesh.wire.retirement import Retirement
 from sim.machine import Door
 
@@ -78,10 +78,12 @@ class WithoutAntiEntropy(Spreading):
         # Deliberately no super().__init__: it takes over everything that the machine has loaded.
         vars(self).update(vars(replaced))
 
-    def received(self, link: LinkId, frame: Frame, now: Instant) -> None:
+    def received(
+        self, link: LinkId, frame: Frame, mesh_now: UnixSeconds, now: Instant
+    ) -> None:
         """Drop the frames by which two stores are compared."""
-        if not isinstance(frame, ListWanted | ListPage | ListAgain):
-            super().received(link, frame, now)
+        if not isinstance(frame, NegOpen | NegMessage | NegClose | Root):
+            super().received(link, frame, mesh_now, now)
 
 
 def _drop_anti_entropy(engine: Engine) -> Door:

@@ -24,11 +24,13 @@ from mesh.limits import (
     DEFERRED_PER_LINK_MAX,
     IDS_PER_FRAME_MAX,
     LAPSE_INTERVAL_MS,
+    LIVE_SECONDS_MAX,
     RELAY_DELAY_MS_MAX,
     SEND_BODIES_PER_BATCH_BYTES_MAX,
 )
 from mesh.posting.admission import Accept, Admission, Defer, Refuse, Verdict
 from mesh.replication.retiring import Retiring
+from mesh.replication.seen_sets import Element
 from mesh.replication.spreading import Spreading
 from mesh.wire.envelope import (
     Envelope,
@@ -87,6 +89,8 @@ class Carrying:
         self._admission = Admission(parameters, verify)
         self._counters = counters
         self._told_retired: list[Retirement] = []
+        # Whether a file that is imported waits for the check of a stamp, beside the links.
+        self.is_courier_waiting = False
         # What each link brought: after the commit it is told what became of it.
         self._brought: dict[LinkId, list[EnvelopeId]] = {}
         self._deferred: dict[LinkId, list[Envelope | _Bodiless]] = {}
@@ -121,7 +125,7 @@ class Carrying:
             link,
             decode_envelope(push.envelope),
             mesh_now,
-            may_check_stamp=not self._deferred,
+            may_check_stamp=not (self._deferred or self.is_courier_waiting),
             now=now,
         )
 
@@ -136,7 +140,7 @@ class Carrying:
                 link,
                 _Bodiless(decode_stub(data), split_tokens(tokens)),
                 mesh_now,
-                may_check_stamp=not self._deferred,
+                may_check_stamp=not (self._deferred or self.is_courier_waiting),
                 now=now,
             )
 
@@ -164,13 +168,66 @@ class Carrying:
             else:
                 self._retire(retirement, now)
 
-    def publish(self, envelopes: Iterable[Envelope], now: Instant) -> None:
+    def publish(
+        self, envelopes: Iterable[Envelope], mesh_now: UnixSeconds, now: Instant
+    ) -> None:
         """Envelopes made here, which the vault has committed, enter the store."""
         for envelope in envelopes:
             if self.spreading.is_body_welcome(envelope.id):
                 self._fill_body(None, envelope, now)
             elif not self.spreading.is_known(envelope.id):
-                self._settle(None, envelope, self._admission.admit_own(envelope), now)
+                self._settle(None, envelope, self._admission.admit_own(envelope), mesh_now, now)
+
+    # --- What came by hand: there is no link to answer, to blame or to ask -------------------
+
+    def judge_carried(
+        self,
+        brought: Envelope | Stub,
+        *,
+        mesh_now: UnixSeconds,
+        may_check_stamp: bool,
+        now: Instant,
+    ) -> Verdict | None:
+        """Judge what a file holds, and take it in if it may enter; None if it is known.
+
+        A stub has to be retired: nobody is asked for its body.
+        """
+        if self.spreading.is_known(brought.id):
+            if isinstance(brought, Stub) or not self.spreading.is_body_welcome(brought.id):
+                return None
+            self._fill_body(None, brought, now)
+            return Accept(pushed_out=None)
+        verdict = self._admission.judge(
+            brought, mesh_now=mesh_now, may_check_stamp=may_check_stamp, now=now
+        )
+        if isinstance(verdict, Accept):
+            taken = brought if isinstance(brought, Envelope) else _Bodiless(brought, [])
+            self._settle(None, taken, verdict, mesh_now, now)
+        return verdict
+
+    def hold_carried(self, retirement: Retirement, now: Instant) -> bool | None:
+        """Hold a true retirement back like any other; None if it is known, False without room."""
+        if self._retiring.is_known(retirement.element):
+            return None
+        if not self._retiring.hold(retirement, now):
+            return False
+        self.spreading.held_back(retirement.element, now)
+        self.spreading.body_unwelcome(retirement.envelope, now)
+        return True
+
+    @property
+    def has_deferred(self) -> bool:
+        """Whether links have brought what waits for the check of its stamp."""
+        return bool(self._deferred)
+
+    @property
+    def retirements_count(self) -> int:
+        """Retirements that everybody may know."""
+        return len(self._retiring)
+
+    def stamp_deadline(self) -> Monotonic:
+        """When the next stamp may be checked."""
+        return self._admission.deadline()
 
     def link_down(self, link: LinkId, now: Instant) -> None:
         """A link is gone, and with it what it still waited for."""
@@ -186,10 +243,10 @@ class Carrying:
         ahead_s = mesh_now - now.monotonic // 1_000_000
         if self._mesh_ahead_s is None or abs(ahead_s - self._mesh_ahead_s) > CLOCK_JUMP_SECONDS:
             self._mesh_ahead_s = ahead_s
-            self.spreading.forgive(now)
+            self.spreading.forgive()
         deadline = self.spreading.deadline()
         if deadline is not None and deadline <= now.monotonic:
-            self.spreading.deadline_passed(now)
+            self.spreading.deadline_passed(mesh_now, now)
         if now.monotonic >= self._lapse_at:
             self._lapse_at = Monotonic(now.monotonic + LAPSE_INTERVAL_MS * 1000)
             self._holdings.look_again()
@@ -297,26 +354,24 @@ class Carrying:
         return frames
 
     def _load(self) -> None:
-        known: list[tuple[EnvelopeId, UnixSeconds, int]] = []
+        known: dict[EnvelopeId, Element] = {}
         keys: list[tuple[PostingKey, int, EnvelopeId]] = []
         missing: list[EnvelopeId] = []
         bodyless: list[EnvelopeId] = []
-        created: dict[EnvelopeId, UnixSeconds] = {}
         for row in self.store.index_rows():
-            known.append((row.id, row.created, row.size_class))
+            known[row.id] = Element(row.created, row.size_class, row.lifetime_class)
             self.newest_created = max(self.newest_created, row.created)
             keys.append((row.posting_key, row.day, row.id))
             if not row.has_body:
                 bodyless.append(row.id)
-                created[row.id] = row.created
             if row.is_missing:
                 missing.append(row.id)
         for retirement in self.store.retirements():
             self._retiring.add(retirement)
-            element = retirement.element
-            known.append((element, created[retirement.envelope], RETIREMENT_SIZE_CLASS))
+            envelope = known[retirement.envelope]
+            known[retirement.element] = envelope._replace(size_class=RETIREMENT_SIZE_CLASS)
         self._holdings.load(bodyless)
-        self.spreading.load(known, missing)
+        self.spreading.load(known.items(), missing)
         self._admission.load(keys)
 
     def _judge(
@@ -336,10 +391,15 @@ class Carrying:
         verdict = self._admission.judge(
             proof, mesh_now=mesh_now, may_check_stamp=may_check_stamp, now=now
         )
-        self._settle(link, brought, verdict, now)
+        self._settle(link, brought, verdict, mesh_now, now)
 
     def _settle(
-        self, link: LinkId | None, brought: Envelope | _Bodiless, verdict: Verdict, now: Instant
+        self,
+        link: LinkId | None,
+        brought: Envelope | _Bodiless,
+        verdict: Verdict,
+        mesh_now: UnixSeconds,
+        now: Instant,
     ) -> None:
         match verdict:
             case Accept(pushed_out=pushed_out):
@@ -347,9 +407,8 @@ class Carrying:
                 if pushed_out is not None and pushed_out != brought.id:
                     self._push_out(pushed_out)
                 if isinstance(brought, Envelope):
-                    self._accept(link, brought, now)
+                    self._accept(link, brought, mesh_now, now)
                 else:
-                    assert link is not None
                     self._accept_stub(link, brought, now)
             case Defer():
                 assert link is not None
@@ -365,24 +424,29 @@ class Carrying:
             case _:
                 assert_never(verdict)
 
-    def _accept(self, link: LinkId | None, envelope: Envelope, now: Instant) -> None:
+    def _accept(
+        self, link: LinkId | None, envelope: Envelope, mesh_now: UnixSeconds, now: Instant
+    ) -> None:
         self._holdings.add(envelope)
         self.newest_created = max(self.newest_created, envelope.header.created)
+        is_new = mesh_now - envelope.header.created <= LIVE_SECONDS_MAX
         self.spreading.accepted(
-            envelope.id, envelope.header.created, envelope.header.size_class, link, now
+            envelope.id, _element_of(envelope.header), link, now, is_new=is_new
         )
-        self._welcome_orphans(envelope.id, now)
+        self._welcome_orphans(envelope.id)
         if link is not None:
             self._answer(link, envelope.id)
 
-    def _accept_stub(self, link: LinkId, brought: _Bodiless, now: Instant) -> None:
+    def _accept_stub(self, link: LinkId | None, brought: _Bodiless, now: Instant) -> None:
         header = brought.stub.header
         self._holdings.add_stub(brought.stub)
         self.newest_created = max(self.newest_created, header.created)
-        self.spreading.accepted_without_body(
-            brought.id, header.created, header.size_class, link, now
-        )
-        self._welcome_orphans(brought.id, now)
+        if link is None:
+            self.spreading.accepted(brought.id, _element_of(header), None, now, is_new=False)
+            self._welcome_orphans(brought.id)
+            return
+        self.spreading.accepted_without_body(brought.id, _element_of(header), link, now)
+        self._welcome_orphans(brought.id)
         self._take_tokens(link, brought, now)
 
     def _fill_body(self, link: LinkId | None, envelope: Envelope, now: Instant) -> None:
@@ -409,7 +473,7 @@ class Carrying:
         if not self._retiring.hold(retirement, now):
             self._counters.count("retirements_dropped")
             self.spreading.settled(element, now)
-            self.spreading.deferred_dropped(link, now)
+            self.spreading.dropped(link)
             return
         self.spreading.held_back(element, now)
         self.spreading.body_unwelcome(retirement.envelope, now)
@@ -423,11 +487,12 @@ class Carrying:
         self._holdings.retire(retirement)
         self.spreading.body_unwelcome(envelope_id, now)
         self.spreading.body_gone(envelope_id)
-        created = self.spreading.created(envelope_id)
-        self.spreading.retired(retirement.element, created, now)
+        envelope = self.spreading.element(envelope_id)
+        element = envelope._replace(size_class=RETIREMENT_SIZE_CLASS)
+        self.spreading.retired(retirement.element, element, now)
 
-    def _welcome_orphans(self, envelope_id: EnvelopeId, now: Instant) -> None:
-        self.spreading.welcome(self._retiring.take_orphans(envelope_id), now)
+    def _welcome_orphans(self, envelope_id: EnvelopeId) -> None:
+        self.spreading.welcome(self._retiring.take_orphans(envelope_id))
 
     def _headers(self, ids: Sequence[EnvelopeId]) -> dict[EnvelopeId, Header]:
         """The headers of those of the given envelopes that are known."""
@@ -447,7 +512,7 @@ class Carrying:
             waiting.append(brought)
         else:
             self._counters.count("deferred_dropped")
-            self.spreading.deferred_dropped(link, now)
+            self.spreading.dropped(link)
 
     def _judge_deferred(self, mesh_now: UnixSeconds, now: Instant) -> list[LinkId]:
         """Links take turns, one envelope each, as long as there is budget."""
@@ -491,3 +556,7 @@ class Carrying:
 
 def _short_ids(ids: list[EnvelopeId]) -> bytes:
     return b"".join(id_[:SHORT_ID_BYTES] for id_ in ids)
+
+
+def _element_of(header: Header) -> Element:
+    return Element(header.created, header.size_class, header.lifetime_class)

@@ -14,7 +14,7 @@ the store before the vault has committed the step that made it. See `docs/ARCHIT
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import assert_never
+from typing import Literal, assert_never
 
 from mesh.commands import (
     AddContact,
@@ -37,6 +37,7 @@ from mesh.crypto.signing import Verify, is_signature_valid
 from mesh.effects import Effect, Emit, Reply
 from mesh.engine.addresses import KnownAddresses
 from mesh.engine.carrying import Carrying
+from mesh.engine.courier import Courier
 from mesh.engine.meeting import Meeting
 from mesh.engine.neighbours import Counters, Neighbours
 from mesh.engine.sweeping import VaultSweep
@@ -47,6 +48,7 @@ from mesh.inputs import (
     Asked,
     BytesReceived,
     BytesSent,
+    CarryAsked,
     Connected,
     Connection,
     DialFailed,
@@ -96,13 +98,14 @@ class EngineSettings:
     """What a driver decides once: the mesh, and how many bytes to carry for everybody.
 
     What was opened here is told after a delay drawn from `retire_delay_ms`; what others told is
-    passed on after one of at most `relay_delay_ms_max`.
+    passed on after one of at most `relay_delay_ms_max`. A relay has no person and never will.
     """
 
     parameters: MeshParameters
     stored_bytes_max: int = STORED_BYTES_DEFAULT
     retire_delay_ms: tuple[int, int] = RETIRE_DELAY_MS
     relay_delay_ms_max: int = RELAY_DELAY_MS_MAX
+    is_relay: bool = False
 
 
 class Engine:
@@ -132,6 +135,7 @@ class Engine:
             counters=self._counters,
             now=now,
         )
+        self._courier = Courier(self._carrying, settings.parameters.mesh_id)
         self._clock = MeshClock()
         self._clock.stored(self._carrying.newest_created)
         mesh_now = self._clock.mesh_now(now)
@@ -183,7 +187,7 @@ class Engine:
         for event in batch:
             self._happened(event, mesh_now, now)
         self._tend(mesh_now, now)
-        self._carrying.publish(posted, now)
+        self._carrying.publish(posted, mesh_now, now)
         self._carrying.retire(retirements, now)
         added = self._carrying.commit(
             first_messages=self._first_messages.take_unsaved(), is_protected=self._is_protected
@@ -197,7 +201,7 @@ class Engine:
         self._use_vault(added, mesh_now, now)
         if self._sweep is not None:
             self._sweep.tend(now)
-        self._flush(now)
+        self._flush(mesh_now, now)
         effects, self._effects = self._effects, []
         return effects
 
@@ -206,6 +210,7 @@ class Engine:
         deadlines = [
             self._neighbours.deadline(),
             self._carrying.deadline(),
+            self._courier.deadline(),
             self._meeting.deadline(),
         ]
         if self._messenger is not None:
@@ -252,6 +257,8 @@ class Engine:
             case Asked(request, command):
                 if not self._answered_without_vault(request, command, mesh_now, now):
                     self._asked.append(event)
+            case CarryAsked(request, carry_command):
+                self._courier.asked(request, carry_command, mesh_now, now)
             case _:
                 assert_never(event)
         self._links_changed(now)
@@ -267,7 +274,8 @@ class Engine:
             if hello is None:
                 continue
             self._clock.observe(link, UnixSeconds(hello.mesh_time), now)
-            self.spreading.link_up(link, now)
+            is_dialled_by_us = self._neighbours.is_dialled_by_us(link)
+            self.spreading.link_up(link, now, is_dialled_by_us=is_dialled_by_us)
             self._meeting.link_up(link)
             self._addresses.remember_working()
 
@@ -294,32 +302,34 @@ class Engine:
                     case NearbyAsk() | NearbyCard() | NearbySealed():
                         self._meeting.received(link, frame, now)
                     case _:
-                        self.spreading.received(link, frame, now)
+                        self.spreading.received(link, frame, mesh_now, now)
         except PeerError as error:
             self._neighbours.fault(link, error, now)
 
     def _tend(self, mesh_now: UnixSeconds, now: Instant) -> None:
         self._neighbours.tend(mesh_now, now)
         self._meeting.tend(self._neighbours.link_key, now)
+        self._courier.tend(mesh_now, now)
         is_steady = self._clock.is_steady(now)
         for link in self._carrying.tend(mesh_now=mesh_now, is_clock_steady=is_steady, now=now):
             self._neighbours.fault(link, PeerError("bad stamp"), now)
         self._links_changed(now)
 
-    def _flush(self, now: Instant) -> None:
+    def _flush(self, mesh_now: UnixSeconds, now: Instant) -> None:
         """Frames, then bodies where a link has room, then bytes."""
-        for link, frame in self.spreading.take_frames():
+        for link, frame in self.spreading.take_frames(mesh_now, now):
             self._neighbours.send(link, frame)
         for link in self._neighbours.ready:
             room_bytes = self._neighbours.room_bytes(link)
             if room_bytes and self.spreading.has_bodies(link):
                 for waiting in self._carrying.frames_to_send(link, room_bytes):
                     self._neighbours.send(link, waiting)
-        for link, frame in self.spreading.take_frames():
+        for link, frame in self.spreading.take_frames(mesh_now, now):
             self._neighbours.send(link, frame)
         for link, nearby_frame in self._meeting.take_frames():
             self._neighbours.send(link, nearby_frame)
         self._effects[:0] = self._neighbours.take_effects(now)
+        self._effects.extend(self._courier.take_replies())
         if self._messenger is not None:
             self._effects.extend(self._messenger.take_effects())
         self._effects.extend(self._meeting.take_effects())
@@ -395,7 +405,7 @@ class Engine:
         messenger, vault = self._messenger, self._vault
         if messenger is None or vault is None:
             for question in asked:
-                self._effects.append(Reply(question.request, _locked()))
+                self._effects.append(Reply(question.request, self._closed()))
             return
         deadline = messenger.deadline()
         is_due = deadline is not None and deadline <= now.monotonic
@@ -499,12 +509,12 @@ class Engine:
     def _status(self, mesh_now: UnixSeconds, now: Instant) -> StatusAnswer:
         store = self._carrying.store
         summary = self._messenger.summary() if self._messenger is not None else None
-        has_identity = summary is not None and summary.name != ""
+        vault = self._vault_state(has_identity=summary is not None and summary.name != "")
         counters = self._counters.by_name | self._meeting.counters
         counters |= self._messenger.counters() if self._messenger is not None else {}
         return StatusAnswer(
             name=summary.name if summary is not None else "",
-            vault="locked" if summary is None else "open" if has_identity else "empty",
+            vault=vault,
             mesh=self._settings.parameters.name,
             is_closed=self._settings.parameters.is_closed,
             links_count=len(self._neighbours.ready),
@@ -517,9 +527,22 @@ class Engine:
             clock_offset_seconds=mesh_now - now.unix_seconds,
             notices=self._clock.notices(),
             counters=dict(sorted(counters.items())),
-            locked_since=self._locked_since if summary is None else 0,
+            locked_since=self._locked_since if vault == "locked" else 0,
         )
 
+    def _vault_state(self, *, has_identity: bool) -> Literal["open", "locked", "none", "empty"]:
+        if self._settings.is_relay:
+            return "none"
+        if self._messenger is None:
+            return "locked"
+        return "open" if has_identity else "empty"
 
-def _locked() -> UserError:
-    return UserError("locked", "The vault is locked; unlock it first (mesh unlock).")
+    def _closed(self) -> UserError:
+        """Why nothing of a person's can be answered."""
+        if self._settings.is_relay:
+            return UserError(
+                "relay",
+                "This node is a relay: it carries mail for others, and nobody reads or writes "
+                "here. A person takes another profile: mesh up --profile NAME.",
+            )
+        return UserError("locked", "The vault is locked; unlock it first (mesh unlock).")

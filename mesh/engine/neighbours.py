@@ -250,6 +250,10 @@ class Neighbours:
         neighbour = self._neighbours.get(link)
         return neighbour.link.remote_key if neighbour is not None else None
 
+    def is_dialled_by_us(self, link: LinkId) -> bool:
+        """Whether this side opened the stream."""
+        return self._neighbours[link].dial is not None
+
     def hello(self, link: LinkId) -> Hello | None:
         """What a neighbour said of itself, if the link stands."""
         neighbour = self._neighbours.get(link)

@@ -17,9 +17,11 @@ from mesh.inputs import Connection
 from mesh.limits import FIRST_MESSAGES_REMEMBERED, LAPSED_ROWS_PER_BATCH
 from mesh.storage.store_rows import (
     ArrivedTag,
+    CarriedRow,
     EvictionCandidate,
     IndexRow,
     blob,
+    carried_row,
     envelope_row,
     first_integer,
     index_row,
@@ -227,6 +229,19 @@ class Store:
             )
             for number, id_, tag, posting_key, size_class in rows
         ]
+
+    def newest_before(
+        self, created: UnixSeconds, envelope_id: EnvelopeId, limit: int
+    ) -> list[CarriedRow]:
+        """The next envelopes down from a creation second and an id, the newest first."""
+        rows = self._connection.execute(
+            "SELECT created, id, size_class, lapses, "
+            "bodies.arrival IS NOT NULL, missing.arrival IS NOT NULL "
+            "FROM envelopes LEFT JOIN bodies USING (arrival) LEFT JOIN missing USING (arrival) "
+            "WHERE (created, id) < (?, ?) ORDER BY created DESC, id DESC LIMIT ?",
+            (created, envelope_id, limit),
+        ).fetchall()
+        return [carried_row(row) for row in rows]
 
     def index_rows(self) -> Iterator[IndexRow]:
         """All envelopes in the order of arrival, to build the indexes in memory at start."""

@@ -7,7 +7,14 @@ far as here. Tuples rather than records, because a start reads a million of them
 from typing import NamedTuple
 
 from mesh.ids import EnvelopeId, PostingKey, Tag, UnixSeconds
-from mesh.wire.envelope import HEADER_BYTES, SECONDS_PER_DAY, SIGNATURE_BYTES, Envelope, Stub
+from mesh.wire.envelope import (
+    HEADER_BYTES,
+    LIFETIME_SECONDS,
+    SECONDS_PER_DAY,
+    SIGNATURE_BYTES,
+    Envelope,
+    Stub,
+)
 
 
 class IndexRow(NamedTuple):
@@ -16,6 +23,7 @@ class IndexRow(NamedTuple):
     id: EnvelopeId
     created: UnixSeconds
     size_class: int
+    lifetime_class: int
     lapses: UnixSeconds
     posting_key: PostingKey
     day: int
@@ -29,6 +37,17 @@ class ArrivedTag(NamedTuple):
     arrival: int
     id: EnvelopeId
     tag: Tag
+
+
+class CarriedRow(NamedTuple):
+    """What an export knows of an envelope before it reads its body."""
+
+    created: UnixSeconds
+    id: EnvelopeId
+    size_class: int
+    lapses: UnixSeconds
+    has_body: bool
+    is_missing: bool
 
 
 class EvictionCandidate(NamedTuple):
@@ -57,14 +76,27 @@ def envelope_row(arrival: int, envelope: Envelope | Stub) -> tuple[object, ...]:
 
 def index_row(row: tuple[object, ...]) -> IndexRow:
     id_, created, size_class, lapses, posting_key, has_body, is_missing = row
-    second = integer(created)
+    second, lapsing = integer(created), integer(lapses)
     return IndexRow(
         EnvelopeId(blob(id_)),
         UnixSeconds(second),
         integer(size_class),
-        UnixSeconds(integer(lapses)),
+        LIFETIME_SECONDS.index(lapsing - second),
+        UnixSeconds(lapsing),
         PostingKey(blob(posting_key)),
         second // SECONDS_PER_DAY,
+        bool(has_body),
+        bool(is_missing),
+    )
+
+
+def carried_row(row: tuple[object, ...]) -> CarriedRow:
+    created, id_, size_class, lapses, has_body, is_missing = row
+    return CarriedRow(
+        UnixSeconds(integer(created)),
+        EnvelopeId(blob(id_)),
+        integer(size_class),
+        UnixSeconds(integer(lapses)),
         bool(has_body),
         bool(is_missing),
     )

@@ -19,6 +19,7 @@ from mesh.limits import (
     IDS_PER_FRAME_MAX,
     NAME_BYTES_MAX,
     NEARBY_BOX_BYTES_MAX,
+    RECONCILE_FRAME_BYTES_MAX,
     STUBS_PER_FRAME_MAX,
 )
 from mesh.wire.envelope import STUB_BYTES, TOKEN_BYTES
@@ -28,22 +29,22 @@ PROTOCOL_VERSION = 1
 ID_BYTES = 32
 SHORT_ID_BYTES = 8
 ENTRY_BYTES = ID_BYTES + 1
-CURSOR_BYTES = 4 + ID_BYTES
 FLAG_BACKLOG = 1
 
 U8 = Annotated[int, msgspec.Meta(ge=0, le=0xFF)]
 U16 = Annotated[int, msgspec.Meta(ge=0, le=0xFFFF)]
 U32 = Annotated[int, msgspec.Meta(ge=0, le=0xFFFF_FFFF)]
+U64 = Annotated[int, msgspec.Meta(ge=0)]
 Bytes16 = Annotated[bytes, msgspec.Meta(min_length=16, max_length=16)]
 Bytes32 = Annotated[bytes, msgspec.Meta(min_length=32, max_length=32)]
 Ids = Annotated[bytes, msgspec.Meta(max_length=IDS_PER_FRAME_MAX * ID_BYTES)]
 Entries = Annotated[bytes, msgspec.Meta(max_length=IDS_PER_FRAME_MAX * ENTRY_BYTES)]
+NegBytes = Annotated[bytes, msgspec.Meta(max_length=RECONCILE_FRAME_BYTES_MAX)]
 ShortIds = Annotated[bytes, msgspec.Meta(max_length=IDS_PER_FRAME_MAX * SHORT_ID_BYTES)]
 StubEntry = tuple[
     Annotated[bytes, msgspec.Meta(min_length=STUB_BYTES, max_length=STUB_BYTES)],
     Annotated[bytes, msgspec.Meta(max_length=RETIREMENTS_PER_ENVELOPE_MAX * TOKEN_BYTES)],
 ]
-Cursor = Annotated[bytes, msgspec.Meta(max_length=CURSOR_BYTES)]
 
 
 class Hello(msgspec.Struct, frozen=True, array_like=True, tag=0x01):
@@ -94,6 +95,22 @@ class IWant(msgspec.Struct, frozen=True, array_like=True, tag=0x12):
     ids: Ids
 
 
+class DoNotWant(msgspec.Struct, frozen=True, array_like=True, tag=0x13):
+    """Large envelopes that the sender has got: they need not be pushed to it any more."""
+
+    ids: Ids
+
+
+class Prune(msgspec.Struct, frozen=True, array_like=True, tag=0x14):
+    """The sender has what the receiver pushes: announcing is enough from now on."""
+
+
+class Graft(msgspec.Struct, frozen=True, array_like=True, tag=0x15):
+    """The sender wants new mail pushed again, and these bodies now."""
+
+    ids: Ids
+
+
 class NoHave(msgspec.Struct, frozen=True, array_like=True, tag=0x16):
     """The answer to an IWant that cannot be served; entries end in 1 unknown, 2 busy."""
 
@@ -119,21 +136,66 @@ class Held(msgspec.Struct, frozen=True, array_like=True, tag=0x19):
     refused: ShortIds
 
 
-class ListWanted(msgspec.Struct, frozen=True, array_like=True, tag=0x28):
-    """Asks for the next page of the receiver's ids, older than the cursor (empty: newest)."""
+class NegOpen(msgspec.Struct, frozen=True, array_like=True, tag=0x20):
+    """Begins to reconcile a lifetime class, from a floor on. Who dialled numbers evenly."""
 
-    cursor: Cursor
+    session: U16
+    lifetime_class: U8
+    floor: U32
+    message: NegBytes
 
 
-class ListAgain(msgspec.Struct, frozen=True, array_like=True, tag=0x2A):
-    """Asks the receiver to list the sender's ids anew: some were not pushed for want of room."""
+class NegMessage(msgspec.Struct, frozen=True, array_like=True, tag=0x21):
+    """The next message of a session, or the answer to one; empty: it is done."""
+
+    session: U16
+    message: NegBytes
 
 
-class ListPage(msgspec.Struct, frozen=True, array_like=True, tag=0x29):
-    """A page of ids, newest first, and the cursor of the next page (empty: no more)."""
+class NegClose(msgspec.Struct, frozen=True, array_like=True, tag=0x22):
+    """Ends a session of the receiver. Reasons: 1 busy, 3 a higher floor, which is the value."""
 
-    entries: Entries
-    next_cursor: Cursor
+    session: U16
+    reason: U8
+    value: U32
+
+
+NEG_CLOSE_BUSY = 1
+NEG_CLOSE_FLOOR = 3
+
+
+class RootEntry(msgspec.Struct, frozen=True, array_like=True):
+    """What the ids of a lifetime class come to, created from a floor on and before a ceiling."""
+
+    lifetime_class: U8
+    floor: U32
+    ceiling: U32
+    count: U32
+    fingerprint: Bytes16
+
+
+class Root(msgspec.Struct, frozen=True, array_like=True, tag=0x23):
+    """What the sender knows, in short: who knows something else reconciles that class."""
+
+    entries: Annotated[list[RootEntry], msgspec.Meta(max_length=8)]
+
+
+class Audit(msgspec.Struct, frozen=True, array_like=True, tag=0x24):
+    """Asks for a salted sum of the ids of a class, from a floor on and before a ceiling."""
+
+    session: U16
+    lifetime_class: U8
+    nonce: Bytes16
+    floor: U32
+    ceiling: U32
+
+
+class AuditResult(msgspec.Struct, frozen=True, array_like=True, tag=0x25):
+    """The number of ids in the range, and the sum of their hashes modulo 2^64."""
+
+    session: U16
+    count: U32
+    total: U64
 
 
 class NearbyAsk(msgspec.Struct, frozen=True, array_like=True, tag=0x40):
@@ -163,13 +225,19 @@ Frame = (
     | Push
     | IHave
     | IWant
+    | DoNotWant
+    | Prune
+    | Graft
     | NoHave
     | Stubs
     | Retired
     | Held
-    | ListWanted
-    | ListPage
-    | ListAgain
+    | NegOpen
+    | NegMessage
+    | NegClose
+    | Root
+    | Audit
+    | AuditResult
     | NearbyAsk
     | NearbyCard
     | NearbySealed
@@ -186,13 +254,19 @@ _KNOWN_TYPES = frozenset(
         0x10,
         0x11,
         0x12,
+        0x13,
+        0x14,
+        0x15,
         0x16,
         0x17,
         0x18,
         0x19,
-        0x28,
-        0x29,
-        0x2A,
+        0x20,
+        0x21,
+        0x22,
+        0x23,
+        0x24,
+        0x25,
         0x40,
         0x41,
         0x42,

@@ -95,7 +95,7 @@ class Node:
         return dict(sorted(tokens.items()))
 
     def listed(self) -> list[bytes]:
-        return list(self.carrying.spreading._index._keys)
+        return self.carrying.spreading.ids()
 
 
 class Converging(RuleBasedStateMachine):

@@ -1,3 +1,5 @@
+from mesh.ids import EnvelopeId
+
 """Retirements among engines: states that stand on tokens, and relays that let bodies go."""
 
 from mesh.commands import (
@@ -62,10 +64,9 @@ def bodies_count(table: Joined, name: str) -> int:
     return row[0]
 
 
-def stored_set(table: Joined, name: str) -> list[bytes]:
+def stored_set(table: Joined, name: str) -> list[EnvelopeId]:
     """What two nodes that hold the same have alike."""
-    index = table.seats[name].engine.spreading._index
-    return list(index._keys)
+    return table.seats[name].engine.spreading.ids()
 
 
 def test_an_opened_message_is_delivered_and_leaves_a_stub_at_the_relay() -> None:

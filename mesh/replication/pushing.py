@@ -1,0 +1,321 @@
+"""Which bodies and announcements go over which link, and which links get bodies unasked.
+
+Implements `docs/protocol/spreading.md`, section "Pushing", after Plumtree (Leitao, Pereira,
+Rodrigues: "Epidemic Broadcast Trees", SRDS 2007) with a floor. A live machine that knows ids and
+links.
+
+Theory of operation. A link is *eager* or *lazy*. New mail is pushed whole over eager links and
+announced at once over lazy ones. A link that brings what is known already is pruned to lazy, but
+never below a floor of eager links, so that a silent or lying neighbour can stop nothing; who has to
+ask for what was announced grafts that link to eager. What is not new (learned by reconciling, or
+older than a minute) is announced and never pushed.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from enum import Enum, auto
+from typing import Final
+
+from mesh.crypto.entropy import Entropy, uniform_below
+from mesh.ids import EnvelopeId, Instant, LinkId, Monotonic
+from mesh.limits import (
+    DO_NOT_WANT_BYTES_MIN,
+    DO_NOT_WANT_IDS_MAX,
+    DO_NOT_WANT_KEPT_MS,
+    EAGER_LINKS_MAX,
+    EAGER_LINKS_MIN,
+    IDS_PER_FRAME_MAX,
+    PRUNE_AGE_MS,
+    PRUNE_PAUSE_MS,
+    RECENT_IDS_MAX,
+    SENDING_IDS_PER_LINK_MAX,
+)
+from mesh.replication.seen_sets import SeenSets
+from mesh.wire.frames import (
+    FLAG_BACKLOG,
+    DoNotWant,
+    Frame,
+    Graft,
+    IHave,
+    NoHave,
+    Prune,
+    join_entries,
+)
+
+NOHAVE_UNKNOWN: Final = 1
+NOHAVE_BUSY: Final = 2
+
+
+class _Mode(Enum):
+    EAGER = auto()
+    LAZY = auto()
+
+
+@dataclass(slots=True)
+class _LinkState:
+    """What waits for room on one link. Dicts stand for ordered sets.
+
+    `sending`: bodies, by whether they were asked for.
+    """
+
+    mode: _Mode = _Mode.EAGER
+    sending: dict[EnvelopeId, bool] = field(default_factory=dict)
+    announcing_live: dict[EnvelopeId, None] = field(default_factory=dict)
+    announcing: dict[EnvelopeId, None] = field(default_factory=dict)
+    unwanted: dict[EnvelopeId, Monotonic] = field(default_factory=dict)
+    pruned_at: Monotonic | None = None
+    first_count: int = 0
+    duplicate_count: int = 0
+    has_dropped: bool = False
+
+
+class Pushing:
+    """The sending half of spreading."""
+
+    def __init__(self, sets: SeenSets, entropy: Entropy) -> None:
+        self._sets = sets
+        self._entropy = entropy
+        self._links: dict[LinkId, _LinkState] = {}
+        self._recent: dict[EnvelopeId, Monotonic] = {}
+        self._frames: list[tuple[LinkId, Frame]] = []
+
+    # --- Links --------------------------------------------------------------------------------
+
+    def link_up(self, link: LinkId) -> None:
+        """A link is ready; it begins eager."""
+        self._links[link] = _LinkState()
+
+    def link_down(self, link: LinkId, now: Instant) -> None:
+        """A link is gone; another may have to take its place."""
+        self._links.pop(link, None)
+        self._keep_floor(now)
+
+    @property
+    def eager_count(self) -> int:
+        """Links that get bodies unasked."""
+        return sum(state.mode is _Mode.EAGER for state in self._links.values())
+
+    def is_eager(self, link: LinkId) -> bool:
+        """Whether a link gets bodies unasked."""
+        return self._links[link].mode is _Mode.EAGER
+
+    # --- What to spread -----------------------------------------------------------------------
+
+    def spread(
+        self,
+        id_: EnvelopeId,
+        *,
+        is_live: bool,
+        came_by: LinkId | None,
+        holders: Iterable[LinkId],
+        now: Instant,
+    ) -> None:
+        """An element is new here: push it, or announce it."""
+        element = self._sets.element(id_)
+        self._note_recent(id_, now)
+        skipped = dict.fromkeys(holders)
+        size_bytes = element.size_bytes
+        for link, state in self._links.items():
+            if link == came_by or link in skipped:
+                continue
+            if not is_live:
+                self._queue(state, state.announcing, id_)
+            elif state.mode is _Mode.LAZY:
+                self._queue(state, state.announcing_live, id_)
+            elif id_ not in state.unwanted:
+                self._queue_body(state, id_)
+            is_pusher = is_live and came_by is not None and state.mode is _Mode.EAGER
+            if is_pusher and size_bytes >= DO_NOT_WANT_BYTES_MIN:
+                self._frames.append((link, DoNotWant(ids=id_)))
+
+    def brought(self, link: LinkId, id_: EnvelopeId) -> None:
+        """A link has this: it need not be told of it, or get it."""
+        state = self._links[link]
+        state.sending.pop(id_, None)
+        state.announcing.pop(id_, None)
+        state.announcing_live.pop(id_, None)
+
+    def has_it(self, link: LinkId, id_: EnvelopeId) -> None:
+        """A link announced this; what it asked for it gets all the same, it may lack the body."""
+        state = self._links[link]
+        if not state.sending.get(id_):
+            state.sending.pop(id_, None)
+        state.announcing.pop(id_, None)
+        state.announcing_live.pop(id_, None)
+
+    def was_first(self, link: LinkId) -> None:
+        """A link brought what was new, unasked."""
+        self._links[link].first_count += 1
+
+    def duplicate(self, link: LinkId, id_: EnvelopeId, now: Instant) -> None:
+        """A link pushed what was here: it need not, if others do."""
+        state = self._links[link]
+        state.duplicate_count += 1
+        since = self._recent.get(id_)
+        is_fresh = since is not None and now.monotonic - since < PRUNE_AGE_MS * 1000
+        if is_fresh and state.mode is _Mode.EAGER and self.eager_count > EAGER_LINKS_MIN:
+            state.mode = _Mode.LAZY
+            state.pruned_at = now.monotonic
+            self._frames.append((link, Prune()))
+
+    def body_gone(self, id_: EnvelopeId) -> None:
+        """A body was dropped: who was to get it unasked is told of the id instead."""
+        for state in self._links.values():
+            if state.sending.get(id_) is False:
+                del state.sending[id_]
+                self._queue(state, state.announcing, id_)
+
+    def announce(self, link: LinkId, ids: Iterable[EnvelopeId]) -> None:
+        """A link was found to lack these."""
+        state = self._links[link]
+        for id_ in ids:
+            self._queue(state, state.announcing, id_)
+
+    # --- What neighbours say ------------------------------------------------------------------
+
+    def pruned(self, link: LinkId, now: Instant) -> None:
+        """A link has what we push already: announce to it."""
+        state = self._links[link]
+        state.mode = _Mode.LAZY
+        state.pruned_at = now.monotonic
+        self._keep_floor(now)
+
+    def grafted(self, link: LinkId, ids: Iterable[EnvelopeId]) -> None:
+        """A link wants to get bodies unasked, and these now."""
+        self._links[link].mode = _Mode.EAGER
+        self.wanted(link, ids)
+        if self.eager_count > EAGER_LINKS_MAX:
+            worst = max(
+                (one for one in self._links if one != link and self.is_eager(one)),
+                key=lambda one: _worth(self._links[one]),
+            )
+            self._links[worst].mode = _Mode.LAZY
+            self._frames.append((worst, Prune()))
+
+    def graft(self, link: LinkId) -> None:
+        """We ask a link for what it announced: it was faster than those that push."""
+        self._links[link].mode = _Mode.EAGER
+
+    def wanted(self, link: LinkId, ids: Iterable[EnvelopeId]) -> None:
+        """A link asks for these."""
+        state = self._links[link]
+        refused: list[tuple[EnvelopeId, int]] = []
+        for id_ in ids:
+            if id_ not in self._sets:
+                refused.append((id_, NOHAVE_UNKNOWN))
+            elif len(state.sending) >= SENDING_IDS_PER_LINK_MAX:
+                refused.append((id_, NOHAVE_BUSY))
+            else:
+                state.sending[id_] = True
+        if refused:
+            self._frames.append((link, NoHave(entries=join_entries(refused))))
+
+    def unwanted(self, link: LinkId, ids: Iterable[EnvelopeId], now: Instant) -> None:
+        """A link has these large ones: they are not pushed to it any more."""
+        unwanted = self._links[link].unwanted
+        sending = self._links[link].sending
+        for id_ in ids:
+            unwanted[id_] = now.monotonic
+            if sending.get(id_) is False:
+                del sending[id_]
+        oldest = now.monotonic - DO_NOT_WANT_KEPT_MS * 1000
+        while unwanted:
+            first, since = next(iter(unwanted.items()))
+            if len(unwanted) <= DO_NOT_WANT_IDS_MAX and since >= oldest:
+                break
+            del unwanted[first]
+
+    # --- What leaves --------------------------------------------------------------------------
+
+    def take_frames(self) -> list[tuple[LinkId, Frame]]:
+        """Short frames, in order."""
+        frames, self._frames = self._frames, []
+        return frames
+
+    def has_more(self, link: LinkId) -> bool:
+        """Whether bodies or announcements wait for room on a link."""
+        state = self._links.get(link)
+        return state is not None and bool(
+            state.sending or state.announcing_live or state.announcing
+        )
+
+    def take_announcement(self, link: LinkId) -> IHave | None:
+        """The next ids of which a link is told, new mail first."""
+        state = self._links[link]
+        if state.announcing_live:
+            return self._announcement(state.announcing_live, 0)
+        return self._announcement(state.announcing, FLAG_BACKLOG)
+
+    def take_bodies(self, link: LinkId, count_max: int) -> list[EnvelopeId]:
+        """The next ids whose bodies go to a link, oldest in the queue first."""
+        sending = self._links[link].sending
+        taken = list(sending)[:count_max] if sending else []
+        for id_ in taken:
+            del sending[id_]
+        return taken
+
+    def body_missing(self, link: LinkId, id_: EnvelopeId) -> None:
+        """A body to be sent is no longer here."""
+        self._frames.append((link, NoHave(entries=join_entries([(id_, NOHAVE_UNKNOWN)]))))
+
+    def take_dropped(self) -> list[LinkId]:
+        """Links that were not told of everything, for want of room, and have room again."""
+        dropped = []
+        for link, state in self._links.items():
+            if state.has_dropped and not (state.sending or state.announcing):
+                state.has_dropped = False
+                dropped.append(link)
+        return dropped
+
+    def _announcement(self, announcing: dict[EnvelopeId, None], flags: int) -> IHave | None:
+        taken = list(announcing)[:IDS_PER_FRAME_MAX]
+        for id_ in taken:
+            del announcing[id_]
+        # What went meanwhile is passed over.
+        entries = [(id_, self._sets.element(id_).size_class) for id_ in taken if id_ in self._sets]
+        return IHave(entries=join_entries(entries), flags=flags) if entries else None
+
+    def _queue_body(self, state: _LinkState, id_: EnvelopeId) -> None:
+        if len(state.sending) < SENDING_IDS_PER_LINK_MAX:
+            state.sending.setdefault(id_, False)
+        else:
+            state.has_dropped = True
+
+    def _queue(
+        self, state: _LinkState, announcing: dict[EnvelopeId, None], id_: EnvelopeId
+    ) -> None:
+        if len(announcing) < SENDING_IDS_PER_LINK_MAX:
+            announcing[id_] = None
+        else:
+            state.has_dropped = True
+
+    def _keep_floor(self, now: Instant) -> None:
+        """Too few links push to us: graft one of the others, by chance."""
+        if self.eager_count >= EAGER_LINKS_MIN:
+            return
+        free = [
+            link
+            for link, state in self._links.items()
+            if state.mode is _Mode.LAZY
+            and (
+                state.pruned_at is None or now.monotonic - state.pruned_at >= PRUNE_PAUSE_MS * 1000
+            )
+        ]
+        if free:
+            chosen = free[uniform_below(self._entropy, len(free))]
+            self._links[chosen].mode = _Mode.EAGER
+            self._frames.append((chosen, Graft(ids=b"")))
+
+    def _note_recent(self, id_: EnvelopeId, now: Instant) -> None:
+        self._recent[id_] = now.monotonic
+        oldest = now.monotonic - PRUNE_AGE_MS * 1000
+        while self._recent:
+            first, since = next(iter(self._recent.items()))
+            if len(self._recent) <= RECENT_IDS_MAX and since >= oldest:
+                break
+            del self._recent[first]
+
+
+def _worth(state: _LinkState) -> float:
+    """How little a link brings: the higher, the sooner it is pruned."""
+    return state.duplicate_count / (state.first_count + 1)

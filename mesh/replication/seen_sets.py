@@ -1,0 +1,96 @@
+"""Every id that this node knows: one set for each lifetime class, in the order of creation.
+
+Implements the order of `docs/protocol/spreading.md`. An element is an envelope, whatever became of
+its body, or a retirement, which stands at its envelope's creation second and goes with it.
+"""
+
+from collections.abc import Iterable
+from typing import Final, NamedTuple
+
+from mesh.ids import EnvelopeId, UnixSeconds
+from mesh.replication.seen_index import CREATED_BYTES, SeenIndex
+from mesh.wire.envelope import LIFETIME_SECONDS, SIZE_BYTES
+from mesh.wire.retirement import RETIREMENT_BYTES, RETIREMENT_SIZE_CLASS
+
+CLASSES_COUNT: Final = len(LIFETIME_SECONDS)
+HOUR_S: Final = 3_600
+
+
+class Element(NamedTuple):
+    """What is known of an id."""
+
+    created: UnixSeconds
+    size_class: int
+    lifetime_class: int
+
+    @property
+    def size_bytes(self) -> int:
+        """What it takes on a link."""
+        if self.size_class == RETIREMENT_SIZE_CLASS:
+            return RETIREMENT_BYTES
+        return SIZE_BYTES[self.size_class]
+
+
+class SeenSets:
+    """All elements, by id and in order."""
+
+    def __init__(self) -> None:
+        self._elements: dict[EnvelopeId, Element] = {}
+        self._sets = [SeenIndex() for _ in range(CLASSES_COUNT)]
+
+    def __len__(self) -> int:
+        return len(self._elements)
+
+    def __contains__(self, id_: EnvelopeId) -> bool:
+        return id_ in self._elements
+
+    def element(self, id_: EnvelopeId) -> Element:
+        """What is known of an id that is here."""
+        return self._elements[id_]
+
+    def ids(self) -> list[EnvelopeId]:
+        """All ids, by lifetime class and then in order."""
+        return [
+            EnvelopeId(key[CREATED_BYTES:])
+            for of_class in self._sets
+            for key in of_class.keys(0, len(of_class))
+        ]
+
+    def of_class(self, lifetime_class: int) -> SeenIndex:
+        """The set of a lifetime class."""
+        return self._sets[lifetime_class]
+
+    def load(self, known: Iterable[tuple[EnvelopeId, Element]]) -> None:
+        """Take many at once, as at start."""
+        self._elements.update(known)
+        keys: list[list[bytes]] = [[] for _ in range(CLASSES_COUNT)]
+        for id_, element in self._elements.items():
+            keys[element.lifetime_class].append(key_of(element.created, id_))
+        self._sets = [SeenIndex(of_class) for of_class in keys]
+
+    def add(self, id_: EnvelopeId, element: Element) -> None:
+        """Take one; one that is known already stays as it is."""
+        if id_ not in self._elements:
+            self._elements[id_] = element
+            self._sets[element.lifetime_class].add(key_of(element.created, id_))
+
+    def remove(self, id_: EnvelopeId) -> None:
+        """Forget one, if it is known."""
+        element = self._elements.pop(id_, None)
+        if element is not None:
+            self._sets[element.lifetime_class].remove(key_of(element.created, id_))
+
+
+def key_of(created: UnixSeconds, id_: EnvelopeId) -> bytes:
+    """The key by which an element stands in its set."""
+    return created.to_bytes(CREATED_BYTES, "big") + id_
+
+
+def floor_of(lifetime_class: int, mesh_now: UnixSeconds) -> UnixSeconds:
+    """The creation second from which a class is compared.
+
+    What lapses within an hour is not, or one side would ask for what it must refuse. Whole hours,
+    so that two clocks mostly name the same.
+    """
+    hour = -(-mesh_now // HOUR_S) * HOUR_S
+    return UnixSeconds(max(hour - LIFETIME_SECONDS[lifetime_class] + HOUR_S, 0))

@@ -1,0 +1,402 @@
+"""What this node lacks, who has it, and of whom it is asked: each id of one neighbour at a time.
+
+Implements `docs/protocol/spreading.md`, section "Asking". A live machine that knows ids and links.
+
+Theory of operation. A neighbour that announces an id is its *announcer*. Live mail is announced to
+where it is not pushed: it mostly comes by itself, so an id that was announced live is asked for
+only after a little while (a *graft*: that link has shown to be the faster one). What was learned
+otherwise is asked for at once. The link that is asked owns the id; when it is silent for too long
+the next announcer is asked. Whatever has to be dropped for want of room is found by the next
+reconciliation (`take_dropped`), so nothing is lost by a bound.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from heapq import heappop, heappush, nlargest
+
+from mesh.ids import EnvelopeId, Instant, LinkId, Monotonic
+from mesh.limits import (
+    ANNOUNCERS_PER_ID_MAX,
+    ASK_TIMEOUT_MAX_MS,
+    ASK_TIMEOUT_MIN_MS,
+    GRAFT_PAUSE_MS,
+    IDS_PER_FRAME_MAX,
+    MISSING_BODIES_ASKED_MAX,
+    MISSING_IDS_MAX,
+    OFFERED_IDS_PER_LINK_MAX,
+    REFUSED_IDS_MAX,
+    REFUSED_KEPT_MS,
+    ROUND_TRIP_FIRST_MS,
+    WANT_TIMEOUT_MS,
+    WANTS_PER_LINK_BYTES_MAX,
+    WANTS_PER_LINK_MAX,
+)
+from mesh.replication.seen_sets import SeenSets
+from mesh.wire.frames import Frame, Graft, IWant
+
+
+@dataclass(slots=True)
+class _Missing:
+    """An id that somebody has and we lack. `due`: when something is to be done about it."""
+
+    size_bytes: int
+    is_live: bool
+    due: Monotonic | None = None
+    announcers: list[LinkId] = field(default_factory=list)
+    owner: LinkId | None = None
+
+
+@dataclass(slots=True)
+class _LinkState:
+    """What one neighbour has for us. Dicts stand for ordered sets."""
+
+    asked_at: Monotonic
+
+    offered: dict[EnvelopeId, None] = field(default_factory=dict)
+    asked: dict[EnvelopeId, int] = field(default_factory=dict)
+    asked_bytes: int = 0
+    deadline: Monotonic | None = None
+    bodies_asked: dict[EnvelopeId, None] = field(default_factory=dict)
+    bodies_to_ask: list[EnvelopeId] = field(default_factory=list)
+    round_trip_ms: int = ROUND_TRIP_FIRST_MS
+    broken_count: int = 0
+
+
+class Wanting:
+    """All that is missing, and what is asked of whom."""
+
+    def __init__(self, sets: SeenSets) -> None:
+        self._sets = sets
+        self._links: dict[LinkId, _LinkState] = {}
+        self._missing: dict[EnvelopeId, _Missing] = {}
+        self._bodiless: dict[EnvelopeId, None] = {}
+        self._refused: dict[EnvelopeId, Monotonic] = {}
+        self._held_back: dict[EnvelopeId, None] = {}
+        # Ids about which something falls due; one that was settled meanwhile is passed over.
+        self._due: list[tuple[Monotonic, int, EnvelopeId]] = []
+        self._due_count = 0
+        # Links that may be asked for more, since when. They are looked through once a batch and
+        # not once a frame: a frame of six bytes must not cost a walk through all that is missing.
+        self._askable: dict[LinkId, Instant] = {}
+        self._dropped: dict[LinkId, None] = {}
+        self._frames: list[tuple[LinkId, Frame]] = []
+
+    # --- Links --------------------------------------------------------------------------------
+
+    def link_up(self, link: LinkId, now: Instant) -> None:
+        """A link is ready: it is asked once for each body that is missed, the newest first."""
+        state = self._links[link] = _LinkState(now.monotonic)
+        if self._bodiless:
+            newest = nlargest(
+                MISSING_BODIES_ASKED_MAX,
+                self._bodiless,
+                key=lambda one: self._sets.element(one).created,
+            )
+            state.bodies_to_ask = newest[::-1]
+            self._askable[link] = now
+
+    def link_down(self, link: LinkId, now: Instant) -> None:
+        """A link is gone: what it owed is asked of others."""
+        state = self._links.pop(link, None)
+        if state is None:
+            return
+        self._askable.pop(link, None)
+        self._dropped.pop(link, None)
+        for id_, missing in list(self._missing.items()):
+            if link not in missing.announcers:
+                continue
+            missing.announcers.remove(link)
+            if missing.owner == link:
+                missing.owner = None
+            if not missing.announcers:
+                del self._missing[id_]
+        self._ask_all(now)
+
+    def broken_count(self, link: LinkId) -> int:
+        """How many ids a link announced and did not give in time."""
+        return self._links[link].broken_count
+
+    # --- What neighbours have -----------------------------------------------------------------
+
+    def load(self, bodiless: Iterable[EnvelopeId]) -> None:
+        """Take the envelopes whose bodies are missed, at start."""
+        self._bodiless = dict.fromkeys(bodiless)
+
+    def is_body_welcome(self, id_: EnvelopeId) -> bool:
+        """Whether a known id lacks the body that this node would keep."""
+        return id_ in self._bodiless
+
+    def announcers(self, id_: EnvelopeId) -> list[LinkId]:
+        """Who is known to have an id that is missing here."""
+        missing = self._missing.get(id_)
+        return missing.announcers if missing is not None else []
+
+    def was_asked(self, link: LinkId, id_: EnvelopeId) -> bool:
+        """Whether a link was asked for this."""
+        return id_ in self._links[link].asked
+
+    def is_live(self, id_: EnvelopeId) -> bool:
+        """Whether an id is not known to be backlog."""
+        missing = self._missing.get(id_)
+        return missing is None or missing.is_live
+
+    def offered(
+        self,
+        link: LinkId,
+        entries: Iterable[tuple[EnvelopeId, int]],
+        now: Instant,
+        *,
+        is_live: bool = False,
+        is_announced: bool = False,
+    ) -> None:
+        """A neighbour has these (id, bytes): note what we lack.
+
+        `is_announced`: it has just got them; a link that had only a stub may have the body now.
+        """
+        state = self._links[link]
+        for id_, size_bytes in entries:
+            if id_ in self._refused or id_ in self._held_back or id_ in state.asked:
+                continue
+            if id_ in self._sets and not self._may_ask_body(state, id_, is_announced=is_announced):
+                continue
+            self._note_offer(link, state, id_, size_bytes, now, is_live=is_live)
+        self._askable[link] = now
+
+    def no_have(self, link: LinkId, ids: Iterable[EnvelopeId], now: Instant) -> None:
+        """A link does not have, or does not give, what it announced."""
+        state = self._links[link]
+        for id_ in ids:
+            self._drop_announcer(link, state, id_)
+        self._ask_all(now)
+
+    def body_came(self, link: LinkId, id_: EnvelopeId, now: Instant) -> None:
+        """A link brought a whole envelope, known or new.
+
+        Only what was asked for buys patience for the rest: a link that withholds one body must not
+        hold on to it by pushing others.
+        """
+        state = self._links[link]
+        if id_ in state.asked:
+            taken_ms = (now.monotonic - state.asked_at) // 1000
+            state.round_trip_ms += (min(taken_ms, ASK_TIMEOUT_MAX_MS) - state.round_trip_ms) // 8
+            state.deadline = _after(now, WANT_TIMEOUT_MS)
+
+    # --- What became of it --------------------------------------------------------------------
+
+    def settled(self, id_: EnvelopeId, now: Instant) -> None:
+        """An id is no longer missed."""
+        missing = self._missing.pop(id_, None)
+        if missing is None:
+            return
+        for link in missing.announcers:
+            state = self._links[link]
+            state.offered.pop(id_, None)
+            _forget_asked(state, id_)
+            self._askable[link] = now
+
+    def refused(self, id_: EnvelopeId, now: Instant) -> None:
+        """It may not enter here: do not ask for it again soon."""
+        self._refused.pop(id_, None)
+        self._refused[id_] = now.monotonic
+        if len(self._refused) > REFUSED_IDS_MAX:
+            del self._refused[next(iter(self._refused))]
+        self.settled(id_, now)
+
+    def forgive(self, ids: Iterable[EnvelopeId] | None = None) -> bool:
+        """What was refused (these, or all) may be admitted now; whether there was anything."""
+        named = list(self._refused) if ids is None else [id_ for id_ in ids if id_ in self._refused]
+        for id_ in named:
+            del self._refused[id_]
+        return bool(named)
+
+    def without_body(self, link: LinkId, id_: EnvelopeId, now: Instant) -> None:
+        """A link has no more of an envelope than its stub, which is known here now."""
+        self._bodiless[id_] = None
+        self.no_have(link, [id_], now)
+
+    def body_filled(self, id_: EnvelopeId, now: Instant) -> None:
+        """The body of a stub that was here came."""
+        del self._bodiless[id_]
+        self.settled(id_, now)
+
+    def body_unwelcome(self, id_: EnvelopeId, now: Instant) -> None:
+        """Its body is of no use any more."""
+        if self._bodiless.pop(id_, False) is None:
+            self.settled(id_, now)
+
+    def hold_back(self, element: EnvelopeId, now: Instant) -> None:
+        """It is here and not to be known yet: it is not asked for meanwhile."""
+        self._held_back[element] = None
+        self.settled(element, now)
+
+    def forget(self, id_: EnvelopeId) -> None:
+        """It lapsed or was pushed out of its key's quota."""
+        self._bodiless.pop(id_, None)
+        self._held_back.pop(id_, None)
+
+    # --- Asking -------------------------------------------------------------------------------
+
+    def take_frames(self) -> list[tuple[LinkId, Frame]]:
+        """What is asked now."""
+        askable, self._askable = self._askable, {}
+        for link, since in askable.items():
+            self._ask(link, self._links[link], since)
+        frames, self._frames = self._frames, []
+        return frames
+
+    def take_dropped(self) -> list[LinkId]:
+        """Links of whose ids some had to be dropped for want of room."""
+        dropped, self._dropped = list(self._dropped), {}
+        return dropped
+
+    def deadline(self) -> Monotonic | None:
+        """When `deadline_passed` wants to be called."""
+        deadlines = [one.deadline for one in self._links.values() if one.deadline is not None]
+        if self._due:
+            deadlines.append(self._due[0][0])
+        return min(deadlines, default=None)
+
+    def deadline_passed(self, now: Instant) -> None:
+        """Ask for what did not come by itself, and ask others for what did not come at all."""
+        while self._due and self._due[0][0] <= now.monotonic:
+            _, _, id_ = heappop(self._due)
+            missing = self._missing.get(id_)
+            if missing is not None and missing.due is not None and missing.due <= now.monotonic:
+                self._is_due(id_, missing, now)
+        for link, state in self._links.items():
+            if state.deadline is not None and now.monotonic >= state.deadline:
+                for id_ in list(state.asked):
+                    state.broken_count += 1
+                    self._drop_announcer(link, state, id_)
+                self._dropped[link] = None
+        self._forget_old_refusals(now)
+        self._ask_all(now)
+
+    def _is_due(self, id_: EnvelopeId, missing: _Missing, now: Instant) -> None:
+        """A live id did not come by itself, or not from whom it was asked."""
+        missing.due = None
+        if missing.owner is not None:
+            state = self._links[missing.owner]
+            state.broken_count += 1
+            self._drop_announcer(missing.owner, state, id_)
+        if id_ in self._missing:
+            for link in missing.announcers:
+                self._links[link].offered[id_] = None
+                self._askable[link] = now
+
+    def _note_offer(
+        self,
+        link: LinkId,
+        state: _LinkState,
+        id_: EnvelopeId,
+        size_bytes: int,
+        now: Instant,
+        *,
+        is_live: bool,
+    ) -> None:
+        missing = self._missing.get(id_)
+        is_full = len(state.offered) + len(state.asked) >= OFFERED_IDS_PER_LINK_MAX
+        if is_full or (missing is None and len(self._missing) >= MISSING_IDS_MAX):
+            self._dropped[link] = None
+            return
+        if missing is None:
+            missing = self._missing[id_] = _Missing(size_bytes, is_live)
+            if is_live:
+                pause_ms = GRAFT_PAUSE_MS + state.round_trip_ms * 5 // 4
+                self._wake(id_, missing, pause_ms, now)
+        elif not is_live and missing.is_live and missing.owner is None:
+            # Backlog for one neighbour is backlog: nobody will push it.
+            missing.is_live, missing.due = False, None
+            for announcer in missing.announcers:
+                self._links[announcer].offered[id_] = None
+        if link not in missing.announcers and len(missing.announcers) < ANNOUNCERS_PER_ID_MAX:
+            missing.announcers.append(link)
+            if missing.due is None:
+                state.offered[id_] = None
+
+    def _wake(self, id_: EnvelopeId, missing: _Missing, pause_ms: int, now: Instant) -> None:
+        missing.due = _after(now, pause_ms)
+        heappush(self._due, (missing.due, self._due_count, id_))
+        self._due_count += 1
+
+    def _ask(self, link: LinkId, state: _LinkState, since: Instant) -> None:
+        """Ask a link for what nobody else was asked for."""
+        while state.bodies_to_ask and len(state.offered) + len(state.asked) < IDS_PER_FRAME_MAX:
+            lacked = state.bodies_to_ask.pop()
+            if self._may_ask_body(state, lacked, is_announced=False):
+                size_bytes = self._sets.element(lacked).size_bytes
+                self._note_offer(link, state, lacked, size_bytes, since, is_live=False)
+        grafted: list[EnvelopeId] = []
+        wanted: list[EnvelopeId] = []
+        for id_ in list(state.offered):
+            missing = self._missing[id_]
+            if missing.owner is not None:
+                continue
+            if (
+                len(state.asked) >= WANTS_PER_LINK_MAX
+                or state.asked_bytes + missing.size_bytes > WANTS_PER_LINK_BYTES_MAX
+            ):
+                break
+            missing.owner = link
+            del state.offered[id_]
+            state.asked[id_] = missing.size_bytes
+            state.asked_bytes += missing.size_bytes
+            if missing.is_live:
+                grafted.append(id_)
+                pause_ms = 10 + 3 * state.round_trip_ms
+                pause_ms = max(ASK_TIMEOUT_MIN_MS, min(pause_ms, ASK_TIMEOUT_MAX_MS))
+                self._wake(id_, missing, pause_ms, since)
+            else:
+                wanted.append(id_)
+        if not (grafted or wanted):
+            return
+        state.asked_at = since.monotonic
+        state.deadline = _after(since, WANT_TIMEOUT_MS)
+        if grafted:
+            self._frames.append((link, Graft(ids=b"".join(grafted))))
+        if wanted:
+            self._frames.append((link, IWant(ids=b"".join(wanted))))
+
+    def _may_ask_body(self, state: _LinkState, id_: EnvelopeId, *, is_announced: bool) -> bool:
+        """A link is asked once for the body of a stub, and again when it announces it."""
+        if id_ not in self._bodiless:
+            return False
+        if id_ in state.bodies_asked:
+            return is_announced
+        if len(state.bodies_asked) >= MISSING_BODIES_ASKED_MAX:
+            return False
+        state.bodies_asked[id_] = None
+        return True
+
+    def _drop_announcer(self, link: LinkId, state: _LinkState, id_: EnvelopeId) -> None:
+        missing = self._missing.get(id_)
+        if missing is None or link not in missing.announcers:
+            return
+        missing.announcers.remove(link)
+        state.offered.pop(id_, None)
+        _forget_asked(state, id_)
+        if missing.owner == link:
+            missing.owner = None
+        if not missing.announcers:
+            del self._missing[id_]
+
+    def _ask_all(self, now: Instant) -> None:
+        self._askable.update(dict.fromkeys(self._links, now))
+
+    def _forget_old_refusals(self, now: Instant) -> None:
+        """What was too far ahead of us is not for ever."""
+        while self._refused:
+            oldest, since = next(iter(self._refused.items()))
+            if now.monotonic - since < REFUSED_KEPT_MS * 1000:
+                break
+            del self._refused[oldest]
+
+
+def _forget_asked(state: _LinkState, id_: EnvelopeId) -> None:
+    state.asked_bytes -= state.asked.pop(id_, 0)
+    if not state.asked:
+        state.deadline = None
+
+
+def _after(now: Instant, pause_ms: int) -> Monotonic:
+    return Monotonic(now.monotonic + pause_ms * 1000)
