@@ -6,6 +6,7 @@ from sim.ledger import Ledger, Letter
 from sim.promises import (
     L1,
     L4,
+    L10,
     PROMISES,
     S2,
     S3,
@@ -119,6 +120,61 @@ def test_what_was_asked_and_never_confirmed_may_be_lost_or_arrive() -> None:
     ledger.require_all_delivered(no_phase, 60)
     ledger.hold_history(1, [])
     assert lost.delivered_at is None
+
+
+def test_what_a_lost_disk_had_shown_may_be_shown_again_or_be_missing() -> None:
+    ledger = Ledger()
+    early, late = written(ledger), written(ledger)
+    ledger.show(2, 1, early.text, 30)
+    ledger.show(2, 1, late.text, 50)
+    ledger.forget(2, 40)
+    assert broken_by(ledger.hold_history, 2, []) is S13
+    ledger.hold_history(2, [early.text])
+    ledger.show(2, 1, late.text, 60)
+    assert broken_by(ledger.show, 2, 1, late.text, 70) is S2
+    assert (late.delivered_at, ledger.delivered_count) == (50, 2)
+
+
+def test_what_a_lost_disk_had_confirmed_may_be_missing() -> None:
+    ledger = Ledger()
+    written(ledger)
+    ledger.forget(1, 21)
+    assert broken_by(ledger.hold_history, 1, []) is S13
+    ledger.forget(1, 20)
+    ledger.hold_history(1, [])
+
+
+def test_a_second_machine_shows_its_mail_too_and_is_held_to_the_rest() -> None:
+    ledger = Ledger()
+    letter = written(ledger)
+    ledger.show(2, 1, letter.text, 30)
+    ledger.show(2, 1, letter.text, 40, is_clone=True)
+    assert broken_by(lambda: ledger.show(3, 1, letter.text, 50, is_clone=True)) is S7
+
+
+def test_what_was_written_in_trouble_may_be_lost_and_what_came_after_it_breaks_l10() -> None:
+    ledger = Ledger()
+    written(ledger)
+    ledger.trouble(2, 11)
+    ledger.require_all_delivered(no_phase, 60)
+    ledger.trouble(1, 10)
+    ledger.confirm(ledger.ask(1, 2, "probe", 11), 20)
+    assert broken_by(ledger.require_all_delivered, no_phase, 60) is L10
+
+
+def test_trouble_between_two_excuses_nobody_else() -> None:
+    ledger = Ledger()
+    written(ledger)
+    ledger.trouble_between(2, 1, 50)
+    assert ledger.outstanding() == []
+    written(ledger, sender=3)
+    assert broken_by(ledger.require_all_delivered, no_phase, 60) is L1
+
+
+def test_what_its_author_took_back_need_not_arrive() -> None:
+    ledger = Ledger()
+    written(ledger).is_withdrawn = True
+    ledger.require_all_delivered(no_phase, 60)
 
 
 def test_nodes_that_stand_apart_break_l4() -> None:

@@ -8,11 +8,11 @@ from mesh.commands import AskStatus, Done
 from mesh.effects import Emit, MintStamp, Reply
 from mesh.events import NoticeRaised
 from mesh.ids import PostingKey, RequestId
-from mesh.inputs import Asked, PeerGone, StampMinted
+from mesh.inputs import Asked, PeerGone, StampMinted, VaultClosing
 from sim.fragile import PowerCut
 from sim.promises import BrokenPromise
 from sim.virtual_node import ARMED_US, BATCHES_PER_TICK_MAX
-from tests.sim.talker import Scene
+from tests.sim.talker import Scene, linked_pair
 
 
 def lonely() -> Scene:
@@ -159,3 +159,37 @@ def test_the_trace_of_a_scene_repeats_and_differs_by_a_byte() -> None:
         return scene.trace.hexdigest()
 
     assert trace(b"?a") == trace(b"?a") != trace(b"?b")
+
+
+def test_a_vault_is_locked_and_unlocked_once() -> None:
+    scene = lonely()
+    node = scene.nodes[0]
+    node.unlock()
+    for _ in range(2):
+        node.lock()
+    scene.run(1)
+    assert len(scene.talkers[0].heard_of(VaultClosing)) == 1
+    # The talker's machine gives the same input for opening.
+    for _ in range(2):
+        node.unlock()
+    scene.run(1)
+    assert len(scene.talkers[0].heard_of(VaultClosing)) == 2
+
+
+def test_a_node_that_starts_again_is_unlocked() -> None:
+    scene = lonely()
+    node = scene.nodes[0]
+    node.lock()
+    node.crash(is_silent=False)
+    node.boot()
+    node.unlock()
+    scene.run(1)
+    assert scene.talkers[0].heard_of(VaultClosing) == []
+
+
+def test_all_that_a_node_sends_is_told() -> None:
+    scene = linked_pair()
+    scene.say(0, b"?hello")
+    scene.run(1)
+    assert (0, b"?hello") in scene.sent
+    assert (1, b"!hello") in scene.sent

@@ -1,0 +1,149 @@
+"""Lost disks, second machines, wrong clocks, locks: small worlds pass them, and bugs do not."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import pytest
+
+from sim.promises import L1, L9, S2, S8, BrokenPromise, Promise
+from sim.report import Report, make_report
+from sim.scenario import parse_scenario
+from sim.world import Options, World
+
+PEOPLE = """
+schema = 1
+name = "hardships"
+summary = "Five people on one network."
+nodes = 5
+settle_s = 240
+
+[workload]
+boot_within_s = 3
+befriend_between_s = [4, 8]
+contacts = 2
+write_between_s = [10, 100]
+messages_per_second = 1
+text_letters = [10, 100]
+long_text_share = 0
+"""
+
+HEALING = "probe_s = 300\nrenew_after_probes = 3\n"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A world that has run."""
+
+    report: Report
+    broken: BrokenPromise | None
+
+
+@lru_cache
+def outcome(faults: str, *, seed: int = 1, head: str = "", bug: str | None = None) -> Outcome:
+    text = PEOPLE.replace("[workload]", f"{head}\n[workload]", 1) + faults
+    world = World(parse_scenario(text), Options(seed=seed, bug=bug, is_crypto_real=False))
+    broken: BrokenPromise | None = None
+    try:
+        world.run(lambda world: None)
+    except BrokenPromise as error:
+        broken = error
+    return Outcome(make_report(world, broken, command="repeat", wall_seconds=1), broken)
+
+
+def fault(kind: str, **settings: object) -> str:
+    lines = [f"{name} = {str(value).lower()}" for name, value in settings.items()]
+    return f'\n[[faults]]\nkind = "{kind}"\n' + "\n".join(lines)
+
+
+@pytest.mark.parametrize("which", ["store", "vault", "both"])
+def test_after_a_rollback_everybody_can_write_to_everybody_again(which: str) -> None:
+    faults = fault("rollbacks", between_s=[60, 90], share=0.5, back_s=[5, 40])
+    faults += f'\nwhich = "{which}"'
+    ran = outcome(faults, head=HEALING)
+    assert ran.broken is None, ran.broken
+    assert ran.report.faults["rollbacks"] > 0
+    assert ran.report.latency["after all"].messages >= 30
+
+
+def test_who_lost_everything_is_known_again_under_a_new_identity() -> None:
+    ran = outcome(fault("wipes", between_s=[50, 60], share=0.4), head=HEALING)
+    assert ran.broken is None, ran.broken
+    assert ran.report.faults["wipes"] > 0
+    assert ran.report.watched["strangers"] == 0
+
+
+def test_a_second_machine_of_somebody_breaks_nothing_for_good() -> None:
+    faults = fault("clones", between_s=[20, 30], for_s=[40, 50], messages_count=6)
+    ran = outcome(faults, head=HEALING)
+    assert ran.broken is None, ran.broken
+    assert ran.report.faults["clones"] == 1
+
+
+def test_locked_vaults_and_wrong_clocks_lose_nothing() -> None:
+    faults = fault("locks", between_s=[15, 60], share=0.6, for_s=[10, 30])
+    faults += fault("clocks", between_s=[30, 60], share=0.2, wrong_h=[1, 20], for_s=[10, 40])
+    faults += fault("clocks", between_s=[30, 60], share=0.2, frozen_share=1, for_s=[10, 40])
+    ran = outcome(faults, seed=3)
+    assert ran.broken is None, ran.broken
+    assert ran.report.faults["locks"] > 0
+    assert ran.report.faults["clock_jumps"] + ran.report.faults["clocks_frozen"] > 0
+    assert ran.report.messages_delivered == ran.report.messages_written
+
+
+def test_who_comes_back_after_hours_gets_what_was_written_to_them() -> None:
+    faults = fault("absences", between_s=[40, 60], share=0.4, for_s=[3_000, 6_000])
+    faults += fault("absences", between_s=[100, 100], share=1, for_s=[1_000, 3_000])
+    ran = outcome(faults)
+    assert ran.broken is None, ran.broken
+    assert ran.report.faults["absences"] >= 5
+    assert ran.report.virtual_seconds > 2_000
+    assert ran.report.messages_delivered == ran.report.messages_written
+
+
+def test_people_who_use_each_others_invites_at_once_settle_on_one_session() -> None:
+    crossing = PEOPLE_CROSSING + fault("halves", at_s=5, for_s=20)
+    ran = outcome(crossing)
+    assert ran.broken is None, ran.broken
+    assert ran.report.messages_delivered == ran.report.messages_written > 50
+
+
+PEOPLE_CROSSING = "crossing_share = 1\n"
+
+
+@pytest.mark.parametrize(
+    "bug, promise",
+    [("told-as-delivered", L9), ("told-twice", S2), ("any-token", L1)],
+)
+def test_a_planted_bug_breaks_the_promise_that_it_should(bug: str, promise: Promise) -> None:
+    assert outcome("", bug=None).broken is None
+    broken = outcome("", bug=bug).broken
+    assert broken is not None
+    assert broken.promise is promise
+
+
+def test_a_nonce_that_is_not_hedged_is_found_where_one_identity_runs_twice() -> None:
+    faults = fault("clones", between_s=[15, 20], for_s=[60, 70], messages_count=40)
+    faults += fault("halves", at_s=14, for_s=60) + '\nby = "node"'
+    for seed in range(1, 9):
+        broken = outcome(faults, seed=seed, bug="plain-nonce").broken
+        if broken is not None:
+            break
+    assert broken is not None
+    assert broken.promise is S8
+    assert outcome(faults, seed=seed).broken is None
+
+
+def test_a_window_of_tags_that_stands_still_is_found_where_two_write_much() -> None:
+    chatter = (
+        PEOPLE.replace("nodes = 5", "nodes = 2")
+        .replace("contacts = 2", "contacts = 1")
+        .replace("messages_per_second = 1", "messages_per_second = 15")
+    ) + fault("halves", at_s=15, for_s=30)
+    broken: list[BrokenPromise] = []
+    for bug in (None, "still-window"):
+        world = World(parse_scenario(chatter), Options(seed=1, bug=bug, is_crypto_real=False))
+        try:
+            world.run(lambda world: None)
+        except BrokenPromise as error:
+            broken.append(error)
+    assert [error.promise for error in broken] == [L1]
