@@ -21,6 +21,7 @@ from mesh.wire.ratchet_header import (
 
 _LENGTH_BYTES: Final = 2
 _HEDGE_BYTES: Final = 16
+_ZEROS: Final = bytes(SIZE_BYTES[-1])
 _HEADER_BOXES: Final = (
     HEADER_BYTES_SHORT + aead.TAG_BYTES,
     HEADER_BYTES_LONG + aead.TAG_BYTES,
@@ -71,7 +72,8 @@ def seal_boxes(
     header_box = aead.seal(header_key, nonce, associated, header.encode())
     space = payload_room(room, has_long_header=bool(header.kem_part))
     assert len(payload) <= space
-    padded = len(payload).to_bytes(_LENGTH_BYTES, "big") + payload + bytes(space - len(payload))
+    content = len(payload).to_bytes(_LENGTH_BYTES, "big") + payload
+    padded = content.ljust(_LENGTH_BYTES + space, b"\0")
     return header_box + aead.seal(message_key, nonce, associated + header_box, padded)
 
 
@@ -111,6 +113,7 @@ def unpadded(padded: bytes) -> bytes:
     if len(padded) < _LENGTH_BYTES:
         raise PeerError("no length")
     end = _LENGTH_BYTES + int.from_bytes(padded[:_LENGTH_BYTES], "big")
-    if end > len(padded) or padded.count(0, end) != len(padded) - end:
+    # A comparison with zeros that are there already takes a tenth of the time of counting them.
+    if end > len(padded) or not _ZEROS.startswith(padded[end:]):
         raise PeerError("wrong padding")
     return padded[_LENGTH_BYTES:end]
