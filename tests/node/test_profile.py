@@ -13,8 +13,8 @@ from mesh.inputs import Connection
 from mesh.limits import PASSPHRASE_MEMORY_BYTES, PASSPHRASE_PASSES
 from mesh.node.folders import ProfileFolders, profile_folders
 from mesh.node.key_files import PassphraseCost, WrappedKey
-from mesh.node.profile import PLAIN_MAGIC, USUAL_COST, Profile
-from mesh.storage.sqlcipher import transaction
+from mesh.node.profile import PLAIN_MAGIC, USUAL_COST, Profile, close_vault
+from mesh.storage.sqlcipher import checkpoint, transaction
 from mesh.storage.store import Store
 from tests.mounts import run_on_disk
 from tests.node.killing import is_killed
@@ -68,6 +68,25 @@ def test_a_profile_opens_again_with_its_passphrase(folders: ProfileFolders) -> N
         assert is_noted(vault)
         store.close()
         vault.close()
+
+
+def test_a_vault_that_was_written_to_is_rebuilt_as_it_closes(folders: ProfileFolders) -> None:
+    profile = created(folders)
+    vault = profile.open_vault("horse")
+    close_vault(vault)
+    empty_bytes = folders.vault_file.stat().st_size
+    vault = profile.open_vault("horse")
+    note(vault)
+    with transaction(vault):
+        vault.executemany("INSERT INTO noted VALUES (?)", [(bytes(1_000),) for _ in range(500)])
+    with transaction(vault):
+        vault.execute("DELETE FROM noted")
+    assert checkpoint(vault)
+    assert folders.vault_file.stat().st_size > empty_bytes + 500_000
+    close_vault(vault)
+    assert folders.vault_file.stat().st_size <= empty_bytes + 4_096
+    assert not folders.vault_file.with_name("vault.db-wal").exists()
+    assert is_noted(profile.open_vault("horse"))
 
 
 def test_the_usual_cost_stands_in_the_key_file(folders: ProfileFolders) -> None:
