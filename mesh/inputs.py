@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from mesh.commands import Command
+from mesh.commands import CarryCommand, Command
 from mesh.ids import Address, DialId, LinkId, PostingKey, RequestId
 
 
@@ -90,6 +90,11 @@ class NetworkChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class Woke:
+    """The machine slept, or lost its carrier for a moment: what stands may be dead."""
+
+
+@dataclass(frozen=True, slots=True)
 class StampMinted:
     """The stamp asked for by `MintStamp` is made (12 bytes: nonce 8, c 4)."""
 
@@ -118,6 +123,14 @@ class Asked:
     command: Command
 
 
+@dataclass(frozen=True, slots=True)
+class CarryAsked:
+    """A file is read or written beside the links; it is answered by one `Reply`."""
+
+    request: RequestId
+    command: CarryCommand
+
+
 Input = (
     Connected
     | DialFailed
@@ -127,8 +140,10 @@ Input = (
     | PeerSeen
     | PeerGone
     | NetworkChanged
+    | Woke
     | StampMinted
     | VaultOpened
     | VaultClosing
     | Asked
+    | CarryAsked
 )

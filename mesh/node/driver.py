@@ -9,17 +9,18 @@ import math
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import count
 from typing import Protocol
 
 import trio
 
-from mesh.commands import Answer, Command
+from mesh.commands import Answer, CarryCommand, Command
 from mesh.effects import Announce, Dial, Disconnect, Effect, Emit, MintStamp, Reply, SendBytes
 from mesh.errors import StorageError, UserError
 from mesh.events import Event
 from mesh.ids import Instant, Monotonic, RequestId
-from mesh.inputs import Asked, Input
+from mesh.inputs import Asked, CarryAsked, Input
 from mesh.limits import ASKS_PENDING_MAX
 from mesh.node.clock import Clock
 from mesh.node.inbox import Inbox
@@ -97,13 +98,26 @@ class Driver:
         async with self._lists_turn:
             return await self._answers(commands)
 
+    async def carry(self, command: CarryCommand) -> Answer:
+        """Ask for a piece of a file that goes by hand; raises UserError."""
+        async with self._asks_room:
+            [answer] = await self._answered(lambda request: CarryAsked(request, command))
+        if isinstance(answer, UserError):
+            raise answer
+        return answer
+
     async def _answers(self, commands: Sequence[Command]) -> list[Answer | UserError]:
+        return await self._answered(*(partial(Asked, command=command) for command in commands))
+
+    async def _answered(
+        self, *inputs: Callable[[RequestId], Asked | CarryAsked]
+    ) -> list[Answer | UserError]:
         if self._is_stopped:
             raise self._stopping()
-        asks = {RequestId(next(self._requests)): _Ask() for _ in commands}
+        asks = {RequestId(next(self._requests)): _Ask() for _ in inputs}
         self._asks |= asks
-        for request, command in zip(asks, commands, strict=True):
-            self._inbox.put(Asked(request, command))
+        for request, input_of in zip(asks, inputs, strict=True):
+            self._inbox.put(input_of(request))
         try:
             for ask in asks.values():
                 await ask.answered.wait()

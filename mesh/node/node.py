@@ -11,7 +11,7 @@ from typing import assert_never
 import msgspec
 import trio
 
-from mesh.commands import Answer, Command, StatusAnswer
+from mesh.commands import Answer, CarryCommand, Command, StatusAnswer
 from mesh.crypto.entropy import Entropy
 from mesh.crypto.kem import PycaKem
 from mesh.crypto.signing import is_signature_valid
@@ -28,6 +28,7 @@ from mesh.node.minting import Minting
 from mesh.node.network import Network
 from mesh.node.subscription import Subscription
 from mesh.node.system_entropy import SystemEntropy
+from mesh.node.waking import Waking
 
 
 class Node:
@@ -41,6 +42,7 @@ class Node:
         listen_port: int | None = None,
         has_discovery: bool = True,
         discovers_on_loopback: bool = False,
+        has_beacon: bool = True,
         entropy: Entropy | None = None,
         clock: Clock = system_now,
     ) -> None:
@@ -51,8 +53,13 @@ class Node:
         self._discovery: Discovery | None = None
         if has_discovery:
             self._discovery = Discovery(
-                inbox, self.port, self.notice, with_loopback=discovers_on_loopback
+                inbox,
+                self.port,
+                self.notice,
+                with_loopback=discovers_on_loopback,
+                with_beacon=has_beacon,
             )
+        self._waking = Waking(inbox, clock, self._discovery)
         try:
             engine = Engine(
                 settings=settings,
@@ -81,6 +88,7 @@ class Node:
                 nursery.start_soon(self._discovery.run)
             nursery.start_soon(self._network.run)
             nursery.start_soon(self._minting.run)
+            nursery.start_soon(self._waking.run)
             await self._driver.run()
 
     async def ask(self, command: Command) -> Answer:
@@ -95,6 +103,10 @@ class Node:
     async def ask_all(self, commands: Sequence[Command]) -> list[Answer | UserError]:
         """Ask for several things in their order; each is answered or refused by itself."""
         return await self._driver.ask_all(commands)
+
+    async def carry(self, command: CarryCommand) -> Answer:
+        """Ask for a piece of a file that goes by hand, locked or not. Raises UserError."""
+        return await self._driver.carry(command)
 
     def subscribe(self) -> AbstractContextManager[Subscription]:
         """Listen: `with node.subscribe() as events: async for event in events`."""

@@ -70,4 +70,7 @@ _VERSION_1: Final = (
     "CREATE TABLE settings (name TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT",
 )
 
-STORE_MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (_VERSION_1,)
+# An export walks from the newest envelope to the oldest, in an order that says nothing of arrival.
+_VERSION_2: Final = ("CREATE INDEX envelopes_by_created ON envelopes (created, id)",)
+
+STORE_MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (_VERSION_1, _VERSION_2)

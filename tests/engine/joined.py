@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from mesh.commands import Answer, Command
+from mesh.commands import Answer, CarryCommand, Command
 from mesh.crypto.kem import PycaKem
 from mesh.crypto.signing import is_signature_valid
 from mesh.effects import Dial, Disconnect, Effect, Emit, MintStamp, Reply, SendBytes
@@ -15,6 +15,7 @@ from mesh.inputs import (
     Asked,
     BytesReceived,
     BytesSent,
+    CarryAsked,
     Connected,
     Connection,
     DialFailed,
@@ -84,8 +85,9 @@ class Joined:
         *,
         stored_bytes_max: int = 1 << 30,
         wall_offset_us: int = 0,
+        is_relay: bool = False,
     ) -> Seat:
-        """Put one more engine at the table, with an identity of this name."""
+        """Put one more engine at the table; a relay never gets its vault."""
         store, vault = connect(None, None), connect(None, None)
         migrate_store(store)
         migrate_vault(vault)
@@ -94,6 +96,7 @@ class Joined:
             stored_bytes_max=stored_bytes_max,
             retire_delay_ms=self.retire_delay_ms,
             relay_delay_ms_max=self.relay_delay_ms_max,
+            is_relay=is_relay,
         )
         number = len(self.seats) + 1
         seat = Seat(
@@ -106,7 +109,8 @@ class Joined:
             wall_offset_us=wall_offset_us,
         )
         self.seats[name] = seat
-        seat.inbox.append(VaultOpened(vault))
+        if not is_relay:
+            seat.inbox.append(VaultOpened(vault))
         self.run()
         return seat
 
@@ -117,7 +121,7 @@ class Joined:
             self._cut(name, link)
         self._seed += 100
         seat.engine = self._engine(seat.settings, seat.store, self._seed, seat.wall_offset_us)
-        seat.inbox = [VaultOpened(seat.vault)]
+        seat.inbox = [] if seat.settings.is_relay else [VaultOpened(seat.vault)]
         seat.events.clear()
         seat.is_up = True
 
@@ -134,6 +138,20 @@ class Joined:
         seat = self.seats[name]
         seat.inbox.append(Asked(request, command))
         self.run()
+        answer = seat.replies.pop(request)
+        if isinstance(answer, UserError):
+            raise answer
+        return answer
+
+    def carry(self, name: str, command: CarryCommand) -> Answer:
+        """Ask for a piece of a file, and let time pass as long as it has to wait for stamps."""
+        request = RequestId(self._next_request)
+        self._next_request += 1
+        seat = self.seats[name]
+        seat.inbox.append(CarryAsked(request, command))
+        self.run()
+        while request not in seat.replies:
+            self.pass_time(1)
         answer = seat.replies.pop(request)
         if isinstance(answer, UserError):
             raise answer
