@@ -39,6 +39,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     listen_port: Port | None = None
     discovery: bool = True
     discovery_on_loopback: bool = False
+    beacon: bool = True
+    public: bool = False
     opened_delay_seconds: Annotated[int, msgspec.Meta(ge=0, le=_DELAY_SECONDS_MAX)] = (
         RETIRE_DELAY_MS[1] // 1000
     )
@@ -76,6 +78,12 @@ DEFAULT_TEXT = f"""\
 
 # Find nodes on this machine too where it has no network at all.
 # discovery_on_loopback = false
+
+# Say and hear by a beacon too who is there (UDP port 41730), where mDNS is blocked.
+# beacon = true
+
+# Let neighbours tell the internet address of this node to others. On a local network they may.
+# public = false
 
 # A message that was opened is known to be delivered after a while of chance, so that nobody sees
 # who reads when: at most so many seconds, and at least a tenth of them.

@@ -29,6 +29,9 @@ LINK_PING_IDLE_MS = 15_000
 LINK_DEAD_MS = 40_000
 """A link that heard nothing for so long is dead: two pings and a half were lost."""
 
+LINK_CHECK_MS = 2_000
+"""A link in doubt, as after sleep, is pinged and has so long to say anything (SYNC.md H.4)."""
+
 LINK_TEND_INTERVAL_MS = 1_000
 """A link that was just pinged is looked at again after this: its ping has left by then."""
 
@@ -580,6 +583,13 @@ INTERFACES_SETTLE_MS = 300
 INTERFACES_SCOPES_MAX = 8
 """Interfaces on which a link-local address without a scope is tried (SYNC.md H.1)."""
 
+WAKE_LOOK_MS = 1_000
+"""How often the node looks at its clocks, to notice that it slept."""
+
+WAKE_GAP_MS = 10_000
+"""A longer pause between two looks was sleep. In a shorter one streams do not die, and a machine
+that is only busy must not suspect its links."""
+
 FORMER_NAME_MS = 60_000
 """A former instance name is still answered for so long, for those who are about to dial it."""
 
@@ -593,7 +603,7 @@ DISCOVERY_CLOSE_MS = 3_000
 """How long the goodbyes may take when the node stops."""
 
 BEACON_BURST_MS = (0, 1_000, 3_000)
-"""When a node that has just come says so: a packet of a waking radio is easily lost (SYNC.md H.3)."""
+"""When a node that has just come says so: packets of a waking radio are easily lost."""
 
 BEACON_INTERVAL_MS = 30_000
 """Between beacons afterwards; twenty bytes each."""

@@ -128,6 +128,7 @@ class _Daemon:
             listen_port=config.listen_port,
             has_discovery=config.discovery,
             discovers_on_loopback=config.discovery_on_loopback,
+            has_beacon=config.beacon,
         )
 
     async def _run_node(self, profile: Profile, node: Node) -> None:

@@ -60,6 +60,7 @@ from mesh.inputs import (
     StampMinted,
     VaultClosing,
     VaultOpened,
+    Woke,
 )
 from mesh.limits import (
     ARRIVALS_PER_BATCH,
@@ -248,6 +249,8 @@ class Engine:
                 self._dialing.peer_gone(instance)
             case NetworkChanged():
                 self._neighbours.network_changed(mesh_now, now)
+            case Woke():
+                self._neighbours.woke(now)
             case StampMinted():
                 self._minted.append(event)
             case VaultOpened(connection):

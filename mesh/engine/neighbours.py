@@ -215,6 +215,14 @@ class Neighbours:
         for link in list(self._ready):
             self._close(link, CLOSE_GOING_AWAY, "the network changed", now)
 
+    def woke(self, now: Instant) -> None:
+        """The machine slept: ask every neighbour whether it is still there, and dial anew."""
+        self._dialing.woke(now)
+        for link, neighbour in self._ready.items():
+            neighbour.link.check(now)
+            self._touched[link] = None
+            self._expect_deadline(neighbour.link.deadline())
+
     def tend(self, mesh_now: UnixSeconds, now: Instant) -> None:
         """Pings, deaths, dials that are due, and a new link key after midnight."""
         if self._links_deadline is not None and self._links_deadline <= now.monotonic:

@@ -20,6 +20,7 @@ from mesh.errors import PeerError
 from mesh.ids import Instant, LinkKey, Monotonic, UnixSeconds
 from mesh.limits import (
     HANDSHAKE_TIMEOUT_MS,
+    LINK_CHECK_MS,
     LINK_DEAD_MS,
     LINK_PING_IDLE_MS,
     LINK_RECEIVE_FRAMES_BURST,
@@ -106,6 +107,7 @@ class Link:
         self._heard_at = now.monotonic
         self._spoke_at = now.monotonic
         self._started_at = now.monotonic
+        self._check_ends_at: Monotonic | None = None
         self._frames_room = float(LINK_RECEIVE_FRAMES_BURST)
         self._frames_room_at = now.monotonic
         if is_initiator:
@@ -162,18 +164,19 @@ class Link:
             self._outgoing.clear()
         self._state = Closed()
 
+    def check(self, now: Instant) -> None:
+        """The other side may be gone: ask, and wait no longer than a moment for any word."""
+        if self.is_ready:
+            self.send(Ping())
+            self._check_ends_at = Monotonic(now.monotonic + LINK_CHECK_MS * 1000)
+
     def deadline(self) -> Monotonic | None:
         """When `deadline_passed` wants to be called."""
         match self._state:
             case Closed():
                 return None
             case Open(hello=Hello()):
-                return Monotonic(
-                    min(
-                        self._heard_at + LINK_DEAD_MS * 1000,
-                        self._spoke_at + LINK_PING_IDLE_MS * 1000,
-                    )
-                )
+                return Monotonic(min(self._dead_at, self._spoke_at + LINK_PING_IDLE_MS * 1000))
             case _:
                 return Monotonic(self._started_at + HANDSHAKE_TIMEOUT_MS * 1000)
 
@@ -184,14 +187,21 @@ class Link:
                 self._state = Closed()
                 raise PeerError("handshake took too long")
             return
-        if now.monotonic >= self._heard_at + LINK_DEAD_MS * 1000:
+        if now.monotonic >= self._dead_at:
             self._state = Closed()
             raise PeerError("neighbour went silent")
         if now.monotonic >= self._spoke_at + LINK_PING_IDLE_MS * 1000:
             self.send(Ping())
 
+    @property
+    def _dead_at(self) -> Monotonic:
+        """When silence becomes death."""
+        dead_at = Monotonic(self._heard_at + LINK_DEAD_MS * 1000)
+        return dead_at if self._check_ends_at is None else min(dead_at, self._check_ends_at)
+
     def _receive(self, received: bytes, now: Instant) -> list[Frame]:
         self._heard_at = now.monotonic
+        self._check_ends_at = None
         if isinstance(self._state, Handshaking):
             received = self._shake_hands(self._state, received, now)
         match self._state:

@@ -1,8 +1,9 @@
 """Finding other nodes on every network of this machine, without being found out.
 
-The mDNS side (`responder.py`) runs in one thread that is started here, with an asyncio loop of
-its own. Orders go in through that loop; what is heard comes out through the trio token, and is
-dropped when more of it waits than the engine takes: it will be repeated on the network.
+mDNS (`responder.py`) and the beacon (`beacon.py`) run in one thread that is started here, with an
+asyncio loop of its own. Orders go in through that loop; what is heard comes out through the trio
+token, and is dropped when more of it waits than the engine takes: it will be repeated on the
+network.
 """
 
 import asyncio
@@ -17,8 +18,10 @@ import structlog
 import trio
 
 from mesh.effects import Announce
-from mesh.inputs import NetworkChanged, PeerGone, PeerSeen
+from mesh.ids import Address
+from mesh.inputs import NetworkChanged, PeerGone, PeerSeen, Woke
 from mesh.limits import (
+    BEACON_INTERVAL_MS,
     DISCOVERY_RETRY_FIRST_MS,
     DISCOVERY_RETRY_MAX_MS,
     FORMER_NAME_MS,
@@ -28,8 +31,11 @@ from mesh.node.inbox import Inbox
 
 if TYPE_CHECKING:
     # Heavy, and of no use to a node without discovery: imported in the thread.
+    from mesh.node.beacon import BeaconRadio
+    from mesh.node.candidates import Candidates
     from mesh.node.interfaces import Interfaces, InterfaceWatch
     from mesh.node.responder import Responder
+    from mesh.wire.beacon import Beacon
 
 _log = structlog.get_logger("mesh.discovery")
 NO_NETWORK = "No network is up; this node goes on looking for one."
@@ -46,10 +52,13 @@ class Discovery:
         notice: Callable[[str], None],
         *,
         with_loopback: bool = False,
+        with_beacon: bool = True,
     ) -> None:
         self._inbox = inbox
         self._notice = notice
-        self._loop = _DiscoveryLoop(port, self._hear_from_thread, with_loopback=with_loopback)
+        self._loop = _DiscoveryLoop(
+            port, self._hear_from_thread, with_loopback=with_loopback, with_beacon=with_beacon
+        )
         self._token: trio.lowlevel.TrioToken
         # Each side counts what it passed on; only the difference matters.
         self._sent_count = 0
@@ -73,6 +82,10 @@ class Discovery:
         """Take a new name."""
         self._loop.order(wanted)
 
+    def refresh(self) -> None:
+        """Say again who we are and ask who is there: what both sides knew may have lapsed."""
+        self._loop.order(_Refresh())
+
     async def _run_thread(self) -> None:
         try:
             with trio.CancelScope(shield=True):
@@ -86,7 +99,7 @@ class Discovery:
             self._notice(NO_MULTICAST)
 
     def _hear_from_thread(self, heard: "_Heard") -> None:
-        is_hint = not isinstance(heard, NetworkChanged | str)
+        is_hint = not isinstance(heard, NetworkChanged | Woke | str)
         if is_hint and self._sent_count - self._taken_count > HINTS_PENDING_MAX:
             return
         self._sent_count += 1
@@ -101,7 +114,7 @@ class Discovery:
             case str(sentence):
                 _log.warning(sentence)
                 self._notice(sentence)
-            case NetworkChanged():
+            case NetworkChanged() | Woke():
                 self._inbox.put(heard)
             case _:
                 self._inbox.put_hint(heard)
@@ -116,30 +129,48 @@ class _Stop:
 class _Look:
     """Interfaces may have changed, or it is time to try again."""
 
+    lost_carriers: tuple[int, ...] = ()
+
 
 @dataclass(frozen=True, slots=True)
 class _EndName:
     """A former name has been kept for long enough."""
 
     instance: str
+    mesh_hint: str | None
 
 
-_Order = Announce | _Stop | _Look | _EndName
-_Heard = PeerSeen | PeerGone | NetworkChanged | str
+@dataclass(frozen=True, slots=True)
+class _Refresh:
+    """The machine has slept."""
+
+
+_Order = Announce | _Stop | _Look | _EndName | _Refresh
+_Heard = PeerSeen | PeerGone | NetworkChanged | Woke | str
 
 
 class _DiscoveryLoop:
     """The asyncio side: carries out orders one by one. Only `order` is called from outside."""
 
-    def __init__(self, port: int, tell: Callable[[_Heard], None], *, with_loopback: bool) -> None:
+    def __init__(
+        self,
+        port: int,
+        tell: Callable[[_Heard], None],
+        *,
+        with_loopback: bool,
+        with_beacon: bool,
+    ) -> None:
         self._port = port
         self._tell = tell
         self._with_loopback = with_loopback
+        self._with_beacon = with_beacon
         self._loop: asyncio.AbstractEventLoop | None = None
         self._given: SimpleQueue[_Order] = SimpleQueue()
         self._orders: asyncio.Queue[_Order]
         self._interfaces: Interfaces | None = None
+        self._candidates: Candidates
         self._responder: Responder | None = None
+        self._radio: BeaconRadio | None = None
         self._current: Announce | None = None
         self._failures_count, self._retry_at = 0, 0.0
         self._notices: dict[str, None] = {}
@@ -157,20 +188,26 @@ class _DiscoveryLoop:
                 self._loop.call_soon_threadsafe(self._take_given)
 
     async def run(self) -> None:
+        from mesh.node.candidates import Candidates
         from mesh.node.interfaces import InterfaceWatch
 
+        self._candidates = Candidates(self._tell)
         self._orders = asyncio.Queue()
         self._orders.put_nowait(_Look())
         self._loop = asyncio.get_running_loop()
         self._take_given()
         watch = InterfaceWatch()
         watching = asyncio.create_task(self._watch(watch))
+        lapsing = asyncio.create_task(self._lapse())
         try:
             while not isinstance(order := await self._orders.get(), _Stop):
                 await self._carry_out(order)
         finally:
             watching.cancel()
+            lapsing.cancel()
             watch.close()
+            if self._radio is not None:
+                self._radio.close(with_goodbye=True)
             if self._responder is not None:
                 await self._responder.close(with_goodbye=True)
 
@@ -182,19 +219,29 @@ class _DiscoveryLoop:
     async def _watch(self, watch: "InterfaceWatch") -> None:
         while True:
             await watch.wait()
-            self._orders.put_nowait(_Look())
+            self._orders.put_nowait(_Look(watch.take_lost_carriers()))
 
-    async def _carry_out(self, order: Announce | _Look | _EndName) -> None:
+    async def _lapse(self) -> None:
+        while True:
+            await asyncio.sleep(BEACON_INTERVAL_MS / 1_000)
+            self._candidates.lapse(asyncio.get_running_loop().time())
+
+    async def _carry_out(self, order: Announce | _Look | _EndName | _Refresh) -> None:
         match order:
-            case _Look():
-                await self._look()
+            case _Look(lost_carriers):
+                await self._look(lost_carriers)
+            case _Refresh():
+                await self._end_all()
+                await self._start_all()
             case Announce():
                 await self._announce(order)
-            case _EndName(instance):
+            case _EndName(instance, mesh_hint):
+                if self._radio is not None:
+                    self._radio.say_goodbye(instance, mesh_hint)
                 if self._responder is not None:
                     await self._responder.say_goodbye(instance)
 
-    async def _look(self) -> None:
+    async def _look(self, lost_carriers: tuple[int, ...]) -> None:
         """Compare the interfaces, and start again if they are others, or if we never started."""
         from mesh.node.interfaces import list_interfaces
 
@@ -202,7 +249,7 @@ class _DiscoveryLoop:
         if interfaces != self._interfaces:
             is_first = self._interfaces is None
             self._interfaces = interfaces
-            await self._end_responder()
+            await self._end_all()
             if not is_first:
                 # A name of the former network is never said on this one; a new one is coming.
                 self._current = None
@@ -210,15 +257,54 @@ class _DiscoveryLoop:
             self._failures_count, self._retry_at = 0, 0.0
             if not interfaces:
                 self._notify(NO_NETWORK)
+        elif any(each.index in lost_carriers for each in interfaces):
+            # The same addresses, perhaps on another cable: ask who is there.
+            await self._end_all()
+            self._tell(Woke())
+        await self._start_all()
+
+    async def _start_all(self) -> None:
+        """Whatever of mDNS and the beacon is to run and does not."""
+        if not self._interfaces:
+            return
+        if self._with_beacon and self._radio is None:
+            await self._start_radio(self._interfaces)
         is_due = asyncio.get_running_loop().time() >= self._retry_at
-        if interfaces and self._responder is None and is_due:
-            await self._start_responder(interfaces)
+        if self._responder is None and is_due:
+            await self._start_responder(self._interfaces)
+
+    async def _start_radio(self, interfaces: "Interfaces") -> None:
+        from mesh.node.beacon import BeaconRadio
+
+        radio = BeaconRadio(interfaces, self._port, self._hear_beacon)
+        try:
+            await radio.open()
+        except OSError as error:
+            # mDNS is there too; `mesh doctor` tells of both.
+            _log.debug("the beacon cannot start", reason=str(error))
+            radio.close()
+            return
+        self._radio = radio
+        if self._current is not None:
+            radio.announce(self._current)
+
+    def _hear_beacon(self, beacon: "Beacon", address: Address) -> None:
+        self._candidates.heard(beacon, address, asyncio.get_running_loop().time())
+
+    def _hear_responder(self, heard: PeerSeen | PeerGone) -> None:
+        match heard:
+            case PeerSeen():
+                self._candidates.announced(heard)
+            case PeerGone(instance):
+                self._candidates.ended(instance)
 
     async def _start_responder(self, interfaces: "Interfaces") -> None:
         from mesh.node.responder import Responder
 
         try:
-            self._responder = Responder(interfaces, self._tell, with_loopback=self._with_loopback)
+            self._responder = Responder(
+                interfaces, self._hear_responder, with_loopback=self._with_loopback
+            )
         except OSError as error:
             _log.debug("mDNS cannot start", reason=str(error))
             self._notify(NO_MULTICAST)
@@ -231,23 +317,33 @@ class _DiscoveryLoop:
 
     async def _announce(self, wanted: Announce) -> None:
         former, self._current = self._current, wanted
+        if self._radio is not None:
+            self._radio.announce(wanted)
         if self._responder is None:
             return
         if former is not None:
             if wanted.is_new_network:
                 self._responder.drop(former.instance)
             else:
-                self._later(FORMER_NAME_MS, _EndName(former.instance))
+                self._later(FORMER_NAME_MS, _EndName(former.instance, former.mesh_hint))
         await self._say(wanted)
 
     async def _say(self, wanted: Announce) -> None:
         assert self._responder is not None
         await self._responder.announce(wanted.instance, self._port, wanted.mesh_hint)
 
-    async def _end_responder(self) -> None:
+    async def _end_all(self) -> None:
+        """End both in silence, and forget whom they heard."""
+        self._end_radio()
+        self._candidates.clear()
         if self._responder is not None:
             await self._responder.close(with_goodbye=False)
             self._responder = None
+
+    def _end_radio(self) -> None:
+        if self._radio is not None:
+            self._radio.close()
+            self._radio = None
 
     def _look_again_later(self) -> None:
         pause_ms = min(DISCOVERY_RETRY_FIRST_MS << self._failures_count, DISCOVERY_RETRY_MAX_MS)

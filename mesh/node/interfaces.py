@@ -8,6 +8,7 @@ changes are found by comparing every few seconds.
 import asyncio
 import ipaddress
 import socket
+import struct
 import sys
 from dataclasses import dataclass
 
@@ -18,6 +19,12 @@ from mesh.limits import INTERFACES_POLL_MS, INTERFACES_SETTLE_MS
 
 # <linux/rtnetlink.h>: RTMGRP_LINK, RTMGRP_IPV4_IFADDR and RTMGRP_IPV6_IFADDR.
 _NETLINK_GROUPS = 0x1 | 0x10 | 0x100
+# <linux/netlink.h>, <linux/if.h>: a message's head, what it says of a link, and a flag of it.
+_NETLINK_HEAD = struct.Struct("@IHHII")
+_LINK_HEAD = struct.Struct("@BBHiII")
+_RTM_NEWLINK = 16
+_RTM_DELLINK = 17
+_IFF_RUNNING = 0x40
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -27,6 +34,7 @@ class InterfaceAddress:
     index: int
     name: str
     host: str
+    prefix_bits: int = 0
 
     @property
     def is_ipv6(self) -> bool:
@@ -53,7 +61,8 @@ def list_interfaces(*, with_loopback: bool = False) -> Interfaces:
     for adapter in ifaddr.get_adapters():
         for ip in adapter.ips:
             host = ip.ip if isinstance(ip.ip, str) else ip.ip[0]
-            address = InterfaceAddress(adapter.index or 0, str(adapter.name), host)
+            name, index = str(adapter.name), adapter.index or 0
+            address = InterfaceAddress(index, name, host, ip.network_prefix)
             known = stats.get(address.name)
             if known is not None and not known.isup:
                 continue
@@ -68,6 +77,7 @@ class InterfaceWatch:
     def __init__(self) -> None:
         self._touched = asyncio.Event()
         self._loop = asyncio.get_running_loop()
+        self._lost_carriers: dict[int, None] = {}
         self._netlink = _open_netlink()
         if self._netlink is not None:
             self._loop.add_reader(self._netlink, self._read_netlink)
@@ -82,6 +92,14 @@ class InterfaceWatch:
         await asyncio.sleep(INTERFACES_SETTLE_MS / 1_000)
         self._touched.clear()
 
+    def take_lost_carriers(self) -> tuple[int, ...]:
+        """The interfaces that were without anything at their other end since the last call.
+
+        Where the system does not tell of it, there are none.
+        """
+        lost, self._lost_carriers = self._lost_carriers, {}
+        return tuple(lost)
+
     def close(self) -> None:
         """Let go of the socket."""
         if self._netlink is not None:
@@ -91,13 +109,27 @@ class InterfaceWatch:
     def _read_netlink(self) -> None:
         assert self._netlink is not None
         try:
-            while self._netlink.recv(65_536):
+            while told := self._netlink.recv(65_536):
+                self._lost_carriers |= dict.fromkeys(lost_carriers(told))
                 self._touched.set()
         except BlockingIOError:
             return
         except OSError:
             # More messages than the socket's buffer holds: something did change.
             self._touched.set()
+
+
+def lost_carriers(told: bytes) -> list[int]:
+    """Return the interfaces that have nothing at their other end, in messages of the kernel."""
+    lost: list[int] = []
+    place = 0
+    while place + _NETLINK_HEAD.size + _LINK_HEAD.size <= len(told):
+        length, kind, _, _, _ = _NETLINK_HEAD.unpack_from(told, place)
+        _, _, _, index, flags, _ = _LINK_HEAD.unpack_from(told, place + _NETLINK_HEAD.size)
+        if kind == _RTM_DELLINK or (kind == _RTM_NEWLINK and not flags & _IFF_RUNNING):
+            lost.append(index)
+        place += max(_NETLINK_HEAD.size, (length + 3) & ~3)
+    return lost
 
 
 def _open_netlink() -> socket.socket | None:

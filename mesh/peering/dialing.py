@@ -155,9 +155,21 @@ class Dialing:
             del self._targets[instance]
 
     def network_changed(self, now: Instant) -> None:
-        """On another network old failures mean nothing."""
+        """On another network old failures mean nothing, and who was in sight is not.
+
+        Discovery begins anew too, and tells of those who are still there.
+        """
+        for name, target in list(self._targets.items()):
+            if target.source is Source.ANNOUNCED:
+                del self._targets[name]
+        self.woke(now)
+
+    def woke(self, now: Instant) -> None:
+        """Everything may have changed meanwhile: dial at once, and wait for no former dial."""
         self._changed()
+        self._dials.clear()
         for target in self._targets.values():
+            target.dial = None
             target.failures_count = 0
             target.not_before = now.monotonic
 

@@ -118,7 +118,7 @@ def test_a_name_of_a_former_network_is_never_said_again(island: Island) -> None:
     island.plug_in(host, 11, cable="f")
     one.next("NetworkChanged")
     one.announce(SECOND, how="new-network")
-    assert two.next("PeerSeen")["instance"] == SECOND
+    two.sees(SECOND)
     late = start(island, island.add_host(3), 41_003)
     assert late.next("PeerSeen")["instance"] == SECOND
     one.stop()
