@@ -1,0 +1,282 @@
+"""Trust and invites as a model: no state rises without its evidence, whatever order things take.
+
+Three people invite, add, compare, verify, block, accept, remove and introduce each other, and
+restart at any time; what they post is carried in any order, and again. The model remembers what
+each person said and saw, and every contact must be explained by that.
+"""
+
+from collections.abc import Callable
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+)
+
+from mesh.commands import (
+    AcceptRequest,
+    AnswerIntroduction,
+    AskContact,
+    AskIntroductions,
+    AskInvites,
+    BlockContact,
+    Command,
+    Compare,
+    ConfirmComparison,
+    ContactAnswer,
+    ContactDetailsAnswer,
+    Introduce,
+    IntroductionsAnswer,
+    InvitesAnswer,
+    RemoveContact,
+    SendMessage,
+    VerifyContact,
+)
+from mesh.errors import UserError
+from mesh.wire.envelope import Envelope
+from tests.messenger.people import Clock, Person
+
+NAMES = ("Ann", "Bob", "Cem")
+people = st.integers(0, 2)
+Shown = tuple[tuple[str, str], ...]
+
+
+class Trust(RuleBasedStateMachine):
+    """Who believes what of whom, and why they may."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.clock = Clock()
+        self.people = [Person(name, self.clock, seed=seed) for seed, name in enumerate(NAMES, 1)]
+        self.keys = [self._key(person) for person in self.people]
+        self.links: list[tuple[int, str]] = []
+        self.bag: list[tuple[int, Envelope]] = []
+        # Evidence, by (who believes, of whom).
+        self.said_verified: dict[tuple[int, int], None] = {}
+        self.said_equal: dict[tuple[int, int], dict[Shown, None]] = {}
+        self.added_by_link: dict[tuple[int, int], None] = {}
+        self.vouched: dict[tuple[int, int], None] = {}
+        self.accepted: dict[tuple[int, int], None] = {}
+        self.blocked_at: dict[tuple[int, int], int] = {}
+
+    @initialize(is_known=st.booleans())
+    def know(self, is_known: bool) -> None:
+        """Ann may know Bob and Cem from the start."""
+        for other in (1, 2) if is_known else ():
+            self.people[other].add(self.people[0].invite().link)
+            self.added_by_link[other, 0] = None
+        self.carry_everything()
+
+    # --- What they do -------------------------------------------------------------------------
+
+    @rule(who=people, uses_max=st.sampled_from([1, 1, 3]))
+    def invite(self, who: int, uses_max: int) -> None:
+        if len(self.links) < 6:
+            self.links.append((who, self.people[who].invite(uses_max=uses_max).link))
+
+    @precondition(lambda self: self.links)
+    @rule(who=people, drawn=st.data())
+    def add(self, who: int, drawn: st.DataObject) -> None:
+        author, link = drawn.draw(st.sampled_from(self.links))
+        was_there = self._find(who, author) is not None
+        try:
+            self.people[who].add(link)
+        except UserError:
+            return
+        if not was_there:
+            self.added_by_link[who, author] = None
+
+    @rule(who=people, other=people, is_verified=st.booleans())
+    def verify(self, who: int, other: int, is_verified: bool) -> None:
+        if self._do(who, other, lambda key: VerifyContact(key, is_verified)):
+            if is_verified:
+                self.said_verified[who, other] = None
+            else:
+                self.said_verified.pop((who, other), None)
+                self.said_equal.pop((who, other), None)
+
+    @rule(who=people, other=people)
+    def compare(self, who: int, other: int) -> None:
+        self._do(who, other, Compare)
+
+    @rule(who=people, other=people, is_equal=st.sampled_from([True, True, False]))
+    def compare_together(self, who: int, other: int, is_equal: bool) -> None:
+        self.compare(who, other)
+        self.carry_everything()
+        self.compare(other, who)
+        self.carry_everything()
+        self.confirm(who, other, is_equal=True)
+        self.confirm(other, who, is_equal=is_equal)
+
+    @rule(who=people, other=people, is_equal=st.sampled_from([True, True, False]))
+    def confirm(self, who: int, other: int, is_equal: bool) -> None:
+        details = self._details(who, other)
+        shown = () if details is None else tuple(details.comparison.emoji)
+        said = self._do(who, other, lambda key: ConfirmComparison(key, is_equal))
+        if said and is_equal:
+            self.said_equal.setdefault((who, other), {})[shown] = None
+
+    @rule(who=people, other=people, is_blocked=st.booleans())
+    def block(self, who: int, other: int, is_blocked: bool) -> None:
+        if self._do(who, other, lambda key: BlockContact(key, is_blocked)):
+            self.blocked_at.pop((who, other), None)
+            contact = self._find(who, other)
+            if is_blocked and contact is not None:
+                self.blocked_at[who, other] = contact.messages_count
+
+    @rule(who=people, other=people)
+    def accept(self, who: int, other: int) -> None:
+        if self._do(who, other, AcceptRequest):
+            self.accepted[who, other] = None
+
+    @rule(who=people, other=people)
+    def write(self, who: int, other: int) -> None:
+        if self._do(who, other, lambda key: SendMessage(key, "hello")):
+            self.accepted[who, other] = None
+
+    @rule(who=people, other=people)
+    def remove(self, who: int, other: int) -> None:
+        if self._do(who, other, RemoveContact):
+            for evidence in (
+                self.said_verified,
+                self.said_equal,
+                self.added_by_link,
+                self.vouched,
+                self.accepted,
+                self.blocked_at,
+            ):
+                evidence.pop((who, other), None)
+
+    @rule(who=people, guest=people, host=people)
+    def introduce(self, who: int, guest: int, host: int) -> None:
+        to = self._find(who, host)
+        if to is not None:
+            self._do(who, guest, lambda key: Introduce(key, to.key))
+
+    @rule(who=people)
+    def introduce_all(self, who: int) -> None:
+        """Those whom one knows come to know each other, unless somebody minds."""
+        guest, host = sorted({0, 1, 2} - {who})
+        self.introduce(who, guest, host)
+        for one in (host, guest, host):
+            self.carry_everything()
+            self.answer(one, is_accepted=True)
+
+    @rule(who=people, is_accepted=st.sampled_from([True, True, False]))
+    def answer(self, who: int, is_accepted: bool) -> None:
+        found = self.people[who].ask(AskIntroductions())
+        assert isinstance(found, IntroductionsAnswer)
+        for one in found.introductions:
+            other = self.keys.index(one.key)
+            was_there = self._find(who, other) is not None
+            try:
+                self.people[who].ask(AnswerIntroduction(one.id, is_accepted))
+            except UserError:
+                continue
+            if is_accepted and not was_there:
+                self.vouched[who, other] = None
+
+    @rule(who=people)
+    def restart(self, who: int) -> None:
+        self.people[who].restart()
+
+    # --- The mesh -----------------------------------------------------------------------------
+
+    @rule(drawn=st.data())
+    def carry(self, drawn: st.DataObject) -> None:
+        """Some of what was posted, in any order, perhaps again, to everybody else."""
+        self._post()
+        if not self.bag:
+            return
+        places = st.lists(st.integers(0, len(self.bag) - 1), min_size=1, max_size=4)
+        self._deliver([self.bag[place] for place in drawn.draw(places)])
+
+    @rule()
+    def carry_everything(self) -> None:
+        self._post()
+        self._deliver(self.bag[-60:])
+        self._post()
+        self._deliver(self.bag[-20:])
+
+    # --- What must hold -----------------------------------------------------------------------
+
+    @invariant()
+    def every_contact_is_explained(self) -> None:
+        for who, person in enumerate(self.people):
+            for contact in person.contacts():
+                self._explain(who, self.keys.index(contact.key), contact)
+
+    @invariant()
+    def no_invite_is_used_more_often_than_it_says(self) -> None:
+        for person in self.people:
+            answer = person.ask(AskInvites())
+            assert isinstance(answer, InvitesAnswer)
+            assert all(one.uses <= one.uses_max for one in answer.invites)
+
+    def teardown(self) -> None:
+        for person in self.people:
+            person.connection.close()
+
+    def _explain(self, who: int, other: int, contact: ContactAnswer) -> None:
+        pair, back = (who, other), (other, who)
+        assert who != other
+        if contact.trust == "verified":
+            here = self.said_equal.get(pair, {})
+            there = self.said_equal.get(back, {})
+            assert pair in self.said_verified or any(shown in there for shown in here)
+        if contact.trust == "known":
+            assert pair in self.added_by_link or pair in self.vouched
+        if contact.introduced_by:
+            assert pair in self.vouched
+        if contact.is_request:
+            assert pair not in self.accepted
+            assert pair not in self.added_by_link
+        assert contact.is_blocked == (pair in self.blocked_at)
+        if contact.is_blocked:
+            assert contact.messages_count == self.blocked_at[pair]
+
+    # --- Below --------------------------------------------------------------------------------
+
+    def _do(self, who: int, other: int, command: Callable[[str], Command]) -> bool:
+        """One command about a contact, by key; False if it was refused or there is no contact."""
+        contact = self._find(who, other)
+        if contact is None:
+            return False
+        try:
+            self.people[who].ask(command(contact.key))
+        except UserError:
+            return False
+        return True
+
+    def _find(self, who: int, other: int) -> ContactAnswer | None:
+        key = self.keys[other]
+        return next((one for one in self.people[who].contacts() if one.key == key), None)
+
+    def _details(self, who: int, other: int) -> ContactDetailsAnswer | None:
+        if self._find(who, other) is None:
+            return None
+        answer = self.people[who].ask(AskContact(self.keys[other]))
+        assert isinstance(answer, ContactDetailsAnswer)
+        return answer
+
+    def _post(self) -> None:
+        for who, person in enumerate(self.people):
+            self.bag += [(who, envelope) for envelope in person.post()]
+
+    def _deliver(self, carried: list[tuple[int, Envelope]]) -> None:
+        for who, person in enumerate(self.people):
+            person.receive([envelope for author, envelope in carried if author != who])
+
+    @staticmethod
+    def _key(person: Person) -> str:
+        desk = person.messenger._desk
+        assert desk is not None
+        return desk.identity.keys.verify_key.hex()
+
+
+TestTrust = Trust.TestCase
+TestTrust.settings = settings(max_examples=25, stateful_step_count=30, deadline=None)
