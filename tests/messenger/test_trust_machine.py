@@ -58,6 +58,8 @@ class Trust(RuleBasedStateMachine):
         # Evidence, by (who believes, of whom).
         self.said_verified: dict[tuple[int, int], None] = {}
         self.said_equal: dict[tuple[int, int], dict[Shown, None]] = {}
+        # The same for the other side, who may not know that it was taken back since.
+        self.ever_equal: dict[tuple[int, int], dict[Shown, None]] = {}
         self.added_by_link: dict[tuple[int, int], None] = {}
         self.vouched: dict[tuple[int, int], None] = {}
         self.accepted: dict[tuple[int, int], None] = {}
@@ -119,6 +121,7 @@ class Trust(RuleBasedStateMachine):
         said = self._do(who, other, lambda key: ConfirmComparison(key, is_equal))
         if said and is_equal:
             self.said_equal.setdefault((who, other), {})[shown] = None
+            self.ever_equal.setdefault((who, other), {})[shown] = None
 
     @rule(who=people, other=people, is_blocked=st.booleans())
     def block(self, who: int, other: int, is_blocked: bool) -> None:
@@ -226,7 +229,7 @@ class Trust(RuleBasedStateMachine):
         assert who != other
         if contact.trust == "verified":
             here = self.said_equal.get(pair, {})
-            there = self.said_equal.get(back, {})
+            there = self.ever_equal.get(back, {})
             assert pair in self.said_verified or any(shown in there for shown in here)
         if contact.trust == "known":
             assert pair in self.added_by_link or pair in self.vouched
