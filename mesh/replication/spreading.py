@@ -195,9 +195,12 @@ class Spreading:
         self._wanting.refused(id_, now)
 
     def forgive(self) -> None:
-        """Mesh time has jumped: what was refused may be admitted now, so look for it again."""
-        if self._wanting.forgive():
-            self._compare_all()
+        """Mesh time has jumped: what was refused may be admitted now, so look for it again.
+
+        What lay outside of the compared window was not even asked for.
+        """
+        self._wanting.forgive()
+        self._compare_all()
 
     def welcome(self, ids: Iterable[EnvelopeId]) -> None:
         """What was refused may enter now: who has it is found by comparing."""

@@ -58,7 +58,7 @@ class Carrier:
             now=self.now,
         )
         for link in range(1, links + 1):
-            self.carrying.spreading.link_up(LinkId(link), self.now)
+            self.carrying.spreading.link_up(LinkId(link), self.now, is_dialled_by_us=False)
 
     def push(self, link: int, push: Push) -> None:
         self.carrying.pushed(LinkId(link), push, NOW, self.now)
@@ -88,12 +88,13 @@ def test_mail_refused_by_a_wrong_clock_comes_when_the_clock_is_corrected() -> No
     table.join("ada", "bob")
     table.join("ada", "cy")
     table.join("dan", "bob")
+    table.ask("ada", SendMessage("dan", "Is it Tuesday?"))
     assert status(table, "dan").counters["refused: lapsed"] > 0
     assert texts(table, "dan") == []
     table.join("dan", "cy")
     table.join("dan", "ada")
     table.pass_time(10)
-    assert texts(table, "dan") == ["What day is it?"]
+    assert texts(table, "dan") == ["What day is it?", "Is it Tuesday?"]
 
 
 def test_a_neighbour_without_room_does_not_say_that_it_holds_a_message() -> None:

@@ -18,6 +18,7 @@ from mesh.storage.migrations import migrate_store
 from mesh.storage.sqlcipher import connect, transaction
 from mesh.wire.envelope import Envelope, Header, body_bytes, sign_envelope
 from mesh.wire.frames import (
+    FLAG_BACKLOG,
     Frame,
     IHave,
     IWant,
@@ -127,7 +128,7 @@ class Converging(RuleBasedStateMachine):
     def publish(self, node: int, number: int) -> None:
         """Its author is anywhere, and posts it again after a crash."""
         self.made.add(number)
-        self.nodes[node].carrying.publish([ENVELOPES[number]], self.now)
+        self.nodes[node].carrying.publish([ENVELOPES[number]], NOW, self.now)
         self.settle(node)
 
     @rule(
@@ -280,7 +281,7 @@ class Converging(RuleBasedStateMachine):
                 case Retired():
                     node.carrying.retired_came(link, frame, self.now)
                 case _:
-                    node.carrying.spreading.received(link, frame, self.now)
+                    node.carrying.spreading.received(link, frame, NOW, self.now)
         self.settle(receiver)
 
     def settle(self, number: int) -> None:
@@ -289,11 +290,11 @@ class Converging(RuleBasedStateMachine):
         carrying.tend(mesh_now=NOW, is_clock_steady=False, now=self.now)
         carrying.commit(first_messages=[], is_protected=lambda id_, tag: False)
         carrying.take_held()
-        self.send(number, carrying.spreading.take_frames())
+        self.send(number, carrying.spreading.take_frames(NOW, self.now))
         for link in list(carrying.spreading._links):
             frames = carrying.frames_to_send(link, 1 << 20)
             self.send(number, [(link, frame) for frame in frames])
-        self.send(number, carrying.spreading.take_frames())
+        self.send(number, carrying.spreading.take_frames(NOW, self.now))
 
     def send(self, sender: int, frames: list[tuple[LinkId, Frame]]) -> None:
         for link, frame in frames:
@@ -305,7 +306,9 @@ class Converging(RuleBasedStateMachine):
         for near, far in ((left, right), (right, left)):
             self.wires[near, far] = []
         for near, far in ((left, right), (right, left)):
-            self.nodes[near].carrying.spreading.link_up(LinkId(far), self.now)
+            is_dialled_by_us = near == left
+            spreading = self.nodes[near].carrying.spreading
+            spreading.link_up(LinkId(far), self.now, is_dialled_by_us=is_dialled_by_us)
             self.settle(near)
 
     def link_down(self, left: int, right: int) -> None:
@@ -332,13 +335,13 @@ def test_a_retirement_goes_with_an_envelope_that_is_pushed_out() -> None:
     ordered = sorted(ENVELOPES, key=lambda one: one.id)
     lowest, *others = ordered[: QUOTA + 1]
     highest = others[-1]
-    node.carrying.publish(others, now)
+    node.carrying.publish(others, NOW, now)
     highest_token = token(ENVELOPES.index(highest), "read")
     node.carrying.retire([Retirement(highest.id, highest_token)], now)
     commit(node)
     assert node.known()[highest.id] == (highest_token,)
     assert len(node.listed()) == QUOTA + 1
-    node.carrying.publish([lowest], now)
+    node.carrying.publish([lowest], NOW, now)
     commit(node)
     assert node.known() == {one.id: () for one in ordered[:QUOTA]}
     assert len(node.listed()) == QUOTA
@@ -350,13 +353,13 @@ def test_a_retirement_that_came_before_its_envelope_is_asked_for_again() -> None
     node, now = alone()
     link, envelope = LinkId(1), ENVELOPES[0]
     spreading = node.carrying.spreading
-    spreading.link_up(link, now)
+    spreading.link_up(link, now, is_dialled_by_us=False)
     retirement = Retirement(envelope.id, token(0, "read"))
     node.carrying.retired_came(link, Retired(join_retirements([retirement])), now)
-    told = IHave(join_entries([(retirement.element, RETIREMENT_SIZE_CLASS)]), 0)
-    spreading.received(link, told, now)
-    assert not [frame for _, frame in spreading.take_frames() if isinstance(frame, IWant)]
+    told = IHave(join_entries([(retirement.element, RETIREMENT_SIZE_CLASS)]), FLAG_BACKLOG)
+    spreading.received(link, told, NOW, now)
+    assert not [one for _, one in spreading.take_frames(NOW, now) if isinstance(one, IWant)]
     node.carrying.stubs_came(link, Stubs([(envelope.stub, b"")]), NOW, now)
-    spreading.received(link, told, now)
-    wanted = [frame.ids for _, frame in spreading.take_frames() if isinstance(frame, IWant)]
+    spreading.received(link, told, NOW, now)
+    wanted = [one.ids for _, one in spreading.take_frames(NOW, now) if isinstance(one, IWant)]
     assert wanted == [retirement.element]

@@ -12,6 +12,7 @@ from mesh.ids import EnvelopeId, PostingKey, Tag, UnixSeconds
 from mesh.limits import (
     ANNOUNCERS_PER_ID_MAX,
     DEFERRED_PER_LINK_MAX,
+    DO_NOT_WANT_IDS_MAX,
     IDS_PER_FRAME_MAX,
     LINKS_MAX,
     MISSING_BODIES_ASKED_MAX,
@@ -27,23 +28,29 @@ from mesh.limits import (
 )
 from mesh.wire.envelope import SECONDS_PER_DAY, Header, body_bytes, decode_envelope, sign_envelope
 from mesh.wire.frames import (
-    CURSOR_BYTES,
     ENTRY_BYTES,
     ID_BYTES,
     SHORT_ID_BYTES,
+    Audit,
+    AuditResult,
     Close,
+    DoNotWant,
     Frame,
+    Graft,
     Hello,
     IHave,
     IWant,
-    ListAgain,
-    ListPage,
-    ListWanted,
+    NegClose,
+    NegMessage,
+    NegOpen,
     NoHave,
     Ping,
     Pong,
+    Prune,
     Push,
     Retired,
+    Root,
+    RootEntry,
     Stubs,
     join_entries,
 )
@@ -59,7 +66,6 @@ HOSTILE_MESH = MeshParameters(name="hostile", stamp_bits=0, key_quota=QUOTA, psk
 STORED_BYTES_MAX = 48 * 1024
 NOW = START_US // 1_000_000
 STRANGERS = 3
-FIRST_PAGE = IDS_PER_FRAME_MAX
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,11 +163,6 @@ def id_frames() -> st.SearchStrategy[Frame]:
         ),
         st.binary(max_size=3 * ID_BYTES),
     )
-    cursors = st.one_of(
-        st.just(b""),
-        st.binary(min_size=CURSOR_BYTES, max_size=CURSOR_BYTES),
-        st.binary(max_size=CURSOR_BYTES),
-    )
     short_ids = st.one_of(
         st.binary(max_size=5 * SHORT_ID_BYTES),
         st.integers(0, IDS_PER_FRAME_MAX).map(lambda count: bytes(count * SHORT_ID_BYTES)),
@@ -171,9 +172,36 @@ def id_frames() -> st.SearchStrategy[Frame]:
         st.builds(IWant, ids=ids),
         st.builds(NoHave, entries=entries),
         st.builds(HeldFrame, held=short_ids, refused=short_ids),
-        st.builds(ListWanted, cursor=cursors),
-        st.builds(ListPage, entries=entries, next_cursor=cursors),
-        st.just(ListAgain()),
+        st.builds(DoNotWant, ids=ids),
+        st.builds(Graft, ids=ids),
+        st.just(Prune()),
+    )
+
+
+def reconciling() -> st.SearchStrategy[Frame]:
+    """Sessions that begin anywhere and claim anything; some lists are well-formed."""
+    sessions = st.one_of(st.integers(0, 9), st.integers(0, 0xFFFF))
+    classes = st.sampled_from([0, 0, 0, 1, 2, 3, 255])
+    nonces = st.binary(min_size=16, max_size=16)
+    seconds = st.one_of(
+        st.integers(NOW - 100, NOW + 100), st.just(NOW - 70_000), st.integers(0, 2**32 - 1)
+    )
+    lists = st.integers(0, 100).map(
+        lambda count: b"\x61\x00\x00\x02" + bytes([count]) + b"".join(map(some_id, range(count)))
+    )
+    lies = st.binary(min_size=16, max_size=16).map(lambda value: b"\x61\x00\x00\x01" + value)
+    messages = st.one_of(
+        lists, lists, lies, lies, st.just(b""), st.just(b"\x61"), st.binary(max_size=99)
+    )
+    entries = st.builds(RootEntry, classes, seconds, seconds, st.integers(0, 99), nonces)
+    return st.one_of(
+        st.builds(NegOpen, sessions, classes, seconds, messages),
+        st.builds(NegMessage, sessions, messages),
+        st.builds(NegMessage, sessions, messages),
+        st.builds(NegClose, sessions, st.integers(0, 9), seconds),
+        st.builds(Root, st.lists(entries, max_size=8)),
+        st.builds(Audit, sessions, classes, nonces, seconds, seconds),
+        st.builds(AuditResult, sessions, st.integers(0, 99), st.integers(0, 2**64 - 1)),
     )
 
 
@@ -232,6 +260,8 @@ def acts() -> st.SearchStrategy[Act]:
         floods,
         id_frames(),
         id_frames(),
+        reconciling(),
+        reconciling(),
         stubs_and_tokens(),
         stubs_and_tokens(),
         st.one_of(st.just(Ping()), st.just(Pong()), hello, st.builds(Close, st.integers(0, 255))),
@@ -244,21 +274,35 @@ def check_bounds(table: Joined, name: str) -> None:
     """What a neighbour can make the engine remember, against the bounds of `limits`."""
     engine = table.seats[name].engine
     spreading, carrying, neighbours = engine.spreading, engine._carrying, engine._neighbours
+    wanting, pushing, anti_entropy = (
+        spreading._wanting,
+        spreading._pushing,
+        spreading._anti_entropy,
+    )
     assert len(neighbours._neighbours) <= LINKS_MAX
-    assert list(spreading._links) == list(neighbours.ready), "no state outlives its link"
-    assert len(spreading._missing) <= MISSING_IDS_MAX
-    assert len(spreading._refused) <= REFUSED_IDS_MAX
-    for missing in spreading._missing.values():
+    for links in (spreading._links, wanting._links, pushing._links, anti_entropy._links):
+        assert list(links) == list(neighbours.ready), "no state outlives its link"
+    assert set(wanting._askable) | set(wanting._dropped) <= set(spreading._links)
+    assert len(wanting._missing) <= MISSING_IDS_MAX
+    assert len(wanting._refused) <= REFUSED_IDS_MAX
+    for missing in wanting._missing.values():
         assert 0 < len(missing.announcers) <= ANNOUNCERS_PER_ID_MAX
         assert set(missing.announcers) <= set(spreading._links)
-    for state in spreading._links.values():
-        assert len(state.sending) <= SENDING_IDS_PER_LINK_MAX
-        assert len(state.announcing) <= SENDING_IDS_PER_LINK_MAX
+        assert missing.owner is None or missing.owner in missing.announcers
+    for sends in pushing._links.values():
+        assert len(sends.sending) <= SENDING_IDS_PER_LINK_MAX
+        assert len(sends.announcing) <= SENDING_IDS_PER_LINK_MAX
+        assert len(sends.announcing_live) <= SENDING_IDS_PER_LINK_MAX
+        assert len(sends.unwanted) <= DO_NOT_WANT_IDS_MAX
+    for state in wanting._links.values():
         assert len(state.bodies_asked) <= MISSING_BODIES_ASKED_MAX
         assert len(state.offered) + len(state.asked) <= OFFERED_IDS_PER_LINK_MAX
         assert len(state.asked) <= WANTS_PER_LINK_MAX
         assert state.asked_bytes == sum(state.asked.values()) <= WANTS_PER_LINK_BYTES_MAX
-        assert set(state.offered) | set(state.asked) <= set(spreading._missing)
+        assert set(state.offered) | set(state.asked) <= set(wanting._missing)
+    for link, state in wanting._links.items():
+        assert all(wanting._missing[id_].owner == link for id_ in state.asked)
+    assert not spreading._anti_entropy._learned
     assert set(carrying._deferred) <= set(neighbours.ready)
     assert all(len(waiting) <= DEFERRED_PER_LINK_MAX for waiting in carrying._deferred.values())
     assert not carrying._brought
@@ -266,10 +310,10 @@ def check_bounds(table: Joined, name: str) -> None:
     assert carrying._holdings._recent_bytes <= RECENT_BODIES_BYTES_MAX
     assert len(carrying._retiring) == len(list(carrying.store.retirements()))
     assert len(spreading) == carrying.store.envelopes_count + len(carrying._retiring)
-    assert len(spreading._held_back) <= RETIREMENTS_PENDING_MAX
-    assert set(spreading._held_back) >= set(carrying._retiring._held)
+    assert len(wanting._held_back) <= RETIREMENTS_PENDING_MAX
+    assert set(wanting._held_back) >= set(carrying._retiring._held)
     assert len(carrying._retiring._orphans) <= ORPHANED_RETIREMENTS_MAX
-    assert set(spreading._bodiless) <= set(carrying._holdings._bodyless)
+    assert set(wanting._bodiless) <= set(carrying._holdings._bodyless)
     assert sum(map(len, carrying._admission._ids.values())) == carrying.store.envelopes_count
     assert set(engine._clock._differences) == set(neighbours.ready)
 

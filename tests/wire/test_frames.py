@@ -14,27 +14,42 @@ from mesh.limits import (
     IDS_PER_FRAME_MAX,
     NAME_BYTES_MAX,
     NEARBY_BOX_BYTES_MAX,
+    PEX_ADDRESSES_PER_RECORD_MAX,
+    PEX_RECORDS_MAX,
+    RECONCILE_FRAME_BYTES_MAX,
     STUBS_PER_FRAME_MAX,
+    WHO_ENTRIES_MAX,
 )
 from mesh.wire.frames import (
+    Audit,
+    AuditResult,
     Close,
+    DoNotWant,
     Frame,
+    Graft,
     Held,
     Hello,
     IHave,
     IWant,
-    ListAgain,
-    ListPage,
-    ListWanted,
     NearbyAsk,
     NearbyCard,
     NearbySealed,
+    NegClose,
+    NegMessage,
+    NegOpen,
     NoHave,
+    Pex,
+    PexAddress,
+    PexRequest,
     Ping,
     Pong,
+    Prune,
     Push,
     Retired,
+    Root,
+    RootEntry,
     Stubs,
+    Who,
     decode_frame,
     encode_frame,
     join_entries,
@@ -62,7 +77,10 @@ retirements = st.lists(st.builds(Retirement, ids, tokens), max_size=4)
 stub_entries = st.tuples(
     st.binary(min_size=195, max_size=195), st.lists(tokens, max_size=2).map(b"".join)
 )
-cursors = st.just(b"") | st.binary(min_size=36, max_size=36)
+u16, u32 = st.integers(0, 0xFFFF), st.integers(0, 0xFFFF_FFFF)
+bytes16 = st.binary(min_size=16, max_size=16)
+messages = st.binary(max_size=90)
+root_entries = st.builds(RootEntry, u8, u32, u32, u32, bytes16)
 hellos = st.builds(
     Hello,
     versions=st.lists(u8, min_size=1, max_size=HELLO_VERSIONS_MAX),
@@ -70,6 +88,10 @@ hellos = st.builds(
     mesh_time=st.integers(0, 0xFFFF_FFFF),
     nonce=st.binary(min_size=16, max_size=16),
 )
+pex_addresses = st.builds(
+    PexAddress, u8, st.binary(min_size=4, max_size=16), st.integers(1, 0xFFFF)
+)
+pex_records = st.lists(pex_addresses, min_size=1, max_size=PEX_ADDRESSES_PER_RECORD_MAX)
 frames: st.SearchStrategy[Frame] = st.one_of(
     hellos,
     st.builds(Ping),
@@ -82,9 +104,18 @@ frames: st.SearchStrategy[Frame] = st.one_of(
     st.builds(Stubs, st.lists(stub_entries, max_size=4)),
     st.builds(Retired, retirements.map(join_retirements)),
     st.builds(Held, short_ids, short_ids),
-    st.builds(ListWanted, cursors),
-    st.builds(ListPage, entries, cursors),
-    st.builds(ListAgain),
+    st.builds(DoNotWant, id_lists),
+    st.builds(Prune),
+    st.builds(Graft, id_lists),
+    st.builds(NegOpen, u16, u8, u32, messages),
+    st.builds(NegMessage, u16, messages),
+    st.builds(NegClose, u16, u8, u32),
+    st.builds(Root, st.lists(root_entries, max_size=8)),
+    st.builds(Audit, u16, u8, bytes16, u32, u32),
+    st.builds(AuditResult, u16, u32, st.integers(0, 2**64 - 1)),
+    st.builds(Who, st.binary(max_size=64)),
+    st.builds(PexRequest, st.integers(1, PEX_RECORDS_MAX)),
+    st.builds(Pex, st.lists(pex_records, max_size=PEX_RECORDS_MAX)),
     st.builds(NearbyAsk),
     st.builds(NearbyCard, st.text(max_size=12), bytes32),
     st.builds(NearbySealed, bytes32, bytes32, st.binary(max_size=80)),
@@ -99,7 +130,14 @@ values: st.SearchStrategy[Wire] = st.recursive(
     lambda inner: st.lists(inner, max_size=4),
     max_leaves=8,
 )
-TYPES = [1, 2, 3, 4, 0x10, 0x11, 0x12, 0x16, 0x17, 0x18, 0x19, 0x28, 0x29, 0x2A, 0x40, 0x41, 0x42]
+TYPES = [
+    *range(0x01, 0x06),
+    *range(0x10, 0x1A),
+    *range(0x20, 0x26),
+    0x30,
+    0x31,
+    *range(0x40, 0x43),
+]
 known_types = st.sampled_from(TYPES)
 HELLO = Hello(versions=[1], features=[], mesh_time=0, nonce=bytes(16))
 
@@ -184,10 +222,15 @@ def test_the_largest_envelope_and_the_longest_lists_fit_a_frame() -> None:
     for frame in (
         Push(bytes(65_536)),
         IHave(join_entries([(id_, 1)] * IDS_PER_FRAME_MAX), 0),
-        ListPage(join_entries([(id_, 1)] * IDS_PER_FRAME_MAX), bytes(36)),
+        Graft(bytes(32 * IDS_PER_FRAME_MAX)),
+        NegOpen(0xFFFF, 2, 0xFFFF_FFFF, bytes(RECONCILE_FRAME_BYTES_MAX)),
+        NegMessage(0xFFFF, bytes(RECONCILE_FRAME_BYTES_MAX)),
+        Root([RootEntry(2, 0xFFFF_FFFF, 0xFFFF_FFFF, 0xFFFF_FFFF, bytes(16))] * 8),
         Held(bytes(8 * IDS_PER_FRAME_MAX), bytes(8 * IDS_PER_FRAME_MAX)),
         Stubs([(bytes(195), bytes(32))] * STUBS_PER_FRAME_MAX),
         Retired(bytes(48 * IDS_PER_FRAME_MAX)),
+        Who(bytes(8 * WHO_ENTRIES_MAX)),
+        Pex([[PexAddress(6, bytes(16), 0xFFFF)] * PEX_ADDRESSES_PER_RECORD_MAX] * PEX_RECORDS_MAX),
         NearbySealed(bytes(32), bytes(32), bytes(NEARBY_BOX_BYTES_MAX)),
     ):
         encoded = encode_frame(frame)
@@ -208,7 +251,28 @@ def test_the_largest_envelope_and_the_longest_lists_fit_a_frame() -> None:
         Stubs([(bytes(195), bytes(33))]),
         Retired(bytes(48 * (IDS_PER_FRAME_MAX + 1))),
         Held(bytes(8 * (IDS_PER_FRAME_MAX + 1)), b""),
-        ListWanted(bytes(37)),
+        DoNotWant(bytes(32 * (IDS_PER_FRAME_MAX + 1))),
+        Graft(bytes(32 * (IDS_PER_FRAME_MAX + 1))),
+        NegOpen(0x1_0000, 0, 0, b""),
+        NegOpen(0, 256, 0, b""),
+        NegOpen(0, 0, 1 << 32, b""),
+        NegOpen(0, 0, 0, bytes(RECONCILE_FRAME_BYTES_MAX + 1)),
+        NegMessage(0, bytes(RECONCILE_FRAME_BYTES_MAX + 1)),
+        NegClose(0, 1, 1 << 32),
+        Root([RootEntry(0, 0, 0, 0, bytes(16))] * 9),
+        Root([RootEntry(0, 0, 0, 0, bytes(15))]),
+        Root([RootEntry(0, 0, 0, 1 << 32, bytes(16))]),
+        Audit(0, 0, bytes(17), 0, 1),
+        AuditResult(0, 1 << 32, 0),
+        Who(bytes(8 * WHO_ENTRIES_MAX + 1)),
+        PexRequest(0),
+        PexRequest(PEX_RECORDS_MAX + 1),
+        Pex([[PexAddress(4, bytes(4), 1)]] * (PEX_RECORDS_MAX + 1)),
+        Pex([[PexAddress(4, bytes(4), 1)] * (PEX_ADDRESSES_PER_RECORD_MAX + 1)]),
+        Pex([[]]),
+        Pex([[PexAddress(4, bytes(3), 1)]]),
+        Pex([[PexAddress(4, bytes(17), 1)]]),
+        Pex([[PexAddress(4, bytes(4), 0)]]),
         msgspec.structs.replace(HELLO, versions=[]),
         msgspec.structs.replace(HELLO, versions=[1] * (HELLO_VERSIONS_MAX + 1)),
         msgspec.structs.replace(HELLO, versions=[256]),
