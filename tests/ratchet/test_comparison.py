@@ -348,6 +348,40 @@ def test_what_is_shown_grows_from_nonces_roles_and_parties_as_specified() -> Non
     assert bob.comparison.numbers == numbers_of(shown)
 
 
+class Given:
+    """Gives these bytes, once."""
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+
+    def draw(self, length: int) -> bytes:
+        assert length == len(self.data)
+        return self.data
+
+
+def test_the_known_answer_of_the_protocol_page_comes_out() -> None:
+    first, second = bytes(range(64)), bytes(range(64, 128))
+    ann, bob = Comparison(first, second), Comparison(second, first)
+    ann, ((kind, commit),) = ann.ask(Given(bytes(32)), NOW)
+    assert commit.hex() == (
+        "6553f10054ea6715da80d254ccba9c36b6ad87aedc88572d800f68511b7329003b54fe84"
+    )
+    bob, _ = bob.came(kind, commit, Given(b""), NOW)
+    bob, (answer,) = bob.ask(Given(b"\xff" * 32), NOW)
+    ann, _ = ann.came(*answer, Given(b""), NOW)
+    assert ann._shown.hex() == "9118d3179be6f61bd141a8"
+    assert [name for _, name in ann.emoji] == [
+        "Thumbs Up",
+        "Cactus",
+        "Santa",
+        "Globe",
+        "Pig",
+        "Guitar",
+        "Key",
+    ]
+    assert ann.numbers == [8875, 4909, 1212]
+
+
 def test_bits_become_pictures_and_numbers_from_the_top() -> None:
     emoji = 0b000001_000010_000011_111111_000000_100000_000101 << 6 | 0b101010
     numbers = 0b0000000000000_1111111111111_0000000000001 << 1 | 1

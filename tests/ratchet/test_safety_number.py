@@ -23,6 +23,14 @@ def test_ours_takes_both_identity_keys_and_the_verify_key_as_the_id() -> None:
     assert identity_half(other.verify_key, ann.identity_key) != half
 
 
+def test_the_known_answer_of_the_protocol_page_comes_out() -> None:
+    one, other = (IdentityKeys.from_seed(bytes((byte,)) * 32) for byte in (0, 1))
+    halves = [identity_half(keys.verify_key, keys.identity_key) for keys in (one, other)]
+    assert grouped(joined(*halves)) == (
+        "97729 52157 91427 01992 82796 04687 98877 50300 32278 15001 08595 26546"
+    )
+
+
 def test_sixty_digits_are_shown_as_twelve_groups_of_five() -> None:
     shown = grouped(REFERENCE)
     assert shown.startswith("30035 44776 92869 ")
