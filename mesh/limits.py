@@ -110,6 +110,39 @@ DIAL_JITTER_MS = 300
 CONFIGURED_PEERS_MAX = 256
 """Addresses typed by a person."""
 
+PEX_RECORDS_MAX = 8
+"""Nodes in one answer of a peer exchange (SYNC.md H.5)."""
+
+PEX_ADDRESSES_PER_RECORD_MAX = 4
+"""Addresses of one node in it."""
+
+PEX_INTERVAL_MS = 60_000
+"""Between two requests of a node, and between two that one link is answered."""
+
+PEX_RECORDS_PER_HOUR_MAX = 16
+"""Records taken from one link in an hour: who invents addresses fills no cache with them."""
+
+PEX_FRESH_MS = 86_400_000
+"""An address is passed on for so long after it led to a link."""
+
+PASSIVE_ADDRESSES_MAX = 64
+"""Nodes known besides those that are linked or announced, from which lost links are replaced."""
+
+PASSIVE_PER_PREFIX_MAX = 8
+"""Of those in one IPv4 /16 or IPv6 /32 of the internet, where addresses are cheap."""
+
+PASSIVE_PORT_MIN = 1_024
+"""Below it other services live; a neighbour may not make us knock at their doors."""
+
+WHO_ENTRIES_MAX = 5_056
+"""Proofs in one frame, 40 kB: one for each contact that may be, filled to a multiple of 64."""
+
+WHO_INTERVAL_MS = 600_000
+"""Between two lists of proofs over one link, as when a contact was added meanwhile."""
+
+WHO_FRAMES_PER_HOUR_MAX = 12
+"""Lists of one link that are read; each costs us a look at every entry."""
+
 # --- Spreading --------------------------------------------------------------------------------
 IDS_PER_FRAME_MAX = 512
 """Ids in one frame: 17 KiB, a quarter of the largest frame."""

@@ -19,8 +19,11 @@ from mesh.limits import (
     IDS_PER_FRAME_MAX,
     NAME_BYTES_MAX,
     NEARBY_BOX_BYTES_MAX,
+    PEX_ADDRESSES_PER_RECORD_MAX,
+    PEX_RECORDS_MAX,
     RECONCILE_FRAME_BYTES_MAX,
     STUBS_PER_FRAME_MAX,
+    WHO_ENTRIES_MAX,
 )
 from mesh.wire.envelope import STUB_BYTES, TOKEN_BYTES
 from mesh.wire.retirement import RETIREMENT_BYTES, RETIREMENTS_PER_ENVELOPE_MAX
@@ -30,6 +33,10 @@ ID_BYTES = 32
 SHORT_ID_BYTES = 8
 ENTRY_BYTES = ID_BYTES + 1
 FLAG_BACKLOG = 1
+WHO_ENTRY_BYTES = 8
+WHO_ENTRIES_STEP = 64
+FEATURE_TOLD_NEAR = 1
+FEATURE_TOLD_FAR = 2
 
 U8 = Annotated[int, msgspec.Meta(ge=0, le=0xFF)]
 U16 = Annotated[int, msgspec.Meta(ge=0, le=0xFFFF)]
@@ -74,6 +81,12 @@ CLOSE_DUPLICATE = 1
 CLOSE_SELF = 2
 CLOSE_TOO_MANY = 3
 CLOSE_GOING_AWAY = 4
+
+
+class Who(msgspec.Struct, frozen=True, array_like=True, tag=0x05):
+    """For each contact of the sender a proof of this link's key with them, among random entries."""
+
+    entries: Annotated[bytes, msgspec.Meta(max_length=WHO_ENTRIES_MAX * WHO_ENTRY_BYTES)]
 
 
 class Push(msgspec.Struct, frozen=True, array_like=True, tag=0x10):
@@ -198,6 +211,34 @@ class AuditResult(msgspec.Struct, frozen=True, array_like=True, tag=0x25):
     total: U64
 
 
+class PexRequest(msgspec.Struct, frozen=True, array_like=True, tag=0x30):
+    """Asks for addresses of other nodes, at most so many."""
+
+    count: Annotated[int, msgspec.Meta(ge=1, le=PEX_RECORDS_MAX)]
+
+
+class PexAddress(msgspec.Struct, frozen=True, array_like=True):
+    """An IP address, packed, and a port."""
+
+    kind: U8
+    host: Annotated[bytes, msgspec.Meta(min_length=4, max_length=16)]
+    port: Annotated[int, msgspec.Meta(ge=1, le=0xFFFF)]
+
+
+PEX_KIND_V4 = 4
+PEX_KIND_V6 = 6
+
+PexRecord = Annotated[
+    list[PexAddress], msgspec.Meta(min_length=1, max_length=PEX_ADDRESSES_PER_RECORD_MAX)
+]
+
+
+class Pex(msgspec.Struct, frozen=True, array_like=True, tag=0x31):
+    """Nodes that the sender has reached within a day, each with where; the answer to a request."""
+
+    records: Annotated[list[PexRecord], msgspec.Meta(max_length=PEX_RECORDS_MAX)]
+
+
 class NearbyAsk(msgspec.Struct, frozen=True, array_like=True, tag=0x40):
     """Asks whether a person who opted in is there; only such a node answers, by its card."""
 
@@ -222,6 +263,7 @@ Frame = (
     | Ping
     | Pong
     | Close
+    | Who
     | Push
     | IHave
     | IWant
@@ -238,6 +280,8 @@ Frame = (
     | Root
     | Audit
     | AuditResult
+    | PexRequest
+    | Pex
     | NearbyAsk
     | NearbyCard
     | NearbySealed
@@ -251,6 +295,7 @@ _KNOWN_TYPES = frozenset(
         0x02,
         0x03,
         0x04,
+        0x05,
         0x10,
         0x11,
         0x12,
@@ -267,6 +312,8 @@ _KNOWN_TYPES = frozenset(
         0x23,
         0x24,
         0x25,
+        0x30,
+        0x31,
         0x40,
         0x41,
         0x42,

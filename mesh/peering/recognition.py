@@ -1,0 +1,166 @@
+"""Which links lead to a contact: proofs inside an open link, worth nothing anywhere else.
+
+Implements `docs/protocol/link.md`, section "Who". Each pair of contacts shares a key; a proof is
+a hash of that key over this link's handshake and over the role of who sends it. So a proof says
+something only to who has the key; copied into another link, or sent back, it says nothing; and no
+two lists of one person have an entry in common, since no two handshakes are alike. A list is
+sorted: all its entries look random, and their order must not tell which were added.
+
+What the other side sent is kept while its link stands, so that a vault that is opened later, or a
+contact that is added, finds itself in it. Keys are here only while the vault is open.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from mesh.crypto.entropy import Entropy
+from mesh.crypto.hashing import blake2b
+from mesh.errors import PeerError
+from mesh.ids import ContactId, Instant, LinkId, Monotonic
+from mesh.limits import WHO_ENTRIES_MAX, WHO_FRAMES_PER_HOUR_MAX, WHO_INTERVAL_MS
+from mesh.wire.frames import WHO_ENTRIES_STEP, WHO_ENTRY_BYTES, Who
+
+ROLE_RESPONDER: Final = 0
+ROLE_INITIATOR: Final = 1
+_HOUR_US: Final = 3_600_000_000
+
+PairKey = tuple[ContactId, bytes]
+
+
+def proof(pair_key: bytes, handshake_hash: bytes, role: int) -> bytes:
+    """What shows a contact, on this link and from this side, that we have their key."""
+    return blake2b(pair_key, handshake_hash + bytes((role,)), "mesh/link/who", WHO_ENTRY_BYTES)
+
+
+@dataclass(slots=True)
+class _OpenLink:
+    handshake_hash: bytes
+    is_initiator: bool
+    hour_began: Monotonic
+    entries: bytes = b""
+    contact: ContactId | None = None
+    # Before it nothing more is said here; None: nothing was said yet.
+    quiet_until: Monotonic | None = None
+    is_said: bool = False
+    heard_count: int = 0
+
+    @property
+    def role(self) -> int:
+        return ROLE_INITIATOR if self.is_initiator else ROLE_RESPONDER
+
+    @property
+    def other_role(self) -> int:
+        return ROLE_RESPONDER if self.is_initiator else ROLE_INITIATOR
+
+
+class Recognition:
+    """All open links, and the keys of our contacts while the vault is open."""
+
+    def __init__(self, entropy: Entropy) -> None:
+        self._entropy = entropy
+        self._links: dict[LinkId, _OpenLink] = {}
+        self._keys: list[PairKey] | None = None
+        self._frames: list[tuple[LinkId, Who]] = []
+        self._recognised: list[LinkId] = []
+
+    def link_up(
+        self, link: LinkId, handshake_hash: bytes, *, is_initiator: bool, now: Instant
+    ) -> None:
+        """A link is ready."""
+        self._links[link] = _OpenLink(handshake_hash, is_initiator, now.monotonic)
+
+    def link_down(self, link: LinkId) -> None:
+        """A link ended, and with it what was said on it."""
+        self._links.pop(link, None)
+
+    def keys_changed(self, keys: Sequence[PairKey]) -> None:
+        """The vault was opened, or there are other contacts than before."""
+        kept = list(keys[:WHO_ENTRIES_MAX])
+        if kept == self._keys:
+            return
+        self._keys = kept
+        for link, one in self._links.items():
+            one.is_said = False
+            self._match(link, one)
+
+    def vault_closing(self) -> None:
+        """Know nobody any more."""
+        self._keys = None
+        self._frames.clear()
+        self._recognised.clear()
+        for one in self._links.values():
+            one.contact = None
+
+    def contact_of(self, link: LinkId) -> ContactId | None:
+        """The contact at the other end of a link, if they have proved it."""
+        one = self._links.get(link)
+        return None if one is None else one.contact
+
+    def received(self, link: LinkId, who: Who, now: Instant) -> None:
+        """The other side's proofs; more lists than an honest node sends are passed over."""
+        one = self._links.get(link)
+        if one is None:
+            return
+        if len(who.entries) % (WHO_ENTRY_BYTES * WHO_ENTRIES_STEP) or not who.entries:
+            raise PeerError("cut proofs")
+        if now.monotonic - one.hour_began >= _HOUR_US:
+            one.hour_began, one.heard_count = now.monotonic, 0
+        one.heard_count += 1
+        if one.heard_count <= WHO_FRAMES_PER_HOUR_MAX:
+            one.entries = who.entries
+            self._match(link, one)
+
+    def deadline(self) -> Monotonic | None:
+        """When `deadline_passed` wants to be called."""
+        if self._keys is None:
+            return None
+        unsaid = [
+            one.quiet_until or Monotonic(0) for one in self._links.values() if not one.is_said
+        ]
+        return min(unsaid, default=None)
+
+    def deadline_passed(self, now: Instant) -> None:
+        """Say who we are on each link that has not been told and may be."""
+        if self._keys is None:
+            return
+        for link, one in self._links.items():
+            if not one.is_said and (one.quiet_until is None or one.quiet_until <= now.monotonic):
+                one.is_said = True
+                one.quiet_until = Monotonic(now.monotonic + WHO_INTERVAL_MS * 1000)
+                self._frames.append((link, self._list(one, self._keys)))
+
+    def take_frames(self) -> list[tuple[LinkId, Who]]:
+        """Frames to send, in order."""
+        taken, self._frames = self._frames, []
+        return taken
+
+    def take_recognised(self) -> list[LinkId]:
+        """Links that were found to lead to a contact since the last call."""
+        taken, self._recognised = self._recognised, []
+        return taken
+
+    def _list(self, one: _OpenLink, keys: list[PairKey]) -> Who:
+        proofs = [proof(key, one.handshake_hash, one.role) for _, key in keys]
+        # At least one step, so that who has no contact yet looks like who has sixty.
+        missing = -len(proofs) % WHO_ENTRIES_STEP if proofs else WHO_ENTRIES_STEP
+        filling = self._entropy.draw(missing * WHO_ENTRY_BYTES)
+        return Who(b"".join(sorted((*proofs, *_split(filling)))))
+
+    def _match(self, link: LinkId, one: _OpenLink) -> None:
+        former, one.contact = one.contact, None
+        if self._keys is None or not one.entries:
+            return
+        # Only asked for members, never walked through.
+        entries = frozenset(_split(one.entries))
+        for contact, key in self._keys:
+            if proof(key, one.handshake_hash, one.other_role) in entries:
+                one.contact = contact
+                if former is None:
+                    self._recognised.append(link)
+                return
+
+
+def _split(entries: bytes) -> list[bytes]:
+    starts = range(0, len(entries), WHO_ENTRY_BYTES)
+    return [entries[start : start + WHO_ENTRY_BYTES] for start in starts]

@@ -1,0 +1,180 @@
+"""Contacts recognise each other inside a link, and nobody else learns or gains anything."""
+
+import pytest
+
+from mesh.errors import PeerError
+from mesh.ids import ContactId, Instant, LinkId, Monotonic
+from mesh.limits import (
+    CONTACTS_MAX,
+    FRAME_BYTES_MAX,
+    WHO_ENTRIES_MAX,
+    WHO_FRAMES_PER_HOUR_MAX,
+    WHO_INTERVAL_MS,
+)
+from mesh.peering.recognition import PairKey, Recognition
+from mesh.wire.frames import WHO_ENTRIES_STEP, WHO_ENTRY_BYTES, Who, encode_frame
+from tests.entropy import SeededEntropy
+
+LINK = LinkId(1)
+ANNA, BEN, CLEO = ContactId(1), ContactId(2), ContactId(3)
+STEP_BYTES = WHO_ENTRIES_STEP * WHO_ENTRY_BYTES
+
+
+def at(ms: int) -> Instant:
+    return Instant(Monotonic(ms * 1000), 0)
+
+
+def key(number: int) -> bytes:
+    return bytes([number]) * 32
+
+
+def side(keys: list[PairKey] | None, *, dials: bool, link_hash: bytes, seed: int) -> Recognition:
+    made = Recognition(SeededEntropy(seed))
+    made.link_up(LINK, link_hash, is_initiator=dials, now=at(0))
+    if keys is not None:
+        made.keys_changed(keys)
+    return made
+
+
+def said(recognition: Recognition, now: Instant) -> list[Who]:
+    recognition.deadline_passed(now)
+    return [who for _, who in recognition.take_frames()]
+
+
+def entries(who: Who) -> list[bytes]:
+    starts = range(0, len(who.entries), WHO_ENTRY_BYTES)
+    return [who.entries[start : start + WHO_ENTRY_BYTES] for start in starts]
+
+
+def test_two_contacts_recognise_each_other_and_strangers_do_not() -> None:
+    anna = side([(BEN, key(7)), (CLEO, key(8))], dials=True, link_hash=b"h" * 64, seed=1)
+    ben = side([(CLEO, key(9)), (ANNA, key(7))], dials=False, link_hash=b"h" * 64, seed=2)
+    dora = side([(ANNA, key(5))], dials=False, link_hash=b"h" * 64, seed=3)
+    (from_anna,) = said(anna, at(0))
+    (from_ben,) = said(ben, at(0))
+    (from_dora,) = said(dora, at(0))
+    ben.received(LINK, from_anna, at(1))
+    dora.received(LINK, from_anna, at(1))
+    anna.received(LINK, from_dora, at(1))
+    assert anna.contact_of(LINK) is None
+    anna.received(LINK, from_ben, at(1))
+    assert (anna.contact_of(LINK), ben.contact_of(LINK)) == (BEN, ANNA)
+    assert (anna.take_recognised(), ben.take_recognised()) == ([LINK], [LINK])
+    assert dora.contact_of(LINK) is None
+
+
+def test_proofs_copied_from_another_link_prove_nothing() -> None:
+    """A relay between two contacts has a link with each; the handshakes differ."""
+    anna = side([(BEN, key(7))], dials=True, link_hash=b"1" * 64, seed=1)
+    ben = side([(ANNA, key(7))], dials=False, link_hash=b"2" * 64, seed=2)
+    (from_anna,) = said(anna, at(0))
+    (from_ben,) = said(ben, at(0))
+    ben.received(LINK, from_anna, at(1))
+    anna.received(LINK, from_ben, at(1))
+    assert (anna.contact_of(LINK), ben.contact_of(LINK)) == (None, None)
+
+
+def test_proofs_sent_back_prove_nothing() -> None:
+    anna = side([(BEN, key(7))], dials=True, link_hash=b"h" * 64, seed=1)
+    (from_anna,) = said(anna, at(0))
+    anna.received(LINK, from_anna, at(1))
+    assert anna.contact_of(LINK) is None
+
+
+def test_random_entries_match_nobody() -> None:
+    keys = [(ContactId(number), number.to_bytes(32)) for number in range(1, 500)]
+    anna = side(keys, dials=True, link_hash=b"h" * 64, seed=1)
+    for seed in range(8):
+        anna.received(LINK, Who(SeededEntropy(seed).draw(4 * STEP_BYTES)), at(seed))
+        assert anna.contact_of(LINK) is None
+
+
+def test_no_entry_of_a_person_is_ever_seen_twice() -> None:
+    keys = [(ContactId(number), key(number)) for number in range(1, 60)]
+    seen: dict[bytes, None] = {}
+    count = 0
+    anna = Recognition(SeededEntropy(1))
+    anna.keys_changed(keys)
+    for number in range(10):
+        link_hash = number.to_bytes(64)
+        anna.link_up(LinkId(number), link_hash, is_initiator=bool(number % 2), now=at(0))
+        anna.link_up(LinkId(100 + number), link_hash, is_initiator=not number % 2, now=at(0))
+    for who in said(anna, at(0)):
+        seen |= dict.fromkeys(entries(who))
+        count += len(entries(who))
+    assert len(seen) == count == 20 * WHO_ENTRIES_STEP
+
+
+@pytest.mark.parametrize("contacts, steps", [(0, 1), (1, 1), (64, 1), (65, 2), (5_000, 79)])
+def test_a_list_tells_the_number_of_contacts_only_in_steps(contacts: int, steps: int) -> None:
+    keys = [(ContactId(number), number.to_bytes(32)) for number in range(contacts)]
+    (who,) = said(side(keys, dials=True, link_hash=b"h" * 64, seed=1), at(0))
+    assert len(who.entries) == steps * STEP_BYTES
+    assert entries(who) == sorted(entries(who))
+    assert len(encode_frame(who)) <= FRAME_BYTES_MAX
+
+
+def test_a_list_has_room_for_all_contacts_that_there_may_be() -> None:
+    assert WHO_ENTRIES_MAX >= CONTACTS_MAX
+    assert WHO_ENTRIES_MAX % WHO_ENTRIES_STEP == 0
+
+
+def test_nothing_is_said_and_nobody_known_while_the_vault_is_closed() -> None:
+    anna = side(None, dials=True, link_hash=b"h" * 64, seed=1)
+    ben = side([(ANNA, key(7))], dials=False, link_hash=b"h" * 64, seed=2)
+    assert anna.deadline() is None
+    assert said(anna, at(0)) == []
+    (from_ben,) = said(ben, at(0))
+    anna.received(LINK, from_ben, at(1))
+    assert anna.contact_of(LINK) is None
+    anna.keys_changed([(BEN, key(7))])
+    assert anna.contact_of(LINK) == BEN
+    anna.deadline_passed(at(2))
+    anna.vault_closing()
+    assert anna.contact_of(LINK) is None
+    assert anna.take_frames() == []
+    assert anna.deadline() is None
+
+
+def test_a_new_contact_is_told_of_after_a_while_and_found_at_once_in_what_was_heard() -> None:
+    anna = side([(CLEO, key(8))], dials=True, link_hash=b"h" * 64, seed=1)
+    ben = side([(ANNA, key(7))], dials=False, link_hash=b"h" * 64, seed=2)
+    ben.received(LINK, said(anna, at(0))[0], at(0))
+    anna.received(LINK, said(ben, at(0))[0], at(0))
+    anna.keys_changed([(CLEO, key(8)), (BEN, key(7))])
+    assert anna.contact_of(LINK) == BEN
+    assert said(anna, at(WHO_INTERVAL_MS - 1)) == []
+    assert anna.deadline() == WHO_INTERVAL_MS * 1000
+    (who,) = said(anna, at(WHO_INTERVAL_MS))
+    ben.received(LINK, who, at(WHO_INTERVAL_MS))
+    assert ben.contact_of(LINK) == ANNA
+
+
+def test_who_was_blocked_is_no_contact_of_a_link_any_more() -> None:
+    anna = side([(BEN, key(7))], dials=True, link_hash=b"h" * 64, seed=1)
+    ben = side([(ANNA, key(7))], dials=False, link_hash=b"h" * 64, seed=2)
+    anna.received(LINK, said(ben, at(0))[0], at(0))
+    anna.keys_changed([])
+    assert anna.contact_of(LINK) is None
+
+
+def test_lists_without_end_are_passed_over_and_cut_ones_are_a_fault() -> None:
+    anna = side([(BEN, key(7))], dials=True, link_hash=b"h" * 64, seed=1)
+    ben = side([(ANNA, key(7))], dials=False, link_hash=b"h" * 64, seed=2)
+    for number in range(WHO_FRAMES_PER_HOUR_MAX):
+        anna.received(LINK, Who(bytes(STEP_BYTES)), at(number))
+    (true,) = said(ben, at(0))
+    anna.received(LINK, true, at(100))
+    assert anna.contact_of(LINK) is None
+    anna.received(LINK, true, at(3_600_000))
+    assert anna.contact_of(LINK) == BEN
+    for cut in (b"", bytes(STEP_BYTES - 8), bytes(7)):
+        with pytest.raises(PeerError):
+            anna.received(LINK, Who(cut), at(100))
+
+
+def test_what_comes_on_a_link_that_ended_is_nothing() -> None:
+    anna = side([(BEN, key(7))], dials=True, link_hash=b"h" * 64, seed=1)
+    anna.link_down(LINK)
+    anna.received(LINK, Who(bytes(STEP_BYTES)), at(1))
+    assert anna.contact_of(LINK) is None
