@@ -87,6 +87,7 @@ def test_mail_refused_by_a_wrong_clock_comes_when_the_clock_is_corrected() -> No
     table.ask("ada", SendMessage("dan", "What day is it?"))
     table.join("ada", "bob")
     table.join("ada", "cy")
+    table.join("bob", "cy")
     table.join("dan", "bob")
     table.ask("ada", SendMessage("dan", "Is it Tuesday?"))
     assert status(table, "dan").counters["refused: lapsed"] > 0
