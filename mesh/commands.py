@@ -5,13 +5,10 @@ Each command is answered by one `Reply` that carries the answer named beside it,
 JSON of the local API, so bytes stand as lower-case hexadecimal text.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
 import msgspec
-
-from mesh.ids import MeshId, UnixSeconds
-from mesh.wire.carry_summary import Summary
 
 MessageState = Literal[
     "received",
@@ -261,6 +258,23 @@ class StatusAnswer(Answer, frozen=True, kw_only=True):
     counters: dict[str, int]
     locked_since: int = 0
     """Since when the vault is locked (0: it is not)."""
+
+
+class ImportedAnswer(Answer, frozen=True, kw_only=True):
+    """What became of what a carry file holds. `refused`: how many for which reason.
+
+    Of one block, or, as the API answers, of a whole file.
+    """
+
+    envelopes_count: int
+    retirements_count: int
+    known_count: int
+    refused: dict[str, int]
+    damaged_count: int = 0
+    """Places of the file where something is unreadable or missing."""
+
+    is_complete: bool = True
+    """Whether all of the file was there and readable."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -550,84 +564,3 @@ Command = (
     | AddPeer
     | RemovePeer
 )
-
-
-# --- What goes by hand: between the daemon's streams and the engine, and never JSON -------------
-
-
-class CarriedAnswer(Answer, frozen=True, kw_only=True):
-    """What a carry file begins with: the mesh, its time, and how much there is at most."""
-
-    mesh_id: MeshId
-    mesh_time: UnixSeconds
-    elements_count: int
-    stored_bytes: int
-
-
-class CarriedBlock(Answer, frozen=True, kw_only=True):
-    """The payload of one block, and where the next one goes on (`before`)."""
-
-    payload: bytes
-    envelopes_count: int
-    stubs_count: int
-    before: bytes
-    is_last: bool
-
-
-class CarriedIds(Answer, frozen=True, kw_only=True):
-    """Ids of envelopes and retirements that are here, and where the next ones go on."""
-
-    ids: list[bytes]
-    before: bytes
-    is_last: bool
-
-
-class ImportedAnswer(Answer, frozen=True, kw_only=True):
-    """What became of what a carry file holds. `refused`: how many for which reason.
-
-    This one is JSON too: the API answers with the sum of all blocks.
-    """
-
-    envelopes_count: int
-    retirements_count: int
-    known_count: int
-    refused: dict[str, int]
-    damaged_count: int = 0
-    """Places of the file where something is unreadable or missing."""
-
-    is_complete: bool = True
-    """Whether all of the file was there and readable."""
-
-
-@dataclass(frozen=True, slots=True)
-class AskCarried:
-    """Answer: CarriedAnswer."""
-
-
-@dataclass(frozen=True, slots=True)
-class ExportCarried:
-    """The newest that stand before a cursor (empty: all), as many as fit a block and `room_bytes`.
-
-    What a summary has is left out. Answer: CarriedBlock.
-    """
-
-    before: bytes
-    room_bytes: int
-    summary: Summary | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class ListCarried:
-    """For a summary. Answer: CarriedIds."""
-
-    before: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class ImportCarried:
-    """Judge the records of one block. Answer: ImportedAnswer, when all of them are decided."""
-
-    payload: bytes = field(repr=False)
-
-
-CarryCommand = AskCarried | ExportCarried | ListCarried | ImportCarried

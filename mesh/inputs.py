@@ -4,7 +4,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from mesh.commands import CarryCommand, Command
+from mesh.carry import CarryCommand
+from mesh.commands import Command
 from mesh.ids import Address, DialId, LinkId, PostingKey, RequestId
 
 

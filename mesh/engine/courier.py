@@ -12,7 +12,7 @@ Nothing here knows what is ours: an export holds what any neighbour would be giv
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from mesh.commands import (
+from mesh.carry import (
     AskCarried,
     CarriedAnswer,
     CarriedBlock,
@@ -20,9 +20,9 @@ from mesh.commands import (
     CarryCommand,
     ExportCarried,
     ImportCarried,
-    ImportedAnswer,
     ListCarried,
 )
+from mesh.commands import ImportedAnswer
 from mesh.effects import Reply
 from mesh.engine.carrying import Carrying
 from mesh.errors import PeerError, UserError

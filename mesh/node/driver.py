@@ -15,7 +15,8 @@ from typing import Protocol
 
 import trio
 
-from mesh.commands import Answer, CarryCommand, Command
+from mesh.carry import CarryCommand
+from mesh.commands import Answer, Command
 from mesh.effects import Announce, Dial, Disconnect, Effect, Emit, MintStamp, Reply, SendBytes
 from mesh.errors import StorageError, UserError
 from mesh.events import Event

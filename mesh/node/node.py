@@ -11,7 +11,8 @@ from typing import assert_never
 import msgspec
 import trio
 
-from mesh.commands import Answer, CarryCommand, Command, StatusAnswer
+from mesh.carry import CarryCommand
+from mesh.commands import Answer, Command, StatusAnswer
 from mesh.crypto.entropy import Entropy
 from mesh.crypto.kem import PycaKem
 from mesh.crypto.signing import is_signature_valid

@@ -3,7 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from mesh.commands import Answer, CarryCommand, Command
+from mesh.carry import CarryCommand
+from mesh.commands import Answer, Command
 from mesh.crypto.kem import PycaKem
 from mesh.crypto.signing import is_signature_valid
 from mesh.effects import Dial, Disconnect, Effect, Emit, MintStamp, Reply, SendBytes

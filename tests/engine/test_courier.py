@@ -6,9 +6,9 @@ from itertools import pairwise
 
 import pytest
 
+from mesh.carry import ImportCarried
 from mesh.commands import (
     AskMessages,
-    ImportCarried,
     ImportedAnswer,
     MessagesAnswer,
     SendMessage,

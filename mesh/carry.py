@@ -1,0 +1,72 @@
+"""What goes by hand: pieces that pass between the daemon's streams of files and the engine.
+
+The seam's part for `docs/protocol/carry-file.md`, beside `mesh/commands.py`. Nothing of this is
+ever JSON: the API turns it into the bytes of a file.
+"""
+
+from dataclasses import dataclass, field
+
+from mesh.commands import Answer
+from mesh.ids import MeshId, UnixSeconds
+from mesh.wire.carry_summary import Summary
+
+
+class CarriedAnswer(Answer, frozen=True, kw_only=True):
+    """What a carry file begins with: the mesh, its time, and how much there is at most."""
+
+    mesh_id: MeshId
+    mesh_time: UnixSeconds
+    elements_count: int
+    stored_bytes: int
+
+
+class CarriedBlock(Answer, frozen=True, kw_only=True):
+    """The payload of one block, and where the next one goes on (`before`)."""
+
+    payload: bytes
+    envelopes_count: int
+    stubs_count: int
+    before: bytes
+    is_last: bool
+
+
+class CarriedIds(Answer, frozen=True, kw_only=True):
+    """Ids of envelopes and retirements that are here, and where the next ones go on."""
+
+    ids: list[bytes]
+    before: bytes
+    is_last: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AskCarried:
+    """Answer: CarriedAnswer."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExportCarried:
+    """The newest that stand before a cursor (empty: all), as many as fit a block and `room_bytes`.
+
+    What a summary has is left out. Answer: CarriedBlock.
+    """
+
+    before: bytes
+    room_bytes: int
+    summary: Summary | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ListCarried:
+    """For a summary. Answer: CarriedIds."""
+
+    before: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ImportCarried:
+    """Judge the records of one block. Answer: ImportedAnswer, when all of them are decided."""
+
+    payload: bytes = field(repr=False)
+
+
+CarryCommand = AskCarried | ExportCarried | ListCarried | ImportCarried
