@@ -32,13 +32,20 @@ from mesh.messenger.sessions import Session, Sessions
 from mesh.messenger.telling import Telling
 from mesh.messenger.verified import VerifiedSignatures
 from mesh.ratchet.double_ratchet import Awaiting, OutOfStep, Ratchet, Receiving
-from mesh.ratchet.first_contact import Author, FirstContact, Roots, open_opening, open_outside
+from mesh.ratchet.first_contact import (
+    SESSION_ID_BYTES,
+    Author,
+    FirstContact,
+    Roots,
+    open_opening,
+    open_outside,
+)
 from mesh.ratchet.sealed_message import open_header, open_payload, read_token_of, split_nonce
 from mesh.ratchet.tags import box_key_of, invite_tag_key
 from mesh.storage.vault import Vault
 from mesh.storage.vault_rows import ContactRow, InviteRow, MessageRow
 from mesh.wire.bundle import Bundle, decode_prekeys
-from mesh.wire.controls import KEYS
+from mesh.wire.controls import KEYS, OVER
 from mesh.wire.envelope import Envelope, is_envelope_signature_valid
 from mesh.wire.payload import Payload, decode_payload, message_id_of
 from mesh.wire.ratchet_header import RatchetHeader
@@ -383,7 +390,20 @@ class Inbox:
         # They repeat their first contact until they have opened something of ours.
         mesh_ms = mesh_milliseconds(mesh_now, now)
         current = self._people.contact(contact.id)
+        self._outbox.tell_over(contact.id)
         self._outbox.send_hello(current, mesh_ms=mesh_ms, mesh_now=mesh_now)
+
+    def _end_over(self, session: Session, data: bytes) -> None:
+        """They write no more on these sessions; `session` is the one on which they said it."""
+        if len(data) % SESSION_ID_BYTES or len(data) > SESSIONS_PER_CONTACT_MAX * SESSION_ID_BYTES:
+            raise PeerError("malformed ids of sessions")
+        for start in range(0, len(data), SESSION_ID_BYTES):
+            id_ = data[start : start + SESSION_ID_BYTES]
+            if id_ == session.id or not self._sessions.has(id_):
+                continue
+            named = self._sessions.session(id_)
+            if named.contact == session.contact and named.is_known:
+                self._sessions.end(named)
 
     def _check_may_found(
         self, invite: InviteRow, contact: ContactRow | None, envelope: Envelope
@@ -464,13 +484,16 @@ class Inbox:
                 received=now.unix_seconds,
             )
             self._tell_received(row)
-        self._act_on_controls(contact, payload, mesh_now, now)
+        self._act_on_controls(contact, session, payload, mesh_now, now)
         self._compare_counts(contact, session, payload, mesh_now, now)
         if is_first:
             answered = self._people.contact(contact.id)
             if contact.bundle is None:
                 self._outbox.retell_waiting(answered)
             self._outbox.seal_waiting_of(answered, mesh_now)
+        elif session.is_over and self._sessions.find_known(contact.id) is not None:
+            # They do not know that this session gets no answers any more.
+            self._outbox.tell_over(contact.id)
         elif self._first_contacts.is_stuck(contact.id):
             # They were away longer than our renewal lived, and have lost nothing.
             self._sessions.revive(session)
@@ -501,6 +524,9 @@ class Inbox:
         counts = self._messages.conversation(contact.id)
         if payload.seq >= counts.seen_count:
             self._messages.set_seen_count(contact.id, payload.seq + 1)
+        if counts.lapsed_count and payload.seen + counts.lapsed_count > counts.sent_count:
+            # They opened one of the last ones, though its token did not come.
+            self._messages.set_lapsed_count(contact.id, 0)
         if payload.seen > counts.sent_count:
             self._messages.set_sent_count(contact.id, payload.seen)
             reason = "they have more of what you wrote than this profile"
@@ -522,18 +548,23 @@ class Inbox:
             self._outbox.send_hello(current, mesh_ms=mesh_ms, mesh_now=mesh_now)
 
     def _act_on_controls(
-        self, contact: ContactRow, payload: Payload, mesh_now: UnixSeconds, now: Instant
+        self,
+        contact: ContactRow,
+        session: Session,
+        payload: Payload,
+        mesh_now: UnixSeconds,
+        now: Instant,
     ) -> None:
         for kind, data in payload.controls:
             handler = self._handlers.get(kind)
-            if handler is None and kind != KEYS:
-                continue
             try:
                 current = self._people.contact(contact.id)
-                if handler is None:
+                if kind == KEYS:
                     self._learn_keys(current, data)
-                    continue
-                handler.control_came(current, kind, data, mesh_now=mesh_now, now=now)
+                elif kind == OVER:
+                    self._end_over(session, data)
+                elif handler is not None:
+                    handler.control_came(current, kind, data, mesh_now=mesh_now, now=now)
             except PeerError as error:
                 # The message beside it stands.
                 self._count(error)

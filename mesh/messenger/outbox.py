@@ -23,7 +23,7 @@ from mesh.messenger.sessions import Sessions
 from mesh.messenger.telling import Telling
 from mesh.storage.vault import Vault
 from mesh.storage.vault_rows import ContactRow, MessageRow, OutboxRow
-from mesh.wire.controls import KEYS
+from mesh.wire.controls import KEYS, OVER
 from mesh.wire.envelope import Envelope, decode_envelope
 from mesh.wire.frames import SHORT_ID_BYTES
 from mesh.wire.payload import PAYLOAD_VERSION, Payload, message_id_of
@@ -68,6 +68,8 @@ class Outbox:
         # In the store, though their rows do not say so yet: that can wait for a transaction
         # that has another reason, since a crash only posts them again.
         self._entered: dict[EnvelopeId, None] = {}
+        # A restart forgets it; what comes next on such a session brings it back.
+        self._over_untold: dict[ContactId, None] = {}
         for row in self._rows.all():
             self._remember(row.id, row.message)
 
@@ -148,6 +150,10 @@ class Outbox:
             self._wait(contact, None, payload)
         else:
             self.post(sealed, None)
+
+    def tell_over(self, contact: ContactId) -> None:
+        """Let the next payload say which sessions get no answers any more."""
+        self._over_untold[contact] = None
 
     def post(self, sealed: Sealed, message: int | None) -> None:
         """Keep a sealed envelope for the store."""
@@ -360,6 +366,7 @@ class Outbox:
         sent_count = counts.sent_count
         self._messages.set_sent_count(contact.id, sent_count + 1)
         keys = self._keys_to_tell(contact, counts.keys_told, mesh_now)
+        over = self._over_to_tell(contact)
         return Payload(
             version=PAYLOAD_VERSION,
             hlc=place.clock,
@@ -368,8 +375,15 @@ class Outbox:
             name=self._identity.name,
             text=text,
             seen=counts.seen_count,
-            controls=keys + controls,
+            controls=keys + over + controls,
         ).encode()
+
+    def _over_to_tell(self, contact: ContactRow) -> list[tuple[int, bytes]]:
+        if contact.id not in self._over_untold:
+            return []
+        del self._over_untold[contact.id]
+        over = [one.id for one in self._sessions.of_contact(contact.id) if one.is_over]
+        return [(OVER, b"".join(over))] if over else []
 
     def _keys_to_tell(
         self, contact: ContactRow, keys_told: int, mesh_now: UnixSeconds

@@ -32,8 +32,10 @@ from mesh.ratchet.tags import (
     TagSender,
     box_key_of,
     chain_start,
+    join_tags_before,
     link_key_of,
     rendezvous_key,
+    split_tags_before,
     tag_of,
 )
 from mesh.storage.vault_rows import SessionRow, SkippedRow
@@ -317,7 +319,8 @@ class Sessions:
         self._put(session, Generation(generation, receiver, before.superseded))
         if session.next_key is not None and generation > session.generation:
             self._switch_sender(session, generation, session.next_key)
-        if generation and generation == max(session.generations, default=0):
+        if generation:
+            # A later one may have begun already, before anything was written under it.
             self._supersede(session, generation, header.tags_before, mesh_now)
 
     def rendezvous_used(self, session: Session, index: int, tag: Tag) -> None:
@@ -387,7 +390,13 @@ class Sessions:
 
     def _switch_sender(self, session: Session, generation: int, key: bytes) -> None:
         """Write under the tags of a generation that the other side is known to expect."""
-        session.tags_before = session.sender.index
+        passed = generation - session.generation - 1
+        if session.sender.index or not session.generation:
+            session.tags_before = join_tags_before(session.sender.index, passed)
+        else:
+            # Nothing was written under the present one: it is passed over too.
+            count, before = split_tags_before(session.tags_before)
+            session.tags_before = join_tags_before(count, before + 1 + passed)
         session.sender = TagSender(key)
         session.generation = generation
         session.next_key = None
@@ -397,12 +406,14 @@ class Sessions:
         self, session: Session, generation: int, tags_before: int, mesh_now: UnixSeconds
     ) -> None:
         """The other side writes under a later generation: the earlier ones come to their end."""
+        count, passed = split_tags_before(tags_before)
         for earlier in list(session.generations.values()):
             if earlier.number >= generation:
                 continue
             receiver = earlier.receiver
-            if earlier.number == generation - 1 and receiver.end is None:
-                receiver, lost = receiver.ending_at(tags_before)
+            if earlier.number >= generation - 1 - passed and receiver.end is None:
+                is_used = earlier.number == generation - 1 - passed
+                receiver, lost = receiver.ending_at(count if is_used else 0)
                 self._expected.forget(lost)
             elif earlier.superseded is not None:
                 continue

@@ -38,6 +38,7 @@ from mesh.wire.ratchet_header import RatchetHeader
 KIND_FIRST_CONTACT: Final = 1
 BOX_BYTES: Final = 2 * KEY_BYTES + SIGNATURE_BYTES + PREKEYS_BYTES + aead.TAG_BYTES
 OPENING_BYTES: Final = X25519_BYTES + KEM_CIPHERTEXT_BYTES + BOX_BYTES
+SESSION_ID_BYTES: Final = 16
 _LENGTH_BYTES: Final = 2
 _ZERO_NONCE: Final = bytes(aead.NONCE_BYTES)
 _FIRST_CHAIN_KEY: Final = b"\xff" * 32
@@ -238,7 +239,7 @@ def _roots(chain: bytes, of_identity: bytes, transcript: bytes, box: bytes) -> R
         ratchet=roots[:32],
         tags=roots[32:],
         header_key=blake2b(roots[:32], b"", "mesh/fc/hb", 32),
-        session_id=blake2b(chain, b"", "mesh/fc/sid", 16),
+        session_id=blake2b(chain, b"", "mesh/fc/sid", SESSION_ID_BYTES),
     )
 
 

@@ -54,6 +54,28 @@ def link_key_of(tag_root: bytes) -> bytes:
     return blake2b(tag_root, b"", "mesh/link/pair", 32)
 
 
+_PASSED_BITS: Final = 24
+_PASSED_MAX: Final = 0xFF
+
+
+def join_tags_before(count: int, passed: int) -> int:
+    """What a header says of former generations.
+
+    The last ones, `passed` in number, were never written under; the one before them was, `count`
+    times.
+    """
+    if passed > _PASSED_MAX:
+        # Only of the last one, then.
+        return 0
+    assert count < 1 << _PASSED_BITS
+    return passed << _PASSED_BITS | count
+
+
+def split_tags_before(tags_before: int) -> tuple[int, int]:
+    """The same read again: count and passed."""
+    return tags_before & (1 << _PASSED_BITS) - 1, tags_before >> _PASSED_BITS
+
+
 def _step(key: bytes) -> bytes:
     return blake2b(key, b"", "mesh/tag/step", 32)
 

@@ -13,6 +13,9 @@ KEYS: Final = 1
 READ: Final = 2
 """Ids of messages (32 bytes each, at most 100) that the author's person has read."""
 
+OVER: Final = 3
+"""Ids of sessions (16 bytes each, at most 8) on which the author writes no more."""
+
 COMPARE_COMMIT: Final = 16
 COMPARE_ANSWER: Final = 17
 COMPARE_REVEAL: Final = 18
