@@ -110,6 +110,16 @@ def test_people_who_use_each_others_invites_at_once_settle_on_one_session() -> N
 PEOPLE_CROSSING = "crossing_share = 1\n"
 
 
+def test_whatever_people_do_is_done_by_their_nodes() -> None:
+    habits = "read_share = 0.6\nwithdraw_share = 0.3\nverify_share = 1\n"
+    faults = fault("blocks", between_s=[20, 60], share=0.6, for_s=[10, 30])
+    ran = outcome(habits + faults, head="probe_s = 60")
+    assert ran.broken is None, ran.broken
+    assert ran.report.faults["blocks"] > 0
+    # What was withdrawn too late, or written to somebody who is blocked, is refused in words.
+    assert not any("not-built" in kind for kind in ran.report.refusals)
+
+
 @pytest.mark.parametrize(
     "bug, promise",
     [("told-as-delivered", L9), ("told-twice", S2), ("any-token", L1)],
