@@ -171,6 +171,16 @@ class Person:
             )
         self._carry_out(self.messenger.take_effects())
 
+    def let_lapse(self) -> None:
+        """The store lets go of what has outlived its lifetime."""
+        for id_, envelope in list(self.store.items()):
+            if envelope.header.lapses <= self.mesh_now:
+                del self.store[id_]
+                same = self.store_tags[envelope.header.tag]
+                same.remove(envelope)
+                if not same:
+                    del self.store_tags[envelope.header.tag]
+
     def carried_by(self, neighbour: bytes, envelopes: Sequence[Envelope]) -> None:
         """A neighbour says that it holds these."""
         short_ids = [envelope.id[:SHORT_ID_BYTES] for envelope in envelopes]
@@ -268,6 +278,20 @@ def exchange(*people: Person) -> None:
             for person in people:
                 if person is not author:
                     person.receive(envelopes)
+
+
+def exchange_tokens(*people: Person) -> None:
+    """Carry the tokens that are due to everybody."""
+    for person in people:
+        due = person.messenger.take_retirements(1_000_000, person.now)
+        for other in people:
+            with transaction(other.connection):
+                for retirement in due:
+                    other.messenger.retired(retirement)
+            other._carry_out(other.messenger.take_effects())
+        person.messenger.retirements_left(due)
+        with transaction(person.connection):
+            person.messenger.write_posted()
 
 
 def acquainted(clock: Clock) -> tuple[Person, Person]:

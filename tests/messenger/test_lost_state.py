@@ -1,0 +1,251 @@
+"""A vault that was put back, a copy that runs beside: it is noticed, and both hear each other."""
+
+from collections.abc import Callable
+from itertools import pairwise
+from random import Random
+
+import pytest
+
+from mesh.inputs import Connection
+from mesh.limits import RENDEZVOUS_TAGS, RENEWAL_INTERVAL_SECONDS
+from tests.messenger.people import (
+    DAY_S,
+    Clock,
+    Person,
+    acquainted,
+    exchange,
+    exchange_tokens,
+)
+
+DAYS_MAX = 30
+"""Within so many days of writing both hear each other again, whatever was lost."""
+
+
+class Pair:
+    """Two people, all that they ever posted, and how often each began new keys."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.clock = clock
+        self.ann, self.bob = acquainted(clock)
+        self.renewed: dict[str, list[int]] = {"Ann": [], "Bob": []}
+
+    def settle(self) -> None:
+        """All mail comes, and all tokens."""
+        exchange(self.ann, self.bob)
+        self.clock.pass_by(660)
+        exchange_tokens(self.ann, self.bob)
+        for person in (self.ann, self.bob):
+            row = person.connection.execute("SELECT max(renewed) FROM conversations").fetchone()
+            times = self.renewed[person.name]
+            assert row is not None
+            if isinstance(row[0], int) and row[0] not in (0, *times[-1:]):
+                times.append(row[0])
+
+    def write(self, text: str, count: int = 1) -> None:
+        """Both write, before either has heard the other."""
+        for number in range(count):
+            self.ann.send("Bob", f"Ann {text} {number}")
+            self.bob.send("Ann", f"Bob {text} {number}")
+        self.settle()
+
+    def pass_a_day(self) -> None:
+        self.clock.pass_by(DAY_S)
+        for person in (self.ann, self.bob):
+            person.let_lapse()
+            person.tend()
+        self.settle()
+
+    def days_until_heard(self) -> int:
+        """Days of writing until what each wrote on a day and on the next comes to the other."""
+        heard = 0
+        for day in range(DAYS_MAX):
+            self.write(f"day {day}")
+            self.pass_a_day()
+            in_ann, in_bob = self.ann.texts("Bob"), self.bob.texts("Ann")
+            is_heard = f"Bob day {day} 0" in in_ann and f"Ann day {day} 0" in in_bob
+            heard = heard + 1 if is_heard else 0
+            if heard == 3:
+                return day - 2
+        raise AssertionError("they are deaf to each other")
+
+    def check_history(self) -> None:
+        """Nothing was shown twice, no nonce used twice under a tag, nothing renewed too soon."""
+        for person, other in ((self.ann, "Bob"), (self.bob, "Ann")):
+            shown = [one.text for one in person.messages(other)]
+            assert len(shown) == len(set(shown))
+        posted = {**self.ann.store, **self.bob.store}
+        places = {(one.header.tag, one.body[:12]) for one in posted.values()}
+        assert len(places) == len(posted)
+        for times in self.renewed.values():
+            for before, after in pairwise(times):
+                assert after - before >= RENEWAL_INTERVAL_SECONDS
+
+
+def before_the_first_reply(pair: Pair) -> None:
+    """Nothing but the hellos."""
+
+
+def in_the_middle_of_a_chain(pair: Pair) -> None:
+    for number in range(5):
+        pair.bob.send("Ann", f"early {number}")
+    pair.settle()
+
+
+def across_a_ratchet_step(pair: Pair) -> None:
+    pair.ann.send("Bob", "step")
+    pair.settle()
+    pair.bob.send("Ann", "step back")
+    pair.settle()
+
+
+def across_a_post_quantum_step(pair: Pair) -> None:
+    for day in range(3):
+        pair.write(f"early {day}")
+        pair.pass_a_day()
+
+
+def across_a_renewal(pair: Pair) -> None:
+    older = pair.bob.backup()
+    pair.write("before")
+    pair.bob.restore(older)
+    pair.write("renewed")
+    pair.pass_a_day()
+
+
+PHASES: list[Callable[[Pair], None]] = [
+    before_the_first_reply,
+    in_the_middle_of_a_chain,
+    across_a_ratchet_step,
+    across_a_post_quantum_step,
+    across_a_renewal,
+]
+phases = pytest.mark.parametrize("phase", PHASES, ids=lambda phase: phase.__name__)
+
+
+def lose(pair: Pair, victims: list[Person], backups: list[Connection], *, has_bodies: bool) -> None:
+    for victim, backup in zip(victims, backups, strict=True):
+        victim.restore(backup, with_bodies=has_bodies)
+        # The backup does not remember what its later life did.
+        pair.renewed[victim.name] = []
+    pair.settle()
+
+
+@phases
+@pytest.mark.parametrize("who", ["Ann", "Bob", "both"])
+@pytest.mark.parametrize("has_bodies", [False, True], ids=["opened mail gone", "mail still there"])
+def test_who_lost_state_is_heard_within_days(
+    phase: Callable[[Pair], None], who: str, has_bodies: bool
+) -> None:
+    pair = Pair(Clock())
+    victims = [one for one in (pair.ann, pair.bob) if who in (one.name, "both")]
+    backups = [victim.backup() for victim in victims]
+    phase(pair)
+    pair.write("lost", count=3)
+    lose(pair, victims, backups, has_bodies=has_bodies)
+    assert pair.days_until_heard() <= 2
+    pair.check_history()
+
+
+@phases
+def test_a_loss_that_is_noticed_when_all_mail_has_lapsed_is_repaired_too(
+    phase: Callable[[Pair], None],
+) -> None:
+    pair = Pair(Clock())
+    backup = pair.bob.backup()
+    phase(pair)
+    pair.write("lost", count=3)
+    for _ in range(9):
+        pair.pass_a_day()
+    lose(pair, [pair.bob], [backup], has_bodies=False)
+    pair.days_until_heard()
+
+
+def test_only_one_side_writes_and_its_loss_is_noticed() -> None:
+    pair = Pair(Clock())
+    backup = pair.bob.backup()
+    pair.write("lost", count=2)
+    lose(pair, [pair.bob], [backup], has_bodies=False)
+    for number in range(3):
+        pair.bob.send("Ann", f"alone {number}")
+        pair.settle()
+    assert [text for text in pair.ann.texts("Bob") if text.startswith("alone")] == [
+        "alone 0",
+        "alone 1",
+        "alone 2",
+    ]
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_the_same_old_vault_put_back_again_and_again(seed: int) -> None:
+    random = Random(seed)
+    pair = Pair(Clock())
+    victim = random.choice([pair.ann, pair.bob])
+    PHASES[seed % len(PHASES)](pair)
+    backup = victim.backup()
+    for number in range(3):
+        pair.write(f"round {number}", count=random.randrange(1, 4))
+        for _ in range(random.randrange(4)):
+            pair.pass_a_day()
+        lose(pair, [victim], [backup], has_bodies=False)
+    pair.days_until_heard()
+    pair.check_history()
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_copy_that_runs_beside_makes_nobody_deaf_for_good(seed: int) -> None:
+    random = Random(seed)
+    pair = Pair(Clock())
+    pair.write("one profile")
+    original, copy = pair.bob, Person("Bob", pair.clock, seed=77)
+    copy.restore(original.backup())
+    copy.store, copy.store_tags = dict(original.store), dict(original.store_tags)
+    for number in range(12):
+        writer = random.choice([original, copy])
+        writer.send("Ann", f"{'copy' if writer is copy else 'original'} {number}")
+        exchange(pair.ann, original, copy)
+        pair.clock.pass_by(DAY_S * random.random())
+        pair.ann.send("Bob", f"Ann {number}")
+        exchange(pair.ann, original, copy)
+    shown = [one.text for one in pair.ann.messages("Bob")]
+    assert len(shown) == len(set(shown))
+    # The copy is switched off.
+    for _ in range(8):
+        pair.pass_a_day()
+    pair.days_until_heard()
+
+
+def test_a_wiped_disk_is_another_person() -> None:
+    pair = Pair(Clock())
+    pair.write("before")
+    again = Person("Bob", pair.clock, seed=55)
+    again.add(pair.ann.invite().link)
+    exchange(pair.ann, again)
+    labels = [contact.label for contact in pair.ann.contacts()]
+    assert len(labels) == 2
+    assert labels[0] == "Bob" != labels[1]
+    again.send("Ann", "I am new")
+    exchange(pair.ann, again)
+    assert "I am new" not in pair.ann.texts("Bob")
+    assert "I am new" in pair.ann.texts(labels[1])
+
+
+def test_who_was_only_away_loses_no_contact_by_probes_and_renewals() -> None:
+    pair = Pair(Clock())
+    pair.write("before")
+    away = pair.bob
+    for day in range(60):
+        for number in range(4):
+            pair.ann.send("Bob", f"away {day} {number}")
+        pair.ann.post()
+        pair.clock.pass_by(DAY_S)
+        pair.ann.let_lapse()
+        pair.ann.tend()
+    ((rendezvous,),) = pair.ann.connection.execute(
+        "SELECT max(rendezvous_count) FROM sessions"
+    ).fetchall()
+    assert rendezvous == RENDEZVOUS_TAGS
+    # Ann's mail of the last week is still there, but Bob writes before he hears of it.
+    away.send("Ann", "back")
+    pair.ann.receive(away.post())
+    assert pair.ann.texts("Bob")[-1] == "back"
+    pair.days_until_heard()
