@@ -238,7 +238,8 @@ def test_lapsing_takes_a_bounded_number_at_once() -> None:
     connection = connect(None, None)
     migrate_store(connection)
     store = Store(connection)
-    row = (CREATED, CREATED, 0, POSTING_KEY, bytes(16), bytes(STUB_BYTES))
+    lapses = CREATED + LIFETIME_SECONDS[0]
+    row = (CREATED, lapses, 0, POSTING_KEY, bytes(16), bytes(STUB_BYTES))
     count = LAPSED_ROWS_PER_BATCH + 5
     with transaction(connection):
         connection.executemany(
@@ -248,8 +249,8 @@ def test_lapsing_takes_a_bounded_number_at_once() -> None:
         connection.execute(
             "UPDATE totals SET envelopes_count = ?, stored_bytes = ?", (count, count * STUB_BYTES)
         )
-        assert len(store.lapse(UnixSeconds(CREATED + 1))) == LAPSED_ROWS_PER_BATCH
-        assert len(store.lapse(UnixSeconds(CREATED + 1))) == 5
+        assert len(store.lapse(UnixSeconds(lapses + 1))) == LAPSED_ROWS_PER_BATCH
+        assert len(store.lapse(UnixSeconds(lapses + 1))) == 5
     assert store.stored_bytes == 0
 
 

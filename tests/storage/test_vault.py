@@ -1,5 +1,6 @@
 """The rows of the vault: what is written is read, and a damaged row is said to be one."""
 
+import msgspec
 import pytest
 
 from mesh.errors import StorageError
@@ -10,8 +11,10 @@ from mesh.storage.sqlcipher import connect, transaction
 from mesh.storage.vault import Vault
 from mesh.storage.vault_rows import (
     ContactRow,
+    GenerationRow,
     InvitationRow,
     MessageRow,
+    OpeningRow,
     OutboxRow,
     PostingKeyRow,
     SessionRow,
@@ -144,55 +147,72 @@ def test_an_erased_invite_keeps_no_secret(connection: Connection) -> None:
             uses_max=3,
             erase_after=UnixSeconds(4),
         )
-        vault.sessions.note_opened(prekey.id, b"e" * 32, 0)
+        vault.sessions.note_opening(prekey.id, b"e" * 32, session=b"i" * 16, header_key=b"h" * 32)
         assert vault.people.invites_with_secret() == [invite]
         vault.people.erase_invite_keys(invite.id)
         vault.sessions.erase_prekey(prekey.id)
     (row,) = vault.people.invites()
     assert (row.secret, row.prekey, row.label, row.uses_max) == (None, None, "party", 3)
     assert vault.people.invites_with_secret() == []
-    assert not vault.sessions.has_opened(prekey.id, b"e" * 32, 0)
+    assert vault.sessions.find_opening(prekey.id, b"e" * 32) is None
 
 
-def test_a_letter_is_opened_once(connection: Connection) -> None:
+def test_an_opening_founds_once_and_is_remembered_when_its_session_is_gone(
+    connection: Connection,
+) -> None:
     rows = Vault(connection).sessions
     with transaction(connection):
-        assert not rows.has_opened(1, b"e" * 32, 0)
-        rows.note_opened(1, b"e" * 32, 0)
-    assert rows.has_opened(1, b"e" * 32, 0)
-    assert not rows.has_opened(1, b"e" * 32, 1)
+        assert rows.find_opening(1, b"e" * 32) is None
+        rows.note_opening(1, b"e" * 32, session=b"i" * 16, header_key=b"h" * 32)
+    assert rows.find_opening(1, b"e" * 32) == OpeningRow(b"i" * 16, b"h" * 32)
+    assert rows.find_opening(2, b"e" * 32) is None
     with pytest.raises(AssertionError), transaction(connection):
-        rows.note_opened(1, b"e" * 32, 0)
+        rows.note_opening(1, b"e" * 32, session=b"j" * 16, header_key=b"h" * 32)
+    with transaction(connection):
+        rows.erase_session(b"i" * 16)
+    assert rows.find_opening(1, b"e" * 32) == OpeningRow(b"i" * 16, b"")
 
 
-def test_a_session_keeps_both_chains(connection: Connection) -> None:
+def test_a_session_keeps_what_each_side_writes_under(connection: Connection) -> None:
     vault = Vault(connection)
     rows = vault.sessions
     with transaction(connection):
         bob = add_contact(vault)
-        rows.add_session(
-            SessionRow(
-                id=b"i" * 16,
-                contact=bob.id,
-                is_begun_here=True,
-                is_known=False,
-                out_key=b"o" * 32,
-                out_index=0,
-                in_key=b"n" * 32,
-                in_step=0,
-                in_opened=b"",
-                in_expected=256,
-                in_used=b"",
-            )
+        session = SessionRow(
+            id=b"i" * 16,
+            contact=bob.id,
+            is_begun_here=True,
+            is_known=False,
+            is_over=False,
+            created=UnixSeconds(7),
+            ratchet=b"fast",
+            post_quantum=b"slow",
+            generation=0,
+            out_key=b"o" * 32,
+            out_index=0,
+            out_before=0,
+            out_next=None,
+            rendezvous_out=b"r" * 32,
+            rendezvous_start=3,
+            rendezvous_count=0,
+            rendezvous_in=b"s" * 32,
+            rendezvous_used=0,
+            link_key=b"l" * 32,
         )
-        rows.set_known(b"i" * 16)
-        rows.set_outgoing(b"i" * 16, key=b"p" * 32, index=64)
-        rows.set_incoming(b"i" * 16, key=b"q" * 32, step=1, opened=b"\x01", expected=300, used=b"u")
+        rows.add_session(session)
+        generation = GenerationRow(b"i" * 16, 0, b"n" * 32, 0, b"", 256, b"", None, None)
+        rows.put_generation(generation)
+    assert rows.sessions() == [session]
+    assert rows.generations() == [generation]
+    with transaction(connection):
+        rows.set_known(session.id)
+        rows.set_out_tag(session.id, key=b"p" * 32, index=64, ratchet=b"faster")
+        rows.put_generation(msgspec.structs.replace(generation, opened=b"\x01", expected=300))
     (row,) = rows.sessions()
-    assert (row.is_begun_here, row.is_known) == (True, True)
+    assert (row.is_begun_here, row.is_known, row.ratchet) == (True, True, b"faster")
     assert (row.out_key, row.out_index) == (b"p" * 32, 64)
-    assert (row.in_key, row.in_step, row.in_opened) == (b"q" * 32, 1, b"\x01")
-    assert (row.in_expected, row.in_used) == (300, b"u")
+    (kept,) = rows.generations()
+    assert (kept.opened, kept.expected) == (b"\x01", 300)
 
 
 def test_a_posting_key_outlives_its_seed(connection: Connection) -> None:
