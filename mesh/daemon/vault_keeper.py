@@ -12,9 +12,10 @@ from collections.abc import Sequence
 
 import trio
 
+from mesh.carry import CarryCommand
 from mesh.commands import Answer, AskPeers, AskStatus, Command
 from mesh.daemon.start_order import passphrase_in
-from mesh.errors import UserError
+from mesh.errors import UserError, relay_refusal
 from mesh.limits import IDLE_LOOK_MS
 from mesh.node.clock import Clock, system_now
 from mesh.node.free_memory import overwrite_free_memory
@@ -45,19 +46,25 @@ class IdleTime:
 
         It looks again and again: a timer would stand still while the machine sleeps.
         """
-        while True:
-            left_us = self._begun + idle_ms * 1_000 - self._clock().monotonic
-            if left_us <= 0:
-                return
-            await trio.sleep(min(left_us / 1_000_000, IDLE_LOOK_MS / 1_000))
+        while (left_us := self.left_us(idle_ms)) > 0:
+            pause_s = min(left_us / 1_000_000, IDLE_LOOK_MS / 1_000)
+            await trio.sleep(pause_s)
+
+    def left_us(self, idle_ms: int) -> int:
+        """How much is missing until nobody asked for anything for so long."""
+        return self._begun + idle_ms * 1_000 - self._clock().monotonic
 
 
 class VaultKeeper:
     """Stands between the API and the node: knows whether somebody is there, and locks if not."""
 
-    def __init__(self, profile: Profile, node: Node, *, clock: Clock = system_now) -> None:
+    def __init__(
+        self, profile: Profile, node: Node, *, is_relay: bool = False, clock: Clock = system_now
+    ) -> None:
+        """A relay has no vault, and whoever asks for one is told so."""
         self._profile = profile
         self._node = node
+        self._is_relay = is_relay
         self._turn = trio.Lock()
         self._idle = IdleTime(clock)
         # Only what opened the vault says whether there is a passphrase.
@@ -78,8 +85,13 @@ class VaultKeeper:
         self._idle.end()
         return await self._node.ask_all(commands)
 
+    async def carry(self, command: CarryCommand) -> Answer:
+        """Ask for a piece of a file that goes by hand: that says nothing of a person."""
+        return await self._node.carry(command)
+
     async def unlock(self, passphrase: bytes) -> None:
         """Open the vault; nothing happens if it is open."""
+        self._require_person()
         with trio.CancelScope(shield=True):
             async with self._turn:
                 if self._node.has_vault:
@@ -92,6 +104,7 @@ class VaultKeeper:
 
     async def lock(self) -> None:
         """Close the vault; nothing happens if it is closed."""
+        self._require_person()
         with trio.CancelScope(shield=True):
             async with self._turn:
                 if not self._node.has_vault:
@@ -102,6 +115,7 @@ class VaultKeeper:
 
     async def change_passphrase(self, former: bytes, new: bytes) -> None:
         """Seal the vault's key under another passphrase, whether the vault is open or not."""
+        self._require_person()
         with trio.CancelScope(shield=True):
             async with self._turn:
                 texts = passphrase_in(former), passphrase_in(new)
@@ -112,14 +126,22 @@ class VaultKeeper:
 
     async def lock_when_idle(self, minutes: float) -> None:
         """Lock whenever nobody has asked for anything for so long; for ever."""
+        idle_ms = int(minutes * 60_000)
         while True:
-            await self._idle.wait(int(minutes * 60_000))
+            await self._idle.wait(idle_ms)
             with trio.CancelScope(shield=True):
                 async with self._turn:
+                    # Somebody may have come while another thing was done to the vault.
+                    if self._idle.left_us(idle_ms) > 0:
+                        continue
                     if self._node.has_vault and self._is_protected:
                         await self._close()
                         self._node.notice(f"Locked after {minutes:g} minutes without use.")
-            self._idle.end()
+                    self._idle.end()
+
+    def _require_person(self) -> None:
+        if self._is_relay:
+            raise relay_refusal()
 
     async def _close(self) -> None:
         await self._close_file()

@@ -44,8 +44,8 @@ from mesh.storage.sqlcipher import (
     KEY_BYTES,
     changes_count,
     checkpoint,
-    close_overwriting,
     connect,
+    overwrite_freed_memory,
     rebuild,
 )
 
@@ -193,13 +193,14 @@ def erase_keys(folders: ProfileFolders) -> None:
 def close_vault(vault: Connection) -> None:
     """Let nothing that was erased outlive it in the files or in memory, and let go of both."""
     try:
+        overwrite_freed_memory(vault)
         if changes_count(vault):
             # A full disk must not keep a vault from being closed; the next time does it too.
             with contextlib.suppress(StorageError):
                 rebuild(vault, bytes_max=VAULT_REBUILT_BYTES_MAX)
         checkpoint(vault)
     finally:
-        close_overwriting(vault)
+        vault.close()
 
 
 @contextlib.contextmanager

@@ -198,14 +198,13 @@ def rebuild(connection: Connection, *, bytes_max: int) -> bool:
     return True
 
 
-def close_overwriting(connection: Connection) -> None:
-    """Close a database and have the memory that held its key and its rows overwritten.
+def overwrite_freed_memory(connection: Connection) -> None:
+    """Have all memory overwritten that is freed from now on: of pages, rows and keys.
 
-    SQLCipher does that from now on for all databases of this process, which costs them a third of
-    their speed: a process that never locks a vault does not pay for it.
+    SQLCipher does that for all databases of the process then, which costs them a third of their
+    speed: a process that never locks a vault does not pay for it.
     """
     connection.execute("PRAGMA cipher_memory_security = ON")
-    connection.close()
 
 
 def changes_count(connection: Connection) -> int:

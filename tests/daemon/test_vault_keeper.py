@@ -38,6 +38,7 @@ from mesh.events import (
     VaultUnlocked,
 )
 from mesh.ids import Instant, Monotonic
+from mesh.node.clock import Clock, system_now
 from mesh.node.folders import profile_folders
 from mesh.node.key_files import PassphraseCost
 from mesh.node.node import Node
@@ -52,7 +53,7 @@ SETTINGS = EngineSettings(parameters=MeshParameters(name="test", stamp_bits=0))
 
 @asynccontextmanager
 async def running(
-    folder: Path, name: str, passphrase: str = "horse"
+    folder: Path, name: str, passphrase: str = "horse", *, clock: Clock = system_now
 ) -> AsyncIterator[tuple[Node, VaultKeeper, Profile]]:
     """A node whose vault is open, in a profile of its own."""
     folders = profile_folders(name.lower(), {"MESH_HOME": str(folder)})
@@ -62,7 +63,7 @@ async def running(
         profile.create(passphrase)
         store = profile.open_store()
         node = Node(settings=SETTINGS, store=store, listen_port=0, has_discovery=False)
-        keeper = VaultKeeper(profile, node)
+        keeper = VaultKeeper(profile, node, clock=clock)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(node.run)
             await keeper.unlock(passphrase.encode())
@@ -246,6 +247,24 @@ async def test_a_node_that_nobody_uses_locks_itself_and_tells_why(tmp_path: Path
             [*_, notice] = await wait_for(events, NoticeRaised)
             assert notice == NoticeRaised("Locked after 0.0001 minutes without use.")
             assert (await status(keeper)).vault == "locked"
+        nursery.cancel_scope.cancel()
+
+
+async def test_who_came_while_the_vault_was_busy_is_not_locked_out(tmp_path: Path) -> None:
+    now_us = 0
+    clock: Clock = lambda: Instant(Monotonic(now_us), 0)  # noqa: E731
+    async with (
+        running(tmp_path, "Anna", clock=clock) as (_, keeper, _),
+        trio.open_nursery() as nursery,
+    ):
+        async with keeper._turn:
+            now_us = 3_600_000_000
+            nursery.start_soon(keeper.lock_when_idle, 10)
+            await trio.testing.wait_all_tasks_blocked()
+            assert keeper._turn.statistics().tasks_waiting == 1
+            await keeper.ask(AskIdentity())
+        await trio.testing.wait_all_tasks_blocked()
+        assert (await status(keeper)).vault == "open"
         nursery.cancel_scope.cancel()
 
 
