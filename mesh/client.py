@@ -7,10 +7,11 @@ costs next to nothing, and there is never a stale one.
 
 import http.client
 import os
+import select
 import socket
 import time
-from collections.abc import Iterator
-from contextlib import closing
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import quote, urlencode
@@ -18,16 +19,25 @@ from urllib.parse import quote, urlencode
 import msgspec
 
 from mesh.api.problems import Problem
-from mesh.api.routes import EVENTS_PATH, ROUTE_BY_REQUEST, Request
+from mesh.api.routes import (
+    CARRY_EXPORT_PATH,
+    CARRY_IMPORT_PATH,
+    CARRY_SUMMARY_PATH,
+    EVENTS_PATH,
+    ROUTE_BY_REQUEST,
+    Request,
+)
 from mesh.api.stream import GoingAway, Happened, Hello, Resync, StreamObject
-from mesh.commands import Answer
+from mesh.commands import Answer, ImportedAnswer
 from mesh.errors import UserError
-from mesh.limits import API_CLIENT_SILENCE_MS
+from mesh.limits import API_CHUNK_BYTES, API_CLIENT_SILENCE_MS, CARRY_SILENCE_MS
 
 AnswerT = TypeVar("AnswerT", bound=Answer)
 
 TIMEOUT_S = 30.0
 SILENCE_S = API_CLIENT_SILENCE_MS / 1000
+CARRY_SILENCE_S = CARRY_SILENCE_MS / 1000
+CARRY_FILE = "application/octet-stream"
 RECONNECT_FIRST_S = 0.2
 RECONNECT_MAX_S = 3.0
 
@@ -68,13 +78,7 @@ class Client:
         else:
             query = f"?{urlencode(as_texts(fields))}" if fields else ""
             status, answer = self._exchange(route.method, path + query, None)
-        try:
-            if status == http.client.OK:
-                return msgspec.json.decode(answer, type=reply)
-            problem = msgspec.json.decode(answer, type=Problem)
-        except msgspec.DecodeError:
-            raise UserError("bad-answer", f"What answered is no Mesh (HTTP {status}).") from None
-        raise UserError(problem.kind, problem.detail)
+        return _decoded(status, answer, reply)
 
     def is_running(self) -> bool:
         """Say whether somebody listens at the socket."""
@@ -149,23 +153,113 @@ class Client:
             time.sleep(pause_s)
             pause_s = min(2 * pause_s, RECONNECT_MAX_S)
 
+    def export_carried(self, *, bytes_max: int | None, summary: bytes = b"") -> Iterator[bytes]:
+        """Yield the bytes of a carry file. One that is whole ends with its end mark."""
+        query = "" if bytes_max is None else f"?bytes_max={bytes_max}"
+        return self._file("POST", CARRY_EXPORT_PATH + query, summary)
+
+    def summary_of_carried(self) -> Iterator[bytes]:
+        """Yield the bytes of a summary."""
+        return self._file("GET", CARRY_SUMMARY_PATH, None)
+
+    def import_carried(self, pieces: Iterable[bytes]) -> ImportedAnswer:
+        """Hand over the bytes of a carry file, as fast as the node takes them."""
+        connection = UnixConnection(self._path, timeout_s=CARRY_SILENCE_S)
+        with closing(connection), _told_failures(CARRY_SILENCE_S):
+            connection.putrequest("POST", CARRY_IMPORT_PATH)
+            connection.putheader("Content-Type", CARRY_FILE)
+            connection.putheader("Transfer-Encoding", "chunked")
+            connection.endheaders()
+            _send_chunks(connection, pieces)
+            response = connection.getresponse()
+            status, answer = response.status, response.read()
+        return _decoded(status, answer, ImportedAnswer)
+
+    def _file(self, method: str, path: str, body: bytes | None) -> Iterator[bytes]:
+        connection = UnixConnection(self._path, timeout_s=CARRY_SILENCE_S)
+        with closing(connection), _told_failures(CARRY_SILENCE_S):
+            connection.request(method, path, body=body, headers={"Content-Type": CARRY_FILE})
+            response = connection.getresponse()
+            if response.status != http.client.OK:
+                raise _problem(response.status, response.read())
+            while piece := response.read(API_CHUNK_BYTES):
+                yield piece
+
     def _exchange(self, method: str, path: str, body: bytes | None) -> tuple[int, bytes]:
         """Send one request and return the status and the body of its answer."""
         headers = {} if body is None else {"Content-Type": "application/json"}
         connection = UnixConnection(self._path, timeout_s=self._timeout_s)
-        with closing(connection):
-            try:
-                connection.request(method, path, body=body, headers=headers)
-                response = connection.getresponse()
-                return response.status, response.read()
-            except TimeoutError:
-                raise UserError(
-                    "timeout", f"Mesh did not answer within {self._timeout_s:g} seconds."
-                ) from None
-            except (FileNotFoundError, ConnectionRefusedError):
-                raise UserError("not-running", NOT_RUNNING) from None
-            except (OSError, http.client.HTTPException):
-                raise UserError("not-running", "Mesh stopped before it answered.") from None
+        with closing(connection), _told_failures(self._timeout_s):
+            connection.request(method, path, body=body, headers=headers)
+            response = connection.getresponse()
+            return response.status, response.read()
+
+
+class CallerFailure(Exception):
+    """What a caller's own file failed with, on its way through ours."""
+
+    def __init__(self, cause: OSError) -> None:
+        super().__init__(cause)
+        self.cause = cause
+
+
+@contextmanager
+def _told_failures(timeout_s: float) -> Iterator[None]:
+    """Say in words what becomes of a connection."""
+    try:
+        yield
+    except CallerFailure as failure:
+        raise failure.cause from None
+    except TimeoutError:
+        raise UserError("timeout", f"Mesh did not answer within {timeout_s:g} seconds.") from None
+    except (FileNotFoundError, ConnectionRefusedError):
+        raise UserError("not-running", NOT_RUNNING) from None
+    except (OSError, http.client.HTTPException):
+        raise UserError("not-running", "Mesh stopped before it answered.") from None
+
+
+def _send_chunks(connection: http.client.HTTPConnection, pieces: Iterable[bytes]) -> None:
+    """Send a body whose length nobody knows; stop where the node has answered already."""
+    source = iter(pieces)
+    try:
+        while (piece := _next_of(source)) is not None:
+            if select.select([connection.sock], [], [], 0)[0]:
+                return
+            if piece:
+                connection.send(b"%x\r\n%b\r\n" % (len(piece), piece))
+        connection.send(b"0\r\n\r\n")
+    except (BrokenPipeError, ConnectionResetError):
+        # It does not listen any more; its answer may be there all the same.
+        return
+
+
+def _next_of(source: Iterator[bytes]) -> bytes | None:
+    try:
+        return next(source, None)
+    except OSError as error:
+        # The disk of the caller, and not our connection.
+        raise CallerFailure(error) from None
+
+
+def _decoded(status: int, answer: bytes, reply: type[AnswerT]) -> AnswerT:
+    if status != http.client.OK:
+        raise _problem(status, answer)
+    try:
+        return msgspec.json.decode(answer, type=reply)
+    except msgspec.DecodeError:
+        raise _no_mesh(status) from None
+
+
+def _problem(status: int, answer: bytes) -> UserError:
+    try:
+        problem = msgspec.json.decode(answer, type=Problem)
+    except msgspec.DecodeError:
+        return _no_mesh(status)
+    return UserError(problem.kind, problem.detail)
+
+
+def _no_mesh(status: int) -> UserError:
+    return UserError("bad-answer", f"What answered is no Mesh (HTTP {status}).")
 
 
 def as_texts(fields: dict[str, object]) -> dict[str, str]:

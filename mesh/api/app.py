@@ -18,11 +18,15 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from mesh.api.answering import send_json, send_problem
 from mesh.api.batch import SendMessages, sent_messages
 from mesh.api.carriers import ServerSentEvents, WebSocketEvents
+from mesh.api.carry import Carrier, CarryExport, CarryImport, CarrySummary
 from mesh.api.event_log import EventLog
 from mesh.api.openapi import document_json
 from mesh.api.parsing import path_fields, request_of
 from mesh.api.problems import problem, problem_of
 from mesh.api.routes import (
+    CARRY_EXPORT_PATH,
+    CARRY_IMPORT_PATH,
+    CARRY_SUMMARY_PATH,
     EVENTS_PATH,
     IDEMPOTENCY_HEADER,
     OPENAPI_PATH,
@@ -41,7 +45,7 @@ from mesh.limits import API_BODY_BYTES_MAX, API_BODY_TIMEOUT_MS
 LOG = logging.getLogger("mesh.api")
 
 
-class Asker(Protocol):
+class Asker(Carrier, Protocol):
     """Whoever answers commands: the node, or in tests a small one of their own."""
 
     async def ask(self, command: Command) -> Answer:
@@ -108,6 +112,9 @@ def build_app(door: Door) -> ASGIApp:
         HttpRoute(path, PathEndpoint(door, methods)) for path, methods in methods_by_path.items()
     ]
     routes.append(HttpRoute(OPENAPI_PATH, OpenApiDocument()))
+    routes.append(HttpRoute(CARRY_EXPORT_PATH, CarryExport(door.asker)))
+    routes.append(HttpRoute(CARRY_IMPORT_PATH, CarryImport(door.asker)))
+    routes.append(HttpRoute(CARRY_SUMMARY_PATH, CarrySummary(door.asker)))
     routes.append(HttpRoute(EVENTS_PATH, ServerSentEvents(door.log)))
     routes.append(WebSocketRoute(EVENTS_PATH, WebSocketEvents(door.log)))
     return EscapedPaths(Router(routes, redirect_slashes=False, default=no_route))

@@ -6,8 +6,18 @@ import msgspec
 
 from mesh.api.parsing import field_types
 from mesh.api.problems import Problem, problem, status_of
-from mesh.api.routes import EVENTS_PATH, IDEMPOTENCY_HEADER, OPENAPI_PATH, ROUTES, Route
+from mesh.api.routes import (
+    CARRY_EXPORT_PATH,
+    CARRY_IMPORT_PATH,
+    CARRY_SUMMARY_PATH,
+    EVENTS_PATH,
+    IDEMPOTENCY_HEADER,
+    OPENAPI_PATH,
+    ROUTES,
+    Route,
+)
 from mesh.api.stream import StreamObject
+from mesh.commands import ImportedAnswer
 
 Json = dict[str, object]
 
@@ -33,7 +43,7 @@ def document_json() -> bytes:
 def document() -> Json:
     """Return the document."""
     asked = [route.asks for route in ROUTES]
-    types = [*asked, *(route.reply for route in ROUTES), Problem, StreamObject]
+    types = [*asked, *(route.reply for route in ROUTES), ImportedAnswer, Problem, StreamObject]
     _, schemas = msgspec.json.schema_components(types, ref_template="#/components/schemas/{name}")
     paths: dict[str, Json] = {}
     for route in ROUTES:
@@ -41,6 +51,9 @@ def document() -> Json:
         paths.setdefault(route.path, {})[route.method.lower()] = operation
     paths[OPENAPI_PATH] = {"get": openapi_operation()}
     paths[EVENTS_PATH] = {"get": events_operation()}
+    paths[CARRY_EXPORT_PATH] = {"post": export_operation()}
+    paths[CARRY_IMPORT_PATH] = {"post": import_operation()}
+    paths[CARRY_SUMMARY_PATH] = {"get": summary_operation()}
     return {
         "openapi": "3.1.0",
         "info": {
@@ -165,3 +178,58 @@ def events_operation() -> Json:
             "503": problem_answer(["stopping"]),
         },
     }
+
+
+CARRY_FILE: Json = {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
+
+
+def export_operation() -> Json:
+    """Describe the writing of a carry file."""
+    return {
+        "operationId": "exportCarried",
+        "summary": "What this node carries, newest first; with a summary, what that lacks",
+        "parameters": [
+            parameter("query", "bytes_max", {"type": "integer", "minimum": 1}, is_required=False)
+        ],
+        "requestBody": {"required": False, "content": CARRY_FILE},
+        "responses": {
+            "200": {
+                "description": "A carry file; whole only with its end mark",
+                "content": CARRY_FILE,
+            },
+            **carry_problems("bad-carry-file", "too-large", "timeout"),
+        },
+    }
+
+
+def import_operation() -> Json:
+    """Describe the reading of a carry file."""
+    return {
+        "operationId": "importCarried",
+        "summary": "Judge and keep what a carry file holds; what is known costs a look",
+        "requestBody": {"required": True, "content": CARRY_FILE},
+        "responses": {
+            "200": answer(ImportedAnswer.__name__),
+            **carry_problems("bad-carry-file", "timeout"),
+        },
+    }
+
+
+def summary_operation() -> Json:
+    """Describe the writing of a summary."""
+    return {
+        "operationId": "summariseCarried",
+        "summary": "A summary of what this node has, for an export elsewhere",
+        "responses": {
+            "200": {"description": "A summary", "content": CARRY_FILE},
+            **carry_problems(),
+        },
+    }
+
+
+def carry_problems(*kinds: str) -> Json:
+    """Describe the problems of a stream of a file."""
+    by_status: dict[int, list[str]] = {}
+    for kind in ("bad-request", "too-many", "stopping", *kinds):
+        by_status.setdefault(status_of(kind), []).append(kind)
+    return {str(status): problem_answer(by_status[status]) for status in sorted(by_status)}

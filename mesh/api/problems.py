@@ -22,6 +22,7 @@ STATUS_BY_KIND = {
     "exists": 409,
     "no-identity": 409,
     "unlocked": 409,
+    "relay": 409,
     "too-large": 413,
     "not-json": 415,
     "misdirected": 421,

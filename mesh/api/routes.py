@@ -72,7 +72,7 @@ class Route:
         return self.method in ("POST", "PATCH")
 
 
-VAULT = ("locked", "no-identity")
+VAULT = ("locked", "no-identity", "relay")
 """Problems of everything that needs the vault."""
 
 CONTACT = (*VAULT, "not-found", "ambiguous")
@@ -103,7 +103,7 @@ ROUTES = (
         "Make this profile's identity",
         commands.CreateIdentity,
         commands.IdentityAnswer,
-        ("locked", "exists"),
+        ("locked", "exists", "relay"),
     ),
     Route(
         "GET",
@@ -357,7 +357,7 @@ ROUTES = (
         "Open the vault with its passphrase",
         Unlock,
         commands.Done,
-        ("wrong-passphrase", "no-identity"),
+        ("wrong-passphrase", "no-identity", "relay"),
     ),
     Route(
         "POST",
@@ -365,7 +365,7 @@ ROUTES = (
         "Close the vault; done at once if it is closed",
         Lock,
         commands.Done,
-        ("no-passphrase",),
+        ("no-passphrase", "relay"),
     ),
     Route(
         "POST",
@@ -373,7 +373,7 @@ ROUTES = (
         "Change, set or remove the passphrase of the vault",
         ChangePassphrase,
         commands.Done,
-        ("wrong-passphrase", "no-identity", "bad-passphrase"),
+        ("wrong-passphrase", "no-identity", "bad-passphrase", "relay"),
     ),
     Route(
         "POST",
@@ -387,4 +387,7 @@ ROUTES = (
 ROUTE_BY_REQUEST: dict[type[Request], Route] = {route.asks: route for route in ROUTES}
 
 EVENTS_PATH = "/v1/events"
+CARRY_EXPORT_PATH = "/v1/carry/export"
+CARRY_IMPORT_PATH = "/v1/carry/import"
+CARRY_SUMMARY_PATH = "/v1/carry/summary"
 OPENAPI_PATH = "/v1/openapi.json"

@@ -21,6 +21,7 @@ from hypercorn.trio.tcp_server import TCPServer
 from hypercorn.typing import ASGIFramework, ConnectionState
 
 from mesh.api.app import Door, build_app
+from mesh.api.carry import Patience
 from mesh.api.guard import UnixGuard
 from mesh.api.unix_socket import UnixListener
 from mesh.limits import (
@@ -28,7 +29,6 @@ from mesh.limits import (
     API_GRACE_MS,
     API_HEAD_BYTES_MAX,
     API_IDLE_TIMEOUT_MS,
-    API_WRITE_TIMEOUT_MS,
 )
 
 LOG = logging.getLogger("mesh.api")
@@ -58,7 +58,10 @@ class ListenerConfig(Config):
 
 
 class BoundedServer(TCPServer):
-    """One connection, with bounds. `abort` in its ASGI state ends it at once."""
+    """One connection, with bounds. `abort` in its ASGI state ends it at once.
+
+    `patience` there is how long its client may read nothing.
+    """
 
     async def run(self) -> None:
         config = self.config
@@ -69,7 +72,10 @@ class BoundedServer(TCPServer):
             return
         config.connections_count += 1
         self._living = trio.CancelScope()
-        self.state = ConnectionState({**self.state, "abort": self._living.cancel})
+        self._patience = Patience()
+        self.state = ConnectionState(
+            {**self.state, "abort": self._living.cancel, "patience": self._patience}
+        )
         try:
             with self._living:
                 await super().run()
@@ -92,7 +98,8 @@ class BoundedServer(TCPServer):
             return
         async with self.send_lock:
             # Shielded, so that a stop lets an answer be written; bounded, so that it ends.
-            with trio.move_on_after(API_WRITE_TIMEOUT_MS / 1000, shield=True) as writing:
+            timeout_s, is_shielded = self._patience.write_ms / 1000, not self._patience.is_long
+            with trio.move_on_after(timeout_s, shield=is_shielded) as writing:
                 try:
                     await self.stream.send_all(event.data)
                 except (trio.BrokenResourceError, trio.ClosedResourceError):

@@ -54,6 +54,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "tail": ("mesh.cli.tail", "tail", "Show messages as they come"),
     "peers": ("mesh.cli.peers", "peers", "List the nodes around"),
     "peer": ("mesh.cli.peers", "peer", "Add or remove an address to dial"),
+    "carry": ("mesh.cli.carry", "carry", "Carry mail by hand, as a file"),
     "lock": ("mesh.cli.locking", "lock", "Close the vault; mail waits"),
     "unlock": ("mesh.cli.locking", "unlock", "Open the vault of a locked node"),
     "passphrase": ("mesh.cli.locking", "passphrase", "Change, set or remove the passphrase"),

@@ -1,6 +1,7 @@
 """Where words go: results to standard output, everything else to standard error."""
 
 import sys
+from typing import TextIO
 
 import click
 import msgspec
@@ -36,6 +37,15 @@ class Terminal:
         """Tell what a person should know, also when told to be quiet."""
         marked = click.style("Warning:", fg="yellow")
         click.echo(f"{marked} {text}", err=True, color=self.choices.has_color)
+
+    @property
+    def told(self) -> TextIO:
+        """Where it is told how it goes."""
+        return sys.stderr
+
+    def is_watched(self) -> bool:
+        """Whether somebody looks at how it goes."""
+        return sys.stderr.isatty() and not self.choices.quiet and not self.is_json
 
     def is_shown(self) -> bool:
         """Whether standard output is looked at, and not read by a program."""

@@ -99,7 +99,7 @@ class Driver:
         async with self._lists_turn:
             return await self._answers(commands)
 
-    async def carry(self, command: CarryCommand) -> Answer:
+    async def carry_by_hand(self, command: CarryCommand) -> Answer:
         """Ask for a piece of a file that goes by hand; raises UserError."""
         async with self._asks_room:
             [answer] = await self._answered(lambda request: CarryAsked(request, command))

@@ -105,9 +105,9 @@ class Node:
         """Ask for several things in their order; each is answered or refused by itself."""
         return await self._driver.ask_all(commands)
 
-    async def carry(self, command: CarryCommand) -> Answer:
+    async def carry_by_hand(self, command: CarryCommand) -> Answer:
         """Ask for a piece of a file that goes by hand, locked or not. Raises UserError."""
-        return await self._driver.carry(command)
+        return await self._driver.carry_by_hand(command)
 
     def subscribe(self) -> AbstractContextManager[Subscription]:
         """Listen: `with node.subscribe() as events: async for event in events`."""

@@ -17,6 +17,7 @@ import trio
 from mesh.api.app import Door
 from mesh.api.event_log import EventLog
 from mesh.api.server import serve_unix
+from mesh.carry import CarryCommand
 from mesh.commands import (
     AddContact,
     AddPeer,
@@ -56,6 +57,7 @@ from mesh.events import (
     MessageSent,
     MessageStateChanged,
 )
+from tests.api.small_carrier import SmallCarrier
 from tests.api.small_people import NOW, SmallPeople
 
 PASSPHRASE = b"correct horse"
@@ -70,6 +72,7 @@ class SmallNode:
         self.is_locked = is_locked
         self.passphrase = PASSPHRASE
         self.people = SmallPeople()
+        self.carrier: SmallCarrier | None = None
         self.invites: dict[int, InviteAnswer] = {}
         self.messages: list[MessageAnswer] = []
         self.keys: dict[str, MessageAnswer] = {}
@@ -97,6 +100,12 @@ class SmallNode:
             except UserError as error:
                 answers.append(error)
         return answers
+
+    async def carry_by_hand(self, command: CarryCommand) -> Answer:
+        # Made where it is used: most tests carry nothing.
+        if self.carrier is None:
+            self.carrier = SmallCarrier()
+        return await self.carrier.carry_by_hand(command)
 
     async def unlock(self, passphrase: bytes) -> None:
         await trio.lowlevel.checkpoint()

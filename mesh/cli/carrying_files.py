@@ -1,0 +1,138 @@
+"""The files of `mesh carry`, with the rights of whoever calls it, and safe against what they find.
+
+A file is written beside its place as FILE.part and gets its name when it is whole; what is there of
+it after an interruption can be imported all the same. Only plain files are read: a pipe could wait
+for ever, and a link on somebody's stick may point anywhere.
+"""
+
+import errno
+import os
+import stat
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO, Final
+
+from mesh.errors import UserError
+from mesh.limits import API_CHUNK_BYTES
+
+_FLAGS: Final = (
+    getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+)
+_NONBLOCK: Final = getattr(os, "O_NONBLOCK", 0)
+
+
+@contextmanager
+def opened_plainly(path: Path) -> Iterator[tuple[BinaryIO, int]]:
+    """Open a plain file for reading; with its size, beyond which nothing of it is read."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | _FLAGS | _NONBLOCK)
+    except FileNotFoundError:
+        raise UserError("not-found", f"There is no file {path}.") from None
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise _not_plain(path) from None
+        raise UserError("bad-file", f"Cannot read {path}: {error.strerror}.") from None
+    with os.fdopen(descriptor, "rb") as file:
+        found = os.fstat(descriptor)
+        if not stat.S_ISREG(found.st_mode):
+            raise _not_plain(path)
+        yield file, found.st_size
+
+
+def pieces_of(file: BinaryIO, size: int) -> Iterator[bytes]:
+    """Yield the bytes that a file had when it was opened."""
+    while size > 0 and (piece := file.read(min(size, API_CHUNK_BYTES))):
+        size -= len(piece)
+        yield piece
+
+
+def require_replaceable(path: Path) -> bool:
+    """Return whether a plain file is there, which would be replaced; refuse anything else."""
+    try:
+        mode = path.lstat().st_mode
+    except FileNotFoundError:
+        if not path.parent.is_dir():
+            raise UserError("not-found", f"There is no folder {path.parent}.") from None
+        return False
+    except OSError as error:
+        raise UserError("bad-file", f"Cannot write {path}: {error.strerror}.") from None
+    if not stat.S_ISREG(mode):
+        raise _not_plain(path)
+    return True
+
+
+class PartialFile:
+    """A file that is being written; `keep` gives it its name."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.part = path.with_name(f"{path.name}.part")
+        self.bytes_count = 0
+        if require_replaceable(self.part):
+            # What an earlier export left; this one begins anew.
+            self.part.unlink()
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _FLAGS
+        try:
+            # The rights that the person's umask gives: it is for others to carry.
+            self._file = os.fdopen(os.open(self.part, flags, 0o666), "wb")
+        except OSError as error:
+            raise UserError("bad-file", f"Cannot write {self.part}: {error.strerror}.") from None
+
+    def __enter__(self) -> "PartialFile":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        with suppress(OSError):
+            self._file.close()
+        if self.bytes_count == 0:
+            with suppress(OSError):
+                self.part.unlink(missing_ok=True)
+
+    def write(self, piece: bytes) -> None:
+        """Go on; UserError if the disk does not take it."""
+        try:
+            self._file.write(piece)
+        except OSError as error:
+            raise self._full(error) from None
+        self.bytes_count += len(piece)
+
+    def keep(self) -> None:
+        """All of it is there: make it last, whatever is pulled out next, and give it its name."""
+        try:
+            self._file.flush()
+            os.fsync(self._file.fileno())
+            self._file.close()
+            self.part.replace(self.path)
+        except OSError as error:
+            raise self._full(error) from None
+        if sys.platform != "win32":
+            # Some file systems of sticks cannot sync a folder, and need not.
+            with suppress(OSError):
+                folder = os.open(self.path.parent, os.O_RDONLY)
+                try:
+                    os.fsync(folder)
+                finally:
+                    os.close(folder)
+
+    def _full(self, error: OSError) -> UserError:
+        reasons = {
+            errno.ENOSPC: "there is no room left; say --max SIZE",
+            errno.EFBIG: "this disk takes no larger file; say --max 4GB",
+        }
+        reason = reasons.get(error.errno or 0, error.strerror or "the disk failed")
+        return UserError(
+            "disk",
+            f"Cannot write {self.part}: {reason}. What is there of it can be imported.",
+        )
+
+
+def _not_plain(path: Path) -> UserError:
+    return UserError("bad-file", f"{path} is no plain file; name the file itself.")
