@@ -47,6 +47,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     relay_delay_seconds: Annotated[int, msgspec.Meta(ge=0, le=_DELAY_SECONDS_MAX)] = (
         RELAY_DELAY_MS_MAX // 1000
     )
+    relay: bool = False
     auto_lock_minutes: Annotated[float, msgspec.Meta(ge=0, le=_AUTO_LOCK_MINUTES_MAX)] = 0
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
@@ -91,6 +92,9 @@ DEFAULT_TEXT = f"""\
 
 # What others tell of that kind is passed on after at most so many seconds.
 # relay_delay_seconds = {RELAY_DELAY_MS_MAX // 1000}
+
+# Be a relay: carry mail for others, without a person, a passphrase or a vault.
+# relay = false
 
 # Lock after so many minutes in which nobody asked for anything; 0: never.
 # auto_lock_minutes = 0

@@ -25,5 +25,14 @@ class UserError(MeshError):
         self.kind = kind
 
 
+def relay_refusal() -> UserError:
+    """What a relay answers to whatever is a person's."""
+    return UserError(
+        "relay",
+        "This node is a relay: it carries mail for others, and nobody reads or writes here. "
+        "A person takes another profile: mesh up --profile NAME.",
+    )
+
+
 class StorageError(MeshError):
     """The disk failed us: full, read-only, damaged. The node stops cleanly and says so."""

@@ -36,6 +36,7 @@ EXIT_BY_KIND = {
     "wrong-passphrase": Exit.NOT_ALLOWED,
     "no-passphrase": Exit.NOT_ALLOWED,
     "forbidden": Exit.NOT_ALLOWED,
+    "relay": Exit.NOT_ALLOWED,
     "not-found": Exit.NOT_FOUND,
     "timeout": Exit.TIMED_OUT,
     "not-carried": Exit.TIMED_OUT,

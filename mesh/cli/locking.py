@@ -16,9 +16,10 @@ from mesh.cli.passphrase import (
     require_person,
 )
 from mesh.cli.terminal import Terminal
-from mesh.commands import Done
+from mesh.commands import AskStatus, Done, StatusAnswer
 from mesh.daemon.start_order import find_passphrase
-from mesh.errors import UserError
+from mesh.errors import UserError, relay_refusal
+from mesh.node.config_file import load_config
 from mesh.node.folders import ProfileFolders
 
 
@@ -65,6 +66,9 @@ def unlock(choices: Choices) -> None:
     client = client_of(choices)
     if not client.is_running():
         raise UserError("not-running", "Mesh is not running. Start it with: mesh up")
+    if client.ask(AskStatus(), StatusAnswer).vault == "none":
+        # Nobody is to look for a passphrase that there is not.
+        raise relay_refusal()
     passphrase = known_passphrase(terminal, is_headless=False)
     answer = client.ask(Unlock(passphrase), Done)
     if terminal.is_json:
@@ -102,6 +106,8 @@ def passphrase(choices: Choices, new_file: Path | None, *, remove: bool) -> None
     if remove and new_file is not None:
         raise click.UsageError("Say either --remove or --new-file.")
     if not folders.vault_key_file.exists():
+        if load_config(folders.config_file).relay:
+            raise relay_refusal()
         raise UserError(
             "not-found", f"The profile {folders.name} has no passphrase yet: run `mesh up` first."
         )

@@ -78,17 +78,24 @@ def status(choices: Choices) -> None:
 def lines_of(answer: StatusAnswer, profile: str, *, is_verbose: bool) -> list[str]:
     """Return a status for people."""
     closed = " (closed)" if answer.is_closed else ""
+    who = clean_line(answer.name) if answer.name else "-"
+    is_relay = answer.vault == "none"
     lines = [
-        f"name       {clean_line(answer.name) if answer.name else '-'}   (profile {profile})",
+        f"relay      carries mail for others   (profile {profile})"
+        if is_relay
+        else f"name       {who}   (profile {profile})",
         f"mesh       {clean_line(answer.mesh)}{closed}",
         f"links      {answer.links_count}",
         f"vault      {vault_line(answer)}",
         f"carries    {plural(answer.envelopes_count, 'envelope')}, "
         f"{size(answer.stored_bytes)} of {size(answer.stored_bytes_max)}",
-        f"contacts   {answer.contacts_count}",
-        f"outbox     {plural(answer.outbox_count, 'message')} on the way",
-        f"stamp      {answer.stamp}",
     ]
+    if not is_relay:
+        lines += [
+            f"contacts   {answer.contacts_count}",
+            f"outbox     {plural(answer.outbox_count, 'message')} on the way",
+            f"stamp      {answer.stamp}",
+        ]
     if abs(answer.clock_offset_seconds) >= OFFSET_SHOWN_SECONDS:
         lines.append(f"clock      {answer.clock_offset_seconds:+d} s against the others")
     lines += [f"notice     {clean_line(notice)}" for notice in answer.notices]

@@ -17,9 +17,11 @@ from mesh.cli.terminal import Terminal
 from mesh.cli.untrusted import clean_line
 from mesh.client import Client
 from mesh.commands import AskStatus, Done, StatusAnswer
+from mesh.daemon.relay import require_nobody
 from mesh.daemon.start_order import StartOrder
-from mesh.errors import UserError
+from mesh.errors import UserError, relay_refusal
 from mesh.limits import NAME_BYTES_MAX
+from mesh.node.config_file import load_config
 from mesh.node.folders import DEFAULT_PROFILE, ProfileFolders
 
 MESH_COMMAND: Final = os.environ.get("MESH_COMMAND", "mesh")
@@ -32,6 +34,9 @@ It runs in the background until `mesh down`; with --foreground it stays in this 
 Ctrl-C stops it. Scripts say --headless, by which nothing is ever asked: the passphrase then comes
 from the file that MESH_PASSPHRASE_FILE names, and a new profile needs --name.
 
+With --relay it is a node without a person, for a box on a shelf: it carries mail for others, and
+asks nothing at any start. Once a relay, a profile stays one.
+
 \b
 Examples:
   mesh up
@@ -39,6 +44,7 @@ Examples:
   mesh up --profile club --mesh-secret-file ~/club.secret
   MESH_PASSPHRASE_FILE=/run/secrets/mesh mesh up --headless --name "Gate 3"
   mesh up --locked --port 41730
+  mesh up --relay --headless
 """
 
 
@@ -48,6 +54,7 @@ Examples:
 @click.option("--name", default="", metavar="NAME", help="Your name, for a new profile.")
 @click.option("--no-passphrase", is_flag=True, help="Use an empty passphrase.")
 @click.option("--locked", is_flag=True, help="Carry mail for all, but open nothing of ours yet.")
+@click.option("--relay", is_flag=True, help="Be a node without a person, which only carries.")
 @click.option("--port", type=click.IntRange(0, 65_535), help="Listen on this TCP port; 0: any.")
 @click.option(
     "--mesh-secret-file",
@@ -69,22 +76,26 @@ def up(
     headless: bool,
     no_passphrase: bool,
     locked: bool,
+    relay: bool,
     no_discovery: bool,
 ) -> None:
     terminal = Terminal(choices)
+    if relay and (name or no_passphrase):
+        raise click.UsageError("A relay has no person: leave out --name and --no-passphrase.")
     folders = folders_of(choices)
     settings = {
         "MESH_LISTEN_PORT": None if port is None else str(port),
         "MESH_MESH_SECRET_FILE": str(mesh_secret_file.absolute()) if mesh_secret_file else None,
         "MESH_MESH_NAME": mesh_name,
         "MESH_DISCOVERY": "false" if no_discovery else None,
+        "MESH_RELAY": "true" if relay else None,
         "MESH_LOG_LEVEL": "debug" if choices.verbose else None,
     }
     # The environment stands over the config file, and a detached daemon inherits it.
     os.environ.update({name: value for name, value in settings.items() if value is not None})
     client = Client(socket_of(folders), timeout_s=choices.timeout)
     if client.is_running():
-        join_running(terminal, client, folders)
+        join_running(terminal, client, folders, is_relay=relay, is_person=name != "")
         return
     order = asked_order(
         terminal,
@@ -95,7 +106,7 @@ def up(
         is_locked=locked,
     )
     if foreground:
-        run_here(terminal, order)
+        run_here(terminal, order, is_relay=load_config(folders.config_file).relay)
         return
     from mesh.daemon.detached import start_detached
 
@@ -117,6 +128,12 @@ def asked_order(
 ) -> StartOrder:
     """Return what the daemon is told, after asking for what is missing."""
     is_new = not folders.vault_key_file.exists()
+    if load_config(folders.config_file).relay:
+        # Before anything is asked: a relay has nobody to be asked.
+        require_nobody(folders)
+        if name or is_unprotected:
+            raise relay_refusal()
+        return StartOrder(profile=folders.name)
     if is_locked:
         # A node that only carries needs no identity, and none is made by accident.
         return StartOrder(profile=folders.name)
@@ -156,13 +173,16 @@ def checked_name(name: str) -> str:
     return stripped
 
 
-def run_here(terminal: Terminal, order: StartOrder) -> None:
+def run_here(terminal: Terminal, order: StartOrder, *, is_relay: bool) -> None:
     """Be the daemon until it is stopped."""
     # Everything large is behind this; nothing else of the command line needs it.
     from mesh.daemon.running import run_daemon
 
     def tell_ready() -> None:
         option = profile_option(order.profile)
+        if is_relay:
+            terminal.say(f"A relay runs in the profile {order.profile}. Ctrl-C stops it.")
+            return
         terminal.say(f"Mesh runs in the profile {order.profile}. Ctrl-C stops it.")
         terminal.say("In another terminal:")
         terminal.say(f"  Invite somebody:    {MESH_COMMAND} invite{option}")
@@ -172,9 +192,21 @@ def run_here(terminal: Terminal, order: StartOrder) -> None:
     run_daemon(order, console=sys.stderr, on_ready=tell_ready)
 
 
-def join_running(terminal: Terminal, client: Client, folders: ProfileFolders) -> None:
+def join_running(
+    terminal: Terminal,
+    client: Client,
+    folders: ProfileFolders,
+    *,
+    is_relay: bool,
+    is_person: bool,
+) -> None:
     """The daemon runs already: open it if it is locked, and say so."""
     status = client.ask(AskStatus(), StatusAnswer)
+    if is_relay and status.vault != "none":
+        require_nobody(folders)
+        raise UserError("exists", "A node runs in this profile, and not as a relay: mesh down")
+    if is_person and status.vault == "none":
+        raise relay_refusal()
     if status.vault == "locked" and terminal.has_person():
         client.ask(Unlock(known_passphrase(terminal, is_headless=False)), Done)
     terminal.say("Mesh is running already.")
@@ -193,6 +225,11 @@ def tell_started(terminal: Terminal, client: Client, folders: ProfileFolders) ->
         terminal.json(status)
         return
     option = profile_option(folders.name)
+    if status.vault == "none":
+        terminal.say(f"A relay runs in the profile {folders.name}: it carries mail for others.")
+        terminal.say(f"See how it goes:    {MESH_COMMAND} status{option}")
+        terminal.say(f"Stop it:            {MESH_COMMAND} down{option}")
+        return
     who = f" as {clean_line(status.name)}" if status.name else ""
     terminal.say(
         f"Mesh runs{who} in the profile {folders.name}, "

@@ -26,6 +26,7 @@ from mesh.api.event_log import EventLog
 from mesh.api.server import serve_unix
 from mesh.commands import AskStatus, CreateIdentity, StatusAnswer
 from mesh.config import Config
+from mesh.daemon.relay import become_relay
 from mesh.daemon.service_manager import notify
 from mesh.daemon.start_order import StartOrder
 from mesh.daemon.vault_keeper import VaultKeeper
@@ -97,6 +98,9 @@ class _Daemon:
             watch.cancel_scope.cancel()
 
     async def _create_if_new(self, profile: Profile) -> None:
+        if self._config.relay:
+            become_relay(self._folders, self._order)
+            return
         if self._order.passphrase is None or profile.is_created:
             return
         if not self._order.name:
@@ -121,6 +125,7 @@ class _Daemon:
             stored_bytes_max=config.stored_bytes_max,
             retire_delay_ms=(opened_delay_ms // 10, opened_delay_ms),
             relay_delay_ms_max=config.relay_delay_seconds * 1000,
+            is_relay=config.relay,
         )
         return Node(
             settings=settings,
@@ -133,7 +138,7 @@ class _Daemon:
 
     async def _run_node(self, profile: Profile, node: Node) -> None:
         log = EventLog(os.urandom(8).hex())
-        keeper = VaultKeeper(profile, node)
+        keeper = VaultKeeper(profile, node, is_relay=self._config.relay)
         door = Door(asker=keeper, log=log, keeper=keeper, stop=self._stopping.set)
         try:
             async with trio.open_nursery() as nodes:

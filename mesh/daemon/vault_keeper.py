@@ -85,9 +85,9 @@ class VaultKeeper:
         self._idle.end()
         return await self._node.ask_all(commands)
 
-    async def carry(self, command: CarryCommand) -> Answer:
+    async def carry_by_hand(self, command: CarryCommand) -> Answer:
         """Ask for a piece of a file that goes by hand: that says nothing of a person."""
-        return await self._node.carry(command)
+        return await self._node.carry_by_hand(command)
 
     async def unlock(self, passphrase: bytes) -> None:
         """Open the vault; nothing happens if it is open."""

@@ -41,7 +41,7 @@ from mesh.engine.courier import Courier
 from mesh.engine.meeting import Meeting
 from mesh.engine.neighbours import Counters, Neighbours
 from mesh.engine.sweeping import VaultSweep
-from mesh.errors import PeerError, UserError
+from mesh.errors import PeerError, UserError, relay_refusal
 from mesh.events import NoticeRaised, VaultLocked, VaultUnlocked
 from mesh.ids import EnvelopeId, Instant, LinkId, LinkKey, Monotonic, RequestId, Tag, UnixSeconds
 from mesh.inputs import (
@@ -543,9 +543,5 @@ class Engine:
     def _closed(self) -> UserError:
         """Why nothing of a person's can be answered."""
         if self._settings.is_relay:
-            return UserError(
-                "relay",
-                "This node is a relay: it carries mail for others, and nobody reads or writes "
-                "here. A person takes another profile: mesh up --profile NAME.",
-            )
+            return relay_refusal()
         return UserError("locked", "The vault is locked; unlock it first (mesh unlock).")
