@@ -165,11 +165,11 @@ MISSING_IDS_MAX = 20_000
 OFFERED_IDS_PER_LINK_MAX = 2_048
 """Missing ids of one link: four pages. A link that floods us with ids leaves room for others."""
 
-RELIST_INTERVAL_MS = 300_000
-"""Links list each other's ids anew after one to two of these, in case anything was missed."""
+ANNOUNCED_IDS_PER_SECOND = 2_000
+"""Ids that a link may announce; more are passed over and found by comparing (SYNC.md D)."""
 
-RELIST_AFTER_LOSS_MS = 5_000
-"""The pause before listing a link again when something of it had to be dropped."""
+ANNOUNCED_IDS_BURST = 20_000
+"""The same at once: what one link's queue holds after a partition has healed."""
 
 EAGER_LINKS_MIN = 3
 """The floor of links that push new mail to us: with three, one that lies and one that sleeps stop
@@ -195,6 +195,9 @@ GRAFT_PAUSE_MS = 20
 
 ROUND_TRIP_FIRST_MS = 10
 """What a round trip is taken for on a link before one was measured."""
+
+GRAFT_PAUSE_MAX_MS = 1_000
+"""The same on the slowest link."""
 
 ASK_TIMEOUT_MIN_MS = 50
 """A grafted id that has not come goes to the next neighbour that has it."""
@@ -226,14 +229,25 @@ RECONCILE_ROUNDS_MAX = 64
 RECONCILE_TIMEOUT_MS = 20_000
 """A session whose answer has not come is given up."""
 
+RECONCILE_AFTER_LOSS_MS = 5_000
+"""The pause before a link is compared with again when a session was cut, or something of it was
+lost: a neighbour that withholds must not make us compare without end."""
+
+RECONCILE_BUSY_SECONDS_MAX = 60
+"""The longest pause that a busy neighbour may ask for."""
+
 ROOT_INTERVAL_MS = 60_000
 """Between roots told to a random neighbour, give or take half, while things change."""
 
 ROOT_INTERVAL_MAX_MS = 900_000
 """The same where nothing differs for long."""
 
-AUDIT_IDS_MAX = 32_768
-"""Ids in one audit: each is hashed, 40 ms in all."""
+ROOT_PAUSE_MS = 10_000
+"""A root of a link that told one so lately is passed over; honest ones are half a minute apart."""
+
+AUDIT_IDS_MAX = 16_384
+"""Ids in one audit: each is hashed, 20 ms in all; and the sums of all its parts of eight fit one
+message, should it fail."""
 
 SENDING_IDS_PER_LINK_MAX = 20_000
 """Bodies waiting for one link, as ids; beyond it the link's next exchange finds them."""

@@ -41,7 +41,7 @@ from mesh.wire.envelope import (
     envelope_id_of,
     is_known_version,
 )
-from mesh.wire.frames import SHORT_ID_BYTES, Frame, Held, Push, Retired, Stubs
+from mesh.wire.frames import SHORT_ID_BYTES, Frame, Held, Push, Retired, Stubs, encode_frame
 from mesh.wire.parameters import MeshParameters
 from mesh.wire.retirement import (
     RETIREMENT_SIZE_CLASS,
@@ -168,9 +168,7 @@ class Carrying:
             else:
                 self._retire(retirement, now)
 
-    def publish(
-        self, envelopes: Iterable[Envelope], mesh_now: UnixSeconds, now: Instant
-    ) -> None:
+    def publish(self, envelopes: Iterable[Envelope], mesh_now: UnixSeconds, now: Instant) -> None:
         """Envelopes made here, which the vault has committed, enter the store."""
         for envelope in envelopes:
             if self.spreading.is_body_welcome(envelope.id):
@@ -324,7 +322,9 @@ class Carrying:
                 frames.append(Push(body))
                 room_bytes -= len(body)
             self._counters.count("bodies_sent", len(found))
-            frames += self._without_bodies(link, [id_ for id_ in ids if id_ not in found])
+            instead = self._without_bodies(link, [id_ for id_ in ids if id_ not in found])
+            frames += instead
+            room_bytes -= sum(len(encode_frame(frame)) for frame in instead)
         return frames
 
     def _without_bodies(self, link: LinkId, ids: list[EnvelopeId]) -> list[Frame]:
@@ -430,9 +430,7 @@ class Carrying:
         self._holdings.add(envelope)
         self.newest_created = max(self.newest_created, envelope.header.created)
         is_new = mesh_now - envelope.header.created <= LIVE_SECONDS_MAX
-        self.spreading.accepted(
-            envelope.id, _element_of(envelope.header), link, now, is_new=is_new
-        )
+        self.spreading.accepted(envelope.id, _element_of(envelope.header), link, now, is_new=is_new)
         self._welcome_orphans(envelope.id)
         if link is not None:
             self._answer(link, envelope.id)

@@ -8,10 +8,13 @@ it announces. Who answers keeps the class and the floor, and nothing else.
 
 Sums of ids can be made to agree by who crafts ids (Wagner's generalised birthday). So the first
 borders are drawn anew each time, and *audits* compare sums that are salted with a fresh nonce.
+
+Nothing here is lost by giving up: a session that was refused, cut or not answered is opened again
+after a pause. What a neighbour can make us compute is bounded by allowances, and by pauses between
+its roots.
 """
 
 from dataclasses import dataclass, field
-from hashlib import blake2b
 from typing import Final
 
 from mesh.crypto.entropy import Entropy, uniform_below
@@ -19,12 +22,24 @@ from mesh.errors import PeerError
 from mesh.ids import EnvelopeId, Instant, LinkId, Monotonic, UnixSeconds
 from mesh.limits import (
     AUDIT_IDS_MAX,
+    RECONCILE_AFTER_LOSS_MS,
+    RECONCILE_BUSY_SECONDS_MAX,
     RECONCILE_FRAME_BYTES_MAX,
     RECONCILE_MESSAGES_PER_SECOND,
     RECONCILE_ROUNDS_MAX,
     RECONCILE_TIMEOUT_MS,
     ROOT_INTERVAL_MAX_MS,
     ROOT_INTERVAL_MS,
+    ROOT_PAUSE_MS,
+)
+from mesh.replication.allowance import Allowance
+from mesh.replication.auditing import (
+    AuditedRange,
+    bound_of,
+    cost_of,
+    count_of,
+    draw_range,
+    salted_sum,
 )
 from mesh.replication.negentropy import (
     SPLIT_DAEMON,
@@ -33,7 +48,6 @@ from mesh.replication.negentropy import (
     Split,
     fingerprint,
 )
-from mesh.replication.seen_index import CREATED_BYTES, SeenIndex
 from mesh.replication.seen_sets import CLASSES_COUNT, SeenSets, floor_of
 from mesh.wire.frames import (
     NEG_CLOSE_BUSY,
@@ -48,15 +62,15 @@ from mesh.wire.frames import (
     RootEntry,
 )
 
-SPLIT_SUSPICIOUS: Final = Split(64, 8)
-"""After an audit that failed: many borders that nobody could foresee."""
+SUSPECTED_LEAF: Final = 8
+"""After an audit that failed the range is compared in parts of so many ids at most: sets so small
+cannot be made to agree."""
 
 AUDIT_ONE_IN: Final = 16
 ROOT_CEILING_S: Final = 60
 """A root leaves out what was created within a minute: it may be on its way."""
 
 SESSION_MAX: Final = 0xFFFF
-_AUDIT_HASH_BYTES: Final = 8
 
 
 @dataclass(slots=True)
@@ -76,6 +90,7 @@ class _Opened:
     lifetime_class: int
     floor: UnixSeconds
     reconciliation: Reconciliation
+    is_suspected: bool = False
     is_equal: bool = True
     messages_count: int = 0
     reopened_count: int = 0
@@ -86,7 +101,7 @@ class _Audited:
     """An audit whose answer is awaited."""
 
     session: int
-    lifetime_class: int
+    range: AuditedRange
     count: int
     total: int
 
@@ -105,15 +120,25 @@ class _LinkState:
     """What is under way with one neighbour. Who dialled numbers his sessions evenly."""
 
     parity: int
-    allowed_at: Monotonic
-    waiting: list[tuple[int, Split]] = field(default_factory=list)
+    # Messages of theirs that we answer, and answers of theirs that we read on.
+    served_allowance: Allowance
+    answers_allowance: Allowance
+    open_after: Monotonic
+    waiting: list[int] = field(default_factory=list)
+    suspected: AuditedRange | None = None
     opened: _Opened | None = None
     audited: _Audited | None = None
     served: _Served | None = None
     deadline: Monotonic | None = None
+    root_heard_at: Monotonic | None = None
     sessions_count: int = 0
-    allowance: int = RECONCILE_MESSAGES_PER_SECOND
     synced: dict[int, None] = field(default_factory=dict)
+
+    @property
+    def wants_to_open(self) -> bool:
+        """Whether something waits to be compared, and nothing is under way."""
+        is_idle = self.opened is None and self.audited is None
+        return is_idle and (bool(self.waiting) or self.suspected is not None)
 
 
 class AntiEntropy:
@@ -130,23 +155,41 @@ class AntiEntropy:
 
     def link_up(self, link: LinkId, now: Instant, *, is_dialled_by_us: bool) -> None:
         """A link is ready; who dialled it compares everything at once."""
-        parity = 0 if is_dialled_by_us else 1
-        state = self._links[link] = _LinkState(parity, now.monotonic)
+        rate = RECONCILE_MESSAGES_PER_SECOND
+        state = self._links[link] = _LinkState(
+            parity=0 if is_dialled_by_us else 1,
+            served_allowance=Allowance(per_second=rate, burst=rate, now=now),
+            # Honest answers keep to the other side's allowance for us.
+            answers_allowance=Allowance(per_second=2 * rate, burst=2 * rate, now=now),
+            open_after=now.monotonic,
+        )
         self._root_soon(now)
         if is_dialled_by_us:
-            state.waiting = [(one, SPLIT_DAEMON) for one in range(CLASSES_COUNT)]
+            state.waiting = list(range(CLASSES_COUNT))
 
     def link_down(self, link: LinkId, now: Instant) -> None:
         """A link is gone."""
         self._links.pop(link, None)
         self._root_soon(now)
 
-    def compare(self, link: LinkId) -> None:
+    def compare(self, link: LinkId, now: Instant, *, pause_ms: int = 0) -> None:
         """Reconcile all classes with a neighbour: something was dropped or has changed."""
         state = self._links.get(link)
         if state is not None:
             for lifetime_class in range(CLASSES_COUNT):
-                self._want(state, lifetime_class, SPLIT_DAEMON)
+                _want(state, lifetime_class)
+            _pause(state, pause_ms, now)
+
+    def stop(self, link: LinkId, now: Instant) -> None:
+        """There is no room for more of what this side learns: end the session.
+
+        Who stops it compares again when there is room.
+        """
+        state = self._links[link]
+        if state.opened is not None:
+            self._frames.append((link, NegMessage(state.opened.session, b"")))
+            state.opened, state.deadline = None, None
+            self._root_soon(now)
 
     def received(self, link: LinkId, frame: Frame, mesh_now: UnixSeconds, now: Instant) -> None:
         """A frame of reconciliation came; PeerError if it is malformed."""
@@ -163,17 +206,21 @@ class AntiEntropy:
             case Audit():
                 self._audit_came(link, state, frame, now)
             case AuditResult():
-                self._audit_result_came(link, state, frame, mesh_now, now)
+                self._audit_result_came(state, frame)
             case _:
                 raise PeerError("a frame out of place")
 
     def take_frames(self, mesh_now: UnixSeconds, now: Instant) -> list[tuple[LinkId, Frame]]:
         """The frames to send, in order; what waits to be compared is opened, one a link."""
         for link, state in self._links.items():
-            if state.waiting and state.opened is None and state.audited is None:
-                lifetime_class, split = state.waiting.pop(0)
-                floor = floor_of(lifetime_class, mesh_now)
-                self._open(link, state, lifetime_class, floor, split, now)
+            if not state.wants_to_open or state.open_after > now.monotonic:
+                continue
+            suspected, state.suspected = state.suspected, None
+            if suspected is not None:
+                self._open_suspected(link, state, suspected, now)
+            else:
+                lifetime_class = state.waiting.pop(0)
+                self._open(link, state, lifetime_class, floor_of(lifetime_class, mesh_now), now)
         frames, self._frames = self._frames, []
         return frames
 
@@ -185,6 +232,7 @@ class AntiEntropy:
     def deadline(self) -> Monotonic | None:
         """When `deadline_passed` wants to be called."""
         deadlines = [state.deadline for state in self._links.values() if state.deadline is not None]
+        deadlines += [one.open_after for one in self._links.values() if one.wants_to_open]
         if self._root_at is not None and self._links:
             deadlines.append(self._root_at)
         return min(deadlines, default=None)
@@ -193,15 +241,12 @@ class AntiEntropy:
         """Give up on who does not answer; tell a neighbour our roots when it is time."""
         for state in self._links.values():
             if state.deadline is not None and now.monotonic >= state.deadline:
-                state.opened, state.audited, state.deadline = None, None, None
+                state.audited = None
+                self._give_up(state, now)
         if self._root_at is not None and now.monotonic >= self._root_at:
             self._tell_root(mesh_now, now)
 
     # --- Opening ------------------------------------------------------------------------------
-
-    def _want(self, state: _LinkState, lifetime_class: int, split: Split) -> None:
-        if all(waiting != lifetime_class for waiting, _ in state.waiting):
-            state.waiting.append((lifetime_class, split))
 
     def _open(
         self,
@@ -209,24 +254,55 @@ class AntiEntropy:
         state: _LinkState,
         lifetime_class: int,
         floor: UnixSeconds,
-        split: Split,
         now: Instant,
         *,
         reopened_count: int = 0,
     ) -> None:
-        session = (2 * state.sessions_count + state.parity) & SESSION_MAX
-        state.sessions_count += 1
-        reconciliation = self._reconciliation(lifetime_class, floor, split)
-        state.opened = _Opened(
-            session,
+        reconciliation = self._reconciliation(lifetime_class, floor, SPLIT_DAEMON)
+        opened = _Opened(
+            _next_session(state),
             lifetime_class,
             floor,
             reconciliation,
             reopened_count=reopened_count,
         )
-        state.deadline = _after(now, RECONCILE_TIMEOUT_MS)
         message = reconciliation.initiate(lambda bound: uniform_below(self._entropy, bound))
-        self._frames.append((link, NegOpen(session, lifetime_class, floor, message)))
+        self._send_open(link, state, opened, message, now)
+
+    def _open_suspected(
+        self, link: LinkId, state: _LinkState, suspected: AuditedRange, now: Instant
+    ) -> None:
+        """Compare a range whose salted sums differed in parts that are too small to be crafted."""
+        count = count_of(self._sets.of_class(suspected.lifetime_class), suspected)
+        split = Split(max(min(count, AUDIT_IDS_MAX) // SUSPECTED_LEAF, 1), SUSPECTED_LEAF)
+        floor = suspected.floor
+        reconciliation = self._reconciliation(suspected.lifetime_class, floor, split)
+        opened = _Opened(
+            _next_session(state), suspected.lifetime_class, floor, reconciliation, is_suspected=True
+        )
+        message = reconciliation.initiate_below(bound_of(suspected.ceiling))
+        self._send_open(link, state, opened, message, now)
+
+    def _send_open(
+        self, link: LinkId, state: _LinkState, opened: _Opened, message: bytes, now: Instant
+    ) -> None:
+        state.opened = opened
+        state.deadline = _after(now, RECONCILE_TIMEOUT_MS)
+        open_ = NegOpen(opened.session, opened.lifetime_class, opened.floor, message)
+        self._frames.append((link, open_))
+
+    def _cut(self, link: LinkId, state: _LinkState, opened: _Opened, now: Instant) -> None:
+        """A session takes too many messages: go on with the rest of it later."""
+        self._frames.append((link, NegMessage(opened.session, b"")))
+        self._give_up(state, now)
+
+    def _give_up(self, state: _LinkState, now: Instant) -> None:
+        """A session has not come to its end; its class is compared again by and by."""
+        if state.opened is not None:
+            _want(state, state.opened.lifetime_class)
+            _pause(state, RECONCILE_AFTER_LOSS_MS, now)
+            self._root_soon(now)
+        state.opened, state.deadline = None, None
 
     def _message_came(
         self,
@@ -262,6 +338,9 @@ class AntiEntropy:
         opened = state.opened
         if opened is None or opened.session != session:
             return
+        if not state.answers_allowance.take(1, now):
+            self._cut(link, state, opened, now)
+            return
         difference = Difference()
         message = opened.reconciliation.learn(answer, difference)
         if difference.have or difference.need:
@@ -273,6 +352,9 @@ class AntiEntropy:
         if message is not None and opened.messages_count < RECONCILE_ROUNDS_MAX:
             state.deadline = _after(now, RECONCILE_TIMEOUT_MS)
             self._frames.append((link, NegMessage(session, message)))
+            return
+        if message is not None:
+            self._cut(link, state, opened, now)
             return
         self._frames.append((link, NegMessage(session, b"")))
         self._finished(link, state, opened, mesh_now, now)
@@ -290,8 +372,9 @@ class AntiEntropy:
         if not opened.is_equal:
             self._root_soon(now)
         is_first = opened.lifetime_class not in state.synced
-        if opened.is_equal and (is_first or uniform_below(self._entropy, AUDIT_ONE_IN) == 0):
-            self._audit(link, state, opened, now)
+        is_auditable = opened.is_equal and not opened.is_suspected
+        if is_auditable and (is_first or uniform_below(self._entropy, AUDIT_ONE_IN) == 0):
+            self._audit(link, state, opened, mesh_now, now)
 
     def _close_came(
         self,
@@ -306,11 +389,15 @@ class AntiEntropy:
         if opened is None or opened.session != close.session:
             return
         state.opened, state.deadline = None, None
+        lifetime_class = opened.lifetime_class
         is_later = opened.floor < close.value <= mesh_now
         if close.reason == NEG_CLOSE_FLOOR and is_later and opened.reopened_count == 0:
             floor = UnixSeconds(close.value)
-            lifetime_class = opened.lifetime_class
-            self._open(link, state, lifetime_class, floor, SPLIT_DAEMON, now, reopened_count=1)
+            self._open(link, state, lifetime_class, floor, now, reopened_count=1)
+        elif close.reason == NEG_CLOSE_BUSY:
+            _want(state, lifetime_class)
+            pause_s = min(max(close.value, 1), RECONCILE_BUSY_SECONDS_MAX)
+            _pause(state, 1_000 * pause_s, now)
 
     # --- Serving ------------------------------------------------------------------------------
 
@@ -335,7 +422,7 @@ class AntiEntropy:
     def _serve(
         self, link: LinkId, state: _LinkState, served: _Served, message: bytes, now: Instant
     ) -> None:
-        if not self._is_allowed(state, now):
+        if not state.served_allowance.take(1, now):
             state.served = None
             self._frames.append((link, NegClose(served.session, NEG_CLOSE_BUSY, 1)))
             return
@@ -343,24 +430,12 @@ class AntiEntropy:
         answer = reconciliation.respond(message)
         self._frames.append((link, NegMessage(served.session, answer)))
 
-    def _is_allowed(self, state: _LinkState, now: Instant) -> bool:
-        """A token bucket: each message of theirs costs us up to some milliseconds."""
-        passed = now.monotonic - state.allowed_at
-        fresh = passed * RECONCILE_MESSAGES_PER_SECOND // 1_000_000
-        if fresh:
-            state.allowance = min(state.allowance + fresh, RECONCILE_MESSAGES_PER_SECOND)
-            state.allowed_at = now.monotonic
-        if not state.allowance:
-            return False
-        state.allowance -= 1
-        return True
-
     def _reconciliation(
         self, lifetime_class: int, floor: UnixSeconds, split: Split
     ) -> Reconciliation:
         return Reconciliation(
             self._sets.of_class(lifetime_class),
-            floor=_bound(floor),
+            floor=bound_of(floor),
             split=split,
             frame_bytes_max=RECONCILE_FRAME_BYTES_MAX,
         )
@@ -391,22 +466,27 @@ class AntiEntropy:
         mesh_now: UnixSeconds,
         now: Instant,
     ) -> None:
+        if any(one.lifetime_class >= CLASSES_COUNT or one.ceiling < one.floor for one in entries):
+            raise PeerError("a root that cannot be")
+        heard_at = state.root_heard_at
+        if heard_at is not None and now.monotonic - heard_at < ROOT_PAUSE_MS * 1000:
+            # Nobody honest has one again so soon: it would only make us work.
+            return
+        state.root_heard_at = now.monotonic
         for entry in entries:
-            if entry.lifetime_class >= CLASSES_COUNT or entry.ceiling < entry.floor:
-                raise PeerError("a root that cannot be")
             if entry.floor < floor_of(entry.lifetime_class, mesh_now):
                 # Part of it has lapsed here: they will hear of ours.
                 continue
             floor, ceiling = UnixSeconds(entry.floor), UnixSeconds(entry.ceiling)
             ours = self._root_of(entry.lifetime_class, floor, ceiling)
             if ours != (entry.count, entry.fingerprint):
-                self._want(state, entry.lifetime_class, SPLIT_DAEMON)
+                _want(state, entry.lifetime_class)
 
     def _root_of(
         self, lifetime_class: int, floor: UnixSeconds, ceiling: UnixSeconds
     ) -> tuple[int, bytes]:
         index = self._sets.of_class(lifetime_class)
-        lower, upper = index.rank(_bound(floor)), index.rank(_bound(ceiling))
+        lower, upper = index.rank(bound_of(floor)), index.rank(bound_of(ceiling))
         return upper - lower, fingerprint(index, lower, upper)
 
     def _root_soon(self, now: Instant) -> None:
@@ -422,75 +502,68 @@ class AntiEntropy:
 
     # --- Audits -------------------------------------------------------------------------------
 
-    def _audit(self, link: LinkId, state: _LinkState, opened: _Opened, now: Instant) -> None:
-        """Ask for a salted sum of a range of what was found equal."""
-        index = self._sets.of_class(opened.lifetime_class)
-        lower, upper = index.rank(_bound(opened.floor)), len(index)
-        if upper == lower:
-            state.synced[opened.lifetime_class] = None
+    def _audit(
+        self,
+        link: LinkId,
+        state: _LinkState,
+        opened: _Opened,
+        mesh_now: UnixSeconds,
+        now: Instant,
+    ) -> None:
+        """Ask for a salted sum of a range of what was found equal, but for what is on its way."""
+        lifetime_class = opened.lifetime_class
+        index = self._sets.of_class(lifetime_class)
+        ceiling = UnixSeconds(max(mesh_now - ROOT_CEILING_S, 0))
+        drawn = draw_range(index, lifetime_class, opened.floor, ceiling, self._entropy)
+        if drawn is None:
+            state.synced[lifetime_class] = None
             return
-        if upper - lower > AUDIT_IDS_MAX:
-            lower += uniform_below(self._entropy, upper - lower - AUDIT_IDS_MAX)
-            upper = lower + AUDIT_IDS_MAX
-        # Whole seconds, so that both cut at the same place.
-        floor = _created_of(index.key(lower))
-        ceiling = UnixSeconds(_created_of(index.key(upper - 1)) + 1)
         nonce = self._entropy.draw(16)
-        count, total = _salted(index, floor, ceiling, nonce)
-        state.audited = _Audited(opened.session, opened.lifetime_class, count, total)
+        state.audited = _Audited(
+            opened.session, drawn, count_of(index, drawn), salted_sum(index, drawn, nonce)
+        )
         state.deadline = _after(now, RECONCILE_TIMEOUT_MS)
-        audit = Audit(opened.session, opened.lifetime_class, nonce, floor, ceiling)
+        audit = Audit(opened.session, lifetime_class, nonce, drawn.floor, drawn.ceiling)
         self._frames.append((link, audit))
 
     def _audit_came(self, link: LinkId, state: _LinkState, audit: Audit, now: Instant) -> None:
         if audit.lifetime_class >= CLASSES_COUNT or audit.ceiling <= audit.floor:
             raise PeerError("an audit that cannot be")
-        if not self._is_allowed(state, now):
-            return
         index = self._sets.of_class(audit.lifetime_class)
-        floor, ceiling = UnixSeconds(audit.floor), UnixSeconds(audit.ceiling)
-        lower, upper = index.rank(_bound(floor)), index.rank(_bound(ceiling))
-        if upper - lower > 2 * AUDIT_IDS_MAX:
+        asked = AuditedRange(
+            audit.lifetime_class, UnixSeconds(audit.floor), UnixSeconds(audit.ceiling)
+        )
+        count = count_of(index, asked)
+        if count > 2 * AUDIT_IDS_MAX or not state.served_allowance.take(cost_of(count), now):
             return
-        count, total = _salted(index, floor, ceiling, audit.nonce)
+        total = salted_sum(index, asked, audit.nonce)
         self._frames.append((link, AuditResult(audit.session, count, total)))
 
-    def _audit_result_came(
-        self,
-        link: LinkId,
-        state: _LinkState,
-        result: AuditResult,
-        mesh_now: UnixSeconds,
-        now: Instant,
-    ) -> None:
+    def _audit_result_came(self, state: _LinkState, result: AuditResult) -> None:
         audited = state.audited
         if audited is None or audited.session != result.session:
             return
         state.audited, state.deadline = None, None
-        state.synced[audited.lifetime_class] = None
+        state.synced[audited.range.lifetime_class] = None
         if (result.count, result.total) != (audited.count, audited.total):
-            # New mail meanwhile, or ids that were made to agree: borders that nobody foresaw.
-            self._want(state, audited.lifetime_class, SPLIT_SUSPICIOUS)
+            # Old mail that came meanwhile, or ids that were made to agree.
+            state.suspected = audited.range
 
 
-def _salted(
-    index: SeenIndex, floor: UnixSeconds, ceiling: UnixSeconds, nonce: bytes
-) -> tuple[int, int]:
-    """The number of ids in a range, and the sum of their hashes under a nonce modulo 2^64."""
-    lower, upper = index.rank(_bound(floor)), index.rank(_bound(ceiling))
-    total = 0
-    for key in index.keys(lower, upper):
-        salted = blake2b(key[CREATED_BYTES:], key=nonce, digest_size=_AUDIT_HASH_BYTES)
-        total += int.from_bytes(salted.digest(), "big")
-    return upper - lower, total & ((1 << 64) - 1)
+def _want(state: _LinkState, lifetime_class: int) -> None:
+    if lifetime_class not in state.waiting:
+        state.waiting.append(lifetime_class)
 
 
-def _bound(created: UnixSeconds) -> bytes:
-    return created.to_bytes(CREATED_BYTES, "big")
+def _pause(state: _LinkState, pause_ms: int, now: Instant) -> None:
+    """Open nothing with a neighbour for a while."""
+    state.open_after = max(state.open_after, _after(now, pause_ms))
 
 
-def _created_of(key: bytes) -> UnixSeconds:
-    return UnixSeconds(int.from_bytes(key[:CREATED_BYTES], "big"))
+def _next_session(state: _LinkState) -> int:
+    session = (2 * state.sessions_count + state.parity) & SESSION_MAX
+    state.sessions_count += 1
+    return session
 
 
 def _after(now: Instant, pause_ms: int) -> Monotonic:

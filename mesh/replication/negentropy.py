@@ -82,6 +82,13 @@ class Reconciliation:
         self._write_split(writer, lower, upper, None, offset)
         return writer.taken()
 
+    def initiate_below(self, ceiling: bytes) -> bytes:
+        """A first message about the keys before a bound; what stands behind is passed over."""
+        writer = _Writer()
+        lower = self._index.rank(self._floor)
+        self._write_split(writer, lower, max(lower, self._index.rank(ceiling)), ceiling, 0)
+        return writer.taken()
+
     def respond(self, message: bytes) -> bytes:
         """The answer to a message of the initiator. Raises PeerError."""
         return self._reconcile(message, None)

@@ -144,8 +144,10 @@ class Pushing:
         state.announcing_live.pop(id_, None)
 
     def was_first(self, link: LinkId) -> None:
-        """A link brought what was new, unasked."""
-        self._links[link].first_count += 1
+        """A link brought what was new, unasked: it pushes to us, so we push to it."""
+        state = self._links[link]
+        state.first_count += 1
+        state.mode = _Mode.EAGER
 
     def duplicate(self, link: LinkId, id_: EnvelopeId, now: Instant) -> None:
         """A link pushed what was here: it need not, if others do."""
@@ -170,6 +172,8 @@ class Pushing:
         state = self._links[link]
         for id_ in ids:
             self._queue(state, state.announcing, id_)
+            if state.has_dropped:
+                break
 
     # --- What neighbours say ------------------------------------------------------------------
 
@@ -225,6 +229,19 @@ class Pushing:
                 break
             del unwanted[first]
 
+    # --- Time ---------------------------------------------------------------------------------
+
+    def deadline(self) -> Monotonic | None:
+        """When `deadline_passed` wants to be called: a link may be grafted then."""
+        if self.eager_count >= EAGER_LINKS_MIN:
+            return None
+        lazy = [_free_at(one) for one in self._links.values() if one.mode is _Mode.LAZY]
+        return min(lazy, default=None)
+
+    def deadline_passed(self, now: Instant) -> None:
+        """Come back to the floor where a prune has gone below it."""
+        self._keep_floor(now)
+
     # --- What leaves --------------------------------------------------------------------------
 
     def take_frames(self) -> list[tuple[LinkId, Frame]]:
@@ -262,7 +279,7 @@ class Pushing:
         """Links that were not told of everything, for want of room, and have room again."""
         dropped = []
         for link, state in self._links.items():
-            if state.has_dropped and not (state.sending or state.announcing):
+            if state.has_dropped and not self.has_more(link):
                 state.has_dropped = False
                 dropped.append(link)
         return dropped
@@ -290,18 +307,15 @@ class Pushing:
             state.has_dropped = True
 
     def _keep_floor(self, now: Instant) -> None:
-        """Too few links push to us: graft one of the others, by chance."""
-        if self.eager_count >= EAGER_LINKS_MIN:
-            return
-        free = [
-            link
-            for link, state in self._links.items()
-            if state.mode is _Mode.LAZY
-            and (
-                state.pruned_at is None or now.monotonic - state.pruned_at >= PRUNE_PAUSE_MS * 1000
-            )
-        ]
-        if free:
+        """Too few links push to us: graft others, by chance, but not who has just pruned us."""
+        while self.eager_count < EAGER_LINKS_MIN:
+            free = [
+                link
+                for link, state in self._links.items()
+                if state.mode is _Mode.LAZY and _free_at(state) <= now.monotonic
+            ]
+            if not free:
+                return
             chosen = free[uniform_below(self._entropy, len(free))]
             self._links[chosen].mode = _Mode.EAGER
             self._frames.append((chosen, Graft(ids=b"")))
@@ -314,6 +328,13 @@ class Pushing:
             if len(self._recent) <= RECENT_IDS_MAX and since >= oldest:
                 break
             del self._recent[first]
+
+
+def _free_at(state: _LinkState) -> Monotonic:
+    """From when on a link may be grafted."""
+    if state.pruned_at is None:
+        return Monotonic(0)
+    return Monotonic(state.pruned_at + PRUNE_PAUSE_MS * 1000)
 
 
 def _worth(state: _LinkState) -> float:

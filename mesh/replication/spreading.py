@@ -11,9 +11,9 @@ from collections.abc import Iterable
 from mesh.crypto.entropy import Entropy
 from mesh.errors import PeerError
 from mesh.ids import EnvelopeId, Instant, LinkId, Monotonic, UnixSeconds
-from mesh.limits import UNKNOWN_SIZE_BYTES
+from mesh.limits import RECONCILE_AFTER_LOSS_MS, UNKNOWN_SIZE_BYTES
 from mesh.replication.anti_entropy import AntiEntropy
-from mesh.replication.pushing import Pushing
+from mesh.replication.pushing import NOHAVE_BUSY, Pushing
 from mesh.replication.seen_sets import Element, SeenSets
 from mesh.replication.wanting import Wanting
 from mesh.wire.envelope import SIZE_BYTES
@@ -47,6 +47,8 @@ class Spreading:
         self._wanting = Wanting(self._sets)
         self._anti_entropy = AntiEntropy(self._sets, entropy)
         self._links: dict[LinkId, None] = {}
+        # Of each link: what it brought that was new here, and what of it was asked for.
+        self._news: dict[LinkId, tuple[int, int]] = {}
 
     def __len__(self) -> int:
         return len(self._sets)
@@ -59,6 +61,15 @@ class Spreading:
         """Take the ids of the store at start, and whose bodies are missed."""
         self._sets.load(known)
         self._wanting.load(bodiless)
+
+    def news_count(self, link: LinkId) -> tuple[int, int]:
+        """How much of what a link brought was new here: in all, and fetched as backlog."""
+        return self._news.get(link, (0, 0))
+
+    def _count_news(self, link: LinkId, *, is_backlog: bool) -> None:
+        if link in self._links:
+            count, backlog = self.news_count(link)
+            self._news[link] = (count + 1, backlog + is_backlog)
 
     # --- What is known ------------------------------------------------------------------------
 
@@ -89,6 +100,7 @@ class Spreading:
 
     def link_down(self, link: LinkId, now: Instant) -> None:
         """A link is gone."""
+        self._news.pop(link, None)
         if self._links.pop(link, False) is None:
             self._pushing.link_down(link, now)
             self._wanting.link_down(link, now)
@@ -106,7 +118,10 @@ class Spreading:
             case IWant(ids=ids):
                 self._pushing.wanted(link, split_ids(ids))
             case NoHave(entries=entries):
-                self._wanting.no_have(link, [id_ for id_, _ in split_entries(entries)], now)
+                refusals = list(split_entries(entries))
+                self._wanting.no_have(link, [id_ for id_, _ in refusals], now)
+                if any(reason == NOHAVE_BUSY for _, reason in refusals):
+                    self._wanting.lost(link, pause_ms=RECONCILE_AFTER_LOSS_MS)
             case DoNotWant(ids=ids):
                 self._pushing.unwanted(link, split_ids(ids), now)
             case Prune():
@@ -143,8 +158,11 @@ class Spreading:
         `is_new`: it was created lately; mail that was asked for as backlog is not live even so.
         """
         self._sets.add(id_, element)
-        if link is not None and not self._wanting.was_asked(link, id_):
-            self._pushing.was_first(link)
+        if link is not None:
+            was_asked = self._wanting.was_asked(link, id_)
+            self._count_news(link, is_backlog=was_asked)
+            if not was_asked:
+                self._pushing.was_first(link)
         self._pushing.spread(
             id_,
             is_live=is_new and self._wanting.is_live(id_),
@@ -208,8 +226,8 @@ class Spreading:
             self._compare_all()
 
     def dropped(self, link: LinkId) -> None:
-        """Something of a link was dropped for want of room: compare with it again."""
-        self._anti_entropy.compare(link)
+        """Something of a link was dropped for want of room: compare with it again, later."""
+        self._wanting.lost(link, pause_ms=RECONCILE_AFTER_LOSS_MS)
 
     def settled(self, id_: EnvelopeId, now: Instant) -> None:
         """An id is not to be asked for any more."""
@@ -225,8 +243,10 @@ class Spreading:
 
     def take_frames(self, mesh_now: UnixSeconds, now: Instant) -> list[tuple[LinkId, Frame]]:
         """The frames to send, in order."""
-        for link in (*self._wanting.take_dropped(), *self._pushing.take_dropped()):
-            self._anti_entropy.compare(link)
+        for link, pause_ms in self._wanting.take_dropped():
+            self._anti_entropy.compare(link, now, pause_ms=pause_ms)
+        for link in self._pushing.take_dropped():
+            self._anti_entropy.compare(link, now)
         asked = self._wanting.take_frames()
         for link, frame in asked:
             if isinstance(frame, Graft):
@@ -253,11 +273,16 @@ class Spreading:
 
     def deadline(self) -> Monotonic | None:
         """When `deadline_passed` wants to be called."""
-        deadlines = [self._wanting.deadline(), self._anti_entropy.deadline()]
+        deadlines = [
+            self._pushing.deadline(),
+            self._wanting.deadline(),
+            self._anti_entropy.deadline(),
+        ]
         return min((one for one in deadlines if one is not None), default=None)
 
     def deadline_passed(self, mesh_now: UnixSeconds, now: Instant) -> None:
         """Ask others for what did not come; compare where it is time."""
+        self._pushing.deadline_passed(now)
         self._wanting.deadline_passed(now)
         self._anti_entropy.deadline_passed(mesh_now, now)
 
@@ -265,6 +290,8 @@ class Spreading:
         for learned in self._anti_entropy.take_learned():
             needed = [(id_, UNKNOWN_SIZE_BYTES) for id_ in learned.need]
             self._wanting.offered(learned.link, needed, now)
+            if self._wanting.is_full(learned.link):
+                self._anti_entropy.stop(learned.link, now)
             self._pushing.announce(learned.link, learned.have)
 
     def _spread_backlog(self, id_: EnvelopeId, link: LinkId | None, now: Instant) -> None:
@@ -277,8 +304,9 @@ class Spreading:
         )
 
     def _compare_all(self) -> None:
+        """What is on its way comes first: a session would only find it again."""
         for link in self._links:
-            self._anti_entropy.compare(link)
+            self._wanting.lost(link)
 
 
 def _bytes_of(size_class: int) -> int:

@@ -6,24 +6,29 @@ Theory of operation. A neighbour that announces an id is its *announcer*. Live m
 where it is not pushed: it mostly comes by itself, so an id that was announced live is asked for
 only after a little while (a *graft*: that link has shown to be the faster one). What was learned
 otherwise is asked for at once. The link that is asked owns the id; when it is silent for too long
-the next announcer is asked. Whatever has to be dropped for want of room is found by the next
-reconciliation (`take_dropped`), so nothing is lost by a bound.
+the next announcer is asked, those first that kept their word and answer soon. Whatever has to be
+dropped for want of room is found by reconciling when there is room again (`take_dropped`), so
+nothing is lost by a bound.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from heapq import heappop, heappush, nlargest
+from heapq import heapify, heappop, heappush, nlargest
 
 from mesh.ids import EnvelopeId, Instant, LinkId, Monotonic
 from mesh.limits import (
+    ANNOUNCED_IDS_BURST,
+    ANNOUNCED_IDS_PER_SECOND,
     ANNOUNCERS_PER_ID_MAX,
     ASK_TIMEOUT_MAX_MS,
     ASK_TIMEOUT_MIN_MS,
+    GRAFT_PAUSE_MAX_MS,
     GRAFT_PAUSE_MS,
     IDS_PER_FRAME_MAX,
     MISSING_BODIES_ASKED_MAX,
     MISSING_IDS_MAX,
     OFFERED_IDS_PER_LINK_MAX,
+    RECONCILE_AFTER_LOSS_MS,
     REFUSED_IDS_MAX,
     REFUSED_KEPT_MS,
     ROUND_TRIP_FIRST_MS,
@@ -31,13 +36,17 @@ from mesh.limits import (
     WANTS_PER_LINK_BYTES_MAX,
     WANTS_PER_LINK_MAX,
 )
+from mesh.replication.allowance import Allowance
 from mesh.replication.seen_sets import SeenSets
 from mesh.wire.frames import Frame, Graft, IWant
 
 
 @dataclass(slots=True)
 class _Missing:
-    """An id that somebody has and we lack. `due`: when something is to be done about it."""
+    """An id that somebody has and we lack. `due`: when something is to be done about it.
+
+    It has an announcer, and each of them has it among what it offered, or was asked for.
+    """
 
     size_bytes: int
     is_live: bool
@@ -48,13 +57,17 @@ class _Missing:
 
 @dataclass(slots=True)
 class _LinkState:
-    """What one neighbour has for us. Dicts stand for ordered sets."""
+    """What one neighbour has for us. Dicts stand for ordered sets.
+
+    `asked_lately`: what came by another way before it could be answered.
+    """
 
     asked_at: Monotonic
-
+    allowance: Allowance
     offered: dict[EnvelopeId, None] = field(default_factory=dict)
     asked: dict[EnvelopeId, int] = field(default_factory=dict)
     asked_bytes: int = 0
+    asked_lately: dict[EnvelopeId, None] = field(default_factory=dict)
     deadline: Monotonic | None = None
     bodies_asked: dict[EnvelopeId, None] = field(default_factory=dict)
     bodies_to_ask: list[EnvelopeId] = field(default_factory=list)
@@ -78,14 +91,18 @@ class Wanting:
         # Links that may be asked for more, since when. They are looked through once a batch and
         # not once a frame: a frame of six bytes must not cost a walk through all that is missing.
         self._askable: dict[LinkId, Instant] = {}
-        self._dropped: dict[LinkId, None] = {}
+        # Links that have more for us than we could note, and how long to leave them alone.
+        self._dropped: dict[LinkId, int] = {}
         self._frames: list[tuple[LinkId, Frame]] = []
 
     # --- Links --------------------------------------------------------------------------------
 
     def link_up(self, link: LinkId, now: Instant) -> None:
         """A link is ready: it is asked once for each body that is missed, the newest first."""
-        state = self._links[link] = _LinkState(now.monotonic)
+        allowance = Allowance(
+            per_second=ANNOUNCED_IDS_PER_SECOND, burst=ANNOUNCED_IDS_BURST, now=now
+        )
+        state = self._links[link] = _LinkState(now.monotonic, allowance)
         if self._bodiless:
             newest = nlargest(
                 MISSING_BODIES_ASKED_MAX,
@@ -106,8 +123,7 @@ class Wanting:
             if link not in missing.announcers:
                 continue
             missing.announcers.remove(link)
-            if missing.owner == link:
-                missing.owner = None
+            _let_others_answer(missing, link)
             if not missing.announcers:
                 del self._missing[id_]
         self._ask_all(now)
@@ -132,8 +148,13 @@ class Wanting:
         return missing.announcers if missing is not None else []
 
     def was_asked(self, link: LinkId, id_: EnvelopeId) -> bool:
-        """Whether a link was asked for this."""
-        return id_ in self._links[link].asked
+        """Whether a link was asked for this, also if it has come from elsewhere meanwhile."""
+        state = self._links[link]
+        return id_ in state.asked or id_ in state.asked_lately
+
+    def is_full(self, link: LinkId) -> bool:
+        """Whether a link has more for us than we could note."""
+        return link in self._dropped
 
     def is_live(self, id_: EnvelopeId) -> bool:
         """Whether an id is not known to be backlog."""
@@ -155,6 +176,9 @@ class Wanting:
         """
         state = self._links[link]
         for id_, size_bytes in entries:
+            if is_announced and not state.allowance.take(1, now):
+                self._drop(link)
+                break
             if id_ in self._refused or id_ in self._held_back or id_ in state.asked:
                 continue
             if id_ in self._sets and not self._may_ask_body(state, id_, is_announced=is_announced):
@@ -179,6 +203,7 @@ class Wanting:
         if id_ in state.asked:
             taken_ms = (now.monotonic - state.asked_at) // 1000
             state.round_trip_ms += (min(taken_ms, ASK_TIMEOUT_MAX_MS) - state.round_trip_ms) // 8
+            state.broken_count = max(state.broken_count - 1, 0)
             state.deadline = _after(now, WANT_TIMEOUT_MS)
 
     # --- What became of it --------------------------------------------------------------------
@@ -239,15 +264,27 @@ class Wanting:
     def take_frames(self) -> list[tuple[LinkId, Frame]]:
         """What is asked now."""
         askable, self._askable = self._askable, {}
-        for link, since in askable.items():
-            self._ask(link, self._links[link], since)
+        for link in sorted(askable, key=self._patience_for):
+            self._ask(link, self._links[link], askable[link])
         frames, self._frames = self._frames, []
         return frames
 
-    def take_dropped(self) -> list[LinkId]:
-        """Links of whose ids some had to be dropped for want of room."""
-        dropped, self._dropped = list(self._dropped), {}
-        return dropped
+    def lost(self, link: LinkId, *, pause_ms: int = 0) -> None:
+        """Something that a link has could not be noted or taken."""
+        self._drop(link, pause_ms)
+
+    def take_dropped(self) -> list[tuple[LinkId, int]]:
+        """Links of whose ids some had to be dropped, where there is room again; and a pause."""
+        if not self._dropped or len(self._missing) > MISSING_IDS_MAX * 3 // 4:
+            return []
+        taken = [
+            (link, pause_ms)
+            for link, pause_ms in self._dropped.items()
+            if _load(self._links[link]) <= OFFERED_IDS_PER_LINK_MAX // 4
+        ]
+        for link, _ in taken:
+            del self._dropped[link]
+        return taken
 
     def deadline(self) -> Monotonic | None:
         """When `deadline_passed` wants to be called."""
@@ -268,7 +305,7 @@ class Wanting:
                 for id_ in list(state.asked):
                     state.broken_count += 1
                     self._drop_announcer(link, state, id_)
-                self._dropped[link] = None
+                self._drop(link, RECONCILE_AFTER_LOSS_MS)
         self._forget_old_refusals(now)
         self._ask_all(now)
 
@@ -278,11 +315,11 @@ class Wanting:
         if missing.owner is not None:
             state = self._links[missing.owner]
             state.broken_count += 1
+            # It may only be slow; then it is to be asked with more patience.
+            state.round_trip_ms = min(2 * state.round_trip_ms, ASK_TIMEOUT_MAX_MS)
             self._drop_announcer(missing.owner, state, id_)
-        if id_ in self._missing:
-            for link in missing.announcers:
-                self._links[link].offered[id_] = None
-                self._askable[link] = now
+        for link in missing.announcers:
+            self._askable[link] = now
 
     def _note_offer(
         self,
@@ -295,33 +332,47 @@ class Wanting:
         is_live: bool,
     ) -> None:
         missing = self._missing.get(id_)
-        is_full = len(state.offered) + len(state.asked) >= OFFERED_IDS_PER_LINK_MAX
-        if is_full or (missing is None and len(self._missing) >= MISSING_IDS_MAX):
-            self._dropped[link] = None
+        is_noted = missing is not None and link in missing.announcers
+        if not is_noted and _load(state) >= OFFERED_IDS_PER_LINK_MAX:
+            self._drop(link)
             return
         if missing is None:
+            if len(self._missing) >= MISSING_IDS_MAX:
+                self._drop(link)
+                return
             missing = self._missing[id_] = _Missing(size_bytes, is_live)
-            if is_live:
-                pause_ms = GRAFT_PAUSE_MS + state.round_trip_ms * 5 // 4
-                self._wake(id_, missing, pause_ms, now)
-        elif not is_live and missing.is_live and missing.owner is None:
+        is_added = not is_noted and len(missing.announcers) < ANNOUNCERS_PER_ID_MAX
+        if is_added:
+            missing.announcers.append(link)
+            state.offered[id_] = None
+        if missing.owner is not None or not missing.is_live or (is_live and not is_added):
+            return
+        if is_live:
+            pause_ms = GRAFT_PAUSE_MS + state.round_trip_ms * 5 // 4
+            due = _after(now, min(pause_ms, GRAFT_PAUSE_MAX_MS))
+            if len(missing.announcers) == 1 or (missing.due is not None and due < missing.due):
+                self._wake(id_, missing, due)
+        else:
             # Backlog for one neighbour is backlog: nobody will push it.
             missing.is_live, missing.due = False, None
-            for announcer in missing.announcers:
-                self._links[announcer].offered[id_] = None
-        if link not in missing.announcers and len(missing.announcers) < ANNOUNCERS_PER_ID_MAX:
-            missing.announcers.append(link)
-            if missing.due is None:
-                state.offered[id_] = None
+            self._askable.update(dict.fromkeys(missing.announcers, now))
 
-    def _wake(self, id_: EnvelopeId, missing: _Missing, pause_ms: int, now: Instant) -> None:
-        missing.due = _after(now, pause_ms)
-        heappush(self._due, (missing.due, self._due_count, id_))
+    def _wake(self, id_: EnvelopeId, missing: _Missing, due: Monotonic) -> None:
+        missing.due = due
+        heappush(self._due, (due, self._due_count, id_))
         self._due_count += 1
+        if len(self._due) > 2 * MISSING_IDS_MAX:
+            # Ids that a link announces and takes back again, without end.
+            self._due = [one for one in self._due if self._is_awaited(one[2], one[0])]
+            heapify(self._due)
+
+    def _is_awaited(self, id_: EnvelopeId, due: Monotonic) -> bool:
+        missing = self._missing.get(id_)
+        return missing is not None and missing.due == due
 
     def _ask(self, link: LinkId, state: _LinkState, since: Instant) -> None:
         """Ask a link for what nobody else was asked for."""
-        while state.bodies_to_ask and len(state.offered) + len(state.asked) < IDS_PER_FRAME_MAX:
+        while state.bodies_to_ask and _load(state) < IDS_PER_FRAME_MAX:
             lacked = state.bodies_to_ask.pop()
             if self._may_ask_body(state, lacked, is_announced=False):
                 size_bytes = self._sets.element(lacked).size_bytes
@@ -330,7 +381,7 @@ class Wanting:
         wanted: list[EnvelopeId] = []
         for id_ in list(state.offered):
             missing = self._missing[id_]
-            if missing.owner is not None:
+            if missing.owner is not None or missing.due is not None:
                 continue
             if (
                 len(state.asked) >= WANTS_PER_LINK_MAX
@@ -345,7 +396,7 @@ class Wanting:
                 grafted.append(id_)
                 pause_ms = 10 + 3 * state.round_trip_ms
                 pause_ms = max(ASK_TIMEOUT_MIN_MS, min(pause_ms, ASK_TIMEOUT_MAX_MS))
-                self._wake(id_, missing, pause_ms, since)
+                self._wake(id_, missing, _after(since, pause_ms))
             else:
                 wanted.append(id_)
         if not (grafted or wanted):
@@ -375,10 +426,17 @@ class Wanting:
         missing.announcers.remove(link)
         state.offered.pop(id_, None)
         _forget_asked(state, id_)
-        if missing.owner == link:
-            missing.owner = None
+        _let_others_answer(missing, link)
         if not missing.announcers:
             del self._missing[id_]
+
+    def _drop(self, link: LinkId, pause_ms: int = 0) -> None:
+        self._dropped[link] = max(self._dropped.get(link, 0), pause_ms)
+
+    def _patience_for(self, link: LinkId) -> tuple[int, int]:
+        """Who is asked first: those that keep their word, and of them those that answer soon."""
+        state = self._links[link]
+        return state.broken_count, state.round_trip_ms
 
     def _ask_all(self, now: Instant) -> None:
         self._askable.update(dict.fromkeys(self._links, now))
@@ -392,8 +450,24 @@ class Wanting:
             del self._refused[oldest]
 
 
+def _load(state: _LinkState) -> int:
+    """How many missing ids a link has announced."""
+    return len(state.offered) + len(state.asked)
+
+
+def _let_others_answer(missing: _Missing, link: LinkId) -> None:
+    if missing.owner == link:
+        missing.owner, missing.due = None, None
+
+
 def _forget_asked(state: _LinkState, id_: EnvelopeId) -> None:
-    state.asked_bytes -= state.asked.pop(id_, 0)
+    size_bytes = state.asked.pop(id_, None)
+    if size_bytes is None:
+        return
+    state.asked_bytes -= size_bytes
+    state.asked_lately[id_] = None
+    if len(state.asked_lately) > WANTS_PER_LINK_MAX:
+        del state.asked_lately[next(iter(state.asked_lately))]
     if not state.asked:
         state.deadline = None
 

@@ -95,7 +95,7 @@ def test_mail_refused_by_a_wrong_clock_comes_when_the_clock_is_corrected() -> No
     table.join("dan", "cy")
     table.join("dan", "ada")
     table.pass_time(10)
-    assert texts(table, "dan") == ["What day is it?", "Is it Tuesday?"]
+    assert sorted(texts(table, "dan")) == ["Is it Tuesday?", "What day is it?"]
 
 
 def test_a_neighbour_without_room_does_not_say_that_it_holds_a_message() -> None:

@@ -1,89 +1,64 @@
-"""Two spreading machines joined: what one lacks the other gives, whatever gets in the way."""
-
-from collections.abc import Callable
+"""Joined machines: what one lacks the others give, whatever gets in the way, and nothing spins."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mesh.crypto.hashing import blake2b_256
 from mesh.errors import PeerError
-from mesh.ids import EnvelopeId, Instant, LinkId, Monotonic, UnixSeconds
+from mesh.ids import EnvelopeId, LinkId
 from mesh.limits import (
     IDS_PER_FRAME_MAX,
-    MISSING_BODIES_ASKED_MAX,
     MISSING_IDS_MAX,
-    OFFERED_IDS_PER_LINK_MAX,
+    RECONCILE_AFTER_LOSS_MS,
     REFUSED_KEPT_MS,
-    RELIST_AFTER_LOSS_MS,
     SENDING_IDS_PER_LINK_MAX,
-    WANT_TIMEOUT_MS,
-    WANTS_PER_LINK_BYTES_MAX,
 )
-from mesh.replication.id_index import IdIndex
 from mesh.replication.spreading import Spreading
 from mesh.wire.frames import (
     FLAG_BACKLOG,
+    Audit,
+    AuditResult,
+    DoNotWant,
     Frame,
+    Graft,
     IHave,
     IWant,
-    ListAgain,
-    ListPage,
-    ListWanted,
+    NegClose,
+    NegMessage,
+    NegOpen,
     NoHave,
+    Prune,
+    Root,
+    RootEntry,
     join_entries,
     split_entries,
     split_ids,
 )
 from mesh.wire.retirement import RETIREMENT_SIZE_CLASS
-from tests.entropy import SeededEntropy
+from tests.replication.meshes import NOW, Meshed, at, element, frames_of, id_of, make
 
 LINK = LinkId(1)
 
 
-def at(ms: int) -> Instant:
-    return Instant(Monotonic(ms * 1000), 0)
+def wants_of(spreading: Spreading, link: int, ms: int = 0) -> list[EnvelopeId]:
+    return [
+        id_ for frame in frames_of(spreading, IWant, at(ms), link) for id_ in split_ids(frame.ids)
+    ]
 
 
-def id_of(number: int) -> EnvelopeId:
-    return EnvelopeId(blake2b_256(number.to_bytes(8, "big")))
+def announce(spreading: Spreading, link: int, numbers: range, ms: int = 0) -> None:
+    for start in range(numbers.start, numbers.stop, IDS_PER_FRAME_MAX):
+        page = range(start, min(start + IDS_PER_FRAME_MAX, numbers.stop))
+        entries = join_entries([(id_of(number), 0) for number in page])
+        spreading.received(LinkId(link), IHave(entries, FLAG_BACKLOG), NOW, at(ms))
 
 
-def make(numbers: range | list[int], seed: int = 1) -> Spreading:
-    spreading = Spreading(SeededEntropy(seed))
-    spreading.load([(id_of(number), UnixSeconds(1_000 + number), 0) for number in numbers])
-    return spreading
+def announced(spreading: Spreading, link: int) -> list[EnvelopeId]:
+    frame = spreading.take_announcement(LinkId(link))
+    return [] if frame is None else [id_ for id_, _ in split_entries(frame.entries)]
 
 
-class Pair:
-    """Two machines over one link; bodies carry nothing but their id."""
-
-    def __init__(self, left: Spreading, right: Spreading) -> None:
-        self.sides = (left, right)
-        self.bodies_count = 0
-        self.frames_count = 0
-        self.drops: Callable[[Frame], bool] = lambda frame: False
-
-    def link_up(self, now: Instant) -> None:
-        for side in self.sides:
-            side.link_up(LINK, now)
-
-    def exchange(self, now: Instant) -> None:
-        is_busy = True
-        while is_busy:
-            is_busy = False
-            for sender, receiver in (self.sides, self.sides[::-1]):
-                for link, frame in sender.take_frames():
-                    is_busy = True
-                    self.frames_count += 1
-                    if not self.drops(frame):
-                        receiver.received(link, frame, now)
-                for envelope_id in sender.take_bodies(LINK, 64):
-                    is_busy = True
-                    self.bodies_count += 1
-                    receiver.body_came(LINK, envelope_id, now)
-                    if not receiver.is_known(envelope_id):
-                        receiver.accepted(envelope_id, UnixSeconds(1_000), 0, LINK, now)
+# --- Whole meshes ---------------------------------------------------------------------------------
 
 
 @given(common=st.integers(0, 1_200), left_only=st.integers(0, 700), right_only=st.integers(0, 700))
@@ -91,283 +66,350 @@ def test_after_link_up_both_sides_have_everything_once(
     common: int, left_only: int, right_only: int
 ) -> None:
     shared = list(range(common))
-    left = make([*shared, *range(10_000, 10_000 + left_only)])
-    right = make([*shared, *range(20_000, 20_000 + right_only)], seed=2)
-    pair = Pair(left, right)
-    pair.link_up(at(0))
-    pair.exchange(at(1))
-    assert len(left) == len(right) == common + left_only + right_only
-    assert pair.bodies_count == left_only + right_only
+    mesh = Meshed(
+        [*shared, *range(10_000, 10_000 + left_only)],
+        [*shared, *range(20_000, 20_000 + right_only)],
+    )
+    mesh.join(0, 1)
+    mesh.settle()
+    assert mesh.are_equal()
+    assert len(mesh.nodes[0].spreading) == common + left_only + right_only
+    assert mesh.nodes[0].bodies_count + mesh.nodes[1].bodies_count == left_only + right_only
 
 
-def test_a_new_envelope_goes_to_all_links_but_the_one_that_brought_it() -> None:
-    spreading = make([])
-    for number in (1, 2, 3):
-        spreading.link_up(LinkId(number), at(0))
-    spreading.accepted(id_of(7), UnixSeconds(5), 0, LinkId(2), at(1))
-    assert spreading.take_bodies(LinkId(1), 9) == [id_of(7)]
-    assert spreading.take_bodies(LinkId(2), 9) == []
-    assert spreading.take_bodies(LinkId(3), 9) == [id_of(7)]
+@pytest.mark.parametrize("dialler", [0, 1])
+def test_a_node_that_knows_nothing_gets_more_than_its_tables_hold(dialler: int) -> None:
+    count = SENDING_IDS_PER_LINK_MAX + 3_000
+    mesh = Meshed(range(count), [])
+    mesh.join(dialler, 1 - dialler)
+    mesh.pass_time(120)
+    assert mesh.are_equal()
+    assert mesh.nodes[1].bodies_count == count, "each body once"
+    bodies = count * 1024
+    assert mesh.bytes_count < 1.15 * bodies, "ids are not compared again and again meanwhile"
 
 
-def test_an_envelope_is_not_pushed_to_who_announced_it() -> None:
-    spreading = make([])
-    for number in (1, 2):
-        spreading.link_up(LinkId(number), at(0))
-    entries = join_entries([(id_of(7), 0)])
-    for number in (1, 2):
-        spreading.received(LinkId(number), IHave(entries=entries, flags=0), at(1))
-    wants = [link for link, frame in spreading.take_frames() if isinstance(frame, IWant)]
-    assert wants == [LinkId(1)], "one owner an id"
-    spreading.accepted(id_of(7), UnixSeconds(5), 0, LinkId(1), at(2))
-    assert spreading.take_bodies(LinkId(2), 9) == []
+def test_a_healed_partition_brings_each_body_once() -> None:
+    """Two halves of four, each a ring; two bridges heal at once."""
+    half = 300
+    mesh = Meshed(
+        *[range(half)] * 4,
+        *[range(half, 2 * half)] * 4,
+    )
+    for first in (0, 4):
+        for number in range(4):
+            mesh.join(first + number, first + (number + 1) % 4)
+    mesh.pass_time(5)
+    before = sum(node.bodies_count for node in mesh.nodes)
+    mesh.join(0, 4)
+    mesh.join(2, 6)
+    mesh.pass_time(60)
+    assert mesh.are_equal()
+    copies = (sum(node.bodies_count for node in mesh.nodes) - before) / (8 * half)
+    assert copies <= 1.05
 
 
-@pytest.mark.parametrize("way", ["silence", "nohave", "link down"])
-def test_what_one_neighbour_does_not_give_is_asked_of_the_next(way: str) -> None:
-    spreading = make([])
-    entries = join_entries([(id_of(7), 0)])
-    for number in (1, 2):
-        spreading.link_up(LinkId(number), at(0))
-        spreading.received(LinkId(number), IHave(entries=entries, flags=0), at(0))
-    spreading.take_frames()
-    match way:
-        case "silence":
-            spreading.deadline_passed(at(WANT_TIMEOUT_MS))
-        case "nohave":
-            answer = NoHave(entries=join_entries([(id_of(7), 1)]))
-            spreading.received(LinkId(1), answer, at(1))
-        case _:
-            spreading.link_down(LinkId(1), at(1))
-    wants = [link for link, frame in spreading.take_frames() if isinstance(frame, IWant)]
-    assert wants == [LinkId(2)]
+@settings(max_examples=25)
+@given(st.data())
+def test_sets_become_equal_over_links_that_lose_and_end(data: st.DataObject) -> None:
+    count = data.draw(st.integers(2, 5))
+    numbers = st.lists(st.integers(0, 80), max_size=60, unique=True)
+    mesh = Meshed(*[data.draw(numbers) for _ in range(count)])
+    pairs = [(left, right) for left in range(count) for right in range(left)]
+    dice = data.draw(st.randoms(use_true_random=False))
+    mesh.is_lost = lambda sender, receiver, frame: dice.random() < 0.3
+    for step in range(data.draw(st.integers(1, 12))):
+        left, right = data.draw(st.sampled_from(pairs))
+        deed = data.draw(st.sampled_from(["join", "cut", "publish", "wait"]))
+        is_joined = (left, right) in mesh.links
+        if deed == "join" and not is_joined:
+            mesh.join(left, right)
+        elif deed == "cut" and is_joined:
+            mesh.cut(left, right)
+        elif deed == "publish":
+            mesh.publish(left, 1_000 + step, age=data.draw(st.sampled_from([0, 0, 90])))
+        else:
+            mesh.pass_time(data.draw(st.integers(1, 40)))
+        mesh.settle()
+    mesh.is_lost = lambda sender, receiver, frame: False
+    for left, right in pairs:
+        mesh.cut(left, right)
+    for right in range(1, count):
+        mesh.join(right - 1, right)
+    mesh.pass_time(60)
+    assert mesh.are_equal()
+    assert set(mesh.nodes[0].spreading.ids()) == set(mesh.all)
 
 
-def test_wants_stay_within_the_bytes_of_a_link() -> None:
-    spreading = make([])
-    spreading.link_up(LINK, at(0))
-    entries = join_entries([(id_of(number), 3) for number in range(100)])
-    spreading.received(LINK, IHave(entries=entries, flags=0), at(1))
-    asked = [
-        envelope_id
-        for _, frame in spreading.take_frames()
-        if isinstance(frame, IWant)
-        for envelope_id in split_ids(frame.ids)
-    ]
-    assert len(asked) == WANTS_PER_LINK_BYTES_MAX // 65_536
+def test_what_was_lost_on_a_link_that_stays_is_found_by_roots() -> None:
+    mesh = Meshed(range(50), range(50))
+    mesh.join(0, 1)
+    mesh.pass_time(100)
+    mesh.is_lost = lambda sender, receiver, frame: True
+    mesh.nodes[0].spreading.accepted(id_of(900), element(), None, mesh.now, is_new=False)
+    mesh.settle()
+    mesh.is_lost = lambda sender, receiver, frame: False
+    assert not mesh.are_equal()
+    mesh.nodes[0].elements[id_of(900)] = element()
+    mesh.pass_time(4_000)
+    assert mesh.are_equal()
+
+
+def test_a_quiet_mesh_says_less_and_less() -> None:
+    mesh = Meshed(*[range(200)] * 6)
+    for left in range(6):
+        for right in range(left):
+            mesh.join(left, right)
+    mesh.pass_time(7_200)
+    mesh.frames_count = mesh.bytes_count = 0
+    mesh.pass_time(3_600)
+    assert mesh.frames_count <= 6 * 3_600 // 450 + 6, "one root in some minutes each, no more"
+    assert mesh.bytes_count <= mesh.frames_count * 130
+
+
+def test_new_mail_reaches_all_with_few_copies() -> None:
+    count = 8
+    mesh = Meshed(*[[] for _ in range(count)])
+    for left in range(count):
+        for right in range(left):
+            mesh.join(left, right)
+    for made in range(40):
+        mesh.publish(made % count, made)
+        mesh.pass_time(1)
+    assert mesh.are_equal()
+    for node in mesh.nodes:
+        node.bodies_count = 0
+    for made in range(100, 140):
+        mesh.publish(made % count, made)
+        mesh.pass_time(1)
+    assert mesh.are_equal()
+    copies = sum(node.bodies_count for node in mesh.nodes) / (40 * (count - 1))
+    assert copies <= 3, "the floor is three eager links"
+
+
+def test_a_neighbour_that_announces_and_gives_nothing_stops_nobody() -> None:
+    """Node 0 makes mail; 1 hears of it and never gives it; 2 has both as neighbours."""
+    mesh = Meshed([], [], [])
+    mesh.join(0, 1)
+    mesh.join(1, 2)
+    mesh.join(0, 2)
+    mesh.is_lost = lambda sender, receiver, frame: sender == 1 and isinstance(frame, NoHave)
+    mesh.settle()
+    for made in range(20):
+        mesh.publish(0, made)
+        mesh.settle()
+        mesh.nodes[1].elements.clear()
+        mesh.pass_time(5)
+        assert mesh.nodes[2].spreading.is_known(id_of(made))
+
+
+# --- One machine ----------------------------------------------------------------------------------
 
 
 def test_a_refused_id_is_not_asked_for_again() -> None:
-    spreading = make([])
-    spreading.link_up(LINK, at(0))
-    spreading.take_frames()
+    spreading = make(links=[1])
     spreading.refused(id_of(7), at(1))
-    entries = join_entries([(id_of(7), 0)])
-    spreading.received(LINK, IHave(entries=entries, flags=0), at(2))
-    assert spreading.take_frames() == []
+    announce(spreading, 1, range(7, 8), 2)
+    assert wants_of(spreading, 1, 2) == []
 
 
-def test_a_refusal_is_forgotten_after_an_hour_or_when_the_clock_was_wrong() -> None:
-    for is_jump in (False, True):
-        spreading = make([])
-        spreading.link_up(LINK, at(0))
-        spreading.refused(id_of(7), at(0))
-        if is_jump:
-            spreading.forgive(at(1))
-        spreading.take_frames()
-        later = at(REFUSED_KEPT_MS if not is_jump else 1 + RELIST_AFTER_LOSS_MS)
-        deadline = spreading.deadline()
-        assert deadline is not None
-        assert deadline <= later.monotonic
-        spreading.deadline_passed(later)
-        assert ListWanted(cursor=b"") in [frame for _, frame in spreading.take_frames()]
-        announce(spreading, LINK, range(7, 8), later)
-        assert wants_of(spreading, LINK) == [id_of(7)]
+@pytest.mark.parametrize("way", ["an hour", "a jump of mesh time", "its envelope came"])
+def test_a_refusal_is_not_for_ever(way: str) -> None:
+    spreading = make(links=[1])
+    spreading.refused(id_of(7), at(0))
+    later = 1
+    match way:
+        case "an hour":
+            later = REFUSED_KEPT_MS
+            spreading.deadline_passed(NOW, at(later))
+        case "a jump of mesh time":
+            spreading.forgive()
+        case _:
+            spreading.welcome([id_of(7)])
+    if later == 1:
+        opened = frames_of(spreading, NegOpen, at(later))
+        assert len(opened) == 1, "who has it is found by comparing"
+    announce(spreading, 1, range(7, 8), later)
+    assert wants_of(spreading, 1, later) == [id_of(7)]
 
 
-def stub(spreading: Spreading, number: int, link: LinkId, now: Instant) -> None:
-    spreading.accepted_without_body(id_of(number), UnixSeconds(1_000 + number), 0, link, now)
+def test_a_jump_of_mesh_time_compares_also_where_nothing_was_refused() -> None:
+    """A node with a wrong clock has not even asked for what lay outside of its window."""
+    spreading = make(links=[1])
+    spreading.forgive()
+    assert len(frames_of(spreading, NegOpen, at(1))) == 1
 
 
-def announced(spreading: Spreading, link: LinkId) -> list[EnvelopeId]:
-    frame = spreading.take_announcement(link)
-    return [] if frame is None else [id_ for id_, _ in split_entries(frame.entries)]
-
-
-def test_a_stub_is_announced_and_its_body_asked_of_each_new_link_once() -> None:
-    spreading = make([])
-    first, second, third = LinkId(1), LinkId(2), LinkId(3)
-    for link in (first, second):
-        spreading.link_up(link, at(0))
-    announce(spreading, first, range(7, 8), at(1))
-    assert wants_of(spreading, first) == [id_of(7)]
-    stub(spreading, 7, first, at(2))
-    assert spreading.is_body_welcome(id_of(7))
-    assert (announced(spreading, first), announced(spreading, second)) == ([], [id_of(7)])
-    assert wants_of(spreading, first) == []
-    spreading.link_up(third, at(3))
-    assert wants_of(spreading, third) == [id_of(7)]
-    spreading.body_refused(third, id_of(7), at(4))
-    announce(spreading, second, range(7, 8), at(5))
-    assert wants_of(spreading, second) == [id_of(7)], "who announces it is asked"
-    spreading.body_filled(id_of(7), second, at(6))
-    assert announced(spreading, first) == announced(spreading, third) == [id_of(7)]
-    assert spreading.take_bodies(third, 9) == []
-    spreading.link_up(LinkId(4), at(7))
-    assert wants_of(spreading, LinkId(4)) == []
-
-
-def test_of_many_bodies_that_are_missing_the_newest_are_asked_for() -> None:
-    numbers = range(MISSING_BODIES_ASKED_MAX + 9)
-    spreading = make(numbers)
-    spreading.load(
-        [(id_of(number), UnixSeconds(1_000 + number), 0) for number in numbers],
-        [id_of(number) for number in numbers],
-    )
-    spreading.link_up(LINK, at(0))
-    asked: list[EnvelopeId] = []
-    while wanted := wants_of(spreading, LINK):
-        asked += wanted
-        refused = join_entries([(id_, 1) for id_ in wanted])
-        spreading.received(LINK, NoHave(entries=refused), at(1))
-    assert asked == [id_of(number) for number in reversed(numbers)][:MISSING_BODIES_ASKED_MAX]
-
-
-def test_a_retirement_is_announced_and_listed_and_never_pushed() -> None:
-    spreading = make([1])
-    spreading.link_up(LINK, at(0))
-    spreading.take_frames()
-    element = id_of(100)
-    spreading.held_back(element, at(1))
-    entries = join_entries([(element, RETIREMENT_SIZE_CLASS)])
-    spreading.received(LINK, IHave(entries=entries, flags=0), at(2))
-    assert wants_of(spreading, LINK) == [], "it is here, and not to be known yet"
-    assert not spreading.is_known(element)
-    spreading.retired(element, spreading.created(id_of(1)), at(3))
+def test_a_retirement_is_announced_and_compared_and_never_pushed() -> None:
+    spreading = make([1], links=[1])
+    retirement = id_of(100)
+    spreading.held_back(retirement, at(1))
+    entries = join_entries([(retirement, RETIREMENT_SIZE_CLASS)])
+    spreading.received(LINK, IHave(entries, FLAG_BACKLOG), NOW, at(2))
+    assert wants_of(spreading, 1, 2) == [], "it is here, and not to be known yet"
+    assert not spreading.is_known(retirement)
+    one = spreading.element(id_of(1))._replace(size_class=RETIREMENT_SIZE_CLASS)
+    spreading.retired(retirement, one, at(3))
     frame = spreading.take_announcement(LINK)
-    assert frame is not None
-    assert (list(split_entries(frame.entries)), frame.flags) == (
-        [(element, RETIREMENT_SIZE_CLASS)],
-        FLAG_BACKLOG,
-    )
+    assert frame == IHave(entries, FLAG_BACKLOG)
     assert spreading.take_bodies(LINK, 9) == []
-    spreading.received(LINK, ListWanted(cursor=b""), at(4))
-    (page,) = [frame for _, frame in spreading.take_frames() if isinstance(frame, ListPage)]
-    assert (element, RETIREMENT_SIZE_CLASS) in list(split_entries(page.entries))
-    spreading.received(LINK, IWant(ids=element), at(5))
-    assert spreading.take_bodies(LINK, 9) == [element]
+    spreading.link_up(LinkId(2), at(4), is_dialled_by_us=False)
+    other = make([1], seed=2)
+    other.link_up(LinkId(9), at(4), is_dialled_by_us=True)
+    opened = [
+        one
+        for one in frames_of(other, NegOpen, at(4))
+        if one.lifetime_class == spreading.element(id_of(1)).lifetime_class
+    ]
+    for one_ in opened:
+        spreading.received(LinkId(2), one_, NOW, at(4))
+    for answer in frames_of(spreading, NegMessage, at(4)):
+        other.received(LinkId(9), answer, NOW, at(4))
+    assert wants_of(other, 9, 4) == [retirement]
+    assert spreading.take_bodies(LinkId(2), 9) == []
+    spreading.received(LinkId(2), IWant(ids=retirement), NOW, at(5))
+    assert spreading.take_bodies(LinkId(2), 9) == [retirement]
 
 
-def test_a_body_that_is_retired_before_it_was_pushed_is_announced_instead() -> None:
-    spreading = make([])
-    spreading.link_up(LINK, at(0))
-    spreading.accepted(id_of(7), UnixSeconds(5), 0, None, at(1))
-    spreading.accepted(id_of(8), UnixSeconds(5), 0, None, at(1))
-    spreading.received(LINK, IWant(ids=id_of(8)), at(2))
-    for number in (7, 8):
-        spreading.body_gone(id_of(number))
-    assert spreading.take_bodies(LINK, 9) == [id_of(8)], "who asked is answered"
-    assert announced(spreading, LINK) == [id_of(7)]
-
-
-def test_announcements_that_found_no_room_are_made_good_by_listing_again() -> None:
-    spreading = make([])
-    spreading.link_up(LINK, at(0))
-    spreading.take_frames()
+@pytest.mark.parametrize("way", ["pushes", "announcements"])
+def test_what_found_no_room_is_made_good_by_comparing(way: str) -> None:
+    spreading = make(links=[1])
     for number in range(SENDING_IDS_PER_LINK_MAX + 1):
-        spreading.retired(id_of(number), UnixSeconds(number), at(1))
+        if way == "pushes":
+            spreading.accepted(id_of(number), element(age=5), None, at(1), is_new=True)
+        else:
+            spreading.retired(id_of(number), element(), at(1))
+    assert frames_of(spreading, NegOpen, at(1)) == [], "first what waits"
     count = 0
     while spreading.has_bodies(LINK):
-        count += len(announced(spreading, LINK))
-        assert spreading.take_bodies(LINK, 9) == []
+        count += len(announced(spreading, 1)) + len(spreading.take_bodies(LINK, 1_000))
     assert count == SENDING_IDS_PER_LINK_MAX
-    assert [frame for _, frame in spreading.take_frames()] == [ListAgain()]
+    assert len(frames_of(spreading, NegOpen, at(2))) == 1
 
 
-def test_a_dropped_push_is_made_good_by_listing_again() -> None:
-    spreading = make([])
-    spreading.link_up(LINK, at(0))
-    spreading.take_frames()
-    for number in range(SENDING_IDS_PER_LINK_MAX + 1):
-        spreading.accepted(id_of(number), UnixSeconds(number), 0, None, at(1))
-    while spreading.has_bodies(LINK):
-        spreading.take_bodies(LINK, 1_000)
-    assert [frame for _, frame in spreading.take_frames()] == [ListAgain()]
-
-
-def announce(spreading: Spreading, link: LinkId, numbers: range, now: Instant) -> None:
-    for start in range(numbers.start, numbers.stop, IDS_PER_FRAME_MAX):
-        page = range(start, min(start + IDS_PER_FRAME_MAX, numbers.stop))
-        entries = join_entries([(id_of(number), 0) for number in page])
-        spreading.received(link, IHave(entries=entries, flags=0), now)
-
-
-def wants_of(spreading: Spreading, link: LinkId) -> list[EnvelopeId]:
-    return [
-        envelope_id
-        for receiver, frame in spreading.take_frames()
-        if receiver == link and isinstance(frame, IWant)
-        for envelope_id in split_ids(frame.ids)
-    ]
-
-
-def test_a_flood_of_announcements_is_bounded() -> None:
-    spreading = make([])
-    links = range(1, MISSING_IDS_MAX // OFFERED_IDS_PER_LINK_MAX + 3)
-    for number in links:
-        spreading.link_up(LinkId(number), at(0))
-        first = number * 10_000
-        numbers = range(first, first + OFFERED_IDS_PER_LINK_MAX + 500)
-        announce(spreading, LinkId(number), numbers, at(1))
-    assert len(spreading._missing) == MISSING_IDS_MAX
-
-
-def test_a_link_that_floods_us_with_ids_leaves_room_for_what_others_have() -> None:
-    spreading = make([])
-    flooding, honest = LinkId(1), LinkId(2)
-    for link in (flooding, honest):
-        spreading.link_up(link, at(0))
-    announce(spreading, flooding, range(100_000, 100_000 + MISSING_IDS_MAX + 1), at(1))
-    announce(spreading, honest, range(3), at(2))
-    assert wants_of(spreading, honest) == [id_of(number) for number in range(3)]
-
-
-def test_a_link_that_withholds_a_body_does_not_keep_it_by_pushing_others() -> None:
-    spreading = make([])
-    withholding, honest = LinkId(1), LinkId(2)
-    for link in (withholding, honest):
-        spreading.link_up(link, at(0))
-        announce(spreading, link, range(7, 8), at(0))
-    assert wants_of(spreading, withholding) == [id_of(7)]
-    for number in range(1, 4):
-        now = at(number * (WANT_TIMEOUT_MS - 100))
-        spreading.body_came(withholding, id_of(1_000 + number), now)
-        deadline = spreading.deadline()
-        if deadline is not None and deadline <= now.monotonic:
-            spreading.deadline_passed(now)
-    assert wants_of(spreading, honest) == [id_of(7)]
+def test_something_of_a_link_that_was_dropped_is_made_good_by_comparing_later() -> None:
+    spreading = make(links=[1])
+    spreading.dropped(LINK)
+    assert frames_of(spreading, NegOpen, at(1)) == []
+    deadline = spreading.deadline()
+    assert deadline is not None
+    assert deadline <= at(1 + RECONCILE_AFTER_LOSS_MS).monotonic
+    assert len(frames_of(spreading, NegOpen, at(1 + RECONCILE_AFTER_LOSS_MS))) == 1
 
 
 def test_frames_of_one_batch_are_answered_together() -> None:
     """However many small frames a neighbour sends, a batch costs one look at what is missing."""
-    spreading = make([1, 2, 3])
-    spreading.link_up(LINK, at(0))
-    spreading.take_frames()
+    spreading = make([1, 2, 3], links=[1])
     for number in range(10, 20):
-        announce(spreading, LINK, range(number, number + 1), at(1))
-        spreading.received(LINK, ListWanted(cursor=b""), at(1))
-    kinds = [type(frame) for _, frame in spreading.take_frames()]
-    assert kinds == [IWant, ListPage]
+        announce(spreading, 1, range(number, number + 1), 1)
+    assert [type(frame) for _, frame in spreading.take_frames(NOW, at(1))] == [IWant]
 
 
-def test_a_list_that_runs_in_a_circle_costs_the_link() -> None:
-    spreading = make([])
-    spreading.link_up(LINK, at(0))
-    page = ListPage(entries=b"", next_cursor=bytes(4) + b"\x07" * 32)
-    spreading.received(LINK, page, at(1))
-    spreading.take_frames()
-    with pytest.raises(PeerError, match="does not end"):
-        spreading.received(LINK, page, at(2))
+def test_a_body_that_came_twice_on_one_link_that_was_asked_prunes_nothing() -> None:
+    """It was pushed while it was asked for: the second copy is our own doing."""
+    spreading = make(links=range(1, 6))
+    announce(spreading, 1, range(7, 8), 1)
+    assert wants_of(spreading, 1, 1) == [id_of(7)]
+    spreading.body_came(LINK, id_of(7), at(2))
+    spreading.accepted(id_of(7), element(age=0), LINK, at(2), is_new=True)
+    spreading.body_came(LINK, id_of(7), at(3))
+    assert frames_of(spreading, Prune, at(3)) == []
+    spreading.body_came(LinkId(2), id_of(7), at(4))
+    assert len(frames_of(spreading, Prune, at(4), 2)) == 1, "who was not asked is pruned"
+
+
+def test_a_pushed_body_need_not_be_asked_for_any_more() -> None:
+    spreading = make(links=[1, 2])
+    announce(spreading, 1, range(7, 8), 1)
+    assert wants_of(spreading, 1, 1) == [id_of(7)]
+    spreading.body_came(LinkId(2), id_of(7), at(2))
+    spreading.accepted(id_of(7), element(age=0), LinkId(2), at(2), is_new=True)
+    assert spreading.take_bodies(LINK, 9) == [], "it has it"
+    announce(spreading, 2, range(7, 8), 3)
+    assert wants_of(spreading, 2, 3) == []
+    assert spreading._wanting._links[LINK].asked_bytes == 0
+
+
+# --- Hostile frames -------------------------------------------------------------------------------
+
+NUMBERS = st.integers(0, 60)
+IDS = st.one_of(st.lists(NUMBERS.map(id_of), max_size=9).map(b"".join), st.binary(max_size=99))
+ENTRIES = st.one_of(
+    st.lists(
+        st.tuples(NUMBERS.map(id_of), st.sampled_from([0, 0, 1, 2, 3, 4, 255])), max_size=9
+    ).map(join_entries),
+    st.binary(max_size=99),
+)
+SESSIONS = st.one_of(st.integers(0, 9), st.integers(0, 0xFFFF))
+CLASSES = st.sampled_from([0, 0, 0, 1, 2, 3, 255])
+SECONDS = st.one_of(
+    st.integers(NOW - 1_000, NOW + 100), st.just(NOW - 70_000), st.integers(0, 2**32 - 1)
+)
+NONCES = st.binary(min_size=16, max_size=16)
+MESSAGES = st.one_of(
+    st.just(b""),
+    st.binary(max_size=60).map(lambda rest: b"\x61" + rest),
+    st.lists(NUMBERS.map(id_of), max_size=9).map(
+        lambda ids: b"\x61\x00\x00\x02" + bytes([len(ids)]) + b"".join(ids)
+    ),
+    NONCES.map(lambda value: b"\x61\x00\x00\x01" + value),
+    st.just(b"\x61" + b"\x00\x00\x02" + b"\xff" * 8 + b"\x7f"),
+)
+FRAMES: st.SearchStrategy[Frame] = st.one_of(
+    st.builds(IHave, ENTRIES, st.integers(0, 255)),
+    st.builds(IWant, IDS),
+    st.builds(NoHave, ENTRIES),
+    st.builds(DoNotWant, IDS),
+    st.builds(Graft, IDS),
+    st.just(Prune()),
+    st.builds(NegOpen, SESSIONS, CLASSES, SECONDS, MESSAGES),
+    st.builds(NegMessage, SESSIONS, MESSAGES),
+    st.builds(NegMessage, SESSIONS, MESSAGES),
+    st.builds(NegClose, SESSIONS, st.integers(0, 9), SECONDS),
+    st.builds(
+        Root,
+        st.lists(
+            st.builds(RootEntry, CLASSES, SECONDS, SECONDS, st.integers(0, 99), NONCES), max_size=4
+        ),
+    ),
+    st.builds(Audit, SESSIONS, CLASSES, NONCES, SECONDS, SECONDS),
+    st.builds(AuditResult, SESSIONS, st.integers(0, 99), st.integers(0, 2**64 - 1)),
+)
+
+
+@settings(max_examples=150)
+@given(
+    st.lists(st.tuples(st.integers(1, 3), FRAMES, st.integers(0, 4_000)), max_size=40),
+    st.booleans(),
+)
+def test_any_frames_are_borne_or_are_the_peers_fault(
+    acts: list[tuple[int, Frame, int]], is_dialled_by_us: bool
+) -> None:
+    spreading = make(range(40))
+    for link in (1, 2, 3):
+        spreading.link_up(LinkId(link), at(0), is_dialled_by_us=is_dialled_by_us)
+    ms = 0
+    for link, frame, pause_ms in acts:
+        ms += pause_ms
+        deadline = spreading.deadline()
+        if deadline is not None and deadline <= at(ms).monotonic:
+            spreading.deadline_passed(NOW, at(ms))
+        try:
+            spreading.received(LinkId(link), frame, NOW, at(ms))
+        except PeerError:
+            spreading.link_down(LinkId(link), at(ms))
+            spreading.link_up(LinkId(link), at(ms), is_dialled_by_us=is_dialled_by_us)
+        said = len(spreading.take_frames(NOW, at(ms)))
+        assert said <= 30, "a frame draws few"
+        for other in (1, 2, 3):
+            spreading.take_announcement(LinkId(other))
+            spreading.take_bodies(LinkId(other), 99)
+            assert not spreading.has_bodies(LinkId(other))
+        deadline = spreading.deadline()
+        assert deadline is None or deadline > at(ms).monotonic or ms == 0
+        assert spreading.take_frames(NOW, at(ms)) == [], "nothing is left unsaid"
+    assert len(spreading) == 40
+    assert len(spreading._wanting._missing) <= 61 + 9 * len(acts)
 
 
 @pytest.mark.parametrize(
@@ -377,33 +419,32 @@ def test_a_list_that_runs_in_a_circle_costs_the_link() -> None:
         IHave(entries=join_entries([(id_of(1), 9)]), flags=0),
         IWant(ids=bytes(31)),
         NoHave(entries=bytes(1)),
-        ListWanted(cursor=bytes(3)),
+        DoNotWant(ids=bytes(1)),
+        Graft(ids=bytes(33)),
+        NegOpen(0, 3, NOW, b"\x61"),
+        NegOpen(1, 0, NOW, b"\x61"),
+        NegOpen(0, 0, NOW, b""),
+        NegOpen(0, 0, NOW, b"\x61\x00"),
+        Root([RootEntry(3, 0, 1, 0, bytes(16))]),
+        Root([RootEntry(0, 2, 1, 0, bytes(16))]),
+        Audit(0, 3, bytes(16), 0, 1),
+        Audit(0, 0, bytes(16), 1, 1),
     ],
+    ids=lambda frame: type(frame).__name__,
 )
 def test_a_malformed_frame_is_the_peers_fault(frame: Frame) -> None:
-    spreading = make([])
-    spreading.link_up(LINK, at(0))
+    """We did not dial: our sessions are odd, theirs are even."""
+    spreading = make(links=[1])
     with pytest.raises(PeerError):
-        spreading.received(LINK, frame, at(1))
+        spreading.received(LINK, frame, NOW, at(1))
 
 
-@given(st.lists(st.tuples(st.integers(0, 50), st.integers(0, 9)), max_size=60), st.data())
-def test_pages_show_every_id_once_newest_first(
-    known: list[tuple[int, int]], data: st.DataObject
-) -> None:
-    index = IdIndex()
-    created = {id_of(number): UnixSeconds(second) for number, second in known}
-    for envelope_id, second in created.items():
-        index.add(envelope_id, second, 0)
-    for envelope_id in data.draw(
-        st.lists(st.sampled_from(sorted(created))) if created else st.just([])
-    ):
-        index.remove(envelope_id)
-        created.pop(envelope_id, None)
-    seen: list[EnvelopeId] = []
-    cursor, is_first = b"", True
-    while cursor or is_first:
-        is_first = False
-        page, cursor = index.page(cursor, 7)
-        seen += [envelope_id for envelope_id, _ in page]
-    assert seen == sorted(created, key=lambda id_: (created[id_], id_), reverse=True)
+def test_a_link_that_floods_us_with_ids_leaves_room_for_what_others_have() -> None:
+    for flags in (0, FLAG_BACKLOG):
+        spreading = make(links=[1, 2])
+        for start in range(100_000, 100_000 + MISSING_IDS_MAX + 1, IDS_PER_FRAME_MAX):
+            page = range(start, start + IDS_PER_FRAME_MAX)
+            entries = join_entries([(id_of(number), 0) for number in page])
+            spreading.received(LINK, IHave(entries, flags), NOW, at(1))
+        announce(spreading, 2, range(3), 2)
+        assert wants_of(spreading, 2, 2) == [id_of(number) for number in range(3)]

@@ -1,0 +1,206 @@
+"""Spreading machines joined by links that end, lose and delay; bodies are nothing but their ids."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from mesh.crypto.hashing import blake2b_256
+from mesh.errors import PeerError
+from mesh.ids import EnvelopeId, Instant, LinkId, Monotonic, UnixSeconds
+from mesh.limits import LIVE_SECONDS_MAX
+from mesh.replication.seen_sets import Element
+from mesh.replication.spreading import Spreading
+from mesh.wire.frames import Frame, NoHave, decode_frame, encode_frame, join_entries
+from tests.entropy import SeededEntropy
+
+NOW = UnixSeconds(1_800_000_000)
+BODIES_PER_TURN = 64
+_Kind = TypeVar("_Kind", bound=Frame)
+
+
+def at(ms: int) -> Instant:
+    """So long after the beginning."""
+    return Instant(Monotonic(ms * 1000), NOW * 1_000_000 + ms * 1000)
+
+
+def id_of(number: int) -> EnvelopeId:
+    return EnvelopeId(blake2b_256(number.to_bytes(8, "big")))
+
+
+def element(*, age: int = 600, size: int = 0, of_class: int = 0) -> Element:
+    return Element(UnixSeconds(NOW - age), size, of_class)
+
+
+def make(numbers: Iterable[int] = (), *, seed: int = 1, links: Iterable[int] = ()) -> Spreading:
+    """A machine that knows some ids, each created a second before the one of the lower number."""
+    spreading = Spreading(SeededEntropy(seed))
+    spreading.load([(id_of(number), element(age=600 + number)) for number in numbers])
+    for link in links:
+        spreading.link_up(LinkId(link), at(0), is_dialled_by_us=False)
+    return spreading
+
+
+def frames_of(
+    spreading: Spreading, kind: type[_Kind], now: Instant, link: int | None = None
+) -> list[_Kind]:
+    """What it sends now, of one kind; all else is thrown away."""
+    return [
+        frame
+        for receiver, frame in spreading.take_frames(NOW, now)
+        if isinstance(frame, kind) and link in (None, receiver)
+    ]
+
+
+@dataclass(slots=True)
+class Node:
+    """A machine, its clock error, and the ids whose bodies it has."""
+
+    spreading: Spreading
+    clock_error_s: int = 0
+    bodies_count: int = 0
+    elements: dict[EnvelopeId, Element] = field(default_factory=dict)
+
+
+class Meshed:
+    """Some machines under one clock. A link's id is its other end's number."""
+
+    def __init__(self, *known: Iterable[int]) -> None:
+        self.now_ms = 0
+        self.nodes: list[Node] = []
+        self.frames_count = 0
+        self.bytes_count = 0
+        # Whether a frame is lost, by sender and receiver. Links do not lose frames: they end.
+        self.is_lost: Callable[[int, int, Frame], bool] = lambda sender, receiver, frame: False
+        self.on_frame: Callable[[int, int, Frame], None] = lambda sender, receiver, frame: None
+        self.links: dict[tuple[int, int], None] = {}
+        self.all: dict[EnvelopeId, Element] = {}
+        for number, numbers in enumerate(known):
+            numbers = list(numbers)
+            node = Node(make(numbers, seed=100 + number))
+            node.elements = {one: element(age=600 + n) for n in numbers for one in [id_of(n)]}
+            self.all.update(node.elements)
+            self.nodes.append(node)
+
+    @property
+    def now(self) -> Instant:
+        return at(self.now_ms)
+
+    def mesh_now(self, number: int) -> UnixSeconds:
+        return UnixSeconds(NOW + self.now_ms // 1000 + self.nodes[number].clock_error_s)
+
+    def join(self, left: int, right: int) -> None:
+        """The left one dials."""
+        self.links[left, right] = None
+        for near, far in ((left, right), (right, left)):
+            spreading = self.nodes[near].spreading
+            spreading.link_up(LinkId(far), self.now, is_dialled_by_us=near == left)
+
+    def cut(self, left: int, right: int) -> None:
+        self.links.pop((left, right), None)
+        self.links.pop((right, left), None)
+        for near, far in ((left, right), (right, left)):
+            self.nodes[near].spreading.link_down(LinkId(far), self.now)
+
+    def publish(self, number: int, made: int, *, age: int = 0, size: int = 0) -> None:
+        """Something new is made at a node."""
+        one = Element(UnixSeconds(self.mesh_now(number) - age), size, 0)
+        self.all[id_of(made)] = self.nodes[number].elements[id_of(made)] = one
+        spreading = self.nodes[number].spreading
+        is_new = age <= LIVE_SECONDS_MAX
+        spreading.accepted(id_of(made), one, None, self.now, is_new=is_new)
+
+    def settle(self) -> None:
+        """Exchange until nobody has anything to say; no time passes."""
+        for _ in range(20_000):
+            busy = [self._turn(number) for number in range(len(self.nodes))]
+            if not any(busy):
+                return
+        raise AssertionError("the machines never come to rest")
+
+    def pass_time(self, seconds: float) -> None:
+        """Settle, and call each machine at its deadlines."""
+        end = self.now_ms + int(seconds * 1000)
+        self.settle()
+        while True:
+            deadlines = [node.spreading.deadline() for node in self.nodes]
+            soonest = min((one for one in deadlines if one is not None), default=None)
+            if soonest is None or soonest > end * 1000:
+                break
+            self.now_ms = max(self.now_ms, -(-soonest // 1000))
+            for number, node in enumerate(self.nodes):
+                deadline = node.spreading.deadline()
+                if deadline is not None and deadline <= self.now.monotonic:
+                    node.spreading.deadline_passed(self.mesh_now(number), self.now)
+            self.settle()
+            deadlines = [node.spreading.deadline() for node in self.nodes]
+            for one in deadlines:
+                assert one is None or one > self.now.monotonic, "a deadline that spins"
+        self.now_ms = end
+
+    def are_equal(self) -> bool:
+        """Whether all know the same."""
+        first = self.nodes[0].spreading.ids()
+        return all(node.spreading.ids() == first for node in self.nodes)
+
+    # --- Below ------------------------------------------------------------------------------
+
+    def _turn(self, number: int) -> bool:
+        spreading = self.nodes[number].spreading
+        frames = spreading.take_frames(self.mesh_now(number), self.now)
+        for link in [LinkId(other) for other in self._neighbours(number)]:
+            announcement = spreading.take_announcement(link)
+            if announcement is not None:
+                frames.append((link, announcement))
+        is_busy = bool(frames)
+        for link, frame in frames:
+            self._carry(number, int(link), frame)
+        for other in self._neighbours(number):
+            for id_ in spreading.take_bodies(LinkId(other), BODIES_PER_TURN):
+                is_busy = True
+                self._carry_body(number, other, id_)
+        return is_busy
+
+    def _neighbours(self, number: int) -> list[int]:
+        return [
+            right if left == number else left
+            for left, right in self.links
+            if number in (left, right)
+        ]
+
+    def _carry(self, sender: int, receiver: int, frame: Frame) -> None:
+        if not self._is_joined(sender, receiver):
+            return
+        data = encode_frame(frame)
+        self.frames_count += 1
+        self.bytes_count += len(data)
+        self.on_frame(sender, receiver, frame)
+        if self.is_lost(sender, receiver, frame):
+            return
+        decoded = decode_frame(data)
+        assert decoded is not None
+        spreading = self.nodes[receiver].spreading
+        try:
+            spreading.received(LinkId(sender), decoded, self.mesh_now(receiver), self.now)
+        except PeerError:
+            self.cut(sender, receiver)
+            raise
+
+    def _carry_body(self, sender: int, receiver: int, id_: EnvelopeId) -> None:
+        if not self._is_joined(sender, receiver):
+            return
+        one = self.nodes[sender].elements.get(id_)
+        if one is None:
+            self._carry(sender, receiver, NoHave(entries=join_entries([(id_, 1)])))
+            return
+        node = self.nodes[receiver]
+        self.bytes_count += one.size_bytes
+        node.bodies_count += 1
+        node.spreading.body_came(LinkId(sender), id_, self.now)
+        if node.spreading.is_known(id_):
+            return
+        node.elements[id_] = one
+        is_new = self.mesh_now(receiver) - one.created <= LIVE_SECONDS_MAX
+        node.spreading.accepted(id_, one, LinkId(sender), self.now, is_new=is_new)
+
+    def _is_joined(self, left: int, right: int) -> bool:
+        return (left, right) in self.links or (right, left) in self.links
