@@ -4,9 +4,9 @@ Implements `docs/protocol/storage.md`, section "The store". Rows only: nothing i
 nothing says what is ours. Whoever writes has begun a transaction (`sqlcipher.transaction`).
 
 An envelope is a stub, which stays until the envelope lapses, and a body, which may be dropped
-before: evicted for want of room, or retired by one or two tokens, which stay with the stub. It has an arrival number: numbers rise, are never used again, and an envelope whose body
-comes later than its stub gets a new one, so that a reader who remembers the last number that he
-read misses nothing.
+before: evicted for want of room, or retired by one or two tokens, which stay with the stub. It has
+an arrival number: numbers rise, are never used again, and an envelope whose body comes later than
+its stub gets a new one, so that a reader who remembers the last number that he read misses nothing.
 """
 
 from collections.abc import Iterator, Sequence

@@ -95,7 +95,7 @@ class Node:
             tokens[envelope] = (*tokens[envelope], one)
         return dict(sorted(tokens.items()))
 
-    def listed(self) -> list[bytes]:
+    def listed(self) -> list[EnvelopeId]:
         return self.carrying.spreading.ids()
 
 

@@ -1,5 +1,3 @@
-from mesh.ids import EnvelopeId
-
 """Retirements among engines: states that stand on tokens, and relays that let bodies go."""
 
 from mesh.commands import (
@@ -10,6 +8,7 @@ from mesh.commands import (
     SetReadReceipts,
     WithdrawMessage,
 )
+from mesh.ids import EnvelopeId
 from mesh.inputs import VaultClosing, VaultOpened
 from mesh.limits import RELAY_DELAY_MS_MAX, RETIRE_DELAY_MS
 from mesh.storage.store import Store
