@@ -265,11 +265,12 @@ class Invitations:
     def _check_renewal(self, row: ContactRow, invite: Invite) -> None:
         """Refuse another invite of a contact where it cannot help, in words."""
         invitation = self._people.find_invitation(row.id)
-        if self._sessions.find_known(row.id) is not None:
+        is_in_use = self._sessions.find_known(row.id) is not None
+        if is_in_use and any(one.can_be_met for one in self._sessions.of_contact(row.id)):
             raise UserError(
                 "exists",
                 f"{row.label} is a contact already. If nothing that you send arrives, "
-                f"run: mesh contact renew {row.label}",
+                f"run: mesh contact renew {row.label}; then this invite can be added too.",
             )
         if invitation is not None and invitation.secret == invite.secret:
             raise UserError(
