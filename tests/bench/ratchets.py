@@ -149,7 +149,8 @@ class Olm:
 
     def open(self, message: vodozemac.AnyOlmMessage) -> bytes:
         """Its text."""
-        return self._session.decrypt(message)
+        text: bytes = self._session.decrypt(message)
+        return text
 
 
 class RootKdf(kdf_hkdf.KDF):
