@@ -78,9 +78,7 @@ class WithoutAntiEntropy(Spreading):
         # Deliberately no super().__init__: it takes over everything that the machine has loaded.
         vars(self).update(vars(replaced))
 
-    def received(
-        self, link: LinkId, frame: Frame, mesh_now: UnixSeconds, now: Instant
-    ) -> None:
+    def received(self, link: LinkId, frame: Frame, mesh_now: UnixSeconds, now: Instant) -> None:
         """Drop the frames by which two stores are compared."""
         if not isinstance(frame, NegOpen | NegMessage | NegClose | Root):
             super().received(link, frame, mesh_now, now)

@@ -49,6 +49,7 @@ class Correspondence:
         ledger: Ledger,
         told: Told,
     ) -> None:
+        self._seed = seed
         self._loop = loop
         self._people = people
         self._scenario = scenario
@@ -58,6 +59,9 @@ class Correspondence:
         self._chance = Chance(seed, "writing")
         self._habits = Chance(seed, "reading")
         self._filler = _filler(Chance(seed, "texts"))
+        self.planned_count = 0
+        """What people were drawn to write, whether they could or not; probes are not counted."""
+
         self.orders: dict[tuple[int, int], list[str]] = {}
         """(who, with whom) -> message ids, as the node shows them at the end."""
 
@@ -80,11 +84,12 @@ class Correspondence:
                 self._loop.at(_us(at_s), self._look)
                 self._loop.at(_us(at_s) + LOOKED_US, self._probe)
 
-    def write_from(self, person: Person) -> None:
+    def write_from(self, person: Person, chance: Chance | None = None) -> None:
         """One person writes to a contact who is drawn."""
+        chance = self._chance if chance is None else chance
         if person.node.is_up and person.contacts:
             contacts = list(person.contacts.items())
-            self._write_to(person, *contacts[self._chance.below(len(contacts))])
+            self._write_to(person, *contacts[chance.below(len(contacts))], chance=chance)
 
     def read_later(self, person: Person, letter: Letter) -> None:
         """Somebody was shown a message, and perhaps looks at it."""
@@ -94,7 +99,7 @@ class Correspondence:
 
     def read_histories(self) -> None:
         """Ask every node for all its messages, and hold them against the ledger."""
-        for person in self._people.everybody:
+        for person in self._people.present:
             self._page(person, FIRST, [], MessagesAnswer(messages=[], has_more=True))
             for friend, key in person.contacts.items():
                 command = AskMessages(contact=key, limit=MESSAGES_PER_PAGE_MAX)
@@ -111,16 +116,28 @@ class Correspondence:
     def _write(self, when: int) -> None:
         """Somebody who can writes to a contact."""
         self._plan_message(when)
-        self.write_from(self._chance.pick(self._people.everybody))
+        number = self.planned_count
+        self.planned_count += 1
+        letters = self._scenario.only.letters
+        if letters is None or number in letters:
+            # Each has a stream of its own: one that is not written does not shift the others.
+            chance = Chance(self._seed, "letter", number)
+            self.write_from(chance.pick(self._people.everybody), chance)
 
     def _write_to(
-        self, person: Person, recipient: int, key: str, *, is_probe: bool = False
+        self,
+        person: Person,
+        recipient: int,
+        key: str,
+        *,
+        chance: Chance,
+        is_probe: bool = False,
     ) -> None:
         text_letters = self._workload.text_letters
-        if self._chance.is_true(self._workload.long_text_share):
+        if chance.is_true(self._workload.long_text_share):
             text_letters = self._workload.long_text_letters
-        length = self._chance.between(*text_letters)
-        start = self._chance.below(FILLER_BYTES)
+        length = chance.between(*text_letters)
+        start = chance.below(FILLER_BYTES)
         text = self._filler[start : start + length]
         now = self._loop.now
         letter = self._ledger.ask(person.index, recipient, text, now, is_probe=is_probe)
@@ -150,17 +167,19 @@ class Correspondence:
     # --- Probes -----------------------------------------------------------------------------------
 
     def _look(self) -> None:
-        for person in self._people.everybody:
+        for person in self._people.present:
             self._people.look_around(person)
 
     def _probe(self) -> None:
         """Everybody writes to all with whom the knowing is mutual."""
         self.strangers_count = 0
-        for person in self._people.everybody:
+        for person in self._people.present:
             for friend in person.friends:
                 other = self._people.everybody[friend]
                 if self._people.are_mutual(person, other):
-                    self._write_to(person, friend, other.identity_key, is_probe=True)
+                    self._write_to(
+                        person, friend, other.identity_key, chance=self._chance, is_probe=True
+                    )
                 elif person.index < friend:
                     self.strangers_count += 1
 

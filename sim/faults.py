@@ -68,22 +68,36 @@ class Faults:
     counters: FaultCounters = field(default_factory=FaultCounters)
     sides: dict[int, int] = field(default_factory=dict)
     """Who stood on which side of the latest cut."""
+    strikes: list[str] = field(default_factory=list)
+    """What was drawn to befall, as `Only.strikes` names it."""
 
     def plan(self) -> None:
         """Plan all of them."""
         for number, fault in enumerate(self.scenario.faults):
             match fault:
                 case Halves():
-                    self._plan_halves(number, fault)
+                    if self._befalls(f"{number}"):
+                        self._plan_halves(number, fault)
                 case Clones():
-                    self.disks.plan_clones(number, fault)
+                    if self._befalls(f"{number}"):
+                        self.disks.plan_clones(number, fault)
                 case _:
                     for node in self.nodes:
                         chance = Chance(self.seed, "faults", number, node.index)
                         is_struck = chance.is_true(fault.share)
                         when = chance.between(*map(_us, fault.between_s))
-                        if is_struck:
+                        if is_struck and self._befalls(f"{number}/{node.index}", node.index):
                             self._plan_strike(fault, node, chance, when)
+
+    def _befalls(self, strike: str, node: int | None = None) -> bool:
+        """Whether what was drawn is among what is left of a scenario that was shrunk."""
+        only = self.scenario.only
+        if node is not None and not only.has_node(node):
+            return False
+        if only.strikes is not None and strike not in only.strikes:
+            return False
+        self.strikes.append(strike)
+        return True
 
     def phase_of(self, letter: Letter) -> str:
         """How the mesh was when a letter was written: what its delay should be judged by."""

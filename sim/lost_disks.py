@@ -67,7 +67,7 @@ class LostDisks:
     def plan_clones(self, number: int, fault: Clones) -> None:
         """Second machines will run from copies."""
         for place, (table, original) in enumerate(cloned_nodes(self.scenario, self.seed)):
-            if table == number:
+            if table == number and self.scenario.only.has_node(original):
                 chance = Chance(self.seed, "clones", number, place)
                 when = chance.between(*map(_us, fault.between_s))
                 for_us = chance.between(*map(_us, fault.for_s))

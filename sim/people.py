@@ -40,7 +40,7 @@ from sim.entropy import Chance
 from sim.ledger import Ledger, Letter
 from sim.loop import Loop
 from sim.person import Person
-from sim.scenario import Workload
+from sim.scenario import Only, Workload
 from sim.virtual_node import VirtualNode
 
 ABSENT_AGAIN_US: Final = 5_000_000
@@ -67,12 +67,14 @@ class People:
         nodes: Sequence[VirtualNode],
         spares: Sequence[tuple[VirtualNode, int]] = (),
         workload: Workload,
+        only: Only,
         ledger: Ledger,
         told: Told,
         shown: Shown,
     ) -> None:
         self._loop = loop
         self._workload = workload
+        self._only = only
         self._ledger = ledger
         self._told = told
         self._shown = shown
@@ -82,6 +84,7 @@ class People:
         self.refusals: dict[str, int] = {}
         self.everybody = [Person(node.index, node, loop, self._refused) for node in nodes]
         self._by_node = {person.index: person for person in self.everybody}
+        self.present = [person for person in self.everybody if only.has_node(person.index)]
         for spare, index in spares:
             self._by_node[spare.index] = Person(index, spare, loop, self._refused)
         for person in self.everybody:
@@ -91,11 +94,14 @@ class People:
         """Plan boots and friendships."""
         workload, chance = self._workload, self._chance
         for person in self.everybody:
-            boot = partial(self._first_boot, person)
-            self._loop.at(chance.below(_us(workload.boot_within_s) + 1), boot)
+            when = chance.below(_us(workload.boot_within_s) + 1)
+            if self._only.has_node(person.index):
+                self._loop.at(when, partial(self._first_boot, person))
         for one, other in self._friendships():
             when = chance.between(*map(_us, workload.befriend_between_s))
             is_crossing = self._habits.is_true(workload.crossing_share)
+            if not (self._only.has_node(one.index) and self._only.has_node(other.index)):
+                continue
             self._loop.at(when, partial(self._cross if is_crossing else self._befriend, one, other))
 
     def person_at(self, node: int) -> Person:

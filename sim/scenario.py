@@ -58,6 +58,24 @@ class Workload(Strict, frozen=True, kw_only=True):
     """So many contacts are marked as verified when they are first seen."""
 
 
+class Only(Strict, frozen=True, kw_only=True):
+    """What is left of a scenario that was shrunk; None is everything.
+
+    Each fate has a stream of chance of its own, so what is left out does not shift the rest.
+    """
+
+    nodes: tuple[int, ...] | None = None
+    """The nodes that are ever switched on."""
+    strikes: tuple[str, ...] | None = None
+    """What befalls: the number of a table of `faults`, and `/NODE` where it strikes nodes."""
+    letters: tuple[int, ...] | None = None
+    """What people write, by the order in which it was drawn."""
+
+    def has_node(self, node: int) -> bool:
+        """Whether a node takes part."""
+        return self.nodes is None or node in self.nodes
+
+
 class Scenario(Strict, frozen=True, kw_only=True):
     """One world before its seed."""
 
@@ -81,6 +99,7 @@ class Scenario(Strict, frozen=True, kw_only=True):
     wire: Wire = Wire()
     workload: Workload
     faults: tuple[Fault, ...] = ()
+    only: Only = Only()
     probe_s: Seconds = 0
     """When nothing befalls any more, everybody writes to each contact `PROBES_COUNT` times
     within this time, so that lost sessions are noticed and renewed; the last time it must arrive.

@@ -100,6 +100,7 @@ class World:
         )
         nodes = self._build_nodes(self._build_surroundings())
         self.nodes, self.spares = nodes[: scenario.nodes], nodes[scenario.nodes :]
+        self.present = [node for node in self.nodes if scenario.only.has_node(node.index)]
         self.watch.states.nodes = nodes
         self.people = People(
             seed=seed,
@@ -107,6 +108,7 @@ class World:
             nodes=self.nodes,
             spares=list(zip(self.spares, cloned, strict=True)),
             workload=scenario.workload,
+            only=scenario.only,
             ledger=self.ledger,
             told=self.watch.states.told,
             shown=self._shown,
@@ -139,10 +141,10 @@ class World:
             self._step(end, progress)
         waited_s = (self.loop.now - quiet_at) // 1_000_000
         self.correspondence.read_histories()
-        for node in self.nodes:
+        for node in self.present:
             self._sum_up(node)
         self._step(self.loop.now + STEP_US, progress)
-        up = [node.index for node in self.nodes if node.is_up]
+        up = [node.index for node in self.present if node.is_up]
         require_joined(up, self.network.links(), waited_s)
         self.ledger.require_all_delivered(self.faults.phase_of, waited_s)
         self.watch.look_at_the_end(self.correspondence.orders)
@@ -164,13 +166,13 @@ class World:
         return not (
             self.people.are_waiting
             or self.ledger.outstanding()
-            or not all(node.is_up for node in self.nodes)
+            or not all(node.is_up for node in self.present)
             or not self._is_joined()
         )
 
     def _is_joined(self) -> bool:
         try:
-            require_joined([node.index for node in self.nodes], self.network.links(), 0)
+            require_joined([node.index for node in self.present], self.network.links(), 0)
         except BrokenPromise:
             return False
         return True
