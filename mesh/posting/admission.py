@@ -109,7 +109,9 @@ class Admission:
         """When the next stamp may be checked."""
         return self._next_check_at
 
-    def _is_stamped(self, envelope: Envelope | Stub, now: Instant, *, may_check: bool) -> bool | None:
+    def _is_stamped(
+        self, envelope: Envelope | Stub, now: Instant, *, may_check: bool
+    ) -> bool | None:
         """Whether the stamp holds, or None while there is no budget to find out."""
         header, bits = envelope.header, self._parameters.stamp_bits
         if bits == 0:
