@@ -484,6 +484,37 @@ After a long absence 5,000 messages may come in any order."""
 POSTING_DAYS_AHEAD = 3
 """Stamps are made so many days in advance (PROTOCOL.md 2)."""
 
+POSTING_DAYS_TOLD = 14
+"""Contacts are told our posting keys of so many days, today's first (SYNC.md G): who was away for
+a week knows them still, and who is blocked knows them no longer than this."""
+
+CONTACT_KEYS_PER_DAY_MAX = 8
+"""Posting keys of one contact and day that count as theirs. Each stands for 512 messages; whoever
+claims the keys of others for their own gains no more than this."""
+
+VOUCHED_PER_CONTACT_DAY_MAX = 64
+"""Keys of their own contacts that one contact may name for a day (SYNC.md G)."""
+
+FAR_PER_CONTACT_DAY_MAX = 1_000
+"""Keys of contacts of their contacts that one contact may name for a day (SYNC.md G)."""
+
+VOUCHED_HASHES_PER_DAY_MAX = 16_384
+"""Keys of contacts of contacts that are known for a day: the full lists of 256 contacts. Beyond it
+all lists are cut to one share. Eight bytes each in what was told and in the joined list."""
+
+FAR_HASHES_PER_DAY_MAX = 32_768
+"""The same one step further: half a megabyte a day, eight megabytes in all."""
+
+STANDING_DAYS_KEPT = 32
+"""How long the key of a contact is known after its day: until its last envelope has lapsed."""
+
+VOUCHES_DAYS_KEPT = 8
+"""How long a vouch is known after its day: the default lifetime of an envelope and a day. Mail that
+lives longer is a stranger's afterwards; knowing it would cost four times the memory."""
+
+STANDING_DAYS_MAX = STANDING_DAYS_KEPT + POSTING_DAYS_TOLD + 2
+"""Days of which something is known, with one on either side for clocks that differ."""
+
 PREKEY_FRESH_SECONDS = 7 * 86_400
 """A contact is given a new bundle after so long: what a thief of keys can open ends there."""
 
