@@ -60,7 +60,7 @@ UV = "uv==0.13.9"
 # Which requirement file serves which use, and from which parts of pyproject.toml it is compiled.
 LOCKS = {
     "run": ("requirements.txt", ("--extra", "sim", "--group", "editable")),
-    "test": ("requirements-dev.txt", ("--extra", "sim", "--group", "dev")),
+    "test": ("requirements-dev.txt", ("--extra", "sim", "--extra", "sweep", "--group", "dev")),
     "bench": ("requirements-bench.txt", ("--extra", "sim", "--extra", "bench", "--group", "dev")),
 }
 

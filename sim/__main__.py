@@ -1,30 +1,60 @@
-"""The simulator's command line: `python -m sim`, or `meshsim`."""
+"""The simulator's command line: `python -m sim`, or `meshsim`.
+
+A command's module is imported only when it is run.
+"""
 
 import importlib.util
 import sys
-from typing import TYPE_CHECKING, Final
+from importlib import import_module
+from typing import Final
 
 import click
-import msgspec
 
-from mesh.errors import UserError
-
-if TYPE_CHECKING:
-    from sim.world import World
-
-BROKEN_PROMISE: Final = 1
 USAGE: Final = 2
 
 EXAMPLES: Final = """\b
 Examples:
-  python -m sim run partition-heal --nodes 100 --seed 7
-  python -m sim run partition-heal --nodes 24 --seed 7 --bug no-anti-entropy
-  python -m sim run partition-heal --seed 3 --json > run.json
   python -m sim list
+  python -m sim run partition-heal --nodes 100 --seed 7
+  python -m sim sweep partition-heal --seeds 0..49 --set wire.loss=0,0.05,0.1
+  python -m sim shrink partition-heal --nodes 24 --seed 7 --bug no-anti-entropy
+  python -m sim compare base.jsonl head.jsonl
 """
 
+COMMANDS: Final[dict[str, tuple[str, str, str]]] = {
+    "run": ("sim.commands.run", "run_command", "Run a scenario to a verdict"),
+    "sweep": ("sim.commands.sweep", "sweep_command", "Run many seeds and settings"),
+    "merge": ("sim.commands.compare", "merge_command", "Join the logs of sweeps"),
+    "compare": ("sim.commands.compare", "compare_command", "Say whether one set of runs is worse"),
+    "shrink": ("sim.commands.shrink", "shrink_command", "Find the smallest world that breaks"),
+    "list": ("sim.commands.listing", "list_command", "List the scenarios and the planted bugs"),
+}
+"""Each command: its module, its name there, and one line of help."""
 
-@click.group(epilog=EXAMPLES, context_settings={"help_option_names": ["-h", "--help"]})
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported one at a time."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module, name, _ = COMMANDS[cmd_name]
+        command = getattr(import_module(module), name)
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands from the table, without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, _, line) in COMMANDS.items()])
+
+
+@click.group(
+    cls=LazyGroup, epilog=EXAMPLES, context_settings={"help_option_names": ["-h", "--help"]}
+)
 def main() -> None:
     """Run whole meshes of real nodes in virtual time, and hold them to what is promised."""
     if importlib.util.find_spec("kyber_py") is None:
@@ -33,83 +63,6 @@ def main() -> None:
             err=True,
         )
         sys.exit(USAGE)
-
-
-@main.command("run", epilog=EXAMPLES)
-@click.argument("scenario", metavar="NAME")
-@click.option("--nodes", type=click.IntRange(2, 10_000), help="Nodes (default: the scenario's).")
-@click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="The world.")
-@click.option("--duration", type=float, help="Virtual seconds until people stop writing.")
-@click.option("--bug", metavar="NAME", help="Plant a bug; `list` names them.")
-@click.option(
-    "--crypto",
-    type=click.Choice(["real", "modelled"]),
-    help="Real ML-KEM and every signature checked, or modelled (default: by the node count).",
-)
-@click.option("--json", "is_json", is_flag=True, help="Print the report as JSON.")
-@click.option("--quiet", "-q", is_flag=True, help="Show no progress.")
-def run_command(
-    *,
-    scenario: str,
-    nodes: int | None,
-    seed: int,
-    duration: float | None,
-    bug: str | None,
-    crypto: str | None,
-    is_json: bool,
-    quiet: bool,
-) -> None:
-    """Run a scenario. The exit code is 0 if all promises held, 1 if one was broken."""
-    from sim.bugs import BUGS
-    from sim.report import render
-    from sim.running import Request, run
-
-    if bug is not None and bug not in BUGS:
-        raise click.UsageError(f"There is no bug {bug!r}; there are: {', '.join(BUGS)}.")
-    request = Request(
-        name=scenario,
-        seed=seed,
-        nodes=nodes,
-        duration_s=duration,
-        bug=bug,
-        is_crypto_real=None if crypto is None else crypto == "real",
-    )
-    is_watched = sys.stderr.isatty() and not quiet
-    try:
-        report = run(request, _show_progress if is_watched else _show_nothing)
-    except UserError as error:
-        raise click.UsageError(str(error)) from None
-    if is_watched:
-        click.echo("\r\033[K", nl=False, err=True)
-    click.echo(msgspec.json.format(msgspec.json.encode(report)) if is_json else render(report))
-    sys.exit(BROKEN_PROMISE if report.broken else 0)
-
-
-@main.command("list")
-def list_command() -> None:
-    """List the scenarios and the bugs that can be planted."""
-    from sim.bugs import BUGS
-    from sim.scenario import load_scenario, scenario_names
-
-    for name in scenario_names():
-        click.echo(f"{name:<20} {load_scenario(name).summary}")
-    click.echo("")
-    for name, bug in BUGS.items():
-        click.echo(f"--bug {name:<20} {bug.sentence}")
-
-
-def _show_progress(world: "World") -> None:
-    ledger = world.ledger
-    click.echo(
-        f"\r\033[K{world.loop.now / 1_000_000:5.0f} s virtual, {world.loop.events_count:,} events, "
-        f"{ledger.delivered_count} of {ledger.confirmed_count} messages delivered",
-        nl=False,
-        err=True,
-    )
-
-
-def _show_nothing(world: "World") -> None:
-    pass
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from sim.fault_tables import Halves
 from sim.promises import BrokenPromise
 from sim.report import Report, make_report
 from sim.scenario import Scenario, load_scenario
+from sim.settings import parse_settings, with_settings
 from sim.world import Options, World
 
 REAL_CRYPTO_NODES_MAX: Final = 30
@@ -32,6 +33,8 @@ class Request:
     duration_s: float | None = None
     bug: str | None = None
     is_crypto_real: bool | None = None
+    settings: tuple[str, ...] = ()
+    """`path=value` for values of the scenario that are replaced."""
 
     @property
     def command(self) -> str:
@@ -42,6 +45,7 @@ class Request:
         parts.append(f"--seed {self.seed}")
         if self.duration_s is not None:
             parts.append(f"--duration {self.duration_s:g}")
+        parts += [f"--set {setting}" for setting in self.settings]
         if self.is_crypto_real is not None:
             parts.append(f"--crypto {'real' if self.is_crypto_real else 'modelled'}")
         if self.bug is not None:
@@ -49,16 +53,44 @@ class Request:
         return " ".join(parts)
 
 
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """A world that has run, and what it tells."""
+
+    world: World
+    report: Report
+
+
+def wants_real_crypto(scenario: Scenario) -> bool:
+    """Whether a scenario runs with real crypto where nobody said otherwise."""
+    return scenario.nodes <= REAL_CRYPTO_NODES_MAX
+
+
+def scenario_of(request: Request) -> Scenario:
+    """The scenario that a request is for; UserError if it cannot be run."""
+    settings = {path: values[0] for path, values in parse_settings(request.settings).items()}
+    return with_settings(_adapted(load_scenario(request.name), request), settings)
+
+
 def run(request: Request, progress: Callable[[World], None]) -> Report:
     """Run once; UserError if the request cannot be run."""
-    scenario = _adapted(load_scenario(request.name), request)
+    scenario = scenario_of(request)
     is_crypto_real = request.is_crypto_real
     if is_crypto_real is None:
-        is_crypto_real = scenario.nodes <= REAL_CRYPTO_NODES_MAX
-    world = World(
-        scenario,
-        Options(seed=request.seed, bug=request.bug, is_crypto_real=is_crypto_real),
-    )
+        is_crypto_real = wants_real_crypto(scenario)
+    options = Options(seed=request.seed, bug=request.bug, is_crypto_real=is_crypto_real)
+    return run_scenario(scenario, options, progress, command=request.command).report
+
+
+def run_scenario(
+    scenario: Scenario,
+    options: Options,
+    progress: Callable[[World], None] = lambda world: None,
+    *,
+    command: str = "",
+) -> Ran:
+    """Run a scenario with one seed to its verdict."""
+    world = World(scenario, options)
     broken: BrokenPromise | None = None
     # What was built stays until the end: the collector need not look at it again and again.
     gc.collect()
@@ -71,7 +103,7 @@ def run(request: Request, progress: Callable[[World], None]) -> Report:
     finally:
         gc.unfreeze()
     wall_seconds = time.perf_counter() - started
-    return make_report(world, broken, command=request.command, wall_seconds=wall_seconds)
+    return Ran(world, make_report(world, broken, command=command, wall_seconds=wall_seconds))
 
 
 def _adapted(scenario: Scenario, request: Request) -> Scenario:

@@ -1,0 +1,1 @@
+"""The commands of `meshsim`, one a module; what they do is done elsewhere."""

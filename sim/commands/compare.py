@@ -1,0 +1,94 @@
+"""`meshsim compare` and `meshsim merge`: what logs of sweeps say when they are put together."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+import click
+import msgspec
+
+from mesh.errors import UserError
+from sim.sweeps.comparing import Difference, compare
+from sim.sweeps.records import read_records
+
+REGRESSION: Final = 1
+
+_LOG: Final = click.Path(path_type=Path, dir_okay=False, exists=True)
+
+EXAMPLES: Final = """\b
+Examples:
+  git switch main   && python -m sim sweep partition-heal --seeds 0..19 --out base.jsonl
+  git switch change && python -m sim sweep partition-heal --seeds 0..19 --out head.jsonl
+  python -m sim compare base.jsonl head.jsonl
+"""
+
+
+@click.command("compare", epilog=EXAMPLES)
+@click.argument("base", type=_LOG)
+@click.argument("head", type=_LOG)
+@click.option("--json", "is_json", is_flag=True, help="Print the table as JSON.")
+def compare_command(*, base: Path, head: Path, is_json: bool) -> None:
+    """Compare the runs of two logs by scenario, settings and seed.
+
+    The exit code is 1 if something became worse: the whole confidence interval of 95 % lies on the
+    bad side.
+    """
+    try:
+        differences = compare(read_records([base]), read_records([head]))
+    except UserError as error:
+        raise click.UsageError(str(error)) from None
+    if not differences:
+        raise click.UsageError("The two logs have no run in common: same scenario and seed.")
+    click.echo(_json(differences) if is_json else _table(differences))
+    sys.exit(REGRESSION if any(each.is_regression for each in differences) else 0)
+
+
+@click.command("merge")
+@click.argument("logs", type=_LOG, nargs=-1, required=True)
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), required=True)
+def merge_command(*, logs: tuple[Path, ...], out: Path) -> None:
+    """Join the logs of shards into one; of runs that are in several the last one stays."""
+    try:
+        records = read_records(logs)
+    except UserError as error:
+        raise click.UsageError(str(error)) from None
+    draft = out.with_name(f"{out.name}.part")
+    draft.write_bytes(b"".join(msgspec.json.encode(record) + b"\n" for record in records))
+    draft.replace(out)
+    click.echo(f"{len(records)} runs in {out}")
+
+
+def _table(differences: Sequence[Difference]) -> str:
+    lines = [
+        f"{'metric':<28}{'base':>14}{'head':>14}{'change':>10}  95 % of the difference     runs"
+    ]
+    for each in differences:
+        change = "" if each.share is None else f"{each.share:+.1%}"
+        interval = f"[{_number(each.low)}, {_number(each.high)}]"
+        mark = "  WORSE" if each.is_regression else ""
+        lines.append(
+            f"{each.metric.name:<28}{_number(each.base):>14}{_number(each.head):>14}{change:>10}  "
+            f"{interval:<24}{each.pairs_count:>7}{mark}"
+        )
+    return "\n".join(lines)
+
+
+def _json(differences: Sequence[Difference]) -> str:
+    rows = [
+        {
+            "metric": each.metric.name,
+            "base": each.base,
+            "head": each.head,
+            "low": each.low,
+            "high": each.high,
+            "runs": each.pairs_count,
+            "is_regression": each.is_regression,
+        }
+        for each in differences
+    ]
+    return msgspec.json.format(msgspec.json.encode(rows)).decode()
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 1_000 else f"{value:.3g}"

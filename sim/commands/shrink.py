@@ -1,0 +1,128 @@
+"""`meshsim shrink`: from a run that breaks a promise to a small scenario and a test."""
+
+import sys
+from pathlib import Path
+from typing import Final
+
+import click
+
+from mesh.errors import UserError
+from sim.bugs import BUGS
+from sim.running import Request, run_scenario, scenario_of, wants_real_crypto
+from sim.scenario import Scenario
+from sim.shrinking import Shrunk, broken_id, shrink
+from sim.toml_text import toml_of
+from sim.world import Options
+
+NOTHING_BROKE: Final = 3
+INTERRUPTED: Final = 130
+RUNS_MAX: Final = 400
+
+EXAMPLES: Final = """\b
+Examples:
+  python -m sim shrink partition-heal --nodes 24 --seed 7 --bug no-anti-entropy
+  python -m sim shrink conversation --seed 1234 --out found
+"""
+
+
+@click.command("shrink", epilog=EXAMPLES)
+@click.argument("scenario", metavar="NAME")
+@click.option("--nodes", type=click.IntRange(2, 10_000), help="Nodes (default: the scenario's).")
+@click.option("--seed", type=click.IntRange(0), required=True, help="The world that failed.")
+@click.option("--duration", type=float, help="Virtual seconds until people stop writing.")
+@click.option("--bug", metavar="NAME", help="The bug that was planted.")
+@click.option("--set", "settings", multiple=True, metavar="PATH=VALUE", help="Replace a value.")
+@click.option("--crypto", type=click.Choice(["real", "modelled"]), help="Default: by the nodes.")
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), default=Path("shrunk"))
+@click.option("--runs", type=click.IntRange(1), default=RUNS_MAX, show_default=True)
+@click.option("--quiet", "-q", is_flag=True, help="Show no progress.")
+def shrink_command(
+    *,
+    scenario: str,
+    nodes: int | None,
+    seed: int,
+    duration: float | None,
+    bug: str | None,
+    settings: tuple[str, ...],
+    crypto: str | None,
+    out: Path,
+    runs: int,
+    quiet: bool,
+) -> None:
+    """Make a failing run as small as it gets while it breaks the same promise.
+
+    Writes the smallest scenario and a test that holds it into a folder. The exit code is 3 if the
+    run breaks nothing.
+    """
+    if bug is not None and bug not in BUGS:
+        raise click.UsageError(f"There is no bug {bug!r}; there are: {', '.join(BUGS)}.")
+    request = Request(
+        name=scenario, seed=seed, nodes=nodes, duration_s=duration, bug=bug, settings=settings
+    )
+    try:
+        adapted = scenario_of(request)
+    except UserError as error:
+        raise click.UsageError(str(error)) from None
+    is_real = wants_real_crypto(adapted) if crypto is None else crypto == "real"
+    is_watched = sys.stderr.isatty() and not quiet
+    first = run_scenario(adapted, Options(seed=seed, bug=bug, is_crypto_real=is_real))
+    if broken_id(first) is None:
+        click.echo("This run breaks no promise: there is nothing to shrink.", err=True)
+        sys.exit(NOTHING_BROKE)
+    try:
+        found = shrink(first, _show if is_watched else _show_nothing, runs_max=runs)
+    except KeyboardInterrupt:
+        click.echo("\nInterrupted; nothing was written.", err=True)
+        sys.exit(INTERRUPTED)
+    if is_watched:
+        click.echo("\r\033[K", nl=False, err=True)
+    paths = _write(found, adapted, out)
+    click.echo(
+        f"{found.promise_id} with {found.strikes_count} faults, {found.nodes_count} nodes and "
+        f"{found.letters_count} messages, after {found.runs_count} runs\n"
+        + "\n".join(f"  {path}" for path in paths)
+    )
+
+
+def _write(found: Shrunk, original: Scenario, folder: Path) -> list[Path]:
+    bug = found.options.bug
+    name = f"{original.name}_{bug or found.promise_id}_{found.options.seed}"
+    name = name.replace("-", "_").lower()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        scenario_path, test_path = folder / f"{name}.toml", folder / f"test_{name}.py"
+        scenario_path.write_text(toml_of(found.scenario), encoding="utf-8")
+        test_path.write_text(_test_of(found, scenario_path.name), encoding="utf-8")
+    except OSError as error:
+        raise click.UsageError(f"Cannot write into {folder}: {error.strerror}.") from None
+    return [scenario_path, test_path]
+
+
+def _test_of(found: Shrunk, file_name: str) -> str:
+    """A test that runs as it is, beside the scenario."""
+    options = found.options
+    bug = "None" if options.bug is None else repr(options.bug)
+    return f'''"""A world that broke {found.promise_id}, as small as it gets."""
+
+from pathlib import Path
+
+from sim.running import run_scenario
+from sim.scenario import parse_scenario
+from sim.world import Options
+
+SCENARIO = Path(__file__).with_name("{file_name}")
+
+
+def test_the_world_that_broke_{found.promise_id.lower()}_breaks_nothing_any_more() -> None:
+    scenario = parse_scenario(SCENARIO.read_text(encoding="utf-8"))
+    options = Options(seed={options.seed}, bug={bug}, is_crypto_real={options.is_crypto_real})
+    assert run_scenario(scenario, options).report.broken == []
+'''
+
+
+def _show(stage: str, runs_count: int) -> None:
+    click.echo(f"\r\033[Krun {runs_count}: fewer {stage}", nl=False, err=True)
+
+
+def _show_nothing(stage: str, runs_count: int) -> None:
+    pass

@@ -1,0 +1,197 @@
+"""`meshsim sweep`: many seeds and settings of one scenario, into a log that can be gone on with."""
+
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+import click
+
+from mesh.errors import UserError
+from sim.bugs import BUGS
+from sim.running import Request, scenario_of
+from sim.settings import parse_settings
+from sim.sweeps.executors import DaskPool, Executor, LocalPool
+from sim.sweeps.points import Point, parse_seeds, points_of, shard_of
+from sim.sweeps.records import Record, RecordLog, commit_of_tree
+from sim.sweeps.sweeping import Progress, StopRules, sweep
+
+BROKEN_PROMISE: Final = 1
+INTERRUPTED: Final = 130
+LOCAL_CLUSTER: Final = "local"
+SHOWN_FAILURES_MAX: Final = 20
+BAR_WIDTH: Final = 30
+
+EXAMPLES: Final = """\b
+Examples:
+  python -m sim sweep partition-heal --seeds 0..49
+  python -m sim sweep partition-heal --nodes 30 --set wire.loss=0,0.05,0.1 --seeds 0..19
+  python -m sim sweep conversation --seeds 0..999 --time 50m --max-failures 3
+  python -m sim sweep conversation --seeds 0..999 --shard 3/16 --out shard-3.jsonl
+  python -m sim sweep partition-heal --seeds 0..99 --dask tcp://10.0.0.1:8786
+"""
+
+
+@click.command("sweep", epilog=EXAMPLES)
+@click.argument("scenario", metavar="NAME")
+@click.option("--seeds", default="0..9", show_default=True, help="As 7, 0..49 or 1,5,8..12.")
+@click.option("--set", "settings", multiple=True, metavar="PATH=V,V", help="Values in turn.")
+@click.option("--nodes", type=click.IntRange(2, 10_000), help="Nodes (default: the scenario's).")
+@click.option("--duration", type=float, help="Virtual seconds until people stop writing.")
+@click.option("--bug", metavar="NAME", help="Plant a bug; `list` names them.")
+@click.option("--crypto", type=click.Choice(["real", "modelled"]), help="Default: by the nodes.")
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="The log.")
+@click.option("--jobs", type=click.IntRange(1, 256), default=2, show_default=True)
+@click.option("--shard", metavar="I/N", help="Only every N-th point, from the I-th on.")
+@click.option("--dask", metavar="ADDRESS", help="Run on a Dask cluster; `local` starts one here.")
+@click.option("--timeout", type=float, default=900, show_default=True, help="Seconds for a run.")
+@click.option("--time", "time_text", metavar="50m", help="Stop after so long.")
+@click.option("--max-failures", type=click.IntRange(1), help="Stop after so many broken runs.")
+@click.option("--quiet", "-q", is_flag=True, help="Show no progress.")
+def sweep_command(
+    *,
+    scenario: str,
+    seeds: str,
+    settings: tuple[str, ...],
+    nodes: int | None,
+    duration: float | None,
+    bug: str | None,
+    crypto: str | None,
+    out: Path | None,
+    jobs: int,
+    shard: str | None,
+    dask: str | None,
+    timeout: float,
+    time_text: str | None,
+    max_failures: int | None,
+    quiet: bool,
+) -> None:
+    """Run a scenario with many seeds, under every combination of settings.
+
+    What is in the log already is not run again. The exit code is 1 if a promise was broken or a
+    run died.
+    """
+    if bug is not None and bug not in BUGS:
+        raise click.UsageError(f"There is no bug {bug!r}; there are: {', '.join(BUGS)}.")
+    try:
+        points = points_of(
+            scenario_of(Request(name=scenario, seed=0, nodes=nodes, duration_s=duration)),
+            parse_settings(settings),
+            parse_seeds(seeds),
+            bug=bug,
+            is_crypto_real=None if crypto is None else crypto == "real",
+        )
+        if shard is not None:
+            points = shard_of(points, *_parse_shard(shard))
+        stop = StopRules(max_failures, None if time_text is None else _parse_time(time_text))
+        log = RecordLog(out or Path(f"{points[0].scenario.name if points else scenario}.jsonl"))
+        records, is_whole = _run(points, log, _executor(dask, jobs, timeout), stop, quiet)
+    except UserError as error:
+        raise click.UsageError(str(error)) from None
+    click.echo(_summary(records, len(points), log.path))
+    if not is_whole:
+        sys.exit(INTERRUPTED)
+    sys.exit(BROKEN_PROMISE if any(record.verdict != "pass" for record in records) else 0)
+
+
+def _run(
+    points: Sequence[Point], log: RecordLog, executor: Executor, stop: StopRules, quiet: bool
+) -> tuple[list[Record], bool]:
+    """Run, and say whether nobody interrupted it."""
+    is_watched = sys.stderr.isatty() and not quiet
+    try:
+        with log:
+            return (
+                sweep(
+                    points,
+                    log=log,
+                    executor=executor,
+                    commit=commit_of_tree(),
+                    stop=stop,
+                    progress=_show_progress if is_watched else _show_nothing,
+                ),
+                True,
+            )
+    except KeyboardInterrupt:
+        click.echo("\nInterrupted. The same command goes on from here.", err=True)
+        return log.records, False
+    finally:
+        executor.close()
+        if is_watched:
+            click.echo("\r\033[K", nl=False, err=True)
+
+
+def _executor(dask: str | None, jobs: int, timeout_s: float) -> Executor:
+    if dask is None:
+        return LocalPool(jobs, timeout_s=timeout_s)
+    return DaskPool(None if dask == LOCAL_CLUSTER else dask, jobs=jobs)
+
+
+def _summary(records: Sequence[Record], points_count: int, path: Path) -> str:
+    verdicts = Counter(record.verdict for record in records)
+    lines = [
+        f"{len(records)} of {points_count} runs: {verdicts['pass']} passed, "
+        f"{verdicts['fail']} broke a promise, {verdicts['dead']} died",
+    ]
+    by_promise = Counter(broken.id for record in records for broken in record.broken)
+    for promise, count in sorted(by_promise.items()):
+        lines.append(f"  {promise:<4} {count}")
+    troubled = [record for record in records if record.verdict != "pass"]
+    for record in troubled[:SHOWN_FAILURES_MAX]:
+        why = record.why_dead or ", ".join(broken.id for broken in record.broken)
+        lines.append(f"  {why}: {_command_of(record)}")
+    if len(troubled) > SHOWN_FAILURES_MAX:
+        lines.append(f"  … and {len(troubled) - SHOWN_FAILURES_MAX} more")
+    lines.append(f"log: {path}")
+    return "\n".join(lines)
+
+
+def _command_of(record: Record) -> str:
+    """The line that repeats a run of a sweep."""
+    settings = " ".join(f"--set {path}={value}" for path, value in record.settings.items())
+    crypto = "real" if record.is_crypto_real else "modelled"
+    bug = "" if record.bug is None else f" --bug {record.bug}"
+    nodes = "" if record.report is None else f" --nodes {record.report.nodes}"
+    return (
+        f"python -m sim run {record.scenario}{nodes} --seed {record.seed} --crypto {crypto}{bug}"
+        f"{' ' + settings if settings else ''}"
+    )
+
+
+def _parse_shard(text: str) -> tuple[int, int]:
+    index, is_there, count = text.partition("/")
+    if is_there and index.isdecimal() and count.isdecimal() and 1 <= int(index) <= int(count):
+        return int(index), int(count)
+    raise UserError("bad-shard", f"{text!r} is not a shard such as 3/16.")
+
+
+def _parse_time(text: str) -> float:
+    units = {"s": 1, "m": 60, "h": 3_600}
+    number, unit = (text[:-1], text[-1:]) if text[-1:] in units else (text, "s")
+    try:
+        return float(number) * units[unit]
+    except ValueError:
+        raise UserError("bad-time", f"{text!r} is not a time such as 50m.") from None
+
+
+def _show_progress(progress: Progress) -> None:
+    filled = BAR_WIDTH * progress.done_count // max(1, progress.total_count)
+    eta = "" if progress.eta_s is None else f", {_duration(progress.eta_s)} left"
+    click.echo(
+        f"\r\033[K[{'#' * filled}{'.' * (BAR_WIDTH - filled)}] "
+        f"{progress.done_count} of {progress.total_count}, {progress.failed_count} broken, "
+        f"{progress.dead_count} dead{eta}",
+        nl=False,
+        err=True,
+    )
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}"
+
+
+def _show_nothing(progress: Progress) -> None:
+    pass

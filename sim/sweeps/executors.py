@@ -1,0 +1,199 @@
+"""Who runs the points of a sweep: processes of this machine, or a Dask cluster.
+
+Both run one task in one process at a time and say of a process that died, or took too long, that
+its task is dead; the others go on. Tasks and results are pickled.
+"""
+
+import multiprocessing
+import signal
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+from typing import Final, Generic, Protocol, TypeAlias, TypeVar, cast
+
+from mesh.errors import UserError
+
+RUNS_PER_WORKER_MAX: Final = 50
+"""A worker is replaced after so many runs: what memory they leave behind goes with it."""
+
+Pipe: TypeAlias = "Connection[object, object]"
+Task = TypeVar("Task")
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, slots=True)
+class Dead:
+    """The process of a task died, or was ended because it took too long."""
+
+    why: str
+
+
+class Executor(Protocol):
+    """Runs a function over tasks, in any order."""
+
+    def map_unordered(
+        self, run: Callable[[Task], Result], tasks: Sequence[Task]
+    ) -> Iterator[tuple[Task, Result | Dead]]:
+        """Yield each task with its result as it comes."""
+        ...
+
+    def close(self) -> None:
+        """End all processes."""
+        ...
+
+
+@dataclass(slots=True)
+class _Worker(Generic[Task]):
+    process: BaseProcess
+    pipe: "Pipe"
+    runs_count: int = 0
+    task: Task | None = None
+    started_at: float = 0
+
+
+class LocalPool:
+    """So many processes of this machine."""
+
+    def __init__(self, jobs: int, *, timeout_s: float) -> None:
+        self._jobs = jobs
+        self._timeout_s = timeout_s
+        self._processes: list[BaseProcess] = []
+
+    @property
+    def processes_count(self) -> int:
+        """Processes that stand."""
+        return len(self._processes)
+
+    def map_unordered(
+        self, run: Callable[[Task], Result], tasks: Sequence[Task]
+    ) -> Iterator[tuple[Task, Result | Dead]]:
+        """Yield each task with its result as it comes."""
+        waiting = deque(tasks)
+        busy: list[_Worker[Task]] = []
+        idle: list[_Worker[Task]] = []
+        try:
+            while waiting or busy:
+                while waiting and len(busy) < self._jobs:
+                    worker = idle.pop() if idle else self._start(run)
+                    worker.task, worker.started_at = waiting.popleft(), time.monotonic()
+                    worker.runs_count += 1
+                    worker.pipe.send(worker.task)
+                    busy.append(worker)
+                for worker in self._finished(busy):
+                    busy.remove(worker)
+                    task = worker.task
+                    assert task is not None
+                    outcome: Result | Dead = self._receive(worker)
+                    if isinstance(outcome, Dead) or worker.runs_count >= RUNS_PER_WORKER_MAX:
+                        self._end(worker)
+                    else:
+                        idle.append(worker)
+                    yield task, outcome
+        finally:
+            for worker in busy + idle:
+                self._end(worker)
+
+    def close(self) -> None:
+        """End all processes."""
+        for process in self._processes:
+            process.kill()
+            process.join()
+        self._processes.clear()
+
+    def _start(self, run: Callable[[Task], Result]) -> _Worker[Task]:
+        context = multiprocessing.get_context("spawn")
+        ours, theirs = context.Pipe()
+        process = context.Process(target=_serve, args=(theirs, run), daemon=True)
+        process.start()
+        theirs.close()
+        self._processes.append(process)
+        return _Worker(process, ours)
+
+    def _finished(self, busy: Sequence[_Worker[Task]]) -> list[_Worker[Task]]:
+        """The workers that have something to say, or nothing to say for too long."""
+        now = time.monotonic()
+        first = min(worker.started_at for worker in busy) + self._timeout_s
+        ready = wait([worker.pipe for worker in busy], timeout=max(0, first - now))
+        now = time.monotonic()
+        return [
+            worker
+            for worker in busy
+            if worker.pipe in ready or now - worker.started_at >= self._timeout_s
+        ]
+
+    def _receive(self, worker: _Worker[Task]) -> Result | Dead:
+        if not worker.pipe.poll():
+            return Dead(f"took longer than {self._timeout_s:g} s")
+        try:
+            # What comes was sent by `_serve`, which ran the function.
+            return cast("Result | Dead", worker.pipe.recv())
+        except (EOFError, ConnectionResetError):
+            worker.process.join(1)
+            return Dead(f"its process ended with exit code {worker.process.exitcode}")
+
+    def _end(self, worker: _Worker[Task]) -> None:
+        worker.pipe.close()
+        worker.process.kill()
+        worker.process.join()
+        if worker.process in self._processes:
+            self._processes.remove(worker.process)
+
+
+def _serve(pipe: "Pipe", run: Callable[[Task], Result]) -> None:
+    """In a worker: run what is sent until the other end is closed."""
+    # Ctrl-C goes to the whole group; the parent decides.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    while True:
+        try:
+            task = cast("Task", pipe.recv())  # As `map_unordered` has sent it.
+        except EOFError:
+            return
+        try:
+            outcome: Result | Dead = run(task)
+        except Exception as error:
+            # The last guard of a worker: what no verdict accounts for kills its run, not the sweep.
+            outcome = Dead(f"{type(error).__name__}: {error}")
+        pipe.send(outcome)
+
+
+class DaskPool:
+    """A Dask cluster: one whose scheduler is named, or one on this machine."""
+
+    def __init__(self, address: str | None, *, jobs: int) -> None:
+        try:
+            import distributed
+        except ImportError:
+            raise UserError(
+                "no-dask", "--dask needs Dask: pip install 'mesh-messenger[sweep]'."
+            ) from None
+        try:
+            if address is None:
+                self._client = distributed.Client(
+                    n_workers=jobs, threads_per_worker=1, dashboard_address=None
+                )
+            else:
+                self._client = distributed.Client(address, timeout=10)
+        except OSError as error:
+            raise UserError(
+                "no-dask", f"No Dask scheduler answers at {address}: {error}."
+            ) from None
+
+    def map_unordered(
+        self, run: Callable[[Task], Result], tasks: Sequence[Task]
+    ) -> Iterator[tuple[Task, Result | Dead]]:
+        """Yield each task with its result as it comes."""
+        import distributed
+
+        futures = self._client.map(run, tasks, pure=False, retries=0)
+        by_key = {future.key: task for future, task in zip(futures, tasks, strict=True)}
+        for future in distributed.as_completed(futures):
+            error = future.exception()
+            why = f"{type(error).__name__}: {error}"
+            yield by_key[future.key], future.result() if error is None else Dead(why)
+
+    def close(self) -> None:
+        """Leave the cluster; one of our own ends."""
+        self._client.close()

@@ -1,0 +1,78 @@
+"""What a sweep runs: one scenario under every combination of settings, with many seeds.
+
+Each combination and seed is a *point*: all that a run depends on.
+"""
+
+import hashlib
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
+
+import msgspec
+
+from mesh.errors import UserError
+from sim.running import wants_real_crypto
+from sim.scenario import Scenario
+from sim.settings import Value, with_settings
+from sim.world import Options
+
+HASH_BYTES: Final = 8
+
+
+class Point(msgspec.Struct, frozen=True, kw_only=True):
+    """One run of a sweep."""
+
+    scenario: Scenario
+    settings: dict[str, Value]
+    options: Options
+
+    @property
+    def scenario_hash(self) -> str:
+        """Names the scenario with its settings, whatever file it came from."""
+        data = msgspec.json.encode(self.scenario)
+        return hashlib.blake2b(data, digest_size=HASH_BYTES, person=b"sim/scenario").hexdigest()
+
+
+def points_of(
+    scenario: Scenario,
+    settings: Mapping[str, Sequence[Value]],
+    seeds: Sequence[int],
+    *,
+    bug: str | None = None,
+    is_crypto_real: bool | None = None,
+) -> list[Point]:
+    """All points, the seeds of one combination together; UserError if a setting is unknown."""
+    found: list[Point] = []
+    for combination in _combinations(settings):
+        adapted = with_settings(scenario, combination)
+        is_real = wants_real_crypto(adapted) if is_crypto_real is None else is_crypto_real
+        for seed in seeds:
+            options = Options(seed=seed, bug=bug, is_crypto_real=is_real)
+            found.append(Point(scenario=adapted, settings=combination, options=options))
+    return found
+
+
+def shard_of(points: Sequence[Point], index: int, count: int) -> list[Point]:
+    """Every count-th point, from the index-th on; the first shard has the index one."""
+    return list(points[index - 1 :: count])
+
+
+def parse_seeds(text: str) -> list[int]:
+    """Read `7`, `0..49` (both ends included) or a list of these; UserError says what is wrong."""
+    seeds: dict[int, None] = {}
+    for part in text.split(","):
+        first, is_range, last = part.partition("..")
+        try:
+            lowest = int(first)
+            highest = int(last) if is_range else lowest
+        except ValueError:
+            raise UserError("bad-seeds", f"{part!r} is neither 7 nor 0..49.") from None
+        if not 0 <= lowest <= highest:
+            raise UserError("bad-seeds", f"{part!r} holds no seed.")
+        seeds |= dict.fromkeys(range(lowest, highest + 1))
+    return list(seeds)
+
+
+def _combinations(settings: Mapping[str, Sequence[Value]]) -> Iterator[dict[str, Value]]:
+    for values in itertools.product(*settings.values()):
+        yield dict(zip(settings, values, strict=True))

@@ -1,0 +1,154 @@
+"""What came of a run, as a line of a log that only grows.
+
+A log is read again when its sweep is started again: points that are in it are not run twice. The
+last line may be cut by a crash; it is passed over, and its point is run again.
+"""
+
+import platform
+import subprocess
+from collections.abc import Iterable, Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Final, Literal, TextIO
+
+import msgspec
+
+from mesh.errors import UserError
+from sim.report import Broken, Report
+from sim.settings import Value
+from sim.sweeps.points import Point
+
+UNKNOWN_COMMIT: Final = "unknown"
+
+
+class Record(msgspec.Struct, frozen=True, kw_only=True):
+    """One run. `report` is missing where the process that ran it died or took too long."""
+
+    scenario: str
+    scenario_hash: str
+    settings: dict[str, Value]
+    seed: int
+    bug: str | None
+    is_crypto_real: bool
+    commit: str
+    python: str
+    verdict: Literal["pass", "fail", "dead"]
+    why_dead: str = ""
+    cpu_seconds: float = 0
+    report: Report | None = None
+
+    @property
+    def key(self) -> tuple[str, int, str | None, bool, str]:
+        """What two runs of the same have alike."""
+        return (self.scenario_hash, self.seed, self.bug, self.is_crypto_real, self.commit)
+
+    @property
+    def broken(self) -> Sequence[Broken]:
+        """The promises that it broke."""
+        return [] if self.report is None else self.report.broken
+
+
+class RecordLog:
+    """A file of records, one a line."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.records = read_records([path]) if path.exists() else []
+        self._file: TextIO | None = None
+
+    def __enter__(self) -> "RecordLog":
+        try:
+            self._end_last_line()
+            self._file = self.path.open("a", encoding="utf-8")
+        except OSError as error:
+            raise UserError("bad-file", f"Cannot write {self.path}: {error.strerror}.") from None
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        assert self._file is not None
+        self._file.close()
+
+    def add(self, record: Record) -> None:
+        """Append one; it is there before the next run begins."""
+        assert self._file is not None
+        self._file.write(msgspec.json.encode(record).decode() + "\n")
+        self._file.flush()
+        self.records.append(record)
+
+    def _end_last_line(self) -> None:
+        """A crash may have cut the last line; the next record must not become a part of it."""
+        if self.path.exists():
+            data = self.path.read_bytes()
+            if data and not data.endswith(b"\n"):
+                with self.path.open("ab") as file:
+                    file.write(b"\n")
+
+
+def read_records(paths: Iterable[Path]) -> list[Record]:
+    """All whole records of these logs, one for each key, the last one where there are several."""
+    found: dict[tuple[str, int, str | None, bool, str], Record] = {}
+    for path in paths:
+        try:
+            lines = path.read_bytes().splitlines()
+        except OSError as error:
+            raise UserError("bad-file", f"Cannot read {path}: {error.strerror}.") from None
+        for line in lines:
+            try:
+                record = msgspec.json.decode(line, type=Record)
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+                continue
+            found[record.key] = record
+    return list(found.values())
+
+
+def record_of(
+    point: Point,
+    commit: str,
+    *,
+    verdict: Literal["pass", "fail", "dead"],
+    why_dead: str = "",
+    cpu_seconds: float = 0,
+    report: Report | None = None,
+) -> Record:
+    """The record of a point's run."""
+    return Record(
+        scenario=point.scenario.name,
+        scenario_hash=point.scenario_hash,
+        settings=point.settings,
+        seed=point.options.seed,
+        bug=point.options.bug,
+        is_crypto_real=point.options.is_crypto_real,
+        commit=commit,
+        python=platform.python_version(),
+        verdict=verdict,
+        why_dead=why_dead,
+        cpu_seconds=cpu_seconds,
+        report=report,
+    )
+
+
+def commit_of_tree() -> str:
+    """The commit that runs, with a + where files were changed; else the installed version."""
+    folder = Path(__file__).resolve().parents[2]
+    if (folder / ".git").exists():
+        head = _git(folder, "rev-parse", "--short=12", "HEAD")
+        if head:
+            return head + ("+" if _git(folder, "status", "--porcelain", "-uno") else "")
+    try:
+        return version("mesh-messenger")
+    except PackageNotFoundError:
+        return UNKNOWN_COMMIT
+
+
+def _git(folder: Path, *arguments: str) -> str:
+    try:
+        # The words are ours; which git it is, is the person's own choice of a PATH.
+        done = subprocess.run(  # noqa: S603
+            ["git", "-C", str(folder), *arguments],  # noqa: S607
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    except OSError:
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""

@@ -1,0 +1,106 @@
+"""Runs the points of a sweep that are not in its log yet, and says how it goes."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from sim.running import run_scenario
+from sim.sweeps.executors import Dead, Executor
+from sim.sweeps.points import Point
+from sim.sweeps.records import Record, RecordLog, record_of
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a sweep is. `eta_s` is None until the first run has ended."""
+
+    done_count: int
+    total_count: int
+    failed_count: int
+    dead_count: int
+    eta_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class StopRules:
+    """When a sweep ends before all of it was run."""
+
+    failures_max: int | None = None
+    seconds_max: float | None = None
+
+
+def sweep(
+    points: Sequence[Point],
+    *,
+    log: RecordLog,
+    executor: Executor,
+    commit: str,
+    stop: StopRules,
+    progress: Callable[[Progress], None],
+) -> list[Record]:
+    """Run what the log lacks; returns the records of all points that were run, now or before."""
+    wanted = {_key_of(point, commit): point for point in points}
+    known = {record.key: record for record in log.records if record.key in wanted}
+    # What died is tried again: it may have been the machine.
+    found = {key: record for key, record in known.items() if record.verdict != "dead"}
+    rest = [point for key, point in wanted.items() if key not in found]
+    started = time.monotonic()
+    progress(_progress(found, len(wanted), None))
+    outcomes = executor.map_unordered(run_point, rest)
+    for ran_count, (point, outcome) in enumerate(outcomes, start=1):
+        record = _record(point, outcome, commit)
+        log.add(record)
+        found[record.key] = record
+        passed_s = time.monotonic() - started
+        eta_s = passed_s / ran_count * (len(rest) - ran_count)
+        now = _progress(found, len(wanted), eta_s)
+        progress(now)
+        if stop.failures_max is not None and now.failed_count >= stop.failures_max:
+            break
+        if stop.seconds_max is not None and passed_s >= stop.seconds_max:
+            break
+    return [found[key] for key in wanted if key in found]
+
+
+def run_point(point: Point) -> Record:
+    """Run one point in this process; the record has no commit yet."""
+    began = time.process_time()
+    ran = run_scenario(point.scenario, point.options)
+    return record_of(
+        point,
+        "",
+        verdict=ran.report.verdict,
+        cpu_seconds=round(time.process_time() - began, 3),
+        report=ran.report,
+    )
+
+
+def _record(point: Point, outcome: Record | Dead, commit: str) -> Record:
+    if isinstance(outcome, Dead):
+        return record_of(point, commit, verdict="dead", why_dead=outcome.why)
+    return record_of(
+        point,
+        commit,
+        verdict=outcome.verdict,
+        cpu_seconds=outcome.cpu_seconds,
+        report=outcome.report,
+    )
+
+
+def _key_of(point: Point, commit: str) -> tuple[str, int, str | None, bool, str]:
+    return record_of(point, commit, verdict="dead").key
+
+
+def _progress(
+    found: dict[tuple[str, int, str | None, bool, str], Record],
+    total_count: int,
+    eta_s: float | None,
+) -> Progress:
+    verdicts = [record.verdict for record in found.values()]
+    return Progress(
+        done_count=len(verdicts),
+        total_count=total_count,
+        failed_count=verdicts.count("fail"),
+        dead_count=verdicts.count("dead"),
+        eta_s=eta_s,
+    )

@@ -1,0 +1,46 @@
+"""Executors: results come back, and a process that dies or hangs costs only its task."""
+
+import os
+import time
+
+import pytest
+
+from sim.sweeps.executors import DaskPool, Dead, Executor, LocalPool
+
+
+def fate(task: int) -> int:
+    if task == 3:
+        os._exit(9)
+    if task == 5:
+        time.sleep(600)
+    if task == 7:
+        raise ValueError("seven")
+    return task * task
+
+
+def test_a_dead_worker_and_a_slow_one_are_marked_and_the_others_go_on() -> None:
+    pool = LocalPool(2, timeout_s=8)
+    outcomes = dict(pool.map_unordered(fate, range(10)))
+    assert len(outcomes) == 10
+    assert outcomes[3] == Dead("its process ended with exit code 9")
+    assert outcomes[5] == Dead("took longer than 8 s")
+    assert outcomes[7] == Dead("ValueError: seven")
+    assert [outcomes[task] for task in (0, 1, 2, 4, 6, 8, 9)] == [0, 1, 4, 16, 36, 64, 81]
+
+
+def test_a_sweep_that_ends_early_leaves_no_process() -> None:
+    pool = LocalPool(2, timeout_s=60)
+    for _ in pool.map_unordered(fate, [1, 2, 4, 6]):
+        break
+    pool.close()
+    assert pool.processes_count == 0
+
+
+@pytest.mark.slow
+def test_dask_runs_tasks_in_processes_of_its_own() -> None:
+    pool: Executor = DaskPool(None, jobs=2)
+    try:
+        outcomes = dict(pool.map_unordered(fate, [2, 4, 7]))
+    finally:
+        pool.close()
+    assert outcomes == {2: 4, 4: 16, 7: Dead("ValueError: seven")}

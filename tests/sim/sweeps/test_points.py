@@ -1,0 +1,58 @@
+"""Settings, seeds and shards of a sweep."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mesh.errors import UserError
+from sim.scenario import load_scenario
+from sim.settings import parse_settings, with_settings
+from sim.sweeps.points import parse_seeds, points_of, shard_of
+
+PARTITION = load_scenario("partition-heal")
+
+
+def test_every_combination_meets_every_seed() -> None:
+    settings = parse_settings(["wire.loss=0,0.1", "faults.1.share=0.5,1"])
+    points = points_of(PARTITION, settings, [4, 5])
+    assert len(points) == 8
+    assert len({point.scenario_hash for point in points}) == 4
+    seen = {(p.scenario.wire.loss, p.settings["faults.1.share"], p.options.seed) for p in points}
+    assert seen == {
+        (loss, share, seed) for loss in (0, 0.1) for share in (0.5, 1) for seed in (4, 5)
+    }
+
+
+@given(st.integers(1, 40), st.integers(1, 9))
+def test_shards_part_the_points_among_them(count: int, shards: int) -> None:
+    points = points_of(PARTITION, {}, range(count))
+    parts = [shard_of(points, index, shards) for index in range(1, shards + 1)]
+    assert sorted(point.options.seed for part in parts for point in part) == list(range(count))
+    assert max(map(len, parts)) - min(map(len, parts)) <= 1
+
+
+def test_seeds_are_read_as_ranges_and_lists() -> None:
+    assert parse_seeds("7") == [7]
+    assert parse_seeds("0..3,2,9") == [0, 1, 2, 3, 9]
+
+
+@pytest.mark.parametrize("text", ["", "x", "3..1", "-1", "1..", "..4"])
+def test_what_is_no_seed_is_refused_in_words(text: str) -> None:
+    with pytest.raises(UserError):
+        parse_seeds(text)
+
+
+@pytest.mark.parametrize(
+    "text, words",
+    [
+        ("wire.los=0", "there is no 'los'; there is: latency_ms"),
+        ("wire.loss", "is not of the form"),
+        ("wire.loss=2", "does not take wire.loss = 2"),
+        ("faults.9.share=1", "there is no '9'; there is: 0 to 1"),
+        ("wire.loss.p=1", "there is no 'p'; there is: nothing"),
+        ("nodes=many", "does not take nodes = many"),
+    ],
+)
+def test_a_setting_that_is_wrong_is_refused_in_words(text: str, words: str) -> None:
+    with pytest.raises(UserError, match=words):
+        with_settings(PARTITION, {k: v[0] for k, v in parse_settings([text]).items()})

@@ -1,0 +1,99 @@
+"""A sweep from points to a log, gone on with, merged and compared."""
+
+from pathlib import Path
+
+import msgspec
+from click.testing import CliRunner
+
+from sim.__main__ import main
+from sim.scenario import parse_scenario
+from sim.sweeps.comparing import compare
+from sim.sweeps.executors import LocalPool
+from sim.sweeps.points import Point, points_of
+from sim.sweeps.records import Record, RecordLog, read_records
+from sim.sweeps.sweeping import Progress, StopRules, run_point, sweep
+from tests.sim.test_only import SMALL
+
+SCENARIO = parse_scenario(SMALL)
+
+
+def swept(path: Path, points: list[Point], commit: str = "one") -> tuple[list[Record], list[int]]:
+    done: list[int] = []
+
+    def progress(now: Progress) -> None:
+        done.append(now.done_count)
+
+    with RecordLog(path) as log:
+        records = sweep(
+            points,
+            log=log,
+            executor=LocalPool(2, timeout_s=100),
+            commit=commit,
+            stop=StopRules(),
+            progress=progress,
+        )
+    return records, done
+
+
+def test_a_sweep_goes_on_from_its_log_and_runs_nothing_twice(tmp_path: Path) -> None:
+    path = tmp_path / "log.jsonl"
+    first, done = swept(path, points_of(SCENARIO, {}, [1]))
+    assert [record.verdict for record in first] == ["pass"]
+    assert done == [0, 1]
+    # A crash has cut the second line.
+    line = path.read_bytes()
+    path.write_bytes(line + line[: len(line) // 2])
+    both, done = swept(path, points_of(SCENARIO, {}, [1, 2]))
+    assert done == [1, 2]
+    assert [record.seed for record in both] == [1, 2]
+    assert len(read_records([path])) == 2
+    again, done = swept(path, points_of(SCENARIO, {}, [1, 2]))
+    assert done == [2]
+    assert again == both
+    # Another commit is another run.
+    _, done = swept(path, points_of(SCENARIO, {}, [1]), commit="two")
+    assert done == [0, 1]
+
+
+def test_a_worse_head_is_found_and_the_same_head_is_not() -> None:
+    ran = [
+        run_point(point) for point in points_of(SCENARIO, {}, [1, 2, 3], bug="told-as-delivered")
+    ]
+    head = [msgspec.structs.replace(one, bug=None) for one in ran if one.verdict == "fail"]
+    seeds = [record.seed for record in head]
+    assert len(seeds) > 1
+    base = [run_point(point) for point in points_of(SCENARIO, {}, seeds)]
+    assert not any(each.is_regression for each in compare(base, base))
+    found = {each.metric.name: each for each in compare(base, head)}
+    assert found["verdict: share that passed"].is_regression
+    assert found["verdict: share that passed"].pairs_count == len(seeds)
+
+
+def test_commands_sweep_merge_compare_and_shrink(tmp_path: Path) -> None:
+    def call(code: int, *arguments: str) -> str:
+        result = CliRunner().invoke(main, list(arguments))
+        assert result.exit_code == code, result.output
+        return result.output
+
+    short = ("--nodes", "4", "--duration", "60", "--crypto", "modelled")
+    for shard in ("1/2", "2/2"):
+        out = str(tmp_path / f"{shard[0]}.jsonl")
+        said = call(
+            0, "sweep", "partition-heal", *short, "--seeds", "1..2", "--shard", shard, "--out", out
+        )
+        assert "1 of 1 runs: 1 passed, 0 broke a promise, 0 died" in said
+    logs = [str(tmp_path / "1.jsonl"), str(tmp_path / "2.jsonl")]
+    assert "2 runs in" in call(0, "merge", *logs, "--out", str(tmp_path / "all.jsonl"))
+    table = call(0, "compare", str(tmp_path / "all.jsonl"), logs[0])
+    assert "delivered share" in table
+    assert "WORSE" not in table
+    call(2, "sweep", "partition-heal", "--shard", "3/2")
+    call(2, "sweep", "partition-heal", "--set", "wire.los=1")
+
+    bug = ("--seed", "1", "--bug", "told-twice", "--runs", "40")
+    said = call(0, "shrink", "partition-heal", *short, *bug, "--out", str(tmp_path / "shrunk"))
+    assert said.startswith("S2 with 0 faults, 2 nodes")
+    assert len(list((tmp_path / "shrunk").glob("*.toml"))) == 1
+    assert call(3, "shrink", "partition-heal", *short, "--seed", "1", "--quiet").startswith(
+        "This run breaks no promise"
+    )

@@ -1,0 +1,44 @@
+"""Shrinking: what is enough is found, nothing that matters is left out, and it reads back."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sim.running import run_scenario
+from sim.scenario import parse_scenario
+from sim.shrinking import broken_id, ddmin, shrink
+from sim.toml_text import toml_of
+from sim.world import Options
+from tests.sim.test_only import SMALL
+
+
+@given(st.sets(st.integers(0, 60), max_size=5), st.integers(1, 61))
+def test_ddmin_keeps_exactly_what_matters(matters: set[int], count: int) -> None:
+    items = list(range(count))
+    needed = {item for item in matters if item < count}
+    tried = 0
+
+    def is_enough(rest: list[int]) -> bool:
+        nonlocal tried
+        tried += 1
+        return needed <= set(rest)
+
+    assert set(ddmin(items, is_enough)) == needed
+    assert tried <= 2 * (len(needed) + 1) * (count + 2)
+
+
+def test_a_failing_world_shrinks_to_a_few_nodes_that_break_the_same_promise() -> None:
+    options = Options(seed=3, bug="told-twice", is_crypto_real=False)
+    first = run_scenario(parse_scenario(SMALL), options)
+    assert broken_id(first) == "S2"
+    stages: list[str] = []
+    found = shrink(first, lambda stage, count: stages.append(stage), runs_max=120)
+    assert found.promise_id == "S2"
+    assert (found.strikes_count, found.nodes_count) == (0, 2)
+    assert 0 < found.runs_count == len(stages) <= 120
+    assert found.scenario.wire.loss == 0
+
+    again = parse_scenario(toml_of(found.scenario))
+    assert again == found.scenario
+    assert broken_id(run_scenario(again, options)) == "S2"
+    healthy = Options(seed=3, is_crypto_real=False)
+    assert broken_id(run_scenario(again, healthy)) is None
