@@ -57,13 +57,13 @@ class Discovery:
         named = self._nodes.setdefault(host.index, _Named())
         former, named.effect = named.effect, effect
         if former is not None and not effect.is_new_network:
-            for other in self._others(host.index):
+            for other in self._network.others(host.index):
                 self._goodbye(other, host.index, former.instance)
-        if former is None:
-            for other in self._others(host.index):
-                answered = self._nodes.get(other)
-                if answered is not None and answered.effect is not None:
-                    self._carry(other, host.index, answered.effect)
+        if former is None or effect.is_new_network:
+            # On another network nobody is known, whoever stood on the former one.
+            named.heard.clear()
+            for other in self._network.others(host.index):
+                self._tell(other, host.index)
         for delay in (0, *EARLY_REPEATS_US):
             self._repeat_after(delay, host, effect)
         first = EARLY_REPEATS_US[-1] + self._chance.below(REPEAT_US)
@@ -73,13 +73,30 @@ class Discovery:
         """A node crashed: it announces nothing and has heard nothing."""
         self._nodes.pop(host.index, None)
 
+    def met(self, one: int, other: int) -> None:
+        """Two came within reach of each other, and hear that they did."""
+        self._tell(one, other)
+        self._tell(other, one)
+
+    def gathered(self) -> None:
+        """Everybody came within reach of everybody."""
+        for owner in self._nodes:
+            for other in self._network.others(owner):
+                self._tell(owner, other)
+
+    def _tell(self, owner: int, listener: int) -> None:
+        """What a node announces, to one who asks."""
+        named = self._nodes.get(owner)
+        if named is not None and named.effect is not None:
+            self._carry(owner, listener, named.effect)
+
     def _repeat_after(self, delay: int, host: Host, effect: Announce) -> None:
         self._loop.after(delay, partial(self._say, host, host.incarnation, effect))
 
     def _say(self, host: Host, incarnation: int, effect: Announce) -> None:
         """Say it once to all who have not heard it, if it still holds."""
         if self._holds(host, incarnation, effect):
-            for other in self._others(host.index):
+            for other in self._network.others(host.index):
                 self._carry(host.index, other, effect)
 
     def _holds(self, host: Host, incarnation: int, effect: Announce) -> bool:
@@ -100,7 +117,7 @@ class Discovery:
         """One announcement to one listener; whoever knows the name only notes that it lives."""
         counters = self._network.counters
         counters.announcements += 1
-        if self._chance.is_true(self._rules.loss) or self._network.is_cut(owner, listener):
+        if self._chance.is_true(self._rules.loss) or not self._network.passes(owner, listener):
             counters.announcements_lost += 1
             return
         hearing = self._nodes.get(listener)
@@ -117,20 +134,21 @@ class Discovery:
         hearing = self._nodes.get(host.index)
         if hearing is None or host.incarnation != incarnation:
             return
+        addresses = tuple(
+            address_of(owner, network)
+            for network in self._network.networks_of(owner)
+            if network in self._network.networks_of(host.index)
+        )
         known = hearing.heard.get(owner)
-        if known is None or known[0] != effect.instance:
+        # One of them may have been carried away in the meantime.
+        if addresses and (known is None or known[0] != effect.instance):
             hearing.heard[owner] = (effect.instance, self._loop.now)
-            addresses = tuple(
-                address_of(owner, network)
-                for network in self._network.networks_of(owner)
-                if network in self._network.networks_of(host.index)
-            )
             host.put(PeerSeen(effect.instance, addresses, effect.mesh_hint))
 
     def _goodbye(self, listener: int, owner: int, instance: str) -> None:
         hearing = self._nodes.get(listener)
         known = None if hearing is None else hearing.heard.get(owner)
-        if known is not None and known[0] == instance and not self._network.is_cut(owner, listener):
+        if known is not None and known[0] == instance and self._network.passes(owner, listener):
             assert hearing is not None
             del hearing.heard[owner]
             self._network.host(listener).put(PeerGone(instance))
@@ -143,11 +161,3 @@ class Discovery:
             if when < limit:
                 del heard[owner]
                 host.put(PeerGone(instance))
-
-    def _others(self, node: int) -> list[int]:
-        """Everybody who stands on a network of this node, each once, in order."""
-        found: dict[int, None] = {}
-        for network in self._network.networks_of(node):
-            found.update(dict.fromkeys(self._network.members[network]))
-        found.pop(node, None)
-        return list(found)

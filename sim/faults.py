@@ -26,7 +26,7 @@ from sim.loop import Loop
 from sim.lost_disks import LostDisks
 from sim.people import People
 from sim.scenario import Scenario
-from sim.topology import halves_by_network
+from sim.topology import Ground, halves_of
 from sim.virtual_network import VirtualNetwork
 from sim.virtual_node import VirtualNode
 
@@ -59,7 +59,7 @@ class Faults:
     seed: int
     loop: Loop
     network: VirtualNetwork
-    networks: Sequence[Sequence[int]]
+    ground: Ground
     nodes: Sequence[VirtualNode]
     people: People
     ledger: Ledger
@@ -146,9 +146,9 @@ class Faults:
     def _plan_halves(self, number: int, fault: Halves) -> None:
         chance = Chance(self.seed, "faults", number)
         if fault.by == "network":
-            sides = halves_by_network(self.networks)
+            sides = halves_of(self.ground)
         else:
-            sides = {node: chance.below(2) for node in range(len(self.networks))}
+            sides = {node: chance.below(2) for node in range(len(self.ground.networks))}
         self.loop.at(_us(fault.at_s), partial(self._cut, sides, fault.reset_share))
         self.loop.at(_us(fault.at_s + fault.for_s), self.network.heal)
 

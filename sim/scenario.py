@@ -4,24 +4,30 @@ Scenarios are TOML files beside this module, read strictly: a word that is not k
 error. Units end the names. What is drawn (who, when exactly) is drawn from the seed.
 """
 
+import tomllib
 from importlib.resources import files
 from math import inf
+from pathlib import Path
 from typing import Annotated, Final, Literal
 
 import msgspec
 
 from mesh.errors import UserError
 from sim.fault_tables import Fault, NodesCount, Positive, Seconds, Share, Strict
+from sim.topology_tables import (
+    DEFAULT_KIND,
+    Clusters,
+    ContactTrace,
+    GraphMl,
+    Setdest,
+    Topology,
+)
 
 PROBES_COUNT: Final = 6
 """How often people write to see whether they still can."""
 
-
-class Topology(Strict, frozen=True, kw_only=True):
-    """Local networks in a ring; some nodes of each are bridges and stand on the next as well."""
-
-    network_nodes: Annotated[int, msgspec.Meta(ge=2)] = 20
-    bridges: Annotated[int, msgspec.Meta(ge=0)] = 3
+SCENARIO_BYTES_MAX: Final = 1024 * 1024
+"""Of a file: far more than anybody writes by hand, or a shrunk one needs."""
 
 
 class Wire(Strict, frozen=True, kw_only=True):
@@ -95,7 +101,7 @@ class Scenario(Strict, frozen=True, kw_only=True):
     """How long a node waits before it tells that it opened an envelope."""
     relay_delay_s: Seconds = 0
     """How long at most others hold that back before they pass it on."""
-    topology: Topology = Topology()
+    topology: Topology = Clusters()
     wire: Wire = Wire()
     workload: Workload
     faults: tuple[Fault, ...] = ()
@@ -107,6 +113,8 @@ class Scenario(Strict, frozen=True, kw_only=True):
     renew_after_probes: Annotated[int, msgspec.Meta(ge=0, lt=PROBES_COUNT)] = 0
     """After so many probes people ask for new keys with a contact whom their last probe has not
     reached. Zero: nobody asks, and nodes must notice by themselves."""
+    lasts_s: Seconds = 0
+    """People do not rest before this."""
     settle_s: Positive = 180
 
     @property
@@ -117,7 +125,8 @@ class Scenario(Strict, frozen=True, kw_only=True):
     @property
     def quiet_at_s(self) -> float:
         """When nothing befalls any more, and nobody writes but to see whether it arrives."""
-        return max([self.workload.write_between_s[1], *(fault.ends_s for fault in self.faults)])
+        ends_s = [fault.ends_s for fault in self.faults]
+        return max([self.lasts_s, self.workload.write_between_s[1], *ends_s])
 
 
 _FOLDER: Final = files("sim") / "scenarios"
@@ -130,7 +139,12 @@ def scenario_names() -> list[str]:
 
 
 def load_scenario(name: str) -> Scenario:
-    """Read one by its name; UserError if there is none, or it is malformed."""
+    """Read one by its name, or from a file; UserError if there is none, or it is malformed.
+
+    Files that it names are looked for beside it first.
+    """
+    if name.endswith(".toml"):
+        return _load_file(Path(name))
     if name not in scenario_names():
         known = ", ".join(scenario_names())
         raise UserError("not-found", f"There is no scenario {name!r}; there are: {known}.")
@@ -141,6 +155,26 @@ def load_scenario(name: str) -> Scenario:
 def parse_scenario(text: str) -> Scenario:
     """Read one from TOML; UserError says what is wrong and where."""
     try:
-        return msgspec.toml.decode(text, type=Scenario, strict=True)
-    except msgspec.DecodeError as error:
+        tables = tomllib.loads(text)
+        topology = tables.get("topology")
+        if isinstance(topology, dict):
+            topology.setdefault("kind", DEFAULT_KIND)
+        return msgspec.convert(tables, type=Scenario, strict=True)
+    except (msgspec.ValidationError, tomllib.TOMLDecodeError) as error:
         raise UserError("bad-scenario", f"The scenario cannot be read: {error}.") from None
+
+
+def _load_file(path: Path) -> Scenario:
+    try:
+        if path.stat().st_size > SCENARIO_BYTES_MAX:
+            raise UserError("too-large", f"{path} has more than {SCENARIO_BYTES_MAX} bytes.")
+        scenario = parse_scenario(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError("not-found", f"The scenario {path} cannot be read: {error}.") from None
+    topology = scenario.topology
+    if isinstance(topology, ContactTrace | GraphMl | Setdest):
+        beside = path.parent / topology.file
+        if beside.is_file():
+            anchored = msgspec.structs.replace(topology, file=str(beside.resolve()))
+            return msgspec.structs.replace(scenario, topology=anchored)
+    return scenario

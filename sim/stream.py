@@ -110,6 +110,7 @@ class End:
         self._is_known = False
         self._is_closing = False
         self._is_crashed = False
+        self._is_abandoned = False
         self._peer: End | None = None
         self._arrivals: deque[tuple[int, Input]] = deque()
         self._held_back: deque[bytes | None] = deque()
@@ -178,9 +179,14 @@ class End:
         """From now on nothing passes that is written here."""
         self.is_stalled = True
 
+    def abandon(self) -> None:
+        """Nothing passes here ever again, and nobody is told."""
+        self._is_abandoned = True
+        self.stall()
+
     def resume(self) -> None:
         """The path is back: TCP sends what it holds after its next timeout."""
-        if not self.is_stalled:
+        if not self.is_stalled or self._is_abandoned:
             return
         self.is_stalled = False
         self._busy_until = self._wire.loop.now + self._wire.chance.between(0, RETRANSMIT_US)

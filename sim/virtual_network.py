@@ -1,20 +1,23 @@
 """Virtual networks: who stands on which, which streams run, and what cuts them.
 
-A node reaches another if both stand on the network of the dialled address, the other listens,
-and no cut lies between them. A cut acts in two ways, drawn for each stream: a *reset*, which both
-ends see, or a *stall*, in which nothing passes and nobody is told. TCP holds what was written
-into a stall and sends it again after the heal, if both ends still hold the stream then.
+A node reaches another if both stand on the network of the dialled address, are within reach of
+each other where it is radio, the other listens, and no cut lies between them. A cut acts in two
+ways, drawn for each stream: a *reset*, which both ends see, or a *stall*, in which nothing passes
+and nobody is told. TCP holds what was written into a stall and sends it again after the heal, if
+both ends still hold the stream then. Going out of reach is a stall; a cut may block one direction
+only, and then a dial, which needs both, times out.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Final, Protocol
 
 from mesh.effects import Dial
 from mesh.ids import Address
-from mesh.inputs import Connected, DialFailed
+from mesh.inputs import Connected, DialFailed, NetworkChanged
 from mesh.limits import DIAL_TIMEOUT_MS
+from sim.cuts import Cut, Sides
 from sim.entropy import Chance
 from sim.loop import Loop
 from sim.stream import End, StreamHost, StreamRules, connect
@@ -51,16 +54,54 @@ class NetworkCounters:
     stalls: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class _Stream:
+    """A stream of which an end is held; `near` is the dialler's end."""
+
+    near: End
+    far: End
+    network: int
+
+    @property
+    def ends(self) -> tuple[End, End]:
+        """Both of them."""
+        return self.near, self.far
+
+
 @dataclass(slots=True)
 class _Streams:
-    """All streams of which an end is held, by number, the dialler's end first."""
+    """All streams of which an end is held, by number and by the nodes that they join."""
 
     next_number: int = 0
-    live: dict[int, tuple[End, End]] = field(default_factory=dict)
+    live: dict[int, _Stream] = field(default_factory=dict)
+    by_node: dict[int, dict[int, None]] = field(default_factory=dict)
+
+    def add(self, number: int, stream: _Stream) -> None:
+        """One more."""
+        self.live[number] = stream
+        for end in stream.ends:
+            self.by_node.setdefault(end.host.index, {})[number] = None
+
+    def end(self, number: int) -> None:
+        """One less; it may have been ended before."""
+        stream = self.live.pop(number, None)
+        if stream is not None:
+            for end in stream.ends:
+                self.by_node[end.host.index].pop(number, None)
+
+    def of(self, nodes: Iterable[int] | None) -> list[tuple[int, _Stream]]:
+        """Those that join any of these nodes; None: all."""
+        if nodes is None:
+            return list(self.live.items())
+        numbers = {number: None for node in nodes for number in self.by_node.get(node, ())}
+        return [(number, self.live[number]) for number in numbers]
 
 
 class VirtualNetwork:
-    """The networks of one world. `networks[i]` lists the networks on which node i stands."""
+    """The networks of one world. `networks[i]` lists the networks on which node i stands.
+
+    `near[i]` lists whom node i reaches by radio; who is not in it reaches all on its networks.
+    """
 
     def __init__(
         self,
@@ -70,25 +111,25 @@ class VirtualNetwork:
         networks: Sequence[Sequence[int]],
         chance: Chance,
         faults: Chance,
+        near: Mapping[int, Mapping[int, None]] | None = None,
     ) -> None:
         self._loop = loop
         self._rules = rules
         self._networks = [tuple(each) for each in networks]
+        self._near = {node: dict(others) for node, others in (near or {}).items()}
         self._chance = chance
         self._faults = faults
         self._streams = _Streams()
-        self._sides: Mapping[int, int] = {}
+        self._cuts: dict[int, Cut] = {}
+        self._cuts_count = 0
         self._hosts: dict[int, Host] = {}
         self._calling_ports: dict[int, int] = {}
-        self._places: dict[str, tuple[int, int]] = {
-            address_of(node, network).host: (node, network)
-            for node, each in enumerate(self._networks)
-            for network in each
-        }
+        self._places: dict[str, tuple[int, int]] = {}
         self.counters = NetworkCounters()
         self.members: dict[int, list[int]] = {}
         for node, each in enumerate(self._networks):
             for network in each:
+                self._places[address_of(node, network).host] = (node, network)
                 self.members.setdefault(network, []).append(node)
 
     def add(self, host: Host) -> None:
@@ -103,9 +144,19 @@ class VirtualNetwork:
         """A node that was plugged in."""
         return self._hosts[node]
 
-    def is_cut(self, one: int, other: int) -> bool:
-        """Whether a cut lies between two nodes."""
-        return self._sides.get(one) != self._sides.get(other)
+    def others(self, node: int) -> list[int]:
+        """Everybody who is within reach of a node, cuts aside, each once and in order."""
+        found: dict[int, None] = {}
+        for network in self._networks[node]:
+            found.update(dict.fromkeys(self.members[network]))
+        found.pop(node, None)
+        return [other for other in found if self._is_near(node, other)]
+
+    def passes(self, sender: int, receiver: int) -> bool:
+        """Whether a packet of one node reaches another that stands on its network."""
+        if not self._is_near(sender, receiver):
+            return False
+        return not any(cut.blocks(sender, receiver) for cut in self._cuts.values())
 
     def dial(self, host: Host, effect: Dial) -> None:
         """Open a stream: it stands after one round trip, or fails as a TCP dial fails."""
@@ -119,36 +170,124 @@ class VirtualNetwork:
                 2 * latency, partial(self._answer, host, host.incarnation, effect, place, latency)
             )
 
-    def partition(self, sides: Mapping[int, int], *, reset_share: float) -> None:
-        """Cut every path between nodes of different sides; the share of streams is reset."""
-        self._sides = sides
-        for number, (near, far) in list(self._streams.live.items()):
-            if not self.is_cut(near.host.index, far.host.index):
-                continue
-            if self._faults.is_true(reset_share):
-                self.counters.resets += 1
-                for end in (near, far):
-                    self._loop.after(self._faults.below(RESET_NOTICE_US), end.break_off)
-                del self._streams.live[number]
-            else:
-                self.counters.stalls += 1
-            near.stall()
-            far.stall()
+    # --- What changes -------------------------------------------------------------------------
 
-    def heal(self) -> None:
-        """Remove the cut; what TCP holds is sent again."""
-        self._sides = {}
-        for near, far in list(self._streams.live.values()):
-            near.resume()
-            far.resume()
+    def cut(self, cut: Cut, *, reset_share: float = 0) -> int:
+        """Put a cut between nodes, resetting so many of the streams that it blocks both ways."""
+        number = self._cuts_count
+        self._cuts_count += 1
+        self._cuts[number] = cut
+        for stream_number, stream in self._streams.of(None):
+            one, other = (end.host.index for end in stream.ends)
+            is_blocked = [cut.blocks(one, other), cut.blocks(other, one)]
+            if all(is_blocked) and self._faults.is_true(reset_share):
+                self._reset(stream_number, stream)
+            elif any(is_blocked):
+                self.counters.stalls += 1
+            self._look_at(stream)
+        return number
+
+    def heal(self, number: int | None = None) -> None:
+        """Remove one cut, or all; what TCP holds is sent again."""
+        if number is None:
+            self._cuts.clear()
+        else:
+            self._cuts.pop(number, None)
+        for _, stream in self._streams.of(None):
+            self._look_at(stream)
+
+    def partition(self, sides: Mapping[int, int], *, reset_share: float) -> None:
+        """Cut every path between nodes of different sides."""
+        self.cut(Sides(sides), reset_share=reset_share)
+
+    def meet(self, one: int, other: int) -> None:
+        """Two come within reach of each other."""
+        self._near[one][other] = self._near[other][one] = None
+        self._look_between(one, other)
+
+    def part(self, one: int, other: int) -> None:
+        """Two go out of reach of each other: nobody is told."""
+        if self._near[one].pop(other, 0) is None:
+            del self._near[other][one]
+            self._look_between(one, other)
+
+    def gather(self) -> None:
+        """From now on everybody reaches all on their networks."""
+        self._near.clear()
+        for _, stream in self._streams.of(None):
+            self._look_at(stream)
+
+    def move(self, node: int, networks: Sequence[int]) -> None:
+        """A node is carried to other networks: its old addresses and streams are no more there.
+
+        It notices itself; whoever had a stream to it is not told.
+        """
+        left = [network for network in self._networks[node] if network not in networks]
+        for network in left:
+            self.members[network].remove(node)
+            del self._places[address_of(node, network).host]
+        for network in networks:
+            if network not in self._networks[node]:
+                self.members.setdefault(network, []).append(node)
+                self._places[address_of(node, network).host] = (node, network)
+        self._networks[node] = tuple(networks)
+        for _, stream in self._streams.of([node]):
+            if stream.network in left:
+                for end in stream.ends:
+                    end.abandon()
+                    if end.host.index == node:
+                        end.break_off()
+        self._hosts[node].put(NetworkChanged())
+
+    def forget_streams(self, one: int, other: int) -> int:
+        """Something between two nodes forgets their streams, as a router does that restarts.
+
+        Both ends go on holding them and nothing passes any more. Returns how many there were.
+        """
+        forgotten = self._between(one, other)
+        for stream in forgotten:
+            for end in stream.ends:
+                end.abandon()
+        return len(forgotten)
 
     def links(self) -> list[tuple[int, int]]:
         """The pairs of nodes between which a stream stands that both hold and nothing stalls."""
         return [
-            (near.host.index, far.host.index)
-            for near, far in self._streams.live.values()
-            if near.is_held and far.is_held and not near.is_stalled
+            (stream.near.host.index, stream.far.host.index)
+            for stream in self._streams.live.values()
+            if all(end.is_held and not end.is_stalled for end in stream.ends)
         ]
+
+    # --- Inside -------------------------------------------------------------------------------
+
+    def _is_near(self, one: int, other: int) -> bool:
+        near = self._near
+        return not near or one not in near or other not in near or other in near[one]
+
+    def _between(self, one: int, other: int) -> list[_Stream]:
+        return [
+            stream
+            for _, stream in self._streams.of([one])
+            if other in (stream.near.host.index, stream.far.host.index)
+        ]
+
+    def _look_between(self, one: int, other: int) -> None:
+        for stream in self._between(one, other):
+            self._look_at(stream)
+
+    def _look_at(self, stream: _Stream) -> None:
+        """Stall or resume both directions as they are now."""
+        for end in stream.ends:
+            if self.passes(end.host.index, end.peer.host.index):
+                end.resume()
+            else:
+                end.stall()
+
+    def _reset(self, number: int, stream: _Stream) -> None:
+        self.counters.resets += 1
+        for end in stream.ends:
+            self._loop.after(self._faults.below(RESET_NOTICE_US), end.break_off)
+        self._streams.end(number)
 
     def _answer(
         self,
@@ -159,21 +298,28 @@ class VirtualNetwork:
         latency: int,
     ) -> None:
         target, network = place
-        if self.is_cut(host.index, target):
+        is_there = network in self._networks[target] and network in self._networks[host.index]
+        if not (is_there and self.passes(host.index, target) and self.passes(target, host.index)):
             timeout = DIAL_TIMEOUT_MS * 1_000
             self._loop.after(timeout, partial(self._fail, host, incarnation, effect, "timed out"))
         elif not self._hosts[target].is_up or effect.address.port != PORT:
             self._fail(host, incarnation, effect, "refused")
         elif host.is_up and host.incarnation == incarnation:
             calling = Address(address_of(host.index, network).host, self._next_port(host.index))
-            self._connect(host, effect, self._hosts[target], calling, latency)
+            self._connect(host, effect, self._hosts[target], calling, network, latency)
 
     def _fail(self, host: Host, incarnation: int, effect: Dial, reason: str) -> None:
         if host.is_up and host.incarnation == incarnation:
             host.put(DialFailed(effect.dial, reason))
 
     def _connect(
-        self, host: Host, effect: Dial, target: Host, calling: Address, latency: int
+        self,
+        host: Host,
+        effect: Dial,
+        target: Host,
+        calling: Address,
+        network: int,
+        latency: int,
     ) -> None:
         """Both ends exist from here on; the listener hears of it half a round trip later."""
         self.counters.streams += 1
@@ -186,9 +332,9 @@ class VirtualNetwork:
             counters=self.counters,
             latency_us=latency,
             hosts=(host, target),
-            ended=partial(self._streams.live.pop, number, None),
+            ended=partial(self._streams.end, number),
         )
-        self._streams.live[number] = (near, far)
+        self._streams.add(number, _Stream(near, far, network))
         host.hold(near)
         target.hold(far)
         near.arrive_at(self._loop.now, Connected(near.link, effect.dial, effect.address))

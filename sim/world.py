@@ -5,9 +5,11 @@ nothing new happens any more, and the mesh is given time to *settle*: it is over
 everything has arrived, and fails if it has not within the scenario's bound.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
+
+import msgspec
 
 from mesh.commands import Answer, AskStatus, StatusAnswer
 from mesh.crypto.kem import Kem
@@ -33,7 +35,8 @@ from sim.person import Person
 from sim.promises import BrokenPromise, require_joined
 from sim.scenario import Scenario
 from sim.stream import StreamRules
-from sim.topology import networks_of
+from sim.terrain import Terrain
+from sim.topology import stand
 from sim.trace import Trace
 from sim.virtual_network import VirtualNetwork
 from sim.virtual_node import Surroundings, VirtualNode
@@ -78,6 +81,11 @@ class World:
 
     def __init__(self, scenario: Scenario, options: Options) -> None:
         seed = options.seed
+        cloned = [original for _, original in cloned_nodes(scenario, seed)]
+        ground = stand(scenario.nodes, scenario.topology, seed).with_copies(cloned)
+        lasts_s = max(scenario.lasts_s, ground.ends_at / 1_000_000)
+        scenario = msgspec.structs.replace(scenario, lasts_s=lasts_s)
+        self.ground = ground
         self.scenario = scenario
         self.options = options
         order = Chance(seed, "order") if scenario.order == "shuffle" else None
@@ -86,11 +94,8 @@ class World:
         self.ledger = Ledger(marker=SeededEntropy(seed, "marker").draw(MARKER_BYTES).hex())
         self.sums = Sums()
         self._bug = NO_BUG if options.bug is None else BUGS[options.bug]
-        cloned = [original for _, original in cloned_nodes(scenario, seed)]
-        networks = networks_of(scenario.nodes, scenario.topology)
-        networks += [networks[original] for original in cloned]
-        self.network = self._build_network(networks)
-        self.laptops = self._build_laptops(len(networks))
+        self.network = self._build_network()
+        self.laptops = self._build_laptops(len(ground.networks))
         self.watch = Watch(
             ledger=self.ledger,
             loop=self.loop,
@@ -98,7 +103,11 @@ class World:
             laptops=self.laptops,
             clock_error_us=worst_clock_us(scenario),
         )
-        nodes = self._build_nodes(self._build_surroundings())
+        around = self._build_surroundings()
+        self.terrain = Terrain(
+            ground=ground, loop=self.loop, network=self.network, discovery=around.discovery
+        )
+        nodes = self._build_nodes(around)
         self.nodes, self.spares = nodes[: scenario.nodes], nodes[scenario.nodes :]
         self.present = [node for node in self.nodes if scenario.only.has_node(node.index)]
         self.watch.states.nodes = nodes
@@ -121,7 +130,7 @@ class World:
             ledger=self.ledger,
             told=self.watch.states.told,
         )
-        self.faults = self._build_faults(networks)
+        self.faults = self._build_faults()
 
     def run(self, progress: Callable[["World"], None]) -> None:
         """Run to the verdict; raises BrokenPromise at the step that breaks one."""
@@ -132,6 +141,7 @@ class World:
         self.people.plan()
         self.correspondence.plan()
         self.faults.plan()
+        self.terrain.plan(round(self.scenario.quiet_at_s * 1_000_000))
         self.loop.after(WATCH_US, self._look)
         quiet_at = round((self.scenario.quiet_at_s + self.scenario.probe_s) * 1_000_000)
         while self.loop.now < quiet_at:
@@ -145,8 +155,9 @@ class World:
             self._sum_up(node)
         self._step(self.loop.now + STEP_US, progress)
         up = [node.index for node in self.present if node.is_up]
-        require_joined(up, self.network.links(), waited_s)
-        self.ledger.require_all_delivered(self.faults.phase_of, waited_s)
+        if self.ground.gathers:
+            require_joined(up, self.network.links(), waited_s)
+            self.ledger.require_all_delivered(self.faults.phase_of, waited_s)
         self.watch.look_at_the_end(self.correspondence.orders)
         if self.people.are_waiting:
             raise AssertionError("a node that rests did not answer its person")
@@ -163,12 +174,10 @@ class World:
         self.loop.after(WATCH_US, self._look)
 
     def _has_settled(self) -> bool:
-        return not (
-            self.people.are_waiting
-            or self.ledger.outstanding()
-            or not all(node.is_up for node in self.present)
-            or not self._is_joined()
-        )
+        if self.people.are_waiting or not all(node.is_up for node in self.present):
+            return False
+        # Of those who never come together nothing is demanded, so nothing is waited for.
+        return not self.ground.gathers or (not self.ledger.outstanding() and self._is_joined())
 
     def _is_joined(self) -> bool:
         try:
@@ -179,7 +188,7 @@ class World:
 
     # --- Building ---------------------------------------------------------------------------------
 
-    def _build_network(self, networks: Sequence[Sequence[int]]) -> VirtualNetwork:
+    def _build_network(self) -> VirtualNetwork:
         wire, seed = self.scenario.wire, self.options.seed
         return VirtualNetwork(
             loop=self.loop,
@@ -190,7 +199,8 @@ class World:
                 loss=wire.loss,
                 bytes_per_second=round(wire.bandwidth_mbit * 1_000_000 / 8),
             ),
-            networks=networks,
+            networks=self.ground.networks,
+            near=self.ground.near,
             chance=Chance(seed, "network"),
             faults=Chance(seed, "faults"),
         )
@@ -253,7 +263,7 @@ class World:
             for index, laptop in self.laptops.items()
         ]
 
-    def _build_faults(self, networks: Sequence[Sequence[int]]) -> Faults:
+    def _build_faults(self) -> Faults:
         disks = LostDisks(
             scenario=self.scenario,
             seed=self.options.seed,
@@ -272,7 +282,7 @@ class World:
             seed=self.options.seed,
             loop=self.loop,
             network=self.network,
-            networks=networks,
+            ground=self.ground,
             nodes=self.nodes,
             people=self.people,
             ledger=self.ledger,

@@ -3,7 +3,7 @@
 It stands in for the engine where the virtual network itself is under test.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -105,6 +105,7 @@ class Scene:
         announcement_loss: float = 0,
         thinking_us: int = 0,
         seed: int = 1,
+        near: Mapping[int, Mapping[int, None]] | None = None,
     ) -> None:
         self.loop = Loop(tick_us=1_000)
         self.trace = Trace()
@@ -116,8 +117,9 @@ class Scene:
             networks=networks,
             chance=Chance(seed, "network"),
             faults=Chance(seed, "faults"),
+            near=near,
         )
-        discovery = Discovery(
+        self.discovery = Discovery(
             loop=self.loop,
             network=self.network,
             rules=AnnouncementRules(delay_max_us=100_000, loss=announcement_loss),
@@ -126,7 +128,7 @@ class Scene:
         around = Surroundings(
             loop=self.loop,
             network=self.network,
-            discovery=discovery,
+            discovery=self.discovery,
             trace=self.trace,
             thinking_us=thinking_us,
             emitted=lambda node, event: self.events.append((node, event)),

@@ -21,6 +21,7 @@ nodes = 10
 settle_s = 120
 
 [topology]
+kind = "clusters"
 network_nodes = 5
 bridges = 2
 
