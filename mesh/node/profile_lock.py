@@ -5,6 +5,7 @@ A socket that answers would not do: between two daemons that start at once neith
 
 import os
 import sys
+import time
 from pathlib import Path
 from typing import Final
 
@@ -12,6 +13,8 @@ from mesh.errors import UserError
 from mesh.node.private_files import FILE_MODE, storage_error
 
 _PID_BYTES_MAX: Final = 20
+_LOOK_S: Final = 0.02
+_TRIES: Final = 50
 
 
 class ProfileLock:
@@ -34,8 +37,15 @@ class ProfileLock:
 def _lock(path: Path, profile: str) -> int:
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, FILE_MODE)
     try:
-        if not _has_locked(descriptor):
+        tries_left = _TRIES
+        while not _has_locked(descriptor):
+            os.lseek(descriptor, 0, os.SEEK_SET)
             pid = os.read(descriptor, _PID_BYTES_MAX).decode("ascii", "replace")
+            # Who holds it without a number is just coming or just going.
+            if not pid and tries_left:
+                tries_left -= 1
+                time.sleep(_LOOK_S)
+                continue
             raise UserError(
                 "already-running",
                 f"Mesh already runs for the profile {profile} (process {pid or 'unknown'}): "

@@ -4,6 +4,7 @@ import os
 import stat
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -225,6 +226,16 @@ def test_a_profile_is_held_by_one_process(folders: ProfileFolders) -> None:
     assert caught.value.kind == "already-running"
     first.release()
     Profile(folders).release()
+
+
+def test_who_is_just_leaving_is_waited_for(folders: ProfileFolders) -> None:
+    profile = Profile(folders)
+    # The first step of letting go: the number is gone, the lock is not yet.
+    os.truncate(folders.lock_file, 0)
+    leaving = threading.Timer(0.1, profile.release)
+    leaving.start()
+    Profile(folders).release()
+    leaving.join()
 
 
 HOLD = """
