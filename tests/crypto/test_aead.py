@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mesh.crypto.aead import NONCE_BYTES, open_sealed, seal
+from mesh.crypto.aead import NONCE_BYTES, open_sealed, open_sealed_key, seal
 from mesh.errors import PeerError
 from tests.crypto.wycheproof import File, decoded_file
 
@@ -35,9 +35,12 @@ def test_all_of_wycheproof_gets_its_verdict() -> None:
         if case.result == "valid":
             assert seal(key, nonce, associated, plaintext) == sealed
             assert open_sealed(key, nonce, associated, sealed) == plaintext
+            assert open_sealed_key(key, nonce, associated, sealed) == plaintext
         else:
             with pytest.raises(PeerError):
                 open_sealed(key, nonce, associated, sealed)
+            with pytest.raises(PeerError, match="a sealed box does not open"):
+                open_sealed_key(key, nonce, associated, sealed)
     # The others have nonces of a wrong length, which no caller of ours can make.
     assert checked_count > 300
 
@@ -46,3 +49,10 @@ def test_all_of_wycheproof_gets_its_verdict() -> None:
 def test_any_bytes_do_not_open(sealed: bytes) -> None:
     with pytest.raises(PeerError):
         open_sealed(bytes(32), bytes(12), b"", sealed)
+
+
+def test_an_opened_key_can_be_overwritten() -> None:
+    opened = open_sealed_key(bytes(32), bytes(12), b"", seal(bytes(32), bytes(12), b"", b"key"))
+    assert isinstance(opened, bytearray)
+    opened[:] = bytes(len(opened))
+    assert opened == bytes(3)
