@@ -57,7 +57,9 @@ def told_failure(error: BaseException, *, is_json: bool, is_traced: bool = False
     if isinstance(error, click.exceptions.Exit):
         return Exit(error.exit_code)
     if isinstance(error, KeyboardInterrupt | click.Abort):
-        # A person knows that they pressed the key.
+        # A person knows that they pressed the key; what comes next begins a line of its own.
+        if sys.stderr.isatty():
+            click.echo(err=True)
         return Exit.INTERRUPTED
     kind, sentence = kind_and_sentence(error)
     if is_traced:

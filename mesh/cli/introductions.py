@@ -5,6 +5,7 @@ import click
 from mesh.cli.completing import complete_contact
 from mesh.cli.door import client_of
 from mesh.cli.layout import columns
+from mesh.cli.names import Names
 from mesh.cli.options import Choices, shared_options
 from mesh.cli.people import KEY_LETTERS_SHOWN
 from mesh.cli.terminal import Terminal
@@ -37,11 +38,14 @@ Examples:
 @click.pass_obj
 def introduce(choices: Choices, contact: str, to: str) -> None:
     terminal = Terminal(choices)
-    answer = client_of(choices).ask(Introduce(contact, to=to), Done)
+    client = client_of(choices)
+    answer = client.ask(Introduce(contact, to=to), Done)
     if terminal.is_json:
         terminal.json(answer)
-    else:
-        terminal.say(f"{clean_line(contact)} and {clean_line(to)} are told of each other.")
+        return
+    names = Names.ask(client)
+    one, other = (names.called(each) for each in (contact, to))
+    terminal.say(f"{one} and {other} are told of each other.")
 
 
 @click.group(
@@ -63,20 +67,22 @@ def introductions(ctx: click.Context) -> None:
         return
     choices: Choices = ctx.obj
     terminal = Terminal(choices)
-    answer = client_of(choices).ask(AskIntroductions(), IntroductionsAnswer)
+    client = client_of(choices)
+    answer = client.ask(AskIntroductions(), IntroductionsAnswer)
     if terminal.is_json:
         terminal.json(answer)
         return
     if not answer.introductions:
         terminal.say("Nobody was introduced to you.")
         return
+    names = Names.ask(client)
     rows = [("", "NAME", "KEY", "VOUCHED FOR BY", "STATE")]
     rows += [
         (
             str(each.id),
             clean_line(each.name),
             each.key[:KEY_LETTERS_SHOWN],
-            clean_line(each.by),
+            names.called(each.by),
             each.state,
         )
         for each in answer.introductions
@@ -121,9 +127,10 @@ def answer_it(choices: Choices, number: int, *, is_accepted: bool) -> None:
     """Accept or decline, and say what came of it."""
     terminal = Terminal(choices)
     request = AnswerIntroduction(number, is_accepted=is_accepted)
-    answer = client_of(choices).ask(request, IntroductionAnswer)
+    client = client_of(choices)
+    answer = client.ask(request, IntroductionAnswer)
     if terminal.is_json:
         terminal.json(answer)
     else:
-        by = clean_line(answer.by)
+        by = Names.ask(client).called(answer.by)
         terminal.say(f"{clean_line(answer.name)}, introduced by {by}: {answer.state}.")

@@ -15,14 +15,15 @@ from mesh.commands import AskContacts, ContactAnswer, ContactsAnswer, MessageAns
 KEY_DIGITS_SHOWN = 8
 """Enough to tell two contacts apart, and enough to name one of them to any command."""
 
-LIKE_A_KEY = re.compile(r"\b[0-9a-fA-F]{8}\b")
-"""A label that holds such digits could pass for one that we marked."""
+LIKE_OURS = re.compile(r"\b[0-9a-fA-F]{8}\b|→")
+"""A label that holds such digits could pass for one that we marked; one with an arrow, for what
+stands before a message of our own."""
 
 
 def shown(contact: ContactAnswer) -> str:
     """Return a contact's name for people."""
     label = clean_line(contact.label)
-    if contact.looks_like or LIKE_A_KEY.search(label):
+    if contact.looks_like or LIKE_OURS.search(label):
         return f"{label} [{contact.key[:KEY_DIGITS_SHOWN]}]"
     return label
 
@@ -50,6 +51,11 @@ class Names:
         known = self._contacts.get(contact)
         return clean_line(label) if known is None else shown(known)
 
+    def called(self, named: str) -> str:
+        """Return the name of whom a person named in a command."""
+        found = self.find(named)
+        return clean_line(named) if found is None else shown(found)
+
     def is_request(self, contact: int) -> bool:
         """Say whether somebody waits apart."""
         known = self._contacts.get(contact)
@@ -68,7 +74,11 @@ class Names:
         for contact in everybody:
             if named == str(contact.id):
                 return contact
-        if len(named) < KEY_DIGITS_SHOWN:
-            return None
-        found = [each for each in everybody if each.key.startswith(named.lower())]
-        return found[0] if len(found) == 1 else None
+        if len(named) >= KEY_DIGITS_SHOWN:
+            found = [each for each in everybody if each.key.startswith(named.lower())]
+            if found:
+                return found[0] if len(found) == 1 else None
+        for contact in everybody:
+            if named.casefold() == contact.label.casefold():
+                return contact
+        return None

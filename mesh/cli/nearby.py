@@ -26,6 +26,7 @@ LISTEN_S = 3.0
 
 
 @click.group(
+    invoke_without_command=True,
     help="""\
 Find people whose nodes are around, and become contacts by comparing pictures.
 
@@ -35,13 +36,16 @@ gave yourself, but no key of yours.
 \b
 Examples:
   mesh nearby on
-  mesh nearby list
+  mesh nearby
   mesh nearby compare 2
   mesh nearby off
-"""
+""",
 )
-def nearby() -> None:
-    pass
+@shared_options
+@click.pass_context
+def nearby(ctx: click.Context) -> None:
+    if ctx.invoked_subcommand is None:
+        ctx.invoke(list_people)
 
 
 @nearby.command(
@@ -81,7 +85,7 @@ def switch(choices: Choices, *, is_on: bool) -> None:
     if terminal.is_json:
         terminal.json(answer)
     elif is_on:
-        terminal.say("People around can find you. See who is there with: mesh nearby list")
+        terminal.say("People around can find you. See who is there with: mesh nearby")
     else:
         terminal.say("People around do not find you.")
 

@@ -78,19 +78,22 @@ def status(choices: Choices) -> None:
 def lines_of(answer: StatusAnswer, profile: str, *, is_verbose: bool) -> list[str]:
     """Return a status for people."""
     closed = " (closed)" if answer.is_closed else ""
-    who = clean_line(answer.name) if answer.name else "-"
-    is_relay = answer.vault == "none"
+    if answer.vault == "none":
+        heading = "relay      carries mail for others"
+    elif answer.vault == "locked":
+        heading = "name       known when the vault is open"
+    else:
+        heading = f"name       {clean_line(answer.name) if answer.name else '-'}"
     lines = [
-        f"relay      carries mail for others   (profile {profile})"
-        if is_relay
-        else f"name       {who}   (profile {profile})",
+        f"{heading}   (profile {profile})",
         f"mesh       {clean_line(answer.mesh)}{closed}",
         f"links      {answer.links_count}",
         f"vault      {vault_line(answer)}",
         f"carries    {plural(answer.envelopes_count, 'envelope')}, "
         f"{size(answer.stored_bytes)} of {size(answer.stored_bytes_max)}",
     ]
-    if not is_relay:
+    # What only the vault knows cannot be told while it is locked.
+    if answer.vault == "open":
         lines += [
             f"contacts   {answer.contacts_count}",
             f"outbox     {plural(answer.outbox_count, 'message')} on the way",

@@ -4,7 +4,7 @@ from mesh.commands import ContactAnswer, Trust
 from mesh.errors import UserError
 from mesh.ids import ContactId, UnixSeconds, VerifyKey
 from mesh.limits import CONTACTS_MAX
-from mesh.messenger.look_alikes import LookAlikes
+from mesh.messenger.look_alikes import LookAlikes, is_alike
 from mesh.messenger.names import checked_name, free_label, is_name
 from mesh.messenger.notes import Notes
 from mesh.messenger.telling import Telling
@@ -14,6 +14,9 @@ from mesh.wire.bundle import KEY_BYTES
 
 KEY_PREFIX_DIGITS_MIN = 8
 """A shorter beginning of a key would too often be the beginning of two."""
+
+ONESELF = "me"
+"""So screens call whoever uses them; a contact of this name could pass for their author."""
 
 LOOK_ALIKES_NAMED_MAX = 3
 """So many are named in a sentence; all stand in the answer."""
@@ -45,12 +48,17 @@ class Contacts:
         return "" if contact is None else self._labels.get(contact, "")
 
     def contact(self, named: str) -> ContactRow:
-        """The contact of a label, an id, or the beginning of a key; UserError if there is none."""
+        """The contact of a label, an id, or the beginning of a key; UserError if there is none.
+
+        Small letters may stand for great ones, where nobody else is meant.
+        """
         found = self._rows.find_contact_by_label(named) if is_name(named) else None
         if found is None and named.isascii() and named.isdigit() and len(named) < len(str(2**63)):
             found = self._rows.find_contact(ContactId(int(named)))
         if found is None:
             found = self._find_by_key(named.lower())
+        if found is None:
+            found = self._find_by_letters(named)
         if found is None:
             raise UserError("not-found", f"There is no contact {named!r}; see: mesh contacts")
         return found
@@ -108,6 +116,8 @@ class Contacts:
 
     def check_free(self, label: str, *, but: ContactId | None = None) -> None:
         """UserError if a contact has this label, or one that could be mistaken for it."""
+        if is_alike(label, ONESELF):
+            raise UserError("exists", f"The label {label!r} could be mistaken for yourself.")
         for taken in self._looks_of_labels.like(label, but=but):
             if self._labels[taken] == label:
                 raise UserError("exists", f"Another contact has the label {label!r} already.")
@@ -188,7 +198,7 @@ class Contacts:
         )
 
     def _is_label_taken(self, label: str) -> bool:
-        return bool(self._looks_of_labels.like(label))
+        return is_alike(label, ONESELF) or bool(self._looks_of_labels.like(label))
 
     def _remember(self, contact: ContactId, label: str, name: str) -> None:
         self._labels[contact] = label
@@ -206,6 +216,13 @@ class Contacts:
                 "apart.",
                 mesh_now,
             )
+
+    def _find_by_letters(self, named: str) -> ContactRow | None:
+        """No two labels differ by their case alone: they would look alike."""
+        for contact in self._looks_of_labels.like(named):
+            if self._labels[contact].casefold() == named.casefold():
+                return self._rows.contact(contact)
+        return None
 
     def _find_by_key(self, digits: str) -> ContactRow | None:
         if not KEY_PREFIX_DIGITS_MIN <= len(digits) <= 2 * KEY_BYTES:

@@ -17,7 +17,7 @@ from mesh.messenger.notes import Notes
 from mesh.messenger.outbox import Outbox
 from mesh.messenger.sessions import Sessions
 from mesh.messenger.telling import Telling
-from mesh.ratchet.safety_number import grouped, identity_half, joined
+from mesh.ratchet.safety_number import identity_half, joined
 from mesh.storage.vault import Vault
 from mesh.storage.vault_rows import ContactRow
 
@@ -120,7 +120,7 @@ class Trusting:
             return ""
         keys = self._identity.keys
         ours = self._half(keys.verify_key, keys.identity_key)
-        return grouped(joined(ours, self._half(row.verify_key, row.agreement_key)))
+        return joined(ours, self._half(row.verify_key, row.agreement_key))
 
     def _half(self, verify_key: VerifyKey, identity_key: bytes) -> str:
         known = self._halves.get((verify_key, identity_key))

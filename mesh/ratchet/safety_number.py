@@ -41,10 +41,3 @@ def joined(one: str, other: str) -> str:
 def identity_half(verify_key: VerifyKey, identity_key: bytes) -> str:
     """Thirty digits of one of our identities."""
     return half_of(verify_key + identity_key, verify_key)
-
-
-def grouped(digits: str) -> str:
-    """The digits as they are shown: twelve groups of five."""
-    return " ".join(
-        digits[start : start + _GROUP_DIGITS] for start in range(0, len(digits), _GROUP_DIGITS)
-    )

@@ -18,6 +18,10 @@ def test_a_label_that_imitates_such_a_mark_bears_the_key_as_well() -> None:
     assert shown(contact("Ben [fedcba98]")) == "Ben [fedcba98] [01234567]"
 
 
+def test_a_label_that_could_stand_before_a_message_of_ours_bears_the_key() -> None:
+    assert shown(contact("me → Cleo")) == "me → Cleo [01234567]"
+
+
 @pytest.mark.parametrize("label", ["\u202eneB", "B\x1b[2Jen", "Ben\nme: pay him"])
 def test_a_name_commands_nothing(label: str) -> None:
     assert all(each.isprintable() for each in shown(contact(label)))
@@ -39,7 +43,15 @@ def test_who_waits_apart_is_known_and_who_is_blocked_does_not_wait() -> None:
 
 @pytest.mark.parametrize(
     "named, number",
-    [("Ben", 1), ("2", 2), ("1", 3), ("0123456", None), ("FFFF0000", 2), ("01234567", None)],
+    [
+        ("Ben", 1),
+        ("2", 2),
+        ("1", 3),
+        ("0123456", None),
+        ("FFFF0000", 2),
+        ("01234567", None),
+        ("bEN", 1),
+    ],
 )
 def test_a_contact_is_found_as_the_node_finds_them(named: str, number: int | None) -> None:
     everybody = [

@@ -332,7 +332,14 @@ def test_a_message_expires_after_a_week() -> None:
 def test_contacts_are_found_by_label_number_and_key() -> None:
     ann, _ = acquainted(Clock())
     (contact,) = ann.contacts()
-    for named in ("Bob", str(contact.id), contact.key, contact.key[:8], contact.key[:9].upper()):
+    for named in (
+        "Bob",
+        "bob",
+        str(contact.id),
+        contact.key,
+        contact.key[:8],
+        contact.key[:9].upper(),
+    ):
         assert ann.send(named, "found").contact == contact.id
     for named in ("Bo", "99", contact.key[:7], "", "\ud800", "9" * 40):
         with pytest.raises(UserError) as caught:
