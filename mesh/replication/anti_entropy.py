@@ -274,7 +274,8 @@ class AntiEntropy:
     ) -> None:
         """Compare a range whose salted sums differed in parts that are too small to be crafted."""
         count = count_of(self._sets.of_class(suspected.lifetime_class), suspected)
-        split = Split(max(min(count, AUDIT_IDS_MAX) // SUSPECTED_LEAF, 1), SUSPECTED_LEAF)
+        buckets = max(min(count, AUDIT_IDS_MAX) // SUSPECTED_LEAF, 1)
+        split = Split(buckets, SUSPECTED_LEAF, sparse_buckets=SUSPECTED_LEAF)
         floor = suspected.floor
         reconciliation = self._reconciliation(suspected.lifetime_class, floor, split)
         opened = _Opened(

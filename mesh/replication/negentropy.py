@@ -1,13 +1,14 @@
 """Range-based set reconciliation: two sets become known to each other by what differs.
 
 Implements the Negentropy protocol, version 1, as hoytech/negentropy has it (the idea is Aljoscha
-Meyer's, "Range-Based Set Reconciliation", SRDS 2023). Both sides look at ranges of the same
-order: where the fingerprints of a range agree it is skipped, where they differ it is split, and
-small ranges are listed. The responder keeps no state; the initiator learns both differences.
+Meyer's, "Range-Based Set Reconciliation", SRDS 2023); `docs/protocol/spreading.md`, section
+"Comparing two sets". Both sides look at ranges of the same order: where the fingerprints of a range
+agree it is skipped, where they differ it is split, and small ranges are listed. The responder keeps
+no state; the initiator learns both differences.
 
-A message is `0x61` and ranges, each `upper bound ‖ mode ‖ payload`; a range begins where the one
-before ended. A bound is `varint (1 + seconds beyond the bound before, 0: infinity) ‖ length ‖
-beginning of an id`.
+How a range is split is each side's own affair. Between daemons it follows what the message shows:
+where few ranges differ, or all do, wide splits save rounds; where some of many differ, each holds
+about one difference, and then narrow splits find it with the fewest bytes.
 """
 
 from collections.abc import Callable
@@ -16,32 +17,47 @@ from hashlib import sha256
 from typing import Final
 
 from mesh.errors import PeerError
+from mesh.replication.range_messages import (
+    MODE_FINGERPRINT,
+    MODE_ID_LIST,
+    MODE_SKIP,
+    PROTOCOL_VERSION,
+    Bound,
+    Reader,
+    Writer,
+    shortest_between,
+    varint,
+)
 from mesh.replication.seen_index import CREATED_BYTES, ID_BYTES, SeenIndex
 
-PROTOCOL_VERSION: Final = 0x61
 _OLDEST_VERSION, _NEWEST_VERSION = 0x60, 0x6F
 FINGERPRINT_BYTES: Final = 16
-_SKIP, _FINGERPRINT, _ID_LIST = 0, 1, 2
-_INFINITY: Final = (1 << 64) - 1
-_VARINT_BYTES_MAX: Final = 10
+_MODULUS_MASK: Final = (1 << 256) - 1
 _FRAME_RESERVE_BYTES: Final = 200
 """What the last range of a full message may need: as the reference has it."""
 
-Bound = bytes | None
-"""The beginning of a key, or None: infinity."""
+_FEW: Final = 4
+"""So many ranges that differ cost little, however widely they are split."""
 
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """How a range is divided: into so many buckets, or listed if it has fewer than `leaf` keys."""
+    """How a range is divided: into so many buckets, or listed if it has fewer than `leaf` keys.
+
+    `sparse_buckets` take their place where some of many ranges differ. A side that `is_probing` and
+    initiates tells the fingerprint of a small set, where it would list it: the other side lists
+    its own then, which is all that the initiator needs.
+    """
 
     buckets: int
     leaf: int
+    sparse_buckets: int
+    is_probing: bool = False
 
 
-SPLIT_REFERENCE: Final = Split(16, 32)
-SPLIT_DAEMON: Final = Split(8, 8)
-"""31 bytes a difference where they are close together, 482 where they are scattered."""
+SPLIT_REFERENCE: Final = Split(16, 32, sparse_buckets=16)
+SPLIT_DAEMON: Final = Split(16, 4, sparse_buckets=4, is_probing=True)
+"""22 bytes a difference where they are close together, 470 where they are scattered."""
 
 
 @dataclass(slots=True)
@@ -74,20 +90,16 @@ class Reconciliation:
 
         With borders that nobody can foresee, sets cannot be made whose sums agree by design.
         """
-        writer = _Writer()
         lower, upper = self._index.rank(self._floor), len(self._index)
         offset = 0
         if offset_below is not None:
             offset = offset_below(max((upper - lower) // self._split.buckets, 1))
-        self._write_split(writer, lower, upper, None, offset)
-        return writer.taken()
+        return self._first(lower, upper, None, offset)
 
     def initiate_below(self, ceiling: bytes) -> bytes:
         """A first message about the keys before a bound; what stands behind is passed over."""
-        writer = _Writer()
         lower = self._index.rank(self._floor)
-        self._write_split(writer, lower, max(lower, self._index.rank(ceiling)), ceiling, 0)
-        return writer.taken()
+        return self._first(lower, max(lower, self._index.rank(ceiling)), ceiling, 0)
 
     def respond(self, message: bytes) -> bytes:
         """The answer to a message of the initiator. Raises PeerError."""
@@ -101,8 +113,14 @@ class Reconciliation:
         answer = self._reconcile(message, difference)
         return None if len(answer) == 1 else answer
 
+    def _first(self, lower: int, upper: int, bound: Bound, offset: int) -> bytes:
+        writer = Writer()
+        split = _Splitter(self._index, self._split, is_initiator=False)
+        split.write(writer, lower, upper, bound, self._split.buckets, offset)
+        return writer.taken()
+
     def _reconcile(self, message: bytes, difference: Difference | None) -> bytes:
-        reader, writer = _Reader(message), _Writer()
+        reader, writer = Reader(message), Writer()
         version = reader.byte()
         if not _OLDEST_VERSION <= version <= _NEWEST_VERSION:
             raise PeerError("not a reconciliation")
@@ -111,6 +129,7 @@ class Reconciliation:
                 raise PeerError("a reconciliation of an unknown version")
             return writer.taken()
         index = self._index
+        splitter = _Splitter(index, self._split, is_initiator=difference is not None)
         place, end = index.rank(self._floor), len(index)
         before: Bound = b""
         is_skipping = False
@@ -118,33 +137,32 @@ class Reconciliation:
             bound, mode = reader.bound(), reader.varint()
             lower = place
             upper = end if bound is None else max(lower, index.rank(bound))
-            piece = writer.piece()
-            if mode == _SKIP:
+            piece: Writer | None = None
+            if mode == MODE_SKIP:
                 is_skipping = True
-            elif mode == _FINGERPRINT:
-                if reader.take(FINGERPRINT_BYTES) == fingerprint(index, lower, upper):
+            elif mode == MODE_FINGERPRINT:
+                if splitter.agrees(lower, upper, reader.take(FINGERPRINT_BYTES)):
                     is_skipping = True
                 else:
-                    if is_skipping:
-                        piece.skip(before)
-                        is_skipping = False
-                    self._write_split(piece, lower, upper, bound, 0)
-            elif mode == _ID_LIST:
+                    piece = _piece(writer, before, is_skipping=is_skipping)
+                    is_skipping = False
+                    splitter.write(piece, lower, upper, bound, splitter.buckets)
+            elif mode == MODE_ID_LIST:
                 theirs = reader.ids()
                 if difference is not None:
                     self._compare(lower, upper, theirs, difference)
                     is_skipping = True
                 else:
-                    if is_skipping:
-                        piece.skip(before)
-                        is_skipping = False
+                    piece = _piece(writer, before, is_skipping=is_skipping)
+                    is_skipping = False
                     upper = self._write_list(writer, piece, lower, upper, bound)
             else:
                 raise PeerError("a reconciliation with an unknown mode")
-            if self._is_full(len(writer) + len(piece)):
-                writer.close_with(fingerprint(index, upper, end))
-                break
-            writer.append(piece)
+            if piece is not None:
+                if self._is_full(len(writer) + len(piece)):
+                    writer.fingerprint(None, fingerprint(index, upper, end))
+                    break
+                writer.append(piece)
             place, before = upper, bound
         return writer.taken()
 
@@ -160,7 +178,7 @@ class Reconciliation:
         difference.need.extend(theirs)
 
     def _write_list(
-        self, writer: "_Writer", piece: "_Writer", lower: int, upper: int, bound: Bound
+        self, writer: Writer, piece: Writer, lower: int, upper: int, bound: Bound
     ) -> int:
         """List a range, as far as the frame goes; return where the list ends."""
         ids: list[bytes] = []
@@ -175,165 +193,83 @@ class Reconciliation:
         piece.clear()
         return upper
 
-    def _write_split(
-        self, writer: "_Writer", lower: int, upper: int, bound: Bound, offset: int
-    ) -> None:
-        count, buckets = upper - lower, self._split.buckets
-        if count < self._split.leaf or count < buckets:
-            keys = self._index.keys(lower, upper)
-            writer.id_list(bound, [key[CREATED_BYTES:] for key in keys])
-            return
-        share, rest = divmod(count, buckets)
-        borders = [lower + share * i + min(i, rest) - offset for i in range(1, buckets)]
-        place = lower
-        for border in borders:
-            if border <= place:
-                continue
-            inner = _shortest_between(self._index.key(border - 1), self._index.key(border))
-            writer.fingerprint(inner, fingerprint(self._index, place, border))
-            place = border
-        writer.fingerprint(bound, fingerprint(self._index, place, upper))
-
     def _is_full(self, length: int) -> bool:
         limit = self._frame_bytes_max
         return limit > 0 and length > limit - _FRAME_RESERVE_BYTES
 
 
-def fingerprint(index: SeenIndex, lower: int, upper: int) -> bytes:
-    """SHA-256 of the sum of the ids and their number, cut to 16 bytes."""
-    total = index.sum(lower, upper).to_bytes(ID_BYTES, "little")
-    return sha256(total + _varint(upper - lower)).digest()[:FINGERPRINT_BYTES]
+class _Splitter:
+    """Compares and divides the ranges of one message, and counts how many of them differ.
 
+    The sum before a border is needed on both of its sides and computed once.
+    """
 
-def _shortest_between(before: bytes, after: bytes) -> bytes:
-    """The shortest bound that parts two neighbouring keys."""
-    if before[:CREATED_BYTES] != after[:CREATED_BYTES]:
-        return after[:CREATED_BYTES]
-    length = CREATED_BYTES
-    while before[length] == after[length]:
-        length += 1
-    return after[: length + 1]
-
-
-def _varint(value: int) -> bytes:
-    """Seven bits a byte, the highest first; all bytes but the last have the top bit."""
-    out = [value & 0x7F]
-    while value := value >> 7:
-        out.append(value & 0x7F | 0x80)
-    return bytes(reversed(out))
-
-
-class _Writer:
-    """Ranges of one message; bounds are relative to the one before."""
-
-    def __init__(self, *, is_piece: bool = False, seconds: int = 0) -> None:
-        self._data = bytearray() if is_piece else bytearray((PROTOCOL_VERSION,))
-        self._seconds = seconds
-
-    def __len__(self) -> int:
-        return len(self._data)
-
-    def piece(self) -> "_Writer":
-        """What is written for one range, before it is known whether it fits."""
-        return _Writer(is_piece=True, seconds=self._seconds)
-
-    def append(self, piece: "_Writer") -> None:
-        self._data += piece._data
-        self._seconds = piece._seconds
-
-    def clear(self) -> None:
-        self._data.clear()
-
-    def taken(self) -> bytes:
-        return bytes(self._data)
-
-    def skip(self, bound: Bound) -> None:
-        self._bound(bound)
-        self._data.append(_SKIP)
-
-    def fingerprint(self, bound: Bound, value: bytes) -> None:
-        self._bound(bound)
-        self._data.append(_FINGERPRINT)
-        self._data += value
-
-    def id_list(self, bound: Bound, ids: list[bytes]) -> None:
-        self._bound(bound)
-        self._data.append(_ID_LIST)
-        self._data += _varint(len(ids))
-        self._data += b"".join(ids)
-
-    def close_with(self, value: bytes) -> None:
-        """The message is full: a fingerprint for all that is left."""
-        self.fingerprint(None, value)
-
-    def _bound(self, bound: Bound) -> None:
-        if bound is None:
-            self._data += b"\x00\x00"
-            self._seconds = _INFINITY
-            return
-        seconds = int.from_bytes(bound[:CREATED_BYTES].ljust(CREATED_BYTES, b"\0"), "big")
-        prefix = bound[CREATED_BYTES:]
-        self._data += _varint(seconds - self._seconds + 1)
-        self._data += _varint(len(prefix))
-        self._data += prefix
-        self._seconds = seconds
-
-
-class _Reader:
-    """Takes a message apart; raises PeerError where it is malformed."""
-
-    def __init__(self, data: bytes) -> None:
-        self._data = data
-        self._place = 0
-        self._seconds = 0
-        self._last: bytes = b""
-        self._is_at_end = False
+    def __init__(self, index: SeenIndex, split: Split, *, is_initiator: bool) -> None:
+        self._index = index
+        self._split = split
+        self._is_probing = is_initiator and split.is_probing
+        self._compared_count = 0
+        self._different_count = 0
+        # The sum before the last border that was looked at.
+        self._border = 0
+        self._sum = 0
 
     @property
-    def has_more(self) -> bool:
-        return self._place < len(self._data)
+    def buckets(self) -> int:
+        """Into how many parts a range is split, as things look so far."""
+        is_few = self._different_count <= _FEW
+        if is_few or self._different_count == self._compared_count:
+            return self._split.buckets
+        return self._split.sparse_buckets
 
-    def byte(self) -> int:
-        return self.take(1)[0]
+    def agrees(self, lower: int, upper: int, theirs: bytes) -> bool:
+        """Whether a range has this fingerprint."""
+        agrees = self._fingerprint(lower, upper) == theirs
+        self._compared_count += 1
+        self._different_count += not agrees
+        return agrees
 
-    def take(self, length: int) -> bytes:
-        end = self._place + length
-        if end > len(self._data):
-            raise PeerError("a reconciliation that ends early")
-        taken = self._data[self._place : end]
-        self._place = end
-        return taken
+    def write(
+        self, writer: Writer, lower: int, upper: int, bound: Bound, buckets: int, offset: int = 0
+    ) -> None:
+        """Divide a range, or list it if it is small."""
+        count = upper - lower
+        if count < self._split.leaf or count < buckets:
+            if count and self._is_probing:
+                writer.fingerprint(bound, self._fingerprint(lower, upper))
+            else:
+                keys = self._index.keys(lower, upper)
+                writer.id_list(bound, [key[CREATED_BYTES:] for key in keys])
+            return
+        share, rest = divmod(count, buckets)
+        place = lower
+        for number in range(1, buckets):
+            border = lower + share * number + min(number, rest) - offset
+            if border > place:
+                inner = shortest_between(self._index.key(border - 1), self._index.key(border))
+                writer.fingerprint(inner, self._fingerprint(place, border))
+                place = border
+        writer.fingerprint(bound, self._fingerprint(place, upper))
 
-    def varint(self) -> int:
-        value = 0
-        for _ in range(_VARINT_BYTES_MAX):
-            byte = self.byte()
-            value = value << 7 | byte & 0x7F
-            if not byte & 0x80:
-                return value
-        raise PeerError("a reconciliation with an endless number")
+    def _fingerprint(self, lower: int, upper: int) -> bytes:
+        before = self._sum if lower == self._border else self._index.sum_before(lower)
+        self._border, self._sum = upper, self._index.sum_before(upper)
+        return _digest(self._sum - before, upper - lower)
 
-    def bound(self) -> Bound:
-        """The next bound; they rise."""
-        if self._is_at_end:
-            raise PeerError("a reconciliation beyond its end")
-        delta = self.varint()
-        seconds = _INFINITY if delta == 0 else self._seconds + delta - 1
-        length = self.varint()
-        if length > ID_BYTES:
-            raise PeerError("a reconciliation with a long bound")
-        prefix = self.take(length)
-        if seconds >= _INFINITY:
-            self._is_at_end = True
-            return None
-        self._seconds = seconds
-        bound = seconds.to_bytes(CREATED_BYTES, "big") + prefix
-        if bound < self._last:
-            raise PeerError("a reconciliation that goes back")
-        self._last = bound
-        return bound
 
-    def ids(self) -> dict[bytes, None]:
-        count = self.varint()
-        data = self.take(count * ID_BYTES)
-        return dict.fromkeys(data[i : i + ID_BYTES] for i in range(0, len(data), ID_BYTES))
+def fingerprint(index: SeenIndex, lower: int, upper: int) -> bytes:
+    """SHA-256 of the sum of the ids and their number, cut to 16 bytes."""
+    return _digest(index.sum(lower, upper), upper - lower)
+
+
+def _digest(total: int, count: int) -> bytes:
+    data = (total & _MODULUS_MASK).to_bytes(ID_BYTES, "little") + varint(count)
+    return sha256(data).digest()[:FINGERPRINT_BYTES]
+
+
+def _piece(writer: Writer, before: Bound, *, is_skipping: bool) -> Writer:
+    """What is said of one range, after what is said of those that were passed over before."""
+    piece = writer.piece()
+    if is_skipping:
+        piece.skip(before)
+    return piece

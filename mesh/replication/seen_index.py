@@ -90,7 +90,16 @@ class SeenIndex:
 
     def sum(self, lower: int, upper: int) -> int:
         """The sum of the ids from a place to before another, as little-endian numbers."""
-        return (self._sum_before(upper) - self._sum_before(lower)) & _MODULUS_MASK
+        return (self.sum_before(upper) - self.sum_before(lower)) & _MODULUS_MASK
+
+    def sum_before(self, rank: int) -> int:
+        """The sum of the ids before a place, not yet reduced modulo 2^256."""
+        number, offset = self._place(rank)
+        block = self._blocks[number]
+        before = self._sums_before[number]
+        if offset * 2 <= len(block):
+            return before + _sum_of(block[:offset])
+        return before + self._sums[number] - _sum_of(block[offset:])
 
     def _from(self, rank: int) -> Iterator[bytes]:
         number, offset = self._place(rank)
@@ -103,14 +112,6 @@ class SeenIndex:
         self._sum_up_to(len(self._blocks) - 1)
         number = bisect_right(self._counts_before, rank) - 1
         return number, rank - self._counts_before[number]
-
-    def _sum_before(self, rank: int) -> int:
-        number, offset = self._place(rank)
-        block = self._blocks[number]
-        before = self._sums_before[number]
-        if offset * 2 <= len(block):
-            return before + _sum_of(block[:offset])
-        return before + self._sums[number] - _sum_of(block[offset:])
 
     def _sum_up_to(self, number: int) -> None:
         """Bring the counts and sums before the blocks up to one of them up to date."""

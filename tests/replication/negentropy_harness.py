@@ -12,7 +12,6 @@ import os
 import sys
 
 from mesh.replication.negentropy import (
-    PROTOCOL_VERSION,
     SPLIT_REFERENCE,
     Difference,
     Reconciliation,
@@ -51,9 +50,6 @@ def main() -> None:
 
 
 def _learn(side: Reconciliation, message: bytes) -> None:
-    if message == bytes((PROTOCOL_VERSION,)):
-        _say("done")
-        return
     difference = Difference()
     answer = side.learn(message, difference)
     for id_ in difference.have:
