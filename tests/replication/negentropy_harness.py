@@ -1,17 +1,21 @@
 """A process that speaks the line protocol of the reference suite of Negentropy.
 
-Who has the repository hoytech/negentropy adds
+Who has the repository hoytech/negentropy adds to `harnessTypeToCmd` in its `test/Utils.pm`
 
-    mesh => "python3 -m tests.replication.negentropy_harness"
+    } elsif ($harnessType eq 'mesh') {
+        return 'python3 -m tests.replication.negentropy_harness';
 
-to `harnessTypeToCmd` in its `test/Utils.pm`, and runs `perl test.pl cpp,mesh` with this folder's
-repository on PYTHONPATH. One line in, lines out; all fields are separated by commas.
+and runs, in its folder `test`, `PYTHONPATH=/path/to/this/repository perl test.pl cpp,mesh`, with
+the Python of the environment first in PATH (`python3 dev.py shell-path`). One line in, lines out;
+all fields are separated by commas. The argument `daemon` splits ranges as a node does, and not
+as the reference, whose delta tests want the same bytes.
 """
 
 import os
 import sys
 
 from mesh.replication.negentropy import (
+    SPLIT_DAEMON,
     SPLIT_REFERENCE,
     Difference,
     Reconciliation,
@@ -22,6 +26,7 @@ from mesh.replication.seen_index import CREATED_BYTES, SeenIndex
 def main() -> None:
     """Answer each line of standard input."""
     keys: list[bytes] = []
+    split = SPLIT_DAEMON if sys.argv[1:] == ["daemon"] else SPLIT_REFERENCE
     frame_bytes_max = int(os.environ.get("FRAMESIZELIMIT") or 0)
     side = Reconciliation(SeenIndex())
     is_client = False
@@ -33,9 +38,7 @@ def main() -> None:
                     int(fields[0]).to_bytes(CREATED_BYTES, "big") + bytes.fromhex(fields[1])
                 )
             case "seal":
-                side = Reconciliation(
-                    SeenIndex(keys), split=SPLIT_REFERENCE, frame_bytes_max=frame_bytes_max
-                )
+                side = Reconciliation(SeenIndex(keys), split=split, frame_bytes_max=frame_bytes_max)
             case "initiate":
                 is_client = True
                 _say(f"msg,{side.initiate().hex()}")
