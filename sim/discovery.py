@@ -26,10 +26,13 @@ EARLY_REPEATS_US: Final = (1_000_000, 3_000_000)
 
 @dataclass(frozen=True, slots=True)
 class AnnouncementRules:
-    """How long an announcement takes, and how often one is lost."""
+    """How long an announcement takes, and how often one is lost, comes twice, or comes late."""
 
     delay_max_us: int
     loss: float
+    copied: float = 0
+    late: float = 0
+    late_us: tuple[int, int] = (1_000_000, 60_000_000)
 
 
 @dataclass(slots=True)
@@ -115,20 +118,29 @@ class Discovery:
 
     def _carry(self, owner: int, listener: int, effect: Announce) -> None:
         """One announcement to one listener; whoever knows the name only notes that it lives."""
-        counters = self._network.counters
+        counters, rules, chance = self._network.counters, self._rules, self._chance
         counters.announcements += 1
-        if self._chance.is_true(self._rules.loss) or not self._network.passes(owner, listener):
+        if chance.is_true(rules.loss) or not self._network.passes(owner, listener):
             counters.announcements_lost += 1
             return
+        host = self._network.host(listener)
+        heard = partial(self._hear, owner, host, host.incarnation, effect)
+        if rules.copied and chance.is_true(rules.copied):
+            counters.announcements_copied += 1
+            self._loop.after(chance.between(*rules.late_us), heard)
+        is_late = bool(rules.late) and chance.is_true(rules.late)
         hearing = self._nodes.get(listener)
-        if hearing is not None and owner in hearing.heard:
+        if hearing is not None and owner in hearing.heard and not is_late:
             name, _ = hearing.heard[owner]
             if name == effect.instance:
                 hearing.heard[owner] = (name, self._loop.now)
                 return
-        delay = self._chance.below(self._rules.delay_max_us + 1)
-        host = self._network.host(listener)
-        self._loop.after(delay, partial(self._hear, owner, host, host.incarnation, effect))
+        if is_late:
+            # Later ones overtake it.
+            counters.announcements_late += 1
+            self._loop.after(chance.between(*rules.late_us), heard)
+        else:
+            self._loop.after(chance.below(rules.delay_max_us + 1), heard)
 
     def _hear(self, owner: int, host: Host, incarnation: int, effect: Announce) -> None:
         hearing = self._nodes.get(host.index)

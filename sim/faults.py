@@ -22,6 +22,7 @@ from sim.fault_tables import (
     Wipes,
 )
 from sim.ledger import Ledger, Letter
+from sim.line_tables import HalfOpen, Lined
 from sim.loop import Loop
 from sim.lost_disks import LostDisks
 from sim.people import People
@@ -76,20 +77,23 @@ class Faults:
         for number, fault in enumerate(self.scenario.faults):
             match fault:
                 case Halves():
-                    if self._befalls(f"{number}"):
+                    if self.befalls(f"{number}"):
                         self._plan_halves(number, fault)
+                case Lined() | HalfOpen():
+                    # Drawn for each line when it is made.
+                    continue
                 case Clones():
-                    if self._befalls(f"{number}"):
+                    if self.befalls(f"{number}"):
                         self.disks.plan_clones(number, fault)
                 case _:
                     for node in self.nodes:
                         chance = Chance(self.seed, "faults", number, node.index)
                         is_struck = chance.is_true(fault.share)
                         when = chance.between(*map(_us, fault.between_s))
-                        if is_struck and self._befalls(f"{number}/{node.index}", node.index):
+                        if is_struck and self.befalls(f"{number}/{node.index}", node.index):
                             self._plan_strike(fault, node, chance, when)
 
-    def _befalls(self, strike: str, node: int | None = None) -> bool:
+    def befalls(self, strike: str, node: int | None = None) -> bool:
         """Whether what was drawn is among what is left of a scenario that was shrunk."""
         only = self.scenario.only
         if node is not None and not only.has_node(node):

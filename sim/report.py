@@ -101,7 +101,11 @@ def make_report(
         speed_up=round(now_s / wall_seconds, 1),
         crypto=CRYPTO[world.options.is_crypto_real],
         refusals=dict(sorted(world.people.refusals.items())),
-        faults={**asdict(world.faults.counters), **asdict(world.faults.disks.counters)},
+        faults={
+            **asdict(world.faults.counters),
+            **asdict(world.faults.disks.counters),
+            **asdict(world.line_faults.counters),
+        },
         watched={
             "searches": world.watch.secrecy.searches_count,
             "states": world.watch.states.looked_count,

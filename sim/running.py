@@ -12,7 +12,7 @@ from typing import Final
 import msgspec
 
 from mesh.errors import UserError
-from sim.fault_tables import Halves
+from sim.fault_tables import Clones, Struck
 from sim.promises import BrokenPromise
 from sim.report import Report, make_report
 from sim.scenario import Scenario, load_scenario
@@ -123,7 +123,7 @@ def _adapted(scenario: Scenario, request: Request) -> Scenario:
         msgspec.structs.replace(
             fault, between_s=(min(fault.between_s[0], end_s), min(fault.between_s[1], end_s))
         )
-        if not isinstance(fault, Halves)
+        if isinstance(fault, Struck | Clones)
         else fault
         for fault in scenario.faults
     )

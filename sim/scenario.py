@@ -14,6 +14,8 @@ import msgspec
 
 from mesh.errors import UserError
 from sim.fault_tables import Fault, NodesCount, Positive, Seconds, Share, Strict
+from sim.laws import Law
+from sim.line_tables import BurstTable, LineFault
 from sim.topology_tables import (
     DEFAULT_KIND,
     Clusters,
@@ -34,11 +36,26 @@ class Wire(Strict, frozen=True, kw_only=True):
     """All streams. A lost packet of a stream is a delay; a lost announcement is lost."""
 
     latency_ms: tuple[Positive, Positive] = (1, 8)
+    """Drawn once for each direction of a stream."""
+    latency: Law | None = None
+    """In the place of `latency_ms`."""
     jitter_ms: Seconds = 2
+    jitter: Law | None = None
+    """In the place of `jitter_ms`: of each chunk."""
     loss: Share = 0.005
+    bursts: BurstTable | None = None
     bandwidth_mbit: Positive = 50
+    bandwidth_of: Literal["stream", "node"] = "stream"
+    """Whether each stream has it for itself, or all streams of a node share it."""
+    queue_kb: Positive | None = None
+    """What waits for the wire beyond this is dropped, and sent again by TCP."""
     announcement_delay_ms: Positive = 300
     announcement_loss: Share = 0.05
+    announcement_copied: Share = 0
+    """So many come once more, `announcement_late_s` later."""
+    announcement_late: Share = 0
+    """So many come late, after those that were said later."""
+    announcement_late_s: tuple[Positive, Positive] = (1, 60)
 
 
 class Workload(Strict, frozen=True, kw_only=True):
@@ -104,7 +121,7 @@ class Scenario(Strict, frozen=True, kw_only=True):
     topology: Topology = Clusters()
     wire: Wire = Wire()
     workload: Workload
-    faults: tuple[Fault, ...] = ()
+    faults: tuple[Fault | LineFault, ...] = ()
     only: Only = Only()
     probe_s: Seconds = 0
     """When nothing befalls any more, everybody writes to each contact `PROBES_COUNT` times

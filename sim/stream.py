@@ -17,53 +17,17 @@ from typing import Final, Protocol
 
 from mesh.ids import LinkId
 from mesh.inputs import BytesReceived, Connected, Disconnected, Input
-from sim.entropy import Chance
+from sim.lines import RETRANSMIT_US, Line, Passage, StreamRules
 from sim.loop import Loop
 
-RETRANSMIT_US: Final = 200_000
-"""Linux's least retransmission timeout, which rules on a fast network."""
-
-RETRANSMISSIONS_MAX: Final = 8
-"""By then a loss of one half would have struck once in 256 times in a row."""
-
-SEGMENT_BYTES: Final = 1_460
 CHUNK_BYTES_MAX: Final = 64 * 1024
 """What a driver reads at once."""
 
+WINDOW_BYTES: Final = 64 * 1024
+"""What TCP sends while nothing is acknowledged: on a one-way line no more than this passes."""
+
 CLOSING_US: Final = 2_000_000
 """How long a closing end waits for a peer that takes nothing."""
-
-
-@dataclass(frozen=True, slots=True)
-class StreamRules:
-    """What the wire does. Latency is drawn once for each stream, jitter for each chunk."""
-
-    latency_min_us: int
-    latency_max_us: int
-    jitter_us: int
-    loss: float
-    bytes_per_second: int
-
-    def latency_us(self, chance: Chance) -> int:
-        """One way, for a new stream."""
-        return chance.between(self.latency_min_us, self.latency_max_us)
-
-    def wire_us(self, size: int) -> int:
-        """How long so many bytes keep the wire busy."""
-        return size * 1_000_000 // self.bytes_per_second
-
-    def retransmissions(self, size: int, chance: Chance) -> int:
-        """How often a chunk waits for a packet that was lost."""
-        if not self.loss:
-            return 0
-        segments = -(-size // SEGMENT_BYTES)
-        is_any_lost = 1 - (1 - self.loss) ** segments
-        count = 0
-        is_lost = chance.is_true(is_any_lost)
-        while is_lost and count < RETRANSMISSIONS_MAX:
-            count += 1
-            is_lost = chance.is_true(self.loss)
-        return count
 
 
 class StreamHost(Protocol):
@@ -84,6 +48,16 @@ class StreamCounters(Protocol):
     bytes_sent: int
     chunks_sent: int
     retransmissions: int
+    overflows: int
+    chunks_corrupted: int
+    streams_truncated: int
+
+
+@dataclass(slots=True)
+class Uplink:
+    """What leaves over one wire, one chunk after the other."""
+
+    busy_until: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,19 +66,28 @@ class _Wire:
 
     loop: Loop
     rules: StreamRules
-    chance: Chance
     counters: StreamCounters
-    latency_us: int
     ended: Callable[[], object]
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """One direction of a stream: who writes, over which line and uplink, how far it is."""
+
+    host: StreamHost
+    line: Line
+    uplink: Uplink
+    latency_us: int
 
 
 class End:
     """One node's end of a stream. `is_held` until the node is told that it ended, or crashed."""
 
-    def __init__(self, wire: _Wire, host: StreamHost) -> None:
+    def __init__(self, wire: _Wire, way: Way) -> None:
         self._wire = wire
-        self.host = host
-        self.link = host.next_link()
+        self._way = way
+        self.host = way.host
+        self.link = way.host.next_link()
         self.is_held = True
         self.is_stalled = False
         self._is_known = False
@@ -114,7 +97,8 @@ class End:
         self._peer: End | None = None
         self._arrivals: deque[tuple[int, Input]] = deque()
         self._held_back: deque[bytes | None] = deque()
-        self._busy_until = 0
+        self._one_way_bytes = 0
+        self._leaves_at = 0
 
     @property
     def peer(self) -> "End":
@@ -133,7 +117,7 @@ class End:
             return
         for start in range(0, len(data), CHUNK_BYTES_MAX):
             chunk = data[start : start + CHUNK_BYTES_MAX]
-            if self.is_stalled:
+            if self._is_waiting(len(chunk)):
                 self._held_back.append(chunk)
             else:
                 self._write(chunk)
@@ -144,12 +128,12 @@ class End:
             return
         self._is_closing = True
         loop = self._wire.loop
-        if self.is_stalled:
+        if self.is_stalled or self._held_back:
             self._held_back.append(None)
             loop.after(CLOSING_US, self.break_off)
         else:
             self._write_end()
-            loop.at(self._busy_until, self.break_off)
+            loop.at(self._leaves_at, self.break_off)
 
     def break_off(self) -> None:
         """The node here is told that the stream ended; nothing reaches it any more."""
@@ -169,7 +153,7 @@ class End:
         self._is_crashed = True
         self._arrivals.clear()
         if not is_silent:
-            if self.is_stalled:
+            if self.is_stalled or self._held_back:
                 self._held_back.append(None)
             else:
                 self._write_end()
@@ -189,7 +173,14 @@ class End:
         if not self.is_stalled or self._is_abandoned:
             return
         self.is_stalled = False
-        self._busy_until = self._wire.loop.now + self._wire.chance.between(0, RETRANSMIT_US)
+        self._leaves_at = self._wire.loop.now + self._way.line.pause_us(RETRANSMIT_US)
+        for end in (self, self.peer):
+            if not end.is_stalled and not end.peer.is_stalled:
+                end.send_again()
+
+    def send_again(self) -> None:
+        """What was held back is written, now that both directions are open."""
+        self._one_way_bytes = 0
         while self._held_back:
             chunk = self._held_back.popleft()
             if chunk is None:
@@ -215,28 +206,75 @@ class End:
                 self._is_known = self._is_known or isinstance(happened, Connected)
                 self.host.put(happened)
 
+    def _is_waiting(self, size: int) -> bool:
+        """Whether TCP holds back what is written: nothing passes, or nothing is acknowledged."""
+        if self.is_stalled or self._held_back:
+            return True
+        if self.peer.is_stalled:
+            self._one_way_bytes += size
+            return self._one_way_bytes > WINDOW_BYTES
+        return False
+
     def _write(self, chunk: bytes) -> None:
-        wire = self._wire
+        wire, way = self._wire, self._way
+        now = wire.loop.now
         size = len(chunk)
         wire.counters.bytes_sent += size
         wire.counters.chunks_sent += 1
-        again = wire.rules.retransmissions(size, wire.chance)
-        wire.counters.retransmissions += again
-        delay = wire.latency_us + wire.chance.below(wire.rules.jitter_us + 1)
-        delay += ((1 << again) - 1) * RETRANSMIT_US
-        self._busy_until = max(self._busy_until, wire.loop.now) + wire.rules.wire_us(size)
-        if self._busy_until - wire.loop.now <= wire.loop.tick_us:
+        passage = way.line.pass_on(size, now)
+        delay = way.latency_us + passage.delay_us + self._overflow_us(size, now)
+        wire.counters.retransmissions += passage.retransmissions_count
+        way.uplink.busy_until = max(way.uplink.busy_until, now) + wire.rules.wire_us(size)
+        trickled_at = max(self._leaves_at, now) + passage.slow_us
+        leaves_at = self._leaves_at = max(trickled_at, way.uplink.busy_until)
+        if leaves_at - now <= wire.loop.tick_us:
             self.host.sent(self.link, size)
         else:
-            wire.loop.at(self._busy_until, partial(self.host.sent, self.link, size))
+            wire.loop.at(leaves_at, partial(self.host.sent, self.link, size))
+        arrives_at = max(leaves_at + delay, passage.not_before)
         if self.peer.is_held:
-            self.peer.arrive_at(self._busy_until + delay, BytesReceived(self.peer.link, chunk))
+            self._deliver(chunk, arrives_at, passage)
         elif self.peer.is_answering_reset:
-            self.arrive_at(wire.loop.now + 2 * wire.latency_us, Disconnected(self.link))
+            self.arrive_at(now + 2 * way.latency_us, Disconnected(self.link))
+
+    def _deliver(self, chunk: bytes, when: int, passage: Passage) -> None:
+        """As it was written, or what became of it on the way."""
+        peer, counters = self.peer, self._wire.counters
+        if passage.changed_bit is not None:
+            counters.chunks_corrupted += 1
+            place, bit = divmod(passage.changed_bit, 8)
+            changed = bytes([chunk[place] ^ (1 << bit)])
+            chunk = chunk[:place] + changed + chunk[place + 1 :]
+        if passage.ends_after is None:
+            peer.arrive_at(when, BytesReceived(peer.link, chunk))
+            return
+        counters.streams_truncated += 1
+        if passage.ends_after:
+            peer.arrive_at(when, BytesReceived(peer.link, chunk[: passage.ends_after]))
+        peer.arrive_at(when, Disconnected(peer.link))
+        self.abandon()
+        self.arrive_at(when + peer.latency_us, Disconnected(self.link))
+
+    def _overflow_us(self, size: int, now: int) -> int:
+        """A chunk that finds the queue full is dropped there, and sent again."""
+        rules = self._wire.rules
+        if rules.queue_bytes is None:
+            return 0
+        waiting_us = max(0, self._way.uplink.busy_until - now)
+        waiting_bytes = waiting_us * rules.bytes_per_second // 1_000_000
+        if not waiting_bytes or waiting_bytes + size <= rules.queue_bytes:
+            return 0
+        self._wire.counters.overflows += 1
+        return RETRANSMIT_US
+
+    @property
+    def latency_us(self) -> int:
+        """How far the other end is from here."""
+        return self._way.latency_us
 
     def _write_end(self) -> None:
         if self.peer.is_held:
-            when = max(self._busy_until, self._wire.loop.now) + self._wire.latency_us
+            when = max(self._leaves_at, self._wire.loop.now) + self._way.latency_us
             self.peer.arrive_at(when, Disconnected(self.peer.link))
 
     @property
@@ -253,15 +291,13 @@ def connect(
     *,
     loop: Loop,
     rules: StreamRules,
-    chance: Chance,
     counters: StreamCounters,
-    latency_us: int,
-    hosts: tuple[StreamHost, StreamHost],
+    ways: tuple[Way, Way],
     ended: Callable[[], object],
 ) -> tuple[End, End]:
     """Make a stream; `ended` is called when neither node holds it any more."""
-    wire = _Wire(loop, rules, chance, counters, latency_us, ended)
-    near, far = End(wire, hosts[0]), End(wire, hosts[1])
+    wire = _Wire(loop, rules, counters, ended)
+    near, far = End(wire, ways[0]), End(wire, ways[1])
     near.join(far)
     far.join(near)
     return near, far

@@ -8,7 +8,7 @@ both ends still hold the stream then. Going out of reach is a stall; a cut may b
 only, and then a dial, which needs both, times out.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Final, Protocol
@@ -19,8 +19,9 @@ from mesh.inputs import Connected, DialFailed, NetworkChanged
 from mesh.limits import DIAL_TIMEOUT_MS
 from sim.cuts import Cut, Sides
 from sim.entropy import Chance
+from sim.lines import Line, Spell, StreamRules, line_key
 from sim.loop import Loop
-from sim.stream import End, StreamHost, StreamRules, connect
+from sim.stream import End, StreamHost, Uplink, Way, connect
 
 PORT: Final = 41_730
 FIRST_CALLING_PORT: Final = 49_152
@@ -50,8 +51,13 @@ class NetworkCounters:
     retransmissions: int = 0
     announcements: int = 0
     announcements_lost: int = 0
+    announcements_copied: int = 0
+    announcements_late: int = 0
     resets: int = 0
     stalls: int = 0
+    overflows: int = 0
+    chunks_corrupted: int = 0
+    streams_truncated: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,16 +115,21 @@ class VirtualNetwork:
         loop: Loop,
         rules: StreamRules,
         networks: Sequence[Sequence[int]],
-        chance: Chance,
-        faults: Chance,
+        seed: int,
         near: Mapping[int, Mapping[int, None]] | None = None,
     ) -> None:
         self._loop = loop
         self._rules = rules
         self._networks = [tuple(each) for each in networks]
         self._near = {node: dict(others) for node, others in (near or {}).items()}
-        self._chance = chance
-        self._faults = faults
+        self._seed = seed
+        self._faults = Chance(seed, "resets")
+        self._lines: dict[tuple[int, int], Line] = {}
+        self._uplinks: dict[int, Uplink] = {}
+        self._clogs: dict[tuple[int, int], int] = {}
+        self.spells_of: Callable[[int, int], Sequence[Spell]] = _no_spells
+        """What befalls a line from one node to another, asked once when it is made."""
+
         self._streams = _Streams()
         self._cuts: dict[int, Cut] = {}
         self._cuts_count = 0
@@ -154,7 +165,7 @@ class VirtualNetwork:
 
     def passes(self, sender: int, receiver: int) -> bool:
         """Whether a packet of one node reaches another that stands on its network."""
-        if not self._is_near(sender, receiver):
+        if not self._is_near(sender, receiver) or (sender, receiver) in self._clogs:
             return False
         return not any(cut.blocks(sender, receiver) for cut in self._cuts.values())
 
@@ -165,10 +176,10 @@ class VirtualNetwork:
         if place is None or place[1] not in self._networks[host.index]:
             self._loop.after(0, partial(self._fail, host, host.incarnation, effect, "no route"))
         else:
-            latency = self._rules.latency_us(self._chance)
-            self._loop.after(
-                2 * latency, partial(self._answer, host, host.incarnation, effect, place, latency)
-            )
+            there = self._line(host.index, place[0]).latency_us()
+            back = self._line(place[0], host.index).latency_us()
+            answer = partial(self._answer, host, host.incarnation, effect, place, (there, back))
+            self._loop.after(there + back, answer)
 
     # --- What changes -------------------------------------------------------------------------
 
@@ -239,6 +250,18 @@ class VirtualNetwork:
                         end.break_off()
         self._hosts[node].put(NetworkChanged())
 
+    def clog(self, sender: int, receiver: int) -> None:
+        """From now on nothing of one node reaches another."""
+        self._clogs[sender, receiver] = self._clogs.get((sender, receiver), 0) + 1
+        self._look_between(sender, receiver)
+
+    def unclog(self, sender: int, receiver: int) -> None:
+        """One clog less; what TCP holds is sent again after the last."""
+        self._clogs[sender, receiver] -= 1
+        if not self._clogs[sender, receiver]:
+            del self._clogs[sender, receiver]
+            self._look_between(sender, receiver)
+
     def forget_streams(self, one: int, other: int) -> int:
         """Something between two nodes forgets their streams, as a router does that restarts.
 
@@ -295,7 +318,7 @@ class VirtualNetwork:
         incarnation: int,
         effect: Dial,
         place: tuple[int, int],
-        latency: int,
+        latencies: tuple[int, int],
     ) -> None:
         target, network = place
         is_there = network in self._networks[target] and network in self._networks[host.index]
@@ -306,7 +329,7 @@ class VirtualNetwork:
             self._fail(host, incarnation, effect, "refused")
         elif host.is_up and host.incarnation == incarnation:
             calling = Address(address_of(host.index, network).host, self._next_port(host.index))
-            self._connect(host, effect, self._hosts[target], calling, network, latency)
+            self._connect(host, effect, self._hosts[target], calling, network, latencies)
 
     def _fail(self, host: Host, incarnation: int, effect: Dial, reason: str) -> None:
         if host.is_up and host.incarnation == incarnation:
@@ -319,31 +342,49 @@ class VirtualNetwork:
         target: Host,
         calling: Address,
         network: int,
-        latency: int,
+        latencies: tuple[int, int],
     ) -> None:
         """Both ends exist from here on; the listener hears of it half a round trip later."""
         self.counters.streams += 1
         number = self._streams.next_number
         self._streams.next_number += 1
+        there, back = latencies
         near, far = connect(
             loop=self._loop,
             rules=self._rules,
-            chance=self._chance,
             counters=self.counters,
-            latency_us=latency,
-            hosts=(host, target),
+            ways=(self._way(host, target, there), self._way(target, host, back)),
             ended=partial(self._streams.end, number),
         )
         self._streams.add(number, _Stream(near, far, network))
         host.hold(near)
         target.hold(far)
         near.arrive_at(self._loop.now, Connected(near.link, effect.dial, effect.address))
-        far.arrive_at(self._loop.now + latency, Connected(far.link, None, calling))
+        far.arrive_at(self._loop.now + there, Connected(far.link, None, calling))
+
+    def _way(self, sender: Host, receiver: Host, latency_us: int) -> Way:
+        uplink = Uplink()
+        if self._rules.is_uplink_shared:
+            uplink = self._uplinks.setdefault(sender.index, uplink)
+        return Way(sender, self._line(sender.index, receiver.index), uplink, latency_us)
+
+    def _line(self, sender: int, receiver: int) -> Line:
+        line = self._lines.get((sender, receiver))
+        if line is None:
+            key = line_key(self._seed, sender, receiver)
+            line = self._lines[sender, receiver] = Line(self._rules, key)
+            line.spells = tuple(self.spells_of(sender, receiver))
+        return line
 
     def _next_port(self, node: int) -> int:
         port = self._calling_ports.get(node, FIRST_CALLING_PORT)
         self._calling_ports[node] = port + 1 if port < 65_535 else FIRST_CALLING_PORT
         return port
+
+
+def _no_spells(sender: int, receiver: int) -> Sequence[Spell]:
+    """Nothing befalls any line."""
+    return ()
 
 
 def address_of(node: int, network: int) -> Address:

@@ -26,6 +26,8 @@ from sim.faults import Faults
 from sim.kem import KyberPyKem
 from sim.laptop import Laptop
 from sim.ledger import Ledger, Letter
+from sim.line_faults import LineFaults, bursts_of
+from sim.lines import StreamRules
 from sim.loop import Loop
 from sim.lost_disks import LostDisks, cloned_nodes
 from sim.memo import RememberedVerify
@@ -34,7 +36,6 @@ from sim.people import People
 from sim.person import Person
 from sim.promises import BrokenPromise, require_joined
 from sim.scenario import Scenario
-from sim.stream import StreamRules
 from sim.terrain import Terrain
 from sim.topology import stand
 from sim.trace import Trace
@@ -131,6 +132,14 @@ class World:
             told=self.watch.states.told,
         )
         self.faults = self._build_faults()
+        self.line_faults = LineFaults(
+            faults=scenario.faults,
+            seed=seed,
+            loop=self.loop,
+            network=self.network,
+            befalls=self.faults.befalls,
+        )
+        self.network.spells_of = self.line_faults.spells_of
 
     def run(self, progress: Callable[["World"], None]) -> None:
         """Run to the verdict; raises BrokenPromise at the step that breaks one."""
@@ -198,11 +207,15 @@ class World:
                 jitter_us=round(wire.jitter_ms * 1_000),
                 loss=wire.loss,
                 bytes_per_second=round(wire.bandwidth_mbit * 1_000_000 / 8),
+                latency=wire.latency,
+                jitter=wire.jitter,
+                bursts=bursts_of(wire.bursts),
+                queue_bytes=None if wire.queue_kb is None else round(wire.queue_kb * 1_000),
+                is_uplink_shared=wire.bandwidth_of == "node",
             ),
             networks=self.ground.networks,
             near=self.ground.near,
-            chance=Chance(seed, "network"),
-            faults=Chance(seed, "faults"),
+            seed=seed,
         )
 
     def _build_surroundings(self) -> Surroundings:
@@ -213,6 +226,12 @@ class World:
             rules=AnnouncementRules(
                 delay_max_us=round(wire.announcement_delay_ms * 1_000),
                 loss=wire.announcement_loss,
+                copied=wire.announcement_copied,
+                late=wire.announcement_late,
+                late_us=(
+                    round(wire.announcement_late_s[0] * 1_000_000),
+                    round(wire.announcement_late_s[1] * 1_000_000),
+                ),
             ),
             chance=Chance(self.options.seed, "discovery"),
         )

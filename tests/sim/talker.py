@@ -13,8 +13,8 @@ from mesh.ids import Address, DialId, Instant, LinkId, Monotonic
 from mesh.inputs import BytesReceived, Connected, Input, PeerSeen, StampMinted, VaultClosing
 from sim.discovery import AnnouncementRules, Discovery
 from sim.entropy import Chance
+from sim.lines import StreamRules
 from sim.loop import Loop
-from sim.stream import StreamRules
 from sim.trace import Trace
 from sim.virtual_network import VirtualNetwork
 from sim.virtual_node import Surroundings, VirtualNode
@@ -103,6 +103,8 @@ class Scene:
         *,
         rules: StreamRules = CALM,
         announcement_loss: float = 0,
+        announcement_copied: float = 0,
+        announcement_late: float = 0,
         thinking_us: int = 0,
         seed: int = 1,
         near: Mapping[int, Mapping[int, None]] | None = None,
@@ -115,14 +117,18 @@ class Scene:
             loop=self.loop,
             rules=rules,
             networks=networks,
-            chance=Chance(seed, "network"),
-            faults=Chance(seed, "faults"),
+            seed=seed,
             near=near,
         )
         self.discovery = Discovery(
             loop=self.loop,
             network=self.network,
-            rules=AnnouncementRules(delay_max_us=100_000, loss=announcement_loss),
+            rules=AnnouncementRules(
+                delay_max_us=100_000,
+                loss=announcement_loss,
+                copied=announcement_copied,
+                late=announcement_late,
+            ),
             chance=Chance(seed, "discovery"),
         )
         around = Surroundings(
