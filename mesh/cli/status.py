@@ -5,7 +5,7 @@ import msgspec
 
 from mesh.cli.door import client_of, folders_of
 from mesh.cli.failures import Exit
-from mesh.cli.layout import plural, size, when
+from mesh.cli.layout import lasting, plural, size, when
 from mesh.cli.options import Choices, shared_options
 from mesh.cli.terminal import Terminal
 from mesh.cli.untrusted import clean_line
@@ -99,8 +99,10 @@ def lines_of(answer: StatusAnswer, profile: str, *, is_verbose: bool) -> list[st
             f"outbox     {plural(answer.outbox_count, 'message')} on the way",
             f"stamp      {answer.stamp}",
         ]
-    if abs(answer.clock_offset_seconds) >= OFFSET_SHOWN_SECONDS:
-        lines.append(f"clock      {answer.clock_offset_seconds:+d} s against the others")
+    offset = answer.clock_offset_seconds
+    if abs(offset) >= OFFSET_SHOWN_SECONDS:
+        side = "behind" if offset > 0 else "ahead of"
+        lines.append(f"clock      {lasting(abs(offset))} {side} the others")
     lines += [f"notice     {clean_line(notice)}" for notice in answer.notices]
     if is_verbose:
         counters = answer.counters

@@ -481,7 +481,7 @@ class Inbox:
                 text=payload.text,
                 is_mine=False,
                 state="received",
-                received=now.unix_seconds,
+                received=mesh_now,
             )
             self._tell_received(row)
         self._act_on_controls(contact, session, payload, mesh_now, now)

@@ -6,6 +6,8 @@ something can be sealed, a hello goes out: a letter without a text, so that the 
 the new contact and both sides settle on a session before anybody writes.
 """
 
+from datetime import UTC, datetime
+
 from mesh.commands import AddContact, InviteContentsAnswer
 from mesh.crypto.entropy import Entropy
 from mesh.crypto.kem import Kem
@@ -202,7 +204,11 @@ class Invitations:
         if invite.psk != our_psk:
             raise UserError("bad-invite", "This invite is for another mesh than this node is in.")
         if invite.expires <= mesh_now:
-            raise UserError("invite-expired", "This invite has expired; ask for a new one.")
+            raise UserError(
+                "invite-expired",
+                f"This invite expired on {_day(invite.expires)}, and here it is {_day(mesh_now)}; "
+                "ask for a new one.",
+            )
         if invite.bundle is not None:
             try:
                 check_bundle(invite.bundle, self._identity, entropy=self._entropy, kem=self._kem)
@@ -299,6 +305,11 @@ class Invitations:
 
 def _shown_name(invite: Invite) -> str:
     return invite.name if is_name(invite.name) else ""
+
+
+def _day(moment: UnixSeconds) -> str:
+    """A date in words that also tell somebody whose own calendar is years wrong."""
+    return datetime.fromtimestamp(moment, UTC).date().isoformat()
 
 
 def bundle_tags(secret: bytes) -> list[tuple[int, Tag]]:

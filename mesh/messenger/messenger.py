@@ -555,7 +555,7 @@ class Messenger:
             contact,
             command.text,
             mesh_ms=mesh_milliseconds(mesh_now, now),
-            received=now.unix_seconds,
+            received=mesh_now,
             mesh_now=mesh_now,
             send_key=key,
         )

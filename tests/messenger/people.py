@@ -68,6 +68,7 @@ class Person:
     seed: int = 1
     parameters: MeshParameters = WITHOUT_STAMPS
     wall_error_s: int = 0
+    is_clock_corrected: bool = False
     is_clock_steady: bool = True
     kem: Kem = field(default_factory=PycaKem)
     connection: Connection = field(init=False)
@@ -92,7 +93,8 @@ class Person:
 
     @property
     def mesh_now(self) -> UnixSeconds:
-        return UnixSeconds(self.clock.mesh_now + self.wall_error_s)
+        error_s = 0 if self.is_clock_corrected else self.wall_error_s
+        return UnixSeconds(self.clock.mesh_now + error_s)
 
     def restart(self) -> None:
         """A new messenger over what the former one committed."""

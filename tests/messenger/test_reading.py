@@ -1,7 +1,7 @@
 """What is told of a message beside its text: what is missing above it, and wrong clocks."""
 
 from mesh.limits import CLOCK_AHEAD_SECONDS_SHOWN, CLOCK_BEHIND_SECONDS_SHOWN
-from tests.messenger.people import Clock, Person, acquainted
+from tests.messenger.people import DAY_S, Clock, Person, acquainted
 
 
 def told(person: Person) -> list[tuple[str, int, str]]:
@@ -47,3 +47,16 @@ def test_a_clock_that_is_wrong_beyond_doubt_is_shown_as_that() -> None:
         # Our own messages bear our own clock, whatever it says.
         assert [one.clock for one in other.messages()] == [""]
     assert bob.texts() == []
+
+
+def test_who_has_been_corrected_by_neighbours_blames_nobody_for_their_own_clock() -> None:
+    clock = Clock()
+    ann, bob = acquainted(clock)
+    ann.wall_error_s, ann.is_clock_corrected = -10 * 365 * DAY_S, True
+    bob.send("Ann", "what time is it?")
+    ann.receive(bob.post())
+    ann.send("Bob", "I know it from you.")
+    bob.receive(ann.post())
+    for person in (ann, bob):
+        assert [one.clock for one in person.messages()] == ["", ""]
+        assert {one.received for one in person.messages()} == {clock.mesh_now}
