@@ -23,6 +23,9 @@ Examples:
 
 COMMANDS: Final[dict[str, tuple[str, str, str]]] = {
     "run": ("sim.commands.run", "run_command", "Run a scenario to a verdict"),
+    "replay": ("sim.commands.replay", "replay_command", "Repeat a run up to one of its records"),
+    "report": ("sim.commands.report", "report_command", "Make the page of a run"),
+    "trace": ("sim.commands.trace", "trace_command", "Show what happened in a run, by record"),
     "sweep": ("sim.commands.sweep", "sweep_command", "Run many seeds and settings"),
     "merge": ("sim.commands.compare", "merge_command", "Join the logs of sweeps"),
     "compare": ("sim.commands.compare", "compare_command", "Say whether one set of runs is worse"),

@@ -6,6 +6,7 @@ The only module of the simulator that looks at a clock, to say how fast it ran.
 import gc
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Final
 
@@ -17,6 +18,7 @@ from sim.promises import BrokenPromise
 from sim.report import Report, make_report
 from sim.scenario import Scenario, load_scenario
 from sim.settings import parse_settings, with_settings
+from sim.trace import Trace
 from sim.world import Options, World
 
 REAL_CRYPTO_NODES_MAX: Final = 30
@@ -53,6 +55,11 @@ class Request:
         return " ".join(parts)
 
 
+def _unwatched(world: World) -> AbstractContextManager[None]:
+    """Nobody looks on."""
+    return nullcontext()
+
+
 @dataclass(frozen=True, slots=True)
 class Ran:
     """A world that has run, and what it tells."""
@@ -72,14 +79,12 @@ def scenario_of(request: Request) -> Scenario:
     return with_settings(_adapted(load_scenario(request.name), request), settings)
 
 
-def run(request: Request, progress: Callable[[World], None]) -> Report:
-    """Run once; UserError if the request cannot be run."""
-    scenario = scenario_of(request)
+def options_of(request: Request, scenario: Scenario) -> Options:
+    """How a request wants its scenario to be run."""
     is_crypto_real = request.is_crypto_real
     if is_crypto_real is None:
         is_crypto_real = wants_real_crypto(scenario)
-    options = Options(seed=request.seed, bug=request.bug, is_crypto_real=is_crypto_real)
-    return run_scenario(scenario, options, progress, command=request.command).report
+    return Options(seed=request.seed, bug=request.bug, is_crypto_real=is_crypto_real)
 
 
 def run_scenario(
@@ -88,16 +93,19 @@ def run_scenario(
     progress: Callable[[World], None] = lambda world: None,
     *,
     command: str = "",
+    trace: Trace | None = None,
+    watching: Callable[[World], AbstractContextManager[None]] = _unwatched,
 ) -> Ran:
-    """Run a scenario with one seed to its verdict."""
-    world = World(scenario, options)
+    """Run a scenario with one seed to its verdict; `watching` is entered while it runs."""
+    world = World(scenario, options, trace)
     broken: BrokenPromise | None = None
     # What was built stays until the end: the collector need not look at it again and again.
     gc.collect()
     gc.freeze()
     started = time.perf_counter()
     try:
-        world.run(progress)
+        with watching(world):
+            world.run(progress)
     except BrokenPromise as error:
         broken = error
     finally:

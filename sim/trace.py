@@ -18,6 +18,9 @@ NOBODY: Final = -1
 class Trace:
     """A running hash over records, and how many there were."""
 
+    is_recording = False
+    """Whether somebody wants to hear of what nodes write to streams."""
+
     def __init__(self) -> None:
         self._hash = hashlib.blake2b(digest_size=HASH_BYTES, person=b"sim/trace")
         self.records_count = 0
@@ -27,6 +30,9 @@ class Trace:
         head = _HEAD.pack(now, self.records_count, node, peer)
         self._hash.update(b"%b%b %d %b" % (head, kind.encode(), len(body), body))
         self.records_count += 1
+
+    def sent(self, node: int, link: int, peer: int, peer_link: int, size: int) -> None:
+        """A node writes to a stream: no record, but the cause of one."""
 
     def hexdigest(self) -> str:
         """The hash of everything recorded so far."""

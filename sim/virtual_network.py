@@ -169,6 +169,15 @@ class VirtualNetwork:
             return False
         return not any(cut.blocks(sender, receiver) for cut in self._cuts.values())
 
+    def sides(self) -> list[int] | None:
+        """On which side of all cuts together each node stands; None where no cut has sides."""
+        cuts = [cut for cut in self._cuts.values() if isinstance(cut, Sides)]
+        if not cuts:
+            return None
+        names: dict[tuple[int, ...], int] = {}
+        where = [tuple(cut.sides.get(node, -1) for cut in cuts) for node in sorted(self._hosts)]
+        return [names.setdefault(each, len(names)) for each in where]
+
     def dial(self, host: Host, effect: Dial) -> None:
         """Open a stream: it stands after one round trip, or fails as a TCP dial fails."""
         self.counters.dials += 1

@@ -299,7 +299,11 @@ class VirtualNode:
         match effect:
             case SendBytes(link, data):
                 around.sending(self.index, data)
-                self._end(link).send(data)
+                end = self._end(link)
+                if around.trace.is_recording:
+                    peer = end.peer
+                    around.trace.sent(self.index, link, peer.host.index, peer.link, len(data))
+                end.send(data)
             case Disconnect(link):
                 self._end(link).close()
             case Dial():

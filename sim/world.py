@@ -80,7 +80,7 @@ class Sums:
 class World:
     """One scenario with one seed. Run it once."""
 
-    def __init__(self, scenario: Scenario, options: Options) -> None:
+    def __init__(self, scenario: Scenario, options: Options, trace: Trace | None = None) -> None:
         seed = options.seed
         cloned = [original for _, original in cloned_nodes(scenario, seed)]
         ground = stand(scenario.nodes, scenario.topology, seed).with_copies(cloned)
@@ -91,7 +91,7 @@ class World:
         self.options = options
         order = Chance(seed, "order") if scenario.order == "shuffle" else None
         self.loop = Loop(tick_us=scenario.tick_us, order=order)
-        self.trace = Trace()
+        self.trace = Trace() if trace is None else trace
         self.ledger = Ledger(marker=SeededEntropy(seed, "marker").draw(MARKER_BYTES).hex())
         self.sums = Sums()
         self._bug = NO_BUG if options.bug is None else BUGS[options.bug]

@@ -1,6 +1,7 @@
 """`meshsim run`: one scenario with one seed, to a verdict."""
 
 import sys
+from pathlib import Path
 from typing import Final
 
 import click
@@ -8,8 +9,9 @@ import msgspec
 
 from mesh.errors import UserError
 from sim.bugs import BUGS
+from sim.recording.artifacts import PAGE_FILE, record_run
 from sim.report import render
-from sim.running import Request, run
+from sim.running import Request, options_of, run_scenario, scenario_of
 from sim.world import World
 
 BROKEN_PROMISE: Final = 1
@@ -18,6 +20,7 @@ EXAMPLES: Final = """\b
 Examples:
   python -m sim run partition-heal --nodes 100 --seed 7
   python -m sim run partition-heal --nodes 24 --seed 7 --bug no-anti-entropy
+  python -m sim run partition-heal --nodes 50 --seed 7 --out run
   python -m sim run partition-heal --set wire.loss=0.1 --seed 3 --json > run.json
 """
 
@@ -34,6 +37,11 @@ Examples:
     help="Real ML-KEM and every signature checked, or modelled (default: by the node count).",
 )
 @click.option("--set", "settings", multiple=True, metavar="PATH=VALUE", help="Replace a value.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Keep all of the run in a folder: trace, figures, and a page to look at.",
+)
 @click.option("--json", "is_json", is_flag=True, help="Print the report as JSON.")
 @click.option("--quiet", "-q", is_flag=True, help="Show no progress.")
 def run_command(
@@ -45,6 +53,7 @@ def run_command(
     bug: str | None,
     crypto: str | None,
     settings: tuple[str, ...],
+    out: Path | None,
     is_json: bool,
     quiet: bool,
 ) -> None:
@@ -62,16 +71,25 @@ def run_command(
     )
     is_watched = sys.stderr.isatty() and not quiet
     try:
-        report = run(request, _show_progress if is_watched else _show_nothing)
+        scenario_read = scenario_of(request)
+        options = options_of(request, scenario_read)
+        progress = _show_progress if is_watched else _show_nothing
+        command = request.command
+        if out is None:
+            report = run_scenario(scenario_read, options, progress, command=command).report
+        else:
+            report = record_run(scenario_read, options, out, progress, command=command)
     except UserError as error:
         raise click.UsageError(str(error)) from None
     if is_watched:
         click.echo("\r\033[K", nl=False, err=True)
     click.echo(msgspec.json.format(msgspec.json.encode(report)) if is_json else render(report))
+    if out is not None and not is_json:
+        click.echo(f"page       {out / PAGE_FILE}")
     sys.exit(BROKEN_PROMISE if report.broken else 0)
 
 
-def _show_progress(world: "World") -> None:
+def _show_progress(world: World) -> None:
     ledger = world.ledger
     click.echo(
         f"\r\033[K{world.loop.now / 1_000_000:5.0f} s virtual, {world.loop.events_count:,} events, "
@@ -81,5 +99,5 @@ def _show_progress(world: "World") -> None:
     )
 
 
-def _show_nothing(world: "World") -> None:
+def _show_nothing(world: World) -> None:
     pass

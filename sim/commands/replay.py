@@ -1,0 +1,58 @@
+"""`meshsim replay`: a run again, up to one of its records, to look around in it."""
+
+import sys
+from pathlib import Path
+from typing import Final
+
+import click
+
+from mesh.errors import UserError
+from sim.promises import BrokenPromise
+from sim.recording.artifacts import read_world
+from sim.recording.stopping import replay
+from sim.world import Options
+
+NOT_REACHED: Final = 1
+BROKEN_PROMISE: Final = 1
+
+EXAMPLES: Final = """\b
+Examples:
+  python -m sim run partition-heal --nodes 24 --seed 7 --out run
+  python -m sim replay run
+  python -m sim replay run --until 48210 --break
+"""
+
+
+@click.command("replay", epilog=EXAMPLES)
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False, exists=True))
+@click.option("--until", type=click.IntRange(0), help="The record to stop at (default: the end).")
+@click.option("--break", "is_break", is_flag=True, help="Open the debugger there.")
+def replay_command(*, folder: Path, until: int | None, is_break: bool) -> None:
+    """Repeat a run that was kept with `run --out`, and stop before what a record leads to.
+
+    Without --until it runs to its end, and says whether the trace is the same.
+    """
+    try:
+        scenario, meta = read_world(folder)
+    except UserError as error:
+        raise click.UsageError(str(error)) from None
+    options = Options(seed=meta.seed, bug=meta.bug, is_crypto_real=meta.is_crypto_real)
+    try:
+        world, reached = replay(scenario, options, meta.records if until is None else until)
+    except BrokenPromise as broken:
+        click.echo(f"{broken}")
+        sys.exit(BROKEN_PROMISE)
+    if reached is None:
+        is_same = world.trace.hexdigest() == meta.trace_hash
+        click.echo(
+            f"The run ended after {world.trace.records_count} records; its trace is "
+            f"{'the same' if is_same else 'another one'}."
+        )
+        sys.exit(0 if is_same and until is None else NOT_REACHED)
+    at_us, kind, node, peer = reached
+    click.echo(f"{at_us / 1_000_000:.6f} s, record {until}: {kind} at node {node}, peer {peer}")
+    if is_break:
+        click.echo("The world is `world`, the node `virtual_node`.")
+        virtual_node = next(one for one in world.nodes + world.spares if one.index == node)
+        assert virtual_node.index == node
+        breakpoint()

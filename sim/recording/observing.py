@@ -1,0 +1,217 @@
+"""What is seen of a world while it runs: who has which envelope when, which links stand.
+
+Everything is looked at from outside: once a second of virtual time the world is sampled, and while
+it runs two functions of the node are wrapped, the one that an envelope enters by and the one that
+turns frames into bytes. Which node runs is what the trace has recorded last. Engines do not notice.
+"""
+
+import contextlib
+from collections.abc import Iterator
+from typing import Final
+
+import msgspec
+
+from mesh.ids import EnvelopeId, Instant, LinkId
+from mesh.link import link as link_machine
+from mesh.replication.seen_sets import Element
+from mesh.replication.spreading import Spreading
+from mesh.wire import frames
+from mesh.wire.frames import Frame
+from sim.recording.trace_file import Head, RecordedTrace
+from sim.trace import NOBODY
+from sim.world import World
+
+SCHEMA: Final = 1
+ENVELOPES_MAX: Final = 60
+"""So many envelopes are followed from node to node; more would make no clearer picture."""
+
+SAMPLES_MAX: Final = 240
+"""Series are thinned to so many points in time."""
+
+NODES_WITH_LINKS_MAX: Final = 2_000
+LINK_EVENTS_MAX: Final = 40_000
+
+
+class Arrival(msgspec.Struct, frozen=True, array_like=True):
+    """A node took an envelope in; `came_from` is -1 where it was made, or not known."""
+
+    at_us: int
+    node: int
+    came_from: int
+
+
+class Followed(msgspec.Struct, frozen=True):
+    """One envelope from its author to everybody."""
+
+    author: int
+    bytes: int
+    arrivals: list[Arrival]
+
+
+class LinkEvent(msgspec.Struct, frozen=True, array_like=True):
+    """A link between two nodes began or ended."""
+
+    at_us: int
+    one: int
+    other: int
+    is_up: bool
+
+
+class NodeEvent(msgspec.Struct, frozen=True, array_like=True):
+    """A node was started or stopped."""
+
+    at_us: int
+    node: int
+    is_up: bool
+
+
+class Sample(msgspec.Struct, frozen=True):
+    """The world at one second. `parts`: each node's side of a cut, if there is one."""
+
+    at_us: int
+    parts: list[int] | None
+    backlog: list[int]
+    bytes_by_frame: dict[str, int]
+
+
+class Observed(msgspec.Struct, frozen=True, kw_only=True):
+    """All that was seen of one run."""
+
+    schema: int
+    nodes: int
+    ended_at_us: int
+    envelopes: list[Followed]
+    links: list[LinkEvent]
+    power: list[NodeEvent]
+    samples: list[Sample]
+    latencies_us: dict[str, list[int]]
+    last_rows: list[tuple[int, int, str, int, int, int]]
+    """(at, number, kind, node, peer, cause), those before the end."""
+
+
+class Observer:
+    """Watches one world; make it with the trace that the world is given."""
+
+    def __init__(self, trace: RecordedTrace) -> None:
+        self._trace = trace
+        self._followed: dict[EnvelopeId, Followed] = {}
+        self._links: list[LinkEvent] = []
+        self._standing: dict[tuple[int, int], None] = {}
+        self._power: list[NodeEvent] = []
+        self._is_up: dict[int, bool] = {}
+        self._samples: list[Sample] = []
+        self._every = 1
+        self._seconds = 0
+        self._bytes: dict[str, int] = {}
+        self._world: World | None = None
+
+    @contextlib.contextmanager
+    def watching(self, world: World) -> Iterator[None]:
+        """While inside, what enters engines and what leaves them is seen."""
+        self._world = world
+        accepted, encode = Spreading.accepted, frames.encode_frame
+        observer = self
+
+        def seen(
+            spreading: Spreading,
+            id_: EnvelopeId,
+            element: Element,
+            link: LinkId | None,
+            now: Instant,
+            *,
+            is_new: bool,
+        ) -> None:
+            observer._entered(id_, element, link)
+            accepted(spreading, id_, element, link, now, is_new=is_new)
+
+        def encoded(frame: Frame) -> bytes:
+            data = encode(frame)
+            kind = type(frame).__name__
+            observer._bytes[kind] = observer._bytes.get(kind, 0) + len(data)
+            return data
+
+        vars(link_machine)["encode_frame"] = encoded
+        # A class has no item assignment.
+        setattr(Spreading, "accepted", seen)  # noqa: B010
+        try:
+            yield
+        finally:
+            vars(link_machine)["encode_frame"] = encode
+            setattr(Spreading, "accepted", accepted)  # noqa: B010
+
+    def look(self, world: World) -> None:
+        """A second has passed."""
+        now = world.loop.now
+        self._note_power(world, now)
+        if len(world.nodes) <= NODES_WITH_LINKS_MAX:
+            self._note_links(world, now)
+        self._seconds += 1
+        if self._seconds % self._every:
+            return
+        backlog = [0] * len(world.nodes)
+        for letter in world.ledger.outstanding():
+            backlog[letter.recipient] += 1
+        sides = world.network.sides()
+        parts = None if sides is None else sides[: len(world.nodes)]
+        self._samples.append(Sample(now, parts, backlog, dict(self._bytes)))
+        if len(self._samples) >= SAMPLES_MAX:
+            self._samples = self._samples[1::2]
+            self._every *= 2
+
+    def observed(self, world: World) -> Observed:
+        """All that was seen."""
+        latencies: dict[str, list[int]] = {}
+        for letter in world.ledger.letters:
+            if letter.delivered_at is not None:
+                phase = world.faults.phase_of(letter)
+                latencies.setdefault(phase, []).append(letter.delivered_at - letter.asked_at)
+        return Observed(
+            schema=SCHEMA,
+            nodes=len(world.nodes),
+            ended_at_us=world.loop.now,
+            envelopes=list(self._followed.values()),
+            links=self._links,
+            power=self._power,
+            samples=self._samples,
+            latencies_us={phase: sorted(times) for phase, times in latencies.items()},
+            last_rows=[
+                (row.at_us, row.number, row.kind, row.node, row.peer, row.cause)
+                for row in self._trace.last_rows
+            ],
+        )
+
+    def _entered(self, id_: EnvelopeId, element: Element, link: LinkId | None) -> None:
+        row = self._trace.last_rows[-1]
+        followed = self._followed.get(id_)
+        if followed is None:
+            is_written = self._world is not None and self._world.correspondence.planned_count > 0
+            if link is not None or not is_written or len(self._followed) >= ENVELOPES_MAX:
+                return
+            followed = Followed(row.node, element.size_bytes, [])
+            self._followed[id_] = followed
+        came_from = NOBODY if link is None else self._trace.links.get((row.node, link), NOBODY)
+        followed.arrivals.append(Arrival(row.at_us, row.node, came_from))
+
+    def _note_power(self, world: World, now: int) -> None:
+        for node in world.nodes:
+            if self._is_up.get(node.index, False) != node.is_up:
+                self._is_up[node.index] = node.is_up
+                self._power.append(NodeEvent(now, node.index, node.is_up))
+
+    def _note_links(self, world: World, now: int) -> None:
+        standing = dict.fromkeys(
+            (min(one, other), max(one, other)) for one, other in world.network.links()
+        )
+        if len(self._links) < LINK_EVENTS_MAX:
+            for pair in standing:
+                if pair not in self._standing:
+                    self._links.append(LinkEvent(now, *pair, True))
+            for pair in self._standing:
+                if pair not in standing:
+                    self._links.append(LinkEvent(now, *pair, False))
+        self._standing = standing
+
+
+def head_of(world_scenario: str, seed: int, nodes: int) -> Head:
+    """The head of a trace file of such a run."""
+    return Head(SCHEMA, world_scenario, seed, nodes)

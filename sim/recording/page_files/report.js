@@ -1,0 +1,261 @@
+"use strict";
+const { report, observed, baseline_us: baseline } = JSON.parse(document.getElementById("data").textContent);
+const COLOURS = ["#4c8dd6", "#e0913a", "#58a55c", "#b86bc9", "#d65c5c", "#3aa8a8", "#a38a3a", "#7a7fd1", "#c96b93", "#6f8f4e"];
+const byId = (id) => document.getElementById(id);
+const probe = document.body.appendChild(document.createElement("i"));
+const style = (name) => { probe.style.color = `var(${name})`; return getComputedStyle(probe).color; };
+const escape = (text) => String(text).replace(/[&<>"]/g, (c) => ({ "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" })[c]);
+const count = (value) => Math.round(value).toLocaleString("en");
+const seconds = (us) => (us < 1e6 ? `${Math.round(us / 1e3)} ms` : us < 12e7 ? `${(us / 1e6).toFixed(us < 1e7 ? 1 : 0)} s` : us < 72e8 ? `${Math.round(us / 6e7)} min` : us < 1728e8 ? `${(us / 36e8).toFixed(1)} h` : `${(us / 864e8).toFixed(1)} d`);
+const end = Math.max(1, observed.ended_at_us);
+let redraws = [];
+
+function showSummary() {
+  const isFail = report.verdict === "fail";
+  byId("verdict").textContent = isFail ? "Broken" : "Passed";
+  byId("verdict").classList.toggle("fail", isFail);
+  byId("name").textContent = `${report.scenario}: ${count(report.nodes)} nodes, seed ${report.seed}`;
+  byId("subtitle").textContent = report.bug ? `with the planted bug ${report.bug}` : `${seconds(end)} of virtual time, trace ${report.trace_hash}`;
+  document.title = `${isFail ? "Broken" : "Passed"}: ${report.scenario}, seed ${report.seed}`;
+  const facts = [["messages written", count(report.messages_written)], ["delivered", count(report.messages_delivered)],
+    ["bodies for each envelope and node", report.copies_per_delivery.toFixed(2)], ["sent", `${(report.bytes_sent / 1e6).toFixed(1)} MB`],
+    ["frames", count(report.frames_sent)], ["events", count(report.events)], ["times real time", count(report.speed_up)]];
+  const broken = report.broken.map((one) => `<div class="broken"><strong>${escape(one.id)}: ${escape(one.promise)}</strong><br>${escape(one.detail)}<br>found at ${one.virtual_seconds.toFixed(3)} s${one.node === null ? "" : ` at node ${one.node}`}</div>`).join("");
+  byId("summary").innerHTML = `${broken}<p>To repeat it: <code>${escape(report.command)}</code></p><dl class="facts">${facts.map(([name, value]) => `<div><dt>${name}</dt><dd>${value}</dd></div>`).join("")}</dl>`;
+  const rows = ["faults", "watched", "network", "counters", "refusals"].flatMap((group) => Object.entries(report[group] ?? {}).map(([name, value]) => [group, name, value]));
+  byId("figures").innerHTML = `<table><thead><tr><th>group</th><th>figure</th><th class="number">value</th></tr></thead><tbody>${rows.map(([group, name, value]) => `<tr><td>${group}</td><td>${escape(name.replaceAll("_", " "))}</td><td class="number">${count(value)}</td></tr>`).join("")}</tbody></table>`;
+  const marks = report.sometimes;
+  if (marks && Object.keys(marks).length) {
+    byId("sometimes").hidden = false;
+    byId("marks").innerHTML = `<table><thead><tr><th>mark</th><th class="number">times</th></tr></thead><tbody>${Object.entries(marks).map(([name, times]) => `<tr class="${times ? "" : "never"}"><td>${escape(name)}</td><td class="number">${times ? count(times) : "never"}</td></tr>`).join("")}</tbody></table>`;
+  }
+}
+
+// --- Maps of all nodes over time ----------------------------------------------------------------
+
+function powerAt() {
+  const events = new Map();
+  for (const [at, node, isUp] of observed.power) { if (!events.has(node)) events.set(node, []); events.get(node).push([at, isUp]); }
+  return (node, at) => { let isUp = false; for (const [when, now] of events.get(node) ?? []) { if (when > at) break; isUp = now; } return isUp; };
+}
+const isUpAt = powerAt();
+
+function heat(id, colourOf, describe) {
+  const canvas = byId(id), samples = observed.samples, rows = Math.max(1, observed.nodes), columns = Math.max(1, samples.length);
+  canvas.setAttribute("aria-label", describe);
+  document.querySelector(`[data-axis=${id}]`).innerHTML = [0, 0.25, 0.5, 0.75, 1].map((share) => `<span>${seconds(share * end)}</span>`).join("");
+  redraws.push(() => {
+    canvas.width = columns; canvas.height = rows;
+    const pen = canvas.getContext("2d");
+    samples.forEach((sample, column) => { for (let node = 0; node < rows; node++) { const colour = colourOf(sample, node); if (colour) { pen.fillStyle = colour; pen.fillRect(column, node, 1, 1); } } });
+  });
+}
+
+function showMaps() {
+  heat("states", (sample, node) => (isUpAt(node, sample.at_us) ? (sample.parts ? COLOURS[sample.parts[node] % COLOURS.length] : `${COLOURS[2]}55`) : style("--ink")), "Which nodes were on, and on which side of a cut");
+  const most = Math.max(1, ...observed.samples.map((sample) => Math.max(0, ...sample.backlog)));
+  heat("backlog", (sample, node) => (sample.backlog[node] ? `rgba(214, 92, 92, ${0.15 + 0.85 * sample.backlog[node] / most})` : null), `Messages that waited for each node, at most ${most}`);
+}
+
+// --- Charts -------------------------------------------------------------------------------------
+
+const WIDTH = 900, HEIGHT = 280, LEFT = 78, BOTTOM = 34, TOP = 12, RIGHT = 16;
+const plotX = (share) => LEFT + share * (WIDTH - LEFT - RIGHT);
+const plotY = (share) => HEIGHT - BOTTOM - share * (HEIGHT - TOP - BOTTOM);
+const path = (points) => points.map(([x, y], place) => `${place ? "L" : "M"}${x.toFixed(1)} ${y.toFixed(1)}`).join("");
+
+function chart(id, { lines = [], areas = [], xTicks, yTicks, legend, label }) {
+  const grid = yTicks.map(([share, text]) => `<line class="grid" x1="${LEFT}" x2="${WIDTH - RIGHT}" y1="${plotY(share)}" y2="${plotY(share)}"/><text x="${LEFT - 8}" y="${plotY(share) + 4}" text-anchor="end">${text}</text>`).join("")
+    + xTicks.map(([share, text]) => `<line class="grid" y1="${TOP}" y2="${HEIGHT - BOTTOM}" x1="${plotX(share)}" x2="${plotX(share)}"/><text x="${plotX(share)}" y="${HEIGHT - BOTTOM + 18}" text-anchor="middle">${text}</text>`).join("");
+  const drawn = areas.map(({ points, colour, opacity }) => `<path d="${path(points)}Z" fill="${colour}" opacity="${opacity ?? 0.85}"/>`).join("")
+    + lines.map(({ points, colour, isDashed }) => `<path d="${path(points)}" fill="none" stroke="${colour}" stroke-width="2"${isDashed ? ' stroke-dasharray="5 4"' : ""}/>`).join("");
+  byId(id).innerHTML = `<ul class="legend">${legend.map(([name, colour]) => `<li><i style="background:${colour}"></i>${escape(name)}</li>`).join("")}</ul><svg viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-label="${escape(label)}">${grid}${drawn}</svg>`;
+}
+
+function nothing(id, words) { byId(id).innerHTML = `<p class="note">${words}</p>`; }
+
+function logTicks(low, high) {
+  const ticks = [];
+  for (let power = Math.floor(Math.log10(low)); 10 ** power <= high; power++) if (10 ** power >= low) ticks.push(10 ** power);
+  return ticks;
+}
+
+function showLatencies() {
+  const phases = Object.entries(observed.latencies_us).filter(([, times]) => times.length);
+  if (!phases.length) return nothing("cdf", "Nothing was delivered.");
+  const all = [...phases, ...Object.entries(baseline)].flatMap(([, times]) => times);
+  const low = Math.max(100, Math.min(...all)), high = Math.max(low * 10, ...all);
+  const x = (us) => plotX(Math.log(Math.max(us, low) / low) / Math.log(high / low));
+  const curve = (times) => times.map((us, place) => [x(us), plotY((place + 1) / times.length)]);
+  chart("cdf", {
+    lines: [...phases.map(([, times], place) => ({ points: [[x(low), plotY(0)], ...curve(times)], colour: COLOURS[place] })),
+      ...Object.entries(baseline).map(([, times], place) => ({ points: curve(times), colour: COLOURS[place], isDashed: true }))],
+    xTicks: logTicks(low, high).map((us) => [Math.log(us / low) / Math.log(high / low), seconds(us)]),
+    yTicks: [0, 0.25, 0.5, 0.75, 1].map((share) => [share, `${share * 100} %`]),
+    legend: [...phases.map(([name, times], place) => [`${name} (p99 ${seconds(times[Math.ceil(0.99 * times.length) - 1])})`, COLOURS[place]]), ...Object.keys(baseline).map((name, place) => [`${name}, baseline (dashed)`, COLOURS[place]])],
+    label: "Distribution of the time from writing to being shown",
+  });
+}
+
+function showCoverage() {
+  const followed = observed.envelopes.filter((one) => one.arrivals.length > 1);
+  if (!followed.length) return nothing("coverage", "No envelope was followed.");
+  const times = followed.map((one) => one.arrivals.map(([at]) => at - one.arrivals[0][0]).sort((a, b) => a - b));
+  const low = 1e3, high = Math.max(1e4, ...times.flat());
+  const steps = Array.from({ length: 120 }, (_, place) => low * (high / low) ** (place / 119));
+  const shares = steps.map((limit) => times.map((one) => { let have = 0; while (have < one.length && one[have] <= limit) have++; return have / observed.nodes; }).sort((a, b) => a - b));
+  const at = (share) => shares.map((sorted, place) => [plotX(place / 119), plotY(Math.min(1, sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))]))]);
+  chart("coverage", {
+    areas: [{ points: [...at(0.1), ...at(0.9).reverse()], colour: COLOURS[0], opacity: 0.25 }],
+    lines: [{ points: at(0.5), colour: COLOURS[0] }],
+    xTicks: logTicks(low, high).map((us) => [Math.log(us / low) / Math.log(high / low), seconds(us)]),
+    yTicks: [0, 0.25, 0.5, 0.75, 1].map((share) => [share, `${share * 100} %`]),
+    legend: [[`${followed.length} envelopes`, COLOURS[0]]], label: "Share of nodes that have an envelope over time",
+  });
+}
+
+function showFrames() {
+  const samples = observed.samples;
+  const kinds = Object.entries(samples.at(-1)?.bytes_by_frame ?? {}).sort((a, b) => b[1] - a[1]).map(([kind]) => kind);
+  if (samples.length < 2 || !kinds.length) return nothing("frames", "Nothing was sent.");
+  const shown = kinds.slice(0, 8), rates = [];
+  for (let place = 1; place < samples.length; place++) {
+    const [before, now] = [samples[place - 1], samples[place]], passed = Math.max(1, now.at_us - before.at_us) / 1e6;
+    const of = (kind) => ((now.bytes_by_frame[kind] ?? 0) - (before.bytes_by_frame[kind] ?? 0)) / passed;
+    rates.push([now.at_us, [...shown.map(of), kinds.slice(8).reduce((sum, kind) => sum + of(kind), 0)]]);
+  }
+  const most = Math.max(1, ...rates.map(([, each]) => each.reduce((sum, one) => sum + one, 0)));
+  const stack = (row, upto) => row.slice(0, upto).reduce((sum, one) => sum + one, 0) / most;
+  const names = kinds.length > 8 ? [...shown, "others"] : shown;
+  chart("frames", {
+    areas: names.map((_, layer) => ({ colour: COLOURS[layer], points: [...rates.map(([at, row]) => [plotX(at / end), plotY(stack(row, layer + 1))]), ...rates.map(([at, row]) => [plotX(at / end), plotY(stack(row, layer))]).reverse()] })),
+    xTicks: [0, 0.25, 0.5, 0.75, 1].map((share) => [share, seconds(share * end)]),
+    yTicks: [0, 0.5, 1].map((share) => [share, `${count(share * most / 1e3)} kB/s`]),
+    legend: names.map((name, layer) => [name, COLOURS[layer]]), label: "Bytes sent by type of frame over time",
+  });
+}
+
+// --- The mesh -----------------------------------------------------------------------------------
+
+function layOut() {
+  const nodes = observed.nodes, pairs = new Map();
+  for (const [, one, other] of observed.links) pairs.set(`${one},${other}`, [one, other]);
+  let chance = 12345;
+  const draw = () => { chance = (chance * 1103515245 + 12345) % 2147483648; return chance / 2147483648; };
+  const at = Array.from({ length: nodes }, (_, node) => [Math.cos(2 * Math.PI * node / nodes) + 0.1 * draw(), Math.sin(2 * Math.PI * node / nodes) + 0.1 * draw()]);
+  const rounds = nodes > 400 ? 40 : 150, ideal = 1 / Math.sqrt(nodes);
+  for (let round = 0; round < rounds; round++) {
+    const heatNow = 0.2 * (1 - round / rounds), moved = at.map(() => [0, 0]);
+    for (let one = 0; one < nodes; one++) for (let other = one + 1; other < nodes; other++) {
+      const dx = at[one][0] - at[other][0], dy = at[one][1] - at[other][1], square = dx * dx + dy * dy + 1e-6;
+      if (square > 64 * ideal * ideal) continue;
+      const push = ideal * ideal / square;
+      moved[one][0] += dx * push; moved[one][1] += dy * push; moved[other][0] -= dx * push; moved[other][1] -= dy * push;
+    }
+    for (const [one, other] of pairs.values()) {
+      const dx = at[one][0] - at[other][0], dy = at[one][1] - at[other][1], pull = 0.5 * Math.hypot(dx, dy) / ideal * 0.05;
+      moved[one][0] -= dx * pull; moved[one][1] -= dy * pull; moved[other][0] += dx * pull; moved[other][1] += dy * pull;
+    }
+    for (let node = 0; node < nodes; node++) { const long = Math.hypot(...moved[node]) || 1, step = Math.min(heatNow, long); at[node][0] += moved[node][0] / long * step; at[node][1] += moved[node][1] / long * step; }
+  }
+  const xs = at.map(([x]) => x), ys = at.map(([, y]) => y), left = Math.min(...xs), top = Math.min(...ys);
+  const wide = Math.max(1e-6, Math.max(...xs) - left), high = Math.max(1e-6, Math.max(...ys) - top);
+  return at.map(([x, y]) => [0.04 + 0.92 * (x - left) / wide, 0.04 + 0.92 * (y - top) / high]);
+}
+
+function showMesh() {
+  const canvas = byId("mesh"), slider = byId("time"), choice = byId("envelope"), places = layOut();
+  const spans = new Map(), links = [];
+  for (const [at, one, other, isUp] of observed.links) {
+    const key = `${one},${other}`;
+    if (isUp) spans.set(key, at); else if (spans.has(key)) { links.push([one, other, spans.get(key), at]); spans.delete(key); }
+  }
+  for (const [key, at] of spans) links.push([...key.split(",").map(Number), at, end + 1]);
+  choice.innerHTML = `<option value="">none</option>${observed.envelopes.map((one, place) => `<option value="${place}">${seconds(one.arrivals[0]?.[0] ?? 0)}: node ${one.author}, ${count(one.bytes)} B</option>`).join("")}`;
+  let now = 0, isPlaying = false, last = 0;
+  const chosen = () => (choice.value === "" ? null : observed.envelopes[Number(choice.value)]);
+  const partsAt = (at) => { let parts = null; for (const sample of observed.samples) { if (sample.at_us > at) break; parts = sample.parts; } return parts; };
+  const draw = () => {
+    const ratio = window.devicePixelRatio || 1;
+    canvas.width = canvas.clientWidth * ratio; canvas.height = canvas.clientHeight * ratio;
+    const pen = canvas.getContext("2d"), at = (node) => [places[node][0] * canvas.width, places[node][1] * canvas.height];
+    pen.lineWidth = ratio; pen.strokeStyle = style("--line"); pen.beginPath();
+    for (const [one, other, from, to] of links) if (from <= now && now < to) { pen.moveTo(...at(one)); pen.lineTo(...at(other)); }
+    pen.stroke();
+    const envelope = chosen(), have = new Map();
+    if (envelope) {
+      pen.strokeStyle = style("--accent"); pen.lineWidth = 2 * ratio; pen.beginPath();
+      for (const [when, node, from] of envelope.arrivals) if (when <= now && !have.has(node)) { have.set(node, when); if (from >= 0) { pen.moveTo(...at(from)); pen.lineTo(...at(node)); } }
+      pen.stroke();
+    }
+    const parts = partsAt(now), size = Math.max(2, Math.min(7, 90 / Math.sqrt(observed.nodes))) * ratio;
+    for (let node = 0; node < observed.nodes; node++) {
+      const [x, y] = at(node), isUp = isUpAt(node, now);
+      pen.beginPath(); pen.arc(x, y, size, 0, 7);
+      pen.fillStyle = have.has(node) ? style("--accent") : parts ? COLOURS[parts[node] % COLOURS.length] : COLOURS[2];
+      pen.globalAlpha = isUp ? 1 : 0.2; pen.fill(); pen.globalAlpha = 1;
+      if (observed.nodes <= 60) { pen.fillStyle = style("--ink"); pen.font = `${11 * ratio}px system-ui`; pen.fillText(node, x + size + 2, y + 4); }
+    }
+    byId("clock").textContent = seconds(now);
+    slider.value = Math.round(1000 * now / end);
+  };
+  const goTo = (at) => { now = Math.max(0, Math.min(end, at)); draw(); };
+  const play = (is) => { isPlaying = is; byId("play").textContent = is ? "Pause" : "Play"; byId("play").setAttribute("aria-pressed", is); last = performance.now(); if (is) requestAnimationFrame(tick); };
+  const tick = (when) => { if (!isPlaying) return; goTo(now + (when - last) * 1e3 * Number(byId("speed").value)); last = when; if (now >= end) play(false); else requestAnimationFrame(tick); };
+  byId("play").onclick = () => { if (now >= end) goTo(0); play(!isPlaying); };
+  slider.oninput = () => goTo(slider.value / 1000 * end);
+  choice.onchange = () => { const one = chosen(); showTree(one); if (one) { goTo(one.arrivals.at(-1)?.[0] ?? 0); } else draw(); };
+  canvas.onkeydown = (key) => {
+    const steps = { ArrowRight: end / 200, ArrowLeft: -end / 200, Home: -end, End: end };
+    if (key.key === " ") { key.preventDefault(); byId("play").click(); } else if (key.key in steps) { key.preventDefault(); goTo(now + steps[key.key]); }
+  };
+  redraws.push(draw);
+  if (observed.envelopes.length) { choice.value = "0"; choice.onchange(); } else showTree(null);
+}
+
+function showTree(envelope) {
+  if (!envelope) return nothing("tree", "No envelope is chosen.");
+  const begun = envelope.arrivals[0][0], children = new Map(), depth = new Map(), order = [];
+  const seen = new Set();
+  for (const [at, node, from] of envelope.arrivals) {
+    if (seen.has(node)) continue;
+    seen.add(node); order.push([at, node, from]);
+    depth.set(node, from >= 0 && depth.has(from) ? depth.get(from) + 1 : 0);
+    if (!children.has(from)) children.set(from, []); children.get(from).push(node);
+  }
+  const deepest = Math.max(...depth.values()), rows = new Map(); let next = 0;
+  const place = (node) => { const own = children.get(node) ?? []; own.forEach(place); rows.set(node, own.length ? own.reduce((sum, one) => sum + rows.get(one), 0) / own.length : next++); };
+  order.filter(([, node]) => depth.get(node) === 0).forEach(([, node]) => place(node));
+  const high = Math.max(60, Math.min(1400, next * 14)), wide = 420, x = (node) => 16 + depth.get(node) / Math.max(1, deepest) * (wide - 90), y = (node) => 10 + (rows.get(node) + 0.5) / Math.max(1, next) * (high - 20);
+  const isNamed = order.length <= 120;
+  byId("tree").innerHTML = `<p class="note">From node ${envelope.author} to ${order.length} of ${observed.nodes} nodes in ${seconds(order.at(-1)[0] - begun)}, at most ${deepest} links away.</p><svg viewBox="0 0 ${wide} ${high}" role="img" aria-label="The way of the chosen envelope">${order.map(([, node, from]) => (from >= 0 && depth.has(from) ? `<path d="M${x(from)} ${y(from)}C${(x(from) + x(node)) / 2} ${y(from)} ${(x(from) + x(node)) / 2} ${y(node)} ${x(node)} ${y(node)}" fill="none" class="grid"/>` : "")).join("")}${order.map(([at, node]) => `<circle cx="${x(node)}" cy="${y(node)}" r="3" fill="${COLOURS[0]}"><title>node ${node}, after ${seconds(at - begun)}</title></circle>${isNamed ? `<text x="${x(node) + 6}" y="${y(node) + 4}">${node} · ${seconds(at - begun)}</text>` : ""}`).join("")}</svg>`;
+}
+
+// --- What happened before the end ---------------------------------------------------------------
+
+function showLamport() {
+  const broken = report.broken[0];
+  byId("before-title").textContent = broken ? `What led to ${broken.id}` : "The last events";
+  const known = new Map(observed.last_rows.map((row) => [row[1], row]));
+  let rows = observed.last_rows.slice(-200);
+  if (broken && broken.node !== null) {
+    // Only what could have caused it: back from the last record of the node.
+    const from = observed.last_rows.filter((row) => row[3] === broken.node).at(-1), kept = new Set(), waiting = from ? [from[1]] : [];
+    while (waiting.length && kept.size < 200) { const number = waiting.shift(), row = known.get(number); if (!row || kept.has(number)) continue; kept.add(number); waiting.push(row[5]); const before = observed.last_rows.filter((one) => one[3] === row[3] && one[1] < number).at(-1); if (before) waiting.push(before[1]); }
+    if (kept.size > 1) rows = observed.last_rows.filter((row) => kept.has(row[1]));
+  }
+  if (!rows.length) return nothing("lamport", "There is nothing to show.");
+  const columns = [...new Set(rows.map((row) => row[3]))].sort((a, b) => a - b);
+  const wide = Math.max(600, 90 + columns.length * 130), high = 40 + rows.length * 16, x = (node) => 90 + columns.indexOf(node) * 130, line = new Map(rows.map((row, place) => [row[1], 34 + place * 16]));
+  byId("lamport").innerHTML = `<svg style="width:${wide}px" viewBox="0 0 ${wide} ${high}" role="img" aria-label="Events and what caused them">${columns.map((node) => `<text x="${x(node)}" y="14" text-anchor="middle">node ${node}</text><line class="grid" x1="${x(node)}" x2="${x(node)}" y1="20" y2="${high}"/>`).join("")}${rows.map(([, number, , node, , cause]) => (line.has(cause) && known.get(cause)[3] !== node ? `<line x1="${x(known.get(cause)[3])}" y1="${line.get(cause)}" x2="${x(node)}" y2="${line.get(number)}" stroke="${COLOURS[0]}" opacity=".6"/>` : "")).join("")}${rows.map(([at, number, kind, node]) => `<circle cx="${x(node)}" cy="${line.get(number)}" r="3.5" fill="${kind === "crash" ? COLOURS[4] : COLOURS[1]}"><title>#${number}</title></circle><text x="${x(node) + 7}" y="${line.get(number) + 4}">${escape(kind)}</text><text x="4" y="${line.get(number) + 4}">${(at / 1e6).toFixed(3)}</text>`).join("")}</svg>`;
+}
+
+function showTheme() {
+  const root = document.documentElement;
+  byId("theme").onclick = () => { const isDark = root.classList.contains("dark") || (!root.classList.contains("light") && matchMedia("(prefers-color-scheme: dark)").matches); root.classList.toggle("dark", !isDark); root.classList.toggle("light", isDark); redraws.forEach((draw) => draw()); };
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => redraws.forEach((draw) => draw()));
+  addEventListener("resize", () => redraws.forEach((draw) => draw()));
+}
+
+showSummary(); showMaps(); showLatencies(); showCoverage(); showFrames(); showMesh(); showLamport(); showTheme();
+redraws.forEach((draw) => draw());

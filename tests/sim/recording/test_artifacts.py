@@ -1,0 +1,177 @@
+"""A run that is kept: what is in its folder, how it is shown, and how it is come back to."""
+
+import json
+import re
+import shutil
+import subprocess
+from functools import lru_cache
+from pathlib import Path
+from tempfile import mkdtemp
+
+import msgspec
+import pytest
+from click.testing import CliRunner
+
+from sim.__main__ import main
+from sim.recording.artifacts import TRACE_FILE, read_run, record_run
+from sim.recording.observing import Arrival, Followed, LinkEvent, Observed, Sample
+from sim.recording.page import page_of
+from sim.recording.trace_file import NO_CAUSE, Row, read_trace_file
+from sim.report import Report
+from sim.running import run_scenario
+from sim.scenario import parse_scenario
+from sim.world import Options
+from tests.sim.test_only import SMALL
+
+PAGE_BYTES_MAX = 5_000_000
+
+
+@lru_cache
+def kept(bug: str | None = None) -> tuple[Path, Report]:
+    folder = Path(mkdtemp(prefix="mesh-run-"))
+    options = Options(seed=3, bug=bug, is_crypto_real=False)
+    return folder, record_run(
+        parse_scenario(SMALL), options, folder, lambda world: None, command="the <command>"
+    )
+
+
+def call(code: int, *arguments: str) -> str:
+    result = CliRunner().invoke(main, list(arguments))
+    assert result.exit_code == code, result.output
+    return result.output
+
+
+def test_keeping_a_run_changes_nothing_in_it() -> None:
+    folder, report = kept()
+    plain = run_scenario(parse_scenario(SMALL), Options(seed=3, is_crypto_real=False)).report
+    assert report.trace_hash == plain.trace_hash
+    assert report.events == plain.events
+    assert read_run(folder)[0] == report
+    assert not (folder / "failure.json").exists()
+
+
+def test_every_record_has_a_cause_that_came_before_and_arrivals_one_elsewhere() -> None:
+    head, rows = read_trace_file(kept()[0] / TRACE_FILE)
+    by_number: dict[int, Row] = {}
+    crossing = 0
+    for row in rows:
+        assert row.number == len(by_number)
+        by_number[row.number] = row
+        if row.cause != NO_CAUSE:
+            cause = by_number[row.cause]
+            assert cause.at_us <= row.at_us
+            if row.kind == "BytesReceived":
+                assert cause.node == row.peer
+                crossing += 1
+    assert head.nodes == 6
+    assert crossing == sum(row.kind == "BytesReceived" for row in by_number.values()) > 100
+
+
+def test_what_was_seen_agrees_with_what_was_written() -> None:
+    observed = read_run(kept()[0])[1]
+    assert observed.envelopes
+    for followed in observed.envelopes:
+        first, *others = followed.arrivals
+        assert first.node == followed.author
+        assert first.came_from == -1
+        had = {first.node}
+        for arrival in others:
+            assert arrival.came_from in had
+            had.add(arrival.node)
+    assert any(len(followed.arrivals) == 6 for followed in observed.envelopes)
+    assert any(sample.parts is not None for sample in observed.samples)
+    assert observed.samples[-1].bytes_by_frame["Push"] > 0
+    up = {event.node for event in observed.power if event.is_up}
+    assert up == set(range(6))
+    assert any(not event.is_up for event in observed.power)
+
+
+def test_the_page_holds_its_data_and_asks_no_network() -> None:
+    folder, _ = kept()
+    page = (folder / "report.html").read_text(encoding="utf-8")
+    assert "the \\u003ccommand>" in page, "text of a run cannot end the script that holds it"
+    assert not re.search(r"(src|href)\s*=\s*[\"']?(https?:)?//", page)
+    data = re.search(r'<script type="application/json" id="data">(.*?)</script>', page, re.DOTALL)
+    assert data is not None
+    assert json.loads(data[1])["report"]["verdict"] == "pass"
+
+
+def test_the_page_of_a_thousand_nodes_is_small_enough() -> None:
+    report = msgspec.structs.replace(kept()[1], nodes=1_000)
+    nodes = range(1_000)
+    observed = Observed(
+        schema=1,
+        nodes=1_000,
+        ended_at_us=600_000_000,
+        envelopes=[
+            Followed(7, 1_024, [Arrival(1_234_567 + node, node, node // 2) for node in nodes])
+            for _ in range(60)
+        ],
+        links=[
+            LinkEvent(9_999_999, number % 1_000, number % 997, True) for number in range(40_000)
+        ],
+        power=[],
+        samples=[Sample(at * 1_000_000, [1] * 1_000, [12] * 1_000, {}) for at in range(240)],
+        latencies_us={"together": list(range(100_000))},
+        last_rows=[(600_000_000, n, "BytesReceived", 1, 2, n - 1) for n in range(2_000)],
+    )
+    assert len(page_of(report, observed, observed).encode()) < PAGE_BYTES_MAX
+
+
+@pytest.mark.slow
+def test_a_browser_draws_the_page(tmp_path: Path) -> None:
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        pytest.skip("there is no Chromium on this machine")
+    done = subprocess.run(
+        [
+            chromium,
+            "--headless",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--disable-background-networking",
+            f"--user-data-dir={tmp_path}",
+            "--dump-dom",
+            (kept()[0] / "report.html").as_uri(),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=90,
+        check=True,
+    )
+    for part in ("cdf", "coverage", "frames", "lamport", "tree"):
+        drawn = re.search(rf'id="{part}"[^>]*>.*?<svg', done.stdout, re.DOTALL)
+        assert drawn is not None, part
+    assert "Passed: small, seed 3" in done.stdout
+
+
+def test_a_broken_run_says_how_to_come_back_to_the_record_that_broke_it() -> None:
+    folder, report = kept("told-twice")
+    assert report.verdict == "fail"
+    failure = json.loads((folder / "failure.json").read_text(encoding="utf-8"))
+    assert failure["id"] == "S2"
+    said = call(0, "replay", str(folder), "--until", str(failure["record"]))
+    assert f"at node {failure['node']}" in said
+    assert call(1, "replay", str(folder)).startswith("S2: ")
+    junit = call(0, "report", str(folder), "--junit")
+    assert 'failures="1"' in junit
+    assert "S2: A message is shown" in junit
+
+
+def test_commands_repeat_show_and_trace_a_run() -> None:
+    folder = str(kept()[0])
+    assert "its trace is the same" in call(0, "replay", folder)
+    assert "verdict    PASS" in call(0, "report", folder, "--text")
+    assert call(0, "report", folder, "--baseline", folder).strip().endswith("report.html")
+    lines = call(0, "trace", folder, "--node", "2", "--kind", "boot").splitlines()
+    assert len(lines) >= 1
+    assert all("node 2" in line and "boot" in line for line in lines)
+    events = json.loads(call(0, "trace", folder, "--perfetto", "--to", "20"))["traceEvents"]
+    assert {event["ph"] for event in events} == {"M", "X", "s", "f"}
+
+
+def test_what_is_no_run_is_refused_in_words(tmp_path: Path) -> None:
+    for command in ("replay", "report", "trace"):
+        assert "Error" in call(2, command, str(tmp_path))
+    (tmp_path / TRACE_FILE).write_bytes(b"\x00\x00\x00\x05\x94\x01\xa1x")
+    assert "is no trace" in call(2, "trace", str(tmp_path))
