@@ -196,6 +196,12 @@ GRAFT_PAUSE_MS = 20
 ROUND_TRIP_FIRST_MS = 10
 """What a round trip is taken for on a link before one was measured."""
 
+BYTES_PER_SECOND_FIRST = 10_000_000
+"""What a link is taken to bring in a second before that was measured: Wi-Fi in one room."""
+
+RATE_MEASURED_MS = 20
+"""How long a rate is measured at least: what one batch brought seems to come at one instant."""
+
 GRAFT_PAUSE_MAX_MS = 1_000
 """The same on the slowest link."""
 
@@ -204,6 +210,24 @@ ASK_TIMEOUT_MIN_MS = 50
 
 ASK_TIMEOUT_MAX_MS = 3_000
 """The same on the slowest link."""
+
+SERVED_PER_MINUTE_MAX = 3
+"""How often one link is given the same envelope in a minute: an id of 32 bytes draws 64 KiB. An
+honest node asks again when its own tables were full, and then some seconds later."""
+
+SERVED_IDS_PER_MINUTE_MAX = 100_000
+"""Different ids that one link is given in a minute, of which each is counted: more than a fast
+network carries; memory has an end."""
+
+RACES_JUDGED = 50
+"""Announcements of a lazy link, the last ones, that are held against the pushes of the others."""
+
+RACE_INTERVAL_MS = 60_000
+"""Between two looks at whether a lazy link is faster than those that push (SYNC.md D)."""
+
+RACE_MARGIN_MS = 20
+"""An announcement has to be so much earlier than the push, or a round trip, to have been faster:
+the body would have taken as long."""
 
 DO_NOT_WANT_BYTES_MIN = 4_096
 """Envelopes from this size on are worth a frame that saves their second copy."""
@@ -223,8 +247,12 @@ RECONCILE_FRAME_BYTES_MAX = 60_000
 RECONCILE_MESSAGES_PER_SECOND = 20
 """Messages of one link that are answered: each may cost some milliseconds (SYNC.md B)."""
 
+RECONCILE_SERVED_PER_SECOND_MAX = 80
+"""The same of all links together: four at their full rate (SYNC.md B). Others are told to wait."""
+
 RECONCILE_ROUNDS_MAX = 64
-"""Messages of one session; a million scattered ids need 16. Who needs more begins anew later."""
+"""Messages of one session; a million ids of which a thousand differ need 10. Who needs more begins
+anew later."""
 
 RECONCILE_TIMEOUT_MS = 20_000
 """A session whose answer has not come is given up."""

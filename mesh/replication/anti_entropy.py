@@ -14,6 +14,7 @@ after a pause. What a neighbour can make us compute is bounded by allowances, an
 its roots.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -27,6 +28,7 @@ from mesh.limits import (
     RECONCILE_FRAME_BYTES_MAX,
     RECONCILE_MESSAGES_PER_SECOND,
     RECONCILE_ROUNDS_MAX,
+    RECONCILE_SERVED_PER_SECOND_MAX,
     RECONCILE_TIMEOUT_MS,
     ROOT_INTERVAL_MAX_MS,
     ROOT_INTERVAL_MS,
@@ -67,6 +69,7 @@ SUSPECTED_LEAF: Final = 8
 cannot be made to agree."""
 
 AUDIT_ONE_IN: Final = 16
+EAGER_ROOT_ONE_IN: Final = 5
 ROOT_CEILING_S: Final = 60
 """A root leaves out what was created within a minute: it may be on its way."""
 
@@ -152,6 +155,9 @@ class AntiEntropy:
         self._learned: list[Learned] = []
         self._root_at: Monotonic | None = None
         self._root_interval_ms = ROOT_INTERVAL_MS
+        self._roots_count = 0
+        # Of all links together; it begins with the first of them.
+        self._served_allowance: Allowance | None = None
 
     def link_up(self, link: LinkId, now: Instant, *, is_dialled_by_us: bool) -> None:
         """A link is ready; who dialled it compares everything at once."""
@@ -163,6 +169,9 @@ class AntiEntropy:
             answers_allowance=Allowance(per_second=2 * rate, burst=2 * rate, now=now),
             open_after=now.monotonic,
         )
+        if self._served_allowance is None:
+            in_all = RECONCILE_SERVED_PER_SECOND_MAX
+            self._served_allowance = Allowance(per_second=in_all, burst=2 * in_all, now=now)
         self._root_soon(now)
         if is_dialled_by_us:
             state.waiting = list(range(CLASSES_COUNT))
@@ -237,14 +246,16 @@ class AntiEntropy:
             deadlines.append(self._root_at)
         return min(deadlines, default=None)
 
-    def deadline_passed(self, mesh_now: UnixSeconds, now: Instant) -> None:
+    def deadline_passed(
+        self, is_eager: Callable[[LinkId], bool], mesh_now: UnixSeconds, now: Instant
+    ) -> None:
         """Give up on who does not answer; tell a neighbour our roots when it is time."""
         for state in self._links.values():
             if state.deadline is not None and now.monotonic >= state.deadline:
                 state.audited = None
                 self._give_up(state, now)
         if self._root_at is not None and now.monotonic >= self._root_at:
-            self._tell_root(mesh_now, now)
+            self._tell_root(is_eager, mesh_now, now)
 
     # --- Opening ------------------------------------------------------------------------------
 
@@ -423,13 +434,21 @@ class AntiEntropy:
     def _serve(
         self, link: LinkId, state: _LinkState, served: _Served, message: bytes, now: Instant
     ) -> None:
-        if not state.served_allowance.take(1, now):
+        if not self._may_serve(state, 1, now):
             state.served = None
-            self._frames.append((link, NegClose(served.session, NEG_CLOSE_BUSY, 1)))
+            # Drawn, so that those who are told to wait do not all come back together.
+            pause_s = 1 + uniform_below(self._entropy, 4)
+            self._frames.append((link, NegClose(served.session, NEG_CLOSE_BUSY, pause_s)))
             return
         reconciliation = self._reconciliation(served.lifetime_class, served.floor, SPLIT_DAEMON)
         answer = reconciliation.respond(message)
         self._frames.append((link, NegMessage(served.session, answer)))
+
+    def _may_serve(self, state: _LinkState, cost: int, now: Instant) -> bool:
+        """Whether a link, and all together, may cost us so much more."""
+        in_all = self._served_allowance
+        assert in_all is not None, "it is there since the first link"
+        return state.served_allowance.take(cost, now) and in_all.take(cost, now)
 
     def _reconciliation(
         self, lifetime_class: int, floor: UnixSeconds, split: Split
@@ -443,13 +462,21 @@ class AntiEntropy:
 
     # --- Roots --------------------------------------------------------------------------------
 
-    def _tell_root(self, mesh_now: UnixSeconds, now: Instant) -> None:
-        """Tell one random neighbour what our sets come to."""
+    def _tell_root(
+        self, is_eager: Callable[[LinkId], bool], mesh_now: UnixSeconds, now: Instant
+    ) -> None:
+        """Tell a random neighbour what our sets come to: mostly one that does not push to us.
+
+        What is pushed both ways is seldom lost, so those are looked at every fifth time.
+        """
         self._plan_root(now)
         self._root_interval_ms = min(2 * self._root_interval_ms, ROOT_INTERVAL_MAX_MS)
-        links = list(self._links)
-        if not links:
+        if not self._links:
             return
+        self._roots_count += 1
+        is_eager_turn = self._roots_count % EAGER_ROOT_ONE_IN == 0
+        links = [one for one in self._links if is_eager(one) == is_eager_turn]
+        links = links or list(self._links)
         link = links[uniform_below(self._entropy, len(links))]
         ceiling = UnixSeconds((mesh_now - ROOT_CEILING_S) // 60 * 60)
         entries = []
@@ -535,7 +562,7 @@ class AntiEntropy:
             audit.lifetime_class, UnixSeconds(audit.floor), UnixSeconds(audit.ceiling)
         )
         count = count_of(index, asked)
-        if count > 2 * AUDIT_IDS_MAX or not state.served_allowance.take(cost_of(count), now):
+        if count > 2 * AUDIT_IDS_MAX or not self._may_serve(state, cost_of(count), now):
             return
         total = salted_sum(index, asked, audit.nonce)
         self._frames.append((link, AuditResult(audit.session, count, total)))

@@ -11,7 +11,7 @@ ask for what was announced grafts that link to eager. What is not new (learned b
 older than a minute) is announced and never pushed.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Final
@@ -29,7 +29,10 @@ from mesh.limits import (
     PRUNE_PAUSE_MS,
     RECENT_IDS_MAX,
     SENDING_IDS_PER_LINK_MAX,
+    SERVED_IDS_PER_MINUTE_MAX,
+    SERVED_PER_MINUTE_MAX,
 )
+from mesh.replication.racing import Racing
 from mesh.replication.seen_sets import SeenSets
 from mesh.wire.frames import (
     FLAG_BACKLOG,
@@ -44,6 +47,7 @@ from mesh.wire.frames import (
 
 NOHAVE_UNKNOWN: Final = 1
 NOHAVE_BUSY: Final = 2
+_MINUTE_US: Final = 60_000_000
 
 
 class _Mode(Enum):
@@ -55,7 +59,7 @@ class _Mode(Enum):
 class _LinkState:
     """What waits for room on one link. Dicts stand for ordered sets.
 
-    `sending`: bodies, by whether they were asked for.
+    `sending`: bodies, by whether they were asked for. `served`: how often each was, of late.
     """
 
     mode: _Mode = _Mode.EAGER
@@ -63,6 +67,8 @@ class _LinkState:
     announcing_live: dict[EnvelopeId, None] = field(default_factory=dict)
     announcing: dict[EnvelopeId, None] = field(default_factory=dict)
     unwanted: dict[EnvelopeId, Monotonic] = field(default_factory=dict)
+    served: dict[EnvelopeId, int] = field(default_factory=dict)
+    served_since: Monotonic | None = None
     pruned_at: Monotonic | None = None
     first_count: int = 0
     duplicate_count: int = 0
@@ -77,6 +83,7 @@ class Pushing:
         self._entropy = entropy
         self._links: dict[LinkId, _LinkState] = {}
         self._recent: dict[EnvelopeId, Monotonic] = {}
+        self._racing = Racing()
         self._frames: list[tuple[LinkId, Frame]] = []
 
     # --- Links --------------------------------------------------------------------------------
@@ -88,6 +95,7 @@ class Pushing:
     def link_down(self, link: LinkId, now: Instant) -> None:
         """A link is gone; another may have to take its place."""
         self._links.pop(link, None)
+        self._racing.link_down(link)
         self._keep_floor(now)
 
     @property
@@ -113,6 +121,7 @@ class Pushing:
         """An element is new here: push it, or announce it."""
         element = self._sets.element(id_)
         self._note_recent(id_, now)
+        self._racing.forget(id_)
         skipped = dict.fromkeys(holders)
         size_bytes = element.size_bytes
         for link, state in self._links.items():
@@ -184,32 +193,35 @@ class Pushing:
         state.pruned_at = now.monotonic
         self._keep_floor(now)
 
-    def grafted(self, link: LinkId, ids: Iterable[EnvelopeId]) -> None:
+    def grafted(self, link: LinkId, ids: Iterable[EnvelopeId], now: Instant) -> None:
         """A link wants to get bodies unasked, and these now."""
         self._links[link].mode = _Mode.EAGER
-        self.wanted(link, ids)
+        self.wanted(link, ids, now)
         if self.eager_count > EAGER_LINKS_MAX:
-            worst = max(
-                (one for one in self._links if one != link and self.is_eager(one)),
-                key=lambda one: _worth(self._links[one]),
-            )
-            self._links[worst].mode = _Mode.LAZY
-            self._frames.append((worst, Prune()))
+            self._prune_worst(link, now)
 
     def graft(self, link: LinkId) -> None:
         """We ask a link for what it announced: it was faster than those that push."""
         self._links[link].mode = _Mode.EAGER
 
-    def wanted(self, link: LinkId, ids: Iterable[EnvelopeId]) -> None:
-        """A link asks for these."""
+    def wanted(self, link: LinkId, ids: Iterable[EnvelopeId], now: Instant) -> None:
+        """A link asks for these; who asks for one too often in a minute has to wait."""
         state = self._links[link]
+        if state.served_since is None or now.monotonic - state.served_since >= _MINUTE_US:
+            state.served.clear()
+            state.served_since = now.monotonic
         refused: list[tuple[EnvelopeId, int]] = []
         for id_ in ids:
             if id_ not in self._sets:
                 refused.append((id_, NOHAVE_UNKNOWN))
-            elif len(state.sending) >= SENDING_IDS_PER_LINK_MAX:
+            elif (
+                len(state.sending) >= SENDING_IDS_PER_LINK_MAX
+                or len(state.served) >= SERVED_IDS_PER_MINUTE_MAX
+                or state.served.get(id_, 0) >= SERVED_PER_MINUTE_MAX
+            ):
                 refused.append((id_, NOHAVE_BUSY))
             else:
+                state.served[id_] = state.served.get(id_, 0) + 1
                 state.sending[id_] = True
         if refused:
             self._frames.append((link, NoHave(entries=join_entries(refused))))
@@ -229,17 +241,37 @@ class Pushing:
                 break
             del unwanted[first]
 
+    # --- Races --------------------------------------------------------------------------------
+
+    def announced_live(self, link: LinkId, id_: EnvelopeId, now: Instant) -> None:
+        """A link told of new mail: a lazy one may be faster than those that push."""
+        if self._links[link].mode is _Mode.LAZY:
+            self._racing.announced(link, id_, now, is_here=id_ in self._sets)
+
+    def pushed_live(
+        self, id_: EnvelopeId, round_trip_ms: Callable[[LinkId], int], now: Instant
+    ) -> None:
+        """New mail came unasked."""
+        self._racing.pushed(id_, round_trip_ms, now)
+
     # --- Time ---------------------------------------------------------------------------------
 
     def deadline(self) -> Monotonic | None:
         """When `deadline_passed` wants to be called: a link may be grafted then."""
-        if self.eager_count >= EAGER_LINKS_MIN:
-            return None
-        lazy = [_free_at(one) for one in self._links.values() if one.mode is _Mode.LAZY]
-        return min(lazy, default=None)
+        deadlines = [self._racing.deadline()]
+        if self.eager_count < EAGER_LINKS_MIN:
+            lazy = [one for one in self._links.values() if one.mode is _Mode.LAZY]
+            deadlines += [_free_at(one) for one in lazy]
+        return min((one for one in deadlines if one is not None), default=None)
 
     def deadline_passed(self, now: Instant) -> None:
-        """Come back to the floor where a prune has gone below it."""
+        """Come back to the floor where a prune has gone below it; take a faster link."""
+        faster = self._racing.take_faster(now)
+        if faster is not None and self._links[faster].mode is _Mode.LAZY:
+            self._links[faster].mode = _Mode.EAGER
+            self._frames.append((faster, Graft(ids=b"")))
+            if self.eager_count > EAGER_LINKS_MIN:
+                self._prune_worst(faster, now)
         self._keep_floor(now)
 
     # --- What leaves --------------------------------------------------------------------------
@@ -306,6 +338,16 @@ class Pushing:
         else:
             state.has_dropped = True
 
+    def _prune_worst(self, kept: LinkId, now: Instant) -> None:
+        """Of the links that push to us, another than this one, let the least useful announce."""
+        worst = max(
+            (one for one in self._links if one != kept and self.is_eager(one)),
+            key=lambda one: _worth(self._links[one]),
+        )
+        self._links[worst].mode = _Mode.LAZY
+        self._links[worst].pruned_at = now.monotonic
+        self._frames.append((worst, Prune()))
+
     def _keep_floor(self, now: Instant) -> None:
         """Too few links push to us: graft others, by chance, but not who has just pruned us."""
         while self.eager_count < EAGER_LINKS_MIN:
@@ -337,6 +379,6 @@ def _free_at(state: _LinkState) -> Monotonic:
     return Monotonic(state.pruned_at + PRUNE_PAUSE_MS * 1000)
 
 
-def _worth(state: _LinkState) -> float:
+def _worth(state: _LinkState) -> tuple[float, int]:
     """How little a link brings: the higher, the sooner it is pruned."""
-    return state.duplicate_count / (state.first_count + 1)
+    return state.duplicate_count / (state.first_count + 1), -state.first_count

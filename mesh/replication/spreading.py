@@ -111,12 +111,14 @@ class Spreading:
         match frame:
             case IHave(entries=entries, flags=flags):
                 offered = [(id_, _bytes_of(size)) for id_, size in split_entries(entries)]
+                is_live = not flags & FLAG_BACKLOG
                 for id_, _ in offered:
                     self._pushing.has_it(link, id_)
-                is_live = not flags & FLAG_BACKLOG
+                    if is_live:
+                        self._pushing.announced_live(link, id_, now)
                 self._wanting.offered(link, offered, now, is_live=is_live, is_announced=True)
             case IWant(ids=ids):
-                self._pushing.wanted(link, split_ids(ids))
+                self._pushing.wanted(link, split_ids(ids), now)
             case NoHave(entries=entries):
                 refusals = list(split_entries(entries))
                 self._wanting.no_have(link, [id_ for id_, _ in refusals], now)
@@ -127,7 +129,7 @@ class Spreading:
             case Prune():
                 self._pushing.pruned(link, now)
             case Graft(ids=ids):
-                self._pushing.grafted(link, split_ids(ids))
+                self._pushing.grafted(link, split_ids(ids), now)
             case NegOpen() | NegMessage() | NegClose() | Root() | Audit() | AuditResult():
                 self._anti_entropy.received(link, frame, mesh_now, now)
                 self._learn(now)
@@ -163,6 +165,7 @@ class Spreading:
             self._count_news(link, is_backlog=was_asked)
             if not was_asked:
                 self._pushing.was_first(link)
+                self._pushing.pushed_live(id_, self._wanting.round_trip_ms, now)
         self._pushing.spread(
             id_,
             is_live=is_new and self._wanting.is_live(id_),
@@ -284,7 +287,7 @@ class Spreading:
         """Ask others for what did not come; compare where it is time."""
         self._pushing.deadline_passed(now)
         self._wanting.deadline_passed(now)
-        self._anti_entropy.deadline_passed(mesh_now, now)
+        self._anti_entropy.deadline_passed(self._pushing.is_eager, mesh_now, now)
 
     def _learn(self, now: Instant) -> None:
         for learned in self._anti_entropy.take_learned():

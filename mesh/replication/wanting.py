@@ -20,10 +20,6 @@ from mesh.limits import (
     ANNOUNCED_IDS_BURST,
     ANNOUNCED_IDS_PER_SECOND,
     ANNOUNCERS_PER_ID_MAX,
-    ASK_TIMEOUT_MAX_MS,
-    ASK_TIMEOUT_MIN_MS,
-    GRAFT_PAUSE_MAX_MS,
-    GRAFT_PAUSE_MS,
     IDS_PER_FRAME_MAX,
     MISSING_BODIES_ASKED_MAX,
     MISSING_IDS_MAX,
@@ -31,12 +27,12 @@ from mesh.limits import (
     RECONCILE_AFTER_LOSS_MS,
     REFUSED_IDS_MAX,
     REFUSED_KEPT_MS,
-    ROUND_TRIP_FIRST_MS,
     WANT_TIMEOUT_MS,
     WANTS_PER_LINK_BYTES_MAX,
     WANTS_PER_LINK_MAX,
 )
 from mesh.replication.allowance import Allowance
+from mesh.replication.pace import Pace
 from mesh.replication.seen_sets import SeenSets
 from mesh.wire.frames import Frame, Graft, IWant
 
@@ -62,8 +58,8 @@ class _LinkState:
     `asked_lately`: what came by another way before it could be answered.
     """
 
-    asked_at: Monotonic
     allowance: Allowance
+    pace: Pace = field(default_factory=Pace)
     offered: dict[EnvelopeId, None] = field(default_factory=dict)
     asked: dict[EnvelopeId, int] = field(default_factory=dict)
     asked_bytes: int = 0
@@ -71,7 +67,6 @@ class _LinkState:
     deadline: Monotonic | None = None
     bodies_asked: dict[EnvelopeId, None] = field(default_factory=dict)
     bodies_to_ask: list[EnvelopeId] = field(default_factory=list)
-    round_trip_ms: int = ROUND_TRIP_FIRST_MS
     broken_count: int = 0
 
 
@@ -102,7 +97,7 @@ class Wanting:
         allowance = Allowance(
             per_second=ANNOUNCED_IDS_PER_SECOND, burst=ANNOUNCED_IDS_BURST, now=now
         )
-        state = self._links[link] = _LinkState(now.monotonic, allowance)
+        state = self._links[link] = _LinkState(allowance)
         if self._bodiless:
             newest = nlargest(
                 MISSING_BODIES_ASKED_MAX,
@@ -127,6 +122,10 @@ class Wanting:
             if not missing.announcers:
                 del self._missing[id_]
         self._ask_all(now)
+
+    def round_trip_ms(self, link: LinkId) -> int:
+        """How soon a link answers, as far as that was seen."""
+        return self._links[link].pace.round_trip_ms
 
     def broken_count(self, link: LinkId) -> int:
         """How many ids a link announced and did not give in time."""
@@ -201,8 +200,7 @@ class Wanting:
         """
         state = self._links[link]
         if id_ in state.asked:
-            taken_ms = (now.monotonic - state.asked_at) // 1000
-            state.round_trip_ms += (min(taken_ms, ASK_TIMEOUT_MAX_MS) - state.round_trip_ms) // 8
+            state.pace.brought(state.asked[id_], now)
             state.broken_count = max(state.broken_count - 1, 0)
             state.deadline = _after(now, WANT_TIMEOUT_MS)
 
@@ -315,8 +313,7 @@ class Wanting:
         if missing.owner is not None:
             state = self._links[missing.owner]
             state.broken_count += 1
-            # It may only be slow; then it is to be asked with more patience.
-            state.round_trip_ms = min(2 * state.round_trip_ms, ASK_TIMEOUT_MAX_MS)
+            state.pace.was_late()
             self._drop_announcer(missing.owner, state, id_)
         for link in missing.announcers:
             self._askable[link] = now
@@ -348,8 +345,7 @@ class Wanting:
         if missing.owner is not None or not missing.is_live or (is_live and not is_added):
             return
         if is_live:
-            pause_ms = GRAFT_PAUSE_MS + state.round_trip_ms * 5 // 4
-            due = _after(now, min(pause_ms, GRAFT_PAUSE_MAX_MS))
+            due = _after(now, state.pace.graft_pause_ms(missing.size_bytes))
             if len(missing.announcers) == 1 or (missing.due is not None and due < missing.due):
                 self._wake(id_, missing, due)
         else:
@@ -389,19 +385,19 @@ class Wanting:
             ):
                 break
             missing.owner = link
+            if not state.asked:
+                state.pace.asked(since)
             del state.offered[id_]
             state.asked[id_] = missing.size_bytes
             state.asked_bytes += missing.size_bytes
             if missing.is_live:
                 grafted.append(id_)
-                pause_ms = 10 + 3 * state.round_trip_ms
-                pause_ms = max(ASK_TIMEOUT_MIN_MS, min(pause_ms, ASK_TIMEOUT_MAX_MS))
-                self._wake(id_, missing, _after(since, pause_ms))
+                patience_ms = state.pace.ask_timeout_ms(missing.size_bytes)
+                self._wake(id_, missing, _after(since, patience_ms))
             else:
                 wanted.append(id_)
         if not (grafted or wanted):
             return
-        state.asked_at = since.monotonic
         state.deadline = _after(since, WANT_TIMEOUT_MS)
         if grafted:
             self._frames.append((link, Graft(ids=b"".join(grafted))))
@@ -436,7 +432,7 @@ class Wanting:
     def _patience_for(self, link: LinkId) -> tuple[int, int]:
         """Who is asked first: those that keep their word, and of them those that answer soon."""
         state = self._links[link]
-        return state.broken_count, state.round_trip_ms
+        return state.broken_count, state.pace.round_trip_ms
 
     def _ask_all(self, now: Instant) -> None:
         self._askable.update(dict.fromkeys(self._links, now))

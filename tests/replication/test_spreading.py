@@ -10,9 +10,11 @@ from mesh.limits import (
     IDS_PER_FRAME_MAX,
     MISSING_IDS_MAX,
     RECONCILE_AFTER_LOSS_MS,
+    RECONCILE_SERVED_PER_SECOND_MAX,
     REFUSED_KEPT_MS,
     SENDING_IDS_PER_LINK_MAX,
 )
+from mesh.replication.pushing import NOHAVE_BUSY
 from mesh.replication.spreading import Spreading
 from mesh.wire.frames import (
     FLAG_BACKLOG,
@@ -316,6 +318,69 @@ def test_a_body_that_came_twice_on_one_link_that_was_asked_prunes_nothing() -> N
     assert frames_of(spreading, Prune, at(3)) == []
     spreading.body_came(LinkId(2), id_of(7), at(4))
     assert len(frames_of(spreading, Prune, at(4), 2)) == 1, "who was not asked is pruned"
+
+
+def test_the_same_body_is_given_to_a_link_three_times_a_minute() -> None:
+    """An id of 32 bytes draws up to 64 KiB."""
+    spreading = make([7], links=[1])
+    for ms in (1, 2, 3):
+        spreading.received(LINK, IWant(ids=id_of(7)), NOW, at(ms))
+        assert spreading.take_bodies(LINK, 9) == [id_of(7)]
+    spreading.received(LINK, IWant(ids=id_of(7)), NOW, at(4))
+    assert spreading.take_bodies(LINK, 9) == []
+    [refusal] = frames_of(spreading, NoHave, at(4))
+    assert list(split_entries(refusal.entries)) == [(id_of(7), NOHAVE_BUSY)], "found again later"
+    spreading.received(LINK, IWant(ids=id_of(7)), NOW, at(60_001))
+    assert spreading.take_bodies(LINK, 9) == [id_of(7)]
+
+
+def test_a_lazy_link_that_is_faster_takes_the_place_of_one_that_pushes() -> None:
+    spreading = make(links=range(1, 6))
+    spreading.received(LinkId(5), Prune(), NOW, at(0))
+    for made in range(100, 160):
+        ms = 100 * made
+        entries = join_entries([(id_of(made), 0)])
+        spreading.received(LinkId(5), IHave(entries, 0), NOW, at(ms))
+        spreading.body_came(LINK, id_of(made), at(ms + 25))
+        spreading.accepted(id_of(made), element(age=0), LINK, at(ms + 25), is_new=True)
+    spreading.take_frames(NOW, at(20_000))
+    assert not spreading._pushing.is_eager(LinkId(5))
+    spreading.deadline_passed(NOW, at(100_000))
+    frames = spreading.take_frames(NOW, at(100_000))
+    assert (LinkId(5), Graft(ids=b"")) in frames
+    assert sum(isinstance(frame, Prune) for _, frame in frames) == 1
+    assert not any(link == LINK for link, frame in frames if isinstance(frame, Prune))
+
+
+def test_roots_go_mostly_to_links_that_do_not_push() -> None:
+    spreading = make(range(50), links=range(1, 7))
+    for link in (4, 5, 6):
+        spreading.received(LinkId(link), Prune(), NOW, at(1))
+    told = dict.fromkeys(range(1, 7), 0)
+    ms = 1
+    while sum(told.values()) < 40:
+        deadline = spreading.deadline()
+        assert deadline is not None
+        ms = max(ms, -(-deadline // 1000))
+        spreading.deadline_passed(NOW, at(ms))
+        for link, frame in spreading.take_frames(NOW, at(ms)):
+            told[int(link)] += isinstance(frame, Root)
+    assert sum(told[link] for link in (1, 2, 3)) == 8
+    assert sum(told[link] for link in (4, 5, 6)) == 32
+
+
+def test_comparing_costs_no_more_in_all_however_many_links_ask() -> None:
+    spreading = make(range(50), links=range(1, 41))
+    answers = closes = 0
+    for number in range(20):
+        for link in range(1, 41):
+            open_ = NegOpen(2 * number, 0, NOW - 70_000, b"\x61\x00\x00\x02\x00")
+            spreading.received(LinkId(link), open_, NOW, at(1))
+        for _, frame in spreading.take_frames(NOW, at(1)):
+            answers += isinstance(frame, NegMessage)
+            closes += isinstance(frame, NegClose) and 1 <= frame.value <= 4
+    assert answers == 2 * RECONCILE_SERVED_PER_SECOND_MAX
+    assert closes == 800 - answers, "the others are told to come again"
 
 
 def test_a_pushed_body_need_not_be_asked_for_any_more() -> None:
