@@ -28,6 +28,9 @@ S6: Final = Promise(
 )
 S7: Final = Promise("S7", "A message is shown to nobody but its recipient.")
 S8: Final = Promise("S8", "No key meets a nonce twice, and no tag twice the same nonce.")
+S11: Final = Promise(
+    "S11", "A neighbour makes others send little more than it sent itself, mail aside."
+)
 S13: Final = Promise("S13", "What a node has confirmed to its person survives every crash.")
 S14: Final = Promise("S14", "No error escapes an engine, and none asks for the impossible.")
 L1: Final = Promise("L1", "Everything that was written arrives after the mesh has healed.")
@@ -37,7 +40,7 @@ L10: Final = Promise(
     "L10", "Who lost a disk, or had it copied, and still knows somebody can write to them again."
 )
 
-PROMISES: Final = (S2, S3, S4, S5, S6, S7, S8, S13, S14, L1, L4, L9, L10)
+PROMISES: Final = (S2, S3, S4, S5, S6, S7, S8, S11, S13, S14, L1, L4, L9, L10)
 
 
 class BrokenPromise(Exception):

@@ -65,6 +65,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     crypto: str
     refusals: dict[str, int]
     faults: dict[str, int]
+    hostile: dict[str, int]
     watched: dict[str, int]
     network: dict[str, int]
     counters: dict[str, int]
@@ -106,6 +107,7 @@ def make_report(
             **asdict(world.faults.disks.counters),
             **asdict(world.line_faults.counters),
         },
+        hostile=world.troop.totals(),
         watched={
             "searches": world.watch.secrecy.searches_count,
             "states": world.watch.states.looked_count,
@@ -149,6 +151,8 @@ def render(report: Report) -> str:
         f"faults     {faults or 'none'}",
         f"watched    {_counts(report.watched)}",
     ]
+    if report.hostile["nodes"]:
+        lines.append(f"hostile    {_counts(report.hostile)}")
     if report.refusals:
         refusals = ", ".join(f"{kind} {count}" for kind, count in report.refusals.items())
         lines.append(f"refused    {refusals}")

@@ -14,6 +14,7 @@ import msgspec
 
 from mesh.errors import UserError
 from sim.fault_tables import Fault, NodesCount, Positive, Seconds, Share, Strict
+from sim.hostile_table import Hostile
 from sim.laws import Law
 from sim.line_tables import BurstTable, LineFault
 from sim.topology_tables import (
@@ -123,6 +124,8 @@ class Scenario(Strict, frozen=True, kw_only=True):
     workload: Workload
     faults: tuple[Fault | LineFault, ...] = ()
     only: Only = Only()
+    hostile: tuple[Hostile, ...] = ()
+    """Nodes that are none of `nodes` and do not keep the protocol."""
     probe_s: Seconds = 0
     """When nothing befalls any more, everybody writes to each contact `PROBES_COUNT` times
     within this time, so that lost sessions are noticed and renewed; the last time it must arrive.

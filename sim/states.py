@@ -38,6 +38,9 @@ class States:
     clock_error_us: int
     """How wrong the scenario makes the worst clock."""
 
+    liars: Callable[[], int] = lambda: 0
+    """How many links there have been of neighbours that may say that they hold what they do not."""
+
     looked_count: int = 0
     _carriers: dict[int, int] = field(default_factory=dict)
     _is_store_lost: bool = False
@@ -92,6 +95,7 @@ class States:
             for other in self.nodes
             if other.index != node and self._holds(other, ids)
         )
+        keys += self.liars()
         if ids and message.carriers > keys:
             detail = (
                 f"the message {letter.number} is shown as carried by {message.carriers}, and "

@@ -18,11 +18,12 @@ from mesh.engine.door import EngineSettings
 from mesh.errors import UserError
 from mesh.events import Event
 from mesh.wire.parameters import MeshParameters
-from sim.bugs import BUGS, NO_BUG
+from sim.bugs import BUGS, NO_BUG, Plant
 from sim.correspondence import Correspondence
 from sim.discovery import AnnouncementRules, Discovery
 from sim.entropy import Chance, SeededEntropy
 from sim.faults import Faults
+from sim.hostile.troop import Troop, hostile_places
 from sim.kem import KyberPyKem
 from sim.laptop import Laptop
 from sim.ledger import Ledger, Letter
@@ -83,7 +84,8 @@ class World:
     def __init__(self, scenario: Scenario, options: Options, trace: Trace | None = None) -> None:
         seed = options.seed
         cloned = [original for _, original in cloned_nodes(scenario, seed)]
-        ground = stand(scenario.nodes, scenario.topology, seed).with_copies(cloned)
+        places = hostile_places(scenario, seed)
+        ground = stand(scenario.nodes, scenario.topology, seed).with_copies([*cloned, *places])
         lasts_s = max(scenario.lasts_s, ground.ends_at / 1_000_000)
         scenario = msgspec.structs.replace(scenario, lasts_s=lasts_s)
         self.ground = ground
@@ -96,7 +98,15 @@ class World:
         self.sums = Sums()
         self._bug = NO_BUG if options.bug is None else BUGS[options.bug]
         self.network = self._build_network()
-        self.laptops = self._build_laptops(len(ground.networks))
+        is_real = options.is_crypto_real
+        self._kem: Kem = KyberPyKem() if is_real else ModelledKem()
+        self._verify: Verify = is_signature_valid
+        if not is_real:
+            self._verify = RememberedVerify(is_signature_valid)
+        self.laptops = {
+            index: self._laptop(index, self._bug.plant)
+            for index in range(scenario.nodes + len(cloned))
+        }
         self.watch = Watch(
             ledger=self.ledger,
             loop=self.loop,
@@ -111,7 +121,10 @@ class World:
         nodes = self._build_nodes(around)
         self.nodes, self.spares = nodes[: scenario.nodes], nodes[scenario.nodes :]
         self.present = [node for node in self.nodes if scenario.only.has_node(node.index)]
+        self.troop = Troop(scenario, seed, ground)
+        self.troop.stand(around, self._laptop, kem=self._kem, parameters=SIMULATED_MESH)
         self.watch.states.nodes = nodes
+        self.watch.states.liars = self.troop.links_count
         self.people = People(
             seed=seed,
             loop=self.loop,
@@ -168,6 +181,7 @@ class World:
             require_joined(up, self.network.links(), waited_s)
             self.ledger.require_all_delivered(self.faults.phase_of, waited_s)
         self.watch.look_at_the_end(self.correspondence.orders)
+        self.troop.require_bounded(self.loop.now)
         if self.people.are_waiting:
             raise AssertionError("a node that rests did not answer its person")
 
@@ -180,6 +194,7 @@ class World:
 
     def _look(self) -> None:
         self.watch.look()
+        self.troop.require_bounded(self.loop.now)
         self.loop.after(WATCH_US, self._look)
 
     def _has_settled(self) -> bool:
@@ -245,28 +260,21 @@ class World:
             sending=self.watch.secrecy.sending,
         )
 
-    def _build_laptops(self, count: int) -> dict[int, Laptop]:
+    def _laptop(self, index: int, plant: Plant | None) -> Laptop:
         seed = self.options.seed
         first_s, last_s = self.scenario.retire_delay_s
-        kem = self._kem()
-        verify: Verify = is_signature_valid
-        if not self.options.is_crypto_real:
-            verify = RememberedVerify(is_signature_valid)
-        return {
-            index: Laptop(
-                settings=EngineSettings(
-                    parameters=SIMULATED_MESH,
-                    retire_delay_ms=(round(first_s * 1_000), round(last_s * 1_000)),
-                    relay_delay_ms_max=round(self.scenario.relay_delay_s * 1_000),
-                ),
-                entropy=SeededEntropy(seed, "node", index),
-                chance=Chance(seed, "minting", index),
-                kem=kem,
-                verify=verify,
-                plant=self._bug.plant,
-            )
-            for index in range(count)
-        }
+        return Laptop(
+            settings=EngineSettings(
+                parameters=SIMULATED_MESH,
+                retire_delay_ms=(round(first_s * 1_000), round(last_s * 1_000)),
+                relay_delay_ms_max=round(self.scenario.relay_delay_s * 1_000),
+            ),
+            entropy=SeededEntropy(seed, "node", index),
+            chance=Chance(seed, "minting", index),
+            kem=self._kem,
+            verify=self._verify,
+            plant=plant,
+        )
 
     def _build_nodes(self, around: Surroundings) -> list[VirtualNode]:
         clocks = Chance(self.options.seed, "clocks")
@@ -309,13 +317,11 @@ class World:
             before_crash=self._sum_up_and,
         )
 
-    def _kem(self) -> Kem:
-        return KyberPyKem() if self.options.is_crypto_real else ModelledKem()
-
     # --- What is told -----------------------------------------------------------------------------
 
     def _emitted(self, node: int, event: Event) -> None:
-        self.people.happened(node, event)
+        if node in self.laptops:
+            self.people.happened(node, event)
 
     def _shown(self, person: Person, letter: Letter) -> None:
         self.correspondence.read_later(person, letter)

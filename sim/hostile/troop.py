@@ -1,0 +1,229 @@
+"""The hostile nodes of one world: what each runs on, where it stands, what it is held to.
+
+Each stands on the networks of an honest node, drawn by lot, and in its sight. What honest nodes
+send to one of them is bounded by what it gave (S11).
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from mesh.crypto.kem import Kem
+from mesh.effects import MintStamp
+from mesh.engine.door import Engine
+from mesh.ids import Instant
+from mesh.inputs import Input, StampMinted
+from mesh.limits import HANDSHAKE_MESSAGE_BYTES_MAX
+from mesh.posting.stamp import NO_STAMP
+from mesh.wire.parameters import MeshParameters
+from sim.bugs import Plant
+from sim.entropy import Chance, SeededEntropy
+from sim.hostile.conduct import Conduct
+from sim.hostile.door import HostileDoor, Tally
+from sim.hostile.floods import (
+    BadSignatures,
+    Flood,
+    ForgedAuthor,
+    Garbage,
+    IdSpam,
+    LaterVersion,
+    Replay,
+)
+from sim.hostile.liars import BlackHole, DroppingSpreading, Eclipse, LyingDigests, Sybil, TimeLies
+from sim.hostile.outsiders import MalformedHandshakes, SlowLoris
+from sim.hostile_table import Kind, hostile_kinds
+from sim.laptop import Laptop
+from sim.machine import Door, Machine
+from sim.promises import S11, BrokenPromise
+from sim.scenario import Scenario
+from sim.topology import Ground
+from sim.virtual_network import address_of
+from sim.virtual_node import Surroundings, VirtualNode
+
+CONDUCTS: Final[Mapping[Kind, type[Conduct]]] = {
+    "black-hole": BlackHole,
+    "lying-digests": LyingDigests,
+    "id-spam": IdSpam,
+    "garbage": Garbage,
+    "bad-signatures": BadSignatures,
+    "replay": Replay,
+    "forged-author": ForgedAuthor,
+    "flood": Flood,
+    "sybil": Sybil,
+    "eclipse": Eclipse,
+    "time-lies": TimeLies,
+    "malformed-handshakes": MalformedHandshakes,
+    "slow-loris": SlowLoris,
+    "later-version": LaterVersion,
+}
+"""All but `selective`, which is a real engine with one machine exchanged."""
+
+AMPLIFICATION_MAX: Final = 4
+"""Bytes that are neither mail nor news of mail, for each byte that a hostile node gave: an id that
+is announced (33 bytes) may be asked for, dropped and found again by comparing."""
+
+LINK_BYTES: Final = 32 * 1024
+"""What a link costs before anybody has said a thing: a handshake, a Hello, the first sessions."""
+
+LINK_BYTES_PER_SECOND: Final = 64
+"""Pings, roots and the like, on a link that stands."""
+
+SELECTIVE_LINKS: Final = 64
+"""More links than a real engine has in a run, which says truly that it holds what it then drops."""
+
+VICTIMS_COUNT: Final = 2
+"""Honest nodes that an eclipse is after."""
+
+
+@dataclass(slots=True)
+class HostileMachine:
+    """Fits `sim.machine.Machine`: nothing outlives a crash but the tally."""
+
+    index: int
+    kind: Kind
+    per_second: float
+    seed: int
+    parameters: MeshParameters
+    kem: Kem
+    victims: Sequence[str]
+    tally: Tally = field(default_factory=Tally)
+    lives_count: int = 0
+
+    def boot(self, now: Instant) -> tuple[Door, list[Input]]:
+        """A new life."""
+        self.lives_count += 1
+        names = ("hostile", self.index, self.lives_count)
+        entropy = SeededEntropy(self.seed, *names)
+        chance = Chance(self.seed, *names)
+        conduct = CONDUCTS[self.kind](chance=chance, entropy=entropy, per_second=self.per_second)
+        if isinstance(conduct, Eclipse):
+            conduct.victims = self.victims
+        door = HostileDoor(
+            conduct,
+            parameters=self.parameters,
+            entropy=entropy,
+            kem=self.kem,
+            chance=chance,
+            tally=self.tally,
+        )
+        return door, []
+
+    def unlock(self) -> Input:
+        """There is no vault."""
+        raise AssertionError("a hostile node has no vault")
+
+    def crash(self) -> None:
+        """Nothing is kept."""
+
+    def arm(self, statements: int) -> None:
+        """There is no database."""
+
+    def mint(self, effect: MintStamp) -> tuple[int, Input]:
+        """It never asks for that."""
+        return 0, StampMinted(effect.posting_key, effect.day, NO_STAMP)
+
+
+def require_bounded_amplification(machine: HostileMachine, lived_s: float) -> None:
+    """S11: nobody gets much more than they gave, but the mail that everybody gets."""
+    tally = machine.tally
+    free = tally.streams_count * HANDSHAKE_MESSAGE_BYTES_MAX
+    if tally.links_count:
+        free += tally.links_count * LINK_BYTES
+        free += round(lived_s * tally.links_count * LINK_BYTES_PER_SECOND)
+    gained = tally.received_bytes - tally.bodies_bytes - tally.announced_bytes
+    if gained > AMPLIFICATION_MAX * tally.sent_bytes + free:
+        detail = (
+            f"a node that is {machine.kind} gave {tally.sent_bytes} bytes on "
+            f"{tally.streams_count} streams and was sent {gained}, without counting mail"
+        )
+        raise BrokenPromise(S11, detail, machine.index)
+
+
+class Troop:
+    """All hostile nodes of a world; their indexes come after all others."""
+
+    def __init__(self, scenario: Scenario, seed: int, ground: Ground) -> None:
+        self._scenario = scenario
+        self._seed = seed
+        self._kinds = hostile_kinds(scenario.hostile, scenario.nodes)
+        self._first = len(ground.networks) - len(self._kinds)
+        chance = Chance(seed, "victims")
+        victims = [chance.below(scenario.nodes) for _ in range(VICTIMS_COUNT)]
+        self._victims = [
+            address_of(victim, network).host
+            for victim in victims
+            for network in ground.networks[victim]
+        ]
+        self._machines: dict[int, HostileMachine] = {}
+
+    def stand(
+        self,
+        around: Surroundings,
+        laptop_of: Callable[[int, Plant], Laptop],
+        *,
+        kem: Kem,
+        parameters: MeshParameters,
+    ) -> None:
+        """Put them into the world, and let each boot while the others do."""
+        for place, (kind, per_second) in enumerate(self._kinds):
+            index = self._first + place
+            machine: Machine
+            if kind == "selective":
+                machine = laptop_of(index, _drop_half)
+            else:
+                machine = self._machines[index] = HostileMachine(
+                    index=index,
+                    kind=kind,
+                    per_second=per_second,
+                    seed=self._seed,
+                    parameters=parameters,
+                    kem=kem,
+                    victims=self._victims,
+                )
+            node = VirtualNode(
+                index,
+                machine,
+                around,
+                wall_offset_us=round(self._scenario.begins_at_s * 1_000_000),
+            )
+            within_us = round(self._scenario.workload.boot_within_s * 1_000_000)
+            around.loop.at(Chance(self._seed, "hostile", index).below(within_us + 1), node.boot)
+
+    @property
+    def machines(self) -> list[HostileMachine]:
+        """All that are no real engine within."""
+        return list(self._machines.values())
+
+    def require_bounded(self, now_us: int) -> None:
+        """S11, of all of them."""
+        for machine in self.machines:
+            require_bounded_amplification(machine, now_us / 1_000_000)
+
+    def links_count(self) -> int:
+        """How many links they have had, of which each may have lied."""
+        links = sum(machine.tally.links_count for machine in self.machines)
+        return links + SELECTIVE_LINKS * (len(self._kinds) - len(self._machines))
+
+    def totals(self) -> dict[str, int]:
+        """What they did, for the report."""
+        tallies = [machine.tally for machine in self.machines]
+        return {
+            "nodes": len(self._kinds),
+            "bytes_sent": sum(tally.sent_bytes for tally in tallies),
+            "bytes_received": sum(tally.received_bytes for tally in tallies),
+            "streams": sum(tally.streams_count for tally in tallies),
+            "links": sum(tally.links_count for tally in tallies),
+            "links_lost": sum(tally.faults_count for tally in tallies),
+        }
+
+
+def hostile_places(scenario: Scenario, seed: int) -> list[int]:
+    """The honest node beside which each of them stands."""
+    chance = Chance(seed, "hostile")
+    kinds = hostile_kinds(scenario.hostile, scenario.nodes)
+    return [chance.below(scenario.nodes) for _ in kinds]
+
+
+def _drop_half(engine: Engine) -> Door:
+    engine.spreading = DroppingSpreading(engine.spreading)
+    return engine

@@ -1,0 +1,93 @@
+"""Small worlds with hostile nodes of each kind: they pass handshakes, do harm, and stop nothing."""
+
+import pytest
+
+from sim.hostile_table import Kind, hostile_kinds
+from sim.promises import BrokenPromise
+from sim.scenario import parse_scenario
+from sim.world import Options, World
+
+WORLD = """
+schema = 1
+name = "besieged"
+summary = "Six nodes on one network, and two who do not keep the protocol."
+nodes = 6
+settle_s = 120
+
+[topology]
+network_nodes = 6
+
+[workload]
+boot_within_s = 2
+befriend_between_s = [3, 5]
+contacts = 2
+write_between_s = [6, 26]
+messages_per_second = 1
+
+[[hostile]]
+kind = "{kind}"
+share = 0.25
+"""
+
+
+def ran(kind: str, *, seed: int = 1) -> World:
+    world = World(parse_scenario(WORLD.format(kind=kind)), Options(seed, is_crypto_real=False))
+    world.run(lambda world: None)
+    assert world.ledger.delivered_count == world.ledger.confirmed_count > 5
+    return world
+
+
+def faults_of(world: World) -> dict[str, int]:
+    return {
+        name.removeprefix("fault: "): count
+        for name, count in world.sums.by_name.items()
+        if name.startswith("fault: ")
+    }
+
+
+@pytest.mark.parametrize(
+    "kind", ["black-hole", "selective", "lying-digests", "id-spam", "later-version", "time-lies"]
+)
+def test_who_keeps_mail_to_itself_is_held_at_no_fault_and_stops_nothing(kind: str) -> None:
+    world = ran(kind)
+    assert faults_of(world) == {}
+    assert world.troop.totals()["nodes"] == 2
+
+
+@pytest.mark.parametrize(
+    "kind, fault",
+    [
+        ("garbage", "malformed frame"),
+        ("bad-signatures", "bad signature"),
+        ("malformed-handshakes", "a length on the wire is out of bounds"),
+        ("slow-loris", "handshake took too long"),
+    ],
+)
+def test_who_sends_what_nobody_honest_sends_loses_its_links(kind: str, fault: str) -> None:
+    assert faults_of(ran(kind))[fault] > 0
+
+
+@pytest.mark.parametrize("kind", ["replay", "forged-author", "flood", "eclipse"])
+def test_what_is_played_again_forged_or_sent_without_end_stops_nothing(kind: str) -> None:
+    totals = ran(kind).troop.totals()
+    assert totals["links"] > 0
+    assert totals["bytes_sent"] > 10_000
+
+
+def test_a_world_with_hostile_nodes_repeats() -> None:
+    one, other = (ran("lying-digests", seed=3).trace.hexdigest() for _ in range(2))
+    assert one == other
+
+
+def test_shares_are_of_all_nodes() -> None:
+    tables = parse_scenario(WORLD.format(kind="flood")).hostile
+    kinds: list[tuple[Kind, float]] = hostile_kinds(tables, 30)
+    assert kinds == [("flood", 2)] * 10
+
+
+def test_more_sent_to_a_hostile_node_than_it_earned_breaks_s11() -> None:
+    world = ran("later-version")
+    for machine in world.troop.machines:
+        machine.tally.received_bytes += 100_000_000
+    with pytest.raises(BrokenPromise, match="S11"):
+        world.troop.require_bounded(world.loop.now)
