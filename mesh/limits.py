@@ -306,7 +306,7 @@ RELAY_DELAY_MS_MAX = 60_000
 """How long each node holds a retirement back at most, so that who had it first does not show."""
 
 RETIREMENTS_PENDING_MAX = 20_000
-"""Retirements held back; more are dropped, and found by listing again."""
+"""Retirements held back; more are dropped, and found by comparing."""
 
 RETIREMENTS_PER_BATCH = 512
 """Retirements that enter the store in one batch."""
