@@ -1,6 +1,6 @@
 """The calendar of one node: as wrong as its owner set it, and it may jump or stand still."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 EPOCH_US: Final = 1_811_808_000_000_000
@@ -17,11 +17,21 @@ class Calendar:
 
     offset_us: int = 0
     _frozen_at: int | None = None
+    _drifts: list[tuple[int, int, int | None]] = field(default_factory=list)
 
     def wall(self, now: int) -> int:
         """What the clock shows."""
         shown = now if self._frozen_at is None else self._frozen_at
+        for since, ppm, period in self._drifts:
+            shown += _one_way(max(0, shown - since), period) * ppm // 1_000_000
         return max(0, EPOCH_US + shown + self.offset_us)
+
+    def drift(self, now: int, ppm: int, period_us: int | None) -> None:
+        """From now on the clock goes too fast by so many millionths.
+
+        With a period it does so for half of each, and goes as much too slow for the other half.
+        """
+        self._drifts.append((now, ppm, period_us))
 
     def jump(self, by_us: int) -> None:
         """Somebody, or a program, sets the clock."""
@@ -35,3 +45,11 @@ class Calendar:
     def thaw(self) -> None:
         """It goes on, and is right again: whoever starts a clock also sets it."""
         self._frozen_at = None
+
+
+def _one_way(elapsed: int, period: int | None) -> int:
+    """For how long the clock has gone too fast, less how long it has gone too slow."""
+    if period is None:
+        return elapsed
+    within = elapsed % period
+    return min(within, period - within)

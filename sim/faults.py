@@ -8,6 +8,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
+from sim.cut_faults import CutFaults, cut_spans
+from sim.cut_tables import Partitions, Swizzles
 from sim.entropy import Chance
 from sim.fault_tables import (
     Absences,
@@ -25,9 +27,19 @@ from sim.ledger import Ledger, Letter
 from sim.line_tables import HalfOpen, Lined
 from sim.loop import Loop
 from sim.lost_disks import LostDisks
+from sim.node_faults import NodeFaults
+from sim.node_tables import (
+    Churn,
+    Drifts,
+    DutyCycles,
+    FlashCrowd,
+    MassFailure,
+    Pauses,
+    SlowCpus,
+)
 from sim.people import People
 from sim.scenario import Scenario
-from sim.topology import Ground, halves_of
+from sim.topology import Ground
 from sim.virtual_network import VirtualNetwork
 from sim.virtual_node import VirtualNode
 
@@ -41,7 +53,6 @@ US_PER_HOUR = 3_600_000_000
 class FaultCounters:
     """What befell."""
 
-    cuts: int = 0
     crashes: int = 0
     crashes_within_batch: int = 0
     restarts: int = 0
@@ -62,23 +73,54 @@ class Faults:
     network: VirtualNetwork
     ground: Ground
     nodes: Sequence[VirtualNode]
+    present: list[VirtualNode]
     people: People
     ledger: Ledger
     disks: LostDisks
     before_crash: Callable[[VirtualNode, Callable[[], None]], None]
     counters: FaultCounters = field(default_factory=FaultCounters)
-    sides: dict[int, int] = field(default_factory=dict)
-    """Who stood on which side of the latest cut."""
     strikes: list[str] = field(default_factory=list)
     """What was drawn to befall, as `Only.strikes` names it."""
+    cuts: CutFaults = field(init=False)
+    machines: NodeFaults = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.cuts = CutFaults(
+            seed=self.seed,
+            loop=self.loop,
+            network=self.network,
+            ground=self.ground,
+            befalls=self.befalls,
+        )
+        self.machines = NodeFaults(
+            seed=self.seed,
+            loop=self.loop,
+            network=self.network,
+            nodes=self.nodes,
+            present=self.present,
+            people=self.people,
+            ledger=self.ledger,
+            before_crash=self.before_crash,
+            restart=self._restart,
+            befalls=self.befalls,
+        )
 
     def plan(self) -> None:
         """Plan all of them."""
         for number, fault in enumerate(self.scenario.faults):
             match fault:
-                case Halves():
-                    if self.befalls(f"{number}"):
-                        self._plan_halves(number, fault)
+                case Halves() | Partitions() | Swizzles():
+                    self.cuts.plan(number, fault)
+                case (
+                    Churn()
+                    | FlashCrowd()
+                    | MassFailure()
+                    | Pauses()
+                    | SlowCpus()
+                    | DutyCycles()
+                    | Drifts()
+                ):
+                    self.machines.plan(number, fault)
                 case Lined() | HalfOpen():
                     # Drawn for each line when it is made.
                     continue
@@ -108,13 +150,12 @@ class Faults:
         if letter.is_probe:
             return "after all"
         now_s = letter.asked_at / 1_000_000
-        cuts = [fault for fault in self.scenario.faults if isinstance(fault, Halves)]
-        if all(now_s < cut.at_s for cut in cuts):
+        spans = cut_spans(self.scenario.faults)
+        if all(now_s < begin for begin, _ in spans):
             return "together"
-        if all(not cut.at_s <= now_s < cut.at_s + cut.for_s for cut in cuts):
+        if all(not begin <= now_s < end for begin, end in spans):
             return "healed"
-        sides = self.sides
-        is_across = sides.get(letter.sender) != sides.get(letter.recipient)
+        is_across = self.cuts.is_across(letter.sender, letter.recipient)
         return "apart, across" if is_across else "apart, same side"
 
     def _plan_strike(
@@ -145,21 +186,7 @@ class Faults:
                 end = when + _lasting(fault, chance)
                 self.loop.at(when, partial(self._block, node, chance, end))
 
-    # --- Cuts and crashes -------------------------------------------------------------------------
-
-    def _plan_halves(self, number: int, fault: Halves) -> None:
-        chance = Chance(self.seed, "faults", number)
-        if fault.by == "network":
-            sides = halves_of(self.ground)
-        else:
-            sides = {node: chance.below(2) for node in range(len(self.ground.networks))}
-        self.loop.at(_us(fault.at_s), partial(self._cut, sides, fault.reset_share))
-        self.loop.at(_us(fault.at_s + fault.for_s), self.network.heal)
-
-    def _cut(self, sides: dict[int, int], reset_share: float) -> None:
-        self.counters.cuts += 1
-        self.sides = sides
-        self.network.partition(sides, reset_share=reset_share)
+    # --- Crashes ----------------------------------------------------------------------------------
 
     def _plan_crash(self, fault: Crashes, node: VirtualNode, chance: Chance, when: int) -> None:
         down_us = chance.between(*map(_us, fault.down_s))
@@ -191,7 +218,7 @@ class Faults:
 
     def _restart(self, node: VirtualNode) -> None:
         # Two faults may have struck one node; the first to end wakes it.
-        if not node.is_up:
+        if not (node.is_up or node.is_gone):
             self.counters.restarts += 1
             node.boot()
             self.people.booted_again(node.index)

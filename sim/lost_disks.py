@@ -132,7 +132,7 @@ class LostDisks:
         self.loop.after(down_us, partial(self._boot, node))
 
     def _boot(self, node: VirtualNode) -> None:
-        if not node.is_up:
+        if not (node.is_up or node.is_gone):
             node.boot()
             self.people.booted_again(node.index)
 

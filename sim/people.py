@@ -4,7 +4,7 @@ What they write and read is in `sim.correspondence`. Everything that a node tell
 goes to the ledger, which holds it against what was written.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Final
 
@@ -90,11 +90,12 @@ class People:
         for person in self.everybody:
             person.is_reader = self._habits.is_true(workload.read_share)
 
-    def plan(self) -> None:
-        """Plan boots and friendships."""
+    def plan(self, late: Mapping[int, int]) -> None:
+        """Plan boots and friendships; some are switched on `late`."""
         workload, chance = self._workload, self._chance
         for person in self.everybody:
             when = chance.below(_us(workload.boot_within_s) + 1)
+            when = late.get(person.index, when)
             if self._only.has_node(person.index):
                 self._loop.at(when, partial(self._first_boot, person))
         for one, other in self._friendships():
@@ -146,6 +147,12 @@ class People:
         person = self._by_node[spare]
         person.identity_key = self._by_node[person.index].identity_key
         self.look_around(person)
+
+    def lose(self, node: int) -> None:
+        """A computer failed for ever, and its person asks nothing any more."""
+        person = self._by_node[node]
+        person.leave()
+        self.present = [other for other in self.present if other is not person]
 
     def block(self, person: Person, other: int, *, is_blocked: bool) -> None:
         """A person blocks a contact, or no longer does."""
@@ -225,6 +232,8 @@ class People:
     # --- Identities and friendships ---------------------------------------------------------------
 
     def _first_boot(self, person: Person) -> None:
+        if person.is_gone:
+            return
         person.ask(CreateIdentity(f"person {person.index}"), partial(self._named, person))
         person.node.boot()
         person.ask_again()
@@ -259,7 +268,7 @@ class People:
         """One gives an invite to the other, by hand; the other uses it."""
         if one.node.is_up and other.node.is_up:
             one.ask(CreateInvite(), partial(self._invited, other, 0))
-        else:
+        elif not (one.is_gone or other.is_gone):
             self._loop.after(ABSENT_AGAIN_US, partial(self._befriend, one, other))
 
     def _cross(self, one: Person, other: Person) -> None:
@@ -269,7 +278,7 @@ class People:
             for giver, taker in ((one, other), (other, one)):
                 delay = self._habits.below(within_us + 1)
                 giver.ask(CreateInvite(), partial(self._invited, taker, delay))
-        else:
+        elif not (one.is_gone or other.is_gone):
             self._loop.after(ABSENT_AGAIN_US, partial(self._cross, one, other))
 
     def _invited(self, other: Person, delay: int, answer: Answer) -> None:

@@ -51,6 +51,9 @@ class Person:
     """The highest message number of this profile that they were shown; below all at first."""
 
     is_reader: bool = False
+    is_gone: bool = False
+    """Whether their computer failed for ever: they ask nothing any more."""
+
     _open: dict[int, _Question] = field(default_factory=dict)
     _count: int = 0
 
@@ -66,6 +69,8 @@ class Person:
 
     def ask(self, command: Command, then: Then) -> None:
         """Ask the node, or keep the question until it runs."""
+        if self.is_gone:
+            return
         number = self._count
         self._count += 1
         self._open[number] = _Question(command, then)
@@ -75,6 +80,12 @@ class Person:
         """The node runs again: ask what it has not answered."""
         for number in list(self._open):
             self._put(number)
+
+    def leave(self) -> None:
+        """Their computer failed for ever."""
+        self.is_gone = True
+        self._open.clear()
+        self.contacts.clear()
 
     def forget(self, *, is_identity_lost: bool) -> None:
         """The disk was put back or lost: what was asked is asked no more, or would be done twice.

@@ -13,10 +13,12 @@ from typing import Annotated, Final, Literal
 import msgspec
 
 from mesh.errors import UserError
+from sim.cut_tables import CutFault
 from sim.fault_tables import Fault, NodesCount, Positive, Seconds, Share, Strict
 from sim.hostile_table import Hostile
 from sim.laws import Law
 from sim.line_tables import BurstTable, LineFault
+from sim.node_tables import NodeFault
 from sim.topology_tables import (
     DEFAULT_KIND,
     Clusters,
@@ -122,7 +124,7 @@ class Scenario(Strict, frozen=True, kw_only=True):
     topology: Topology = Clusters()
     wire: Wire = Wire()
     workload: Workload
-    faults: tuple[Fault | LineFault, ...] = ()
+    faults: tuple[Fault | CutFault | LineFault | NodeFault, ...] = ()
     only: Only = Only()
     hostile: tuple[Hostile, ...] = ()
     """Nodes that are none of `nodes` and do not keep the protocol."""

@@ -17,7 +17,7 @@ from mesh.effects import Dial
 from mesh.ids import Address
 from mesh.inputs import Connected, DialFailed, NetworkChanged
 from mesh.limits import DIAL_TIMEOUT_MS
-from sim.cuts import Cut, Sides
+from sim.cuts import Cut, Sides, Silence
 from sim.entropy import Chance
 from sim.lines import Line, Spell, StreamRules, line_key
 from sim.loop import Loop
@@ -197,7 +197,7 @@ class VirtualNetwork:
         number = self._cuts_count
         self._cuts_count += 1
         self._cuts[number] = cut
-        for stream_number, stream in self._streams.of(None):
+        for stream_number, stream in self._streams.of(_touched(cut)):
             one, other = (end.host.index for end in stream.ends)
             is_blocked = [cut.blocks(one, other), cut.blocks(other, one)]
             if all(is_blocked) and self._faults.is_true(reset_share):
@@ -209,11 +209,12 @@ class VirtualNetwork:
 
     def heal(self, number: int | None = None) -> None:
         """Remove one cut, or all; what TCP holds is sent again."""
+        touched: Sequence[int] | None = None
         if number is None:
             self._cuts.clear()
         else:
-            self._cuts.pop(number, None)
-        for _, stream in self._streams.of(None):
+            touched = _touched(self._cuts.pop(number))
+        for _, stream in self._streams.of(touched):
             self._look_at(stream)
 
     def partition(self, sides: Mapping[int, int], *, reset_share: float) -> None:
@@ -389,6 +390,11 @@ class VirtualNetwork:
         port = self._calling_ports.get(node, FIRST_CALLING_PORT)
         self._calling_ports[node] = port + 1 if port < 65_535 else FIRST_CALLING_PORT
         return port
+
+
+def _touched(cut: Cut) -> Sequence[int] | None:
+    """Whose streams a cut may concern; None: everybody's."""
+    return [cut.node] if isinstance(cut, Silence) else None
 
 
 def _no_spells(sender: int, receiver: int) -> Sequence[Spell]:

@@ -96,6 +96,9 @@ class VirtualNode:
         self.incarnation = 0
         self.is_up = False
         self.is_locked = False
+        self.is_gone = False
+        """Whether it failed for ever."""
+
         self.machine = machine
         self.batches_count = 0
         self._around = around
@@ -107,6 +110,8 @@ class VirtualNode:
         self._is_report_planned = False
         self._is_batch_planned = False
         self._thinking_until = 0
+        self._paused_until = 0
+        self._thinking_times = 1.0
         self._waking_at: int | None = None
         self._tick_batches = (0, 0)
         self._links_count = 0
@@ -118,6 +123,8 @@ class VirtualNode:
     def boot(self) -> None:
         """Start an engine over what was committed."""
         assert not self.is_up
+        if self.is_gone:
+            return
         self.is_up = True
         self.is_locked = False
         self.incarnation += 1
@@ -137,6 +144,7 @@ class VirtualNode:
         self._unreported.clear()
         self._asked.clear()
         self._waking_at = None
+        self._thinking_until = self._paused_until = self._around.loop.now
         for end in list(self._ends.values()):
             end.crash(is_silent=is_silent)
         self._ends.clear()
@@ -158,6 +166,21 @@ class VirtualNode:
     def _crash_anyhow(self, doom: _Doom) -> None:
         if self._doom is doom:
             self.crash(is_silent=doom.is_silent)
+
+    def pause(self, until: int) -> None:
+        """The process stands still; what happens meanwhile waits for it."""
+        if self.is_up:
+            self._paused_until = max(self._paused_until, until)
+            self._thinking_until = max(self._thinking_until, until)
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether it cannot even be asked now."""
+        return self._around.loop.now < self._paused_until
+
+    def think_slower(self, times: float) -> None:
+        """From now on each batch takes so many times as long as it did."""
+        self._thinking_times *= times
 
     def lock(self) -> None:
         """The person locks the vault; the node goes on without it."""
@@ -227,6 +250,9 @@ class VirtualNode:
         self._is_batch_planned = False
         if self._door is None:
             return
+        if self._around.loop.now < self._thinking_until:
+            self._plan_batch()
+            return
         batch = self._take_batch()
         try:
             effects = self._door.handle(batch, self._now())
@@ -240,7 +266,8 @@ class VirtualNode:
             # The last guard of a virtual node: whatever escapes an engine is our fault.
             raise BrokenPromise(S14, _escaped(error), self.index) from error
         self.batches_count += 1
-        self._thinking_until = self._around.loop.now + self._around.thinking_us
+        thinking_us = round(self._around.thinking_us * self._thinking_times)
+        self._thinking_until = self._around.loop.now + thinking_us
         for effect in effects:
             self._carry_out(effect)
         for happened in batch:

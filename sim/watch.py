@@ -10,6 +10,7 @@ from sim.fault_tables import Clocks
 from sim.laptop import Laptop
 from sim.ledger import Ledger
 from sim.loop import Loop
+from sim.node_faults import drift_us_max
 from sim.order import Orders, require_parents_above, require_same_order
 from sim.reuse import Reuse
 from sim.scenario import Scenario
@@ -73,4 +74,5 @@ def worst_clock_us(scenario: Scenario) -> int:
     """How wrong a calendar may be in a scenario."""
     hours = [fault.wrong_h[1] for fault in scenario.faults if isinstance(fault, Clocks)]
     worst_s = max([scenario.wall_offset_s, *(each * 3_600 for each in hours)])
-    return round(worst_s * 1_000_000)
+    lasts_s = scenario.quiet_at_s + scenario.probe_s + scenario.settle_s
+    return round(worst_s * 1_000_000) + drift_us_max(scenario.faults, lasts_s)

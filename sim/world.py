@@ -33,6 +33,7 @@ from sim.loop import Loop
 from sim.lost_disks import LostDisks, cloned_nodes
 from sim.memo import RememberedVerify
 from sim.modelled_kem import ModelledKem
+from sim.node_faults import first_boots
 from sim.people import People
 from sim.person import Person
 from sim.promises import BrokenPromise, require_joined
@@ -160,7 +161,7 @@ class World:
             self._run(progress)
 
     def _run(self, progress: Callable[["World"], None]) -> None:
-        self.people.plan()
+        self.people.plan(first_boots(self.scenario.faults, self.options.seed, self.scenario.nodes))
         self.correspondence.plan()
         self.faults.plan()
         self.terrain.plan(round(self.scenario.quiet_at_s * 1_000_000))
@@ -311,6 +312,7 @@ class World:
             network=self.network,
             ground=self.ground,
             nodes=self.nodes,
+            present=self.present,
             people=self.people,
             ledger=self.ledger,
             disks=disks,
@@ -333,7 +335,11 @@ class World:
             self.sums.add(answer)
             then()
 
-        node.ask(AskStatus(), answered)
+        if node.is_paused:
+            # It would crash only when it wakes; what it counted is lost.
+            then()
+        else:
+            node.ask(AskStatus(), answered)
 
     def _sum_up(self, node: VirtualNode) -> None:
         node.ask(AskStatus(), self.sums.add)

@@ -159,9 +159,9 @@ class Scene:
         self.want(index, SendBytes(self.talkers[index].link, data))
 
 
-def linked_pair(rules: StreamRules = CALM) -> Scene:
+def linked_pair(rules: StreamRules = CALM, *, thinking_us: int = 0) -> Scene:
     """Two talkers with one stream between them; the first has dialled."""
-    scene = Scene([[0], [0]], rules=rules)
+    scene = Scene([[0], [0]], rules=rules, thinking_us=thinking_us)
     scene.talkers[0].is_dialling = True
     scene.boot()
     scene.run(1)

@@ -48,7 +48,7 @@ def test_a_part_of_a_world_does_what_the_whole_did() -> None:
 
     part = ran(Only(strikes=(crashes[-1],), letters=(1, 2)))
     assert part.faults.strikes == [crashes[-1]]
-    assert part.faults.counters.cuts == 0
+    assert part.faults.cuts.counters.cuts == 0
     assert part.faults.counters.crashes == 1
     assert part.correspondence.planned_count == whole.correspondence.planned_count
     written = {letter.text[8:] for letter in part.ledger.letters}
