@@ -239,8 +239,23 @@ class PeersAnswer(Answer, frozen=True, kw_only=True):
     peers: list[PeerAnswer]
 
 
+class CarriedAnswer(Answer, frozen=True, kw_only=True):
+    """For whom bodies are kept. `share_bytes`: what nobody further away can push out.
+
+    Of own mail it is what may be written; more is refused (`no-room`).
+    """
+
+    whom: Literal["own", "contacts", "friends of contacts", "strangers"]
+    envelopes_count: int
+    bytes: int
+    share_bytes: int
+
+
 class StatusAnswer(Answer, frozen=True, kw_only=True):
-    """The node in one look. `counters` are the engine's metrics by name."""
+    """The node in one look. `counters` are the engine's metrics by name.
+
+    `refused` counts since the start what did not enter, or only without its body, by the reason.
+    """
 
     name: str
     vault: Literal["open", "locked", "none", "empty"]
@@ -258,6 +273,8 @@ class StatusAnswer(Answer, frozen=True, kw_only=True):
     counters: dict[str, int]
     locked_since: int = 0
     """Since when the vault is locked (0: it is not)."""
+    carried: list[CarriedAnswer] = []
+    refused: dict[str, int] = {}
 
 
 class ImportedAnswer(Answer, frozen=True, kw_only=True):

@@ -295,8 +295,8 @@ CLOCK_JUMP_SECONDS = 600
 RECENT_BODIES_BYTES_MAX = 4 * 1024 * 1024
 """Bodies kept in memory because they are about to go out over several links."""
 
-EVICTION_ROWS_PER_BATCH = 256
-"""Rows looked at in one step of eviction."""
+EVICTION_ROWS_PER_STEP = 256
+"""Bodies chosen and looked at together when room is made."""
 
 RETIRE_DELAY_MS = (60_000, 600_000)
 """Between opening a message and telling the mesh so, drawn for each by itself: an instant receipt
@@ -338,6 +338,43 @@ DEFERRED_PER_LINK_MAX = 64
 
 STORED_BYTES_DEFAULT = 1024 * 1024 * 1024
 """Bytes a node carries unless its config says otherwise."""
+
+STORE_FREE_DISK_PERCENT = 10
+"""Of the disk that is free, or taken by the store, at most so much is the store's: a full disk
+harms its owner more than mail that others carry too."""
+
+OWN_SHARE_PERCENT = 10
+"""Of the room for bodies, for what was written here; beyond it writing is refused (SYNC.md G)."""
+
+CONTACTS_SHARE_PERCENT = 25
+"""Of that room, what contacts lose to nobody further away."""
+
+FRIENDS_SHARE_PERCENT = 35
+"""The same for authors for whom contacts vouch, and for those one further."""
+
+STRANGERS_SHARE_PERCENT = 20
+"""The same for all others, so that a mesh of strangers still carries mail."""
+
+STORE_CROWDED_PERCENT = 70
+"""With more of the room in use, a stranger's key may keep less."""
+
+KEY_BODIES_BYTES_MAX = 8 * 1024 * 1024
+"""Bodies kept of one posting key and day; half of it for each step further away (SYNC.md G)."""
+
+KEY_BODIES_CROWDED_BYTES_MAX = 1024 * 1024
+"""The same for a stranger's key where room is scarce."""
+
+WEIGHT_AGE_SECONDS = 4 * 86_400
+"""Younger bodies weigh by their size alone when one has to go; older ones by their age too."""
+
+NEIGHBOURS_TOLD_APART_MAX = 2 * LINKS_MAX
+"""Neighbours by whom strangers' mail is told apart; who brought least is forgotten first."""
+
+EVICTED_PER_BATCH = 4_096
+"""Bodies dropped in one transaction for want of room, or twice as many as came, if that is more."""
+
+CARRIED_DAYS_MAX = 30
+"""No envelope lives longer."""
 
 ARRIVALS_PER_BATCH = 512
 """Stored envelopes looked at in one batch after an unlock, so that links go on meanwhile."""

@@ -36,6 +36,7 @@ STATUS_BY_KIND = {
     "no-memory": 503,
     "storage": 503,
     "stopping": 503,
+    "no-room": 507,
 }
 """A kind that is not listed is something that was asked wrongly: 400."""
 

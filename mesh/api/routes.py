@@ -279,7 +279,7 @@ ROUTES = (
         "Send a message; answered when it is durable here",
         commands.SendMessage,
         commands.MessageAnswer,
-        (*VAULT, "not-found", "key-reused"),
+        (*VAULT, "not-found", "key-reused", "no-room"),
         has_idempotency_key=True,
     ),
     Route(

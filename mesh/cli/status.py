@@ -91,6 +91,7 @@ def lines_of(answer: StatusAnswer, profile: str, *, is_verbose: bool) -> list[st
         f"vault      {vault_line(answer)}",
         f"carries    {plural(answer.envelopes_count, 'envelope')}, "
         f"{size(answer.stored_bytes)} of {size(answer.stored_bytes_max)}",
+        *carried_lines(answer),
     ]
     # What only the vault knows cannot be told while it is locked.
     if answer.vault == "open":
@@ -108,6 +109,18 @@ def lines_of(answer: StatusAnswer, profile: str, *, is_verbose: bool) -> list[st
         counters = answer.counters
         lines += [f"{clean_line(name)}  {counters[name]}" for name in sorted(counters)]
     return lines
+
+
+def carried_lines(answer: StatusAnswer) -> list[str]:
+    """Say for whom mail is carried, and why other mail was not taken."""
+    groups = [
+        f"{clean_line(one.whom)} {one.envelopes_count} ({size(one.bytes)})"
+        for one in answer.carried
+        if one.envelopes_count
+    ]
+    lines = [f"for        {', '.join(groups)}"] if groups else []
+    reasons = sorted(answer.refused.items(), key=lambda counted: (-counted[1], counted[0]))
+    return lines + [f"refused    {count}: {clean_line(reason)}" for reason, count in reasons]
 
 
 def vault_line(answer: StatusAnswer) -> str:

@@ -12,14 +12,17 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, assert_never
 
+from mesh.commands import CarriedAnswer
 from mesh.crypto.entropy import Entropy
 from mesh.crypto.signing import Verify
+from mesh.engine.accounting import REFUSED, carried
 from mesh.engine.holdings import Holdings, Protection
 from mesh.engine.neighbours import Counters
 from mesh.errors import PeerError
 from mesh.ids import EnvelopeId, Instant, LinkId, Monotonic, PostingKey, UnixSeconds
 from mesh.inputs import Connection
 from mesh.limits import (
+    CARRIED_DAYS_MAX,
     CLOCK_JUMP_SECONDS,
     DEFERRED_PER_LINK_MAX,
     IDS_PER_FRAME_MAX,
@@ -29,6 +32,7 @@ from mesh.limits import (
     SEND_BODIES_PER_BATCH_BYTES_MAX,
 )
 from mesh.posting.admission import Accept, Admission, Defer, Refuse, Verdict
+from mesh.posting.keeping import FORMER, DepthOf, own_room_bytes
 from mesh.replication.retiring import Retiring
 from mesh.replication.seen_sets import Element
 from mesh.replication.spreading import Spreading
@@ -76,21 +80,33 @@ class Carrying:
         connection: Connection,
         parameters: MeshParameters,
         stored_bytes_max: int,
+        carried_days: int = CARRIED_DAYS_MAX,
+        depth_of: DepthOf,
+        is_ours: Protection,
         relay_delay_ms_max: int = RELAY_DELAY_MS_MAX,
         entropy: Entropy,
         verify: Verify,
         counters: Counters,
         now: Instant,
     ) -> None:
-        self._holdings = Holdings(connection, stored_bytes_max=stored_bytes_max)
-        self.store: Final = self._holdings.store
         self.spreading = Spreading(entropy)
+        self._holdings = Holdings(
+            connection,
+            stored_bytes_max=stored_bytes_max,
+            carried_days=carried_days,
+            depth_of=depth_of,
+            created_of=lambda id_: self.spreading.element(id_).created,
+            is_ours=is_ours,
+        )
+        self.store: Final = self._holdings.store
         self._retiring = Retiring(delay_ms_max=relay_delay_ms_max, entropy=entropy)
         self._admission = Admission(parameters, verify)
         self._counters = counters
         self._told_retired: list[Retirement] = []
         # Whether a file that is imported waits for the check of a stamp, beside the links.
         self.is_courier_waiting = False
+        # Who is at the other end of each link: strangers' mail is told apart by it.
+        self._neighbours: dict[LinkId, str] = {}
         # What each link brought: after the commit it is told what became of it.
         self._brought: dict[LinkId, list[EnvelopeId]] = {}
         self._deferred: dict[LinkId, list[Envelope | _Bodiless]] = {}
@@ -108,14 +124,14 @@ class Carrying:
     def pushed(self, link: LinkId, push: Push, mesh_now: UnixSeconds, now: Instant) -> None:
         """A neighbour brought an envelope: deduplicate before any crypto, then judge."""
         if not is_known_version(push.envelope):
-            self._counters.count("refused: unknown version")
+            self._counters.count(f"{REFUSED}unknown version")
             return
         envelope_id = envelope_id_of(push.envelope)
         self._counters.count("bodies_received")
         self.spreading.body_came(link, envelope_id, now)
         if self.spreading.is_known(envelope_id):
             if self.spreading.is_body_welcome(envelope_id):
-                self._fill_body(link, decode_envelope(push.envelope), now)
+                self._fill_body(link, decode_envelope(push.envelope), mesh_now, now)
             else:
                 self._counters.count("bodies_duplicate")
             self._answer(link, envelope_id)
@@ -133,7 +149,7 @@ class Carrying:
         """A neighbour has no bodies of these: what it has is judged by the same rules."""
         for data, tokens in frame.entries:
             if not is_known_version(data):
-                self._counters.count("refused: unknown version")
+                self._counters.count(f"{REFUSED}unknown version")
                 continue
             self._counters.count("stubs_received")
             self._judge(
@@ -172,7 +188,7 @@ class Carrying:
         """Envelopes made here, which the vault has committed, enter the store."""
         for envelope in envelopes:
             if self.spreading.is_body_welcome(envelope.id):
-                self._fill_body(None, envelope, now)
+                self._fill_body(None, envelope, mesh_now, now)
             elif not self.spreading.is_known(envelope.id):
                 self._settle(None, envelope, self._admission.admit_own(envelope), mesh_now, now)
 
@@ -193,7 +209,7 @@ class Carrying:
         if self.spreading.is_known(brought.id):
             if isinstance(brought, Stub) or not self.spreading.is_body_welcome(brought.id):
                 return None
-            self._fill_body(None, brought, now)
+            self._fill_body(None, brought, mesh_now, now)
             return Accept(pushed_out=None)
         verdict = self._admission.judge(
             brought, mesh_now=mesh_now, may_check_stamp=may_check_stamp, now=now
@@ -213,6 +229,17 @@ class Carrying:
         self.spreading.body_unwelcome(retirement.envelope, now)
         return True
 
+    # --- What a person is told ----------------------------------------------------------------
+
+    def carried(self) -> list[CarriedAnswer]:
+        """For whom bodies are kept."""
+        return carried(self._holdings.keeping.usage(), self._holdings.room_bytes)
+
+    @property
+    def is_own_share_full(self) -> bool:
+        """Whether what was written here and is on its way takes all that it may."""
+        return self._holdings.keeping.written_bytes >= own_room_bytes(self._holdings.room_bytes)
+
     @property
     def has_deferred(self) -> bool:
         """Whether links have brought what waits for the check of its stamp."""
@@ -227,8 +254,16 @@ class Carrying:
         """When the next stamp may be checked."""
         return self._admission.deadline()
 
+    def link_up(
+        self, link: LinkId, now: Instant, *, neighbour: str, is_dialled_by_us: bool
+    ) -> None:
+        """A link is ready. `neighbour`: who is at its other end, as far as that can be told."""
+        self._neighbours[link] = neighbour
+        self.spreading.link_up(link, now, is_dialled_by_us=is_dialled_by_us)
+
     def link_down(self, link: LinkId, now: Instant) -> None:
         """A link is gone, and with it what it still waited for."""
+        self._neighbours.pop(link, None)
         self.spreading.link_down(link, now)
         self._brought.pop(link, None)
         self._deferred.pop(link, None)
@@ -260,19 +295,16 @@ class Carrying:
 
     def deadline(self) -> Monotonic:
         """When `tend` wants to be called."""
+        if self._holdings.has_excess:
+            return Monotonic(0)
         deadlines = [self.spreading.deadline(), self._retiring.deadline(), self._lapse_at]
         if self._deferred:
             deadlines.append(self._admission.deadline())
         return min(deadline for deadline in deadlines if deadline is not None)
 
-    def commit(
-        self,
-        *,
-        first_messages: Sequence[bytes],
-        is_protected: Protection,
-    ) -> list[Envelope]:
+    def commit(self, mesh_now: UnixSeconds, *, first_messages: Sequence[bytes]) -> list[Envelope]:
         """Write all rows of the batch in one transaction; return the envelopes that are new."""
-        committed = self._holdings.commit(first_messages=first_messages, is_protected=is_protected)
+        committed = self._holdings.commit(mesh_now, first_messages=first_messages)
         counts = (
             ("envelopes_stored", len(committed.added)),
             ("retired", len(committed.retired)),
@@ -290,10 +322,6 @@ class Carrying:
         """After the commit: the retirements that stand on the mesh since the last call."""
         taken, self._told_retired = self._told_retired, []
         return taken
-
-    def is_new(self, envelope_id: EnvelopeId) -> bool:
-        """Whether an envelope came in this batch, and is not committed yet."""
-        return self._holdings.is_new(envelope_id)
 
     def take_held(self) -> list[tuple[LinkId, Held]]:
         """After the commit: what each link is told of the bodies that it brought."""
@@ -357,20 +385,17 @@ class Carrying:
         known: dict[EnvelopeId, Element] = {}
         keys: list[tuple[PostingKey, int, EnvelopeId]] = []
         missing: list[EnvelopeId] = []
-        bodyless: list[EnvelopeId] = []
         for row in self.store.index_rows():
             known[row.id] = Element(row.created, row.size_class, row.lifetime_class)
             self.newest_created = max(self.newest_created, row.created)
             keys.append((row.posting_key, row.day, row.id))
-            if not row.has_body:
-                bodyless.append(row.id)
+            self._holdings.load(row)
             if row.is_missing:
                 missing.append(row.id)
         for retirement in self.store.retirements():
             self._retiring.add(retirement)
             envelope = known[retirement.envelope]
             known[retirement.element] = envelope._replace(size_class=RETIREMENT_SIZE_CLASS)
-        self._holdings.load(bodyless)
         self.spreading.load(known.items(), missing)
         self._admission.load(keys)
 
@@ -414,7 +439,7 @@ class Carrying:
                 assert link is not None
                 self._defer(link, brought, now)
             case Refuse(reason=reason, is_fault=is_fault):
-                self._counters.count(f"refused: {reason}")
+                self._counters.count(f"{REFUSED}{reason}")
                 self.spreading.refused(brought.id, now)
                 if link is not None:
                     if is_fault:
@@ -427,8 +452,17 @@ class Carrying:
     def _accept(
         self, link: LinkId | None, envelope: Envelope, mesh_now: UnixSeconds, now: Instant
     ) -> None:
-        self._holdings.add(envelope)
         self.newest_created = max(self.newest_created, envelope.header.created)
+        refusal = self._holdings.find_refusal(envelope, mesh_now)
+        if refusal is not None:
+            self._counters.count(f"{REFUSED}{refusal}")
+            self._holdings.add_unwanted(envelope)
+            self.spreading.accepted_unwanted(envelope.id, _element_of(envelope.header), now)
+            self._welcome_orphans(envelope.id)
+            if link is not None:
+                self._answer(link, envelope.id)
+            return
+        self._holdings.add(envelope, self._neighbour_of(link))
         is_new = mesh_now - envelope.header.created <= LIVE_SECONDS_MAX
         self.spreading.accepted(envelope.id, _element_of(envelope.header), link, now, is_new=is_new)
         self._welcome_orphans(envelope.id)
@@ -447,9 +481,17 @@ class Carrying:
         self._welcome_orphans(brought.id)
         self._take_tokens(link, brought, now)
 
-    def _fill_body(self, link: LinkId | None, envelope: Envelope, now: Instant) -> None:
+    def _fill_body(
+        self, link: LinkId | None, envelope: Envelope, mesh_now: UnixSeconds, now: Instant
+    ) -> None:
         """The body of a stub that is here: the id proves that it is the right one."""
-        self._holdings.add(envelope)
+        refusal = self._holdings.find_refusal(envelope, mesh_now)
+        if refusal is not None:
+            self._counters.count(f"{REFUSED}{refusal}")
+            self._holdings.add_unwanted(envelope)
+            self.spreading.body_unwelcome(envelope.id, now)
+            return
+        self._holdings.add(envelope, self._neighbour_of(link))
         self.spreading.body_filled(envelope.id, link, now)
 
     def _take_tokens(self, link: LinkId, brought: _Bodiless, now: Instant) -> None:
@@ -525,7 +567,7 @@ class Carrying:
                 brought = waiting[turn]
                 if isinstance(brought, Envelope) and self.spreading.is_known(brought.id):
                     if self.spreading.is_body_welcome(brought.id):
-                        self._fill_body(link, brought, now)
+                        self._fill_body(link, brought, mesh_now, now)
                     self._answer(link, brought.id)
                     continue
                 if self._admission.deadline() > now.monotonic:
@@ -540,6 +582,9 @@ class Carrying:
 
     def _answer(self, link: LinkId, envelope_id: EnvelopeId) -> None:
         self._brought.setdefault(link, []).append(envelope_id)
+
+    def _neighbour_of(self, link: LinkId | None) -> str:
+        return FORMER if link is None else self._neighbours.get(link, FORMER)
 
     def _has_body(self, envelope_id: EnvelopeId) -> bool:
         return self.spreading.is_known(envelope_id) and self._holdings.has_body(envelope_id)

@@ -28,6 +28,7 @@ from mesh.commands import (
     ConfirmNearby,
     ContactAnswer,
     RemovePeer,
+    SendMessage,
     SetNearby,
     StatusAnswer,
 )
@@ -35,6 +36,7 @@ from mesh.crypto.entropy import Entropy
 from mesh.crypto.kem import Kem
 from mesh.crypto.signing import Verify, is_signature_valid
 from mesh.effects import Effect, Emit, Reply
+from mesh.engine.accounting import refused
 from mesh.engine.addresses import KnownAddresses
 from mesh.engine.carrying import Carrying
 from mesh.engine.courier import Courier
@@ -43,7 +45,17 @@ from mesh.engine.neighbours import Counters, Neighbours
 from mesh.engine.sweeping import VaultSweep
 from mesh.errors import PeerError, UserError, relay_refusal
 from mesh.events import NoticeRaised, VaultLocked, VaultUnlocked
-from mesh.ids import EnvelopeId, Instant, LinkId, LinkKey, Monotonic, RequestId, Tag, UnixSeconds
+from mesh.ids import (
+    EnvelopeId,
+    Instant,
+    LinkId,
+    LinkKey,
+    Monotonic,
+    PostingKey,
+    RequestId,
+    Tag,
+    UnixSeconds,
+)
 from mesh.inputs import (
     Asked,
     BytesReceived,
@@ -64,6 +76,7 @@ from mesh.inputs import (
 )
 from mesh.limits import (
     ARRIVALS_PER_BATCH,
+    CARRIED_DAYS_MAX,
     POSTED_PER_BATCH,
     RELAY_DELAY_MS_MAX,
     RETIRE_DELAY_MS,
@@ -74,6 +87,7 @@ from mesh.link.first_messages import FirstMessages
 from mesh.messenger.messenger import Messenger, Ours
 from mesh.peering.dialing import Dialing
 from mesh.posting.mesh_time import MeshClock
+from mesh.posting.standing import Depth, Standings
 from mesh.replication.spreading import Spreading
 from mesh.storage.sqlcipher import savepoint, transaction
 from mesh.wire.envelope import Envelope, decode_envelope
@@ -96,7 +110,7 @@ from mesh.wire.retirement import Retirement
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineSettings:
-    """What a driver decides once: the mesh, and how many bytes to carry for everybody.
+    """What a driver decides once: the mesh, and how much to carry for everybody, how long.
 
     What was opened here is told after a delay drawn from `retire_delay_ms`; what others told is
     passed on after one of at most `relay_delay_ms_max`. A relay has no person and never will.
@@ -104,6 +118,7 @@ class EngineSettings:
 
     parameters: MeshParameters
     stored_bytes_max: int = STORED_BYTES_DEFAULT
+    carried_days: int = CARRIED_DAYS_MAX
     retire_delay_ms: tuple[int, int] = RETIRE_DELAY_MS
     relay_delay_ms_max: int = RELAY_DELAY_MS_MAX
     is_relay: bool = False
@@ -126,10 +141,18 @@ class Engine:
         self._entropy = entropy
         self._kem = kem
         self._counters = Counters()
+        self._standings = Standings()
+        self._messenger: Messenger | None = None
+        self._is_behind = False
+        # While the vault is locked: what must not be evicted. A node started locked knows nothing.
+        self._ours = Ours(frozenset(), frozenset())
         self._carrying = Carrying(
             connection=store,
             parameters=settings.parameters,
             stored_bytes_max=settings.stored_bytes_max,
+            carried_days=settings.carried_days,
+            depth_of=self._depth_of,
+            is_ours=self._is_protected,
             relay_delay_ms_max=settings.relay_delay_ms_max,
             entropy=entropy,
             verify=verify,
@@ -157,12 +180,8 @@ class Engine:
         )
         self._meeting = Meeting(entropy)
         self._vault: Connection | None = None
-        self._messenger: Messenger | None = None
         self._sweep: VaultSweep | None = None
         self._locked_since = now.unix_seconds
-        # While the vault is locked: what must not be evicted. A node started locked knows nothing.
-        self._ours = Ours(frozenset(), frozenset())
-        self._is_behind = False
         self._held: list[tuple[LinkKey, list[bytes]]] = []
         self._asked: list[Asked] = []
         self._minted: list[StampMinted] = []
@@ -190,9 +209,7 @@ class Engine:
         self._tend(mesh_now, now)
         self._carrying.publish(posted, mesh_now, now)
         self._carrying.retire(retirements, now)
-        added = self._carrying.commit(
-            first_messages=self._first_messages.take_unsaved(), is_protected=self._is_protected
-        )
+        added = self._carrying.commit(mesh_now, first_messages=self._first_messages.take_unsaved())
         self._clock.stored(self._carrying.newest_created)
         for link, held in self._carrying.take_held():
             self._neighbours.send(link, held)
@@ -278,7 +295,12 @@ class Engine:
                 continue
             self._clock.observe(link, UnixSeconds(hello.mesh_time), now)
             is_dialled_by_us = self._neighbours.is_dialled_by_us(link)
-            self.spreading.link_up(link, now, is_dialled_by_us=is_dialled_by_us)
+            self._carrying.link_up(
+                link,
+                now,
+                neighbour=self._neighbours.host(link),
+                is_dialled_by_us=is_dialled_by_us,
+            )
             self._meeting.link_up(link)
             self._addresses.remember_working()
 
@@ -338,7 +360,12 @@ class Engine:
         self._effects.extend(self._meeting.take_effects())
         self._effects.extend(Emit(NoticeRaised(words)) for words in self._clock.take_notices())
 
-    def _is_protected(self, envelope_id: EnvelopeId, tag: Tag) -> bool:
+    def _depth_of(self, posting_key: PostingKey, day: int) -> Depth:
+        if self._messenger is not None and self._messenger.is_own(posting_key):
+            return Depth.OWN
+        return self._standings.depth(posting_key, day)
+
+    def _is_protected(self, envelope_id: EnvelopeId, tag: Tag, *, is_new: bool) -> bool:
         messenger = self._messenger
         if messenger is None:
             return envelope_id in self._ours.envelopes or tag in self._ours.tags
@@ -346,8 +373,7 @@ class Engine:
         # saw. If that stayed, a flood of it would show the neighbours whose tag it is.
         if messenger.is_protected(envelope_id) or messenger.is_awaiting(tag):
             return True
-        is_untried = self._is_behind or self._carrying.is_new(envelope_id)
-        return is_untried and messenger.is_expected(tag)
+        return (self._is_behind or is_new) and messenger.is_expected(tag)
 
     # --- The vault's half ------------------------------------------------------------------
 
@@ -456,6 +482,8 @@ class Engine:
                 match command:
                     case SetNearby() | AskNearby() | CompareNearby() | ConfirmNearby():
                         return self._meeting.command(messenger, command, now)
+                    case SendMessage() if self._carrying.is_own_share_full:
+                        return _no_room()
                     case _:
                         return messenger.command(command, mesh_now=mesh_now, now=now)
         except UserError as error:
@@ -531,6 +559,8 @@ class Engine:
             notices=self._clock.notices(),
             counters=dict(sorted(counters.items())),
             locked_since=self._locked_since if vault == "locked" else 0,
+            carried=self._carrying.carried(),
+            refused=refused(counters),
         )
 
     def _vault_state(self, *, has_identity: bool) -> Literal["open", "locked", "none", "empty"]:
@@ -545,3 +575,11 @@ class Engine:
         if self._settings.is_relay:
             return relay_refusal()
         return UserError("locked", "The vault is locked; unlock it first (mesh unlock).")
+
+
+def _no_room() -> UserError:
+    return UserError(
+        "no-room",
+        "Your own mail takes all the room that it may (a tenth of the store); wait until some of "
+        "it is delivered or has expired, or raise stored_bytes_max in the settings.",
+    )

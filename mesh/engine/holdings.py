@@ -1,24 +1,42 @@
 """What this node holds: the store, the rows of this batch that are not in it yet, recent bodies.
 
 Rows are gathered while a batch is handled and written by `commit` in one transaction. Whether
-something may enter, and who is told of it, is decided elsewhere (`mesh/engine/carrying.py`).
+something may enter, and who is told of it, is decided elsewhere (`mesh/engine/carrying.py`); which
+bodies go for want of room, in `mesh/posting/keeping.py`.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 from mesh.ids import EnvelopeId, Tag, UnixSeconds
 from mesh.inputs import Connection
-from mesh.limits import EVICTION_ROWS_PER_BATCH, RECENT_BODIES_BYTES_MAX
+from mesh.limits import (
+    EVICTED_PER_BATCH,
+    EVICTION_ROWS_PER_STEP,
+    LAPSED_ROWS_PER_BATCH,
+    RECENT_BODIES_BYTES_MAX,
+)
+from mesh.posting.keeping import FORMER, CreatedOf, DepthOf, Keeping
 from mesh.storage.sqlcipher import transaction
 from mesh.storage.store import Store
 from mesh.storage.store_rows import IndexRow
-from mesh.wire.envelope import Envelope, Header, Stub, decode_stub
+from mesh.wire.envelope import (
+    SECONDS_PER_DAY,
+    SIZE_BYTES,
+    STUB_BYTES,
+    Envelope,
+    Header,
+    Stub,
+    decode_stub,
+)
 from mesh.wire.retirement import Retirement
 
-Protection = Callable[[EnvelopeId, Tag], bool]
-"""Whether an envelope is ours (written here, or to be opened here) and must stay."""
+
+class Protection(Protocol):
+    """Whether an envelope is ours (written here, or to be opened here) and must stay."""
+
+    def __call__(self, envelope_id: EnvelopeId, tag: Tag, *, is_new: bool) -> bool: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,45 +51,102 @@ class Committed:
 class Holdings:
     """Envelopes with and without bodies, on disk and about to be."""
 
-    def __init__(self, connection: Connection, *, stored_bytes_max: int) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        *,
+        stored_bytes_max: int,
+        carried_days: int,
+        depth_of: DepthOf,
+        created_of: CreatedOf,
+        is_ours: Protection,
+    ) -> None:
         self.store: Final = Store(connection)
-        self._stored_bytes_max = stored_bytes_max
+        self.keeping: Final = Keeping(depth_of, created_of)
+        self.stored_bytes_max = stored_bytes_max
+        self._carried_seconds = carried_days * SECONDS_PER_DAY
+        self._is_ours = is_ours
         self._connection = connection
         self._added: dict[EnvelopeId, Envelope] = {}
         self._added_stubs: dict[EnvelopeId, Stub] = {}
+        self._unwanted_stubs: dict[EnvelopeId, Stub] = {}
         self._retired: list[Retirement] = []
         self._removed: list[EnvelopeId] = []
-        self._bodyless: dict[EnvelopeId, None] = {}
         self._recent: dict[EnvelopeId, bytes] = {}
         self._recent_bytes = 0
-        self._evicted_to = 0
+        self._is_look_due = False
+        # Up to here bodies were dropped for their age.
+        self._aged_to = UnixSeconds(0)
+        # What was spared in the last batch only because nobody had looked at it yet.
+        self._spared: list[EnvelopeId] = []
+        self._has_more_to_evict = False
         self._note_totals()
 
-    def load(self, bodyless: Iterable[EnvelopeId]) -> None:
-        """Take the envelopes of the store at start that have no body."""
-        self._bodyless = dict.fromkeys(bodyless)
+    def load(self, row: IndexRow) -> None:
+        """Take an envelope of the store at start; nobody remembers who brought it."""
+        if row.has_body:
+            self.keeping.add(
+                row.id,
+                posting_key=row.posting_key,
+                day=row.day,
+                body_bytes=SIZE_BYTES[row.size_class] - STUB_BYTES,
+                created=row.created,
+            )
+
+    @property
+    def room_bytes(self) -> int:
+        """What bodies may take: stubs have to stay, and what they take is gone."""
+        return max(0, self.stored_bytes_max - self._stubs_bytes)
+
+    @property
+    def has_excess(self) -> bool:
+        """Whether the next batch can make more room at once."""
+        return self._has_more_to_evict or bool(self._spared)
 
     def has_body(self, envelope_id: EnvelopeId) -> bool:
-        """Whether the body of a known envelope is here."""
-        return envelope_id not in self._bodyless
+        """Whether the body of an envelope is here."""
+        return envelope_id in self.keeping
 
-    def is_new(self, envelope_id: EnvelopeId) -> bool:
-        """Whether a body came in this batch, and is not committed yet."""
-        return envelope_id in self._added
+    def find_refusal(self, envelope: Envelope, mesh_now: UnixSeconds) -> str | None:
+        """Why the body of an envelope that may enter is not kept; None if it is."""
+        header = envelope.header
+        if self._is_ours(envelope.id, header.tag, is_new=True):
+            return None
+        if header.created < mesh_now - self._carried_seconds:
+            return "older than this node carries"
+        return self.keeping.find_refusal(
+            header.posting_key,
+            header.day,
+            _body_bytes(header),
+            room_bytes=self.room_bytes,
+        )
 
     # --- Gathering ----------------------------------------------------------------------------
 
-    def add(self, envelope: Envelope) -> None:
+    def add(self, envelope: Envelope, neighbour: str = FORMER) -> None:
         """A whole envelope enters, new or in place of its stub."""
         self._added_stubs.pop(envelope.id, None)
-        self._bodyless.pop(envelope.id, None)
+        self._unwanted_stubs.pop(envelope.id, None)
         self._added[envelope.id] = envelope
+        header = envelope.header
+        self.keeping.add(
+            envelope.id,
+            posting_key=header.posting_key,
+            day=header.day,
+            body_bytes=_body_bytes(header),
+            created=header.created,
+            neighbour=neighbour,
+        )
         self._remember_body(envelope)
 
     def add_stub(self, stub: Stub) -> None:
-        """An envelope enters without its body."""
+        """An envelope enters without its body, which is missed."""
         self._added_stubs[stub.id] = stub
-        self._bodyless[stub.id] = None
+
+    def add_unwanted(self, envelope: Envelope) -> None:
+        """An envelope enters, or its stub is here, and its body is not kept."""
+        self._added_stubs.pop(envelope.id, None)
+        self._unwanted_stubs[envelope.id] = decode_stub(envelope.stub)
 
     def retire(self, retirement: Retirement) -> None:
         """An envelope loses its body for ever."""
@@ -82,15 +157,17 @@ class Holdings:
         """An envelope goes wholly."""
         self._added.pop(envelope_id, None)
         self._added_stubs.pop(envelope_id, None)
+        self._unwanted_stubs.pop(envelope_id, None)
         # It may stand in the store too: as a stub, of which the body came in this batch.
         self._removed.append(envelope_id)
-        self._forget(envelope_id)
+        self._lose_body(envelope_id)
 
-    def commit(self, *, first_messages: Sequence[bytes], is_protected: Protection) -> Committed:
+    def commit(self, mesh_now: UnixSeconds, *, first_messages: Sequence[bytes]) -> Committed:
         """Write all rows of the batch in one transaction."""
-        is_full = self._stored_bytes > self._stored_bytes_max
-        is_changed = self._added or self._added_stubs or self._retired or self._removed
-        if not (is_changed or first_messages or is_full):
+        stubs = self._added_stubs or self._unwanted_stubs
+        is_changed = self._added or stubs or self._retired or self._removed
+        is_full = self.keeping.bodies_bytes > self.room_bytes or self.has_excess
+        if not (is_changed or first_messages or is_full or self._is_look_due):
             return Committed()
         added = list(self._added.values())
         with transaction(self._connection):
@@ -101,31 +178,41 @@ class Holdings:
                 self.store.add(added)
             if self._added_stubs:
                 self.store.add_stubs(list(self._added_stubs.values()))
+            if self._unwanted_stubs:
+                self.store.add_stubs(list(self._unwanted_stubs.values()), are_missed=False)
+                self.store.stop_missing(list(self._unwanted_stubs))
             if self._retired:
                 self.store.retire(self._retired)
             if first_messages:
                 self.store.remember_first_messages(first_messages)
-            evicted = self._evict(is_protected)
+            self._note_totals()
+            for envelope in added:
+                # With an open vault it is opened in this batch, and mail like any other then.
+                if self._is_ours(envelope.id, envelope.header.tag, is_new=False):
+                    self.keeping.pin(envelope.id)
+            evicted = self._drop_aged(mesh_now) if self._is_look_due else []
+            evicted += self._evict(mesh_now)
         self._note_totals()
         committed = Committed(added, tuple(self._retired), evicted)
         self._added.clear()
         self._added_stubs.clear()
+        self._unwanted_stubs.clear()
         self._retired.clear()
         self._removed.clear()
         return committed
 
     def lapse(self, mesh_now: UnixSeconds) -> list[IndexRow]:
-        """Forget what has outlived its lifetime; what was passed over may be evicted again."""
+        """Forget what has outlived its lifetime."""
         with transaction(self._connection):
             lapsed = self.store.lapse(mesh_now)
         self._note_totals()
         for row in lapsed:
-            self._forget(row.id)
+            self._lose_body(row.id)
         return lapsed
 
     def look_again(self) -> None:
-        """What eviction passed over for being ours may be so no longer."""
-        self._evicted_to = 0
+        """At the next commit: what was ours may be so no longer, and authors nearer or further."""
+        self._is_look_due = True
 
     # --- Reading ------------------------------------------------------------------------------
 
@@ -134,7 +221,9 @@ class Holdings:
         headers: dict[EnvelopeId, Header] = {}
         stored: list[EnvelopeId] = []
         for id_ in known:
-            fresh = self._added.get(id_) or self._added_stubs.get(id_)
+            fresh = (
+                self._added.get(id_) or self._added_stubs.get(id_) or self._unwanted_stubs.get(id_)
+            )
             if fresh is None:
                 stored.append(id_)
             else:
@@ -154,32 +243,55 @@ class Holdings:
 
     def _note_totals(self) -> None:
         """Most batches write nothing, and ask for these all the same."""
-        self._stored_bytes = self.store.stored_bytes
+        self._stubs_bytes = self.store.envelopes_count * STUB_BYTES
         self.last_arrival = self.store.last_arrival()
 
-    def _evict(self, is_protected: Protection) -> list[EnvelopeId]:
-        """Over quota the oldest bodies go first, but never what is ours.
-
-        What was passed over for being ours is looked at again after a while, not in every batch.
-        """
-        excess = self.store.stored_bytes - self._stored_bytes_max
+    def _evict(self, mesh_now: UnixSeconds) -> list[EnvelopeId]:
+        """Drop bodies until the rest has room, but never what is ours."""
+        spared, self._spared = self._spared, []
+        self.keeping.unpin(spared)
         evicted: list[EnvelopeId] = []
-        while excess > 0:
-            rows = self.store.eviction_candidates(self._evicted_to, EVICTION_ROWS_PER_BATCH)
-            if not rows:
+        count_max = max(EVICTED_PER_BATCH, 2 * len(self._added))
+        while len(evicted) < count_max:
+            chosen = self.keeping.take_victims(
+                self.room_bytes, mesh_now, count_max=EVICTION_ROWS_PER_STEP
+            )
+            if not chosen:
                 break
-            for row in rows:
-                if excess <= 0:
-                    break
-                self._evicted_to = row.arrival
-                if not is_protected(row.id, row.tag):
-                    evicted.append(row.id)
-                    excess -= row.bytes
-        if evicted:
-            self.store.drop_bodies(evicted)
-        for envelope_id in evicted:
-            self._lose_body(envelope_id)
+            evicted += self._drop(chosen)
+        self._has_more_to_evict = len(evicted) >= count_max
         return evicted
+
+    def _drop_aged(self, mesh_now: UnixSeconds) -> list[EnvelopeId]:
+        """Once in a while: see what is ours and who is near, and drop what is too old to carry."""
+        self._is_look_due = False
+        self.keeping.unpin(self._split(self.keeping.pinned())[0])
+        self.keeping.look_again()
+        before = UnixSeconds(mesh_now - self._carried_seconds)
+        aged = self.store.bodies_created(self._aged_to, before, LAPSED_ROWS_PER_BATCH)
+        self._aged_to = aged[-1][0] if aged else max(self._aged_to, before)
+        return self._drop([id_ for _, id_ in aged])
+
+    def _drop(self, chosen: Sequence[EnvelopeId]) -> list[EnvelopeId]:
+        """Drop bodies, except those that are ours; they are pinned."""
+        dropped, ours = self._split(chosen)
+        for envelope_id in ours:
+            self.keeping.pin(envelope_id)
+        self._spared += [id_ for id_ in ours if id_ in self._added]
+        self.store.drop_bodies(dropped)
+        for envelope_id in dropped:
+            self._lose_body(envelope_id)
+        return dropped
+
+    def _split(self, ids: Sequence[EnvelopeId]) -> tuple[list[EnvelopeId], list[EnvelopeId]]:
+        """Mail like any other, and ours."""
+        tags = self.store.tags(ids)
+        others: list[EnvelopeId] = []
+        ours: list[EnvelopeId] = []
+        for id_ in ids:
+            is_ours = self._is_ours(id_, tags[id_], is_new=id_ in self._added)
+            (ours if is_ours else others).append(id_)
+        return others, ours
 
     def _remember_body(self, envelope: Envelope) -> None:
         """New bodies go out to several links at once: keep the last ones at hand."""
@@ -190,12 +302,13 @@ class Holdings:
             self._drop_recent(next(iter(self._recent)))
 
     def _lose_body(self, envelope_id: EnvelopeId) -> None:
-        self._bodyless[envelope_id] = None
-        self._drop_recent(envelope_id)
-
-    def _forget(self, envelope_id: EnvelopeId) -> None:
-        self._bodyless.pop(envelope_id, None)
+        self.keeping.remove(envelope_id)
         self._drop_recent(envelope_id)
 
     def _drop_recent(self, envelope_id: EnvelopeId) -> None:
         self._recent_bytes -= len(self._recent.pop(envelope_id, b""))
+
+
+def _body_bytes(header: Header) -> int:
+    """What dropping a body sets free."""
+    return SIZE_BYTES[header.size_class] - STUB_BYTES

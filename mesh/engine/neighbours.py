@@ -258,6 +258,11 @@ class Neighbours:
         neighbour = self._neighbours.get(link)
         return neighbour.link.remote_key if neighbour is not None else None
 
+    def host(self, link: LinkId) -> str:
+        """Where a neighbour is reached, without the port, which changes with each stream."""
+        address = self._neighbours[link].address
+        return f"{address.host}%{address.scope}" if address.scope else address.host
+
     def is_dialled_by_us(self, link: LinkId) -> bool:
         """Whether this side opened the stream."""
         return self._neighbours[link].dial is not None

@@ -183,6 +183,11 @@ class Spreading:
         self._spread_backlog(id_, link, now)
         self._wanting.without_body(link, id_, now)
 
+    def accepted_unwanted(self, id_: EnvelopeId, element: Element, now: Instant) -> None:
+        """An envelope may enter and its body is not kept: known, and found by comparing."""
+        self._sets.add(id_, element)
+        self._wanting.settled(id_, now)
+
     def body_filled(self, id_: EnvelopeId, link: LinkId | None, now: Instant) -> None:
         """The body of a stub that was here came: others may lack it too."""
         self._spread_backlog(id_, link, now)

@@ -12,13 +12,12 @@ its stub gets a new one, so that a reader who remembers the last number that he 
 from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
-from mesh.ids import EnvelopeId, PostingKey, Tag, UnixSeconds
+from mesh.ids import EnvelopeId, Tag, UnixSeconds
 from mesh.inputs import Connection
 from mesh.limits import FIRST_MESSAGES_REMEMBERED, LAPSED_ROWS_PER_BATCH
 from mesh.storage.store_rows import (
     ArrivedTag,
     CarriedRow,
-    EvictionCandidate,
     IndexRow,
     blob,
     carried_row,
@@ -92,8 +91,11 @@ class Store:
             len(fresh), sum(SIZE_BYTES[new.header.size_class] for new in fresh.values())
         )
 
-    def add_stubs(self, stubs: Sequence[Stub]) -> None:
-        """Store envelopes without their bodies; one that is there stays as it is."""
+    def add_stubs(self, stubs: Sequence[Stub], *, are_missed: bool = True) -> None:
+        """Store envelopes without their bodies; one that is there stays as it is.
+
+        A body that is not missed would not be kept if it came.
+        """
         places = self._places([stub.id for stub in stubs])
         fresh = {stub.id: stub for stub in stubs if stub.id not in places}
         first = self.last_arrival() + 1
@@ -101,10 +103,15 @@ class Store:
             _INSERT_ENVELOPE,
             [envelope_row(arrival, new) for arrival, new in enumerate(fresh.values(), first)],
         )
-        self._connection.executemany(
-            "INSERT INTO missing VALUES (?)", [(first + number,) for number in range(len(fresh))]
-        )
+        if are_missed:
+            numbers = [(first + number,) for number in range(len(fresh))]
+            self._connection.executemany("INSERT INTO missing VALUES (?)", numbers)
         self._count_new(len(fresh), len(fresh) * STUB_BYTES)
+
+    def stop_missing(self, ids: Sequence[EnvelopeId]) -> None:
+        """The bodies of these would not be kept if they came."""
+        numbers = [(place.arrival,) for place in self._places(ids).values()]
+        self._connection.executemany("DELETE FROM missing WHERE arrival = ?", numbers)
 
     def retire(self, retirements: Sequence[Retirement]) -> None:
         """Keep tokens and drop the bodies of their envelopes, those that are there."""
@@ -211,24 +218,21 @@ class Store:
             for arrival, id_, tag in rows
         ]
 
-    def eviction_candidates(self, arrival: int, limit: int) -> list[EvictionCandidate]:
-        """The next bodies beyond an arrival number, oldest arrival first."""
+    def tags(self, ids: Sequence[EnvelopeId]) -> dict[EnvelopeId, Tag]:
+        """The tags of those of the given envelopes that are known."""
+        rows = self._select_by_keys("SELECT id, tag FROM envelopes WHERE id IN", ids)
+        return {EnvelopeId(blob(id_)): Tag(blob(tag)) for id_, tag in rows}
+
+    def bodies_created(
+        self, since: UnixSeconds, before: UnixSeconds, limit: int
+    ) -> list[tuple[UnixSeconds, EnvelopeId]]:
+        """The next envelopes with a body that were created in this time, the oldest first."""
         rows = self._connection.execute(
-            "SELECT arrival, id, tag, posting_key, size_class "
-            "FROM bodies JOIN envelopes USING (arrival) "
-            "WHERE arrival > ? ORDER BY arrival LIMIT ?",
-            (arrival, limit),
+            "SELECT created, id FROM envelopes JOIN bodies USING (arrival) "
+            "WHERE created >= ? AND created < ? ORDER BY created, id LIMIT ?",
+            (since, before, limit),
         ).fetchall()
-        return [
-            EvictionCandidate(
-                integer(number),
-                EnvelopeId(blob(id_)),
-                Tag(blob(tag)),
-                PostingKey(blob(posting_key)),
-                SIZE_BYTES[integer(size_class)] - STUB_BYTES,
-            )
-            for number, id_, tag, posting_key, size_class in rows
-        ]
+        return [(UnixSeconds(integer(created)), EnvelopeId(blob(id_))) for created, id_ in rows]
 
     def newest_before(
         self, created: UnixSeconds, envelope_id: EnvelopeId, limit: int

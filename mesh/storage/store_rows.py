@@ -50,16 +50,6 @@ class CarriedRow(NamedTuple):
     is_missing: bool
 
 
-class EvictionCandidate(NamedTuple):
-    """A body that could be dropped; `bytes` is what that would free."""
-
-    arrival: int
-    id: EnvelopeId
-    tag: Tag
-    posting_key: PostingKey
-    bytes: int
-
-
 def envelope_row(arrival: int, envelope: Envelope | Stub) -> tuple[object, ...]:
     header = envelope.header
     return (

@@ -25,7 +25,7 @@ from mesh.inputs import (
     StampMinted,
     VaultOpened,
 )
-from mesh.limits import RELAY_DELAY_MS_MAX, RETIRE_DELAY_MS
+from mesh.limits import CARRIED_DAYS_MAX, RELAY_DELAY_MS_MAX, RETIRE_DELAY_MS
 from mesh.posting.stamp import mint
 from mesh.storage.migrations import migrate_store, migrate_vault
 from mesh.storage.sqlcipher import connect
@@ -85,6 +85,7 @@ class Joined:
         name: str,
         *,
         stored_bytes_max: int = 1 << 30,
+        carried_days: int = CARRIED_DAYS_MAX,
         wall_offset_us: int = 0,
         is_relay: bool = False,
     ) -> Seat:
@@ -95,6 +96,7 @@ class Joined:
         settings = EngineSettings(
             parameters=self.parameters,
             stored_bytes_max=stored_bytes_max,
+            carried_days=carried_days,
             retire_delay_ms=self.retire_delay_ms,
             relay_delay_ms_max=self.relay_delay_ms_max,
             is_relay=is_relay,

@@ -8,6 +8,7 @@ from mesh.ids import Instant, LinkId, Monotonic, PostingKey, Tag, UnixSeconds
 from mesh.inputs import VaultClosing, VaultOpened
 from mesh.limits import CARRIERS_MAX, STAMP_CHECKS_PER_SECOND
 from mesh.posting.stamp import mint
+from mesh.posting.standing import Depth
 from mesh.storage.migrations import migrate_store
 from mesh.storage.sqlcipher import connect
 from mesh.wire.envelope import SECONDS_PER_DAY, STUB_BYTES, Header, body_bytes, sign_envelope
@@ -52,6 +53,8 @@ class Carrier:
             connection=connection,
             parameters=STAMPED_MESH,
             stored_bytes_max=1 << 30,
+            depth_of=lambda posting_key, day: Depth.STRANGER,
+            is_ours=lambda envelope_id, tag, is_new: False,
             entropy=SeededEntropy(1),
             verify=self._verify,
             counters=Counters(),
@@ -71,7 +74,7 @@ class Carrier:
         return self.answered()
 
     def answered(self) -> list[LinkId]:
-        self.carrying.commit(first_messages=[], is_protected=lambda id_, tag: False)
+        self.carrying.commit(NOW, first_messages=[])
         return [link for link, _ in self.carrying.take_held()]
 
     def _verify(self, key: bytes, message: bytes, signature: bytes) -> bool:
@@ -161,7 +164,7 @@ def test_a_neighbour_that_comes_back_under_new_keys_is_counted_within_a_bound() 
 
 def test_what_is_ours_is_not_evicted_while_the_vault_is_locked() -> None:
     table = Joined("ada")
-    table.sit("box", stored_bytes_max=16 * 1024)
+    table.sit("box", stored_bytes_max=96 * 1024)
     introduce(table, "ada", "box")
     befriend(table, "ada", "box")
     table.join("ada", "box")
@@ -172,7 +175,7 @@ def test_what_is_ours_is_not_evicted_while_the_vault_is_locked() -> None:
     table.run()
     table.ask("ada", SendMessage("box", "While you were away."))
     stranger = Stranger(table, "box")
-    for number in range(64):
+    for number in range(160):
         stranger.send(Push(envelope(number)))
     assert status(table, "box").counters["evicted"] > 0
     bodies = box.store.execute("SELECT arrival FROM bodies").fetchall()

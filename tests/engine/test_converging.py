@@ -14,6 +14,7 @@ from mesh.engine.neighbours import Counters
 from mesh.errors import PeerError
 from mesh.ids import EnvelopeId, Instant, LinkId, Monotonic, PostingKey, Tag, UnixSeconds
 from mesh.inputs import Connection
+from mesh.posting.standing import Depth
 from mesh.storage.migrations import migrate_store
 from mesh.storage.sqlcipher import connect, transaction
 from mesh.wire.envelope import Envelope, Header, body_bytes, sign_envelope
@@ -79,6 +80,8 @@ class Node:
             connection=self.connection,
             parameters=MESH,
             stored_bytes_max=1 << 30,
+            depth_of=lambda posting_key, day: Depth.STRANGER,
+            is_ours=lambda envelope_id, tag, is_new: False,
             relay_delay_ms_max=RELAY_DELAY_MS_MAX,
             entropy=SeededEntropy(seed),
             verify=is_signature_valid,
@@ -288,7 +291,7 @@ class Converging(RuleBasedStateMachine):
         """What an engine does at the end of a batch."""
         carrying = self.nodes[number].carrying
         carrying.tend(mesh_now=NOW, is_clock_steady=False, now=self.now)
-        carrying.commit(first_messages=[], is_protected=lambda id_, tag: False)
+        carrying.commit(NOW, first_messages=[])
         carrying.take_held()
         self.send(number, carrying.spreading.take_frames(NOW, self.now))
         for link in list(carrying.spreading._links):
@@ -327,7 +330,7 @@ def alone() -> tuple[Node, Instant]:
 
 
 def commit(node: Node) -> None:
-    node.carrying.commit(first_messages=[], is_protected=lambda id_, tag: False)
+    node.carrying.commit(NOW, first_messages=[])
 
 
 def test_a_retirement_goes_with_an_envelope_that_is_pushed_out() -> None:

@@ -26,7 +26,14 @@ from mesh.limits import (
     WANTS_PER_LINK_BYTES_MAX,
     WANTS_PER_LINK_MAX,
 )
-from mesh.wire.envelope import SECONDS_PER_DAY, Header, body_bytes, decode_envelope, sign_envelope
+from mesh.wire.envelope import (
+    SECONDS_PER_DAY,
+    STUB_BYTES,
+    Header,
+    body_bytes,
+    decode_envelope,
+    sign_envelope,
+)
 from mesh.wire.frames import (
     ENTRY_BYTES,
     ID_BYTES,
@@ -101,13 +108,14 @@ def envelope(
     stamp: bytes = bytes(12),
     key: int = 1,
     size_class: int = 0,
+    lifetime_class: int = 0,
     tag: Tag = Tag(bytes(16)),
 ) -> bytes:
     """A well-signed envelope of a posting key that only the hostile neighbour has."""
     seed = bytes([key]) * 32
     header = Header(
         size_class=size_class,
-        lifetime_class=0,
+        lifetime_class=lifetime_class,
         created=UnixSeconds(created - created % 10),
         tag=tag,
         read_hash=blake2b_128(number.to_bytes(16, "big")),
@@ -313,7 +321,13 @@ def check_bounds(table: Joined, name: str) -> None:
     assert len(wanting._held_back) <= RETIREMENTS_PENDING_MAX
     assert set(wanting._held_back) >= set(carrying._retiring._held)
     assert len(carrying._retiring._orphans) <= ORPHANED_RETIREMENTS_MAX
-    assert set(wanting._bodiless) <= set(carrying._holdings._bodyless)
+    keeping = carrying._holdings.keeping
+    assert not any(id_ in keeping for id_ in wanting._bodiless)
+    bodies = carrying.store.arrived_tags(0, 1_000_000)
+    assert len(keeping) == len(bodies)
+    assert all(body.id in keeping for body in bodies)
+    stubs_bytes = carrying.store.envelopes_count * STUB_BYTES
+    assert keeping.bodies_bytes == carrying.store.stored_bytes - stubs_bytes
     assert sum(map(len, carrying._admission._ids.values())) == carrying.store.envelopes_count
     assert set(engine._clock._differences) == set(neighbours.ready)
 

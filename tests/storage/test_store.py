@@ -17,7 +17,6 @@ from mesh.limits import FIRST_MESSAGES_REMEMBERED, LAPSED_ROWS_PER_BATCH
 from mesh.storage.migrations import migrate_store
 from mesh.storage.sqlcipher import connect, transaction
 from mesh.storage.store import Store
-from mesh.storage.store_rows import EvictionCandidate
 from mesh.wire.envelope import (
     LIFETIME_SECONDS,
     SIZE_BYTES,
@@ -202,23 +201,33 @@ def test_what_outlived_its_lifetime_lapses_and_nothing_else(
     assert store.stored_bytes == SIZE_BYTES[0]
 
 
-def test_eviction_sees_the_oldest_body_first_and_goes_on_where_it_stopped(
+def test_bodies_are_found_by_their_creation_and_tags_by_their_ids(
     connection: Connection, store: Store
 ) -> None:
-    envelopes = [make_envelope(number, size_class=number) for number in range(3)]
+    envelopes = [make_envelope(number, created=CREATED + 10 * number) for number in range(4)]
     add(connection, *envelopes)
     with transaction(connection):
-        store.drop_bodies([envelopes[0].id])
-    second, third = envelopes[1:]
-    (first_row,) = store.eviction_candidates(0, 1)
-    assert first_row == EvictionCandidate(
-        2, second.id, second.header.tag, POSTING_KEY, SIZE_BYTES[1] - STUB_BYTES
-    )
-    before = store.stored_bytes
-    assert [row.id for row in store.eviction_candidates(first_row.arrival, 9)] == [third.id]
+        store.drop_bodies([envelopes[1].id])
+    until = UnixSeconds(CREATED + 30)
+    found = store.bodies_created(UnixSeconds(CREATED), until, 9)
+    assert found == [(one.header.created, one.id) for one in (envelopes[0], envelopes[2])]
+    assert store.bodies_created(UnixSeconds(CREATED + 1), until, 9) == found[1:]
+    assert store.bodies_created(UnixSeconds(CREATED), until, 1) == found[:1]
+    ids = [one.id for one in envelopes]
+    assert store.tags([*ids, make_envelope(9).id]) == {one.id: one.header.tag for one in envelopes}
+
+
+def test_a_body_that_would_not_be_kept_is_not_missed(connection: Connection, store: Store) -> None:
+    unwanted, missed = make_envelope(1), make_envelope(2)
     with transaction(connection):
-        store.drop_bodies([second.id])
-    assert before - store.stored_bytes == first_row.bytes
+        store.add_stubs([decode_stub(unwanted.stub)], are_missed=False)
+        store.add_stubs([decode_stub(missed.stub)])
+    assert [row.is_missing for row in store.index_rows()] == [False, True]
+    with transaction(connection):
+        store.stop_missing([missed.id, make_envelope(3).id])
+    assert [row.is_missing for row in store.index_rows()] == [False, False]
+    add(connection, unwanted)
+    assert store.envelope_bytes(unwanted.id) == unwanted.data
 
 
 def test_a_rolled_back_batch_changes_no_total(connection: Connection, store: Store) -> None:
@@ -415,9 +424,10 @@ class StoreMachine(RuleBasedStateMachine):
         assert self.store.arrivals_after(half, 100) == [
             (kept.arrival, kept.envelope.data) for kept in with_body if kept.arrival > half
         ]
-        assert [row.id for row in self.store.eviction_candidates(0, 100)] == [
-            kept.envelope.id for kept in with_body
-        ]
+        created = self.store.bodies_created(UnixSeconds(0), UnixSeconds(2**32), 100)
+        assert created == sorted(
+            (one.envelope.header.created, one.envelope.id) for one in with_body
+        )
 
 
 TestStoreAgainstADictionary = StoreMachine.TestCase

@@ -1,0 +1,455 @@
+"""Which bodies stay when there is no room for all, and which are not taken at all.
+
+Implements `docs/protocol/storage.md`, section "Shares". A live machine that knows ids, posting
+keys and neighbours, never whose mail it is: how near an author is says `Standings`. Only bodies are
+a matter of policy; ids and stubs stay by rules that are equal at all nodes.
+
+Theory of operation. Bodies lie in *pools*, one for each posting key, day and neighbour that
+brought them, and in a pool by size, the oldest first. Every group of authors has a share of the
+room: what nobody uses strangers may borrow, and lose first. Within strangers the neighbour with the
+most bytes loses, of it the key with the most, of that the heaviest body: so a flood pushes itself
+out. Nearer groups lose their heaviest body, whoever wrote it. What is ours, or is to be opened
+here, is *pinned* by who knows, and never chosen.
+
+An id costs a place in one dict and one in a list; all order is found when something has to go.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple
+
+from mesh.ids import EnvelopeId, PostingKey, UnixSeconds
+from mesh.limits import (
+    CONTACTS_SHARE_PERCENT,
+    FRIENDS_SHARE_PERCENT,
+    KEY_BODIES_BYTES_MAX,
+    KEY_BODIES_CROWDED_BYTES_MAX,
+    NEIGHBOURS_TOLD_APART_MAX,
+    OWN_SHARE_PERCENT,
+    STORE_CROWDED_PERCENT,
+    STRANGERS_SHARE_PERCENT,
+    WEIGHT_AGE_SECONDS,
+)
+from mesh.posting.ranking import Rank, Ranking
+from mesh.posting.standing import Depth
+
+FORMER: Final = ""
+"""The neighbour that stands for all who cannot be told apart any more, as after a restart."""
+
+DepthOf = Callable[[PostingKey, int], Depth]
+CreatedOf = Callable[[EnvelopeId], UnixSeconds]
+
+
+class Usage(NamedTuple):
+    """What is carried for a group of authors."""
+
+    bodies_count: int
+    bodies_bytes: int
+
+
+@dataclass(slots=True, eq=False)
+class _Key:
+    """A posting key and its day, and where its bodies came from."""
+
+    posting_key: PostingKey
+    day: int
+    depth: Depth
+    pools: dict[str, "_Pool"] = field(default_factory=dict)
+
+    @property
+    def bodies_bytes(self) -> int:
+        return sum(pool.bodies_bytes for pool in self.pools.values())
+
+
+@dataclass(slots=True, eq=False)
+class _Pool:
+    """The bodies of one key that one neighbour brought."""
+
+    key: _Key
+    neighbour: str
+    bodies_count: int = 0
+    bodies_bytes: int = 0
+    queues: dict[int, "_Queue"] = field(default_factory=dict)
+
+
+@dataclass(slots=True, eq=False)
+class _Queue:
+    """Bodies of one size in a pool. `ids` may name some that are gone; `is_sorted`: by age."""
+
+    pool: _Pool
+    body_bytes: int
+    ids: list[EnvelopeId] = field(default_factory=list)
+    first: int = 0
+    count: int = 0
+    newest: int = 0
+    is_sorted: bool = True
+    # The rank that was found last; only what is older can come nearer to the front.
+    oldest: Rank | None = None
+
+
+@dataclass(slots=True, eq=False)
+class _Neighbour:
+    """What strangers' mail one neighbour brought."""
+
+    ranking: Ranking[_Pool]
+    bodies_bytes: int = 0
+
+
+class Keeping:
+    """All bodies that are here, by whose they are and who brought them."""
+
+    def __init__(self, depth_of: DepthOf, created_of: CreatedOf) -> None:
+        self._depth_of = depth_of
+        self._created_of = created_of
+        self._where: dict[EnvelopeId, _Queue] = {}
+        self._pinned: dict[EnvelopeId, _Queue] = {}
+        self._pinned_bytes = 0
+        # What was chosen last, and may still turn out to be ours.
+        self._chosen: dict[EnvelopeId, _Queue] = {}
+        self._keys: dict[tuple[PostingKey, int], _Key] = {}
+        self._counts = [0] * len(Depth)
+        self._bytes = [0] * len(Depth)
+        self._neighbours: dict[str, _Neighbour] = {}
+        self._near: dict[tuple[Depth, int], Ranking[_Queue]] = {}
+
+    def __len__(self) -> int:
+        return len(self._where) + len(self._pinned)
+
+    def __contains__(self, id_: EnvelopeId) -> bool:
+        return id_ in self._where or id_ in self._pinned
+
+    @property
+    def bodies_bytes(self) -> int:
+        """Bytes of all bodies."""
+        return sum(self._bytes) + self._pinned_bytes
+
+    @property
+    def written_bytes(self) -> int:
+        """Bytes of what was written here."""
+        return self._bytes[Depth.OWN]
+
+    def usage(self) -> dict[Depth, Usage]:
+        """What is carried for whom; what is pinned is ours, whoever wrote it."""
+        used = {depth: Usage(self._counts[depth], self._bytes[depth]) for depth in Depth}
+        own = used[Depth.OWN]
+        used[Depth.OWN] = Usage(
+            own.bodies_count + len(self._pinned), own.bodies_bytes + self._pinned_bytes
+        )
+        return used
+
+    def place_of(self, id_: EnvelopeId) -> tuple[Depth, str, PostingKey] | None:
+        """How near a body's author is, who brought it and the key; None if it is not here."""
+        queue = self._where.get(id_)
+        if queue is not None:
+            return queue.pool.key.depth, queue.pool.neighbour, queue.pool.key.posting_key
+        queue = self._pinned.get(id_)
+        return None if queue is None else (Depth.OWN, FORMER, queue.pool.key.posting_key)
+
+    def ids_near(self) -> list[EnvelopeId]:
+        """The bodies of authors who are not strangers, and what is pinned."""
+        near = [id_ for id_, one in self._where.items() if one.pool.key.depth is not Depth.STRANGER]
+        return near + list(self._pinned)
+
+    # --- What enters and goes -----------------------------------------------------------------
+
+    def find_refusal(
+        self, posting_key: PostingKey, day: int, body_bytes: int, *, room_bytes: int
+    ) -> str | None:
+        """Why a body is not taken, though its stub is; None if it is welcome."""
+        key = self._keys.get((posting_key, day))
+        depth = self._depth_of(posting_key, day) if key is None else key.depth
+        match depth:
+            case Depth.OWN:
+                return None
+            case Depth.STRANGER:
+                is_crowded = self.bodies_bytes * 100 > room_bytes * STORE_CROWDED_PERCENT
+                most = KEY_BODIES_CROWDED_BYTES_MAX if is_crowded else KEY_BODIES_BYTES_MAX
+            case _:
+                most = KEY_BODIES_BYTES_MAX >> (depth - Depth.CONTACT)
+        kept_bytes = 0 if key is None else key.bodies_bytes
+        if kept_bytes + body_bytes > most:
+            return "its author has enough here for a day"
+        return None
+
+    def add(
+        self,
+        id_: EnvelopeId,
+        *,
+        posting_key: PostingKey,
+        day: int,
+        body_bytes: int,
+        created: UnixSeconds,
+        neighbour: str = FORMER,
+    ) -> None:
+        """A body is here, brought by a neighbour; one that is here already stays where it is."""
+        if id_ in self:
+            return
+        key = self._keys.get((posting_key, day))
+        if key is None:
+            depth = self._depth_of(posting_key, day)
+            key = self._keys[posting_key, day] = _Key(posting_key, day, depth)
+        pool = key.pools.get(neighbour)
+        if pool is None:
+            self._make_room_for(neighbour)
+            pool = key.pools[neighbour] = _Pool(key, neighbour)
+        queue = pool.queues.setdefault(body_bytes, _Queue(pool, body_bytes))
+        queue.is_sorted &= not queue.ids or (queue.newest, queue.ids[-1]) < (created, id_)
+        queue.newest = max(queue.newest, created)
+        queue.ids.append(id_)
+        self._where[id_] = queue
+        self._count(queue, 1)
+        if key.depth is Depth.STRANGER or queue.oldest is None or (created, id_) < queue.oldest:
+            self._touch(queue)
+
+    def remove(self, id_: EnvelopeId) -> None:
+        """A body is gone: retired, lapsed, dropped or pushed out."""
+        queue = self._where.pop(id_, None)
+        if queue is not None:
+            self._count(queue, -1)
+            self._tidy(queue)
+            return
+        queue = self._pinned.pop(id_, None)
+        if queue is not None:
+            self._pinned_bytes -= queue.body_bytes
+
+    def pin(self, id_: EnvelopeId) -> None:
+        """A body that is here, or was chosen to go, must stay, as what we wrote does anyway."""
+        queue = self._where.get(id_) or self._chosen.pop(id_, None)
+        if queue is not None and queue.pool.key.depth is not Depth.OWN:
+            self.remove(id_)
+            self._pinned[id_] = queue
+            self._pinned_bytes += queue.body_bytes
+
+    def pinned(self) -> list[EnvelopeId]:
+        """All that must stay."""
+        return list(self._pinned)
+
+    def unpin(self, ids: Iterable[EnvelopeId]) -> None:
+        """These are mail like any other now, those that were pinned."""
+        for id_ in ids:
+            queue = self._pinned.get(id_)
+            if queue is None:
+                continue
+            self.remove(id_)
+            self.add(
+                id_,
+                posting_key=queue.pool.key.posting_key,
+                day=queue.pool.key.day,
+                body_bytes=queue.body_bytes,
+                created=self._created_of(id_),
+                neighbour=queue.pool.neighbour,
+            )
+
+    def look_again(self) -> None:
+        """Authors may be nearer or further than they were: ask for the depth of every key."""
+        for key in self._keys.values():
+            depth = self._depth_of(key.posting_key, key.day)
+            if depth is not key.depth:
+                self._move(key, depth)
+
+    # --- What has to go -----------------------------------------------------------------------
+
+    def take_victims(
+        self, room_bytes: int, mesh_now: UnixSeconds, *, count_max: int
+    ) -> list[EnvelopeId]:
+        """Choose bodies until the rest fits into the room, and forget them, in their order.
+
+        One that turns out to be ours is pinned, before the next are chosen.
+        """
+        self._chosen = {}
+        while self.bodies_bytes > room_bytes and len(self._chosen) < count_max:
+            victim = self._find_victim(room_bytes, mesh_now)
+            if victim is None:
+                break
+            self._chosen[victim] = self._where[victim]
+            self.remove(victim)
+        return list(self._chosen)
+
+    def _find_victim(self, room_bytes: int, mesh_now: UnixSeconds) -> EnvelopeId | None:
+        used = self._bytes
+        friends_bytes = used[Depth.VOUCHED] + used[Depth.FAR]
+        is_over = (
+            (used[Depth.STRANGER] * 100 > room_bytes * STRANGERS_SHARE_PERCENT),
+            (friends_bytes * 100 > room_bytes * FRIENDS_SHARE_PERCENT),
+            (used[Depth.CONTACT] * 100 > room_bytes * CONTACTS_SHARE_PERCENT),
+        )
+        # If no group has more than its share, what is pinned has: then all shares shrink in turn.
+        may_lose = is_over if any(is_over) else (True, True, True)
+        if may_lose[0] and used[Depth.STRANGER]:
+            return self._find_stranger(mesh_now)
+        if may_lose[1] and friends_bytes:
+            far = Depth.FAR if used[Depth.FAR] else Depth.VOUCHED
+            return self._find_near(far, mesh_now)
+        if may_lose[2] and used[Depth.CONTACT]:
+            return self._find_near(Depth.CONTACT, mesh_now)
+        return None
+
+    def _find_stranger(self, mesh_now: UnixSeconds) -> EnvelopeId:
+        """Of the neighbour with the most bytes, of its key with the most, the heaviest."""
+        worst = min(self._neighbours.items(), key=lambda named: (-named[1].bodies_bytes, named[0]))[
+            1
+        ]
+        pool = worst.ranking.find_first()
+        assert pool is not None
+        return self._heaviest(pool.queues.values(), mesh_now)
+
+    def _find_near(self, depth: Depth, mesh_now: UnixSeconds) -> EnvelopeId:
+        """The heaviest of all bodies of a depth: the oldest of each size stand for the others."""
+        firsts = [
+            queue
+            for (of_depth, _), ranking in self._near.items()
+            if of_depth is depth and (queue := ranking.find_first()) is not None
+        ]
+        return self._heaviest(firsts, mesh_now)
+
+    def _heaviest(self, queues: Iterable[_Queue], mesh_now: UnixSeconds) -> EnvelopeId:
+        oldest = [
+            (queue.body_bytes, rank) for queue in queues if (rank := self._find_oldest(queue))
+        ]
+        _, created_and_id = min(
+            (-_weight(body_bytes, UnixSeconds(created), mesh_now), (created, id_))
+            for body_bytes, (created, id_) in oldest
+        )
+        return EnvelopeId(created_and_id[1])
+
+    # --- Below --------------------------------------------------------------------------------
+
+    def _count(self, queue: _Queue, change: int) -> None:
+        """One body more or less."""
+        pool, size_bytes = queue.pool, change * queue.body_bytes
+        depth = pool.key.depth
+        queue.count += change
+        pool.bodies_count += change
+        pool.bodies_bytes += size_bytes
+        self._counts[depth] += change
+        self._bytes[depth] += size_bytes
+        if depth is Depth.STRANGER:
+            self._neighbour(pool.neighbour).bodies_bytes += size_bytes
+
+    def _touch(self, queue: _Queue) -> None:
+        """What is chosen next may be something of this queue."""
+        depth = queue.pool.key.depth
+        if depth is Depth.STRANGER:
+            self._neighbour(queue.pool.neighbour).ranking.touch(queue.pool)
+            return
+        if depth is Depth.OWN:
+            return
+        ranking = self._near.get((depth, queue.body_bytes))
+        if ranking is None:
+            ranking = Ranking[_Queue](lambda one: self._find_rank(one, depth))
+            self._near[depth, queue.body_bytes] = ranking
+        ranking.touch(queue)
+
+    def _neighbour(self, name: str) -> _Neighbour:
+        neighbour = self._neighbours.get(name)
+        if neighbour is None:
+            neighbour = self._neighbours[name] = _Neighbour(
+                Ranking[_Pool](lambda pool: _find_share(pool, name))
+            )
+        return neighbour
+
+    def _find_rank(self, queue: _Queue, depth: Depth) -> Rank | None:
+        return self._find_oldest(queue) if queue.pool.key.depth is depth else None
+
+    def _find_oldest(self, queue: _Queue) -> Rank | None:
+        """The creation second and id of the oldest body in a queue."""
+        if not queue.count:
+            queue.oldest = None
+            return None
+        if not queue.is_sorted:
+            alive = dict.fromkeys(id_ for id_ in queue.ids if self._where.get(id_) is queue)
+            queue.ids = sorted(alive, key=lambda id_: (self._created_of(id_), id_))
+            queue.first, queue.is_sorted = 0, True
+        while self._where.get(queue.ids[queue.first]) is not queue:
+            queue.first += 1
+        if queue.first > len(queue.ids) // 2:
+            del queue.ids[: queue.first]
+            queue.first = 0
+        oldest = queue.ids[queue.first]
+        queue.oldest = self._created_of(oldest), oldest
+        return queue.oldest
+
+    def _tidy(self, queue: _Queue) -> None:
+        """Let go of what is empty, and of a list that is mostly of bodies which are gone."""
+        pool = queue.pool
+        if not queue.count:
+            queue.oldest = None
+            pool.queues.pop(queue.body_bytes, None)
+        elif len(queue.ids) > 2 * queue.count + 16:
+            queue.ids = [id_ for id_ in queue.ids if self._where.get(id_) is queue]
+            queue.first = 0
+        if not pool.bodies_count:
+            pool.key.pools.pop(pool.neighbour, None)
+        if not pool.key.pools:
+            self._keys.pop((pool.key.posting_key, pool.key.day), None)
+
+    def _move(self, key: _Key, depth: Depth) -> None:
+        """The author of a key is nearer or further than before."""
+        for pool in key.pools.values():
+            for counts, amount in (
+                (self._counts, pool.bodies_count),
+                (self._bytes, pool.bodies_bytes),
+            ):
+                counts[key.depth] -= amount
+                counts[depth] += amount
+            if key.depth is Depth.STRANGER:
+                self._neighbour(pool.neighbour).bodies_bytes -= pool.bodies_bytes
+            if depth is Depth.STRANGER:
+                self._neighbour(pool.neighbour).bodies_bytes += pool.bodies_bytes
+        key.depth = depth
+        for pool in key.pools.values():
+            for queue in pool.queues.values():
+                self._touch(queue)
+
+    def _make_room_for(self, neighbour: str) -> None:
+        """So many neighbours are told apart; beyond it who brought least is one of the former."""
+        if neighbour in self._neighbours or len(self._neighbours) < NEIGHBOURS_TOLD_APART_MAX:
+            return
+        named = [(one.bodies_bytes, name) for name, one in self._neighbours.items() if name]
+        least = min(named)[1]
+        del self._neighbours[least]
+        for key in list(self._keys.values()):
+            pool = key.pools.pop(least, None)
+            if pool is not None:
+                self._join_former(key, pool)
+
+    def _join_former(self, key: _Key, pool: _Pool) -> None:
+        """A neighbour is no longer told apart: its bodies lie with those of all former ones."""
+        if key.depth is Depth.STRANGER:
+            self._neighbour(FORMER).bodies_bytes += pool.bodies_bytes
+        former = key.pools.get(FORMER)
+        if former is None:
+            pool.neighbour = FORMER
+            key.pools[FORMER] = pool
+        else:
+            former.bodies_count += pool.bodies_count
+            former.bodies_bytes += pool.bodies_bytes
+            for body_bytes, queue in pool.queues.items():
+                into = former.queues.setdefault(body_bytes, _Queue(former, body_bytes))
+                ids = [id_ for id_ in queue.ids if self._where.get(id_) is queue]
+                self._where.update(dict.fromkeys(ids, into))
+                into.ids += ids
+                into.count += queue.count
+                into.is_sorted = False
+                queue.count = 0
+        for queue in key.pools[FORMER].queues.values():
+            self._touch(queue)
+
+
+def own_room_bytes(room_bytes: int) -> int:
+    """What own mail may take of the room before writing more is refused."""
+    return room_bytes * OWN_SHARE_PERCENT // 100
+
+
+def _find_share(pool: _Pool, neighbour: str) -> Rank | None:
+    """The largest share first; a key that is no stranger's has none."""
+    if pool.key.depth is not Depth.STRANGER or pool.neighbour != neighbour:
+        return None
+    if not pool.bodies_bytes:
+        return None
+    return -pool.bodies_bytes, pool.key.posting_key + pool.key.day.to_bytes(4)
+
+
+def _weight(body_bytes: int, created: UnixSeconds, mesh_now: UnixSeconds) -> int:
+    """How much is won by dropping a body: size times age, where the first days count as one."""
+    return body_bytes * max(mesh_now - created, WEIGHT_AGE_SECONDS)

@@ -1,0 +1,346 @@
+"""What has to go first, against a list that is searched from end to end."""
+
+from dataclasses import dataclass
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from mesh.ids import EnvelopeId, PostingKey, UnixSeconds
+from mesh.limits import (
+    KEY_BODIES_BYTES_MAX,
+    KEY_BODIES_CROWDED_BYTES_MAX,
+    NEIGHBOURS_TOLD_APART_MAX,
+)
+from mesh.posting.keeping import FORMER, Keeping, Usage, own_room_bytes
+from mesh.posting.standing import Depth
+
+DAY_S = 86_400
+NOW = UnixSeconds(20_000 * DAY_S)
+KIB = 1024
+SIZES = [KIB, 4 * KIB, 16 * KIB]
+
+
+@dataclass
+class Body:
+    """All that is known of one body."""
+
+    key: int
+    day: int
+    size: int
+    created: UnixSeconds
+    neighbour: str
+    is_pinned: bool = False
+
+
+class Model:
+    """The rules, as they stand in the docs, over a dict of bodies."""
+
+    def __init__(self) -> None:
+        self.bodies: dict[EnvelopeId, Body] = {}
+        self.depths: dict[tuple[PostingKey, int], Depth] = {}
+        self.seen_depths: dict[tuple[int, int], Depth] = {}
+
+    def depth_of(self, posting_key: PostingKey, day: int) -> Depth:
+        return self.depths.get((posting_key, day), Depth.STRANGER)
+
+    def used(self, *depths: Depth) -> int:
+        return sum(
+            body.size
+            for body in self.bodies.values()
+            if not body.is_pinned and self.seen_depths[body.key, body.day] in depths
+        )
+
+    @property
+    def total(self) -> int:
+        return sum(body.size for body in self.bodies.values())
+
+    def victim(self, room: int) -> EnvelopeId | None:
+        groups = [
+            (20, [Depth.STRANGER]),
+            (35, [Depth.VOUCHED, Depth.FAR]),
+            (25, [Depth.CONTACT]),
+        ]
+        over = [group for group in groups if self.used(*group[1]) * 100 > room * group[0]]
+        for _, depths in over or groups:
+            for depth in reversed(depths):
+                chosen = [
+                    (id_, body)
+                    for id_, body in self.bodies.items()
+                    if not body.is_pinned and self.seen_depths[body.key, body.day] is depth
+                ]
+                if chosen:
+                    return self.heaviest(chosen, by_share=depth is Depth.STRANGER)
+        return None
+
+    def heaviest(self, chosen: list[tuple[EnvelopeId, Body]], *, by_share: bool) -> EnvelopeId:
+        if by_share:
+            of_neighbour: dict[str, int] = {}
+            for _, body in chosen:
+                of_neighbour[body.neighbour] = of_neighbour.get(body.neighbour, 0) + body.size
+            worst = min(of_neighbour, key=lambda name: (-of_neighbour[name], name))
+            chosen = [one for one in chosen if one[1].neighbour == worst]
+            of_key: dict[tuple[int, int], int] = {}
+            for _, body in chosen:
+                of_key[body.key, body.day] = of_key.get((body.key, body.day), 0) + body.size
+            largest = min(of_key, key=lambda key: (-of_key[key], key))
+            chosen = [one for one in chosen if (one[1].key, one[1].day) == largest]
+        return min(
+            chosen,
+            key=lambda one: (
+                -one[1].size * max(NOW - one[1].created, 4 * DAY_S),
+                one[1].created,
+                one[0],
+            ),
+        )[0]
+
+
+def key_of(number: int) -> PostingKey:
+    return PostingKey(bytes([number]) * 32)
+
+
+class KeepingMachine(RuleBasedStateMachine):
+    """Both are told the same, and must choose the same."""
+
+    @initialize()
+    def begin(self) -> None:
+        self.model = Model()
+        self.keeping = Keeping(self.model.depth_of, lambda id_: self.model.bodies[id_].created)
+        self.gone: list[tuple[EnvelopeId, Body]] = []
+        self.count = 0
+
+    def add(self, id_: EnvelopeId, body: Body) -> None:
+        if not any((one.key, one.day) == (body.key, body.day) for one in self.kept()):
+            depth = self.model.depth_of(key_of(body.key), body.day)
+            self.model.seen_depths[body.key, body.day] = depth
+        self.model.bodies[id_] = body
+        self.keeping.add(
+            id_,
+            posting_key=key_of(body.key),
+            day=body.day,
+            body_bytes=body.size,
+            created=body.created,
+            neighbour=body.neighbour,
+        )
+
+    def kept(self) -> list[Body]:
+        return [body for body in self.model.bodies.values() if not body.is_pinned]
+
+    @rule(
+        key=st.integers(1, 5),
+        age=st.integers(0, 29 * DAY_S),
+        size=st.sampled_from(SIZES),
+        neighbour=st.sampled_from(["", "left", "right"]),
+    )
+    def comes(self, key: int, age: int, size: int, neighbour: str) -> None:
+        self.count += 1
+        created = UnixSeconds(NOW - age)
+        id_ = EnvelopeId((self.count * 7_919 % 65_521).to_bytes(32))
+        day = created // DAY_S - created // DAY_S % 10
+        self.add(id_, Body(key, day, size, created, neighbour))
+
+    @rule(place=st.integers(0, 1_000))
+    def goes(self, place: int) -> None:
+        if self.model.bodies:
+            id_ = sorted(self.model.bodies)[place % len(self.model.bodies)]
+            self.keeping.remove(id_)
+            self.gone.append((id_, self.model.bodies.pop(id_)))
+
+    @rule(place=st.integers(0, 1_000))
+    def comes_again(self, place: int) -> None:
+        if self.gone:
+            id_, body = self.gone.pop(place % len(self.gone))
+            body.is_pinned = False
+            self.add(id_, body)
+
+    @rule(place=st.integers(0, 1_000))
+    def is_ours(self, place: int) -> None:
+        if self.model.bodies:
+            id_ = sorted(self.model.bodies)[place % len(self.model.bodies)]
+            self.keeping.pin(id_)
+            body = self.model.bodies[id_]
+            body.is_pinned |= self.model.seen_depths[body.key, body.day] is not Depth.OWN
+
+    @rule()
+    def is_ours_no_more(self) -> None:
+        pinned = [id_ for id_ in self.keeping_pinned() if id_[-1] % 2]
+        self.keeping.unpin([id_ for id_ in self.keeping.pinned() if id_[-1] % 2])
+        for id_ in pinned:
+            body = self.model.bodies[id_]
+            if not any((one.key, one.day) == (body.key, body.day) for one in self.kept()):
+                depth = self.model.depth_of(key_of(body.key), body.day)
+                self.model.seen_depths[body.key, body.day] = depth
+            body.is_pinned = False
+
+    def keeping_pinned(self) -> list[EnvelopeId]:
+        return [id_ for id_, body in self.model.bodies.items() if body.is_pinned]
+
+    @rule(key=st.integers(1, 5), day=st.integers(0, 3), depth=st.sampled_from(Depth))
+    def is_told(self, key: int, day: int, depth: Depth) -> None:
+        today = NOW // DAY_S
+        self.model.depths[key_of(key), today - today % 10 - 10 * day] = depth
+        self.keeping.look_again()
+        for number, of_day in {(one.key, one.day) for one in self.kept()}:
+            self.model.seen_depths[number, of_day] = self.model.depth_of(key_of(number), of_day)
+
+    @rule(percent=st.integers(0, 100), count_max=st.integers(1, 50))
+    def room_is_scarce(self, percent: int, count_max: int) -> None:
+        room = self.model.total * percent // 100
+        expected: list[EnvelopeId] = []
+        before = dict(self.model.bodies)
+        while self.model.total > room and len(expected) < count_max:
+            victim = self.model.victim(room)
+            if victim is None:
+                break
+            expected.append(victim)
+            self.gone.append((victim, self.model.bodies.pop(victim)))
+        after, self.model.bodies = self.model.bodies, before
+        assert self.keeping.take_victims(room, NOW, count_max=count_max) == expected
+        self.model.bodies = after
+
+    @invariant()
+    def both_hold_the_same(self) -> None:
+        assert len(self.keeping) == len(self.model.bodies)
+        assert self.keeping.bodies_bytes == self.model.total
+        pinned = [body.size for body in self.model.bodies.values() if body.is_pinned]
+        usage = self.keeping.usage()
+        assert usage[Depth.FAR].bodies_bytes == self.model.used(Depth.FAR)
+        assert usage[Depth.STRANGER].bodies_bytes == self.model.used(Depth.STRANGER)
+        assert usage[Depth.OWN].bodies_bytes == self.model.used(Depth.OWN) + sum(pinned)
+        assert sum(one.bodies_count for one in usage.values()) == len(self.model.bodies)
+
+
+TestKeeping = KeepingMachine.TestCase
+TestKeeping.settings = settings(max_examples=60, stateful_step_count=60, deadline=None)
+
+
+class Shelf:
+    """A machine with bodies of one size, numbered as they come."""
+
+    def __init__(self, **depths: Depth) -> None:
+        self.depths = {key_of(ord(name[0])): depth for name, depth in depths.items()}
+        self.created: dict[EnvelopeId, UnixSeconds] = {}
+        self.keeping = Keeping(
+            lambda key, day: self.depths.get(key, Depth.STRANGER), self.created.__getitem__
+        )
+
+    def put(self, key: str, count: int, *, size: int = KIB, neighbour: str = "near") -> None:
+        for _ in range(count):
+            id_ = EnvelopeId(len(self.created).to_bytes(32))
+            self.created[id_] = UnixSeconds(NOW - 10_000 + len(self.created))
+            self.keeping.add(
+                id_,
+                posting_key=key_of(ord(key)),
+                day=1,
+                body_bytes=size,
+                created=self.created[id_],
+                neighbour=neighbour,
+            )
+
+    def squeeze(self, room: int) -> list[int]:
+        taken = self.keeping.take_victims(room, NOW, count_max=10_000)
+        return [int.from_bytes(id_) for id_ in taken]
+
+    def count(self, depth: Depth) -> int:
+        return self.keeping.usage()[depth].bodies_count
+
+
+def test_a_flood_of_a_stranger_pushes_itself_out() -> None:
+    shelf = Shelf(contact=Depth.CONTACT, vouched=Depth.VOUCHED)
+    shelf.put("c", 100)
+    shelf.put("v", 100)
+    shelf.put("h", 50, neighbour="honest")
+    shelf.put("f", 5_000, neighbour="flooding")
+    assert all(number >= 250 for number in shelf.squeeze(1_000 * KIB))
+    assert shelf.count(Depth.STRANGER) == 800
+    assert (shelf.count(Depth.CONTACT), shelf.count(Depth.VOUCHED)) == (100, 100)
+
+
+def test_strangers_keep_a_fifth_though_contacts_fill_the_rest() -> None:
+    shelf = Shelf(contact=Depth.CONTACT)
+    shelf.put("s", 500)
+    shelf.put("c", 5_000)
+    shelf.squeeze(1_000 * KIB)
+    assert (shelf.count(Depth.STRANGER), shelf.count(Depth.CONTACT)) == (200, 800)
+
+
+def test_authors_further_away_lose_before_nearer_ones() -> None:
+    shelf = Shelf(contact=Depth.CONTACT, vouched=Depth.VOUCHED, outer=Depth.FAR)
+    for name in "cvo":
+        shelf.put(name, 400)
+    shelf.squeeze(1_000 * KIB)
+    assert [shelf.count(depth) for depth in (Depth.CONTACT, Depth.VOUCHED, Depth.FAR)] == [
+        400,
+        400,
+        200,
+    ]
+    shelf.squeeze(500 * KIB)
+    assert [shelf.count(depth) for depth in (Depth.CONTACT, Depth.VOUCHED, Depth.FAR)] == [
+        325,
+        175,
+        0,
+    ]
+
+
+def test_what_is_pinned_stays_whatever_has_to_go() -> None:
+    shelf = Shelf()
+    shelf.put("s", 10)
+    for number in range(4):
+        shelf.keeping.pin(EnvelopeId(number.to_bytes(32)))
+    assert shelf.squeeze(0) == [4, 5, 6, 7, 8, 9]
+    assert shelf.keeping.usage()[Depth.OWN] == Usage(4, 4 * KIB)
+
+
+def test_what_was_chosen_to_go_and_is_ours_stays() -> None:
+    shelf = Shelf()
+    shelf.put("s", 10)
+    first, second = shelf.squeeze(8 * KIB)
+    shelf.keeping.pin(EnvelopeId(second.to_bytes(32)))
+    assert shelf.keeping.usage()[Depth.OWN] == Usage(1, KIB)
+    assert (first, shelf.squeeze(8 * KIB)) == (0, [2])
+
+
+def test_an_author_further_away_may_keep_half_as_much_a_day() -> None:
+    room = 1 << 30
+    for depth, most in [
+        (Depth.CONTACT, KEY_BODIES_BYTES_MAX),
+        (Depth.VOUCHED, KEY_BODIES_BYTES_MAX // 2),
+        (Depth.FAR, KEY_BODIES_BYTES_MAX // 4),
+        (Depth.STRANGER, KEY_BODIES_BYTES_MAX),
+    ]:
+        shelf = Shelf(x=depth)
+        refused = shelf.keeping.find_refusal(key_of(ord("x")), 1, most + 1, room_bytes=room)
+        assert refused == "its author has enough here for a day"
+        assert shelf.keeping.find_refusal(key_of(ord("x")), 1, most, room_bytes=room) is None
+        shelf.put("x", 1)
+        assert shelf.keeping.find_refusal(key_of(ord("x")), 1, most, room_bytes=room)
+        assert shelf.keeping.find_refusal(key_of(ord("x")), 2, most, room_bytes=room) is None
+    shelf = Shelf(x=Depth.OWN)
+    assert shelf.keeping.find_refusal(key_of(ord("x")), 1, 1 << 40, room_bytes=room) is None
+
+
+def test_a_strangers_key_may_keep_less_where_room_is_scarce() -> None:
+    shelf = Shelf()
+    shelf.put("s", 80, size=64 * KIB)
+    most = KEY_BODIES_CROWDED_BYTES_MAX
+    roomy, crowded = 100 * 80 * 64 * KIB // 70 + 1, 100 * 80 * 64 * KIB // 71
+    stranger = key_of(ord("t"))
+    assert shelf.keeping.find_refusal(stranger, 1, most + 1, room_bytes=roomy) is None
+    assert shelf.keeping.find_refusal(stranger, 1, most + 1, room_bytes=crowded)
+    assert shelf.keeping.find_refusal(stranger, 1, most, room_bytes=crowded) is None
+
+
+def test_however_many_neighbours_come_only_so_many_are_told_apart() -> None:
+    shelf = Shelf()
+    for number in range(3 * NEIGHBOURS_TOLD_APART_MAX):
+        shelf.put("s", 1 + number % 3, neighbour=f"neighbour {number}")
+    places = {shelf.keeping.place_of(id_) for id_ in shelf.created}
+    assert len(places) == NEIGHBOURS_TOLD_APART_MAX + 1
+    assert (Depth.STRANGER, FORMER, key_of(ord("s"))) in places
+    count = len(shelf.created)
+    assert shelf.count(Depth.STRANGER) == count
+    assert len(shelf.squeeze(0)) == count
+
+
+def test_own_mail_has_a_tenth_of_the_room() -> None:
+    assert own_room_bytes(1_000) == 100
