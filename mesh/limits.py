@@ -344,7 +344,7 @@ STORE_FREE_DISK_PERCENT = 10
 harms its owner more than mail that others carry too."""
 
 OWN_SHARE_PERCENT = 10
-"""Of the room for bodies, for what was written here; beyond it writing is refused (SYNC.md G)."""
+"""Of the store, for what was written here; beyond it writing more is refused (SYNC.md G)."""
 
 CONTACTS_SHARE_PERCENT = 25
 """Of that room, what contacts lose to nobody further away."""

@@ -26,14 +26,23 @@ _GROUPS: Final[tuple[tuple[Whom, tuple[Depth, ...], int], ...]] = (
 )
 
 
-def carried(usage: Mapping[Depth, Usage], room_bytes: int) -> list[CarriedAnswer]:
+def own_share_bytes(stored_bytes_max: int) -> int:
+    """What may be written here and be on its way; stubs of others do not make it less."""
+    return stored_bytes_max * OWN_SHARE_PERCENT // 100
+
+
+def carried(
+    usage: Mapping[Depth, Usage], *, room_bytes: int, stored_bytes_max: int
+) -> list[CarriedAnswer]:
     """Say for whom bodies are kept, nearest first."""
     return [
         CarriedAnswer(
             whom=whom,
             envelopes_count=sum(usage[depth].bodies_count for depth in depths),
             bytes=sum(usage[depth].bodies_bytes for depth in depths),
-            share_bytes=room_bytes * percent // 100,
+            share_bytes=own_share_bytes(stored_bytes_max)
+            if whom == "own"
+            else room_bytes * percent // 100,
         )
         for whom, depths, percent in _GROUPS
     ]

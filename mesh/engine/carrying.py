@@ -15,7 +15,7 @@ from typing import Final, assert_never
 from mesh.commands import CarriedAnswer
 from mesh.crypto.entropy import Entropy
 from mesh.crypto.signing import Verify
-from mesh.engine.accounting import REFUSED, carried
+from mesh.engine.accounting import REFUSED, carried, own_share_bytes
 from mesh.engine.holdings import Holdings, Protection
 from mesh.engine.neighbours import Counters
 from mesh.errors import PeerError
@@ -32,7 +32,7 @@ from mesh.limits import (
     SEND_BODIES_PER_BATCH_BYTES_MAX,
 )
 from mesh.posting.admission import Accept, Admission, Defer, Refuse, Verdict
-from mesh.posting.keeping import FORMER, DepthOf, own_room_bytes
+from mesh.posting.keeping import FORMER, DepthOf
 from mesh.replication.retiring import Retiring
 from mesh.replication.seen_sets import Element
 from mesh.replication.spreading import Spreading
@@ -233,12 +233,17 @@ class Carrying:
 
     def carried(self) -> list[CarriedAnswer]:
         """For whom bodies are kept."""
-        return carried(self._holdings.keeping.usage(), self._holdings.room_bytes)
+        return carried(
+            self._holdings.keeping.usage(),
+            room_bytes=self._holdings.room_bytes,
+            stored_bytes_max=self._holdings.stored_bytes_max,
+        )
 
     @property
     def is_own_share_full(self) -> bool:
         """Whether what was written here and is on its way takes all that it may."""
-        return self._holdings.keeping.written_bytes >= own_room_bytes(self._holdings.room_bytes)
+        share_bytes = own_share_bytes(self._holdings.stored_bytes_max)
+        return self._holdings.keeping.written_bytes >= share_bytes
 
     @property
     def has_deferred(self) -> bool:

@@ -25,7 +25,6 @@ from mesh.limits import (
     KEY_BODIES_BYTES_MAX,
     KEY_BODIES_CROWDED_BYTES_MAX,
     NEIGHBOURS_TOLD_APART_MAX,
-    OWN_SHARE_PERCENT,
     STORE_CROWDED_PERCENT,
     STRANGERS_SHARE_PERCENT,
     WEIGHT_AGE_SECONDS,
@@ -434,11 +433,6 @@ class Keeping:
                 queue.count = 0
         for queue in key.pools[FORMER].queues.values():
             self._touch(queue)
-
-
-def own_room_bytes(room_bytes: int) -> int:
-    """What own mail may take of the room before writing more is refused."""
-    return room_bytes * OWN_SHARE_PERCENT // 100
 
 
 def _find_share(pool: _Pool, neighbour: str) -> Rank | None:

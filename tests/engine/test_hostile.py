@@ -70,7 +70,7 @@ from tests.engine.test_door import befriend, introduce, status, texts
 
 QUOTA = 40
 HOSTILE_MESH = MeshParameters(name="hostile", stamp_bits=0, key_quota=QUOTA, psk=bytes(32))
-STORED_BYTES_MAX = 48 * 1024
+STORED_BYTES_MAX = 128 * 1024
 NOW = START_US // 1_000_000
 STRANGERS = 3
 

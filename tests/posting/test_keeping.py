@@ -12,7 +12,7 @@ from mesh.limits import (
     KEY_BODIES_CROWDED_BYTES_MAX,
     NEIGHBOURS_TOLD_APART_MAX,
 )
-from mesh.posting.keeping import FORMER, Keeping, Usage, own_room_bytes
+from mesh.posting.keeping import FORMER, Keeping, Usage
 from mesh.posting.standing import Depth
 
 DAY_S = 86_400
@@ -340,7 +340,3 @@ def test_however_many_neighbours_come_only_so_many_are_told_apart() -> None:
     count = len(shelf.created)
     assert shelf.count(Depth.STRANGER) == count
     assert len(shelf.squeeze(0)) == count
-
-
-def test_own_mail_has_a_tenth_of_the_room() -> None:
-    assert own_room_bytes(1_000) == 100
