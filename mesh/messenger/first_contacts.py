@@ -228,6 +228,10 @@ class FirstContacts:
     def _rendezvous_of(
         sessions: list[Session], *, tags_max: int = RENDEZVOUS_TAGS
     ) -> Session | None:
-        """The first session by which the other side can be met, an unused one before others."""
+        """The session by which the other side is most likely met; else the first of them.
+
+        An unused one before others. After copies of their vault have run, they may have none but
+        one that is over here: it is the one on which they are heard.
+        """
         known = [one for one in sessions if one.is_known and one.rendezvous_count < tags_max]
-        return min(known, key=lambda one: one.rendezvous_count, default=None)
+        return min(known, key=lambda one: (one.rendezvous_count, -one.heard), default=None)

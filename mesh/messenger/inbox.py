@@ -469,6 +469,7 @@ class Inbox:
         payload = opened.payload
         token = read_token_of(opened.receiving.message_key)
         self._retirements.opened(opened.envelope.id, token, mesh_now=mesh_now, now=now)
+        self._sessions.hear(session, mesh_now)
         if is_first:
             self._answered(contact, session)
         self._contacts.named(contact, payload.name, mesh_now)

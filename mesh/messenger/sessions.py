@@ -64,6 +64,7 @@ class Session:
     rendezvous_in: bytes = field(repr=False)
     rendezvous_used: int
     link_key: bytes = field(repr=False)
+    heard: UnixSeconds
     generations: dict[int, Generation] = field(default_factory=dict, repr=False)
 
     @property
@@ -164,6 +165,7 @@ class Sessions:
             rendezvous_in=b"",
             rendezvous_used=0,
             link_key=link_key_of(roots.tags),
+            heard=UnixSeconds(0),
         )
         session.rendezvous_out = rendezvous_key(roots.tags, session.direction_out)
         session.rendezvous_in = rendezvous_key(roots.tags, session.direction_in)
@@ -191,6 +193,12 @@ class Sessions:
         if session.is_over:
             session.is_over = False
             self._rows.set_over(session.id, is_over=False)
+
+    def hear(self, session: Session, mesh_now: UnixSeconds) -> None:
+        """Something was opened on it: whoever still writes on a session that is over has it."""
+        if session.is_over:
+            session.heard = mesh_now
+            self._rows.set_heard(session.id, mesh_now)
 
     def erase(self, session: Session) -> None:
         """Erase all keys of a session; nothing of it opens any more."""
@@ -498,6 +506,7 @@ def _session_of(row: SessionRow) -> Session:
         rendezvous_in=row.rendezvous_in,
         rendezvous_used=row.rendezvous_used,
         link_key=row.link_key,
+        heard=row.heard,
     )
 
 
@@ -522,4 +531,5 @@ def _row_of(session: Session) -> SessionRow:
         rendezvous_in=session.rendezvous_in,
         rendezvous_used=session.rendezvous_used,
         link_key=session.link_key,
+        heard=session.heard,
     )

@@ -146,7 +146,8 @@ _SESSIONS: Final = (
         rendezvous_count INTEGER NOT NULL,
         rendezvous_in BLOB NOT NULL,
         rendezvous_used INTEGER NOT NULL,
-        link_key BLOB NOT NULL
+        link_key BLOB NOT NULL,
+        heard INTEGER NOT NULL
     ) STRICT
     """,
     "CREATE INDEX sessions_by_contact ON sessions (contact)",

@@ -26,7 +26,7 @@ _PREKEY: Final = "SELECT id, contact, bundle, private, made, erase_after FROM pr
 _SESSION: Final = (
     "SELECT id, contact, is_begun_here, is_known, is_over, created, ratchet, post_quantum, "
     "generation, out_key, out_index, out_before, out_next, rendezvous_out, rendezvous_start, "
-    "rendezvous_count, rendezvous_in, rendezvous_used, link_key FROM sessions"
+    "rendezvous_count, rendezvous_in, rendezvous_used, link_key, heard FROM sessions"
 )
 _GENERATION: Final = (
     "SELECT session, number, key, step, opened, expected, used, ends, superseded FROM generations"
@@ -92,7 +92,8 @@ class SessionRows:
 
     def add_session(self, row: SessionRow) -> None:
         self._connection.execute(
-            "INSERT INTO sessions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO sessions VALUES "
+            "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             msgspec.structs.astuple(row),
         )
 
@@ -136,6 +137,9 @@ class SessionRows:
 
     def set_over(self, session: bytes, *, is_over: bool) -> None:
         self._connection.execute("UPDATE sessions SET is_over = ? WHERE id = ?", (is_over, session))
+
+    def set_heard(self, session: bytes, heard: UnixSeconds) -> None:
+        self._connection.execute("UPDATE sessions SET heard = ? WHERE id = ?", (heard, session))
 
     def set_rendezvous(self, session: bytes, *, sent_count: int, used: int) -> None:
         """How many tags we used to renew a session, and a bit for each that the other used."""

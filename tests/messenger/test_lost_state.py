@@ -6,6 +6,7 @@ from random import Random
 
 import pytest
 
+from mesh.commands import RenewSession
 from mesh.inputs import Connection
 from mesh.limits import RENDEZVOUS_TAGS, RENEWAL_INTERVAL_SECONDS
 from tests.messenger.people import (
@@ -212,6 +213,32 @@ def test_a_copy_that_runs_beside_makes_nobody_deaf_for_good(seed: int) -> None:
     for _ in range(8):
         pair.pass_a_day()
     pair.days_until_heard()
+
+
+def test_who_is_heard_on_an_old_session_is_met_there() -> None:
+    pair = Pair(Clock())
+    ann, original = pair.ann, pair.bob
+    pair.write("one profile")
+    for seed in (77, 78):
+        # Each copy agrees on new keys with Ann, of which the original learns nothing.
+        copy = Person("Bob", pair.clock, seed=seed)
+        copy.restore(original.backup())
+        copy.ask(RenewSession("Ann"))
+        copy.send("Ann", f"copy {seed}")
+        exchange(ann, copy)
+        pair.clock.pass_by(DAY_S)
+    original.send("Ann", "I am the one who is left")
+    ann.receive(original.post())
+    ann.send("Bob", "lost")
+    original.receive(ann.post())
+    assert "lost" not in original.texts("Ann")
+    ann.restart()
+    # Asked once, by somebody whom Bob has told that nothing comes.
+    ann.ask(RenewSession("Bob"))
+    exchange(ann, original)
+    ann.send("Bob", "found")
+    exchange(ann, original)
+    assert "found" in original.texts("Ann")
 
 
 def test_a_wiped_disk_is_another_person() -> None:

@@ -105,6 +105,7 @@ def add_session(vault: Vault, marks: Marks, contact: ContactId) -> bytes:
             rendezvous_start=0,
             rendezvous_count=0,
             rendezvous_used=0,
+            heard=UnixSeconds(0),
             **secrets,
         )
     )

@@ -198,6 +198,7 @@ def test_a_session_keeps_what_each_side_writes_under(connection: Connection) -> 
             rendezvous_in=b"s" * 32,
             rendezvous_used=0,
             link_key=b"l" * 32,
+            heard=UnixSeconds(0),
         )
         rows.add_session(session)
         generation = GenerationRow(b"i" * 16, 0, b"n" * 32, 0, b"", 256, b"", None, None)
@@ -206,10 +207,12 @@ def test_a_session_keeps_what_each_side_writes_under(connection: Connection) -> 
     assert rows.generations() == [generation]
     with transaction(connection):
         rows.set_known(session.id)
+        rows.set_heard(session.id, UnixSeconds(9))
         rows.set_out_tag(session.id, key=b"p" * 32, index=64, ratchet=b"faster")
         rows.put_generation(msgspec.structs.replace(generation, opened=b"\x01", expected=300))
     (row,) = rows.sessions()
     assert (row.is_begun_here, row.is_known, row.ratchet) == (True, True, b"faster")
+    assert row.heard == 9
     assert (row.out_key, row.out_index) == (b"p" * 32, 64)
     (kept,) = rows.generations()
     assert (kept.opened, kept.expected) == (b"\x01", 300)
