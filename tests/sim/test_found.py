@@ -15,7 +15,7 @@ def quietly(_world: World) -> None:
     """Show no progress."""
 
 
-@pytest.mark.parametrize(("name", "nodes", "seed"), FOUND)
+@pytest.mark.parametrize("name, nodes, seed", FOUND)
 def test_what_was_found_stays_mended(name: str, nodes: int, seed: int) -> None:
     report = run(Request(name=name, seed=seed, nodes=nodes, is_crypto_real=False), quietly)
     assert report.verdict == "pass", report.broken
