@@ -112,6 +112,8 @@ class VirtualNode:
         self._thinking_until = 0
         self._paused_until = 0
         self._thinking_times = 1.0
+        # When the engine wants to be called, as it said after its last batch.
+        self._deadline: Monotonic | None = None
         self._waking_at: int | None = None
         self._tick_batches = (0, 0)
         self._links_count = 0
@@ -273,6 +275,7 @@ class VirtualNode:
         for happened in batch:
             if isinstance(happened, Disconnected):
                 self._ends.pop(happened.link, None)
+        self._deadline = self._door.deadline()
         self._plan_waking()
 
     def _take_batch(self) -> list[Input]:
@@ -302,11 +305,9 @@ class VirtualNode:
 
     def _plan_waking(self) -> None:
         """Plan a call at the deadline, unless an earlier one is planned and will look again."""
-        assert self._door is not None
-        deadline = self._door.deadline()
-        if deadline is None:
+        if self._deadline is None:
             return
-        when = max(deadline + self._started_at, self._around.loop.now)
+        when = max(self._deadline + self._started_at, self._around.loop.now)
         if self._waking_at is None or when < self._waking_at:
             self._waking_at = when
             self._around.loop.at(when, partial(self._wake, self.incarnation, when))
@@ -315,7 +316,7 @@ class VirtualNode:
         if self._door is None or self.incarnation != incarnation or self._waking_at != when:
             return
         self._waking_at = None
-        deadline = self._door.deadline()
+        deadline = self._deadline
         if deadline is not None and deadline + self._started_at <= self._around.loop.now:
             self._plan_batch()
         else:

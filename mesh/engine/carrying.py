@@ -16,7 +16,7 @@ from mesh.commands import CarriedAnswer
 from mesh.crypto.entropy import Entropy
 from mesh.crypto.signing import Verify
 from mesh.engine.accounting import REFUSED, carried, own_share_bytes
-from mesh.engine.holdings import Holdings, Protection
+from mesh.engine.holdings import NOTHING_COMMITTED, Holdings, Protection
 from mesh.engine.neighbours import Counters
 from mesh.errors import PeerError
 from mesh.ids import EnvelopeId, Instant, LinkId, Monotonic, PostingKey, UnixSeconds
@@ -176,6 +176,8 @@ class Carrying:
 
     def retire(self, retirements: Sequence[Retirement], now: Instant) -> None:
         """Tokens of our own, which have waited enough: what they do not retire is passed over."""
+        if not retirements:
+            return
         headers = self._headers([envelope for envelope, _ in retirements])
         for retirement in retirements:
             header = headers.get(retirement.envelope)
@@ -310,6 +312,8 @@ class Carrying:
     def commit(self, mesh_now: UnixSeconds, *, first_messages: Sequence[bytes]) -> list[Envelope]:
         """Write all rows of the batch in one transaction; return the envelopes that are new."""
         committed = self._holdings.commit(mesh_now, first_messages=first_messages)
+        if committed is NOTHING_COMMITTED:
+            return []
         counts = (
             ("envelopes_stored", len(committed.added)),
             ("retired", len(committed.retired)),
@@ -542,7 +546,7 @@ class Carrying:
     def _headers(self, ids: Sequence[EnvelopeId]) -> dict[EnvelopeId, Header]:
         """The headers of those of the given envelopes that are known."""
         known = [id_ for id_ in ids if self.spreading.is_known(id_)]
-        return self._holdings.headers(known)
+        return self._holdings.headers(known) if known else {}
 
     def _push_out(self, envelope_id: EnvelopeId) -> None:
         """A lower id of the same key took its place, as it will at every node."""

@@ -213,7 +213,7 @@ class Engine:
         self._clock.stored(self._carrying.newest_created)
         for link, held in self._carrying.take_held():
             self._neighbours.send(link, held)
-        if self._messenger is not None:
+        if self._messenger is not None and (posted or retirements):
             self._messenger.posted([envelope.id for envelope in posted])
             self._messenger.retirements_left(retirements)
         self._use_vault(added, mesh_now, now)
@@ -238,8 +238,8 @@ class Engine:
             deadlines.append(self._messenger.retirements_deadline())
         if self._sweep is not None:
             deadlines.append(self._sweep.deadline())
-        for link in self._neighbours.ready:
-            if self.spreading.has_bodies(link) and self._neighbours.room_bytes(link):
+        for link in self.spreading.links_with_bodies():
+            if self._neighbours.room_bytes(link):
                 return Monotonic(0)
         return min((deadline for deadline in deadlines if deadline is not None), default=None)
 
@@ -285,6 +285,8 @@ class Engine:
 
     def _links_changed(self, now: Instant) -> None:
         """Tell the machines of links that became ready or ended."""
+        if not self._neighbours.has_changed:
+            return
         for link in self._neighbours.take_closed():
             self._clock.forget(link)
             self._meeting.link_down(link, now)
@@ -344,13 +346,15 @@ class Engine:
         """Frames, then bodies where a link has room, then bytes."""
         for link, frame in self.spreading.take_frames(mesh_now, now):
             self._neighbours.send(link, frame)
-        for link in self._neighbours.ready:
+        with_bodies = self.spreading.links_with_bodies()
+        for link in with_bodies:
             room_bytes = self._neighbours.room_bytes(link)
-            if room_bytes and self.spreading.has_bodies(link):
+            if room_bytes:
                 for waiting in self._carrying.frames_to_send(link, room_bytes):
                     self._neighbours.send(link, waiting)
-        for link, frame in self.spreading.take_frames(mesh_now, now):
-            self._neighbours.send(link, frame)
+        if with_bodies:
+            for link, frame in self.spreading.take_frames(mesh_now, now):
+                self._neighbours.send(link, frame)
         for link, nearby_frame in self._meeting.take_frames():
             self._neighbours.send(link, nearby_frame)
         self._effects[:0] = self._neighbours.take_effects(now)

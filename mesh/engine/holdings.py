@@ -48,6 +48,10 @@ class Committed:
     evicted: Sequence[EnvelopeId] = ()
 
 
+NOTHING_COMMITTED: Final = Committed()
+"""What most batches change."""
+
+
 class Holdings:
     """Envelopes with and without bodies, on disk and about to be."""
 
@@ -168,7 +172,7 @@ class Holdings:
         is_changed = self._added or stubs or self._retired or self._removed
         is_full = self.keeping.bodies_bytes > self.room_bytes or self.has_excess
         if not (is_changed or first_messages or is_full or self._is_look_due):
-            return Committed()
+            return NOTHING_COMMITTED
         added = list(self._added.values())
         with transaction(self._connection):
             # An envelope that had to go may have come again, where another one lapsed meanwhile.
@@ -228,8 +232,9 @@ class Holdings:
                 stored.append(id_)
             else:
                 headers[id_] = fresh.header
-        for id_, stub in self.store.stubs(stored).items():
-            headers[id_] = decode_stub(stub).header
+        if stored:
+            for id_, stub in self.store.stubs(stored).items():
+                headers[id_] = decode_stub(stub).header
         return headers
 
     def bodies(self, ids: Sequence[EnvelopeId]) -> dict[EnvelopeId, bytes]:
@@ -243,8 +248,8 @@ class Holdings:
 
     def _note_totals(self) -> None:
         """Most batches write nothing, and ask for these all the same."""
-        self._stubs_bytes = self.store.envelopes_count * STUB_BYTES
-        self.last_arrival = self.store.last_arrival()
+        self.last_arrival, _, envelopes_count = self.store.totals()
+        self._stubs_bytes = envelopes_count * STUB_BYTES
 
     def _evict(self, mesh_now: UnixSeconds) -> list[EnvelopeId]:
         """Drop bodies until the rest has room, but never what is ours."""

@@ -272,6 +272,11 @@ class Neighbours:
         neighbour = self._neighbours.get(link)
         return neighbour.link.hello if neighbour is not None else None
 
+    @property
+    def has_changed(self) -> bool:
+        """Whether links became ready or ended since they were last taken."""
+        return bool(self._opened or self._closed)
+
     def take_opened(self) -> list[LinkId]:
         """Links that became ready since the last call."""
         opened, self._opened = self._opened, []

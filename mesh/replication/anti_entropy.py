@@ -222,6 +222,9 @@ class AntiEntropy:
     def take_frames(self, mesh_now: UnixSeconds, now: Instant) -> list[tuple[LinkId, Frame]]:
         """The frames to send, in order; what waits to be compared is opened, one a link."""
         for link, state in self._links.items():
+            # Nearly always there is nothing: that is looked at first, and in this place.
+            if not state.waiting and state.suspected is None:
+                continue
             if not state.wants_to_open or state.open_after > now.monotonic:
                 continue
             suspected, state.suspected = state.suspected, None
@@ -240,8 +243,12 @@ class AntiEntropy:
 
     def deadline(self) -> Monotonic | None:
         """When `deadline_passed` wants to be called."""
-        deadlines = [state.deadline for state in self._links.values() if state.deadline is not None]
-        deadlines += [one.open_after for one in self._links.values() if one.wants_to_open]
+        deadlines: list[Monotonic] = []
+        for state in self._links.values():
+            if state.deadline is not None:
+                deadlines.append(state.deadline)
+            if (state.waiting or state.suspected is not None) and state.wants_to_open:
+                deadlines.append(state.open_after)
         if self._root_at is not None and self._links:
             deadlines.append(self._root_at)
         return min(deadlines, default=None)

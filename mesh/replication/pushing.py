@@ -101,7 +101,7 @@ class Pushing:
     @property
     def eager_count(self) -> int:
         """Links that get bodies unasked."""
-        return sum(state.mode is _Mode.EAGER for state in self._links.values())
+        return len([state for state in self._links.values() if state.mode is _Mode.EAGER])
 
     def is_eager(self, link: LinkId) -> bool:
         """Whether a link gets bodies unasked."""
@@ -287,6 +287,14 @@ class Pushing:
         return state is not None and bool(
             state.sending or state.announcing_live or state.announcing
         )
+
+    def links_with_more(self) -> list[LinkId]:
+        """The links on which something waits: looked at after every batch, so at no more cost."""
+        return [
+            link
+            for link, state in self._links.items()
+            if state.sending or state.announcing_live or state.announcing
+        ]
 
     def take_announcement(self, link: LinkId) -> IHave | None:
         """The next ids of which a link is told, new mail first."""

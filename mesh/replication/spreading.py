@@ -265,6 +265,10 @@ class Spreading:
         """Whether bodies or announcements wait for room on a link."""
         return self._pushing.has_more(link)
 
+    def links_with_bodies(self) -> list[LinkId]:
+        """The links on which they wait, in the order in which the links opened."""
+        return self._pushing.links_with_more()
+
     def take_announcement(self, link: LinkId) -> IHave | None:
         """The next ids of which a link is told."""
         return self._pushing.take_announcement(link)

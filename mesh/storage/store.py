@@ -268,6 +268,10 @@ class Store:
         """Envelopes known, with or without their bodies."""
         return self._totals()[2]
 
+    def totals(self) -> tuple[int, int, int]:
+        """The last arrival number, the bytes and the number of envelopes, at the cost of one."""
+        return self._totals()
+
     # --- Link state ---------------------------------------------------------------------------
 
     def peers(self) -> list[str]:
