@@ -66,9 +66,29 @@ LINKS_DIALLED_TARGET = 3
 LINKS_FULL_MESH_MAX = 8
 """With at most so many others in sight a node links to all of them."""
 
-LINKS_ACCEPTED_MAX = 12
-"""Twice the mean. Of nine nodes each has eight links: a tenth must find room, and so must every
-further one, or the first nine would keep to themselves."""
+LINKS_ACTIVE_MAX = 8
+"""Links that no person asked for (SYNC.md E). Who comes later takes the place of one of them."""
+
+LINKS_ACTIVE_MIN = 6
+"""With fewer than this, nodes are dialled that neighbours told of."""
+
+LINKS_KEPT_DIALLED = 2
+"""Links that never yield: the two that this node itself dialled the longest ago."""
+
+LINKS_KEPT_BY_CHANCE = 2
+"""Further ones, drawn anew each time, so that nobody can do what makes all others yield."""
+
+LINKS_REPLACED_PAUSE_MS = 10_000
+"""Between two links that yield to callers: a flood of them turns a node's links over slowly."""
+
+LINK_TURNED_AWAY_MS = 60_000
+"""Who gave up a link to us has enough: the pause before dialling it again, or up to twice that."""
+
+SWAP_SOON_MS = 5_000
+"""The next swap after one that showed two parts of the mesh to be apart, or up to twice that."""
+
+BACKLOG_SHOWS_PARTITION = 16
+"""Envelopes fetched from one link alone; a few are only mail that was faster on another way."""
 
 LINK_SWAP_INTERVAL_MS = 600_000
 """Between swaps of one link for another: two groups of ten find each other within a minute, and a

@@ -125,6 +125,8 @@ class _Daemon:
             stored_bytes_max=config.stored_bytes_max,
             retire_delay_ms=(opened_delay_ms // 10, opened_delay_ms),
             relay_delay_ms_max=config.relay_delay_seconds * 1000,
+            is_told_near=config.discovery,
+            is_public=config.public,
             is_relay=config.relay,
         )
         return Node(

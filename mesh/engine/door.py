@@ -42,6 +42,7 @@ from mesh.engine.carrying import Carrying
 from mesh.engine.courier import Courier
 from mesh.engine.meeting import Meeting
 from mesh.engine.neighbours import Counters, Neighbours
+from mesh.engine.overlay import Overlay
 from mesh.engine.sweeping import VaultSweep
 from mesh.errors import PeerError, UserError, relay_refusal
 from mesh.events import NoticeRaised, VaultLocked, VaultUnlocked
@@ -92,15 +93,20 @@ from mesh.replication.spreading import Spreading
 from mesh.storage.sqlcipher import savepoint, transaction
 from mesh.wire.envelope import Envelope, decode_envelope
 from mesh.wire.frames import (
+    FEATURE_TOLD_FAR,
+    FEATURE_TOLD_NEAR,
     Close,
     Frame,
     Held,
     NearbyAsk,
     NearbyCard,
     NearbySealed,
+    Pex,
+    PexRequest,
     Push,
     Retired,
     Stubs,
+    Who,
     split_short_ids,
 )
 from mesh.wire.invite import parse_invite
@@ -122,6 +128,14 @@ class EngineSettings:
     retire_delay_ms: tuple[int, int] = RETIRE_DELAY_MS
     relay_delay_ms_max: int = RELAY_DELAY_MS_MAX
     is_relay: bool = False
+    is_told_near: bool = True
+    is_public: bool = False
+
+    @property
+    def features(self) -> list[int]:
+        """What our Hello says of who may be told where we are: near, and on the internet."""
+        near = [FEATURE_TOLD_NEAR] if self.is_told_near else []
+        return [*near, FEATURE_TOLD_FAR] if self.is_public else near
 
 
 class Engine:
@@ -172,9 +186,11 @@ class Engine:
             entropy=entropy,
             kem=kem,
             counters=self._counters,
+            features=settings.features,
             mesh_now=mesh_now,
             now=now,
         )
+        self._overlay = Overlay(neighbours=self._neighbours, dialing=self._dialing, entropy=entropy)
         self._addresses = KnownAddresses(
             connection=store, store=self._carrying.store, dialing=self._dialing, now=now
         )
@@ -230,6 +246,7 @@ class Engine:
             self._carrying.deadline(),
             self._courier.deadline(),
             self._meeting.deadline(),
+            self._overlay.deadline(),
         ]
         if self._messenger is not None:
             if self._is_behind or self._messenger.has_unposted:
@@ -265,6 +282,7 @@ class Engine:
             case PeerGone(instance):
                 self._dialing.peer_gone(instance)
             case NetworkChanged():
+                self._overlay.network_changed()
                 self._neighbours.network_changed(mesh_now, now)
             case Woke():
                 self._neighbours.woke(now)
@@ -290,6 +308,7 @@ class Engine:
         for link in self._neighbours.take_closed():
             self._clock.forget(link)
             self._meeting.link_down(link, now)
+            self._overlay.link_down(link, now)
             self._carrying.link_down(link, now)
         for link in self._neighbours.take_opened():
             hello = self._neighbours.hello(link)
@@ -304,6 +323,7 @@ class Engine:
                 is_dialled_by_us=is_dialled_by_us,
             )
             self._meeting.link_up(link)
+            self._overlay.link_up(link, now)
             self._addresses.remember_working()
 
     def _frames_came(
@@ -328,6 +348,8 @@ class Engine:
                         return
                     case NearbyAsk() | NearbyCard() | NearbySealed():
                         self._meeting.received(link, frame, now)
+                    case Who() | PexRequest() | Pex():
+                        self._overlay.received(link, frame, now)
                     case _:
                         self.spreading.received(link, frame, mesh_now, now)
         except PeerError as error:
@@ -336,6 +358,7 @@ class Engine:
     def _tend(self, mesh_now: UnixSeconds, now: Instant) -> None:
         self._neighbours.tend(mesh_now, now)
         self._meeting.tend(self._neighbours.link_key, now)
+        self._overlay.tend(self.spreading.news_count, now)
         self._courier.tend(mesh_now, now)
         is_steady = self._clock.is_steady(now)
         for link in self._carrying.tend(mesh_now=mesh_now, is_clock_steady=is_steady, now=now):
@@ -357,10 +380,14 @@ class Engine:
                 self._neighbours.send(link, frame)
         for link, nearby_frame in self._meeting.take_frames():
             self._neighbours.send(link, nearby_frame)
+        for link, overlay_frame in self._overlay.take_frames():
+            self._neighbours.send(link, overlay_frame)
         self._effects[:0] = self._neighbours.take_effects(now)
         self._effects.extend(self._courier.take_replies())
         if self._messenger is not None:
-            self._effects.extend(self._messenger.take_effects())
+            told = self._messenger.take_effects()
+            self._overlay.told(self._messenger, told)
+            self._effects.extend(told)
         self._effects.extend(self._meeting.take_effects())
         self._effects.extend(Emit(NoticeRaised(words)) for words in self._clock.take_notices())
 
@@ -400,6 +427,7 @@ class Engine:
             for retirement in self._carrying.store.retirements_of(on_its_way):
                 self._messenger.retired(retirement)
             self._meeting.vault_opened(self._messenger, now)
+            self._overlay.vault_opened(self._messenger)
         self._is_behind = True
         self._effects.append(Emit(VaultUnlocked()))
 
@@ -408,6 +436,7 @@ class Engine:
         if self._messenger is None:
             return
         self._meeting.vault_closing(now)
+        self._overlay.vault_closing()
         self._ours = self._messenger.ours()
         self._vault = self._messenger = self._sweep = None
         self._locked_since = now.unix_seconds

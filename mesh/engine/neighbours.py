@@ -5,7 +5,7 @@ Joins the machines `mesh.link` and `mesh.peering`, which do not know each other.
 frames of a ready link say; they are handed on.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -82,6 +82,7 @@ class Neighbours:
         entropy: Entropy,
         kem: Kem,
         counters: Counters,
+        features: Sequence[int] = (),
         mesh_now: UnixSeconds,
         now: Instant,
     ) -> None:
@@ -91,6 +92,7 @@ class Neighbours:
         self._entropy = entropy
         self._kem = kem
         self._counters = counters
+        self._features = tuple(features)
         self._neighbours: dict[LinkId, Neighbour] = {}
         self._ready: dict[LinkId, Neighbour] = {}
         # Links that may have bytes to send, and a time before which no link has a deadline: so a
@@ -140,6 +142,7 @@ class Neighbours:
                 entropy=self._entropy,
                 kem=self._kem,
                 hello_nonce=self._hello_nonce,
+                features=self._features,
                 mesh_now=mesh_now,
                 now=now,
             ),
@@ -183,6 +186,8 @@ class Neighbours:
         if close.reason == CLOSE_SELF:
             self._dialing.self_found(neighbour.dial, now)
             neighbour.dial = None
+        if close.reason == CLOSE_TOO_MANY:
+            self._dialing.turned_away(link)
         self._end(link, f"the other side closed it ({close.reason})", now)
 
     def fault(self, link: LinkId, error: PeerError, now: Instant) -> None:
@@ -375,7 +380,7 @@ class Neighbours:
                 return
             if other.link.remote_key == remote_key:
                 self._drop_duplicate(other_link, other, remote_key, now)
-        if not self._dialing.is_welcome(neighbour.address, neighbour.dial):
+        if not self._dialing.is_welcome(neighbour.address, neighbour.dial, now):
             self._close(link, CLOSE_TOO_MANY, "enough links", now)
             return
         neighbour.is_ready = True
@@ -391,7 +396,7 @@ class Neighbours:
         self._opened.append(link)
         self._counters.count("links_opened")
         self.effects.append(Emit(LinkOpened(str(neighbour.address), len(self.ready))))
-        surplus = self._dialing.find_surplus()
+        surplus = self._dialing.find_surplus(now)
         if surplus is not None:
             self._counters.count("links_swapped")
             self._close(surplus, CLOSE_TOO_MANY, "another one took its place", now)

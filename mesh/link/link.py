@@ -10,6 +10,7 @@ as soon as they may; the link is *ready* when the other's Hello was read and a v
 Frames wait in `_outgoing` until `take_bytes`, so that what is ready in one batch shares records.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -82,6 +83,7 @@ class Link:
         entropy: Entropy,
         kem: Kem,
         hello_nonce: bytes,
+        features: Sequence[int] = (),
         mesh_now: UnixSeconds,
         now: Instant,
     ) -> None:
@@ -101,6 +103,7 @@ class Link:
         self._first_messages = first_messages
         self._mesh_time = mesh_now - mesh_now % MESH_TIME_ROUNDING_S
         self._nonce = hello_nonce
+        self._features = list(features)
         self._state: Handshaking | Open | Closed = Handshaking(noise, HandshakeReader())
         self._raw = bytearray()
         self._outgoing: list[bytes] = []
@@ -122,6 +125,12 @@ class Link:
     def remote_key(self) -> LinkKey | None:
         """The other side's link key, once the handshake is done."""
         return self._state.remote_key if isinstance(self._state, Open) else None
+
+    @property
+    def handshake_hash(self) -> bytes:
+        """What the whole handshake comes to, the same on both sides and on no other link."""
+        assert isinstance(self._state, Open)
+        return self._state.handshake_hash
 
     @property
     def hello(self) -> Hello | None:
@@ -233,7 +242,7 @@ class Link:
         self.send(
             Hello(
                 versions=[PROTOCOL_VERSION],
-                features=[],
+                features=self._features,
                 mesh_time=self._mesh_time,
                 nonce=self._nonce,
             )

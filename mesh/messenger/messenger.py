@@ -189,6 +189,10 @@ class Messenger:
         made = [] if self._desk is None else self._desk.outbox.on_its_way()
         return Ours(envelopes=frozenset(made), tags=frozenset(self._expected.all()))
 
+    def link_keys(self) -> list[tuple[ContactId, bytes]]:
+        """The keys by which contacts recognise each other inside a link; nobody blocked."""
+        return [] if self._desk is None else self._desk.trusting.link_keys()
+
     # --- Inside the vault's transaction -------------------------------------------------------
 
     def command(self, command: Command, *, mesh_now: UnixSeconds, now: Instant) -> Answer:

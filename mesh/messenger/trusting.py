@@ -7,7 +7,7 @@ saying that the safety number was compared, or by a live comparison that both co
 from mesh.commands import ContactDetailsAnswer, VerifyContact
 from mesh.errors import UserError
 from mesh.events import ContactRemoved
-from mesh.ids import UnixSeconds, VerifyKey
+from mesh.ids import ContactId, UnixSeconds, VerifyKey
 from mesh.limits import SAFETY_NUMBERS_CACHED
 from mesh.messenger.comparisons import Comparisons
 from mesh.messenger.contacts import Contacts
@@ -88,6 +88,16 @@ class Trusting:
         self._sessions.resume(row.id)
         self._invitations.resume(row)
         self._outbox.seal_waiting_of(self._people.contact(row.id), mesh_now)
+
+    def link_keys(self) -> list[tuple[ContactId, bytes]]:
+        """The keys shared with each contact who was accepted and is not blocked."""
+        return [
+            (row.id, session.link_key)
+            for row in self._people.contacts()
+            if not row.is_blocked and not row.is_request
+            for session in self._sessions.of_contact(row.id)
+            if not session.is_over
+        ]
 
     def remove(self, row: ContactRow) -> None:
         """Forget a contact. Afterwards the desk must be set up anew: its memory knows them."""

@@ -31,15 +31,21 @@ from mesh.limits import (
     DIALS_CONCURRENT_MAX,
     LINK_SETTLED_MS,
     LINK_SWAP_INTERVAL_MS,
-    LINKS_ACCEPTED_MAX,
+    LINK_TURNED_AWAY_MS,
+    LINKS_ACTIVE_MAX,
+    LINKS_ACTIVE_MIN,
     LINKS_DIALLED_TARGET,
     LINKS_FULL_MESH_MAX,
+    LINKS_KEPT_BY_CHANCE,
+    LINKS_KEPT_DIALLED,
     LINKS_PER_NETWORK_MIN,
+    LINKS_REPLACED_PAUSE_MS,
     REMEMBERED_FAILURES_MAX,
+    SWAP_SOON_MS,
 )
+from mesh.peering.segments import INTERNET, is_global, network_of
 
 _BACKOFF_DOUBLINGS_MAX: Final = 16
-_LINK_LOCAL_V6: Final = "fe80:"
 
 
 class Source(Enum):
@@ -48,6 +54,7 @@ class Source(Enum):
     CONFIGURED = auto()
     ANNOUNCED = auto()
     REMEMBERED = auto()
+    EXCHANGED = auto()
 
 
 @dataclass(slots=True)
@@ -73,7 +80,11 @@ class _OpenLink:
     network: str
     target: str | None
     opened_at: Monotonic
+    # When it last brought what nobody else had brought; at first when it opened.
+    news_at: Monotonic
     dialled: Address | None = field(default=None)
+    is_contacts: bool = False
+    is_turned_away: bool = False
 
     def leads_to(self, target: Target) -> bool:
         """Whether the other end is this target.
@@ -97,6 +108,10 @@ class Dialing:
         self._links: dict[LinkId, _OpenLink] = {}
         self._dials: dict[DialId, str] = {}
         self._next_dial = 1
+        self._newest: LinkId | None = None
+        self._unreachable: list[Address] = []
+        self._own_addresses: dict[Address, None] = {}
+        self._replaced_at: Monotonic | None = None
         self._swap_at: Monotonic | None = None
         self._deadline: Monotonic | None = None
         self._is_deadline_known = False
@@ -124,6 +139,25 @@ class Dialing:
             if str(address) not in self._targets:
                 self._add(str(address), Source.REMEMBERED, [address], now, pause_ms=0)
 
+    def offer(self, addresses: Iterable[Address], now: Instant) -> None:
+        """Addresses that neighbours told of, or that worked once, for who is short of links."""
+        for address in addresses:
+            known = any(address in target.addresses for target in self._targets.values())
+            linked = any(link.dialled == address for link in self._links.values())
+            if not known and not linked and address not in self._own_addresses:
+                self._add(str(address), Source.EXCHANGED, [address], now, pause_ms=0)
+
+    @property
+    def is_short(self) -> bool:
+        """Whether more links are wanted than those in sight give, or some that lead far away."""
+        count = len(self._links) + len(self._dials)
+        return count < LINKS_ACTIVE_MIN or self._links_in(INTERNET) < LINKS_PER_NETWORK_MIN
+
+    def take_unreachable(self) -> list[Address]:
+        """Offered addresses at which nobody answered, since the last call."""
+        taken, self._unreachable = self._unreachable, []
+        return taken
+
     def peer_seen(self, instance: str, addresses: Sequence[Address], now: Instant) -> None:
         """Discovery heard an announcement, perhaps not for the first time."""
         self._changed()
@@ -138,6 +172,7 @@ class Dialing:
                 target.failures_count = 0
                 target.not_before = now.monotonic
             return
+        self._drop_exchanged(kept)
         pause_ms = uniform_below(self._entropy, DIAL_JITTER_MS)
         if self._instance > instance:
             pause_ms += 2 * DIAL_JITTER_MS
@@ -160,8 +195,9 @@ class Dialing:
         Discovery begins anew too, and tells of those who are still there.
         """
         for name, target in list(self._targets.items()):
-            if target.source is Source.ANNOUNCED:
+            if target.source in (Source.ANNOUNCED, Source.EXCHANGED):
                 del self._targets[name]
+        self._own_addresses.clear()
         self.woke(now)
 
     def woke(self, now: Instant) -> None:
@@ -180,13 +216,20 @@ class Dialing:
         if target is not None:
             self._back_off(target, now)
 
-    def is_welcome(self, address: Address, dial: DialId | None) -> bool:
-        """Whether one more link may stay beside the open ones."""
+    def is_welcome(self, address: Address, dial: DialId | None, now: Instant) -> bool:
+        """Whether one more link may stay beside the open ones, or in the place of one of them."""
         target = self._targets.get(self._dials.get(dial, "")) if dial is not None else None
         if target is not None and target.source is Source.CONFIGURED:
             return True
-        is_scarce = self._links_in(network_of(address)) < LINKS_PER_NETWORK_MIN
-        return is_scarce or len(self._links) < LINKS_ACCEPTED_MAX
+        is_scarce = self._links_in(self._network(address)) < LINKS_PER_NETWORK_MIN
+        if is_scarce or self._counted() < LINKS_ACTIVE_MAX:
+            return True
+        is_pausing = (
+            self._replaced_at is not None
+            and now.monotonic - self._replaced_at < LINKS_REPLACED_PAUSE_MS * 1000
+        )
+        # Who calls often must not make us give up one link after another.
+        return (dial is not None or not is_pausing) and bool(self._yielding())
 
     def link_up(
         self,
@@ -203,13 +246,15 @@ class Dialing:
         target = self._finish_dial(dial) if dial is not None else None
         if target is not None:
             target.remote_key = remote_key
+        self._newest = link
         self._links[link] = _OpenLink(
             remote_key=remote_key,
             instance=instance,
             host=address.host,
-            network=network_of(address),
+            network=self._network(address),
             target=target.name if target is not None else None,
             opened_at=now.monotonic,
+            news_at=now.monotonic,
             dialled=address if dial is not None else None,
         )
 
@@ -232,7 +277,35 @@ class Dialing:
         if target.source is Source.CONFIGURED:
             target.not_before = _after(now, DIAL_BACKOFF_MAX_MS)
         else:
+            self._own_addresses |= dict.fromkeys(target.addresses)
+            while len(self._own_addresses) > ADDRESSES_PER_PEER_MAX:
+                del self._own_addresses[next(iter(self._own_addresses))]
+            self._unreachable += target.addresses
             del self._targets[target.name]
+
+    def turned_away(self, link: LinkId) -> None:
+        """The other side gives this link up for another: it will not want us back soon."""
+        one = self._links.get(link)
+        if one is not None:
+            one.is_turned_away = True
+
+    def brought_news(self, link: LinkId, now: Instant, *, is_backlog: bool) -> None:
+        """A link brought what nobody else had; as a backlog it shows that we were apart."""
+        one = self._links.get(link)
+        if one is None:
+            return
+        one.news_at = now.monotonic
+        is_young = now.monotonic - one.opened_at < LINK_SWAP_INTERVAL_MS * 1000
+        if is_backlog and is_young and one.dialled is not None and not self._is_small:
+            self._changed()
+            soon = _after(now, SWAP_SOON_MS + uniform_below(self._entropy, SWAP_SOON_MS))
+            self._swap_at = soon if self._swap_at is None else min(self._swap_at, soon)
+
+    def recognised(self, link: LinkId) -> None:
+        """A link leads to a contact: it is not the first to go. Nobody is dialled for that."""
+        one = self._links.get(link)
+        if one is not None:
+            one.is_contacts = True
 
     def link_down(self, link: LinkId, now: Instant) -> None:
         """A link ended: its target may be dialled again, at once if the link had lasted."""
@@ -242,21 +315,32 @@ class Dialing:
             return
         for target in list(self._targets.values()):
             if closed.leads_to(target):
-                if now.monotonic - closed.opened_at >= LINK_SETTLED_MS * 1000:
+                if closed.is_turned_away:
+                    pause_ms = LINK_TURNED_AWAY_MS
+                    pause_ms += uniform_below(self._entropy, LINK_TURNED_AWAY_MS)
+                    target.not_before = _after(now, pause_ms)
+                elif now.monotonic - closed.opened_at >= LINK_SETTLED_MS * 1000:
                     target.failures_count = 0
                     pause_ms = uniform_below(self._entropy, DIAL_JITTER_MS)
                     target.not_before = _after(now, pause_ms)
                 else:
                     self._back_off(target, now)
 
-    def find_surplus(self) -> LinkId | None:
-        """The oldest link of our choice, if there are more of them than are wanted."""
+    def find_surplus(self, now: Instant) -> LinkId | None:
+        """The link that yields to the newest one, if there are more of them than are wanted."""
+        if self._counted() > LINKS_ACTIVE_MAX:
+            yielding = self._yielding()
+            for _ in range(LINKS_KEPT_BY_CHANCE):
+                if len(yielding) > 1:
+                    yielding.pop(uniform_below(self._entropy, len(yielding)))
+            if yielding:
+                self._replaced_at = now.monotonic
+            return self._least_useful(yielding)
         if self._is_small or len(self._chosen()) <= LINKS_DIALLED_TARGET:
             return None
-        for link in self._chosen()[:-1]:
-            if self._links_in(self._links[link].network) > LINKS_PER_NETWORK_MIN:
-                return link
-        return None
+        return self._least_useful(
+            [link for link in self._chosen() if link != self._newest and self._has_spare(link)]
+        )
 
     def working_addresses(self) -> list[Address]:
         """Addresses whose dials became the links that are open now."""
@@ -345,12 +429,14 @@ class Dialing:
             return False
         if target.source is Source.CONFIGURED:
             return True
+        if target.source is Source.EXCHANGED:
+            return self.is_short
         if self._is_small and len(self._links) + len(self._dials) < LINKS_FULL_MESH_MAX:
             return True
         if not self._is_small and len(self._chosen()) + len(self._dials) < LINKS_DIALLED_TARGET:
             return True
         return any(
-            self._links_in(network_of(address)) < LINKS_PER_NETWORK_MIN
+            self._links_in(_network_in_sight(target, address)) < LINKS_PER_NETWORK_MIN
             for address in target.addresses
         )
 
@@ -359,9 +445,11 @@ class Dialing:
 
     @property
     def _is_small(self) -> bool:
-        return len(self._targets) <= LINKS_FULL_MESH_MAX
+        # Who was only told of is not in sight.
+        count = sum(one.source is not Source.EXCHANGED for one in self._targets.values())
+        return count <= LINKS_FULL_MESH_MAX
 
-    def _chosen(self) -> list[LinkId]:
+    def _dialled(self) -> list[LinkId]:
         """Links that we dialled and no person asked for, oldest first."""
         return [
             link
@@ -369,12 +457,66 @@ class Dialing:
             if one.dialled is not None and not self._is_configured(one.target)
         ]
 
+    def _chosen(self) -> list[LinkId]:
+        """Those of them to nodes in sight; links that lead far away are counted by themselves."""
+        return [link for link in self._dialled() if self._links[link].network != INTERNET]
+
     def _is_configured(self, name: str | None) -> bool:
         target = self._targets.get(name) if name is not None else None
         return target is not None and target.source is Source.CONFIGURED
 
+    def _counted(self) -> int:
+        """Links that no person asked for."""
+        return sum(not self._is_configured(one.target) for one in self._links.values())
+
+    def _yielding(self) -> list[LinkId]:
+        """Links that may yield to a newer one; those that chance keeps are still among them."""
+        kept = self._dialled()[:LINKS_KEPT_DIALLED]
+        found = [
+            link
+            for link, one in self._links.items()
+            if link not in kept
+            and link != self._newest
+            and not self._is_configured(one.target)
+            and self._has_spare(link)
+        ]
+        return found if len(found) > LINKS_KEPT_BY_CHANCE else []
+
+    def _least_useful(self, links: list[LinkId]) -> LinkId | None:
+        """A stranger's before a contact's, of many of one host, and silent for the longest."""
+        hosts = [one.host for one in self._links.values()]
+
+        def worth(link: LinkId) -> tuple[bool, int, Monotonic]:
+            one = self._links[link]
+            return (one.is_contacts, -hosts.count(one.host), one.news_at)
+
+        return min(links, key=worth, default=None)
+
+    def _has_spare(self, link: LinkId) -> bool:
+        """Whether its network has links enough without it."""
+        return self._links_in(self._links[link].network) > LINKS_PER_NETWORK_MIN
+
     def _links_in(self, network: str) -> int:
         return sum(link.network == network for link in self._links.values())
+
+    def _network(self, address: Address) -> str:
+        """The network of an open link; an internet address of a neighbour is on our own cable."""
+        network = network_of(address)
+        if not is_global(address):
+            return network
+        is_near = any(
+            target.source is Source.ANNOUNCED
+            and any(network_of(each) == network for each in target.addresses)
+            for target in self._targets.values()
+        )
+        return network if is_near else INTERNET
+
+    def _drop_exchanged(self, addresses: Iterable[Address]) -> None:
+        """Who is in sight need not be known by hearsay too."""
+        for address in addresses:
+            target = self._targets.get(str(address))
+            if target is not None and target.source is Source.EXCHANGED and target.dial is None:
+                del self._targets[target.name]
 
     def _add(
         self, name: str, source: Source, addresses: list[Address], now: Instant, *, pause_ms: int
@@ -407,8 +549,9 @@ class Dialing:
     def _back_off(self, target: Target, now: Instant) -> None:
         target.failures_count += 1
         is_lost = target.failures_count >= REMEMBERED_FAILURES_MAX
-        if target.source is Source.REMEMBERED and is_lost:
+        if target.source in (Source.REMEMBERED, Source.EXCHANGED) and is_lost:
             self._targets.pop(target.name, None)
+            self._unreachable += target.addresses
             return
         has_untried = target.failures_count < len(target.addresses)
         doublings = min(target.failures_count - 1, _BACKOFF_DOUBLINGS_MAX)
@@ -417,13 +560,10 @@ class Dialing:
         target.not_before = _after(now, 0 if has_untried else pause_ms)
 
 
-def network_of(address: Address) -> str:
-    """A name for the network that an address is on, as far as the address tells."""
-    if ":" not in address.host:
-        return address.host.rpartition(".")[0]
-    if address.host.lower().startswith(_LINK_LOCAL_V6):
-        return f"scope {address.scope}"
-    return ":".join(address.host.split(":")[:4])
+def _network_in_sight(target: Target, address: Address) -> str:
+    """The network on which a target stands: the cable only if it was seen there."""
+    is_near = target.source is Source.ANNOUNCED or not is_global(address)
+    return network_of(address) if is_near else INTERNET
 
 
 def _after(now: Instant, pause_ms: int) -> Monotonic:

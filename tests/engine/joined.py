@@ -64,17 +64,21 @@ class Joined:
         seed: int = 1,
         retire_delay_ms: tuple[int, int] = RETIRE_DELAY_MS,
         relay_delay_ms_max: int = RELAY_DELAY_MS_MAX,
+        are_told_near: bool = False,
     ) -> None:
+        """Engines do not tell each other's addresses unless `are_told_near`, so that rows stay."""
         self.now_us = 0
         self.retire_delay_ms = retire_delay_ms
         self.relay_delay_ms_max = relay_delay_ms_max
         self.parameters = parameters
+        self.are_told_near = are_told_near
         self.seats: dict[str, Seat] = {}
         self.on_bytes: Callable[[str, str, bytes], None] = lambda sender, receiver, data: None
         # Ends of links that are not engines, by the link ids of the engines that they dialled.
         self.strangers: dict[LinkId, Callable[[bytes], None]] = {}
         self.strangers_count = 0
         self._seed = seed
+        self._cuts: dict[frozenset[str], None] = {}
         self._next_link = 1
         self._next_request = 1
         for name in names:
@@ -162,11 +166,13 @@ class Joined:
 
     def join(self, left: str, right: str) -> None:
         """Connect two nodes; the left one dialled."""
+        self._cuts.pop(frozenset((left, right)), None)
         self._connect(left, right, DialId(0))
         self.run()
 
     def cut(self, left: str, right: str) -> None:
-        """End all streams between two nodes."""
+        """End all streams between two nodes, and let none arise until they are joined again."""
+        self._cuts[frozenset((left, right))] = None
         for link, (other, _) in list(self.seats[left].streams.items()):
             if other == right:
                 self._cut(left, link)
@@ -256,7 +262,8 @@ class Joined:
                     self._cut(seat.name, link)
             case Dial(dial, address):
                 for dialled in self.seats.values():
-                    if dialled.address == address and dialled.is_up:
+                    is_cut = frozenset((seat.name, dialled.name)) in self._cuts
+                    if dialled.address == address and dialled.is_up and not is_cut:
                         self._connect(seat.name, dialled.name, dial)
                         return
                 seat.inbox.append(DialFailed(dial, "nobody there"))

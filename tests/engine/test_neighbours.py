@@ -1,6 +1,22 @@
 """Which engines are linked: newcomers, groups that meet, changes of network."""
 
-from mesh.inputs import NetworkChanged, PeerSeen
+from mesh.commands import (
+    AddContact,
+    AddPeer,
+    BlockContact,
+    CreateIdentity,
+    CreateInvite,
+    InviteAnswer,
+    SendMessage,
+)
+from mesh.inputs import NetworkChanged, PeerSeen, VaultClosing, Woke
+from mesh.limits import (
+    LINK_CHECK_MS,
+    LINK_SWAP_INTERVAL_MS,
+    LINKS_ACTIVE_MAX,
+    LINKS_DIALLED_TARGET,
+    WHO_INTERVAL_MS,
+)
 from tests.engine.joined import Joined, Seat
 from tests.engine.test_door import status
 
@@ -70,3 +86,105 @@ def test_after_both_change_their_network_there_is_still_one_link_to_each_neighbo
     table.pass_time(5)
     assert status(table, "ada").links_count == 1
     assert status(table, "bob").links_count == 1
+
+
+def test_nodes_that_announce_nothing_find_each_other_by_what_neighbours_tell() -> None:
+    table = Joined(*(f"node {number}" for number in range(12)), are_told_near=True)
+    for number in range(1, 12):
+        # Each knows one: an address that its person typed.
+        table.ask(f"node {number}", AddPeer(str(table.seats["node 0"].address)))
+    table.pass_time(600)
+    counts = [len(seat.engine._neighbours.ready) for seat in table.seats.values()]
+    assert min(counts) >= 3
+    assert len(reached(table, "node 0")) == 12
+    # Without the one whom all had typed they stay together.
+    table.stop("node 0")
+    table.pass_time(120)
+    assert len(reached(table, "node 1")) == 11
+
+
+def test_nodes_that_may_not_be_told_of_are_not() -> None:
+    table = Joined("ada", "hub", "bob")
+    for name in ("ada", "bob"):
+        table.ask(name, AddPeer(str(table.seats["hub"].address)))
+    table.pass_time(600)
+    assert [other for other, _ in table.seats["ada"].streams.values()] == ["hub"]
+
+
+def test_in_a_crowd_everybody_has_links_enough_and_nobody_too_many() -> None:
+    table, present = Joined(), list[str]()
+    for number in range(24):
+        table.sit(f"node {number}")
+        introduce_all(table, [f"node {number}"], present)
+        present.append(f"node {number}")
+    table.pass_time(900)
+    counts = [len(seat.engine._neighbours.ready) for seat in table.seats.values()]
+    assert max(counts) <= LINKS_ACTIVE_MAX
+    assert min(counts) >= LINKS_DIALLED_TARGET
+    assert sum(counts) / len(counts) >= 5
+    assert len(reached(table, "node 0")) == 24
+
+
+def test_two_full_groups_that_know_of_each_other_and_have_no_link_join_by_swaps() -> None:
+    """Each group has links enough, and no announcement comes that would wake anybody."""
+    table, groups = Joined(), [list[str](), list[str]()]
+    for number in range(24):
+        arrive(table, f"node {number}", groups[number % 2])
+    for left in groups[0]:
+        for right in groups[1]:
+            table.cut(left, right)
+    introduce_all(table, *groups)
+    table.pass_time(120)
+    assert len(reached(table, "node 0")) == 12
+    for left in groups[0]:
+        for right in groups[1]:
+            table._cuts.clear()
+    table.pass_time(LINK_SWAP_INTERVAL_MS * 3 // 2 // 1_000)
+    assert len(reached(table, "node 0")) == 24
+
+
+def test_contacts_recognise_each_other_in_a_link_and_no_more_once_one_of_them_locks() -> None:
+    table = Joined("ada", "bob", "eve")
+    for name in ("ada", "bob", "eve"):
+        table.ask(name, CreateIdentity(name.title()))
+    table.join("ada", "bob")
+    table.join("ada", "eve")
+    invite = table.ask("ada", CreateInvite())
+    assert isinstance(invite, InviteAnswer)
+    table.ask("bob", AddContact(invite.link))
+    table.ask("bob", SendMessage("Ada", "hello"))
+    table.pass_time(2 * WHO_INTERVAL_MS // 1_000)
+    assert contacts_in_links(table, "ada") == {"bob"}
+    assert contacts_in_links(table, "bob") == {"ada"}
+    assert contacts_in_links(table, "eve") == set()
+    table.ask("ada", BlockContact("Bob", is_blocked=True))
+    assert contacts_in_links(table, "ada") == set()
+    table.ask("ada", BlockContact("Bob", is_blocked=False))
+    assert contacts_in_links(table, "ada") == {"bob"}
+    table.seats["ada"].inbox.append(VaultClosing())
+    table.run()
+    assert contacts_in_links(table, "ada") == set()
+
+
+def contacts_in_links(table: Joined, name: str) -> set[str]:
+    """At the other end of which links an engine knows a contact."""
+    seat = table.seats[name]
+    overlay = seat.engine._overlay
+    return {other for link, (other, _) in seat.streams.items() if overlay.contact_of(link)}
+
+
+def test_after_sleep_a_dead_link_ends_within_seconds_and_a_living_one_stays() -> None:
+    table = Joined("ada", "bob")
+    table.ask("ada", AddPeer(str(table.seats["bob"].address)))
+    table.pass_time(5)
+    (link,) = table.seats["ada"].streams
+    table.seats["ada"].inbox.append(Woke())
+    table.run()
+    table.pass_time(5)
+    assert list(table.seats["ada"].streams) == [link]
+    # Bob hears nothing any more, and nobody says so.
+    table.seats["bob"].is_up = False
+    table.seats["ada"].inbox.append(Woke())
+    table.run()
+    table.pass_time(LINK_CHECK_MS / 1_000)
+    assert status(table, "ada").links_count == 0

@@ -10,11 +10,16 @@ from mesh.limits import (
     DIAL_BACKOFF_MAX_MS,
     DIALS_CONCURRENT_MAX,
     LINK_SWAP_INTERVAL_MS,
-    LINKS_ACCEPTED_MAX,
+    LINKS_ACTIVE_MAX,
+    LINKS_ACTIVE_MIN,
     LINKS_DIALLED_TARGET,
+    LINKS_KEPT_DIALLED,
+    LINKS_REPLACED_PAUSE_MS,
     REMEMBERED_FAILURES_MAX,
+    SWAP_SOON_MS,
 )
-from mesh.peering.dialing import Dialing, network_of
+from mesh.peering.dialing import Dialing
+from mesh.peering.segments import network_of
 from tests.entropy import SeededEntropy
 
 
@@ -156,7 +161,7 @@ def test_among_many_a_node_dials_a_few_but_never_misses_another_network() -> Non
         for dial in dialing.deadline_passed(at(10_000)):
             number = int(dial.address.host.rpartition(".")[2])
             link_up(dialing, number, dial.dial, at(10_000))
-            surplus = dialing.find_surplus()
+            surplus = dialing.find_surplus(at(10_000))
             if surplus is not None:
                 dialing.link_down(surplus, at(10_000))
     assert len(dialing.working_addresses()) == LINKS_DIALLED_TARGET
@@ -164,12 +169,180 @@ def test_among_many_a_node_dials_a_few_but_never_misses_another_network() -> Non
     assert [d.address for d in dialing.deadline_passed(at(20_000))] == [address(1, network=1)]
 
 
-def test_a_node_with_enough_links_welcomes_only_another_network() -> None:
+def full(dialled: int = 3) -> Dialing:
+    """A node with as many links as it keeps, some of which it dialled, in a mesh of sixty."""
     dialing = make()
-    for number in range(1, LINKS_ACCEPTED_MAX + 1):
-        link_up(dialing, number, None, at(1))
-    assert not dialing.is_welcome(address(50), None)
-    assert dialing.is_welcome(address(50, network=1), None)
+    for number in range(1, 60):
+        dialing.peer_seen(f"{number:016x}", [address(number)], at(0))
+    for place, dial in enumerate(dialing.deadline_passed(at(2_000))):
+        if place < dialled:
+            number = int(dial.address.host.rpartition(".")[2])
+            link_up(dialing, number, dial.dial, at(2_000))
+        else:
+            dialing.dial_failed(dial.dial, at(2_000))
+    for number in range(100, 100 + LINKS_ACTIVE_MAX - dialled):
+        link_up(dialing, number, None, at(2_000 + number))
+    return dialing
+
+
+def test_who_comes_late_takes_the_place_of_another_and_a_flood_of_callers_does_so_slowly() -> None:
+    dialing = full()
+    assert dialing.is_welcome(address(70), None, at(20_000))
+    link_up(dialing, 70, None, at(20_000))
+    surplus = dialing.find_surplus(at(20_000))
+    assert surplus is not None
+    assert surplus != LinkId(70)
+    dialing.link_down(surplus, at(20_000))
+    assert not dialing.is_welcome(address(71), None, at(20_000 + LINKS_REPLACED_PAUSE_MS - 1))
+    assert dialing.is_welcome(address(71, network=1), None, at(20_001))
+    assert dialing.is_welcome(address(71), None, at(20_000 + LINKS_REPLACED_PAUSE_MS))
+
+
+def test_callers_without_end_never_push_out_the_links_that_were_dialled_first() -> None:
+    dialing = full()
+    kept = dialing.working_addresses()[:LINKS_KEPT_DIALLED]
+    for number in range(200, 1_200):
+        now = at(number * LINKS_REPLACED_PAUSE_MS)
+        caller = Address("10.0.0.251", number)
+        assert dialing.is_welcome(caller, None, now)
+        dialing.link_up(
+            LinkId(number),
+            None,
+            remote_key=LinkKey(number.to_bytes(32)),
+            instance=f"{number:016x}",
+            address=caller,
+            now=now,
+        )
+        surplus = dialing.find_surplus(now)
+        assert surplus is not None
+        dialing.link_down(surplus, now)
+    assert dialing.working_addresses()[:LINKS_KEPT_DIALLED] == kept
+
+
+def yielded(dialing: Dialing, *, times: int) -> list[int]:
+    """Who yields to new callers, each a host of its own."""
+    found = []
+    for number in range(130, 130 + times):
+        now = at((number - 100) * LINKS_REPLACED_PAUSE_MS)
+        link_up(dialing, number, None, now)
+        surplus = dialing.find_surplus(now)
+        assert surplus is not None
+        dialing.link_down(surplus, now)
+        found.append(int(surplus))
+    return found
+
+
+def test_what_brings_nothing_yields_before_what_brings_news() -> None:
+    dialing = full()
+    busy = [100, 101, 102]
+    for number in busy:
+        dialing.brought_news(LinkId(number), at(300_000), is_backlog=False)
+    # Of the three idle ones that may yield two are kept by chance at most.
+    assert [number for number in yielded(dialing, times=1) if number in busy] == []
+
+
+def test_a_contacts_link_yields_last_and_counts_like_any_other() -> None:
+    dialing = full()
+    for number in (100, 101):
+        dialing.recognised(LinkId(number))
+    gone = yielded(dialing, times=3)
+    assert len(gone) == 3
+    assert [number for number in gone if number in (100, 101)] == []
+
+
+def test_many_links_of_one_host_yield_before_those_of_others() -> None:
+    dialing = make()
+    for number in range(1, LINKS_ACTIVE_MAX + 1):
+        host = 1 if number > 3 else number + 10
+        dialing.link_up(
+            LinkId(number),
+            None,
+            remote_key=LinkKey(bytes([number]) * 32),
+            instance=f"{number:016x}",
+            address=address(host),
+            now=at(number),
+        )
+    link_up(dialing, 50, None, at(20_000))
+    surplus = dialing.find_surplus(at(20_000))
+    assert surplus is not None
+    assert surplus > LinkId(3)
+
+
+def test_who_was_turned_away_does_not_come_back_at_once() -> None:
+    dialing = full()
+    (first, *_) = dialing.working_addresses()
+    link = LinkId(int(first.host.rpartition(".")[2]))
+    dialing.turned_away(link)
+    dialing.link_down(link, at(60_000))
+    again = dialing.deadline_passed(at(61_000))
+    assert [dial.address for dial in again if dial.address == first] == []
+    assert len(again) == 1
+
+
+def test_a_backlog_over_a_new_link_shows_that_we_were_apart_and_the_next_swap_comes_soon() -> None:
+    dialing = full()
+    dialled = LinkId(int(dialing.working_addresses()[-1].host.rpartition(".")[2]))
+    dialing.brought_news(dialled, at(3_000), is_backlog=False)
+    assert dialing.deadline_passed(at(3_000 + 2 * SWAP_SOON_MS)) == []
+    dialing.brought_news(dialled, at(20_000), is_backlog=True)
+    assert len(dialing.deadline_passed(at(20_000 + 2 * SWAP_SOON_MS))) == 1
+
+
+def test_what_neighbours_told_of_is_dialled_only_while_links_are_few() -> None:
+    dialing = make()
+    for number in range(1, LINKS_ACTIVE_MIN):
+        link_up(dialing, number, None, at(0))
+    far = [Address("93.184.216.34", 41_730), Address("8.8.8.8", 41_730)]
+    dialing.offer(far, at(1))
+    dials = dialing.deadline_passed(at(1))
+    assert {dial.address for dial in dials} == set(far)
+    for number, dial in enumerate(dials, 50):
+        dialing.link_up(
+            LinkId(number),
+            dial.dial,
+            remote_key=LinkKey(bytes([number]) * 32),
+            instance=f"{number:016x}",
+            address=dial.address,
+            now=at(2),
+        )
+    assert not dialing.is_short
+    dialing.offer([Address("1.1.1.1", 41_730)], at(3))
+    assert dialing.deadline_passed(at(10_000)) == []
+
+
+def test_an_offered_address_without_anybody_is_dropped_and_named() -> None:
+    dialing = make()
+    far = Address("93.184.216.34", 41_730)
+    dialing.offer([far], at(0))
+    for turn in range(REMEMBERED_FAILURES_MAX):
+        now = at(turn * 2 * DIAL_BACKOFF_MAX_MS)
+        (dial,) = dialing.deadline_passed(now)
+        dialing.dial_failed(dial.dial, now)
+    assert dialing.take_unreachable() == [far]
+    assert dialing.targets() == []
+
+
+def test_who_is_seen_is_not_counted_again_as_somebody_told_of() -> None:
+    dialing = make()
+    dialing.offer([address(7)], at(0))
+    dialing.peer_seen(f"{7:016x}", [address(7)], at(0))
+    assert [target.name for target in dialing.targets()] == [f"{7:016x}"]
+    dialing.offer([address(7)], at(1))
+    assert len(dialing.targets()) == 1
+
+
+def test_after_sleep_all_is_dialled_at_once_and_on_another_network_only_what_may_be_there() -> None:
+    dialing = make()
+    dialing.configure(address(7), at(0))
+    dialing.peer_seen(f"{8:016x}", [address(8)], at(0))
+    for _ in range(6):
+        for dial in dialing.deadline_passed(at(0)):
+            dialing.dial_failed(dial.dial, at(0))
+    dialing.woke(at(1))
+    assert {dial.address for dial in dialing.deadline_passed(at(1))} == {address(7), address(8)}
+    # What was under way then is not waited for either.
+    dialing.network_changed(at(2))
+    assert [dial.address for dial in dialing.deadline_passed(at(2))] == [address(7)]
 
 
 def test_a_link_is_swapped_for_another_now_and_then() -> None:
@@ -181,7 +354,7 @@ def test_a_link_is_swapped_for_another_now_and_then() -> None:
         for dial in dialing.deadline_passed(at(now_ms)):
             linked.append(int(dial.address.host.rpartition(".")[2]))
             link_up(dialing, linked[-1], dial.dial, at(now_ms))
-            surplus = dialing.find_surplus()
+            surplus = dialing.find_surplus(at(now_ms))
             if surplus is not None:
                 dialing.link_down(surplus, at(now_ms))
     assert len(set(linked)) == len(linked) > LINKS_DIALLED_TARGET

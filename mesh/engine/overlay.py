@@ -1,0 +1,135 @@
+"""The overlay: which neighbours this node has, whom it knows besides, and who they turn out to be.
+
+Joins the machines of `mesh.peering` to the links and to the vault. Implements
+`docs/protocol/peering.md`, sections "Peer exchange" and "How many links", and the section "Who" of
+`docs/protocol/link.md`. Once a minute links that brought something new are noted: so the dialing
+machine knows which of them would be missed.
+"""
+
+from collections.abc import Callable, Sequence
+
+from mesh.crypto.entropy import Entropy
+from mesh.effects import Effect, Emit
+from mesh.engine.neighbours import Neighbours
+from mesh.events import ContactAdded, ContactChanged, ContactRemoved
+from mesh.ids import ContactId, Instant, LinkId, Monotonic
+from mesh.limits import BACKLOG_SHOWS_PARTITION, PEX_RECORDS_MAX
+from mesh.messenger.messenger import Messenger
+from mesh.peering.dialing import Dialing
+from mesh.peering.exchange import PeerExchange
+from mesh.peering.recognition import Recognition
+from mesh.wire.frames import Pex, PexRequest, Who
+
+OverlayFrame = Who | PexRequest | Pex
+NewsCount = Callable[[LinkId], tuple[int, int]]
+"""How much of what a link brought nobody else had: in all, and fetched as backlog."""
+
+
+class Overlay:
+    """What is known of neighbours beyond their links."""
+
+    def __init__(self, *, neighbours: Neighbours, dialing: Dialing, entropy: Entropy) -> None:
+        self._neighbours = neighbours
+        self._dialing = dialing
+        self._exchange = PeerExchange(entropy)
+        self._recognition = Recognition(entropy)
+        self._news: dict[LinkId, tuple[int, int]] = {}
+
+    def contact_of(self, link: LinkId) -> ContactId | None:
+        """The contact at the other end of a link, if they have proved it.
+
+        Nothing is dialled or kept for that, or the links would draw the graph of contacts.
+        """
+        return self._recognition.contact_of(link)
+
+    # --- Links and time -----------------------------------------------------------------------
+
+    def link_up(self, link: LinkId, now: Instant) -> None:
+        """A link is ready."""
+        neighbour = self._neighbours.ready.get(link)
+        if neighbour is None or neighbour.link.hello is None:
+            return
+        self._news[link] = (0, 0)
+        is_initiator = neighbour.link.is_initiator
+        self._exchange.link_up(link, neighbour.address, now)
+        if is_initiator:
+            self._exchange.proven(neighbour.address, neighbour.link.hello.features, now)
+        self._recognition.link_up(
+            link, neighbour.link.handshake_hash, is_initiator=is_initiator, now=now
+        )
+
+    def link_down(self, link: LinkId, now: Instant) -> None:
+        """A link ended: somebody who is known may take its place."""
+        self._news.pop(link, None)
+        self._exchange.link_down(link, now)
+        self._recognition.link_down(link)
+        self._fill_up(now)
+
+    def network_changed(self) -> None:
+        """What was known of the former network is of no use."""
+        self._exchange.network_changed()
+
+    def received(self, link: LinkId, frame: OverlayFrame, now: Instant) -> None:
+        """A frame of these came; PeerError if no correct node could have sent it."""
+        match frame:
+            case Who():
+                self._recognition.received(link, frame, now)
+                self._note_recognised()
+            case _:
+                if self._exchange.received(link, frame, now):
+                    self._fill_up(now)
+
+    def tend(self, news_count: NewsCount, now: Instant) -> None:
+        """Whatever is due."""
+        for address in self._dialing.take_unreachable():
+            self._exchange.disproven(address)
+        self._recognition.deadline_passed(now)
+        if self._exchange.deadline_passed(now):
+            self._note_news(news_count, now)
+            self._fill_up(now)
+
+    def deadline(self) -> Monotonic | None:
+        """When `tend` wants to be called."""
+        deadlines = (self._exchange.deadline(), self._recognition.deadline())
+        return min((deadline for deadline in deadlines if deadline is not None), default=None)
+
+    def take_frames(self) -> list[tuple[LinkId, OverlayFrame]]:
+        """Frames to send, in order."""
+        return [*self._exchange.take_frames(), *self._recognition.take_frames()]
+
+    # --- The vault ----------------------------------------------------------------------------
+
+    def vault_opened(self, messenger: Messenger) -> None:
+        """Our contacts are known again."""
+        self._recognition.keys_changed(messenger.link_keys())
+        self._note_recognised()
+
+    def vault_closing(self) -> None:
+        """Know nobody any more."""
+        self._recognition.vault_closing()
+
+    def told(self, messenger: Messenger, effects: Sequence[Effect]) -> None:
+        """What our person is told shows whether there are other contacts than before."""
+        for effect in effects:
+            is_about_contacts = isinstance(effect, Emit) and isinstance(
+                effect.event, ContactAdded | ContactChanged | ContactRemoved
+            )
+            if is_about_contacts:
+                self.vault_opened(messenger)
+                return
+
+    def _note_recognised(self) -> None:
+        for link in self._recognition.take_recognised():
+            self._dialing.recognised(link)
+
+    def _note_news(self, news_count: NewsCount, now: Instant) -> None:
+        for link, (former, former_backlog) in list(self._news.items()):
+            count, backlog = news_count(link)
+            self._news[link] = (count, backlog)
+            if count > former:
+                is_backlog = backlog - former_backlog >= BACKLOG_SHOWS_PARTITION
+                self._dialing.brought_news(link, now, is_backlog=is_backlog)
+
+    def _fill_up(self, now: Instant) -> None:
+        if self._dialing.is_short:
+            self._dialing.offer(self._exchange.pick(PEX_RECORDS_MAX, now), now)
