@@ -87,6 +87,7 @@ from mesh.limits import (
 from mesh.link.first_messages import FirstMessages
 from mesh.messenger.messenger import Messenger, Ours
 from mesh.peering.dialing import Dialing
+from mesh.peering.exchange import PeerExchange
 from mesh.posting.mesh_time import MeshClock
 from mesh.posting.standing import Depth, Standings
 from mesh.replication.spreading import Spreading
@@ -120,6 +121,7 @@ class EngineSettings:
 
     What was opened here is told after a delay drawn from `retire_delay_ms`; what others told is
     passed on after one of at most `relay_delay_ms_max`. A relay has no person and never will.
+    `listen_port` is where others can dial this node; 0 if they cannot.
     """
 
     parameters: MeshParameters
@@ -130,12 +132,18 @@ class EngineSettings:
     is_relay: bool = False
     is_told_near: bool = True
     is_public: bool = False
+    listen_port: int = 0
 
     @property
     def features(self) -> list[int]:
         """What our Hello says of who may be told where we are: near, and on the internet."""
         near = [FEATURE_TOLD_NEAR] if self.is_told_near else []
         return [*near, FEATURE_TOLD_FAR] if self.is_public else near
+
+    @property
+    def told_port(self) -> int:
+        """The port in our Hello: nobody learns it who may tell nobody."""
+        return self.listen_port if self.features else 0
 
 
 class Engine:
@@ -179,18 +187,26 @@ class Engine:
         mesh_now = self._clock.mesh_now(now)
         self._dialing = Dialing(entropy)
         self._first_messages = FirstMessages(self._carrying.store.first_messages())
+        exchange = PeerExchange(entropy)
         self._neighbours = Neighbours(
             parameters=settings.parameters,
             dialing=self._dialing,
+            exchange=exchange,
             first_messages=self._first_messages,
             entropy=entropy,
             kem=kem,
             counters=self._counters,
             features=settings.features,
+            told_port=settings.told_port,
             mesh_now=mesh_now,
             now=now,
         )
-        self._overlay = Overlay(neighbours=self._neighbours, dialing=self._dialing, entropy=entropy)
+        self._overlay = Overlay(
+            neighbours=self._neighbours,
+            dialing=self._dialing,
+            exchange=exchange,
+            entropy=entropy,
+        )
         self._addresses = KnownAddresses(
             connection=store, store=self._carrying.store, dialing=self._dialing, now=now
         )

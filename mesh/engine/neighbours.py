@@ -29,6 +29,7 @@ from mesh.limits import (
 from mesh.link.first_messages import FirstMessages
 from mesh.link.link import Link
 from mesh.peering.dialing import Dialing
+from mesh.peering.exchange import PeerExchange
 from mesh.wire.frames import (
     CLOSE_DUPLICATE,
     CLOSE_GOING_AWAY,
@@ -78,21 +79,25 @@ class Neighbours:
         *,
         parameters: MeshParameters,
         dialing: Dialing,
+        exchange: PeerExchange,
         first_messages: FirstMessages,
         entropy: Entropy,
         kem: Kem,
         counters: Counters,
         features: Sequence[int] = (),
+        told_port: int = 0,
         mesh_now: UnixSeconds,
         now: Instant,
     ) -> None:
         self._parameters = parameters
         self._dialing = dialing
+        self._exchange = exchange
         self._first_messages = first_messages
         self._entropy = entropy
         self._kem = kem
         self._counters = counters
         self._features = tuple(features)
+        self._told_port = told_port
         self._neighbours: dict[LinkId, Neighbour] = {}
         self._ready: dict[LinkId, Neighbour] = {}
         # Links that may have bytes to send, and a time before which no link has a deadline: so a
@@ -143,6 +148,7 @@ class Neighbours:
                 kem=self._kem,
                 hello_nonce=self._hello_nonce,
                 features=self._features,
+                told_port=self._told_port,
                 mesh_now=mesh_now,
                 now=now,
             ),
@@ -381,7 +387,7 @@ class Neighbours:
             if other.link.remote_key == remote_key:
                 self._drop_duplicate(other_link, other, remote_key, now)
         if not self._dialing.is_welcome(neighbour.address, neighbour.dial, now):
-            self._close(link, CLOSE_TOO_MANY, "enough links", now)
+            self._turn_away(link, neighbour, "enough links", now)
             return
         neighbour.is_ready = True
         self._ready[link] = neighbour
@@ -399,7 +405,7 @@ class Neighbours:
         surplus = self._dialing.find_surplus(now)
         if surplus is not None:
             self._counters.count("links_swapped")
-            self._close(surplus, CLOSE_TOO_MANY, "another one took its place", now)
+            self._turn_away(surplus, self._ready[surplus], "another one took its place", now)
 
     def _outlives(self, newer: Neighbour, older: Neighbour) -> bool:
         """Of two links between the same two nodes, whether the newer one is kept."""
@@ -415,6 +421,12 @@ class Neighbours:
             neighbour.dial = None
         self._counters.count("links_duplicate")
         self._close(link, CLOSE_DUPLICATE, "a second link to the same node", now)
+
+    def _turn_away(self, link: LinkId, neighbour: Neighbour, words: str, now: Instant) -> None:
+        """There are links enough: say who else may have room, then end it."""
+        if neighbour.dial is None:
+            neighbour.link.send(self._exchange.farewell(neighbour.address, now))
+        self._close(link, CLOSE_TOO_MANY, words, now)
 
     def _close(self, link: LinkId, reason: int, words: str, now: Instant) -> None:
         """Tell the other side why, then end the link."""

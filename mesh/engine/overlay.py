@@ -28,19 +28,32 @@ NewsCount = Callable[[LinkId], tuple[int, int]]
 class Overlay:
     """What is known of neighbours beyond their links."""
 
-    def __init__(self, *, neighbours: Neighbours, dialing: Dialing, entropy: Entropy) -> None:
+    def __init__(
+        self,
+        *,
+        neighbours: Neighbours,
+        dialing: Dialing,
+        exchange: PeerExchange,
+        entropy: Entropy,
+    ) -> None:
         self._neighbours = neighbours
         self._dialing = dialing
-        self._exchange = PeerExchange(entropy)
+        self._exchange = exchange
         self._recognition = Recognition(entropy)
         self._news: dict[LinkId, tuple[int, int]] = {}
 
     def contact_of(self, link: LinkId) -> ContactId | None:
-        """The contact at the other end of a link, if they have proved it.
+        """The contact at the other end of a link, if they have proved it inside this link.
 
-        Nothing is dialled or kept for that, or the links would draw the graph of contacts.
+        Both sides know it, once both vaults are open: what only contacts may be told can go over
+        this link. None as soon as our vault closes. Nothing is dialled or kept for that, or the
+        links would draw the graph of contacts.
         """
         return self._recognition.contact_of(link)
+
+    def contacts_by_link(self) -> dict[LinkId, ContactId]:
+        """The same for all open links that lead to a contact, in the order in which they opened."""
+        return self._recognition.contacts_by_link()
 
     # --- Links and time -----------------------------------------------------------------------
 
@@ -50,10 +63,12 @@ class Overlay:
         if neighbour is None or neighbour.link.hello is None:
             return
         self._news[link] = (0, 0)
-        is_initiator = neighbour.link.is_initiator
-        self._exchange.link_up(link, neighbour.address, now)
+        hello, is_initiator = neighbour.link.hello, neighbour.link.is_initiator
+        self._exchange.link_up(link, neighbour.address, is_dialled=is_initiator, now=now)
         if is_initiator:
-            self._exchange.proven(neighbour.address, neighbour.link.hello.features, now)
+            self._exchange.proven(neighbour.address, hello.features, now)
+        else:
+            self._exchange.called(link, hello.port, hello.features)
         self._recognition.link_up(
             link, neighbour.link.handshake_hash, is_initiator=is_initiator, now=now
         )

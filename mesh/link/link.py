@@ -84,6 +84,7 @@ class Link:
         kem: Kem,
         hello_nonce: bytes,
         features: Sequence[int] = (),
+        told_port: int = 0,
         mesh_now: UnixSeconds,
         now: Instant,
     ) -> None:
@@ -104,6 +105,7 @@ class Link:
         self._mesh_time = mesh_now - mesh_now % MESH_TIME_ROUNDING_S
         self._nonce = hello_nonce
         self._features = list(features)
+        self._told_port = told_port
         self._state: Handshaking | Open | Closed = Handshaking(noise, HandshakeReader())
         self._raw = bytearray()
         self._outgoing: list[bytes] = []
@@ -245,6 +247,7 @@ class Link:
                 features=self._features,
                 mesh_time=self._mesh_time,
                 nonce=self._nonce,
+                port=self._told_port,
             )
         )
         return state.reader.rest()

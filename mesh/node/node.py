@@ -6,6 +6,7 @@ carries mail as soon as it runs; it opens what is ours once it is given the vaul
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from typing import assert_never
 
 import msgspec
@@ -63,7 +64,7 @@ class Node:
         self._waking = Waking(inbox, clock, self._discovery)
         try:
             engine = Engine(
-                settings=settings,
+                settings=replace(settings, listen_port=self.port),
                 store=store,
                 entropy=SystemEntropy() if entropy is None else entropy,
                 kem=PycaKem(),

@@ -4,11 +4,14 @@ Implements `docs/protocol/peering.md`, section "Peer exchange". A live machine.
 
 Theory of operation. The passive cache holds nodes by their addresses: those that this node has
 reached itself (*proven*, passed on for a day), and those that neighbours told of (*hearsay*, never
-passed on). So a false address goes no further than one step. Once a minute a random neighbour is
-asked. Nothing told is signed, because an address is a hint and a signature would need a key by
-which a node could be known again; so what is told is bounded by the link, the hour and the region
-of the internet instead. Which addresses may be told to whom depends on what the node itself said
-in its Hello, and on whether the asker stands in the same segment.
+passed on). So a false address goes no further than one step. Who has called us is passed on while
+its link stands: at the host from which it called, and the port that its Hello says. Once a minute
+a random neighbour is asked; and who calls a node that has links enough is told unasked where else
+to knock, so that a node whose address everybody has typed is a door and no bottleneck. Nothing
+told is signed, because an address is a hint and a signature would need a key by which a node could
+be known again; so what is told is bounded by the link, the hour and the region of the internet
+instead. Which addresses may be told to whom depends on what the node itself said in its Hello, and
+on whether the asker stands in the same segment.
 """
 
 from collections.abc import Iterable, Sequence
@@ -70,6 +73,9 @@ class _Known:
 @dataclass(slots=True)
 class _OpenLink:
     address: Address
+    # Where a node that called us takes calls itself, and who may be told of that.
+    listens_at: Address | None = None
+    features: tuple[int, ...] = ()
     asked_at: Monotonic | None = None
     is_answer_due: bool = False
     answered_at: Monotonic | None = None
@@ -92,9 +98,9 @@ class PeerExchange:
 
     # --- What this node finds out itself ------------------------------------------------------
 
-    def link_up(self, link: LinkId, address: Address, now: Instant) -> None:
-        """A link is ready."""
-        self._links[link] = _OpenLink(address)
+    def link_up(self, link: LinkId, address: Address, *, is_dialled: bool, now: Instant) -> None:
+        """A link is ready. Whom we dialled may tell us unasked, once, who else has room."""
+        self._links[link] = _OpenLink(address, is_answer_due=is_dialled)
         if self._shuffle_at is None:
             self._shuffle_at = _after(now, uniform_below(self._entropy, _JITTER_MS))
 
@@ -116,6 +122,13 @@ class PeerExchange:
         known = _Known((address,), now.monotonic, tuple(features))
         self._known[known.name] = known
 
+    def called(self, link: LinkId, port: int, features: Sequence[int]) -> None:
+        """Who opened this link takes calls at this port of its host, as its Hello says."""
+        one = self._links[link]
+        listens_at = Address(one.address.host, port, one.address.scope)
+        if port >= PASSIVE_PORT_MIN and is_node_address(listens_at):
+            one.listens_at, one.features = listens_at, tuple(features)
+
     def disproven(self, address: Address) -> None:
         """Nobody answers at this address."""
         self._forget_address(address)
@@ -131,7 +144,8 @@ class PeerExchange:
         ready = [
             known
             for known in self._known.values()
-            if known.not_before is None or known.not_before <= now.monotonic
+            if (known.not_before is None or known.not_before <= now.monotonic)
+            and not any(self._is_linked(address) for address in known.addresses)
         ]
         found = self._sample(ready, count)
         return [self._one_of(known.addresses) for known in found]
@@ -172,6 +186,10 @@ class PeerExchange:
             self._frames.append((link, PexRequest(PEX_RECORDS_MAX)))
         return True
 
+    def farewell(self, asker: Address, now: Instant) -> Pex:
+        """What is told to a caller for whom there is no room."""
+        return self._told(asker, PEX_RECORDS_MAX, now)
+
     def take_frames(self) -> list[tuple[LinkId, PexFrame]]:
         """Frames to send, in order."""
         taken, self._frames = self._frames, []
@@ -186,15 +204,24 @@ class PeerExchange:
         if one.answered_at is not None and now.monotonic - one.answered_at < pause_us:
             return
         one.answered_at = now.monotonic
-        tellable = [
+        self._frames.append((link, self._told(one.address, count, now)))
+
+    def _told(self, asker: Address, count: int, now: Instant) -> Pex:
+        """Nodes reached within a day, and those that have called and are still there."""
+        callers = {
+            one.listens_at: _Known((one.listens_at,), now.monotonic, one.features)
+            for one in self._links.values()
+            if one.listens_at is not None
+        }
+        reached = [
             known
             for known in self._known.values()
             if known.proven_at is not None
             and now.monotonic - known.proven_at < PEX_FRESH_MS * 1000
-            and _may_be_told(known, one.address)
+            and not any(address in callers for address in known.addresses)
         ]
-        records = [_record(known.addresses) for known in self._sample(tellable, count)]
-        self._frames.append((link, Pex(records)))
+        tellable = [known for known in (*reached, *callers.values()) if _may_be_told(known, asker)]
+        return Pex([_record(known.addresses) for known in self._sample(tellable, count)])
 
     def _learn(self, one: _OpenLink, records: Iterable[Sequence[PexAddress]], now: Instant) -> bool:
         read = [_addresses(record, one.address) for record in records]
@@ -222,8 +249,11 @@ class PeerExchange:
         return True
 
     def _has(self, address: Address) -> bool:
-        is_linked = any(one.address == address for one in self._links.values())
-        return is_linked or any(address in known.addresses for known in self._known.values())
+        is_known = any(address in known.addresses for known in self._known.values())
+        return is_known or self._is_linked(address)
+
+    def _is_linked(self, address: Address) -> bool:
+        return any(address in (one.address, one.listens_at) for one in self._links.values())
 
     def _has_room_in_region(self, address: Address) -> bool:
         region = region_of(address)

@@ -97,6 +97,10 @@ class Recognition:
         one = self._links.get(link)
         return None if one is None else one.contact
 
+    def contacts_by_link(self) -> dict[LinkId, ContactId]:
+        """The same for all open links that lead to a contact."""
+        return {link: one.contact for link, one in self._links.items() if one.contact is not None}
+
     def received(self, link: LinkId, who: Who, now: Instant) -> None:
         """The other side's proofs; more lists than an honest node sends are passed over."""
         one = self._links.get(link)

@@ -55,12 +55,16 @@ StubEntry = tuple[
 
 
 class Hello(msgspec.Struct, frozen=True, array_like=True, tag=0x01):
-    """The first frame each way: versions, features, mesh time rounded to 10 s, a nonce."""
+    """The first frame each way: versions, features, mesh time rounded to 10 s, a nonce.
+
+    The port is where its sender takes calls, if others may be told of that; 0 is nowhere.
+    """
 
     versions: Annotated[list[U8], msgspec.Meta(min_length=1, max_length=HELLO_VERSIONS_MAX)]
     features: Annotated[list[U16], msgspec.Meta(max_length=HELLO_FEATURES_MAX)]
     mesh_time: U32
     nonce: Bytes16
+    port: U16 = 0
 
 
 class Ping(msgspec.Struct, frozen=True, array_like=True, tag=0x02):

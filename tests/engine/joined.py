@@ -33,6 +33,7 @@ from mesh.wire.parameters import MeshParameters
 from tests.entropy import SeededEntropy
 
 TEST_MESH = MeshParameters(name="test", stamp_bits=0, key_quota=1_000_000, psk=bytes(range(32)))
+PORT = 41730
 START_US = 1_700_000_000_000_000
 
 
@@ -104,6 +105,8 @@ class Joined:
             retire_delay_ms=self.retire_delay_ms,
             relay_delay_ms_max=self.relay_delay_ms_max,
             is_relay=is_relay,
+            is_told_near=self.are_told_near,
+            listen_port=PORT,
         )
         number = len(self.seats) + 1
         seat = Seat(
@@ -112,7 +115,7 @@ class Joined:
             store=store,
             vault=vault,
             settings=settings,
-            address=Address(f"10.0.0.{number}", 41730),
+            address=Address(f"10.0.0.{number}", PORT),
             wall_offset_us=wall_offset_us,
         )
         self.seats[name] = seat

@@ -42,7 +42,7 @@ def at(ms: int) -> Instant:
 
 def make(asker: Address = ASKER) -> PeerExchange:
     exchange = PeerExchange(SeededEntropy(1))
-    exchange.link_up(LINK, asker, at(0))
+    exchange.link_up(LINK, asker, is_dialled=False, now=at(0))
     return exchange
 
 
@@ -128,6 +128,36 @@ def test_nobody_is_told_of_himself() -> None:
     exchange = make(Address("8.8.8.8", 50_000))
     exchange.proven(PUBLIC, [NEAR, FAR], at(0))
     assert told(exchange, at(1)) == []
+
+
+def test_who_has_called_is_told_of_while_the_link_stands_if_it_said_where_and_to_whom() -> None:
+    exchange = make()
+    caller, silent = LinkId(2), LinkId(3)
+    for number, link in enumerate((caller, silent), 20):
+        address = Address(f"192.168.7.{number}", 50_000)
+        exchange.link_up(link, address, is_dialled=False, now=at(0))
+    exchange.called(caller, PORT, [NEAR])
+    exchange.called(silent, PORT, [FAR])
+    here = [[wire(Address("192.168.7.20", PORT))]]
+    assert exchange.farewell(ASKER, at(1)) == Pex(here)
+    assert exchange.farewell(REMOTE, at(1)) == Pex([])
+    exchange.link_down(caller, at(2))
+    assert exchange.farewell(ASKER, at(3)) == Pex([])
+
+
+@pytest.mark.parametrize("port", [0, PASSIVE_PORT_MIN - 1])
+def test_who_has_called_and_takes_no_calls_is_not_told_of(port: int) -> None:
+    exchange = make()
+    exchange.called(LINK, port, [NEAR, FAR])
+    assert exchange.farewell(Address("192.168.7.1", 50_000), at(1)) == Pex([])
+
+
+def test_who_is_turned_away_may_be_told_once_unasked_of_others() -> None:
+    exchange = PeerExchange(SeededEntropy(1))
+    exchange.link_up(LINK, ASKER, is_dialled=True, now=at(0))
+    assert exchange.received(LINK, Pex([[wire(PUBLIC)]]), at(1))
+    assert not exchange.received(LINK, Pex([[wire(Address("8.8.4.4", PORT))]]), at(1))
+    assert exchange.pick(9, at(1)) == [PUBLIC]
 
 
 def test_a_link_is_answered_once_a_minute_and_with_as_many_as_it_asks_for() -> None:
@@ -246,7 +276,7 @@ def test_on_another_network_only_the_internet_is_where_it_was() -> None:
 def test_each_link_is_asked_once_a_minute_at_most_and_none_without_links() -> None:
     exchange = make()
     asked: dict[LinkId, int] = {}
-    exchange.link_up(LinkId(2), REMOTE, at(0))
+    exchange.link_up(LinkId(2), REMOTE, is_dialled=False, now=at(0))
     for ms in range(0, 60 * PEX_INTERVAL_MS, 1_000):
         exchange.deadline_passed(at(ms))
         for link, _ in exchange.take_frames():
