@@ -35,10 +35,12 @@ def opened_plainly(path: Path) -> Iterator[tuple[BinaryIO, int]]:
         if error.errno == errno.ELOOP:
             raise _not_plain(path) from None
         raise UserError("bad-file", f"Cannot read {path}: {error.strerror}.") from None
+    found = os.fstat(descriptor)
+    if not stat.S_ISREG(found.st_mode):
+        # Of a folder no file object can be made, which would close it.
+        os.close(descriptor)
+        raise _not_plain(path)
     with os.fdopen(descriptor, "rb") as file:
-        found = os.fstat(descriptor)
-        if not stat.S_ISREG(found.st_mode):
-            raise _not_plain(path)
         yield file, found.st_size
 
 
