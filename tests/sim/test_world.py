@@ -77,7 +77,8 @@ def test_everything_arrives_in_spite_of_cuts_and_crashes() -> None:
 
 
 def test_without_anti_entropy_what_crossed_the_cut_never_arrives() -> None:
-    report, broken = outcome(7, bug="no-anti-entropy")
+    # Not in every world: links that arise after the cut may happen to bring all of it.
+    report, broken = outcome(8, bug="no-anti-entropy")
     assert broken is not None
     assert broken.promise is L1
     assert report.verdict == "fail"
