@@ -36,6 +36,8 @@ class Connected:
     link: LinkId
     dial: DialId | None
     address: Address
+    local_host: str = ""
+    """Our own end, where the driver knows it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,23 @@ class PeerGone:
     """Discovery heard a goodbye, or an announcement lapsed."""
 
     instance: str
+
+
+@dataclass(frozen=True, slots=True)
+class OwnAddress:
+    """An address of this machine, on an interface that is up, and the prefix of its network."""
+
+    interface: str
+    index: int
+    host: str
+    prefix_bits: int
+
+
+@dataclass(frozen=True, slots=True)
+class NetworksSeen:
+    """On which networks this machine is: at first, and whenever its addresses are others."""
+
+    addresses: tuple[OwnAddress, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +159,7 @@ Input = (
     | Disconnected
     | PeerSeen
     | PeerGone
+    | NetworksSeen
     | NetworkChanged
     | Woke
     | StampMinted

@@ -70,7 +70,11 @@ LINKS_ACTIVE_MAX = 8
 """Links that no person asked for (SYNC.md E). Who comes later takes the place of one of them."""
 
 LINKS_ACTIVE_MIN = 6
-"""With fewer than this, nodes are dialled that neighbours told of."""
+"""With fewer than this, further nodes are dialled: of those in sight, and those told of."""
+
+LINKS_FILL_PAUSE_MS = 1_000
+"""How long a node with fewer waits for others to call before it dials one more, or up to twice
+that: where all wake at once, links arise in a second."""
 
 LINKS_KEPT_DIALLED = 2
 """Links that never yield: the two that this node itself dialled the longest ago."""
@@ -106,11 +110,18 @@ REMEMBERED_FAILURES_MAX = 3
 DIALS_CONCURRENT_MAX = 4
 """Dials under way at once (SYNC.md H.4)."""
 
+DIALS_BLIND_MAX = 2
+"""Those of them to addresses where nobody says that he is there now: on another network each hangs
+until its time is up, and the neighbours who do announce themselves shall not wait for that."""
+
 CANDIDATES_MAX = 1_024
 """Peers seen and remembered; the oldest unseen one goes first."""
 
 ADDRESSES_PER_PEER_MAX = 8
 """Addresses of one announced peer that are tried."""
+
+OWN_ADDRESSES_MAX = 16
+"""Addresses that turned out to be our own; some are its neighbours' too."""
 
 DIAL_BACKOFF_FIRST_MS = 2_000
 """The pause after the first failed dial; doubled, with jitter of half, per failure."""

@@ -14,7 +14,8 @@ from mesh.errors import UserError
 from mesh.ids import Address, Instant
 from mesh.inputs import Connection
 from mesh.limits import CONFIGURED_PEERS_MAX, REMEMBERED_ADDRESSES_MAX
-from mesh.peering.dialing import Dialing, Source
+from mesh.peering.dialing import Dialing
+from mesh.peering.targets import Source
 from mesh.storage.sqlcipher import transaction
 from mesh.storage.store import Store
 

@@ -68,6 +68,7 @@ from mesh.inputs import (
     Disconnected,
     Input,
     NetworkChanged,
+    NetworksSeen,
     PeerGone,
     PeerSeen,
     StampMinted,
@@ -297,6 +298,8 @@ class Engine:
                 self._neighbours.peer_seen(event, now)
             case PeerGone(instance):
                 self._dialing.peer_gone(instance)
+            case NetworksSeen(addresses):
+                self._neighbours.networks_seen(addresses)
             case NetworkChanged():
                 self._overlay.network_changed()
                 self._neighbours.network_changed(mesh_now, now)

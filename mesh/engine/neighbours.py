@@ -17,7 +17,7 @@ from mesh.effects import Announce, Disconnect, Effect, Emit, SendBytes
 from mesh.errors import PeerError
 from mesh.events import LinkClosed, LinkOpened
 from mesh.ids import Address, DialId, Instant, LinkId, LinkKey, Monotonic, UnixSeconds
-from mesh.inputs import Connected, PeerSeen
+from mesh.inputs import Connected, OwnAddress, PeerSeen
 from mesh.limits import (
     HANDSHAKES_PENDING_MAX,
     LINK_KEY_AGE_MIN_MS,
@@ -30,6 +30,7 @@ from mesh.link.first_messages import FirstMessages
 from mesh.link.link import Link
 from mesh.peering.dialing import Dialing
 from mesh.peering.exchange import PeerExchange
+from mesh.peering.segments import OwnNetworks
 from mesh.wire.frames import (
     CLOSE_DUPLICATE,
     CLOSE_GOING_AWAY,
@@ -54,6 +55,7 @@ class Neighbour:
     address: Address
     dial: DialId | None
     connected_at: Monotonic
+    local_host: str = ""
     is_ready: bool = False
     sending_bytes: int = 0
     bytes_received: int = 0
@@ -98,6 +100,7 @@ class Neighbours:
         self._counters = counters
         self._features = tuple(features)
         self._told_port = told_port
+        self._own = OwnNetworks()
         self._neighbours: dict[LinkId, Neighbour] = {}
         self._ready: dict[LinkId, Neighbour] = {}
         # Links that may have bytes to send, and a time before which no link has a deadline: so a
@@ -155,6 +158,7 @@ class Neighbours:
             address=connected.address,
             dial=connected.dial,
             connected_at=now.monotonic,
+            local_host=connected.local_host,
         )
         self._touched[connected.link] = None
         self._expect_deadline(self._neighbours[connected.link].link.deadline())
@@ -217,6 +221,11 @@ class Neighbours:
         if seen.mesh_hint == self._hint(seen.instance):
             self._dialing.peer_seen(seen.instance, seen.addresses, now)
 
+    def networks_seen(self, addresses: Sequence[OwnAddress]) -> None:
+        """Discovery knows on which networks this machine is."""
+        self._own = OwnNetworks(addresses)
+        self._dialing.networks_seen(addresses)
+
     def network_changed(self, mesh_now: UnixSeconds, now: Instant) -> None:
         """On another network we are somebody else."""
         self._dialing.network_changed(now)
@@ -277,6 +286,13 @@ class Neighbours:
     def is_dialled_by_us(self, link: LinkId) -> bool:
         """Whether this side opened the stream."""
         return self._neighbours[link].dial is not None
+
+    def interface_of(self, link: LinkId) -> str:
+        """The name of the interface over which a link goes; empty if nobody knows it."""
+        neighbour = self._neighbours.get(link)
+        if neighbour is None:
+            return ""
+        return self._own.interface_of(neighbour.local_host, neighbour.address)
 
     def hello(self, link: LinkId) -> Hello | None:
         """What a neighbour said of itself, if the link stands."""

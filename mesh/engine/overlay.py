@@ -122,6 +122,7 @@ class Overlay:
     def vault_closing(self) -> None:
         """Know nobody any more."""
         self._recognition.vault_closing()
+        self._note_recognised()
 
     def told(self, messenger: Messenger, effects: Sequence[Effect]) -> None:
         """What our person is told shows whether there are other contacts than before."""
@@ -134,8 +135,7 @@ class Overlay:
                 return
 
     def _note_recognised(self) -> None:
-        for link in self._recognition.take_recognised():
-            self._dialing.recognised(link)
+        self._dialing.recognised(self._recognition.contacts_by_link())
 
     def _note_news(self, news_count: NewsCount, now: Instant) -> None:
         for link, (former, former_backlog) in list(self._news.items()):

@@ -4,98 +4,48 @@ Implements `docs/protocol/peering.md`. A live machine: it hears what discovery s
 and links fared, and answers with `Dial` effects and with whether a link may stay.
 
 Theory of operation. Everything that could be dialled is a *target*: an announced instance with
-its addresses, an address typed by a person, or one remembered from an earlier run. A target is
-*linked* while an open link is known to lead to it: by the dial that made it, by the link key
-that the target showed before, or by the instance name inside the Hello of a link from one of its
-addresses. A node links to all targets while they are few. Of many it dials three and accepts what
-comes, which makes about six, and at least two per network, so that a laptop on two networks always
-bridges them. Now and then it swaps one of the three for another: so two groups that each had
-links enough before they met still join. Failures back off, doubled, with jitter; of two nodes
-that see each other at the same moment the one with the smaller instance name dials first.
+its addresses, an address typed by a person, one remembered from an earlier run, or one that a
+neighbour told of. A target is *linked* while an open link is known to lead to it: by the dial that
+made it, by the link key that the target showed before, or by the instance name inside the Hello of
+a link from one of its addresses. A node links to all targets while they are few. Of many it dials
+three and accepts what comes; if that makes fewer than six it dials further ones by and by; and at
+least two per network, so that a laptop on two networks always bridges them. Now and then it swaps
+one of its links for another: so two groups that each had links enough before they met still join.
+Failures back off, doubled, with jitter; of two nodes that see each other at the same moment the one
+with the smaller instance name dials first.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
-from enum import Enum, auto
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from mesh.crypto.entropy import Entropy, uniform_below
 from mesh.effects import Dial
-from mesh.ids import Address, DialId, Instant, LinkId, LinkKey, Monotonic
+from mesh.ids import Address, ContactId, DialId, Instant, LinkId, LinkKey, Monotonic
+from mesh.inputs import OwnAddress
 from mesh.limits import (
     ADDRESSES_PER_PEER_MAX,
     CANDIDATES_MAX,
     DIAL_BACKOFF_FIRST_MS,
     DIAL_BACKOFF_MAX_MS,
     DIAL_JITTER_MS,
+    DIALS_BLIND_MAX,
     DIALS_CONCURRENT_MAX,
     LINK_SETTLED_MS,
     LINK_SWAP_INTERVAL_MS,
     LINK_TURNED_AWAY_MS,
-    LINKS_ACTIVE_MAX,
     LINKS_ACTIVE_MIN,
     LINKS_DIALLED_TARGET,
+    LINKS_FILL_PAUSE_MS,
     LINKS_FULL_MESH_MAX,
-    LINKS_KEPT_BY_CHANCE,
-    LINKS_KEPT_DIALLED,
-    LINKS_PER_NETWORK_MIN,
-    LINKS_REPLACED_PAUSE_MS,
+    OWN_ADDRESSES_MAX,
     REMEMBERED_FAILURES_MAX,
     SWAP_SOON_MS,
 )
-from mesh.peering.segments import INTERNET, is_global, network_of
+from mesh.peering.open_links import OpenLink, OpenLinks
+from mesh.peering.segments import FAR, OwnNetworks
+from mesh.peering.targets import Source, Target
 
 _BACKOFF_DOUBLINGS_MAX: Final = 16
-
-
-class Source(Enum):
-    """How we came to know of a target; what a person typed is dialled first."""
-
-    CONFIGURED = auto()
-    ANNOUNCED = auto()
-    REMEMBERED = auto()
-    EXCHANGED = auto()
-
-
-@dataclass(slots=True)
-class Target:
-    """Something that could be dialled. `rank` is drawn once, so that choices are random."""
-
-    name: str
-    source: Source
-    addresses: list[Address]
-    rank: int
-    not_before: Monotonic
-    failures_count: int = 0
-    next_address: int = 0
-    dial: DialId | None = None
-    remote_key: LinkKey | None = None
-
-
-@dataclass(slots=True)
-class _OpenLink:
-    remote_key: LinkKey
-    instance: str
-    host: str
-    network: str
-    target: str | None
-    opened_at: Monotonic
-    # When it last brought what nobody else had brought; at first when it opened.
-    news_at: Monotonic
-    dialled: Address | None = field(default=None)
-    is_contacts: bool = False
-    is_turned_away: bool = False
-
-    def leads_to(self, target: Target) -> bool:
-        """Whether the other end is this target.
-
-        Anybody can put another node's instance name into its Hello, but not call from its address.
-        """
-        is_named = target.name == self.instance and any(
-            address.host == self.host for address in target.addresses
-        )
-        is_known = target.remote_key is not None and target.remote_key == self.remote_key
-        return target.name == self.target or is_named or is_known
 
 
 class Dialing:
@@ -104,15 +54,16 @@ class Dialing:
     def __init__(self, entropy: Entropy) -> None:
         self._entropy = entropy
         self._instance = ""
+        self._own = OwnNetworks()
         self._targets: dict[str, Target] = {}
-        self._links: dict[LinkId, _OpenLink] = {}
+        self._links = OpenLinks(entropy)
         self._dials: dict[DialId, str] = {}
         self._next_dial = 1
-        self._newest: LinkId | None = None
         self._unreachable: list[Address] = []
         self._own_addresses: dict[Address, None] = {}
-        self._replaced_at: Monotonic | None = None
+        self._fill_at: Monotonic | None = None
         self._swap_at: Monotonic | None = None
+        self._swap_dial: DialId | None = None
         self._deadline: Monotonic | None = None
         self._is_deadline_known = False
 
@@ -132,6 +83,15 @@ class Dialing:
         """A person took the address back; a link that stands stays."""
         self._changed()
         self._targets.pop(str(address), None)
+        for one in self._links:
+            one.is_configured = one.is_configured and one.target != str(address)
+
+    def networks_seen(self, addresses: Sequence[OwnAddress]) -> None:
+        """Discovery knows on which networks this machine is."""
+        self._changed()
+        self._own = OwnNetworks(addresses)
+        for one in self._links:
+            one.network = self._own.network_of(one.address)
 
     def remember(self, addresses: Iterable[Address], now: Instant) -> None:
         """Addresses that led to links in an earlier run are dialled before discovery wakes."""
@@ -143,15 +103,14 @@ class Dialing:
         """Addresses that neighbours told of, or that worked once, for who is short of links."""
         for address in addresses:
             known = any(address in target.addresses for target in self._targets.values())
-            linked = any(link.dialled == address for link in self._links.values())
+            linked = any(one.is_dialled and one.address == address for one in self._links)
             if not known and not linked and address not in self._own_addresses:
                 self._add(str(address), Source.EXCHANGED, [address], now, pause_ms=0)
 
     @property
     def is_short(self) -> bool:
         """Whether more links are wanted than those in sight give, or some that lead far away."""
-        count = len(self._links) + len(self._dials)
-        return count < LINKS_ACTIVE_MIN or self._links_in(INTERNET) < LINKS_PER_NETWORK_MIN
+        return self._is_thin or self._links.is_scarce(FAR)
 
     def take_unreachable(self) -> list[Address]:
         """Offered addresses at which nobody answered, since the last call."""
@@ -164,7 +123,11 @@ class Dialing:
         if instance == self._instance or not addresses:
             return
         target = self._targets.get(instance)
-        kept = list(addresses[:ADDRESSES_PER_PEER_MAX])
+        # Machines with containers all have the same address on a network of their own.
+        kept = [address for address in addresses if address not in self._own_addresses]
+        del kept[ADDRESSES_PER_PEER_MAX:]
+        if not kept:
+            return
         if target is not None:
             if kept != target.addresses:
                 target.addresses = kept
@@ -221,15 +184,8 @@ class Dialing:
         target = self._targets.get(self._dials.get(dial, "")) if dial is not None else None
         if target is not None and target.source is Source.CONFIGURED:
             return True
-        is_scarce = self._links_in(self._network(address)) < LINKS_PER_NETWORK_MIN
-        if is_scarce or self._counted() < LINKS_ACTIVE_MAX:
-            return True
-        is_pausing = (
-            self._replaced_at is not None
-            and now.monotonic - self._replaced_at < LINKS_REPLACED_PAUSE_MS * 1000
-        )
-        # Who calls often must not make us give up one link after another.
-        return (dial is not None or not is_pausing) and bool(self._yielding())
+        network = self._own.network_of(address)
+        return self._links.has_room(network, now, is_dialled=dial is not None)
 
     def link_up(
         self,
@@ -246,17 +202,23 @@ class Dialing:
         target = self._finish_dial(dial) if dial is not None else None
         if target is not None:
             target.remote_key = remote_key
-        self._newest = link
-        self._links[link] = _OpenLink(
-            remote_key=remote_key,
-            instance=instance,
-            host=address.host,
-            network=self._network(address),
-            target=target.name if target is not None else None,
-            opened_at=now.monotonic,
-            news_at=now.monotonic,
-            dialled=address if dial is not None else None,
+        is_swap = dial is not None and dial == self._swap_dial
+        self._links.up(
+            link,
+            OpenLink(
+                remote_key=remote_key,
+                instance=instance,
+                address=address,
+                network=self._own.network_of(address),
+                target=target.name if target is not None else None,
+                opened_at=now.monotonic,
+                news_at=now.monotonic,
+                is_dialled=dial is not None,
+                is_configured=target is not None and target.source is Source.CONFIGURED,
+                is_swap=is_swap,
+            ),
         )
+        self._wait_for_callers(now)
 
     def duplicate_found(self, dial: DialId, remote_key: LinkKey) -> None:
         """A dial led to a node that another open link leads to already."""
@@ -277,42 +239,43 @@ class Dialing:
         if target.source is Source.CONFIGURED:
             target.not_before = _after(now, DIAL_BACKOFF_MAX_MS)
         else:
-            self._own_addresses |= dict.fromkeys(target.addresses)
-            while len(self._own_addresses) > ADDRESSES_PER_PEER_MAX:
+            own = target.addresses.pop((target.next_address - 1) % len(target.addresses))
+            self._own_addresses[own] = None
+            while len(self._own_addresses) > OWN_ADDRESSES_MAX:
                 del self._own_addresses[next(iter(self._own_addresses))]
-            self._unreachable += target.addresses
-            del self._targets[target.name]
+            self._unreachable.append(own)
+            if not target.addresses:
+                del self._targets[target.name]
 
     def turned_away(self, link: LinkId) -> None:
         """The other side gives this link up for another: it will not want us back soon."""
-        one = self._links.get(link)
+        one = self._links.find(link)
         if one is not None:
             one.is_turned_away = True
 
     def brought_news(self, link: LinkId, now: Instant, *, is_backlog: bool) -> None:
         """A link brought what nobody else had; as a backlog it shows that we were apart."""
-        one = self._links.get(link)
+        one = self._links.find(link)
         if one is None:
             return
         one.news_at = now.monotonic
         is_young = now.monotonic - one.opened_at < LINK_SWAP_INTERVAL_MS * 1000
-        if is_backlog and is_young and one.dialled is not None and not self._is_small:
+        if is_backlog and is_young and one.is_dialled and not self._is_small:
             self._changed()
             soon = _after(now, SWAP_SOON_MS + uniform_below(self._entropy, SWAP_SOON_MS))
             self._swap_at = soon if self._swap_at is None else min(self._swap_at, soon)
 
-    def recognised(self, link: LinkId) -> None:
-        """A link leads to a contact: it is not the first to go. Nobody is dialled for that."""
-        one = self._links.get(link)
-        if one is not None:
-            one.is_contacts = True
+    def recognised(self, links: Mapping[LinkId, ContactId]) -> None:
+        """These links lead to contacts: they are not the first to go. Nobody is dialled for it."""
+        self._links.recognised(links)
 
     def link_down(self, link: LinkId, now: Instant) -> None:
         """A link ended: its target may be dialled again, at once if the link had lasted."""
         self._changed()
-        closed = self._links.pop(link, None)
+        closed = self._links.down(link)
         if closed is None:
             return
+        self._wait_for_callers(now)
         for target in list(self._targets.values()):
             if closed.leads_to(target):
                 if closed.is_turned_away:
@@ -327,36 +290,29 @@ class Dialing:
                     self._back_off(target, now)
 
     def find_surplus(self, now: Instant) -> LinkId | None:
-        """The link that yields to the newest one, if there are more of them than are wanted."""
-        if self._counted() > LINKS_ACTIVE_MAX:
-            yielding = self._yielding()
-            for _ in range(LINKS_KEPT_BY_CHANCE):
-                if len(yielding) > 1:
-                    yielding.pop(uniform_below(self._entropy, len(yielding)))
-            if yielding:
-                self._replaced_at = now.monotonic
-            return self._least_useful(yielding)
-        if self._is_small or len(self._chosen()) <= LINKS_DIALLED_TARGET:
-            return None
-        return self._least_useful(
-            [link for link in self._chosen() if link != self._newest and self._has_spare(link)]
-        )
+        """The link that yields to the newest one, if it has to take a place."""
+        return self._links.find_surplus(now)
 
     def working_addresses(self) -> list[Address]:
         """Addresses whose dials became the links that are open now."""
-        return [link.dialled for link in self._links.values() if link.dialled is not None]
+        return [one.address for one in self._links if one.is_dialled]
+
+    def network_of(self, link: LinkId) -> str:
+        """On which of our own networks a link is: the name of an interface, or far away."""
+        one = self._links.find(link)
+        return FAR if one is None else one.network
 
     def targets(self) -> list[Target]:
         """All targets without an open link, for a person to see."""
-        return [target for target in self._targets.values() if not self._is_linked(target)]
+        return [target for target in self._targets.values() if not self._links.has_to(target)]
 
     def deadline(self) -> Monotonic | None:
         """When `deadline_passed` wants to be called."""
         if not self._is_deadline_known:
             self._is_deadline_known = True
             moments = [target.not_before for target in self._wanted()]
-            if self._swap_at is not None and not self._is_small:
-                moments.append(self._swap_at)
+            if not self._is_small:
+                moments += [at for at in (self._swap_at, self._find_fill_at()) if at is not None]
             self._deadline = min(moments, default=None)
             if len(self._dials) >= DIALS_CONCURRENT_MAX:
                 self._deadline = None
@@ -375,6 +331,9 @@ class Dialing:
                 break
             if self._is_wanted(target):
                 dials.append(self._dial(target))
+        fill_at = self._find_fill_at()
+        if not self._is_small and fill_at is not None and fill_at <= now.monotonic:
+            dials += self._dial_another(now)
         if self._swap_at is not None and self._swap_at <= now.monotonic:
             self._swap_at = self._next_swap(now)
             dials += self._dials_to_swap(now)
@@ -385,24 +344,45 @@ class Dialing:
         self._next_dial += 1
         self._dials[dial] = target.name
         target.dial = dial
+        return Dial(dial, self._next_address(target))
+
+    def _next_address(self, target: Target) -> Address:
+        """One after the other; at first one on a network that has too few links."""
+        scarce = self._scarce_addresses(target) if target.failures_count == 0 else []
+        if scarce:
+            target.next_address = target.addresses.index(scarce[0])
         address = target.addresses[target.next_address % len(target.addresses)]
         target.next_address += 1
-        return Dial(dial, address)
+        return address
 
-    def _dials_to_swap(self, now: Instant) -> list[Dial]:
-        """One more dial than is wanted; when it has become a link, the oldest is a surplus."""
-        if self._is_small or len(self._chosen()) < LINKS_DIALLED_TARGET or self._dials:
-            return []
+    def _dial_another(self, now: Instant) -> list[Dial]:
+        """One more dial than is wanted, of anybody in sight."""
         others = [
             target
-            for target in self._targets.values()
-            if target.dial is None
-            and target.not_before <= now.monotonic
-            and not self._is_linked(target)
+            for target in self._idle()
+            if target.not_before <= now.monotonic and not self._is_blind(target)
         ]
-        if not others:
+        return [self._dial(others[uniform_below(self._entropy, len(others))])] if others else []
+
+    def _dials_to_swap(self, now: Instant) -> list[Dial]:
+        """One dial more; when it has become a link, another one is a surplus."""
+        if self._is_small or self._is_thin or self._dials:
             return []
-        return [self._dial(others[uniform_below(self._entropy, len(others))])]
+        dials = self._dial_another(now)
+        self._swap_dial = dials[0].dial if dials else None
+        return dials
+
+    def _find_fill_at(self) -> Monotonic | None:
+        """When one more is dialled because too few have called."""
+        if self._fill_at is None or self._dials or not self._is_thin:
+            return None
+        others = [target.not_before for target in self._idle() if not self._is_blind(target)]
+        return max(self._fill_at, min(others)) if others else None
+
+    def _wait_for_callers(self, now: Instant) -> None:
+        """Links arise while others dial; only who still has too few of them dials further."""
+        pause_ms = LINKS_FILL_PAUSE_MS + uniform_below(self._entropy, LINKS_FILL_PAUSE_MS)
+        self._fill_at = _after(now, pause_ms)
 
     def _perhaps_swap_soon(self, now: Instant) -> None:
         """Of all who see a new target about as many swap at once as each node dials.
@@ -425,23 +405,37 @@ class Dialing:
         return [target for target in self._targets.values() if self._is_wanted(target)]
 
     def _is_wanted(self, target: Target) -> bool:
-        if target.dial is not None or self._is_linked(target):
+        if target.dial is not None or self._links.has_to(target):
+            return False
+        if self._is_blind(target) and self._blind_count() >= DIALS_BLIND_MAX:
             return False
         if target.source is Source.CONFIGURED:
             return True
+        if target.failures_count == 0 and self._scarce_addresses(target):
+            return True
         if target.source is Source.EXCHANGED:
-            return self.is_short
-        if self._is_small and len(self._links) + len(self._dials) < LINKS_FULL_MESH_MAX:
-            return True
-        if not self._is_small and len(self._chosen()) + len(self._dials) < LINKS_DIALLED_TARGET:
-            return True
-        return any(
-            self._links_in(_network_in_sight(target, address)) < LINKS_PER_NETWORK_MIN
-            for address in target.addresses
+            return self._is_thin
+        if self._is_small:
+            return len(self._links) + len(self._dials) < LINKS_FULL_MESH_MAX
+        return self._links.dialled_count + len(self._dials) < LINKS_DIALLED_TARGET
+
+    def _is_blind(self, target: Target) -> bool:
+        """Whether nobody says that it is there now: dials of such may hang for long."""
+        return target.source is not Source.ANNOUNCED
+
+    def _blind_count(self) -> int:
+        names = self._dials.values()
+        return sum(
+            name not in self._targets or self._is_blind(self._targets[name]) for name in names
         )
 
-    def _is_linked(self, target: Target) -> bool:
-        return any(link.leads_to(target) for link in self._links.values())
+    def _idle(self) -> list[Target]:
+        """Targets to which no link leads and no dial is under way."""
+        return [
+            target
+            for target in self._targets.values()
+            if target.dial is None and not self._links.has_to(target)
+        ]
 
     @property
     def _is_small(self) -> bool:
@@ -449,67 +443,20 @@ class Dialing:
         count = sum(one.source is not Source.EXCHANGED for one in self._targets.values())
         return count <= LINKS_FULL_MESH_MAX
 
-    def _dialled(self) -> list[LinkId]:
-        """Links that we dialled and no person asked for, oldest first."""
+    @property
+    def _is_thin(self) -> bool:
+        """Whether there are fewer links than a node should have."""
+        return self._links.counted + len(self._dials) < LINKS_ACTIVE_MIN
+
+    def _scarce_addresses(self, target: Target) -> list[Address]:
+        """Where it stands on networks with too few links. Who announces itself is near."""
+        networks = [(address, self._own.network_of(address)) for address in target.addresses]
         return [
-            link
-            for link, one in self._links.items()
-            if one.dialled is not None and not self._is_configured(one.target)
+            address
+            for address, network in networks
+            if self._links.is_scarce(network)
+            and (network != FAR or target.source is not Source.ANNOUNCED)
         ]
-
-    def _chosen(self) -> list[LinkId]:
-        """Those of them to nodes in sight; links that lead far away are counted by themselves."""
-        return [link for link in self._dialled() if self._links[link].network != INTERNET]
-
-    def _is_configured(self, name: str | None) -> bool:
-        target = self._targets.get(name) if name is not None else None
-        return target is not None and target.source is Source.CONFIGURED
-
-    def _counted(self) -> int:
-        """Links that no person asked for."""
-        return sum(not self._is_configured(one.target) for one in self._links.values())
-
-    def _yielding(self) -> list[LinkId]:
-        """Links that may yield to a newer one; those that chance keeps are still among them."""
-        kept = self._dialled()[:LINKS_KEPT_DIALLED]
-        found = [
-            link
-            for link, one in self._links.items()
-            if link not in kept
-            and link != self._newest
-            and not self._is_configured(one.target)
-            and self._has_spare(link)
-        ]
-        return found if len(found) > LINKS_KEPT_BY_CHANCE else []
-
-    def _least_useful(self, links: list[LinkId]) -> LinkId | None:
-        """A stranger's before a contact's, of many of one host, and silent for the longest."""
-        hosts = [one.host for one in self._links.values()]
-
-        def worth(link: LinkId) -> tuple[bool, int, Monotonic]:
-            one = self._links[link]
-            return (one.is_contacts, -hosts.count(one.host), one.news_at)
-
-        return min(links, key=worth, default=None)
-
-    def _has_spare(self, link: LinkId) -> bool:
-        """Whether its network has links enough without it."""
-        return self._links_in(self._links[link].network) > LINKS_PER_NETWORK_MIN
-
-    def _links_in(self, network: str) -> int:
-        return sum(link.network == network for link in self._links.values())
-
-    def _network(self, address: Address) -> str:
-        """The network of an open link; an internet address of a neighbour is on our own cable."""
-        network = network_of(address)
-        if not is_global(address):
-            return network
-        is_near = any(
-            target.source is Source.ANNOUNCED
-            and any(network_of(each) == network for each in target.addresses)
-            for target in self._targets.values()
-        )
-        return network if is_near else INTERNET
 
     def _drop_exchanged(self, addresses: Iterable[Address]) -> None:
         """Who is in sight need not be known by hearsay too."""
@@ -533,11 +480,11 @@ class Dialing:
         )
 
     def _forget_one(self) -> None:
-        """Make room: the oldest target that no person typed and no link leads to."""
-        for name, target in self._targets.items():
-            if target.source is not Source.CONFIGURED and not self._is_linked(target):
-                del self._targets[name]
-                return
+        """Make room: hearsay first, then the oldest that no person typed and no link leads to."""
+        idle = [one for one in self._idle() if one.source is not Source.CONFIGURED]
+        if idle:
+            hearsay = (one for one in idle if one.source is Source.EXCHANGED)
+            del self._targets[next(hearsay, idle[0]).name]
 
     def _finish_dial(self, dial: DialId) -> Target | None:
         target = self._targets.get(self._dials.pop(dial, ""))
@@ -558,12 +505,6 @@ class Dialing:
         pause_ms = min(DIAL_BACKOFF_FIRST_MS << doublings, DIAL_BACKOFF_MAX_MS)
         pause_ms = pause_ms // 2 + uniform_below(self._entropy, pause_ms)
         target.not_before = _after(now, 0 if has_untried else pause_ms)
-
-
-def _network_in_sight(target: Target, address: Address) -> str:
-    """The network on which a target stands: the cable only if it was seen there."""
-    is_near = target.source is Source.ANNOUNCED or not is_global(address)
-    return network_of(address) if is_near else INTERNET
 
 
 def _after(now: Instant, pause_ms: int) -> Monotonic:

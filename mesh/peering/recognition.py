@@ -62,7 +62,6 @@ class Recognition:
         self._links: dict[LinkId, _OpenLink] = {}
         self._keys: list[PairKey] | None = None
         self._frames: list[tuple[LinkId, Who]] = []
-        self._recognised: list[LinkId] = []
 
     def link_up(
         self, link: LinkId, handshake_hash: bytes, *, is_initiator: bool, now: Instant
@@ -80,15 +79,14 @@ class Recognition:
         if kept == self._keys:
             return
         self._keys = kept
-        for link, one in self._links.items():
+        for one in self._links.values():
             one.is_said = False
-            self._match(link, one)
+            self._match(one)
 
     def vault_closing(self) -> None:
         """Know nobody any more."""
         self._keys = None
         self._frames.clear()
-        self._recognised.clear()
         for one in self._links.values():
             one.contact = None
 
@@ -113,7 +111,7 @@ class Recognition:
         one.heard_count += 1
         if one.heard_count <= WHO_FRAMES_PER_HOUR_MAX:
             one.entries = who.entries
-            self._match(link, one)
+            self._match(one)
 
     def deadline(self) -> Monotonic | None:
         """When `deadline_passed` wants to be called."""
@@ -139,11 +137,6 @@ class Recognition:
         taken, self._frames = self._frames, []
         return taken
 
-    def take_recognised(self) -> list[LinkId]:
-        """Links that were found to lead to a contact since the last call."""
-        taken, self._recognised = self._recognised, []
-        return taken
-
     def _list(self, one: _OpenLink, keys: list[PairKey]) -> Who:
         proofs = [proof(key, one.handshake_hash, one.role) for _, key in keys]
         # At least one step, so that who has no contact yet looks like who has sixty.
@@ -151,8 +144,8 @@ class Recognition:
         filling = self._entropy.draw(missing * WHO_ENTRY_BYTES)
         return Who(b"".join(sorted((*proofs, *_split(filling)))))
 
-    def _match(self, link: LinkId, one: _OpenLink) -> None:
-        former, one.contact = one.contact, None
+    def _match(self, one: _OpenLink) -> None:
+        one.contact = None
         if self._keys is None or not one.entries:
             return
         # Only asked for members, never walked through.
@@ -160,8 +153,6 @@ class Recognition:
         for contact, key in self._keys:
             if proof(key, one.handshake_hash, one.other_role) in entries:
                 one.contact = contact
-                if former is None:
-                    self._recognised.append(link)
                 return
 
 

@@ -3,14 +3,16 @@
 Implements `docs/protocol/peering.md`, sections "How many links" and "Peer exchange".
 """
 
+from collections.abc import Sequence
 from functools import lru_cache
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import Final
 
 from mesh.ids import Address
+from mesh.inputs import OwnAddress
 
-INTERNET: Final = "internet"
-"""All addresses that can be reached from everywhere are one network."""
+FAR: Final = "far"
+"""All addresses that are on none of our own networks are one network: that behind the router."""
 
 _CACHED: Final = 4_096
 _V4_PREFIX_BYTES: Final = 3
@@ -19,14 +21,40 @@ _V4_REGION_BYTES: Final = 2
 _V6_REGION_BYTES: Final = 4
 
 
-def network_of(address: Address) -> str:
-    """A name for the network that an address is on, as far as the address tells."""
-    if ":" not in address.host:
-        return address.host.rpartition(".")[0]
-    parsed = _parsed(address.host)
-    if parsed is None or parsed.is_link_local:
-        return f"scope {address.scope}"
-    return parsed.packed[:_V6_PREFIX_BYTES].hex()
+class OwnNetworks:
+    """The networks that this machine is on, by the names of its interfaces.
+
+    Where nobody knows them, an address tells its network by its prefix.
+    """
+
+    def __init__(self, addresses: Sequence[OwnAddress] = ()) -> None:
+        self._scopes = {one.index: one.interface for one in addresses}
+        networks = [
+            (ip_network((one.host, one.prefix_bits), strict=False), one.interface)
+            for one in addresses
+        ]
+        # The narrowest network that holds an address is where its packets go.
+        self._networks = sorted(networks, key=lambda each: -each[0].prefixlen)
+        self._holders = {one.host: one.interface for one in addresses}
+
+    def network_of(self, address: Address) -> str:
+        """The name of the interface on whose network an address is, or `FAR`."""
+        parsed = _parsed(address.host)
+        if parsed is None:
+            return FAR
+        if parsed.version == 6 and parsed.is_link_local:
+            return self._scopes.get(address.scope, f"scope {address.scope}")
+        if not self._networks:
+            return FAR if parsed.is_global else _prefix(parsed).hex()
+        found = (name for network, name in self._networks if parsed in network)
+        return next(found, FAR)
+
+    def interface_of(self, local_host: str, address: Address) -> str:
+        """The interface over which a stream goes, by its own end; empty if that is not known."""
+        held = self._holders.get(local_host)
+        if held is not None:
+            return held
+        return self._scopes.get(address.scope, "") if address.scope else ""
 
 
 def is_global(address: Address) -> bool:
@@ -42,8 +70,7 @@ def is_one_segment(one: Address, other: Address) -> bool:
         return False
     if left.is_link_local and left.version == 6:
         return right.is_link_local and one.scope == other.scope
-    length = _V4_PREFIX_BYTES if left.version == 4 else _V6_PREFIX_BYTES
-    return left.packed[:length] == right.packed[:length]
+    return _prefix(left) == _prefix(right)
 
 
 def region_of(address: Address) -> bytes | None:
@@ -66,6 +93,10 @@ def is_node_address(address: Address) -> bool:
     return parsed is not None and not (
         parsed.is_multicast or parsed.is_unspecified or parsed.is_loopback or parsed.is_reserved
     )
+
+
+def _prefix(address: IPv4Address | IPv6Address) -> bytes:
+    return address.packed[: _V4_PREFIX_BYTES if address.version == 4 else _V6_PREFIX_BYTES]
 
 
 @lru_cache(maxsize=_CACHED)

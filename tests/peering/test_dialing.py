@@ -4,22 +4,24 @@ import pytest
 
 from mesh.engine.addresses import parse_address
 from mesh.errors import UserError
-from mesh.ids import Address, DialId, Instant, LinkId, LinkKey, Monotonic
+from mesh.ids import Address, ContactId, DialId, Instant, LinkId, LinkKey, Monotonic
+from mesh.inputs import OwnAddress
 from mesh.limits import (
     CANDIDATES_MAX,
     DIAL_BACKOFF_MAX_MS,
+    DIALS_BLIND_MAX,
     DIALS_CONCURRENT_MAX,
     LINK_SWAP_INTERVAL_MS,
     LINKS_ACTIVE_MAX,
     LINKS_ACTIVE_MIN,
     LINKS_DIALLED_TARGET,
+    LINKS_FILL_PAUSE_MS,
     LINKS_KEPT_DIALLED,
     LINKS_REPLACED_PAUSE_MS,
     REMEMBERED_FAILURES_MAX,
     SWAP_SOON_MS,
 )
 from mesh.peering.dialing import Dialing
-from mesh.peering.segments import network_of
 from tests.entropy import SeededEntropy
 
 
@@ -164,7 +166,7 @@ def test_among_many_a_node_dials_a_few_but_never_misses_another_network() -> Non
             surplus = dialing.find_surplus(at(10_000))
             if surplus is not None:
                 dialing.link_down(surplus, at(10_000))
-    assert len(dialing.working_addresses()) == LINKS_DIALLED_TARGET
+    assert LINKS_DIALLED_TARGET <= len(dialing.working_addresses()) <= DIALS_CONCURRENT_MAX
     dialing.peer_seen("ff" * 8, [address(1, network=1)], at(10_001))
     assert [d.address for d in dialing.deadline_passed(at(20_000))] == [address(1, network=1)]
 
@@ -243,8 +245,7 @@ def test_what_brings_nothing_yields_before_what_brings_news() -> None:
 
 def test_a_contacts_link_yields_last_and_counts_like_any_other() -> None:
     dialing = full()
-    for number in (100, 101):
-        dialing.recognised(LinkId(number))
+    dialing.recognised({LinkId(number): ContactId(number) for number in (100, 101)})
     gone = yielded(dialing, times=3)
     assert len(gone) == 3
     assert [number for number in gone if number in (100, 101)] == []
@@ -345,20 +346,118 @@ def test_after_sleep_all_is_dialled_at_once_and_on_another_network_only_what_may
     assert [dial.address for dial in dialing.deadline_passed(at(2))] == [address(7)]
 
 
-def test_a_link_is_swapped_for_another_now_and_then() -> None:
+def take_dials(dialing: Dialing, now_ms: int) -> list[int]:
+    """Let all dials that are due become links; whom they lead to."""
+    linked = []
+    for dial in dialing.deadline_passed(at(now_ms)):
+        linked.append(int(dial.address.host.rpartition(".")[2]))
+        link_up(dialing, linked[-1], dial.dial, at(now_ms))
+        surplus = dialing.find_surplus(at(now_ms))
+        if surplus is not None:
+            dialing.link_down(surplus, at(now_ms))
+    return linked
+
+
+def test_who_is_called_by_too_few_dials_further_ones_one_by_one_until_there_are_enough() -> None:
+    dialing = make()
+    for number in range(1, 60):
+        dialing.peer_seen(f"{number:016x}", [address(number)], at(0))
+    now_ms = 2_000
+    while len(take_dials(dialing, now_ms)) > 1:
+        now_ms += 1
+    count = len(dialing.working_addresses())
+    assert count <= DIALS_CONCURRENT_MAX
+    assert take_dials(dialing, now_ms + LINKS_FILL_PAUSE_MS - 1) == []
+    for _ in range(count, LINKS_ACTIVE_MIN):
+        now_ms += 2 * LINKS_FILL_PAUSE_MS
+        assert len(take_dials(dialing, now_ms)) == 1
+    assert take_dials(dialing, now_ms + 2 * LINKS_FILL_PAUSE_MS) == []
+    assert len(dialing.working_addresses()) == LINKS_ACTIVE_MIN
+
+
+def test_a_link_is_swapped_for_another_now_and_then_and_the_first_ones_stay() -> None:
     dialing = make()
     for number in range(1, 60):
         dialing.peer_seen(f"{number:016x}", [address(number)], at(0))
     linked: list[int] = []
-    for now_ms in (10_000, 20_000, 10_000 + 2 * LINK_SWAP_INTERVAL_MS):
+    for now_ms in range(2_000, 40_000, 2_000):
+        linked += take_dials(dialing, now_ms)
+    assert len(linked) == LINKS_ACTIVE_MIN
+    for turn in range(1, 30):
+        linked += take_dials(dialing, 40_000 + turn * 2 * LINK_SWAP_INTERVAL_MS)
+        assert LINKS_ACTIVE_MIN <= len(dialing.working_addresses()) <= LINKS_ACTIVE_MIN + 1
+    assert len(linked) == LINKS_ACTIVE_MIN + 29
+    first = [address(number) for number in linked[:LINKS_KEPT_DIALLED]]
+    assert dialing.working_addresses()[:LINKS_KEPT_DIALLED] == first
+
+
+OWN = [
+    OwnAddress("eth0", 2, "192.168.7.2", 24),
+    OwnAddress("eth0", 2, "2001:db8:7::2", 64),
+    OwnAddress("eth0", 2, "fe80::2", 64),
+    OwnAddress("br-c", 3, "172.17.0.1", 16),
+]
+
+
+def places(number: int) -> list[Address]:
+    """Where a machine on two families of one cable and with containers says that it is."""
+    return [
+        Address("172.17.0.1", 41730),
+        Address(f"192.168.7.{number}", 41730),
+        Address(f"2001:db8:7::{number:x}", 41730),
+        Address(f"2001:db8:99::{number:x}", 41730),
+        Address(f"fe80::{number:x}", 41730, 2),
+    ]
+
+
+def test_one_cable_with_three_kinds_of_addresses_is_one_network() -> None:
+    """And the network of containers, where everybody is at the same address, is given up soon."""
+    dialing = make()
+    dialing.networks_seen(OWN)
+    for number in range(10, 40):
+        dialing.peer_seen(f"{number:016x}", places(number), at(0))
+    tries: list[Address] = []
+    for now_ms in range(1_000, 120_000, 500):
         for dial in dialing.deadline_passed(at(now_ms)):
-            linked.append(int(dial.address.host.rpartition(".")[2]))
-            link_up(dialing, linked[-1], dial.dial, at(now_ms))
+            tries.append(dial.address)
+            number = int(dial.address.host.replace(":", ".").rpartition(".")[2], 16)
+            if dial.address.host == "172.17.0.1":
+                dialing.self_found(dial.dial, at(now_ms))
+                continue
+            dialing.link_up(
+                LinkId(len(tries)),
+                dial.dial,
+                remote_key=LinkKey(bytes([number]) * 32),
+                instance=f"{number:016x}",
+                address=dial.address,
+                now=at(now_ms),
+            )
             surplus = dialing.find_surplus(at(now_ms))
             if surplus is not None:
                 dialing.link_down(surplus, at(now_ms))
-    assert len(set(linked)) == len(linked) > LINKS_DIALLED_TARGET
-    assert dialing.working_addresses() == [address(one) for one in linked[-LINKS_DIALLED_TARGET:]]
+    assert len(dialing.working_addresses()) == LINKS_ACTIVE_MIN
+    assert tries.count(Address("172.17.0.1", 41730)) <= 30
+    assert len(tries) <= 30 + LINKS_ACTIVE_MIN
+    # Who was dialled at the address of our own containers is not lost for that.
+    assert len(dialing.targets()) == 30 - LINKS_ACTIVE_MIN
+
+
+def test_a_target_on_two_networks_is_dialled_where_links_are_few() -> None:
+    dialing = make()
+    own = [OwnAddress("eth0", 2, "10.0.0.9", 24), OwnAddress("wlan0", 3, "10.0.1.9", 24)]
+    dialing.networks_seen(own)
+    for number in range(1, 4):
+        link_up(dialing, number, None, at(0))
+    dialing.peer_seen(f"{7:016x}", [address(7), address(7, network=1)], at(0))
+    assert [dial.address for dial in dialing.deadline_passed(at(1_000))] == [address(7, network=1)]
+
+
+def test_dials_in_the_blind_leave_room_for_neighbours_who_are_there() -> None:
+    dialing = make()
+    dialing.remember([address(number) for number in range(100, 116)], at(0))
+    assert len(dialing.deadline_passed(at(0))) == DIALS_BLIND_MAX
+    dialing.peer_seen(f"{7:016x}", [address(7)], at(1))
+    assert [dial.address for dial in dialing.deadline_passed(at(2_000))] == [address(7)]
 
 
 def test_a_flood_of_announcements_is_bounded_and_keeps_what_a_person_typed() -> None:
@@ -368,11 +467,6 @@ def test_a_flood_of_announcements_is_bounded_and_keeps_what_a_person_typed() -> 
         dialing.peer_seen(f"{number:016x}", [address(number % 250)], at(0))
     assert len(dialing.targets()) <= CANDIDATES_MAX
     assert any(target.name == str(address(200)) for target in dialing.targets())
-
-
-def test_the_network_of_an_address_is_its_prefix_or_its_interface() -> None:
-    assert network_of(Address("192.168.7.9", 1)) == network_of(Address("192.168.7.200", 1))
-    assert network_of(Address("fe80::1", 1, 3)) != network_of(Address("fe80::1", 1, 4))
 
 
 @pytest.mark.parametrize(

@@ -59,7 +59,7 @@ def test_two_contacts_recognise_each_other_and_strangers_do_not() -> None:
     assert anna.contact_of(LINK) is None
     anna.received(LINK, from_ben, at(1))
     assert (anna.contact_of(LINK), ben.contact_of(LINK)) == (BEN, ANNA)
-    assert (anna.take_recognised(), ben.take_recognised()) == ([LINK], [LINK])
+    assert (anna.contacts_by_link(), ben.contacts_by_link()) == ({LINK: BEN}, {LINK: ANNA})
     assert dora.contact_of(LINK) is None
 
 

@@ -1,0 +1,30 @@
+"""What could be dialled: where it is, how we came to know of it, and how dialling it went."""
+
+from dataclasses import dataclass
+from enum import Enum, auto
+
+from mesh.ids import Address, DialId, LinkKey, Monotonic
+
+
+class Source(Enum):
+    """How we came to know of a target; what a person typed is dialled first."""
+
+    CONFIGURED = auto()
+    ANNOUNCED = auto()
+    REMEMBERED = auto()
+    EXCHANGED = auto()
+
+
+@dataclass(slots=True)
+class Target:
+    """Something that could be dialled. `rank` is drawn once, so that choices are random."""
+
+    name: str
+    source: Source
+    addresses: list[Address]
+    rank: int
+    not_before: Monotonic
+    failures_count: int = 0
+    next_address: int = 0
+    dial: DialId | None = None
+    remote_key: LinkKey | None = None
