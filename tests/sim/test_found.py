@@ -2,20 +2,16 @@
 
 import pytest
 
-from sim.running import Request, run
-from sim.world import World
+from sim.running import Request, options_of, run_scenario, scenario_of
 
 FOUND = [
     # Two copies of one vault had agreed on new keys; who was left was met by none of these.
-    ("clone", 4, 1012),
+    Request(name="clone", nodes=4, seed=1012, is_crypto_real=False),
 ]
 
 
-def quietly(_world: World) -> None:
-    """Show no progress."""
-
-
-@pytest.mark.parametrize("name, nodes, seed", FOUND)
-def test_what_was_found_stays_mended(name: str, nodes: int, seed: int) -> None:
-    report = run(Request(name=name, seed=seed, nodes=nodes, is_crypto_real=False), quietly)
-    assert report.verdict == "pass", report.broken
+@pytest.mark.parametrize("request_", FOUND, ids=lambda request: request.command)
+def test_what_was_found_stays_mended(request_: Request) -> None:
+    scenario = scenario_of(request_)
+    ran = run_scenario(scenario, options_of(request_, scenario))
+    assert ran.report.verdict == "pass", ran.report.broken
