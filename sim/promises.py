@@ -40,7 +40,9 @@ L10: Final = Promise(
     "L10", "Who lost a disk, or had it copied, and still knows somebody can write to them again."
 )
 
-PROMISES: Final = (S2, S3, S4, S5, S6, S7, S8, S11, S13, S14, L1, L4, L9, L10)
+E1: Final = Promise("E1", "What the scenario expects of delivery, delay and copies is met.")
+
+PROMISES: Final = (S2, S3, S4, S5, S6, S7, S8, S11, S13, S14, L1, L4, L9, L10, E1)
 
 
 class BrokenPromise(Exception):

@@ -55,6 +55,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     messages_delivered: int
     latency: dict[str, Latency]
     copies_per_delivery: float
+    delivery_ratio: float
+    """How much had arrived when nothing befell any more, of what could."""
     frames_sent: int
     bytes_sent: int
     events: int
@@ -77,8 +79,6 @@ def make_report(
     """Sum up a world that has run."""
     now_s = world.loop.now / 1_000_000
     sums = world.sums.by_name
-    received = sums.get("bodies_received", 0)
-    first = received - sums.get("bodies_duplicate", 0)
     return Report(
         scenario=world.scenario.name,
         seed=world.options.seed,
@@ -92,7 +92,8 @@ def make_report(
         messages_written=world.ledger.confirmed_count,
         messages_delivered=world.ledger.delivered_count,
         latency=_latencies(world),
-        copies_per_delivery=round(received / first, 3) if first else 0,
+        copies_per_delivery=world.copies_per_delivery,
+        delivery_ratio=round(world.delivery_ratio, 4),
         frames_sent=sums.get("frames_sent", 0),
         bytes_sent=world.network.counters.bytes_sent,
         events=world.loop.events_count,
@@ -138,7 +139,8 @@ def render(report: Report) -> str:
         ]
     lines.append(f"repeat     {report.command}")
     lines.append(
-        f"messages   {report.messages_written} written, {report.messages_delivered} delivered"
+        f"messages   {report.messages_written} written, {report.messages_delivered} delivered, "
+        f"{report.delivery_ratio:.1%} before people rested"
     )
     if report.latency:
         lines.append(_row("latency", "", "messages", "p50", "p95", "p99", "max"))

@@ -4,6 +4,7 @@ Scenarios are TOML files beside this module, read strictly: a word that is not k
 error. Units end the names. What is drawn (who, when exactly) is drawn from the seed.
 """
 
+import difflib
 import tomllib
 from importlib.resources import files
 from math import inf
@@ -13,12 +14,13 @@ from typing import Annotated, Final, Literal
 import msgspec
 
 from mesh.errors import UserError
-from sim.cut_tables import CutFault
-from sim.fault_tables import Fault, NodesCount, Positive, Seconds, Share, Strict
+from sim.complaints import find_complaint
+from sim.expectations import Expect
+from sim.fault_tables import NodesCount, Positive, Seconds, Share, Strict
 from sim.hostile_table import Hostile
 from sim.laws import Law
-from sim.line_tables import BurstTable, LineFault
-from sim.node_tables import NodeFault
+from sim.line_tables import BurstTable
+from sim.swarm import AnyFault, Swarm, drawn_faults
 from sim.topology_tables import (
     DEFAULT_KIND,
     Clusters,
@@ -124,7 +126,10 @@ class Scenario(Strict, frozen=True, kw_only=True):
     topology: Topology = Clusters()
     wire: Wire = Wire()
     workload: Workload
-    faults: tuple[Fault | CutFault | LineFault | NodeFault, ...] = ()
+    faults: tuple[AnyFault, ...] = ()
+    swarm: Swarm | None = None
+    """Faults that are drawn from the seed, beside those that are named."""
+    expect: Expect = Expect()
     only: Only = Only()
     hostile: tuple[Hostile, ...] = ()
     """Nodes that are none of `nodes` and do not keep the protocol."""
@@ -168,8 +173,10 @@ def load_scenario(name: str) -> Scenario:
     if name.endswith(".toml"):
         return _load_file(Path(name))
     if name not in scenario_names():
+        near = difflib.get_close_matches(name, scenario_names(), n=1)
+        meant = f" Did you mean {near[0]}?" if near else ""
         known = ", ".join(scenario_names())
-        raise UserError("not-found", f"There is no scenario {name!r}; there are: {known}.")
+        raise UserError("not-found", f"There is no scenario {name!r}.{meant} There are: {known}.")
     text = (_FOLDER / f"{name.replace('-', '_')}.toml").read_text(encoding="utf-8")
     return parse_scenario(text)
 
@@ -181,9 +188,24 @@ def parse_scenario(text: str) -> Scenario:
         topology = tables.get("topology")
         if isinstance(topology, dict):
             topology.setdefault("kind", DEFAULT_KIND)
-        return msgspec.convert(tables, type=Scenario, strict=True)
-    except (msgspec.ValidationError, tomllib.TOMLDecodeError) as error:
+    except tomllib.TOMLDecodeError as error:
         raise UserError("bad-scenario", f"The scenario cannot be read: {error}.") from None
+    # The walk finds more than the decoder, such as a range that ends before it begins.
+    complaint = find_complaint(tables, Scenario)
+    if complaint is None:
+        try:
+            return msgspec.convert(tables, type=Scenario, strict=True)
+        except msgspec.ValidationError as error:
+            complaint = str(error)
+    raise UserError("bad-scenario", f"The scenario cannot be read: {complaint}.")
+
+
+def as_drawn(scenario: Scenario, seed: int) -> Scenario:
+    """The scenario of one seed: what a swarm leaves to chance stands among its faults."""
+    if scenario.swarm is None:
+        return scenario
+    faults = (*scenario.faults, *drawn_faults(scenario.swarm, seed))
+    return msgspec.structs.replace(scenario, swarm=None, faults=faults)
 
 
 def _load_file(path: Path) -> Scenario:

@@ -22,6 +22,7 @@ from sim.bugs import BUGS, NO_BUG, Plant
 from sim.correspondence import Correspondence
 from sim.discovery import AnnouncementRules, Discovery
 from sim.entropy import Chance, SeededEntropy
+from sim.expectations import delivery_ratio, due_letters, require_expected
 from sim.faults import Faults
 from sim.hostile.troop import Troop, hostile_places
 from sim.kem import KyberPyKem
@@ -37,7 +38,7 @@ from sim.node_faults import first_boots
 from sim.people import People
 from sim.person import Person
 from sim.promises import BrokenPromise, require_joined
-from sim.scenario import Scenario
+from sim.scenario import Scenario, as_drawn
 from sim.terrain import Terrain
 from sim.topology import stand
 from sim.trace import Trace
@@ -84,6 +85,7 @@ class World:
 
     def __init__(self, scenario: Scenario, options: Options, trace: Trace | None = None) -> None:
         seed = options.seed
+        scenario = as_drawn(scenario, seed)
         cloned = [original for _, original in cloned_nodes(scenario, seed)]
         places = hostile_places(scenario, seed)
         ground = stand(scenario.nodes, scenario.topology, seed).with_copies([*cloned, *places])
@@ -181,10 +183,37 @@ class World:
         if self.ground.gathers:
             require_joined(up, self.network.links(), waited_s)
             self.ledger.require_all_delivered(self.faults.phase_of, waited_s)
+        self._require_expected()
         self.watch.look_at_the_end(self.correspondence.orders)
         self.troop.require_bounded(self.loop.now)
         if self.people.are_waiting:
             raise AssertionError("a node that rests did not answer its person")
+
+    def due_letters(self) -> list[Letter]:
+        """What should have arrived when nothing befell any more."""
+        gone = tuple(node.index for node in self.nodes if node.is_gone)
+        return due_letters(self.ledger, self._quiet_at, gone=gone)
+
+    @property
+    def delivery_ratio(self) -> float:
+        """How much of that had."""
+        return delivery_ratio(self.due_letters(), self._quiet_at)
+
+    @property
+    def copies_per_delivery(self) -> float:
+        """Bodies received for each envelope that a node took in."""
+        received = self.sums.by_name.get("bodies_received", 0)
+        first = received - self.sums.by_name.get("bodies_duplicate", 0)
+        return round(received / first, 3) if first else 0
+
+    @property
+    def _quiet_at(self) -> int:
+        return round(self.scenario.quiet_at_s * 1_000_000)
+
+    def _require_expected(self) -> None:
+        require_expected(
+            self.scenario.expect, self.due_letters(), self._quiet_at, self.copies_per_delivery
+        )
 
     def _step(self, end: int, progress: Callable[["World"], None]) -> None:
         """A second, or as long as nothing happens."""
