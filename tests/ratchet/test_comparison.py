@@ -213,6 +213,43 @@ def test_asking_again_repeats_what_was_lost() -> None:
     assert stages(ann, bob) == ["matched", "matched"]
 
 
+def test_each_side_repeats_its_own_step_and_answers_a_repeated_one() -> None:
+    ann, bob = comparing()
+    bob.ask()
+    (answer,) = bob.take_said()
+    assert answer[0] == COMPARE_ANSWER
+    ann.take(answer)
+    (reveal,) = ann.take_said()
+    assert reveal[0] == COMPARE_REVEAL
+    ann.ask()
+    assert ann.take_said() == [reveal]
+    assert stages(ann, bob) == ["compare", "compare"]
+
+
+def test_another_answer_to_what_was_revealed_gets_no_word() -> None:
+    ann, bob = comparing()
+    bob.ask()
+    ((kind, answer),) = bob.take_said()
+    before = ann.comparison
+    other_nonce = answer[:-1] + bytes((answer[-1] ^ 1,))
+    other_reference = bytes((answer[0] ^ 1,)) + answer[1:]
+    ann.take((kind, other_nonce), (kind, other_reference))
+    assert ann.take_said() == []
+    assert ann.comparison == before
+
+
+def test_every_comparison_has_a_higher_number_also_within_a_second() -> None:
+    ann, bob = pair()
+    for count in range(3):
+        ann.ask()
+        assert ann.comparison.our_number == NOW + count
+        bob.take(*ann.take_said())
+        assert bob.comparison.stage == "asked by them"
+        assert bob.comparison.their_number == NOW + count
+        ann.say(is_equal=False)
+        talk(ann, bob)
+
+
 def test_a_verdict_that_overtakes_the_reveal_counts() -> None:
     ann, bob = pair()
     ann.ask()

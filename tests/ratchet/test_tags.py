@@ -16,6 +16,8 @@ from mesh.ratchet.tags import (
     chain_start,
     invite_bundle_key,
     invite_tag_key,
+    join_tags_before,
+    split_tags_before,
     tag_of,
 )
 from tests.vectors.shapes import ChainVector, TagsVector, frozen_bytes
@@ -170,3 +172,43 @@ def test_a_key_goes_31_days_after_a_later_step_was_used_and_its_tags_with_it() -
     assert next(step for step, _ in kept.steps) == 1
     assert kept.expected() == receiver.expected()[TAG_CHAIN_STEP - 2 :]
     assert kept.erase(UnixSeconds(start + 2 * TAG_KEY_KEPT_SECONDS)) == (kept, [])
+
+
+@pytest.mark.parametrize("end, steps", [(1, [0]), (64, [0]), (65, [0, 1]), (200, [0, 1, 2, 3])])
+def test_a_chain_that_ended_expects_what_was_written_and_no_more(
+    end: int, steps: list[int]
+) -> None:
+    receiver = TagReceiver.start(bytes(32))
+    tags = dict(receiver.expected())
+    ended, lost = receiver.ending_at(end)
+    assert ended.expected() == [(index, tags[index]) for index in range(end)]
+    assert lost == [tags[index] for index in range(end, len(tags))]
+    assert [step for step, _ in ended.steps] == steps
+    for index in range(end):
+        assert not ended.is_done
+        ended = ended.after_opening(index)
+    assert ended.is_done
+
+
+def test_a_chain_ends_at_once_if_all_of_it_was_opened() -> None:
+    receiver = TagReceiver.start(bytes(32))
+    assert receiver.ending_at(0)[0].is_done
+    for index in range(70):
+        receiver = receiver.after_opening(index)
+    assert receiver.ending_at(70)[0].is_done
+    left, _ = receiver.ending_at(72)
+    assert [index for index, _ in left.expected()] == [70, 71]
+    assert [step for step, _ in left.steps] == [1]
+
+
+@pytest.mark.parametrize("count, passed", [(0, 0), (1, 0), (5, 1), ((1 << 24) - 1, 255)])
+def test_what_a_header_says_of_former_generations_is_read_again(count: int, passed: int) -> None:
+    joined = join_tags_before(count, passed)
+    assert joined < 1 << 32
+    assert split_tags_before(joined) == (count, passed)
+
+
+def test_of_too_many_generations_a_header_says_nothing() -> None:
+    assert join_tags_before(5, 256) == 0
+    with pytest.raises(AssertionError):
+        join_tags_before(1 << 24, 0)
