@@ -293,7 +293,8 @@ class AntiEntropy:
         """Compare a range whose salted sums differed in parts that are too small to be crafted."""
         count = count_of(self._sets.of_class(suspected.lifetime_class), suspected)
         buckets = max(min(count, AUDIT_IDS_MAX) // SUSPECTED_LEAF, 1)
-        split = Split(buckets, SUSPECTED_LEAF, sparse_buckets=SUSPECTED_LEAF)
+        leaf = SUSPECTED_LEAF
+        split = Split(buckets, leaf, sparse_buckets=leaf, sparse_leaf=leaf)
         floor = suspected.floor
         reconciliation = self._reconciliation(suspected.lifetime_class, floor, split)
         opened = _Opened(

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from tests.bench import daemons, embedded, lxmf, machine, posting, ratchet, simulator
+from tests.bench import daemons, embedded, lxmf, machine, posting, ratchet, reconcile, simulator
 from tests.bench.table import HEAD, Row, formatted
 from tests.conftest import missing_for_namespaces
 
@@ -30,6 +30,9 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--links", type=int, default=8, help="links of the idle node")
     parser.add_argument("--idle-seconds", type=float, default=60)
     parser.add_argument("--count", type=int, default=5_000, help="operations of a machine's round")
+    parser.add_argument(
+        "--ids", type=int, default=1_000_000, help="ids of the larger sets compared"
+    )
     parser.add_argument("--stamps", type=int, default=8, help="stamps to make")
     parser.add_argument("--sim-nodes", type=int, default=100)
     parser.add_argument(
@@ -61,6 +64,7 @@ NAMES = (
     "machine",
     "posting",
     "ratchet",
+    "reconcile",
     "embedded",
     "hop",
     "relays",
@@ -88,6 +92,7 @@ def all_benches(options: argparse.Namespace, scratch: Path) -> dict[str, Bench]:
         "machine": lambda: machine.rows(place("machine"), options.count),
         "posting": lambda: posting.rows(options.stamps),
         "ratchet": lambda: ratchet.rows(place("ratchet"), options.rate_messages),
+        "reconcile": lambda: reconcile.rows(place("reconcile"), options.ids),
         "embedded": lambda: embedded.rows(
             place("embedded"), options.messages, options.rate_messages
         ),

@@ -72,6 +72,9 @@ class Meshed:
         # Whether a frame is lost, by sender and receiver. Links do not lose frames: they end.
         self.is_lost: Callable[[int, int, Frame], bool] = lambda sender, receiver, frame: False
         self.on_frame: Callable[[int, int, Frame], None] = lambda sender, receiver, frame: None
+        # What becomes of the bytes of a frame on their way; a fault is then borne, as a node does.
+        self.falsify: Callable[[int, int, bytes], bytes] | None = None
+        self.faults_count = 0
         self.links: dict[tuple[int, int], None] = {}
         self.all: dict[EnvelopeId, Element] = {}
         for number, numbers in enumerate(known):
@@ -101,6 +104,17 @@ class Meshed:
         for near, far in ((left, right), (right, left)):
             self.nodes[near].spreading.link_down(LinkId(far), self.now)
 
+    def restart(self, number: int) -> None:
+        """A node ends and starts again with what it has stored; its links are dialled anew."""
+        node = self.nodes[number]
+        joined = [pair for pair in self.links if number in pair]
+        for left, right in joined:
+            self.cut(left, right)
+        node.spreading = make(seed=1_000 + number + self.now_ms)
+        node.spreading.load(node.elements.items())
+        for left, right in joined:
+            self.join(left, right)
+
     def publish(self, number: int, made: int, *, age: int = 0, size: int = 0) -> None:
         """Something new is made at a node."""
         one = Element(UnixSeconds(self.mesh_now(number) - age), size, 0)
@@ -112,7 +126,7 @@ class Meshed:
     def settle(self) -> None:
         """Exchange until nobody has anything to say; no time passes."""
         for _ in range(20_000):
-            busy = [self._turn(number) for number in range(len(self.nodes))]
+            busy = [self.turn(number) for number in range(len(self.nodes))]
             if not any(busy):
                 return
         raise AssertionError("the machines never come to rest")
@@ -142,9 +156,8 @@ class Meshed:
         first = self.nodes[0].spreading.ids()
         return all(node.spreading.ids() == first for node in self.nodes)
 
-    # --- Below ------------------------------------------------------------------------------
-
-    def _turn(self, number: int) -> bool:
+    def turn(self, number: int) -> bool:
+        """One node says what it has to say; whether there was anything."""
         spreading = self.nodes[number].spreading
         frames = spreading.take_frames(self.mesh_now(number), self.now)
         for link in [LinkId(other) for other in self._neighbours(number)]:
@@ -159,6 +172,8 @@ class Meshed:
                 is_busy = True
                 self._carry_body(number, other, id_)
         return is_busy
+
+    # --- Below ------------------------------------------------------------------------------
 
     def _neighbours(self, number: int) -> list[int]:
         return [
@@ -176,14 +191,18 @@ class Meshed:
         self.on_frame(sender, receiver, frame)
         if self.is_lost(sender, receiver, frame):
             return
-        decoded = decode_frame(data)
-        assert decoded is not None
+        if self.falsify is not None:
+            data = self.falsify(sender, receiver, data)
         spreading = self.nodes[receiver].spreading
         try:
-            spreading.received(LinkId(sender), decoded, self.mesh_now(receiver), self.now)
+            decoded = decode_frame(data)
+            if decoded is not None:
+                spreading.received(LinkId(sender), decoded, self.mesh_now(receiver), self.now)
         except PeerError:
             self.cut(sender, receiver)
-            raise
+            if self.falsify is None:
+                raise
+            self.faults_count += 1
 
     def _carry_body(self, sender: int, receiver: int, id_: EnvelopeId) -> None:
         if not self._is_joined(sender, receiver):

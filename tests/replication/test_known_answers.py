@@ -46,17 +46,17 @@ def test_the_fingerprint_of_the_page() -> None:
 
 
 def test_the_messages_of_the_page() -> None:
-    """Who begins has twenty ids, who answers lacks the last; nothing is moved by chance."""
-    client, server = Reconciliation(index_of(range(1, 21))), Reconciliation(index_of(range(1, 20)))
+    """Who begins has forty ids, who answers lacks the last; nothing is moved by chance."""
+    client, server = Reconciliation(index_of(range(1, 41))), Reconciliation(index_of(range(1, 40)))
     difference = Difference()
     first = client.initiate()
     answer = server.respond(first)
-    assert client.learn(answer, difference) is None
-    assert difference == Difference(have=[b"\x14" * 32])
+    assert client.learn(answer, difference) is None, "the answer lists what it has there"
+    assert difference == Difference(have=[b"\x28" * 32])
     for message in (first, answer):
         text = message.hex()
-        assert text[:60] in PAGE
-        assert text[-60:] in PAGE
+        assert text[:64] in PAGE
+        assert text[-72:] in PAGE
         assert f"{len(message)} bytes" in PAGE
     assert sha256(first).hexdigest()[:16] in PAGE
     assert sha256(answer).hexdigest()[:16] in PAGE

@@ -87,7 +87,9 @@ SECONDS = (0, 1, 2, 3, 2**31 - 1, 2**31, 2**31 + 1)
 keys = st.integers(0, 400).map(
     lambda number: key_of(SECONDS[number % 7], sha256(str(number).encode()).digest())
 )
-splits = st.sampled_from([SPLIT_DAEMON, SPLIT_REFERENCE, Split(2, 3, sparse_buckets=2)])
+splits = st.sampled_from(
+    [SPLIT_DAEMON, SPLIT_REFERENCE, Split(2, 3, sparse_buckets=2, sparse_leaf=2)]
+)
 
 
 @settings(max_examples=150, deadline=None)
