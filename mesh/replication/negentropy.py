@@ -58,7 +58,7 @@ class Split:
 
 SPLIT_REFERENCE: Final = Split(16, 32, sparse_buckets=16, sparse_leaf=32)
 SPLIT_DAEMON: Final = Split(16, 32, sparse_buckets=4, sparse_leaf=4, is_probing=True)
-"""21 bytes a difference where they are close together, 473 where they are scattered."""
+"""21 bytes a difference where they are close together, some 480 where they are scattered."""
 
 
 @dataclass(slots=True)
