@@ -41,18 +41,24 @@ class Request:
     @property
     def command(self) -> str:
         """The one line that repeats the run."""
-        parts = ["python -m sim run", self.name]
+        return " ".join(["python -m sim", *self.arguments])
+
+    @property
+    def arguments(self) -> list[str]:
+        """What follows `python -m sim` in it."""
+        parts = ["run", self.name]
         if self.nodes is not None:
-            parts.append(f"--nodes {self.nodes}")
-        parts.append(f"--seed {self.seed}")
+            parts += ["--nodes", str(self.nodes)]
+        parts += ["--seed", str(self.seed)]
         if self.duration_s is not None:
-            parts.append(f"--duration {self.duration_s:g}")
-        parts += [f"--set {setting}" for setting in self.settings]
+            parts += ["--duration", f"{self.duration_s:g}"]
+        for setting in self.settings:
+            parts += ["--set", setting]
         if self.is_crypto_real is not None:
-            parts.append(f"--crypto {'real' if self.is_crypto_real else 'modelled'}")
+            parts += ["--crypto", "real" if self.is_crypto_real else "modelled"]
         if self.bug is not None:
-            parts.append(f"--bug {self.bug}")
-        return " ".join(parts)
+            parts += ["--bug", self.bug]
+        return parts
 
 
 def _unwatched(world: World) -> AbstractContextManager[None]:

@@ -9,6 +9,7 @@ import msgspec
 
 from mesh.errors import UserError
 from sim.bugs import BUGS
+from sim.determinism import is_repeated, repeat
 from sim.recording.artifacts import PAGE_FILE, record_run
 from sim.report import render
 from sim.running import Request, options_of, run_scenario, scenario_of
@@ -21,6 +22,7 @@ Examples:
   python -m sim run partition-heal --nodes 100 --seed 7
   python -m sim run partition-heal --nodes 24 --seed 7 --bug no-anti-entropy
   python -m sim run partition-heal --nodes 50 --seed 7 --out run
+  python -m sim run partition-heal --nodes 24 --check-determinism
   python -m sim run partition-heal --set wire.loss=0.1 --seed 3 --json > run.json
 """
 
@@ -42,6 +44,19 @@ Examples:
     type=click.Path(path_type=Path, file_okay=False),
     help="Keep all of the run in a folder: trace, figures, and a page to look at.",
 )
+@click.option(
+    "--check-determinism",
+    "is_checked",
+    is_flag=True,
+    help="Run in fresh processes under two hash seeds instead, and compare the trace hashes.",
+)
+@click.option(
+    "--python",
+    "pythons",
+    multiple=True,
+    metavar="PATH",
+    help="With --check-determinism: an interpreter that runs too; it needs Mesh's libraries.",
+)
 @click.option("--json", "is_json", is_flag=True, help="Print the report as JSON.")
 @click.option("--quiet", "-q", is_flag=True, help="Show no progress.")
 def run_command(
@@ -54,6 +69,8 @@ def run_command(
     crypto: str | None,
     settings: tuple[str, ...],
     out: Path | None,
+    is_checked: bool,
+    pythons: tuple[str, ...],
     is_json: bool,
     quiet: bool,
 ) -> None:
@@ -69,6 +86,9 @@ def run_command(
         is_crypto_real=None if crypto is None else crypto == "real",
         settings=settings,
     )
+    if is_checked:
+        _check_determinism(request, pythons)
+        return
     is_watched = sys.stderr.isatty() and not quiet
     try:
         scenario_read = scenario_of(request)
@@ -87,6 +107,23 @@ def run_command(
     if out is not None and not is_json:
         click.echo(f"page       {out / PAGE_FILE}")
     sys.exit(BROKEN_PROMISE if report.broken else 0)
+
+
+def _check_determinism(request: Request, pythons: tuple[str, ...]) -> None:
+    """Repeat a run elsewhere; exits with 1 if it does not repeat."""
+    try:
+        scenario_of(request)
+        repetitions = repeat(request.arguments, pythons)
+    except UserError as error:
+        raise click.UsageError(str(error)) from None
+    for each in repetitions:
+        click.echo(
+            f"{each.trace_hash}  {each.events:,} events, hash seed {each.hash_seed}, {each.python}"
+        )
+    if not is_repeated(repetitions):
+        click.echo("The run does not repeat.")
+        sys.exit(BROKEN_PROMISE)
+    click.echo("The run repeats.")
 
 
 def _show_progress(world: World) -> None:

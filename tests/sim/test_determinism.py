@@ -1,0 +1,30 @@
+"""A run repeats in other processes, and a check that meets a difference says so."""
+
+import pytest
+
+from mesh.errors import UserError
+from sim.determinism import HASH_SEEDS, Repetition, is_repeated, repeat
+
+RUN = ["run", "partition-heal", "--nodes", "4", "--seed", "3", "--duration", "60"]
+
+
+def test_a_run_repeats_under_two_hash_seeds() -> None:
+    repetitions = repeat([*RUN, "--crypto", "modelled"])
+    assert [each.hash_seed for each in repetitions] == list(HASH_SEEDS)
+    assert is_repeated(repetitions)
+    assert repetitions[0].events > 1_000
+
+
+def test_another_trace_is_no_repetition() -> None:
+    first = Repetition("python", "1", "aa", 7)
+    assert not is_repeated([first, Repetition("python", "2", "ab", 7)])
+
+
+def test_an_interpreter_that_is_not_there_is_named() -> None:
+    with pytest.raises(UserError, match="/nowhere/python"):
+        repeat(RUN, ["/nowhere/python"])
+
+
+def test_a_command_without_a_verdict_is_an_error() -> None:
+    with pytest.raises(UserError, match="came to no verdict"):
+        repeat(["run", "no-such-scenario"])
