@@ -99,6 +99,7 @@ class World:
         self.trace = Trace() if trace is None else trace
         self.ledger = Ledger(marker=SeededEntropy(seed, "marker").draw(MARKER_BYTES).hex())
         self.sums = Sums()
+        self._has_begun = False
         self._bug = NO_BUG if options.bug is None else BUGS[options.bug]
         self.network = self._build_network()
         is_real = options.is_crypto_real
@@ -160,15 +161,37 @@ class World:
     def run(self, progress: Callable[["World"], None]) -> None:
         """Run to the verdict; raises BrokenPromise at the step that breaks one."""
         with self.watch.reuse.watching(), self._bug.planted():
+            self._begin()
             self._run(progress)
 
-    def _run(self, progress: Callable[["World"], None]) -> None:
+    def run_until(self, at_us: int) -> None:
+        """Run up to an instant at which something may still befall, and rest there.
+
+        `run` goes on from it as if nobody had rested, and so does each fork (`sim.futures`).
+        """
+        assert at_us <= self._quiet_at, "a world that settles rests only between its steps"
+        with self.watch.reuse.watching(), self._bug.planted():
+            self._begin()
+            self.loop.run_until(at_us)
+
+    @property
+    def _quiet_at(self) -> int:
+        """From when on nothing new happens, and the mesh has to settle."""
+        return round((self.scenario.quiet_at_s + self.scenario.probe_s) * 1_000_000)
+
+    def _begin(self) -> None:
+        """Plan everything, once."""
+        if self._has_begun:
+            return
+        self._has_begun = True
         self.people.plan(first_boots(self.scenario.faults, self.options.seed, self.scenario.nodes))
         self.correspondence.plan()
         self.faults.plan()
         self.terrain.plan(round(self.scenario.quiet_at_s * 1_000_000))
         self.loop.after(WATCH_US, self._look)
-        quiet_at = round((self.scenario.quiet_at_s + self.scenario.probe_s) * 1_000_000)
+
+    def _run(self, progress: Callable[["World"], None]) -> None:
+        quiet_at = self._quiet_at
         while self.loop.now < quiet_at:
             self._step(quiet_at, progress)
         end = quiet_at + round(self.scenario.settle_s * 1_000_000)
