@@ -30,6 +30,8 @@ COMMANDS: Final[dict[str, tuple[str, str, str]]] = {
     "merge": ("sim.commands.compare", "merge_command", "Join the logs of sweeps"),
     "compare": ("sim.commands.compare", "compare_command", "Say whether one set of runs is worse"),
     "shrink": ("sim.commands.shrink", "shrink_command", "Find the smallest world that breaks"),
+    "spread": ("sim.commands.spread", "spread_command", "Measure how new mail spreads"),
+    "route": ("sim.commands.route", "route_command", "Carry messages over recorded contacts"),
     "list": ("sim.commands.listing", "list_command", "List the scenarios and the planted bugs"),
 }
 """Each command: its module, its name there, and one line of help."""

@@ -78,9 +78,12 @@ class _LinkState:
 class Pushing:
     """The sending half of spreading."""
 
-    def __init__(self, sets: SeenSets, entropy: Entropy) -> None:
+    def __init__(
+        self, sets: SeenSets, entropy: Entropy, *, eager_links_min: int = EAGER_LINKS_MIN
+    ) -> None:
         self._sets = sets
         self._entropy = entropy
+        self._eager_links_min = eager_links_min
         self._links: dict[LinkId, _LinkState] = {}
         self._recent: dict[EnvelopeId, Monotonic] = {}
         self._racing = Racing()
@@ -164,7 +167,7 @@ class Pushing:
         state.duplicate_count += 1
         since = self._recent.get(id_)
         is_fresh = since is not None and now.monotonic - since < PRUNE_AGE_MS * 1000
-        if is_fresh and state.mode is _Mode.EAGER and self.eager_count > EAGER_LINKS_MIN:
+        if is_fresh and state.mode is _Mode.EAGER and self.eager_count > self._eager_links_min:
             state.mode = _Mode.LAZY
             state.pruned_at = now.monotonic
             self._frames.append((link, Prune()))
@@ -259,7 +262,7 @@ class Pushing:
     def deadline(self) -> Monotonic | None:
         """When `deadline_passed` wants to be called: a link may be grafted then."""
         deadlines = [self._racing.deadline()]
-        if self.eager_count < EAGER_LINKS_MIN:
+        if self.eager_count < self._eager_links_min:
             lazy = [one for one in self._links.values() if one.mode is _Mode.LAZY]
             deadlines += [_free_at(one) for one in lazy]
         return min((one for one in deadlines if one is not None), default=None)
@@ -270,7 +273,7 @@ class Pushing:
         if faster is not None and self._links[faster].mode is _Mode.LAZY:
             self._links[faster].mode = _Mode.EAGER
             self._frames.append((faster, Graft(ids=b"")))
-            if self.eager_count > EAGER_LINKS_MIN:
+            if self.eager_count > self._eager_links_min:
                 self._prune_worst(faster, now)
         self._keep_floor(now)
 
@@ -358,7 +361,7 @@ class Pushing:
 
     def _keep_floor(self, now: Instant) -> None:
         """Too few links push to us: graft others, by chance, but not who has just pruned us."""
-        while self.eager_count < EAGER_LINKS_MIN:
+        while self.eager_count < self._eager_links_min:
             free = [
                 link
                 for link, state in self._links.items()

@@ -1,0 +1,175 @@
+"""The cases in which spreading is measured, and what comes of them."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from sim.dissemination.graphs import clusters, largest_part, random_regular
+from sim.dissemination.network import Speaker, SpeakingNetwork
+from sim.dissemination.speakers import (
+    Flooding,
+    Gossipsub,
+    GossipsubRules,
+    Ids,
+    MeshSpeaker,
+    Silent,
+)
+from sim.entropy import Chance
+
+Who = Literal["mesh", "flood", "gossipsub"]
+Shape = Literal["random", "clusters"]
+LAN_NODES: Final = 20
+LAN_BRIDGES: Final = 3
+WARM_US: Final = 20_000_000
+BETWEEN_POSTS_US: Final = 250_000
+LAST_US: Final = 60_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One world for one who spreads."""
+
+    who: Who
+    nodes: int = 1_000
+    shape: Shape = "random"
+    degrees: tuple[int, int] = (6, 8)
+    size: int = 1_024
+    posts: int = 60
+    warm_posts: int = 40
+    latency_us: tuple[int, int] = (5_000, 25_000)
+    bytes_per_second: int = 12_500_000
+    liars: float = 0
+    are_liars_lying: bool = True
+    crashed: float = 0
+    crash_notice_us: int = 50_000
+    eager_links_min: int | None = None
+    seed: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What came of a case. `copies` are bodies received for each node that got one."""
+
+    copies: float
+    p50_ms: float
+    p99_ms: float
+    max_ms: float
+    coverage: float
+    control_bytes_per_delivery: float
+    hops_max: int
+    events: int
+
+
+def measure(case: Case) -> Figures:
+    """Run a case: warm posts first, for which the links find their modes, then those that count."""
+    chance = Chance(case.seed, "dissemination")
+    if case.shape == "random":
+        edges = random_regular(case.nodes, case.degrees, chance)
+    else:
+        count = case.nodes // LAN_NODES
+        edges = clusters(count, LAN_NODES, case.degrees, LAN_BRIDGES, chance)
+    liars = _drawn(range(case.nodes), case.liars, chance)
+    speakers = _speakers(case, liars)
+    network = SpeakingNetwork(
+        speakers,
+        edges,
+        latency_us=case.latency_us,
+        bytes_per_second=case.bytes_per_second,
+        chance=chance,
+    )
+    if case.who == "gossipsub":
+        _agree_on_meshes(network, case, chance)
+    honest = [node for node in range(case.nodes) if node not in liars]
+    network.run_until(WARM_US)
+    for _ in range(case.warm_posts):
+        network.publish(chance.pick(honest), case.size)
+        network.run_until(network.loop.now + BETWEEN_POSTS_US)
+    network.run_until(network.loop.now + 2_000_000)
+    if case.crashed:
+        gone = _drawn(honest, case.crashed, chance)
+        network.crash(list(gone), notice_us=case.crash_notice_us)
+        honest = [node for node in honest if node not in gone]
+    reachable = largest_part(honest, edges)
+    before = network.control_bytes
+    counted = []
+    for _ in range(case.posts):
+        counted.append(network.publish(chance.pick(reachable), case.size))
+        network.run_until(network.loop.now + BETWEEN_POSTS_US)
+    network.run_until(network.loop.now + LAST_US)
+    return _figures(network, counted, reachable, network.control_bytes - before)
+
+
+def _speakers(case: Case, liars: dict[int, None]) -> list[Speaker]:
+    ids, sizes = Ids(), dict[int, int]()
+    floor = {} if case.eager_links_min is None else {"eager_links_min": case.eager_links_min}
+    make: dict[Who, Callable[[int], Speaker]] = {
+        "mesh": lambda node: MeshSpeaker(ids, case.seed, node, **floor),
+        "flood": lambda node: Flooding(),
+        "gossipsub": lambda node: Gossipsub(
+            GossipsubRules(), sizes, Chance(case.seed, "gossipsub", node)
+        ),
+    }
+    return [
+        Silent(is_lying=case.are_liars_lying) if node in liars else make[case.who](node)
+        for node in range(case.nodes)
+    ]
+
+
+def _agree_on_meshes(network: SpeakingNetwork, case: Case, chance: Chance) -> None:
+    """Each node grafts so many links that its mesh is full, and both ends take them in."""
+    degree = GossipsubRules().degree
+    order = list(range(case.nodes))
+    chance.shuffle(order)
+    for node in order:
+        speaker = network.speakers[node]
+        if not isinstance(speaker, Gossipsub):
+            continue
+        others = network.neighbours(node)
+        chance.shuffle(others)
+        for other in others:
+            peer = network.speakers[other]
+            if len(speaker.mesh) >= degree:
+                break
+            is_full = isinstance(peer, Gossipsub) and len(peer.mesh) >= GossipsubRules().degree_high
+            if not is_full:
+                speaker.mesh[other] = None
+                if isinstance(peer, Gossipsub):
+                    peer.mesh[node] = None
+
+
+def _drawn(nodes: Sequence[int], share: float, chance: Chance) -> dict[int, None]:
+    pool = list(nodes)
+    chance.shuffle(pool)
+    return dict.fromkeys(pool[: round(share * len(pool))])
+
+
+def _figures(
+    network: SpeakingNetwork, counted: Sequence[int], reachable: Sequence[int], control: int
+) -> Figures:
+    wanted = dict.fromkeys(reachable)
+    times: list[int] = []
+    bodies, hops_max = 0, 0
+    for number in counted:
+        spread = network.posts[number]
+        got = [at - spread.made_at for node, at in spread.first_at.items() if node in wanted]
+        times += [one for one in got if one]
+        bodies += sum(count for node, count in spread.bodies_at.items() if node in wanted)
+        hops_max = max(hops_max, *spread.hops.values())
+    times.sort()
+    expected = len(counted) * (len(reachable) - 1)
+    return Figures(
+        copies=round(bodies / max(1, len(times)), 3),
+        p50_ms=_percentile(times, 0.5) / 1_000,
+        p99_ms=_percentile(times, 0.99) / 1_000,
+        max_ms=(times[-1] if times else 0) / 1_000,
+        coverage=len(times) / expected if expected else 1,
+        control_bytes_per_delivery=round(control / max(1, len(times)), 1),
+        hops_max=hops_max,
+        events=network.loop.events_count,
+    )
+
+
+def _percentile(ordered: Sequence[int], share: float) -> int:
+    if not ordered:
+        return 0
+    return ordered[min(len(ordered) - 1, max(0, round(share * len(ordered) + 0.5) - 1))]
