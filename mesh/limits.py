@@ -246,9 +246,9 @@ SERVED_PER_MINUTE_MAX = 3
 """How often one link is given the same envelope in a minute: an id of 32 bytes draws 64 KiB. An
 honest node asks again when its own tables were full, and then some seconds later."""
 
-SERVED_IDS_PER_MINUTE_MAX = 100_000
-"""Different ids that one link is given in a minute, of which each is counted: more than a fast
-network carries; memory has an end."""
+SERVED_IDS_REMEMBERED = 20_000
+"""Ids that are counted for that at one link; with more the count begins anew. Who cycles through so
+many gets them all, which is what everybody may."""
 
 RACES_JUDGED = 50
 """Announcements of a lazy link, the last ones, that are held against the pushes of the others."""

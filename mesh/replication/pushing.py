@@ -29,7 +29,7 @@ from mesh.limits import (
     PRUNE_PAUSE_MS,
     RECENT_IDS_MAX,
     SENDING_IDS_PER_LINK_MAX,
-    SERVED_IDS_PER_MINUTE_MAX,
+    SERVED_IDS_REMEMBERED,
     SERVED_PER_MINUTE_MAX,
 )
 from mesh.replication.racing import Racing
@@ -210,7 +210,8 @@ class Pushing:
     def wanted(self, link: LinkId, ids: Iterable[EnvelopeId], now: Instant) -> None:
         """A link asks for these; who asks for one too often in a minute has to wait."""
         state = self._links[link]
-        if state.served_since is None or now.monotonic - state.served_since >= _MINUTE_US:
+        is_old = state.served_since is None or now.monotonic - state.served_since >= _MINUTE_US
+        if is_old or len(state.served) > SERVED_IDS_REMEMBERED:
             state.served.clear()
             state.served_since = now.monotonic
         refused: list[tuple[EnvelopeId, int]] = []
@@ -219,7 +220,6 @@ class Pushing:
                 refused.append((id_, NOHAVE_UNKNOWN))
             elif (
                 len(state.sending) >= SENDING_IDS_PER_LINK_MAX
-                or len(state.served) >= SERVED_IDS_PER_MINUTE_MAX
                 or state.served.get(id_, 0) >= SERVED_PER_MINUTE_MAX
             ):
                 refused.append((id_, NOHAVE_BUSY))

@@ -8,6 +8,7 @@ from mesh.errors import PeerError
 from mesh.ids import EnvelopeId, LinkId
 from mesh.limits import (
     IDS_PER_FRAME_MAX,
+    MISSING_BODIES_ASKED_MAX,
     MISSING_IDS_MAX,
     RECONCILE_AFTER_LOSS_MS,
     RECONCILE_SERVED_PER_SECOND_MAX,
@@ -37,6 +38,7 @@ from mesh.wire.frames import (
     split_ids,
 )
 from mesh.wire.retirement import RETIREMENT_SIZE_CLASS
+from tests.entropy import SeededEntropy
 from tests.replication.meshes import NOW, Meshed, at, element, frames_of, id_of, make
 
 LINK = LinkId(1)
@@ -332,6 +334,51 @@ def test_the_same_body_is_given_to_a_link_three_times_a_minute() -> None:
     assert list(split_entries(refusal.entries)) == [(id_of(7), NOHAVE_BUSY)], "found again later"
     spreading.received(LINK, IWant(ids=id_of(7)), NOW, at(60_001))
     assert spreading.take_bodies(LINK, 9) == [id_of(7)]
+
+
+def test_a_body_that_is_missed_is_asked_of_each_new_link_once_the_newest_first() -> None:
+    spreading = Spreading(SeededEntropy(1))
+    count = MISSING_BODIES_ASKED_MAX + 100
+    known = [(id_of(number), element(age=600 + number)) for number in range(count)]
+    spreading.load(known, [id_ for id_, _ in known])
+    spreading.link_up(LINK, at(0), is_dialled_by_us=False)
+    asked: list[EnvelopeId] = []
+    while wanted := wants_of(spreading, 1, 1):
+        asked += wanted
+        refusals = join_entries([(id_, 1) for id_ in wanted])
+        spreading.received(LINK, NoHave(refusals), NOW, at(1))
+    assert asked == [id_of(number) for number in range(MISSING_BODIES_ASKED_MAX)]
+    spreading.link_up(LinkId(2), at(2), is_dialled_by_us=False)
+    assert wants_of(spreading, 2, 2) == asked[:IDS_PER_FRAME_MAX], "another one may have them"
+    assert wants_of(spreading, 1, 2) == []
+    announce(spreading, 1, range(7, 8), 3)
+    assert wants_of(spreading, 1, 3) == [], "it is being asked of the other"
+    spreading.link_down(LinkId(2), at(4))
+    assert wants_of(spreading, 1, 4) == [id_of(7)], "it has just got it"
+
+
+def test_large_mail_is_told_to_be_here_and_then_not_pushed() -> None:
+    spreading = make(links=range(1, 5))
+    spreading.received(LinkId(4), Prune(), NOW, at(0))
+    for number, size in ((7, 0), (8, 2)):
+        spreading.body_came(LINK, id_of(number), at(1))
+        one = element(age=0, size=size)
+        spreading.accepted(id_of(number), one, LINK, at(1), is_new=True)
+    told = [
+        (int(link), frame)
+        for link, frame in spreading.take_frames(NOW, at(1))
+        if isinstance(frame, DoNotWant)
+    ]
+    assert told == [(link, DoNotWant(ids=id_of(8))) for link in (2, 3)], "it pays for large ones"
+    spreading.received(LinkId(2), DoNotWant(ids=id_of(8)), NOW, at(2))
+    assert spreading.take_bodies(LinkId(2), 9) == [id_of(7)]
+    assert spreading.take_bodies(LinkId(3), 9) == [id_of(7), id_of(8)]
+    spreading.received(LinkId(3), DoNotWant(ids=id_of(9)), NOW, at(3))
+    spreading.body_came(LINK, id_of(9), at(4))
+    spreading.accepted(id_of(9), element(age=0, size=2), LINK, at(4), is_new=True)
+    assert spreading.take_bodies(LinkId(3), 9) == [], "also when it was said before"
+    spreading.received(LinkId(3), IWant(ids=id_of(9)), NOW, at(5))
+    assert spreading.take_bodies(LinkId(3), 9) == [id_of(9)], "but it is given to who asks"
 
 
 def test_a_lazy_link_that_is_faster_takes_the_place_of_one_that_pushes() -> None:
