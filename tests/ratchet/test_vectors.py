@@ -121,6 +121,7 @@ def test_the_frozen_opening_is_begun_again() -> None:
 def test_the_frozen_session_is_written_again() -> None:
     kem = KyberPyKem()
     writers = {True: founder(), False: other(kem)}
+    roots: list[bytes] = []
     for message, now in zip(MESSAGES, times(), strict=True):
         writer, reader = message.by_founder, not message.by_founder
         expected = decode_ratchet_header(bytes.fromhex(message.ratchet_header))
@@ -135,6 +136,7 @@ def test_the_frozen_session_is_written_again() -> None:
                 entropy=entropy, kem=kem, mesh_now=now, tags_before=expected.tags_before
             )
             writers[writer] = sending.ratchet
+            roots += [sending.tag_root] if sending.tag_root else []
             # Those before it were lost.
             if sending.header.number == expected.number:
                 break
@@ -148,6 +150,9 @@ def test_the_frozen_session_is_written_again() -> None:
         )
         assert isinstance(received, Receiving)
         writers[reader] = received.ratchet
+        if received.tag_root:
+            assert received.tag_root == roots[-1]
+    assert [root.hex() for root in roots] == [one.tag_root for one in SESSION.generations[1:]]
 
 
 def sealed_again(message: MessageVector) -> bytes:
