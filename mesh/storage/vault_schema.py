@@ -146,8 +146,7 @@ _SESSIONS: Final = (
         rendezvous_count INTEGER NOT NULL,
         rendezvous_in BLOB NOT NULL,
         rendezvous_used INTEGER NOT NULL,
-        link_key BLOB NOT NULL,
-        heard INTEGER NOT NULL
+        link_key BLOB NOT NULL
     ) STRICT
     """,
     "CREATE INDEX sessions_by_contact ON sessions (contact)",
@@ -328,6 +327,9 @@ _MESSAGES: Final = (
     """,
 )
 
-VAULT_MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
-    (*_PEOPLE, *_TRUST, *_SESSIONS, *_MESSAGES),
-)
+_VERSION_1: Final = (*_PEOPLE, *_TRUST, *_SESSIONS, *_MESSAGES)
+
+# When something was last opened on a session after it was over: its author still writes there.
+_VERSION_2: Final = ("ALTER TABLE sessions ADD COLUMN heard INTEGER NOT NULL DEFAULT 0",)
+
+VAULT_MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (_VERSION_1, _VERSION_2)
