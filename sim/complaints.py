@@ -83,6 +83,8 @@ def _find_in_table(value: object, kind: inspect.StructType, path: str) -> str | 
 
 
 def _find_in_union(value: object, kind: inspect.UnionType, path: str) -> str | None:
+    if value is None and any(isinstance(each, inspect.NoneType) for each in kind.types):
+        return None
     tables = [each for each in kind.types if isinstance(each, inspect.StructType)]
     tagged = {str(each.tag): each for each in tables if each.tag is not None}
     if isinstance(value, Mapping) and tagged:

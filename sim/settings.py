@@ -10,6 +10,7 @@ from typing import TypeAlias
 import msgspec
 
 from mesh.errors import UserError
+from sim.complaints import find_complaint
 from sim.scenario import Scenario
 
 Value: TypeAlias = bool | int | float | str
@@ -23,11 +24,11 @@ def with_settings(scenario: Scenario, settings: Mapping[str, Value]) -> Scenario
     tree: object = msgspec.json.decode(msgspec.json.encode(scenario))
     for path, value in settings.items():
         _replace(tree, path, value)
-    try:
+    complaint = find_complaint(tree, Scenario)
+    if complaint is None:
         return msgspec.convert(tree, type=Scenario, strict=True)
-    except msgspec.ValidationError as error:
-        said = ", ".join(f"{path} = {value}" for path, value in settings.items())
-        raise UserError("bad-setting", f"The scenario does not take {said}: {error}.") from None
+    said = ", ".join(f"{path} = {value}" for path, value in settings.items())
+    raise UserError("bad-setting", f"The scenario does not take {said}: {complaint}.")
 
 
 def parse_settings(texts: Sequence[str]) -> dict[str, list[Value]]:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from mesh.errors import UserError
 from sim.complaints import find_complaint
-from sim.scenario import Scenario, parse_scenario
+from sim.scenario import Scenario, load_scenario, parse_scenario, scenario_names
 
 SMALLEST = """
 schema = 1
@@ -56,6 +56,12 @@ VALUES = st.recursive(
     max_leaves=5,
 )
 KEYS = ["nodes", "order", "wire", "topology", "faults", "swarm", "expect", "workload", "only"]
+
+
+def test_every_scenario_that_comes_along_is_read_again_as_it_is_written() -> None:
+    for name in scenario_names():
+        tree: object = msgspec.json.decode(msgspec.json.encode(load_scenario(name)))
+        assert find_complaint(tree, Scenario) is None, name
 
 
 @given(st.dictionaries(st.sampled_from(KEYS), VALUES, max_size=4))

@@ -1,0 +1,53 @@
+"""The scenarios that come along: each can be built and is described, some are replayed small."""
+
+from pathlib import Path
+
+import pytest
+
+from sim.running import run_scenario
+from sim.scenario import as_drawn, load_scenario, scenario_names
+from sim.settings import with_settings
+from sim.topology import stand
+from sim.world import Options
+
+PAGE = Path(__file__).parents[2] / "docs" / "simulator.md"
+
+
+@pytest.mark.parametrize("name", scenario_names())
+def test_each_stands_on_its_ground_and_is_described(name: str) -> None:
+    scenario = as_drawn(load_scenario(name), 1)
+    ground = stand(scenario.nodes, scenario.topology, 1)
+    assert len(ground.networks) == scenario.nodes
+    assert scenario.workload.write_between_s[0] < scenario.quiet_at_s
+    assert f"`{name}`" in PAGE.read_text(encoding="utf-8")
+
+
+def test_at_least_twenty_come_along() -> None:
+    assert len(scenario_names()) >= 20
+
+
+SMALL: dict[str, dict[str, int | float]] = {
+    "village-line": {"nodes": 5, "workload.messages_per_second": 0.3},
+    "couriers": {"nodes": 8, "workload.messages_per_second": 0.2},
+    "broken-wires": {"nodes": 5, "workload.messages_per_second": 0.4},
+    "mass-failure": {"nodes": 6, "workload.messages_per_second": 0.4},
+}
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_a_small_replay_passes(name: str) -> None:
+    scenario = with_settings(load_scenario(name), {**SMALL[name], "workload.contacts": 2})
+    report = run_scenario(scenario, Options(seed=1, is_crypto_real=False)).report
+    assert report.verdict == "pass", report.broken
+    assert report.messages_delivered > 5
+
+
+def test_a_scenario_of_ones_own_finds_the_files_beside_it(tmp_path: Path) -> None:
+    (tmp_path / "walk.ns2").write_text("$node_(0) set X_ 0\n$node_(1) set X_ 3\n")
+    (tmp_path / "mine.toml").write_text(
+        'schema = 1\nname = "mine"\nsummary = "Two."\nnodes = 2\n'
+        '[topology]\nkind = "setdest"\nfile = "walk.ns2"\nrange_m = 5\nmoves_s = 9\n'
+        "[workload]\nwrite_between_s = [1, 2]\n"
+    )
+    scenario = load_scenario(str(tmp_path / "mine.toml"))
+    assert len(stand(2, scenario.topology, 1).contacts) == 1
