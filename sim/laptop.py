@@ -18,9 +18,8 @@ from mesh.errors import StorageError
 from mesh.ids import Instant
 from mesh.inputs import Input, StampMinted, VaultOpened
 from mesh.posting.stamp import mint
-from mesh.storage.migrations import migrate_store, migrate_vault
 from sim.bugs import Plant
-from sim.databases import MemoryDatabase
+from sim.databases import MemoryDatabase, new_store, new_vault
 from sim.entropy import Chance
 from sim.fragile import FragileConnection, Fuse
 from sim.machine import Door
@@ -119,8 +118,6 @@ class Laptop:
 
 
 def _new_databases() -> tuple[MemoryDatabase, MemoryDatabase]:
-    store, vault = MemoryDatabase(), MemoryDatabase()
-    migrate_store(store)
-    migrate_vault(vault)
+    store, vault = new_store(), new_vault()
     watch_outbox(vault)
     return store, vault

@@ -96,7 +96,8 @@ class End:
         self._is_abandoned = False
         self._peer: End | None = None
         self._arrivals: deque[tuple[int, Input]] = deque()
-        self._held_back: deque[bytes | None] = deque()
+        # Nearly always empty, and a list takes a tenth of what an empty deque does.
+        self._held_back: list[bytes | None] = []
         self._one_way_bytes = 0
         self._leaves_at = 0
 
@@ -182,7 +183,7 @@ class End:
         """What was held back is written, now that both directions are open."""
         self._one_way_bytes = 0
         while self._held_back:
-            chunk = self._held_back.popleft()
+            chunk = self._held_back.pop(0)
             if chunk is None:
                 self._write_end()
             else:

@@ -4,8 +4,9 @@ import pytest
 
 from mesh.crypto.signing import is_signature_valid
 from mesh.engine.door import EngineSettings
+from mesh.storage.migrations import migrate_store, migrate_vault
 from mesh.storage.sqlcipher import transaction
-from sim.databases import MemoryDatabase
+from sim.databases import MemoryDatabase, new_store, new_vault
 from sim.entropy import Chance, SeededEntropy
 from sim.laptop import Laptop, WhichDatabase
 from sim.modelled_kem import ModelledKem
@@ -76,3 +77,18 @@ def test_a_wiped_laptop_is_as_new() -> None:
         machine.vault.execute("INSERT INTO marks VALUES ('read', 1)")
     machine.wipe()
     assert machine.vault.execute("SELECT count(*) FROM marks").fetchone() == (0,)
+
+
+def schema(database: MemoryDatabase) -> list[tuple[object, ...]]:
+    version = database.execute("PRAGMA user_version").fetchall()
+    return database.execute("SELECT * FROM sqlite_master ORDER BY name").fetchall() + version
+
+
+def test_a_new_database_is_what_the_migrations_make_and_shares_nothing_with_the_next() -> None:
+    for new, migrate in ((new_store, migrate_store), (new_vault, migrate_vault)):
+        migrated = MemoryDatabase()
+        migrate(migrated)
+        one, other = new(), new()
+        assert schema(one) == schema(other) == schema(migrated)
+        write(one, 1)
+        assert schema(one) != schema(other) == schema(new())
