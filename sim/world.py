@@ -187,7 +187,7 @@ class World:
         self.people.plan(first_boots(self.scenario.faults, self.options.seed, self.scenario.nodes))
         self.correspondence.plan()
         self.faults.plan()
-        self.terrain.plan(round(self.scenario.quiet_at_s * 1_000_000))
+        self.terrain.plan(self._rests_at)
         self.loop.after(WATCH_US, self._look)
 
     def _run(self, progress: Callable[["World"], None]) -> None:
@@ -215,12 +215,12 @@ class World:
     def due_letters(self) -> list[Letter]:
         """What should have arrived when nothing befell any more."""
         gone = tuple(node.index for node in self.nodes if node.is_gone)
-        return due_letters(self.ledger, self._quiet_at, gone=gone)
+        return due_letters(self.ledger, self._rests_at, gone=gone)
 
     @property
     def delivery_ratio(self) -> float:
         """How much of that had."""
-        return delivery_ratio(self.due_letters(), self._quiet_at)
+        return delivery_ratio(self.due_letters(), self._rests_at)
 
     @property
     def copies_per_delivery(self) -> float:
@@ -230,12 +230,13 @@ class World:
         return round(received / first, 3) if first else 0
 
     @property
-    def _quiet_at(self) -> int:
+    def _rests_at(self) -> int:
+        """From when on nothing befalls any more, and people write but to see whether it arrives."""
         return round(self.scenario.quiet_at_s * 1_000_000)
 
     def _require_expected(self) -> None:
         require_expected(
-            self.scenario.expect, self.due_letters(), self._quiet_at, self.copies_per_delivery
+            self.scenario.expect, self.due_letters(), self._rests_at, self.copies_per_delivery
         )
 
     def _step(self, end: int, progress: Callable[["World"], None]) -> None:
