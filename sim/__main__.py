@@ -32,6 +32,7 @@ COMMANDS: Final[dict[str, tuple[str, str, str]]] = {
     "shrink": ("sim.commands.shrink", "shrink_command", "Find the smallest world that breaks"),
     "spread": ("sim.commands.spread", "spread_command", "Measure how new mail spreads"),
     "route": ("sim.commands.route", "route_command", "Carry messages over recorded contacts"),
+    "maelstrom": ("sim.commands.maelstrom", "maelstrom_command", "Be a node for Maelstrom"),
     "list": ("sim.commands.listing", "list_command", "List the scenarios and the planted bugs"),
 }
 """Each command: its module, its name there, and one line of help."""

@@ -79,11 +79,17 @@ class Pushing:
     """The sending half of spreading."""
 
     def __init__(
-        self, sets: SeenSets, entropy: Entropy, *, eager_links_min: int = EAGER_LINKS_MIN
+        self,
+        sets: SeenSets,
+        entropy: Entropy,
+        *,
+        eager_links_min: int = EAGER_LINKS_MIN,
+        eager_links_max: int = EAGER_LINKS_MAX,
     ) -> None:
         self._sets = sets
         self._entropy = entropy
         self._eager_links_min = eager_links_min
+        self._eager_links_max = eager_links_max
         self._links: dict[LinkId, _LinkState] = {}
         self._recent: dict[EnvelopeId, Monotonic] = {}
         self._racing = Racing()
@@ -200,7 +206,7 @@ class Pushing:
         """A link wants to get bodies unasked, and these now."""
         self._links[link].mode = _Mode.EAGER
         self.wanted(link, ids, now)
-        if self.eager_count > EAGER_LINKS_MAX:
+        if self.eager_count > self._eager_links_max:
             self._prune_worst(link, now)
 
     def graft(self, link: LinkId) -> None:

@@ -11,7 +11,12 @@ from collections.abc import Iterable
 from mesh.crypto.entropy import Entropy
 from mesh.errors import PeerError
 from mesh.ids import EnvelopeId, Instant, LinkId, Monotonic, UnixSeconds
-from mesh.limits import EAGER_LINKS_MIN, RECONCILE_AFTER_LOSS_MS, UNKNOWN_SIZE_BYTES
+from mesh.limits import (
+    EAGER_LINKS_MAX,
+    EAGER_LINKS_MIN,
+    RECONCILE_AFTER_LOSS_MS,
+    UNKNOWN_SIZE_BYTES,
+)
 from mesh.replication.anti_entropy import AntiEntropy
 from mesh.replication.pushing import NOHAVE_BUSY, Pushing
 from mesh.replication.seen_sets import Element, SeenSets
@@ -41,9 +46,20 @@ from mesh.wire.retirement import RETIREMENT_BYTES, RETIREMENT_SIZE_CLASS
 class Spreading:
     """Which ids go over which link. Every id known here is held, or was and has no body left."""
 
-    def __init__(self, entropy: Entropy, *, eager_links_min: int = EAGER_LINKS_MIN) -> None:
+    def __init__(
+        self,
+        entropy: Entropy,
+        *,
+        eager_links_min: int = EAGER_LINKS_MIN,
+        eager_links_max: int = EAGER_LINKS_MAX,
+    ) -> None:
         self._sets = SeenSets()
-        self._pushing = Pushing(self._sets, entropy, eager_links_min=eager_links_min)
+        self._pushing = Pushing(
+            self._sets,
+            entropy,
+            eager_links_min=eager_links_min,
+            eager_links_max=eager_links_max,
+        )
         self._wanting = Wanting(self._sets)
         self._anti_entropy = AntiEntropy(self._sets, entropy)
         self._links: dict[LinkId, None] = {}

@@ -1,0 +1,69 @@
+"""`meshsim maelstrom`: a node for Maelstrom, or its broadcast workload in virtual time."""
+
+import sys
+from typing import Final
+
+import click
+
+from sim.maelstrom.node import Windows
+from sim.maelstrom.program import serve
+from sim.maelstrom.workload import Challenge, challenge
+
+LOST: Final = 1
+
+EXAMPLES: Final = """\b
+Examples:
+  python -m sim maelstrom --check                              # 3d: 25 nodes, 100 ms, 100 a second
+  python -m sim maelstrom --check --bodies 100 --rest 1000     # 3e: windows in milliseconds
+  python -m sim maelstrom --check --partitions
+
+With the real Maelstrom, and a program mesh-node that runs `python -m sim maelstrom --bodies 0`:
+
+  maelstrom test -w broadcast --bin mesh-node --node-count 25 --time-limit 20 --rate 100 --latency 100
+"""
+
+
+@click.command("maelstrom", epilog=EXAMPLES)
+@click.option("--bodies", type=click.IntRange(0), default=0, help="Window of bodies, ms.")
+@click.option("--rest", type=click.IntRange(0), default=500, help="Window of all else, ms.")
+@click.option("--fan-out", type=click.IntRange(1), default=24, help="Branches of the tree.")
+@click.option("--floor", type=click.IntRange(1, 8), default=1, help="Eager links at least.")
+@click.option("--check", is_flag=True, help="Run the workload here instead of being a node.")
+@click.option("--partitions", is_flag=True, help="Cut the nodes in halves every ten seconds.")
+@click.option("--nodes", type=click.IntRange(2, 200), default=25)
+@click.option("--rate", type=click.IntRange(1), default=100)
+@click.option("--latency", type=click.IntRange(0), default=100, help="Milliseconds.")
+@click.option("--seed", type=click.IntRange(0), default=1)
+def maelstrom_command(
+    *,
+    bodies: int,
+    rest: int,
+    fan_out: int,
+    floor: int,
+    check: bool,
+    partitions: bool,
+    nodes: int,
+    rate: int,
+    latency: int,
+    seed: int,
+) -> None:
+    """Speak Maelstrom's protocol on standard input and output, a line a message."""
+    windows = Windows(bodies * 1_000, rest * 1_000, fan_out, floor)
+    if not check:
+        serve(windows, sys.stdin.buffer, sys.stdout.buffer)
+        return
+    scores = challenge(
+        windows,
+        Challenge(
+            nodes=nodes,
+            rate=rate,
+            latency_us=latency * 1_000,
+            has_partitions=partitions,
+            seed=seed,
+        ),
+    )
+    click.echo(
+        f"{scores.operations} operations, {scores.messages_per_operation} messages each, "
+        f"median {scores.median_ms:.0f} ms, max {scores.max_ms:.0f} ms, {scores.lost} lost"
+    )
+    sys.exit(LOST if scores.lost else 0)
