@@ -19,7 +19,8 @@ Examples:
 
 With the real Maelstrom, and a program mesh-node that runs `python -m sim maelstrom --bodies 0`:
 
-  maelstrom test -w broadcast --bin mesh-node --node-count 25 --time-limit 20 --rate 100 --latency 100
+  maelstrom test -w broadcast --bin mesh-node \\
+      --node-count 25 --time-limit 20 --rate 100 --latency 100
 """
 
 
