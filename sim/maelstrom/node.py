@@ -4,8 +4,8 @@ Each value that is broadcast becomes an envelope without a body, and `mesh.repli
 carries it, with the floor of eager links as a parameter. What it says over a link within the
 *window* goes out as one message of the type `mesh`: bodies after `bodies_us`, everything else after
 `rest_us`, unless bodies go there sooner. The links are a tree with the first node at its root:
-Maelstrom cuts nodes off and lets them come back, and kills none of them in this workload, so whoever
-was cut off catches up by reconciling when its link is back.
+Maelstrom cuts nodes off and lets them come back, and kills none of them in this workload, so
+whoever was cut off catches up by reconciling when its link is back.
 
 A network that loses messages has no links, so they are made here: messages over a link are numbered
 within an *epoch*, and who misses one begins the next epoch, which is a new link to the machine on
