@@ -17,6 +17,7 @@ from mesh.engine.door import Engine, EngineSettings
 from mesh.errors import StorageError
 from mesh.ids import Instant
 from mesh.inputs import Input, StampMinted, VaultOpened
+from mesh.link.link import BeginHandshake, begin_noise
 from mesh.posting.stamp import mint
 from sim.bugs import Plant
 from sim.databases import MemoryDatabase, new_store, new_vault
@@ -50,6 +51,7 @@ class Laptop:
         chance: Chance,
         kem: Kem,
         verify: Verify,
+        begin: BeginHandshake = begin_noise,
         plant: Plant | None = None,
     ) -> None:
         self._settings = settings
@@ -57,6 +59,7 @@ class Laptop:
         self._chance = chance
         self._kem = kem
         self._verify = verify
+        self._begin = begin
         self._plant = plant
         self._fuse = Fuse()
         self.store, self.vault = _new_databases()
@@ -69,6 +72,7 @@ class Laptop:
             entropy=self._entropy,
             kem=self._kem,
             verify=self._verify,
+            begin=self._begin,
             now=now,
         )
         door = engine if self._plant is None else self._plant(engine)

@@ -14,6 +14,8 @@ CRYPTO: Final = {
     False: "modelled: signature verdicts are remembered across nodes, ML-KEM-768 is a hash",
 }
 
+PLAIN: Final = "links exchange their keys in clear and sum up what they send"
+
 
 class Latency(msgspec.Struct, frozen=True, kw_only=True):
     """From the person's asking to the recipient's being shown, in milliseconds."""
@@ -73,6 +75,12 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     counters: dict[str, int]
 
 
+def _crypto(world: World) -> str:
+    """What of the crypto ran."""
+    said = CRYPTO[world.options.is_crypto_real]
+    return said if world.scenario.wire.noise else f"{said}; {PLAIN}"
+
+
 def make_report(
     world: World, broken: BrokenPromise | None, *, command: str, wall_seconds: float
 ) -> Report:
@@ -101,7 +109,7 @@ def make_report(
         wall_seconds=round(wall_seconds, 3),
         events_per_second=round(world.loop.events_count / wall_seconds),
         speed_up=round(now_s / wall_seconds, 1),
-        crypto=CRYPTO[world.options.is_crypto_real],
+        crypto=_crypto(world),
         refusals=dict(sorted(world.people.refusals.items())),
         faults={
             **asdict(world.faults.counters),

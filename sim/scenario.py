@@ -54,6 +54,8 @@ class Wire(Strict, frozen=True, kw_only=True):
     """Whether each stream has it for itself, or all streams of a node share it."""
     queue_kb: Positive | None = None
     """What waits for the wire beyond this is dropped, and sent again by TCP."""
+    noise: bool = True
+    """Without it links make no secret: `sim.plain_links` says what is left out."""
     announcement_delay_ms: Positive = 300
     announcement_loss: Share = 0.05
     announcement_copied: Share = 0

@@ -17,6 +17,7 @@ from mesh.crypto.signing import Verify, is_signature_valid
 from mesh.engine.door import EngineSettings
 from mesh.errors import UserError
 from mesh.events import Event
+from mesh.link.link import BeginHandshake, begin_noise
 from mesh.wire.parameters import MeshParameters
 from sim.bugs import BUGS, NO_BUG, Plant
 from sim.correspondence import Correspondence
@@ -37,6 +38,7 @@ from sim.modelled_kem import ModelledKem
 from sim.node_faults import first_boots
 from sim.people import People
 from sim.person import Person
+from sim.plain_links import begin_plainly
 from sim.promises import BrokenPromise, require_joined
 from sim.scenario import Scenario, as_drawn
 from sim.terrain import Terrain
@@ -107,6 +109,7 @@ class World:
         self._verify: Verify = is_signature_valid
         if not is_real:
             self._verify = RememberedVerify(is_signature_valid)
+        self._handshake: BeginHandshake = begin_noise if scenario.wire.noise else begin_plainly
         self.laptops = {
             index: self._laptop(index, self._bug.plant)
             for index in range(scenario.nodes + len(cloned))
@@ -126,7 +129,9 @@ class World:
         self.nodes, self.spares = nodes[: scenario.nodes], nodes[scenario.nodes :]
         self.present = [node for node in self.nodes if scenario.only.has_node(node.index)]
         self.troop = Troop(scenario, seed, ground)
-        self.troop.stand(around, self._laptop, kem=self._kem, parameters=SIMULATED_MESH)
+        self.troop.stand(
+            around, self._laptop, kem=self._kem, begin=self._handshake, parameters=SIMULATED_MESH
+        )
         self.watch.states.nodes = nodes
         self.watch.states.liars = self.troop.links_count
         self.people = People(
@@ -169,13 +174,13 @@ class World:
 
         `run` goes on from it as if nobody had rested, and so does each fork (`sim.futures`).
         """
-        assert at_us <= self._quiet_at, "a world that settles rests only between its steps"
+        assert at_us <= self._settles_at, "a world that settles rests only between its steps"
         with self.watch.reuse.watching(), self._bug.planted():
             self._begin()
             self.loop.run_until(at_us)
 
     @property
-    def _quiet_at(self) -> int:
+    def _settles_at(self) -> int:
         """From when on nothing new happens, and the mesh has to settle."""
         return round((self.scenario.quiet_at_s + self.scenario.probe_s) * 1_000_000)
 
@@ -191,7 +196,7 @@ class World:
         self.loop.after(WATCH_US, self._look)
 
     def _run(self, progress: Callable[["World"], None]) -> None:
-        quiet_at = self._quiet_at
+        quiet_at = self._settles_at
         while self.loop.now < quiet_at:
             self._step(quiet_at, progress)
         end = quiet_at + round(self.scenario.settle_s * 1_000_000)
@@ -327,6 +332,7 @@ class World:
             chance=Chance(seed, "minting", index),
             kem=self._kem,
             verify=self._verify,
+            begin=self._handshake,
             plant=plant,
         )
 

@@ -86,6 +86,7 @@ from mesh.limits import (
     STORED_BYTES_DEFAULT,
 )
 from mesh.link.first_messages import FirstMessages
+from mesh.link.link import BeginHandshake, begin_noise
 from mesh.messenger.messenger import Messenger, Ours
 from mesh.peering.dialing import Dialing
 from mesh.peering.exchange import PeerExchange
@@ -158,6 +159,7 @@ class Engine:
         entropy: Entropy,
         kem: Kem,
         verify: Verify,
+        begin: BeginHandshake = begin_noise,
         now: Instant,
     ) -> None:
         self._settings = settings
@@ -196,6 +198,7 @@ class Engine:
             first_messages=self._first_messages,
             entropy=entropy,
             kem=kem,
+            begin=begin,
             counters=self._counters,
             features=settings.features,
             told_port=settings.told_port,

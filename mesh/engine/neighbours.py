@@ -27,7 +27,7 @@ from mesh.limits import (
     LINKS_MAX,
 )
 from mesh.link.first_messages import FirstMessages
-from mesh.link.link import Link
+from mesh.link.link import BeginHandshake, Link
 from mesh.peering.dialing import Dialing
 from mesh.peering.exchange import PeerExchange
 from mesh.peering.segments import OwnNetworks
@@ -85,6 +85,7 @@ class Neighbours:
         first_messages: FirstMessages,
         entropy: Entropy,
         kem: Kem,
+        begin: BeginHandshake,
         counters: Counters,
         features: Sequence[int] = (),
         told_port: int = 0,
@@ -97,6 +98,7 @@ class Neighbours:
         self._first_messages = first_messages
         self._entropy = entropy
         self._kem = kem
+        self._begin = begin
         self._counters = counters
         self._features = tuple(features)
         self._told_port = told_port
@@ -150,6 +152,7 @@ class Neighbours:
                 entropy=self._entropy,
                 kem=self._kem,
                 hello_nonce=self._hello_nonce,
+                begin=self._begin,
                 features=self._features,
                 told_port=self._told_port,
                 mesh_now=mesh_now,

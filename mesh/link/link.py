@@ -12,7 +12,7 @@ Frames wait in `_outgoing` until `take_bytes`, so that what is ready in one batc
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 from mesh.crypto.agreement import x25519_public
 from mesh.crypto.entropy import Entropy
@@ -30,7 +30,13 @@ from mesh.limits import (
 from mesh.link.first_messages import FirstMessages
 from mesh.link.noise import HandshakeState
 from mesh.link.patterns import LINK_PROTOCOL
-from mesh.link.records import HandshakeReader, RecordReader, RecordWriter, handshake_block
+from mesh.link.records import (
+    Cipher,
+    HandshakeReader,
+    RecordReader,
+    RecordWriter,
+    handshake_block,
+)
 from mesh.wire.frames import (
     PROTOCOL_VERSION,
     Frame,
@@ -46,11 +52,65 @@ PROLOGUE: Final = b"mesh/link/1"
 MESH_TIME_ROUNDING_S: Final = 10
 
 
+class Handshake(Protocol):
+    """One side of a handshake: messages in turn, then a cipher for each direction."""
+
+    @property
+    def is_finished(self) -> bool: ...
+    @property
+    def is_our_turn(self) -> bool: ...
+    @property
+    def handshake_hash(self) -> bytes: ...
+    @property
+    def remote_static(self) -> bytes: ...
+    @property
+    def remote_ephemeral(self) -> bytes: ...
+    def write_message(self, payload: bytes, /) -> bytes: ...
+    def read_message(self, message: bytes, /) -> bytes: ...
+    def split(self) -> tuple[Cipher, Cipher]: ...
+
+
+class BeginHandshake(Protocol):
+    """How a link begins: `begin_noise`, or in a simulator one that keeps no secret."""
+
+    def __call__(
+        self,
+        *,
+        is_initiator: bool,
+        entropy: Entropy,
+        kem: Kem,
+        prologue: bytes,
+        static: bytes,
+        psk: bytes,
+    ) -> Handshake: ...
+
+
+def begin_noise(
+    *,
+    is_initiator: bool,
+    entropy: Entropy,
+    kem: Kem,
+    prologue: bytes,
+    static: bytes,
+    psk: bytes,
+) -> Handshake:
+    """The handshake of all links of the mesh."""
+    return HandshakeState(
+        LINK_PROTOCOL,
+        is_initiator=is_initiator,
+        entropy=entropy,
+        kem=kem,
+        prologue=prologue,
+        static=static,
+        psks=(psk,),
+    )
+
+
 @dataclass(slots=True)
 class Handshaking:
-    """The Noise handshake is under way."""
+    """The handshake is under way."""
 
-    noise: HandshakeState
+    noise: Handshake
     reader: HandshakeReader
 
 
@@ -85,17 +145,17 @@ class Link:
         hello_nonce: bytes,
         features: Sequence[int] = (),
         told_port: int = 0,
+        begin: BeginHandshake = begin_noise,
         mesh_now: UnixSeconds,
         now: Instant,
     ) -> None:
-        noise = HandshakeState(
-            LINK_PROTOCOL,
+        noise = begin(
             is_initiator=is_initiator,
             entropy=entropy,
             kem=kem,
             prologue=PROLOGUE + parameters.mesh_id,
             static=link_private,
-            psks=(parameters.psk,),
+            psk=parameters.psk,
         )
         self.is_initiator: Final = is_initiator
         self.local_key: Final = LinkKey(x25519_public(link_private))
@@ -252,7 +312,7 @@ class Link:
         )
         return state.reader.rest()
 
-    def _refuse_replay(self, noise: HandshakeState) -> None:
+    def _refuse_replay(self, noise: Handshake) -> None:
         """Before a responder answers at all, refuse a first message that was played before."""
         if not self.is_initiator and not self._first_messages.is_fresh(noise.remote_ephemeral):
             raise PeerError("replayed handshake")

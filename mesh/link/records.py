@@ -12,7 +12,7 @@ seal fail or the reader wait for bytes, and can do both anyway.
 """
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, Protocol
 
 from mesh.crypto.aead import TAG_BYTES
 from mesh.errors import PeerError
@@ -22,10 +22,21 @@ from mesh.limits import (
     RECORD_PLAINTEXT_BYTES_MAX,
     RECORDS_PER_KEY,
 )
-from mesh.link.symmetric import CipherState
 
 BLOCK_LENGTH_BYTES: Final = 2
 FRAME_LENGTH_BYTES: Final = 4
+
+
+class Cipher(Protocol):
+    """One direction of a channel: each box is opened once, in the order in which they were sealed.
+
+    `mesh.link.symmetric.CipherState` is the one that a node uses; what a simulator does without
+    secrecy stands in `sim`. Either adds `TAG_BYTES` and raises PeerError on what was changed.
+    """
+
+    def seal(self, associated: bytes, plaintext: bytes, /) -> bytes: ...
+    def open_sealed(self, associated: bytes, sealed: bytes, /) -> bytes: ...
+    def rekey(self) -> None: ...
 
 
 def handshake_block(message: bytes) -> bytes:
@@ -61,7 +72,7 @@ class HandshakeReader:
 class RecordWriter:
     """Seals one direction's frames into records."""
 
-    def __init__(self, cipher: CipherState) -> None:
+    def __init__(self, cipher: Cipher) -> None:
         self._cipher = cipher
         self._records_under_key = 0
 
@@ -89,7 +100,7 @@ class RecordReader:
     It holds at most one unfinished record and one unfinished frame between two calls.
     """
 
-    def __init__(self, cipher: CipherState) -> None:
+    def __init__(self, cipher: Cipher) -> None:
         self._cipher = cipher
         self._records_under_key = 0
         self._has_failed = False
@@ -125,7 +136,7 @@ class RecordReader:
         return frames
 
 
-def _count_record(cipher: CipherState, records_under_key: int) -> int:
+def _count_record(cipher: Cipher, records_under_key: int) -> int:
     """Count one more record under this key, replace the key if that was its last."""
     if records_under_key + 1 < RECORDS_PER_KEY:
         return records_under_key + 1

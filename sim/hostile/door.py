@@ -24,7 +24,7 @@ from mesh.inputs import (
     PeerSeen,
 )
 from mesh.link.first_messages import FirstMessages
-from mesh.link.link import Link
+from mesh.link.link import BeginHandshake, Link
 from mesh.wire.frames import Frame, IHave, Push, Stubs, encode_frame
 from mesh.wire.parameters import MeshParameters
 from sim.entropy import Chance
@@ -76,6 +76,7 @@ class HostileDoor:
         parameters: MeshParameters,
         entropy: Entropy,
         kem: Kem,
+        begin: BeginHandshake,
         chance: Chance,
         tally: Tally,
     ) -> None:
@@ -83,6 +84,7 @@ class HostileDoor:
         self._parameters = parameters
         self._entropy = entropy
         self._kem = kem
+        self._begin = begin
         self._chance = chance
         self._tally = tally
         self._static = entropy.draw(32)
@@ -163,6 +165,7 @@ class HostileDoor:
             first_messages=self._first_messages,
             entropy=self._entropy,
             kem=self._kem,
+            begin=self._begin,
             hello_nonce=self._entropy.draw(16) if is_many else self._nonce,
             mesh_now=UnixSeconds(now.unix_seconds + self._conduct.lie_seconds(self._chance)),
             now=now,

@@ -14,6 +14,7 @@ from mesh.engine.door import Engine
 from mesh.ids import Instant
 from mesh.inputs import Input, StampMinted
 from mesh.limits import HANDSHAKE_MESSAGE_BYTES_MAX
+from mesh.link.link import BeginHandshake
 from mesh.posting.stamp import NO_STAMP
 from mesh.wire.parameters import MeshParameters
 from sim.bugs import Plant
@@ -85,6 +86,7 @@ class HostileMachine:
     seed: int
     parameters: MeshParameters
     kem: Kem
+    begin: BeginHandshake
     victims: Sequence[str]
     tally: Tally = field(default_factory=Tally)
     lives_count: int = 0
@@ -103,6 +105,7 @@ class HostileMachine:
             parameters=self.parameters,
             entropy=entropy,
             kem=self.kem,
+            begin=self.begin,
             chance=chance,
             tally=self.tally,
         )
@@ -162,6 +165,7 @@ class Troop:
         laptop_of: Callable[[int, Plant], Laptop],
         *,
         kem: Kem,
+        begin: BeginHandshake,
         parameters: MeshParameters,
     ) -> None:
         """Put them into the world, and let each boot while the others do."""
@@ -178,6 +182,7 @@ class Troop:
                     seed=self._seed,
                     parameters=parameters,
                     kem=kem,
+                    begin=begin,
                     victims=self._victims,
                 )
             node = VirtualNode(
