@@ -275,6 +275,8 @@ class StatusAnswer(Answer, frozen=True, kw_only=True):
     """Since when the vault is locked (0: it is not)."""
     carried: list[CarriedAnswer] = []
     refused: dict[str, int] = {}
+    limits: list[str] = []
+    """Why this node does less for others than it was set to, in sentences."""
 
 
 class ImportedAnswer(Answer, frozen=True, kw_only=True):

@@ -14,7 +14,13 @@ from typing import Annotated, Literal
 import msgspec
 
 from mesh.errors import UserError
-from mesh.limits import RELAY_DELAY_MS_MAX, RETIRE_DELAY_MS, STORED_BYTES_DEFAULT
+from mesh.limits import (
+    BATTERY_LOW_PERCENT,
+    CARRIED_DAYS_MAX,
+    RELAY_DELAY_MS_MAX,
+    RETIRE_DELAY_MS,
+    STORED_BYTES_DEFAULT,
+)
 from mesh.wire.parameters import KEY_QUOTA_DEFAULT, STAMP_BITS_DEFAULT
 
 _VARIABLE_PREFIX = "MESH_"
@@ -36,6 +42,9 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     key_quota: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] = KEY_QUOTA_DEFAULT
     mesh_secret_file: str = ""
     stored_bytes_max: Annotated[int, msgspec.Meta(ge=_BYTES_MIN)] = STORED_BYTES_DEFAULT
+    carried_days: Annotated[int, msgspec.Meta(ge=1, le=CARRIED_DAYS_MAX)] = CARRIED_DAYS_MAX
+    metered_interfaces: str = ""
+    battery_low_percent: Annotated[int, msgspec.Meta(ge=0, le=100)] = BATTERY_LOW_PERCENT
     listen_port: Port | None = None
     discovery: bool = True
     discovery_on_loopback: bool = False
@@ -68,8 +77,19 @@ DEFAULT_TEXT = f"""\
 # A file with the secret of a closed mesh: 64 hexadecimal digits, or a passphrase.
 # mesh_secret_file = ""
 
-# Bytes of sealed mail that this node carries for everybody.
+# Bytes of sealed mail that this node carries for everybody; never more than a tenth of the disk
+# that is free. A tenth of them is for your own mail that is not known to be delivered.
 # stored_bytes_max = {STORED_BYTES_DEFAULT}
+
+# Days after which it drops mail of others, 1 to {CARRIED_DAYS_MAX}; nothing lives longer.
+# carried_days = {CARRIED_DAYS_MAX}
+
+# Networks that cost money, by the names of their interfaces: "wwan0, usb0". Over those it sends
+# others only new mail, and nothing that waits since before.
+# metered_interfaces = ""
+
+# Below so many percent, and not charging, only your own mail and your contacts' is sent; 0: never.
+# battery_low_percent = {BATTERY_LOW_PERCENT}
 
 # The TCP port. Without this line: 41730, or any free one if that is taken. 0: any free one.
 # listen_port = 41730

@@ -31,13 +31,17 @@ class Connection(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Connected:
-    """A stream to another node stands; `dial` is None if the other side dialled."""
+    """A stream to another node stands; `dial` is None if the other side dialled.
+
+    `is_metered`: it goes over a network of which the person said that it costs money.
+    """
 
     link: LinkId
     dial: DialId | None
     address: Address
     local_host: str = ""
     """Our own end, where the driver knows it."""
+    is_metered: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +119,20 @@ class Woke:
 
 
 @dataclass(frozen=True, slots=True)
+class PowerChanged:
+    """The battery is low and not being charged, or it no longer is."""
+
+    is_low: bool
+
+
+@dataclass(frozen=True, slots=True)
+class DiskMeasured:
+    """So much is free on the disk of the store."""
+
+    free_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class StampMinted:
     """The stamp asked for by `MintStamp` is made (12 bytes: nonce 8, c 4)."""
 
@@ -162,6 +180,8 @@ Input = (
     | NetworksSeen
     | NetworkChanged
     | Woke
+    | PowerChanged
+    | DiskMeasured
     | StampMinted
     | VaultOpened
     | VaultClosing

@@ -311,8 +311,17 @@ message, should it fail."""
 SENDING_IDS_PER_LINK_MAX = 20_000
 """Bodies waiting for one link, as ids; beyond it the link's next exchange finds them."""
 
+TURN_BYTES = 16 * 1024
+"""What a flow of bodies may send when it has its turn, the least of the shares (SYNC.md G)."""
+
+FLOWS_PER_LINK_MAX = 1_024
+"""Posting keys that take turns on one link, under a kilobyte each; further ones share a turn."""
+
 SEND_BODIES_PER_BATCH_BYTES_MAX = 256 * 1024
 """Bodies read from disk for one link in one batch, so that links take turns."""
+
+SPARED_PAUSE_MS = 900_000
+"""A neighbour that spares its network or its battery is not asked for backlog for so long."""
 
 REFUSED_IDS_MAX = 4_096
 """Ids refused lately, which are not asked for again when somebody lists them."""
@@ -746,6 +755,15 @@ STREAMS_ACCEPTED_MAX = LINKS_MAX + HANDSHAKES_PENDING_MAX
 
 ACCEPT_PAUSE_MS = 500
 """The pause when the system has no file descriptor or memory left for an accepted stream."""
+
+BATTERY_LOW_PERCENT = 20
+"""Below it a laptop that is not being charged carries for its person and contacts only."""
+
+MACHINE_LOOK_MS = 60_000
+"""Between looks at the battery and at the free disk: neither changes much in a minute."""
+
+DISK_CHANGE_BYTES_MIN = 16 * 1024 * 1024
+"""Free disk that changed by less since it was told is not told again."""
 
 # --- Discovery --------------------------------------------------------------------------------
 INTERFACES_POLL_MS = 5_000

@@ -120,7 +120,8 @@ def carried_lines(answer: StatusAnswer) -> list[str]:
     ]
     lines = [f"for        {', '.join(groups)}"] if groups else []
     reasons = sorted(answer.refused.items(), key=lambda counted: (-counted[1], counted[0]))
-    return lines + [f"refused    {count}: {clean_line(reason)}" for reason, count in reasons]
+    lines += [f"refused    {count}: {clean_line(reason)}" for reason, count in reasons]
+    return lines + [f"limited    {clean_line(sentence)}" for sentence in answer.limits]
 
 
 def vault_line(answer: StatusAnswer) -> str:

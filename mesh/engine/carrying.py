@@ -33,9 +33,11 @@ from mesh.limits import (
 )
 from mesh.posting.admission import Accept, Admission, Defer, Refuse, Verdict
 from mesh.posting.keeping import FORMER, DepthOf
+from mesh.posting.standing import Depth
 from mesh.replication.retiring import Retiring
 from mesh.replication.seen_sets import Element
 from mesh.replication.spreading import Spreading
+from mesh.replication.turns import ANY_FLOW, Flow, Group, Sparing
 from mesh.wire.envelope import (
     Envelope,
     Header,
@@ -57,6 +59,14 @@ from mesh.wire.retirement import (
 )
 
 _BODIES_PER_READ: Final = 16
+
+_GROUP_OF: Final = {
+    Depth.OWN: Group.NEAR,
+    Depth.CONTACT: Group.NEAR,
+    Depth.VOUCHED: Group.FRIENDS,
+    Depth.FAR: Group.FRIENDS,
+    Depth.STRANGER: Group.STRANGERS,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +99,7 @@ class Carrying:
         counters: Counters,
         now: Instant,
     ) -> None:
-        self.spreading = Spreading(entropy)
+        self.spreading = Spreading(entropy, self._flow_of)
         self._holdings = Holdings(
             connection,
             stored_bytes_max=stored_bytes_max,
@@ -230,6 +240,21 @@ class Carrying:
         self.spreading.held_back(retirement.element, now)
         self.spreading.body_unwelcome(retirement.envelope, now)
         return True
+
+    # --- What it may cost ---------------------------------------------------------------------
+
+    def spare(self, link: LinkId, sparing: Sparing) -> None:
+        """What of others' mail does not leave over a link now."""
+        self.spreading.spare(link, sparing)
+
+    def set_stored_bytes_max(self, stored_bytes_max: int) -> None:
+        """There is more or less room than before; from the next commit on."""
+        self._holdings.stored_bytes_max = stored_bytes_max
+
+    @property
+    def stored_bytes_max(self) -> int:
+        """What the store may take now."""
+        return self._holdings.stored_bytes_max
 
     # --- What a person is told ----------------------------------------------------------------
 
@@ -591,6 +616,14 @@ class Carrying:
 
     def _answer(self, link: LinkId, envelope_id: EnvelopeId) -> None:
         self._brought.setdefault(link, []).append(envelope_id)
+
+    def _flow_of(self, id_: EnvelopeId) -> Flow:
+        """What a body is fair to when it leaves; what we wrote leaves like our contacts' mail."""
+        place = self._holdings.keeping.place_of(id_)
+        if place is None:
+            return ANY_FLOW
+        depth, neighbour, posting_key = place
+        return Flow(_GROUP_OF[depth], neighbour, posting_key)
 
     def _neighbour_of(self, link: LinkId | None) -> str:
         return FORMER if link is None else self._neighbours.get(link, FORMER)

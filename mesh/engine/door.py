@@ -40,6 +40,7 @@ from mesh.engine.accounting import refused
 from mesh.engine.addresses import KnownAddresses
 from mesh.engine.carrying import Carrying
 from mesh.engine.courier import Courier
+from mesh.engine.economy import Economy
 from mesh.engine.meeting import Meeting
 from mesh.engine.neighbours import Counters, Neighbours
 from mesh.engine.overlay import Overlay
@@ -66,11 +67,13 @@ from mesh.inputs import (
     Connection,
     DialFailed,
     Disconnected,
+    DiskMeasured,
     Input,
     NetworkChanged,
     NetworksSeen,
     PeerGone,
     PeerSeen,
+    PowerChanged,
     StampMinted,
     VaultClosing,
     VaultOpened,
@@ -166,6 +169,7 @@ class Engine:
         self._entropy = entropy
         self._kem = kem
         self._counters = Counters()
+        self._economy = Economy(settings.stored_bytes_max)
         self._standings = Standings()
         self._messenger: Messenger | None = None
         self._is_behind = False
@@ -308,6 +312,13 @@ class Engine:
                 self._neighbours.network_changed(mesh_now, now)
             case Woke():
                 self._neighbours.woke(now)
+            case PowerChanged(is_low):
+                self._economy.is_power_low = is_low
+                for link in self._neighbours.ready:
+                    self._spare(link)
+            case DiskMeasured(free_bytes):
+                self._economy.disk_measured(free_bytes, self._carrying.store.stored_bytes)
+                self._carrying.set_stored_bytes_max(self._economy.stored_bytes_max)
             case StampMinted():
                 self._minted.append(event)
             case VaultOpened(connection):
@@ -344,9 +355,14 @@ class Engine:
                 neighbour=self._neighbours.host(link),
                 is_dialled_by_us=is_dialled_by_us,
             )
+            self._spare(link)
             self._meeting.link_up(link)
             self._overlay.link_up(link, now)
             self._addresses.remember_working()
+
+    def _spare(self, link: LinkId) -> None:
+        is_metered = self._neighbours.is_metered(link)
+        self._carrying.spare(link, self._economy.sparing(is_metered=is_metered))
 
     def _frames_came(
         self, link: LinkId, frames: Sequence[Frame], mesh_now: UnixSeconds, now: Instant
@@ -606,7 +622,7 @@ class Engine:
             links_count=len(self._neighbours.ready),
             envelopes_count=store.envelopes_count,
             stored_bytes=store.stored_bytes,
-            stored_bytes_max=self._settings.stored_bytes_max,
+            stored_bytes_max=self._carrying.stored_bytes_max,
             contacts_count=summary.contacts_count if summary is not None else 0,
             outbox_count=summary.outbox_count if summary is not None else 0,
             stamp=summary.stamp if summary is not None else "not needed",
@@ -616,6 +632,7 @@ class Engine:
             locked_since=self._locked_since if vault == "locked" else 0,
             carried=self._carrying.carried(),
             refused=refused(counters),
+            limits=self._economy.limits(one.is_metered for one in self._neighbours.ready.values()),
         )
 
     def _vault_state(self, *, has_identity: bool) -> Literal["open", "locked", "none", "empty"]:

@@ -137,12 +137,14 @@ class Keeping:
         return used
 
     def place_of(self, id_: EnvelopeId) -> tuple[Depth, str, PostingKey] | None:
-        """How near a body's author is, who brought it and the key; None if it is not here."""
-        queue = self._where.get(id_)
-        if queue is not None:
-            return queue.pool.key.depth, queue.pool.neighbour, queue.pool.key.posting_key
-        queue = self._pinned.get(id_)
-        return None if queue is None else (Depth.OWN, FORMER, queue.pool.key.posting_key)
+        """How near a body's author is, who brought it and the key; None if it is not here.
+
+        What is pinned for us is told by its author too, or a neighbour could tell it apart.
+        """
+        queue = self._where.get(id_) or self._pinned.get(id_)
+        if queue is None:
+            return None
+        return queue.pool.key.depth, queue.pool.neighbour, queue.pool.key.posting_key
 
     def ids_near(self) -> list[EnvelopeId]:
         """The bodies of authors who are not strangers, and what is pinned."""

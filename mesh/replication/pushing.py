@@ -33,7 +33,8 @@ from mesh.limits import (
     SERVED_PER_MINUTE_MAX,
 )
 from mesh.replication.racing import Racing
-from mesh.replication.seen_sets import SeenSets
+from mesh.replication.seen_sets import Element, SeenSets
+from mesh.replication.turns import Flow, Sparing, Turns
 from mesh.wire.frames import (
     FLAG_BACKLOG,
     DoNotWant,
@@ -44,9 +45,15 @@ from mesh.wire.frames import (
     Prune,
     join_entries,
 )
+from mesh.wire.retirement import RETIREMENT_SIZE_CLASS
 
 NOHAVE_UNKNOWN: Final = 1
 NOHAVE_BUSY: Final = 2
+NOHAVE_SPARING: Final = 3
+
+FlowOf = Callable[[EnvelopeId], Flow]
+"""What a body is fair to, when it leaves."""
+
 _MINUTE_US: Final = 60_000_000
 
 
@@ -59,11 +66,13 @@ class _Mode(Enum):
 class _LinkState:
     """What waits for room on one link. Dicts stand for ordered sets.
 
-    `sending`: bodies, by whether they were asked for. `served`: how often each was, of late.
+    `sending`: bodies. `served`: how often each was asked for, of late.
     """
 
     mode: _Mode = _Mode.EAGER
-    sending: dict[EnvelopeId, bool] = field(default_factory=dict)
+    sending: Turns = field(default_factory=Turns)
+    sparing: Sparing = Sparing.NOTHING
+    has_spared: bool = False
     announcing_live: dict[EnvelopeId, None] = field(default_factory=dict)
     announcing: dict[EnvelopeId, None] = field(default_factory=dict)
     unwanted: dict[EnvelopeId, Monotonic] = field(default_factory=dict)
@@ -82,12 +91,14 @@ class Pushing:
         self,
         sets: SeenSets,
         entropy: Entropy,
+        flow_of: FlowOf,
         *,
         eager_links_min: int = EAGER_LINKS_MIN,
         eager_links_max: int = EAGER_LINKS_MAX,
     ) -> None:
         self._sets = sets
         self._entropy = entropy
+        self._flow_of = flow_of
         self._eager_links_min = eager_links_min
         self._eager_links_max = eager_links_max
         self._links: dict[LinkId, _LinkState] = {}
@@ -106,6 +117,22 @@ class Pushing:
         self._links.pop(link, None)
         self._racing.link_down(link)
         self._keep_floor(now)
+
+    def spare(self, link: LinkId, sparing: Sparing) -> None:
+        """A link is not to be burdened with others' mail, or is again: then it is told of it."""
+        state = self._links[link]
+        is_relieved = sparing < state.sparing
+        state.sparing = sparing
+        spared = state.sending.spare(sparing)
+        refused = [(id_, NOHAVE_SPARING) for id_, is_asked in spared.items() if is_asked]
+        if spared:
+            _note_spared(state)
+        for start in range(0, len(refused), IDS_PER_FRAME_MAX):
+            entries = join_entries(refused[start : start + IDS_PER_FRAME_MAX])
+            self._frames.append((link, NoHave(entries=entries)))
+        if is_relieved and state.has_spared:
+            state.has_spared = False
+            state.has_dropped = True
 
     @property
     def eager_count(self) -> int:
@@ -139,7 +166,7 @@ class Pushing:
             if not is_live:
                 self._queue(state, state.announcing, id_)
             elif state.mode is _Mode.LAZY:
-                self._queue(state, state.announcing_live, id_)
+                self._queue(state, state.announcing_live, id_, is_live=True)
             elif id_ not in state.unwanted:
                 self._queue_body(state, id_)
             is_pusher = is_live and came_by is not None and state.mode is _Mode.EAGER
@@ -149,15 +176,15 @@ class Pushing:
     def brought(self, link: LinkId, id_: EnvelopeId) -> None:
         """A link has this: it need not be told of it, or get it."""
         state = self._links[link]
-        state.sending.pop(id_, None)
+        state.sending.discard(id_)
         state.announcing.pop(id_, None)
         state.announcing_live.pop(id_, None)
 
     def has_it(self, link: LinkId, id_: EnvelopeId) -> None:
         """A link announced this; what it asked for it gets all the same, it may lack the body."""
         state = self._links[link]
-        if not state.sending.get(id_):
-            state.sending.pop(id_, None)
+        if not state.sending.is_asked(id_):
+            state.sending.discard(id_)
         state.announcing.pop(id_, None)
         state.announcing_live.pop(id_, None)
 
@@ -181,8 +208,8 @@ class Pushing:
     def body_gone(self, id_: EnvelopeId) -> None:
         """A body was dropped: who was to get it unasked is told of the id instead."""
         for state in self._links.values():
-            if state.sending.get(id_) is False:
-                del state.sending[id_]
+            if id_ in state.sending and not state.sending.is_asked(id_):
+                state.sending.discard(id_)
                 self._queue(state, state.announcing, id_)
 
     def announce(self, link: LinkId, ids: Iterable[EnvelopeId]) -> None:
@@ -205,7 +232,7 @@ class Pushing:
     def grafted(self, link: LinkId, ids: Iterable[EnvelopeId], now: Instant) -> None:
         """A link wants to get bodies unasked, and these now."""
         self._links[link].mode = _Mode.EAGER
-        self.wanted(link, ids, now)
+        self.wanted(link, ids, now, is_live=True)
         if self.eager_count > self._eager_links_max:
             self._prune_worst(link, now)
 
@@ -213,7 +240,9 @@ class Pushing:
         """We ask a link for what it announced: it was faster than those that push."""
         self._links[link].mode = _Mode.EAGER
 
-    def wanted(self, link: LinkId, ids: Iterable[EnvelopeId], now: Instant) -> None:
+    def wanted(
+        self, link: LinkId, ids: Iterable[EnvelopeId], now: Instant, *, is_live: bool = False
+    ) -> None:
         """A link asks for these; who asks for one too often in a minute has to wait."""
         state = self._links[link]
         is_old = state.served_since is None or now.monotonic - state.served_since >= _MINUTE_US
@@ -229,9 +258,11 @@ class Pushing:
                 or state.served.get(id_, 0) >= SERVED_PER_MINUTE_MAX
             ):
                 refused.append((id_, NOHAVE_BUSY))
-            else:
+            elif self._add_body(state, id_, is_live=is_live, is_asked=True):
                 state.served[id_] = state.served.get(id_, 0) + 1
-                state.sending[id_] = True
+            else:
+                _note_spared(state)
+                refused.append((id_, NOHAVE_SPARING))
         if refused:
             self._frames.append((link, NoHave(entries=join_entries(refused))))
 
@@ -241,8 +272,8 @@ class Pushing:
         sending = self._links[link].sending
         for id_ in ids:
             unwanted[id_] = now.monotonic
-            if sending.get(id_) is False:
-                del sending[id_]
+            if not sending.is_asked(id_):
+                sending.discard(id_)
         oldest = now.monotonic - DO_NOT_WANT_KEPT_MS * 1000
         while unwanted:
             first, since = next(iter(unwanted.items()))
@@ -313,12 +344,8 @@ class Pushing:
         return self._announcement(state.announcing, FLAG_BACKLOG)
 
     def take_bodies(self, link: LinkId, count_max: int) -> list[EnvelopeId]:
-        """The next ids whose bodies go to a link, oldest in the queue first."""
-        sending = self._links[link].sending
-        taken = list(sending)[:count_max] if sending else []
-        for id_ in taken:
-            del sending[id_]
-        return taken
+        """The next ids whose bodies go to a link, each flow in its turn."""
+        return self._links[link].sending.take(count_max)
 
     def body_missing(self, link: LinkId, id_: EnvelopeId) -> None:
         """A body to be sent is no longer here."""
@@ -342,18 +369,39 @@ class Pushing:
         return IHave(entries=join_entries(entries), flags=flags) if entries else None
 
     def _queue_body(self, state: _LinkState, id_: EnvelopeId) -> None:
-        if len(state.sending) < SENDING_IDS_PER_LINK_MAX:
-            state.sending.setdefault(id_, False)
-        else:
+        if len(state.sending) >= SENDING_IDS_PER_LINK_MAX:
             state.has_dropped = True
+        elif not self._add_body(state, id_, is_live=True, is_asked=False):
+            _note_spared(state)
+
+    def _add_body(
+        self, state: _LinkState, id_: EnvelopeId, *, is_live: bool, is_asked: bool
+    ) -> bool:
+        """Queue a body, unless the link is spared it."""
+        flow, element = self._flow_of(id_), self._sets.element(id_)
+        if state.sparing.spares(flow.group, is_live=is_live) and not _is_small(element):
+            return False
+        state.sending.add(id_, flow, element.size_bytes, is_live=is_live, is_asked=is_asked)
+        return True
 
     def _queue(
-        self, state: _LinkState, announcing: dict[EnvelopeId, None], id_: EnvelopeId
+        self,
+        state: _LinkState,
+        announcing: dict[EnvelopeId, None],
+        id_: EnvelopeId,
+        *,
+        is_live: bool = False,
     ) -> None:
-        if len(announcing) < SENDING_IDS_PER_LINK_MAX:
-            announcing[id_] = None
-        else:
+        """Announce what would be given if it was asked for."""
+        if len(announcing) >= SENDING_IDS_PER_LINK_MAX:
             state.has_dropped = True
+            return
+        if state.sparing is not Sparing.NOTHING and id_ in self._sets:
+            is_spared = state.sparing.spares(self._flow_of(id_).group, is_live=is_live)
+            if is_spared and not _is_small(self._sets.element(id_)):
+                _note_spared(state)
+                return
+        announcing[id_] = None
 
     def _prune_worst(self, kept: LinkId, now: Instant) -> None:
         """Of the links that push to us, another than this one, let the least useful announce."""
@@ -399,3 +447,14 @@ def _free_at(state: _LinkState) -> Monotonic:
 def _worth(state: _LinkState) -> tuple[float, int]:
     """How little a link brings: the higher, the sooner it is pruned."""
     return state.duplicate_count / (state.first_count + 1), -state.first_count
+
+
+def _note_spared(state: _LinkState) -> None:
+    """What does leave is found by comparing: the other side stops asking when it is refused."""
+    if not state.has_spared:
+        state.has_spared = state.has_dropped = True
+
+
+def _is_small(element: Element) -> bool:
+    """A retirement is spared nobody: it is smaller than the words that refuse it."""
+    return element.size_class == RETIREMENT_SIZE_CLASS

@@ -18,8 +18,9 @@ from mesh.limits import (
     UNKNOWN_SIZE_BYTES,
 )
 from mesh.replication.anti_entropy import AntiEntropy
-from mesh.replication.pushing import NOHAVE_BUSY, Pushing
+from mesh.replication.pushing import NOHAVE_BUSY, NOHAVE_SPARING, FlowOf, Pushing
 from mesh.replication.seen_sets import Element, SeenSets
+from mesh.replication.turns import ANY_FLOW, Sparing
 from mesh.replication.wanting import Wanting
 from mesh.wire.envelope import SIZE_BYTES
 from mesh.wire.frames import (
@@ -49,6 +50,7 @@ class Spreading:
     def __init__(
         self,
         entropy: Entropy,
+        flow_of: FlowOf = lambda id_: ANY_FLOW,
         *,
         eager_links_min: int = EAGER_LINKS_MIN,
         eager_links_max: int = EAGER_LINKS_MAX,
@@ -57,6 +59,7 @@ class Spreading:
         self._pushing = Pushing(
             self._sets,
             entropy,
+            flow_of,
             eager_links_min=eager_links_min,
             eager_links_max=eager_links_max,
         )
@@ -122,6 +125,10 @@ class Spreading:
             self._wanting.link_down(link, now)
             self._anti_entropy.link_down(link, now)
 
+    def spare(self, link: LinkId, sparing: Sparing) -> None:
+        """What of others' mail does not leave over a link now."""
+        self._pushing.spare(link, sparing)
+
     def received(self, link: LinkId, frame: Frame, mesh_now: UnixSeconds, now: Instant) -> None:
         """A frame about ids came; PeerError if it is malformed."""
         match frame:
@@ -138,6 +145,8 @@ class Spreading:
             case NoHave(entries=entries):
                 refusals = list(split_entries(entries))
                 self._wanting.no_have(link, [id_ for id_, _ in refusals], now)
+                if any(reason == NOHAVE_SPARING for _, reason in refusals):
+                    self._wanting.spared(link, now)
                 if any(reason == NOHAVE_BUSY for _, reason in refusals):
                     self._wanting.lost(link, pause_ms=RECONCILE_AFTER_LOSS_MS)
             case DoNotWant(ids=ids):
@@ -290,7 +299,7 @@ class Spreading:
         return self._pushing.take_announcement(link)
 
     def take_bodies(self, link: LinkId, count_max: int) -> list[EnvelopeId]:
-        """The next ids whose bodies go to a link, oldest in the queue first."""
+        """The next ids whose bodies go to a link, each flow in its turn."""
         return self._pushing.take_bodies(link, count_max)
 
     def body_missing(self, link: LinkId, id_: EnvelopeId) -> None:

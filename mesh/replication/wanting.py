@@ -27,6 +27,7 @@ from mesh.limits import (
     RECONCILE_AFTER_LOSS_MS,
     REFUSED_IDS_MAX,
     REFUSED_KEPT_MS,
+    SPARED_PAUSE_MS,
     WANT_TIMEOUT_MS,
     WANTS_PER_LINK_BYTES_MAX,
     WANTS_PER_LINK_MAX,
@@ -55,7 +56,8 @@ class _Missing:
 class _LinkState:
     """What one neighbour has for us. Dicts stand for ordered sets.
 
-    `asked_lately`: what came by another way before it could be answered.
+    `asked_lately`: what came by another way before it could be answered. `spared_until`: by then
+    only what it announces is asked for.
     """
 
     allowance: Allowance
@@ -68,6 +70,7 @@ class _LinkState:
     bodies_asked: dict[EnvelopeId, None] = field(default_factory=dict)
     bodies_to_ask: list[EnvelopeId] = field(default_factory=list)
     broken_count: int = 0
+    spared_until: int = 0
 
 
 class Wanting:
@@ -178,6 +181,8 @@ class Wanting:
             if is_announced and not state.allowance.take(1, now):
                 self._drop(link)
                 break
+            if not is_announced and state.spared_until > now.monotonic:
+                continue
             if id_ in self._refused or id_ in self._held_back or id_ in state.asked:
                 continue
             if id_ in self._sets and not self._may_ask_body(state, id_, is_announced=is_announced):
@@ -191,6 +196,10 @@ class Wanting:
         for id_ in ids:
             self._drop_announcer(link, state, id_)
         self._ask_all(now)
+
+    def spared(self, link: LinkId, now: Instant) -> None:
+        """A link does not give backlog now: what it turns out to have is left to others."""
+        self._links[link].spared_until = _after(now, SPARED_PAUSE_MS)
 
     def body_came(self, link: LinkId, id_: EnvelopeId, now: Instant) -> None:
         """A link brought a whole envelope, known or new.
