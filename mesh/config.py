@@ -60,6 +60,11 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     auto_lock_minutes: Annotated[float, msgspec.Meta(ge=0, le=_AUTO_LOCK_MINUTES_MAX)] = 0
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
+    @property
+    def metered_names(self) -> tuple[str, ...]:
+        """The interfaces of networks that cost money."""
+        return tuple(name.strip() for name in self.metered_interfaces.split(",") if name.strip())
+
 
 DEFAULT_TEXT = f"""\
 # Settings of this Mesh profile. Lines that begin with # show the defaults.

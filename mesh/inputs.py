@@ -31,17 +31,13 @@ class Connection(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Connected:
-    """A stream to another node stands; `dial` is None if the other side dialled.
-
-    `is_metered`: it goes over a network of which the person said that it costs money.
-    """
+    """A stream to another node stands; `dial` is None if the other side dialled."""
 
     link: LinkId
     dial: DialId | None
     address: Address
     local_host: str = ""
     """Our own end, where the driver knows it."""
-    is_metered: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -123,6 +123,8 @@ class _Daemon:
         settings = EngineSettings(
             parameters=parameters,
             stored_bytes_max=config.stored_bytes_max,
+            carried_days=config.carried_days,
+            metered_interfaces=config.metered_names,
             retire_delay_ms=(opened_delay_ms // 10, opened_delay_ms),
             relay_delay_ms_max=config.relay_delay_seconds * 1000,
             is_told_near=config.discovery,
@@ -136,6 +138,8 @@ class _Daemon:
             has_discovery=config.discovery,
             discovers_on_loopback=config.discovery_on_loopback,
             has_beacon=config.beacon,
+            disk=self._folders.data,
+            battery_low_percent=config.battery_low_percent,
         )
 
     async def _run_node(self, profile: Profile, node: Node) -> None:

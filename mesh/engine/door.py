@@ -126,12 +126,14 @@ class EngineSettings:
 
     What was opened here is told after a delay drawn from `retire_delay_ms`; what others told is
     passed on after one of at most `relay_delay_ms_max`. A relay has no person and never will.
+    What goes over one of `metered_interfaces` costs money.
     `listen_port` is where others can dial this node; 0 if they cannot.
     """
 
     parameters: MeshParameters
     stored_bytes_max: int = STORED_BYTES_DEFAULT
     carried_days: int = CARRIED_DAYS_MAX
+    metered_interfaces: tuple[str, ...] = ()
     retire_delay_ms: tuple[int, int] = RETIRE_DELAY_MS
     relay_delay_ms_max: int = RELAY_DELAY_MS_MAX
     is_relay: bool = False
@@ -169,7 +171,7 @@ class Engine:
         self._entropy = entropy
         self._kem = kem
         self._counters = Counters()
-        self._economy = Economy(settings.stored_bytes_max)
+        self._economy = Economy(settings.stored_bytes_max, settings.metered_interfaces)
         self._standings = Standings()
         self._messenger: Messenger | None = None
         self._is_behind = False
@@ -307,6 +309,7 @@ class Engine:
                 self._dialing.peer_gone(instance)
             case NetworksSeen(addresses):
                 self._neighbours.networks_seen(addresses)
+                self._spare_all()
             case NetworkChanged():
                 self._overlay.network_changed()
                 self._neighbours.network_changed(mesh_now, now)
@@ -314,8 +317,7 @@ class Engine:
                 self._neighbours.woke(now)
             case PowerChanged(is_low):
                 self._economy.is_power_low = is_low
-                for link in self._neighbours.ready:
-                    self._spare(link)
+                self._spare_all()
             case DiskMeasured(free_bytes):
                 self._economy.disk_measured(free_bytes, self._carrying.store.stored_bytes)
                 self._carrying.set_stored_bytes_max(self._economy.stored_bytes_max)
@@ -360,9 +362,13 @@ class Engine:
             self._overlay.link_up(link, now)
             self._addresses.remember_working()
 
+    def _spare_all(self) -> None:
+        for link in self._neighbours.ready:
+            self._spare(link)
+
     def _spare(self, link: LinkId) -> None:
-        is_metered = self._neighbours.is_metered(link)
-        self._carrying.spare(link, self._economy.sparing(is_metered=is_metered))
+        interface = self._neighbours.interface_of(link)
+        self._carrying.spare(link, self._economy.sparing(interface))
 
     def _frames_came(
         self, link: LinkId, frames: Sequence[Frame], mesh_now: UnixSeconds, now: Instant
@@ -632,7 +638,7 @@ class Engine:
             locked_since=self._locked_since if vault == "locked" else 0,
             carried=self._carrying.carried(),
             refused=refused(counters),
-            limits=self._economy.limits(one.is_metered for one in self._neighbours.ready.values()),
+            limits=self._economy.limits(map(self._neighbours.interface_of, self._neighbours.ready)),
         )
 
     def _vault_state(self, *, has_identity: bool) -> Literal["open", "locked", "none", "empty"]:

@@ -16,7 +16,8 @@ _MIB = 1024 * 1024
 class Economy:
     """What a node may spend on others."""
 
-    def __init__(self, stored_bytes_max: int) -> None:
+    def __init__(self, stored_bytes_max: int, metered_interfaces: Iterable[str]) -> None:
+        self._metered = dict.fromkeys(metered_interfaces)
         self._stored_bytes_wanted = stored_bytes_max
         self.stored_bytes_max = stored_bytes_max
         self.is_power_low = False
@@ -28,13 +29,13 @@ class Economy:
         share_bytes = (free_bytes + stored_bytes) * STORE_FREE_DISK_PERCENT // 100
         self.stored_bytes_max = min(self._stored_bytes_wanted, share_bytes)
 
-    def sparing(self, *, is_metered: bool) -> Sparing:
-        """What of others' mail a link is spared."""
+    def sparing(self, interface: str) -> Sparing:
+        """What of others' mail a link over this interface is spared."""
         if self.is_power_low:
             return Sparing.EVERYTHING
-        return Sparing.BACKLOG if is_metered else Sparing.NOTHING
+        return Sparing.BACKLOG if interface in self._metered else Sparing.NOTHING
 
-    def limits(self, metered: Iterable[bool]) -> list[str]:
+    def limits(self, interfaces: Iterable[str]) -> list[str]:
         """Why this node does less for others than it was set to, in sentences."""
         told = []
         if self.stored_bytes_max < self._stored_bytes_wanted:
@@ -47,7 +48,7 @@ class Economy:
             told.append(
                 "The battery is low: only your own mail and that of your contacts leaves this node."
             )
-        count = sum(metered)
+        count = sum(interface in self._metered for interface in interfaces)
         if count and not self.is_power_low:
             links = "1 link goes" if count == 1 else f"{count} links go"
             told.append(f"{links} over a metered network: no older mail of others leaves there.")

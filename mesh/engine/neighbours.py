@@ -56,7 +56,6 @@ class Neighbour:
     dial: DialId | None
     connected_at: Monotonic
     local_host: str = ""
-    is_metered: bool = False
     is_ready: bool = False
     sending_bytes: int = 0
     bytes_received: int = 0
@@ -163,7 +162,6 @@ class Neighbours:
             dial=connected.dial,
             connected_at=now.monotonic,
             local_host=connected.local_host,
-            is_metered=connected.is_metered,
         )
         self._touched[connected.link] = None
         self._expect_deadline(self._neighbours[connected.link].link.deadline())
@@ -287,10 +285,6 @@ class Neighbours:
         """Where a neighbour is reached, without the port, which changes with each stream."""
         address = self._neighbours[link].address
         return f"{address.host}%{address.scope}" if address.scope else address.host
-
-    def is_metered(self, link: LinkId) -> bool:
-        """Whether what goes over a link costs money."""
-        return self._neighbours[link].is_metered
 
     def is_dialled_by_us(self, link: LinkId) -> bool:
         """Whether this side opened the stream."""

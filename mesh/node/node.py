@@ -7,6 +7,7 @@ carries mail as soon as it runs; it opens what is ours once it is given the vaul
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
+from pathlib import Path
 from typing import assert_never
 
 import msgspec
@@ -26,6 +27,7 @@ from mesh.node.clock import Clock, system_now
 from mesh.node.discovery import Discovery
 from mesh.node.driver import Driver, Outward
 from mesh.node.inbox import Inbox
+from mesh.node.machine import Machine
 from mesh.node.minting import Minting
 from mesh.node.network import Network
 from mesh.node.subscription import Subscription
@@ -45,10 +47,15 @@ class Node:
         has_discovery: bool = True,
         discovers_on_loopback: bool = False,
         has_beacon: bool = True,
+        disk: Path | None = None,
+        battery_low_percent: int = 0,
         entropy: Entropy | None = None,
         clock: Clock = system_now,
     ) -> None:
-        """Raises UserError if the port that was asked for cannot be had."""
+        """Raises UserError if the port that was asked for cannot be had.
+
+        `disk`: a folder on the disk that holds the store.
+        """
         inbox = Inbox()
         self._network = Network(inbox, listen_port)
         self._minting = Minting(inbox)
@@ -62,6 +69,7 @@ class Node:
                 with_beacon=has_beacon,
             )
         self._waking = Waking(inbox, clock, self._discovery)
+        self._machine = Machine(inbox, disk=disk, battery_low_percent=battery_low_percent)
         try:
             engine = Engine(
                 settings=replace(settings, listen_port=self.port),
@@ -91,6 +99,7 @@ class Node:
             nursery.start_soon(self._network.run)
             nursery.start_soon(self._minting.run)
             nursery.start_soon(self._waking.run)
+            nursery.start_soon(self._machine.run)
             await self._driver.run()
 
     async def ask(self, command: Command) -> Answer:

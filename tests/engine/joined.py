@@ -91,6 +91,7 @@ class Joined:
         *,
         stored_bytes_max: int = 1 << 30,
         carried_days: int = CARRIED_DAYS_MAX,
+        metered_interfaces: tuple[str, ...] = (),
         wall_offset_us: int = 0,
         is_relay: bool = False,
     ) -> Seat:
@@ -102,6 +103,7 @@ class Joined:
             parameters=self.parameters,
             stored_bytes_max=stored_bytes_max,
             carried_days=carried_days,
+            metered_interfaces=metered_interfaces,
             retire_delay_ms=self.retire_delay_ms,
             relay_delay_ms_max=self.relay_delay_ms_max,
             is_relay=is_relay,

@@ -14,7 +14,7 @@ from tests.entropy import SeededEntropy
 class Stranger:
     """Knows the psk, dials one engine of the table, and hears what it is answered."""
 
-    def __init__(self, table: Joined, name: str, *, number: int = 1) -> None:
+    def __init__(self, table: Joined, name: str, *, number: int = 1, local_host: str = "") -> None:
         self.heard: list[Frame] = []
         table.strangers_count += 1
         self.link_id = LinkId(1_000_000 + table.strangers_count)
@@ -33,7 +33,8 @@ class Stranger:
             now=self.now,
         )
         table.strangers[self.link_id] = self._hear
-        connected = Connected(self.link_id, None, Address(f"10.0.9.{number}", 1))
+        address = Address(f"10.0.9.{number}", 1)
+        connected = Connected(self.link_id, None, address, local_host)
         table.seats[name].inbox.append(connected)
         self.flush()
 

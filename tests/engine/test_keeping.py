@@ -5,11 +5,12 @@ import pytest
 from mesh.commands import SendMessage
 from mesh.errors import UserError
 from mesh.ids import ContactId, PostingKey
-from mesh.inputs import VaultClosing
+from mesh.inputs import DiskMeasured, NetworksSeen, OwnAddress, PowerChanged, VaultClosing
 from mesh.limits import KEY_BODIES_BYTES_MAX, KEY_BODIES_CROWDED_BYTES_MAX
 from mesh.posting.standing import Depth
+from mesh.replication.pushing import NOHAVE_SPARING
 from mesh.wire.envelope import SIZE_BYTES, STUB_BYTES, decode_envelope
-from mesh.wire.frames import IHave, Push
+from mesh.wire.frames import IHave, IWant, NoHave, Push, split_entries
 from tests.engine.joined import Joined
 from tests.engine.stranger import Stranger
 from tests.engine.test_door import befriend, introduce, status, texts
@@ -177,3 +178,98 @@ def test_who_is_told_to_be_near_is_carried_as_such_within_a_minute() -> None:
         decode_envelope(envelope(1, key=7)).id
     )
     assert place == (Depth.CONTACT, "10.0.9.1", posting_key)
+
+
+WWAN = OwnAddress(interface="wwan0", index=3, host="10.0.0.99", prefix_bits=24)
+
+
+def relayed(table: Joined, name: str, *, local_host: str = "") -> Stranger:
+    """A neighbour that hears what a node gives it."""
+    return Stranger(table, name, number=50, local_host=local_host)
+
+
+def told_ids(stranger: Stranger) -> set[bytes]:
+    """The ids of all bodies that a neighbour was given."""
+    pushed = [frame.envelope for frame in stranger.heard if isinstance(frame, Push)]
+    return {decode_envelope(data).id for data in pushed}
+
+
+def refused_ids(stranger: Stranger) -> list[tuple[bytes, int]]:
+    """What it was told that it would not get, and why."""
+    refusals = [frame for frame in stranger.heard if isinstance(frame, NoHave)]
+    return [entry for frame in refusals for entry in split_entries(frame.entries)]
+
+
+def test_over_a_metered_network_no_backlog_of_others_leaves() -> None:
+    table = Joined()
+    table.sit("relay", is_relay=True, metered_interfaces=("wwan0",))
+    table.seats["relay"].inbox.append(NetworksSeen((WWAN,)))
+    know(table, "relay", 1)
+    bringing = Stranger(table, "relay", number=1)
+    friend, other = envelope(1, key=1), envelope(1, key=2)
+    bringing.send(Push(friend), Push(other))
+    asking = relayed(table, "relay", local_host="10.0.0.99")
+    ids = [decode_envelope(data).id for data in (friend, other)]
+    asking.send(IWant(ids=b"".join(ids)))
+    assert told_ids(asking) == {ids[0]}
+    assert refused_ids(asking) == [(ids[1], NOHAVE_SPARING)]
+    new = envelope(2, key=2)
+    bringing.send(Push(new))
+    assert told_ids(asking) == {ids[0], decode_envelope(new).id}, "new mail goes there too"
+    assert any("metered network" in sentence for sentence in status(table, "relay").limits)
+    assert bringing.is_open
+
+
+def test_with_a_low_battery_only_mail_of_the_near_leaves_and_the_rest_later() -> None:
+    table = Joined()
+    table.sit("relay", is_relay=True)
+    know(table, "relay", 1)
+    bringing, hearing = Stranger(table, "relay", number=1), relayed(table, "relay")
+    table.seats["relay"].inbox.append(PowerChanged(is_low=True))
+    friend, other = envelope(1, key=1), envelope(1, key=2)
+    bringing.send(Push(friend), Push(other))
+    ids = [decode_envelope(data).id for data in (friend, other)]
+    assert told_ids(hearing) == {ids[0]}
+    hearing.send(IWant(ids=ids[1]))
+    assert told_ids(hearing) == {ids[0]}
+    assert any("battery" in sentence for sentence in status(table, "relay").limits)
+    table.seats["relay"].inbox.append(PowerChanged(is_low=False))
+    table.run()
+    assert status(table, "relay").limits == []
+    hearing.send(IWant(ids=ids[1]))
+    assert told_ids(hearing) == set(ids)
+
+
+def test_after_a_low_battery_a_neighbour_gets_what_it_was_spared() -> None:
+    table = Joined()
+    for name in ("left", "middle", "right"):
+        table.sit(name, is_relay=True)
+    table.join("left", "middle")
+    table.join("middle", "right")
+    table.seats["middle"].inbox.append(PowerChanged(is_low=True))
+    stranger = Stranger(table, "left")
+    stranger.send(*(Push(envelope(number)) for number in range(20)))
+    table.pass_time(120)
+    assert status(table, "middle").envelopes_count == 20
+    assert status(table, "right").envelopes_count == 0
+    table.seats["middle"].inbox.append(PowerChanged(is_low=False))
+    table.pass_time(60)
+    assert carried(table, "right")["strangers"] == 20
+
+
+def test_the_store_takes_a_tenth_of_the_free_disk_at_most() -> None:
+    table = Joined()
+    table.sit("relay", is_relay=True, stored_bytes_max=8 * 1024 * KIB)
+    stranger = Stranger(table, "relay")
+    stranger.send(*(Push(envelope(number, key=number % 5 + 1)) for number in range(400)))
+    stored = status(table, "relay").stored_bytes
+    table.seats["relay"].inbox.append(DiskMeasured(free_bytes=2_000 * KIB))
+    table.run()
+    told = status(table, "relay")
+    assert told.stored_bytes_max == (2_000 * KIB + stored) // 10
+    assert told.stored_bytes <= told.stored_bytes_max
+    assert any("disk is nearly full" in sentence for sentence in told.limits)
+    table.seats["relay"].inbox.append(DiskMeasured(free_bytes=1 << 40))
+    table.run()
+    told = status(table, "relay")
+    assert (told.stored_bytes_max, told.limits) == (8 * 1024 * KIB, [])
