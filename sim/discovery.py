@@ -12,7 +12,7 @@ from typing import Final
 
 from mesh.effects import Announce
 from mesh.inputs import PeerGone, PeerSeen
-from sim.entropy import Chance
+from sim.entropy import Draws
 from sim.loop import Loop
 from sim.virtual_network import Host, VirtualNetwork, address_of
 
@@ -47,12 +47,12 @@ class Discovery:
     """Carries announcements between the nodes of each network."""
 
     def __init__(
-        self, *, loop: Loop, network: VirtualNetwork, rules: AnnouncementRules, chance: Chance
+        self, *, loop: Loop, network: VirtualNetwork, rules: AnnouncementRules, draws: Draws
     ) -> None:
         self._loop = loop
         self._network = network
         self._rules = rules
-        self._chance = chance
+        self._draws = draws
         self._nodes: dict[int, _Named] = {}
 
     def announce(self, host: Host, effect: Announce) -> None:
@@ -69,7 +69,7 @@ class Discovery:
                 self._tell(other, host.index)
         for delay in (0, *EARLY_REPEATS_US):
             self._repeat_after(delay, host, effect)
-        first = EARLY_REPEATS_US[-1] + self._chance.below(REPEAT_US)
+        first = EARLY_REPEATS_US[-1] + self._draws.below(REPEAT_US, host.index, self._loop.now)
         self._loop.after(first, partial(self._keep_up, host, host.incarnation, effect))
 
     def forget(self, host: Host) -> None:
@@ -110,7 +110,7 @@ class Discovery:
         if self._holds(host, incarnation, effect):
             self._say(host, incarnation, effect)
             self._lapse(host)
-            jitter = self._chance.below(REPEAT_US // 5)
+            jitter = self._draws.below(REPEAT_US // 5, host.index, self._loop.now)
             self._loop.after(
                 REPEAT_US - REPEAT_US // 10 + jitter,
                 partial(self._keep_up, host, incarnation, effect),
@@ -118,17 +118,18 @@ class Discovery:
 
     def _carry(self, owner: int, listener: int, effect: Announce) -> None:
         """One announcement to one listener; whoever knows the name only notes that it lives."""
-        counters, rules, chance = self._network.counters, self._rules, self._chance
+        counters, rules, draws = self._network.counters, self._rules, self._draws
+        packet = (owner, listener, self._loop.now)
         counters.announcements += 1
-        if chance.is_true(rules.loss) or not self._network.passes(owner, listener):
+        if draws.fraction(*packet) < rules.loss or not self._network.passes(owner, listener):
             counters.announcements_lost += 1
             return
         host = self._network.host(listener)
         heard = partial(self._hear, owner, host, host.incarnation, effect)
-        if rules.copied and chance.is_true(rules.copied):
+        if rules.copied and draws.fraction(*packet, 1) < rules.copied:
             counters.announcements_copied += 1
-            self._loop.after(chance.between(*rules.late_us), heard)
-        is_late = bool(rules.late) and chance.is_true(rules.late)
+            self._loop.after(draws.between(*rules.late_us, *packet, 2), heard)
+        is_late = bool(rules.late) and draws.fraction(*packet, 3) < rules.late
         hearing = self._nodes.get(listener)
         if hearing is not None and owner in hearing.heard and not is_late:
             name, _ = hearing.heard[owner]
@@ -138,9 +139,9 @@ class Discovery:
         if is_late:
             # Later ones overtake it.
             counters.announcements_late += 1
-            self._loop.after(chance.between(*rules.late_us), heard)
+            self._loop.after(draws.between(*rules.late_us, *packet, 4), heard)
         else:
-            self._loop.after(chance.below(rules.delay_max_us + 1), heard)
+            self._loop.after(draws.below(rules.delay_max_us + 1, *packet, 5), heard)
 
     def _hear(self, owner: int, host: Host, incarnation: int, effect: Announce) -> None:
         hearing = self._nodes.get(host.index)

@@ -83,3 +83,42 @@ class Chance:
         for last in range(len(items) - 1, 0, -1):
             other = self.below(last + 1)
             items[last], items[other] = items[other], items[last]
+
+
+class Draws:
+    """Numbers that hang on what they are for and not on what was drawn before.
+
+    Where many things draw and one of them may be left out (a fault that was taken away), no
+    stream in order would leave the others as they were.
+    """
+
+    def __init__(self, seed: int, *names: str | int) -> None:
+        digest = hashlib.blake2b(_key(seed, names), digest_size=8).digest()
+        self._start = int.from_bytes(digest, "big")
+
+    def fraction(self, *about: int) -> float:
+        """A number in [0, 1), the same whenever it is asked about the same."""
+        mixed = self._start
+        for number in about:
+            mixed = mix(mixed + (number + 1) * _ODD)
+        return (mixed >> 11) * 2.0**-53
+
+    def below(self, bound: int, *about: int) -> int:
+        """An integer in [0, bound)."""
+        return int(self.fraction(*about) * bound)
+
+    def between(self, lowest: int, highest: int, *about: int) -> int:
+        """An integer in [lowest, highest]."""
+        return lowest + self.below(highest - lowest + 1, *about)
+
+
+_MASK: Final = (1 << 64) - 1
+_ODD: Final = 0x9E3779B97F4A7C15
+
+
+def mix(number: int) -> int:
+    """64 bits in which each bit of the number counts (the finish of SplitMix64)."""
+    number &= _MASK
+    number = ((number ^ (number >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
+    number = ((number ^ (number >> 27)) * 0x94D049BB133111EB) & _MASK
+    return number ^ (number >> 31)

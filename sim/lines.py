@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
+from sim.entropy import mix
 from sim.laws import Law, Uniform, delay_us
 
 RETRANSMIT_US: Final = 200_000
@@ -20,7 +21,6 @@ RETRANSMISSIONS_MAX: Final = 8
 
 SEGMENT_BYTES: Final = 1_460
 
-_MASK: Final = (1 << 64) - 1
 _STEPS: Final = (0x9E3779B97F4A7C15, 0xD1B54A32D192ED03)
 """Odd numbers without a pattern, for the number of a packet and for what is asked of it."""
 
@@ -99,10 +99,8 @@ class Line:
 
     def fraction(self, question: int) -> float:
         """A number in [0, 1) for the current packet and what is asked of it."""
-        mixed = (self.key + self.packets_count * _STEPS[0] + question * _STEPS[1]) & _MASK
-        mixed = ((mixed ^ (mixed >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
-        mixed = ((mixed ^ (mixed >> 27)) * 0x94D049BB133111EB) & _MASK
-        return ((mixed ^ (mixed >> 31)) >> 11) * 2.0**-53
+        mixed = mix(self.key + self.packets_count * _STEPS[0] + question * _STEPS[1])
+        return (mixed >> 11) * 2.0**-53
 
     def latency_us(self) -> int:
         """One way, for a new stream."""

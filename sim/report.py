@@ -117,6 +117,8 @@ def make_report(
             **asdict(world.faults.cuts.counters),
             **asdict(world.faults.machines.counters),
             **asdict(world.line_faults.counters),
+            "meetings": world.terrain.meetings_count,
+            "moves": world.terrain.moves_count,
         },
         hostile=world.troop.totals(),
         watched={

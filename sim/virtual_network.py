@@ -18,7 +18,7 @@ from mesh.ids import Address
 from mesh.inputs import Connected, DialFailed, NetworkChanged
 from mesh.limits import DIAL_TIMEOUT_MS
 from sim.cuts import Cut, Sides, Silence
-from sim.entropy import Chance
+from sim.entropy import Draws
 from sim.lines import Line, Spell, StreamRules, line_key
 from sim.loop import Loop
 from sim.stream import End, StreamHost, Uplink, Way, connect
@@ -123,7 +123,7 @@ class VirtualNetwork:
         self._networks = [tuple(each) for each in networks]
         self._near = {node: dict(others) for node, others in (near or {}).items()}
         self._seed = seed
-        self._faults = Chance(seed, "resets")
+        self._resets = Draws(seed, "resets")
         self._lines: dict[tuple[int, int], Line] = {}
         self._uplinks: dict[int, Uplink] = {}
         self._clogs: dict[tuple[int, int], int] = {}
@@ -200,7 +200,8 @@ class VirtualNetwork:
         for stream_number, stream in self._streams.of(_touched(cut)):
             one, other = (end.host.index for end in stream.ends)
             is_blocked = [cut.blocks(one, other), cut.blocks(other, one)]
-            if all(is_blocked) and self._faults.is_true(reset_share):
+            is_reset = self._resets.fraction(one, other, self._loop.now) < reset_share
+            if all(is_blocked) and is_reset:
                 self._reset(stream_number, stream)
             elif any(is_blocked):
                 self.counters.stalls += 1
@@ -319,7 +320,8 @@ class VirtualNetwork:
     def _reset(self, number: int, stream: _Stream) -> None:
         self.counters.resets += 1
         for end in stream.ends:
-            self._loop.after(self._faults.below(RESET_NOTICE_US), end.break_off)
+            after = self._resets.below(RESET_NOTICE_US, number, end.host.index, self._loop.now)
+            self._loop.after(after, end.break_off)
         self._streams.end(number)
 
     def _answer(

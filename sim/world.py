@@ -22,7 +22,7 @@ from mesh.wire.parameters import MeshParameters
 from sim.bugs import BUGS, NO_BUG, Plant
 from sim.correspondence import Correspondence
 from sim.discovery import AnnouncementRules, Discovery
-from sim.entropy import Chance, SeededEntropy
+from sim.entropy import Chance, Draws, SeededEntropy
 from sim.expectations import delivery_ratio, due_letters, require_expected
 from sim.faults import Faults
 from sim.hostile.troop import Troop, hostile_places
@@ -307,7 +307,7 @@ class World:
                     round(wire.announcement_late_s[1] * 1_000_000),
                 ),
             ),
-            chance=Chance(self.options.seed, "discovery"),
+            draws=Draws(self.options.seed, "discovery"),
         )
         return Surroundings(
             loop=self.loop,

@@ -12,7 +12,7 @@ from mesh.events import Event
 from mesh.ids import Address, DialId, Instant, LinkId, Monotonic
 from mesh.inputs import BytesReceived, Connected, Input, PeerSeen, StampMinted, VaultClosing
 from sim.discovery import AnnouncementRules, Discovery
-from sim.entropy import Chance
+from sim.entropy import Draws
 from sim.lines import StreamRules
 from sim.loop import Loop
 from sim.trace import Trace
@@ -129,7 +129,7 @@ class Scene:
                 copied=announcement_copied,
                 late=announcement_late,
             ),
-            chance=Chance(seed, "discovery"),
+            draws=Draws(seed, "discovery"),
         )
         around = Surroundings(
             loop=self.loop,

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sim.entropy import BLOCK_BYTES, Chance, SeededEntropy
+from sim.entropy import BLOCK_BYTES, Chance, Draws, SeededEntropy
 
 
 @given(st.lists(st.integers(0, 2 * BLOCK_BYTES), max_size=8))
@@ -58,3 +58,14 @@ def test_a_shuffle_loses_and_invents_nothing(items: list[int]) -> None:
     shuffled = list(items)
     Chance(5).shuffle(shuffled)
     assert sorted(shuffled) == sorted(items)
+
+
+def test_draws_are_even_and_hang_on_what_they_are_about_alone() -> None:
+    draws = Draws(1, "test")
+    drawn = [draws.fraction(a, b) for a in range(60) for b in range(60)]
+    assert len(set(drawn)) == len(drawn)
+    assert all(0 <= each < 1 for each in drawn)
+    assert abs(sum(drawn) / len(drawn) - 0.5) < 0.02
+    assert draws.fraction(3, 4) == Draws(1, "test").fraction(3, 4) != draws.fraction(4, 3)
+    assert Draws(2, "test").fraction(3, 4) != draws.fraction(3, 4)
+    assert {draws.between(5, 7, number) for number in range(50)} == {5, 6, 7}
