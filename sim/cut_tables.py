@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from sim.fault_tables import Positive, Seconds, Share, Strict
+from sim.fault_tables import Positive, Seconds, Share, Span, Strict
 
 Mode = Literal["isolate", "halves", "uniform", "parts", "arcs", "bridge", "ring"]
 
@@ -31,7 +31,7 @@ class Partitions(Strict, frozen=True, kw_only=True, tag_field="kind", tag="parti
     mode: Mode = "halves"
     parts: Annotated[int, msgspec.Meta(ge=2)] = 3
     symmetric: bool = True
-    flaps_s: tuple[Positive, Positive] | None = None
+    flaps_s: tuple[Span, Span] | None = None
     reset_share: Share = 0.5
 
     @property

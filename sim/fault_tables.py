@@ -8,8 +8,13 @@ from typing import Annotated, Literal
 import msgspec
 
 Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
-Positive = Annotated[float, msgspec.Meta(gt=0)]
-Seconds = Annotated[float, msgspec.Meta(ge=0)]
+Positive = Annotated[float, msgspec.Meta(gt=0, le=1e12)]
+Seconds = Annotated[float, msgspec.Meta(ge=0, le=1e9)]
+"""Thirty years: longer than any world, and finite."""
+
+Span = Annotated[float, msgspec.Meta(ge=0.1, le=1e9)]
+"""A time after which something comes again: never at once, or it would never end."""
+
 NodesCount = Annotated[int, msgspec.Meta(ge=2, le=10_000)]
 
 

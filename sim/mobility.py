@@ -17,6 +17,9 @@ from mesh.errors import UserError
 from sim.contacts import US, Contact, merge
 from sim.entropy import Chance
 
+LEGS_MAX: Final = 100_000
+"""Of one node: weeks of walking and resting."""
+
 
 class Leg(NamedTuple):
     """From one place to another in a straight line, in seconds and metres."""
@@ -56,6 +59,8 @@ def random_waypoints(chance: Chance, rules: WaypointRules, duration_s: float) ->
     now = -rules.warmup_s
     x, y = chance.fraction() * rules.width_m, chance.fraction() * rules.height_m
     while now < duration_s:
+        if len(legs) > LEGS_MAX:
+            raise UserError("too-long", f"A walk has more than {LEGS_MAX} legs: shorten moves_s.")
         to_x, to_y = chance.fraction() * rules.width_m, chance.fraction() * rules.height_m
         speed = _between(chance, rules.speed_m_per_s)
         arrival = now + _distance(x, y, to_x, to_y) / speed
@@ -91,6 +96,9 @@ def parse_setdest(text: str, duration_s: float) -> list[list[Leg]]:
             moves.setdefault(int(found[2]), []).append((when, x, y, speed))
         else:
             raise _unreadable(number, "neither a place nor a setdest")
+    unplaced = [node for node in sorted(moves) if node not in places]
+    if unplaced:
+        raise UserError("bad-walks", f"Node {unplaced[0]} of the walks is sent and stands nowhere.")
     return [
         _walk(place.get("X", 0), place.get("Y", 0), sorted(moves.get(node, [])), duration_s)
         for node, place in sorted(places.items())

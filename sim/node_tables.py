@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from sim.fault_tables import Lasting, Positive, Seconds, Share, Strict, Struck
+from sim.fault_tables import Lasting, Positive, Seconds, Share, Span, Strict, Struck
 
 Sessions = Literal["poisson", "heavy-tailed", "bimodal"]
 
@@ -17,8 +17,8 @@ class Churn(Struck, frozen=True, kw_only=True, tag_field="kind", tag="churn"):
     """
 
     sessions: Sessions = "poisson"
-    up_s: Positive = 120
-    down_s: Positive = 60
+    up_s: Span = 120
+    down_s: Span = 60
     share: Share = 1
 
     @property
@@ -72,8 +72,8 @@ class DutyCycles(Struck, frozen=True, kw_only=True, tag_field="kind", tag="duty-
     Who sleeps neither hears nor answers, and nobody is told. When `between_s` ends all are awake.
     """
 
-    awake_s: Positive = 20
-    period_s: Positive = 60
+    awake_s: Span = 20
+    period_s: Span = 60
     share: Share = 0.5
 
     @property
@@ -89,7 +89,7 @@ class Drifts(Struck, frozen=True, kw_only=True, tag_field="kind", tag="drifts"):
     """
 
     ppm: tuple[Positive, Positive] = (10, 100)
-    period_s: Positive | None = None
+    period_s: Span | None = None
 
     @property
     def ends_s(self) -> float:

@@ -37,6 +37,9 @@ SCENARIO_BYTES_MAX: Final = 1024 * 1024
 """Of a file: far more than anybody writes by hand, or a shrunk one needs."""
 
 
+Letters = Annotated[int, msgspec.Meta(ge=1, le=60_000)]
+
+
 class Wire(Strict, frozen=True, kw_only=True):
     """All streams. A lost packet of a stream is a delay; a lost announcement is lost."""
 
@@ -72,10 +75,10 @@ class Workload(Strict, frozen=True, kw_only=True):
     befriend_between_s: tuple[Seconds, Seconds] = (12, 30)
     contacts: Annotated[int, msgspec.Meta(ge=1)] = 3
     write_between_s: tuple[Seconds, Seconds]
-    messages_per_second: Positive = 1
-    text_letters: tuple[int, int] = (10, 600)
+    messages_per_second: Annotated[float, msgspec.Meta(gt=0, le=10_000)] = 1
+    text_letters: tuple[Letters, Letters] = (10, 600)
     long_text_share: Share = 0.02
-    long_text_letters: tuple[int, int] = (2_000, 20_000)
+    long_text_letters: tuple[Letters, Letters] = (2_000, 20_000)
     crossing_share: Share = 0
     """So many of the pairs befriend each other crosswise: each uses the other's invite within
     `crossing_within_s`."""

@@ -9,10 +9,13 @@ from typing import Annotated, Final, Literal
 import msgspec
 
 from sim.contacts import TraceFormat
-from sim.fault_tables import Positive, Seconds, Share, Strict
+from sim.fault_tables import Positive, Seconds, Share, Span, Strict
 
 Medium = Literal["wire", "radio"]
 Count = Annotated[int, msgspec.Meta(ge=1)]
+Degree = Annotated[int, msgspec.Meta(ge=2, le=256)]
+Metres = Annotated[float, msgspec.Meta(ge=1, le=1e6)]
+Speed = Annotated[float, msgspec.Meta(ge=0.01, le=100)]
 
 DEFAULT_KIND: Final = "clusters"
 
@@ -34,8 +37,8 @@ class Couriers(Strict, frozen=True, kw_only=True, tag_field="kind", tag="courier
 
     network_nodes: Annotated[int, msgspec.Meta(ge=2)] = 5
     couriers: Count = 2
-    stay_s: tuple[Positive, Positive] = (30, 90)
-    travel_s: tuple[Positive, Positive] = (10, 60)
+    stay_s: tuple[Span, Span] = (30, 90)
+    travel_s: tuple[Span, Span] = (10, 60)
     until_s: Positive
     is_joined_after: bool = True
 
@@ -76,14 +79,14 @@ class Grid(Strict, frozen=True, kw_only=True, tag_field="kind", tag="grid"):
 class Regular(Strict, frozen=True, kw_only=True, tag_field="kind", tag="regular"):
     """A random graph in which all have the same number of neighbours."""
 
-    degree: Annotated[int, msgspec.Meta(ge=2)] = 4
+    degree: Degree = 4
     medium: Medium = "wire"
 
 
 class SmallWorld(Strict, frozen=True, kw_only=True, tag_field="kind", tag="small-world"):
     """A ring of near neighbours, of whose edges some lead anywhere (Watts and Strogatz)."""
 
-    degree: Annotated[int, msgspec.Meta(ge=2)] = 4
+    degree: Degree = 4
     rewired: Share = 0.1
     medium: Medium = "wire"
 
@@ -91,7 +94,7 @@ class SmallWorld(Strict, frozen=True, kw_only=True, tag_field="kind", tag="small
 class Geometric(Strict, frozen=True, kw_only=True, tag_field="kind", tag="geometric"):
     """Nodes somewhere in a square, next to all within a reach that gives so many neighbours."""
 
-    degree: Positive = 8
+    degree: Annotated[float, msgspec.Meta(ge=2, le=256)] = 8
     medium: Medium = "radio"
 
 
@@ -128,9 +131,9 @@ class ContactTrace(Meeting, frozen=True, kw_only=True, tag_field="kind", tag="co
 class Waypoints(Meeting, frozen=True, kw_only=True, tag_field="kind", tag="waypoints"):
     """Nodes that walk by the random waypoint model, with radios of some range, for `moves_s`."""
 
-    area_m: tuple[Positive, Positive] = (450, 340)
+    area_m: tuple[Metres, Metres] = (450, 340)
     range_m: Positive = 10
-    speed_m_per_s: tuple[Positive, Positive] = (0.5, 1.5)
+    speed_m_per_s: tuple[Speed, Speed] = (0.5, 1.5)
     pause_s: tuple[Seconds, Seconds] = (0, 120)
     warmup_s: Seconds = 1_000
     moves_s: Positive

@@ -124,3 +124,13 @@ def test_a_graphml_file_is_read_without_its_loops_and_directions() -> None:
 def test_a_graphml_file_that_is_none_is_refused(text: str) -> None:
     with pytest.raises(UserError, match="GraphML"):
         parse_graphml(text)
+
+
+@given(st.text('<>/="ab node edge graph id source target!&;', max_size=80), st.integers(0, 400))
+def test_whatever_is_in_a_graphml_file_is_read_or_refused(text: str, place: int) -> None:
+    for content in (text, GRAPHML[:place] + text + GRAPHML[place:]):
+        try:
+            nodes, edges = parse_graphml(content)
+        except UserError:
+            continue
+        assert all(0 <= one < other < nodes for one, other in edges)

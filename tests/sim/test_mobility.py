@@ -111,3 +111,30 @@ def test_random_waypoints_meet_about_as_long_as_those_of_the_one() -> None:
     met = contacts_of(walks, 10, 14_400)
     total_s = sum(each.end - each.start for each in met) / US
     assert min(totals) * 0.9 < total_s < max(totals) * 1.1
+
+
+@given(
+    st.lists(
+        st.sampled_from(
+            [
+                "$node_(0) set X_ 5",
+                "$node_(3) set Y_ -2.5",
+                '$ns_ at 1.0 "$node_(0) setdest 9 9 1"',
+                '$ns_ at 1.0 "$node_(0) setdest 2 1 0"',
+                '$ns_ at -7 "$node_(9) setdest 1e308 1 5"',
+                "$god_ set-dist 1 2 3",
+                "# no",
+            ]
+        )
+        | st.text(max_size=30),
+        max_size=8,
+    )
+)
+def test_whatever_is_in_a_file_of_walks_is_walked_or_refused(lines: list[str]) -> None:
+    try:
+        walks = parse_setdest("\n".join(lines), 20)
+    except UserError:
+        return
+    for walk in walks:
+        assert walk[-1].end >= 20
+        assert all(earlier.end == later.start for earlier, later in pairwise(walk))
