@@ -1,6 +1,7 @@
 """The command line: exit codes, the command that repeats, and what is missing."""
 
 import sys
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -52,6 +53,24 @@ def test_a_wrong_command_exits_with_2_and_says_what_exists(
     result = invoke(*arguments)
     assert result.exit_code == 2
     assert words in result.stderr
+
+
+def test_a_scenario_of_ones_own_is_run_from_its_file(tmp_path: Path) -> None:
+    mine = tmp_path / "mine.toml"
+    mine.write_text(
+        'schema = 1\nname = "mine"\nsummary = "Two people."\nnodes = 2\n'
+        "[workload]\nboot_within_s = 1\nbefriend_between_s = [2, 3]\ncontacts = 1\n"
+        "write_between_s = [5, 15]\n"
+    )
+    result = invoke("run", str(mine), "--crypto", "modelled", "--json")
+    assert result.exit_code == 0, result.output
+    report = msgspec.json.decode(result.stdout, type=Report)
+    assert report.scenario == "mine"
+    assert report.delivery_ratio > 0.9
+    mine.write_text(mine.read_text().replace("contacts = 1", "contact = 1"))
+    wrong = invoke("run", str(mine))
+    assert wrong.exit_code == 2
+    assert "did you mean contacts?" in wrong.stderr
 
 
 def test_the_list_names_scenarios_and_bugs() -> None:
