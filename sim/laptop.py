@@ -6,6 +6,7 @@ a disk may be put back to an older snapshot, be emptied, or be another's copy.
 """
 
 from contextlib import suppress
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -16,7 +17,7 @@ from mesh.effects import MintStamp
 from mesh.engine.door import Engine, EngineSettings
 from mesh.errors import StorageError
 from mesh.ids import Instant
-from mesh.inputs import Input, StampMinted, VaultOpened
+from mesh.inputs import Connection, Input, StampMinted, VaultOpened
 from mesh.link.link import BeginHandshake, begin_noise
 from mesh.posting.stamp import mint
 from sim.bugs import Plant
@@ -25,6 +26,7 @@ from sim.entropy import Chance
 from sim.fragile import FragileConnection, Fuse
 from sim.machine import Door
 from sim.reuse import watch_outbox
+from sim.twins import TWIN_ONE_IN, Twin, WatchedDoor
 
 MINTING_MEAN_US: Final = 5_000_000
 """What a stamp of nine bits takes a laptop in the mean (PROTOCOL.md 2)."""
@@ -53,6 +55,7 @@ class Laptop:
         verify: Verify,
         begin: BeginHandshake = begin_noise,
         plant: Plant | None = None,
+        watched: tuple[int, Chance] | None = None,
     ) -> None:
         self._settings = settings
         self._entropy = entropy
@@ -61,22 +64,42 @@ class Laptop:
         self._verify = verify
         self._begin = begin
         self._plant = plant
+        # Whose door is watched, and what draws which of its lives has a twin.
+        self._watched = watched
+        self.engine: Engine | None = None
+        """The engine of this life, for those that look into it; never what drives it."""
+
         self._fuse = Fuse()
         self.store, self.vault = _new_databases()
 
     def boot(self, now: Instant) -> tuple[Door, list[Input]]:
         """A new engine over what was committed, and the opened vault for it."""
+        twin = self._twin(now)
+        door, self.engine = self._start(
+            self._entropy, FragileConnection(self.store, self._fuse), now
+        )
+        if self._watched is not None:
+            door = WatchedDoor(self._watched[0], door, twin)
+        return door, [self.unlock()]
+
+    def _start(self, entropy: Entropy, store: Connection, now: Instant) -> tuple[Door, Engine]:
         engine = Engine(
             settings=self._settings,
-            store=FragileConnection(self.store, self._fuse),
-            entropy=self._entropy,
+            store=store,
+            entropy=entropy,
             kem=self._kem,
             verify=self._verify,
             begin=self._begin,
             now=now,
         )
-        door = engine if self._plant is None else self._plant(engine)
-        return door, [self.unlock()]
+        return (engine if self._plant is None else self._plant(engine)), engine
+
+    def _twin(self, now: Instant) -> Twin | None:
+        if self._watched is None or self._watched[1].below(TWIN_ONE_IN):
+            return None
+        both = self.snapshot()
+        door, _ = self._start(deepcopy(self._entropy), both.store, now)
+        return Twin(door, both.vault)
 
     def unlock(self) -> Input:
         """The person gives the passphrase."""
@@ -88,6 +111,7 @@ class Laptop:
 
     def crash(self) -> None:
         """Roll back what was not committed."""
+        self.engine = None
         self._fuse.statements_left = None
         for database in (self.store, self.vault):
             # It is an error to roll back where no transaction is open, and the usual case.

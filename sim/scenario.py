@@ -148,6 +148,9 @@ class Scenario(Strict, frozen=True, kw_only=True):
     lasts_s: Seconds = 0
     """People do not rest before this."""
     settle_s: Positive = 180
+    rest_s: Seconds = 0
+    """For how long nodes are watched when everything has arrived; the last minute is measured.
+    Zero: nobody looks whether they come to rest."""
 
     @property
     def heals_at_s(self) -> float:

@@ -47,6 +47,8 @@ class StreamCounters(Protocol):
 
     bytes_sent: int
     chunks_sent: int
+    chunks_delivered: int
+    chunks_dropped: int
     retransmissions: int
     overflows: int
     chunks_corrupted: int
@@ -140,7 +142,7 @@ class End:
         """The node here is told that the stream ended; nothing reaches it any more."""
         if self.is_held:
             self.is_held = False
-            self._arrivals.clear()
+            self._drop_arrivals()
             # A listener whose stream broke before it was accepted has never heard of it.
             if self._is_known:
                 self.host.put(Disconnected(self.link))
@@ -152,7 +154,7 @@ class End:
         """The process here is gone. A dead machine is silent, a living kernel closes the stream."""
         self.is_held = False
         self._is_crashed = True
-        self._arrivals.clear()
+        self._drop_arrivals()
         if not is_silent:
             if self.is_stalled or self._held_back:
                 self._held_back.append(None)
@@ -205,7 +207,19 @@ class End:
                 self.break_off()
             elif self.is_held:
                 self._is_known = self._is_known or isinstance(happened, Connected)
+                self._wire.counters.chunks_delivered += isinstance(happened, BytesReceived)
                 self.host.put(happened)
+            else:
+                self._wire.counters.chunks_dropped += isinstance(happened, BytesReceived)
+
+    @property
+    def chunks_on_their_way(self) -> int:
+        """What was written at the other end and is not here yet."""
+        return sum(isinstance(happened, BytesReceived) for _, happened in self._arrivals)
+
+    def _drop_arrivals(self) -> None:
+        self._wire.counters.chunks_dropped += self.chunks_on_their_way
+        self._arrivals.clear()
 
     def _is_waiting(self, size: int) -> bool:
         """Whether TCP holds back what is written: nothing passes, or nothing is acknowledged."""
@@ -235,7 +249,9 @@ class End:
         arrives_at = max(leaves_at + delay, passage.not_before)
         if self.peer.is_held:
             self._deliver(chunk, arrives_at, passage)
-        elif self.peer.is_answering_reset:
+            return
+        wire.counters.chunks_dropped += 1
+        if self.peer.is_answering_reset:
             self.arrive_at(now + 2 * way.latency_us, Disconnected(self.link))
 
     def _deliver(self, chunk: bytes, when: int, passage: Passage) -> None:
@@ -252,6 +268,8 @@ class End:
         counters.streams_truncated += 1
         if passage.ends_after:
             peer.arrive_at(when, BytesReceived(peer.link, chunk[: passage.ends_after]))
+        else:
+            counters.chunks_dropped += 1
         peer.arrive_at(when, Disconnected(peer.link))
         self.abandon()
         self.arrive_at(when + peer.latency_us, Disconnected(self.link))

@@ -21,6 +21,7 @@ from sim.cuts import Cut, Sides, Silence
 from sim.entropy import Draws
 from sim.lines import Line, Spell, StreamRules, line_key
 from sim.loop import Loop
+from sim.promises import S18, BrokenPromise
 from sim.stream import End, StreamHost, Uplink, Way, connect
 
 PORT: Final = 41_730
@@ -48,6 +49,8 @@ class NetworkCounters:
     streams: int = 0
     bytes_sent: int = 0
     chunks_sent: int = 0
+    chunks_delivered: int = 0
+    chunks_dropped: int = 0
     retransmissions: int = 0
     announcements: int = 0
     announcements_lost: int = 0
@@ -137,6 +140,9 @@ class VirtualNetwork:
         self._calling_ports: dict[int, int] = {}
         self._places: dict[str, tuple[int, int]] = {}
         self.counters = NetworkCounters()
+        self.dials_lately: dict[tuple[int, str], int] = {}
+        """Who dialled which host, and how often, since somebody looked and emptied it."""
+
         self.members: dict[int, list[int]] = {}
         for node, each in enumerate(self._networks):
             for network in each:
@@ -181,6 +187,8 @@ class VirtualNetwork:
     def dial(self, host: Host, effect: Dial) -> None:
         """Open a stream: it stands after one round trip, or fails as a TCP dial fails."""
         self.counters.dials += 1
+        way = (host.index, effect.address.host)
+        self.dials_lately[way] = self.dials_lately.get(way, 0) + 1
         place = self._places.get(effect.address.host)
         if place is None or place[1] not in self._networks[host.index]:
             self._loop.after(0, partial(self._fail, host, host.incarnation, effect, "no route"))
@@ -291,6 +299,19 @@ class VirtualNetwork:
             for stream in self._streams.live.values()
             if all(end.is_held and not end.is_stalled for end in stream.ends)
         ]
+
+    def require_conservation(self) -> None:
+        """S18: every chunk that was sent arrived, was dropped, or is on its way."""
+        streams = self._streams.live.values()
+        flying = sum(end.chunks_on_their_way for stream in streams for end in stream.ends)
+        counters = self.counters
+        accounted = counters.chunks_delivered + counters.chunks_dropped + flying
+        if counters.chunks_sent != accounted:
+            detail = (
+                f"{counters.chunks_sent} chunks were sent; {counters.chunks_delivered} arrived, "
+                f"{counters.chunks_dropped} were dropped, {flying} are on their way"
+            )
+            raise BrokenPromise(S18, detail)
 
     # --- Inside -------------------------------------------------------------------------------
 

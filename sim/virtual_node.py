@@ -122,6 +122,11 @@ class VirtualNode:
         self._doom: _Doom | None = None
         around.network.add(self)
 
+    @property
+    def lived_us(self) -> int:
+        """For how long the running engine has lived."""
+        return self._around.loop.now - self._started_at if self.is_up else 0
+
     def boot(self) -> None:
         """Start an engine over what was committed."""
         assert not self.is_up

@@ -4,9 +4,15 @@ What is cheap is looked at as it happens; databases are read from time to time, 
 lost, and at the end.
 """
 
-from collections.abc import Mapping, Sequence
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
 
+from mesh.posting.mesh_time import STEADY_US
+from sim.bounds import LATE_S, require_bounded, require_lapsed, require_patient
+from sim.calendar import EPOCH_US
 from sim.fault_tables import Clocks
+from sim.frame_watch import FrameWatch
 from sim.laptop import Laptop
 from sim.ledger import Ledger
 from sim.loop import Loop
@@ -16,6 +22,11 @@ from sim.reuse import Reuse
 from sim.scenario import Scenario
 from sim.secrecy import Secrecy
 from sim.states import States
+from sim.traps import TRAPS
+from sim.virtual_network import VirtualNetwork
+
+LAPSING_US: Final = STEADY_US + LATE_S * 1_000_000
+"""A node trusts its clock an hour after its start, and forgets nothing before that."""
 
 
 class Watch:
@@ -28,10 +39,16 @@ class Watch:
         loop: Loop,
         owners: Sequence[int],
         laptops: Mapping[int, Laptop],
-        clock_error_us: int,
+        network: VirtualNetwork,
+        scenario: Scenario,
     ) -> None:
+        clock_error_us = worst_clock_us(scenario)
         self._owners = owners
         self._laptops = laptops
+        self._loop = loop
+        self._network = network
+        self._clock_zero_s = round(EPOCH_US // 1_000_000 + scenario.begins_at_s)
+        self._are_clocks_good = clock_error_us < LATE_S * 1_000_000 // 2
         self.secrecy = Secrecy(ledger)
         self.reuse = Reuse()
         self.states = States(
@@ -41,12 +58,27 @@ class Watch:
             now=lambda: loop.now,
             clock_error_us=clock_error_us,
         )
+        self.frames = FrameWatch()
         self.conversations_compared = 0
 
+    @contextlib.contextmanager
+    def watching(self) -> Iterator[None]:
+        """While inside, what engines seal, encode and call is looked at."""
+        with self.reuse.watching(), self.frames.watching(), TRAPS.laid():
+            yield
+
     def look(self) -> None:
-        """Look at what was sealed everywhere since the last time."""
+        """Look at what was sealed since the last time, and what is kept and dialled."""
+        dials, self._network.dials_lately = self._network.dials_lately, {}
+        require_patient(dials, self._laptops)
+        true_now_s = self._clock_zero_s + self._loop.now // 1_000_000
         for node, laptop in self._laptops.items():
             self.reuse.collect(node, self._owners[node], laptop.vault)
+            if laptop.engine is not None:
+                require_bounded(node, laptop.engine, laptop.store, laptop.vault)
+        for one in self.states.nodes:
+            if self._are_clocks_good and one.lived_us > LAPSING_US:
+                require_lapsed(one.index, self._laptops[one.index].store, true_now_s)
 
     def before_loss(self, node: int) -> None:
         """A node's disk is about to be put back, lost or copied."""

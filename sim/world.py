@@ -25,11 +25,13 @@ from sim.discovery import AnnouncementRules, Discovery
 from sim.entropy import Chance, Draws, SeededEntropy
 from sim.expectations import delivery_ratio, due_letters, require_expected
 from sim.faults import Faults
+from sim.frame_watch import require_no_fault
 from sim.hostile.troop import Troop, hostile_places
 from sim.kem import KyberPyKem
 from sim.laptop import Laptop
 from sim.ledger import Ledger, Letter
 from sim.line_faults import LineFaults, bursts_of
+from sim.line_tables import Corruptions, Truncations
 from sim.lines import StreamRules
 from sim.loop import Loop
 from sim.lost_disks import LostDisks, cloned_nodes
@@ -40,13 +42,14 @@ from sim.people import People
 from sim.person import Person
 from sim.plain_links import begin_plainly
 from sim.promises import BrokenPromise, require_joined
+from sim.rest import MEASURED_US, require_rest
 from sim.scenario import Scenario, as_drawn
 from sim.terrain import Terrain
 from sim.topology import stand
 from sim.trace import Trace
 from sim.virtual_network import VirtualNetwork
 from sim.virtual_node import Surroundings, VirtualNode
-from sim.watch import Watch, worst_clock_us
+from sim.watch import Watch
 
 STEP_US: Final = 1_000_000
 """How far a world runs before progress is told and settling is looked at."""
@@ -119,7 +122,8 @@ class World:
             loop=self.loop,
             owners=[*range(scenario.nodes), *cloned],
             laptops=self.laptops,
-            clock_error_us=worst_clock_us(scenario),
+            network=self.network,
+            scenario=scenario,
         )
         around = self._build_surroundings()
         self.terrain = Terrain(
@@ -165,7 +169,7 @@ class World:
 
     def run(self, progress: Callable[["World"], None]) -> None:
         """Run to the verdict; raises BrokenPromise at the step that breaks one."""
-        with self.watch.reuse.watching(), self._bug.planted():
+        with self.watch.watching(), self._bug.planted():
             self._begin()
             self._run(progress)
 
@@ -175,7 +179,7 @@ class World:
         `run` goes on from it as if nobody had rested, and so does each fork (`sim.futures`).
         """
         assert at_us <= self._settles_at, "a world that settles rests only between its steps"
-        with self.watch.reuse.watching(), self._bug.planted():
+        with self.watch.watching(), self._bug.planted():
             self._begin()
             self.loop.run_until(at_us)
 
@@ -203,6 +207,8 @@ class World:
         while self.loop.now < end and not self._has_settled():
             self._step(end, progress)
         waited_s = (self.loop.now - quiet_at) // 1_000_000
+        if self.scenario.rest_s:
+            self._rest(progress)
         self.correspondence.read_histories()
         for node in self.present:
             self._sum_up(node)
@@ -214,6 +220,10 @@ class World:
         self._require_expected()
         self.watch.look_at_the_end(self.correspondence.orders)
         self.troop.require_bounded(self.loop.now)
+        self.network.require_conservation()
+        is_mangled = any(isinstance(one, Corruptions | Truncations) for one in self.scenario.faults)
+        if not (is_mangled or self.troop.is_guilty):
+            require_no_fault(self.sums.by_name)
         if self.people.are_waiting:
             raise AssertionError("a node that rests did not answer its person")
 
@@ -242,6 +252,22 @@ class World:
     def _require_expected(self) -> None:
         require_expected(
             self.scenario.expect, self.due_letters(), self._rests_at, self.copies_per_delivery
+        )
+
+    def _rest(self, progress: Callable[["World"], None]) -> None:
+        """Nothing befalls and nobody writes: let everything come to rest, and look at it."""
+        end = self.loop.now + max(round(self.scenario.rest_s * 1_000_000), MEASURED_US)
+        while self.loop.now < end - MEASURED_US:
+            self._step(end - MEASURED_US, progress)
+        before = self.network.counters.bytes_sent
+        while self.loop.now < end:
+            self._step(end, progress)
+        laptops = [(node.index, self.laptops[node.index]) for node in self.present if node.is_up]
+        require_rest(
+            {index: one.engine for index, one in laptops if one.engine is not None},
+            sent_bytes=self.network.counters.bytes_sent - before,
+            links=self.network.links(),
+            is_all_honest=self.troop.is_empty,
         )
 
     def _step(self, end: int, progress: Callable[["World"], None]) -> None:
@@ -334,6 +360,7 @@ class World:
             verify=self._verify,
             begin=self._handshake,
             plant=plant,
+            watched=(index, Chance(seed, "twins", index)),
         )
 
     def _build_nodes(self, around: Surroundings) -> list[VirtualNode]:

@@ -59,6 +59,15 @@ CONDUCTS: Final[Mapping[Kind, type[Conduct]]] = {
 }
 """All but `selective`, which is a real engine with one machine exchanged."""
 
+GUILTY: Final[tuple[Kind, ...]] = (
+    "garbage",
+    "bad-signatures",
+    "replay",
+    "malformed-handshakes",
+    "slow-loris",
+)
+"""Those of which neighbours must say that they are at fault; of the others they must not."""
+
 AMPLIFICATION_MAX: Final = 4
 """Bytes that are neither mail nor news of mail, for each byte that a hostile node gave: an id that
 is announced (33 bytes) may be asked for, dropped and found again by comparing."""
@@ -203,6 +212,16 @@ class Troop:
         """S11, of all of them."""
         for machine in self.machines:
             require_bounded_amplification(machine, now_us / 1_000_000)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether all are honest."""
+        return not self._kinds
+
+    @property
+    def is_guilty(self) -> bool:
+        """Whether any of them does what nobody honest does, and earns it that links end."""
+        return any(kind in GUILTY for kind, _ in self._kinds)
 
     def links_count(self) -> int:
         """How many links they have had, of which each may have lied."""

@@ -112,3 +112,19 @@ def test_the_same_seed_has_one_trace_under_any_hash_seed(hash_seed: str) -> None
     )
     report, broken = outcome(7)
     assert done.stdout == f"{report.trace_hash} {report.events} {broken}\n"
+
+
+def test_a_world_at_rest_is_quiet_and_knows_the_same_everywhere() -> None:
+    scenario = parse_scenario(SMALL.replace("settle_s = 120", "settle_s = 120\nrest_s = 180"))
+    world = World(scenario, Options(seed=7, is_crypto_real=False))
+    world.run(lambda world: None)
+    assert world.loop.now >= 250_000_000
+    assert world.watch.frames.counts["Push"] > 100
+
+
+def test_a_chunk_that_vanishes_breaks_s18() -> None:
+    world = World(parse_scenario(SMALL), Options(seed=7, is_crypto_real=False))
+    world.network.require_conservation()
+    world.network.counters.chunks_sent += 1
+    with pytest.raises(BrokenPromise, match="S18"):
+        world.network.require_conservation()
