@@ -25,6 +25,11 @@ PER_ROW: Final = 2
 DIALS_PER_MINUTE_MAX: Final = 30
 """To one host. A backoff from two seconds on makes six; a restart and a new name begin anew."""
 
+_EXPECTED_TAGS_MAX: Final = (
+    limits.INVITES_MAX * limits.INVITE_TAGS
+    + limits.CONTACTS_MAX * limits.SESSIONS_PER_CONTACT_MAX * limits.TAG_WINDOW
+)
+
 CAPS: Final[Mapping[str, int]] = {
     "FirstMessages._seen": limits.FIRST_MESSAGES_REMEMBERED,
     "Wanting._missing": limits.MISSING_IDS_MAX,
@@ -41,8 +46,8 @@ CAPS: Final[Mapping[str, int]] = {
     "Admission._stamps": limits.STAMP_VERDICTS_REMEMBERED,
     "Dialing._targets": limits.CANDIDATES_MAX,
     "Counters.by_name": 1_000,
-    "ExpectedTags._places": limits.INVITES_MAX * limits.INVITE_TAGS
-    + limits.CONTACTS_MAX * limits.SESSIONS_PER_CONTACT_MAX * limits.TAG_WINDOW,
+    "ExpectedTags._places": _EXPECTED_TAGS_MAX,
+    "Ours.tags": _EXPECTED_TAGS_MAX,
 }
 """By class and attribute: the bound that `mesh.limits` gives it."""
 
