@@ -172,6 +172,18 @@ def test_a_key_goes_31_days_after_a_later_step_was_used_and_its_tags_with_it() -
     assert next(step for step, _ in kept.steps) == 1
     assert kept.expected() == receiver.expected()[TAG_CHAIN_STEP - 2 :]
     assert kept.erase(UnixSeconds(start + 2 * TAG_KEY_KEPT_SECONDS)) == (kept, [])
+    # What was opened and used below is forgotten with the key.
+    assert kept.opened == {TAG_CHAIN_STEP, TAG_CHAIN_STEP + 9}
+    assert kept.used == ()
+
+
+def test_the_use_of_a_step_is_forgotten_when_all_below_it_is_finished() -> None:
+    now = UnixSeconds(1_800_000_000)
+    receiver = TagReceiver.start(START).after_opening(TAG_CHAIN_STEP).use(TAG_CHAIN_STEP, now)
+    assert receiver.used == ((1, now),)
+    for index in range(TAG_CHAIN_STEP):
+        receiver = receiver.after_opening(index).use(index, now)
+        assert receiver.used == (((1, now),) if index < TAG_CHAIN_STEP - 1 else ())
 
 
 @pytest.mark.parametrize("end, steps", [(1, [0]), (64, [0]), (65, [0, 1]), (200, [0, 1, 2, 3])])
