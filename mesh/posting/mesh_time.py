@@ -2,7 +2,8 @@
 
 Implements `docs/protocol/posting.md`, section "Mesh time". Clocks of real laptops are wrong. Of at
 least three links, if more than half agree within ten minutes, their median difference corrects
-the own clock. With fewer links a clock that is earlier than this release, or than the newest
+the own clock, unless as many agree with it, itself counted: a neighbour may only repeat the time of
+another one, to which it yielded. With fewer links a clock that is earlier than this release, or than the newest
 stored envelope, yields to a neighbour's.
 A jump deletes nothing: bodies lapse only after mesh time was steady for an hour.
 
@@ -124,12 +125,17 @@ class MeshClock:
 
 
 def _agreed(differences: list[int]) -> int | None:
-    """The median difference, if more than half of at least three links are close to it."""
+    """The median difference, if more than half of at least three links are close to it.
+
+    The own clock is a witness too: those must be more than it and all who agree with it.
+    """
     if len(differences) < LINKS_MIN:
         return None
     median = differences[len(differences) // 2]
     agreeing = sum(abs(one - median) <= AGREEMENT_S for one in differences)
-    return median if 2 * agreeing > len(differences) else None
+    with_ours = 1 + sum(abs(one) <= AGREEMENT_S for one in differences)
+    is_agreed = 2 * agreeing > len(differences)
+    return median if is_agreed and (agreeing > with_ours or abs(median) <= AGREEMENT_S) else None
 
 
 def _beyond_agreement(offset_s: int) -> int:

@@ -79,6 +79,26 @@ def test_a_minority_of_liars_moves_nobody() -> None:
     assert abs(wrong.mesh_error_s) <= 10
 
 
+def test_a_right_clock_is_not_moved_by_one_that_is_wrong_and_another_that_repeats_it() -> None:
+    laptop = Laptop()
+    laptop.hear_all(0, 573 * DAY, 573 * DAY)
+    assert laptop.mesh_error_s == 0
+    laptop.hear(3, 573 * DAY)
+    assert laptop.mesh_error_s > 500 * DAY
+    # Who else is right brings it back.
+    laptop.hear(4)
+    assert laptop.mesh_error_s > 500 * DAY
+    laptop.hear(5)
+    laptop.hear(6)
+    assert laptop.mesh_error_s == 0
+
+
+def test_a_wrong_clock_follows_two_who_agree_against_a_third() -> None:
+    laptop = Laptop(-5 * DAY)
+    laptop.hear_all(0, 0, 40 * DAY)
+    assert abs(laptop.mesh_error_s) <= 10
+
+
 def test_without_a_majority_that_agrees_the_own_clock_stands() -> None:
     laptop = Laptop(2 * HOUR)
     laptop.hear_all(0, DAY, 2 * DAY)
