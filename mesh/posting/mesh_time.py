@@ -3,8 +3,8 @@
 Implements `docs/protocol/posting.md`, section "Mesh time". Clocks of real laptops are wrong. Of at
 least three links, if more than half agree within ten minutes, their median difference corrects
 the own clock, unless as many agree with it, itself counted: a neighbour may only repeat the time of
-another one, to which it yielded. With fewer links a clock that is earlier than this release, or than the newest
-stored envelope, yields to a neighbour's.
+another one, to which it yielded. With fewer links a clock that is earlier than this release, or
+than the newest stored envelope, yields to a neighbour's.
 A jump deletes nothing: bodies lapse only after mesh time was steady for an hour.
 
 A difference below ten minutes is left alone. Each Hello is rounded down, so nodes that followed
