@@ -231,6 +231,11 @@ class PeerAnswer(Answer, frozen=True, kw_only=True):
     connected_seconds: int
     bytes_received: int
     bytes_sent: int
+    interface: str = ""
+    """Over which of our interfaces a link goes; empty if that is not known."""
+
+    contact: str = ""
+    """Who has proved inside the link to be this contact; empty while the vault is locked."""
 
 
 class PeersAnswer(Answer, frozen=True, kw_only=True):
@@ -262,6 +267,10 @@ class StatusAnswer(Answer, frozen=True, kw_only=True):
     mesh: str
     is_closed: bool
     links_count: int
+    links_by_interface: dict[str, int] = {}
+    contact_links_count: int = 0
+    """How many of the links lead to contacts, as far as these have proved it."""
+
     envelopes_count: int
     stored_bytes: int
     stored_bytes_max: int

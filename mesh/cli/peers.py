@@ -31,7 +31,7 @@ def peers(choices: Choices) -> None:
     if not answer.peers:
         terminal.say("No other node is in sight. Find out why with: mesh doctor")
         return
-    heading = ("ADDRESS", "STATE", "SINCE", "IN", "OUT", "")
+    heading = ("ADDRESS", "STATE", "SINCE", "IN", "OUT", "OVER", "")
     for line in columns([heading, *map(row, answer.peers)]):
         terminal.result(line)
 
@@ -45,8 +45,15 @@ def row(peer: PeerAnswer) -> tuple[str, ...]:
         lasting(peer.connected_seconds) if is_linked else "",
         size(peer.bytes_received) if is_linked else "",
         size(peer.bytes_sent) if is_linked else "",
-        "configured" if peer.is_configured else "",
+        clean_line(peer.interface),
+        ", ".join(remarks(peer)),
     )
+
+
+def remarks(peer: PeerAnswer) -> list[str]:
+    """Return what else there is to say of a neighbour."""
+    whose = [f"contact {clean_line(peer.contact)}"] if peer.contact else []
+    return [*whose, "configured"] if peer.is_configured else whose
 
 
 @click.group(help="Change the addresses that are always dialled. See also: mesh peers.")

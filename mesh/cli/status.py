@@ -87,7 +87,7 @@ def lines_of(answer: StatusAnswer, profile: str, *, is_verbose: bool) -> list[st
     lines = [
         f"{heading}   (profile {profile})",
         f"mesh       {clean_line(answer.mesh)}{closed}",
-        f"links      {answer.links_count}",
+        f"links      {links_line(answer)}",
         f"vault      {vault_line(answer)}",
         f"carries    {plural(answer.envelopes_count, 'envelope')}, "
         f"{size(answer.stored_bytes)} of {size(answer.stored_bytes_max)}",
@@ -122,6 +122,14 @@ def carried_lines(answer: StatusAnswer) -> list[str]:
     reasons = sorted(answer.refused.items(), key=lambda counted: (-counted[1], counted[0]))
     lines += [f"refused    {count}: {clean_line(reason)}" for reason, count in reasons]
     return lines + [f"limited    {clean_line(sentence)}" for sentence in answer.limits]
+
+
+def links_line(answer: StatusAnswer) -> str:
+    """Say how many neighbours there are, where they are, and how many of them are contacts."""
+    over = [f"{count} over {clean_line(name)}" for name, count in answer.links_by_interface.items()]
+    if answer.contact_links_count:
+        over.append(f"{plural(answer.contact_links_count, 'contact')} among them")
+    return f"{answer.links_count} ({', '.join(over)})" if over else str(answer.links_count)
 
 
 def vault_line(answer: StatusAnswer) -> str:

@@ -4,14 +4,14 @@ They stand in the store and are given to the dialing machine at start. People wr
 HOST:PORT or [IPv6]:PORT, an interface index after `%`.
 """
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Final
 
 from mesh.commands import Done, PeerAnswer, PeersAnswer
-from mesh.engine.neighbours import Neighbour
+from mesh.engine.neighbours import Neighbours
 from mesh.errors import UserError
-from mesh.ids import Address, Instant
+from mesh.ids import Address, Instant, LinkId
 from mesh.inputs import Connection
 from mesh.limits import CONFIGURED_PEERS_MAX, REMEMBERED_ADDRESSES_MAX
 from mesh.peering.dialing import Dialing
@@ -73,7 +73,9 @@ class KnownAddresses:
             with transaction(self._connection):
                 self._store.put_setting(_REMEMBERED, "\n".join(remembered).encode())
 
-    def peers(self, neighbours: Iterable[Neighbour], now: Instant) -> PeersAnswer:
+    def peers(
+        self, neighbours: Neighbours, labels: Mapping[LinkId, str], now: Instant
+    ) -> PeersAnswer:
         """Links first, then what could be dialled."""
         configured = self._store.peers()
         linked = [
@@ -85,8 +87,10 @@ class KnownAddresses:
                 connected_seconds=(now.monotonic - one.connected_at) // 1_000_000,
                 bytes_received=one.bytes_received,
                 bytes_sent=one.bytes_sent,
+                interface=neighbours.interface_of(link),
+                contact=labels.get(link, ""),
             )
-            for one in neighbours
+            for link, one in neighbours.all.items()
         ]
         linked.sort(key=lambda peer: (peer.state != "linked", peer.address))
         seen = [

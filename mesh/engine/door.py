@@ -602,7 +602,7 @@ class Engine:
                 case AskStatus():
                     answer = self._status(mesh_now, now)
                 case AskPeers():
-                    answer = self._addresses.peers(self._neighbours.all, now)
+                    answer = self._addresses.peers(self._neighbours, self._labels(), now)
                 case AddPeer(address):
                     answer = self._addresses.add(address, now)
                 case RemovePeer(address):
@@ -626,6 +626,8 @@ class Engine:
             mesh=self._settings.parameters.name,
             is_closed=self._settings.parameters.is_closed,
             links_count=len(self._neighbours.ready),
+            links_by_interface=self._neighbours.count_by_interface(),
+            contact_links_count=len(self._overlay.contacts_by_link()),
             envelopes_count=store.envelopes_count,
             stored_bytes=store.stored_bytes,
             stored_bytes_max=self._carrying.stored_bytes_max,
@@ -640,6 +642,13 @@ class Engine:
             refused=refused(counters),
             limits=self._economy.limits(map(self._neighbours.interface_of, self._neighbours.ready)),
         )
+
+    def _labels(self) -> dict[LinkId, str]:
+        """How our person calls those who are known at the other ends of links."""
+        if self._messenger is None:
+            return {}
+        known = self._overlay.contacts_by_link()
+        return {link: self._messenger.label(contact) for link, contact in known.items()}
 
     def _vault_state(self, *, has_identity: bool) -> Literal["open", "locked", "none", "empty"]:
         if self._settings.is_relay:

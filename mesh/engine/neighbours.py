@@ -5,7 +5,7 @@ Joins the machines `mesh.link` and `mesh.peering`, which do not know each other.
 frames of a ready link say; they are handed on.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -130,9 +130,9 @@ class Neighbours:
         return self._ready
 
     @property
-    def all(self) -> Iterable[Neighbour]:
+    def all(self) -> Mapping[LinkId, Neighbour]:
         """Every stream, whatever its state."""
-        return self._neighbours.values()
+        return self._neighbours
 
     def connected(self, connected: Connected, mesh_now: UnixSeconds, now: Instant) -> None:
         """A stream stands: begin a handshake, or refuse one too many."""
@@ -296,6 +296,15 @@ class Neighbours:
         if neighbour is None:
             return ""
         return self._own.interface_of(neighbour.local_host, neighbour.address)
+
+    def count_by_interface(self) -> dict[str, int]:
+        """How many links go over which interface, as far as that is known."""
+        counts: dict[str, int] = {}
+        for link in self._ready:
+            name = self.interface_of(link)
+            if name:
+                counts[name] = counts.get(name, 0) + 1
+        return dict(sorted(counts.items()))
 
     def hello(self, link: LinkId) -> Hello | None:
         """What a neighbour said of itself, if the link stands."""

@@ -193,6 +193,10 @@ class Messenger:
         """The keys by which contacts recognise each other inside a link; nobody blocked."""
         return [] if self._desk is None else self._desk.trusting.link_keys()
 
+    def label(self, contact: ContactId) -> str:
+        """How our person calls a contact."""
+        return "" if self._desk is None else self._desk.contacts.find_label(contact)
+
     # --- Inside the vault's transaction -------------------------------------------------------
 
     def command(self, command: Command, *, mesh_now: UnixSeconds, now: Instant) -> Answer:

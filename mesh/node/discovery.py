@@ -19,7 +19,7 @@ import trio
 
 from mesh.effects import Announce
 from mesh.ids import Address
-from mesh.inputs import NetworkChanged, PeerGone, PeerSeen, Woke
+from mesh.inputs import NetworkChanged, NetworksSeen, PeerGone, PeerSeen, Woke
 from mesh.limits import (
     BEACON_INTERVAL_MS,
     DISCOVERY_RETRY_FIRST_MS,
@@ -99,7 +99,7 @@ class Discovery:
             self._notice(NO_MULTICAST)
 
     def _hear_from_thread(self, heard: "_Heard") -> None:
-        is_hint = not isinstance(heard, NetworkChanged | Woke | str)
+        is_hint = isinstance(heard, PeerSeen | PeerGone)
         if is_hint and self._sent_count - self._taken_count > HINTS_PENDING_MAX:
             return
         self._sent_count += 1
@@ -114,7 +114,7 @@ class Discovery:
             case str(sentence):
                 _log.warning(sentence)
                 self._notice(sentence)
-            case NetworkChanged() | Woke():
+            case NetworksSeen() | NetworkChanged() | Woke():
                 self._inbox.put(heard)
             case _:
                 self._inbox.put_hint(heard)
@@ -130,6 +130,7 @@ class _Look:
     """Interfaces may have changed, or it is time to try again."""
 
     lost_carriers: tuple[int, ...] = ()
+    tells_of_carriers: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +147,7 @@ class _Refresh:
 
 
 _Order = Announce | _Stop | _Look | _EndName | _Refresh
-_Heard = PeerSeen | PeerGone | NetworkChanged | Woke | str
+_Heard = PeerSeen | PeerGone | NetworksSeen | NetworkChanged | Woke | str
 
 
 class _DiscoveryLoop:
@@ -168,6 +169,8 @@ class _DiscoveryLoop:
         self._given: SimpleQueue[_Order] = SimpleQueue()
         self._orders: asyncio.Queue[_Order]
         self._interfaces: Interfaces | None = None
+        # Since the last change of network: then the same prefixes may be those of another one.
+        self._has_lost_carrier = False
         self._candidates: Candidates
         self._responder: Responder | None = None
         self._radio: BeaconRadio | None = None
@@ -219,7 +222,7 @@ class _DiscoveryLoop:
     async def _watch(self, watch: "InterfaceWatch") -> None:
         while True:
             await watch.wait()
-            self._orders.put_nowait(_Look(watch.take_lost_carriers()))
+            self._orders.put_nowait(_Look(watch.take_lost_carriers(), watch.tells_of_carriers))
 
     async def _lapse(self) -> None:
         while True:
@@ -228,8 +231,8 @@ class _DiscoveryLoop:
 
     async def _carry_out(self, order: Announce | _Look | _EndName | _Refresh) -> None:
         match order:
-            case _Look(lost_carriers):
-                await self._look(lost_carriers)
+            case _Look():
+                await self._look(order)
             case _Refresh():
                 await self._end_all()
                 await self._start_all()
@@ -241,27 +244,46 @@ class _DiscoveryLoop:
                 if self._responder is not None:
                     await self._responder.say_goodbye(instance)
 
-    async def _look(self, lost_carriers: tuple[int, ...]) -> None:
+    async def _look(self, look: _Look) -> None:
         """Compare the interfaces, and start again if they are others, or if we never started."""
-        from mesh.node.interfaces import list_interfaces
+        from mesh.node.interfaces import list_interfaces, own_addresses
 
         interfaces = list_interfaces(with_loopback=self._with_loopback)
-        if interfaces != self._interfaces:
-            is_first = self._interfaces is None
+        former = self._interfaces
+        lost_carriers = [each for each in look.lost_carriers if self._has_interface(each)]
+        self._has_lost_carrier = self._has_lost_carrier or bool(lost_carriers)
+        if interfaces != former:
+            is_same_network = look.tells_of_carriers and self._is_on_same_networks(interfaces)
             self._interfaces = interfaces
             await self._end_all()
-            if not is_first:
+            self._tell(NetworksSeen(own_addresses(interfaces)))
+            if is_same_network:
+                # An address was renewed, as happens every day: nobody need know us by a new name.
+                self._tell(Woke())
+            elif former is not None:
                 # A name of the former network is never said on this one; a new one is coming.
                 self._current = None
+                self._has_lost_carrier = False
                 self._tell(NetworkChanged())
             self._failures_count, self._retry_at = 0, 0.0
             if not interfaces:
                 self._notify(NO_NETWORK)
-        elif any(each.index in lost_carriers for each in interfaces):
+        elif lost_carriers:
             # The same addresses, perhaps on another cable: ask who is there.
             await self._end_all()
             self._tell(Woke())
         await self._start_all()
+
+    def _has_interface(self, index: int) -> bool:
+        return any(each.index == index for each in self._interfaces or ())
+
+    def _is_on_same_networks(self, interfaces: "Interfaces") -> bool:
+        """Whether only addresses are others, and no cable was pulled or Wi-Fi left meanwhile."""
+        from mesh.node.interfaces import networks
+
+        if self._interfaces is None or self._has_lost_carrier:
+            return False
+        return networks(interfaces) == networks(self._interfaces) != ()
 
     async def _start_all(self) -> None:
         """Whatever of mDNS and the beacon is to run and does not."""

@@ -11,10 +11,12 @@ import socket
 import struct
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 
 import ifaddr
 import psutil
 
+from mesh.inputs import OwnAddress
 from mesh.limits import INTERFACES_POLL_MS, INTERFACES_SETTLE_MS
 
 # <linux/rtnetlink.h>: RTMGRP_LINK, RTMGRP_IPV4_IFADDR and RTMGRP_IPV6_IFADDR.
@@ -64,11 +66,27 @@ def list_interfaces(*, with_loopback: bool = False) -> Interfaces:
             name, index = str(adapter.name), adapter.index or 0
             address = InterfaceAddress(index, name, host, ip.network_prefix)
             known = stats.get(address.name)
-            if known is not None and not known.isup:
+            if (known is not None and not known.isup) or _is_port_of_bridge(name):
                 continue
             is_loopback = ipaddress.ip_address(host).is_loopback
             (loopback if is_loopback else found).append(address)
     return tuple(sorted(found or (loopback if with_loopback else [])))
+
+
+def own_addresses(interfaces: Interfaces) -> tuple[OwnAddress, ...]:
+    """The same as the engine takes them."""
+    return tuple(
+        OwnAddress(each.name, each.index, each.host, each.prefix_bits) for each in interfaces
+    )
+
+
+def networks(interfaces: Interfaces) -> tuple[tuple[int, str], ...]:
+    """On which networks these interfaces are, whatever addresses they have there."""
+    found = (
+        (each.index, str(ipaddress.ip_network((each.host, each.prefix_bits), strict=False)))
+        for each in interfaces
+    )
+    return tuple(sorted(dict.fromkeys(found)))
 
 
 class InterfaceWatch:
@@ -100,6 +118,11 @@ class InterfaceWatch:
         lost, self._lost_carriers = self._lost_carriers, {}
         return tuple(lost)
 
+    @property
+    def tells_of_carriers(self) -> bool:
+        """Whether the system tells when a cable is pulled, or another Wi-Fi joined."""
+        return self._netlink is not None
+
     def close(self) -> None:
         """Let go of the socket."""
         if self._netlink is not None:
@@ -117,6 +140,11 @@ class InterfaceWatch:
         except OSError:
             # More messages than the socket's buffer holds: something did change.
             self._touched.set()
+
+
+def _is_port_of_bridge(name: str) -> bool:
+    """Whether an interface only hands its packets to a bridge, as those of containers do."""
+    return sys.platform == "linux" and Path("/sys/class/net", name, "brport").exists()
 
 
 def lost_carriers(told: bytes) -> list[int]:

@@ -111,9 +111,17 @@ class Network:
     ) -> None:
         link = LinkId(next(self._links))
         self._streams[link] = held = LinkStream(link, stream, self._inbox)
-        self._inbox.put(Connected(link, dialled, address))
+        self._inbox.put(Connected(link, dialled, address, _own_end(stream)))
         try:
             await held.run()
         finally:
             del self._streams[link]
             self._inbox.put(Disconnected(link))
+
+
+def _own_end(stream: trio.SocketStream) -> str:
+    """The address of this machine from which a stream goes, which tells its interface."""
+    try:
+        return address_of(stream.socket.getsockname()).host
+    except OSError:
+        return ""

@@ -22,11 +22,12 @@ from mesh.effects import Announce, Dial, Disconnect, MintStamp, SendBytes
 from mesh.engine.door import Engine, EngineSettings
 from mesh.errors import UserError
 from mesh.events import NoticeRaised
-from mesh.inputs import Connection, VaultClosing, VaultOpened
+from mesh.inputs import Connection, NetworksSeen, VaultClosing, VaultOpened
 from mesh.node.clock import Clock, system_now
 from mesh.node.discovery import Discovery
 from mesh.node.driver import Driver, Outward
 from mesh.node.inbox import Inbox
+from mesh.node.interfaces import list_interfaces, own_addresses
 from mesh.node.machine import Machine
 from mesh.node.minting import Minting
 from mesh.node.network import Network
@@ -56,7 +57,7 @@ class Node:
 
         `disk`: a folder on the disk that holds the store.
         """
-        inbox = Inbox()
+        inbox = self._inbox = Inbox()
         self._network = Network(inbox, listen_port)
         self._minting = Minting(inbox)
         self._discovery: Discovery | None = None
@@ -96,6 +97,9 @@ class Node:
         async with trio.open_nursery() as nursery:
             if self._discovery is not None:
                 nursery.start_soon(self._discovery.run)
+            else:
+                interfaces = await trio.to_thread.run_sync(list_interfaces)
+                self._inbox.put(NetworksSeen(own_addresses(interfaces)))
             nursery.start_soon(self._network.run)
             nursery.start_soon(self._minting.run)
             nursery.start_soon(self._waking.run)

@@ -241,8 +241,8 @@ class Joined:
         near, far = self.seats[left], self.seats[right]
         near.streams[ends[0]] = (right, ends[1])
         far.streams[ends[1]] = (left, ends[0])
-        near.inbox.append(Connected(ends[0], dial, far.address))
-        far.inbox.append(Connected(ends[1], None, near.address))
+        near.inbox.append(Connected(ends[0], dial, far.address, near.address.host))
+        far.inbox.append(Connected(ends[1], None, near.address, far.address.host))
 
     def _cut(self, name: str, link: LinkId) -> None:
         other, far_link = self.seats[name].streams.pop(link)

@@ -3,18 +3,20 @@
 from mesh.commands import (
     AddContact,
     AddPeer,
+    AskPeers,
     BlockContact,
     CreateIdentity,
     CreateInvite,
     InviteAnswer,
+    PeersAnswer,
     SendMessage,
 )
-from mesh.inputs import NetworkChanged, PeerSeen, VaultClosing, Woke
+from mesh.inputs import NetworkChanged, NetworksSeen, OwnAddress, PeerSeen, VaultClosing, Woke
 from mesh.limits import (
     LINK_CHECK_MS,
     LINK_SWAP_INTERVAL_MS,
     LINKS_ACTIVE_MAX,
-    LINKS_DIALLED_TARGET,
+    LINKS_ACTIVE_MIN,
     WHO_INTERVAL_MS,
 )
 from tests.engine.joined import Joined, Seat
@@ -120,8 +122,7 @@ def test_in_a_crowd_everybody_has_links_enough_and_nobody_too_many() -> None:
     table.pass_time(900)
     counts = [len(seat.engine._neighbours.ready) for seat in table.seats.values()]
     assert max(counts) <= LINKS_ACTIVE_MAX
-    assert min(counts) >= LINKS_DIALLED_TARGET
-    assert sum(counts) / len(counts) >= 5
+    assert min(counts) >= LINKS_ACTIVE_MIN
     assert len(reached(table, "node 0")) == 24
 
 
@@ -162,6 +163,29 @@ def test_contacts_recognise_each_other_in_a_link_and_no_more_once_one_of_them_lo
     table.seats["ada"].inbox.append(VaultClosing())
     table.run()
     assert contacts_in_links(table, "ada") == set()
+
+
+def test_a_person_sees_over_which_interface_a_link_goes_and_whose_it_is() -> None:
+    table = Joined("ada", "bob")
+    for name in ("ada", "bob"):
+        table.ask(name, CreateIdentity(name.title()))
+    seat = table.seats["ada"]
+    seat.inbox.append(NetworksSeen((OwnAddress("wlan0", 3, seat.address.host, 24),)))
+    table.join("ada", "bob")
+    invite = table.ask("ada", CreateInvite())
+    assert isinstance(invite, InviteAnswer)
+    table.ask("bob", AddContact(invite.link))
+    table.ask("bob", SendMessage("Ada", "hello"))
+    table.pass_time(2 * WHO_INTERVAL_MS // 1_000)
+    told = status(table, "ada")
+    assert (told.links_by_interface, told.contact_links_count) == ({"wlan0": 1}, 1)
+    peers = table.ask("ada", AskPeers())
+    assert isinstance(peers, PeersAnswer)
+    linked = [(peer.interface, peer.contact) for peer in peers.peers if peer.state == "linked"]
+    assert linked == [("wlan0", "Bob")]
+    seat.inbox.append(VaultClosing())
+    table.run()
+    assert status(table, "ada").contact_links_count == 0
 
 
 def contacts_in_links(table: Joined, name: str) -> set[str]:

@@ -7,6 +7,7 @@ set the hub's end down: the laptop sees its carrier go, as with a real one.
 
 import ctypes
 import itertools
+import json
 import os
 import socket
 import subprocess
@@ -71,9 +72,60 @@ class Desk:
         """The IPv4 address of a laptop on a bridge."""
         return f"10.77.{self._bridges.index(bridge) + 1}.{self._laptops.index(namespace) + 1}"
 
+    def hosts(self, namespace: str) -> list[str]:
+        """All addresses that a laptop has at present, without those of loopback."""
+        told = subprocess.run(
+            ["ip", "-n", namespace, "-json", "address"], check=True, capture_output=True, text=True
+        )
+        interfaces = json.loads(told.stdout)
+        return [
+            address["local"]
+            for interface in interfaces
+            for address in interface["addr_info"]
+            if interface["ifname"] != "lo"
+        ]
+
     def cut(self, namespace: str, bridge: str) -> None:
         """Pull the cable between a laptop and a bridge."""
         _ip("-n", self.hub, "link", "set", self._cables[namespace, bridge], "down")
+
+    def move(self, namespace: str, old: str, new: str) -> None:
+        """Carry a laptop from one bridge to another: its cable is pulled, and gets a new address.
+
+        The interface stays the same, as that of a Wi-Fi does.
+        """
+        end = self._cables.pop((namespace, old))
+        _ip("-n", self.hub, "link", "set", end, "down")
+        _ip("-n", namespace, "address", "flush", "dev", "eth0", "scope", "global")
+        _ip("-n", self.hub, "link", "set", end, "master", new, "up")
+        self._cables[namespace, new] = end
+        self._give(namespace, self.address(namespace, new))
+
+    def readdress(self, namespace: str, bridge: str, host_number: int) -> str:
+        """Give a laptop another address on the same bridge, as when a lease is renewed."""
+        former = self.address(namespace, bridge)
+        # As distributions do: else the second address of a network goes together with the first.
+        promote = "net.ipv4.conf.all.promote_secondaries=1"
+        command = ["ip", "netns", "exec", namespace, "sysctl", "-qw", promote]
+        subprocess.run(command, check=True, capture_output=True, text=True)
+        address = f"{former.rpartition('.')[0]}.{host_number}"
+        self._give(namespace, address)
+        _ip("-n", namespace, "address", "del", f"{former}/24", "dev", "eth0")
+        return address
+
+    def drop_udp(self, namespace: str, port: int) -> None:
+        """Let a firewall swallow what comes and goes at a port."""
+        rules = f"""
+            table inet fire {{
+                chain incoming {{ type filter hook input priority 0; udp dport {port} drop; }}
+                chain outgoing {{ type filter hook output priority 0; udp dport {port} drop; }}
+            }}
+        """
+        command = ["ip", "netns", "exec", namespace, "nft", "-f", "-"]
+        subprocess.run(command, input=rules, check=True, capture_output=True, text=True)
+
+    def _give(self, namespace: str, address: str, inside: str = "eth0") -> None:
+        _ip("-n", namespace, "address", "add", f"{address}/24", "broadcast", "+", "dev", inside)
 
     def heal(self, namespace: str, bridge: str) -> None:
         """Plug the cable in again."""
@@ -84,8 +136,7 @@ class Desk:
         peer = ("peer", "name", inside, "netns", namespace)
         _ip("-n", self.hub, "link", "add", end, "type", "veth", *peer)
         _ip("-n", self.hub, "link", "set", end, "master", bridge, "up")
-        address = f"{self.address(namespace, bridge)}/24"
-        _ip("-n", namespace, "address", "add", address, "broadcast", "+", "dev", inside)
+        self._give(namespace, self.address(namespace, bridge), inside)
         _ip("-n", namespace, "link", "set", inside, "up")
         self._cables[namespace, bridge] = end
 

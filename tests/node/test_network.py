@@ -97,7 +97,7 @@ async def test_bytes_go_both_ways_over_each_family(host: str) -> None:
     async with echo_node() as (there, _), dialler() as (here, heard):
         here.dial(Dial(DialId(5), Address(host, there.port)))
         connected = await heard.next(Connected)
-        assert connected == Connected(LinkId(1), DialId(5), Address(host, there.port))
+        assert connected == Connected(LinkId(1), DialId(5), Address(host, there.port), host)
         here.send(SendBytes(LinkId(1), b"hello"))
         assert await heard.bytes(5) == b"hello"
 

@@ -1,0 +1,104 @@
+"""Laptops that move: another network, another address, a pulled cable, and no multicast DNS.
+
+What a person waits for is bounded here: links stand again within seconds. The bounds leave room
+for a busy machine; docs/benchmarks.md has what it really takes.
+"""
+
+import pytest
+
+from mesh.commands import AskPeers, PeersAnswer
+from tests.integration.networks import Desk
+from tests.integration.nodes import Node, befriend, eventually, start_all, start_relays
+from tests.integration.row import NodeMaker, wait_for_links, wait_for_text
+
+pytestmark = pytest.mark.netns
+
+WITHIN_S = 10.0
+MDNS_PORT = 5_353
+
+
+def linked_hosts(node: Node) -> list[str]:
+    """The hosts at the other ends of a node's links."""
+    peers = node.client.ask(AskPeers(), PeersAnswer).peers
+    hosts = [peer.address.rpartition(":")[0] for peer in peers if peer.state == "linked"]
+    return [host.strip("[]").partition("%")[0] for host in hosts]
+
+
+def wait_for_link_to(node: Node, hosts: list[str]) -> None:
+    """Wait until a node has one link, which leads to a laptop with these addresses."""
+    eventually(
+        lambda: linked_hosts(node),
+        lambda found: len(found) == 1 and found[0] in hosts,
+        within_s=WITHIN_S,
+        what=f"the link of {node.name} to {hosts}",
+    )
+
+
+def test_a_laptop_that_is_carried_to_another_network_and_back_is_linked_within_seconds(
+    desk: Desk, make_node: NodeMaker
+) -> None:
+    """And what a relay took along is handed over there."""
+    home, cafe = desk.bridge("home"), desk.bridge("cafe")
+    laptops = desk.laptop(home), desk.laptop(home), desk.laptop(cafe)
+    mover, stayer, other = (
+        make_node(laptop, name)
+        for laptop, name in zip(laptops, ("Anna", "Ben", "Cleo"), strict=True)
+    )
+    start_relays(mover)
+    start_all(stayer, other)
+    wait_for_link_to(mover, desk.hosts(laptops[1]))
+    befriend_and_greet(other, stayer)
+    desk.move(laptops[0], home, cafe)
+    wait_for_link_to(mover, desk.hosts(laptops[2]))
+    wait_for_text(other, "carried by hand")
+    desk.move(laptops[0], cafe, home)
+    wait_for_link_to(mover, desk.hosts(laptops[1]))
+
+
+def befriend_and_greet(inviter: Node, guest: Node) -> None:
+    """The guest writes to somebody whom only a third person will meet."""
+    befriend(inviter, guest, inviter_label="friend")
+    guest.run("send", "friend", "carried by hand")
+
+
+def test_a_new_address_and_a_pulled_cable_cost_seconds(desk: Desk, make_node: NodeMaker) -> None:
+    bridge = desk.bridge("home")
+    laptops = desk.laptop(bridge), desk.laptop(bridge)
+    anna, ben = (
+        make_node(laptop, name) for laptop, name in zip(laptops, ("Anna", "Ben"), strict=True)
+    )
+    start_relays(anna, ben)
+    wait_for_links(ben, 1)
+    former = desk.address(laptops[0], bridge)
+    desk.readdress(laptops[0], bridge, 77)
+    eventually(
+        lambda: linked_hosts(ben),
+        lambda found: len(found) == 1 and found[0] != former,
+        within_s=WITHIN_S,
+        what="one link without the former address",
+    )
+    wait_for_link_to(anna, desk.hosts(laptops[1]))
+    desk.cut(laptops[1], bridge)
+    eventually(ben.links_count, lambda count: count == 0, within_s=WITHIN_S, what="no link")
+    desk.heal(laptops[1], bridge)
+    wait_for_links(ben, 1)
+    wait_for_links(anna, 1)
+
+
+def test_where_multicast_dns_is_blocked_the_beacon_is_enough(
+    desk: Desk, make_node: NodeMaker
+) -> None:
+    bridge = desk.bridge("home")
+    laptops = desk.laptop(bridge), desk.laptop(bridge)
+    anna, ben = (
+        make_node(laptop, name) for laptop, name in zip(laptops, ("Anna", "Ben"), strict=True)
+    )
+    for laptop in laptops:
+        desk.drop_udp(laptop, MDNS_PORT)
+    start_relays(anna, ben)
+    wait_for_links(anna, 1)
+    # Anna comes back under a name that only a beacon can have told.
+    anna.kill()
+    start_relays(anna)
+    wait_for_links(anna, 1)
+    wait_for_links(ben, 1)
