@@ -1,6 +1,6 @@
 """The beacon: this node says over UDP that it is here, and hears others say so.
 
-Implements `docs/protocol/peering.md`, section "The beacon". It runs beside mDNS in the thread of
+Implements `docs/protocol/discovery.md`, section "The beacon". It runs beside mDNS in the thread of
 `discovery.py`, for networks that carry multicast but not that of mDNS: a firewall that knows port
 5353, a switch that answers for others.
 

@@ -1,6 +1,6 @@
 """The beacon: twenty bytes that say a node is here, where multicast DNS is blocked.
 
-Implements `docs/protocol/peering.md`, section "The beacon". It holds what an announcement over
+Implements `docs/protocol/discovery.md`, section "The beacon". It holds what an announcement over
 multicast DNS holds and nothing else: the instance name of this hour, a port, the hint of a closed
 mesh. Whoever sent it is told by the packet's source, and proves nothing.
 """

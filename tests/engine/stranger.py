@@ -14,7 +14,9 @@ from tests.entropy import SeededEntropy
 class Stranger:
     """Knows the psk, dials one engine of the table, and hears what it is answered."""
 
-    def __init__(self, table: Joined, name: str, *, number: int = 1, local_host: str = "") -> None:
+    def __init__(
+        self, table: Joined, name: str, *, number: int = 1, host: str = "", local_host: str = ""
+    ) -> None:
         self.heard: list[Frame] = []
         table.strangers_count += 1
         self.link_id = LinkId(1_000_000 + table.strangers_count)
@@ -33,7 +35,7 @@ class Stranger:
             now=self.now,
         )
         table.strangers[self.link_id] = self._hear
-        address = Address(f"10.0.9.{number}", 1)
+        address = Address(host or f"10.0.9.{number}", 1)
         connected = Connected(self.link_id, None, address, local_host)
         table.seats[name].inbox.append(connected)
         self.flush()
@@ -69,6 +71,12 @@ class Stranger:
         while data := self._link.take_bytes(self.now):
             self._table.seats[self._name].inbox.append(BytesReceived(self.link_id, data))
             self._table.run()
+
+    def keep_alive(self) -> None:
+        """Say something if it is time, as an honest neighbour does."""
+        if self.is_open:
+            self._link.deadline_passed(self.now)
+        self.flush()
 
     def _hear(self, data: bytes) -> None:
         try:

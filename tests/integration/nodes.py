@@ -127,6 +127,14 @@ class Node:
         self._process.kill()
         self._process.wait()
 
+    def sleep(self) -> None:
+        """Let nothing of the daemon run, as in a laptop that is shut."""
+        os.kill(self.pid, signal.SIGSTOP)
+
+    def wake(self) -> None:
+        """Let it run again."""
+        os.kill(self.pid, signal.SIGCONT)
+
     def stop(self) -> None:
         """Ask the daemon to stop, and hold it to a clean end."""
         assert self._process is not None

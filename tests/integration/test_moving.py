@@ -1,12 +1,14 @@
 """Laptops that move: another network, another address, a pulled cable, and no multicast DNS.
 
-What a person waits for is bounded here: links stand again within seconds. The bounds leave room
-for a busy machine; docs/benchmarks.md has what it really takes.
+What a person waits for is bounded here: links stand again within seconds.
 """
+
+import time
 
 import pytest
 
 from mesh.commands import AskPeers, PeersAnswer
+from mesh.limits import WAKE_GAP_MS
 from tests.integration.networks import Desk
 from tests.integration.nodes import Node, befriend, eventually, start_all, start_relays
 from tests.integration.row import NodeMaker, wait_for_links, wait_for_text
@@ -82,6 +84,28 @@ def test_a_new_address_and_a_pulled_cable_cost_seconds(desk: Desk, make_node: No
     eventually(ben.links_count, lambda count: count == 0, within_s=WITHIN_S, what="no link")
     desk.heal(laptops[1], bridge)
     wait_for_links(ben, 1)
+    wait_for_links(anna, 1)
+
+
+def test_after_sleep_a_laptop_knows_within_seconds_who_is_gone(
+    desk: Desk, make_node: NodeMaker
+) -> None:
+    bridge = desk.bridge("home")
+    laptops = desk.laptop(bridge), desk.laptop(bridge)
+    anna, ben = (
+        make_node(laptop, name) for laptop, name in zip(laptops, ("Anna", "Ben"), strict=True)
+    )
+    start_relays(anna, ben)
+    wait_for_links(anna, 1)
+    anna.sleep()
+    try:
+        desk.cut(laptops[1], bridge)
+        # This is the sleep itself, and no waiting for something.
+        time.sleep(WAKE_GAP_MS / 1_000)
+    finally:
+        anna.wake()
+    eventually(anna.links_count, lambda count: count == 0, within_s=WITHIN_S, what="no link")
+    desk.heal(laptops[1], bridge)
     wait_for_links(anna, 1)
 
 

@@ -3,10 +3,20 @@
 from pathlib import Path
 
 from mesh.crypto.passphrase import derive_key
-from mesh.wire.frames import Close, Hello, Ping, encode_frame
+from mesh.wire.frames import (
+    PEX_KIND_V4,
+    Close,
+    Hello,
+    Pex,
+    PexAddress,
+    PexRequest,
+    Ping,
+    encode_frame,
+)
 from mesh.wire.parameters import OPEN_PSK, MeshParameters
 
-PAGE = (Path(__file__).parents[2] / "docs" / "protocol" / "link.md").read_text(encoding="utf-8")
+PAGES = Path(__file__).parents[2] / "docs" / "protocol"
+PAGE = (PAGES / "link.md").read_text(encoding="utf-8")
 
 
 def test_the_page_has_the_mesh_ids_that_the_rules_make() -> None:
@@ -25,6 +35,13 @@ def test_the_page_has_frames_as_they_are_encoded() -> None:
     hello = Hello(versions=[1], features=[], mesh_time=1_700_000_000, nonce=bytes(16))
     for frame in (Ping(), Close(3), hello):
         assert f"`{encode_frame(frame).hex()}`" in PAGE
+
+
+def test_the_page_of_peering_has_frames_as_they_are_encoded() -> None:
+    page = (PAGES / "peering.md").read_text(encoding="utf-8")
+    told = PexAddress(PEX_KIND_V4, bytes((192, 168, 7, 20)), 41_730)
+    for frame in (PexRequest(8), Pex([[told]])):
+        assert f"`{encode_frame(frame).hex()}`" in page
 
 
 def test_a_psk_does_not_change_the_mesh_id_and_each_rule_does() -> None:
