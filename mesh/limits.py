@@ -209,6 +209,17 @@ nothing (SYNC.md D)."""
 EAGER_LINKS_MAX = 8
 """Beyond twice the floor and two the link that brings least is pruned."""
 
+SCORE_FIRST_MAX = 50
+"""Points that a neighbour can hold for envelopes that it was first to bring: no past is so good
+that a broken promise costs nothing."""
+
+BROKEN_PROMISE_COST = 5
+"""What it loses for one that it announced and did not give: a neighbour that is late now and then
+brings far more than it owes, and who never gives is doubted after the first."""
+
+SCORE_HALF_LIFE_MS = 600_000
+"""After ten minutes half of it is forgotten, good and bad."""
+
 LIVE_SECONDS_MAX = 60
 """Older mail is backlog: announced, never pushed."""
 

@@ -33,6 +33,7 @@ from mesh.limits import (
     SERVED_PER_MINUTE_MAX,
 )
 from mesh.replication.racing import Racing
+from mesh.replication.scores import Scores
 from mesh.replication.seen_sets import Element, SeenSets
 from mesh.replication.turns import Flow, Sparing, Turns
 from mesh.wire.frames import (
@@ -90,6 +91,7 @@ class Pushing:
     def __init__(
         self,
         sets: SeenSets,
+        scores: Scores,
         entropy: Entropy,
         flow_of: FlowOf,
         *,
@@ -97,6 +99,7 @@ class Pushing:
         eager_links_max: int = EAGER_LINKS_MAX,
     ) -> None:
         self._sets = sets
+        self._scores = scores
         self._entropy = entropy
         self._flow_of = flow_of
         self._eager_links_min = eager_links_min
@@ -136,8 +139,14 @@ class Pushing:
 
     @property
     def eager_count(self) -> int:
-        """Links that get bodies unasked."""
-        return len([state for state in self._links.values() if state.mode is _Mode.EAGER])
+        """Links that get bodies unasked, and keep their word."""
+        return len(
+            [
+                link
+                for link, state in self._links.items()
+                if state.mode is _Mode.EAGER and not self._scores.is_doubted(link)
+            ]
+        )
 
     def is_eager(self, link: LinkId) -> bool:
         """Whether a link gets bodies unasked."""
@@ -192,7 +201,8 @@ class Pushing:
         """A link brought what was new, unasked: it pushes to us, so we push to it."""
         state = self._links[link]
         state.first_count += 1
-        state.mode = _Mode.EAGER
+        if not self._scores.is_doubted(link):
+            state.mode = _Mode.EAGER
 
     def duplicate(self, link: LinkId, id_: EnvelopeId, now: Instant) -> None:
         """A link pushed what was here: it need not, if others do."""
@@ -238,7 +248,17 @@ class Pushing:
 
     def graft(self, link: LinkId) -> None:
         """We ask a link for what it announced: it was faster than those that push."""
-        self._links[link].mode = _Mode.EAGER
+        if not self._scores.is_doubted(link):
+            self._links[link].mode = _Mode.EAGER
+
+    def doubted(self, link: LinkId, now: Instant) -> None:
+        """A link does not give what it announces: it is told of ids, and others push to us."""
+        state = self._links.get(link)
+        if state is not None and state.mode is _Mode.EAGER:
+            state.mode = _Mode.LAZY
+            state.pruned_at = now.monotonic
+            self._frames.append((link, Prune()))
+            self._keep_floor(now)
 
     def wanted(
         self, link: LinkId, ids: Iterable[EnvelopeId], now: Instant, *, is_live: bool = False
@@ -300,8 +320,11 @@ class Pushing:
         """When `deadline_passed` wants to be called: a link may be grafted then."""
         deadlines = [self._racing.deadline()]
         if self.eager_count < self._eager_links_min:
-            lazy = [one for one in self._links.values() if one.mode is _Mode.LAZY]
-            deadlines += [_free_at(one) for one in lazy]
+            deadlines += [
+                _free_at(state)
+                for link, state in self._links.items()
+                if state.mode is _Mode.LAZY and not self._scores.is_doubted(link)
+            ]
         return min((one for one in deadlines if one is not None), default=None)
 
     def deadline_passed(self, now: Instant) -> None:
@@ -419,7 +442,9 @@ class Pushing:
             free = [
                 link
                 for link, state in self._links.items()
-                if state.mode is _Mode.LAZY and _free_at(state) <= now.monotonic
+                if state.mode is _Mode.LAZY
+                and _free_at(state) <= now.monotonic
+                and not self._scores.is_doubted(link)
             ]
             if not free:
                 return

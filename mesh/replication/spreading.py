@@ -19,6 +19,7 @@ from mesh.limits import (
 )
 from mesh.replication.anti_entropy import AntiEntropy
 from mesh.replication.pushing import NOHAVE_BUSY, NOHAVE_SPARING, FlowOf, Pushing
+from mesh.replication.scores import Scores
 from mesh.replication.seen_sets import Element, SeenSets
 from mesh.replication.turns import ANY_FLOW, Sparing
 from mesh.replication.wanting import Wanting
@@ -56,14 +57,16 @@ class Spreading:
         eager_links_max: int = EAGER_LINKS_MAX,
     ) -> None:
         self._sets = SeenSets()
+        self._scores = Scores()
         self._pushing = Pushing(
             self._sets,
+            self._scores,
             entropy,
             flow_of,
             eager_links_min=eager_links_min,
             eager_links_max=eager_links_max,
         )
-        self._wanting = Wanting(self._sets)
+        self._wanting = Wanting(self._sets, self._scores)
         self._anti_entropy = AntiEntropy(self._sets, entropy)
         self._links: dict[LinkId, None] = {}
         # Of each link: what it brought that was new here, and what of it was asked for.
@@ -113,6 +116,7 @@ class Spreading:
     def link_up(self, link: LinkId, now: Instant, *, is_dialled_by_us: bool) -> None:
         """A link is ready."""
         self._links[link] = None
+        self._scores.link_up(link, now)
         self._pushing.link_up(link)
         self._wanting.link_up(link, now)
         self._anti_entropy.link_up(link, now, is_dialled_by_us=is_dialled_by_us)
@@ -120,6 +124,7 @@ class Spreading:
     def link_down(self, link: LinkId, now: Instant) -> None:
         """A link is gone."""
         self._news.pop(link, None)
+        self._scores.link_down(link)
         if self._links.pop(link, False) is None:
             self._pushing.link_down(link, now)
             self._wanting.link_down(link, now)
@@ -188,6 +193,7 @@ class Spreading:
         if link is not None:
             was_asked = self._wanting.was_asked(link, id_)
             self._count_news(link, is_backlog=was_asked)
+            self._scores.brought(link, now)
             if not was_asked:
                 self._pushing.was_first(link)
                 self._pushing.pushed_live(id_, self._wanting.round_trip_ms, now)
@@ -276,6 +282,8 @@ class Spreading:
 
     def take_frames(self, mesh_now: UnixSeconds, now: Instant) -> list[tuple[LinkId, Frame]]:
         """The frames to send, in order."""
+        for link in self._scores.take_doubted():
+            self._pushing.doubted(link, now)
         for link, pause_ms in self._wanting.take_dropped():
             self._anti_entropy.compare(link, now, pause_ms=pause_ms)
         for link in self._pushing.take_dropped():

@@ -34,6 +34,7 @@ from mesh.limits import (
 )
 from mesh.replication.allowance import Allowance
 from mesh.replication.pace import Pace
+from mesh.replication.scores import Scores
 from mesh.replication.seen_sets import SeenSets
 from mesh.wire.frames import Frame, Graft, IWant
 
@@ -76,8 +77,9 @@ class _LinkState:
 class Wanting:
     """All that is missing, and what is asked of whom."""
 
-    def __init__(self, sets: SeenSets) -> None:
+    def __init__(self, sets: SeenSets, scores: Scores) -> None:
         self._sets = sets
+        self._scores = scores
         self._links: dict[LinkId, _LinkState] = {}
         self._missing: dict[EnvelopeId, _Missing] = {}
         self._bodiless: dict[EnvelopeId, None] = {}
@@ -311,6 +313,7 @@ class Wanting:
             if state.deadline is not None and now.monotonic >= state.deadline:
                 for id_ in list(state.asked):
                     state.broken_count += 1
+                    self._scores.broke(link, now)
                     self._drop_announcer(link, state, id_)
                 self._drop(link, RECONCILE_AFTER_LOSS_MS)
         self._forget_old_refusals(now)
@@ -322,6 +325,7 @@ class Wanting:
         if missing.owner is not None:
             state = self._links[missing.owner]
             state.broken_count += 1
+            self._scores.broke(missing.owner, now)
             state.pace.was_late()
             self._drop_announcer(missing.owner, state, id_)
         for link in missing.announcers:

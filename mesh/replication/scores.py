@@ -1,0 +1,79 @@
+"""How well neighbours keep their word, as this node alone has seen it.
+
+Implements `docs/protocol/spreading.md`, section "Scores". A neighbour earns a point for each
+envelope that it was the first to bring, up to a bound, and loses several for each that it announced
+and did not give when it was asked. Both are forgotten by halves. Whose score is below zero is
+*doubted*: it is not counted among the links that push to us, so that neighbours who announce and
+never give cannot make us prune those who do.
+"""
+
+from dataclasses import dataclass
+
+from mesh.ids import Instant, LinkId
+from mesh.limits import BROKEN_PROMISE_COST, SCORE_FIRST_MAX, SCORE_HALF_LIFE_MS
+
+
+@dataclass(slots=True)
+class _Record:
+    """What one neighbour did, as of a moment."""
+
+    at: int
+    first: float = 0
+    broken: float = 0
+    is_doubted: bool = False
+
+    def age(self, now: Instant) -> None:
+        """Forget by halves."""
+        kept = 0.5 ** ((now.monotonic - self.at) / (SCORE_HALF_LIFE_MS * 1000))
+        self.first *= kept
+        self.broken *= kept
+        self.at = now.monotonic
+
+    @property
+    def score(self) -> float:
+        return self.first - BROKEN_PROMISE_COST * self.broken
+
+
+class Scores:
+    """The records of all open links."""
+
+    def __init__(self) -> None:
+        self._records: dict[LinkId, _Record] = {}
+        self._doubted: list[LinkId] = []
+
+    def link_up(self, link: LinkId, now: Instant) -> None:
+        """A link is ready; it is believed until it breaks its word."""
+        self._records[link] = _Record(now.monotonic)
+
+    def link_down(self, link: LinkId) -> None:
+        """A link is gone."""
+        self._records.pop(link, None)
+
+    def brought(self, link: LinkId, now: Instant) -> None:
+        """A link was the first to bring an envelope."""
+        record = self._records.get(link)
+        if record is not None:
+            record.age(now)
+            record.first = min(record.first + 1, SCORE_FIRST_MAX)
+            record.is_doubted = record.is_doubted and record.score < 0
+
+    def broke(self, link: LinkId, now: Instant) -> None:
+        """A link did not give what it had announced."""
+        record = self._records.get(link)
+        if record is None:
+            return
+        record.age(now)
+        record.broken += 1
+        if record.score < 0 and not record.is_doubted:
+            record.is_doubted = True
+            self._doubted.append(link)
+
+    def is_doubted(self, link: LinkId) -> bool:
+        """Whether a link has announced more than it gave; what heals that is giving."""
+        record = self._records.get(link)
+        return record is not None and record.is_doubted
+
+    def take_doubted(self) -> list[LinkId]:
+        """The links that are doubted since the last call."""
+        taken, self._doubted = self._doubted, []
+        return [link for link in taken if self.is_doubted(link)]
