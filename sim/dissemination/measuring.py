@@ -23,6 +23,9 @@ LAN_BRIDGES: Final = 3
 WARM_US: Final = 20_000_000
 BETWEEN_POSTS_US: Final = 250_000
 LAST_US: Final = 60_000_000
+HEAL_US: Final = 120_000_000
+HEAL_LINK_EVERY: Final = 10
+"""When halves meet, every tenth node gets a link to the other half."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +100,58 @@ def measure(case: Case) -> Figures:
         network.run_until(network.loop.now + BETWEEN_POSTS_US)
     network.run_until(network.loop.now + LAST_US)
     return _figures(network, counted, reachable, network.control_bytes - before)
+
+
+def measure_heal(case: Case) -> Figures:
+    """Two halves that wrote `posts` each while they were apart, from their first link on.
+
+    What counts are bodies at nodes that lacked them.
+    """
+    chance = Chance(case.seed, "dissemination")
+    half = case.nodes // 2
+    network = SpeakingNetwork(
+        _speakers(case, {}),
+        [],
+        latency_us=case.latency_us,
+        bytes_per_second=case.bytes_per_second,
+        chance=chance,
+    )
+    for one, other in random_regular(half, case.degrees, chance):
+        for side in (0, half):
+            network.join(one + side, other + side, chance.between(*case.latency_us))
+    network.run_until(WARM_US)
+    written = []
+    for _ in range(case.posts):
+        for side in (0, half):
+            written.append(network.publish(side + chance.below(half), case.size))
+            network.run_until(network.loop.now + BETWEEN_POSTS_US)
+    network.run_until(network.loop.now + LAST_US)
+    before, healed_at = network.control_bytes, network.loop.now
+    had = {number: len(network.posts[number].first_at) for number in written}
+    bodies = sum(sum(network.posts[number].bodies_at.values()) for number in written)
+    for _ in range(half // HEAL_LINK_EVERY):
+        bridge = (chance.below(half), half + chance.below(half))
+        network.join(*bridge, chance.between(*case.latency_us))
+    network.run_until(network.loop.now + HEAL_US)
+    times = [
+        at - healed_at
+        for number in written
+        for at in network.posts[number].first_at.values()
+        if at > healed_at
+    ]
+    now = sum(sum(network.posts[number].bodies_at.values()) for number in written)
+    lacked = sum(case.nodes - count for count in had.values())
+    times.sort()
+    return Figures(
+        copies=round((now - bodies) / max(1, len(times)), 3),
+        p50_ms=_percentile(times, 0.5) / 1_000,
+        p99_ms=_percentile(times, 0.99) / 1_000,
+        max_ms=(times[-1] if times else 0) / 1_000,
+        coverage=len(times) / lacked,
+        control_bytes_per_delivery=round((network.control_bytes - before) / max(1, len(times)), 1),
+        hops_max=0,
+        events=network.loop.events_count,
+    )
 
 
 def _speakers(case: Case, liars: dict[int, None]) -> list[Speaker]:

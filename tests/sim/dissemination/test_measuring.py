@@ -3,7 +3,7 @@
 import pytest
 
 from sim.dissemination.graphs import clusters, largest_part, random_regular
-from sim.dissemination.measuring import Case, Figures, measure
+from sim.dissemination.measuring import Case, Figures, measure, measure_heal
 from sim.entropy import Chance
 
 SMALL = {"nodes": 120, "posts": 12, "warm_posts": 25}
@@ -35,6 +35,12 @@ def test_a_third_of_liars_stops_nothing() -> None:
 
 def test_after_a_crash_of_two_fifths_everybody_left_is_reached() -> None:
     assert figures(who="mesh", crashed=0.4).coverage == 1
+
+
+def test_halves_that_meet_exchange_what_each_lacks_once() -> None:
+    healed = measure_heal(Case(who="mesh", nodes=80, posts=20))
+    assert healed.coverage == 1
+    assert healed.copies <= 1.05
 
 
 def test_the_same_seed_gives_the_same_figures() -> None:
