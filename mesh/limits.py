@@ -424,6 +424,25 @@ NEIGHBOURS_TOLD_APART_MAX = 2 * LINKS_MAX
 EVICTED_PER_BATCH = 4_096
 """Bodies dropped in one transaction for want of room, or twice as many as came, if that is more."""
 
+KNOWN_IDS_MAX = 2_000_000
+"""Envelopes and retirements that a node knows, with or without bodies: half a kilobyte of memory
+each, so a gigabyte. A million stored envelopes fit, and a million of which the stub is left."""
+
+KNOWN_IDS_MIN = 16_384
+"""However small a store is, it knows so many."""
+
+STUBS_SHARE_PERCENT = 30
+"""Of the store, for stubs: more would leave too little for bodies."""
+
+FORGOTTEN_PER_BATCH = 16_384
+"""Ids that are forgotten in one transaction for want of room: more than one batch can bring."""
+
+TOLERATED_AHEAD_SECONDS = 600
+"""Where ids are too many, what is created further ahead than honest clocks differ has to wait."""
+
+NEAR_ANNOUNCED_MAX = 4_096
+"""Envelopes of the near, too old to be compared, of which a new link is told."""
+
 CARRIED_DAYS_MAX = 30
 """No envelope lives longer."""
 

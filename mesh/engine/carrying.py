@@ -16,6 +16,7 @@ from mesh.commands import CarriedAnswer
 from mesh.crypto.entropy import Entropy
 from mesh.crypto.signing import Verify
 from mesh.engine.accounting import REFUSED, carried, own_share_bytes
+from mesh.engine.forgetting import Forgetting
 from mesh.engine.holdings import NOTHING_COMMITTED, Holdings, Protection
 from mesh.engine.neighbours import Counters
 from mesh.errors import PeerError
@@ -26,6 +27,7 @@ from mesh.limits import (
     CLOCK_JUMP_SECONDS,
     DEFERRED_PER_LINK_MAX,
     IDS_PER_FRAME_MAX,
+    KNOWN_IDS_MAX,
     LAPSE_INTERVAL_MS,
     LIVE_SECONDS_MAX,
     RELAY_DELAY_MS_MAX,
@@ -91,6 +93,7 @@ class Carrying:
         parameters: MeshParameters,
         stored_bytes_max: int,
         carried_days: int = CARRIED_DAYS_MAX,
+        known_ids_max: int = KNOWN_IDS_MAX,
         depth_of: DepthOf,
         is_ours: Protection,
         relay_delay_ms_max: int = RELAY_DELAY_MS_MAX,
@@ -109,6 +112,7 @@ class Carrying:
             is_ours=is_ours,
         )
         self.store: Final = self._holdings.store
+        self._forgetting = Forgetting(self._holdings, depth_of, known_ids_max=known_ids_max)
         self._retiring = Retiring(delay_ms_max=relay_delay_ms_max, entropy=entropy)
         self._admission = Admission(parameters, verify)
         self._counters = counters
@@ -223,7 +227,7 @@ class Carrying:
                 return None
             self._fill_body(None, brought, mesh_now, now)
             return Accept(pushed_out=None)
-        verdict = self._admission.judge(
+        verdict = self._judge_proof(
             brought, mesh_now=mesh_now, may_check_stamp=may_check_stamp, now=now
         )
         if isinstance(verdict, Accept):
@@ -292,6 +296,7 @@ class Carrying:
         """A link is ready. `neighbour`: who is at its other end, as far as that can be told."""
         self._neighbours[link] = neighbour
         self.spreading.link_up(link, now, is_dialled_by_us=is_dialled_by_us)
+        self.spreading.announce(link, self._forgetting.near_cut_off(self.spreading.sets))
 
     def link_down(self, link: LinkId, now: Instant) -> None:
         """A link is gone, and with it what it still waited for."""
@@ -299,6 +304,21 @@ class Carrying:
         self.spreading.link_down(link, now)
         self._brought.pop(link, None)
         self._deferred.pop(link, None)
+
+    def make_room(self, mesh_now: UnixSeconds) -> None:
+        """Before a batch: if more ids are known than may be, some go as if they had lapsed."""
+        if not self._forgetting.is_due(self.spreading.sets):
+            return
+        rows = self._forgetting.choose(
+            self.spreading.sets,
+            mesh_now,
+            lambda id_: self._retiring.find_envelope(id_) is not None,
+        )
+        for row in rows:
+            self._admission.forget(row.posting_key, row.day, row.id)
+            self._holdings.remove(row.id)
+            self.spreading.forget([row.id, *self._retiring.forget(row.id)])
+        self._counters.count("forgotten", len(rows))
 
     def tend(self, *, mesh_now: UnixSeconds, is_clock_steady: bool, now: Instant) -> list[LinkId]:
         """Judge what was deferred, let lapse what has outlived itself, look after wants.
@@ -315,6 +335,7 @@ class Carrying:
         if now.monotonic >= self._lapse_at:
             self._lapse_at = Monotonic(now.monotonic + LAPSE_INTERVAL_MS * 1000)
             self._holdings.look_again()
+            self._forgetting.look_again(self.spreading.sets)
             if is_clock_steady:
                 self._lapse(mesh_now)
         faulted = self._judge_deferred(mesh_now, now)
@@ -327,7 +348,7 @@ class Carrying:
 
     def deadline(self) -> Monotonic:
         """When `tend` wants to be called."""
-        if self._holdings.has_excess:
+        if self._holdings.has_excess or self._forgetting.is_due(self.spreading.sets):
             return Monotonic(0)
         deadlines = [self.spreading.deadline(), self._retiring.deadline(), self._lapse_at]
         if self._deferred:
@@ -431,6 +452,7 @@ class Carrying:
             envelope = known[retirement.envelope]
             known[retirement.element] = envelope._replace(size_class=RETIREMENT_SIZE_CLASS)
         self.spreading.load(known.items(), missing)
+        self._forgetting.load(self.spreading.sets)
         self._admission.load(keys)
 
     def _judge(
@@ -447,10 +469,28 @@ class Carrying:
             self._take_tokens(link, brought, now)
             return
         proof = brought.stub if isinstance(brought, _Bodiless) else brought
-        verdict = self._admission.judge(
+        verdict = self._judge_proof(
             proof, mesh_now=mesh_now, may_check_stamp=may_check_stamp, now=now
         )
         self._settle(link, brought, verdict, mesh_now, now)
+
+    def _judge_proof(
+        self,
+        proof: Envelope | Stub,
+        *,
+        mesh_now: UnixSeconds,
+        may_check_stamp: bool,
+        now: Instant,
+    ) -> Verdict:
+        """The rules that are equal at all nodes, for all that there is room to know."""
+        refusal = self._forgetting.find_refusal(
+            proof.id, proof.header, self.spreading.sets, mesh_now
+        )
+        if refusal is not None:
+            return Refuse(refusal, is_fault=False)
+        return self._admission.judge(
+            proof, mesh_now=mesh_now, may_check_stamp=may_check_stamp, now=now
+        )
 
     def _settle(
         self,

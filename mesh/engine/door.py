@@ -82,6 +82,7 @@ from mesh.inputs import (
 from mesh.limits import (
     ARRIVALS_PER_BATCH,
     CARRIED_DAYS_MAX,
+    KNOWN_IDS_MAX,
     POSTED_PER_BATCH,
     RELAY_DELAY_MS_MAX,
     RETIRE_DELAY_MS,
@@ -133,6 +134,7 @@ class EngineSettings:
     parameters: MeshParameters
     stored_bytes_max: int = STORED_BYTES_DEFAULT
     carried_days: int = CARRIED_DAYS_MAX
+    known_ids_max: int = KNOWN_IDS_MAX
     metered_interfaces: tuple[str, ...] = ()
     retire_delay_ms: tuple[int, int] = RETIRE_DELAY_MS
     relay_delay_ms_max: int = RELAY_DELAY_MS_MAX
@@ -182,6 +184,7 @@ class Engine:
             parameters=settings.parameters,
             stored_bytes_max=settings.stored_bytes_max,
             carried_days=settings.carried_days,
+            known_ids_max=settings.known_ids_max,
             depth_of=self._depth_of,
             is_ours=self._is_protected,
             relay_delay_ms_max=settings.relay_delay_ms_max,
@@ -244,6 +247,7 @@ class Engine:
         Raises StorageError if a disk fails; the driver then stops the node.
         """
         mesh_now = self._clock.mesh_now(now)
+        self._carrying.make_room(mesh_now)
         posted = self._take_unposted()
         retirements = self._take_retirements(now)
         for event in batch:

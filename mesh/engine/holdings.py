@@ -69,13 +69,14 @@ class Holdings:
         self.keeping: Final = Keeping(depth_of, created_of)
         self.stored_bytes_max = stored_bytes_max
         self._carried_seconds = carried_days * SECONDS_PER_DAY
-        self._is_ours = is_ours
+        self.is_ours: Final = is_ours
         self._connection = connection
         self._added: dict[EnvelopeId, Envelope] = {}
         self._added_stubs: dict[EnvelopeId, Stub] = {}
         self._unwanted_stubs: dict[EnvelopeId, Stub] = {}
         self._retired: list[Retirement] = []
         self._removed: list[EnvelopeId] = []
+        self._settings: dict[str, bytes] = {}
         self._recent: dict[EnvelopeId, bytes] = {}
         self._recent_bytes = 0
         self._is_look_due = False
@@ -114,7 +115,7 @@ class Holdings:
     def find_refusal(self, envelope: Envelope, mesh_now: UnixSeconds) -> str | None:
         """Why the body of an envelope that may enter is not kept; None if it is."""
         header = envelope.header
-        if self._is_ours(envelope.id, header.tag, is_new=True):
+        if self.is_ours(envelope.id, header.tag, is_new=True):
             return None
         if header.created < mesh_now - self._carried_seconds:
             return "older than this node carries"
@@ -152,6 +153,10 @@ class Holdings:
         self._added_stubs.pop(envelope.id, None)
         self._unwanted_stubs[envelope.id] = decode_stub(envelope.stub)
 
+    def put_setting(self, name: str, value: bytes) -> None:
+        """Something small that survives a restart."""
+        self._settings[name] = value
+
     def retire(self, retirement: Retirement) -> None:
         """An envelope loses its body for ever."""
         self._retired.append(retirement)
@@ -169,7 +174,7 @@ class Holdings:
     def commit(self, mesh_now: UnixSeconds, *, first_messages: Sequence[bytes]) -> Committed:
         """Write all rows of the batch in one transaction."""
         stubs = self._added_stubs or self._unwanted_stubs
-        is_changed = self._added or stubs or self._retired or self._removed
+        is_changed = self._added or stubs or self._retired or self._removed or self._settings
         is_full = self.keeping.bodies_bytes > self.room_bytes or self.has_excess
         if not (is_changed or first_messages or is_full or self._is_look_due):
             return NOTHING_COMMITTED
@@ -187,12 +192,14 @@ class Holdings:
                 self.store.stop_missing(list(self._unwanted_stubs))
             if self._retired:
                 self.store.retire(self._retired)
+            for name, value in self._settings.items():
+                self.store.put_setting(name, value)
             if first_messages:
                 self.store.remember_first_messages(first_messages)
             self._note_totals()
             for envelope in added:
                 # With an open vault it is opened in this batch, and mail like any other then.
-                if self._is_ours(envelope.id, envelope.header.tag, is_new=False):
+                if self.is_ours(envelope.id, envelope.header.tag, is_new=False):
                     self.keeping.pin(envelope.id)
             evicted = self._drop_aged(mesh_now) if self._is_look_due else []
             evicted += self._evict(mesh_now)
@@ -203,6 +210,7 @@ class Holdings:
         self._unwanted_stubs.clear()
         self._retired.clear()
         self._removed.clear()
+        self._settings.clear()
         return committed
 
     def lapse(self, mesh_now: UnixSeconds) -> list[IndexRow]:
@@ -294,7 +302,7 @@ class Holdings:
         others: list[EnvelopeId] = []
         ours: list[EnvelopeId] = []
         for id_ in ids:
-            is_ours = self._is_ours(id_, tags[id_], is_new=id_ in self._added)
+            is_ours = self.is_ours(id_, tags[id_], is_new=id_ in self._added)
             (ours if is_ours else others).append(id_)
         return others, ours
 

@@ -50,7 +50,7 @@ from mesh.replication.negentropy import (
     Split,
     fingerprint,
 )
-from mesh.replication.seen_sets import CLASSES_COUNT, SeenSets, floor_of
+from mesh.replication.seen_sets import CLASSES_COUNT, SeenSets
 from mesh.wire.frames import (
     NEG_CLOSE_BUSY,
     NEG_CLOSE_FLOOR,
@@ -232,7 +232,9 @@ class AntiEntropy:
                 self._open_suspected(link, state, suspected, now)
             else:
                 lifetime_class = state.waiting.pop(0)
-                self._open(link, state, lifetime_class, floor_of(lifetime_class, mesh_now), now)
+                self._open(
+                    link, state, lifetime_class, self._sets.floor(lifetime_class, mesh_now), now
+                )
         frames, self._frames = self._frames, []
         return frames
 
@@ -431,7 +433,7 @@ class AntiEntropy:
     ) -> None:
         if open_.session & 1 == state.parity or open_.lifetime_class >= CLASSES_COUNT:
             raise PeerError("a reconciliation that cannot be")
-        floor = floor_of(open_.lifetime_class, mesh_now)
+        floor = self._sets.floor(open_.lifetime_class, mesh_now)
         if open_.floor < floor:
             self._frames.append((link, NegClose(open_.session, NEG_CLOSE_FLOOR, floor)))
             return
@@ -489,7 +491,10 @@ class AntiEntropy:
         ceiling = UnixSeconds((mesh_now - ROOT_CEILING_S) // 60 * 60)
         entries = []
         for lifetime_class in range(CLASSES_COUNT):
-            floor = floor_of(lifetime_class, mesh_now)
+            floor = self._sets.floor(lifetime_class, mesh_now)
+            if floor > ceiling:
+                # Everything older had to be cut off.
+                continue
             count, value = self._root_of(lifetime_class, floor, ceiling)
             entries.append(RootEntry(lifetime_class, floor, ceiling, count, value))
         self._frames.append((link, Root(entries)))
@@ -510,7 +515,7 @@ class AntiEntropy:
             return
         state.root_heard_at = now.monotonic
         for entry in entries:
-            if entry.floor < floor_of(entry.lifetime_class, mesh_now):
+            if entry.floor < self._sets.floor(entry.lifetime_class, mesh_now):
                 # Part of it has lapsed here: they will hear of ours.
                 continue
             floor, ceiling = UnixSeconds(entry.floor), UnixSeconds(entry.ceiling)

@@ -37,6 +37,8 @@ class SeenSets:
     def __init__(self) -> None:
         self._elements: dict[EnvelopeId, Element] = {}
         self._sets = [SeenIndex() for _ in range(CLASSES_COUNT)]
+        # Where a class had to be cut off: what was created before it is not compared any more.
+        self._cut_at = [UnixSeconds(0)] * CLASSES_COUNT
 
     def __len__(self) -> int:
         return len(self._elements)
@@ -60,6 +62,55 @@ class SeenSets:
         """The set of a lifetime class."""
         return self._sets[lifetime_class]
 
+    def floor(self, lifetime_class: int, mesh_now: UnixSeconds) -> UnixSeconds:
+        """The creation second from which this node compares a class."""
+        return max(floor_of(lifetime_class, mesh_now), self._cut_at[lifetime_class])
+
+    def cuts(self) -> list[UnixSeconds]:
+        """Where each class was cut off; 0 where it was not."""
+        return list(self._cut_at)
+
+    def cut(self, lifetime_class: int, created: UnixSeconds) -> None:
+        """From now on compare only what was created then or later; a cut never goes back."""
+        self._cut_at[lifetime_class] = max(self._cut_at[lifetime_class], created)
+
+    def is_cut_off(self, element: Element) -> bool:
+        """Whether an element was created before its class was cut off."""
+        return element.created < self._cut_at[element.lifetime_class]
+
+    def cut_oldest(self, count: int, mesh_now: UnixSeconds) -> list[EnvelopeId]:
+        """Cut off about so many of the class with the most, and name all that this cut off.
+
+        What was created in one second goes together, and nothing that is yet to come.
+        """
+        lifetime_class = max(range(CLASSES_COUNT), key=self._uncut_count)
+        of_class, last = self._sets[lifetime_class], min(count, self._uncut_count(lifetime_class))
+        if not last:
+            return []
+        first = len(of_class) - self._uncut_count(lifetime_class)
+        oldest = _created_of(of_class.key(first))
+        newest = _created_of(of_class.key(first + last - 1))
+        cut = UnixSeconds(min(max(newest, oldest + 1), mesh_now))
+        end = of_class.rank(cut.to_bytes(CREATED_BYTES, "big"))
+        keys = list(of_class.keys(first, end))
+        self.cut(lifetime_class, cut)
+        return [EnvelopeId(key[CREATED_BYTES:]) for key in keys]
+
+    def _uncut_count(self, lifetime_class: int) -> int:
+        bound = self._cut_at[lifetime_class].to_bytes(CREATED_BYTES, "big")
+        of_class = self._sets[lifetime_class]
+        return len(of_class) - of_class.rank(bound)
+
+    def created_after(self, created: UnixSeconds, count: int) -> list[EnvelopeId]:
+        """Elements of any class that were created later, and no more than so many."""
+        found: list[EnvelopeId] = []
+        bound = (created + 1).to_bytes(CREATED_BYTES, "big")
+        for of_class in self._sets:
+            first = max(of_class.rank(bound), len(of_class) - (count - len(found)))
+            keys = of_class.keys(first, len(of_class))
+            found += [EnvelopeId(key[CREATED_BYTES:]) for key in keys]
+        return found
+
     def load(self, known: Iterable[tuple[EnvelopeId, Element]]) -> None:
         """Take many at once, as at start."""
         self._elements.update(known)
@@ -79,6 +130,10 @@ class SeenSets:
         element = self._elements.pop(id_, None)
         if element is not None:
             self._sets[element.lifetime_class].remove(key_of(element.created, id_))
+
+
+def _created_of(key: bytes) -> int:
+    return int.from_bytes(key[:CREATED_BYTES])
 
 
 def key_of(created: UnixSeconds, id_: EnvelopeId) -> bytes:

@@ -75,6 +75,15 @@ class Spreading:
     def __len__(self) -> int:
         return len(self._sets)
 
+    @property
+    def sets(self) -> SeenSets:
+        """All that is known, in order."""
+        return self._sets
+
+    def announce(self, link: LinkId, ids: Iterable[EnvelopeId]) -> None:
+        """Tell a link of these, which comparing would not show it."""
+        self._pushing.announce(link, ids)
+
     def load(
         self,
         known: Iterable[tuple[EnvelopeId, Element]],

@@ -254,6 +254,12 @@ class Store:
             for row in rows:
                 yield index_row(row)
 
+    def rows(self, ids: Sequence[EnvelopeId]) -> list[IndexRow]:
+        """What the indexes know of those of the given envelopes that are here."""
+        return [
+            index_row(row) for row in self._select_by_keys(f"{_INDEX_COLUMNS} WHERE id IN", ids)
+        ]
+
     def last_arrival(self) -> int:
         """The highest arrival number that was ever given; zero at first."""
         return self._totals()[0]

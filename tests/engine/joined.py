@@ -25,7 +25,7 @@ from mesh.inputs import (
     StampMinted,
     VaultOpened,
 )
-from mesh.limits import CARRIED_DAYS_MAX, RELAY_DELAY_MS_MAX, RETIRE_DELAY_MS
+from mesh.limits import CARRIED_DAYS_MAX, KNOWN_IDS_MAX, RELAY_DELAY_MS_MAX, RETIRE_DELAY_MS
 from mesh.posting.stamp import mint
 from mesh.storage.migrations import migrate_store, migrate_vault
 from mesh.storage.sqlcipher import connect
@@ -91,6 +91,7 @@ class Joined:
         *,
         stored_bytes_max: int = 1 << 30,
         carried_days: int = CARRIED_DAYS_MAX,
+        known_ids_max: int = KNOWN_IDS_MAX,
         metered_interfaces: tuple[str, ...] = (),
         wall_offset_us: int = 0,
         is_relay: bool = False,
@@ -103,6 +104,7 @@ class Joined:
             parameters=self.parameters,
             stored_bytes_max=stored_bytes_max,
             carried_days=carried_days,
+            known_ids_max=known_ids_max,
             metered_interfaces=metered_interfaces,
             retire_delay_ms=self.retire_delay_ms,
             relay_delay_ms_max=self.relay_delay_ms_max,
