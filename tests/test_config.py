@@ -74,3 +74,17 @@ def test_a_setting_reads_as_text() -> None:
     assert setting(config, "listen_port") == ""
     assert setting(config, "mesh_name") == "mesh"
     assert variable_of("mesh_name") == "MESH_MESH_NAME"
+
+
+def test_metered_interfaces_are_names_with_commas_between() -> None:
+    assert parse_config("", {}).metered_names == ()
+    config = parse_config(
+        'metered_interfaces = "wwan0"', {"MESH_METERED_INTERFACES": "wwan0, usb0,"}
+    )
+    assert config.metered_names == ("wwan0", "usb0")
+
+
+@pytest.mark.parametrize("setting", ["carried_days = 31", "carried_days = 0"])
+def test_days_to_carry_are_bounded(setting: str) -> None:
+    with pytest.raises(UserError, match="carried_days"):
+        parse_config(setting, {})

@@ -273,3 +273,16 @@ def test_the_store_takes_a_tenth_of_the_free_disk_at_most() -> None:
     table.run()
     told = status(table, "relay")
     assert (told.stored_bytes_max, told.limits) == (8 * 1024 * KIB, [])
+
+
+def test_mail_of_the_near_overtakes_a_flood_that_waits_for_the_same_link() -> None:
+    table = Joined()
+    table.sit("relay", is_relay=True)
+    know(table, "relay", 1)
+    bringing, hearing = Stranger(table, "relay", number=1), relayed(table, "relay")
+    waiting = [Push(envelope(number, key=number % 9 + 2, size_class=1)) for number in range(100)]
+    friend = envelope(1, key=1)
+    bringing.send(*waiting, Push(friend))
+    pushed = [frame.envelope for frame in hearing.heard if isinstance(frame, Push)]
+    assert len(pushed) == 101
+    assert pushed.index(friend) < 10

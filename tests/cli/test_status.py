@@ -1,0 +1,53 @@
+"""What `mesh status` says of what is carried, and why not more."""
+
+from mesh.cli.status import lines_of
+from mesh.commands import CarriedAnswer, StatusAnswer
+
+
+def answer(
+    *, carried: list[CarriedAnswer], refused: dict[str, int], limits: list[str]
+) -> StatusAnswer:
+    """A node with nothing else to say."""
+    return StatusAnswer(
+        name="Ada",
+        vault="open",
+        mesh="mesh",
+        is_closed=False,
+        links_count=2,
+        envelopes_count=7,
+        stored_bytes=7_168,
+        stored_bytes_max=1024**3,
+        contacts_count=1,
+        outbox_count=0,
+        stamp="ready",
+        clock_offset_seconds=0,
+        notices=[],
+        counters={},
+        carried=carried,
+        refused=refused,
+        limits=limits,
+    )
+
+
+def test_status_says_for_whom_mail_is_carried_and_why_not_more() -> None:
+    told = answer(
+        carried=[
+            CarriedAnswer(whom="own", envelopes_count=0, bytes=0, share_bytes=100),
+            CarriedAnswer(whom="contacts", envelopes_count=2, bytes=2_048, share_bytes=250),
+            CarriedAnswer(whom="strangers", envelopes_count=5, bytes=5_120, share_bytes=200),
+        ],
+        refused={"lapsed": 1, "its author has enough here for a day": 14},
+        limits=["The battery is low."],
+    )
+    lines = lines_of(told, "default", is_verbose=False)
+    assert "for        contacts 2 (2.0 KiB), strangers 5 (5.0 KiB)" in lines
+    first = lines.index("refused    14: its author has enough here for a day")
+    assert lines[first + 1 : first + 3] == [
+        "refused    1: lapsed",
+        "limited    The battery is low.",
+    ]
+
+
+def test_a_node_that_carries_nothing_says_nothing_of_it() -> None:
+    lines = lines_of(answer(carried=[], refused={}, limits=[]), "default", is_verbose=False)
+    assert not any(line.startswith(("for ", "refused ", "limited ")) for line in lines)
