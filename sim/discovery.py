@@ -60,12 +60,12 @@ class Discovery:
         named = self._nodes.setdefault(host.index, _Named())
         former, named.effect = named.effect, effect
         if former is not None and not effect.is_new_network:
-            for other in self._network.others(host.index):
+            for other in self._network.reach.others(host.index):
                 self._goodbye(other, host.index, former.instance)
         if former is None or effect.is_new_network:
             # On another network nobody is known, whoever stood on the former one.
             named.heard.clear()
-            for other in self._network.others(host.index):
+            for other in self._network.reach.others(host.index):
                 self._tell(other, host.index)
         for delay in (0, *EARLY_REPEATS_US):
             self._repeat_after(delay, host, effect)
@@ -84,7 +84,7 @@ class Discovery:
     def gathered(self) -> None:
         """Everybody came within reach of everybody."""
         for owner in self._nodes:
-            for other in self._network.others(owner):
+            for other in self._network.reach.others(owner):
                 self._tell(owner, other)
 
     def _tell(self, owner: int, listener: int) -> None:
@@ -99,7 +99,7 @@ class Discovery:
     def _say(self, host: Host, incarnation: int, effect: Announce) -> None:
         """Say it once to all who have not heard it, if it still holds."""
         if self._holds(host, incarnation, effect):
-            for other in self._network.others(host.index):
+            for other in self._network.reach.others(host.index):
                 self._carry(host.index, other, effect)
 
     def _holds(self, host: Host, incarnation: int, effect: Announce) -> bool:
@@ -121,7 +121,7 @@ class Discovery:
         counters, rules, draws = self._network.counters, self._rules, self._draws
         packet = (owner, listener, self._loop.now)
         counters.announcements += 1
-        if draws.fraction(*packet) < rules.loss or not self._network.passes(owner, listener):
+        if draws.fraction(*packet) < rules.loss or not self._network.reach.passes(owner, listener):
             counters.announcements_lost += 1
             return
         host = self._network.host(listener)
@@ -149,8 +149,8 @@ class Discovery:
             return
         addresses = tuple(
             address_of(owner, network)
-            for network in self._network.networks_of(owner)
-            if network in self._network.networks_of(host.index)
+            for network in self._network.reach.networks_of(owner)
+            if network in self._network.reach.networks_of(host.index)
         )
         known = hearing.heard.get(owner)
         # One of them may have been carried away in the meantime.
@@ -161,7 +161,11 @@ class Discovery:
     def _goodbye(self, listener: int, owner: int, instance: str) -> None:
         hearing = self._nodes.get(listener)
         known = None if hearing is None else hearing.heard.get(owner)
-        if known is not None and known[0] == instance and self._network.passes(owner, listener):
+        if (
+            known is not None
+            and known[0] == instance
+            and self._network.reach.passes(owner, listener)
+        ):
             assert hearing is not None
             del hearing.heard[owner]
             self._network.host(listener).put(PeerGone(instance))

@@ -8,8 +8,8 @@ both ends still hold the stream then. Going out of reach is a stall; a cut may b
 only, and then a dial, which needs both, times out.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Final, Protocol
 
@@ -22,7 +22,9 @@ from sim.entropy import Draws
 from sim.lines import Line, Spell, StreamRules, line_key
 from sim.loop import Loop
 from sim.promises import S18, BrokenPromise
+from sim.reach import Reach
 from sim.stream import End, StreamHost, Uplink, Way, connect
+from sim.stream_table import JoinedEnds, StreamTable
 
 PORT: Final = 41_730
 FIRST_CALLING_PORT: Final = 49_152
@@ -63,49 +65,6 @@ class NetworkCounters:
     streams_truncated: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class _Stream:
-    """A stream of which an end is held; `near` is the dialler's end."""
-
-    near: End
-    far: End
-    network: int
-
-    @property
-    def ends(self) -> tuple[End, End]:
-        """Both of them."""
-        return self.near, self.far
-
-
-@dataclass(slots=True)
-class _Streams:
-    """All streams of which an end is held, by number and by the nodes that they join."""
-
-    next_number: int = 0
-    live: dict[int, _Stream] = field(default_factory=dict)
-    by_node: dict[int, dict[int, None]] = field(default_factory=dict)
-
-    def add(self, number: int, stream: _Stream) -> None:
-        """One more."""
-        self.live[number] = stream
-        for end in stream.ends:
-            self.by_node.setdefault(end.host.index, {})[number] = None
-
-    def end(self, number: int) -> None:
-        """One less; it may have been ended before."""
-        stream = self.live.pop(number, None)
-        if stream is not None:
-            for end in stream.ends:
-                self.by_node[end.host.index].pop(number, None)
-
-    def of(self, nodes: Iterable[int] | None) -> list[tuple[int, _Stream]]:
-        """Those that join any of these nodes; None: all."""
-        if nodes is None:
-            return list(self.live.items())
-        numbers = {number: None for node in nodes for number in self.by_node.get(node, ())}
-        return [(number, self.live[number]) for number in numbers]
-
-
 class VirtualNetwork:
     """The networks of one world. `networks[i]` lists the networks on which node i stands.
 
@@ -123,19 +82,15 @@ class VirtualNetwork:
     ) -> None:
         self._loop = loop
         self._rules = rules
-        self._networks = [tuple(each) for each in networks]
-        self._near = {node: dict(others) for node, others in (near or {}).items()}
+        self.reach = Reach(networks, near)
         self._seed = seed
         self._resets = Draws(seed, "resets")
         self._lines: dict[tuple[int, int], Line] = {}
         self._uplinks: dict[int, Uplink] = {}
-        self._clogs: dict[tuple[int, int], int] = {}
         self.spells_of: Callable[[int, int], Sequence[Spell]] = _no_spells
         """What befalls a line from one node to another, asked once when it is made."""
 
-        self._streams = _Streams()
-        self._cuts: dict[int, Cut] = {}
-        self._cuts_count = 0
+        self._streams = StreamTable()
         self._hosts: dict[int, Host] = {}
         self._calling_ports: dict[int, int] = {}
         self._places: dict[str, tuple[int, int]] = {}
@@ -143,46 +98,17 @@ class VirtualNetwork:
         self.dials_lately: dict[tuple[int, str], int] = {}
         """Who dialled which host, and how often, since somebody looked and emptied it."""
 
-        self.members: dict[int, list[int]] = {}
-        for node, each in enumerate(self._networks):
+        for node, each in enumerate(networks):
             for network in each:
                 self._places[address_of(node, network).host] = (node, network)
-                self.members.setdefault(network, []).append(node)
 
     def add(self, host: Host) -> None:
         """Plug a node in; it listens while it is up."""
         self._hosts[host.index] = host
 
-    def networks_of(self, node: int) -> tuple[int, ...]:
-        """The networks on which a node stands."""
-        return self._networks[node]
-
     def host(self, node: int) -> Host:
         """A node that was plugged in."""
         return self._hosts[node]
-
-    def others(self, node: int) -> list[int]:
-        """Everybody who is within reach of a node, cuts aside, each once and in order."""
-        found: dict[int, None] = {}
-        for network in self._networks[node]:
-            found.update(dict.fromkeys(self.members[network]))
-        found.pop(node, None)
-        return [other for other in found if self._is_near(node, other)]
-
-    def passes(self, sender: int, receiver: int) -> bool:
-        """Whether a packet of one node reaches another that stands on its network."""
-        if not self._is_near(sender, receiver) or (sender, receiver) in self._clogs:
-            return False
-        return not any(cut.blocks(sender, receiver) for cut in self._cuts.values())
-
-    def sides(self) -> list[int] | None:
-        """On which side of all cuts together each node stands; None where no cut has sides."""
-        cuts = [cut for cut in self._cuts.values() if isinstance(cut, Sides)]
-        if not cuts:
-            return None
-        names: dict[tuple[int, ...], int] = {}
-        where = [tuple(cut.sides.get(node, -1) for cut in cuts) for node in sorted(self._hosts)]
-        return [names.setdefault(each, len(names)) for each in where]
 
     def dial(self, host: Host, effect: Dial) -> None:
         """Open a stream: it stands after one round trip, or fails as a TCP dial fails."""
@@ -190,7 +116,7 @@ class VirtualNetwork:
         way = (host.index, effect.address.host)
         self.dials_lately[way] = self.dials_lately.get(way, 0) + 1
         place = self._places.get(effect.address.host)
-        if place is None or place[1] not in self._networks[host.index]:
+        if place is None or place[1] not in self.reach.networks_of(host.index):
             self._loop.after(0, partial(self._fail, host, host.incarnation, effect, "no route"))
         else:
             there = self._line(host.index, place[0]).latency_us()
@@ -202,9 +128,7 @@ class VirtualNetwork:
 
     def cut(self, cut: Cut, *, reset_share: float = 0) -> int:
         """Put a cut between nodes, resetting so many of the streams that it blocks both ways."""
-        number = self._cuts_count
-        self._cuts_count += 1
-        self._cuts[number] = cut
+        number = self.reach.put(cut)
         for stream_number, stream in self._streams.of(_touched(cut)):
             one, other = (end.host.index for end in stream.ends)
             is_blocked = [cut.blocks(one, other), cut.blocks(other, one)]
@@ -220,9 +144,10 @@ class VirtualNetwork:
         """Remove one cut, or all; what TCP holds is sent again."""
         touched: Sequence[int] | None = None
         if number is None:
-            self._cuts.clear()
+            self.reach.take_all()
         else:
-            touched = _touched(self._cuts.pop(number))
+            cut = self.reach.take(number)
+            touched = [] if cut is None else _touched(cut)
         for _, stream in self._streams.of(touched):
             self._look_at(stream)
 
@@ -232,18 +157,17 @@ class VirtualNetwork:
 
     def meet(self, one: int, other: int) -> None:
         """Two come within reach of each other."""
-        self._near[one][other] = self._near[other][one] = None
+        self.reach.meet(one, other)
         self._look_between(one, other)
 
     def part(self, one: int, other: int) -> None:
         """Two go out of reach of each other: nobody is told."""
-        if self._near[one].pop(other, 0) is None:
-            del self._near[other][one]
-            self._look_between(one, other)
+        self.reach.part(one, other)
+        self._look_between(one, other)
 
     def gather(self) -> None:
         """From now on everybody reaches all on their networks."""
-        self._near.clear()
+        self.reach.gather()
         for _, stream in self._streams.of(None):
             self._look_at(stream)
 
@@ -252,15 +176,11 @@ class VirtualNetwork:
 
         It notices itself; whoever had a stream to it is not told.
         """
-        left = [network for network in self._networks[node] if network not in networks]
+        left = self.reach.move(node, networks)
         for network in left:
-            self.members[network].remove(node)
             del self._places[address_of(node, network).host]
         for network in networks:
-            if network not in self._networks[node]:
-                self.members.setdefault(network, []).append(node)
-                self._places[address_of(node, network).host] = (node, network)
-        self._networks[node] = tuple(networks)
+            self._places[address_of(node, network).host] = (node, network)
         for _, stream in self._streams.of([node]):
             if stream.network in left:
                 for end in stream.ends:
@@ -271,15 +191,13 @@ class VirtualNetwork:
 
     def clog(self, sender: int, receiver: int) -> None:
         """From now on nothing of one node reaches another."""
-        self._clogs[sender, receiver] = self._clogs.get((sender, receiver), 0) + 1
+        self.reach.clog(sender, receiver)
         self._look_between(sender, receiver)
 
     def unclog(self, sender: int, receiver: int) -> None:
         """One clog less; what TCP holds is sent again after the last."""
-        self._clogs[sender, receiver] -= 1
-        if not self._clogs[sender, receiver]:
-            del self._clogs[sender, receiver]
-            self._look_between(sender, receiver)
+        self.reach.unclog(sender, receiver)
+        self._look_between(sender, receiver)
 
     def forget_streams(self, one: int, other: int) -> int:
         """Something between two nodes forgets their streams, as a router does that restarts.
@@ -315,11 +233,7 @@ class VirtualNetwork:
 
     # --- Inside -------------------------------------------------------------------------------
 
-    def _is_near(self, one: int, other: int) -> bool:
-        near = self._near
-        return not near or one not in near or other not in near or other in near[one]
-
-    def _between(self, one: int, other: int) -> list[_Stream]:
+    def _between(self, one: int, other: int) -> list[JoinedEnds]:
         return [
             stream
             for _, stream in self._streams.of([one])
@@ -330,20 +244,20 @@ class VirtualNetwork:
         for stream in self._between(one, other):
             self._look_at(stream)
 
-    def _look_at(self, stream: _Stream) -> None:
+    def _look_at(self, stream: JoinedEnds) -> None:
         """Stall or resume both directions as they are now."""
         for end in stream.ends:
-            if self.passes(end.host.index, end.peer.host.index):
+            if self.reach.passes(end.host.index, end.peer.host.index):
                 end.resume()
             else:
                 end.stall()
 
-    def _reset(self, number: int, stream: _Stream) -> None:
+    def _reset(self, number: int, stream: JoinedEnds) -> None:
         self.counters.resets += 1
         for end in stream.ends:
             after = self._resets.below(RESET_NOTICE_US, number, end.host.index, self._loop.now)
+            end.abandon()
             self._loop.after(after, end.break_off)
-        self._streams.end(number)
 
     def _answer(
         self,
@@ -354,8 +268,13 @@ class VirtualNetwork:
         latencies: tuple[int, int],
     ) -> None:
         target, network = place
-        is_there = network in self._networks[target] and network in self._networks[host.index]
-        if not (is_there and self.passes(host.index, target) and self.passes(target, host.index)):
+        networks_of = self.reach.networks_of
+        is_there = network in networks_of(target) and network in networks_of(host.index)
+        if not (
+            is_there
+            and self.reach.passes(host.index, target)
+            and self.reach.passes(target, host.index)
+        ):
             timeout = DIAL_TIMEOUT_MS * 1_000
             self._loop.after(timeout, partial(self._fail, host, incarnation, effect, "timed out"))
         elif not self._hosts[target].is_up or effect.address.port != PORT:
@@ -389,7 +308,7 @@ class VirtualNetwork:
             ways=(self._way(host, target, there), self._way(target, host, back)),
             ended=partial(self._streams.end, number),
         )
-        self._streams.add(number, _Stream(near, far, network))
+        self._streams.add(number, JoinedEnds(near, far, network))
         host.hold(near)
         target.hold(far)
         near.arrive_at(self._loop.now, Connected(near.link, effect.dial, effect.address))
@@ -427,4 +346,5 @@ def _no_spells(sender: int, receiver: int) -> Sequence[Spell]:
 
 def address_of(node: int, network: int) -> Address:
     """Where a node listens on a network: each network is one /64 of private IPv6 addresses."""
-    return Address(f"fd00:1:1:{network + 1:x}::{node + 1:x}", PORT)
+    high, low = divmod(network + 1, 1 << 16)
+    return Address(f"fd00:1:{high + 1:x}:{low:x}::{node + 1:x}", PORT)

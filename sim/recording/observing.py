@@ -151,7 +151,7 @@ class Observer:
         backlog = [0] * len(world.nodes)
         for letter in world.ledger.outstanding():
             backlog[letter.recipient] += 1
-        sides = world.network.sides()
+        sides = world.network.reach.sides()
         parts = None if sides is None else sides[: len(world.nodes)]
         self._samples.append(Sample(now, parts, backlog, dict(self._bytes)))
         if len(self._samples) >= SAMPLES_MAX:

@@ -32,7 +32,7 @@ class Cutting:
     def reached_at(self, second: float) -> list[list[int]]:
         """For each node whom its packets reach at a second."""
         self.scene.run(second - self.scene.loop.now / 1_000_000)
-        passes = self.scene.network.passes
+        passes = self.scene.network.reach.passes
         return [
             [other for other in range(NODES) if other != node and passes(node, other)]
             for node in range(NODES)

@@ -84,7 +84,7 @@ def test_a_laptop_that_is_carried_away_notices_and_those_it_left_do_not() -> Non
     assert scene.network.links() == []
     scene.want(1, Dial(DialId(8), address_of(0, 0)))
     scene.run(6)
-    assert scene.network.networks_of(0) == (1,)
+    assert scene.network.reach.networks_of(0) == (1,)
     scene.want(0, Dial(DialId(9), address_of(2, 1)))
     scene.run(DIAL_TIMEOUT_MS / 1_000 + 1)
     assert len(scene.talkers[2].heard_of(Connected)) == 1
