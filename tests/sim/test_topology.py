@@ -1,5 +1,6 @@
 """Networks in a ring, bridges between them, halves that keep networks whole."""
 
+import os
 from itertools import pairwise
 from pathlib import Path
 
@@ -8,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mesh.errors import UserError
-from sim.topology import Ground, halves_of, networks_of, stand
+from sim.topology import REFERENCE_DATA, Ground, find_file, halves_of, networks_of, stand
 from sim.topology_tables import (
     Clusters,
     ContactTrace,
@@ -161,6 +162,21 @@ def test_files_of_ones_own_are_read(tmp_path: Path) -> None:
     assert [(contact.start, contact.end) for contact in ground.contacts] == [
         (20_000_000, 60_000_000)
     ]
+
+
+@pytest.mark.skipif(REFERENCE_DATA not in os.environ, reason="MESH_REFERENCE_DATA names no folder")
+def test_traces_that_may_not_come_along_are_found_elsewhere() -> None:
+    topology = ContactTrace(file="infocom05/contacts_pad120.txt.gz", format="one")
+    assert len(stand(41, topology, 1).contacts) == 14_673
+
+
+def test_where_a_file_was_looked_for_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(REFERENCE_DATA, raising=False)
+    with pytest.raises(UserError, match="MESH_REFERENCE_DATA may name a folder"):
+        find_file("infocom05/contacts_pad120.txt.gz")
+    monkeypatch.setenv(REFERENCE_DATA, "/nowhere")
+    with pytest.raises(UserError, match="/nowhere/traces/infocom05"):
+        find_file("infocom05/contacts_pad120.txt.gz")
 
 
 @pytest.mark.parametrize(
