@@ -406,6 +406,10 @@ FRIENDS_SHARE_PERCENT = 35
 STRANGERS_SHARE_PERCENT = 20
 """The same for all others, so that a mesh of strangers still carries mail."""
 
+PINNED_SHARE_PERCENT = 50
+"""Of that room, for what bears a tag that is expected here and was not opened yet. While the vault
+is locked nobody can tell mail from junk under a tag that somebody saw."""
+
 STORE_CROWDED_PERCENT = 70
 """With more of the room in use, a stranger's key may keep less."""
 

@@ -200,7 +200,7 @@ class Holdings:
             for envelope in added:
                 # With an open vault it is opened in this batch, and mail like any other then.
                 if self.is_ours(envelope.id, envelope.header.tag, is_new=False):
-                    self.keeping.pin(envelope.id)
+                    self.keeping.pin(envelope.id, room_bytes=self.room_bytes)
             evicted = self._drop_aged(mesh_now) if self._is_look_due else []
             evicted += self._evict(mesh_now)
         self._note_totals()
@@ -289,8 +289,10 @@ class Holdings:
         """Drop bodies, except those that are ours; they are pinned."""
         dropped, ours = self._split(chosen)
         for envelope_id in ours:
-            self.keeping.pin(envelope_id)
-        self._spared += [id_ for id_ in ours if id_ in self._added]
+            if not self.keeping.pin(envelope_id, room_bytes=self.room_bytes):
+                dropped.append(envelope_id)
+            elif envelope_id in self._added:
+                self._spared.append(envelope_id)
         self.store.drop_bodies(dropped)
         for envelope_id in dropped:
             self._lose_body(envelope_id)

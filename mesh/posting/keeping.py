@@ -25,6 +25,7 @@ from mesh.limits import (
     KEY_BODIES_BYTES_MAX,
     KEY_BODIES_CROWDED_BYTES_MAX,
     NEIGHBOURS_TOLD_APART_MAX,
+    PINNED_SHARE_PERCENT,
     STORE_CROWDED_PERCENT,
     STRANGERS_SHARE_PERCENT,
     WEIGHT_AGE_SECONDS,
@@ -213,13 +214,23 @@ class Keeping:
         if queue is not None:
             self._pinned_bytes -= queue.body_bytes
 
-    def pin(self, id_: EnvelopeId) -> None:
-        """A body that is here, or was chosen to go, must stay, as what we wrote does anyway."""
-        queue = self._where.get(id_) or self._chosen.pop(id_, None)
-        if queue is not None and queue.pool.key.depth is not Depth.OWN:
-            self.remove(id_)
-            self._pinned[id_] = queue
-            self._pinned_bytes += queue.body_bytes
+    def pin(self, id_: EnvelopeId, *, room_bytes: int) -> bool:
+        """A body that is here, or was chosen to go, must stay, as what we wrote does anyway.
+
+        False if too much is pinned already: who floods a locked node with copies of its tags must
+        not fill its disk.
+        """
+        queue = self._where.get(id_) or self._chosen.get(id_)
+        if queue is None or queue.pool.key.depth is Depth.OWN:
+            return True
+        pinned_bytes = self._pinned_bytes + queue.body_bytes
+        if pinned_bytes * 100 > room_bytes * PINNED_SHARE_PERCENT:
+            return False
+        self.remove(id_)
+        self._chosen.pop(id_, None)
+        self._pinned[id_] = queue
+        self._pinned_bytes = pinned_bytes
+        return True
 
     def pinned(self) -> list[EnvelopeId]:
         """All that must stay."""

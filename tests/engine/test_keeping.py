@@ -5,7 +5,14 @@ import pytest
 from mesh.commands import SendMessage
 from mesh.errors import UserError
 from mesh.ids import ContactId, PostingKey
-from mesh.inputs import DiskMeasured, NetworksSeen, OwnAddress, PowerChanged, VaultClosing
+from mesh.inputs import (
+    DiskMeasured,
+    NetworksSeen,
+    OwnAddress,
+    PowerChanged,
+    VaultClosing,
+    VaultOpened,
+)
 from mesh.limits import KEY_BODIES_BYTES_MAX, KEY_BODIES_CROWDED_BYTES_MAX
 from mesh.posting.standing import Depth
 from mesh.replication.pushing import NOHAVE_SPARING
@@ -157,6 +164,28 @@ def test_mail_that_waits_for_an_unlock_counts_as_our_own() -> None:
     before = carried(table, "ada")["own"]
     table.ask("cy", SendMessage("ada", "While you were away."))
     assert carried(table, "ada")["own"] == before + 1
+
+
+def test_copies_of_a_tag_do_not_fill_the_disk_of_a_locked_node() -> None:
+    table = Joined("ada")
+    table.sit("box", stored_bytes_max=256 * KIB)
+    introduce(table, "ada", "box")
+    befriend(table, "ada", "box")
+    table.join("ada", "box")
+    table.seats["box"].inbox.append(VaultClosing())
+    table.run()
+    table.ask("ada", SendMessage("box", "While you were away."))
+    store = table.seats["box"].engine._carrying.store
+    newest = decode_envelope(store.arrivals_after(store.last_arrival() - 1, 1)[0][1])
+    stranger = Stranger(table, "box")
+    for key in range(1, 11):
+        copies = (envelope(number, key=key, tag=newest.header.tag) for number in range(60))
+        stranger.send(*map(Push, copies))
+    table.pass_time(100)
+    assert status(table, "box").stored_bytes <= 256 * KIB
+    table.seats["box"].inbox.append(VaultOpened(table.seats["box"].vault))
+    table.run()
+    assert texts(table, "box") == ["While you were away."]
 
 
 def test_who_is_told_to_be_near_is_carried_as_such_within_a_minute() -> None:

@@ -157,7 +157,7 @@ class KeepingMachine(RuleBasedStateMachine):
     def is_ours(self, place: int) -> None:
         if self.model.bodies:
             id_ = sorted(self.model.bodies)[place % len(self.model.bodies)]
-            self.keeping.pin(id_)
+            assert self.keeping.pin(id_, room_bytes=1 << 40)
             body = self.model.bodies[id_]
             body.is_pinned |= self.model.seen_depths[body.key, body.day] is not Depth.OWN
 
@@ -286,7 +286,8 @@ def test_what_is_pinned_stays_whatever_has_to_go() -> None:
     shelf = Shelf()
     shelf.put("s", 10)
     for number in range(4):
-        shelf.keeping.pin(EnvelopeId(number.to_bytes(32)))
+        assert shelf.keeping.pin(EnvelopeId(number.to_bytes(32)), room_bytes=8 * KIB)
+    assert not shelf.keeping.pin(EnvelopeId((4).to_bytes(32)), room_bytes=8 * KIB)
     assert shelf.squeeze(0) == [4, 5, 6, 7, 8, 9]
     assert shelf.keeping.usage()[Depth.OWN] == Usage(4, 4 * KIB)
 
@@ -295,7 +296,7 @@ def test_what_was_chosen_to_go_and_is_ours_stays() -> None:
     shelf = Shelf()
     shelf.put("s", 10)
     first, second = shelf.squeeze(8 * KIB)
-    shelf.keeping.pin(EnvelopeId(second.to_bytes(32)))
+    assert shelf.keeping.pin(EnvelopeId(second.to_bytes(32)), room_bytes=8 * KIB)
     assert shelf.keeping.usage()[Depth.OWN] == Usage(1, KIB)
     assert (first, shelf.squeeze(8 * KIB)) == (0, [2])
 
