@@ -1,18 +1,16 @@
 """Where nodes stand: from the table of a scenario to networks, edges and what changes."""
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from importlib.resources import files
-from pathlib import Path
-from typing import Final, NamedTuple, assert_never
+from typing import NamedTuple, assert_never
 
 from mesh.errors import UserError
 from sim import graphs
-from sim.contacts import US, Contact, read_trace
+from sim.contacts import US, Contact
 from sim.entropy import Chance
+from sim.given_files import find_file, read_text
 from sim.graphs import Edge
-from sim.mobility import WaypointRules, contacts_of, parse_setdest, random_waypoints
+from sim.meeting import sent_about, traced, walked
 from sim.topology_tables import (
     Clusters,
     ContactTrace,
@@ -32,12 +30,6 @@ from sim.topology_tables import (
     Tree,
     Waypoints,
 )
-
-REFERENCE_DATA: Final = "MESH_REFERENCE_DATA"
-"""A folder with traces that may not come along."""
-
-TEXT_BYTES_MAX: Final = 64 * 1024 * 1024
-"""Of a graph or of walks."""
 
 
 class Move(NamedTuple):
@@ -114,11 +106,11 @@ def stand(nodes: int, topology: Topology, seed: int) -> Ground:
         case GraphMl():
             return _graphml(nodes, topology)
         case ContactTrace():
-            return _met(nodes, _traced(nodes, topology), topology)
+            return _met(nodes, traced(nodes, topology), topology)
         case Waypoints():
-            return _met(nodes, _walked(nodes, topology, seed), topology, topology.moves_s)
+            return _met(nodes, walked(nodes, topology, seed), topology, topology.moves_s)
         case Setdest():
-            return _met(nodes, _ordered_about(nodes, topology), topology, topology.moves_s)
+            return _met(nodes, sent_about(nodes, topology), topology, topology.moves_s)
         case _:
             assert_never(topology)
 
@@ -154,23 +146,6 @@ def halves_of(ground: Ground) -> dict[int, int]:
     return {node: int(each[0] * 2 >= count) for node, each in enumerate(ground.networks)}
 
 
-def find_file(name: str) -> Path:
-    """A file of a topology: as it is named, among those that come along, or in MESH_REFERENCE_DATA.
-
-    Raises UserError with the places in which it was looked for.
-    """
-    places = [Path(name), Path(str(files("sim") / "traces")) / name]
-    elsewhere = os.environ.get(REFERENCE_DATA)
-    if elsewhere:
-        places.append(Path(elsewhere) / "traces" / name)
-    for place in places:
-        if place.is_file():
-            return place
-    looked = ", ".join(str(place) for place in places)
-    hint = "" if elsewhere else f"; {REFERENCE_DATA} may name a folder with more of them"
-    raise UserError("not-found", f"There is no file {name!r} for the topology: {looked}{hint}.")
-
-
 # --- Laying graphs -------------------------------------------------------------------------------
 
 
@@ -194,7 +169,7 @@ def _laid(nodes: int, edges: Sequence[Edge], medium: Medium) -> Ground:
 
 
 def _graphml(nodes: int, topology: GraphMl) -> Ground:
-    count, edges = graphs.parse_graphml(_text(find_file(topology.file)))
+    count, edges = graphs.parse_graphml(read_text(find_file(topology.file)))
     if count != nodes:
         raise UserError(
             "bad-scenario",
@@ -256,68 +231,6 @@ def _met(nodes: int, contacts: Sequence[Contact], topology: Meeting, moves_s: fl
     )
 
 
-def _traced(nodes: int, topology: ContactTrace) -> list[Contact]:
-    trace = read_trace(
-        find_file(topology.file),
-        trace_format=topology.format,
-        pad_s=topology.pad_s,
-        slot_s=topology.slot_s,
-    )
-    if nodes > len(trace.names):
-        raise UserError(
-            "bad-scenario",
-            f"The trace {topology.file} has {len(trace.names)} nodes, fewer than {nodes}.",
-        )
-    begins = round(topology.from_s * US)
-    ends = trace.end if topology.until_s is None else round(topology.until_s * US)
-    within = [
-        contact._replace(start=max(contact.start, begins), end=min(contact.end, ends))
-        for contact in trace.contacts
-        if contact.start < ends and contact.end > begins
-    ]
-    together = [0] * len(trace.names)
-    for contact in within:
-        for node in (contact.one, contact.other):
-            together[node] += contact.end - contact.start
-    longest = sorted(range(len(together)), key=lambda node: (-together[node], node))
-    numbers = {node: number for number, node in enumerate(sorted(longest[:nodes]))}
-    return [
-        Contact(
-            round((contact.start - begins) / topology.speed),
-            round((contact.end - begins) / topology.speed),
-            numbers[contact.one],
-            numbers[contact.other],
-        )
-        for contact in within
-        if contact.one in numbers and contact.other in numbers
-    ]
-
-
-def _walked(nodes: int, topology: Waypoints, seed: int) -> tuple[Contact, ...]:
-    rules = WaypointRules(
-        width_m=topology.area_m[0],
-        height_m=topology.area_m[1],
-        speed_m_per_s=topology.speed_m_per_s,
-        pause_s=topology.pause_s,
-        warmup_s=topology.warmup_s,
-    )
-    walks = [
-        random_waypoints(Chance(seed, "walk", node), rules, topology.moves_s)
-        for node in range(nodes)
-    ]
-    return contacts_of(walks, topology.range_m, topology.moves_s)
-
-
-def _ordered_about(nodes: int, topology: Setdest) -> tuple[Contact, ...]:
-    walks = parse_setdest(_text(find_file(topology.file)), topology.moves_s)
-    if len(walks) < nodes:
-        raise UserError(
-            "bad-scenario",
-            f"The walks in {topology.file} are of {len(walks)} nodes, fewer than {nodes}.",
-        )
-    return contacts_of(walks[:nodes], topology.range_m, topology.moves_s)
-
-
 def _nearest_first(nodes: int, ground: Ground) -> list[int]:
     """All nodes, in the order of their distance from the first; parts by their first nodes."""
     neighbours: list[list[int]] = [[] for _ in range(nodes)]
@@ -336,9 +249,3 @@ def _nearest_first(nodes: int, ground: Ground) -> list[int]:
                     order[other] = None
                     waiting.append(other)
     return list(order)
-
-
-def _text(path: Path) -> str:
-    if path.stat().st_size > TEXT_BYTES_MAX:
-        raise UserError("too-large", f"{path} has more than {TEXT_BYTES_MAX} bytes.")
-    return path.read_text(encoding="utf-8", errors="replace")

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mesh.errors import UserError
-from sim.topology import REFERENCE_DATA, Ground, find_file, halves_of, networks_of, stand
+from sim.given_files import REFERENCE_DATA, find_file
+from sim.topology import Ground, halves_of, networks_of, stand
 from sim.topology_tables import (
     Clusters,
     ContactTrace,
