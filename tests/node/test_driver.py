@@ -1,18 +1,24 @@
 """The driver with a small door behind it."""
 
+import threading
 from collections.abc import Sequence
 
 import pytest
 import trio
+import trio.lowlevel
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from mesh.commands import AddPeer, AskPeers, AskStatus, Done
 from mesh.effects import Effect
 from mesh.errors import StorageError, UserError
 from mesh.events import NoticeRaised
-from mesh.ids import Instant, Monotonic
+from mesh.ids import Instant, LinkId, Monotonic
 from mesh.inputs import Asked, Input, NetworkChanged
-from mesh.limits import EVENTS_PER_SUBSCRIBER_MAX
+from mesh.limits import (
+    EVENTS_PER_SUBSCRIBER_MAX,
+    INPUT_BYTES_PER_LINK_MAX,
+    STREAM_READ_BYTES,
+)
 from mesh.node.driver import Driver, Outward
 from mesh.node.inbox import Inbox
 from tests.node.doors import Echo
@@ -48,6 +54,43 @@ async def test_an_answer_is_returned_and_a_refusal_is_raised(nursery: trio.Nurse
     assert await driver.ask(AskStatus()) == Done()
     with pytest.raises(UserError, match="nowhere is no address"):
         await driver.ask(AddPeer("nowhere"))
+
+
+class SlowDisk(Echo):
+    """A door whose commit takes as long as a test lets it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.is_written = threading.Event()
+
+    def handle(self, batch: Sequence[Input], now: Instant, /) -> list[Effect]:
+        """Answer once the disk has written."""
+        self.is_written.wait()
+        return super().handle(batch, now)
+
+
+async def test_while_the_disk_is_slow_a_neighbour_is_read_no_further_than_its_bound(
+    nursery: trio.Nursery,
+) -> None:
+    disk, inbox = SlowDisk(), Inbox()
+    driver = Driver(disk, inbox, trio_now, carry_out=lambda effect: None)
+    nursery.start_soon(driver.run)
+    read_bytes = 0
+
+    async def read() -> None:
+        nonlocal read_bytes
+        for _ in range(64):
+            read_bytes += STREAM_READ_BYTES
+            await inbox.put_bytes(LinkId(1), bytes(STREAM_READ_BYTES))
+
+    nursery.start_soon(read)
+    await wait_all_tasks_blocked(0.05)
+    held_bytes = read_bytes
+    assert held_bytes <= 2 * INPUT_BYTES_PER_LINK_MAX + STREAM_READ_BYTES
+    disk.is_written.set()
+    while read_bytes < 64 * STREAM_READ_BYTES:
+        await trio.lowlevel.checkpoint()
+    assert held_bytes < read_bytes
 
 
 async def test_a_cancelled_caller_leaves_nothing_behind(nursery: trio.Nursery) -> None:
