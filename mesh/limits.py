@@ -26,14 +26,14 @@ LINKS_MAX = 64
 LINK_PING_IDLE_MS = 15_000
 """A link that sent nothing for so long sends a ping (SYNC.md H.4)."""
 
+LINK_PING_GRACE_MS = 1_000
+"""The side that was dialled waits so much longer: two sides that ask at once ask for nothing."""
+
 LINK_DEAD_MS = 40_000
 """A link that heard nothing for so long is dead: two pings and a half were lost."""
 
 LINK_CHECK_MS = 2_000
 """A link in doubt, as after sleep, is pinged and has so long to say anything (SYNC.md H.4)."""
-
-LINK_TEND_INTERVAL_MS = 1_000
-"""A link that was just pinged is looked at again after this: its ping has left by then."""
 
 LINK_SENDING_BYTES_MAX = 1024 * 1024
 """Bytes handed to the driver and not yet written; beyond it bodies wait as ids, not as bytes."""

@@ -23,7 +23,6 @@ from mesh.limits import (
     LINK_KEY_AGE_MIN_MS,
     LINK_KEYS_REMEMBERED,
     LINK_SENDING_BYTES_MAX,
-    LINK_TEND_INTERVAL_MS,
     LINKS_MAX,
 )
 from mesh.link.first_messages import FirstMessages
@@ -338,10 +337,12 @@ class Neighbours:
                 neighbour.bytes_sent += len(data)
                 self._counters.count("bytes_sent", len(data))
                 effects.append(SendBytes(link, data))
+        if self._links_deadline is None:
+            self._find_deadline()
         return effects
 
     def _tend_links(self, now: Instant) -> None:
-        """Ping, bury, and find anew when the next link wants that."""
+        """Ping and bury; when the next link wants that is found once the pings have left."""
         self._links_deadline = None
         for link, neighbour in list(self._neighbours.items()):
             deadline = neighbour.link.deadline()
@@ -351,9 +352,10 @@ class Neighbours:
                     neighbour.link.deadline_passed(now)
                 except PeerError as error:
                     self.fault(link, error, now)
-                    continue
-                deadline = Monotonic(now.monotonic + LINK_TEND_INTERVAL_MS * 1000)
-            self._expect_deadline(deadline)
+
+    def _find_deadline(self) -> None:
+        for neighbour in self._neighbours.values():
+            self._expect_deadline(neighbour.link.deadline())
 
     def _expect_deadline(self, deadline: Monotonic | None) -> None:
         if deadline is not None:

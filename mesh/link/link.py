@@ -23,6 +23,7 @@ from mesh.limits import (
     HANDSHAKE_TIMEOUT_MS,
     LINK_CHECK_MS,
     LINK_DEAD_MS,
+    LINK_PING_GRACE_MS,
     LINK_PING_IDLE_MS,
     LINK_RECEIVE_FRAMES_BURST,
     LINK_RECEIVE_FRAMES_PER_SECOND,
@@ -173,6 +174,9 @@ class Link:
         self._spoke_at = now.monotonic
         self._started_at = now.monotonic
         self._check_ends_at: Monotonic | None = None
+        self._idle_us: Final = 1000 * (
+            LINK_PING_IDLE_MS + (0 if is_initiator else LINK_PING_GRACE_MS)
+        )
         self._frames_room = float(LINK_RECEIVE_FRAMES_BURST)
         self._frames_room_at = now.monotonic
         if is_initiator:
@@ -247,7 +251,7 @@ class Link:
             case Closed():
                 return None
             case Open(hello=Hello()):
-                return Monotonic(min(self._dead_at, self._spoke_at + LINK_PING_IDLE_MS * 1000))
+                return Monotonic(min(self._dead_at, self._spoke_at + self._idle_us))
             case _:
                 return Monotonic(self._started_at + HANDSHAKE_TIMEOUT_MS * 1000)
 
@@ -261,7 +265,7 @@ class Link:
         if now.monotonic >= self._dead_at:
             self._state = Closed()
             raise PeerError("neighbour went silent")
-        if now.monotonic >= self._spoke_at + LINK_PING_IDLE_MS * 1000:
+        if now.monotonic >= self._spoke_at + self._idle_us:
             self.send(Ping())
 
     @property

@@ -138,6 +138,22 @@ def test_an_idle_link_pings_and_a_silent_one_dies() -> None:
         left.deadline_passed(at(1 + LINK_DEAD_MS))
 
 
+def test_of_two_sides_that_are_idle_only_the_one_that_dialled_asks() -> None:
+    left, right = joined()
+    now = at(1)
+    for _ in range(5):
+        deadlines = [link.deadline() for link in (left, right)]
+        assert None not in deadlines
+        asks_at, waits_until = (deadline or 0 for deadline in deadlines)
+        assert asks_at < waits_until
+        now = at(asks_at // 1000)
+        left.deadline_passed(now)
+        ping = left.take_bytes(now)
+        assert right.receive(ping, now) == []
+        assert left.receive(right.take_bytes(now), now) == []
+    assert now.monotonic >= 5 * LINK_PING_IDLE_MS * 1000
+
+
 def test_a_handshake_that_never_ends_is_given_up() -> None:
     waiting = make_link(2, is_initiator=False)
     deadline = waiting.deadline()
