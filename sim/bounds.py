@@ -7,6 +7,7 @@ are in the node's databases, and a few more; the tables that are bounded by a nu
 stand in `CAPS` with it.
 """
 
+import contextlib
 from collections import deque
 from collections.abc import Mapping
 from typing import Final
@@ -71,8 +72,8 @@ def census(engine: Engine) -> dict[str, int]:
                 longest[words] = max(longest.get(words, 0), len(held))
                 inner = held.values() if isinstance(held, dict) else held
                 if not isinstance(held, bytearray):
-                    waiting += [one for one in inner if _is_ours(one)]
-            elif _is_ours(held):
+                    waiting += [one for one in inner if _is_kind_ours(type(one))]
+            elif _is_kind_ours(type(held)):
                 waiting.append(held)
     return longest
 
@@ -113,17 +114,36 @@ def require_lapsed(node: int, store: Connection, true_now_s: int) -> None:
 
 
 def _attributes(holder: object) -> list[tuple[str, object]]:
-    names: list[str] = []
-    for kind in type(holder).__mro__:
-        slots = vars(kind).get("__slots__", ())
-        names += [slots] if isinstance(slots, str) else list(slots)
     held = list(getattr(holder, "__dict__", {}).items())
-    return held + [(name, getattr(holder, name)) for name in names if hasattr(holder, name)]
+    for name in _slots_of(type(holder)):
+        with contextlib.suppress(AttributeError):
+            held.append((name, getattr(holder, name)))
+    return held
 
 
-def _is_ours(held: object) -> bool:
-    module = type(held).__module__
-    return module.startswith("mesh.") and not module.startswith(("mesh.storage", "mesh.wire"))
+def _slots_of(kind: type[object]) -> tuple[str, ...]:
+    known = _SLOTS.get(kind)
+    if known is None:
+        names: list[str] = []
+        for base in kind.__mro__:
+            slots = vars(base).get("__slots__", ())
+            names += [slots] if isinstance(slots, str) else list(slots)
+        known = _SLOTS[kind] = tuple(names)
+    return known
+
+
+def _is_kind_ours(kind: type[object]) -> bool:
+    known = _OURS.get(kind)
+    if known is None:
+        module = kind.__module__
+        is_below = module.startswith(("mesh.storage", "mesh.wire"))
+        known = _OURS[kind] = module.startswith("mesh.") and not is_below
+    return known
+
+
+# A census meets a million objects of a hundred kinds: each kind is looked at once in a process.
+_SLOTS: Final[dict[type[object], tuple[str, ...]]] = {}
+_OURS: Final[dict[type[object], bool]] = {}
 
 
 def _rows(database: Connection, table: str) -> int:
