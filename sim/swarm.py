@@ -96,15 +96,14 @@ class Swarm(Strict, frozen=True, kw_only=True):
 
 
 @dataclass(frozen=True, slots=True)
-class _Draw:
-    """What one family draws from: its own stream, and the time that there is."""
+class _Hat:
+    """What one family draws from: a stream of its own, and the time that there is."""
 
     chance: Chance
     begin_s: float
     end_s: float
 
-    @property
-    def share(self) -> float:
+    def draw_share(self) -> float:
         """How many are struck: anything from a few to most."""
         return 0.05 + 0.6 * self.chance.fraction()
 
@@ -113,20 +112,18 @@ class _Draw:
         """What has to end begins in the first two thirds."""
         return self.begin_s, self.begin_s + (self.end_s - self.begin_s) * 2 / 3
 
-    @property
-    def for_s(self) -> tuple[float, float]:
+    def draw_for_s(self) -> tuple[float, float]:
         """Up to a third of the time, and at least a tenth of that."""
         longest = (self.end_s - self.begin_s) / 3 * (0.1 + 0.9 * self.chance.fraction())
         return max(0.1, longest / 10), max(0.2, longest)
 
-    @property
-    def moment_s(self) -> float:
+    def draw_moment_s(self) -> float:
         """When something begins that lasts a third of the time."""
         return self.begin_s + (self.end_s - self.begin_s) * 2 / 3 * self.chance.fraction()
 
-    def struck(self) -> tuple[tuple[float, float], tuple[float, float], float]:
+    def draw_struck(self) -> tuple[tuple[float, float], tuple[float, float], float]:
         """When, how long, how many."""
-        return self.between_s, self.for_s, self.share
+        return self.between_s, self.draw_for_s(), self.draw_share()
 
 
 def drawn_faults(swarm: Swarm, seed: int) -> tuple[AnyFault, ...]:
@@ -137,37 +134,37 @@ def drawn_faults(swarm: Swarm, seed: int) -> tuple[AnyFault, ...]:
     chosen = sorted(families[: 1 + chance.below(len(families))])
     begin_s, end_s = swarm.between_s
     return tuple(
-        FAMILIES[family](_Draw(Chance(seed, "swarm", family), begin_s, end_s)) for family in chosen
+        FAMILIES[family](_Hat(Chance(seed, "swarm", family), begin_s, end_s)) for family in chosen
     )
 
 
 # --- The families --------------------------------------------------------------------------------
 
 
-def _absences(draw: _Draw) -> AnyFault:
-    between_s, for_s, share = draw.struck()
+def _absences(hat: _Hat) -> AnyFault:
+    between_s, for_s, share = hat.draw_struck()
     return Absences(between_s=between_s, for_s=for_s, share=share)
 
 
-def _blocks(draw: _Draw) -> AnyFault:
-    between_s, for_s, share = draw.struck()
+def _blocks(hat: _Hat) -> AnyFault:
+    between_s, for_s, share = hat.draw_struck()
     return Blocks(between_s=between_s, for_s=for_s, share=share / 2)
 
 
-def _churn(draw: _Draw) -> AnyFault:
+def _churn(hat: _Hat) -> AnyFault:
     return Churn(
-        between_s=(draw.begin_s, draw.end_s),
-        share=draw.share,
-        sessions=draw.chance.pick(SESSIONS),
-        up_s=10 + 110 * draw.chance.fraction(),
-        down_s=5 + 55 * draw.chance.fraction(),
+        between_s=(hat.begin_s, hat.end_s),
+        share=hat.draw_share(),
+        sessions=hat.chance.pick(SESSIONS),
+        up_s=10 + 110 * hat.chance.fraction(),
+        down_s=5 + 55 * hat.chance.fraction(),
     )
 
 
-def _clocks(draw: _Draw) -> AnyFault:
-    between_s, for_s, share = draw.struck()
-    hours = (1.0, 1.0 + 40 * draw.chance.fraction())
-    frozen_share = draw.chance.fraction() / 2
+def _clocks(hat: _Hat) -> AnyFault:
+    between_s, for_s, share = hat.draw_struck()
+    hours = (1.0, 1.0 + 40 * hat.chance.fraction())
+    frozen_share = hat.chance.fraction() / 2
     return Clocks(
         between_s=between_s,
         for_s=for_s,
@@ -177,96 +174,96 @@ def _clocks(draw: _Draw) -> AnyFault:
     )
 
 
-def _clogs(draw: _Draw) -> AnyFault:
-    between_s, for_s, share = draw.struck()
+def _clogs(hat: _Hat) -> AnyFault:
+    between_s, for_s, share = hat.draw_struck()
     return Clogs(between_s=between_s, for_s=for_s, share=share)
 
 
-def _one_way(draw: _Draw) -> AnyFault:
-    between_s, for_s, share = draw.struck()
+def _one_way(hat: _Hat) -> AnyFault:
+    between_s, for_s, share = hat.draw_struck()
     return Clogs(between_s=between_s, for_s=for_s, share=share, ways="one")
 
 
-def _corruptions(draw: _Draw) -> AnyFault:
-    between_s, for_s, share = draw.struck()
-    chunks = 0.2 * draw.chance.fraction()
+def _corruptions(hat: _Hat) -> AnyFault:
+    between_s, for_s, share = hat.draw_struck()
+    chunks = 0.2 * hat.chance.fraction()
     return Corruptions(between_s=between_s, for_s=for_s, share=share, chunks=chunks)
 
 
-def _truncations(draw: _Draw) -> AnyFault:
-    between_s, for_s, share = draw.struck()
-    chunks = 0.2 * draw.chance.fraction()
+def _truncations(hat: _Hat) -> AnyFault:
+    between_s, for_s, share = hat.draw_struck()
+    chunks = 0.2 * hat.chance.fraction()
     return Truncations(between_s=between_s, for_s=for_s, share=share, chunks=chunks)
 
 
-def _crashes(draw: _Draw) -> AnyFault:
+def _crashes(hat: _Hat) -> AnyFault:
     return Crashes(
-        between_s=draw.between_s,
-        share=draw.share,
-        down_s=draw.for_s,
-        silent_share=draw.chance.fraction(),
-        within_batch_share=draw.chance.fraction(),
+        between_s=hat.between_s,
+        share=hat.draw_share(),
+        down_s=hat.draw_for_s(),
+        silent_share=hat.chance.fraction(),
+        within_batch_share=hat.chance.fraction(),
     )
 
 
-def _delays(draw: _Draw) -> AnyFault:
-    between_s, for_s, share = draw.struck()
-    law = LogNormal(median_ms=10 + 490 * draw.chance.fraction(), sigma=1)
+def _delays(hat: _Hat) -> AnyFault:
+    between_s, for_s, share = hat.draw_struck()
+    law = LogNormal(median_ms=10 + 490 * hat.chance.fraction(), sigma=1)
     return Delays(between_s=between_s, for_s=for_s, share=share, delay=law)
 
 
-def _drifts(draw: _Draw) -> AnyFault:
+def _drifts(hat: _Hat) -> AnyFault:
     return Drifts(
-        between_s=draw.between_s,
-        share=draw.share,
-        ppm=(10, 10 + 990 * draw.chance.fraction()),
-        period_s=None if draw.chance.is_true(0.5) else 30,
+        between_s=hat.between_s,
+        share=hat.draw_share(),
+        ppm=(10, 10 + 990 * hat.chance.fraction()),
+        period_s=None if hat.chance.is_true(0.5) else 30,
     )
 
 
-def _duty_cycles(draw: _Draw) -> AnyFault:
-    period_s = 10 + 50 * draw.chance.fraction()
+def _duty_cycles(hat: _Hat) -> AnyFault:
+    period_s = 10 + 50 * hat.chance.fraction()
     return DutyCycles(
-        between_s=(draw.begin_s, draw.end_s),
-        share=draw.share,
+        between_s=(hat.begin_s, hat.end_s),
+        share=hat.draw_share(),
         period_s=period_s,
-        awake_s=period_s * (0.2 + 0.6 * draw.chance.fraction()),
+        awake_s=period_s * (0.2 + 0.6 * hat.chance.fraction()),
     )
 
 
-def _half_open(draw: _Draw) -> AnyFault:
-    return HalfOpen(between_s=draw.between_s, share=draw.share)
+def _half_open(hat: _Hat) -> AnyFault:
+    return HalfOpen(between_s=hat.between_s, share=hat.draw_share())
 
 
-def _holds(draw: _Draw) -> AnyFault:
-    between_s, for_s, share = draw.struck()
+def _holds(hat: _Hat) -> AnyFault:
+    between_s, for_s, share = hat.draw_struck()
     return Holds(between_s=between_s, for_s=for_s, share=share)
 
 
-def _locks(draw: _Draw) -> AnyFault:
-    between_s, for_s, share = draw.struck()
+def _locks(hat: _Hat) -> AnyFault:
+    between_s, for_s, share = hat.draw_struck()
     return Locks(between_s=between_s, for_s=for_s, share=share)
 
 
-def _losses(draw: _Draw) -> AnyFault:
-    between_s, for_s, share = draw.struck()
-    if draw.chance.is_true(0.5):
-        loss = 0.3 * draw.chance.fraction()
+def _losses(hat: _Hat) -> AnyFault:
+    between_s, for_s, share = hat.draw_struck()
+    if hat.chance.is_true(0.5):
+        loss = 0.3 * hat.chance.fraction()
         return Losses(between_s=between_s, for_s=for_s, share=share, loss=loss)
-    bursts = BurstTable(enters=0.05 * draw.chance.fraction(), leaves=0.2)
+    bursts = BurstTable(enters=0.05 * hat.chance.fraction(), leaves=0.2)
     return Losses(between_s=between_s, for_s=for_s, share=share, bursts=bursts)
 
 
-def _mass_failure(draw: _Draw) -> AnyFault:
-    share = 0.1 + 0.85 * draw.chance.fraction()
-    return MassFailure(at_s=draw.moment_s, share=share, down_s=draw.for_s)
+def _mass_failure(hat: _Hat) -> AnyFault:
+    share = 0.1 + 0.85 * hat.chance.fraction()
+    return MassFailure(at_s=hat.draw_moment_s(), share=share, down_s=hat.draw_for_s())
 
 
-def _partitions(draw: _Draw) -> AnyFault:
-    chance = draw.chance
+def _partitions(hat: _Hat) -> AnyFault:
+    chance = hat.chance
     return Partitions(
-        at_s=draw.moment_s,
-        for_s=draw.for_s[1],
+        at_s=hat.draw_moment_s(),
+        for_s=hat.draw_for_s()[1],
         mode=chance.pick(MODES),
         parts=2 + chance.below(4),
         symmetric=chance.is_true(0.7),
@@ -275,39 +272,39 @@ def _partitions(draw: _Draw) -> AnyFault:
     )
 
 
-def _pauses(draw: _Draw) -> AnyFault:
-    between_s, for_s, share = draw.struck()
+def _pauses(hat: _Hat) -> AnyFault:
+    between_s, for_s, share = hat.draw_struck()
     return Pauses(between_s=between_s, for_s=for_s, share=share)
 
 
-def _rollbacks(draw: _Draw) -> AnyFault:
+def _rollbacks(hat: _Hat) -> AnyFault:
     return Rollbacks(
-        between_s=draw.between_s, share=draw.share / 2, down_s=(1, 10), back_s=draw.for_s
+        between_s=hat.between_s, share=hat.draw_share() / 2, down_s=(1, 10), back_s=hat.draw_for_s()
     )
 
 
-def _slow_cpus(draw: _Draw) -> AnyFault:
-    between_s, for_s, share = draw.struck()
-    times = 2 + 98 * draw.chance.fraction()
+def _slow_cpus(hat: _Hat) -> AnyFault:
+    between_s, for_s, share = hat.draw_struck()
+    times = 2 + 98 * hat.chance.fraction()
     return SlowCpus(between_s=between_s, for_s=for_s, share=share, times=times)
 
 
-def _swizzles(draw: _Draw) -> AnyFault:
+def _swizzles(hat: _Hat) -> AnyFault:
     return Swizzles(
-        at_s=draw.moment_s,
-        for_s=(draw.end_s - draw.begin_s) / 3,
-        share=draw.share,
-        symmetric=draw.chance.is_true(0.7),
+        at_s=hat.draw_moment_s(),
+        for_s=(hat.end_s - hat.begin_s) / 3,
+        share=hat.draw_share(),
+        symmetric=hat.chance.is_true(0.7),
     )
 
 
-def _trickles(draw: _Draw) -> AnyFault:
-    between_s, for_s, share = draw.struck()
-    rate = 50 + 2_000 * draw.chance.fraction()
+def _trickles(hat: _Hat) -> AnyFault:
+    between_s, for_s, share = hat.draw_struck()
+    rate = 50 + 2_000 * hat.chance.fraction()
     return Trickles(between_s=between_s, for_s=for_s, share=share, bytes_per_second=rate)
 
 
-FAMILIES: Final[Mapping[Family, Callable[[_Draw], AnyFault]]] = {
+FAMILIES: Final[Mapping[Family, Callable[[_Hat], AnyFault]]] = {
     "absences": _absences,
     "blocks": _blocks,
     "churn": _churn,
