@@ -1,11 +1,13 @@
 """The scenarios that come along: each can be built and is described, some are replayed small."""
 
+import re
 from pathlib import Path
 
 import pytest
+from msgspec import inspect
 
 from sim.running import run_scenario
-from sim.scenario import as_drawn, load_scenario, scenario_names
+from sim.scenario import Scenario, as_drawn, load_scenario, scenario_names
 from sim.settings import with_settings
 from sim.topology import stand
 from sim.world import Options
@@ -51,3 +53,32 @@ def test_a_scenario_of_ones_own_finds_the_files_beside_it(tmp_path: Path) -> Non
     )
     scenario = load_scenario(str(tmp_path / "mine.toml"))
     assert len(stand(2, scenario.topology, 1).contacts) == 1
+
+
+def words_of(kind: inspect.Type, found: dict[str, None]) -> None:
+    """Every key and every name of a kind that a scenario may hold."""
+    match kind:
+        case inspect.StructType():
+            if isinstance(kind.tag, str):
+                found[kind.tag] = None
+            for field in kind.fields:
+                found[field.encode_name] = None
+                words_of(field.type, found)
+        case inspect.UnionType():
+            for each in kind.types:
+                words_of(each, found)
+        case inspect.VarTupleType(item_type=item):
+            words_of(item, found)
+        case inspect.LiteralType(values=values):
+            found.update(dict.fromkeys(str(value) for value in values))
+        case _:
+            pass
+
+
+def test_every_kind_and_key_of_a_scenario_is_in_the_docs() -> None:
+    found: dict[str, None] = {}
+    words_of(inspect.type_info(Scenario), found)
+    pages = [PAGE, PAGE.with_name("scenarios.md")]
+    text = "\n".join(page.read_text(encoding="utf-8") for page in pages)
+    said = dict.fromkeys(re.findall(r"[a-z0-9]+(?:[-_][a-z0-9]+)*", text))
+    assert [word for word in found if word not in said] == []
