@@ -627,6 +627,29 @@ POSTING_DAYS_TOLD = 14
 """Contacts are told our posting keys of so many days, today's first (SYNC.md G): who was away for
 a week knows them still, and who is blocked knows them no longer than this."""
 
+POSTING_KEYS_TOLD_MAX = 64
+"""Keys in one telling: one a day, and more on days on which an author needs several."""
+
+POSTING_KEYS_FRESH_DAYS = 10
+"""Where a contact knows our keys of fewer days ahead, the next payload tells them again if it grows
+into no larger envelope for it: at most every fourth day, and nobody sees it."""
+
+POSTING_KEYS_SCARCE_DAYS = 4
+"""Where they know fewer, any payload tells them; where nothing is written for days, one of its own
+does, on a day and hour of chance."""
+
+POSTING_KEYS_PER_CHORE = 16
+"""Contacts who are sent our keys for their own sake within an hour: for a thousand silent contacts
+four in an hour suffice, and what they cost stays below a posting key's quota."""
+
+POSTING_KEYS_UNHEARD_DAYS = 30
+"""Who was sent our keys and was not heard since is sent them for their own sake after so long:
+people who are gone cost an envelope a month."""
+
+VOUCH_DAYS_TOLD = 7
+"""Over links keys are named for so many days, today's first (SYNC.md G): with the full lists of all
+of them a frame is as long as one with the largest envelope."""
+
 CONTACT_KEYS_PER_DAY_MAX = 8
 """Posting keys of one contact and day that count as theirs. Each stands for 512 messages; whoever
 claims the keys of others for their own gains no more than this."""

@@ -16,6 +16,7 @@ from mesh.messenger.inbox import Inbox
 from mesh.messenger.introductions import Introductions
 from mesh.messenger.invitations import Invitations
 from mesh.messenger.invites import Invites
+from mesh.messenger.keys_given import KeysGiven
 from mesh.messenger.meetings import Meetings
 from mesh.messenger.notes import Notes
 from mesh.messenger.outbox import Outbox
@@ -28,6 +29,8 @@ from mesh.messenger.sealing import Sealing
 from mesh.messenger.sessions import Sessions
 from mesh.messenger.telling import Telling
 from mesh.messenger.trusting import Trusting
+from mesh.messenger.vouchers import Vouchers
+from mesh.posting.standing import Standings
 from mesh.storage.vault import Vault
 from mesh.storage.vault_rows import ContactRow, MessageRow
 from mesh.wire.controls import (
@@ -38,6 +41,7 @@ from mesh.wire.controls import (
     INTRODUCE,
     INTRODUCE_ASK,
     INTRODUCE_GRANT,
+    POSTING_KEYS,
     READ,
 )
 from mesh.wire.parameters import MeshParameters
@@ -63,6 +67,8 @@ class Desk:
     comparisons: Comparisons
     introductions: Introductions
     trusting: Trusting
+    keys_given: KeysGiven
+    vouchers: Vouchers
 
 
 def set_up(
@@ -72,6 +78,7 @@ def set_up(
     *,
     expected: ExpectedTags,
     posting_keys: PostingKeys,
+    standings: Standings,
     telling: Telling,
     entropy: Entropy,
     kem: Kem,
@@ -117,12 +124,14 @@ def set_up(
         mesh_now=mesh_now,
         now=now,
     )
+    keys_given = KeysGiven(vault, posting_keys=posting_keys, sessions=sessions, entropy=entropy)
     outbox = Outbox(
         vault,
         identity,
         sealing=sealing,
         sessions=sessions,
         prekeys=prekeys,
+        keys_given=keys_given,
         history=history,
         retirements=retirements,
         telling=telling,
@@ -174,6 +183,8 @@ def set_up(
     )
     receipts = Receipts(vault, outbox=outbox, telling=telling)
     inbox.handle((READ,), receipts)
+    vouchers = Vouchers(vault, standings)
+    inbox.handle((POSTING_KEYS,), vouchers)
     reading = Reading(vault.messages, contacts, telling)
     comparisons = Comparisons(
         vault,
@@ -205,6 +216,7 @@ def set_up(
         comparisons=comparisons,
         sessions=sessions,
         invitations=invitations,
+        keys_given=keys_given,
         outbox=outbox,
         telling=telling,
     )
@@ -225,4 +237,6 @@ def set_up(
         comparisons=comparisons,
         introductions=introductions,
         trusting=trusting,
+        keys_given=keys_given,
+        vouchers=vouchers,
     )

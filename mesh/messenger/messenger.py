@@ -88,11 +88,13 @@ from mesh.messenger.identity import Identity, create_identity, find_identity
 from mesh.messenger.meetings import Meetings
 from mesh.messenger.posting_keys import Audience, PostingKeys, StampState
 from mesh.messenger.telling import Telling
+from mesh.posting.standing import Standings
 from mesh.storage.vault import Vault
 from mesh.storage.vault_rows import ContactRow, MessageRow
 from mesh.wire.envelope import SECONDS_PER_DAY, Envelope
 from mesh.wire.parameters import MeshParameters
 from mesh.wire.retirement import Retirement
+from mesh.wire.standing import VouchedDay
 
 _READ_MARK = "read to arrival"
 _NEARBY_MARK = "offers a card"
@@ -138,6 +140,7 @@ class Messenger:
         parameters: MeshParameters,
         entropy: Entropy,
         kem: Kem,
+        standings: Standings | None = None,
         retire_delay_ms: tuple[int, int] = RETIRE_DELAY_MS,
         is_tag_stored: Callable[[Tag], bool],
         mesh_now: UnixSeconds,
@@ -151,9 +154,17 @@ class Messenger:
         self._is_tag_stored = is_tag_stored
         self._telling = Telling()
         self._expected = ExpectedTags()
-        self._posting_keys = PostingKeys(self._vault.sessions, parameters, entropy, self._telling)
-        self._read_mark = self._vault.mark(_READ_MARK)
         self._today = mesh_now // SECONDS_PER_DAY
+        self._standings = Standings() if standings is None else standings
+        self._posting_keys = PostingKeys(
+            self._vault.sessions,
+            parameters,
+            entropy,
+            self._telling,
+            standings=self._standings,
+            today=self._today,
+        )
+        self._read_mark = self._vault.mark(_READ_MARK)
         # Whatever fell due while the vault was closed is done at once.
         self._chores_at = now.monotonic
         self._desk: Desk | None = None
@@ -269,6 +280,19 @@ class Messenger:
                 raise AssertionError("the engine answers this")
             case _:
                 raise UserError("not-built", "This release cannot do that yet.")
+
+    # --- Posting keys of others, which the engine tells over links ------------------------------
+
+    def vouches_for(self, contact: ContactId, mesh_now: UnixSeconds) -> list[VouchedDay]:
+        """For whose posting keys we vouch to a contact, by day."""
+        return [] if self._desk is None else self._desk.vouchers.vouches_for(contact, mesh_now)
+
+    def vouched(
+        self, contact: ContactId, days: Sequence[VouchedDay], mesh_now: UnixSeconds
+    ) -> None:
+        """A contact vouched for posting keys over a link of theirs; in the vault's transaction."""
+        if self._desk is not None:
+            self._desk.vouchers.vouched(contact, days, mesh_now)
 
     # --- People nearby, which the engine joins to the links ------------------------------------
 
@@ -407,6 +431,10 @@ class Messenger:
         self._prepare_posting_keys(
             [Audience.CONTACTS, Audience.PUBLIC] if is_inviting else [Audience.CONTACTS]
         )
+        if is_clock_steady:
+            mesh_ms = mesh_milliseconds(mesh_now, now)
+            for contact in desk.keys_given.take_due(mesh_now):
+                desk.outbox.send_hello(contact, mesh_ms=mesh_ms, mesh_now=mesh_now)
         has_more_to_seal = desk.outbox.seal_waiting(mesh_now)
         desk.invites.tend(mesh_now)
         desk.comparisons.expire(mesh_now)
@@ -417,6 +445,7 @@ class Messenger:
     def _let_go(self, desk: Desk, mesh_now: UnixSeconds, now: Instant) -> bool:
         """Expire and erase what is over; whether there is more of it."""
         self._posting_keys.forget(self._today)
+        desk.vouchers.expire(mesh_now)
         desk.invitations.expire(mesh_now)
         desk.introductions.expire(mesh_now)
         desk.invites.erase_old(mesh_now)
@@ -434,6 +463,7 @@ class Messenger:
                 row = self._vault.messages.message(number)
                 telling.tell(MessageStateChanged(desk.reading.answer(row)))
             for contact in telling.take_changed_contacts():
+                desk.vouchers.contact_changed(contact)
                 telling.tell(ContactChanged(desk.contacts.answer(contact)))
             for noted, note in telling.take_notes():
                 telling.tell(ContactNoted(desk.contacts.answer(noted), note))
@@ -583,6 +613,7 @@ class Messenger:
             self._parameters,
             expected=self._expected,
             posting_keys=self._posting_keys,
+            standings=self._standings,
             telling=self._telling,
             entropy=self._entropy,
             kem=self._kem,

@@ -16,6 +16,7 @@ from mesh.ids import ContactId, EnvelopeId, Instant, LinkKey, MessageId, UnixSec
 from mesh.limits import CARRIERS_MAX, LAPSED_PER_CHORE, OUTBOX_MESSAGES_MAX, SEALED_PER_CHORE
 from mesh.messenger.history import History, Place
 from mesh.messenger.identity import Identity
+from mesh.messenger.keys_given import KeysGiven
 from mesh.messenger.prekeys import Prekeys
 from mesh.messenger.retirements import Retirements
 from mesh.messenger.sealing import Sealed, Sealing
@@ -46,6 +47,7 @@ class Outbox:
         sealing: Sealing,
         sessions: Sessions,
         prekeys: Prekeys,
+        keys_given: KeysGiven,
         history: History,
         retirements: Retirements,
         telling: Telling,
@@ -57,6 +59,7 @@ class Outbox:
         self._sealing = sealing
         self._sessions = sessions
         self._prekeys = prekeys
+        self._keys_given = keys_given
         self._history = history
         self._retirements = retirements
         self._telling = telling
@@ -367,7 +370,7 @@ class Outbox:
         self._messages.set_sent_count(contact.id, sent_count + 1)
         keys = self._keys_to_tell(contact, counts.keys_told, mesh_now)
         over = self._over_to_tell(contact)
-        return Payload(
+        payload = Payload(
             version=PAYLOAD_VERSION,
             hlc=place.clock,
             seq=sent_count,
@@ -376,7 +379,8 @@ class Outbox:
             text=text,
             seen=counts.seen_count,
             controls=keys + over + controls,
-        ).encode()
+        )
+        return self._keys_given.added_to(contact, payload, mesh_now).encode()
 
     def _over_to_tell(self, contact: ContactRow) -> list[tuple[int, bytes]]:
         if contact.id not in self._over_untold:

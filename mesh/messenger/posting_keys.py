@@ -1,7 +1,8 @@
 """Our posting keys: pseudonyms of a day and an audience, stamped before they are needed.
 
-Implements `docs/protocol/posting.md`, section "Posting keys". A key has a random seed; its stamp
-is made in the background up to three days ahead. A key that has signed nearly as much as the mesh
+Implements `docs/protocol/posting.md`, section "Posting keys". A key has a random seed. Those for
+contacts exist two weeks ahead, since contacts are told their public halves; their stamps are made
+in the background up to three days ahead. A key that has signed nearly as much as the mesh
 admits gets a successor. Seeds go when their day is over; that a key is ours is remembered as long
 as its envelopes can live.
 """
@@ -14,10 +15,10 @@ from mesh.crypto.entropy import Entropy
 from mesh.crypto.signing import SEED_BYTES, verify_key_of
 from mesh.ids import PostingKey
 from mesh.inputs import StampMinted
-from mesh.limits import CREATED_AHEAD_SECONDS_MAX, POSTING_DAYS_AHEAD
+from mesh.limits import CREATED_AHEAD_SECONDS_MAX, POSTING_DAYS_AHEAD, POSTING_DAYS_TOLD
 from mesh.messenger.telling import Telling
 from mesh.posting.stamp import NO_STAMP
-from mesh.storage.vault_rows import PostingKeyRow
+from mesh.posting.standing import Standings
 from mesh.storage.vault_sessions import SessionRows
 from mesh.wire.envelope import LIFETIME_SECONDS, SECONDS_PER_DAY
 from mesh.wire.parameters import MeshParameters
@@ -36,8 +37,12 @@ class Audience(IntEnum):
 
 @dataclass(slots=True)
 class Signer:
-    """A posting key that can sign on its day; without a stamp it must not yet."""
+    """A posting key that can sign on its day; without a stamp it must not yet.
 
+    The later it was made the higher is its number.
+    """
+
+    number: int
     public: PostingKey
     seed: bytes = field(repr=False)
     stamp: bytes | None
@@ -48,21 +53,32 @@ class PostingKeys:
     """All posting keys of this profile; the rows are always as new as the memory."""
 
     def __init__(
-        self, rows: SessionRows, parameters: MeshParameters, entropy: Entropy, telling: Telling
+        self,
+        rows: SessionRows,
+        parameters: MeshParameters,
+        entropy: Entropy,
+        telling: Telling,
+        *,
+        standings: Standings,
+        today: int,
     ) -> None:
         self._rows = rows
         self._parameters = parameters
         self._entropy = entropy
         self._telling = telling
-        self._own = dict.fromkeys(rows.posting_keys())
+        self._standings = standings
+        self._own = _all_own(rows)
+        standings.set_own(self._own)
         self._signers: dict[tuple[int, int], list[Signer]] = {}
+        # Keys for which a stamp was asked in this run.
+        self._asked: dict[PostingKey, None] = {}
         for row in rows.posting_keys_with_seed():
             assert row.seed is not None
-            signer = Signer(row.public, row.seed, row.stamp, row.uses)
+            signer = Signer(row.number, row.public, row.seed, row.stamp, row.uses)
             self._signers.setdefault((row.audience, row.day), []).append(signer)
-            if row.stamp is None:
-                # The stamp was asked for in an earlier run that ended before it came.
-                telling.mint(row.public, row.day, parameters.stamp_bits)
+            if row.day <= today + POSTING_DAYS_AHEAD:
+                # Perhaps it was asked for in an earlier run that ended before it came.
+                self._ask_for_stamp(signer, row.day)
 
     def is_own(self, posting_key: PostingKey) -> bool:
         """Whether an envelope of this key was made here."""
@@ -84,17 +100,26 @@ class PostingKeys:
         self._rows.set_key_uses(signer.public, signer.uses)
 
     def prepare(self, audiences: list[Audience], today: int) -> None:
-        """Ask for the stamps that will be needed, the nearest day first."""
-        if self._parameters.stamp_bits == 0:
-            return
-        quota = self._parameters.key_quota
+        """Make the keys that will be needed and told, and ask for stamps, the nearest day first."""
         for day in range(today, today + POSTING_DAYS_AHEAD + 1):
             for audience in audiences:
-                signers = self._signers.get((audience, day), ())
-                # The last quarter of a key is the time in which its successor is made.
-                if 4 * sum(quota - signer.uses for signer in signers) < quota:
-                    signer = self._make(audience, day)
-                    self._telling.mint(signer.public, day, self._parameters.stamp_bits)
+                self._prepare_stamped(audience, day)
+        if Audience.CONTACTS in audiences:
+            for day in range(today, today + POSTING_DAYS_TOLD):
+                if (Audience.CONTACTS, day) not in self._signers:
+                    self._make(Audience.CONTACTS, day)
+
+    def to_tell(self, today: int) -> list[tuple[int, Signer]]:
+        """The keys for contacts, with their days, that contacts may know from today on.
+
+        Never a key of another audience: who knows both would know that one person has them.
+        """
+        days = range(today, today + POSTING_DAYS_TOLD)
+        return [
+            (day, signer)
+            for day in days
+            for signer in self._signers.get((Audience.CONTACTS, day), ())
+        ]
 
     def stamped(self, minted: StampMinted) -> None:
         """A stamp is made; one for a key that is gone is of no use."""
@@ -108,11 +133,13 @@ class PostingKeys:
         """Erase the seeds of days that are over, and forget keys whose envelopes are gone."""
         over = [place for place in self._signers if place[1] < today]
         for place in over:
-            del self._signers[place]
+            for signer in self._signers.pop(place):
+                self._asked.pop(signer.public, None)
         if over:
             self._rows.erase_posting_seeds(today)
         if self._rows.forget_posting_keys(today - _REMEMBERED_DAYS):
-            self._own = dict.fromkeys(self._rows.posting_keys())
+            self._own = _all_own(self._rows)
+            self._standings.set_own(self._own)
 
     def state(self, today: int) -> StampState:
         """What a person is told: whether messages may leave at once."""
@@ -122,9 +149,33 @@ class PostingKeys:
 
     def _make(self, audience: Audience, day: int) -> Signer:
         seed = self._entropy.draw(SEED_BYTES)
+        public = PostingKey(verify_key_of(seed))
         stamp = None if self._parameters.stamp_bits else NO_STAMP
-        signer = Signer(PostingKey(verify_key_of(seed)), seed, stamp, uses=0)
+        number = self._rows.add_posting_key(
+            public, seed=seed, audience=audience, day=day, stamp=stamp
+        )
+        signer = Signer(number, public, seed, stamp, uses=0)
         self._signers.setdefault((audience, day), []).append(signer)
-        self._own[signer.public] = None
-        self._rows.add_posting_key(PostingKeyRow(signer.public, seed, audience, day, stamp, uses=0))
+        self._own[public] = None
+        self._standings.set_own(self._own)
         return signer
+
+    def _prepare_stamped(self, audience: Audience, day: int) -> None:
+        if self._parameters.stamp_bits == 0:
+            return
+        quota = self._parameters.key_quota
+        signers = self._signers.get((audience, day), [])
+        # The last quarter of a key is the time in which its successor is made.
+        if 4 * sum(quota - signer.uses for signer in signers) < quota:
+            self._make(audience, day)
+        for signer in self._signers[audience, day]:
+            self._ask_for_stamp(signer, day)
+
+    def _ask_for_stamp(self, signer: Signer, day: int) -> None:
+        if signer.stamp is None and signer.public not in self._asked:
+            self._asked[signer.public] = None
+            self._telling.mint(signer.public, day, self._parameters.stamp_bits)
+
+
+def _all_own(rows: SessionRows) -> dict[PostingKey, None]:
+    return dict.fromkeys(PostingKey(public) for public in rows.posting_keys())

@@ -13,6 +13,7 @@ from mesh.messenger.comparisons import Comparisons
 from mesh.messenger.contacts import Contacts
 from mesh.messenger.identity import Identity
 from mesh.messenger.invitations import Invitations
+from mesh.messenger.keys_given import KeysGiven
 from mesh.messenger.notes import Notes
 from mesh.messenger.outbox import Outbox
 from mesh.messenger.sessions import Sessions
@@ -35,6 +36,7 @@ class Trusting:
         comparisons: Comparisons,
         sessions: Sessions,
         invitations: Invitations,
+        keys_given: KeysGiven,
         outbox: Outbox,
         telling: Telling,
     ) -> None:
@@ -47,6 +49,7 @@ class Trusting:
         self._comparisons = comparisons
         self._sessions = sessions
         self._invitations = invitations
+        self._keys_given = keys_given
         self._outbox = outbox
         self._telling = telling
         self._halves: dict[tuple[VerifyKey, bytes], str] = {}
@@ -84,6 +87,7 @@ class Trusting:
         if is_blocked:
             self._sessions.pause(row.id)
             self._invitations.pause(row)
+            self._keys_given.forget(row.id)
             return
         self._sessions.resume(row.id)
         self._invitations.resume(row)

@@ -87,6 +87,8 @@ class Standings:
         self._told: dict[int, dict[ContactId, _Told]] = {}
         # Made when a day is asked for, and again after something was told of it.
         self._indexes: dict[int, _Index] = {}
+        # Rises whenever something is known otherwise than before.
+        self.changes_count = 0
 
     # --- What is asked ------------------------------------------------------------------------
 
@@ -132,6 +134,16 @@ class Standings:
             return Counts(0, 0, 0)
         return Counts(len(index.keys), len(index.vouched), len(index.far))
 
+    def keys_of(self, contact: ContactId, day: int) -> tuple[PostingKey, ...]:
+        """The keys of a contact on a day."""
+        told = self._told.get(day, {}).get(contact)
+        return () if told is None else told.keys
+
+    def vouched_by(self, contact: ContactId, day: int) -> tuple[int, ...]:
+        """Hashes of the keys of which a contact says that they are those of their contacts."""
+        told = self._told.get(day, {}).get(contact)
+        return () if told is None else tuple(told.vouched)
+
     # --- What is told -------------------------------------------------------------------------
 
     def set_own(self, posting_keys: Iterable[PostingKey]) -> None:
@@ -156,19 +168,21 @@ class Standings:
         told = self._of(contact, day)
         told.vouched = _sorted(vouched, VOUCHED_PER_CONTACT_DAY_MAX)
         told.far = _sorted(far, FAR_PER_CONTACT_DAY_MAX)
+        all_told = self._told.get(day, {}).values()
+        _share([one.vouched for one in all_told], VOUCHED_HASHES_PER_DAY_MAX)
+        _share([one.far for one in all_told], FAR_HASHES_PER_DAY_MAX)
         self._changed(day)
 
     def withdraw(self, contact: ContactId) -> None:
         """A contact was blocked or is gone: whatever they told counts no more."""
         for day, told in self._told.items():
             if told.pop(contact, None) is not None:
-                self._indexes.pop(day, None)
+                self._changed(day)
 
-    def forget_all(self) -> None:
-        """Know nothing, as before anything was told."""
-        self._own.clear()
-        self._told.clear()
-        self._indexes.clear()
+    def forget_contacts(self) -> None:
+        """Know of nobody but us, as before anything was told."""
+        for day in list(self._told):
+            self._drop(day)
 
     def expire(self, today: int) -> None:
         """Forget what was told of days whose envelopes have lapsed."""
@@ -192,9 +206,10 @@ class Standings:
 
     def _drop(self, day: int) -> None:
         del self._told[day]
-        self._indexes.pop(day, None)
+        self._changed(day)
 
     def _changed(self, day: int) -> None:
+        self.changes_count += 1
         self._indexes.pop(day, None)
 
     def _index(self, day: int) -> _Index | None:
@@ -203,8 +218,6 @@ class Standings:
             return None
         index = self._indexes.get(day)
         if index is None:
-            _share([one.vouched for one in told.values()], VOUCHED_HASHES_PER_DAY_MAX)
-            _share([one.far for one in told.values()], FAR_HASHES_PER_DAY_MAX)
             index = self._indexes[day] = _Index(
                 keys=dict.fromkeys(key for one in told.values() for key in one.keys),
                 vouched=_joined([one.vouched for one in told.values()]),
@@ -229,7 +242,10 @@ def _has(hashes: Hashes, hashed: int) -> bool:
 def _share(lists: list[Hashes], count_max: int) -> None:
     """Cut all lists to the greatest equal length with which they fit together."""
     left, waiting = count_max, len(lists)
-    for length in sorted(len(hashes) for hashes in lists):
+    lengths = [len(hashes) for hashes in lists]
+    if sum(lengths) <= count_max:
+        return
+    for length in sorted(lengths):
         share = left // waiting
         if length > share:
             for hashes in lists:

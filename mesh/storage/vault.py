@@ -12,6 +12,7 @@ from mesh.storage.vault_outbox import OutboxRows, RetirementRows
 from mesh.storage.vault_people import PeopleRows
 from mesh.storage.vault_rows import IdentityRow, find_one
 from mesh.storage.vault_sessions import SessionRows
+from mesh.storage.vault_standing import StandingRows
 from mesh.storage.vault_trust import TrustRows
 
 
@@ -24,6 +25,7 @@ class Vault:
         self.trust = TrustRows(connection)
         self.leaving = LeavingRows(connection)
         self.sessions = SessionRows(connection)
+        self.standing = StandingRows(connection)
         self.messages = MessageRows(connection)
         self.outbox = OutboxRows(connection)
         self.retirements = RetirementRows(connection)

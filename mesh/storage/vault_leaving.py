@@ -21,6 +21,9 @@ _KEYS: Final = (
     "DELETE FROM sessions WHERE contact = ?1",
     "DELETE FROM invitations WHERE contact = ?1",
     "DELETE FROM comparisons WHERE contact = ?1",
+    "DELETE FROM keys_given WHERE contact = ?1",
+    "DELETE FROM contact_keys WHERE contact = ?1",
+    "DELETE FROM vouches WHERE contact = ?1",
 )
 _CONVERSATION: Final = (
     "DELETE FROM carriers WHERE message IN (SELECT number FROM messages WHERE contact = ?1)",
@@ -53,6 +56,9 @@ _MOVE: Final = (
     "UPDATE sessions SET contact = ?1 WHERE contact = ?2",
     "UPDATE invitations SET contact = ?1 WHERE contact = ?2",
     "UPDATE comparisons SET contact = ?1 WHERE contact = ?2",
+    "UPDATE keys_given SET contact = ?1 WHERE contact = ?2",
+    "UPDATE contact_keys SET contact = ?1 WHERE contact = ?2",
+    "UPDATE vouches SET contact = ?1 WHERE contact = ?2",
     "UPDATE contact_notes SET contact = ?1 WHERE contact = ?2",
     "UPDATE OR REPLACE introductions SET voucher = ?1 WHERE voucher = ?2",
     "UPDATE OR REPLACE introductions_made SET guest = ?1 WHERE guest = ?2",

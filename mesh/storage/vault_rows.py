@@ -190,8 +190,12 @@ class OpeningRow(Row, frozen=True):
 
 
 class PostingKeyRow(Row, frozen=True):
-    """A posting key of ours; without a seed it is only remembered."""
+    """A posting key of ours; without a seed it is only remembered.
 
+    The later it was made the higher is its number.
+    """
+
+    number: int
     public: PostingKey
     seed: bytes | None
     audience: int

@@ -332,4 +332,53 @@ _VERSION_1: Final = (*_PEOPLE, *_TRUST, *_SESSIONS, *_MESSAGES)
 # When something was last opened on a session after it was over: its author still writes there.
 _VERSION_2: Final = ("ALTER TABLE sessions ADD COLUMN heard INTEGER NOT NULL DEFAULT 0",)
 
-VAULT_MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (_VERSION_1, _VERSION_2)
+# Posting keys get numbers, and what contacts and we told each other of posting keys is kept: all of
+# it is forgotten some days after the day of its keys.
+_VERSION_3: Final = (
+    """
+    CREATE TABLE numbered_keys (
+        number INTEGER PRIMARY KEY AUTOINCREMENT,
+        public BLOB NOT NULL UNIQUE,
+        seed BLOB,
+        audience INTEGER NOT NULL,
+        day INTEGER NOT NULL,
+        stamp BLOB,
+        uses INTEGER NOT NULL
+    ) STRICT
+    """,
+    """
+    INSERT INTO numbered_keys (public, seed, audience, day, stamp, uses)
+        SELECT public, seed, audience, day, stamp, uses FROM posting_keys ORDER BY day, public
+    """,
+    "DROP TABLE posting_keys",
+    "ALTER TABLE numbered_keys RENAME TO posting_keys",
+    """
+    CREATE TABLE keys_given (
+        contact INTEGER PRIMARY KEY REFERENCES contacts (id),
+        until_day INTEGER NOT NULL,
+        newest INTEGER NOT NULL,
+        sent_day INTEGER NOT NULL,
+        seen_count INTEGER NOT NULL
+    ) STRICT
+    """,
+    """
+    CREATE TABLE contact_keys (
+        contact INTEGER NOT NULL REFERENCES contacts (id),
+        day INTEGER NOT NULL,
+        public BLOB NOT NULL,
+        PRIMARY KEY (contact, day, public)
+    ) STRICT, WITHOUT ROWID
+    """,
+    # Hashes of 8 bytes, one behind the other.
+    """
+    CREATE TABLE vouches (
+        contact INTEGER NOT NULL REFERENCES contacts (id),
+        day INTEGER NOT NULL,
+        vouched BLOB NOT NULL,
+        far BLOB NOT NULL,
+        PRIMARY KEY (contact, day)
+    ) STRICT
+    """,
+)
+
+VAULT_MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (_VERSION_1, _VERSION_2, _VERSION_3)

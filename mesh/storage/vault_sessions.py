@@ -35,7 +35,7 @@ _FIRST_CONTACT: Final = (
     "SELECT contact, session, opening, header_key, renewed, tags_start, sent_count "
     "FROM first_contacts"
 )
-_POSTING_KEY: Final = "SELECT public, seed, audience, day, stamp, uses FROM posting_keys"
+_POSTING_KEY: Final = "SELECT number, public, seed, audience, day, stamp, uses FROM posting_keys"
 
 
 class SessionRows:
@@ -289,17 +289,21 @@ class SessionRows:
 
     # --- Posting keys -------------------------------------------------------------------------
 
-    def add_posting_key(self, row: PostingKeyRow) -> None:
-        self._connection.execute(
+    def add_posting_key(
+        self, public: PostingKey, *, seed: bytes, audience: int, day: int, stamp: bytes | None
+    ) -> int:
+        """Keep a key that has signed nothing yet; return its number."""
+        cursor = self._connection.execute(
             "INSERT INTO posting_keys (public, seed, audience, day, stamp, uses) "
-            "VALUES (?, ?, ?, ?, ?, ?)",
-            (row.public, row.seed, row.audience, row.day, row.stamp, row.uses),
+            "VALUES (?, ?, ?, ?, ?, 0)",
+            (public, seed, audience, day, stamp),
         )
+        return new_number(cursor)
 
     def posting_keys_with_seed(self) -> list[PostingKeyRow]:
-        """Keys that can still sign, by day."""
+        """Keys that can still sign, by day, and of a day the oldest first."""
         cursor = self._connection.execute(
-            f"{_POSTING_KEY} WHERE seed IS NOT NULL ORDER BY day, public"
+            f"{_POSTING_KEY} WHERE seed IS NOT NULL ORDER BY day, number"
         )
         return all_of(cursor, PostingKeyRow)
 

@@ -16,6 +16,9 @@ READ: Final = 2
 OVER: Final = 3
 """Ids of sessions (16 bytes each, at most 8) on which the author writes no more."""
 
+POSTING_KEYS: Final = 4
+"""The author's posting keys of the next two weeks, for contacts (`wire/standing.py`)."""
+
 COMPARE_COMMIT: Final = 16
 COMPARE_ANSWER: Final = 17
 COMPARE_REVEAL: Final = 18

@@ -93,6 +93,12 @@ class Who(msgspec.Struct, frozen=True, array_like=True, tag=0x05):
     entries: Annotated[bytes, msgspec.Meta(max_length=WHO_ENTRIES_MAX * WHO_ENTRY_BYTES)]
 
 
+class Vouches(msgspec.Struct, frozen=True, array_like=True, tag=0x06):
+    """Posting keys for which a contact vouches, by day (`wire/standing.py`)."""
+
+    lists: Annotated[bytes, msgspec.Meta(max_length=64 * 1024)]
+
+
 class Push(msgspec.Struct, frozen=True, array_like=True, tag=0x10):
     """A whole envelope; its id is recomputed by who receives it."""
 
@@ -268,6 +274,7 @@ Frame = (
     | Pong
     | Close
     | Who
+    | Vouches
     | Push
     | IHave
     | IWant
@@ -300,6 +307,7 @@ _KNOWN_TYPES = frozenset(
         0x03,
         0x04,
         0x05,
+        0x06,
         0x10,
         0x11,
         0x12,

@@ -24,6 +24,7 @@ from mesh.events import Event
 from mesh.ids import Instant, LinkKey, Monotonic, Tag, UnixSeconds
 from mesh.inputs import Connection, StampMinted
 from mesh.messenger.messenger import Messenger
+from mesh.posting.standing import Standings
 from mesh.storage.migrations import migrate_vault
 from mesh.storage.sqlcipher import connect, savepoint, transaction
 from mesh.wire.envelope import Envelope
@@ -74,6 +75,7 @@ class Person:
     connection: Connection = field(init=False)
     entropy: SeededEntropy = field(init=False)
     messenger: Messenger = field(init=False)
+    standings: Standings = field(init=False)
     store: dict[bytes, Envelope] = field(default_factory=dict)
     store_tags: dict[Tag, list[Envelope]] = field(default_factory=dict)
     events: list[Event] = field(default_factory=list)
@@ -98,9 +100,11 @@ class Person:
 
     def restart(self) -> None:
         """A new messenger over what the former one committed."""
+        self.standings = Standings()
         with transaction(self.connection):
             self.messenger = Messenger(
                 vault=self.connection,
+                standings=self.standings,
                 is_tag_stored=self._has_tag,
                 parameters=self.parameters,
                 entropy=self.entropy,

@@ -6,6 +6,7 @@ from mesh.commands import CreateInvite
 from mesh.errors import UserError
 from mesh.events import MessageStateChanged
 from mesh.inputs import StampMinted
+from mesh.limits import POSTING_DAYS_TOLD
 from mesh.storage.sqlcipher import transaction
 from mesh.wire.envelope import SECONDS_PER_DAY
 from mesh.wire.parameters import MeshParameters
@@ -96,10 +97,10 @@ def test_a_new_day_has_a_key_of_its_own_and_forgets_the_seed_of_the_old() -> Non
         clock.pass_by(DAY_S)
         ann.tend()
     assert len(set(keys)) == 3
-    with_seed = ann.connection.execute(
-        "SELECT count(*) FROM posting_keys WHERE seed IS NOT NULL"
+    days_with_seed = ann.connection.execute(
+        "SELECT DISTINCT day FROM posting_keys WHERE seed IS NOT NULL ORDER BY day"
     ).fetchall()
-    assert with_seed == [(0,)]
+    assert days_with_seed == [(TODAY + 3 + ahead,) for ahead in range(POSTING_DAYS_TOLD)]
     assert all(ann.messenger.is_own(key) for key in keys)
     clock.pass_by(40 * DAY_S)
     ann.tend()

@@ -22,7 +22,6 @@ from mesh.storage.vault_rows import (
     GenerationRow,
     InvitationRow,
     OutboxRow,
-    PostingKeyRow,
     SessionRow,
     SkippedRow,
 )
@@ -181,10 +180,13 @@ def test_every_kind_of_secret_that_is_erased_leaves_the_files(
             uses_max=1,
             erase_after=NOW,
         )
-        posting = PostingKeyRow(
-            PostingKey(kept.blob("posting")), marks.blob("posting_seed"), 0, 1, None, 0
+        vault.sessions.add_posting_key(
+            PostingKey(kept.blob("posting")),
+            seed=marks.blob("posting_seed"),
+            audience=0,
+            day=1,
+            stamp=None,
         )
-        vault.sessions.add_posting_key(posting)
         message = add_message(
             vault, contact, kept.text("text"), number=1, send_key=marks.text("send_key")
         )

@@ -222,10 +222,11 @@ def test_a_posting_key_outlives_its_seed(connection: Connection) -> None:
     rows = Vault(connection).sessions
     key = PostingKey(b"k" * 32)
     with transaction(connection):
-        rows.add_posting_key(PostingKeyRow(key, b"s" * 32, 0, 5, None, 0))
+        number = rows.add_posting_key(key, seed=b"s" * 32, audience=0, day=5, stamp=None)
         rows.set_stamp(key, b"t" * 12)
         rows.set_key_uses(key, 3)
-    assert rows.posting_keys_with_seed() == [PostingKeyRow(key, b"s" * 32, 0, 5, b"t" * 12, 3)]
+    (row,) = rows.posting_keys_with_seed()
+    assert row == PostingKeyRow(number, key, b"s" * 32, 0, 5, b"t" * 12, 3)
     with transaction(connection):
         rows.erase_posting_seeds(6)
     assert rows.posting_keys_with_seed() == []

@@ -1,0 +1,135 @@
+"""What contacts tell of posting keys, their own and those they vouch for, and what we tell of them.
+
+Implements `docs/protocol/standing.md`. The rows hold what was told by whom; `Standings`, which
+lives longer than an open vault, holds what of it counts. Of somebody who is blocked, or waits as a
+request, the rows stay and count for nothing, so that everything counts again when they are let in.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+from mesh.ids import ContactId, Instant, UnixSeconds
+from mesh.limits import (
+    CONTACT_KEYS_PER_DAY_MAX,
+    POSTING_DAYS_TOLD,
+    STANDING_DAYS_KEPT,
+    VOUCH_DAYS_TOLD,
+    VOUCHES_DAYS_KEPT,
+)
+from mesh.posting.standing import Standings
+from mesh.posting.vouching import vouches_for
+from mesh.storage.vault import Vault
+from mesh.storage.vault_rows import ContactRow
+from mesh.storage.vault_standing import ContactKeyRow, VouchesRow
+from mesh.wire.envelope import SECONDS_PER_DAY
+from mesh.wire.standing import VouchedDay, decode_own_keys, join_hashes, split_hashes
+
+_TRUST_RANK: Final = {"verified": 0, "known": 1, "first seen": 2}
+
+
+class Vouchers:
+    """Keeps the standings in step with the vault."""
+
+    def __init__(self, vault: Vault, standings: Standings) -> None:
+        self._rows = vault.standing
+        self._people = vault.people
+        self._standings = standings
+        standings.forget_contacts()
+        # Whose word does not count, so that it can count again.
+        self._shut_out: dict[ContactId, None] = {}
+        for contact in self._people.contacts():
+            if not _is_let_in(contact):
+                self._shut_out[contact.id] = None
+        self._load(None)
+
+    # --- What they tell -----------------------------------------------------------------------
+
+    def control_came(
+        self, contact: ContactRow, kind: int, data: bytes, *, mesh_now: UnixSeconds, now: Instant
+    ) -> None:
+        """Their own keys, told inside the session; days that nobody needs are passed over."""
+        today = mesh_now // SECONDS_PER_DAY
+        changed: dict[int, None] = {}
+        for day, key in decode_own_keys(data):
+            # A day on either side, since clocks differ.
+            if not today - STANDING_DAYS_KEPT <= day <= today + POSTING_DAYS_TOLD:
+                continue
+            known = self._rows.keys_of(contact.id, day)
+            if key not in known and len(known) < CONTACT_KEYS_PER_DAY_MAX:
+                self._rows.add_contact_key(ContactKeyRow(contact.id, day, key))
+                changed[day] = None
+        if _is_let_in(contact):
+            for day in changed:
+                keys = self._rows.keys_of(contact.id, day)
+                self._standings.set_contact_keys(contact.id, day, keys)
+
+    def vouched(
+        self, contact: ContactId, days: Sequence[VouchedDay], mesh_now: UnixSeconds
+    ) -> None:
+        """What a contact named over a link of theirs."""
+        row = self._people.find_contact(contact)
+        if row is None or not _is_let_in(row):
+            return
+        today = mesh_now // SECONDS_PER_DAY
+        for one in days:
+            if today - 1 <= one.day <= today + VOUCH_DAYS_TOLD:
+                vouched, far = join_hashes(one.vouched), join_hashes(one.far)
+                self._rows.put_vouches(VouchesRow(contact, one.day, vouched, far))
+                self._standings.set_vouched(contact, one.day, vouched=one.vouched, far=one.far)
+
+    # --- What we tell -------------------------------------------------------------------------
+
+    def vouches_for(self, contact: ContactId, mesh_now: UnixSeconds) -> list[VouchedDay]:
+        """What is named to a contact over a link of theirs, by day."""
+        let_in = [row for row in self._people.contacts() if _is_let_in(row)]
+        if all(row.id != contact for row in let_in):
+            return []
+        today = mesh_now // SECONDS_PER_DAY
+        among = [row.id for row in sorted(let_in, key=_precedence) if row.id != contact]
+        days = range(today, today + VOUCH_DAYS_TOLD)
+        return [vouches_for(self._standings, day, to=contact, among=among) for day in days]
+
+    # --- Contacts and time --------------------------------------------------------------------
+
+    def contact_changed(self, contact: ContactId) -> None:
+        """A contact was perhaps let in, or blocked."""
+        row = self._people.find_contact(contact)
+        is_let_in = row is not None and _is_let_in(row)
+        if is_let_in and contact in self._shut_out:
+            del self._shut_out[contact]
+            self._load(contact)
+        elif not is_let_in and contact not in self._shut_out:
+            self._shut_out[contact] = None
+            self._standings.withdraw(contact)
+
+    def expire(self, mesh_now: UnixSeconds) -> None:
+        """Forget days of which no envelope is kept any more."""
+        today = mesh_now // SECONDS_PER_DAY
+        self._standings.expire(today)
+        self._rows.forget(
+            keys_before=today - STANDING_DAYS_KEPT, vouches_before=today - VOUCHES_DAYS_KEPT
+        )
+
+    def _load(self, contact: ContactId | None) -> None:
+        keys: dict[tuple[ContactId, int], list[ContactKeyRow]] = {}
+        for row in self._rows.contact_keys(contact):
+            keys.setdefault((row.contact, row.day), []).append(row)
+        for (whose, day), rows in keys.items():
+            if whose not in self._shut_out:
+                self._standings.set_contact_keys(whose, day, [row.public for row in rows])
+        for named in self._rows.vouches(contact):
+            if named.contact not in self._shut_out:
+                self._standings.set_vouched(
+                    named.contact,
+                    named.day,
+                    vouched=split_hashes(named.vouched),
+                    far=split_hashes(named.far),
+                )
+
+
+def _is_let_in(contact: ContactRow) -> bool:
+    return not contact.is_blocked and not contact.is_request
+
+
+def _precedence(contact: ContactRow) -> tuple[int, ContactId]:
+    return _TRUST_RANK[contact.trust], contact.id
