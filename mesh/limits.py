@@ -650,6 +650,25 @@ VOUCH_DAYS_TOLD = 7
 """Over links keys are named for so many days, today's first (SYNC.md G): with the full lists of all
 of them a frame is as long as one with the largest envelope."""
 
+VOUCHES_DELAY_MS = (5_000, 60_000)
+"""So long after a link proved to be a contact's, or after lists changed, they are told, drawn by
+chance: what was learned over one link must not show on another one at the same moment."""
+
+VOUCHES_INTERVAL_MS = 3_600_000
+"""Between two tellings to one contact. Lists change when any contact's do; they are for the days to
+come, and nothing depends on the hour."""
+
+VOUCHES_SETTLED_MS = 60_000
+"""Where a link ends sooner after a telling, the contact is told again over the next one."""
+
+VOUCHES_REPEATED_MS = 86_400_000
+"""Over a new link a contact is told all of it again after so long, whatever they were told before:
+they may have lost it with a disk."""
+
+VOUCHES_PER_HOUR_MAX = 12
+"""Tellings of one contact that are read in an hour: an honest one sends one, and a few where links
+end and begin. Each is up to 64 KiB and a write to the vault."""
+
 CONTACT_KEYS_PER_DAY_MAX = 8
 """Posting keys of one contact and day that count as theirs. Each stands for 512 messages; whoever
 claims the keys of others for their own gains no more than this."""

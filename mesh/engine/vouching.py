@@ -1,0 +1,88 @@
+"""Vouches between contacts: joins `mesh.peering.vouching` to links, standings and the vault.
+
+Implements `docs/protocol/standing.md`, section "Over links". What contacts vouch for is written to
+the vault with whatever else the batch writes there, and read from it; while it is closed nothing
+is told and nothing heard, and what was known before stays known.
+"""
+
+from collections.abc import Callable, Iterable
+
+from mesh.crypto.entropy import Entropy
+from mesh.engine.neighbours import Counters
+from mesh.ids import ContactId, Instant, LinkId, Monotonic, UnixSeconds
+from mesh.messenger.messenger import Messenger
+from mesh.peering.vouching import Vouching
+from mesh.posting.standing import Standings
+from mesh.wire.envelope import SECONDS_PER_DAY
+from mesh.wire.frames import Vouches
+
+
+class VouchExchange:
+    """What contacts at the other ends of links and we tell each other of posting keys."""
+
+    def __init__(
+        self,
+        *,
+        standings: Standings,
+        contact_of: Callable[[LinkId], ContactId | None],
+        counters: Counters,
+        entropy: Entropy,
+    ) -> None:
+        self._standings = standings
+        self._contact_of = contact_of
+        self._counters = counters
+        self._vouching = Vouching(entropy)
+        # The day and the state of the standings for which lists were last made.
+        self._told_of: tuple[int, int] | None = None
+
+    def received(self, link: LinkId, frame: Vouches, now: Instant) -> None:
+        """Somebody vouches over a link; PeerError if no correct node could have sent it."""
+        before = self._vouching.passed_over_count
+        self._vouching.received(link, frame, now)
+        passed_over_count = self._vouching.passed_over_count - before
+        if passed_over_count:
+            self._counters.count("vouches_passed_over", passed_over_count)
+
+    def who_came(self, link: LinkId, now: Instant) -> None:
+        """Whoever is at the other end of a link proved once more who they are."""
+        self._vouching.said_again(link, now)
+
+    def tend(self, links: Iterable[LinkId], mesh_now: UnixSeconds, now: Instant) -> None:
+        """Look at which links are contacts', and whether there is something to tell them."""
+        found = ((link, self._contact_of(link)) for link in links)
+        self._vouching.links_known(
+            {link: contact for link, contact in found if contact is not None}, now
+        )
+        told_of = (mesh_now // SECONDS_PER_DAY, self._standings.changes_count)
+        if told_of != self._told_of:
+            self._told_of = told_of
+            self._vouching.lists_changed(now)
+
+    def deadline(self) -> Monotonic | None:
+        """When the vault is wanted next."""
+        return self._vouching.deadline()
+
+    def wants_vault(self, now: Instant) -> bool:
+        """Whether something is to be written to the vault, or read from it."""
+        due = self._vouching.deadline()
+        return self._vouching.has_come or (due is not None and due <= now.monotonic)
+
+    def use_vault(self, messenger: Messenger, mesh_now: UnixSeconds, now: Instant) -> None:
+        """Keep what came, and tell whoever is to be told."""
+        for contact, days in self._vouching.take_came():
+            self._counters.count("vouches_received")
+            messenger.vouched(contact, days, mesh_now)
+        self._vouching.deadline_passed(
+            lambda contact: messenger.vouches_for(contact, mesh_now), now
+        )
+
+    def vault_closing(self) -> None:
+        """Know no contacts any more; the standings stay."""
+        self._vouching.vault_closing()
+
+    def take_frames(self) -> list[tuple[LinkId, Vouches]]:
+        """Frames to send, in order."""
+        frames = self._vouching.take_frames()
+        if frames:
+            self._counters.count("vouches_sent", len(frames))
+        return frames
