@@ -31,12 +31,15 @@ from mesh.wire.envelope import SECONDS_PER_DAY
 from mesh.wire.payload import Payload
 from mesh.wire.standing import encode_own_keys
 
+_GROWN_SIZE_CLASS: Final = 1
+"""A message grows into 4 KiB for our keys where it must, and never into more."""
+
 _CHANCE: Final = 11
 """Of 256: one chore in 23, and so about once in a day of chores."""
 
 
 class KeysGiven:
-    """What contacts know of our posting keys; the rows are all of its memory."""
+    """What contacts know of our posting keys."""
 
     def __init__(
         self, vault: Vault, *, posting_keys: PostingKeys, sessions: Sessions, entropy: Entropy
@@ -47,6 +50,8 @@ class KeysGiven:
         self._posting_keys = posting_keys
         self._sessions = sessions
         self._entropy = entropy
+        # Who is being sent a payload for the sake of our keys.
+        self._due: dict[ContactId, None] = {}
 
     def added_to(self, contact: ContactRow, payload: Payload, mesh_now: UnixSeconds) -> Payload:
         """The payload, with our keys where its reader is to be told of them."""
@@ -55,7 +60,8 @@ class KeysGiven:
         left = _days_left(row, today)
         if not self._may_be_told(contact) or len(payload.controls) >= CONTROLS_MAX:
             return payload
-        if left >= POSTING_KEYS_FRESH_DAYS and not self._has_further_keys(row, today):
+        is_fresh = left >= POSTING_KEYS_FRESH_DAYS and contact.id not in self._due
+        if is_fresh and not self._has_further_keys(row, today):
             return payload
         keys = self._posting_keys.to_tell(today)
         if not keys:
@@ -65,15 +71,19 @@ class KeysGiven:
             payload, controls=[*payload.controls, (POSTING_KEYS, control)]
         )
         may_grow = left < POSTING_KEYS_SCARCE_DAYS or not payload.text
-        if not may_grow and _size_class(fuller) != _size_class(payload):
+        if _grows_too_much(payload, fuller, may_grow=may_grow):
             return payload
+        sent_day, seen_count = (0, 0) if row is None else (row.sent_day, row.seen_count)
+        if contact.id in self._due:
+            del self._due[contact.id]
+            sent_day, seen_count = today, self._messages.conversation(contact.id).seen_count
         self._rows.put_given(
             KeysGivenRow(
                 contact.id,
                 until_day=today + POSTING_DAYS_TOLD - 1,
                 newest=max(signer.number for _, signer in keys),
-                sent_day=0 if row is None else row.sent_day,
-                seen_count=0 if row is None else row.seen_count,
+                sent_day=sent_day,
+                seen_count=seen_count,
             )
         )
         return fuller
@@ -92,13 +102,12 @@ class KeysGiven:
                 due.append(contact)
                 if len(due) == POSTING_KEYS_PER_CHORE:
                     break
-        for contact in due:
-            row = given.get(contact.id) or KeysGivenRow(contact.id, 0, 0, 0, 0)
-            seen_count = self._messages.conversation(contact.id).seen_count
-            self._rows.put_given(
-                msgspec.structs.replace(row, sent_day=today, seen_count=seen_count, until_day=0)
-            )
+        self._due = {contact.id: None for contact in due}
         return due
+
+    def is_due(self, contact: ContactId) -> bool:
+        """Whether the next payload to a contact is for the sake of our keys."""
+        return contact in self._due
 
     def forget(self, contact: ContactId) -> None:
         """Whoever is blocked is told nothing; after it they are told everything again."""
@@ -133,5 +142,13 @@ def _days_left(row: KeysGivenRow | None, today: int) -> int:
     return left if left < POSTING_DAYS_TOLD else 0
 
 
-def _size_class(payload: Payload) -> int | None:
-    return session_size_class(len(payload.encode()), has_long_header=False)
+def _grows_too_much(payload: Payload, fuller: Payload, *, may_grow: bool) -> bool:
+    """Whether the envelope would grow, with a short header or a long one, or beyond 4 KiB."""
+    for has_long_header in (False, True):
+        before, after = (
+            session_size_class(len(one.encode()), has_long_header=has_long_header)
+            for one in (payload, fuller)
+        )
+        if after != before and not (may_grow and after == _GROWN_SIZE_CLASS):
+            return True
+    return False

@@ -368,7 +368,11 @@ class Outbox:
         counts = self._messages.conversation(contact.id)
         sent_count = counts.sent_count
         self._messages.set_sent_count(contact.id, sent_count + 1)
-        keys = self._keys_to_tell(contact, counts.keys_told, mesh_now)
+        # There is no room for both in a small envelope, and prekeys can wait for the next payload.
+        is_for_posting_keys = self._keys_given.is_due(contact.id)
+        keys = (
+            [] if is_for_posting_keys else self._keys_to_tell(contact, counts.keys_told, mesh_now)
+        )
         over = self._over_to_tell(contact)
         payload = Payload(
             version=PAYLOAD_VERSION,

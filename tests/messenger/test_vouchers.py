@@ -8,6 +8,7 @@ from mesh.storage.sqlcipher import transaction
 from mesh.wire.envelope import SECONDS_PER_DAY
 from mesh.wire.standing import VouchedDay
 from tests.messenger.people import DAY_S, START_S, Clock, Person, acquainted, exchange
+from tests.messenger.test_keys_given import say_hello
 from tests.posting.test_standing import hashes, key
 
 TODAY = START_S // SECONDS_PER_DAY
@@ -30,13 +31,14 @@ def named(*numbers: int, day: int = TODAY) -> tuple[int, ...]:
 
 
 def star(clock: Clock) -> tuple[Person, Person, Person]:
-    """Ann, whose contacts Bob and Cem have told her their keys."""
+    """Ann, whose contacts Bob and Cem have told her their keys, and she them."""
     ann = Person("Ann", clock, seed=1)
     bob, cem = Person("Bob", clock, seed=2), Person("Cem", clock, seed=3)
     for other in (bob, cem):
         other.add(ann.invite().link)
         exchange(ann, other)
-        other.send("Ann", "hello")
+        say_hello(ann, other)
+        ann.send(other.name, "hello")
         exchange(ann, other)
     return ann, bob, cem
 
