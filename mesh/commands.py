@@ -256,6 +256,14 @@ class CarriedAnswer(Answer, frozen=True, kw_only=True):
     share_bytes: int
 
 
+class KnownKeysAnswer(Answer, frozen=True, kw_only=True):
+    """Of how many posting keys of today it is known that somebody answers for them."""
+
+    contacts: int
+    friends_of_contacts: int
+    further: int
+
+
 class StatusAnswer(Answer, frozen=True, kw_only=True):
     """The node in one look. `counters` are the engine's metrics by name.
 
@@ -286,6 +294,8 @@ class StatusAnswer(Answer, frozen=True, kw_only=True):
     refused: dict[str, int] = {}
     limits: list[str] = []
     """Why this node does less for others than it was set to, in sentences."""
+    known_keys: KnownKeysAnswer | None = None
+    """None: since its start the vault was never open, so nobody's mail is known from other mail."""
 
 
 class ImportedAnswer(Answer, frozen=True, kw_only=True):

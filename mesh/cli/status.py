@@ -92,6 +92,7 @@ def lines_of(answer: StatusAnswer, profile: str, *, is_verbose: bool) -> list[st
         f"carries    {plural(answer.envelopes_count, 'envelope')}, "
         f"{size(answer.stored_bytes)} of {size(answer.stored_bytes_max)}",
         *carried_lines(answer),
+        *known_lines(answer),
     ]
     # What only the vault knows cannot be told while it is locked.
     if answer.vault == "open":
@@ -109,6 +110,21 @@ def lines_of(answer: StatusAnswer, profile: str, *, is_verbose: bool) -> list[st
         counters = answer.counters
         lines += [f"{clean_line(name)}  {counters[name]}" for name in sorted(counters)]
     return lines
+
+
+def known_lines(answer: StatusAnswer) -> list[str]:
+    """Say of whose mail it is known that somebody answers for it."""
+    known = answer.known_keys
+    if known is None:
+        is_locked = answer.vault == "locked"
+        return ["knows      nobody's mail: it was started locked"] if is_locked else []
+    counted = (
+        (known.contacts, "contact"),
+        (known.friends_of_contacts, "contact of theirs"),
+        (known.further, "further on"),
+    )
+    named = [f"{plural(count, noun)}" for count, noun in counted if count]
+    return [f"knows      keys of today: {', '.join(named)}"] if named else []
 
 
 def carried_lines(answer: StatusAnswer) -> list[str]:

@@ -27,6 +27,7 @@ from mesh.commands import (
     CompareNearby,
     ConfirmNearby,
     ContactAnswer,
+    KnownKeysAnswer,
     RemovePeer,
     SendMessage,
     SetNearby,
@@ -45,6 +46,7 @@ from mesh.engine.meeting import Meeting
 from mesh.engine.neighbours import Counters, Neighbours
 from mesh.engine.overlay import Overlay
 from mesh.engine.sweeping import VaultSweep
+from mesh.engine.vouching import VouchExchange
 from mesh.errors import PeerError, UserError, relay_refusal
 from mesh.events import NoticeRaised, VaultLocked, VaultUnlocked
 from mesh.ids import (
@@ -53,7 +55,6 @@ from mesh.ids import (
     LinkId,
     LinkKey,
     Monotonic,
-    PostingKey,
     RequestId,
     Tag,
     UnixSeconds,
@@ -95,10 +96,10 @@ from mesh.messenger.messenger import Messenger, Ours
 from mesh.peering.dialing import Dialing
 from mesh.peering.exchange import PeerExchange
 from mesh.posting.mesh_time import MeshClock
-from mesh.posting.standing import Depth, Standings
+from mesh.posting.standing import Standings
 from mesh.replication.spreading import Spreading
 from mesh.storage.sqlcipher import savepoint, transaction
-from mesh.wire.envelope import Envelope, decode_envelope
+from mesh.wire.envelope import SECONDS_PER_DAY, Envelope, decode_envelope
 from mesh.wire.frames import (
     FEATURE_TOLD_FAR,
     FEATURE_TOLD_NEAR,
@@ -113,6 +114,7 @@ from mesh.wire.frames import (
     Push,
     Retired,
     Stubs,
+    Vouches,
     Who,
     split_short_ids,
 )
@@ -179,13 +181,14 @@ class Engine:
         self._is_behind = False
         # While the vault is locked: what must not be evicted. A node started locked knows nothing.
         self._ours = Ours(frozenset(), frozenset())
+        self._was_opened = False
         self._carrying = Carrying(
             connection=store,
             parameters=settings.parameters,
             stored_bytes_max=settings.stored_bytes_max,
             carried_days=settings.carried_days,
             known_ids_max=settings.known_ids_max,
-            depth_of=self._depth_of,
+            depth_of=self._standings.depth,
             is_ours=self._is_protected,
             relay_delay_ms_max=settings.relay_delay_ms_max,
             entropy=entropy,
@@ -220,6 +223,12 @@ class Engine:
             exchange=exchange,
             entropy=entropy,
         )
+        self._vouches = VouchExchange(
+            standings=self._standings,
+            contacts_by_link=self._overlay.contacts_by_link,
+            counters=self._counters,
+            entropy=entropy,
+        )
         self._addresses = KnownAddresses(
             connection=store, store=self._carrying.store, dialing=self._dialing, now=now
         )
@@ -240,6 +249,11 @@ class Engine:
     @spreading.setter
     def spreading(self, spreading: Spreading) -> None:
         self._carrying.spreading = spreading
+
+    @property
+    def standings(self) -> Standings:
+        """How near the authors of envelopes are to our person."""
+        return self._standings
 
     def handle(self, batch: Sequence[Input], now: Instant) -> list[Effect]:
         """Handle a batch of inputs; return what may leave, after all of it is committed.
@@ -277,6 +291,7 @@ class Engine:
             self._courier.deadline(),
             self._meeting.deadline(),
             self._overlay.deadline(),
+            self._vouches.deadline(),
         ]
         if self._messenger is not None:
             if self._is_behind or self._messenger.has_unposted:
@@ -398,6 +413,10 @@ class Engine:
                         self._meeting.received(link, frame, now)
                     case Who() | PexRequest() | Pex():
                         self._overlay.received(link, frame, now)
+                        if isinstance(frame, Who):
+                            self._vouches.who_came(link, now)
+                    case Vouches():
+                        self._vouches.received(link, frame, now)
                     case _:
                         self.spreading.received(link, frame, mesh_now, now)
         except PeerError as error:
@@ -407,6 +426,7 @@ class Engine:
         self._neighbours.tend(mesh_now, now)
         self._meeting.tend(self._neighbours.link_key, now)
         self._overlay.tend(self.spreading.news_count, now)
+        self._vouches.tend(mesh_now, now)
         self._courier.tend(mesh_now, now)
         is_steady = self._clock.is_steady(now)
         for link in self._carrying.tend(mesh_now=mesh_now, is_clock_steady=is_steady, now=now):
@@ -430,6 +450,8 @@ class Engine:
             self._neighbours.send(link, nearby_frame)
         for link, overlay_frame in self._overlay.take_frames():
             self._neighbours.send(link, overlay_frame)
+        for link, vouches in self._vouches.take_frames():
+            self._neighbours.send(link, vouches)
         self._effects[:0] = self._neighbours.take_effects(now)
         self._effects.extend(self._courier.take_replies())
         if self._messenger is not None:
@@ -438,11 +460,6 @@ class Engine:
             self._effects.extend(told)
         self._effects.extend(self._meeting.take_effects())
         self._effects.extend(Emit(NoticeRaised(words)) for words in self._clock.take_notices())
-
-    def _depth_of(self, posting_key: PostingKey, day: int) -> Depth:
-        if self._messenger is not None and self._messenger.is_own(posting_key):
-            return Depth.OWN
-        return self._standings.depth(posting_key, day)
 
     def _is_protected(self, envelope_id: EnvelopeId, tag: Tag, *, is_new: bool) -> bool:
         messenger = self._messenger
@@ -462,6 +479,7 @@ class Engine:
         with transaction(connection):
             self._messenger = Messenger(
                 vault=connection,
+                standings=self._standings,
                 is_tag_stored=self._carrying.store.has_tag,
                 parameters=self._settings.parameters,
                 entropy=self._entropy,
@@ -476,7 +494,7 @@ class Engine:
                 self._messenger.retired(retirement)
             self._meeting.vault_opened(self._messenger, now)
             self._overlay.vault_opened(self._messenger)
-        self._is_behind = True
+        self._is_behind = self._was_opened = True
         self._effects.append(Emit(VaultUnlocked()))
 
     def _close_vault(self, now: Instant) -> None:
@@ -485,6 +503,7 @@ class Engine:
             return
         self._meeting.vault_closing(now)
         self._overlay.vault_closing()
+        self._vouches.vault_closing()
         self._ours = self._messenger.ours()
         self._vault = self._messenger = self._sweep = None
         self._locked_since = now.unix_seconds
@@ -522,7 +541,10 @@ class Engine:
         expected = [one for one in added if messenger.is_expected(one.header.tag)]
         retired = [one for one in told if messenger.is_protected(one.envelope)]
         is_posted_due = messenger.posted_unwritten_count >= POSTED_PER_BATCH
-        is_wanted = is_due or is_posted_due or self._is_behind or self._meeting.has_wants
+        is_vouching = self._vouches.wants_vault(now)
+        is_wanted = (
+            is_due or is_posted_due or self._is_behind or self._meeting.has_wants or is_vouching
+        )
         if not (asked or minted or held or expected or retired or is_wanted):
             return
         replies: list[Effect] = []
@@ -545,6 +567,7 @@ class Engine:
                     mesh_now=mesh_now, is_clock_steady=self._clock.is_steady(now), now=now
                 )
             self._open_arrived(messenger, expected, mesh_now, now)
+            self._vouches.use_vault(messenger, mesh_now, now)
             self._meeting.use_vault(messenger, vault, mesh_now, now)
         if self._sweep is not None:
             self._sweep.committed(now)
@@ -645,6 +668,13 @@ class Engine:
             carried=self._carrying.carried(),
             refused=refused(counters),
             limits=self._economy.limits(map(self._neighbours.interface_of, self._neighbours.ready)),
+            known_keys=self._known_keys(mesh_now) if self._was_opened else None,
+        )
+
+    def _known_keys(self, mesh_now: UnixSeconds) -> KnownKeysAnswer:
+        counts = self._standings.counts(mesh_now // SECONDS_PER_DAY)
+        return KnownKeysAnswer(
+            contacts=counts.contacts, friends_of_contacts=counts.vouched, further=counts.far
         )
 
     def _labels(self) -> dict[LinkId, str]:

@@ -5,7 +5,7 @@ the vault with whatever else the batch writes there, and read from it; while it 
 is told and nothing heard, and what was known before stays known.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 from mesh.crypto.entropy import Entropy
 from mesh.engine.neighbours import Counters
@@ -24,12 +24,12 @@ class VouchExchange:
         self,
         *,
         standings: Standings,
-        contact_of: Callable[[LinkId], ContactId | None],
+        contacts_by_link: Callable[[], dict[LinkId, ContactId]],
         counters: Counters,
         entropy: Entropy,
     ) -> None:
         self._standings = standings
-        self._contact_of = contact_of
+        self._contacts_by_link = contacts_by_link
         self._counters = counters
         self._vouching = Vouching(entropy)
         # The day and the state of the standings for which lists were last made.
@@ -47,12 +47,9 @@ class VouchExchange:
         """Whoever is at the other end of a link proved once more who they are."""
         self._vouching.said_again(link, now)
 
-    def tend(self, links: Iterable[LinkId], mesh_now: UnixSeconds, now: Instant) -> None:
+    def tend(self, mesh_now: UnixSeconds, now: Instant) -> None:
         """Look at which links are contacts', and whether there is something to tell them."""
-        found = ((link, self._contact_of(link)) for link in links)
-        self._vouching.links_known(
-            {link: contact for link, contact in found if contact is not None}, now
-        )
+        self._vouching.links_known(self._contacts_by_link(), now)
         told_of = (mesh_now // SECONDS_PER_DAY, self._standings.changes_count)
         if told_of != self._told_of:
             self._told_of = told_of

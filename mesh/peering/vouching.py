@@ -8,7 +8,7 @@ over unread.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 
 from mesh.crypto.entropy import Entropy
@@ -37,8 +37,8 @@ class _Contact:
     links: list[LinkId]
     hour_began: Monotonic
     heard_count: int = 0
-    # What of each day they know: a hash of it.
-    told: dict[int, bytes] = field(default_factory=dict)
+    # What of each day they know: a hash of it; None while it is not certain what they know.
+    told: dict[int, bytes] | None = None
     # When they were last told all of it.
     told_all_at: Monotonic | None = None
     due: Monotonic | None = None
@@ -79,7 +79,7 @@ class Vouching:
         """A contact proved once more who they are: perhaps they could not hear before."""
         contact = self._find(link)
         if contact is not None:
-            contact.told.clear()
+            contact.told = None
             self._fall_due(contact, now)
 
     def lists_changed(self, now: Instant) -> None:
@@ -153,12 +153,12 @@ class Vouching:
             told_at, contact.told_over = contact.told_over[1], None
             if now.monotonic - told_at < VOUCHES_SETTLED_MS * 1000:
                 # The link may have ended before they heard.
-                contact.told.clear()
+                contact.told = None
                 is_new = bool(links)
         if is_new:
             all_at = contact.told_all_at
             if all_at is not None and now.monotonic - all_at >= VOUCHES_REPEATED_MS * 1000:
-                contact.told.clear()
+                contact.told = None
             self._fall_due(contact, now)
 
     def _fall_due(self, contact: _Contact, now: Instant) -> None:
@@ -170,13 +170,15 @@ class Vouching:
             contact.due = soon if quiet_until is None else max(soon, quiet_until)
 
     def _tell(self, contact: _Contact, lists: list[VouchedDay], now: Instant) -> None:
-        hashes = {one.day: _hash_of(one) for one in lists}
-        # Nothing is all that is known of a day of which nothing was told.
-        known = {day: contact.told.get(day, _hash_of(VouchedDay(day))) for day in hashes}
-        fresh = [one for one in lists if known[one.day] != hashes[one.day]]
-        if not contact.told:
+        if contact.told is None:
+            # Days of which there is nothing to tell too: they may know what counts no more.
+            told: dict[int, bytes] = {}
             contact.told_all_at = now.monotonic
-        contact.told = hashes
+        else:
+            # Of a day that came since they know nothing.
+            told = {one.day: _hash_of(VouchedDay(one.day)) for one in lists} | contact.told
+        contact.told = {one.day: _hash_of(one) for one in lists}
+        fresh = [one for one in lists if told.get(one.day) != contact.told[one.day]]
         if not fresh:
             return
         link = contact.links[0]

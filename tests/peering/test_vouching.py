@@ -64,16 +64,28 @@ def test_a_contact_is_told_some_time_of_chance_after_the_link_was_recognised() -
         due = node.machine.deadline()
         assert due is not None
         seen.append(due // 1000)
-        assert node.wait(latest) == [(FIRST, [node.lists[0]])]
+        assert node.wait(latest) == [(FIRST, node.lists)]
     assert all(earliest <= one <= latest for one in seen)
     assert max(seen) - min(seen) > (latest - earliest) // 2
 
 
-def test_days_of_which_there_is_nothing_to_tell_are_not_told() -> None:
+def test_first_all_days_are_told_and_later_none_of_which_there_is_nothing_to_tell() -> None:
     node = Node()
     node.lists = [VouchedDay(DAY), VouchedDay(DAY + 1)]
     node.links(anna=FIRST)
+    assert node.wait(VOUCHES_INTERVAL_MS) == [(FIRST, node.lists)]
+    node.lists.append(VouchedDay(DAY + 2))
+    node.machine.lists_changed(node.now)
     assert node.wait(VOUCHES_INTERVAL_MS) == []
+
+
+def test_what_counts_no_more_is_withdrawn_whatever_happened_between() -> None:
+    node = Node()
+    node.links(anna=FIRST)
+    node.wait(VOUCHES_INTERVAL_MS)
+    node.lists = [VouchedDay(DAY), VouchedDay(DAY + 1)]
+    node.machine.said_again(FIRST, node.now)
+    assert node.wait(VOUCHES_INTERVAL_MS) == [(FIRST, node.lists)]
 
 
 def test_only_what_changed_is_told_again_and_an_hour_later() -> None:
@@ -134,7 +146,7 @@ def test_over_a_new_link_all_is_told_again_once_a_day() -> None:
         node.links()
         node.links(anna=LinkId(FIRST + hours))
         told += [days for _, days in node.wait(3_600_000)]
-    assert told == [[node.lists[0]]] * 2
+    assert told == [node.lists] * 2
 
 
 def test_where_a_link_ended_soon_after_all_is_told_again() -> None:
@@ -146,7 +158,7 @@ def test_where_a_link_ended_soon_after_all_is_told_again() -> None:
     node.wait(VOUCHES_SETTLED_MS // 2)
     node.links()
     node.links(anna=SECOND)
-    assert node.wait(VOUCHES_INTERVAL_MS) == [(SECOND, [node.lists[0]])]
+    assert node.wait(VOUCHES_INTERVAL_MS) == [(SECOND, node.lists)]
 
 
 def test_who_proves_once_more_who_they_are_is_told_all_again_within_the_hour() -> None:
@@ -155,7 +167,7 @@ def test_who_proves_once_more_who_they_are_is_told_all_again_within_the_hour() -
     node.wait(VOUCHES_DELAY_MS[1])
     for _ in range(10):
         node.machine.said_again(FIRST, node.now)
-    assert node.wait(VOUCHES_INTERVAL_MS) == [(FIRST, [node.lists[0]])]
+    assert node.wait(VOUCHES_INTERVAL_MS) == [(FIRST, node.lists)]
 
 
 def test_a_link_that_is_nobodys_is_told_nothing() -> None:
