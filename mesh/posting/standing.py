@@ -169,8 +169,11 @@ class Standings:
         told.vouched = _sorted(vouched, VOUCHED_PER_CONTACT_DAY_MAX)
         told.far = _sorted(far, FAR_PER_CONTACT_DAY_MAX)
         all_told = self._told.get(day, {}).values()
-        _share([one.vouched for one in all_told], VOUCHED_HASHES_PER_DAY_MAX)
-        _share([one.far for one in all_told], FAR_HASHES_PER_DAY_MAX)
+        # Cut seldom: it looks at all lists.
+        if sum(len(one.vouched) for one in all_told) > 2 * VOUCHED_HASHES_PER_DAY_MAX:
+            _share([one.vouched for one in all_told], VOUCHED_HASHES_PER_DAY_MAX)
+        if sum(len(one.far) for one in all_told) > 2 * FAR_HASHES_PER_DAY_MAX:
+            _share([one.far for one in all_told], FAR_HASHES_PER_DAY_MAX)
         self._changed(day)
 
     def withdraw(self, contact: ContactId) -> None:
@@ -218,6 +221,8 @@ class Standings:
             return None
         index = self._indexes.get(day)
         if index is None:
+            _share([one.vouched for one in told.values()], VOUCHED_HASHES_PER_DAY_MAX)
+            _share([one.far for one in told.values()], FAR_HASHES_PER_DAY_MAX)
             index = self._indexes[day] = _Index(
                 keys=dict.fromkeys(key for one in told.values() for key in one.keys),
                 vouched=_joined([one.vouched for one in told.values()]),
