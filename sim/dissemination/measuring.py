@@ -46,6 +46,7 @@ class Case:
     crashed: float = 0
     crash_notice_us: int = 50_000
     eager_links_min: int | None = None
+    has_one_sender: bool = False
     seed: int = 1
 
 
@@ -83,20 +84,23 @@ def measure(case: Case) -> Figures:
     if case.who == "gossipsub":
         _agree_on_meshes(network, case, chance)
     honest = [node for node in range(case.nodes) if node not in liars]
+    senders = honest[:1] if case.has_one_sender else honest
     network.run_until(WARM_US)
     for _ in range(case.warm_posts):
-        network.publish(chance.pick(honest), case.size)
+        network.publish(chance.pick(senders), case.size)
         network.run_until(network.loop.now + BETWEEN_POSTS_US)
     network.run_until(network.loop.now + 2_000_000)
     if case.crashed:
         gone = _drawn(honest, case.crashed, chance)
         network.crash(list(gone), notice_us=case.crash_notice_us)
         honest = [node for node in honest if node not in gone]
+        senders = honest[:1] if case.has_one_sender else honest
     reachable = largest_part(honest, edges)
+    able = [node for node in senders if node in dict.fromkeys(reachable)]
     before = network.control_bytes
     counted = []
     for _ in range(case.posts):
-        counted.append(network.publish(chance.pick(reachable), case.size))
+        counted.append(network.publish(chance.pick(able), case.size))
         network.run_until(network.loop.now + BETWEEN_POSTS_US)
     network.run_until(network.loop.now + LAST_US)
     return _figures(network, counted, reachable, network.control_bytes - before)
@@ -171,25 +175,34 @@ def _speakers(case: Case, liars: dict[int, None]) -> list[Speaker]:
 
 
 def _agree_on_meshes(network: SpeakingNetwork, case: Case, chance: Chance) -> None:
-    """Each node grafts so many links that its mesh is full, and both ends take them in."""
-    degree = GossipsubRules().degree
-    order = list(range(case.nodes))
-    chance.shuffle(order)
-    for node in order:
-        speaker = network.speakers[node]
-        if not isinstance(speaker, Gossipsub):
+    """The first heartbeat: at a moment of its own each node fills its mesh if it has too few links.
+
+    What others grafted counts once it has come; both ends take a graft in. Whose mesh is then too
+    large prunes it at the next heartbeat.
+    """
+    rules = GossipsubRules()
+    beats = sorted((chance.below(rules.heartbeat_us), node) for node in range(case.nodes))
+    known_at: dict[int, dict[int, int]] = {node: {} for node in range(case.nodes)}
+    for now, node in beats:
+        mesh = known_at[node]
+        if sum(at <= now for at in mesh.values()) >= rules.degree_low:
             continue
-        others = network.neighbours(node)
+        others = [peer for peer in network.neighbours(node) if mesh.get(peer, now + 1) > now]
         chance.shuffle(others)
-        for other in others:
-            peer = network.speakers[other]
-            if len(speaker.mesh) >= degree:
-                break
-            is_full = isinstance(peer, Gossipsub) and len(peer.mesh) >= GossipsubRules().degree_high
-            if not is_full:
-                speaker.mesh[other] = None
-                if isinstance(peer, Gossipsub):
-                    peer.mesh[node] = None
+        for peer in others[: rules.degree - sum(at <= now for at in mesh.values())]:
+            mesh[peer] = now
+            known_at[peer].setdefault(node, now + network.latency_us(node, peer))
+    for node, mesh in known_at.items():
+        rest = list(mesh)
+        chance.shuffle(rest)
+        if len(rest) > rules.degree_high:
+            for peer in rest[rules.degree :]:
+                del mesh[peer]
+                known_at[peer].pop(node, None)
+    for node, mesh in known_at.items():
+        speaker = network.speakers[node]
+        if isinstance(speaker, Gossipsub):
+            speaker.mesh = dict.fromkeys(mesh)
 
 
 def _drawn(nodes: Sequence[int], share: float, chance: Chance) -> dict[int, None]:

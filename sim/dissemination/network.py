@@ -87,6 +87,10 @@ class SpeakingNetwork:
         """The other ends of a node's links."""
         return list(self._neighbours.get(node, ()))
 
+    def latency_us(self, one: int, other: int) -> int:
+        """How long a link takes, one way."""
+        return self._links[min(one, other), max(one, other)].latency_us
+
     def join(self, one: int, other: int, latency_us: int) -> None:
         """A link stands; the first one dialled."""
         self._links[min(one, other), max(one, other)] = _Link(latency_us)
