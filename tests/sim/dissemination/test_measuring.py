@@ -59,7 +59,7 @@ def test_graphs_have_the_degrees_that_were_asked_for(seed: int) -> None:
     assert all(one < other for one, other in joined)
 
 
-# Payloads of libp2p's simulator of gossipsub v1.0 for 60 posts of 5 sources, where each node connects
+# Payloads of libp2p's simulator of gossipsub v1.0 for 60 posts of 5 sources; each node connects
 # to 20 over links of 10 to 150 ms. With 1,000 nodes it has 377,370, we 382,357.
 @pytest.mark.slow
 @pytest.mark.parametrize("nodes, payloads", [(250, 96_320), (500, 189_451)])
