@@ -21,6 +21,8 @@ RETRANSMISSIONS_MAX: Final = 8
 
 SEGMENT_BYTES: Final = 1_460
 
+_HALF: Final = (1 << 32) - 1
+_PER_HALF: Final = 2.0**-32
 _STEPS: Final = (0x9E3779B97F4A7C15, 0xD1B54A32D192ED03)
 """Odd numbers without a pattern, for the number of a packet and for what is asked of it."""
 
@@ -120,15 +122,31 @@ class Line:
         """What becomes of a chunk that is written now."""
         rules = self.rules
         self.packets_count += 1
+        # One draw decides what every chunk needs: how late it is, and whether it is lost.
+        drawn = mix(self.key + self.packets_count * _STEPS[0])
         if rules.jitter is None:
-            delay = int(self.fraction(0) * (rules.jitter_us + 1))
+            delay = ((drawn >> 32) * (rules.jitter_us + 1)) >> 32
         else:
-            delay = delay_us(rules.jitter, self.fraction(0))
-        spells = [spell for spell in self.spells if spell.start <= now < spell.end]
-        again = self._retransmissions(size, spells)
+            delay = delay_us(rules.jitter, (drawn >> 32) * _PER_HALF)
+        first = (drawn & _HALF) * _PER_HALF
+        if self.spells:
+            spells = [spell for spell in self.spells if spell.start <= now < spell.end]
+            if spells:
+                return self._pass_on_in_spells(size, delay, first, spells)
+        if rules.bursts is None:
+            risk = rules.loss
+            if size > SEGMENT_BYTES:
+                risk = 1 - (1 - risk) ** -(-size // SEGMENT_BYTES)
+            if first >= risk:
+                return Passage(delay, 0, 0, 0, None, None)
+        again = self._retransmissions(size, first, ())
+        return Passage(delay + ((1 << again) - 1) * RETRANSMIT_US, again, 0, 0, None, None)
+
+    def _pass_on_in_spells(
+        self, size: int, delay: int, first: float, spells: Sequence[Spell]
+    ) -> Passage:
+        again = self._retransmissions(size, first, spells)
         delay += ((1 << again) - 1) * RETRANSMIT_US
-        if not spells:
-            return Passage(delay, again, 0, 0, None, None)
         slow_us, not_before = 0, 0
         changed_bit: int | None = None
         ends_after: int | None = None
@@ -145,8 +163,8 @@ class Line:
                 ends_after = int(self.fraction(5) * size)
         return Passage(delay, again, slow_us, not_before, changed_bit, ends_after)
 
-    def _retransmissions(self, size: int, spells: Sequence[Spell]) -> int:
-        """How often a chunk waits for a packet that was lost."""
+    def _retransmissions(self, size: int, first: float, spells: Sequence[Spell]) -> int:
+        """How often a chunk waits for a packet that was lost; `first` decides of the first."""
         loss, bursts = self.rules.loss, self.rules.bursts
         for spell in spells:
             loss = 1 - (1 - loss) * (1 - spell.loss)
@@ -155,16 +173,17 @@ class Line:
             return 0
         segments = -(-size // SEGMENT_BYTES)
         count = 0
-        is_lost = self._is_any_lost(loss, bursts, segments, 100)
+        is_lost = self._is_any_lost(loss, bursts, segments, 100, first)
         while is_lost and count < RETRANSMISSIONS_MAX:
             count += 1
-            is_lost = self._is_any_lost(loss, bursts, 1, 200 + count * 4)
+            question = 200 + count * 4
+            is_lost = self._is_any_lost(loss, bursts, 1, question, self.fraction(question))
         return count
 
     def _is_any_lost(
-        self, loss: float, bursts: Bursts | None, segments: int, question: int
+        self, loss: float, bursts: Bursts | None, segments: int, question: int, drawn: float
     ) -> bool:
-        is_lost = bool(loss) and self.fraction(question) < 1 - (1 - loss) ** segments
+        is_lost = drawn < 1 - (1 - loss) ** segments
         if bursts is None:
             return is_lost
         for segment in range(segments):
