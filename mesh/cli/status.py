@@ -119,11 +119,11 @@ def known_lines(answer: StatusAnswer) -> list[str]:
         is_locked = answer.vault == "locked"
         return ["knows      nobody's mail: it was started locked"] if is_locked else []
     counted = (
-        (known.contacts, "contact"),
-        (known.friends_of_contacts, "contact of theirs"),
-        (known.further, "further on"),
+        (known.contacts, "contact", "contacts"),
+        (known.friends_of_contacts, "contact of theirs", "contacts of theirs"),
+        (known.further, "further", "further"),
     )
-    named = [f"{plural(count, noun)}" for count, noun in counted if count]
+    named = [plural(count, one, many) for count, one, many in counted if count]
     return [f"knows      keys of today: {', '.join(named)}"] if named else []
 
 

@@ -1,7 +1,9 @@
 """What `mesh status` says of what is carried, and why not more."""
 
+from msgspec.structs import replace
+
 from mesh.cli.status import lines_of
-from mesh.commands import CarriedAnswer, StatusAnswer
+from mesh.commands import CarriedAnswer, KnownKeysAnswer, StatusAnswer
 
 
 def answer(
@@ -51,3 +53,15 @@ def test_status_says_for_whom_mail_is_carried_and_why_not_more() -> None:
 def test_a_node_that_carries_nothing_says_nothing_of_it() -> None:
     lines = lines_of(answer(carried=[], refused={}, limits=[]), "default", is_verbose=False)
     assert not any(line.startswith(("for ", "refused ", "limited ")) for line in lines)
+
+
+def test_status_says_whose_mail_is_known_and_that_a_node_started_locked_knows_nobodys() -> None:
+    open_ = answer(carried=[], refused={}, limits=[])
+    known = KnownKeysAnswer(contacts=2, friends_of_contacts=1, further=0)
+    lines = lines_of(replace(open_, known_keys=known), "default", is_verbose=False)
+    assert "knows      keys of today: 2 contacts, 1 contact of theirs" in lines
+    nobody = KnownKeysAnswer(contacts=0, friends_of_contacts=0, further=0)
+    lines = lines_of(replace(open_, known_keys=nobody), "default", is_verbose=False)
+    assert not any(line.startswith("knows ") for line in lines)
+    lines = lines_of(replace(open_, vault="locked"), "default", is_verbose=False)
+    assert "knows      nobody's mail: it was started locked" in lines

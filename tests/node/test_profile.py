@@ -85,7 +85,8 @@ def test_a_vault_that_was_written_to_is_rebuilt_as_it_closes(folders: ProfileFol
     assert checkpoint(vault)
     assert folders.vault_file.stat().st_size > empty_bytes + 500_000
     close_vault(vault)
-    assert folders.vault_file.stat().st_size <= empty_bytes + 4_096
+    # A page for the table, and perhaps one for its name.
+    assert folders.vault_file.stat().st_size <= empty_bytes + 2 * 4_096
     assert not folders.vault_file.with_name("vault.db-wal").exists()
     assert is_noted(profile.open_vault("horse"))
 

@@ -6,10 +6,19 @@ from pathlib import Path
 import pytest
 
 from mesh.errors import StorageError
+from mesh.ids import PostingKey
 from mesh.inputs import Connection, Cursor
-from mesh.storage.migrations import Migrations, migrate, migrate_store, schema_version
-from mesh.storage.sqlcipher import connect
+from mesh.storage.migrations import (
+    Migrations,
+    migrate,
+    migrate_store,
+    migrate_vault,
+    schema_version,
+)
+from mesh.storage.sqlcipher import connect, transaction
 from mesh.storage.store_schema import STORE_MIGRATIONS
+from mesh.storage.vault import Vault
+from mesh.storage.vault_schema import VAULT_MIGRATIONS
 
 KEY = bytes(range(32))
 
@@ -101,3 +110,21 @@ def test_a_disk_that_fails_at_any_statement_leaves_a_whole_version(tmp_path: Pat
         connection.close()
     assert seen == sorted(seen)
     assert sorted(set(seen)) == [0, 1, 2, 3]
+
+
+def test_posting_keys_of_an_older_vault_keep_their_seeds_and_get_numbers() -> None:
+    connection = connect(None, None)
+    migrate(connection, VAULT_MIGRATIONS[:2], name="vault")
+    rows = [(b"k" * 32, b"s" * 32, 0, 7, b"t" * 12, 3), (b"o" * 32, None, 1, 5, None, 0)]
+    with transaction(connection):
+        connection.executemany("INSERT INTO posting_keys VALUES (?, ?, ?, ?, ?, ?)", rows)
+    migrate_vault(connection)
+    kept = Vault(connection).sessions
+    (row,) = kept.posting_keys_with_seed()
+    assert (row.public, row.seed, row.day, row.stamp, row.uses) == (*rows[0][:2], 7, b"t" * 12, 3)
+    assert kept.posting_keys() == [b"k" * 32, b"o" * 32]
+    with transaction(connection):
+        newer = kept.add_posting_key(
+            PostingKey(b"n" * 32), seed=b"s" * 32, audience=0, day=7, stamp=None
+        )
+    assert newer > row.number
