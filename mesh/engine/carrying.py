@@ -17,6 +17,7 @@ from mesh.crypto.entropy import Entropy
 from mesh.crypto.signing import Verify
 from mesh.engine.accounting import REFUSED, carried, own_share_bytes
 from mesh.engine.forgetting import Forgetting
+from mesh.engine.giving import Giving
 from mesh.engine.holdings import NOTHING_COMMITTED, Holdings, Protection
 from mesh.engine.neighbours import Counters
 from mesh.errors import PeerError
@@ -31,15 +32,13 @@ from mesh.limits import (
     LAPSE_INTERVAL_MS,
     LIVE_SECONDS_MAX,
     RELAY_DELAY_MS_MAX,
-    SEND_BODIES_PER_BATCH_BYTES_MAX,
 )
 from mesh.posting.admission import Accept, Admission, Defer, Refuse, Verdict
 from mesh.posting.keeping import FORMER, DepthOf
-from mesh.posting.standing import Depth
 from mesh.replication.retiring import Retiring
 from mesh.replication.seen_sets import Element
 from mesh.replication.spreading import Spreading
-from mesh.replication.turns import ANY_FLOW, Flow, Group, Sparing
+from mesh.replication.turns import Sparing
 from mesh.wire.envelope import (
     Envelope,
     Header,
@@ -49,26 +48,15 @@ from mesh.wire.envelope import (
     envelope_id_of,
     is_known_version,
 )
-from mesh.wire.frames import SHORT_ID_BYTES, Frame, Held, Push, Retired, Stubs, encode_frame
+from mesh.wire.frames import SHORT_ID_BYTES, Frame, Held, Push, Retired, Stubs
 from mesh.wire.parameters import MeshParameters
 from mesh.wire.retirement import (
     RETIREMENT_SIZE_CLASS,
     Retirement,
     is_token_of,
-    join_retirements,
     split_retirements,
     split_tokens,
 )
-
-_BODIES_PER_READ: Final = 16
-
-_GROUP_OF: Final = {
-    Depth.OWN: Group.NEAR,
-    Depth.CONTACT: Group.NEAR,
-    Depth.VOUCHED: Group.FRIENDS,
-    Depth.FAR: Group.FRIENDS,
-    Depth.STRANGER: Group.STRANGERS,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +90,7 @@ class Carrying:
         counters: Counters,
         now: Instant,
     ) -> None:
-        self.spreading = Spreading(entropy, self._flow_of)
+        self.spreading = Spreading(entropy, lambda id_: self._giving.flow_of(id_))
         self._holdings = Holdings(
             connection,
             stored_bytes_max=stored_bytes_max,
@@ -114,6 +102,7 @@ class Carrying:
         self.store: Final = self._holdings.store
         self._forgetting = Forgetting(self._holdings, depth_of, known_ids_max=known_ids_max)
         self._retiring = Retiring(delay_ms_max=relay_delay_ms_max, entropy=entropy)
+        self._giving = Giving(self._holdings, self._retiring, counters)
         self._admission = Admission(parameters, verify)
         self._counters = counters
         self._told_retired: list[Retirement] = []
@@ -392,49 +381,7 @@ class Carrying:
 
     def frames_to_send(self, link: LinkId, room_bytes: int) -> list[Frame]:
         """The next bodies and announcements of a link, as many as it has room for in one batch."""
-        room_bytes = min(room_bytes, SEND_BODIES_PER_BATCH_BYTES_MAX)
-        frames: list[Frame] = []
-        while room_bytes > 0 and self.spreading.has_bodies(link):
-            announcement = self.spreading.take_announcement(link)
-            if announcement is not None:
-                frames.append(announcement)
-                room_bytes -= len(announcement.entries)
-            ids = self.spreading.take_bodies(link, _BODIES_PER_READ)
-            found = self._holdings.bodies(ids)
-            for body in found.values():
-                frames.append(Push(body))
-                room_bytes -= len(body)
-            self._counters.count("bodies_sent", len(found))
-            instead = self._without_bodies(link, [id_ for id_ in ids if id_ not in found])
-            frames += instead
-            room_bytes -= sum(len(encode_frame(frame)) for frame in instead)
-        return frames
-
-    def _without_bodies(self, link: LinkId, ids: list[EnvelopeId]) -> list[Frame]:
-        """What there is to give in place of bodies: stubs with their tokens, or retirements."""
-        if not ids:
-            return []
-        elements = {id_: self._retiring.find_envelope(id_) for id_ in ids}
-        retired = [envelope for envelope in elements.values() if envelope is not None]
-        wanted = [id_ for id_ in ids if elements[id_] is None]
-        tokens: dict[EnvelopeId, list[bytes]] = {}
-        told: list[Retirement] = []
-        for retirement in self.store.retirements_of([*wanted, *retired]):
-            tokens.setdefault(retirement.envelope, []).append(retirement.token)
-            if retirement.element in elements:
-                told.append(retirement)
-        stubs = self.store.stubs(wanted)
-        entries = [(stubs[id_], b"".join(tokens.get(id_, ()))) for id_ in wanted if id_ in stubs]
-        answered = {*stubs, *(retirement.element for retirement in told)}
-        for id_ in ids:
-            if id_ not in answered:
-                self.spreading.body_missing(link, id_)
-        frames: list[Frame] = []
-        if entries:
-            frames.append(Stubs(entries))
-        if told:
-            frames.append(Retired(join_retirements(told)))
-        return frames
+        return self._giving.frames(self.spreading, link, room_bytes)
 
     def _load(self) -> None:
         known: dict[EnvelopeId, Element] = {}
@@ -656,14 +603,6 @@ class Carrying:
 
     def _answer(self, link: LinkId, envelope_id: EnvelopeId) -> None:
         self._brought.setdefault(link, []).append(envelope_id)
-
-    def _flow_of(self, id_: EnvelopeId) -> Flow:
-        """What a body is fair to when it leaves; what we wrote leaves like our contacts' mail."""
-        place = self._holdings.keeping.place_of(id_)
-        if place is None:
-            return ANY_FLOW
-        depth, neighbour, posting_key = place
-        return Flow(_GROUP_OF[depth], neighbour, posting_key)
 
     def _neighbour_of(self, link: LinkId | None) -> str:
         return FORMER if link is None else self._neighbours.get(link, FORMER)
