@@ -315,3 +315,22 @@ def test_mail_of_the_near_overtakes_a_flood_that_waits_for_the_same_link() -> No
     pushed = [frame.envelope for frame in hearing.heard if isinstance(frame, Push)]
     assert len(pushed) == 101
     assert pushed.index(friend) < 10
+
+
+def test_mail_of_a_contact_to_somebody_else_is_kept_as_a_contacts() -> None:
+    table = Joined("ada", "cy", "dan")
+    introduce(table, "ada", "cy", "dan")
+    befriend(table, "ada", "cy")
+    befriend(table, "dan", "cy")
+    table.join("ada", "cy")
+    table.ask("cy", SendMessage("ada", "Hello"))
+    table.ask("ada", SendMessage("cy", "Hello yourself"))
+    table.ask("cy", SendMessage("ada", "My keys are in here"))
+    table.pass_time(120)
+    carrying = table.seats["ada"].engine._carrying
+    mark = carrying.last_arrival
+    table.ask("cy", SendMessage("dan", "Who carries this?"))
+    table.pass_time(5)
+    arrived = [decode_envelope(data).id for _, data in carrying.store.arrivals_after(mark, 9)]
+    depths = [place[0] for id_ in arrived if (place := carrying._holdings.keeping.place_of(id_))]
+    assert depths == [Depth.CONTACT]
