@@ -7,7 +7,6 @@ are in the node's databases, and a few more; the tables that are bounded by a nu
 stand in `CAPS` with it.
 """
 
-import contextlib
 from collections import deque
 from collections.abc import Mapping
 from typing import Final
@@ -71,7 +70,8 @@ def census(engine: Engine) -> dict[str, int]:
                 words = f"{type(holder).__name__}.{name}"
                 longest[words] = max(longest.get(words, 0), len(held))
                 inner = held.values() if isinstance(held, dict) else held
-                if not isinstance(held, bytearray):
+                kinds = {} if isinstance(held, bytearray) else dict.fromkeys(map(type, inner))
+                if any(_is_kind_ours(kind) for kind in kinds):
                     waiting += [one for one in inner if _is_kind_ours(type(one))]
             elif _is_kind_ours(type(held)):
                 waiting.append(held)
@@ -115,10 +115,7 @@ def require_lapsed(node: int, store: Connection, true_now_s: int) -> None:
 
 def _attributes(holder: object) -> list[tuple[str, object]]:
     held = list(getattr(holder, "__dict__", {}).items())
-    for name in _slots_of(type(holder)):
-        with contextlib.suppress(AttributeError):
-            held.append((name, getattr(holder, name)))
-    return held
+    return held + [(name, getattr(holder, name, None)) for name in _slots_of(type(holder))]
 
 
 def _slots_of(kind: type[object]) -> tuple[str, ...]:
