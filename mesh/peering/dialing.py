@@ -16,7 +16,9 @@ with the smaller instance name dials first.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Final
+from dataclasses import dataclass
+from itertools import chain, islice
+from typing import Final, assert_never
 
 from mesh.crypto.entropy import Entropy, uniform_below
 from mesh.effects import Dial
@@ -46,6 +48,20 @@ from mesh.peering.segments import FAR, OwnNetworks
 from mesh.peering.targets import Source, Target
 
 _BACKOFF_DOUBLINGS_MAX: Final = 16
+
+
+@dataclass(frozen=True, slots=True)
+class _Wants:
+    """Which targets are wanted at present: those seen or told of, on a network here or far away.
+
+    `blind`: whether one more dial may go where nobody announces himself.
+    """
+
+    seen: bool
+    told: bool
+    near: bool
+    far: bool
+    blind: bool
 
 
 class Dialing:
@@ -326,11 +342,13 @@ class Dialing:
         self._changed()
         dials: list[Dial] = []
         due = [target for target in self._wanted() if target.not_before <= now.monotonic]
+        wants = self._wants()
         for target in sorted(due, key=lambda target: (target.source.value, target.rank)):
             if len(self._dials) >= DIALS_CONCURRENT_MAX:
                 break
-            if self._is_wanted(target):
+            if self._is_wanted(target, wants):
                 dials.append(self._dial(target))
+                wants = self._wants()
         fill_at = self._find_fill_at()
         if not self._is_small and fill_at is not None and fill_at <= now.monotonic:
             dials += self._dial_another(now)
@@ -401,23 +419,41 @@ class Dialing:
         """The deadline has to be found anew; it is asked for far more often than it changes."""
         self._is_deadline_known = False
 
-    def _wanted(self) -> list[Target]:
-        return [target for target in self._targets.values() if self._is_wanted(target)]
-
-    def _is_wanted(self, target: Target) -> bool:
-        if target.dial is not None or self._links.has_to(target):
-            return False
-        if self._is_blind(target) and self._blind_count() >= DIALS_BLIND_MAX:
-            return False
-        if target.source is Source.CONFIGURED:
-            return True
-        if target.failures_count == 0 and self._scarce_addresses(target):
-            return True
-        if target.source is Source.EXCHANGED:
-            return self._is_thin
+    def _wants(self) -> _Wants:
+        links, dials_count = self._links, len(self._dials)
         if self._is_small:
-            return len(self._links) + len(self._dials) < LINKS_FULL_MESH_MAX
-        return self._links.dialled_count + len(self._dials) < LINKS_DIALLED_TARGET
+            is_seen = len(links) + dials_count < LINKS_FULL_MESH_MAX
+        else:
+            is_seen = links.dialled_count + dials_count < LINKS_DIALLED_TARGET
+        names = self._own.names
+        return _Wants(
+            seen=is_seen,
+            told=self._is_thin,
+            near=not names or any(links.is_scarce(name) for name in names),
+            far=links.is_scarce(FAR),
+            blind=self._blind_count() < DIALS_BLIND_MAX,
+        )
+
+    def _wanted(self) -> list[Target]:
+        wants = self._wants()
+        return [target for target in self._targets.values() if self._is_wanted(target, wants)]
+
+    def _is_wanted(self, target: Target, wants: _Wants) -> bool:
+        is_announced = target.source is Source.ANNOUNCED
+        if target.dial is not None or not (is_announced or wants.blind):
+            return False
+        match target.source:
+            case Source.CONFIGURED:
+                is_wanted = True
+            case Source.EXCHANGED:
+                is_wanted = wants.told
+            case Source.ANNOUNCED | Source.REMEMBERED:
+                is_wanted = wants.seen
+            case _:
+                assert_never(target.source)
+        if not is_wanted and (wants.near or (wants.far and not is_announced)):
+            is_wanted = target.failures_count == 0 and bool(self._scarce_addresses(target))
+        return is_wanted and not self._links.has_to(target)
 
     def _is_blind(self, target: Target) -> bool:
         """Whether nobody says that it is there now: dials of such may hang for long."""
@@ -439,9 +475,9 @@ class Dialing:
 
     @property
     def _is_small(self) -> bool:
-        # Who was only told of is not in sight.
-        count = sum(one.source is not Source.EXCHANGED for one in self._targets.values())
-        return count <= LINKS_FULL_MESH_MAX
+        # Who was only told of is not in sight. More than a few are never counted.
+        in_sight = (one for one in self._targets.values() if one.source is not Source.EXCHANGED)
+        return sum(1 for _ in islice(in_sight, LINKS_FULL_MESH_MAX + 1)) <= LINKS_FULL_MESH_MAX
 
     @property
     def _is_thin(self) -> bool:
@@ -481,10 +517,12 @@ class Dialing:
 
     def _forget_one(self) -> None:
         """Make room: hearsay first, then the oldest that no person typed and no link leads to."""
-        idle = [one for one in self._idle() if one.source is not Source.CONFIGURED]
-        if idle:
-            hearsay = (one for one in idle if one.source is Source.EXCHANGED)
-            del self._targets[next(hearsay, idle[0]).name]
+        hearsay = (one for one in self._targets.values() if one.source is Source.EXCHANGED)
+        others = (one for one in self._targets.values() if one.source is not Source.CONFIGURED)
+        for target in chain(hearsay, others):
+            if not self._links.has_to(target):
+                del self._targets[target.name]
+                return
 
     def _finish_dial(self, dial: DialId) -> Target | None:
         target = self._targets.get(self._dials.pop(dial, ""))

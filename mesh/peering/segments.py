@@ -35,6 +35,7 @@ class OwnNetworks:
         ]
         # The narrowest network that holds an address is where its packets go.
         self._networks = sorted(networks, key=lambda each: -each[0].prefixlen)
+        self.names = tuple(dict.fromkeys(one.interface for one in addresses))
         self._holders = {one.host: one.interface for one in addresses}
 
     def network_of(self, address: Address) -> str:

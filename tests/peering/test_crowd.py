@@ -1,0 +1,82 @@
+"""What many dialing machines make of each other: a graph in which no part is far or alone."""
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mesh.limits import LINK_SWAP_INTERVAL_MS, LINKS_ACTIVE_MAX, LINKS_ACTIVE_MIN
+from tests.peering.crowd import Crowd
+
+SETTLED_MS = 30_000
+seeds = st.integers(0, 10_000)
+
+
+def gathered(crowd: Crowd, count: int) -> list[int]:
+    """So many newcomers who all see each other."""
+    numbers: list[int] = []
+    for _ in range(count):
+        numbers.append(crowd.join(list(numbers)))
+    return numbers
+
+
+def assert_well_linked(crowd: Crowd) -> None:
+    degrees = crowd.degrees()
+    assert min(degrees) >= LINKS_ACTIVE_MIN
+    assert max(degrees) <= LINKS_ACTIVE_MAX
+    first = next(one.number for one in crowd.members.values() if one.is_up)
+    distances = crowd.distances(first)
+    assert len(distances) == len(degrees)
+    assert max(distances.values()) <= 4
+
+
+@settings(max_examples=4)
+@given(seeds, st.integers(12, 40))
+def test_all_who_start_at_once_have_six_to_eight_links_within_half_a_minute_and_are_one(
+    seed: int, count: int
+) -> None:
+    crowd = Crowd(seed=seed)
+    gathered(crowd, count)
+    crowd.pass_time(SETTLED_MS)
+    assert_well_linked(crowd)
+    # Then nothing changes but what is swapped.
+    before = crowd.links_count
+    crowd.pass_time(LINK_SWAP_INTERVAL_MS)
+    assert crowd.links_count - before <= 4 * count
+    assert_well_linked(crowd)
+
+
+@settings(max_examples=4)
+@given(seeds)
+def test_when_two_in_five_crash_at_once_the_others_have_links_enough_within_seconds(
+    seed: int,
+) -> None:
+    crowd = Crowd(seed=seed)
+    numbers = gathered(crowd, 40)
+    crowd.pass_time(SETTLED_MS)
+    for number in numbers[:16]:
+        crowd.crash(number)
+    crowd.pass_time(15_000)
+    assert_well_linked(crowd)
+
+
+@settings(max_examples=4)
+@given(seeds)
+def test_two_crowds_that_come_into_sight_of_each_other_are_one_within_seconds(seed: int) -> None:
+    crowd = Crowd(seed=seed)
+    left, right = gathered(crowd, 15), gathered(crowd, 15)
+    crowd.pass_time(SETTLED_MS)
+    assert len(crowd.distances(left[0])) == 15
+    crowd.introduce(left, right)
+    crowd.pass_time(5_000)
+    assert len(crowd.distances(left[0])) == 30
+
+
+@settings(max_examples=4)
+@given(seeds)
+def test_newcomers_one_by_one_find_room_where_all_have_links_enough(seed: int) -> None:
+    crowd = Crowd(seed=seed)
+    numbers = gathered(crowd, 20)
+    crowd.pass_time(SETTLED_MS)
+    for _ in range(10):
+        numbers.append(crowd.join(list(numbers)))
+        crowd.pass_time(SETTLED_MS)
+        assert_well_linked(crowd)
