@@ -79,11 +79,9 @@ that: where all wake at once, links arise in a second."""
 LINKS_KEPT_DIALLED = 2
 """Links that never yield: the two that this node itself dialled the longest ago."""
 
-LINKS_KEPT_BY_CHANCE = 2
-"""Further ones, drawn anew each time, so that nobody can do what makes all others yield."""
-
-LINKS_REPLACED_PAUSE_MS = 10_000
-"""Between two links that yield to callers: a flood of them turns a node's links over slowly."""
+LINKS_KEPT_CALLED = 2
+"""And the two that called the longest ago: each link was dialled by one side only, and is as safe
+as the less safe of its ends."""
 
 LINK_TURNED_AWAY_MS = 60_000
 """Who gave up a link to us has enough: the pause before dialling it again, or up to twice that."""

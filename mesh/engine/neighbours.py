@@ -416,7 +416,7 @@ class Neighbours:
                 return
             if other.link.remote_key == remote_key:
                 self._drop_duplicate(other_link, other, remote_key, now)
-        if not self._dialing.is_welcome(neighbour.address, neighbour.dial, now):
+        if not self._dialing.is_welcome(neighbour.address, neighbour.dial):
             self._turn_away(link, neighbour, "enough links", now)
             return
         neighbour.is_ready = True
@@ -432,7 +432,7 @@ class Neighbours:
         self._opened.append(link)
         self._counters.count("links_opened")
         self.effects.append(Emit(LinkOpened(str(neighbour.address), len(self.ready))))
-        surplus = self._dialing.find_surplus(now)
+        surplus = self._dialing.find_surplus()
         if surplus is not None:
             self._counters.count("links_swapped")
             self._turn_away(surplus, self._ready[surplus], "another one took its place", now)

@@ -2,8 +2,8 @@
 
 Joins the machines of `mesh.peering` to the links and to the vault. Implements
 `docs/protocol/peering.md`, sections "Peer exchange" and "How many links", and the section "Who" of
-`docs/protocol/link.md`. Once a minute links that brought something new are noted: so the dialing
-machine knows which of them would be missed.
+`docs/protocol/link.md`. Once a minute links that brought a backlog are noted: there is another
+part of the mesh behind them.
 """
 
 from collections.abc import Callable, Sequence
@@ -40,7 +40,7 @@ class Overlay:
         self._dialing = dialing
         self._exchange = exchange
         self._recognition = Recognition(entropy)
-        self._news: dict[LinkId, tuple[int, int]] = {}
+        self._backlogs: dict[LinkId, int] = {}
 
     def contact_of(self, link: LinkId) -> ContactId | None:
         """The contact at the other end of a link, if they have proved it inside this link.
@@ -62,7 +62,7 @@ class Overlay:
         neighbour = self._neighbours.ready.get(link)
         if neighbour is None or neighbour.link.hello is None:
             return
-        self._news[link] = (0, 0)
+        self._backlogs[link] = 0
         hello, is_initiator = neighbour.link.hello, neighbour.link.is_initiator
         self._exchange.link_up(link, neighbour.address, is_dialled=is_initiator, now=now)
         if is_initiator:
@@ -75,7 +75,7 @@ class Overlay:
 
     def link_down(self, link: LinkId, now: Instant) -> None:
         """A link ended: somebody who is known may take its place."""
-        self._news.pop(link, None)
+        self._backlogs.pop(link, None)
         self._exchange.link_down(link, now)
         self._recognition.link_down(link)
         self._fill_up(now)
@@ -100,7 +100,7 @@ class Overlay:
             self._exchange.disproven(address)
         self._recognition.deadline_passed(now)
         if self._exchange.deadline_passed(now):
-            self._note_news(news_count, now)
+            self._note_backlogs(news_count, now)
             self._fill_up(now)
 
     def deadline(self) -> Monotonic | None:
@@ -137,13 +137,12 @@ class Overlay:
     def _note_recognised(self) -> None:
         self._dialing.recognised(self._recognition.contacts_by_link())
 
-    def _note_news(self, news_count: NewsCount, now: Instant) -> None:
-        for link, (former, former_backlog) in list(self._news.items()):
-            count, backlog = news_count(link)
-            self._news[link] = (count, backlog)
-            if count > former:
-                is_backlog = backlog - former_backlog >= BACKLOG_SHOWS_PARTITION
-                self._dialing.brought_news(link, now, is_backlog=is_backlog)
+    def _note_backlogs(self, news_count: NewsCount, now: Instant) -> None:
+        for link, former in list(self._backlogs.items()):
+            _, count = news_count(link)
+            self._backlogs[link] = count
+            if count - former >= BACKLOG_SHOWS_PARTITION:
+                self._dialing.brought_backlog(link, now)
 
     def _fill_up(self, now: Instant) -> None:
         if self._dialing.is_short:

@@ -195,13 +195,13 @@ class Dialing:
         if target is not None:
             self._back_off(target, now)
 
-    def is_welcome(self, address: Address, dial: DialId | None, now: Instant) -> bool:
+    def is_welcome(self, address: Address, dial: DialId | None) -> bool:
         """Whether one more link may stay beside the open ones, or in the place of one of them."""
         target = self._targets.get(self._dials.get(dial, "")) if dial is not None else None
         if target is not None and target.source is Source.CONFIGURED:
             return True
         network = self._own.network_of(address)
-        return self._links.has_room(network, now, is_dialled=dial is not None)
+        return self._links.has_room(address, network, is_dialled=dial is not None)
 
     def link_up(
         self,
@@ -228,7 +228,6 @@ class Dialing:
                 network=self._own.network_of(address),
                 target=target.name if target is not None else None,
                 opened_at=now.monotonic,
-                news_at=now.monotonic,
                 is_dialled=dial is not None,
                 is_configured=target is not None and target.source is Source.CONFIGURED,
                 is_swap=is_swap,
@@ -269,14 +268,13 @@ class Dialing:
         if one is not None:
             one.is_turned_away = True
 
-    def brought_news(self, link: LinkId, now: Instant, *, is_backlog: bool) -> None:
-        """A link brought what nobody else had; as a backlog it shows that we were apart."""
+    def brought_backlog(self, link: LinkId, now: Instant) -> None:
+        """A link brought much old mail that nobody else had: we were apart from a part."""
         one = self._links.find(link)
-        if one is None:
+        if one is None or self._is_small:
             return
-        one.news_at = now.monotonic
         is_young = now.monotonic - one.opened_at < LINK_SWAP_INTERVAL_MS * 1000
-        if is_backlog and is_young and one.is_dialled and not self._is_small:
+        if is_young and one.is_dialled:
             self._changed()
             soon = _after(now, SWAP_SOON_MS + uniform_below(self._entropy, SWAP_SOON_MS))
             self._swap_at = soon if self._swap_at is None else min(self._swap_at, soon)
@@ -305,9 +303,9 @@ class Dialing:
                 else:
                     self._back_off(target, now)
 
-    def find_surplus(self, now: Instant) -> LinkId | None:
+    def find_surplus(self) -> LinkId | None:
         """The link that yields to the newest one, if it has to take a place."""
-        return self._links.find_surplus(now)
+        return self._links.find_surplus()
 
     def working_addresses(self) -> list[Address]:
         """Addresses whose dials became the links that are open now."""

@@ -4,27 +4,34 @@ Implements `docs/protocol/peering.md`, section "How many links". Part of the dia
 decides whom to dial.
 
 Theory of operation. Links that a person asked for stand outside all counts. Of the others at most
-eight stay. One more is let in all the same, and the least useful of them yields, or a mesh whose
-nodes have links enough would be closed to newcomers; but callers displace no more than one link in
-ten seconds. Three kinds never yield, so that no flood of callers can leave a node among strangers
-of one mind: the two that this node dialled the longest ago, the last two of a network, and two
-that are drawn anew each time.
+eight stay. One more is let in if it ranks before one that may yield, or a mesh whose nodes have
+links enough would be closed to newcomers. A rank is a keyed hash of where the other end is, under
+a key that nobody else knows: so whoever calls, and however often, the links of a node are a random
+sample of all hosts that have called. What a link brings and how often somebody calls does not
+count, since a hostile node can do both better than an honest one. Never do these yield: the two
+links that this node dialled the longest ago, the two that called the longest ago, and the last two
+of a network. So who comes later to take all links of a mesh finds most of them kept.
 """
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Final
 
-from mesh.crypto.entropy import Entropy, uniform_below
-from mesh.ids import Address, ContactId, Instant, LinkId, LinkKey, Monotonic
+from mesh.crypto.entropy import Entropy
+from mesh.crypto.hashing import blake2b
+from mesh.ids import Address, ContactId, LinkId, LinkKey, Monotonic
 from mesh.limits import (
     LINKS_ACTIVE_MAX,
     LINKS_ACTIVE_MIN,
-    LINKS_KEPT_BY_CHANCE,
+    LINKS_KEPT_CALLED,
     LINKS_KEPT_DIALLED,
     LINKS_PER_NETWORK_MIN,
-    LINKS_REPLACED_PAUSE_MS,
 )
+from mesh.peering.segments import FAR, region_of
 from mesh.peering.targets import Target
+
+RANK_KEY_BYTES: Final = 16
+RANK_BYTES: Final = 8
 
 
 @dataclass(slots=True, kw_only=True)
@@ -37,8 +44,6 @@ class OpenLink:
     network: str
     target: str | None
     opened_at: Monotonic
-    # When it last brought what nobody else had brought; at first when it opened.
-    news_at: Monotonic
     is_dialled: bool
     is_configured: bool = False
     is_swap: bool = False
@@ -61,10 +66,9 @@ class OpenLinks:
     """All of them, in the order in which they opened."""
 
     def __init__(self, entropy: Entropy) -> None:
-        self._entropy = entropy
+        self._rank_key = entropy.draw(RANK_KEY_BYTES)
         self._links: dict[LinkId, OpenLink] = {}
         self._newest: LinkId | None = None
-        self._replaced_at: Monotonic | None = None
 
     def __len__(self) -> int:
         return len(self._links)
@@ -112,30 +116,25 @@ class OpenLinks:
         """Whether a link leads to a target."""
         return any(one.leads_to(target) for one in self)
 
-    def has_room(self, network: str, now: Instant, *, is_dialled: bool) -> bool:
+    def has_room(self, address: Address, network: str, *, is_dialled: bool) -> bool:
         """Whether one more link may stay beside the open ones, or in the place of one of them."""
         if self.is_scarce(network) or self.counted < LINKS_ACTIVE_MAX:
             return True
-        is_pausing = (
-            self._replaced_at is not None
-            and now.monotonic - self._replaced_at < LINKS_REPLACED_PAUSE_MS * 1000
-        )
-        # Who calls often must not make us give up one link after another.
-        return (is_dialled or not is_pausing) and bool(self._yielding())
+        yielding = self._yielding()
+        if is_dialled or not yielding:
+            return bool(yielding)
+        origin = _origin(address, network)
+        is_known = any(_origin(one.address, one.network) == origin for one in self)
+        worst = max(self._worth(link) for link in yielding)
+        return not is_known and (True, False, self._rank(origin)) < worst
 
-    def find_surplus(self, now: Instant) -> LinkId | None:
+    def find_surplus(self) -> LinkId | None:
         """The link that yields to the newest one, if it has to take a place."""
         newest = self._links.get(self._newest) if self._newest is not None else None
         most = LINKS_ACTIVE_MIN if newest is not None and newest.is_swap else LINKS_ACTIVE_MAX
         if self.counted <= most:
             return None
-        yielding = self._yielding()
-        for _ in range(LINKS_KEPT_BY_CHANCE):
-            if len(yielding) > 1:
-                yielding.pop(uniform_below(self._entropy, len(yielding)))
-        if yielding:
-            self._replaced_at = now.monotonic
-        return self._least_useful(yielding)
+        return max(self._yielding(), key=self._worth, default=None)
 
     def _dialled(self) -> list[LinkId]:
         """Links that we dialled and no person asked for, oldest first."""
@@ -144,9 +143,10 @@ class OpenLinks:
         ]
 
     def _yielding(self) -> list[LinkId]:
-        """Links that may yield to a newer one; those that chance keeps are still among them."""
-        kept = self._dialled()[:LINKS_KEPT_DIALLED]
-        found = [
+        """Links that may yield to a newer one."""
+        called = [link for link, one in self._links.items() if not one.is_dialled]
+        kept = (*self._dialled()[:LINKS_KEPT_DIALLED], *called[:LINKS_KEPT_CALLED])
+        return [
             link
             for link, one in self._links.items()
             if link not in kept
@@ -154,14 +154,19 @@ class OpenLinks:
             and not one.is_configured
             and self.count_in(one.network) > LINKS_PER_NETWORK_MIN
         ]
-        return found if len(found) > LINKS_KEPT_BY_CHANCE else []
 
-    def _least_useful(self, links: list[LinkId]) -> LinkId | None:
-        """A stranger's before a contact's, of many of one host, and silent for the longest."""
-        hosts = [one.address.host for one in self]
+    def _worth(self, link: LinkId) -> tuple[bool, bool, bytes]:
+        """The greatest yields first: a stranger's, one of several to one place, a late rank."""
+        one = self._links[link]
+        origin = _origin(one.address, one.network)
+        count = sum(_origin(other.address, other.network) == origin for other in self)
+        return (not one.is_contacts, count > 1, self._rank(origin))
 
-        def worth(link: LinkId) -> tuple[bool, int, Monotonic]:
-            one = self._links[link]
-            return (one.is_contacts, -hosts.count(one.address.host), one.news_at)
+    def _rank(self, origin: bytes) -> bytes:
+        return blake2b(self._rank_key, origin, "", RANK_BYTES)
 
-        return min(links, key=worth, default=None)
+
+def _origin(address: Address, network: str) -> bytes:
+    """What an attacker cannot have many of: a host near us, or a region of the internet."""
+    region = region_of(address) if network == FAR else None
+    return address.host.encode() if region is None else region

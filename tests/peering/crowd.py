@@ -1,6 +1,7 @@
 """Many dialing machines in sight of each other, without engines: which links arise among them."""
 
 import heapq
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import count
 
@@ -75,6 +76,18 @@ class Crowd:
         for other in self.members.values():
             other.dialing.peer_gone(member.instance)
 
+    def make_greedy(self, number: int) -> None:
+        """From now on a member is hostile."""
+        self.members[number].dialing = Greedy(SeededEntropy(number))
+
+    def call_all(self, caller: int, others: list[int]) -> None:
+        """A member calls all of these to whom it has no link."""
+        member = self.members[caller]
+        for number in others:
+            if all(other != number for other, _ in member.links.values()):
+                dial = DialId(1_000_000 + next(self._ids))
+                self._dialled(member, dial, self.members[number].address)
+
     def pass_time(self, ms: int) -> None:
         """Let all that is due happen in its order."""
         end_ms = self.now_ms + ms
@@ -106,13 +119,13 @@ class Crowd:
         """How many links each member has."""
         return [len(member.links) for member in self.members.values() if member.is_up]
 
-    def distances(self, first: int) -> dict[int, int]:
-        """How many links everybody is away from one of them."""
+    def distances(self, first: int, *, without: Sequence[int] = ()) -> dict[int, int]:
+        """How many links everybody is away from one of them, by ways that avoid some."""
         found = {first: 0}
         turn = [first]
         for number in turn:
             for other, _ in self.members[number].links.values():
-                if other not in found:
+                if other not in found and other not in without:
                     found[other] = found[number] + 1
                     turn.append(other)
         return found
@@ -131,10 +144,10 @@ class Crowd:
             caller.dialing.duplicate_found(dial, called.key)
             return
         here, there = LinkId(next(self._ids)), LinkId(next(self._ids))
-        if not caller.dialing.is_welcome(called.address, dial, self._now):
+        if not caller.dialing.is_welcome(called.address, dial):
             caller.dialing.dial_failed(dial, self._now)
             return
-        is_welcome = called.dialing.is_welcome(caller.address, None, self._now)
+        is_welcome = called.dialing.is_welcome(caller.address, None)
         self._up(caller, here, dial, called)
         if not is_welcome:
             caller.dialing.turned_away(here)
@@ -145,7 +158,7 @@ class Crowd:
         caller.links[here] = (called.number, there)
         called.links[there] = (caller.number, here)
         for member in (called, caller):
-            surplus = member.dialing.find_surplus(self._now)
+            surplus = member.dialing.find_surplus()
             if surplus is not None:
                 self._end(member, surplus, is_turned_away=True)
 
@@ -167,3 +180,19 @@ class Crowd:
             other.dialing.turned_away(other_link)
         member.dialing.link_down(link, self._now)
         other.dialing.link_down(other_link, self._now)
+
+
+class Greedy(Dialing):
+    """A hostile member: it lets everybody in, gives up no link, and calls as it is told."""
+
+    def is_welcome(self, address: Address, dial: DialId | None) -> bool:
+        """Everybody."""
+        return True
+
+    def find_surplus(self) -> LinkId | None:
+        """None."""
+        return None
+
+    def deadline(self) -> Monotonic | None:
+        """Never by itself."""
+        return None

@@ -20,7 +20,9 @@ def gathered(crowd: Crowd, count: int) -> list[int]:
 
 def assert_well_linked(crowd: Crowd) -> None:
     degrees = crowd.degrees()
-    assert min(degrees) >= LINKS_ACTIVE_MIN
+    # Who has just lost a link to a newcomer is about to dial another one.
+    assert min(degrees) >= LINKS_ACTIVE_MIN - 1
+    assert sum(degree < LINKS_ACTIVE_MIN for degree in degrees) <= 2
     assert max(degrees) <= LINKS_ACTIVE_MAX
     first = next(one.number for one in crowd.members.values() if one.is_up)
     distances = crowd.distances(first)
@@ -80,3 +82,24 @@ def test_newcomers_one_by_one_find_room_where_all_have_links_enough(seed: int) -
         numbers.append(crowd.join(list(numbers)))
         crowd.pass_time(SETTLED_MS)
         assert_well_linked(crowd)
+
+
+@settings(max_examples=3)
+@given(seeds)
+def test_three_in_ten_who_call_everybody_without_end_do_not_part_the_others(seed: int) -> None:
+    crowd = Crowd(seed=seed)
+    honest = gathered(crowd, 28)
+    crowd.pass_time(SETTLED_MS)
+    hostile = [crowd.join(list(honest)) for _ in range(12)]
+    for number in hostile:
+        crowd.make_greedy(number)
+    for _ in range(30):
+        crowd.pass_time(10_000)
+        for number in hostile:
+            crowd.call_all(number, honest)
+    among_honest = [
+        sum(other not in hostile for other, _ in crowd.members[number].links.values())
+        for number in honest
+    ]
+    assert sum(among_honest) / len(honest) >= 3
+    assert len(crowd.distances(honest[0], without=hostile)) >= len(honest) - 1
