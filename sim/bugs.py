@@ -5,9 +5,7 @@ the same but for one thing that a programmer could have forgotten, stands betwee
 its driver and changes an effect, or, while a world runs, puts another function in the place of one.
 """
 
-import contextlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Final
 
 import msgspec
@@ -19,8 +17,7 @@ from mesh.engine import carrying
 from mesh.engine.carrying import Carrying
 from mesh.engine.door import Engine
 from mesh.events import MessageReceived, MessageStateChanged
-from mesh.ids import Instant, LinkId, Monotonic, UnixSeconds
-from mesh.inputs import Input
+from mesh.ids import Instant, LinkId, UnixSeconds
 from mesh.messenger import sealing
 from mesh.ratchet import first_contact
 from mesh.ratchet.tags import TagReceiver
@@ -28,45 +25,9 @@ from mesh.replication.spreading import Spreading
 from mesh.wire.envelope import TOKEN_BYTES, Header, envelope_id_of
 from mesh.wire.frames import Frame, NegClose, NegMessage, NegOpen, Push, Root
 from mesh.wire.retirement import Retirement
+from sim.forgotten import FORGOTTEN
 from sim.machine import Door
-
-Plant = Callable[[Engine], Door]
-"""Puts a bug into a new engine, or before its door."""
-
-
-@dataclass(frozen=True, slots=True)
-class Swap:
-    """Another function in the place of one of a module or class, while a world runs."""
-
-    owner: object
-    name: str
-    other: object
-
-
-def _as_it_is(engine: Engine) -> Door:
-    return engine
-
-
-@dataclass(frozen=True, slots=True)
-class Bug:
-    """A bug with a sentence for people."""
-
-    sentence: str
-    plant: Plant = _as_it_is
-    swaps: tuple[Swap, ...] = ()
-
-    @contextlib.contextmanager
-    def planted(self) -> Iterator[None]:
-        """While inside, functions are swapped."""
-        former = [getattr(swap.owner, swap.name) for swap in self.swaps]
-        for swap in self.swaps:
-            setattr(swap.owner, swap.name, swap.other)
-        try:
-            yield
-        finally:
-            for swap, one in zip(self.swaps, former, strict=True):
-                setattr(swap.owner, swap.name, one)
-
+from sim.planting import Bug, ChangedEffects, Swap
 
 # --- Machines -----------------------------------------------------------------------------------
 
@@ -90,23 +51,6 @@ def _drop_anti_entropy(engine: Engine) -> Door:
 
 
 # --- Effects ------------------------------------------------------------------------------------
-
-
-@dataclass(slots=True)
-class ChangedEffects:
-    """An engine whose effects are changed on their way to the driver."""
-
-    engine: Engine
-    change: Callable[[Effect], list[Effect]]
-
-    def handle(self, batch: Sequence[Input], now: Instant, /) -> list[Effect]:
-        """What the engine wants done, changed."""
-        effects = self.engine.handle(batch, now)
-        return [changed for effect in effects for changed in self.change(effect)]
-
-    def deadline(self) -> Monotonic | None:
-        """When the engine wants to be called."""
-        return self.engine.deadline()
 
 
 def _told_as_delivered(effect: Effect) -> list[Effect]:
@@ -165,6 +109,7 @@ _PUSHED: Final = Carrying.pushed
 NO_BUG: Final = Bug("The engine as it is.")
 
 BUGS: Final[Mapping[str, Bug]] = {
+    **FORGOTTEN,
     "no-anti-entropy": Bug("Nodes never compare what they hold.", plant=_drop_anti_entropy),
     "told-as-delivered": Bug(
         "What a neighbour carries is shown as delivered.",

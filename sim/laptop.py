@@ -20,11 +20,11 @@ from mesh.ids import Instant
 from mesh.inputs import Connection, Input, StampMinted, VaultOpened
 from mesh.link.link import BeginHandshake, begin_noise
 from mesh.posting.stamp import mint
-from sim.bugs import Plant
 from sim.databases import MemoryDatabase, new_store, new_vault
 from sim.entropy import Chance
 from sim.fragile import FragileConnection, Fuse
 from sim.machine import Door
+from sim.planting import Plant
 from sim.reuse import watch_outbox
 from sim.twins import TWIN_ONE_IN, Twin, WatchedDoor
 

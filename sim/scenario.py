@@ -126,6 +126,8 @@ class Scenario(Strict, frozen=True, kw_only=True):
     """How wrong a calendar may be, either way."""
     retire_delay_s: tuple[Seconds, Seconds] = (0, 0)
     """How long a node waits before it tells that it opened an envelope."""
+    key_quota: Annotated[int, msgspec.Meta(ge=1)] = 1_000_000
+    """How many envelopes of one posting key and day a node keeps; 512 in a real mesh."""
     relay_delay_s: Seconds = 0
     """How long at most others hold that back before they pass it on."""
     topology: Topology = Clusters()

@@ -58,7 +58,7 @@ class Secrecy:
     def _values(self, database: Connection) -> Iterator[tuple[str, bytes]]:
         """All that holds something like the marker; the planted one is found and left out."""
         self.searches_count += 1
-        database.execute("BEGIN")
+        database.execute("SAVEPOINT searching")
         try:
             database.execute("CREATE TEMP TABLE planted (text TEXT)")
             database.execute("INSERT INTO planted VALUES (?)", (self._marker.decode(),))
@@ -77,4 +77,5 @@ class Secrecy:
                                 yield table, held
             assert is_planted_found, "a search that finds nothing proves nothing"
         finally:
-            database.execute("ROLLBACK")
+            database.execute("ROLLBACK TO searching")
+            database.execute("RELEASE searching")

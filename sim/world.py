@@ -6,7 +6,7 @@ everything has arrived, and fails if it has not within the scenario's bound.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import msgspec
@@ -19,7 +19,7 @@ from mesh.errors import UserError
 from mesh.events import Event
 from mesh.link.link import BeginHandshake, begin_noise
 from mesh.wire.parameters import MeshParameters
-from sim.bugs import BUGS, NO_BUG, Plant
+from sim.bugs import BUGS, NO_BUG
 from sim.correspondence import Correspondence
 from sim.discovery import AnnouncementRules, Discovery
 from sim.entropy import Chance, Draws, SeededEntropy
@@ -41,6 +41,7 @@ from sim.node_faults import first_boots
 from sim.people import People
 from sim.person import Person
 from sim.plain_links import begin_plainly
+from sim.planting import Plant
 from sim.promises import BrokenPromise, require_joined
 from sim.rest import MEASURED_US, require_rest
 from sim.scenario import Scenario, as_drawn
@@ -112,6 +113,7 @@ class World:
         self._verify: Verify = is_signature_valid
         if not is_real:
             self._verify = RememberedVerify(is_signature_valid)
+        self._parameters = replace(SIMULATED_MESH, key_quota=scenario.key_quota)
         self._handshake: BeginHandshake = begin_noise if scenario.wire.noise else begin_plainly
         self.laptops = {
             index: self._laptop(index, self._bug.plant)
@@ -134,7 +136,7 @@ class World:
         self.present = [node for node in self.nodes if scenario.only.has_node(node.index)]
         self.troop = Troop(scenario, seed, ground)
         self.troop.stand(
-            around, self._laptop, kem=self._kem, begin=self._handshake, parameters=SIMULATED_MESH
+            around, self._laptop, kem=self._kem, begin=self._handshake, parameters=self._parameters
         )
         self.watch.states.nodes = nodes
         self.watch.states.liars = self.troop.links_count
@@ -207,16 +209,16 @@ class World:
         while self.loop.now < end and not self._has_settled():
             self._step(end, progress)
         waited_s = (self.loop.now - quiet_at) // 1_000_000
-        if self.scenario.rest_s:
-            self._rest(progress)
+        # Before anybody is asked for anything: a question wakes a node that sleeps for ever.
+        dead = self._find_dead(waited_s)
         self.correspondence.read_histories()
         for node in self.present:
             self._sum_up(node)
         self._step(self.loop.now + STEP_US, progress)
-        up = [node.index for node in self.present if node.is_up]
-        if self.ground.gathers:
-            require_joined(up, self.network.links(), waited_s)
-            self.ledger.require_all_delivered(self.faults.phase_of, waited_s)
+        if dead is not None:
+            raise dead
+        if self.scenario.rest_s:
+            self._rest(progress)
         self._require_expected()
         self.watch.look_at_the_end(self.correspondence.orders)
         self.troop.require_bounded(self.loop.now)
@@ -226,6 +228,17 @@ class World:
             require_no_fault(self.sums.by_name)
         if self.people.are_waiting:
             raise AssertionError("a node that rests did not answer its person")
+
+    def _find_dead(self, waited_s: int) -> BrokenPromise | None:
+        """What has not come to life again, if all of them ever come together."""
+        up = [node.index for node in self.present if node.is_up]
+        try:
+            if self.ground.gathers:
+                require_joined(up, self.network.links(), waited_s)
+                self.ledger.require_all_delivered(self.faults.phase_of, waited_s)
+        except BrokenPromise as error:
+            return error
+        return None
 
     def due_letters(self) -> list[Letter]:
         """What should have arrived when nothing befell any more."""
@@ -350,7 +363,7 @@ class World:
         first_s, last_s = self.scenario.retire_delay_s
         return Laptop(
             settings=EngineSettings(
-                parameters=SIMULATED_MESH,
+                parameters=self._parameters,
                 retire_delay_ms=(round(first_s * 1_000), round(last_s * 1_000)),
                 relay_delay_ms_max=round(self.scenario.relay_delay_s * 1_000),
             ),

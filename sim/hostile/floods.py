@@ -12,6 +12,7 @@ from mesh.ids import EnvelopeId, Instant, LinkId, PostingKey, Tag, UnixSeconds
 from mesh.limits import CREATED_AHEAD_SECONDS_MAX, IDS_PER_FRAME_MAX
 from mesh.posting.stamp import NO_STAMP
 from mesh.wire.envelope import (
+    LIFETIME_SECONDS,
     SIGNATURE_BYTES,
     Envelope,
     Header,
@@ -68,19 +69,25 @@ class Flood(BlackHole):
         self._made_count = 0
 
     def act(self, now: Instant) -> None:
-        """One more, some of them from the future."""
+        """One more; some are from the future, and some have nearly outlived their lifetime."""
         link = self.a_link()
         if link is None:
             return
         if self._made_count % ENVELOPES_PER_KEY == 0:
             self._seed = self.entropy.draw(32)
         self._made_count += 1
-        ahead_s = self.chance.below(2 * CREATED_AHEAD_SECONDS_MAX) if self._is_time_wrong() else 0
-        created = UnixSeconds(now.unix_seconds + ahead_s)
-        self.say(link, Push(invented(self.entropy, self._seed, created).data))
+        created = now.unix_seconds + self.chance.pick(
+            (0, 0, 0, 0, 0, 0, self._ahead_s, -self._old_s)
+        )
+        self.say(link, Push(invented(self.entropy, self._seed, UnixSeconds(created)).data))
 
-    def _is_time_wrong(self) -> bool:
-        return self.chance.is_true(0.1)
+    @property
+    def _ahead_s(self) -> int:
+        return self.chance.below(2 * CREATED_AHEAD_SECONDS_MAX)
+
+    @property
+    def _old_s(self) -> int:
+        return LIFETIME_SECONDS[0] - self.chance.between(60, 600)
 
 
 class BadSignatures(Conduct):

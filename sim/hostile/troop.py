@@ -17,7 +17,6 @@ from mesh.limits import HANDSHAKE_MESSAGE_BYTES_MAX
 from mesh.link.link import BeginHandshake
 from mesh.posting.stamp import NO_STAMP
 from mesh.wire.parameters import MeshParameters
-from sim.bugs import Plant
 from sim.entropy import Chance, SeededEntropy
 from sim.hostile.conduct import Conduct
 from sim.hostile.door import HostileDoor, Tally
@@ -35,6 +34,7 @@ from sim.hostile.outsiders import MalformedHandshakes, SlowLoris
 from sim.hostile_table import Kind, hostile_kinds
 from sim.laptop import Laptop
 from sim.machine import Door, Machine
+from sim.planting import Plant
 from sim.promises import S11, BrokenPromise
 from sim.scenario import Scenario
 from sim.topology import Ground

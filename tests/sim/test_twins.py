@@ -9,10 +9,10 @@ import pytest
 from mesh.effects import Effect
 from mesh.engine.door import Engine
 from mesh.ids import Instant, Monotonic
-from sim.bugs import ChangedEffects
 from sim.calendar import EPOCH_US
 from sim.entropy import Chance, SeededEntropy
 from sim.machine import Door
+from sim.planting import ChangedEffects
 from sim.promises import BrokenPromise
 from sim.traps import TRAPS
 from tests.sim.laptops import laptop_of
