@@ -1,0 +1,44 @@
+"""The corpus of planted bugs: where each is searched, and what must name it.
+
+The simulator's own test: a bug that it does not find within `SEEDS_MAX` seeds, or finds under
+another name, shows what it does not see. `sim/corpus.toml` keeps a seed for each.
+"""
+
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from importlib.resources import files
+from typing import Final
+
+import msgspec
+
+from sim.running import Ran, run_scenario
+from sim.scenario import load_scenario
+from sim.world import Options
+
+SEEDS_MAX: Final = 200
+
+
+class Hunted(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One bug: the scenario in which it is found, the promise that it breaks, a seed."""
+
+    scenario: str
+    promise: str
+    seed: int
+
+
+@lru_cache(maxsize=1)
+def corpus() -> Mapping[str, Hunted]:
+    """All of them, by the names that `--bug` takes."""
+    text = (files("sim") / "corpus.toml").read_text(encoding="utf-8")
+    return msgspec.toml.decode(text, type=dict[str, Hunted], strict=True)
+
+
+def find_bug(name: str, seeds: Iterable[int]) -> Ran | None:
+    """The first run with any of these seeds that breaks the promise that names a bug."""
+    hunted = corpus()[name]
+    scenario = load_scenario(hunted.scenario)
+    for seed in seeds:
+        ran = run_scenario(scenario, Options(seed=seed, bug=name, is_crypto_real=False))
+        if any(broken.id == hunted.promise for broken in ran.report.broken):
+            return ran
+    return None

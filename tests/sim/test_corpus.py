@@ -1,0 +1,33 @@
+"""Each planted bug is found on its ground, under the name of the promise that it breaks."""
+
+import pytest
+
+from sim.bugs import BUGS
+from sim.corpus import corpus, find_bug
+from sim.promises import PROMISES
+from sim.running import run_scenario
+from sim.scenario import load_scenario, scenario_names
+from sim.world import Options
+
+SEEDS_TRIED = 16
+"""The stored seed, and a few after it: every change of the engine shifts what a seed does."""
+
+
+def test_every_bug_has_its_ground_and_its_name() -> None:
+    assert set(corpus()) == set(BUGS)
+    assert len(BUGS) >= 14
+    for hunted in corpus().values():
+        assert hunted.scenario in scenario_names()
+        assert hunted.promise in {promise.id for promise in PROMISES}
+
+
+@pytest.mark.parametrize("bug", sorted(BUGS))
+def test_a_planted_bug_is_found_and_named(bug: str) -> None:
+    seed = corpus()[bug].seed
+    assert find_bug(bug, range(seed, seed + SEEDS_TRIED)) is not None
+
+
+@pytest.mark.parametrize("ground", sorted({hunted.scenario for hunted in corpus().values()}))
+def test_on_the_same_ground_nothing_breaks_without_a_bug(ground: str) -> None:
+    ran = run_scenario(load_scenario(ground), Options(seed=1, is_crypto_real=False))
+    assert ran.report.broken == []
