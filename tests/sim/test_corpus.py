@@ -27,7 +27,10 @@ def test_a_planted_bug_is_found_and_named(bug: str) -> None:
     assert find_bug(bug, range(seed, seed + SEEDS_TRIED)) is not None
 
 
-@pytest.mark.parametrize("ground", sorted({hunted.scenario for hunted in corpus().values()}))
-def test_on_the_same_ground_nothing_breaks_without_a_bug(ground: str) -> None:
-    ran = run_scenario(load_scenario(ground), Options(seed=1, is_crypto_real=False))
+GROUNDS = sorted({(hunted.scenario, hunted.seed) for hunted in corpus().values()})
+
+
+@pytest.mark.parametrize("ground, seed", GROUNDS)
+def test_with_the_same_seed_nothing_breaks_without_the_bug(ground: str, seed: int) -> None:
+    ran = run_scenario(load_scenario(ground), Options(seed=seed, is_crypto_real=False))
     assert ran.report.broken == []
