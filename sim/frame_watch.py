@@ -26,6 +26,7 @@ class FrameWatch:
 
     def __init__(self) -> None:
         self.counts: dict[str, int] = {}
+        self.bytes: dict[str, int] = {}
 
     def encoded(self, frame: msgspec.Struct) -> bytes:
         """Encode, and see that it can be read."""
@@ -34,6 +35,7 @@ class FrameWatch:
         data = encode_frame(frame)
         kind = type(frame).__name__
         count = self.counts[kind] = self.counts.get(kind, 0) + 1
+        self.bytes[kind] = self.bytes.get(kind, 0) + len(data)
         self._require_same(frame, data, kind)
         if count % LATER_ONE_IN == 1 and data[0] < _FIXARRAY_MAX:
             self._require_same(frame, bytes((data[0] + 1,)) + data[1:] + _NIL, kind)

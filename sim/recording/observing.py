@@ -1,8 +1,8 @@
 """What is seen of a world while it runs: who has which envelope when, which links stand.
 
 Everything is looked at from outside: once a second of virtual time the world is sampled, and while
-it runs two functions of the node are wrapped, the one that an envelope enters by and the one that
-turns frames into bytes. Which node runs is what the trace has recorded last. Engines do not notice.
+it runs the function by which envelopes enter a node is wrapped. Which node runs is what the trace
+has recorded last. Engines do not notice.
 """
 
 import contextlib
@@ -12,11 +12,8 @@ from typing import Final
 import msgspec
 
 from mesh.ids import EnvelopeId, Instant, LinkId
-from mesh.link import link as link_machine
 from mesh.replication.seen_sets import Element
 from mesh.replication.spreading import Spreading
-from mesh.wire import frames
-from mesh.wire.frames import Frame
 from sim.recording.trace_file import Head, RecordedTrace
 from sim.trace import NOBODY
 from sim.world import World
@@ -102,14 +99,13 @@ class Observer:
         self._samples: list[Sample] = []
         self._every = 1
         self._seconds = 0
-        self._bytes: dict[str, int] = {}
         self._world: World | None = None
 
     @contextlib.contextmanager
     def watching(self, world: World) -> Iterator[None]:
         """While inside, what enters engines and what leaves them is seen."""
         self._world = world
-        accepted, encode = Spreading.accepted, frames.encode_frame
+        accepted = Spreading.accepted
         observer = self
 
         def seen(
@@ -124,19 +120,11 @@ class Observer:
             observer._entered(id_, element, link)
             accepted(spreading, id_, element, link, now, is_new=is_new)
 
-        def encoded(frame: Frame) -> bytes:
-            data = encode(frame)
-            kind = type(frame).__name__
-            observer._bytes[kind] = observer._bytes.get(kind, 0) + len(data)
-            return data
-
-        vars(link_machine)["encode_frame"] = encoded
         # A class has no item assignment.
         setattr(Spreading, "accepted", seen)  # noqa: B010
         try:
             yield
         finally:
-            vars(link_machine)["encode_frame"] = encode
             setattr(Spreading, "accepted", accepted)  # noqa: B010
 
     def look(self, world: World) -> None:
@@ -153,7 +141,7 @@ class Observer:
             backlog[letter.recipient] += 1
         sides = world.network.reach.sides()
         parts = None if sides is None else sides[: len(world.nodes)]
-        self._samples.append(Sample(now, parts, backlog, dict(self._bytes)))
+        self._samples.append(Sample(now, parts, backlog, dict(world.watch.frames.bytes)))
         if len(self._samples) >= SAMPLES_MAX:
             self._samples = self._samples[1::2]
             self._every *= 2
