@@ -8,7 +8,19 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from tests.bench import daemons, embedded, lxmf, machine, posting, ratchet, reconcile, simulator
+from tests.bench import (
+    admission,
+    daemons,
+    embedded,
+    heal,
+    lxmf,
+    machine,
+    posting,
+    ratchet,
+    reconcile,
+    simulator,
+    tenfold,
+)
 from tests.bench.table import HEAD, Row, formatted
 from tests.conftest import missing_for_namespaces
 
@@ -34,6 +46,12 @@ def main(arguments: list[str]) -> int:
         "--ids", type=int, default=1_000_000, help="ids of the larger sets compared"
     )
     parser.add_argument("--stamps", type=int, default=8, help="stamps to make")
+    parser.add_argument("--envelopes", type=int, default=10_000, help="admitted and stored")
+    parser.add_argument("--authors", type=int, default=200, help="of the mesh that is joined")
+    parser.add_argument("--shared", type=int, default=100_000, help="envelopes of two that heal")
+    parser.add_argument("--differing", type=int, default=1_000, help="of these, and new ones")
+    parser.add_argument("--spread", type=int, default=1_000, help="messages among ten daemons")
+    parser.add_argument("--pace", type=int, default=20, help="of these a second, at first")
     parser.add_argument("--sim-nodes", type=int, default=100)
     parser.add_argument(
         "--lxmf-python",
@@ -72,10 +90,24 @@ NAMES = (
     "first",
     "held",
     "idle",
+    "admission",
+    "heal",
+    "tenfold",
     "sim",
     "lxmf",
 )
-NEEDS_NAMESPACES = ("hop", "relays", "rate", "first", "held", "idle", "lxmf")
+NEEDS_NAMESPACES = (
+    "hop",
+    "relays",
+    "rate",
+    "first",
+    "held",
+    "idle",
+    "admission",
+    "heal",
+    "tenfold",
+    "lxmf",
+)
 
 
 def all_benches(options: argparse.Namespace, scratch: Path) -> dict[str, Bench]:
@@ -102,6 +134,9 @@ def all_benches(options: argparse.Namespace, scratch: Path) -> dict[str, Bench]:
         "first": lambda: daemons.first_message(place("first")),
         "held": lambda: daemons.held(place("held"), options.held),
         "idle": lambda: daemons.idle(place("idle"), options.links, options.idle_seconds),
+        "admission": lambda: admission.rows(place("admission"), options.envelopes, options.authors),
+        "heal": lambda: heal.rows(place("heal"), options.shared, options.differing),
+        "tenfold": lambda: tenfold.rows(place("tenfold"), options.spread, options.pace),
         "sim": lambda: simulator.rows(options.sim_nodes),
         "lxmf": lambda: lxmf.rows(
             place("lxmf"),
