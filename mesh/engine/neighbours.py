@@ -413,6 +413,10 @@ class Neighbours:
         for other_link, other in list(self._ready.items()):
             if other.link.remote_key == remote_key and not self._outlives(neighbour, other):
                 self._drop_duplicate(link, neighbour, remote_key, now)
+                # Who dials again may know that the older one is dead, as after a new address.
+                other.link.check(now)
+                self._touched[other_link] = None
+                self._expect_deadline(other.link.deadline())
                 return
             if other.link.remote_key == remote_key:
                 self._drop_duplicate(other_link, other, remote_key, now)
