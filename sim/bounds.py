@@ -42,6 +42,9 @@ CAPS: Final[Mapping[str, int]] = {
     "_LinkState.announcing": limits.SENDING_IDS_PER_LINK_MAX,
     "_LinkState.announcing_live": limits.SENDING_IDS_PER_LINK_MAX,
     "Pushing._recent": limits.RECENT_IDS_MAX,
+    "Racing._announced": limits.RECENT_IDS_MAX,
+    # Bytes, and not entries: a frame that is not whole yet, and what was read at once.
+    "_LengthPrefixed._buffer": 2 * limits.FRAME_BYTES_MAX,
     "Retiring._orphans": limits.ORPHANED_RETIREMENTS_MAX,
     "Admission._stamps": limits.STAMP_VERDICTS_REMEMBERED,
     "Dialing._targets": limits.CANDIDATES_MAX,
