@@ -238,10 +238,12 @@ class Wanting:
 
     def forgive(self, ids: Iterable[EnvelopeId] | None = None) -> bool:
         """What was refused (these, or all) may be admitted now; whether there was anything."""
-        named = list(self._refused) if ids is None else [id_ for id_ in ids if id_ in self._refused]
+        named = list(self._refused) if ids is None else list(ids)
+        refused_count = len(self._refused)
         for id_ in named:
-            del self._refused[id_]
-        return bool(named)
+            # A retirement that came twice before its envelope is named twice.
+            self._refused.pop(id_, None)
+        return len(self._refused) < refused_count
 
     def without_body(self, link: LinkId, id_: EnvelopeId, now: Instant) -> None:
         """A link has no more of an envelope than its stub, which is known here now."""
