@@ -172,6 +172,13 @@ WHO_INTERVAL_MS = 600_000
 WHO_FRAMES_PER_HOUR_MAX = 12
 """Lists of one link that are read; each costs us a look at every entry."""
 
+TIMES_PER_LINK_MAX = 4
+"""How often each side of a link may say anew what time it is. A clock is corrected once or twice in
+the life of a link; beyond it two groups, or a liar, could have nodes change their time for ever."""
+
+TIME_INTERVAL_MS = 10_000
+"""Between two of these: while links are opened a correction is often followed by another one."""
+
 # --- Spreading --------------------------------------------------------------------------------
 IDS_PER_FRAME_MAX = 512
 """Ids in one frame: 17 KiB, a quarter of the largest frame."""

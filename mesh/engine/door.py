@@ -95,17 +95,20 @@ from mesh.link.link import BeginHandshake, begin_noise
 from mesh.messenger.messenger import Messenger, Ours
 from mesh.peering.dialing import Dialing
 from mesh.peering.exchange import PeerExchange
-from mesh.posting.mesh_time import MeshClock
+from mesh.posting.mesh_time import MeshClock, ToldTime
 from mesh.posting.standing import Standings
 from mesh.replication.spreading import Spreading
 from mesh.storage.sqlcipher import savepoint, transaction
 from mesh.wire.envelope import SECONDS_PER_DAY, Envelope, decode_envelope
 from mesh.wire.frames import (
+    FEATURE_TIME_UNSURE,
     FEATURE_TOLD_FAR,
     FEATURE_TOLD_NEAR,
+    FLAG_TIME_UNSURE,
     Close,
     Frame,
     Held,
+    Hello,
     NearbyAsk,
     NearbyCard,
     NearbySealed,
@@ -114,8 +117,10 @@ from mesh.wire.frames import (
     Push,
     Retired,
     Stubs,
+    Time,
     Vouches,
     Who,
+    rounded_time,
     split_short_ids,
 )
 from mesh.wire.invite import parse_invite
@@ -288,6 +293,7 @@ class Engine:
         deadlines = [
             self._neighbours.deadline(),
             self._carrying.deadline(),
+            self._clock.deadline(),
             self._courier.deadline(),
             self._meeting.deadline(),
             self._overlay.deadline(),
@@ -317,7 +323,8 @@ class Engine:
             case BytesSent(link, count):
                 self._neighbours.sent(link, count)
             case Connected():
-                self._neighbours.connected(event, mesh_now, now)
+                is_vouched = self._clock.is_vouched(now)
+                self._neighbours.connected(event, mesh_now, now, is_time_vouched=is_vouched)
             case Disconnected(link):
                 self._neighbours.disconnected(link, now)
             case DialFailed(dial, _):
@@ -368,7 +375,8 @@ class Engine:
             hello = self._neighbours.hello(link)
             if hello is None:
                 continue
-            self._clock.observe(link, UnixSeconds(hello.mesh_time), now)
+            said = _told_time(self._neighbours.said(link))
+            self._clock.observe(link, _told_time(hello), said=said, now=now)
             is_dialled_by_us = self._neighbours.is_dialled_by_us(link)
             self._carrying.link_up(
                 link,
@@ -411,6 +419,8 @@ class Engine:
                         return
                     case NearbyAsk() | NearbyCard() | NearbySealed():
                         self._meeting.received(link, frame, now)
+                    case Time():
+                        self._clock.observe_again(link, _told_time(frame), now)
                     case Who() | PexRequest() | Pex():
                         self._overlay.received(link, frame, now)
                         if isinstance(frame, Who):
@@ -435,6 +445,9 @@ class Engine:
 
     def _flush(self, mesh_now: UnixSeconds, now: Instant) -> None:
         """Frames, then bodies where a link has room, then bytes."""
+        for link, time in self._clock.take_told(now):
+            flags = 0 if time.is_vouched else FLAG_TIME_UNSURE
+            self._neighbours.send(link, Time(rounded_time(time.mesh_time), flags))
         for link, frame in self.spreading.take_frames(mesh_now, now):
             self._neighbours.send(link, frame)
         with_bodies = self.spreading.links_with_bodies()
@@ -696,6 +709,15 @@ class Engine:
         if self._settings.is_relay:
             return relay_refusal()
         return UserError("locked", "The vault is locked; unlock it first (mesh unlock).")
+
+
+def _told_time(said: Hello | Time) -> ToldTime:
+    """The mesh time in a frame, and whether its sender's own clock stands behind it."""
+    if isinstance(said, Hello):
+        is_unsure = FEATURE_TIME_UNSURE in said.features
+    else:
+        is_unsure = bool(said.flags & FLAG_TIME_UNSURE)
+    return ToldTime(UnixSeconds(said.mesh_time), is_vouched=not is_unsure)
 
 
 def _no_room() -> UserError:

@@ -35,6 +35,7 @@ from mesh.wire.frames import (
     CLOSE_GOING_AWAY,
     CLOSE_SELF,
     CLOSE_TOO_MANY,
+    FEATURE_TIME_UNSURE,
     Close,
     Frame,
     Hello,
@@ -133,7 +134,9 @@ class Neighbours:
         """Every stream, whatever its state."""
         return self._neighbours
 
-    def connected(self, connected: Connected, mesh_now: UnixSeconds, now: Instant) -> None:
+    def connected(
+        self, connected: Connected, mesh_now: UnixSeconds, now: Instant, *, is_time_vouched: bool
+    ) -> None:
         """A stream stands: begin a handshake, or refuse one too many."""
         if len(self._neighbours) >= LINKS_MAX:
             self.effects.append(Disconnect(connected.link, "too many links"))
@@ -152,7 +155,9 @@ class Neighbours:
                 kem=self._kem,
                 hello_nonce=self._hello_nonce,
                 begin=self._begin,
-                features=self._features,
+                features=(
+                    self._features if is_time_vouched else (*self._features, FEATURE_TIME_UNSURE)
+                ),
                 told_port=self._told_port,
                 mesh_now=mesh_now,
                 now=now,
@@ -309,6 +314,10 @@ class Neighbours:
         """What a neighbour said of itself, if the link stands."""
         neighbour = self._neighbours.get(link)
         return neighbour.link.hello if neighbour is not None else None
+
+    def said(self, link: LinkId) -> Hello:
+        """What this side says of itself on a link that stands."""
+        return self._neighbours[link].link.said
 
     @property
     def has_changed(self) -> bool:

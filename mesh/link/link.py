@@ -46,11 +46,11 @@ from mesh.wire.frames import (
     Pong,
     decode_frame,
     encode_frame,
+    rounded_time,
 )
 from mesh.wire.parameters import MeshParameters
 
 PROLOGUE: Final = b"mesh/link/1"
-MESH_TIME_ROUNDING_S: Final = 10
 
 
 class Handshake(Protocol):
@@ -163,10 +163,13 @@ class Link:
         self.opened_at: Monotonic | None = None
         self.unknown_frames_count = 0
         self._first_messages = first_messages
-        self._mesh_time = mesh_now - mesh_now % MESH_TIME_ROUNDING_S
-        self._nonce = hello_nonce
-        self._features = list(features)
-        self._told_port = told_port
+        self.said: Final = Hello(
+            versions=[PROTOCOL_VERSION],
+            features=list(features),
+            mesh_time=rounded_time(mesh_now),
+            nonce=hello_nonce,
+            port=told_port,
+        )
         self._state: Handshaking | Open | Closed = Handshaking(noise, HandshakeReader())
         self._raw = bytearray()
         self._outgoing: list[bytes] = []
@@ -305,15 +308,7 @@ class Link:
             handshake_hash=noise.handshake_hash,
         )
         self.opened_at = now.monotonic
-        self.send(
-            Hello(
-                versions=[PROTOCOL_VERSION],
-                features=self._features,
-                mesh_time=self._mesh_time,
-                nonce=self._nonce,
-                port=self._told_port,
-            )
-        )
+        self.send(self.said)
         return state.reader.rest()
 
     def _refuse_replay(self, noise: Handshake) -> None:

@@ -37,6 +37,9 @@ WHO_ENTRY_BYTES = 8
 WHO_ENTRIES_STEP = 64
 FEATURE_TOLD_NEAR = 1
 FEATURE_TOLD_FAR = 2
+FEATURE_TIME_UNSURE = 3
+FLAG_TIME_UNSURE = 1
+MESH_TIME_ROUNDING_S = 10
 
 U8 = Annotated[int, msgspec.Meta(ge=0, le=0xFF)]
 U16 = Annotated[int, msgspec.Meta(ge=0, le=0xFFFF)]
@@ -97,6 +100,13 @@ class Vouches(msgspec.Struct, frozen=True, array_like=True, tag=0x06):
     """Posting keys for which a contact vouches, by day (`wire/standing.py`)."""
 
     lists: Annotated[bytes, msgspec.Meta(max_length=64 * 1024)]
+
+
+class Time(msgspec.Struct, frozen=True, array_like=True, tag=0x07):
+    """The sender's mesh time is no longer the one that it said. Flag bit 0: not its own clock's."""
+
+    mesh_time: U32
+    flags: U8
 
 
 class Push(msgspec.Struct, frozen=True, array_like=True, tag=0x10):
@@ -275,6 +285,7 @@ Frame = (
     | Close
     | Who
     | Vouches
+    | Time
     | Push
     | IHave
     | IWant
@@ -308,6 +319,7 @@ _KNOWN_TYPES = frozenset(
         0x04,
         0x05,
         0x06,
+        0x07,
         0x10,
         0x11,
         0x12,
@@ -355,6 +367,11 @@ def decode_frame(data: bytes) -> Frame | None:
         return _decoder.decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise PeerError("malformed frame") from error
+
+
+def rounded_time(mesh_time: int) -> int:
+    """A mesh time as neighbours are told it: an exact clock error would be a fingerprint."""
+    return mesh_time - mesh_time % MESH_TIME_ROUNDING_S
 
 
 def split_ids(ids: bytes) -> list[EnvelopeId]:

@@ -329,7 +329,7 @@ def check_bounds(table: Joined, name: str) -> None:
     stubs_bytes = carrying.store.envelopes_count * STUB_BYTES
     assert keeping.bodies_bytes == carrying.store.stored_bytes - stubs_bytes
     assert sum(map(len, carrying._admission._ids.values())) == carrying.store.envelopes_count
-    assert set(engine._clock._differences) == set(neighbours.ready)
+    assert set(engine._clock._words) == set(neighbours.ready)
 
 
 def attack(table: Joined, stranger: Stranger, act: Act) -> None:

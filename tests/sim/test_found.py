@@ -9,6 +9,10 @@ FOUND = [
     Request(name="clone", nodes=4, seed=1012, is_crypto_real=False),
     # A clock that was ahead, and another that had yielded to it, moved those that were right.
     Request(name="wrong-clocks", nodes=5, seed=1025, is_crypto_real=False),
+    # Most clocks were wrong; a retirement came twice before its envelope.
+    Request(name="wrong-clocks", nodes=5, seed=1023, is_crypto_real=False),
+    # Four wrong clocks started first, of which two repeated a third.
+    Request(name="wrong-clocks", nodes=9, seed=1042, is_crypto_real=False),
 ]
 
 

@@ -49,6 +49,7 @@ from mesh.wire.frames import (
     Root,
     RootEntry,
     Stubs,
+    Time,
     Who,
     decode_frame,
     encode_frame,
@@ -114,6 +115,7 @@ frames: st.SearchStrategy[Frame] = st.one_of(
     st.builds(Audit, u16, u8, bytes16, u32, u32),
     st.builds(AuditResult, u16, u32, st.integers(0, 2**64 - 1)),
     st.builds(Who, st.binary(max_size=64)),
+    st.builds(Time, u32, u8),
     st.builds(PexRequest, st.integers(1, PEX_RECORDS_MAX)),
     st.builds(Pex, st.lists(pex_records, max_size=PEX_RECORDS_MAX)),
     st.builds(NearbyAsk),
@@ -131,7 +133,7 @@ values: st.SearchStrategy[Wire] = st.recursive(
     max_leaves=8,
 )
 TYPES = [
-    *range(0x01, 0x06),
+    *range(0x01, 0x08),
     *range(0x10, 0x1A),
     *range(0x20, 0x26),
     0x30,
