@@ -27,7 +27,7 @@ from tests.conftest import missing_for_namespaces
 Bench = Callable[[], list[Row]]
 
 DESCRIPTION = """\
-Measures this tree on this machine and prints one table. All of it takes about five minutes on
+Measures this tree on this machine and prints one table. All of it takes about ten minutes on
 two cores; name benches to run only those. Figures of one run are for ratios among each other.
 """
 
