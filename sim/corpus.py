@@ -12,7 +12,7 @@ from typing import Final
 import msgspec
 
 from sim.running import Ran, run_scenario
-from sim.scenario import load_scenario
+from sim.tables.scenario import load_scenario
 from sim.world import Options
 
 SEEDS_MAX: Final = 200

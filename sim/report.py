@@ -6,7 +6,7 @@ from typing import Final, Literal
 
 import msgspec
 
-from sim.promises import BrokenPromise
+from sim.promised.promises import BrokenPromise
 from sim.world import World
 
 CRYPTO: Final = {

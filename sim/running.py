@@ -13,12 +13,12 @@ from typing import Final
 import msgspec
 
 from mesh.errors import UserError
-from sim.fault_tables import Clones, Struck
-from sim.promises import BrokenPromise
+from sim.kernel.trace import Trace
+from sim.promised.promises import BrokenPromise
 from sim.report import Report, make_report
-from sim.scenario import Scenario, load_scenario
-from sim.settings import parse_settings, with_settings
-from sim.trace import Trace
+from sim.tables.fault_tables import Clones, Struck
+from sim.tables.scenario import Scenario, load_scenario
+from sim.tables.settings import parse_settings, with_settings
 from sim.world import Options, World
 
 REAL_CRYPTO_NODES_MAX: Final = 30

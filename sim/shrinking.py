@@ -3,8 +3,8 @@
 The method is ddmin (Zeller and Hildebrandt, "Simplifying and Isolating Failure-Inducing Input",
 IEEE TSE 28(2), 2002) over what befell, then over the nodes, then over what people wrote; after that
 numbers are made plain: shorter times, no loss, no jitter. A step is taken if the *same promise*
-breaks, not merely any. Every fate has a stream of chance of its own (`sim.scenario.Only`), so what
-is left out does not shift the rest.
+breaks, not merely any. Every fate has a stream of chance of its own (`sim.tables.scenario.Only`),
+so what is left out does not shift the rest.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,9 +13,9 @@ from typing import Final, TypeVar
 
 import msgspec
 
-from sim.fault_tables import Halves
 from sim.running import Ran, run_scenario
-from sim.scenario import Only, Scenario
+from sim.tables.fault_tables import Halves
+from sim.tables.scenario import Only, Scenario
 from sim.world import Options
 
 NODES_MIN: Final = 2

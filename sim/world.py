@@ -19,38 +19,38 @@ from mesh.errors import UserError
 from mesh.events import Event
 from mesh.link.link import BeginHandshake, begin_noise
 from mesh.wire.parameters import MeshParameters
-from sim.bugs import BUGS, NO_BUG
-from sim.correspondence import Correspondence
-from sim.discovery import AnnouncementRules, Discovery
-from sim.entropy import Chance, Draws, SeededEntropy
-from sim.expectations import delivery_ratio, due_letters, require_expected
-from sim.faults import Faults
-from sim.frame_watch import require_no_fault
+from sim.befalling.faults import Faults
+from sim.befalling.line_faults import LineFaults, bursts_of
+from sim.befalling.lost_disks import LostDisks, cloned_nodes
+from sim.befalling.node_faults import first_boots
 from sim.hostile.troop import Troop, hostile_places
-from sim.kem import KyberPyKem
-from sim.laptop import Laptop
-from sim.ledger import Ledger, Letter
-from sim.line_faults import LineFaults, bursts_of
-from sim.line_tables import Corruptions, Truncations
-from sim.lines import StreamRules
-from sim.loop import Loop
-from sim.lost_disks import LostDisks, cloned_nodes
-from sim.memo import RememberedVerify
-from sim.modelled_kem import ModelledKem
-from sim.node_faults import first_boots
-from sim.people import People
-from sim.person import Person
-from sim.plain_links import begin_plainly
-from sim.planting import Plant
-from sim.promises import BrokenPromise, require_joined
-from sim.rest import MEASURED_US, require_rest
-from sim.scenario import Scenario, as_drawn
-from sim.terrain import Terrain
-from sim.topology import stand
-from sim.trace import Trace
-from sim.virtual_network import VirtualNetwork
-from sim.virtual_node import Surroundings, VirtualNode
-from sim.watch import Watch
+from sim.kernel.entropy import Chance, Draws, SeededEntropy
+from sim.kernel.loop import Loop
+from sim.kernel.trace import Trace
+from sim.network.discovery import AnnouncementRules, Discovery
+from sim.network.lines import StreamRules
+from sim.network.terrain import Terrain
+from sim.network.topology import stand
+from sim.network.virtual_network import VirtualNetwork
+from sim.nodes.bugs import BUGS, NO_BUG
+from sim.nodes.kem import KyberPyKem
+from sim.nodes.laptop import Laptop
+from sim.nodes.memo import RememberedVerify
+from sim.nodes.modelled_kem import ModelledKem
+from sim.nodes.plain_links import begin_plainly
+from sim.nodes.planting import Plant
+from sim.nodes.virtual_node import Surroundings, VirtualNode
+from sim.people.correspondence import Correspondence
+from sim.people.people import People
+from sim.people.person import Person
+from sim.promised.frame_watch import require_no_fault
+from sim.promised.ledger import Ledger, Letter
+from sim.promised.promises import BrokenPromise, require_joined
+from sim.promised.rest import MEASURED_US, require_rest
+from sim.tables.expectations import delivery_ratio, due_letters, require_expected
+from sim.tables.line_tables import Corruptions, Truncations
+from sim.tables.scenario import Scenario, as_drawn
+from sim.watching.watch import Watch
 
 STEP_US: Final = 1_000_000
 """How far a world runs before progress is told and settling is looked at."""

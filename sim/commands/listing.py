@@ -2,8 +2,8 @@
 
 import click
 
-from sim.bugs import BUGS
-from sim.scenario import load_scenario, scenario_names
+from sim.nodes.bugs import BUGS
+from sim.tables.scenario import load_scenario, scenario_names
 
 
 @click.command("list")

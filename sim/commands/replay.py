@@ -7,7 +7,7 @@ from typing import Final
 import click
 
 from mesh.errors import UserError
-from sim.promises import BrokenPromise
+from sim.promised.promises import BrokenPromise
 from sim.recording.artifacts import read_world
 from sim.recording.stopping import replay
 from sim.world import Options

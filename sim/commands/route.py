@@ -8,8 +8,8 @@ from typing import Final, get_args
 import click
 
 from mesh.errors import UserError
-from sim.contacts import TraceFormat, read_trace
-from sim.routing import ROUTERS, Routing, parse_posts, renamed
+from sim.models.routing import ROUTERS, Routing, parse_posts, renamed
+from sim.places.contacts import TraceFormat, read_trace
 
 EXAMPLES: Final = """\b
 Examples:

@@ -8,8 +8,8 @@ import click
 import msgspec
 
 from mesh.errors import UserError
-from sim.bugs import BUGS
 from sim.determinism import is_repeated, repeat
+from sim.nodes.bugs import BUGS
 from sim.recording.artifacts import PAGE_FILE, record_run
 from sim.report import render
 from sim.running import Request, options_of, run_scenario, scenario_of

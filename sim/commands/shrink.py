@@ -7,11 +7,11 @@ from typing import Final
 import click
 
 from mesh.errors import UserError
-from sim.bugs import BUGS
+from sim.nodes.bugs import BUGS
 from sim.running import Request, run_scenario, scenario_of, wants_real_crypto
-from sim.scenario import Scenario
 from sim.shrinking import Shrunk, broken_id, shrink
-from sim.toml_text import toml_of
+from sim.tables.scenario import Scenario
+from sim.tables.toml_text import toml_of
 from sim.world import Options
 
 NOTHING_BROKE: Final = 3
@@ -107,7 +107,7 @@ def _test_of(found: Shrunk, file_name: str) -> str:
 from pathlib import Path
 
 from sim.running import run_scenario
-from sim.scenario import parse_scenario
+from sim.tables.scenario import parse_scenario
 from sim.world import Options
 
 SCENARIO = Path(__file__).with_name("{file_name}")

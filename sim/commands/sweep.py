@@ -9,13 +9,13 @@ from typing import Final
 import click
 
 from mesh.errors import UserError
-from sim.bugs import BUGS
+from sim.nodes.bugs import BUGS
 from sim.running import Request, scenario_of
-from sim.settings import parse_settings
 from sim.sweeps.executors import DaskPool, Executor, LocalPool
 from sim.sweeps.points import Point, parse_seeds, points_of, shard_of
 from sim.sweeps.records import Record, RecordLog, commit_of_tree
 from sim.sweeps.sweeping import Progress, StopRules, sweep
+from sim.tables.settings import parse_settings
 
 BROKEN_PROMISE: Final = 1
 INTERRUPTED: Final = 130

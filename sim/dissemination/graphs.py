@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Final
 
-from sim.entropy import Chance
+from sim.kernel.entropy import Chance
 
 Edges = Sequence[tuple[int, int]]
 REPAIRS_MAX: Final = 100

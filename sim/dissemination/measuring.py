@@ -14,7 +14,7 @@ from sim.dissemination.speakers import (
     MeshSpeaker,
     Silent,
 )
-from sim.entropy import Chance
+from sim.kernel.entropy import Chance
 
 Who = Literal["mesh", "flood", "gossipsub"]
 Shape = Literal["random", "clusters"]

@@ -11,8 +11,8 @@ from functools import partial
 from typing import Protocol
 
 from sim.dissemination.graphs import Edges
-from sim.entropy import Chance
-from sim.loop import Loop
+from sim.kernel.entropy import Chance
+from sim.kernel.loop import Loop
 
 
 class Said(Protocol):

@@ -27,7 +27,7 @@ from mesh.wire.frames import (
     split_ids,
 )
 from sim.dissemination.network import Said
-from sim.entropy import Chance, SeededEntropy
+from sim.kernel.entropy import Chance, SeededEntropy
 
 BEGUN_S: Final = 1_800_000_000
 BODIES_PER_TURN: Final = 64

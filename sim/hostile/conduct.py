@@ -12,7 +12,7 @@ import msgspec
 
 from mesh.ids import Address, Instant, LinkId
 from mesh.wire.frames import Frame
-from sim.entropy import Chance, SeededEntropy
+from sim.kernel.entropy import Chance, SeededEntropy
 
 
 class Conduct:

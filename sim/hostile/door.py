@@ -1,8 +1,8 @@
 """The driver's door of a hostile node: streams, real links, and whom it dials.
 
-It stands where an engine stands behind `sim.machine.Door`. It has the psk and today's protocol, so
-it passes every handshake with the real machine of `mesh.link`; what it then sends is decided by
-its `Conduct`. It dials whom discovery shows it, and whoever dials it is let in.
+It stands where an engine stands behind `sim.nodes.machine.Door`. It has the psk and today's
+protocol, so it passes every handshake with the real machine of `mesh.link`; what it then sends is
+decided by its `Conduct`. It dials whom discovery shows it, and whoever dials it is let in.
 """
 
 from collections.abc import Sequence
@@ -27,8 +27,8 @@ from mesh.link.first_messages import FirstMessages
 from mesh.link.link import BeginHandshake, Link
 from mesh.wire.frames import Frame, IHave, Push, Stubs, encode_frame
 from mesh.wire.parameters import MeshParameters
-from sim.entropy import Chance
 from sim.hostile.conduct import Conduct
+from sim.kernel.entropy import Chance
 
 REDIAL_US: Final = 2_000_000
 """How long one waits after a dial that failed or a link that ended: it is in a hurry."""

@@ -21,9 +21,9 @@ from mesh.wire.envelope import (
     sign_envelope,
 )
 from mesh.wire.frames import Frame, IHave, Push, join_entries
-from sim.entropy import Chance, SeededEntropy
 from sim.hostile.conduct import Conduct
 from sim.hostile.liars import BlackHole
+from sim.kernel.entropy import Chance, SeededEntropy
 
 REMEMBERED_MAX: Final = 256
 """Envelopes and first messages that are played again."""

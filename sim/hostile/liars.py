@@ -27,8 +27,8 @@ from mesh.wire.frames import (
     RootEntry,
     join_entries,
 )
-from sim.entropy import Chance, SeededEntropy
 from sim.hostile.conduct import Conduct
+from sim.kernel.entropy import Chance, SeededEntropy
 
 EQUAL: Final = bytes((PROTOCOL_VERSION,))
 """An answer of a reconciliation that finds no difference."""

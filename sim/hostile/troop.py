@@ -17,7 +17,6 @@ from mesh.limits import HANDSHAKE_MESSAGE_BYTES_MAX
 from mesh.link.link import BeginHandshake
 from mesh.posting.stamp import NO_STAMP
 from mesh.wire.parameters import MeshParameters
-from sim.entropy import Chance, SeededEntropy
 from sim.hostile.conduct import Conduct
 from sim.hostile.door import HostileDoor, Tally
 from sim.hostile.floods import (
@@ -31,15 +30,16 @@ from sim.hostile.floods import (
 )
 from sim.hostile.liars import BlackHole, DroppingSpreading, Eclipse, LyingDigests, Sybil, TimeLies
 from sim.hostile.outsiders import MalformedHandshakes, SlowLoris
-from sim.hostile_table import Kind, hostile_kinds
-from sim.laptop import Laptop
-from sim.machine import Door, Machine
-from sim.planting import Plant
-from sim.promises import S11, BrokenPromise
-from sim.scenario import Scenario
-from sim.topology import Ground
-from sim.virtual_network import address_of
-from sim.virtual_node import Surroundings, VirtualNode
+from sim.kernel.entropy import Chance, SeededEntropy
+from sim.network.topology import Ground
+from sim.network.virtual_network import address_of
+from sim.nodes.laptop import Laptop
+from sim.nodes.machine import Door, Machine
+from sim.nodes.planting import Plant
+from sim.nodes.virtual_node import Surroundings, VirtualNode
+from sim.promised.promises import S11, BrokenPromise
+from sim.tables.hostile_table import Kind, hostile_kinds
+from sim.tables.scenario import Scenario
 
 CONDUCTS: Final[Mapping[Kind, type[Conduct]]] = {
     "black-hole": BlackHole,
@@ -87,7 +87,7 @@ VICTIMS_COUNT: Final = 2
 
 @dataclass(slots=True)
 class HostileMachine:
-    """Fits `sim.machine.Machine`: nothing outlives a crash but the tally."""
+    """Fits `sim.nodes.machine.Machine`: nothing outlives a crash but the tally."""
 
     index: int
     kind: Kind

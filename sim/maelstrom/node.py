@@ -26,7 +26,7 @@ from mesh.limits import LIVE_SECONDS_MAX
 from mesh.replication.seen_sets import Element
 from mesh.replication.spreading import Spreading
 from mesh.wire.frames import decode_frame, encode_frame
-from sim.entropy import SeededEntropy
+from sim.kernel.entropy import SeededEntropy
 
 CEILING: Final = 1_000
 """The root of a tree has as many eager links as it has branches."""

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final, Protocol
 
-from sim.entropy import Chance
-from sim.loop import Loop
+from sim.kernel.entropy import Chance
+from sim.kernel.loop import Loop
 from sim.maelstrom.node import Body, MaelstromNode, Message, Value, Windows
 
 CLIENT: Final = "c1"

@@ -26,9 +26,9 @@ from sim.recording.page import page_of
 from sim.recording.trace_file import RecordedTrace
 from sim.report import Report
 from sim.running import run_scenario
-from sim.scenario import Scenario, parse_scenario
 from sim.sweeps.records import commit_of_tree
-from sim.toml_text import toml_of
+from sim.tables.scenario import Scenario, parse_scenario
+from sim.tables.toml_text import toml_of
 from sim.world import Options, World
 
 TRACE_FILE: Final = "events.mp"

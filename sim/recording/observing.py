@@ -14,8 +14,8 @@ import msgspec
 from mesh.ids import EnvelopeId, Instant, LinkId
 from mesh.replication.seen_sets import Element
 from mesh.replication.spreading import Spreading
+from sim.kernel.trace import NOBODY
 from sim.recording.trace_file import Head, RecordedTrace
-from sim.trace import NOBODY
 from sim.world import World
 
 SCHEMA: Final = 1

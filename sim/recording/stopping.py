@@ -2,8 +2,8 @@
 
 from contextlib import suppress
 
-from sim.scenario import Scenario
-from sim.trace import NOBODY, Trace
+from sim.kernel.trace import NOBODY, Trace
+from sim.tables.scenario import Scenario
 from sim.world import Options, World
 
 

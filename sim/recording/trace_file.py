@@ -19,7 +19,7 @@ from typing import BinaryIO, Final
 import msgspec
 
 from mesh.errors import UserError
-from sim.trace import NOBODY, Trace
+from sim.kernel.trace import NOBODY, Trace
 
 NO_CAUSE: Final = -1
 LAST_ROWS_MAX: Final = 2_000

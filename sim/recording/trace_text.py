@@ -9,8 +9,8 @@ from typing import Final
 
 import msgspec
 
+from sim.kernel.trace import NOBODY
 from sim.recording.trace_file import NO_CAUSE, Head, Row
-from sim.trace import NOBODY
 
 EVENT_US: Final = 1
 CAUSES_KEPT_MAX: Final = 500_000

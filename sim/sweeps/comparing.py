@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from sim.entropy import Chance
+from sim.kernel.entropy import Chance
 from sim.report import Report
 from sim.sweeps.records import Record
 

@@ -12,8 +12,8 @@ import msgspec
 
 from mesh.errors import UserError
 from sim.running import wants_real_crypto
-from sim.scenario import Scenario
-from sim.settings import Value, with_settings
+from sim.tables.scenario import Scenario
+from sim.tables.settings import Value, with_settings
 from sim.world import Options
 
 HASH_BYTES: Final = 8

@@ -15,8 +15,8 @@ import msgspec
 
 from mesh.errors import UserError
 from sim.report import Broken, Report
-from sim.settings import Value
 from sim.sweeps.points import Point
+from sim.tables.settings import Value
 
 UNKNOWN_COMMIT: Final = "unknown"
 

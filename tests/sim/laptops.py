@@ -3,10 +3,10 @@
 from mesh.crypto.entropy import Entropy
 from mesh.crypto.signing import is_signature_valid
 from mesh.engine.door import EngineSettings
-from sim.entropy import Chance, SeededEntropy
-from sim.laptop import Laptop
-from sim.modelled_kem import ModelledKem
-from sim.planting import Plant
+from sim.kernel.entropy import Chance, SeededEntropy
+from sim.nodes.laptop import Laptop
+from sim.nodes.modelled_kem import ModelledKem
+from sim.nodes.planting import Plant
 from sim.world import SIMULATED_MESH
 
 

@@ -2,11 +2,11 @@
 
 import pytest
 
-from sim.bugs import BUGS
 from sim.corpus import corpus, find_bug
-from sim.promises import PROMISES
+from sim.nodes.bugs import BUGS
+from sim.promised.promises import PROMISES
 from sim.running import run_scenario
-from sim.scenario import load_scenario, scenario_names
+from sim.tables.scenario import load_scenario, scenario_names
 from sim.world import Options
 
 SEEDS_TRIED = 16

@@ -3,7 +3,7 @@
 import pytest
 
 from sim.futures import CAN_FORK, FutureLost, try_futures
-from sim.scenario import parse_scenario
+from sim.tables.scenario import parse_scenario
 from sim.world import Options, World
 
 pytestmark = pytest.mark.skipif(not CAN_FORK, reason="This system cannot fork a process.")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from sim.scenario import parse_scenario
+from sim.tables.scenario import parse_scenario
 from sim.world import Options, World
 
 PEOPLE = """

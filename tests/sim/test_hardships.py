@@ -5,9 +5,9 @@ from functools import lru_cache
 
 import pytest
 
-from sim.promises import L1, L9, S2, S8, BrokenPromise, Promise
+from sim.promised.promises import L1, L9, S2, S8, BrokenPromise, Promise
 from sim.report import Report, make_report
-from sim.scenario import parse_scenario
+from sim.tables.scenario import parse_scenario
 from sim.world import Options, World
 
 PEOPLE = """

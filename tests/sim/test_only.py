@@ -2,7 +2,7 @@
 
 import msgspec
 
-from sim.scenario import Only, Scenario, parse_scenario
+from sim.tables.scenario import Only, Scenario, parse_scenario
 from sim.world import Options, World
 
 SMALL = """

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from msgspec import inspect
 
+from sim.network.topology import stand
 from sim.running import run_scenario
-from sim.scenario import Scenario, as_drawn, load_scenario, scenario_names
-from sim.settings import with_settings
-from sim.topology import stand
+from sim.tables.scenario import Scenario, as_drawn, load_scenario, scenario_names
+from sim.tables.settings import with_settings
 from sim.world import Options
 
 PAGE = Path(__file__).parents[2] / "docs" / "simulator.md"

@@ -4,9 +4,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sim.running import run_scenario
-from sim.scenario import parse_scenario
 from sim.shrinking import broken_id, ddmin, shrink
-from sim.toml_text import toml_of
+from sim.tables.scenario import parse_scenario
+from sim.tables.toml_text import toml_of
 from sim.world import Options
 from tests.sim.test_only import SMALL
 

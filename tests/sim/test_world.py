@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from sim.promises import L1, BrokenPromise
+from sim.promised.promises import L1, BrokenPromise
 from sim.report import Report, make_report
-from sim.scenario import parse_scenario
+from sim.tables.scenario import parse_scenario
 from sim.world import Options, World
 
 SMALL = """

@@ -4,7 +4,7 @@ import pytest
 
 from sim.dissemination.graphs import clusters, largest_part, random_regular
 from sim.dissemination.measuring import Case, Figures, measure, measure_heal
-from sim.entropy import Chance
+from sim.kernel.entropy import Chance
 
 SMALL = {"nodes": 120, "posts": 12, "warm_posts": 25}
 

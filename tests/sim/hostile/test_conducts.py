@@ -2,9 +2,9 @@
 
 import pytest
 
-from sim.hostile_table import Kind, hostile_kinds
-from sim.promises import BrokenPromise
-from sim.scenario import parse_scenario
+from sim.promised.promises import BrokenPromise
+from sim.tables.hostile_table import Kind, hostile_kinds
+from sim.tables.scenario import parse_scenario
 from sim.world import Options, World
 
 WORLD = """

@@ -19,7 +19,7 @@ from sim.recording.page import page_of
 from sim.recording.trace_file import NO_CAUSE, Row, read_trace_file
 from sim.report import Report
 from sim.running import run_scenario
-from sim.scenario import parse_scenario
+from sim.tables.scenario import parse_scenario
 from sim.world import Options
 from tests.sim.test_only import SMALL
 

@@ -5,9 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mesh.errors import UserError
-from sim.scenario import load_scenario
-from sim.settings import parse_settings, with_settings
 from sim.sweeps.points import parse_seeds, points_of, shard_of
+from sim.tables.scenario import load_scenario
+from sim.tables.settings import parse_settings, with_settings
 
 PARTITION = load_scenario("partition-heal")
 

@@ -6,12 +6,12 @@ import msgspec
 from click.testing import CliRunner
 
 from sim.__main__ import main
-from sim.scenario import parse_scenario
 from sim.sweeps.comparing import compare
 from sim.sweeps.executors import LocalPool
 from sim.sweeps.points import Point, points_of
 from sim.sweeps.records import Record, RecordLog, read_records
 from sim.sweeps.sweeping import Progress, StopRules, run_point, sweep
+from sim.tables.scenario import parse_scenario
 from tests.sim.test_only import SMALL
 
 SCENARIO = parse_scenario(SMALL)

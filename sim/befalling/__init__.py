@@ -1,0 +1,1 @@
+"""What befalls a world: cuts, crashes, wrong clocks, lost disks, broken lines."""

@@ -1,0 +1,1 @@
+"""Models without the engine, held against it or against others."""

@@ -1,0 +1,1 @@
+"""The virtual network: who reaches whom, over which streams, and what lies between."""

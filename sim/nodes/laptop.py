@@ -1,0 +1,151 @@
+"""What a simulated node runs on: two databases in memory that outlive every crash.
+
+They have the schema of the real ones, made by the same migrations, without a key. A crash rolls
+back what was not committed; the next engine starts over the same connections. Between two lives
+a disk may be put back to an older snapshot, be emptied, or be another's copy.
+"""
+
+from contextlib import suppress
+from copy import deepcopy
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from mesh.crypto.entropy import Entropy
+from mesh.crypto.kem import Kem
+from mesh.crypto.signing import Verify
+from mesh.effects import MintStamp
+from mesh.engine.door import Engine, EngineSettings
+from mesh.errors import StorageError
+from mesh.ids import Instant
+from mesh.inputs import Connection, Input, StampMinted, VaultOpened
+from mesh.link.link import BeginHandshake, begin_noise
+from mesh.posting.stamp import mint
+from sim.kernel.entropy import Chance
+from sim.nodes.databases import MemoryDatabase, new_store, new_vault
+from sim.nodes.fragile import FragileConnection, Fuse
+from sim.nodes.machine import Door
+from sim.nodes.planting import Plant
+from sim.nodes.twins import TWIN_ONE_IN, Twin, WatchedDoor
+from sim.promised.reuse import watch_outbox
+
+MINTING_MEAN_US: Final = 5_000_000
+"""What a stamp of nine bits takes a laptop in the mean (PROTOCOL.md 2)."""
+
+WhichDatabase = Literal["store", "vault", "both"]
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Both databases as they were at some moment."""
+
+    store: MemoryDatabase
+    vault: MemoryDatabase
+
+
+class Laptop:
+    """Fits `sim.nodes.machine.Machine` with the real engine."""
+
+    def __init__(
+        self,
+        *,
+        settings: EngineSettings,
+        entropy: Entropy,
+        chance: Chance,
+        kem: Kem,
+        verify: Verify,
+        begin: BeginHandshake = begin_noise,
+        plant: Plant | None = None,
+        watched: tuple[int, Chance] | None = None,
+    ) -> None:
+        self._settings = settings
+        self._entropy = entropy
+        self._chance = chance
+        self._kem = kem
+        self._verify = verify
+        self._begin = begin
+        self._plant = plant
+        # Whose door is watched, and what draws which of its lives has a twin.
+        self._watched = watched
+        self.engine: Engine | None = None
+        """The engine of this life, for those that look into it; never what drives it."""
+
+        self._fuse = Fuse()
+        self.store, self.vault = _new_databases()
+
+    def boot(self, now: Instant) -> tuple[Door, list[Input]]:
+        """A new engine over what was committed, and the opened vault for it."""
+        twin = self._twin(now)
+        door, self.engine = self._start(
+            self._entropy, FragileConnection(self.store, self._fuse), now
+        )
+        if self._watched is not None:
+            door = WatchedDoor(self._watched[0], door, twin)
+        return door, [self.unlock()]
+
+    def _start(self, entropy: Entropy, store: Connection, now: Instant) -> tuple[Door, Engine]:
+        engine = Engine(
+            settings=self._settings,
+            store=store,
+            entropy=entropy,
+            kem=self._kem,
+            verify=self._verify,
+            begin=self._begin,
+            now=now,
+        )
+        return (engine if self._plant is None else self._plant(engine)), engine
+
+    def _twin(self, now: Instant) -> Twin | None:
+        if self._watched is None or self._watched[1].below(TWIN_ONE_IN):
+            return None
+        both = self.snapshot()
+        door, _ = self._start(deepcopy(self._entropy), both.store, now)
+        return Twin(door, both.vault)
+
+    def unlock(self) -> Input:
+        """The person gives the passphrase."""
+        return VaultOpened(FragileConnection(self.vault, self._fuse))
+
+    def arm(self, statements: int) -> None:
+        """The power fails before the next statement but so many."""
+        self._fuse.statements_left = statements
+
+    def crash(self) -> None:
+        """Roll back what was not committed."""
+        self.engine = None
+        self._fuse.statements_left = None
+        for database in (self.store, self.vault):
+            # It is an error to roll back where no transaction is open, and the usual case.
+            with suppress(StorageError):
+                database.execute("ROLLBACK")
+
+    # --- Between two batches --------------------------------------------------------------------
+
+    def snapshot(self) -> Snapshot:
+        """Copy both databases."""
+        return Snapshot(self.store.copy(), self.vault.copy())
+
+    # --- Between two lives ----------------------------------------------------------------------
+
+    def put_back(self, snapshot: Snapshot, which: WhichDatabase) -> None:
+        """Lose everything since a snapshot, in one database or in both."""
+        if which in ("store", "both"):
+            self.store = snapshot.store.copy()
+        if which in ("vault", "both"):
+            self.vault = snapshot.vault.copy()
+            watch_outbox(self.vault)
+
+    def wipe(self) -> None:
+        """Lose everything."""
+        self.store, self.vault = _new_databases()
+
+    def mint(self, effect: MintStamp) -> tuple[int, Input]:
+        """The real proof of work, after the time that it would take in the mean."""
+        stamp = mint(effect.posting_key, effect.day, effect.bits, self._entropy.draw(8))
+        delay = self._chance.exponential(MINTING_MEAN_US)
+        return delay, StampMinted(effect.posting_key, effect.day, stamp)
+
+
+def _new_databases() -> tuple[MemoryDatabase, MemoryDatabase]:
+    store, vault = new_store(), new_vault()
+    watch_outbox(vault)
+    return store, vault

@@ -1,0 +1,65 @@
+"""How a bug gets into an engine from outside: another machine, another door, another function."""
+
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from mesh.effects import Effect
+from mesh.engine.door import Engine
+from mesh.ids import Instant, Monotonic
+from mesh.inputs import Input
+from sim.nodes.machine import Door
+
+Plant = Callable[[Engine], Door]
+"""Puts a bug into a new engine, or before its door."""
+
+
+@dataclass(frozen=True, slots=True)
+class Swap:
+    """Another function in the place of one of a module or class, while a world runs."""
+
+    owner: object
+    name: str
+    other: object
+
+
+def _as_it_is(engine: Engine) -> Door:
+    return engine
+
+
+@dataclass(frozen=True, slots=True)
+class Bug:
+    """A bug with a sentence for people."""
+
+    sentence: str
+    plant: Plant = _as_it_is
+    swaps: tuple[Swap, ...] = ()
+
+    @contextlib.contextmanager
+    def planted(self) -> Iterator[None]:
+        """While inside, functions are swapped."""
+        former = [getattr(swap.owner, swap.name) for swap in self.swaps]
+        for swap in self.swaps:
+            setattr(swap.owner, swap.name, swap.other)
+        try:
+            yield
+        finally:
+            for swap, one in zip(self.swaps, former, strict=True):
+                setattr(swap.owner, swap.name, one)
+
+
+@dataclass(slots=True)
+class ChangedEffects:
+    """An engine whose effects are changed on their way to the driver."""
+
+    engine: Engine
+    change: Callable[[Effect], list[Effect]]
+
+    def handle(self, batch: Sequence[Input], now: Instant, /) -> list[Effect]:
+        """What the engine wants done, changed."""
+        effects = self.engine.handle(batch, now)
+        return [changed for effect in effects for changed in self.change(effect)]
+
+    def deadline(self) -> Monotonic | None:
+        """When the engine wants to be called."""
+        return self.engine.deadline()

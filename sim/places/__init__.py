@@ -1,0 +1,1 @@
+"""Where nodes stand and whom they meet: graphs, walks, and contacts that others recorded."""

@@ -1,0 +1,158 @@
+"""Whether a node stays within its bounds: memory, dials, lifetimes (S10, S12).
+
+Memory is counted from outside, by a *census*: from an engine through the objects of `mesh` that it
+holds, every container with its length, under the name of the class and attribute that holds it. So
+a table that somebody adds is counted from its first day. A container may hold as many things as
+are in the node's databases, and a few more; the tables that are bounded by a number of their own
+stand in `CAPS` with it.
+"""
+
+from collections import deque
+from collections.abc import Mapping
+from typing import Final
+
+from mesh import limits
+from mesh.engine.door import Engine
+from mesh.inputs import Connection
+from sim.promised.promises import S10, S12, BrokenPromise
+
+FREE_ENTRIES: Final = 512
+"""What any table may hold, however little is stored: a page of ids."""
+
+PER_ROW: Final = 2
+"""A table may hold so many entries for each row that is stored."""
+
+DIALS_PER_MINUTE_MAX: Final = 30
+"""To one host. A backoff from two seconds on makes six; a restart and a new name begin anew."""
+
+_EXPECTED_TAGS_MAX: Final = (
+    limits.INVITES_MAX * limits.INVITE_TAGS
+    + limits.CONTACTS_MAX * limits.SESSIONS_PER_CONTACT_MAX * limits.TAG_WINDOW
+)
+
+CAPS: Final[Mapping[str, int]] = {
+    "FirstMessages._seen": limits.FIRST_MESSAGES_REMEMBERED,
+    "Wanting._missing": limits.MISSING_IDS_MAX,
+    "Wanting._refused": limits.REFUSED_IDS_MAX,
+    "Wanting._due": 2 * limits.MISSING_IDS_MAX,
+    "_LinkState.offered": limits.OFFERED_IDS_PER_LINK_MAX,
+    "_LinkState.asked_lately": limits.WANTS_PER_LINK_MAX,
+    "_LinkState.unwanted": limits.DO_NOT_WANT_IDS_MAX,
+    "_LinkState.sending": limits.SENDING_IDS_PER_LINK_MAX,
+    "_LinkState.announcing": limits.SENDING_IDS_PER_LINK_MAX,
+    "_LinkState.announcing_live": limits.SENDING_IDS_PER_LINK_MAX,
+    "Pushing._recent": limits.RECENT_IDS_MAX,
+    "Racing._announced": limits.RECENT_IDS_MAX,
+    # Bytes, and not entries: a frame that is not whole yet, and what was read at once.
+    "_LengthPrefixed._buffer": 2 * limits.FRAME_BYTES_MAX,
+    "Retiring._orphans": limits.ORPHANED_RETIREMENTS_MAX,
+    "Admission._stamps": limits.STAMP_VERDICTS_REMEMBERED,
+    "Dialing._targets": limits.CANDIDATES_MAX,
+    "Counters.by_name": 1_000,
+    "ExpectedTags._places": _EXPECTED_TAGS_MAX,
+    "Ours.tags": _EXPECTED_TAGS_MAX,
+}
+"""By class and attribute: the bound that `mesh.limits` gives it."""
+
+LATE_S: Final = 600
+"""How long after its lifetime an envelope may stay: what lapsed is looked for once a minute."""
+
+
+def census(engine: Engine) -> dict[str, int]:
+    """The length of the longest container of each name, within one engine."""
+    longest: dict[str, int] = {}
+    seen: dict[int, None] = {}
+    waiting: list[object] = [engine]
+    while waiting:
+        holder = waiting.pop()
+        if id(holder) in seen:
+            continue
+        seen[id(holder)] = None
+        for name, held in _attributes(holder):
+            if isinstance(held, dict | list | set | frozenset | deque | bytearray):
+                words = f"{type(holder).__name__}.{name}"
+                longest[words] = max(longest.get(words, 0), len(held))
+                inner = held.values() if isinstance(held, dict) else held
+                kinds = {} if isinstance(held, bytearray) else dict.fromkeys(map(type, inner))
+                if any(_is_kind_ours(kind) for kind in kinds):
+                    waiting += [one for one in inner if _is_kind_ours(type(one))]
+            elif _is_kind_ours(type(held)):
+                waiting.append(held)
+    return longest
+
+
+def require_bounded(node: int, engine: Engine, store: Connection, vault: Connection) -> None:
+    """S10: no table of an engine has outgrown what is stored, or its own bound."""
+    known = len(engine.spreading)
+    elements = _rows(store, "envelopes") + _rows(store, "retirements")
+    if known > elements:
+        detail = f"{known} envelopes and retirements are known, and {elements} are stored"
+        raise BrokenPromise(S10, detail, node)
+    free = FREE_ENTRIES + PER_ROW * (_all_rows(store) + _all_rows(vault))
+    for words, count in census(engine).items():
+        allowed = max(free, CAPS.get(words, 0))
+        if count > allowed:
+            raise BrokenPromise(S10, f"{words} holds {count} entries of {allowed}", node)
+
+
+def require_patient(dials: Mapping[tuple[int, str], int], honest: Mapping[int, object]) -> None:
+    """S10: nobody dials one host again and again; `dials` are those of a minute."""
+    for (node, host), count in dials.items():
+        if count > DIALS_PER_MINUTE_MAX and node in honest:
+            raise BrokenPromise(S10, f"{host} was dialled {count} times within a minute", node)
+
+
+def require_lapsed(node: int, store: Connection, true_now_s: int) -> None:
+    """S12: what has outlived its lifetime is gone, by a clock that is right."""
+    query = "SELECT count(*), min(lapses) FROM envelopes WHERE lapses < ?"
+    row = store.execute(query, (true_now_s - LATE_S,)).fetchone()
+    assert row is not None
+    count, earliest = row
+    if count:
+        assert isinstance(earliest, int)
+        detail = (
+            f"{count} envelopes are kept past their lifetime, one for {true_now_s - earliest} s"
+        )
+        raise BrokenPromise(S12, detail, node)
+
+
+def _attributes(holder: object) -> list[tuple[str, object]]:
+    held = list(getattr(holder, "__dict__", {}).items())
+    return held + [(name, getattr(holder, name, None)) for name in _slots_of(type(holder))]
+
+
+def _slots_of(kind: type[object]) -> tuple[str, ...]:
+    known = _SLOTS.get(kind)
+    if known is None:
+        names: list[str] = []
+        for base in kind.__mro__:
+            slots = vars(base).get("__slots__", ())
+            names += [slots] if isinstance(slots, str) else list(slots)
+        known = _SLOTS[kind] = tuple(names)
+    return known
+
+
+def _is_kind_ours(kind: type[object]) -> bool:
+    known = _OURS.get(kind)
+    if known is None:
+        module = kind.__module__
+        is_below = module.startswith(("mesh.storage", "mesh.wire"))
+        known = _OURS[kind] = module.startswith("mesh.") and not is_below
+    return known
+
+
+# A census meets a million objects of a hundred kinds: each kind is looked at once in a process.
+_SLOTS: Final[dict[type[object], tuple[str, ...]]] = {}
+_OURS: Final[dict[type[object], bool]] = {}
+
+
+def _rows(database: Connection, table: str) -> int:
+    row = database.execute(f'SELECT count(*) FROM "{table}"').fetchone()  # noqa: S608 (a name of the schema)
+    assert row is not None
+    assert isinstance(row[0], int)
+    return row[0]
+
+
+def _all_rows(database: Connection) -> int:
+    tables = database.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
+    return sum(_rows(database, str(table)) for (table,) in tables)

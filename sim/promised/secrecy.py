@@ -1,0 +1,81 @@
+"""Who can read what: the run's marker, looked for wherever it must not stand (S6).
+
+Every text holds a marker of the run. It is looked for in all bytes that a node hands to a
+stream, at every step, and in all rows of all databases when a run ends and before a disk is lost.
+A store holds it nowhere. A vault holds texts of its own person only. Each search of a database
+must also find a marker that is planted in it for the search, or it proves nothing.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from mesh.inputs import Connection
+from sim.promised.ledger import Ledger
+from sim.promised.promises import S6, BrokenPromise
+
+PLANTED: Final = "planted"
+_TABLES: Final = """
+    SELECT name FROM sqlite_master WHERE type = 'table'
+    UNION ALL SELECT name FROM sqlite_temp_master WHERE type = 'table'
+"""
+
+
+class Secrecy:
+    """All searches of one run."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self._marker = ledger.marker.encode()
+        # A text as a whole, or the marker in a form that a slip could give it.
+        self._clear = re.compile(rb"(\d{7}) " + re.escape(self._marker))
+        self._forms = (self._marker, self._marker.hex().encode(), self._marker[::-1])
+        self.searches_count = 0
+
+    def sending(self, node: int, sent: bytes) -> None:
+        """A node hands bytes to a stream."""
+        if self._marker in sent:
+            raise BrokenPromise(S6, "a text stands in clear in what is sent", node)
+
+    def search_store(self, node: int, store: Connection) -> None:
+        """No text stands in a store."""
+        for table, value in self._values(store):
+            if any(form in value for form in self._forms):
+                raise BrokenPromise(S6, f"a text stands in the table {table} of a store", node)
+
+    def search_vault(self, node: int, owner: int, vault: Connection) -> None:
+        """Only texts that its owner wrote or may read stand in a vault."""
+        for table, value in self._values(vault):
+            for found in self._clear.finditer(value):
+                letter = self._ledger.letters[int(found[1])]
+                if owner not in (letter.sender, letter.recipient):
+                    detail = (
+                        f"the message {letter.number} of node {letter.sender} for node "
+                        f"{letter.recipient} stands in the table {table} of a stranger's vault"
+                    )
+                    raise BrokenPromise(S6, detail, node)
+
+    def _values(self, database: Connection) -> Iterator[tuple[str, bytes]]:
+        """All that holds something like the marker; the planted one is found and left out."""
+        self.searches_count += 1
+        database.execute("SAVEPOINT searching")
+        try:
+            database.execute("CREATE TEMP TABLE planted (text TEXT)")
+            database.execute("INSERT INTO planted VALUES (?)", (self._marker.decode(),))
+            tables = [str(row[0]) for row in database.execute(_TABLES).fetchall()]
+            is_planted_found = False
+            for table in tables:
+                for row in database.execute(f'SELECT * FROM "{table}"').fetchall():  # noqa: S608 (a name of the schema)
+                    for value in row:
+                        held = value.encode() if isinstance(value, str) else value
+                        if not isinstance(held, bytes):
+                            continue
+                        if any(form in held for form in self._forms):
+                            if table == PLANTED:
+                                is_planted_found = True
+                            else:
+                                yield table, held
+            assert is_planted_found, "a search that finds nothing proves nothing"
+        finally:
+            database.execute("ROLLBACK TO searching")
+            database.execute("RELEASE searching")

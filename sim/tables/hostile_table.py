@@ -1,0 +1,46 @@
+"""The table of a scenario that says how many nodes are hostile, and how."""
+
+from typing import Annotated, Literal
+
+import msgspec
+
+from sim.tables.fault_tables import Positive, Strict
+
+HostileShare = Annotated[float, msgspec.Meta(gt=0, lt=1)]
+"""Of all nodes of a world; the honest ones are the scenario's `nodes`."""
+
+Kind = Literal[
+    "black-hole",
+    "selective",
+    "lying-digests",
+    "id-spam",
+    "garbage",
+    "bad-signatures",
+    "replay",
+    "forged-author",
+    "flood",
+    "sybil",
+    "eclipse",
+    "time-lies",
+    "malformed-handshakes",
+    "slow-loris",
+    "later-version",
+]
+
+
+class Hostile(Strict, frozen=True, kw_only=True):
+    """Nodes beside the honest ones that stand among them and conduct themselves as `kind` says."""
+
+    kind: Kind
+    share: HostileShare
+    per_second: Positive = 2
+    """How much each of them does: envelopes of a flood, frames of spam, trials of a handshake."""
+
+
+def hostile_kinds(tables: tuple[Hostile, ...], honest_count: int) -> list[tuple[Kind, float]]:
+    """(kind, how much it does) of each hostile node; all shares together leave the honest ones."""
+    total = honest_count / max(1 - sum(one.share for one in tables), 0.01)
+    kinds: list[tuple[Kind, float]] = []
+    for one in tables:
+        kinds += [(one.kind, one.per_second)] * max(1, round(total * one.share))
+    return kinds

@@ -1,0 +1,76 @@
+"""Settings: values of a scenario that a command replaces.
+
+A setting is a dotted path into the scenario, such as `wire.loss` or `faults.0.share`, and the value
+that it takes, or the values that it takes in turn.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import TypeAlias
+
+import msgspec
+
+from mesh.errors import UserError
+from sim.tables.complaints import find_complaint
+from sim.tables.scenario import Scenario
+
+Value: TypeAlias = bool | int | float | str
+
+
+def with_settings(scenario: Scenario, settings: Mapping[str, Value]) -> Scenario:
+    """The scenario with some of its values replaced; UserError says which cannot be."""
+    if not settings:
+        return scenario
+    # From JSON tuples come as lists, which take another value.
+    tree: object = msgspec.json.decode(msgspec.json.encode(scenario))
+    for path, value in settings.items():
+        _replace(tree, path, value)
+    complaint = find_complaint(tree, Scenario)
+    if complaint is None:
+        return msgspec.convert(tree, type=Scenario, strict=True)
+    said = ", ".join(f"{path} = {value}" for path, value in settings.items())
+    raise UserError("bad-setting", f"The scenario does not take {said}: {complaint}.")
+
+
+def parse_settings(texts: Sequence[str]) -> dict[str, list[Value]]:
+    """Read `path=value,value`; UserError says what is wrong."""
+    settings: dict[str, list[Value]] = {}
+    for text in texts:
+        path, is_there, values = text.partition("=")
+        if not (path and is_there and values):
+            raise UserError("bad-setting", f"{text!r} is not of the form wire.loss=0,0.1.")
+        settings[path.strip()] = [_parse_value(each.strip()) for each in values.split(",")]
+    return settings
+
+
+def _replace(tree: object, path: str, value: Value) -> None:
+    *steps, last = path.split(".")
+    for step in steps:
+        tree = _child(tree, step, path)
+    _child(tree, last, path)
+    if isinstance(tree, dict):
+        tree[last] = value
+    elif isinstance(tree, list):
+        tree[int(last)] = value
+
+
+def _child(tree: object, step: str, path: str) -> object:
+    if isinstance(tree, dict) and step in tree:
+        return tree[step]
+    if isinstance(tree, list) and step.isdecimal() and int(step) < len(tree):
+        return tree[int(step)]
+    if isinstance(tree, dict):
+        known = ", ".join(tree)
+    else:
+        known = f"0 to {len(tree) - 1}" if isinstance(tree, list) and tree else "nothing"
+    raise UserError("bad-setting", f"In {path} there is no {step!r}; there is: {known}.")
+
+
+def _parse_value(text: str) -> Value:
+    if text in ("true", "false"):
+        return text == "true"
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text

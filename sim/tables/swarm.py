@@ -1,0 +1,336 @@
+"""Swarm testing: each seed draws which families of hardship befall its world, and how hard.
+
+A world in which everything befalls a little hides what only a few things together bring about. So
+a seed draws how many families there are, from one to all, which they are, and the rate of each.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Final, Literal
+
+import msgspec
+
+from sim.kernel.entropy import Chance
+from sim.tables.cut_tables import CutFault, Mode, Partitions, Swizzles
+from sim.tables.fault_tables import (
+    Absences,
+    Blocks,
+    Clocks,
+    Crashes,
+    Fault,
+    Locks,
+    Rollbacks,
+    Seconds,
+    Strict,
+)
+from sim.tables.laws import LogNormal
+from sim.tables.line_tables import (
+    BurstTable,
+    Clogs,
+    Corruptions,
+    Delays,
+    HalfOpen,
+    Holds,
+    LineFault,
+    Losses,
+    Trickles,
+    Truncations,
+)
+from sim.tables.node_tables import (
+    Churn,
+    Drifts,
+    DutyCycles,
+    MassFailure,
+    NodeFault,
+    Pauses,
+    Sessions,
+    SlowCpus,
+)
+
+AnyFault = Fault | CutFault | LineFault | NodeFault
+
+Family = Literal[
+    "absences",
+    "blocks",
+    "churn",
+    "clocks",
+    "clogs",
+    "corruptions",
+    "crashes",
+    "delays",
+    "drifts",
+    "duty-cycles",
+    "half-open",
+    "holds",
+    "locks",
+    "losses",
+    "mass-failure",
+    "one-way",
+    "partitions",
+    "pauses",
+    "rollbacks",
+    "slow-cpus",
+    "swizzles",
+    "trickles",
+    "truncations",
+]
+
+MODES: Final[tuple[Mode, ...]] = (
+    "isolate",
+    "halves",
+    "uniform",
+    "parts",
+    "arcs",
+    "bridge",
+    "ring",
+)
+SESSIONS: Final[tuple[Sessions, ...]] = ("poisson", "heavy-tailed", "bimodal")
+
+
+class Swarm(Strict, frozen=True, kw_only=True):
+    """Which families a seed draws from, and when what it draws befalls."""
+
+    families: Annotated[tuple[Family, ...], msgspec.Meta(min_length=1)] | None = None
+    """None: all that lose no disk, so that everything must arrive."""
+    between_s: tuple[Seconds, Seconds]
+
+
+@dataclass(frozen=True, slots=True)
+class _Hat:
+    """What one family draws from: a stream of its own, and the time that there is."""
+
+    chance: Chance
+    begin_s: float
+    end_s: float
+
+    def draw_share(self) -> float:
+        """How many are struck: anything from a few to most."""
+        return 0.05 + 0.6 * self.chance.fraction()
+
+    @property
+    def between_s(self) -> tuple[float, float]:
+        """What has to end begins in the first two thirds."""
+        return self.begin_s, self.begin_s + (self.end_s - self.begin_s) * 2 / 3
+
+    def draw_for_s(self) -> tuple[float, float]:
+        """Up to a third of the time, and at least a tenth of that."""
+        longest = (self.end_s - self.begin_s) / 3 * (0.1 + 0.9 * self.chance.fraction())
+        return max(0.1, longest / 10), max(0.2, longest)
+
+    def draw_moment_s(self) -> float:
+        """When something begins that lasts a third of the time."""
+        return self.begin_s + (self.end_s - self.begin_s) * 2 / 3 * self.chance.fraction()
+
+    def draw_struck(self) -> tuple[tuple[float, float], tuple[float, float], float]:
+        """When, how long, how many."""
+        return self.between_s, self.draw_for_s(), self.draw_share()
+
+
+def drawn_faults(swarm: Swarm, seed: int) -> tuple[AnyFault, ...]:
+    """The tables of one seed, in the order of their families' names."""
+    families = sorted(dict.fromkeys(swarm.families or _GENTLE))
+    chance = Chance(seed, "swarm")
+    chance.shuffle(families)
+    chosen = sorted(families[: 1 + chance.below(len(families))])
+    begin_s, end_s = swarm.between_s
+    return tuple(
+        FAMILIES[family](_Hat(Chance(seed, "swarm", family), begin_s, end_s)) for family in chosen
+    )
+
+
+# --- The families --------------------------------------------------------------------------------
+
+
+def _absences(hat: _Hat) -> AnyFault:
+    between_s, for_s, share = hat.draw_struck()
+    return Absences(between_s=between_s, for_s=for_s, share=share)
+
+
+def _blocks(hat: _Hat) -> AnyFault:
+    between_s, for_s, share = hat.draw_struck()
+    return Blocks(between_s=between_s, for_s=for_s, share=share / 2)
+
+
+def _churn(hat: _Hat) -> AnyFault:
+    return Churn(
+        between_s=(hat.begin_s, hat.end_s),
+        share=hat.draw_share(),
+        sessions=hat.chance.pick(SESSIONS),
+        up_s=10 + 110 * hat.chance.fraction(),
+        down_s=5 + 55 * hat.chance.fraction(),
+    )
+
+
+def _clocks(hat: _Hat) -> AnyFault:
+    between_s, for_s, share = hat.draw_struck()
+    hours = (1.0, 1.0 + 40 * hat.chance.fraction())
+    frozen_share = hat.chance.fraction() / 2
+    return Clocks(
+        between_s=between_s,
+        for_s=for_s,
+        share=share / 3,
+        wrong_h=hours,
+        frozen_share=frozen_share,
+    )
+
+
+def _clogs(hat: _Hat) -> AnyFault:
+    between_s, for_s, share = hat.draw_struck()
+    return Clogs(between_s=between_s, for_s=for_s, share=share)
+
+
+def _one_way(hat: _Hat) -> AnyFault:
+    between_s, for_s, share = hat.draw_struck()
+    return Clogs(between_s=between_s, for_s=for_s, share=share, ways="one")
+
+
+def _corruptions(hat: _Hat) -> AnyFault:
+    between_s, for_s, share = hat.draw_struck()
+    chunks = 0.2 * hat.chance.fraction()
+    return Corruptions(between_s=between_s, for_s=for_s, share=share, chunks=chunks)
+
+
+def _truncations(hat: _Hat) -> AnyFault:
+    between_s, for_s, share = hat.draw_struck()
+    chunks = 0.2 * hat.chance.fraction()
+    return Truncations(between_s=between_s, for_s=for_s, share=share, chunks=chunks)
+
+
+def _crashes(hat: _Hat) -> AnyFault:
+    return Crashes(
+        between_s=hat.between_s,
+        share=hat.draw_share(),
+        down_s=hat.draw_for_s(),
+        silent_share=hat.chance.fraction(),
+        within_batch_share=hat.chance.fraction(),
+    )
+
+
+def _delays(hat: _Hat) -> AnyFault:
+    between_s, for_s, share = hat.draw_struck()
+    law = LogNormal(median_ms=10 + 490 * hat.chance.fraction(), sigma=1)
+    return Delays(between_s=between_s, for_s=for_s, share=share, delay=law)
+
+
+def _drifts(hat: _Hat) -> AnyFault:
+    return Drifts(
+        between_s=hat.between_s,
+        share=hat.draw_share(),
+        ppm=(10, 10 + 990 * hat.chance.fraction()),
+        period_s=None if hat.chance.is_true(0.5) else 30,
+    )
+
+
+def _duty_cycles(hat: _Hat) -> AnyFault:
+    period_s = 10 + 50 * hat.chance.fraction()
+    return DutyCycles(
+        between_s=(hat.begin_s, hat.end_s),
+        share=hat.draw_share(),
+        period_s=period_s,
+        awake_s=period_s * (0.2 + 0.6 * hat.chance.fraction()),
+    )
+
+
+def _half_open(hat: _Hat) -> AnyFault:
+    return HalfOpen(between_s=hat.between_s, share=hat.draw_share())
+
+
+def _holds(hat: _Hat) -> AnyFault:
+    between_s, for_s, share = hat.draw_struck()
+    return Holds(between_s=between_s, for_s=for_s, share=share)
+
+
+def _locks(hat: _Hat) -> AnyFault:
+    between_s, for_s, share = hat.draw_struck()
+    return Locks(between_s=between_s, for_s=for_s, share=share)
+
+
+def _losses(hat: _Hat) -> AnyFault:
+    between_s, for_s, share = hat.draw_struck()
+    if hat.chance.is_true(0.5):
+        loss = 0.3 * hat.chance.fraction()
+        return Losses(between_s=between_s, for_s=for_s, share=share, loss=loss)
+    bursts = BurstTable(enters=0.05 * hat.chance.fraction(), leaves=0.2)
+    return Losses(between_s=between_s, for_s=for_s, share=share, bursts=bursts)
+
+
+def _mass_failure(hat: _Hat) -> AnyFault:
+    share = 0.1 + 0.85 * hat.chance.fraction()
+    return MassFailure(at_s=hat.draw_moment_s(), share=share, down_s=hat.draw_for_s())
+
+
+def _partitions(hat: _Hat) -> AnyFault:
+    chance = hat.chance
+    return Partitions(
+        at_s=hat.draw_moment_s(),
+        for_s=hat.draw_for_s()[1],
+        mode=chance.pick(MODES),
+        parts=2 + chance.below(4),
+        symmetric=chance.is_true(0.7),
+        flaps_s=(3, 2) if chance.is_true(0.3) else None,
+        reset_share=chance.fraction(),
+    )
+
+
+def _pauses(hat: _Hat) -> AnyFault:
+    between_s, for_s, share = hat.draw_struck()
+    return Pauses(between_s=between_s, for_s=for_s, share=share)
+
+
+def _rollbacks(hat: _Hat) -> AnyFault:
+    return Rollbacks(
+        between_s=hat.between_s, share=hat.draw_share() / 2, down_s=(1, 10), back_s=hat.draw_for_s()
+    )
+
+
+def _slow_cpus(hat: _Hat) -> AnyFault:
+    between_s, for_s, share = hat.draw_struck()
+    times = 2 + 98 * hat.chance.fraction()
+    return SlowCpus(between_s=between_s, for_s=for_s, share=share, times=times)
+
+
+def _swizzles(hat: _Hat) -> AnyFault:
+    return Swizzles(
+        at_s=hat.draw_moment_s(),
+        for_s=(hat.end_s - hat.begin_s) / 3,
+        share=hat.draw_share(),
+        symmetric=hat.chance.is_true(0.7),
+    )
+
+
+def _trickles(hat: _Hat) -> AnyFault:
+    between_s, for_s, share = hat.draw_struck()
+    rate = 50 + 2_000 * hat.chance.fraction()
+    return Trickles(between_s=between_s, for_s=for_s, share=share, bytes_per_second=rate)
+
+
+FAMILIES: Final[Mapping[Family, Callable[[_Hat], AnyFault]]] = {
+    "absences": _absences,
+    "blocks": _blocks,
+    "churn": _churn,
+    "clocks": _clocks,
+    "clogs": _clogs,
+    "corruptions": _corruptions,
+    "crashes": _crashes,
+    "delays": _delays,
+    "drifts": _drifts,
+    "duty-cycles": _duty_cycles,
+    "half-open": _half_open,
+    "holds": _holds,
+    "locks": _locks,
+    "losses": _losses,
+    "mass-failure": _mass_failure,
+    "one-way": _one_way,
+    "partitions": _partitions,
+    "pauses": _pauses,
+    "rollbacks": _rollbacks,
+    "slow-cpus": _slow_cpus,
+    "swizzles": _swizzles,
+    "trickles": _trickles,
+    "truncations": _truncations,
+}
+
+_GENTLE: Final[tuple[Family, ...]] = tuple(
+    family for family in FAMILIES if family not in ("blocks", "rollbacks")
+)
+"""What excuses no message."""

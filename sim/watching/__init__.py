@@ -1,0 +1,1 @@
+"""What looks at a whole world while it runs, and at its databases."""

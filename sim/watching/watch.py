@@ -1,0 +1,125 @@
+"""All that watches a world: who can read what, what is used twice, and whether states are true.
+
+What is cheap is looked at as it happens; databases are read from time to time, before one is
+lost, and at the end.
+"""
+
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
+
+from mesh.posting.mesh_time import STEADY_US
+from sim.befalling.node_faults import drift_us_max
+from sim.kernel.calendar import EPOCH_US
+from sim.kernel.loop import Loop
+from sim.network.virtual_network import VirtualNetwork
+from sim.nodes.laptop import Laptop
+from sim.promised.bounds import LATE_S, require_bounded, require_lapsed, require_patient
+from sim.promised.frame_watch import FrameWatch
+from sim.promised.ledger import Ledger
+from sim.promised.order import Orders, require_parents_above, require_same_order
+from sim.promised.reuse import Reuse
+from sim.promised.secrecy import Secrecy
+from sim.promised.traps import TRAPS
+from sim.tables.fault_tables import Clocks
+from sim.tables.scenario import Scenario
+from sim.watching.states import States
+
+LAPSING_US: Final = STEADY_US + LATE_S * 1_000_000
+"""A node trusts its clock an hour after its start, and forgets nothing before that."""
+
+COUNTED_AT_ONCE: Final = 50
+"""Engines whose tables are counted at one look. A table without a bound grows for hours; of a
+thousand nodes each has its turn three times in one, and all have it at the end."""
+
+
+class Watch:
+    """Watches the nodes of one world; `owners` says whose vault each machine has."""
+
+    def __init__(
+        self,
+        *,
+        ledger: Ledger,
+        loop: Loop,
+        owners: Sequence[int],
+        laptops: Mapping[int, Laptop],
+        network: VirtualNetwork,
+        scenario: Scenario,
+    ) -> None:
+        clock_error_us = worst_clock_us(scenario)
+        self._owners = owners
+        self._laptops = laptops
+        self._loop = loop
+        self._network = network
+        self._clock_zero_s = round(EPOCH_US // 1_000_000 + scenario.begins_at_s)
+        self._are_clocks_good = clock_error_us < LATE_S * 1_000_000 // 2
+        self.secrecy = Secrecy(ledger)
+        self.reuse = Reuse()
+        self.states = States(
+            ledger=ledger,
+            nodes=[],
+            laptops=laptops,
+            now=lambda: loop.now,
+            clock_error_us=clock_error_us,
+        )
+        self.frames = FrameWatch()
+        self.conversations_compared = 0
+        self._counted_count = 0
+
+    @contextlib.contextmanager
+    def watching(self) -> Iterator[None]:
+        """While inside, what engines seal, encode and call is looked at."""
+        with self.reuse.watching(), self.frames.watching(), TRAPS.laid():
+            yield
+
+    def look(self) -> None:
+        """Look at what was sealed since the last time, and what is kept and dialled."""
+        dials, self._network.dials_lately = self._network.dials_lately, {}
+        require_patient(dials, self._laptops)
+        true_now_s = self._clock_zero_s + self._loop.now // 1_000_000
+        for node, laptop in self._laptops.items():
+            self.reuse.collect(node, self._owners[node], laptop.vault)
+        self._count(COUNTED_AT_ONCE)
+        for one in self.states.nodes:
+            if self._are_clocks_good and one.lived_us > LAPSING_US:
+                require_lapsed(one.index, self._laptops[one.index].store, true_now_s)
+
+    def _count(self, nodes_count: int) -> None:
+        """Count what the next engines hold, in turn."""
+        nodes = list(self._laptops)
+        for _ in range(min(nodes_count, len(nodes))):
+            node = nodes[self._counted_count % len(nodes)]
+            self._counted_count += 1
+            laptop = self._laptops[node]
+            if laptop.engine is not None:
+                require_bounded(node, laptop.engine, laptop.store, laptop.vault)
+
+    def before_loss(self, node: int) -> None:
+        """A node's disk is about to be put back, lost or copied."""
+        self._search(node)
+        self.reuse.collect(node, self._owners[node], self._laptops[node].vault)
+        self.reuse.may_repeat_tags(node)
+        self.states.store_lost()
+
+    def look_at_the_end(self, orders: Orders) -> None:
+        """Search every database, and hold both sides of each conversation together."""
+        self.look()
+        self._count(len(self._laptops))
+        for node in self._laptops:
+            self._search(node)
+        for (node, _), shown in orders.items():
+            require_parents_above(node, shown, self._laptops[node].vault)
+        self.conversations_compared = require_same_order(orders)
+
+    def _search(self, node: int) -> None:
+        laptop = self._laptops[node]
+        self.secrecy.search_store(node, laptop.store)
+        self.secrecy.search_vault(node, self._owners[node], laptop.vault)
+
+
+def worst_clock_us(scenario: Scenario) -> int:
+    """How wrong a calendar may be in a scenario."""
+    hours = [fault.wrong_h[1] for fault in scenario.faults if isinstance(fault, Clocks)]
+    worst_s = max([scenario.wall_offset_s, *(each * 3_600 for each in hours)])
+    lasts_s = scenario.quiet_at_s + scenario.probe_s + scenario.settle_s
+    return round(worst_s * 1_000_000) + drift_us_max(scenario.faults, lasts_s)

@@ -1,0 +1,78 @@
+"""A twin is given the same, must want the same, and traps lie around every engine."""
+
+import random
+import time
+from pathlib import Path
+
+import pytest
+
+from mesh.effects import Effect
+from mesh.engine.door import Engine
+from mesh.ids import Instant, Monotonic
+from sim.kernel.calendar import EPOCH_US
+from sim.kernel.entropy import Chance, SeededEntropy
+from sim.nodes.machine import Door
+from sim.nodes.planting import ChangedEffects
+from sim.promised.promises import BrokenPromise
+from sim.promised.traps import TRAPS
+from tests.sim.laptops import laptop_of
+
+START = Instant(Monotonic(0), EPOCH_US)
+
+
+class AlwaysTwins(Chance):
+    """Draws zero, so that every life has a twin."""
+
+    def __init__(self) -> None:
+        super().__init__(1, "twins")
+
+    def below(self, bound: int) -> int:
+        return 0
+
+
+class Restless(SeededEntropy):
+    """Chance that is not the same twice, as from the system."""
+
+    def draw(self, length: int) -> bytes:
+        return random.randbytes(length)
+
+
+def test_a_twin_wants_the_same() -> None:
+    laptop = laptop_of(1, watched=(4, AlwaysTwins()))
+    door, first = laptop.boot(START)
+    effects = door.handle(first, START)
+    assert effects
+    later = Instant(Monotonic(1_000_000), EPOCH_US + 1_000_000)
+    door.handle([], later)
+
+
+def test_an_engine_that_is_no_function_of_its_inputs_breaks_s15() -> None:
+    laptop = laptop_of(1, entropy=Restless(1), watched=(4, AlwaysTwins()))
+    door, first = laptop.boot(START)
+    with pytest.raises(BrokenPromise, match="S15") as broken:
+        door.handle(first, START)
+    assert broken.value.node == 4
+
+
+def test_an_engine_that_looks_at_a_clock_breaks_s17() -> None:
+    def curious(engine: Engine) -> Door:
+        def look(effect: Effect) -> list[Effect]:
+            time.time()
+            return [effect]
+
+        return ChangedEffects(engine, look)
+
+    laptop = laptop_of(1, plant=curious, watched=(4, Chance(1, "none")))
+    with TRAPS.laid():
+        door, first = laptop.boot(START)
+        time.time()
+        with pytest.raises(BrokenPromise, match=r"S17.*an engine calls time"):
+            door.handle(first, START)
+
+
+def test_an_engine_that_opens_a_file_breaks_s17() -> None:
+    with TRAPS.laid():
+        TRAPS.node = 3
+        with pytest.raises(BrokenPromise, match=r"S17.*open"):
+            Path("/etc/hostname").read_bytes()
+    assert TRAPS.node is None

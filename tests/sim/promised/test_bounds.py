@@ -1,0 +1,73 @@
+"""The census of an engine, and what is held against it: memory, dials, lifetimes."""
+
+import pytest
+
+from mesh.ids import EnvelopeId, Instant, Monotonic, UnixSeconds
+from mesh.replication.seen_sets import Element
+from mesh.storage.sqlcipher import transaction
+from sim.kernel.calendar import EPOCH_US
+from sim.nodes.laptop import Laptop
+from sim.promised.bounds import (
+    DIALS_PER_MINUTE_MAX,
+    LATE_S,
+    census,
+    require_bounded,
+    require_lapsed,
+    require_patient,
+)
+from sim.promised.promises import BrokenPromise
+from tests.sim.laptops import laptop_of
+
+START = Instant(Monotonic(0), EPOCH_US)
+
+
+def booted() -> Laptop:
+    laptop = laptop_of(1)
+    door, first = laptop.boot(START)
+    door.handle(first, START)
+    return laptop
+
+
+def test_the_census_names_tables_deep_inside() -> None:
+    laptop = booted()
+    assert laptop.engine is not None
+    found = census(laptop.engine)
+    assert {"SeenSets._elements", "Dialing._targets", "Counters.by_name"} <= set(found)
+    require_bounded(0, laptop.engine, laptop.store, laptop.vault)
+
+
+def test_to_know_what_is_not_stored_breaks_s10() -> None:
+    laptop = booted()
+    assert laptop.engine is not None
+    lost = EnvelopeId(bytes(32))
+    laptop.engine.spreading.load([(lost, Element(UnixSeconds(1_000), 0, 0))])
+    with pytest.raises(BrokenPromise, match=r"S10.*1 envelopes and retirements are known, and 0"):
+        require_bounded(0, laptop.engine, laptop.store, laptop.vault)
+
+
+def test_a_table_that_outgrows_what_is_stored_breaks_s10() -> None:
+    laptop = booted()
+    assert laptop.engine is not None
+    vars(laptop.engine)["_forgotten_by_everybody"] = list(range(5_000))
+    with pytest.raises(BrokenPromise, match=r"S10.*Engine._forgotten_by_everybody"):
+        require_bounded(0, laptop.engine, laptop.store, laptop.vault)
+
+
+def test_dialling_one_host_without_end_breaks_s10_unless_one_is_hostile() -> None:
+    dials = {(3, "fd00::1"): DIALS_PER_MINUTE_MAX + 1, (3, "fd00::2"): DIALS_PER_MINUTE_MAX}
+    require_patient(dials, {1: None})
+    with pytest.raises(BrokenPromise, match=r"S10.*fd00::1"):
+        require_patient(dials, {3: None})
+
+
+def test_what_is_kept_past_its_lifetime_breaks_s12() -> None:
+    store = laptop_of(1).store
+    with transaction(store):
+        store.execute(
+            "INSERT INTO envelopes (id, created, lapses, size_class, posting_key, tag, stub) "
+            "VALUES (?, 1000, 87400, 0, ?, ?, ?)",
+            tuple(bytes(length) for length in (32, 32, 16, 195)),
+        )
+    require_lapsed(0, store, 87_400 + LATE_S)
+    with pytest.raises(BrokenPromise, match="S12"):
+        require_lapsed(0, store, 87_401 + LATE_S)

@@ -1,0 +1,57 @@
+"""What a scenario expects is held against what had arrived when people rested."""
+
+import pytest
+
+from sim.promised.ledger import Ledger
+from sim.promised.promises import E1, BrokenPromise
+from sim.tables.expectations import Expect, delivery_ratio, due_letters, require_expected
+
+S = 1_000_000
+RESTS_AT = 100 * S
+
+
+def ledger_of(delays_s: list[float | None]) -> Ledger:
+    """Letters written at 10 s, each shown so long after, or never."""
+    ledger = Ledger()
+    for place, delay_s in enumerate(delays_s):
+        letter = ledger.ask(place, 50, "text", 10 * S)
+        ledger.confirm(letter, 10 * S)
+        if delay_s is not None:
+            ledger.show(50, place, letter.text, 10 * S + round(delay_s * S))
+    return ledger
+
+
+@pytest.mark.parametrize(
+    "delays_s,expect,words",
+    [
+        ([1, 1, None, None], Expect(delivery_ratio_min=0.6), "0.5000 of the messages"),
+        ([1, 200], Expect(delivery_ratio_min=0.9), "0.5000 of the messages"),
+        ([1, 2, 30], Expect(latency_p99_ms_max=5_000), "99% .* 30,000 ms"),
+        ([1, 2, 3], Expect(latency_p50_ms_max=1_500), "50% .* 2,000 ms"),
+        ([1], Expect(copies_max=1.5), "2.00 bodies"),
+    ],
+)
+def test_a_run_that_falls_short_breaks_e1(
+    delays_s: list[float | None], expect: Expect, words: str
+) -> None:
+    letters = due_letters(ledger_of(delays_s), RESTS_AT)
+    with pytest.raises(BrokenPromise, match=words) as broken:
+        require_expected(expect, letters, RESTS_AT, 2)
+    assert broken.value.promise is E1
+    require_expected(Expect(), letters, RESTS_AT, 2)
+
+
+def test_a_run_that_keeps_to_it_passes() -> None:
+    letters = due_letters(ledger_of([1, 2, 3, 4]), RESTS_AT)
+    expect = Expect(
+        delivery_ratio_min=1, latency_p50_ms_max=3_000, latency_p99_ms_max=4_000, copies_max=2
+    )
+    require_expected(expect, letters, RESTS_AT, 2)
+
+
+def test_whoever_failed_for_ever_and_what_was_taken_back_does_not_count() -> None:
+    ledger = ledger_of([1, None, None])
+    ledger.letters[1].is_withdrawn = True
+    assert delivery_ratio(due_letters(ledger, RESTS_AT), RESTS_AT) == 0.5
+    assert delivery_ratio(due_letters(ledger, RESTS_AT, gone=(2,)), RESTS_AT) == 1
+    assert delivery_ratio([], RESTS_AT) == 1
