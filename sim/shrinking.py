@@ -70,7 +70,7 @@ class _Search:
         self.runs_count += 1
         self.progress(self.stage, self.runs_count)
         ran = run_scenario(scenario, self.options)
-        is_broken = broken_id(ran) == self.promise_id
+        is_broken = any(broken.id == self.promise_id for broken in ran.report.broken)
         if is_broken:
             self.best = ran
         self._tried[key] = is_broken
@@ -86,6 +86,11 @@ def shrink(ran: Ran, progress: Progress, *, runs_max: int) -> Shrunk:
     """Make a failed run smaller until nothing more can be left out, or it took too many runs."""
     promise_id = broken_id(ran)
     assert promise_id is not None, "only what failed can be shrunk"
+    return shrink_to(promise_id, ran, progress, runs_max=runs_max)
+
+
+def shrink_to(promise_id: str, ran: Ran, progress: Progress, *, runs_max: int) -> Shrunk:
+    """The same for one of several promises that a run broke."""
     search = _Search(ran.world.options, promise_id, ran, progress, runs_max)
     _drop_most_nodes(search)
     _drop_strikes(search)

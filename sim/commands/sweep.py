@@ -4,11 +4,12 @@ import sys
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, NoReturn
 
 import click
 
 from mesh.errors import UserError
+from sim.commands.hunting import SHRINKING_RUNS_MAX, hunt_all
 from sim.nodes.bugs import BUGS
 from sim.running import Request, scenario_of
 from sim.sweeps.executors import DaskPool, Executor, LocalPool
@@ -29,19 +30,22 @@ Examples:
   python -m sim sweep partition-heal --nodes 30 --set wire.loss=0,0.05,0.1 --seeds 0..19
   python -m sim sweep conversation --seeds 0..999 --time 50m --max-failures 3
   python -m sim sweep conversation --seeds 0..999 --shard 3/16 --out shard-3.jsonl
+  python -m sim sweep --bugs --out shrunk
   python -m sim sweep partition-heal --seeds 0..99 --dask tcp://10.0.0.1:8786
 """
 
 
 @click.command("sweep", epilog=EXAMPLES)
-@click.argument("scenario", metavar="NAME")
+@click.argument("scenario", metavar="NAME", required=False)
+@click.option("--bugs", is_flag=True, help="Search every planted bug on its ground, and shrink it.")
+@click.option("--runs", type=click.IntRange(0), default=SHRINKING_RUNS_MAX, help="To shrink one.")
 @click.option("--seeds", default="0..9", show_default=True, help="As 7, 0..49 or 1,5,8..12.")
 @click.option("--set", "settings", multiple=True, metavar="PATH=V,V", help="Values in turn.")
 @click.option("--nodes", type=click.IntRange(2, 10_000), help="Nodes (default: the scenario's).")
 @click.option("--duration", type=float, help="Virtual seconds until people stop writing.")
 @click.option("--bug", metavar="NAME", help="Plant a bug; `list` names them.")
 @click.option("--crypto", type=click.Choice(["real", "modelled"]), help="Default: by the nodes.")
-@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="The log.")
+@click.option("--out", type=click.Path(path_type=Path), help="The log; with --bugs a folder.")
 @click.option("--jobs", type=click.IntRange(1, 256), default=2, show_default=True)
 @click.option("--shard", metavar="I/N", help="Only every N-th point, from the I-th on.")
 @click.option("--dask", metavar="ADDRESS", help="Run on a Dask cluster; `local` starts one here.")
@@ -51,7 +55,9 @@ Examples:
 @click.option("--quiet", "-q", is_flag=True, help="Show no progress.")
 def sweep_command(
     *,
-    scenario: str,
+    scenario: str | None,
+    bugs: bool,
+    runs: int,
     seeds: str,
     settings: tuple[str, ...],
     nodes: int | None,
@@ -74,6 +80,10 @@ def sweep_command(
     """
     if bug is not None and bug not in BUGS:
         raise click.UsageError(f"There is no bug {bug!r}; there are: {', '.join(BUGS)}.")
+    if bugs:
+        _hunt([bug] if bug else list(BUGS), out, runs)
+    if scenario is None:
+        raise click.UsageError("Name a scenario, or say --bugs.")
     try:
         points = points_of(
             scenario_of(Request(name=scenario, seed=0, nodes=nodes, duration_s=duration)),
@@ -93,6 +103,14 @@ def sweep_command(
     if not is_whole:
         sys.exit(INTERRUPTED)
     sys.exit(BROKEN_PROMISE if any(record.verdict != "pass" for record in records) else 0)
+
+
+def _hunt(bugs: Sequence[str], folder: Path | None, runs_max: int) -> NoReturn:
+    try:
+        is_complete = hunt_all(bugs, folder=folder, runs_max=runs_max, say=click.echo)
+    except UserError as error:
+        raise click.UsageError(str(error)) from None
+    sys.exit(0 if is_complete else BROKEN_PROMISE)
 
 
 def _run(

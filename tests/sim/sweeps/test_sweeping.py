@@ -97,3 +97,18 @@ def test_commands_sweep_merge_compare_and_shrink(tmp_path: Path) -> None:
     assert call(3, "shrink", "partition-heal", *short, "--seed", "1", "--quiet").startswith(
         "This run breaks no promise"
     )
+
+
+def test_a_planted_bug_is_hunted_named_and_made_small(tmp_path: Path) -> None:
+    arguments = ["sweep", "--bugs", "--bug", "told-twice", "--runs", "12", "--out", str(tmp_path)]
+    result = CliRunner().invoke(main, arguments)
+    assert result.exit_code == 0, result.output
+    row = result.output.splitlines()[1].split()
+    assert row[:4] == ["told-twice", "S2", "hunting-ground", "1"]
+    faults, nodes = int(row[4]), int(row[5])
+    assert faults <= 5
+    assert nodes <= 8
+    text = (tmp_path / "told_twice.toml").read_text(encoding="utf-8")
+    assert text.startswith("# --seed 1 --bug told-twice breaks S2\n")
+    assert parse_scenario(text).only.nodes is not None
+    assert CliRunner().invoke(main, ["sweep"]).exit_code == 2
