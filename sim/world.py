@@ -17,6 +17,7 @@ from mesh.crypto.signing import Verify, is_signature_valid
 from mesh.engine.door import EngineSettings
 from mesh.errors import UserError
 from mesh.events import Event
+from mesh.limits import STORED_BYTES_DEFAULT
 from mesh.link.link import BeginHandshake, begin_noise
 from mesh.wire.parameters import MeshParameters
 from sim.befalling.faults import Faults
@@ -364,6 +365,7 @@ class World:
         return Laptop(
             settings=EngineSettings(
                 parameters=self._parameters,
+                stored_bytes_max=self._stored_bytes_max,
                 retire_delay_ms=(round(first_s * 1_000), round(last_s * 1_000)),
                 relay_delay_ms_max=round(self.scenario.relay_delay_s * 1_000),
             ),
@@ -389,6 +391,11 @@ class World:
             )
             for index, laptop in self.laptops.items()
         ]
+
+    @property
+    def _stored_bytes_max(self) -> int:
+        stored_mib = self.scenario.stored_mib
+        return STORED_BYTES_DEFAULT if stored_mib is None else round(stored_mib * 1024 * 1024)
 
     def _build_faults(self) -> Faults:
         disks = LostDisks(

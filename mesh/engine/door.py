@@ -370,6 +370,7 @@ class Engine:
             self._clock.forget(link)
             self._meeting.link_down(link, now)
             self._overlay.link_down(link, now)
+            self._vouches.link_down(link)
             self._carrying.link_down(link, now)
         for link in self._neighbours.take_opened():
             hello = self._neighbours.hello(link)
@@ -387,6 +388,7 @@ class Engine:
             self._spare(link)
             self._meeting.link_up(link)
             self._overlay.link_up(link, now)
+            self._vouches.link_up(link, now)
             self._addresses.remember_working()
 
     def _spare_all(self) -> None:

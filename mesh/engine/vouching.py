@@ -43,6 +43,14 @@ class VouchExchange:
         if passed_over_count:
             self._counters.count("vouches_passed_over", passed_over_count)
 
+    def link_up(self, link: LinkId, now: Instant) -> None:
+        """A link is ready."""
+        self._vouching.link_up(link, now)
+
+    def link_down(self, link: LinkId) -> None:
+        """A link ended."""
+        self._vouching.link_down(link)
+
     def who_came(self, link: LinkId, now: Instant) -> None:
         """Whoever is at the other end of a link proved once more who they are."""
         self._vouching.said_again(link, now)

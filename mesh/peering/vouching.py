@@ -52,6 +52,9 @@ class Vouching:
 
     def __init__(self, entropy: Entropy) -> None:
         self._entropy = entropy
+        # Since when links stand, and those over which somebody spoke up late.
+        self._opened_at: dict[LinkId, Monotonic] = {}
+        self._late: dict[LinkId, None] = {}
         self._by_link: dict[LinkId, ContactId] = {}
         self._contacts: dict[ContactId, _Contact] = {}
         self._frames: list[tuple[LinkId, Vouches]] = []
@@ -60,6 +63,15 @@ class Vouching:
         self.passed_over_count = 0
 
     # --- Links and lists ----------------------------------------------------------------------
+
+    def link_up(self, link: LinkId, now: Instant) -> None:
+        """A link is ready."""
+        self._opened_at[link] = now.monotonic
+
+    def link_down(self, link: LinkId) -> None:
+        """A link ended."""
+        self._opened_at.pop(link, None)
+        self._late.pop(link, None)
 
     def links_known(self, by_link: Mapping[LinkId, ContactId], now: Instant) -> None:
         """These links, and no others, lead to contacts."""
@@ -76,11 +88,15 @@ class Vouching:
             self._relink(contact, fresh, now)
 
     def said_again(self, link: LinkId, now: Instant) -> None:
-        """A contact proved once more who they are: perhaps they could not hear before."""
+        """Somebody proves who they are once more, or late: perhaps they could not hear before."""
         contact = self._find(link)
         if contact is not None:
             contact.told = None
             self._fall_due(contact, now)
+            return
+        opened_at = self._opened_at.get(link)
+        if opened_at is not None and now.monotonic - opened_at > VOUCHES_SETTLED_MS * 1000:
+            self._late[link] = None
 
     def lists_changed(self, now: Instant) -> None:
         """There is perhaps something else to tell than before."""
@@ -149,6 +165,12 @@ class Vouching:
     def _relink(self, contact: _Contact, links: list[LinkId], now: Instant) -> None:
         is_new = bool(links) and not contact.links
         contact.links = links
+        if any(link in self._late for link in links):
+            # Their vault was locked, and what they were told meanwhile is lost.
+            contact.told = None
+            is_new = True
+        for link in links:
+            self._late.pop(link, None)
         if contact.told_over is not None and contact.told_over[0] not in links:
             told_at, contact.told_over = contact.told_over[1], None
             if now.monotonic - told_at < VOUCHES_SETTLED_MS * 1000:

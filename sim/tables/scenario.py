@@ -128,6 +128,8 @@ class Scenario(Strict, frozen=True, kw_only=True):
     """How long a node waits before it tells that it opened an envelope."""
     key_quota: Annotated[int, msgspec.Meta(ge=1)] = 1_000_000
     """How many envelopes of one posting key and day a node keeps; 512 in a real mesh."""
+    stored_mib: Positive | None = None
+    """How much mail a node carries; as a node that nobody configured without it."""
     relay_delay_s: Seconds = 0
     """How long at most others hold that back before they pass it on."""
     topology: Topology = Clusters()

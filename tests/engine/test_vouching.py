@@ -5,7 +5,7 @@ from itertools import pairwise
 from mesh.commands import BlockContact, KnownKeysAnswer, RemoveContact, SendMessage
 from mesh.ids import PostingKey
 from mesh.inputs import VaultClosing, VaultOpened
-from mesh.limits import VOUCHES_DELAY_MS, VOUCHES_INTERVAL_MS
+from mesh.limits import VOUCHES_DELAY_MS, VOUCHES_INTERVAL_MS, VOUCHES_SETTLED_MS
 from mesh.posting.standing import Depth, vouch_hash
 from mesh.wire.envelope import SECONDS_PER_DAY
 from mesh.wire.frames import Vouches
@@ -129,6 +129,8 @@ def test_while_a_vault_is_locked_what_was_known_stays_known_and_nothing_is_told_
         link_row(table)
     assert depths(table, "bob", tomorrow) == [1, 0, 1, 2, 3]
     assert status(table, "bob").known_keys is not None
+    # Who proves themselves long after a link began was locked, and missed what they were told.
+    table.pass_time(2 * VOUCHES_SETTLED_MS / 1000)
     seat.inbox.append(VaultOpened(seat.vault))
     table.run()
     table.pass_time(AN_HOUR_LATER)
