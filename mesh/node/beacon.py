@@ -182,6 +182,7 @@ class _Ear(asyncio.DatagramProtocol):
         self._radio = radio
         self._transport: asyncio.DatagramTransport
 
+    # A datagram protocol is only ever given a datagram transport; asyncio's types say less.
     def connection_made(self, transport: asyncio.DatagramTransport) -> None:  # type: ignore[override]
         self._transport = transport
 

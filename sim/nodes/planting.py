@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 from mesh.effects import Effect
@@ -23,6 +24,19 @@ class Swap:
     other: object
 
 
+@contextlib.contextmanager
+def swapped(*swaps: Swap) -> Iterator[None]:
+    """While inside, these functions stand in the places of others."""
+    former = [getattr(swap.owner, swap.name) for swap in swaps]
+    for swap in swaps:
+        setattr(swap.owner, swap.name, swap.other)
+    try:
+        yield
+    finally:
+        for swap, one in zip(swaps, former, strict=True):
+            setattr(swap.owner, swap.name, one)
+
+
 def _as_it_is(engine: Engine) -> Door:
     return engine
 
@@ -35,17 +49,9 @@ class Bug:
     plant: Plant = _as_it_is
     swaps: tuple[Swap, ...] = ()
 
-    @contextlib.contextmanager
-    def planted(self) -> Iterator[None]:
+    def planted(self) -> AbstractContextManager[None]:
         """While inside, functions are swapped."""
-        former = [getattr(swap.owner, swap.name) for swap in self.swaps]
-        for swap in self.swaps:
-            setattr(swap.owner, swap.name, swap.other)
-        try:
-            yield
-        finally:
-            for swap, one in zip(self.swaps, former, strict=True):
-                setattr(swap.owner, swap.name, one)
+        return swapped(*self.swaps)
 
 
 @dataclass(slots=True)

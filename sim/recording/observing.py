@@ -15,6 +15,7 @@ from mesh.ids import EnvelopeId, Instant, LinkId
 from mesh.replication.seen_sets import Element
 from mesh.replication.spreading import Spreading
 from sim.kernel.trace import NOBODY
+from sim.nodes.planting import Swap, swapped
 from sim.recording.trace_file import Head, RecordedTrace
 from sim.world import World
 
@@ -120,12 +121,8 @@ class Observer:
             observer._entered(id_, element, link)
             accepted(spreading, id_, element, link, now, is_new=is_new)
 
-        # A class has no item assignment.
-        setattr(Spreading, "accepted", seen)  # noqa: B010
-        try:
+        with swapped(Swap(Spreading, "accepted", seen)):
             yield
-        finally:
-            setattr(Spreading, "accepted", accepted)  # noqa: B010
 
     def look(self, world: World) -> None:
         """A second has passed."""

@@ -144,7 +144,7 @@ def _git(folder: Path, *arguments: str) -> str:
     try:
         # The words are ours; which git it is, is the person's own choice of a PATH.
         done = subprocess.run(  # noqa: S603
-            ["git", "-C", str(folder), *arguments],  # noqa: S607
+            ["git", "-C", str(folder), *arguments],  # noqa: S607 (from the person's PATH)
             capture_output=True,
             text=True,
             check=False,

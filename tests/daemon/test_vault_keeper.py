@@ -268,6 +268,7 @@ async def test_a_node_that_nobody_uses_locks_itself_and_tells_why(tmp_path: Path
 
 async def test_who_came_while_the_vault_was_busy_is_not_locked_out(tmp_path: Path) -> None:
     now_us = 0
+    # One expression over a variable that the test moves on.
     clock: Clock = lambda: Instant(Monotonic(now_us), 0)  # noqa: E731
     async with (
         running(tmp_path, "Anna", clock=clock) as (_, keeper, _),

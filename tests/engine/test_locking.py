@@ -89,6 +89,7 @@ def test_a_locked_engine_lets_go_of_the_keys_that_its_kem_kept() -> None:
 
 def kept_keys_count(engine: object) -> int:
     """How many ML-KEM keys and names of keys an engine has at hand."""
+    # The engine comes as any object, so its attribute can only be read by name.
     kem = getattr(engine, "_kem")  # noqa: B009
     return sum(len(getattr(kem, name)) for name in ("_used_once", "_private_keys", "_public_keys"))
 

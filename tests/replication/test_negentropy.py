@@ -63,6 +63,7 @@ def talk(client: Reconciliation, server: Reconciliation) -> tuple[list[bytes], D
     return messages, difference
 
 
+# The transcripts are JSON of others, of several forms, and are read as that.
 @pytest.mark.parametrize("transcript", TRANSCRIPTS, ids=lambda one: one["name"])
 def test_every_message_is_that_of_the_reference(transcript: dict) -> None:  # type: ignore[type-arg]
     if "generator" in transcript:
