@@ -132,15 +132,22 @@ async def test_locking_closes_the_file_and_leaves_no_log_beside_it(tmp_path: Pat
             assert "vault.db" not in open_files()
 
 
-async def test_after_locking_no_object_that_works_on_the_vault_is_left(tmp_path: Path) -> None:
+@pytest.fixture
+def others() -> list[object]:
+    """Return what earlier tests of this process keep alive: held, so that no id is used again."""
     gc.collect()
-    others = vault_instances()
+    return [each for each in gc.get_objects() if is_of_a_vault(each)]
+
+
+async def test_after_locking_no_object_that_works_on_the_vault_is_left(
+    tmp_path: Path, others: list[object]
+) -> None:
     async with running(tmp_path, "Anna") as (_, keeper, _):
         assert {"Messenger", "Vault", "Desk"} <= vault_objects(others)
-        assert connections_count() == 2
+        assert connections_count(others) == 2
         await keeper.lock()
         assert vault_objects(others) == set()
-        assert connections_count() == 1
+        assert connections_count(others) == 1
 
 
 def open_files() -> list[str]:
@@ -154,28 +161,33 @@ def open_files() -> list[str]:
 
 
 def vault_objects(others: Sequence[object]) -> set[str]:
-    """The kinds of all living objects of the messenger and the ratchet, and of rows.
+    """The kinds of all other living objects of the messenger and the ratchet, and of rows."""
+    return {
+        type(each).__name__
+        for each in newcomers(others)
+        if not isinstance(each, SqlcipherConnection)
+    } - {"Ours"}
 
-    `others` are those that earlier tests of this process keep.
-    """
+
+def connections_count(others: Sequence[object]) -> int:
+    """How many other connections live."""
+    return sum(isinstance(each, SqlcipherConnection) for each in newcomers(others))
+
+
+def newcomers(others: Sequence[object]) -> list[object]:
+    """What works on a vault or on a database, but for these."""
     known = {id(one) for one in others}
-    living = [each for each in vault_instances() if id(each) not in known]
-    return {type(each).__name__ for each in living} - {"Ours"}
+    return [each for each in gc.get_objects() if is_of_a_vault(each) and id(each) not in known]
 
 
-def vault_instances() -> list[object]:
-    """All of them."""
-    modules = ("mesh.messenger", "mesh.ratchet", "mesh.storage.vault")
-    return [
-        each
-        for each in gc.get_objects()
-        # Classes written in C may have anything for a module, such as a descriptor.
-        if str(type(each).__module__).startswith(modules) and not issubclass(type(each), Enum)
-    ]
-
-
-def connections_count() -> int:
-    return sum(isinstance(each, SqlcipherConnection) for each in gc.get_objects())
+def is_of_a_vault(each: object) -> bool:
+    """Whether it is a connection, or of the messenger, the ratchet or rows."""
+    kind = type(each)
+    # Classes written in C may have anything for a module, such as a descriptor.
+    is_ours = str(kind.__module__).startswith(
+        ("mesh.messenger", "mesh.ratchet", "mesh.storage.vault")
+    )
+    return issubclass(kind, SqlcipherConnection) or (is_ours and not issubclass(kind, Enum))
 
 
 async def test_a_profile_without_a_passphrase_is_not_locked_but_told_why(tmp_path: Path) -> None:
@@ -246,14 +258,14 @@ async def carried(events: Subscription, number: int) -> int:
 
 
 async def test_a_caller_that_gives_up_does_not_leave_the_vault_half_closed(
-    tmp_path: Path,
+    tmp_path: Path, others: list[object]
 ) -> None:
     async with running(tmp_path, "Anna") as (_, keeper, _):
         for given_up in (keeper.lock, lambda: keeper.unlock(b"horse")):
             with trio.CancelScope() as scope:
                 scope.cancel()
                 await given_up()
-            assert connections_count() == (2 if (await status(keeper)).vault == "open" else 1)
+            assert connections_count(others) == (2 if (await status(keeper)).vault == "open" else 1)
 
 
 async def test_a_node_that_nobody_uses_locks_itself_and_tells_why(tmp_path: Path) -> None:
