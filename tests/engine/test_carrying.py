@@ -7,7 +7,6 @@ from mesh.engine.neighbours import Counters
 from mesh.ids import Instant, LinkId, Monotonic, PostingKey, Tag, UnixSeconds
 from mesh.inputs import VaultClosing, VaultOpened
 from mesh.limits import CARRIERS_MAX, STAMP_CHECKS_PER_SECOND
-from mesh.posting.mesh_time import RELEASED
 from mesh.posting.stamp import mint
 from mesh.posting.standing import Depth
 from mesh.storage.migrations import migrate_store
@@ -15,7 +14,7 @@ from mesh.storage.sqlcipher import connect
 from mesh.wire.envelope import SECONDS_PER_DAY, STUB_BYTES, Header, body_bytes, sign_envelope
 from mesh.wire.frames import CLOSE_GOING_AWAY, SHORT_ID_BYTES, Close, Held, Push
 from mesh.wire.parameters import MeshParameters
-from tests.engine.joined import START_US, Joined
+from tests.engine.joined import Joined
 from tests.engine.stranger import Stranger
 from tests.engine.test_door import befriend, introduce, status, texts
 from tests.engine.test_hostile import envelope
@@ -84,12 +83,8 @@ class Carrier:
 
 
 def test_mail_refused_by_a_wrong_clock_comes_when_the_clock_is_corrected() -> None:
-    table = Joined()
-    # A clock that is earlier than the release is known to be wrong, and no witness.
-    released_us = RELEASED * 1_000_000 - START_US
-    for name in ("ada", "bob", "cy"):
-        table.sit(name, wall_offset_us=released_us)
-    table.sit("dan", wall_offset_us=released_us + 9 * 86_400 * 1_000_000)
+    table = Joined("ada", "bob", "cy")
+    table.sit("dan", wall_offset_us=9 * 86_400 * 1_000_000)
     introduce(table, "ada", "dan")
     befriend(table, "dan", "ada")
     table.ask("ada", SendMessage("dan", "What day is it?"))
