@@ -4,6 +4,8 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import msgspec
+
 from sim.running import run_scenario
 from sim.sweeps.executors import Dead, Executor
 from sim.sweeps.points import Point
@@ -78,13 +80,7 @@ def run_point(point: Point) -> Record:
 def _record(point: Point, outcome: Record | Dead, commit: str) -> Record:
     if isinstance(outcome, Dead):
         return record_of(point, commit, verdict="dead", why_dead=outcome.why)
-    return record_of(
-        point,
-        commit,
-        verdict=outcome.verdict,
-        cpu_seconds=outcome.cpu_seconds,
-        report=outcome.report,
-    )
+    return msgspec.structs.replace(outcome, commit=commit)
 
 
 def _key_of(point: Point, commit: str) -> tuple[str, int, str | None, bool, str]:

@@ -24,11 +24,6 @@ function showSummary() {
   byId("summary").innerHTML = `${broken}<p>To repeat it: <code>${escape(report.command)}</code></p><dl class="facts">${facts.map(([name, value]) => `<div><dt>${name}</dt><dd>${value}</dd></div>`).join("")}</dl>`;
   const rows = ["faults", "watched", "network", "counters", "refusals"].flatMap((group) => Object.entries(report[group] ?? {}).map(([name, value]) => [group, name, value]));
   byId("figures").innerHTML = `<table><thead><tr><th>group</th><th>figure</th><th class="number">value</th></tr></thead><tbody>${rows.map(([group, name, value]) => `<tr><td>${group}</td><td>${escape(name.replaceAll("_", " "))}</td><td class="number">${count(value)}</td></tr>`).join("")}</tbody></table>`;
-  const marks = report.sometimes;
-  if (marks && Object.keys(marks).length) {
-    byId("sometimes").hidden = false;
-    byId("marks").innerHTML = `<table><thead><tr><th>mark</th><th class="number">times</th></tr></thead><tbody>${Object.entries(marks).map(([name, times]) => `<tr class="${times ? "" : "never"}"><td>${escape(name)}</td><td class="number">${times ? count(times) : "never"}</td></tr>`).join("")}</tbody></table>`;
-  }
 }
 
 // --- Maps of all nodes over time ----------------------------------------------------------------
