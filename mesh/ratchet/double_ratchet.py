@@ -287,13 +287,14 @@ class Ratchet(msgspec.Struct, frozen=True, array_like=True):
         tag_root: bytes | None = None,
         is_new: bool = False,
     ) -> "Receiving":
+        chain_key = chain.key
         count = header.number - chain.number
         if count:
             if count + len(skipped) > SKIPPED_PER_MESSAGE_MAX:
                 raise PeerError("a message that skips too many")
-            chain, more = _skip(chain, header.public, count)
+            chain_key, more = _skip(chain, header.public, count)
             skipped += more
-        key, message_key = _chain_step(chain.key)
+        key, message_key = _chain_step(chain_key)
         after = Ratchet(
             ratchet.root,
             ratchet.private,
@@ -402,17 +403,16 @@ def _tag_root(root: bytes) -> bytes:
     return blake2b(root, b"", "mesh/dr/tags", 32)
 
 
-def _skip(chain: Chain, public: bytes, count: int) -> tuple[Chain, tuple[Skipped, ...]]:
-    """Walk over messages that have not come: the chain behind them, and their keys."""
+def _skip(chain: Chain, public: bytes, count: int) -> tuple[bytes, tuple[Skipped, ...]]:
+    """Walk over messages that have not come: the chain key behind them, and their keys."""
     if count > SKIPPED_PER_MESSAGE_MAX:
         raise PeerError("a message that skips too many")
     skipped = []
-    key, number = chain.key, chain.number
-    for _ in range(count):
+    key = chain.key
+    for number in range(chain.number, chain.number + count):
         key, message_key = _chain_step(key)
         skipped.append(Skipped(SkippedName(public, number), message_key))
-        number += 1
-    return Chain(key, number), tuple(skipped)
+    return key, tuple(skipped)
 
 
 def _stepped(

@@ -2,13 +2,13 @@
 
 Each has what its library recommends: Olm clear headers, AES-CBC and a MAC of 8 bytes in Rust; the
 package HKDF, HMAC and AES-CBC with clear headers in Python. Ours is there twice: `Bare` with its
-header in clear like the others, and as the body of an envelope of 1 KiB, in which the header is
-sealed in a box of its own and 256 bytes are padded to 770.
+header in clear like the others, and `Whole`, the body of an envelope of 1 KiB, in which the header
+is sealed in a box of its own and 256 bytes are padded to 770.
 """
 
 from collections.abc import Coroutine
 from random import Random
-from typing import Protocol, TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 
 import doubleratchet
 import vodozemac
@@ -36,7 +36,7 @@ from mesh.ratchet.sealed_message import (
     split_nonce,
 )
 from mesh.wire.envelope import HEADER_BYTES, body_bytes
-from mesh.wire.ratchet_header import HEADER_BYTES_SHORT, decode_ratchet_header
+from mesh.wire.ratchet_header import RatchetHeader, decode_ratchet_header
 
 _Result = TypeVar("_Result")
 _Message = TypeVar("_Message")
@@ -56,18 +56,42 @@ class Party(Protocol[_Message]):
         ...
 
 
-class Ours:
-    """Our ratchet with the bodies of a session; one box key stands for those of all tags."""
+class Holder:
+    """Who holds a ratchet of ours and the keys of messages that have not come."""
 
     def __init__(self, ratchet: Ratchet) -> None:
         self._ratchet = ratchet
         self._kept: dict[tuple[bytes, int], bytes] = {}
 
-    def seal(self, text: bytes) -> bytes:
-        """A body."""
+    def _next(self) -> tuple[RatchetHeader, bytes]:
         sending = self._ratchet.next_sending(entropy=ENTROPY, kem=KEM, mesh_now=NOW)
         self._ratchet = sending.ratchet
-        header, key = sending.header, sending.message_key
+        return sending.header, sending.message_key
+
+    def _received(self, header: RatchetHeader) -> Receiving:
+        received = self._ratchet.receive(
+            header, kem=KEM, mesh_now=NOW, find_skipped=self._find_kept
+        )
+        assert not isinstance(received, Awaiting)
+        return received
+
+    def _keep(self, received: Receiving) -> None:
+        self._ratchet = received.ratchet
+        for one in received.skipped:
+            self._kept[one.name.public, one.name.number] = one.key
+        if received.used is not None:
+            del self._kept[received.used.public, received.used.number]
+
+    def _find_kept(self, public: bytes, number: int) -> bytes | None:
+        return self._kept.get((public, number))
+
+
+class Whole(Holder):
+    """Our ratchet with the bodies of a session; one box key stands for those of all tags."""
+
+    def seal(self, text: bytes) -> bytes:
+        """A body."""
+        header, key = self._next()
         size_class = session_size_class(len(text), has_long_header=bool(header.kem_part))
         assert size_class is not None
         nonce = nonce_of(key, text, ENTROPY)
@@ -87,10 +111,7 @@ class Ours:
         header, header_box, message_box = open_header(
             boxes, header_key=BOX_KEY, associated=ENVELOPE_HEADER, nonce=nonce
         )
-        received = self._ratchet.receive(
-            header, kem=KEM, mesh_now=NOW, find_skipped=self._find_kept
-        )
-        assert not isinstance(received, Awaiting)
+        received = self._received(header)
         text = open_payload(
             received.message_key,
             associated=ENVELOPE_HEADER,
@@ -101,38 +122,28 @@ class Ours:
         self._keep(received)
         return text
 
-    def _keep(self, received: Receiving) -> None:
-        self._ratchet = received.ratchet
-        for one in received.skipped:
-            self._kept[one.name.public, one.name.number] = one.key
-        if received.used is not None:
-            del self._kept[received.used.public, received.used.number]
 
-    def _find_kept(self, public: bytes, number: int) -> bytes | None:
-        return self._kept.get((public, number))
+class Clear(NamedTuple):
+    """A message whose header is in clear, as those of the other libraries are."""
+
+    header: bytes
+    nonce: bytes
+    box: bytes
 
 
-class Bare(Ours):
+class Bare(Holder):
     """Our ratchet and one box for each message; its header is in clear and authenticated."""
 
-    def seal(self, text: bytes) -> bytes:
+    def seal(self, text: bytes) -> Clear:
         """Header, nonce and box."""
-        sending = self._ratchet.next_sending(entropy=ENTROPY, kem=KEM, mesh_now=NOW)
-        self._ratchet = sending.ratchet
-        key, header = sending.message_key, sending.header.encode()
-        nonce = nonce_of(key, text, ENTROPY)
-        return header + nonce + aead.seal(key, nonce, header, text)
+        header, key = self._next()
+        data, nonce = header.encode(), nonce_of(key, text, ENTROPY)
+        return Clear(data, nonce, aead.seal(key, nonce, data, text))
 
-    def open(self, message: bytes) -> bytes:
+    def open(self, message: Clear) -> bytes:
         """The text."""
-        header = message[:HEADER_BYTES_SHORT]
-        received = self._ratchet.receive(
-            decode_ratchet_header(header), kem=KEM, mesh_now=NOW, find_skipped=self._find_kept
-        )
-        assert not isinstance(received, Awaiting)
-        box_at = HEADER_BYTES_SHORT + aead.NONCE_BYTES
-        nonce, box = message[HEADER_BYTES_SHORT:box_at], message[box_at:]
-        text = aead.open_sealed(received.message_key, nonce, header, box)
+        received = self._received(decode_ratchet_header(message.header))
+        text = aead.open_sealed(received.message_key, message.nonce, message.header, message.box)
         self._keep(received)
         return text
 
@@ -185,7 +196,7 @@ class Box(aead_aes_hmac.AEAD):
         return b"bench box"
 
 
-class Clear(doubleratchet.DoubleRatchet):
+class PackageRatchet(doubleratchet.DoubleRatchet):
     """The package's ratchet."""
 
     @staticmethod
@@ -203,7 +214,7 @@ class Clear(doubleratchet.DoubleRatchet):
 class Package:
     """A session of the `DoubleRatchet` package; its coroutines never wait."""
 
-    def __init__(self, ratchet: Clear) -> None:
+    def __init__(self, ratchet: PackageRatchet) -> None:
         self._ratchet = ratchet
 
     def seal(self, text: bytes) -> doubleratchet.EncryptedMessage:
@@ -215,8 +226,19 @@ class Package:
         return run(self._ratchet.decrypt_message(message, b""))
 
 
-def ours(*, kind: type[Ours] = Ours, is_post_quantum: bool = False) -> tuple[Ours, Ours]:
-    """Two of ours that have both answered."""
+def whole(*, is_post_quantum: bool = False) -> tuple[Whole, Whole]:
+    """Two of ours that have both answered, with the bodies of envelopes."""
+    initiator, responder = _two_ends(is_post_quantum=is_post_quantum)
+    return answered(Whole(initiator), Whole(responder))
+
+
+def bare(*, is_post_quantum: bool = False) -> tuple[Bare, Bare]:
+    """Two of ours that have both answered, with headers in clear."""
+    initiator, responder = _two_ends(is_post_quantum=is_post_quantum)
+    return answered(Bare(initiator), Bare(responder))
+
+
+def _two_ends(*, is_post_quantum: bool) -> tuple[Ratchet, Ratchet]:
     random = Random()
     root, private, kem_seed = random.randbytes(32), random.randbytes(32), random.randbytes(64)
     their_kem_key = KEM.public_key(kem_seed) if is_post_quantum else None
@@ -224,7 +246,7 @@ def ours(*, kind: type[Ours] = Ours, is_post_quantum: bool = False) -> tuple[Our
     initiator = Ratchet.initiator(
         root, responder.public, kem_seed=kem_seed if is_post_quantum else None, mesh_now=NOW
     )
-    return answered(kind(initiator), kind(responder))
+    return initiator, responder
 
 
 def olm() -> tuple[Olm, Olm]:
@@ -245,7 +267,7 @@ def package() -> tuple[Package, Package]:
     curve = diffie_hellman_ratchet_curve25519.DiffieHellmanRatchet
     limits = (SKIPPED_PER_MESSAGE_MAX, SKIPPED_PER_SESSION_MAX)
     one, message = run(
-        Clear.encrypt_initial_message(
+        PackageRatchet.encrypt_initial_message(
             curve,
             RootKdf,
             MessageKdf,
@@ -259,14 +281,14 @@ def package() -> tuple[Package, Package]:
         )
     )
     other, _ = run(
-        Clear.decrypt_initial_message(
+        PackageRatchet.decrypt_initial_message(
             curve, RootKdf, MessageKdf, b"\x01\x02", *limits, Box, root, private, message, b""
         )
     )
     return answered(Package(one), Package(other), is_heard=True)
 
 
-_Side = TypeVar("_Side", Ours, Olm, Package)
+_Side = TypeVar("_Side", Whole, Bare, Olm, Package)
 
 
 def answered(one: _Side, other: _Side, *, is_heard: bool = False) -> tuple[_Side, _Side]:

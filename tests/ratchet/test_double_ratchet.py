@@ -118,6 +118,18 @@ def test_the_end_of_one_chain_and_the_begin_of_the_next_share_the_bound(
             assert found.is_new_chain
 
 
+def test_only_the_first_message_of_a_chain_that_opens_is_of_a_new_chain(
+    sides: tuple[Side, Side],
+) -> None:
+    one, other = sides
+    for is_first in (True, False, False):
+        posted = one.seal(b"x")
+        found = received(other, posted.header)
+        assert isinstance(found, Receiving)
+        assert found.is_new_chain is is_first
+        other.open(posted)
+
+
 def test_a_chain_that_says_to_be_shorter_than_what_was_opened_of_it_skips_nothing(
     sides: tuple[Side, Side],
 ) -> None:
