@@ -194,8 +194,8 @@ class TagReceiver:
         steps = tuple(
             one
             for one in self.steps
-            if one[0] * TAG_CHAIN_STEP < end
-            and not self.opened.issuperset(
+            # Nothing is left of a step beyond the end: its range is empty.
+            if not self.opened.issuperset(
                 range(one[0] * TAG_CHAIN_STEP, ended._end_of_step(one[0]))
             )
         )
