@@ -114,6 +114,7 @@ def make_report(
         faults={
             **asdict(world.faults.counters),
             **asdict(world.faults.disks.counters),
+            **asdict(world.faults.failing_disks.counters),
             **asdict(world.faults.cuts.counters),
             **asdict(world.faults.machines.counters),
             **asdict(world.line_faults.counters),

@@ -15,7 +15,7 @@ from mesh.commands import Answer, AskStatus, StatusAnswer
 from mesh.crypto.kem import Kem
 from mesh.crypto.signing import Verify, is_signature_valid
 from mesh.engine.door import EngineSettings
-from mesh.errors import UserError
+from mesh.errors import StorageError, UserError
 from mesh.events import Event
 from mesh.limits import STORED_BYTES_DEFAULT
 from mesh.link.link import BeginHandshake, begin_noise
@@ -357,6 +357,7 @@ class World:
             thinking_us=round(self.scenario.thinking_ms * 1_000),
             emitted=self._emitted,
             sending=self.watch.secrecy.sending,
+            stopped=self._stopped,
         )
 
     def _laptop(self, index: int, plant: Plant | None) -> Laptop:
@@ -430,6 +431,9 @@ class World:
     def _emitted(self, node: int, event: Event) -> None:
         if node in self.laptops:
             self.people.happened(node, event)
+
+    def _stopped(self, node: int, error: StorageError) -> None:
+        self.faults.failing_disks.stopped(node, error)
 
     def _shown(self, person: Person, letter: Letter) -> None:
         self.correspondence.read_later(person, letter)

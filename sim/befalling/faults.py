@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from sim.befalling.cut_faults import CutFaults, cut_spans
+from sim.befalling.disk_faults import DiskFaults
 from sim.befalling.lost_disks import LostDisks
 from sim.befalling.node_faults import NodeFaults
 from sim.kernel.entropy import Chance
@@ -19,6 +20,7 @@ from sim.nodes.virtual_node import VirtualNode
 from sim.people.people import People
 from sim.promised.ledger import Ledger, Letter
 from sim.tables.cut_tables import Partitions, Swizzles
+from sim.tables.disk_tables import FailingDisks, FullDisks, LostFsyncs, SlowDisks
 from sim.tables.fault_tables import (
     Absences,
     Blocks,
@@ -83,6 +85,7 @@ class Faults:
     """What was drawn to befall, as `Only.strikes` names it."""
     cuts: CutFaults = field(init=False)
     machines: NodeFaults = field(init=False)
+    failing_disks: DiskFaults = field(init=False)
 
     def __post_init__(self) -> None:
         self.cuts = CutFaults(
@@ -104,6 +107,14 @@ class Faults:
             restart=self._restart,
             befalls=self.befalls,
         )
+        self.failing_disks = DiskFaults(
+            seed=self.seed,
+            loop=self.loop,
+            nodes=self.nodes,
+            laptops=self.disks.laptops,
+            restart=self._restart,
+            befalls=self.befalls,
+        )
 
     def plan(self) -> None:
         """Plan all of them."""
@@ -121,6 +132,8 @@ class Faults:
                     | Drifts()
                 ):
                     self.machines.plan(number, fault)
+                case FullDisks() | FailingDisks() | SlowDisks():
+                    self.failing_disks.plan(number, fault)
                 case Lined() | HalfOpen():
                     # Drawn for each line when it is made.
                     continue
@@ -160,7 +173,7 @@ class Faults:
 
     def _plan_strike(
         self,
-        fault: Crashes | Absences | Rollbacks | Wipes | Clocks | Locks | Blocks,
+        fault: Crashes | Absences | Rollbacks | LostFsyncs | Wipes | Clocks | Locks | Blocks,
         node: VirtualNode,
         chance: Chance,
         when: int,
@@ -175,6 +188,8 @@ class Faults:
                 self.loop.at(when, partial(self._leave, fault, node, chance))
             case Rollbacks():
                 self.disks.plan_rollback(fault, node, chance, when)
+            case LostFsyncs():
+                self.disks.plan_lost_fsyncs(fault, node, chance, when)
             case Wipes():
                 self.disks.plan_wipe(fault, node, chance, when)
             case Clocks():

@@ -1,4 +1,4 @@
-"""What befalls disks: put back to a snapshot, lost, or copied to a second machine.
+"""What disks lose: put back to a snapshot, lost, lying, or copied to a second machine.
 
 Each is drawn like other faults. The ledger is told what was lost, so that everything else is
 demanded all the same.
@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
+from sim.befalling.disk_faults import disk_of
 from sim.kernel.entropy import Chance
 from sim.kernel.loop import Loop
 from sim.nodes.laptop import Laptop, Snapshot, WhichDatabase
@@ -15,8 +16,12 @@ from sim.nodes.virtual_node import VirtualNode
 from sim.people.correspondence import Correspondence
 from sim.people.people import People
 from sim.promised.ledger import Ledger
+from sim.tables.disk_tables import LostFsyncs
 from sim.tables.fault_tables import Clones, Rollbacks, Wipes
 from sim.tables.scenario import Scenario
+
+LYING_US = 30_000_000
+"""For how long before the power fails a disk lies."""
 
 NEVER = 1 << 62
 """Later than any world lasts."""
@@ -28,6 +33,8 @@ class DiskCounters:
 
     rollbacks: int = 0
     wipes: int = 0
+    lost_fsyncs: int = 0
+    commits_lost: int = 0
     clones: int = 0
 
 
@@ -58,6 +65,18 @@ class LostDisks:
         drawn: WhichDatabase = chance.pick(("store", "vault", "both"))
         which = drawn if fault.which == "any" else fault.which
         self.loop.at(max(0, when - back_us), partial(self._remember, node, which, when, down_us))
+
+    def plan_lost_fsyncs(
+        self, fault: LostFsyncs, node: VirtualNode, chance: Chance, when: int
+    ) -> None:
+        """The power of a node will fail, and its disk has lied about its last commits."""
+        down_us = chance.between(*map(_us, fault.down_s))
+        most = chance.between(*fault.commits)
+        lost = (chance.between(0, most), chance.between(0, most))
+        disk_of(self.laptops[node.index], self.seed, node.index, self.loop)
+        self.loop.at(max(0, when - LYING_US), partial(self._lie, node, most))
+        lose = partial(self._lose_commits, node, lost, down_us)
+        self.loop.at(when, partial(self._stop, node, lose))
 
     def plan_wipe(self, fault: Wipes, node: VirtualNode, chance: Chance, when: int) -> None:
         """A node will lose everything."""
@@ -115,6 +134,29 @@ class LostDisks:
         self.ledger.trouble(node.index, self._heals_at)
         if which != "store":
             self.ledger.forget(node.index, taken_at)
+            self.people.rolled_back(node.index)
+        self.loop.after(down_us, partial(self._boot, node))
+
+    def _lie(self, node: VirtualNode, commits_count: int) -> None:
+        disk = self.laptops[node.index].disk
+        assert disk is not None
+        # Whoever has no identity yet has nothing to lose.
+        if self.people.person_at(node.index).identity_key:
+            disk.keep_commits(commits_count)
+
+    def _lose_commits(self, node: VirtualNode, lost: tuple[int, int], down_us: int) -> None:
+        disk = self.laptops[node.index].disk
+        if not node.is_up or disk is None or not disk.is_keeping:
+            return
+        self.counters.lost_fsyncs += 1
+        self.before_loss(node.index)
+        node.crash(is_silent=True)
+        self.counters.commits_lost += disk.kept_count("store", lost[0])
+        self.counters.commits_lost += disk.kept_count("vault", lost[1])
+        since = self.laptops[node.index].lose_commits(*lost)
+        self.ledger.trouble(node.index, self._heals_at)
+        if since is not None:
+            self.ledger.forget(node.index, since)
             self.people.rolled_back(node.index)
         self.loop.after(down_us, partial(self._boot, node))
 

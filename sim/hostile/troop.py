@@ -130,6 +130,10 @@ class HostileMachine:
     def arm(self, statements: int) -> None:
         """There is no database."""
 
+    def take_waited_us(self) -> int:
+        """Nor a disk."""
+        return 0
+
     def mint(self, effect: MintStamp) -> tuple[int, Input]:
         """It never asks for that."""
         return 0, StampMinted(effect.posting_key, effect.day, NO_STAMP)

@@ -30,36 +30,40 @@ SETTINGS: Final = (
 """Of the settings of a database on disk those that mean something in memory."""
 
 
-class _Raw(Protocol):
+class RawConnection(Protocol):
     """What is used of the library's untyped connection."""
 
     @property
     def in_transaction(self) -> bool: ...
+    @property
+    def total_changes(self) -> int: ...
     def execute(self, sql: str, parameters: Sequence[object] = (), /) -> Cursor: ...
     def executemany(self, sql: str, rows: Iterable[Sequence[object]], /) -> Cursor: ...
-    def backup(self, target: "_Raw", /) -> None: ...
+    def backup(self, target: "RawConnection", /) -> None: ...
     def close(self) -> None: ...
 
 
 class MemoryDatabase(SqlcipherConnection):
     """One database in memory, empty at first."""
 
-    __slots__ = ("_whole",)
+    __slots__ = ("whole",)
 
     def __init__(self) -> None:
-        raw: _Raw = dbapi2.connect(
+        raw: RawConnection = dbapi2.connect(
             ":memory:", isolation_level=None, cached_statements=STATEMENTS_CACHED
         )
         super().__init__(raw, ":memory:")
-        self._whole = raw
+        self.whole = raw
+        """The library's own connection, for what a disk does to it."""
+
         for setting in SETTINGS:
             self.execute(f"PRAGMA {setting}").fetchall()
 
     def copy(self) -> "MemoryDatabase":
         """Another database with the same rows; only between transactions."""
-        assert not self._whole.in_transaction
+        assert not self.whole.in_transaction
         other = MemoryDatabase()
-        self._whole.backup(other._whole)
+        self.whole.backup(other.whole)
         return other
 
 

@@ -22,6 +22,7 @@ from mesh.link.link import BeginHandshake, begin_noise
 from mesh.posting.stamp import mint
 from sim.kernel.entropy import Chance
 from sim.nodes.databases import MemoryDatabase, new_store, new_vault
+from sim.nodes.failing_disk import Disk, Which
 from sim.nodes.fragile import FragileConnection, Fuse
 from sim.nodes.machine import Door
 from sim.nodes.planting import Plant
@@ -69,15 +70,17 @@ class Laptop:
         self.engine: Engine | None = None
         """The engine of this life, for those that look into it; never what drives it."""
 
+        self.disk: Disk | None = None
+        """Of a computer whose disk is going to fail."""
+
         self._fuse = Fuse()
         self.store, self.vault = _new_databases()
 
     def boot(self, now: Instant) -> tuple[Door, list[Input]]:
         """A new engine over what was committed, and the opened vault for it."""
         twin = self._twin(now)
-        door, self.engine = self._start(
-            self._entropy, FragileConnection(self.store, self._fuse), now
-        )
+        store = FragileConnection(self._seen(self.store, "store"), self._fuse)
+        door, self.engine = self._start(self._entropy, store, now)
         if self._watched is not None:
             door = WatchedDoor(self._watched[0], door, twin)
         return door, [self.unlock()]
@@ -103,7 +106,15 @@ class Laptop:
 
     def unlock(self) -> Input:
         """The person gives the passphrase."""
-        return VaultOpened(FragileConnection(self.vault, self._fuse))
+        return VaultOpened(FragileConnection(self._seen(self.vault, "vault"), self._fuse))
+
+    def _seen(self, database: MemoryDatabase, which: Which) -> Connection:
+        """A database over the disk that there is."""
+        return database if self.disk is None else self.disk.connect(database, which)
+
+    def take_waited_us(self) -> int:
+        """How long commits took since the last call, where the disk is a slow one."""
+        return 0 if self.disk is None else self.disk.take_waited_us()
 
     def arm(self, statements: int) -> None:
         """The power fails before the next statement but so many."""
@@ -133,10 +144,34 @@ class Laptop:
         if which in ("vault", "both"):
             self.vault = snapshot.vault.copy()
             watch_outbox(self.vault)
+        self._keep_nothing()
+
+    def lose_commits(self, store_count: int, vault_count: int) -> int | None:
+        """The power failed on a disk that lied: the last so many commits of each are gone.
+
+        Returns when the first that the vault has lost was begun.
+        """
+        assert self.disk is not None
+        store = self.disk.lose_commits("store", store_count)
+        vault = self.disk.lose_commits("vault", vault_count)
+        self._keep_nothing()
+        if store is not None:
+            self.store = store[1]
+        if vault is None:
+            return None
+        since, self.vault = vault
+        watch_outbox(self.vault)
+        return since
+
+    def _keep_nothing(self) -> None:
+        """What was before the last commits is before nothing any more."""
+        if self.disk is not None:
+            self.disk.keep_commits(0)
 
     def wipe(self) -> None:
         """Lose everything."""
         self.store, self.vault = _new_databases()
+        self._keep_nothing()
 
     def mint(self, effect: MintStamp) -> tuple[int, Input]:
         """The real proof of work, after the time that it would take in the mean."""

@@ -38,6 +38,10 @@ class Machine(Protocol):
         """Let `PowerCut` be raised before the next statement but so many."""
         ...
 
+    def take_waited_us(self) -> int:
+        """For how many microseconds its disk has kept it waiting since the last call."""
+        ...
+
     def mint(self, effect: MintStamp) -> tuple[int, Input]:
         """How many microseconds a stamp takes here, and the stamp."""
         ...

@@ -2,13 +2,14 @@
 
 Inputs of one tick make one batch. The batch is handled, and its effects are carried out, at one
 instant, and the node then *thinks* for a fixed time, in which inputs gather for its next batch, as
-they do while a real engine commits. A crash falls between batches, or within one (see
-`sim.nodes.laptop`); what was committed stays, a new engine starts over it, and everything that was
-on its way to the former one is lost.
+they do while a real engine commits. On a slow disk (`sim.nodes.failing_disk`) the effects leave
+when the commits are done. A crash falls between batches, or within one (see `sim.nodes.laptop`);
+what was committed stays, a new engine starts over it, and everything that was on its way to the
+former one is lost. Whom its disk fails stops, as the shell does.
 """
 
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Final, assert_never
@@ -26,7 +27,7 @@ from mesh.effects import (
     Reply,
     SendBytes,
 )
-from mesh.errors import UserError
+from mesh.errors import StorageError, UserError
 from mesh.events import Event
 from mesh.ids import Instant, LinkId, Monotonic, RequestId
 from mesh.inputs import (
@@ -63,6 +64,10 @@ ARMED_US: Final = 2_000_000
 Answered = Callable[[Answer | UserError], None]
 
 
+def _no_disk_fails(node: int, error: StorageError) -> None:
+    raise BrokenPromise(S14, f"a disk failed that nothing befell: {error}", node)
+
+
 @dataclass(frozen=True, slots=True)
 class Surroundings:
     """What all nodes of a world share."""
@@ -75,6 +80,9 @@ class Surroundings:
     emitted: Callable[[int, Event], None]
     sending: Callable[[int, bytes], None]
     """Told of all bytes that a node hands to a stream."""
+
+    stopped: Callable[[int, StorageError], None] = _no_disk_fails
+    """Told of a node that has stopped since its disk failed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +106,9 @@ class VirtualNode:
         self.is_locked = False
         self.is_gone = False
         """Whether it failed for ever."""
+
+        self.is_committing = False
+        """Whether a slow disk holds up what the last batch wants done."""
 
         self.machine = machine
         self.batches_count = 0
@@ -137,7 +148,11 @@ class VirtualNode:
         self.incarnation += 1
         self._started_at = self._around.loop.now
         self._around.trace.record(self._started_at, "boot", self.index)
-        self._door, first = self.machine.boot(self._now())
+        try:
+            self._door, first = self.machine.boot(self._now())
+        except StorageError as error:
+            self._stop(error)
+            return
         self._inbox.extend(first)
         self._plan_batch()
 
@@ -146,6 +161,7 @@ class VirtualNode:
         assert self.is_up
         self._around.trace.record(self._around.loop.now, "crash", self.index, int(is_silent))
         self.is_up = False
+        self.is_committing = False
         self._door = None
         self._inbox.clear()
         self._unreported.clear()
@@ -160,6 +176,11 @@ class VirtualNode:
         doom, self._doom = self._doom, None
         if doom is not None:
             doom.crashed()
+
+    def _stop(self, error: StorageError) -> None:
+        """The disk failed: the process ends as the shell does; its kernel closes its streams."""
+        self.crash(is_silent=False)
+        self._around.stopped(self.index, error)
 
     def crash_within(
         self, statements: int, crashed: Callable[[], None], *, is_silent: bool
@@ -257,7 +278,7 @@ class VirtualNode:
         self._is_batch_planned = False
         if self._door is None:
             return
-        if self._around.loop.now < self._thinking_until:
+        if self._around.loop.now < self._thinking_until or self.is_committing:
             self._plan_batch()
             return
         batch = self._take_batch()
@@ -267,14 +288,41 @@ class VirtualNode:
             assert self._doom is not None
             self.crash(is_silent=self._doom.is_silent)
             return
+        except StorageError as error:
+            self._stop(error)
+            return
         except BrokenPromise:
             raise
         except Exception as error:
             # The last guard of a virtual node: whatever escapes an engine is our fault.
             raise BrokenPromise(S14, _escaped(error), self.index) from error
         self.batches_count += 1
+        waited_us = self.machine.take_waited_us()
         thinking_us = round(self._around.thinking_us * self._thinking_times)
-        self._thinking_until = self._around.loop.now + thinking_us
+        self._thinking_until = self._around.loop.now + waited_us + thinking_us
+        if waited_us:
+            self.is_committing = True
+            leave = partial(self._leave_later, self.incarnation, effects, batch)
+            self._around.loop.after(waited_us, leave)
+        else:
+            self._leave(effects, batch)
+
+    def _leave_later(
+        self, incarnation: int, effects: Sequence[Effect], batch: Sequence[Input]
+    ) -> None:
+        """A slow disk has what was written: now it may be told."""
+        if self._door is None or self.incarnation != incarnation:
+            return
+        if self.is_paused:
+            later = partial(self._leave_later, incarnation, effects, batch)
+            self._around.loop.at(self._paused_until, later)
+            return
+        self.is_committing = False
+        self._leave(effects, batch)
+
+    def _leave(self, effects: Sequence[Effect], batch: Sequence[Input]) -> None:
+        """Carry out what a batch wants done, and ask when the engine wants to be called again."""
+        assert self._door is not None
         for effect in effects:
             self._carry_out(effect)
         for happened in batch:

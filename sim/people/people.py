@@ -126,6 +126,9 @@ class People:
     def booted_again(self, node: int) -> None:
         """After a restart people look whom they know and what they missed, and ask again."""
         person = self._by_node[node]
+        if not person.node.is_up:
+            # Its disk still fails.
+            return
         person.ask_again()
         if person.identity_key:
             self.look_around(person)

@@ -12,6 +12,7 @@ import msgspec
 
 from sim.kernel.entropy import Chance
 from sim.tables.cut_tables import CutFault, Mode, Partitions, Swizzles
+from sim.tables.disk_tables import DiskFault, FailingDisks, FullDisks, LostFsyncs, SlowDisks
 from sim.tables.fault_tables import (
     Absences,
     Blocks,
@@ -47,7 +48,7 @@ from sim.tables.node_tables import (
     SlowCpus,
 )
 
-AnyFault = Fault | CutFault | LineFault | NodeFault
+AnyFault = Fault | CutFault | LineFault | NodeFault | DiskFault | LostFsyncs
 
 Family = Literal[
     "absences",
@@ -60,16 +61,20 @@ Family = Literal[
     "delays",
     "drifts",
     "duty-cycles",
+    "failing-disks",
+    "full-disks",
     "half-open",
     "holds",
     "locks",
     "losses",
+    "lost-fsyncs",
     "mass-failure",
     "one-way",
     "partitions",
     "pauses",
     "rollbacks",
     "slow-cpus",
+    "slow-disks",
     "swizzles",
     "trickles",
     "truncations",
@@ -231,6 +236,33 @@ def _duty_cycles(hat: _Hat) -> AnyFault:
     )
 
 
+def _failing_disks(hat: _Hat) -> AnyFault:
+    between_s, for_s, share = hat.draw_struck()
+    statements = 0.1 * hat.chance.fraction()
+    return FailingDisks(
+        between_s=between_s,
+        # What is tried again after it was over must fit in too.
+        for_s=(for_s[0] * 2 / 3, for_s[1] * 2 / 3),
+        share=share,
+        statements=statements,
+        tries_s=_tries_s(for_s),
+    )
+
+
+def _full_disks(hat: _Hat) -> AnyFault:
+    between_s, for_s, share = hat.draw_struck()
+    return FullDisks(
+        between_s=between_s,
+        for_s=(for_s[0] * 2 / 3, for_s[1] * 2 / 3),
+        share=share,
+        tries_s=_tries_s(for_s),
+    )
+
+
+def _tries_s(for_s: tuple[float, float]) -> tuple[float, float]:
+    return min(1, for_s[1] / 6), for_s[1] / 3
+
+
 def _half_open(hat: _Hat) -> AnyFault:
     return HalfOpen(between_s=hat.between_s, share=hat.draw_share())
 
@@ -252,6 +284,11 @@ def _losses(hat: _Hat) -> AnyFault:
         return Losses(between_s=between_s, for_s=for_s, share=share, loss=loss)
     bursts = BurstTable(enters=0.05 * hat.chance.fraction(), leaves=0.2)
     return Losses(between_s=between_s, for_s=for_s, share=share, bursts=bursts)
+
+
+def _lost_fsyncs(hat: _Hat) -> AnyFault:
+    share = hat.draw_share() / 2
+    return LostFsyncs(between_s=hat.between_s, share=share, down_s=(1, 10), commits=(1, 30))
 
 
 def _mass_failure(hat: _Hat) -> AnyFault:
@@ -289,6 +326,13 @@ def _slow_cpus(hat: _Hat) -> AnyFault:
     return SlowCpus(between_s=between_s, for_s=for_s, share=share, times=times)
 
 
+def _slow_disks(hat: _Hat) -> AnyFault:
+    between_s, for_s, share = hat.draw_struck()
+    law = LogNormal(median_ms=5 + 195 * hat.chance.fraction(), sigma=1)
+    spikes = 0.1 * hat.chance.fraction()
+    return SlowDisks(between_s=between_s, for_s=for_s, share=share, commit=law, spikes=spikes)
+
+
 def _swizzles(hat: _Hat) -> AnyFault:
     return Swizzles(
         at_s=hat.draw_moment_s(),
@@ -315,22 +359,26 @@ FAMILIES: Final[Mapping[Family, Callable[[_Hat], AnyFault]]] = {
     "delays": _delays,
     "drifts": _drifts,
     "duty-cycles": _duty_cycles,
+    "failing-disks": _failing_disks,
+    "full-disks": _full_disks,
     "half-open": _half_open,
     "holds": _holds,
     "locks": _locks,
     "losses": _losses,
+    "lost-fsyncs": _lost_fsyncs,
     "mass-failure": _mass_failure,
     "one-way": _one_way,
     "partitions": _partitions,
     "pauses": _pauses,
     "rollbacks": _rollbacks,
     "slow-cpus": _slow_cpus,
+    "slow-disks": _slow_disks,
     "swizzles": _swizzles,
     "trickles": _trickles,
     "truncations": _truncations,
 }
 
 _GENTLE: Final[tuple[Family, ...]] = tuple(
-    family for family in FAMILIES if family not in ("blocks", "rollbacks")
+    family for family in FAMILIES if family not in ("blocks", "rollbacks", "lost-fsyncs")
 )
 """What excuses no message."""

@@ -39,6 +39,7 @@ class Talker:
     on_batch: Callable[[], None] | None = None
     boots_count: int = 0
     is_armed: bool = False
+    waits_us: int = 0
 
     def boot(self, now: Instant) -> tuple["Talker", list[Input]]:
         self.boots_count += 1
@@ -75,6 +76,10 @@ class Talker:
 
     def arm(self, statements: int) -> None:
         self.is_armed = True
+
+    def take_waited_us(self) -> int:
+        waited_us, self.waits_us = self.waits_us, 0
+        return waited_us
 
     def mint(self, effect: MintStamp) -> tuple[int, Input]:
         return 5_000, StampMinted(effect.posting_key, effect.day, bytes(12))
