@@ -594,8 +594,13 @@ POST_QUANTUM_SECONDS = 86_400
 AWAITING_PER_SESSION_MAX = 1_024
 """Messages of a session that wait for a long header; the store holds them meanwhile."""
 
-RENDEZVOUS_TAGS = 8
-"""Tags by which a session can be renewed, per direction (PROTOCOL.md 4); each is used once."""
+RENDEZVOUS_TAGS = 16
+"""Tags by which a session can be renewed, per direction; each is used once. Both sides expect all
+of them, so each costs a place in the table of tags."""
+
+REPEATED_RENDEZVOUS_TAGS = 8
+"""So many of them are for all that is repeated until the answer comes; the others are left to what
+begins a renewal, or a talkative copy of a vault would take the last way to the other side."""
 
 RENEWAL_INTERVAL_SECONDS = 86_400
 """Between renewals of one contact's session that nobody asked for: two nodes that both believe
@@ -615,8 +620,8 @@ too: who restored an old vault may expect none of the tags that are in use."""
 PROBE_INTERVAL_SECONDS = 3 * 86_400
 """Between such probes; one is away more often than one loses a disk."""
 
-PROBE_RENDEZVOUS_TAGS = 4
-"""Tags of a session spent on probes; the others are for when a loss is certain."""
+PROBE_RENDEZVOUS_TAGS = 12
+"""Probes leave the last tags of a session for when a loss is certain, or somebody asks."""
 
 SESSIONS_PER_CONTACT_MAX = 8
 """First contacts of one person that found tags; each costs 256 tags in memory."""

@@ -6,6 +6,7 @@ under another tag: of their invite, or of the rendezvous of a session that both 
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass, field
 
 import msgspec
 
@@ -21,6 +22,7 @@ from mesh.limits import (
     RENDEZVOUS_TAGS,
     RENEWAL_INTERVAL_SECONDS,
     RENEWAL_REPEATED_SECONDS,
+    REPEATED_RENDEZVOUS_TAGS,
     SESSIONS_PER_CONTACT_MAX,
 )
 from mesh.messenger.identity import Identity
@@ -101,39 +103,70 @@ class FirstContacts:
         A tag that the mesh has already was used by a later state of this vault. So were the keys
         that come next: the other side would take them for a repeat, so another opening is begun.
         """
-        while (place := self._take_tag(row)) is not None:
-            tag, box_key = place
-            if not self._is_tag_stored(tag):
-                return row, tag, box_key
-            row = self._begun_again(contact, row, mesh_now)
-        return None
+        taken = self._invite_tag(row) if row.renewed is None else self._rendezvous_tag(row)
+        self._rows.put_first_contact(taken.row)
+        if taken.is_passed_over and not self._sessions.session(row.session).ratchet.is_unused:
+            met = None if row.renewed is None else self._sessions.session(row.renewed)
+            begun = self.begin(contact, met, mesh_now)
+            after = taken.row
+            row = msgspec.structs.replace(
+                begun,
+                renewed=after.renewed,
+                tags_start=after.tags_start,
+                sent_count=after.sent_count,
+            )
+            self._rows.put_first_contact(row)
+        return None if taken.place is None else (row, *taken.place)
 
-    def _begun_again(
-        self, contact: ContactRow, row: FirstContactRow, mesh_now: UnixSeconds
-    ) -> FirstContactRow:
-        current = self._rows.find_first_contact(contact.id)
-        assert current is not None
-        if self._sessions.session(row.session).ratchet.is_unused:
-            # This one was begun a moment ago; only the tag is to be passed over.
-            return current
-        met = None if row.renewed is None else self._sessions.session(row.renewed)
-        begun = self.begin(contact, met, mesh_now)
-        kept = msgspec.structs.replace(
-            begun, tags_start=current.tags_start, sent_count=current.sent_count
-        )
-        self._rows.put_first_contact(kept)
-        return kept
-
-    def _take_tag(self, row: FirstContactRow) -> tuple[Tag, bytes] | None:
-        if row.renewed is not None:
-            return self._sessions.take_rendezvous(self._sessions.session(row.renewed))
+    def _invite_tag(self, row: FirstContactRow) -> "_Taken":
+        """The next tag of their invite."""
         invitation = self._people.find_invitation(row.contact)
-        if invitation is None or row.sent_count >= INVITE_TAGS:
-            return None
-        index = (row.tags_start + row.sent_count) % INVITE_TAGS
-        self._rows.set_sent_count(row.contact, row.sent_count + 1)
-        key = invite_tag_key(invitation.secret)
-        return tag_of(key, index), box_key_of(key, index)
+        count, is_passed_over = row.sent_count, False
+        while invitation is not None and count < INVITE_TAGS:
+            index = (row.tags_start + count) % INVITE_TAGS
+            key = invite_tag_key(invitation.secret)
+            count += 1
+            if not self._is_tag_stored(tag := tag_of(key, index)):
+                after = msgspec.structs.replace(row, sent_count=count)
+                return _Taken(after, is_passed_over, (tag, box_key_of(key, index)))
+            is_passed_over = True
+        return _Taken(msgspec.structs.replace(row, sent_count=count), is_passed_over, None)
+
+    def _rendezvous_tag(self, row: FirstContactRow) -> "_Taken":
+        """A tag of the next session in turn: nobody knows which of them the other still has.
+
+        What is repeated leaves the last tags of each to the beginnings, or a hundred messages to
+        somebody who is away would use up all by which the two can ever be joined again.
+        """
+        ways = self._ways(row)
+        if self._sessions.find_known(row.contact) is not None:
+            tags_max = PROBE_RENDEZVOUS_TAGS
+        elif row.sent_count < len(ways):
+            tags_max = RENDEZVOUS_TAGS
+        else:
+            tags_max = REPEATED_RENDEZVOUS_TAGS
+        is_passed_over = False
+        for number, met in enumerate(ways):
+            while (place := self._sessions.take_rendezvous(met, tags_max)) is not None:
+                if self._is_tag_stored(place[0]):
+                    is_passed_over = True
+                    continue
+                following = ways[(number + 1) % len(ways)]
+                after = msgspec.structs.replace(
+                    row, renewed=following.id, sent_count=row.sent_count + 1
+                )
+                return _Taken(after, is_passed_over, place)
+        return _Taken(row, is_passed_over, None)
+
+    def _ways(self, row: FirstContactRow) -> list[Session]:
+        """The sessions by which the other side may be met, in turn."""
+        known = [one for one in self._sessions.of_contact(row.contact)[::-1] if one.is_known]
+        turn = next((place for place, one in enumerate(known) if one.id == row.renewed), 0)
+        return known[turn:] + known[:turn]
+
+    def ways_count(self, contact: ContactId) -> int:
+        """How many repetitions of a renewal it takes to try every session that there is."""
+        return sum(one.is_known for one in self._sessions.of_contact(contact))
 
     def begin_probe(self, contact: ContactRow, mesh_now: UnixSeconds) -> bool:
         """Whether the next message is to go as a first contact, though a session is there.
@@ -157,7 +190,7 @@ class FirstContacts:
         row = self.find(contact)
         if row is None or row.renewed is None or self._sessions.find_known(contact) is not None:
             return False
-        return not self._sessions.session(row.renewed).can_be_met
+        return not any(one.has_tags(REPEATED_RENDEZVOUS_TAGS) for one in self._ways(row))
 
     def renew(
         self,
@@ -179,22 +212,32 @@ class FirstContacts:
         if not is_asked and last and mesh_now - last < RENEWAL_INTERVAL_SECONDS:
             return False
         newest_first = self._sessions.of_contact(contact.id)[::-1]
-        met = heard_on
-        if met is None or not met.can_be_met:
-            met = self._rendezvous_of(newest_first)
-        if met is None or not self._renew_by(contact, met, mesh_now):
+        is_certain = heard_on is not None and self._can_be_met(heard_on)
+        met = heard_on if is_certain else self._rendezvous_of(newest_first)
+        if met is None or not self._renew_by(contact, met, mesh_now, is_certain=is_certain):
             return False
         for session in newest_first:
             if session.is_known:
                 self._sessions.end(session)
         return True
 
-    def _renew_by(self, contact: ContactRow, met: Session, mesh_now: UnixSeconds) -> bool:
-        """Let what we write next go under the rendezvous of a session, as a first contact."""
+    def _renew_by(
+        self,
+        contact: ContactRow,
+        met: Session,
+        mesh_now: UnixSeconds,
+        *,
+        is_certain: bool = False,
+    ) -> bool:
+        """Let what we write next go under the rendezvous of a session, as a first contact.
+
+        One that was not answered yet goes on, by the next session in turn unless it `is_certain`
+        that they have this one.
+        """
         row = self.find(contact.id)
         if row is not None and self._is_fresh(row, contact, mesh_now):
-            # It was not answered yet; perhaps it is met elsewhere.
-            self._rows.put_first_contact(msgspec.structs.replace(row, renewed=met.id))
+            turn = met.id if is_certain else row.renewed
+            self._rows.put_first_contact(msgspec.structs.replace(row, renewed=turn, sent_count=0))
         else:
             self.make_room(contact.id, keep=met)
             try:
@@ -224,14 +267,32 @@ class FirstContacts:
             if session not in (keep, in_use):
                 self._sessions.erase(session)
 
-    @staticmethod
     def _rendezvous_of(
-        sessions: list[Session], *, tags_max: int = RENDEZVOUS_TAGS
+        self, sessions: list[Session], *, tags_max: int = RENDEZVOUS_TAGS
     ) -> Session | None:
         """The session by which the other side is most likely met; else the first of them.
 
         An unused one before others. After copies of their vault have run, they may have none but
         one that is over here: it is the one on which they are heard.
         """
-        known = [one for one in sessions if one.is_known and one.rendezvous_count < tags_max]
+        known = [one for one in sessions if one.is_known and self._can_be_met(one, tags_max)]
         return min(known, key=lambda one: (one.rendezvous_count, -one.heard), default=None)
+
+    def _can_be_met(self, session: Session, tags_max: int = RENDEZVOUS_TAGS) -> bool:
+        """Whether a tag is left that no later state of this vault, or copy of it, has used."""
+        return any(
+            not self._is_tag_stored(tag)
+            for tag in self._sessions.rendezvous_left(session, tags_max)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Taken:
+    """The first contact after its next tag was taken, and the tag with its box key, if one is left.
+
+    `is_passed_over`: some that came before it stood on the mesh already.
+    """
+
+    row: FirstContactRow
+    is_passed_over: bool
+    place: tuple[Tag, bytes] | None = field(repr=False)

@@ -469,7 +469,8 @@ class Inbox:
         payload = opened.payload
         token = read_token_of(opened.receiving.message_key)
         self._retirements.opened(opened.envelope.id, token, mesh_now=mesh_now, now=now)
-        self._sessions.hear(session, mesh_now)
+        is_apart = self._is_written_apart(session, opened)
+        self._sessions.hear(session, payload.hlc)
         if is_first:
             self._answered(contact, session)
         self._contacts.named(contact, payload.name, mesh_now)
@@ -492,6 +493,9 @@ class Inbox:
             if contact.bundle is None:
                 self._outbox.retell_waiting(answered)
             self._outbox.seal_waiting_of(answered, mesh_now)
+        elif is_apart:
+            reason = "they write with keys that a copy of their profile has given up"
+            self._lost(contact, session, reason, mesh_now, now)
         elif session.is_over and self._sessions.find_known(contact.id) is not None:
             # They do not know that this session gets no answers any more.
             self._outbox.tell_over(contact.id)
@@ -499,6 +503,20 @@ class Inbox:
             # They were away longer than our renewal lived, and have lost nothing.
             self._sessions.revive(session)
             self._outbox.seal_waiting_of(self._people.contact(contact.id), mesh_now)
+
+    def _is_written_apart(self, session: Session, opened: Opened) -> bool:
+        """Whether they write on a session that is over as if they had not the one in use.
+
+        It stood here already when this was written, and something was written on it before: one
+        vault would have written on that one. They run two, or put an older one back.
+        """
+        in_use = self._sessions.find_known(session.contact)
+        return (
+            session.is_over
+            and in_use is not None
+            and 0 < in_use.heard < opened.payload.hlc
+            and in_use.created < opened.envelope.header.created
+        )
 
     def _answered(self, contact: ContactRow, session: Session) -> None:
         """The other side has this session: our first contact for it has done its work."""

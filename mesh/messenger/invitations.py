@@ -272,7 +272,7 @@ class Invitations:
         """Refuse another invite of a contact where it cannot help, in words."""
         invitation = self._people.find_invitation(row.id)
         is_in_use = self._sessions.find_known(row.id) is not None
-        if is_in_use and any(one.can_be_met for one in self._sessions.of_contact(row.id)):
+        if is_in_use and any(one.has_tags() for one in self._sessions.of_contact(row.id)):
             raise UserError(
                 "exists",
                 f"{row.label} is a contact already. If nothing that you send arrives, "

@@ -566,7 +566,9 @@ class Messenger:
                 "ask them for a new invite and add it.",
             )
         mesh_ms = mesh_milliseconds(mesh_now, now)
-        desk.outbox.send_hello(contact, mesh_ms=mesh_ms, mesh_now=mesh_now)
+        for _ in range(desk.first_contacts.ways_count(contact.id)):
+            # One by each session that they may still have.
+            desk.outbox.send_hello(contact, mesh_ms=mesh_ms, mesh_now=mesh_now)
         self._telling.contact_changed(contact.id)
         return desk.contacts.answer(contact.id)
 

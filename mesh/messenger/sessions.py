@@ -64,13 +64,12 @@ class Session:
     rendezvous_in: bytes = field(repr=False)
     rendezvous_used: int
     link_key: bytes = field(repr=False)
-    heard: UnixSeconds
+    heard: int
     generations: dict[int, Generation] = field(default_factory=dict, repr=False)
 
-    @property
-    def can_be_met(self) -> bool:
+    def has_tags(self, tags_max: int = RENDEZVOUS_TAGS) -> bool:
         """Whether a tag is left by which this session can be renewed."""
-        return self.rendezvous_count < RENDEZVOUS_TAGS
+        return self.rendezvous_count < tags_max
 
     @property
     def direction_out(self) -> int:
@@ -165,7 +164,7 @@ class Sessions:
             rendezvous_in=b"",
             rendezvous_used=0,
             link_key=link_key_of(roots.tags),
-            heard=UnixSeconds(0),
+            heard=0,
         )
         session.rendezvous_out = rendezvous_key(roots.tags, session.direction_out)
         session.rendezvous_in = rendezvous_key(roots.tags, session.direction_in)
@@ -194,11 +193,11 @@ class Sessions:
             session.is_over = False
             self._rows.set_over(session.id, is_over=False)
 
-    def hear(self, session: Session, mesh_now: UnixSeconds) -> None:
-        """Something was opened on it: whoever still writes on a session that is over has it."""
-        if session.is_over:
-            session.heard = mesh_now
-            self._rows.set_heard(session.id, mesh_now)
+    def hear(self, session: Session, clock: int) -> None:
+        """Something was opened on it that bears this clock."""
+        if clock > session.heard:
+            session.heard = clock
+            self._rows.set_heard(session.id, clock)
 
     def erase(self, session: Session) -> None:
         """Erase all keys of a session; nothing of it opens any more."""
@@ -248,9 +247,17 @@ class Sessions:
         """The tag that our next message will bear."""
         return tag_of(session.sender.key, session.sender.index)
 
-    def take_rendezvous(self, session: Session) -> tuple[Tag, bytes] | None:
+    def rendezvous_left(self, session: Session, tags_max: int) -> list[Tag]:
+        """The tags by which this session can still be renewed."""
+        start = session.rendezvous_start
+        return [
+            tag_of(session.rendezvous_out, (start + number) % RENDEZVOUS_TAGS)
+            for number in range(session.rendezvous_count, tags_max)
+        ]
+
+    def take_rendezvous(self, session: Session, tags_max: int) -> tuple[Tag, bytes] | None:
         """The next tag and box key by which this session can be renewed; None if all are used."""
-        if not session.can_be_met:
+        if not session.has_tags(tags_max):
             return None
         index = (session.rendezvous_start + session.rendezvous_count) % RENDEZVOUS_TAGS
         session.rendezvous_count += 1

@@ -120,8 +120,8 @@ class InviteRow(Row, frozen=True):
 class SessionRow(Row, frozen=True):
     """A session with a contact, without the tags of what the other side writes.
 
-    `is_known`: the other side is known to have it; `is_over`: nothing is sent on it any more, and
-    `heard` is when something of theirs was last opened on it since then (0: never).
+    `is_known`: the other side is known to have it; `is_over`: nothing is sent on it any more;
+    `heard`: the latest clock of what was opened on it (0: nothing).
     """
 
     id: bytes
@@ -143,7 +143,7 @@ class SessionRow(Row, frozen=True):
     rendezvous_in: bytes
     rendezvous_used: int
     link_key: bytes
-    heard: UnixSeconds
+    heard: int
 
 
 class GenerationRow(Row, frozen=True):

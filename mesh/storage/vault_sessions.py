@@ -138,7 +138,7 @@ class SessionRows:
     def set_over(self, session: bytes, *, is_over: bool) -> None:
         self._connection.execute("UPDATE sessions SET is_over = ? WHERE id = ?", (is_over, session))
 
-    def set_heard(self, session: bytes, heard: UnixSeconds) -> None:
+    def set_heard(self, session: bytes, heard: int) -> None:
         self._connection.execute("UPDATE sessions SET heard = ? WHERE id = ?", (heard, session))
 
     def set_rendezvous(self, session: bytes, *, sent_count: int, used: int) -> None:

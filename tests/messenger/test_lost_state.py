@@ -8,7 +8,7 @@ import pytest
 
 from mesh.commands import RenewSession
 from mesh.inputs import Connection
-from mesh.limits import RENDEZVOUS_TAGS, RENEWAL_INTERVAL_SECONDS
+from mesh.limits import PROBE_RENDEZVOUS_TAGS, RENEWAL_INTERVAL_SECONDS
 from tests.messenger.people import (
     DAY_S,
     Clock,
@@ -270,7 +270,7 @@ def test_who_was_only_away_loses_no_contact_by_probes_and_renewals() -> None:
     ((rendezvous,),) = pair.ann.connection.execute(
         "SELECT max(rendezvous_count) FROM sessions"
     ).fetchall()
-    assert rendezvous == RENDEZVOUS_TAGS
+    assert rendezvous == PROBE_RENDEZVOUS_TAGS + 1, "the probes, and what began the renewal"
     # Ann's mail of the last week is still there, but Bob writes before he hears of it.
     away.send("Ann", "back")
     pair.ann.receive(away.post())

@@ -21,7 +21,7 @@ from hypothesis.stateful import (
 
 from mesh.crypto.kem import PycaKem
 from mesh.ids import Tag, UnixSeconds, VerifyKey
-from mesh.limits import TAG_KEY_KEPT_SECONDS, TAG_WINDOW
+from mesh.limits import RENDEZVOUS_TAGS, TAG_KEY_KEPT_SECONDS, TAG_WINDOW
 from mesh.messenger.expected import ExpectedTags, OfSession
 from mesh.messenger.sessions import Session, Sessions
 from mesh.ratchet.double_ratchet import Awaiting, Ratchet
@@ -255,7 +255,7 @@ def test_all_of_many_messages_in_random_order_are_opened(count: int) -> None:
         other.store[mail.tag] = mail
         other.look(mail.tag, UnixSeconds(0))
     assert all(mail.is_opened for mail in mails)
-    assert len(other.expected) == TAG_WINDOW + 8, "beside them only the rendezvous"
+    assert len(other.expected) == TAG_WINDOW + RENDEZVOUS_TAGS, "beside them only the rendezvous"
 
 
 def test_a_generation_goes_31_days_after_a_later_one_was_used() -> None:
@@ -279,9 +279,9 @@ def test_a_generation_goes_31_days_after_a_later_one_was_used() -> None:
     assert new.header.tags_before == 2
     # Of the former generation nothing is expected but what was lost.
     assert lost.tag in other.expected
-    assert len(other.expected) == 1 + TAG_WINDOW + 8
+    assert len(other.expected) == 1 + TAG_WINDOW + RENDEZVOUS_TAGS
     other.sessions.erase_old(UnixSeconds(TAG_KEY_KEPT_SECONDS - 1))
     assert lost.tag in other.expected
     other.sessions.erase_old(UnixSeconds(TAG_KEY_KEPT_SECONDS))
     assert lost.tag not in other.expected
-    assert len(other.expected) == TAG_WINDOW + 8
+    assert len(other.expected) == TAG_WINDOW + RENDEZVOUS_TAGS

@@ -7,6 +7,10 @@ from sim.running import Request, options_of, run_scenario, scenario_of
 FOUND = [
     # Two copies of one vault had agreed on new keys; who was left was met by none of these.
     Request(name="clone", nodes=4, seed=1012, is_crypto_real=False),
+    # Each of two held keys that a lost copy of the other had agreed on.
+    Request(name="twice", seed=14, is_crypto_real=False),
+    # A copy that wrote much had used every tag by which new keys can be begun.
+    Request(name="twice", seed=24, is_crypto_real=False),
     # A clock that was ahead, and another that had yielded to it, moved those that were right.
     Request(name="wrong-clocks", nodes=5, seed=1025, is_crypto_real=False),
     # Most clocks were wrong; a retirement came twice before its envelope.

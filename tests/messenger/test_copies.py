@@ -1,0 +1,176 @@
+"""One identity on two machines: each side may agree on keys with a copy that then is gone."""
+
+from mesh.commands import RenewSession
+from mesh.events import ContactNoted, Event
+from mesh.limits import RENDEZVOUS_TAGS, RENEWAL_INTERVAL_SECONDS, REPEATED_RENDEZVOUS_TAGS
+from tests.messenger.people import DAY_S, Clock, Person, acquainted, exchange
+
+DAYS_MAX = 40
+
+
+def copy_of(person: Person, seed: int) -> Person:
+    """A second machine that runs from a copy of a vault."""
+    copy = Person(person.name, person.clock, seed=seed)
+    copy.restore(person.backup())
+    return copy
+
+
+def heard(person: Person) -> list[str]:
+    """What others wrote to them."""
+    return [message.text for message in person.messages() if not message.is_mine]
+
+
+def each_with_a_copy_of_the_other(clock: Clock) -> tuple[Person, Person]:
+    """Ann and Bob, who both began new keys, each with a copy of the other which then was lost."""
+    ann, bob = acquainted(clock)
+    ann.send("Bob", "from the only Ann")
+    bob.send("Ann", "from the only Bob")
+    exchange(ann, bob)
+    copies = copy_of(ann, 77), copy_of(bob, 78)
+    for person, name, copy in zip((ann, bob), ("Bob", "Ann"), copies[::-1], strict=True):
+        person.ask(RenewSession(name))
+        exchange(person, copy)
+        person.send(name, "to your copy")
+        exchange(person, copy)
+        assert heard(copy)[-1] == "to your copy"
+    clock.pass_by(RENEWAL_INTERVAL_SECONDS)
+    ann.send("Bob", "into the void")
+    bob.send("Ann", "into the void")
+    exchange(ann, bob)
+    assert "into the void" not in (*heard(ann), *heard(bob))
+    return ann, bob
+
+
+def test_two_who_hold_keys_of_lost_copies_hear_each_other_as_soon_as_one_asks() -> None:
+    ann, bob = each_with_a_copy_of_the_other(Clock())
+    ann.ask(RenewSession("Bob"))
+    exchange(ann, bob)
+    ann.send("Bob", "found")
+    bob.send("Ann", "found too")
+    exchange(ann, bob)
+    assert heard(bob)[-1] == "found"
+    assert heard(ann)[-1] == "found too"
+
+
+def test_two_who_hold_keys_of_lost_copies_find_each_other_when_nobody_asks() -> None:
+    clock = Clock()
+    ann, bob = each_with_a_copy_of_the_other(clock)
+    for day in range(DAYS_MAX):
+        ann.send("Bob", f"day {day}")
+        bob.send("Ann", f"day {day}")
+        exchange(ann, bob)
+        if f"day {day}" in heard(ann) and f"day {day}" in heard(bob):
+            # The first lapse after a week; three make a probe, and one of the first two is met.
+            assert day <= 14
+            return
+        clock.pass_by(DAY_S)
+        for person in (ann, bob):
+            person.let_lapse()
+            person.tend()
+    raise AssertionError("they are deaf to each other")
+
+
+def talkative_copy(clock: Clock) -> tuple[Person, Person]:
+    """Ann and Bob, and a copy of Ann's that began new keys with Bob in many words, and was lost."""
+    ann, bob = acquainted(clock)
+    ann.send("Bob", "from the only Ann")
+    exchange(ann, bob)
+    copy = copy_of(ann, 77)
+    copy.ask(RenewSession("Bob"))
+    for number in range(40):
+        copy.send("Bob", f"copy {number}")
+    exchange(copy, bob)
+    assert heard(bob)[-1] == "copy 39"
+    # All of this stands on the mesh, so that Ann passes over the tags that were used.
+    ann.receive([*copy.store.values(), *bob.store.values()])
+    clock.pass_by(RENEWAL_INTERVAL_SECONDS)
+    return ann, bob
+
+
+def test_what_is_repeated_leaves_the_last_tags_to_those_who_begin() -> None:
+    ann, bob = acquainted(Clock())
+    ann.send("Bob", "hello")
+    exchange(ann, bob)
+    ann.ask(RenewSession("Bob"))
+    for number in range(40):
+        ann.send("Bob", f"repeated {number}")
+    ((used,),) = ann.connection.execute("SELECT max(rendezvous_count) FROM sessions").fetchall()
+    assert used == REPEATED_RENDEZVOUS_TAGS < RENDEZVOUS_TAGS
+    exchange(ann, bob)
+    assert heard(bob)[-1] == "repeated 39"
+
+
+def test_a_talkative_copy_does_not_take_the_last_way_to_the_other_side() -> None:
+    ann, bob = talkative_copy(Clock())
+    ann.ask(RenewSession("Bob"))
+    ann.send("Bob", "still here")
+    exchange(ann, bob)
+    bob.send("Ann", "so I hear")
+    exchange(ann, bob)
+    assert heard(bob)[-1] == "still here"
+    assert heard(ann)[-1] == "so I hear"
+
+
+def test_who_goes_on_with_keys_that_a_copy_gave_up_is_met_there_unasked() -> None:
+    clock = Clock()
+    ann, bob = talkative_copy(clock)
+    bob.take_events()
+    clock.pass_by(60)
+    # Ann had written nothing meanwhile, so no tag tells her of the copy: she writes as ever.
+    ann.send("Bob", "as ever")
+    bob.receive(ann.post())
+    assert heard(bob)[-1] == "as ever"
+    assert any("copy of their profile" in note for note in notes(bob.take_events()))
+    exchange(ann, bob)
+    bob.send("Ann", "hello again")
+    exchange(ann, bob)
+    assert heard(ann)[-1] == "hello again"
+
+
+def test_two_copies_that_both_write_make_no_more_than_one_renewal_a_day() -> None:
+    clock = Clock()
+    ann, bob = acquainted(clock)
+    ann.send("Bob", "from the only Ann")
+    exchange(ann, bob)
+    copy = copy_of(ann, 77)
+    copy.ask(RenewSession("Bob"))
+    exchange(copy, bob)
+    bob.take_events()
+    days, told = 5, 0
+    for turn in range(days * 24):
+        clock.pass_by(3_600)
+        writer = ann if turn % 2 else copy
+        writer.send("Bob", f"turn {turn}")
+        exchange(ann, copy, bob)
+        bob.send("Ann", f"answer {turn}")
+        exchange(ann, copy, bob)
+        told += len(notes(bob.take_events()))
+    # Each of the two may begin one a day, and so may Bob.
+    assert 0 < told <= 3 * (days + 1)
+
+
+def test_mail_that_was_under_way_when_new_keys_were_begun_is_no_sign_of_a_copy() -> None:
+    clock = Clock()
+    ann, bob = acquainted(clock)
+    ann.send("Bob", "first")
+    exchange(ann, bob)
+    ann.send("Bob", "late")
+    late = ann.post()
+    clock.pass_by(60)
+    ann.ask(RenewSession("Bob"))
+    exchange(ann, bob)
+    ann.send("Bob", "on new keys")
+    exchange(ann, bob)
+    clock.pass_by(60)
+    bob.take_events()
+    bob.receive(late)
+    assert sorted(heard(bob)) == ["first", "late", "on new keys"]
+    assert notes(bob.take_events()) == []
+    # A carrier brings it again, and somebody else a copy of it: nothing is opened twice.
+    bob.receive(late)
+    assert notes(bob.take_events()) == []
+
+
+def notes(events: list[Event]) -> list[str]:
+    """What people were told beside their messages."""
+    return [event.note.sentence for event in events if isinstance(event, ContactNoted)]
