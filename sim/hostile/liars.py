@@ -25,7 +25,9 @@ from mesh.wire.frames import (
     Push,
     Root,
     RootEntry,
+    Time,
     join_entries,
+    rounded_time,
 )
 from sim.hostile.conduct import Conduct
 from sim.kernel.entropy import Chance, SeededEntropy
@@ -38,6 +40,7 @@ LIES_COUNT: Final = 256
 
 ANNOUNCED_COUNT: Final = 16
 LIE_SECONDS_MAX: Final = 10 * 366 * 86_400
+SHIFT_SECONDS: Final = 400 * 86_400
 KEYS_COUNT: Final = 16
 """Links that one computer holds with one neighbour, each under another key."""
 
@@ -81,6 +84,18 @@ class TimeLies(BlackHole):
     def lie_seconds(self, chance: Chance) -> int:
         """Years, either way, and never before 1970."""
         return chance.between(-LIE_SECONDS_MAX, LIE_SECONDS_MAX)
+
+
+class TimeShifts(BlackHole):
+    """Says the right time until its link stands, and then that it is another year.
+
+    All of this kind say the same, so that they make a group; and they say it without end.
+    """
+
+    def act(self, now: Instant) -> None:
+        """Say it on every link."""
+        for link in self.links:
+            self.say(link, Time(rounded_time(now.unix_seconds + SHIFT_SECONDS), 0))
 
 
 class LyingDigests(Conduct):

@@ -28,7 +28,15 @@ from sim.hostile.floods import (
     LaterVersion,
     Replay,
 )
-from sim.hostile.liars import BlackHole, DroppingSpreading, Eclipse, LyingDigests, Sybil, TimeLies
+from sim.hostile.liars import (
+    BlackHole,
+    DroppingSpreading,
+    Eclipse,
+    LyingDigests,
+    Sybil,
+    TimeLies,
+    TimeShifts,
+)
 from sim.hostile.outsiders import MalformedHandshakes, SlowLoris
 from sim.kernel.entropy import Chance, SeededEntropy
 from sim.network.topology import Ground
@@ -53,6 +61,7 @@ CONDUCTS: Final[Mapping[Kind, type[Conduct]]] = {
     "sybil": Sybil,
     "eclipse": Eclipse,
     "time-lies": TimeLies,
+    "time-shifts": TimeShifts,
     "malformed-handshakes": MalformedHandshakes,
     "slow-loris": SlowLoris,
     "later-version": LaterVersion,

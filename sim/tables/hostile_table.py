@@ -22,6 +22,7 @@ Kind = Literal[
     "sybil",
     "eclipse",
     "time-lies",
+    "time-shifts",
     "malformed-handshakes",
     "slow-loris",
     "later-version",

@@ -501,6 +501,28 @@ def test_after_a_jump_the_time_is_said_again() -> None:
     assert laptop.say() == [0]
 
 
+@settings(max_examples=200)
+@given(st.data())
+def test_whatever_fewer_liars_than_right_clocks_say_a_right_clock_is_not_moved(
+    data: st.DataObject,
+) -> None:
+    right_count = data.draw(st.integers(1, 4))
+    # The own clock is one of those that are right.
+    liars_count = data.draw(st.integers(1, right_count))
+    laptop = Laptop()
+    for link in range(right_count):
+        laptop.hear(link, data.draw(st.integers(-250, 250)))
+    lies = st.sampled_from([700, -700, 1_200, -1_200, DAY, -DAY, 4_000 * DAY, -4_000 * DAY, -TRUE])
+    liars = range(right_count, right_count + liars_count)
+    for link in data.draw(st.permutations(liars)):
+        laptop.hear(link, data.draw(lies), is_vouched=data.draw(st.booleans()))
+        assert abs(laptop.mesh_error_s) <= 600
+    for link in data.draw(st.lists(st.sampled_from(liars), max_size=20)):
+        laptop.passed_s += data.draw(st.integers(0, 20))
+        laptop.hear_again(link, data.draw(lies), is_vouched=data.draw(st.booleans()))
+        assert abs(laptop.mesh_error_s) <= 600
+
+
 def test_what_is_said_again_takes_the_place_of_what_was_said() -> None:
     laptop = Laptop()
     laptop.hear_all(DAY, DAY, DAY)

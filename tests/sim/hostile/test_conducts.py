@@ -2,6 +2,9 @@
 
 import pytest
 
+from mesh.commands import Answer, AskStatus, StatusAnswer
+from mesh.errors import UserError
+from sim.hostile.liars import SHIFT_SECONDS
 from sim.promised.promises import BrokenPromise
 from sim.tables.hostile_table import Kind, hostile_kinds
 from sim.tables.scenario import parse_scenario
@@ -46,7 +49,11 @@ def faults_of(world: World) -> dict[str, int]:
 
 
 @pytest.mark.parametrize(
-    "kind", ["black-hole", "selective", "lying-digests", "id-spam", "later-version", "time-lies"]
+    "kind",
+    [
+        *("black-hole", "selective", "lying-digests", "id-spam", "later-version"),
+        *("time-lies", "time-shifts"),
+    ],
 )
 def test_who_keeps_mail_to_itself_is_held_at_no_fault_and_stops_nothing(kind: str) -> None:
     world = ran(kind)
@@ -72,6 +79,33 @@ def test_what_is_played_again_forged_or_sent_without_end_stops_nothing(kind: str
     totals = ran(kind).troop.totals()
     assert totals["links"] > 0
     assert totals["bytes_sent"] > 10_000
+
+
+def mesh_errors_s(world: World) -> list[int]:
+    """How wrong the mesh time of each honest node is at the end; their own clocks are right."""
+    errors: list[int] = []
+    for node in world.nodes:
+
+        def answered(answer: Answer | UserError) -> None:
+            assert isinstance(answer, StatusAnswer)
+            errors.append(answer.clock_offset_seconds)
+
+        node.ask(AskStatus(), answered)
+    world.loop.run_until(world.loop.now + 1_000_000)
+    return errors
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_fewer_liars_than_right_clocks_move_no_mesh_time_by_what_they_say_later(seed: int) -> None:
+    assert mesh_errors_s(ran("time-shifts", seed=seed)) == [0] * 6
+
+
+def test_liars_who_are_most_do_move_it() -> None:
+    # Three honest nodes have three clocks; six liars are twice as many.
+    text = WORLD.format(kind="time-shifts").replace("nodes = 6\n", "nodes = 3\n")
+    world = World(parse_scenario(text.replace("0.25", "0.67")), Options(1, is_crypto_real=False))
+    world.run(lambda world: None)
+    assert SHIFT_SECONDS - 60 <= max(mesh_errors_s(world)) <= SHIFT_SECONDS + 60
 
 
 def test_a_world_with_hostile_nodes_repeats() -> None:
