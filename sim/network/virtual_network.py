@@ -95,7 +95,8 @@ class VirtualNetwork:
         self._calling_ports: dict[int, int] = {}
         self._places: dict[str, tuple[int, int]] = {}
         self.counters = NetworkCounters()
-        self.dials_lately: dict[tuple[int, str], int] = {}
+        self.dials_lately: dict[tuple[int, str, int], int] = {}
+        # (who, whom, how often either had started): how many.
         """Who dialled which host, and how often, since somebody looked and emptied it."""
 
         for node, each in enumerate(networks):
@@ -113,9 +114,10 @@ class VirtualNetwork:
     def dial(self, host: Host, effect: Dial) -> None:
         """Open a stream: it stands after one round trip, or fails as a TCP dial fails."""
         self.counters.dials += 1
-        way = (host.index, effect.address.host)
-        self.dials_lately[way] = self.dials_lately.get(way, 0) + 1
         place = self._places.get(effect.address.host)
+        lives = host.incarnation + (0 if place is None else self._hosts[place[0]].incarnation)
+        way = (host.index, effect.address.host, lives)
+        self.dials_lately[way] = self.dials_lately.get(way, 0) + 1
         if place is None or place[1] not in self.reach.networks_of(host.index):
             self._loop.after(0, partial(self._fail, host, host.incarnation, effect, "no route"))
         else:

@@ -23,7 +23,8 @@ PER_ROW: Final = 2
 """A table may hold so many entries for each row that is stored."""
 
 DIALS_PER_MINUTE_MAX: Final = 30
-"""To one host. A backoff from two seconds on makes six; a restart and a new name begin anew."""
+"""To one host, in one life of both: a restart of either begins anew. A backoff from two seconds on
+makes six; a new name begins anew too."""
 
 _EXPECTED_TAGS_MAX: Final = (
     limits.INVITES_MAX * limits.INVITE_TAGS
@@ -95,9 +96,11 @@ def require_bounded(node: int, engine: Engine, store: Connection, vault: Connect
             raise BrokenPromise(S10, f"{words} holds {count} entries of {allowed}", node)
 
 
-def require_patient(dials: Mapping[tuple[int, str], int], honest: Mapping[int, object]) -> None:
-    """S10: nobody dials one host again and again; `dials` are those of a minute."""
-    for (node, host), count in dials.items():
+def require_patient(
+    dials: Mapping[tuple[int, str, int], int], honest: Mapping[int, object]
+) -> None:
+    """S10: nobody dials one host again and again; `dials` are of a minute and of two lives."""
+    for (node, host, _), count in dials.items():
         if count > DIALS_PER_MINUTE_MAX and node in honest:
             raise BrokenPromise(S10, f"{host} was dialled {count} times within a minute", node)
 

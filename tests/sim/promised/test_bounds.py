@@ -54,7 +54,7 @@ def test_a_table_that_outgrows_what_is_stored_breaks_s10() -> None:
 
 
 def test_dialling_one_host_without_end_breaks_s10_unless_one_is_hostile() -> None:
-    dials = {(3, "fd00::1"): DIALS_PER_MINUTE_MAX + 1, (3, "fd00::2"): DIALS_PER_MINUTE_MAX}
+    dials = {(3, "fd00::1", 2): DIALS_PER_MINUTE_MAX + 1, (3, "fd00::2", 2): DIALS_PER_MINUTE_MAX}
     require_patient(dials, {1: None})
     with pytest.raises(BrokenPromise, match=r"S10.*fd00::1"):
         require_patient(dials, {3: None})
