@@ -1,12 +1,14 @@
 """What a run tells: one structure, as JSON for machines and as text for people."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Final, Literal
 
 import msgspec
 
 from sim.promised.promises import BrokenPromise
+from sim.reached import reached
+from sim.watching.marks import MARKS, SITUATIONS
 from sim.world import World
 
 CRYPTO: Final = {
@@ -73,6 +75,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     watched: dict[str, int]
     network: dict[str, int]
     counters: dict[str, int]
+    sometimes: dict[str, int] = {}
+    """How often each mark was reached: `sim.watching.marks` says what they are."""
 
 
 def _crypto(world: World) -> str:
@@ -132,6 +136,7 @@ def make_report(
         },
         network=asdict(world.network.counters),
         counters=dict(sorted(sums.items())),
+        sometimes=reached(world),
     )
 
 
@@ -168,6 +173,7 @@ def render(report: Report) -> str:
     ]
     if report.hostile["nodes"]:
         lines.append(f"hostile    {_counts(report.hostile)}")
+    lines.append(f"sometimes  {sometimes_text(report.sometimes)}")
     if report.refusals:
         refusals = ", ".join(f"{kind} {count}" for kind, count in report.refusals.items())
         lines.append(f"refused    {refusals}")
@@ -179,6 +185,14 @@ def render(report: Report) -> str:
         f"trace      {report.trace_hash}",
     ]
     return "\n".join(lines)
+
+
+def sometimes_text(sums: Mapping[str, int]) -> str:
+    """How many marks were reached, and which situations were not."""
+    count = sum(1 for name in MARKS if sums.get(name))
+    missing = [name for name in SITUATIONS if not sums.get(name)]
+    never = f"; never {', '.join(missing)}" if missing else ""
+    return f"{count} of {len(MARKS)} marks reached{never}"
 
 
 def percentile(ordered: Sequence[int], share: float) -> int:

@@ -151,6 +151,7 @@ class World:
             ledger=self.ledger,
             told=self.watch.states.told,
             shown=self._shown,
+            reach=self.watch.sometimes.reach,
         )
         self.correspondence = Correspondence(
             seed=seed,
@@ -445,8 +446,8 @@ class World:
             self.sums.add(answer)
             then()
 
-        if node.is_paused:
-            # It would crash only when it wakes; what it counted is lost.
+        if node.is_paused or node.is_committing:
+            # It would crash only when it wakes, or has told all; what it counted is lost.
             then()
         else:
             node.ask(AskStatus(), answered)

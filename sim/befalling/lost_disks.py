@@ -35,6 +35,8 @@ class DiskCounters:
     wipes: int = 0
     lost_fsyncs: int = 0
     commits_lost: int = 0
+    stores_behind: int = 0
+    vaults_behind: int = 0
     clones: int = 0
 
 
@@ -151,8 +153,10 @@ class LostDisks:
         self.counters.lost_fsyncs += 1
         self.before_loss(node.index)
         node.crash(is_silent=True)
-        self.counters.commits_lost += disk.kept_count("store", lost[0])
-        self.counters.commits_lost += disk.kept_count("vault", lost[1])
+        of_store, of_vault = disk.kept_count("store", lost[0]), disk.kept_count("vault", lost[1])
+        self.counters.commits_lost += of_store + of_vault
+        self.counters.stores_behind += of_store > of_vault == 0
+        self.counters.vaults_behind += of_vault > of_store == 0
         since = self.laptops[node.index].lose_commits(*lost)
         self.ledger.trouble(node.index, self._heals_at)
         if since is not None:

@@ -9,8 +9,10 @@ import click
 import msgspec
 
 from mesh.errors import UserError
+from sim.report import sometimes_text
 from sim.sweeps.comparing import Difference, compare
-from sim.sweeps.records import read_records
+from sim.sweeps.records import Record, read_records, sometimes_of
+from sim.watching.marks import MARKS
 
 REGRESSION: Final = 1
 
@@ -47,8 +49,12 @@ def compare_command(*, base: Path, head: Path, is_json: bool) -> None:
 @click.command("merge")
 @click.argument("logs", type=_LOG, nargs=-1, required=True)
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), required=True)
-def merge_command(*, logs: tuple[Path, ...], out: Path) -> None:
-    """Join the logs of shards into one; of runs that are in several the last one stays."""
+@click.option("--marks", "is_marks", is_flag=True, help="Show in how many runs each mark was.")
+def merge_command(*, logs: tuple[Path, ...], out: Path, is_marks: bool) -> None:
+    """Join the logs of shards into one; of runs that are in several the last one stays.
+
+    It says which situations none of the runs has reached.
+    """
     try:
         records = read_records(logs)
     except UserError as error:
@@ -57,6 +63,16 @@ def merge_command(*, logs: tuple[Path, ...], out: Path) -> None:
     draft.write_bytes(b"".join(msgspec.json.encode(record) + b"\n" for record in records))
     draft.replace(out)
     click.echo(f"{len(records)} runs in {out}")
+    if is_marks:
+        click.echo(_marks(records))
+    else:
+        click.echo(f"sometimes: {sometimes_text(sometimes_of(records))}")
+
+
+def _marks(records: Sequence[Record]) -> str:
+    """How many runs have reached each mark, those that none has at the end."""
+    runs = sorted(sometimes_of(records).items(), key=lambda item: not item[1])
+    return "\n".join(f"{count or 'never':>6}  {mark:<24}{MARKS[mark]}" for mark, count in runs)
 
 
 def _table(differences: Sequence[Difference]) -> str:

@@ -11,10 +11,11 @@ import click
 from mesh.errors import UserError
 from sim.commands.hunting import SHRINKING_RUNS_MAX, hunt_all
 from sim.nodes.bugs import BUGS
+from sim.report import sometimes_text
 from sim.running import Request, scenario_of
 from sim.sweeps.executors import DaskPool, Executor, LocalPool
 from sim.sweeps.points import Point, parse_seeds, points_of, shard_of
-from sim.sweeps.records import Record, RecordLog, commit_of_tree
+from sim.sweeps.records import Record, RecordLog, commit_of_tree, sometimes_of
 from sim.sweeps.sweeping import Progress, StopRules, sweep
 from sim.tables.settings import parse_settings
 
@@ -161,6 +162,8 @@ def _summary(records: Sequence[Record], points_count: int, path: Path) -> str:
         lines.append(f"  {why}: {_command_of(record)}")
     if len(troubled) > SHOWN_FAILURES_MAX:
         lines.append(f"  … and {len(troubled) - SHOWN_FAILURES_MAX} more")
+    if any(record.report is not None for record in records):
+        lines.append(f"sometimes: {sometimes_text(sometimes_of(records))}")
     lines.append(f"log: {path}")
     return "\n".join(lines)
 

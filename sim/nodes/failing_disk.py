@@ -55,8 +55,8 @@ class Disk:
     chance: Chance
     now: Callable[[], int]
     troubles: dict[int, FullDisks | FailingDisks | SlowDisks] = field(default_factory=dict)
-    failed: Callable[[], None] = lambda: None
-    """Told of each statement that fails."""
+    unknown_commits_count: int = 0
+    """Commits that failed and are there all the same."""
     _waited_us: int = 0
     _past: Mapping[Which, deque[_Past]] = field(
         default_factory=lambda: {"store": deque(maxlen=0), "vault": deque(maxlen=0)}
@@ -129,6 +129,7 @@ class Disk:
                     if self.chance.is_true(trouble.statements):
                         if self.chance.is_true(0.5):
                             commit()
+                            self.unknown_commits_count += 1
                         self._fail(_IOERR_FSYNC, "disk I/O error")
                 case SlowDisks():
                     self._waited_us += delay_us(trouble.commit, self.chance.fraction())
@@ -138,7 +139,6 @@ class Disk:
         commit()
 
     def _fail(self, code: int, words: str) -> NoReturn:
-        self.failed()
         error = dbapi2.OperationalError(words)
         error.sqlite_errorcode = code
         raise error

@@ -73,6 +73,9 @@ class Laptop:
         self.disk: Disk | None = None
         """Of a computer whose disk is going to fail."""
 
+        self.cuts: dict[Which, int] = {"store": 0, "vault": 0}
+        """How many crashes fell within a transaction of each."""
+
         self._fuse = Fuse()
         self.store, self.vault = _new_databases()
 
@@ -124,6 +127,8 @@ class Laptop:
         """Roll back what was not committed."""
         self.engine = None
         self._fuse.statements_left = None
+        self.cuts["store"] += self.store.whole.in_transaction
+        self.cuts["vault"] += self.vault.whole.in_transaction
         for database in (self.store, self.vault):
             # It is an error to roll back where no transaction is open, and the usual case.
             with suppress(StorageError):

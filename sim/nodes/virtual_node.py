@@ -110,6 +110,10 @@ class VirtualNode:
         self.is_committing = False
         """Whether a slow disk holds up what the last batch wants done."""
 
+        self.unsaid_count = 0
+        """Crashes that came between the commits of a batch and what it wanted done."""
+
+        self.silent_crashes_count = 0
         self.machine = machine
         self.batches_count = 0
         self._around = around
@@ -161,6 +165,8 @@ class VirtualNode:
         assert self.is_up
         self._around.trace.record(self._around.loop.now, "crash", self.index, int(is_silent))
         self.is_up = False
+        self.silent_crashes_count += is_silent
+        self.unsaid_count += self.is_committing
         self.is_committing = False
         self._door = None
         self._inbox.clear()

@@ -71,6 +71,7 @@ class People:
         ledger: Ledger,
         told: Told,
         shown: Shown,
+        reach: Callable[[str], None],
     ) -> None:
         self._loop = loop
         self._workload = workload
@@ -78,15 +79,18 @@ class People:
         self._ledger = ledger
         self._told = told
         self._shown = shown
+        self._reach = reach
+        self._added_anew: dict[tuple[int, int], None] = {}
+        # (who, whom) of those who used an invite and did not know the other.
         self._chance = Chance(seed, "workload")
         self._habits = Chance(seed, "habits")
         self._nodes_by_key: dict[str, int] = {}
         self.refusals: dict[str, int] = {}
-        self.everybody = [Person(node.index, node, loop, self._refused) for node in nodes]
+        self.everybody = [Person(node.index, node, loop, self._refused, reach) for node in nodes]
         self._by_node = {person.index: person for person in self.everybody}
         self.present = [person for person in self.everybody if only.has_node(person.index)]
         for spare, index in spares:
-            self._by_node[spare.index] = Person(index, spare, loop, self._refused)
+            self._by_node[spare.index] = Person(index, spare, loop, self._refused, reach)
         for person in self.everybody:
             person.is_reader = self._habits.is_true(workload.read_share)
 
@@ -192,6 +196,8 @@ class People:
         letter = self._ledger.show(
             person.index, author, message.text, now, is_clone=person.is_clone
         )
+        if author is not None and not self.everybody[author].node.is_up:
+            self._reach("author-away")
         self._shown(person, letter)
 
     def _catch_up(self, person: Person) -> None:
@@ -204,6 +210,7 @@ class People:
         for message in answer.messages:
             is_known = self._ledger.letter_of(person.index, message.text).is_shown
             if not (message.is_mine or is_known):
+                self._reach("caught-up")
                 self._show(person, message)
             person.seen_to = max(person.seen_to, message.number)
         if answer.has_more:
@@ -270,7 +277,7 @@ class People:
     def _befriend(self, one: Person, other: Person) -> None:
         """One gives an invite to the other, by hand; the other uses it."""
         if one.node.is_up and other.node.is_up:
-            one.ask(CreateInvite(), partial(self._invited, other, 0))
+            one.ask(CreateInvite(), partial(self._invited, one, other, 0))
         elif not (one.is_gone or other.is_gone):
             self._loop.after(ABSENT_AGAIN_US, partial(self._befriend, one, other))
 
@@ -280,21 +287,28 @@ class People:
             within_us = _us(self._workload.crossing_within_s)
             for giver, taker in ((one, other), (other, one)):
                 delay = self._habits.below(within_us + 1)
-                giver.ask(CreateInvite(), partial(self._invited, taker, delay))
+                giver.ask(CreateInvite(), partial(self._invited, giver, taker, delay))
         elif not (one.is_gone or other.is_gone):
             self._loop.after(ABSENT_AGAIN_US, partial(self._cross, one, other))
 
-    def _invited(self, other: Person, delay: int, answer: Answer) -> None:
+    def _invited(self, giver: Person, other: Person, delay: int, answer: Answer) -> None:
         assert isinstance(answer, InviteAnswer)
-        command = AddContact(answer.link)
+        use = partial(self._use, giver, other, AddContact(answer.link))
         if delay:
-            then = partial(self._added, other)
-            self._loop.after(delay, partial(other.ask, command, then))
+            self._loop.after(delay, use)
         else:
-            other.ask(command, partial(self._added, other))
+            use()
 
-    def _added(self, person: Person, answer: Answer) -> None:
+    def _use(self, giver: Person, other: Person, command: AddContact) -> None:
+        is_new = giver.index not in other.contacts
+        other.ask(command, partial(self._added, giver, other, is_new=is_new))
+
+    def _added(self, giver: Person, person: Person, answer: Answer, *, is_new: bool) -> None:
         assert isinstance(answer, ContactAnswer)
+        if is_new:
+            self._added_anew[person.index, giver.index] = None
+            if (giver.index, person.index) in self._added_anew:
+                self._reach("first-contacts-crossed")
         self._know(person, answer)
 
     def _refused(self, command: Command, error: UserError) -> None:

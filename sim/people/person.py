@@ -37,6 +37,7 @@ class Person:
     node: VirtualNode
     loop: Loop
     refused: Refused
+    reach: Callable[[str], None]
     identity_key: str = ""
     contacts: dict[int, str] = field(default_factory=dict)
     """Node of a contact -> key. Who is in here may be written to."""
@@ -112,6 +113,7 @@ class Person:
         if question is None:
             return
         if isinstance(answer, UserError) and answer.kind == "locked":
+            self.reach("asked-while-locked")
             again = partial(self._put_locked, number, self.node.incarnation)
             self.loop.after(LOCKED_AGAIN_US, again)
             return

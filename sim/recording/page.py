@@ -7,6 +7,7 @@ import msgspec
 
 from sim.recording.observing import Observed
 from sim.report import Report
+from sim.watching.marks import MARKS
 
 _FOLDER: Final = files("sim.recording") / "page_files"
 LATENCIES_MAX: Final = 400
@@ -21,6 +22,8 @@ class Shown(msgspec.Struct, frozen=True, kw_only=True):
     report: Report
     observed: Observed
     baseline_us: dict[str, list[int]]
+    marks: dict[str, str]
+    """What each mark means."""
 
 
 def page_of(report: Report, observed: Observed, baseline: Observed | None = None) -> str:
@@ -32,6 +35,7 @@ def page_of(report: Report, observed: Observed, baseline: Observed | None = None
             latencies_us=_thinned(observed.latencies_us),
             last_rows=observed.last_rows[-ROWS_SHOWN:],
         ),
+        marks=dict(MARKS),
         baseline_us={} if baseline is None else _thinned(baseline.latencies_us),
     )
     # In a script no text may look like the end of it.

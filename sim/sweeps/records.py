@@ -17,6 +17,7 @@ from mesh.errors import UserError
 from sim.report import Broken, Report
 from sim.sweeps.points import Point
 from sim.tables.settings import Value
+from sim.watching.marks import MARKS
 
 UNKNOWN_COMMIT: Final = "unknown"
 
@@ -99,6 +100,16 @@ def read_records(paths: Iterable[Path]) -> list[Record]:
                 continue
             found[record.key] = record
     return list(found.values())
+
+
+def sometimes_of(records: Iterable[Record]) -> dict[str, int]:
+    """How many of these runs have reached each mark."""
+    runs = dict.fromkeys(MARKS, 0)
+    for record in records:
+        for mark, times in (record.report.sometimes if record.report else {}).items():
+            if times and mark in runs:
+                runs[mark] += 1
+    return runs
 
 
 def record_of(

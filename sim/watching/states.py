@@ -42,6 +42,8 @@ class States:
     """How many links there have been of neighbours that may say that they hold what they do not."""
 
     looked_count: int = 0
+    told_counts: dict[str, int] = field(default_factory=dict)
+    """How often each state was told."""
     _carriers: dict[int, int] = field(default_factory=dict)
     _is_store_lost: bool = False
 
@@ -53,6 +55,7 @@ class States:
         """A node says this of a message of its person."""
         letter = self.ledger.letter_of(person.index, message.text)
         self.looked_count += 1
+        self.told_counts[message.state] = self.told_counts.get(message.state, 0) + 1
         node = person.node.index
         if message.state in OPENED and not self._is_opened(letter):
             detail = f"the message {letter.number} is shown as {message.state} and never arrived"

@@ -23,6 +23,7 @@ from sim.promised.secrecy import Secrecy
 from sim.promised.traps import TRAPS
 from sim.tables.fault_tables import Clocks
 from sim.tables.scenario import Scenario
+from sim.watching.sometimes import Sometimes
 from sim.watching.states import States
 
 LAPSING_US: Final = STEADY_US + LATE_S * 1_000_000
@@ -63,13 +64,19 @@ class Watch:
             clock_error_us=clock_error_us,
         )
         self.frames = FrameWatch()
+        self.sometimes = Sometimes()
         self.conversations_compared = 0
         self._counted_count = 0
 
     @contextlib.contextmanager
     def watching(self) -> Iterator[None]:
         """While inside, what engines seal, encode and call is looked at."""
-        with self.reuse.watching(), self.frames.watching(), TRAPS.laid():
+        with (
+            self.reuse.watching(),
+            self.frames.watching(),
+            self.sometimes.watching(),
+            TRAPS.laid(),
+        ):
             yield
 
     def look(self) -> None:

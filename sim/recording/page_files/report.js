@@ -1,5 +1,5 @@
 "use strict";
-const { report, observed, baseline_us: baseline } = JSON.parse(document.getElementById("data").textContent);
+const { report, observed, marks, baseline_us: baseline } = JSON.parse(document.getElementById("data").textContent);
 const COLOURS = ["#4c8dd6", "#e0913a", "#58a55c", "#b86bc9", "#d65c5c", "#3aa8a8", "#a38a3a", "#7a7fd1", "#c96b93", "#6f8f4e"];
 const byId = (id) => document.getElementById(id);
 const probe = document.body.appendChild(document.createElement("i"));
@@ -24,6 +24,12 @@ function showSummary() {
   byId("summary").innerHTML = `${broken}<p>To repeat it: <code>${escape(report.command)}</code></p><dl class="facts">${facts.map(([name, value]) => `<div><dt>${name}</dt><dd>${value}</dd></div>`).join("")}</dl>`;
   const rows = ["faults", "watched", "network", "counters", "refusals"].flatMap((group) => Object.entries(report[group] ?? {}).map(([name, value]) => [group, name, value]));
   byId("figures").innerHTML = `<table><thead><tr><th>group</th><th>figure</th><th class="number">value</th></tr></thead><tbody>${rows.map(([group, name, value]) => `<tr><td>${group}</td><td>${escape(name.replaceAll("_", " "))}</td><td class="number">${count(value)}</td></tr>`).join("")}</tbody></table>`;
+}
+
+function showSometimes() {
+  const rows = Object.entries(marks).map(([mark, words]) => [mark, words, report.sometimes[mark] ?? 0]);
+  const reached = rows.filter(([, , times]) => times).length;
+  byId("sometimes").innerHTML = `<p>${reached} of ${rows.length} reached.</p><table><thead><tr><th>mark</th><th>situation</th><th class="number">times</th></tr></thead><tbody>${rows.map(([mark, words, times]) => `<tr${times ? "" : ' class="never"'}><td>${escape(mark)}</td><td>${escape(words)}</td><td class="number">${times ? count(times) : "never"}</td></tr>`).join("")}</tbody></table>`;
 }
 
 // --- Maps of all nodes over time ----------------------------------------------------------------
@@ -252,5 +258,5 @@ function showTheme() {
   addEventListener("resize", () => redraws.forEach((draw) => draw()));
 }
 
-showSummary(); showMaps(); showLatencies(); showCoverage(); showFrames(); showMesh(); showLamport(); showTheme();
+showSummary(); showSometimes(); showMaps(); showLatencies(); showCoverage(); showFrames(); showMesh(); showLamport(); showTheme();
 redraws.forEach((draw) => draw());

@@ -33,7 +33,9 @@ class Post:
             now=lambda: self.time,
             clock_error_us=0,
         )
-        self.author = Person(0, self.scene.nodes[0], Loop(), lambda command, error: None)
+        self.author = Person(
+            0, self.scene.nodes[0], Loop(), lambda command, error: None, lambda mark: None
+        )
 
     def tell(self, state: MessageState, carriers: int = 0) -> None:
         message = MessageAnswer(
