@@ -1,7 +1,8 @@
 """The corpus of planted bugs: where each is searched, and what must name it.
 
 The simulator's own test: a bug that it does not find within `SEEDS_MAX` seeds, or finds under
-another name, shows what it does not see. `sim/corpus.toml` keeps a seed for each.
+another name, shows what it does not see. `sim/corpus.toml` keeps a seed for each, and
+`sim/shrunk/` the smallest world with that seed in which it still shows.
 """
 
 from collections.abc import Iterable, Mapping
@@ -12,6 +13,7 @@ from typing import Final
 import msgspec
 
 from sim.running import Ran, run_scenario
+from sim.shrinking.search import broken_id
 from sim.tables.scenario import load_scenario
 from sim.world import Options
 
@@ -34,11 +36,26 @@ def corpus() -> Mapping[str, Hunted]:
 
 
 def find_bug(name: str, seeds: Iterable[int]) -> Ran | None:
-    """The first run with any of these seeds that breaks the promise that names a bug."""
+    """The first run with any of these seeds that breaks the promise that names a bug.
+
+    It must be the bug that broke it: without it the same world keeps every promise.
+    """
     hunted = corpus()[name]
     scenario = load_scenario(hunted.scenario)
     for seed in seeds:
         ran = run_scenario(scenario, Options(seed=seed, bug=name, is_crypto_real=False))
-        if any(broken.id == hunted.promise for broken in ran.report.broken):
+        if broken_id(ran) == hunted.promise and _is_whole_without_bug(hunted.scenario, seed):
             return ran
     return None
+
+
+def shrunk_name(bug: str) -> str:
+    """The name of the file that holds the smallest world of a bug."""
+    return f"{bug.replace('-', '_')}.toml"
+
+
+@lru_cache(maxsize=SEEDS_MAX)
+def _is_whole_without_bug(ground: str, seed: int) -> bool:
+    """Many bugs are searched on one ground."""
+    ran = run_scenario(load_scenario(ground), Options(seed=seed, is_crypto_real=False))
+    return not ran.report.broken

@@ -242,6 +242,17 @@ class World:
             return error
         return None
 
+    @property
+    def strikes(self) -> list[str]:
+        """What befell, each once, as `Only.strikes` names it; a line may be made several times."""
+        return list(dict.fromkeys(self.faults.strikes))
+
+    @property
+    def machines_count(self) -> int:
+        """How many ran: second machines and hostile ones are among them."""
+        booted = [node for node in (*self.nodes, *self.spares) if node.incarnation]
+        return len(booted) + self.troop.count
+
     def due_letters(self) -> list[Letter]:
         """What should have arrived when nothing befell any more."""
         gone = tuple(node.index for node in self.nodes if node.is_gone)

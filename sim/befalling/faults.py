@@ -29,6 +29,7 @@ from sim.tables.fault_tables import (
     Crashes,
     Halves,
     Lasting,
+    LeftOut,
     Locks,
     Rollbacks,
     Wipes,
@@ -137,9 +138,10 @@ class Faults:
                 case Lined() | HalfOpen():
                     # Drawn for each line when it is made.
                     continue
+                case LeftOut():
+                    continue
                 case Clones():
-                    if self.befalls(f"{number}"):
-                        self.disks.plan_clones(number, fault)
+                    self.disks.plan_clones(number, fault, self.befalls)
                 case _:
                     for node in self.nodes:
                         chance = Chance(self.seed, "faults", number, node.index)

@@ -85,10 +85,10 @@ class LostDisks:
         down_us = chance.between(*map(_us, fault.down_s))
         self.loop.at(when, partial(self._stop, node, partial(self._wipe, node, down_us)))
 
-    def plan_clones(self, number: int, fault: Clones) -> None:
-        """Second machines will run from copies."""
+    def plan_clones(self, number: int, fault: Clones, befalls: Callable[[str, int], bool]) -> None:
+        """Second machines will run from copies; each is a strike, by its place among them all."""
         for place, (table, original) in enumerate(cloned_nodes(self.scenario, self.seed)):
-            if table == number and self.scenario.only.has_node(original):
+            if table == number and befalls(f"{number}/{place}", original):
                 chance = Chance(self.seed, "clones", number, place)
                 when = chance.between(*map(_us, fault.between_s))
                 for_us = chance.between(*map(_us, fault.for_s))

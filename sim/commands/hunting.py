@@ -1,21 +1,37 @@
-"""`meshsim sweep --bugs`: every planted bug is searched on its ground, named, and made small."""
+"""`meshsim sweep --bugs`: every planted bug is searched on its ground, named, and made small.
 
-import sys
+Each line of the table is a bug; with a folder its smallest world is a file there, which
+`sim.corpus` reads when the folder is its own.
+"""
+
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Final
 
-import click
+import msgspec.structs
 
 from mesh.errors import UserError
-from sim.corpus import SEEDS_MAX, corpus, find_bug
-from sim.running import Ran
-from sim.shrinking import Progress, Shrunk, shrink_to
+from sim.commands.progress import clear_line, show_line
+from sim.commands.shrink import said_of
+from sim.corpus import SEEDS_MAX, corpus, find_bug, shrunk_name
+from sim.nodes.bugs import BUGS
+from sim.shrinking.passes import search_from, shrink
+from sim.shrinking.search import Progress, Search, Shrunk
+from sim.tables.scenario import SHRUNK
 from sim.tables.toml_text import toml_of
 
-SHRINKING_RUNS_MAX = 60
+SHRINKING_RUNS_MAX: Final = 400
+FAULTS_MAX: Final = 5
+NODES_MAX: Final = 8
+"""A bug of which no world as small as this is found is not found well enough."""
+
+HEAD: Final = (
+    f"{'bug':<20}{'named':<7}{'scenario':<16}{'seed':>5}{'faults':>8}{'nodes':>7}"
+    f"{'messages':>10}{'seconds':>9}{'events':>8}{'runs':>6}{'CPU':>7}"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,26 +39,33 @@ class Hunt:
     """What came of the search for one bug; no `seed`: it was not found."""
 
     bug: str
-    promise_id: str
-    scenario: str
     seed: int | None
     shrunk: Shrunk | None
     cpu_seconds: float
 
+    @property
+    def is_complete(self) -> bool:
+        """Whether it was found and, if that was asked, made small enough."""
+        found = self.shrunk
+        return self.seed is not None and (
+            found is None or (found.strikes_count <= FAULTS_MAX and found.nodes_count <= NODES_MAX)
+        )
 
-def hunt(bug: str, seeds: Sequence[int], *, runs_max: int, progress: Progress) -> Hunt:
-    """Search one bug and shrink the first run that names it."""
-    hunted = corpus()[bug]
-    began = time.process_time()
-    ran: Ran | None = find_bug(bug, seeds)
-    found = partial(Hunt, bug, hunted.promise, hunted.scenario)
-    if ran is None:
-        return found(None, None, time.process_time() - began)
-    seed = ran.world.options.seed
-    shrunk = None
-    if runs_max:
-        shrunk = shrink_to(hunted.promise, ran, progress, runs_max=runs_max)
-    return found(seed, shrunk, time.process_time() - began)
+    @property
+    def line(self) -> str:
+        """Of the table."""
+        hunted = corpus()[self.bug]
+        seed = "none" if self.seed is None else str(self.seed)
+        found, sizes = self.shrunk, ""
+        if found is not None:
+            sizes = (
+                f"{found.strikes_count:>8}{found.nodes_count:>7}{found.letters_count:>10}"
+                f"{found.virtual_seconds:>9.1f}{found.events_count:>8}{found.runs_count:>6}"
+            )
+        return (
+            f"{self.bug:<20}{hunted.promise:<7}{hunted.scenario:<16}{seed:>5}{sizes:<48}"
+            f"{self.cpu_seconds:>5.0f} s"
+        )
 
 
 def hunt_all(
@@ -51,52 +74,69 @@ def hunt_all(
     folder: Path | None,
     runs_max: int,
     say: Callable[[str], None],
+    is_shown: bool,
 ) -> bool:
-    """Hunt all of them and print a table; whether each was found. Shrunk worlds go to a folder."""
-    say(
-        f"{'bug':<22}{'named':<7}{'scenario':<18}{'seed':>5}{'faults':>8}{'nodes':>7}"
-        f"{'messages':>10}{'runs':>6}{'CPU':>8}"
-    )
+    """Hunt all of them and print a table; whether each was found and became small enough.
+
+    Shrunk worlds go to a folder; interrupted, also the smallest of the bug that was hunted.
+    """
+    show = show_line if is_shown else _show_nothing
+    say(HEAD)
     is_complete = True
-    for bug in bugs:
-        one = hunt(
-            bug,
-            range(1, SEEDS_MAX + 1),
-            runs_max=runs_max,
-            progress=_show if sys.stderr.isatty() else _show_nothing,
-        )
-        if sys.stderr.isatty():
-            click.echo("\r\033[K", nl=False, err=True)
-        is_complete = is_complete and one.seed is not None
-        seed = "none" if one.seed is None else str(one.seed)
-        sizes: tuple[str, ...] = ("", "", "", "")
-        if one.shrunk is not None:
-            shrunk = one.shrunk
-            counts = (shrunk.strikes_count, shrunk.nodes_count, shrunk.letters_count)
-            sizes = (*map(str, counts), str(shrunk.runs_count))
-            if folder is not None:
-                _write(folder, bug, shrunk)
-        say(
-            f"{bug:<22}{one.promise_id:<7}{one.scenario:<18}{seed:>5}{sizes[0]:>8}{sizes[1]:>7}"
-            f"{sizes[2]:>10}{sizes[3]:>6}{one.cpu_seconds:>6.0f} s"
-        )
+    for number, bug in enumerate(bugs, start=1):
+        one = _hunt(bug, folder, runs_max, partial(_tell, show, f"{number} of {len(bugs)}, {bug}"))
+        if is_shown:
+            clear_line()
+        is_complete = is_complete and one.is_complete
+        say(one.line)
     return is_complete
 
 
-def _write(folder: Path, bug: str, shrunk: Shrunk) -> None:
-    """The world as a file that names in its first line what repeats it."""
+def _hunt(bug: str, folder: Path | None, runs_max: int, show: Callable[[str], None]) -> Hunt:
+    """Search one bug and shrink the first run that names it."""
+    began = time.process_time()
+
+    def seeds() -> Iterator[int]:
+        for seed in range(1, SEEDS_MAX + 1):
+            show(f"seed {seed} of {SEEDS_MAX}")
+            yield seed
+
+    def watch(progress: Progress) -> None:
+        show(said_of(progress))
+
+    ran = find_bug(bug, seeds())
+    if ran is None:
+        return Hunt(bug, None, None, time.process_time() - began)
+    shrunk = None
+    if runs_max:
+        search = search_from(ran, watch, runs_max=runs_max, promise_id=corpus()[bug].promise)
+        try:
+            shrunk = shrink(search)
+        finally:
+            if folder is not None:
+                _write(folder, bug, search)
+    return Hunt(bug, ran.world.options.seed, shrunk, time.process_time() - began)
+
+
+def _write(folder: Path, bug: str, search: Search) -> None:
+    """The world as a file that says in its first line what repeats it."""
+    shrunk = search.shrunk()
+    head = (
+        f"# {shrunk.promise_id} breaks: python -m sim run {SHRUNK}{bug} "
+        f"--seed {shrunk.options.seed} --crypto modelled --bug {bug}\n"
+    )
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        head = f"# --seed {shrunk.options.seed} --bug {bug} breaks {shrunk.promise_id}\n"
-        path = folder / f"{bug.replace('-', '_')}.toml"
-        path.write_text(head + toml_of(shrunk.scenario), encoding="utf-8")
+        path = folder / shrunk_name(bug)
+        named = msgspec.structs.replace(shrunk.scenario, name=bug, summary=BUGS[bug].sentence)
+        path.write_text(head + toml_of(named), encoding="utf-8")
     except OSError as error:
         raise UserError("bad-file", f"Cannot write into {folder}: {error.strerror}.") from None
 
 
-def _show(stage: str, runs_count: int) -> None:
-    click.echo(f"\r\033[Krun {runs_count}: fewer {stage}", nl=False, err=True)
+def _tell(show: Callable[[str], None], which: str, text: str) -> None:
+    show(f"{which}: {text}")
 
 
-def _show_nothing(stage: str, runs_count: int) -> None:
+def _show_nothing(text: str) -> None:
     pass

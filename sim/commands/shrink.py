@@ -7,9 +7,11 @@ from typing import Final
 import click
 
 from mesh.errors import UserError
+from sim.commands.progress import clear_line, duration, is_watched, show_line
 from sim.nodes.bugs import BUGS
 from sim.running import Request, run_scenario, scenario_of, wants_real_crypto
-from sim.shrinking import Shrunk, broken_id, shrink
+from sim.shrinking.passes import search_from, shrink
+from sim.shrinking.search import Progress, Shrunk, broken_id
 from sim.tables.scenario import Scenario
 from sim.tables.toml_text import toml_of
 from sim.world import Options
@@ -51,8 +53,8 @@ def shrink_command(
 ) -> None:
     """Make a failing run as small as it gets while it breaks the same promise.
 
-    Writes the smallest scenario and a test that holds it into a folder. The exit code is 3 if the
-    run breaks nothing.
+    Writes the smallest scenario and a test that holds it into a folder; interrupted, the smallest
+    that it had found. The exit code is 3 if the run breaks nothing.
     """
     if bug is not None and bug not in BUGS:
         raise click.UsageError(f"There is no bug {bug!r}; there are: {', '.join(BUGS)}.")
@@ -64,24 +66,55 @@ def shrink_command(
     except UserError as error:
         raise click.UsageError(str(error)) from None
     is_real = wants_real_crypto(adapted) if crypto is None else crypto == "real"
-    is_watched = sys.stderr.isatty() and not quiet
-    first = run_scenario(adapted, Options(seed=seed, bug=bug, is_crypto_real=is_real))
+    is_shown = is_watched() and not quiet
+    try:
+        first = run_scenario(adapted, Options(seed=seed, bug=bug, is_crypto_real=is_real))
+    except KeyboardInterrupt:
+        click.echo("\nInterrupted before anything broke.", err=True)
+        sys.exit(INTERRUPTED)
     if broken_id(first) is None:
         click.echo("This run breaks no promise: there is nothing to shrink.", err=True)
         sys.exit(NOTHING_BROKE)
+    search = search_from(first, _show if is_shown else show_nothing, runs_max=runs)
+    is_whole = True
     try:
-        found = shrink(first, _show if is_watched else _show_nothing, runs_max=runs)
+        shrink(search)
     except KeyboardInterrupt:
-        click.echo("\nInterrupted; nothing was written.", err=True)
-        sys.exit(INTERRUPTED)
-    if is_watched:
-        click.echo("\r\033[K", nl=False, err=True)
+        is_whole = False
+    if is_shown:
+        clear_line()
+    found = search.shrunk()
     paths = _write(found, adapted, out)
-    click.echo(
-        f"{found.promise_id} with {found.strikes_count} faults, {found.nodes_count} nodes and "
-        f"{found.letters_count} messages, after {found.runs_count} runs\n"
-        + "\n".join(f"  {path}" for path in paths)
+    click.echo(f"{found.promise_id} with {sizes_of(found)}, after {found.runs_count} runs")
+    for path in paths:
+        click.echo(f"  {path}")
+    if not is_whole:
+        click.echo("Interrupted; perhaps it gets smaller: shrink the scenario above.", err=True)
+        sys.exit(INTERRUPTED)
+
+
+def sizes_of(found: Shrunk) -> str:
+    """How large a world is, in words."""
+    return (
+        f"{found.strikes_count} faults, {found.nodes_count} nodes and "
+        f"{found.letters_count} messages"
     )
+
+
+def said_of(progress: Progress) -> str:
+    """How far a search is, in a line."""
+    return (
+        f"run {progress.runs_count}, fewer {progress.stage}: {sizes_of(progress.smallest)} so far, "
+        f"about {duration(progress.left_s)} left"
+    )
+
+
+def show_nothing(progress: Progress) -> None:
+    """Nobody looks."""
+
+
+def _show(progress: Progress) -> None:
+    show_line(said_of(progress))
 
 
 def _write(found: Shrunk, original: Scenario, folder: Path) -> list[Path]:
@@ -101,28 +134,20 @@ def _write(found: Shrunk, original: Scenario, folder: Path) -> list[Path]:
 def _test_of(found: Shrunk, file_name: str) -> str:
     """A test that runs as it is, beside the scenario."""
     options = found.options
-    bug = "None" if options.bug is None else repr(options.bug)
+    bug = "None" if options.bug is None else f'"{options.bug}"'
     return f'''"""A world that broke {found.promise_id}, as small as it gets."""
 
 from pathlib import Path
 
 from sim.running import run_scenario
-from sim.tables.scenario import parse_scenario
+from sim.tables.scenario import load_scenario
 from sim.world import Options
 
 SCENARIO = Path(__file__).with_name("{file_name}")
 
 
 def test_the_world_that_broke_{found.promise_id.lower()}_breaks_nothing_any_more() -> None:
-    scenario = parse_scenario(SCENARIO.read_text(encoding="utf-8"))
+    scenario = load_scenario(str(SCENARIO))
     options = Options(seed={options.seed}, bug={bug}, is_crypto_real={options.is_crypto_real})
     assert run_scenario(scenario, options).report.broken == []
 '''
-
-
-def _show(stage: str, runs_count: int) -> None:
-    click.echo(f"\r\033[Krun {runs_count}: fewer {stage}", nl=False, err=True)
-
-
-def _show_nothing(stage: str, runs_count: int) -> None:
-    pass

@@ -10,6 +10,7 @@ import click
 
 from mesh.errors import UserError
 from sim.commands.hunting import SHRINKING_RUNS_MAX, hunt_all
+from sim.commands.progress import clear_line, duration, is_watched, show_line
 from sim.nodes.bugs import BUGS
 from sim.report import sometimes_text
 from sim.running import Request, scenario_of
@@ -82,7 +83,7 @@ def sweep_command(
     if bug is not None and bug not in BUGS:
         raise click.UsageError(f"There is no bug {bug!r}; there are: {', '.join(BUGS)}.")
     if bugs:
-        _hunt([bug] if bug else list(BUGS), out, runs)
+        _hunt([bug] if bug else list(BUGS), shard, out, runs, quiet)
     if scenario is None:
         raise click.UsageError("Name a scenario, or say --bugs.")
     try:
@@ -106,11 +107,25 @@ def sweep_command(
     sys.exit(BROKEN_PROMISE if any(record.verdict != "pass" for record in records) else 0)
 
 
-def _hunt(bugs: Sequence[str], folder: Path | None, runs_max: int) -> NoReturn:
+def _hunt(
+    bugs: Sequence[str], shard: str | None, folder: Path | None, runs_max: int, quiet: bool
+) -> NoReturn:
     try:
-        is_complete = hunt_all(bugs, folder=folder, runs_max=runs_max, say=click.echo)
+        if shard is not None:
+            index, count = _parse_shard(shard)
+            bugs = bugs[index - 1 :: count]
+        is_complete = hunt_all(
+            bugs,
+            folder=folder,
+            runs_max=runs_max,
+            say=click.echo,
+            is_shown=is_watched() and not quiet,
+        )
     except UserError as error:
         raise click.UsageError(str(error)) from None
+    except KeyboardInterrupt:
+        click.echo("\nInterrupted. What was found before is above.", err=True)
+        sys.exit(INTERRUPTED)
     sys.exit(0 if is_complete else BROKEN_PROMISE)
 
 
@@ -118,7 +133,7 @@ def _run(
     points: Sequence[Point], log: RecordLog, executor: Executor, stop: StopRules, quiet: bool
 ) -> tuple[list[Record], bool]:
     """Run, and say whether nobody interrupted it."""
-    is_watched = sys.stderr.isatty() and not quiet
+    is_shown = is_watched() and not quiet
     try:
         with log:
             return (
@@ -128,7 +143,7 @@ def _run(
                     executor=executor,
                     commit=commit_of_tree(),
                     stop=stop,
-                    progress=_show_progress if is_watched else _show_nothing,
+                    progress=_show_progress if is_shown else _show_nothing,
                 ),
                 True,
             )
@@ -137,8 +152,8 @@ def _run(
         return log.records, False
     finally:
         executor.close()
-        if is_watched:
-            click.echo("\r\033[K", nl=False, err=True)
+        if is_shown:
+            clear_line()
 
 
 def _executor(dask: str | None, jobs: int, timeout_s: float) -> Executor:
@@ -198,20 +213,12 @@ def _parse_time(text: str) -> float:
 
 def _show_progress(progress: Progress) -> None:
     filled = BAR_WIDTH * progress.done_count // max(1, progress.total_count)
-    eta = "" if progress.eta_s is None else f", {_duration(progress.eta_s)} left"
-    click.echo(
-        f"\r\033[K[{'#' * filled}{'.' * (BAR_WIDTH - filled)}] "
+    eta = "" if progress.eta_s is None else f", {duration(progress.eta_s)} left"
+    show_line(
+        f"[{'#' * filled}{'.' * (BAR_WIDTH - filled)}] "
         f"{progress.done_count} of {progress.total_count}, {progress.failed_count} broken, "
-        f"{progress.dead_count} dead{eta}",
-        nl=False,
-        err=True,
+        f"{progress.dead_count} dead{eta}"
     )
-
-
-def _duration(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{rest:02d}"
 
 
 def _show_nothing(progress: Progress) -> None:

@@ -227,6 +227,11 @@ class Troop:
             require_bounded_amplification(machine, now_us / 1_000_000)
 
     @property
+    def count(self) -> int:
+        """How many there are."""
+        return len(self._kinds)
+
+    @property
     def is_empty(self) -> bool:
         """Whether all are honest."""
         return not self._kinds

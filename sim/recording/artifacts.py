@@ -104,7 +104,7 @@ def record_run(
         command=command,
     )
     observed = observer.observed(ran.world)
-    strikes = tuple(ran.world.faults.strikes)
+    strikes = tuple(ran.world.strikes)
     only = msgspec.structs.replace(scenario.only, strikes=strikes)
     drawn = msgspec.structs.replace(scenario, only=only)
     texts = {

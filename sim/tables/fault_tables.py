@@ -149,4 +149,16 @@ class Blocks(Lasting, frozen=True, kw_only=True, tag_field="kind", tag="blocks")
     """Some people block one of their contacts for a while."""
 
 
-Fault = Halves | Crashes | Absences | Rollbacks | Wipes | Clones | Clocks | Locks | Blocks
+class LeftOut(Strict, frozen=True, kw_only=True, tag_field="kind", tag="left-out"):
+    """Nothing: a shrunk scenario has it in the place of a table of which nothing is left.
+
+    Chance goes by the number of a table, and so those after it keep theirs.
+    """
+
+    @property
+    def ends_s(self) -> float:
+        """It never began."""
+        return 0
+
+
+Fault = Halves | Crashes | Absences | Rollbacks | Wipes | Clones | Clocks | Locks | Blocks | LeftOut

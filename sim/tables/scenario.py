@@ -7,6 +7,7 @@ error. Units end the names. What is drawn (who, when exactly) is drawn from the 
 import difflib
 import tomllib
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 from math import inf
 from pathlib import Path
 from typing import Annotated, Final, Literal
@@ -168,6 +169,9 @@ class Scenario(Strict, frozen=True, kw_only=True):
         return max([self.lasts_s, self.workload.write_between_s[1], *ends_s])
 
 
+SHRUNK: Final = "shrunk/"
+"""Before the name of a planted bug: the smallest world that shows it."""
+
 _FOLDER: Final = files("sim") / "scenarios"
 
 
@@ -184,13 +188,13 @@ def load_scenario(name: str) -> Scenario:
     """
     if name.endswith(".toml"):
         return _load_file(Path(name))
-    if name not in scenario_names():
+    shipped = _find_shipped(name)
+    if shipped is None:
         near = difflib.get_close_matches(name, scenario_names(), n=1)
         meant = f" Did you mean {near[0]}?" if near else ""
         known = ", ".join(scenario_names())
         raise UserError("not-found", f"There is no scenario {name!r}.{meant} There are: {known}.")
-    text = (_FOLDER / f"{name.replace('-', '_')}.toml").read_text(encoding="utf-8")
-    return parse_scenario(text)
+    return parse_scenario(shipped.read_text(encoding="utf-8"))
 
 
 def parse_scenario(text: str) -> Scenario:
@@ -218,6 +222,12 @@ def as_drawn(scenario: Scenario, seed: int) -> Scenario:
         return scenario
     faults = (*scenario.faults, *drawn_faults(scenario.swarm, seed))
     return msgspec.structs.replace(scenario, swarm=None, faults=faults)
+
+
+def _find_shipped(name: str) -> Traversable | None:
+    folder = files("sim") / "shrunk" if name.startswith(SHRUNK) else _FOLDER
+    file_name = f"{name.removeprefix(SHRUNK).replace('-', '_')}.toml"
+    return next((each for each in folder.iterdir() if each.name == file_name), None)
 
 
 def _load_file(path: Path) -> Scenario:

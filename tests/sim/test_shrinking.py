@@ -4,7 +4,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sim.running import run_scenario
-from sim.shrinking import broken_id, ddmin, shrink
+from sim.shrinking.ddmin import ddmin
+from sim.shrinking.passes import search_from, shrink
+from sim.shrinking.search import broken_id
 from sim.tables.scenario import parse_scenario
 from sim.tables.toml_text import toml_of
 from sim.world import Options
@@ -31,7 +33,7 @@ def test_a_failing_world_shrinks_to_a_few_nodes_that_break_the_same_promise() ->
     first = run_scenario(parse_scenario(SMALL), options)
     assert broken_id(first) == "S2"
     stages: list[str] = []
-    found = shrink(first, lambda stage, count: stages.append(stage), runs_max=120)
+    found = shrink(search_from(first, lambda seen: stages.append(seen.stage), runs_max=120))
     assert found.promise_id == "S2"
     assert (found.strikes_count, found.nodes_count) == (0, 2)
     assert 0 < found.runs_count == len(stages) <= 120

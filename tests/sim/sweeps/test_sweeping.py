@@ -109,6 +109,8 @@ def test_a_planted_bug_is_hunted_named_and_made_small(tmp_path: Path) -> None:
     assert faults <= 5
     assert nodes <= 8
     text = (tmp_path / "told_twice.toml").read_text(encoding="utf-8")
-    assert text.startswith("# --seed 1 --bug told-twice breaks S2\n")
+    repeats = "python -m sim run shrunk/told-twice --seed 1 --crypto modelled --bug told-twice"
+    assert text.startswith(f"# S2 breaks: {repeats}\n")
     assert parse_scenario(text).only.nodes is not None
+    assert CliRunner().invoke(main, [*arguments, "--shard", "2/2"]).output.count("\n") == 1
     assert CliRunner().invoke(main, ["sweep"]).exit_code == 2

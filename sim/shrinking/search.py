@@ -1,0 +1,145 @@
+"""The search for a smaller world: what was tried, what still breaks, and how long it may take.
+
+A smaller world counts if the *same promise* breaks, not merely any. A world can become so short
+or so sparse that it breaks a promise for a reason of its own; where a bug was planted there is a
+sure sign of that, and it is asked for: without the bug the smaller world must keep every promise.
+"""
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+import msgspec
+
+from sim.running import Ran, run_scenario
+from sim.tables.scenario import Scenario
+from sim.world import Options, World
+
+RECENT_RUNS: Final = 8
+"""Worlds grow smaller and so runs shorter: what is left is guessed from the latest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shrunk:
+    """The smallest world that was found, with the promise that it breaks."""
+
+    scenario: Scenario
+    options: Options
+    promise_id: str
+    strikes_count: int
+    nodes_count: int
+    """All that were ever switched on: second machines and hostile ones are among them."""
+    hostile_count: int
+    letters_count: int
+    events_count: int
+    virtual_seconds: float
+    runs_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a search is."""
+
+    stage: str
+    """What is tried to be made less."""
+    runs_count: int
+    smallest: Shrunk
+    left_s: float
+    """About so many seconds are left, if nothing more can be left out."""
+
+
+Watching = Callable[[Progress], None]
+
+
+@dataclass(slots=True)
+class Search:
+    """A search for a smaller world that breaks the same promise; `best` holds at any instant."""
+
+    promise_id: str
+    best: Ran
+    runs_max: int
+    watching: Watching
+    runs_count: int = 0
+    stage: str = ""
+    runs_left: int = 0
+    """A guess by whoever directs the search."""
+    _tried: dict[bytes, bool] = field(default_factory=dict)
+    _seconds: deque[float] = field(default_factory=lambda: deque(maxlen=RECENT_RUNS))
+
+    def __post_init__(self) -> None:
+        self._seconds.append(self.best.report.wall_seconds)
+
+    @property
+    def options(self) -> Options:
+        """How every world of the search is run."""
+        return self.best.world.options
+
+    @property
+    def world(self) -> World:
+        """The smallest world so far."""
+        return self.best.world
+
+    @property
+    def scenario(self) -> Scenario:
+        """The smallest one so far."""
+        return self.best.world.scenario
+
+    @property
+    def is_safety(self) -> bool:
+        """Whether the promise is about what must never happen, whatever comes later."""
+        return self.promise_id.startswith("S")
+
+    def is_still_broken(self, scenario: Scenario) -> bool:
+        """Run it, unless it was tried; what breaks the same promise becomes the best."""
+        if scenario == self.scenario:
+            return True
+        key = msgspec.json.encode(scenario)
+        known = self._tried.get(key)
+        if known is not None:
+            return known
+        if self.runs_count >= self.runs_max:
+            return False
+        ran = self._run(scenario, self.options)
+        is_broken = broken_id(ran) == self.promise_id and self._is_whole_without_bug(scenario)
+        if is_broken:
+            self.best = ran
+        self._tried[key] = is_broken
+        return is_broken
+
+    def shrunk(self) -> Shrunk:
+        """The smallest world so far, to keep."""
+        world = self.world
+        return Shrunk(
+            scenario=self.scenario,
+            options=self.options,
+            promise_id=self.promise_id,
+            strikes_count=len(world.strikes),
+            nodes_count=world.machines_count,
+            hostile_count=world.troop.count,
+            letters_count=len(world.ledger.letters),
+            events_count=self.best.report.events,
+            virtual_seconds=self.best.report.virtual_seconds,
+            runs_count=self.runs_count,
+        )
+
+    def _is_whole_without_bug(self, scenario: Scenario) -> bool:
+        if self.options.bug is None:
+            return True
+        healthy = replace(self.options, bug=None)
+        return not self._run(scenario, healthy).report.broken
+
+    def _run(self, scenario: Scenario, options: Options) -> Ran:
+        self.runs_count += 1
+        self.runs_left = max(0, self.runs_left - 1)
+        left = min(self.runs_left, self.runs_max - self.runs_count)
+        mean_s = sum(self._seconds) / len(self._seconds)
+        self.watching(Progress(self.stage, self.runs_count, self.shrunk(), left * mean_s))
+        ran = run_scenario(scenario, options)
+        self._seconds.append(ran.report.wall_seconds)
+        return ran
+
+
+def broken_id(ran: Ran) -> str | None:
+    """The promise that a run broke."""
+    return ran.report.broken[0].id if ran.report.broken else None

@@ -1,0 +1,102 @@
+"""`shrink` as a person uses it: what it writes runs as it is, also if it was interrupted."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from sim.__main__ import main
+from sim.running import run_scenario
+from sim.shrinking.search import broken_id
+from sim.tables.scenario import load_scenario
+from sim.world import Options
+
+SMALL = """
+schema = 1
+name = "small"
+summary = "Three people write to each other for ten seconds, and one may crash."
+nodes = 3
+settle_s = 30
+
+[workload]
+boot_within_s = 1
+befriend_between_s = [2, 3]
+contacts = 1
+write_between_s = [5, 15]
+messages_per_second = 2
+text_letters = [10, 100]
+
+[[faults]]
+kind = "crashes"
+between_s = [6, 12]
+share = 0.5
+"""
+
+BUG = "told-twice"
+READ_BYTES = 4096
+
+
+def written(folder: Path) -> Path:
+    path = folder / "small.toml"
+    path.write_text(SMALL)
+    return path
+
+
+def arguments(folder: Path) -> list[str]:
+    return [
+        *("shrink", str(written(folder)), "--seed", "3", "--bug", BUG),
+        *("--crypto", "modelled", "--out", str(folder / "found")),
+    ]
+
+
+def test_the_test_that_it_writes_fails_with_the_bug_and_passes_without(tmp_path: Path) -> None:
+    result = CliRunner().invoke(main, arguments(tmp_path))
+    assert result.exit_code == 0, result.output
+    assert "S2 with 0 faults, 2 nodes and" in result.stdout
+    test = tmp_path / "found" / f"test_small_{BUG.replace('-', '_')}_3.py"
+    healthy = test.with_name("test_healthy.py")
+    healthy.write_text(test.read_text().replace(f'bug="{BUG}"', "bug=None"))
+    ran = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(test), str(healthy)],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode == 1, ran.stderr
+    assert "1 failed, 1 passed" in ran.stdout
+    assert "A message is shown to its recipient once." in ran.stdout
+
+
+@pytest.mark.skipif(not hasattr(os, "openpty"), reason="There are no pseudo-terminals here.")
+def test_interrupted_it_leaves_the_smallest_world_so_far(tmp_path: Path) -> None:
+    ours, theirs = os.openpty()
+    with subprocess.Popen(
+        [sys.executable, "-m", "sim", *arguments(tmp_path)],
+        stderr=theirs,
+        stdout=subprocess.DEVNULL,
+    ) as process:
+        os.close(theirs)
+        seen = b""
+        while b"run 5, fewer" not in seen:
+            seen += os.read(ours, READ_BYTES)
+        process.send_signal(signal.SIGINT)
+    assert process.returncode == 130
+    os.close(ours)
+    assert b" so far, about 0:0" in seen
+    smallest = load_scenario(str(tmp_path / "found" / f"small_{BUG.replace('-', '_')}_3.toml"))
+    assert smallest != load_scenario(str(written(tmp_path)))
+    options = Options(seed=3, bug=BUG, is_crypto_real=False)
+    assert broken_id(run_scenario(smallest, options)) == "S2"
+
+
+def test_what_breaks_nothing_is_not_shrunk(tmp_path: Path) -> None:
+    command = [argument for argument in arguments(tmp_path) if argument not in ("--bug", BUG)]
+    result = CliRunner().invoke(main, command)
+    assert result.exit_code == 3
+    assert "nothing to shrink" in result.stderr
+    assert not (tmp_path / "found").exists()
