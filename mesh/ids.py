@@ -3,6 +3,7 @@
 Every id is a `NewType`, so that an envelope id can never be passed where a message id is meant.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NewType
 
@@ -64,6 +65,15 @@ class Instant:
     def unix_seconds(self) -> UnixSeconds:
         """The calendar in whole seconds."""
         return UnixSeconds(self.wall // 1_000_000)
+
+
+def earliest(moments: Iterable[Monotonic | None]) -> Monotonic | None:
+    """The first of some deadlines, of which any may be missing."""
+    found: Monotonic | None = None
+    for moment in moments:
+        if moment is not None and (found is None or moment < found):
+            found = moment
+    return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from mesh.engine.giving import Giving
 from mesh.engine.holdings import NOTHING_COMMITTED, Holdings, Protection
 from mesh.engine.neighbours import Counters
 from mesh.errors import PeerError
-from mesh.ids import EnvelopeId, Instant, LinkId, Monotonic, PostingKey, UnixSeconds
+from mesh.ids import EnvelopeId, Instant, LinkId, Monotonic, PostingKey, UnixSeconds, earliest
 from mesh.inputs import Connection
 from mesh.limits import (
     CARRIED_DAYS_MAX,
@@ -335,14 +335,13 @@ class Carrying:
                 self.spreading.forget([retirement.element])
         return faulted
 
-    def deadline(self) -> Monotonic:
+    def deadline(self) -> Monotonic | None:
         """When `tend` wants to be called."""
         if self._holdings.has_excess or self._forgetting.is_due(self.spreading.sets):
             return Monotonic(0)
-        deadlines = [self.spreading.deadline(), self._retiring.deadline(), self._lapse_at]
-        if self._deferred:
-            deadlines.append(self._admission.deadline())
-        return min(deadline for deadline in deadlines if deadline is not None)
+        stamp_at = self._admission.deadline() if self._deferred else None
+        spread_at, retire_at = self.spreading.deadline(), self._retiring.deadline()
+        return earliest((spread_at, retire_at, stamp_at, self._lapse_at))
 
     def commit(self, mesh_now: UnixSeconds, *, first_messages: Sequence[bytes]) -> list[Envelope]:
         """Write all rows of the batch in one transaction; return the envelopes that are new."""

@@ -58,6 +58,7 @@ from mesh.ids import (
     RequestId,
     Tag,
     UnixSeconds,
+    earliest,
 )
 from mesh.inputs import (
     Asked,
@@ -245,6 +246,8 @@ class Engine:
         self._asked: list[Asked] = []
         self._minted: list[StampMinted] = []
         self._effects: list[Effect] = []
+        # The links on which bodies waited when the last batch was over.
+        self._unserved: list[LinkId] = []
 
     @property
     def spreading(self) -> Spreading:
@@ -290,26 +293,26 @@ class Engine:
 
     def deadline(self) -> Monotonic | None:
         """The next instant at which `handle` wants to be called, though nothing happened."""
-        deadlines = [
-            self._neighbours.deadline(),
-            self._carrying.deadline(),
-            self._clock.deadline(),
-            self._courier.deadline(),
-            self._meeting.deadline(),
-            self._overlay.deadline(),
-            self._vouches.deadline(),
-        ]
-        if self._messenger is not None:
-            if self._is_behind or self._messenger.has_unposted:
+        messenger = self._messenger
+        if messenger is not None and (self._is_behind or messenger.has_unposted):
+            return Monotonic(0)
+        for link in self._unserved:
+            if self._neighbours.room_bytes(link) and self.spreading.has_bodies(link):
                 return Monotonic(0)
-            deadlines.append(self._messenger.deadline())
-            deadlines.append(self._messenger.retirements_deadline())
-        if self._sweep is not None:
-            deadlines.append(self._sweep.deadline())
-        for link in self.spreading.links_with_bodies():
-            if self._neighbours.room_bytes(link):
-                return Monotonic(0)
-        return min((deadline for deadline in deadlines if deadline is not None), default=None)
+        return earliest(
+            (
+                self._neighbours.deadline(),
+                self._carrying.deadline(),
+                self._clock.deadline(),
+                self._courier.deadline(),
+                self._meeting.deadline(),
+                self._overlay.deadline(),
+                self._vouches.deadline(),
+                messenger.deadline() if messenger is not None else None,
+                messenger.retirements_deadline() if messenger is not None else None,
+                self._sweep.deadline() if self._sweep is not None else None,
+            )
+        )
 
     # --- The store's half ------------------------------------------------------------------
 
@@ -452,13 +455,13 @@ class Engine:
             self._neighbours.send(link, Time(rounded_time(time.mesh_time), flags))
         for link, frame in self.spreading.take_frames(mesh_now, now):
             self._neighbours.send(link, frame)
-        with_bodies = self.spreading.links_with_bodies()
-        for link in with_bodies:
+        self._unserved = self.spreading.links_with_bodies()
+        for link in self._unserved:
             room_bytes = self._neighbours.room_bytes(link)
             if room_bytes:
                 for waiting in self._carrying.frames_to_send(link, room_bytes):
                     self._neighbours.send(link, waiting)
-        if with_bodies:
+        if self._unserved:
             for link, frame in self.spreading.take_frames(mesh_now, now):
                 self._neighbours.send(link, frame)
         for link, nearby_frame in self._meeting.take_frames():

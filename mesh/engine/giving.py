@@ -45,7 +45,10 @@ class Giving:
                 frames.append(announcement)
                 room_bytes -= len(announcement.entries)
             ids = spreading.take_bodies(link, _BODIES_PER_READ)
-            found = self._holdings.bodies(ids)
+            # A retirement has no body to look for.
+            found = self._holdings.bodies(
+                [id_ for id_ in ids if self._retiring.find_envelope(id_) is None]
+            )
             for body in found.values():
                 frames.append(Push(body))
                 room_bytes -= len(body)

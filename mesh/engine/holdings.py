@@ -203,7 +203,6 @@ class Holdings:
                     self.keeping.pin(envelope.id, room_bytes=self.room_bytes)
             evicted = self._drop_aged(mesh_now) if self._is_look_due else []
             evicted += self._evict(mesh_now)
-        self._note_totals()
         committed = Committed(added, tuple(self._retired), evicted)
         self._added.clear()
         self._added_stubs.clear()
@@ -255,7 +254,7 @@ class Holdings:
     # --- Below --------------------------------------------------------------------------------
 
     def _note_totals(self) -> None:
-        """Most batches write nothing, and ask for these all the same."""
+        """Most batches write nothing, and ask for these all the same; no eviction changes them."""
         self.last_arrival, _, envelopes_count = self.store.totals()
         self._stubs_bytes = envelopes_count * STUB_BYTES
 

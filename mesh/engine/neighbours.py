@@ -16,7 +16,7 @@ from mesh.crypto.kem import Kem
 from mesh.effects import Announce, Disconnect, Effect, Emit, SendBytes
 from mesh.errors import PeerError
 from mesh.events import LinkClosed, LinkOpened
-from mesh.ids import Address, DialId, Instant, LinkId, LinkKey, Monotonic, UnixSeconds
+from mesh.ids import Address, DialId, Instant, LinkId, LinkKey, Monotonic, UnixSeconds, earliest
 from mesh.inputs import Connected, OwnAddress, PeerSeen
 from mesh.limits import (
     HANDSHAKES_PENDING_MAX,
@@ -262,8 +262,7 @@ class Neighbours:
 
     def deadline(self) -> Monotonic | None:
         """When `tend` wants to be called."""
-        deadlines = (self._links_deadline, self._dialing.deadline())
-        return min((deadline for deadline in deadlines if deadline is not None), default=None)
+        return earliest((self._links_deadline, self._dialing.deadline()))
 
     def send(self, link: LinkId, frame: Frame) -> None:
         """Queue a frame, if the link still stands."""

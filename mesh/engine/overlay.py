@@ -12,7 +12,7 @@ from mesh.crypto.entropy import Entropy
 from mesh.effects import Effect, Emit
 from mesh.engine.neighbours import Neighbours
 from mesh.events import ContactAdded, ContactChanged, ContactRemoved
-from mesh.ids import ContactId, Instant, LinkId, Monotonic
+from mesh.ids import ContactId, Instant, LinkId, Monotonic, earliest
 from mesh.limits import BACKLOG_SHOWS_PARTITION, PEX_RECORDS_MAX
 from mesh.messenger.messenger import Messenger
 from mesh.peering.dialing import Dialing
@@ -105,8 +105,7 @@ class Overlay:
 
     def deadline(self) -> Monotonic | None:
         """When `tend` wants to be called."""
-        deadlines = (self._exchange.deadline(), self._recognition.deadline())
-        return min((deadline for deadline in deadlines if deadline is not None), default=None)
+        return earliest((self._exchange.deadline(), self._recognition.deadline()))
 
     def take_frames(self) -> list[tuple[LinkId, OverlayFrame]]:
         """Frames to send, in order."""

@@ -78,20 +78,17 @@ class RecordWriter:
 
     def write(self, frames: Sequence[bytes]) -> bytes:
         """All these frames in as few records as they fit in: give what is ready at once."""
-        stream = bytearray()
+        parts: list[bytes] = []
         for frame in frames:
             assert 0 < len(frame) <= FRAME_BYTES_MAX
-            stream += len(frame).to_bytes(FRAME_LENGTH_BYTES, "big")
-            stream += frame
-        plaintexts = memoryview(bytes(stream))
-        written = bytearray()
-        for start in range(0, len(plaintexts), RECORD_PLAINTEXT_BYTES_MAX):
-            plaintext = plaintexts[start : start + RECORD_PLAINTEXT_BYTES_MAX]
-            sealed = self._cipher.seal(b"", bytes(plaintext))
-            written += len(sealed).to_bytes(BLOCK_LENGTH_BYTES, "big")
-            written += sealed
+            parts += (len(frame).to_bytes(FRAME_LENGTH_BYTES, "big"), frame)
+        stream = b"".join(parts)
+        written: list[bytes] = []
+        for start in range(0, len(stream), RECORD_PLAINTEXT_BYTES_MAX):
+            sealed = self._cipher.seal(b"", stream[start : start + RECORD_PLAINTEXT_BYTES_MAX])
+            written += (len(sealed).to_bytes(BLOCK_LENGTH_BYTES, "big"), sealed)
             self._records_under_key = _count_record(self._cipher, self._records_under_key)
-        return bytes(written)
+        return b"".join(written)
 
 
 class RecordReader:
@@ -128,11 +125,10 @@ class RecordReader:
     def _frames(self, received: bytes) -> list[bytes]:
         frames: list[bytes] = []
         self._blocks.feed(received)
-        while (sealed := self._blocks.find_next()) is not None:
+        for sealed in self._blocks.take_whole():
             self._stream.feed(self._cipher.open_sealed(b"", sealed))
             self._records_under_key = _count_record(self._cipher, self._records_under_key)
-            while (frame := self._stream.find_next()) is not None:
-                frames.append(frame)
+            frames += self._stream.take_whole()
         return frames
 
 
@@ -172,6 +168,23 @@ class _LengthPrefixed:
         block = bytes(self._buffer[self._length_bytes : end])
         del self._buffer[:end]
         return block
+
+    def take_whole(self) -> list[bytes]:
+        """All blocks that have come whole; the beginning of the next one stays."""
+        buffer, length_bytes = self._buffer, self._length_bytes
+        blocks: list[bytes] = []
+        start = 0
+        while len(buffer) - start >= length_bytes:
+            begin = start + length_bytes
+            length = int.from_bytes(buffer[start:begin], "big")
+            if not self._bytes_min <= length <= self._bytes_max:
+                raise PeerError("a length on the wire is out of bounds")
+            if len(buffer) < begin + length:
+                break
+            start = begin + length
+            blocks.append(bytes(buffer[begin:start]))
+        del buffer[:start]
+        return blocks
 
     def rest(self) -> bytes:
         rest = bytes(self._buffer)

@@ -20,7 +20,7 @@ from typing import Final
 
 from mesh.crypto.entropy import Entropy, uniform_below
 from mesh.errors import PeerError
-from mesh.ids import EnvelopeId, Instant, LinkId, Monotonic, UnixSeconds
+from mesh.ids import EnvelopeId, Instant, LinkId, Monotonic, UnixSeconds, earliest
 from mesh.limits import (
     AUDIT_IDS_MAX,
     RECONCILE_AFTER_LOSS_MS,
@@ -245,15 +245,14 @@ class AntiEntropy:
 
     def deadline(self) -> Monotonic | None:
         """When `deadline_passed` wants to be called."""
-        deadlines: list[Monotonic] = []
+        found = self._root_at if self._links else None
         for state in self._links.values():
-            if state.deadline is not None:
-                deadlines.append(state.deadline)
+            at = state.deadline
+            if at is not None and (found is None or at < found):
+                found = at
             if (state.waiting or state.suspected is not None) and state.wants_to_open:
-                deadlines.append(state.open_after)
-        if self._root_at is not None and self._links:
-            deadlines.append(self._root_at)
-        return min(deadlines, default=None)
+                found = earliest((found, state.open_after))
+        return found
 
     def deadline_passed(
         self, is_eager: Callable[[LinkId], bool], mesh_now: UnixSeconds, now: Instant

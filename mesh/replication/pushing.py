@@ -148,6 +148,16 @@ class Pushing:
             ]
         )
 
+    def _is_below_floor(self) -> bool:
+        """Whether too few links get bodies unasked: asked after each batch, so it stops early."""
+        lacking = self._eager_links_min
+        for link, state in self._links.items():
+            if state.mode is _Mode.EAGER and not self._scores.is_doubted(link):
+                lacking -= 1
+                if not lacking:
+                    return False
+        return lacking > 0
+
     def is_eager(self, link: LinkId) -> bool:
         """Whether a link gets bodies unasked."""
         return self._links[link].mode is _Mode.EAGER
@@ -318,14 +328,17 @@ class Pushing:
 
     def deadline(self) -> Monotonic | None:
         """When `deadline_passed` wants to be called: a link may be grafted then."""
-        deadlines = [self._racing.deadline()]
-        if self.eager_count < self._eager_links_min:
-            deadlines += [
-                _free_at(state)
-                for link, state in self._links.items()
-                if state.mode is _Mode.LAZY and not self._scores.is_doubted(link)
-            ]
-        return min((one for one in deadlines if one is not None), default=None)
+        faster_at = self._racing.deadline()
+        if not self._is_below_floor():
+            return faster_at
+        free_at = [
+            _free_at(state)
+            for link, state in self._links.items()
+            if state.mode is _Mode.LAZY and not self._scores.is_doubted(link)
+        ]
+        if faster_at is not None:
+            free_at.append(faster_at)
+        return min(free_at, default=None)
 
     def deadline_passed(self, now: Instant) -> None:
         """Come back to the floor where a prune has gone below it; take a faster link."""
@@ -348,7 +361,7 @@ class Pushing:
         """Whether bodies or announcements wait for room on a link."""
         state = self._links.get(link)
         return state is not None and bool(
-            state.sending or state.announcing_live or state.announcing
+            state.announcing_live or state.announcing or state.sending
         )
 
     def links_with_more(self) -> list[LinkId]:
@@ -356,7 +369,7 @@ class Pushing:
         return [
             link
             for link, state in self._links.items()
-            if state.sending or state.announcing_live or state.announcing
+            if state.announcing_live or state.announcing or state.sending
         ]
 
     def take_announcement(self, link: LinkId) -> IHave | None:
@@ -438,7 +451,7 @@ class Pushing:
 
     def _keep_floor(self, now: Instant) -> None:
         """Too few links push to us: graft others, by chance, but not who has just pruned us."""
-        while self.eager_count < self._eager_links_min:
+        while self._is_below_floor():
             free = [
                 link
                 for link, state in self._links.items()

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 from mesh.crypto.entropy import Entropy
 from mesh.errors import PeerError
-from mesh.ids import EnvelopeId, Instant, LinkId, Monotonic, UnixSeconds
+from mesh.ids import EnvelopeId, Instant, LinkId, Monotonic, UnixSeconds, earliest
 from mesh.limits import (
     EAGER_LINKS_MAX,
     EAGER_LINKS_MIN,
@@ -327,12 +327,9 @@ class Spreading:
 
     def deadline(self) -> Monotonic | None:
         """When `deadline_passed` wants to be called."""
-        deadlines = [
-            self._pushing.deadline(),
-            self._wanting.deadline(),
-            self._anti_entropy.deadline(),
-        ]
-        return min((one for one in deadlines if one is not None), default=None)
+        return earliest(
+            (self._pushing.deadline(), self._wanting.deadline(), self._anti_entropy.deadline())
+        )
 
     def deadline_passed(self, mesh_now: UnixSeconds, now: Instant) -> None:
         """Ask others for what did not come; compare where it is time."""

@@ -72,8 +72,8 @@ class _Queue:
         """The bytes of what is next."""
         return next(iter(self.sizes.values()), None)
 
-    def take(self) -> EnvelopeId:
-        """What is next."""
+    def take(self, size_bytes: int) -> EnvelopeId:
+        """What is next, of the size that was found."""
         return self.sizes.popitem(last=False)[0]
 
 
@@ -119,13 +119,11 @@ class _Round:
                 self._parts.move_to_end(name)
         return None
 
-    def take(self) -> EnvelopeId:
-        """What is next; there must be something."""
-        size_bytes = self.find_front()
-        assert size_bytes is not None
+    def take(self, size_bytes: int) -> EnvelopeId:
+        """What is next, right after it was found: each round within has its first part's turn."""
         name, part = next(iter(self._parts.items()))
         self._saved[name] -= size_bytes
-        return part.take()
+        return part.take(size_bytes)
 
 
 class _Waiting(NamedTuple):
@@ -188,8 +186,10 @@ class Turns:
     def take(self, count_max: int) -> list[EnvelopeId]:
         """The next bodies."""
         taken: list[EnvelopeId] = []
-        while len(taken) < count_max and self._round.find_front() is not None:
-            id_ = self._round.take()
+        if not self._waiting and not self._flows.count:
+            return taken
+        while len(taken) < count_max and (size_bytes := self._round.find_front()) is not None:
+            id_ = self._round.take(size_bytes)
             del self._waiting[id_]
             taken.append(id_)
         return taken

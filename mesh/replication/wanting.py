@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from heapq import heapify, heappop, heappush, nlargest
 
-from mesh.ids import EnvelopeId, Instant, LinkId, Monotonic
+from mesh.ids import EnvelopeId, Instant, LinkId, Monotonic, earliest
 from mesh.limits import (
     ANNOUNCED_IDS_BURST,
     ANNOUNCED_IDS_PER_SECOND,
@@ -299,10 +299,8 @@ class Wanting:
 
     def deadline(self) -> Monotonic | None:
         """When `deadline_passed` wants to be called."""
-        deadlines = [one.deadline for one in self._links.values() if one.deadline is not None]
-        if self._due:
-            deadlines.append(self._due[0][0])
-        return min(deadlines, default=None)
+        found = earliest([one.deadline for one in self._links.values()])
+        return earliest((found, self._due[0][0])) if self._due else found
 
     def deadline_passed(self, now: Instant) -> None:
         """Ask for what did not come by itself, and ask others for what did not come at all."""

@@ -348,6 +348,8 @@ class Store:
 
     def _drop_bodies(self, places: Sequence[_Place]) -> None:
         dropped = [place for place in places if place.has_body]
+        if not dropped:
+            return
         self._connection.executemany(
             "DELETE FROM bodies WHERE arrival = ?", [(place.arrival,) for place in dropped]
         )
