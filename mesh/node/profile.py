@@ -215,9 +215,18 @@ def _overwritten(key: bytearray) -> Iterator[bytearray]:
 def _opened(
     path: Path, key: bytes | bytearray, migrate: Callable[[Connection], None]
 ) -> Connection:
+    if not path.exists():
+        _make(path, key, migrate)
     make_private_file(path)
-    if _first_bytes(path) == PLAIN_MAGIC:
+    first = _first_bytes(path)
+    if first == PLAIN_MAGIC:
         raise StorageError(f"{path} is not encrypted and none of ours: move it away.")
+    if len(first) < len(PLAIN_MAGIC):
+        # The library would take it for a new one, and nobody would miss what it held.
+        raise StorageError(
+            f"The database {path} is damaged, since nothing is in it: put it back from a backup, "
+            "or move it away to begin with an empty one."
+        )
     connection = connect(path, key)
     try:
         migrate(connection)
@@ -229,6 +238,25 @@ def _opened(
         connection.close()
         raise
     return connection
+
+
+def _make(path: Path, key: bytes | bytearray, migrate: Callable[[Connection], None]) -> None:
+    """Make an empty database, which has its name only once it is whole."""
+    fresh = _unfinished(path)
+    _remove_database(fresh)
+    # A log without its database would be read into the new one, which is then damaged.
+    _remove_database(path)
+    make_private_file(fresh)
+    connection = connect(fresh, key)
+    try:
+        migrate(connection)
+        checkpoint(connection)
+    finally:
+        connection.close()
+    try:
+        fresh.replace(path)
+    except OSError as error:
+        raise storage_error(error, path) from error
 
 
 def _first_bytes(path: Path) -> bytes:

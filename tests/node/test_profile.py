@@ -211,6 +211,46 @@ def test_a_plain_database_in_the_place_of_ours_is_told_and_left_alone(
     assert folders.store_file.read_bytes() == plain
 
 
+@pytest.mark.parametrize("content", [b"", b"S", b"SQLite format 3"])
+@pytest.mark.parametrize("name", ["store", "vault"])
+def test_an_emptied_database_is_told_and_not_taken_for_a_new_one(
+    folders: ProfileFolders, name: str, content: bytes
+) -> None:
+    with Profile.held(folders, cost=CHEAP) as profile:
+        profile.create("horse")
+        profile.open_store().close()
+        profile.open_vault("horse").close()
+        path = {"store": folders.store_file, "vault": folders.vault_file}[name]
+        path.write_bytes(content)
+        with pytest.raises(StorageError, match=r"is damaged, since nothing is in it: put it back"):
+            profile.open_store().close() if name == "store" else profile.open_vault("horse")
+        assert path.read_bytes() == content
+        path.unlink()
+        profile.open_store().close()
+        profile.open_vault("horse").close()
+        assert path.stat().st_size > 4096
+
+
+def test_the_log_of_a_database_that_was_moved_away_does_not_damage_the_new_one(
+    folders: ProfileFolders,
+) -> None:
+    with Profile.held(folders, cost=CHEAP) as profile:
+        profile.create("horse")
+        store = profile.open_store()
+        with transaction(store):
+            store.execute("INSERT INTO configured_peers (address) VALUES ('host:1')")
+        log = folders.store_file.with_name("store.db-wal")
+        kept = log.read_bytes()
+        store.close()
+        folders.store_file.unlink()
+        assert len(kept) > 4096
+        log.write_bytes(kept)
+        store = profile.open_store()
+        query = "SELECT count(*) FROM configured_peers"
+        assert store.execute(query).fetchone() == (0,)
+        store.close()
+
+
 def test_a_store_of_a_later_release_is_told(folders: ProfileFolders) -> None:
     profile = created(folders)
     store = profile.open_store()
