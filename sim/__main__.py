@@ -31,6 +31,7 @@ COMMANDS: Final[dict[str, tuple[str, str, str]]] = {
     "compare": ("sim.commands.compare", "compare_command", "Say whether one set of runs is worse"),
     "shrink": ("sim.commands.shrink", "shrink_command", "Find the smallest world that breaks"),
     "spread": ("sim.commands.spread", "spread_command", "Measure how new mail spreads"),
+    "survive": ("sim.commands.survive", "survive_command", "Let most of a mesh fail at once"),
     "route": ("sim.commands.route", "route_command", "Carry messages over recorded contacts"),
     "maelstrom": ("sim.commands.maelstrom", "maelstrom_command", "Be a node for Maelstrom"),
     "list": ("sim.commands.listing", "list_command", "List the scenarios and the planted bugs"),

@@ -96,8 +96,12 @@ class Overlay:
 
     def tend(self, news_count: NewsCount, now: Instant) -> None:
         """Whatever is due."""
-        for address in self._dialing.take_unreachable():
+        unreachable = self._dialing.take_unreachable()
+        for address in unreachable:
             self._exchange.disproven(address)
+        if unreachable:
+            # Who has lost every link is told of nobody: only what is known still can help then.
+            self._fill_up(now)
         self._recognition.deadline_passed(now)
         if self._exchange.deadline_passed(now):
             self._note_backlogs(news_count, now)

@@ -3,7 +3,7 @@
 import pytest
 
 from mesh.commands import AddContact, CreateIdentity, CreateInvite, InviteAnswer, SendMessage
-from mesh.ids import LinkId
+from mesh.ids import Address, Instant, LinkId, Monotonic
 from mesh.limits import (
     LINKS_ACTIVE_MAX,
     LINKS_KEPT_DIALLED,
@@ -13,7 +13,7 @@ from mesh.limits import (
     PEX_RECORDS_PER_HOUR_MAX,
     REMEMBERED_FAILURES_MAX,
 )
-from mesh.wire.frames import PEX_KIND_V4, Pex, PexAddress, PexRequest
+from mesh.wire.frames import FEATURE_TOLD_FAR, PEX_KIND_V4, Pex, PexAddress, PexRequest
 from tests.engine.joined import PORT, Joined
 from tests.engine.stranger import Stranger
 from tests.engine.test_door import texts
@@ -99,6 +99,21 @@ def test_a_neighbour_who_invents_nodes_costs_few_dials_and_is_forgotten() -> Non
     stranger.send_raw(bytes(100))
     table.pass_time(3_600)
     assert len(engine._dialing.targets()) == 0
+    assert len(engine._overlay._exchange) == 0
+
+
+def test_who_has_lost_every_link_tries_all_whom_it_knows() -> None:
+    table = Joined("ada")
+    stranger = Stranger(table, "ada")
+    engine = table.seats["ada"].engine
+    now = Instant(Monotonic(table.now_us), table.now_us)
+    for number in range(3 * PEX_RECORDS_MAX):
+        address = Address(f"{20 + number}.1.1.1", PORT)
+        engine._overlay._exchange.proven(address, [FEATURE_TOLD_FAR], now)
+    stranger.send_raw(bytes(100))
+    table.pass_time(120)
+    assert not engine._neighbours.ready
+    assert engine._counters.by_name["dials"] >= 3 * PEX_RECORDS_MAX * REMEMBERED_FAILURES_MAX
     assert len(engine._overlay._exchange) == 0
 
 
