@@ -13,7 +13,14 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from mesh.commands import AskContacts, AskIdentity, AskMessages, AskStatus, StatusAnswer
+from mesh.commands import (
+    AskContacts,
+    AskIdentity,
+    AskMessages,
+    AskStatus,
+    Command,
+    StatusAnswer,
+)
 from mesh.crypto.kem import PycaKem
 from mesh.crypto.signing import is_signature_valid
 from mesh.effects import Reply
@@ -130,7 +137,7 @@ def answers_over(paths: dict[str, Path]) -> list[object]:
         )
         vault = connect(paths["vault"], KEY)
         migrate_vault(vault)
-        commands = (AskIdentity(), AskContacts(), AskMessages(), AskStatus())
+        commands: list[Command] = [AskIdentity(), AskContacts(), AskMessages(), AskStatus()]
         asked = [Asked(RequestId(number), command) for number, command in enumerate(commands)]
         effects = engine.handle([VaultOpened(vault), *asked], NOW)
         answers = [effect.answer for effect in effects if isinstance(effect, Reply)]
