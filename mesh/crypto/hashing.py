@@ -11,13 +11,13 @@ from nacl import bindings
 ARGON2_SALT_BYTES: Final = bindings.crypto_pwhash_SALTBYTES
 
 
-def blake2b(key: bytes, message: bytes, person: str, length: int) -> bytes:
-    """B of the protocol: BLAKE2b with a key of at most 64 bytes and an ASCII personalisation.
+def blake2b(key: bytes, message: bytes, person: bytes, length: int) -> bytes:
+    """B of the protocol: BLAKE2b with a key of at most 64 bytes and a personalisation.
 
     The personalisation, at most 16 bytes, is filled with zeros to 16. The length is a parameter
     of BLAKE2b, so a shorter output is not a prefix of a longer one.
     """
-    hasher = hashlib.blake2b(message, key=key, person=person.encode("ascii"), digest_size=length)
+    hasher = hashlib.blake2b(message, key=key, person=person, digest_size=length)
     return hasher.digest()
 
 

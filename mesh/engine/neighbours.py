@@ -396,7 +396,7 @@ class Neighbours:
         """What an announcement of our mesh says beside its instance name."""
         if not self._parameters.is_closed:
             return None
-        return blake2b(b"", self._parameters.psk + instance.encode(), "", 4).hex()
+        return blake2b(b"", self._parameters.psk + instance.encode(), b"", 4).hex()
 
     def _make_room_for_handshake(self, now: Instant) -> None:
         """The oldest unfinished handshake yields: an honest one is over in milliseconds."""

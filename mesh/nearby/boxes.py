@@ -44,7 +44,7 @@ class Boxes:
     def seal(self, step: bytes, entropy: Entropy) -> bytes:
         """A box for the other side."""
         hedged = entropy.draw(_HEDGE_BYTES) + step
-        nonce = blake2b(self.sending_key, hedged, "mesh/near/nonce", NONCE_BYTES)
+        nonce = blake2b(self.sending_key, hedged, b"mesh/near/nonce", NONCE_BYTES)
         return nonce + seal(self.sending_key, nonce, self.sending_bound, step)
 
     def unseal(self, box: bytes) -> bytes:
@@ -84,8 +84,8 @@ def channel_between(own: HourKey, theirs: bytes) -> Channel:
     shared = x25519(own.private, theirs)
     sending, receiving = own.public + theirs, theirs + own.public
     boxes = Boxes(
-        sending_key=blake2b(shared, sending, "mesh/near/box", KEY_BYTES),
-        receiving_key=blake2b(shared, receiving, "mesh/near/box", KEY_BYTES),
+        sending_key=blake2b(shared, sending, b"mesh/near/box", KEY_BYTES),
+        receiving_key=blake2b(shared, receiving, b"mesh/near/box", KEY_BYTES),
         sending_bound=sending,
         receiving_bound=receiving,
     )
@@ -99,7 +99,7 @@ def pair_of(channel: Channel, compared: Comparing) -> Pair:
     if not compared.is_first:
         keys, nonces = keys[::-1], nonces[::-1]
     transcript = blake2b_256(_PREFIX, *keys, compared.commit, *nonces)
-    halves = blake2b(channel.shared, transcript, "mesh/near/pair", 2 * KEY_BYTES)
+    halves = blake2b(channel.shared, transcript, b"mesh/near/pair", 2 * KEY_BYTES)
     first, second = halves[:KEY_BYTES], halves[KEY_BYTES:]
     boxes = Boxes(
         sending_key=first if compared.is_first else second,

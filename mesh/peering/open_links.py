@@ -163,7 +163,7 @@ class OpenLinks:
         return (not one.is_contacts, count > 1, self._rank(origin))
 
     def _rank(self, origin: bytes) -> bytes:
-        return blake2b(self._rank_key, origin, "", RANK_BYTES)
+        return blake2b(self._rank_key, origin, b"", RANK_BYTES)
 
 
 def _origin(address: Address, network: str) -> bytes:

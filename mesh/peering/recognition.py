@@ -30,7 +30,7 @@ PairKey = tuple[ContactId, bytes]
 
 def proof(pair_key: bytes, handshake_hash: bytes, role: int) -> bytes:
     """What shows a contact, on this link and from this side, that we have their key."""
-    return blake2b(pair_key, handshake_hash + bytes((role,)), "mesh/link/who", WHO_ENTRY_BYTES)
+    return blake2b(pair_key, handshake_hash + bytes((role,)), b"mesh/link/who", WHO_ENTRY_BYTES)
 
 
 @dataclass(slots=True)

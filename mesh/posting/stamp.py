@@ -61,7 +61,7 @@ def _proof(subject: bytes) -> bytes:
 
 
 def _precheck(subject: bytes, c: bytes) -> bytes:
-    return blake2b(b"", subject + c, "mesh/post/pre", 32)
+    return blake2b(b"", subject + c, b"mesh/post/pre", 32)
 
 
 def _has_zero_bits(digest: bytes, bits: int) -> bool:

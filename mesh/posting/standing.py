@@ -48,7 +48,7 @@ class Depth(IntEnum):
 
 def vouch_hash(posting_key: PostingKey, day: int) -> int:
     """What stands for a key and its day where contacts name keys of others: 8 bytes as a number."""
-    hashed = blake2b(b"", posting_key + day.to_bytes(4), "mesh/post/vouch", VOUCH_BYTES)
+    hashed = blake2b(b"", posting_key + day.to_bytes(4), b"mesh/post/vouch", VOUCH_BYTES)
     return int.from_bytes(hashed)
 
 

@@ -357,11 +357,11 @@ class Comparison:
 
     def _commit_of(self, nonce: bytes, number: int, *, is_first: bool) -> bytes:
         bound = _NUMBER.pack(number) + self._parties(is_first=is_first)
-        return blake2b(nonce, bound, "mesh/cmp/commit", COMMIT_BYTES)
+        return blake2b(nonce, bound, b"mesh/cmp/commit", COMMIT_BYTES)
 
     def _shown_of(self, commit: bytes, *, first: bytes, second: bytes, is_first: bool) -> bytes:
         bound = commit + self._parties(is_first=is_first)
-        return blake2b(first + second, bound, "mesh/cmp/shown", _SHOWN_BYTES)
+        return blake2b(first + second, bound, b"mesh/cmp/shown", _SHOWN_BYTES)
 
     def _parties(self, *, is_first: bool) -> bytes:
         """Who is first and who is second, each behind its length."""

@@ -389,18 +389,18 @@ def has_long_header(number: int) -> bool:
 
 def _chain_step(key: bytes) -> tuple[bytes, bytes]:
     """The next chain key, and the message key."""
-    both = blake2b(key, b"", "mesh/dr/chain", 64)
+    both = blake2b(key, b"", b"mesh/dr/chain", 64)
     return both[:32], both[32:]
 
 
 def _root_step(root: bytes, secret: bytes) -> tuple[bytes, bytes]:
     """The next root, and the first key of a chain."""
-    both = blake2b(root, secret, "mesh/dr/root", 64)
+    both = blake2b(root, secret, b"mesh/dr/root", 64)
     return both[:32], both[32:]
 
 
 def _tag_root(root: bytes) -> bytes:
-    return blake2b(root, b"", "mesh/dr/tags", 32)
+    return blake2b(root, b"", b"mesh/dr/tags", 32)
 
 
 def _skip(chain: Chain, public: bytes, count: int) -> tuple[bytes, tuple[Skipped, ...]]:

@@ -229,17 +229,17 @@ def _first_keys(
     with_identity: bytes, with_prekey: bytes, shared: bytes, transcript: bytes
 ) -> tuple[bytes, bytes]:
     material = with_identity + with_prekey + shared + transcript
-    keys = blake2b(_FIRST_CHAIN_KEY, material, "mesh/fc/k0", 64)
+    keys = blake2b(_FIRST_CHAIN_KEY, material, b"mesh/fc/k0", 64)
     return keys[:32], keys[32:]
 
 
 def _roots(chain: bytes, of_identity: bytes, transcript: bytes, box: bytes) -> Roots:
-    roots = blake2b(chain, of_identity + transcript + box, "mesh/fc/sk", 64)
+    roots = blake2b(chain, of_identity + transcript + box, b"mesh/fc/sk", 64)
     return Roots(
         ratchet=roots[:32],
         tags=roots[32:],
-        header_key=blake2b(roots[:32], b"", "mesh/fc/hb", 32),
-        session_id=blake2b(chain, b"", "mesh/fc/sid", SESSION_ID_BYTES),
+        header_key=blake2b(roots[:32], b"", b"mesh/fc/hb", 32),
+        session_id=blake2b(chain, b"", b"mesh/fc/sid", SESSION_ID_BYTES),
     )
 
 

@@ -33,8 +33,8 @@ class IdentityKeys:
     def from_seed(cls, seed: bytes) -> "IdentityKeys":
         """The identity that grows from 32 secret bytes."""
         assert len(seed) == SEED_BYTES
-        signing_seed = blake2b(seed, b"", "mesh/id/sign", 32)
-        identity_private = blake2b(seed, b"", "mesh/id/dh", 32)
+        signing_seed = blake2b(seed, b"", b"mesh/id/sign", 32)
+        identity_private = blake2b(seed, b"", b"mesh/id/dh", 32)
         identity_key = x25519_public(identity_private)
         return cls(
             verify_key=VerifyKey(verify_key_of(signing_seed)),

@@ -45,7 +45,7 @@ def session_size_class(payload_bytes: int, *, has_long_header: bool) -> int | No
 
 def read_token_of(message_key: bytes) -> bytes:
     """What only who can open the message can show: proof of delivery."""
-    return blake2b(message_key, b"", "mesh/ret/read", 16)
+    return blake2b(message_key, b"", b"mesh/ret/read", 16)
 
 
 def read_hash_of(message_key: bytes) -> bytes:
@@ -55,7 +55,7 @@ def read_hash_of(message_key: bytes) -> bytes:
 
 def nonce_of(message_key: bytes, payload: bytes, entropy: Entropy) -> bytes:
     """The nonce of a message, for all its boxes: they are under different keys."""
-    return blake2b(message_key, entropy.draw(_HEDGE_BYTES) + payload, "mesh/msg/nonce", 12)
+    return blake2b(message_key, entropy.draw(_HEDGE_BYTES) + payload, b"mesh/msg/nonce", 12)
 
 
 def seal_boxes(

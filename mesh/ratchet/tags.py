@@ -26,32 +26,32 @@ def tag_of(key: bytes, index: int) -> Tag:
 
 def box_key_of(key: bytes, index: int) -> bytes:
     """The key that seals the outside of the body under the same key and index."""
-    return blake2b(key, index.to_bytes(_INDEX_BYTES, "big"), "mesh/tag/box", 32)
+    return blake2b(key, index.to_bytes(_INDEX_BYTES, "big"), b"mesh/tag/box", 32)
 
 
 def invite_tag_key(secret: bytes) -> bytes:
     """The tag key of first contacts by an invite."""
-    return blake2b(secret, b"", "mesh/inv/tag", 32)
+    return blake2b(secret, b"", b"mesh/inv/tag", 32)
 
 
 def invite_bundle_key(secret: bytes) -> bytes:
     """The tag key of an invite's bundle on the mesh."""
-    return blake2b(secret, b"", "mesh/inv/bundle", 32)
+    return blake2b(secret, b"", b"mesh/inv/bundle", 32)
 
 
 def chain_start(tag_root: bytes, direction: int) -> bytes:
     """K_0 of a direction."""
-    return blake2b(tag_root, bytes((direction,)), "mesh/tag/chain", 32)
+    return blake2b(tag_root, bytes((direction,)), b"mesh/tag/chain", 32)
 
 
 def rendezvous_key(tag_root: bytes, direction: int) -> bytes:
     """The tag key under which a session is renewed."""
-    return blake2b(tag_root, bytes((direction,)), "mesh/tag/rdv", 32)
+    return blake2b(tag_root, bytes((direction,)), b"mesh/tag/rdv", 32)
 
 
 def link_key_of(tag_root: bytes) -> bytes:
     """The key by which two contacts recognise each other inside a link."""
-    return blake2b(tag_root, b"", "mesh/link/pair", 32)
+    return blake2b(tag_root, b"", b"mesh/link/pair", 32)
 
 
 _PASSED_BITS: Final = 24
@@ -77,7 +77,7 @@ def split_tags_before(tags_before: int) -> tuple[int, int]:
 
 
 def _step(key: bytes) -> bytes:
-    return blake2b(key, b"", "mesh/tag/step", 32)
+    return blake2b(key, b"", b"mesh/tag/step", 32)
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,4 +58,4 @@ def decode_beacon(packet: bytes) -> Beacon:
 
 def group_v6() -> bytes:
     """The packed IPv6 group: transient, of one link, named by a hash."""
-    return _GROUP_V6_PREFIX + blake2b(b"", b"", "mesh/beacon", 6)
+    return _GROUP_V6_PREFIX + blake2b(b"", b"", b"mesh/beacon", 6)

@@ -227,4 +227,4 @@ class CarryWriter:
 
 
 def _check(mesh_id: MeshId, head: bytes, payload: bytes) -> bytes:
-    return blake2b(mesh_id, head + payload, "mesh/carry/block", BLOCK_CHECK_BYTES)
+    return blake2b(mesh_id, head + payload, b"mesh/carry/block", BLOCK_CHECK_BYTES)

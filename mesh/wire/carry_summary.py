@@ -94,7 +94,7 @@ class Summary:
     def _place(self, element: bytes) -> tuple[int, bytes]:
         """The bucket of an id, and its entry there."""
         assert self._bucket_bits is not None
-        digest = blake2b(self._nonce, element, "mesh/carry/id", _HASH_BITS // 8)
+        digest = blake2b(self._nonce, element, b"mesh/carry/id", _HASH_BITS // 8)
         value = int.from_bytes(digest, "big")
         rest_bits = _HASH_BITS - self._bucket_bits
         entry = (value >> (rest_bits - 8 * ENTRY_BYTES)) & ((1 << 8 * ENTRY_BYTES) - 1)

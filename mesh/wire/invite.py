@@ -192,7 +192,7 @@ def _with_checksum(data: bytes) -> bytes:
 
 
 def _checksum(data: bytes) -> bytes:
-    return blake2b(b"", data, "mesh/inv/check", _CHECKSUM_BYTES)
+    return blake2b(b"", data, b"mesh/inv/check", _CHECKSUM_BYTES)
 
 
 def _bad(sentence: str) -> UserError:

@@ -10,7 +10,7 @@ from mesh.ids import MeshId
 
 STAMP_BITS_DEFAULT = 9
 KEY_QUOTA_DEFAULT = 512
-OPEN_PSK = blake2b(b"", b"", "mesh/psk/open", 32)
+OPEN_PSK = blake2b(b"", b"", b"mesh/psk/open", 32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,4 +41,4 @@ class MeshParameters:
             + self.stamp_bits.to_bytes(1, "big")
             + self.key_quota.to_bytes(4, "big")
         )
-        return MeshId(blake2b(b"", data, "mesh/id", 16))
+        return MeshId(blake2b(b"", data, b"mesh/id", 16))

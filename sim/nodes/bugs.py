@@ -77,7 +77,7 @@ def _told_twice(effect: Effect) -> list[Effect]:
 
 def _nonce_of_the_key(message_key: bytes, payload: bytes, entropy: Entropy) -> bytes:
     """A programmer may think: a key is used once, so any nonce will do."""
-    return blake2b(message_key, b"", "mesh/msg/nonce", 12)
+    return blake2b(message_key, b"", b"mesh/msg/nonce", 12)
 
 
 def _expecting_no_more(receiver: TagReceiver, expected_to: int) -> TagReceiver:

@@ -34,10 +34,10 @@ def make_envelope(number: int, keys_count: int) -> Envelope:
         size_class=0,
         lifetime_class=1,
         created=UnixSeconds(START - (number * 7 % 500_000) // 10 * 10),
-        tag=Tag(blake2b(b"", number.to_bytes(8), "", 16)),
+        tag=Tag(blake2b(b"", number.to_bytes(8), b"", 16)),
         read_hash=bytes(16),
         withdraw_hash=bytes(16),
-        posting_key=PostingKey(blake2b(b"", (number % keys_count).to_bytes(8), "", 32)),
+        posting_key=PostingKey(blake2b(b"", (number % keys_count).to_bytes(8), b"", 32)),
         stamp=bytes(12),
     )
     body = number.to_bytes(8) + bytes(body_bytes(0) - 8)

@@ -41,7 +41,7 @@ def written(count: int, moments: Sequence[UnixSeconds], *, per_key: int = 100) -
     """So many envelopes by as many authors as it takes, spread evenly over these moments."""
     made: list[Envelope] = []
     for number in range(0, count, per_key):
-        seed = blake2b(os.urandom(32), number.to_bytes(8), "", 32)
+        seed = blake2b(os.urandom(32), number.to_bytes(8), b"", 32)
         moment = moments[number * len(moments) // count]
         made += Author(seed, moment).write(min(per_key, count - number))
     return made

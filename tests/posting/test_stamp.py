@@ -30,7 +30,7 @@ def test_a_stamp_is_the_work_that_the_page_describes() -> None:
     subject = KEY + DAY.to_bytes(4, "big") + STAMP[:8]
     proof = argon2id(subject, salt=b"mesh/post/stamp1", memory_bytes=16 << 20, passes=1)
     assert proof[0] >> (8 - BITS) == 0
-    assert blake2b(b"", subject + STAMP[8:], "mesh/post/pre", 32)[:2] == b"\0\0"
+    assert blake2b(b"", subject + STAMP[8:], b"mesh/post/pre", 32)[:2] == b"\0\0"
 
 
 @pytest.mark.parametrize("vector", VECTORS, ids=lambda vector: f"{vector.bits} bits")
@@ -95,7 +95,7 @@ def test_a_mesh_without_stamps_mints_zeros() -> None:
 @settings(max_examples=200)
 @given(st.binary(min_size=STAMP_BYTES, max_size=STAMP_BYTES))
 def test_any_stamp_gets_a_verdict_from_the_cheap_check(stamp: bytes) -> None:
-    digest = blake2b(b"", KEY + DAY.to_bytes(4, "big") + stamp, "mesh/post/pre", 32)
+    digest = blake2b(b"", KEY + DAY.to_bytes(4, "big") + stamp, b"mesh/post/pre", 32)
     assert is_precheck_valid(KEY, DAY, stamp) == (digest[:2] == b"\0\0")
 
 

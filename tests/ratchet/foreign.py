@@ -29,7 +29,7 @@ class RootKdf(KDF):
     async def derive(key: bytes, data: bytes, length: int) -> bytes:
         """64 bytes."""
         assert length == 64
-        return blake2b(key, data, "mesh/dr/root", length)
+        return blake2b(key, data, b"mesh/dr/root", length)
 
 
 class MessageKdf(KDF):
@@ -40,7 +40,7 @@ class MessageKdf(KDF):
         """64 bytes; the constant of the package is left empty."""
         assert length == 64
         assert data == b""
-        return blake2b(key, data, "mesh/dr/chain", length)
+        return blake2b(key, data, b"mesh/dr/chain", length)
 
 
 class Box(AEAD):

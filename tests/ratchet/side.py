@@ -94,7 +94,7 @@ def pair(random: Random, *, kem: Kem, is_post_quantum: bool) -> tuple[Side, Side
 
 def sealed(message_key: bytes, header: RatchetHeader, text: bytes) -> bytes:
     """The box of a text."""
-    nonce = blake2b(message_key, text, "mesh/msg/nonce", aead.NONCE_BYTES)
+    nonce = blake2b(message_key, text, b"mesh/msg/nonce", aead.NONCE_BYTES)
     return nonce + aead.seal(message_key, nonce, header.encode(), text)
 
 

@@ -373,14 +373,14 @@ def test_what_is_shown_grows_from_nonces_roles_and_parties_as_specified() -> Non
     assert isinstance(ann.comparison.state, Asked)
     nonce, number = ann.comparison.state.nonce, NOW.to_bytes(4, "big")
     parties = b"\x00\x40" + ANN + b"\x00\x40" + BOB
-    commit = blake2b(nonce, number + parties, "mesh/cmp/commit", COMMIT_BYTES)
+    commit = blake2b(nonce, number + parties, b"mesh/cmp/commit", COMMIT_BYTES)
     assert ann.said == [(COMPARE_COMMIT, number + commit)]
     talk(ann, bob)
     bob.ask()
     ((_, answer),) = bob.said
     talk(ann, bob)
     both = nonce + answer[-NONCE_BYTES:]
-    shown = blake2b(both, commit + parties, "mesh/cmp/shown", 11)
+    shown = blake2b(both, commit + parties, b"mesh/cmp/shown", 11)
     assert bob.comparison.emoji == emoji_of(shown)
     assert bob.comparison.numbers == numbers_of(shown)
 
