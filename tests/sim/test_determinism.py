@@ -1,9 +1,14 @@
 """A run repeats in other processes, and a check that meets a difference says so."""
 
+import os
+
 import pytest
 
 from mesh.errors import UserError
 from sim.determinism import HASH_SEEDS, Repetition, is_repeated, repeat
+
+OTHER_PYTHON = os.environ.get("MESH_OTHER_PYTHON", "")
+"""Another interpreter with Mesh's libraries, best of another version; `.ci/run` names one."""
 
 RUN = ["run", "partition-heal", "--nodes", "4", "--seed", "3", "--duration", "60"]
 
@@ -13,6 +18,13 @@ def test_a_run_repeats_under_two_hash_seeds() -> None:
     assert [each.hash_seed for each in repetitions] == list(HASH_SEEDS)
     assert is_repeated(repetitions)
     assert repetitions[0].events > 1_000
+
+
+@pytest.mark.skipif(not OTHER_PYTHON, reason="MESH_OTHER_PYTHON names no second interpreter")
+def test_a_run_repeats_under_another_python() -> None:
+    repetitions = repeat([*RUN, "--crypto", "modelled"], [OTHER_PYTHON])
+    assert repetitions[-1].python == OTHER_PYTHON
+    assert is_repeated(repetitions)
 
 
 def test_another_trace_is_no_repetition() -> None:
