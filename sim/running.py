@@ -4,6 +4,7 @@ The only module of the simulator that looks at a clock, to say how fast it ran.
 """
 
 import gc
+import shlex
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
@@ -41,7 +42,7 @@ class Request:
     @property
     def command(self) -> str:
         """The one line that repeats the run."""
-        return " ".join(["python -m sim", *self.arguments])
+        return f"python -m sim {shlex.join(self.arguments)}"
 
     @property
     def arguments(self) -> list[str]:

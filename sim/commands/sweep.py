@@ -17,7 +17,7 @@ from sim.running import Request, scenario_of
 from sim.sweeps.executors import DaskPool, Executor, LocalPool
 from sim.sweeps.points import Point, parse_seeds, points_of, shard_of
 from sim.sweeps.records import Record, RecordLog, commit_of_tree, sometimes_of
-from sim.sweeps.sweeping import Progress, StopRules, sweep
+from sim.sweeps.sweeping import Progress, StopRules, recorded, sweep
 from sim.tables.settings import parse_settings
 
 BROKEN_PROMISE: Final = 1
@@ -87,12 +87,14 @@ def sweep_command(
     if scenario is None:
         raise click.UsageError("Name a scenario, or say --bugs.")
     try:
+        asked = Request(name=scenario, seed=0, nodes=nodes, duration_s=duration)
         points = points_of(
-            scenario_of(Request(name=scenario, seed=0, nodes=nodes, duration_s=duration)),
+            scenario_of(asked),
             parse_settings(settings),
             parse_seeds(seeds),
             bug=bug,
             is_crypto_real=None if crypto is None else crypto == "real",
+            asked=asked,
         )
         if shard is not None:
             points = shard_of(points, *_parse_shard(shard))
@@ -134,6 +136,7 @@ def _run(
 ) -> tuple[list[Record], bool]:
     """Run, and say whether nobody interrupted it."""
     is_shown = is_watched() and not quiet
+    commit = commit_of_tree()
     try:
         with log:
             return (
@@ -141,7 +144,7 @@ def _run(
                     points,
                     log=log,
                     executor=executor,
-                    commit=commit_of_tree(),
+                    commit=commit,
                     stop=stop,
                     progress=_show_progress if is_shown else _show_nothing,
                 ),
@@ -149,7 +152,7 @@ def _run(
             )
     except KeyboardInterrupt:
         click.echo("\nInterrupted. The same command goes on from here.", err=True)
-        return log.records, False
+        return recorded(points, log=log, commit=commit), False
     finally:
         executor.close()
         if is_shown:
@@ -174,25 +177,13 @@ def _summary(records: Sequence[Record], points_count: int, path: Path) -> str:
     troubled = [record for record in records if record.verdict != "pass"]
     for record in troubled[:SHOWN_FAILURES_MAX]:
         why = record.why_dead or ", ".join(broken.id for broken in record.broken)
-        lines.append(f"  {why}: {_command_of(record)}")
+        lines.append(f"  {why}: {record.command}")
     if len(troubled) > SHOWN_FAILURES_MAX:
         lines.append(f"  … and {len(troubled) - SHOWN_FAILURES_MAX} more")
     if any(record.report is not None for record in records):
         lines.append(f"sometimes: {sometimes_text(sometimes_of(records))}")
     lines.append(f"log: {path}")
     return "\n".join(lines)
-
-
-def _command_of(record: Record) -> str:
-    """The line that repeats a run of a sweep."""
-    settings = " ".join(f"--set {path}={value}" for path, value in record.settings.items())
-    crypto = "real" if record.is_crypto_real else "modelled"
-    bug = "" if record.bug is None else f" --bug {record.bug}"
-    nodes = "" if record.report is None else f" --nodes {record.report.nodes}"
-    return (
-        f"python -m sim run {record.scenario}{nodes} --seed {record.seed} --crypto {crypto}{bug}"
-        f"{' ' + settings if settings else ''}"
-    )
 
 
 def _parse_shard(text: str) -> tuple[int, int]:

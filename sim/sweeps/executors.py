@@ -4,6 +4,7 @@ Both run one task in one process at a time and say of a process that died, or to
 its task is dead; the others go on. Tasks and results are pickled.
 """
 
+import contextlib
 import multiprocessing
 import signal
 import time
@@ -80,8 +81,10 @@ class LocalPool:
                     worker = idle.pop() if idle else self._start(run)
                     worker.task, worker.started_at = waiting.popleft(), time.monotonic()
                     worker.runs_count += 1
-                    worker.pipe.send(worker.task)
                     busy.append(worker)
+                    # One that died while it waited is found by its end of the pipe, below.
+                    with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+                        worker.pipe.send(worker.task)
                 for worker in self._finished(busy):
                     busy.remove(worker)
                     task = worker.task
@@ -130,7 +133,8 @@ class LocalPool:
         try:
             # What comes was sent by `_serve`, which ran the function.
             return cast("Result | Dead", worker.pipe.recv())
-        except (EOFError, ConnectionResetError):
+        except (EOFError, OSError):
+            # Also if it died in the middle of what it said.
             worker.process.join(1)
             return Dead(f"its process ended with exit code {worker.process.exitcode}")
 

@@ -6,14 +6,15 @@ Each combination and seed is a *point*: all that a run depends on.
 import hashlib
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Final
 
 import msgspec
 
 from mesh.errors import UserError
-from sim.running import wants_real_crypto
+from sim.running import Request, wants_real_crypto
 from sim.tables.scenario import Scenario
-from sim.tables.settings import Value, with_settings
+from sim.tables.settings import Value, text_of, with_settings
 from sim.world import Options
 
 HASH_BYTES: Final = 8
@@ -25,6 +26,8 @@ class Point(msgspec.Struct, frozen=True, kw_only=True):
     scenario: Scenario
     settings: dict[str, Value]
     options: Options
+    command: str = ""
+    """The line that repeats it, where a command asked for it."""
 
     @property
     def scenario_hash(self) -> str:
@@ -40,15 +43,22 @@ def points_of(
     *,
     bug: str | None = None,
     is_crypto_real: bool | None = None,
+    asked: Request | None = None,
 ) -> list[Point]:
-    """All points, the seeds of one combination together; UserError if a setting is unknown."""
+    """All points, the seeds of one combination together; UserError if a setting is unknown.
+
+    `asked` is what a person named the scenario by, for the line that repeats a point.
+    """
     found: list[Point] = []
     for combination in _combinations(settings):
         adapted = with_settings(scenario, combination)
         is_real = wants_real_crypto(adapted) if is_crypto_real is None else is_crypto_real
         for seed in seeds:
             options = Options(seed=seed, bug=bug, is_crypto_real=is_real)
-            found.append(Point(scenario=adapted, settings=combination, options=options))
+            command = "" if asked is None else _command_of(asked, options, combination)
+            found.append(
+                Point(scenario=adapted, settings=combination, options=options, command=command)
+            )
     return found
 
 
@@ -71,6 +81,16 @@ def parse_seeds(text: str) -> list[int]:
             raise UserError("bad-seeds", f"{part!r} holds no seed.")
         seeds |= dict.fromkeys(range(lowest, highest + 1))
     return list(seeds)
+
+
+def _command_of(asked: Request, options: Options, settings: Mapping[str, Value]) -> str:
+    return replace(
+        asked,
+        seed=options.seed,
+        bug=options.bug,
+        is_crypto_real=options.is_crypto_real,
+        settings=tuple(f"{path}={text_of(value)}" for path, value in settings.items()),
+    ).command
 
 
 def _combinations(settings: Mapping[str, Sequence[Value]]) -> Iterator[dict[str, Value]]:

@@ -4,6 +4,7 @@ A log is read again when its sweep is started again: points that are in it are n
 last line may be cut by a crash; it is passed over, and its point is run again.
 """
 
+import hashlib
 import platform
 import subprocess
 from collections.abc import Iterable, Sequence
@@ -37,6 +38,8 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     why_dead: str = ""
     cpu_seconds: float = 0
     report: Report | None = None
+    command: str = ""
+    """The line that repeats it."""
 
     @property
     def key(self) -> tuple[str, int, str | None, bool, str]:
@@ -135,20 +138,30 @@ def record_of(
         why_dead=why_dead,
         cpu_seconds=cpu_seconds,
         report=report,
+        command=point.command,
     )
 
 
 def commit_of_tree() -> str:
-    """The commit that runs, with a + where files were changed; else the installed version."""
+    """The commit that runs, with a + and a name of the changes where files were changed since.
+
+    Else the installed version.
+    """
     folder = Path(__file__).resolve().parents[2]
     if (folder / ".git").exists():
         head = _git(folder, "rev-parse", "--short=12", "HEAD")
         if head:
-            return head + ("+" if _git(folder, "status", "--porcelain", "-uno") else "")
+            changes = _git(folder, "diff", "HEAD", "--", "mesh", "sim")
+            return f"{head}+{_name_of(changes)}" if changes else head
     try:
         return version("mesh-messenger")
     except PackageNotFoundError:
         return UNKNOWN_COMMIT
+
+
+def _name_of(changes: str) -> str:
+    """Two runs on changed files are the same only if the changes are."""
+    return hashlib.blake2b(changes.encode(), digest_size=4, person=b"sim/changes").hexdigest()
 
 
 def _git(folder: Path, *arguments: str) -> str:

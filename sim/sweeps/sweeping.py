@@ -42,9 +42,9 @@ def sweep(
 ) -> list[Record]:
     """Run what the log lacks; returns the records of all points that were run, now or before."""
     wanted = {_key_of(point, commit): point for point in points}
-    known = {record.key: record for record in log.records if record.key in wanted}
     # What died is tried again: it may have been the machine.
-    found = {key: record for key, record in known.items() if record.verdict != "dead"}
+    known = recorded(points, log=log, commit=commit)
+    found = {record.key: record for record in known if record.verdict != "dead"}
     rest = [point for key, point in wanted.items() if key not in found]
     started = time.monotonic()
     progress(_progress(found, len(wanted), None))
@@ -64,10 +64,17 @@ def sweep(
     return [found[key] for key in wanted if key in found]
 
 
+def recorded(points: Sequence[Point], *, log: RecordLog, commit: str) -> list[Record]:
+    """What a log holds of these points."""
+    known = {record.key: record for record in log.records}
+    keys = [_key_of(point, commit) for point in points]
+    return [known[key] for key in keys if key in known]
+
+
 def run_point(point: Point) -> Record:
     """Run one point in this process; the record has no commit yet."""
     began = time.process_time()
-    ran = run_scenario(point.scenario, point.options)
+    ran = run_scenario(point.scenario, point.options, command=point.command)
     return record_of(
         point,
         "",

@@ -42,6 +42,11 @@ def parse_settings(texts: Sequence[str]) -> dict[str, list[Value]]:
     return settings
 
 
+def text_of(value: Value) -> str:
+    """A value as `parse_settings` reads it."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
 def _replace(tree: object, path: str, value: Value) -> None:
     *steps, last = path.split(".")
     for step in steps:
