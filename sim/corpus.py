@@ -2,7 +2,7 @@
 
 The simulator's own test: a bug that it does not find within `SEEDS_MAX` seeds, or finds under
 another name, shows what it does not see. `sim/corpus.toml` keeps a seed for each, and
-`sim/shrunk/` the smallest world with that seed in which it still shows.
+`sim/shrunk/` a world with that seed, as small as it gets, in which the bug still shows.
 """
 
 from collections.abc import Iterable, Mapping
@@ -14,10 +14,13 @@ import msgspec
 
 from sim.running import Ran, run_scenario
 from sim.shrinking.search import broken_id
-from sim.tables.scenario import load_scenario
+from sim.tables.scenario import SHRUNK, load_scenario
 from sim.world import Options
 
 SEEDS_MAX: Final = 200
+FAULTS_MAX: Final = 5
+NODES_MAX: Final = 8
+"""A bug of which no world as small as this is found is not found well enough."""
 
 
 class Hunted(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -36,22 +39,34 @@ def corpus() -> Mapping[str, Hunted]:
 
 
 def find_bug(name: str, seeds: Iterable[int]) -> Ran | None:
-    """The first run with any of these seeds that breaks the promise that names a bug.
+    """The first run on a bug's ground that breaks the promise that names it.
 
     It must be the bug that broke it: without it the same world keeps every promise.
     """
-    hunted = corpus()[name]
-    scenario = load_scenario(hunted.scenario)
-    for seed in seeds:
-        ran = run_scenario(scenario, Options(seed=seed, bug=name, is_crypto_real=False))
-        if broken_id(ran) == hunted.promise and _is_whole_without_bug(hunted.scenario, seed):
-            return ran
-    return None
+    return _find(name, corpus()[name].scenario, seeds)
+
+
+def replay_shrunk(name: str) -> Ran | None:
+    """The run of the smallest world of a bug, if it still shows the bug and nothing else.
+
+    If a change of the engine shifted what happens there, it has to be searched anew:
+    `python -m sim sweep --bugs --bug NAME --out sim/shrunk`.
+    """
+    return _find(name, SHRUNK + name, [corpus()[name].seed])
 
 
 def shrunk_name(bug: str) -> str:
     """The name of the file that holds the smallest world of a bug."""
     return f"{bug.replace('-', '_')}.toml"
+
+
+def _find(name: str, ground: str, seeds: Iterable[int]) -> Ran | None:
+    scenario, promise = load_scenario(ground), corpus()[name].promise
+    for seed in seeds:
+        ran = run_scenario(scenario, Options(seed=seed, bug=name, is_crypto_real=False))
+        if broken_id(ran) == promise and _is_whole_without_bug(ground, seed):
+            return ran
+    return None
 
 
 @lru_cache(maxsize=SEEDS_MAX)

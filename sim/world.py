@@ -192,6 +192,11 @@ class World:
         """From when on nothing new happens, and the mesh has to settle."""
         return round((self.scenario.quiet_at_s + self.scenario.probe_s) * 1_000_000)
 
+    @property
+    def is_unsettled(self) -> bool:
+        """Whether something new may still happen."""
+        return self.loop.now < self._settles_at
+
     def _begin(self) -> None:
         """Plan everything, once."""
         if self._has_begun:

@@ -16,17 +16,14 @@ import msgspec.structs
 from mesh.errors import UserError
 from sim.commands.progress import clear_line, show_line
 from sim.commands.shrink import said_of
-from sim.corpus import SEEDS_MAX, corpus, find_bug, shrunk_name
+from sim.corpus import FAULTS_MAX, NODES_MAX, SEEDS_MAX, corpus, find_bug, shrunk_name
 from sim.nodes.bugs import BUGS
 from sim.shrinking.passes import search_from, shrink
-from sim.shrinking.search import Progress, Search, Shrunk
+from sim.shrinking.search import Progress, Shrunk
 from sim.tables.scenario import SHRUNK
 from sim.tables.toml_text import toml_of
 
 SHRINKING_RUNS_MAX: Final = 400
-FAULTS_MAX: Final = 5
-NODES_MAX: Final = 8
-"""A bug of which no world as small as this is found is not found well enough."""
 
 HEAD: Final = (
     f"{'bug':<20}{'named':<7}{'scenario':<16}{'seed':>5}{'faults':>8}{'nodes':>7}"
@@ -42,6 +39,8 @@ class Hunt:
     seed: int | None
     shrunk: Shrunk | None
     cpu_seconds: float
+    is_interrupted: bool = False
+    """Then it may become smaller still."""
 
     @property
     def is_complete(self) -> bool:
@@ -64,7 +63,7 @@ class Hunt:
             )
         return (
             f"{self.bug:<20}{hunted.promise:<7}{hunted.scenario:<16}{seed:>5}{sizes:<48}"
-            f"{self.cpu_seconds:>5.0f} s"
+            f"{self.cpu_seconds:>5.0f} s{' interrupted' if self.is_interrupted else ''}"
         )
 
 
@@ -78,7 +77,8 @@ def hunt_all(
 ) -> bool:
     """Hunt all of them and print a table; whether each was found and became small enough.
 
-    Shrunk worlds go to a folder; interrupted, also the smallest of the bug that was hunted.
+    Shrunk worlds go to a folder; interrupted, also the smallest of the bug that was hunted, and
+    its line is printed before KeyboardInterrupt goes on.
     """
     show = show_line if is_shown else _show_nothing
     say(HEAD)
@@ -89,6 +89,8 @@ def hunt_all(
             clear_line()
         is_complete = is_complete and one.is_complete
         say(one.line)
+        if one.is_interrupted:
+            raise KeyboardInterrupt
     return is_complete
 
 
@@ -107,20 +109,23 @@ def _hunt(bug: str, folder: Path | None, runs_max: int, show: Callable[[str], No
     ran = find_bug(bug, seeds())
     if ran is None:
         return Hunt(bug, None, None, time.process_time() - began)
-    shrunk = None
-    if runs_max:
-        search = search_from(ran, watch, runs_max=runs_max, promise_id=corpus()[bug].promise)
-        try:
-            shrunk = shrink(search)
-        finally:
-            if folder is not None:
-                _write(folder, bug, search)
-    return Hunt(bug, ran.world.options.seed, shrunk, time.process_time() - began)
+    seed = ran.world.options.seed
+    if not runs_max:
+        return Hunt(bug, seed, None, time.process_time() - began)
+    search = search_from(ran, watch, runs_max=runs_max, promise_id=corpus()[bug].promise)
+    is_interrupted = False
+    try:
+        shrink(search)
+    except KeyboardInterrupt:
+        is_interrupted = True
+    found = search.shrunk()
+    if folder is not None:
+        _write(folder, bug, found)
+    return Hunt(bug, seed, found, time.process_time() - began, is_interrupted)
 
 
-def _write(folder: Path, bug: str, search: Search) -> None:
+def _write(folder: Path, bug: str, shrunk: Shrunk) -> None:
     """The world as a file that says in its first line what repeats it."""
-    shrunk = search.shrunk()
     head = (
         f"# {shrunk.promise_id} breaks: python -m sim run {SHRUNK}{bug} "
         f"--seed {shrunk.options.seed} --crypto modelled --bug {bug}\n"

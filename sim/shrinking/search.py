@@ -87,8 +87,11 @@ class Search:
 
     @property
     def is_safety(self) -> bool:
-        """Whether the promise is about what must never happen, whatever comes later."""
-        return self.promise_id.startswith("S")
+        """Whether it broke by what must never happen, whatever comes later.
+
+        Promises of safety do, and some others: what is told of a message can be untrue at once.
+        """
+        return self.promise_id.startswith("S") or self.world.is_unsettled
 
     def is_still_broken(self, scenario: Scenario) -> bool:
         """Run it, unless it was tried; what breaks the same promise becomes the best."""
