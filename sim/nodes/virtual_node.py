@@ -119,6 +119,7 @@ class VirtualNode:
         self._around = around
         self._door: Door | None = None
         self._started_at = 0
+        self._opened_at = 0
         self._inbox: list[Input] = []
         self._ends: dict[LinkId, End] = {}
         self._unreported: dict[LinkId, int] = {}
@@ -142,6 +143,11 @@ class VirtualNode:
         """For how long the running engine has lived."""
         return self._around.loop.now - self._started_at if self.is_up else 0
 
+    @property
+    def open_us(self) -> int:
+        """For how long its vault has been open."""
+        return 0 if self.is_locked or not self.is_up else self._around.loop.now - self._opened_at
+
     def boot(self) -> None:
         """Start an engine over what was committed."""
         assert not self.is_up
@@ -150,7 +156,7 @@ class VirtualNode:
         self.is_up = True
         self.is_locked = False
         self.incarnation += 1
-        self._started_at = self._around.loop.now
+        self._started_at = self._opened_at = self._around.loop.now
         self._around.trace.record(self._started_at, "boot", self.index)
         try:
             self._door, first = self.machine.boot(self._now())
@@ -226,6 +232,7 @@ class VirtualNode:
         """The person unlocks it again; a node that started anew is open already."""
         if self.is_up and self.is_locked:
             self.is_locked = False
+            self._opened_at = self._around.loop.now
             self.put(self.machine.unlock())
 
     def ask(self, command: Command, answered: Answered) -> None:

@@ -1,4 +1,4 @@
-"""Whether a node stays within its bounds: memory, dials, lifetimes (S10, S12).
+"""Whether a node stays within its bounds: memory and dials (S10).
 
 Memory is counted from outside, by a *census*: from an engine through the objects of `mesh` that it
 holds, every container with its length, under the name of the class and attribute that holds it. So
@@ -14,7 +14,7 @@ from typing import Final
 from mesh import limits
 from mesh.engine.door import Engine
 from mesh.inputs import Connection
-from sim.promised.promises import S10, S12, BrokenPromise
+from sim.promised.promises import S10, BrokenPromise
 
 FREE_ENTRIES: Final = 512
 """What any table may hold, however little is stored: a page of ids."""
@@ -54,9 +54,6 @@ CAPS: Final[Mapping[str, int]] = {
     "Ours.tags": _EXPECTED_TAGS_MAX,
 }
 """By class and attribute: the bound that `mesh.limits` gives it."""
-
-LATE_S: Final = 600
-"""How long after its lifetime an envelope may stay: what lapsed is looked for once a minute."""
 
 
 def census(engine: Engine) -> dict[str, int]:
@@ -103,20 +100,6 @@ def require_patient(
     for (node, host, _), count in dials.items():
         if count > DIALS_PER_MINUTE_MAX and node in honest:
             raise BrokenPromise(S10, f"{host} was dialled {count} times within a minute", node)
-
-
-def require_lapsed(node: int, store: Connection, true_now_s: int) -> None:
-    """S12: what has outlived its lifetime is gone, by a clock that is right."""
-    query = "SELECT count(*), min(lapses) FROM envelopes WHERE lapses < ?"
-    row = store.execute(query, (true_now_s - LATE_S,)).fetchone()
-    assert row is not None
-    count, earliest = row
-    if count:
-        assert isinstance(earliest, int)
-        detail = (
-            f"{count} envelopes are kept past their lifetime, one for {true_now_s - earliest} s"
-        )
-        raise BrokenPromise(S12, detail, node)
 
 
 def _attributes(holder: object) -> list[tuple[str, object]]:

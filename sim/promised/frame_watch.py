@@ -6,7 +6,7 @@ counted by their kind on the way.
 """
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
 import msgspec
@@ -21,10 +21,18 @@ _FIXARRAY_MAX: Final = 0x9F
 _NIL: Final = b"\xc0"
 
 
-class FrameWatch:
-    """All frames of one world, by kind; what is no frame is a hostile node's and passed over."""
+def _nobody(frame: msgspec.Struct) -> None:
+    """Nobody else looks."""
 
-    def __init__(self) -> None:
+
+class FrameWatch:
+    """All frames of one world, by kind; what is no frame is a hostile node's and passed over.
+
+    `looking` is shown each frame before it is encoded.
+    """
+
+    def __init__(self, looking: Callable[[Frame], None] = _nobody) -> None:
+        self._looking = looking
         self.counts: dict[str, int] = {}
         self.bytes: dict[str, int] = {}
 
@@ -32,6 +40,7 @@ class FrameWatch:
         """Encode, and see that it can be read."""
         if not isinstance(frame, Frame):
             return msgspec.msgpack.encode(frame)
+        self._looking(frame)
         data = encode_frame(frame)
         kind = type(frame).__name__
         count = self.counts[kind] = self.counts.get(kind, 0) + 1

@@ -34,7 +34,7 @@ S10: Final = Promise(
 S11: Final = Promise(
     "S11", "A neighbour makes others send little more than it sent itself, mail aside."
 )
-S12: Final = Promise("S12", "Nothing is kept past its lifetime.")
+S12: Final = Promise("S12", "Nothing is kept, sent or shown past its lifetime.")
 S13: Final = Promise("S13", "What a node has confirmed to its person survives every crash.")
 S14: Final = Promise("S14", "No error escapes an engine, and none asks for the impossible.")
 S15: Final = Promise("S15", "The same databases and the same inputs give the same effects.")

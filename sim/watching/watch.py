@@ -8,15 +8,24 @@ import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
-from mesh.posting.mesh_time import STEADY_US
+from mesh.ids import UnixSeconds
 from sim.befalling.node_faults import drift_us_max
 from sim.kernel.calendar import EPOCH_US
 from sim.kernel.loop import Loop
 from sim.network.virtual_network import VirtualNetwork
 from sim.nodes.laptop import Laptop
-from sim.promised.bounds import LATE_S, require_bounded, require_lapsed, require_patient
+from sim.promised.bounds import require_bounded, require_patient
 from sim.promised.frame_watch import FrameWatch
 from sim.promised.ledger import Ledger
+from sim.promised.lifetimes import (
+    CLEARED_US,
+    LAPSING_US,
+    LATE_S,
+    Lifetimes,
+    require_cleared,
+    require_forgotten,
+    require_lapsed,
+)
 from sim.promised.order import Orders, require_parents_above, require_same_order
 from sim.promised.reuse import Reuse
 from sim.promised.secrecy import Secrecy
@@ -25,9 +34,6 @@ from sim.tables.fault_tables import Clocks
 from sim.tables.scenario import Scenario
 from sim.watching.sometimes import Sometimes
 from sim.watching.states import States
-
-LAPSING_US: Final = STEADY_US + LATE_S * 1_000_000
-"""A node trusts its clock an hour after its start, and forgets nothing before that."""
 
 COUNTED_AT_ONCE: Final = 50
 """Engines whose tables are counted at one look. A table without a bound grows for hours; of a
@@ -63,7 +69,10 @@ class Watch:
             now=lambda: loop.now,
             clock_error_us=clock_error_us,
         )
-        self.frames = FrameWatch()
+        self.lifetimes = Lifetimes(
+            true_now=lambda: self._true_now, working=lambda: TRAPS.node, lived_us=self._lived_us
+        )
+        self.frames = FrameWatch(self.lifetimes.sent)
         self.sometimes = Sometimes()
         self.conversations_compared = 0
         self._counted_count = 0
@@ -74,6 +83,7 @@ class Watch:
         with (
             self.reuse.watching(),
             self.frames.watching(),
+            self.lifetimes.watching(),
             self.sometimes.watching(),
             TRAPS.laid(),
         ):
@@ -83,13 +93,31 @@ class Watch:
         """Look at what was sealed since the last time, and what is kept and dialled."""
         dials, self._network.dials_lately = self._network.dials_lately, {}
         require_patient(dials, self._laptops)
-        true_now_s = self._clock_zero_s + self._loop.now // 1_000_000
         for node, laptop in self._laptops.items():
             self.reuse.collect(node, self._owners[node], laptop.vault)
         self._count(COUNTED_AT_ONCE)
+        if self._are_clocks_good:
+            self._require_lapsed()
+
+    def _require_lapsed(self) -> None:
+        true_now = self._true_now
         for one in self.states.nodes:
-            if self._are_clocks_good and one.lived_us > LAPSING_US:
-                require_lapsed(one.index, self._laptops[one.index].store, true_now_s)
+            laptop = self._laptops[one.index]
+            if one.lived_us > LAPSING_US and laptop.engine is not None:
+                require_lapsed(one.index, laptop.store, true_now)
+                require_forgotten(one.index, laptop.engine.spreading, true_now)
+            if one.open_us > CLEARED_US:
+                require_cleared(one.index, laptop.vault, true_now)
+
+    @property
+    def _true_now(self) -> UnixSeconds:
+        return UnixSeconds(self._clock_zero_s + self._loop.now // 1_000_000)
+
+    def _lived_us(self, node: int) -> int:
+        """0 where clocks are wrong: nothing can be demanded then."""
+        if not self._are_clocks_good:
+            return 0
+        return next((one.lived_us for one in self.states.nodes if one.index == node), 0)
 
     def _count(self, nodes_count: int) -> None:
         """Count what the next engines hold, in turn."""

@@ -1,18 +1,15 @@
-"""The census of an engine, and what is held against it: memory, dials, lifetimes."""
+"""The census of an engine, and what is held against it: memory and dials."""
 
 import pytest
 
 from mesh.ids import EnvelopeId, Instant, Monotonic, UnixSeconds
 from mesh.replication.seen_sets import Element
-from mesh.storage.sqlcipher import transaction
 from sim.kernel.calendar import EPOCH_US
 from sim.nodes.laptop import Laptop
 from sim.promised.bounds import (
     DIALS_PER_MINUTE_MAX,
-    LATE_S,
     census,
     require_bounded,
-    require_lapsed,
     require_patient,
 )
 from sim.promised.promises import BrokenPromise
@@ -58,16 +55,3 @@ def test_dialling_one_host_without_end_breaks_s10_unless_one_is_hostile() -> Non
     require_patient(dials, {1: None})
     with pytest.raises(BrokenPromise, match=r"S10.*fd00::1"):
         require_patient(dials, {3: None})
-
-
-def test_what_is_kept_past_its_lifetime_breaks_s12() -> None:
-    store = laptop_of(1).store
-    with transaction(store):
-        store.execute(
-            "INSERT INTO envelopes (id, created, lapses, size_class, posting_key, tag, stub) "
-            "VALUES (?, 1000, 87400, 0, ?, ?, ?)",
-            tuple(bytes(length) for length in (32, 32, 16, 195)),
-        )
-    require_lapsed(0, store, 87_400 + LATE_S)
-    with pytest.raises(BrokenPromise, match="S12"):
-        require_lapsed(0, store, 87_401 + LATE_S)
