@@ -231,8 +231,12 @@ LIVE_SECONDS_MAX = 60
 PRUNE_AGE_MS = 5_000
 """A duplicate of what came so lately shows that another link is the faster one."""
 
+PRUNE_AGAIN_MS = 1_000
+"""A lazy link that goes on pushing is told again that it is, after so long: before that, what it
+brings was on its way."""
+
 PRUNE_PAUSE_MS = 10_000
-"""A pruned link is not grafted again within so long."""
+"""A pruned link is not grafted again within so long, nor made eager by what was on its way."""
 
 RECENT_IDS_MAX = 10_000
 """Ids whose arrival is remembered for it."""
@@ -251,6 +255,10 @@ RATE_MEASURED_MS = 20
 
 GRAFT_PAUSE_MAX_MS = 1_000
 """The same on the slowest link."""
+
+LATE_MS = 20
+"""Who looks so late for what did not come waits as long again: whoever is busy has neighbours that
+wait for him, and the bodies may stand in the queues between."""
 
 ASK_TIMEOUT_MIN_MS = 50
 """A grafted id that has not come goes to the next neighbour that has it."""

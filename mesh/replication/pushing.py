@@ -25,6 +25,7 @@ from mesh.limits import (
     EAGER_LINKS_MAX,
     EAGER_LINKS_MIN,
     IDS_PER_FRAME_MAX,
+    PRUNE_AGAIN_MS,
     PRUNE_AGE_MS,
     PRUNE_PAUSE_MS,
     RECENT_IDS_MAX,
@@ -207,11 +208,14 @@ class Pushing:
         state.announcing.pop(id_, None)
         state.announcing_live.pop(id_, None)
 
-    def was_first(self, link: LinkId) -> None:
-        """A link brought what was new, unasked: it pushes to us, so we push to it."""
+    def was_first(self, link: LinkId, now: Instant) -> None:
+        """A link brought what was new, unasked: it pushes to us, so we push to it.
+
+        Not after a prune: what it brings then was on its way, and would undo the prune.
+        """
         state = self._links[link]
         state.first_count += 1
-        if not self._scores.is_doubted(link):
+        if _free_at(state) <= now.monotonic and not self._scores.is_doubted(link):
             state.mode = _Mode.EAGER
 
     def duplicate(self, link: LinkId, id_: EnvelopeId, now: Instant) -> None:
@@ -219,8 +223,14 @@ class Pushing:
         state = self._links[link]
         state.duplicate_count += 1
         since = self._recent.get(id_)
-        is_fresh = since is not None and now.monotonic - since < PRUNE_AGE_MS * 1000
-        if is_fresh and state.mode is _Mode.EAGER and self.eager_count > self._eager_links_min:
+        if since is None or now.monotonic - since >= PRUNE_AGE_MS * 1000:
+            return
+        if state.mode is _Mode.EAGER:
+            is_needless = self.eager_count > self._eager_links_min
+        else:
+            # A graft and a prune that crossed, and it thinks that it is eager.
+            is_needless = _is_over(state.pruned_at, PRUNE_AGAIN_MS, now)
+        if is_needless:
             state.mode = _Mode.LAZY
             state.pruned_at = now.monotonic
             self._frames.append((link, Prune()))
@@ -247,6 +257,8 @@ class Pushing:
         state = self._links[link]
         state.mode = _Mode.LAZY
         state.pruned_at = now.monotonic
+        for id_ in state.sending.take_pushed():
+            self._queue(state, state.announcing_live, id_, is_live=True)
         self._keep_floor(now)
 
     def grafted(self, link: LinkId, ids: Iterable[EnvelopeId], now: Instant) -> None:
@@ -473,6 +485,11 @@ class Pushing:
             if len(self._recent) <= RECENT_IDS_MAX and since >= oldest:
                 break
             del self._recent[first]
+
+
+def _is_over(since: Monotonic | None, pause_ms: int, now: Instant) -> bool:
+    """Whether a pause that began with something has passed, or nothing was."""
+    return since is None or now.monotonic - since >= pause_ms * 1000
 
 
 def _free_at(state: _LinkState) -> Monotonic:

@@ -204,7 +204,7 @@ class Spreading:
             self._count_news(link, is_backlog=was_asked)
             self._scores.brought(link, now)
             if not was_asked:
-                self._pushing.was_first(link)
+                self._pushing.was_first(link, now)
                 self._pushing.pushed_live(id_, self._wanting.round_trip_ms, now)
         self._pushing.spread(
             id_,

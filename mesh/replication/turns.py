@@ -172,6 +172,13 @@ class Turns:
         if waiting is not None:
             del waiting.queue.sizes[id_]
 
+    def take_pushed(self) -> list[EnvelopeId]:
+        """Give up all that was not asked for, oldest first."""
+        pushed = [id_ for id_, one in self._waiting.items() if not one.is_asked]
+        for id_ in pushed:
+            self.discard(id_)
+        return pushed
+
     def spare(self, sparing: Sparing) -> dict[EnvelopeId, bool]:
         """Give up what does not leave now; whether each was asked for."""
         spared = {

@@ -20,7 +20,9 @@ from mesh.limits import (
     ANNOUNCED_IDS_BURST,
     ANNOUNCED_IDS_PER_SECOND,
     ANNOUNCERS_PER_ID_MAX,
+    GRAFT_PAUSE_MAX_MS,
     IDS_PER_FRAME_MAX,
+    LATE_MS,
     MISSING_BODIES_ASKED_MAX,
     MISSING_IDS_MAX,
     OFFERED_IDS_PER_LINK_MAX,
@@ -44,11 +46,13 @@ class _Missing:
     """An id that somebody has and we lack. `due`: when something is to be done about it.
 
     It has an announcer, and each of them has it among what it offered, or was asked for.
+    `is_put_off`: we were late for it ourselves, and have waited longer for that.
     """
 
     size_bytes: int
     is_live: bool
     due: Monotonic | None = None
+    is_put_off: bool = False
     announcers: list[LinkId] = field(default_factory=list)
     owner: LinkId | None = None
 
@@ -307,7 +311,14 @@ class Wanting:
         while self._due and self._due[0][0] <= now.monotonic:
             _, _, id_ = heappop(self._due)
             missing = self._missing.get(id_)
-            if missing is not None and missing.due is not None and missing.due <= now.monotonic:
+            if missing is None or missing.due is None or missing.due > now.monotonic:
+                continue
+            late_ms = (now.monotonic - missing.due) // 1000
+            if late_ms >= LATE_MS and not missing.is_put_off:
+                # We were busy. What others sent may still stand in their queues, or in ours.
+                missing.is_put_off = True
+                self._wake(id_, missing, _after(now, min(late_ms, GRAFT_PAUSE_MAX_MS)))
+            else:
                 self._is_due(id_, missing, now)
         for link, state in self._links.items():
             if state.deadline is not None and now.monotonic >= state.deadline:
@@ -397,7 +408,7 @@ class Wanting:
                 or state.asked_bytes + missing.size_bytes > WANTS_PER_LINK_BYTES_MAX
             ):
                 break
-            missing.owner = link
+            missing.owner, missing.is_put_off = link, False
             if not state.asked:
                 state.pace.asked(since)
             del state.offered[id_]

@@ -8,8 +8,11 @@ from mesh.errors import PeerError
 from mesh.ids import EnvelopeId, LinkId
 from mesh.limits import (
     IDS_PER_FRAME_MAX,
+    LATE_MS,
     MISSING_BODIES_ASKED_MAX,
     MISSING_IDS_MAX,
+    PRUNE_AGAIN_MS,
+    PRUNE_PAUSE_MS,
     RECONCILE_AFTER_LOSS_MS,
     RECONCILE_SERVED_PER_SECOND_MAX,
     REFUSED_KEPT_MS,
@@ -60,6 +63,12 @@ def announce(spreading: Spreading, link: int, numbers: range, ms: int = 0) -> No
 def announced(spreading: Spreading, link: int) -> list[EnvelopeId]:
     frame = spreading.take_announcement(LinkId(link))
     return [] if frame is None else [id_ for id_, _ in split_entries(frame.entries)]
+
+
+def bring(spreading: Spreading, link: int, number: int, ms: int) -> None:
+    """A link pushes new mail."""
+    spreading.body_came(LinkId(link), id_of(number), at(ms))
+    spreading.accepted(id_of(number), element(age=0), LinkId(link), at(ms), is_new=True)
 
 
 # --- Whole meshes ---------------------------------------------------------------------------------
@@ -320,6 +329,54 @@ def test_a_body_that_came_twice_on_one_link_that_was_asked_prunes_nothing() -> N
     assert frames_of(spreading, Prune, at(3)) == []
     spreading.body_came(LinkId(2), id_of(7), at(4))
     assert len(frames_of(spreading, Prune, at(4), 2)) == 1, "who was not asked is pruned"
+
+
+def test_what_was_on_its_way_does_not_undo_a_prune() -> None:
+    spreading = make(links=range(1, 6))
+    bring(spreading, 1, 7, 1)
+    spreading.body_came(LinkId(2), id_of(7), at(2))
+    assert len(frames_of(spreading, Prune, at(2), 2)) == 1
+    bring(spreading, 2, 8, 3)
+    assert not spreading._pushing.is_eager(LinkId(2)), "it was sent before the prune came"
+    bring(spreading, 2, 9, 2 + PRUNE_PAUSE_MS)
+    assert spreading._pushing.is_eager(LinkId(2)), "it was not"
+
+
+def test_a_lazy_link_that_goes_on_pushing_is_told_again() -> None:
+    """A graft and a prune that cross on their way leave one side eager and the other lazy."""
+    spreading = make(links=range(1, 6))
+    spreading.received(LinkId(2), Prune(), NOW, at(0))
+    for number, ms, told_count in ((7, 10, 0), (8, PRUNE_AGAIN_MS, 1), (9, PRUNE_AGAIN_MS + 10, 0)):
+        bring(spreading, 1, number, ms)
+        spreading.body_came(LinkId(2), id_of(number), at(ms))
+        assert len(frames_of(spreading, Prune, at(ms), 2)) == told_count
+
+
+def test_who_prunes_is_told_of_what_waited_and_given_what_it_asked_for() -> None:
+    spreading = make([1], links=range(1, 6))
+    spreading.accepted(id_of(7), element(age=0), None, at(1), is_new=True)
+    spreading.received(LINK, IWant(ids=id_of(1)), NOW, at(2))
+    spreading.received(LINK, Prune(), NOW, at(3))
+    assert spreading.take_announcement(LINK) == IHave(join_entries([(id_of(7), 0)]), 0)
+    assert spreading.take_bodies(LINK, 9) == [id_of(1)]
+    assert spreading.take_bodies(LinkId(2), 9) == [id_of(7)]
+
+
+@pytest.mark.parametrize("late_ms", [LATE_MS - 1, 300])
+def test_who_is_late_himself_gives_others_as_long_again_once(late_ms: int) -> None:
+    """A busy node must not ask for bodies that wait in queues, or doubt neighbours who are busy."""
+    spreading = make(links=[1])
+    spreading.received(LINK, IHave(join_entries([(id_of(7), 0)]), 0), NOW, at(0))
+    deadline = spreading._wanting.deadline()
+    assert deadline is not None
+    ms = -(-deadline // 1000) + late_ms
+    spreading.deadline_passed(NOW, at(ms))
+    is_asked = bool(frames_of(spreading, Graft, at(ms)))
+    assert is_asked == (late_ms < LATE_MS)
+    if not is_asked:
+        ms += 2 * late_ms + 1
+        spreading.deadline_passed(NOW, at(ms))
+        assert len(frames_of(spreading, Graft, at(ms))) == 1, "also when it is late again"
 
 
 def test_the_same_body_is_given_to_a_link_three_times_a_minute() -> None:
