@@ -24,7 +24,6 @@ from mesh.posting.mesh_time import STEADY_US
 from mesh.replication.spreading import Spreading
 from mesh.wire.envelope import HEADER_BYTES, LIFETIME_SECONDS, decode_header
 from mesh.wire.frames import Push
-from sim.nodes.planting import Swap, swapped
 from sim.promised.promises import S12, BrokenPromise
 
 LATE_S: Final = 600
@@ -71,8 +70,11 @@ class Lifetimes:
             self.opened(envelope.header.lapses)
             take(inbox, *given, **named)  # type: ignore[arg-type]
 
-        with swapped(Swap(Inbox, "_accept", accept)):
+        setattr(Inbox, "_accept", accept)  # noqa: B010 (a function in the place of a method)
+        try:
             yield
+        finally:
+            setattr(Inbox, "_accept", take)  # noqa: B010
 
     def sent(self, frame: msgspec.Struct) -> None:
         """A link encodes this frame."""
