@@ -6,9 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from mesh.effects import Effect
+from mesh.commands import SendMessage
+from mesh.effects import Effect, Reply
 from mesh.engine.door import Engine
-from mesh.ids import Instant, Monotonic
+from mesh.errors import UserError
+from mesh.ids import Instant, Monotonic, RequestId
+from mesh.inputs import Asked
 from sim.kernel.calendar import EPOCH_US
 from sim.kernel.entropy import Chance, SeededEntropy
 from sim.nodes.machine import Door
@@ -44,6 +47,35 @@ def test_a_twin_wants_the_same() -> None:
     assert effects
     later = Instant(Monotonic(1_000_000), EPOCH_US + 1_000_000)
     door.handle([], later)
+
+
+def _saying(engine: Engine, words: str) -> Door:
+    """Refuses in its own words."""
+
+    def change(effect: Effect) -> list[Effect]:
+        match effect:
+            case Reply(request, UserError(kind=kind)):
+                return [Reply(request, UserError(kind, words))]
+            case _:
+                return [effect]
+
+    return ChangedEffects(engine, change)
+
+
+def test_a_twin_refuses_in_the_same_words() -> None:
+    refused = Asked(RequestId(7), SendMessage(contact="00" * 32, text="hello"))
+
+    door, first = laptop_of(1, watched=(4, AlwaysTwins())).boot(START)
+    effects = door.handle([*first, refused], START)
+    assert any(isinstance(one, Reply) and isinstance(one.answer, UserError) for one in effects)
+
+    texts = iter(("one", "another"))
+    laptop = laptop_of(
+        1, plant=lambda engine: _saying(engine, next(texts)), watched=(4, AlwaysTwins())
+    )
+    door, first = laptop.boot(START)
+    with pytest.raises(BrokenPromise, match=r"S15.*another Reply"):
+        door.handle([*first, refused], START)
 
 
 def test_an_engine_that_is_no_function_of_its_inputs_breaks_s15() -> None:
