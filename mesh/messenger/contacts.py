@@ -5,7 +5,7 @@ from mesh.errors import UserError
 from mesh.ids import ContactId, UnixSeconds, VerifyKey
 from mesh.limits import CONTACTS_MAX
 from mesh.messenger.look_alikes import LookAlikes, is_alike
-from mesh.messenger.names import checked_name, free_label, is_name
+from mesh.messenger.names import checked_name, free_label, is_name, normalized
 from mesh.messenger.notes import Notes
 from mesh.messenger.telling import Telling
 from mesh.storage.vault import Vault
@@ -52,6 +52,7 @@ class Contacts:
 
         Small letters may stand for great ones, where nobody else is meant.
         """
+        named = normalized(named)
         found = self._rows.find_contact_by_label(named) if is_name(named) else None
         if found is None and named.isascii() and named.isdigit() and len(named) < len(str(2**63)):
             found = self._rows.find_contact(ContactId(int(named)))
@@ -83,7 +84,8 @@ class Contacts:
         """
         if len(self._labels) >= CONTACTS_MAX:
             raise UserError("too-many", f"A profile has at most {CONTACTS_MAX} contacts.")
-        label = free_label(wanted_label, self._is_label_taken)
+        key = verify_key.hex()
+        label = free_label(normalized(wanted_label), lambda one: self._is_label_taken(one, key=key))
         row = self._rows.add_contact(
             label=label,
             name=name,
@@ -114,10 +116,19 @@ class Contacts:
         found = self._looks.like(name, but=None if but is None else but.id)
         return [self._labels[one] for one in found]
 
-    def check_free(self, label: str, *, but: ContactId | None = None) -> None:
-        """UserError if a contact has this label, or one that could be mistaken for it."""
+    def check_free(self, label: str, *, key: str, but: ContactId | None = None) -> None:
+        """UserError if a contact has this label, or one that could be mistaken for it.
+
+        `key`: whose label it is to be.
+        """
         if is_alike(label, ONESELF):
             raise UserError("exists", f"The label {label!r} could be mistaken for yourself.")
+        if _names_another(label, key=key):
+            raise UserError(
+                "exists",
+                f"The label {label!r} could be mistaken for the number or the key of a contact; "
+                "add a word to it.",
+            )
         for taken in self._looks_of_labels.like(label, but=but):
             if self._labels[taken] == label:
                 raise UserError("exists", f"Another contact has the label {label!r} already.")
@@ -132,7 +143,7 @@ class Contacts:
         checked = checked_name(label, "The label")
         if checked == row.label:
             return
-        self.check_free(checked, but=row.id)
+        self.check_free(checked, key=row.verify_key.hex(), but=row.id)
         self._rows.set_label(row.id, checked)
         self._remember(row.id, checked, row.name)
         self._telling.contact_changed(row.id)
@@ -197,8 +208,12 @@ class Contacts:
             sends_read_receipts=self._messages.conversation(contact).sends_read_receipts,
         )
 
-    def _is_label_taken(self, label: str) -> bool:
-        return is_alike(label, ONESELF) or bool(self._looks_of_labels.like(label))
+    def _is_label_taken(self, label: str, *, key: str) -> bool:
+        return (
+            is_alike(label, ONESELF)
+            or _names_another(label, key=key)
+            or bool(self._looks_of_labels.like(label))
+        )
 
     def _remember(self, contact: ContactId, label: str, name: str) -> None:
         self._labels[contact] = label
@@ -262,3 +277,16 @@ class Contacts:
             sends_read_receipts=sends_read_receipts,
             identity_changed=row.identity_changed,
         )
+
+
+def _names_another(label: str, *, key: str) -> bool:
+    """Whether a command that says this label could mean somebody's number or another key.
+
+    Labels are looked for first: who is called like the beginning of a friend's key, or like a
+    friend's number, would get what is meant for the friend.
+    """
+    if not label.isascii():
+        return False
+    digits = label.lower()
+    is_like_key = len(digits) >= KEY_PREFIX_DIGITS_MIN and set(digits) <= set("0123456789abcdef")
+    return digits.isdigit() or (is_like_key and not key.startswith(digits))

@@ -228,7 +228,7 @@ class Invitations:
         short_key = invite.verify_key.hex()[:KEY_PREFIX_DIGITS_MIN]
         if label:
             label = checked_name(label, "The label")
-            self._contacts.check_free(label)
+            self._contacts.check_free(label, key=invite.verify_key.hex())
         bundle = invite.bundle
         return self._contacts.add(
             wanted_label=label or name or short_key,
@@ -276,7 +276,7 @@ class Invitations:
             raise UserError(
                 "exists",
                 f"{row.label} is a contact already. If nothing that you send arrives, "
-                f"run: mesh contact renew {row.label}; then this invite can be added too.",
+                f"run: mesh contact renew {row.id}; then this invite can be added too.",
             )
         if invitation is not None and invitation.secret == invite.secret:
             raise UserError(

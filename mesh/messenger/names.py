@@ -38,6 +38,12 @@ def checked_name(text: str, what: str) -> str:
     return name
 
 
+def normalized(text: str) -> str:
+    """The text as most keyboards write it; only a form that fits where it did is another one."""
+    composed = unicodedata.normalize("NFC", text)
+    return composed if is_name(composed) else text
+
+
 def free_label(wanted: str, is_taken: Callable[[str], bool]) -> str:
     """The wanted label, or with the first number behind it that makes it unique."""
     label, number = wanted, 1

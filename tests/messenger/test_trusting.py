@@ -314,6 +314,36 @@ def test_a_label_is_refused_that_looks_like_another_one() -> None:
     assert one_contact(ann, "B0b").looks_like == ["Rob"]
 
 
+def test_nobody_chooses_a_name_that_means_somebody_else_to_a_command() -> None:
+    clock = Clock()
+    ann, bob = Person("Ann", clock, seed=1), Person("Bob", clock, seed=2)
+    bob.add(ann.invite().link)
+    exchange(ann, bob)
+    friend = one_contact(ann, "Bob")
+    for seed, name in ((3, str(friend.id)), (4, friend.key[:8].upper()), (5, friend.key[:20])):
+        other = Person(name, clock, seed=seed)
+        other.add(ann.invite().link)
+        exchange(ann, other)
+        assert ann.send(name, "for Bob alone").contact == friend.id
+        assert one_contact(ann, f"{name} 2").name == name
+    stranger = one_contact(ann, f"{friend.id} 2")
+    for label in ("12", friend.key[:8]):
+        with pytest.raises(UserError, match="number or the key"):
+            ann.ask(RenameContact(stranger.label, label))
+    # One's own key says who one is.
+    ann.ask(RenameContact(stranger.label, stranger.key[:8]))
+    assert one_contact(ann, stranger.key[:8]).id == stranger.id
+
+
+def test_a_name_is_found_however_a_keyboard_composes_its_letters() -> None:
+    clock = Clock()
+    ann, other = Person("Ann", clock, seed=1), Person("Jose\u0301", clock, seed=2)
+    other.add(ann.invite().link)
+    exchange(ann, other)
+    for named in ("Jose\u0301", "Jos\u00e9"):
+        assert one_contact(ann, "Jos\u00e9").id == ann.send(named, "Hello").contact
+
+
 @pytest.mark.parametrize("name", ["me", "Me", "m\u0435"])
 def test_nobody_has_the_label_by_which_screens_call_oneself(name: str) -> None:
     clock = Clock()
