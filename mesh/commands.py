@@ -183,6 +183,8 @@ class IntroductionAnswer(Answer, frozen=True, kw_only=True):
     name: str
     key: str
     state: Literal["waiting", "accepted", "declined", "done"]
+    looks_like: list[str] = []
+    """Labels of other contacts that a reader could mistake for who is introduced."""
 
 
 class IntroductionsAnswer(Answer, frozen=True, kw_only=True):

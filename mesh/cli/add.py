@@ -1,5 +1,7 @@
 """`mesh add`: use an invite, after saying what it would do."""
 
+import shlex
+
 import click
 
 from mesh.cli.door import client_of
@@ -46,8 +48,10 @@ def add(choices: Choices, link: str, label: str) -> None:
     if contact.looks_like:
         others = ", ".join(map(clean_line, contact.looks_like))
         terminal.warn(f"This name looks like that of {others}; look at the key.")
-    terminal.say(f"Write to them with: mesh send '{clean_line(contact.label)}' \"Hello\"")
-    terminal.say(f"Is it really them? Compare: mesh compare '{clean_line(contact.label)}'")
+    # A stranger chose the name: a shell that is given this line must not obey it.
+    word = shlex.quote(clean_line(contact.label))
+    terminal.say(f'Write to them with: mesh send {word} "Hello"')
+    terminal.say(f"Is it really them? Compare: mesh compare {word}")
 
 
 def ask_about(terminal: Terminal, client: Client, link: str) -> None:

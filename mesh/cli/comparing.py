@@ -14,6 +14,7 @@ import click
 from mesh.api.stream import Happened, StreamObject
 from mesh.cli.completing import complete_contact
 from mesh.cli.door import client_of
+from mesh.cli.names import Names
 from mesh.cli.options import Choices, shared_options
 from mesh.cli.terminal import Terminal
 from mesh.cli.untrusted import clean_line
@@ -65,6 +66,7 @@ def compare(choices: Choices, contact: str, *, verdict: bool | None) -> None:
     # Listening begins before it is asked for, so that no step of the other side is missed.
     next(stream, None)
     begun = client.ask(Compare(contact), ComparisonAnswer)
+    names = Names([]) if choices.json else Names.ask(client)
 
     def find(event: Event) -> ComparisonAnswer | None:
         match event:
@@ -76,12 +78,13 @@ def compare(choices: Choices, contact: str, *, verdict: bool | None) -> None:
     carry_through(
         Terminal(choices),
         begun,
-        who=clean_line(begun.label),
+        who=names.name(begun.contact, begun.label),
         confirm=lambda is_equal: client.ask(
             ConfirmComparison(contact, is_equal=is_equal), ComparisonAnswer
         ),
         steps=steps_of(stream, find),
         verdict=verdict,
+        is_settled=lambda told: told.state in SETTLED,
     )
 
 
@@ -109,12 +112,17 @@ def carry_through(
     confirm: Callable[[bool], SeenT],
     steps: Iterator[SeenT],
     verdict: bool | None,
+    is_settled: Callable[[SeenT], bool],
 ) -> None:
-    """Bring a comparison as far as it goes: wait, show, ask, and say what came of it."""
+    """Bring a comparison as far as it goes: wait, show, ask, and say what came of it.
+
+    `is_settled` says of a comparison that matched or failed whether nothing more comes of it.
+    """
     now = begun
     if now.state not in TO_SEE:
         terminal.say(f"Waiting for {who} to compare as well (Ctrl-C: later)…")
         now = waited(steps, until=TO_SEE)
+    has_seen = now.state != "failed"
     if now.state == "compare":
         if not terminal.is_json:
             for line in lines_of(now):
@@ -126,13 +134,16 @@ def carry_through(
             if now.state not in SETTLED:
                 terminal.say(f"Waiting for what {who} says…")
                 now = waited(steps, until=SETTLED)
+    if now.state == "matched" and not is_settled(now):
+        terminal.say(f"You see the same. Waiting until {who} is a contact (Ctrl-C: later)…")
+        now = next((step for step in steps if is_settled(step)), now)
     if terminal.is_json:
         terminal.json(now)
     if now.state == "failed":
+        raise UserError("comparison-failed", failure_of(who, has_seen=has_seen, verdict=verdict))
+    if now.state == "matched" and not is_settled(now):
         raise UserError(
-            "comparison-failed",
-            f"You and {who} do not see the same, or one of you said so. Somebody may stand between "
-            "you: trust no message until you have met.",
+            "timeout", f"You see the same, but {who} is no contact yet; look later: mesh contacts"
         )
     if now.state == "matched":
         terminal.say(f"You and {who} see the same: {who} is verified.")
@@ -145,6 +156,25 @@ def waited(steps: Iterator[SeenT], *, until: tuple[str, ...]) -> SeenT:
             return step
     raise UserError(
         "timeout", "The other side has not answered yet; the same command again goes on with it."
+    )
+
+
+def failure_of(who: str, *, has_seen: bool, verdict: bool | None) -> str:
+    """Say what is known when a comparison came to nothing, and no more than that."""
+    if not has_seen:
+        return (
+            f"The comparison with {who} ended before there was anything to see: one of you took it "
+            "back, it took too long, it was cut off, or the other side broke its rules."
+        )
+    if verdict is False:
+        return (
+            f"You and {who} do not see the same, as you say. Somebody may stand between you: trust "
+            "no message until you have met."
+        )
+    return (
+        f"The comparison with {who} came to nothing. If they see something else, somebody may "
+        "stand between you: trust no message until you have met. If it only took too long or was "
+        "cut off, begin anew."
     )
 
 

@@ -3,7 +3,7 @@
 import click
 
 from mesh.cli.messages import state_of
-from mesh.cli.names import Names, shown
+from mesh.cli.names import Names, shown, shown_introduced
 from mesh.cli.untrusted import clean_line
 from mesh.commands import ComparisonAnswer, ContactAnswer, IntroductionAnswer, NearbyPersonAnswer
 from mesh.events import (
@@ -37,7 +37,7 @@ def find_sentence(event: Event, names: Names) -> str | None:
         case ComparisonChanged(comparison=comparison):
             return find_sentence_of_comparison(comparison, names)
         case IntroductionChanged(introduction=introduction):
-            return find_sentence_of_introduction(introduction)
+            return find_sentence_of_introduction(introduction, names)
         case NearbyChanged(person=person):
             return find_sentence_of_nearby(person)
         case MessageStateChanged(message=message) if message.state in TOLD_STATES:
@@ -62,16 +62,17 @@ def find_sentence_of_comparison(comparison: ComparisonAnswer, names: Names) -> s
         case "asked by them":
             return f"{name} wishes to compare: mesh compare {comparison.contact}"
         case "failed":
-            return f"You and {name} did not see the same when you compared."
+            where = f"mesh contact show {comparison.contact}"
+            return f"A comparison with {name} ended without a match: {where}"
         case _:
             return None
 
 
-def find_sentence_of_introduction(introduction: IntroductionAnswer) -> str | None:
+def find_sentence_of_introduction(introduction: IntroductionAnswer, names: Names) -> str | None:
     """Say who vouches for whom, while it waits for an answer."""
     if introduction.state != "waiting":
         return None
-    by, name = clean_line(introduction.by), clean_line(introduction.name)
+    by, name = names.called(introduction.by), shown_introduced(introduction)
     return f"{by} introduces {name} to you: mesh introductions accept {introduction.id}"
 
 

@@ -5,7 +5,7 @@ import click
 from mesh.cli.completing import complete_contact
 from mesh.cli.door import client_of
 from mesh.cli.layout import columns
-from mesh.cli.names import Names
+from mesh.cli.names import Names, shown_introduced
 from mesh.cli.options import Choices, shared_options
 from mesh.cli.people import KEY_LETTERS_SHOWN
 from mesh.cli.terminal import Terminal
@@ -24,8 +24,8 @@ from mesh.commands import (
     help="""\
 Introduce two of your contacts to each other.
 
-Both are told the name and the key of the other one, and that it was you who vouched. They become
-contacts if both accept.
+The second one is asked first, and then the first one. Each is told the name and the key of the
+other, and that it was you who vouched. They become contacts if both accept; you are not told.
 
 \b
 Examples:
@@ -45,7 +45,7 @@ def introduce(choices: Choices, contact: str, to: str) -> None:
         return
     names = Names.ask(client)
     one, other = (names.called(each) for each in (contact, to))
-    terminal.say(f"{one} and {other} are told of each other.")
+    terminal.say(f"{other} is asked about {one}; if they accept, {one} is asked too.")
 
 
 @click.group(
@@ -80,10 +80,10 @@ def introductions(ctx: click.Context) -> None:
     rows += [
         (
             str(each.id),
-            clean_line(each.name),
+            shown_introduced(each),
             each.key[:KEY_LETTERS_SHOWN],
             names.called(each.by),
-            each.state,
+            "; ".join([each.state, *warnings(each)]),
         )
         for each in answer.introductions
     ]
@@ -123,6 +123,12 @@ def decline(choices: Choices, number: int) -> None:
     answer_it(choices, number, is_accepted=False)
 
 
+def warnings(introduction: IntroductionAnswer) -> list[str]:
+    """Return what a person should look at before they believe a name."""
+    others = ", ".join(map(clean_line, introduction.looks_like))
+    return [f"looks like {others}"] if others else []
+
+
 def answer_it(choices: Choices, number: int, *, is_accepted: bool) -> None:
     """Accept or decline, and say what came of it."""
     terminal = Terminal(choices)
@@ -133,4 +139,4 @@ def answer_it(choices: Choices, number: int, *, is_accepted: bool) -> None:
         terminal.json(answer)
     else:
         by = Names.ask(client).called(answer.by)
-        terminal.say(f"{clean_line(answer.name)}, introduced by {by}: {answer.state}.")
+        terminal.say(f"{shown_introduced(answer)}, introduced by {by}: {answer.state}.")

@@ -6,11 +6,18 @@ shown with the beginning of their key, which nobody can choose.
 """
 
 import re
+import unicodedata
 from collections.abc import Sequence
 
 from mesh.cli.untrusted import clean_line
 from mesh.client import Client
-from mesh.commands import AskContacts, ContactAnswer, ContactsAnswer, MessageAnswer
+from mesh.commands import (
+    AskContacts,
+    ContactAnswer,
+    ContactsAnswer,
+    IntroductionAnswer,
+    MessageAnswer,
+)
 
 KEY_DIGITS_SHOWN = 8
 """Enough to tell two contacts apart, and enough to name one of them to any command."""
@@ -22,10 +29,21 @@ stands before a message of our own."""
 
 def shown(contact: ContactAnswer) -> str:
     """Return a contact's name for people."""
-    label = clean_line(contact.label)
-    if contact.looks_like or LIKE_OURS.search(label):
-        return f"{label} [{contact.key[:KEY_DIGITS_SHOWN]}]"
-    return label
+    return marked(contact.label, contact.key, is_alike=bool(contact.looks_like))
+
+
+def shown_introduced(introduction: IntroductionAnswer) -> str:
+    """Return the name of somebody whom a contact introduces."""
+    is_alike = bool(introduction.looks_like)
+    return marked(introduction.name, introduction.key, is_alike=is_alike)
+
+
+def marked(name: str, key: str, *, is_alike: bool) -> str:
+    """Return a name, with the beginning of the key if it could be mistaken for another."""
+    cleaned = clean_line(name)
+    if is_alike or LIKE_OURS.search(cleaned):
+        return f"{cleaned} [{key[:KEY_DIGITS_SHOWN]}]"
+    return cleaned
 
 
 class Names:
@@ -67,6 +85,7 @@ class Names:
 
     def find(self, named: str) -> ContactAnswer | None:
         """Return the contact of a label, a number or the beginning of a key, as the node does."""
+        named = unicodedata.normalize("NFC", named)
         everybody = list(self._contacts.values())
         for contact in everybody:
             if named == contact.label:

@@ -177,4 +177,6 @@ def compare(choices: Choices, number: int, *, verdict: bool | None) -> None:
         ),
         steps=steps_of(stream, find),
         verdict=verdict,
+        # Both have said the same; the proofs and the invite may still fail.
+        is_settled=lambda told: told.state == "failed" or told.contact != 0,
     )

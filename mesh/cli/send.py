@@ -100,6 +100,8 @@ def send(choices: Choices, contact: str, text: tuple[str, ...], key: str, wait: 
         terminal.json(message)
     else:
         terminal.say(f"{names.of(message)}, message {message.number}: {state_of(message)}")
+    if wait and message.state in OVER:
+        raise UserError(f"not-{wait}", f"Nobody waits for it any more: {state_of(message)}.")
     if wait and message.state not in AWAITED[wait]:
         raise UserError(f"not-{wait}", TOO_LATE[wait].format(f"{choices.timeout:g}"))
 

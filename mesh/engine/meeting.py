@@ -145,7 +145,9 @@ class Meeting:
 
     def _set(self, messenger: Messenger, now: Instant, *, is_on: bool) -> None:
         if messenger.meetings is None:
-            raise UserError("no-identity", "This profile has no identity yet; run: mesh init NAME")
+            raise UserError(
+                "no-identity", "This profile has no identity yet; run: mesh up --name NAME"
+            )
         messenger.offer_card(is_on=is_on)
         if is_on:
             self._switch_on(messenger, now)

@@ -277,7 +277,14 @@ class Introductions:
             name=row.name,
             key=row.verify_key.hex(),
             state=row.state,
+            looks_like=self._look_alikes(row),
         )
+
+    def _look_alikes(self, row: IntroductionRow) -> list[str]:
+        if not row.name:
+            return []
+        known = self._people.find_contact_by_key(row.verify_key)
+        return self._contacts.look_alikes(row.name, but=known)
 
 
 def _check_may_take_part(row: ContactRow) -> None:

@@ -217,7 +217,9 @@ class Messenger:
             return self._create_identity(command, mesh_now, now)
         desk = self._desk
         if desk is None:
-            raise UserError("no-identity", "This profile has no identity yet; run: mesh init NAME")
+            raise UserError(
+                "no-identity", "This profile has no identity yet; run: mesh up --name NAME"
+            )
         match command:
             case AskIdentity():
                 return _identity_answer(desk.identity)

@@ -256,7 +256,7 @@ class SmallNode:
         if command.idempotency_key and former is not None:
             if (former.contact, former.text) != (contact.id, command.text):
                 raise UserError("key-reused", "This key was used for another message.")
-            return former
+            return self.messages[former.number - 1]
         message = self.keep(contact, command.text, is_mine=True)
         self.keys[command.idempotency_key] = message
         self.log.append(MessageSent(message))

@@ -164,8 +164,9 @@ class SmallPeople:
                     return self.meet(person, state=state, emoji=emoji, numbers=numbers)
                 return self.meet(person, state="asked by us")
             case ConfirmNearby(person=number, is_equal=is_equal):
-                state = "matched" if is_equal else "failed"
-                return self.meet(self.person(number), state=state)
+                if is_equal:
+                    return self.meet(self.person(number), state="matched", contact=7)
+                return self.meet(self.person(number), state="failed")
             case _:
                 raise AssertionError(command)
 

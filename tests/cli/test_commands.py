@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import re
 import stat
 import subprocess
 import sys
@@ -19,6 +20,9 @@ from tests.cli.conftest import Mesh
 
 ROOT = Path(__file__).resolve().parents[2]
 
+
+NAMED_COMMAND = re.compile(r"(?:: |`|run |say )mesh ([a-z]+)\b")
+"""How sentences name a command that a person should run."""
 
 CONTACT_VERBS = (
     "accept",
@@ -292,6 +296,28 @@ def test_a_message_is_withdrawn(mesh: Mesh, node: Running) -> None:
     assert mesh("withdraw", "1").err == "Ben, message 1: withdrawn\n"
     assert mesh("withdraw", "1", "--json").json["state"] == "withdrawn"
     assert mesh("withdraw", "2").code == 5
+
+
+def test_who_waits_for_a_message_that_was_withdrawn_is_told_so(mesh: Mesh, node: Running) -> None:
+    befriend(mesh)
+    mesh("send", "Ben", "--key", "k", "x")
+    mesh("withdraw", "1")
+    for awaited in ("carried", "delivered"):
+        ran = mesh("send", "Ben", "--key", "k", "--wait", awaited, "x")
+        assert (ran.code, ran.err.splitlines()[-1]) == (
+            6,
+            "mesh: Nobody waits for it any more: withdrawn.",
+        )
+
+
+def test_every_command_that_a_sentence_names_is_there() -> None:
+    named = [
+        name
+        for file in (ROOT / "mesh").rglob("*.py")
+        for name in NAMED_COMMAND.findall(file.read_text())
+    ]
+    assert len(named) > 50
+    assert set(named) <= set(COMMANDS)
 
 
 def test_messages_are_read_and_marked(mesh: Mesh, node: Running) -> None:

@@ -57,9 +57,16 @@ def line_of(event: Event) -> str | None:
         (comparison("asked by them"), "* Ben [01234567] wishes to compare: mesh compare 1"),
         (
             comparison("failed"),
-            "* You and Ben [01234567] did not see the same when you compared.",
+            "* A comparison with Ben [01234567] ended without a match: mesh contact show 1",
         ),
-        (introduction("waiting"), "* Ben introduces Cl eo to you: mesh introductions accept 3"),
+        (
+            introduction("waiting"),
+            "* Ben [01234567] introduces Cl eo to you: mesh introductions accept 3",
+        ),
+        (
+            IntroductionChanged(msgspec.structs.replace(INTRODUCED, looks_like=["Cleo"])),
+            "* Ben [01234567] introduces Cl eo [cdcdcdcd] to you: mesh introductions accept 3",
+        ),
         (
             ContactAdded(contact("Stranger", is_request=True)),
             "* Stranger asks to be let in: mesh requests",

@@ -1,5 +1,7 @@
 """Who somebody really is: the verbs of trust against a node whose other persons a test plays."""
 
+import shlex
+
 import msgspec
 import pytest
 
@@ -35,6 +37,13 @@ def test_a_link_is_explained_before_it_is_used(mesh: Mesh, node: Running) -> Non
     assert told.out.startswith("This adds Cleo as a contact.\nkey        cdcd cdcd")
     assert mesh("invite", "inspect", "mesh:Cleo", "--json").json["is_usable"] is True
     assert len(node.node.contacts) == 1
+
+
+def test_a_shell_that_is_given_what_was_said_obeys_no_name(mesh: Mesh, node: Running) -> None:
+    name = "O'Hara; rm -rf ~"
+    hints = mesh("add", "mesh:Ben", "--label", name).err.splitlines()[-2:]
+    said = [shlex.split(hint[hint.index("mesh ") :]) for hint in hints]
+    assert said == [["mesh", "send", name, "Hello"], ["mesh", "compare", name]]
 
 
 def test_a_link_that_is_of_no_use_is_not_used(mesh: Mesh, node: Running) -> None:
@@ -201,7 +210,11 @@ def test_a_comparison_that_nobody_takes_up_ends_in_time(mesh: Mesh, ben: Running
 
 def test_contacts_are_introduced(mesh: Mesh, ben: Running) -> None:
     mesh("add", "mesh:Cleo", "--label", "Cleo")
-    assert mesh("introduce", "Ben", "Cleo").code == 0
+    told = mesh("introduce", "Ben", "Cleo")
+    assert (told.code, told.err) == (
+        0,
+        "Cleo is asked about Ben; if they accept, Ben is asked too.\n",
+    )
     assert ben.node.people.introduced == [("Ben", "Cleo")]
     assert mesh("introduce", "Ben", "Nobody").code == 5
 
@@ -211,6 +224,12 @@ def test_introductions_are_listed_and_answered(mesh: Mesh, ben: Running) -> None
     waiting = IntroductionAnswer(id=3, by="Ben", name="Do\u202era", key="cd" * 32, state="waiting")
     ben.node.people.introductions[3] = waiting
     assert "Do<U+202E>ra  cdcdcdcdcdcdcdcd  Ben" in mesh("introductions").out
+    twin = msgspec.structs.replace(waiting, id=4, name="Веn", looks_like=["Ben"])
+    ben.node.people.introductions[4] = twin
+    listed = mesh("introductions").out
+    assert "Веn [cdcdcdcd]" in listed
+    assert "waiting; looks like Ben" in listed
+    del ben.node.people.introductions[4]
     assert mesh("introductions", "accept", "3", "--json").json["state"] == "accepted"
     assert mesh("introductions", "decline", "3").err.endswith("introduced by Ben: declined.\n")
     assert mesh("introductions", "accept", "4").code == 5

@@ -116,6 +116,24 @@ def test_two_who_are_introduced_become_contacts_and_know_who_vouched() -> None:
     assert sorted(contact.label for contact in ivy.contacts()) == ["Ann", "Bob"]
 
 
+def test_who_is_introduced_and_looks_like_a_contact_is_told_apart_from_them() -> None:
+    ivy, ann, bob = three()
+    twin = Person("\u0410nn", ann.clock, seed=9)
+    twin.add(bob.invite().link)
+    exchange(bob, twin)
+    ivy.ask(Introduce("Ann", "Bob"))
+    exchange(ivy, bob)
+    (asked,) = introductions(bob)
+    assert (asked.name, asked.looks_like) == ("Ann", ["\u0410nn"])
+    answer_first(bob)
+    exchange(ivy, ann, bob)
+    answer_first(ann)
+    exchange(ivy, ann, bob)
+    # She is a contact herself now, and no double of herself.
+    assert introductions(bob)[0].looks_like == ["\u0410nn"]
+    assert introductions(ann)[0].looks_like == []
+
+
 def test_nobody_is_asked_twice_by_what_comes_twice() -> None:
     ivy, ann, bob = three()
     for _ in range(3):
