@@ -8,6 +8,7 @@ from mesh.commands import (
     ComparisonAnswer,
     ContactAnswer,
     IntroductionAnswer,
+    InviteAnswer,
     MessageAnswer,
     NearbyPersonAnswer,
     NoteAnswer,
@@ -30,6 +31,12 @@ class MessageStateChanged(msgspec.Struct, frozen=True, tag="message-state", tag_
     """More (or less) is known of a message written here."""
 
     message: MessageAnswer
+
+
+class InviteChanged(msgspec.Struct, frozen=True, tag="invite-changed", tag_field="type"):
+    """An invite of ours was made, used or revoked. Its link is not told: ask for the invites."""
+
+    invite: InviteAnswer
 
 
 class ContactAdded(msgspec.Struct, frozen=True, tag="contact-added", tag_field="type"):
@@ -111,6 +118,7 @@ Event = (
     MessageReceived
     | MessageSent
     | MessageStateChanged
+    | InviteChanged
     | ContactAdded
     | ContactChanged
     | ContactRemoved

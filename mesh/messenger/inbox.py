@@ -14,8 +14,8 @@ from mesh.crypto.entropy import Entropy
 from mesh.crypto.kem import Kem
 from mesh.crypto.signing import is_signature_valid
 from mesh.errors import PeerError
-from mesh.events import ContactAdded
-from mesh.ids import Instant, MessageId, UnixSeconds
+from mesh.events import ContactAdded, NoticeRaised
+from mesh.ids import Instant, InviteId, MessageId, UnixSeconds
 from mesh.limits import CONTACTS_MAX, SESSIONS_PER_CONTACT_MAX
 from mesh.messenger.contacts import KEY_PREFIX_DIGITS_MIN, Contacts
 from mesh.messenger.expected import ExpectedTags, OfBundle, OfInvite, OfRendezvous, OfSession
@@ -135,6 +135,8 @@ class Inbox:
         self._tell_received = tell_received
         self._tell_renewed = tell_renewed
         self._verify = VerifiedSignatures()
+        # Whoever has a closed invite can come as often as they like: it is told once in a run.
+        self._told_closed: dict[InviteId, None] = {}
         self._handlers: dict[int, ControlHandler] = {}
         self.counters: dict[str, int] = {}
 
@@ -248,7 +250,7 @@ class Inbox:
         if contact is not None and contact.is_blocked:
             raise PeerError("a first contact by somebody who is blocked")
         self._check_author(contact, author, mesh_now)
-        self._check_may_found(invite, contact, envelope)
+        self._check_may_found(invite, contact, founded)
         if contact is not None and contact.state == "answered":
             # They gave up what we had, or lost it.
             self._end_known(contact)
@@ -406,18 +408,36 @@ class Inbox:
                 self._sessions.end(named)
 
     def _check_may_found(
-        self, invite: InviteRow, contact: ContactRow | None, envelope: Envelope
+        self, invite: InviteRow, contact: ContactRow | None, founded: Founded
     ) -> None:
         # What was sent before the invite expired may have been on its way for long.
-        state = state_of(invite, envelope.header.created)
+        state = state_of(invite, founded.opened.envelope.header.created)
         # Who is a contact begins anew: he lost what came of the invite, and takes no use of it.
         is_again = contact is not None and contact.state == "answered" and state == "used up"
         if state != "open" and not is_again:
+            if contact is None:
+                self._tell_closed(invite, state, founded)
             raise PeerError(f"a first contact by an invite that is {state}")
         if contact is None and len(self._contacts) >= CONTACTS_MAX:
             raise PeerError("too many contacts")
         if contact is not None and self._sessions.count(contact.id) >= SESSIONS_PER_CONTACT_MAX:
             raise PeerError("too many first contacts by one person")
+
+    def _tell_closed(self, invite: InviteRow, state: str, founded: Founded) -> None:
+        """Somebody was not let in: perhaps whom our person waits for, after somebody else was."""
+        if invite.id in self._told_closed:
+            return
+        self._told_closed[invite.id] = None
+        name = founded.opened.payload.name
+        key = founded.author.verify_key.hex()[:KEY_PREFIX_DIGITS_MIN]
+        who = f"{name} (key {key})" if is_name(name) else f"Somebody with the key {key}"
+        hint = (
+            "If you meant them, look who came by it: it was in other hands too."
+            if state == "used up"
+            else "If you expect them, make another one."
+        )
+        what = f"came by your invite {invite.id}, which is {state}, and was not let in."
+        self._telling.tell(NoticeRaised(f"{who} {what} {hint}"))
 
     def _add_contact(
         self, author: Author, payload: Payload, invite: InviteRow, mesh_now: UnixSeconds

@@ -12,6 +12,7 @@ import msgspec
 from mesh.commands import CreateInvite, InviteAnswer
 from mesh.crypto.entropy import Entropy
 from mesh.errors import PeerError, UserError
+from mesh.events import InviteChanged
 from mesh.ids import ContactId, InviteId, Tag, UnixSeconds, VerifyKey
 from mesh.limits import (
     ADDRESS_HINT_BYTES_MAX,
@@ -136,9 +137,8 @@ class Invites:
             raise UserError("not-found", f"There is no invite {invite}; see: mesh invite list")
         if state_of(row, mesh_now) == "open":
             self._rows.set_revoked(row.id, erase_after=_kept_until(row, mesh_now))
-        closed = self._rows.find_invite(row.id)
-        assert closed is not None
-        return self._answer(closed, mesh_now)
+            self._tell(row.id, mesh_now)
+        return self._answer(self.invite(row.id), mesh_now)
 
     def invite(self, invite: InviteId) -> InviteRow:
         """The invite whose tag was met."""
@@ -160,6 +160,7 @@ class Invites:
         uses = row.uses + 1
         erase_after = row.erase_after if uses < row.uses_max else _kept_until(row, mesh_now)
         self._rows.set_uses(row.id, uses=uses, erase_after=erase_after)
+        self._tell(row.id, mesh_now)
 
     def has_open(self, mesh_now: UnixSeconds) -> bool:
         """Whether a bundle of ours may have to be posted."""
@@ -215,6 +216,7 @@ class Invites:
             vouched_by=vouched_by,
         )
         self._expect(row)
+        self._tell(row.id, mesh_now)
         return row
 
     def _post(self, row: InviteRow, mesh_now: UnixSeconds) -> None:
@@ -245,6 +247,11 @@ class Invites:
     def _expect(self, row: InviteRow) -> None:
         assert row.secret is not None
         self._expected.expect(OfInvite(row.id), invite_tags(row.secret))
+
+    def _tell(self, invite: InviteId, mesh_now: UnixSeconds) -> None:
+        answer = self._answer(self.invite(invite), mesh_now)
+        # Events are remembered and written on by whoever listens; a link lets people in.
+        self._telling.tell(InviteChanged(msgspec.structs.replace(answer, link="", qr="")))
 
     def _erase(self, row: InviteRow) -> None:
         assert row.secret is not None

@@ -6,7 +6,7 @@ import pytest
 
 from mesh.commands import AskInvites, CreateInvite, InviteAnswer, InvitesAnswer, RevokeInvite
 from mesh.errors import UserError
-from mesh.events import ContactAdded, MessageStateChanged
+from mesh.events import ContactAdded, InviteChanged, MessageStateChanged, NoticeRaised
 from mesh.limits import INVITE_KEPT_SECONDS, INVITE_TAGS, INVITES_MAX
 from mesh.storage.sqlcipher import transaction
 from mesh.wire.invite import LINK_PREFIX, QR_PREFIX
@@ -35,10 +35,28 @@ def test_an_invite_for_one_is_used_up_by_the_first_and_founds_no_second() -> Non
     ann.receive(eve.post())
     assert [contact.name for contact in ann.contacts()] == ["Bob"]
     assert ann.dropped() == {"a first contact by an invite that is used up": 1}
+    # Her person is told, once: whom she meant may be the second.
+    eve.send("Ann", "is this your invite?")
+    ann.receive(eve.post())
+    (notice,) = [event for event in ann.take_events() if isinstance(event, NoticeRaised)]
+    assert notice.sentence.startswith("Eve (key ")
+    assert "your invite 1, which is used up, and was not let in" in notice.sentence
     # Who used it in time goes on.
     bob.send("Ann", "still here")
     exchange(ann, bob)
     assert ann.texts("Bob") == ["still here"]
+
+
+def test_what_becomes_of_an_invite_is_told_without_its_link() -> None:
+    _, (ann, bob) = people("Ann", "Bob")
+    invite = ann.invite(uses_max=2)
+    bob.add(invite.link)
+    exchange(ann, bob)
+    ann.ask(RevokeInvite(invite.id))
+    ann.ask(RevokeInvite(invite.id))
+    told = [event.invite for event in ann.take_events() if isinstance(event, InviteChanged)]
+    assert [(one.uses, one.state) for one in told] == [(0, "open"), (1, "open"), (1, "revoked")]
+    assert {(one.id, one.link, one.qr) for one in told} == {(invite.id, "", "")}
 
 
 def test_an_invite_for_three_founds_three() -> None:

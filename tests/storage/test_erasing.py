@@ -25,6 +25,7 @@ from mesh.storage.vault_rows import (
     SessionRow,
     SkippedRow,
 )
+from mesh.storage.vault_trust import NoteRow
 from tests.storage.plain import all_bytes, connect_plainly
 
 NOW = UnixSeconds(1_700_000_000)
@@ -209,6 +210,29 @@ def test_every_kind_of_secret_that_is_erased_leaves_the_files(
         vault.outbox.set_posted(envelope)
         vault.outbox.forget_carriers(message)
     # The log still holds them: it is not enough to delete.
+    assert marks_in(file) & set(marks.made)
+    assert checkpoint(connection)
+    assert marks_in(file) == set(kept.made)
+
+
+def test_of_a_contact_who_is_removed_nothing_stays_in_the_files(
+    connection: Connection, file: Path
+) -> None:
+    vault, marks, kept = Vault(connection), Marks("gone"), Marks("kept")
+    with transaction(connection):
+        contact, other = add_contact(vault, marks, 1), add_contact(vault, kept, 2)
+        add_session(vault, marks, contact)
+        add_session(vault, kept, other)
+        for number in range(1, 60, 2):
+            add_message(vault, contact, marks.text("text", 400), number=number)
+            add_message(vault, other, kept.text("text", 400), number=number + 1)
+        vault.trust.put_comparison(contact, marks.blob("comparison"))
+        for person, its in ((contact, marks), (other, kept)):
+            note = NoteRow(at=NOW, kind="verified", sentence=its.text("note"))
+            vault.trust.add_note(person, note, kept_max=9)
+    assert marks_in(file) >= set(marks.made) | set(kept.made)
+    with transaction(connection):
+        vault.leaving.remove(contact)
     assert marks_in(file) & set(marks.made)
     assert checkpoint(connection)
     assert marks_in(file) == set(kept.made)
