@@ -119,7 +119,7 @@ ROUTES = (
         "Make an invite",
         commands.CreateInvite,
         commands.InviteAnswer,
-        VAULT,
+        (*VAULT, "too-many"),
     ),
     Route(
         "POST",
@@ -151,7 +151,7 @@ ROUTES = (
         "Add the author of an invite link",
         commands.AddContact,
         commands.ContactAnswer,
-        (*VAULT, "exists"),
+        (*VAULT, "exists", "too-many"),
     ),
     Route(
         "PATCH",
@@ -159,7 +159,7 @@ ROUTES = (
         "Give a contact another label",
         commands.RenameContact,
         commands.ContactAnswer,
-        (*VAULT, "not-found", "exists"),
+        (*CONTACT, "exists"),
     ),
     Route(
         "GET",
@@ -247,7 +247,7 @@ ROUTES = (
         "Introduce a contact to another one",
         commands.Introduce,
         commands.Done,
-        CONTACT,
+        (*CONTACT, "too-many"),
     ),
     Route(
         "GET",
@@ -271,7 +271,7 @@ ROUTES = (
         "A page of a conversation, or of all of them in order of arrival",
         commands.AskMessages,
         commands.MessagesAnswer,
-        (*VAULT, "not-found"),
+        CONTACT,
     ),
     Route(
         "POST",
@@ -279,7 +279,7 @@ ROUTES = (
         "Send a message; answered when it is durable here",
         commands.SendMessage,
         commands.MessageAnswer,
-        (*VAULT, "not-found", "key-reused", "no-room"),
+        (*CONTACT, "key-reused", "no-room", "too-large", "too-many"),
         has_idempotency_key=True,
     ),
     Route(

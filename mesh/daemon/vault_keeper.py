@@ -127,6 +127,7 @@ class VaultKeeper:
     async def lock_when_idle(self, minutes: float) -> None:
         """Lock whenever nobody has asked for anything for so long; for ever."""
         idle_ms = int(minutes * 60_000)
+        is_told = False
         while True:
             await self._idle.wait(idle_ms)
             with trio.CancelScope(shield=True):
@@ -137,6 +138,9 @@ class VaultKeeper:
                     if self._node.has_vault and self._is_protected:
                         await self._close()
                         self._node.notice(f"Locked after {minutes:g} minutes without use.")
+                    elif self._node.has_vault and not is_told:
+                        is_told = True
+                        self._node.notice(f"Not locked when idle. {NOTHING_TO_LOCK_WITH}")
                     self._idle.end()
 
     def _require_person(self) -> None:

@@ -1,5 +1,7 @@
 """The OpenAPI document is valid and leaves nothing out."""
 
+import dataclasses
+
 import msgspec
 from openapi_spec_validator import OpenAPIV31SpecValidator, validate
 
@@ -45,6 +47,17 @@ def test_every_kind_that_a_route_names_has_a_status_of_its_own() -> None:
     for route in ROUTES:
         for kind in route.errors:
             assert kind in STATUS_BY_KIND
+
+
+def test_every_route_that_names_a_contact_says_that_the_name_may_be_wrong() -> None:
+    found = [
+        route
+        for route in ROUTES
+        if any(field.name == "contact" for field in dataclasses.fields(route.asks))
+    ]
+    assert len(found) > 10
+    for route in found:
+        assert {"not-found", "ambiguous"} <= set(route.errors), route.path
 
 
 async def test_the_document_is_served(serving: Serving) -> None:

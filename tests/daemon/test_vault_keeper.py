@@ -26,7 +26,7 @@ from mesh.commands import (
     SendMessage,
     StatusAnswer,
 )
-from mesh.daemon.vault_keeper import IdleTime, VaultKeeper
+from mesh.daemon.vault_keeper import NOTHING_TO_LOCK_WITH, IdleTime, VaultKeeper
 from mesh.engine.door import EngineSettings
 from mesh.errors import UserError
 from mesh.events import (
@@ -95,6 +95,18 @@ async def wait_for(events: Subscription, kind: type[Event]) -> list[Event]:
         seen.append(event)
         if isinstance(event, kind):
             break
+    return seen
+
+
+async def wait_until(events: Subscription, sentence: str) -> list[str]:
+    """All notices up to this one."""
+    seen: list[str] = []
+    while sentence not in seen:
+        seen += [
+            each.sentence
+            for each in await wait_for(events, NoticeRaised)
+            if isinstance(each, NoticeRaised)
+        ]
     return seen
 
 
@@ -297,13 +309,17 @@ async def test_who_came_while_the_vault_was_busy_is_not_locked_out(tmp_path: Pat
         nursery.cancel_scope.cancel()
 
 
-async def test_a_node_without_a_passphrase_never_locks_itself(
+async def test_a_node_without_a_passphrase_never_locks_itself_and_says_so_once(
     tmp_path: Path, autojump_clock: trio.testing.MockClock
 ) -> None:
-    async with running(tmp_path, "Anna", passphrase="") as (_, keeper, _):
-        with trio.move_on_after(100):
-            await keeper.lock_when_idle(0.0001)
-        assert (await status(keeper)).vault == "open"
+    async with running(tmp_path, "Anna", passphrase="") as (node, keeper, _):
+        with node.subscribe() as events:
+            with trio.move_on_after(100):
+                await keeper.lock_when_idle(0.0001)
+            assert (await status(keeper)).vault == "open"
+            node.notice("the end")
+            told = [each for each in await wait_until(events, "the end") if "idle" in each]
+            assert told == [f"Not locked when idle. {NOTHING_TO_LOCK_WITH}"]
 
 
 async def test_idle_time_begins_anew_whenever_somebody_is_there(

@@ -1,8 +1,8 @@
 """Trust and invites as a model: no state rises without its evidence, whatever order things take.
 
-Three people invite, add, compare, verify, block, accept, remove and introduce each other, and
-restart at any time; what they post is carried in any order, and again. The model remembers what
-each person said and saw, and every contact must be explained by that.
+Three people invite, revoke, add, compare, verify, block, accept, remove and introduce each other,
+and restart at any time; days pass; what they post is carried in any order, and again. The model
+remembers what each person said and saw, and every contact must be explained by that.
 """
 
 from collections.abc import Callable
@@ -31,14 +31,16 @@ from mesh.commands import (
     ContactDetailsAnswer,
     Introduce,
     IntroductionsAnswer,
+    InviteAnswer,
     InvitesAnswer,
     RemoveContact,
+    RevokeInvite,
     SendMessage,
     VerifyContact,
 )
 from mesh.errors import UserError
 from mesh.wire.envelope import Envelope
-from tests.messenger.people import Clock, Person
+from tests.messenger.people import DAY_S, Clock, Person
 
 NAMES = ("Ann", "Bob", "Cem")
 people = st.integers(0, 2)
@@ -64,6 +66,8 @@ class Trust(RuleBasedStateMachine):
         self.vouched: dict[tuple[int, int], None] = {}
         self.accepted: dict[tuple[int, int], None] = {}
         self.blocked_at: dict[tuple[int, int], int] = {}
+        # How often an invite had been used when it was revoked, by (whose, number).
+        self.revoked: dict[tuple[int, int], int] = {}
 
     @initialize(is_known=st.booleans())
     def know(self, is_known: bool) -> None:
@@ -79,6 +83,26 @@ class Trust(RuleBasedStateMachine):
     def invite(self, who: int, uses_max: int) -> None:
         if len(self.links) < 6:
             self.links.append((who, self.people[who].invite(uses_max=uses_max).link))
+
+    @rule(who=people, drawn=st.data())
+    def revoke(self, who: int, drawn: st.DataObject) -> None:
+        open_ones = [one for one in self._invites(who) if one.state == "open"]
+        if open_ones:
+            invite = drawn.draw(st.sampled_from(open_ones)).id
+            answer = self.people[who].ask(RevokeInvite(invite))
+            assert isinstance(answer, InviteAnswer)
+            assert answer.state == "revoked"
+            self.revoked[who, invite] = answer.uses
+
+    @rule(days=st.sampled_from([1, 1, 8]))
+    def wait(self, days: int) -> None:
+        """Invites for a week expire, and those who used them in time may come later."""
+        self.clock.pass_by(days * DAY_S)
+        for person in self.people:
+            person.tend()
+        # Nobody is handed what has lapsed.
+        self._post()
+        self.bag = [one for one in self.bag if one[1].header.lapses > self.clock.mesh_now]
 
     @precondition(lambda self: self.links)
     @rule(who=people, drawn=st.data())
@@ -215,10 +239,14 @@ class Trust(RuleBasedStateMachine):
 
     @invariant()
     def no_invite_is_used_more_often_than_it_says(self) -> None:
-        for person in self.people:
-            answer = person.ask(AskInvites())
-            assert isinstance(answer, InvitesAnswer)
-            assert all(one.uses <= one.uses_max for one in answer.invites)
+        for who in range(len(self.people)):
+            assert all(one.uses <= one.uses_max for one in self._invites(who))
+
+    @invariant()
+    def nobody_comes_by_an_invite_that_was_revoked(self) -> None:
+        for (who, invite), uses in self.revoked.items():
+            (found,) = [one for one in self._invites(who) if one.id == invite]
+            assert (found.uses, found.state, found.link) == (uses, "revoked", "")
 
     def teardown(self) -> None:
         for person in self.people:
@@ -254,6 +282,11 @@ class Trust(RuleBasedStateMachine):
         except UserError:
             return False
         return True
+
+    def _invites(self, who: int) -> list[InviteAnswer]:
+        answer = self.people[who].ask(AskInvites())
+        assert isinstance(answer, InvitesAnswer)
+        return answer.invites
 
     def _find(self, who: int, other: int) -> ContactAnswer | None:
         key = self.keys[other]

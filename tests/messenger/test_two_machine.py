@@ -1,13 +1,15 @@
-"""Two messengers under a model: loss, repeats, any order, restarts and jumps of the clock.
+"""Two messengers under a model: loss, repeats, any order, withdrawals, restarts, clocks that jump.
 
 What finally comes is shown once, in the same order on both sides; a message is called delivered
 only when the other has it; and at the end both hear each other on one session.
 """
 
 import hypothesis.strategies as st
+import pytest
 from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from mesh.commands import MessageAnswer, WithdrawMessage
 from mesh.errors import UserError
 from mesh.storage.sqlcipher import transaction
 from mesh.wire.envelope import Envelope
@@ -16,6 +18,7 @@ from tests.messenger.people import DAY_S, Clock, Person
 
 whose = st.integers(0, 1)
 NAMES = ("Ann", "Bob")
+TOO_LATE = "delivered before it was withdrawn"
 
 
 class TwoMessengers(RuleBasedStateMachine):
@@ -59,6 +62,21 @@ class TwoMessengers(RuleBasedStateMachine):
                 return
             self.sent[text] = who
             self._post(who, text)
+
+    @rule(who=whose, data=st.data())
+    def take_back(self, who: int, data: st.DataObject) -> None:
+        person = self.people[who]
+        mine = [one for one in person.messages(NAMES[1 - who]) if one.is_mine] if self.sent else []
+        if not mine:
+            return
+        message = data.draw(st.sampled_from(mine))
+        if message.state in ("delivered", "expired", TOO_LATE):
+            with pytest.raises(UserError, match="can no longer be withdrawn"):
+                person.ask(WithdrawMessage(message.number))
+            return
+        answer = person.ask(WithdrawMessage(message.number))
+        assert isinstance(answer, MessageAnswer)
+        assert answer.state == "withdrawn"
 
     @precondition(lambda self: self.on_its_way)
     @rule(data=st.data(), count=st.integers(1, 6))
@@ -123,7 +141,7 @@ class TwoMessengers(RuleBasedStateMachine):
             if not person.contacts():
                 continue
             for message in person.messages(NAMES[1 - who]):
-                if message.state == "delivered":
+                if message.state in ("delivered", TOO_LATE):
                     assert message.text in self.people[1 - who].texts(NAMES[who])
 
     def teardown(self) -> None:
