@@ -808,6 +808,10 @@ PASSPHRASE_PASSES_MAX = 32
 INPUTS_PER_BATCH_MAX = 512
 """Inputs handled in one batch: large enough to share a commit, small enough to answer soon."""
 
+GATHERED_MS = 4
+"""What links bring so soon after the beginning of a batch is handled together: a fifth of the time
+that a body is waited for at least (`GRAFT_PAUSE_MS`), and less than a commit on a slow disk."""
+
 INPUTS_PER_LINK_MAX = 64
 """Reads of one link that wait for the engine; its reader pauses, and so does the peer."""
 

@@ -4,6 +4,11 @@ Every source is bounded: a link by the bytes and the reads of it that wait (its 
 through TCP so does the peer), hints of discovery by their number (further ones are dropped: they
 are repeated on the network), dials, stamps and asks by those who make them. So the queue as a
 whole is bounded too.
+
+Theory of operation. One message makes several neighbours speak, each within milliseconds. To wake
+the engine costs more than to read one more frame, so what links bring within `GATHERED_MS` of
+waking it waits for the end of that time. After a pause the first bytes are handled at once, and so
+is whatever a person, a timer or a full reader waits for.
 """
 
 import math
@@ -15,6 +20,7 @@ import trio
 from mesh.ids import LinkId
 from mesh.inputs import BytesReceived, Input, PeerGone, PeerSeen
 from mesh.limits import (
+    GATHERED_MS,
     HINTS_PENDING_MAX,
     INPUT_BYTES_PER_LINK_MAX,
     INPUTS_PER_BATCH_MAX,
@@ -47,6 +53,8 @@ class Inbox:
         self._put_count = 0
         self._arrived = trio.Event()
         self._is_pressing = False
+        self._has_bytes = False
+        self._woken_at = -math.inf
 
     def __len__(self) -> int:
         return len(self._inputs)
@@ -80,8 +88,13 @@ class Inbox:
         waiting = self._waiting.setdefault(link, _Waiting())
         waiting.inputs_count += 1
         waiting.bytes_count += len(data)
-        self.put(BytesReceived(link, data))
-        if waiting.is_full:
+        received = BytesReceived(link, data)
+        if not waiting.is_full:
+            self.put_quietly(received)
+            self._has_bytes = True
+            self._arrived.set()
+        else:
+            self.put(received)
             waiting.has_room = trio.Event()
             await waiting.has_room.wait()
 
@@ -90,7 +103,7 @@ class Inbox:
         count = min(len(self._inputs), INPUTS_PER_BATCH_MAX)
         batch = [self._inputs.popleft() for _ in range(count)]
         if not self._inputs:
-            self._is_pressing = False
+            self._is_pressing = self._has_bytes = False
         for happened in batch:
             if isinstance(happened, BytesReceived):
                 self._make_room(happened)
@@ -100,11 +113,16 @@ class Inbox:
 
     async def wait(self, timeout_s: float = math.inf) -> None:
         """Return as soon as an input is there that is not a quiet one, or after the timeout."""
-        if self._is_pressing:
-            return
-        self._arrived = trio.Event()
-        with trio.move_on_after(timeout_s):
-            await self._arrived.wait()
+        ends = trio.current_time() + timeout_s
+        while not self._is_pressing:
+            gathered = self._woken_at + GATHERED_MS / 1_000
+            until = min(ends, gathered) if self._has_bytes else ends
+            if trio.current_time() >= until:
+                break
+            self._arrived = trio.Event()
+            with trio.move_on_at(until):
+                await self._arrived.wait()
+        self._woken_at = trio.current_time()
 
     def _make_room(self, taken: BytesReceived) -> None:
         waiting = self._waiting[taken.link]

@@ -1,11 +1,13 @@
 """One TCP stream of a node: a task reads it, a task writes it, each with a bound.
 
-Reading pauses while the inbox has enough of this link. Writing takes what is queued, in large
-pieces, and reports what the socket took: a little of it without hurry. A stream that is closed on
+Reading pauses while the inbox has enough of this link. What the socket takes at once is written at
+once, which wakes no task; the rest is queued. Writing takes what is queued, in large pieces, and
+reports what the socket took: a little of it without hurry. A stream that is closed on
 purpose writes what is queued, says that nothing will follow, and waits for the peer's end, so that
 the last frame is not destroyed by a reset; all that within a bounded time.
 """
 
+import socket
 from collections import deque
 
 import trio
@@ -27,12 +29,16 @@ class LinkStream:
     def __init__(self, link: LinkId, stream: trio.SocketStream, inbox: Inbox) -> None:
         self._link = link
         self._stream = stream
+        # The same socket, for writing without waiting; trio's own methods may wait.
+        self._socket = socket.socket(fileno=stream.socket.fileno())
+        self._socket.setblocking(False)
         self._inbox = inbox
         self._queue: deque[bytes] = deque()
         self._queued_bytes = 0
         self._wake = trio.Event()
         self._scope = trio.CancelScope()
         self._is_closing = False
+        self._is_writing = False
 
     async def run(self) -> None:
         """Read and write until either side ends; the socket is closed then."""
@@ -43,12 +49,18 @@ class LinkStream:
                     await self._read()
                     self._scope.cancel()
         finally:
+            self._is_closing = True
+            self._socket.detach()
             self._stream.socket.close()
 
     def send(self, data: bytes) -> None:
-        """Queue bytes. A queue beyond its bound means a peer that takes nothing: cut it."""
+        """Write or queue bytes. A queue beyond its bound means that a peer takes nothing: cut."""
         if self._is_closing:
             return
+        if not (self._queue or self._is_writing):
+            data = self._without_written(data)
+            if not data:
+                return
         self._queue.append(data)
         self._queued_bytes += len(data)
         if self._queued_bytes > STREAM_QUEUE_BYTES_MAX:
@@ -61,6 +73,21 @@ class LinkStream:
             self._is_closing = True
             self._scope.deadline = trio.current_time() + STREAM_CLOSING_MS / 1_000
             self._wake.set()
+
+    def _without_written(self, data: bytes) -> bytes:
+        """Write what the socket takes at once; return the rest."""
+        try:
+            count = self._socket.send(data)
+        except OSError:
+            # It takes nothing now, or is broken, which whoever reads or writes next will see.
+            return data
+        self._report(count)
+        return data[count:]
+
+    def _report(self, count: int) -> None:
+        """The engine has room for many reports, so only a large one is worth a batch."""
+        put = self._inbox.put if count >= STREAM_WRITE_BYTES else self._inbox.put_quietly
+        put(BytesSent(self._link, count))
 
     async def _read(self) -> None:
         while True:
@@ -77,14 +104,12 @@ class LinkStream:
         unreported = 0
         try:
             while piece := await self._next_piece():
+                self._is_writing = True
                 await self._stream.send_all(piece)
+                self._is_writing = False
                 unreported += len(piece)
-                # The engine has room for many such reports, so only a large one is worth a batch.
-                if unreported >= STREAM_WRITE_BYTES:
-                    self._inbox.put(BytesSent(self._link, unreported))
-                    unreported = 0
-                elif not self._queue:
-                    self._inbox.put_quietly(BytesSent(self._link, unreported))
+                if unreported >= STREAM_WRITE_BYTES or not self._queue:
+                    self._report(unreported)
                     unreported = 0
             await self._stream.send_eof()
         except trio.BrokenResourceError:

@@ -34,7 +34,7 @@ ValueT = TypeVar("ValueT")
 
 ROOT = Path(__file__).resolve().parents[2]
 PASSPHRASE = "a passphrase of the tests"
-UP_WITHIN_S = 20.0
+UP_WITHIN_S = 60.0
 _POLL_S = 0.05
 
 

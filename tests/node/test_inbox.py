@@ -7,6 +7,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 from mesh.ids import Address, LinkId
 from mesh.inputs import BytesReceived, BytesSent, NetworkChanged, PeerSeen
 from mesh.limits import (
+    GATHERED_MS,
     HINTS_PENDING_MAX,
     INPUT_BYTES_PER_LINK_MAX,
     INPUTS_PER_BATCH_MAX,
@@ -102,3 +103,31 @@ async def test_a_quiet_input_wakes_nobody_and_goes_with_the_next_batch(
     assert inbox.take() == [BytesSent(LINK, 5), NetworkChanged()]
     await inbox.wait(7)
     assert trio.current_time() - start == pytest.approx(14)
+
+
+async def test_what_links_bring_soon_after_a_batch_is_gathered(autojump_clock: MockClock) -> None:
+    inbox = Inbox()
+    start = trio.current_time()
+    await inbox.put_bytes(LINK, b"first")
+    await inbox.wait(7)
+    assert trio.current_time() == start, "after a pause nothing waits"
+    inbox.take()
+    await inbox.put_bytes(LINK, b"second")
+    await inbox.put_bytes(OTHER, b"third")
+    await inbox.wait(7)
+    assert trio.current_time() - start == pytest.approx(GATHERED_MS / 1_000)
+    assert len(inbox.take()) == 2
+
+
+async def test_a_person_does_not_wait_while_bytes_are_gathered(autojump_clock: MockClock) -> None:
+    inbox = Inbox()
+    start = trio.current_time()
+    await inbox.wait(0)
+    await inbox.put_bytes(LINK, b"bytes")
+    inbox.put(NetworkChanged())
+    await inbox.wait(7)
+    assert trio.current_time() == start
+    assert len(inbox.take()) == 2
+    await inbox.put_bytes(LINK, b"more")
+    await inbox.wait(0)
+    assert trio.current_time() == start, "nor does what is due"
