@@ -8,6 +8,9 @@ from mesh.commands import MessageAnswer, MessageState
 
 INDENT = "    "
 
+SLOW_S = 600
+"""What was opened so long after it was written is shown with both times."""
+
 WORDS: dict[MessageState, str] = {
     "received": "received",
     "waiting for their key": "waiting for their key",
@@ -57,6 +60,9 @@ def remarks(message: MessageAnswer) -> list[str]:
         )
     if message.is_late:
         told.append(f"late, came {when(message.received)}")
+    elif not (message.is_mine or message.clock) and message.received - message.sent > SLOW_S:
+        # Long under way, behind a locked vault, or by a clock that is behind: nobody can tell.
+        told.append(f"opened {when(message.received)}")
     return told
 
 

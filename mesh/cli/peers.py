@@ -56,7 +56,16 @@ def remarks(peer: PeerAnswer) -> list[str]:
     return [*whose, "configured"] if peer.is_configured else whose
 
 
-@click.group(help="Change the addresses that are always dialled. See also: mesh peers.")
+@click.group(
+    help="""\
+Change the addresses that are always dialled. See also: mesh peers.
+
+\b
+Examples:
+  mesh peer add 192.168.1.20:41730
+  mesh peer remove 192.168.1.20:41730
+"""
+)
 def peer() -> None:
     pass
 

@@ -44,6 +44,14 @@ def test_a_late_message_says_when_it_came() -> None:
     assert remarks(message()) == []
 
 
+def test_what_was_written_hours_before_it_was_opened_is_shown_with_both_times() -> None:
+    opened = f"opened {when(NOW)}"
+    assert remarks(message(sent=NOW - 5 * HOUR)) == [opened]
+    assert plain(message(sent=NOW - 5 * HOUR)).startswith(f"{when(NOW - 5 * HOUR)} Ben: Hello")
+    assert remarks(message(sent=NOW - 600)) == []
+    assert opened not in remarks(message(sent=NOW - 5 * HOUR, is_mine=True))
+
+
 @pytest.mark.parametrize(
     "count, words",
     [(1, "… 1 earlier message has not arrived"), (2, "… 2 earlier messages have not arrived")],
