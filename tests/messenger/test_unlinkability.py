@@ -65,6 +65,38 @@ def envelopes(written: dict[tuple[str, str], list[Envelope]]) -> list[Envelope]:
     return found
 
 
+def test_repetitions_of_a_first_contact_have_no_bytes_in_common() -> None:
+    """E, the ciphertext and the box are the same in each; what seals them lets nobody see it."""
+    clock = Clock()
+    one, other = Person("one", clock, seed=1), Person("other", clock, seed=2)
+    one.add(other.invite(uses_max=3).link)
+    for number in range(200):
+        one.send("other", str(number))
+    posted = one.post()
+    assert len(posted) == 201
+    blocks = Counter(
+        block
+        for envelope in posted
+        for value in (
+            envelope.header.tag,
+            envelope.header.read_hash,
+            envelope.header.withdraw_hash,
+            envelope.body,
+            envelope.signature,
+        )
+        for block in blocks_of(value)
+    )
+    assert blocks.most_common(1)[0][1] == 1
+    # The search finds what repeats: the posting key stands in each header.
+    posting_keys = Counter(block for one in posted for block in blocks_of(one.header.posting_key))
+    assert set(posting_keys.values()) == {201}
+
+
+def blocks_of(value: bytes) -> list[bytes]:
+    """All blocks of 16 bytes, at the places that they have in each envelope."""
+    return [value[start : start + 16] for start in range(0, len(value) - 15, 16)]
+
+
 def test_no_value_outside_the_body_comes_twice_in_any_field(envelopes: list[Envelope]) -> None:
     seen = Counter(
         value
