@@ -36,6 +36,7 @@ _CONVERSATION: Final = (
 _PERSON: Final = (
     "DELETE FROM contact_notes WHERE contact = ?1",
     "DELETE FROM introductions WHERE voucher = ?1",
+    "DELETE FROM introductions WHERE verify_key = (SELECT verify_key FROM contacts WHERE id = ?1)",
     "DELETE FROM introductions_made WHERE guest = ?1 OR host = ?1",
     "UPDATE invites SET vouched_by = NULL WHERE vouched_by = ?1",
     "UPDATE contacts SET introduced_by = NULL WHERE introduced_by = ?1",

@@ -134,6 +134,20 @@ def test_who_is_introduced_and_looks_like_a_contact_is_told_apart_from_them() ->
     assert introductions(ann)[0].looks_like == []
 
 
+def test_of_an_introduced_contact_who_is_removed_no_introduction_stays() -> None:
+    ivy, ann, bob = granted()
+    answer_first(ann)
+    exchange(ivy, ann, bob)
+    for person, label in ((ann, "Bob"), (bob, "Ann")):
+        assert [one.state for one in introductions(person)] == ["done"]
+        person.ask(RemoveContact(label))
+        assert introductions(person) == []
+    # She who vouched may do it again, and then it is asked again.
+    ivy.ask(Introduce("Ann", "Bob"))
+    exchange(ivy, bob)
+    assert [one.state for one in introductions(bob)] == ["waiting"]
+
+
 def test_nobody_is_asked_twice_by_what_comes_twice() -> None:
     ivy, ann, bob = three()
     for _ in range(3):
