@@ -1,5 +1,6 @@
 """Executors: results come back, and a process that dies or hangs costs only its task."""
 
+import multiprocessing
 import os
 import time
 
@@ -26,6 +27,16 @@ def test_a_dead_worker_and_a_slow_one_are_marked_and_the_others_go_on() -> None:
     assert outcomes[5] == Dead("took longer than 8 s")
     assert outcomes[7] == Dead("ValueError: seven")
     assert [outcomes[task] for task in (0, 1, 2, 4, 6, 8, 9)] == [0, 1, 4, 16, 36, 64, 81]
+
+
+def test_a_worker_that_dies_while_it_waits_costs_one_task() -> None:
+    pool = LocalPool(1, timeout_s=60)
+    outcomes = pool.map_unordered(fate, [1, 2, 4])
+    assert next(outcomes) == (1, 1)
+    for process in multiprocessing.active_children():
+        process.kill()
+        process.join()
+    assert list(outcomes) == [(2, Dead("its process ended with exit code -9")), (4, 16)]
 
 
 def test_a_sweep_that_ends_early_leaves_no_process() -> None:

@@ -1,5 +1,6 @@
 """A sweep from points to a log, gone on with, merged and compared."""
 
+import shlex
 from pathlib import Path
 
 import msgspec
@@ -89,6 +90,16 @@ def test_commands_sweep_merge_compare_and_shrink(tmp_path: Path) -> None:
     assert "WORSE" not in table
     call(2, "sweep", "partition-heal", "--shard", "3/2")
     call(2, "sweep", "partition-heal", "--set", "wire.los=1")
+
+    own = tmp_path / "of mine.toml"
+    own.write_text(SMALL)
+    seeds = ("--seeds", "3", "--bug", "told-as-delivered")
+    said = call(
+        1, "sweep", str(own), "--duration", "15", *seeds, "--out", str(tmp_path / "b.jsonl")
+    )
+    line = next(line for line in said.splitlines() if "python -m sim run" in line)
+    promise, _, command = line.partition(": python -m sim ")
+    assert f"{promise.strip()}: " in call(1, *shlex.split(command))
 
     bug = ("--seed", "1", "--bug", "told-twice", "--runs", "40")
     said = call(0, "shrink", "partition-heal", *short, *bug, "--out", str(tmp_path / "shrunk"))
