@@ -122,6 +122,7 @@ def make_report(
             **asdict(world.faults.cuts.counters),
             **asdict(world.faults.machines.counters),
             **asdict(world.line_faults.counters),
+            "stragglers": len(world.faults.stragglers.struck),
             "meetings": world.terrain.meetings_count,
             "moves": world.terrain.moves_count,
         },

@@ -23,7 +23,7 @@ from mesh.wire.parameters import MeshParameters
 from sim.befalling.faults import Faults
 from sim.befalling.line_faults import LineFaults, bursts_of
 from sim.befalling.lost_disks import LostDisks, cloned_nodes
-from sim.befalling.node_faults import first_boots
+from sim.befalling.node_faults import NEVER, first_boots
 from sim.hostile.troop import Troop, hostile_places
 from sim.kernel.entropy import Chance, Draws, SeededEntropy
 from sim.kernel.loop import Loop
@@ -46,7 +46,7 @@ from sim.people.people import People
 from sim.people.person import Person
 from sim.promised.frame_watch import require_no_fault
 from sim.promised.ledger import Ledger, Letter
-from sim.promised.promises import BrokenPromise, require_joined
+from sim.promised.promises import L7, BrokenPromise, require_joined
 from sim.promised.rest import MEASURED_US, require_rest
 from sim.tables.expectations import delivery_ratio, due_letters, require_expected
 from sim.tables.line_tables import Corruptions, Truncations
@@ -135,6 +135,7 @@ class World:
         nodes = self._build_nodes(around)
         self.nodes, self.spares = nodes[: scenario.nodes], nodes[scenario.nodes :]
         self.present = [node for node in self.nodes if scenario.only.has_node(node.index)]
+        self._core = self.present
         self.troop = Troop(scenario, seed, ground)
         self.troop.stand(
             around, self._laptop, kem=self._kem, begin=self._handshake, parameters=self._parameters
@@ -212,12 +213,14 @@ class World:
         quiet_at = self._settles_at
         while self.loop.now < quiet_at:
             self._step(quiet_at, progress)
+        self._choose_core()
         end = quiet_at + round(self.scenario.settle_s * 1_000_000)
         while self.loop.now < end and not self._has_settled():
             self._step(end, progress)
         waited_s = (self.loop.now - quiet_at) // 1_000_000
         # Before anybody is asked for anything: a question wakes a node that sleeps for ever.
         dead = self._find_dead(waited_s)
+        self._step(self.loop.now + self.faults.stragglers.get_well(), progress)
         self.correspondence.read_histories()
         for node in self.present:
             self._sum_up(node)
@@ -238,14 +241,25 @@ class World:
 
     def _find_dead(self, waited_s: int) -> BrokenPromise | None:
         """What has not come to life again, if all of them ever come together."""
-        up = [node.index for node in self.present if node.is_up]
+        up = [node.index for node in self._core if node.is_up]
         try:
             if self.ground.gathers:
                 require_joined(up, self.network.links(), waited_s)
                 self.ledger.require_all_delivered(self.faults.phase_of, waited_s)
         except BrokenPromise as error:
-            return error
+            struck = self.faults.stragglers.struck
+            if not struck:
+                return error
+            how = ", ".join(f"node {node} is {way}" for node, way in struck.items())
+            return BrokenPromise(L7, f"while {how}: {error.detail}", error.node)
         return None
+
+    def _choose_core(self) -> None:
+        """Of whom it is demanded that they settle: nobody waits for those who never get well."""
+        self._core = self.faults.stragglers.core(self.present)
+        for node in self.present:
+            if node not in self._core:
+                self.ledger.trouble(node.index, NEVER)
 
     @property
     def strikes(self) -> list[str]:
@@ -314,14 +328,14 @@ class World:
         self.loop.after(WATCH_US, self._look)
 
     def _has_settled(self) -> bool:
-        if self.people.are_waiting or not all(node.is_up for node in self.present):
+        if self.people.are_waiting or not all(node.is_up for node in self._core):
             return False
         # Of those who never come together nothing is demanded, so nothing is waited for.
         return not self.ground.gathers or (not self.ledger.outstanding() and self._is_joined())
 
     def _is_joined(self) -> bool:
         try:
-            require_joined([node.index for node in self.present], self.network.links(), 0)
+            require_joined([node.index for node in self._core], self.network.links(), 0)
         except BrokenPromise:
             return False
         return True

@@ -12,6 +12,7 @@ from sim.befalling.cut_faults import CutFaults, cut_spans
 from sim.befalling.disk_faults import DiskFaults
 from sim.befalling.lost_disks import LostDisks
 from sim.befalling.node_faults import NodeFaults
+from sim.befalling.stragglers import StragglerFaults
 from sim.kernel.entropy import Chance
 from sim.kernel.loop import Loop
 from sim.network.topology import Ground
@@ -43,6 +44,7 @@ from sim.tables.node_tables import (
     MassFailure,
     Pauses,
     SlowCpus,
+    Stragglers,
 )
 from sim.tables.scenario import Scenario
 
@@ -86,6 +88,7 @@ class Faults:
     """What was drawn to befall, as `Only.strikes` names it."""
     cuts: CutFaults = field(init=False)
     machines: NodeFaults = field(init=False)
+    stragglers: StragglerFaults = field(init=False)
     failing_disks: DiskFaults = field(init=False)
 
     def __post_init__(self) -> None:
@@ -106,6 +109,13 @@ class Faults:
             ledger=self.ledger,
             before_crash=self.before_crash,
             restart=self._restart,
+            befalls=self.befalls,
+        )
+        self.stragglers = StragglerFaults(
+            seed=self.seed,
+            loop=self.loop,
+            network=self.network,
+            nodes=self.nodes,
             befalls=self.befalls,
         )
         self.failing_disks = DiskFaults(
@@ -133,6 +143,8 @@ class Faults:
                     | Drifts()
                 ):
                     self.machines.plan(number, fault)
+                case Stragglers():
+                    self.stragglers.plan(number, fault)
                 case FullDisks() | FailingDisks() | SlowDisks():
                     self.failing_disks.plan(number, fault)
                 case Lined() | HalfOpen():

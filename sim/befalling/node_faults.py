@@ -21,7 +21,6 @@ from sim.tables.node_tables import (
     DutyCycles,
     FlashCrowd,
     MassFailure,
-    NodeFault,
     Pauses,
     Sessions,
     SlowCpus,
@@ -66,7 +65,11 @@ class NodeFaults:
     befalls: Callable[[str, int], bool]
     counters: NodeCounters = field(default_factory=NodeCounters)
 
-    def plan(self, number: int, fault: NodeFault) -> None:
+    def plan(
+        self,
+        number: int,
+        fault: Churn | FlashCrowd | MassFailure | Pauses | SlowCpus | DutyCycles | Drifts,
+    ) -> None:
         """Plan one table of a scenario."""
         match fault:
             case MassFailure():

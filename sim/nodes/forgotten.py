@@ -5,11 +5,19 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from mesh.commands import AskMessages, MessagesAnswer
-from mesh.effects import Effect, Emit, Reply
+from mesh.effects import Disconnect, Effect, Emit, Reply, SendBytes
 from mesh.engine.door import Engine
 from mesh.events import MessageReceived
 from mesh.ids import EnvelopeId, Instant, LinkId, Monotonic, PostingKey, RequestId, UnixSeconds
-from mesh.inputs import Asked, Connection, Cursor, Input, VaultOpened
+from mesh.inputs import (
+    Asked,
+    BytesSent,
+    Connection,
+    Cursor,
+    Disconnected,
+    Input,
+    VaultOpened,
+)
 from mesh.peering.dialing import Dialing
 from mesh.peering.targets import Target
 from mesh.posting.admission import Admission, Verdict
@@ -89,6 +97,48 @@ class TellingAgain:
                     case _:
                         effects.append(effect)
         return effects
+
+    def deadline(self) -> Monotonic | None:
+        """When the engine wants to be called."""
+        return self.engine.deadline()
+
+
+# --- Lines --------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class WaitingForTheSlowest:
+    """One queue for all links: while any of them has more to send, nothing leaves over others."""
+
+    engine: Engine
+    unsent: dict[LinkId, int] = field(default_factory=dict)
+    held: list[SendBytes | Disconnect] = field(default_factory=list)
+
+    def handle(self, batch: Sequence[Input], now: Instant, /) -> list[Effect]:
+        """Let go what was held when the slowest link has caught up."""
+        for one in batch:
+            match one:
+                case BytesSent(link, count) if link in self.unsent:
+                    self.unsent[link] -= count
+                case Disconnected(link):
+                    self.unsent.pop(link, None)
+                    self.held = [effect for effect in self.held if effect.link != link]
+                case _:
+                    pass
+        others: list[Effect] = []
+        for effect in self.engine.handle(batch, now):
+            if isinstance(effect, SendBytes | Disconnect):
+                self.held.append(effect)
+            else:
+                others.append(effect)
+        while self.held and max(self.unsent.values(), default=0) <= 0:
+            effect = self.held.pop(0)
+            others.append(effect)
+            if isinstance(effect, Disconnect):
+                self.unsent.pop(effect.link, None)
+            else:
+                self.unsent[effect.link] = self.unsent.get(effect.link, 0) + len(effect.data)
+        return others
 
     def deadline(self) -> Monotonic | None:
         """When the engine wants to be called."""
@@ -275,6 +325,10 @@ FORGOTTEN: Final[Mapping[str, Bug]] = {
     "asking-without-end": Bug(
         "What a slow or one-way line did not bring in time is asked for without end.",
         plant=_replacing(AskingWithoutEnd),
+    ),
+    "slowest-first": Bug(
+        "All links share one queue, and nothing leaves while one of them has more to send.",
+        plant=WaitingForTheSlowest,
     ),
     "last-eager-pruned": Bug(
         "The last links over which mail is pushed are pruned too.", plant=_without_floor

@@ -218,6 +218,11 @@ class VirtualNode:
         """Whether it cannot even be asked now."""
         return self._around.loop.now < self._paused_until
 
+    @property
+    def thinking_us(self) -> int:
+        """How long a batch takes it now."""
+        return round(self._around.thinking_us * self._thinking_times)
+
     def think_slower(self, times: float) -> None:
         """From now on each batch takes so many times as long as it did."""
         self._thinking_times *= times
@@ -311,8 +316,7 @@ class VirtualNode:
             raise BrokenPromise(S14, _escaped(error), self.index) from error
         self.batches_count += 1
         waited_us = self.machine.take_waited_us()
-        thinking_us = round(self._around.thinking_us * self._thinking_times)
-        self._thinking_until = self._around.loop.now + waited_us + thinking_us
+        self._thinking_until = self._around.loop.now + waited_us + self.thinking_us
         if waited_us:
             self.is_committing = True
             leave = partial(self._leave_later, self.incarnation, effects, batch)

@@ -97,4 +97,26 @@ class Drifts(Struck, frozen=True, kw_only=True, tag_field="kind", tag="drifts"):
         return self.between_s[1]
 
 
-NodeFault = Churn | FlashCrowd | MassFailure | Pauses | SlowCpus | DutyCycles | Drifts
+Straggling = Literal["slow", "deaf", "mute"]
+
+
+class Stragglers(Strict, frozen=True, kw_only=True, tag_field="kind", tag="stragglers"):
+    """So many of the nodes fall behind at one moment and never catch up while it matters.
+
+    Each in one of the `ways`, drawn: it thinks `times` as long as others, or nothing reaches it, or
+    nothing that it says reaches anybody. All that must be so in the end must be so of the others
+    all the same (L7), wherever these are joined without them.
+    """
+
+    at_s: Seconds
+    share: Annotated[float, msgspec.Meta(gt=0, le=0.5)] = 0.25
+    ways: Annotated[tuple[Straggling, ...], msgspec.Meta(min_length=1)] = ("slow", "deaf", "mute")
+    times: Annotated[float, msgspec.Meta(ge=1, le=10_000)] = 200
+
+    @property
+    def ends_s(self) -> float:
+        """Straggling goes on; nothing else begins after this."""
+        return self.at_s
+
+
+NodeFault = Churn | FlashCrowd | MassFailure | Pauses | SlowCpus | DutyCycles | Drifts | Stragglers
