@@ -53,8 +53,8 @@ def shrink_command(
 ) -> None:
     """Make a failing run as small as it gets while it breaks the same promise.
 
-    Writes the smallest scenario and a test that holds it into a folder; interrupted, the smallest
-    that it had found. The exit code is 3 if the run breaks nothing.
+    Writes the smallest scenario and a test of it into a folder; interrupted, the smallest that it
+    had found. The exit code is 3 if the run breaks nothing.
     """
     if bug is not None and bug not in BUGS:
         raise click.UsageError(f"There is no bug {bug!r}; there are: {', '.join(BUGS)}.")
@@ -132,10 +132,30 @@ def _write(found: Shrunk, original: Scenario, folder: Path) -> list[Path]:
 
 
 def _test_of(found: Shrunk, file_name: str) -> str:
-    """A test that runs as it is, beside the scenario."""
-    options = found.options
-    bug = "None" if options.bug is None else f'"{options.bug}"'
-    return f'''"""A world that broke {found.promise_id}, as small as it gets."""
+    """A test that runs as it is, beside the scenario.
+
+    It fails as long as the promise breaks; of a planted bug it holds that this one breaks it.
+    """
+    options, promise = found.options, found.promise_id
+    how = f"is_crypto_real={options.is_crypto_real}"
+    if options.bug is None:
+        test = f"""\
+def test_the_world_that_broke_{promise.lower()}_breaks_nothing_any_more() -> None:
+    scenario = load_scenario(str(SCENARIO))
+    options = Options(seed={options.seed}, {how})
+    assert run_scenario(scenario, options).report.broken == []
+"""
+    else:
+        test = f"""\
+def test_the_planted_bug_breaks_{promise.lower()}_and_without_it_nothing_breaks() -> None:
+    scenario = load_scenario(str(SCENARIO))
+    planted = Options(seed={options.seed}, bug="{options.bug}", {how})
+    broken = run_scenario(scenario, planted).report.broken
+    assert [each.id for each in broken] == ["{promise}"]
+    healthy = Options(seed={options.seed}, {how})
+    assert run_scenario(scenario, healthy).report.broken == []
+"""
+    return f'''"""A world that broke {promise}, as small as it gets."""
 
 from pathlib import Path
 
@@ -146,8 +166,4 @@ from sim.world import Options
 SCENARIO = Path(__file__).with_name("{file_name}")
 
 
-def test_the_world_that_broke_{found.promise_id.lower()}_breaks_nothing_any_more() -> None:
-    scenario = load_scenario(str(SCENARIO))
-    options = Options(seed={options.seed}, bug={bug}, is_crypto_real={options.is_crypto_real})
-    assert run_scenario(scenario, options).report.broken == []
-'''
+{test}'''

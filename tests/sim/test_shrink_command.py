@@ -53,23 +53,44 @@ def arguments(folder: Path) -> list[str]:
     ]
 
 
-def test_the_test_that_it_writes_fails_with_the_bug_and_passes_without(tmp_path: Path) -> None:
-    result = CliRunner().invoke(main, arguments(tmp_path))
-    assert result.exit_code == 0, result.output
-    assert "S2 with 0 faults, 2 nodes and" in result.stdout
-    test = tmp_path / "found" / f"test_small_{BUG.replace('-', '_')}_3.py"
-    healthy = test.with_name("test_healthy.py")
-    healthy.write_text(test.read_text().replace(f'bug="{BUG}"', "bug=None"))
-    ran = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(test), str(healthy)],
-        cwd=tmp_path,
+def run_test(path: Path) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(path)],
+        cwd=path.parent,
         capture_output=True,
         text=True,
         check=False,
     )
+
+
+def test_the_test_that_it_writes_holds_that_the_planted_bug_breaks_the_promise(
+    tmp_path: Path,
+) -> None:
+    result = CliRunner().invoke(main, arguments(tmp_path))
+    assert result.exit_code == 0, result.output
+    assert "S2 with 0 faults, 2 nodes and" in result.stdout
+    test = tmp_path / "found" / f"test_small_{BUG.replace('-', '_')}_3.py"
+    assert run_test(test).returncode == 0
+    # It is no test of nothing: with a bug of another promise it fails.
+    test.write_text(test.read_text().replace(f'bug="{BUG}"', 'bug="told-as-delivered"'))
+    ran = run_test(test)
+    assert ran.returncode == 1
+    assert "== ['S2']" in ran.stdout
+
+
+def test_the_test_that_it_writes_fails_as_long_as_the_promise_breaks(tmp_path: Path) -> None:
+    unkept = tmp_path / "unkept.toml"
+    unkept.write_text(f"{SMALL}\n[expect]\nlatency_p50_ms_max = 0.001\n")
+    asked = ["shrink", str(unkept), "--seed", "3", "--crypto", "modelled", "--runs", "6"]
+    result = CliRunner().invoke(main, [*asked, "--out", str(tmp_path / "found")])
+    assert result.exit_code == 0, result.output
+    test = tmp_path / "found" / "test_small_e1_3.py"
+    ran = run_test(test)
     assert ran.returncode == 1, ran.stderr
-    assert "1 failed, 1 passed" in ran.stdout
-    assert "A message is shown to its recipient once." in ran.stdout
+    assert "Broken(id='E1'" in ran.stdout
+    scenario = test.with_name("small_e1_3.toml")
+    scenario.write_text(scenario.read_text().replace("= 0.001", "= 1000.0"))
+    assert run_test(test).returncode == 0
 
 
 @pytest.mark.skipif(not hasattr(os, "openpty"), reason="There are no pseudo-terminals here.")
