@@ -62,6 +62,9 @@ class Correspondence:
         self.planned_count = 0
         """What people were drawn to write, whether they could or not; probes are not counted."""
 
+        self.authors: dict[int, int] = {}
+        """Who was drawn to write each of these."""
+
         self.orders: dict[tuple[int, int], list[str]] = {}
         """(who, with whom) -> message ids, as the node shows them at the end."""
 
@@ -122,7 +125,9 @@ class Correspondence:
         if letters is None or number in letters:
             # Each has a stream of its own: one that is not written does not shift the others.
             chance = Chance(self._seed, "letter", number)
-            self.write_from(chance.pick(self._people.everybody), chance)
+            author = chance.pick(self._people.everybody)
+            self.authors[number] = author.index
+            self.write_from(author, chance)
 
     def _write_to(
         self,

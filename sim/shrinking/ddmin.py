@@ -9,11 +9,15 @@ from typing import TypeVar
 Item = TypeVar("Item")
 
 
-def ddmin(items: Sequence[Item], is_enough: Callable[[list[Item]], bool]) -> list[Item]:
+def ddmin(
+    items: Sequence[Item], is_enough: Callable[[list[Item]], bool], *, parts_max: int | None = None
+) -> list[Item]:
     """A part of `items` that is enough, of which no single item can be left out.
 
     `is_enough(list(items))` must hold. The complement of each part is tried, with parts that grow
-    finer; so of n items of which k matter, about k log n are tried.
+    finer; so of n items of which k matter, about k log n are tried. Where most of many matter that
+    is all of them, twice; with `parts_max` no more parts are made than that, and what is left may
+    hold some that do not matter.
     """
     rest = list(items)
     parts_count = 2
@@ -28,7 +32,30 @@ def ddmin(items: Sequence[Item], is_enough: Callable[[list[Item]], bool]) -> lis
                 parts_count = max(2, parts_count - 1)
                 break
         else:
-            if parts_count >= len(rest):
+            finest = len(rest) if parts_max is None else min(len(rest), parts_max)
+            if parts_count >= finest:
                 return rest
-            parts_count = min(len(rest), 2 * parts_count)
+            parts_count = min(finest, 2 * parts_count)
     return rest
+
+
+def trim(items: Sequence[Item], is_enough: Callable[[list[Item]], bool]) -> list[Item]:
+    """What is left when the end, then the beginning is cut off as far as halving finds.
+
+    `is_enough(list(items))` must hold. About 2 log n are tried, also where most of them matter.
+    """
+    rest = list(items)
+    rest = rest[: _smallest(len(rest), lambda count: is_enough(rest[:count]))]
+    return rest[len(rest) - _smallest(len(rest), lambda count: is_enough(rest[-count:])) :]
+
+
+def _smallest(count: int, is_enough: Callable[[int], bool]) -> int:
+    """A count that is enough, one less than which is not, if more is never worse."""
+    too_few = 0
+    while count - too_few > 1:
+        middle = (too_few + count) // 2
+        if is_enough(middle):
+            count = middle
+        else:
+            too_few = middle
+    return count

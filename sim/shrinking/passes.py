@@ -17,7 +17,7 @@ from typing import Final
 import msgspec
 
 from sim.running import Ran
-from sim.shrinking.ddmin import ddmin
+from sim.shrinking.ddmin import ddmin, trim
 from sim.shrinking.search import Search, Shrunk, Watching, broken_id
 from sim.tables.cut_tables import Partitions, Swizzles
 from sim.tables.fault_tables import Halves, LeftOut
@@ -28,6 +28,9 @@ NODES_MIN: Final = 2
 NODES_KEPT_AT_FIRST: Final = 8
 SETTLES_S: Final = (10.0, 30.0, 90.0)
 SHORTEST_S: Final = 1.0
+LETTERS_FEW: Final = 32
+"""Of more not each is tried alone: where a long conversation matters, nearly all of it does."""
+
 ROUNDS_MAX: Final = 4
 """Of all passes; the second mostly finds what the first made possible, a third hardly ever."""
 
@@ -132,10 +135,22 @@ def _drop_nodes(search: Search) -> None:
 
 
 def _drop_letters(search: Search) -> None:
+    """Of many letters first those of whole authors, then the last and the first ones."""
+
     def is_enough(letters: list[int]) -> bool:
         return search.is_still_broken(_with_only(search.scenario, letters=tuple(letters)))
 
-    ddmin(_letters(search.world), is_enough)
+    letters = _letters(search.world)
+    if len(letters) > LETTERS_FEW and not is_enough([]):
+        authors = search.world.correspondence.authors
+
+        def are_enough(chosen: list[int]) -> bool:
+            return is_enough([letter for letter in letters if authors.get(letter) in chosen])
+
+        if is_enough([letter for letter in letters if letter in authors]):
+            ddmin(list(dict.fromkeys(authors.values())), are_enough)
+        trim(_letters(search.world), is_enough)
+    ddmin(_letters(search.world), is_enough, parts_max=LETTERS_FEW)
 
 
 def _cut_shorter(search: Search) -> None:

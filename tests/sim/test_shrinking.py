@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sim.running import run_scenario
-from sim.shrinking.ddmin import ddmin
+from sim.shrinking.ddmin import ddmin, trim
 from sim.shrinking.passes import search_from, shrink
 from sim.shrinking.search import broken_id
 from sim.tables.scenario import parse_scenario
@@ -26,6 +26,27 @@ def test_ddmin_keeps_exactly_what_matters(matters: set[int], count: int) -> None
 
     assert set(ddmin(items, is_enough)) == needed
     assert tried <= 2 * (len(needed) + 1) * (count + 2)
+
+
+@given(st.integers(1, 300), st.data())
+def test_a_long_run_of_items_that_all_matter_is_found_in_few_tries(
+    count: int, data: st.DataObject
+) -> None:
+    first = data.draw(st.integers(0, count - 1))
+    last = data.draw(st.integers(first, count - 1))
+    tried = 0
+
+    def is_enough(rest: list[int]) -> bool:
+        nonlocal tried
+        tried += 1
+        return set(range(first, last + 1)) <= set(rest)
+
+    rest = trim(range(count), is_enough)
+    assert rest == list(range(first, last + 1))
+    assert tried <= 2 * count.bit_length()
+    tried = 0
+    assert ddmin(rest, is_enough, parts_max=8) == rest
+    assert tried <= 1 + 2 + 4 + 8
 
 
 def test_a_failing_world_shrinks_to_a_few_nodes_that_break_the_same_promise() -> None:
