@@ -7,6 +7,7 @@ under another tag: of their invite, or of the rendezvous of a session that both 
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Final
 
 import msgspec
 
@@ -33,6 +34,9 @@ from mesh.ratchet.first_contact import begin_first_contact
 from mesh.ratchet.tags import box_key_of, invite_tag_key, tag_of
 from mesh.storage.vault import Vault
 from mesh.storage.vault_rows import ContactRow, FirstContactRow
+
+NO_KEYS_LEFT: Final = "no keys were left in use on both sides"
+"""Why new keys are begun with whom `FirstContacts.is_cut_off` tells."""
 
 
 class FirstContacts:
@@ -184,6 +188,18 @@ class FirstContacts:
             self._sessions.of_contact(contact.id), tags_max=PROBE_RENDEZVOUS_TAGS
         )
         return met is not None and self._renew_by(contact, met, mesh_now)
+
+    def is_cut_off(self, contact: ContactId) -> bool:
+        """Whether no session is in use with a contact, none begun, and no invite of theirs is here.
+
+        Two openings of ours that came in the other order end each other: by the first answer we
+        end what we had begun before, and by the second they end what we began last.
+        """
+        return (
+            self._sessions.find_known(contact) is None
+            and self.find(contact) is None
+            and self._people.find_invitation(contact) is None
+        )
 
     def is_stuck(self, contact: ContactId) -> bool:
         """Whether what we write waits, because all tags of a renewal were used in vain."""

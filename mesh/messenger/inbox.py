@@ -19,7 +19,7 @@ from mesh.ids import Instant, InviteId, MessageId, UnixSeconds
 from mesh.limits import CONTACTS_MAX, SESSIONS_PER_CONTACT_MAX
 from mesh.messenger.contacts import KEY_PREFIX_DIGITS_MIN, Contacts
 from mesh.messenger.expected import ExpectedTags, OfBundle, OfInvite, OfRendezvous, OfSession
-from mesh.messenger.first_contacts import FirstContacts
+from mesh.messenger.first_contacts import NO_KEYS_LEFT, FirstContacts
 from mesh.messenger.history import History, Place, mesh_milliseconds
 from mesh.messenger.identity import Identity, check_bundle
 from mesh.messenger.invitations import Invitations
@@ -523,6 +523,8 @@ class Inbox:
             # They were away longer than our renewal lived, and have lost nothing.
             self._sessions.revive(session)
             self._outbox.seal_waiting_of(self._people.contact(contact.id), mesh_now)
+        elif self._first_contacts.is_cut_off(contact.id):
+            self._lost(contact, session, NO_KEYS_LEFT, mesh_now, now)
 
     def _is_written_apart(self, session: Session, opened: Opened) -> bool:
         """Whether they write on a session that is over as if they had not the one in use.
@@ -583,6 +585,7 @@ class Inbox:
         if self._first_contacts.renew(contact, mesh_now, is_asked=False, heard_on=session):
             self._tell_renewed(contact, reason, mesh_now)
             current = self._people.contact(contact.id)
+            self._outbox.seal_waiting_of(current, mesh_now)
             mesh_ms = mesh_milliseconds(mesh_now, now)
             self._outbox.send_hello(current, mesh_ms=mesh_ms, mesh_now=mesh_now)
 

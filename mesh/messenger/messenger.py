@@ -567,6 +567,7 @@ class Messenger:
                 f"There is nothing left by which {contact.label} could be met; "
                 "ask them for a new invite and add it.",
             )
+        desk.outbox.seal_waiting_of(contact, mesh_now)
         mesh_ms = mesh_milliseconds(mesh_now, now)
         for _ in range(desk.first_contacts.ways_count(contact.id)):
             # One by each session that they may still have.

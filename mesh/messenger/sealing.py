@@ -13,7 +13,7 @@ from mesh.crypto.entropy import Entropy
 from mesh.crypto.hashing import blake2b_128
 from mesh.ids import Tag, UnixSeconds
 from mesh.limits import LAPSED_BEFORE_RENEWAL
-from mesh.messenger.first_contacts import FirstContacts
+from mesh.messenger.first_contacts import NO_KEYS_LEFT, FirstContacts
 from mesh.messenger.posting_keys import Audience, PostingKeys, Signer
 from mesh.messenger.sessions import Session, Sessions
 from mesh.ratchet.first_contact import (
@@ -136,11 +136,13 @@ class Sealing:
         return Sealed(self._sign(header, body, signer), withdraw_token=b"")
 
     def _renew_if_lost(self, contact: ContactRow, mesh_now: UnixSeconds) -> None:
-        """Begin a new session where this one can no longer carry what we write."""
+        """Begin a new session where none carries what we write."""
         session = self._sessions.find_known(contact.id)
         if session is None:
-            return
-        if self._is_tag_stored(self._sessions.next_tag(session)):
+            if not self._first_contacts.is_cut_off(contact.id):
+                return
+            reason = NO_KEYS_LEFT
+        elif self._is_tag_stored(self._sessions.next_tag(session)):
             reason = "this profile is older than what was written with it"
         elif self._messages.conversation(contact.id).lapsed_count >= LAPSED_BEFORE_RENEWAL:
             reason = f"{LAPSED_BEFORE_RENEWAL} messages in a row were never opened"

@@ -171,6 +171,62 @@ def test_mail_that_was_under_way_when_new_keys_were_begun_is_no_sign_of_a_copy()
     assert notes(bob.take_events()) == []
 
 
+def ended_by_each_other(clock: Clock) -> tuple[Person, Person]:
+    """Ann and Bob after two openings of hers that came in the other order, and one of a copy.
+
+    She ended the older one when he answered the newer, and he ended the newer one when the
+    older came; then a copy of hers began another one with him, and was lost.
+    """
+    ann, bob = acquainted(clock)
+    ann.send("Bob", "from the only Ann")
+    exchange(ann, bob)
+    copy = copy_of(ann, 77)
+    copy.ask(RenewSession("Bob"))
+    for number in range(3):
+        copy.send("Bob", f"copy {number}")
+    of_copy = copy.post()
+    ann.ask(RenewSession("Bob"))
+    older = ann.post()
+    clock.pass_by(60)
+    # Tags that stand on the mesh already were used by a copy, and so were the keys that follow.
+    ann.receive(of_copy)
+    ann.send("Bob", "again")
+    newer = ann.post()
+    bob.receive(newer)
+    bob.receive(older)
+    bob.receive(of_copy)
+    ann.receive(bob.post())
+    unended = ann.connection.execute("SELECT id FROM sessions WHERE NOT is_over").fetchall()
+    assert unended == []
+    return ann, bob
+
+
+def test_who_has_no_keys_left_in_use_sends_what_waits_as_soon_as_she_asks_for_new_ones() -> None:
+    ann, bob = ended_by_each_other(Clock())
+    ann.send("Bob", "does anybody hear me?")
+    exchange(ann, bob)
+    assert "does anybody hear me?" not in heard(bob)
+    ann.ask(RenewSession("Bob"))
+    exchange(ann, bob)
+    assert heard(bob)[-1] == "does anybody hear me?"
+    bob.send("Ann", "I do")
+    exchange(ann, bob)
+    assert heard(ann)[-1] == "I do"
+
+
+def test_who_has_no_keys_left_in_use_begins_new_ones_unasked_a_day_later() -> None:
+    clock = Clock()
+    ann, bob = ended_by_each_other(clock)
+    ann.send("Bob", "does anybody hear me?")
+    exchange(ann, bob)
+    clock.pass_by(RENEWAL_INTERVAL_SECONDS)
+    ann.take_events()
+    ann.tend()
+    exchange(ann, bob)
+    assert heard(bob)[-1] == "does anybody hear me?"
+    assert any("no keys were left in use" in note for note in notes(ann.take_events()))
+
+
 def notes(events: list[Event]) -> list[str]:
     """What people were told beside their messages."""
     return [event.note.sentence for event in events if isinstance(event, ContactNoted)]
