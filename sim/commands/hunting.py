@@ -16,7 +16,7 @@ import msgspec.structs
 from mesh.errors import UserError
 from sim.commands.progress import clear_line, show_line
 from sim.commands.shrink import said_of
-from sim.corpus import FAULTS_MAX, NODES_MAX, SEEDS_MAX, corpus, find_bug, shrunk_name
+from sim.corpus import FAULTS_MAX, NODES_MAX, corpus, find_bug, shrunk_name
 from sim.nodes.bugs import BUGS
 from sim.shrinking.passes import search_from, shrink
 from sim.shrinking.search import Progress, Shrunk
@@ -70,6 +70,7 @@ class Hunt:
 def hunt_all(
     bugs: Sequence[str],
     *,
+    seeds: Sequence[int],
     folder: Path | None,
     runs_max: int,
     say: Callable[[str], None],
@@ -84,7 +85,8 @@ def hunt_all(
     say(HEAD)
     is_complete = True
     for number, bug in enumerate(bugs, start=1):
-        one = _hunt(bug, folder, runs_max, partial(_tell, show, f"{number} of {len(bugs)}, {bug}"))
+        tell = partial(_tell, show, f"{number} of {len(bugs)}, {bug}")
+        one = _hunt(bug, seeds, folder, runs_max, tell)
         if is_shown:
             clear_line()
         is_complete = is_complete and one.is_complete
@@ -94,19 +96,25 @@ def hunt_all(
     return is_complete
 
 
-def _hunt(bug: str, folder: Path | None, runs_max: int, show: Callable[[str], None]) -> Hunt:
+def _hunt(
+    bug: str,
+    seeds: Sequence[int],
+    folder: Path | None,
+    runs_max: int,
+    show: Callable[[str], None],
+) -> Hunt:
     """Search one bug and shrink the first run that names it."""
     began = time.process_time()
 
-    def seeds() -> Iterator[int]:
-        for seed in range(1, SEEDS_MAX + 1):
-            show(f"seed {seed} of {SEEDS_MAX}")
+    def tried() -> Iterator[int]:
+        for number, seed in enumerate(seeds, start=1):
+            show(f"seed {seed}, {number} of {len(seeds)}")
             yield seed
 
     def watch(progress: Progress) -> None:
         show(said_of(progress))
 
-    ran = find_bug(bug, seeds())
+    ran = find_bug(bug, tried())
     if ran is None:
         return Hunt(bug, None, None, time.process_time() - began)
     seed = ran.world.options.seed

@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Final, NoReturn
 
 import click
+from click.core import ParameterSource
 
 from mesh.errors import UserError
 from sim.commands.hunting import SHRINKING_RUNS_MAX, hunt_all
 from sim.commands.progress import clear_line, duration, is_watched, show_line
+from sim.corpus import SEEDS_MAX
 from sim.nodes.bugs import BUGS
 from sim.report import sometimes_text
 from sim.running import Request, scenario_of
@@ -23,6 +25,9 @@ from sim.tables.settings import parse_settings
 BROKEN_PROMISE: Final = 1
 INTERRUPTED: Final = 130
 LOCAL_CLUSTER: Final = "local"
+SEEDS_DEFAULT: Final = "0..9"
+HUNTED_WITH: Final = ("bugs", "bug", "runs", "seeds", "shard", "out", "quiet")
+WITH_BUGS: Final = "each bug has a ground of its own, and they are searched one after another."
 SHOWN_FAILURES_MAX: Final = 20
 BAR_WIDTH: Final = 30
 
@@ -38,10 +43,16 @@ Examples:
 
 
 @click.command("sweep", epilog=EXAMPLES)
-@click.argument("scenario", metavar="NAME", required=False)
+@click.argument("scenario", metavar="[NAME]", required=False)
 @click.option("--bugs", is_flag=True, help="Search every planted bug on its ground, and shrink it.")
-@click.option("--runs", type=click.IntRange(0), default=SHRINKING_RUNS_MAX, help="To shrink one.")
-@click.option("--seeds", default="0..9", show_default=True, help="As 7, 0..49 or 1,5,8..12.")
+@click.option(
+    "--runs",
+    type=click.IntRange(0),
+    default=SHRINKING_RUNS_MAX,
+    show_default=True,
+    help="With --bugs: worlds to try to make one small.",
+)
+@click.option("--seeds", help="As 7, 0..49 or 1,5,8..12 (default: 0..9; with --bugs 1..200).")
 @click.option("--set", "settings", multiple=True, metavar="PATH=V,V", help="Values in turn.")
 @click.option("--nodes", type=click.IntRange(2, 10_000), help="Nodes (default: the scenario's).")
 @click.option("--duration", type=float, help="Virtual seconds until people stop writing.")
@@ -60,7 +71,7 @@ def sweep_command(
     scenario: str | None,
     bugs: bool,
     runs: int,
-    seeds: str,
+    seeds: str | None,
     settings: tuple[str, ...],
     nodes: int | None,
     duration: float | None,
@@ -82,8 +93,9 @@ def sweep_command(
     """
     if bug is not None and bug not in BUGS:
         raise click.UsageError(f"There is no bug {bug!r}; there are: {', '.join(BUGS)}.")
+    _refuse_what_is_not_meant(is_hunt=bugs)
     if bugs:
-        _hunt([bug] if bug else list(BUGS), shard, out, runs, quiet)
+        _hunt([bug] if bug else list(BUGS), seeds, shard, out, runs, quiet)
     if scenario is None:
         raise click.UsageError("Name a scenario, or say --bugs.")
     try:
@@ -91,7 +103,7 @@ def sweep_command(
         points = points_of(
             scenario_of(asked),
             parse_settings(settings),
-            parse_seeds(seeds),
+            parse_seeds(seeds or SEEDS_DEFAULT),
             bug=bug,
             is_crypto_real=None if crypto is None else crypto == "real",
             asked=asked,
@@ -109,15 +121,38 @@ def sweep_command(
     sys.exit(BROKEN_PROMISE if any(record.verdict != "pass" for record in records) else 0)
 
 
+def _refuse_what_is_not_meant(*, is_hunt: bool) -> None:
+    """Whoever asks for what would be passed over in silence is told so."""
+    context = click.get_current_context()
+    for parameter in context.command.params:
+        name = parameter.name or ""
+        if context.get_parameter_source(name) is not ParameterSource.COMMANDLINE:
+            continue
+        if is_hunt and name not in HUNTED_WITH:
+            said = parameter.opts[-1] if isinstance(parameter, click.Option) else "A scenario"
+            raise click.UsageError(f"{said} says nothing with --bugs: {WITH_BUGS}")
+        if name == "runs" and not is_hunt:
+            raise click.UsageError("--runs says nothing without --bugs.")
+        if name == "timeout" and context.params["dask"] is not None:
+            raise click.UsageError("--timeout says nothing with --dask: a cluster has its own.")
+
+
 def _hunt(
-    bugs: Sequence[str], shard: str | None, folder: Path | None, runs_max: int, quiet: bool
+    bugs: Sequence[str],
+    seeds: str | None,
+    shard: str | None,
+    folder: Path | None,
+    runs_max: int,
+    quiet: bool,
 ) -> NoReturn:
     try:
+        tried = range(1, SEEDS_MAX + 1) if seeds is None else parse_seeds(seeds)
         if shard is not None:
             index, count = _parse_shard(shard)
             bugs = bugs[index - 1 :: count]
         is_complete = hunt_all(
             bugs,
+            seeds=tried,
             folder=folder,
             runs_max=runs_max,
             say=click.echo,

@@ -4,6 +4,7 @@ import shlex
 from pathlib import Path
 
 import msgspec
+import pytest
 from click.testing import CliRunner
 
 from sim.__main__ import main
@@ -125,3 +126,19 @@ def test_a_planted_bug_is_hunted_named_and_made_small(tmp_path: Path) -> None:
     assert parse_scenario(text).only.nodes is not None
     assert CliRunner().invoke(main, [*arguments, "--shard", "2/2"]).output.count("\n") == 1
     assert CliRunner().invoke(main, ["sweep"]).exit_code == 2
+
+
+@pytest.mark.parametrize(
+    "arguments, words",
+    [
+        (["--bugs", "--time", "5m"], "--time says nothing with --bugs"),
+        (["chatter", "--bugs"], "A scenario says nothing with --bugs"),
+        (["chatter", "--runs", "5"], "--runs says nothing without --bugs"),
+        (["--bugs", "--seeds", "4..1"], "'4..1' holds no seed"),
+        (["chatter", "--dask", "local", "--timeout", "5"], "--timeout says nothing with --dask"),
+    ],
+)
+def test_what_a_sweep_would_pass_over_is_refused(arguments: list[str], words: str) -> None:
+    result = CliRunner().invoke(main, ["sweep", *arguments])
+    assert result.exit_code == 2
+    assert words in result.stderr
