@@ -166,9 +166,15 @@ def render(report: Report) -> str:
         lines.append(_row("", phase, str(latency.messages), *map(_time, times)))
     megabytes = report.bytes_sent / 1_000_000
     faults = _counts({name: count for name, count in report.faults.items() if count})
+    # Where a promise of safety broke there was no end at which to ask the engines.
+    if report.frames_sent:
+        lines.append(
+            f"copies     {report.copies_per_delivery:.2f} bodies for each envelope and node"
+        )
+        lines.append(f"traffic    {report.frames_sent:,} frames, {megabytes:,.1f} MB")
+    else:
+        lines.append(f"traffic    {megabytes:,.1f} MB; frames and copies were not counted")
     lines += [
-        f"copies     {report.copies_per_delivery:.2f} bodies for each envelope and node",
-        f"traffic    {report.frames_sent:,} frames, {megabytes:,.1f} MB",
         f"faults     {faults or 'none'}",
         f"watched    {_counts(report.watched)}",
     ]

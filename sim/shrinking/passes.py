@@ -29,7 +29,8 @@ NODES_KEPT_AT_FIRST: Final = 8
 SETTLES_S: Final = (10.0, 30.0, 90.0)
 SHORTEST_S: Final = 1.0
 LETTERS_FEW: Final = 32
-"""Of more not each is tried alone: where a long conversation matters, nearly all of it does."""
+PARTS_MAX: Final = 16
+"""Of more letters not each is tried alone: where a long conversation matters, most of it does."""
 
 ROUNDS_MAX: Final = 4
 """Of all passes; the second mostly finds what the first made possible, a third hardly ever."""
@@ -150,7 +151,8 @@ def _drop_letters(search: Search) -> None:
         if is_enough([letter for letter in letters if letter in authors]):
             ddmin(list(dict.fromkeys(authors.values())), are_enough)
         trim(_letters(search.world), is_enough)
-    ddmin(_letters(search.world), is_enough, parts_max=LETTERS_FEW)
+    letters = _letters(search.world)
+    ddmin(letters, is_enough, parts_max=PARTS_MAX if len(letters) > LETTERS_FEW else None)
 
 
 def _cut_shorter(search: Search) -> None:
