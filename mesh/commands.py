@@ -215,6 +215,9 @@ class NearbyPersonAnswer(Answer, frozen=True, kw_only=True):
     contact: int = 0
     """The contact that came of it, once both have confirmed."""
 
+    looks_like: list[str] = []
+    """Contacts, and others nearby, whose names could be mistaken for theirs; it may be them."""
+
 
 class NearbyAnswer(Answer, frozen=True, kw_only=True):
     """People nearby; `is_on` says whether we offer a card ourselves."""

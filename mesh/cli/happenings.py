@@ -81,4 +81,6 @@ def find_sentence_of_nearby(person: NearbyPersonAnswer) -> str | None:
     if person.state != "asked by them":
         return None
     name = clean_line(person.name)
-    return f"{name}, who is near, wishes to compare: mesh nearby compare {person.id}"
+    others = ", ".join(map(clean_line, person.looks_like))
+    doubt = f" (a name like {others}, perhaps somebody else)" if others else ""
+    return f"{name}{doubt}, who is near, wishes to compare: mesh nearby compare {person.id}"

@@ -59,7 +59,7 @@ def remarks(message: MessageAnswer) -> list[str]:
             f"{arrived} {when(message.received)}"
         )
     if message.is_late:
-        told.append(f"late, came {when(message.received)}")
+        told.append(f"late, opened {when(message.received)}")
     elif not (message.is_mine or message.clock) and message.received - message.sent > SLOW_S:
         # Long under way, behind a locked vault, or by a clock that is behind: nobody can tell.
         told.append(f"opened {when(message.received)}")

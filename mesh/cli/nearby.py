@@ -78,6 +78,14 @@ def off(choices: Choices) -> None:
     switch(choices, is_on=False)
 
 
+def state_of(person: NearbyPersonAnswer) -> str:
+    """Return how things stand with somebody near, and whom their name could be mistaken for."""
+    others = ", ".join(map(clean_line, person.looks_like))
+    return (
+        f"{person.state}; a name like {others}, perhaps somebody else" if others else person.state
+    )
+
+
 def switch(choices: Choices, *, is_on: bool) -> None:
     """Offer a card, or stop it."""
     terminal = Terminal(choices)
@@ -135,7 +143,7 @@ def list_people(choices: Choices, listen: float) -> None:
         terminal.say("Nobody around wants to be found.")
     else:
         rows = [("", "NAME", "STATE")]
-        rows += [(str(each.id), clean_line(each.name), each.state) for each in people.values()]
+        rows += [(str(each.id), clean_line(each.name), state_of(each)) for each in people.values()]
         for line in columns(rows):
             terminal.result(line)
 

@@ -157,7 +157,7 @@ class Meeting:
     def _switch_on(self, messenger: Messenger, now: Instant) -> None:
         meetings = messenger.meetings
         assert meetings is not None, "who has no identity offers no card"
-        host = Host(meetings.name, meetings.verify_key, meetings.sign)
+        host = Host(meetings.name, meetings.verify_key, meetings.sign, meetings.look_alikes)
         self._nearby.switch_on(host, now)
 
     def _answer(self) -> NearbyAnswer:

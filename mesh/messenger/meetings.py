@@ -12,6 +12,7 @@ from mesh.messenger.contacts import Contacts
 from mesh.messenger.identity import Identity
 from mesh.messenger.invitations import Invitations
 from mesh.messenger.invites import Invites
+from mesh.messenger.look_alikes import is_alike
 from mesh.storage.vault import Vault
 from mesh.wire.invite import parse_invite
 
@@ -47,6 +48,11 @@ class Meetings:
     def sign(self, proof: bytes) -> bytes:
         """Say that we made this comparison."""
         return sign(self._identity.keys.signing_seed, proof)
+
+    def look_alikes(self, name: str, near: list[str]) -> list[str]:
+        """Contacts, and others who are near, who could be mistaken for somebody of this name."""
+        others = [other for other in near if is_alike(name, other)]
+        return self._contacts.look_alikes(name, but=None) + others
 
     def find_contact(self, verify_key: VerifyKey) -> ContactId | None:
         """The contact who has this key."""

@@ -35,6 +35,14 @@ LINK_BYTES = 8
 ON_ITS_WAY: Final = ("waiting for their key", "queued here", "carried")
 """States of a message of which nothing is known but who may have it."""
 
+TOO_LATE: Final = {
+    "delivered": "it was delivered to their device",
+    "read": "they have read it",
+    "expired": "its time is over, and every node has let go of it",
+    "delivered before it was withdrawn": "it was delivered before",
+}
+"""Why a message of ours cannot be taken back, by its state."""
+
 
 class Outbox:
     """All that is on its way."""
@@ -276,7 +284,9 @@ class Outbox:
         if message.state == "withdrawn":
             return message
         if message.state not in ON_ITS_WAY:
-            raise UserError("too-late", f"The message can no longer be withdrawn: {message.state}.")
+            raise UserError(
+                "too-late", f"The message can no longer be withdrawn: {TOO_LATE[message.state]}."
+            )
         for waiting in self._rows.unsealed_by_message(number):
             self._rows.remove_unsealed(waiting.number)
             self._count_waiting(waiting.contact, -1)

@@ -14,6 +14,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import assert_never
 
+import msgspec
+
 from mesh.commands import NearbyPersonAnswer
 from mesh.crypto.entropy import Entropy
 from mesh.errors import PeerError, UserError
@@ -113,11 +115,11 @@ class Nearby:
         if person.link is None:
             raise UserError("not-near", "They are not near any more; look for people again.")
         if person.is_settling:
-            return person.answer()
+            return self._answer(person)
         if not person.is_comparing:
             on.comparisons.adopt(person, channel_between(on.keys[-1], person.key))
         on.comparisons.ask(person, now)
-        return person.answer()
+        return self._answer(person)
 
     def confirm(self, number: int, now: Instant, *, is_equal: bool) -> NearbyPersonAnswer:
         """Say whether both screens show the same; that they do not also takes back a question."""
@@ -130,12 +132,12 @@ class Nearby:
             on.comparisons.say_equal(person, now)
         else:
             on.comparisons.give_up(person, now)
-        return person.answer()
+        return self._answer(person)
 
     def answers(self) -> list[NearbyPersonAnswer]:
         """Everybody near; who has gone is named only if something came of it."""
         return [
-            person.answer()
+            self._answer(person)
             for person in self._people.all()
             if person.link is not None or person.answer().state != "seen"
         ]
@@ -245,7 +247,7 @@ class Nearby:
     def take_changed(self) -> list[NearbyPersonAnswer]:
         """People of whom there is more to tell, each once."""
         found = [self._people.find(number) for number in self._gathered.take_changed()]
-        return [person.answer() for person in found if person is not None]
+        return [self._answer(person) for person in found if person is not None]
 
     def take_wants(self) -> list[Want]:
         """What only the vault can answer."""
@@ -315,6 +317,15 @@ class Nearby:
         on.comparisons.adopt(person, channel)
         person.key, person.name = channel.theirs, step.name
         on.comparisons.came(person, step, now)
+
+    def _answer(self, person: Person) -> NearbyPersonAnswer:
+        """What is told of somebody, and whom their name could be mistaken for."""
+        answer = person.answer()
+        if self._on is None or person.contact is not None:
+            return answer
+        near = [one.name for one in self._people.all() if one is not person and one.link]
+        looks_like = self._on.host.look_alikes(person.name, near)
+        return msgspec.structs.replace(answer, looks_like=looks_like)
 
     def _near(self, number: int) -> tuple[_On, Person]:
         if self._on is None:

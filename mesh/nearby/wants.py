@@ -13,6 +13,8 @@ class Host:
     name: str
     verify_key: VerifyKey
     sign: Callable[[bytes], bytes] = field(repr=False)
+    look_alikes: Callable[[str, list[str]], list[str]] = field(repr=False)
+    """(a name, names of others who are near) -> contacts and others it could be mistaken for."""
 
 
 @dataclass(frozen=True, slots=True)

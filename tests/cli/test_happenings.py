@@ -77,6 +77,13 @@ def line_of(event: Event) -> str | None:
             "* Cleo, who is near, wishes to compare: mesh nearby compare 4",
         ),
         (
+            NearbyChanged(
+                NearbyPersonAnswer(id=4, name="Cleo", state="asked by them", looks_like=["Clео"])
+            ),
+            "* Cleo (a name like Clео, perhaps somebody else), who is near, wishes to compare: "
+            "mesh nearby compare 4",
+        ),
+        (
             MessageStateChanged(message(is_mine=True, state="delivered")),
             "* message 7 to Ben [01234567]: delivered to their device",
         ),

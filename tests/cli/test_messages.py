@@ -40,7 +40,7 @@ def test_every_state_has_words() -> None:
 
 def test_a_late_message_says_when_it_came() -> None:
     late = message(is_late=True, received=NOW + 5 * HOUR)
-    assert remarks(late) == [f"late, came {when(NOW + 5 * HOUR)}"]
+    assert remarks(late) == [f"late, opened {when(NOW + 5 * HOUR)}"]
     assert remarks(message()) == []
 
 

@@ -241,6 +241,10 @@ def test_people_nearby_are_found_only_by_who_is_found(mesh: Mesh, node: Running)
     node.node.people.nearby[2] = NearbyPersonAnswer(id=2, name="Cleo", state="asked by them")
     listed = mesh("nearby", "list", "--listen", "0")
     assert listed.out.split() == ["NAME", "STATE", "2", "Cleo", "asked", "by", "them"]
+    twin = NearbyPersonAnswer(id=3, name="Clео", state="seen", looks_like=["Cleo"])
+    node.node.people.nearby[3] = twin
+    listed = mesh("nearby", "list", "--listen", "0")
+    assert "3  Clео  seen; a name like Cleo, perhaps somebody else" in listed.out
     assert mesh("nearby", "off", "--json").json["is_on"] is False
 
 

@@ -12,6 +12,7 @@ from mesh.crypto.signing import is_signature_valid, verify_key_of
 from mesh.ids import ContactId, PostingKey, Tag, UnixSeconds
 from mesh.messenger.expected import ExpectedTags
 from mesh.messenger.sessions import Sessions
+from mesh.ratchet.double_ratchet import Ratchet
 from mesh.ratchet.first_contact import KIND_FIRST_CONTACT, OPENING_BYTES
 from mesh.ratchet.identity import IdentityKeys
 from mesh.ratchet.tags import box_key_of, invite_tag_key, tag_of
@@ -254,19 +255,22 @@ def test_a_replay_to_a_restored_vault_is_opened_once(first: First) -> None:
     assert untouched(ann) == before
 
 
-def test_a_replay_to_a_restored_vault_whose_prekeys_are_void_founds_nothing(first: First) -> None:
+def test_what_is_answered_to_a_replay_after_a_restore_is_under_fresh_keys(first: First) -> None:
     ann, _, envelope, _, _ = first
     backup = ann.backup()
-    ann.receive([envelope])
-    ann.restore(backup)
-    with transaction(ann.connection):
-        ann.connection.execute(
-            "UPDATE invites SET secret = NULL, prekey = NULL WHERE secret IS NOT NULL"
-        )
-        ann.connection.execute("DELETE FROM prekeys")
-    ann.restart()
-    ann.receive([envelope])
-    assert ann.contacts() == []
+    answers: list[Envelope] = []
+    privates: list[bytes] = []
+    for _ in range(3):
+        ann.restore(backup)
+        ann.receive([envelope])
+        ann.send("Bob", "the same words each time")
+        answers += ann.post()
+        rows = SessionRows(ann.connection).sessions()
+        privates += [Ratchet.from_bytes(row.ratchet, row.post_quantum).private for row in rows]
+    # The root is the same each time; who answers draws a key of its own.
+    assert len(set(privates)) == len(privates) >= 3
+    assert len({one.header.read_hash for one in answers}) == len(answers)
+    assert len({one.body[: aead.NONCE_BYTES] for one in answers}) == len(answers)
 
 
 # --- Damage ---------------------------------------------------------------------------------------

@@ -71,7 +71,7 @@ class TwoMessengers(RuleBasedStateMachine):
             return
         message = data.draw(st.sampled_from(mine))
         if message.state in ("delivered", "expired", TOO_LATE):
-            with pytest.raises(UserError, match="can no longer be withdrawn"):
+            with pytest.raises(UserError, match="can no longer be withdrawn: "):
                 person.ask(WithdrawMessage(message.number))
             return
         answer = person.ask(WithdrawMessage(message.number))

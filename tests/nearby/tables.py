@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from mesh.commands import NearbyPersonAnswer
 from mesh.crypto.signing import sign, verify_key_of
 from mesh.ids import ContactId, Instant, LinkId, Monotonic, VerifyKey
+from mesh.messenger.look_alikes import is_alike
 from mesh.messenger.names import is_name
 from mesh.nearby.gathered import NearbyFrame
 from mesh.nearby.nearby import Nearby
@@ -29,7 +30,10 @@ class Seat:
         seed = bytes((self.number,)) * 32
         self.nearby = Nearby(SeededEntropy(self.number), is_name)
         self.host = Host(
-            self.name, VerifyKey(verify_key_of(seed)), lambda message: sign(seed, message)
+            self.name,
+            VerifyKey(verify_key_of(seed)),
+            lambda message: sign(seed, message),
+            lambda name, near: [other for other in near if is_alike(name, other)],
         )
 
     def serve(self) -> None:

@@ -1,5 +1,7 @@
 """People nearby: silent unless asked and wanted, and matched only after both have looked."""
 
+from dataclasses import replace
+
 import pytest
 
 from mesh.errors import PeerError, UserError
@@ -49,6 +51,19 @@ def test_who_asks_sees_the_card_of_who_opted_in() -> None:
     assert (ann.person.name, ann.person.state) == ("Bob", "seen")
     assert [person.name for person in ann.told] == ["Bob"]
     assert bob.nearby.answers() == [], "nobody asked for Ann's card"
+
+
+def test_people_near_whose_names_look_alike_are_marked_with_each_other() -> None:
+    table = Table("Ann", "Cleo", "Clео", "Dora")
+    for seat in table.seats:
+        seat.nearby.switch_on(seat.host, table.now)
+    for number in range(1, 4):
+        table.join(0, number)
+    ann = table.seats[0]
+    ann.nearby.ask(table.now)
+    table.run()
+    told = {person.name: person.looks_like for person in ann.nearby.answers()}
+    assert told == {"Cleo": ["Clео"], "Clео": ["Cleo"], "Dora": []}
 
 
 def test_who_did_not_opt_in_is_silent_whatever_comes() -> None:
@@ -315,7 +330,7 @@ def test_a_proof_that_never_comes_is_a_failure() -> None:
 def test_a_proof_by_another_key_than_it_names_is_refused() -> None:
     table, ann, bob = comparing()
     victim = Seat("Cy", 9)
-    bob.host = bob.host.__class__(bob.name, victim.host.verify_key, bob.host.sign)
+    bob.host = replace(bob.host, verify_key=victim.host.verify_key)
     assert bob.nearby._on is not None
     bob.nearby._on.comparisons._host = bob.host
     agree(table, ann, bob)
