@@ -442,8 +442,8 @@ EVICTED_PER_BATCH = 4_096
 """Bodies dropped in one transaction for want of room, or twice as many as came, if that is more."""
 
 KNOWN_IDS_MAX = 2_000_000
-"""Envelopes and retirements that a node knows, with or without bodies: 0.6 kB of memory each, so
-1.1 GB. A million stored envelopes fit, and a million of which the stub is left."""
+"""Envelopes and retirements that a node knows, with or without bodies: 0.32 kB of memory each, so
+0.6 GB. A million stored envelopes fit, and a million of which the stub is left."""
 
 KNOWN_IDS_MIN = 16_384
 """However small a store is, it knows so many."""

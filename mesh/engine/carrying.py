@@ -8,7 +8,7 @@ bodies of new envelopes leave only after it. A retirement is checked against the
 envelope as it comes, held back by `Retiring`, and takes effect in the batch in which it is due.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, assert_never
 
@@ -21,7 +21,7 @@ from mesh.engine.giving import Giving
 from mesh.engine.holdings import NOTHING_COMMITTED, Holdings, Protection
 from mesh.engine.neighbours import Counters
 from mesh.errors import PeerError
-from mesh.ids import EnvelopeId, Instant, LinkId, Monotonic, PostingKey, UnixSeconds, earliest
+from mesh.ids import EnvelopeId, Instant, LinkId, Monotonic, UnixSeconds, earliest
 from mesh.inputs import Connection
 from mesh.limits import (
     CARRIED_DAYS_MAX,
@@ -383,23 +383,24 @@ class Carrying:
         return self._giving.frames(self.spreading, link, room_bytes)
 
     def _load(self) -> None:
-        known: dict[EnvelopeId, Element] = {}
-        keys: list[tuple[PostingKey, int, EnvelopeId]] = []
         missing: list[EnvelopeId] = []
+        self.spreading.load(self._stored(missing), missing)
+        for retirement in self.store.retirements():
+            self._retiring.add(retirement)
+            envelope = self.spreading.element(retirement.envelope)
+            element = envelope._replace(size_class=RETIREMENT_SIZE_CLASS)
+            self.spreading.sets.add(retirement.element, element)
+        self._forgetting.load(self.spreading.sets)
+
+    def _stored(self, missing: list[EnvelopeId]) -> Iterator[tuple[EnvelopeId, Element]]:
+        """All that is stored, row by row: there may be a million, and each is kept once."""
         for row in self.store.index_rows():
-            known[row.id] = Element(row.created, row.size_class, row.lifetime_class)
             self.newest_created = max(self.newest_created, row.created)
-            keys.append((row.posting_key, row.day, row.id))
+            self._admission.load(row.posting_key, row.day, row.id)
             self._holdings.load(row)
             if row.is_missing:
                 missing.append(row.id)
-        for retirement in self.store.retirements():
-            self._retiring.add(retirement)
-            envelope = known[retirement.envelope]
-            known[retirement.element] = envelope._replace(size_class=RETIREMENT_SIZE_CLASS)
-        self.spreading.load(known.items(), missing)
-        self._forgetting.load(self.spreading.sets)
-        self._admission.load(keys)
+            yield row.id, Element(row.created, row.size_class, row.lifetime_class)
 
     def _judge(
         self,

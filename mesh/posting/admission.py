@@ -7,7 +7,6 @@ envelope; clocks and quotas differ between honest nodes and are never held again
 """
 
 from bisect import bisect_left, insort
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -58,12 +57,9 @@ class Admission:
         self._ids: dict[tuple[PostingKey, int], list[EnvelopeId]] = {}
         self._next_check_at = Monotonic(0)
 
-    def load(self, stored: Iterable[tuple[PostingKey, int, EnvelopeId]]) -> None:
-        """Take the (key, day, id) of the store at start."""
-        for posting_key, day, envelope_id in stored:
-            self._ids.setdefault((posting_key, day), []).append(envelope_id)
-        for ids in self._ids.values():
-            ids.sort()
+    def load(self, posting_key: PostingKey, day: int, envelope_id: EnvelopeId) -> None:
+        """Take one of the store at start."""
+        insort(self._ids.setdefault((posting_key, day), []), envelope_id)
 
     def judge(
         self,

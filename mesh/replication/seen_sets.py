@@ -32,10 +32,13 @@ class Element(NamedTuple):
 
 
 class SeenSets:
-    """All elements, by id and in order."""
+    """All elements, by id and in order.
+
+    A million of them are to fit a laptop, so what is known of each is kept as one number.
+    """
 
     def __init__(self) -> None:
-        self._elements: dict[EnvelopeId, Element] = {}
+        self._elements: dict[EnvelopeId, int] = {}
         self._sets = [SeenIndex() for _ in range(CLASSES_COUNT)]
         # Where a class had to be cut off: what was created before it is not compared any more.
         self._cut_at = [UnixSeconds(0)] * CLASSES_COUNT
@@ -48,7 +51,7 @@ class SeenSets:
 
     def element(self, id_: EnvelopeId) -> Element:
         """What is known of an id that is here."""
-        return self._elements[id_]
+        return _unpacked(self._elements[id_])
 
     def ids(self) -> list[EnvelopeId]:
         """All ids, by lifetime class and then in order."""
@@ -113,23 +116,33 @@ class SeenSets:
 
     def load(self, known: Iterable[tuple[EnvelopeId, Element]]) -> None:
         """Take many at once, as at start."""
-        self._elements.update(known)
-        keys: list[list[bytes]] = [[] for _ in range(CLASSES_COUNT)]
-        for id_, element in self._elements.items():
-            keys[element.lifetime_class].append(key_of(element.created, id_))
+        keys = [list(of_class.keys(0, len(of_class))) for of_class in self._sets]
+        for id_, element in known:
+            if id_ not in self._elements:
+                self._elements[id_] = _packed(element)
+                keys[element.lifetime_class].append(key_of(element.created, id_))
         self._sets = [SeenIndex(of_class) for of_class in keys]
 
     def add(self, id_: EnvelopeId, element: Element) -> None:
         """Take one; one that is known already stays as it is."""
         if id_ not in self._elements:
-            self._elements[id_] = element
+            self._elements[id_] = _packed(element)
             self._sets[element.lifetime_class].add(key_of(element.created, id_))
 
     def remove(self, id_: EnvelopeId) -> None:
         """Forget one, if it is known."""
-        element = self._elements.pop(id_, None)
-        if element is not None:
+        packed = self._elements.pop(id_, None)
+        if packed is not None:
+            element = _unpacked(packed)
             self._sets[element.lifetime_class].remove(key_of(element.created, id_))
+
+
+def _packed(element: Element) -> int:
+    return element.created << 16 | element.size_class << 8 | element.lifetime_class
+
+
+def _unpacked(packed: int) -> Element:
+    return Element(UnixSeconds(packed >> 16), packed >> 8 & 0xFF, packed & 0xFF)
 
 
 def _created_of(key: bytes) -> int:

@@ -155,7 +155,8 @@ def test_each_key_and_each_day_has_a_quota_of_its_own() -> None:
 def test_what_was_stored_before_a_restart_counts_after_it() -> None:
     envelopes = sorted((envelope(number) for number in range(QUOTA + 1)), key=lambda one: one.id)
     admission = Admission(UNSTAMPED, is_signature_valid)
-    admission.load((one.header.posting_key, one.header.day, one.id) for one in envelopes[1:])
+    for one in envelopes[1:]:
+        admission.load(one.header.posting_key, one.header.day, one.id)
     verdict = admission.judge(envelopes[0], mesh_now=NOON, now=NOW)
     assert verdict == Accept(pushed_out=envelopes[-1].id)
     assert admission.judge(envelopes[-1], mesh_now=NOON, now=NOW) == OVER_QUOTA
@@ -164,7 +165,8 @@ def test_what_was_stored_before_a_restart_counts_after_it() -> None:
 def test_what_lapsed_makes_room() -> None:
     envelopes = sorted((envelope(number) for number in range(QUOTA + 1)), key=lambda one: one.id)
     admission = Admission(UNSTAMPED, is_signature_valid)
-    admission.load((one.header.posting_key, one.header.day, one.id) for one in envelopes[:-1])
+    for one in envelopes[:-1]:
+        admission.load(one.header.posting_key, one.header.day, one.id)
     admission.forget(envelopes[0].header.posting_key, DAY, envelopes[0].id)
     assert admission.judge(envelopes[-1], mesh_now=NOON, now=NOW) == ACCEPTED
 
