@@ -1,5 +1,7 @@
 """Which engines are linked: newcomers, groups that meet, changes of network."""
 
+import pytest
+
 from mesh.commands import (
     AddContact,
     AddPeer,
@@ -11,7 +13,15 @@ from mesh.commands import (
     PeersAnswer,
     SendMessage,
 )
-from mesh.inputs import NetworkChanged, NetworksSeen, OwnAddress, PeerSeen, VaultClosing, Woke
+from mesh.inputs import (
+    Disconnected,
+    NetworkChanged,
+    NetworksSeen,
+    OwnAddress,
+    PeerSeen,
+    VaultClosing,
+    Woke,
+)
 from mesh.limits import (
     LINK_CHECK_MS,
     LINK_SWAP_INTERVAL_MS,
@@ -215,3 +225,50 @@ def test_after_sleep_a_dead_link_ends_within_seconds_and_a_living_one_stays() ->
     table.run()
     table.pass_time(LINK_CHECK_MS / 1_000)
     assert status(table, "ada").links_count == 0
+
+
+def die_unnoticed(table: Joined, noticing: str, other: str) -> None:
+    """The stream between two is gone, and only one of them hears of it."""
+    (link,) = table.seats[noticing].streams
+    _, far_link = table.seats[noticing].streams.pop(link)
+    del table.seats[other].streams[far_link]
+    # What goes into the dead end is lost, and closing it is all that still can be done with it.
+    table.strangers[far_link] = lambda data: None
+    table.seats[noticing].inbox.append(Disconnected(link))
+    table.run()
+
+
+def living_links(table: Joined, name: str) -> list[bool]:
+    """Of each link that a node counts as ready, whether there is a stream."""
+    seat = table.seats[name]
+    return [link in seat.streams for link in seat.engine._neighbours.ready]
+
+
+def test_who_dials_again_takes_the_place_of_his_link_that_died() -> None:
+    table = Joined("ada", "bob")
+    table.join("ada", "bob")
+    die_unnoticed(table, "ada", "bob")
+    assert (living_links(table, "ada"), living_links(table, "bob")) == ([], [False])
+    table.join("ada", "bob")
+    assert (living_links(table, "ada"), living_links(table, "bob")) == ([True], [True])
+    table.pass_time(60)
+    assert (living_links(table, "ada"), living_links(table, "bob")) == ([True], [True])
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3, 4])
+def test_who_is_dialled_back_over_a_link_that_died_finds_out_within_seconds(seed: int) -> None:
+    """Ada had dialled, and bob dials back: which of both links would stay says the lower key."""
+    table = Joined("ada", "bob", seed=seed)
+    table.join("ada", "bob")
+    die_unnoticed(table, "bob", "ada")
+    table.join("bob", "ada")
+    ada, bob = (table.seats[name].engine._neighbours for name in ("ada", "bob"))
+    if bob.link_key < ada.link_key:
+        assert (living_links(table, "ada"), living_links(table, "bob")) == ([True], [True])
+    else:
+        assert living_links(table, "ada") == [False], "two that meet keep the older one, but ask it"
+        table.pass_time(LINK_CHECK_MS / 1_000)
+        assert living_links(table, "ada") == []
+        table.join("bob", "ada")
+    table.pass_time(60)
+    assert (living_links(table, "ada"), living_links(table, "bob")) == ([True], [True])
