@@ -7,13 +7,13 @@ from typing import Final
 import click
 
 from mesh.errors import UserError
-from sim.promised.promises import BrokenPromise
+from sim.kernel.trace import NOBODY
 from sim.recording.artifacts import read_world
 from sim.recording.stopping import replay
 from sim.world import Options
 
 NOT_REACHED: Final = 1
-BROKEN_PROMISE: Final = 1
+"""Nor is a run well that broke a promise, or another one than was kept."""
 
 EXAMPLES: Final = """\b
 Examples:
@@ -30,27 +30,29 @@ Examples:
 def replay_command(*, folder: Path, until: int | None, is_break: bool) -> None:
     """Repeat a run that was kept with `run --out`, and stop before what a record leads to.
 
-    Without --until it runs to its end, and says whether the trace is the same.
+    Without --until it runs to its end, and says whether the trace is the same. The exit code is 1
+    if it is not, if a promise broke, or if the record was not reached.
     """
     try:
         scenario, meta = read_world(folder)
     except UserError as error:
         raise click.UsageError(str(error)) from None
     options = Options(seed=meta.seed, bug=meta.bug, is_crypto_real=meta.is_crypto_real)
-    try:
-        world, reached = replay(scenario, options, meta.records if until is None else until)
-    except BrokenPromise as broken:
-        click.echo(f"{broken}")
-        sys.exit(BROKEN_PROMISE)
+    replayed = replay(scenario, options, meta.records if until is None else until)
+    world, reached = replayed.world, replayed.reached
     if reached is None:
         is_same = world.trace.hexdigest() == meta.trace_hash
+        if replayed.broken is not None:
+            click.echo(f"{replayed.broken}")
         click.echo(
             f"The run ended after {world.trace.records_count} records; its trace is "
             f"{'the same' if is_same else 'another one'}."
         )
-        sys.exit(0 if is_same and until is None else NOT_REACHED)
+        is_well = is_same and until is None and replayed.broken is None
+        sys.exit(0 if is_well else NOT_REACHED)
     at_us, kind, node, peer = reached
-    click.echo(f"{at_us / 1_000_000:.6f} s, record {until}: {kind} at node {node}, peer {peer}")
+    other = "" if peer == NOBODY else f", peer {peer}"
+    click.echo(f"{at_us / 1_000_000:.6f} s, record {until}: {kind} at node {node}{other}")
     if is_break:
         click.echo("The world is `world`, the node `virtual_node`.")
         virtual_node = next(one for one in world.nodes + world.spares if one.index == node)

@@ -1,8 +1,10 @@
 """A run again, up to one of its records: there a person may look around in it."""
 
 from contextlib import suppress
+from dataclasses import dataclass
 
 from sim.kernel.trace import NOBODY, Trace
+from sim.promised.promises import BrokenPromise
 from sim.tables.scenario import Scenario
 from sim.world import Options, World
 
@@ -28,15 +30,23 @@ class StoppingTrace(Trace):
             raise Reached
 
 
-def replay(
-    scenario: Scenario, options: Options, until: int
-) -> tuple[World, tuple[int, str, int, int] | None]:
-    """The world at the record `until`, and that record; None if the run ended before.
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """What a run came to: the record that was asked for, a broken promise, or its end."""
 
-    Raises BrokenPromise where the run breaks one before.
-    """
+    world: World
+    reached: tuple[int, str, int, int] | None = None
+    broken: BrokenPromise | None = None
+
+
+def replay(scenario: Scenario, options: Options, until: int) -> Replayed:
+    """Run up to the record `until`, if nothing breaks before."""
     trace = StoppingTrace(until)
     world = World(scenario, options, trace)
-    with suppress(Reached):
-        world.run(lambda world: None)
-    return world, trace.reached
+    broken: BrokenPromise | None = None
+    try:
+        with suppress(Reached):
+            world.run(lambda world: None)
+    except BrokenPromise as error:
+        broken = error
+    return Replayed(world, trace.reached, broken)

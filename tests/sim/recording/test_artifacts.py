@@ -152,7 +152,9 @@ def test_a_broken_run_says_how_to_come_back_to_the_record_that_broke_it() -> Non
     assert failure["id"] == "S2"
     said = call(0, "replay", str(folder), "--until", str(failure["record"]))
     assert f"at node {failure['node']}" in said
-    assert call(1, "replay", str(folder)).startswith("S2: ")
+    said = call(1, "replay", str(folder))
+    assert said.startswith("S2: ")
+    assert "its trace is the same" in said
     junit = call(0, "report", str(folder), "--junit")
     assert 'failures="1"' in junit
     assert "S2: A message is shown" in junit
