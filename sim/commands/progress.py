@@ -1,6 +1,12 @@
-"""One line on standard error that is written over while somebody waits."""
+"""What a command does while somebody waits: a line on standard error that is written over.
 
+And somebody who waits no longer: what was found by then is not lost.
+"""
+
+import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import click
 
@@ -25,3 +31,13 @@ def duration(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02d}:{rest:02d}"
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """While inside, SIGTERM (from `timeout`, or a CI that gives up) interrupts like Ctrl-C."""
+    former = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, former)

@@ -7,7 +7,7 @@ from typing import Final
 import click
 
 from mesh.errors import UserError
-from sim.commands.progress import clear_line, duration, is_watched, show_line
+from sim.commands.progress import clear_line, duration, interruptible, is_watched, show_line
 from sim.nodes.bugs import BUGS
 from sim.running import Request, run_scenario, scenario_of, wants_real_crypto
 from sim.shrinking.passes import search_from, shrink
@@ -67,6 +67,7 @@ def shrink_command(
         raise click.UsageError(str(error)) from None
     is_real = wants_real_crypto(adapted) if crypto is None else crypto == "real"
     is_shown = is_watched() and not quiet
+    click.get_current_context().with_resource(interruptible())
     try:
         first = run_scenario(adapted, Options(seed=seed, bug=bug, is_crypto_real=is_real))
     except KeyboardInterrupt:

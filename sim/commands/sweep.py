@@ -11,7 +11,7 @@ from click.core import ParameterSource
 
 from mesh.errors import UserError
 from sim.commands.hunting import SHRINKING_RUNS_MAX, hunt_all
-from sim.commands.progress import clear_line, duration, is_watched, show_line
+from sim.commands.progress import clear_line, duration, interruptible, is_watched, show_line
 from sim.corpus import SEEDS_MAX
 from sim.nodes.bugs import BUGS
 from sim.report import sometimes_text
@@ -94,6 +94,7 @@ def sweep_command(
     if bug is not None and bug not in BUGS:
         raise click.UsageError(f"There is no bug {bug!r}; there are: {', '.join(BUGS)}.")
     _refuse_what_is_not_meant(is_hunt=bugs)
+    click.get_current_context().with_resource(interruptible())
     if bugs:
         _hunt([bug] if bug else list(BUGS), seeds, shard, out, runs, quiet)
     if scenario is None:

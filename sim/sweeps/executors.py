@@ -148,8 +148,9 @@ class LocalPool:
 
 def _serve(pipe: "Pipe", run: Callable[[Task], Result]) -> None:
     """In a worker: run what is sent until the other end is closed."""
-    # Ctrl-C goes to the whole group; the parent decides.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # Ctrl-C goes to the whole group, and so does what `timeout` sends; the parent decides.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
     while True:
         try:
             task = cast("Task", pipe.recv())  # As `map_unordered` has sent it.

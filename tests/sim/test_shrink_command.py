@@ -94,7 +94,10 @@ def test_the_test_that_it_writes_fails_as_long_as_the_promise_breaks(tmp_path: P
 
 
 @pytest.mark.skipif(not hasattr(os, "openpty"), reason="There are no pseudo-terminals here.")
-def test_interrupted_it_leaves_the_smallest_world_so_far(tmp_path: Path) -> None:
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_interrupted_it_leaves_the_smallest_world_so_far(
+    tmp_path: Path, how: signal.Signals
+) -> None:
     ours, theirs = os.openpty()
     with subprocess.Popen(
         [sys.executable, "-m", "sim", *arguments(tmp_path)],
@@ -105,7 +108,7 @@ def test_interrupted_it_leaves_the_smallest_world_so_far(tmp_path: Path) -> None
         seen = b""
         while b"run 5, fewer" not in seen:
             seen += os.read(ours, READ_BYTES)
-        process.send_signal(signal.SIGINT)
+        process.send_signal(how)
     assert process.returncode == 130
     os.close(ours)
     assert b" so far, about 0:0" in seen
