@@ -455,6 +455,8 @@ class World:
             ledger=self.ledger,
             disks=disks,
             before_crash=self._sum_up_and,
+            cut=self.watch.mending.cut,
+            healed=self._healed,
         )
 
     # --- What is told -----------------------------------------------------------------------------
@@ -468,6 +470,11 @@ class World:
 
     def _shown(self, person: Person, letter: Letter) -> None:
         self.correspondence.read_later(person, letter)
+
+    def _healed(self) -> None:
+        # Who lies without end makes others compare without end.
+        if self.troop.is_empty:
+            self.watch.mending.healed()
 
     def _sum_up_and(self, node: VirtualNode, then: Callable[[], None]) -> None:
         """Metrics die with an engine: ask for them before it crashes."""

@@ -22,6 +22,10 @@ class CutCounters:
     swizzled: int = 0
 
 
+def _nobody() -> None:
+    """Nobody wants to know."""
+
+
 @dataclass(slots=True)
 class CutFaults:
     """All cuts of one world; `befalls` says whether a shrunk scenario still has a strike."""
@@ -31,6 +35,9 @@ class CutFaults:
     network: VirtualNetwork
     ground: Ground
     befalls: Callable[[str], bool]
+    cut: Callable[[], None] = _nobody
+    healed: Callable[[], None] = _nobody
+    """Told when a cut begins, and when the last one ended."""
     counters: CutCounters = field(default_factory=CutCounters)
     latest: Cut | None = None
     """The latest cut through the whole mesh."""
@@ -75,8 +82,14 @@ class CutFaults:
     def _cut(self, cut: Cut, end: int, reset_share: float) -> None:
         self.counters.cuts += 1
         self.latest = cut
+        self.cut()
         number = self.network.cut(cut, reset_share=reset_share)
-        self.loop.at(end, partial(self.network.heal, number))
+        self.loop.at(end, partial(self._heal, number))
+
+    def _heal(self, number: int) -> None:
+        self.network.heal(number)
+        if not self.network.reach.is_cut:
+            self.healed()
 
     def _plan_swizzles(self, number: int, fault: Swizzles) -> None:
         for node in range(len(self.ground.networks)):
@@ -91,6 +104,7 @@ class CutFaults:
 
     def _swizzle(self, cut: Silence, end: int) -> None:
         self.counters.swizzled += 1
+        self.cut()
         self.loop.at(end, partial(self.network.heal, self.network.cut(cut)))
 
     # --- Who is apart -----------------------------------------------------------------------------

@@ -83,6 +83,9 @@ class Faults:
     ledger: Ledger
     disks: LostDisks
     before_crash: Callable[[VirtualNode, Callable[[], None]], None]
+    cut: Callable[[], None]
+    healed: Callable[[], None]
+    """Told when the mesh is cut, and when nothing lies between its nodes any more."""
     counters: FaultCounters = field(default_factory=FaultCounters)
     strikes: list[str] = field(default_factory=list)
     """What was drawn to befall, as `Only.strikes` names it."""
@@ -98,6 +101,8 @@ class Faults:
             network=self.network,
             ground=self.ground,
             befalls=self.befalls,
+            cut=self.cut,
+            healed=self.healed,
         )
         self.machines = NodeFaults(
             seed=self.seed,

@@ -6,6 +6,7 @@ decided by its `Conduct`. It dials whom discovery shows it, and whoever dials it
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -193,7 +194,9 @@ class HostileDoor:
                 self._tally.bodies_bytes += len(encode_frame(frame))
             else:
                 self._tally.announced_bytes += announced_bytes(frame)
-            self._conduct.came(link_id, frame, now)
+            # Hostile nodes send each other forms that are none, too.
+            with suppress(PeerError):
+                self._conduct.came(link_id, frame, now)
 
     def _belongs(self, link_id: LinkId, link: Link) -> None:
         """Whoever dialled us need not be dialled too."""

@@ -14,13 +14,15 @@ from mesh.posting.stamp import NO_STAMP
 from mesh.wire.envelope import (
     LIFETIME_SECONDS,
     SIGNATURE_BYTES,
+    TOKEN_BYTES,
     Envelope,
     Header,
     body_bytes,
     decode_envelope,
+    envelope_id_of,
     sign_envelope,
 )
-from mesh.wire.frames import Frame, IHave, Push, join_entries
+from mesh.wire.frames import Frame, IHave, IWant, Push, Retired, join_entries
 from sim.hostile.conduct import Conduct
 from sim.hostile.liars import BlackHole
 from sim.kernel.entropy import Chance, SeededEntropy
@@ -28,6 +30,7 @@ from sim.kernel.entropy import Chance, SeededEntropy
 REMEMBERED_MAX: Final = 256
 """Envelopes and first messages that are played again."""
 
+WANTED_COUNT: Final = 16
 ENVELOPES_PER_KEY: Final = 64
 """After so many a flood takes another key, as quotas want."""
 
@@ -88,6 +91,48 @@ class Flood(BlackHole):
     @property
     def _old_s(self) -> int:
         return LIFETIME_SECONDS[0] - self.chance.between(60, 600)
+
+
+class OverQuota(Flood):
+    """Sends valid envelopes without end under one key: of a full one the lowest ids stay."""
+
+    def act(self, now: Instant) -> None:
+        """One more, to one neighbour."""
+        link = self.a_link()
+        if link is not None:
+            self._seed = self._seed or self.entropy.draw(32)
+            made = invented(self.entropy, self._seed, UnixSeconds(now.unix_seconds))
+            self.say(link, Push(made.data))
+
+
+class ForgedRetirements(Conduct):
+    """Says of envelopes that they were opened, with tokens that are none; each costs a link."""
+
+    def __init__(self, *, chance: Chance, entropy: SeededEntropy, per_second: float) -> None:
+        super().__init__(chance=chance, entropy=entropy, per_second=per_second)
+        self._known: deque[EnvelopeId] = deque(maxlen=REMEMBERED_MAX)
+
+    def came(self, link: LinkId, frame: Frame, now: Instant) -> None:
+        """Keep the id of what came."""
+        if isinstance(frame, Push):
+            self._known.append(envelope_id_of(frame.envelope))
+
+    def act(self, now: Instant) -> None:
+        """One, to one neighbour."""
+        link = self.a_link()
+        if link is not None and self._known:
+            token = self.entropy.draw(TOKEN_BYTES)
+            self.say(link, Retired(self.chance.pick(self._known) + token))
+
+
+class EmptyWants(BlackHole):
+    """Asks for ids of nothing."""
+
+    def act(self, now: Instant) -> None:
+        """Some of them, of one neighbour."""
+        link = self.a_link()
+        if link is not None:
+            self.say(link, IWant(self.entropy.draw(32 * WANTED_COUNT)))
 
 
 class BadSignatures(Conduct):

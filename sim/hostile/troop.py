@@ -21,11 +21,14 @@ from sim.hostile.conduct import Conduct
 from sim.hostile.door import HostileDoor, Tally
 from sim.hostile.floods import (
     BadSignatures,
+    EmptyWants,
     Flood,
     ForgedAuthor,
+    ForgedRetirements,
     Garbage,
     IdSpam,
     LaterVersion,
+    OverQuota,
     Replay,
 )
 from sim.hostile.liars import (
@@ -57,7 +60,10 @@ CONDUCTS: Final[Mapping[Kind, type[Conduct]]] = {
     "bad-signatures": BadSignatures,
     "replay": Replay,
     "forged-author": ForgedAuthor,
+    "forged-retirements": ForgedRetirements,
+    "empty-wants": EmptyWants,
     "flood": Flood,
+    "over-quota": OverQuota,
     "sybil": Sybil,
     "eclipse": Eclipse,
     "time-lies": TimeLies,
@@ -71,6 +77,7 @@ CONDUCTS: Final[Mapping[Kind, type[Conduct]]] = {
 GUILTY: Final[tuple[Kind, ...]] = (
     "garbage",
     "bad-signatures",
+    "forged-retirements",
     "replay",
     "malformed-handshakes",
     "slow-loris",

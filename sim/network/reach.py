@@ -45,6 +45,11 @@ class Reach:
             return False
         return not any(cut.blocks(sender, receiver) for cut in self._cuts.values())
 
+    @property
+    def is_cut(self) -> bool:
+        """Whether any cut lies there, or a line is clogged."""
+        return bool(self._cuts or self._clogs)
+
     def sides(self) -> list[int] | None:
         """On which side of all cuts together each node stands; None where no cut has sides."""
         cuts = [cut for cut in self._cuts.values() if isinstance(cut, Sides)]

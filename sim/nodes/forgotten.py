@@ -21,6 +21,7 @@ from mesh.inputs import (
 from mesh.peering.dialing import Dialing
 from mesh.peering.targets import Target
 from mesh.posting.admission import Admission, Verdict
+from mesh.replication.negentropy import _Splitter
 from mesh.replication.spreading import Spreading
 from mesh.storage.store import Store
 from mesh.storage.store_rows import IndexRow
@@ -258,6 +259,11 @@ class AskingWithoutEnd(Spreading):
         return deadline
 
 
+def _never_agreeing(splitter: _Splitter, lower: int, upper: int, theirs: bytes) -> bool:
+    """Fingerprints are compared wrongly: each range is divided until its ids are listed."""
+    return False
+
+
 def _forgetting_nothing(spreading: Spreading, ids: Iterable[EnvelopeId]) -> None:
     """What lapsed stays known for ever."""
 
@@ -329,6 +335,10 @@ FORGOTTEN: Final[Mapping[str, Bug]] = {
     "slowest-first": Bug(
         "All links share one queue, and nothing leaves while one of them has more to send.",
         plant=WaitingForTheSlowest,
+    ),
+    "all-ids-listed": Bug(
+        "Ranges in which two sets agree are taken to differ, until all their ids are listed.",
+        swaps=(Swap(_Splitter, "agrees", _never_agreeing),),
     ),
     "last-eager-pruned": Bug(
         "The last links over which mail is pushed are pruned too.", plant=_without_floor

@@ -39,7 +39,11 @@ class Twin:
             replace(one, connection=self.vault) if isinstance(one, VaultOpened) else one
             for one in batch
         ]
-        theirs = self.door.handle(own, now)
+        TRAPS.is_twin = True
+        try:
+            theirs = self.door.handle(own, now)
+        finally:
+            TRAPS.is_twin = False
         for place, (one, other) in enumerate(zip(effects, theirs, strict=False)):
             if one != other and not _are_same_refusals(one, other):
                 detail = f"the same batch gave another {type(one).__name__} at place {place}"

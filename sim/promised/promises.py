@@ -52,6 +52,7 @@ L6: Final = Promise("L6", "At rest every node pushes to enough of its neighbours
 L7: Final = Promise(
     "L7", "Who is slow, hears nothing or is not heard keeps nothing from the others."
 )
+L8: Final = Promise("L8", "To mend a cut costs little more than what was missing.")
 L9: Final = Promise("L9", "What a message's author is told of it is true.")
 L10: Final = Promise(
     "L10", "Who lost a disk, or had it copied, and still knows somebody can write to them again."
@@ -61,7 +62,7 @@ E1: Final = Promise("E1", "What the scenario expects of delivery, delay and copi
 
 PROMISES: Final = (
     *(S2, S3, S4, S5, S6, S7, S8, S10, S11, S12, S13, S14, S15, S16, S17, S18),
-    *(L1, L2, L3, L4, L5, L6, L7, L9, L10),
+    *(L1, L2, L3, L4, L5, L6, L7, L8, L9, L10),
     E1,
 )
 

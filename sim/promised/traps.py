@@ -36,6 +36,9 @@ class Traps:
     """Set by whoever drives an engine: `node` is whose engine is at work just now."""
 
     node: int | None = None
+    is_twin = False
+    """Whether what is at work repeats what was done already."""
+
     _is_hooked = False
 
     @contextlib.contextmanager

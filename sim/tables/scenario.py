@@ -21,7 +21,7 @@ from sim.tables.fault_tables import NodesCount, Positive, Seconds, Share, Strict
 from sim.tables.hostile_table import Hostile
 from sim.tables.laws import Law
 from sim.tables.line_tables import BurstTable
-from sim.tables.swarm import AnyFault, Swarm, drawn_faults
+from sim.tables.swarm import AnyFault, Swarm, drawn_faults, drawn_hostile
 from sim.tables.topology_tables import (
     DEFAULT_KIND,
     Clusters,
@@ -221,7 +221,8 @@ def as_drawn(scenario: Scenario, seed: int) -> Scenario:
     if scenario.swarm is None:
         return scenario
     faults = (*scenario.faults, *drawn_faults(scenario.swarm, seed))
-    return msgspec.structs.replace(scenario, swarm=None, faults=faults)
+    hostile = (*scenario.hostile, *drawn_hostile(scenario.swarm, seed))
+    return msgspec.structs.replace(scenario, swarm=None, faults=faults, hostile=hostile)
 
 
 def _find_shipped(name: str) -> Traversable | None:

@@ -1,4 +1,5 @@
-"""Swarm testing: each seed draws which families of hardship befall its world, and how hard.
+"""Swarm testing: each seed draws which families of hardship befall its world, and how hard, and
+which hostile nodes stand in it.
 
 A world in which everything befalls a little hides what only a few things together bring about. So
 a seed draws how many families there are, from one to all, which they are, and the rate of each.
@@ -6,7 +7,7 @@ a seed draws how many families there are, from one to all, which they are, and t
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Literal, get_args
 
 import msgspec
 
@@ -24,6 +25,7 @@ from sim.tables.fault_tables import (
     Seconds,
     Strict,
 )
+from sim.tables.hostile_table import Hostile, HostileShare, Kind
 from sim.tables.laws import LogNormal
 from sim.tables.line_tables import (
     BurstTable,
@@ -98,6 +100,14 @@ class Swarm(Strict, frozen=True, kw_only=True):
     families: Annotated[tuple[Family, ...], msgspec.Meta(min_length=1)] | None = None
     """None: all that lose no disk, so that everything must arrive."""
     between_s: tuple[Seconds, Seconds]
+    hostile_share: HostileShare | None = None
+    """How much of all nodes is hostile at the most, in every second world. None: nobody ever is."""
+    hostile_kinds: Annotated[tuple[Kind, ...], msgspec.Meta(min_length=1)] = get_args(Kind)
+    """What these are drawn from; the default is every kind."""
+
+
+HOSTILE_KINDS_MAX: Final = 4
+"""Kinds that stand in one world: each takes a node at least."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +150,20 @@ def drawn_faults(swarm: Swarm, seed: int) -> tuple[AnyFault, ...]:
     begin_s, end_s = swarm.between_s
     return tuple(
         FAMILIES[family](_Hat(Chance(seed, "swarm", family), begin_s, end_s)) for family in chosen
+    )
+
+
+def drawn_hostile(swarm: Swarm, seed: int) -> tuple[Hostile, ...]:
+    """Who is hostile in the world of one seed: a few kinds, and how much each of them does."""
+    chance = Chance(seed, "swarm", "hostile")
+    if swarm.hostile_share is None or chance.is_true(0.5):
+        return ()
+    kinds = sorted(dict.fromkeys(swarm.hostile_kinds))
+    chance.shuffle(kinds)
+    chosen = sorted(kinds[: 1 + chance.below(min(len(kinds), HOSTILE_KINDS_MAX))])
+    share = swarm.hostile_share * (0.2 + 0.8 * chance.fraction()) / len(chosen)
+    return tuple(
+        Hostile(kind=kind, share=share, per_second=0.2 * 50 ** chance.fraction()) for kind in chosen
     )
 
 

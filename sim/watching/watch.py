@@ -8,7 +8,9 @@ import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
+from mesh.engine.door import Engine
 from mesh.ids import UnixSeconds
+from mesh.wire.frames import Frame
 from sim.befalling.node_faults import drift_us_max
 from sim.kernel.calendar import EPOCH_US
 from sim.kernel.loop import Loop
@@ -26,6 +28,7 @@ from sim.promised.lifetimes import (
     require_forgotten,
     require_lapsed,
 )
+from sim.promised.mending import Mending
 from sim.promised.order import Orders, require_parents_above, require_same_order
 from sim.promised.reuse import Reuse
 from sim.promised.secrecy import Secrecy
@@ -72,7 +75,14 @@ class Watch:
         self.lifetimes = Lifetimes(
             true_now=lambda: self._true_now, working=lambda: TRAPS.node, lived_us=self._lived_us
         )
-        self.frames = FrameWatch(self.lifetimes.sent)
+        self.frames = FrameWatch(self._encoding)
+        self.mending = Mending(
+            loop=loop,
+            running=self._running,
+            frame_bytes=self.frames.bytes,
+            streams_count=lambda: network.counters.streams,
+            links_count=lambda: len(network.links()),
+        )
         self.sometimes = Sometimes()
         self.conversations_compared = 0
         self._counted_count = 0
@@ -108,6 +118,17 @@ class Watch:
                 require_forgotten(one.index, laptop.engine.spreading, true_now)
             if one.open_us > CLEARED_US:
                 require_cleared(one.index, laptop.vault, true_now)
+
+    def _encoding(self, frame: Frame) -> None:
+        self.lifetimes.sent(frame)
+        self.mending.sent(frame)
+
+    def _running(self) -> dict[int, Engine]:
+        return {
+            one.index: engine
+            for one in self.states.nodes
+            if one.is_up and (engine := self._laptops[one.index].engine) is not None
+        }
 
     @property
     def _true_now(self) -> UnixSeconds:

@@ -52,7 +52,7 @@ def faults_of(world: World) -> dict[str, int]:
     "kind",
     [
         *("black-hole", "selective", "lying-digests", "id-spam", "later-version"),
-        *("time-lies", "time-shifts"),
+        *("time-lies", "time-shifts", "sybil", "empty-wants", "over-quota"),
     ],
 )
 def test_who_keeps_mail_to_itself_is_held_at_no_fault_and_stops_nothing(kind: str) -> None:
@@ -66,6 +66,7 @@ def test_who_keeps_mail_to_itself_is_held_at_no_fault_and_stops_nothing(kind: st
     [
         ("garbage", "malformed frame"),
         ("bad-signatures", "bad signature"),
+        ("forged-retirements", "forged retirement"),
         ("malformed-handshakes", "a length on the wire is out of bounds"),
         ("slow-loris", "handshake took too long"),
     ],

@@ -1,8 +1,11 @@
 """A swarm: each seed draws other families, some of them alone and none of them always."""
 
+from typing import get_args
+
 from sim.promised.promises import BrokenPromise
+from sim.tables.hostile_table import Kind
 from sim.tables.scenario import as_drawn, parse_scenario
-from sim.tables.swarm import FAMILIES, Swarm, drawn_faults
+from sim.tables.swarm import FAMILIES, HOSTILE_KINDS_MAX, Swarm, drawn_faults, drawn_hostile
 from sim.world import Options, World
 from tests.sim.test_hard_worlds import PEOPLE
 
@@ -52,3 +55,18 @@ def test_small_worlds_pass_whatever_a_seed_draws() -> None:
         except BrokenPromise as error:
             raise AssertionError(f"seed {seed} with {world.scenario.faults}") from error
         assert world.faults.strikes
+
+
+def test_a_seed_draws_who_is_hostile_from_every_kind_and_not_always() -> None:
+    swarm = Swarm(between_s=(10, 100), hostile_share=0.3)
+    drawn = [drawn_hostile(swarm, seed) for seed in range(300)]
+    assert 100 < drawn.count(()) < 200
+    assert {one.kind for tables in drawn for one in tables} == set(get_args(Kind))
+    assert all(sum(one.share for one in tables) <= 0.3001 for tables in drawn)
+    assert max(map(len, drawn)) == HOSTILE_KINDS_MAX
+    assert len({one.per_second for tables in drawn for one in tables}) > 100
+    nobody = Swarm(between_s=(10, 100))
+    assert all(drawn_hostile(nobody, seed) == () for seed in range(20))
+    assert [drawn_faults(swarm, seed) for seed in range(20)] == [
+        drawn_faults(nobody, seed) for seed in range(20)
+    ]
