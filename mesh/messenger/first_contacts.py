@@ -230,7 +230,9 @@ class FirstContacts:
         newest_first = self._sessions.of_contact(contact.id)[::-1]
         is_certain = heard_on is not None and self._can_be_met(heard_on)
         met = heard_on if is_certain else self._rendezvous_of(newest_first)
-        if met is None or not self._renew_by(contact, met, mesh_now, is_certain=is_certain):
+        if met is None or not self._renew_by(
+            contact, met, mesh_now, is_certain=is_certain, is_asked=is_asked
+        ):
             return False
         for session in newest_first:
             if session.is_known:
@@ -244,14 +246,21 @@ class FirstContacts:
         mesh_now: UnixSeconds,
         *,
         is_certain: bool = False,
+        is_asked: bool = False,
     ) -> bool:
         """Let what we write next go under the rendezvous of a session, as a first contact.
 
         One that was not answered yet goes on, by the next session in turn unless it `is_certain`
-        that they have this one.
+        that they have this one. Who asks after it went by every session gets another: they may
+        have opened it and answered, and a copy of this vault took the answer.
         """
         row = self.find(contact.id)
-        if row is not None and self._is_fresh(row, contact, mesh_now):
+        is_in_vain = row is not None and row.sent_count >= self.ways_count(contact.id)
+        if (
+            row is not None
+            and self._is_fresh(row, contact, mesh_now)
+            and not (is_asked and is_in_vain)
+        ):
             turn = met.id if is_certain else row.renewed
             self._rows.put_first_contact(msgspec.structs.replace(row, renewed=turn, sent_count=0))
         else:
@@ -275,12 +284,17 @@ class FirstContacts:
         )
 
     def make_room(self, contact: ContactId, *, keep: Session) -> None:
-        """Erase the oldest sessions until there is room for one more, those in use last."""
+        """Erase sessions until there is room for one more.
+
+        First those that were begun here in vain, then the oldest; never one in use, and not that
+        of the first contact which is not answered yet.
+        """
         in_use = self._sessions.find_known(contact)
-        for session in self._sessions.of_contact(contact):
+        first = self.find(contact)
+        for session in sorted(self._sessions.of_contact(contact), key=lambda one: one.is_known):
             if self._sessions.count(contact) < SESSIONS_PER_CONTACT_MAX:
                 break
-            if session not in (keep, in_use):
+            if session not in (keep, in_use) and (first is None or session.id != first.session):
                 self._sessions.erase(session)
 
     def _rendezvous_of(

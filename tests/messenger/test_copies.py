@@ -227,6 +227,47 @@ def test_who_has_no_keys_left_in_use_begins_new_ones_unasked_a_day_later() -> No
     assert any("no keys were left in use" in note for note in notes(ann.take_events()))
 
 
+def test_who_asks_again_is_heard_though_a_copy_took_the_answer() -> None:
+    clock = Clock()
+    ann, bob = acquainted(clock)
+    ann.send("Bob", "from the only Ann")
+    exchange(ann, bob)
+    ann.ask(RenewSession("Bob"))
+    ann.send("Bob", "asked")
+    copy = copy_of(ann, 77)
+    bob.receive(ann.post())
+    exchange(copy, bob)
+    # Bob asks too, and it is the copy that hears of it.
+    bob.ask(RenewSession("Ann"))
+    exchange(copy, bob)
+    copy.send("Bob", "from the copy")
+    exchange(copy, bob)
+    assert heard(bob)[-1] == "from the copy"
+    ann.ask(RenewSession("Bob"))
+    ann.send("Bob", "still here")
+    exchange(ann, bob)
+    bob.send("Ann", "so I hear")
+    exchange(ann, bob)
+    assert heard(bob)[-1] == "still here"
+    assert heard(ann)[-1] == "so I hear"
+
+
+def test_who_asks_many_times_in_vain_keeps_the_ways_that_both_sides_have() -> None:
+    clock = Clock()
+    ann, bob = acquainted(clock)
+    ann.send("Bob", "first")
+    exchange(ann, bob)
+    for _ in range(RENDEZVOUS_TAGS):
+        ann.ask(RenewSession("Bob"))
+        clock.pass_by(DAY_S)
+    exchange(ann, bob)
+    ann.send("Bob", "at last")
+    bob.send("Ann", "welcome")
+    exchange(ann, bob)
+    assert heard(bob)[-1] == "at last"
+    assert heard(ann)[-1] == "welcome"
+
+
 def notes(events: list[Event]) -> list[str]:
     """What people were told beside their messages."""
     return [event.note.sentence for event in events if isinstance(event, ContactNoted)]

@@ -9,6 +9,8 @@ FOUND = [
     Request(name="clone", nodes=4, seed=1012, is_crypto_real=False),
     # Openings that came in the other order ended each other; what waited was not sent on new keys.
     Request(name="clone", nodes=4, seed=2005, is_crypto_real=False),
+    # A copy took the answer to new keys, and asking again only repeated them.
+    Request(name="clone", nodes=4, seed=2030, is_crypto_real=False),
     # Each of two held keys that a lost copy of the other had agreed on.
     Request(name="twice", seed=14, is_crypto_real=False),
     # A copy that wrote much had used every tag by which new keys can be begun.
