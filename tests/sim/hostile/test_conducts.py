@@ -6,6 +6,7 @@ from mesh.commands import Answer, AskStatus, StatusAnswer
 from mesh.errors import UserError
 from sim.hostile.liars import SHIFT_SECONDS
 from sim.promised.promises import BrokenPromise
+from sim.reached import reached
 from sim.tables.hostile_table import Kind, hostile_kinds
 from sim.tables.scenario import parse_scenario
 from sim.world import Options, World
@@ -31,6 +32,10 @@ messages_per_second = 1
 kind = "{kind}"
 share = 0.25
 """
+
+
+SHOWS = {"empty-wants": ("frame-NoHave",), "forged-retirements": ("retirement-forged",)}
+"""By kind: marks that nothing else reaches."""
 
 
 def ran(kind: str, *, seed: int = 1) -> World:
@@ -59,6 +64,7 @@ def test_who_keeps_mail_to_itself_is_held_at_no_fault_and_stops_nothing(kind: st
     world = ran(kind)
     assert faults_of(world) == {}
     assert world.troop.totals()["nodes"] == 2
+    assert all(reached(world)[mark] for mark in SHOWS.get(kind, ()))
 
 
 @pytest.mark.parametrize(
@@ -72,7 +78,9 @@ def test_who_keeps_mail_to_itself_is_held_at_no_fault_and_stops_nothing(kind: st
     ],
 )
 def test_who_sends_what_nobody_honest_sends_loses_its_links(kind: str, fault: str) -> None:
-    assert faults_of(ran(kind))[fault] > 0
+    world = ran(kind)
+    assert faults_of(world)[fault] > 0
+    assert all(reached(world)[mark] for mark in SHOWS.get(kind, ()))
 
 
 @pytest.mark.parametrize("kind", ["replay", "forged-author", "flood", "eclipse"])

@@ -1,5 +1,6 @@
 """Marks are reached where something happens, and change nothing of what happens."""
 
+import re
 from pathlib import Path
 
 import msgspec
@@ -11,9 +12,12 @@ from mesh.replication.retiring import Retiring
 from mesh.wire.retirement import Retirement
 from sim.commands.compare import _marks
 from sim.report import sometimes_text
+from sim.running import run_scenario
 from sim.sweeps.records import Record, sometimes_of
+from sim.tables.scenario import load_scenario, scenario_names
 from sim.watching.marks import FRAMES, MARKS, SITUATIONS, never_reached
 from sim.watching.sometimes import Sometimes
+from sim.world import Options
 from tests.sim.test_hardships import HEALING, PEOPLE_CROSSING, fault, outcome
 
 PAGE = Path(__file__).parents[3] / "docs" / "simulator-tools.md"
@@ -99,6 +103,31 @@ def test_a_sweep_counts_runs_and_names_what_none_has_reached() -> None:
     assert rows[0].startswith("     1  ")
     assert rows[-1].startswith(" never  ")
     assert sometimes_text(dict.fromkeys(MARKS, 1)) == f"{len(MARKS)} of {len(MARKS)} marks reached"
+
+
+def test_the_worst_day_reaches_what_few_worlds_do() -> None:
+    options = Options(seed=1, is_crypto_real=False)
+    report = run_scenario(load_scenario("worst-day"), options).report
+    assert report.broken == []
+    found = report.sometimes
+    for mark in ("crash-within-store", "crash-before-effects", "disk-stop", "author-away"):
+        assert found[mark] > 0, mark
+    for mark in ("asked-while-locked", "withdrawn-too-late", "late-message"):
+        assert found[mark] > 0, mark
+
+
+NEVER = ["message-expired", "deferred"]
+"""What the page gives reasons for."""
+
+
+def test_the_docs_name_a_scenario_that_reaches_each_mark() -> None:
+    text = PAGE.read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `([a-z-]+)` \| .+ \| (?:`([a-z-]+)`|none) \| (\d+|-) \|", text, re.M)
+    assert [name for name, _, _ in rows] == list(SITUATIONS)
+    assert {scenario for _, scenario, _ in rows if scenario} <= set(scenario_names())
+    assert [name for name, scenario, _ in rows if not scenario] == NEVER
+    assert all(f"- `{name}`." in text for name in NEVER)
+    assert all((seed != "-") == bool(scenario) for _, scenario, seed in rows)
 
 
 def test_every_mark_is_a_sentence_and_in_the_docs() -> None:
