@@ -17,8 +17,9 @@ from mesh.crypto.signing import Verify, is_signature_valid
 from mesh.engine.door import EngineSettings
 from mesh.errors import StorageError, UserError
 from mesh.events import Event
-from mesh.limits import STORED_BYTES_DEFAULT
+from mesh.limits import KNOWN_IDS_MAX, STORED_BYTES_DEFAULT, STUBS_SHARE_PERCENT
 from mesh.link.link import BeginHandshake, begin_noise
+from mesh.wire.envelope import STUB_BYTES
 from mesh.wire.parameters import MeshParameters
 from sim.befalling.faults import Faults
 from sim.befalling.line_faults import LineFaults, bursts_of
@@ -398,6 +399,7 @@ class World:
             settings=EngineSettings(
                 parameters=self._parameters,
                 stored_bytes_max=self._stored_bytes_max,
+                known_ids_max=self._known_ids_max,
                 retire_delay_ms=(round(first_s * 1_000), round(last_s * 1_000)),
                 relay_delay_ms_max=round(self.scenario.relay_delay_s * 1_000),
             ),
@@ -428,6 +430,13 @@ class World:
     def _stored_bytes_max(self) -> int:
         stored_mib = self.scenario.stored_mib
         return STORED_BYTES_DEFAULT if stored_mib is None else round(stored_mib * 1024 * 1024)
+
+    @property
+    def _known_ids_max(self) -> int:
+        """A small store stands for a larger one: stubs have their share of it and no more."""
+        if self.scenario.stored_mib is None:
+            return KNOWN_IDS_MAX
+        return self._stored_bytes_max * STUBS_SHARE_PERCENT // 100 // STUB_BYTES
 
     def _build_faults(self) -> Faults:
         disks = LostDisks(

@@ -36,20 +36,20 @@ ENVELOPES_PER_KEY: Final = 64
 
 
 def invented(
-    entropy: SeededEntropy, seed: bytes, created: UnixSeconds, *, tag: bytes | None = None
+    entropy: SeededEntropy, seed: bytes, created: UnixSeconds, *, size_class: int = 0
 ) -> Envelope:
     """An envelope that every rule admits, about nothing."""
     header = Header(
-        size_class=0,
+        size_class=size_class,
         lifetime_class=0,
         created=UnixSeconds(created // 10 * 10),
-        tag=Tag(entropy.draw(16) if tag is None else tag),
+        tag=Tag(entropy.draw(16)),
         read_hash=entropy.draw(16),
         withdraw_hash=entropy.draw(16),
         posting_key=PostingKey(verify_key_of(seed)),
         stamp=NO_STAMP,
     )
-    return sign_envelope(header, entropy.draw(body_bytes(0)), seed)
+    return sign_envelope(header, entropy.draw(body_bytes(size_class)), seed)
 
 
 class IdSpam(BlackHole):
@@ -65,6 +65,8 @@ class IdSpam(BlackHole):
 
 class Flood(BlackHole):
     """Sends valid envelopes without end, under ever new keys."""
+
+    size_class = 0
 
     def __init__(self, *, chance: Chance, entropy: SeededEntropy, per_second: float) -> None:
         super().__init__(chance=chance, entropy=entropy, per_second=per_second)
@@ -82,7 +84,8 @@ class Flood(BlackHole):
         created = now.unix_seconds + self.chance.pick(
             (0, 0, 0, 0, 0, 0, self._ahead_s, -self._old_s)
         )
-        self.say(link, Push(invented(self.entropy, self._seed, UnixSeconds(created)).data))
+        made = invented(self.entropy, self._seed, UnixSeconds(created), size_class=self.size_class)
+        self.say(link, Push(made.data))
 
     @property
     def _ahead_s(self) -> int:

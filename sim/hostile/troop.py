@@ -16,6 +16,7 @@ from mesh.inputs import Input, StampMinted
 from mesh.limits import HANDSHAKE_MESSAGE_BYTES_MAX
 from mesh.link.link import BeginHandshake
 from mesh.posting.stamp import NO_STAMP
+from mesh.wire.envelope import SIZE_BYTES
 from mesh.wire.parameters import MeshParameters
 from sim.hostile.conduct import Conduct
 from sim.hostile.door import HostileDoor, Tally
@@ -49,7 +50,7 @@ from sim.nodes.machine import Door, Machine
 from sim.nodes.planting import Plant
 from sim.nodes.virtual_node import Surroundings, VirtualNode
 from sim.promised.promises import S11, BrokenPromise
-from sim.tables.hostile_table import Kind, hostile_kinds
+from sim.tables.hostile_table import Hostile, Kind, hostile_kinds
 from sim.tables.scenario import Scenario
 
 CONDUCTS: Final[Mapping[Kind, type[Conduct]]] = {
@@ -106,8 +107,7 @@ class HostileMachine:
     """Fits `sim.nodes.machine.Machine`: nothing outlives a crash but the tally."""
 
     index: int
-    kind: Kind
-    per_second: float
+    table: Hostile
     seed: int
     parameters: MeshParameters
     kem: Kem
@@ -122,9 +122,13 @@ class HostileMachine:
         names = ("hostile", self.index, self.lives_count)
         entropy = SeededEntropy(self.seed, *names)
         chance = Chance(self.seed, *names)
-        conduct = CONDUCTS[self.kind](chance=chance, entropy=entropy, per_second=self.per_second)
+        conduct = CONDUCTS[self.table.kind](
+            chance=chance, entropy=entropy, per_second=self.table.per_second
+        )
         if isinstance(conduct, Eclipse):
             conduct.victims = self.victims
+        if isinstance(conduct, Flood):
+            conduct.size_class = SIZE_BYTES.index(self.table.kib * 1024)
         door = HostileDoor(
             conduct,
             parameters=self.parameters,
@@ -165,7 +169,7 @@ def require_bounded_amplification(machine: HostileMachine, lived_s: float) -> No
     gained = tally.received_bytes - tally.bodies_bytes - tally.announced_bytes
     if gained > AMPLIFICATION_MAX * tally.sent_bytes + free:
         detail = (
-            f"a node that is {machine.kind} gave {tally.sent_bytes} bytes on "
+            f"a node that is {machine.table.kind} gave {tally.sent_bytes} bytes on "
             f"{tally.streams_count} streams and was sent {gained}, without counting mail"
         )
         raise BrokenPromise(S11, detail, machine.index)
@@ -198,16 +202,15 @@ class Troop:
         parameters: MeshParameters,
     ) -> None:
         """Put them into the world, and let each boot while the others do."""
-        for place, (kind, per_second) in enumerate(self._kinds):
+        for place, table in enumerate(self._kinds):
             index = self._first + place
             machine: Machine
-            if kind == "selective":
+            if table.kind == "selective":
                 machine = laptop_of(index, _drop_half)
             else:
                 machine = self._machines[index] = HostileMachine(
                     index=index,
-                    kind=kind,
-                    per_second=per_second,
+                    table=table,
                     seed=self._seed,
                     parameters=parameters,
                     kem=kem,
@@ -221,7 +224,9 @@ class Troop:
                 wall_offset_us=round(self._scenario.begins_at_s * 1_000_000),
             )
             within_us = round(self._scenario.workload.boot_within_s * 1_000_000)
-            around.loop.at(Chance(self._seed, "hostile", index).below(within_us + 1), node.boot)
+            comes_us = round(table.from_s * 1_000_000)
+            comes_us += Chance(self._seed, "hostile", index).below(within_us + 1)
+            around.loop.at(comes_us, node.boot)
 
     @property
     def machines(self) -> list[HostileMachine]:
@@ -246,7 +251,7 @@ class Troop:
     @property
     def is_guilty(self) -> bool:
         """Whether any of them does what nobody honest does, and earns it that links end."""
-        return any(kind in GUILTY for kind, _ in self._kinds)
+        return any(one.kind in GUILTY for one in self._kinds)
 
     def links_count(self) -> int:
         """How many links they have had, of which each may have lied."""

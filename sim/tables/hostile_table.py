@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from sim.tables.fault_tables import Positive, Strict
+from sim.tables.fault_tables import Positive, Seconds, Strict
 
 HostileShare = Annotated[float, msgspec.Meta(gt=0, lt=1)]
 """Of all nodes of a world; the honest ones are the scenario's `nodes`."""
@@ -39,12 +39,16 @@ class Hostile(Strict, frozen=True, kw_only=True):
     share: HostileShare
     per_second: Positive = 2
     """How much each of them does: envelopes of a flood, frames of spam, trials of a handshake."""
+    from_s: Seconds = 0
+    """When they come."""
+    kib: Literal[1, 4, 16, 64] = 1
+    """How large each envelope of a flood is."""
 
 
-def hostile_kinds(tables: tuple[Hostile, ...], honest_count: int) -> list[tuple[Kind, float]]:
-    """(kind, how much it does) of each hostile node; all shares together leave the honest ones."""
+def hostile_kinds(tables: tuple[Hostile, ...], honest_count: int) -> list[Hostile]:
+    """The table of each hostile node; all shares together leave the honest ones."""
     total = honest_count / max(1 - sum(one.share for one in tables), 0.01)
-    kinds: list[tuple[Kind, float]] = []
+    kinds: list[Hostile] = []
     for one in tables:
-        kinds += [(one.kind, one.per_second)] * max(1, round(total * one.share))
+        kinds += [one] * max(1, round(total * one.share))
     return kinds

@@ -42,6 +42,10 @@ COUNTED_AT_ONCE: Final = 50
 """Engines whose tables are counted at one look. A table without a bound grows for hours; of a
 thousand nodes each has its turn three times in one, and all have it at the end."""
 
+COUNTS_MAX: Final = 200
+"""How often an engine is counted while a world lasts, at most: walking through all that it holds
+takes longer the more it holds, and a world of days would do nothing else. At the end all are."""
+
 
 class Watch:
     """Watches the nodes of one world; `owners` says whose vault each machine has."""
@@ -86,6 +90,8 @@ class Watch:
         self.sometimes = Sometimes()
         self.conversations_compared = 0
         self._counted_count = 0
+        self._counts_at = 0
+        self._counts_every_us = round(scenario.quiet_at_s * 1_000_000) // COUNTS_MAX
 
     @contextlib.contextmanager
     def watching(self) -> Iterator[None]:
@@ -105,7 +111,9 @@ class Watch:
         require_patient(dials, self._laptops)
         for node, laptop in self._laptops.items():
             self.reuse.collect(node, self._owners[node], laptop.vault)
-        self._count(COUNTED_AT_ONCE)
+        if self._loop.now >= self._counts_at:
+            self._counts_at = self._loop.now + self._counts_every_us
+            self._count(COUNTED_AT_ONCE)
         if self._are_clocks_good:
             self._require_lapsed()
 

@@ -5,11 +5,14 @@ from pathlib import Path
 
 import pytest
 from msgspec import inspect
+from msgspec.structs import replace
 
 from sim.network.topology import stand
 from sim.running import run_scenario
+from sim.tables.fault_tables import Halves
 from sim.tables.scenario import Scenario, as_drawn, load_scenario, scenario_names
 from sim.tables.settings import with_settings
+from sim.tables.topology_tables import Clusters
 from sim.world import Options
 
 PAGE = Path(__file__).parents[2] / "docs" / "simulator.md"
@@ -42,6 +45,26 @@ def test_a_small_replay_passes(name: str) -> None:
     report = run_scenario(scenario, Options(seed=1, is_crypto_real=False)).report
     assert report.verdict == "pass", report.broken
     assert report.messages_delivered > 5
+
+
+def test_two_villages_that_were_apart_for_ten_minutes_give_each_other_all_that_was_written() -> (
+    None
+):
+    scenario = load_scenario("two-days-apart")
+    scenario = replace(
+        scenario,
+        nodes=4,
+        topology=Clusters(network_nodes=2, bridges=1),
+        workload=replace(scenario.workload, write_between_s=(100, 1_000), messages_per_second=0.1),
+        faults=(Halves(at_s=120, for_s=600),),
+    )
+    report = run_scenario(scenario, Options(seed=1, is_crypto_real=False)).report
+    assert report.verdict == "pass", report.broken
+    across = report.latency["apart, across"]
+    assert across.messages > 20
+    # The oldest had waited for nearly all of the cut.
+    assert across.max_ms > 500_000
+    assert report.messages_delivered == report.messages_written
 
 
 def test_a_scenario_of_ones_own_finds_the_files_beside_it(tmp_path: Path) -> None:

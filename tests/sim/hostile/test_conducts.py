@@ -7,7 +7,7 @@ from mesh.errors import UserError
 from sim.hostile.liars import SHIFT_SECONDS
 from sim.promised.promises import BrokenPromise
 from sim.reached import reached
-from sim.tables.hostile_table import Kind, hostile_kinds
+from sim.tables.hostile_table import Hostile, hostile_kinds
 from sim.tables.scenario import parse_scenario
 from sim.world import Options, World
 
@@ -124,8 +124,7 @@ def test_a_world_with_hostile_nodes_repeats() -> None:
 
 def test_shares_are_of_all_nodes() -> None:
     tables = parse_scenario(WORLD.format(kind="flood")).hostile
-    kinds: list[tuple[Kind, float]] = hostile_kinds(tables, 30)
-    assert kinds == [("flood", 2)] * 10
+    assert hostile_kinds(tables, 30) == [Hostile(kind="flood", share=0.25)] * 10
 
 
 def test_more_sent_to_a_hostile_node_than_it_earned_breaks_s11() -> None:
