@@ -10,6 +10,7 @@ import os
 import random
 import secrets
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from typing import Final, Protocol
@@ -39,11 +40,14 @@ class Traps:
     is_twin = False
     """Whether what is at work repeats what was done already."""
 
+    _thread: int | None = None
+    """The one that runs the world; others, such as the loop of a Dask worker, go their own way."""
     _is_hooked = False
 
     @contextlib.contextmanager
     def laid(self) -> Iterator[None]:
-        """While inside, whatever is called while `node` is set breaks S17."""
+        """While inside, whatever this thread calls while `node` is set breaks S17."""
+        self._thread = threading.get_ident()
         if not Traps._is_hooked:
             Traps._is_hooked = True
             sys.addaudithook(self._audit)
@@ -58,8 +62,12 @@ class Traps:
             for owner, name, function in former:
                 setattr(owner, name, function)
 
+    @property
+    def _is_ours(self) -> bool:
+        return threading.get_ident() == self._thread
+
     def _audit(self, event: str, details: tuple[object, ...]) -> None:
-        if self.node is None or event not in _OPENING:
+        if self.node is None or event not in _OPENING or not self._is_ours:
             return
         # A module that is imported late is no file that the engine opens.
         if event == "open" and str(details[0]).endswith((".py", ".pyc", ".so")):
@@ -68,6 +76,8 @@ class Traps:
 
     def spring(self, words: str) -> None:
         """Something was called; nobody's engine is at work mostly."""
+        if not self._is_ours:
+            return
         node, self.node = self.node, None
         if node is not None:
             raise BrokenPromise(S17, f"an engine calls {words}", node)

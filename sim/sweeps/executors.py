@@ -185,6 +185,10 @@ class DaskPool:
             raise UserError(
                 "no-dask", f"No Dask scheduler answers at {address}: {error}."
             ) from None
+        if any(count > 1 for count in self._client.nthreads().values()):
+            self.close()
+            # While a world runs, functions of its process are others.
+            raise UserError("bad-dask", "Start the cluster's workers with --nthreads 1 each.")
 
     def map_unordered(
         self, run: Callable[[Task], Result], tasks: Sequence[Task]

@@ -2,6 +2,7 @@
 
 import random
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -108,3 +109,15 @@ def test_an_engine_that_opens_a_file_breaks_s17() -> None:
         with pytest.raises(BrokenPromise, match=r"S17.*open"):
             Path("/etc/hostname").read_bytes()
     assert TRAPS.node is None
+
+
+def test_what_another_thread_does_meanwhile_is_no_business_of_the_engine() -> None:
+    def look() -> bytes:
+        time.monotonic()
+        return Path("/etc/hostname").read_bytes()
+
+    with ThreadPoolExecutor(1) as pool, TRAPS.laid():
+        TRAPS.node = 3
+        assert pool.submit(look).result()
+        assert TRAPS.node == 3
+        TRAPS.node = None

@@ -3,13 +3,15 @@
 import shlex
 from pathlib import Path
 
+import distributed
 import msgspec
 import pytest
 from click.testing import CliRunner
 
+from mesh.errors import UserError
 from sim.__main__ import main
 from sim.sweeps.comparing import compare
-from sim.sweeps.executors import LocalPool
+from sim.sweeps.executors import DaskPool, LocalPool
 from sim.sweeps.points import Point, points_of
 from sim.sweeps.records import Record, RecordLog, read_records
 from sim.sweeps.sweeping import Progress, StopRules, run_point, sweep
@@ -55,6 +57,33 @@ def test_a_sweep_goes_on_from_its_log_and_runs_nothing_twice(tmp_path: Path) -> 
     # Another commit is another run.
     _, done = swept(path, points_of(SCENARIO, {}, [1]), commit="two")
     assert done == [0, 1]
+
+
+@pytest.mark.slow
+def test_a_world_runs_on_dask_as_it_does_here() -> None:
+    points = points_of(SCENARIO, {}, [1])
+    pool = DaskPool(None, jobs=1)
+    try:
+        [(_, there)] = pool.map_unordered(run_point, points)
+    finally:
+        pool.close()
+    here = run_point(points[0])
+    assert isinstance(there, Record)
+    assert there.report is not None
+    assert here.report is not None
+    assert there.report.trace_hash == here.report.trace_hash
+    assert there.verdict == here.verdict == "pass"
+
+
+@pytest.mark.slow
+def test_a_cluster_whose_workers_run_two_tasks_at_once_is_refused() -> None:
+    with (
+        distributed.LocalCluster(
+            n_workers=1, threads_per_worker=2, processes=False, dashboard_address=None
+        ) as cluster,
+        pytest.raises(UserError, match="--nthreads 1"),
+    ):
+        DaskPool(cluster.scheduler_address, jobs=1)
 
 
 def test_a_worse_head_is_found_and_the_same_head_is_not() -> None:
