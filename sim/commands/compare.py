@@ -25,6 +25,12 @@ Examples:
   python -m sim compare base.jsonl head.jsonl
 """
 
+MERGE_EXAMPLES: Final = """\b
+Examples:
+  python -m sim merge shard-1.jsonl shard-2.jsonl --out all.jsonl
+  python -m sim merge all.jsonl --out again.jsonl --marks
+"""
+
 
 @click.command("compare", epilog=EXAMPLES)
 @click.argument("base", type=_LOG)
@@ -46,7 +52,7 @@ def compare_command(*, base: Path, head: Path, is_json: bool) -> None:
     sys.exit(REGRESSION if any(each.is_regression for each in differences) else 0)
 
 
-@click.command("merge")
+@click.command("merge", epilog=MERGE_EXAMPLES)
 @click.argument("logs", type=_LOG, nargs=-1, required=True)
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), required=True)
 @click.option("--marks", "is_marks", is_flag=True, help="Show in how many runs each mark was.")

@@ -17,24 +17,34 @@ Examples:
   python -m sim maelstrom --check --bodies 100 --rest 1000     # 3e: windows in milliseconds
   python -m sim maelstrom --check --partitions
 
+\b
 With the real Maelstrom, and a program mesh-node that runs `python -m sim maelstrom --bodies 0`:
-
   maelstrom test -w broadcast --bin mesh-node \\
       --node-count 25 --time-limit 20 --rate 100 --latency 100
 """
 
 
 @click.command("maelstrom", epilog=EXAMPLES)
-@click.option("--bodies", type=click.IntRange(0), default=0, help="Window of bodies, ms.")
-@click.option("--rest", type=click.IntRange(0), default=500, help="Window of all else, ms.")
-@click.option("--fan-out", type=click.IntRange(1), default=24, help="Branches of the tree.")
-@click.option("--floor", type=click.IntRange(1, 8), default=1, help="Eager links at least.")
+@click.option(
+    "--bodies", type=click.IntRange(0), default=0, show_default=True, help="Window of bodies, ms."
+)
+@click.option(
+    "--rest", type=click.IntRange(0), default=500, show_default=True, help="Window of all else, ms."
+)
+@click.option(
+    "--fan-out", type=click.IntRange(1), default=24, show_default=True, help="Branches of the tree."
+)
+@click.option(
+    "--floor", type=click.IntRange(1, 8), default=1, show_default=True, help="Eager links at least."
+)
 @click.option("--check", is_flag=True, help="Run the workload here instead of being a node.")
 @click.option("--partitions", is_flag=True, help="Cut the nodes in halves every ten seconds.")
-@click.option("--nodes", type=click.IntRange(2, 200), default=25)
-@click.option("--rate", type=click.IntRange(1), default=100)
-@click.option("--latency", type=click.IntRange(0), default=100, help="Milliseconds.")
-@click.option("--seed", type=click.IntRange(0), default=1)
+@click.option("--nodes", type=click.IntRange(2, 200), default=25, show_default=True)
+@click.option("--rate", type=click.IntRange(1), default=100, show_default=True)
+@click.option(
+    "--latency", type=click.IntRange(0), default=100, show_default=True, help="Milliseconds."
+)
+@click.option("--seed", type=click.IntRange(0), default=1, show_default=True)
 def maelstrom_command(
     *,
     bodies: int,

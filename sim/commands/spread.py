@@ -20,7 +20,7 @@ EXAMPLES: Final = """\b
 Examples:
   python -m sim spread
   python -m sim spread --shape clusters --liars 0.3
-  python -m sim spread --nodes 10000 --posts 10 --size 2048
+  python -m sim spread --nodes 10000 --posts 10 --size 4096
   python -m sim spread --apart --posts 100
   python -m sim spread --floor 1 --who mesh
 """

@@ -1,13 +1,16 @@
 """The command line: exit codes, the command that repeats, and what is missing."""
 
+import re
+import shlex
 import sys
 from pathlib import Path
 
+import click
 import msgspec
 import pytest
 from click.testing import CliRunner, Result
 
-from sim.__main__ import main
+from sim.__main__ import COMMANDS, main
 from sim.report import Report
 from sim.running import Request
 
@@ -78,6 +81,31 @@ def test_the_list_names_scenarios_and_bugs() -> None:
     assert result.exit_code == 0
     assert "partition-heal" in result.stdout
     assert "--bug no-anti-entropy" in result.stdout
+
+
+@pytest.mark.parametrize("name", [name for name in COMMANDS if name != "list"])
+def test_the_examples_of_a_command_are_ones_that_it_takes(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for folder in ("run", "before"):
+        Path(folder).mkdir()
+    for log in ("base", "head", "shard-1", "shard-2", "all"):
+        Path(f"{log}.jsonl").touch()
+    for file in ("contacts.txt", "messages.txt", "SFHH_tij.dat.xz"):
+        Path(file).touch()
+    context = click.Context(main)
+    command = main.get_command(context, name)
+    assert command is not None
+    # Some follow another command in their line.
+    shown = re.findall(r"(?m)^ +(?:git .*&& )?python -m sim (.+)", command.epilog or "")
+    examples = [shlex.split(line.partition(" > ")[0], comments=True) for line in shown]
+    for words in examples:
+        named = main.get_command(context, words[0])
+        assert named is not None, words
+        # Raises what a person would be told.
+        named.make_context(words[0], words[1:])
+    assert any(words[0] == name for words in examples)
 
 
 def test_help_has_examples() -> None:
