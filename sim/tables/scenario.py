@@ -237,7 +237,8 @@ def _load_file(path: Path) -> Scenario:
             raise UserError("too-large", f"{path} has more than {SCENARIO_BYTES_MAX} bytes.")
         scenario = parse_scenario(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
-        raise UserError("not-found", f"The scenario {path} cannot be read: {error}.") from None
+        why = error.strerror if isinstance(error, OSError) else error
+        raise UserError("not-found", f"The scenario {path} cannot be read: {why}.") from None
     topology = scenario.topology
     if isinstance(topology, ContactTrace | GraphMl | Setdest):
         beside = path.parent / topology.file
