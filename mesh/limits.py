@@ -369,6 +369,10 @@ would tell who is awake, and a batch of them what belongs to one person (PROTOCO
 RELAY_DELAY_MS_MAX = 60_000
 """How long each node holds a retirement back at most, so that who had it first does not show."""
 
+RETIREMENTS_GATHERED_MS = 5_000
+"""How often what was held back long enough is told, all of it together: one by one, that was half
+of all frames in a busy mesh, and a transaction each; and nobody is in a hurry for it."""
+
 RETIREMENTS_PENDING_MAX = 20_000
 """Retirements held back; more are dropped, and found by comparing."""
 

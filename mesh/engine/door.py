@@ -547,7 +547,7 @@ class Engine:
     ) -> None:
         asked, self._asked = self._asked, []
         minted, self._minted = self._minted, []
-        held, self._held = self._held, []
+        heard, self._held = self._held, []
         told = self._carrying.take_retired()
         messenger, vault = self._messenger, self._vault
         if messenger is None or vault is None:
@@ -556,6 +556,8 @@ class Engine:
             return
         deadline = messenger.deadline()
         is_due = deadline is not None and deadline <= now.monotonic
+        # Neighbours say of all mail that they hold it, and most is not ours.
+        held = [one for one in heard if messenger.is_any_on_its_way(one[1])]
         expected = [one for one in added if messenger.is_expected(one.header.tag)]
         retired = [one for one in told if messenger.is_protected(one.envelope)]
         is_posted_due = messenger.posted_unwritten_count >= POSTED_PER_BATCH

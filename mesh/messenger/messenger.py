@@ -352,6 +352,10 @@ class Messenger:
             self._read_mark = mark
             self._vault.set_mark(_READ_MARK, mark)
 
+    def is_any_on_its_way(self, short_ids: Sequence[bytes]) -> bool:
+        """Whether `held` has anything to note of these; needs no transaction."""
+        return self._desk is not None and self._desk.outbox.is_any_on_its_way(short_ids)
+
     def held(self, link_key: LinkKey, short_ids: Sequence[bytes]) -> None:
         """A neighbour said after its commit that it holds these."""
         if self._desk is not None:

@@ -238,6 +238,10 @@ class Outbox:
             self._rows.set_posted(envelope)
         self._entered.clear()
 
+    def is_any_on_its_way(self, short_ids: Sequence[bytes]) -> bool:
+        """Whether a message of ours is among these."""
+        return any(short_id in self._by_short_id for short_id in short_ids)
+
     def held(self, link_key: LinkKey, short_ids: Sequence[bytes]) -> None:
         """A neighbour holds these; most are not ours."""
         for short_id in short_ids:

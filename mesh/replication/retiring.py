@@ -5,7 +5,9 @@ it knows ids of envelopes and of retirements (elements), and no links. That a to
 checked before it comes here.
 
 Theory of operation. A retirement that a neighbour told is held back for a time of chance. Until
-then this node behaves as if it had not heard of it; only it does not ask for it again. What is
+then this node behaves as if it had not heard of it; only it does not ask for it again. Times end
+together, every few seconds: what was held back enters the store in one transaction, is announced
+by one frame to each neighbour, and asked for by one. What is
 held back is in memory alone: after a crash it is told again. A retirement that came before its
 envelope cannot be checked and is not kept; its element is remembered, so that it can be asked for
 when the envelope is here.
@@ -16,7 +18,11 @@ from heapq import heappop, heappush
 
 from mesh.crypto.entropy import Entropy, uniform_below
 from mesh.ids import EnvelopeId, Instant, Monotonic
-from mesh.limits import ORPHANED_RETIREMENTS_MAX, RETIREMENTS_PENDING_MAX
+from mesh.limits import (
+    ORPHANED_RETIREMENTS_MAX,
+    RETIREMENTS_GATHERED_MS,
+    RETIREMENTS_PENDING_MAX,
+)
 from mesh.wire.retirement import RETIREMENTS_PER_ENVELOPE_MAX, Retirement
 
 
@@ -25,6 +31,8 @@ class Retiring:
 
     def __init__(self, *, delay_ms_max: int, entropy: Entropy) -> None:
         self._delay_ms_max = delay_ms_max
+        # Who sets the delay to nothing wants nothing to wait.
+        self._gathered_us = max(min(RETIREMENTS_GATHERED_MS, delay_ms_max) * 1000, 1)
         self._entropy = entropy
         self._envelopes: dict[EnvelopeId, EnvelopeId] = {}
         self._elements: dict[EnvelopeId, tuple[EnvelopeId, ...]] = {}
@@ -81,7 +89,8 @@ class Retiring:
         if len(self._held) >= RETIREMENTS_PENDING_MAX:
             return False
         pause_ms = uniform_below(self._entropy, self._delay_ms_max + 1)
-        due = Monotonic(now.monotonic + pause_ms * 1000)
+        due_us = now.monotonic + pause_ms * 1000
+        due = Monotonic(-(-due_us // self._gathered_us) * self._gathered_us)
         element = retirement.element
         self._held[element] = retirement
         heappush(self._queue, (due, self._queued_count, element))

@@ -11,6 +11,7 @@ from mesh.commands import (
 from mesh.ids import EnvelopeId
 from mesh.inputs import VaultClosing, VaultOpened
 from mesh.limits import RELAY_DELAY_MS_MAX, RETIRE_DELAY_MS
+from mesh.storage.sqlcipher import changes_count
 from mesh.storage.store import Store
 from mesh.wire.envelope import SIZE_BYTES, STUB_BYTES
 from mesh.wire.frames import Held, IHave, IWant, Push, Retired, Stubs, split_entries
@@ -256,6 +257,15 @@ def test_a_reader_says_first_that_it_holds_and_then_that_it_opened() -> None:
     held = [frame for frame in stranger.heard if isinstance(frame, Held)][-1]
     assert (held.held, len(held.refused)) == (b"", 8), "it is not stored again"
     assert bodies_count(table, "cy") == BUNDLES
+
+
+def test_what_neighbours_hold_of_others_mail_is_not_written_to_the_vault() -> None:
+    table = chain()
+    vault = table.seats["relay"].vault
+    before = changes_count(vault)
+    send(table, "ada", "cy", "Here?")
+    assert state(table, "ada", "Here?") == "delivered"
+    assert changes_count(vault) == before
 
 
 def test_retirements_are_asked_for_and_never_pushed() -> None:
