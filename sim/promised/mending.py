@@ -30,10 +30,10 @@ LOOK_US: Final = 1_000_000
 MENDING_US: Final = 60_000_000
 """By then it is over, or L1 says so."""
 
-BODY_COPIES_MAX: Final = 2
+BODY_COPIES_MAX: Final = 3
 BODIES_FREE_BYTES: Final = 64 * 1024
-"""Each body that a node lacks is sent to it once, and now and then a second neighbour is asked
-before the first has answered; where little is missing one such pair must not decide."""
+"""Mail that is on its way when the cut ends is missing too, and comes over so many eager links;
+where little is missing one such envelope must not decide."""
 
 ID_BYTES: Final = 32
 ID_COPIES_MAX: Final = 4
