@@ -36,8 +36,10 @@ BODIES_FREE_BYTES: Final = 64 * 1024
 where little is missing one such envelope must not decide."""
 
 ID_BYTES: Final = 32
-ID_COPIES_MAX: Final = 4
-"""Each id that a node lacks may be listed on so many of its links before it is known there."""
+IDS_LISTED_MAX: Final = 8
+"""A range is halved until so many ids are left, and these are listed: where sets differ here and
+there, each id that a node lacks costs a list, and the sums of the ranges above it as much again on
+another link that is compared at the same time."""
 
 LINK_BYTES: Final = 2_048
 """What comparing costs on a link where little differs: three sets, and audits of them."""
@@ -162,7 +164,7 @@ def require_little(
             f"cut, of {allowed}"
         )
         raise BrokenPromise(L8, detail)
-    allowed = ID_COPIES_MAX * ID_BYTES * missing_count + LINK_BYTES * links_count
+    allowed = IDS_LISTED_MAX * ID_BYTES * missing_count + LINK_BYTES * links_count
     if comparing_bytes > allowed:
         detail = (
             f"{comparing_bytes} bytes were sent to compare sets that differed by {missing_count} "
