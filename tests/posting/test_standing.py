@@ -72,6 +72,58 @@ def test_it_is_known_to_whom_a_key_owes_its_depth() -> None:
     assert standings.granted_by(key(4), DAY) == []
 
 
+def test_of_a_day_of_which_nobody_told_anything_nothing_is_known() -> None:
+    standings = Standings()
+    standings.set_contact_keys(ANNA, DAY, [key(1)])
+    standings.set_vouched(ANNA, DAY, vouched=hashes(2), far=hashes(3))
+    assert standings.keys_of(ANNA, DAY) == (key(1),)
+    assert standings.vouched_by(ANNA, DAY) == tuple(hashes(2))
+    for contact, day in ((ANNA, DAY + 1), (BENO, DAY)):
+        assert standings.keys_of(contact, day) == ()
+        assert standings.vouched_by(contact, day) == ()
+    assert standings.depth(key(1), DAY + 1) is Depth.STRANGER
+    assert standings.granted_by(key(1), DAY + 1) == []
+    assert standings.counts(DAY + 1) == Counts(contacts=0, vouched=0, far=0)
+
+
+def test_whoever_keeps_what_follows_from_standings_hears_of_each_change() -> None:
+    standings = Standings()
+
+    def changes(count: int) -> bool:
+        before, seen[0] = seen[0], standings.changes_count
+        return standings.changes_count - before == count
+
+    seen = [standings.changes_count]
+    standings.set_contact_keys(ANNA, DAY, [key(1)])
+    assert changes(1)
+    standings.set_vouched(ANNA, DAY, vouched=hashes(2), far=[])
+    standings.set_vouched(BENO, DAY, vouched=[], far=hashes(3))
+    assert changes(2)
+    standings.withdraw(CARA)
+    standings.expire(DAY)
+    assert changes(0)
+    # Each who named something of that day, and once only.
+    standings.expire(DAY + VOUCHES_DAYS_KEPT + 1)
+    assert changes(2)
+    standings.expire(DAY + VOUCHES_DAYS_KEPT + 1)
+    assert changes(0)
+    standings.withdraw(ANNA)
+    assert changes(1)
+    standings.forget_contacts()
+    assert changes(1)
+
+
+def test_lists_that_nobody_asks_for_are_bounded_too() -> None:
+    standings = Standings()
+    crowd = 3 * VOUCHED_HASHES_PER_DAY_MAX // VOUCHED_PER_CONTACT_DAY_MAX
+    for number in range(crowd):
+        first = number * VOUCHED_PER_CONTACT_DAY_MAX
+        named = range(first, first + VOUCHED_PER_CONTACT_DAY_MAX)
+        standings.set_vouched(ContactId(number), DAY, vouched=named, far=[])
+    lists = [standings.vouched_by(ContactId(number), DAY) for number in range(crowd)]
+    assert sum(map(len, lists)) <= 2 * VOUCHED_HASHES_PER_DAY_MAX
+
+
 def test_what_a_contact_told_goes_with_that_contact() -> None:
     standings = Standings()
     standings.set_contact_keys(ANNA, DAY, [key(1), key(2)])
