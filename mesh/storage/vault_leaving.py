@@ -11,6 +11,12 @@ from mesh.storage.vault_rows import ContactRow
 
 # In the order that foreign keys ask for.
 _KEYS: Final = (
+    # Invites for them alone bear their key and name; their prekeys go with the others below.
+    "UPDATE prekeys SET contact = ?1 WHERE id IN (SELECT prekey FROM invites "
+    "WHERE bound_to = (SELECT verify_key FROM contacts WHERE id = ?1))",
+    "UPDATE introductions SET invite = NULL WHERE invite IN (SELECT id FROM invites "
+    "WHERE bound_to = (SELECT verify_key FROM contacts WHERE id = ?1))",
+    "DELETE FROM invites WHERE bound_to = (SELECT verify_key FROM contacts WHERE id = ?1)",
     "DELETE FROM unsealed WHERE contact = ?1",
     "DELETE FROM first_contacts WHERE contact = ?1",
     "DELETE FROM openings WHERE prekey IN (SELECT id FROM prekeys WHERE contact = ?1)",

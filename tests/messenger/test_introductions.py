@@ -277,6 +277,26 @@ def test_who_vouched_and_is_removed_before_the_guest_comes_vouches_no_more() -> 
     assert ivy.texts() == []
 
 
+def test_an_invite_for_somebody_alone_goes_with_them() -> None:
+    ivy, ann, bob = granted()
+    answer_first(ann)
+    exchange(ivy, ann, bob)
+    key_of_ann = bytes.fromhex(one_contact(bob, "Ann").key)
+    bound = bob.connection.execute("SELECT bound_to FROM invites WHERE bound_to IS NOT NULL")
+    assert bound.fetchall() == [(key_of_ann,)]
+    prekeys = len(bob.connection.execute("SELECT id FROM prekeys").fetchall())
+    bob.ask(RemoveContact("Ann"))
+    for table in ("invites", "prekeys", "openings"):
+        rows = bob.connection.execute(f"SELECT * FROM {table}").fetchall()
+        assert all(key_of_ann not in row and "Ann" not in row for row in rows)
+    left = bob.connection.execute("SELECT id, contact FROM prekeys").fetchall()
+    assert 0 < len(left) < prekeys
+    # With Ivy all goes on.
+    ivy.send("Bob", "still there?")
+    exchange(ivy, bob)
+    assert bob.texts("Ivy")[-1] == "still there?"
+
+
 def test_what_nobody_asked_for_is_refused() -> None:
     ivy, ann, bob = granted()
     link = ann.connection.execute("SELECT link FROM introductions").fetchall()[0][0]
