@@ -39,6 +39,13 @@ share = 0.5
 BUG = "told-twice"
 READ_BYTES = 4096
 
+INTERRUPTIBLE = """
+import runpy, signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+runpy.run_module("sim", run_name="__main__", alter_sys=True)
+"""
+"""What a shell started in the background ignores SIGINT, and so would all that it starts."""
+
 
 def written(folder: Path) -> Path:
     path = folder / "small.toml"
@@ -100,7 +107,7 @@ def test_interrupted_it_leaves_the_smallest_world_so_far(
 ) -> None:
     ours, theirs = os.openpty()
     with subprocess.Popen(
-        [sys.executable, "-m", "sim", *arguments(tmp_path)],
+        [sys.executable, "-c", INTERRUPTIBLE, *arguments(tmp_path)],
         stderr=theirs,
         stdout=subprocess.DEVNULL,
     ) as process:
