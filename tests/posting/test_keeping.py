@@ -341,3 +341,37 @@ def test_however_many_neighbours_come_only_so_many_are_told_apart() -> None:
     count = len(shelf.created)
     assert shelf.count(Depth.STRANGER) == count
     assert len(shelf.squeeze(0)) == count
+
+
+def test_bodies_of_former_neighbours_are_counted_and_go_oldest_first() -> None:
+    shelf = Shelf()
+    for number in range(2 * NEIGHBOURS_TOLD_APART_MAX):
+        for size in (KIB, 4 * KIB):
+            shelf.put("s", 1, size=size, neighbour=f"neighbour {number}")
+    used = 2 * NEIGHBOURS_TOLD_APART_MAX * 5 * KIB
+    assert shelf.keeping.usage()[Depth.STRANGER] == Usage(4 * NEIGHBOURS_TOLD_APART_MAX, used)
+    left, room, author = KEY_BODIES_BYTES_MAX - used, 1 << 30, key_of(ord("s"))
+    assert shelf.keeping.find_refusal(author, 1, left, room_bytes=room) is None
+    assert shelf.keeping.find_refusal(author, 1, left + 1, room_bytes=room)
+    place = (Depth.STRANGER, FORMER, author)
+    former = [int.from_bytes(id_) for id_ in shelf.created if shelf.keeping.place_of(id_) == place]
+    assert len(former) == 2 * NEIGHBOURS_TOLD_APART_MAX
+    # Every second one is of 4 KiB, and these go first; the former neighbours hold the most.
+    assert shelf.squeeze(used - 40 * KIB) == former[1:20:2]
+
+
+def test_who_is_near_and_what_is_pinned_is_known() -> None:
+    shelf = Shelf(contact=Depth.CONTACT, outer=Depth.FAR)
+    for name in "cos":
+        shelf.put(name, 2)
+    ids = list(shelf.created)
+    before = [shelf.keeping.place_of(id_) for id_ in ids]
+    assert sorted(shelf.keeping.ids_near()) == ids[:4]
+    assert shelf.keeping.pin(ids[4], room_bytes=1 << 30)
+    assert sorted(shelf.keeping.ids_near()) == ids[:5]
+    # Its place is told as before, or a neighbour could tell it apart.
+    assert [shelf.keeping.place_of(id_) for id_ in ids] == before
+    # Not all that is named was pinned; what was lies where it lay.
+    shelf.keeping.unpin([ids[5], ids[4]])
+    assert [shelf.keeping.place_of(id_) for id_ in ids] == before
+    assert shelf.keeping.pinned() == []
