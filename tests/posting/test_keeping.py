@@ -358,20 +358,29 @@ def test_bodies_of_former_neighbours_are_counted_and_go_oldest_first() -> None:
     assert len(former) == 2 * NEIGHBOURS_TOLD_APART_MAX
     # Every second one is of 4 KiB, and these go first; the former neighbours hold the most.
     assert shelf.squeeze(used - 40 * KIB) == former[1:20:2]
+    shelf.depths[author] = Depth.CONTACT
+    shelf.keeping.look_again()
+    left_count = 4 * NEIGHBOURS_TOLD_APART_MAX - 10
+    assert shelf.keeping.usage()[Depth.CONTACT] == Usage(left_count, used - 40 * KIB)
+    assert shelf.count(Depth.STRANGER) == 0
 
 
-def test_who_is_near_and_what_is_pinned_is_known() -> None:
-    shelf = Shelf(contact=Depth.CONTACT, outer=Depth.FAR)
-    for name in "cos":
-        shelf.put(name, 2)
-    ids = list(shelf.created)
-    before = [shelf.keeping.place_of(id_) for id_ in ids]
-    assert sorted(shelf.keeping.ids_near()) == ids[:4]
-    assert shelf.keeping.pin(ids[4], room_bytes=1 << 30)
-    assert sorted(shelf.keeping.ids_near()) == ids[:5]
-    # Its place is told as before, or a neighbour could tell it apart.
-    assert [shelf.keeping.place_of(id_) for id_ in ids] == before
-    # Not all that is named was pinned; what was lies where it lay.
-    shelf.keeping.unpin([ids[5], ids[4]])
-    assert [shelf.keeping.place_of(id_) for id_ in ids] == before
-    assert shelf.keeping.pinned() == []
+def test_who_becomes_a_stranger_weighs_on_who_brought_his_mail() -> None:
+    shelf = Shelf(c=Depth.CONTACT, d=Depth.CONTACT)
+    shelf.put("c", 4, neighbour="near")
+    shelf.put("d", 4, neighbour="near")
+    shelf.put("s", 6, neighbour="other")
+    shelf.depths.clear()
+    shelf.keeping.look_again()
+    assert shelf.squeeze(13 * KIB) == [0]
+
+
+def test_where_what_is_pinned_has_too_much_all_shares_shrink_in_turn() -> None:
+    shelf = Shelf(contact=Depth.CONTACT, vouched=Depth.VOUCHED)
+    shelf.put("s", 6)
+    for id_ in list(shelf.created):
+        assert shelf.keeping.pin(id_, room_bytes=12 * KIB)
+    shelf.put("c", 1)
+    shelf.put("v", 3)
+    # Nobody else has more than a share: the further away, the sooner.
+    assert [shelf.squeeze(room * KIB) for room in (9, 8, 7, 6)] == [[7], [8], [9], [6]]

@@ -146,6 +146,8 @@ def test_what_is_told_again_takes_the_place_of_what_was_told_before() -> None:
     standings.set_vouched(ANNA, DAY, vouched=hashes(3), far=[])
     depths = [standings.depth(key(number), DAY) for number in range(1, 5)]
     assert depths == [Depth.STRANGER, Depth.STRANGER, Depth.VOUCHED, Depth.CONTACT]
+    standings.set_contact_keys(BENO, DAY, [key(1)])
+    assert standings.depth(key(1), DAY) is Depth.CONTACT
 
 
 def test_a_contact_who_names_ten_thousand_keys_gains_no_more_than_the_bounds() -> None:
