@@ -68,13 +68,14 @@ class Lifetimes:
             envelope = getattr(opened, "envelope", None)
             assert envelope is not None, "the inbox takes what it opened as its third argument"
             self.opened(envelope.header.lapses)
+            # It hands on whatever it was called with.
             take(inbox, *given, **named)  # type: ignore[arg-type]
 
         setattr(Inbox, "_accept", accept)  # noqa: B010 (a function in the place of a method)
         try:
             yield
         finally:
-            setattr(Inbox, "_accept", take)  # noqa: B010
+            setattr(Inbox, "_accept", take)  # noqa: B010 (as above)
 
     def sent(self, frame: msgspec.Struct) -> None:
         """A link encodes this frame."""

@@ -35,11 +35,9 @@ BODIES_FREE_BYTES: Final = 64 * 1024
 """Mail that is on its way when the cut ends is missing too, and comes over so many eager links;
 where little is missing one such envelope must not decide."""
 
-ID_BYTES: Final = 32
-IDS_LISTED_MAX: Final = 8
-"""A range is halved until so many ids are left, and these are listed: where sets differ here and
-there, each id that a node lacks costs a list, and the sums of the ranges above it as much again on
-another link that is compared at the same time."""
+DIFFERENCE_BYTES: Final = 256
+"""What comparing costs for an id that a node lacks. Where one in a hundred ids differs it is 193
+bytes on one link (docs/benchmarks.md, "Comparing sets"), and links are compared side by side."""
 
 LINK_BYTES: Final = 2_048
 """What comparing costs on a link where little differs: three sets, and audits of them."""
@@ -164,7 +162,7 @@ def require_little(
             f"cut, of {allowed}"
         )
         raise BrokenPromise(L8, detail)
-    allowed = IDS_LISTED_MAX * ID_BYTES * missing_count + LINK_BYTES * links_count
+    allowed = DIFFERENCE_BYTES * missing_count + LINK_BYTES * links_count
     if comparing_bytes > allowed:
         detail = (
             f"{comparing_bytes} bytes were sent to compare sets that differed by {missing_count} "

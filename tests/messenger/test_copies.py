@@ -20,6 +20,16 @@ def heard(person: Person) -> list[str]:
     return [message.text for message in person.messages() if not message.is_mine]
 
 
+def assert_they_hear_each_other(ann: Person, bob: Person) -> None:
+    """What one writes and what the other answers is read."""
+    ann.send("Bob", "still here")
+    exchange(ann, bob)
+    assert heard(bob)[-1] == "still here"
+    bob.send("Ann", "so I hear")
+    exchange(ann, bob)
+    assert heard(ann)[-1] == "so I hear"
+
+
 def each_with_a_copy_of_the_other(clock: Clock) -> tuple[Person, Person]:
     """Ann and Bob, who both began new keys, each with a copy of the other which then was lost."""
     ann, bob = acquainted(clock)
@@ -45,11 +55,7 @@ def test_two_who_hold_keys_of_lost_copies_hear_each_other_as_soon_as_one_asks() 
     ann, bob = each_with_a_copy_of_the_other(Clock())
     ann.ask(RenewSession("Bob"))
     exchange(ann, bob)
-    ann.send("Bob", "found")
-    bob.send("Ann", "found too")
-    exchange(ann, bob)
-    assert heard(bob)[-1] == "found"
-    assert heard(ann)[-1] == "found too"
+    assert_they_hear_each_other(ann, bob)
 
 
 def test_two_who_hold_keys_of_lost_copies_find_each_other_when_nobody_asks() -> None:
@@ -103,12 +109,7 @@ def test_what_is_repeated_leaves_the_last_tags_to_those_who_begin() -> None:
 def test_a_talkative_copy_does_not_take_the_last_way_to_the_other_side() -> None:
     ann, bob = talkative_copy(Clock())
     ann.ask(RenewSession("Bob"))
-    ann.send("Bob", "still here")
-    exchange(ann, bob)
-    bob.send("Ann", "so I hear")
-    exchange(ann, bob)
-    assert heard(bob)[-1] == "still here"
-    assert heard(ann)[-1] == "so I hear"
+    assert_they_hear_each_other(ann, bob)
 
 
 def test_who_goes_on_with_keys_that_a_copy_gave_up_is_met_there_unasked() -> None:
@@ -244,12 +245,7 @@ def test_who_asks_again_is_heard_though_a_copy_took_the_answer() -> None:
     exchange(copy, bob)
     assert heard(bob)[-1] == "from the copy"
     ann.ask(RenewSession("Bob"))
-    ann.send("Bob", "still here")
-    exchange(ann, bob)
-    bob.send("Ann", "so I hear")
-    exchange(ann, bob)
-    assert heard(bob)[-1] == "still here"
-    assert heard(ann)[-1] == "so I hear"
+    assert_they_hear_each_other(ann, bob)
 
 
 def test_who_asks_many_times_in_vain_keeps_the_ways_that_both_sides_have() -> None:
@@ -261,11 +257,7 @@ def test_who_asks_many_times_in_vain_keeps_the_ways_that_both_sides_have() -> No
         ann.ask(RenewSession("Bob"))
         clock.pass_by(DAY_S)
     exchange(ann, bob)
-    ann.send("Bob", "at last")
-    bob.send("Ann", "welcome")
-    exchange(ann, bob)
-    assert heard(bob)[-1] == "at last"
-    assert heard(ann)[-1] == "welcome"
+    assert_they_hear_each_other(ann, bob)
 
 
 def notes(events: list[Event]) -> list[str]:

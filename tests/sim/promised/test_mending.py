@@ -8,8 +8,7 @@ import pytest
 from sim.promised.mending import (
     BODIES_FREE_BYTES,
     BODY_COPIES_MAX,
-    ID_BYTES,
-    IDS_LISTED_MAX,
+    DIFFERENCE_BYTES,
     LINK_BYTES,
     require_little,
 )
@@ -19,7 +18,7 @@ from sim.world import Options, World
 from tests.sim.test_hardships import HEALING, PEOPLE, fault
 
 BODIES = BODY_COPIES_MAX * 9_000 + BODIES_FREE_BYTES
-COMPARING = IDS_LISTED_MAX * ID_BYTES * 10 + 3 * LINK_BYTES
+COMPARING = DIFFERENCE_BYTES * 10 + 3 * LINK_BYTES
 
 
 def require(*, bodies_bytes: int, comparing_bytes: int) -> None:
