@@ -12,6 +12,7 @@ from typing import Final
 
 import msgspec
 
+from sim.report import Broken
 from sim.running import Ran, run_scenario
 from sim.shrinking.search import broken_id
 from sim.tables.scenario import SHRUNK, load_scenario
@@ -55,6 +56,13 @@ def replay_shrunk(name: str) -> Ran | None:
     return _find(name, SHRUNK + name, [corpus()[name].seed])
 
 
+@lru_cache(maxsize=SEEDS_MAX)
+def broken_without_bug(ground: str, seed: int) -> list[Broken]:
+    """What a world breaks though no bug is planted. Many bugs are searched in the same world."""
+    ran = run_scenario(load_scenario(ground), Options(seed=seed, is_crypto_real=False))
+    return ran.report.broken
+
+
 def shrunk_name(bug: str) -> str:
     """The name of the file that holds the smallest world of a bug."""
     return f"{bug.replace('-', '_')}.toml"
@@ -64,13 +72,6 @@ def _find(name: str, ground: str, seeds: Iterable[int]) -> Ran | None:
     scenario, promise = load_scenario(ground), corpus()[name].promise
     for seed in seeds:
         ran = run_scenario(scenario, Options(seed=seed, bug=name, is_crypto_real=False))
-        if broken_id(ran) == promise and _is_whole_without_bug(ground, seed):
+        if broken_id(ran) == promise and not broken_without_bug(ground, seed):
             return ran
     return None
-
-
-@lru_cache(maxsize=SEEDS_MAX)
-def _is_whole_without_bug(ground: str, seed: int) -> bool:
-    """Many bugs are searched on one ground."""
-    ran = run_scenario(load_scenario(ground), Options(seed=seed, is_crypto_real=False))
-    return not ran.report.broken

@@ -64,7 +64,7 @@ async def test_a_batch_with_keys_may_be_repeated(serving: Serving) -> None:
         "Ben",
         None,
     ],
-    ids=str,
+    ids=["none", "too many", "no text", "a wrong key", "a number", "a word", "null"],
 )
 async def test_a_bad_batch_is_refused_whole(serving: Serving, messages: object) -> None:
     serving.node.answer(AddContact("mesh:Ben", "Ben"))

@@ -125,7 +125,9 @@ async def test_damage_costs_what_is_damaged_and_is_told(serving: Serving) -> Non
 
 
 @pytest.mark.parametrize(
-    "data", [b"", b"hello", bytes(100_000), b"\x8aMESH\r\n\x1a", file_of([], FileKind.SUMMARY)]
+    "data",
+    [b"", b"hello", bytes(100_000), b"\x8aMESH\r\n\x1a", file_of([], FileKind.SUMMARY)],
+    ids=["nothing", "a word", "zeros", "a beginning", "a summary"],
 )
 async def test_what_is_no_carry_file_is_refused_in_a_sentence(
     serving: Serving, data: bytes
@@ -136,7 +138,9 @@ async def test_what_is_no_carry_file_is_refused_in_a_sentence(
         assert (await bring(http, file_of(SOME[:1]))).envelopes_count == 1
 
 
-@pytest.mark.parametrize("data", [b"hello", file_of(SOME[:3]), bytes(1_000)])
+@pytest.mark.parametrize(
+    "data", [b"hello", file_of(SOME[:3]), bytes(1_000)], ids=["a word", "mail", "zeros"]
+)
 async def test_what_is_no_summary_is_refused_in_a_sentence(serving: Serving, data: bytes) -> None:
     async with serving.http() as http:
         response = await http.post("/v1/carry/export", content=data)

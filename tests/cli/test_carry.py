@@ -127,6 +127,7 @@ def test_damage_is_told_after_the_rest_was_imported(
         ).encode()[: HEADER_BYTES - 1],
         CarryWriter(FileHeader(FileKind.SUMMARY, SMALL_MESH.mesh_id, UnixSeconds(1), 0, 0)).begin(),
     ],
+    ids=["nothing", "another format", "zeros", "beginnings", "a cut header", "a summary"],
 )
 def test_a_file_that_is_none_of_ours_is_one_sentence(
     mesh: Mesh, node: Running, mail: Path, content: bytes

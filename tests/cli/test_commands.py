@@ -212,7 +212,9 @@ def test_a_message_is_sent_from_standard_input(
 
 
 @pytest.mark.parametrize(
-    "content, kind", [(b"", "no-text"), (b"\xff", "bad-text"), (b"x" * 70_000, "too-large")]
+    "content, kind",
+    [(b"", "no-text"), (b"\xff", "bad-text"), (b"x" * 70_000, "too-large")],
+    ids=["nothing", "no UTF-8", "much"],
 )
 def test_standard_input_that_is_no_message_is_refused(
     mesh: Mesh, node: Running, monkeypatch: pytest.MonkeyPatch, content: bytes, kind: str

@@ -2,15 +2,25 @@
 
 import pytest
 
-from sim.corpus import FAULTS_MAX, NODES_MAX, corpus, find_bug, replay_shrunk
+from sim.corpus import (
+    FAULTS_MAX,
+    NODES_MAX,
+    broken_without_bug,
+    corpus,
+    find_bug,
+    replay_shrunk,
+)
 from sim.nodes.bugs import BUGS
 from sim.promised.promises import PROMISES
-from sim.running import run_scenario
-from sim.tables.scenario import load_scenario, scenario_names
-from sim.world import Options
+from sim.tables.scenario import scenario_names
 
 SEEDS_TRIED = 16
 """The stored seed, and a few after it: every change of the engine shifts what a seed does."""
+
+
+def on_ground(ground: str, *values: object) -> object:
+    """A case that runs in one process with all others of its ground, which share worlds."""
+    return pytest.param(*values, marks=pytest.mark.xdist_group(ground))
 
 
 def test_every_bug_has_its_ground_and_its_name() -> None:
@@ -21,12 +31,14 @@ def test_every_bug_has_its_ground_and_its_name() -> None:
         assert hunted.promise in {promise.id for promise in PROMISES}
 
 
-@pytest.mark.parametrize("bug", sorted(BUGS))
+@pytest.mark.world
+@pytest.mark.parametrize("bug", [on_ground(corpus()[bug].scenario, bug) for bug in sorted(BUGS)])
 def test_a_planted_bug_is_found_and_named(bug: str) -> None:
     seed = corpus()[bug].seed
     assert find_bug(bug, range(seed, seed + SEEDS_TRIED)) is not None
 
 
+@pytest.mark.world
 @pytest.mark.parametrize("bug", sorted(BUGS))
 def test_a_small_world_shows_a_planted_bug_and_keeps_every_promise_without_it(bug: str) -> None:
     ran = replay_shrunk(bug)
@@ -38,7 +50,9 @@ def test_a_small_world_shows_a_planted_bug_and_keeps_every_promise_without_it(bu
 GROUNDS = sorted({(hunted.scenario, hunted.seed) for hunted in corpus().values()})
 
 
-@pytest.mark.parametrize("ground, seed", GROUNDS)
+@pytest.mark.world
+@pytest.mark.parametrize(
+    "ground, seed", [on_ground(ground, ground, seed) for ground, seed in GROUNDS]
+)
 def test_with_the_same_seed_nothing_breaks_without_the_bug(ground: str, seed: int) -> None:
-    ran = run_scenario(load_scenario(ground), Options(seed=seed, is_crypto_real=False))
-    assert ran.report.broken == []
+    assert broken_without_bug(ground, seed) == []

@@ -4,6 +4,8 @@ import pytest
 
 from sim.running import Request, options_of, run_scenario, scenario_of
 
+pytestmark = pytest.mark.world
+
 FOUND = [
     # Two copies of one vault had agreed on new keys; who was left was met by none of these.
     Request(name="clone", nodes=4, seed=1012, is_crypto_real=False),

@@ -5,6 +5,8 @@ import pytest
 from sim.tables.scenario import parse_scenario
 from sim.world import Options, World
 
+pytestmark = pytest.mark.world
+
 PEOPLE = """
 schema = 1
 name = "hard"

@@ -10,6 +10,8 @@ from sim.report import Report, make_report
 from sim.tables.scenario import parse_scenario
 from sim.world import Options, World
 
+pytestmark = pytest.mark.world
+
 PEOPLE = """
 schema = 1
 name = "hardships"

@@ -39,6 +39,7 @@ SMALL: dict[str, dict[str, int | float]] = {
 }
 
 
+@pytest.mark.world
 @pytest.mark.parametrize("name", SMALL)
 def test_a_small_replay_passes(name: str) -> None:
     scenario = with_settings(load_scenario(name), {**SMALL[name], "workload.contacts": 2})
@@ -47,6 +48,7 @@ def test_a_small_replay_passes(name: str) -> None:
     assert report.messages_delivered > 5
 
 
+@pytest.mark.world
 def test_two_villages_that_were_apart_for_ten_minutes_give_each_other_all_that_was_written() -> (
     None
 ):

@@ -41,6 +41,8 @@ READ_BYTES = 4096
 
 INTERRUPTIBLE = """
 import runpy, signal
+
+pytestmark = pytest.mark.world
 signal.signal(signal.SIGINT, signal.default_int_handler)
 runpy.run_module("sim", run_name="__main__", alter_sys=True)
 """

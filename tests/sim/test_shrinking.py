@@ -1,5 +1,6 @@
 """Shrinking: what is enough is found, nothing that matters is left out, and it reads back."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -49,6 +50,7 @@ def test_a_long_run_of_items_that_all_matter_is_found_in_few_tries(
     assert tried <= 1 + 2 + 4 + 8
 
 
+@pytest.mark.world
 def test_a_failing_world_shrinks_to_a_few_nodes_that_break_the_same_promise() -> None:
     options = Options(seed=3, bug="told-twice", is_crypto_real=False)
     first = run_scenario(parse_scenario(SMALL), options)

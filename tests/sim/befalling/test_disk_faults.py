@@ -9,6 +9,8 @@ from sim.world import Options, World
 from tests.sim.talker import linked_pair
 from tests.sim.test_hardships import HEALING, PEOPLE, fault, outcome
 
+pytestmark = pytest.mark.world
+
 S = 1_000_000
 
 

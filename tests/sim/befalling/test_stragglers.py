@@ -3,9 +3,13 @@
 That L7 breaks where it should, the corpus shows: `slowest-first`.
 """
 
+import pytest
+
 from sim.promised.promises import BrokenPromise
 from sim.tables.scenario import parse_scenario
 from sim.world import Options, World
+
+pytestmark = pytest.mark.world
 
 LINE = """
 schema = 1

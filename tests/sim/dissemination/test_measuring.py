@@ -6,6 +6,8 @@ from sim.dissemination.graphs import clusters, largest_part, random_regular
 from sim.dissemination.measuring import Case, Figures, measure, measure_heal
 from sim.kernel.entropy import Chance
 
+pytestmark = pytest.mark.world
+
 SMALL = {"nodes": 120, "posts": 12, "warm_posts": 25}
 
 

@@ -11,6 +11,8 @@ from sim.tables.hostile_table import Hostile, hostile_kinds
 from sim.tables.scenario import parse_scenario
 from sim.world import Options, World
 
+pytestmark = pytest.mark.world
+
 WORLD = """
 schema = 1
 name = "besieged"
