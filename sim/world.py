@@ -43,6 +43,7 @@ from sim.nodes.plain_links import begin_plainly
 from sim.nodes.planting import Plant
 from sim.nodes.virtual_node import Surroundings, VirtualNode
 from sim.people.correspondence import Correspondence
+from sim.people.meetings import Meetings
 from sim.people.people import People
 from sim.people.person import Person
 from sim.promised.frame_watch import require_no_fault
@@ -205,10 +206,28 @@ class World:
             return
         self._has_begun = True
         self.people.plan(first_boots(self.scenario.faults, self.options.seed, self.scenario.nodes))
+        self._let_meet()
         self.correspondence.plan()
         self.faults.plan()
         self.terrain.plan(self._rests_at)
         self.loop.after(WATCH_US, self._look)
+
+    def _let_meet(self) -> None:
+        """Let those meet who are contacts when the world begins."""
+        meetings = Meetings(
+            seed=self.options.seed,
+            laptop=self._laptop_at_meeting,
+            trace=self.trace,
+            thinking_us=self._thinking_us,
+            begins_us=round(self.scenario.begins_at_s * 1_000_000),
+            sending=self.watch.secrecy.sending,
+        )
+        meetings.hold(self.people.met_before)
+        for node, vault in meetings.vaults.items():
+            self.laptops[node].bring_vault(vault)
+        self.people.have_met(meetings.keys)
+        # What is counted is of the world.
+        self.watch.frames.forget()
 
     def _run(self, progress: Callable[["World"], None]) -> None:
         quiet_at = self._settles_at
@@ -359,7 +378,7 @@ class World:
                 queue_bytes=None if wire.queue_kb is None else round(wire.queue_kb * 1_000),
                 is_uplink_shared=wire.bandwidth_of == "node",
             ),
-            networks=self.ground.networks,
+            networks=dict(enumerate(self.ground.networks)),
             near=self.ground.near,
             seed=seed,
         )
@@ -386,30 +405,50 @@ class World:
             network=self.network,
             discovery=discovery,
             trace=self.trace,
-            thinking_us=round(self.scenario.thinking_ms * 1_000),
+            thinking_us=self._thinking_us,
             emitted=self._emitted,
             sending=self.watch.secrecy.sending,
             stopped=self._stopped,
         )
 
     def _laptop(self, index: int, plant: Plant | None) -> Laptop:
-        seed = self.options.seed
         first_s, last_s = self.scenario.retire_delay_s
-        return Laptop(
-            settings=EngineSettings(
-                parameters=self._parameters,
-                stored_bytes_max=self._stored_bytes_max,
-                known_ids_max=self._known_ids_max,
+        return self._machine(
+            index,
+            plant,
+            replace(
+                self._settings,
                 retire_delay_ms=(round(first_s * 1_000), round(last_s * 1_000)),
                 relay_delay_ms_max=round(self.scenario.relay_delay_s * 1_000),
             ),
-            entropy=SeededEntropy(seed, "node", index),
-            chance=Chance(seed, "minting", index),
+        )
+
+    def _laptop_at_meeting(self, index: int, other: int) -> Laptop:
+        """Nobody waits there before they tell what they opened."""
+        settings = replace(self._settings, retire_delay_ms=(0, 0), relay_delay_ms_max=0)
+        return self._machine(index, self._bug.plant, settings, "meeting", other)
+
+    @property
+    def _settings(self) -> EngineSettings:
+        return EngineSettings(
+            parameters=self._parameters,
+            stored_bytes_max=self._stored_bytes_max,
+            known_ids_max=self._known_ids_max,
+        )
+
+    def _machine(
+        self, index: int, plant: Plant | None, settings: EngineSettings, *about: str | int
+    ) -> Laptop:
+        seed = self.options.seed
+        return Laptop(
+            settings=settings,
+            entropy=SeededEntropy(seed, *about, "node", index),
+            chance=Chance(seed, *about, "minting", index),
             kem=self._kem,
             verify=self._verify,
             begin=self._handshake,
             plant=plant,
-            watched=(index, Chance(seed, "twins", index)),
+            watched=(index, Chance(seed, *about, "twins", index)),
         )
 
     def _build_nodes(self, around: Surroundings) -> list[VirtualNode]:
@@ -425,6 +464,10 @@ class World:
             )
             for index, laptop in self.laptops.items()
         ]
+
+    @property
+    def _thinking_us(self) -> int:
+        return round(self.scenario.thinking_ms * 1_000)
 
     @property
     def _stored_bytes_max(self) -> int:

@@ -14,16 +14,16 @@ class Reach:
 
     def __init__(
         self,
-        networks: Sequence[Sequence[int]],
+        networks: Mapping[int, Sequence[int]],
         near: Mapping[int, Mapping[int, None]] | None,
     ) -> None:
-        self._networks = [tuple(each) for each in networks]
+        self._networks = {node: tuple(each) for node, each in networks.items()}
         self._near = {node: dict(others) for node, others in (near or {}).items()}
         self._clogs: dict[tuple[int, int], int] = {}
         self._cuts: dict[int, Cut] = {}
         self._cuts_count = 0
         self.members: dict[int, list[int]] = {}
-        for node, each in enumerate(self._networks):
+        for node, each in self._networks.items():
             for network in each:
                 self.members.setdefault(network, []).append(node)
 
@@ -56,8 +56,7 @@ class Reach:
         if not cuts:
             return None
         names: dict[tuple[int, ...], int] = {}
-        nodes = range(len(self._networks))
-        where = [tuple(cut.sides.get(node, -1) for cut in cuts) for node in nodes]
+        where = [tuple(cut.sides.get(node, -1) for cut in cuts) for node in self._networks]
         return [names.setdefault(each, len(names)) for each in where]
 
     # --- What changes -------------------------------------------------------------------------

@@ -66,7 +66,7 @@ class NetworkCounters:
 
 
 class VirtualNetwork:
-    """The networks of one world. `networks[i]` lists the networks on which node i stands.
+    """The networks of one world. `networks` lists for each node those on which it stands.
 
     `near[i]` lists whom node i reaches by radio; who is not in it reaches all on its networks.
     """
@@ -76,7 +76,7 @@ class VirtualNetwork:
         *,
         loop: Loop,
         rules: StreamRules,
-        networks: Sequence[Sequence[int]],
+        networks: Mapping[int, Sequence[int]],
         seed: int,
         near: Mapping[int, Mapping[int, None]] | None = None,
     ) -> None:
@@ -99,7 +99,7 @@ class VirtualNetwork:
         # (who, whom, how often either had started): how many.
         """Who dialled which host, and how often, since somebody looked and emptied it."""
 
-        for node, each in enumerate(networks):
+        for node, each in networks.items():
             for network in each:
                 self._places[address_of(node, network).host] = (node, network)
 

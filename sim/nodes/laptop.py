@@ -173,6 +173,10 @@ class Laptop:
         if self.disk is not None:
             self.disk.keep_commits(0)
 
+    def bring_vault(self, vault: MemoryDatabase) -> None:
+        """The person carries the vault of another machine here, and nothing else of it."""
+        self.vault = vault
+
     def wipe(self) -> None:
         """Lose everything."""
         self.store, self.vault = _new_databases()

@@ -84,8 +84,12 @@ class People:
         # (who, whom) of those who used an invite and did not know the other.
         self._chance = Chance(seed, "workload")
         self._habits = Chance(seed, "habits")
+        self._past = Chance(seed, "met before")
         self._nodes_by_key: dict[str, int] = {}
         self.refusals: dict[str, int] = {}
+        self.met_before: list[tuple[int, int]] = []
+        """Pairs that are contacts when the world begins, once all is planned."""
+
         self.everybody = [Person(node.index, node, loop, self._refused, reach) for node in nodes]
         self._by_node = {person.index: person for person in self.everybody}
         self.present = [person for person in self.everybody if only.has_node(person.index)]
@@ -105,9 +109,20 @@ class People:
         for one, other in self._friendships():
             when = chance.between(*map(_us, workload.befriend_between_s))
             is_crossing = self._habits.is_true(workload.crossing_share)
+            is_met = self._past.is_true(workload.met_before_share)
             if not (self._only.has_node(one.index) and self._only.has_node(other.index)):
                 continue
-            self._loop.at(when, partial(self._cross if is_crossing else self._befriend, one, other))
+            if is_met:
+                self.met_before.append((one.index, other.index))
+            else:
+                befriend = self._cross if is_crossing else self._befriend
+                self._loop.at(when, partial(befriend, one, other))
+
+    def have_met(self, keys: Mapping[int, str]) -> None:
+        """These have an identity when the world begins, and find their contacts in their vaults."""
+        for node, key in keys.items():
+            self.everybody[node].identity_key = key
+            self._nodes_by_key[key] = node
 
     def person_at(self, node: int) -> Person:
         """Who sits at a node."""
@@ -244,9 +259,18 @@ class People:
     def _first_boot(self, person: Person) -> None:
         if person.is_gone:
             return
-        person.ask(CreateIdentity(f"person {person.index}"), partial(self._named, person))
+        if person.identity_key:
+            person.ask(AskContacts(), partial(self._meet_again, person))
+        else:
+            person.ask(CreateIdentity(f"person {person.index}"), partial(self._named, person))
         person.node.boot()
         person.ask_again()
+
+    def _meet_again(self, person: Person, answer: Answer) -> None:
+        self._know_all(person, answer)
+        assert isinstance(answer, ContactsAnswer)
+        for contact in answer.contacts:
+            self._welcome(person, contact)
 
     def _named(self, person: Person, answer: Answer) -> None:
         assert isinstance(answer, IdentityAnswer)

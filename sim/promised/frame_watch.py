@@ -37,6 +37,11 @@ class FrameWatch:
         self.counts: dict[str, int] = {}
         self.bytes: dict[str, int] = {}
 
+    def forget(self) -> None:
+        """Count anew."""
+        self.counts.clear()
+        self.bytes.clear()
+
     def encoded(self, frame: msgspec.Struct) -> bytes:
         """Encode, and see that it can be read."""
         if not isinstance(frame, Frame):

@@ -166,12 +166,13 @@ class Observer:
         )
 
     def _entered(self, id_: EnvelopeId, element: Element, link: LinkId | None) -> None:
-        row = self._trace.last_rows[-1]
         followed = self._followed.get(id_)
         if followed is None:
             is_written = self._world is not None and self._world.correspondence.planned_count > 0
             if link is not None or not is_written or len(self._followed) >= ENVELOPES_MAX:
                 return
+        row = self._trace.last_rows[-1]
+        if followed is None:
             followed = Followed(row.node, element.size_bytes, [])
             self._followed[id_] = followed
         came_from = NOBODY if link is None else self._trace.links.get((row.node, link), NOBODY)

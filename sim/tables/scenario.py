@@ -75,6 +75,8 @@ class Workload(Strict, frozen=True, kw_only=True):
     boot_within_s: Seconds = 10
     befriend_between_s: tuple[Seconds, Seconds] = (12, 30)
     contacts: Annotated[int, msgspec.Meta(ge=1)] = 3
+    met_before_share: Share = 0
+    """So many of the pairs are contacts when the world begins (`sim.people.meetings`)."""
     write_between_s: tuple[Seconds, Seconds]
     messages_per_second: Annotated[float, msgspec.Meta(gt=0, le=10_000)] = 1
     text_letters: tuple[Letters, Letters] = (10, 600)

@@ -121,7 +121,7 @@ class Scene:
         self.network = VirtualNetwork(
             loop=self.loop,
             rules=rules,
-            networks=networks,
+            networks=dict(enumerate(networks)),
             seed=seed,
             near=near,
         )

@@ -23,7 +23,7 @@ def test_every_network_is_a_private_range_of_its_own(network: int, node: int) ->
 
 
 def test_what_passes_is_what_nothing_blocks() -> None:
-    reach = Reach([[0], [0], [0, 1], [1]], {0: {1: None}, 1: {0: None}})
+    reach = Reach({0: [0], 1: [0], 2: [0, 1], 3: [1]}, {0: {1: None}, 1: {0: None}})
     assert reach.others(2) == [0, 1, 3]
     assert reach.others(0) == [1, 2]
     assert reach.passes(0, 1)
@@ -49,7 +49,7 @@ def test_what_passes_is_what_nothing_blocks() -> None:
 
 
 def test_who_moves_leaves_and_joins() -> None:
-    reach = Reach([[0], [0], [1]], None)
+    reach = Reach({0: [0], 1: [0], 2: [1]}, None)
     assert reach.move(0, [1]) == [0]
     assert reach.others(0) == [2]
     assert reach.others(1) == []
