@@ -282,6 +282,35 @@ def test_no_file_speaks_of_the_place_where_it_was_written() -> None:
     assert found == []
 
 
+def test_every_page_that_is_named_is_there() -> None:
+    missing = [
+        f"{path.relative_to(ROOT)}: {name}"
+        for path in tree_files()
+        for name in re.findall(r"docs/[\w/-]+\.md", path.read_text(encoding="utf-8"))
+        if not (ROOT / name).exists()
+    ]
+    assert missing == []
+
+
+def test_every_link_between_pages_leads_to_a_page_and_a_heading() -> None:
+    broken = []
+    for path in tree_files():
+        if path.suffix != ".md":
+            continue
+        for link in re.findall(r"\]\(([^)\s:]*)\)", path.read_text(encoding="utf-8")):
+            file, _, heading = link.partition("#")
+            page = (path.parent / file).resolve() if file else path
+            if not page.exists() or (heading and heading not in headings_of(page)):
+                broken.append(f"{path.relative_to(ROOT)}: {link}")
+    assert broken == []
+
+
+def headings_of(page: Path) -> set[str]:
+    """Return the anchors of a page's headings, as GitHub makes them."""
+    titles = re.findall(r"^#+ (.*)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
 def test_the_locks_hold_every_dependency_with_its_hash() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     wanted = project["dependencies"] + project["optional-dependencies"]["sim"]

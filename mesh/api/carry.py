@@ -37,8 +37,7 @@ from mesh.limits import (
     SUMMARY_BYTES_MAX,
 )
 from mesh.wire.carry_file import (
-    END_BYTES,
-    HEADER_BYTES,
+    FILE_BYTES_MIN,
     NONCE_BYTES,
     BlockKind,
     CarryWriter,
@@ -378,10 +377,8 @@ def bytes_max_of(scope: Scope) -> int:
         bytes_max = msgspec.convert(text, int, strict=False)
     except msgspec.ValidationError:
         raise UserError("bad-request", "`bytes_max` is a number of bytes.") from None
-    if not HEADER_BYTES + END_BYTES <= bytes_max <= BYTES_MAX_DEFAULT:
-        raise UserError(
-            "bad-request", f"`bytes_max` is at least {HEADER_BYTES + END_BYTES}: an empty file."
-        )
+    if not FILE_BYTES_MIN <= bytes_max <= BYTES_MAX_DEFAULT:
+        raise UserError("bad-request", f"`bytes_max` is at least {FILE_BYTES_MIN}: an empty file.")
     return bytes_max
 
 

@@ -23,6 +23,7 @@ from mesh.wire.carry_file import (
     BLOCK_CHECK_BYTES,
     BLOCK_HEAD_BYTES,
     END_BYTES,
+    FILE_BYTES_MIN,
     HEADER_BYTES,
     MARKER,
     BlockKind,
@@ -42,7 +43,10 @@ def size_of(ctx: click.Context, param: click.Parameter, value: str | None) -> in
     if found is None or (found[3] and not found[2]):
         raise click.BadParameter(f"{value!r} is no size; say 500MB, 4GB or 2GiB.")
     factor = BINARY_FACTORS[found[2]] if found[3] else FACTORS[found[2]]
-    return int(float(found[1]) * factor)
+    size_bytes = int(float(found[1]) * factor)
+    if size_bytes < FILE_BYTES_MIN:
+        raise click.BadParameter(f"even an empty file takes {FILE_BYTES_MIN} bytes.")
+    return size_bytes
 
 
 class Exported(msgspec.Struct, kw_only=True):
@@ -151,18 +155,22 @@ def import_(choices: Choices, file: Path) -> None:
     terminal = Terminal(choices)
     client = client_of(choices)
     require_running(client)
-    with opened_plainly(file) as (opened, length), progress(terminal, "Reading", length) as bar:
-        answer = client.import_carried(watched(pieces_of(opened, length), bar))
+    try:
+        with opened_plainly(file) as (opened, length), progress(terminal, "Reading", length) as bar:
+            answer = client.import_carried(watched(pieces_of(opened, length), bar))
+    except KeyboardInterrupt:
+        terminal.warn("Interrupted: what was read is kept; import the same file again to go on.")
+        raise
     if terminal.is_json:
         terminal.json(answer)
     else:
         for line in lines_of(answer):
             terminal.result(line)
     if not answer.is_complete:
+        parts = plural(answer.damaged_count, "part")
+        verb = "is" if answer.damaged_count == 1 else "are"
         raise UserError(
-            "damaged",
-            f"{plural(answer.damaged_count, 'part')} of {file} could not be read or "
-            "is missing; the rest is imported.",
+            "damaged", f"{parts} of {file} {verb} unreadable or missing; the rest is imported."
         )
 
 

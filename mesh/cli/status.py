@@ -59,7 +59,8 @@ def status(choices: Choices) -> None:
     except UserError as error:
         if error.kind != "not-running":
             raise
-        is_created = folders.vault_key_file.exists()
+        # A relay's profile has a store and no vault.
+        is_created = folders.store_key_file.exists()
         if terminal.is_json:
             told = NotRunning(running=False, profile=folders.name, is_created=is_created)
             terminal.json(told)

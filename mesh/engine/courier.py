@@ -53,6 +53,8 @@ from mesh.wire.retirement import (
 _CURSOR_BYTES = 4 + 32
 _TOP = (UnixSeconds(2**32), EnvelopeId(b""))
 _BODIES_PER_READ = 16
+_ROWS_PER_READ = CARRY_BLOCK_BYTES_MAX // (SIZE_BYTES[0] + RECORD_HEAD_BYTES) + 1
+"""One more than there are of the smallest envelopes in a block: it is full after one read."""
 
 _StampKey = tuple[PostingKey, int, bytes]
 """What the verdict on a stamp is about: what shares it is decided with it."""
@@ -165,21 +167,25 @@ class Courier:
         )
 
     def _export(self, command: ExportCarried, mesh_now: UnixSeconds) -> CarriedBlock:
-        rows = self._store.newest_before(*_split_cursor(command.before), CARRY_ROWS_PER_CHUNK)
-        tokens = self._tokens(rows)
         room_bytes = min(CARRY_BLOCK_BYTES_MAX, command.room_bytes)
         planned: list[CarriedRow] = []
-        before, is_last = command.before, len(rows) < CARRY_ROWS_PER_CHUNK
-        for row in rows:
-            if row.lapses > mesh_now and _is_lacked(row, tokens.get(row.id), command.summary):
-                record_bytes = _record_bytes(row, tokens.get(row.id))
-                if record_bytes > room_bytes:
-                    # A smaller one further down would be older: newest first has no gaps.
-                    is_last = command.room_bytes <= CARRY_BLOCK_BYTES_MAX
-                    break
-                planned.append(row)
-                room_bytes -= record_bytes
-            before = _join_cursor(row)
+        tokens: dict[EnvelopeId, list[Retirement]] = {}
+        before, is_last, is_full, looked_at = command.before, False, False, 0
+        while not is_last and not is_full and looked_at < CARRY_ROWS_PER_CHUNK:
+            rows = self._store.newest_before(*_split_cursor(before), _ROWS_PER_READ)
+            tokens |= self._tokens(rows)
+            looked_at += len(rows)
+            is_last = len(rows) < _ROWS_PER_READ
+            for row in rows:
+                if row.lapses > mesh_now and _is_lacked(row, tokens.get(row.id), command.summary):
+                    record_bytes = _record_bytes(row, tokens.get(row.id))
+                    if record_bytes > room_bytes:
+                        # A smaller one further down would be older: newest first has no gaps.
+                        is_full, is_last = True, command.room_bytes <= CARRY_BLOCK_BYTES_MAX
+                        break
+                    planned.append(row)
+                    room_bytes -= record_bytes
+                before = _join_cursor(row)
         return CarriedBlock(
             payload=join_records(self._records(planned, tokens)),
             envelopes_count=sum(row.has_body for row in planned),

@@ -31,6 +31,8 @@ BLOCK_HEAD_BYTES: Final = 17
 BLOCK_CHECK_BYTES: Final = 16
 BLOCK_OVERHEAD_BYTES: Final = BLOCK_HEAD_BYTES + BLOCK_CHECK_BYTES
 END_BYTES: Final = BLOCK_OVERHEAD_BYTES + 16
+FILE_BYTES_MIN: Final = HEADER_BYTES + END_BYTES
+"""A file that holds nothing."""
 RECORD_HEAD_BYTES: Final = 5
 MADE_ROUNDING_S: Final = 3_600
 """The time of making is rounded down to it: a clock's odd second would be a fingerprint."""

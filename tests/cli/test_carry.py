@@ -223,10 +223,25 @@ def test_a_person_at_a_terminal_sees_how_far_it_is(mesh: Mesh, node: Running, ma
     assert "100%" in person.seen
 
 
+def test_who_interrupts_an_import_is_told_that_it_can_go_on(
+    mesh: Mesh, node: Running, mail: Path
+) -> None:
+    whole = mail.read_bytes()
+    with mail.open("r+b") as file:
+        # So much that cannot be read takes a while.
+        file.truncate(60 * 1024 * 1024)
+    person = Typist("carry", "import", str(mail))
+    person.interrupt("Reading")
+    assert person.ended() == 130, person.seen
+    assert "import the same file again" in person.seen
+    mail.write_bytes(whole)
+    assert mesh("carry", "import", str(mail)).code == 0
+
+
 @pytest.mark.parametrize(
     "text, count",
     [
-        ("1", 1),
+        ("123", 123),
         ("500kB", 500_000),
         ("4GB", 4_000_000_000),
         ("4 GiB", 4 << 30),
@@ -240,7 +255,7 @@ def test_sizes_are_read_as_they_are_written(text: str, count: int) -> None:
     assert size_of(click.Context(command), option, text) == count
 
 
-@pytest.mark.parametrize("text", ["", "-1", "4XB", "iB", "1e9", "nan", "4 G B", "9" * 40])
+@pytest.mark.parametrize("text", ["", "-1", "122", "4XB", "iB", "1e9", "nan", "4 G B", "9" * 40])
 def test_what_is_no_size_is_wrong_usage(mesh: Mesh, node: Running, stick: Path, text: str) -> None:
     ran = mesh("--json", "carry", "export", str(stick / "out"), f"--max={text}")
     assert (ran.code, ran.problem) == (2, "usage")

@@ -2,6 +2,7 @@
 
 import os
 import pty
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -32,6 +33,12 @@ class Typist:
         os.write(self._terminal, text.encode() + b"\n")
         # The next question is another one, also if its words are the same.
         self.seen += "\n"
+
+    def interrupt(self, words: str) -> None:
+        """Press Ctrl-C as soon as these words are seen."""
+        while words not in self.seen:
+            self.seen += os.read(self._terminal, 4096).decode()
+        self._process.send_signal(signal.SIGINT)
 
     def ended(self) -> int:
         """Read to the end and return the exit code."""

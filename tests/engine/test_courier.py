@@ -1,10 +1,14 @@
 """Mail that goes by hand: files between nodes that never meet, through admission like any other."""
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
 
 import pytest
+from sqlcipher3 import dbapi2
 
 from mesh.carry import ImportCarried
 from mesh.commands import (
@@ -16,12 +20,25 @@ from mesh.commands import (
 from mesh.crypto.signing import verify_key_of
 from mesh.errors import UserError
 from mesh.ids import PostingKey, RequestId, Tag, UnixSeconds
-from mesh.inputs import CarryAsked, VaultClosing, VaultOpened
-from mesh.limits import CARRY_CHUNKS_PENDING_MAX, CARRY_ROWS_PER_CHUNK, STAMP_CHECKS_PER_SECOND
+from mesh.inputs import CarryAsked, Connection, VaultClosing, VaultOpened
+from mesh.limits import (
+    CARRY_BLOCK_BYTES_MAX,
+    CARRY_CHUNKS_PENDING_MAX,
+    CARRY_ROWS_PER_CHUNK,
+    STAMP_CHECKS_PER_SECOND,
+)
 from mesh.posting.stamp import NO_STAMP, mint
-from mesh.wire.carry_file import FileKind, Record, RecordKind, join_records, split_records
+from mesh.storage.sqlcipher import SqlcipherConnection
+from mesh.wire.carry_file import (
+    RECORD_HEAD_BYTES,
+    FileKind,
+    Record,
+    RecordKind,
+    join_records,
+    split_records,
+)
 from mesh.wire.carry_reader import CarryReader
-from mesh.wire.envelope import STUB_BYTES, Envelope, Header, body_bytes, sign_envelope
+from mesh.wire.envelope import SIZE_BYTES, STUB_BYTES, Envelope, Header, body_bytes, sign_envelope
 from mesh.wire.frames import Push, Stubs
 from mesh.wire.parameters import MeshParameters
 from tests.engine.by_hand import exported, imported, summed_up
@@ -102,6 +119,29 @@ def held(data: bytes, table: Joined) -> list[bytes]:
     assert reader.end is not None
     assert reader.end.envelopes_count + reader.end.stubs_count == len(found)
     return found
+
+
+@dataclass
+class Steps:
+    """How many steps a database's machine took."""
+
+    count: int = 0
+
+    def more(self) -> int:
+        self.count += 1
+        return 0
+
+
+@contextmanager
+def steps_counted(connection: Connection) -> Iterator[Steps]:
+    assert isinstance(connection, SqlcipherConnection)
+    raw, steps = connection._raw, Steps()
+    assert isinstance(raw, dbapi2.Connection)
+    raw.set_progress_handler(steps.more, 10)
+    try:
+        yield steps
+    finally:
+        raw.set_progress_handler(None, 10)
 
 
 def apart() -> Joined:
@@ -220,6 +260,20 @@ def test_an_export_walks_through_more_than_one_chunk_and_passes_over_what_lapsed
     assert len(held(exported(table, "ada"), table)) == count
     table.pass_time(30)
     assert sorted(held(exported(table, "ada"), table)) == sorted(one.data for one in new)
+
+
+def test_an_export_of_ten_blocks_costs_the_store_no_more_than_ten_times_one() -> None:
+    """Each envelope is looked at about once, however many stand behind it."""
+    table = Joined("ada")
+    per_block = CARRY_BLOCK_BYTES_MAX // (SIZE_BYTES[0] + RECORD_HEAD_BYTES)
+    costs = []
+    for start in range(0, 10 * per_block, per_block):
+        bring(table, "ada", block(*[envelope(n) for n in range(start, start + per_block)]))
+        if start in (0, 9 * per_block):
+            with steps_counted(table.seats["ada"].store) as counted:
+                assert len(held(exported(table, "ada"), table)) == start + per_block
+            costs.append(counted.count)
+    assert costs[1] < 12 * costs[0]
 
 
 def test_a_summary_leaves_out_what_the_other_has() -> None:

@@ -1,5 +1,8 @@
 """Carry files: what is written is read, a damaged part costs itself, hostile bytes cost little."""
 
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -18,6 +21,7 @@ from mesh.wire.carry_file import (
     FileHeader,
     FileKind,
     Record,
+    RecordKind,
     decode_file_header,
     encode_block,
     join_records,
@@ -25,6 +29,7 @@ from mesh.wire.carry_file import (
 )
 from mesh.wire.carry_reader import CarryReader
 
+PAGE = (Path(__file__).parents[2] / "docs/protocol/carry-file.md").read_text(encoding="utf-8")
 MESH = MeshId(b"m" * 16)
 OTHER = MeshId(b"o" * 16)
 MADE = UnixSeconds(1_700_000_000)
@@ -226,6 +231,24 @@ def test_any_mutation_of_a_file_is_read_or_refused(data: st.DataObject) -> None:
     except PeerError:
         return
     assert set(reader.found) <= {b"one" * 50, MARKER * 9, b"three" * 50}
+
+
+def test_the_bytes_are_those_of_the_page() -> None:
+    """`docs/protocol/carry-file.md`, section "Known answers"."""
+    mesh_id = MeshId(bytes(range(16)))
+    begun = FileHeader(FileKind.MAIL, mesh_id, MADE, records_max=3, bytes_max=3_072)
+    writer = CarryWriter(begun)
+    records = join_records([Record(RecordKind.RETIRED_STUB, b"\x07" * 3)])
+    pieces = [
+        writer.begin(),
+        writer.block(BlockKind.RECORDS, records, stubs_count=1),
+        writer.finish(),
+    ]
+    assert [f"`{piece.hex()}`" in PAGE for piece in pieces] == [True, True, True]
+    reader = CarryReader(mesh_id, FileKind.MAIL)
+    [block] = reader.feed(b"".join(pieces))
+    assert (block.payload, reader.end) == (records, (0, 1, 8))
+    assert reader.header == replace(begun, made=UnixSeconds(MADE // 3_600 * 3_600))
 
 
 @given(records)

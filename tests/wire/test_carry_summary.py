@@ -1,6 +1,7 @@
 """Summaries: they have what was put in, next to nothing else, and are small."""
 
 import hashlib
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -74,6 +75,17 @@ def test_what_is_lost_with_a_block_is_not_in_it() -> None:
     assert 0 < sum(read.has(element) for element in elements) < len(elements)
     read.take_block(first)
     assert all(read.has(element) for element in elements)
+
+
+def test_the_buckets_are_those_of_the_page() -> None:
+    """`docs/protocol/carry-file.md`, section "Known answers"."""
+    page = (Path(__file__).parents[2] / "docs/protocol/carry-file.md").read_text(encoding="utf-8")
+    for count in (3, 17):
+        summary = Summary.for_count(bytes(range(16)), count)
+        for number in (1, 2, 3):
+            summary.add(bytes([number]) * 32)
+        [payload] = summary.blocks()
+        assert f"`{payload.hex()}`" in page
 
 
 def test_the_order_in_which_ids_came_does_not_show() -> None:
