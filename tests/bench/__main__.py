@@ -12,6 +12,7 @@ from tests.bench import (
     admission,
     daemons,
     embedded,
+    fifty,
     heal,
     lxmf,
     machine,
@@ -28,7 +29,8 @@ Bench = Callable[[], list[Row]]
 
 DESCRIPTION = """\
 Measures this tree on this machine and prints one table. All of it takes about ten minutes on
-two cores; name benches to run only those. Figures of one run are for ratios among each other.
+two cores without `fifty`, which takes about as long again; name benches to run only those.
+Figures of one run are for ratios among each other.
 """
 
 
@@ -50,6 +52,9 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--authors", type=int, default=200, help="of the mesh that is joined")
     parser.add_argument("--shared", type=int, default=100_000, help="envelopes of two that heal")
     parser.add_argument("--differing", type=int, default=1_000, help="of these, and new ones")
+    parser.add_argument(
+        "--stored", type=int, default=1_000_000, help="envelopes of the daemon with fifty links"
+    )
     parser.add_argument("--spread", type=int, default=1_000, help="messages among ten daemons")
     parser.add_argument("--pace", type=int, default=20, help="of these a second, at first")
     parser.add_argument("--sim-nodes", type=int, default=100)
@@ -93,6 +98,7 @@ NAMES = (
     "admission",
     "heal",
     "tenfold",
+    "fifty",
     "sim",
     "lxmf",
 )
@@ -106,6 +112,7 @@ NEEDS_NAMESPACES = (
     "admission",
     "heal",
     "tenfold",
+    "fifty",
     "lxmf",
 )
 
@@ -137,6 +144,7 @@ def all_benches(options: argparse.Namespace, scratch: Path) -> dict[str, Bench]:
         "admission": lambda: admission.rows(place("admission"), options.envelopes, options.authors),
         "heal": lambda: heal.rows(place("heal"), options.shared, options.differing),
         "tenfold": lambda: tenfold.rows(place("tenfold"), options.spread, options.pace),
+        "fifty": lambda: fifty.rows(place("fifty"), options.stored),
         "sim": lambda: simulator.rows(options.sim_nodes),
         "lxmf": lambda: lxmf.rows(
             place("lxmf"),

@@ -28,12 +28,12 @@ PARAMETERS = MeshParameters(name="bench", stamp_bits=0, key_quota=10**6, psk=byt
 _ROWS_PER_BATCH = 2_000
 
 
-def make_envelope(number: int, keys_count: int) -> Envelope:
-    """The envelope of a number; nobody checks its signature."""
+def make_envelope(number: int, keys_count: int, newest: int = START) -> Envelope:
+    """The envelope of a number, of the six days before the newest; nobody checks its signature."""
     header = Header(
         size_class=0,
         lifetime_class=1,
-        created=UnixSeconds(START - (number * 7 % 500_000) // 10 * 10),
+        created=UnixSeconds(newest // 10 * 10 - (number * 7 % 500_000) // 10 * 10),
         tag=Tag(blake2b(b"", number.to_bytes(8), b"", 16)),
         read_hash=bytes(16),
         withdraw_hash=bytes(16),
