@@ -9,7 +9,7 @@ import hashlib
 import hmac
 from typing import Final
 
-from mesh.crypto.aead import KEY_BYTES, TAG_BYTES, open_sealed, seal
+from mesh.crypto.aead import KEY_BYTES, TAG_BYTES, Box
 from mesh.link.patterns import HashName
 
 REKEY_NONCE: Final = 2**64 - 1
@@ -19,30 +19,29 @@ REKEY_NONCE: Final = 2**64 - 1
 class CipherState:
     """A key and the number of the next message under it, which never repeats."""
 
-    __slots__ = ("_key", "_next_nonce")
+    __slots__ = ("_box", "_next_nonce")
 
     def __init__(self, key: bytes) -> None:
-        assert len(key) == KEY_BYTES
-        self._key = key
+        self._box = Box(key)
         self._next_nonce = 0
 
     def seal(self, associated: bytes, plaintext: bytes) -> bytes:
         """Encrypt the next message."""
         assert self._next_nonce < REKEY_NONCE
-        sealed = seal(self._key, _nonce(self._next_nonce), associated, plaintext)
+        sealed = self._box.seal(_nonce(self._next_nonce), associated, plaintext)
         self._next_nonce += 1
         return sealed
 
     def open_sealed(self, associated: bytes, sealed: bytes) -> bytes:
         """Decrypt the next message; a forged one raises PeerError and does not count."""
         assert self._next_nonce < REKEY_NONCE
-        plaintext = open_sealed(self._key, _nonce(self._next_nonce), associated, sealed)
+        plaintext = self._box.open_sealed(_nonce(self._next_nonce), associated, sealed)
         self._next_nonce += 1
         return plaintext
 
     def rekey(self) -> None:
         """Replace the key by one from which it cannot be found again; the count goes on."""
-        self._key = seal(self._key, _nonce(REKEY_NONCE), b"", bytes(KEY_BYTES))[:KEY_BYTES]
+        self._box = Box(self._box.seal(_nonce(REKEY_NONCE), b"", bytes(KEY_BYTES))[:KEY_BYTES])
 
 
 class SymmetricState:

@@ -33,9 +33,10 @@ from mesh.wire.retirement import Retirement
 
 _ROWS_PER_FETCH: Final = 4_096
 
-# One statement for every number of keys: the last key is repeated to fill it, so that SQLite
-# compiles the statement once.
-_KEYS_PER_QUERY: Final = 64
+# Few numbers of keys, so that the statements stay compiled: the last key is repeated to fill one.
+# SQLite sorts all of them into a tree first, so most queries, which have few, use a narrow one.
+_WIDTHS: Final = (1, 4, 16, 64)
+_KEYS_PER_QUERY: Final = _WIDTHS[-1]
 
 _INSERT_ENVELOPE: Final = "INSERT INTO envelopes VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 
@@ -375,8 +376,7 @@ class Store:
         unique = list(dict.fromkeys(keys))
         for start in range(0, len(unique), _KEYS_PER_QUERY):
             chunk = unique[start : start + _KEYS_PER_QUERY]
-            # Few lengths, so that the statements stay prepared.
-            width = 1 if len(chunk) == 1 else _KEYS_PER_QUERY
+            width = next(one for one in _WIDTHS if one >= len(chunk))
             chunk += [chunk[-1]] * (width - len(chunk))
             marks = ", ".join("?" * width)
             rows += self._connection.execute(f"{sql} ({marks})", chunk).fetchall()

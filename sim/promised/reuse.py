@@ -44,15 +44,17 @@ class Reuse:
     """What was sealed in one run, by whatever node."""
 
     tags_repeated: int = 0
-    _boxes: dict[bytes, bytes] = field(default_factory=dict)
+    _boxes: dict[bytes, dict[bytes, bytes]] = field(default_factory=dict)
     _by_tag: dict[bytes, dict[bytes, bytes]] = field(default_factory=dict)
     _repeating: dict[int, None] = field(default_factory=dict)
 
     def sealed(self, key: bytes, nonce: bytes, associated: bytes, plaintext: bytes) -> None:
         """A box is sealed."""
-        pair = _short(key, nonce)
+        boxes = self._boxes.get(key)
+        if boxes is None:
+            boxes = self._boxes[key] = {}
         content = _short(associated, plaintext)
-        if self._boxes.setdefault(pair, content) != content:
+        if boxes.setdefault(nonce, content) != content:
             raise BrokenPromise(S8, f"a key meets the nonce {nonce.hex()} again")
 
     def may_repeat_tags(self, node: int) -> None:
