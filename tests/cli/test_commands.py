@@ -17,6 +17,7 @@ from mesh.cli.main import COMMANDS
 from mesh.commands import ComparisonAnswer
 from mesh.events import ComparisonChanged
 from mesh.node.folders import profile_folders
+from mesh.node.profile import Profile
 from tests.api.small_node import PASSPHRASE, Running, running
 from tests.cli.conftest import Mesh
 
@@ -110,6 +111,13 @@ def test_status_works_without_a_daemon(mesh: Mesh) -> None:
         "is_created": False,
     }
     assert "mesh up --profile work" in mesh("--profile", "work", "status").err
+
+
+def test_a_relay_that_does_not_run_is_known_to_be_made(mesh: Mesh) -> None:
+    folders = profile_folders()
+    with Profile.held(folders) as profile:
+        profile.open_store().close()
+    assert mesh("status", "--json").json["is_created"] is True
 
 
 def test_status_shows_the_node(mesh: Mesh, node: Running) -> None:
