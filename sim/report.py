@@ -1,5 +1,6 @@
 """What a run tells: one structure, as JSON for machines and as text for people."""
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Final, Literal
@@ -15,6 +16,8 @@ CRYPTO: Final = {
     True: "real: every node checks every signature, links run ML-KEM-768",
     False: "modelled: signature verdicts are remembered across nodes, ML-KEM-768 is a hash",
 }
+
+LINE_LENGTH: Final = 100
 
 PLAIN: Final = "links exchange their keys in clear and sum up what they send"
 
@@ -94,7 +97,7 @@ def make_report(
     return Report(
         scenario=world.scenario.name,
         seed=world.options.seed,
-        nodes=world.scenario.nodes,
+        nodes=sum(world.scenario.only.has_node(node.index) for node in world.nodes),
         bug=world.options.bug,
         verdict="fail" if broken else "pass",
         broken=[_broken(broken, now_s)] if broken else [],
@@ -115,17 +118,7 @@ def make_report(
         speed_up=round(now_s / wall_seconds, 1),
         crypto=_crypto(world),
         refusals=dict(sorted(world.people.refusals.items())),
-        faults={
-            **asdict(world.faults.counters),
-            **asdict(world.faults.disks.counters),
-            **asdict(world.faults.failing_disks.counters),
-            **asdict(world.faults.cuts.counters),
-            **asdict(world.faults.machines.counters),
-            **asdict(world.line_faults.counters),
-            "stragglers": len(world.faults.stragglers.struck),
-            "meetings": world.terrain.meetings_count,
-            "moves": world.terrain.moves_count,
-        },
+        faults=befallen(world),
         hostile=world.troop.totals(),
         watched={
             "searches": world.watch.secrecy.searches_count,
@@ -139,6 +132,21 @@ def make_report(
         counters=dict(sorted(sums.items())),
         sometimes=reached(world),
     )
+
+
+def befallen(world: World) -> dict[str, int]:
+    """How often each thing has befallen a world up to now."""
+    return {
+        **asdict(world.faults.counters),
+        **asdict(world.faults.disks.counters),
+        **asdict(world.faults.failing_disks.counters),
+        **asdict(world.faults.cuts.counters),
+        **asdict(world.faults.machines.counters),
+        **asdict(world.line_faults.counters),
+        "stragglers": len(world.faults.stragglers.struck),
+        "meetings": world.terrain.meetings_count,
+        "moves": world.terrain.moves_count,
+    }
 
 
 def render(report: Report) -> str:
@@ -180,7 +188,7 @@ def render(report: Report) -> str:
     ]
     if report.hostile["nodes"]:
         lines.append(f"hostile    {_counts(report.hostile)}")
-    lines.append(f"sometimes  {sometimes_text(report.sometimes)}")
+    lines.append(sometimes_text(report.sometimes))
     if report.refusals:
         refusals = ", ".join(f"{kind} {count}" for kind, count in report.refusals.items())
         lines.append(f"refused    {refusals}")
@@ -195,11 +203,16 @@ def render(report: Report) -> str:
 
 
 def sometimes_text(sums: Mapping[str, int]) -> str:
-    """How many marks were reached, and which situations were not."""
+    """How many marks were reached, and which situations were not, in lines for a terminal."""
     count = sum(1 for name in MARKS if sums.get(name))
     missing = [name for name in SITUATIONS if not sums.get(name)]
     never = f"; never {', '.join(missing)}" if missing else ""
-    return f"{count} of {len(MARKS)} marks reached{never}"
+    return textwrap.fill(
+        f"sometimes  {count} of {len(MARKS)} marks reached{never}",
+        LINE_LENGTH,
+        subsequent_indent=" " * 11,
+        break_on_hyphens=False,
+    )
 
 
 def percentile(ordered: Sequence[int], share: float) -> int:

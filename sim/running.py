@@ -4,6 +4,7 @@ The only module of the simulator that looks at a clock, to say how fast it ran.
 """
 
 import gc
+import math
 import shlex
 import time
 from collections.abc import Callable
@@ -128,6 +129,8 @@ def _adapted(scenario: Scenario, request: Request) -> Scenario:
     if request.duration_s is None:
         return scenario
     begins_s = scenario.workload.write_between_s[0]
+    if not math.isfinite(request.duration_s):
+        raise UserError("bad-duration", f"A world cannot last {request.duration_s} s.")
     if request.duration_s <= begins_s:
         raise UserError(
             "too-short", f"People begin to write at {begins_s:g} s: choose a longer duration."

@@ -11,7 +11,7 @@ import msgspec
 from mesh.errors import UserError
 from sim.report import sometimes_text
 from sim.sweeps.comparing import Difference, compare
-from sim.sweeps.records import Record, read_records, sometimes_of
+from sim.sweeps.records import Record, read_records, sometimes_of, write_records
 from sim.watching.marks import MARKS
 
 REGRESSION: Final = 1
@@ -63,16 +63,14 @@ def merge_command(*, logs: tuple[Path, ...], out: Path, is_marks: bool) -> None:
     """
     try:
         records = read_records(logs)
+        write_records(out, records)
     except UserError as error:
         raise click.UsageError(str(error)) from None
-    draft = out.with_name(f"{out.name}.part")
-    draft.write_bytes(b"".join(msgspec.json.encode(record) + b"\n" for record in records))
-    draft.replace(out)
     click.echo(f"{len(records)} runs in {out}")
     if is_marks:
         click.echo(_marks(records))
     else:
-        click.echo(f"sometimes: {sometimes_text(sometimes_of(records))}")
+        click.echo(sometimes_text(sometimes_of(records)))
 
 
 def _marks(records: Sequence[Record]) -> str:

@@ -14,6 +14,7 @@ from typing import Final
 import msgspec.structs
 
 from mesh.errors import UserError
+from sim.commands.options import require_writable
 from sim.commands.progress import clear_line, show_line
 from sim.commands.shrink import said_of
 from sim.corpus import FAULTS_MAX, NODES_MAX, corpus, find_bug, shrunk_name
@@ -82,6 +83,8 @@ def hunt_all(
     its line is printed before KeyboardInterrupt goes on.
     """
     show = show_line if is_shown else _show_nothing
+    if folder is not None:
+        require_writable(folder)
     say(HEAD)
     is_complete = True
     for number, bug in enumerate(bugs, start=1):

@@ -1,16 +1,32 @@
 """`meshsim list`: what comes with the simulator."""
 
+from typing import Final
+
 import click
+import msgspec
 
 from sim.nodes.bugs import BUGS
 from sim.tables.scenario import load_scenario, scenario_names
 
+EXAMPLES: Final = """\b
+Examples:
+  python -m sim list
+  python -m sim list --json > scenarios.json
+"""
 
-@click.command("list")
-def list_command() -> None:
+
+@click.command("list", epilog=EXAMPLES)
+@click.option("--json", "is_json", is_flag=True, help="Print both lists as JSON.")
+def list_command(*, is_json: bool) -> None:
     """List the scenarios and the bugs that can be planted."""
-    for name in scenario_names():
-        click.echo(f"{name:<20} {load_scenario(name).summary}")
+    scenarios = {name: load_scenario(name).summary for name in scenario_names()}
+    bugs = {name: bug.sentence for name, bug in BUGS.items()}
+    if is_json:
+        listed = msgspec.json.encode({"scenarios": scenarios, "bugs": bugs})
+        click.echo(msgspec.json.format(listed))
+        return
+    for name, summary in scenarios.items():
+        click.echo(f"{name:<20} {summary}")
     click.echo("")
-    for name, bug in BUGS.items():
-        click.echo(f"--bug {name:<20} {bug.sentence}")
+    for name, sentence in bugs.items():
+        click.echo(f"--bug {name:<20} {sentence}")

@@ -5,9 +5,10 @@ from typing import Final
 
 import click
 
+from sim.maelstrom.flooding import TOPOLOGIES
 from sim.maelstrom.node import Windows
 from sim.maelstrom.program import serve
-from sim.maelstrom.workload import Challenge, challenge
+from sim.maelstrom.workload import Challenge, challenge, flooding
 
 LOST: Final = 1
 
@@ -16,6 +17,7 @@ Examples:
   python -m sim maelstrom --check                              # 3d: 25 nodes, 100 ms, 100 a second
   python -m sim maelstrom --check --bodies 100 --rest 1000     # 3e: windows in milliseconds
   python -m sim maelstrom --check --partitions
+  python -m sim maelstrom --check --plain grid
 
 \b
 With the real Maelstrom, and a program mesh-node that runs `python -m sim maelstrom --bodies 0`:
@@ -38,6 +40,11 @@ With the real Maelstrom, and a program mesh-node that runs `python -m sim maelst
     "--floor", type=click.IntRange(1, 8), default=1, show_default=True, help="Eager links at least."
 )
 @click.option("--check", is_flag=True, help="Run the workload here instead of being a node.")
+@click.option(
+    "--plain",
+    type=click.Choice(list(TOPOLOGIES)),
+    help="With --check: the plain broadcast of Maelstrom's guide on this topology, not our node.",
+)
 @click.option("--partitions", is_flag=True, help="Cut the nodes in halves every ten seconds.")
 @click.option("--nodes", type=click.IntRange(2, 200), default=25, show_default=True)
 @click.option("--rate", type=click.IntRange(1), default=100, show_default=True)
@@ -52,6 +59,7 @@ def maelstrom_command(
     fan_out: int,
     floor: int,
     check: bool,
+    plain: str | None,
     partitions: bool,
     nodes: int,
     rate: int,
@@ -59,20 +67,20 @@ def maelstrom_command(
     seed: int,
 ) -> None:
     """Speak Maelstrom's protocol on standard input and output, a line a message."""
+    if plain is not None and not check:
+        raise click.UsageError("--plain says nothing without --check.")
     windows = Windows(bodies * 1_000, rest * 1_000, fan_out, floor)
     if not check:
         serve(windows, sys.stdin.buffer, sys.stdout.buffer)
         return
-    scores = challenge(
-        windows,
-        Challenge(
-            nodes=nodes,
-            rate=rate,
-            latency_us=latency * 1_000,
-            has_partitions=partitions,
-            seed=seed,
-        ),
+    rules = Challenge(
+        nodes=nodes,
+        rate=rate,
+        latency_us=latency * 1_000,
+        has_partitions=partitions,
+        seed=seed,
     )
+    scores = challenge(windows, rules) if plain is None else flooding(plain, rules)
     click.echo(
         f"{scores.operations} operations, {scores.messages_per_operation} messages each, "
         f"median {scores.median_ms:.0f} ms, max {scores.max_ms:.0f} ms, {scores.lost} lost"

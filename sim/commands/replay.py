@@ -1,6 +1,8 @@
 """`meshsim replay`: a run again, up to one of its records, to look around in it."""
 
 import sys
+from bdb import BdbQuit
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -8,9 +10,10 @@ import click
 
 from mesh.errors import UserError
 from sim.kernel.trace import NOBODY
+from sim.nodes.virtual_node import VirtualNode
 from sim.recording.artifacts import read_world
 from sim.recording.stopping import replay
-from sim.world import Options
+from sim.world import Options, World
 
 NOT_REACHED: Final = 1
 """Nor is a run well that broke a promise, or another one than was kept."""
@@ -56,5 +59,11 @@ def replay_command(*, folder: Path, until: int | None, is_break: bool) -> None:
     if is_break:
         click.echo("The world is `world`, the node `virtual_node`.")
         virtual_node = next(one for one in world.nodes + world.spares if one.index == node)
-        assert virtual_node.index == node
-        breakpoint()
+        # Who quits the debugger is done, and no error of ours.
+        with suppress(BdbQuit):
+            _look_around(world, virtual_node)
+
+
+def _look_around(world: World, virtual_node: VirtualNode) -> None:
+    """The debugger opens where both have these names."""
+    breakpoint()

@@ -7,8 +7,8 @@ from typing import Final
 import click
 
 from mesh.errors import UserError
+from sim.commands.options import known_bug, require_writable
 from sim.commands.progress import clear_line, duration, interruptible, is_watched, show_line
-from sim.nodes.bugs import BUGS
 from sim.running import Request, run_scenario, scenario_of, wants_real_crypto
 from sim.shrinking.passes import search_from, shrink
 from sim.shrinking.search import Progress, Shrunk, broken_id
@@ -32,7 +32,7 @@ Examples:
 @click.option("--nodes", type=click.IntRange(2, 10_000), help="Nodes (default: the scenario's).")
 @click.option("--seed", type=click.IntRange(0), required=True, help="The world that failed.")
 @click.option("--duration", type=float, help="Virtual seconds until people stop writing.")
-@click.option("--bug", metavar="NAME", help="The bug that was planted.")
+@click.option("--bug", metavar="NAME", callback=known_bug, help="The bug that was planted.")
 @click.option("--set", "settings", multiple=True, metavar="PATH=VALUE", help="Replace a value.")
 @click.option("--crypto", type=click.Choice(["real", "modelled"]), help="Default: by the nodes.")
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), default=Path("shrunk"))
@@ -56,13 +56,12 @@ def shrink_command(
     Writes the smallest scenario and a test of it into a folder; interrupted, the smallest that it
     had found. The exit code is 3 if the run breaks nothing.
     """
-    if bug is not None and bug not in BUGS:
-        raise click.UsageError(f"There is no bug {bug!r}; there are: {', '.join(BUGS)}.")
     request = Request(
         name=scenario, seed=seed, nodes=nodes, duration_s=duration, bug=bug, settings=settings
     )
     try:
         adapted = scenario_of(request)
+        require_writable(out)
     except UserError as error:
         raise click.UsageError(str(error)) from None
     is_real = wants_real_crypto(adapted) if crypto is None else crypto == "real"

@@ -11,6 +11,7 @@ from click.core import ParameterSource
 
 from mesh.errors import UserError
 from sim.commands.hunting import SHRINKING_RUNS_MAX, hunt_all
+from sim.commands.options import PLANTS_A_BUG, known_bug
 from sim.commands.progress import clear_line, duration, interruptible, is_watched, show_line
 from sim.corpus import SEEDS_MAX
 from sim.nodes.bugs import BUGS
@@ -56,7 +57,7 @@ Examples:
 @click.option("--set", "settings", multiple=True, metavar="PATH=V,V", help="Values in turn.")
 @click.option("--nodes", type=click.IntRange(2, 10_000), help="Nodes (default: the scenario's).")
 @click.option("--duration", type=float, help="Virtual seconds until people stop writing.")
-@click.option("--bug", metavar="NAME", help="Plant a bug; `list` names them.")
+@click.option("--bug", metavar="NAME", callback=known_bug, help=PLANTS_A_BUG)
 @click.option("--crypto", type=click.Choice(["real", "modelled"]), help="Default: by the nodes.")
 @click.option("--out", type=click.Path(path_type=Path), help="The log; with --bugs a folder.")
 @click.option("--jobs", type=click.IntRange(1, 256), default=2, show_default=True)
@@ -91,8 +92,6 @@ def sweep_command(
     What is in the log already is not run again. The exit code is 1 if a promise was broken or a
     run died.
     """
-    if bug is not None and bug not in BUGS:
-        raise click.UsageError(f"There is no bug {bug!r}; there are: {', '.join(BUGS)}.")
     _refuse_what_is_not_meant(is_hunt=bugs)
     click.get_current_context().with_resource(interruptible())
     if bugs:
@@ -217,7 +216,7 @@ def _summary(records: Sequence[Record], points_count: int, path: Path) -> str:
     if len(troubled) > SHOWN_FAILURES_MAX:
         lines.append(f"  … and {len(troubled) - SHOWN_FAILURES_MAX} more")
     if any(record.report is not None for record in records):
-        lines.append(f"sometimes: {sometimes_text(sometimes_of(records))}")
+        lines.append(sometimes_text(sometimes_of(records)))
     lines.append(f"log: {path}")
     return "\n".join(lines)
 

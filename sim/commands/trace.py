@@ -46,8 +46,12 @@ def trace_command(
             for piece in perfetto_of(head, chosen):
                 click.echo(piece, nl=False)
         else:
+            is_empty = True
             for line in text_of(chosen):
+                is_empty = False
                 click.echo(line)
+            if is_empty:
+                click.echo(_nothing_fits(folder), err=True)
     except UserError as error:
         raise click.UsageError(str(error)) from None
 
@@ -66,3 +70,16 @@ def _chosen(
         is_chosen = (not nodes or row.node in nodes) and (not kinds or row.kind in kinds)
         if is_chosen and at_s >= from_s:
             yield row
+
+
+def _nothing_fits(folder: Path) -> str:
+    """What there would have been."""
+    _, rows = read_trace_file(folder / TRACE_FILE)
+    kinds: dict[str, None] = {}
+    nodes: dict[int, None] = {}
+    for row in rows:
+        kinds[row.kind] = nodes[row.node] = None
+    return (
+        f"No record fits. There are nodes {min(nodes, default=0)} to {max(nodes, default=0)}, "
+        f"and kinds: {', '.join(sorted(kinds))}."
+    )

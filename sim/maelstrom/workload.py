@@ -12,6 +12,7 @@ from typing import Final, Protocol
 
 from sim.kernel.entropy import Chance
 from sim.kernel.loop import Loop
+from sim.maelstrom.flooding import TOPOLOGIES, FloodingNode
 from sim.maelstrom.node import Body, MaelstromNode, Message, Value, Windows
 
 CLIENT: Final = "c1"
@@ -157,4 +158,11 @@ class Broadcasting:
 def challenge(windows: Windows, rules: Challenge) -> Scores:
     """Our nodes under a challenge."""
     nodes = [MaelstromNode(windows) for _ in range(rules.nodes)]
+    return Broadcasting(nodes, rules).run()
+
+
+def flooding(topology: str, rules: Challenge) -> Scores:
+    """The plain broadcast of Maelstrom's guide on one of its topologies."""
+    neighbours_of = TOPOLOGIES[topology]
+    nodes = [FloodingNode(neighbours_of(own, rules.nodes)) for own in range(rules.nodes)]
     return Broadcasting(nodes, rules).run()

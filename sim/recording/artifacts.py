@@ -35,6 +35,7 @@ TRACE_FILE: Final = "events.mp"
 METRICS_FILE: Final = "metrics.json"
 OBSERVED_FILE: Final = "observed.json"
 PAGE_FILE: Final = "report.html"
+FAILURE_FILE: Final = "failure.json"
 
 
 class Meta(msgspec.Struct, frozen=True, kw_only=True):
@@ -76,11 +77,24 @@ def record_run(
     """Run a scenario and keep all of it in a folder; UserError if that cannot be written."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        file = (folder / TRACE_FILE).open("wb")
+        # What an earlier run left here would be taken for this one's.
+        (folder / FAILURE_FILE).unlink(missing_ok=True)
+        return _record(scenario, options, folder, progress, command=command)
     except OSError as error:
+        # Also in the middle of the run, when the disk is full.
         raise UserError("bad-file", f"Cannot write into {folder}: {error.strerror}.") from None
+
+
+def _record(
+    scenario: Scenario,
+    options: Options,
+    folder: Path,
+    progress: Callable[[World], None],
+    *,
+    command: str,
+) -> Report:
     began = time.process_time()
-    with file:
+    with (folder / TRACE_FILE).open("wb") as file:
         trace = RecordedTrace(file, head_of(scenario.name, options.seed, scenario.nodes))
         observer = Observer(trace)
 
@@ -116,7 +130,7 @@ def record_run(
         PAGE_FILE: page_of(ran.report, observed),
     }
     for broken in ran.report.broken:
-        texts["failure.json"] = _json(
+        texts[FAILURE_FILE] = _json(
             Failure(
                 id=broken.id,
                 promise=broken.promise,
@@ -128,7 +142,8 @@ def record_run(
                 replay=f"python -m sim replay {folder} --until {trace.records_count - 1} --break",
             )
         )
-    _write(folder, texts)
+    for name, text in texts.items():
+        (folder / name).write_text(text, encoding="utf-8")
     return ran.report
 
 
@@ -150,14 +165,6 @@ def read_world(folder: Path) -> tuple[Scenario, Meta]:
     except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise UserError("bad-run", f"{folder} is no folder of a run: see run --out.") from None
     return scenario, meta
-
-
-def _write(folder: Path, texts: dict[str, str]) -> None:
-    try:
-        for name, text in texts.items():
-            (folder / name).write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise UserError("bad-file", f"Cannot write into {folder}: {error.strerror}.") from None
 
 
 def _json(value: object) -> str:

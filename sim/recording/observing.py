@@ -17,6 +17,7 @@ from mesh.replication.spreading import Spreading
 from sim.kernel.trace import NOBODY
 from sim.nodes.planting import Swap, swapped
 from sim.recording.trace_file import Head, RecordedTrace
+from sim.report import befallen
 from sim.world import World
 
 SCHEMA: Final = 1
@@ -28,6 +29,7 @@ SAMPLES_MAX: Final = 240
 
 NODES_WITH_LINKS_MAX: Final = 2_000
 LINK_EVENTS_MAX: Final = 40_000
+STRIKES_MAX: Final = 10_000
 
 
 class Arrival(msgspec.Struct, frozen=True, array_like=True):
@@ -63,6 +65,14 @@ class NodeEvent(msgspec.Struct, frozen=True, array_like=True):
     is_up: bool
 
 
+class Strike(msgspec.Struct, frozen=True, array_like=True):
+    """Within one second something befell the world, `times` times."""
+
+    at_us: int
+    kind: str
+    times: int
+
+
 class Sample(msgspec.Struct, frozen=True):
     """The world at one second. `parts`: each node's side of a cut, if there is one."""
 
@@ -82,6 +92,7 @@ class Observed(msgspec.Struct, frozen=True, kw_only=True):
     links: list[LinkEvent]
     power: list[NodeEvent]
     samples: list[Sample]
+    strikes: list[Strike] = []
     latencies_us: dict[str, list[int]]
     last_rows: list[tuple[int, int, str, int, int, int]]
     """(at, number, kind, node, peer, cause), those before the end."""
@@ -98,6 +109,8 @@ class Observer:
         self._power: list[NodeEvent] = []
         self._is_up: dict[int, bool] = {}
         self._samples: list[Sample] = []
+        self._strikes: list[Strike] = []
+        self._befallen: dict[str, int] = {}
         self._every = 1
         self._seconds = 0
         self._world: World | None = None
@@ -128,6 +141,7 @@ class Observer:
         """A second has passed."""
         now = world.loop.now
         self._note_power(world, now)
+        self._note_strikes(world, now)
         if len(world.nodes) <= NODES_WITH_LINKS_MAX:
             self._note_links(world, now)
         self._seconds += 1
@@ -158,6 +172,7 @@ class Observer:
             links=self._links,
             power=self._power,
             samples=self._samples,
+            strikes=self._strikes,
             latencies_us={phase: sorted(times) for phase, times in latencies.items()},
             last_rows=[
                 (row.at_us, row.number, row.kind, row.node, row.peer, row.cause)
@@ -183,6 +198,15 @@ class Observer:
             if self._is_up.get(node.index, False) != node.is_up:
                 self._is_up[node.index] = node.is_up
                 self._power.append(NodeEvent(now, node.index, node.is_up))
+
+    def _note_strikes(self, world: World, now: int) -> None:
+        if len(self._strikes) < STRIKES_MAX:
+            counts = befallen(world)
+            for kind, count in counts.items():
+                times = count - self._befallen.get(kind, 0)
+                if times:
+                    self._strikes.append(Strike(now, kind, times))
+            self._befallen = counts
 
     def _note_links(self, world: World, now: int) -> None:
         standing = dict.fromkeys(

@@ -11,6 +11,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Final, Generic, Protocol, TypeAlias, TypeVar, cast
@@ -110,7 +111,8 @@ class LocalPool:
         context = multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe()
         process = context.Process(target=_serve, args=(theirs, run), daemon=True)
-        process.start()
+        with _deaf():
+            process.start()
         theirs.close()
         self._processes.append(process)
         return _Worker(process, ours)
@@ -146,11 +148,23 @@ class LocalPool:
             self._processes.remove(worker.process)
 
 
+@contextlib.contextmanager
+def _deaf() -> Iterator[None]:
+    """While inside, a process that is started is deaf to Ctrl-C and SIGTERM from its first moment.
+
+    Both go to the whole group, and the parent decides; what comes now it hears afterwards.
+    """
+    # Started by the first process, this would let them through again.
+    resource_tracker.ensure_running()
+    former = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM))
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, former)
+
+
 def _serve(pipe: "Pipe", run: Callable[[Task], Result]) -> None:
     """In a worker: run what is sent until the other end is closed."""
-    # Ctrl-C goes to the whole group, and so does what `timeout` sends; the parent decides.
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)
     while True:
         try:
             task = cast("Task", pipe.recv())  # As `map_unordered` has sent it.

@@ -4,6 +4,7 @@ A log is read again when its sweep is started again: points that are in it are n
 last line may be cut by a crash; it is passed over, and its point is run again.
 """
 
+import contextlib
 import hashlib
 import platform
 import subprocess
@@ -65,18 +66,23 @@ class RecordLog:
             self._end_last_line()
             self._file = self.path.open("a", encoding="utf-8")
         except OSError as error:
-            raise UserError("bad-file", f"Cannot write {self.path}: {error.strerror}.") from None
+            raise _unwritten(self.path, error) from None
         return self
 
     def __exit__(self, *_: object) -> None:
         assert self._file is not None
-        self._file.close()
+        # What could not be written was told of when it was added.
+        with contextlib.suppress(OSError):
+            self._file.close()
 
     def add(self, record: Record) -> None:
         """Append one; it is there before the next run begins."""
         assert self._file is not None
-        self._file.write(msgspec.json.encode(record).decode() + "\n")
-        self._file.flush()
+        try:
+            self._file.write(msgspec.json.encode(record).decode() + "\n")
+            self._file.flush()
+        except OSError as error:
+            raise _unwritten(self.path, error) from None
         self.records.append(record)
 
     def _end_last_line(self) -> None:
@@ -88,8 +94,23 @@ class RecordLog:
                     file.write(b"\n")
 
 
+def write_records(path: Path, records: Iterable[Record]) -> None:
+    """A log of these, whole or not at all; UserError if it cannot be written."""
+    draft = path.with_name(f"{path.name}.part")
+    try:
+        draft.write_bytes(b"".join(msgspec.json.encode(record) + b"\n" for record in records))
+        draft.replace(path)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            draft.unlink(missing_ok=True)
+        raise _unwritten(path, error) from None
+
+
 def read_records(paths: Iterable[Path]) -> list[Record]:
-    """All whole records of these logs, one for each key, the last one where there are several."""
+    """All whole records of these logs, one for each key, the last one where there are several.
+
+    UserError of a file that is no log: a sweep would write its own lines at the end of it.
+    """
     found: dict[tuple[str, int, str | None, bool, str], Record] = {}
     for path in paths:
         try:
@@ -100,9 +121,15 @@ def read_records(paths: Iterable[Path]) -> list[Record]:
             try:
                 record = msgspec.json.decode(line, type=Record)
             except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+                if line and not line.startswith(b"{"):
+                    raise UserError("no-log", f"{path} is no log of a sweep.") from None
                 continue
             found[record.key] = record
     return list(found.values())
+
+
+def _unwritten(path: Path, error: OSError) -> UserError:
+    return UserError("bad-file", f"Cannot write {path}: {error.strerror}.")
 
 
 def sometimes_of(records: Iterable[Record]) -> dict[str, int]:

@@ -5,6 +5,7 @@ tables of the file until the first value is found that does not fit.
 """
 
 import difflib
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Final
@@ -121,6 +122,8 @@ def _find_in_number(
     is_whole = isinstance(kind, inspect.IntType)
     if isinstance(value, bool) or not isinstance(value, int if is_whole else int | float):
         return f"{path} must be a {'whole ' if is_whole else ''}number, and is {_shown(value)}"
+    if not math.isfinite(value):
+        return f"{path} must be a number that ends, and is {value}"
     limits = [
         (kind.ge is None or value >= kind.ge, f"{kind.ge} at least"),
         (kind.gt is None or value > kind.gt, f"more than {kind.gt}"),

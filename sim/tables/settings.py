@@ -4,6 +4,8 @@ A setting is a dotted path into the scenario, such as `wire.loss` or `faults.0.s
 that it takes, or the values that it takes in turn.
 """
 
+import difflib
+import math
 from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
@@ -63,11 +65,14 @@ def _child(tree: object, step: str, path: str) -> object:
         return tree[step]
     if isinstance(tree, list) and step.isdecimal() and int(step) < len(tree):
         return tree[int(step)]
+    meant = ""
     if isinstance(tree, dict):
         known = ", ".join(tree)
+        near = difflib.get_close_matches(step, tree, n=1)
+        meant = f" (did you mean {near[0]}?)" if near else ""
     else:
         known = f"0 to {len(tree) - 1}" if isinstance(tree, list) and tree else "nothing"
-    raise UserError("bad-setting", f"In {path} there is no {step!r}; there is: {known}.")
+    raise UserError("bad-setting", f"In {path} there is no {step!r}{meant}; there is: {known}.")
 
 
 def _parse_value(text: str) -> Value:
@@ -75,7 +80,9 @@ def _parse_value(text: str) -> Value:
         return text == "true"
     for kind in (int, float):
         try:
-            return kind(text)
+            value = kind(text)
         except ValueError:
             continue
+        if math.isfinite(value):
+            return value
     return text

@@ -45,6 +45,11 @@ def test_a_broken_promise_exits_with_1_and_says_which_and_how_to_repeat_it() -> 
     [
         (("run", "nothing"), "There is no scenario 'nothing'"),
         (("run", "partition-heal", "--bug", "none"), "There is no bug 'none'"),
+        (("run", "partition-heal", "--bug", "no-back-off"), "Did you mean no-backoff?"),
+        (("run", "partition-heal", "--duration", "nan"), "A world cannot last nan s"),
+        (("run", "partition-heal", "--duration", "inf"), "A world cannot last inf s"),
+        (("run", "partition-heal", "--set", "wire.los=1"), "did you mean loss?"),
+        (("run", "partition-heal", "--set", "wire.loss=nan"), "wire.loss must be a number"),
         (("run", "partition-heal", "--duration", "1"), "People begin to write at 40 s"),
         (("run", "partition-heal", "--nodes", "1"), "--nodes"),
         (("walk",), "walk"),
@@ -82,8 +87,12 @@ def test_the_list_names_scenarios_and_bugs() -> None:
     assert "partition-heal" in result.stdout
     assert "--bug no-anti-entropy" in result.stdout
 
+    listed = msgspec.json.decode(invoke("list", "--json").stdout, type=dict[str, dict[str, str]])
+    assert "partition-heal" in listed["scenarios"]
+    assert "no-anti-entropy" in listed["bugs"]
 
-@pytest.mark.parametrize("name", [name for name in COMMANDS if name != "list"])
+
+@pytest.mark.parametrize("name", list(COMMANDS))
 def test_the_examples_of_a_command_are_ones_that_it_takes(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

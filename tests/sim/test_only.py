@@ -2,6 +2,7 @@
 
 import msgspec
 
+from sim.report import make_report
 from sim.tables.scenario import Only, Scenario, parse_scenario
 from sim.world import Options, World
 
@@ -58,6 +59,7 @@ def test_a_part_of_a_world_does_what_the_whole_did() -> None:
 
 def test_nodes_that_are_left_out_are_never_switched_on() -> None:
     part = ran(Only(nodes=(0, 2, 3)))
+    assert make_report(part, None, command="", wall_seconds=1).nodes == 3
     assert [node.index for node in part.present] == [0, 2, 3]
     assert [node.index for node in part.nodes if node.incarnation] == [0, 2, 3]
     assert {letter.sender for letter in part.ledger.letters} <= {0, 2, 3}

@@ -6,8 +6,11 @@ const probe = document.body.appendChild(document.createElement("i"));
 const style = (name) => { probe.style.color = `var(${name})`; return getComputedStyle(probe).color; };
 const escape = (text) => String(text).replace(/[&<>"]/g, (c) => ({ "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" })[c]);
 const count = (value) => Math.round(value).toLocaleString("en");
-const seconds = (us) => (us < 1e6 ? `${Math.round(us / 1e3)} ms` : us < 12e7 ? `${(us / 1e6).toFixed(us < 1e7 ? 1 : 0)} s` : us < 72e8 ? `${Math.round(us / 6e7)} min` : us < 1728e8 ? `${(us / 36e8).toFixed(1)} h` : `${(us / 864e8).toFixed(1)} d`);
+const minutes = (whole) => `${Math.floor(whole / 60)} min${whole % 60 ? ` ${whole % 60} s` : ""}`;
+const seconds = (us) => (us < 1e6 ? `${Math.round(us / 1e3)} ms` : us < 12e7 ? `${(us / 1e6).toFixed(us < 1e7 ? 1 : 0)} s` : us < 72e8 ? minutes(Math.round(us / 1e6)) : us < 1728e8 ? `${(us / 36e8).toFixed(1)} h` : `${(us / 864e8).toFixed(1)} d`);
 const end = Math.max(1, observed.ended_at_us);
+// Of a world that was shrunk only some nodes are ever switched on.
+const present = observed.power.length ? [...new Set(observed.power.map(([, node]) => node))].sort((a, b) => a - b) : Array.from({ length: observed.nodes }, (_, node) => node);
 let redraws = [];
 
 function showSummary() {
@@ -42,25 +45,37 @@ function powerAt() {
 const isUpAt = powerAt();
 
 function heat(id, colourOf, describe) {
-  const canvas = byId(id), samples = observed.samples, rows = Math.max(1, observed.nodes), columns = Math.max(1, samples.length);
+  const canvas = byId(id), samples = observed.samples, rows = Math.max(1, present.length), columns = Math.max(1, samples.length);
   canvas.setAttribute("aria-label", describe);
   document.querySelector(`[data-axis=${id}]`).innerHTML = [0, 0.25, 0.5, 0.75, 1].map((share) => `<span>${seconds(share * end)}</span>`).join("");
   redraws.push(() => {
     canvas.width = columns; canvas.height = rows;
     const pen = canvas.getContext("2d");
-    samples.forEach((sample, column) => { for (let node = 0; node < rows; node++) { const colour = colourOf(sample, node); if (colour) { pen.fillStyle = colour; pen.fillRect(column, node, 1, 1); } } });
+    samples.forEach((sample, column) => { present.forEach((node, row) => { const colour = colourOf(sample, node); if (colour) { pen.fillStyle = colour; pen.fillRect(column, row, 1, 1); } }); });
   });
 }
 
 function showMaps() {
   heat("states", (sample, node) => (isUpAt(node, sample.at_us) ? (sample.parts ? COLOURS[sample.parts[node] % COLOURS.length] : `${COLOURS[2]}55`) : style("--ink")), "Which nodes were on, and on which side of a cut");
   const most = Math.max(1, ...observed.samples.map((sample) => Math.max(0, ...sample.backlog)));
+  byId("most").textContent = `; the darkest are ${most}`;
+  const sides = [...new Set(observed.samples.flatMap((sample) => sample.parts ?? []))].sort((a, b) => a - b);
+  byId("sides").innerHTML = [["on", `${COLOURS[2]}55`], ["off", "var(--ink)"], ...sides.map((side, place) => [`apart: side ${place + 1}`, COLOURS[side % COLOURS.length]]).slice(0, 8)].map(([name, colour]) => `<li><i style="background:${colour}"></i>${name}</li>`).join("");
   heat("backlog", (sample, node) => (sample.backlog[node] ? `rgba(214, 92, 92, ${0.15 + 0.85 * sample.backlog[node] / most})` : null), `Messages that waited for each node, at most ${most}`);
+}
+
+function showStrikes() {
+  const kinds = [...new Set(observed.strikes.map(([, kind]) => kind))];
+  if (!kinds.length) return nothing("strikes", "Nothing befell this world.");
+  const row = 18, high = kinds.length * row + 8, x = (at) => STRIKES_LEFT + at / end * (WIDTH - STRIKES_LEFT - 4), y = (kind) => 14 + kinds.indexOf(kind) * row;
+  const totals = new Map();
+  for (const [, kind, times] of observed.strikes) totals.set(kind, (totals.get(kind) ?? 0) + times);
+  byId("strikes").innerHTML = `<svg viewBox="0 0 ${WIDTH} ${high}" role="img" aria-label="When what befell">${kinds.map((kind) => `<text x="0" y="${y(kind)}">${escape(kind.replaceAll("_", " "))} ${count(totals.get(kind))}</text><line class="grid" x1="${STRIKES_LEFT}" x2="${WIDTH - 4}" y1="${y(kind) - 4}" y2="${y(kind) - 4}"/>`).join("")}${observed.strikes.map(([at, kind, times]) => `<rect x="${x(at) - 1.5}" y="${y(kind) - 10}" width="3" height="12" rx="1" fill="${COLOURS[kinds.indexOf(kind) % COLOURS.length]}"><title>${escape(kind.replaceAll("_", " "))}, ${count(times)} at ${seconds(at)}</title></rect>`).join("")}</svg>`;
 }
 
 // --- Charts -------------------------------------------------------------------------------------
 
-const WIDTH = 900, HEIGHT = 280, LEFT = 78, BOTTOM = 34, TOP = 12, RIGHT = 16;
+const WIDTH = 900, STRIKES_LEFT = 190, HEIGHT = 280, LEFT = 78, BOTTOM = 34, TOP = 12, RIGHT = 16;
 const plotX = (share) => LEFT + share * (WIDTH - LEFT - RIGHT);
 const plotY = (share) => HEIGHT - BOTTOM - share * (HEIGHT - TOP - BOTTOM);
 const path = (points) => points.map(([x, y], place) => `${place ? "L" : "M"}${x.toFixed(1)} ${y.toFixed(1)}`).join("");
@@ -104,7 +119,7 @@ function showCoverage() {
   const times = followed.map((one) => one.arrivals.map(([at]) => at - one.arrivals[0][0]).sort((a, b) => a - b));
   const low = 1e3, high = Math.max(1e4, ...times.flat());
   const steps = Array.from({ length: 120 }, (_, place) => low * (high / low) ** (place / 119));
-  const shares = steps.map((limit) => times.map((one) => { let have = 0; while (have < one.length && one[have] <= limit) have++; return have / observed.nodes; }).sort((a, b) => a - b));
+  const shares = steps.map((limit) => times.map((one) => { let have = 0; while (have < one.length && one[have] <= limit) have++; return have / present.length; }).sort((a, b) => a - b));
   const at = (share) => shares.map((sorted, place) => [plotX(place / 119), plotY(Math.min(1, sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))]))]);
   chart("coverage", {
     areas: [{ points: [...at(0.1), ...at(0.9).reverse()], colour: COLOURS[0], opacity: 0.25 }],
@@ -139,8 +154,8 @@ function showFrames() {
 // --- The mesh -----------------------------------------------------------------------------------
 
 function layOut() {
-  const nodes = observed.nodes, pairs = new Map();
-  for (const [, one, other] of observed.links) pairs.set(`${one},${other}`, [one, other]);
+  const nodes = present.length, pairs = new Map(), rank = new Map(present.map((node, place) => [node, place]));
+  for (const [, one, other] of observed.links) pairs.set(`${one},${other}`, [rank.get(one) ?? 0, rank.get(other) ?? 0]);
   let chance = 12345;
   const draw = () => { chance = (chance * 1103515245 + 12345) % 2147483648; return chance / 2147483648; };
   const at = Array.from({ length: nodes }, (_, node) => [Math.cos(2 * Math.PI * node / nodes) + 0.1 * draw(), Math.sin(2 * Math.PI * node / nodes) + 0.1 * draw()]);
@@ -161,7 +176,7 @@ function layOut() {
   }
   const xs = at.map(([x]) => x), ys = at.map(([, y]) => y), left = Math.min(...xs), top = Math.min(...ys);
   const wide = Math.max(1e-6, Math.max(...xs) - left), high = Math.max(1e-6, Math.max(...ys) - top);
-  return at.map(([x, y]) => [0.04 + 0.92 * (x - left) / wide, 0.04 + 0.92 * (y - top) / high]);
+  return new Map(at.map(([x, y], place) => [present[place], [0.04 + 0.92 * (x - left) / wide, 0.04 + 0.92 * (y - top) / high]]));
 }
 
 function showMesh() {
@@ -179,7 +194,7 @@ function showMesh() {
   const draw = () => {
     const ratio = window.devicePixelRatio || 1;
     canvas.width = canvas.clientWidth * ratio; canvas.height = canvas.clientHeight * ratio;
-    const pen = canvas.getContext("2d"), at = (node) => [places[node][0] * canvas.width, places[node][1] * canvas.height];
+    const pen = canvas.getContext("2d"), at = (node) => { const [x, y] = places.get(node) ?? [0, 0]; return [x * canvas.width, y * canvas.height]; };
     pen.lineWidth = ratio; pen.strokeStyle = style("--line"); pen.beginPath();
     for (const [one, other, from, to] of links) if (from <= now && now < to) { pen.moveTo(...at(one)); pen.lineTo(...at(other)); }
     pen.stroke();
@@ -190,7 +205,7 @@ function showMesh() {
       pen.stroke();
     }
     const parts = partsAt(now), size = Math.max(2, Math.min(7, 90 / Math.sqrt(observed.nodes))) * ratio;
-    for (let node = 0; node < observed.nodes; node++) {
+    for (const node of present) {
       const [x, y] = at(node), isUp = isUpAt(node, now);
       pen.beginPath(); pen.arc(x, y, size, 0, 7);
       pen.fillStyle = have.has(node) ? style("--accent") : parts ? COLOURS[parts[node] % COLOURS.length] : COLOURS[2];
@@ -229,7 +244,7 @@ function showTree(envelope) {
   order.filter(([, node]) => depth.get(node) === 0).forEach(([, node]) => place(node));
   const high = Math.max(60, Math.min(1400, next * 14)), wide = 420, x = (node) => 16 + depth.get(node) / Math.max(1, deepest) * (wide - 90), y = (node) => 10 + (rows.get(node) + 0.5) / Math.max(1, next) * (high - 20);
   const isNamed = order.length <= 120;
-  byId("tree").innerHTML = `<p class="note">From node ${envelope.author} to ${order.length} of ${observed.nodes} nodes in ${seconds(order.at(-1)[0] - begun)}, at most ${deepest} links away.</p><svg viewBox="0 0 ${wide} ${high}" role="img" aria-label="The way of the chosen envelope">${order.map(([, node, from]) => (from >= 0 && depth.has(from) ? `<path d="M${x(from)} ${y(from)}C${(x(from) + x(node)) / 2} ${y(from)} ${(x(from) + x(node)) / 2} ${y(node)} ${x(node)} ${y(node)}" fill="none" class="grid"/>` : "")).join("")}${order.map(([at, node]) => `<circle cx="${x(node)}" cy="${y(node)}" r="3" fill="${COLOURS[0]}"><title>node ${node}, after ${seconds(at - begun)}</title></circle>${isNamed ? `<text x="${x(node) + 6}" y="${y(node) + 4}">${node} · ${seconds(at - begun)}</text>` : ""}`).join("")}</svg>`;
+  byId("tree").innerHTML = `<p class="note">From node ${envelope.author} to ${order.length} of ${present.length} nodes in ${seconds(order.at(-1)[0] - begun)}, at most ${deepest} links away.</p><svg viewBox="0 0 ${wide} ${high}" role="img" aria-label="The way of the chosen envelope">${order.map(([, node, from]) => (from >= 0 && depth.has(from) ? `<path d="M${x(from)} ${y(from)}C${(x(from) + x(node)) / 2} ${y(from)} ${(x(from) + x(node)) / 2} ${y(node)} ${x(node)} ${y(node)}" fill="none" class="grid"/>` : "")).join("")}${order.map(([at, node]) => `<circle cx="${x(node)}" cy="${y(node)}" r="3" fill="${COLOURS[0]}"><title>node ${node}, after ${seconds(at - begun)}</title></circle>${isNamed ? `<text x="${x(node) + 6}" y="${y(node) + 4}">${node} · ${seconds(at - begun)}</text>` : ""}`).join("")}</svg>`;
 }
 
 // --- What happened before the end ---------------------------------------------------------------
@@ -258,5 +273,5 @@ function showTheme() {
   addEventListener("resize", () => redraws.forEach((draw) => draw()));
 }
 
-showSummary(); showSometimes(); showMaps(); showLatencies(); showCoverage(); showFrames(); showMesh(); showLamport(); showTheme();
+showSummary(); showSometimes(); showMaps(); showStrikes(); showLatencies(); showCoverage(); showFrames(); showMesh(); showLamport(); showTheme();
 redraws.forEach((draw) => draw());

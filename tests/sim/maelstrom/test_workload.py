@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from sim.maelstrom.node import Body, MaelstromNode, Message, Windows, links_of
-from sim.maelstrom.workload import Challenge, challenge
+from sim.maelstrom.workload import Challenge, challenge, flooding
 
 
 @pytest.mark.slow
@@ -33,6 +33,28 @@ def test_partitions_lose_nothing(seed: int) -> None:
     rules = Challenge(has_partitions=True, seed=seed)
     for windows in (Windows(), Windows(100_000, 1_000_000)):
         assert challenge(windows, rules).lost == 0
+
+
+# What Maelstrom's guide shows for its plain broadcast: messages an operation, and the slowest value
+# in milliseconds, which Maelstrom samples by reads; for a line it shows no time.
+@pytest.mark.parametrize(
+    "topology, messages, max_ms, exactly_ms",
+    [
+        ("grid", 27.81, 791, 800),
+        ("line", 12.006, None, 2_400),
+        ("tree4", 11.99, 505, 500),
+        ("total", 290.6, 97, 100),
+    ],
+)
+def test_the_plain_broadcast_costs_what_maelstroms_guide_shows(
+    topology: str, messages: float, max_ms: float | None, exactly_ms: float
+) -> None:
+    scores = flooding(topology, Challenge())
+    assert scores.lost == 0
+    # Half of the operations are broadcasts, in the mean.
+    assert scores.messages_per_operation == pytest.approx(messages, rel=0.03)
+    assert scores.max_ms == exactly_ms
+    assert max_ms is None or max_ms == pytest.approx(exactly_ms, rel=0.03)
 
 
 @pytest.mark.parametrize("fan_out", [1, 2, 5, 24])

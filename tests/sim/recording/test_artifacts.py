@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 import subprocess
+import sys
 from functools import lru_cache
 from pathlib import Path
 from tempfile import mkdtemp
@@ -84,6 +85,11 @@ def test_what_was_seen_agrees_with_what_was_written() -> None:
     up = {event.node for event in observed.power if event.is_up}
     assert up == set(range(6))
     assert any(not event.is_up for event in observed.power)
+    befell = {"cuts": 0, "crashes": 0}
+    for strike in observed.strikes:
+        befell[strike.kind] = befell.get(strike.kind, 0) + strike.times
+    assert befell["cuts"] == 1
+    assert befell == {kind: times for kind, times in kept()[1].faults.items() if times}
 
 
 def test_the_page_holds_its_data_and_asks_no_network() -> None:
@@ -139,7 +145,7 @@ def test_a_browser_draws_the_page(tmp_path: Path) -> None:
         timeout=90,
         check=True,
     )
-    for part in ("cdf", "coverage", "frames", "lamport", "tree"):
+    for part in ("strikes", "cdf", "coverage", "frames", "lamport", "tree"):
         drawn = re.search(rf'id="{part}"[^>]*>.*?<svg', done.stdout, re.DOTALL)
         assert drawn is not None, part
     assert "Passed: small, seed 3" in done.stdout
@@ -170,6 +176,33 @@ def test_commands_repeat_show_and_trace_a_run() -> None:
     assert all("node 2" in line and "boot" in line for line in lines)
     events = json.loads(call(0, "trace", folder, "--perfetto", "--to", "20"))["traceEvents"]
     assert {event["ph"] for event in events} == {"M", "X", "s", "f"}
+
+
+def test_a_folder_that_is_used_again_keeps_nothing_of_the_failure_before(tmp_path: Path) -> None:
+    scenario = parse_scenario(SMALL)
+    for bug, is_there in (("told-twice", True), (None, False)):
+        options = Options(seed=3, bug=bug, is_crypto_real=False)
+        record_run(scenario, options, tmp_path, lambda world: None, command="")
+        assert (tmp_path / "failure.json").exists() == is_there
+
+
+def test_who_asks_for_records_that_there_are_not_is_told_which_there_are() -> None:
+    said = call(0, "trace", str(kept()[0]), "--kind", "Boot")
+    assert said.startswith("No record fits. There are nodes 0 to 5, and kinds: ")
+    assert "boot" in said
+
+
+def test_who_quits_the_debugger_of_a_replay_sees_no_traceback() -> None:
+    arguments = ["replay", str(kept()[0]), "--until", "9", "--break"]
+    done = subprocess.run(
+        [sys.executable, "-m", "sim", *arguments],
+        input="p world.loop.now >= 0\nq\n",
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "(Pdb) True" in done.stdout
+    assert done.stderr == ""
 
 
 def test_what_is_no_run_is_refused_in_words(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import signal
 import time
 
 import pytest
@@ -45,6 +46,20 @@ def test_a_sweep_that_ends_early_leaves_no_process() -> None:
         break
     pool.close()
     assert pool.processes_count == 0
+
+
+def test_workers_are_deaf_to_ctrl_c_from_their_first_moment() -> None:
+    pool = LocalPool(2, timeout_s=60)
+    outcomes = pool.map_unordered(fate, [1, 2, 4, 6])
+    first = next(outcomes)
+    for process in multiprocessing.active_children():
+        assert process.pid is not None
+        # Who has just been started is still importing.
+        os.kill(process.pid, signal.SIGINT)
+        os.kill(process.pid, signal.SIGTERM)
+    assert dict([first, *outcomes]) == {1: 1, 2: 4, 4: 16, 6: 36}
+    # And we are not.
+    assert signal.pthread_sigmask(signal.SIG_BLOCK, []) == set()
 
 
 @pytest.mark.slow

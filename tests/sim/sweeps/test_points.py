@@ -45,7 +45,7 @@ def test_what_is_no_seed_is_refused_in_words(text: str) -> None:
 @pytest.mark.parametrize(
     "text, words",
     [
-        ("wire.los=0", "there is no 'los'; there is: latency_ms"),
+        ("wire.los=0", "there is no 'los' \\(did you mean loss\\?\\); there is: latency_ms"),
         ("wire.loss", "is not of the form"),
         ("wire.loss=2", "does not take wire.loss = 2"),
         ("faults.9.share=1", "there is no '9'; there is: 0 to 1"),

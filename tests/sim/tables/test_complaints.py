@@ -26,6 +26,8 @@ write_between_s = [40, 50]
         ("wire = {lose = 0.1}", r"in wire there is no key 'lose' \(did you mean loss\?\)"),
         ("wire = {loss = 1.5}", "wire.loss must be 1 at most, and is 1.5"),
         ("tick_us = 1.5", "tick_us must be a whole number, and is 1.5"),
+        ("thinking_ms = nan", "thinking_ms must be a number that ends, and is nan"),
+        ("lasts_s = inf", "lasts_s must be a number that ends, and is inf"),
         ("thinking_ms = true", "thinking_ms must be a number, and is True"),
         ("order = 'shufle'", r"order = 'shufle' is none of fifo, shuffle \(did you mean shuffle"),
         ("topology = {kind = 'gird'}", r"topology.kind = 'gird' .* \(did you mean grid\?\)"),
