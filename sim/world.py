@@ -221,6 +221,7 @@ class World:
             thinking_us=self._thinking_us,
             begins_us=round(self.scenario.begins_at_s * 1_000_000),
             sending=self.watch.secrecy.sending,
+            parted=self.watch.parted,
         )
         meetings.hold(self.people.met_before)
         for node, vault in meetings.vaults.items():

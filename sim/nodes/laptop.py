@@ -174,8 +174,20 @@ class Laptop:
             self.disk.keep_commits(0)
 
     def bring_vault(self, vault: MemoryDatabase) -> None:
-        """The person carries the vault of another machine here, and nothing else of it."""
+        """The person brings a vault that was taken from another machine."""
+        self.vault.close()
         self.vault = vault
+        watch_outbox(self.vault)
+
+    def take_vault(self) -> MemoryDatabase:
+        """The person takes the vault away, and the machine is used no more.
+
+        It is a copy: an open database holds a few hundred kilobytes of prepared statements.
+        """
+        vault = self.vault.copy()
+        self.store.close()
+        self.vault.close()
+        return vault
 
     def wipe(self) -> None:
         """Lose everything."""

@@ -103,6 +103,9 @@ class Meetings:
     """When in its first day the world begins."""
 
     sending: Callable[[int, bytes], None]
+    parted: Callable[[int, Laptop], None]
+    """Told of each machine after its meeting, so that it can be looked at."""
+
     vaults: dict[int, MemoryDatabase] = field(default_factory=dict)
     keys: dict[int, str] = field(default_factory=dict)
     """The identity of everybody who met somebody."""
@@ -127,7 +130,8 @@ class Meetings:
         meeting.part()
         self.trace.record(0, "met", one, other, meeting.trace.hexdigest().encode())
         for person in meeting.people:
-            self.vaults[person.index] = laptops[person.index].vault
+            self.parted(person.index, laptops[person.index])
+            self.vaults[person.index] = laptops[person.index].take_vault()
             self.keys[person.index] = person.identity_key
             self._friends[person.index] = self._friends.get(person.index, 0) + 1
 

@@ -93,12 +93,13 @@ class States:
         vault = self.laptops[node].vault
         ids = [row[0] for row in vault.execute(query, (message.number,)).fetchall()]
         days = self.now() // DAY_US + 2
-        keys = sum(
-            other.incarnation * days
-            for other in self.nodes
-            if other.index != node and self._holds(other, ids)
-        )
-        keys += self.liars()
+        keys = self.liars()
+        for other in self.nodes:
+            # Of a thousand stores the first few mostly tell.
+            if keys >= message.carriers:
+                return
+            if other.index != node and self._holds(other, ids):
+                keys += other.incarnation * days
         if ids and message.carriers > keys:
             detail = (
                 f"the message {letter.number} is shown as carried by {message.carriers}, and "

@@ -158,6 +158,10 @@ class Watch:
             if laptop.engine is not None:
                 require_bounded(node, laptop.engine, laptop.store, laptop.vault)
 
+    def parted(self, node: int, laptop: Laptop) -> None:
+        """Somebody leaves a machine at which they met somebody before the world begins."""
+        self.reuse.collect(node, node, laptop.vault)
+
     def before_loss(self, node: int) -> None:
         """A node's disk is about to be put back, lost or copied."""
         self._search(node)

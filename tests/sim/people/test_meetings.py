@@ -190,6 +190,7 @@ def test_two_who_cannot_become_contacts_break_a_promise() -> None:
         thinking_us=4_000,
         begins_us=43_200_000_000,
         sending=lambda node, sent: None,
+        parted=lambda node, laptop: None,
     )
     with pytest.raises(BrokenPromise, match="L1: nodes 4 and 7 met and could not become contacts"):
         meetings.hold([(4, 7)])
