@@ -816,6 +816,17 @@ GATHERED_MS = 4
 """What links bring so soon after the beginning of a batch is handled together: a fifth of the time
 that a body is waited for at least (`GRAFT_PAUSE_MS`), and less than a commit on a slow disk."""
 
+INPUTS_HERE_MAX = 16
+"""Reads of links in a batch that runs on the event loop: a message makes eight neighbours speak."""
+
+QUICK_BATCH_MS_MAX = 250
+"""By the clock. A batch that takes longer holds up pages and a stop so that a person notices; most
+of those on a busy disk take 40."""
+
+QUICK_BATCHES_MIN = 8
+"""After one that took longer, so many quick ones in a row come before one runs on the event loop
+again: a disk that is slow now and then costs the loop one batch, and not every other one."""
+
 INPUTS_PER_LINK_MAX = 64
 """Reads of one link that wait for the engine; its reader pauses, and so does the peer."""
 

@@ -1,8 +1,10 @@
-"""Runs one engine: inputs in, one batch at a time in a worker thread, effects out in order.
+"""Runs one engine: inputs in, one batch at a time, effects out in order.
 
-While a batch runs in its thread, sockets are read and further inputs gather; they make up the
-next batch. So a node that is busy commits rarely and much, and one that is idle answers after a
-thread hop. Nothing here sleeps, except until the engine's own deadline.
+A batch runs in a worker thread. Meanwhile sockets are read and further inputs gather; they make up
+the next batch. So a node that is busy commits rarely and much. To wake a thread, and be woken by
+it, costs more than the whole of a short batch where mail comes now and then. So a batch of a few
+reads runs here, on the event loop, as long as the last ones were quick, disk and all; one that was
+not sends those after it to the thread. Nothing here sleeps, except until the engine's own deadline.
 """
 
 import math
@@ -21,8 +23,8 @@ from mesh.effects import Announce, Dial, Disconnect, Effect, Emit, MintStamp, Re
 from mesh.errors import StorageError, UserError
 from mesh.events import Event
 from mesh.ids import Instant, Monotonic, RequestId
-from mesh.inputs import Asked, CarryAsked, Input
-from mesh.limits import ASKS_PENDING_MAX
+from mesh.inputs import Asked, BytesReceived, BytesSent, CarryAsked, Input
+from mesh.limits import ASKS_PENDING_MAX, INPUTS_HERE_MAX, QUICK_BATCH_MS_MAX, QUICK_BATCHES_MIN
 from mesh.node.clock import Clock
 from mesh.node.inbox import Inbox
 from mesh.node.subscription import Subscribers, Subscription
@@ -63,6 +65,8 @@ class Driver:
         self._lists_turn = trio.Lock()
         # The worker thread is not one of trio's shared forty, so nothing else can take its place.
         self._thread = trio.CapacityLimiter(1)
+        # How many batches in a row were quick.
+        self._quick_count = 0
         self._taken_count = 0
         self._batch_done = trio.Event()
         self._is_stopped = False
@@ -144,11 +148,10 @@ class Driver:
         self._subscribers.publish(event)
 
     async def _run_batch(self) -> None:
+        # Others have their turn even between batches that no thread runs.
+        await trio.lowlevel.checkpoint()
         batch = self._inbox.take()
-        effects = await trio.to_thread.run_sync(
-            self._door.handle, batch, self._clock(), limiter=self._thread
-        )
-        for effect in effects:
+        for effect in await self._handled(batch):
             match effect:
                 case Emit(event):
                     self._subscribers.publish(event)
@@ -159,6 +162,26 @@ class Driver:
         self._taken_count += len(batch)
         self._batch_done.set()
         self._batch_done = trio.Event()
+
+    async def _handled(self, batch: Sequence[Input]) -> list[Effect]:
+        now = self._clock()
+        if self._is_short(batch):
+            effects = self._door.handle(batch, now)
+        else:
+            effects = await trio.to_thread.run_sync(
+                self._door.handle, batch, now, limiter=self._thread
+            )
+        took_us = self._clock().monotonic - now.monotonic
+        self._quick_count = self._quick_count + 1 if took_us <= QUICK_BATCH_MS_MAX * 1000 else 0
+        return effects
+
+    def _is_short(self, batch: Sequence[Input]) -> bool:
+        """Whether a batch may run on the event loop: nobody knows what a command takes."""
+        return (
+            self._quick_count >= QUICK_BATCHES_MIN
+            and len(batch) <= INPUTS_HERE_MAX
+            and all(isinstance(happened, BytesReceived | BytesSent) for happened in batch)
+        )
 
     def _reply(self, request: RequestId, answer: Answer | UserError) -> None:
         ask = self._asks.pop(request, None)

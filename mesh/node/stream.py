@@ -91,9 +91,13 @@ class LinkStream:
 
     async def _read(self) -> None:
         while True:
+            # Not through trio's own method, which would first read in vain each time.
+            await trio.lowlevel.wait_readable(self._socket)
             try:
-                data = await self._stream.receive_some(STREAM_READ_BYTES)
-            except trio.BrokenResourceError:
+                data = self._socket.recv(STREAM_READ_BYTES)
+            except BlockingIOError:
+                continue
+            except OSError:
                 return
             if not data:
                 return

@@ -13,10 +13,13 @@ from mesh.effects import Effect
 from mesh.errors import StorageError, UserError
 from mesh.events import NoticeRaised
 from mesh.ids import Instant, LinkId, Monotonic
-from mesh.inputs import Asked, Input, NetworkChanged
+from mesh.inputs import Asked, BytesSent, Input, NetworkChanged
 from mesh.limits import (
     EVENTS_PER_SUBSCRIBER_MAX,
     INPUT_BYTES_PER_LINK_MAX,
+    INPUTS_HERE_MAX,
+    QUICK_BATCH_MS_MAX,
+    QUICK_BATCHES_MIN,
     STREAM_READ_BYTES,
 )
 from mesh.node.driver import Driver, Outward
@@ -91,6 +94,54 @@ async def test_while_the_disk_is_slow_a_neighbour_is_read_no_further_than_its_bo
     while read_bytes < 64 * STREAM_READ_BYTES:
         await trio.lowlevel.checkpoint()
     assert held_bytes < read_bytes
+
+
+class Whereabouts(Echo):
+    """A door that notes in which thread it was called, and takes as long as it is told to."""
+
+    def __init__(self, clock: MockClock) -> None:
+        super().__init__()
+        self._clock = clock
+        self.takes_ms = 0
+        self.was_here: list[bool] = []
+
+    def handle(self, batch: Sequence[Input], now: Instant, /) -> list[Effect]:
+        """Note it; time passes on the clock that the test holds."""
+        self.was_here.append(threading.current_thread() is threading.main_thread())
+        if self.takes_ms:
+            self._clock.jump(self.takes_ms / 1000)
+        return super().handle(batch, now)
+
+
+async def test_short_batches_run_on_the_event_loop_as_long_as_they_are_quick(
+    mock_clock: MockClock,
+) -> None:
+    door, inbox = Whereabouts(mock_clock), Inbox()
+    driver = Driver(door, inbox, trio_now, carry_out=lambda effect: None)
+    some = BytesSent(LinkId(1), 1)
+
+    async def handled(count: int = 1) -> bool:
+        for _ in range(count - 1):
+            inbox.put(some)
+        await driver.tell(some)
+        return door.was_here[-1]
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(driver.run)
+        while len(door.was_here) < QUICK_BATCHES_MIN:
+            await driver.tell(NetworkChanged())
+        assert not any(door.was_here)
+        assert await handled()
+        assert await handled(INPUTS_HERE_MAX)
+        assert not await handled(INPUTS_HERE_MAX + 1)
+        await driver.ask(AskStatus())
+        assert not door.was_here[-1]
+        door.takes_ms = QUICK_BATCH_MS_MAX + 1
+        assert await handled()
+        door.takes_ms = 0
+        assert [await handled() for _ in range(QUICK_BATCHES_MIN)] == [False] * QUICK_BATCHES_MIN
+        assert await handled()
+        nursery.cancel_scope.cancel()
 
 
 async def test_a_cancelled_caller_leaves_nothing_behind(nursery: trio.Nursery) -> None:
