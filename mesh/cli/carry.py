@@ -3,13 +3,21 @@
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 from typing import Protocol
 
 import click
 import msgspec
 
-from mesh.cli.carrying_files import PartialFile, opened_plainly, pieces_of, require_replaceable
+from mesh.cli.carrying_files import (
+    PartialFile,
+    opened_plainly,
+    part_of,
+    pieces_of,
+    require_replaceable,
+)
+from mesh.cli.carrying_on import Unfinished, find_unfinished
 from mesh.cli.door import client_of
 from mesh.cli.layout import plural, size
 from mesh.cli.options import Choices, shared_options
@@ -31,6 +39,7 @@ from mesh.wire.carry_file import (
     decode_file_header,
 )
 
+CAN_GO_ON = "The same command goes on with {part}; it can be imported as it is, too."
 FACTORS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
 BINARY_FACTORS = {"k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40}
 
@@ -90,8 +99,8 @@ def carry() -> None:
 Write what this node carries to FILE, the newest first.
 
 With --since only what is not in a summary, which `mesh carry summary` makes on the other node.
-What is written grows as FILE.part and becomes FILE at the end; interrupted by Ctrl-C, FILE.part
-can be imported all the same.
+What is written grows as FILE.part and becomes FILE at the end. Was it interrupted, the same command
+goes on with what is there; and FILE.part can be imported as it is.
 
 \b
 Examples:
@@ -117,8 +126,14 @@ def export(choices: Choices, file: Path, since: Path | None, bytes_max: int | No
     client = client_of(choices)
     summary = read_summary(since) if since is not None else b""
     confirm_replacing(terminal, file)
-    pieces = client.export_carried(bytes_max=bytes_max, summary=summary)
-    written, end = write_file(terminal, file, pieces, bytes_max=bytes_max)
+    # What is left out for a summary would have to be told from what the part has already.
+    unfinished = find_unfinished(part_of(file), bytes_max) if since is None else None
+    if unfinished is not None:
+        terminal.say(f"Going on with {part_of(file)}: {size(unfinished.writer.bytes_count)}.")
+        written, end = go_on(terminal, file, unfinished, client, bytes_max)
+    else:
+        pieces = client.export_carried(bytes_max=bytes_max, summary=summary)
+        written, end = write_file(terminal, file, pieces, bytes_max=bytes_max)
     if terminal.is_json:
         terminal.json(
             Exported(
@@ -248,18 +263,38 @@ def write_file(
     first = next(pieces, b"")
     while len(first) < HEADER_BYTES and (more := next(pieces, b"")):
         first += more
-    last = first[-END_BYTES:]
-    with (
-        PartialFile(path) as file,
-        progress(terminal, "Writing", expected_bytes(first, bytes_max)) as bar,
-    ):
+    with PartialFile(path) as file:
+        return finish_file(terminal, file, chain([first], pieces), expected_bytes(first, bytes_max))
+
+
+def go_on(
+    terminal: Terminal,
+    path: Path,
+    unfinished: Unfinished,
+    client: Client,
+    bytes_max: int | None,
+) -> tuple[int, EndMark]:
+    """The same for a file of which a part is there."""
+    status = client.ask(AskStatus(), StatusAnswer)
+    kept_bytes = unfinished.writer.bytes_count
+    whole_bytes = min(status.stored_bytes, bytes_max or status.stored_bytes)
+    with PartialFile(path, kept_bytes=kept_bytes) as file:
+        pieces = unfinished.rest(client, bytes_max)
+        return finish_file(terminal, file, pieces, whole_bytes - kept_bytes)
+
+
+def finish_file(
+    terminal: Terminal, file: PartialFile, pieces: Iterable[bytes], expected: int
+) -> tuple[int, EndMark]:
+    """Write what comes up to the end mark, and give the file its name."""
+    last = b""
+    with progress(terminal, "Writing", expected) as bar:
         try:
-            file.write(first)
             for piece in watched(pieces, bar):
                 file.write(piece)
                 last = (last + piece)[-END_BYTES:]
         except KeyboardInterrupt:
-            terminal.warn(f"Interrupted: what {file.part} holds can be imported.")
+            terminal.warn(f"Interrupted. {CAN_GO_ON.format(part=file.part)}")
             raise
         except UserError as error:
             if error.kind in ("not-running", "timeout"):
@@ -274,10 +309,8 @@ def write_file(
 
 def cut_short(file: PartialFile) -> UserError:
     """Say that the node went away within a file."""
-    return UserError(
-        "not-running",
-        f"Mesh stopped before the file was whole; what {file.part} holds can be imported.",
-    )
+    words = f"Mesh stopped before the file was whole. {CAN_GO_ON.format(part=file.part)}"
+    return UserError("not-running", words)
 
 
 def find_end(data: bytes) -> EndMark | None:

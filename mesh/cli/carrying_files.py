@@ -66,20 +66,27 @@ def require_replaceable(path: Path) -> bool:
     return True
 
 
+def part_of(path: Path) -> Path:
+    """Where a file is written until it is whole."""
+    return path.with_name(f"{path.name}.part")
+
+
 class PartialFile:
     """A file that is being written; `keep` gives it its name."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, kept_bytes: int = 0) -> None:
+        """Of what an earlier export left so many bytes are kept; it is for none to begin anew."""
         self.path = path
-        self.part = path.with_name(f"{path.name}.part")
-        self.bytes_count = 0
-        if require_replaceable(self.part):
-            # What an earlier export left; this one begins anew.
+        self.part = part_of(path)
+        self.bytes_count = kept_bytes
+        if require_replaceable(self.part) and not kept_bytes:
             self.part.unlink()
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _FLAGS
+        flags = os.O_WRONLY | _FLAGS | (0 if kept_bytes else os.O_CREAT | os.O_EXCL)
         try:
             # The rights that the person's umask gives: it is for others to carry.
             self._file = os.fdopen(os.open(self.part, flags, 0o666), "wb")
+            self._file.truncate(kept_bytes)
+            self._file.seek(kept_bytes)
         except OSError as error:
             raise UserError("bad-file", f"Cannot write {self.part}: {error.strerror}.") from None
 

@@ -11,20 +11,26 @@ import click
 import pytest
 
 from mesh.cli.carry import size_of
+from mesh.cli.carrying_on import find_unfinished
 from mesh.ids import UnixSeconds
 from mesh.limits import CARRY_BLOCK_BYTES_MAX
 from mesh.wire.carry_file import (
+    END_BYTES,
     HEADER_BYTES,
     RECORD_HEAD_BYTES,
+    BlockKind,
     CarryWriter,
     FileHeader,
     FileKind,
+    join_records,
 )
+from mesh.wire.retirement import Retirement
 from tests.api.small_carrier import NOW_S, SMALL_MESH
 from tests.api.small_node import Running
-from tests.api.test_carry import file_of
+from tests.api.test_carry import file_of, held
 from tests.cli.conftest import Mesh
 from tests.cli.typist import Typist
+from tests.engine.test_courier import envelope, read_token, stub_record
 from tests.storage.envelopes import make_envelope
 
 SOME = [make_envelope(number, created=NOW_S - 10 * number) for number in range(200)]
@@ -99,6 +105,78 @@ def test_what_an_earlier_export_left_is_written_anew(
     part.write_bytes(b"former")
     assert mesh("carry", "export", str(stick / "out")).code == 0
     assert not part.exists()
+
+
+@pytest.mark.parametrize("cut_bytes", [0, 1, END_BYTES, 10_000, 70_000])
+def test_an_export_goes_on_where_an_earlier_one_was_interrupted(
+    mesh: Mesh, node: Running, mail: Path, cut_bytes: int
+) -> None:
+    assert mesh("carry", "import", str(mail)).code == 0
+    out, part = mail.with_name("out.mesh"), mail.with_name("out.mesh.part")
+    assert mesh("carry", "export", str(out)).code == 0
+    whole = out.read_bytes()
+    out.unlink()
+    part.write_bytes(whole[: len(whole) - cut_bytes])
+    # The newest came after the interruption.
+    late = [make_envelope(number, created=NOW_S) for number in range(900, 950)]
+    (mail.with_name("late.mesh")).write_bytes(file_of(late))
+    assert mesh("carry", "import", str(mail.with_name("late.mesh"))).code == 0
+    told = mesh("carry", "export", str(out))
+    assert told.code == 0
+    assert "Going on with" in told.err
+    assert "holds 250 envelopes" in told.err
+    written = out.read_bytes()
+    assert written[:60_000] == whole[:60_000], "what was there was kept"
+    assert not part.exists()
+    assert sorted(held(written)) == sorted(one.data for one in [*SOME, *late])
+
+
+def test_what_is_gone_on_with_keeps_to_its_bound(mesh: Mesh, node: Running, mail: Path) -> None:
+    assert mesh("carry", "import", str(mail)).code == 0
+    out, part = mail.with_name("out.mesh"), mail.with_name("out.mesh.part")
+    assert mesh("carry", "export", str(out)).code == 0
+    whole = out.read_bytes()
+    out.unlink()
+    for bytes_max, least in ((170_000, 168_900), (50_000, 48_900)):
+        part.write_bytes(whole[:150_000])
+        assert mesh("carry", "export", "--yes", str(out), f"--max={bytes_max}").code == 0
+        assert least < out.stat().st_size <= bytes_max
+        assert mesh("--json", "carry", "import", str(out)).json["is_complete"] is True
+
+
+def test_what_a_part_says_to_be_over_is_not_written_again(stick: Path) -> None:
+    """Both are left out: the envelope without its body, and what says so."""
+    writer = CarryWriter(FileHeader(FileKind.MAIL, SMALL_MESH.mesh_id, UnixSeconds(NOW_S), 0, 0))
+    records = join_records([stub_record(1, read_token(1))])
+    part = stick / "out.part"
+    part.write_bytes(writer.begin() + writer.block(BlockKind.RECORDS, records, stubs_count=1))
+    found = find_unfinished(part, None)
+    assert found is not None
+    assert found.writer.finish() == writer.finish()
+    retirement = Retirement(envelope(1).id, read_token(1))
+    assert found.summary.has(envelope(1).id)
+    assert found.summary.has(retirement.element)
+    assert not found.summary.has(envelope(2).id)
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda data: data[:5_000] + b"?" + data[5_001:],
+        lambda data: data[:HEADER_BYTES],
+        lambda data: data[: HEADER_BYTES - 1],
+        lambda data: b"?" + data[1:],
+        lambda data: file_of([], FileKind.SUMMARY),
+    ],
+)
+def test_a_part_that_is_not_whole_so_far_is_begun_anew(
+    mesh: Mesh, node: Running, mail: Path, spoil: Callable[[bytes], bytes]
+) -> None:
+    assert mesh("carry", "import", str(mail)).code == 0
+    out, part = mail.with_name("out.mesh"), mail.with_name("out.mesh.part")
+    part.write_bytes(spoil(mail.read_bytes()[:150_000]))
+    assert "Going on with" not in mesh("carry", "export", str(out)).err
+    assert sorted(held(out.read_bytes())) == sorted(one.data for one in SOME)
 
 
 @pytest.mark.parametrize(
