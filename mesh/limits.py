@@ -287,6 +287,9 @@ the body would have taken as long."""
 DO_NOT_WANT_BYTES_MIN = 4_096
 """Envelopes from this size on are worth a frame that saves their second copy."""
 
+DO_NOT_WANT_AT_ONCE_BYTES_MIN = 16_384
+"""From this size on also where nothing waits: shorter ones are read as soon as word of them."""
+
 DO_NOT_WANT_IDS_MAX = 4_096
 """Such ids remembered for one link."""
 
@@ -370,8 +373,12 @@ RELAY_DELAY_MS_MAX = 60_000
 """How long each node holds a retirement back at most, so that who had it first does not show."""
 
 RETIREMENTS_GATHERED_MS = 5_000
-"""How often what was held back long enough is told, all of it together: one by one, that was half
-of all frames in a busy mesh, and a transaction each; and nobody is in a hurry for it."""
+"""How often what was opened here or held back for long enough is told, all of it together: one by
+one, that was half of all frames in a busy mesh, and a transaction each; nobody is in a hurry."""
+
+HELD_GATHERED_MS = 200
+"""How long it may take, beyond the commit, until a neighbour is told that its mail is held: what a
+person reads of it may come that late, and each such frame by itself cost both sides a batch."""
 
 RETIREMENTS_PENDING_MAX = 20_000
 """Retirements held back; more are dropped, and found by comparing."""

@@ -3,9 +3,10 @@
 Joins the machines `mesh.posting` and `mesh.replication` to the rows of `mesh.storage`. Nothing
 here knows whose mail it is; what must not be evicted is asked of who knows (`Protection`).
 
-What is here, and what of it is written when, is in `mesh/engine/holdings.py`. HELD frames and
-bodies of new envelopes leave only after it. A retirement is checked against the stub of its
-envelope as it comes, held back by `Retiring`, and takes effect in the batch in which it is due.
+What is here, and what of it is written when, is in `mesh/engine/holdings.py`. HELD frames
+(`mesh/engine/answering.py`) and bodies of new envelopes leave only after it. A retirement is
+checked against the stub of its envelope when both are here, held back by `Retiring`, and takes
+effect in the batch in which it is due.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -16,6 +17,7 @@ from mesh.commands import CarriedAnswer
 from mesh.crypto.entropy import Entropy
 from mesh.crypto.signing import Verify
 from mesh.engine.accounting import REFUSED, carried, own_share_bytes
+from mesh.engine.answering import Answering
 from mesh.engine.forgetting import Forgetting
 from mesh.engine.giving import Giving
 from mesh.engine.holdings import NOTHING_COMMITTED, Holdings, Protection
@@ -27,7 +29,6 @@ from mesh.limits import (
     CARRIED_DAYS_MAX,
     CLOCK_JUMP_SECONDS,
     DEFERRED_PER_LINK_MAX,
-    IDS_PER_FRAME_MAX,
     KNOWN_IDS_MAX,
     LAPSE_INTERVAL_MS,
     LIVE_SECONDS_MAX,
@@ -48,7 +49,7 @@ from mesh.wire.envelope import (
     envelope_id_of,
     is_known_version,
 )
-from mesh.wire.frames import SHORT_ID_BYTES, Frame, Held, Push, Retired, Stubs
+from mesh.wire.frames import Frame, Push, Retired, Stubs
 from mesh.wire.parameters import MeshParameters
 from mesh.wire.retirement import (
     RETIREMENT_SIZE_CLASS,
@@ -110,8 +111,9 @@ class Carrying:
         self.is_courier_waiting = False
         # Who is at the other end of each link: strangers' mail is told apart by it.
         self._neighbours: dict[LinkId, str] = {}
-        # What each link brought: after the commit it is told what became of it.
+        # What each link brought in this batch: what became of it shows after the commit.
         self._brought: dict[LinkId, list[EnvelopeId]] = {}
+        self.answering: Final = Answering()
         self._deferred: dict[LinkId, list[Envelope | _Bodiless]] = {}
         self._lapse_at = Monotonic(now.monotonic + LAPSE_INTERVAL_MS * 1000)
         # Mesh time less the time that passed: it moves when a clock is corrected, or after sleep.
@@ -172,10 +174,9 @@ class Carrying:
             if header is not None:
                 self._take_retirement(link, retirement, header, now)
                 continue
-            # Of an envelope that came by another way it will be told again.
             self._counters.count("retirements_orphaned")
-            self._retiring.orphaned(retirement)
-            self.spreading.refused(retirement.element, now)
+            self.spreading.held_back(retirement.element, link, now)
+            self.spreading.forget(self._retiring.orphaned(retirement))
 
     def retire(self, retirements: Sequence[Retirement], now: Instant) -> None:
         """Tokens of our own, which have waited enough: what they do not retire is passed over."""
@@ -230,7 +231,7 @@ class Carrying:
             return None
         if not self._retiring.hold(retirement, now):
             return False
-        self.spreading.held_back(retirement.element, now)
+        self.spreading.held_back(retirement.element, None, now)
         self.spreading.body_unwelcome(retirement.envelope, now)
         return True
 
@@ -292,6 +293,7 @@ class Carrying:
         self._neighbours.pop(link, None)
         self.spreading.link_down(link, now)
         self._brought.pop(link, None)
+        self.answering.link_down(link)
         self._deferred.pop(link, None)
 
     def make_room(self, mesh_now: UnixSeconds) -> None:
@@ -341,7 +343,8 @@ class Carrying:
             return Monotonic(0)
         stamp_at = self._admission.deadline() if self._deferred else None
         spread_at, retire_at = self.spreading.deadline(), self._retiring.deadline()
-        return earliest((spread_at, retire_at, stamp_at, self._lapse_at))
+        answer_at = self.answering.deadline()
+        return earliest((spread_at, retire_at, stamp_at, answer_at, self._lapse_at))
 
     def commit(self, mesh_now: UnixSeconds, *, first_messages: Sequence[bytes]) -> list[Envelope]:
         """Write all rows of the batch in one transaction; return the envelopes that are new."""
@@ -366,17 +369,13 @@ class Carrying:
         taken, self._told_retired = self._told_retired, []
         return taken
 
-    def take_held(self) -> list[tuple[LinkId, Held]]:
-        """After the commit: what each link is told of the bodies that it brought."""
+    def note_answers(self, now: Instant) -> None:
+        """After the commit: what became of the bodies that links brought."""
         brought, self._brought = self._brought, {}
-        frames: list[tuple[LinkId, Held]] = []
         for link, ids in brought.items():
-            for start in range(0, len(ids), IDS_PER_FRAME_MAX):
-                page = ids[start : start + IDS_PER_FRAME_MAX]
-                held = [id_ for id_ in page if self._has_body(id_)]
-                refused = [id_ for id_ in page if not self._has_body(id_)]
-                frames.append((link, Held(_short_ids(held), _short_ids(refused))))
-        return frames
+            held = [id_ for id_ in ids if self._has_body(id_)]
+            refused = [id_ for id_ in ids if not self._has_body(id_)]
+            self.answering.note(link, held=held, refused=refused, now=now)
 
     def frames_to_send(self, link: LinkId, room_bytes: int) -> list[Frame]:
         """The next bodies and announcements of a link, as many as it has room for in one batch."""
@@ -479,14 +478,14 @@ class Carrying:
             self._counters.count(f"{REFUSED}{refusal}")
             self._holdings.add_unwanted(envelope)
             self.spreading.accepted_unwanted(envelope.id, _element_of(envelope.header), now)
-            self._welcome_orphans(envelope.id)
+            self._judge_orphans(envelope.id, envelope.header, now)
             if link is not None:
                 self._answer(link, envelope.id)
             return
         self._holdings.add(envelope, self._neighbour_of(link))
         is_new = mesh_now - envelope.header.created <= LIVE_SECONDS_MAX
         self.spreading.accepted(envelope.id, _element_of(envelope.header), link, now, is_new=is_new)
-        self._welcome_orphans(envelope.id)
+        self._judge_orphans(envelope.id, envelope.header, now)
         if link is not None:
             self._answer(link, envelope.id)
 
@@ -496,10 +495,10 @@ class Carrying:
         self.newest_created = max(self.newest_created, header.created)
         if link is None:
             self.spreading.accepted(brought.id, _element_of(header), None, now, is_new=False)
-            self._welcome_orphans(brought.id)
+            self._judge_orphans(brought.id, header, now)
             return
         self.spreading.accepted_without_body(brought.id, _element_of(header), link, now)
-        self._welcome_orphans(brought.id)
+        self._judge_orphans(brought.id, header, now)
         self._take_tokens(link, brought, now)
 
     def _fill_body(
@@ -536,7 +535,7 @@ class Carrying:
             self.spreading.settled(element, now)
             self.spreading.dropped(link)
             return
-        self.spreading.held_back(element, now)
+        self.spreading.held_back(element, link, now)
         self.spreading.body_unwelcome(retirement.envelope, now)
 
     def _retire(self, retirement: Retirement, now: Instant) -> None:
@@ -552,8 +551,17 @@ class Carrying:
         element = envelope._replace(size_class=RETIREMENT_SIZE_CLASS)
         self.spreading.retired(retirement.element, element, now)
 
-    def _welcome_orphans(self, envelope_id: EnvelopeId) -> None:
-        self.spreading.welcome(self._retiring.take_orphans(envelope_id))
+    def _judge_orphans(self, envelope_id: EnvelopeId, header: Header, now: Instant) -> None:
+        """Retirements that came before this envelope. Whoever told a false one may be gone."""
+        for retirement in self._retiring.take_orphans(envelope_id):
+            if not is_token_of(header, retirement.token):
+                self._counters.count("retirements_void")
+                self.spreading.forget([retirement.element])
+            elif self._retiring.hold(retirement, now):
+                self.spreading.body_unwelcome(envelope_id, now)
+            else:
+                self._counters.count("retirements_dropped")
+                self.spreading.forget([retirement.element])
 
     def _headers(self, ids: Sequence[EnvelopeId]) -> dict[EnvelopeId, Header]:
         """The headers of those of the given envelopes that are known."""
@@ -616,10 +624,6 @@ class Carrying:
             self._admission.forget(row.posting_key, row.day, row.id)
             self.spreading.forget([row.id, *self._retiring.forget(row.id)])
         self._counters.count("lapsed", len(lapsed))
-
-
-def _short_ids(ids: list[EnvelopeId]) -> bytes:
-    return b"".join(id_[:SHORT_ID_BYTES] for id_ in ids)
 
 
 def _element_of(header: Header) -> Element:

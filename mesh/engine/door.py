@@ -279,8 +279,7 @@ class Engine:
         self._carrying.retire(retirements, now)
         added = self._carrying.commit(mesh_now, first_messages=self._first_messages.take_unsaved())
         self._clock.stored(self._carrying.newest_created)
-        for link, held in self._carrying.take_held():
-            self._neighbours.send(link, held)
+        self._carrying.note_answers(now)
         if self._messenger is not None and (posted or retirements):
             self._messenger.posted([envelope.id for envelope in posted])
             self._messenger.retirements_left(retirements)
@@ -470,6 +469,9 @@ class Engine:
             self._neighbours.send(link, overlay_frame)
         for link, vouches in self._vouches.take_frames():
             self._neighbours.send(link, vouches)
+        for link, held in self._carrying.answering.take(self._neighbours.has_frames, now):
+            # A reader tells that it has a message before it tells that it was opened.
+            self._neighbours.send(link, held, is_first=True)
         self._effects[:0] = self._neighbours.take_effects(now)
         self._effects.extend(self._courier.take_replies())
         if self._messenger is not None:

@@ -264,11 +264,16 @@ class Neighbours:
         """When `tend` wants to be called."""
         return earliest((self._links_deadline, self._dialing.deadline()))
 
-    def send(self, link: LinkId, frame: Frame) -> None:
+    def has_frames(self, link: LinkId) -> bool:
+        """Whether frames leave over a link now."""
+        neighbour = self._ready.get(link)
+        return neighbour is not None and neighbour.link.has_frames
+
+    def send(self, link: LinkId, frame: Frame, *, is_first: bool = False) -> None:
         """Queue a frame, if the link still stands."""
         neighbour = self._ready.get(link)
         if neighbour is not None:
-            neighbour.link.send(frame)
+            neighbour.link.send(frame, is_first=is_first)
             self._touched[link] = None
             self._counters.count("frames_sent")
 

@@ -219,9 +219,14 @@ class Link:
             self._outgoing.clear()
             raise
 
-    def send(self, frame: Frame) -> None:
-        """Queue a frame; it leaves with the next `take_bytes`."""
-        self._outgoing.append(encode_frame(frame))
+    @property
+    def has_frames(self) -> bool:
+        """Whether frames wait for the next `take_bytes`."""
+        return bool(self._outgoing)
+
+    def send(self, frame: Frame, *, is_first: bool = False) -> None:
+        """Queue a frame, behind or before the others; it leaves with the next `take_bytes`."""
+        self._outgoing.insert(0 if is_first else len(self._outgoing), encode_frame(frame))
 
     def take_bytes(self, now: Instant) -> bytes:
         """All bytes that may leave now, in order."""

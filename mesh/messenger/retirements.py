@@ -2,8 +2,9 @@
 
 Implements `docs/protocol/envelope.md`, section "Retirements". A read token is a row of the
 transaction that keeps the opened message, with a due time of its own, so that the mesh does not
-learn what one person opened together. A row goes only when the store has the token: after a crash
-it leaves again, which harms nobody.
+learn what one person opened together; it leaves at the next instant at which this node tells of
+retirements, with those of others. A row goes only when the store has the token: after a crash it
+leaves again, which harms nobody.
 """
 
 from collections.abc import Iterable
@@ -12,6 +13,7 @@ from heapq import heappop, heappush
 from mesh.crypto.entropy import Entropy, uniform_below
 from mesh.ids import EnvelopeId, Instant, Monotonic, UnixSeconds
 from mesh.messenger.history import mesh_milliseconds
+from mesh.replication.retiring import gathered_after
 from mesh.storage.vault_outbox import RetirementRows
 from mesh.wire.retirement import Retirement
 
@@ -47,7 +49,9 @@ class Retirements:
     ) -> None:
         """An envelope was opened here; the mesh learns it after a while."""
         shortest_ms, longest_ms = self._delay_ms
-        pause_ms = shortest_ms + uniform_below(self._entropy, longest_ms - shortest_ms + 1)
+        drawn_ms = shortest_ms + uniform_below(self._entropy, longest_ms - shortest_ms + 1)
+        due = gathered_after(drawn_ms, longest_ms, now)
+        pause_ms = -(-(due - now.monotonic) // 1000)
         self._add(Retirement(envelope, read_token), pause_ms, mesh_now, now)
 
     def withdrawn(

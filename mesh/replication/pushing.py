@@ -19,6 +19,7 @@ from typing import Final
 from mesh.crypto.entropy import Entropy, uniform_below
 from mesh.ids import EnvelopeId, Instant, LinkId, Monotonic
 from mesh.limits import (
+    DO_NOT_WANT_AT_ONCE_BYTES_MIN,
     DO_NOT_WANT_BYTES_MIN,
     DO_NOT_WANT_IDS_MAX,
     DO_NOT_WANT_KEPT_MS,
@@ -183,14 +184,19 @@ class Pushing:
         for link, state in self._links.items():
             if link == came_by or link in skipped:
                 continue
-            if not is_live:
+            # What waits here, or there for us, is overtaken by word of it; what leaves at once is
+            # its own word, unless it is long.
+            says_soon = size_bytes >= DO_NOT_WANT_AT_ONCE_BYTES_MIN or bool(state.sending)
+            if id_ in state.unwanted:
+                says_soon = True
+            elif not is_live:
                 self._queue(state, state.announcing, id_)
             elif state.mode is _Mode.LAZY:
                 self._queue(state, state.announcing_live, id_, is_live=True)
-            elif id_ not in state.unwanted:
+            else:
                 self._queue_body(state, id_)
             is_pusher = is_live and came_by is not None and state.mode is _Mode.EAGER
-            if is_pusher and size_bytes >= DO_NOT_WANT_BYTES_MIN:
+            if is_pusher and size_bytes >= DO_NOT_WANT_BYTES_MIN and says_soon:
                 self._frames.append((link, DoNotWant(ids=id_)))
 
     def brought(self, link: LinkId, id_: EnvelopeId) -> None:

@@ -9,8 +9,7 @@ then this node behaves as if it had not heard of it; only it does not ask for it
 together, every few seconds: what was held back enters the store in one transaction, is announced
 by one frame to each neighbour, and asked for by one. What is
 held back is in memory alone: after a crash it is told again. A retirement that came before its
-envelope cannot be checked and is not kept; its element is remembered, so that it can be asked for
-when the envelope is here.
+envelope cannot be checked yet: it is kept until the envelope is here, and told to nobody.
 """
 
 from collections.abc import Iterable
@@ -26,13 +25,19 @@ from mesh.limits import (
 from mesh.wire.retirement import RETIREMENTS_PER_ENVELOPE_MAX, Retirement
 
 
+def gathered_after(pause_ms: int, pause_ms_max: int, now: Instant) -> Monotonic:
+    """The end of a pause, put off to the next instant at which this node tells of retirements."""
+    # Who sets the longest pause to nothing wants nothing to wait.
+    gathered_us = max(min(RETIREMENTS_GATHERED_MS, pause_ms_max) * 1000, 1)
+    due_us = now.monotonic + pause_ms * 1000
+    return Monotonic(-(-due_us // gathered_us) * gathered_us)
+
+
 class Retiring:
     """The retirements of one node."""
 
     def __init__(self, *, delay_ms_max: int, entropy: Entropy) -> None:
         self._delay_ms_max = delay_ms_max
-        # Who sets the delay to nothing wants nothing to wait.
-        self._gathered_us = max(min(RETIREMENTS_GATHERED_MS, delay_ms_max) * 1000, 1)
         self._entropy = entropy
         self._envelopes: dict[EnvelopeId, EnvelopeId] = {}
         self._elements: dict[EnvelopeId, tuple[EnvelopeId, ...]] = {}
@@ -41,7 +46,8 @@ class Retiring:
         # is passed over.
         self._queue: list[tuple[Monotonic, int, EnvelopeId]] = []
         self._queued_count = 0
-        self._orphans: dict[EnvelopeId, tuple[EnvelopeId, ...]] = {}
+        # Of envelopes that are not here, with the oldest first; there may be false ones among them.
+        self._orphans: dict[EnvelopeId, tuple[Retirement, ...]] = {}
 
     def __len__(self) -> int:
         return len(self._envelopes)
@@ -89,8 +95,7 @@ class Retiring:
         if len(self._held) >= RETIREMENTS_PENDING_MAX:
             return False
         pause_ms = uniform_below(self._entropy, self._delay_ms_max + 1)
-        due_us = now.monotonic + pause_ms * 1000
-        due = Monotonic(-(-due_us // self._gathered_us) * self._gathered_us)
+        due = gathered_after(pause_ms, self._delay_ms_max, now)
         element = retirement.element
         self._held[element] = retirement
         heappush(self._queue, (due, self._queued_count, element))
@@ -110,15 +115,16 @@ class Retiring:
         """When `take_due` has something to give."""
         return self._queue[0][0] if self._queue else None
 
-    def orphaned(self, retirement: Retirement) -> None:
-        """A retirement came before its envelope."""
+    def orphaned(self, retirement: Retirement) -> list[EnvelopeId]:
+        """A retirement came before its envelope: keep it; the elements that made room for it."""
         known = self._orphans.pop(retirement.envelope, ())
-        # Tokens of an unknown envelope cannot be checked, so there may be false ones among them.
-        kept = known[-RETIREMENTS_PER_ENVELOPE_MAX + 1 :]
-        self._orphans[retirement.envelope] = (*kept, retirement.element)
+        kept = (*(one for one in known if one != retirement), retirement)
+        dropped = kept[:-RETIREMENTS_PER_ENVELOPE_MAX]
+        self._orphans[retirement.envelope] = kept[-RETIREMENTS_PER_ENVELOPE_MAX:]
         if len(self._orphans) > ORPHANED_RETIREMENTS_MAX:
-            del self._orphans[next(iter(self._orphans))]
+            dropped += self._orphans.pop(next(iter(self._orphans)))
+        return [one.element for one in dropped]
 
-    def take_orphans(self, envelope: EnvelopeId) -> tuple[EnvelopeId, ...]:
-        """The envelope is here: these elements can be asked for again."""
+    def take_orphans(self, envelope: EnvelopeId) -> tuple[Retirement, ...]:
+        """The envelope is here: these can be checked."""
         return self._orphans.pop(envelope, ()) if self._orphans else ()

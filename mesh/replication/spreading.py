@@ -246,15 +246,15 @@ class Spreading:
         self._pushing.body_gone(id_)
 
     def retired(self, id_: EnvelopeId, element: Element, now: Instant) -> None:
-        """A retirement may be known from now on: announce it."""
-        self._wanting.forget(id_)
+        """A retirement may be known from now on: announce it to who is not known to have it."""
         self._sets.add(id_, element)
         self._spread_backlog(id_, None, now)
+        self._wanting.forget(id_)
         self._wanting.settled(id_, now)
 
-    def held_back(self, id_: EnvelopeId, now: Instant) -> None:
-        """A retirement is here and not to be known yet: it is not asked for meanwhile."""
-        self._wanting.hold_back(id_, now)
+    def held_back(self, id_: EnvelopeId, link: LinkId | None, now: Instant) -> None:
+        """A link told of a retirement that is not to be known yet: nobody is asked for it."""
+        self._wanting.hold_back(id_, link, now)
 
     def refused(self, id_: EnvelopeId, now: Instant) -> None:
         """It may not enter here: do not ask for it again soon."""
@@ -267,11 +267,6 @@ class Spreading:
         """
         self._wanting.forgive()
         self._compare_all()
-
-    def welcome(self, ids: Iterable[EnvelopeId]) -> None:
-        """What was refused may enter now: who has it is found by comparing."""
-        if self._wanting.forgive(ids):
-            self._compare_all()
 
     def dropped(self, link: LinkId) -> None:
         """Something of a link was dropped for want of room: compare with it again, later."""

@@ -88,7 +88,8 @@ class Wanting:
         self._missing: dict[EnvelopeId, _Missing] = {}
         self._bodiless: dict[EnvelopeId, None] = {}
         self._refused: dict[EnvelopeId, Monotonic] = {}
-        self._held_back: dict[EnvelopeId, None] = {}
+        # What is here and not to be known yet, and who is known to have it too.
+        self._held_back: dict[EnvelopeId, list[LinkId]] = {}
         # Ids about which something falls due; one that was settled meanwhile is passed over.
         self._due: list[tuple[Monotonic, int, EnvelopeId]] = []
         self._due_count = 0
@@ -151,9 +152,9 @@ class Wanting:
         return id_ in self._bodiless
 
     def announcers(self, id_: EnvelopeId) -> list[LinkId]:
-        """Who is known to have an id that is missing here."""
+        """Who is known to have an id that is missing or held back here."""
         missing = self._missing.get(id_)
-        return missing.announcers if missing is not None else []
+        return missing.announcers if missing is not None else self._held_back.get(id_, [])
 
     def was_asked(self, link: LinkId, id_: EnvelopeId) -> bool:
         """Whether a link was asked for this, also if it has come from elsewhere meanwhile."""
@@ -189,7 +190,10 @@ class Wanting:
                 break
             if not is_announced and state.spared_until > now.monotonic:
                 continue
-            if id_ in self._refused or id_ in self._held_back or id_ in state.asked:
+            if id_ in self._held_back:
+                self._note_holder(id_, link)
+                continue
+            if id_ in self._refused or id_ in state.asked:
                 continue
             if id_ in self._sets and not self._may_ask_body(state, id_, is_announced=is_announced):
                 continue
@@ -240,14 +244,9 @@ class Wanting:
             del self._refused[next(iter(self._refused))]
         self.settled(id_, now)
 
-    def forgive(self, ids: Iterable[EnvelopeId] | None = None) -> bool:
-        """What was refused (these, or all) may be admitted now; whether there was anything."""
-        named = list(self._refused) if ids is None else list(ids)
-        refused_count = len(self._refused)
-        for id_ in named:
-            # A retirement that came twice before its envelope is named twice.
-            self._refused.pop(id_, None)
-        return len(self._refused) < refused_count
+    def forgive(self) -> None:
+        """What was refused may be admitted now."""
+        self._refused.clear()
 
     def without_body(self, link: LinkId, id_: EnvelopeId, now: Instant) -> None:
         """A link has no more of an envelope than its stub, which is known here now."""
@@ -264,10 +263,12 @@ class Wanting:
         if self._bodiless.pop(id_, False) is None:
             self.settled(id_, now)
 
-    def hold_back(self, element: EnvelopeId, now: Instant) -> None:
-        """It is here and not to be known yet: it is not asked for meanwhile."""
-        self._held_back[element] = None
+    def hold_back(self, element: EnvelopeId, link: LinkId | None, now: Instant) -> None:
+        """A link told of it, and it is not to be known yet: it is not asked for meanwhile."""
+        self._held_back[element] = list(self.announcers(element))
         self.settled(element, now)
+        if link is not None:
+            self._note_holder(element, link)
 
     def forget(self, id_: EnvelopeId) -> None:
         """It lapsed or was pushed out of its key's quota."""
@@ -303,6 +304,8 @@ class Wanting:
 
     def deadline(self) -> Monotonic | None:
         """When `deadline_passed` wants to be called."""
+        while self._due and not self._is_awaited(self._due[0][2], self._due[0][0]):
+            heappop(self._due)
         found = earliest([one.deadline for one in self._links.values()])
         return earliest((found, self._due[0][0])) if self._due else found
 
@@ -376,6 +379,11 @@ class Wanting:
             # Backlog for one neighbour is backlog: nobody will push it.
             missing.is_live, missing.due = False, None
             self._askable.update(dict.fromkeys(missing.announcers, now))
+
+    def _note_holder(self, element: EnvelopeId, link: LinkId) -> None:
+        holders = self._held_back[element]
+        if link not in holders and len(holders) < ANNOUNCERS_PER_ID_MAX:
+            holders.append(link)
 
     def _wake(self, id_: EnvelopeId, missing: _Missing, due: Monotonic) -> None:
         missing.due = due

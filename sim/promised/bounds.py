@@ -14,6 +14,7 @@ from typing import Final
 from mesh import limits
 from mesh.engine.door import Engine
 from mesh.inputs import Connection
+from mesh.wire.retirement import RETIREMENTS_PER_ENVELOPE_MAX
 from sim.promised.promises import S10, BrokenPromise
 
 FREE_ENTRIES: Final = 512
@@ -35,6 +36,8 @@ CAPS: Final[Mapping[str, int]] = {
     "FirstMessages._seen": limits.FIRST_MESSAGES_REMEMBERED,
     "Wanting._missing": limits.MISSING_IDS_MAX,
     "Wanting._refused": limits.REFUSED_IDS_MAX,
+    "Wanting._held_back": limits.RETIREMENTS_PENDING_MAX
+    + RETIREMENTS_PER_ENVELOPE_MAX * limits.ORPHANED_RETIREMENTS_MAX,
     "Wanting._due": 2 * limits.MISSING_IDS_MAX,
     "_LinkState.offered": limits.OFFERED_IDS_PER_LINK_MAX,
     "_LinkState.asked_lately": limits.WANTS_PER_LINK_MAX,

@@ -75,7 +75,8 @@ class Carrier:
 
     def answered(self) -> list[LinkId]:
         self.carrying.commit(NOW, first_messages=[])
-        return [link for link, _ in self.carrying.take_held()]
+        self.carrying.note_answers(self.now)
+        return [link for link, _ in self.carrying.answering.take(lambda link: True, self.now)]
 
     def _verify(self, key: bytes, message: bytes, signature: bytes) -> bool:
         self.verified.append(signature)

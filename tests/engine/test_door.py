@@ -24,6 +24,7 @@ from mesh.errors import UserError
 from mesh.events import LinkClosed, LinkOpened, MessageReceived, VaultUnlocked
 from mesh.ids import Address, Instant, LinkId, Monotonic
 from mesh.inputs import BytesReceived, Connected, VaultClosing, VaultOpened
+from mesh.limits import HELD_GATHERED_MS
 from mesh.wire.parameters import MeshParameters
 from tests.engine.joined import START_US, TEST_MESH, Joined
 
@@ -80,6 +81,7 @@ def test_a_message_is_carried_only_when_a_neighbour_has_said_so() -> None:
     assert isinstance(sent, MessageAnswer)
     assert (sent.state, sent.carriers) == ("queued here", 0)
     table.join("cy", "relay")
+    table.pass_time(HELD_GATHERED_MS / 1000)
     answer = table.ask("cy", AskMessages())
     assert isinstance(answer, MessagesAnswer)
     assert (answer.messages[0].state, answer.messages[0].carriers) == ("carried", 1)

@@ -318,9 +318,11 @@ def check_bounds(table: Joined, name: str) -> None:
     assert carrying._holdings._recent_bytes <= RECENT_BODIES_BYTES_MAX
     assert len(carrying._retiring) == len(list(carrying.store.retirements()))
     assert len(spreading) == carrying.store.envelopes_count + len(carrying._retiring)
-    assert len(wanting._held_back) <= RETIREMENTS_PENDING_MAX
-    assert set(wanting._held_back) >= set(carrying._retiring._held)
+    orphans = [one.element for kept in carrying._retiring._orphans.values() for one in kept]
+    assert set(wanting._held_back) == {*carrying._retiring._held, *orphans}
+    assert len(carrying._retiring._held) <= RETIREMENTS_PENDING_MAX
     assert len(carrying._retiring._orphans) <= ORPHANED_RETIREMENTS_MAX
+    assert all(len(holders) <= ANNOUNCERS_PER_ID_MAX for holders in wanting._held_back.values())
     keeping = carrying._holdings.keeping
     assert not any(id_ in keeping for id_ in wanting._bodiless)
     bodies = carrying.store.arrived_tags(0, 1_000_000)

@@ -10,11 +10,20 @@ from mesh.commands import (
 )
 from mesh.ids import EnvelopeId
 from mesh.inputs import VaultClosing, VaultOpened
-from mesh.limits import RELAY_DELAY_MS_MAX, RETIRE_DELAY_MS
+from mesh.limits import HELD_GATHERED_MS, RELAY_DELAY_MS_MAX, RETIRE_DELAY_MS
 from mesh.storage.sqlcipher import changes_count
 from mesh.storage.store import Store
 from mesh.wire.envelope import SIZE_BYTES, STUB_BYTES
-from mesh.wire.frames import Held, IHave, IWant, Push, Retired, Stubs, split_entries
+from mesh.wire.frames import (
+    Held,
+    IHave,
+    IWant,
+    NegOpen,
+    Push,
+    Retired,
+    Stubs,
+    split_entries,
+)
 from mesh.wire.retirement import (
     RETIREMENT_SIZE_CLASS,
     Retirement,
@@ -52,8 +61,10 @@ def state(table: Joined, name: str, text: str) -> str:
 
 
 def send(table: Joined, name: str, contact: str, text: str) -> int:
+    """Send, and wait until neighbours have said that they hold it."""
     answer = table.ask(name, SendMessage(contact, text))
     assert isinstance(answer, MessageAnswer)
+    table.pass_time(HELD_GATHERED_MS / 1000)
     return answer.number
 
 
@@ -233,6 +244,29 @@ def test_a_retirement_of_what_is_not_here_is_nobodys_fault() -> None:
     assert stored_set(table, "relay") == known
 
 
+def test_a_retirement_that_came_before_its_envelope_is_kept_until_it_can_be_checked() -> None:
+    table = chain()
+    before = stored_set(table, "relay")
+    send(table, "ada", "cy", "Here?")
+    assert state(table, "ada", "Here?") == "delivered"
+    (told,) = Store(table.seats["relay"].store).retirements_of(
+        [one for one in stored_set(table, "relay") if one not in before]
+    )
+    (stub,) = Store(table.seats["relay"].store).stubs([told.envelope]).values()
+    table.sit("dan")
+    dan = Stranger(table, "dan")
+    false = Retirement(told.envelope, b"no such token...")
+    dan.send(Retired(join_retirements([false, told])))
+    dan.heard.clear()
+    dan.send(Stubs([(stub, b"")]))
+    table.pass_time(1)
+    dan.flush()
+    assert dan.is_open, "whoever told the false one may be another"
+    assert set(stored_set(table, "dan")) == {told.envelope, told.element}
+    assert not [one for one in dan.heard if isinstance(one, NegOpen | IHave)], "it has told both"
+    assert status(table, "dan").counters["retirements_void"] == 1
+
+
 def test_a_reader_says_first_that_it_holds_and_then_that_it_opened() -> None:
     table = chain()
     table.cut("relay", "cy")
@@ -254,6 +288,8 @@ def test_a_reader_says_first_that_it_holds_and_then_that_it_opened() -> None:
     (held,) = [frame for frame in stranger.heard if isinstance(frame, Held)]
     assert (len(held.held), held.refused) == (8, b"")
     stranger.send(Push(data))
+    table.pass_time(HELD_GATHERED_MS / 1000)
+    stranger.flush()
     held = [frame for frame in stranger.heard if isinstance(frame, Held)][-1]
     assert (held.held, len(held.refused)) == (b"", 8), "it is not stored again"
     assert bodies_count(table, "cy") == BUNDLES

@@ -5,7 +5,7 @@ import pytest
 from mesh.commands import AskMessages, BlockContact, MessageAnswer, SetReadReceipts, WithdrawMessage
 from mesh.errors import UserError
 from mesh.ids import EnvelopeId, UnixSeconds
-from mesh.limits import RECEIPTS_PER_CONTROL_MAX, RETIRE_DELAY_MS
+from mesh.limits import RECEIPTS_PER_CONTROL_MAX, RETIRE_DELAY_MS, RETIREMENTS_GATHERED_MS
 from mesh.storage.sqlcipher import transaction
 from mesh.storage.vault_rows import OutboxRow
 from mesh.wire.controls import READ
@@ -85,6 +85,9 @@ def test_what_was_opened_is_told_after_a_while_each_by_itself() -> None:
     told = [one for batch in batches for one in batch]
     assert sorted(one.envelope for one in told) == sorted(one.id for one in posted)
     assert sum(1 for batch in batches if batch) > 10, "not in a batch of one recipient's"
+    for pause_s, batch in enumerate(batches):
+        told_at_ms = ann.now.monotonic // 1000 - 1000 * (len(batches) - 1 - pause_s)
+        assert not batch or told_at_ms % RETIREMENTS_GATHERED_MS < 1000, "with those of others"
     headers = {one.id: one.header for one in posted}
     assert all(is_token_of(headers[id_], token) for id_, token in told)
 

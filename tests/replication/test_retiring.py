@@ -73,14 +73,16 @@ def test_more_than_the_bound_are_not_held_back() -> None:
     assert not retiring.hold(retirement(RETIREMENTS_PENDING_MAX), at(0))
 
 
-def test_what_came_before_its_envelope_is_remembered_within_a_bound() -> None:
+def test_what_came_before_its_envelope_is_kept_within_a_bound() -> None:
     retiring = make()
     assert retiring.take_orphans(retirement(1).envelope) == ()
-    for number in range(ORPHANED_RETIREMENTS_MAX + 1):
-        retiring.orphaned(retirement(number))
-    for token in range(1, 9):
-        retiring.orphaned(retirement(5, token))
+    for number in range(ORPHANED_RETIREMENTS_MAX):
+        assert retiring.orphaned(retirement(number)) == []
+    assert retiring.orphaned(retirement(5)) == [], "it came twice"
+    assert retiring.orphaned(retirement(ORPHANED_RETIREMENTS_MAX)) == [retirement(0).element]
     assert retiring.take_orphans(retirement(0).envelope) == (), "the oldest"
-    elements = (retirement(5, 7).element, retirement(5, 8).element)
-    assert retiring.take_orphans(retirement(5).envelope) == elements
+    assert retiring.orphaned(retirement(5, 1)) == []
+    for token in range(2, 9):
+        assert retiring.orphaned(retirement(5, token)) == [retirement(5, token - 2).element]
+    assert retiring.take_orphans(retirement(5).envelope) == (retirement(5, 7), retirement(5, 8))
     assert retiring.take_orphans(retirement(5).envelope) == ()

@@ -226,7 +226,7 @@ def test_a_refused_id_is_not_asked_for_again() -> None:
     assert wants_of(spreading, 1, 2) == []
 
 
-@pytest.mark.parametrize("way", ["an hour", "a jump of mesh time", "its envelope came"])
+@pytest.mark.parametrize("way", ["an hour", "a jump of mesh time"])
 def test_a_refusal_is_not_for_ever(way: str) -> None:
     spreading = make(links=[1])
     spreading.refused(id_of(7), at(0))
@@ -235,10 +235,8 @@ def test_a_refusal_is_not_for_ever(way: str) -> None:
         case "an hour":
             later = REFUSED_KEPT_MS
             spreading.deadline_passed(NOW, at(later))
-        case "a jump of mesh time":
-            spreading.forgive()
         case _:
-            spreading.welcome([id_of(7)])
+            spreading.forgive()
     if later == 1:
         opened = frames_of(spreading, NegOpen, at(later))
         assert len(opened) == 1, "who has it is found by comparing"
@@ -254,18 +252,18 @@ def test_a_jump_of_mesh_time_compares_also_where_nothing_was_refused() -> None:
 
 
 def test_a_retirement_is_announced_and_compared_and_never_pushed() -> None:
-    spreading = make([1], links=[1])
+    spreading = make([1], links=[1, 3])
     retirement = id_of(100)
-    spreading.held_back(retirement, at(1))
+    spreading.held_back(retirement, None, at(1))
     entries = join_entries([(retirement, RETIREMENT_SIZE_CLASS)])
     spreading.received(LINK, IHave(entries, FLAG_BACKLOG), NOW, at(2))
     assert wants_of(spreading, 1, 2) == [], "it is here, and not to be known yet"
     assert not spreading.is_known(retirement)
     one = spreading.element(id_of(1))._replace(size_class=RETIREMENT_SIZE_CLASS)
     spreading.retired(retirement, one, at(3))
-    frame = spreading.take_announcement(LINK)
-    assert frame == IHave(entries, FLAG_BACKLOG)
-    assert spreading.take_bodies(LINK, 9) == []
+    assert not spreading.has_bodies(LINK), "it has announced it itself"
+    assert spreading.take_announcement(LinkId(3)) == IHave(entries, FLAG_BACKLOG)
+    assert spreading.take_bodies(LinkId(3), 9) == []
     spreading.link_up(LinkId(2), at(4), is_dialled_by_us=False)
     other = make([1], seed=2)
     other.link_up(LinkId(9), at(4), is_dialled_by_us=True)
@@ -362,6 +360,18 @@ def test_who_prunes_is_told_of_what_waited_and_given_what_it_asked_for() -> None
     assert spreading.take_bodies(LinkId(2), 9) == [id_of(7)]
 
 
+def test_what_came_by_itself_wakes_nobody() -> None:
+    spreading = make(links=[1, 2])
+    spreading.received(LINK, IHave(join_entries([(id_of(7), 0)]), 0), NOW, at(1))
+    quiet = spreading._anti_entropy.deadline()
+    awaited = spreading.deadline()
+    assert awaited is not None
+    assert quiet is not None
+    assert awaited < quiet
+    spreading.accepted(id_of(7), element(age=0), LinkId(2), at(2), is_new=True)
+    assert spreading.deadline() == quiet
+
+
 @pytest.mark.parametrize("late_ms", [LATE_MS - 1, 300])
 def test_who_is_late_himself_gives_others_as_long_again_once(late_ms: int) -> None:
     """A busy node must not ask for bodies that wait in queues, or doubt neighbours who are busy."""
@@ -436,6 +446,31 @@ def test_large_mail_is_told_to_be_here_and_then_not_pushed() -> None:
     assert spreading.take_bodies(LinkId(3), 9) == [], "also when it was said before"
     spreading.received(LinkId(3), IWant(ids=id_of(9)), NOW, at(5))
     assert spreading.take_bodies(LinkId(3), 9) == [id_of(9)], "but it is given to who asks"
+
+
+def test_word_of_what_leaves_at_once_is_not_sent_before_it_unless_it_is_long() -> None:
+    spreading = make(links=[1, 2])
+    told: list[Frame] = []
+    # Of 4 KiB, 4 KiB behind that one, then 16 KiB, and 4 KiB that the other side has.
+    for number, size in ((7, 1), (8, 1), (9, 2), (10, 1)):
+        if number == 10:
+            spreading.received(LinkId(2), DoNotWant(ids=id_of(10)), NOW, at(1))
+        if number != 8:
+            spreading.take_bodies(LinkId(2), 9)
+        one = element(age=0, size=size)
+        spreading.accepted(id_of(number), one, LINK, at(1), is_new=True)
+        told += [frame for _, frame in spreading.take_frames(NOW, at(1))]
+    assert told == [DoNotWant(ids=id_of(number)) for number in (8, 9, 10)]
+    assert spreading.take_bodies(LinkId(2), 9) == []
+
+
+def test_who_does_not_want_it_is_not_told_of_it_either() -> None:
+    spreading = make(links=[1, 2])
+    spreading.received(LinkId(2), Prune(), NOW, at(0))
+    spreading.received(LinkId(2), DoNotWant(ids=id_of(7)), NOW, at(1))
+    for number in (7, 8):
+        spreading.accepted(id_of(number), element(age=0), LINK, at(2), is_new=True)
+    assert announced(spreading, 2) == [id_of(8)]
 
 
 def test_a_lazy_link_that_is_faster_takes_the_place_of_one_that_pushes() -> None:
