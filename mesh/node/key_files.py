@@ -44,7 +44,7 @@ def encode_store_key(key: bytes) -> bytes:
 
 def decode_store_key(content: bytes, path: str) -> bytes:
     """The store's key; `path` is for the sentence of an error."""
-    return _checked(content, STORE_KEY_FILE_BYTES, path)[1:]
+    return _checked(content, STORE_KEY_FILE_BYTES, path, otherwise=_STORE_CAN_BE_EMPTY)[1:]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +57,12 @@ class PassphraseCost:
     def __post_init__(self) -> None:
         assert self.memory_bytes % _KIBIBYTE == 0
         assert _is_bearable(self.memory_bytes // _KIBIBYTE, passes=self.passes)
+
+
+_VAULT_IS_LOST: Final = "; without it nobody can read what it opens"
+_STORE_CAN_BE_EMPTY: Final = (
+    ", or move it and the database beside it away to begin with an empty store"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,11 +87,11 @@ class WrappedKey:
     @classmethod
     def decode(cls, content: bytes, path: str) -> "WrappedKey":
         """Read a key file; `path` is for the sentence of an error."""
-        parts = _checked(content, WRAPPED_KEY_FILE_BYTES, path)
+        parts = _checked(content, WRAPPED_KEY_FILE_BYTES, path, otherwise=_VAULT_IS_LOST)
         memory_kib = int.from_bytes(parts[1:5], "big")
         passes = int.from_bytes(parts[5:9], "big")
         if not _is_bearable(memory_kib, passes=passes):
-            raise _damaged(path)
+            raise _damaged(path, _VAULT_IS_LOST)
         salt, rest = parts[9 : 9 + ARGON2_SALT_BYTES], parts[9 + ARGON2_SALT_BYTES :]
         cost = PassphraseCost(memory_bytes=memory_kib * _KIBIBYTE, passes=passes)
         return cls(cost, salt, rest[:NONCE_BYTES], rest[NONCE_BYTES:])
@@ -137,20 +143,17 @@ def _with_checksum(content: bytes) -> bytes:
     return content + blake2b_128(content)
 
 
-def _checked(content: bytes, length: int, path: str) -> bytes:
+def _checked(content: bytes, length: int, path: str, *, otherwise: str) -> bytes:
     """The content of a key file without its checksum."""
     body, checksum = content[:-CHECKSUM_BYTES], content[-CHECKSUM_BYTES:]
     if not body or blake2b_128(body) != checksum:
-        raise _damaged(path)
+        raise _damaged(path, otherwise)
     if body[0] > VERSION:
         raise StorageError(f"The key file {path} is of a later release: update Mesh.")
     if body[0] != VERSION or len(content) != length:
-        raise _damaged(path)
+        raise _damaged(path, otherwise)
     return body
 
 
-def _damaged(path: str) -> StorageError:
-    return StorageError(
-        f"The key file {path} is damaged: put it back from a backup; "
-        "without it nobody can read what it opens."
-    )
+def _damaged(path: str, otherwise: str) -> StorageError:
+    return StorageError(f"The key file {path} is damaged: put it back from a backup{otherwise}.")

@@ -182,12 +182,17 @@ def test_the_former_key_file_is_overwritten_when_the_passphrase_changes(
         WrappedKey.decode(former.read_bytes(), "former")
 
 
-@pytest.mark.parametrize("name", ["store.key", "vault.key"])
-def test_a_damaged_key_file_is_told_by_its_name(folders: ProfileFolders, name: str) -> None:
+@pytest.mark.parametrize(
+    "name, otherwise",
+    [("store.key", ", or move it and the database"), ("vault.key", "; without it nobody")],
+)
+def test_a_damaged_key_file_is_told_by_its_name_and_what_can_be_done(
+    folders: ProfileFolders, name: str, otherwise: str
+) -> None:
     profile = created(folders)
     (folders.data / name).write_bytes(b"nonsense" * 20)
     opening = profile.open_store if name == "store.key" else lambda: profile.open_vault("horse")
-    with pytest.raises(StorageError, match=rf"{name} is damaged: put it back"):
+    with pytest.raises(StorageError, match=rf"{name} is damaged: put it back.*{otherwise}"):
         opening()
 
 
