@@ -377,8 +377,8 @@ RETIREMENTS_GATHERED_MS = 5_000
 one, that was half of all frames in a busy mesh, and a transaction each; nobody is in a hurry."""
 
 HELD_GATHERED_MS = 200
-"""How long it may take, beyond the commit, until a neighbour is told that its mail is held: what a
-person reads of it may come that late, and each such frame by itself cost both sides a batch."""
+"""Between two answers to a neighbour who brings much: what a person reads of who holds a message
+may come that late, and each such frame by itself costs both sides a batch."""
 
 RETIREMENTS_PENDING_MAX = 20_000
 """Retirements held back; more are dropped, and found by comparing."""

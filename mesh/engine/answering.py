@@ -1,9 +1,9 @@
 """What neighbours are told of the bodies that they brought: along with other frames, or soon.
 
 Implements `docs/protocol/spreading.md`, section "Held". What became of a body is decided when it is
-noted, after the commit. Nobody waits for the answer, and by itself it would cost each side a batch
-for each body; so it goes first among the next frames of its link. Once one has waited for
-`HELD_GATHERED_MS`, all leave.
+noted, after the commit. Where little comes it is answered at once. Where much comes, each answer by
+itself would cost both sides a batch: then a link is told every `HELD_GATHERED_MS`, and whenever
+other frames leave over it, first among them.
 """
 
 from collections.abc import Callable, Sequence
@@ -28,6 +28,8 @@ class Answering:
 
     def __init__(self) -> None:
         self._waiting: dict[LinkId, _Answer] = {}
+        # When each link was last told something.
+        self._told_at: dict[LinkId, Monotonic] = {}
 
     def note(
         self,
@@ -38,7 +40,9 @@ class Answering:
         now: Instant,
     ) -> None:
         """A link brought these, and all of it is committed."""
-        due = Monotonic(now.monotonic + HELD_GATHERED_MS * 1000)
+        told_at = self._told_at.get(link)
+        pause_us = HELD_GATHERED_MS * 1000
+        due = now.monotonic if told_at is None else Monotonic(told_at + pause_us)
         answer = self._waiting.setdefault(link, _Answer(due))
         answer.held += [id_[:SHORT_ID_BYTES] for id_ in held]
         answer.refused += [id_[:SHORT_ID_BYTES] for id_ in refused]
@@ -48,14 +52,19 @@ class Answering:
     def link_down(self, link: LinkId) -> None:
         """A link is gone: there is nobody to answer."""
         self._waiting.pop(link, None)
+        self._told_at.pop(link, None)
 
     def take(self, has_frames: Callable[[LinkId], bool], now: Instant) -> list[tuple[LinkId, Held]]:
         """What leaves now; `has_frames`: whether something else leaves over a link."""
-        deadline = self.deadline()
-        is_due = deadline is not None and deadline <= now.monotonic
+        leaving = [
+            link
+            for link, answer in self._waiting.items()
+            if answer.due <= now.monotonic or has_frames(link)
+        ]
         frames: list[tuple[LinkId, Held]] = []
-        for link in [one for one in self._waiting if is_due or has_frames(one)]:
+        for link in leaving:
             frames += [(link, frame) for frame in _frames_of(self._waiting.pop(link))]
+            self._told_at[link] = now.monotonic
         return frames
 
     def deadline(self) -> Monotonic | None:
