@@ -58,7 +58,7 @@ function heat(id, colourOf, describe) {
 function showMaps() {
   heat("states", (sample, node) => (isUpAt(node, sample.at_us) ? (sample.parts ? COLOURS[sample.parts[node] % COLOURS.length] : `${COLOURS[2]}55`) : style("--ink")), "Which nodes were on, and on which side of a cut");
   const most = Math.max(1, ...observed.samples.map((sample) => Math.max(0, ...sample.backlog)));
-  byId("most").textContent = `; the darkest are ${most}`;
+  byId("most").textContent = observed.samples.some((sample) => sample.backlog.some(Boolean)) ? `; the darkest are ${most}` : "; nobody waited for long";
   const sides = [...new Set(observed.samples.flatMap((sample) => sample.parts ?? []))].sort((a, b) => a - b);
   byId("sides").innerHTML = [["on", `${COLOURS[2]}55`], ["off", "var(--ink)"], ...sides.map((side, place) => [`apart: side ${place + 1}`, COLOURS[side % COLOURS.length]]).slice(0, 8)].map(([name, colour]) => `<li><i style="background:${colour}"></i>${name}</li>`).join("");
   heat("backlog", (sample, node) => (sample.backlog[node] ? `rgba(214, 92, 92, ${0.15 + 0.85 * sample.backlog[node] / most})` : null), `Messages that waited for each node, at most ${most}`);
@@ -67,15 +67,18 @@ function showMaps() {
 function showStrikes() {
   const kinds = [...new Set(observed.strikes.map(([, kind]) => kind))];
   if (!kinds.length) return nothing("strikes", "Nothing befell this world.");
-  const row = 18, high = kinds.length * row + 8, x = (at) => STRIKES_LEFT + at / end * (WIDTH - STRIKES_LEFT - 4), y = (kind) => 14 + kinds.indexOf(kind) * row;
-  const totals = new Map();
+  // As wide as the map above, so that one instant is one column.
+  const row = 30, high = kinds.length * row + 4, x = (at) => at / end * WIDTH, y = (kind) => 18 + kinds.indexOf(kind) * row;
+  const totals = new Map(), words = (kind) => escape(kind.replaceAll("_", " "));
   for (const [, kind, times] of observed.strikes) totals.set(kind, (totals.get(kind) ?? 0) + times);
-  byId("strikes").innerHTML = `<svg viewBox="0 0 ${WIDTH} ${high}" role="img" aria-label="When what befell">${kinds.map((kind) => `<text x="0" y="${y(kind)}">${escape(kind.replaceAll("_", " "))} ${count(totals.get(kind))}</text><line class="grid" x1="${STRIKES_LEFT}" x2="${WIDTH - 4}" y1="${y(kind) - 4}" y2="${y(kind) - 4}"/>`).join("")}${observed.strikes.map(([at, kind, times]) => `<rect x="${x(at) - 1.5}" y="${y(kind) - 10}" width="3" height="12" rx="1" fill="${COLOURS[kinds.indexOf(kind) % COLOURS.length]}"><title>${escape(kind.replaceAll("_", " "))}, ${count(times)} at ${seconds(at)}</title></rect>`).join("")}</svg>`;
+  const lines = kinds.map((kind) => `<text x="0" y="${y(kind)}">${words(kind)}: ${count(totals.get(kind))}</text><line class="grid" x1="0" x2="${WIDTH}" y1="${y(kind) + 9}" y2="${y(kind) + 9}"/>`);
+  const marks = observed.strikes.map(([at, kind, times]) => `<rect x="${x(at) - 1.5}" y="${y(kind) + 4}" width="3" height="10" rx="1" fill="${COLOURS[kinds.indexOf(kind) % COLOURS.length]}"><title>${words(kind)}, ${count(times)} at ${seconds(at)}</title></rect>`);
+  byId("strikes").innerHTML = `<svg viewBox="0 0 ${WIDTH} ${high}" role="img" aria-label="When what befell">${lines.join("")}${marks.join("")}</svg>`;
 }
 
 // --- Charts -------------------------------------------------------------------------------------
 
-const WIDTH = 900, STRIKES_LEFT = 190, HEIGHT = 280, LEFT = 78, BOTTOM = 34, TOP = 12, RIGHT = 16;
+const WIDTH = 900, HEIGHT = 280, LEFT = 78, BOTTOM = 34, TOP = 12, RIGHT = 16;
 const plotX = (share) => LEFT + share * (WIDTH - LEFT - RIGHT);
 const plotY = (share) => HEIGHT - BOTTOM - share * (HEIGHT - TOP - BOTTOM);
 const path = (points) => points.map(([x, y], place) => `${place ? "L" : "M"}${x.toFixed(1)} ${y.toFixed(1)}`).join("");
