@@ -1,0 +1,50 @@
+"""A thousand engines on one ground: they find each other, and what few people write reaches all."""
+
+import pytest
+
+from sim.tables.scenario import parse_scenario
+from sim.world import Options, World
+
+pytestmark = [pytest.mark.world, pytest.mark.slow]
+
+THOUSAND = """
+schema = 1
+name = "thousand"
+summary = "A thousand houses, each wired to four drawn others, and a few people who met before."
+nodes = 1000
+settle_s = 30
+
+[topology]
+kind = "regular"
+degree = 4
+
+[wire]
+noise = false
+
+[workload]
+boot_within_s = 4
+contacts = 1
+met_before_share = 0.004
+befriend_between_s = [3000, 3000]
+write_between_s = [9, 10]
+messages_per_second = 200
+text_letters = [10, 100]
+long_text_share = 0
+"""
+
+
+@pytest.mark.timeout(600)
+def test_a_thousand_nodes_are_joined_and_carry_what_some_write() -> None:
+    world = World(parse_scenario(THOUSAND), Options(seed=1, is_crypto_real=False))
+    world.run(lambda world: None)
+    # Every promise held, and with L4 that all are joined.
+    assert sum(node.is_up for node in world.nodes) == 1_000
+    written = world.ledger.confirmed_count
+    assert 2 <= written <= 5
+    assert world.ledger.delivered_count == written
+    carried = [
+        laptop.store.execute("SELECT id FROM envelopes").fetchall()
+        for laptop in world.laptops.values()
+    ]
+    assert all(len(each) == written for each in carried)
+    assert world.copies_per_delivery <= 2.6
