@@ -204,6 +204,8 @@ class Wanting:
         """A link does not have, or does not give, what it announced."""
         state = self._links[link]
         for id_ in ids:
+            if id_ in self._bodiless and len(state.bodies_asked) < MISSING_BODIES_ASKED_MAX:
+                state.bodies_asked[id_] = None
             self._drop_announcer(link, state, id_)
         self._ask_all(now)
 
@@ -249,9 +251,15 @@ class Wanting:
         self._refused.clear()
 
     def without_body(self, link: LinkId, id_: EnvelopeId, now: Instant) -> None:
-        """A link has no more of an envelope than its stub, which is known here now."""
+        """A link has no more of an envelope than its stub, which is known here now.
+
+        Other links that stand are asked too: since it is known here, no comparison names it again.
+        """
         self._bodiless[id_] = None
         self.no_have(link, [id_], now)
+        for other, state in self._links.items():
+            if other != link and len(state.bodies_to_ask) < MISSING_BODIES_ASKED_MAX:
+                state.bodies_to_ask.append(id_)
 
     def body_filled(self, id_: EnvelopeId, now: Instant) -> None:
         """The body of a stub that was here came."""

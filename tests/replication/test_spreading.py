@@ -424,6 +424,21 @@ def test_a_body_that_is_missed_is_asked_of_each_new_link_once_the_newest_first()
     assert wants_of(spreading, 1, 4) == [id_of(7)], "it has just got it"
 
 
+def test_a_body_whose_stub_came_is_asked_of_the_other_links_that_stand_one_after_the_other() -> None:
+    spreading = make(links=range(1, 4))
+    announce(spreading, 1, range(7, 8), 0)
+    assert wants_of(spreading, 1, 0) == [id_of(7)]
+    spreading.accepted_without_body(id_of(7), element(age=60), LINK, at(1))
+    asked: list[LinkId] = []
+    for _ in range(2):
+        [(link, want)] = spreading.take_frames(NOW, at(1))
+        assert want == IWant(ids=id_of(7))
+        spreading.body_refused(link, id_of(7), at(1))
+        asked.append(link)
+    assert sorted(asked) == [2, 3], "no comparison will name it, since it is known here now"
+    assert spreading.take_frames(NOW, at(2)) == [], "each is asked once"
+
+
 def test_large_mail_is_told_to_be_here_and_then_not_pushed() -> None:
     spreading = make(links=range(1, 5))
     spreading.received(LinkId(4), Prune(), NOW, at(0))
