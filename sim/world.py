@@ -26,6 +26,7 @@ from sim.befalling.line_faults import LineFaults, bursts_of
 from sim.befalling.lost_disks import LostDisks, cloned_nodes
 from sim.befalling.node_faults import NEVER, first_boots
 from sim.hostile.troop import Troop, hostile_places
+from sim.kernel.calendar import EPOCH_US
 from sim.kernel.entropy import Chance, Draws, SeededEntropy
 from sim.kernel.loop import Loop
 from sim.kernel.trace import Trace
@@ -40,7 +41,7 @@ from sim.nodes.laptop import Laptop
 from sim.nodes.memo import RememberedVerify
 from sim.nodes.modelled_kem import ModelledKem
 from sim.nodes.plain_links import begin_plainly
-from sim.nodes.planting import Plant
+from sim.nodes.planting import Bug, Plant
 from sim.nodes.virtual_node import Surroundings, VirtualNode
 from sim.people.correspondence import Correspondence
 from sim.people.meetings import Meetings
@@ -50,7 +51,13 @@ from sim.promised.frame_watch import require_no_fault
 from sim.promised.ledger import Ledger, Letter
 from sim.promised.promises import L7, BrokenPromise, require_joined
 from sim.promised.rest import MEASURED_US, require_rest
-from sim.tables.expectations import delivery_ratio, due_letters, require_expected
+from sim.promised.waiting import Waited, waited_letters
+from sim.tables.expectations import (
+    delivery_ratio,
+    due_letters,
+    require_expected,
+    require_waited,
+)
 from sim.tables.line_tables import Corruptions, Truncations
 from sim.tables.scenario import Scenario, as_drawn
 from sim.watching.watch import Watch
@@ -190,6 +197,11 @@ class World:
             self._begin()
             self.loop.run_until(at_us)
 
+    def plant(self, bug: Bug) -> None:
+        """From now on this is planted; it must be one of functions, since engines stand."""
+        assert bug.swaps
+        self._bug = bug
+
     @property
     def _settles_at(self) -> int:
         """From when on nothing new happens, and the mesh has to settle."""
@@ -209,7 +221,7 @@ class World:
         self._let_meet()
         self.correspondence.plan()
         self.faults.plan()
-        self.terrain.plan(self._rests_at)
+        self.terrain.plan(self.rests_at)
         self.loop.after(WATCH_US, self._look)
 
     def _let_meet(self) -> None:
@@ -296,12 +308,12 @@ class World:
     def due_letters(self) -> list[Letter]:
         """What should have arrived when nothing befell any more."""
         gone = tuple(node.index for node in self.nodes if node.is_gone)
-        return due_letters(self.ledger, self._rests_at, gone=gone)
+        return due_letters(self.ledger, self.rests_at, gone=gone)
 
     @property
     def delivery_ratio(self) -> float:
         """How much of that had."""
-        return delivery_ratio(self.due_letters(), self._rests_at)
+        return delivery_ratio(self.due_letters(), self.rests_at)
 
     @property
     def copies_per_delivery(self) -> float:
@@ -310,15 +322,31 @@ class World:
         first = received - self.sums.by_name.get("bodies_duplicate", 0)
         return round(received / first, 3) if first else 0
 
+    def waited_letters(self) -> list[Waited]:
+        """Those of them that had to wait in others' stores."""
+        standings = {
+            node.index: engine.standings
+            for node in self.present
+            if (engine := self.laptops[node.index].engine) is not None
+        }
+        return waited_letters(
+            [letter for letter in self.due_letters() if letter.sender in standings],
+            self.faults.machines.naps,
+            standings,
+            begins_at_s=EPOCH_US // 1_000_000 + round(self.scenario.begins_at_s),
+            rests_at=self.rests_at,
+        )
+
     @property
-    def _rests_at(self) -> int:
+    def rests_at(self) -> int:
         """From when on nothing befalls any more, and people write but to see whether it arrives."""
         return round(self.scenario.quiet_at_s * 1_000_000)
 
     def _require_expected(self) -> None:
         require_expected(
-            self.scenario.expect, self.due_letters(), self._rests_at, self.copies_per_delivery
+            self.scenario.expect, self.due_letters(), self.rests_at, self.copies_per_delivery
         )
+        require_waited(self.scenario.expect, self.waited_letters())
 
     def _rest(self, progress: Callable[["World"], None]) -> None:
         """Nothing befalls and nobody writes: let everything come to rest, and look at it."""

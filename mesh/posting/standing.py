@@ -92,6 +92,11 @@ class Standings:
 
     # --- What is asked ------------------------------------------------------------------------
 
+    @property
+    def own_keys(self) -> list[PostingKey]:
+        """All keys of ours, of all days."""
+        return list(self._own)
+
     def depth(self, posting_key: PostingKey, day: int) -> Depth:
         """How near the author of an envelope is, of which these are the key and the day."""
         if posting_key in self._own:

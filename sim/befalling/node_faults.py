@@ -64,6 +64,8 @@ class NodeFaults:
     restart: Callable[[VirtualNode], None]
     befalls: Callable[[str, int], bool]
     counters: NodeCounters = field(default_factory=NodeCounters)
+    naps: dict[int, list[tuple[int, int]]] = field(default_factory=dict)
+    """When each node slept, those that ever did: from when, and until when."""
 
     def plan(
         self,
@@ -77,6 +79,8 @@ class NodeFaults:
             case FlashCrowd():
                 # People begin by it; see `first_boots`.
                 self.counters.late_boots += len(late_nodes(number, fault, self.seed, self._count))
+            case DutyCycles(shifts=int(shifts)):
+                self._plan_shifts(number, fault, shifts)
             case _:
                 for node in self.nodes:
                     chance = Chance(self.seed, "faults", number, node.index)
@@ -179,12 +183,23 @@ class NodeFaults:
         self.counters.slow_cpus += 1
         node.think_slower(times)
 
+    def _plan_shifts(self, number: int, fault: DutyCycles, shifts: int) -> None:
+        """So many sleep, drawn, and go to the shifts in turn."""
+        order = list(self.nodes)
+        Chance(self.seed, "faults", number).shuffle(order)
+        for place, node in enumerate(order[: round(fault.share * len(order))]):
+            turn_us = place % shifts * _us(fault.period_s) // shifts
+            first = _us(fault.between_s[0]) + turn_us + _us(fault.awake_s)
+            if self.befalls(f"{number}/{node.index}", node.index):
+                self.loop.at(first, partial(self._nap, fault, node))
+
     def _nap(self, fault: DutyCycles, node: VirtualNode) -> None:
         period_us, end = _us(fault.period_s), _us(fault.between_s[1])
         wakes = min(self.loop.now + max(0, period_us - _us(fault.awake_s)), end)
         if wakes <= self.loop.now:
             return
         self.counters.naps += 1
+        self.naps.setdefault(node.index, []).append((self.loop.now, wakes))
         cut = self.network.cut(Silence(node.index))
         node.pause(wakes)
         self.loop.at(wakes, partial(self._wake, node, cut))

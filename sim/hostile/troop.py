@@ -6,7 +6,10 @@ send to one of them is bounded by what it gave (S11).
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
+
+import msgspec
 
 from mesh.crypto.kem import Kem
 from mesh.effects import MintStamp
@@ -191,6 +194,7 @@ class Troop:
             for network in ground.networks[victim]
         ]
         self._machines: dict[int, HostileMachine] = {}
+        self._let_in: int | None = None
 
     def stand(
         self,
@@ -226,7 +230,19 @@ class Troop:
             within_us = round(self._scenario.workload.boot_within_s * 1_000_000)
             comes_us = round(table.from_s * 1_000_000)
             comes_us += Chance(self._seed, "hostile", index).below(within_us + 1)
-            around.loop.at(comes_us, node.boot)
+            around.loop.at(comes_us, partial(self._come, place, node))
+
+    def let_in(self, count: int) -> None:
+        """Only so many of them come, and do together as much as all would. Before any has come."""
+        self._let_in = count
+        for machine in self.machines:
+            assert not machine.lives_count
+            per_second = machine.table.per_second * len(self._kinds) / max(1, count)
+            machine.table = msgspec.structs.replace(machine.table, per_second=per_second)
+
+    def _come(self, place: int, node: VirtualNode) -> None:
+        if self._let_in is None or place < self._let_in:
+            node.boot()
 
     @property
     def machines(self) -> list[HostileMachine]:

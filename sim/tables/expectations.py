@@ -4,12 +4,14 @@ Measured at the moment at which nothing befalls any more and people stop writing
 left is demanded: so it says what people had of their mesh while it was hard.
 """
 
+from collections.abc import Sequence
 from typing import Annotated
 
 import msgspec
 
 from sim.promised.ledger import Ledger, Letter
 from sim.promised.promises import E1, BrokenPromise
+from sim.promised.waiting import Waited, waited_ratio
 from sim.tables.fault_tables import Positive, Share, Strict
 
 Copies = Annotated[float, msgspec.Meta(ge=1)]
@@ -20,6 +22,8 @@ class Expect(Strict, frozen=True, kw_only=True):
 
     delivery_ratio_min: Share | None = None
     """Of what was written between those who have not failed for ever."""
+    waited_ratio_min: Share | None = None
+    """Of what had to wait in others' stores, by authors whom one knows who never sleeps."""
     latency_p50_ms_max: Positive | None = None
     latency_p99_ms_max: Positive | None = None
     """Of what had arrived."""
@@ -72,3 +76,17 @@ def require_expected(expect: Expect, letters: list[Letter], rests_at: int, copie
                 raise BrokenPromise(E1, detail)
     if expect.copies_max is not None and copies > expect.copies_max:
         raise BrokenPromise(E1, f"{copies:.2f} bodies came for each, beyond {expect.copies_max:g}")
+
+
+def require_waited(expect: Expect, waited: Sequence[Waited]) -> None:
+    """E1, of the letters that had to wait in others' stores."""
+    if expect.waited_ratio_min is None:
+        return
+    trusted = [one for one in waited if one.is_trusted]
+    ratio = waited_ratio(trusted)
+    if ratio < expect.waited_ratio_min:
+        detail = (
+            f"{ratio:.4f} of {len(trusted)} messages arrived that had to wait in others' stores, "
+            f"fewer than {expect.waited_ratio_min}"
+        )
+        raise BrokenPromise(E1, detail)

@@ -70,11 +70,14 @@ class DutyCycles(Struck, frozen=True, kw_only=True, tag_field="kind", tag="duty-
     """Telephones that sleep most of the time: of each period they are awake for `awake_s`.
 
     Who sleeps neither hears nor answers, and nobody is told. When `between_s` ends all are awake.
+    With `shifts` they take turns: so many groups, each awake while the others sleep.
     """
 
     awake_s: Span = 20
     period_s: Span = 60
     share: Share = 0.5
+    shifts: Annotated[int, msgspec.Meta(ge=2, le=100)] | None = None
+    """Without them each falls asleep when it will."""
 
     @property
     def ends_s(self) -> float:

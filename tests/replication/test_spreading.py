@@ -424,7 +424,9 @@ def test_a_body_that_is_missed_is_asked_of_each_new_link_once_the_newest_first()
     assert wants_of(spreading, 1, 4) == [id_of(7)], "it has just got it"
 
 
-def test_a_body_whose_stub_came_is_asked_of_the_other_links_that_stand_one_after_the_other() -> None:
+def test_a_body_whose_stub_came_is_asked_of_the_other_links_that_stand_one_after_the_other() -> (
+    None
+):
     spreading = make(links=range(1, 4))
     announce(spreading, 1, range(7, 8), 0)
     assert wants_of(spreading, 1, 0) == [id_of(7)]

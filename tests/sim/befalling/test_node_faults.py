@@ -8,6 +8,8 @@ from sim.kernel.calendar import Calendar
 from sim.kernel.entropy import Chance
 from sim.network.cuts import Silence
 from sim.tables.node_tables import Drifts, FlashCrowd, Sessions
+from sim.tables.scenario import parse_scenario
+from sim.world import Options, World
 from tests.sim.talker import linked_pair
 
 S = 1_000_000
@@ -52,6 +54,33 @@ def test_a_crash_ends_a_pause() -> None:
     scene.run(1)
     assert scene.nodes[1].batches_count > 0
     assert scene.talkers[1].boots_count == 2
+
+
+SHIFTS = """
+schema = 1
+name = "shifts"
+summary = "Four of six sleep in two shifts."
+nodes = 6
+[workload]
+write_between_s = [1, 2]
+[[faults]]
+kind = "duty-cycles"
+between_s = [2, 50]
+share = 0.67
+shifts = 2
+awake_s = 5
+period_s = 20
+"""
+
+
+def test_in_shifts_so_many_sleep_and_two_shifts_are_never_awake_together() -> None:
+    world = World(parse_scenario(SHIFTS), Options(seed=1, is_crypto_real=False))
+    world.run_until(50 * S)
+    assert len(world.faults.machines.naps) == 4
+    naps = sorted(world.faults.machines.naps.values())
+    first = [(7 * S, 22 * S), (27 * S, 42 * S), (47 * S, 50 * S)]
+    second = [(17 * S, 32 * S), (37 * S, 50 * S)]
+    assert naps == [first, first, second, second]
 
 
 def test_a_slow_node_thinks_longer_and_is_quick_again() -> None:

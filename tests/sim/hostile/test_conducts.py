@@ -4,6 +4,8 @@ import pytest
 
 from mesh.commands import Answer, AskStatus, StatusAnswer
 from mesh.errors import UserError
+from mesh.storage.store_rows import integer
+from mesh.wire.envelope import SIZE_BYTES
 from sim.hostile.liars import SHIFT_SECONDS
 from sim.promised.promises import BrokenPromise
 from sim.reached import reached
@@ -135,3 +137,19 @@ def test_more_sent_to_a_hostile_node_than_it_earned_breaks_s11() -> None:
         machine.tally.received_bytes += 100_000_000
     with pytest.raises(BrokenPromise, match="S11"):
         world.troop.require_bounded(world.loop.now)
+
+
+def test_a_flood_of_large_envelopes_fills_stores_with_them() -> None:
+    text = WORLD.format(kind="flood") + "kib = 16\n"
+    text += '\n[[hostile]]\nkind = "flood"\nshare = 0.1\nkib = 64\n'
+    world = World(parse_scenario(text), Options(1, is_crypto_real=False))
+    world.run(lambda world: None)
+    assert world.ledger.delivered_count == world.ledger.confirmed_count > 5
+    assert faults_of(world) == {}
+    for node in world.nodes:
+        rows = world.laptops[node.index].store.execute(
+            "SELECT size_class, count(*) FROM envelopes GROUP BY size_class"
+        )
+        counts = {integer(size): integer(count) for size, count in rows.fetchall()}
+        assert counts[SIZE_BYTES.index(16 * 1024)] > 15
+        assert counts[SIZE_BYTES.index(64 * 1024)] > 15

@@ -2,9 +2,17 @@
 
 import pytest
 
+from mesh.posting.standing import Depth
 from sim.promised.ledger import Ledger
 from sim.promised.promises import E1, BrokenPromise
-from sim.tables.expectations import Expect, delivery_ratio, due_letters, require_expected
+from sim.promised.waiting import Waited
+from sim.tables.expectations import (
+    Expect,
+    delivery_ratio,
+    due_letters,
+    require_expected,
+    require_waited,
+)
 
 S = 1_000_000
 RESTS_AT = 100 * S
@@ -55,3 +63,14 @@ def test_whoever_failed_for_ever_and_what_was_taken_back_does_not_count() -> Non
     assert delivery_ratio(due_letters(ledger, RESTS_AT), RESTS_AT) == 0.5
     assert delivery_ratio(due_letters(ledger, RESTS_AT, gone=(2,)), RESTS_AT) == 1
     assert delivery_ratio([], RESTS_AT) == 1
+
+
+def test_of_what_had_to_wait_only_mail_of_the_near_is_held_to_the_bound() -> None:
+    [letter] = ledger_of([None]).letters
+    lost = {depth: Waited(letter, depth, has_arrived=False) for depth in Depth}
+    expect = Expect(waited_ratio_min=0.99)
+    require_waited(expect, [lost[Depth.STRANGER]])
+    require_waited(Expect(), [lost[Depth.FAR]])
+    with pytest.raises(BrokenPromise, match="of 1 messages arrived that had to wait") as broken:
+        require_waited(expect, [lost[Depth.FAR], lost[Depth.STRANGER]])
+    assert broken.value.promise is E1

@@ -1,0 +1,102 @@
+"""`meshsim flood`: what a flood leaves of the mail that must wait, in our stores and in queues."""
+
+import sys
+from collections.abc import Mapping, Sequence
+from itertools import groupby
+from typing import Final
+
+import click
+import msgspec
+
+from mesh.errors import UserError
+from mesh.posting.standing import Depth
+from sim.flooding import Kept, Trial, try_floods
+from sim.futures import CAN_FORK
+from sim.sweeps.points import parse_seeds
+from sim.tables.scenario import load_scenario
+from sim.tables.settings import parse_settings, with_settings
+
+EXAMPLES: Final = """\b
+Examples:
+  python -m sim flood
+  python -m sim flood --seeds 1..5 --hostile 0..3
+  python -m sim flood --seeds 7 --hostile 3 --json
+"""
+
+DEPTHS: Final[Mapping[str, str]] = {
+    Depth.CONTACT.name: "contact",
+    Depth.VOUCHED.name: "friend of one",
+    Depth.FAR.name: "one further",
+    Depth.STRANGER.name: "stranger",
+}
+
+
+@click.command("flood", epilog=EXAMPLES)
+@click.argument("name", default="flood-30-percent")
+@click.option("--seeds", default="1..5", show_default=True, help="7, 0..49, or a list of these.")
+@click.option("--hostile", default="1..3", show_default=True, help="How many come: 3, or 0..3.")
+@click.option("--set", "settings", multiple=True, help="path=value, in the scenario's place.")
+@click.option("--json", "is_json", is_flag=True, help="Print every trial as JSON.")
+def flood_command(
+    *, name: str, seeds: str, hostile: str, settings: tuple[str, ...], is_json: bool
+) -> None:
+    """Run a scenario up to its flood, and from there on with our stores and with plain queues.
+
+    Counted are letters whose two people are never awake together, by how near their authors are
+    to the nearest of those who never sleep: so many of them arrived, of so many that had to wait.
+    """
+    if not CAN_FORK:
+        raise click.UsageError("This system cannot fork a process.")
+    try:
+        values = {path: found[0] for path, found in parse_settings(settings).items()}
+        scenario = with_settings(load_scenario(name), values)
+        counts = parse_seeds(hostile)
+        trials: list[Trial] = []
+        for seed in parse_seeds(seeds):
+            if sys.stderr.isatty():
+                click.echo(f"\r\033[Kseed {seed} …", nl=False, err=True)
+            trials += try_floods(scenario, seed, counts)
+    except UserError as error:
+        raise click.UsageError(str(error)) from None
+    if sys.stderr.isatty():
+        click.echo("\r\033[K", nl=False, err=True)
+    if is_json:
+        click.echo(msgspec.json.format(msgspec.json.encode(trials)))
+    else:
+        _print(trials)
+
+
+def _print(trials: Sequence[Trial]) -> None:
+    columns = [f"{size} KiB {depth}" for depth in DEPTHS.values() for size in (1, 16)]
+    head = "".join(f"{column:>21}" for column in columns)
+    click.echo(
+        f"{'hostile':<14}{'stores':<8}{'turned':>7}{'trusted':>16}{'worst':>8}{'foretold':>10}{head}"
+    )
+    ordered = sorted(trials, key=_row)
+    for (hostile, stores), group in groupby(ordered, key=_row):
+        of_row = list(group)
+        worst = min(one.trusted.ratio for one in of_row)
+        turned = sum(one.turnovers for one in of_row) / len(of_row)
+        cells = [
+            _sum(size, name)
+            for name in DEPTHS
+            for size in ([t.small for t in of_row], [t.large for t in of_row])
+        ]
+        click.echo(
+            f"{f'{hostile} ({of_row[0].share:.0%})':<14}{stores:<8}{turned:>6.1f}×"
+            f"{_text(sum((one.trusted for one in of_row), Kept())):>16}{worst:>8.1%}"
+            f"{sum(one.foretold for one in of_row):>10}"
+            + "".join(f"{_text(cell):>21}" for cell in cells)
+        )
+
+
+def _row(trial: Trial) -> tuple[int, str]:
+    return trial.hostile, trial.stores
+
+
+def _sum(by_depth: Sequence[Mapping[str, Kept]], name: str) -> Kept:
+    return sum((one.get(name, Kept()) for one in by_depth), Kept())
+
+
+def _text(kept: Kept) -> str:
+    return f"{kept.arrived} of {kept.waited}" if kept.waited else "-"

@@ -1,0 +1,94 @@
+"""A flood that overruns stores many times: what ours keep, and plain queues lose."""
+
+from functools import partial
+from importlib.resources import files
+from pathlib import Path
+
+import msgspec
+import pytest
+from click.testing import CliRunner
+
+from sim.__main__ import main
+from sim.flooding import Trial
+from sim.futures import CAN_FORK, try_futures
+from sim.nodes.plain_queue import PLAIN_QUEUE
+from sim.promised.promises import BrokenPromise
+from sim.tables.expectations import require_waited
+from sim.tables.scenario import load_scenario
+from sim.world import Options, World
+
+pytestmark = pytest.mark.skipif(not CAN_FORK, reason="This system cannot fork a process.")
+
+FLOOD_US = 140_000_000
+SMALL = (
+    ("between_s = [140, 340]", "between_s = [40, 110]"),
+    ("between_s = [75, 76]", "between_s = [15, 16]"),
+    ("write_between_s = [12, 320]", "write_between_s = [12, 100]"),
+    ("from_s = 140", "from_s = 40"),
+    ("awake_s = 10\nperiod_s = 60", "awake_s = 8\nperiod_s = 30"),
+    ("nodes = 7", "nodes = 5"),
+)
+
+
+class Verdict(msgspec.Struct):
+    """What a scenario's expectation says of one fork."""
+
+    small: int
+    large: int
+    arrived: int
+    broken: str = ""
+
+
+def verdict(world: World, *, is_queue: bool) -> Verdict:
+    if is_queue:
+        world.plant(PLAIN_QUEUE)
+    world.run_until(world.rests_at)
+    trusted = [one for one in world.waited_letters() if one.is_trusted]
+    large = sum(one.is_large for one in trusted)
+    arrived = sum(one.has_arrived for one in trusted)
+    found = Verdict(small=len(trusted) - large, large=large, arrived=arrived)
+    try:
+        require_waited(world.scenario.expect, trusted)
+    except BrokenPromise as broken:
+        found.broken = str(broken)
+    return found
+
+
+@pytest.mark.timeout(600)  # It takes half a minute of CPU, most of it admission of junk.
+def test_of_mail_that_must_wait_in_a_flood_our_stores_lose_none_and_plain_queues_nearly_all() -> (
+    None
+):
+    world = World(load_scenario("flood-30-percent"), Options(seed=2, is_crypto_real=False))
+    world.run_until(FLOOD_US)
+    futures = [partial(verdict, is_queue=is_queue) for is_queue in (False, True)]
+    ours, queue = try_futures(world, futures, Verdict)
+    assert ours.small >= 20
+    assert ours.large >= 5
+    assert ours.arrived == ours.small + ours.large
+    assert ours.broken == ""
+    assert queue.arrived * 5 < queue.small + queue.large
+    assert queue.broken.startswith("E1: ")
+    assert "had to wait in others' stores" in queue.broken
+
+
+@pytest.mark.timeout(600)  # Three small worlds, in one process.
+def test_the_command_tells_every_trial(tmp_path: Path) -> None:
+    text = (files("sim") / "scenarios" / "flood_30_percent.toml").read_text(encoding="utf-8")
+    for former, other in SMALL:
+        assert former in text
+        text = text.replace(former, other)
+    scenario = tmp_path / "flood.toml"
+    scenario.write_text(text, encoding="utf-8")
+    asked = ["flood", str(scenario), "--seeds", "1", "--hostile", "1"]
+    told = CliRunner().invoke(main, [*asked, "--json"])
+    assert told.exit_code == 0, told.output
+    trials = msgspec.json.decode(told.stdout, type=list[Trial])
+    assert [(one.hostile, one.stores) for one in trials] == [(1, "ours"), (1, "queues")]
+    assert all(one.turnovers > 0.5 for one in trials), "whoever comes sends as much as all would"
+    assert [round(one.share, 2) for one in trials] == [0.17, 0.17]
+
+
+def test_the_command_wants_a_scenario_that_floods() -> None:
+    told = CliRunner().invoke(main, ["flood", "lan-party", "--seeds", "1"])
+    assert told.exit_code == 2
+    assert "A flood needs" in told.output
