@@ -146,8 +146,11 @@ class Vouching:
 
     def deadline(self) -> Monotonic | None:
         """When `deadline_passed` wants to be called."""
-        dues = [one.due for one in self._contacts.values() if one.links and one.due is not None]
-        return min(dues, default=None)
+        found: Monotonic | None = None
+        for one in self._contacts.values():
+            if one.due is not None and one.links and (found is None or one.due < found):
+                found = one.due
+        return found
 
     def deadline_passed(self, lists_for: ListsFor, now: Instant) -> None:
         """Tell each contact whose time has come what they do not know."""

@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from heapq import heapify, heappop, heappush, nlargest
 
-from mesh.ids import EnvelopeId, Instant, LinkId, Monotonic, earliest
+from mesh.ids import EnvelopeId, Instant, LinkId, Monotonic
 from mesh.limits import (
     ANNOUNCED_IDS_BURST,
     ANNOUNCED_IDS_PER_SECOND,
@@ -314,8 +314,12 @@ class Wanting:
         """When `deadline_passed` wants to be called."""
         while self._due and not self._is_awaited(self._due[0][2], self._due[0][0]):
             heappop(self._due)
-        found = earliest([one.deadline for one in self._links.values()])
-        return earliest((found, self._due[0][0])) if self._due else found
+        found = self._due[0][0] if self._due else None
+        for state in self._links.values():
+            at = state.deadline
+            if at is not None and (found is None or at < found):
+                found = at
+        return found
 
     def deadline_passed(self, now: Instant) -> None:
         """Ask for what did not come by itself, and ask others for what did not come at all."""
