@@ -140,6 +140,7 @@ def test_commands_sweep_merge_compare_and_shrink(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.world
 def test_a_planted_bug_is_hunted_named_and_made_small(tmp_path: Path) -> None:
     arguments = ["sweep", "--bugs", "--bug", "told-twice", "--runs", "12", "--out", str(tmp_path)]
     result = CliRunner().invoke(main, arguments)
