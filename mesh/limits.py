@@ -155,8 +155,9 @@ PEX_FRESH_MS = 86_400_000
 """An address is passed on for so long after it led to a link."""
 
 PASSIVE_ADDRESSES_MAX = 128
-"""Nodes known besides those that are linked or announced, from which lost links are replaced. When
-19 of 20 nodes fail at once, a full cache has a living one but in 1 of 700 cases (64: in 1 of 27)."""
+"""Nodes known besides those that are linked or announced, from which lost links are replaced.
+
+When 19 of 20 nodes fail at once, nobody in a full cache lives in 1 of 700 cases (64: 1 of 27)."""
 
 PASSIVE_PER_PREFIX_MAX = 8
 """Of those in one IPv4 /16 or IPv6 /32 of the internet, where addresses are cheap."""
