@@ -15,6 +15,8 @@ from sim.shrinking.search import broken_id
 from sim.tables.scenario import load_scenario
 from sim.world import Options
 
+pytestmark = pytest.mark.world
+
 SMALL = """
 schema = 1
 name = "small"
@@ -42,7 +44,6 @@ READ_BYTES = 4096
 INTERRUPTIBLE = """
 import runpy, signal
 
-pytestmark = pytest.mark.world
 signal.signal(signal.SIGINT, signal.default_int_handler)
 runpy.run_module("sim", run_name="__main__", alter_sys=True)
 """

@@ -103,7 +103,8 @@ def test_a_sweep_counts_runs_and_names_what_none_has_reached() -> None:
     rows = _marks(records).splitlines()
     assert rows[0].startswith("     1  ")
     assert rows[-1].startswith(" never  ")
-    assert sometimes_text(dict.fromkeys(MARKS, 1)) == f"{len(MARKS)} of {len(MARKS)} marks reached"
+    all_reached = sometimes_text(dict.fromkeys(MARKS, 1))
+    assert all_reached.endswith(f" {len(MARKS)} of {len(MARKS)} marks reached")
 
 
 def test_the_worst_day_reaches_what_few_worlds_do() -> None:
@@ -117,7 +118,7 @@ def test_the_worst_day_reaches_what_few_worlds_do() -> None:
         assert found[mark] > 0, mark
 
 
-NEVER = ["message-expired", "deferred"]
+NEVER = ["deferred"]
 """What the page gives reasons for."""
 
 
