@@ -16,7 +16,7 @@ from mesh.errors import UserError
 from mesh.posting.standing import Depth
 from mesh.storage.store import Store
 from sim.futures import try_futures
-from sim.models.holders import reaches
+from sim.models.holders import Links, reaches
 from sim.nodes.plain_queue import PLAIN_QUEUE
 from sim.promised.waiting import Waited
 from sim.tables.hostile_table import Hostile
@@ -104,7 +104,7 @@ def _try(flood: Hostile, naps: DutyCycles, stores: Stores, hostile: int, world: 
     lasts_s = naps.between_s[1] - flood.from_s
     away_s = naps.period_s - naps.awake_s
     turned = sum(junk.values()) / max(1, len(junk)) * flood.kib / stored_kib
-    waited = world.waited_letters()
+    waited, links = world.waited_letters(), _links(world)
     return Trial(
         seed=world.options.seed,
         stores=stores,
@@ -112,31 +112,35 @@ def _try(flood: Hostile, naps: DutyCycles, stores: Stores, hostile: int, world: 
         hostile=hostile,
         small=_kept([one for one in waited if not one.is_large]),
         large=_kept([one for one in waited if one.is_large]),
-        foretold=sum(_is_foretold(world, one, stores) for one in waited if one.is_trusted),
+        foretold=sum(_is_foretold(world, links, one, stores) for one in waited if one.is_trusted),
         turnovers=turned * away_s / lasts_s,
     )
 
 
-def _is_foretold(world: World, one: Waited, stores: Stores) -> bool:
+def _is_foretold(world: World, links: Links, one: Waited, stores: Stores) -> bool:
     """Whether a letter came where the model says so: to who wakes and is joined to who holds it.
 
     Of queues it says that nobody holds anything.
     """
     naps = world.faults.machines.naps
-    turn = naps[one.letter.recipient]
-    asking = [node for node, spans in naps.items() if spans == turn]
+    to = one.letter.recipient
+    asking = [node for node, spans in naps.items() if spans == naps[to]]
+    holders = one.holders if stores == "ours" else ()
+    return reaches(links, holders=holders, asking=asking, to=to) == one.has_arrived
+
+
+def _links(world: World) -> Links:
+    """Who stands on one network with whom."""
     places = [dict.fromkeys(networks) for networks in world.ground.networks]
-    links = {
+    nodes = range(world.scenario.nodes)
+    return {
         node: [
             other
-            for other in range(world.scenario.nodes)
+            for other in nodes
             if other != node and any(network in places[other] for network in places[node])
         ]
-        for node in range(world.scenario.nodes)
+        for node in nodes
     }
-    holders = one.holders if stores == "ours" else ()
-    to = one.letter.recipient
-    return reaches(links, holders=holders, asking=asking, to=to) == one.has_arrived
 
 
 def _kept(waited: Sequence[Waited]) -> dict[str, Kept]:

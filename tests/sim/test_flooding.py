@@ -47,8 +47,10 @@ def verdict(world: World, *, is_queue: bool) -> Verdict:
     large = sum(one.is_large for one in trusted)
     arrived = sum(one.has_arrived for one in trusted)
     found = Verdict(small=len(trusted) - large, large=large, arrived=arrived)
+    ratio_min = world.scenario.expect.waited_ratio_min
+    assert ratio_min is not None
     try:
-        require_waited(world.scenario.expect, trusted)
+        require_waited(trusted, ratio_min)
     except BrokenPromise as broken:
         found.broken = str(broken)
     return found
