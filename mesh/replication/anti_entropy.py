@@ -143,6 +143,11 @@ class _LinkState:
         is_idle = self.opened is None and self.audited is None
         return is_idle and (bool(self.waiting) or self.suspected is not None)
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether something is under way from this side, or waits to be."""
+        return self.deadline is not None or bool(self.waiting) or self.suspected is not None
+
 
 class AntiEntropy:
     """Reconciliation with all neighbours."""
@@ -151,6 +156,8 @@ class AntiEntropy:
         self._sets = sets
         self._entropy = entropy
         self._links: dict[LinkId, _LinkState] = {}
+        # All that are busy are among them: mostly there is none, and nothing to look at.
+        self._busy: dict[LinkId, _LinkState] = {}
         self._frames: list[tuple[LinkId, Frame]] = []
         self._learned: list[Learned] = []
         self._root_at: Monotonic | None = None
@@ -174,19 +181,19 @@ class AntiEntropy:
             self._served_allowance = Allowance(per_second=in_all, burst=2 * in_all, now=now)
         self._root_soon(now)
         if is_dialled_by_us:
-            state.waiting = list(range(CLASSES_COUNT))
+            self._want_all(link, state)
 
     def link_down(self, link: LinkId, now: Instant) -> None:
         """A link is gone."""
         self._links.pop(link, None)
+        self._busy.pop(link, None)
         self._root_soon(now)
 
     def compare(self, link: LinkId, now: Instant, *, pause_ms: int = 0) -> None:
         """Reconcile all classes with a neighbour: something was dropped or has changed."""
         state = self._links.get(link)
         if state is not None:
-            for lifetime_class in range(CLASSES_COUNT):
-                _want(state, lifetime_class)
+            self._want_all(link, state)
             _pause(state, pause_ms, now)
 
     def stop(self, link: LinkId, now: Instant) -> None:
@@ -215,26 +222,14 @@ class AntiEntropy:
             case Audit():
                 self._audit_came(link, state, frame, now)
             case AuditResult():
-                self._audit_result_came(state, frame)
+                self._audit_result_came(link, state, frame)
             case _:
                 raise PeerError("a frame out of place")
 
     def take_frames(self, mesh_now: UnixSeconds, now: Instant) -> list[tuple[LinkId, Frame]]:
         """The frames to send, in order; what waits to be compared is opened, one a link."""
-        for link, state in self._links.items():
-            # Nearly always there is nothing: that is looked at first, and in this place.
-            if not state.waiting and state.suspected is None:
-                continue
-            if not state.wants_to_open or state.open_after > now.monotonic:
-                continue
-            suspected, state.suspected = state.suspected, None
-            if suspected is not None:
-                self._open_suspected(link, state, suspected, now)
-            else:
-                lifetime_class = state.waiting.pop(0)
-                self._open(
-                    link, state, lifetime_class, self._sets.floor(lifetime_class, mesh_now), now
-                )
+        if self._busy:
+            self._open_waiting(mesh_now, now)
         frames, self._frames = self._frames, []
         return frames
 
@@ -246,11 +241,11 @@ class AntiEntropy:
     def deadline(self) -> Monotonic | None:
         """When `deadline_passed` wants to be called."""
         found = self._root_at if self._links else None
-        for state in self._links.values():
+        for state in self._busy.values():
             at = state.deadline
             if at is not None and (found is None or at < found):
                 found = at
-            if (state.waiting or state.suspected is not None) and state.wants_to_open:
+            if state.wants_to_open:
                 found = earliest((found, state.open_after))
         return found
 
@@ -258,14 +253,28 @@ class AntiEntropy:
         self, is_eager: Callable[[LinkId], bool], mesh_now: UnixSeconds, now: Instant
     ) -> None:
         """Give up on who does not answer; tell a neighbour our roots when it is time."""
-        for state in self._links.values():
+        for link, state in self._links.items():
             if state.deadline is not None and now.monotonic >= state.deadline:
                 state.audited = None
-                self._give_up(state, now)
+                self._give_up(link, state, now)
         if self._root_at is not None and now.monotonic >= self._root_at:
             self._tell_root(is_eager, mesh_now, now)
 
     # --- Opening ------------------------------------------------------------------------------
+
+    def _open_waiting(self, mesh_now: UnixSeconds, now: Instant) -> None:
+        self._busy = {link: state for link, state in self._links.items() if state.is_busy}
+        for link, state in self._busy.items():
+            if not state.wants_to_open or state.open_after > now.monotonic:
+                continue
+            suspected, state.suspected = state.suspected, None
+            if suspected is not None:
+                self._open_suspected(link, state, suspected, now)
+            else:
+                lifetime_class = state.waiting.pop(0)
+                self._open(
+                    link, state, lifetime_class, self._sets.floor(lifetime_class, mesh_now), now
+                )
 
     def _open(
         self,
@@ -315,12 +324,12 @@ class AntiEntropy:
     def _cut(self, link: LinkId, state: _LinkState, opened: _Opened, now: Instant) -> None:
         """A session takes too many messages: go on with the rest of it later."""
         self._frames.append((link, NegMessage(opened.session, b"")))
-        self._give_up(state, now)
+        self._give_up(link, state, now)
 
-    def _give_up(self, state: _LinkState, now: Instant) -> None:
+    def _give_up(self, link: LinkId, state: _LinkState, now: Instant) -> None:
         """A session has not come to its end; its class is compared again by and by."""
         if state.opened is not None:
-            _want(state, state.opened.lifetime_class)
+            self._want(link, state, state.opened.lifetime_class)
             _pause(state, RECONCILE_AFTER_LOSS_MS, now)
             self._root_soon(now)
         state.opened, state.deadline = None, None
@@ -416,7 +425,7 @@ class AntiEntropy:
             floor = UnixSeconds(close.value)
             self._open(link, state, lifetime_class, floor, now, reopened_count=1)
         elif close.reason == NEG_CLOSE_BUSY:
-            _want(state, lifetime_class)
+            self._want(link, state, lifetime_class)
             pause_s = min(max(close.value, 1), RECONCILE_BUSY_SECONDS_MAX)
             _pause(state, 1_000 * pause_s, now)
 
@@ -520,7 +529,7 @@ class AntiEntropy:
             floor, ceiling = UnixSeconds(entry.floor), UnixSeconds(entry.ceiling)
             ours = self._root_of(entry.lifetime_class, floor, ceiling)
             if ours != (entry.count, entry.fingerprint):
-                _want(state, entry.lifetime_class)
+                self._want(link, state, entry.lifetime_class)
 
     def _root_of(
         self, lifetime_class: int, floor: UnixSeconds, ceiling: UnixSeconds
@@ -579,7 +588,7 @@ class AntiEntropy:
         total = salted_sum(index, asked, audit.nonce)
         self._frames.append((link, AuditResult(audit.session, count, total)))
 
-    def _audit_result_came(self, state: _LinkState, result: AuditResult) -> None:
+    def _audit_result_came(self, link: LinkId, state: _LinkState, result: AuditResult) -> None:
         audited = state.audited
         if audited is None or audited.session != result.session:
             return
@@ -588,11 +597,18 @@ class AntiEntropy:
         if (result.count, result.total) != (audited.count, audited.total):
             # Old mail that came meanwhile, or ids that were made to agree.
             state.suspected = audited.range
+            self._busy[link] = state
 
+    # --- What is to be compared ---------------------------------------------------------------
 
-def _want(state: _LinkState, lifetime_class: int) -> None:
-    if lifetime_class not in state.waiting:
-        state.waiting.append(lifetime_class)
+    def _want(self, link: LinkId, state: _LinkState, lifetime_class: int) -> None:
+        if lifetime_class not in state.waiting:
+            state.waiting.append(lifetime_class)
+        self._busy[link] = state
+
+    def _want_all(self, link: LinkId, state: _LinkState) -> None:
+        for lifetime_class in range(CLASSES_COUNT):
+            self._want(link, state, lifetime_class)
 
 
 def _pause(state: _LinkState, pause_ms: int, now: Instant) -> None:

@@ -13,7 +13,6 @@ older than a minute) is announced and never pushed.
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from enum import Enum, auto
 from typing import Final
 
 from mesh.crypto.entropy import Entropy, uniform_below
@@ -60,11 +59,6 @@ FlowOf = Callable[[EnvelopeId], Flow]
 _MINUTE_US: Final = 60_000_000
 
 
-class _Mode(Enum):
-    EAGER = auto()
-    LAZY = auto()
-
-
 @dataclass(slots=True)
 class _LinkState:
     """What waits for room on one link. Dicts stand for ordered sets.
@@ -72,7 +66,7 @@ class _LinkState:
     `sending`: bodies. `served`: how often each was asked for, of late.
     """
 
-    mode: _Mode = _Mode.EAGER
+    link: LinkId
     sending: Turns = field(default_factory=Turns)
     sparing: Sparing = Sparing.NOTHING
     has_spared: bool = False
@@ -107,6 +101,9 @@ class Pushing:
         self._eager_links_min = eager_links_min
         self._eager_links_max = eager_links_max
         self._links: dict[LinkId, _LinkState] = {}
+        self._eager: dict[LinkId, None] = {}
+        # All links on which something waits are among them: those are asked after every batch.
+        self._filled: dict[LinkId, None] = {}
         self._recent: dict[EnvelopeId, Monotonic] = {}
         self._racing = Racing()
         self._frames: list[tuple[LinkId, Frame]] = []
@@ -115,11 +112,14 @@ class Pushing:
 
     def link_up(self, link: LinkId) -> None:
         """A link is ready; it begins eager."""
-        self._links[link] = _LinkState()
+        self._links[link] = _LinkState(link)
+        self._eager[link] = None
 
     def link_down(self, link: LinkId, now: Instant) -> None:
         """A link is gone; another may have to take its place."""
         self._links.pop(link, None)
+        self._eager.pop(link, None)
+        self._filled.pop(link, None)
         self._racing.link_down(link)
         self._keep_floor(now)
 
@@ -142,27 +142,18 @@ class Pushing:
     @property
     def eager_count(self) -> int:
         """Links that get bodies unasked, and keep their word."""
-        return len(
-            [
-                link
-                for link, state in self._links.items()
-                if state.mode is _Mode.EAGER and not self._scores.is_doubted(link)
-            ]
-        )
+        if not self._scores.has_doubted:
+            return len(self._eager)
+        return len([link for link in self._eager if not self._scores.is_doubted(link)])
 
+    @property
     def _is_below_floor(self) -> bool:
-        """Whether too few links get bodies unasked: asked after each batch, so it stops early."""
-        lacking = self._eager_links_min
-        for link, state in self._links.items():
-            if state.mode is _Mode.EAGER and not self._scores.is_doubted(link):
-                lacking -= 1
-                if not lacking:
-                    return False
-        return lacking > 0
+        """Whether too few links get bodies unasked."""
+        return self.eager_count < self._eager_links_min
 
     def is_eager(self, link: LinkId) -> bool:
         """Whether a link gets bodies unasked."""
-        return self._links[link].mode is _Mode.EAGER
+        return link in self._eager
 
     # --- What to spread -----------------------------------------------------------------------
 
@@ -191,11 +182,11 @@ class Pushing:
                 says_soon = True
             elif not is_live:
                 self._queue(state, state.announcing, id_)
-            elif state.mode is _Mode.LAZY:
-                self._queue(state, state.announcing_live, id_, is_live=True)
-            else:
+            elif link in self._eager:
                 self._queue_body(state, id_)
-            is_pusher = is_live and came_by is not None and state.mode is _Mode.EAGER
+            else:
+                self._queue(state, state.announcing_live, id_, is_live=True)
+            is_pusher = is_live and came_by is not None and link in self._eager
             if is_pusher and size_bytes >= DO_NOT_WANT_BYTES_MIN and says_soon:
                 self._frames.append((link, DoNotWant(ids=id_)))
 
@@ -222,7 +213,7 @@ class Pushing:
         state = self._links[link]
         state.first_count += 1
         if _free_at(state) <= now.monotonic and not self._scores.is_doubted(link):
-            state.mode = _Mode.EAGER
+            self._eager[link] = None
 
     def duplicate(self, link: LinkId, id_: EnvelopeId, now: Instant) -> None:
         """A link pushed what was here: it need not, if others do."""
@@ -231,15 +222,13 @@ class Pushing:
         since = self._recent.get(id_)
         if since is None or now.monotonic - since >= PRUNE_AGE_MS * 1000:
             return
-        if state.mode is _Mode.EAGER:
+        if link in self._eager:
             is_needless = self.eager_count > self._eager_links_min
         else:
             # A graft and a prune that crossed, and it thinks that it is eager.
             is_needless = _is_over(state.pruned_at, PRUNE_AGAIN_MS, now)
         if is_needless:
-            state.mode = _Mode.LAZY
-            state.pruned_at = now.monotonic
-            self._frames.append((link, Prune()))
+            self._prune(link, now)
 
     def body_gone(self, id_: EnvelopeId) -> None:
         """A body was dropped: who was to get it unasked is told of the id instead."""
@@ -261,15 +250,14 @@ class Pushing:
     def pruned(self, link: LinkId, now: Instant) -> None:
         """A link has what we push already: announce to it."""
         state = self._links[link]
-        state.mode = _Mode.LAZY
-        state.pruned_at = now.monotonic
+        self._become_lazy(link, now)
         for id_ in state.sending.take_pushed():
             self._queue(state, state.announcing_live, id_, is_live=True)
         self._keep_floor(now)
 
     def grafted(self, link: LinkId, ids: Iterable[EnvelopeId], now: Instant) -> None:
         """A link wants to get bodies unasked, and these now."""
-        self._links[link].mode = _Mode.EAGER
+        self._eager[link] = None
         self.wanted(link, ids, now, is_live=True)
         if self.eager_count > self._eager_links_max:
             self._prune_worst(link, now)
@@ -277,15 +265,12 @@ class Pushing:
     def graft(self, link: LinkId) -> None:
         """We ask a link for what it announced: it was faster than those that push."""
         if not self._scores.is_doubted(link):
-            self._links[link].mode = _Mode.EAGER
+            self._eager[link] = None
 
     def doubted(self, link: LinkId, now: Instant) -> None:
         """A link does not give what it announces: it is told of ids, and others push to us."""
-        state = self._links.get(link)
-        if state is not None and state.mode is _Mode.EAGER:
-            state.mode = _Mode.LAZY
-            state.pruned_at = now.monotonic
-            self._frames.append((link, Prune()))
+        if link in self._eager:
+            self._prune(link, now)
             self._keep_floor(now)
 
     def wanted(
@@ -333,7 +318,7 @@ class Pushing:
 
     def announced_live(self, link: LinkId, id_: EnvelopeId, now: Instant) -> None:
         """A link told of new mail: a lazy one may be faster than those that push."""
-        if self._links[link].mode is _Mode.LAZY:
+        if link not in self._eager:
             self._racing.announced(link, id_, now, is_here=id_ in self._sets)
 
     def pushed_live(
@@ -347,13 +332,9 @@ class Pushing:
     def deadline(self) -> Monotonic | None:
         """When `deadline_passed` wants to be called: a link may be grafted then."""
         faster_at = self._racing.deadline()
-        if not self._is_below_floor():
+        if not self._is_below_floor:
             return faster_at
-        free_at = [
-            _free_at(state)
-            for link, state in self._links.items()
-            if state.mode is _Mode.LAZY and not self._scores.is_doubted(link)
-        ]
+        free_at = [_free_at(self._links[link]) for link in self._trusted_lazy()]
         if faster_at is not None:
             free_at.append(faster_at)
         return min(free_at, default=None)
@@ -361,9 +342,8 @@ class Pushing:
     def deadline_passed(self, now: Instant) -> None:
         """Come back to the floor where a prune has gone below it; take a faster link."""
         faster = self._racing.take_faster(now)
-        if faster is not None and self._links[faster].mode is _Mode.LAZY:
-            self._links[faster].mode = _Mode.EAGER
-            self._frames.append((faster, Graft(ids=b"")))
+        if faster is not None and faster not in self._eager:
+            self._graft_unasked(faster)
             if self.eager_count > self._eager_links_min:
                 self._prune_worst(faster, now)
         self._keep_floor(now)
@@ -383,12 +363,12 @@ class Pushing:
         )
 
     def links_with_more(self) -> list[LinkId]:
-        """The links on which something waits: looked at after every batch, so at no more cost."""
-        return [
-            link
-            for link, state in self._links.items()
-            if state.announcing_live or state.announcing or state.sending
-        ]
+        """The links on which something waits, in the order in which they opened."""
+        if not self._filled:
+            return []
+        found = [link for link in self._links if link in self._filled and self.has_more(link)]
+        self._filled = dict.fromkeys(found)
+        return found
 
     def take_announcement(self, link: LinkId) -> IHave | None:
         """The next ids of which a link is told, new mail first."""
@@ -436,6 +416,7 @@ class Pushing:
         if state.sparing.spares(flow.group, is_live=is_live) and not _is_small(element):
             return False
         state.sending.add(id_, flow, element.size_bytes, is_live=is_live, is_asked=is_asked)
+        self._filled[state.link] = None
         return True
 
     def _queue(
@@ -456,6 +437,28 @@ class Pushing:
                 _note_spared(state)
                 return
         announcing[id_] = None
+        self._filled[state.link] = None
+
+    def _become_lazy(self, link: LinkId, now: Instant) -> None:
+        self._eager.pop(link, None)
+        self._links[link].pruned_at = now.monotonic
+
+    def _prune(self, link: LinkId, now: Instant) -> None:
+        self._become_lazy(link, now)
+        self._frames.append((link, Prune()))
+
+    def _graft_unasked(self, link: LinkId) -> None:
+        """A link is to push to us from now on, as we do to it; nothing is asked for."""
+        self._eager[link] = None
+        self._frames.append((link, Graft(ids=b"")))
+
+    def _trusted_lazy(self) -> list[LinkId]:
+        """The links that may be grafted, now or later."""
+        return [
+            link
+            for link in self._links
+            if link not in self._eager and not self._scores.is_doubted(link)
+        ]
 
     def _prune_worst(self, kept: LinkId, now: Instant) -> None:
         """Of the links that push to us, another than this one, let the least useful announce."""
@@ -463,25 +466,16 @@ class Pushing:
             (one for one in self._links if one != kept and self.is_eager(one)),
             key=lambda one: _worth(self._links[one]),
         )
-        self._links[worst].mode = _Mode.LAZY
-        self._links[worst].pruned_at = now.monotonic
-        self._frames.append((worst, Prune()))
+        self._prune(worst, now)
 
     def _keep_floor(self, now: Instant) -> None:
         """Too few links push to us: graft others, by chance, but not who has just pruned us."""
-        while self._is_below_floor():
-            free = [
-                link
-                for link, state in self._links.items()
-                if state.mode is _Mode.LAZY
-                and _free_at(state) <= now.monotonic
-                and not self._scores.is_doubted(link)
-            ]
+        while self._is_below_floor:
+            lazy = self._trusted_lazy()
+            free = [link for link in lazy if _free_at(self._links[link]) <= now.monotonic]
             if not free:
                 return
-            chosen = free[uniform_below(self._entropy, len(free))]
-            self._links[chosen].mode = _Mode.EAGER
-            self._frames.append((chosen, Graft(ids=b"")))
+            self._graft_unasked(free[uniform_below(self._entropy, len(free))])
 
     def _note_recent(self, id_: EnvelopeId, now: Instant) -> None:
         self._recent[id_] = now.monotonic

@@ -20,7 +20,6 @@ class _Record:
     at: int
     first: float = 0
     broken: float = 0
-    is_doubted: bool = False
 
     def age(self, now: Instant) -> None:
         """Forget by halves."""
@@ -39,7 +38,8 @@ class Scores:
 
     def __init__(self) -> None:
         self._records: dict[LinkId, _Record] = {}
-        self._doubted: list[LinkId] = []
+        self._doubted: dict[LinkId, None] = {}
+        self._newly_doubted: list[LinkId] = []
 
     def link_up(self, link: LinkId, now: Instant) -> None:
         """A link is ready; it is believed until it breaks its word."""
@@ -48,6 +48,7 @@ class Scores:
     def link_down(self, link: LinkId) -> None:
         """A link is gone."""
         self._records.pop(link, None)
+        self._doubted.pop(link, None)
 
     def brought(self, link: LinkId, now: Instant) -> None:
         """A link was the first to bring an envelope."""
@@ -55,7 +56,8 @@ class Scores:
         if record is not None:
             record.age(now)
             record.first = min(record.first + 1, SCORE_FIRST_MAX)
-            record.is_doubted = record.is_doubted and record.score < 0
+            if record.score >= 0:
+                self._doubted.pop(link, None)
 
     def broke(self, link: LinkId, now: Instant) -> None:
         """A link did not give what it had announced."""
@@ -64,16 +66,22 @@ class Scores:
             return
         record.age(now)
         record.broken += 1
-        if record.score < 0 and not record.is_doubted:
-            record.is_doubted = True
-            self._doubted.append(link)
+        if record.score < 0 and link not in self._doubted:
+            self._doubted[link] = None
+            self._newly_doubted.append(link)
+
+    @property
+    def has_doubted(self) -> bool:
+        """Whether any link is doubted."""
+        return bool(self._doubted)
 
     def is_doubted(self, link: LinkId) -> bool:
         """Whether a link has announced more than it gave; what heals that is giving."""
-        record = self._records.get(link)
-        return record is not None and record.is_doubted
+        return link in self._doubted
 
     def take_doubted(self) -> list[LinkId]:
         """The links that are doubted since the last call."""
-        taken, self._doubted = self._doubted, []
+        if not self._newly_doubted:
+            return []
+        taken, self._newly_doubted = self._newly_doubted, []
         return [link for link in taken if self.is_doubted(link)]

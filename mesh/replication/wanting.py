@@ -85,6 +85,8 @@ class Wanting:
         self._sets = sets
         self._scores = scores
         self._links: dict[LinkId, _LinkState] = {}
+        # Those that owe something that they were asked for: only they have a deadline.
+        self._owing: dict[LinkId, _LinkState] = {}
         self._missing: dict[EnvelopeId, _Missing] = {}
         self._bodiless: dict[EnvelopeId, None] = {}
         self._refused: dict[EnvelopeId, Monotonic] = {}
@@ -122,6 +124,7 @@ class Wanting:
         state = self._links.pop(link, None)
         if state is None:
             return
+        self._owing.pop(link, None)
         self._askable.pop(link, None)
         self._dropped.pop(link, None)
         for id_, missing in list(self._missing.items()):
@@ -235,7 +238,7 @@ class Wanting:
         for link in missing.announcers:
             state = self._links[link]
             state.offered.pop(id_, None)
-            _forget_asked(state, id_)
+            self._forget_asked(link, state, id_)
             self._askable[link] = now
 
     def refused(self, id_: EnvelopeId, now: Instant) -> None:
@@ -287,9 +290,10 @@ class Wanting:
 
     def take_frames(self) -> list[tuple[LinkId, Frame]]:
         """What is asked now."""
-        askable, self._askable = self._askable, {}
-        for link in sorted(askable, key=self._patience_for):
-            self._ask(link, self._links[link], askable[link])
+        if self._askable:
+            askable, self._askable = self._askable, {}
+            for link in sorted(askable, key=self._patience_for):
+                self._ask(link, self._links[link], askable[link])
         frames, self._frames = self._frames, []
         return frames
 
@@ -315,7 +319,7 @@ class Wanting:
         while self._due and not self._is_awaited(self._due[0][2], self._due[0][0]):
             heappop(self._due)
         found = self._due[0][0] if self._due else None
-        for state in self._links.values():
+        for state in self._owing.values():
             at = state.deadline
             if at is not None and (found is None or at < found):
                 found = at
@@ -443,6 +447,7 @@ class Wanting:
         if not (grafted or wanted):
             return
         state.deadline = _after(since, WANT_TIMEOUT_MS)
+        self._owing[link] = state
         if grafted:
             self._frames.append((link, Graft(ids=b"".join(grafted))))
         if wanted:
@@ -465,10 +470,22 @@ class Wanting:
             return
         missing.announcers.remove(link)
         state.offered.pop(id_, None)
-        _forget_asked(state, id_)
+        self._forget_asked(link, state, id_)
         _let_others_answer(missing, link)
         if not missing.announcers:
             del self._missing[id_]
+
+    def _forget_asked(self, link: LinkId, state: _LinkState, id_: EnvelopeId) -> None:
+        size_bytes = state.asked.pop(id_, None)
+        if size_bytes is None:
+            return
+        state.asked_bytes -= size_bytes
+        state.asked_lately[id_] = None
+        if len(state.asked_lately) > WANTS_PER_LINK_MAX:
+            del state.asked_lately[next(iter(state.asked_lately))]
+        if not state.asked:
+            state.deadline = None
+            self._owing.pop(link, None)
 
     def _drop(self, link: LinkId, pause_ms: int = 0) -> None:
         self._dropped[link] = max(self._dropped.get(link, 0), pause_ms)
@@ -498,18 +515,6 @@ def _load(state: _LinkState) -> int:
 def _let_others_answer(missing: _Missing, link: LinkId) -> None:
     if missing.owner == link:
         missing.owner, missing.due = None, None
-
-
-def _forget_asked(state: _LinkState, id_: EnvelopeId) -> None:
-    size_bytes = state.asked.pop(id_, None)
-    if size_bytes is None:
-        return
-    state.asked_bytes -= size_bytes
-    state.asked_lately[id_] = None
-    if len(state.asked_lately) > WANTS_PER_LINK_MAX:
-        del state.asked_lately[next(iter(state.asked_lately))]
-    if not state.asked:
-        state.deadline = None
 
 
 def _after(now: Instant, pause_ms: int) -> Monotonic:

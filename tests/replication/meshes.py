@@ -51,6 +51,16 @@ def frames_of(
     ]
 
 
+def require_nothing_overlooked(spreading: Spreading) -> None:
+    """The machines look only at links that have something: no other one may have anything."""
+    pushing, wanting = spreading._pushing, spreading._wanting
+    assert pushing.links_with_more() == [one for one in pushing._links if pushing.has_more(one)]
+    owing = [link for link, state in wanting._links.items() if state.deadline is not None]
+    assert sorted(wanting._owing) == sorted(owing)
+    compared = spreading._anti_entropy
+    assert all(link in compared._busy for link, one in compared._links.items() if one.is_busy)
+
+
 @dataclass(slots=True)
 class Node:
     """A machine, its clock error, and the ids whose bodies it has."""
@@ -159,7 +169,9 @@ class Meshed:
     def turn(self, number: int) -> bool:
         """One node says what it has to say; whether there was anything."""
         spreading = self.nodes[number].spreading
+        require_nothing_overlooked(spreading)
         frames = spreading.take_frames(self.mesh_now(number), self.now)
+        require_nothing_overlooked(spreading)
         for link in [LinkId(other) for other in self._neighbours(number)]:
             announcement = spreading.take_announcement(link)
             if announcement is not None:

@@ -6,7 +6,6 @@ import pytest
 
 from mesh.engine.door import Engine
 from mesh.ids import EnvelopeId, Instant, LinkId, Monotonic, UnixSeconds
-from mesh.replication import pushing
 from mesh.replication.seen_sets import Element
 from sim.kernel.calendar import EPOCH_US
 from sim.promised.promises import BrokenPromise
@@ -58,7 +57,6 @@ def test_a_node_that_pushes_to_nobody_breaks_l6() -> None:
     for number in range(4):
         engine.spreading.link_up(LinkId(number), START, is_dialled_by_us=False)
     require_eager({0: engine})
-    for state in vars(vars(engine.spreading)["_pushing"])["_links"].values():
-        state.mode = vars(pushing)["_Mode"].LAZY
+    vars(vars(engine.spreading)["_pushing"])["_eager"].clear()
     with pytest.raises(BrokenPromise, match=r"L6.*pushes over 0 of its 4 links"):
         require_eager({0: engine})
