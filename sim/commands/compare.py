@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Final
 
 import click
-import msgspec
 
 from mesh.errors import UserError
+from sim.commands.machines import say_json
 from sim.report import sometimes_text
 from sim.sweeps.comparing import Difference, compare
 from sim.sweeps.records import Record, read_records, sometimes_of, write_records
@@ -48,7 +48,10 @@ def compare_command(*, base: Path, head: Path, is_json: bool) -> None:
         raise click.UsageError(str(error)) from None
     if not differences:
         raise click.UsageError("The two logs have no run in common: same scenario and seed.")
-    click.echo(_json(differences) if is_json else _table(differences))
+    if is_json:
+        say_json([_row(each) for each in differences])
+    else:
+        click.echo(_table(differences))
     sys.exit(REGRESSION if any(each.is_regression for each in differences) else 0)
 
 
@@ -56,7 +59,8 @@ def compare_command(*, base: Path, head: Path, is_json: bool) -> None:
 @click.argument("logs", type=_LOG, nargs=-1, required=True)
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), required=True)
 @click.option("--marks", "is_marks", is_flag=True, help="Show in how many runs each mark was.")
-def merge_command(*, logs: tuple[Path, ...], out: Path, is_marks: bool) -> None:
+@click.option("--json", "is_json", is_flag=True, help="Print that and the runs' number as JSON.")
+def merge_command(*, logs: tuple[Path, ...], out: Path, is_marks: bool, is_json: bool) -> None:
     """Join the logs of shards into one; of runs that are in several the last one stays.
 
     It says which situations none of the runs has reached.
@@ -66,6 +70,9 @@ def merge_command(*, logs: tuple[Path, ...], out: Path, is_marks: bool) -> None:
         write_records(out, records)
     except UserError as error:
         raise click.UsageError(str(error)) from None
+    if is_json:
+        say_json({"runs": len(records), "sometimes": sometimes_of(records), "log": str(out)})
+        return
     click.echo(f"{len(records)} runs in {out}")
     if is_marks:
         click.echo(_marks(records))
@@ -94,20 +101,17 @@ def _table(differences: Sequence[Difference]) -> str:
     return "\n".join(lines)
 
 
-def _json(differences: Sequence[Difference]) -> str:
-    rows = [
-        {
-            "metric": each.metric.name,
-            "base": each.base,
-            "head": each.head,
-            "low": each.low,
-            "high": each.high,
-            "runs": each.pairs_count,
-            "is_regression": each.is_regression,
-        }
-        for each in differences
-    ]
-    return msgspec.json.format(msgspec.json.encode(rows)).decode()
+def _row(each: Difference) -> dict[str, str | float | bool]:
+    """For machines."""
+    return {
+        "metric": each.metric.name,
+        "base": each.base,
+        "head": each.head,
+        "low": each.low,
+        "high": each.high,
+        "runs": each.pairs_count,
+        "is_regression": each.is_regression,
+    }
 
 
 def _number(value: float) -> str:

@@ -6,10 +6,10 @@ from itertools import groupby
 from typing import Final
 
 import click
-import msgspec
 
 from mesh.errors import UserError
 from mesh.posting.standing import Depth
+from sim.commands.machines import say_json
 from sim.flooding import Kept, Trial, try_floods
 from sim.futures import CAN_FORK
 from sim.sweeps.points import parse_seeds
@@ -61,7 +61,7 @@ def flood_command(
     if sys.stderr.isatty():
         click.echo("\r\033[K", nl=False, err=True)
     if is_json:
-        click.echo(msgspec.json.format(msgspec.json.encode(trials)))
+        say_json(trials)
     else:
         _print(trials)
 

@@ -4,6 +4,7 @@ from typing import Final
 
 import click
 
+from sim.commands.machines import say_json
 from sim.models.holders import Mesh, measure
 from sim.sweeps.points import parse_seeds
 
@@ -11,6 +12,7 @@ EXAMPLES: Final = """\b
 Examples:
   python -m sim holders
   python -m sim holders --nodes 1000 --contacts 4 --hostile 0.1 --seeds 1..5
+  python -m sim holders --seeds 1..5 --json > reached.json
 """
 
 
@@ -20,17 +22,29 @@ Examples:
 @click.option("--contacts", type=click.IntRange(1, 100), default=8, show_default=True)
 @click.option("--letters", type=click.IntRange(1), default=500, show_default=True)
 @click.option("--seeds", default="1..5", show_default=True, help="7, 0..49, or a list of these.")
-def holders_command(*, nodes: int, hostile: float, contacts: int, letters: int, seeds: str) -> None:
+@click.option("--json", "is_json", is_flag=True, help="Print the counts of every seed as JSON.")
+def holders_command(
+    *, nodes: int, hostile: float, contacts: int, letters: int, seeds: str, is_json: bool
+) -> None:
     """Count whom a letter reaches that waited through a flood without end, when they wake once.
 
     `held`: somebody who never sleeps knows the author; `reached`: of these, the letters that come
     to their recipients, and `at once` those that a link of the recipient itself brings.
     """
-    click.echo(f"{'seed':>6}{'held':>9}{'holders':>9}{'reached':>9}{'at once':>9}")
-    for seed in parse_seeds(seeds):
-        one = measure(
-            Mesh(nodes=nodes, hostile=hostile, contacts=contacts, letters=letters, seed=seed)
+    rows = (
+        (
+            seed,
+            measure(
+                Mesh(nodes=nodes, hostile=hostile, contacts=contacts, letters=letters, seed=seed)
+            ),
         )
+        for seed in parse_seeds(seeds)
+    )
+    if is_json:
+        say_json(dict(rows))
+        return
+    click.echo(f"{'seed':>6}{'held':>9}{'holders':>9}{'reached':>9}{'at once':>9}")
+    for seed, one in rows:
         of = max(1, one.held)
         click.echo(
             f"{seed:>6}{one.held / letters:>9.1%}{one.holders_mean:>9.1f}"

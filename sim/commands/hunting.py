@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-import msgspec.structs
+import msgspec
 
 from mesh.errors import UserError
 from sim.commands.options import require_writable
@@ -30,6 +30,24 @@ HEAD: Final = (
     f"{'bug':<20}{'named':<7}{'scenario':<16}{'seed':>5}{'faults':>8}{'nodes':>7}"
     f"{'messages':>10}{'seconds':>9}{'events':>8}{'runs':>6}{'CPU':>7}"
 )
+
+
+class Row(msgspec.Struct, frozen=True, kw_only=True):
+    """A line of the table, for machines; what is missing was not found, or not made small."""
+
+    bug: str
+    promise: str
+    scenario: str
+    seed: int | None
+    faults: int | None = None
+    nodes: int | None = None
+    messages: int | None = None
+    virtual_seconds: float | None = None
+    events: int | None = None
+    runs: int | None = None
+    cpu_seconds: float
+    is_interrupted: bool
+    is_complete: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,19 +70,39 @@ class Hunt:
         )
 
     @property
-    def line(self) -> str:
+    def row(self) -> Row:
         """Of the table."""
-        hunted = corpus()[self.bug]
-        seed = "none" if self.seed is None else str(self.seed)
-        found, sizes = self.shrunk, ""
-        if found is not None:
+        hunted, found = corpus()[self.bug], self.shrunk
+        return Row(
+            bug=self.bug,
+            promise=hunted.promise,
+            scenario=hunted.scenario,
+            seed=self.seed,
+            faults=None if found is None else found.strikes_count,
+            nodes=None if found is None else found.nodes_count,
+            messages=None if found is None else found.letters_count,
+            virtual_seconds=None if found is None else found.virtual_seconds,
+            events=None if found is None else found.events_count,
+            runs=None if found is None else found.runs_count,
+            cpu_seconds=self.cpu_seconds,
+            is_interrupted=self.is_interrupted,
+            is_complete=self.is_complete,
+        )
+
+    @property
+    def line(self) -> str:
+        """The row for people."""
+        row = self.row
+        seed = "none" if row.seed is None else str(row.seed)
+        sizes = ""
+        if self.shrunk is not None:
             sizes = (
-                f"{found.strikes_count:>8}{found.nodes_count:>7}{found.letters_count:>10}"
-                f"{found.virtual_seconds:>9.1f}{found.events_count:>8}{found.runs_count:>6}"
+                f"{row.faults:>8}{row.nodes:>7}{row.messages:>10}"
+                f"{row.virtual_seconds:>9.1f}{row.events:>8}{row.runs:>6}"
             )
         return (
-            f"{self.bug:<20}{hunted.promise:<7}{hunted.scenario:<16}{seed:>5}{sizes:<48}"
-            f"{self.cpu_seconds:>5.0f} s{' interrupted' if self.is_interrupted else ''}"
+            f"{row.bug:<20}{row.promise:<7}{row.scenario:<16}{seed:>5}{sizes:<48}"
+            f"{row.cpu_seconds:>5.0f} s{' interrupted' if row.is_interrupted else ''}"
         )
 
 
@@ -74,29 +112,26 @@ def hunt_all(
     seeds: Sequence[int],
     folder: Path | None,
     runs_max: int,
-    say: Callable[[str], None],
+    tell: Callable[[Hunt], None],
     is_shown: bool,
-) -> bool:
-    """Hunt all of them and print a table; whether each was found and became small enough.
+) -> None:
+    """Hunt all of them, one after another, and tell of each what came of it.
 
     Shrunk worlds go to a folder; interrupted, also the smallest of the bug that was hunted, and
-    its line is printed before KeyboardInterrupt goes on.
+    it is told of before KeyboardInterrupt goes on.
     """
     show = show_line if is_shown else _show_nothing
     if folder is not None:
         require_writable(folder)
-    say(HEAD)
-    is_complete = True
     for number, bug in enumerate(bugs, start=1):
-        tell = partial(_tell, show, f"{number} of {len(bugs)}, {bug}")
-        one = _hunt(bug, seeds, folder, runs_max, tell)
+        one = _hunt(
+            bug, seeds, folder, runs_max, partial(_say, show, f"{number} of {len(bugs)}, {bug}")
+        )
         if is_shown:
             clear_line()
-        is_complete = is_complete and one.is_complete
-        say(one.line)
+        tell(one)
         if one.is_interrupted:
             raise KeyboardInterrupt
-    return is_complete
 
 
 def _hunt(
@@ -150,7 +185,7 @@ def _write(folder: Path, bug: str, shrunk: Shrunk) -> None:
         raise UserError("bad-file", f"Cannot write into {folder}: {error.strerror}.") from None
 
 
-def _tell(show: Callable[[str], None], which: str, text: str) -> None:
+def _say(show: Callable[[str], None], which: str, text: str) -> None:
     show(f"{which}: {text}")
 
 

@@ -3,8 +3,8 @@
 from typing import Final
 
 import click
-import msgspec
 
+from sim.commands.machines import say_json
 from sim.nodes.bugs import BUGS
 from sim.tables.scenario import load_scenario, scenario_names
 
@@ -22,8 +22,7 @@ def list_command(*, is_json: bool) -> None:
     scenarios = {name: load_scenario(name).summary for name in scenario_names()}
     bugs = {name: bug.sentence for name, bug in BUGS.items()}
     if is_json:
-        listed = msgspec.json.encode({"scenarios": scenarios, "bugs": bugs})
-        click.echo(msgspec.json.format(listed))
+        say_json({"scenarios": scenarios, "bugs": bugs})
         return
     for name, summary in scenarios.items():
         click.echo(f"{name:<20} {summary}")

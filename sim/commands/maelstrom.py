@@ -5,6 +5,7 @@ from typing import Final
 
 import click
 
+from sim.commands.machines import say_json
 from sim.maelstrom.flooding import TOPOLOGIES
 from sim.maelstrom.node import Windows
 from sim.maelstrom.program import serve
@@ -18,6 +19,7 @@ Examples:
   python -m sim maelstrom --check --bodies 100 --rest 1000     # 3e: windows in milliseconds
   python -m sim maelstrom --check --partitions
   python -m sim maelstrom --check --plain grid
+  python -m sim maelstrom --check --json > scores.json
 
 \b
 With the real Maelstrom, and a program mesh-node that runs `python -m sim maelstrom --bodies 0`:
@@ -52,6 +54,7 @@ With the real Maelstrom, and a program mesh-node that runs `python -m sim maelst
     "--latency", type=click.IntRange(0), default=100, show_default=True, help="Milliseconds."
 )
 @click.option("--seed", type=click.IntRange(0), default=1, show_default=True)
+@click.option("--json", "is_json", is_flag=True, help="With --check: print the figures as JSON.")
 def maelstrom_command(
     *,
     bodies: int,
@@ -65,10 +68,12 @@ def maelstrom_command(
     rate: int,
     latency: int,
     seed: int,
+    is_json: bool,
 ) -> None:
     """Speak Maelstrom's protocol on standard input and output, a line a message."""
-    if plain is not None and not check:
-        raise click.UsageError("--plain says nothing without --check.")
+    for option, is_said in (("--plain", plain is not None), ("--json", is_json)):
+        if is_said and not check:
+            raise click.UsageError(f"{option} says nothing without --check.")
     windows = Windows(bodies * 1_000, rest * 1_000, fan_out, floor)
     if not check:
         serve(windows, sys.stdin.buffer, sys.stdout.buffer)
@@ -81,8 +86,11 @@ def maelstrom_command(
         seed=seed,
     )
     scores = challenge(windows, rules) if plain is None else flooding(plain, rules)
-    click.echo(
-        f"{scores.operations} operations, {scores.messages_per_operation} messages each, "
-        f"median {scores.median_ms:.0f} ms, max {scores.max_ms:.0f} ms, {scores.lost} lost"
-    )
+    if is_json:
+        say_json(scores)
+    else:
+        click.echo(
+            f"{scores.operations} operations, {scores.messages_per_operation} messages each, "
+            f"median {scores.median_ms:.0f} ms, max {scores.max_ms:.0f} ms, {scores.lost} lost"
+        )
     sys.exit(LOST if scores.lost else 0)

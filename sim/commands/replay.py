@@ -9,6 +9,7 @@ from typing import Final
 import click
 
 from mesh.errors import UserError
+from sim.commands.machines import say_json
 from sim.kernel.trace import NOBODY
 from sim.nodes.virtual_node import VirtualNode
 from sim.recording.artifacts import read_world
@@ -22,6 +23,7 @@ EXAMPLES: Final = """\b
 Examples:
   python -m sim run partition-heal --nodes 24 --seed 7 --out run
   python -m sim replay run
+  python -m sim replay run --json > same.json
   python -m sim replay run --until 48210 --break
 """
 
@@ -30,12 +32,15 @@ Examples:
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False, exists=True))
 @click.option("--until", type=click.IntRange(0), help="The record to stop at (default: the end).")
 @click.option("--break", "is_break", is_flag=True, help="Open the debugger there.")
-def replay_command(*, folder: Path, until: int | None, is_break: bool) -> None:
+@click.option("--json", "is_json", is_flag=True, help="Print what it came to as JSON.")
+def replay_command(*, folder: Path, until: int | None, is_break: bool, is_json: bool) -> None:
     """Repeat a run that was kept with `run --out`, and stop before what a record leads to.
 
     Without --until it runs to its end, and says whether the trace is the same. The exit code is 1
     if it is not, if a promise broke, or if the record was not reached.
     """
+    if is_json and is_break:
+        raise click.UsageError("--json says nothing with --break: the debugger is for people.")
     try:
         scenario, meta = read_world(folder)
     except UserError as error:
@@ -45,15 +50,24 @@ def replay_command(*, folder: Path, until: int | None, is_break: bool) -> None:
     world, reached = replayed.world, replayed.reached
     if reached is None:
         is_same = world.trace.hexdigest() == meta.trace_hash
-        if replayed.broken is not None:
-            click.echo(f"{replayed.broken}")
-        click.echo(
-            f"The run ended after {world.trace.records_count} records; its trace is "
-            f"{'the same' if is_same else 'another one'}."
-        )
+        records_count = world.trace.records_count
+        if is_json:
+            broken = None if replayed.broken is None else str(replayed.broken)
+            say_json({"records": records_count, "is_same": is_same, "broken": broken})
+        else:
+            if replayed.broken is not None:
+                click.echo(f"{replayed.broken}")
+            click.echo(
+                f"The run ended after {records_count} records; its trace is "
+                f"{'the same' if is_same else 'another one'}."
+            )
         is_well = is_same and until is None and replayed.broken is None
         sys.exit(0 if is_well else NOT_REACHED)
     at_us, kind, node, peer = reached
+    if is_json:
+        named = None if peer == NOBODY else peer
+        say_json({"at_us": at_us, "record": until, "kind": kind, "node": node, "peer": named})
+        return
     other = "" if peer == NOBODY else f", peer {peer}"
     click.echo(f"{at_us / 1_000_000:.6f} s, record {until}: {kind} at node {node}{other}")
     if is_break:

@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Final
 
 import click
-import msgspec
 
 from mesh.errors import UserError
+from sim.commands.machines import say_json
 from sim.commands.options import PLANTS_A_BUG, known_bug
 from sim.determinism import is_repeated, repeat
 from sim.recording.artifacts import PAGE_FILE, record_run
@@ -101,7 +101,10 @@ def run_command(
         raise click.UsageError(str(error)) from None
     if is_watched:
         click.echo("\r\033[K", nl=False, err=True)
-    click.echo(msgspec.json.format(msgspec.json.encode(report)) if is_json else render(report))
+    if is_json:
+        say_json(report)
+    else:
+        click.echo(render(report))
     if out is not None and not is_json:
         click.echo(f"page       {out / PAGE_FILE}")
     sys.exit(BROKEN_PROMISE if report.broken else 0)

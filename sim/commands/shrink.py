@@ -1,12 +1,14 @@
 """`meshsim shrink`: from a run that breaks a promise to a small scenario and a test."""
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
 import click
 
 from mesh.errors import UserError
+from sim.commands.machines import say_json
 from sim.commands.options import known_bug, require_writable
 from sim.commands.progress import clear_line, duration, interruptible, is_watched, show_line
 from sim.running import Request, run_scenario, scenario_of, wants_real_crypto
@@ -24,6 +26,7 @@ EXAMPLES: Final = """\b
 Examples:
   python -m sim shrink partition-heal --nodes 24 --seed 7 --bug no-anti-entropy
   python -m sim shrink conversation --seed 1234 --out found
+  python -m sim shrink conversation --seed 1234 --json > smallest.json
 """
 
 
@@ -37,6 +40,7 @@ Examples:
 @click.option("--crypto", type=click.Choice(["real", "modelled"]), help="Default: by the nodes.")
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), default=Path("shrunk"))
 @click.option("--runs", type=click.IntRange(1), default=RUNS_MAX, show_default=True)
+@click.option("--json", "is_json", is_flag=True, help="Print how small it became as JSON.")
 @click.option("--quiet", "-q", is_flag=True, help="Show no progress.")
 def shrink_command(
     *,
@@ -49,6 +53,7 @@ def shrink_command(
     crypto: str | None,
     out: Path,
     runs: int,
+    is_json: bool,
     quiet: bool,
 ) -> None:
     """Make a failing run as small as it gets while it breaks the same promise.
@@ -85,12 +90,28 @@ def shrink_command(
         clear_line()
     found = search.shrunk()
     paths = _write(found, adapted, out)
-    click.echo(f"{found.promise_id} with {sizes_of(found)}, after {found.runs_count} runs")
-    for path in paths:
-        click.echo(f"  {path}")
+    if is_json:
+        say_json(_figures(found, paths))
+    else:
+        click.echo(f"{found.promise_id} with {sizes_of(found)}, after {found.runs_count} runs")
+        for path in paths:
+            click.echo(f"  {path}")
     if not is_whole:
         click.echo("Interrupted; perhaps it gets smaller: shrink the scenario above.", err=True)
         sys.exit(INTERRUPTED)
+
+
+def _figures(found: Shrunk, paths: Sequence[Path]) -> dict[str, str | float | list[str]]:
+    return {
+        "promise": found.promise_id,
+        "faults": found.strikes_count,
+        "nodes": found.nodes_count,
+        "messages": found.letters_count,
+        "virtual_seconds": found.virtual_seconds,
+        "events": found.events_count,
+        "runs": found.runs_count,
+        "files": [str(path) for path in paths],
+    }
 
 
 def sizes_of(found: Shrunk) -> str:

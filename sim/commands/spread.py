@@ -4,9 +4,9 @@ import sys
 from typing import Final, get_args
 
 import click
-import msgspec
 
 from mesh.wire.envelope import SIZE_BYTES
+from sim.commands.machines import say_json
 from sim.dissemination.measuring import (
     Case,
     Figures,
@@ -83,7 +83,7 @@ def spread_command(
     if sys.stderr.isatty():
         click.echo("\r\033[K", nl=False, err=True)
     if is_json:
-        click.echo(msgspec.json.format(msgspec.json.encode(rows)))
+        say_json(rows)
         return
     click.echo(
         f"{'':<10}{'copies':>8}{'p50':>9}{'p99':>9}{'max':>9}{'coverage':>10}{'control B':>11}"

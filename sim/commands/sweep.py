@@ -1,7 +1,6 @@
 """`meshsim sweep`: many seeds and settings of one scenario, into a log that can be gone on with."""
 
 import sys
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, NoReturn
@@ -10,7 +9,8 @@ import click
 from click.core import ParameterSource
 
 from mesh.errors import UserError
-from sim.commands.hunting import SHRINKING_RUNS_MAX, hunt_all
+from sim.commands.hunting import HEAD, SHRINKING_RUNS_MAX, Hunt, hunt_all
+from sim.commands.machines import say_json
 from sim.commands.options import PLANTS_A_BUG, known_bug
 from sim.commands.progress import clear_line, duration, interruptible, is_watched, show_line
 from sim.corpus import SEEDS_MAX
@@ -19,7 +19,8 @@ from sim.report import sometimes_text
 from sim.running import Request, scenario_of
 from sim.sweeps.executors import DaskPool, Executor, LocalPool
 from sim.sweeps.points import Point, parse_seeds, points_of, shard_of
-from sim.sweeps.records import Record, RecordLog, commit_of_tree, sometimes_of
+from sim.sweeps.records import Record, RecordLog, commit_of_tree
+from sim.sweeps.summing_up import Summary, summary_of
 from sim.sweeps.sweeping import Progress, StopRules, recorded, sweep
 from sim.tables.settings import parse_settings
 
@@ -27,7 +28,7 @@ BROKEN_PROMISE: Final = 1
 INTERRUPTED: Final = 130
 LOCAL_CLUSTER: Final = "local"
 SEEDS_DEFAULT: Final = "0..9"
-HUNTED_WITH: Final = ("bugs", "bug", "runs", "seeds", "shard", "out", "quiet")
+HUNTED_WITH: Final = ("bugs", "bug", "runs", "seeds", "shard", "out", "is_json", "quiet")
 WITH_BUGS: Final = "each bug has a ground of its own, and they are searched one after another."
 SHOWN_FAILURES_MAX: Final = 20
 BAR_WIDTH: Final = 30
@@ -38,6 +39,7 @@ Examples:
   python -m sim sweep partition-heal --nodes 30 --set wire.loss=0,0.05,0.1 --seeds 0..19
   python -m sim sweep conversation --seeds 0..999 --time 50m --max-failures 3
   python -m sim sweep conversation --seeds 0..999 --shard 3/16 --out shard-3.jsonl
+  python -m sim sweep conversation --seeds 0..49 --json > summary.json
   python -m sim sweep --bugs --out shrunk
   python -m sim sweep partition-heal --seeds 0..99 --dask tcp://10.0.0.1:8786
 """
@@ -66,6 +68,7 @@ Examples:
 @click.option("--timeout", type=float, default=900, show_default=True, help="Seconds for a run.")
 @click.option("--time", "time_text", metavar="50m", help="Stop after so long.")
 @click.option("--max-failures", type=click.IntRange(1), help="Stop after so many broken runs.")
+@click.option("--json", "is_json", is_flag=True, help="Print what came of it as JSON.")
 @click.option("--quiet", "-q", is_flag=True, help="Show no progress.")
 def sweep_command(
     *,
@@ -85,6 +88,7 @@ def sweep_command(
     timeout: float,
     time_text: str | None,
     max_failures: int | None,
+    is_json: bool,
     quiet: bool,
 ) -> None:
     """Run a scenario with many seeds, under every combination of settings.
@@ -95,7 +99,7 @@ def sweep_command(
     _refuse_what_is_not_meant(is_hunt=bugs)
     click.get_current_context().with_resource(interruptible())
     if bugs:
-        _hunt([bug] if bug else list(BUGS), seeds, shard, out, runs, quiet)
+        _hunt([bug] if bug else list(BUGS), seeds, shard, out, runs, is_json=is_json, quiet=quiet)
     if scenario is None:
         raise click.UsageError("Name a scenario, or say --bugs.")
     try:
@@ -115,10 +119,14 @@ def sweep_command(
         records, is_whole = _run(points, log, _executor(dask, jobs, timeout), stop, quiet)
     except UserError as error:
         raise click.UsageError(str(error)) from None
-    click.echo(_summary(records, len(points), log.path))
+    summary = summary_of(records, of_runs=len(points), log=log.path)
+    if is_json:
+        say_json(summary)
+    else:
+        click.echo(_text_of(summary))
     if not is_whole:
         sys.exit(INTERRUPTED)
-    sys.exit(BROKEN_PROMISE if any(record.verdict != "pass" for record in records) else 0)
+    sys.exit(BROKEN_PROMISE if summary.troubled else 0)
 
 
 def _refuse_what_is_not_meant(*, is_hunt: bool) -> None:
@@ -143,27 +151,42 @@ def _hunt(
     shard: str | None,
     folder: Path | None,
     runs_max: int,
+    *,
+    is_json: bool,
     quiet: bool,
 ) -> NoReturn:
+    hunts: list[Hunt] = []
+
+    def tell(one: Hunt) -> None:
+        hunts.append(one)
+        if not is_json:
+            click.echo(one.line)
+
     try:
         tried = range(1, SEEDS_MAX + 1) if seeds is None else parse_seeds(seeds)
         if shard is not None:
             index, count = _parse_shard(shard)
             bugs = bugs[index - 1 :: count]
-        is_complete = hunt_all(
+        if not is_json:
+            click.echo(HEAD)
+        hunt_all(
             bugs,
             seeds=tried,
             folder=folder,
             runs_max=runs_max,
-            say=click.echo,
+            tell=tell,
             is_shown=is_watched() and not quiet,
         )
     except UserError as error:
         raise click.UsageError(str(error)) from None
     except KeyboardInterrupt:
+        if is_json:
+            say_json([one.row for one in hunts])
         click.echo("\nInterrupted. What was found before is above.", err=True)
         sys.exit(INTERRUPTED)
-    sys.exit(0 if is_complete else BROKEN_PROMISE)
+    if is_json:
+        say_json([one.row for one in hunts])
+    sys.exit(0 if all(one.is_complete for one in hunts) else BROKEN_PROMISE)
 
 
 def _run(
@@ -200,24 +223,19 @@ def _executor(dask: str | None, jobs: int, timeout_s: float) -> Executor:
     return DaskPool(None if dask == LOCAL_CLUSTER else dask, jobs=jobs)
 
 
-def _summary(records: Sequence[Record], points_count: int, path: Path) -> str:
-    verdicts = Counter(record.verdict for record in records)
+def _text_of(summary: Summary) -> str:
+    """For people."""
     lines = [
-        f"{len(records)} of {points_count} runs: {verdicts['pass']} passed, "
-        f"{verdicts['fail']} broke a promise, {verdicts['dead']} died",
+        f"{summary.runs} of {summary.of_runs} runs: {summary.passed} passed, "
+        f"{summary.failed} broke a promise, {summary.dead} died",
     ]
-    by_promise = Counter(broken.id for record in records for broken in record.broken)
-    for promise, count in sorted(by_promise.items()):
-        lines.append(f"  {promise:<4} {count}")
-    troubled = [record for record in records if record.verdict != "pass"]
-    for record in troubled[:SHOWN_FAILURES_MAX]:
-        why = record.why_dead or ", ".join(broken.id for broken in record.broken)
-        lines.append(f"  {why}: {record.command}")
-    if len(troubled) > SHOWN_FAILURES_MAX:
-        lines.append(f"  … and {len(troubled) - SHOWN_FAILURES_MAX} more")
-    if any(record.report is not None for record in records):
-        lines.append(sometimes_text(sometimes_of(records)))
-    lines.append(f"log: {path}")
+    lines += [f"  {promise:<4} {count}" for promise, count in summary.broken.items()]
+    lines += [f"  {one.why}: {one.command}" for one in summary.troubled[:SHOWN_FAILURES_MAX]]
+    if len(summary.troubled) > SHOWN_FAILURES_MAX:
+        lines.append(f"  … and {len(summary.troubled) - SHOWN_FAILURES_MAX} more")
+    if summary.runs > summary.dead:
+        lines.append(sometimes_text(summary.sometimes))
+    lines.append(f"log: {summary.log}")
     return "\n".join(lines)
 
 

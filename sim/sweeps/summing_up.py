@@ -1,0 +1,66 @@
+"""What a sweep came to: one structure, which a command prints for people or for machines."""
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from sim.sweeps.records import Record, sometimes_of
+
+
+class Trouble(msgspec.Struct, frozen=True, kw_only=True):
+    """A run that broke a promise, or died."""
+
+    verdict: Literal["fail", "dead"]
+    why: str
+    """The ids of the promises, or what is known of its death."""
+
+    command: str
+    """The line that repeats it."""
+
+
+class Summary(msgspec.Struct, frozen=True, kw_only=True):
+    """All runs of a sweep together, those of its log among them."""
+
+    runs: int
+    of_runs: int
+    """So many there are when it has come to its end."""
+
+    passed: int
+    failed: int
+    dead: int
+    broken: dict[str, int]
+    """How many runs broke each promise."""
+
+    troubled: list[Trouble]
+    sometimes: dict[str, int]
+    """How many runs have reached each mark."""
+
+    log: str
+
+
+def summary_of(records: Sequence[Record], *, of_runs: int, log: Path) -> Summary:
+    """Sum up what the points of a sweep have in its log."""
+    verdicts = Counter(record.verdict for record in records)
+    by_promise = Counter(broken.id for record in records for broken in record.broken)
+    return Summary(
+        runs=len(records),
+        of_runs=of_runs,
+        passed=verdicts["pass"],
+        failed=verdicts["fail"],
+        dead=verdicts["dead"],
+        broken=dict(sorted(by_promise.items())),
+        troubled=[
+            Trouble(
+                verdict=record.verdict,
+                why=record.why_dead or ", ".join(broken.id for broken in record.broken),
+                command=record.command,
+            )
+            for record in records
+            if record.verdict != "pass"
+        ],
+        sometimes=sometimes_of(records),
+        log=str(log),
+    )
