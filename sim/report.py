@@ -32,6 +32,20 @@ class Latency(msgspec.Struct, frozen=True, kw_only=True):
     max_ms: float
 
 
+class Everywhere(msgspec.Struct, frozen=True, kw_only=True):
+    """How new mail came to all who carry it: of the nodes that run at the end, by envelope.
+
+    Times run from the author's node having it to another one having it.
+    """
+
+    envelopes: int
+    nodes: int
+    coverage: float
+    p50_ms: float
+    p99_ms: float
+    max_ms: float
+
+
 class Broken(msgspec.Struct, frozen=True, kw_only=True):
     """A promise that did not hold, and where it broke."""
 
@@ -61,6 +75,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     messages_written: int
     messages_delivered: int
     latency: dict[str, Latency]
+    everywhere: Everywhere | None = None
+    """None where nothing came to anybody but its author."""
     copies_per_delivery: float
     delivery_ratio: float
     """How much had arrived when nothing befell any more, of what could."""
@@ -69,6 +85,9 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     events: int
     batches: int
     wall_seconds: float
+    cpu_seconds: float = 0
+    resident_bytes: int = 0
+    """Of this process, when the world had run."""
     events_per_second: float
     speed_up: float
     crypto: str
@@ -89,7 +108,13 @@ def _crypto(world: World) -> str:
 
 
 def make_report(
-    world: World, broken: BrokenPromise | None, *, command: str, wall_seconds: float
+    world: World,
+    broken: BrokenPromise | None,
+    *,
+    command: str,
+    wall_seconds: float,
+    cpu_seconds: float = 0,
+    resident_bytes: int = 0,
 ) -> Report:
     """Sum up a world that has run."""
     now_s = world.loop.now / 1_000_000
@@ -107,6 +132,7 @@ def make_report(
         messages_written=world.ledger.confirmed_count,
         messages_delivered=world.ledger.delivered_count,
         latency=_latencies(world),
+        everywhere=_everywhere(world),
         copies_per_delivery=world.copies_per_delivery,
         delivery_ratio=round(world.delivery_ratio, 4),
         frames_sent=sums.get("frames_sent", 0),
@@ -114,6 +140,8 @@ def make_report(
         events=world.loop.events_count,
         batches=sum(node.batches_count for node in world.nodes),
         wall_seconds=round(wall_seconds, 3),
+        cpu_seconds=round(cpu_seconds, 3),
+        resident_bytes=resident_bytes,
         events_per_second=round(world.loop.events_count / wall_seconds),
         speed_up=round(now_s / wall_seconds, 1),
         crypto=_crypto(world),
@@ -172,6 +200,8 @@ def render(report: Report) -> str:
     for phase, latency in report.latency.items():
         times = (latency.p50_ms, latency.p95_ms, latency.p99_ms, latency.max_ms)
         lines.append(_row("", phase, str(latency.messages), *map(_time, times)))
+    if report.everywhere is not None:
+        lines.append(_everywhere_text(report.everywhere))
     megabytes = report.bytes_sent / 1_000_000
     faults = _counts({name: count for name, count in report.faults.items() if count})
     # Where a promise of safety broke there was no end at which to ask the engines.
@@ -196,6 +226,8 @@ def render(report: Report) -> str:
         f"time       {report.virtual_seconds:.0f} s virtual in {report.wall_seconds:.1f} s: "
         f"{report.speed_up:.0f} times real time, {report.events:,} events, "
         f"{report.events_per_second:,} a second",
+        f"machine    {report.cpu_seconds:,.1f} s of CPU, "
+        f"{report.resident_bytes / 1_000_000:,.0f} MB resident",
         f"crypto     {report.crypto}",
         f"trace      {report.trace_hash}",
     ]
@@ -239,6 +271,30 @@ def _latencies(world: World) -> dict[str, Latency]:
             max_ms=ordered[-1] / 1_000,
         )
     return found
+
+
+def _everywhere(world: World) -> Everywhere | None:
+    nodes = [node.index for node in world.present if node.is_up]
+    arrived = world.watch.arrivals.among(nodes)
+    if not arrived.times:
+        return None
+    return Everywhere(
+        envelopes=arrived.envelopes_count,
+        nodes=len(nodes),
+        coverage=arrived.coverage,
+        p50_ms=percentile(arrived.times, 0.5) / 1_000,
+        p99_ms=percentile(arrived.times, 0.99) / 1_000,
+        max_ms=arrived.times[-1] / 1_000,
+    )
+
+
+def _everywhere_text(everywhere: Everywhere) -> str:
+    times = (everywhere.p50_ms, everywhere.p99_ms, everywhere.max_ms)
+    p50, p99, longest = map(_time, times)
+    return (
+        f"everywhere {everywhere.envelopes:,} envelopes, of which a node has "
+        f"{everywhere.coverage:.2%}; p50 {p50}, p99 {p99}, max {longest}"
+    )
 
 
 def _broken(broken: BrokenPromise, now_s: float) -> Broken:

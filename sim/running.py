@@ -1,6 +1,7 @@
 """From a command to a report: chooses the crypto, builds the world, runs it, and takes the time.
 
-The only module of the simulator that looks at a clock, to say how fast it ran.
+The only module of the simulator that looks at a clock and at the memory of the process, to say what
+a run took.
 """
 
 import gc
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import msgspec
+import psutil
 
 from mesh.errors import UserError
 from sim.kernel.trace import Trace
@@ -110,7 +112,7 @@ def run_scenario(
     # What was built stays until the end: the collector need not look at it again and again.
     gc.collect()
     gc.freeze()
-    started = time.perf_counter()
+    started, cpu_started = time.perf_counter(), time.process_time()
     try:
         with watching(world):
             world.run(progress)
@@ -119,7 +121,15 @@ def run_scenario(
     finally:
         gc.unfreeze()
     wall_seconds = time.perf_counter() - started
-    return Ran(world, make_report(world, broken, command=command, wall_seconds=wall_seconds))
+    report = make_report(
+        world,
+        broken,
+        command=command,
+        wall_seconds=wall_seconds,
+        cpu_seconds=time.process_time() - cpu_started,
+        resident_bytes=psutil.Process().memory_info().rss,
+    )
+    return Ran(world, report)
 
 
 def _adapted(scenario: Scenario, request: Request) -> Scenario:

@@ -239,8 +239,7 @@ class World:
         for node, vault in meetings.vaults.items():
             self.laptops[node].bring_vault(vault)
         self.people.have_met(meetings.keys)
-        # What is counted is of the world.
-        self.watch.frames.forget()
+        self.watch.begin()
 
     def _run(self, progress: Callable[["World"], None]) -> None:
         quiet_at = self._settles_at

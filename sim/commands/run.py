@@ -24,6 +24,8 @@ Examples:
   python -m sim run partition-heal --nodes 50 --seed 7 --out run
   python -m sim run partition-heal --nodes 24 --check-determinism
   python -m sim run partition-heal --set wire.loss=0.1 --seed 3 --json > run.json
+  python -m sim run thousand --set topology.kind=clusters
+  python -m sim run thousand --set faults.0.kind=mass-failure --set faults.0.at_s=15
 """
 
 

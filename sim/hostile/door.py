@@ -80,8 +80,10 @@ class HostileDoor:
         begin: BeginHandshake,
         chance: Chance,
         tally: Tally,
+        dials: bool,
     ) -> None:
         self._conduct = conduct
+        self._may_dial = dials
         self._parameters = parameters
         self._entropy = entropy
         self._kem = kem
@@ -223,7 +225,7 @@ class HostileDoor:
     def _wants(self, target: _Target) -> bool:
         count = len(target.streams) + target.dials_count
         is_room = len(self._links) + len(self._raw) < LINKS_HELD_MAX
-        return is_room and count < self._conduct.links_per_target
+        return self._may_dial and is_room and count < self._conduct.links_per_target
 
     def _dial(self, now: Instant) -> None:
         for name, target in self._targets.items():

@@ -140,6 +140,7 @@ class HostileMachine:
             begin=self.begin,
             chance=chance,
             tally=self.tally,
+            dials=self.table.dials,
         )
         return door, []
 

@@ -41,6 +41,9 @@ class Hostile(Strict, frozen=True, kw_only=True):
     """How much each of them does: envelopes of a flood, frames of spam, trials of a handshake."""
     from_s: Seconds = 0
     """When they come."""
+    dials: bool = True
+    """Whether they call all in sight, and again when they are turned away; else they let others
+    call. What is a real engine (`selective`) dials as a node does."""
     kib: Literal[1, 4, 16, 64] = 1
     """How large each envelope of a flood is."""
 

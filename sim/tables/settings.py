@@ -1,13 +1,15 @@
 """Settings: values of a scenario that a command replaces.
 
 A setting is a dotted path into the scenario, such as `wire.loss` or `faults.0.share`, and the value
-that it takes, or the values that it takes in turn.
+that it takes, or the values that it takes in turn. Another `kind` makes another table, in which
+all else is as if nobody had said it; the next number of a list makes one more.
 """
 
 import difflib
 import math
 from collections.abc import Mapping, Sequence
-from typing import TypeAlias
+from itertools import pairwise
+from typing import Final, TypeAlias, TypeGuard
 
 import msgspec
 
@@ -16,6 +18,9 @@ from sim.tables.complaints import find_complaint
 from sim.tables.scenario import Scenario
 
 Value: TypeAlias = bool | int | float | str
+
+KIND: Final = "kind"
+"""What says which of several tables one is."""
 
 
 def with_settings(scenario: Scenario, settings: Mapping[str, Value]) -> Scenario:
@@ -50,14 +55,34 @@ def text_of(value: Value) -> str:
 
 
 def _replace(tree: object, path: str, value: Value) -> None:
-    *steps, last = path.split(".")
-    for step in steps:
+    steps = path.split(".")
+    for step, following in pairwise(steps):
+        if following == KIND:
+            _put(tree, step, {KIND: value}, path)
+            return
+        if following.isdecimal() and _is_said_in_part(tree):
+            # A range of which nothing is said yet.
+            tree.setdefault(step, [])
         tree = _child(tree, step, path)
-    _child(tree, last, path)
-    if isinstance(tree, dict):
-        tree[last] = value
-    elif isinstance(tree, list):
-        tree[int(last)] = value
+    _put(tree, steps[-1], value, path)
+
+
+def _put(tree: object, step: str, value: object, path: str) -> None:
+    if isinstance(tree, list) and step == str(len(tree)):
+        tree.append(value)
+    elif _is_said_in_part(tree):
+        tree[step] = value
+    else:
+        _child(tree, step, path)
+        if isinstance(tree, dict):
+            tree[step] = value
+        elif isinstance(tree, list):
+            tree[int(step)] = value
+
+
+def _is_said_in_part(tree: object) -> TypeGuard[dict[str, object]]:
+    """Whether a table has a kind: it may not hold all its keys, and what fits is seen later."""
+    return isinstance(tree, dict) and KIND in tree
 
 
 def _child(tree: object, step: str, path: str) -> object:

@@ -35,6 +35,7 @@ from sim.promised.secrecy import Secrecy
 from sim.promised.traps import TRAPS
 from sim.tables.fault_tables import Clocks
 from sim.tables.scenario import Scenario
+from sim.watching.arrivals import Arrivals
 from sim.watching.sometimes import Sometimes
 from sim.watching.states import States
 
@@ -87,6 +88,7 @@ class Watch:
             streams_count=lambda: network.counters.streams,
             links_count=lambda: len(network.links()),
         )
+        self.arrivals = Arrivals(lambda: loop.now)
         self.sometimes = Sometimes()
         self.conversations_compared = 0
         self._counted_count = 0
@@ -100,6 +102,7 @@ class Watch:
             self.reuse.watching(),
             self.frames.watching(),
             self.lifetimes.watching(),
+            self.arrivals.watching(),
             self.sometimes.watching(),
             TRAPS.laid(),
         ):
@@ -157,6 +160,11 @@ class Watch:
             laptop = self._laptops[node]
             if laptop.engine is not None:
                 require_bounded(node, laptop.engine, laptop.store, laptop.vault)
+
+    def begin(self) -> None:
+        """What is counted is of the world, and not of those who met before it."""
+        self.frames.forget()
+        self.arrivals.forget()
 
     def parted(self, node: int, laptop: Laptop) -> None:
         """Somebody leaves a machine at which they met somebody before the world begins."""

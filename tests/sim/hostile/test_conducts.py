@@ -49,6 +49,20 @@ def ran(kind: str, *, seed: int = 1) -> World:
     return world
 
 
+def test_who_does_not_dial_has_only_the_links_that_others_make() -> None:
+    calling, waiting = (
+        World(
+            parse_scenario(WORLD.format(kind="black-hole") + f"dials = {dials}\n"),
+            Options(1, is_crypto_real=False),
+        )
+        for dials in ("true", "false")
+    )
+    for world in (calling, waiting):
+        world.run(lambda world: None)
+    # Six nodes that see each other dial all eight; two who call are there sooner, and twice.
+    assert 0 < waiting.troop.totals()["links"] <= 12 < calling.troop.totals()["links"]
+
+
 def faults_of(world: World) -> dict[str, int]:
     return {
         name.removeprefix("fault: "): count

@@ -6,8 +6,11 @@ from hypothesis import strategies as st
 
 from mesh.errors import UserError
 from sim.sweeps.points import parse_seeds, points_of, shard_of
+from sim.tables.hostile_table import Hostile
+from sim.tables.node_tables import Churn, Stragglers
 from sim.tables.scenario import load_scenario
 from sim.tables.settings import parse_settings, with_settings
+from sim.tables.topology_tables import SmallWorld
 
 PARTITION = load_scenario("partition-heal")
 
@@ -50,9 +53,27 @@ def test_what_is_no_seed_is_refused_in_words(text: str) -> None:
         ("wire.loss=2", "does not take wire.loss = 2"),
         ("faults.9.share=1", "there is no '9'; there is: 0 to 1"),
         ("wire.loss.p=1", "there is no 'p'; there is: nothing"),
+        ("topology.kind=reglar", "did you mean regular"),
+        ("topology.degree=8", "there is no key 'degree'; there are: bridges, kind"),
+        ("faults.2.share=1", "there is no '2'; there is: 0 to 1"),
+        ("faults.2.kind=churn", "faults\\[2\\].between_s is missing"),
+        ("faults.3.kind=churn", "there is no '3'; there is: 0 to 1"),
         ("nodes=many", "does not take nodes = many"),
     ],
 )
 def test_a_setting_that_is_wrong_is_refused_in_words(text: str, words: str) -> None:
     with pytest.raises(UserError, match=words):
         with_settings(PARTITION, {k: v[0] for k, v in parse_settings([text]).items()})
+
+
+def test_a_kind_makes_another_table_and_the_next_number_one_more() -> None:
+    texts = ["topology.kind=small-world", "topology.degree=8", "faults.2.kind=churn"]
+    texts += ["faults.2.between_s.0=10", "faults.2.between_s.1=25", "faults.2.up_s=60"]
+    texts += ["hostile.0.kind=black-hole", "hostile.0.share=0.15", "faults.0.kind=stragglers"]
+    texts += ["faults.0.at_s=9"]
+    settings = {path: values[0] for path, values in parse_settings(texts).items()}
+    scenario = with_settings(PARTITION, settings)
+    assert scenario.topology == SmallWorld(degree=8)
+    assert scenario.faults[1:] == (PARTITION.faults[1], Churn(between_s=(10, 25), up_s=60))
+    assert scenario.faults[0] == Stragglers(at_s=9)
+    assert scenario.hostile == (Hostile(kind="black-hole", share=0.15),)
