@@ -81,7 +81,7 @@ def stand(nodes: int, topology: Topology, seed: int) -> Ground:
     chance = Chance(seed, "topology")
     match topology:
         case Clusters():
-            return Ground(networks_of(nodes, topology))
+            return Ground(_clustered(nodes, topology, chance))
         case Couriers():
             return _couriers(nodes, topology, chance)
         case Line():
@@ -113,22 +113,6 @@ def stand(nodes: int, topology: Topology, seed: int) -> Ground:
             return _met(nodes, sent_about(nodes, topology), topology, topology.moves_s)
         case _:
             assert_never(topology)
-
-
-def networks_of(nodes: int, topology: Clusters) -> list[list[int]]:
-    """For each node the networks on which it stands, its home first.
-
-    The last `bridges` nodes of each network stand on the next one too; with two networks both
-    directions lead to the same neighbour, and with one there is nothing to bridge.
-    """
-    networks, count = _homes(nodes, topology.network_nodes)
-    if count > 1:
-        for network in range(count):
-            members = [node for node, each in enumerate(networks) if each[0] == network]
-            bridges = members[len(members) - topology.bridges :] if topology.bridges else []
-            for node in bridges:
-                networks[node].append((network + 1) % count)
-    return networks
 
 
 def halves_of(ground: Ground) -> dict[int, int]:
@@ -166,6 +150,25 @@ def _laid(nodes: int, edges: Sequence[Edge], medium: Medium) -> Ground:
             each.append(alone)
             alone += 1
     return Ground(networks, edges=tuple(edges))
+
+
+def _clustered(nodes: int, topology: Clusters, chance: Chance) -> list[list[int]]:
+    """For each node the networks on which it stands, its home first.
+
+    The last `bridges` nodes of each network stand on the next one too, or all but the last of them
+    on a drawn one; with two networks both directions lead to the same neighbour, and with one there
+    is nothing to bridge.
+    """
+    networks, count = _homes(nodes, topology.network_nodes)
+    if count > 1:
+        for network in range(count):
+            members = [node for node, each in enumerate(networks) if each[0] == network]
+            bridges = members[len(members) - topology.bridges :] if topology.bridges else []
+            for node in bridges:
+                is_drawn = topology.scattered and node != bridges[-1]
+                steps = 1 + chance.below(count - 1) if is_drawn else 1
+                networks[node].append((network + steps) % count)
+    return networks
 
 
 def _graphml(nodes: int, topology: GraphMl) -> Ground:

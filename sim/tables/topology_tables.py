@@ -25,6 +25,8 @@ class Clusters(Strict, frozen=True, kw_only=True, tag_field="kind", tag="cluster
 
     network_nodes: Annotated[int, msgspec.Meta(ge=2)] = 20
     bridges: Annotated[int, msgspec.Meta(ge=0)] = 3
+    scattered: bool = False
+    """Only one bridge of each leads to the next, and the others to networks that are drawn."""
 
 
 class Couriers(Strict, frozen=True, kw_only=True, tag_field="kind", tag="couriers"):

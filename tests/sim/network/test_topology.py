@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mesh.errors import UserError
-from sim.network.topology import Ground, halves_of, networks_of, stand
+from sim.network.topology import Ground, halves_of, stand
 from sim.tables.given_files import REFERENCE_DATA, find_file
 from sim.tables.topology_tables import (
     Clusters,
@@ -30,11 +30,17 @@ from sim.tables.topology_tables import (
 )
 
 
-@given(st.integers(2, 300), st.integers(2, 30), st.integers(1, 4))
+@given(
+    nodes=st.integers(2, 300),
+    network_nodes=st.integers(2, 30),
+    bridges=st.integers(1, 4),
+    scattered=st.booleans(),
+)
 def test_every_node_has_a_home_and_all_are_joined(
-    nodes: int, network_nodes: int, bridges: int
+    *, nodes: int, network_nodes: int, bridges: int, scattered: bool
 ) -> None:
-    networks = networks_of(nodes, Clusters(network_nodes=network_nodes, bridges=bridges))
+    topology = Clusters(network_nodes=network_nodes, bridges=bridges, scattered=scattered)
+    networks = stand(nodes, topology, 1).networks
     assert len(networks) == nodes
     homes = [each[0] for each in networks]
     assert homes == sorted(homes)
@@ -53,7 +59,7 @@ def test_every_node_has_a_home_and_all_are_joined(
 
 @given(st.integers(2, 300), st.integers(2, 30))
 def test_halves_are_both_there_and_keep_networks_whole(nodes: int, network_nodes: int) -> None:
-    networks = networks_of(nodes, Clusters(network_nodes=network_nodes))
+    networks = stand(nodes, Clusters(network_nodes=network_nodes), 1).networks
     sides = halves_of(Ground(networks))
     assert sorted(set(sides.values())) == [0, 1]
     if networks[-1][0] > 0:
@@ -63,8 +69,21 @@ def test_halves_are_both_there_and_keep_networks_whole(nodes: int, network_nodes
         assert all(len(found) == 1 for found in by_home.values())
 
 
+def test_scattered_bridges_lead_to_the_next_network_and_to_others() -> None:
+    ring, scattered = (
+        stand(100, Clusters(network_nodes=10, scattered=scattered), 1).networks
+        for scattered in (False, True)
+    )
+    ways = [{tuple(each) for each in networks if len(each) > 1} for networks in (ring, scattered)]
+    onwards = {(home, (home + 1) % 10) for home in range(10)}
+    assert ways[0] == onwards
+    assert onwards < ways[1]
+    assert all(home != other for home, other in ways[1])
+
+
 def test_without_bridges_networks_stand_alone() -> None:
-    assert networks_of(4, Clusters(network_nodes=2, bridges=0)) == [[0], [0], [1], [1]]
+    ground = stand(4, Clusters(network_nodes=2, bridges=0), 1)
+    assert ground.networks == [[0], [0], [1], [1]]
 
 
 def reached_from_first(ground: Ground) -> int:
