@@ -56,6 +56,8 @@ class Answering:
 
     def take(self, has_frames: Callable[[LinkId], bool], now: Instant) -> list[tuple[LinkId, Held]]:
         """What leaves now; `has_frames`: whether something else leaves over a link."""
+        if not self._waiting:
+            return []
         leaving = [
             link
             for link, answer in self._waiting.items()
@@ -69,7 +71,9 @@ class Answering:
 
     def deadline(self) -> Monotonic | None:
         """When the first of it has waited for long enough."""
-        return min([answer.due for answer in self._waiting.values()], default=None)
+        if not self._waiting:
+            return None
+        return min([answer.due for answer in self._waiting.values()])
 
 
 def _frames_of(answer: _Answer) -> list[Held]:

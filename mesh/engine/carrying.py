@@ -371,6 +371,8 @@ class Carrying:
 
     def note_answers(self, now: Instant) -> None:
         """After the commit: what became of the bodies that links brought."""
+        if not self._brought:
+            return
         brought, self._brought = self._brought, {}
         for link, ids in brought.items():
             held = [id_ for id_ in ids if self._has_body(id_)]

@@ -147,7 +147,7 @@ class Courier:
 
     def deadline(self) -> Monotonic | None:
         """When `tend` may get further; what waits for room among retirements is woken by them."""
-        if any(waiting.unstamped for waiting in self._imports):
+        if self._imports and any(waiting.unstamped for waiting in self._imports):
             return self._carrying.stamp_deadline()
         return None
 

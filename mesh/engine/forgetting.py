@@ -42,6 +42,8 @@ class Forgetting:
         self._holdings = holdings
         self._depth_of = depth_of
         self._known_ids_max = known_ids_max
+        # So many are known in any case: most nodes never have more, and are asked in every batch.
+        self._always_known = min(known_ids_max, KNOWN_IDS_MIN)
         self._is_crowded = False
         # Until the next look there is nobody left whose ids could go.
         self._has_cut_all = False
@@ -78,7 +80,8 @@ class Forgetting:
 
     def is_due(self, sets: SeenSets) -> bool:
         """Whether more ids are known than there is room for, and some of them may go."""
-        return len(sets) > self.ids_max and not self._has_cut_all
+        count = len(sets)
+        return count > self._always_known and count > self.ids_max and not self._has_cut_all
 
     def choose(
         self,

@@ -38,7 +38,6 @@ class Meeting:
     def __init__(self, entropy: Entropy) -> None:
         self._nearby = Nearby(entropy, is_name)
         self._link_key: LinkKey | None = None
-        self._wants: list[Want] = []
 
     @property
     def counters(self) -> dict[str, int]:
@@ -48,8 +47,7 @@ class Meeting:
     @property
     def has_wants(self) -> bool:
         """Whether the vault is wanted."""
-        self._wants += self._nearby.take_wants()
-        return bool(self._wants)
+        return self._nearby.has_wants
 
     # --- Links and time -----------------------------------------------------------------------
 
@@ -94,7 +92,6 @@ class Meeting:
     def vault_closing(self, now: Instant) -> None:
         """Be silent from now on."""
         self._nearby.switch_off(now)
-        self._wants.clear()
 
     def command(self, messenger: Messenger, command: NearbyCommand, now: Instant) -> Answer:
         """Do what the person asks; UserError says in words why not."""
@@ -116,14 +113,12 @@ class Meeting:
         self, messenger: Messenger, vault: Connection, mesh_now: UnixSeconds, now: Instant
     ) -> None:
         """Make invites, add contacts, and see who has come by an invite, in a transaction."""
-        if self.has_wants:
-            wants, self._wants = self._wants, []
-            for want in wants:
-                try:
-                    with savepoint(vault):
-                        self._serve(messenger, want, mesh_now, now)
-                except UserError:
-                    self._nearby.declined(want.person)
+        for want in self._nearby.take_wants():
+            try:
+                with savepoint(vault):
+                    self._serve(messenger, want, mesh_now, now)
+            except UserError:
+                self._nearby.declined(want.person)
         for person, verify_key in self._nearby.awaited():
             meetings = messenger.meetings
             contact = None if meetings is None else meetings.find_contact(verify_key)

@@ -6,7 +6,7 @@ Joins the machines of `mesh.peering` to the links and to the vault. Implements
 part of the mesh behind them.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from mesh.crypto.entropy import Entropy
 from mesh.effects import Effect, Emit
@@ -51,7 +51,7 @@ class Overlay:
         """
         return self._recognition.contact_of(link)
 
-    def contacts_by_link(self) -> dict[LinkId, ContactId]:
+    def contacts_by_link(self) -> Mapping[LinkId, ContactId]:
         """The same for all open links that lead to a contact, in the order in which they opened."""
         return self._recognition.contacts_by_link()
 

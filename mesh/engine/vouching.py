@@ -5,7 +5,7 @@ the vault with whatever else the batch writes there, and read from it; while it 
 is told and nothing heard, and what was known before stays known.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from mesh.crypto.entropy import Entropy
 from mesh.engine.neighbours import Counters
@@ -24,7 +24,7 @@ class VouchExchange:
         self,
         *,
         standings: Standings,
-        contacts_by_link: Callable[[], dict[LinkId, ContactId]],
+        contacts_by_link: Callable[[], Mapping[LinkId, ContactId]],
         counters: Counters,
         entropy: Entropy,
     ) -> None:

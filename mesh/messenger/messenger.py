@@ -464,7 +464,7 @@ class Messenger:
     def take_effects(self) -> list[Effect]:
         """What is to be done and told after the commit."""
         desk, telling = self._desk, self._telling
-        if desk is not None:
+        if desk is not None and telling.has_changes:
             for number in telling.take_changed_messages():
                 row = self._vault.messages.message(number)
                 telling.tell(MessageStateChanged(desk.reading.answer(row)))

@@ -49,6 +49,12 @@ class Telling:
         for number in messages:
             self._changed_messages.pop(number, None)
 
+    @property
+    def has_changes(self) -> bool:
+        """Whether something changed of which the words are still to be found."""
+        changed = self._changed_messages or self._changed_contacts or self._changed_introductions
+        return bool(changed or self._notes)
+
     def take_changed_messages(self) -> list[int]:
         """Numbers of messages that changed, each once."""
         taken, self._changed_messages = list(self._changed_messages), {}

@@ -43,10 +43,20 @@ class Gathered:
         taken, self._frames = self._frames, []
         return taken
 
+    @property
+    def has_changed(self) -> bool:
+        """Whether there is more to tell of anybody."""
+        return bool(self._changed)
+
     def take_changed(self) -> list[int]:
         """People of whom there is more to tell, each once."""
         taken, self._changed = list(self._changed), {}
         return taken
+
+    @property
+    def has_wants(self) -> bool:
+        """Whether the vault is wanted."""
+        return bool(self._wants)
 
     def take_wants(self) -> list[Want]:
         """What only the vault can answer."""

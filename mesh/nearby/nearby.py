@@ -246,8 +246,15 @@ class Nearby:
 
     def take_changed(self) -> list[NearbyPersonAnswer]:
         """People of whom there is more to tell, each once."""
+        if not self._gathered.has_changed:
+            return []
         found = [self._people.find(number) for number in self._gathered.take_changed()]
         return [self._answer(person) for person in found if person is not None]
+
+    @property
+    def has_wants(self) -> bool:
+        """Whether there is anything that only the vault can answer."""
+        return self._gathered.has_wants
 
     def take_wants(self) -> list[Want]:
         """What only the vault can answer."""

@@ -10,7 +10,7 @@ What the other side sent is kept while its link stands, so that a vault that is 
 contact that is added, finds itself in it. Keys are here only while the vault is open.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -42,7 +42,6 @@ class _OpenLink:
     contact: ContactId | None = None
     # Before it nothing more is said here; None: nothing was said yet.
     quiet_until: Monotonic | None = None
-    is_said: bool = False
     heard_count: int = 0
 
     @property
@@ -60,6 +59,9 @@ class Recognition:
     def __init__(self, entropy: Entropy) -> None:
         self._entropy = entropy
         self._links: dict[LinkId, _OpenLink] = {}
+        # On which we have not said who we are since our keys changed, in the order of all links.
+        self._unsaid: dict[LinkId, _OpenLink] = {}
+        self._contacts: Mapping[LinkId, ContactId] = {}
         self._keys: list[PairKey] | None = None
         self._frames: list[tuple[LinkId, Who]] = []
 
@@ -67,11 +69,15 @@ class Recognition:
         self, link: LinkId, handshake_hash: bytes, *, is_initiator: bool, now: Instant
     ) -> None:
         """A link is ready."""
-        self._links[link] = _OpenLink(handshake_hash, is_initiator, now.monotonic)
+        one = _OpenLink(handshake_hash, is_initiator, now.monotonic)
+        self._links[link] = self._unsaid[link] = one
 
     def link_down(self, link: LinkId) -> None:
         """A link ended, and with it what was said on it."""
         self._links.pop(link, None)
+        self._unsaid.pop(link, None)
+        if link in self._contacts:
+            self._find_contacts()
 
     def keys_changed(self, keys: Sequence[PairKey]) -> None:
         """The vault was opened, or there are other contacts than before."""
@@ -79,9 +85,10 @@ class Recognition:
         if kept == self._keys:
             return
         self._keys = kept
+        self._unsaid = dict(self._links)
         for one in self._links.values():
-            one.is_said = False
             self._match(one)
+        self._find_contacts()
 
     def vault_closing(self) -> None:
         """Know nobody any more."""
@@ -89,15 +96,16 @@ class Recognition:
         self._frames.clear()
         for one in self._links.values():
             one.contact = None
+        self._find_contacts()
 
     def contact_of(self, link: LinkId) -> ContactId | None:
         """The contact at the other end of a link, if they have proved it."""
         one = self._links.get(link)
         return None if one is None else one.contact
 
-    def contacts_by_link(self) -> dict[LinkId, ContactId]:
-        """The same for all open links that lead to a contact."""
-        return {link: one.contact for link, one in self._links.items() if one.contact is not None}
+    def contacts_by_link(self) -> Mapping[LinkId, ContactId]:
+        """The same for all open links that lead to a contact; another mapping after each change."""
+        return self._contacts
 
     def received(self, link: LinkId, who: Who, now: Instant) -> None:
         """The other side's proofs; more lists than an honest node sends are passed over."""
@@ -112,23 +120,21 @@ class Recognition:
         if one.heard_count <= WHO_FRAMES_PER_HOUR_MAX:
             one.entries = who.entries
             self._match(one)
+            self._find_contacts()
 
     def deadline(self) -> Monotonic | None:
         """When `deadline_passed` wants to be called."""
-        if self._keys is None:
+        if self._keys is None or not self._unsaid:
             return None
-        unsaid = [
-            one.quiet_until or Monotonic(0) for one in self._links.values() if not one.is_said
-        ]
-        return min(unsaid, default=None)
+        return min([one.quiet_until or Monotonic(0) for one in self._unsaid.values()])
 
     def deadline_passed(self, now: Instant) -> None:
         """Say who we are on each link that has not been told and may be."""
-        if self._keys is None:
+        if self._keys is None or not self._unsaid:
             return
-        for link, one in self._links.items():
-            if not one.is_said and (one.quiet_until is None or one.quiet_until <= now.monotonic):
-                one.is_said = True
+        for link, one in list(self._unsaid.items()):
+            if one.quiet_until is None or one.quiet_until <= now.monotonic:
+                del self._unsaid[link]
                 one.quiet_until = Monotonic(now.monotonic + WHO_INTERVAL_MS * 1000)
                 self._frames.append((link, self._list(one, self._keys)))
 
@@ -143,6 +149,11 @@ class Recognition:
         missing = -len(proofs) % WHO_ENTRIES_STEP if proofs else WHO_ENTRIES_STEP
         filling = self._entropy.draw(missing * WHO_ENTRY_BYTES)
         return Who(b"".join(sorted((*proofs, *_split(filling)))))
+
+    def _find_contacts(self) -> None:
+        self._contacts = {
+            link: one.contact for link, one in self._links.items() if one.contact is not None
+        }
 
     def _match(self, one: _OpenLink) -> None:
         one.contact = None

@@ -55,7 +55,7 @@ class Vouching:
         # Since when links stand, and those over which somebody spoke up late.
         self._opened_at: dict[LinkId, Monotonic] = {}
         self._late: dict[LinkId, None] = {}
-        self._by_link: dict[LinkId, ContactId] = {}
+        self._by_link: Mapping[LinkId, ContactId] = {}
         self._contacts: dict[ContactId, _Contact] = {}
         self._frames: list[tuple[LinkId, Vouches]] = []
         self._came: list[tuple[ContactId, list[VouchedDay]]] = []
@@ -74,10 +74,10 @@ class Vouching:
         self._late.pop(link, None)
 
     def links_known(self, by_link: Mapping[LinkId, ContactId], now: Instant) -> None:
-        """These links, and no others, lead to contacts."""
-        if by_link == self._by_link:
+        """These links, and no others, lead to contacts; the mapping stays as it is."""
+        if by_link is self._by_link or by_link == self._by_link:
             return
-        self._by_link = dict(by_link)
+        self._by_link = by_link
         links: dict[ContactId, list[LinkId]] = {}
         for link, id_ in self._by_link.items():
             links.setdefault(id_, []).append(link)
@@ -106,7 +106,7 @@ class Vouching:
 
     def vault_closing(self) -> None:
         """Know nobody any more."""
-        self._by_link.clear()
+        self._by_link = {}
         self._contacts.clear()
         self._frames.clear()
         self._came.clear()

@@ -141,7 +141,7 @@ class MeshClock:
 
         It was admitted though it may have been a day ahead; that it is proves nothing.
         """
-        proven = UnixSeconds(max(created - CREATED_AHEAD_SECONDS_MAX, 0))
+        proven = UnixSeconds(created - CREATED_AHEAD_SECONDS_MAX)
         self._earliest = max(self._earliest, proven)
 
     def forget(self, link: LinkId) -> None:

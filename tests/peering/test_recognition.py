@@ -1,6 +1,8 @@
 """Contacts recognise each other inside a link, and nobody else learns or gains anything."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from mesh.errors import PeerError
 from mesh.ids import ContactId, Instant, LinkId, Monotonic
@@ -11,7 +13,7 @@ from mesh.limits import (
     WHO_FRAMES_PER_HOUR_MAX,
     WHO_INTERVAL_MS,
 )
-from mesh.peering.recognition import PairKey, Recognition
+from mesh.peering.recognition import PairKey, Recognition, proof
 from mesh.wire.frames import WHO_ENTRIES_STEP, WHO_ENTRY_BYTES, Who, encode_frame
 from tests.entropy import SeededEntropy
 
@@ -61,6 +63,41 @@ def test_two_contacts_recognise_each_other_and_strangers_do_not() -> None:
     assert (anna.contact_of(LINK), ben.contact_of(LINK)) == (BEN, ANNA)
     assert (anna.contacts_by_link(), ben.contacts_by_link()) == ({LINK: BEN}, {LINK: ANNA})
     assert dora.contact_of(LINK) is None
+
+
+DEEDS = st.tuples(
+    st.sampled_from(["link up", "link down", "keys", "lock", "hear", "say"]),
+    st.integers(0, 2),
+)
+
+
+@given(deeds=st.lists(DEEDS, min_size=9, max_size=40))
+def test_whatever_befalls_the_contacts_are_those_of_the_links(deeds: list[tuple[str, int]]) -> None:
+    """The list of them is made when something changes, and never left as it was."""
+    anna = Recognition(SeededEntropy(1))
+    up: list[LinkId] = []
+    pairs = [(ContactId(number), key(number)) for number in range(3)]
+    for step, (deed, number) in enumerate(deeds):
+        link = LinkId(number)
+        match deed:
+            case "link up" if link not in up:
+                up.append(link)
+                anna.link_up(link, bytes(64), is_initiator=True, now=at(step))
+            case "link down" if link in up:
+                up.remove(link)
+                anna.link_down(link)
+            case "keys":
+                anna.keys_changed(pairs[number:])
+            case "lock":
+                anna.vault_closing()
+            case "hear":
+                shown = b"".join(proof(pair_key, bytes(64), 0) for _, pair_key in pairs)
+                anna.received(link, Who(shown.ljust(STEP_BYTES, b" ")), at(step))
+            case _:
+                anna.deadline_passed(at(step))
+        known = {link: contact for link in up if (contact := anna.contact_of(link)) is not None}
+        assert anna.contacts_by_link() == known
+        assert list(anna.contacts_by_link()) == list(known), "in the order in which they opened"
 
 
 def test_proofs_copied_from_another_link_prove_nothing() -> None:
