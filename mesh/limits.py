@@ -35,6 +35,13 @@ LINK_DEAD_MS = 40_000
 LINK_CHECK_MS = 2_000
 """A link in doubt, as after sleep, is pinged and has so long to say anything (SYNC.md H.4)."""
 
+LINK_WAITING_MS = 10_000
+"""A second link to a node waits so long at most beside the first: twice a handshake's time, so a
+busy node has chosen by then, and nobody holds more than one link for longer."""
+
+LINKS_WAITING_MAX = 3
+"""Links that wait beside one: two nodes that meet know each other by so many addresses at most."""
+
 LINK_SENDING_BYTES_MAX = 1024 * 1024
 """Bytes handed to the driver and not yet written; beyond it bodies wait as ids, not as bytes."""
 

@@ -28,6 +28,7 @@ from mesh.limits import (
 from mesh.link.first_messages import FirstMessages
 from mesh.link.link import BeginHandshake, Link
 from mesh.peering.dialing import Dialing
+from mesh.peering.duplicates import Duplicates
 from mesh.peering.exchange import PeerExchange
 from mesh.peering.segments import OwnNetworks
 from mesh.wire.frames import (
@@ -39,6 +40,7 @@ from mesh.wire.frames import (
     Close,
     Frame,
     Hello,
+    Ping,
 )
 from mesh.wire.parameters import MeshParameters
 
@@ -49,12 +51,17 @@ _SECONDS_PER_DAY: Final = 86_400
 
 @dataclass(slots=True)
 class Neighbour:
-    """One stream and its link. `is_ready` follows the link once duplicates are settled."""
+    """One stream and its link. `is_ready` follows the link once no other to the same node stands.
+
+    `began` and `used`: which of all inputs brought the stream, and the first frame over it.
+    """
 
     link: Link
     address: Address
     dial: DialId | None
     connected_at: Monotonic
+    began: int
+    used: int | None = None
     local_host: str = ""
     is_ready: bool = False
     sending_bytes: int = 0
@@ -105,6 +112,8 @@ class Neighbours:
         self._own = OwnNetworks()
         self._neighbours: dict[LinkId, Neighbour] = {}
         self._ready: dict[LinkId, Neighbour] = {}
+        self._duplicates = Duplicates()
+        self._inputs_count = 0
         # Links that may have bytes to send, and a time before which no link has a deadline: so a
         # batch costs by the links that it touches, not by all that stand.
         self._touched: dict[LinkId, None] = {}
@@ -145,6 +154,7 @@ class Neighbours:
                 self._dialing.dial_failed(connected.dial, now)
             return
         self._make_room_for_handshake(now)
+        self._inputs_count += 1
         self._neighbours[connected.link] = Neighbour(
             link=Link(
                 parameters=self._parameters,
@@ -165,6 +175,7 @@ class Neighbours:
             address=connected.address,
             dial=connected.dial,
             connected_at=now.monotonic,
+            began=self._inputs_count,
             local_host=connected.local_host,
         )
         self._touched[connected.link] = None
@@ -175,21 +186,29 @@ class Neighbours:
         neighbour = self._neighbours.get(link)
         if neighbour is None:
             return []
+        self._inputs_count += 1
         neighbour.bytes_received += len(received)
         self._touched[link] = None
         try:
             frames = neighbour.link.receive(received, now)
-            if neighbour.link.is_ready and not neighbour.is_ready:
-                self._settle(link, neighbour, now)
         except PeerError as error:
             self.fault(link, error, now)
             return []
-        if link in self._ready:
-            return frames
-        for frame in frames:
-            if isinstance(frame, Close):
-                self.told_to_close(link, frame, now)
-        return []
+        self._end_duplicates(self._duplicates.heard(link, now), now)
+        if neighbour.link.is_ready and not neighbour.is_ready and link not in self._duplicates:
+            self._settle(link, neighbour, now)
+        if link not in self._ready:
+            for frame in frames:
+                if isinstance(frame, Close):
+                    self.told_to_close(link, frame, now)
+                    return []
+            if frames:
+                self._end_duplicates(self._duplicates.used(link), now)
+        if link not in self._ready:
+            return []
+        if frames and neighbour.used is None:
+            neighbour.used = self._inputs_count
+        return frames
 
     def told_to_close(self, link: LinkId, close: Close, now: Instant) -> None:
         """The other side says that this link ends, and why."""
@@ -205,6 +224,8 @@ class Neighbours:
             neighbour.dial = None
         if close.reason == CLOSE_TOO_MANY:
             self._dialing.turned_away(link)
+        if close.reason != CLOSE_DUPLICATE:
+            self._end_waiting(link, close.reason, "the other side closed another one", now)
         self._end(link, f"the other side closed it ({close.reason})", now)
 
     def fault(self, link: LinkId, error: PeerError, now: Instant) -> None:
@@ -254,6 +275,7 @@ class Neighbours:
         """Pings, deaths, dials that are due, and a new link key after midnight."""
         if self._links_deadline is not None and self._links_deadline <= now.monotonic:
             self._tend_links(now)
+        self._end_duplicates(self._duplicates.deadline_passed(now), now)
         if mesh_now // _SECONDS_PER_DAY != self._key_day:
             self._day_changed(mesh_now, now)
         dials = self._dialing.deadline_passed(now)
@@ -262,7 +284,9 @@ class Neighbours:
 
     def deadline(self) -> Monotonic | None:
         """When `tend` wants to be called."""
-        return earliest((self._links_deadline, self._dialing.deadline()))
+        return earliest(
+            (self._links_deadline, self._duplicates.deadline(), self._dialing.deadline())
+        )
 
     def has_frames(self, link: LinkId) -> bool:
         """Whether frames leave over a link now."""
@@ -406,7 +430,9 @@ class Neighbours:
     def _make_room_for_handshake(self, now: Instant) -> None:
         """The oldest unfinished handshake yields: an honest one is over in milliseconds."""
         pending = [
-            link for link, one in self._neighbours.items() if one.dial is None and not one.is_ready
+            link
+            for link, one in self._neighbours.items()
+            if one.dial is None and not one.is_ready and link not in self._duplicates
         ]
         if len(pending) >= HANDSHAKES_PENDING_MAX:
             self._counters.count("handshakes_pushed_out")
@@ -423,16 +449,19 @@ class Neighbours:
             neighbour.dial = None
             self._close(link, CLOSE_SELF, "that is this node", now)
             return
-        for other_link, other in list(self._ready.items()):
-            if other.link.remote_key == remote_key and not self._outlives(neighbour, other):
-                self._drop_duplicate(link, neighbour, remote_key, now)
-                # Who dials again may know that the older one is dead, as after a new address.
-                other.link.check(now)
-                self._touched[other_link] = None
-                self._expect_deadline(other.link.deadline())
-                return
+        for older, other in self._ready.items():
             if other.link.remote_key == remote_key:
-                self._drop_duplicate(other_link, other, remote_key, now)
+                self._wait_beside(older, link, now)
+                return
+        self._open(link, now)
+
+    def _open(self, link: LinkId, now: Instant) -> None:
+        """No other link leads to this neighbour: welcome it, if there is room."""
+        neighbour = self._neighbours[link]
+        remote_key = neighbour.link.remote_key
+        hello = neighbour.link.hello
+        assert remote_key is not None
+        assert hello is not None
         if not self._dialing.is_welcome(neighbour.address, neighbour.dial):
             self._turn_away(link, neighbour, "enough links", now)
             return
@@ -454,20 +483,43 @@ class Neighbours:
             self._counters.count("links_swapped")
             self._turn_away(surplus, self._ready[surplus], "another one took its place", now)
 
-    def _outlives(self, newer: Neighbour, older: Neighbour) -> bool:
-        """Of two links between the same two nodes, whether the newer one is kept."""
-        if newer.link.is_initiator == older.link.is_initiator:
-            return True
-        return _initiator_key(newer.link) < _initiator_key(older.link)
-
-    def _drop_duplicate(
-        self, link: LinkId, neighbour: Neighbour, remote_key: LinkKey, now: Instant
-    ) -> None:
-        if neighbour.dial is not None:
-            self._dialing.duplicate_found(neighbour.dial, remote_key)
-            neighbour.dial = None
+    def _wait_beside(self, older: LinkId, newer: LinkId, now: Instant) -> None:
+        """Two links lead to one node: ask both, and use the older one meanwhile."""
         self._counters.count("links_duplicate")
-        self._close(link, CLOSE_DUPLICATE, "a second link to the same node", now)
+        if not self._duplicates.has_room(older):
+            self._end_duplicates([newer], now)
+            return
+        former, latter = self._neighbours[older], self._neighbours[newer]
+        remote_key = latter.link.remote_key
+        assert remote_key is not None
+        self._duplicates.begin(
+            newer,
+            older,
+            is_ours_to_choose=latter.link.local_key < remote_key,
+            is_crossing=former.used is None or former.used > latter.began,
+            now=now,
+        )
+        self._ping(older)
+        self._ping(newer)
+
+    def _ping(self, link: LinkId) -> None:
+        self._neighbours[link].link.send(Ping())
+        self._touched[link] = None
+
+    def _end_duplicates(self, links: Sequence[LinkId], now: Instant) -> None:
+        for link in links:
+            neighbour = self._neighbours.get(link)
+            if neighbour is None:
+                continue
+            if neighbour.dial is not None and neighbour.link.remote_key is not None:
+                self._dialing.duplicate_found(neighbour.dial, neighbour.link.remote_key)
+                neighbour.dial = None
+            self._close(link, CLOSE_DUPLICATE, "a second link to the same node", now)
+
+    def _end_waiting(self, link: LinkId, reason: int, words: str, now: Instant) -> None:
+        """The links that wait beside one that is given up need not take its place."""
+        for waiting in self._duplicates.beside(link):
+            self._close(waiting, reason, words, now)
 
     def _turn_away(self, link: LinkId, neighbour: Neighbour, words: str, now: Instant) -> None:
         """There are links enough: say who else may have room, then end it."""
@@ -477,6 +529,8 @@ class Neighbours:
 
     def _close(self, link: LinkId, reason: int, words: str, now: Instant) -> None:
         """Tell the other side why, then end the link."""
+        if reason != CLOSE_DUPLICATE:
+            self._end_waiting(link, reason, words, now)
         self._neighbours[link].link.send(Close(reason))
         self._end(link, words, now)
 
@@ -503,10 +557,9 @@ class Neighbours:
             self.effects.append(Emit(event))
         elif neighbour.dial is not None:
             self._dialing.dial_failed(neighbour.dial, now)
-
-
-def _initiator_key(link: Link) -> bytes:
-    if link.is_initiator:
-        return link.local_key
-    assert link.remote_key is not None
-    return link.remote_key
+        successor = self._duplicates.ended(link, now)
+        if successor is not None:
+            self._open(successor, now)
+            waiting = self._duplicates.beside(successor)
+            for asked in (successor, *waiting) if waiting else ():
+                self._ping(asked)

@@ -15,8 +15,16 @@ class Stranger:
     """Knows the psk, dials one engine of the table, and hears what it is answered."""
 
     def __init__(
-        self, table: Joined, name: str, *, number: int = 1, host: str = "", local_host: str = ""
+        self,
+        table: Joined,
+        name: str,
+        *,
+        number: int = 1,
+        host: str = "",
+        local_host: str = "",
+        private: bytes = b"",
     ) -> None:
+        """`private`: the half of its link key that nobody sees, if it is not a random one."""
         self.heard: list[Frame] = []
         table.strangers_count += 1
         self.link_id = LinkId(1_000_000 + table.strangers_count)
@@ -25,7 +33,7 @@ class Stranger:
         entropy = SeededEntropy(7_000 + table.strangers_count)
         self._link = Link(
             parameters=table.parameters,
-            link_private=entropy.draw(32),
+            link_private=private or entropy.draw(32),
             is_initiator=True,
             first_messages=FirstMessages(),
             entropy=entropy,
