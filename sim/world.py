@@ -550,6 +550,7 @@ class World:
         self.faults.failing_disks.stopped(node, error)
 
     def _shown(self, person: Person, letter: Letter) -> None:
+        self.watch.proofs.require_opened(person.index, letter.number)
         self.correspondence.read_later(person, letter)
 
     def _healed(self) -> None:

@@ -9,7 +9,10 @@ from collections.abc import Mapping
 from typing import Final
 
 import msgspec
+from cryptography.hazmat.primitives.ciphers import Cipher
+from cryptography.hazmat.primitives.ciphers.algorithms import ChaCha20
 
+from mesh.crypto import aead
 from mesh.crypto.entropy import Entropy
 from mesh.crypto.hashing import blake2b
 from mesh.effects import Effect, Emit
@@ -22,6 +25,7 @@ from mesh.messenger import sealing
 from mesh.ratchet import first_contact
 from mesh.ratchet.tags import TagReceiver
 from mesh.replication.spreading import Spreading
+from mesh.storage.vault_sessions import SessionRows
 from mesh.wire.envelope import TOKEN_BYTES, Header, envelope_id_of
 from mesh.wire.frames import Frame, NegClose, NegMessage, NegOpen, Push, Root
 from mesh.wire.retirement import Retirement
@@ -88,6 +92,16 @@ def _expecting_no_more(receiver: TagReceiver, expected_to: int) -> TagReceiver:
 _EXPECTING: Final = TagReceiver.expecting
 
 
+def _unlooked_at(key: bytes, nonce: bytes, associated: bytes, sealed: bytes) -> bytes:
+    """ChaCha20 as in RFC 8439, and no Poly1305: nobody looks whether the tag is right."""
+    stream = Cipher(ChaCha20(key, (1).to_bytes(4, "little") + nonce), mode=None).decryptor()
+    return stream.update(sealed[: -aead.TAG_BYTES])
+
+
+def _never_erased(rows: SessionRows, session: bytes, public: bytes, number: int) -> None:
+    """A key that was kept for a message stays when the message has come."""
+
+
 def _any_token(header: Header, token: bytes) -> bool:
     """A programmer may think: who knows the id will not lie."""
     return True
@@ -124,6 +138,14 @@ BUGS: Final[Mapping[str, Bug]] = {
             Swap(sealing, "nonce_of", _nonce_of_the_key),
             Swap(first_contact, "nonce_of", _nonce_of_the_key),
         ),
+    ),
+    "tag-unread": Bug(
+        "Messages are opened without a look at the tag of their box.",
+        swaps=(Swap(aead, "open_sealed", _unlooked_at),),
+    ),
+    "key-kept": Bug(
+        "The key of a message that came late stays after it was used.",
+        swaps=(Swap(SessionRows, "erase_skipped", _never_erased),),
     ),
     "still-window": Bug(
         "The window of expected tags never moves.",

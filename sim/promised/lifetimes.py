@@ -9,8 +9,7 @@ What a node sends and opens is seen where links encode frames and where the inbo
 while its engine works; hostile nodes are not looked at.
 """
 
-import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import msgspec
@@ -19,7 +18,6 @@ from mesh.errors import PeerError
 from mesh.ids import UnixSeconds
 from mesh.inputs import Connection
 from mesh.limits import CHORES_INTERVAL_MS
-from mesh.messenger.inbox import Inbox
 from mesh.posting.mesh_time import STEADY_US
 from mesh.replication.spreading import Spreading
 from mesh.wire.envelope import HEADER_BYTES, LIFETIME_SECONDS, decode_header
@@ -57,25 +55,6 @@ class Lifetimes:
         self._lived_us = lived_us
         self.looked_count = 0
         """Envelopes that were looked at when they were sent or opened."""
-
-    @contextlib.contextmanager
-    def watching(self) -> Iterator[None]:
-        """While inside, all that is opened is looked at."""
-        take = Inbox._accept
-
-        def accept(inbox: Inbox, *given: object, **named: object) -> None:
-            opened = given[2]
-            envelope = getattr(opened, "envelope", None)
-            assert envelope is not None, "the inbox takes what it opened as its third argument"
-            self.opened(envelope.header.lapses)
-            # It hands on whatever it was called with.
-            take(inbox, *given, **named)  # type: ignore[arg-type]
-
-        setattr(Inbox, "_accept", accept)  # noqa: B010 (a function in the place of a method)
-        try:
-            yield
-        finally:
-            setattr(Inbox, "_accept", take)  # noqa: B010 (as above)
 
     def sent(self, frame: msgspec.Struct) -> None:
         """A link encodes this frame."""

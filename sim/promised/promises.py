@@ -17,6 +17,7 @@ class Promise:
     sentence: str
 
 
+S1: Final = Promise("S1", "What is shown was signed, and came out of a box whose tag was right.")
 S2: Final = Promise("S2", "A message is shown to its recipient once.")
 S3: Final = Promise("S3", "A message arrives with exactly the bytes that were written.")
 S4: Final = Promise("S4", "Who is shown as a message's author wrote it.")
@@ -28,6 +29,9 @@ S6: Final = Promise(
 )
 S7: Final = Promise("S7", "A message is shown to nobody but its recipient.")
 S8: Final = Promise("S8", "No key meets a nonce twice, and no tag twice the same nonce.")
+S9: Final = Promise(
+    "S9", "The keys that sealed or opened a message are gone from the vault of who did it."
+)
 S10: Final = Promise(
     "S10", "What a node keeps in memory, and how often it dials, stays within bounds."
 )
@@ -61,7 +65,7 @@ L10: Final = Promise(
 E1: Final = Promise("E1", "What the scenario expects of delivery, delay and copies is met.")
 
 PROMISES: Final = (
-    *(S2, S3, S4, S5, S6, S7, S8, S10, S11, S12, S13, S14, S15, S16, S17, S18),
+    *(S1, S2, S3, S4, S5, S6, S7, S8, S9, S10, S11, S12, S13, S14, S15, S16, S17, S18),
     *(L1, L2, L3, L4, L5, L6, L7, L8, L9, L10),
     E1,
 )

@@ -1,7 +1,7 @@
 """Keys and nonces, tags and nonces: nothing meets twice (S8).
 
-Every box that any node seals passes `mesh.crypto.aead`; while a world runs, the cipher there is
-one that remembers (key, nonce) -> what was sealed. The same pair for the same content is a
+Every box that any node seals passes `mesh.crypto.aead`; of each it is remembered, while a world
+runs, (key, nonce) -> what was sealed. The same pair for the same content is a
 repetition and harmless (a first contact repeats its box); for other content it breaks S8.
 
 Every envelope that a node makes is a row of its vault's outbox; a temporary trigger, which dies
@@ -11,13 +11,9 @@ in another envelope breaks S8 whatever befell, and so does a tag that is used ag
 which nothing befell.
 """
 
-import contextlib
 import hashlib
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
-
-from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 
 from mesh.crypto import aead
 from mesh.inputs import Connection
@@ -86,33 +82,6 @@ class Reuse:
             if owner not in self._repeating:
                 detail = f"the tag {tag.hex()} is used again, though no disk was put back"
                 raise BrokenPromise(S8, detail, node)
-
-    @contextlib.contextmanager
-    def watching(self) -> Iterator[None]:
-        """While inside, every box that is sealed is looked at."""
-        reuse = self
-
-        class Watched:
-            """The cipher, with a memory."""
-
-            def __init__(self, key: bytes) -> None:
-                self._key = key
-                self._cipher = ChaCha20Poly1305(key)
-
-            def encrypt(self, nonce: bytes, plaintext: bytes, associated: bytes) -> bytes:
-                """Seal, and look whether the pair was used before."""
-                reuse.sealed(self._key, nonce, associated, plaintext)
-                return self._cipher.encrypt(nonce, plaintext, associated)
-
-            def decrypt(self, nonce: bytes, sealed: bytes, associated: bytes) -> bytes:
-                """Open."""
-                return self._cipher.decrypt(nonce, sealed, associated)
-
-        vars(aead)["ChaCha20Poly1305"] = Watched
-        try:
-            yield
-        finally:
-            vars(aead)["ChaCha20Poly1305"] = ChaCha20Poly1305
 
 
 def _short(one: bytes, other: bytes) -> bytes:

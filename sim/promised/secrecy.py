@@ -8,17 +8,11 @@ must also find a marker that is planted in it for the search, or it proves nothi
 
 import re
 from collections.abc import Iterator
-from typing import Final
 
 from mesh.inputs import Connection
 from sim.promised.ledger import Ledger
 from sim.promised.promises import S6, BrokenPromise
-
-PLANTED: Final = "planted"
-_TABLES: Final = """
-    SELECT name FROM sqlite_master WHERE type = 'table'
-    UNION ALL SELECT name FROM sqlite_temp_master WHERE type = 'table'
-"""
+from sim.promised.searching import search
 
 
 class Secrecy:
@@ -39,9 +33,8 @@ class Secrecy:
 
     def search_store(self, node: int, store: Connection) -> None:
         """No text stands in a store."""
-        for table, value in self._values(store):
-            if any(form in value for form in self._forms):
-                raise BrokenPromise(S6, f"a text stands in the table {table} of a store", node)
+        for table, _ in self._values(store):
+            raise BrokenPromise(S6, f"a text stands in the table {table} of a store", node)
 
     def search_vault(self, node: int, owner: int, vault: Connection) -> None:
         """Only texts that its owner wrote or may read stand in a vault."""
@@ -56,26 +49,9 @@ class Secrecy:
                     raise BrokenPromise(S6, detail, node)
 
     def _values(self, database: Connection) -> Iterator[tuple[str, bytes]]:
-        """All that holds something like the marker; the planted one is found and left out."""
+        """All that holds something like the marker."""
         self.searches_count += 1
-        database.execute("SAVEPOINT searching")
-        try:
-            database.execute("CREATE TEMP TABLE planted (text TEXT)")
-            database.execute("INSERT INTO planted VALUES (?)", (self._marker.decode(),))
-            tables = [str(row[0]) for row in database.execute(_TABLES).fetchall()]
-            is_planted_found = False
-            for table in tables:
-                for row in database.execute(f'SELECT * FROM "{table}"').fetchall():  # noqa: S608 (a name of the schema)
-                    for value in row:
-                        held = value.encode() if isinstance(value, str) else value
-                        if not isinstance(held, bytes):
-                            continue
-                        if any(form in held for form in self._forms):
-                            if table == PLANTED:
-                                is_planted_found = True
-                            else:
-                                yield table, held
-            assert is_planted_found, "a search that finds nothing proves nothing"
-        finally:
-            database.execute("ROLLBACK TO searching")
-            database.execute("RELEASE searching")
+        return search(database, self._marker.decode(), self._is_in)
+
+    def _is_in(self, value: bytes) -> bool:
+        return any(form in value for form in self._forms)

@@ -10,6 +10,7 @@ from typing import Final
 
 from mesh.engine.door import Engine
 from mesh.ids import UnixSeconds
+from mesh.wire.envelope import Envelope
 from mesh.wire.frames import Frame
 from sim.befalling.node_faults import drift_us_max
 from sim.kernel.calendar import EPOCH_US
@@ -17,7 +18,10 @@ from sim.kernel.loop import Loop
 from sim.network.virtual_network import VirtualNetwork
 from sim.nodes.laptop import Laptop
 from sim.promised.bounds import require_bounded, require_patient
+from sim.promised.cipher_watch import watching_cipher
+from sim.promised.erased import Erased
 from sim.promised.frame_watch import FrameWatch
+from sim.promised.inbox_watch import watching_inboxes
 from sim.promised.ledger import Ledger
 from sim.promised.lifetimes import (
     CLEARED_US,
@@ -30,6 +34,7 @@ from sim.promised.lifetimes import (
 )
 from sim.promised.mending import Mending
 from sim.promised.order import Orders, require_parents_above, require_same_order
+from sim.promised.proofs import Proofs
 from sim.promised.reuse import Reuse
 from sim.promised.secrecy import Secrecy
 from sim.promised.traps import TRAPS
@@ -70,6 +75,8 @@ class Watch:
         self._are_clocks_good = clock_error_us < LATE_S * 1_000_000 // 2
         self.secrecy = Secrecy(ledger)
         self.reuse = Reuse()
+        self.proofs = Proofs(marker=ledger.marker, owners=owners, working=_working)
+        self.erased = Erased(working=_working, engine_of=lambda node: laptops[node].engine)
         self.states = States(
             ledger=ledger,
             nodes=[],
@@ -99,9 +106,10 @@ class Watch:
     def watching(self) -> Iterator[None]:
         """While inside, what engines seal, encode and call is looked at."""
         with (
-            self.reuse.watching(),
+            watching_cipher(self._sealing, self._opened),
+            watching_inboxes(self._taken),
+            self.erased.watching(),
             self.frames.watching(),
-            self.lifetimes.watching(),
             self.arrivals.watching(),
             self.sometimes.watching(),
             TRAPS.laid(),
@@ -114,6 +122,7 @@ class Watch:
         require_patient(dials, self._laptops)
         for node, laptop in self._laptops.items():
             self.reuse.collect(node, self._owners[node], laptop.vault)
+            self.erased.settle(node)
         if self._loop.now >= self._counts_at:
             self._counts_at = self._loop.now + self._counts_every_us
             self._count(COUNTED_AT_ONCE)
@@ -129,6 +138,18 @@ class Watch:
                 require_forgotten(one.index, laptop.engine.spreading, true_now)
             if one.open_us > CLEARED_US:
                 require_cleared(one.index, laptop.vault, true_now)
+
+    def _sealing(self, key: bytes, nonce: bytes, associated: bytes, plaintext: bytes) -> None:
+        self.reuse.sealed(key, nonce, associated, plaintext)
+        self.erased.used(key)
+
+    def _opened(self, key: bytes, plaintext: bytes) -> None:
+        self.proofs.box_opened(plaintext)
+        self.erased.used(key)
+
+    def _taken(self, envelope: Envelope) -> None:
+        self.lifetimes.opened(envelope.header.lapses)
+        self.proofs.envelope_opened(envelope)
 
     def _encoding(self, frame: Frame) -> None:
         self.lifetimes.sent(frame)
@@ -175,6 +196,7 @@ class Watch:
         self._search(node)
         self.reuse.collect(node, self._owners[node], self._laptops[node].vault)
         self.reuse.may_repeat_tags(node)
+        self.erased.put_back(node)
         self.states.store_lost()
 
     def look_at_the_end(self, orders: Orders) -> None:
@@ -191,6 +213,12 @@ class Watch:
         laptop = self._laptops[node]
         self.secrecy.search_store(node, laptop.store)
         self.secrecy.search_vault(node, self._owners[node], laptop.vault)
+        self.erased.require_gone(node, laptop.vault)
+
+
+def _working() -> int | None:
+    """Whose engine works, unless it repeats what was done already."""
+    return None if TRAPS.is_twin else TRAPS.node
 
 
 def worst_clock_us(scenario: Scenario) -> int:

@@ -10,6 +10,7 @@ from mesh.wire.envelope import SIZE_BYTES, Header
 from mesh.wire.frames import Push
 from sim.kernel.calendar import EPOCH_US
 from sim.promised.frame_watch import FrameWatch
+from sim.promised.inbox_watch import watching_inboxes
 from sim.promised.lifetimes import (
     CHORE_S,
     LAPSING_US,
@@ -102,10 +103,11 @@ def test_what_is_sent_past_its_lifetime_breaks_s12() -> None:
 def test_what_is_shown_past_its_lifetime_breaks_s12() -> None:
     begins_s = EPOCH_US // 1_000_000 + 43_200
     in_time = lifetimes(begins_s)
-    with in_time.watching():
+    with watching_inboxes(lambda one: in_time.opened(one.header.lapses)):
         assert outcome("", seed=71).broken is None
     assert in_time.looked_count > 20
-    with lifetimes(begins_s + 9 * 86_400).watching():
+    too_late = lifetimes(begins_s + 9 * 86_400)
+    with watching_inboxes(lambda one: too_late.opened(one.header.lapses)):
         broken = outcome("", seed=72).broken
     assert broken is not None
     assert "S12: an envelope is shown" in str(broken)

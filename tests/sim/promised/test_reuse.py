@@ -7,6 +7,7 @@ from mesh.ids import PostingKey, Tag, UnixSeconds
 from mesh.storage.sqlcipher import transaction
 from mesh.wire.envelope import Envelope, Header, body_bytes, sign_envelope
 from sim.nodes.databases import MemoryDatabase
+from sim.promised.cipher_watch import watching_cipher
 from sim.promised.promises import S8, BrokenPromise
 from sim.promised.reuse import Reuse, watch_outbox
 
@@ -44,7 +45,7 @@ def seal_in(vault: MemoryDatabase, *envelopes: Envelope) -> None:
 
 
 def test_a_key_that_meets_a_nonce_with_another_text_breaks_s8() -> None:
-    with Reuse().watching():
+    with watching_cipher(Reuse().sealed):
         first = aead.seal(KEY, NONCE, b"", b"one text")
         assert aead.seal(KEY, NONCE, b"", b"one text") == first
         with pytest.raises(BrokenPromise) as caught:
@@ -56,7 +57,7 @@ def test_a_key_that_meets_a_nonce_with_another_text_breaks_s8() -> None:
 
 def test_watching_changes_no_box_and_ends() -> None:
     before = aead.seal(KEY, NONCE, b"data", b"text")
-    with Reuse().watching():
+    with watching_cipher(Reuse().sealed):
         assert aead.open_sealed(KEY, NONCE, b"data", before) == b"text"
         assert aead.seal(KEY, NONCE, b"data", b"text") == before
     aead.seal(KEY, NONCE, b"data", b"another")
