@@ -250,9 +250,10 @@ class PeersAnswer(Answer, frozen=True, kw_only=True):
 
 
 class CarriedAnswer(Answer, frozen=True, kw_only=True):
-    """For whom bodies are kept. `share_bytes`: what nobody further away can push out.
+    """For whom how many envelopes are kept whole, and the bytes of their bodies.
 
-    Of own mail it is what may be written; more is refused (`no-room`).
+    `share_bytes`: what nobody further away can push out; of own mail it is what may be written, and
+    more is refused (`no-room`).
     """
 
     whom: Literal["own", "contacts", "friends of contacts", "strangers"]
@@ -285,9 +286,15 @@ class StatusAnswer(Answer, frozen=True, kw_only=True):
     """How many of the links lead to contacts, as far as these have proved it."""
 
     envelopes_count: int
+    """Envelopes known, with or without their bodies; those with bodies are counted in `carried`."""
     stored_bytes: int
+    """The bodies in `carried`, and `headers_bytes`."""
+    headers_bytes: int = 0
+    """What the headers and proofs of all envelopes known take."""
     stored_bytes_max: int
     contacts_count: int
+    requests_count: int = 0
+    """Who waits apart to be let in, and is no contact yet."""
     outbox_count: int
     stamp: Literal["not needed", "ready", "being made"]
     clock_offset_seconds: int

@@ -90,7 +90,7 @@ def lines_of(answer: StatusAnswer, profile: str, *, is_verbose: bool) -> list[st
         f"mesh       {clean_line(answer.mesh)}{closed}",
         f"links      {links_line(answer)}",
         f"vault      {vault_line(answer)}",
-        f"carries    {plural(answer.envelopes_count, 'envelope')}, "
+        f"carries    {plural(sum(one.envelopes_count for one in answer.carried), 'envelope')}, "
         f"{size(answer.stored_bytes)} of {size(answer.stored_bytes_max)}",
         *carried_lines(answer),
         *known_lines(answer),
@@ -98,7 +98,7 @@ def lines_of(answer: StatusAnswer, profile: str, *, is_verbose: bool) -> list[st
     # What only the vault knows cannot be told while it is locked.
     if answer.vault == "open":
         lines += [
-            f"contacts   {answer.contacts_count}",
+            f"contacts   {contacts_line(answer)}",
             f"outbox     {plural(answer.outbox_count, 'message')} on the way",
             f"stamp      {answer.stamp}",
         ]
@@ -136,9 +136,20 @@ def carried_lines(answer: StatusAnswer) -> list[str]:
         if one.envelopes_count
     ]
     lines = [f"for        {', '.join(groups)}"] if groups else []
+    if answer.envelopes_count:
+        known = plural(answer.envelopes_count, "envelope")
+        lines.append(f"headers    of {known} known ({size(answer.headers_bytes)})")
     reasons = sorted(answer.refused.items(), key=lambda counted: (-counted[1], counted[0]))
     lines += [f"refused    {count}: {clean_line(reason)}" for reason, count in reasons]
     return lines + [f"limited    {clean_line(sentence)}" for sentence in answer.limits]
+
+
+def contacts_line(answer: StatusAnswer) -> str:
+    """Say how many contacts there are, and who waits to become one."""
+    if not answer.requests_count:
+        return str(answer.contacts_count)
+    waits = "waits" if answer.requests_count == 1 else "wait"
+    return f"{answer.contacts_count} ({answer.requests_count} more {waits} apart: mesh requests)"
 
 
 def links_line(answer: StatusAnswer) -> str:

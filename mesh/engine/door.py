@@ -100,7 +100,7 @@ from mesh.posting.mesh_time import MeshClock, ToldTime
 from mesh.posting.standing import Standings
 from mesh.replication.spreading import Spreading
 from mesh.storage.sqlcipher import savepoint, transaction
-from mesh.wire.envelope import SECONDS_PER_DAY, Envelope, decode_envelope
+from mesh.wire.envelope import SECONDS_PER_DAY, STUB_BYTES, Envelope, decode_envelope
 from mesh.wire.frames import (
     FEATURE_TIME_UNSURE,
     FEATURE_TOLD_FAR,
@@ -679,8 +679,10 @@ class Engine:
             contact_links_count=len(self._overlay.contacts_by_link()),
             envelopes_count=store.envelopes_count,
             stored_bytes=store.stored_bytes,
+            headers_bytes=store.envelopes_count * STUB_BYTES,
             stored_bytes_max=self._carrying.stored_bytes_max,
             contacts_count=summary.contacts_count if summary is not None else 0,
+            requests_count=summary.requests_count if summary is not None else 0,
             outbox_count=summary.outbox_count if summary is not None else 0,
             stamp=summary.stamp if summary is not None else "not needed",
             clock_offset_seconds=mesh_now - now.unix_seconds,

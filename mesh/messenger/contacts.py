@@ -39,6 +39,11 @@ class Contacts:
     def __len__(self) -> int:
         return len(self._labels)
 
+    @property
+    def requests_count(self) -> int:
+        """How many of them wait apart to be let in."""
+        return self._rows.requests_count()
+
     def label(self, contact: ContactId) -> str:
         """How a contact is called here."""
         return self._labels[contact]

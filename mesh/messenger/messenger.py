@@ -118,6 +118,7 @@ class Summary:
 
     name: str
     contacts_count: int
+    requests_count: int
     outbox_count: int
     stamp: StampState
 
@@ -483,10 +484,12 @@ class Messenger:
         """The messenger in one look."""
         desk = self._desk
         if desk is None:
-            return Summary("", 0, 0, self._posting_keys.state(self._today))
+            return Summary("", 0, 0, 0, self._posting_keys.state(self._today))
+        requests_count = desk.contacts.requests_count
         return Summary(
             name=desk.identity.name,
-            contacts_count=len(desk.contacts),
+            contacts_count=len(desk.contacts) - requests_count,
+            requests_count=requests_count,
             outbox_count=desk.outbox.messages_count,
             stamp=self._posting_keys.state(self._today),
         )

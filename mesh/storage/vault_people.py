@@ -98,8 +98,11 @@ class PeopleRows:
         """All contacts, by label."""
         return all_of(self._connection.execute(f"{_CONTACT} ORDER BY label"), ContactRow)
 
-    def contacts_count(self) -> int:
-        return integer(self._connection.execute("SELECT count(*) FROM contacts"))
+    def requests_count(self) -> int:
+        """How many contacts wait apart to be let in."""
+        return integer(
+            self._connection.execute("SELECT count(*) FROM contacts WHERE is_request = 1")
+        )
 
     def set_label(self, contact: ContactId, label: str) -> None:
         self._connection.execute("UPDATE contacts SET label = ? WHERE id = ?", (label, contact))

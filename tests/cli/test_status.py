@@ -16,8 +16,9 @@ def answer(
         mesh="mesh",
         is_closed=False,
         links_count=2,
-        envelopes_count=7,
-        stored_bytes=7_168,
+        envelopes_count=9,
+        stored_bytes=7_168 + 9 * 195,
+        headers_bytes=9 * 195,
         stored_bytes_max=1024**3,
         contacts_count=1,
         outbox_count=0,
@@ -42,7 +43,11 @@ def test_status_says_for_whom_mail_is_carried_and_why_not_more() -> None:
         limits=["The battery is low."],
     )
     lines = lines_of(told, "default", is_verbose=False)
-    assert "for        contacts 2 (2.0 KiB), strangers 5 (5.0 KiB)" in lines
+    at = lines.index("carries    7 envelopes, 8.7 KiB of 1.0 GiB")
+    assert lines[at + 1 : at + 3] == [
+        "for        contacts 2 (2.0 KiB), strangers 5 (5.0 KiB)",
+        "headers    of 9 envelopes known (1.7 KiB)",
+    ]
     first = lines.index("refused    14: its author has enough here for a day")
     assert lines[first + 1 : first + 3] == [
         "refused    1: lapsed",
@@ -51,8 +56,17 @@ def test_status_says_for_whom_mail_is_carried_and_why_not_more() -> None:
 
 
 def test_a_node_that_carries_nothing_says_nothing_of_it() -> None:
-    lines = lines_of(answer(carried=[], refused={}, limits=[]), "default", is_verbose=False)
-    assert not any(line.startswith(("for ", "refused ", "limited ")) for line in lines)
+    told = replace(answer(carried=[], refused={}, limits=[]), envelopes_count=0)
+    lines = lines_of(told, "default", is_verbose=False)
+    assert not any(line.startswith(("for ", "headers ", "refused ", "limited ")) for line in lines)
+
+
+def test_who_waits_apart_is_told_beside_the_contacts() -> None:
+    told = answer(carried=[], refused={}, limits=[])
+    assert "contacts   1" in lines_of(told, "default", is_verbose=False)
+    for count, words in ((1, "1 more waits"), (2, "2 more wait")):
+        lines = lines_of(replace(told, requests_count=count), "default", is_verbose=False)
+        assert f"contacts   1 ({words} apart: mesh requests)" in lines
 
 
 def test_status_says_whose_mail_is_known_and_that_a_node_started_locked_knows_nobodys() -> None:

@@ -42,6 +42,12 @@ def test_a_first_conversation_goes_as_newcomers_are_told(pair: tuple[Node, Node]
     ada.run("send", bob.name, "On our way.")
     wait_until_shown(bob, f"{ada.name}: On our way.", "read")
     wait_until_shown(ada, "me: On our way.  [delivered to their device]", "read", bob.name)
+    for node in pair:
+        told = node.status()
+        assert (told.contacts_count, told.requests_count) == (1, 0)
+        bodies_bytes = sum(one.bytes for one in told.carried)
+        assert told.stored_bytes == told.headers_bytes + bodies_bytes
+        assert told.headers_bytes > 0
 
 
 def test_two_who_see_the_same_have_verified_each_other(pair: tuple[Node, Node]) -> None:

@@ -113,7 +113,10 @@ def test_contacts_are_found_by_each_of_their_names(connection: Connection) -> No
     assert people.find_contact_by_key(cem.verify_key) == people.contact(cem.id)
     assert people.contacts_by_key_range(b"Bob", b"Boc") == [found]
     assert [row.label for row in people.contacts()] == ["Bob", "Cemal"]
-    assert people.contacts_count() == 2
+    assert people.requests_count() == 0
+    with transaction(connection):
+        people.set_request(cem.id, is_request=True)
+    assert people.requests_count() == 1
 
 
 def test_an_invitation_waits_for_its_bundle_and_goes(connection: Connection) -> None:
