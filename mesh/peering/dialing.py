@@ -135,7 +135,6 @@ class Dialing:
 
     def peer_seen(self, instance: str, addresses: Sequence[Address], now: Instant) -> None:
         """Discovery heard an announcement, perhaps not for the first time."""
-        self._changed()
         if instance == self._instance or not addresses:
             return
         target = self._targets.get(instance)
@@ -146,6 +145,7 @@ class Dialing:
             return
         if target is not None:
             if kept != target.addresses:
+                self._changed()
                 target.addresses = kept
                 target.next_address = 0
                 target.failures_count = 0
