@@ -54,6 +54,7 @@ def frames_of(
 def require_nothing_overlooked(spreading: Spreading) -> None:
     """The machines look only at links that have something: no other one may have anything."""
     pushing, wanting = spreading._pushing, spreading._wanting
+    assert all(link in pushing._links for link in pushing._eager)
     assert pushing.links_with_more() == [one for one in pushing._links if pushing.has_more(one)]
     owing = [link for link, state in wanting._links.items() if state.deadline is not None]
     assert sorted(wanting._owing) == sorted(owing)
