@@ -56,6 +56,7 @@ def verdict(world: World, *, is_queue: bool) -> Verdict:
     return found
 
 
+@pytest.mark.world
 @pytest.mark.timeout(600)  # It takes half a minute of CPU, most of it admission of junk.
 def test_of_mail_that_must_wait_in_a_flood_our_stores_lose_none_and_plain_queues_nearly_all() -> (
     None
@@ -73,6 +74,7 @@ def test_of_mail_that_must_wait_in_a_flood_our_stores_lose_none_and_plain_queues
     assert "had to wait in others' stores" in queue.broken
 
 
+@pytest.mark.world
 @pytest.mark.timeout(600)  # Three small worlds, in one process.
 def test_the_command_tells_every_trial(tmp_path: Path) -> None:
     text = (files("sim") / "scenarios" / "flood_30_percent.toml").read_text(encoding="utf-8")

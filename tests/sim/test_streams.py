@@ -3,6 +3,8 @@
 import dataclasses
 from functools import lru_cache
 
+import pytest
+
 from sim.network.lines import Spell
 from sim.tables.scenario import parse_scenario
 from sim.world import Options, World
@@ -78,6 +80,7 @@ def spells(world: World) -> dict[tuple[int, int], list[Spell]]:
     return {(a, b): world.line_faults.spells_of(a, b) for a in nodes for b in nodes if a != b}
 
 
+@pytest.mark.world
 def test_other_people_shift_neither_the_ground_nor_what_befalls() -> None:
     few, many = fate(FEW), fate(MANY)
     assert len(many.world.ledger.letters) > 2 * len(few.world.ledger.letters)

@@ -13,6 +13,9 @@ from sim.report import Report, make_report
 from sim.tables.scenario import parse_scenario
 from sim.world import Options, World
 
+# One process runs them all, since it keeps the outcomes of its worlds.
+pytestmark = [pytest.mark.world, pytest.mark.xdist_group("small worlds")]
+
 SMALL = """
 schema = 1
 name = "small"

@@ -9,6 +9,7 @@ WARM_S = 900
 REPAIR_S = 30
 
 
+@pytest.mark.world
 @pytest.mark.parametrize("failed", [0.9, 0.95])
 def test_survivors_of_a_mass_failure_reach_each_other_within_half_a_minute(
     failed: float,
@@ -25,6 +26,7 @@ def test_survivors_of_a_mass_failure_reach_each_other_within_half_a_minute(
     assert internet.reached() >= (1 - 1 / survivors) ** 2
 
 
+@pytest.mark.world
 def test_who_does_not_even_refuse_costs_the_time_of_a_dial_each() -> None:
     shares: list[float] = []
     for is_silent in (False, True):

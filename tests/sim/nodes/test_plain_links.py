@@ -114,6 +114,7 @@ def test_a_box_that_was_changed_or_comes_again_does_not_open(
         opening.open_sealed(b"", sealed)
 
 
+@pytest.mark.world
 def test_a_world_does_the_same_at_the_same_instants_over_plain_links() -> None:
     did = []
     for noise in (True, False):

@@ -121,6 +121,7 @@ def test_everybody_knows_the_keys_of_friends_and_vouches_of_friends_for_theirs()
     assert sum(vouched) >= 7 * 6
 
 
+@pytest.mark.world
 def test_it_is_equal_after_a_rest_and_in_a_fork() -> None:
     hash_ = to_the_end(world_of())
     rested = world_of()
@@ -145,6 +146,7 @@ def test_a_meeting_does_not_hang_on_others() -> None:
     assert keys(part, absent) == []
 
 
+@pytest.mark.world
 def test_all_promises_hold_whatever_befalls_who_met_before() -> None:
     world = world_of(TROUBLE)
     to_the_end(world)

@@ -100,6 +100,7 @@ def test_what_is_sent_past_its_lifetime_breaks_s12() -> None:
     FrameWatch(lifetimes(late, lived_us=LAPSING_US).sent).encoded(pushed())
 
 
+@pytest.mark.world
 def test_what_is_shown_past_its_lifetime_breaks_s12() -> None:
     begins_s = EPOCH_US // 1_000_000 + 43_200
     in_time = lifetimes(begins_s)

@@ -46,6 +46,7 @@ def mended_count(faults: str) -> int:
     return world.watch.mending.mended_count
 
 
+@pytest.mark.world
 def test_each_cut_that_ends_with_something_missing_is_followed_and_no_other() -> None:
     assert mended_count("") == 0
     one = fault("halves", at_s=20, for_s=20)

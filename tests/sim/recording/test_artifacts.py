@@ -42,6 +42,7 @@ def call(code: int, *arguments: str) -> str:
     return result.output
 
 
+@pytest.mark.world
 def test_keeping_a_run_changes_nothing_in_it() -> None:
     folder, report = kept()
     plain = run_scenario(parse_scenario(SMALL), Options(seed=3, is_crypto_real=False)).report
@@ -178,6 +179,7 @@ def test_commands_repeat_show_and_trace_a_run() -> None:
     assert {event["ph"] for event in events} == {"M", "X", "s", "f"}
 
 
+@pytest.mark.world
 def test_a_folder_that_is_used_again_keeps_nothing_of_the_failure_before(tmp_path: Path) -> None:
     scenario = parse_scenario(SMALL)
     for bug, is_there in (("told-twice", True), (None, False)):

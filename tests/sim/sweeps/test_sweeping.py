@@ -86,6 +86,7 @@ def test_a_cluster_whose_workers_run_two_tasks_at_once_is_refused() -> None:
         DaskPool(cluster.scheduler_address, jobs=1)
 
 
+@pytest.mark.world
 def test_a_worse_head_is_found_and_the_same_head_is_not() -> None:
     ran = [
         run_point(point) for point in points_of(SCENARIO, {}, [1, 2, 3], bug="told-as-delivered")
@@ -100,6 +101,7 @@ def test_a_worse_head_is_found_and_the_same_head_is_not() -> None:
     assert found["verdict: share that passed"].pairs_count == len(seeds)
 
 
+@pytest.mark.world
 def test_commands_sweep_merge_compare_and_shrink(tmp_path: Path) -> None:
     def call(code: int, *arguments: str) -> str:
         result = CliRunner().invoke(main, list(arguments))

@@ -2,6 +2,8 @@
 
 from typing import get_args
 
+import pytest
+
 from sim.promised.promises import BrokenPromise
 from sim.tables.hostile_table import Kind
 from sim.tables.scenario import as_drawn, parse_scenario
@@ -47,6 +49,7 @@ def test_what_is_drawn_stands_among_the_faults_and_is_drawn_once() -> None:
     assert drawn.quiet_at_s <= max(45, scenario.workload.write_between_s[1])
 
 
+@pytest.mark.world
 def test_small_worlds_pass_whatever_a_seed_draws() -> None:
     for seed in (1, 2):
         world = World(parse_scenario(PEOPLE + SWARM), Options(seed=seed, is_crypto_real=False))

@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import msgspec
+import pytest
 
 from mesh.ids import EnvelopeId
 from mesh.posting.mesh_time import MeshClock
@@ -50,6 +51,7 @@ def _record(sometimes: dict[str, int] | None) -> Record:
     )
 
 
+@pytest.mark.world
 def test_what_befalls_a_small_world_reaches_its_marks() -> None:
     ran = outcome(
         fault("lost-fsyncs", between_s=[30, 90], share=0.6, commits=[2, 20]), head=HEALING
@@ -63,6 +65,7 @@ def test_what_befalls_a_small_world_reaches_its_marks() -> None:
         assert found[mark] == 0, mark
 
 
+@pytest.mark.world
 def test_people_who_use_each_others_invites_cross() -> None:
     crossing = PEOPLE_CROSSING + fault("halves", at_s=5, for_s=20)
     assert outcome(crossing).report.sometimes["first-contacts-crossed"] > 0
@@ -107,6 +110,7 @@ def test_a_sweep_counts_runs_and_names_what_none_has_reached() -> None:
     assert all_reached.endswith(f" {len(MARKS)} of {len(MARKS)} marks reached")
 
 
+@pytest.mark.world
 def test_the_worst_day_reaches_what_few_worlds_do() -> None:
     options = Options(seed=1, is_crypto_real=False)
     report = run_scenario(load_scenario("worst-day"), options).report
