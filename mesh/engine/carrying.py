@@ -4,9 +4,8 @@ Joins the machines `mesh.posting` and `mesh.replication` to the rows of `mesh.st
 here knows whose mail it is; what must not be evicted is asked of who knows (`Protection`).
 
 What is here, and what of it is written when, is in `mesh/engine/holdings.py`. HELD frames
-(`mesh/engine/answering.py`) and bodies of new envelopes leave only after it. A retirement is
-checked against the stub of its envelope when both are here, held back by `Retiring`, and takes
-effect in the batch in which it is due.
+(`mesh/engine/answering.py`) and bodies of new envelopes leave only after it. What comes of
+retirements is in `mesh/engine/retirements.py`.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -22,6 +21,7 @@ from mesh.engine.forgetting import Forgetting
 from mesh.engine.giving import Giving
 from mesh.engine.holdings import NOTHING_COMMITTED, Holdings, Protection
 from mesh.engine.neighbours import Counters
+from mesh.engine.retirements import Retirements
 from mesh.errors import PeerError
 from mesh.ids import EnvelopeId, Instant, LinkId, Monotonic, UnixSeconds, earliest
 from mesh.inputs import Connection
@@ -49,15 +49,9 @@ from mesh.wire.envelope import (
     envelope_id_of,
     is_known_version,
 )
-from mesh.wire.frames import Frame, Push, Retired, Stubs
+from mesh.wire.frames import Frame, Push, Stubs
 from mesh.wire.parameters import MeshParameters
-from mesh.wire.retirement import (
-    RETIREMENT_SIZE_CLASS,
-    Retirement,
-    is_token_of,
-    split_retirements,
-    split_tokens,
-)
+from mesh.wire.retirement import Retirement, split_tokens
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +97,9 @@ class Carrying:
         self.store: Final = self._holdings.store
         self._forgetting = Forgetting(self._holdings, depth_of, known_ids_max=known_ids_max)
         self._retiring = Retiring(delay_ms_max=relay_delay_ms_max, entropy=entropy)
+        self.retirements: Final = Retirements(
+            self._holdings, self._retiring, counters, lambda: self.spreading
+        )
         self._giving = Giving(self._holdings, self._retiring, counters)
         self._admission = Admission(parameters, verify)
         self._counters = counters
@@ -165,31 +162,6 @@ class Carrying:
                 now=now,
             )
 
-    def retired_came(self, link: LinkId, frame: Retired, now: Instant) -> None:
-        """A neighbour told of retirements; PeerError if one is forged."""
-        retirements = split_retirements(frame.entries)
-        headers = self._headers([envelope for envelope, _ in retirements])
-        for retirement in retirements:
-            header = headers.get(retirement.envelope)
-            if header is not None:
-                self._take_retirement(link, retirement, header, now)
-                continue
-            self._counters.count("retirements_orphaned")
-            self.spreading.held_back(retirement.element, link, now)
-            self.spreading.forget(self._retiring.orphaned(retirement))
-
-    def retire(self, retirements: Sequence[Retirement], now: Instant) -> None:
-        """Tokens of our own, which have waited enough: what they do not retire is passed over."""
-        if not retirements:
-            return
-        headers = self._headers([envelope for envelope, _ in retirements])
-        for retirement in retirements:
-            header = headers.get(retirement.envelope)
-            if header is None or not is_token_of(header, retirement.token):
-                self._counters.count("retirements_void")
-            else:
-                self._retire(retirement, now)
-
     def publish(self, envelopes: Iterable[Envelope], mesh_now: UnixSeconds, now: Instant) -> None:
         """Envelopes made here, which the vault has committed, enter the store."""
         for envelope in envelopes:
@@ -224,16 +196,6 @@ class Carrying:
             taken = brought if isinstance(brought, Envelope) else _Bodiless(brought, [])
             self._settle(None, taken, verdict, mesh_now, now)
         return verdict
-
-    def hold_carried(self, retirement: Retirement, now: Instant) -> bool | None:
-        """Hold a true retirement back like any other; None if it is known, False without room."""
-        if self._retiring.is_known(retirement.element):
-            return None
-        if not self._retiring.hold(retirement, now):
-            return False
-        self.spreading.held_back(retirement.element, None, now)
-        self.spreading.body_unwelcome(retirement.envelope, now)
-        return True
 
     # --- What it may cost ---------------------------------------------------------------------
 
@@ -330,11 +292,7 @@ class Carrying:
             if is_clock_steady:
                 self._lapse(mesh_now)
         faulted = self._judge_deferred(mesh_now, now)
-        for retirement in self._retiring.take_due(now):
-            if self.spreading.is_known(retirement.envelope):
-                self._retire(retirement, now)
-            else:
-                self.spreading.forget([retirement.element])
+        self.retirements.tend(now)
         return faulted
 
     def deadline(self) -> Monotonic | None:
@@ -386,11 +344,7 @@ class Carrying:
     def _load(self) -> None:
         missing: list[EnvelopeId] = []
         self.spreading.load(self._stored(missing), missing)
-        for retirement in self.store.retirements():
-            self._retiring.add(retirement)
-            envelope = self.spreading.element(retirement.envelope)
-            element = envelope._replace(size_class=RETIREMENT_SIZE_CLASS)
-            self.spreading.sets.add(retirement.element, element)
+        self.retirements.load()
         self._forgetting.load(self.spreading.sets)
 
     def _stored(self, missing: list[EnvelopeId]) -> Iterator[tuple[EnvelopeId, Element]]:
@@ -414,7 +368,7 @@ class Carrying:
     ) -> None:
         if isinstance(brought, _Bodiless) and self.spreading.is_known(brought.id):
             self.spreading.body_refused(link, brought.id, now)
-            self._take_tokens(link, brought, now)
+            self.retirements.came_with(link, brought.stub, brought.tokens, now)
             return
         proof = brought.stub if isinstance(brought, _Bodiless) else brought
         verdict = self._judge_proof(
@@ -480,14 +434,14 @@ class Carrying:
             self._counters.count(f"{REFUSED}{refusal}")
             self._holdings.add_unwanted(envelope)
             self.spreading.accepted_unwanted(envelope.id, _element_of(envelope.header), now)
-            self._judge_orphans(envelope.id, envelope.header, now)
+            self.retirements.envelope_came(envelope.id, envelope.header, now)
             if link is not None:
                 self._answer(link, envelope.id)
             return
         self._holdings.add(envelope, self._neighbour_of(link))
         is_new = mesh_now - envelope.header.created <= LIVE_SECONDS_MAX
         self.spreading.accepted(envelope.id, _element_of(envelope.header), link, now, is_new=is_new)
-        self._judge_orphans(envelope.id, envelope.header, now)
+        self.retirements.envelope_came(envelope.id, envelope.header, now)
         if link is not None:
             self._answer(link, envelope.id)
 
@@ -497,11 +451,11 @@ class Carrying:
         self.newest_created = max(self.newest_created, header.created)
         if link is None:
             self.spreading.accepted(brought.id, _element_of(header), None, now, is_new=False)
-            self._judge_orphans(brought.id, header, now)
+            self.retirements.envelope_came(brought.id, header, now)
             return
         self.spreading.accepted_without_body(brought.id, _element_of(header), link, now)
-        self._judge_orphans(brought.id, header, now)
-        self._take_tokens(link, brought, now)
+        self.retirements.envelope_came(brought.id, header, now)
+        self.retirements.came_with(link, brought.stub, brought.tokens, now)
 
     def _fill_body(
         self, link: LinkId | None, envelope: Envelope, mesh_now: UnixSeconds, now: Instant
@@ -515,60 +469,6 @@ class Carrying:
             return
         self._holdings.add(envelope, self._neighbour_of(link))
         self.spreading.body_filled(envelope.id, link, now)
-
-    def _take_tokens(self, link: LinkId, brought: _Bodiless, now: Instant) -> None:
-        for token in brought.tokens:
-            retirement = Retirement(brought.id, token)
-            self._take_retirement(link, retirement, brought.stub.header, now)
-
-    def _take_retirement(
-        self, link: LinkId, retirement: Retirement, header: Header, now: Instant
-    ) -> None:
-        """A neighbour told of the retirement of a known envelope: hold it back for a while."""
-        element = retirement.element
-        if self._retiring.is_known(element):
-            self.spreading.settled(element, now)
-            return
-        if not is_token_of(header, retirement.token):
-            self._counters.count("retirements_forged")
-            raise PeerError("forged retirement")
-        if not self._retiring.hold(retirement, now):
-            self._counters.count("retirements_dropped")
-            self.spreading.settled(element, now)
-            self.spreading.dropped(link)
-            return
-        self.spreading.held_back(element, link, now)
-        self.spreading.body_unwelcome(retirement.envelope, now)
-
-    def _retire(self, retirement: Retirement, now: Instant) -> None:
-        """From now on everybody may know it, and there is no body here any more."""
-        envelope_id = retirement.envelope
-        if self._retiring.find_envelope(retirement.element) is not None:
-            return
-        self._retiring.add(retirement)
-        self._holdings.retire(retirement)
-        self.spreading.body_unwelcome(envelope_id, now)
-        self.spreading.body_gone(envelope_id)
-        envelope = self.spreading.element(envelope_id)
-        element = envelope._replace(size_class=RETIREMENT_SIZE_CLASS)
-        self.spreading.retired(retirement.element, element, now)
-
-    def _judge_orphans(self, envelope_id: EnvelopeId, header: Header, now: Instant) -> None:
-        """Retirements that came before this envelope. Whoever told a false one may be gone."""
-        for retirement in self._retiring.take_orphans(envelope_id):
-            if not is_token_of(header, retirement.token):
-                self._counters.count("retirements_void")
-                self.spreading.forget([retirement.element])
-            elif self._retiring.hold(retirement, now):
-                self.spreading.body_unwelcome(envelope_id, now)
-            else:
-                self._counters.count("retirements_dropped")
-                self.spreading.forget([retirement.element])
-
-    def _headers(self, ids: Sequence[EnvelopeId]) -> dict[EnvelopeId, Header]:
-        """The headers of those of the given envelopes that are known."""
-        known = [id_ for id_ in ids if self.spreading.is_known(id_)]
-        return self._holdings.headers(known) if known else {}
 
     def _push_out(self, envelope_id: EnvelopeId) -> None:
         """A lower id of the same key took its place, as it will at every node."""

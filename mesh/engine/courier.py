@@ -285,7 +285,7 @@ class Courier:
     def _hold(self, waiting: _Import, now: Instant) -> None:
         """Retirements are held back like those that neighbours tell, as far as there is room."""
         while waiting.unheld:
-            is_held = self._carrying.hold_carried(waiting.unheld[0], now)
+            is_held = self._carrying.retirements.carried(waiting.unheld[0], now)
             if is_held is False:
                 return
             del waiting.unheld[0]

@@ -276,7 +276,7 @@ class Engine:
             self._happened(event, mesh_now, now)
         self._tend(mesh_now, now)
         self._carrying.publish(posted, mesh_now, now)
-        self._carrying.retire(retirements, now)
+        self._carrying.retirements.ours(retirements, now)
         added = self._carrying.commit(mesh_now, first_messages=self._first_messages.take_unsaved())
         self._clock.stored(self._carrying.newest_created)
         self._carrying.note_answers(now)
@@ -412,7 +412,7 @@ class Engine:
                     case Stubs():
                         self._carrying.stubs_came(link, frame, mesh_now, now)
                     case Retired():
-                        self._carrying.retired_came(link, frame, now)
+                        self._carrying.retirements.came(link, frame, now)
                     case Held(held=held):
                         key = self._neighbours.remote_key(link)
                         if key is not None:

@@ -16,7 +16,7 @@ from mesh.crypto import aead
 from mesh.crypto.entropy import Entropy
 from mesh.crypto.hashing import blake2b
 from mesh.effects import Effect, Emit
-from mesh.engine import carrying
+from mesh.engine import retirements
 from mesh.engine.carrying import Carrying
 from mesh.engine.door import Engine
 from mesh.events import MessageReceived, MessageStateChanged
@@ -114,7 +114,7 @@ def _pushed_and_forged(
     _PUSHED(node, link, push, mesh_now, now)
     envelope = envelope_id_of(push.envelope)
     if envelope[0] % 8 == 0:
-        node.retire([Retirement(envelope, bytes(TOKEN_BYTES))], now)
+        node.retirements.ours([Retirement(envelope, bytes(TOKEN_BYTES))], now)
 
 
 _PUSHED: Final = Carrying.pushed
@@ -154,7 +154,7 @@ BUGS: Final[Mapping[str, Bug]] = {
     "any-token": Bug(
         "Tokens that retire an envelope are not checked, and some nodes forge them.",
         swaps=(
-            Swap(carrying, "is_token_of", _any_token),
+            Swap(retirements, "is_token_of", _any_token),
             Swap(Carrying, "pushed", _pushed_and_forged),
         ),
     ),

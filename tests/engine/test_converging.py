@@ -142,7 +142,7 @@ class Converging(RuleBasedStateMachine):
     def retire(self, node: int, number: int, kind: str) -> None:
         retirement = Retirement(ENVELOPES[number].id, token(number, kind))
         carrying = self.nodes[node].carrying
-        carrying.retire([retirement], self.now)
+        carrying.retirements.ours([retirement], self.now)
         self.settle(node)
         if carrying.take_retired():
             self.retired.add((number, kind))
@@ -166,7 +166,7 @@ class Converging(RuleBasedStateMachine):
                 node.carrying.stubs_came(link, stubs, NOW, self.now)
             else:
                 retired = Retired(join_retirements([false]))
-                node.carrying.retired_came(link, retired, self.now)
+                node.carrying.retirements.came(link, retired, self.now)
         except PeerError:
             assert is_known
         else:
@@ -282,7 +282,7 @@ class Converging(RuleBasedStateMachine):
                 case Stubs():
                     node.carrying.stubs_came(link, frame, NOW, self.now)
                 case Retired():
-                    node.carrying.retired_came(link, frame, self.now)
+                    node.carrying.retirements.came(link, frame, self.now)
                 case _:
                     node.carrying.spreading.received(link, frame, NOW, self.now)
         self.settle(receiver)
@@ -341,7 +341,7 @@ def test_a_retirement_goes_with_an_envelope_that_is_pushed_out() -> None:
     highest = others[-1]
     node.carrying.publish(others, NOW, now)
     highest_token = token(ENVELOPES.index(highest), "read")
-    node.carrying.retire([Retirement(highest.id, highest_token)], now)
+    node.carrying.retirements.ours([Retirement(highest.id, highest_token)], now)
     commit(node)
     assert node.known()[highest.id] == (highest_token,)
     assert len(node.listed()) == QUOTA + 1
@@ -363,7 +363,7 @@ def test_a_retirement_that_came_before_its_envelope_is_never_asked_for() -> None
     told = IHave(join_entries([(retirement.element, RETIREMENT_SIZE_CLASS)]), FLAG_BACKLOG)
     spreading.received(link, told, NOW, now)
     assert [IWant(retirement.element)] == [one for _, one in spreading.take_frames(NOW, now)]
-    carrying.retired_came(link, Retired(join_retirements([retirement])), now)
+    carrying.retirements.came(link, Retired(join_retirements([retirement])), now)
     spreading.received(link, told, NOW, now)
     carrying.stubs_came(link, Stubs([(envelope.stub, b"")]), NOW, now)
     spreading.received(link, told, NOW, now)
