@@ -100,11 +100,13 @@ class Duplicates:
 
     def deadline(self) -> Monotonic | None:
         """When `deadline_passed` wants to be called."""
-        return min((_deadline(one) for one in self._waiting.values()), default=None)
+        if not self._waiting:
+            return None
+        return min(_deadline(one) for one in self._waiting.values())
 
     def deadline_passed(self, now: Instant) -> list[LinkId]:
         """The links that end because others were silent, or because nobody chose."""
-        return self._find_ended(now)
+        return self._find_ended(now) if self._waiting else []
 
     def _find_ended(self, now: Instant) -> list[LinkId]:
         found: dict[LinkId, None] = {}
