@@ -71,7 +71,8 @@ WATCH_US: Final = 60_000_000
 """How often what is expensive to look at is looked at."""
 
 SIMULATED_MESH: Final = MeshParameters(name="simulated", stamp_bits=0, key_quota=1_000_000)
-"""No proof of work, which would only burn real time, and a quota that nobody meets."""
+"""No proof of work, which would only burn real time, and a quota that nobody meets; a scenario may
+have other ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +124,9 @@ class World:
         self._verify: Verify = is_signature_valid
         if not is_real:
             self._verify = RememberedVerify(is_signature_valid)
-        self._parameters = replace(SIMULATED_MESH, key_quota=scenario.key_quota)
+        self._parameters = replace(
+            SIMULATED_MESH, key_quota=scenario.key_quota, stamp_bits=scenario.stamp_bits
+        )
         self._handshake: BeginHandshake = begin_noise if scenario.wire.noise else begin_plainly
         self.laptops = {
             index: self._laptop(index, self._bug.plant)

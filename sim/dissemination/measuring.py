@@ -47,6 +47,9 @@ class Case:
     crash_notice_us: int = 50_000
     eager_links_min: int | None = None
     has_one_sender: bool = False
+    is_burst: bool = False
+    """Whether each of the posts that count is one of every sender, all at the same instant."""
+
     seed: int = 1
 
 
@@ -100,7 +103,8 @@ def measure(case: Case) -> Figures:
     before = network.control_bytes
     counted = []
     for _ in range(case.posts):
-        counted.append(network.publish(chance.pick(able), case.size))
+        now = able if case.is_burst else [chance.pick(able)]
+        counted += [network.publish(node, case.size) for node in now]
         network.run_until(network.loop.now + BETWEEN_POSTS_US)
     network.run_until(network.loop.now + LAST_US)
     return _figures(network, counted, reachable, network.control_bytes - before)

@@ -139,7 +139,7 @@ def _record(
                 node=broken.node,
                 record=trace.records_count - 1,
                 command=command,
-                replay=f"python -m sim replay {folder} --until {trace.records_count - 1} --break",
+                replay=_replay_of(folder, trace.records_count - 1),
             )
         )
     for name, text in texts.items():
@@ -169,3 +169,9 @@ def read_world(folder: Path) -> tuple[Scenario, Meta]:
 
 def _json(value: object) -> str:
     return msgspec.json.format(msgspec.json.encode(value)).decode() + "\n"
+
+
+def _replay_of(folder: Path, record: int) -> str:
+    """The line that comes back to a record; where a meeting failed there is none yet."""
+    command = f"python -m sim replay {folder}"
+    return command if record < 0 else f"{command} --until {record} --break"

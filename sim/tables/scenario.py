@@ -130,6 +130,7 @@ class Scenario(Strict, frozen=True, kw_only=True):
     retire_delay_s: tuple[Seconds, Seconds] = (0, 0)
     """How long a node waits before it tells that it opened an envelope."""
     key_quota: Annotated[int, msgspec.Meta(ge=1)] = 1_000_000
+    stamp_bits: Annotated[int, msgspec.Meta(ge=0, le=12)] = 0
     """How many envelopes of one posting key and day a node keeps; 512 in a real mesh."""
     stored_mib: Positive | None = None
     """How much mail a node carries; as a node that nobody configured without it."""

@@ -97,3 +97,21 @@ def test_with_a_floor_of_one_a_tree_keeps_iroh_gossips_bounds(
     assert ran.coverage == 1
     assert ran.copies - 1 < redundancy
     assert ran.hops_max < hops
+
+
+@pytest.mark.parametrize("nodes, rounds", [(20, 30), (100, 2)])
+def test_when_all_send_at_once_a_tree_keeps_iroh_gossips_bounds_too(
+    nodes: int, rounds: int
+) -> None:
+    ran = figures(
+        who="mesh",
+        nodes=nodes,
+        degrees=(5, 5),
+        posts=rounds,
+        eager_links_min=1,
+        latency_us=(10_000, 50_000),
+        is_burst=True,
+    )
+    assert ran.coverage == 1
+    assert ran.copies - 1 < 3
+    assert ran.hops_max < 30

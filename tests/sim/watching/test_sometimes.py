@@ -83,6 +83,14 @@ def test_crashes_within_transactions_and_before_effects_are_told_apart() -> None
         assert found[mark] > 0, mark
 
 
+def test_where_posting_keys_cost_work_more_come_at_once_than_may_be_checked() -> None:
+    stamped = msgspec.structs.replace(load_scenario("stamps"), nodes=4)
+    report = run_scenario(stamped, Options(seed=1, is_crypto_real=False)).report
+    assert report.verdict == "pass", report.broken
+    assert report.sometimes["deferred"] > 0
+    assert report.messages_delivered == report.messages_written > 0
+
+
 def test_while_nobody_watches_engines_are_as_they_were() -> None:
     before = (Ratchet.receive, MeshClock.take_notices, Retiring.orphaned)
     sometimes = Sometimes()
