@@ -24,6 +24,7 @@ from mesh.messenger.posting_keys import PostingKeys
 from mesh.messenger.prekeys import Prekeys
 from mesh.messenger.reading import Reading
 from mesh.messenger.receipts import Receipts
+from mesh.messenger.renewals import Renewals
 from mesh.messenger.retirements import Retirements
 from mesh.messenger.sealing import Sealing
 from mesh.messenger.sessions import Sessions
@@ -162,12 +163,19 @@ def set_up(
     meetings = Meetings(
         vault, identity, contacts=contacts, invites=invites, invitations=invitations
     )
+    renewals = Renewals(
+        vault,
+        sessions=sessions,
+        first_contacts=first_contacts,
+        invitations=invitations,
+        outbox=outbox,
+        tell_renewed=tell_renewed,
+    )
     inbox = Inbox(
         vault,
         identity,
         expected=expected,
         sessions=sessions,
-        first_contacts=first_contacts,
         prekeys=prekeys,
         contacts=contacts,
         invites=invites,
@@ -178,8 +186,8 @@ def set_up(
         telling=telling,
         entropy=entropy,
         kem=kem,
+        renewals=renewals,
         tell_received=tell_received,
-        tell_renewed=tell_renewed,
     )
     receipts = Receipts(vault, outbox=outbox, telling=telling)
     inbox.handle((READ,), receipts)

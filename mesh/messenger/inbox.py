@@ -1,9 +1,9 @@
 """The inbox: envelopes that bear one of our tags, opened.
 
 Implements `docs/protocol/first-contact.md`, sections "Opening" and "Founding", and `session.md`,
-sections "Opening" and "Renewal". Everything is checked before anything is written: what does not
-open, is not by the person whose tag it bears, or was opened before, is counted and dropped, and
-has changed nothing.
+section "Opening"; whether a session still does is judged in `renewals.py`. Everything is checked
+before anything is written: what does not open, is not by the person whose tag it bears, or was
+opened before, is counted and dropped, and has changed nothing.
 """
 
 from collections.abc import Callable, Sequence
@@ -19,7 +19,6 @@ from mesh.ids import Instant, InviteId, MessageId, UnixSeconds
 from mesh.limits import CONTACTS_MAX, SESSIONS_PER_CONTACT_MAX
 from mesh.messenger.contacts import KEY_PREFIX_DIGITS_MIN, Contacts
 from mesh.messenger.expected import ExpectedTags, OfBundle, OfInvite, OfRendezvous, OfSession
-from mesh.messenger.first_contacts import NO_KEYS_LEFT, FirstContacts
 from mesh.messenger.history import History, Place, mesh_milliseconds
 from mesh.messenger.identity import Identity, check_bundle
 from mesh.messenger.invitations import Invitations
@@ -27,13 +26,13 @@ from mesh.messenger.invites import Invites, state_of
 from mesh.messenger.names import is_name
 from mesh.messenger.outbox import Outbox
 from mesh.messenger.prekeys import Prekey, Prekeys, stored_bundle
+from mesh.messenger.renewals import Renewals
 from mesh.messenger.retirements import Retirements
 from mesh.messenger.sessions import Session, Sessions
 from mesh.messenger.telling import Telling
 from mesh.messenger.verified import VerifiedSignatures
 from mesh.ratchet.double_ratchet import Awaiting, OutOfStep, Ratchet, Receiving
 from mesh.ratchet.first_contact import (
-    SESSION_ID_BYTES,
     Author,
     FirstContact,
     Roots,
@@ -101,7 +100,6 @@ class Inbox:
         *,
         expected: ExpectedTags,
         sessions: Sessions,
-        first_contacts: FirstContacts,
         prekeys: Prekeys,
         contacts: Contacts,
         invites: Invites,
@@ -112,16 +110,14 @@ class Inbox:
         telling: Telling,
         entropy: Entropy,
         kem: Kem,
+        renewals: Renewals,
         tell_received: Callable[[MessageRow], None],
-        tell_renewed: Callable[[ContactRow, str, UnixSeconds], None],
     ) -> None:
         self._people = vault.people
         self._rows = vault.sessions
         self._identity = identity
         self._expected = expected
-        self._messages = vault.messages
         self._sessions = sessions
-        self._first_contacts = first_contacts
         self._prekeys = prekeys
         self._contacts = contacts
         self._invites = invites
@@ -133,7 +129,7 @@ class Inbox:
         self._entropy = entropy
         self._kem = kem
         self._tell_received = tell_received
-        self._tell_renewed = tell_renewed
+        self._renewals = renewals
         self._verify = VerifiedSignatures()
         # Whoever has a closed invite can come as often as they like: it is told once in a run.
         self._told_closed: dict[InviteId, None] = {}
@@ -193,7 +189,7 @@ class Inbox:
             # The header box holds the posting key to be theirs, and the signature the rest.
             if is_envelope_signature_valid(envelope, is_signature_valid):
                 reason = "what they write can no longer be opened"
-                self._lost(contact, session, reason, mesh_now, now)
+                self._renewals.lost(contact, session, reason, mesh_now, now)
             raise
         tag = envelope.header.tag
         if opened is None:
@@ -253,7 +249,7 @@ class Inbox:
         self._check_may_found(invite, contact, founded)
         if contact is not None and contact.state == "answered":
             # They gave up what we had, or lost it.
-            self._end_known(contact)
+            self._renewals.end_known(contact)
         contact = contact or self._add_contact(author, founded.opened.payload, invite, mesh_now)
         if invite.is_met:
             contact = self._contacts.met(contact.id)
@@ -283,20 +279,12 @@ class Inbox:
         except PeerError:
             # The box of the tag proves that the contact sealed it, to a bundle of ours.
             reason = "they wrote to keys that this profile no longer has"
-            self._lost(contact, lost, reason, mesh_now, now)
+            self._renewals.lost(contact, lost, reason, mesh_now, now)
             raise
         self._check_author(contact, founded.author, mesh_now)
         self._sessions.rendezvous_used(lost, index, tag)
-        self._first_contacts.make_room(contact.id, keep=lost)
-        self._end_known(contact)
-        self._tell_renewed(contact, f"{contact.label} began new keys", mesh_now)
+        self._renewals.begun(contact, lost, mesh_now)
         self._found(contact, founded, mesh_now, now)
-
-    def _end_known(self, contact: ContactRow) -> None:
-        """Write on the sessions of before no more, but on one that we have just begun too."""
-        for session in self._sessions.of_contact(contact.id):
-            if session.is_known:
-                self._sessions.end(session)
 
     def _open_repetition(
         self,
@@ -395,18 +383,6 @@ class Inbox:
         self._outbox.tell_over(contact.id)
         self._outbox.send_hello(current, mesh_ms=mesh_ms, mesh_now=mesh_now)
 
-    def _end_over(self, session: Session, data: bytes) -> None:
-        """They write no more on these sessions; `session` is the one on which they said it."""
-        if len(data) % SESSION_ID_BYTES or len(data) > SESSIONS_PER_CONTACT_MAX * SESSION_ID_BYTES:
-            raise PeerError("malformed ids of sessions")
-        for start in range(0, len(data), SESSION_ID_BYTES):
-            id_ = data[start : start + SESSION_ID_BYTES]
-            if id_ == session.id or not self._sessions.has(id_):
-                continue
-            named = self._sessions.session(id_)
-            if named.contact == session.contact and named.is_known:
-                self._sessions.end(named)
-
     def _check_may_found(
         self, invite: InviteRow, contact: ContactRow | None, founded: Founded
     ) -> None:
@@ -489,10 +465,13 @@ class Inbox:
         payload = opened.payload
         token = read_token_of(opened.receiving.message_key)
         self._retirements.opened(opened.envelope.id, token, mesh_now=mesh_now, now=now)
-        is_apart = self._is_written_apart(session, opened)
-        self._sessions.hear(session, payload.hlc)
-        if is_first:
-            self._answered(contact, session)
+        is_apart = self._renewals.heard(
+            contact,
+            session,
+            payload,
+            created=opened.envelope.header.created,
+            is_first=is_first,
+        )
         self._contacts.named(contact, payload.name, mesh_now)
         message = message_id_of(opened.payload_bytes)
         if payload.text and not self._history.has(contact.id, message):
@@ -507,87 +486,15 @@ class Inbox:
             )
             self._tell_received(row)
         self._act_on_controls(contact, session, payload, mesh_now, now)
-        self._compare_counts(contact, session, payload, mesh_now, now)
-        if is_first:
-            answered = self._people.contact(contact.id)
-            if contact.bundle is None:
-                self._outbox.retell_waiting(answered)
-            self._outbox.seal_waiting_of(answered, mesh_now)
-        elif is_apart:
-            reason = "they write with keys that a copy of their profile has given up"
-            self._lost(contact, session, reason, mesh_now, now)
-        elif session.is_over and self._sessions.find_known(contact.id) is not None:
-            # They do not know that this session gets no answers any more.
-            self._outbox.tell_over(contact.id)
-        elif self._first_contacts.is_stuck(contact.id):
-            # They were away longer than our renewal lived, and have lost nothing.
-            self._sessions.revive(session)
-            self._outbox.seal_waiting_of(self._people.contact(contact.id), mesh_now)
-        elif self._first_contacts.is_cut_off(contact.id):
-            self._lost(contact, session, NO_KEYS_LEFT, mesh_now, now)
-
-    def _is_written_apart(self, session: Session, opened: Opened) -> bool:
-        """Whether they write on a session that is over as if they had not the one in use.
-
-        It stood here already when this was written, and something was written on it before: one
-        vault would have written on that one. They run two, or put an older one back.
-        """
-        in_use = self._sessions.find_known(session.contact)
-        return (
-            session.is_over
-            and in_use is not None
-            and 0 < in_use.heard < opened.payload.hlc
-            and in_use.created < opened.envelope.header.created
+        self._renewals.settle(
+            contact,
+            session,
+            payload,
+            is_first=is_first,
+            is_apart=is_apart,
+            mesh_now=mesh_now,
+            now=now,
         )
-
-    def _answered(self, contact: ContactRow, session: Session) -> None:
-        """The other side has this session: our first contact for it has done its work."""
-        if contact.state != "answered":
-            self._invitations.answered(contact)
-        first = self._first_contacts.find(contact.id)
-        if first is not None and first.session == session.id:
-            self._rows.erase_first_contact(contact.id)
-            if first.renewed is not None:
-                # What was in use when it began is perhaps lost on their side.
-                for former in self._sessions.of_contact(contact.id):
-                    if former.created < session.created:
-                        self._sessions.end(former)
-
-    def _compare_counts(
-        self,
-        contact: ContactRow,
-        session: Session,
-        payload: Payload,
-        mesh_now: UnixSeconds,
-        now: Instant,
-    ) -> None:
-        """Remember how much of theirs we have, and notice if they have more of ours than we."""
-        counts = self._messages.conversation(contact.id)
-        if payload.seq >= counts.seen_count:
-            self._messages.set_seen_count(contact.id, payload.seq + 1)
-        if counts.lapsed_count and payload.seen + counts.lapsed_count > counts.sent_count:
-            # They opened one of the last ones, though its token did not come.
-            self._messages.set_lapsed_count(contact.id, 0)
-        if payload.seen > counts.sent_count:
-            self._messages.set_sent_count(contact.id, payload.seen)
-            reason = "they have more of what you wrote than this profile"
-            self._lost(contact, session, reason, mesh_now, now)
-
-    def _lost(
-        self,
-        contact: ContactRow,
-        session: Session,
-        reason: str,
-        mesh_now: UnixSeconds,
-        now: Instant,
-    ) -> None:
-        """One of both sides lost its state: begin anew, and say so. They wrote on `session`."""
-        if self._first_contacts.renew(contact, mesh_now, is_asked=False, heard_on=session):
-            self._tell_renewed(contact, reason, mesh_now)
-            current = self._people.contact(contact.id)
-            self._outbox.seal_waiting_of(current, mesh_now)
-            mesh_ms = mesh_milliseconds(mesh_now, now)
-            self._outbox.send_hello(current, mesh_ms=mesh_ms, mesh_now=mesh_now)
 
     def _act_on_controls(
         self,
@@ -604,7 +511,7 @@ class Inbox:
                 if kind == KEYS:
                     self._learn_keys(current, data)
                 elif kind == OVER:
-                    self._end_over(session, data)
+                    self._renewals.end_over(session, data)
                 elif handler is not None:
                     handler.control_came(current, kind, data, mesh_now=mesh_now, now=now)
             except PeerError as error:

@@ -11,6 +11,7 @@ from typing import Final, Protocol
 
 from mesh.engine.carrying import Carrying
 from mesh.messenger.inbox import Inbox
+from mesh.messenger.renewals import Renewals
 from mesh.posting.keeping import Keeping
 from mesh.posting.mesh_time import MeshClock
 from mesh.ratchet import double_ratchet
@@ -84,7 +85,7 @@ def _has_others(given: Given) -> bool:
 
 
 _BEFORE: Final[Sequence[tuple[str, object, str, Callable[[Given], bool]]]] = (
-    ("session-lost", Inbox, "_lost", _always),
+    ("session-lost", Renewals, "lost", _always),
     ("retired-before-body", Retiring, "orphaned", _always),
     ("pushed-out", Carrying, "_push_out", _always),
     ("deferred", Carrying, "_defer", _always),

@@ -1,0 +1,181 @@
+"""Whether a session still does for both sides, and what begins where it does not.
+
+Implements `docs/protocol/session.md`, section "Renewal". Everything that opens here may show that
+one side lost what it had, runs twice, or wrote to keys that are gone. Then new keys begin, and the
+person is told why.
+"""
+
+from collections.abc import Callable
+
+from mesh.errors import PeerError
+from mesh.ids import Instant, UnixSeconds
+from mesh.limits import SESSIONS_PER_CONTACT_MAX
+from mesh.messenger.first_contacts import NO_KEYS_LEFT, FirstContacts
+from mesh.messenger.history import mesh_milliseconds
+from mesh.messenger.invitations import Invitations
+from mesh.messenger.outbox import Outbox
+from mesh.messenger.sessions import Session, Sessions
+from mesh.ratchet.first_contact import SESSION_ID_BYTES
+from mesh.storage.vault import Vault
+from mesh.storage.vault_rows import ContactRow
+from mesh.wire.payload import Payload
+
+
+class Renewals:
+    """Which sessions are over, and when another one is begun."""
+
+    def __init__(
+        self,
+        vault: Vault,
+        *,
+        sessions: Sessions,
+        first_contacts: FirstContacts,
+        invitations: Invitations,
+        outbox: Outbox,
+        tell_renewed: Callable[[ContactRow, str, UnixSeconds], None],
+    ) -> None:
+        self._people = vault.people
+        self._rows = vault.sessions
+        self._messages = vault.messages
+        self._sessions = sessions
+        self._first_contacts = first_contacts
+        self._invitations = invitations
+        self._outbox = outbox
+        self._tell_renewed = tell_renewed
+
+    def begun(self, contact: ContactRow, lost: Session, mesh_now: UnixSeconds) -> None:
+        """The contact begins a session in place of one that somebody lost."""
+        self._first_contacts.make_room(contact.id, keep=lost)
+        self.end_known(contact)
+        self._tell_renewed(contact, f"{contact.label} began new keys", mesh_now)
+
+    def end_known(self, contact: ContactRow) -> None:
+        """Write on the sessions of before no more, but on one that we have just begun too."""
+        for session in self._sessions.of_contact(contact.id):
+            if session.is_known:
+                self._sessions.end(session)
+
+    def end_over(self, session: Session, data: bytes) -> None:
+        """They write no more on these sessions; `session` is the one on which they said it."""
+        if len(data) % SESSION_ID_BYTES or len(data) > SESSIONS_PER_CONTACT_MAX * SESSION_ID_BYTES:
+            raise PeerError("malformed ids of sessions")
+        for start in range(0, len(data), SESSION_ID_BYTES):
+            id_ = data[start : start + SESSION_ID_BYTES]
+            if id_ == session.id or not self._sessions.has(id_):
+                continue
+            named = self._sessions.session(id_)
+            if named.contact == session.contact and named.is_known:
+                self._sessions.end(named)
+
+    def heard(
+        self,
+        contact: ContactRow,
+        session: Session,
+        payload: Payload,
+        *,
+        created: UnixSeconds,
+        is_first: bool,
+    ) -> bool:
+        """Something of theirs opened on a session; return whether they write apart.
+
+        `is_first`: nothing of this session was opened here before.
+        """
+        is_apart = self._is_written_apart(session, payload, created)
+        self._sessions.hear(session, payload.hlc)
+        if is_first:
+            self._answered(contact, session)
+        return is_apart
+
+    def settle(
+        self,
+        contact: ContactRow,
+        session: Session,
+        payload: Payload,
+        *,
+        is_first: bool,
+        is_apart: bool,
+        mesh_now: UnixSeconds,
+        now: Instant,
+    ) -> None:
+        """All of it is kept and acted on: answer on keys that both have."""
+        self._compare_counts(contact, session, payload, mesh_now, now)
+        if is_first:
+            answered = self._people.contact(contact.id)
+            if contact.bundle is None:
+                self._outbox.retell_waiting(answered)
+            self._outbox.seal_waiting_of(answered, mesh_now)
+        elif is_apart:
+            reason = "they write with keys that a copy of their profile has given up"
+            self.lost(contact, session, reason, mesh_now, now)
+        elif session.is_over and self._sessions.find_known(contact.id) is not None:
+            # They do not know that this session gets no answers any more.
+            self._outbox.tell_over(contact.id)
+        elif self._first_contacts.is_stuck(contact.id):
+            # They were away longer than our renewal lived, and have lost nothing.
+            self._sessions.revive(session)
+            self._outbox.seal_waiting_of(self._people.contact(contact.id), mesh_now)
+        elif self._first_contacts.is_cut_off(contact.id):
+            self.lost(contact, session, NO_KEYS_LEFT, mesh_now, now)
+
+    def lost(
+        self,
+        contact: ContactRow,
+        session: Session,
+        reason: str,
+        mesh_now: UnixSeconds,
+        now: Instant,
+    ) -> None:
+        """One of both sides lost its state: begin anew, and say so. They wrote on `session`."""
+        if self._first_contacts.renew(contact, mesh_now, is_asked=False, heard_on=session):
+            self._tell_renewed(contact, reason, mesh_now)
+            current = self._people.contact(contact.id)
+            self._outbox.seal_waiting_of(current, mesh_now)
+            mesh_ms = mesh_milliseconds(mesh_now, now)
+            self._outbox.send_hello(current, mesh_ms=mesh_ms, mesh_now=mesh_now)
+
+    def _is_written_apart(self, session: Session, payload: Payload, created: UnixSeconds) -> bool:
+        """Whether they write on a session that is over as if they had not the one in use.
+
+        It stood here already when this was written, and something was written on it before: one
+        vault would have written on that one. They run two, or put an older one back.
+        """
+        in_use = self._sessions.find_known(session.contact)
+        return (
+            session.is_over
+            and in_use is not None
+            and 0 < in_use.heard < payload.hlc
+            and in_use.created < created
+        )
+
+    def _answered(self, contact: ContactRow, session: Session) -> None:
+        """The other side has this session: our first contact for it has done its work."""
+        if contact.state != "answered":
+            self._invitations.answered(contact)
+        first = self._first_contacts.find(contact.id)
+        if first is not None and first.session == session.id:
+            self._rows.erase_first_contact(contact.id)
+            if first.renewed is not None:
+                # What was in use when it began is perhaps lost on their side.
+                for former in self._sessions.of_contact(contact.id):
+                    if former.created < session.created:
+                        self._sessions.end(former)
+
+    def _compare_counts(
+        self,
+        contact: ContactRow,
+        session: Session,
+        payload: Payload,
+        mesh_now: UnixSeconds,
+        now: Instant,
+    ) -> None:
+        """Remember how much of theirs we have, and notice if they have more of ours than we."""
+        counts = self._messages.conversation(contact.id)
+        if payload.seq >= counts.seen_count:
+            self._messages.set_seen_count(contact.id, payload.seq + 1)
+        if counts.lapsed_count and payload.seen + counts.lapsed_count > counts.sent_count:
+            # They opened one of the last ones, though its token did not come.
+            self._messages.set_lapsed_count(contact.id, 0)
+        if payload.seen > counts.sent_count:
+            self._messages.set_sent_count(contact.id, payload.seen)
+            reason = "they have more of what you wrote than this profile"
+            self.lost(contact, session, reason, mesh_now, now)
