@@ -42,6 +42,7 @@ from sim.nodes.memo import RememberedVerify
 from sim.nodes.modelled_kem import ModelledKem
 from sim.nodes.plain_links import begin_plainly
 from sim.nodes.planting import Bug, Plant
+from sim.nodes.versions import Versions, drawn_versions
 from sim.nodes.virtual_node import Surroundings, VirtualNode
 from sim.people.correspondence import Correspondence
 from sim.people.meetings import Meetings
@@ -51,6 +52,7 @@ from sim.promised.frame_watch import require_no_fault
 from sim.promised.ledger import Ledger, Letter
 from sim.promised.promises import L7, BrokenPromise, require_joined
 from sim.promised.rest import MEASURED_US, require_rest
+from sim.promised.traps import TRAPS
 from sim.promised.waiting import Waited, waited_letters
 from sim.tables.expectations import (
     delivery_ratio,
@@ -140,6 +142,15 @@ class World:
             network=self.network,
             scenario=scenario,
         )
+        self.versions = Versions(
+            drawn_versions(
+                seed,
+                scenario.nodes,
+                older=scenario.versions.older,
+                later=scenario.versions.later,
+            ),
+            working=lambda: TRAPS.node,
+        )
         around = self._build_surroundings()
         self.terrain = Terrain(
             ground=ground, loop=self.loop, network=self.network, discovery=around.discovery
@@ -186,7 +197,7 @@ class World:
 
     def run(self, progress: Callable[["World"], None]) -> None:
         """Run to the verdict; raises BrokenPromise at the step that breaks one."""
-        with self.watch.watching(), self._bug.planted():
+        with self.watch.watching(), self.versions.speaking(), self._bug.planted():
             self._begin()
             self._run(progress)
 
@@ -196,7 +207,7 @@ class World:
         `run` goes on from it as if nobody had rested, and so does each fork (`sim.futures`).
         """
         assert at_us <= self._settles_at, "a world that settles rests only between its steps"
-        with self.watch.watching(), self._bug.planted():
+        with self.watch.watching(), self.versions.speaking(), self._bug.planted():
             self._begin()
             self.loop.run_until(at_us)
 

@@ -30,6 +30,7 @@ from sim.tables.topology_tables import (
     Setdest,
     Topology,
 )
+from sim.tables.version_table import VersionShares
 
 PROBES_COUNT: Final = 6
 """How often people write to see whether they still can."""
@@ -130,8 +131,9 @@ class Scenario(Strict, frozen=True, kw_only=True):
     retire_delay_s: tuple[Seconds, Seconds] = (0, 0)
     """How long a node waits before it tells that it opened an envelope."""
     key_quota: Annotated[int, msgspec.Meta(ge=1)] = 1_000_000
-    stamp_bits: Annotated[int, msgspec.Meta(ge=0, le=12)] = 0
     """How many envelopes of one posting key and day a node keeps; 512 in a real mesh."""
+    stamp_bits: Annotated[int, msgspec.Meta(ge=0, le=12)] = 0
+    """How much work admits a posting key for a day; 9 in a real mesh."""
     stored_mib: Positive | None = None
     """How much mail a node carries; as a node that nobody configured without it."""
     relay_delay_s: Seconds = 0
@@ -146,6 +148,7 @@ class Scenario(Strict, frozen=True, kw_only=True):
     only: Only = Only()
     hostile: tuple[Hostile, ...] = ()
     """Nodes that are none of `nodes` and do not keep the protocol."""
+    versions: VersionShares = VersionShares()
     probe_s: Seconds = 0
     """When nothing befalls any more, everybody writes to each contact `PROBES_COUNT` times
     within this time, so that lost sessions are noticed and renewed; the last time it must arrive.
