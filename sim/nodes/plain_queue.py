@@ -11,13 +11,12 @@ from mesh.ids import EnvelopeId, PostingKey, UnixSeconds
 from mesh.posting.keeping import Keeping
 from mesh.posting.standing import Depth, Standings
 from sim.nodes.planting import Bug, Swap
-
-_TRUE_DEPTH: Final = Standings.depth
+from sim.promised.waiting import TRUE_DEPTH
 
 
 def _no_depth(standings: Standings, posting_key: PostingKey, day: int) -> Depth:
     """Everybody else is a stranger."""
-    is_own = _TRUE_DEPTH(standings, posting_key, day) is Depth.OWN
+    is_own = TRUE_DEPTH(standings, posting_key, day) is Depth.OWN
     return Depth.OWN if is_own else Depth.STRANGER
 
 

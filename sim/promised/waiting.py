@@ -18,7 +18,7 @@ from sim.promised.ledger import Letter
 LARGE_BYTES: Final = 4 * 1024
 """A text beyond this is in an envelope of 16 KiB, one of a few hundred letters in one of 1 KiB."""
 
-_TRUE_DEPTH: Final = Standings.depth
+TRUE_DEPTH: Final = Standings.depth
 """How near an author is, also while stores are planted that know nobody."""
 
 Spans = Sequence[tuple[int, int]]
@@ -92,7 +92,7 @@ def waited_ratio(waited: Sequence[Waited]) -> float:
 
 
 def _depth(carrier: Standings, keys: Sequence[PostingKey], day: int) -> Depth:
-    return min((_TRUE_DEPTH(carrier, key, day) for key in keys), default=Depth.STRANGER)
+    return min((TRUE_DEPTH(carrier, key, day) for key in keys), default=Depth.STRANGER)
 
 
 def _turns(naps: Spans, rests_at: int) -> Spans:
