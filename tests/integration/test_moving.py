@@ -9,6 +9,7 @@ import pytest
 
 from mesh.commands import AskPeers, PeersAnswer
 from mesh.limits import WAKE_GAP_MS
+from mesh.node.listening import PORT_DEFAULT
 from tests.integration.networks import Desk
 from tests.integration.nodes import Node, befriend, eventually, start_all, start_relays
 from tests.integration.row import NodeMaker, wait_for_links, wait_for_text
@@ -85,6 +86,58 @@ def test_a_new_address_and_a_pulled_cable_cost_seconds(desk: Desk, make_node: No
     desk.heal(laptops[1], bridge)
     wait_for_links(ben, 1)
     wait_for_links(anna, 1)
+
+
+def test_a_second_way_to_a_neighbour_leaves_the_link_as_it_is(
+    desk: Desk, make_node: NodeMaker
+) -> None:
+    """Two laptops on two cables: an address that is typed leads to who is linked already."""
+    bridges = desk.bridge("home"), desk.bridge("desk")
+    laptops = desk.laptop(*bridges), desk.laptop(*bridges)
+    anna, ben = (
+        make_node(laptop, name) for laptop, name in zip(laptops, ("Anna", "Ben"), strict=True)
+    )
+    nodes = (anna, ben)
+    start_relays(*nodes)
+    for bridge in bridges:
+        eventually(
+            lambda: [state for node in nodes for state in peer_states(node)],
+            lambda states: states.count("linked") == 2 and "connecting" not in states,
+            within_s=WITHIN_S,
+            what="one link, and no other one arising",
+        )
+        closed = [counted(node, "links_closed") for node in nodes]
+        dial_again(anna, desk.address(laptops[1], bridge))
+        eventually(
+            lambda: [len(peer_states(node)) for node in nodes],
+            lambda counts: counts == [1, 1],
+            within_s=WITHIN_S,
+            what="the end of the second link",
+        )
+        assert [counted(node, "links_closed") for node in nodes] == closed
+
+
+def dial_again(node: Node, host: str) -> None:
+    """Type an address of somebody who is linked, and wait until that is found out."""
+    before = counted(node, "links_duplicate")
+    node.run("peer", "add", f"{host}:{PORT_DEFAULT}")
+    eventually(
+        lambda: counted(node, "links_duplicate"),
+        lambda count: count > before,
+        within_s=WITHIN_S,
+        what="a second link",
+    )
+
+
+def peer_states(node: Node) -> list[str]:
+    """What a node says of each neighbour that it has a stream to."""
+    peers = node.client.ask(AskPeers(), PeersAnswer).peers
+    return [peer.state for peer in peers if peer.state in ("linked", "connecting")]
+
+
+def counted(node: Node, counter: str) -> int:
+    """One of the metrics of a node."""
+    return node.status().counters.get(counter, 0)
 
 
 def test_after_sleep_a_laptop_knows_within_seconds_who_is_gone(
