@@ -312,7 +312,7 @@ def _counts(counts: dict[str, int]) -> str:
 
 
 def _row(head: str, phase: str, *cells: str) -> str:
-    return f"{head:<11}{phase:<18}" + "".join(f"{cell:>10}" for cell in cells)
+    return f"{head:<11}{phase:<18}" + "".join(f"{cell:>12}" for cell in cells)
 
 
 def _time(milliseconds: float) -> str:

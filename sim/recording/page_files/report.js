@@ -45,22 +45,24 @@ function powerAt() {
 const isUpAt = powerAt();
 
 function heat(id, colourOf, describe) {
-  const canvas = byId(id), samples = observed.samples, rows = Math.max(1, present.length), columns = Math.max(1, samples.length);
+  const canvas = byId(id), samples = observed.samples, rows = Math.max(1, present.length), columns = 1200;
   canvas.setAttribute("aria-label", describe);
   document.querySelector(`[data-axis=${id}]`).innerHTML = [0, 0.25, 0.5, 0.75, 1].map((share) => `<span>${seconds(share * end)}</span>`).join("");
   redraws.push(() => {
     canvas.width = columns; canvas.height = rows;
     const pen = canvas.getContext("2d");
-    samples.forEach((sample, column) => { present.forEach((node, row) => { const colour = colourOf(sample, node); if (colour) { pen.fillStyle = colour; pen.fillRect(column, row, 1, 1); } }); });
+    // What was seen at an instant holds until the next look, so that strikes and states stand above each other.
+    const edges = samples.map((sample, place) => (place ? Math.round(sample.at_us / end * columns) : 0)).concat(columns);
+    samples.forEach((sample, place) => { present.forEach((node, row) => { const colour = colourOf(sample, node); if (colour) { pen.fillStyle = colour; pen.fillRect(edges[place], row, edges[place + 1] - edges[place], 1); } }); });
   });
 }
 
 function showMaps() {
-  heat("states", (sample, node) => (isUpAt(node, sample.at_us) ? (sample.parts ? COLOURS[sample.parts[node] % COLOURS.length] : `${COLOURS[2]}55`) : style("--ink")), "Which nodes were on, and on which side of a cut");
+  heat("states", (sample, node) => (isUpAt(node, sample.at_us) ? (sample.parts ? COLOURS[sample.parts[node] % COLOURS.length] : `${COLOURS[2]}55`) : style("--off")), "Which nodes were on, and on which side of a cut");
   const most = Math.max(1, ...observed.samples.map((sample) => Math.max(0, ...sample.backlog)));
   byId("most").textContent = observed.samples.some((sample) => sample.backlog.some(Boolean)) ? `; the darkest are ${most}` : "; nobody waited for long";
   const sides = [...new Set(observed.samples.flatMap((sample) => sample.parts ?? []))].sort((a, b) => a - b);
-  byId("sides").innerHTML = [["on", `${COLOURS[2]}55`], ["off", "var(--ink)"], ...sides.map((side, place) => [`apart: side ${place + 1}`, COLOURS[side % COLOURS.length]]).slice(0, 8)].map(([name, colour]) => `<li><i style="background:${colour}"></i>${name}</li>`).join("");
+  byId("sides").innerHTML = [["on", `${COLOURS[2]}55`], ["off", "var(--off)"], ...sides.map((side, place) => [`apart: side ${place + 1}`, COLOURS[side % COLOURS.length]]).slice(0, 8)].map(([name, colour]) => `<li><i style="background:${colour}"></i>${name}</li>`).join("");
   heat("backlog", (sample, node) => (sample.backlog[node] ? `rgba(214, 92, 92, ${0.15 + 0.85 * sample.backlog[node] / most})` : null), `Messages that waited for each node, at most ${most}`);
 }
 
@@ -105,7 +107,8 @@ function showLatencies() {
   const all = [...phases, ...Object.entries(baseline)].flatMap(([, times]) => times);
   const low = Math.max(100, Math.min(...all)), high = Math.max(low * 10, ...all);
   const x = (us) => plotX(Math.log(Math.max(us, low) / low) / Math.log(high / low));
-  const curve = (times) => times.map((us, place) => [x(us), plotY((place + 1) / times.length)]);
+  // A step for each message: between two of them nothing arrived.
+  const curve = (times) => times.flatMap((us, place) => [[x(us), plotY(place / times.length)], [x(us), plotY((place + 1) / times.length)]]);
   chart("cdf", {
     lines: [...phases.map(([, times], place) => ({ points: [[x(low), plotY(0)], ...curve(times)], colour: COLOURS[place] })),
       ...Object.entries(baseline).map(([, times], place) => ({ points: curve(times), colour: COLOURS[place], isDashed: true }))],
@@ -274,6 +277,8 @@ function showTheme() {
   byId("theme").onclick = () => { const isDark = root.classList.contains("dark") || (!root.classList.contains("light") && matchMedia("(prefers-color-scheme: dark)").matches); root.classList.toggle("dark", !isDark); root.classList.toggle("light", isDark); redraws.forEach((draw) => draw()); };
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => redraws.forEach((draw) => draw()));
   addEventListener("resize", () => redraws.forEach((draw) => draw()));
+  // On paper all is light, so what was drawn in the dark is drawn again.
+  matchMedia("print").addEventListener("change", () => redraws.forEach((draw) => draw()));
 }
 
 showSummary(); showSometimes(); showMaps(); showStrikes(); showLatencies(); showCoverage(); showFrames(); showMesh(); showLamport(); showTheme();
