@@ -45,6 +45,7 @@ from sim.nodes.planting import Bug, Plant
 from sim.nodes.versions import Versions, drawn_versions
 from sim.nodes.virtual_node import Surroundings, VirtualNode
 from sim.people.correspondence import Correspondence
+from sim.people.looking import plan_looking
 from sim.people.meetings import Meetings
 from sim.people.people import People
 from sim.people.person import Person
@@ -233,6 +234,15 @@ class World:
         self._has_begun = True
         self.people.plan(first_boots(self.scenario.faults, self.options.seed, self.scenario.nodes))
         self._let_meet()
+        write_from_s, write_to_s = self.scenario.workload.write_between_s
+        plan_looking(
+            self.people.everybody,
+            share=self.scenario.workload.nearby_share,
+            between_us=(round(write_from_s * 1_000_000), round(write_to_s * 1_000_000)),
+            seed=self.options.seed,
+            loop=self.loop,
+            is_there=lambda person: self.scenario.only.has_node(person.index),
+        )
         self.correspondence.plan()
         self.faults.plan()
         self.terrain.plan(self.rests_at)

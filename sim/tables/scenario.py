@@ -93,6 +93,8 @@ class Workload(Strict, frozen=True, kw_only=True):
     """So many messages are taken back a while after they were written."""
     verify_share: Share = 0
     """So many contacts are marked as verified when they are first seen."""
+    nearby_share: Share = 0
+    """So many of the people look for others nearby, and begin to compare with somebody."""
 
 
 class Only(Strict, frozen=True, kw_only=True):

@@ -16,6 +16,7 @@ from sim.report import sometimes_text
 from sim.running import run_scenario
 from sim.sweeps.records import Record, sometimes_of
 from sim.tables.scenario import load_scenario, scenario_names
+from sim.tables.settings import Value, with_settings
 from sim.watching.marks import FRAMES, MARKS, SITUATIONS, never_reached
 from sim.watching.sometimes import Sometimes
 from sim.world import Options
@@ -89,6 +90,23 @@ def test_where_posting_keys_cost_work_more_come_at_once_than_may_be_checked() ->
     assert report.verdict == "pass", report.broken
     assert report.sometimes["deferred"] > 0
     assert report.messages_delivered == report.messages_written > 0
+
+
+def test_people_who_look_for_others_nearby_send_the_frames_for_it() -> None:
+    found: list[dict[str, int]] = []
+    for share in (1, 0):
+        settings: dict[str, Value] = {
+            "nodes": 4,
+            "workload.contacts": 1,
+            "workload.messages_per_second": 0.2,
+            "workload.nearby_share": share,
+        }
+        party = with_settings(load_scenario("lan-party"), settings)
+        report = run_scenario(party, Options(seed=1, is_crypto_real=False)).report
+        assert report.verdict == "pass", report.broken
+        found.append(report.sometimes)
+    for kind in ("Ask", "Card", "Sealed"):
+        assert found[0][f"frame-Nearby{kind}"] > 0 == found[1][f"frame-Nearby{kind}"], kind
 
 
 def test_while_nobody_watches_engines_are_as_they_were() -> None:
