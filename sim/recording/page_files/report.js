@@ -87,7 +87,7 @@ const path = (points) => points.map(([x, y], place) => `${place ? "L" : "M"}${x.
 
 function chart(id, { lines = [], areas = [], xTicks, yTicks, legend, label }) {
   const grid = yTicks.map(([share, text]) => `<line class="grid" x1="${LEFT}" x2="${WIDTH - RIGHT}" y1="${plotY(share)}" y2="${plotY(share)}"/><text x="${LEFT - 8}" y="${plotY(share) + 4}" text-anchor="end">${text}</text>`).join("")
-    + xTicks.map(([share, text]) => `<line class="grid" y1="${TOP}" y2="${HEIGHT - BOTTOM}" x1="${plotX(share)}" x2="${plotX(share)}"/><text x="${plotX(share)}" y="${HEIGHT - BOTTOM + 18}" text-anchor="middle">${text}</text>`).join("");
+    + xTicks.map(([share, text]) => `<line class="grid" y1="${TOP}" y2="${HEIGHT - BOTTOM}" x1="${plotX(share)}" x2="${plotX(share)}"/><text x="${plotX(share)}" y="${HEIGHT - BOTTOM + 18}" text-anchor="${share > 0.98 ? "end" : "middle"}">${text}</text>`).join("");
   const drawn = areas.map(({ points, colour, opacity }) => `<path d="${path(points)}Z" fill="${colour}" opacity="${opacity ?? 0.85}"/>`).join("")
     + lines.map(({ points, colour, isDashed }) => `<path d="${path(points)}" fill="none" stroke="${colour}" stroke-width="2"${isDashed ? ' stroke-dasharray="5 4"' : ""}/>`).join("");
   byId(id).innerHTML = `<ul class="legend">${legend.map(([name, colour]) => `<li><i style="background:${colour}"></i>${escape(name)}</li>`).join("")}</ul><svg viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-label="${escape(label)}">${grid}${drawn}</svg>`;
@@ -248,9 +248,10 @@ function showTree(envelope) {
   const deepest = Math.max(...depth.values()), rows = new Map(); let next = 0;
   const place = (node) => { const own = children.get(node) ?? []; own.forEach(place); rows.set(node, own.length ? own.reduce((sum, one) => sum + rows.get(one), 0) / own.length : next++); };
   order.filter(([, node]) => depth.get(node) === 0).forEach(([, node]) => place(node));
-  const high = Math.max(60, Math.min(1400, next * 14)), wide = 420, x = (node) => 16 + depth.get(node) / Math.max(1, deepest) * (wide - 90), y = (node) => 10 + (rows.get(node) + 0.5) / Math.max(1, next) * (high - 20);
+  // Names need room for themselves; where there are too many of them, dots do not.
   const isNamed = order.length <= 120;
-  byId("tree").innerHTML = `<p class="note">From node ${envelope.author} to ${order.length} of ${present.length} nodes in ${seconds(order.at(-1)[0] - begun)}, at most ${deepest} links away.</p><svg viewBox="0 0 ${wide} ${high}" role="img" aria-label="The way of the chosen envelope">${order.map(([, node, from]) => (from >= 0 && depth.has(from) ? `<path d="M${x(from)} ${y(from)}C${(x(from) + x(node)) / 2} ${y(from)} ${(x(from) + x(node)) / 2} ${y(node)} ${x(node)} ${y(node)}" fill="none" class="grid"/>` : "")).join("")}${order.map(([at, node]) => `<circle cx="${x(node)}" cy="${y(node)}" r="3" fill="${COLOURS[0]}"><title>node ${node}, after ${seconds(at - begun)}</title></circle>${isNamed ? `<text x="${x(node) + 6}" y="${y(node) + 4}">${node} · ${seconds(at - begun)}</text>` : ""}`).join("")}</svg>`;
+  const high = Math.max(60, Math.min(1400, next * 14)), wide = isNamed ? Math.max(420, 106 + deepest * 90) : 420, x = (node) => 16 + depth.get(node) / Math.max(1, deepest) * (wide - 90), y = (node) => 10 + (rows.get(node) + 0.5) / Math.max(1, next) * (high - 20);
+  byId("tree").innerHTML = `<p class="note">From node ${envelope.author} to ${order.length} of ${present.length} nodes in ${seconds(order.at(-1)[0] - begun)}, at most ${deepest} links away.</p><svg style="min-width:${wide}px" viewBox="0 0 ${wide} ${high}" role="img" aria-label="The way of the chosen envelope">${order.map(([, node, from]) => (from >= 0 && depth.has(from) ? `<path d="M${x(from)} ${y(from)}C${(x(from) + x(node)) / 2} ${y(from)} ${(x(from) + x(node)) / 2} ${y(node)} ${x(node)} ${y(node)}" fill="none" class="grid"/>` : "")).join("")}${order.map(([at, node]) => `<circle cx="${x(node)}" cy="${y(node)}" r="3" fill="${COLOURS[0]}"><title>node ${node}, after ${seconds(at - begun)}</title></circle>${isNamed ? `<text x="${x(node) + 6}" y="${y(node) + 4}">${node} · ${seconds(at - begun)}</text>` : ""}`).join("")}</svg>`;
 }
 
 // --- What happened before the end ---------------------------------------------------------------
