@@ -16,7 +16,7 @@ pytestmark = pytest.mark.world
 
 PAGE: Final = Path(__file__).parents[2] / "docs" / "simulator.md"
 PAGE_TEXT: Final = re.sub(r" \\\n +", " ", PAGE.read_text(encoding="utf-8"))
-COMMANDS: Final = re.findall(r"^    python -m sim (run thousand .*)$", PAGE_TEXT, re.MULTILINE)
+COMMANDS: Final = re.findall(r"^    python -m sim (run thousand.*)$", PAGE_TEXT, re.MULTILINE)
 SMALL: Final = ("nodes=20", "workload.met_before_share=0.5", "workload.messages_per_second=1")
 
 
