@@ -39,7 +39,9 @@ from mesh.wire.carry_file import (
     decode_file_header,
 )
 
-CAN_GO_ON = "The same command goes on with {part}; it can be imported as it is, too."
+GOES_ON = "The same command goes on with {part}; it can be imported as it is, too."
+BEGINS_ANEW = "The same command begins anew; {part} can be imported as it is."
+SAY_AGAIN = "Say the same command again."
 FACTORS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
 BINARY_FACTORS = {"k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40}
 
@@ -100,7 +102,7 @@ Write what this node carries to FILE, the newest first.
 
 With --since only what is not in a summary, which `mesh carry summary` makes on the other node.
 What is written grows as FILE.part and becomes FILE at the end. Was it interrupted, the same command
-goes on with what is there; and FILE.part can be imported as it is.
+goes on with what is there (with --since it begins anew); and FILE.part can be imported as it is.
 
 \b
 Examples:
@@ -133,7 +135,8 @@ def export(choices: Choices, file: Path, since: Path | None, bytes_max: int | No
         written, end = go_on(terminal, file, unfinished, client, bytes_max)
     else:
         pieces = client.export_carried(bytes_max=bytes_max, summary=summary)
-        written, end = write_file(terminal, file, pieces, bytes_max=bytes_max)
+        advice = GOES_ON if since is None else BEGINS_ANEW
+        written, end = write_file(terminal, file, pieces, bytes_max=bytes_max, advice=advice)
     if terminal.is_json:
         terminal.json(
             Exported(
@@ -213,7 +216,8 @@ def summary(choices: Choices, file: Path | None) -> None:
     told = Summarised(envelopes_count=status.envelopes_count, stored_bytes=status.stored_bytes)
     if file is not None:
         confirm_replacing(terminal, file)
-        told.bytes, _ = write_file(terminal, file, client.summary_of_carried(), bytes_max=0)
+        pieces = client.summary_of_carried()
+        told.bytes, _ = write_file(terminal, file, pieces, bytes_max=0, advice=SAY_AGAIN)
         told.file = str(file)
     if terminal.is_json:
         terminal.json(told)
@@ -257,14 +261,23 @@ def watched(pieces: Iterable[bytes], bar: Bar) -> Iterator[bytes]:
 
 
 def write_file(
-    terminal: Terminal, path: Path, pieces: Iterator[bytes], *, bytes_max: int | None
+    terminal: Terminal,
+    path: Path,
+    pieces: Iterator[bytes],
+    *,
+    bytes_max: int | None,
+    advice: str,
 ) -> tuple[int, EndMark]:
-    """Write a file in its part, and return its size and its end mark."""
+    """Write a file in its part, and return its size and its end mark.
+
+    `advice` says what to do after an interruption, with the part as `{part}`.
+    """
     first = next(pieces, b"")
     while len(first) < HEADER_BYTES and (more := next(pieces, b"")):
         first += more
     with PartialFile(path) as file:
-        return finish_file(terminal, file, chain([first], pieces), expected_bytes(first, bytes_max))
+        expected = expected_bytes(first, bytes_max)
+        return finish_file(terminal, file, chain([first], pieces), expected, advice)
 
 
 def go_on(
@@ -280,13 +293,14 @@ def go_on(
     whole_bytes = min(status.stored_bytes, bytes_max or status.stored_bytes)
     with PartialFile(path, kept_bytes=kept_bytes) as file:
         pieces = unfinished.rest(client, bytes_max)
-        return finish_file(terminal, file, pieces, whole_bytes - kept_bytes)
+        return finish_file(terminal, file, pieces, whole_bytes - kept_bytes, GOES_ON)
 
 
 def finish_file(
-    terminal: Terminal, file: PartialFile, pieces: Iterable[bytes], expected: int
+    terminal: Terminal, file: PartialFile, pieces: Iterable[bytes], expected: int, advice: str
 ) -> tuple[int, EndMark]:
     """Write what comes up to the end mark, and give the file its name."""
+    what_next = advice.format(part=file.part)
     last = b""
     with progress(terminal, "Writing", expected) as bar:
         try:
@@ -294,23 +308,22 @@ def finish_file(
                 file.write(piece)
                 last = (last + piece)[-END_BYTES:]
         except KeyboardInterrupt:
-            terminal.warn(f"Interrupted. {CAN_GO_ON.format(part=file.part)}")
+            terminal.warn(f"Interrupted. {what_next}")
             raise
         except UserError as error:
             if error.kind in ("not-running", "timeout"):
-                raise cut_short(file) from None
+                raise cut_short(what_next) from None
             raise
         end = find_end(last)
         if end is None:
-            raise cut_short(file)
+            raise cut_short(what_next)
         file.keep()
         return file.bytes_count, end
 
 
-def cut_short(file: PartialFile) -> UserError:
+def cut_short(what_next: str) -> UserError:
     """Say that the node went away within a file."""
-    words = f"Mesh stopped before the file was whole. {CAN_GO_ON.format(part=file.part)}"
-    return UserError("not-running", words)
+    return UserError("not-running", f"Mesh stopped before the file was whole. {what_next}")
 
 
 def find_end(data: bytes) -> EndMark | None:

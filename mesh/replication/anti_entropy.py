@@ -1,10 +1,10 @@
 """Anti-entropy: two neighbours make their sets of ids equal, in proportion to what differs.
 
-Implements `docs/protocol/spreading.md`, section "Reconciliation". A live machine. At link-up the
-side that dialled reconciles each lifetime class; from then on a node now and then tells a random
-neighbour the fingerprints of its sets (`Root`), and whoever sees a difference reconciles that
-class. The side that opens learns both differences: what it lacks it asks for, what the other lacks
-it announces. Who answers keeps the class and the floor, and nothing else.
+Implements `docs/protocol/spreading.md`, section "Comparing two sets". A live machine. At link-up
+the side that dialled reconciles each lifetime class; from then on a node now and then tells a
+random neighbour the fingerprints of its sets (`Root`), and whoever sees a difference reconciles
+that class. The side that opens learns both differences: what it lacks it asks for, what the other
+lacks it announces. Who answers keeps the class and the floor, and nothing else.
 
 Sums of ids can be made to agree by who crafts ids (Wagner's generalised birthday). So the first
 borders are drawn anew each time, and *audits* compare sums that are salted with a fresh nonce.

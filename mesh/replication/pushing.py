@@ -1,8 +1,8 @@
 """Which bodies and announcements go over which link, and which links get bodies unasked.
 
-Implements `docs/protocol/spreading.md`, section "Pushing", after Plumtree (Leitao, Pereira,
-Rodrigues: "Epidemic Broadcast Trees", SRDS 2007) with a floor. A live machine that knows ids and
-links.
+Implements `docs/protocol/spreading.md`, section "Eager and lazy links", after Plumtree (Leitao,
+Pereira, Rodrigues: "Epidemic Broadcast Trees", SRDS 2007) with a floor. A live machine that knows
+ids and links.
 
 Theory of operation. A link is *eager* or *lazy*. New mail is pushed whole over eager links and
 announced at once over lazy ones. A link that brings what is known already is pruned to lazy, but

@@ -42,7 +42,7 @@ CAPS: Final[Mapping[str, int]] = {
     "_LinkState.offered": limits.OFFERED_IDS_PER_LINK_MAX,
     "_LinkState.asked_lately": limits.WANTS_PER_LINK_MAX,
     "_LinkState.unwanted": limits.DO_NOT_WANT_IDS_MAX,
-    "_LinkState.sending": limits.SENDING_IDS_PER_LINK_MAX,
+    "Turns._waiting": limits.SENDING_IDS_PER_LINK_MAX,
     "_LinkState.announcing": limits.SENDING_IDS_PER_LINK_MAX,
     "_LinkState.announcing_live": limits.SENDING_IDS_PER_LINK_MAX,
     "Pushing._recent": limits.RECENT_IDS_MAX,

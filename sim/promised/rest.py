@@ -23,7 +23,7 @@ then. An envelope of 1 KiB every five seconds is more."""
 BACKLOGS: Final = (
     "Carrying._deferred",
     "Wanting._missing",
-    "_LinkState.sending",
+    "Turns._waiting",
     "_LinkState.announcing",
     "_LinkState.announcing_live",
 )

@@ -80,6 +80,7 @@ class SmallNode:
         self.peers: dict[str, PeerAnswer] = {}
         self.carries_at_once = False
         self.delivers_at_once = False
+        self.is_disk_stuck = False
         self.order: tuple[int, ...] = ()
         self.pages_count = 0
 
@@ -102,6 +103,8 @@ class SmallNode:
         return answers
 
     async def carry_by_hand(self, command: CarryCommand) -> Answer:
+        while self.is_disk_stuck:  # noqa: ASYNC110 (a thread of the test frees it)
+            await trio.sleep(0.01)
         # Made where it is used: most tests carry nothing.
         if self.carrier is None:
             self.carrier = SmallCarrier()

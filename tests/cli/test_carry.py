@@ -10,8 +10,11 @@ from pathlib import Path
 import click
 import pytest
 
-from mesh.cli.carry import size_of
+from mesh.cli.carry import BEGINS_ANEW, GOES_ON, SAY_AGAIN, size_of, write_file
 from mesh.cli.carrying_on import find_unfinished
+from mesh.cli.options import Choices
+from mesh.cli.terminal import Terminal
+from mesh.errors import UserError
 from mesh.ids import UnixSeconds
 from mesh.limits import CARRY_BLOCK_BYTES_MAX
 from mesh.wire.carry_file import (
@@ -105,6 +108,24 @@ def test_what_an_earlier_export_left_is_written_anew(
     part.write_bytes(b"former")
     assert mesh("carry", "export", str(stick / "out")).code == 0
     assert not part.exists()
+
+
+@pytest.mark.parametrize(
+    "advice, words",
+    [
+        (GOES_ON, "goes on with .*out.part; it can be imported"),
+        (BEGINS_ANEW, "begins anew; .*out.part can be imported"),
+        (SAY_AGAIN, "Say the same command again"),
+    ],
+)
+def test_when_the_node_goes_away_it_is_said_what_can_be_done(
+    stick: Path, mail: Path, advice: str, words: str
+) -> None:
+    pieces = iter([mail.read_bytes()[:-1]])
+    with pytest.raises(UserError, match=f"Mesh stopped before the file was whole.*{words}"):
+        write_file(Terminal(Choices()), stick / "out", pieces, bytes_max=None, advice=advice)
+    assert (stick / "out.part").exists()
+    assert not (stick / "out").exists()
 
 
 @pytest.mark.parametrize("cut_bytes", [0, 1, END_BYTES, 10_000, 70_000])
@@ -304,16 +325,12 @@ def test_a_person_at_a_terminal_sees_how_far_it_is(mesh: Mesh, node: Running, ma
 def test_who_interrupts_an_import_is_told_that_it_can_go_on(
     mesh: Mesh, node: Running, mail: Path
 ) -> None:
-    whole = mail.read_bytes()
-    with mail.open("r+b") as file:
-        # Half of it has no end mark, and so much that cannot be read after it takes a while.
-        file.truncate(len(whole) // 2)
-        file.truncate(60 * 1024 * 1024)
+    node.node.is_disk_stuck = True
     person = Typist("carry", "import", str(mail))
     person.interrupt("Reading")
     assert person.ended() == 130, person.seen
     assert "import the same file again" in person.seen
-    mail.write_bytes(whole)
+    node.node.is_disk_stuck = False
     assert mesh("carry", "import", str(mail)).code == 0
 
 

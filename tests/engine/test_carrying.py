@@ -6,7 +6,7 @@ from mesh.engine.carrying import Carrying
 from mesh.engine.neighbours import Counters
 from mesh.ids import Instant, LinkId, Monotonic, PostingKey, Tag, UnixSeconds
 from mesh.inputs import VaultClosing, VaultOpened
-from mesh.limits import CARRIERS_MAX, STAMP_CHECKS_PER_SECOND
+from mesh.limits import CARRIERS_MAX, DEFERRED_PER_LINK_MAX, STAMP_CHECKS_PER_SECOND
 from mesh.posting.stamp import mint
 from mesh.posting.standing import Depth
 from mesh.storage.migrations import migrate_store
@@ -123,6 +123,16 @@ def test_envelopes_that_wait_for_a_stamp_check_cost_no_more_signatures_by_waitin
     assert answers == [[LinkId(1)]] * 5, "one stamp a turn"
     # Once as it comes, and once more with its stamp.
     assert len(carrier.verified) == 5 + 4
+
+
+def test_no_more_than_a_few_envelopes_of_a_link_wait_for_a_stamp_check() -> None:
+    carrier = Carrier(links=1)
+    # The first one is checked as it comes.
+    for key in range(1, 1 + DEFERRED_PER_LINK_MAX + 4):
+        carrier.push(1, stamped(key))
+    for _ in range(DEFERRED_PER_LINK_MAX + 4):
+        carrier.pass_time()
+    assert carrier.carrying.store.envelopes_count == 1 + DEFERRED_PER_LINK_MAX
 
 
 def test_a_link_that_keeps_pushing_new_keys_does_not_take_the_turn_of_who_waits() -> None:

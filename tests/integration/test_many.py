@@ -1,7 +1,8 @@
 """Twenty real daemons on three bridges, joined by two laptops that stand on two of them.
 
 All but three are relays. Their stores are all but full of old mail, so that what comes has to push
-something out: that it is the junk of a flood, and nothing between contacts, is tried here.
+something out: that it is nothing between contacts, whatever a flood brings, is tried here. Where
+junk alone must yield is tried in `tests/engine/test_keeping.py` and `tests/sim/test_flooding.py`.
 """
 
 import shutil

@@ -66,7 +66,6 @@ def test_without_any_network_a_node_runs_and_keeps_what_is_written(
     assert alone.printed().count(notices[0]) == 1
 
 
-@pytest.mark.timeout(300)
 def test_with_real_stamps_on_an_open_mesh_a_first_message_arrives(
     desk: Desk, make_open_node: NodeMaker
 ) -> None:

@@ -2,17 +2,20 @@
 
 import pytest
 
-from mesh.ids import EnvelopeId, Instant, Monotonic, UnixSeconds
+from mesh.ids import Address, EnvelopeId, Instant, LinkId, Monotonic, UnixSeconds
+from mesh.inputs import Connected
 from mesh.replication.seen_sets import Element
 from sim.kernel.calendar import EPOCH_US
 from sim.nodes.laptop import Laptop
 from sim.promised.bounds import (
+    CAPS,
     DIALS_PER_MINUTE_MAX,
     census,
     require_bounded,
     require_patient,
 )
 from sim.promised.promises import BrokenPromise
+from sim.promised.rest import BACKLOGS
 from tests.sim.laptops import laptop_of
 
 START = Instant(Monotonic(0), EPOCH_US)
@@ -31,6 +34,15 @@ def test_the_census_names_tables_deep_inside() -> None:
     found = census(laptop.engine)
     assert {"SeenSets._elements", "Dialing._targets", "Counters.by_name"} <= set(found)
     require_bounded(0, laptop.engine, laptop.store, laptop.vault)
+
+
+def test_every_table_that_has_a_bound_or_may_not_wait_is_there() -> None:
+    laptop = booted()
+    engine = laptop.engine
+    assert engine is not None
+    engine.handle([Connected(LinkId(1), None, Address("fd00::2", 1))], START)
+    engine.spreading.link_up(LinkId(2), START, is_dialled_by_us=False)
+    assert {*CAPS, *BACKLOGS} <= set(census(engine))
 
 
 def test_to_know_what_is_not_stored_breaks_s10() -> None:

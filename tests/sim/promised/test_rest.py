@@ -52,6 +52,15 @@ def test_something_that_waits_for_ever_breaks_l5() -> None:
         require_no_backlog({0: engine})
 
 
+def test_a_body_that_never_leaves_breaks_l5() -> None:
+    engine = engines(1)[0]
+    engine.spreading.load([ONE])
+    engine.spreading.link_up(LinkId(1), START, is_dialled_by_us=False)
+    vars(engine.spreading)["_pushing"].wanted(LinkId(1), [ONE[0]], START, is_live=False)
+    with pytest.raises(BrokenPromise, match=r"L5.*Turns._waiting"):
+        require_no_backlog({0: engine})
+
+
 def test_a_node_that_pushes_to_nobody_breaks_l6() -> None:
     engine = engines(1)[0]
     for number in range(4):
