@@ -190,8 +190,9 @@ class DaskPool:
             ) from None
         try:
             if address is None:
+                # Any port: without an address it takes its usual one, and warns if that is taken.
                 self._client = distributed.Client(
-                    n_workers=jobs, threads_per_worker=1, dashboard_address=None
+                    n_workers=jobs, threads_per_worker=1, dashboard_address="127.0.0.1:0"
                 )
             else:
                 self._client = distributed.Client(address, timeout=10)

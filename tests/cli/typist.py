@@ -16,6 +16,8 @@ class Typist:
 
     def __init__(self, *arguments: str) -> None:
         self._terminal, slave = pty.openpty()
+        # What a shell started in the background ignores SIGINT, and so would all that it starts.
+        former = signal.signal(signal.SIGINT, signal.default_int_handler)
         self._process = subprocess.Popen(
             [*MESH, *arguments],
             stdin=slave,
@@ -23,6 +25,7 @@ class Typist:
             stderr=slave,
             start_new_session=True,
         )
+        signal.signal(signal.SIGINT, former)
         os.close(slave)
         self.seen = ""
 

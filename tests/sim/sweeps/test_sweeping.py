@@ -79,7 +79,7 @@ def test_a_world_runs_on_dask_as_it_does_here() -> None:
 def test_a_cluster_whose_workers_run_two_tasks_at_once_is_refused() -> None:
     with (
         distributed.LocalCluster(
-            n_workers=1, threads_per_worker=2, processes=False, dashboard_address=None
+            n_workers=1, threads_per_worker=2, processes=False, dashboard_address="127.0.0.1:0"
         ) as cluster,
         pytest.raises(UserError, match="--nthreads 1"),
     ):
