@@ -20,6 +20,7 @@ from mesh.link import link as link_module
 from mesh.link.link import Link
 from mesh.wire.frames import Frame, Hello, IHave, Push
 from sim.kernel.entropy import Chance
+from sim.nodes.planting import Swap, swapped
 
 Version = Literal["older", "later"]
 
@@ -73,13 +74,8 @@ class Versions:
                 link._outgoing.append(LATER_FRAME)
                 self.later_frames_count += 1
 
-        vars(link_module)["encode_frame"] = encoded
-        setattr(Link, "send", sent)  # noqa: B010 (a function in the place of a method)
-        try:
+        with swapped(Swap(link_module, "encode_frame", encoded), Swap(Link, "send", sent)):
             yield
-        finally:
-            vars(link_module)["encode_frame"] = encode
-            setattr(Link, "send", send)  # noqa: B010 (as above)
 
     @property
     def _version(self) -> Version | None:

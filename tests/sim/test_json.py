@@ -17,17 +17,12 @@ from sim.maelstrom.workload import Scores
 from sim.models.holders import Reached
 from sim.sweeps.records import read_records
 from sim.sweeps.summing_up import Summary
+from tests.sim.calling import call
 from tests.sim.test_only import SMALL
 
 BUG = ("--bug", "told-twice")
 CONTACTS = "0 CONN 0 1 up\n50 CONN 0 1 down\n60 CONN 1 2 up\n90 CONN 1 2 down\n"
 MESSAGES = "1 C M1 0 1 1000\n2 C M2 0 2 1000\n3 C M3 2 0 1000\n"
-
-
-def call(code: int, *arguments: str) -> str:
-    result = CliRunner().invoke(main, list(arguments))
-    assert result.exit_code == code, result.output
-    return result.stdout
 
 
 def small(folder: Path) -> str:

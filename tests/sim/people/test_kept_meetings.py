@@ -4,13 +4,12 @@ import json
 from pathlib import Path
 
 import msgspec
-from click.testing import CliRunner
 
-from sim.__main__ import main
 from sim.recording.artifacts import read_run
 from sim.running import run_scenario
 from sim.tables.scenario import load_scenario
 from sim.world import Options
+from tests.sim.calling import call
 from tests.sim.people.test_meetings import WARM
 
 CUT = """
@@ -22,12 +21,6 @@ by = "node"
 """
 
 HOW = ("--seed", "1", "--crypto", "modelled", "--quiet")
-
-
-def call(code: int, *arguments: str) -> str:
-    result = CliRunner().invoke(main, list(arguments))
-    assert result.exit_code == code, result.output
-    return result.stdout
 
 
 def warm(folder: Path) -> str:
