@@ -33,7 +33,8 @@ LINK_DEAD_MS = 40_000
 """A link that heard nothing for so long is dead: two pings and a half were lost."""
 
 LINK_CHECK_MS = 2_000
-"""A link in doubt, as after sleep, is pinged and has so long to say anything (SYNC.md H.4)."""
+"""A link in doubt, as after sleep, is pinged, and so long may pass without a byte of it until the
+answer is there (SYNC.md H.4)."""
 
 LINK_WAITING_MS = 10_000
 """A second link to a node waits so long at most beside the first: twice a handshake's time, so a

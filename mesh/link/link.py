@@ -177,6 +177,7 @@ class Link:
         self._spoke_at = now.monotonic
         self._started_at = now.monotonic
         self._check_ends_at: Monotonic | None = None
+        self._pongs_due = 0
         self._idle_us: Final = 1000 * (
             LINK_PING_IDLE_MS + (0 if is_initiator else LINK_PING_GRACE_MS)
         )
@@ -226,6 +227,8 @@ class Link:
 
     def send(self, frame: Frame, *, is_first: bool = False) -> None:
         """Queue a frame, behind or before the others; it leaves with the next `take_bytes`."""
+        if isinstance(frame, Ping):
+            self._pongs_due += 1
         self._outgoing.insert(0 if is_first else len(self._outgoing), encode_frame(frame))
 
     def take_bytes(self, now: Instant) -> bytes:
@@ -248,10 +251,15 @@ class Link:
         self._state = Closed()
 
     def check(self, now: Instant) -> None:
-        """The other side may be gone: ask, and wait no longer than a moment for any word."""
+        """The other side may be gone: ask, and wait no longer than a moment for the answer.
+
+        What else comes may have been sent before the question, and lain in a buffer while this
+        machine slept. It puts the end off by a moment, since a living side with much to send
+        answers behind that.
+        """
         if self.is_ready:
             self.send(Ping())
-            self._check_ends_at = Monotonic(now.monotonic + LINK_CHECK_MS * 1000)
+            self._check_ends_at = _check_end(now)
 
     def deadline(self) -> Monotonic | None:
         """When `deadline_passed` wants to be called."""
@@ -284,7 +292,8 @@ class Link:
 
     def _receive(self, received: bytes, now: Instant) -> list[Frame]:
         self._heard_at = now.monotonic
-        self._check_ends_at = None
+        if self._check_ends_at is not None:
+            self._check_ends_at = _check_end(now)
         if isinstance(self._state, Handshaking):
             received = self._shake_hands(self._state, received, now)
         match self._state:
@@ -337,10 +346,16 @@ class Link:
                 case Ping():
                     self.send(Pong())
                 case Pong():
-                    pass
+                    self._pong_came()
                 case _:
                     frames.append(frame)
         return frames
+
+    def _pong_came(self) -> None:
+        """With the answer to the last question the other side is known to be there."""
+        self._pongs_due = max(0, self._pongs_due - 1)
+        if self._pongs_due == 0:
+            self._check_ends_at = None
 
     def _spend_frames(self, count: int, now: Instant) -> None:
         """Hold the neighbour to its frames a second; each one costs us at least a decode."""
@@ -353,6 +368,10 @@ class Link:
         self._frames_room -= count
         if self._frames_room < 0:
             raise PeerError("flood of frames")
+
+
+def _check_end(now: Instant) -> Monotonic:
+    return Monotonic(now.monotonic + LINK_CHECK_MS * 1000)
 
 
 def _agreed_hello(frame: Frame | None) -> Hello:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from mesh.crypto.kem import PycaKem
 from mesh.errors import PeerError
 from mesh.ids import EnvelopeId, Instant, Monotonic, UnixSeconds
-from mesh.limits import HANDSHAKE_TIMEOUT_MS, LINK_DEAD_MS, LINK_PING_IDLE_MS
+from mesh.limits import HANDSHAKE_TIMEOUT_MS, LINK_CHECK_MS, LINK_DEAD_MS, LINK_PING_IDLE_MS
 from mesh.link.first_messages import FirstMessages
 from mesh.link.link import Link
 from mesh.wire.frames import Frame, IHave, Push, encode_frame, join_entries
@@ -136,6 +136,36 @@ def test_an_idle_link_pings_and_a_silent_one_dies() -> None:
     assert right.take_bytes(idle), "a Ping is answered"
     with pytest.raises(PeerError, match="silent"):
         left.deadline_passed(at(1 + LINK_DEAD_MS))
+
+
+def test_what_was_sent_before_a_question_does_not_answer_it() -> None:
+    """As after sleep, when a frame, or the answer to an earlier question, lay in a buffer."""
+    left, right = joined()
+    left.deadline_passed(at(1 + LINK_PING_IDLE_MS))
+    right.receive(left.take_bytes(at(1 + LINK_PING_IDLE_MS)), at(1 + LINK_PING_IDLE_MS))
+    right.send(IHave(b"", 0))
+    lain = right.take_bytes(at(1 + LINK_PING_IDLE_MS))
+    woke_ms = 2 + LINK_PING_IDLE_MS
+    left.check(at(woke_ms))
+    assert left.take_bytes(at(woke_ms))
+    assert left.receive(lain, at(woke_ms)) == [IHave(b"", 0)]
+    left.deadline_passed(at(woke_ms + LINK_CHECK_MS - 1))
+    with pytest.raises(PeerError, match="silent"):
+        left.deadline_passed(at(woke_ms + LINK_CHECK_MS))
+
+
+def test_who_has_much_to_send_may_answer_a_question_behind_it() -> None:
+    left, right = joined()
+    left.check(at(1))
+    right.receive(left.take_bytes(at(1)), at(1))
+    answer = right.take_bytes(at(1))
+    now_ms = 1
+    for part in (answer[:1], answer[1:2], answer[2:]):
+        now_ms += LINK_CHECK_MS - 1
+        left.deadline_passed(at(now_ms))
+        left.receive(part, at(now_ms))
+    left.deadline_passed(at(now_ms + LINK_CHECK_MS))
+    assert left.is_ready
 
 
 def test_of_two_sides_that_are_idle_only_the_one_that_dialled_asks() -> None:
