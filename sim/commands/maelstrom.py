@@ -6,12 +6,15 @@ from typing import Final
 import click
 
 from sim.commands.machines import say_json
+from sim.commands.options import refuse_unheard
 from sim.maelstrom.flooding import TOPOLOGIES
 from sim.maelstrom.node import Windows
 from sim.maelstrom.program import serve
 from sim.maelstrom.workload import Challenge, challenge, flooding
 
 LOST: Final = 1
+CHECKED_WITH: Final = ("plain", "partitions", "nodes", "rate", "latency", "seed", "is_json")
+OUR_NODES: Final = ("bodies", "rest", "fan_out", "floor")
 
 EXAMPLES: Final = """\b
 Examples:
@@ -71,9 +74,10 @@ def maelstrom_command(
     is_json: bool,
 ) -> None:
     """Speak Maelstrom's protocol on standard input and output, a line a message."""
-    for option, is_said in (("--plain", plain is not None), ("--json", is_json)):
-        if is_said and not check:
-            raise click.UsageError(f"{option} says nothing without --check.")
+    if not check:
+        refuse_unheard(CHECKED_WITH, "without --check: the real Maelstrom decides it.")
+    elif plain is not None:
+        refuse_unheard(OUR_NODES, "with --plain: that is of our node.")
     windows = Windows(bodies * 1_000, rest * 1_000, fan_out, floor)
     if not check:
         serve(windows, sys.stdin.buffer, sys.stdout.buffer)

@@ -1,16 +1,34 @@
-"""What several commands take: the bug that is planted, and a folder to write into."""
+"""What several commands take: a bug, a folder to write into, no option that says nothing."""
 
 import difflib
+from collections.abc import Iterable
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Final
 
 import click
+from click.core import ParameterSource
 
 from mesh.errors import UserError
 from sim.nodes.bugs import BUGS
 
 PLANTS_A_BUG: Final = "Plant a bug; `list` names them."
+
+
+def refuse_unheard(names: Iterable[str], why: str) -> None:
+    """Tell whoever says one of these parameters that it would be passed over in silence.
+
+    `why` ends the sentence that begins with how the parameter is said.
+    """
+    context = click.get_current_context()
+    passed_over = dict.fromkeys(names)
+    for parameter in context.command.params:
+        name = parameter.name or ""
+        is_said = context.get_parameter_source(name) is ParameterSource.COMMANDLINE
+        if is_said and name in passed_over:
+            is_option = isinstance(parameter, click.Option)
+            said = max(parameter.opts, key=len) if is_option else f"A {name}"
+            raise click.UsageError(f"{said} says nothing {why}")
 
 
 def require_writable(folder: Path) -> None:

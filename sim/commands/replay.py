@@ -10,6 +10,7 @@ import click
 
 from mesh.errors import UserError
 from sim.commands.machines import say_json
+from sim.commands.options import refuse_unheard
 from sim.kernel.trace import NOBODY
 from sim.nodes.virtual_node import VirtualNode
 from sim.recording.artifacts import read_world
@@ -31,7 +32,7 @@ Examples:
 @click.command("replay", epilog=EXAMPLES)
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False, exists=True))
 @click.option("--until", type=click.IntRange(0), help="The record to stop at (default: the end).")
-@click.option("--break", "is_break", is_flag=True, help="Open the debugger there.")
+@click.option("--break", "is_break", is_flag=True, help="With --until: open the debugger there.")
 @click.option("--json", "is_json", is_flag=True, help="Print what it came to as JSON.")
 def replay_command(*, folder: Path, until: int | None, is_break: bool, is_json: bool) -> None:
     """Repeat a run that was kept with `run --out`, and stop before what a record leads to.
@@ -39,8 +40,10 @@ def replay_command(*, folder: Path, until: int | None, is_break: bool, is_json: 
     Without --until it runs to its end, and says whether the trace is the same. The exit code is 1
     if it is not, if a promise broke, or if the record was not reached.
     """
-    if is_json and is_break:
-        raise click.UsageError("--json says nothing with --break: the debugger is for people.")
+    if is_break:
+        refuse_unheard(["is_json"], "with --break: the debugger is for people.")
+    if until is None:
+        refuse_unheard(["is_break"], "without --until: the debugger opens at a record.")
     try:
         scenario, meta = read_world(folder)
     except UserError as error:
@@ -72,7 +75,8 @@ def replay_command(*, folder: Path, until: int | None, is_break: bool, is_json: 
     click.echo(f"{at_us / 1_000_000:.6f} s, record {until}: {kind} at node {node}{other}")
     if is_break:
         click.echo("The world is `world`, the node `virtual_node`.")
-        virtual_node = next(one for one in world.nodes + world.spares if one.index == node)
+        everybody = (*world.nodes, *world.spares, *world.troop.nodes)
+        virtual_node = next(one for one in everybody if one.index == node)
         # Who quits the debugger is done, and no error of ours.
         with suppress(BdbQuit):
             _look_around(world, virtual_node)

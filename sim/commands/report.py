@@ -7,6 +7,7 @@ from xml.sax.saxutils import escape, quoteattr
 import click
 
 from mesh.errors import UserError
+from sim.commands.options import refuse_unheard
 from sim.recording.artifacts import PAGE_FILE, read_run
 from sim.recording.page import page_of
 from sim.report import Report, render
@@ -32,6 +33,10 @@ def report_command(
     *, folder: Path, baseline: Path | None, out: Path | None, is_text: bool, is_junit: bool
 ) -> None:
     """Make the page of a run that was kept with `run --out`: one file that works from disk."""
+    if is_text:
+        refuse_unheard(["is_junit"], "with --text: it is one or the other.")
+    if is_text or is_junit:
+        refuse_unheard(["baseline", "out"], "with --text or --junit: it is of the page.")
     try:
         report, observed = read_run(folder)
         other = None if baseline is None else read_run(baseline)[1]

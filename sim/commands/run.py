@@ -5,11 +5,12 @@ from pathlib import Path
 from typing import Final
 
 import click
+import msgspec
 
 from mesh.errors import UserError
 from sim.commands.machines import say_json
-from sim.commands.options import PLANTS_A_BUG, known_bug
-from sim.determinism import is_repeated, repeat
+from sim.commands.options import PLANTS_A_BUG, known_bug, refuse_unheard
+from sim.determinism import Repetition, is_repeated, repeat
 from sim.recording.artifacts import PAGE_FILE, record_run
 from sim.report import render
 from sim.running import Request, options_of, run_scenario, scenario_of
@@ -27,6 +28,13 @@ Examples:
   python -m sim run thousand --set topology.kind=clusters
   python -m sim run thousand --set faults.0.kind=mass-failure --set faults.0.at_s=15
 """
+
+
+class Check(msgspec.Struct, frozen=True):
+    """What a check of determinism came to, for machines."""
+
+    is_repeated: bool
+    runs: list[Repetition]
 
 
 @click.command("run", epilog=EXAMPLES)
@@ -59,7 +67,7 @@ Examples:
     metavar="PATH",
     help="With --check-determinism: an interpreter that runs too; it needs Mesh's libraries.",
 )
-@click.option("--json", "is_json", is_flag=True, help="Print the report as JSON.")
+@click.option("--json", "is_json", is_flag=True, help="Print the report, or the check, as JSON.")
 @click.option("--quiet", "-q", is_flag=True, help="Show no progress.")
 def run_command(
     *,
@@ -87,8 +95,10 @@ def run_command(
         settings=settings,
     )
     if is_checked:
-        _check_determinism(request, pythons)
+        refuse_unheard(["out"], "with --check-determinism: its runs are not kept.")
+        _check_determinism(request, pythons, is_json=is_json)
         return
+    refuse_unheard(["pythons"], "without --check-determinism.")
     is_watched = sys.stderr.isatty() and not quiet
     try:
         scenario_read = scenario_of(request)
@@ -112,21 +122,24 @@ def run_command(
     sys.exit(BROKEN_PROMISE if report.broken else 0)
 
 
-def _check_determinism(request: Request, pythons: tuple[str, ...]) -> None:
+def _check_determinism(request: Request, pythons: tuple[str, ...], *, is_json: bool) -> None:
     """Repeat a run elsewhere; exits with 1 if it does not repeat."""
     try:
         scenario_of(request)
         repetitions = repeat(request.arguments, pythons)
     except UserError as error:
         raise click.UsageError(str(error)) from None
-    for each in repetitions:
-        click.echo(
-            f"{each.trace_hash}  {each.events:,} events, hash seed {each.hash_seed}, {each.python}"
-        )
-    if not is_repeated(repetitions):
-        click.echo("The run does not repeat.")
-        sys.exit(BROKEN_PROMISE)
-    click.echo("The run repeats.")
+    check = Check(is_repeated(repetitions), repetitions)
+    if is_json:
+        say_json(check)
+    else:
+        for each in check.runs:
+            click.echo(
+                f"{each.trace_hash}  {each.events:,} events, hash seed {each.hash_seed}, "
+                f"{each.python}"
+            )
+        click.echo("The run repeats." if check.is_repeated else "The run does not repeat.")
+    sys.exit(0 if check.is_repeated else BROKEN_PROMISE)
 
 
 def _show_progress(world: World) -> None:

@@ -7,6 +7,7 @@ import click
 
 from mesh.wire.envelope import SIZE_BYTES
 from sim.commands.machines import say_json
+from sim.commands.options import refuse_unheard
 from sim.dissemination.measuring import (
     Case,
     Figures,
@@ -27,6 +28,7 @@ Examples:
 
 _SHAPES: Final = get_args(Shape)
 _WHO: Final = get_args(Who)
+OF_ONE_MESH: Final = ("shape", "warm", "liars", "silent", "crashed")
 
 
 @click.command("spread", epilog=EXAMPLES)
@@ -60,6 +62,12 @@ def spread_command(
     is_json: bool,
 ) -> None:
     """Spread new mail over a fixed graph of links of 5 to 25 ms, and count copies and times."""
+    if apart:
+        refuse_unheard(OF_ONE_MESH, "with --apart: both halves are random graphs of honest nodes.")
+    if not liars:
+        refuse_unheard(["silent"], "without --liars.")
+    if who and "mesh" not in who:
+        refuse_unheard(["floor"], "without `--who mesh`: only our node has one.")
     rows: dict[str, Figures] = {}
     # Only ours compares what two sides have; the others would have nothing to say.
     for each in who or (("mesh",) if apart else _WHO):

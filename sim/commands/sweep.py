@@ -6,12 +6,11 @@ from pathlib import Path
 from typing import Final, NoReturn
 
 import click
-from click.core import ParameterSource
 
 from mesh.errors import UserError
 from sim.commands.hunting import HEAD, SHRINKING_RUNS_MAX, Hunt, hunt_all
 from sim.commands.machines import say_json
-from sim.commands.options import PLANTS_A_BUG, known_bug
+from sim.commands.options import PLANTS_A_BUG, known_bug, refuse_unheard
 from sim.commands.progress import clear_line, duration, interruptible, is_watched, show_line
 from sim.corpus import SEEDS_MAX
 from sim.nodes.bugs import BUGS
@@ -29,7 +28,7 @@ INTERRUPTED: Final = 130
 LOCAL_CLUSTER: Final = "local"
 SEEDS_DEFAULT: Final = "0..9"
 HUNTED_WITH: Final = ("bugs", "bug", "runs", "seeds", "shard", "out", "is_json", "quiet")
-WITH_BUGS: Final = "each bug has a ground of its own, and they are searched one after another."
+ITS_OWN: Final = "each bug has a ground of its own, and they are searched one after another."
 SHOWN_FAILURES_MAX: Final = 20
 BAR_WIDTH: Final = 30
 
@@ -96,7 +95,7 @@ def sweep_command(
     What is in the log already is not run again. The exit code is 1 if a promise was broken or a
     run died.
     """
-    _refuse_what_is_not_meant(is_hunt=bugs)
+    _refuse_what_is_not_meant(is_hunt=bugs, is_shrunk=runs > 0, dask=dask)
     click.get_current_context().with_resource(interruptible())
     if bugs:
         _hunt([bug] if bug else list(BUGS), seeds, shard, out, runs, is_json=is_json, quiet=quiet)
@@ -129,20 +128,20 @@ def sweep_command(
     sys.exit(BROKEN_PROMISE if summary.troubled else 0)
 
 
-def _refuse_what_is_not_meant(*, is_hunt: bool) -> None:
-    """Whoever asks for what would be passed over in silence is told so."""
-    context = click.get_current_context()
-    for parameter in context.command.params:
-        name = parameter.name or ""
-        if context.get_parameter_source(name) is not ParameterSource.COMMANDLINE:
-            continue
-        if is_hunt and name not in HUNTED_WITH:
-            said = parameter.opts[-1] if isinstance(parameter, click.Option) else "A scenario"
-            raise click.UsageError(f"{said} says nothing with --bugs: {WITH_BUGS}")
-        if name == "runs" and not is_hunt:
-            raise click.UsageError("--runs says nothing without --bugs.")
-        if name == "timeout" and context.params["dask"] is not None:
-            raise click.UsageError("--timeout says nothing with --dask: a cluster has its own.")
+def _refuse_what_is_not_meant(*, is_hunt: bool, is_shrunk: bool, dask: str | None) -> None:
+    if not is_hunt:
+        refuse_unheard(["runs"], "without --bugs.")
+    else:
+        every = [parameter.name or "" for parameter in sweep_command.params]
+        refuse_unheard(
+            [name for name in every if name not in HUNTED_WITH], f"with --bugs: {ITS_OWN}"
+        )
+        if not is_shrunk:
+            refuse_unheard(["out"], "with --runs 0: nothing is made small, so nothing is kept.")
+    if dask is not None:
+        refuse_unheard(["timeout"], "with --dask: a cluster has its own.")
+    if dask not in (None, LOCAL_CLUSTER):
+        refuse_unheard(["jobs"], "with the address of a cluster: it has the workers that it has.")
 
 
 def _hunt(

@@ -195,6 +195,7 @@ class Troop:
             for network in ground.networks[victim]
         ]
         self._machines: dict[int, HostileMachine] = {}
+        self.nodes: list[VirtualNode] = []
         self._let_in: int | None = None
 
     def stand(
@@ -228,6 +229,7 @@ class Troop:
                 around,
                 wall_offset_us=round(self._scenario.begins_at_s * 1_000_000),
             )
+            self.nodes.append(node)
             within_us = round(self._scenario.workload.boot_within_s * 1_000_000)
             comes_us = round(table.from_s * 1_000_000)
             comes_us += Chance(self._seed, "hostile", index).below(within_us + 1)

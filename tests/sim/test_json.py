@@ -7,9 +7,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from click.testing import CliRunner
 
-from sim.__main__ import main
 from sim.commands.hunting import Hunt, Row
 from sim.commands.route import Carried
 from sim.commands.survive import Moment
@@ -59,7 +57,7 @@ def test_route_says_what_each_router_delivered(tmp_path: Path) -> None:
     ]
 
 
-def test_maelstrom_says_its_scores_and_a_node_has_none() -> None:
+def test_maelstrom_says_its_scores() -> None:
     asked = ("maelstrom", "--check", "--nodes", "5", "--rate", "20", "--fan-out", "4")
     scores = msgspec.json.decode(call(0, *asked, "--json"), type=Scores)
     assert scores.lost == 0
@@ -68,9 +66,6 @@ def test_maelstrom_says_its_scores_and_a_node_has_none() -> None:
         f"{scores.operations} operations, {scores.messages_per_operation} messages each, "
         f"median {scores.median_ms:.0f} ms"
     )
-    wrong = CliRunner().invoke(main, ["maelstrom", "--json"])
-    assert wrong.exit_code == 2
-    assert "--json says nothing without --check" in wrong.stderr
 
 
 def test_holders_says_the_counts_of_each_seed() -> None:
@@ -139,5 +134,4 @@ def test_replay_says_whether_the_trace_is_the_same_and_what_a_record_is(tmp_path
     assert f"record 100: {reached['kind']} at node {reached['node']}" in call(
         0, "replay", folder, "--until", "100"
     )
-    assert call(2, "replay", folder, "--until", "100", "--break", "--json") == ""
     call(1, "replay", folder, "--until", str(said["records"] + 1), "--json")

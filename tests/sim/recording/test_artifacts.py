@@ -207,6 +207,25 @@ def test_who_quits_the_debugger_of_a_replay_sees_no_traceback() -> None:
     assert done.stderr == ""
 
 
+def test_the_debugger_opens_at_a_hostile_node_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scenario = parse_scenario(SMALL + '[[hostile]]\nkind = "selective"\nshare = 0.14\n')
+    world = msgspec.structs.replace(scenario, nodes=2, faults=())
+    options = Options(seed=3, is_crypto_real=False)
+    record_run(world, options, tmp_path, lambda world: None, command="")
+    _, rows = read_trace_file(tmp_path / TRACE_FILE)
+    record = next(row.number for row in rows if row.node == world.nodes)
+    opened: list[int] = []
+
+    def open_debugger() -> None:
+        opened.append(sys._getframe(1).f_locals["virtual_node"].index)
+
+    monkeypatch.setattr(sys, "breakpointhook", open_debugger)
+    call(0, "replay", str(tmp_path), "--until", str(record), "--break")
+    assert opened == [world.nodes]
+
+
 def test_what_is_no_run_is_refused_in_words(tmp_path: Path) -> None:
     for command in ("replay", "report", "trace"):
         assert "Error" in call(2, command, str(tmp_path))

@@ -160,17 +160,7 @@ def test_a_planted_bug_is_hunted_named_and_made_small(tmp_path: Path) -> None:
     assert CliRunner().invoke(main, ["sweep"]).exit_code == 2
 
 
-@pytest.mark.parametrize(
-    "arguments, words",
-    [
-        (["--bugs", "--time", "5m"], "--time says nothing with --bugs"),
-        (["chatter", "--bugs"], "A scenario says nothing with --bugs"),
-        (["chatter", "--runs", "5"], "--runs says nothing without --bugs"),
-        (["--bugs", "--seeds", "4..1"], "'4..1' holds no seed"),
-        (["chatter", "--dask", "local", "--timeout", "5"], "--timeout says nothing with --dask"),
-    ],
-)
-def test_what_a_sweep_would_pass_over_is_refused(arguments: list[str], words: str) -> None:
-    result = CliRunner().invoke(main, ["sweep", *arguments])
+def test_a_sweep_of_seeds_that_there_are_not_is_refused() -> None:
+    result = CliRunner().invoke(main, ["sweep", "--bugs", "--seeds", "4..1"])
     assert result.exit_code == 2
-    assert words in result.stderr
+    assert "'4..1' holds no seed" in result.stderr
