@@ -5,6 +5,7 @@ its task is dead; the others go on. Tasks and results are pickled.
 """
 
 import contextlib
+import logging
 import multiprocessing
 import signal
 import time
@@ -14,9 +15,12 @@ from dataclasses import dataclass
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
-from typing import Final, Generic, Protocol, TypeAlias, TypeVar, cast
+from typing import TYPE_CHECKING, Final, Generic, Protocol, TypeAlias, TypeVar, cast
 
 from mesh.errors import UserError
+
+if TYPE_CHECKING:
+    import distributed
 
 RUNS_PER_WORKER_MAX: Final = 50
 """A worker is replaced after so many runs: what memory they leave behind goes with it."""
@@ -31,6 +35,11 @@ class Dead:
     """The process of a task died, or was ended because it took too long."""
 
     why: str
+
+
+WORKER_DIED: Final = Dead("its worker died")
+CLUSTER_GONE: Final = Dead("the cluster is gone")
+"""Both of Dask, which knows no exit codes."""
 
 
 class Executor(Protocol):
@@ -190,10 +199,7 @@ class DaskPool:
             ) from None
         try:
             if address is None:
-                # Any port: without an address it takes its usual one, and warns if that is taken.
-                self._client = distributed.Client(
-                    n_workers=jobs, threads_per_worker=1, dashboard_address="127.0.0.1:0"
-                )
+                self._client = _own_cluster(jobs)
             else:
                 self._client = distributed.Client(address, timeout=10)
         except OSError as error:
@@ -208,16 +214,62 @@ class DaskPool:
     def map_unordered(
         self, run: Callable[[Task], Result], tasks: Sequence[Task]
     ) -> Iterator[tuple[Task, Result | Dead]]:
-        """Yield each task with its result as it comes."""
+        """Yield each task with its result as it comes.
+
+        Of a worker's death Dask accuses all that it had been given, so who was accused runs again
+        when nobody else does, and then only what kills its worker is dead.
+        """
+        accused: list[Task] = []
+        for task, outcome in self._outcomes(run, tasks):
+            if outcome == WORKER_DIED:
+                accused.append(task)
+            else:
+                yield task, outcome
+        for task in accused:
+            yield from self._outcomes(run, [task])
+
+    def close(self) -> None:
+        """Leave the cluster; one of our own ends."""
+        self._client.close()
+
+    def _outcomes(
+        self, run: Callable[[Task], Result], tasks: Sequence[Task]
+    ) -> Iterator[tuple[Task, Result | Dead]]:
         import distributed
 
         futures = self._client.map(run, tasks, pure=False, retries=0)
         by_key = {future.key: task for future, task in zip(futures, tasks, strict=True)}
         for future in distributed.as_completed(futures):
-            error = future.exception()
-            why = f"{type(error).__name__}: {error}"
-            yield by_key[future.key], future.result() if error is None else Dead(why)
+            yield by_key[future.key], _outcome_of(future)
+            # Else a worker keeps it, and what is kept by one that dies is computed again.
+            future.release()
 
-    def close(self) -> None:
-        """Leave the cluster; one of our own ends."""
-        self._client.close()
+
+def _own_cluster(jobs: int) -> "distributed.Client":
+    import dask
+    import distributed
+
+    # Nobody else's worker took the task along: one death is enough.
+    with dask.config.set({"distributed.scheduler.allowed-failures": 0}):
+        return distributed.Client(
+            n_workers=jobs,
+            threads_per_worker=1,
+            # Any port: without an address it takes its usual one, and warns if that is taken.
+            dashboard_address="127.0.0.1:0",
+            # Of deaths the sweep tells.
+            silence_logs=logging.CRITICAL,
+        )
+
+
+def _outcome_of(future: "distributed.Future") -> "Result | Dead":
+    import distributed
+
+    try:
+        error = future.exception()
+        if error is None:
+            return cast("Result", future.result())
+    except distributed.client.FutureCancelledError:
+        return CLUSTER_GONE
+    if isinstance(error, distributed.KilledWorker):
+        return WORKER_DIED
+    return Dead(f"{type(error).__name__}: {error}")

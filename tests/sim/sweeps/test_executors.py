@@ -5,9 +5,17 @@ import os
 import signal
 import time
 
+import distributed
 import pytest
 
-from sim.sweeps.executors import DaskPool, Dead, Executor, LocalPool
+from sim.sweeps.executors import (
+    CLUSTER_GONE,
+    WORKER_DIED,
+    DaskPool,
+    Dead,
+    Executor,
+    LocalPool,
+)
 
 
 def fate(task: int) -> int:
@@ -63,10 +71,29 @@ def test_workers_are_deaf_to_ctrl_c_from_their_first_moment() -> None:
 
 
 @pytest.mark.slow
-def test_dask_runs_tasks_in_processes_of_its_own() -> None:
-    pool: Executor = DaskPool(None, jobs=2)
+def test_on_dask_a_dead_worker_is_marked_and_what_waited_at_it_is_not() -> None:
+    # One worker, so that Dask accuses one of the others of its death too.
+    pool: Executor = DaskPool(None, jobs=1)
     try:
-        outcomes = dict(pool.map_unordered(fate, [2, 4, 7]))
+        outcomes = dict(pool.map_unordered(fate, [3, 2, 4, 7, 8]))
     finally:
         pool.close()
-    assert outcomes == {2: 4, 4: 16, 7: Dead("ValueError: seven")}
+    assert outcomes == {2: 4, 3: WORKER_DIED, 4: 16, 7: Dead("ValueError: seven"), 8: 64}
+
+
+@pytest.mark.slow
+def test_of_a_cluster_that_is_gone_all_that_is_left_is_dead() -> None:
+    cluster = distributed.LocalCluster(
+        n_workers=1, threads_per_worker=1, processes=False, dashboard_address="127.0.0.1:0"
+    )
+    pool: Executor = DaskPool(cluster.scheduler_address, jobs=1)
+    try:
+        first = next(iter(pool.map_unordered(fate, [2])))
+        cluster.close()
+        assert dict([first, *pool.map_unordered(fate, [4, 6])]) == {
+            2: 4,
+            4: CLUSTER_GONE,
+            6: CLUSTER_GONE,
+        }
+    finally:
+        pool.close()
