@@ -23,6 +23,7 @@ from mesh.wire.envelope import SIZE_BYTES
 from mesh.wire.parameters import MeshParameters
 from sim.hostile.conduct import Conduct
 from sim.hostile.door import HostileDoor, Tally
+from sim.hostile.equivocation import Equivocation
 from sim.hostile.floods import (
     BadSignatures,
     EmptyWants,
@@ -64,6 +65,7 @@ CONDUCTS: Final[Mapping[Kind, type[Conduct]]] = {
     "bad-signatures": BadSignatures,
     "replay": Replay,
     "forged-author": ForgedAuthor,
+    "equivocation": Equivocation,
     "forged-retirements": ForgedRetirements,
     "empty-wants": EmptyWants,
     "flood": Flood,

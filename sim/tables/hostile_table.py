@@ -18,6 +18,7 @@ Kind = Literal[
     "bad-signatures",
     "replay",
     "forged-author",
+    "equivocation",
     "forged-retirements",
     "empty-wants",
     "flood",

@@ -1,11 +1,13 @@
 """Small worlds with hostile nodes of each kind: they pass handshakes, do harm, and stop nothing."""
 
+from typing import NamedTuple
+
 import pytest
 
 from mesh.commands import Answer, AskStatus, StatusAnswer
 from mesh.errors import UserError
-from mesh.storage.store_rows import integer
-from mesh.wire.envelope import SIZE_BYTES
+from mesh.storage.store_rows import blob, integer
+from mesh.wire.envelope import SIZE_BYTES, Header, Stub, decode_stub
 from sim.hostile.liars import SHIFT_SECONDS
 from sim.promised.promises import BrokenPromise
 from sim.reached import reached
@@ -106,6 +108,52 @@ def test_what_is_played_again_forged_or_sent_without_end_stops_nothing(kind: str
     totals = ran(kind).troop.totals()
     assert totals["links"] > 0
     assert totals["bytes_sent"] > 10_000
+
+
+class Said(NamedTuple):
+    """What a node knows of one place: the hashes of bodies, and true tokens by envelope."""
+
+    body_hashes: tuple[bytes, ...]
+    tokens: tuple[tuple[bytes, ...], ...]
+
+
+def said_at(world: World, node: int) -> dict[Header, Said]:
+    """By place, of those envelopes that live for a day: no honest person writes any."""
+    store = world.laptops[node].store
+    tokens: dict[int, list[bytes]] = {}
+    rows = store.execute("SELECT arrival, token FROM retirements ORDER BY token")
+    for arrival, token in rows.fetchall():
+        tokens.setdefault(integer(arrival), []).append(blob(token))
+    places: dict[Header, list[tuple[Stub, int]]] = {}
+    rows = store.execute("SELECT stub, arrival FROM envelopes ORDER BY id")
+    for stub, arrival in rows.fetchall():
+        known = decode_stub(blob(stub))
+        if known.header.lifetime_class == 0:
+            places.setdefault(known.header, []).append((known, integer(arrival)))
+    return {
+        place: Said(
+            tuple(stub.body_hash for stub, _ in known),
+            tuple(tuple(tokens.get(arrival, ())) for _, arrival in known),
+        )
+        for place, known in places.items()
+    }
+
+
+def test_of_two_things_that_were_said_in_one_place_everybody_knows_both() -> None:
+    world = ran("equivocation")
+    assert faults_of(world) == {}
+    known = [said_at(world, node.index) for node in world.nodes]
+    last = max(place.created for place in known[0])
+    # What was said in the last seconds may be on its way.
+    settled = {place: said for place, said in known[0].items() if place.created <= last - 20}
+    assert len(settled) > 10
+    for place, said in settled.items():
+        assert [each[place] for each in known] == [said] * len(known)
+        assert len(said.body_hashes) == 2
+        # Each of the two by both tokens, or none.
+        assert {len(tokens) for tokens in said.tokens} in ({0}, {2})
+    assert {len(dict.fromkeys(said.body_hashes)) for said in settled.values()} == {1, 2}
+    assert {len(said.tokens[0]) for said in settled.values()} == {0, 2}
 
 
 def mesh_errors_s(world: World) -> list[int]:
