@@ -31,6 +31,7 @@ COMMANDS: Final[dict[str, tuple[str, str, str]]] = {
     "compare": ("sim.commands.compare", "compare_command", "Say whether one set of runs is worse"),
     "shrink": ("sim.commands.shrink", "shrink_command", "Find the smallest world that breaks"),
     "spread": ("sim.commands.spread", "spread_command", "Measure how new mail spreads"),
+    "model": ("sim.commands.model", "model_command", "Spread mail as arrays, beside the engine"),
     "flood": ("sim.commands.flood", "flood_command", "Flood the stores, ours and plain queues"),
     "holders": ("sim.commands.holders", "holders_command", "Model who is reached in a flood"),
     "survive": ("sim.commands.survive", "survive_command", "Let most of a mesh fail at once"),

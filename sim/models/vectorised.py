@@ -49,6 +49,12 @@ def graph_of(nodes: int, edges: Sequence[tuple[int, int]], latencies: Sequence[i
     )
 
 
+def graph_of_lines(nodes: int, lines: Sequence[tuple[int, int, int]]) -> Graph:
+    """A graph of directed edges, each with its latency; every edge has its reverse among them."""
+    each = np.asarray(lines, dtype=np.int32).reshape(-1, 3)
+    return _graph(nodes, each[:, 0], each[:, 1], each[:, 2])
+
+
 def random_graph(nodes: int, degree: int, latency: tuple[int, int], seed: int) -> Graph:
     """About `degree` links a node, by the configuration model; loops and doubles are dropped."""
     random = np.random.default_rng(seed)
@@ -82,6 +88,7 @@ def pushed(graph: Graph, source: int, *, lost: float = 0.0, seed: int = 0) -> In
     if lost:
         passes = np.random.default_rng(seed).random(len(graph.target)) >= lost
     longest = int(graph.latency.max(initial=1))
+    assert longest <= LATENCY_MAX
     buckets: list[list[Ints]] = [[] for _ in range(longest + 1)]
     buckets[0].append(np.asarray([source], dtype=np.int32))
     waiting, tick = 1, 0
@@ -95,11 +102,11 @@ def pushed(graph: Graph, source: int, *, lost: float = 0.0, seed: int = 0) -> In
             place[reached] = np.arange(len(reached), dtype=np.int32)
             reached = reached[place[reached] == np.arange(len(reached), dtype=np.int32)]
             arrival[reached] = tick
-            edges = _edges_of(graph, reached)
+            edges = edges_of(graph, reached)
             if passes is not None:
                 edges = edges[passes[edges]]
             edges = edges[arrival[graph.target[edges]] == NEVER]
-            for latency, targets in _by_latency(graph, edges):
+            for latency, targets in grouped(graph.target[edges], graph.latency[edges]):
                 buckets[(tick + latency) % (longest + 1)].append(targets)
                 waiting += 1
         tick += 1
@@ -134,35 +141,42 @@ def repaired(graph: Graph, has: Flags, rounds: int, *, seed: int) -> list[float]
     return shares
 
 
+def edges_of(graph: Graph, nodes: Ints) -> Ints:
+    """The numbers of all edges that leave these nodes."""
+    begins = graph.first[nodes]
+    counts = graph.first[nodes + 1] - begins
+    ends = np.cumsum(counts, dtype=np.int32)
+    total = int(ends[-1]) if len(ends) else 0
+    edges: Ints = np.repeat(begins - (ends - counts), counts)
+    edges += np.arange(total, dtype=np.int32)
+    return edges
+
+
+def reverses(graph: Graph) -> Ints:
+    """Of each edge the number of the one that leads back."""
+    source = np.repeat(np.arange(graph.nodes_count, dtype=np.int32), np.diff(graph.first))
+    reverse = np.empty(len(source), dtype=np.int32)
+    reverse[np.lexsort((graph.target, source))] = np.lexsort((source, graph.target))
+    return reverse
+
+
+def grouped(items: Ints, keys: Ints) -> list[tuple[int, Ints]]:
+    """The items by their keys, such as how long each takes; keys are small and not negative."""
+    if not len(items):
+        return []
+    # Numbers of 16 bits are sorted by their digits, in linear time.
+    short = keys.astype(np.int16)
+    order = np.argsort(short, kind="stable")
+    short, ordered = short[order], items[order]
+    starts = np.flatnonzero(np.diff(short, prepend=short[0] - 1))
+    return [
+        (int(short[start]), part)
+        for start, part in zip(starts, np.split(ordered, starts[1:]), strict=True)
+    ]
+
+
 def _graph(nodes: int, source: Ints, target: Ints, latency: Ints) -> Graph:
-    assert latency.max(initial=0) <= LATENCY_MAX
     order = np.argsort(source, kind="stable")
     first = np.zeros(nodes + 1, dtype=np.int32)
     np.cumsum(np.bincount(source, minlength=nodes), out=first[1:])
     return Graph(first, target[order], latency[order])
-
-
-def _edges_of(graph: Graph, nodes: Ints) -> npt.NDArray[np.int64]:
-    """The numbers of all edges that leave these nodes."""
-    begins = graph.first[nodes].astype(np.int64)
-    counts = graph.first[nodes + 1] - begins
-    ends = np.cumsum(counts)
-    total = int(ends[-1]) if len(ends) else 0
-    edges: npt.NDArray[np.int64] = np.repeat(begins - (ends - counts), counts)
-    edges += np.arange(total, dtype=np.int64)
-    return edges
-
-
-def _by_latency(graph: Graph, edges: npt.NDArray[np.int64]) -> list[tuple[int, Ints]]:
-    """The targets of edges, gathered by how long they take."""
-    if not len(edges):
-        return []
-    # Numbers of 16 bits are sorted by their digits, in linear time.
-    latency = graph.latency[edges].astype(np.int16)
-    order = np.argsort(latency, kind="stable")
-    latency, targets = latency[order], graph.target[edges][order]
-    starts = np.flatnonzero(np.diff(latency, prepend=latency[0] - 1))
-    return [
-        (int(latency[start]), part)
-        for start, part in zip(starts, np.split(targets, starts[1:]), strict=True)
-    ]

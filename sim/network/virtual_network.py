@@ -220,6 +220,15 @@ class VirtualNetwork:
             if all(end.is_held and not end.is_stalled for end in stream.ends)
         ]
 
+    def latencies_us(self) -> dict[tuple[int, int], int]:
+        """(from, to) -> how long a line takes, of each direction of these links."""
+        return {
+            (end.host.index, end.peer.host.index): end.latency_us
+            for stream in self._streams.live.values()
+            for end in stream.ends
+            if all(each.is_held and not each.is_stalled for each in stream.ends)
+        }
+
     def require_conservation(self) -> None:
         """S18: every chunk that was sent arrived, was dropped, or is on its way."""
         streams = self._streams.live.values()

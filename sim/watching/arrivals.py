@@ -6,7 +6,7 @@ takes back within the very batch counts as there.
 """
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from mesh.ids import EnvelopeId
@@ -38,6 +38,11 @@ class Arrivals:
     def forget(self) -> None:
         """Begin anew."""
         self._nodes.clear()
+
+    @property
+    def by_envelope(self) -> Mapping[EnvelopeId, Mapping[int, int]]:
+        """When each node first had each envelope; the first of them is its author's."""
+        return self._nodes
 
     def among(self, nodes: Sequence[int]) -> Arrived:
         """What came to these."""
