@@ -6,6 +6,7 @@ from typing import Final
 import msgspec
 
 from sim.recording.observing import Observed
+from sim.recording.thinning import thinned
 from sim.report import Report
 from sim.watching.marks import MARKS
 
@@ -14,6 +15,12 @@ LATENCIES_MAX: Final = 400
 """Points of a distribution: as many as a screen can show."""
 
 ROWS_SHOWN: Final = 400
+
+PAGE_BYTES_MAX: Final = 5_000_000
+"""What can be sent by mail, and opens at once, of a world of any size."""
+
+NOTES_BYTES_MAX: Final = 1_000
+"""For saying what was left out."""
 
 
 class Shown(msgspec.Struct, frozen=True, kw_only=True):
@@ -25,6 +32,9 @@ class Shown(msgspec.Struct, frozen=True, kw_only=True):
     marks: dict[str, str]
     """What each mark means."""
 
+    thinned: list[str]
+    """What is not drawn in full, each in words."""
+
 
 def page_of(report: Report, observed: Observed, baseline: Observed | None = None) -> str:
     """The page of a run; with `baseline` that other run's latencies are drawn beside."""
@@ -32,25 +42,36 @@ def page_of(report: Report, observed: Observed, baseline: Observed | None = None
         report=report,
         observed=msgspec.structs.replace(
             observed,
-            latencies_us=_thinned(observed.latencies_us),
+            latencies_us=_few(observed.latencies_us),
             last_rows=observed.last_rows[-ROWS_SHOWN:],
         ),
         marks=dict(MARKS),
-        baseline_us={} if baseline is None else _thinned(baseline.latencies_us),
+        baseline_us={} if baseline is None else _few(baseline.latencies_us),
+        thinned=[],
     )
-    # In a script no text may look like the end of it.
-    data = msgspec.json.encode(shown).decode().replace("<", "\\u003c")
     page = _read("report.html")
     for mark, text in (
         ("/*STYLE*/", _read("report.css")),
-        ("/*SCRIPT*/", _read("report.js")),
-        ("/*DATA*/", data),
+        ("/*SCRIPT*/", _read("figures.js") + _read("report.js")),
     ):
         page = page.replace(mark, text, 1)
-    return page
+    return page.replace("/*DATA*/", _fitting(shown, PAGE_BYTES_MAX - len(page.encode())), 1)
 
 
-def _thinned(times: dict[str, list[int]]) -> dict[str, list[int]]:
+def _fitting(shown: Shown, bytes_max: int) -> str:
+    """As much of it as there is room for."""
+    bare = msgspec.structs.replace(shown.observed, samples=[], envelopes=[], links=[], power=[])
+    room = bytes_max - len(_text_of(msgspec.structs.replace(shown, observed=bare)).encode())
+    observed, notes = thinned(shown.observed, room - NOTES_BYTES_MAX)
+    return _text_of(msgspec.structs.replace(shown, observed=observed, thinned=notes))
+
+
+def _text_of(shown: Shown) -> str:
+    # In a script no text may look like the end of it.
+    return msgspec.json.encode(shown).decode().replace("<", "\\u003c")
+
+
+def _few(times: dict[str, list[int]]) -> dict[str, list[int]]:
     """At most so many of sorted values, evenly, the last one always."""
     found: dict[str, list[int]] = {}
     for phase, ordered in times.items():

@@ -1,13 +1,8 @@
-"use strict";
-const { report, observed, marks, baseline_us: baseline } = JSON.parse(document.getElementById("data").textContent);
+const { report, observed, marks, baseline_us: baseline, thinned } = JSON.parse(document.getElementById("data").textContent);
 const COLOURS = ["#4c8dd6", "#e0913a", "#58a55c", "#b86bc9", "#d65c5c", "#3aa8a8", "#a38a3a", "#7a7fd1", "#c96b93", "#6f8f4e"];
 const byId = (id) => document.getElementById(id);
 const probe = document.body.appendChild(document.createElement("i"));
 const style = (name) => { probe.style.color = `var(${name})`; return getComputedStyle(probe).color; };
-const escape = (text) => String(text).replace(/[&<>"]/g, (c) => ({ "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" })[c]);
-const count = (value) => Math.round(value).toLocaleString("en");
-const minutes = (whole) => `${Math.floor(whole / 60)} min${whole % 60 ? ` ${whole % 60} s` : ""}`;
-const seconds = (us) => (us < 1e6 ? `${Math.round(us / 1e3)} ms` : us < 12e7 ? `${(us / 1e6).toFixed(us < 1e7 ? 1 : 0)} s` : us < 72e8 ? minutes(Math.round(us / 1e6)) : us < 1728e8 ? `${(us / 36e8).toFixed(1)} h` : `${(us / 864e8).toFixed(1)} d`);
 const end = Math.max(1, observed.ended_at_us);
 // Of a world that was shrunk only some nodes are ever switched on.
 const present = observed.power.length ? [...new Set(observed.power.map(([, node]) => node))].sort((a, b) => a - b) : Array.from({ length: observed.nodes }, (_, node) => node);
@@ -24,7 +19,8 @@ function showSummary() {
     ["bodies for each envelope and node", report.copies_per_delivery.toFixed(2)], ["sent", `${(report.bytes_sent / 1e6).toFixed(1)} MB`],
     ["frames", count(report.frames_sent)], ["events", count(report.events)], ["times real time", count(report.speed_up)]];
   const broken = report.broken.map((one) => `<div class="broken"><strong>${escape(one.id)}: ${escape(one.promise)}</strong><br>${escape(one.detail)}<br>found at ${one.virtual_seconds.toFixed(3)} s${one.node === null ? "" : ` at node ${one.node}`}</div>`).join("");
-  byId("summary").innerHTML = `${broken}<p>To repeat it: <code>${escape(report.command)}</code></p><dl class="facts">${facts.map(([name, value]) => `<div><dt>${name}</dt><dd>${value}</dd></div>`).join("")}</dl>`;
+  const part = thinned.length ? `<p class="note">A page has 5 MB at most, so of this run it draws only: ${escape(thinned.join("; "))}. All that was seen is in observed.json.</p>` : "";
+  byId("summary").innerHTML = `${broken}${part}<p>To repeat it: <code>${escape(report.command)}</code></p><dl class="facts">${facts.map(([name, value]) => `<div><dt>${name}</dt><dd>${value}</dd></div>`).join("")}</dl>`;
   const rows = ["faults", "watched", "network", "counters", "refusals"].flatMap((group) => Object.entries(report[group] ?? {}).map(([name, value]) => [group, name, value]));
   byId("figures").innerHTML = `<table><thead><tr><th>group</th><th>figure</th><th class="number">value</th></tr></thead><tbody>${rows.map(([group, name, value]) => `<tr><td>${group}</td><td>${escape(name.replaceAll("_", " "))}</td><td class="number">${count(value)}</td></tr>`).join("")}</tbody></table>`;
 }
@@ -37,12 +33,7 @@ function showSometimes() {
 
 // --- Maps of all nodes over time ----------------------------------------------------------------
 
-function powerAt() {
-  const events = new Map();
-  for (const [at, node, isUp] of observed.power) { if (!events.has(node)) events.set(node, []); events.get(node).push([at, isUp]); }
-  return (node, at) => { let isUp = false; for (const [when, now] of events.get(node) ?? []) { if (when > at) break; isUp = now; } return isUp; };
-}
-const isUpAt = powerAt();
+const isUpAt = powerIn(observed.power);
 
 function heat(id, colourOf, describe) {
   const canvas = byId(id), samples = observed.samples, rows = Math.max(1, present.length), columns = 1200;
@@ -59,7 +50,7 @@ function heat(id, colourOf, describe) {
 
 function showMaps() {
   heat("states", (sample, node) => (isUpAt(node, sample.at_us) ? (sample.parts ? COLOURS[sample.parts[node] % COLOURS.length] : `${COLOURS[2]}55`) : style("--off")), "Which nodes were on, and on which side of a cut");
-  const most = Math.max(1, ...observed.samples.map((sample) => Math.max(0, ...sample.backlog)));
+  const most = largest(observed.samples.map((sample) => largest(sample.backlog)), 1);
   byId("most").textContent = observed.samples.some((sample) => sample.backlog.some(Boolean)) ? `; the darkest are ${most}` : "; nobody waited for long";
   const sides = [...new Set(observed.samples.flatMap((sample) => sample.parts ?? []))].sort((a, b) => a - b);
   byId("sides").innerHTML = [["on", `${COLOURS[2]}55`], ["off", "var(--off)"], ...sides.map((side, place) => [`apart: side ${place + 1}`, COLOURS[side % COLOURS.length]]).slice(0, 8)].map(([name, colour]) => `<li><i style="background:${colour}"></i>${name}</li>`).join("");
@@ -83,7 +74,6 @@ function showStrikes() {
 const WIDTH = 900, HEIGHT = 280, LEFT = 78, BOTTOM = 34, TOP = 12, RIGHT = 16;
 const plotX = (share) => LEFT + share * (WIDTH - LEFT - RIGHT);
 const plotY = (share) => HEIGHT - BOTTOM - share * (HEIGHT - TOP - BOTTOM);
-const path = (points) => points.map(([x, y], place) => `${place ? "L" : "M"}${x.toFixed(1)} ${y.toFixed(1)}`).join("");
 
 function chart(id, { lines = [], areas = [], xTicks, yTicks, legend, label }) {
   const grid = yTicks.map(([share, text]) => `<line class="grid" x1="${LEFT}" x2="${WIDTH - RIGHT}" y1="${plotY(share)}" y2="${plotY(share)}"/><text x="${LEFT - 8}" y="${plotY(share) + 4}" text-anchor="end">${text}</text>`).join("")
@@ -94,12 +84,6 @@ function chart(id, { lines = [], areas = [], xTicks, yTicks, legend, label }) {
 }
 
 function nothing(id, words) { byId(id).innerHTML = `<p class="note">${words}</p>`; }
-
-function logTicks(low, high) {
-  const ticks = [];
-  for (let power = Math.floor(Math.log10(low)); 10 ** power <= high; power++) if (10 ** power >= low) ticks.push(10 ** power);
-  return ticks;
-}
 
 function showLatencies() {
   const phases = Object.entries(observed.latencies_us).filter(([, times]) => times.length);
@@ -123,9 +107,9 @@ function showCoverage() {
   const followed = observed.envelopes.filter((one) => one.arrivals.length > 1);
   if (!followed.length) return nothing("coverage", "No envelope was followed.");
   const times = followed.map((one) => one.arrivals.map(([at]) => at - one.arrivals[0][0]).sort((a, b) => a - b));
-  const low = 1e3, high = Math.max(1e4, ...times.flat());
+  const low = 1e3, high = largest(times.map((one) => one.at(-1)), 1e4);
   const steps = Array.from({ length: 120 }, (_, place) => low * (high / low) ** (place / 119));
-  const shares = steps.map((limit) => times.map((one) => { let have = 0; while (have < one.length && one[have] <= limit) have++; return have / present.length; }).sort((a, b) => a - b));
+  const shares = sharesBy(steps, times, present.length);
   const at = (share) => shares.map((sorted, place) => [plotX(place / 119), plotY(Math.min(1, sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))]))]);
   chart("coverage", {
     areas: [{ points: [...at(0.1), ...at(0.9).reverse()], colour: COLOURS[0], opacity: 0.25 }],
@@ -140,12 +124,7 @@ function showFrames() {
   const samples = observed.samples;
   const kinds = Object.entries(samples.at(-1)?.bytes_by_frame ?? {}).sort((a, b) => b[1] - a[1]).map(([kind]) => kind);
   if (samples.length < 2 || !kinds.length) return nothing("frames", "Nothing was sent.");
-  const shown = kinds.slice(0, 8), rates = [];
-  for (let place = 1; place < samples.length; place++) {
-    const [before, now] = [samples[place - 1], samples[place]], passed = Math.max(1, now.at_us - before.at_us) / 1e6;
-    const of = (kind) => ((now.bytes_by_frame[kind] ?? 0) - (before.bytes_by_frame[kind] ?? 0)) / passed;
-    rates.push([now.at_us, [...shown.map(of), kinds.slice(8).reduce((sum, kind) => sum + of(kind), 0)]]);
-  }
+  const shown = kinds.slice(0, 8), rates = ratesOf(samples, kinds, 8);
   const most = Math.max(1, ...rates.map(([, each]) => each.reduce((sum, one) => sum + one, 0)));
   const stack = (row, upto) => row.slice(0, upto).reduce((sum, one) => sum + one, 0) / most;
   const names = kinds.length > 8 ? [...shown, "others"] : shown;
@@ -159,40 +138,9 @@ function showFrames() {
 
 // --- The mesh -----------------------------------------------------------------------------------
 
-function layOut() {
-  const nodes = present.length, pairs = new Map(), rank = new Map(present.map((node, place) => [node, place]));
-  for (const [, one, other] of observed.links) pairs.set(`${one},${other}`, [rank.get(one) ?? 0, rank.get(other) ?? 0]);
-  let chance = 12345;
-  const draw = () => { chance = (chance * 1103515245 + 12345) % 2147483648; return chance / 2147483648; };
-  const at = Array.from({ length: nodes }, (_, node) => [Math.cos(2 * Math.PI * node / nodes) + 0.1 * draw(), Math.sin(2 * Math.PI * node / nodes) + 0.1 * draw()]);
-  const rounds = nodes > 400 ? 40 : 150, ideal = 1 / Math.sqrt(nodes);
-  for (let round = 0; round < rounds; round++) {
-    const heatNow = 0.2 * (1 - round / rounds), moved = at.map(() => [0, 0]);
-    for (let one = 0; one < nodes; one++) for (let other = one + 1; other < nodes; other++) {
-      const dx = at[one][0] - at[other][0], dy = at[one][1] - at[other][1], square = dx * dx + dy * dy + 1e-6;
-      if (square > 64 * ideal * ideal) continue;
-      const push = ideal * ideal / square;
-      moved[one][0] += dx * push; moved[one][1] += dy * push; moved[other][0] -= dx * push; moved[other][1] -= dy * push;
-    }
-    for (const [one, other] of pairs.values()) {
-      const dx = at[one][0] - at[other][0], dy = at[one][1] - at[other][1], pull = 0.5 * Math.hypot(dx, dy) / ideal * 0.05;
-      moved[one][0] -= dx * pull; moved[one][1] -= dy * pull; moved[other][0] += dx * pull; moved[other][1] += dy * pull;
-    }
-    for (let node = 0; node < nodes; node++) { const long = Math.hypot(...moved[node]) || 1, step = Math.min(heatNow, long); at[node][0] += moved[node][0] / long * step; at[node][1] += moved[node][1] / long * step; }
-  }
-  const xs = at.map(([x]) => x), ys = at.map(([, y]) => y), left = Math.min(...xs), top = Math.min(...ys);
-  const wide = Math.max(1e-6, Math.max(...xs) - left), high = Math.max(1e-6, Math.max(...ys) - top);
-  return new Map(at.map(([x, y], place) => [present[place], [0.04 + 0.92 * (x - left) / wide, 0.04 + 0.92 * (y - top) / high]]));
-}
-
 function showMesh() {
-  const canvas = byId("mesh"), slider = byId("time"), choice = byId("envelope"), places = layOut();
-  const spans = new Map(), links = [];
-  for (const [at, one, other, isUp] of observed.links) {
-    const key = `${one},${other}`;
-    if (isUp) spans.set(key, at); else if (spans.has(key)) { links.push([one, other, spans.get(key), at]); spans.delete(key); }
-  }
-  for (const [key, at] of spans) links.push([...key.split(",").map(Number), at, end + 1]);
+  const canvas = byId("mesh"), slider = byId("time"), choice = byId("envelope"), places = layOut(present, observed.links);
+  const links = spansOf(observed.links, end);
   choice.innerHTML = `<option value="">none</option>${observed.envelopes.map((one, place) => `<option value="${place}">${seconds(one.arrivals[0]?.[0] ?? 0)}: node ${one.author}, ${count(one.bytes)} B</option>`).join("")}`;
   let now = 0, isPlaying = false, last = 0;
   const chosen = () => (choice.value === "" ? null : observed.envelopes[Number(choice.value)]);
@@ -237,21 +185,12 @@ function showMesh() {
 
 function showTree(envelope) {
   if (!envelope) return nothing("tree", "No envelope is chosen.");
-  const begun = envelope.arrivals[0][0], children = new Map(), depth = new Map(), order = [];
-  const seen = new Set();
-  for (const [at, node, from] of envelope.arrivals) {
-    if (seen.has(node)) continue;
-    seen.add(node); order.push([at, node, from]);
-    depth.set(node, from >= 0 && depth.has(from) ? depth.get(from) + 1 : 0);
-    if (!children.has(from)) children.set(from, []); children.get(from).push(node);
-  }
-  const deepest = Math.max(...depth.values()), rows = new Map(); let next = 0;
-  const place = (node) => { const own = children.get(node) ?? []; own.forEach(place); rows.set(node, own.length ? own.reduce((sum, one) => sum + rows.get(one), 0) / own.length : next++); };
-  order.filter(([, node]) => depth.get(node) === 0).forEach(([, node]) => place(node));
+  const begun = envelope.arrivals[0][0], { depth, order, rows, leaves } = treeOf(envelope.arrivals);
+  const deepest = largest([...depth.values()]);
   // Names need room for themselves; where there are too many of them, dots do not.
   const isNamed = order.length <= 120;
-  const high = Math.max(60, Math.min(1400, next * 14)), wide = isNamed ? Math.max(420, 106 + deepest * 90) : 420, x = (node) => 16 + depth.get(node) / Math.max(1, deepest) * (wide - 90), y = (node) => 10 + (rows.get(node) + 0.5) / Math.max(1, next) * (high - 20);
-  byId("tree").innerHTML = `<p class="note">From node ${envelope.author} to ${order.length} of ${present.length} nodes in ${seconds(order.at(-1)[0] - begun)}, at most ${deepest} links away.</p><svg style="min-width:${wide}px" viewBox="0 0 ${wide} ${high}" role="img" aria-label="The way of the chosen envelope">${order.map(([, node, from]) => (from >= 0 && depth.has(from) ? `<path d="M${x(from)} ${y(from)}C${(x(from) + x(node)) / 2} ${y(from)} ${(x(from) + x(node)) / 2} ${y(node)} ${x(node)} ${y(node)}" fill="none" class="grid"/>` : "")).join("")}${order.map(([at, node]) => `<circle cx="${x(node)}" cy="${y(node)}" r="3" fill="${COLOURS[0]}"><title>node ${node}, after ${seconds(at - begun)}</title></circle>${isNamed ? `<text x="${x(node) + 6}" y="${y(node) + 4}">${node} · ${seconds(at - begun)}</text>` : ""}`).join("")}</svg>`;
+  const high = Math.max(60, Math.min(1400, leaves * 14)), wide = isNamed ? Math.max(420, 106 + deepest * 90) : 420, x = (node) => 16 + depth.get(node) / Math.max(1, deepest) * (wide - 90), y = (node) => 10 + (rows.get(node) + 0.5) / Math.max(1, leaves) * (high - 20);
+  byId("tree").innerHTML = `<p class="note">From node ${envelope.author} to ${order.length} of ${present.length} nodes in ${seconds(order.at(-1)[0] - begun)}, at most ${deepest} links away.</p><svg style="min-width:${wide}px" viewBox="0 0 ${wide} ${high}" role="img" aria-label="The way of the chosen envelope">${order.map(([, node, from]) => (from >= 0 ? `<path d="M${x(from)} ${y(from)}C${(x(from) + x(node)) / 2} ${y(from)} ${(x(from) + x(node)) / 2} ${y(node)} ${x(node)} ${y(node)}" fill="none" class="grid"/>` : "")).join("")}${order.map(([at, node]) => `<circle cx="${x(node)}" cy="${y(node)}" r="3" fill="${COLOURS[0]}"><title>node ${node}, after ${seconds(at - begun)}</title></circle>${isNamed ? `<text x="${x(node) + 6}" y="${y(node) + 4}">${node} · ${seconds(at - begun)}</text>` : ""}`).join("")}</svg>`;
 }
 
 // --- What happened before the end ---------------------------------------------------------------
@@ -263,8 +202,7 @@ function showLamport() {
   let rows = observed.last_rows.slice(-200);
   if (broken && broken.node !== null) {
     // Only what could have caused it: back from the last record of the node.
-    const from = observed.last_rows.filter((row) => row[3] === broken.node).at(-1), kept = new Set(), waiting = from ? [from[1]] : [];
-    while (waiting.length && kept.size < 200) { const number = waiting.shift(), row = known.get(number); if (!row || kept.has(number)) continue; kept.add(number); waiting.push(row[5]); const before = observed.last_rows.filter((one) => one[3] === row[3] && one[1] < number).at(-1); if (before) waiting.push(before[1]); }
+    const kept = causesOf(observed.last_rows, broken.node, 200);
     if (kept.size > 1) rows = observed.last_rows.filter((row) => kept.has(row[1]));
   }
   if (!rows.length) return nothing("lamport", "There is nothing to show.");
