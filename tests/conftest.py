@@ -1,9 +1,9 @@
 """What all tests share: Hypothesis profiles, and what a test with network namespaces asks for.
 
 `HYPOTHESIS_PROFILE=search` looks long and at random for a counterexample; the profile that runs
-otherwise is short and always draws the same examples. `MESH_REQUIRE=netns,npm` turns the skipping
-of tests that this machine cannot run (for want of namespaces, or of a package from npm) into a
-failure, so that CI cannot lose them unseen.
+otherwise is short and always draws the same examples. `MESH_REQUIRE=netns,npm,chromium` turns the
+skipping of tests that this machine cannot run (for want of namespaces, of Node and a package from
+npm, or of a browser) into a failure, so that CI cannot lose them unseen.
 """
 
 import functools

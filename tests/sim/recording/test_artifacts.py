@@ -2,7 +2,6 @@
 
 import json
 import re
-import shutil
 import subprocess
 import sys
 from functools import lru_cache
@@ -15,16 +14,13 @@ from click.testing import CliRunner
 
 from sim.__main__ import main
 from sim.recording.artifacts import TRACE_FILE, read_run, record_run
-from sim.recording.observing import Arrival, Followed, LinkEvent, Observed, Sample
-from sim.recording.page import page_of
 from sim.recording.trace_file import NO_CAUSE, Row, read_trace_file
 from sim.report import Report
 from sim.running import run_scenario
 from sim.tables.scenario import parse_scenario
 from sim.world import Options
+from tests.programs import where_is
 from tests.sim.test_only import SMALL
-
-PAGE_BYTES_MAX = 5_000_000
 
 
 @lru_cache
@@ -103,39 +99,16 @@ def test_the_page_holds_its_data_and_asks_no_network() -> None:
     assert json.loads(data[1])["report"]["verdict"] == "pass"
 
 
-def test_the_page_of_a_thousand_nodes_is_small_enough() -> None:
-    report = msgspec.structs.replace(kept()[1], nodes=1_000)
-    nodes = range(1_000)
-    observed = Observed(
-        schema=1,
-        nodes=1_000,
-        ended_at_us=600_000_000,
-        envelopes=[
-            Followed(7, 1_024, [Arrival(1_234_567 + node, node, node // 2) for node in nodes])
-            for _ in range(60)
-        ],
-        links=[
-            LinkEvent(9_999_999, number % 1_000, number % 997, True) for number in range(40_000)
-        ],
-        power=[],
-        samples=[Sample(at * 1_000_000, [1] * 1_000, [12] * 1_000, {}) for at in range(240)],
-        latencies_us={"together": list(range(100_000))},
-        last_rows=[(600_000_000, n, "BytesReceived", 1, 2, n - 1) for n in range(2_000)],
-    )
-    assert len(page_of(report, observed, observed).encode()) < PAGE_BYTES_MAX
-
-
 @pytest.mark.slow
 def test_a_browser_draws_the_page(tmp_path: Path) -> None:
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        pytest.skip("there is no Chromium on this machine")
+    chromium = where_is("chromium", required_as="chromium")
     done = subprocess.run(
         [
             chromium,
             "--headless",
             "--no-sandbox",
             "--disable-gpu",
+            "--disable-dev-shm-usage",
             "--disable-background-networking",
             f"--user-data-dir={tmp_path}",
             "--dump-dom",
