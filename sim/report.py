@@ -170,6 +170,7 @@ def befallen(world: World) -> dict[str, int]:
         **asdict(world.faults.failing_disks.counters),
         **asdict(world.faults.cuts.counters),
         **asdict(world.faults.machines.counters),
+        **asdict(world.faults.contact_changes.counters),
         **asdict(world.line_faults.counters),
         "stragglers": len(world.faults.stragglers.struck),
         "meetings": world.terrain.meetings_count,

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
+from sim.befalling.contact_changes import ContactChanges
 from sim.befalling.cut_faults import CutFaults, cut_spans
 from sim.befalling.disk_faults import DiskFaults
 from sim.befalling.lost_disks import LostDisks
@@ -32,6 +33,8 @@ from sim.tables.fault_tables import (
     Lasting,
     LeftOut,
     Locks,
+    Removals,
+    Revocations,
     Rollbacks,
     Wipes,
 )
@@ -93,6 +96,7 @@ class Faults:
     machines: NodeFaults = field(init=False)
     stragglers: StragglerFaults = field(init=False)
     failing_disks: DiskFaults = field(init=False)
+    contact_changes: ContactChanges = field(init=False)
 
     def __post_init__(self) -> None:
         self.cuts = CutFaults(
@@ -130,6 +134,13 @@ class Faults:
             laptops=self.disks.laptops,
             restart=self._restart,
             befalls=self.befalls,
+        )
+        self.contact_changes = ContactChanges(
+            loop=self.loop,
+            present=self.present,
+            people=self.people,
+            ledger=self.ledger,
+            quiet_at=_us(self.scenario.quiet_at_s),
         )
 
     def plan(self) -> None:
@@ -192,7 +203,16 @@ class Faults:
 
     def _plan_strike(
         self,
-        fault: Crashes | Absences | Rollbacks | LostFsyncs | Wipes | Clocks | Locks | Blocks,
+        fault: Crashes
+        | Absences
+        | Rollbacks
+        | LostFsyncs
+        | Wipes
+        | Clocks
+        | Locks
+        | Blocks
+        | Revocations
+        | Removals,
         node: VirtualNode,
         chance: Chance,
         when: int,
@@ -219,6 +239,8 @@ class Faults:
             case Blocks():
                 end = when + _lasting(fault, chance)
                 self.loop.at(when, partial(self._block, node, chance, end))
+            case Revocations() | Removals():
+                self.contact_changes.plan(fault, node, chance, when)
 
     # --- Crashes ----------------------------------------------------------------------------------
 
@@ -251,8 +273,9 @@ class Faults:
             node.crash_within(statements, crashed, is_silent=is_silent)
 
     def _restart(self, node: VirtualNode) -> None:
-        # Two faults may have struck one node; the first to end wakes it.
-        if not (node.is_up or node.is_gone):
+        # Two faults may have struck one node; the first to end wakes it. Whoever comes late is
+        # switched on for the first time by their person, whatever struck them before.
+        if node.incarnation and not (node.is_up or node.is_gone):
             self.counters.restarts += 1
             node.boot()
             self.people.booted_again(node.index)

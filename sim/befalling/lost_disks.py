@@ -190,6 +190,9 @@ class LostDisks:
         chance: Chance,
         for_us: int,
     ) -> None:
+        if not self.people.person_at(node.index).identity_key:
+            # Whoever has no identity yet has nothing that could be copied.
+            return
         self.counters.clones += 1
         self.before_loss(node.index)
         self.ledger.trouble(node.index, self._heals_at)

@@ -41,6 +41,7 @@ from sim.kernel.loop import Loop
 from sim.nodes.virtual_node import VirtualNode
 from sim.people.person import Person
 from sim.promised.ledger import Ledger, Letter
+from sim.promised.shut_out import ShutOut
 from sim.tables.scenario import Only, Workload
 
 ABSENT_AGAIN_US: Final = 5_000_000
@@ -87,6 +88,7 @@ class People:
         self._past = Chance(seed, "met before")
         self._nodes_by_key: dict[str, int] = {}
         self.refusals: dict[str, int] = {}
+        self.shut_out = ShutOut()
         self.met_before: list[tuple[int, int]] = []
         """Pairs that are contacts when the world begins, once all is planned."""
 
@@ -156,11 +158,13 @@ class People:
     def rolled_back(self, node: int) -> None:
         """A vault was put back: what its person asked is asked no more."""
         self._by_node[node].forget(is_identity_lost=False)
+        self.shut_out.forget(node)
 
     def wiped(self, node: int) -> None:
         """Everything is lost: the same person begins anew, and befriends again whom they knew."""
         person = self._by_node[node]
         person.forget(is_identity_lost=True)
+        self.shut_out.forget(node)
         name = f"person {person.index} again"
         person.ask(CreateIdentity(name), partial(self._named_again, person))
 
@@ -182,6 +186,10 @@ class People:
         if key is not None:
             person.ask(BlockContact(key, is_blocked), _nobody)
 
+    def use_invite(self, giver: Person, other: Person, link: str) -> None:
+        """Somebody uses an invite that was given to them by hand."""
+        self._use(giver, other, AddContact(link))
+
     def look_around(self, person: Person) -> None:
         """Ask whom this node knows."""
         person.ask(AskContacts(), partial(self._know_all, person))
@@ -197,6 +205,8 @@ class People:
             case MessageStateChanged(message=message):
                 self._told(person, message)
             case ContactAdded(contact=contact):
+                if not person.is_clone:
+                    self.shut_out.require_out(person.index, contact.key)
                 self._know(person, contact)
                 self._welcome(person, contact)
             case ContactChanged(contact=contact):

@@ -50,6 +50,7 @@ class Ledger:
     delivered_count: int = 0
     _troubles: dict[int, int] = field(default_factory=dict)
     _troubles_between: dict[tuple[int, int], int] = field(default_factory=dict)
+    _parted: dict[tuple[int, int], None] = field(default_factory=dict)
 
     def ask(
         self, sender: int, recipient: int, filler: str, now: int, *, is_probe: bool = False
@@ -111,6 +112,14 @@ class Ledger:
         pair = (min(one, other), max(one, other))
         self._troubles_between[pair] = max(until, self._troubles_between.get(pair, 0))
 
+    def part(self, node: int, other: int) -> None:
+        """A person removes a contact, and with it all that was written between them."""
+        self._parted[node, other] = None
+
+    def has_parted(self, node: int, other: int) -> bool:
+        """Whether a node need not have what was written between them any more."""
+        return (node, other) in self._parted
+
     def is_in_trouble(self, one: int, other: int) -> bool:
         """Whether something befell one of two by which they may have lost their session."""
         return one in self._troubles or other in self._troubles
@@ -122,8 +131,10 @@ class Ledger:
             number = self.letter_of(node, text).number
             counts[number] = counts.get(number, 0) + 1
         for letter in self.letters:
-            is_due = (letter.recipient == node and letter.is_shown) or (
-                letter.sender == node and letter.is_held
+            other = letter.sender if letter.recipient == node else letter.recipient
+            is_due = not self.has_parted(node, other) and (
+                (letter.recipient == node and letter.is_shown)
+                or (letter.sender == node and letter.is_held)
             )
             count = counts.get(letter.number, 0)
             if is_due and not count:

@@ -47,6 +47,7 @@ S16: Final = Promise(
 )
 S17: Final = Promise("S17", "An engine reads no clock, draws no chance and opens nothing.")
 S18: Final = Promise("S18", "What is sent arrives, is dropped for a cause, or is on its way.")
+S19: Final = Promise("S19", "Whom a person shut out or removed does not become a contact.")
 L1: Final = Promise("L1", "Everything that was written arrives after the mesh has healed.")
 L2: Final = Promise("L2", "At rest all nodes know the same envelopes and retirements.")
 L3: Final = Promise("L3", "At rest traffic falls to what keeps links alive.")
@@ -65,7 +66,7 @@ L10: Final = Promise(
 E1: Final = Promise("E1", "What the scenario expects of delivery, delay and copies is met.")
 
 PROMISES: Final = (
-    *(S1, S2, S3, S4, S5, S6, S7, S8, S9, S10, S11, S12, S13, S14, S15, S16, S17, S18),
+    *(S1, S2, S3, S4, S5, S6, S7, S8, S9, S10, S11, S12, S13, S14, S15, S16, S17, S18, S19),
     *(L1, L2, L3, L4, L5, L6, L7, L8, L9, L10),
     E1,
 )

@@ -149,6 +149,23 @@ class Blocks(Lasting, frozen=True, kw_only=True, tag_field="kind", tag="blocks")
     """Some people block one of their contacts for a while."""
 
 
+class Revocations(Lasting, frozen=True, kw_only=True, tag_field="kind", tag="revocations"):
+    """Some people give an invite to somebody whom they do not know, and take it back.
+
+    `for_s` is the time after which it is used, and the time after which it is taken back: each is
+    drawn by itself, so that either may come first.
+    """
+
+
+class Removals(Struck, frozen=True, kw_only=True, tag_field="kind", tag="removals"):
+    """Some people remove one of their contacts for good, with all that was written."""
+
+    @property
+    def ends_s(self) -> float:
+        """When it is over at the latest."""
+        return self.between_s[1]
+
+
 class LeftOut(Strict, frozen=True, kw_only=True, tag_field="kind", tag="left-out"):
     """Nothing: a shrunk scenario has it in the place of a table of which nothing is left.
 
@@ -161,4 +178,17 @@ class LeftOut(Strict, frozen=True, kw_only=True, tag_field="kind", tag="left-out
         return 0
 
 
-Fault = Halves | Crashes | Absences | Rollbacks | Wipes | Clones | Clocks | Locks | Blocks | LeftOut
+Fault = (
+    Halves
+    | Crashes
+    | Absences
+    | Rollbacks
+    | Wipes
+    | Clones
+    | Clocks
+    | Locks
+    | Blocks
+    | Revocations
+    | Removals
+    | LeftOut
+)

@@ -18,12 +18,16 @@ from sim.tables.fault_tables import (
     Absences,
     Blocks,
     Clocks,
+    Clones,
     Crashes,
     Fault,
     Locks,
+    Removals,
+    Revocations,
     Rollbacks,
     Seconds,
     Strict,
+    Wipes,
 )
 from sim.tables.hostile_table import Hostile, HostileShare, Kind
 from sim.tables.laws import LogNormal
@@ -43,11 +47,13 @@ from sim.tables.node_tables import (
     Churn,
     Drifts,
     DutyCycles,
+    FlashCrowd,
     MassFailure,
     NodeFault,
     Pauses,
     Sessions,
     SlowCpus,
+    Stragglers,
 )
 
 AnyFault = Fault | CutFault | LineFault | NodeFault | DiskFault | LostFsyncs
@@ -56,6 +62,7 @@ Family = Literal[
     "absences",
     "blocks",
     "churn",
+    "clones",
     "clocks",
     "clogs",
     "corruptions",
@@ -64,6 +71,7 @@ Family = Literal[
     "drifts",
     "duty-cycles",
     "failing-disks",
+    "flash-crowd",
     "full-disks",
     "half-open",
     "holds",
@@ -74,12 +82,16 @@ Family = Literal[
     "one-way",
     "partitions",
     "pauses",
+    "removals",
+    "revocations",
     "rollbacks",
     "slow-cpus",
     "slow-disks",
+    "stragglers",
     "swizzles",
     "trickles",
     "truncations",
+    "wipes",
 ]
 
 MODES: Final[tuple[Mode, ...]] = (
@@ -203,6 +215,11 @@ def _clocks(hat: _Hat) -> AnyFault:
     )
 
 
+def _clones(hat: _Hat) -> AnyFault:
+    count = 1 + hat.chance.below(3)
+    return Clones(between_s=hat.between_s, for_s=hat.draw_for_s(), count=count)
+
+
 def _clogs(hat: _Hat) -> AnyFault:
     between_s, for_s, share = hat.draw_struck()
     return Clogs(between_s=between_s, for_s=for_s, share=share)
@@ -273,6 +290,11 @@ def _failing_disks(hat: _Hat) -> AnyFault:
     )
 
 
+def _flash_crowd(hat: _Hat) -> AnyFault:
+    share, within_s = hat.draw_share(), 0.1 + 5 * hat.chance.fraction()
+    return FlashCrowd(at_s=hat.draw_moment_s(), share=share, within_s=within_s)
+
+
 def _full_disks(hat: _Hat) -> AnyFault:
     between_s, for_s, share = hat.draw_struck()
     return FullDisks(
@@ -338,6 +360,15 @@ def _pauses(hat: _Hat) -> AnyFault:
     return Pauses(between_s=between_s, for_s=for_s, share=share)
 
 
+def _removals(hat: _Hat) -> AnyFault:
+    return Removals(between_s=hat.between_s, share=hat.draw_share() / 2)
+
+
+def _revocations(hat: _Hat) -> AnyFault:
+    between_s, for_s, share = hat.draw_struck()
+    return Revocations(between_s=between_s, for_s=for_s, share=share)
+
+
 def _rollbacks(hat: _Hat) -> AnyFault:
     return Rollbacks(
         between_s=hat.between_s, share=hat.draw_share() / 2, down_s=(1, 10), back_s=hat.draw_for_s()
@@ -357,6 +388,11 @@ def _slow_disks(hat: _Hat) -> AnyFault:
     return SlowDisks(between_s=between_s, for_s=for_s, share=share, commit=law, spikes=spikes)
 
 
+def _stragglers(hat: _Hat) -> AnyFault:
+    share = 0.05 + 0.3 * hat.chance.fraction()
+    return Stragglers(at_s=hat.draw_moment_s(), share=share)
+
+
 def _swizzles(hat: _Hat) -> AnyFault:
     return Swizzles(
         at_s=hat.draw_moment_s(),
@@ -372,10 +408,15 @@ def _trickles(hat: _Hat) -> AnyFault:
     return Trickles(between_s=between_s, for_s=for_s, share=share, bytes_per_second=rate)
 
 
+def _wipes(hat: _Hat) -> AnyFault:
+    return Wipes(between_s=hat.between_s, share=hat.draw_share() / 3, down_s=(1, 10))
+
+
 FAMILIES: Final[Mapping[Family, Callable[[_Hat], AnyFault]]] = {
     "absences": _absences,
     "blocks": _blocks,
     "churn": _churn,
+    "clones": _clones,
     "clocks": _clocks,
     "clogs": _clogs,
     "corruptions": _corruptions,
@@ -384,6 +425,7 @@ FAMILIES: Final[Mapping[Family, Callable[[_Hat], AnyFault]]] = {
     "drifts": _drifts,
     "duty-cycles": _duty_cycles,
     "failing-disks": _failing_disks,
+    "flash-crowd": _flash_crowd,
     "full-disks": _full_disks,
     "half-open": _half_open,
     "holds": _holds,
@@ -394,15 +436,27 @@ FAMILIES: Final[Mapping[Family, Callable[[_Hat], AnyFault]]] = {
     "one-way": _one_way,
     "partitions": _partitions,
     "pauses": _pauses,
+    "removals": _removals,
+    "revocations": _revocations,
     "rollbacks": _rollbacks,
     "slow-cpus": _slow_cpus,
     "slow-disks": _slow_disks,
+    "stragglers": _stragglers,
     "swizzles": _swizzles,
     "trickles": _trickles,
     "truncations": _truncations,
+    "wipes": _wipes,
 }
 
-_GENTLE: Final[tuple[Family, ...]] = tuple(
-    family for family in FAMILIES if family not in ("blocks", "rollbacks", "lost-fsyncs")
+HARSH: Final[tuple[Family, ...]] = (
+    "blocks",
+    "clones",
+    "lost-fsyncs",
+    "removals",
+    "rollbacks",
+    "stragglers",
+    "wipes",
 )
-"""What excuses no message."""
+"""What excuses messages, since it loses what a disk or a person knew, or is never over."""
+
+_GENTLE: Final[tuple[Family, ...]] = tuple(family for family in FAMILIES if family not in HARSH)

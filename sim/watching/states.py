@@ -72,6 +72,9 @@ class States:
     def _is_opened(self, letter: Letter) -> bool:
         if letter.delivered_at is not None or letter.is_seen_by_clone:
             return True
+        if self.ledger.has_parted(letter.recipient, letter.sender):
+            # It may have been opened and gone with its author before anybody was shown it.
+            return True
         # It is committed, and the crash came before its event.
         query = "SELECT 1 FROM messages WHERE text = ? AND NOT is_mine"
         vault = self.laptops[letter.recipient].vault

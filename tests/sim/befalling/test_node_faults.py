@@ -11,6 +11,7 @@ from sim.tables.node_tables import Drifts, FlashCrowd, Sessions
 from sim.tables.scenario import parse_scenario
 from sim.world import Options, World
 from tests.sim.talker import linked_pair
+from tests.sim.test_hard_worlds import PEOPLE, fault
 
 S = 1_000_000
 
@@ -31,6 +32,19 @@ def test_a_flash_crowd_comes_at_its_time() -> None:
     assert len(boots) == 5
     assert all(30 * S <= when < 32 * S for when in boots.values())
     assert boots == first_boots([FlashCrowd(at_s=30, within_s=2, share=0.5)], 1, 10)
+
+
+@pytest.mark.world
+def test_who_comes_late_is_switched_on_once_whatever_struck_them_before() -> None:
+    text = PEOPLE.replace("nodes = 6", "nodes = 3")
+    text += fault("flash-crowd", "at_s = 20\nshare = 1")
+    text += fault("mass-failure", "at_s = 10\nshare = 0.95\ndown_s = [1, 2]")
+    text += fault("clones", "between_s = [5, 6]")
+    world = World(parse_scenario(text), Options(seed=1, is_crypto_real=False))
+    world.run(lambda world: None)
+    assert [node.incarnation for node in world.nodes] == [1, 1, 1]
+    assert world.spares[0].incarnation == 0
+    assert world.ledger.delivered_count == world.ledger.confirmed_count > 0
 
 
 def test_a_paused_process_takes_everything_at_once_afterwards() -> None:

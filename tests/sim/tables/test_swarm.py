@@ -7,7 +7,15 @@ import pytest
 from sim.promised.promises import BrokenPromise
 from sim.tables.hostile_table import Kind
 from sim.tables.scenario import as_drawn, parse_scenario
-from sim.tables.swarm import FAMILIES, HOSTILE_KINDS_MAX, Swarm, drawn_faults, drawn_hostile
+from sim.tables.swarm import (
+    FAMILIES,
+    HARSH,
+    HOSTILE_KINDS_MAX,
+    AnyFault,
+    Swarm,
+    drawn_faults,
+    drawn_hostile,
+)
 from sim.world import Options, World
 from tests.sim.test_hard_worlds import PEOPLE
 
@@ -26,6 +34,12 @@ def test_every_family_is_drawn_and_none_by_every_seed() -> None:
     assert drawn == [drawn_faults(swarm, seed) for seed in range(200)]
     for faults in drawn:
         assert all(fault.ends_s <= 100.001 for fault in faults)
+
+
+def test_every_kind_of_fault_is_a_family() -> None:
+    kinds = {kind.__struct_config__.tag for kind in get_args(AnyFault)}
+    assert kinds - {"halves", "left-out"} == set(FAMILIES) - {"one-way"}
+    assert set(HARSH) < set(FAMILIES)
 
 
 def test_what_one_family_draws_does_not_hang_on_the_others() -> None:
