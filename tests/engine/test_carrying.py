@@ -6,13 +6,19 @@ from mesh.engine.carrying import Carrying
 from mesh.engine.neighbours import Counters
 from mesh.ids import Instant, LinkId, Monotonic, PostingKey, Tag, UnixSeconds
 from mesh.inputs import VaultClosing, VaultOpened
-from mesh.limits import CARRIERS_MAX, DEFERRED_PER_LINK_MAX, STAMP_CHECKS_PER_SECOND
+from mesh.limits import (
+    CARRIERS_MAX,
+    CLOCK_JUMP_SECONDS,
+    DEFERRED_PER_LINK_MAX,
+    LIVE_SECONDS_MAX,
+    STAMP_CHECKS_PER_SECOND,
+)
 from mesh.posting.stamp import mint
 from mesh.posting.standing import Depth
 from mesh.storage.migrations import migrate_store
 from mesh.storage.sqlcipher import connect
 from mesh.wire.envelope import SECONDS_PER_DAY, STUB_BYTES, Header, body_bytes, sign_envelope
-from mesh.wire.frames import CLOSE_GOING_AWAY, SHORT_ID_BYTES, Close, Held, Push
+from mesh.wire.frames import CLOSE_GOING_AWAY, SHORT_ID_BYTES, Close, Frame, Held, Push
 from mesh.wire.parameters import MeshParameters
 from tests.engine.joined import Joined
 from tests.engine.stranger import Stranger
@@ -78,9 +84,22 @@ class Carrier:
         self.carrying.note_answers(self.now)
         return [link for link, _ in self.carrying.answering.take(lambda link: True, self.now)]
 
+    def pushes(self, link: int, ahead_s: int) -> list[Frame]:
+        """What is pushed over a link after a commit, by a clock that is so far ahead."""
+        self.carrying.commit(UnixSeconds(NOW + ahead_s), first_messages=[])
+        frames = self.carrying.frames_to_send(LinkId(link), 1 << 20)
+        return [frame for frame in frames if isinstance(frame, Push)]
+
     def _verify(self, key: bytes, message: bytes, signature: bytes) -> bool:
         self.verified.append(signature)
         return is_signature_valid(key, message, signature)
+
+
+def test_mail_that_comes_live_goes_on_live_by_every_clock_that_is_not_corrected() -> None:
+    for ahead_s, is_live in ((0, True), (CLOCK_JUMP_SECONDS, True), (LIVE_SECONDS_MAX + 1, False)):
+        carrier = Carrier(links=2)
+        carrier.carrying.pushed(LinkId(1), stamped(1), UnixSeconds(NOW + ahead_s), carrier.now)
+        assert carrier.pushes(2, ahead_s) == ([stamped(1)] if is_live else [])
 
 
 def test_mail_refused_by_a_wrong_clock_comes_when_the_clock_is_corrected() -> None:

@@ -140,7 +140,7 @@ def test_sets_become_equal_over_links_that_lose_and_end(data: st.DataObject) -> 
         elif deed == "cut" and is_joined:
             mesh.cut(left, right)
         elif deed == "publish":
-            mesh.publish(left, 1_000 + step, age=data.draw(st.sampled_from([0, 0, 90])))
+            mesh.publish(left, 1_000 + step, age=data.draw(st.sampled_from([0, 0, 900])))
         else:
             mesh.pass_time(data.draw(st.integers(1, 40)))
         mesh.settle()
