@@ -1,9 +1,10 @@
-"""How often a run has reached each mark (`sim.watching.marks`), from all that was counted in it."""
+"""How often a run has reached each mark (`sim.tables.marks`), from all that was counted in it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
-from sim.watching.marks import FRAMES, MARKS
+from sim.tables.expectations import require_sometimes
+from sim.tables.marks import FRAMES, MARKS
 from sim.world import World
 
 _COUNTERS: Final[Mapping[str, str]] = {
@@ -59,3 +60,9 @@ def reached(world: World) -> dict[str, int]:
     for mark in FRAMES:
         found[mark] = world.watch.frames.counts.get(mark.removeprefix("frame-"), 0)
     return found
+
+
+def run_to_verdict(world: World, progress: Callable[[World], None]) -> None:
+    """Run a world, and hold it to the marks that its scenario expects; raises BrokenPromise."""
+    world.run(progress)
+    require_sometimes(world.scenario.expect, reached(world))

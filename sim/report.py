@@ -9,7 +9,7 @@ import msgspec
 
 from sim.promised.promises import BrokenPromise
 from sim.reached import reached
-from sim.watching.marks import MARKS, SITUATIONS
+from sim.tables.marks import MARKS, SITUATIONS
 from sim.world import World
 
 CRYPTO: Final = {
@@ -98,7 +98,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     network: dict[str, int]
     counters: dict[str, int]
     sometimes: dict[str, int] = {}
-    """How often each mark was reached: `sim.watching.marks` says what they are."""
+    """How often each mark was reached: `sim.tables.marks` says what they are."""
 
 
 def _crypto(world: World) -> str:

@@ -19,6 +19,7 @@ import psutil
 from mesh.errors import UserError
 from sim.kernel.trace import Trace
 from sim.promised.promises import BrokenPromise
+from sim.reached import run_to_verdict
 from sim.report import Report, make_report
 from sim.tables.fault_tables import Clones, Struck
 from sim.tables.scenario import Scenario, load_scenario
@@ -115,7 +116,7 @@ def run_scenario(
     started, cpu_started = time.perf_counter(), time.process_time()
     try:
         with watching(world):
-            world.run(progress)
+            run_to_verdict(world, progress)
     except BrokenPromise as error:
         broken = error
     finally:

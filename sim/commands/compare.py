@@ -12,7 +12,7 @@ from sim.commands.machines import say_json
 from sim.report import sometimes_text
 from sim.sweeps.comparing import Difference, compare
 from sim.sweeps.records import Record, read_records, sometimes_of, write_records
-from sim.watching.marks import MARKS
+from sim.tables.marks import MARKS
 
 REGRESSION: Final = 1
 

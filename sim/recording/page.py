@@ -8,7 +8,7 @@ import msgspec
 from sim.recording.observing import Observed
 from sim.recording.thinning import thinned
 from sim.report import Report
-from sim.watching.marks import MARKS
+from sim.tables.marks import MARKS
 
 _FOLDER: Final = files("sim.recording") / "page_files"
 LATENCIES_MAX: Final = 400

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from sim.kernel.trace import NOBODY, Trace
 from sim.promised.promises import BrokenPromise
+from sim.reached import run_to_verdict
 from sim.tables.scenario import Scenario
 from sim.world import Options, World
 
@@ -46,7 +47,7 @@ def replay(scenario: Scenario, options: Options, until: int) -> Replayed:
     broken: BrokenPromise | None = None
     try:
         with suppress(Reached):
-            world.run(lambda world: None)
+            run_to_verdict(world, lambda world: None)
     except BrokenPromise as error:
         broken = error
     return Replayed(world, trace.reached, broken)

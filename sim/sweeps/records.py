@@ -18,8 +18,8 @@ import msgspec
 from mesh.errors import UserError
 from sim.report import Broken, Report
 from sim.sweeps.points import Point
+from sim.tables.marks import MARKS
 from sim.tables.settings import Value
-from sim.watching.marks import MARKS
 
 UNKNOWN_COMMIT: Final = "unknown"
 

@@ -4,7 +4,8 @@ Measured at the moment at which nothing befalls any more and people stop writing
 left is demanded: so it says what people had of their mesh while it was hard.
 """
 
-from collections.abc import Sequence
+import difflib
+from collections.abc import Mapping, Sequence
 from typing import Annotated
 
 import msgspec
@@ -13,6 +14,7 @@ from sim.promised.ledger import Ledger, Letter
 from sim.promised.promises import E1, BrokenPromise
 from sim.promised.waiting import Waited, waited_ratio
 from sim.tables.fault_tables import Positive, Share, Strict
+from sim.tables.marks import MARKS
 
 Copies = Annotated[float, msgspec.Meta(ge=1)]
 
@@ -29,6 +31,16 @@ class Expect(Strict, frozen=True, kw_only=True):
     """Of what had arrived."""
     copies_max: Copies | None = None
     """Bodies received for each envelope and node."""
+    sometimes: tuple[str, ...] = ()
+    """Marks (`sim.tables.marks`) that each run reaches, or it does not show what it is for."""
+
+    def __post_init__(self) -> None:
+        """Know the marks; a decoder says where one that it does not know stands."""
+        for mark in self.sometimes:
+            if mark not in MARKS:
+                near = difflib.get_close_matches(mark, MARKS, n=1)
+                meant = f" (did you mean {near[0]}?)" if near else ""
+                raise ValueError(f"in expect.sometimes there is no mark {mark!r}{meant}")
 
 
 def due_letters(ledger: Ledger, rests_at: int, *, gone: tuple[int, ...] = ()) -> list[Letter]:
@@ -76,6 +88,14 @@ def require_expected(expect: Expect, letters: list[Letter], rests_at: int, copie
                 raise BrokenPromise(E1, detail)
     if expect.copies_max is not None and copies > expect.copies_max:
         raise BrokenPromise(E1, f"{copies:.2f} bodies came for each, beyond {expect.copies_max:g}")
+
+
+def require_sometimes(expect: Expect, reached: Mapping[str, int]) -> None:
+    """E1: hold a run to the situations that it is there to reach."""
+    missed = [mark for mark in expect.sometimes if not reached.get(mark)]
+    if missed:
+        said = " ".join(f"{mark}: {MARKS[mark]}" for mark in missed)
+        raise BrokenPromise(E1, f"the run never reached what it is there for: {said}")
 
 
 def require_waited(waited: Sequence[Waited], ratio_min: float) -> None:

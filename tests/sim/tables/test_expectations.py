@@ -2,17 +2,25 @@
 
 import pytest
 
+from mesh.errors import UserError
 from mesh.posting.standing import Depth
 from sim.promised.ledger import Ledger
 from sim.promised.promises import E1, BrokenPromise
 from sim.promised.waiting import Waited
+from sim.recording.stopping import replay
+from sim.running import run_scenario
 from sim.tables.expectations import (
     Expect,
     delivery_ratio,
     due_letters,
     require_expected,
+    require_sometimes,
     require_waited,
 )
+from sim.tables.scenario import parse_scenario
+from sim.tables.toml_text import toml_of
+from sim.world import Options
+from tests.sim.test_only import SMALL
 
 S = 1_000_000
 RESTS_AT = 100 * S
@@ -73,3 +81,31 @@ def test_of_what_had_to_wait_only_mail_of_the_near_is_held_to_the_bound() -> Non
     with pytest.raises(BrokenPromise, match="of 1 messages arrived that had to wait") as broken:
         require_waited([lost[Depth.FAR], lost[Depth.STRANGER]], 0.99)
     assert broken.value.promise is E1
+
+
+def test_a_run_that_never_reaches_what_it_is_there_for_breaks_e1() -> None:
+    expect = Expect(sometimes=("rolled-back", "refused"))
+    require_sometimes(expect, {"rolled-back": 1, "refused": 2})
+    with pytest.raises(BrokenPromise, match="there for: refused: An envelope was refused") as one:
+        require_sometimes(expect, {"rolled-back": 1, "refused": 0})
+    assert one.value.promise is E1
+
+
+def test_a_mark_that_there_is_not_is_refused_with_the_one_that_was_perhaps_meant() -> None:
+    with pytest.raises(UserError, match=r"no mark 'roled-back' \(did you mean rolled-back\?\)"):
+        parse_scenario(SMALL + '[expect]\nsometimes = ["roled-back"]\n')
+
+
+@pytest.mark.world
+def test_a_world_is_held_to_its_marks_also_when_it_is_replayed() -> None:
+    text = SMALL + '[expect]\nsometimes = ["crash-without-a-word", "clock-doubted"]\n'
+    scenario = parse_scenario(text)
+    assert parse_scenario(toml_of(scenario)) == scenario
+    options = Options(seed=3, is_crypto_real=False)
+    ran = run_scenario(scenario, options)
+    assert [each.id for each in ran.report.broken] == ["E1"]
+    assert "clock-doubted" in ran.report.broken[0].detail
+    assert "crash-without-a-word" not in ran.report.broken[0].detail
+    broken = replay(scenario, options, ran.world.trace.records_count).broken
+    assert broken is not None
+    assert broken.promise is E1

@@ -15,9 +15,9 @@ from sim.commands.compare import _marks
 from sim.report import sometimes_text
 from sim.running import run_scenario
 from sim.sweeps.records import Record, sometimes_of
+from sim.tables.marks import FRAMES, MARKS, SITUATIONS, never_reached
 from sim.tables.scenario import load_scenario, scenario_names
 from sim.tables.settings import Value, with_settings
-from sim.watching.marks import FRAMES, MARKS, SITUATIONS, never_reached
 from sim.watching.sometimes import Sometimes
 from sim.world import Options
 from tests.sim.test_hardships import HEALING, PEOPLE_CROSSING, fault, outcome
