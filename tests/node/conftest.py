@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.node.islands import Island
+from tests.node.killing import IsKilled, mortals
 
 
 @pytest.fixture
@@ -15,3 +16,10 @@ def island() -> Iterator[Island]:
         yield made
     finally:
         made.close()
+
+
+@pytest.fixture(scope="session")
+def is_killed() -> Iterator[IsKilled]:
+    """Return what works on a profile in a process that dies before a certain call."""
+    with mortals() as call:
+        yield call

@@ -3,12 +3,16 @@
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final, Protocol
 
 from mesh.node.folders import ProfileFolders
 
-# Runs a method of a profile and dies, as by a power cut, right before the call of the system with
-# the given number. Each of these calls changes what is on the disk.
-KILLED = """
+# For each line of its input a child runs a method of a profile and dies, as by a power cut, right
+# before the call of the system with the given number. Each of these calls changes what is on the
+# disk. Children are forks, since a fresh interpreter for each would take longer than the work.
+MORTAL: Final = """
 import os, pathlib, signal, sys
 from mesh.node.folders import profile_folders
 from mesh.node.key_files import PassphraseCost
@@ -16,43 +20,69 @@ from mesh.node.profile import Profile
 from mesh.node.wiping import wipe_at_once
 import mesh.storage.sqlcipher
 
-profile = Profile(
-    profile_folders("anna", {"MESH_HOME": sys.argv[1]}),
-    cost=PassphraseCost(memory_bytes=8192, passes=1),
-)
-left = int(sys.argv[3])
+def work(home, what, left):
+    profile = Profile(
+        profile_folders("anna", {"MESH_HOME": home}),
+        cost=PassphraseCost(memory_bytes=8192, passes=1),
+    )
 
-def deadly(name):
-    inner = getattr(os, name)
-    def call(*arguments, **options):
-        global left
-        if left == 0:
-            os.kill(os.getpid(), signal.SIGKILL)
-        left -= 1
-        return inner(*arguments, **options)
-    setattr(os, name, call)
+    def deadly(name):
+        inner = getattr(os, name)
+        def call(*arguments, **options):
+            nonlocal left
+            if left == 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+            left -= 1
+            return inner(*arguments, **options)
+        setattr(os, name, call)
 
-for name in ("open", "write", "fsync", "replace", "unlink", "rmdir", "rename", "chmod"):
-    deadly(name)
+    for name in ("open", "write", "fsync", "replace", "unlink", "rmdir", "rename", "chmod"):
+        deadly(name)
 
-if sys.argv[2] == "create":
-    profile.create("horse")
-    profile.open_store().close()
-    profile.open_vault("horse").close()
-elif sys.argv[2] == "change":
-    profile.change_passphrase("horse", "battery")
-elif sys.argv[2] == "wipe":
-    profile.wipe()
-else:
-    profile.release()
-    wipe_at_once(profile.folders, timeout_s=10)
+    if what == "create":
+        profile.create("horse")
+        profile.open_store().close()
+        profile.open_vault("horse").close()
+    elif what == "change":
+        profile.change_passphrase("horse", "battery")
+    elif what == "wipe":
+        profile.wipe()
+    else:
+        profile.release()
+        wipe_at_once(profile.folders, timeout_s=10)
+
+for line in sys.stdin:
+    home, what, left = line.rstrip("\\n").split("\\t")
+    child = os.fork()
+    if child == 0:
+        work(home, what, int(left))
+        os._exit(0)
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 """
 
 
-def is_killed(folders: ProfileFolders, what: str, calls_before: int) -> bool:
-    """Run `KILLED`; whether it died before it was done."""
-    ran = subprocess.run(
-        [sys.executable, "-c", KILLED, folders.data.parent, what, str(calls_before)], check=False
-    )
-    assert ran.returncode in (0, -signal.SIGKILL)
-    return ran.returncode != 0
+class IsKilled(Protocol):
+    """Does something to a profile in a process; whether that died before it was done."""
+
+    def __call__(self, folders: ProfileFolders, what: str, calls_before: int) -> bool: ...
+
+
+@contextmanager
+def mortals() -> Iterator[IsKilled]:
+    """Start what the children are forked from."""
+    with subprocess.Popen(
+        [sys.executable, "-c", MORTAL], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        asked, told = process.stdin, process.stdout
+        assert asked is not None
+        assert told is not None
+
+        def is_killed(folders: ProfileFolders, what: str, calls_before: int) -> bool:
+            print(folders.data.parent, what, calls_before, sep="\t", file=asked, flush=True)
+            code = int(told.readline())
+            assert code in (0, -signal.SIGKILL)
+            return code != 0
+
+        yield is_killed
+        asked.close()
+    assert process.returncode == 0

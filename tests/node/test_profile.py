@@ -18,7 +18,7 @@ from mesh.node.profile import PLAIN_MAGIC, USUAL_COST, Profile, close_vault
 from mesh.storage.sqlcipher import checkpoint, transaction
 from mesh.storage.store import Store
 from tests.mounts import run_on_disk
-from tests.node.killing import is_killed
+from tests.node.killing import IsKilled
 
 CHEAP = PassphraseCost(memory_bytes=8 * 1024, passes=1)
 
@@ -406,7 +406,9 @@ def test_a_wiped_key_is_overwritten_and_not_only_unlinked(folders: ProfileFolder
 
 @needs_rights
 @pytest.mark.slow
-def test_a_first_run_that_is_killed_anywhere_starts_again(tmp_path: Path) -> None:
+def test_a_first_run_that_is_killed_anywhere_starts_again(
+    tmp_path: Path, is_killed: IsKilled
+) -> None:
     calls_before = 0
     while True:
         folders = profile_folders("anna", {"MESH_HOME": str(tmp_path / str(calls_before))})
@@ -425,7 +427,7 @@ def test_a_first_run_that_is_killed_anywhere_starts_again(tmp_path: Path) -> Non
 @needs_rights
 @pytest.mark.slow
 def test_a_change_of_passphrase_that_is_killed_anywhere_leaves_one_of_the_two(
-    tmp_path: Path,
+    tmp_path: Path, is_killed: IsKilled
 ) -> None:
     calls_before = 0
     opened_by = []
@@ -455,7 +457,9 @@ def test_a_change_of_passphrase_that_is_killed_anywhere_leaves_one_of_the_two(
 
 @needs_rights
 @pytest.mark.slow
-def test_a_wipe_that_is_killed_anywhere_is_finished_by_the_next(tmp_path: Path) -> None:
+def test_a_wipe_that_is_killed_anywhere_is_finished_by_the_next(
+    tmp_path: Path, is_killed: IsKilled
+) -> None:
     calls_before = 0
     seen_unfinished = 0
     while True:

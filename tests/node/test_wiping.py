@@ -13,7 +13,7 @@ from mesh.node.folders import ProfileFolders, profile_folders
 from mesh.node.key_files import PassphraseCost, WrappedKey
 from mesh.node.profile import Profile
 from mesh.node.wiping import wipe_at_once
-from tests.node.killing import is_killed
+from tests.node.killing import IsKilled
 
 CHEAP = PassphraseCost(memory_bytes=8 * 1024, passes=1)
 
@@ -107,7 +107,7 @@ def test_what_an_unfinished_change_left_goes_when_the_profile_is_next_held(tmp_p
 @pytest.mark.slow
 @pytest.mark.parametrize("how", ["wipe", "wipe at once"])
 def test_once_a_key_was_touched_a_killed_wipe_leaves_nothing_readable(
-    tmp_path: Path, how: str
+    tmp_path: Path, is_killed: IsKilled, how: str
 ) -> None:
     calls_before = 0
     seen: list[bool] = []
