@@ -27,6 +27,7 @@ from mesh.node.wiping import wipe_at_once
 from mesh.storage.sqlcipher import connect
 from tests.daemon.memory import found_in_memory, require_memory
 from tests.daemon.processes import Household
+from tests.searching import seeds
 
 PASSPHRASE = "zebra cobalt orchid lantern"
 LABEL = "a label that nobody else uses"
@@ -117,7 +118,7 @@ def test_an_unused_daemon_locks_itself_as_its_settings_say(household: Household)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", seeds(1, in_search=50))
 def test_a_kill_amid_locking_and_changing_leaves_a_vault_with_one_passphrase(
     household: Household, seed: int
 ) -> None:

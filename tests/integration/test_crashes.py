@@ -9,6 +9,7 @@ from mesh.commands import MessageAnswer, SendMessage
 from mesh.errors import UserError
 from tests.integration.nodes import Node, eventually
 from tests.integration.row import Row
+from tests.searching import seeds
 
 pytestmark = pytest.mark.netns
 
@@ -43,7 +44,7 @@ class Writer:
         return True
 
 
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", seeds(1, in_search=50))
 def test_a_kill_at_any_moment_loses_nothing_that_was_stored(row: Row, seed: int) -> None:
     draw = random.Random(seed)
     cleo_to_anna, anna_to_cleo = Writer(row.cleo, "anna"), Writer(row.anna, row.introduce())
