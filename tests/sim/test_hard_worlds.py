@@ -1,11 +1,14 @@
 """Every family of hardship in a small world of real engines: it befalls, and all arrives."""
 
+from functools import lru_cache
+
 import pytest
 
 from sim.tables.scenario import parse_scenario
 from sim.world import Options, World
 
-pytestmark = pytest.mark.world
+# One process runs them all, since it keeps the worlds that have run.
+pytestmark = [pytest.mark.world, pytest.mark.xdist_group("hard worlds")]
 
 PEOPLE = """
 schema = 1
@@ -52,6 +55,7 @@ FAMILIES = {
 }
 
 
+@lru_cache
 def ran(faults: str) -> World:
     world = World(parse_scenario(PEOPLE + faults), Options(seed=4, is_crypto_real=False))
     world.run(lambda world: None)

@@ -16,7 +16,7 @@ from sim.models.holders import Reached
 from sim.sweeps.records import read_records
 from sim.sweeps.summing_up import Summary
 from tests.sim.calling import call
-from tests.sim.test_only import SMALL
+from tests.sim.three_people import THREE_PEOPLE
 
 BUG = ("--bug", "told-twice")
 CONTACTS = "0 CONN 0 1 up\n50 CONN 0 1 down\n60 CONN 1 2 up\n90 CONN 1 2 down\n"
@@ -25,7 +25,7 @@ MESSAGES = "1 C M1 0 1 1000\n2 C M2 0 2 1000\n3 C M3 2 0 1000\n"
 
 def small(folder: Path) -> str:
     path = folder / "small.toml"
-    path.write_text(SMALL)
+    path.write_text(THREE_PEOPLE)
     return str(path)
 
 
@@ -77,8 +77,9 @@ def test_holders_says_the_counts_of_each_seed() -> None:
 
 def test_a_sweep_says_what_broke_and_what_repeats_it(tmp_path: Path) -> None:
     log = tmp_path / "log.jsonl"
-    asked = ("sweep", small(tmp_path), *BUG, "--seeds", "3", "--jobs", "1", "--out", str(log))
-    summary = msgspec.json.decode(call(1, *asked, "--json"), type=Summary)
+    asked = ("sweep", small(tmp_path), "--crypto", "modelled", "--jobs", "1")
+    bad = (*asked, *BUG, "--seeds", "3", "--out", str(log))
+    summary = msgspec.json.decode(call(1, *bad, "--json"), type=Summary)
     assert (summary.runs, summary.of_runs, summary.failed, summary.dead) == (1, 1, 1, 0)
     assert summary.broken == {"S2": 1}
     records = read_records([log])
@@ -87,11 +88,11 @@ def test_a_sweep_says_what_broke_and_what_repeats_it(tmp_path: Path) -> None:
     assert max(summary.sometimes.values()) == 1
     assert summary.log == str(log)
     # For people it is the same, out of the same log.
-    said = call(1, *asked).splitlines()
+    said = call(1, *bad).splitlines()
     assert said[:2] == ["1 of 1 runs: 0 passed, 1 broke a promise, 0 died", "  S2   1"]
     assert said[2:3] == [f"  S2: {one.command}" for one in summary.troubled]
 
-    well = (*asked[:2], "--seeds", "1", "--jobs", "1", "--out", str(tmp_path / "well.jsonl"))
+    well = (*asked, "--seeds", "1", "--out", str(tmp_path / "well.jsonl"))
     summary = msgspec.json.decode(call(0, *well, "--json"), type=Summary)
     assert (summary.passed, summary.broken, summary.troubled) == (1, {}, [])
 
@@ -117,7 +118,7 @@ def test_shrink_says_how_small_it_became_and_where_it_is(tmp_path: Path) -> None
     asked = ("shrink", small(tmp_path), "--seed", "3", *BUG, "--runs", "8", "--out", out)
     found = msgspec.json.decode(call(0, *asked, "--crypto", "modelled", "--json"))
     assert found["promise"] == "S2"
-    assert 2 <= found["nodes"] < 6
+    assert found["nodes"] == 2
     assert found["runs"] > 0
     assert all(Path(path).exists() for path in found["files"])
     assert len(found["files"]) == 2

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.world
 PAGE: Final = Path(__file__).parents[2] / "docs" / "simulator.md"
 PAGE_TEXT: Final = re.sub(r" \\\n +", " ", PAGE.read_text(encoding="utf-8"))
 COMMANDS: Final = re.findall(r"^    python -m sim (run thousand.*)$", PAGE_TEXT, re.MULTILINE)
-SMALL: Final = ("nodes=20", "workload.met_before_share=0.5", "workload.messages_per_second=1")
+SMALL: Final = ("nodes=12", "workload.met_before_share=0.5", "workload.messages_per_second=1")
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -28,7 +28,7 @@ def test_each_command_of_the_page_runs(command: str) -> None:
     result = CliRunner().invoke(main, arguments)
     assert result.exit_code == 0, result.output
     report = msgspec.json.decode(result.stdout, type=Report)
-    assert report.nodes == 20
+    assert report.nodes == 12
     assert report.messages_delivered > 0
     assert report.everywhere is not None
     assert report.everywhere.coverage == 1

@@ -32,12 +32,15 @@ def test_a_run_that_passes_exits_with_0_and_its_json_names_the_command() -> None
 
 
 def test_a_broken_promise_exits_with_1_and_says_which_and_how_to_repeat_it() -> None:
-    arguments = ("--nodes", "6", "--seed", "3", "--duration", "85", "--bug", "no-anti-entropy")
-    result = invoke("run", "partition-heal", *arguments)
+    arguments = ("--seed", "1", "--crypto", "modelled", "--bug", "no-anti-entropy")
+    result = invoke("run", "shrunk/no-anti-entropy", *arguments)
     assert result.exit_code == 1, result.output
     assert "verdict    FAIL" in result.stdout
     assert "L1: Everything that was written arrives after the mesh has healed." in result.stdout
-    assert f"repeat     python -m sim run partition-heal {' '.join(arguments)}" in result.stdout
+    assert (
+        f"repeat     python -m sim run shrunk/no-anti-entropy {' '.join(arguments)}"
+        in result.stdout
+    )
 
 
 @pytest.mark.parametrize(

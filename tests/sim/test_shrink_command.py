@@ -14,31 +14,12 @@ from sim.running import run_scenario
 from sim.shrinking.search import broken_id
 from sim.tables.scenario import load_scenario
 from sim.world import Options
+from tests.sim.three_people import THREE_PEOPLE
 
 pytestmark = pytest.mark.world
 
-SMALL = """
-schema = 1
-name = "small"
-summary = "Three people write to each other for ten seconds, and one may crash."
-nodes = 3
-settle_s = 30
-
-[workload]
-boot_within_s = 1
-befriend_between_s = [2, 3]
-contacts = 1
-write_between_s = [5, 15]
-messages_per_second = 2
-text_letters = [10, 100]
-
-[[faults]]
-kind = "crashes"
-between_s = [6, 12]
-share = 0.5
-"""
-
-BUG = "told-twice"
+BUG = "tag-unread"
+PROMISE = "S1"
 READ_BYTES = 4096
 
 INTERRUPTIBLE = """
@@ -52,7 +33,7 @@ runpy.run_module("sim", run_name="__main__", alter_sys=True)
 
 def written(folder: Path) -> Path:
     path = folder / "small.toml"
-    path.write_text(SMALL)
+    path.write_text(THREE_PEOPLE)
     return path
 
 
@@ -78,19 +59,19 @@ def test_the_test_that_it_writes_holds_that_the_planted_bug_breaks_the_promise(
 ) -> None:
     result = CliRunner().invoke(main, arguments(tmp_path))
     assert result.exit_code == 0, result.output
-    assert "S2 with 0 faults, 2 nodes and" in result.stdout
+    assert f"{PROMISE} with 0 faults, 2 nodes and" in result.stdout
     test = tmp_path / "found" / f"test_small_{BUG.replace('-', '_')}_3.py"
     assert run_test(test).returncode == 0
     # It is no test of nothing: with a bug of another promise it fails.
     test.write_text(test.read_text().replace(f'bug="{BUG}"', 'bug="told-as-delivered"'))
     ran = run_test(test)
     assert ran.returncode == 1
-    assert "== ['S2']" in ran.stdout
+    assert f"== ['{PROMISE}']" in ran.stdout
 
 
 def test_the_test_that_it_writes_fails_as_long_as_the_promise_breaks(tmp_path: Path) -> None:
     unkept = tmp_path / "unkept.toml"
-    unkept.write_text(f"{SMALL}\n[expect]\nlatency_p50_ms_max = 0.001\n")
+    unkept.write_text(f"{THREE_PEOPLE}\n[expect]\nlatency_p50_ms_max = 0.001\n")
     asked = ["shrink", str(unkept), "--seed", "3", "--crypto", "modelled", "--runs", "6"]
     result = CliRunner().invoke(main, [*asked, "--out", str(tmp_path / "found")])
     assert result.exit_code == 0, result.output
@@ -125,7 +106,7 @@ def test_interrupted_it_leaves_the_smallest_world_so_far(
     smallest = load_scenario(str(tmp_path / "found" / f"small_{BUG.replace('-', '_')}_3.toml"))
     assert smallest != load_scenario(str(written(tmp_path)))
     options = Options(seed=3, bug=BUG, is_crypto_real=False)
-    assert broken_id(run_scenario(smallest, options)) == "S2"
+    assert broken_id(run_scenario(smallest, options)) == PROMISE
 
 
 def test_what_breaks_nothing_is_not_shrunk(tmp_path: Path) -> None:

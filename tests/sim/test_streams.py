@@ -9,6 +9,9 @@ from sim.network.lines import Spell
 from sim.tables.scenario import parse_scenario
 from sim.world import Options, World
 
+# One process runs them all, since it keeps the worlds that have run.
+pytestmark = [pytest.mark.world, pytest.mark.xdist_group("streams")]
+
 PLACE = """
 schema = 1
 name = "streams"
@@ -80,7 +83,6 @@ def spells(world: World) -> dict[tuple[int, int], list[Spell]]:
     return {(a, b): world.line_faults.spells_of(a, b) for a in nodes for b in nodes if a != b}
 
 
-@pytest.mark.world
 def test_other_people_shift_neither_the_ground_nor_what_befalls() -> None:
     few, many = fate(FEW), fate(MANY)
     assert len(many.world.ledger.letters) > 2 * len(few.world.ledger.letters)

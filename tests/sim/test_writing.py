@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from sim.__main__ import main
-from tests.sim.test_only import SMALL
+from tests.sim.three_people import THREE_PEOPLE
 
 LOG = '{"it is": "a record that was cut'
 
@@ -28,7 +28,7 @@ def files_of_at_most(size: int) -> Iterator[None]:
 @pytest.fixture
 def scenario(tmp_path: Path) -> str:
     path = tmp_path / "small.toml"
-    path.write_text(SMALL)
+    path.write_text(THREE_PEOPLE)
     return str(path)
 
 

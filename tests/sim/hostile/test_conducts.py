@@ -1,5 +1,6 @@
 """Small worlds with hostile nodes of each kind: they pass handshakes, do harm, and stop nothing."""
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import pytest
@@ -15,7 +16,8 @@ from sim.tables.hostile_table import Hostile, hostile_kinds
 from sim.tables.scenario import parse_scenario
 from sim.world import Options, World
 
-pytestmark = pytest.mark.world
+# One process runs them all, since it keeps the worlds that have run.
+pytestmark = [pytest.mark.world, pytest.mark.xdist_group("conducts")]
 
 WORLD = """
 schema = 1
@@ -44,23 +46,21 @@ SHOWS = {"empty-wants": ("frame-NoHave",), "forged-retirements": ("retirement-fo
 """By kind: marks that nothing else reaches."""
 
 
-def ran(kind: str, *, seed: int = 1) -> World:
-    world = World(parse_scenario(WORLD.format(kind=kind)), Options(seed, is_crypto_real=False))
+def run(text: str, *, seed: int = 1) -> World:
+    world = World(parse_scenario(text), Options(seed, is_crypto_real=False))
     world.run(lambda world: None)
+    return world
+
+
+@lru_cache
+def ran(kind: str, *, seed: int = 1) -> World:
+    world = run(WORLD.format(kind=kind), seed=seed)
     assert world.ledger.delivered_count == world.ledger.confirmed_count > 5
     return world
 
 
 def test_who_does_not_dial_has_only_the_links_that_others_make() -> None:
-    calling, waiting = (
-        World(
-            parse_scenario(WORLD.format(kind="black-hole") + f"dials = {dials}\n"),
-            Options(1, is_crypto_real=False),
-        )
-        for dials in ("true", "false")
-    )
-    for world in (calling, waiting):
-        world.run(lambda world: None)
+    calling, waiting = ran("black-hole"), run(WORLD.format(kind="black-hole") + "dials = false\n")
     # Six nodes that see each other dial all eight; two who call are there sooner, and twice.
     assert 0 < waiting.troop.totals()["links"] <= 12 < calling.troop.totals()["links"]
 
@@ -178,14 +178,13 @@ def test_fewer_liars_than_right_clocks_move_no_mesh_time_by_what_they_say_later(
 def test_liars_who_are_most_do_move_it() -> None:
     # Three honest nodes have three clocks; six liars are twice as many.
     text = WORLD.format(kind="time-shifts").replace("nodes = 6\n", "nodes = 3\n")
-    world = World(parse_scenario(text.replace("0.25", "0.67")), Options(1, is_crypto_real=False))
-    world.run(lambda world: None)
+    world = run(text.replace("0.25", "0.67"))
     assert SHIFT_SECONDS - 60 <= max(mesh_errors_s(world)) <= SHIFT_SECONDS + 60
 
 
 def test_a_world_with_hostile_nodes_repeats() -> None:
-    one, other = (ran("lying-digests", seed=3).trace.hexdigest() for _ in range(2))
-    assert one == other
+    again = run(WORLD.format(kind="lying-digests"))
+    assert again.trace.hexdigest() == ran("lying-digests").trace.hexdigest()
 
 
 def test_shares_are_of_all_nodes() -> None:
@@ -204,8 +203,7 @@ def test_more_sent_to_a_hostile_node_than_it_earned_breaks_s11() -> None:
 def test_a_flood_of_large_envelopes_fills_stores_with_them() -> None:
     text = WORLD.format(kind="flood") + "kib = 16\n"
     text += '\n[[hostile]]\nkind = "flood"\nshare = 0.1\nkib = 64\n'
-    world = World(parse_scenario(text), Options(1, is_crypto_real=False))
-    world.run(lambda world: None)
+    world = run(text)
     assert world.ledger.delivered_count == world.ledger.confirmed_count > 5
     assert faults_of(world) == {}
     for node in world.nodes:

@@ -60,7 +60,7 @@ def test_where_two_could_not_become_contacts_the_command_that_comes_back_is_one(
 def test_it_is_made_small_and_its_people_have_met_all_the_same(tmp_path: Path) -> None:
     bug, out = ("--bug", "told-as-delivered"), tmp_path / "small"
     found = msgspec.json.decode(
-        call(0, "shrink", warm(tmp_path), *HOW, *bug, "--runs", "12", "--out", str(out), "--json")
+        call(0, "shrink", warm(tmp_path), *HOW, *bug, "--runs", "4", "--out", str(out), "--json")
     )
     assert found["promise"] == "L9"
     smallest = load_scenario(found["files"][0])

@@ -22,6 +22,9 @@ from sim.world import Options
 from tests.programs import where_is
 from tests.sim.test_only import SMALL
 
+# One process runs them all, since it keeps the runs.
+pytestmark = pytest.mark.xdist_group("kept runs")
+
 
 @lru_cache
 def kept(bug: str | None = None) -> tuple[Path, Report]:

@@ -16,12 +16,17 @@ from sim.sweeps.points import Point, points_of
 from sim.sweeps.records import Record, RecordLog, read_records
 from sim.sweeps.sweeping import Progress, StopRules, run_point, sweep
 from sim.tables.scenario import parse_scenario
-from tests.sim.test_only import SMALL
+from tests.sim.three_people import THREE_PEOPLE
 
-SCENARIO = parse_scenario(SMALL)
+SCENARIO = parse_scenario(THREE_PEOPLE)
 
 
-def swept(path: Path, points: list[Point], commit: str = "one") -> tuple[list[Record], list[int]]:
+def points(seeds: list[int], *, bug: str | None = None) -> list[Point]:
+    """The same small world with each of these seeds."""
+    return points_of(SCENARIO, {}, seeds, bug=bug, is_crypto_real=False)
+
+
+def swept(path: Path, seeds: list[int], commit: str = "one") -> tuple[list[Record], list[int]]:
     done: list[int] = []
 
     def progress(now: Progress) -> None:
@@ -29,7 +34,7 @@ def swept(path: Path, points: list[Point], commit: str = "one") -> tuple[list[Re
 
     with RecordLog(path) as log:
         records = sweep(
-            points,
+            points(seeds),
             log=log,
             executor=LocalPool(2, timeout_s=100),
             commit=commit,
@@ -41,33 +46,33 @@ def swept(path: Path, points: list[Point], commit: str = "one") -> tuple[list[Re
 
 def test_a_sweep_goes_on_from_its_log_and_runs_nothing_twice(tmp_path: Path) -> None:
     path = tmp_path / "log.jsonl"
-    first, done = swept(path, points_of(SCENARIO, {}, [1]))
+    first, done = swept(path, [1])
     assert [record.verdict for record in first] == ["pass"]
     assert done == [0, 1]
     # A crash has cut the second line.
     line = path.read_bytes()
     path.write_bytes(line + line[: len(line) // 2])
-    both, done = swept(path, points_of(SCENARIO, {}, [1, 2]))
+    both, done = swept(path, [1, 2])
     assert done == [1, 2]
     assert [record.seed for record in both] == [1, 2]
     assert len(read_records([path])) == 2
-    again, done = swept(path, points_of(SCENARIO, {}, [1, 2]))
+    again, done = swept(path, [1, 2])
     assert done == [2]
     assert again == both
     # Another commit is another run.
-    _, done = swept(path, points_of(SCENARIO, {}, [1]), commit="two")
+    _, done = swept(path, [1], commit="two")
     assert done == [0, 1]
 
 
 @pytest.mark.slow
 def test_a_world_runs_on_dask_as_it_does_here() -> None:
-    points = points_of(SCENARIO, {}, [1])
+    [point] = points([1])
     pool = DaskPool(None, jobs=1)
     try:
-        [(_, there)] = pool.map_unordered(run_point, points)
+        [(_, there)] = pool.map_unordered(run_point, [point])
     finally:
         pool.close()
-    here = run_point(points[0])
+    here = run_point(point)
     assert isinstance(there, Record)
     assert there.report is not None
     assert here.report is not None
@@ -88,13 +93,11 @@ def test_a_cluster_whose_workers_run_two_tasks_at_once_is_refused() -> None:
 
 @pytest.mark.world
 def test_a_worse_head_is_found_and_the_same_head_is_not() -> None:
-    ran = [
-        run_point(point) for point in points_of(SCENARIO, {}, [1, 2, 3], bug="told-as-delivered")
-    ]
+    ran = [run_point(point) for point in points([1, 2, 3], bug="told-as-delivered")]
     head = [msgspec.structs.replace(one, bug=None) for one in ran if one.verdict == "fail"]
     seeds = [record.seed for record in head]
     assert len(seeds) > 1
-    base = [run_point(point) for point in points_of(SCENARIO, {}, seeds)]
+    base = [run_point(point) for point in points(seeds)]
     assert not any(each.is_regression for each in compare(base, base))
     found = {each.metric.name: each for each in compare(base, head)}
     assert found["verdict: share that passed"].is_regression
@@ -108,12 +111,12 @@ def test_commands_sweep_merge_compare_and_shrink(tmp_path: Path) -> None:
         assert result.exit_code == code, result.output
         return result.output
 
-    short = ("--nodes", "4", "--duration", "60", "--crypto", "modelled")
+    own = tmp_path / "of mine.toml"
+    own.write_text(THREE_PEOPLE)
+    short = ("--duration", "10", "--crypto", "modelled")
     for shard in ("1/2", "2/2"):
         out = str(tmp_path / f"{shard[0]}.jsonl")
-        said = call(
-            0, "sweep", "partition-heal", *short, "--seeds", "1..2", "--shard", shard, "--out", out
-        )
+        said = call(0, "sweep", str(own), *short, "--seeds", "1..2", "--shard", shard, "--out", out)
         assert "1 of 1 runs: 1 passed, 0 broke a promise, 0 died" in said
     logs = [str(tmp_path / "1.jsonl"), str(tmp_path / "2.jsonl")]
     assert "2 runs in" in call(0, "merge", *logs, "--out", str(tmp_path / "all.jsonl"))
@@ -123,38 +126,34 @@ def test_commands_sweep_merge_compare_and_shrink(tmp_path: Path) -> None:
     call(2, "sweep", "partition-heal", "--shard", "3/2")
     call(2, "sweep", "partition-heal", "--set", "wire.los=1")
 
-    own = tmp_path / "of mine.toml"
-    own.write_text(SMALL)
     seeds = ("--seeds", "3", "--bug", "told-as-delivered")
-    said = call(
-        1, "sweep", str(own), "--duration", "15", *seeds, "--out", str(tmp_path / "b.jsonl")
-    )
+    said = call(1, "sweep", str(own), *short, *seeds, "--out", str(tmp_path / "b.jsonl"))
     line = next(line for line in said.splitlines() if "python -m sim run" in line)
     promise, _, command = line.partition(": python -m sim ")
     assert f"{promise.strip()}: " in call(1, *shlex.split(command))
 
-    bug = ("--seed", "1", "--bug", "told-twice", "--runs", "40")
-    said = call(0, "shrink", "partition-heal", *short, *bug, "--out", str(tmp_path / "shrunk"))
-    assert said.startswith("S2 with 0 faults, 2 nodes")
+    bug = ("--seed", "1", "--bug", "tag-unread", "--runs", "8")
+    said = call(0, "shrink", str(own), *short, *bug, "--out", str(tmp_path / "shrunk"))
+    assert said.startswith("S1 with 0 faults, 2 nodes")
     assert len(list((tmp_path / "shrunk").glob("*.toml"))) == 1
-    assert call(3, "shrink", "partition-heal", *short, "--seed", "1", "--quiet").startswith(
+    assert call(3, "shrink", str(own), *short, "--seed", "1", "--quiet").startswith(
         "This run breaks no promise"
     )
 
 
 @pytest.mark.world
 def test_a_planted_bug_is_hunted_named_and_made_small(tmp_path: Path) -> None:
-    arguments = ["sweep", "--bugs", "--bug", "told-twice", "--runs", "12", "--out", str(tmp_path)]
+    arguments = ["sweep", "--bugs", "--bug", "tag-unread", "--runs", "8", "--out", str(tmp_path)]
     result = CliRunner().invoke(main, arguments)
     assert result.exit_code == 0, result.output
     row = result.output.splitlines()[1].split()
-    assert row[:4] == ["told-twice", "S2", "hunting-ground", "1"]
+    assert row[:4] == ["tag-unread", "S1", "hunting-ground", "1"]
     faults, nodes = int(row[4]), int(row[5])
     assert faults <= 5
     assert nodes <= 8
-    text = (tmp_path / "told_twice.toml").read_text(encoding="utf-8")
-    repeats = "python -m sim run shrunk/told-twice --seed 1 --crypto modelled --bug told-twice"
-    assert text.startswith(f"# S2 breaks: {repeats}\n")
+    text = (tmp_path / "tag_unread.toml").read_text(encoding="utf-8")
+    repeats = "python -m sim run shrunk/tag-unread --seed 1 --crypto modelled --bug tag-unread"
+    assert text.startswith(f"# S1 breaks: {repeats}\n")
     assert parse_scenario(text).only.nodes is not None
     assert CliRunner().invoke(main, [*arguments, "--shard", "2/2"]).output.count("\n") == 1
     assert CliRunner().invoke(main, ["sweep"]).exit_code == 2
