@@ -23,8 +23,8 @@ from mesh.replication.spreading import Spreading
 from sim.models.courses import Course, Sheet, figures_of
 from sim.models.pushing import TICK_US, Pushing, Rules
 from sim.models.vectorised import graph_of_lines
-from sim.nodes.planting import Swap, swapped
 from sim.promised.traps import TRAPS
+from sim.swapping import Swap, swapped
 from sim.tables.scenario import Scenario, load_scenario
 from sim.tables.settings import with_settings
 from sim.world import Options, World

@@ -31,7 +31,8 @@ from mesh.wire.frames import Frame, NegClose, NegMessage, NegOpen, Push, Root
 from mesh.wire.retirement import Retirement
 from sim.nodes.forgotten import FORGOTTEN
 from sim.nodes.machine import Door
-from sim.nodes.planting import Bug, ChangedEffects, Swap
+from sim.nodes.planting import Bug, ChangedEffects
+from sim.swapping import Swap
 
 # --- Machines -----------------------------------------------------------------------------------
 

@@ -27,7 +27,8 @@ from mesh.storage.store import Store
 from mesh.storage.store_rows import IndexRow
 from mesh.wire.frames import Frame, IWant, NegMessage, NegOpen
 from sim.nodes.machine import Door
-from sim.nodes.planting import Bug, Swap
+from sim.nodes.planting import Bug
+from sim.swapping import Swap
 
 # --- The vault ----------------------------------------------------------------------------------
 

@@ -10,8 +10,9 @@ from typing import Final
 from mesh.ids import EnvelopeId, PostingKey, UnixSeconds
 from mesh.posting.keeping import Keeping
 from mesh.posting.standing import Depth, Standings
-from sim.nodes.planting import Bug, Swap
+from sim.nodes.planting import Bug
 from sim.promised.waiting import TRUE_DEPTH
+from sim.swapping import Swap
 
 
 def _no_depth(standings: Standings, posting_key: PostingKey, day: int) -> Depth:

@@ -1,7 +1,6 @@
 """How a bug gets into an engine from outside: another machine, another door, another function."""
 
-import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
@@ -10,31 +9,10 @@ from mesh.engine.door import Engine
 from mesh.ids import Instant, Monotonic
 from mesh.inputs import Input
 from sim.nodes.machine import Door
+from sim.swapping import Swap, swapped
 
 Plant = Callable[[Engine], Door]
 """Puts a bug into a new engine, or before its door."""
-
-
-@dataclass(frozen=True, slots=True)
-class Swap:
-    """Another function in the place of one of a module or class, while a world runs."""
-
-    owner: object
-    name: str
-    other: object
-
-
-@contextlib.contextmanager
-def swapped(*swaps: Swap) -> Iterator[None]:
-    """While inside, these functions stand in the places of others."""
-    former = [getattr(swap.owner, swap.name) for swap in swaps]
-    for swap in swaps:
-        setattr(swap.owner, swap.name, swap.other)
-    try:
-        yield
-    finally:
-        for swap, one in zip(swaps, former, strict=True):
-            setattr(swap.owner, swap.name, one)
 
 
 def _as_it_is(engine: Engine) -> Door:

@@ -20,7 +20,7 @@ from mesh.link import link as link_module
 from mesh.link.link import Link
 from mesh.wire.frames import Frame, Hello, IHave, Push
 from sim.kernel.entropy import Chance
-from sim.nodes.planting import Swap, swapped
+from sim.swapping import Swap, swapped
 
 Version = Literal["older", "later"]
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 
 from mesh.crypto import aead
+from sim.swapping import Swap, swapped
 
 Sealing = Callable[[bytes, bytes, bytes, bytes], None]
 """Told of a key, a nonce, what is associated, and a plaintext."""
@@ -40,8 +41,5 @@ def watching_cipher(sealing: Sealing, opened: Opened = _pass_over) -> Iterator[N
             opened(self._key, plaintext)
             return plaintext
 
-    vars(aead)["ChaCha20Poly1305"] = Watched
-    try:
+    with swapped(Swap(aead, "ChaCha20Poly1305", Watched)):
         yield
-    finally:
-        vars(aead)["ChaCha20Poly1305"] = ChaCha20Poly1305

@@ -20,6 +20,7 @@ from mesh.inputs import Connection
 from mesh.ratchet import double_ratchet
 from sim.promised.promises import S9, BrokenPromise
 from sim.promised.searching import search
+from sim.swapping import Swap, swapped
 
 KEY_BYTES: Final = 32
 VALUE_BYTES_MAX: Final = 16_384
@@ -60,11 +61,8 @@ class Erased:
             self._message_keys[message_key] = None
             return chain_key, message_key
 
-        vars(double_ratchet)["_chain_step"] = stepped
-        try:
+        with swapped(Swap(double_ratchet, "_chain_step", stepped)):
             yield
-        finally:
-            vars(double_ratchet)["_chain_step"] = step
 
     def used(self, key: bytes) -> None:
         """A box was sealed or opened with this key."""

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 
 from mesh.messenger.inbox import Inbox
 from mesh.wire.envelope import Envelope
+from sim.swapping import Swap, swapped
 
 
 @contextlib.contextmanager
@@ -21,8 +22,5 @@ def watching_inboxes(opened: Callable[[Envelope], None]) -> Iterator[None]:
         # It hands on whatever it was called with.
         take(inbox, *given, **named)  # type: ignore[arg-type]
 
-    setattr(Inbox, "_accept", accept)  # noqa: B010 (a function in the place of a method)
-    try:
+    with swapped(Swap(Inbox, "_accept", accept)):
         yield
-    finally:
-        setattr(Inbox, "_accept", take)  # noqa: B010 (as above)

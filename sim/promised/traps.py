@@ -18,6 +18,7 @@ from typing import Final, Protocol
 from nacl import utils as nacl_utils
 
 from sim.promised.promises import S17, BrokenPromise
+from sim.swapping import Swap, swapped
 
 _TRAPPED: Final = (
     (time, ("time", "time_ns", "monotonic", "monotonic_ns", "perf_counter", "perf_counter_ns")),
@@ -51,16 +52,13 @@ class Traps:
         if not Traps._is_hooked:
             Traps._is_hooked = True
             sys.addaudithook(self._audit)
-        former: list[tuple[object, str, _Function]] = [
-            (owner, name, getattr(owner, name)) for owner, names in _TRAPPED for name in names
+        guards = [
+            Swap(owner, name, _Guarded(self, name, getattr(owner, name)))
+            for owner, names in _TRAPPED
+            for name in names
         ]
-        for owner, name, function in former:
-            setattr(owner, name, _Guarded(self, name, function))
-        try:
+        with swapped(*guards):
             yield
-        finally:
-            for owner, name, function in former:
-                setattr(owner, name, function)
 
     @property
     def _is_ours(self) -> bool:

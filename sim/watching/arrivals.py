@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from mesh.ids import EnvelopeId
 from mesh.storage.store import Store
 from mesh.wire.envelope import Envelope, Stub
-from sim.nodes.planting import Swap, swapped
 from sim.promised.traps import TRAPS
+from sim.swapping import Swap, swapped
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from mesh.ratchet.double_ratchet import Awaiting, Ratchet, Receiving
 from mesh.replication.anti_entropy import AntiEntropy, Learned
 from mesh.replication.retiring import Retiring
 from mesh.replication.wanting import Wanting, _Missing
-from sim.nodes.planting import Swap, swapped
+from sim.swapping import Swap, swapped
 
 Given = Sequence[object]
 

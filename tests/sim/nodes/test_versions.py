@@ -8,7 +8,6 @@ import pytest
 from mesh.errors import PeerError
 from mesh.link import link as link_module
 from mesh.wire.frames import Frame, Hello, Ping, decode_frame, encode_frame
-from sim.nodes.planting import Swap, swapped
 from sim.nodes.versions import (
     LATER_FEATURE,
     LATER_FRAME,
@@ -18,6 +17,7 @@ from sim.nodes.versions import (
     drawn_versions,
 )
 from sim.promised.promises import BrokenPromise
+from sim.swapping import Swap, swapped
 from sim.tables.scenario import load_scenario
 from sim.world import Options, World
 
