@@ -10,6 +10,7 @@ here: what looks older than a minute is not pushed, and the model knows no calen
 """
 
 import contextlib
+import math
 import time
 from collections.abc import Callable, Iterator
 from typing import Final
@@ -36,7 +37,7 @@ LAST_S: Final = 3
 """So long after that the last letter is everywhere, or nowhere."""
 
 MEETINGS: Final = 50
-"""About so many people have met somebody before; the others write to nobody."""
+"""About so many pairs of people have met before; all others write to nobody."""
 
 
 def hold_together(
@@ -87,13 +88,15 @@ def hold_together(
 def _scenario(nodes: int, posts: int) -> Scenario:
     """`thousand`, with so many nodes, and about one letter a second."""
     met_share = min(1, MEETINGS / nodes)
+    # Who met the one whom they drew, or was drawn by some who did.
+    knowing = 1 - (1 - met_share) * math.exp(-met_share)
     return with_settings(
         load_scenario("thousand"),
         {
             "nodes": nodes,
             "wall_offset_s": 0,
             "workload.met_before_share": met_share,
-            "workload.messages_per_second": 1 / met_share,
+            "workload.messages_per_second": 1 / knowing,
             "workload.write_between_s.0": WRITING_S,
             "workload.write_between_s.1": WRITING_S + posts,
             "lasts_s": WRITING_S + posts + LAST_S,

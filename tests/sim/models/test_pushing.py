@@ -13,8 +13,14 @@ from sim.models.courses import Sheet
 from sim.models.pushing import GRAFT_AFTER, TICK_US, Pushing, Rules
 from sim.models.vectorised import bodies_sent, pushed, random_graph
 
-AGREEMENT = 0.1
-"""By so much at most the model's copies and percentiles differ from the engine's."""
+AGREEMENT = {"copies": 0.1, "p50_ms": 0.1, "p99_ms": 0.15}
+"""By which part of the engine's figures the model's differ at most.
+
+Under twenty seeds the model's own p50 of sixteen posts among 100 nodes scatters by 2.7 %, its p99
+by 4 %, and the engine is one draw of the same: 2.6 standard deviations of both.
+"""
+
+CURVE_AGREEMENT = 0.15
 
 
 def test_with_every_link_eager_and_no_time_to_think_it_is_a_flood() -> None:
@@ -55,7 +61,7 @@ def test_what_nobody_pushes_is_asked_for_where_it_was_announced() -> None:
 
 @pytest.mark.world
 def test_the_model_agrees_with_real_engines_on_the_same_links() -> None:
-    asked = ["model", "--engine", "--nodes", "100", "--posts", "8", "--seed", "2", "--json"]
+    asked = ["model", "--engine", "--nodes", "100", "--posts", "16", "--seed", "2", "--json"]
     told = CliRunner().invoke(main, asked)
     assert told.exit_code == 0, told.output
     sheet = msgspec.json.decode(told.stdout, type=Sheet)
@@ -63,9 +69,9 @@ def test_the_model_agrees_with_real_engines_on_the_same_links() -> None:
         engine, model = sheet.figures[f"engine {posts}"], sheet.figures[f"model {posts}"]
         assert engine.coverage == model.coverage == 1
         assert engine.posts == model.posts
-        for figure in ("copies", "p50_ms", "p99_ms"):
-            assert getattr(model, figure) == pytest.approx(getattr(engine, figure), rel=AGREEMENT)
-        assert model.curve == pytest.approx(engine.curve, abs=AGREEMENT)
+        for figure, rel in AGREEMENT.items():
+            assert getattr(model, figure) == pytest.approx(getattr(engine, figure), rel=rel)
+        assert model.curve == pytest.approx(engine.curve, abs=CURVE_AGREEMENT)
     assert sheet.figures["engine first"].copies > 2 * sheet.figures["engine later"].copies
 
 
