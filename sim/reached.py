@@ -11,6 +11,7 @@ _COUNTERS: Final[Mapping[str, str]] = {
     "body-twice": "bodies_duplicate",
     "retirement-forged": "retirements_forged",
     "lapsed": "lapsed",
+    "invite-taken-back": "a first contact by an invite that is revoked",
     "dialled-at-once": "links_duplicate",
     "link-swapped": "links_swapped",
     "neighbour-silent": "fault: neighbour went silent",
@@ -44,6 +45,7 @@ def reached(world: World) -> dict[str, int]:
             "rolled-back": disks.rollbacks,
             "disk-lost": disks.wipes,
             "second-machine": disks.clones,
+            "removed-and-unaware": world.ledger.written_to_parted_count,
             "tag-twice": world.watch.reuse.tags_repeated,
             "message-expired": world.watch.states.told_counts.get("expired", 0),
             "withdrawn-too-late": world.watch.states.told_counts.get(

@@ -94,7 +94,7 @@ class ContactChanges:
         if person.contacts:
             other = chance.pick(list(person.contacts))
             key = person.contacts[other]
-            self.ledger.part(person.index, other)
+            self.ledger.part(person.index, other, self.loop.now)
             self.ledger.trouble_between(person.index, other, NEVER)
             person.ask(RemoveContact(key), partial(self._removed, person, other, key))
 

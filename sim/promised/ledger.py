@@ -50,7 +50,7 @@ class Ledger:
     delivered_count: int = 0
     _troubles: dict[int, int] = field(default_factory=dict)
     _troubles_between: dict[tuple[int, int], int] = field(default_factory=dict)
-    _parted: dict[tuple[int, int], None] = field(default_factory=dict)
+    _parted_at: dict[tuple[int, int], int] = field(default_factory=dict)
 
     def ask(
         self, sender: int, recipient: int, filler: str, now: int, *, is_probe: bool = False
@@ -112,13 +112,18 @@ class Ledger:
         pair = (min(one, other), max(one, other))
         self._troubles_between[pair] = max(until, self._troubles_between.get(pair, 0))
 
-    def part(self, node: int, other: int) -> None:
+    def part(self, node: int, other: int, now: int) -> None:
         """A person removes a contact, and with it all that was written between them."""
-        self._parted[node, other] = None
+        self._parted_at[node, other] = now
 
     def has_parted(self, node: int, other: int) -> bool:
         """Whether a node need not have what was written between them any more."""
-        return (node, other) in self._parted
+        return (node, other) in self._parted_at
+
+    @property
+    def written_to_parted_count(self) -> int:
+        """Letters to somebody who had removed their author."""
+        return sum(self._is_written_to_parted(letter) for letter in self.letters)
 
     def is_in_trouble(self, one: int, other: int) -> bool:
         """Whether something befell one of two by which they may have lost their session."""
@@ -186,3 +191,7 @@ class Ledger:
             self._troubles_between.get(pair, 0),
         )
         return letter.is_withdrawn or letter.asked_at < until
+
+    def _is_written_to_parted(self, letter: Letter) -> bool:
+        parted_at = self._parted_at.get((letter.recipient, letter.sender))
+        return parted_at is not None and letter.asked_at > parted_at

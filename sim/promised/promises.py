@@ -63,7 +63,7 @@ L10: Final = Promise(
     "L10", "Who lost a disk, or had it copied, and still knows somebody can write to them again."
 )
 
-E1: Final = Promise("E1", "What the scenario expects of delivery, delay and copies is met.")
+E1: Final = Promise("E1", "What the scenario expects of delivery, delay, copies and marks is met.")
 
 PROMISES: Final = (
     *(S1, S2, S3, S4, S5, S6, S7, S8, S9, S10, S11, S12, S13, S14, S15, S16, S17, S18, S19),

@@ -34,6 +34,8 @@ SITUATIONS: Final[Mapping[str, str]] = {
     "late-message": "A message was opened with a key that had been kept for it.",
     "post-quantum-step": "A post-quantum step was taken.",
     "post-quantum-awaited": "A message waited for the step that an earlier one carries.",
+    "invite-taken-back": "Somebody came by an invite that had been taken back.",
+    "removed-and-unaware": "A message was written to somebody who had removed its author.",
     "asked-while-locked": "A person asked for what a locked vault cannot answer.",
     "message-expired": "A message was told as expired.",
     "withdrawn-too-late": "A message was taken back and had been delivered.",
