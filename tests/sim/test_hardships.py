@@ -13,7 +13,8 @@ from sim.report import Report, make_report
 from sim.tables.scenario import parse_scenario
 from sim.world import Options, World
 
-pytestmark = pytest.mark.world
+# One process runs all tests that ask for an `outcome`, since it keeps them.
+pytestmark = [pytest.mark.world, pytest.mark.xdist_group("hardships")]
 
 PEOPLE = """
 schema = 1

@@ -75,6 +75,7 @@ def test_holders_says_the_counts_of_each_seed() -> None:
     assert all(one.letters == 50 >= one.held >= one.reached > 0 for one in rows.values())
 
 
+@pytest.mark.world
 def test_a_sweep_says_what_broke_and_what_repeats_it(tmp_path: Path) -> None:
     log = tmp_path / "log.jsonl"
     asked = ("sweep", small(tmp_path), "--crypto", "modelled", "--jobs", "1")
@@ -113,6 +114,7 @@ def test_a_hunt_says_a_row_for_each_bug() -> None:
     assert "none" in unfound.line
 
 
+@pytest.mark.world
 def test_shrink_says_how_small_it_became_and_where_it_is(tmp_path: Path) -> None:
     out = str(tmp_path / "found")
     asked = ("shrink", small(tmp_path), "--seed", "3", *BUG, "--runs", "8", "--out", out)
@@ -124,6 +126,7 @@ def test_shrink_says_how_small_it_became_and_where_it_is(tmp_path: Path) -> None
     assert len(found["files"]) == 2
 
 
+@pytest.mark.world
 def test_replay_says_whether_the_trace_is_the_same_and_what_a_record_is(tmp_path: Path) -> None:
     folder = str(tmp_path / "run")
     call(0, "run", small(tmp_path), "--seed", "3", "--crypto", "modelled", "--out", folder)

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import msgspec
+import pytest
 
 from sim.recording.artifacts import read_run
 from sim.running import run_scenario
@@ -11,6 +12,8 @@ from sim.tables.scenario import load_scenario
 from sim.world import Options
 from tests.sim.calling import call
 from tests.sim.people.test_meetings import WARM
+
+pytestmark = pytest.mark.world
 
 CUT = """
 [[faults]]

@@ -84,6 +84,7 @@ def count(world: World, node: int, what: str) -> int:
     return row[0]
 
 
+@pytest.mark.world
 def test_who_met_before_writes_as_soon_as_links_stand() -> None:
     world = world_of()
     world.run_until(5_000_000)
@@ -110,6 +111,7 @@ def test_who_met_before_writes_as_soon_as_links_stand() -> None:
     assert len(ids) == world.ledger.confirmed_count
 
 
+@pytest.mark.world
 def test_everybody_knows_the_keys_of_friends_and_vouches_of_friends_for_theirs() -> None:
     world = world_of()
     world.run_until(0)
@@ -131,6 +133,7 @@ def test_it_is_equal_after_a_rest_and_in_a_fork() -> None:
     assert to_the_end(rested) == hash_
 
 
+@pytest.mark.world
 def test_a_meeting_does_not_hang_on_others() -> None:
     def keys(world: World, node: int) -> object:
         return world.laptops[node].vault.execute("SELECT seed FROM identity").fetchall()
@@ -155,6 +158,7 @@ def test_all_promises_hold_whatever_befalls_who_met_before() -> None:
     assert world.ledger.delivered_count > 10
 
 
+@pytest.mark.world
 def test_some_meet_before_and_others_in_the_world() -> None:
     scenario = parse_scenario(
         WARM.replace("met_before_share = 1", "met_before_share = 0.5\nbefriend_between_s = [2, 4]")

@@ -22,6 +22,8 @@ from sim.watching.sometimes import Sometimes
 from sim.world import Options
 from tests.sim.test_hardships import HEALING, PEOPLE_CROSSING, fault, outcome
 
+pytestmark = pytest.mark.xdist_group("hardships")
+
 PAGE = Path(__file__).parents[3] / "docs" / "simulator-tools.md"
 
 
@@ -55,7 +57,7 @@ def _record(sometimes: dict[str, int] | None) -> Record:
 @pytest.mark.world
 def test_what_befalls_a_small_world_reaches_its_marks() -> None:
     ran = outcome(
-        fault("lost-fsyncs", between_s=[30, 90], share=0.6, commits=[2, 20]), head=HEALING
+        fault("lost-fsyncs", between_s=[30, 90], share=0.6, commits=[2, 20]), head=HEALING, seed=1
     )
     assert ran.broken is None
     found = ran.report.sometimes
@@ -73,6 +75,7 @@ def test_people_who_use_each_others_invites_cross() -> None:
     assert outcome("").report.sometimes["first-contacts-crossed"] == 0
 
 
+@pytest.mark.world
 def test_crashes_within_transactions_and_before_effects_are_told_apart() -> None:
     faults = fault("crashes", between_s=[20, 90], share=1, within_batch_share=1)
     faults += fault("crashes", between_s=[20, 90], share=1, within_batch_share=1)
@@ -84,6 +87,7 @@ def test_crashes_within_transactions_and_before_effects_are_told_apart() -> None
         assert found[mark] > 0, mark
 
 
+@pytest.mark.world
 def test_where_posting_keys_cost_work_more_come_at_once_than_may_be_checked() -> None:
     stamped = msgspec.structs.replace(load_scenario("stamps"), nodes=4)
     report = run_scenario(stamped, Options(seed=1, is_crypto_real=False)).report
