@@ -6,23 +6,17 @@ everything has arrived, and fails if it has not within the scenario's bound.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 
 import msgspec
 
 from mesh.commands import Answer, AskStatus, StatusAnswer
-from mesh.crypto.kem import Kem
-from mesh.crypto.signing import Verify, is_signature_valid
-from mesh.engine.door import EngineSettings
 from mesh.errors import StorageError, UserError
 from mesh.events import Event
-from mesh.limits import KNOWN_IDS_MAX, STORED_BYTES_DEFAULT, STUBS_SHARE_PERCENT
-from mesh.link.link import BeginHandshake, begin_noise
-from mesh.wire.envelope import STUB_BYTES
-from mesh.wire.parameters import MeshParameters
 from sim.befalling.faults import Faults
-from sim.befalling.line_faults import LineFaults, bursts_of
+from sim.befalling.line_faults import LineFaults
 from sim.befalling.lost_disks import LostDisks, cloned_nodes
 from sim.befalling.node_faults import NEVER, first_boots
 from sim.hostile.troop import Troop, hostile_places
@@ -30,18 +24,12 @@ from sim.kernel.calendar import EPOCH_US
 from sim.kernel.entropy import Chance, Draws, SeededEntropy
 from sim.kernel.loop import Loop
 from sim.kernel.trace import Trace
-from sim.network.discovery import AnnouncementRules, Discovery
-from sim.network.lines import StreamRules
+from sim.network.discovery import Discovery
 from sim.network.terrain import Terrain
 from sim.network.topology import stand
 from sim.network.virtual_network import VirtualNetwork
 from sim.nodes.bugs import BUGS, NO_BUG
-from sim.nodes.kem import KyberPyKem
-from sim.nodes.laptop import Laptop
-from sim.nodes.memo import RememberedVerify
-from sim.nodes.modelled_kem import ModelledKem
-from sim.nodes.plain_links import begin_plainly
-from sim.nodes.planting import Bug, Plant
+from sim.nodes.planting import Bug
 from sim.nodes.versions import Versions, drawn_versions
 from sim.nodes.virtual_node import Surroundings, VirtualNode
 from sim.people.correspondence import Correspondence
@@ -64,6 +52,7 @@ from sim.tables.expectations import (
 from sim.tables.line_tables import Corruptions, Truncations
 from sim.tables.scenario import Scenario, as_drawn
 from sim.watching.watch import Watch
+from sim.workshop import Workshop, announcement_rules, stream_rules
 
 STEP_US: Final = 1_000_000
 """How far a world runs before progress is told and settling is looked at."""
@@ -72,10 +61,6 @@ MARKER_BYTES: Final = 8
 
 WATCH_US: Final = 60_000_000
 """How often what is expensive to look at is looked at."""
-
-SIMULATED_MESH: Final = MeshParameters(name="simulated", stamp_bits=0, key_quota=1_000_000)
-"""No proof of work, which would only burn real time, and a quota that nobody meets; a scenario may
-have other ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,18 +106,16 @@ class World:
         self.sums = Sums()
         self._has_begun = False
         self._bug = NO_BUG if options.bug is None else BUGS[options.bug]
-        self.network = self._build_network()
-        is_real = options.is_crypto_real
-        self._kem: Kem = KyberPyKem() if is_real else ModelledKem()
-        self._verify: Verify = is_signature_valid
-        if not is_real:
-            self._verify = RememberedVerify(is_signature_valid)
-        self._parameters = replace(
-            SIMULATED_MESH, key_quota=scenario.key_quota, stamp_bits=scenario.stamp_bits
+        self.network = VirtualNetwork(
+            loop=self.loop,
+            rules=stream_rules(scenario.wire),
+            networks=dict(enumerate(ground.networks)),
+            near=ground.near,
+            seed=seed,
         )
-        self._handshake: BeginHandshake = begin_noise if scenario.wire.noise else begin_plainly
+        self._workshop = Workshop(scenario, seed=seed, is_crypto_real=options.is_crypto_real)
         self.laptops = {
-            index: self._laptop(index, self._bug.plant)
+            index: self._workshop.laptop(index, self._bug.plant)
             for index in range(scenario.nodes + len(cloned))
         }
         self.watch = Watch(
@@ -162,7 +145,11 @@ class World:
         self._core = self.present
         self.troop = Troop(scenario, seed, ground)
         self.troop.stand(
-            around, self._laptop, kem=self._kem, begin=self._handshake, parameters=self._parameters
+            around,
+            self._workshop.laptop,
+            kem=self._workshop.kem,
+            begin=self._workshop.begin,
+            parameters=self._workshop.parameters,
         )
         self.watch.states.nodes = nodes
         self.watch.states.liars = self.troop.links_count
@@ -252,7 +239,7 @@ class World:
         """Let those meet who are contacts when the world begins."""
         meetings = Meetings(
             seed=self.options.seed,
-            laptop=self._laptop_at_meeting,
+            laptop=partial(self._workshop.laptop_at_meeting, self._bug.plant),
             trace=self.trace,
             thinking_us=self._thinking_us,
             begins_us=round(self.scenario.begins_at_s * 1_000_000),
@@ -415,42 +402,11 @@ class World:
 
     # --- Building ---------------------------------------------------------------------------------
 
-    def _build_network(self) -> VirtualNetwork:
-        wire, seed = self.scenario.wire, self.options.seed
-        return VirtualNetwork(
-            loop=self.loop,
-            rules=StreamRules(
-                latency_min_us=round(wire.latency_ms[0] * 1_000),
-                latency_max_us=round(wire.latency_ms[1] * 1_000),
-                jitter_us=round(wire.jitter_ms * 1_000),
-                loss=wire.loss,
-                bytes_per_second=round(wire.bandwidth_mbit * 1_000_000 / 8),
-                latency=wire.latency,
-                jitter=wire.jitter,
-                bursts=bursts_of(wire.bursts),
-                queue_bytes=None if wire.queue_kb is None else round(wire.queue_kb * 1_000),
-                is_uplink_shared=wire.bandwidth_of == "node",
-            ),
-            networks=dict(enumerate(self.ground.networks)),
-            near=self.ground.near,
-            seed=seed,
-        )
-
     def _build_surroundings(self) -> Surroundings:
-        wire = self.scenario.wire
         discovery = Discovery(
             loop=self.loop,
             network=self.network,
-            rules=AnnouncementRules(
-                delay_max_us=round(wire.announcement_delay_ms * 1_000),
-                loss=wire.announcement_loss,
-                copied=wire.announcement_copied,
-                late=wire.announcement_late,
-                late_us=(
-                    round(wire.announcement_late_s[0] * 1_000_000),
-                    round(wire.announcement_late_s[1] * 1_000_000),
-                ),
-            ),
+            rules=announcement_rules(self.scenario.wire),
             draws=Draws(self.options.seed, "discovery"),
         )
         return Surroundings(
@@ -462,46 +418,6 @@ class World:
             emitted=self._emitted,
             sending=self.watch.secrecy.sending,
             stopped=self._stopped,
-        )
-
-    def _laptop(self, index: int, plant: Plant | None) -> Laptop:
-        first_s, last_s = self.scenario.retire_delay_s
-        return self._machine(
-            index,
-            plant,
-            replace(
-                self._settings,
-                retire_delay_ms=(round(first_s * 1_000), round(last_s * 1_000)),
-                relay_delay_ms_max=round(self.scenario.relay_delay_s * 1_000),
-            ),
-        )
-
-    def _laptop_at_meeting(self, index: int, other: int) -> Laptop:
-        """Nobody waits there before they tell what they opened."""
-        settings = replace(self._settings, retire_delay_ms=(0, 0), relay_delay_ms_max=0)
-        return self._machine(index, self._bug.plant, settings, "meeting", other)
-
-    @property
-    def _settings(self) -> EngineSettings:
-        return EngineSettings(
-            parameters=self._parameters,
-            stored_bytes_max=self._stored_bytes_max,
-            known_ids_max=self._known_ids_max,
-        )
-
-    def _machine(
-        self, index: int, plant: Plant | None, settings: EngineSettings, *about: str | int
-    ) -> Laptop:
-        seed = self.options.seed
-        return Laptop(
-            settings=settings,
-            entropy=SeededEntropy(seed, *about, "node", index),
-            chance=Chance(seed, *about, "minting", index),
-            kem=self._kem,
-            verify=self._verify,
-            begin=self._handshake,
-            plant=plant,
-            watched=(index, Chance(seed, *about, "twins", index)),
         )
 
     def _build_nodes(self, around: Surroundings) -> list[VirtualNode]:
@@ -521,18 +437,6 @@ class World:
     @property
     def _thinking_us(self) -> int:
         return round(self.scenario.thinking_ms * 1_000)
-
-    @property
-    def _stored_bytes_max(self) -> int:
-        stored_mib = self.scenario.stored_mib
-        return STORED_BYTES_DEFAULT if stored_mib is None else round(stored_mib * 1024 * 1024)
-
-    @property
-    def _known_ids_max(self) -> int:
-        """A small store stands for a larger one: stubs have their share of it and no more."""
-        if self.scenario.stored_mib is None:
-            return KNOWN_IDS_MAX
-        return self._stored_bytes_max * STUBS_SHARE_PERCENT // 100 // STUB_BYTES
 
     def _build_faults(self) -> Faults:
         disks = LostDisks(

@@ -7,7 +7,7 @@ from sim.kernel.entropy import Chance, SeededEntropy
 from sim.nodes.laptop import Laptop
 from sim.nodes.modelled_kem import ModelledKem
 from sim.nodes.planting import Plant
-from sim.world import SIMULATED_MESH
+from sim.workshop import SIMULATED_MESH
 
 
 def laptop_of(

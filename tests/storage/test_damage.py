@@ -34,7 +34,8 @@ from sim.kernel.calendar import EPOCH_US
 from sim.kernel.entropy import Chance, SeededEntropy
 from sim.nodes.laptop import Snapshot
 from sim.tables.scenario import parse_scenario
-from sim.world import SIMULATED_MESH, Options, World
+from sim.workshop import SIMULATED_MESH
+from sim.world import Options, World
 from tests.sim.test_hardships import PEOPLE
 from tests.storage.damaging import DAMAGES, lost_write
 

@@ -10,7 +10,7 @@ from sim.kernel.entropy import Chance, SeededEntropy
 from sim.nodes.databases import MemoryDatabase, new_store, new_vault
 from sim.nodes.laptop import Laptop, WhichDatabase
 from sim.nodes.modelled_kem import ModelledKem
-from sim.world import SIMULATED_MESH
+from sim.workshop import SIMULATED_MESH
 
 
 def write(database: MemoryDatabase, number: int) -> None:
