@@ -16,6 +16,9 @@ from sim.nodes.kem import KyberPyKem
 from tests.entropy import SeededEntropy
 from tests.messenger.people import Clock, Person, exchange
 
+# One process runs them all, since ten thousand letters are written once.
+pytestmark = pytest.mark.xdist_group("unlinkability")
+
 PAIRS = 20
 ROUNDS = 42
 IN_A_ROW = 6

@@ -39,6 +39,9 @@ from sim.world import Options, World
 from tests.sim.test_hardships import PEOPLE
 from tests.storage.damaging import DAMAGES, lost_write
 
+# One process runs them all, since a node lives once for them.
+pytestmark = pytest.mark.xdist_group("damage")
+
 KEY = bytes(range(32))
 NOW = Instant(Monotonic(0), EPOCH_US + 43_300_000_000)
 SEEDS = range(24)

@@ -24,6 +24,9 @@ from sim.models.routing import (
 from sim.places.contacts import Contact, ContactTrace, read_trace
 from sim.places.mobility import WaypointRules, contacts_of, random_waypoints
 
+# One process runs them all, since it keeps contacts and walks.
+pytestmark = pytest.mark.xdist_group("routing")
+
 REFERENCE = os.environ.get("MESH_REFERENCE_DATA")
 
 
