@@ -65,7 +65,14 @@ def test_a_node_that_pushes_to_nobody_breaks_l6() -> None:
     engine = engines(1)[0]
     for number in range(4):
         engine.spreading.link_up(LinkId(number), START, is_dialled_by_us=False)
-    require_eager({0: engine})
-    vars(vars(engine.spreading)["_pushing"])["_eager"].clear()
-    with pytest.raises(BrokenPromise, match=r"L6.*pushes over 0 of its 4 links"):
-        require_eager({0: engine})
+    require_eager({0: engine}, is_all_honest=True)
+    pushing = vars(engine.spreading)["_pushing"]
+    for number in range(3):
+        vars(pushing)["_scores"].broke(LinkId(number), START)
+        pushing.doubted(LinkId(number), START)
+    require_eager({0: engine}, is_all_honest=False)
+    with pytest.raises(BrokenPromise, match=r"L6.*over 1 of its 4 links, of which it doubts 0"):
+        require_eager({0: engine}, is_all_honest=True)
+    vars(pushing)["_eager"].clear()
+    with pytest.raises(BrokenPromise, match=r"L6.*over 0 of its 4 links, of which it doubts 3"):
+        require_eager({0: engine}, is_all_honest=False)
