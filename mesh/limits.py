@@ -75,7 +75,16 @@ LINKS_FULL_MESH_MAX = 8
 """With at most so many others in sight a node links to all of them."""
 
 LINKS_ACTIVE_MAX = 8
-"""Links that no person asked for (SYNC.md E). Who comes later takes the place of one of them."""
+"""Links that no person asked for, with few in sight (SYNC.md E). Who comes later takes the place
+of one of them."""
+
+LINKS_HOSTILE_SHARE = 3
+"""One in so many of those in sight may call everybody and hold on, and there is still room for
+who calls once: so many links more than the least may stand. Without that the hostile ones of a
+network fill all places before the last of the honest ones has started."""
+
+LINKS_ROOM_MAX = 24
+"""However many announce themselves; each link is a queue and a session of comparing."""
 
 LINKS_ACTIVE_MIN = 6
 """With fewer than this, further nodes are dialled: of those in sight, and those told of."""

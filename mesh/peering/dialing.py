@@ -35,10 +35,13 @@ from mesh.limits import (
     LINK_SETTLED_MS,
     LINK_SWAP_INTERVAL_MS,
     LINK_TURNED_AWAY_MS,
+    LINKS_ACTIVE_MAX,
     LINKS_ACTIVE_MIN,
     LINKS_DIALLED_TARGET,
     LINKS_FILL_PAUSE_MS,
     LINKS_FULL_MESH_MAX,
+    LINKS_HOSTILE_SHARE,
+    LINKS_ROOM_MAX,
     OWN_ADDRESSES_MAX,
     REMEMBERED_FAILURES_MAX,
     SWAP_SOON_MS,
@@ -201,7 +204,8 @@ class Dialing:
         if target is not None and target.source is Source.CONFIGURED:
             return True
         network = self._own.network_of(address)
-        return self._links.has_room(address, network, is_dialled=dial is not None)
+        is_dialled = dial is not None
+        return self._links.has_room(address, network, is_dialled=is_dialled, room=self._room)
 
     def link_up(
         self,
@@ -305,7 +309,7 @@ class Dialing:
 
     def find_surplus(self) -> LinkId | None:
         """The link that yields to the newest one, if it has to take a place."""
-        return self._links.find_surplus()
+        return self._links.find_surplus(room=self._room)
 
     def working_addresses(self) -> list[Address]:
         """Addresses whose dials became the links that are open now."""
@@ -474,8 +478,17 @@ class Dialing:
     @property
     def _is_small(self) -> bool:
         # Who was only told of is not in sight. More than a few are never counted.
+        return self._count_in_sight(LINKS_FULL_MESH_MAX + 1) <= LINKS_FULL_MESH_MAX
+
+    @property
+    def _room(self) -> int:
+        """How many links may stand: so many that a third of all in sight cannot fill it."""
+        hostile = self._count_in_sight(CANDIDATES_MAX) // LINKS_HOSTILE_SHARE
+        return min(max(LINKS_ACTIVE_MAX, LINKS_ACTIVE_MIN + hostile), LINKS_ROOM_MAX)
+
+    def _count_in_sight(self, most: int) -> int:
         in_sight = (one for one in self._targets.values() if one.source is not Source.EXCHANGED)
-        return sum(1 for _ in islice(in_sight, LINKS_FULL_MESH_MAX + 1)) <= LINKS_FULL_MESH_MAX
+        return sum(1 for _ in islice(in_sight, most))
 
     @property
     def _is_thin(self) -> bool:

@@ -4,13 +4,16 @@ Implements `docs/protocol/peering.md`, section "How many links". Part of the dia
 decides whom to dial.
 
 Theory of operation. Links that a person asked for stand outside all counts. Of the others at most
-eight stay. One more is let in if it ranks before one that may yield, or a mesh whose nodes have
-links enough would be closed to newcomers. A rank is a keyed hash of where the other end is, under
-a key that nobody else knows: so whoever calls, and however often, the links of a node are a random
-sample of all hosts that have called. What a link brings and how often somebody calls does not
-count, since a hostile node can do both better than an honest one. Never do these yield: the two
-links that this node dialled the longest ago, the two that called the longest ago, and the last two
-of a network. So who comes later to take all links of a mesh finds most of them kept.
+eight stay, or where many are in sight a third of these and six: honest nodes call until they have
+three, so most have fewer than eight all the same, and who calls everybody cannot fill the places of
+all before the last honest node has come. One more is let in if it ranks before one that may yield,
+or a mesh whose nodes have links enough would be closed to newcomers. A rank is a keyed hash of
+where the other end is, under a key that nobody else knows: so whoever calls, and however often, the
+links of a node are a random sample of all hosts that have called. What a link brings and how often
+somebody calls does not count, since a hostile node can do both better than an honest one. Never do
+these yield: the two links that this node dialled the longest ago, the two that called the longest
+ago, and the last two of a network. So who comes later to take all links of a mesh finds most of
+them kept.
 """
 
 from collections.abc import Iterator, Mapping
@@ -116,22 +119,27 @@ class OpenLinks:
         """Whether a link leads to a target."""
         return any(one.leads_to(target) for one in self)
 
-    def has_room(self, address: Address, network: str, *, is_dialled: bool) -> bool:
-        """Whether one more link may stay beside the open ones, or in the place of one of them."""
+    def has_room(self, address: Address, network: str, *, is_dialled: bool, room: int) -> bool:
+        """Whether one more link may stay beside the open ones, or in the place of one of them.
+
+        Places beyond the usual ones are for other hosts only.
+        """
         if self.is_scarce(network) or self.counted < LINKS_ACTIVE_MAX:
+            return True
+        origin = _origin(address, network)
+        is_known = any(_origin(one.address, one.network) == origin for one in self)
+        if self.counted < room and not is_known:
             return True
         yielding = self._yielding()
         if is_dialled or not yielding:
             return bool(yielding)
-        origin = _origin(address, network)
-        is_known = any(_origin(one.address, one.network) == origin for one in self)
         worst = max(self._worth(link) for link in yielding)
         return not is_known and (True, False, self._rank(origin)) < worst
 
-    def find_surplus(self) -> LinkId | None:
+    def find_surplus(self, *, room: int) -> LinkId | None:
         """The link that yields to the newest one, if it has to take a place."""
         newest = self._links.get(self._newest) if self._newest is not None else None
-        most = LINKS_ACTIVE_MIN if newest is not None and newest.is_swap else LINKS_ACTIVE_MAX
+        most = LINKS_ACTIVE_MIN if newest is not None and newest.is_swap else room
         if self.counted <= most:
             return None
         return max(self._yielding(), key=self._worth, default=None)

@@ -59,7 +59,9 @@ def test_callers_without_end_do_not_get_all_links_of_a_node(has_many_hosts: bool
         table.pass_time(5)
         for stranger in strangers:
             stranger.keep_alive()
-        assert len(engine._neighbours.ready) <= LINKS_ACTIVE_MAX
+        # Nine are in sight, so there is one place more, for a host that has none yet.
+        room = LINKS_ACTIVE_MAX + has_many_hosts
+        assert len(engine._neighbours.ready) <= room
         assert len(honest_links(table, "node 0")) >= LINKS_KEPT_DIALLED
         strangers = [stranger for stranger in strangers if stranger.is_open]
     if not has_many_hosts:

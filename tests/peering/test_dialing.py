@@ -16,8 +16,10 @@ from mesh.limits import (
     LINKS_ACTIVE_MIN,
     LINKS_DIALLED_TARGET,
     LINKS_FILL_PAUSE_MS,
+    LINKS_HOSTILE_SHARE,
     LINKS_KEPT_CALLED,
     LINKS_KEPT_DIALLED,
+    LINKS_ROOM_MAX,
     REMEMBERED_FAILURES_MAX,
     SWAP_SOON_MS,
 )
@@ -172,9 +174,9 @@ def test_among_many_a_node_dials_a_few_but_never_misses_another_network() -> Non
 
 
 def full(dialled: int = 3) -> Dialing:
-    """A node with as many links as it keeps, some of which it dialled, in a mesh of sixty."""
+    """A node with as many links as it keeps, some of them dialled, with nine in sight."""
     dialing = make()
-    for number in range(1, 60):
+    for number in range(1, 10):
         dialing.peer_seen(f"{number:016x}", [address(number)], at(0))
     for place, dial in enumerate(dialing.deadline_passed(at(2_000))):
         if place < dialled:
@@ -182,7 +184,7 @@ def full(dialled: int = 3) -> Dialing:
             link_up(dialing, number, dial.dial, at(2_000))
         else:
             dialing.dial_failed(dial.dial, at(2_000))
-    for number in range(100, 100 + LINKS_ACTIVE_MAX - dialled):
+    for number in range(100, 100 + LINKS_ACTIVE_MIN + 9 // LINKS_HOSTILE_SHARE - dialled):
         link_up(dialing, number, None, at(2_000 + number))
     return dialing
 
@@ -214,6 +216,28 @@ def test_who_comes_late_finds_room_in_the_place_of_another() -> None:
     yielded = call(dialing, 300, address(caller))
     assert yielded is not None
     assert yielded != LinkId(300)
+
+
+def let_in(in_sight: int, hosts_count: int) -> int:
+    """How many callers from so many hosts a node lets in before any link yields."""
+    dialing = make()
+    for number in range(1, in_sight + 1):
+        dialing.peer_seen(f"{number:016x}", [address(number)], at(0))
+    for count in range(100):
+        host = Address(f"10.0.1.{1 + count % hosts_count}", 1_000 + count)
+        if call(dialing, 200 + count, host) is not None:
+            return count
+    raise AssertionError("no link ever yields")
+
+
+def test_a_third_of_those_in_sight_cannot_fill_a_node() -> None:
+    assert let_in(8, 100) == LINKS_ACTIVE_MAX
+    assert let_in(30, 100) == LINKS_ACTIVE_MIN + 30 // LINKS_HOSTILE_SHARE
+    assert let_in(500, 100) == LINKS_ROOM_MAX
+
+
+def test_one_host_takes_no_places_beyond_the_usual_ones() -> None:
+    assert let_in(30, 1) == LINKS_ACTIVE_MAX
 
 
 def test_a_network_with_few_links_always_has_room() -> None:
