@@ -5,8 +5,7 @@ they began, with their latencies, become a graph for `sim.models.pushing`, and i
 nodes post at the same times. Nothing else is told to it: which links become eager it finds for
 itself.
 
-So both are held together in how posts spread, and not in which links there are. Calendars are right
-here: what looks older than a minute is not pushed, and the model knows no calendars.
+So both are held together in how posts spread, and not in which links there are.
 """
 
 import contextlib
@@ -94,7 +93,6 @@ def _scenario(nodes: int, posts: int) -> Scenario:
         load_scenario("thousand"),
         {
             "nodes": nodes,
-            "wall_offset_s": 0,
             "workload.met_before_share": met_share,
             "workload.messages_per_second": 1 / knowing,
             "workload.write_between_s.0": WRITING_S,

@@ -33,8 +33,8 @@ def model_command(
     """Spread posts, one a second, over links of 5 to 25 ms by the rules of the node, as arrays.
 
     Alone on a random graph, and first once as a plain flood. With --engine a world of real engines
-    runs first (`thousand`, with right calendars), each dials eight others, and the model gets
-    their links: then their authors post in it at the same times.
+    runs first (`thousand`), each dials eight others, and the model gets their links: then their
+    authors post in it at the same times.
     """
     try:
         if has_engine:
