@@ -246,10 +246,12 @@ brings far more than it owes, and who never gives is doubted after the first."""
 SCORE_HALF_LIFE_MS = 600_000
 """After ten minutes half of it is forgotten, good and bad."""
 
-LIVE_SECONDS_MAX = 660
-"""Older mail is backlog: announced, never pushed. Mail that comes live is seconds old, and clocks
-that differ by less than ten minutes are left as they are: with 60 s a mesh of clocks that are up
-to a minute wrong took 204 ms where it takes 157 with right ones."""
+CLOCKS_AGREE_SECONDS = 600
+"""Clocks of neighbours that differ by no more are left as they are (docs/protocol/posting.md)."""
+
+LIVE_SECONDS_MAX = CLOCKS_AGREE_SECONDS + 60
+"""Older mail is backlog: announced, never pushed. Mail that comes live is seconds old, but clocks
+may differ; with 60 s alone a node that was more than a minute ahead pushed nothing on."""
 
 PRUNE_AGE_MS = 5_000
 """A duplicate of what came so lately shows that another link is the faster one."""

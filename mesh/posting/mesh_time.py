@@ -22,11 +22,15 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from mesh.ids import Instant, LinkId, Monotonic, UnixSeconds
-from mesh.limits import CREATED_AHEAD_SECONDS_MAX, TIME_INTERVAL_MS, TIMES_PER_LINK_MAX
+from mesh.limits import (
+    CLOCKS_AGREE_SECONDS,
+    CREATED_AHEAD_SECONDS_MAX,
+    TIME_INTERVAL_MS,
+    TIMES_PER_LINK_MAX,
+)
 
 RELEASED: Final = UnixSeconds(1_790_000_000)
 """A clock that is earlier than this release is certainly wrong."""
-AGREEMENT_S: Final = 600
 LINKS_MIN: Final = 3
 STEADY_US: Final = 3_600_000_000
 SHOWN_FROM_S: Final = 60
@@ -58,7 +62,7 @@ class _Word:
 
     def is_outdated(self, ahead_s: int, *, is_vouched: bool) -> bool:
         """Whether what we said does not hold any more."""
-        is_moved = abs(self.said_ahead_s - ahead_s) > AGREEMENT_S
+        is_moved = abs(self.said_ahead_s - ahead_s) > CLOCKS_AGREE_SECONDS
         return is_moved or self.is_said_vouched != is_vouched
 
 
@@ -197,7 +201,7 @@ class MeshClock:
             offset_s = _beyond_agreement(agreed_s)
         elif is_early:
             offset_s = self._yielding(vouched)
-        if abs(offset_s - self._offset_s) > AGREEMENT_S:
+        if abs(offset_s - self._offset_s) > CLOCKS_AGREE_SECONDS:
             self._steady_since = now.monotonic
         self._is_unsaid = self._is_unsaid or offset_s != self._offset_s
         self._offset_s = offset_s
@@ -206,7 +210,7 @@ class MeshClock:
     def _yielding(self, vouched: Sequence[int]) -> int:
         """The correction of a clock that is certainly wrong, while no group tells the time."""
         if vouched:
-            is_backed = any(abs(one - self._offset_s) <= AGREEMENT_S for one in vouched)
+            is_backed = any(abs(one - self._offset_s) <= CLOCKS_AGREE_SECONDS for one in vouched)
             if len(self._words) >= LINKS_MIN and is_backed:
                 return self._offset_s
             return max(0, vouched[-1])
@@ -240,16 +244,16 @@ def _largest_group(clocks: Sequence[int]) -> int | None:
 
     One clock alone is no group.
     """
-    sizes = [sum(abs(one - other) <= AGREEMENT_S for other in clocks) for one in clocks]
+    sizes = [sum(abs(one - other) <= CLOCKS_AGREE_SECONDS for other in clocks) for one in clocks]
     largest = max(sizes, default=0)
     centres = [one for one, size in zip(clocks, sizes, strict=True) if size == largest]
-    if largest < 2 or centres[-1] - centres[0] > AGREEMENT_S:
+    if largest < 2 or centres[-1] - centres[0] > CLOCKS_AGREE_SECONDS:
         return None
     return centres[len(centres) // 2]
 
 
 def _beyond_agreement(offset_s: int) -> int:
-    return offset_s if abs(offset_s) > AGREEMENT_S else 0
+    return offset_s if abs(offset_s) > CLOCKS_AGREE_SECONDS else 0
 
 
 def _in_words(offset_s: int) -> str:

@@ -5,8 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mesh.ids import Instant, LinkId, Monotonic, UnixSeconds
-from mesh.limits import TIME_INTERVAL_MS, TIMES_PER_LINK_MAX
-from mesh.posting.mesh_time import AGREEMENT_S, MeshClock, ToldTime
+from mesh.limits import CLOCKS_AGREE_SECONDS, TIME_INTERVAL_MS, TIMES_PER_LINK_MAX
+from mesh.posting.mesh_time import MeshClock, ToldTime
 
 TRUE = 1_800_000_000
 RELEASED = UnixSeconds(1_790_000_000)
@@ -130,9 +130,9 @@ def test_without_a_group_larger_than_any_other_the_own_clock_stands() -> None:
 
 
 def test_a_difference_below_ten_minutes_is_left_alone() -> None:
-    laptop = Laptop(-AGREEMENT_S + 10)
+    laptop = Laptop(-CLOCKS_AGREE_SECONDS + 10)
     laptop.hear_all(0, 0, 0)
-    assert laptop.mesh_error_s == -AGREEMENT_S + 10
+    assert laptop.mesh_error_s == -CLOCKS_AGREE_SECONDS + 10
     assert laptop.clock.notices() == []
 
 
@@ -331,17 +331,17 @@ def test_more_must_agree_than_in_any_other_group() -> None:
 
 
 def test_agreement_reaches_ten_minutes_to_both_sides_of_the_middle() -> None:
-    for spread_s, is_moved in ((AGREEMENT_S, True), (AGREEMENT_S + 10, False)):
+    for spread_s, is_moved in ((CLOCKS_AGREE_SECONDS, True), (CLOCKS_AGREE_SECONDS + 10, False)):
         laptop = Laptop(-DAY)
         laptop.hear_all(-spread_s, 0, spread_s)
         assert (laptop.mesh_error_s == 0) == is_moved
 
 
 def test_a_clock_that_is_ten_minutes_wrong_stands_and_ten_seconds_more_are_corrected() -> None:
-    laptop = Laptop(AGREEMENT_S)
+    laptop = Laptop(CLOCKS_AGREE_SECONDS)
     laptop.hear_all(0, 0, 0)
-    assert laptop.mesh_error_s == AGREEMENT_S
-    laptop = Laptop(AGREEMENT_S + 10)
+    assert laptop.mesh_error_s == CLOCKS_AGREE_SECONDS
+    laptop = Laptop(CLOCKS_AGREE_SECONDS + 10)
     laptop.hear_all(0, 0, 0)
     assert laptop.mesh_error_s == 0
 
