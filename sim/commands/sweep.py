@@ -138,8 +138,6 @@ def _refuse_what_is_not_meant(*, is_hunt: bool, is_shrunk: bool, dask: str | Non
         )
         if not is_shrunk:
             refuse_unheard(["out"], "with --runs 0: nothing is made small, so nothing is kept.")
-    if dask is not None:
-        refuse_unheard(["timeout"], "with --dask: a cluster has its own.")
     if dask not in (None, LOCAL_CLUSTER):
         refuse_unheard(["jobs"], "with the address of a cluster: it has the workers that it has.")
 
@@ -219,7 +217,8 @@ def _run(
 def _executor(dask: str | None, jobs: int, timeout_s: float) -> Executor:
     if dask is None:
         return LocalPool(jobs, timeout_s=timeout_s)
-    return DaskPool(None if dask == LOCAL_CLUSTER else dask, jobs=jobs)
+    address = None if dask == LOCAL_CLUSTER else dask
+    return DaskPool(address, jobs=jobs, timeout_s=timeout_s)
 
 
 def _text_of(summary: Summary) -> str:

@@ -10,11 +10,12 @@ import multiprocessing
 import signal
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
+from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Final, Generic, Protocol, TypeAlias, TypeVar, cast
 
 from mesh.errors import UserError
@@ -24,6 +25,12 @@ if TYPE_CHECKING:
 
 RUNS_PER_WORKER_MAX: Final = 50
 """A worker is replaced after so many runs: what memory they leave behind goes with it."""
+
+UNHEARD: Final = (OSError, RuntimeError)
+"""So ends a question to a cluster that is gone, the second while the client gives up."""
+
+RESTART_S: Final = 30
+"""How long a worker of Dask that was ended is waited for; the others have something to do."""
 
 Pipe: TypeAlias = "Connection[object, object]"
 Task = TypeVar("Task")
@@ -140,7 +147,7 @@ class LocalPool:
 
     def _receive(self, worker: _Worker[Task]) -> Result | Dead:
         if not worker.pipe.poll():
-            return Dead(f"took longer than {self._timeout_s:g} s")
+            return _too_long(self._timeout_s)
         try:
             # What comes was sent by `_serve`, which ran the function.
             return cast("Result | Dead", worker.pipe.recv())
@@ -188,9 +195,13 @@ def _serve(pipe: "Pipe", run: Callable[[Task], Result]) -> None:
 
 
 class DaskPool:
-    """A Dask cluster: one whose scheduler is named, or one on this machine."""
+    """A Dask cluster: one whose scheduler is named, or one on this machine.
 
-    def __init__(self, address: str | None, *, jobs: int) -> None:
+    It has one task for each of its workers, so that the time of a task begins when it does.
+    """
+
+    def __init__(self, address: str | None, *, jobs: int, timeout_s: float) -> None:
+        self._timeout_s = timeout_s
         try:
             import distributed
         except ImportError:
@@ -235,14 +246,77 @@ class DaskPool:
     def _outcomes(
         self, run: Callable[[Task], Result], tasks: Sequence[Task]
     ) -> Iterator[tuple[Task, Result | Dead]]:
-        import distributed
+        waiting = deque(tasks)
+        running: dict[distributed.Future, tuple[Task, float]] = {}
+        try:
+            yield from self._run(run, waiting, running)
+        except UNHEARD:
+            for task in [*(task for task, _ in running.values()), *waiting]:
+                yield task, CLUSTER_GONE
 
-        futures = self._client.map(run, tasks, pure=False, retries=0)
-        by_key = {future.key: task for future, task in zip(futures, tasks, strict=True)}
-        for future in distributed.as_completed(futures):
-            yield by_key[future.key], _outcome_of(future)
-            # Else a worker keeps it, and what is kept by one that dies is computed again.
-            future.release()
+    def _run(
+        self,
+        run: Callable[[Task], Result],
+        waiting: deque[Task],
+        running: "dict[distributed.Future, tuple[Task, float]]",
+    ) -> Iterator[tuple[Task, Result | Dead]]:
+        ended: SimpleQueue[distributed.Future] = SimpleQueue()
+        while waiting or running:
+            while waiting and len(running) < max(1, len(self._cluster.nthreads())):
+                task = waiting.popleft()
+                future = self._client.submit(run, task, pure=False, retries=0)
+                running[future] = task, time.monotonic()
+                future.add_done_callback(ended.put)
+            future = self._next(running, ended)
+            if future not in running:
+                # It was given up, and that it was is an end too.
+                continue
+            task, _ = running.pop(future)
+            if future.done():
+                yield task, _outcome_of(future)
+                # Else a worker keeps it, and what is kept by one that dies is computed again.
+                future.release()
+            elif holders := self._holders(future):
+                self._give_up(future, holders)
+                yield task, _too_long(self._timeout_s)
+            else:
+                # All workers do something else: its time has not begun.
+                running[future] = task, time.monotonic()
+
+    @property
+    def _cluster(self) -> "distributed.Client":
+        """The client, if its scheduler can be asked."""
+        if self._client.status == "closed":
+            raise ConnectionError("The client has given up.")
+        return self._client
+
+    def _next(
+        self,
+        running: "Mapping[distributed.Future, tuple[Task, float]]",
+        ended: "SimpleQueue[distributed.Future]",
+    ) -> "distributed.Future":
+        """What has ended, or else runs for too long."""
+        oldest = min(running, key=lambda future: running[future][1])
+        try:
+            return ended.get(
+                timeout=max(0, running[oldest][1] + self._timeout_s - time.monotonic())
+            )
+        except Empty:
+            return oldest
+
+    def _holders(self, future: "distributed.Future") -> list[str]:
+        """The workers that have a task."""
+        held = self._cluster.processing()
+        return [address for address, keys in held.items() if future.key in keys]
+
+    def _give_up(self, future: "distributed.Future", holders: list[str]) -> None:
+        """End what runs for too long, with the process that runs it."""
+        self._client.cancel([future])
+        try:
+            self._client.restart_workers(holders, timeout=RESTART_S, raise_for_error=False)
+        except ValueError:
+            # Nobody would start it again: it is sent away, and its thread comes to its end alone.
+            self._client.retire_workers(holders)
 
 
 def _own_cluster(jobs: int) -> "distributed.Client":
@@ -259,6 +333,10 @@ def _own_cluster(jobs: int) -> "distributed.Client":
             # Of deaths the sweep tells.
             silence_logs=logging.CRITICAL,
         )
+
+
+def _too_long(timeout_s: float) -> Dead:
+    return Dead(f"took longer than {timeout_s:g} s")
 
 
 def _outcome_of(future: "distributed.Future") -> "Result | Dead":

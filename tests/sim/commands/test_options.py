@@ -27,7 +27,6 @@ SPREAD = ("spread", "--nodes", "20", "--posts", "1")
         (("sweep", "--bugs", "--runs", "0", "--out", "o"), "--out says nothing with --runs 0"),
         ((*SWEEP, "--bugs"), "A scenario says nothing with --bugs"),
         ((*SWEEP, "--runs", "5"), "--runs says nothing without --bugs"),
-        ((*SWEEP, "--dask", "local", "--timeout", "5"), "--timeout says nothing with --dask"),
         ((*SWEEP, "--dask", "tcp://h:1", "--jobs", "4"), "--jobs says nothing with the address"),
         *(
             ((*MAELSTROM, *said), f"{said[0]} says nothing without --check")

@@ -3,6 +3,7 @@
 import multiprocessing
 import os
 import signal
+import threading
 import time
 
 import distributed
@@ -25,6 +26,16 @@ def fate(task: int) -> int:
         time.sleep(600)
     if task == 7:
         raise ValueError("seven")
+    return task * task
+
+
+RELEASED = threading.Event()
+
+
+def held_up(task: int) -> int:
+    """Of a worker that is a thread of this process."""
+    if task == 5:
+        RELEASED.wait()
     return task * task
 
 
@@ -73,7 +84,7 @@ def test_workers_are_deaf_to_ctrl_c_from_their_first_moment() -> None:
 @pytest.mark.slow
 def test_on_dask_a_dead_worker_is_marked_and_what_waited_at_it_is_not() -> None:
     # One worker, so that Dask accuses one of the others of its death too.
-    pool: Executor = DaskPool(None, jobs=1)
+    pool: Executor = DaskPool(None, jobs=1, timeout_s=60)
     try:
         outcomes = dict(pool.map_unordered(fate, [3, 2, 4, 7, 8]))
     finally:
@@ -82,18 +93,45 @@ def test_on_dask_a_dead_worker_is_marked_and_what_waited_at_it_is_not() -> None:
 
 
 @pytest.mark.slow
+def test_on_dask_a_run_that_does_not_end_is_marked_and_the_others_go_on() -> None:
+    # One worker, which has to come back for the others.
+    pool: Executor = DaskPool(None, jobs=1, timeout_s=8)
+    try:
+        outcomes = dict(pool.map_unordered(fate, [5, 2, 4, 3, 6]))
+    finally:
+        pool.close()
+    assert outcomes == {5: Dead("took longer than 8 s"), 2: 4, 4: 16, 3: WORKER_DIED, 6: 36}
+
+
+@pytest.mark.slow
+def test_a_worker_that_nobody_would_start_again_is_sent_away_with_its_run() -> None:
+    cluster = distributed.LocalCluster(
+        n_workers=2, threads_per_worker=1, processes=False, dashboard_address="127.0.0.1:0"
+    )
+    pool: Executor = DaskPool(cluster.scheduler_address, jobs=2, timeout_s=2)
+    try:
+        outcomes = dict(pool.map_unordered(held_up, [5, 2, 4]))
+        assert outcomes == {5: Dead("took longer than 2 s"), 2: 4, 4: 16}
+    finally:
+        RELEASED.set()
+        pool.close()
+        cluster.close()
+
+
+@pytest.mark.slow
 def test_of_a_cluster_that_is_gone_all_that_is_left_is_dead() -> None:
     cluster = distributed.LocalCluster(
-        n_workers=1, threads_per_worker=1, processes=False, dashboard_address="127.0.0.1:0"
+        n_workers=2, threads_per_worker=1, dashboard_address="127.0.0.1:0"
     )
-    pool: Executor = DaskPool(cluster.scheduler_address, jobs=1)
+    pool: Executor = DaskPool(cluster.scheduler_address, jobs=2, timeout_s=60)
     try:
-        first = next(iter(pool.map_unordered(fate, [2])))
+        # One of them runs when the cluster goes, and two wait.
+        outcomes = pool.map_unordered(fate, [2, 5, 4, 6])
+        first = next(outcomes)
         cluster.close()
-        assert dict([first, *pool.map_unordered(fate, [4, 6])]) == {
-            2: 4,
-            4: CLUSTER_GONE,
-            6: CLUSTER_GONE,
-        }
+        gone = dict.fromkeys([5, 4, 6], CLUSTER_GONE)
+        assert dict([first, *outcomes]) == {2: 4, **gone}
+        # And once the client knows it.
+        assert dict(pool.map_unordered(fate, [4, 5, 6])) == gone
     finally:
         pool.close()

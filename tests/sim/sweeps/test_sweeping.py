@@ -67,7 +67,7 @@ def test_a_sweep_goes_on_from_its_log_and_runs_nothing_twice(tmp_path: Path) -> 
 @pytest.mark.slow
 def test_a_world_runs_on_dask_as_it_does_here() -> None:
     [point] = points([1])
-    pool = DaskPool(None, jobs=1)
+    pool = DaskPool(None, jobs=1, timeout_s=60)
     try:
         [(_, there)] = pool.map_unordered(run_point, [point])
     finally:
@@ -88,7 +88,7 @@ def test_a_cluster_whose_workers_run_two_tasks_at_once_is_refused() -> None:
         ) as cluster,
         pytest.raises(UserError, match="--nthreads 1"),
     ):
-        DaskPool(cluster.scheduler_address, jobs=1)
+        DaskPool(cluster.scheduler_address, jobs=1, timeout_s=60)
 
 
 @pytest.mark.world
