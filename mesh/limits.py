@@ -285,6 +285,9 @@ LATE_MS = 20
 """Who looks so late for what did not come waits as long again: whoever is busy has neighbours that
 wait for him, and the bodies may stand in the queues between."""
 
+LATE_PAUSES_MAX_MS = 1_000
+"""All such pauses for one body, together: as long as any is waited for on the slowest link."""
+
 ASK_TIMEOUT_MIN_MS = 50
 """A grafted id that has not come goes to the next neighbour that has it."""
 

@@ -22,7 +22,7 @@ from mesh.replication.pushing import NOHAVE_BUSY, NOHAVE_SPARING, FlowOf, Pushin
 from mesh.replication.scores import Scores
 from mesh.replication.seen_sets import Element, SeenSets
 from mesh.replication.turns import ANY_FLOW, Sparing
-from mesh.replication.wanting import Wanting
+from mesh.replication.wanting import Ask, Wanting
 from mesh.wire.envelope import SIZE_BYTES
 from mesh.wire.frames import (
     FLAG_BACKLOG,
@@ -292,10 +292,7 @@ class Spreading:
             self._anti_entropy.compare(link, now, pause_ms=pause_ms)
         for link in self._pushing.take_dropped():
             self._anti_entropy.compare(link, now)
-        asked = self._wanting.take_frames()
-        for link, frame in asked:
-            if isinstance(frame, Graft):
-                self._pushing.graft(link)
+        asked = [said for ask in self._wanting.take_asks() for said in self._asking(ask)]
         return self._pushing.take_frames() + asked + self._anti_entropy.take_frames(mesh_now, now)
 
     def has_bodies(self, link: LinkId) -> bool:
@@ -339,6 +336,15 @@ class Spreading:
             if self._wanting.is_full(learned.link):
                 self._anti_entropy.stop(learned.link, now)
             self._pushing.announce(learned.link, learned.have)
+
+    def _asking(self, ask: Ask) -> list[tuple[LinkId, Frame]]:
+        if not isinstance(ask.frame, Graft):
+            return [(ask.link, ask.frame)]
+        if ask.is_late and not self._pushing.is_eager(ask.link):
+            # That we are slow makes it no faster than those that push: it goes on announcing.
+            return [(ask.link, ask.frame), (ask.link, Prune())]
+        self._pushing.graft(ask.link)
+        return [(ask.link, ask.frame)]
 
     def _spread_backlog(self, id_: EnvelopeId, link: LinkId | None, now: Instant) -> None:
         self._pushing.spread(

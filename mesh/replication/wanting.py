@@ -14,15 +14,16 @@ nothing is lost by a bound.
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from heapq import heapify, heappop, heappush, nlargest
+from typing import NamedTuple
 
 from mesh.ids import EnvelopeId, Instant, LinkId, Monotonic
 from mesh.limits import (
     ANNOUNCED_IDS_BURST,
     ANNOUNCED_IDS_PER_SECOND,
     ANNOUNCERS_PER_ID_MAX,
-    GRAFT_PAUSE_MAX_MS,
     IDS_PER_FRAME_MAX,
     LATE_MS,
+    LATE_PAUSES_MAX_MS,
     MISSING_BODIES_ASKED_MAX,
     MISSING_IDS_MAX,
     OFFERED_IDS_PER_LINK_MAX,
@@ -38,7 +39,15 @@ from mesh.replication.allowance import Allowance
 from mesh.replication.pace import Pace
 from mesh.replication.scores import Scores
 from mesh.replication.seen_sets import SeenSets
-from mesh.wire.frames import Frame, Graft, IWant
+from mesh.wire.frames import Graft, IWant
+
+
+class Ask(NamedTuple):
+    """A link is asked. `is_late`: we are busy, so it need not be faster than those that push."""
+
+    link: LinkId
+    frame: Graft | IWant
+    is_late: bool = False
 
 
 @dataclass(slots=True)
@@ -46,13 +55,13 @@ class _Missing:
     """An id that somebody has and we lack. `due`: when something is to be done about it.
 
     It has an announcer, and each of them has it among what it offered, or was asked for.
-    `is_put_off`: we were late for it ourselves, and have waited longer for that.
+    `put_off_ms`: how much longer we have waited for it, being late ourselves.
     """
 
     size_bytes: int
     is_live: bool
     due: Monotonic | None = None
-    is_put_off: bool = False
+    put_off_ms: int = 0
     announcers: list[LinkId] = field(default_factory=list)
     owner: LinkId | None = None
 
@@ -100,7 +109,7 @@ class Wanting:
         self._askable: dict[LinkId, Instant] = {}
         # Links that have more for us than we could note, and how long to leave them alone.
         self._dropped: dict[LinkId, int] = {}
-        self._frames: list[tuple[LinkId, Frame]] = []
+        self._asks: list[Ask] = []
 
     # --- Links --------------------------------------------------------------------------------
 
@@ -288,14 +297,14 @@ class Wanting:
 
     # --- Asking -------------------------------------------------------------------------------
 
-    def take_frames(self) -> list[tuple[LinkId, Frame]]:
+    def take_asks(self) -> list[Ask]:
         """What is asked now."""
         if self._askable:
             askable, self._askable = self._askable, {}
             for link in sorted(askable, key=self._patience_for):
                 self._ask(link, self._links[link], askable[link])
-        frames, self._frames = self._frames, []
-        return frames
+        asks, self._asks = self._asks, []
+        return asks
 
     def lost(self, link: LinkId, *, pause_ms: int = 0) -> None:
         """Something that a link has could not be noted or taken."""
@@ -332,11 +341,10 @@ class Wanting:
             missing = self._missing.get(id_)
             if missing is None or missing.due is None or missing.due > now.monotonic:
                 continue
-            late_ms = (now.monotonic - missing.due) // 1000
-            if late_ms >= LATE_MS and not missing.is_put_off:
-                # We were busy. What others sent may still stand in their queues, or in ours.
-                missing.is_put_off = True
-                self._wake(id_, missing, _after(now, min(late_ms, GRAFT_PAUSE_MAX_MS)))
+            pause_ms = _pause_for_being_late_ms(missing, now)
+            if pause_ms:
+                missing.put_off_ms += pause_ms
+                self._wake(id_, missing, _after(now, pause_ms))
             else:
                 self._is_due(id_, missing, now)
         for link, state in self._links.items():
@@ -423,6 +431,7 @@ class Wanting:
                 self._note_offer(link, state, lacked, size_bytes, since, is_live=False)
         grafted: list[EnvelopeId] = []
         wanted: list[EnvelopeId] = []
+        is_late = True
         for id_ in list(state.offered):
             missing = self._missing[id_]
             if missing.owner is not None or missing.due is not None:
@@ -432,7 +441,7 @@ class Wanting:
                 or state.asked_bytes + missing.size_bytes > WANTS_PER_LINK_BYTES_MAX
             ):
                 break
-            missing.owner, missing.is_put_off = link, False
+            missing.owner = link
             if not state.asked:
                 state.pace.asked(since)
             del state.offered[id_]
@@ -440,6 +449,8 @@ class Wanting:
             state.asked_bytes += missing.size_bytes
             if missing.is_live:
                 grafted.append(id_)
+                is_late &= missing.put_off_ms > 0
+                missing.put_off_ms = 0
                 patience_ms = state.pace.ask_timeout_ms(missing.size_bytes)
                 self._wake(id_, missing, _after(since, patience_ms))
             else:
@@ -449,9 +460,9 @@ class Wanting:
         state.deadline = _after(since, WANT_TIMEOUT_MS)
         self._owing[link] = state
         if grafted:
-            self._frames.append((link, Graft(ids=b"".join(grafted))))
+            self._asks.append(Ask(link, Graft(ids=b"".join(grafted)), is_late=is_late))
         if wanted:
-            self._frames.append((link, IWant(ids=b"".join(wanted))))
+            self._asks.append(Ask(link, IWant(ids=b"".join(wanted))))
 
     def _may_ask_body(self, state: _LinkState, id_: EnvelopeId, *, is_announced: bool) -> bool:
         """A link is asked once for the body of a stub, and again when it announces it."""
@@ -515,6 +526,16 @@ def _load(state: _LinkState) -> int:
 def _let_others_answer(missing: _Missing, link: LinkId) -> None:
     if missing.owner == link:
         missing.owner, missing.due = None, None
+
+
+def _pause_for_being_late_ms(missing: _Missing, now: Instant) -> int:
+    """How much longer to wait, because we are busy; 0 if we are not, or have waited enough.
+
+    What others sent may still stand in their queues, or in ours.
+    """
+    assert missing.due is not None
+    late_ms = (now.monotonic - missing.due) // 1000
+    return min(late_ms, LATE_PAUSES_MAX_MS - missing.put_off_ms) if late_ms >= LATE_MS else 0
 
 
 def _after(now: Instant, pause_ms: int) -> Monotonic:

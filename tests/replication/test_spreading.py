@@ -9,6 +9,7 @@ from mesh.ids import EnvelopeId, LinkId
 from mesh.limits import (
     IDS_PER_FRAME_MAX,
     LATE_MS,
+    LATE_PAUSES_MAX_MS,
     MISSING_BODIES_ASKED_MAX,
     MISSING_IDS_MAX,
     PRUNE_AGAIN_MS,
@@ -372,21 +373,58 @@ def test_what_came_by_itself_wakes_nobody() -> None:
     assert spreading.deadline() == quiet
 
 
-@pytest.mark.parametrize("late_ms", [LATE_MS - 1, 300])
-def test_who_is_late_himself_gives_others_as_long_again_once(late_ms: int) -> None:
-    """A busy node must not ask for bodies that wait in queues, or doubt neighbours who are busy."""
-    spreading = make(links=[1])
-    spreading.received(LINK, IHave(join_entries([(id_of(7), 0)]), 0), NOW, at(0))
+def looked_late(spreading: Spreading, late_ms: int) -> int:
+    """Let a machine look so long after its next moment for what is missing; return when it did."""
     deadline = spreading._wanting.deadline()
     assert deadline is not None
     ms = -(-deadline // 1000) + late_ms
     spreading.deadline_passed(NOW, at(ms))
-    is_asked = bool(frames_of(spreading, Graft, at(ms)))
-    assert is_asked == (late_ms < LATE_MS)
-    if not is_asked:
-        ms += 2 * late_ms + 1
-        spreading.deadline_passed(NOW, at(ms))
-        assert len(frames_of(spreading, Graft, at(ms))) == 1, "also when it is late again"
+    return ms
+
+
+@pytest.mark.parametrize("late_ms", [LATE_MS, 90, 300, 5_000])
+def test_who_is_late_himself_gives_others_as_long_again_for_a_second_in_all(late_ms: int) -> None:
+    """A busy node must not ask for bodies that wait in queues, or doubt neighbours who are busy."""
+    spreading = make(links=[1])
+    spreading.received(LINK, IHave(join_entries([(id_of(7), 0)]), 0), NOW, at(0))
+    pauses_ms: list[int] = []
+    ms = looked_late(spreading, late_ms)
+    while not frames_of(spreading, Graft, at(ms)):
+        due = spreading._wanting.deadline()
+        assert due is not None
+        pauses_ms.append(due // 1000 - ms)
+        ms = looked_late(spreading, late_ms)
+    assert sum(pauses_ms) == LATE_PAUSES_MAX_MS
+    assert set(pauses_ms[:-1]) <= {late_ms}
+
+
+def test_who_is_a_little_late_himself_asks() -> None:
+    spreading = make(links=[1])
+    spreading.received(LINK, IHave(join_entries([(id_of(7), 0)]), 0), NOW, at(0))
+    ms = looked_late(spreading, LATE_MS - 1)
+    assert len(frames_of(spreading, Graft, at(ms))) == 1
+
+
+@pytest.mark.parametrize("is_late", [False, True])
+def test_a_lazy_link_that_is_asked_becomes_eager_unless_we_were_late_ourselves(
+    is_late: bool,
+) -> None:
+    """Bodies of a busy node come late from everybody: no link has shown to be the faster one."""
+    ours, theirs = make(links=[1, 2, 3, 4]), make([7], links=[1, 2, 3, 4])
+    ours.received(LINK, Prune(), NOW, at(0))
+    theirs.received(LINK, Prune(), NOW, at(0))
+    ours.received(LINK, IHave(join_entries([(id_of(7), 0)]), 0), NOW, at(0))
+    if is_late:
+        ms = looked_late(ours, LATE_MS)
+        # Nothing is late now, but it was.
+        ms = looked_late(ours, 0)
+    else:
+        ms = looked_late(ours, 0)
+    for receiver, frame in ours.take_frames(NOW, at(ms)):
+        if receiver == LINK:
+            theirs.received(LINK, frame, NOW, at(ms))
+    assert theirs.take_bodies(LINK, 9) == [id_of(7)]
+    assert ours._pushing.is_eager(LINK) == theirs._pushing.is_eager(LINK) == (not is_late)
 
 
 def test_the_same_body_is_given_to_a_link_three_times_a_minute() -> None:
