@@ -51,6 +51,7 @@ from sim.tables.expectations import (
 )
 from sim.tables.line_tables import Corruptions, Truncations
 from sim.tables.scenario import Scenario, as_drawn
+from sim.watching.on_the_way import OnTheWay
 from sim.watching.watch import Watch
 from sim.workshop import Workshop, announcement_rules, stream_rules
 
@@ -466,6 +467,7 @@ class World:
             before_crash=self._sum_up_and,
             cut=self.watch.mending.cut,
             healed=self._healed,
+            is_on_its_way=OnTheWay(self.laptops).has,
         )
 
     # --- What is told -----------------------------------------------------------------------------

@@ -1,17 +1,16 @@
 """People who change their minds: invites that are taken back, and contacts that are removed."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
 from mesh.commands import Answer, CreateInvite, InviteAnswer, RemoveContact, RevokeInvite
-from sim.befalling.node_faults import NEVER
 from sim.kernel.entropy import Chance
 from sim.kernel.loop import Loop
 from sim.nodes.virtual_node import VirtualNode
 from sim.people.people import People
 from sim.people.person import Person
-from sim.promised.ledger import Ledger
+from sim.promised.ledger import Ledger, Letter
 from sim.tables.fault_tables import Removals, Revocations
 
 
@@ -27,13 +26,17 @@ class ChangeCounters:
 
 @dataclass(slots=True)
 class ContactChanges:
-    """All such changes of one world; what is written until `quiet_at` may be lost to them."""
+    """All such changes of one world.
+
+    What is written until `quiet_at` between two of whom one may not be let in may be lost.
+    """
 
     loop: Loop
     present: Sequence[VirtualNode]
     people: People
     ledger: Ledger
     quiet_at: int
+    is_on_its_way: Callable[[Letter], bool]
     counters: ChangeCounters = field(default_factory=ChangeCounters)
     _given: dict[tuple[int, int], None] = field(default_factory=dict)
     """Pairs between which such an invite went, lower first."""
@@ -94,8 +97,7 @@ class ContactChanges:
         if person.contacts:
             other = chance.pick(list(person.contacts))
             key = person.contacts[other]
-            self.ledger.part(person.index, other, self.loop.now)
-            self.ledger.trouble_between(person.index, other, NEVER)
+            self.ledger.part(person.index, other, self.loop.now, self.is_on_its_way)
             person.ask(RemoveContact(key), partial(self._removed, person, other, key))
 
     def _removed(self, person: Person, other: int, key: str, answer: Answer) -> None:

@@ -89,6 +89,7 @@ class Faults:
     cut: Callable[[], None]
     healed: Callable[[], None]
     """Told when the mesh is cut, and when nothing lies between its nodes any more."""
+    is_on_its_way: Callable[[Letter], bool]
     counters: FaultCounters = field(default_factory=FaultCounters)
     strikes: list[str] = field(default_factory=list)
     """What was drawn to befall, as `Only.strikes` names it."""
@@ -141,6 +142,7 @@ class Faults:
             people=self.people,
             ledger=self.ledger,
             quiet_at=_us(self.scenario.quiet_at_s),
+            is_on_its_way=self.is_on_its_way,
         )
 
     def plan(self) -> None:

@@ -39,6 +39,9 @@ class Letter:
     is_withdrawn: bool = False
     """Whether its author asked to take it back."""
 
+    is_cut_off: bool = False
+    """Whether it was on its way when one of the two removed the other."""
+
 
 @dataclass(slots=True)
 class Ledger:
@@ -112,9 +115,19 @@ class Ledger:
         pair = (min(one, other), max(one, other))
         self._troubles_between[pair] = max(until, self._troubles_between.get(pair, 0))
 
-    def part(self, node: int, other: int, now: int) -> None:
-        """A person removes a contact, and with it all that was written between them."""
+    def part(
+        self, node: int, other: int, now: int, is_on_its_way: Callable[[Letter], bool]
+    ) -> None:
+        """A person removes a contact, and with it all that was written between them.
+
+        What is on its way need not arrive any more, nor what is written from now on. What was lost
+        before is missed all the same.
+        """
         self._parted_at[node, other] = now
+        for letter in self.letters:
+            if {letter.sender, letter.recipient} == {node, other} and letter.delivered_at is None:
+                # What is not confirmed yet is sealed after it.
+                letter.is_cut_off |= letter.confirmed_at is None or is_on_its_way(letter)
 
     def has_parted(self, node: int, other: int) -> bool:
         """Whether a node need not have what was written between them any more."""
@@ -190,7 +203,17 @@ class Ledger:
             self._troubles.get(letter.recipient, 0),
             self._troubles_between.get(pair, 0),
         )
-        return letter.is_withdrawn or letter.asked_at < until
+        return (
+            letter.is_withdrawn
+            or letter.is_cut_off
+            or letter.asked_at < until
+            or self._is_written_after_parting(letter)
+        )
+
+    def _is_written_after_parting(self, letter: Letter) -> bool:
+        ways = ((letter.sender, letter.recipient), (letter.recipient, letter.sender))
+        parted = [self._parted_at[way] for way in ways if way in self._parted_at]
+        return any(letter.asked_at >= parted_at for parted_at in parted)
 
     def _is_written_to_parted(self, letter: Letter) -> bool:
         parted_at = self._parted_at.get((letter.recipient, letter.sender))

@@ -4,6 +4,8 @@ import pytest
 
 from mesh.messenger import inbox
 from mesh.messenger.invites import InviteState
+from mesh.storage.sqlcipher import transaction
+from sim.promised.ledger import Letter
 from sim.promised.promises import BrokenPromise
 from sim.promised.shut_out import ShutOut
 from sim.tables.scenario import parse_scenario
@@ -44,6 +46,42 @@ def test_people_who_take_back_and_remove_keep_out_whom_they_shut_out() -> None:
     assert came_in_time
     # Between those whom nothing parted everything has arrived.
     assert world.ledger.delivered_count > 8
+
+
+WHILE_APART = fault("halves", 'at_s = 24\nfor_s = 20\nby = "node"') + fault(
+    "removals", "between_s = [32, 42]\nshare = 0.5"
+)
+
+
+def cut_off(world: World) -> list[Letter]:
+    """What need not arrive, since one of two removed the other meanwhile."""
+    return [letter for letter in world.ledger.letters if letter.is_cut_off]
+
+
+@pytest.mark.world
+def test_what_is_on_its_way_to_somebody_who_removes_its_author_need_not_arrive() -> None:
+    world = built(1, WHILE_APART)
+    world.run(lambda world: None)
+    assert [letter for letter in cut_off(world) if letter.delivered_at is None]
+    assert world.ledger.written_to_parted_count > 0
+
+
+@pytest.mark.world
+def test_what_was_lost_before_its_author_was_removed_is_missed() -> None:
+    world = built(1, WHILE_APART)
+    world.run_until(32_000_000)
+    assert world.faults.contact_changes.counters.removals == 0
+    lost = world.ledger.outstanding()
+    for laptop in world.laptops.values():
+        with transaction(laptop.store):
+            laptop.store.execute("DELETE FROM bodies")
+    with pytest.raises(BrokenPromise, match="L1"):
+        world.run(lambda world: None)
+    ledger = world.ledger
+    parted = [one for one in lost if ledger.has_parted(one.recipient, one.sender)]
+    assert parted
+    assert not any(one.is_cut_off for one in parted)
+    assert all(one in ledger.outstanding() for one in parted)
 
 
 @pytest.mark.world

@@ -171,6 +171,18 @@ def test_trouble_between_two_excuses_nobody_else() -> None:
     assert broken_by(ledger.require_all_delivered, no_phase, 60) is L1
 
 
+def test_of_two_of_whom_one_removed_the_other_only_what_was_lost_before_is_missed() -> None:
+    ledger = Ledger()
+    lost, carried, strangers = written(ledger), written(ledger), written(ledger, sender=3)
+    unconfirmed = ledger.ask(1, 2, "sealed later", 15)
+    ledger.part(2, 1, 20, lambda letter: letter is not lost)
+    ledger.confirm(unconfirmed, 30)
+    for sender, recipient in ((1, 2), (2, 1)):
+        ledger.confirm(ledger.ask(sender, recipient, "unaware", 25), 26)
+    assert carried.is_cut_off
+    assert ledger.outstanding() == [lost, strangers]
+
+
 def test_what_its_author_took_back_need_not_arrive() -> None:
     ledger = Ledger()
     written(ledger).is_withdrawn = True
