@@ -35,7 +35,7 @@ from mesh.limits import (
     RELAY_DELAY_MS_MAX,
 )
 from mesh.posting.admission import Accept, Admission, Defer, Refuse, Verdict
-from mesh.posting.keeping import FORMER, DepthOf
+from mesh.posting.keeping import FORMER, DepthOf, SponsorsOf
 from mesh.replication.retiring import Retiring
 from mesh.replication.seen_sets import Element
 from mesh.replication.spreading import Spreading
@@ -78,6 +78,7 @@ class Carrying:
         carried_days: int = CARRIED_DAYS_MAX,
         known_ids_max: int = KNOWN_IDS_MAX,
         depth_of: DepthOf,
+        sponsors_of: SponsorsOf,
         is_ours: Protection,
         relay_delay_ms_max: int = RELAY_DELAY_MS_MAX,
         entropy: Entropy,
@@ -91,6 +92,7 @@ class Carrying:
             stored_bytes_max=stored_bytes_max,
             carried_days=carried_days,
             depth_of=depth_of,
+            sponsors_of=sponsors_of,
             created_of=lambda id_: self.spreading.element(id_).created,
             is_ours=is_ours,
         )
@@ -319,6 +321,8 @@ class Carrying:
                 self._counters.count(name, count)
         for envelope_id in committed.evicted:
             self.spreading.body_gone(envelope_id)
+        gone = [*committed.evicted, *(retirement.envelope for retirement in committed.retired)]
+        self._forgetting.bodies_gone(gone, self.spreading.sets)
         self._told_retired += committed.retired
         return [one for one in committed.added if not self._retiring.is_retired(one.id)]
 
@@ -386,7 +390,11 @@ class Carrying:
     ) -> Verdict:
         """The rules that are equal at all nodes, for all that there is room to know."""
         refusal = self._forgetting.find_refusal(
-            proof.id, proof.header, self.spreading.sets, mesh_now
+            proof.id,
+            proof.header,
+            self.spreading.sets,
+            mesh_now,
+            has_body=isinstance(proof, Envelope),
         )
         if refusal is not None:
             return Refuse(refusal, is_fault=False)

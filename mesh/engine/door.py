@@ -195,6 +195,7 @@ class Engine:
             carried_days=settings.carried_days,
             known_ids_max=settings.known_ids_max,
             depth_of=self._standings.depth,
+            sponsors_of=self._standings.granted_by,
             is_ours=self._is_protected,
             relay_delay_ms_max=settings.relay_delay_ms_max,
             entropy=entropy,

@@ -17,7 +17,7 @@ from mesh.limits import (
     LAPSED_ROWS_PER_BATCH,
     RECENT_BODIES_BYTES_MAX,
 )
-from mesh.posting.keeping import FORMER, CreatedOf, DepthOf, Keeping
+from mesh.posting.keeping import FORMER, CreatedOf, DepthOf, Keeping, SponsorsOf
 from mesh.storage.sqlcipher import transaction
 from mesh.storage.store import Store
 from mesh.storage.store_rows import IndexRow
@@ -62,11 +62,12 @@ class Holdings:
         stored_bytes_max: int,
         carried_days: int,
         depth_of: DepthOf,
+        sponsors_of: SponsorsOf,
         created_of: CreatedOf,
         is_ours: Protection,
     ) -> None:
         self.store: Final = Store(connection)
-        self.keeping: Final = Keeping(depth_of, created_of)
+        self.keeping: Final = Keeping(depth_of, created_of, sponsors_of)
         self.stored_bytes_max = stored_bytes_max
         self._carried_seconds = carried_days * SECONDS_PER_DAY
         self.is_ours: Final = is_ours

@@ -6,19 +6,26 @@ a matter of policy; ids and stubs stay by rules that are equal at all nodes.
 
 Theory of operation. Bodies lie in *pools*, one for each posting key, day and neighbour that
 brought them, and in a pool by size, the oldest first. Every group of authors has a share of the
-room: what nobody uses strangers may borrow, and lose first. Within strangers the neighbour with the
-most bytes loses, of it the key with the most, of that the heaviest body: so a flood pushes itself
-out. Nearer groups lose their heaviest body, whoever wrote it. What is ours, or is to be opened
-here, is *pinned* by who knows, and never chosen.
+room: what nobody uses strangers may borrow, and lose first. Within a group bodies lie on *sides*:
+strangers' on that of the neighbour that brought them, nearer authors' on that of their *sponsor*,
+the contact who answers for the key. The side with the most bytes loses, of it the key with the
+most, of that the heaviest body: so a flood pushes itself out, also a contact's, and one for whose
+keys a contact vouches. What is ours, or is to be opened here, is *pinned* by who knows, and never
+chosen.
+
+A key with several sponsors lies on the side of the one for whom it is least, or who names a
+friend's key would drag it along. That is looked at when the key is to lose something: it moves as
+long as another sponsor has less.
 
 An id costs a place in one dict and one in a list; all order is found when something has to go.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final, NamedTuple
+from enum import Enum
+from typing import Final, NamedTuple, TypeVar
 
-from mesh.ids import EnvelopeId, PostingKey, UnixSeconds
+from mesh.ids import ContactId, EnvelopeId, PostingKey, UnixSeconds
 from mesh.limits import (
     CONTACTS_SHARE_PERCENT,
     FRIENDS_SHARE_PERCENT,
@@ -38,6 +45,27 @@ FORMER: Final = ""
 
 DepthOf = Callable[[PostingKey, int], Depth]
 CreatedOf = Callable[[EnvelopeId], UnixSeconds]
+SponsorsOf = Callable[[PostingKey, int], Sequence[ContactId]]
+"""The contacts to whom a key owes its depth on a day."""
+
+Name = TypeVar("Name", str, ContactId)
+
+NOBODY: Final = ContactId(0)
+"""On whose side keys lie for which nobody answers any more, until somebody looks again."""
+
+
+class _Group(Enum):
+    """Whose authors share room because contacts answer for them."""
+
+    CONTACTS = 1
+    FRIENDS = 2
+
+
+_GROUP_OF: Final = {
+    Depth.CONTACT: _Group.CONTACTS,
+    Depth.VOUCHED: _Group.FRIENDS,
+    Depth.FAR: _Group.FRIENDS,
+}
 
 
 class Usage(NamedTuple):
@@ -54,6 +82,9 @@ class _Key:
     posting_key: PostingKey
     day: int
     depth: Depth
+    sponsor: ContactId | None
+    """On whose side its bodies lie; None of those who are strangers, or ours."""
+
     pools: dict[str, "_Pool"] = field(default_factory=dict)
 
     @property
@@ -83,13 +114,11 @@ class _Queue:
     count: int = 0
     newest: int = 0
     is_sorted: bool = True
-    # The rank that was found last; only what is older can come nearer to the front.
-    oldest: Rank | None = None
 
 
 @dataclass(slots=True, eq=False)
-class _Neighbour:
-    """What strangers' mail one neighbour brought."""
+class _Side:
+    """Strangers' mail that one neighbour brought, or a group's for which one contact answers."""
 
     ranking: Ranking[_Pool]
     bodies_bytes: int = 0
@@ -98,9 +127,10 @@ class _Neighbour:
 class Keeping:
     """All bodies that are here, by whose they are and who brought them."""
 
-    def __init__(self, depth_of: DepthOf, created_of: CreatedOf) -> None:
+    def __init__(self, depth_of: DepthOf, created_of: CreatedOf, sponsors_of: SponsorsOf) -> None:
         self._depth_of = depth_of
         self._created_of = created_of
+        self._sponsors_of = sponsors_of
         self._where: dict[EnvelopeId, _Queue] = {}
         self._pinned: dict[EnvelopeId, _Queue] = {}
         self._pinned_bytes = 0
@@ -109,8 +139,8 @@ class Keeping:
         self._keys: dict[tuple[PostingKey, int], _Key] = {}
         self._counts = [0] * len(Depth)
         self._bytes = [0] * len(Depth)
-        self._neighbours: dict[str, _Neighbour] = {}
-        self._near: dict[tuple[Depth, int], Ranking[_Queue]] = {}
+        self._neighbours: dict[str, _Side] = {}
+        self._sponsors: dict[_Group, dict[ContactId, _Side]] = {group: {} for group in _Group}
 
     def __len__(self) -> int:
         return len(self._where) + len(self._pinned)
@@ -149,7 +179,15 @@ class Keeping:
 
     def ids_near(self) -> list[EnvelopeId]:
         """The bodies of authors who are not strangers, and what is pinned."""
-        near = [id_ for id_, one in self._where.items() if one.pool.key.depth is not Depth.STRANGER]
+        near = [
+            id_
+            for key in self._keys.values()
+            if key.depth is not Depth.STRANGER
+            for pool in key.pools.values()
+            for queue in pool.queues.values()
+            for id_ in queue.ids
+            if self._where.get(id_) is queue
+        ]
         return near + list(self._pinned)
 
     # --- What enters and goes -----------------------------------------------------------------
@@ -188,8 +226,9 @@ class Keeping:
             return
         key = self._keys.get((posting_key, day))
         if key is None:
-            depth = self._depth_of(posting_key, day)
-            key = self._keys[posting_key, day] = _Key(posting_key, day, depth)
+            key = _Key(posting_key, day, self._depth_of(posting_key, day), None)
+            key.sponsor = self._find_sponsor(key)
+            self._keys[posting_key, day] = key
         pool = key.pools.get(neighbour)
         if pool is None:
             self._make_room_for(neighbour)
@@ -200,8 +239,7 @@ class Keeping:
         queue.ids.append(id_)
         self._where[id_] = queue
         self._count(queue, 1)
-        if key.depth is Depth.STRANGER or queue.oldest is None or (created, id_) < queue.oldest:
-            self._touch(queue)
+        self._touch(pool)
 
     def remove(self, id_: EnvelopeId) -> None:
         """A body is gone: retired, lapsed, dropped or pushed out."""
@@ -290,29 +328,30 @@ class Keeping:
         if may_lose[0] and used[Depth.STRANGER]:
             return self._find_stranger(mesh_now)
         if may_lose[1] and friends_bytes:
-            far = Depth.FAR if used[Depth.FAR] else Depth.VOUCHED
-            return self._find_near(far, mesh_now)
+            return self._find_near(_Group.FRIENDS, mesh_now)
         if may_lose[2] and used[Depth.CONTACT]:
-            return self._find_near(Depth.CONTACT, mesh_now)
+            return self._find_near(_Group.CONTACTS, mesh_now)
         return None
 
     def _find_stranger(self, mesh_now: UnixSeconds) -> EnvelopeId:
         """Of the neighbour with the most bytes, of its key with the most, the heaviest."""
-        worst = min(self._neighbours.items(), key=lambda named: (-named[1].bodies_bytes, named[0]))[
-            1
-        ]
+        worst = self._neighbours[_fullest(self._neighbours)]
         pool = worst.ranking.find_first()
         assert pool is not None
         return self._heaviest(pool.queues.values(), mesh_now)
 
-    def _find_near(self, depth: Depth, mesh_now: UnixSeconds) -> EnvelopeId:
-        """The heaviest of all bodies of a depth: the oldest of each size stand for the others."""
-        firsts = [
-            queue
-            for (of_depth, _), ranking in self._near.items()
-            if of_depth is depth and (queue := ranking.find_first()) is not None
-        ]
-        return self._heaviest(firsts, mesh_now)
+    def _find_near(self, group: "_Group", mesh_now: UnixSeconds) -> EnvelopeId:
+        """Of the sponsor with the most bytes, of the keys that have no other, the heaviest."""
+        sides = self._sponsors[group]
+        while True:
+            pool = sides[_fullest(sides)].ranking.find_first()
+            assert pool is not None
+            key = pool.key
+            sponsor = self._find_lighter_sponsor(key)
+            if sponsor is None:
+                queues = [queue for one in key.pools.values() for queue in one.queues.values()]
+                return self._heaviest(queues, mesh_now)
+            self._lean_on(key, sponsor)
 
     def _heaviest(self, queues: Iterable[_Queue], mesh_now: UnixSeconds) -> EnvelopeId:
         oldest = [
@@ -329,44 +368,69 @@ class Keeping:
     def _count(self, queue: _Queue, change: int) -> None:
         """One body more or less."""
         pool, size_bytes = queue.pool, change * queue.body_bytes
-        depth = pool.key.depth
         queue.count += change
         pool.bodies_count += change
         pool.bodies_bytes += size_bytes
-        self._counts[depth] += change
-        self._bytes[depth] += size_bytes
-        if depth is Depth.STRANGER:
-            self._neighbour(pool.neighbour).bodies_bytes += size_bytes
+        self._weigh(pool, change, size_bytes)
 
-    def _touch(self, queue: _Queue) -> None:
-        """What is chosen next may be something of this queue."""
-        depth = queue.pool.key.depth
-        if depth is Depth.STRANGER:
-            self._neighbour(queue.pool.neighbour).ranking.touch(queue.pool)
-            return
-        if depth is Depth.OWN:
-            return
-        ranking = self._near.get((depth, queue.body_bytes))
-        if ranking is None:
-            ranking = Ranking[_Queue](lambda one: self._find_rank(one, depth))
-            self._near[depth, queue.body_bytes] = ranking
-        ranking.touch(queue)
+    def _touch(self, pool: _Pool) -> None:
+        """What is chosen next may be something of this pool."""
+        side = self._find_side(pool)
+        if side is not None:
+            side.ranking.touch(pool)
 
-    def _neighbour(self, name: str) -> _Neighbour:
-        neighbour = self._neighbours.get(name)
-        if neighbour is None:
-            neighbour = self._neighbours[name] = _Neighbour(
-                Ranking[_Pool](lambda pool: _find_share(pool, name))
-            )
-        return neighbour
+    def _find_side(self, pool: _Pool) -> _Side | None:
+        """Where a pool lies; None if it is ours."""
+        key = pool.key
+        if key.depth is Depth.STRANGER:
+            return self._neighbour(pool.neighbour)
+        if key.sponsor is None:
+            return None
+        return self._sponsored(_GROUP_OF[key.depth], key.sponsor)
 
-    def _find_rank(self, queue: _Queue, depth: Depth) -> Rank | None:
-        return self._find_oldest(queue) if queue.pool.key.depth is depth else None
+    def _neighbour(self, name: str) -> _Side:
+        side = self._neighbours.get(name)
+        if side is None:
+            side = _Side(Ranking[_Pool](lambda pool: _find_share(pool, name)))
+            self._neighbours[name] = side
+        return side
+
+    def _sponsored(self, group: "_Group", sponsor: ContactId) -> _Side:
+        side = self._sponsors[group].get(sponsor)
+        if side is None:
+            side = _Side(Ranking[_Pool](lambda pool: _find_near_share(pool, group, sponsor)))
+            self._sponsors[group][sponsor] = side
+        return side
+
+    def _find_sponsor(self, key: _Key) -> ContactId | None:
+        """Of those who answer for a key the one who has the least in its group."""
+        group = _GROUP_OF.get(key.depth)
+        if group is None:
+            return None
+        sponsors = self._sponsors_of(key.posting_key, key.day)
+        return min(
+            sponsors or (NOBODY,),
+            key=lambda one: (self._sponsored(group, one).bodies_bytes, one),
+        )
+
+    def _find_lighter_sponsor(self, key: _Key) -> ContactId | None:
+        """On whose side a key should lie rather than where it does."""
+        assert key.sponsor is not None
+        sponsors = self._sponsors_of(key.posting_key, key.day)
+        least = min(sponsors, key=lambda one: (self._bytes_for(key, one), one), default=None)
+        if least is None or least == key.sponsor:
+            return None
+        has_less = self._bytes_for(key, least) < self._bytes_for(key, key.sponsor)
+        return least if has_less or key.sponsor not in sponsors else None
+
+    def _bytes_for(self, key: _Key, sponsor: ContactId) -> int:
+        """How much would lie on a side with this key."""
+        side_bytes = self._sponsored(_GROUP_OF[key.depth], sponsor).bodies_bytes
+        return side_bytes if sponsor == key.sponsor else side_bytes + key.bodies_bytes
 
     def _find_oldest(self, queue: _Queue) -> Rank | None:
         """The creation second and id of the oldest body in a queue."""
         if not queue.count:
-            queue.oldest = None
             return None
         if not queue.is_sorted:
             alive = dict.fromkeys(id_ for id_ in queue.ids if self._where.get(id_) is queue)
@@ -378,14 +442,12 @@ class Keeping:
             del queue.ids[: queue.first]
             queue.first = 0
         oldest = queue.ids[queue.first]
-        queue.oldest = self._created_of(oldest), oldest
-        return queue.oldest
+        return self._created_of(oldest), oldest
 
     def _tidy(self, queue: _Queue) -> None:
         """Let go of what is empty, and of a list that is mostly of bodies which are gone."""
         pool = queue.pool
         if not queue.count:
-            queue.oldest = None
             pool.queues.pop(queue.body_bytes, None)
         elif len(queue.ids) > 2 * queue.count + 16:
             queue.ids = [id_ for id_ in queue.ids if self._where.get(id_) is queue]
@@ -397,21 +459,35 @@ class Keeping:
 
     def _move(self, key: _Key, depth: Depth) -> None:
         """The author of a key is nearer or further than before."""
-        for pool in key.pools.values():
-            for counts, amount in (
-                (self._counts, pool.bodies_count),
-                (self._bytes, pool.bodies_bytes),
-            ):
-                counts[key.depth] -= amount
-                counts[depth] += amount
-            if key.depth is Depth.STRANGER:
-                self._neighbour(pool.neighbour).bodies_bytes -= pool.bodies_bytes
-            if depth is Depth.STRANGER:
-                self._neighbour(pool.neighbour).bodies_bytes += pool.bodies_bytes
+        self._lift(key)
         key.depth = depth
+        key.sponsor = None
+        key.sponsor = self._find_sponsor(key)
+        self._lay(key)
+
+    def _lean_on(self, key: _Key, sponsor: ContactId) -> None:
+        """From now on a key lies on this side."""
+        self._lift(key)
+        key.sponsor = sponsor
+        self._lay(key)
+
+    def _lift(self, key: _Key) -> None:
+        """A key counts nowhere until it is laid down again."""
         for pool in key.pools.values():
-            for queue in pool.queues.values():
-                self._touch(queue)
+            self._weigh(pool, -pool.bodies_count, -pool.bodies_bytes)
+
+    def _lay(self, key: _Key) -> None:
+        for pool in key.pools.values():
+            self._weigh(pool, pool.bodies_count, pool.bodies_bytes)
+            self._touch(pool)
+
+    def _weigh(self, pool: _Pool, count: int, size_bytes: int) -> None:
+        """So much more counts for the group of a pool, and on its side."""
+        self._counts[pool.key.depth] += count
+        self._bytes[pool.key.depth] += size_bytes
+        side = self._find_side(pool)
+        if side is not None:
+            side.bodies_bytes += size_bytes
 
     def _make_room_for(self, neighbour: str) -> None:
         """So many neighbours are told apart; beyond it who brought least is one of the former."""
@@ -444,8 +520,7 @@ class Keeping:
                 into.count += queue.count
                 into.is_sorted = False
                 queue.count = 0
-        for queue in key.pools[FORMER].queues.values():
-            self._touch(queue)
+        self._touch(key.pools[FORMER])
 
 
 def _find_share(pool: _Pool, neighbour: str) -> Rank | None:
@@ -455,6 +530,20 @@ def _find_share(pool: _Pool, neighbour: str) -> Rank | None:
     if not pool.bodies_bytes:
         return None
     return -pool.bodies_bytes, pool.key.posting_key + pool.key.day.to_bytes(4)
+
+
+def _find_near_share(pool: _Pool, group: _Group, sponsor: ContactId) -> Rank | None:
+    """Of the keys on a side the one with the most first; what is one step further counts twice."""
+    key = pool.key
+    if _GROUP_OF.get(key.depth) is not group or key.sponsor != sponsor or not pool.bodies_bytes:
+        return None
+    counted_bytes = key.bodies_bytes << (key.depth - Depth.CONTACT)
+    return -counted_bytes, key.posting_key + key.day.to_bytes(4)
+
+
+def _fullest(sides: Mapping[Name, _Side]) -> Name:
+    """Whose side has the most."""
+    return min(sides.items(), key=lambda named: (-named[1].bodies_bytes, named[0]))[0]
 
 
 def _weight(body_bytes: int, created: UnixSeconds, mesh_now: UnixSeconds) -> int:

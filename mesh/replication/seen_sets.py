@@ -81,6 +81,14 @@ class SeenSets:
         """Whether an element was created before its class was cut off."""
         return element.created < self._cut_at[element.lifetime_class]
 
+    def cut_off(self) -> list[EnvelopeId]:
+        """All that is cut off and still known."""
+        found: list[EnvelopeId] = []
+        for lifetime_class, of_class in enumerate(self._sets):
+            count = len(of_class) - self._uncut_count(lifetime_class)
+            found += [EnvelopeId(key[CREATED_BYTES:]) for key in of_class.keys(0, count)]
+        return found
+
     def cut_oldest(self, count: int, mesh_now: UnixSeconds) -> list[EnvelopeId]:
         """Cut off about so many of the class with the most, and name all that this cut off.
 

@@ -60,6 +60,7 @@ class Carrier:
             parameters=STAMPED_MESH,
             stored_bytes_max=1 << 30,
             depth_of=lambda posting_key, day: Depth.STRANGER,
+            sponsors_of=lambda posting_key, day: (),
             is_ours=lambda envelope_id, tag, is_new: False,
             entropy=SeededEntropy(1),
             verify=self._verify,

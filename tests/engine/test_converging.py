@@ -81,6 +81,7 @@ class Node:
             parameters=MESH,
             stored_bytes_max=1 << 30,
             depth_of=lambda posting_key, day: Depth.STRANGER,
+            sponsors_of=lambda posting_key, day: (),
             is_ours=lambda envelope_id, tag, is_new: False,
             relay_delay_ms_max=RELAY_DELAY_MS_MAX,
             entropy=SeededEntropy(seed),

@@ -2,7 +2,8 @@
 
 from mesh.commands import SendMessage
 from mesh.engine.forgetting import TOO_FAR_AHEAD, TOO_OLD
-from mesh.ids import EnvelopeId
+from mesh.ids import ContactId, EnvelopeId
+from mesh.posting.standing import vouch_hash
 from mesh.wire.envelope import decode_envelope
 from mesh.wire.frames import IHave, Push, split_entries
 from tests.engine.joined import Joined
@@ -114,3 +115,45 @@ def test_a_message_between_friends_outlives_a_flood_of_keys_and_is_announced() -
     table.join("ada", "relay")
     table.pass_time(30)
     assert texts(table, "ada") == ["Still here?"]
+
+
+def test_whoever_vouches_for_keys_that_flood_fills_no_memory_with_their_stubs() -> None:
+    table = Joined()
+    table.sit("relay", known_ids_max=IDS_MAX, stored_bytes_max=100 * 1024, is_relay=True)
+    day = NOW // 86_400
+    keys = [decode_envelope(envelope(1, key=key)).header.posting_key for key in range(10, 60)]
+    table.seats["relay"].engine.standings.set_vouched(
+        ContactId(1), day, vouched=[vouch_hash(key, day) for key in keys], far=[]
+    )
+    stranger = Stranger(table, "relay")
+    for start in range(10, 60, 5):
+        flood(stranger, keys=range(start, start + 5), age=7_000 - 100 * start)
+        assert len(ids_of(table, "relay")) <= IDS_MAX
+    # What stayed for its body below the cut loses it, and is known no more either.
+    for start in range(10, 60, 5):
+        flood(stranger, keys=range(start, start + 5), age=1_500 - 10 * start)
+        assert len(ids_of(table, "relay")) <= IDS_MAX
+    told = status(table, "relay")
+    assert told.counters["evicted"] > 100
+    assert told.headers_bytes * 2 < told.stored_bytes_max, "most of the room is for bodies"
+
+
+def test_what_was_cut_off_a_moment_ago_is_announced_to_a_new_link() -> None:
+    table = Joined()
+    table.sit("relay", known_ids_max=IDS_MAX, is_relay=True)
+    know(table, "relay", 1, 2)
+    stranger = Stranger(table, "relay")
+    flood(stranger, keys=range(1, 2), age=9_000)
+    for start in range(10, 60, 5):
+        flood(stranger, keys=range(start, start + 5), age=7_000 - 100 * start)
+    Stranger(table, "relay", number=2)
+    near = flood(stranger, keys=range(2, 3), age=900)
+    flood(stranger, keys=range(100, 120), age=200)
+    late = Stranger(table, "relay", number=3)
+    told = {
+        id_
+        for frame in late.heard
+        if isinstance(frame, IHave)
+        for id_, _ in split_entries(frame.entries)
+    }
+    assert near <= told

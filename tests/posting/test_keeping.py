@@ -6,19 +6,22 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from mesh.ids import EnvelopeId, PostingKey, UnixSeconds
+from mesh.ids import ContactId, EnvelopeId, PostingKey, UnixSeconds
 from mesh.limits import (
     KEY_BODIES_BYTES_MAX,
     KEY_BODIES_CROWDED_BYTES_MAX,
     NEIGHBOURS_TOLD_APART_MAX,
 )
-from mesh.posting.keeping import FORMER, Keeping, Usage
+from mesh.posting.keeping import FORMER, NOBODY, Keeping, Usage
 from mesh.posting.standing import Depth
 
 DAY_S = 86_400
 NOW = UnixSeconds(20_000 * DAY_S)
 KIB = 1024
 SIZES = [KIB, 4 * KIB, 16 * KIB]
+FRIENDS = [Depth.VOUCHED, Depth.FAR]
+CONTACTS = [ContactId(1), ContactId(2), ContactId(3)]
+NEAR = [Depth.CONTACT, *FRIENDS]
 
 
 @dataclass
@@ -39,16 +42,52 @@ class Model:
     def __init__(self) -> None:
         self.bodies: dict[EnvelopeId, Body] = {}
         self.depths: dict[tuple[PostingKey, int], Depth] = {}
+        self.sponsors: dict[tuple[PostingKey, int], list[ContactId]] = {}
         self.seen_depths: dict[tuple[int, int], Depth] = {}
+        # On whose side each key lies of which a body is kept, in the order in which they came.
+        self.sides: dict[tuple[int, int], ContactId | None] = {}
 
     def depth_of(self, posting_key: PostingKey, day: int) -> Depth:
         return self.depths.get((posting_key, day), Depth.STRANGER)
 
-    def used(self, *depths: Depth) -> int:
+    def sponsors_of(self, posting_key: PostingKey, day: int) -> list[ContactId]:
+        return self.sponsors.get((posting_key, day), [])
+
+    def kept(self) -> list[Body]:
+        return [body for body in self.bodies.values() if not body.is_pinned]
+
+    def see(self, key: int, day: int) -> None:
+        """A key is new here, or its depth has changed."""
+        self.seen_depths[key, day] = depth = self.depth_of(key_of(key), day)
+        self.sides[key, day] = None
+        if depth in NEAR:
+            self.sides[key, day] = self.lightest(key, day)[0]
+
+    def lightest(self, key: int, day: int) -> tuple[ContactId, int]:
+        """Of those who answer for a key the one who would have the least with it, and how much."""
+        sponsors = self.sponsors_of(key_of(key), day) or [NOBODY]
+        return min(
+            ((one, self.on_side(one, key, day)) for one in sponsors), key=lambda one: one[::-1]
+        )
+
+    def on_side(self, sponsor: ContactId, key: int, day: int) -> int:
+        """How much lies on a side, with a key."""
+        group = group_of(self.seen_depths[key, day])
         return sum(
             body.size
-            for body in self.bodies.values()
-            if not body.is_pinned and self.seen_depths[body.key, body.day] in depths
+            for body in self.kept()
+            if group_of(self.seen_depths[body.key, body.day]) == group
+            and ((key, day) == (body.key, body.day) or self.sides[body.key, body.day] == sponsor)
+        )
+
+    def tidy(self) -> None:
+        """Forget on whose side keys lay of which nothing is left."""
+        left = {(body.key, body.day) for body in self.kept()}
+        self.sides = {key: one for key, one in self.sides.items() if key in left}
+
+    def used(self, *depths: Depth) -> int:
+        return sum(
+            body.size for body in self.kept() if self.seen_depths[body.key, body.day] in depths
         )
 
     @property
@@ -56,43 +95,69 @@ class Model:
         return sum(body.size for body in self.bodies.values())
 
     def victim(self, room: int) -> EnvelopeId | None:
-        groups = [
-            (20, [Depth.STRANGER]),
-            (35, [Depth.VOUCHED, Depth.FAR]),
-            (25, [Depth.CONTACT]),
-        ]
+        groups = [(20, [Depth.STRANGER]), (35, FRIENDS), (25, [Depth.CONTACT])]
         over = [group for group in groups if self.used(*group[1]) * 100 > room * group[0]]
         for _, depths in over or groups:
-            for depth in reversed(depths):
-                chosen = [
-                    (id_, body)
-                    for id_, body in self.bodies.items()
-                    if not body.is_pinned and self.seen_depths[body.key, body.day] is depth
-                ]
-                if chosen:
-                    return self.heaviest(chosen, by_share=depth is Depth.STRANGER)
+            chosen = [
+                (id_, body)
+                for id_, body in self.bodies.items()
+                if not body.is_pinned and self.seen_depths[body.key, body.day] in depths
+            ]
+            if chosen and depths == [Depth.STRANGER]:
+                return self.heaviest_stranger(chosen)
+            if chosen:
+                return self.heaviest_sponsored(chosen)
         return None
 
-    def heaviest(self, chosen: list[tuple[EnvelopeId, Body]], *, by_share: bool) -> EnvelopeId:
-        if by_share:
-            of_neighbour: dict[str, int] = {}
-            for _, body in chosen:
-                of_neighbour[body.neighbour] = of_neighbour.get(body.neighbour, 0) + body.size
-            worst = min(of_neighbour, key=lambda name: (-of_neighbour[name], name))
-            chosen = [one for one in chosen if one[1].neighbour == worst]
+    def heaviest_sponsored(self, chosen: list[tuple[EnvelopeId, Body]]) -> EnvelopeId:
+        while True:
+            of_side: dict[ContactId, int] = {}
             of_key: dict[tuple[int, int], int] = {}
             for _, body in chosen:
+                side = self.sides[body.key, body.day]
+                assert side is not None
+                of_side[side] = of_side.get(side, 0) + body.size
                 of_key[body.key, body.day] = of_key.get((body.key, body.day), 0) + body.size
-            largest = min(of_key, key=lambda key: (-of_key[key], key))
-            chosen = [one for one in chosen if (one[1].key, one[1].day) == largest]
-        return min(
-            chosen,
-            key=lambda one: (
-                -one[1].size * max(NOW - one[1].created, 4 * DAY_S),
-                one[1].created,
-                one[0],
-            ),
-        )[0]
+            worst = min(of_side, key=lambda side: (-of_side[side], side))
+            key = min(
+                (key for key in of_key if self.sides[key] == worst),
+                key=lambda key: (
+                    -of_key[key] * (2 if self.seen_depths[key] is Depth.FAR else 1),
+                    key,
+                ),
+            )
+            lightest, most = self.lightest(*key)
+            answers = worst in (self.sponsors_of(key_of(key[0]), key[1]) or [worst])
+            if lightest == NOBODY or (answers and most >= of_side[worst]):
+                return heaviest([one for one in chosen if (one[1].key, one[1].day) == key])
+            self.sides[key] = lightest
+
+    def heaviest_stranger(self, chosen: list[tuple[EnvelopeId, Body]]) -> EnvelopeId:
+        of_neighbour: dict[str, int] = {}
+        for _, body in chosen:
+            of_neighbour[body.neighbour] = of_neighbour.get(body.neighbour, 0) + body.size
+        worst = min(of_neighbour, key=lambda name: (-of_neighbour[name], name))
+        chosen = [one for one in chosen if one[1].neighbour == worst]
+        of_key: dict[tuple[int, int], int] = {}
+        for _, body in chosen:
+            of_key[body.key, body.day] = of_key.get((body.key, body.day), 0) + body.size
+        largest = min(of_key, key=lambda key: (-of_key[key], key))
+        return heaviest([one for one in chosen if (one[1].key, one[1].day) == largest])
+
+
+def heaviest(chosen: list[tuple[EnvelopeId, Body]]) -> EnvelopeId:
+    return min(
+        chosen,
+        key=lambda one: (
+            -one[1].size * max(NOW - one[1].created, 4 * DAY_S),
+            one[1].created,
+            one[0],
+        ),
+    )[0]
+
+
+def group_of(depth: Depth) -> Depth:
+    return Depth.VOUCHED if depth is Depth.FAR else depth
 
 
 def key_of(number: int) -> PostingKey:
@@ -105,14 +170,17 @@ class KeepingMachine(RuleBasedStateMachine):
     @initialize()
     def begin(self) -> None:
         self.model = Model()
-        self.keeping = Keeping(self.model.depth_of, lambda id_: self.model.bodies[id_].created)
+        self.keeping = Keeping(
+            self.model.depth_of,
+            lambda id_: self.model.bodies[id_].created,
+            self.model.sponsors_of,
+        )
         self.gone: list[tuple[EnvelopeId, Body]] = []
         self.count = 0
 
     def add(self, id_: EnvelopeId, body: Body) -> None:
-        if not any((one.key, one.day) == (body.key, body.day) for one in self.kept()):
-            depth = self.model.depth_of(key_of(body.key), body.day)
-            self.model.seen_depths[body.key, body.day] = depth
+        if (body.key, body.day) not in self.model.sides:
+            self.model.see(body.key, body.day)
         self.model.bodies[id_] = body
         self.keeping.add(
             id_,
@@ -122,9 +190,6 @@ class KeepingMachine(RuleBasedStateMachine):
             created=body.created,
             neighbour=body.neighbour,
         )
-
-    def kept(self) -> list[Body]:
-        return [body for body in self.model.bodies.values() if not body.is_pinned]
 
     @rule(
         key=st.integers(1, 5),
@@ -145,6 +210,7 @@ class KeepingMachine(RuleBasedStateMachine):
             id_ = sorted(self.model.bodies)[place % len(self.model.bodies)]
             self.keeping.remove(id_)
             self.gone.append((id_, self.model.bodies.pop(id_)))
+            self.model.tidy()
 
     @rule(place=st.integers(0, 1_000))
     def comes_again(self, place: int) -> None:
@@ -160,6 +226,7 @@ class KeepingMachine(RuleBasedStateMachine):
             assert self.keeping.pin(id_, room_bytes=1 << 40)
             body = self.model.bodies[id_]
             body.is_pinned |= self.model.seen_depths[body.key, body.day] is not Depth.OWN
+            self.model.tidy()
 
     @rule()
     def is_ours_no_more(self) -> None:
@@ -167,21 +234,29 @@ class KeepingMachine(RuleBasedStateMachine):
         self.keeping.unpin([id_ for id_ in self.keeping.pinned() if id_[-1] % 2])
         for id_ in pinned:
             body = self.model.bodies[id_]
-            if not any((one.key, one.day) == (body.key, body.day) for one in self.kept()):
-                depth = self.model.depth_of(key_of(body.key), body.day)
-                self.model.seen_depths[body.key, body.day] = depth
+            if (body.key, body.day) not in self.model.sides:
+                self.model.see(body.key, body.day)
             body.is_pinned = False
 
     def keeping_pinned(self) -> list[EnvelopeId]:
         return [id_ for id_, body in self.model.bodies.items() if body.is_pinned]
 
-    @rule(key=st.integers(1, 5), day=st.integers(0, 3), depth=st.sampled_from(Depth))
-    def is_told(self, key: int, day: int, depth: Depth) -> None:
+    @rule(
+        key=st.integers(1, 5),
+        day=st.integers(0, 3),
+        depth=st.sampled_from(Depth),
+        sponsors=st.lists(st.sampled_from(CONTACTS), unique=True),
+    )
+    def is_told(self, key: int, day: int, depth: Depth, sponsors: list[ContactId]) -> None:
         today = NOW // DAY_S
-        self.model.depths[key_of(key), today - today % 10 - 10 * day] = depth
+        of_day = today - today % 10 - 10 * day
+        self.model.depths[key_of(key), of_day] = depth
+        self.model.sponsors[key_of(key), of_day] = sponsors
         self.keeping.look_again()
-        for number, of_day in {(one.key, one.day) for one in self.kept()}:
-            self.model.seen_depths[number, of_day] = self.model.depth_of(key_of(number), of_day)
+        for number, known_day in list(self.model.sides):
+            depth = self.model.depth_of(key_of(number), known_day)
+            if depth is not self.model.seen_depths[number, known_day]:
+                self.model.see(number, known_day)
 
     @rule(percent=st.integers(0, 100), count_max=st.integers(1, 50))
     def room_is_scarce(self, percent: int, count_max: int) -> None:
@@ -194,6 +269,7 @@ class KeepingMachine(RuleBasedStateMachine):
                 break
             expected.append(victim)
             self.gone.append((victim, self.model.bodies.pop(victim)))
+            self.model.tidy()
         after, self.model.bodies = self.model.bodies, before
         assert self.keeping.take_victims(room, NOW, count_max=count_max) == expected
         self.model.bodies = after
@@ -218,10 +294,14 @@ class Shelf:
     """A machine with bodies of one size, numbered as they come."""
 
     def __init__(self, **depths: Depth) -> None:
+        # Who answers for whom; the first contact for all others.
+        self.sponsors: dict[PostingKey, list[ContactId]] = {}
         self.depths = {key_of(ord(name[0])): depth for name, depth in depths.items()}
         self.created: dict[EnvelopeId, UnixSeconds] = {}
         self.keeping = Keeping(
-            lambda key, day: self.depths.get(key, Depth.STRANGER), self.created.__getitem__
+            lambda key, day: self.depths.get(key, Depth.STRANGER),
+            self.created.__getitem__,
+            lambda key, day: self.sponsors.get(key, [ContactId(1)]),
         )
 
     def put(self, key: str, count: int, *, size: int = KIB, neighbour: str = "near") -> None:
@@ -264,7 +344,7 @@ def test_strangers_keep_a_fifth_though_contacts_fill_the_rest() -> None:
     assert (shelf.count(Depth.STRANGER), shelf.count(Depth.CONTACT)) == (200, 800)
 
 
-def test_authors_further_away_lose_before_nearer_ones() -> None:
+def test_authors_further_away_lose_sooner_than_nearer_ones() -> None:
     shelf = Shelf(contact=Depth.CONTACT, vouched=Depth.VOUCHED, outer=Depth.FAR)
     for name in "cvo":
         shelf.put(name, 400)
@@ -277,9 +357,43 @@ def test_authors_further_away_lose_before_nearer_ones() -> None:
     shelf.squeeze(500 * KIB)
     assert [shelf.count(depth) for depth in (Depth.CONTACT, Depth.VOUCHED, Depth.FAR)] == [
         325,
-        175,
-        0,
+        117,
+        58,
     ]
+
+
+def test_a_contact_who_floods_pushes_nobody_out_but_himself() -> None:
+    shelf = Shelf(insider=Depth.CONTACT, honest=Depth.CONTACT)
+    shelf.sponsors[key_of(ord("h"))] = [ContactId(2)]
+    shelf.put("h", 100, size=4 * KIB)
+    shelf.put("i", 5_000)
+    assert all(number >= 100 for number in shelf.squeeze(1_000 * KIB))
+    assert shelf.count(Depth.CONTACT) == 100 + 600
+
+
+def test_who_vouches_for_many_keys_that_flood_takes_nothing_from_those_of_other_contacts() -> None:
+    shelf = Shelf(near=Depth.VOUCHED, far=Depth.FAR)
+    for name in "nf":
+        shelf.sponsors[key_of(ord(name))] = [ContactId(2)]
+        shelf.put(name, 50)
+    invented = [chr(number) for number in range(130, 230)]
+    for place, name in enumerate(invented):
+        shelf.depths[key_of(ord(name))] = Depth.FAR if place % 2 else Depth.VOUCHED
+        shelf.put(name, 50)
+    shelf.put("s", 200, neighbour="stranger")
+    assert all(100 <= number < 5_100 for number in shelf.squeeze(1_000 * KIB))
+
+
+def test_who_names_the_key_of_a_friend_of_others_does_not_drag_it_along() -> None:
+    shelf = Shelf(friend=Depth.VOUCHED, junk=Depth.VOUCHED)
+    shelf.sponsors[key_of(ord("f"))] = [ContactId(1), ContactId(2)]
+    shelf.put("f", 50)
+    shelf.put("j", 40)
+    shelf.put("f", 10)
+    for name in range(130, 200):
+        shelf.depths[key_of(name)] = Depth.VOUCHED
+        shelf.put(chr(name), 40)
+    assert all(50 <= number < 90 or number >= 100 for number in shelf.squeeze(200 * KIB))
 
 
 def test_what_is_pinned_stays_whatever_has_to_go() -> None:
