@@ -3,7 +3,8 @@
 One world for each seed is run until the flood begins: by then people are contacts, have told
 each other by which keys they write, and for whom they vouch. From that instant it is forked, so
 each trial has the same people, friendships and letters; what differs are the stores, and how many
-hostile nodes come. However many come, together they send as much.
+hostile nodes come, or how many of the people's laptops are taken over. However many these are,
+together they send as much.
 """
 
 from collections.abc import Callable, Sequence
@@ -15,7 +16,9 @@ import msgspec
 from mesh.errors import UserError
 from mesh.posting.standing import Depth
 from mesh.storage.store import Store
+from mesh.wire.envelope import SIZE_BYTES
 from sim.futures import try_futures
+from sim.hostile.insiders import Orders
 from sim.models.holders import Links, reaches
 from sim.nodes.plain_queue import PLAIN_QUEUE
 from sim.promised.waiting import Waited
@@ -25,6 +28,9 @@ from sim.tables.scenario import Scenario
 from sim.world import Options, World
 
 Stores = Literal["ours", "queues"]
+
+Attackers = Literal["outsiders", "insiders", "withholding insiders"]
+"""Insiders are people's own laptops, which were taken over."""
 
 KINDS: Final[tuple[Stores, ...]] = ("ours", "queues")
 
@@ -51,11 +57,16 @@ class Trial(msgspec.Struct, frozen=True, kw_only=True):
     stores: Stores
     honest: int
     hostile: int
+    attackers: Attackers = "outsiders"
+
     small: dict[str, Kept]
     """Letters in envelopes of 1 KiB, by how near their authors were to who carried them."""
 
     large: dict[str, Kept]
     """Those in envelopes of 16 KiB."""
+
+    by_insider: dict[str, Kept]
+    """Of those trusted, by how near the nearest insider was to their authors."""
 
     foretold: int
     """Letters of which `sim.models.holders` foretells what became of them, of those trusted."""
@@ -76,27 +87,52 @@ class Trial(msgspec.Struct, frozen=True, kw_only=True):
         return sum(found, Kept())
 
 
-def try_floods(scenario: Scenario, seed: int, hostile_counts: Sequence[int]) -> list[Trial]:
+def try_floods(
+    scenario: Scenario,
+    seed: int,
+    hostile_counts: Sequence[int],
+    *,
+    attackers: Attackers = "outsiders",
+    kinds: Sequence[Stores] = KINDS,
+) -> list[Trial]:
     """All trials with one seed: each number of hostile nodes, with our stores and with queues."""
     flood, naps = _tables(scenario)
     world = World(scenario, Options(seed=seed, is_crypto_real=False))
     world.run_until(round(flood.from_s * 1_000_000))
     futures: list[Callable[[World], Trial]] = [
-        partial(_try, flood, naps, stores, count) for count in hostile_counts for stores in KINDS
+        partial(_try, flood, naps, stores, count, attackers)
+        for count in hostile_counts
+        for stores in kinds
     ]
     return try_futures(world, futures, Trial)
 
 
-def _try(flood: Hostile, naps: DutyCycles, stores: Stores, hostile: int, world: World) -> Trial:
+def _try(
+    flood: Hostile,
+    naps: DutyCycles,
+    stores: Stores,
+    hostile: int,
+    attackers: Attackers,
+    world: World,
+) -> Trial:
     if stores == "queues":
         world.plant(PLAIN_QUEUE)
-    world.troop.let_in(hostile)
+    if attackers == "outsiders":
+        world.troop.let_in(hostile)
+    else:
+        orders = Orders(
+            SIZE_BYTES.index(flood.kib * 1024),
+            per_second=flood.per_second * world.troop.count,
+            is_withholding=attackers == "withholding insiders",
+        )
+        world.troop.let_in(0)
+        world.take_over(hostile, orders)
     letters_before, before = world.ledger.confirmed_count, _arrivals(world)
     world.run_until(world.rests_at)
     junk = {
         node: count - before[node] - (world.ledger.confirmed_count - letters_before)
         for node, count in _arrivals(world).items()
-        if node not in world.faults.machines.naps
+        if node not in world.faults.machines.naps and node not in world.insiders
     }
     scenario = world.scenario
     assert scenario.stored_mib is not None
@@ -108,10 +144,12 @@ def _try(flood: Hostile, naps: DutyCycles, stores: Stores, hostile: int, world: 
     return Trial(
         seed=world.options.seed,
         stores=stores,
-        honest=scenario.nodes,
+        honest=scenario.nodes - len(world.insiders),
         hostile=hostile,
-        small=_kept([one for one in waited if not one.is_large]),
-        large=_kept([one for one in waited if one.is_large]),
+        attackers=attackers,
+        small=_kept_by(lambda one: one.depth, [one for one in waited if not one.is_large]),
+        large=_kept_by(lambda one: one.depth, [one for one in waited if one.is_large]),
+        by_insider=_kept_by(lambda one: one.insider, [one for one in waited if one.is_trusted]),
         foretold=sum(_is_foretold(world, links, one, stores) for one in waited if one.is_trusted),
         turnovers=turned * away_s / lasts_s,
     )
@@ -143,10 +181,10 @@ def _links(world: World) -> Links:
     }
 
 
-def _kept(waited: Sequence[Waited]) -> dict[str, Kept]:
+def _kept_by(nearness: Callable[[Waited], Depth], waited: Sequence[Waited]) -> dict[str, Kept]:
     kept: dict[str, Kept] = {}
     for one in waited:
-        name = one.depth.name
+        name = nearness(one).name
         kept[name] = kept.get(name, Kept()) + Kept(int(one.has_arrived), 1)
     return kept
 

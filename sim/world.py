@@ -6,7 +6,7 @@ everything has arrived, and fails if it has not within the scenario's bound.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Final
 
@@ -19,6 +19,7 @@ from sim.befalling.faults import Faults
 from sim.befalling.line_faults import LineFaults
 from sim.befalling.lost_disks import LostDisks, cloned_nodes
 from sim.befalling.node_faults import NEVER, first_boots
+from sim.hostile.insiders import Orders, insider
 from sim.hostile.troop import Troop, hostile_places
 from sim.kernel.calendar import EPOCH_US
 from sim.kernel.entropy import Chance, Draws, SeededEntropy
@@ -106,6 +107,8 @@ class World:
         self.ledger = Ledger(marker=SeededEntropy(seed, "marker").draw(MARKER_BYTES).hex())
         self.sums = Sums()
         self._has_begun = False
+        self.insiders: dict[int, None] = {}
+        """Nodes that were taken over while the world ran."""
         self._bug = NO_BUG if options.bug is None else BUGS[options.bug]
         self.network = VirtualNetwork(
             loop=self.loop,
@@ -204,6 +207,24 @@ class World:
         """From now on this is planted; it must be one of functions, since engines stand."""
         assert bug.swaps
         self._bug = bug
+
+    def take_over(self, count: int, orders: Orders) -> None:
+        """So many laptops, drawn, are hostile from now on, never sleep, and do all this together.
+
+        Their people write nothing any more. If more are taken over, these are among them.
+        """
+        each = replace(orders, per_second=orders.per_second / count)
+        order = [node for node in self.present if node.is_up]
+        Chance(self.options.seed, "insiders").shuffle(order)
+        for node in order[:count]:
+            plant = insider(each, node.index, seed=self.options.seed)
+            self.insiders[node.index] = None
+            self.faults.machines.awake[node.index] = None
+            self.ledger.trouble(node.index, NEVER)
+            self.people.lose(node.index)
+            self.laptops[node.index].take_over(plant)
+            node.crash(is_silent=False)
+            node.boot()
 
     @property
     def _settles_at(self) -> int:
@@ -344,6 +365,7 @@ class World:
             [letter for letter in self.due_letters() if letter.sender in standings],
             self.faults.machines.naps,
             standings,
+            self.insiders,
             begins_at_s=EPOCH_US // 1_000_000 + round(self.scenario.begins_at_s),
             rests_at=self.rests_at,
         )

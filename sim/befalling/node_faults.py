@@ -66,6 +66,8 @@ class NodeFaults:
     counters: NodeCounters = field(default_factory=NodeCounters)
     naps: dict[int, list[tuple[int, int]]] = field(default_factory=dict)
     """When each node slept, those that ever did: from when, and until when."""
+    awake: dict[int, None] = field(default_factory=dict)
+    """Nodes that sleep no more."""
 
     def plan(
         self,
@@ -196,7 +198,7 @@ class NodeFaults:
     def _nap(self, fault: DutyCycles, node: VirtualNode) -> None:
         period_us, end = _us(fault.period_s), _us(fault.between_s[1])
         wakes = min(self.loop.now + max(0, period_us - _us(fault.awake_s)), end)
-        if wakes <= self.loop.now:
+        if wakes <= self.loop.now or node.index in self.awake:
             return
         self.counters.naps += 1
         self.naps.setdefault(node.index, []).append((self.loop.now, wakes))

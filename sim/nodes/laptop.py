@@ -179,6 +179,10 @@ class Laptop:
         self.vault = vault
         watch_outbox(self.vault)
 
+    def take_over(self, plant: Plant) -> None:
+        """Somebody else's program runs here from the next start on."""
+        self._plant = plant
+
     def take_vault(self) -> MemoryDatabase:
         """The person takes the vault away, and the machine is used no more.
 

@@ -3,10 +3,12 @@
 Somebody who sleeps gets their mail from whoever is awake when they are. A letter *waits* if its two
 people are never awake together from its writing until nothing befalls any more: then no copy but
 those of others can bring it. It is *due* if its recipient has been awake for one whole turn since.
-Its *depth* is how near its author is to the nearest of the *carriers*, who never sleep.
+Its *depth* is how near its author is to the nearest of the *carriers*, who never sleep. *Insiders*,
+whose laptops were taken over, are no carriers, and their letters are not counted; how near the
+nearest of them is to the author is told besides.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -34,6 +36,9 @@ class Waited:
     holders: tuple[int, ...] = ()
     """The carriers that know its author, over at most three people."""
 
+    insider: Depth = Depth.STRANGER
+    """How near the nearest insider is to its author."""
+
     @property
     def is_large(self) -> bool:
         """Whether it is in a large envelope."""
@@ -49,6 +54,7 @@ def waited_letters(
     letters: Sequence[Letter],
     naps: Mapping[int, Spans],
     standings: Mapping[int, Standings],
+    insiders: Collection[int] = (),
     *,
     begins_at_s: int,
     rests_at: int,
@@ -57,11 +63,16 @@ def waited_letters(
 
     `standings` are of each node, and calendars begin at `begins_at_s`.
     """
-    carriers = {node: one for node, one in standings.items() if node not in naps}
+    carriers = {
+        node: one for node, one in standings.items() if node not in naps and node not in insiders
+    }
+    insider_keys = [standings[node].own_keys for node in insiders if node in standings]
     turns = {node: _turns(spans, rests_at) for node, spans in naps.items()}
     found: list[Waited] = []
     for letter in letters:
         if letter.sender not in naps or letter.recipient not in naps:
+            continue
+        if letter.sender in insiders or letter.recipient in insiders:
             continue
         written_at = letter.confirmed_at
         assert written_at is not None
@@ -73,6 +84,7 @@ def waited_letters(
         day = (begins_at_s + written_at // 1_000_000) // SECONDS_PER_DAY
         keys = standings[letter.sender].own_keys
         depths = {node: _depth(one, keys, day) for node, one in carriers.items()}
+        to_insiders = [_depth(standings[letter.sender], one, day) for one in insider_keys]
         found.append(
             Waited(
                 letter,
@@ -81,6 +93,7 @@ def waited_letters(
                 holders=tuple(
                     node for node, depth in depths.items() if depth is not Depth.STRANGER
                 ),
+                insider=min(to_insiders, default=Depth.STRANGER),
             )
         )
     return found

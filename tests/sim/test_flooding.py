@@ -8,6 +8,7 @@ import msgspec
 import pytest
 from click.testing import CliRunner
 
+from mesh.posting.standing import Depth
 from sim.__main__ import main
 from sim.flooding import Trial
 from sim.futures import CAN_FORK, try_futures
@@ -28,6 +29,21 @@ SMALL = (
     ("awake_s = 10\nperiod_s = 60", "awake_s = 8\nperiod_s = 30"),
     ("nodes = 7", "nodes = 5"),
 )
+
+TAKEN_OVER = {
+    "faults.0.between_s.0": 15,
+    "faults.0.between_s.1": 16,
+    "faults.1.between_s.0": 40,
+    "faults.1.between_s.1": 130,
+    "faults.1.awake_s": 8,
+    "faults.1.period_s": 30,
+    "hostile.0.from_s": 40,
+    "hostile.0.kib": 1,
+    "hostile.0.per_second": 4,
+    "stored_mib": 0.25,
+    "workload.write_between_s.1": 120,
+}
+"""The same for small letters: with stores that knew no sponsors three of eleven were lost."""
 
 
 class Verdict(msgspec.Struct):
@@ -90,6 +106,29 @@ def test_the_command_tells_every_trial(tmp_path: Path) -> None:
     assert [(one.hostile, one.stores) for one in trials] == [(1, "ours"), (1, "queues")]
     assert all(one.turnovers > 0.5 for one in trials), "whoever comes sends as much as all would"
     assert [round(one.share, 2) for one in trials] == [0.17, 0.17]
+
+
+@pytest.mark.world
+@pytest.mark.timeout(600)  # Twelve seconds of CPU, most of it admission of junk.
+def test_whoever_floods_from_the_laptop_of_a_contact_pushes_out_no_letter_of_others() -> None:
+    settings = [f"--set={path}={value}" for path, value in TAKEN_OVER.items()]
+    asked = ["flood", "--seeds", "3", "--insiders", "1", "--stores", "ours", "--json", *settings]
+    told = CliRunner().invoke(main, asked)
+    assert told.exit_code == 0, told.output
+    (trial,) = msgspec.json.decode(told.stdout, type=list[Trial])
+    assert (trial.honest, trial.hostile, trial.attackers) == (6, 1, "insiders")
+    assert trial.turnovers > 0.5, "shares of contacts and of friends are smaller than the store"
+    assert trial.trusted.waited >= 8
+    assert trial.trusted.arrived == trial.trusted.waited
+    by_insider = trial.by_insider.values()
+    assert sum(one.waited for one in by_insider) == trial.trusted.waited
+    assert Depth.STRANGER.name not in trial.by_insider
+
+
+def test_withholding_is_what_insiders_do() -> None:
+    told = CliRunner().invoke(main, ["flood", "--withholding"])
+    assert told.exit_code == 2
+    assert "--insiders" in told.output
 
 
 def test_the_command_wants_a_scenario_that_floods() -> None:
