@@ -294,6 +294,10 @@ ASK_TIMEOUT_MIN_MS = 50
 ASK_TIMEOUT_MAX_MS = 3_000
 """The same on the slowest link."""
 
+ASKED_IN_VAIN_MS = 10_000
+"""What was asked for so long ago and comes now is announced, and not pushed: a cut has ended, and
+all who heard of it get it at the same moment."""
+
 SERVED_PER_MINUTE_MAX = 3
 """How often one link is given the same envelope in a minute: an id of 32 bytes draws 64 KiB. An
 honest node asks again when its own tables were full, and then some seconds later."""

@@ -208,7 +208,7 @@ class Spreading:
                 self._pushing.pushed_live(id_, self._wanting.round_trip_ms, now)
         self._pushing.spread(
             id_,
-            is_live=is_new and self._wanting.is_live(id_),
+            is_live=is_new and self._wanting.is_live(id_, now),
             came_by=link,
             holders=self._wanting.announcers(id_),
             now=now,

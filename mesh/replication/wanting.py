@@ -21,6 +21,7 @@ from mesh.limits import (
     ANNOUNCED_IDS_BURST,
     ANNOUNCED_IDS_PER_SECOND,
     ANNOUNCERS_PER_ID_MAX,
+    ASKED_IN_VAIN_MS,
     IDS_PER_FRAME_MAX,
     LATE_MS,
     LATE_PAUSES_MAX_MS,
@@ -70,8 +71,8 @@ class _Missing:
 class _LinkState:
     """What one neighbour has for us. Dicts stand for ordered sets.
 
-    `asked_lately`: what came by another way before it could be answered. `spared_until`: by then
-    only what it announces is asked for.
+    `asked_lately`: what it need not give any more, or did not give in time, and since when.
+    `spared_until`: by then only what it announces is asked for.
     """
 
     allowance: Allowance
@@ -79,7 +80,7 @@ class _LinkState:
     offered: dict[EnvelopeId, None] = field(default_factory=dict)
     asked: dict[EnvelopeId, int] = field(default_factory=dict)
     asked_bytes: int = 0
-    asked_lately: dict[EnvelopeId, None] = field(default_factory=dict)
+    asked_lately: dict[EnvelopeId, Monotonic] = field(default_factory=dict)
     deadline: Monotonic | None = None
     bodies_asked: dict[EnvelopeId, None] = field(default_factory=dict)
     bodies_to_ask: list[EnvelopeId] = field(default_factory=list)
@@ -177,10 +178,17 @@ class Wanting:
         """Whether a link has more for us than we could note."""
         return link in self._dropped
 
-    def is_live(self, id_: EnvelopeId) -> bool:
-        """Whether an id is not known to be backlog."""
+    def is_live(self, id_: EnvelopeId, now: Instant) -> bool:
+        """Whether an id is not known to be backlog.
+
+        What was asked for in vain a while ago is: whoever is near has heard of it meanwhile, or
+        gets it at the same moment, when what lay between is gone.
+        """
         missing = self._missing.get(id_)
-        return missing is None or missing.is_live
+        if missing is not None and not missing.is_live:
+            return False
+        late = now.monotonic - ASKED_IN_VAIN_MS * 1000
+        return all(state.asked_lately.get(id_, late) >= late for state in self._links.values())
 
     def offered(
         self,
@@ -218,7 +226,7 @@ class Wanting:
         for id_ in ids:
             if id_ in self._bodiless and len(state.bodies_asked) < MISSING_BODIES_ASKED_MAX:
                 state.bodies_asked[id_] = None
-            self._drop_announcer(link, state, id_)
+            self._drop_announcer(link, state, id_, now)
         self._ask_all(now)
 
     def spared(self, link: LinkId, now: Instant) -> None:
@@ -247,7 +255,7 @@ class Wanting:
         for link in missing.announcers:
             state = self._links[link]
             state.offered.pop(id_, None)
-            self._forget_asked(link, state, id_)
+            self._forget_asked(link, state, id_, now)
             self._askable[link] = now
 
     def refused(self, id_: EnvelopeId, now: Instant) -> None:
@@ -352,7 +360,7 @@ class Wanting:
                 for id_ in list(state.asked):
                     state.broken_count += 1
                     self._scores.broke(link, now)
-                    self._drop_announcer(link, state, id_)
+                    self._drop_announcer(link, state, id_, now)
                 self._drop(link, RECONCILE_AFTER_LOSS_MS)
         self._forget_old_refusals(now)
         self._ask_all(now)
@@ -365,7 +373,7 @@ class Wanting:
             state.broken_count += 1
             self._scores.broke(missing.owner, now)
             state.pace.was_late()
-            self._drop_announcer(missing.owner, state, id_)
+            self._drop_announcer(missing.owner, state, id_, now)
         for link in missing.announcers:
             self._askable[link] = now
 
@@ -475,23 +483,25 @@ class Wanting:
         state.bodies_asked[id_] = None
         return True
 
-    def _drop_announcer(self, link: LinkId, state: _LinkState, id_: EnvelopeId) -> None:
+    def _drop_announcer(
+        self, link: LinkId, state: _LinkState, id_: EnvelopeId, now: Instant
+    ) -> None:
         missing = self._missing.get(id_)
         if missing is None or link not in missing.announcers:
             return
         missing.announcers.remove(link)
         state.offered.pop(id_, None)
-        self._forget_asked(link, state, id_)
+        self._forget_asked(link, state, id_, now)
         _let_others_answer(missing, link)
         if not missing.announcers:
             del self._missing[id_]
 
-    def _forget_asked(self, link: LinkId, state: _LinkState, id_: EnvelopeId) -> None:
+    def _forget_asked(self, link: LinkId, state: _LinkState, id_: EnvelopeId, now: Instant) -> None:
         size_bytes = state.asked.pop(id_, None)
         if size_bytes is None:
             return
         state.asked_bytes -= size_bytes
-        state.asked_lately[id_] = None
+        state.asked_lately.setdefault(id_, now.monotonic)
         if len(state.asked_lately) > WANTS_PER_LINK_MAX:
             del state.asked_lately[next(iter(state.asked_lately))]
         if not state.asked:

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from mesh.errors import PeerError
 from mesh.ids import EnvelopeId, LinkId
 from mesh.limits import (
+    ASKED_IN_VAIN_MS,
     IDS_PER_FRAME_MAX,
     LATE_MS,
     LATE_PAUSES_MAX_MS,
@@ -425,6 +426,24 @@ def test_a_lazy_link_that_is_asked_becomes_eager_unless_we_were_late_ourselves(
             theirs.received(LINK, frame, NOW, at(ms))
     assert theirs.take_bodies(LINK, 9) == [id_of(7)]
     assert ours._pushing.is_eager(LINK) == theirs._pushing.is_eager(LINK) == (not is_late)
+
+
+@pytest.mark.parametrize("is_old", [False, True])
+def test_what_was_asked_for_in_vain_is_announced_when_it_comes_and_not_pushed(
+    is_old: bool,
+) -> None:
+    """A cut has ended: who is near asked in vain too, and gets it at the same moment."""
+    spreading = make(links=[1, 2, 3])
+    spreading.received(LINK, IHave(join_entries([(id_of(7), 0)]), 0), NOW, at(0))
+    looked_late(spreading, 0)
+    assert frames_of(spreading, Graft, at(0), 1)
+    given_up_ms = looked_late(spreading, 0)
+    bring(spreading, 2, 7, given_up_ms + ASKED_IN_VAIN_MS + is_old)
+    pushed, told = spreading.take_bodies(LinkId(3), 9), announced(spreading, 3)
+    assert (pushed, told) == (([], [id_of(7)]) if is_old else ([id_of(7)], []))
+    # What is new beside it is pushed.
+    bring(spreading, 2, 8, given_up_ms + ASKED_IN_VAIN_MS + is_old)
+    assert spreading.take_bodies(LinkId(3), 9) == [id_of(8)]
 
 
 def test_the_same_body_is_given_to_a_link_three_times_a_minute() -> None:

@@ -23,6 +23,8 @@ FOUND = [
     Request(name="wrong-clocks", nodes=5, seed=1023, is_crypto_real=False),
     # Four wrong clocks started first, of which two repeated a third.
     Request(name="wrong-clocks", nodes=9, seed=1042, is_crypto_real=False),
+    # What many had asked for through a cut came to all of them at once, and each pushed it on.
+    Request(name="one-way", seed=1, is_crypto_real=False),
 ]
 
 
