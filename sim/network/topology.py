@@ -212,7 +212,9 @@ def _couriers(nodes: int, topology: Couriers, chance: Chance) -> Ground:
             moves.append(Move(now, node, ()))
             now += chance.between(*(round(each * US) for each in topology.travel_s))
             where = (where + 1 + chance.below(count - 1)) % count
-            moves.append(Move(min(now, end), node, (where,)))
+            # Who is on the way then goes home; of two moves at one instant either may be the last.
+            if now < end:
+                moves.append(Move(now, node, (where,)))
         after = (home, (home + 1) % count) if topology.is_joined_after else (home,)
         moves.append(Move(end, node, after))
     moves = sorted(moves, key=lambda move: move.at)

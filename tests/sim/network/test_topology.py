@@ -137,6 +137,14 @@ def test_a_copy_stands_where_its_original_stands() -> None:
     assert radio.near[2] == {1: None, 3: None, 4: None}
 
 
+@pytest.mark.parametrize("seed", range(20))
+def test_a_courier_moves_once_at_an_instant_whose_order_is_drawn(seed: int) -> None:
+    """Else it may end where it was on its way to, and join nothing."""
+    ground = stand(12, Couriers(network_nodes=4, couriers=3, until_s=360), seed)
+    moved = [(move.at, move.node) for move in ground.moves]
+    assert len(moved) == len(dict.fromkeys(moved))
+
+
 def test_couriers_visit_networks_and_are_at_home_in_the_end() -> None:
     ground = stand(10, Couriers(network_nodes=5, couriers=2, until_s=600), 3)
     assert ground.networks == [[0]] * 5 + [[1]] * 5
