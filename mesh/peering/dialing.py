@@ -18,7 +18,7 @@ with the smaller instance name dials first.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
-from typing import Final, assert_never
+from typing import Final, NamedTuple, assert_never
 
 from mesh.crypto.entropy import Entropy, uniform_below
 from mesh.effects import Dial
@@ -67,6 +67,13 @@ class _Wants:
     blind: bool
 
 
+class _UnderWay(NamedTuple):
+    """A dial that has neither become a link nor failed: for which target, and to where."""
+
+    target: str
+    address: Address
+
+
 class Dialing:
     """All targets and open links of a node."""
 
@@ -76,7 +83,7 @@ class Dialing:
         self._own = OwnNetworks()
         self._targets: dict[str, Target] = {}
         self._links = OpenLinks(entropy)
-        self._dials: dict[DialId, str] = {}
+        self._dials: dict[DialId, _UnderWay] = {}
         self._next_dial = 1
         self._unreachable: list[Address] = []
         self._own_addresses: dict[Address, None] = {}
@@ -200,7 +207,8 @@ class Dialing:
 
     def is_welcome(self, address: Address, dial: DialId | None) -> bool:
         """Whether one more link may stay beside the open ones, or in the place of one of them."""
-        target = self._targets.get(self._dials.get(dial, "")) if dial is not None else None
+        under_way = self._dials.get(dial) if dial is not None else None
+        target = self._targets.get(under_way.target) if under_way is not None else None
         if target is not None and target.source is Source.CONFIGURED:
             return True
         network = self._own.network_of(address)
@@ -362,18 +370,27 @@ class Dialing:
     def _dial(self, target: Target) -> Dial:
         dial = DialId(self._next_dial)
         self._next_dial += 1
-        self._dials[dial] = target.name
+        address = self._next_address(target)
+        self._dials[dial] = _UnderWay(target.name, address)
         target.dial = dial
-        return Dial(dial, self._next_address(target))
+        return Dial(dial, address)
 
     def _next_address(self, target: Target) -> Address:
         """One after the other; at first one on a network that has too few links."""
         scarce = self._scarce_addresses(target) if target.failures_count == 0 else []
         if scarce:
             target.next_address = target.addresses.index(scarce[0])
+        free = self._free_addresses(target)
+        while target.addresses[target.next_address % len(target.addresses)] not in free:
+            target.next_address += 1
         address = target.addresses[target.next_address % len(target.addresses)]
         target.next_address += 1
         return address
+
+    def _free_addresses(self, target: Target) -> list[Address]:
+        """Those that are not being dialled just now: a host may have a former name too."""
+        taken = [one.address for one in self._dials.values()]
+        return [address for address in target.addresses if address not in taken]
 
     def _dial_another(self, now: Instant) -> list[Dial]:
         """One more dial than is wanted, of anybody in sight."""
@@ -442,7 +459,7 @@ class Dialing:
 
     def _is_wanted(self, target: Target, wants: _Wants) -> bool:
         is_announced = target.source is Source.ANNOUNCED
-        if target.dial is not None or not (is_announced or wants.blind):
+        if not (is_announced or wants.blind):
             return False
         match target.source:
             case Source.CONFIGURED:
@@ -455,25 +472,23 @@ class Dialing:
                 assert_never(target.source)
         if not is_wanted and (wants.near or (wants.far and not is_announced)):
             is_wanted = target.failures_count == 0 and bool(self._scarce_addresses(target))
-        return is_wanted and not self._links.has_to(target)
+        return is_wanted and self._is_dialable(target)
 
     def _is_blind(self, target: Target) -> bool:
         """Whether nobody says that it is there now: dials of such may hang for long."""
         return target.source is not Source.ANNOUNCED
 
     def _blind_count(self) -> int:
-        names = self._dials.values()
-        return sum(
-            name not in self._targets or self._is_blind(self._targets[name]) for name in names
-        )
+        targets = [self._targets.get(one.target) for one in self._dials.values()]
+        return sum(target is None or self._is_blind(target) for target in targets)
 
     def _idle(self) -> list[Target]:
-        """Targets to which no link leads and no dial is under way."""
-        return [
-            target
-            for target in self._targets.values()
-            if target.dial is None and not self._links.has_to(target)
-        ]
+        return [target for target in self._targets.values() if self._is_dialable(target)]
+
+    def _is_dialable(self, target: Target) -> bool:
+        """Whether no link leads to a target, no dial is under way to it, and an address is free."""
+        is_idle = target.dial is None and not self._links.has_to(target)
+        return is_idle and bool(self._free_addresses(target))
 
     @property
     def _is_small(self) -> bool:
@@ -497,7 +512,8 @@ class Dialing:
 
     def _scarce_addresses(self, target: Target) -> list[Address]:
         """Where it stands on networks with too few links. Who announces itself is near."""
-        networks = [(address, self._own.network_of(address)) for address in target.addresses]
+        free = self._free_addresses(target)
+        networks = [(address, self._own.network_of(address)) for address in free]
         return [
             address
             for address, network in networks
@@ -536,7 +552,8 @@ class Dialing:
                 return
 
     def _finish_dial(self, dial: DialId) -> Target | None:
-        target = self._targets.get(self._dials.pop(dial, ""))
+        under_way = self._dials.pop(dial, None)
+        target = self._targets.get(under_way.target) if under_way is not None else None
         if target is None or target.dial != dial:
             return None
         target.dial = None

@@ -70,6 +70,33 @@ def test_an_accepted_link_is_known_by_its_instance_and_not_dialled() -> None:
     assert dialing.deadline_passed(at(10_000)) == []
 
 
+def test_a_host_is_not_dialled_under_two_names_at_once() -> None:
+    """After midnight, or a restart, discovery still tells of the former name for a while."""
+    dialing = make()
+    dialing.peer_seen(f"{7:016x}", [address(7)], at(0))
+    dialing.peer_seen(f"{8:016x}", [address(7)], at(0))
+    (dial,) = dialing.deadline_passed(at(10_000))
+    assert dialing.deadline() is None, "the other one need not be looked at before that has ended"
+    dialing.dial_failed(dial.dial, at(11_000))
+    (dial,) = dialing.deadline_passed(at(11_000))
+    assert dial.address == address(7)
+    link_up(dialing, 8, dial.dial, at(11_001))
+    (dial,) = dialing.deadline_passed(at(100_000))
+    dialing.duplicate_found(dial.dial, LinkKey(bytes([8]) * 32))
+    assert dialing.deadline() is None, "that it is the same host is known from now on"
+
+
+def test_who_shares_an_address_with_others_is_dialled_at_another_meanwhile() -> None:
+    """Machines with containers have one address in common, which leads to none of them."""
+    dialing = make()
+    common = Address("172.17.0.1", 41730)
+    for number in (7, 8, 9):
+        dialing.peer_seen(f"{number:016x}", [common, address(number)], at(0))
+    dialled = [dial.address for dial in dialing.deadline_passed(at(10_000))]
+    assert dialled.count(common) == 1
+    assert len(set(dialled)) == 3
+
+
 def test_a_link_found_to_be_a_duplicate_is_not_dialled_again_while_the_other_stands() -> None:
     dialing = make()
     dialing.configure(address(7), at(0))
