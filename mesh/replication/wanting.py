@@ -65,6 +65,7 @@ class _Missing:
     put_off_ms: int = 0
     announcers: list[LinkId] = field(default_factory=list)
     owner: LinkId | None = None
+    asked_at: int = 0
 
 
 @dataclass(slots=True)
@@ -244,6 +245,7 @@ class Wanting:
             state.pace.brought(state.asked[id_], now)
             state.broken_count = max(state.broken_count - 1, 0)
             state.deadline = _after(now, WANT_TIMEOUT_MS)
+            self._hand_over(link, state, now)
 
     # --- What became of it --------------------------------------------------------------------
 
@@ -365,6 +367,21 @@ class Wanting:
         self._forget_old_refusals(now)
         self._ask_all(now)
 
+    def _hand_over(self, link: LinkId, state: _LinkState, now: Instant) -> None:
+        """What a link owes for long goes to others that owe nothing, though it brings the rest.
+
+        It may be slow; or it withholds some and buys patience with what it gives.
+        """
+        for id_ in list(state.asked):
+            missing = self._missing[id_]
+            if now.monotonic - missing.asked_at < WANT_TIMEOUT_MS * 1000:
+                return
+            idle = [other for other in missing.announcers if not self._links[other].asked]
+            if idle:
+                state.broken_count += 1
+                self._drop_announcer(link, state, id_, now)
+                self._askable.update(dict.fromkeys(idle, now))
+
     def _is_due(self, id_: EnvelopeId, missing: _Missing, now: Instant) -> None:
         """A live id did not come by itself, or not from whom it was asked."""
         missing.due = None
@@ -449,7 +466,7 @@ class Wanting:
                 or state.asked_bytes + missing.size_bytes > WANTS_PER_LINK_BYTES_MAX
             ):
                 break
-            missing.owner = link
+            missing.owner, missing.asked_at = link, since.monotonic
             if not state.asked:
                 state.pace.asked(since)
             del state.offered[id_]

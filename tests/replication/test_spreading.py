@@ -221,6 +221,31 @@ def test_a_neighbour_that_announces_and_gives_nothing_stops_nobody() -> None:
 # --- One machine ----------------------------------------------------------------------------------
 
 
+def test_who_gives_some_of_what_it_was_asked_for_does_not_hold_on_to_the_rest() -> None:
+    spreading = make(links=[1, 2])
+    announce(spreading, 1, range(10), 1)
+    assert wants_of(spreading, 1, 1) == [id_of(number) for number in range(10)]
+    announce(spreading, 2, range(5), 2)
+    for number, ms in ((9, 1_000), (8, 2_000), (7, 3_000)):
+        bring(spreading, 1, number, ms)
+        assert wants_of(spreading, 2, ms) == [], "it may only be slow"
+    bring(spreading, 1, 6, 3_500)
+    assert wants_of(spreading, 2, 3_500) == [id_of(number) for number in range(5)]
+    bring(spreading, 1, 0, 3_600)
+    assert wants_of(spreading, 2, 3_600) == []
+
+
+def test_what_is_owed_for_long_stays_where_it_was_asked_while_all_others_owe_something() -> None:
+    spreading = make(links=[1, 2])
+    announce(spreading, 2, range(20, 21), 1)
+    announce(spreading, 1, range(5), 1)
+    assert len(wants_of(spreading, 1, 1)) == 5
+    announce(spreading, 2, range(5), 2)
+    bring(spreading, 1, 4, 2_500)
+    bring(spreading, 1, 3, 3_500)
+    assert wants_of(spreading, 2, 3_500) == []
+
+
 def test_a_refused_id_is_not_asked_for_again() -> None:
     spreading = make(links=[1])
     spreading.refused(id_of(7), at(1))
