@@ -267,10 +267,10 @@ RECENT_IDS_MAX = 10_000
 """Ids whose arrival is remembered for it."""
 
 GRAFT_PAUSE_MS = 20
-"""What was announced live is asked for after so long and some round trips, if it did not come."""
+"""What was announced live is asked for after so long, or half a round trip if that is longer."""
 
 ROUND_TRIP_FIRST_MS = 10
-"""What a round trip is taken for on a link before one was measured."""
+"""What a round trip is taken for where no handshake has told."""
 
 BYTES_PER_SECOND_FIRST = 10_000_000
 """What a link is taken to bring in a second before that was measured: Wi-Fi in one room."""

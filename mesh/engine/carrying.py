@@ -245,11 +245,19 @@ class Carrying:
         return self._admission.deadline()
 
     def link_up(
-        self, link: LinkId, now: Instant, *, neighbour: str, is_dialled_by_us: bool
+        self,
+        link: LinkId,
+        now: Instant,
+        *,
+        neighbour: str,
+        is_dialled_by_us: bool,
+        round_trip_ms: int,
     ) -> None:
         """A link is ready. `neighbour`: who is at its other end, as far as that can be told."""
         self._neighbours[link] = neighbour
-        self.spreading.link_up(link, now, is_dialled_by_us=is_dialled_by_us)
+        self.spreading.link_up(
+            link, now, is_dialled_by_us=is_dialled_by_us, round_trip_ms=round_trip_ms
+        )
         self.spreading.announce(link, self._forgetting.near_cut_off(self.spreading.sets))
 
     def link_down(self, link: LinkId, now: Instant) -> None:

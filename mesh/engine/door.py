@@ -387,6 +387,7 @@ class Engine:
                 now,
                 neighbour=self._neighbours.host(link),
                 is_dialled_by_us=is_dialled_by_us,
+                round_trip_ms=self._neighbours.round_trip_ms(link),
             )
             self._spare(link)
             self._meeting.link_up(link)

@@ -343,6 +343,10 @@ class Neighbours:
         neighbour = self._neighbours.get(link)
         return neighbour.link.hello if neighbour is not None else None
 
+    def round_trip_ms(self, link: LinkId) -> int:
+        """How soon the other side of a link that stands answered in the handshake."""
+        return self._neighbours[link].link.round_trip_ms
+
     def said(self, link: LinkId) -> Hello:
         """What this side says of itself on a link that stands."""
         return self._neighbours[link].link.said

@@ -6,7 +6,8 @@ out, and the other way round.
 Theory of operation. A link is `Handshaking`, then `Open`, then `Closed`. The dialler speaks
 first. A responder that cannot read the first message, or has seen it before, raises `PeerError`
 without having written a byte: to an outsider a closed mesh is silence. Both sides send `Hello`
-as soon as they may; the link is *ready* when the other's Hello was read and a version agreed.
+as soon as they may; the link is *ready* when the other's Hello was read and a version agreed. What
+the other side took for its last step of the handshake is a first `round_trip_ms`.
 Frames wait in `_outgoing` until `take_bytes`, so that what is ready in one batch shares records.
 """
 
@@ -161,6 +162,7 @@ class Link:
         self.is_initiator: Final = is_initiator
         self.local_key: Final = LinkKey(x25519_public(link_private))
         self.opened_at: Monotonic | None = None
+        self.round_trip_ms = 0
         self.unknown_frames_count = 0
         self._first_messages = first_messages
         self.said: Final = Hello(
@@ -322,6 +324,7 @@ class Link:
             handshake_hash=noise.handshake_hash,
         )
         self.opened_at = now.monotonic
+        self.round_trip_ms = (now.monotonic - self._spoke_at) // 1000
         self.send(self.said)
         return state.reader.rest()
 

@@ -1,8 +1,8 @@
 """How soon a neighbour answers and how fast it brings bodies: how long to wait for it.
 
-Implements `docs/protocol/spreading.md`, section "Asking". The round trip is measured where a link
-that owed nothing was asked; the rate while it owes more. Who does not answer in time is waited for
-twice as long next time, until it answers again.
+Implements `docs/protocol/spreading.md`, section "Asking". The round trip is that of the handshake
+until a link that owed nothing was asked, and is measured there; the rate while it owes more. Who
+does not answer in time is waited for twice as long next time, until it answers again.
 """
 
 from mesh.ids import Instant, Monotonic
@@ -20,8 +20,9 @@ from mesh.limits import (
 class Pace:
     """The pace of one link."""
 
-    def __init__(self) -> None:
-        self.round_trip_ms = ROUND_TRIP_FIRST_MS
+    def __init__(self, round_trip_ms: int) -> None:
+        self.round_trip_ms = min(round_trip_ms, ASK_TIMEOUT_MAX_MS)
+        self._is_measured = False
         self._bytes_per_second = BYTES_PER_SECOND_FIRST
         # When a link that owed nothing was asked, until it answers.
         self._asked_at: Monotonic | None = None
@@ -37,7 +38,10 @@ class Pace:
         """It has brought something that it owed."""
         if self._asked_at is not None:
             taken_ms = min((now.monotonic - self._asked_at) // 1000, ASK_TIMEOUT_MAX_MS)
-            self.round_trip_ms += (taken_ms - self.round_trip_ms) // 8
+            # What a handshake took says little beside the first answer (RFC 6298, section 2.2).
+            share = 8 if self._is_measured else 1
+            self.round_trip_ms += (taken_ms - self.round_trip_ms) // share
+            self._is_measured = True
         if self._since is None:
             self._asked_at, self._since, self._bytes = None, now.monotonic, 0
             return
@@ -52,11 +56,12 @@ class Pace:
     def was_late(self) -> None:
         """It has not answered in time; it may only be slow."""
         self._asked_at, self._since = None, None
-        self.round_trip_ms = min(2 * self.round_trip_ms, ASK_TIMEOUT_MAX_MS)
+        doubled_ms = max(2 * self.round_trip_ms, ROUND_TRIP_FIRST_MS)
+        self.round_trip_ms = min(doubled_ms, ASK_TIMEOUT_MAX_MS)
 
     def graft_pause_ms(self, size_bytes: int) -> int:
         """How long to wait, after a live announcement, for a push from elsewhere."""
-        pause_ms = GRAFT_PAUSE_MS + self.round_trip_ms * 5 // 4 + self._transfers_ms(size_bytes)
+        pause_ms = max(GRAFT_PAUSE_MS, self.round_trip_ms // 2) + self._transfers_ms(size_bytes)
         return min(pause_ms, GRAFT_PAUSE_MAX_MS)
 
     def ask_timeout_ms(self, size_bytes: int) -> int:

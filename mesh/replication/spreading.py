@@ -15,6 +15,7 @@ from mesh.limits import (
     EAGER_LINKS_MAX,
     EAGER_LINKS_MIN,
     RECONCILE_AFTER_LOSS_MS,
+    ROUND_TRIP_FIRST_MS,
     UNKNOWN_SIZE_BYTES,
 )
 from mesh.replication.anti_entropy import AntiEntropy
@@ -122,12 +123,19 @@ class Spreading:
 
     # --- Links --------------------------------------------------------------------------------
 
-    def link_up(self, link: LinkId, now: Instant, *, is_dialled_by_us: bool) -> None:
-        """A link is ready."""
+    def link_up(
+        self,
+        link: LinkId,
+        now: Instant,
+        *,
+        is_dialled_by_us: bool,
+        round_trip_ms: int = ROUND_TRIP_FIRST_MS,
+    ) -> None:
+        """A link is ready. `round_trip_ms`: how soon it seems to answer."""
         self._links[link] = None
         self._scores.link_up(link, now)
         self._pushing.link_up(link)
-        self._wanting.link_up(link, now)
+        self._wanting.link_up(link, now, round_trip_ms=round_trip_ms)
         self._anti_entropy.link_up(link, now, is_dialled_by_us=is_dialled_by_us)
 
     def link_down(self, link: LinkId, now: Instant) -> None:

@@ -77,7 +77,7 @@ class _LinkState:
     """
 
     allowance: Allowance
-    pace: Pace = field(default_factory=Pace)
+    pace: Pace
     offered: dict[EnvelopeId, None] = field(default_factory=dict)
     asked: dict[EnvelopeId, int] = field(default_factory=dict)
     asked_bytes: int = 0
@@ -115,12 +115,12 @@ class Wanting:
 
     # --- Links --------------------------------------------------------------------------------
 
-    def link_up(self, link: LinkId, now: Instant) -> None:
+    def link_up(self, link: LinkId, now: Instant, *, round_trip_ms: int) -> None:
         """A link is ready: it is asked once for each body that is missed, the newest first."""
         allowance = Allowance(
             per_second=ANNOUNCED_IDS_PER_SECOND, burst=ANNOUNCED_IDS_BURST, now=now
         )
-        state = self._links[link] = _LinkState(allowance)
+        state = self._links[link] = _LinkState(allowance, Pace(round_trip_ms))
         if self._bodiless:
             newest = nlargest(
                 MISSING_BODIES_ASKED_MAX,

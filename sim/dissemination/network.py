@@ -27,7 +27,9 @@ class Said(Protocol):
 class Speaker(Protocol):
     """One node. Links are the numbers of the nodes at their other ends."""
 
-    def link_up(self, peer: int, now: int, *, is_dialled_by_us: bool) -> None: ...
+    def link_up(
+        self, peer: int, now: int, *, is_dialled_by_us: bool, round_trip_us: int
+    ) -> None: ...
     def link_down(self, peer: int, now: int) -> None: ...
     def publish(self, post: int, size: int, now: int) -> None: ...
     def heard(self, peer: int, said: Said, now: int) -> None: ...
@@ -97,7 +99,9 @@ class SpeakingNetwork:
         now = self.loop.now
         for near, far in ((one, other), (other, one)):
             self._neighbours.setdefault(near, {})[far] = None
-            self.speakers[near].link_up(far, now, is_dialled_by_us=near == one)
+            self.speakers[near].link_up(
+                far, now, is_dialled_by_us=near == one, round_trip_us=2 * latency_us
+            )
             self._tend(near)
 
     def part(self, one: int, other: int) -> None:

@@ -107,10 +107,15 @@ class MeshSpeaker:
         )
         self._links: dict[int, None] = {}
 
-    def link_up(self, peer: int, now: int, *, is_dialled_by_us: bool) -> None:
+    def link_up(self, peer: int, now: int, *, is_dialled_by_us: bool, round_trip_us: int) -> None:
         """A link stands."""
         self._links[peer] = None
-        self._spreading.link_up(LinkId(peer), _at(now), is_dialled_by_us=is_dialled_by_us)
+        self._spreading.link_up(
+            LinkId(peer),
+            _at(now),
+            is_dialled_by_us=is_dialled_by_us,
+            round_trip_ms=round_trip_us // 1_000,
+        )
 
     def link_down(self, peer: int, now: int) -> None:
         """A link ended."""
@@ -171,7 +176,7 @@ class Flooding:
         self._seen: dict[int, None] = {}
         self._said: list[tuple[int, Said]] = []
 
-    def link_up(self, peer: int, now: int, *, is_dialled_by_us: bool) -> None:
+    def link_up(self, peer: int, now: int, *, is_dialled_by_us: bool, round_trip_us: int) -> None:
         """A link stands."""
         self._links[peer] = None
 
@@ -235,7 +240,7 @@ class Gossipsub:
         self._said: list[tuple[int, Said]] = []
         self._beat_at = chance.below(rules.heartbeat_us)
 
-    def link_up(self, peer: int, now: int, *, is_dialled_by_us: bool) -> None:
+    def link_up(self, peer: int, now: int, *, is_dialled_by_us: bool, round_trip_us: int) -> None:
         """A link stands."""
         self._links[peer] = None
 
@@ -307,7 +312,7 @@ class Silent:
         self._claimed: dict[EnvelopeId | int, None] = {}
         self._said: list[tuple[int, Said]] = []
 
-    def link_up(self, peer: int, now: int, *, is_dialled_by_us: bool) -> None:
+    def link_up(self, peer: int, now: int, *, is_dialled_by_us: bool, round_trip_us: int) -> None:
         """A link stands."""
         self._links[peer] = None
 

@@ -25,15 +25,11 @@ from mesh.limits import (
     GRAFT_PAUSE_MS,
     PRUNE_AGAIN_MS,
     PRUNE_PAUSE_MS,
-    ROUND_TRIP_FIRST_MS,
 )
 from sim.models.courses import Course
 from sim.models.vectorised import NEVER, Flags, Graph, Ints, edges_of, grouped, reverses
 
 TICK_US: Final = 1_000
-GRAFT_AFTER: Final = GRAFT_PAUSE_MS + ROUND_TRIP_FIRST_MS * 5 // 4
-"""How long what was announced is waited for, in ticks, by who has measured nothing yet."""
-
 LONG_AGO: Final = -PRUNE_PAUSE_MS
 
 
@@ -79,6 +75,7 @@ class Pushing:
         self._reverse = reverses(graph)
         self._eager_count: Ints = np.diff(graph.first).astype(np.int32)
         self._pruned_at = np.full(edges, LONG_AGO, dtype=np.int32)
+        self._round_trip: Ints = 2 * graph.latency // TICK_US + rules.thinking
         self._place = np.empty(nodes, dtype=np.int64)
         self._begin()
 
@@ -87,7 +84,9 @@ class Pushing:
         nodes, edges = self.graph.nodes_count, len(self.graph.target)
         self._arrival = np.full(nodes, NEVER, dtype=np.int32)
         self._busy_until = np.full(nodes, LONG_AGO, dtype=np.int32)
-        self._is_waiting: Flags = np.zeros(nodes, dtype=np.bool_)
+        # Until when what was announced is waited for, and whether somebody was asked for it.
+        self._due_at = np.full(nodes, NEVER, dtype=np.int32)
+        self._is_owed: Flags = np.zeros(nodes, dtype=np.bool_)
         # Of each edge, whether its source knows that its target has the post, and has asked it.
         self._known: Flags = np.zeros(edges, dtype=np.bool_)
         self._asked: Flags = np.zeros(edges, dtype=np.bool_)
@@ -124,7 +123,9 @@ class Pushing:
         for wait, part in grouped(timers[~is_free], self._busy_until[timers[~is_free]] - tick):
             self._due.setdefault(tick + wait, []).append(part)
         timers = timers[is_free]
-        timers = timers[self._arrival[timers] == NEVER]
+        timers = np.unique(
+            timers[(self._arrival[timers] == NEVER) & (self._due_at[timers] <= tick)]
+        )
         target = self.graph.target
         for edges in here.values():
             self._busy_until[target[edges]] = tick + self._rules.thinking
@@ -165,12 +166,12 @@ class Pushing:
 
     def _hear(self, edges: Ints, tick: int) -> None:
         """It is announced: who lacks it waits a little for a push."""
-        self._known[self._reverse[edges]] = True
+        back = self._reverse[edges]
+        self._known[back] = True
         ends = self.graph.target[edges]
-        fresh = np.unique(ends[(self._arrival[ends] == NEVER) & ~self._is_waiting[ends]])
-        self._is_waiting[fresh] = True
-        if len(fresh):
-            self._due.setdefault(tick + GRAFT_AFTER, []).append(fresh)
+        is_awaited = (self._arrival[ends] == NEVER) & ~self._is_owed[ends]
+        patience = np.maximum(GRAFT_PAUSE_MS, self._round_trip[back] // 2)
+        self._wait(ends[is_awaited], patience[is_awaited], tick)
 
     def _be_pruned(self, edges: Ints, tick: int) -> None:
         back = self._reverse[edges]
@@ -185,14 +186,24 @@ class Pushing:
         self._send(_Kind.BODY, back[has], tick)
 
     def _ask(self, nodes: Ints, tick: int) -> None:
-        """It has not come by itself: one of those that announced it is asked, then another."""
+        """It has not come by itself: the nearest that announced it is asked, then another."""
         edges = edges_of(self.graph, nodes)
-        edges = self._drawn(edges[self._known[edges] & ~self._asked[edges]])
+        edges = self._nearest(edges[self._known[edges] & ~self._asked[edges]])
         self._asked[edges] = True
         self._turn(edges, is_eager=True)
         self._send(_Kind.ASKED, edges, tick)
-        if len(edges):
-            self._due.setdefault(tick + ASK_TIMEOUT_MIN_MS, []).append(self._source[edges])
+        self._due_at[nodes] = NEVER
+        self._is_owed[nodes] = False
+        self._is_owed[self._source[edges]] = True
+        patience = np.maximum(ASK_TIMEOUT_MIN_MS, 10 + 3 * self._round_trip[edges])
+        self._wait(self._source[edges], patience, tick)
+
+    def _wait(self, nodes: Ints, patience: Ints, tick: int) -> None:
+        """These nodes wait so long, or as long as they wait already if that is less."""
+        np.minimum.at(self._due_at, nodes, tick + patience)
+        nodes = np.unique(nodes)
+        for wait, part in grouped(nodes, np.maximum(self._due_at[nodes] - tick, 1)):
+            self._due.setdefault(tick + wait, []).append(part)
 
     def _spread(self, nodes: Ints, tick: int) -> None:
         """Push it, or announce it, to all who are not known to have it."""
@@ -251,7 +262,13 @@ class Pushing:
 
     def _drawn(self, edges: Ints) -> Ints:
         """Of these edges one for each source."""
-        edges = self._random.permutation(edges)
+        return self._last_of_each(self._random.permutation(edges))
+
+    def _nearest(self, edges: Ints) -> Ints:
+        """Of these edges the shortest one for each source."""
+        return self._last_of_each(edges[np.argsort(-self.graph.latency[edges], kind="stable")])
+
+    def _last_of_each(self, edges: Ints) -> Ints:
         return edges[self._one_of_each(self._source[edges], np.ones(len(edges), dtype=np.bool_))]
 
     def _one_of_each(self, nodes: Ints, is_able: Flags) -> Flags:

@@ -184,6 +184,15 @@ def test_of_two_sides_that_are_idle_only_the_one_that_dialled_asks() -> None:
     assert now.monotonic >= 5 * LINK_PING_IDLE_MS * 1000
 
 
+def test_the_handshake_tells_both_how_soon_the_other_answers() -> None:
+    left, right = make_link(1, is_initiator=True), make_link(2, is_initiator=False)
+    first = left.take_bytes(at(0))
+    right.receive(first, at(15))
+    left.receive(right.take_bytes(at(15)), at(32))
+    right.receive(left.take_bytes(at(32)), at(50))
+    assert (left.round_trip_ms, right.round_trip_ms) == (32, 35)
+
+
 def test_a_handshake_that_never_ends_is_given_up() -> None:
     waiting = make_link(2, is_initiator=False)
     deadline = waiting.deadline()

@@ -99,8 +99,8 @@ def joined() -> Busy:
     ids = Ids()
     made = Busy([MeshSpeaker(ids, 1, number) for number in range(NODES)])
     for one, other in combinations(range(NODES), 2):
-        made.speakers[one].link_up(other, 0, is_dialled_by_us=True)
-        made.speakers[other].link_up(one, 0, is_dialled_by_us=False)
+        made.speakers[one].link_up(other, 0, is_dialled_by_us=True, round_trip_us=2 * CABLE_US)
+        made.speakers[other].link_up(one, 0, is_dialled_by_us=False, round_trip_us=2 * CABLE_US)
     return made
 
 

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from mesh.limits import EAGER_LINKS_MIN, LINKS_MAX
+from mesh.limits import EAGER_LINKS_MIN, GRAFT_PAUSE_MS, LINKS_MAX
 from sim.__main__ import main
 from sim.models.courses import Sheet
-from sim.models.pushing import GRAFT_AFTER, TICK_US, Pushing, Rules
+from sim.models.pushing import TICK_US, Pushing, Rules
 from sim.models.vectorised import bodies_sent, pushed, random_graph
 
 AGREEMENT = {"copies": 0.1, "p50_ms": 0.1, "p99_ms": 0.15}
@@ -56,7 +56,7 @@ def test_what_nobody_pushes_is_asked_for_where_it_was_announced() -> None:
     pushing.eager[:] = False
     course = pushing.post(0, at=0)
     assert len(course.after_ms) == graph.nodes_count - 1
-    assert course.after_ms.min() >= 3 * 5 + GRAFT_AFTER
+    assert course.after_ms.min() >= 3 * 5 + GRAFT_PAUSE_MS
 
 
 @pytest.mark.world
