@@ -5,17 +5,14 @@ transfers take no time, and to give six copies away and wait is what a mesh that
 must at least equal.
 """
 
-from typing import Final
+from pathlib import Path
 
+import msgspec
 import pytest
+from click.testing import CliRunner
 
-from sim.models.routing import DirectDelivery, Epidemic, Post, Router, Routing, SprayAndWait
-from sim.network.topology import stand
-from sim.tables.scenario import Scenario, parse_scenario
-from sim.world import Options, World
-
-AT_ONCE: Final = 10**15
-SEED: Final = 1
+from sim.__main__ import main
+from sim.on_contacts import Sheet
 
 SCENARIO = """
 schema = 1
@@ -46,30 +43,24 @@ long_text_share = 0
 """
 
 
-def routed(router: Router, scenario: Scenario, posts: list[Post], speed: int) -> dict[str, int]:
-    contacts = stand(scenario.nodes, scenario.topology, SEED).contacts
-    return Routing(router, contacts, posts, bytes_per_second=speed).run().latencies_us
-
-
 @pytest.mark.slow
-def test_the_engine_delivers_no_sooner_than_epidemic_and_no_less_than_spray_and_wait() -> None:
-    scenario = parse_scenario(SCENARIO)
-    world = World(scenario, Options(seed=SEED, is_crypto_real=False))
-    world.run(lambda world: None)
-    written = [letter for letter in world.ledger.letters if letter.is_held]
-    posts = [
-        Post(letter.asked_at, str(letter.number), letter.sender, letter.recipient, 16_384)
-        for letter in written
-    ]
-    assert len(posts) > 20
-    ours = {
-        str(letter.number): letter.delivered_at - letter.asked_at
-        for letter in written
-        if letter.delivered_at is not None
-    }
-    soonest = routed(Epidemic(), scenario, posts, AT_ONCE)
-    sprayed = routed(SprayAndWait(), scenario, posts, 250_000)
-    direct = routed(DirectDelivery(), scenario, posts, 250_000)
-    assert ours.keys() <= soonest.keys()
-    assert all(soonest[name] <= took for name, took in ours.items())
-    assert len(ours) >= len(sprayed) > len(direct)
+def test_the_engine_delivers_no_sooner_than_epidemic_and_no_less_than_spray_and_wait(
+    tmp_path: Path,
+) -> None:
+    scenario = tmp_path / "contacts.toml"
+    scenario.write_text(SCENARIO)
+    told = CliRunner().invoke(main, ["contacts", str(scenario), "--json"])
+    assert told.exit_code == 0, told.output
+    sheet = msgspec.json.decode(told.stdout, type=Sheet)
+    assert sheet.letters > 20
+    assert sheet.sooner_than_bound == 0
+    assert sheet.broken == []
+    delivered = {name: one.count for name, one in sheet.rows.items()}
+    assert delivered["bound"] >= delivered["engine"] >= delivered["spray"] > delivered["direct"]
+    assert delivered["bound"] >= delivered["epidemic"]
+
+
+def test_without_contacts_there_is_nothing_to_compare() -> None:
+    told = CliRunner().invoke(main, ["contacts", "hunting-ground"])
+    assert told.exit_code == 2
+    assert "nobody meets" in told.output
