@@ -15,7 +15,7 @@ EXAMPLES: Final = """\b
 Examples:
   python -m sim contacts conference
   python -m sim contacts conference --seed 2 --set topology.until_s=7200 --json
-  python -m sim contacts conference --set text_letters=[9900,10100]
+  python -m sim contacts conference --set workload.text_letters.1=10100
 """
 
 FAILED: Final = 1
