@@ -59,7 +59,7 @@ class Sheet(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def carry_beside_routers(
-    scenario: Scenario, options: Options, progress: Callable[[World], None] = lambda world: None
+    scenario: Scenario, options: Options, progress: Callable[[World], None]
 ) -> Sheet:
     """Let engines and routers carry the same; UserError where a scenario has no contacts."""
     ground = stand(scenario.nodes, scenario.topology, options.seed)

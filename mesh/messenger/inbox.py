@@ -460,7 +460,7 @@ class Inbox:
     ) -> None:
         """Everything is in order: learn, and keep the message.
 
-        `is_first`: nothing of this session was opened here before.
+        `is_first`: nothing of the session was opened here before.
         """
         payload = opened.payload
         token = read_token_of(opened.receiving.message_key)

@@ -78,7 +78,7 @@ class Renewals:
     ) -> bool:
         """Something of theirs opened on a session; return whether they write apart.
 
-        `is_first`: nothing of this session was opened here before.
+        `is_first`: nothing of the session was opened here before.
         """
         is_apart = self._is_written_apart(session, payload, created)
         self._sessions.hear(session, payload.hlc)
@@ -108,7 +108,7 @@ class Renewals:
             reason = "they write with keys that a copy of their profile has given up"
             self.lost(contact, session, reason, mesh_now, now)
         elif session.is_over and self._sessions.find_known(contact.id) is not None:
-            # They do not know that this session gets no answers any more.
+            # They do not know that the session gets no answers any more.
             self._outbox.tell_over(contact.id)
         elif self._first_contacts.is_stuck(contact.id):
             # They were away longer than our renewal lived, and have lost nothing.
@@ -148,7 +148,7 @@ class Renewals:
         )
 
     def _answered(self, contact: ContactRow, session: Session) -> None:
-        """The other side has this session: our first contact for it has done its work."""
+        """The other side has the session: our first contact for it has done its work."""
         if contact.state != "answered":
             self._invitations.answered(contact)
         first = self._first_contacts.find(contact.id)

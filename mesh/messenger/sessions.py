@@ -68,7 +68,7 @@ class Session:
     generations: dict[int, Generation] = field(default_factory=dict, repr=False)
 
     def has_tags(self, tags_max: int = RENDEZVOUS_TAGS) -> bool:
-        """Whether a tag is left by which this session can be renewed."""
+        """Whether a tag is left by which the session can be renewed."""
         return self.rendezvous_count < tags_max
 
     @property
@@ -248,7 +248,7 @@ class Sessions:
         return tag_of(session.sender.key, session.sender.index)
 
     def rendezvous_left(self, session: Session, tags_max: int) -> list[Tag]:
-        """The tags by which this session can still be renewed."""
+        """The tags by which the session can still be renewed."""
         start = session.rendezvous_start
         return [
             tag_of(session.rendezvous_out, (start + number) % RENDEZVOUS_TAGS)
@@ -256,7 +256,7 @@ class Sessions:
         ]
 
     def take_rendezvous(self, session: Session, tags_max: int) -> tuple[Tag, bytes] | None:
-        """The next tag and box key by which this session can be renewed; None if all are used."""
+        """The next tag and box key by which the session can be renewed; None if all are used."""
         if not session.has_tags(tags_max):
             return None
         index = (session.rendezvous_start + session.rendezvous_count) % RENDEZVOUS_TAGS

@@ -7,9 +7,10 @@ import click
 
 from mesh.errors import UserError
 from sim.commands.machines import say_json
+from sim.commands.progress import clear_line, is_watched, world_line
 from sim.on_contacts import Sheet, carry_beside_routers
 from sim.running import Request, scenario_of
-from sim.world import Options, World
+from sim.world import Options
 
 EXAMPLES: Final = """\b
 Examples:
@@ -35,16 +36,17 @@ def contacts_command(
     `bound` is Epidemic whose transfers take no time: nobody can deliver more, or sooner. Crypto is
     modelled. The exit code is 1 if the engines broke a promise or the bound.
     """
+    is_shown = is_watched()
     try:
         sheet = carry_beside_routers(
             scenario_of(Request(name=scenario, seed=seed, nodes=nodes, settings=settings)),
             Options(seed=seed, is_crypto_real=False),
-            _tell if sys.stderr.isatty() else _be_quiet,
+            world_line(is_shown=is_shown),
         )
     except UserError as error:
         raise click.UsageError(str(error)) from None
-    if sys.stderr.isatty():
-        click.echo("\r\033[K", nl=False, err=True)
+    if is_shown:
+        clear_line()
     if is_json:
         say_json(sheet)
     else:
@@ -65,16 +67,3 @@ def _print(sheet: Sheet) -> None:
         click.echo(f"broken: {', '.join(sheet.broken)}; `run` says how")
     if sheet.sooner_than_bound:
         click.echo(f"{sheet.sooner_than_bound} letters came sooner than they can")
-
-
-def _tell(world: World) -> None:
-    click.echo(
-        f"\r\033[K{world.loop.now / 1_000_000:,.0f} s virtual, "
-        f"{world.ledger.delivered_count} of {world.ledger.confirmed_count} letters delivered",
-        nl=False,
-        err=True,
-    )
-
-
-def _be_quiet(world: World) -> None:
-    """Nobody looks on."""

@@ -1,6 +1,5 @@
 """`meshsim flood`: what a flood leaves of the mail that must wait, in our stores and in queues."""
 
-import sys
 from collections.abc import Mapping, Sequence
 from itertools import groupby
 from typing import Final, Literal
@@ -10,6 +9,7 @@ import click
 from mesh.errors import UserError
 from mesh.posting.standing import Depth
 from sim.commands.machines import say_json
+from sim.commands.progress import clear_line, is_watched, show_line
 from sim.flooding import KINDS, Attackers, Kept, Stores, Trial, try_floods
 from sim.futures import CAN_FORK
 from sim.sweeps.points import parse_seeds
@@ -85,8 +85,8 @@ def flood_command(
             raise click.UsageError("Of the people one at least is taken over, and not all.")
         trials: list[Trial] = []
         for seed in parse_seeds(seeds):
-            if sys.stderr.isatty():
-                click.echo(f"\r\033[Kseed {seed} …", nl=False, err=True)
+            if is_watched():
+                show_line(f"seed {seed} …")
             trials += try_floods(
                 scenario,
                 seed,
@@ -96,8 +96,8 @@ def flood_command(
             )
     except UserError as error:
         raise click.UsageError(str(error)) from None
-    if sys.stderr.isatty():
-        click.echo("\r\033[K", nl=False, err=True)
+    if is_watched():
+        clear_line()
     if is_json:
         say_json(trials)
     else:

@@ -1,6 +1,5 @@
 """`meshsim model`: how new mail spreads, as arrays: alone, or beside the real engine."""
 
-import sys
 from typing import Final
 
 import click
@@ -8,9 +7,9 @@ import click
 from mesh.errors import UserError
 from sim.agreement import hold_together
 from sim.commands.machines import say_json
+from sim.commands.progress import clear_line, is_watched, world_line
 from sim.models.alone import measure
 from sim.models.courses import CURVE_MS, Sheet
-from sim.world import World
 
 EXAMPLES: Final = """\b
 Examples:
@@ -36,9 +35,12 @@ def model_command(
     runs first (`thousand`), each dials eight others, and the model gets their links: then their
     authors post in it at the same times.
     """
+    is_shown = is_watched()
     try:
         if has_engine:
-            sheet = hold_together(nodes, posts, seed, _tell if sys.stderr.isatty() else _be_quiet)
+            sheet = hold_together(nodes, posts, seed, world_line(is_shown=is_shown))
+            if is_shown:
+                clear_line()
         else:
             sheet = measure(nodes, degree, posts, seed)
     except UserError as error:
@@ -62,11 +64,3 @@ def _print(sheet: Sheet) -> None:
         )
     took = ", ".join(f"{name} {seconds:.2f} s" for name, seconds in sheet.cpu_s.items())
     click.echo(f"CPU: {took}; {sheet.resident_mb:,} MB resident")
-
-
-def _tell(world: World) -> None:
-    click.echo(f"\r\033[K{world.loop.now // 1_000_000} s of the world …", nl=False, err=True)
-
-
-def _be_quiet(world: World) -> None:
-    """Nobody looks on."""

@@ -5,10 +5,12 @@ And somebody who waits no longer: what was found by then is not lost.
 
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import click
+
+from sim.world import World
 
 
 def is_watched() -> bool:
@@ -26,6 +28,11 @@ def clear_line() -> None:
     click.echo("\r\033[K", nl=False, err=True)
 
 
+def world_line(*, is_shown: bool) -> Callable[[World], None]:
+    """What a world that runs tells now and then of how far it has come."""
+    return _show_world if is_shown else _show_nothing
+
+
 def duration(seconds: float) -> str:
     """As h:mm:ss."""
     minutes, rest = divmod(round(seconds), 60)
@@ -41,3 +48,15 @@ def interruptible() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, former)
+
+
+def _show_world(world: World) -> None:
+    ledger = world.ledger
+    show_line(
+        f"{world.loop.now / 1_000_000:5.0f} s virtual, {world.loop.events_count:,} events, "
+        f"{ledger.delivered_count} of {ledger.confirmed_count} messages delivered"
+    )
+
+
+def _show_nothing(world: World) -> None:
+    """Nobody looks on."""

@@ -10,11 +10,11 @@ import msgspec
 from mesh.errors import UserError
 from sim.commands.machines import say_json
 from sim.commands.options import PLANTS_A_BUG, known_bug, refuse_unheard
+from sim.commands.progress import clear_line, is_watched, world_line
 from sim.determinism import Repetition, is_repeated, repeat
 from sim.recording.artifacts import PAGE_FILE, record_run
 from sim.report import render
 from sim.running import Request, options_of, run_scenario, scenario_of
-from sim.world import World
 
 BROKEN_PROMISE: Final = 1
 
@@ -99,11 +99,11 @@ def run_command(
         _check_determinism(request, pythons, is_json=is_json)
         return
     refuse_unheard(["pythons"], "without --check-determinism.")
-    is_watched = sys.stderr.isatty() and not quiet
+    is_shown = is_watched() and not quiet
     try:
         scenario_read = scenario_of(request)
         options = options_of(request, scenario_read)
-        progress = _show_progress if is_watched else _show_nothing
+        progress = world_line(is_shown=is_shown)
         command = request.command
         if out is None:
             report = run_scenario(scenario_read, options, progress, command=command).report
@@ -111,8 +111,8 @@ def run_command(
             report = record_run(scenario_read, options, out, progress, command=command)
     except UserError as error:
         raise click.UsageError(str(error)) from None
-    if is_watched:
-        click.echo("\r\033[K", nl=False, err=True)
+    if is_shown:
+        clear_line()
     if is_json:
         say_json(report)
     else:
@@ -140,17 +140,3 @@ def _check_determinism(request: Request, pythons: tuple[str, ...], *, is_json: b
             )
         click.echo("The run repeats." if check.is_repeated else "The run does not repeat.")
     sys.exit(0 if check.is_repeated else BROKEN_PROMISE)
-
-
-def _show_progress(world: World) -> None:
-    ledger = world.ledger
-    click.echo(
-        f"\r\033[K{world.loop.now / 1_000_000:5.0f} s virtual, {world.loop.events_count:,} events, "
-        f"{ledger.delivered_count} of {ledger.confirmed_count} messages delivered",
-        nl=False,
-        err=True,
-    )
-
-
-def _show_nothing(world: World) -> None:
-    pass

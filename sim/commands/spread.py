@@ -1,6 +1,5 @@
 """`meshsim spread`: what it costs to reach everybody, beside flooding and gossipsub."""
 
-import sys
 from typing import Final, get_args
 
 import click
@@ -8,6 +7,7 @@ import click
 from mesh.wire.envelope import SIZE_BYTES
 from sim.commands.machines import say_json
 from sim.commands.options import refuse_unheard
+from sim.commands.progress import clear_line, is_watched, show_line
 from sim.dissemination.measuring import (
     Case,
     Figures,
@@ -71,8 +71,8 @@ def spread_command(
     rows: dict[str, Figures] = {}
     # Only ours compares what two sides have; the others would have nothing to say.
     for each in who or (("mesh",) if apart else _WHO):
-        if sys.stderr.isatty():
-            click.echo(f"\r\033[K{each} …", nl=False, err=True)
+        if is_watched():
+            show_line(f"{each} …")
         rows[each] = (measure_heal if apart else measure)(
             Case(
                 who=each,
@@ -88,8 +88,8 @@ def spread_command(
                 seed=seed,
             )
         )
-    if sys.stderr.isatty():
-        click.echo("\r\033[K", nl=False, err=True)
+    if is_watched():
+        clear_line()
     if is_json:
         say_json(rows)
         return
