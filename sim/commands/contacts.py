@@ -15,7 +15,7 @@ from sim.world import Options
 EXAMPLES: Final = """\b
 Examples:
   python -m sim contacts conference
-  python -m sim contacts conference --seed 2 --set topology.until_s=7200 --json
+  python -m sim contacts conference --seed 2 --json
   python -m sim contacts conference --set workload.text_letters.1=10100
 """
 
