@@ -37,6 +37,7 @@ COMMANDS: Final[dict[str, tuple[str, str, str]]] = {
     "survive": ("sim.commands.survive", "survive_command", "Let most of a mesh fail at once"),
     "route": ("sim.commands.route", "route_command", "Carry messages over recorded contacts"),
     "contacts": ("sim.commands.contacts", "contacts_command", "Engines beside those routers"),
+    "published": ("sim.commands.published", "published_command", "Repeat what others published"),
     "maelstrom": ("sim.commands.maelstrom", "maelstrom_command", "Be a node for Maelstrom"),
     "list": ("sim.commands.listing", "list_command", "List the scenarios and the planted bugs"),
 }

@@ -1,4 +1,4 @@
-"""Files that a scenario names: traces, graphs, walks."""
+"""Files that a scenario or a study names: traces, graphs, walks."""
 
 import os
 from importlib.resources import files
@@ -15,7 +15,7 @@ TEXT_BYTES_MAX: Final = 64 * 1024 * 1024
 
 
 def find_file(name: str) -> Path:
-    """A file of a topology: as it is named, among those that come along, or in MESH_REFERENCE_DATA.
+    """A file: as it is named, among those that come along, or in MESH_REFERENCE_DATA.
 
     Raises UserError with the places in which it was looked for.
     """
@@ -28,7 +28,7 @@ def find_file(name: str) -> Path:
             return place
     looked = ", ".join(str(place) for place in places)
     hint = "" if elsewhere else f"; {REFERENCE_DATA} may name a folder with more of them"
-    raise UserError("not-found", f"There is no file {name!r} for the topology: {looked}{hint}.")
+    raise UserError("not-found", f"There is no file {name!r}: {looked}{hint}.")
 
 
 def read_text(path: Path) -> str:

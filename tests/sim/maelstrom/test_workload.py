@@ -7,55 +7,6 @@ import sys
 import pytest
 
 from sim.maelstrom.node import Body, MaelstromNode, Message, Windows, links_of
-from sim.maelstrom.workload import Challenge, challenge, flooding
-from tests.searching import seeds
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    "windows, messages, median_ms, max_ms",
-    [(Windows(), 15, 300, 600), (Windows(100_000, 1_000_000), 8, 950, 2_000)],
-    ids=["3d", "3e"],
-)
-def test_the_efficient_broadcasts_stay_below_their_bounds(
-    windows: Windows, messages: float, median_ms: float, max_ms: float
-) -> None:
-    scores = challenge(windows, Challenge())
-    assert scores.operations == 2_000
-    assert scores.lost == 0
-    assert scores.messages_per_operation <= messages
-    assert scores.median_ms <= median_ms
-    assert scores.max_ms <= max_ms
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("seed", seeds(1, in_search=20))
-def test_partitions_lose_nothing(seed: int) -> None:
-    rules = Challenge(has_partitions=True, seed=seed)
-    for windows in (Windows(), Windows(100_000, 1_000_000)):
-        assert challenge(windows, rules).lost == 0
-
-
-# What Maelstrom's guide shows for its plain broadcast: messages an operation, and the slowest value
-# in milliseconds, which Maelstrom samples by reads; for a line it shows no time.
-@pytest.mark.parametrize(
-    "topology, messages, max_ms, exactly_ms",
-    [
-        ("grid", 27.81, 791, 800),
-        ("line", 12.006, None, 2_400),
-        ("tree4", 11.99, 505, 500),
-        pytest.param("total", 290.6, 97, 100, marks=pytest.mark.slow),
-    ],
-)
-def test_the_plain_broadcast_costs_what_maelstroms_guide_shows(
-    topology: str, messages: float, max_ms: float | None, exactly_ms: float
-) -> None:
-    scores = flooding(topology, Challenge())
-    assert scores.lost == 0
-    # Half of the operations are broadcasts, in the mean.
-    assert scores.messages_per_operation == pytest.approx(messages, rel=0.03)
-    assert scores.max_ms == exactly_ms
-    assert max_ms is None or max_ms == pytest.approx(exactly_ms, rel=0.03)
 
 
 @pytest.mark.parametrize("fan_out", [1, 2, 5, 24])
