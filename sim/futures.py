@@ -18,7 +18,8 @@ from typing import Final, TypeVar
 
 import msgspec
 
-from sim.world import World
+Resting = TypeVar("Resting")
+"""A world, or a model of one."""
 
 Found = TypeVar("Found")
 
@@ -40,7 +41,7 @@ class _Told(msgspec.Struct):
 
 
 def try_futures(
-    world: World, futures: Sequence[Callable[[World], Found]], type_: type[Found]
+    world: Resting, futures: Sequence[Callable[[Resting], Found]], type_: type[Found]
 ) -> list[Found]:
     """Run each of these from the present instant of a world, and return what they found, in order.
 
@@ -51,7 +52,7 @@ def try_futures(
     return [_try(world, future, type_) for future in futures]
 
 
-def _try(world: World, future: Callable[[World], Found], type_: type[Found]) -> Found:
+def _try(world: Resting, future: Callable[[Resting], Found], type_: type[Found]) -> Found:
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
@@ -71,7 +72,7 @@ def _try(world: World, future: Callable[[World], Found], type_: type[Found]) -> 
     return msgspec.msgpack.decode(told.found, type=type_)
 
 
-def _live(world: World, future: Callable[[World], Found], writing: int) -> None:
+def _live(world: Resting, future: Callable[[Resting], Found], writing: int) -> None:
     """The child: nothing of it returns into the parent's code, not even an exit."""
     status = 1
     try:

@@ -2,27 +2,38 @@
 
 import pytest
 
+from sim.models.survivors import Internet
 from sim.published.spreading import GROUNDS, HEALED_NODES, spreading
 from sim.published.studies import Scope, broken, rows_of
-from sim.published.survivors import NODES, REACHED, survivors
+from sim.published.survivors import LOOKED_AT, WARM_S, survivors
 
 pytestmark = pytest.mark.world
 
 
 def test_survivors_are_looked_at_before_they_repair_and_after() -> None:
-    [ninety, _] = survivors(Scope(nodes=(200,)))
-    [links, at_once, _, repaired] = rows_of("survivors", ninety, [ninety.run(1)])
-    assert links.ours > 3
-    assert at_once.ours < 0.5 < repaired.ours
+    [experiment] = survivors(Scope(nodes=(200,)))
+    rows = {row.figure: row for row in rows_of("survivors", experiment, [experiment.run(1)])}
+    assert rows["links before"].ours > 3
+    assert rows["90% fail: at once"].ours < 0.5 < rows["90% fail: after 30 s"].ours
+    assert rows["95% fail: at once"].ours < rows["95% fail: after 30 s"].ours
     # The bound is for ten thousand; of twenty one may know nobody who lives.
-    assert repaired.verdict == "beside"
+    assert {row.verdict for row in rows.values()} == {"beside"}
+
+
+def test_the_share_that_fails_second_fares_as_if_it_were_alone() -> None:
+    [experiment] = survivors(Scope(nodes=(100,)))
+    internet = Internet(nodes=100, seed=2)
+    internet.run(WARM_S)
+    internet.fail(0.95)
+    internet.run(LOOKED_AT["after 1 s"])
+    assert experiment.run(2)["95% fail: after 1 s"] == internet.reached()
 
 
 def test_of_ten_thousand_the_least_is_held() -> None:
-    experiments = survivors(Scope())
-    bounds = [one.goldens[-1].bound for one in experiments]
-    assert [bound.least for bound in bounds if bound is not None] == [0.99, 0.88]
-    assert [one.name for one in experiments] == [f"{f:.0%} of {NODES:,} fail" for f in REACHED]
+    [experiment] = survivors(Scope())
+    least = {one.figure: one.bound.least for one in experiment.goldens if one.bound is not None}
+    assert experiment.name == "10,000 nodes"
+    assert least == {"90% fail: after 30 s": 0.99, "95% fail: after 30 s": 0.88}
 
 
 @pytest.mark.parametrize("ground", list(GROUNDS))
