@@ -5,7 +5,6 @@ a run took.
 """
 
 import gc
-import math
 import shlex
 import time
 from collections.abc import Callable
@@ -28,6 +27,9 @@ from sim.world import Options, World
 
 REAL_CRYPTO_NODES_MAX: Final = 30
 """Beyond so many nodes a run models ML-KEM and remembers verdicts, unless asked otherwise."""
+
+DURATION_S_MAX: Final = 1e9
+"""Thirty years, as the times of a scenario."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +58,7 @@ class Request:
             parts += ["--nodes", str(self.nodes)]
         parts += ["--seed", str(self.seed)]
         if self.duration_s is not None:
-            parts += ["--duration", f"{self.duration_s:g}"]
+            parts += ["--duration", f"{self.duration_s:.15g}"]
         for setting in self.settings:
             parts += ["--set", setting]
         if self.is_crypto_real is not None:
@@ -86,8 +88,12 @@ def wants_real_crypto(scenario: Scenario) -> bool:
 
 def scenario_of(request: Request) -> Scenario:
     """The scenario that a request is for; UserError if it cannot be run."""
-    settings = {path: values[0] for path, values in parse_settings(request.settings).items()}
-    return with_settings(_adapted(load_scenario(request.name), request), settings)
+    settings = parse_settings(request.settings)
+    for path, values in settings.items():
+        if len(values) > 1:
+            raise UserError("bad-setting", f"A run takes one value for {path}; sweep takes many.")
+    one_each = {path: values[0] for path, values in settings.items()}
+    return with_settings(_adapted(load_scenario(request.name), request), one_each)
 
 
 def options_of(request: Request, scenario: Scenario) -> Options:
@@ -140,7 +146,8 @@ def _adapted(scenario: Scenario, request: Request) -> Scenario:
     if request.duration_s is None:
         return scenario
     begins_s = scenario.workload.write_between_s[0]
-    if not math.isfinite(request.duration_s):
+    # Not a number is not at most anything either.
+    if not request.duration_s <= DURATION_S_MAX:
         raise UserError("bad-duration", f"A world cannot last {request.duration_s} s.")
     if request.duration_s <= begins_s:
         raise UserError(

@@ -40,7 +40,7 @@ from sim.people.people import People
 from sim.people.person import Person
 from sim.promised.frame_watch import require_no_fault
 from sim.promised.ledger import Ledger, Letter
-from sim.promised.promises import L7, BrokenPromise, require_joined
+from sim.promised.promises import L5, L7, BrokenPromise, require_joined
 from sim.promised.rest import MEASURED_US, require_rest
 from sim.promised.traps import TRAPS
 from sim.promised.waiting import Waited, waited_letters
@@ -302,7 +302,7 @@ class World:
         if not (is_mangled or self.troop.is_guilty):
             require_no_fault(self.sums.by_name)
         if self.people.are_waiting:
-            raise AssertionError("a node that rests did not answer its person")
+            raise BrokenPromise(L5, "a node that rests has not answered its person")
 
     def _find_dead(self, waited_s: int) -> BrokenPromise | None:
         """What has not come to life again, if all of them ever come together."""

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Sequence
+from math import inf, nan
 from pathlib import Path
 from typing import Final, NoReturn
 
@@ -64,7 +65,13 @@ Examples:
 @click.option("--jobs", type=click.IntRange(1, 256), default=2, show_default=True)
 @click.option("--shard", metavar="I/N", help="Only every N-th point, from the I-th on.")
 @click.option("--dask", metavar="ADDRESS", help="Run on a Dask cluster; `local` starts one here.")
-@click.option("--timeout", type=float, default=900, show_default=True, help="Seconds for a run.")
+@click.option(
+    "--timeout",
+    type=click.FloatRange(1, 1e6),
+    default=900,
+    show_default=True,
+    help="Seconds for a run.",
+)
 @click.option("--time", "time_text", metavar="50m", help="Stop after so long.")
 @click.option("--max-failures", type=click.IntRange(1), help="Stop after so many broken runs.")
 @click.option("--json", "is_json", is_flag=True, help="Print what came of it as JSON.")
@@ -248,9 +255,12 @@ def _parse_time(text: str) -> float:
     units = {"s": 1, "m": 60, "h": 3_600}
     number, unit = (text[:-1], text[-1:]) if text[-1:] in units else (text, "s")
     try:
-        return float(number) * units[unit]
+        seconds = float(number) * units[unit]
     except ValueError:
-        raise UserError("bad-time", f"{text!r} is not a time such as 50m.") from None
+        seconds = nan
+    if not 0 < seconds < inf:
+        raise UserError("bad-time", f"{text!r} is not a time such as 50m.")
+    return seconds
 
 
 def _show_progress(progress: Progress) -> None:

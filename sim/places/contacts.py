@@ -75,9 +75,13 @@ def read_trace(
 
     `is_shifted` puts the first contact at the beginning of time.
     """
-    return parse_trace(
-        _text(path), trace_format=trace_format, pad_s=pad_s, slot_s=slot_s, is_shifted=is_shifted
-    )
+    text = _text(path)
+    try:
+        return parse_trace(
+            text, trace_format=trace_format, pad_s=pad_s, slot_s=slot_s, is_shifted=is_shifted
+        )
+    except UserError as error:
+        raise UserError(error.kind, f"{path}: {error}") from None
 
 
 def parse_trace(
@@ -151,6 +155,8 @@ def _connections(lines: Iterator[tuple[int, Sequence[str]]]) -> Iterator[_Met]:
                 raise _unreadable(number, "t CONN a b up")
             one, other = sorted(fields[2:4])
             events.append((when, number, one, other, fields[4].lower() == "up"))
+    if not events:
+        raise UserError("bad-trace", "No line of the trace is of the form 't CONN a b up'.")
     events.sort()
     open_ones: dict[tuple[str, str], list[float]] = {}
     for when, _, one, other, is_up in events:
@@ -161,7 +167,7 @@ def _connections(lines: Iterator[tuple[int, Sequence[str]]]) -> Iterator[_Met]:
             start = starts.pop()
             if not starts:
                 yield _Met(start, when, one, other)
-    last = events[-1][0] if events else 0
+    last = events[-1][0]
     for (one, other), starts in open_ones.items():
         if starts:
             yield _Met(starts[0], last, one, other)

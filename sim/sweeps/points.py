@@ -5,6 +5,7 @@ Each combination and seed is a *point*: all that a run depends on.
 
 import hashlib
 import itertools
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
@@ -18,6 +19,9 @@ from sim.tables.settings import Value, text_of, with_settings
 from sim.world import Options
 
 HASH_BYTES: Final = 8
+
+POINTS_MAX: Final = 200_000
+"""Of one sweep: a week of two cores, and all of them are in memory."""
 
 
 class Point(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,6 +54,7 @@ def points_of(
     `asked` is what a person named the scenario by, for the line that repeats a point.
     """
     found: list[Point] = []
+    _require_fewer(math.prod(map(len, settings.values())) * len(seeds))
     for combination in _combinations(settings):
         adapted = with_settings(scenario, combination)
         is_real = wants_real_crypto(adapted) if is_crypto_real is None else is_crypto_real
@@ -79,8 +84,18 @@ def parse_seeds(text: str) -> list[int]:
             raise UserError("bad-seeds", f"{part!r} is neither 7 nor 0..49.") from None
         if not 0 <= lowest <= highest:
             raise UserError("bad-seeds", f"{part!r} holds no seed.")
+        _require_fewer(highest - lowest + 1)
         seeds |= dict.fromkeys(range(lowest, highest + 1))
     return list(seeds)
+
+
+def _require_fewer(count: int) -> None:
+    if count > POINTS_MAX:
+        raise UserError(
+            "too-many-runs",
+            f"That is {count:,} runs, and one sweep takes {POINTS_MAX:,}: sweep a part of the "
+            "seeds after the other, and `merge` the logs.",
+        )
 
 
 def _command_of(asked: Request, options: Options, settings: Mapping[str, Value]) -> str:

@@ -46,6 +46,9 @@ def _find(value: object, kind: inspect.Type, path: str) -> str | None:
         case inspect.LiteralType(values=values):
             if value in values:
                 return None
+            if str(value) in map(str, values):
+                other = "without quotes" if isinstance(value, str) else "in quotes"
+                return f"{path} = {_shown(value)} must be written {other}"
             allowed = [str(each) for each in values]
             return f"{path} = {_shown(value)} is none of {', '.join(allowed)}" + _meant(
                 value, allowed

@@ -29,7 +29,7 @@ class Partitions(Strict, frozen=True, kw_only=True, tag_field="kind", tag="parti
     at_s: Seconds
     for_s: Positive
     mode: Mode = "halves"
-    parts: Annotated[int, msgspec.Meta(ge=2)] = 3
+    parts: Annotated[int, msgspec.Meta(ge=2, le=10_000)] = 3
     symmetric: bool = True
     flaps_s: tuple[Span, Span] | None = None
     reset_share: Share = 0.5

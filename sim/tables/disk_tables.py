@@ -7,6 +7,8 @@ import msgspec
 from sim.tables.fault_tables import Lasting, Positive, Share, Stopping
 from sim.tables.laws import Law, LogNormal
 
+Commits = Annotated[int, msgspec.Meta(ge=1, le=100)]
+
 
 class Trying(Lasting, frozen=True, kw_only=True):
     """The root of what stops a node that notices it; somebody starts it again, and again."""
@@ -50,7 +52,7 @@ class LostFsyncs(Stopping, frozen=True, kw_only=True, tag_field="kind", tag="los
     Of each database the last commits are gone, a number up to the one that is drawn.
     """
 
-    commits: tuple[Annotated[int, msgspec.Meta(ge=1, le=100)], int] = (1, 20)
+    commits: tuple[Commits, Commits] = (1, 20)
 
 
 DiskFault = FullDisks | FailingDisks | SlowDisks

@@ -63,7 +63,7 @@ class Pauses(Lasting, frozen=True, kw_only=True, tag_field="kind", tag="pauses")
 class SlowCpus(Lasting, frozen=True, kw_only=True, tag_field="kind", tag="slow-cpus"):
     """Some nodes think so many times as long as others."""
 
-    times: Annotated[float, msgspec.Meta(ge=1)] = 20
+    times: Annotated[float, msgspec.Meta(ge=1, le=10_000)] = 20
 
 
 class DutyCycles(Struck, frozen=True, kw_only=True, tag_field="kind", tag="duty-cycles"):

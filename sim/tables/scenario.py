@@ -114,6 +114,19 @@ class Only(Strict, frozen=True, kw_only=True):
         """Whether a node takes part."""
         return self.nodes is None or node in self.nodes
 
+    def find_stranger(self, nodes_count: int, tables_count: int | None) -> str | None:
+        """The first thing that is named here and is not there; without a count all tables are."""
+        for node in self.nodes or ():
+            if not 0 <= node < nodes_count:
+                return f"only.nodes names node {node}, and there are {nodes_count}, from 0 on"
+        for strike in self.strikes or ():
+            table = strike.partition("/")[0]
+            if not table.isdecimal():
+                return f"only.strikes: {strike!r} does not begin with the number of a fault"
+            if tables_count is not None and int(table) >= tables_count:
+                return f"only.strikes: {strike!r} is of fault {table}, and there are {tables_count}"
+        return None
+
 
 class Scenario(Strict, frozen=True, kw_only=True):
     """One world before its seed."""
@@ -122,9 +135,9 @@ class Scenario(Strict, frozen=True, kw_only=True):
     name: str
     summary: str
     nodes: NodesCount = 100
-    tick_us: Annotated[int, msgspec.Meta(ge=1)] = 1_000
+    tick_us: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] = 1_000
     order: Literal["fifo", "shuffle"] = "shuffle"
-    thinking_ms: Seconds = 4
+    thinking_ms: Annotated[float, msgspec.Meta(ge=0, le=60_000)] = 4
     """How long a batch keeps a node busy: about what its two commits take on a disk."""
     begins_at_s: Seconds = 43_200
     """Seconds after midnight (UTC) at which the world begins; at midnight link keys change."""
@@ -132,7 +145,7 @@ class Scenario(Strict, frozen=True, kw_only=True):
     """How wrong a calendar may be, either way."""
     retire_delay_s: tuple[Seconds, Seconds] = (0, 0)
     """How long a node waits before it tells that it opened an envelope."""
-    key_quota: Annotated[int, msgspec.Meta(ge=1)] = 1_000_000
+    key_quota: Annotated[int, msgspec.Meta(ge=1, le=2**32 - 1)] = 1_000_000
     """How many envelopes of one posting key and day a node keeps; 512 in a real mesh."""
     stamp_bits: Annotated[int, msgspec.Meta(ge=0, le=12)] = 0
     """How much work admits a posting key for a day; 9 in a real mesh."""
@@ -212,16 +225,26 @@ def parse_scenario(text: str) -> Scenario:
         topology = tables.get("topology")
         if isinstance(topology, dict):
             topology.setdefault("kind", DEFAULT_KIND)
-    except tomllib.TOMLDecodeError as error:
+        return scenario_from(tables)
+    except (ValueError, RecursionError) as error:
         raise UserError("bad-scenario", f"The scenario cannot be read: {error}.") from None
+
+
+def scenario_from(tables: object) -> Scenario:
+    """The scenario of these tables; ValueError is the sentence that says what is wrong in them."""
     # The walk finds more than the decoder, such as a range that ends before it begins.
     complaint = find_complaint(tables, Scenario)
     if complaint is None:
         try:
-            return msgspec.convert(tables, type=Scenario, strict=True)
+            scenario = msgspec.convert(tables, type=Scenario, strict=True)
         except msgspec.ValidationError as error:
-            complaint = str(error)
-    raise UserError("bad-scenario", f"The scenario cannot be read: {complaint}.")
+            # What a table says of itself names its place; the decoder adds the same once more.
+            complaint = str(error).partition(" - at `")[0]
+        else:
+            complaint = _find_contradiction(scenario)
+            if complaint is None:
+                return scenario
+    raise ValueError(complaint)
 
 
 def as_drawn(scenario: Scenario, seed: int) -> Scenario:
@@ -231,6 +254,21 @@ def as_drawn(scenario: Scenario, seed: int) -> Scenario:
     faults = (*scenario.faults, *drawn_faults(scenario.swarm, seed))
     hostile = (*scenario.hostile, *drawn_hostile(scenario.swarm, seed))
     return msgspec.structs.replace(scenario, swarm=None, faults=faults, hostile=hostile)
+
+
+def _find_contradiction(scenario: Scenario) -> str | None:
+    """What is wrong between values that are all right by themselves."""
+    topology, versions = scenario.topology, scenario.versions
+    hostile_share = sum(table.share for table in scenario.hostile)
+    if hostile_share >= 1:
+        return f"the shares of all hostile tables must be less than 1, and are {hostile_share:g}"
+    if versions.older + versions.later > 1:
+        return f"versions: older and later are {versions.older + versions.later:g}, beyond all"
+    if isinstance(topology, ContactTrace) and (topology.until_s or inf) <= topology.from_s:
+        return f"topology.until_s = {topology.until_s:g} is not after from_s = {topology.from_s:g}"
+    # What a swarm draws has numbers too, which only a seed knows.
+    tables_count = None if scenario.swarm else len(scenario.faults)
+    return scenario.only.find_stranger(scenario.nodes, tables_count)
 
 
 def _find_shipped(name: str) -> Traversable | None:

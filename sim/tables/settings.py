@@ -14,8 +14,7 @@ from typing import Final, TypeAlias, TypeGuard
 import msgspec
 
 from mesh.errors import UserError
-from sim.tables.complaints import find_complaint
-from sim.tables.scenario import Scenario
+from sim.tables.scenario import Scenario, scenario_from
 
 Value: TypeAlias = bool | int | float | str
 
@@ -31,11 +30,11 @@ def with_settings(scenario: Scenario, settings: Mapping[str, Value]) -> Scenario
     tree: object = msgspec.json.decode(msgspec.json.encode(scenario))
     for path, value in settings.items():
         _replace(tree, path, value)
-    complaint = find_complaint(tree, Scenario)
-    if complaint is None:
-        return msgspec.convert(tree, type=Scenario, strict=True)
-    said = ", ".join(f"{path} = {value}" for path, value in settings.items())
-    raise UserError("bad-setting", f"The scenario does not take {said}: {complaint}.")
+    try:
+        return scenario_from(tree)
+    except ValueError as error:
+        said = ", ".join(f"{path} = {value}" for path, value in settings.items())
+        raise UserError("bad-setting", f"The scenario does not take {said}: {error}.") from None
 
 
 def parse_settings(texts: Sequence[str]) -> dict[str, list[Value]]:

@@ -16,6 +16,7 @@ Count = Annotated[int, msgspec.Meta(ge=1)]
 Degree = Annotated[int, msgspec.Meta(ge=2, le=256)]
 Metres = Annotated[float, msgspec.Meta(ge=1, le=1e6)]
 Speed = Annotated[float, msgspec.Meta(ge=0.01, le=100)]
+TraceSpeed = Annotated[float, msgspec.Meta(ge=0.001, le=1e6)]
 
 DEFAULT_KIND: Final = "clusters"
 
@@ -125,7 +126,7 @@ class ContactTrace(Meeting, frozen=True, kw_only=True, tag_field="kind", tag="co
     format: TraceFormat
     pad_s: Seconds = 0
     slot_s: Positive = 20
-    speed: Positive = 1
+    speed: TraceSpeed = 1
     from_s: Seconds = 0
     until_s: Positive | None = None
 

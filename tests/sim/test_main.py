@@ -51,6 +51,14 @@ def test_a_broken_promise_exits_with_1_and_says_which_and_how_to_repeat_it() -> 
         (("run", "partition-heal", "--bug", "no-back-off"), "Did you mean no-backoff?"),
         (("run", "partition-heal", "--duration", "nan"), "A world cannot last nan s"),
         (("run", "partition-heal", "--duration", "inf"), "A world cannot last inf s"),
+        (("run", "partition-heal", "--duration", "1e30"), "A world cannot last 1e+30 s"),
+        (
+            ("run", "partition-heal", "--set", "wire.loss=0,1"),
+            "A run takes one value for wire.loss",
+        ),
+        (("sweep", "partition-heal", "--timeout", "-1"), "--timeout"),
+        (("sweep", "partition-heal", "--time", "-5m"), "'-5m' is not a time such as 50m"),
+        (("sweep", "partition-heal", "--time", "nan"), "'nan' is not a time such as 50m"),
         (("run", "partition-heal", "--set", "wire.los=1"), "did you mean loss?"),
         (("run", "partition-heal", "--set", "wire.loss=nan"), "wire.loss must be a number"),
         (("run", "partition-heal", "--duration", "1"), "People begin to write at 40 s"),
@@ -141,3 +149,5 @@ def test_a_request_repeats_itself_word_for_word() -> None:
     )
     full = Request(name="x", seed=7, duration_s=90.5, bug="b", is_crypto_real=True)
     assert full.command == "python -m sim run x --seed 7 --duration 90.5 --crypto real --bug b"
+    long = Request(name="x", seed=7, duration_s=1_849_601.5)
+    assert long.command == "python -m sim run x --seed 7 --duration 1849601.5"

@@ -7,7 +7,7 @@ from functools import lru_cache
 
 import pytest
 
-from sim.promised.promises import L1, BrokenPromise
+from sim.promised.promises import L1, L5, BrokenPromise
 from sim.report import Report, make_report
 from sim.tables.scenario import parse_scenario
 from sim.world import Options, World
@@ -115,3 +115,32 @@ def test_a_chunk_that_vanishes_breaks_s18() -> None:
     world.network.counters.chunks_sent += 1
     with pytest.raises(BrokenPromise, match="S18"):
         world.network.require_conservation()
+
+
+SLOW = """
+schema = 1
+name = "slow"
+summary = "Two nodes that think too long to answer before all is over."
+nodes = 2
+settle_s = 1
+
+[workload]
+boot_within_s = 1
+befriend_between_s = [2, 4]
+contacts = 1
+write_between_s = [10, 20]
+
+[[faults]]
+kind = "slow-cpus"
+between_s = [19, 20]
+for_s = [100, 100]
+times = 10_000
+share = 1
+"""
+
+
+def test_a_person_whom_a_node_that_rests_has_not_answered_breaks_a_promise() -> None:
+    _, broken = outcome(1, scenario=SLOW)
+    assert broken is not None
+    assert broken.promise == L5
+    assert "has not answered its person" in broken.detail

@@ -96,6 +96,15 @@ def test_a_line_that_cannot_be_read_is_named(trace_format: TraceFormat, text: st
         parse_trace("# first\n" + text, trace_format=trace_format)
 
 
+def test_a_trace_of_another_format_is_told_with_its_file(tmp_path: Path) -> None:
+    slots = tmp_path / "slots.dat"
+    slots.write_text("20 1 2\n40 1 2\n")
+    with pytest.raises(UserError, match=r"slots.dat: No line .* 't CONN a b up'"):
+        read_trace(slots, trace_format="one")
+    with pytest.raises(UserError, match=r"slots.dat: Line 1 of the trace .* 'a b start end'"):
+        read_trace(slots, trace_format="intervals")
+
+
 @given(
     st.text("0123 CONupdwn#,.ex-\n\0é", max_size=60), st.sampled_from(["tij", "one", "intervals"])
 )

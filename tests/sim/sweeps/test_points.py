@@ -39,6 +39,13 @@ def test_seeds_are_read_as_ranges_and_lists() -> None:
     assert parse_seeds("0..3,2,9") == [0, 1, 2, 3, 9]
 
 
+def test_more_runs_than_anybody_waits_for_are_refused_before_they_are_listed() -> None:
+    with pytest.raises(UserError, match="99,999,999,999 runs"):
+        parse_seeds("1..99999999999")
+    with pytest.raises(UserError, match="400,000 runs"):
+        points_of(PARTITION, parse_settings(["wire.loss=0,0.1,0.2,0.3"]), range(100_000))
+
+
 @pytest.mark.parametrize("text", ["", "x", "3..1", "-1", "1..", "..4"])
 def test_what_is_no_seed_is_refused_in_words(text: str) -> None:
     with pytest.raises(UserError):

@@ -42,6 +42,37 @@ write_between_s = [40, 50]
         ("wire = {latency = {law = 'empirical', ms = [1]}}", "must have 2 members at least"),
         ("swarm = {families = [], between_s = [1, 2]}", "must have 1 members at least"),
         ("topology = {kind = 'graphml', file = 3}", "topology.file must be a text in quotes"),
+        ("tick_us = 99999999999", "tick_us must be 1000000 at most"),
+        ("thinking_ms = 1e9", "thinking_ms must be 60000 at most"),
+        ("key_quota = 99999999999", "key_quota must be 4294967295 at most"),
+        ("wire = {jitter = {law = 'constant', ms = '3'}}", "wire.jitter.ms must be a number"),
+        (
+            "hostile = [{kind = 'flood', share = 0.1, kib = '4'}]",
+            "kib = '4' must be written without",
+        ),
+        (
+            "faults = [{kind = 'slow-cpus', between_s = [1, 2], for_s = [1, 2], times = 1e300}]",
+            "times must be 10000 at most",
+        ),
+        (
+            "faults = [{kind = 'lost-fsyncs', between_s = [1, 2], commits = [1, 999]}]",
+            r"commits\[1\] must be 100 at most",
+        ),
+        (
+            "hostile = [{kind = 'flood', share = 0.6}, {kind = 'garbage', share = 0.6}]",
+            "all hostile tables must be less than 1, and are 1.2",
+        ),
+        ("versions = {older = 0.7, later = 0.7}", "versions: older and later are 1.4"),
+        (
+            "topology = {kind = 'contacts', file = 'x', format = 'one', from_s = 9, until_s = 3}",
+            "topology.until_s = 3 is not after from_s = 9",
+        ),
+        ("only = {nodes = [0, 2]}", "only.nodes names node 2, and there are 2"),
+        ("only = {nodes = [-1]}", "only.nodes names node -1"),
+        ("only = {strikes = ['x/1']}", "'x/1' does not begin with the number of a fault"),
+        ("only = {strikes = ['0/1']}", "'0/1' is of fault 0, and there are 0"),
+        ("expect = {sometimes = ['rolled-bak']}", r"\(did you mean rolled-back\?\)\.$"),
+        (f"faults = {'[' * 5000}{']' * 5000}", "recursion"),
     ],
 )
 def test_a_wrong_line_is_told_with_what_would_be_right(line: str, sentence: str) -> None:
