@@ -398,7 +398,7 @@ def test_who_is_not_the_reader_cannot_say_that_a_message_was_delivered() -> None
 # --- Long absence ---------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("count", [1_000, 5_000])
+@pytest.mark.parametrize("count", [1_000, pytest.param(5_000, marks=pytest.mark.one_python)])
 def test_after_a_long_absence_all_is_opened_in_any_order_and_once(count: int) -> None:
     ann, bob = acquainted(Clock())
     for number in range(count):

@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+import pytest
+
 from mesh.inputs import Connection, Cursor
 from mesh.limits import RENDEZVOUS_TAGS, TAG_WINDOW
 from tests.entropy import SeededEntropy
@@ -64,6 +66,7 @@ def with_guests(count: int) -> tuple[Person, Counting]:
     return ann, counting
 
 
+@pytest.mark.one_python  # A thousand first contacts; what it counts are statements.
 def test_a_thousand_contacts_cost_what_one_costs() -> None:
     few, counting_few = with_guests(2)
     many, counting_many = with_guests(GUESTS_COUNT)

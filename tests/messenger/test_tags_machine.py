@@ -242,7 +242,7 @@ def test_tags_keep_their_promises() -> None:
     run_state_machine_as_test(Tags, settings=settings(max_examples=2 * settings().max_examples))
 
 
-@pytest.mark.parametrize("count", [1_000, 5_000])
+@pytest.mark.parametrize("count", [1_000, pytest.param(5_000, marks=pytest.mark.one_python)])
 def test_all_of_many_messages_in_random_order_are_opened(count: int) -> None:
     founder, other = two_sides(count)
     mails = []

@@ -113,6 +113,7 @@ def with_foreign(
     return ForeignSide(root, private=None, their_public=public), ours
 
 
+@pytest.mark.one_python  # 3,000 conversations; the next test has two long ones.
 @pytest.mark.parametrize("is_ours_first", [True, False], ids=["we begin", "they begin"])
 @pytest.mark.parametrize("seed", range(2))
 def test_each_opens_every_message_of_the_other_once(seed: int, is_ours_first: bool) -> None:
