@@ -13,6 +13,10 @@ from mesh.client import Client
 from mesh.daemon.detached import start_detached
 from mesh.daemon.start_order import StartOrder
 from mesh.node.folders import ProfileFolders, profile_folders
+from mesh.node.key_files import PassphraseCost
+from mesh.node.profile import Profile
+
+CHEAP = PassphraseCost(memory_bytes=8 * 1024, passes=1)
 
 
 @dataclass
@@ -36,6 +40,14 @@ class Household:
     def folders(self, profile: str) -> ProfileFolders:
         """Return where a profile keeps its files."""
         return profile_folders(profile, {"MESH_HOME": str(self.home)})
+
+    def make(self, profile: str, passphrase: str) -> None:
+        """Make the keys of a profile whose starts cost no second of CPU each; it has no identity.
+
+        A first start makes them at the usual cost, and is tried in `test_running.py`.
+        """
+        with Profile.held(self.folders(profile), cost=CHEAP) as held:
+            held.create(passphrase)
 
     def start(
         self, profile: str, *, name: str | None = None, passphrase: str | None = ""

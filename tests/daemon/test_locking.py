@@ -75,6 +75,7 @@ def test_after_locking_neither_keys_nor_the_passphrase_are_in_memory(household: 
 def test_who_was_away_when_the_vault_was_locked_is_told_nothing_of_before(
     household: Household,
 ) -> None:
+    household.make("anna", PASSPHRASE)
     household.start("anna", name="Anna", passphrase=PASSPHRASE)
     client = household.client("anna")
     client.ask(Lock(), Done)
@@ -99,6 +100,7 @@ def kinds_after(client: Client, seq: int, *, count: int) -> list[type]:
 
 def test_an_unused_daemon_locks_itself_as_its_settings_say(household: Household) -> None:
     household.set({"MESH_AUTO_LOCK_MINUTES": "0.05"})
+    household.make("anna", PASSPHRASE)
     household.start("anna", name="Anna", passphrase=PASSPHRASE)
     client = household.client("anna")
     told = []
@@ -174,6 +176,7 @@ def opens(client: Client, passphrase: str) -> bool:
 def test_wiping_at_once_ends_a_daemon_that_runs_or_hangs(
     household: Household, is_hanging: bool
 ) -> None:
+    household.make("anna", PASSPHRASE)
     process = household.start("anna", name="Anna", passphrase=PASSPHRASE)
     folders = household.folders("anna")
     if is_hanging:

@@ -37,6 +37,7 @@ def test_a_new_profile_without_a_name_is_refused_and_nothing_is_made(household: 
 def test_a_node_carries_mail_while_it_is_locked_and_opens_at_the_passphrase(
     household: Household,
 ) -> None:
+    household.make("anna", "secret")
     stop(household.start("anna", name="Anna", passphrase="secret"))
     process = household.start("anna", passphrase=None)
     client = household.client("anna")
@@ -101,6 +102,7 @@ def test_a_damaged_store_is_one_sentence_and_an_exit_code(household: Household) 
 
 
 def test_a_killed_daemon_leaves_nothing_in_the_way_of_the_next(household: Household) -> None:
+    household.make("anna", "")
     process = household.start("anna", name="Anna")
     process.kill()
     process.wait()

@@ -28,12 +28,18 @@ from mesh.commands import (
 from mesh.daemon.start_order import StartOrder, StartReport
 from mesh.errors import UserError
 from mesh.node.folders import profile_folders
+from mesh.node.key_files import PassphraseCost
+from mesh.node.profile import Profile
 
 AnswerT = TypeVar("AnswerT", bound=Answer)
 ValueT = TypeVar("ValueT")
 
 ROOT = Path(__file__).resolve().parents[2]
 PASSPHRASE = "a passphrase of the tests"
+CHEAP = PassphraseCost(memory_bytes=8 * 1024, passes=1)
+"""At the usual cost each start would take a second of CPU. `tests/daemon/test_running.py` and
+`tests/cli/test_up.py` have first starts, and starts, at the usual cost."""
+
 UP_WITHIN_S = 60.0
 _POLL_S = 0.05
 
@@ -81,9 +87,12 @@ class Node:
     def start(self, *options: str) -> None:
         """Start the daemon in the foreground of a process of ours; `wait_until_up` comes next.
 
-        With `--relay` it is nobody's, and up without the work that a passphrase costs.
+        With `--relay` it is nobody's, and has no passphrase.
         """
         person = () if "--relay" in options else ("--name", self.name)
+        if person and not self.folders.vault_key_file.exists():
+            with Profile.held(self.folders, cost=CHEAP) as profile:
+                profile.create(PASSPHRASE)
         with self._errors.open("ab") as errors:
             self._process = subprocess.Popen(
                 self._command("up", "--foreground", "--headless", *person, *options),
