@@ -23,6 +23,9 @@ from sim.tables.scenario import Scenario
 LYING_US = 30_000_000
 """For how long before the power fails a disk lies."""
 
+AGAIN_US = 1_000_000
+"""How often a disk that is to lie looks whether its owner has an identity."""
+
 NEVER = 1 << 62
 """Later than any world lasts."""
 
@@ -76,7 +79,7 @@ class LostDisks:
         most = chance.between(*fault.commits)
         lost = (chance.between(0, most), chance.between(0, most))
         disk_of(self.laptops[node.index], self.seed, node.index, self.loop)
-        self.loop.at(max(0, when - LYING_US), partial(self._lie, node, most))
+        self.loop.at(max(0, when - LYING_US), partial(self._lie, node, most, when))
         lose = partial(self._lose_commits, node, lost, down_us)
         self.loop.at(when, partial(self._stop, node, lose))
 
@@ -139,12 +142,14 @@ class LostDisks:
             self.people.rolled_back(node.index)
         self.loop.after(down_us, partial(self._boot, node))
 
-    def _lie(self, node: VirtualNode, commits_count: int) -> None:
+    def _lie(self, node: VirtualNode, commits_count: int, until: int) -> None:
         disk = self.laptops[node.index].disk
         assert disk is not None
-        # Whoever has no identity yet has nothing to lose.
+        # Whoever has no identity yet has nothing to lose, and may have something soon.
         if self.people.person_at(node.index).identity_key:
             disk.keep_commits(commits_count)
+        elif self.loop.now < until:
+            self.loop.after(AGAIN_US, partial(self._lie, node, commits_count, until))
 
     def _lose_commits(self, node: VirtualNode, lost: tuple[int, int], down_us: int) -> None:
         disk = self.laptops[node.index].disk

@@ -4,7 +4,7 @@
 | --- | --- |
 | `scenario.toml` | the scenario as it was run, with all that was replaced in it |
 | `faults.toml` | the same, with what was drawn to befall named one by one |
-| `meta.json` | seed, commit, Python, trace hash, processor's time |
+| `meta.json` | seed, commit, versions of Python and of libraries, trace hash, processor's time |
 | `metrics.json` | the report |
 | `observed.json` | what was seen of the world while it ran |
 | `events.mp` | the trace, a record at a time |
@@ -15,6 +15,7 @@
 import platform
 import time
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
@@ -38,6 +39,9 @@ PAGE_FILE: Final = "report.html"
 FAILURE_FILE: Final = "failure.json"
 
 
+LIBRARIES: Final = ("cryptography", "kyber-py", "msgspec", "pynacl", "sqlcipher3")
+
+
 class Meta(msgspec.Struct, frozen=True, kw_only=True):
     """What repeats a run, and what it cost here."""
 
@@ -51,6 +55,8 @@ class Meta(msgspec.Struct, frozen=True, kw_only=True):
     records: int
     cpu_seconds: float
     command: str
+    libraries: dict[str, str] = {}
+    """Of which version those are that what happens may depend on."""
 
 
 class Failure(msgspec.Struct, frozen=True, kw_only=True):
@@ -116,6 +122,7 @@ def _record(
         records=trace.records_count,
         cpu_seconds=round(time.process_time() - began, 3),
         command=command,
+        libraries={name: version(name) for name in LIBRARIES},
     )
     observed = observer.observed(ran.world)
     strikes = tuple(ran.world.strikes)

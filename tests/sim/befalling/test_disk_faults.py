@@ -74,6 +74,13 @@ def test_after_commits_that_were_never_kept_everybody_can_write_again(seed: int)
     assert ran.report.latency["after all"].messages >= 30
 
 
+def test_a_disk_lies_also_where_the_power_fails_soon_after_its_owner_began() -> None:
+    # The half minute of the lie would have begun before anybody had an identity.
+    ran = outcome(fault("lost-fsyncs", between_s=[25, 26], share=1), head=HEALING)
+    assert ran.broken is None, ran.broken
+    assert ran.report.faults["lost_fsyncs"] == 5
+
+
 def test_a_disk_that_fails_without_a_reason_breaks_s14() -> None:
     scenario = parse_scenario(PEOPLE + fault("full-disks", between_s=[90, 95], for_s=[1, 2]))
     world = World(scenario, Options(seed=1, is_crypto_real=False))

@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from functools import lru_cache
+from importlib.metadata import version
 from pathlib import Path
 from tempfile import mkdtemp
 
@@ -100,6 +101,11 @@ def test_the_page_holds_its_data_and_asks_no_network() -> None:
     data = re.search(r'<script type="application/json" id="data">(.*?)</script>', page, re.DOTALL)
     assert data is not None
     assert json.loads(data[1])["report"]["verdict"] == "pass"
+
+
+def test_what_is_kept_says_with_which_libraries_it_ran() -> None:
+    meta = json.loads((kept()[0] / "meta.json").read_text(encoding="utf-8"))
+    assert meta["libraries"]["pynacl"] == version("pynacl")
 
 
 @pytest.mark.slow
