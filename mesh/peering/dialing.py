@@ -160,6 +160,9 @@ class Dialing:
                 target.next_address = 0
                 target.failures_count = 0
                 target.not_before = now.monotonic
+                # It is the newest of whom we heard at these.
+                self._targets[instance] = self._targets.pop(instance)
+                self._drop_former(kept)
             return
         self._drop_exchanged(kept)
         pause_ms = uniform_below(self._entropy, DIAL_JITTER_MS)
@@ -168,6 +171,7 @@ class Dialing:
         else:
             pause_ms //= 4
         self._add(instance, Source.ANNOUNCED, kept, now, pause_ms=pause_ms)
+        self._drop_former(kept)
         if not self._is_small:
             self._perhaps_swap_soon(now)
 
@@ -314,6 +318,7 @@ class Dialing:
                     target.not_before = _after(now, pause_ms)
                 else:
                     self._back_off(target, now)
+                self._drop_former(target.addresses)
 
     def find_surplus(self) -> LinkId | None:
         """The link that yields to the newest one, if it has to take a place."""
@@ -526,6 +531,18 @@ class Dialing:
         for address in addresses:
             target = self._targets.get(str(address))
             if target is not None and target.source is Source.EXCHANGED and target.dial is None:
+                del self._targets[target.name]
+
+    def _drop_former(self, addresses: Iterable[Address]) -> None:
+        """Of those who were announced at just these addresses only the newest can be there.
+
+        Else each life of a laptop that crashes again and again would be dialled by itself.
+        """
+        places = set(addresses)
+        announced = [one for one in self._targets.values() if one.source is Source.ANNOUNCED]
+        alike = [one for one in announced if set(one.addresses) == places]
+        for target in alike[:-1]:
+            if not self._links.has_to(target):
                 del self._targets[target.name]
 
     def _add(

@@ -76,14 +76,70 @@ def test_a_host_is_not_dialled_under_two_names_at_once() -> None:
     dialing.peer_seen(f"{7:016x}", [address(7)], at(0))
     dialing.peer_seen(f"{8:016x}", [address(7)], at(0))
     (dial,) = dialing.deadline_passed(at(10_000))
-    assert dialing.deadline() is None, "the other one need not be looked at before that has ended"
+    assert dialing.deadline() is None, "nothing else is to be dialled before that has ended"
     dialing.dial_failed(dial.dial, at(11_000))
-    (dial,) = dialing.deadline_passed(at(11_000))
+    assert dialing.deadline_passed(at(11_000)) == [], "nobody is there under the former name"
+    (dial,) = dialing.deadline_passed(at(20_000))
     assert dial.address == address(7)
-    link_up(dialing, 8, dial.dial, at(11_001))
+    link_up(dialing, 8, dial.dial, at(20_001))
+    dialing.peer_seen(f"{7:016x}", [address(7)], at(30_000))
     (dial,) = dialing.deadline_passed(at(100_000))
     dialing.duplicate_found(dial.dial, LinkKey(bytes([8]) * 32))
     assert dialing.deadline() is None, "that it is the same host is known from now on"
+
+
+def dials_of_a_minute(dialing: Dialing, now_ms: int) -> int:
+    """How often anybody is dialled within a minute of which each dial fails at once."""
+    count = 0
+    for step_ms in range(0, 60_000, 10):
+        for dial in dialing.deadline_passed(at(now_ms + step_ms)):
+            count += 1
+            dialing.dial_failed(dial.dial, at(now_ms + step_ms))
+    return count
+
+
+def test_who_crashed_again_and_again_is_dialled_no_more_often_than_who_crashed_once() -> None:
+    """Each life has a name of its own, and none says goodbye."""
+    dialing = make()
+    for life in range(20):
+        dialing.peer_seen(f"{life:016x}", [address(7)], at(life))
+    assert 3 < dials_of_a_minute(dialing, 1_000) < 10
+
+
+def test_former_lives_are_forgotten_when_the_links_to_them_are_known_to_be_dead() -> None:
+    dialing = make()
+    for life in range(20):
+        dialing.peer_seen(f"{life:016x}", [address(7)], at(0))
+        dialing.link_up(
+            LinkId(life),
+            None,
+            remote_key=LinkKey(bytes([life]) * 32),
+            instance=f"{life:016x}",
+            address=address(7),
+            now=at(0),
+        )
+    for life in range(20):
+        dialing.link_down(LinkId(life), at(60_000))
+    assert dials_of_a_minute(dialing, 61_000) < 10
+
+
+def test_who_moved_to_where_another_stood_is_there_now() -> None:
+    dialing = make()
+    dialing.peer_seen(f"{7:016x}", [address(7)], at(0))
+    dialing.peer_seen(f"{8:016x}", [address(8)], at(0))
+    dialing.peer_seen(f"{7:016x}", [address(8)], at(1))
+    (dial,) = dialing.deadline_passed(at(10_000))
+    assert dial.address == address(8)
+    dialing.dial_failed(dial.dial, at(10_001))
+    assert dialing.deadline_passed(at(10_001)) == []
+
+
+def test_who_has_another_address_too_is_somebody_else() -> None:
+    dialing = make()
+    dialing.peer_seen(f"{7:016x}", [address(7)], at(0))
+    dialing.peer_seen(f"{8:016x}", [address(8), address(7)], at(0))
+    dialled = {dial.address for dial in dialing.deadline_passed(at(10_000))}
+    assert dialled == {address(7), address(8)}
 
 
 def test_who_shares_an_address_with_others_is_dialled_at_another_meanwhile() -> None:
