@@ -8,6 +8,7 @@ interpreter opens is seen by an audit hook, which stays for ever and looks only 
 import contextlib
 import os
 import random
+import re
 import secrets
 import sys
 import threading
@@ -27,6 +28,9 @@ _TRAPPED: Final = (
     (os, ("urandom",)),
     (nacl_utils, ("random",)),
 )
+_MODULE: Final = re.compile(r"\.(py|pyc|so|pyc\.\d+)$")
+"""The last is what Python writes first where it keeps the bytecode of a module."""
+
 _OPENING: Final = frozenset({"open", "os.system", "socket.__new__", "subprocess.Popen"})
 
 
@@ -67,8 +71,9 @@ class Traps:
     def _audit(self, event: str, details: tuple[object, ...]) -> None:
         if self.node is None or event not in _OPENING or not self._is_ours:
             return
-        # A module that is imported late is no file that the engine opens.
-        if event == "open" and str(details[0]).endswith((".py", ".pyc", ".so")):
+        # A module that is imported late is no file that the engine opens, nor is its bytecode; and
+        # who opens a descriptor by its number was seen when that was opened.
+        if event == "open" and (isinstance(details[0], int) or _MODULE.search(str(details[0]))):
             return
         self.spring(event)
 

@@ -1,6 +1,8 @@
 """A twin is given the same, must want the same, and traps lie around every engine."""
 
+import importlib
 import random
+import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -109,6 +111,20 @@ def test_an_engine_that_opens_a_file_breaks_s17() -> None:
         with pytest.raises(BrokenPromise, match=r"S17.*open"):
             Path("/etc/hostname").read_bytes()
     assert TRAPS.node is None
+
+
+def test_a_module_that_is_imported_late_and_kept_as_bytecode_breaks_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "imported_late.py").write_text("WORDS = 'late'\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    with TRAPS.laid():
+        TRAPS.node = 3
+        assert importlib.import_module("imported_late").WORDS == "late"
+        TRAPS.node = None
+    assert list(tmp_path.rglob("imported_late.*.pyc"))
+    del sys.modules["imported_late"]
 
 
 def test_what_another_thread_does_meanwhile_is_no_business_of_the_engine() -> None:
