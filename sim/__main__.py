@@ -11,6 +11,7 @@ from typing import Final
 import click
 
 USAGE: Final = 2
+INTERRUPTED: Final = 130
 
 EXAMPLES: Final = """\b
 Examples:
@@ -57,6 +58,14 @@ class LazyGroup(click.Group):
         command = getattr(import_module(module), name)
         assert isinstance(command, click.Command)
         return command
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Run the command; who interrupts it is told so, and by an exit code of its own."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            click.echo("\nInterrupted.", err=True)
+            ctx.exit(INTERRUPTED)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the commands from the table, without importing them."""

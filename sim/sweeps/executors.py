@@ -127,7 +127,7 @@ class LocalPool:
         context = multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe()
         process = context.Process(target=_serve, args=(theirs, run), daemon=True)
-        with _deaf():
+        with _deaf(signal.SIGINT, signal.SIGTERM):
             process.start()
         theirs.close()
         self._processes.append(process)
@@ -165,14 +165,14 @@ class LocalPool:
 
 
 @contextlib.contextmanager
-def _deaf() -> Iterator[None]:
-    """While inside, a process that is started is deaf to Ctrl-C and SIGTERM from its first moment.
+def _deaf(*signals: int) -> Iterator[None]:
+    """While inside, a process or thread that is started is deaf to these from its first moment.
 
-    Both go to the whole group, and the parent decides; what comes now it hears afterwards.
+    They go to the whole group, and the parent decides; what comes now it hears afterwards.
     """
     # Started by the first process, this would let them through again.
     resource_tracker.ensure_running()
-    former = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM))
+    former = signal.pthread_sigmask(signal.SIG_BLOCK, signals)
     try:
         yield
     finally:
@@ -323,8 +323,8 @@ def _own_cluster(jobs: int) -> "distributed.Client":
     import dask
     import distributed
 
-    # Nobody else's worker took the task along: one death is enough.
-    with dask.config.set({"distributed.scheduler.allowed-failures": 0}):
+    # Nobody else's worker took the task along: one death is enough. By SIGTERM Dask ends workers.
+    with dask.config.set({"distributed.scheduler.allowed-failures": 0}), _deaf(signal.SIGINT):
         return distributed.Client(
             n_workers=jobs,
             threads_per_worker=1,

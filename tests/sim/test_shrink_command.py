@@ -1,5 +1,6 @@
 """`shrink` as a person uses it: what it writes runs as it is, also if it was interrupted."""
 
+import json
 import os
 import signal
 import subprocess
@@ -107,6 +108,26 @@ def test_interrupted_it_leaves_the_smallest_world_so_far(
     assert smallest != load_scenario(str(written(tmp_path)))
     options = Options(seed=3, bug=BUG, is_crypto_real=False)
     assert broken_id(run_scenario(smallest, options)) == PROMISE
+
+
+def test_a_command_that_is_interrupted_says_so_and_not_that_a_promise_broke() -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", INTERRUPTIBLE, "maelstrom"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        assert process.stderr is not None
+        body = {"type": "init", "msg_id": 1, "node_id": "n1", "node_ids": ["n1"]}
+        process.stdin.write(json.dumps({"src": "c1", "dest": "n1", "body": body}) + "\n")
+        process.stdin.flush()
+        assert "init_ok" in process.stdout.readline()
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=30) == 130
+        assert process.stderr.read() == "\nInterrupted.\n"
 
 
 def test_what_breaks_nothing_is_not_shrunk(tmp_path: Path) -> None:

@@ -29,6 +29,10 @@ def fate(task: int) -> int:
     return task * task
 
 
+def process_of(task: int) -> int:
+    return os.getpid()
+
+
 RELEASED = threading.Event()
 
 
@@ -78,6 +82,21 @@ def test_workers_are_deaf_to_ctrl_c_from_their_first_moment() -> None:
         os.kill(process.pid, signal.SIGTERM)
     assert dict([first, *outcomes]) == {1: 1, 2: 4, 4: 16, 6: 36}
     # And we are not.
+    assert signal.pthread_sigmask(signal.SIG_BLOCK, []) == set()
+
+
+@pytest.mark.slow
+def test_workers_of_a_cluster_of_our_own_are_deaf_to_ctrl_c() -> None:
+    pool: Executor = DaskPool(None, jobs=1, timeout_s=60)
+    try:
+        outcomes = pool.map_unordered(process_of, [1, 2, 3])
+        _, worker = next(outcomes)
+        assert isinstance(worker, int)
+        assert worker != os.getpid()
+        os.kill(worker, signal.SIGINT)
+        assert [process for _, process in outcomes] == [worker, worker]
+    finally:
+        pool.close()
     assert signal.pthread_sigmask(signal.SIG_BLOCK, []) == set()
 
 
