@@ -150,7 +150,7 @@ def _print(experiment: Experiment, rows: Sequence[Row], *, is_first: bool) -> No
         study = rows[0].study
         click.echo(f"{study}: {STUDIES[study].title}")
         click.echo(
-            f"  {'':<38}{'figure':<20}{'published':>16}{'ours':>12}{'least to most':>24}"
+            f"  {'':<42}{'figure':<20}{'published':>16}{'ours':>12}{'least to most':>24}"
             f"{'off':>8}{'bound':>18}  verdict"
         )
     for golden, row in zip(experiment.goldens, rows, strict=True):
@@ -161,7 +161,7 @@ def _line(row: Row, form: str) -> str:
     spread = "" if row.least == row.most else span(row.least, row.most, form)
     off = "" if row.difference is None else f"{row.difference:+.1%}"
     return (
-        f"  {row.experiment:<38}{row.figure:<20}{_text(row.published, form):>16}"
+        f"  {row.experiment:<42}{row.figure:<20}{_text(row.published, form):>16}"
         f"{form.format(row.ours):>12}{spread:>24}{off:>8}{row.bound:>18}"
         f"  {'' if row.verdict == 'beside' else row.verdict}"
     )

@@ -12,13 +12,13 @@ from sim.published.the_one import infocom05, waypoint
 
 STUDIES: Final[Mapping[str, Study]] = {
     "infocom05": Study("The ONE 1.6: routers on the contacts of Infocom 2005", "2 s", infocom05),
-    "waypoint": Study("The ONE 1.6: routers among random waypoints", "1 min", waypoint),
-    "guide": Study("Maelstrom's guide: plain broadcast on four topologies", "1 min", guide),
-    "glomers": Study("Gossip Glomers: the two efficient broadcasts", "2 min", glomers, ("floors",)),
-    "simsub": Study("libp2p's simsub: payloads of gossipsub v1.0", "5 min", simsub, ("nodes",)),
-    "iroh": Study("iroh-gossip's tests: redundancy and hops", "20 min", iroh, ("nodes", "floors")),
+    "waypoint": Study("The ONE 1.6: routers among random waypoints", "10 s", waypoint),
+    "guide": Study("Maelstrom's guide: plain broadcast on four topologies", "20 s", guide),
+    "glomers": Study("Gossip Glomers: the two efficient broadcasts", "45 s", glomers, ("floors",)),
+    "simsub": Study("libp2p's simsub: payloads of gossipsub v1.0", "30 s", simsub, ("nodes",)),
+    "iroh": Study("iroh-gossip's tests: redundancy and hops", "22 min", iroh, ("nodes", "floors")),
     "survivors": Study(
-        "HyParView: who is reached after most have failed", "20 min", survivors, ("nodes",)
+        "HyParView: who is reached after most have failed", "7 min", survivors, ("nodes",)
     ),
     "spreading": Study(
         "The design's aims for new mail, beside flooding and gossipsub",

@@ -6,7 +6,7 @@ from typing import Final
 
 from sim.futures import CAN_FORK, try_futures
 from sim.models.survivors import Internet
-from sim.published.studies import Bound, Experiment, Golden, Scope
+from sim.published.studies import SEEDS, Bound, Experiment, Golden, Scope
 
 NODES: Final = 10_000
 WARM_S: Final = 900
@@ -28,6 +28,7 @@ def survivors(scope: Scope) -> list[Experiment]:
                 *(golden for failed in REACHED for golden in _goldens(failed, nodes)),
             ),
             partial(_run, nodes),
+            SEEDS[:1] if nodes >= NODES else SEEDS,
         )
         for nodes in scope.nodes or (NODES,)
     ]
