@@ -196,6 +196,11 @@ def render(report: Report) -> str:
         f"messages   {report.messages_written} written, {report.messages_delivered} delivered, "
         f"{report.delivery_ratio:.1%} before people rested"
     )
+    if not report.messages_written:
+        lines.append(
+            "           Nobody wrote: of messages nothing was shown. People write to contacts "
+            "only, so write_between_s must go on after befriend_between_s."
+        )
     if report.latency:
         lines.append(_row("latency", "", "messages", "p50", "p95", "p99", "max"))
     for phase, latency in report.latency.items():

@@ -64,6 +64,8 @@ def replay_command(*, folder: Path, until: int | None, is_break: bool, is_json: 
                 f"The run ended after {records_count} records; its trace is "
                 f"{'the same' if is_same else 'another one'}."
             )
+            if until is not None:
+                click.echo(f"Record {until} was not reached: the last one is {records_count - 1}.")
         is_well = is_same and until is None and replayed.broken is None
         sys.exit(0 if is_well else NOT_REACHED)
     at_us, kind, node, peer = reached

@@ -92,6 +92,19 @@ def test_a_scenario_of_ones_own_is_run_from_its_file(tmp_path: Path) -> None:
     assert "did you mean contacts?" in wrong.stderr
 
 
+def test_a_run_in_which_nobody_wrote_says_so_beside_its_verdict(tmp_path: Path) -> None:
+    mine = tmp_path / "mine.toml"
+    mine.write_text(
+        'schema = 1\nname = "mine"\nsummary = "Too early."\nnodes = 2\n'
+        "[workload]\nwrite_between_s = [1, 2]\n"
+    )
+    result = invoke("run", str(mine), "--crypto", "modelled")
+    assert result.exit_code == 0, result.output
+    assert "Nobody wrote" in result.stdout
+    late = ("--set", "workload.write_between_s.1=35", "--set", "workload.contacts=1")
+    assert "Nobody wrote" not in invoke("run", str(mine), "--crypto", "modelled", *late).stdout
+
+
 def test_the_list_names_scenarios_and_bugs() -> None:
     result = invoke("list")
     assert result.exit_code == 0

@@ -103,6 +103,11 @@ def test_the_page_holds_its_data_and_asks_no_network() -> None:
     assert json.loads(data[1])["report"]["verdict"] == "pass"
 
 
+def test_a_record_beyond_the_end_is_told_as_not_reached() -> None:
+    said = call(1, "replay", str(kept()[0]), "--until", "99999999")
+    assert "Record 99999999 was not reached" in said
+
+
 def test_what_is_kept_says_with_which_libraries_it_ran() -> None:
     meta = json.loads((kept()[0] / "meta.json").read_text(encoding="utf-8"))
     assert meta["libraries"]["pynacl"] == version("pynacl")
