@@ -73,6 +73,8 @@ class _LinkState:
     """What one neighbour has for us. Dicts stand for ordered sets.
 
     `asked_lately`: what it need not give any more, or did not give in time, and since when.
+    `deadline`: by then it must bring a body that it was asked for, or all that it owes is asked of
+    others. Asking for more does not move it: who withholds would be given time by every question.
     `spared_until`: by then only what it announces is asked for.
     """
 
@@ -469,6 +471,7 @@ class Wanting:
             missing.owner, missing.asked_at = link, since.monotonic
             if not state.asked:
                 state.pace.asked(since)
+                state.deadline = _after(since, WANT_TIMEOUT_MS)
             del state.offered[id_]
             state.asked[id_] = missing.size_bytes
             state.asked_bytes += missing.size_bytes
@@ -482,7 +485,6 @@ class Wanting:
                 wanted.append(id_)
         if not (grafted or wanted):
             return
-        state.deadline = _after(since, WANT_TIMEOUT_MS)
         self._owing[link] = state
         if grafted:
             self._asks.append(Ask(link, Graft(ids=b"".join(grafted)), is_late=is_late))
@@ -524,6 +526,11 @@ class Wanting:
         if not state.asked:
             state.deadline = None
             self._owing.pop(link, None)
+            return
+        # The oldest that it owes now may have been asked for later, and has its time.
+        oldest = self._missing[next(iter(state.asked))]
+        ends = Monotonic(oldest.asked_at + WANT_TIMEOUT_MS * 1000)
+        state.deadline = max(state.deadline or ends, ends)
 
     def _drop(self, link: LinkId, pause_ms: int = 0) -> None:
         self._dropped[link] = max(self._dropped.get(link, 0), pause_ms)

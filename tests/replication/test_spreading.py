@@ -19,6 +19,7 @@ from mesh.limits import (
     RECONCILE_SERVED_PER_SECOND_MAX,
     REFUSED_KEPT_MS,
     SENDING_IDS_PER_LINK_MAX,
+    WANT_TIMEOUT_MS,
 )
 from mesh.replication.pushing import NOHAVE_BUSY
 from mesh.replication.spreading import Spreading
@@ -244,6 +245,38 @@ def test_what_is_owed_for_long_stays_where_it_was_asked_while_all_others_owe_som
     bring(spreading, 1, 4, 2_500)
     bring(spreading, 1, 3, 3_500)
     assert wants_of(spreading, 2, 3_500) == []
+
+
+def test_who_is_asked_for_more_and_more_has_no_longer_for_what_it_owes() -> None:
+    """It withholds a letter and tells of retirements, which it gives at once."""
+    spreading = make(links=[1, 2])
+    announce(spreading, 1, range(1), 1)
+    assert wants_of(spreading, 1, 1) == [id_of(0)]
+    announce(spreading, 2, range(1), 2)
+    for number in range(1, 4):
+        ms = 900 * number
+        announce(spreading, 1, range(number, number + 1), ms)
+        assert wants_of(spreading, 1, ms) == [id_of(number)]
+        spreading.retired(id_of(number), element(), at(ms + 10))
+        spreading.deadline_passed(NOW, at(ms + 10))
+        assert wants_of(spreading, 2, ms + 10) == [], "it may only be slow"
+    spreading.deadline_passed(NOW, at(1 + WANT_TIMEOUT_MS))
+    assert wants_of(spreading, 2, 1 + WANT_TIMEOUT_MS) == [id_of(0)]
+
+
+def test_who_was_just_asked_is_not_late_for_what_came_from_elsewhere() -> None:
+    spreading = make(links=[1, 2, 3])
+    announce(spreading, 1, range(1), 1)
+    assert wants_of(spreading, 1, 1) == [id_of(0)]
+    announce(spreading, 1, range(1, 2), 2_900)
+    assert wants_of(spreading, 1, 2_900) == [id_of(1)]
+    announce(spreading, 2, range(1, 2), 2_910)
+    bring(spreading, 3, 0, 2_950)
+    for ms in (1 + WANT_TIMEOUT_MS, 2_899 + WANT_TIMEOUT_MS):
+        spreading.deadline_passed(NOW, at(ms))
+        assert wants_of(spreading, 2, ms) == []
+    spreading.deadline_passed(NOW, at(2_900 + WANT_TIMEOUT_MS))
+    assert wants_of(spreading, 2, 2_900 + WANT_TIMEOUT_MS) == [id_of(1)]
 
 
 def test_a_refused_id_is_not_asked_for_again() -> None:
