@@ -1,5 +1,6 @@
 """Carries out what befalls whole machines: churn, mass failures, pauses, sleep, drifting clocks."""
 
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -147,9 +148,20 @@ class NodeFaults:
     # --- Failing at once --------------------------------------------------------------------------
 
     def _plan_mass_failure(self, number: int, fault: MassFailure) -> None:
-        chance = Chance(self.seed, "faults", number)
         order = list(self.nodes)
-        chance.shuffle(order)
+        Chance(self.seed, "faults", number).shuffle(order)
+        if fault.where == "one-place":
+            # Where all stand is known when it happens.
+            self.loop.at(_us(fault.at_s), partial(self._fail_in_one_place, number, fault, order))
+        else:
+            self._fail_first(number, fault, order)
+
+    def _fail_in_one_place(
+        self, number: int, fault: MassFailure, order: Sequence[VirtualNode]
+    ) -> None:
+        self._fail_first(number, fault, self._by_hops(order))
+
+    def _fail_first(self, number: int, fault: MassFailure, order: Sequence[VirtualNode]) -> None:
         for node in order[: round(fault.share * len(order))]:
             down = None
             if fault.down_s is not None:
@@ -158,6 +170,19 @@ class NodeFaults:
                 )
             if self.befalls(f"{number}/{node.index}", node.index):
                 self.loop.at(_us(fault.at_s), partial(self._fail, node, down))
+
+    def _by_hops(self, order: Sequence[VirtualNode]) -> list[VirtualNode]:
+        """The first, and all by how many hops they are from it; then those it cannot reach."""
+        nodes = {node.index: node for node in order}
+        found: dict[int, None] = {}
+        for first in nodes:
+            waiting = deque([first])
+            while waiting:
+                one = waiting.popleft()
+                if one in nodes and one not in found:
+                    found[one] = None
+                    waiting.extend(self.network.reach.others(one))
+        return [nodes[index] for index in found]
 
     def _fail(self, node: VirtualNode, down_us: int | None) -> None:
         self.counters.failures += 1

@@ -41,9 +41,14 @@ class FlashCrowd(Strict, frozen=True, kw_only=True, tag_field="kind", tag="flash
 
 
 class MassFailure(Strict, frozen=True, kw_only=True, tag_field="kind", tag="mass-failure"):
-    """So many of the nodes fail at once, without a word; for ever unless `down_s` is there."""
+    """So many of the nodes fail at once, without a word; for ever unless `down_s` is there.
+
+    In `one-place`, as when the power fails in a part of a town, a drawn one fails and those who
+    are the fewest hops from it, as all stand then.
+    """
 
     at_s: Seconds
+    where: Literal["anywhere", "one-place"] = "anywhere"
     share: Annotated[float, msgspec.Meta(gt=0, le=0.95)] = 0.4
     down_s: tuple[Positive, Positive] | None = None
 

@@ -34,6 +34,23 @@ def test_a_flash_crowd_comes_at_its_time() -> None:
     assert boots == first_boots([FlashCrowd(at_s=30, within_s=2, share=0.5)], 1, 10)
 
 
+@pytest.mark.parametrize("where, is_together", [("one-place", True), ("anywhere", False)])
+def test_where_the_power_fails_in_one_place_those_fail_who_stand_together(
+    where: str, is_together: bool
+) -> None:
+    """On a line; the seeds are few enough that no three who are drawn anywhere stand in a row."""
+    for seed in range(1, 5):
+        text = PEOPLE.replace("nodes = 6", "nodes = 12")
+        text += '\n[topology]\nkind = "line"\n'
+        text += fault("mass-failure", f'at_s = 1\nshare = 0.25\nwhere = "{where}"')
+        world = World(parse_scenario(text), Options(seed=seed, is_crypto_real=False))
+        world.run_until(2 * S)
+        gone = [node.index for node in world.nodes if node.is_gone]
+        assert len(gone) == 3
+        assert (gone == list(range(gone[0], gone[0] + 3))) == is_together
+        assert sorted(world.faults.strikes) == sorted(f"0/{index}" for index in gone)
+
+
 @pytest.mark.world
 def test_who_comes_late_is_switched_on_once_whatever_struck_them_before() -> None:
     text = PEOPLE.replace("nodes = 6", "nodes = 3")
