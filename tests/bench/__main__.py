@@ -4,7 +4,7 @@ import argparse
 import platform
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 
@@ -25,11 +25,11 @@ from tests.bench import (
 from tests.bench.table import HEAD, Row, formatted
 from tests.conftest import missing_for_namespaces
 
-Bench = Callable[[], list[Row]]
+Bench = Callable[[], Iterable[Row]]
 
 DESCRIPTION = """\
 Measures this tree on this machine and prints one table. All of it takes about ten minutes on
-two cores without `fifty`, which takes about as long again; name benches to run only those.
+two cores without `fifty` and `worlds`, which take longer; name benches to run only those.
 Figures of one run are for ratios among each other.
 """
 
@@ -57,7 +57,8 @@ def main(arguments: list[str]) -> int:
     )
     parser.add_argument("--spread", type=int, default=1_000, help="messages among ten daemons")
     parser.add_argument("--pace", type=int, default=20, help="of these a second, at first")
-    parser.add_argument("--sim-nodes", type=int, default=100)
+    parser.add_argument("--sim-nodes", type=int, default=100, help="of the larger worlds")
+    parser.add_argument("--sim-runs", type=int, default=3, help="of which medians are taken")
     parser.add_argument(
         "--lxmf-python",
         type=Path,
@@ -100,6 +101,7 @@ NAMES = (
     "tenfold",
     "fifty",
     "sim",
+    "worlds",
     "lxmf",
 )
 NEEDS_NAMESPACES = (
@@ -145,7 +147,8 @@ def all_benches(options: argparse.Namespace, scratch: Path) -> dict[str, Bench]:
         "heal": lambda: heal.rows(place("heal"), options.shared, options.differing),
         "tenfold": lambda: tenfold.rows(place("tenfold"), options.spread, options.pace),
         "fifty": lambda: fifty.rows(place("fifty"), options.stored),
-        "sim": lambda: simulator.rows(options.sim_nodes),
+        "sim": lambda: simulator.rows(options.sim_nodes, options.sim_runs),
+        "worlds": lambda: simulator.world_rows(options.sim_nodes, options.sim_runs),
         "lxmf": lambda: lxmf.rows(
             place("lxmf"),
             options.lxmf_python,
@@ -155,7 +158,7 @@ def all_benches(options: argparse.Namespace, scratch: Path) -> dict[str, Bench]:
     }
 
 
-def measured(name: str, bench: Bench, options: argparse.Namespace) -> list[Row]:
+def measured(name: str, bench: Bench, options: argparse.Namespace) -> Iterable[Row]:
     """The rows of one bench, or none and the reason."""
     sys.stderr.write(f"measuring: {name}\n")
     missing = missing_for_namespaces() if name in NEEDS_NAMESPACES else None
