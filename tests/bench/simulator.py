@@ -64,8 +64,7 @@ class Model(msgspec.Struct):
 def rows(nodes: int, runs: int) -> list[Row]:
     """The usual scenario with so many nodes, so many times."""
     ran = [_run("partition-heal", nodes, seed=7) for _ in range(runs)]
-    verdicts = ", ".join(sorted({one.verdict for one in ran}))
-    what = f"`partition-heal`, {nodes} nodes ({verdicts})"
+    what = f"`partition-heal`, {nodes} nodes ({_verdicts(ran)})"
     speeds = [one.virtual_seconds / one.cpu_seconds for one in ran]
     return [
         _row(f"{what}: events", [one.events / one.cpu_seconds for one in ran], "/s", "100,000"),
@@ -117,8 +116,13 @@ def _chaos(nodes: int, runs: int) -> Row:
         seeds = range(1, max(runs, CHAOS_AT_ONCE) + 1)
         ran = list(pool.map(lambda seed: _run("swarm", nodes, seed=seed, settings=CHAOS), seeds))
     lasted = median(one.virtual_seconds for one in ran)
-    what = f"`swarm`, {nodes} nodes, {lasted:.0f} virtual seconds: runs an hour on two cores"
+    what = f"`swarm`, {nodes} nodes ({_verdicts(ran)}), {lasted:.0f} virtual seconds"
+    what += ": runs an hour on two cores"
     return _row(what, [CHAOS_AT_ONCE * 3_600 / one.cpu_seconds for one in ran], "", "1,000")
+
+
+def _verdicts(ran: Sequence[Report]) -> str:
+    return ", ".join(sorted({one.verdict for one in ran}))
 
 
 def _router_rows(runs: int) -> list[Row]:
