@@ -10,8 +10,9 @@ from typing import Final
 
 import click
 
+from sim.commands.exit_codes import INTERRUPTED
+
 USAGE: Final = 2
-INTERRUPTED: Final = 130
 
 EXAMPLES: Final = """\b
 Examples:

@@ -539,8 +539,13 @@ class Dialing:
         Else each life of a laptop that crashes again and again would be dialled by itself.
         """
         places = set(addresses)
-        announced = [one for one in self._targets.values() if one.source is Source.ANNOUNCED]
-        alike = [one for one in announced if set(one.addresses) == places]
+        announced = (one for one in self._targets.values() if one.source is Source.ANNOUNCED)
+        # Most differ in their first address, and a stranger can announce a thousand names.
+        alike = [
+            one
+            for one in announced
+            if places.issuperset(one.addresses) and places.issubset(one.addresses)
+        ]
         for target in alike[:-1]:
             if not self._links.has_to(target):
                 del self._targets[target.name]

@@ -7,6 +7,7 @@ from typing import Final
 import click
 
 from mesh.errors import UserError
+from sim.commands.exit_codes import INTERRUPTED
 from sim.commands.machines import say_json
 from sim.commands.options import refuse_unheard
 from sim.commands.progress import clear_line, interruptible, is_watched, show_line
@@ -26,7 +27,6 @@ Examples:
 
 ALL: Final = "all"
 BROKEN: Final = 1
-INTERRUPTED: Final = 130
 LEAST_NODES: Final = 20
 ABOUT_STUDIES: Final = ("seeds", "nodes", "floors")
 _SAID: Final[dict[Heeded, str]] = {"nodes": "--nodes", "floors": "--floor"}

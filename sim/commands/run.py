@@ -8,6 +8,7 @@ import click
 import msgspec
 
 from mesh.errors import UserError
+from sim.commands.exit_codes import BROKEN_PROMISE
 from sim.commands.machines import say_json
 from sim.commands.options import PLANTS_A_BUG, known_bug, refuse_unheard
 from sim.commands.progress import clear_line, is_watched, world_line
@@ -15,8 +16,6 @@ from sim.determinism import Repetition, is_repeated, repeat
 from sim.recording.artifacts import PAGE_FILE, record_run
 from sim.report import render
 from sim.running import Request, options_of, run_scenario, scenario_of
-
-BROKEN_PROMISE: Final = 1
 
 EXAMPLES: Final = """\b
 Examples:

@@ -8,6 +8,7 @@ from typing import Final
 import click
 
 from mesh.errors import UserError
+from sim.commands.exit_codes import INTERRUPTED
 from sim.commands.machines import say_json
 from sim.commands.options import known_bug, require_writable
 from sim.commands.progress import clear_line, duration, interruptible, is_watched, show_line
@@ -19,7 +20,6 @@ from sim.tables.toml_text import toml_of
 from sim.world import Options
 
 NOTHING_BROKE: Final = 3
-INTERRUPTED: Final = 130
 RUNS_MAX: Final = 400
 
 EXAMPLES: Final = """\b

@@ -9,6 +9,7 @@ from typing import Final, NoReturn
 import click
 
 from mesh.errors import UserError
+from sim.commands.exit_codes import BROKEN_PROMISE, INTERRUPTED
 from sim.commands.hunting import HEAD, SHRINKING_RUNS_MAX, Hunt, hunt_all
 from sim.commands.machines import say_json
 from sim.commands.options import PLANTS_A_BUG, known_bug, refuse_unheard
@@ -24,8 +25,6 @@ from sim.sweeps.summing_up import Summary, summary_of
 from sim.sweeps.sweeping import Progress, StopRules, recorded, sweep
 from sim.tables.settings import parse_settings
 
-BROKEN_PROMISE: Final = 1
-INTERRUPTED: Final = 130
 LOCAL_CLUSTER: Final = "local"
 SEEDS_DEFAULT: Final = "0..9"
 HUNTED_WITH: Final = ("bugs", "bug", "runs", "seeds", "shard", "out", "is_json", "quiet")
