@@ -263,8 +263,9 @@ def _no_mesh(status: int) -> UserError:
 
 
 def as_texts(fields: dict[str, object]) -> dict[str, str]:
-    """Return the fields of a query as the API reads them."""
+    """Return the fields of a query as the API reads them; what is None is left out."""
     return {
         name: str(value).lower() if isinstance(value, bool) else str(value)
         for name, value in fields.items()
+        if value is not None
     }

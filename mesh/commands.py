@@ -12,21 +12,26 @@ import msgspec
 
 MessageState = Literal[
     "received",
-    "waiting for their key",
-    "queued here",
+    "kept",
+    "awaiting-key",
+    "queued",
     "carried",
     "delivered",
     "read",
     "expired",
     "withdrawn",
-    "delivered before it was withdrawn",
+    "delivered-then-withdrawn",
 ]
 """What is known of a message, and never more than there is evidence for.
 
-`carried` comes with the count of neighbours that said so after their commit; `delivered` stands on
-a token that only who opened the message can make; `read` on their word inside the encryption;
-`expired` means without proof of delivery.
+`received` is said of what others wrote, `kept` of what a person wrote to themselves, all else of
+what was written here for others. `carried` comes with the count of neighbours that said so after
+their commit; `delivered` stands on a token that only who opened the message can make; `read` on
+their word inside the encryption; `expired` means without proof of delivery.
 """
+
+ConversationKind = Literal["direct", "self"]
+"""With a contact, or of a person with themselves; further kinds may come."""
 
 Trust = Literal["first seen", "known", "verified"]
 
@@ -112,17 +117,23 @@ class ContactsAnswer(Answer, frozen=True, kw_only=True):
 
 
 class MessageAnswer(Answer, frozen=True, kw_only=True):
-    """A message of a conversation. `number` is this profile's own, rising as messages come."""
+    """A message of a conversation. `number` is this profile's own, rising as messages come.
+
+    `contact` and `label` are the other side; 0 and the title for what was written to oneself.
+    """
 
     number: int
     id: str
+    conversation: int
     contact: int
     label: str
     is_mine: bool
     text: str
     sent: int
     received: int
-    state: MessageState
+    state: str
+    """A short code: one of `MessageState`, or one that a later release made."""
+
     carriers: int
     is_late: bool = False
     """It came after something below it was read."""
@@ -139,6 +150,72 @@ class MessagesAnswer(Answer, frozen=True, kw_only=True):
 
     messages: list[MessageAnswer]
     has_more: bool
+
+
+class AuthorAnswer(Answer, frozen=True, kw_only=True):
+    """Who wrote an item. `key` is their identity key."""
+
+    key: str
+    label: str
+    is_mine: bool
+
+
+class ItemAnswer(Answer, frozen=True, kw_only=True):
+    """Something in a conversation; so far only texts. Its number is that of the message."""
+
+    number: int
+    conversation: int
+    id: str
+    kind: str
+    author: AuthorAnswer
+    sent: int
+    received: int
+    state: str
+    """A short code: one of `MessageState`, or one that a later release made."""
+
+    carriers: int
+    is_late: bool
+    missing_count: int
+    clock: Literal["", "ahead", "behind"]
+    text: str
+
+
+class ItemsAnswer(Answer, frozen=True, kw_only=True):
+    """A page of one conversation in its order, and whether there is more in either direction."""
+
+    items: list[ItemAnswer]
+    has_older: bool
+    has_newer: bool
+
+
+class ConversationAnswer(Answer, frozen=True, kw_only=True):
+    """A conversation, with what a list shows of it.
+
+    `contact` is the other side of a direct one, else 0. `muted_until` is in Unix seconds (0: not
+    muted). The settings and the draft never leave this profile.
+    """
+
+    number: int
+    kind: str
+    """One of `ConversationKind`, or one that a later release made."""
+
+    title: str
+    contact: int
+    last_item: ItemAnswer | None
+    unread_count: int
+    is_marked_unread: bool
+    muted_until: int
+    is_pinned: bool
+    is_archived: bool
+    draft: str
+    is_request: bool
+    is_blocked: bool
+
+
+class ConversationsAnswer(Answer, frozen=True, kw_only=True):
+    """All conversations: pinned ones first, then by their last item, archived ones at the end."""
+
+    conversations: list[ConversationAnswer]
 
 
 class NoteAnswer(Answer, frozen=True, kw_only=True):
@@ -534,8 +611,9 @@ class ConfirmNearby:
 class SendMessage:
     """Answer: MessageAnswer, given only when the message is durable here.
 
-    The same `idempotency_key` (if not empty) again gives the first message again; with another
-    text or contact it is refused (`key-reused`).
+    `contact` names a conversation: a contact's label, number, or the beginning of a key; or `me`,
+    for what is kept here and sent to nobody. The same `idempotency_key` (if not empty) again gives
+    the first message again; with another text or contact it is refused (`key-reused`).
     """
 
     contact: str
@@ -544,8 +622,50 @@ class SendMessage:
 
 
 @dataclass(frozen=True, slots=True)
+class AskConversations:
+    """Answer: ConversationsAnswer."""
+
+
+@dataclass(frozen=True, slots=True)
+class AskConversation:
+    """Answer: ConversationAnswer. `conversation` names one as `SendMessage.contact` does."""
+
+    conversation: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeConversation:
+    """Change local settings of a conversation; what is None stays. Answer: ConversationAnswer.
+
+    `muted_until` is in Unix seconds; an empty `draft` forgets it.
+    """
+
+    conversation: str
+    muted_until: int | None = None
+    is_pinned: bool | None = None
+    is_archived: bool | None = None
+    is_marked_unread: bool | None = None
+    draft: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AskItems:
+    """Answer: ItemsAnswer, without marking anything as read.
+
+    `before`, `after` and `around` name an item by its number and go by its place in the
+    conversation; without them the page holds the newest. Only one of them may be given.
+    """
+
+    conversation: str
+    before: int | None = None
+    after: int | None = None
+    around: int | None = None
+    limit: int = 50
+
+
+@dataclass(frozen=True, slots=True)
 class AskMessages:
-    """Answer: MessagesAnswer. Empty `contact`: all conversations in order of arrival.
+    """Answer: MessagesAnswer. Empty `contact`: all direct conversations in order of arrival.
 
     `after` is a message number (0: from the start of the page); `limit` counts from the newest
     unless `after` is given.
@@ -610,6 +730,10 @@ Command = (
     | ConfirmNearby
     | SendMessage
     | AskMessages
+    | AskConversations
+    | AskConversation
+    | ChangeConversation
+    | AskItems
     | AskPeers
     | AddPeer
     | RemovePeer

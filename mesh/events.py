@@ -7,6 +7,7 @@ import msgspec
 from mesh.commands import (
     ComparisonAnswer,
     ContactAnswer,
+    ConversationAnswer,
     IntroductionAnswer,
     InviteAnswer,
     MessageAnswer,
@@ -49,6 +50,14 @@ class ContactChanged(msgspec.Struct, frozen=True, tag="contact-changed", tag_fie
     """A contact's name, label or state changed."""
 
     contact: ContactAnswer
+
+
+class ConversationChanged(
+    msgspec.Struct, frozen=True, tag="conversation-changed", tag_field="type"
+):
+    """Settings or the draft of a conversation changed."""
+
+    conversation: ConversationAnswer
 
 
 class ContactRemoved(msgspec.Struct, frozen=True, tag="contact-removed", tag_field="type"):
@@ -121,6 +130,7 @@ Event = (
     | InviteChanged
     | ContactAdded
     | ContactChanged
+    | ConversationChanged
     | ContactRemoved
     | ContactNoted
     | ComparisonChanged

@@ -40,6 +40,10 @@ RequestId = NewType("RequestId", int)
 ContactId = NewType("ContactId", int)
 """A contact's row in the vault."""
 
+ConversationId = NewType("ConversationId", int)
+"""A conversation's number in the vault. A direct one bears the number of its contact, and no other
+conversation ever has the number of a contact: a number that a person types means one thing."""
+
 InviteId = NewType("InviteId", int)
 """An invite's row in the vault."""
 
@@ -65,6 +69,16 @@ class Instant:
     def unix_seconds(self) -> UnixSeconds:
         """The calendar in whole seconds."""
         return UnixSeconds(self.wall // 1_000_000)
+
+
+def direct_conversation(contact: ContactId) -> ConversationId:
+    """The conversation of two, ourselves and a contact."""
+    return ConversationId(contact)
+
+
+def other_side(conversation: ConversationId) -> ContactId:
+    """The contact of a direct conversation."""
+    return ContactId(conversation)
 
 
 def earliest(moments: Iterable[Monotonic | None]) -> Monotonic | None:

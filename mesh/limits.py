@@ -584,6 +584,12 @@ that comes back under a new link key each time is not a row each time."""
 IDEMPOTENCY_KEY_BYTES_MAX = 128
 """A caller's key that makes a repeated send one message."""
 
+DRAFT_BYTES_MAX = TEXT_BYTES_MAX
+"""What was begun to be written; longer than any message it could not be sent."""
+
+MOMENT_MAX = 253_402_300_799
+"""The last second of the year 9999, which every calendar can show: muted until then is for good."""
+
 MESSAGES_PER_PAGE_MAX = 1_000
 """Messages in one answer of the local API."""
 

@@ -48,9 +48,7 @@ def reached(world: World) -> dict[str, int]:
             "removed-and-unaware": world.ledger.written_to_parted_count,
             "tag-twice": world.watch.reuse.tags_repeated,
             "message-expired": world.watch.states.told_counts.get("expired", 0),
-            "withdrawn-too-late": world.watch.states.told_counts.get(
-                "delivered before it was withdrawn", 0
-            ),
+            "withdrawn-too-late": world.watch.states.told_counts.get("delivered-then-withdrawn", 0),
             "stream-reset": network.resets,
             "stream-stalled": network.stalls,
             "queue-overflow": network.overflows,

@@ -5,7 +5,7 @@ All that comes in is untrusted: whatever it holds, the only thing raised here is
 
 import dataclasses
 from collections.abc import Mapping
-from types import GenericAlias
+from types import GenericAlias, UnionType
 from urllib.parse import parse_qsl, unquote_to_bytes
 
 import msgspec
@@ -114,10 +114,10 @@ def reason(error: Exception) -> str:
     return str(error)
 
 
-def field_types(asks: type[Request]) -> dict[str, type | GenericAlias]:
-    """Return the type of each field of a request: plain, or a list of a batch."""
+def field_types(asks: type[Request]) -> dict[str, type | GenericAlias | UnionType]:
+    """Return the type of each field of a request: plain, one that may be left out, or a list."""
     return {
         field.name: field.type
         for field in dataclasses.fields(asks)
-        if isinstance(field.type, type | GenericAlias)
+        if isinstance(field.type, type | GenericAlias | UnionType)
     }

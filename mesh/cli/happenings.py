@@ -17,7 +17,7 @@ from mesh.events import (
     NoticeRaised,
 )
 
-TOLD_STATES = ("delivered", "read", "expired", "delivered before it was withdrawn")
+TOLD_STATES = ("delivered", "read", "expired", "delivered-then-withdrawn")
 """What becomes of a message at the end; a further neighbour that carries it is no news."""
 
 

@@ -48,6 +48,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "introduce": ("mesh.cli.introductions", "introduce", "Introduce two contacts"),
     "introductions": ("mesh.cli.introductions", "introductions", "List, accept or decline them"),
     "nearby": ("mesh.cli.nearby", "nearby", "Find people around"),
+    "chats": ("mesh.cli.chats", "chats", "List your conversations"),
     "send": ("mesh.cli.send", "send", "Send a message"),
     "withdraw": ("mesh.cli.withdraw", "withdraw", "Take back a message on its way"),
     "read": ("mesh.cli.read", "read", "Show messages"),

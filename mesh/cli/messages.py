@@ -3,25 +3,27 @@
 import click
 
 from mesh.cli.layout import plural, when
-from mesh.cli.untrusted import clean_block
-from mesh.commands import MessageAnswer, MessageState
+from mesh.cli.untrusted import clean_block, clean_line
+from mesh.commands import MessageAnswer
 
 INDENT = "    "
 
 SLOW_S = 600
 """What was opened so long after it was written is shown with both times."""
 
-WORDS: dict[MessageState, str] = {
+WORDS: dict[str, str] = {
     "received": "received",
-    "waiting for their key": "waiting for their key",
-    "queued here": "queued here",
+    "kept": "kept here",
+    "awaiting-key": "waiting for their key",
+    "queued": "queued here",
     "carried": "carried by {carriers}",
     "delivered": "delivered to their device",
     "read": "read",
     "expired": "expired without proof of delivery",
     "withdrawn": "withdrawn",
-    "delivered before it was withdrawn": "delivered before it was withdrawn",
+    "delivered-then-withdrawn": "delivered before it was withdrawn",
 }
+"""What a person reads for each state; one that this release does not know is shown as its code."""
 
 
 def drawn(message: MessageAnswer, name: str, *, has_conversation: bool) -> str:
@@ -68,4 +70,12 @@ def remarks(message: MessageAnswer) -> list[str]:
 
 def state_of(message: MessageAnswer) -> str:
     """Return what is known of a message, in words."""
-    return WORDS[message.state].format(carriers=plural(message.carriers, "neighbour"))
+    return words_of(message.state, message.carriers)
+
+
+def words_of(state: str, carriers: int) -> str:
+    """Return the words for a state."""
+    words = WORDS.get(state)
+    return (
+        clean_line(state) if words is None else words.format(carriers=plural(carriers, "neighbour"))
+    )

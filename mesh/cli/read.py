@@ -2,7 +2,7 @@
 
 import click
 
-from mesh.cli.completing import complete_contact
+from mesh.cli.completing import complete_chat
 from mesh.cli.door import client_of
 from mesh.cli.messages import drawn
 from mesh.cli.names import Names
@@ -15,7 +15,8 @@ from mesh.limits import MESSAGES_PER_PAGE_MAX
 HELP = """\
 Show messages, the newest last, and mark them as read.
 
-Without CONTACT all conversations are shown in the order in which messages arrived, except those
+CHAT is a contact's label, a number of mesh chats, or the beginning of a key; or "me". Without it
+the conversations with all contacts are shown in the order in which messages arrived, except those
 of people who wait apart: they are shown with --requests, and never among the others.
 
 What is said of a message of yours is what there is proof of: "queued here", "carried by 2
@@ -24,6 +25,7 @@ neighbours", "delivered to their device", "read".
 \b
 Examples:
   mesh read Ben
+  mesh read me
   mesh read --unread
   mesh read Ben --limit 500 | less
   mesh read --requests --keep-unread
@@ -32,7 +34,7 @@ Examples:
 
 
 @click.command(help=HELP)
-@click.argument("contact", default="", shell_complete=complete_contact)
+@click.argument("chat", default="", shell_complete=complete_chat)
 @click.option("--unread", is_flag=True, help="Only messages that were not read yet.")
 @click.option("--requests", is_flag=True, help="Of people who wait apart: mesh requests.")
 @click.option("--keep-unread", is_flag=True, help="Do not mark them as read.")
@@ -54,7 +56,7 @@ Examples:
 @click.pass_obj
 def read(
     choices: Choices,
-    contact: str,
+    chat: str,
     limit: int,
     after: int,
     *,
@@ -64,7 +66,7 @@ def read(
 ) -> None:
     terminal = Terminal(choices)
     command = AskMessages(
-        contact=contact,
+        contact=chat,
         after=after,
         limit=limit,
         mark_read=not keep_unread,
@@ -78,7 +80,7 @@ def read(
         return
     names = Names.ask(client)
     waiting = names.requests()
-    if waiting and not requests and not contact:
+    if waiting and not requests and not chat:
         terminal.say(waiting_sentence(len(waiting)))
     if not page.messages:
         terminal.say("There are no new messages." if unread or after else "There are no messages.")
@@ -86,6 +88,6 @@ def read(
     if page.has_more and not after:
         terminal.say("There are older messages; --limit shows more.")
     for message in page.messages:
-        terminal.result(drawn(message, names.of(message), has_conversation=bool(contact)))
+        terminal.result(drawn(message, names.of(message), has_conversation=bool(chat)))
     if page.has_more and after:
         terminal.say(f"There are more; go on with --after {page.messages[-1].number}.")

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import click
 
 from mesh.api.stream import Happened, StreamObject
-from mesh.cli.completing import complete_contact
+from mesh.cli.completing import complete_chat
 from mesh.cli.door import client_of
 from mesh.cli.messages import state_of
 from mesh.cli.names import Names
@@ -19,9 +19,10 @@ from mesh.events import MessageStateChanged
 from mesh.limits import TEXT_BYTES_MAX
 
 HELP = """\
-Send a message to a contact.
+Send a message in a conversation.
 
-CONTACT is a label, a number, or the beginning of a key. Without TEXT, or with a single -, the
+CHAT is a contact's label, a number of mesh chats, or the beginning of a key; or "me", for a note to
+yourself that never leaves this profile. Without TEXT, or with a single -, the
 message is read from standard input. The command ends when the message is safely kept here; it
 leaves as soon as there is a neighbour, also after this laptop was closed and opened again. With
 --wait it ends when a neighbour has said that it carries it, or with --wait delivered when their
@@ -31,6 +32,7 @@ device has proved that it opened it.
 Examples:
   mesh send Ben "See you at the gate at 7"
   mesh send Ben < notes.txt
+  mesh send me "Ask Ben for the keys"
   mesh send Ben --key order-17 "Two boxes of water"
   mesh send Ben --wait --timeout 60 "Are you there?"
   mesh send Ben --wait delivered --timeout 3600 "The gate is open"
@@ -39,12 +41,13 @@ Examples:
 AWAITED: dict[str, tuple[MessageState, ...]] = {
     "carried": (
         "carried",
+        "kept",
         "received",
         "delivered",
         "read",
-        "delivered before it was withdrawn",
+        "delivered-then-withdrawn",
     ),
-    "delivered": ("received", "delivered", "read", "delivered before it was withdrawn"),
+    "delivered": ("kept", "received", "delivered", "read", "delivered-then-withdrawn"),
 }
 """What may be waited for, and the states in which it holds."""
 
@@ -71,7 +74,7 @@ class SendCommand(click.Command):
 
 
 @click.command(cls=SendCommand, help=HELP)
-@click.argument("contact", shell_complete=complete_contact)
+@click.argument("chat", shell_complete=complete_chat)
 @click.argument("text", nargs=-1)
 @click.option("--key", metavar="KEY", default="", help="Sent again with it, it is one message.")
 @click.option(
@@ -81,11 +84,11 @@ class SendCommand(click.Command):
 )
 @shared_options
 @click.pass_obj
-def send(choices: Choices, contact: str, text: tuple[str, ...], key: str, wait: str | None) -> None:
+def send(choices: Choices, chat: str, text: tuple[str, ...], key: str, wait: str | None) -> None:
     terminal = Terminal(choices)
     client = client_of(choices)
     written = " ".join(text) if text and text != ("-",) else read_text(terminal)
-    command = SendMessage(contact=contact, text=written, idempotency_key=key)
+    command = SendMessage(contact=chat, text=written, idempotency_key=key)
     # Asked before it is sent: whatever fails after that must not look like a failed send.
     names = Names([]) if terminal.is_json or choices.quiet else Names.ask(client)
     stream: Iterator[StreamObject] = iter(())

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import click
 
 from mesh.api.stream import Happened, Hello, Resync
-from mesh.cli.completing import complete_contact
+from mesh.cli.completing import complete_chat
 from mesh.cli.door import client_of
 from mesh.cli.happenings import find_line
 from mesh.cli.messages import drawn
@@ -18,7 +18,13 @@ from mesh.cli.names import Names
 from mesh.cli.options import Choices, shared_options
 from mesh.cli.terminal import Terminal
 from mesh.client import Client
-from mesh.commands import AskMessages, MessageAnswer, MessagesAnswer
+from mesh.commands import (
+    AskConversation,
+    AskMessages,
+    ConversationAnswer,
+    MessageAnswer,
+    MessagesAnswer,
+)
 from mesh.errors import UserError
 from mesh.events import (
     ComparisonChanged,
@@ -35,6 +41,8 @@ from mesh.limits import MESSAGES_PER_PAGE_MAX
 
 HELP = """\
 Show messages as they come, until Ctrl-C; goes on when the daemon was restarted.
+
+CHAT is a contact's label, a number of mesh chats, or the beginning of a key; or "me".
 
 Beside messages it tells in one line each what you should look at: somebody asks to be let in,
 wishes to compare, is introduced to you, has other keys; a message of yours was delivered. People
@@ -56,7 +64,7 @@ NOT_NOW = ("not-running", "stopping", "locked")
 
 
 @click.command(help=HELP)
-@click.argument("contact", default="", shell_complete=complete_contact)
+@click.argument("chat", default="", shell_complete=complete_chat)
 @click.option(
     "--last",
     type=click.IntRange(0, MESSAGES_PER_PAGE_MAX),
@@ -75,7 +83,7 @@ NOT_NOW = ("not-running", "stopping", "locked")
 @click.pass_obj
 def tail(
     choices: Choices,
-    contact: str,
+    chat: str,
     last: int,
     after: int | None,
     count: int | None,
@@ -83,7 +91,7 @@ def tail(
     events: bool,
 ) -> None:
     terminal = Terminal(choices)
-    tailing = Tailing(client_of(choices), contact)
+    tailing = Tailing(client_of(choices), chat)
     left = count
     for told in tailing.follow(last=last, after=after):
         if isinstance(told, MessageAnswer):
@@ -91,7 +99,7 @@ def tail(
                 terminal.json(told)
             else:
                 name = tailing.names.of(told)
-                terminal.result(drawn(told, name, has_conversation=bool(contact)))
+                terminal.result(drawn(told, name, has_conversation=bool(chat)))
             if left is not None:
                 left -= 1
                 if left == 0:
@@ -108,9 +116,9 @@ def tail(
 class Tailing:
     """What is followed: one conversation or all of them, and the names of their people."""
 
-    def __init__(self, client: Client, contact: str) -> None:
+    def __init__(self, client: Client, chat: str) -> None:
         self._client = client
-        self._contact = contact
+        self._chat = chat
         self._conversation: int | None = None
         self.names = Names([])
 
@@ -121,7 +129,7 @@ class Tailing:
         self._conversation = self._find_conversation()
         shown = 0 if after is None else after
         if after is None:
-            command = AskMessages(contact=self._contact, limit=max(1, last))
+            command = AskMessages(contact=self._chat, limit=max(1, last))
             page = client.ask(command, MessagesAnswer).messages
             shown = max((message.number for message in page), default=0)
             yield from page if last else ()
@@ -148,10 +156,13 @@ class Tailing:
                     yield message
 
     def _is_shown(self, message: MessageAnswer) -> bool:
+        if self._conversation is not None:
+            return message.conversation == self._conversation
+        if not message.contact:
+            # What a person writes to themselves is among no others.
+            return False
         if message.contact not in self.names:
             self._ask_names()
-        if self._conversation is not None:
-            return message.contact == self._conversation
         return not self.names.is_request(message.contact)
 
     def _learn(self, event: Event) -> None:
@@ -170,19 +181,16 @@ class Tailing:
                 raise
 
     def _find_conversation(self) -> int | None:
-        """Return the number of the contact that is shown; None for all."""
-        if not self._contact:
+        """Return the number of the conversation that is shown; None for all."""
+        if not self._chat:
             return None
-        found = self.names.find(self._contact)
-        if found is None:
-            raise UserError("not-found", "There is no such contact. See: mesh contacts")
-        return found.id
+        return self._client.ask(AskConversation(self._chat), ConversationAnswer).number
 
     def _find_missed(self, *, after: int) -> list[MessageAnswer] | None:
         """Return what came after a message; None if the daemon cannot say it just now."""
         found: list[MessageAnswer] = []
         while True:
-            command = AskMessages(contact=self._contact, after=after, limit=MESSAGES_PER_PAGE_MAX)
+            command = AskMessages(contact=self._chat, after=after, limit=MESSAGES_PER_PAGE_MAX)
             try:
                 page = self._client.ask(command, MessagesAnswer).messages
             except UserError as error:
@@ -200,11 +208,12 @@ def concerns(event: Event, conversation: int | None) -> bool:
     if conversation is None:
         return True
     match event:
+        # A direct conversation bears the number of its contact.
         case ContactNoted(contact=contact) | ContactChanged(contact=contact):
             return contact.id == conversation
         case ComparisonChanged(comparison=comparison):
             return comparison.contact == conversation
         case MessageStateChanged(message=message):
-            return message.contact == conversation
+            return message.conversation == conversation
         case _:
             return False

@@ -2,14 +2,14 @@
 
 from mesh.commands import ContactAnswer, Trust
 from mesh.errors import UserError
-from mesh.ids import ContactId, UnixSeconds, VerifyKey
+from mesh.ids import ContactId, UnixSeconds, VerifyKey, direct_conversation
 from mesh.limits import CONTACTS_MAX
 from mesh.messenger.look_alikes import LookAlikes, is_alike
 from mesh.messenger.names import checked_name, free_label, is_name, normalized
 from mesh.messenger.notes import Notes
 from mesh.messenger.telling import Telling
 from mesh.storage.vault import Vault
-from mesh.storage.vault_rows import ContactRow
+from mesh.storage.vault_rows import NEW_CONTACT, ContactRow
 from mesh.wire.bundle import KEY_BYTES
 
 KEY_PREFIX_DIGITS_MIN = 8
@@ -17,6 +17,9 @@ KEY_PREFIX_DIGITS_MIN = 8
 
 ONESELF = "me"
 """So screens call whoever uses them; a contact of this name could pass for their author."""
+
+NOTE_TO_SELF = "Note to self"
+"""The title of the conversation of a person with themselves."""
 
 LOOK_ALIKES_NAMED_MAX = 3
 """So many are named in a sentence; all stand in the answer."""
@@ -26,8 +29,10 @@ class Contacts:
     """All contacts of this profile. Their labels are in memory: every event names one."""
 
     def __init__(self, vault: Vault, notes: Notes, telling: Telling) -> None:
+        self._vault = vault
         self._rows = vault.people
         self._messages = vault.messages
+        self._conversations = vault.conversations
         self._notes = notes
         self._telling = telling
         self._labels: dict[ContactId, str] = {}
@@ -47,6 +52,10 @@ class Contacts:
     def label(self, contact: ContactId) -> str:
         """How a contact is called here."""
         return self._labels[contact]
+
+    def key(self, contact: ContactId) -> str:
+        """The identity key of a contact, in hexadecimal digits."""
+        return self._rows.contact(contact).verify_key.hex()
 
     def find_label(self, contact: ContactId | None) -> str:
         """The same; empty if there is no such contact, or no more."""
@@ -91,22 +100,27 @@ class Contacts:
             raise UserError("too-many", f"A profile has at most {CONTACTS_MAX} contacts.")
         key = verify_key.hex()
         label = free_label(normalized(wanted_label), lambda one: self._is_label_taken(one, key=key))
-        row = self._rows.add_contact(
-            label=label,
-            name=name,
-            verify_key=verify_key,
-            agreement_key=agreement_key,
-            trust="first seen" if is_by_our_invite and introduced_by is None else "known",
-            state=(
-                "answered"
-                if is_by_our_invite
-                else "waiting for their key"
-                if bundle is None
-                else "invited"
-            ),
-            bundle=bundle,
-            is_request=is_request,
-            introduced_by=introduced_by,
+        trust: Trust = "first seen" if is_by_our_invite and introduced_by is None else "known"
+        row = self._vault.add_contact(
+            ContactRow(
+                id=NEW_CONTACT,
+                label=label,
+                name=name,
+                verify_key=verify_key,
+                agreement_key=agreement_key,
+                trust=trust,
+                first_trust=trust,
+                state=(
+                    "answered"
+                    if is_by_our_invite
+                    else "waiting for their key"
+                    if bundle is None
+                    else "invited"
+                ),
+                bundle=bundle,
+                is_request=is_request,
+                introduced_by=introduced_by,
+            )
         )
         self._remember(row.id, label, name)
         self._note_look_alikes(row.id, mesh_now)
@@ -126,7 +140,7 @@ class Contacts:
 
         `key`: whose label it is to be.
         """
-        if is_alike(label, ONESELF):
+        if _is_like_oneself(label):
             raise UserError("exists", f"The label {label!r} could be mistaken for yourself.")
         if _names_another(label, key=key):
             raise UserError(
@@ -193,7 +207,7 @@ class Contacts:
     def answers(self) -> list[ContactAnswer]:
         """All contacts, by label."""
         counts, unread = self._messages.counts(), self._messages.unread_counts()
-        allowed = self._messages.contacts_with_read_receipts()
+        allowed = self._conversations.with_read_receipts()
         return [
             self._answer(
                 row,
@@ -206,16 +220,17 @@ class Contacts:
 
     def answer(self, contact: ContactId) -> ContactAnswer:
         """What is told of a contact."""
+        conversation = direct_conversation(contact)
         return self._answer(
             self._rows.contact(contact),
-            self._messages.count(contact),
-            self._messages.unread_count(contact),
-            sends_read_receipts=self._messages.conversation(contact).sends_read_receipts,
+            self._messages.count(conversation),
+            self._messages.unread_count(conversation),
+            sends_read_receipts=self._conversations.conversation(conversation).sends_read_receipts,
         )
 
     def _is_label_taken(self, label: str, *, key: str) -> bool:
         return (
-            is_alike(label, ONESELF)
+            _is_like_oneself(label)
             or _names_another(label, key=key)
             or bool(self._looks_of_labels.like(label))
         )
@@ -282,6 +297,11 @@ class Contacts:
             sends_read_receipts=sends_read_receipts,
             identity_changed=row.identity_changed,
         )
+
+
+def _is_like_oneself(label: str) -> bool:
+    """Whether a reader could take somebody of this label for who uses this profile."""
+    return is_alike(label, ONESELF) or is_alike(label, NOTE_TO_SELF)
 
 
 def _names_another(label: str, *, key: str) -> bool:

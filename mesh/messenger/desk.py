@@ -8,6 +8,7 @@ from mesh.crypto.kem import Kem
 from mesh.ids import Instant, Tag, UnixSeconds
 from mesh.messenger.comparisons import Comparisons
 from mesh.messenger.contacts import Contacts
+from mesh.messenger.conversations import Conversations
 from mesh.messenger.expected import ExpectedTags
 from mesh.messenger.first_contacts import FirstContacts
 from mesh.messenger.history import History
@@ -58,6 +59,7 @@ class Desk:
     prekeys: Prekeys
     contacts: Contacts
     reading: Reading
+    conversations: Conversations
     outbox: Outbox
     retirements: Retirements
     receipts: Receipts
@@ -99,7 +101,7 @@ def set_up(
         telling.contact_changed(contact.id)
 
     contacts = Contacts(vault, notes, telling)
-    history = History(vault.messages)
+    history = History(vault)
     first_contacts = FirstContacts(
         vault,
         identity,
@@ -193,7 +195,15 @@ def set_up(
     inbox.handle((READ,), receipts)
     vouchers = Vouchers(vault, standings)
     inbox.handle((POSTING_KEYS,), vouchers)
-    reading = Reading(vault.messages, contacts, telling)
+    reading = Reading(vault, identity, contacts=contacts, telling=telling)
+    conversations = Conversations(
+        vault,
+        identity,
+        contacts=contacts,
+        history=history,
+        reading=reading,
+        telling=telling,
+    )
     comparisons = Comparisons(
         vault,
         identity,
@@ -235,6 +245,7 @@ def set_up(
         prekeys=prekeys,
         contacts=contacts,
         reading=reading,
+        conversations=conversations,
         outbox=outbox,
         retirements=retirements,
         receipts=receipts,

@@ -55,7 +55,7 @@ class FirstContacts:
     ) -> None:
         self._people = vault.people
         self._rows = vault.sessions
-        self._messages = vault.messages
+        self._exchanges = vault.exchanges
         self._identity = identity
         self._sessions = sessions
         self._prekeys = prekeys
@@ -96,7 +96,7 @@ class FirstContacts:
             sent_count=0,
         )
         self._rows.put_first_contact(row)
-        self._messages.set_keys_told(contact.id, prekey.id)
+        self._exchanges.set_keys_told(contact.id, prekey.id)
         return row
 
     def take_place(
@@ -178,7 +178,7 @@ class FirstContacts:
         They opened nothing for long. Most who do not answer are away; some have lost what they
         knew. The session is written on meanwhile as before, and ends when a probe is answered.
         """
-        counts = self._messages.conversation(contact.id)
+        counts = self._exchanges.exchange(contact.id)
         if counts.lapsed_count < LAPSED_BEFORE_PROBE:
             return False
         if counts.renewed and mesh_now - counts.renewed < PROBE_INTERVAL_SECONDS:
@@ -224,7 +224,7 @@ class FirstContacts:
         """
         if contact.bundle is None:
             return False
-        last = self._messages.conversation(contact.id).renewed
+        last = self._exchanges.exchange(contact.id).renewed
         if not is_asked and last and mesh_now - last < RENEWAL_INTERVAL_SECONDS:
             return False
         newest_first = self._sessions.of_contact(contact.id)[::-1]
@@ -270,7 +270,7 @@ class FirstContacts:
             except PeerError:
                 # Bundles are tried before they are kept; this one went bad on our disk.
                 return False
-        self._messages.set_renewed(contact.id, mesh_now)
+        self._exchanges.set_renewed(contact.id, mesh_now)
         return True
 
     def _is_fresh(self, row: FirstContactRow, contact: ContactRow, mesh_now: UnixSeconds) -> bool:

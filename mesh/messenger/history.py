@@ -10,11 +10,12 @@ comes late, those that follow it move down. A lying clock cannot put a message a
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mesh.commands import MessageState
-from mesh.ids import ContactId, Instant, MessageId, UnixSeconds
+from msgspec.structs import replace
+
+from mesh.ids import ConversationId, Instant, MessageId, UnixSeconds
 from mesh.limits import CLOCK_AHEAD_MS_MAX, MESSAGES_REORDERED_MAX, PARENTS_MAX
-from mesh.storage.vault_messages import MessageRows
-from mesh.storage.vault_rows import MessageRow
+from mesh.storage.vault import Vault
+from mesh.storage.vault_rows import HeadRow, MessageRow
 from mesh.wire.payload import HLC_COUNTER_BITS
 
 ID_BYTES = 32
@@ -31,71 +32,55 @@ class Place:
 class History:
     """Messages enter here, each once."""
 
-    def __init__(self, rows: MessageRows) -> None:
-        self._rows = rows
+    def __init__(self, vault: Vault) -> None:
+        self._rows = vault.history
+        self._messages = vault.messages
+        self._conversations = vault.conversations
 
-    def place_of_next(self, contact: ContactId, mesh_ms: int) -> Place:
+    def place_of_next(self, conversation: ConversationId, mesh_ms: int) -> Place:
         """Parents and clock of a message written now, after all that is known."""
-        heads = self._rows.heads(contact, PARENTS_MAX)
+        heads = self._rows.heads(conversation, PARENTS_MAX)
         wall = mesh_ms << HLC_COUNTER_BITS
         ahead_max = (mesh_ms + CLOCK_AHEAD_MS_MAX) << HLC_COUNTER_BITS
         seen = max((head.position for head in heads if head.position <= ahead_max), default=-1)
         return Place([head.id for head in heads], max(wall, seen + 1))
 
-    def has(self, contact: ContactId, id_: MessageId) -> bool:
+    def has(self, conversation: ConversationId, id_: MessageId) -> bool:
         """Whether a message was received or written before."""
-        return self._rows.find_position(contact, id_) is not None
+        return self._rows.find_position(conversation, id_) is not None
 
-    def add(
-        self,
-        contact: ContactId,
-        id_: MessageId,
-        place: Place,
-        *,
-        text: str,
-        is_mine: bool,
-        state: MessageState,
-        received: UnixSeconds,
-        lapses: UnixSeconds | None = None,
-        send_key: str | None = None,
-    ) -> MessageRow:
-        """Add a message that is new in its conversation."""
+    def add(self, message: MessageRow) -> MessageRow:
+        """Add a message that is new in its conversation; return it with its number and place.
+
+        Its place follows from its clock and its parents; what is late was not written here and
+        stands above what was read.
+        """
+        conversation = message.conversation
         known: dict[MessageId, int] = {}
         missing: list[MessageId] = []
-        for parent in place.parents:
-            found = self._rows.find_position(contact, parent)
+        for parent in split_parents(message.parents):
+            found = self._rows.find_position(conversation, parent)
             if found is None:
                 missing.append(parent)
             else:
                 known[parent] = found
-        position = max(place.clock, max(known.values(), default=-1) + 1)
-        read_position = 0 if is_mine else self._rows.conversation(contact).read_position
-        row = self._rows.add(
-            contact=contact,
-            id_=id_,
-            is_mine=is_mine,
-            text=text,
-            parents=b"".join(place.parents),
-            clock=place.clock,
-            position=position,
-            received=received,
-            state=state,
-            lapses=lapses,
-            is_read=is_mine,
-            is_late=position < read_position,
-            send_key=send_key,
-        )
+        position = max(message.clock, max(known.values(), default=-1) + 1)
+        is_late = not message.is_mine and position < self._read_position(conversation)
+        row = self._messages.insert(replace(message, position=position, is_late=is_late))
         for parent, parent_position in known.items():
-            self._rows.remove_head(contact, parent_position, parent)
+            self._rows.remove_head(conversation, HeadRow(parent_position, parent))
         for parent in missing:
-            self._rows.add_gap(contact, parent, row.number)
+            self._rows.add_gap(conversation, parent, row.number)
         # What we write follows heads that are all known: nothing can have waited for it.
-        children = [] if is_mine else self._rows.close_gap(contact, id_)
+        children = [] if row.is_mine else self._rows.close_gap(conversation, row.id)
         if not children:
-            self._rows.add_head(contact, position, id_)
+            self._rows.add_head(conversation, HeadRow(position, row.id))
         else:
             self._push_down(row, children)
         return row
+
+    def _read_position(self, conversation: ConversationId) -> int:
+        return self._conversations.conversation(conversation).read_position
 
     def _push_down(self, parent: MessageRow, children: Sequence[MessageRow]) -> None:
         """Move what follows a late parent below it, and what follows those, and so on.
@@ -105,20 +90,25 @@ class History:
         first = min(child.position for child in children)
         if first > parent.position:
             return
-        moved = {bytes(parent.id): parent.position}
-        for row in self._rows.from_position(parent.contact, first, MESSAGES_REORDERED_MAX):
+        moved = {parent.id: parent.position}
+        following = self._messages.from_place(
+            parent.conversation, first, b"", MESSAGES_REORDERED_MAX
+        )
+        for row in following:
             floor = max((moved.get(one, -1) for one in split_parents(row.parents)), default=-1) + 1
             if floor <= row.position:
                 continue
             self._rows.set_position(row.number, floor)
-            if self._rows.remove_head(row.contact, row.position, row.id):
-                self._rows.add_head(row.contact, floor, row.id)
-            moved[bytes(row.id)] = floor
+            if self._rows.remove_head(row.conversation, HeadRow(row.position, row.id)):
+                self._rows.add_head(row.conversation, HeadRow(floor, row.id))
+            moved[row.id] = floor
 
 
-def split_parents(parents: bytes) -> list[bytes]:
+def split_parents(parents: bytes) -> list[MessageId]:
     """The ids that stand one behind the other."""
-    return [parents[start : start + ID_BYTES] for start in range(0, len(parents), ID_BYTES)]
+    return [
+        MessageId(parents[start : start + ID_BYTES]) for start in range(0, len(parents), ID_BYTES)
+    ]
 
 
 def mesh_milliseconds(mesh_now: UnixSeconds, now: Instant) -> int:

@@ -15,11 +15,11 @@ from mesh.crypto.kem import Kem
 from mesh.crypto.signing import is_signature_valid
 from mesh.errors import PeerError
 from mesh.events import ContactAdded, NoticeRaised
-from mesh.ids import Instant, InviteId, MessageId, UnixSeconds
+from mesh.ids import Instant, InviteId, UnixSeconds, direct_conversation
 from mesh.limits import CONTACTS_MAX, SESSIONS_PER_CONTACT_MAX
 from mesh.messenger.contacts import KEY_PREFIX_DIGITS_MIN, Contacts
 from mesh.messenger.expected import ExpectedTags, OfBundle, OfInvite, OfRendezvous, OfSession
-from mesh.messenger.history import History, Place, mesh_milliseconds
+from mesh.messenger.history import History, mesh_milliseconds
 from mesh.messenger.identity import Identity, check_bundle
 from mesh.messenger.invitations import Invitations
 from mesh.messenger.invites import Invites, state_of
@@ -474,15 +474,21 @@ class Inbox:
         )
         self._contacts.named(contact, payload.name, mesh_now)
         message = message_id_of(opened.payload_bytes)
-        if payload.text and not self._history.has(contact.id, message):
+        conversation = direct_conversation(contact.id)
+        if payload.text and not self._history.has(conversation, message):
             row = self._history.add(
-                contact.id,
-                message,
-                Place([MessageId(parent) for parent in payload.parents], payload.hlc),
-                text=payload.text,
-                is_mine=False,
-                state="received",
-                received=mesh_now,
+                MessageRow(
+                    number=0,
+                    conversation=conversation,
+                    id=message,
+                    is_mine=False,
+                    text=payload.text,
+                    parents=b"".join(payload.parents),
+                    clock=payload.hlc,
+                    position=payload.hlc,
+                    received=mesh_now,
+                    state="received",
+                )
             )
             self._tell_received(row)
         self._act_on_controls(contact, session, payload, mesh_now, now)

@@ -242,14 +242,18 @@ class Introductions:
         if known is not None:
             sentence = f"{voucher.label} wished to introduce {known.label}, whom you know, to you."
             self._notes.add_once(known.id, "introduced", sentence, mesh_now)
-        row = self._rows.add_introduction(
-            id_=id_,
-            voucher=voucher.id,
-            verify_key=verify_key,
-            name=name,
-            link=link,
-            state="waiting" if known is None else "done",
-            came=mesh_now,
+        row = self._rows.insert_introduction(
+            IntroductionRow(
+                number=0,
+                id=id_,
+                voucher=voucher.id,
+                verify_key=verify_key,
+                name=name,
+                link=link,
+                invite=None,
+                state="waiting" if known is None else "done",
+                came=mesh_now,
+            )
         )
         self._telling.introduction_changed(row.number)
         return row

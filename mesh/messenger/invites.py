@@ -202,18 +202,21 @@ class Invites:
         expires = UnixSeconds(mesh_now + lifetime_s)
         erase_after = UnixSeconds(expires + INVITE_KEPT_SECONDS)
         prekey = self._prekeys.make(None, valid_to=erase_after, mesh_now=mesh_now)
-        row = self._rows.add_invite(
-            label=label,
-            secret=self._entropy.draw(SECRET_BYTES),
-            prekey=prekey.id,
-            hint=hint,
-            created=mesh_now,
-            expires=expires,
-            uses_max=uses_max,
-            erase_after=erase_after,
-            bound_to=bound_to,
-            is_met=is_met,
-            vouched_by=vouched_by,
+        row = self._rows.insert_invite(
+            InviteRow(
+                id=InviteId(0),
+                label=label,
+                secret=self._entropy.draw(SECRET_BYTES),
+                prekey=prekey.id,
+                hint=hint,
+                created=mesh_now,
+                expires=expires,
+                uses_max=uses_max,
+                erase_after=erase_after,
+                bound_to=bound_to,
+                is_met=is_met,
+                vouched_by=vouched_by,
+            )
         )
         self._expect(row)
         self._tell(row.id, mesh_now)

@@ -46,7 +46,7 @@ class KeysGiven:
     ) -> None:
         self._rows = vault.standing
         self._people = vault.people
-        self._messages = vault.messages
+        self._exchanges = vault.exchanges
         self._posting_keys = posting_keys
         self._sessions = sessions
         self._entropy = entropy
@@ -76,7 +76,7 @@ class KeysGiven:
         sent_day, seen_count = (0, 0) if row is None else (row.sent_day, row.seen_count)
         if contact.id in self._due:
             del self._due[contact.id]
-            sent_day, seen_count = today, self._messages.conversation(contact.id).seen_count
+            sent_day, seen_count = today, self._exchanges.exchange(contact.id).seen_count
         self._rows.put_given(
             KeysGivenRow(
                 contact.id,
@@ -130,7 +130,7 @@ class KeysGiven:
         left = _days_left(row, today)
         if left >= POSTING_KEYS_SCARCE_DAYS:
             return False
-        is_heard = self._messages.conversation(contact).seen_count > row.seen_count
+        is_heard = self._exchanges.exchange(contact).seen_count > row.seen_count
         if not is_heard and today - row.sent_day < POSTING_KEYS_UNHEARD_DAYS:
             return False
         return left <= 1 or self._entropy.draw(1)[0] < _CHANCE

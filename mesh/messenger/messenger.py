@@ -19,13 +19,17 @@ from mesh.commands import (
     AnswerIntroduction,
     AskContact,
     AskContacts,
+    AskConversation,
+    AskConversations,
     AskIdentity,
     AskIntroductions,
     AskInvites,
+    AskItems,
     AskMessages,
     AskPeers,
     AskStatus,
     BlockContact,
+    ChangeConversation,
     Command,
     Compare,
     ConfirmComparison,
@@ -72,6 +76,7 @@ from mesh.ids import (
     Tag,
     UnixSeconds,
     VerifyKey,
+    other_side,
 )
 from mesh.inputs import Connection, StampMinted
 from mesh.limits import (
@@ -271,8 +276,20 @@ class Messenger:
             case WithdrawMessage(message):
                 withdrawn = desk.outbox.withdraw(message, mesh_now=mesh_now, now=now)
                 return desk.reading.answer(withdrawn)
+            case AskConversations():
+                return desk.conversations.answers()
+            case AskConversation(conversation):
+                return desk.conversations.answer(desk.conversations.conversation(conversation))
+            case ChangeConversation():
+                return desk.conversations.change(command)
+            case AskItems():
+                asked = desk.conversations.conversation(command.conversation)
+                return desk.reading.items(command, asked.number)
             case AskMessages():
-                page = desk.reading.page(command)
+                named = command.contact
+                page = desk.reading.page(
+                    command, desk.conversations.conversation(named).number if named else None
+                )
                 desk.receipts.were_read(desk.reading.take_newly_read(), mesh_now=mesh_now, now=now)
                 return page
             case SetReadReceipts(contact, is_on):
@@ -586,16 +603,27 @@ class Messenger:
         self, desk: Desk, command: SendMessage, mesh_now: UnixSeconds, now: Instant
     ) -> MessageAnswer:
         key = _checked_send_key(command.idempotency_key)
-        contact = desk.contacts.contact(command.contact)
+        conversation = desk.conversations.conversation(command.contact)
         before = None if key is None else self._vault.messages.find_by_send_key(key)
         if before is not None:
-            if (before.contact, before.text) != (contact.id, command.text):
+            if (before.conversation, before.text) != (conversation.number, command.text):
                 raise UserError(
                     "key-reused",
                     "This idempotency key was used for another message; take a new one.",
                 )
             return desk.reading.answer(before)
         _check_text(command.text)
+        if conversation.contact is None:
+            kept = desk.conversations.write_to_oneself(
+                command,
+                mesh_ms=mesh_milliseconds(mesh_now, now),
+                received=mesh_now,
+                send_key=key,
+            )
+            answer = desk.reading.answer(kept)
+            self._telling.tell(MessageSent(answer))
+            return answer
+        contact = self._vault.people.contact(conversation.contact)
         if contact.is_blocked:
             raise UserError(
                 "blocked", f"{contact.label} is blocked; unblock them before you write."
@@ -638,9 +666,10 @@ class Messenger:
 
     def _tell_received(self, row: MessageRow) -> None:
         assert self._desk is not None
-        if self._vault.people.contact(row.contact).is_request:
+        contact = other_side(row.conversation)
+        if self._vault.people.contact(contact).is_request:
             # They wait apart: that their count has risen is all that is told.
-            self._telling.contact_changed(row.contact)
+            self._telling.contact_changed(contact)
             return
         self._telling.tell(MessageReceived(self._desk.reading.answer(row)))
 

@@ -12,7 +12,16 @@ from typing import Final
 from mesh.commands import MessageState
 from mesh.crypto.hashing import blake2b_128
 from mesh.errors import UserError
-from mesh.ids import ContactId, EnvelopeId, Instant, LinkKey, MessageId, UnixSeconds
+from mesh.ids import (
+    ContactId,
+    EnvelopeId,
+    Instant,
+    LinkKey,
+    MessageId,
+    UnixSeconds,
+    direct_conversation,
+    other_side,
+)
 from mesh.limits import CARRIERS_MAX, LAPSED_PER_CHORE, OUTBOX_MESSAGES_MAX, SEALED_PER_CHORE
 from mesh.messenger.history import History, Place
 from mesh.messenger.identity import Identity
@@ -32,14 +41,15 @@ from mesh.wire.payload import PAYLOAD_VERSION, Payload, message_id_of
 LINK_BYTES = 8
 """So much of a link key tells neighbours of one message apart."""
 
-ON_ITS_WAY: Final = ("waiting for their key", "queued here", "carried")
+ON_ITS_WAY: Final = ("awaiting-key", "queued", "carried")
 """States of a message of which nothing is known but who may have it."""
 
 TOO_LATE: Final = {
     "delivered": "it was delivered to their device",
     "read": "they have read it",
+    "kept": "it was written to yourself, and nobody else has it",
     "expired": "its time is over, and every node has let go of it",
-    "delivered before it was withdrawn": "it was delivered before",
+    "delivered-then-withdrawn": "it was delivered before",
 }
 """Why a message of ours cannot be taken back, by its state."""
 
@@ -62,6 +72,7 @@ class Outbox:
     ) -> None:
         self._people = vault.people
         self._messages = vault.messages
+        self._exchanges = vault.exchanges
         self._rows = vault.outbox
         self._identity = identity
         self._sealing = sealing
@@ -121,19 +132,26 @@ class Outbox:
                 f"{OUTBOX_MESSAGES_MAX} messages are on their way already; "
                 "wait until some are delivered or have expired.",
             )
-        place = self._history.place_of_next(contact.id, mesh_ms)
+        conversation = direct_conversation(contact.id)
+        place = self._history.place_of_next(conversation, mesh_ms)
         payload = self._payload(contact, place, text, [], mesh_now)
         sealed = self._seal_now(contact, payload, mesh_now)
         row = self._history.add(
-            contact.id,
-            message_id_of(payload),
-            place,
-            text=text,
-            is_mine=True,
-            state=waiting_state(contact),
-            received=received,
-            lapses=None if sealed is None else sealed.envelope.header.lapses,
-            send_key=send_key,
+            MessageRow(
+                number=0,
+                conversation=conversation,
+                id=message_id_of(payload),
+                is_mine=True,
+                text=text,
+                parents=b"".join(place.parents),
+                clock=place.clock,
+                position=place.clock,
+                received=received,
+                state=waiting_state(contact),
+                lapses=None if sealed is None else sealed.envelope.header.lapses,
+                is_read=True,
+                send_key=send_key,
+            )
         )
         if sealed is None:
             self._wait(contact, row.number, payload)
@@ -154,7 +172,7 @@ class Outbox:
         mesh_now: UnixSeconds,
     ) -> None:
         """Send controls (`mesh/wire/controls.py`) in a payload without a text."""
-        place = self._history.place_of_next(contact.id, mesh_ms)
+        place = self._history.place_of_next(direct_conversation(contact.id), mesh_ms)
         payload = self._payload(contact, Place([], place.clock), "", controls, mesh_now)
         sealed = self._seal_now(contact, payload, mesh_now)
         if sealed is None:
@@ -272,7 +290,7 @@ class Outbox:
 
     def read_by_them(self, contact: ContactId, id_: MessageId) -> None:
         """A contact says inside the encryption that they have read a message of ours."""
-        message = self._messages.find_by_id(contact, id_)
+        message = self._messages.find_by_id(direct_conversation(contact), id_)
         if message is None or not message.is_mine:
             return
         # What never left for them they cannot have read, whatever they say.
@@ -304,7 +322,7 @@ class Outbox:
     def _opened_by_them(self, message: MessageRow, state: MessageState) -> None:
         """There is evidence that they have it: `state` says of what kind."""
         if message.state == "withdrawn":
-            state = "delivered before it was withdrawn"
+            state = "delivered-then-withdrawn"
         is_more = message.state in (*ON_ITS_WAY, "expired", "withdrawn") or (
             message.state == "delivered" and state == "read"
         )
@@ -312,7 +330,7 @@ class Outbox:
             self._let_go(row)
         if is_more:
             self._settle(message.number, state)
-        self._messages.set_lapsed_count(message.contact, 0)
+        self._exchanges.set_lapsed_count(other_side(message.conversation), 0)
 
     def _stop(self, message: int, rows: Sequence[OutboxRow]) -> None:
         """Nothing of a message leaves any more; its rows stay to learn whether it was opened."""
@@ -348,8 +366,9 @@ class Outbox:
             message = self._messages.message(row.message)
             if message.state in ON_ITS_WAY:
                 self._settle(row.message, "expired")
-                count = self._messages.conversation(message.contact).lapsed_count
-                self._messages.set_lapsed_count(message.contact, count + 1)
+                contact = other_side(message.conversation)
+                count = self._exchanges.exchange(contact).lapsed_count
+                self._exchanges.set_lapsed_count(contact, count + 1)
         return len(lapsed) == LAPSED_PER_CHORE
 
     def give_up_waiting(self, contact: ContactRow) -> None:
@@ -379,9 +398,9 @@ class Outbox:
         controls: list[tuple[int, bytes]],
         mesh_now: UnixSeconds,
     ) -> bytes:
-        counts = self._messages.conversation(contact.id)
+        counts = self._exchanges.exchange(contact.id)
         sent_count = counts.sent_count
-        self._messages.set_sent_count(contact.id, sent_count + 1)
+        self._exchanges.set_sent_count(contact.id, sent_count + 1)
         # There is no room for both in a small envelope, and prekeys can wait for the next payload.
         is_for_posting_keys = self._keys_given.is_due(contact.id)
         keys = (
@@ -416,7 +435,7 @@ class Outbox:
         newest = self._prekeys.newest(contact.id, mesh_now)
         if newest.id == keys_told:
             return []
-        self._messages.set_keys_told(contact.id, newest.id)
+        self._exchanges.set_keys_told(contact.id, newest.id)
         return [(KEYS, newest.bundle.prekeys)]
 
     def _seal_now(
@@ -451,7 +470,7 @@ class Outbox:
         self._count_waiting(contact.id, -1)
         if message is not None:
             lapses = sealed.envelope.header.lapses
-            self._messages.set_sealed(message, state="queued here", lapses=lapses)
+            self._messages.set_sealed(message, state="queued", lapses=lapses)
             self._telling.message_changed(message)
         self.post(sealed, message)
         return True
@@ -464,4 +483,4 @@ class Outbox:
 
 def waiting_state(contact: ContactRow) -> MessageState:
     """What a message to this contact waits for before it leaves."""
-    return "waiting for their key" if contact.bundle is None else "queued here"
+    return "awaiting-key" if contact.bundle is None else "queued"

@@ -8,7 +8,15 @@ conversation, and what was read before is not told afterwards.
 from collections.abc import Sequence
 
 from mesh.errors import PeerError
-from mesh.ids import ContactId, Instant, MessageId, UnixSeconds
+from mesh.ids import (
+    ContactId,
+    ConversationId,
+    Instant,
+    MessageId,
+    UnixSeconds,
+    direct_conversation,
+    other_side,
+)
 from mesh.limits import RECEIPTS_PER_CONTROL_MAX
 from mesh.messenger.history import ID_BYTES, mesh_milliseconds
 from mesh.messenger.outbox import Outbox
@@ -23,26 +31,26 @@ class Receipts:
 
     def __init__(self, vault: Vault, *, outbox: Outbox, telling: Telling) -> None:
         self._people = vault.people
-        self._messages = vault.messages
+        self._conversations = vault.conversations
         self._outbox = outbox
         self._telling = telling
 
     def allow(self, contact: ContactId, *, is_on: bool) -> None:
         """Whether this contact is told from now on."""
-        self._messages.set_sends_read_receipts(contact, is_on=is_on)
+        self._conversations.set_sends_read_receipts(direct_conversation(contact), is_on=is_on)
         self._telling.contact_changed(contact)
 
     def were_read(
         self, messages: Sequence[MessageRow], *, mesh_now: UnixSeconds, now: Instant
     ) -> None:
         """A person has read these; tell their authors, each only of their own."""
-        by_contact: dict[ContactId, list[MessageId]] = {}
+        by_conversation: dict[ConversationId, list[MessageId]] = {}
         for row in messages:
             if not row.is_mine:
-                by_contact.setdefault(row.contact, []).append(row.id)
-        for contact, ids in by_contact.items():
-            author = self._people.contact(contact)
-            is_allowed = self._messages.conversation(contact).sends_read_receipts
+                by_conversation.setdefault(row.conversation, []).append(row.id)
+        for conversation, ids in by_conversation.items():
+            author = self._people.contact(other_side(conversation))
+            is_allowed = self._conversations.conversation(conversation).sends_read_receipts
             # Somebody blocked is told nothing, and nothing is kept to be told later.
             if not is_allowed or author.is_blocked or author.is_request:
                 continue

@@ -36,7 +36,7 @@ class Renewals:
     ) -> None:
         self._people = vault.people
         self._rows = vault.sessions
-        self._messages = vault.messages
+        self._exchanges = vault.exchanges
         self._sessions = sessions
         self._first_contacts = first_contacts
         self._invitations = invitations
@@ -169,13 +169,13 @@ class Renewals:
         now: Instant,
     ) -> None:
         """Remember how much of theirs we have, and notice if they have more of ours than we."""
-        counts = self._messages.conversation(contact.id)
+        counts = self._exchanges.exchange(contact.id)
         if payload.seq >= counts.seen_count:
-            self._messages.set_seen_count(contact.id, payload.seq + 1)
+            self._exchanges.set_seen_count(contact.id, payload.seq + 1)
         if counts.lapsed_count and payload.seen + counts.lapsed_count > counts.sent_count:
             # They opened one of the last ones, though its token did not come.
-            self._messages.set_lapsed_count(contact.id, 0)
+            self._exchanges.set_lapsed_count(contact.id, 0)
         if payload.seen > counts.sent_count:
-            self._messages.set_sent_count(contact.id, payload.seen)
+            self._exchanges.set_sent_count(contact.id, payload.seen)
             reason = "they have more of what you wrote than this profile"
             self.lost(contact, session, reason, mesh_now, now)

@@ -74,7 +74,7 @@ class Sealing:
         entropy: Entropy,
     ) -> None:
         self._people = vault.people
-        self._messages = vault.messages
+        self._exchanges = vault.exchanges
         self._sessions = sessions
         self._first_contacts = first_contacts
         self._posting_keys = posting_keys
@@ -144,12 +144,12 @@ class Sealing:
             reason = NO_KEYS_LEFT
         elif self._is_tag_stored(self._sessions.next_tag(session)):
             reason = "this profile is older than what was written with it"
-        elif self._messages.conversation(contact.id).lapsed_count >= LAPSED_BEFORE_RENEWAL:
+        elif self._exchanges.exchange(contact.id).lapsed_count >= LAPSED_BEFORE_RENEWAL:
             reason = f"{LAPSED_BEFORE_RENEWAL} messages in a row were never opened"
         else:
             return
         if self._first_contacts.renew(contact, mesh_now, is_asked=False):
-            self._messages.set_lapsed_count(contact.id, 0)
+            self._exchanges.set_lapsed_count(contact.id, 0)
             self._tell_renewed(contact, reason, mesh_now)
 
     def _ready(self, audience: Audience, mesh_now: UnixSeconds) -> Signer | None:

@@ -7,7 +7,7 @@ saying that the safety number was compared, or by a live comparison that both co
 from mesh.commands import ContactDetailsAnswer, VerifyContact
 from mesh.errors import UserError
 from mesh.events import ContactRemoved
-from mesh.ids import ContactId, UnixSeconds, VerifyKey
+from mesh.ids import ContactId, UnixSeconds, VerifyKey, direct_conversation
 from mesh.limits import SAFETY_NUMBERS_CACHED
 from mesh.messenger.comparisons import Comparisons
 from mesh.messenger.contacts import Contacts
@@ -105,7 +105,7 @@ class Trusting:
 
     def remove(self, row: ContactRow) -> None:
         """Forget a contact. Afterwards the desk must be set up anew: its memory knows them."""
-        self._telling.forget_contact(row.id, self._messages.numbers(row.id))
+        self._telling.forget_contact(row.id, self._messages.numbers(direct_conversation(row.id)))
         self._leaving.remove(row.id)
         self._telling.tell(ContactRemoved(row.id, row.label))
 

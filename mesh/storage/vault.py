@@ -4,13 +4,18 @@ Implements `docs/protocol/storage.md`, section "The vault". Rows only: nothing i
 whoever writes has begun a transaction (`sqlcipher.transaction`).
 """
 
-from mesh.ids import UnixSeconds
+from msgspec.structs import replace
+
+from mesh.ids import ContactId, UnixSeconds
 from mesh.inputs import Connection
+from mesh.storage.vault_conversations import ConversationRows
+from mesh.storage.vault_exchanges import ExchangeRows
+from mesh.storage.vault_history import HistoryRows
 from mesh.storage.vault_leaving import LeavingRows
 from mesh.storage.vault_messages import MessageRows
 from mesh.storage.vault_outbox import OutboxRows, RetirementRows
 from mesh.storage.vault_people import PeopleRows
-from mesh.storage.vault_rows import IdentityRow, find_one
+from mesh.storage.vault_rows import ContactRow, IdentityRow, find_one
 from mesh.storage.vault_sessions import SessionRows
 from mesh.storage.vault_standing import StandingRows
 from mesh.storage.vault_trust import TrustRows
@@ -26,7 +31,10 @@ class Vault:
         self.leaving = LeavingRows(connection)
         self.sessions = SessionRows(connection)
         self.standing = StandingRows(connection)
+        self.exchanges = ExchangeRows(connection)
+        self.conversations = ConversationRows(connection)
         self.messages = MessageRows(connection)
+        self.history = HistoryRows(connection, self.messages)
         self.outbox = OutboxRows(connection)
         self.retirements = RetirementRows(connection)
 
@@ -36,11 +44,23 @@ class Vault:
         return find_one(cursor, IdentityRow)
 
     def add_identity(self, *, seed: bytes, name: str, created: UnixSeconds) -> None:
-        """There is exactly one identity, for ever."""
+        """There is exactly one identity, for ever, and it can write to itself."""
         self._connection.execute(
             "INSERT INTO identity (only, seed, name, created) VALUES (1, ?, ?, ?)",
             (seed, name, created),
         )
+        self.conversations.add_with_oneself()
+
+    def add_contact(self, row: ContactRow) -> ContactRow:
+        """Add a contact whose label is free and whose key is new; return it with its number.
+
+        With it come its conversation and what will be counted of its sessions.
+        """
+        contact = ContactId(self.conversations.next_number())
+        self.people.insert_contact(replace(row, id=contact))
+        self.exchanges.add(contact)
+        self.conversations.add_direct(contact)
+        return self.people.contact(contact)
 
     def mark(self, name: str) -> int:
         """A number that is kept under a name; zero at first."""

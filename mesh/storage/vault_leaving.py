@@ -31,13 +31,16 @@ _KEYS: Final = (
     "DELETE FROM contact_keys WHERE contact = ?1",
     "DELETE FROM vouches WHERE contact = ?1",
 )
+# A direct conversation bears the number of its contact.
 _CONVERSATION: Final = (
-    "DELETE FROM carriers WHERE message IN (SELECT number FROM messages WHERE contact = ?1)",
-    "DELETE FROM outbox WHERE message IN (SELECT number FROM messages WHERE contact = ?1)",
-    "DELETE FROM heads WHERE contact = ?1",
-    "DELETE FROM gaps WHERE contact = ?1",
-    "DELETE FROM messages WHERE contact = ?1",
-    "DELETE FROM conversations WHERE contact = ?1",
+    "DELETE FROM carriers WHERE message IN (SELECT number FROM messages WHERE conversation = ?1)",
+    "DELETE FROM outbox WHERE message IN (SELECT number FROM messages WHERE conversation = ?1)",
+    "DELETE FROM heads WHERE conversation = ?1",
+    "DELETE FROM gaps WHERE conversation = ?1",
+    "DELETE FROM messages WHERE conversation = ?1",
+    "DELETE FROM drafts WHERE conversation = ?1",
+    "DELETE FROM conversations WHERE number = ?1",
+    "DELETE FROM exchanges WHERE contact = ?1",
 )
 _PERSON: Final = (
     "DELETE FROM contact_notes WHERE contact = ?1",
@@ -50,13 +53,18 @@ _PERSON: Final = (
 )
 # Of the second contact to the first.
 _MOVE: Final = (
+    # Whether they are told what is read goes with the keys, all other settings with the label.
     "UPDATE conversations SET read_position = max(read_position, (SELECT read_position "
-    "FROM conversations WHERE contact = ?1)) WHERE contact = ?2",
-    "DELETE FROM conversations WHERE contact = ?1 AND contact <> ?2",
-    "UPDATE conversations SET contact = ?1 WHERE contact = ?2",
-    "UPDATE messages SET contact = ?1 WHERE contact = ?2",
-    "UPDATE heads SET contact = ?1 WHERE contact = ?2",
-    "UPDATE gaps SET contact = ?1 WHERE contact = ?2",
+    "FROM conversations WHERE number = ?2)), sends_read_receipts = (SELECT sends_read_receipts "
+    "FROM conversations WHERE number = ?2) WHERE number = ?1",
+    "UPDATE OR IGNORE drafts SET conversation = ?1 WHERE conversation = ?2",
+    "DELETE FROM drafts WHERE conversation = ?2",
+    "UPDATE messages SET conversation = ?1 WHERE conversation = ?2",
+    "UPDATE heads SET conversation = ?1 WHERE conversation = ?2",
+    "UPDATE gaps SET conversation = ?1 WHERE conversation = ?2",
+    "DELETE FROM conversations WHERE number = ?2",
+    "DELETE FROM exchanges WHERE contact = ?1 AND contact <> ?2",
+    "UPDATE exchanges SET contact = ?1 WHERE contact = ?2",
     "UPDATE unsealed SET contact = ?1 WHERE contact = ?2",
     "UPDATE first_contacts SET contact = ?1 WHERE contact = ?2",
     "UPDATE prekeys SET contact = ?1 WHERE contact = ?2",

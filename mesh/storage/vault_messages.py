@@ -1,27 +1,27 @@
-"""Rows of the vault about messages: the messages, heads and gaps of conversations."""
+"""Rows of the vault about messages, in conversations and as they came."""
 
 from typing import Final
 
 from mesh.commands import MessageState
-from mesh.ids import ContactId, MessageId, UnixSeconds
+from mesh.ids import ConversationId, MessageId, UnixSeconds
 from mesh.inputs import Connection
 from mesh.storage.vault_rows import (
-    ConversationRow,
-    HeadRow,
     MessageRow,
     all_of,
     find_one,
+    insert_numbered,
     integer,
-    new_number,
 )
 
 _MESSAGE: Final = (
-    "SELECT number, contact, id, is_mine, text, parents, clock, position, received, state, "
+    "SELECT number, conversation, id, is_mine, text, parents, clock, position, received, state, "
     "carriers, lapses, is_read, is_late, send_key FROM messages"
 )
 # The plus keeps the index of the contacts out: the newest are found from the end.
-_OF_CONTACTS: Final = "?1 IS NULL AND +contact IN (SELECT id FROM contacts WHERE NOT is_request)"
-_OF_REQUESTS: Final = "?1 IS NULL AND +contact IN (SELECT id FROM contacts WHERE is_request)"
+_OF_CONTACTS: Final = (
+    "?1 IS NULL AND +conversation IN (SELECT id FROM contacts WHERE NOT is_request)"
+)
+_OF_REQUESTS: Final = "?1 IS NULL AND +conversation IN (SELECT id FROM contacts WHERE is_request)"
 
 
 class MessageRows:
@@ -30,61 +30,9 @@ class MessageRows:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def add(
-        self,
-        *,
-        contact: ContactId,
-        id_: MessageId,
-        is_mine: bool,
-        text: str,
-        parents: bytes,
-        clock: int,
-        position: int,
-        received: UnixSeconds,
-        state: MessageState,
-        lapses: UnixSeconds | None,
-        is_read: bool,
-        is_late: bool,
-        send_key: str | None,
-    ) -> MessageRow:
-        """Add a message whose id is new in its conversation."""
-        cursor = self._connection.execute(
-            "INSERT INTO messages (contact, id, is_mine, text, parents, clock, position, received, "
-            "state, carriers, lapses, is_read, is_late, send_key) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?, ?)",
-            (
-                contact,
-                id_,
-                is_mine,
-                text,
-                parents,
-                clock,
-                position,
-                received,
-                state,
-                lapses,
-                is_read,
-                is_late,
-                send_key,
-            ),
-        )
-        return MessageRow(
-            number=new_number(cursor),
-            contact=contact,
-            id=id_,
-            is_mine=is_mine,
-            text=text,
-            parents=parents,
-            clock=clock,
-            position=position,
-            received=received,
-            state=state,
-            carriers=0,
-            lapses=lapses,
-            is_read=is_read,
-            is_late=is_late,
-            send_key=send_key,
-        )
+    def insert(self, row: MessageRow) -> MessageRow:
+        """Add a message whose id is new in its conversation; return it with its number."""
+        return insert_numbered(self._connection, "messages", row)
 
     def message(self, number: int) -> MessageRow:
         """The message of a number that was read from the vault."""
@@ -93,11 +41,11 @@ class MessageRows:
         assert row is not None
         return row
 
-    def numbers(self, contact: ContactId) -> list[int]:
+    def numbers(self, conversation: ConversationId) -> list[int]:
         """Numbers of all messages of a conversation."""
         numbers = []
         for (number,) in self._connection.execute(
-            "SELECT number FROM messages WHERE contact = ? ORDER BY number", (contact,)
+            "SELECT number FROM messages WHERE conversation = ? ORDER BY number", (conversation,)
         ).fetchall():
             assert isinstance(number, int)
             numbers.append(number)
@@ -114,38 +62,15 @@ class MessageRows:
         cursor = self._connection.execute(f"{_MESSAGE} WHERE number = ?", (number,))
         return find_one(cursor, MessageRow)
 
-    def find_by_id(self, contact: ContactId, id_: MessageId) -> MessageRow | None:
+    def find_by_id(self, conversation: ConversationId, id_: MessageId) -> MessageRow | None:
         cursor = self._connection.execute(
-            f"{_MESSAGE} WHERE contact = ? AND id = ?", (contact, id_)
+            f"{_MESSAGE} WHERE conversation = ? AND id = ?", (conversation, id_)
         )
         return find_one(cursor, MessageRow)
 
     def find_by_send_key(self, send_key: str) -> MessageRow | None:
         cursor = self._connection.execute(f"{_MESSAGE} WHERE send_key = ?", (send_key,))
         return find_one(cursor, MessageRow)
-
-    def find_position(self, contact: ContactId, id_: MessageId) -> int | None:
-        """Where a message of a conversation stands; None if it is not here."""
-        columns = self._connection.execute(
-            "SELECT position FROM messages WHERE contact = ? AND id = ?", (contact, id_)
-        ).fetchone()
-        if columns is None:
-            return None
-        assert isinstance(columns[0], int)
-        return columns[0]
-
-    def from_position(self, contact: ContactId, position: int, limit: int) -> list[MessageRow]:
-        """Messages of a conversation at or after a position, in order."""
-        cursor = self._connection.execute(
-            f"{_MESSAGE} WHERE contact = ? AND position >= ? ORDER BY position, id LIMIT ?",
-            (contact, position, limit),
-        )
-        return all_of(cursor, MessageRow)
-
-    def set_position(self, number: int, position: int) -> None:
-        self._connection.execute(
-            "UPDATE messages SET position = ? WHERE number = ?", (position, number)
-        )
 
     def set_sealed(self, number: int, *, state: MessageState, lapses: UnixSeconds) -> None:
         self._connection.execute(
@@ -188,7 +113,7 @@ class MessageRows:
 
     def newest(
         self,
-        contact: ContactId | None,
+        conversation: ConversationId | None,
         *,
         limit: int,
         is_unread_only: bool,
@@ -196,30 +121,52 @@ class MessageRows:
     ) -> list[MessageRow]:
         """The newest messages, newest first: of a conversation in its order, else as they came.
 
-        Without a contact: of those who wait apart, or of all others.
+        Without one: of those who wait apart, or of all others.
         """
-        which = _filter(contact, is_unread_only=is_unread_only, of_requests=of_requests)
-        order = "number DESC" if contact is None else "position DESC, id DESC"
+        which = _filter(conversation, is_unread_only=is_unread_only, of_requests=of_requests)
+        order = "number DESC" if conversation is None else "position DESC, id DESC"
         cursor = self._connection.execute(
             f"{_MESSAGE} WHERE {which} ORDER BY {order} LIMIT ?2",
-            (contact, limit),
+            (conversation, limit),
+        )
+        return all_of(cursor, MessageRow)
+
+    def before_place(
+        self, conversation: ConversationId, position: int, id_: bytes, limit: int
+    ) -> list[MessageRow]:
+        """The messages above a place of a conversation, the nearest first."""
+        cursor = self._connection.execute(
+            f"{_MESSAGE} WHERE conversation = ? AND (position, id) < (?, ?) "
+            "ORDER BY position DESC, id DESC LIMIT ?",
+            (conversation, position, id_, limit),
+        )
+        return all_of(cursor, MessageRow)
+
+    def from_place(
+        self, conversation: ConversationId, position: int, id_: bytes, limit: int
+    ) -> list[MessageRow]:
+        """The messages at and below a place of a conversation, in order."""
+        cursor = self._connection.execute(
+            f"{_MESSAGE} WHERE conversation = ? AND (position, id) >= (?, ?) "
+            "ORDER BY position, id LIMIT ?",
+            (conversation, position, id_, limit),
         )
         return all_of(cursor, MessageRow)
 
     def after(
         self,
         number: int,
-        contact: ContactId | None,
+        conversation: ConversationId | None,
         *,
         limit: int,
         is_unread_only: bool,
         of_requests: bool = False,
     ) -> list[MessageRow]:
         """The messages that came next after a number, as they came."""
-        which = _filter(contact, is_unread_only=is_unread_only, of_requests=of_requests)
+        which = _filter(conversation, is_unread_only=is_unread_only, of_requests=of_requests)
         cursor = self._connection.execute(
             f"{_MESSAGE} WHERE {which} AND number > ?3 ORDER BY number LIMIT ?2",
-            (contact, limit, number),
+            (conversation, limit, number),
         )
         return all_of(cursor, MessageRow)
 
@@ -229,144 +176,48 @@ class MessageRows:
         )
 
     def counts(self) -> dict[int, int]:
-        """Messages by contact."""
-        return self._by_contact("SELECT contact, count(*) FROM messages GROUP BY contact")
+        """Messages by conversation."""
+        return self._by_conversation(
+            "SELECT conversation, count(*) FROM messages GROUP BY conversation"
+        )
 
     def unread_counts(self) -> dict[int, int]:
-        """Unread messages by contact, where there are any."""
-        return self._by_contact(
-            "SELECT contact, count(*) FROM messages WHERE is_read = 0 GROUP BY contact"
+        """Unread messages by conversation, where there are any."""
+        return self._by_conversation(
+            "SELECT conversation, count(*) FROM messages WHERE is_read = 0 GROUP BY conversation"
         )
 
-    def count(self, contact: ContactId) -> int:
+    def count(self, conversation: ConversationId) -> int:
         """Messages of one conversation."""
         return integer(
-            self._connection.execute("SELECT count(*) FROM messages WHERE contact = ?", (contact,))
-        )
-
-    def unread_count(self, contact: ContactId) -> int:
-        """Unread messages of one conversation."""
-        return integer(
             self._connection.execute(
-                "SELECT count(*) FROM messages WHERE contact = ? AND is_read = 0", (contact,)
+                "SELECT count(*) FROM messages WHERE conversation = ?", (conversation,)
             )
         )
 
-    def _by_contact(self, sql: str) -> dict[int, int]:
+    def unread_count(self, conversation: ConversationId) -> int:
+        """Unread messages of one conversation."""
+        return integer(
+            self._connection.execute(
+                "SELECT count(*) FROM messages WHERE conversation = ? AND is_read = 0",
+                (conversation,),
+            )
+        )
+
+    def _by_conversation(self, sql: str) -> dict[int, int]:
         counts = {}
-        for contact, count in self._connection.execute(sql).fetchall():
-            assert isinstance(contact, int)
+        for conversation, count in self._connection.execute(sql).fetchall():
+            assert isinstance(conversation, int)
             assert isinstance(count, int)
-            counts[contact] = count
+            counts[conversation] = count
         return counts
 
-    # --- Conversations ------------------------------------------------------------------------
 
-    def conversation(self, contact: ContactId) -> ConversationRow:
-        """What is counted of a conversation."""
-        row = find_one(
-            self._connection.execute(
-                "SELECT sent_count, read_position, sends_read_receipts, seen_count, keys_told, "
-                "lapsed_count, renewed FROM conversations WHERE contact = ?",
-                (contact,),
-            ),
-            ConversationRow,
-        )
-        assert row is not None
-        return row
-
-    def set_sent_count(self, contact: ContactId, sent_count: int) -> None:
-        self._connection.execute(
-            "UPDATE conversations SET sent_count = ? WHERE contact = ?", (sent_count, contact)
-        )
-
-    def set_seen_count(self, contact: ContactId, seen_count: int) -> None:
-        self._connection.execute(
-            "UPDATE conversations SET seen_count = ? WHERE contact = ?", (seen_count, contact)
-        )
-
-    def set_keys_told(self, contact: ContactId, prekey: int) -> None:
-        self._connection.execute(
-            "UPDATE conversations SET keys_told = ? WHERE contact = ?", (prekey, contact)
-        )
-
-    def set_lapsed_count(self, contact: ContactId, lapsed_count: int) -> None:
-        self._connection.execute(
-            "UPDATE conversations SET lapsed_count = ? WHERE contact = ?", (lapsed_count, contact)
-        )
-
-    def set_renewed(self, contact: ContactId, renewed: UnixSeconds) -> None:
-        self._connection.execute(
-            "UPDATE conversations SET renewed = ? WHERE contact = ?", (renewed, contact)
-        )
-
-    def contacts_with_read_receipts(self) -> frozenset[int]:
-        """Contacts who are told what we have read."""
-        rows = self._connection.execute(
-            "SELECT contact FROM conversations WHERE sends_read_receipts = 1"
-        ).fetchall()
-        return frozenset(row[0] for row in rows if isinstance(row[0], int))
-
-    def set_sends_read_receipts(self, contact: ContactId, *, is_on: bool) -> None:
-        self._connection.execute(
-            "UPDATE conversations SET sends_read_receipts = ? WHERE contact = ?", (is_on, contact)
-        )
-
-    def raise_read_position(self, contact: ContactId, position: int) -> None:
-        """Remember how far a conversation was read; it only rises."""
-        self._connection.execute(
-            "UPDATE conversations SET read_position = ?1 WHERE contact = ?2 AND read_position < ?1",
-            (position, contact),
-        )
-
-    # --- Heads and gaps -----------------------------------------------------------------------
-
-    def heads(self, contact: ContactId, limit: int) -> list[HeadRow]:
-        """Messages that nothing follows, oldest first."""
-        cursor = self._connection.execute(
-            "SELECT position, id FROM heads WHERE contact = ? ORDER BY position, id LIMIT ?",
-            (contact, limit),
-        )
-        return all_of(cursor, HeadRow)
-
-    def add_head(self, contact: ContactId, position: int, id_: MessageId) -> None:
-        self._connection.execute(
-            "INSERT INTO heads (contact, position, id) VALUES (?, ?, ?)", (contact, position, id_)
-        )
-
-    def remove_head(self, contact: ContactId, position: int, id_: MessageId) -> bool:
-        """Remove a head; return whether it was one."""
-        cursor = self._connection.execute(
-            "DELETE FROM heads WHERE contact = ? AND position = ? AND id = ?",
-            (contact, position, id_),
-        )
-        return cursor.rowcount == 1
-
-    def add_gap(self, contact: ContactId, parent: MessageId, child: int) -> None:
-        self._connection.execute(
-            "INSERT OR IGNORE INTO gaps (contact, parent, child) VALUES (?, ?, ?)",
-            (contact, parent, child),
-        )
-
-    def close_gap(self, contact: ContactId, parent: MessageId) -> list[MessageRow]:
-        """A missing parent came: return the children that were waiting for it."""
-        children = self._connection.execute(
-            "SELECT child FROM gaps WHERE contact = ? AND parent = ? ORDER BY child",
-            (contact, parent),
-        ).fetchall()
-        if not children:
-            return []
-        self._connection.execute(
-            "DELETE FROM gaps WHERE contact = ? AND parent = ?", (contact, parent)
-        )
-        rows = []
-        for (child,) in children:
-            assert isinstance(child, int)
-            rows.append(self.message(child))
-        return rows
-
-
-def _filter(contact: ContactId | None, *, is_unread_only: bool, of_requests: bool) -> str:
-    """The condition of a page; the contact is the first parameter."""
-    whose = (_OF_REQUESTS if of_requests else _OF_CONTACTS) if contact is None else "contact = ?1"
+def _filter(conversation: ConversationId | None, *, is_unread_only: bool, of_requests: bool) -> str:
+    """The condition of a page; the conversation is the first parameter."""
+    whose = (
+        (_OF_REQUESTS if of_requests else _OF_CONTACTS)
+        if conversation is None
+        else "conversation = ?1"
+    )
     return f"{whose} AND is_read = 0" if is_unread_only else whose

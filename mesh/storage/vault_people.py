@@ -12,8 +12,9 @@ from mesh.storage.vault_rows import (
     InviteRow,
     all_of,
     find_one,
+    insert,
+    insert_numbered,
     integer,
-    new_number,
 )
 
 _CONTACT: Final = (
@@ -22,8 +23,8 @@ _CONTACT: Final = (
 )
 _INVITATION: Final = "SELECT contact, secret, bundle_hash, expires FROM invitations"
 _INVITE: Final = (
-    "SELECT id, label, secret, prekey, hint, created, expires, uses, uses_max, is_revoked, "
-    "erase_after, posts_count, posted_until, bound_to, is_met, vouched_by FROM invites"
+    "SELECT id, label, secret, prekey, hint, created, expires, uses_max, erase_after, uses, "
+    "is_revoked, posts_count, posted_until, bound_to, is_met, vouched_by FROM invites"
 )
 
 
@@ -35,38 +36,9 @@ class PeopleRows:
 
     # --- Contacts -----------------------------------------------------------------------------
 
-    def add_contact(
-        self,
-        *,
-        label: str,
-        name: str,
-        verify_key: VerifyKey,
-        agreement_key: bytes | None,
-        trust: Trust,
-        state: ContactState,
-        bundle: bytes | None,
-        is_request: bool = False,
-        introduced_by: ContactId | None = None,
-    ) -> ContactRow:
-        """Add a contact with a label that is free and a key that is new."""
-        cursor = self._connection.execute(
-            "INSERT INTO contacts (label, name, verify_key, agreement_key, trust, state, bundle, "
-            "first_trust, is_request, introduced_by) VALUES (?, ?, ?, ?, ?5, ?6, ?7, ?5, ?8, ?9)",
-            (
-                label,
-                name,
-                verify_key,
-                agreement_key,
-                trust,
-                state,
-                bundle,
-                is_request,
-                introduced_by,
-            ),
-        )
-        contact = ContactId(new_number(cursor))
-        self._connection.execute("INSERT INTO conversations (contact) VALUES (?)", (contact,))
-        return self.contact(contact)
+    def insert_contact(self, row: ContactRow) -> None:
+        """Add a contact with a number and a label that are free and a key that is new."""
+        insert(self._connection, "contacts", row)
 
     def contact(self, contact: ContactId) -> ContactRow:
         """The contact of an id that was read from the vault."""
@@ -169,43 +141,9 @@ class PeopleRows:
 
     # --- Our invites --------------------------------------------------------------------------
 
-    def add_invite(
-        self,
-        *,
-        label: str,
-        secret: bytes,
-        prekey: int,
-        hint: str,
-        created: UnixSeconds,
-        expires: UnixSeconds,
-        uses_max: int,
-        erase_after: UnixSeconds,
-        bound_to: VerifyKey | None = None,
-        is_met: bool = False,
-        vouched_by: ContactId | None = None,
-    ) -> InviteRow:
-        """Add an open invite that was never used or posted."""
-        cursor = self._connection.execute(
-            "INSERT INTO invites (label, secret, prekey, hint, created, expires, uses, uses_max, "
-            "is_revoked, erase_after, posts_count, posted_until, bound_to, is_met, vouched_by) "
-            "VALUES (?, ?, ?, ?, ?, ?, 0, ?, 0, ?, 0, 0, ?, ?, ?)",
-            (
-                label,
-                secret,
-                prekey,
-                hint,
-                created,
-                expires,
-                uses_max,
-                erase_after,
-                bound_to,
-                is_met,
-                vouched_by,
-            ),
-        )
-        row = self.find_invite(InviteId(new_number(cursor)))
-        assert row is not None
-        return row
+    def insert_invite(self, row: InviteRow) -> InviteRow:
+        """Add an invite of ours; return it with its number."""
+        return insert_numbered(self._connection, "invites", row)
 
     def find_invite(self, invite: InviteId) -> InviteRow | None:
         return find_one(self._connection.execute(f"{_INVITE} WHERE id = ?", (invite,)), InviteRow)

@@ -5,14 +5,23 @@ fields in a `repr`, since most of them are secrets.
 """
 
 from collections.abc import Sequence
-from typing import Literal, TypeVar
+from typing import Final, Literal, TypeVar
 
 import msgspec
 
-from mesh.commands import MessageState, Trust
+from mesh.commands import ConversationKind, MessageState, Trust
 from mesh.errors import StorageError
-from mesh.ids import ContactId, EnvelopeId, InviteId, MessageId, PostingKey, UnixSeconds, VerifyKey
-from mesh.inputs import Cursor
+from mesh.ids import (
+    ContactId,
+    ConversationId,
+    EnvelopeId,
+    InviteId,
+    MessageId,
+    PostingKey,
+    UnixSeconds,
+    VerifyKey,
+)
+from mesh.inputs import Connection, Cursor
 
 ContactState = Literal["waiting for their key", "invited", "answered"]
 
@@ -34,6 +43,10 @@ class IdentityRow(Row, frozen=True):
     name: str
 
 
+NEW_CONTACT: Final = ContactId(0)
+"""The number of a contact who has none yet: the vault gives it."""
+
+
 class ContactRow(Row, frozen=True):
     """A contact. `bundle` is the newest of their bundles, without which nothing can be sealed.
 
@@ -49,14 +62,14 @@ class ContactRow(Row, frozen=True):
     state: ContactState
     bundle: bytes | None
     first_trust: Trust
-    is_request: bool
-    is_blocked: bool
-    introduced_by: ContactId | None
-    identity_changed: UnixSeconds
+    is_request: bool = False
+    is_blocked: bool = False
+    introduced_by: ContactId | None = None
+    identity_changed: UnixSeconds = UnixSeconds(0)
 
 
-class ConversationRow(Row, frozen=True):
-    """What is counted of a conversation.
+class ExchangeRow(Row, frozen=True):
+    """What is counted of the sessions with a contact.
 
     `sent_count`: payloads written here; `seen_count`: one beyond the highest `seq` of the other
     side that was opened; `keys_told`: which bundle of ours they have; `lapsed_count`: messages of
@@ -64,12 +77,37 @@ class ConversationRow(Row, frozen=True):
     """
 
     sent_count: int
-    read_position: int
-    sends_read_receipts: bool
     seen_count: int
     keys_told: int
     lapsed_count: int
     renewed: UnixSeconds
+
+
+class ConversationRow(Row, frozen=True):
+    """A conversation and its settings, which never leave this profile.
+
+    `contact` is the other side of a direct one, else None. `read_position` is how far it was read,
+    `muted_until` when its person wants to be told of it again.
+    """
+
+    number: ConversationId
+    kind: ConversationKind
+    contact: ContactId | None
+    read_position: int = 0
+    sends_read_receipts: bool = False
+    muted_until: UnixSeconds = UnixSeconds(0)
+    is_pinned: bool = False
+    is_archived: bool = False
+    is_marked_unread: bool = False
+
+
+class ConversationSummaryRow(Row, frozen=True):
+    """What a list shows of a conversation beside its settings; `newest` is a message's number."""
+
+    number: ConversationId
+    unread_count: int
+    newest: int | None
+    draft: str
 
 
 class InvitationRow(Row, frozen=True):
@@ -106,15 +144,15 @@ class InviteRow(Row, frozen=True):
     hint: str
     created: UnixSeconds
     expires: UnixSeconds
-    uses: int
     uses_max: int
-    is_revoked: bool
     erase_after: UnixSeconds
-    posts_count: int
-    posted_until: UnixSeconds
-    bound_to: VerifyKey | None
-    is_met: bool
-    vouched_by: ContactId | None
+    uses: int = 0
+    is_revoked: bool = False
+    posts_count: int = 0
+    posted_until: UnixSeconds = UnixSeconds(0)
+    bound_to: VerifyKey | None = None
+    is_met: bool = False
+    vouched_by: ContactId | None = None
 
 
 class SessionRow(Row, frozen=True):
@@ -208,7 +246,7 @@ class MessageRow(Row, frozen=True):
     """A message. `parents` are ids of 32 bytes, one behind the other."""
 
     number: int
-    contact: ContactId
+    conversation: ConversationId
     id: MessageId
     is_mine: bool
     text: str
@@ -217,11 +255,11 @@ class MessageRow(Row, frozen=True):
     position: int
     received: UnixSeconds
     state: MessageState
-    carriers: int
-    lapses: UnixSeconds | None
-    is_read: bool
-    is_late: bool
-    send_key: str | None
+    carriers: int = 0
+    lapses: UnixSeconds | None = None
+    is_read: bool = False
+    is_late: bool = False
+    send_key: str | None = None
 
 
 class HeadRow(Row, frozen=True):
@@ -267,6 +305,28 @@ def find_one(cursor: Cursor, row_type: type[AnyRow]) -> AnyRow | None:
 def all_of(cursor: Cursor, row_type: type[AnyRow]) -> list[AnyRow]:
     """All rows."""
     return [_row(columns, row_type) for columns in cursor.fetchall()]
+
+
+def insert(connection: Connection, table: str, row: Row) -> None:
+    """Insert a row as it stands: its fields are columns of the table."""
+    columns = row.__struct_fields__
+    _insert(connection, table, columns, [getattr(row, column) for column in columns])
+
+
+def insert_numbered(connection: Connection, table: str, row: AnyRow) -> AnyRow:
+    """Insert a row whose first field is a number that the table gives; return it with that."""
+    first, *columns = row.__struct_fields__
+    cursor = _insert(connection, table, columns, [getattr(row, column) for column in columns])
+    return msgspec.structs.replace(row, **{first: new_number(cursor)})
+
+
+def _insert(
+    connection: Connection, table: str, columns: Sequence[str], values: Sequence[object]
+) -> Cursor:
+    names, places = ", ".join(columns), ", ".join("?" * len(columns))
+    # The names are those of our own tables and rows.
+    sql = f"INSERT INTO {table} ({names}) VALUES ({places})"  # noqa: S608
+    return connection.execute(sql, values)
 
 
 def integer(cursor: Cursor) -> int:

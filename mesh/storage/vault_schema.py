@@ -381,4 +381,139 @@ _VERSION_3: Final = (
     """,
 )
 
-VAULT_MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (_VERSION_1, _VERSION_2, _VERSION_3)
+# Messages belong to conversations. What is counted of sessions stands apart from them
+# (`exchanges`), and a message's state is a short code. What refers to messages is made anew: a
+# table that others refer to cannot be replaced while foreign keys hold.
+_CONVERSATIONS: Final = (
+    "ALTER TABLE conversations RENAME TO exchanges",
+    # A direct one bears the number of its contact; the others take numbers beyond all contacts.
+    """
+    CREATE TABLE conversations (
+        number INTEGER PRIMARY KEY AUTOINCREMENT,
+        kind TEXT NOT NULL,
+        contact INTEGER UNIQUE REFERENCES contacts (id),
+        read_position INTEGER NOT NULL,
+        sends_read_receipts INTEGER NOT NULL,
+        muted_until INTEGER NOT NULL,
+        is_pinned INTEGER NOT NULL,
+        is_archived INTEGER NOT NULL,
+        is_marked_unread INTEGER NOT NULL,
+        CHECK (contact IS NULL OR contact = number)
+    ) STRICT
+    """,
+    """
+    INSERT INTO conversations SELECT contact, 'direct', contact, read_position,
+        sends_read_receipts, 0, 0, 0, 0 FROM exchanges ORDER BY contact
+    """,
+    "ALTER TABLE exchanges DROP COLUMN read_position",
+    "ALTER TABLE exchanges DROP COLUMN sends_read_receipts",
+    "CREATE UNIQUE INDEX conversation_with_oneself ON conversations (kind) WHERE kind = 'self'",
+    """
+    INSERT INTO conversations
+        SELECT 1 + coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'contacts'), 0), 'self',
+            NULL, 0, 0, 0, 0, 0, 0 FROM identity
+    """,
+    """
+    CREATE TABLE drafts (
+        conversation INTEGER PRIMARY KEY REFERENCES conversations (number),
+        text TEXT NOT NULL
+    ) STRICT
+    """,
+)
+
+_MESSAGES_OF_CONVERSATIONS: Final = (
+    "ALTER TABLE messages RENAME TO former_messages",
+    "ALTER TABLE unsealed RENAME TO former_unsealed",
+    "ALTER TABLE outbox RENAME TO former_outbox",
+    "ALTER TABLE carriers RENAME TO former_carriers",
+    """
+    CREATE TABLE messages (
+        number INTEGER PRIMARY KEY AUTOINCREMENT,
+        conversation INTEGER NOT NULL REFERENCES conversations (number),
+        id BLOB NOT NULL,
+        is_mine INTEGER NOT NULL,
+        text TEXT NOT NULL,
+        parents BLOB NOT NULL,
+        clock INTEGER NOT NULL,
+        position INTEGER NOT NULL,
+        received INTEGER NOT NULL,
+        state TEXT NOT NULL,
+        carriers INTEGER NOT NULL,
+        lapses INTEGER,
+        is_read INTEGER NOT NULL,
+        is_late INTEGER NOT NULL,
+        send_key TEXT
+    ) STRICT
+    """,
+    """
+    INSERT INTO messages SELECT number, contact, id, is_mine, text, parents, clock, position,
+        received, CASE state WHEN 'waiting for their key' THEN 'awaiting-key'
+            WHEN 'queued here' THEN 'queued'
+            WHEN 'delivered before it was withdrawn' THEN 'delivered-then-withdrawn'
+            ELSE state END,
+        carriers, lapses, is_read, is_late, send_key FROM former_messages ORDER BY number
+    """,
+    """
+    CREATE TABLE unsealed (
+        number INTEGER PRIMARY KEY AUTOINCREMENT,
+        contact INTEGER NOT NULL REFERENCES contacts (id),
+        message INTEGER REFERENCES messages (number),
+        payload BLOB NOT NULL
+    ) STRICT
+    """,
+    "INSERT INTO unsealed SELECT number, contact, message, payload FROM former_unsealed",
+    """
+    CREATE TABLE outbox (
+        number INTEGER PRIMARY KEY AUTOINCREMENT,
+        id BLOB NOT NULL UNIQUE,
+        message INTEGER REFERENCES messages (number),
+        lapses INTEGER NOT NULL,
+        read_hash BLOB NOT NULL,
+        withdraw_token BLOB NOT NULL,
+        data BLOB
+    ) STRICT
+    """,
+    """
+    INSERT INTO outbox SELECT number, id, message, lapses, read_hash, withdraw_token, data
+        FROM former_outbox ORDER BY number
+    """,
+    """
+    CREATE TABLE carriers (
+        message INTEGER NOT NULL REFERENCES messages (number),
+        link BLOB NOT NULL,
+        PRIMARY KEY (message, link)
+    ) STRICT, WITHOUT ROWID
+    """,
+    "INSERT INTO carriers SELECT message, link FROM former_carriers",
+    # A number that was ever given is not given again, though its row is gone.
+    "DELETE FROM sqlite_sequence WHERE name IN ('messages', 'unsealed', 'outbox')",
+    """
+    UPDATE sqlite_sequence SET name = substr(name, length('former_') + 1)
+        WHERE name IN ('former_messages', 'former_unsealed', 'former_outbox')
+    """,
+    "DROP TABLE former_carriers",
+    "DROP TABLE former_outbox",
+    "DROP TABLE former_unsealed",
+    "DROP TABLE former_messages",
+    "CREATE UNIQUE INDEX messages_by_id ON messages (conversation, id)",
+    "CREATE INDEX messages_by_position ON messages (conversation, position, id)",
+    "CREATE INDEX messages_unread ON messages (conversation) WHERE is_read = 0",
+    "CREATE INDEX messages_on_their_way ON messages (lapses) WHERE lapses IS NOT NULL",
+    "CREATE UNIQUE INDEX messages_by_send_key ON messages (send_key) WHERE send_key IS NOT NULL",
+    "CREATE INDEX unsealed_by_contact ON unsealed (contact, number)",
+    "CREATE INDEX unsealed_by_message ON unsealed (message) WHERE message IS NOT NULL",
+    "CREATE INDEX outbox_by_message ON outbox (message) WHERE message IS NOT NULL",
+    "CREATE INDEX outbox_by_lapses ON outbox (lapses)",
+    "CREATE INDEX outbox_unposted ON outbox (number) WHERE data IS NOT NULL",
+    "ALTER TABLE heads RENAME COLUMN contact TO conversation",
+    "ALTER TABLE gaps RENAME COLUMN contact TO conversation",
+)
+
+_VERSION_4: Final = (*_CONVERSATIONS, *_MESSAGES_OF_CONVERSATIONS)
+
+VAULT_MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
+    _VERSION_1,
+    _VERSION_2,
+    _VERSION_3,
+    _VERSION_4,
+)

@@ -5,7 +5,7 @@ from typing import Final, Literal
 from mesh.commands import NoteKind
 from mesh.ids import ContactId, InviteId, UnixSeconds, VerifyKey
 from mesh.inputs import Connection
-from mesh.storage.vault_rows import Row, all_of, blobs, find_one, integer, new_number
+from mesh.storage.vault_rows import Row, all_of, blobs, find_one, insert_numbered, integer
 
 IntroductionState = Literal["waiting", "accepted", "declined", "done"]
 
@@ -105,24 +105,9 @@ class TrustRows:
 
     # --- Introductions to us ------------------------------------------------------------------
 
-    def add_introduction(
-        self,
-        *,
-        id_: bytes,
-        voucher: ContactId,
-        verify_key: VerifyKey,
-        name: str,
-        link: str | None,
-        state: IntroductionState,
-        came: UnixSeconds,
-    ) -> IntroductionRow:
-        """Add what no row of this voucher is about."""
-        cursor = self._connection.execute(
-            "INSERT INTO introductions (id, voucher, verify_key, name, link, state, came) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (id_, voucher, verify_key, name, link, state, came),
-        )
-        return self.introduction(new_number(cursor))
+    def insert_introduction(self, row: IntroductionRow) -> IntroductionRow:
+        """Add what no row of this voucher is about; return it with its number."""
+        return insert_numbered(self._connection, "introductions", row)
 
     def introduction(self, number: int) -> IntroductionRow:
         """The introduction of a number that was read from the vault."""

@@ -23,7 +23,7 @@ LIFETIME_US: Final = LIFETIME_SECONDS[1] * 1_000_000
 CLOCK_TOLERANCE_US: Final = 2 * 3_600_000_000
 """By so much mesh time may differ from the true one without anybody's noticing."""
 
-OPENED: Final = ("delivered", "read", "delivered before it was withdrawn")
+OPENED: Final = ("delivered", "read", "delivered-then-withdrawn")
 DAY_US: Final = 86_400_000_000
 
 

@@ -23,6 +23,8 @@ from mesh.commands import (
     AddPeer,
     Answer,
     AskContacts,
+    AskConversation,
+    AskConversations,
     AskIdentity,
     AskInvites,
     AskMessages,
@@ -31,6 +33,8 @@ from mesh.commands import (
     Command,
     ContactAnswer,
     ContactsAnswer,
+    ConversationAnswer,
+    ConversationsAnswer,
     CreateIdentity,
     CreateInvite,
     Done,
@@ -175,6 +179,11 @@ class SmallNode:
                 renamed = msgspec.structs.replace(self.find(contact), label=label)
                 self.contacts[renamed.id] = renamed
                 return renamed
+            case AskConversations():
+                found = [self.conversation(each) for each in self.contacts.values()]
+                return ConversationsAnswer(conversations=found)
+            case AskConversation(conversation=named):
+                return self.conversation(self.find(named))
             case SendMessage():
                 return self.send(command)
             case AskMessages():
@@ -250,6 +259,24 @@ class SmallNode:
         self.log.append(ContactAdded(contact))
         return contact
 
+    def conversation(self, contact: ContactAnswer) -> ConversationAnswer:
+        unread = [each for each in self.messages if self.unread.get(each.number)]
+        return ConversationAnswer(
+            number=contact.id,
+            kind="direct",
+            title=contact.label,
+            contact=contact.id,
+            last_item=None,
+            unread_count=sum(each.contact == contact.id for each in unread),
+            is_marked_unread=False,
+            muted_until=0,
+            is_pinned=False,
+            is_archived=False,
+            draft="",
+            is_request=contact.is_request,
+            is_blocked=contact.is_blocked,
+        )
+
     def find(self, wanted: str) -> ContactAnswer:
         return self.people.find(wanted)
 
@@ -274,13 +301,14 @@ class SmallNode:
         message = MessageAnswer(
             number=number,
             id=f"{number:064x}",
+            conversation=contact.id,
             contact=contact.id,
             label=contact.label,
             is_mine=is_mine,
             text=text,
             sent=NOW,
             received=NOW,
-            state="queued here" if is_mine else "received",
+            state="queued" if is_mine else "received",
             carriers=0,
         )
         self.messages.append(message)

@@ -24,6 +24,7 @@ from mesh.ratchet.first_contact import Roots
 from mesh.storage.migrations import migrate_vault
 from mesh.storage.sqlcipher import connect, transaction
 from mesh.storage.vault import Vault
+from mesh.storage.vault_rows import NEW_CONTACT, ContactRow
 from tests.bench import ratchets
 from tests.bench.ratchets import Party, opened
 from tests.bench.table import Row
@@ -199,14 +200,18 @@ def _tags() -> list[Row]:
 
 
 def _befriend(vault: Vault, sessions: Sessions, number: int) -> None:
-    contact = vault.people.add_contact(
-        label=f"contact {number}",
-        name=f"contact {number}",
-        verify_key=VerifyKey(os.urandom(32)),
-        agreement_key=None,
-        trust="known",
-        state="answered",
-        bundle=None,
+    contact = vault.add_contact(
+        ContactRow(
+            id=NEW_CONTACT,
+            label=f"contact {number}",
+            name=f"contact {number}",
+            verify_key=VerifyKey(os.urandom(32)),
+            agreement_key=None,
+            trust="known",
+            first_trust="known",
+            state="answered",
+            bundle=None,
+        )
     )
     roots = Roots(os.urandom(32), os.urandom(32), os.urandom(32), os.urandom(16))
     ratchet = Ratchet.responder(

@@ -27,6 +27,7 @@ def message(**fields: object) -> MessageAnswer:
     made = MessageAnswer(
         number=7,
         id="00" * 32,
+        conversation=1,
         contact=1,
         label="Ben",
         is_mine=False,

@@ -253,7 +253,7 @@ def test_waiting_in_vain_is_told_and_the_message_stays(mesh: Mesh, node: Running
     befriend(mesh)
     ran = mesh("send", "Ben", "--wait", "--timeout", "0.1", "--json", "x")
     assert (ran.code, ran.problem) == (6, "not-carried")
-    assert ran.json["state"] == "queued here"
+    assert ran.json["state"] == "queued"
 
 
 def test_waiting_for_the_delivery_is_more_than_for_a_neighbour(mesh: Mesh, node: Running) -> None:

@@ -16,15 +16,15 @@ HOUR = 3_600
 @pytest.mark.parametrize(
     "state, carriers, words",
     [
-        ("queued here", 0, "queued here"),
-        ("waiting for their key", 0, "waiting for their key"),
+        ("queued", 0, "queued here"),
+        ("awaiting-key", 0, "waiting for their key"),
         ("carried", 1, "carried by 1 neighbour"),
         ("carried", 3, "carried by 3 neighbours"),
         ("delivered", 3, "delivered to their device"),
         ("read", 3, "read"),
         ("expired", 3, "expired without proof of delivery"),
         ("withdrawn", 1, "withdrawn"),
-        ("delivered before it was withdrawn", 1, "delivered before it was withdrawn"),
+        ("delivered-then-withdrawn", 1, "delivered before it was withdrawn"),
     ],
 )
 def test_a_state_claims_what_is_proved(state: MessageState, carriers: int, words: str) -> None:

@@ -138,7 +138,7 @@ def test_a_neighbour_without_room_does_not_say_that_it_holds_a_message() -> None
     assert status(table, "full").counters["evicted"] > 0
     answer = table.ask("cy", AskMessages())
     assert isinstance(answer, MessagesAnswer)
-    assert (answer.messages[0].state, answer.messages[0].carriers) == ("queued here", 0)
+    assert (answer.messages[0].state, answer.messages[0].carriers) == ("queued", 0)
 
 
 def test_envelopes_that_wait_for_a_stamp_check_cost_no_more_signatures_by_waiting() -> None:

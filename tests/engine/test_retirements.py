@@ -162,7 +162,7 @@ def test_a_message_withdrawn_after_it_was_opened_says_so() -> None:
     table.pass_time(20)
     assert state(table, "ada", "Oops.") == "withdrawn", "cy has opened it and not told it yet"
     table.pass_time(20)
-    assert state(table, "ada", "Oops.") == "delivered before it was withdrawn"
+    assert state(table, "ada", "Oops.") == "delivered-then-withdrawn"
     assert texts(table, "cy") == ["Oops."]
 
 

@@ -57,7 +57,7 @@ def test_without_any_network_a_node_runs_and_keeps_what_is_written(
     start_all(alone, other)
     befriend(other, alone, inviter_label="ben")
     message = alone.answer(MessageAnswer, "send", "ben", "for later")
-    assert message.state == "queued here"
+    assert message.state == "queued"
     assert alone.links_count() == 0
     notices = alone.status().notices
     assert len(notices) == 1, notices

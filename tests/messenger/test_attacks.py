@@ -39,7 +39,7 @@ def keys_of(person: Person) -> IdentityKeys:
 
 def renewed_count(person: Person) -> int:
     """Contacts with whom this person began new keys unasked."""
-    rows = person.connection.execute("SELECT 1 FROM conversations WHERE renewed > 0").fetchall()
+    rows = person.connection.execute("SELECT 1 FROM exchanges WHERE renewed > 0").fetchall()
     return len(rows)
 
 
@@ -231,8 +231,9 @@ def test_a_replay_after_the_session_was_erased_does_not_found_it_again(first: Fi
     sessions = Sessions(
         SessionRows(ann.connection), ExpectedTags(), entropy=SeededEntropy(5), kem=PycaKem()
     )
+    contact = ContactId(ann.contacts()[0].id)
     with transaction(ann.connection):
-        sessions.erase_of(ContactId(1))
+        sessions.erase_of(contact)
     ann.restart()
     before = untouched(ann)
     ann.receive([envelope])

@@ -29,7 +29,7 @@ class Wire:
         text = f"{person.name} {self.sent_count}"
         self.sent_count += 1
         self.carry(person)
-        assert person.send(self.other(person).name, text).state == "queued here"
+        assert person.send(self.other(person).name, text).state == "queued"
         (envelope,) = person.post()
         if self.random.random() < self.loss:
             self.lost.add(text)

@@ -206,7 +206,9 @@ def test_a_message_that_was_sealed_and_posted_again_is_shown_once() -> None:
     same = Payload(PAYLOAD_VERSION, row[0], 2, parents, "Bob", "again", seen=1).encode()
     assert message_id_of(same).hex() == sent.id
     with transaction(bob.connection):
-        bob.connection.execute("INSERT INTO unsealed (contact, payload) VALUES (?, ?)", (1, same))
+        bob.connection.execute(
+            "INSERT INTO unsealed (contact, payload) SELECT id, ? FROM contacts", (same,)
+        )
     bob.restart()
     bob.tend()
     (again,) = bob.post()

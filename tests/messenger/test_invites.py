@@ -204,12 +204,12 @@ def test_a_qr_code_waits_for_the_bundle_that_stands_on_the_mesh(order: str) -> N
         bob.receive([])
     else:
         assert added.state == "waiting for their key"
-        assert bob.send("Ann from the fair", "first").state == "waiting for their key"
+        assert bob.send("Ann from the fair", "first").state == "awaiting-key"
         assert bob.post() == []
         bob.restart()
         bob.receive([bundle])
         changes = [one for one in bob.take_events() if isinstance(one, MessageStateChanged)]
-        assert changes[-1].message.state == "queued here"
+        assert changes[-1].message.state == "queued"
     assert bob.contacts()[0].state == "invited"
     bob.send("Ann from the fair", "second")
     exchange(ann, bob)

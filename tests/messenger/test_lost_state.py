@@ -36,7 +36,7 @@ class Pair:
         self.clock.pass_by(660)
         exchange_tokens(self.ann, self.bob)
         for person in (self.ann, self.bob):
-            row = person.connection.execute("SELECT max(renewed) FROM conversations").fetchone()
+            row = person.connection.execute("SELECT max(renewed) FROM exchanges").fetchone()
             times = self.renewed[person.name]
             assert row is not None
             if isinstance(row[0], int) and row[0] not in (0, *times[-1:]):

@@ -295,7 +295,7 @@ def test_a_sealed_message_is_posted_again_until_the_store_has_it() -> None:
 
 def test_a_message_is_carried_by_as_many_neighbours_as_said_so() -> None:
     ann, _ = acquainted(Clock())
-    assert ann.send("Bob", "far away").state == "queued here"
+    assert ann.send("Bob", "far away").state == "queued"
     posted = ann.post()
     for neighbour in (b"a" * 32, b"b" * 32, b"a" * 32):
         ann.carried_by(neighbour, posted)
@@ -316,7 +316,7 @@ def test_a_message_expires_after_a_week() -> None:
     assert ann.messenger.summary().outbox_count == 1
     clock.pass_by(7 * 86_400 - 20)
     ann.tend()
-    assert ann.messages("Bob")[0].state == "queued here"
+    assert ann.messages("Bob")[0].state == "queued"
     clock.pass_by(40)
     ann.tend()
     assert ann.messages("Bob")[0].state == "expired"

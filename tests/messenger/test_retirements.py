@@ -134,10 +134,10 @@ def test_only_the_readers_token_makes_a_message_delivered() -> None:
         Retirement(EnvelopeId(bytes(32)), retirement.token),
     ):
         tell(ann, forged)
-    assert (state(ann, "hello"), state(ann, "another")) == ("queued here", "queued here")
+    assert (state(ann, "hello"), state(ann, "another")) == ("queued", "queued")
     count = ann.messenger.summary().outbox_count
     tell(ann, retirement)
-    assert (state(ann, "hello"), state(ann, "another")) == ("delivered", "queued here")
+    assert (state(ann, "hello"), state(ann, "another")) == ("delivered", "queued")
     assert ann.messenger.summary().outbox_count == count - 1
     assert not ann.messenger.is_protected(envelope.id)
     ann.carried_by(b"n" * 32, [envelope])
@@ -167,7 +167,7 @@ def test_a_message_under_several_envelopes_is_delivered_if_any_was_and_expires_w
     assert rows.of_message(first.number) == []
     clock.pass_by(8 * DAY_S)
     ann.tend()
-    assert state(ann, "later") == "queued here"
+    assert state(ann, "later") == "queued"
     clock.pass_by(10 * DAY_S)
     ann.tend()
     assert state(ann, "later") == "expired"
@@ -213,9 +213,9 @@ def test_a_message_that_waits_for_a_key_can_be_withdrawn() -> None:
     bob.add(invite.qr, "Ann")
     kept = bob.send("Ann", "kept")
     dropped = bob.send("Ann", "dropped")
-    assert state(bob, "dropped") == "waiting for their key"
+    assert state(bob, "dropped") == "awaiting-key"
     bob.ask(WithdrawMessage(dropped.number))
-    assert (state(bob, "kept"), state(bob, "dropped")) == ("waiting for their key", "withdrawn")
+    assert (state(bob, "kept"), state(bob, "dropped")) == ("awaiting-key", "withdrawn")
     exchange(ann, bob)
     assert ann.texts() == ["kept"]
     assert state(bob, "dropped") == "withdrawn"
@@ -246,7 +246,7 @@ def test_a_withdrawal_that_came_too_late_says_so() -> None:
     assert state(ann, "oops") == "withdrawn"
     ann.restart()
     tell(ann, opened_by(bob, clock, envelope))
-    assert state(ann, "oops") == "delivered before it was withdrawn"
+    assert state(ann, "oops") == "delivered-then-withdrawn"
     assert ann.messenger._vault.outbox.find(envelope.id) is None
 
 
@@ -271,7 +271,7 @@ def test_a_receipt_counts_for_its_own_conversation_only() -> None:
     receipts = ann.messenger._desk.receipts
     contacts = {one.label: one.id for one in ann.contacts()}
     people = ann.messenger._vault.people
-    for label, expected in (("Eve", "queued here"), ("Bob", "read")):
+    for label, expected in (("Eve", "queued"), ("Bob", "read")):
         contact = next(row for row in people.contacts() if row.id == contacts[label])
         with transaction(ann.connection):
             receipts.control_came(
@@ -295,7 +295,7 @@ def test_reading_is_told_in_one_conversation_that_allows_it() -> None:
     assert len(receipts) == 2, "a hundred in one"
     ann.receive(receipts)
     states = {one.text: one.state for one in ann.messages()}
-    assert states.pop("oops") == "delivered before it was withdrawn"
+    assert states.pop("oops") == "delivered-then-withdrawn"
     assert set(states.values()) == {"read"}
     bob.ask(AskMessages("Ann", limit=1_000, mark_read=True))
     assert bob.post() == []
@@ -313,7 +313,7 @@ def test_somebody_blocked_is_not_told_what_was_read() -> None:
     bob.ask(BlockContact("Ann", is_blocked=False))
     bob.tend()
     ann.receive(bob.post())
-    assert state(ann, "hello") == "queued here"
+    assert state(ann, "hello") == "queued"
 
 
 @pytest.mark.parametrize("data", [b"", bytes(31), bytes(33), bytes(32 * 101)])
@@ -329,4 +329,4 @@ def test_a_malformed_receipt_changes_nothing(data: bytes) -> None:
         )
     ann.receive(bob.post())
     assert ann.dropped() == {"malformed read receipt": 1}
-    assert state(ann, "hello") == "queued here"
+    assert state(ann, "hello") == "queued"

@@ -98,7 +98,7 @@ def test_a_search_finds_what_was_planted_until_it_is_deleted_and_the_log_emptied
     assert not disk.has(planted)
     with transaction(ann.connection):
         ann.connection.execute(
-            "INSERT INTO gaps (contact, parent, child) VALUES (1, ?, 1)", (planted,)
+            "INSERT INTO gaps (conversation, parent, child) VALUES (1, ?, 1)", (planted,)
         )
     assert disk.has_now(planted)
     assert disk.has(planted)

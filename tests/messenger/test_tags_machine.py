@@ -29,6 +29,7 @@ from mesh.ratchet.first_contact import Roots
 from mesh.storage.migrations import migrate_vault
 from mesh.storage.sqlcipher import connect
 from mesh.storage.vault import Vault
+from mesh.storage.vault_rows import NEW_CONTACT, ContactRow
 from mesh.wire.ratchet_header import RatchetHeader
 from tests.entropy import SeededEntropy
 from tests.ratchet.side import opened, sealed
@@ -125,14 +126,18 @@ def two_sides(seed: int) -> tuple[Side, Side]:
         # One transaction for the whole life: nothing here fails half-way.
         connection.execute("BEGIN")
         side = Side(Vault(connection), SeededEntropy(random.getrandbits(32)))
-        contact = side.vault.people.add_contact(
-            label="other",
-            name="other",
-            verify_key=VerifyKey(bytes(32)),
-            agreement_key=None,
-            trust="known",
-            state="answered",
-            bundle=None,
+        contact = side.vault.add_contact(
+            ContactRow(
+                id=NEW_CONTACT,
+                label="other",
+                name="other",
+                verify_key=VerifyKey(bytes(32)),
+                agreement_key=None,
+                trust="known",
+                first_trust="known",
+                state="answered",
+                bundle=None,
+            )
         )
         side.sessions.found(roots, contact.id, ratchet, is_begun_here=is_founder, created=now)
         sides.append(side)

@@ -18,7 +18,7 @@ from tests.messenger.people import DAY_S, Clock, Person
 
 whose = st.integers(0, 1)
 NAMES = ("Ann", "Bob")
-TOO_LATE = "delivered before it was withdrawn"
+TOO_LATE = "delivered-then-withdrawn"
 
 
 class TwoMessengers(RuleBasedStateMachine):

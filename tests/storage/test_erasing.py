@@ -12,15 +12,28 @@ from pathlib import Path
 
 import pytest
 
-from mesh.ids import ContactId, EnvelopeId, MessageId, PostingKey, UnixSeconds, VerifyKey
+from mesh.ids import (
+    ContactId,
+    EnvelopeId,
+    InviteId,
+    MessageId,
+    PostingKey,
+    UnixSeconds,
+    VerifyKey,
+    direct_conversation,
+)
 from mesh.inputs import Connection
 from mesh.storage.migrations import migrate_vault
 from mesh.storage.sqlcipher import checkpoint, connect, rebuild, transaction
 from mesh.storage.vault import Vault
 from mesh.storage.vault_rows import (
+    NEW_CONTACT,
+    ContactRow,
     FirstContactRow,
     GenerationRow,
     InvitationRow,
+    InviteRow,
+    MessageRow,
     OutboxRow,
     SessionRow,
     SkippedRow,
@@ -73,16 +86,18 @@ def marks_in(file: Path) -> set[str]:
 
 
 def add_contact(vault: Vault, marks: Marks, number: int) -> ContactId:
-    row = vault.people.add_contact(
+    row = ContactRow(
+        id=NEW_CONTACT,
         label=f"contact {number}",
         name="",
         verify_key=VerifyKey(bytes([number]) * 32),
         agreement_key=None,
         trust="first seen",
+        first_trust="first seen",
         state="invited",
         bundle=marks.blob("bundle", 1_300),
     )
-    return row.id
+    return vault.add_contact(row).id
 
 
 def add_session(vault: Vault, marks: Marks, contact: ContactId) -> bytes:
@@ -128,22 +143,21 @@ def add_session(vault: Vault, marks: Marks, contact: ContactId) -> bytes:
 def add_message(
     vault: Vault, contact: ContactId, text: str, *, number: int, send_key: str | None = None
 ) -> int:
-    row = vault.messages.add(
-        contact=contact,
-        id_=MessageId(number.to_bytes(32, "big")),
+    row = MessageRow(
+        number=0,
+        conversation=direct_conversation(contact),
+        id=MessageId(number.to_bytes(32, "big")),
         is_mine=True,
         text=text,
         parents=b"",
         clock=number,
         position=number,
         received=NOW,
-        state="queued here",
-        lapses=None,
+        state="queued",
         is_read=True,
-        is_late=False,
         send_key=send_key,
     )
-    return row.number
+    return vault.messages.insert(row).number
 
 
 def test_every_kind_of_secret_that_is_erased_leaves_the_files(
@@ -171,15 +185,18 @@ def test_every_kind_of_secret_that_is_erased_leaves_the_files(
             session=marks.blob("founded"),
             header_key=marks.blob("opening_header_key"),
         )
-        invite = vault.people.add_invite(
-            label="",
-            secret=marks.blob("invite"),
-            prekey=inviting.id,
-            hint="",
-            created=NOW,
-            expires=NOW,
-            uses_max=1,
-            erase_after=NOW,
+        invite = vault.people.insert_invite(
+            InviteRow(
+                id=InviteId(0),
+                label="",
+                secret=marks.blob("invite"),
+                prekey=inviting.id,
+                hint="",
+                created=NOW,
+                expires=NOW,
+                uses_max=1,
+                erase_after=NOW,
+            )
         )
         vault.sessions.add_posting_key(
             PostingKey(kept.blob("posting")),

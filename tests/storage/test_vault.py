@@ -4,15 +4,26 @@ import msgspec
 import pytest
 
 from mesh.errors import StorageError
-from mesh.ids import ContactId, EnvelopeId, MessageId, PostingKey, UnixSeconds, VerifyKey
+from mesh.ids import (
+    ContactId,
+    EnvelopeId,
+    InviteId,
+    MessageId,
+    PostingKey,
+    UnixSeconds,
+    VerifyKey,
+    direct_conversation,
+)
 from mesh.inputs import Connection
 from mesh.storage.migrations import migrate_vault
 from mesh.storage.sqlcipher import connect, transaction
 from mesh.storage.vault import Vault
 from mesh.storage.vault_rows import (
+    NEW_CONTACT,
     ContactRow,
     GenerationRow,
     InvitationRow,
+    InviteRow,
     MessageRow,
     OpeningRow,
     OutboxRow,
@@ -29,34 +40,38 @@ def connection() -> Connection:
 
 
 def add_contact(vault: Vault, label: str = "Bob") -> ContactRow:
-    return vault.people.add_contact(
-        label=label,
-        name=label,
-        verify_key=VerifyKey(label.encode().ljust(32, b"k")),
-        agreement_key=None,
-        trust="known",
-        state="waiting for their key",
-        bundle=None,
+    return vault.add_contact(
+        ContactRow(
+            id=NEW_CONTACT,
+            label=label,
+            name=label,
+            verify_key=VerifyKey(label.encode().ljust(32, b"k")),
+            agreement_key=None,
+            trust="known",
+            first_trust="known",
+            state="waiting for their key",
+            bundle=None,
+        )
     )
 
 
 def add_message(
     vault: Vault, contact: ContactId, id_: bytes, position: int, *, is_read: bool = False
 ) -> MessageRow:
-    return vault.messages.add(
-        contact=contact,
-        id_=MessageId(id_.ljust(32, b"m")),
-        is_mine=False,
-        text=id_.decode(),
-        parents=b"",
-        clock=position,
-        position=position,
-        received=UnixSeconds(0),
-        state="received",
-        lapses=None,
-        is_read=is_read,
-        is_late=False,
-        send_key=None,
+    return vault.messages.insert(
+        MessageRow(
+            number=0,
+            conversation=direct_conversation(contact),
+            id=MessageId(id_.ljust(32, b"m")),
+            is_mine=False,
+            text=id_.decode(),
+            parents=b"",
+            clock=position,
+            position=position,
+            received=UnixSeconds(0),
+            state="received",
+            is_read=is_read,
+        )
     )
 
 
@@ -140,15 +155,18 @@ def test_an_erased_invite_keeps_no_secret(connection: Connection) -> None:
         prekey = vault.sessions.add_prekey(
             contact=None, bundle=b"b", private=b"p" * 96, made=UnixSeconds(1)
         )
-        invite = vault.people.add_invite(
-            label="party",
-            secret=b"s" * 16,
-            prekey=prekey.id,
-            hint="",
-            created=UnixSeconds(1),
-            expires=UnixSeconds(2),
-            uses_max=3,
-            erase_after=UnixSeconds(4),
+        invite = vault.people.insert_invite(
+            InviteRow(
+                id=InviteId(0),
+                label="party",
+                secret=b"s" * 16,
+                prekey=prekey.id,
+                hint="",
+                created=UnixSeconds(1),
+                expires=UnixSeconds(2),
+                uses_max=3,
+                erase_after=UnixSeconds(4),
+            )
         )
         vault.sessions.note_opening(prekey.id, b"e" * 32, session=b"i" * 16, header_key=b"h" * 32)
         assert vault.people.invites_with_secret() == [invite]
@@ -252,29 +270,30 @@ def test_pages_run_in_the_order_of_the_conversation_or_of_arrival(connection: Co
     def texts(found: list[MessageRow]) -> list[str]:
         return [row.text for row in found]
 
-    assert texts(rows.newest(bob.id, limit=3, is_unread_only=False)) == ["c", "b2", "b1"]
+    with_bob, with_cem = direct_conversation(bob.id), direct_conversation(cem.id)
+    assert texts(rows.newest(with_bob, limit=3, is_unread_only=False)) == ["c", "b2", "b1"]
     assert texts(rows.newest(None, limit=2, is_unread_only=False)) == ["x", "b1"]
     assert texts(rows.newest(None, limit=2, is_unread_only=True)) == ["b1", "b2"]
     assert texts(rows.after(2, None, limit=9, is_unread_only=False)) == ["b2", "b1", "x"]
-    assert texts(rows.after(2, bob.id, limit=1, is_unread_only=False)) == ["b2"]
-    assert texts(rows.after(2, cem.id, limit=9, is_unread_only=True)) == []
+    assert texts(rows.after(2, with_bob, limit=1, is_unread_only=False)) == ["b2"]
+    assert texts(rows.after(2, with_cem, limit=9, is_unread_only=True)) == []
     assert rows.counts() == {bob.id: 4, cem.id: 1}
     assert rows.unread_counts() == {bob.id: 4}
     with transaction(connection):
         rows.mark_read([1, 2])
-    assert (rows.count(bob.id), rows.unread_count(bob.id)) == (4, 2)
+    assert (rows.count(with_bob), rows.unread_count(with_bob)) == (4, 2)
 
 
 def test_a_gap_is_closed_once(connection: Connection) -> None:
     vault = Vault(connection)
-    rows = vault.messages
+    rows = vault.history
     parent = MessageId(b"p" * 32)
     with transaction(connection):
         bob = add_contact(vault)
         child = add_message(vault, bob.id, b"c", 1)
-        rows.add_gap(bob.id, parent, child.number)
-        assert rows.close_gap(bob.id, parent) == [child]
-        assert rows.close_gap(bob.id, parent) == []
+        rows.add_gap(child.conversation, parent, child.number)
+        assert rows.close_gap(child.conversation, parent) == [child]
+        assert rows.close_gap(child.conversation, parent) == []
 
 
 def test_an_envelope_keeps_its_bytes_until_it_is_posted(connection: Connection) -> None:

@@ -41,6 +41,7 @@ class Post:
         message = MessageAnswer(
             number=1,
             id="",
+            conversation=1,
             contact=1,
             label="you",
             is_mine=True,
@@ -70,7 +71,7 @@ def lie(act: Callable[[], None]) -> None:
     assert caught.value.promise is L9
 
 
-@pytest.mark.parametrize("state", ["delivered", "read", "delivered before it was withdrawn"])
+@pytest.mark.parametrize("state", ["delivered", "read", "delivered-then-withdrawn"])
 def test_a_message_that_never_arrived_is_not_delivered(state: MessageState) -> None:
     post = Post()
     lie(lambda: post.tell(state))
@@ -80,7 +81,7 @@ def test_a_message_that_arrived_may_be_shown_as_delivered() -> None:
     post = Post()
     post.ledger.show(1, 0, post.letter.text, 5)
     post.tell("delivered")
-    post.tell("delivered before it was withdrawn")
+    post.tell("delivered-then-withdrawn")
 
 
 def test_a_message_that_only_a_second_machine_opened_may_be_shown_as_delivered() -> None:
@@ -120,6 +121,6 @@ def test_what_one_node_has_is_carried_by_it_and_not_by_a_dozen() -> None:
 
 def test_what_claims_nothing_of_the_world_is_never_a_lie() -> None:
     post = Post()
-    for state in ("queued here", "waiting for their key", "withdrawn"):
+    for state in ("queued", "awaiting-key", "withdrawn"):
         post.tell(state)
     assert post.states.looked_count == 3
