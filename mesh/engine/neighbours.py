@@ -223,7 +223,7 @@ class Neighbours:
             self._dialing.self_found(neighbour.dial, now)
             neighbour.dial = None
         if close.reason == CLOSE_TOO_MANY:
-            self._dialing.turned_away(link)
+            self._dialing.links.turned_away(link)
         if close.reason != CLOSE_DUPLICATE:
             self._end_waiting(link, close.reason, "the other side closed another one", now)
         self._end(link, f"the other side closed it ({close.reason})", now)
