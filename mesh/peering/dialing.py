@@ -2,8 +2,8 @@
 
 Implements `docs/protocol/peering.md`. A live machine: it hears what discovery saw and how dials
 and links fared, and answers with `Dial` effects and with whether a link may stay. Its parts are
-`target_table` (what could be dialled), `dials` (what is under way), `dial_policy` (whom to dial)
-and `open_links` (which links stay).
+`target_table` (what could be dialled), `dials` (what is under way), `dial_policy` (whom to dial),
+`swap_schedule` (when one link is swapped for another) and `open_links` (which links stay).
 
 Theory of operation. Everything that could be dialled is a *target*: an announced instance with
 its addresses, an address typed by a person, one remembered from an earlier run, or one that a
@@ -30,14 +30,13 @@ from mesh.limits import (
     LINK_SETTLED_MS,
     LINK_SWAP_INTERVAL_MS,
     LINK_TURNED_AWAY_MS,
-    LINKS_DIALLED_TARGET,
     LINKS_FILL_PAUSE_MS,
-    SWAP_SOON_MS,
 )
 from mesh.peering.dial_policy import DialPolicy
 from mesh.peering.dials import Dials
 from mesh.peering.open_links import OpenLink, OpenLinks
 from mesh.peering.segments import FAR
+from mesh.peering.swap_schedule import SwapSchedule
 from mesh.peering.target_table import TargetTable
 from mesh.peering.targets import Source, Target, after
 
@@ -52,7 +51,7 @@ class Dialing:
         self._dials = Dials(entropy, self.targets)
         self._policy = DialPolicy(self.targets, self._dials, self.links)
         self._fill_at: Monotonic | None = None
-        self._swap_at: Monotonic | None = None
+        self._swaps = SwapSchedule(entropy)
         self._swap_dial: DialId | None = None
         self._deadline: Monotonic | None = None
         # Of which table the deadline was found; None if anything else has changed since.
@@ -61,8 +60,8 @@ class Dialing:
     def rename(self, instance: str, now: Instant) -> None:
         """This node announces itself by another name from now on."""
         self.targets.rename(instance)
-        if self._swap_at is None:
-            self._swap_at = self._next_swap(now)
+        if self._swaps.at is None:
+            self._swaps.begin_anew(now)
 
     def networks_seen(self, addresses: Sequence[OwnAddress]) -> None:
         """Discovery knows on which networks this machine is."""
@@ -77,13 +76,9 @@ class Dialing:
     def peer_seen(self, instance: str, addresses: Sequence[Address], now: Instant) -> None:
         """Discovery heard an announcement, perhaps not for the first time."""
         is_new = self.targets.peer_seen(instance, addresses, now)
-        if not is_new or self._policy.is_small:
-            return
-        # Of all who see a new target about as many swap at once as each node dials. One newcomer
-        # hardly disturbs anybody; where two groups meet, many links arise between them.
-        if uniform_below(self._entropy, len(self.targets)) < LINKS_DIALLED_TARGET:
-            pause_ms = 2 * DIAL_JITTER_MS + uniform_below(self._entropy, DIAL_JITTER_MS)
-            self._swap_within(pause_ms, now)
+        if is_new and not self._policy.is_small:
+            self._changed()
+            self._swaps.target_seen(len(self.targets), now)
 
     def network_changed(self, now: Instant) -> None:
         """On another network old failures mean nothing, and who was in sight is not.
@@ -172,7 +167,8 @@ class Dialing:
             return
         is_young = now.monotonic - one.opened_at < LINK_SWAP_INTERVAL_MS * 1000
         if is_young and one.is_dialled:
-            self._swap_within(SWAP_SOON_MS + uniform_below(self._entropy, SWAP_SOON_MS), now)
+            self._changed()
+            self._swaps.backlog_came(now)
 
     def link_down(self, link: LinkId, now: Instant) -> None:
         """A link ended: its target may be dialled again, at once if the link had lasted."""
@@ -196,7 +192,7 @@ class Dialing:
             self._deadline_version = self.targets.version
             moments: list[Monotonic | None] = [one.not_before for one in self._policy.wanted()]
             if not self._policy.is_small:
-                moments += [self._swap_at, self._find_fill_at()]
+                moments += [self._swaps.at, self._find_fill_at()]
             self._deadline = earliest(moments)
             if len(self._dials) >= DIALS_CONCURRENT_MAX:
                 self._deadline = None
@@ -221,8 +217,8 @@ class Dialing:
         fill_at = self._find_fill_at()
         if not policy.is_small and fill_at is not None and fill_at <= now.monotonic:
             dials += self._dial_another(now)
-        if self._swap_at is not None and self._swap_at <= now.monotonic:
-            self._swap_at = self._next_swap(now)
+        if self._swaps.at is not None and self._swaps.at <= now.monotonic:
+            self._swaps.begin_anew(now)
             dials += self._dials_to_swap(now)
         return dials
 
@@ -264,15 +260,6 @@ class Dialing:
             target.not_before = after(now, uniform_below(self._entropy, DIAL_JITTER_MS))
         else:
             self._dials.back_off(target, now)
-
-    def _swap_within(self, pause_ms: int, now: Instant) -> None:
-        self._changed()
-        soon = after(now, pause_ms)
-        self._swap_at = soon if self._swap_at is None else min(self._swap_at, soon)
-
-    def _next_swap(self, now: Instant) -> Monotonic:
-        jitter_ms = uniform_below(self._entropy, LINK_SWAP_INTERVAL_MS)
-        return after(now, LINK_SWAP_INTERVAL_MS // 2 + jitter_ms)
 
     def _changed(self) -> None:
         """The deadline has to be found anew; it is asked for far more often than it changes."""
