@@ -124,11 +124,7 @@ def carry_through(
         now = waited(steps, until=TO_SEE)
     has_seen = now.state != "failed"
     if now.state == "compare":
-        if not terminal.is_json:
-            for line in lines_of(now):
-                terminal.result(line)
-        if verdict is None and not terminal.is_json:
-            verdict = asked(terminal, who)
+        verdict = judged(terminal, now, who, verdict=verdict)
         if verdict is not None:
             now = confirm(verdict)
             if now.state not in SETTLED:
@@ -141,12 +137,20 @@ def carry_through(
         terminal.json(now)
     if now.state == "failed":
         raise UserError("comparison-failed", failure_of(who, has_seen=has_seen, verdict=verdict))
-    if now.state == "matched" and not is_settled(now):
-        raise UserError(
-            "timeout", f"You see the same, but {who} is no contact yet; look later: mesh contacts"
-        )
     if now.state == "matched":
+        if not is_settled(now):
+            words = f"You see the same, but {who} is no contact yet; look later: mesh contacts"
+            raise UserError("timeout", words)
         terminal.say(f"You and {who} see the same: {who} is verified.")
+
+
+def judged(terminal: Terminal, seen: SeenT, who: str, *, verdict: bool | None) -> bool | None:
+    """Show what there is to compare; return the verdict that was given, or ask for one."""
+    if terminal.is_json:
+        return verdict
+    for line in lines_of(seen):
+        terminal.result(line)
+    return asked(terminal, who) if verdict is None else verdict
 
 
 def waited(steps: Iterator[SeenT], *, until: tuple[str, ...]) -> SeenT:

@@ -42,65 +42,67 @@ def choose(ctx: click.Context, param: click.Parameter, value: object) -> None:
         ctx.color = choices.has_color
 
 
+SHARED_OPTIONS = (
+    click.option(
+        "--profile",
+        metavar="NAME",
+        envvar="MESH_PROFILE",
+        expose_value=False,
+        callback=choose,
+        help="Which profile to use (or MESH_PROFILE).",
+    ),
+    click.option(
+        "--json",
+        is_flag=True,
+        expose_value=False,
+        callback=choose,
+        help="Answer in JSON; streams are one object a line.",
+    ),
+    click.option(
+        "--quiet",
+        "-q",
+        is_flag=True,
+        expose_value=False,
+        callback=choose,
+        help="Say only what was asked for.",
+    ),
+    click.option(
+        "--verbose",
+        "-v",
+        count=True,
+        expose_value=False,
+        callback=choose,
+        help="Say more; -vv shows where an error came from.",
+    ),
+    click.option(
+        "--color",
+        type=click.Choice(["auto", "always", "never"]),
+        expose_value=False,
+        callback=choose,
+        help="Colours; NO_COLOR and FORCE_COLOR are heard as well.",
+    ),
+    click.option(
+        "--yes",
+        "-y",
+        is_flag=True,
+        expose_value=False,
+        callback=choose,
+        help="Answer yes to every question.",
+    ),
+    click.option(
+        "--timeout",
+        type=click.FloatRange(0.1, 86_400),
+        metavar="SECONDS",
+        expose_value=False,
+        callback=choose,
+        help=f"How long to wait for an answer (default {TIMEOUT_S:g}).",
+    ),
+)
+"""In the order in which `--help` shows them."""
+
+
 def shared_options(function: FC) -> FC:
     """Give a command the options that all have."""
-    for option in reversed(
-        (
-            click.option(
-                "--profile",
-                metavar="NAME",
-                envvar="MESH_PROFILE",
-                expose_value=False,
-                callback=choose,
-                help="Which profile to use (or MESH_PROFILE).",
-            ),
-            click.option(
-                "--json",
-                is_flag=True,
-                expose_value=False,
-                callback=choose,
-                help="Answer in JSON; streams are one object a line.",
-            ),
-            click.option(
-                "--quiet",
-                "-q",
-                is_flag=True,
-                expose_value=False,
-                callback=choose,
-                help="Say only what was asked for.",
-            ),
-            click.option(
-                "--verbose",
-                "-v",
-                count=True,
-                expose_value=False,
-                callback=choose,
-                help="Say more; -vv shows where an error came from.",
-            ),
-            click.option(
-                "--color",
-                type=click.Choice(["auto", "always", "never"]),
-                expose_value=False,
-                callback=choose,
-                help="Colours; NO_COLOR and FORCE_COLOR are heard as well.",
-            ),
-            click.option(
-                "--yes",
-                "-y",
-                is_flag=True,
-                expose_value=False,
-                callback=choose,
-                help="Answer yes to every question.",
-            ),
-            click.option(
-                "--timeout",
-                type=click.FloatRange(0.1, 86_400),
-                metavar="SECONDS",
-                expose_value=False,
-                callback=choose,
-                help=f"How long to wait for an answer (default {TIMEOUT_S:g}).",
-            ),
-        )
-    ):
+    for option in reversed(SHARED_OPTIONS):
         function = option(function)
     return function

@@ -3,6 +3,7 @@
 import getpass
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
@@ -83,16 +84,16 @@ def up(
     if relay and (name or no_passphrase):
         raise click.UsageError("A relay has no person: leave out --name and --no-passphrase.")
     folders = folders_of(choices)
-    settings = {
-        "MESH_LISTEN_PORT": None if port is None else str(port),
-        "MESH_MESH_SECRET_FILE": str(mesh_secret_file.absolute()) if mesh_secret_file else None,
-        "MESH_MESH_NAME": mesh_name,
-        "MESH_DISCOVERY": "false" if no_discovery else None,
-        "MESH_RELAY": "true" if relay else None,
-        "MESH_LOG_LEVEL": "debug" if choices.verbose else None,
-    }
-    # The environment stands over the config file, and a detached daemon inherits it.
-    os.environ.update({name: value for name, value in settings.items() if value is not None})
+    configure(
+        {
+            "MESH_LISTEN_PORT": None if port is None else str(port),
+            "MESH_MESH_SECRET_FILE": str(mesh_secret_file.absolute()) if mesh_secret_file else None,
+            "MESH_MESH_NAME": mesh_name,
+            "MESH_DISCOVERY": "false" if no_discovery else None,
+            "MESH_RELAY": "true" if relay else None,
+            "MESH_LOG_LEVEL": "debug" if choices.verbose else None,
+        }
+    )
     client = Client(socket_of(folders), timeout_s=choices.timeout)
     if client.is_running():
         join_running(terminal, client, folders, is_relay=relay, is_person=name != "")
@@ -107,14 +108,17 @@ def up(
     )
     if foreground:
         run_here(terminal, order, is_relay=load_config(folders.config_file).relay)
-        return
-    from mesh.daemon.detached import start_detached
+    else:
+        run_detached(terminal, order)
+        tell_started(terminal, Client(folders.socket_file, timeout_s=choices.timeout), folders)
 
-    terminal.say("Starting…")
-    process = start_detached(order)
-    # It lives on without us; nobody is to wait for it here.
-    process.returncode = 0
-    tell_started(terminal, Client(folders.socket_file, timeout_s=choices.timeout), folders)
+
+def configure(settings: Mapping[str, str | None]) -> None:
+    """Let what was said on the command line stand over the config file.
+
+    The environment does so, and a detached daemon inherits it.
+    """
+    os.environ.update({name: value for name, value in settings.items() if value is not None})
 
 
 def asked_order(
@@ -190,6 +194,16 @@ def run_here(terminal: Terminal, order: StartOrder, *, is_relay: bool) -> None:
         terminal.say(f"  See how it goes:    {MESH_COMMAND} status{option}")
 
     run_daemon(order, console=sys.stderr, on_ready=tell_ready)
+
+
+def run_detached(terminal: Terminal, order: StartOrder) -> None:
+    """Start the daemon in the background, and return when it is ready."""
+    from mesh.daemon.detached import start_detached
+
+    terminal.say("Starting…")
+    process = start_detached(order)
+    # It lives on without us; nobody is to wait for it here.
+    process.returncode = 0
 
 
 def join_running(

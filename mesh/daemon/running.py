@@ -35,6 +35,7 @@ from mesh.errors import MeshError, StorageError, UserError
 from mesh.events import VaultLocked
 from mesh.inputs import Connection
 from mesh.node.config_file import load_config, mesh_parameters, write_default_config
+from mesh.node.discovery import DiscoverySettings
 from mesh.node.folders import ProfileFolders, profile_folders
 from mesh.node.logs import start_logging
 from mesh.node.node import Node
@@ -131,13 +132,14 @@ class _Daemon:
             is_public=config.public,
             is_relay=config.relay,
         )
+        discovery = DiscoverySettings(
+            with_loopback=config.discovery_on_loopback, with_beacon=config.beacon
+        )
         return Node(
             settings=settings,
             store=store,
             listen_port=config.listen_port,
-            has_discovery=config.discovery,
-            discovers_on_loopback=config.discovery_on_loopback,
-            has_beacon=config.beacon,
+            discovery=discovery if config.discovery else None,
             disk=self._folders.data,
             battery_low_percent=config.battery_low_percent,
         )

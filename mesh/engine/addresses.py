@@ -34,10 +34,10 @@ class KnownAddresses:
         self._store = store
         self._dialing = dialing
         for text in store.peers():
-            dialing.configure(parse_address(text), now)
+            dialing.targets.configure(parse_address(text), now)
         stored = store.find_setting(_REMEMBERED)
         self._remembered = stored.decode().split("\n") if stored else []
-        dialing.remember([parse_address(text) for text in self._remembered], now)
+        dialing.targets.remember([parse_address(text) for text in self._remembered], now)
 
     def add(self, text: str, now: Instant) -> Done:
         """Keep an address that a person typed, and dial it."""
@@ -46,7 +46,7 @@ class KnownAddresses:
             raise UserError("too-many", "There are too many configured peers; remove one first.")
         with transaction(self._connection):
             self._store.add_peer(str(address))
-        self._dialing.configure(address, now)
+        self._dialing.targets.configure(address, now)
         return Done()
 
     def remove(self, text: str) -> Done:
@@ -56,17 +56,17 @@ class KnownAddresses:
             raise UserError("not-found", f"{address} is not a configured peer; see mesh peers.")
         with transaction(self._connection):
             self._store.remove_peer(str(address))
-        self._dialing.unconfigure(address)
+        self._dialing.targets.unconfigure(address)
         return Done()
 
     def try_hint(self, hint: str, now: Instant) -> None:
         """Dial where an invite says that its author was; a bad hint is no more than useless."""
         with suppress(UserError):
-            self._dialing.remember([parse_address(hint)] if hint else [], now)
+            self._dialing.targets.remember([parse_address(hint)] if hint else [], now)
 
     def remember_working(self) -> None:
         """Addresses that worked are dialled first after a restart, before discovery wakes."""
-        working = [str(address) for address in self._dialing.working_addresses()]
+        working = [str(address) for address in self._dialing.links.working_addresses()]
         remembered = list(dict.fromkeys((*working, *self._remembered)))[:REMEMBERED_ADDRESSES_MAX]
         if remembered != self._remembered:
             self._remembered = remembered
@@ -103,7 +103,7 @@ class KnownAddresses:
                 bytes_received=0,
                 bytes_sent=0,
             )
-            for target in self._dialing.targets()
+            for target in self._dialing.targets.unlinked()
             if target.dial is None
         ]
         return PeersAnswer(peers=[*linked, *seen])

@@ -335,7 +335,7 @@ class Engine:
             case PeerSeen():
                 self._neighbours.peer_seen(event, now)
             case PeerGone(instance):
-                self._dialing.peer_gone(instance)
+                self._dialing.targets.peer_gone(instance)
             case NetworksSeen(addresses):
                 self._neighbours.networks_seen(addresses)
                 self._spare_all()

@@ -42,12 +42,12 @@ class Meeting:
     @property
     def counters(self) -> dict[str, int]:
         """What neighbours sent and was passed over, by reason."""
-        return self._nearby.counters
+        return self._nearby.gathered.counters
 
     @property
     def has_wants(self) -> bool:
         """Whether the vault is wanted."""
-        return self._nearby.has_wants
+        return self._nearby.gathered.has_wants
 
     # --- Links and time -----------------------------------------------------------------------
 
@@ -76,7 +76,7 @@ class Meeting:
 
     def take_frames(self) -> list[tuple[LinkId, NearbyFrame]]:
         """Frames to send, in order."""
-        return self._nearby.take_frames()
+        return self._nearby.gathered.take_frames()
 
     def take_effects(self) -> list[Effect]:
         """What is to be told."""
@@ -113,7 +113,7 @@ class Meeting:
         self, messenger: Messenger, vault: Connection, mesh_now: UnixSeconds, now: Instant
     ) -> None:
         """Make invites, add contacts, and see who has come by an invite, in a transaction."""
-        for want in self._nearby.take_wants():
+        for want in self._nearby.gathered.take_wants():
             try:
                 with savepoint(vault):
                     self._serve(messenger, want, mesh_now, now)

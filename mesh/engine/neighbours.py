@@ -26,7 +26,7 @@ from mesh.limits import (
     LINKS_MAX,
 )
 from mesh.link.first_messages import FirstMessages
-from mesh.link.link import BeginHandshake, Link
+from mesh.link.link import BeginHandshake, HandshakeSetup, Link, own_hello
 from mesh.peering.dialing import Dialing
 from mesh.peering.duplicates import Duplicates
 from mesh.peering.exchange import PeerExchange
@@ -102,10 +102,8 @@ class Neighbours:
         self._parameters = parameters
         self._dialing = dialing
         self._exchange = exchange
-        self._first_messages = first_messages
+        self._setup = HandshakeSetup(parameters, first_messages, entropy, kem, begin)
         self._entropy = entropy
-        self._kem = kem
-        self._begin = begin
         self._counters = counters
         self._features = tuple(features)
         self._told_port = told_port
@@ -155,21 +153,15 @@ class Neighbours:
             return
         self._make_room_for_handshake(now)
         self._inputs_count += 1
+        features = self._features if is_time_vouched else (*self._features, FEATURE_TIME_UNSURE)
         self._neighbours[connected.link] = Neighbour(
             link=Link(
-                parameters=self._parameters,
+                self._setup,
                 link_private=self._link_private,
                 is_initiator=connected.dial is not None,
-                first_messages=self._first_messages,
-                entropy=self._entropy,
-                kem=self._kem,
-                hello_nonce=self._hello_nonce,
-                begin=self._begin,
-                features=(
-                    self._features if is_time_vouched else (*self._features, FEATURE_TIME_UNSURE)
+                hello=own_hello(
+                    self._hello_nonce, mesh_now, features=features, told_port=self._told_port
                 ),
-                told_port=self._told_port,
-                mesh_now=mesh_now,
                 now=now,
             ),
             address=connected.address,
@@ -223,7 +215,7 @@ class Neighbours:
             self._dialing.self_found(neighbour.dial, now)
             neighbour.dial = None
         if close.reason == CLOSE_TOO_MANY:
-            self._dialing.turned_away(link)
+            self._dialing.links.turned_away(link)
         if close.reason != CLOSE_DUPLICATE:
             self._end_waiting(link, close.reason, "the other side closed another one", now)
         self._end(link, f"the other side closed it ({close.reason})", now)

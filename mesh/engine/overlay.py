@@ -96,7 +96,7 @@ class Overlay:
 
     def tend(self, news_count: NewsCount, now: Instant) -> None:
         """Whatever is due."""
-        unreachable = self._dialing.take_unreachable()
+        unreachable = self._dialing.targets.take_unreachable()
         for address in unreachable:
             self._exchange.disproven(address)
         if unreachable:
@@ -138,7 +138,7 @@ class Overlay:
                 return
 
     def _note_recognised(self) -> None:
-        self._dialing.recognised(self._recognition.contacts_by_link())
+        self._dialing.links.recognised(self._recognition.contacts_by_link())
 
     def _note_backlogs(self, news_count: NewsCount, now: Instant) -> None:
         for link, former in list(self._backlogs.items()):
@@ -149,4 +149,4 @@ class Overlay:
 
     def _fill_up(self, now: Instant) -> None:
         if self._dialing.is_short:
-            self._dialing.offer(self._exchange.pick(PEX_RECORDS_MAX, now), now)
+            self._dialing.targets.offer(self._exchange.pick(PEX_RECORDS_MAX, now), now)

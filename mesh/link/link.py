@@ -108,6 +108,41 @@ def begin_noise(
     )
 
 
+@dataclass(frozen=True, slots=True)
+class HandshakeSetup:
+    """What every handshake of a node begins with; `first_messages` are those that it has heard."""
+
+    parameters: MeshParameters
+    first_messages: FirstMessages
+    entropy: Entropy
+    kem: Kem
+    begin: BeginHandshake = begin_noise
+
+    def start(self, link_private: bytes, *, is_initiator: bool) -> Handshake:
+        """A new handshake under this link key."""
+        return self.begin(
+            is_initiator=is_initiator,
+            entropy=self.entropy,
+            kem=self.kem,
+            prologue=PROLOGUE + self.parameters.mesh_id,
+            static=link_private,
+            psk=self.parameters.psk,
+        )
+
+
+def own_hello(
+    nonce: bytes, mesh_now: UnixSeconds, *, features: Sequence[int] = (), told_port: int = 0
+) -> Hello:
+    """What this side says of itself; `told_port` is where it takes calls, 0 if nobody is told."""
+    return Hello(
+        versions=[PROTOCOL_VERSION],
+        features=list(features),
+        mesh_time=rounded_time(mesh_now),
+        nonce=nonce,
+        port=told_port,
+    )
+
+
 @dataclass(slots=True)
 class Handshaking:
     """The handshake is under way."""
@@ -137,41 +172,22 @@ class Link:
 
     def __init__(
         self,
+        setup: HandshakeSetup,
         *,
-        parameters: MeshParameters,
         link_private: bytes,
         is_initiator: bool,
-        first_messages: FirstMessages,
-        entropy: Entropy,
-        kem: Kem,
-        hello_nonce: bytes,
-        features: Sequence[int] = (),
-        told_port: int = 0,
-        begin: BeginHandshake = begin_noise,
-        mesh_now: UnixSeconds,
+        hello: Hello,
         now: Instant,
     ) -> None:
-        noise = begin(
-            is_initiator=is_initiator,
-            entropy=entropy,
-            kem=kem,
-            prologue=PROLOGUE + parameters.mesh_id,
-            static=link_private,
-            psk=parameters.psk,
-        )
+        """`hello` is sent as soon as the handshake is done."""
+        noise = setup.start(link_private, is_initiator=is_initiator)
         self.is_initiator: Final = is_initiator
         self.local_key: Final = LinkKey(x25519_public(link_private))
         self.opened_at: Monotonic | None = None
         self.round_trip_ms = 0
         self.unknown_frames_count = 0
-        self._first_messages = first_messages
-        self.said: Final = Hello(
-            versions=[PROTOCOL_VERSION],
-            features=list(features),
-            mesh_time=rounded_time(mesh_now),
-            nonce=hello_nonce,
-            port=told_port,
-        )
+        self._first_messages = setup.first_messages
+        self.said: Final = hello
         self._state: Handshaking | Open | Closed = Handshaking(noise, HandshakeReader())
         self._raw = bytearray()
         self._outgoing: list[bytes] = []

@@ -23,15 +23,15 @@ from mesh.ids import ContactId, Instant, LinkId, Monotonic, VerifyKey
 from mesh.limits import (
     NEARBY_ANSWERS_PER_MINUTE,
     NEARBY_ASK_INTERVAL_MS,
-    NEARBY_KEY_MS,
     NEARBY_STEPS_PER_MINUTE,
 )
-from mesh.nearby.boxes import Channel, HourKey, channel_between
+from mesh.nearby.boxes import Channel, channel_between
 from mesh.nearby.comparing import Comparisons
 from mesh.nearby.gathered import Gathered, NearbyFrame
+from mesh.nearby.hour_keys import HourKeys
 from mesh.nearby.people import People, Person
 from mesh.nearby.rates import Rate
-from mesh.nearby.wants import Host, Want
+from mesh.nearby.wants import Host
 from mesh.wire.controls import COMPARE_COMMIT
 from mesh.wire.frames import NearbyAsk, NearbyCard, NearbySealed
 from mesh.wire.nearby import (
@@ -52,16 +52,18 @@ class _LinkState:
 
 @dataclass(slots=True)
 class _On:
-    """Who we are, and the keys of this hour and the former."""
+    """Who we are, and the keys under which we are met."""
 
     host: Host
     comparisons: Comparisons
-    keys: list[HourKey]
-    renew_at: Monotonic
+    keys: HourKeys
 
 
 class Nearby:
-    """Everybody near, as far as they and we want to be found."""
+    """Everybody near, as far as they and we want to be found.
+
+    Frames to send and what only the vault can answer wait in `gathered` until they are taken.
+    """
 
     def __init__(self, entropy: Entropy, is_name: Callable[[str], bool]) -> None:
         self._entropy = entropy
@@ -69,7 +71,7 @@ class Nearby:
         self._on: _On | None = None
         self._links: dict[LinkId, _LinkState] = {}
         self._people = People()
-        self._gathered = Gathered()
+        self.gathered = Gathered()
 
     # --- What the person does -----------------------------------------------------------------
 
@@ -83,9 +85,8 @@ class Nearby:
         if self._on is None:
             self._on = _On(
                 host,
-                Comparisons(host, self._gathered, self._entropy),
-                keys=[HourKey.draw(self._entropy)],
-                renew_at=_after(now, NEARBY_KEY_MS),
+                Comparisons(host, self.gathered, self._entropy),
+                HourKeys(self._entropy, now),
             )
 
     def switch_off(self, now: Instant) -> None:
@@ -95,7 +96,7 @@ class Nearby:
         for person in self._people.all():
             self._on.comparisons.give_up(person, now)
         self._people.clear()
-        self._gathered.be_silent()
+        self.gathered.be_silent()
         self._on = None
 
     def ask(self, now: Instant) -> None:
@@ -107,7 +108,7 @@ class Nearby:
             if asked_at is None or now.monotonic >= asked_at + NEARBY_ASK_INTERVAL_MS * 1000:
                 state.asked_at = now.monotonic
                 state.awaits_card = True
-                self._gathered.send(link, NearbyAsk())
+                self.gathered.send(link, NearbyAsk())
 
     def compare(self, number: int, now: Instant) -> NearbyPersonAnswer:
         """Begin a comparison, or take up theirs."""
@@ -117,7 +118,7 @@ class Nearby:
         if person.is_settling:
             return self._answer(person)
         if not person.is_comparing:
-            on.comparisons.adopt(person, channel_between(on.keys[-1], person.key))
+            on.comparisons.adopt(person, channel_between(on.keys.current, person.key))
         on.comparisons.ask(person, now)
         return self._answer(person)
 
@@ -164,8 +165,8 @@ class Nearby:
         match frame:
             case NearbyAsk():
                 if state.answers.is_allowed(now):
-                    card = NearbyCard(on.host.name, on.keys[-1].public)
-                    self._gathered.send(link, card)
+                    card = NearbyCard(on.host.name, on.keys.current.public)
+                    self.gathered.send(link, card)
             case NearbyCard():
                 if state.awaits_card:
                     state.awaits_card = False
@@ -174,7 +175,7 @@ class Nearby:
                 if state.steps.is_allowed(now):
                     self._sealed_came(on, link, frame, now)
                 else:
-                    self._gathered.drop("too many steps")
+                    self.gathered.drop("too many steps")
             case _:
                 assert_never(frame)
 
@@ -192,7 +193,7 @@ class Nearby:
         if person is not None:
             person.contact = contact
             person.end()
-            self._gathered.tell(number)
+            self.gathered.tell(number)
 
     def declined(self, number: int) -> None:
         """No contact can come of it."""
@@ -217,16 +218,15 @@ class Nearby:
         if self._on is None:
             return None
         moments = [person.until for person in self._people.all() if person.until is not None]
-        return min([self._on.renew_at, *moments])
+        return min([self._on.keys.renew_at, *moments])
 
     def deadline_passed(self, now: Instant) -> None:
         """A new key each hour; what took too long has failed; who has gone is forgotten."""
         on = self._on
         if on is None:
             return
-        if on.renew_at <= now.monotonic:
-            on.keys = [on.keys[-1], HourKey.draw(self._entropy)]
-            on.renew_at = _after(now, NEARBY_KEY_MS)
+        if on.keys.renew_at <= now.monotonic:
+            on.keys.renew(now)
         for person in self._people.all():
             if person.until is not None and person.until <= now.monotonic:
                 if person.link is None:
@@ -237,53 +237,34 @@ class Nearby:
     def become_somebody_else(self, now: Instant) -> None:
         """The link key changed: nothing may tell that we are who we were."""
         if self._on is not None:
-            self._on.keys = [HourKey.draw(self._entropy)]
-            self._on.renew_at = _after(now, NEARBY_KEY_MS)
-
-    def take_frames(self) -> list[tuple[LinkId, NearbyFrame]]:
-        """Frames to send, in order."""
-        return self._gathered.take_frames()
+            self._on.keys.replace(now)
 
     def take_changed(self) -> list[NearbyPersonAnswer]:
         """People of whom there is more to tell, each once."""
-        if not self._gathered.has_changed:
+        if not self.gathered.has_changed:
             return []
-        found = [self._people.find(number) for number in self._gathered.take_changed()]
+        found = [self._people.find(number) for number in self.gathered.take_changed()]
         return [self._answer(person) for person in found if person is not None]
-
-    @property
-    def has_wants(self) -> bool:
-        """Whether there is anything that only the vault can answer."""
-        return self._gathered.has_wants
-
-    def take_wants(self) -> list[Want]:
-        """What only the vault can answer."""
-        return self._gathered.take_wants()
-
-    @property
-    def counters(self) -> dict[str, int]:
-        """What was passed over, by reason."""
-        return self._gathered.counters
 
     # --- Cards and boxes ----------------------------------------------------------------------
 
     def _card_came(self, on: _On, link: LinkId, card: NearbyCard) -> None:
-        if not self._is_name(card.name) or _find_key(on, card.key) is not None:
-            self._gathered.drop("a card that cannot be shown")
+        if not self._is_name(card.name) or on.keys.find(card.key) is not None:
+            self.gathered.drop("a card that cannot be shown")
             return
         # A key of low order is a fault, whether anybody ever compares or not.
-        channel_between(on.keys[-1], card.key)
+        channel_between(on.keys.current, card.key)
         person = self._people.meet(link, card.key, card.name)
         if person is None:
-            self._gathered.drop("too many people")
+            self.gathered.drop("too many people")
         elif not (person.is_comparing or person.is_settling):
             person.key, person.name = card.key, card.name
-            self._gathered.tell(person.id)
+            self.gathered.tell(person.id)
 
     def _sealed_came(self, on: _On, link: LinkId, frame: NearbySealed, now: Instant) -> None:
-        own = _find_key(on, frame.recipient)
-        if own is None or _find_key(on, frame.sender) is not None:
-            self._gathered.drop("a box for another key")
+        own = on.keys.find(frame.recipient)
+        if own is None or on.keys.find(frame.sender) is not None:
+            self.gathered.drop("a box for another key")
             return
         person = self._people.find_at(link)
         channel = None if person is None else person.channel
@@ -292,7 +273,7 @@ class Nearby:
         try:
             data = channel.boxes.unseal(frame.box)
         except PeerError:
-            self._gathered.drop("a box that does not open")
+            self.gathered.drop("a box that does not open")
             return
         match decode_step(data):
             case Compared() as compared:
@@ -302,7 +283,7 @@ class Nearby:
             case Declined() if person is not None:
                 on.comparisons.declined(person)
             case _:
-                self._gathered.drop("a step out of place")
+                self.gathered.drop("a step out of place")
 
     def _compared(
         self,
@@ -319,7 +300,7 @@ class Nearby:
         if is_welcome and self._is_name(step.name):
             person = self._people.meet(link, channel.theirs, step.name)
         if person is None:
-            self._gathered.drop("a step out of place")
+            self.gathered.drop("a step out of place")
             return
         on.comparisons.adopt(person, channel)
         person.key, person.name = channel.theirs, step.name
@@ -341,11 +322,3 @@ class Nearby:
         if person is None:
             raise UserError("not-found", f"There is nobody near with the number {number}.")
         return self._on, person
-
-
-def _find_key(on: _On, public: bytes) -> HourKey | None:
-    return next((key for key in on.keys if key.public == public), None)
-
-
-def _after(now: Instant, pause_ms: int) -> Monotonic:
-    return Monotonic(now.monotonic + pause_ms * 1000)

@@ -42,6 +42,14 @@ NO_NETWORK = "No network is up; this node goes on looking for one."
 NO_MULTICAST = "Other nodes cannot be found at present; `mesh doctor` says why."
 
 
+@dataclass(frozen=True, slots=True)
+class DiscoverySettings:
+    """By what means other nodes are looked for, and whether on the loopback interface too."""
+
+    with_loopback: bool = False
+    with_beacon: bool = True
+
+
 class Discovery:
     """The trio side. `announce` may come before the thread is ready."""
 
@@ -50,15 +58,11 @@ class Discovery:
         inbox: Inbox,
         port: int,
         notice: Callable[[str], None],
-        *,
-        with_loopback: bool = False,
-        with_beacon: bool = True,
+        settings: DiscoverySettings,
     ) -> None:
         self._inbox = inbox
         self._notice = notice
-        self._loop = _DiscoveryLoop(
-            port, self._hear_from_thread, with_loopback=with_loopback, with_beacon=with_beacon
-        )
+        self._loop = _DiscoveryLoop(port, self._hear_from_thread, settings)
         self._token: trio.lowlevel.TrioToken
         # Each side counts what it passed on; only the difference matters.
         self._sent_count = 0
@@ -157,14 +161,11 @@ class _DiscoveryLoop:
         self,
         port: int,
         tell: Callable[[_Heard], None],
-        *,
-        with_loopback: bool,
-        with_beacon: bool,
+        settings: DiscoverySettings,
     ) -> None:
         self._port = port
         self._tell = tell
-        self._with_loopback = with_loopback
-        self._with_beacon = with_beacon
+        self._settings = settings
         self._loop: asyncio.AbstractEventLoop | None = None
         self._given: SimpleQueue[_Order] = SimpleQueue()
         self._orders: asyncio.Queue[_Order]
@@ -248,7 +249,7 @@ class _DiscoveryLoop:
         """Compare the interfaces, and start again if they are others, or if we never started."""
         from mesh.node.interfaces import list_interfaces, own_addresses
 
-        interfaces = list_interfaces(with_loopback=self._with_loopback)
+        interfaces = list_interfaces(with_loopback=self._settings.with_loopback)
         former = self._interfaces
         lost_carriers = [each for each in look.lost_carriers if self._has_interface(each)]
         self._has_lost_carrier = self._has_lost_carrier or bool(lost_carriers)
@@ -289,7 +290,7 @@ class _DiscoveryLoop:
         """Whatever of mDNS and the beacon is to run and does not."""
         if not self._interfaces:
             return
-        if self._with_beacon and self._radio is None:
+        if self._settings.with_beacon and self._radio is None:
             await self._start_radio(self._interfaces)
         is_due = asyncio.get_running_loop().time() >= self._retry_at
         if self._responder is None and is_due:
@@ -325,7 +326,7 @@ class _DiscoveryLoop:
 
         try:
             self._responder = Responder(
-                interfaces, self._hear_responder, with_loopback=self._with_loopback
+                interfaces, self._hear_responder, with_loopback=self._settings.with_loopback
             )
         except OSError as error:
             _log.debug("mDNS cannot start", reason=str(error))

@@ -24,7 +24,7 @@ from mesh.errors import UserError
 from mesh.events import NoticeRaised
 from mesh.inputs import Connection, NetworksSeen, VaultClosing, VaultOpened
 from mesh.node.clock import Clock, system_now
-from mesh.node.discovery import Discovery
+from mesh.node.discovery import Discovery, DiscoverySettings
 from mesh.node.driver import Driver, Outward
 from mesh.node.inbox import Inbox
 from mesh.node.interfaces import list_interfaces, own_addresses
@@ -45,9 +45,7 @@ class Node:
         settings: EngineSettings,
         store: Connection,
         listen_port: int | None = None,
-        has_discovery: bool = True,
-        discovers_on_loopback: bool = False,
-        has_beacon: bool = True,
+        discovery: DiscoverySettings | None = None,
         disk: Path | None = None,
         battery_low_percent: int = 0,
         entropy: Entropy | None = None,
@@ -55,20 +53,15 @@ class Node:
     ) -> None:
         """Raises UserError if the port that was asked for cannot be had.
 
+        `discovery`: None if others are not to be looked for, nor told of this node.
         `disk`: a folder on the disk that holds the store.
         """
         inbox = self._inbox = Inbox()
         self._network = Network(inbox, listen_port)
         self._minting = Minting(inbox)
         self._discovery: Discovery | None = None
-        if has_discovery:
-            self._discovery = Discovery(
-                inbox,
-                self.port,
-                self.notice,
-                with_loopback=discovers_on_loopback,
-                with_beacon=has_beacon,
-            )
+        if discovery is not None:
+            self._discovery = Discovery(inbox, self.port, self.notice, discovery)
         self._waking = Waking(inbox, clock, self._discovery)
         self._machine = Machine(inbox, disk=disk, battery_low_percent=battery_low_percent)
         try:

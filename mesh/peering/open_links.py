@@ -16,13 +16,14 @@ ago, and the last two of a network. So who comes later to take all links of a me
 them kept.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from mesh.crypto.entropy import Entropy
 from mesh.crypto.hashing import blake2b
 from mesh.ids import Address, ContactId, LinkId, LinkKey, Monotonic
+from mesh.inputs import OwnAddress
 from mesh.limits import (
     LINKS_ACTIVE_MAX,
     LINKS_ACTIVE_MIN,
@@ -30,7 +31,7 @@ from mesh.limits import (
     LINKS_KEPT_DIALLED,
     LINKS_PER_NETWORK_MIN,
 )
-from mesh.peering.segments import FAR, region_of
+from mesh.peering.segments import FAR, OwnNetworks, region_of
 from mesh.peering.targets import Target
 
 RANK_KEY_BYTES: Final = 16
@@ -66,10 +67,11 @@ class OpenLink:
 
 
 class OpenLinks:
-    """All of them, in the order in which they opened."""
+    """All of them, in the order in which they opened, on the networks of this machine."""
 
     def __init__(self, entropy: Entropy) -> None:
         self._rank_key = entropy.draw(RANK_KEY_BYTES)
+        self._own = OwnNetworks()
         self._links: dict[LinkId, OpenLink] = {}
         self._newest: LinkId | None = None
 
@@ -92,8 +94,29 @@ class OpenLinks:
         """A link ended."""
         return self._links.pop(link, None)
 
+    def networks_seen(self, addresses: Sequence[OwnAddress]) -> None:
+        """Discovery knows on which networks this machine is."""
+        self._own = OwnNetworks(addresses)
+        for one in self:
+            one.network = self.network_of(one.address)
+
+    def network_of(self, address: Address) -> str:
+        """On which of our own networks an address is: the name of an interface, or far away."""
+        return self._own.network_of(address)
+
+    def turned_away(self, link: LinkId) -> None:
+        """The other side gives this link up for another: it will not want us back soon."""
+        one = self._links.get(link)
+        if one is not None:
+            one.is_turned_away = True
+
+    def unconfigure(self, target: str) -> None:
+        """A person asks no more for the links that were dialled for this target."""
+        for one in self:
+            one.is_configured = one.is_configured and one.target != target
+
     def recognised(self, contacts: Mapping[LinkId, ContactId]) -> None:
-        """These links lead to contacts, and no others."""
+        """These links lead to contacts, and no others: they are not the first to go."""
         for link, one in self._links.items():
             one.is_contacts = link in contacts
 
@@ -107,6 +130,10 @@ class OpenLinks:
         """Those of them that this node opened itself."""
         return len(self._dialled())
 
+    def working_addresses(self) -> list[Address]:
+        """Addresses whose dials became the links that are open now."""
+        return [one.address for one in self if one.is_dialled]
+
     def count_in(self, network: str) -> int:
         """Links on a network."""
         return sum(one.network == network for one in self)
@@ -115,15 +142,22 @@ class OpenLinks:
         """Whether a network has fewer links than it should have."""
         return self.count_in(network) < LINKS_PER_NETWORK_MIN
 
+    @property
+    def is_scarce_near(self) -> bool:
+        """Whether any of our own networks has, or may have, fewer links than it should."""
+        names = self._own.names
+        return not names or any(self.is_scarce(name) for name in names)
+
     def has_to(self, target: Target) -> bool:
         """Whether a link leads to a target."""
         return any(one.leads_to(target) for one in self)
 
-    def has_room(self, address: Address, network: str, *, is_dialled: bool, room: int) -> bool:
+    def has_room(self, address: Address, *, is_dialled: bool, room: int) -> bool:
         """Whether one more link may stay beside the open ones, or in the place of one of them.
 
         Places beyond the usual ones are for other hosts only.
         """
+        network = self.network_of(address)
         if self.is_scarce(network) or self.counted < LINKS_ACTIVE_MAX:
             return True
         origin = _origin(address, network)

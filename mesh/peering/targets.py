@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from mesh.ids import Address, DialId, LinkKey, Monotonic
+from mesh.ids import Address, DialId, Instant, LinkKey, Monotonic
 
 
 class Source(Enum):
@@ -28,3 +28,13 @@ class Target:
     next_address: int = 0
     dial: DialId | None = None
     remote_key: LinkKey | None = None
+
+    @property
+    def is_blind(self) -> bool:
+        """Whether nobody says that it is there now: dials of such may hang for long."""
+        return self.source is not Source.ANNOUNCED
+
+
+def after(now: Instant, pause_ms: int) -> Monotonic:
+    """The moment that many milliseconds from now."""
+    return Monotonic(now.monotonic + pause_ms * 1000)

@@ -25,7 +25,7 @@ from mesh.inputs import (
     PeerSeen,
 )
 from mesh.link.first_messages import FirstMessages
-from mesh.link.link import BeginHandshake, Link
+from mesh.link.link import BeginHandshake, HandshakeSetup, Link, own_hello
 from mesh.wire.frames import Frame, IHave, Push, Stubs, encode_frame
 from mesh.wire.parameters import MeshParameters
 from sim.hostile.conduct import Conduct
@@ -84,15 +84,12 @@ class HostileDoor:
     ) -> None:
         self._conduct = conduct
         self._may_dial = dials
-        self._parameters = parameters
+        self._setup = HandshakeSetup(parameters, FirstMessages(), entropy, kem, begin)
         self._entropy = entropy
-        self._kem = kem
-        self._begin = begin
         self._chance = chance
         self._tally = tally
         self._static = entropy.draw(32)
         self._nonce = entropy.draw(16)
-        self._first_messages = FirstMessages()
         self._targets: dict[str, _Target] = {}
         self._dials: dict[DialId, str] = {}
         self._links: dict[LinkId, Link] = {}
@@ -162,15 +159,13 @@ class HostileDoor:
             return
         is_many = self._conduct.links_per_target > 1
         self._links[link] = Link(
-            parameters=self._parameters,
+            self._setup,
             link_private=self._entropy.draw(32) if is_many else self._static,
             is_initiator=dial is not None,
-            first_messages=self._first_messages,
-            entropy=self._entropy,
-            kem=self._kem,
-            begin=self._begin,
-            hello_nonce=self._entropy.draw(16) if is_many else self._nonce,
-            mesh_now=UnixSeconds(now.unix_seconds + self._conduct.lie_seconds(self._chance)),
+            hello=own_hello(
+                self._entropy.draw(16) if is_many else self._nonce,
+                UnixSeconds(now.unix_seconds + self._conduct.lie_seconds(self._chance)),
+            ),
             now=now,
         )
 

@@ -127,7 +127,7 @@ class Internet:
             for _ in range(min(INTRODUCED_BY, number))
         ]
         self.members.append(member)
-        member.dialing.offer(dict.fromkeys(known), self._now)
+        member.dialing.targets.offer(dict.fromkeys(known), self._now)
         self._plan(member)
 
     def _draw_address(self) -> Address:
@@ -159,7 +159,7 @@ class Internet:
             self.loop.after(
                 2 * self._latency_us(), partial(self._dialled, member, dial.dial, dial.address)
             )
-        unreachable = member.dialing.take_unreachable()
+        unreachable = member.dialing.targets.take_unreachable()
         for address in unreachable:
             member.exchange.disproven(address)
         if member.exchange.deadline_passed(self._now) or unreachable:
@@ -170,7 +170,8 @@ class Internet:
     def _fill_up(self, member: Member) -> None:
         """What the engine does when a link has ended, or others were told of."""
         if member.dialing.is_short:
-            member.dialing.offer(member.exchange.pick(PEX_RECORDS_MAX, self._now), self._now)
+            known = member.exchange.pick(PEX_RECORDS_MAX, self._now)
+            member.dialing.targets.offer(known, self._now)
 
     def _send(self, member: Member) -> None:
         for link, frame in member.exchange.take_frames():
@@ -227,7 +228,7 @@ class Internet:
             # It says who else may have room, then ends the link.
             farewell = called.exchange.farewell(calls_from, self._now)
             is_news = caller.exchange.received(here, farewell, self._now)
-            caller.dialing.turned_away(here)
+            caller.dialing.links.turned_away(here)
             self._down(caller, here)
             if is_news:
                 self._fill_up(caller)
@@ -240,7 +241,7 @@ class Internet:
             surplus = member.dialing.find_surplus()
             if surplus is not None:
                 number, link = member.links[surplus]
-                self.members[number].dialing.turned_away(link)
+                self.members[number].dialing.links.turned_away(link)
                 self._end(member, surplus)
 
     def _up(

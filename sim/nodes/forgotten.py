@@ -18,7 +18,7 @@ from mesh.inputs import (
     Input,
     VaultOpened,
 )
-from mesh.peering.dialing import Dialing
+from mesh.peering.dials import Dials
 from mesh.peering.targets import Target
 from mesh.posting.admission import Admission, Verdict
 from mesh.replication.negentropy import _Splitter
@@ -171,7 +171,7 @@ class DeafAfterJump:
         return None if self.is_deaf else self.engine.deadline()
 
 
-def _never_backing_off(dialing: Dialing, target: Target, now: Instant) -> None:
+def _never_backing_off(dials: Dials, target: Target, now: Instant) -> None:
     target.failures_count += 1
     target.not_before = now.monotonic
 
@@ -316,7 +316,7 @@ FORGOTTEN: Final[Mapping[str, Bug]] = {
     ),
     "no-backoff": Bug(
         "Who cannot be reached is dialled again at once.",
-        swaps=(Swap(Dialing, "_back_off", _never_backing_off),),
+        swaps=(Swap(Dials, "back_off", _never_backing_off),),
     ),
     "digest-trusted": Bug(
         "Once a neighbour found no difference nothing is compared with others.",

@@ -51,7 +51,7 @@ CAPS: Final[Mapping[str, int]] = {
     "_LengthPrefixed._buffer": 2 * limits.FRAME_BYTES_MAX,
     "Retiring._orphans": limits.ORPHANED_RETIREMENTS_MAX,
     "Admission._stamps": limits.STAMP_VERDICTS_REMEMBERED,
-    "Dialing._targets": limits.CANDIDATES_MAX,
+    "TargetTable._by_name": limits.CANDIDATES_MAX,
     "Duplicates._waiting": limits.LINKS_MAX,
     "Counters.by_name": 1_000,
     "ExpectedTags._places": _EXPECTED_TAGS_MAX,

@@ -19,7 +19,7 @@ from mesh.errors import PeerError
 from mesh.ids import EnvelopeId, LinkId
 from mesh.limits import IDS_PER_FRAME_MAX
 from mesh.link.first_messages import FirstMessages
-from mesh.link.link import Link
+from mesh.link.link import HandshakeSetup, Link, own_hello
 from mesh.replication.anti_entropy import AntiEntropy
 from mesh.replication.seen_sets import SeenSets
 from mesh.wire.envelope import Envelope, decode_envelope
@@ -57,14 +57,10 @@ class Neighbour:
         self._crowd = crowd
         self._stream = stream
         self._link = Link(
-            parameters=crowd.parameters,
+            HandshakeSetup(crowd.parameters, FirstMessages(), SystemChance(), PycaKem()),
             link_private=os.urandom(32),
             is_initiator=False,
-            first_messages=FirstMessages(),
-            entropy=SystemChance(),
-            kem=PycaKem(),
-            hello_nonce=os.urandom(16),
-            mesh_now=began.unix_seconds,
+            hello=own_hello(os.urandom(16), began.unix_seconds),
             now=began,
         )
         self._comparing = AntiEntropy(crowd.sets, SystemChance())

@@ -106,7 +106,6 @@ async def run(folder: Path) -> None:
         settings=EngineSettings(parameters=BENCH_MESH),
         store=database(folder / "store.db"),
         listen_port=0,
-        has_discovery=False,
     )
     program = Program(node)
     async with trio.open_nursery() as nursery:

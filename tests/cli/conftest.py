@@ -62,3 +62,8 @@ def node(mesh: Mesh) -> Iterator[Running]:
     """Run a small node where `mesh` looks for one."""
     with running(profile_folders().socket_file) as served:
         yield served
+
+
+def befriend(mesh: Mesh, label: str = "Ben") -> None:
+    """Make somebody a contact."""
+    assert mesh("add", f"mesh:{label}", "--label", label).code == 0

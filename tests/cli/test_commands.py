@@ -1,7 +1,5 @@
 """Every command against a node that answers: what is printed where, and the exit code."""
 
-import io
-import json
 import os
 import re
 import stat
@@ -14,12 +12,10 @@ import pytest
 
 from mesh.cli import main
 from mesh.cli.main import COMMANDS
-from mesh.commands import ComparisonAnswer
-from mesh.events import ComparisonChanged
 from mesh.node.folders import profile_folders
 from mesh.node.profile import Profile
 from tests.api.small_node import PASSPHRASE, Running, running
-from tests.cli.conftest import Mesh
+from tests.cli.conftest import Mesh, befriend
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -39,10 +35,6 @@ def further_commands(group: click.Group, *path: str) -> list[tuple[str, ...]]:
         if isinstance(command, click.Group):
             found += further_commands(command, *path, name)
     return found
-
-
-def befriend(mesh: Mesh, label: str = "Ben") -> None:
-    assert mesh("add", f"mesh:{label}", "--label", label).code == 0
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -198,113 +190,6 @@ def test_contacts_are_added_listed_and_renamed(mesh: Mesh, node: Running) -> Non
     assert mesh("--json", "add", "http://x").problem == "bad-invite"
 
 
-def test_a_message_is_sent_from_arguments(mesh: Mesh, node: Running) -> None:
-    befriend(mesh)
-    ran = mesh("send", "Ben", "Hello", "there")
-    assert (ran.code, ran.out) == (0, "")
-    assert "queued here" in ran.err
-    assert node.node.messages[0].text == "Hello there"
-    assert mesh("send", "Ben", "--json", "x").json["number"] == 2
-    assert mesh("send", "Nobody", "x").code == 5
-
-
-@pytest.mark.parametrize("arguments", [("Ben",), ("Ben", "-")])
-def test_a_message_is_sent_from_standard_input(
-    mesh: Mesh, node: Running, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...]
-) -> None:
-    befriend(mesh)
-    text = "two\nlines — ü\n"
-    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(text.encode())))
-    assert mesh("send", *arguments).code == 0
-    assert node.node.messages[0].text == "two\nlines — ü"
-
-
-@pytest.mark.parametrize(
-    "content, kind",
-    [(b"", "no-text"), (b"\xff", "bad-text"), (b"x" * 70_000, "too-large")],
-    ids=["nothing", "no UTF-8", "much"],
-)
-def test_standard_input_that_is_no_message_is_refused(
-    mesh: Mesh, node: Running, monkeypatch: pytest.MonkeyPatch, content: bytes, kind: str
-) -> None:
-    befriend(mesh)
-    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(content)))
-    ran = mesh("send", "Ben", "--json")
-    assert (ran.code, ran.problem) == (1, kind)
-    assert node.node.messages == []
-
-
-def test_a_key_makes_a_repeated_send_one_message(mesh: Mesh, node: Running) -> None:
-    befriend(mesh)
-    for _ in range(2):
-        assert mesh("send", "Ben", "--key", "k", "once").code == 0
-    assert len(node.node.messages) == 1
-    assert mesh("--json", "send", "Ben", "--key", "k", "twice").problem == "key-reused"
-
-
-def test_waiting_ends_when_a_neighbour_carries_the_message(mesh: Mesh, node: Running) -> None:
-    befriend(mesh)
-    node.node.carries_at_once = True
-    ran = mesh("send", "Ben", "--wait", "--json", "x")
-    assert (ran.code, ran.json["state"]) == (0, "carried")
-
-
-def test_waiting_in_vain_is_told_and_the_message_stays(mesh: Mesh, node: Running) -> None:
-    befriend(mesh)
-    ran = mesh("send", "Ben", "--wait", "--timeout", "0.1", "--json", "x")
-    assert (ran.code, ran.problem) == (6, "not-carried")
-    assert ran.json["state"] == "queued"
-
-
-def test_waiting_for_the_delivery_is_more_than_for_a_neighbour(mesh: Mesh, node: Running) -> None:
-    befriend(mesh)
-    node.node.carries_at_once = True
-    ran = mesh("send", "Ben", "--wait", "delivered", "--timeout", "0.1", "--json", "x")
-    assert (ran.code, ran.problem, ran.json["state"]) == (6, "not-delivered", "carried")
-    node.node.delivers_at_once = True
-    ran = mesh("send", "Ben", "x", "--wait", "delivered")
-    assert (ran.code, ran.err) == (0, "Ben, message 2: delivered to their device\n")
-
-
-@pytest.mark.parametrize(
-    "arguments, text",
-    [
-        (("--wait", "Ben", "hello", "there"), "hello there"),
-        (("Ben", "--wait", "hello"), "hello"),
-        (("Ben", "--wait", "carried", "hello"), "hello"),
-        (("Ben", "hello", "--wait"), "hello"),
-        (("Ben", "--", "hello", "--wait"), "hello --wait"),
-    ],
-)
-def test_wait_may_stand_alone_anywhere(
-    mesh: Mesh, node: Running, arguments: tuple[str, ...], text: str
-) -> None:
-    befriend(mesh)
-    node.node.carries_at_once = True
-    assert mesh("send", *arguments).code == 0
-    assert node.node.messages[0].text == text
-
-
-def test_a_message_is_withdrawn(mesh: Mesh, node: Running) -> None:
-    befriend(mesh)
-    mesh("send", "Ben", "x")
-    assert mesh("withdraw", "1").err == "Ben, message 1: withdrawn\n"
-    assert mesh("withdraw", "1", "--json").json["state"] == "withdrawn"
-    assert mesh("withdraw", "2").code == 5
-
-
-def test_who_waits_for_a_message_that_was_withdrawn_is_told_so(mesh: Mesh, node: Running) -> None:
-    befriend(mesh)
-    mesh("send", "Ben", "--key", "k", "x")
-    mesh("withdraw", "1")
-    for awaited in ("carried", "delivered"):
-        ran = mesh("send", "Ben", "--key", "k", "--wait", awaited, "x")
-        assert (ran.code, ran.err.splitlines()[-1]) == (
-            6,
-            "mesh: Nobody waits for it any more: withdrawn.",
-        )
-
-
 def test_every_command_that_a_sentence_names_is_there() -> None:
     named = [
         name
@@ -354,67 +239,6 @@ def test_colour_is_drawn_only_where_it_is_wanted(
     monkeypatch.setenv("NO_COLOR", "1")
     assert "\x1b[" not in mesh("read").out
     assert "\x1b[" in mesh("--color=always", "read").out
-
-
-def test_tail_shows_what_is_there_and_what_comes(mesh: Mesh, node: Running) -> None:
-    befriend(mesh)
-    befriend(mesh, "Carl")
-    node.receive("Ben", "old")
-    node.receive("Ben", "last")
-    node.receive_on_subscription("Carl", "elsewhere")
-    node.receive_on_subscription("Ben", "new")
-    ran = mesh("tail", "Ben", "--last", "1", "--count", "2", "--json")
-    assert [json.loads(line)["text"] for line in ran.out.splitlines()] == ["last", "new"]
-
-
-def test_tail_tells_what_happened_beside_messages(mesh: Mesh, node: Running) -> None:
-    befriend(mesh)
-    asked = ComparisonAnswer(contact=1, label="Ben", state="asked by them")
-    node.happen_while_tailed(ComparisonChanged(asked), "Ben", "new")
-    ran = mesh("tail", "--count", "1")
-    told, new = ran.out.splitlines()
-    assert told == "* Ben wishes to compare: mesh compare 1"
-    assert new.endswith("Ben: new")
-
-
-@pytest.mark.parametrize("is_asked_for", [False, True])
-def test_a_bot_gets_other_events_only_if_it_asks(
-    mesh: Mesh, node: Running, is_asked_for: bool
-) -> None:
-    befriend(mesh)
-    asked = ComparisonAnswer(contact=1, label="Ben", state="asked by them")
-    node.happen_while_tailed(ComparisonChanged(asked), "Ben", "new")
-    options = ("--events",) if is_asked_for else ()
-    lines = list(map(json.loads, mesh("tail", "--json", "--count", "1", *options).out.splitlines()))
-    assert [line.get("type") for line in lines] == (
-        ["comparison-changed", None] if is_asked_for else [None]
-    )
-
-
-def test_who_waits_apart_is_in_no_tail(mesh: Mesh, node: Running) -> None:
-    befriend(mesh)
-    befriend(mesh, "Stranger")
-    node.node.people.change("Stranger", is_request=True)
-    node.receive_on_subscription("Stranger", "buy this")
-    node.receive_on_subscription("Ben", "new")
-    assert "buy this" not in mesh("tail", "--count", "1").out
-
-
-def test_late_messages_of_one_conversation_are_tailed_too(mesh: Mesh, node: Running) -> None:
-    befriend(mesh)
-    for text in ("first", "second"):
-        node.receive("Ben", text)
-    node.node.order = (2, 1)
-    ran = mesh("tail", "Ben", "--after", "0", "--count", "2")
-    assert [line.rsplit(": ", 1)[1] for line in ran.out.splitlines()] == ["first", "second"]
-
-
-def test_tail_begins_after_a_message(mesh: Mesh, node: Running) -> None:
-    befriend(mesh)
-    for text in ("1", "2", "3"):
-        node.receive("Ben", text)
-    ran = mesh("tail", "--after", "1", "--count", "2")
-    assert [line.rsplit(": ", 1)[1] for line in ran.out.splitlines()] == ["2", "3"]
 
 
 def test_peers_are_added_listed_and_removed(mesh: Mesh, node: Running) -> None:

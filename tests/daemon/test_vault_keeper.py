@@ -62,7 +62,7 @@ async def running(
     with Profile.held(folders, cost=CHEAP) as profile:
         profile.create(passphrase)
         store = profile.open_store()
-        node = Node(settings=SETTINGS, store=store, listen_port=0, has_discovery=False)
+        node = Node(settings=SETTINGS, store=store, listen_port=0)
         keeper = VaultKeeper(profile, node, clock=clock)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(node.run)

@@ -5,7 +5,7 @@ from mesh.errors import PeerError
 from mesh.ids import Address, Instant, LinkId, LinkKey, Monotonic, UnixSeconds
 from mesh.inputs import BytesReceived, Connected
 from mesh.link.first_messages import FirstMessages
-from mesh.link.link import Link
+from mesh.link.link import HandshakeSetup, Link, own_hello
 from mesh.wire.frames import Frame
 from tests.engine.joined import START_US, Joined
 from tests.entropy import SeededEntropy
@@ -32,14 +32,10 @@ class Stranger:
         self._name = name
         entropy = SeededEntropy(7_000 + table.strangers_count)
         self._link = Link(
-            parameters=table.parameters,
+            HandshakeSetup(table.parameters, FirstMessages(), entropy, PycaKem()),
             link_private=private or entropy.draw(32),
             is_initiator=True,
-            first_messages=FirstMessages(),
-            entropy=entropy,
-            kem=PycaKem(),
-            hello_nonce=entropy.draw(16),
-            mesh_now=UnixSeconds(self.now.unix_seconds),
+            hello=own_hello(entropy.draw(16), UnixSeconds(self.now.unix_seconds)),
             now=self.now,
         )
         table.strangers[self.link_id] = self._hear

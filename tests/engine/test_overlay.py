@@ -100,7 +100,7 @@ def test_a_neighbour_who_invents_nodes_costs_few_dials_and_is_forgotten() -> Non
     assert invented > 10 * PEX_RECORDS_PER_HOUR_MAX
     stranger.send_raw(bytes(100))
     table.pass_time(3_600)
-    assert len(engine._dialing.targets()) == 0
+    assert len(engine._dialing.targets.unlinked()) == 0
     assert len(engine._overlay._exchange) == 0
 
 

@@ -12,7 +12,7 @@ from mesh.crypto.kem import PycaKem
 from mesh.errors import PeerError
 from mesh.ids import Instant, Monotonic, UnixSeconds
 from mesh.link.first_messages import FirstMessages
-from mesh.link.link import Link
+from mesh.link.link import HandshakeSetup, Link, own_hello
 from mesh.wire.frames import Frame
 from mesh.wire.parameters import MeshParameters
 from tests.integration.networks import socket_in
@@ -60,14 +60,10 @@ class Insider:
     def __init__(self, stream: socket.socket, parameters: MeshParameters) -> None:
         self.stream = stream
         self.link = Link(
-            parameters=parameters,
+            HandshakeSetup(parameters, FirstMessages(), SystemChance(), PycaKem()),
             link_private=os.urandom(32),
             is_initiator=True,
-            first_messages=FirstMessages(),
-            entropy=SystemChance(),
-            kem=PycaKem(),
-            hello_nonce=os.urandom(16),
-            mesh_now=UnixSeconds(now().unix_seconds),
+            hello=own_hello(os.urandom(16), UnixSeconds(now().unix_seconds)),
             now=now(),
         )
 

@@ -9,7 +9,7 @@ from mesh.errors import PeerError
 from mesh.ids import EnvelopeId, Instant, Monotonic, UnixSeconds
 from mesh.limits import HANDSHAKE_TIMEOUT_MS, LINK_CHECK_MS, LINK_DEAD_MS, LINK_PING_IDLE_MS
 from mesh.link.first_messages import FirstMessages
-from mesh.link.link import Link
+from mesh.link.link import HandshakeSetup, Link, own_hello
 from mesh.wire.frames import Frame, IHave, Push, encode_frame, join_entries
 from mesh.wire.parameters import MeshParameters
 from tests.entropy import SeededEntropy
@@ -32,14 +32,10 @@ def make_link(
 ) -> Link:
     entropy = SeededEntropy(seed)
     return Link(
-        parameters=parameters,
+        HandshakeSetup(parameters, first_messages or FirstMessages(), entropy, PycaKem()),
         link_private=entropy.draw(32),
         is_initiator=is_initiator,
-        first_messages=first_messages or FirstMessages(),
-        entropy=entropy,
-        kem=PycaKem(),
-        hello_nonce=entropy.draw(16),
-        mesh_now=UnixSeconds(now.unix_seconds),
+        hello=own_hello(entropy.draw(16), UnixSeconds(now.unix_seconds)),
         now=now,
     )
 

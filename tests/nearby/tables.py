@@ -38,7 +38,7 @@ class Seat:
 
     def serve(self) -> None:
         """Answer what the machine wants, as a vault would."""
-        for want in self.nearby.take_wants():
+        for want in self.nearby.gathered.take_wants():
             match want:
                 case InviteWanted(person, verify_key, name):
                     self.invites.append((verify_key, name))
@@ -85,7 +85,7 @@ class Table:
     def cut(self) -> None:
         """End all links; what was on its way is lost."""
         for index, link in self._ends:
-            self.seats[index].nearby.take_frames()
+            self.seats[index].nearby.gathered.take_frames()
             self.seats[index].nearby.link_down(link, self.now)
             self.seats[index].serve()
         self._ends.clear()
@@ -104,7 +104,7 @@ class Table:
         """Deliver what one seat has sent; return how many frames that was."""
         seat = self.seats[index]
         seat.serve()
-        frames = seat.nearby.take_frames()
+        frames = seat.nearby.gathered.take_frames()
         for link, frame in frames:
             self.sent.append((seat.name, frame))
             end = self._ends.get((index, link))

@@ -82,7 +82,7 @@ def test_who_did_not_opt_in_is_silent_whatever_comes() -> None:
     for frame in frames:
         relay.nearby.received(end, frame, table.now)
     relay.nearby.ask(table.now)
-    assert relay.nearby.take_frames() == []
+    assert relay.nearby.gathered.take_frames() == []
     assert relay.nearby.deadline() is None
     assert ann.nearby.answers() == relay.nearby.answers() == []
     with pytest.raises(UserError, match="switched off"):
@@ -109,13 +109,13 @@ def test_a_neighbour_that_asks_without_end_is_answered_four_times_a_minute() -> 
     ann.nearby.link_up(link)
     for _ in range(10):
         ann.nearby.received(link, NearbyAsk(), table.now)
-    assert len(ann.nearby.take_frames()) == NEARBY_ANSWERS_PER_MINUTE
+    assert len(ann.nearby.gathered.take_frames()) == NEARBY_ANSWERS_PER_MINUTE
     table.pass_time(59.9)
     ann.nearby.received(link, NearbyAsk(), table.now)
-    assert ann.nearby.take_frames() == []
+    assert ann.nearby.gathered.take_frames() == []
     table.pass_time(0.1)
     ann.nearby.received(link, NearbyAsk(), table.now)
-    assert len(ann.nearby.take_frames()) == 1
+    assert len(ann.nearby.gathered.take_frames()) == 1
 
 
 def test_a_card_that_nobody_asked_for_is_passed_over() -> None:
@@ -142,7 +142,7 @@ def test_a_card_of_low_order_is_a_fault_and_our_own_key_is_passed_over() -> None
     table.switch_on()
     ann.nearby.link_up(LinkId(7))
     ann.nearby.received(LinkId(7), NearbyAsk(), table.now)
-    ((_, own),) = ann.nearby.take_frames()
+    ((_, own),) = ann.nearby.gathered.take_frames()
     ann.nearby.ask(table.now)
     ann.nearby.received(LinkId(7), own, table.now)
     assert ann.nearby.answers() == []
@@ -320,7 +320,7 @@ def test_a_proof_that_never_comes_is_a_failure() -> None:
     ann.nearby.confirm(ann.person.id, table.now, is_equal=True)
     table.step(0)
     bob.nearby.confirm(bob.person.id, table.now, is_equal=True)
-    bob.nearby.take_frames()
+    bob.nearby.gathered.take_frames()
     assert states(bob) == ("matched",)
     table.pass_time(NEARBY_STEP_MS / 1000)
     bob.nearby.deadline_passed(table.now)
@@ -421,9 +421,9 @@ def test_who_only_passes_frames_on_changes_nothing() -> None:
     spare.nearby.link_up(LinkId(50))
     for frame in frames:
         spare.nearby.received(LinkId(50), frame, table.now)
-    assert spare.nearby.take_frames() == []
+    assert spare.nearby.gathered.take_frames() == []
     assert spare.nearby.answers() == []
-    assert spare.nearby.counters["nearby: a box for another key"] == len(frames)
+    assert spare.nearby.gathered.counters["nearby: a box for another key"] == len(frames)
 
 
 def test_frames_that_are_sent_again_change_nothing() -> None:
@@ -443,14 +443,14 @@ def test_a_box_that_was_changed_is_dropped_and_one_that_holds_no_step_is_a_fault
     table, ann, _ = pair()
     key = cards(table, "Bob")[0].key
     ann.nearby.received(LinkId(1), NearbyAsk(), table.now)
-    own = next(f.key for _, f in ann.nearby.take_frames() if isinstance(f, NearbyCard))
+    own = next(f.key for _, f in ann.nearby.gathered.take_frames() if isinstance(f, NearbyCard))
     assert own != key
     channel = channel_between(STRANGER, own)
     good = channel.boxes.seal(encode_step(Declined()), SeededEntropy(1))
     ann.nearby.received(LinkId(1), NearbySealed(STRANGER.public, own, good), table.now)
     damaged = good[:-1] + bytes((good[-1] ^ 1,))
     ann.nearby.received(LinkId(1), NearbySealed(STRANGER.public, own, damaged), table.now)
-    assert ann.nearby.counters == {
+    assert ann.nearby.gathered.counters == {
         "nearby: a step out of place": 1,
         "nearby: a box that does not open": 1,
     }
@@ -483,4 +483,4 @@ def test_only_so_many_boxes_of_a_link_are_opened_in_a_minute() -> None:
     for _ in range(NEARBY_STEPS_PER_MINUTE + 5):
         frame = NearbySealed(STRANGER.public, bytes(32), bytes(60))
         ann.nearby.received(LinkId(1), frame, table.now)
-    assert ann.nearby.counters["nearby: too many steps"] == 5
+    assert ann.nearby.gathered.counters["nearby: too many steps"] == 5

@@ -159,7 +159,7 @@ def test_whoever_holds_a_link_is_passed_over_or_at_fault_and_makes_no_contact(
     ann.nearby.ask(table.now)
     ann.nearby.received(LinkId(7), NearbyCard("Mallory", MALLORY.public), table.now)
     assert ann.nearby._on is not None
-    own = ann.nearby._on.keys[-1].public
+    own = ann.nearby._on.keys.current.public
     channel = channel_between(MALLORY, own)
     for data, what in played:
         box = channel.boxes.seal(data, SeededEntropy(1))
@@ -183,8 +183,8 @@ def test_any_sealed_frame_is_passed_over_or_a_fault(sender: bytes, box: bytes) -
     table.switch_on()
     ann.nearby.link_up(LinkId(7))
     assert ann.nearby._on is not None
-    own = ann.nearby._on.keys[-1].public
+    own = ann.nearby._on.keys.current.public
     with contextlib.suppress(PeerError):
         ann.nearby.received(LinkId(7), NearbySealed(sender, own, box), table.now)
-    assert ann.nearby.take_frames() == []
+    assert ann.nearby.gathered.take_frames() == []
     assert ann.nearby.answers() == []

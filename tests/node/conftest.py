@@ -1,9 +1,11 @@
 """What the tests of the shell share."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from mesh.node.folders import ProfileFolders, profile_folders
 from tests.node.islands import Island
 from tests.node.killing import IsKilled, mortals
 
@@ -16,6 +18,12 @@ def island() -> Iterator[Island]:
         yield made
     finally:
         made.close()
+
+
+@pytest.fixture
+def folders(tmp_path: Path) -> ProfileFolders:
+    """Return the folders of a profile that is not made yet."""
+    return profile_folders("anna", {"MESH_HOME": str(tmp_path / "home")})
 
 
 @pytest.fixture(scope="session")

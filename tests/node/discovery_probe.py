@@ -11,7 +11,7 @@ import msgspec
 import trio
 
 from mesh.effects import Announce
-from mesh.node.discovery import Discovery
+from mesh.node.discovery import Discovery, DiscoverySettings
 from mesh.node.inbox import Inbox
 from mesh.node.logs import start_logging
 
@@ -26,7 +26,9 @@ def tell(kind: str, **fields: object) -> None:
 async def main(port: int) -> None:
     """Follow orders until `stop`, or until the end of the input."""
     inbox = Inbox()
-    discovery = Discovery(inbox, port, lambda sentence: tell("Notice", sentence=sentence))
+    discovery = Discovery(
+        inbox, port, lambda sentence: tell("Notice", sentence=sentence), DiscoverySettings()
+    )
 
     async def report() -> None:
         while True:

@@ -74,7 +74,7 @@ class Crowd:
         for link in list(member.links):
             self._end(member, link, is_turned_away=False)
         for other in self.members.values():
-            other.dialing.peer_gone(member.instance)
+            other.dialing.targets.peer_gone(member.instance)
 
     def make_greedy(self, number: int) -> None:
         """From now on a member is hostile."""
@@ -150,7 +150,7 @@ class Crowd:
         is_welcome = called.dialing.is_welcome(caller.address, None)
         self._up(caller, here, dial, called)
         if not is_welcome:
-            caller.dialing.turned_away(here)
+            caller.dialing.links.turned_away(here)
             caller.dialing.link_down(here, self._now)
             return
         self.links_count += 1
@@ -177,7 +177,7 @@ class Crowd:
         other = self.members[other_number]
         del other.links[other_link]
         if is_turned_away:
-            other.dialing.turned_away(other_link)
+            other.dialing.links.turned_away(other_link)
         member.dialing.link_down(link, self._now)
         other.dialing.link_down(other_link, self._now)
 

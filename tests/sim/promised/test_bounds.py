@@ -32,7 +32,7 @@ def test_the_census_names_tables_deep_inside() -> None:
     laptop = booted()
     assert laptop.engine is not None
     found = census(laptop.engine)
-    assert {"SeenSets._elements", "Dialing._targets", "Counters.by_name"} <= set(found)
+    assert {"SeenSets._elements", "TargetTable._by_name", "Counters.by_name"} <= set(found)
     require_bounded(0, laptop.engine, laptop.store, laptop.vault)
 
 
