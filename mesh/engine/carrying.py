@@ -35,7 +35,8 @@ from mesh.limits import (
     RELAY_DELAY_MS_MAX,
 )
 from mesh.posting.admission import Accept, Admission, Defer, Refuse, Verdict
-from mesh.posting.keeping import FORMER, DepthOf, SponsorsOf
+from mesh.posting.keeping import DepthOf
+from mesh.posting.sides import FORMER, SponsorsOf
 from mesh.replication.retiring import Retiring
 from mesh.replication.seen_sets import Element
 from mesh.replication.spreading import Spreading
