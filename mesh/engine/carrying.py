@@ -35,7 +35,8 @@ from mesh.limits import (
     RELAY_DELAY_MS_MAX,
 )
 from mesh.posting.admission import Accept, Admission, Defer, Refuse, Verdict
-from mesh.posting.keeping import FORMER, DepthOf, SponsorsOf
+from mesh.posting.keeping import DepthOf
+from mesh.posting.sides import FORMER, SponsorsOf
 from mesh.replication.retiring import Retiring
 from mesh.replication.seen_sets import Element
 from mesh.replication.spreading import Spreading
@@ -93,7 +94,7 @@ class Carrying:
             carried_days=carried_days,
             depth_of=depth_of,
             sponsors_of=sponsors_of,
-            created_of=lambda id_: self.spreading.element(id_).created,
+            created_of=lambda id_: self.spreading.sets.element(id_).created,
             is_ours=is_ours,
         )
         self.store: Final = self._holdings.store
@@ -133,7 +134,7 @@ class Carrying:
         envelope_id = envelope_id_of(push.envelope)
         self._counters.count("bodies_received")
         self.spreading.body_came(link, envelope_id, now)
-        if self.spreading.is_known(envelope_id):
+        if envelope_id in self.spreading.sets:
             if self.spreading.is_body_welcome(envelope_id):
                 self._fill_body(link, decode_envelope(push.envelope), mesh_now, now)
             else:
@@ -169,7 +170,7 @@ class Carrying:
         for envelope in envelopes:
             if self.spreading.is_body_welcome(envelope.id):
                 self._fill_body(None, envelope, mesh_now, now)
-            elif not self.spreading.is_known(envelope.id):
+            elif envelope.id not in self.spreading.sets:
                 self._settle(None, envelope, self._admission.admit_own(envelope), mesh_now, now)
 
     # --- What came by hand: there is no link to answer, to blame or to ask -------------------
@@ -186,7 +187,7 @@ class Carrying:
 
         A stub has to be retired: nobody is asked for its body.
         """
-        if self.spreading.is_known(brought.id):
+        if brought.id in self.spreading.sets:
             if isinstance(brought, Stub) or not self.spreading.is_body_welcome(brought.id):
                 return None
             self._fill_body(None, brought, mesh_now, now)
@@ -203,7 +204,7 @@ class Carrying:
 
     def spare(self, link: LinkId, sparing: Sparing) -> None:
         """What of others' mail does not leave over a link now."""
-        self.spreading.spare(link, sparing)
+        self.spreading.outgoing.spare(link, sparing)
 
     def set_stored_bytes_max(self, stored_bytes_max: int) -> None:
         """There is more or less room than before; from the next commit on."""
@@ -258,7 +259,7 @@ class Carrying:
         self.spreading.link_up(
             link, now, is_dialled_by_us=is_dialled_by_us, round_trip_ms=round_trip_ms
         )
-        self.spreading.announce(link, self._forgetting.near_cut_off(self.spreading.sets))
+        self.spreading.outgoing.announce(link, self._forgetting.near_cut_off(self.spreading.sets))
 
     def link_down(self, link: LinkId, now: Instant) -> None:
         """A link is gone, and with it what it still waited for."""
@@ -328,7 +329,7 @@ class Carrying:
             if count:
                 self._counters.count(name, count)
         for envelope_id in committed.evicted:
-            self.spreading.body_gone(envelope_id)
+            self.spreading.outgoing.body_gone(envelope_id)
         gone = [*committed.evicted, *(retirement.envelope for retirement in committed.retired)]
         self._forgetting.bodies_gone(gone, self.spreading.sets)
         self._told_retired += committed.retired
@@ -351,7 +352,7 @@ class Carrying:
 
     def frames_to_send(self, link: LinkId, room_bytes: int) -> list[Frame]:
         """The next bodies and announcements of a link, as many as it has room for in one batch."""
-        return self._giving.frames(self.spreading, link, room_bytes)
+        return self._giving.frames(self.spreading.outgoing, link, room_bytes)
 
     def _load(self) -> None:
         missing: list[EnvelopeId] = []
@@ -378,7 +379,7 @@ class Carrying:
         may_check_stamp: bool = True,
         now: Instant,
     ) -> None:
-        if isinstance(brought, _Bodiless) and self.spreading.is_known(brought.id):
+        if isinstance(brought, _Bodiless) and brought.id in self.spreading.sets:
             self.spreading.body_refused(link, brought.id, now)
             self.retirements.came_with(link, brought.stub, brought.tokens, now)
             return
@@ -512,7 +513,7 @@ class Carrying:
                 if turn >= len(waiting) or link in faulted:
                     continue
                 brought = waiting[turn]
-                if isinstance(brought, Envelope) and self.spreading.is_known(brought.id):
+                if isinstance(brought, Envelope) and brought.id in self.spreading.sets:
                     if self.spreading.is_body_welcome(brought.id):
                         self._fill_body(link, brought, mesh_now, now)
                     self._answer(link, brought.id)
@@ -534,7 +535,7 @@ class Carrying:
         return FORMER if link is None else self._neighbours.get(link, FORMER)
 
     def _has_body(self, envelope_id: EnvelopeId) -> bool:
-        return self.spreading.is_known(envelope_id) and self._holdings.has_body(envelope_id)
+        return envelope_id in self.spreading.sets and self._holdings.has_body(envelope_id)
 
     def _lapse(self, mesh_now: UnixSeconds) -> None:
         lapsed = self._holdings.lapse(mesh_now)

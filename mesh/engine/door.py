@@ -297,7 +297,7 @@ class Engine:
         if messenger is not None and (self._is_behind or messenger.has_unposted):
             return Monotonic(0)
         for link in self._unserved:
-            if self._neighbours.room_bytes(link) and self.spreading.has_bodies(link):
+            if self._neighbours.room_bytes(link) and self.spreading.outgoing.has_more(link):
                 return Monotonic(0)
         return earliest(
             (
@@ -441,7 +441,7 @@ class Engine:
     def _tend(self, mesh_now: UnixSeconds, now: Instant) -> None:
         self._neighbours.tend(mesh_now, now)
         self._meeting.tend(self._neighbours.link_key, now)
-        self._overlay.tend(self.spreading.news_count, now)
+        self._overlay.tend(self.spreading.scores.news_count, now)
         self._vouches.tend(mesh_now, now)
         self._courier.tend(mesh_now, now)
         is_steady = self._clock.is_steady(now)
@@ -456,7 +456,7 @@ class Engine:
             self._neighbours.send(link, Time(rounded_time(time.mesh_time), flags))
         for link, frame in self.spreading.take_frames(mesh_now, now):
             self._neighbours.send(link, frame)
-        self._unserved = self.spreading.links_with_bodies()
+        self._unserved = self.spreading.outgoing.links_with_more()
         for link in self._unserved:
             room_bytes = self._neighbours.room_bytes(link)
             if room_bytes:

@@ -10,8 +10,8 @@ from mesh.engine.neighbours import Counters
 from mesh.ids import EnvelopeId, LinkId
 from mesh.limits import SEND_BODIES_PER_BATCH_BYTES_MAX
 from mesh.posting.standing import Depth
+from mesh.replication.outgoing import Outgoing
 from mesh.replication.retiring import Retiring
-from mesh.replication.spreading import Spreading
 from mesh.replication.turns import ANY_FLOW, Flow, Group
 from mesh.wire.frames import Frame, Push, Retired, Stubs, encode_frame
 from mesh.wire.retirement import Retirement, join_retirements
@@ -35,16 +35,16 @@ class Giving:
         self._retiring = retiring
         self._counters = counters
 
-    def frames(self, spreading: Spreading, link: LinkId, room_bytes: int) -> list[Frame]:
+    def frames(self, outgoing: Outgoing, link: LinkId, room_bytes: int) -> list[Frame]:
         """The next bodies and announcements of a link, as many as it has room for in one batch."""
         room_bytes = min(room_bytes, SEND_BODIES_PER_BATCH_BYTES_MAX)
         frames: list[Frame] = []
-        while room_bytes > 0 and spreading.has_bodies(link):
-            announcement = spreading.take_announcement(link)
+        while room_bytes > 0 and outgoing.has_more(link):
+            announcement = outgoing.take_announcement(link)
             if announcement is not None:
                 frames.append(announcement)
                 room_bytes -= len(announcement.entries)
-            ids = spreading.take_bodies(link, _BODIES_PER_READ)
+            ids = outgoing.take_bodies(link, _BODIES_PER_READ)
             # A retirement has no body to look for.
             found = self._holdings.bodies(
                 [id_ for id_ in ids if self._retiring.find_envelope(id_) is None]
@@ -53,15 +53,13 @@ class Giving:
                 frames.append(Push(body))
                 room_bytes -= len(body)
             self._counters.count("bodies_sent", len(found))
-            instead = self._without_bodies(
-                spreading, link, [id_ for id_ in ids if id_ not in found]
-            )
+            instead = self._without_bodies(outgoing, link, [id_ for id_ in ids if id_ not in found])
             frames += instead
             room_bytes -= sum(len(encode_frame(frame)) for frame in instead)
         return frames
 
     def _without_bodies(
-        self, spreading: Spreading, link: LinkId, ids: list[EnvelopeId]
+        self, outgoing: Outgoing, link: LinkId, ids: list[EnvelopeId]
     ) -> list[Frame]:
         """What there is to give in place of bodies: stubs with their tokens, or retirements."""
         if not ids:
@@ -80,7 +78,7 @@ class Giving:
         answered = {*stubs, *(retirement.element for retirement in told)}
         for id_ in ids:
             if id_ not in answered:
-                spreading.body_missing(link, id_)
+                outgoing.body_missing(link, id_)
         frames: list[Frame] = []
         if entries:
             frames.append(Stubs(entries))

@@ -17,7 +17,8 @@ from mesh.limits import (
     LAPSED_ROWS_PER_BATCH,
     RECENT_BODIES_BYTES_MAX,
 )
-from mesh.posting.keeping import FORMER, CreatedOf, DepthOf, Keeping, SponsorsOf
+from mesh.posting.keeping import CreatedOf, DepthOf, Keeping
+from mesh.posting.sides import FORMER, SponsorsOf
 from mesh.storage.sqlcipher import transaction
 from mesh.storage.store import Store
 from mesh.storage.store_rows import IndexRow

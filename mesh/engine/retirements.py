@@ -46,7 +46,7 @@ class Retirements:
         """Take those of the store at start, once their envelopes are known."""
         for retirement in self._holdings.store.retirements():
             self._retiring.add(retirement)
-            envelope = self._spreading.element(retirement.envelope)
+            envelope = self._spreading.sets.element(retirement.envelope)
             element = envelope._replace(size_class=RETIREMENT_SIZE_CLASS)
             self._spreading.sets.add(retirement.element, element)
 
@@ -108,7 +108,7 @@ class Retirements:
     def tend(self, now: Instant) -> None:
         """Let those take effect that were held back for long enough."""
         for retirement in self._retiring.take_due(now):
-            if self._spreading.is_known(retirement.envelope):
+            if retirement.envelope in self._spreading.sets:
                 self._stand(retirement, now)
             else:
                 self._spreading.forget([retirement.element])
@@ -138,12 +138,12 @@ class Retirements:
         self._retiring.add(retirement)
         self._holdings.retire(retirement)
         self._spreading.body_unwelcome(envelope_id, now)
-        self._spreading.body_gone(envelope_id)
-        envelope = self._spreading.element(envelope_id)
+        self._spreading.outgoing.body_gone(envelope_id)
+        envelope = self._spreading.sets.element(envelope_id)
         element = envelope._replace(size_class=RETIREMENT_SIZE_CLASS)
         self._spreading.retired(retirement.element, element, now)
 
     def _headers(self, ids: Sequence[EnvelopeId]) -> dict[EnvelopeId, Header]:
         """The headers of those of the given envelopes that are known."""
-        known = [id_ for id_ in ids if self._spreading.is_known(id_)]
+        known = [id_ for id_ in ids if id_ in self._spreading.sets]
         return self._holdings.headers(known) if known else {}

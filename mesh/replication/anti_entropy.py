@@ -2,16 +2,15 @@
 
 Implements `docs/protocol/spreading.md`, section "Comparing two sets". A live machine. At link-up
 the side that dialled reconciles each lifetime class; from then on a node now and then tells a
-random neighbour the fingerprints of its sets (`Root`), and whoever sees a difference reconciles
+random neighbour the fingerprints of its sets (`roots`), and whoever sees a difference reconciles
 that class. The side that opens learns both differences: what it lacks it asks for, what the other
-lacks it announces. Who answers keeps the class and the floor, and nothing else.
+lacks it announces. The other side answers (`responder`).
 
 Sums of ids can be made to agree by who crafts ids (Wagner's generalised birthday). So the first
 borders are drawn anew each time, and *audits* compare sums that are salted with a fresh nonce.
 
 Nothing here is lost by giving up: a session that was refused, cut or not answered is opened again
-after a pause. What a neighbour can make us compute is bounded by allowances, and by pauses between
-its roots.
+after a pause.
 """
 
 from collections.abc import Callable
@@ -28,28 +27,13 @@ from mesh.limits import (
     RECONCILE_FRAME_BYTES_MAX,
     RECONCILE_MESSAGES_PER_SECOND,
     RECONCILE_ROUNDS_MAX,
-    RECONCILE_SERVED_PER_SECOND_MAX,
     RECONCILE_TIMEOUT_MS,
-    ROOT_INTERVAL_MAX_MS,
-    ROOT_INTERVAL_MS,
-    ROOT_PAUSE_MS,
 )
 from mesh.replication.allowance import Allowance
-from mesh.replication.auditing import (
-    AuditedRange,
-    bound_of,
-    cost_of,
-    count_of,
-    draw_range,
-    salted_sum,
-)
-from mesh.replication.negentropy import (
-    SPLIT_DAEMON,
-    Difference,
-    Reconciliation,
-    Split,
-    fingerprint,
-)
+from mesh.replication.auditing import AuditedRange, bound_of, count_of, draw_range, salted_sum
+from mesh.replication.negentropy import SPLIT_DAEMON, Difference, Reconciliation, Split
+from mesh.replication.responder import Responder
+from mesh.replication.roots import ROOT_CEILING_S, Roots
 from mesh.replication.seen_sets import CLASSES_COUNT, SeenSets
 from mesh.wire.frames import (
     NEG_CLOSE_BUSY,
@@ -61,7 +45,6 @@ from mesh.wire.frames import (
     NegMessage,
     NegOpen,
     Root,
-    RootEntry,
 )
 
 SUSPECTED_LEAF: Final = 8
@@ -69,10 +52,6 @@ SUSPECTED_LEAF: Final = 8
 cannot be made to agree."""
 
 AUDIT_ONE_IN: Final = 16
-EAGER_ROOT_ONE_IN: Final = 5
-ROOT_CEILING_S: Final = 60
-"""A root leaves out what was created within a minute: it may be on its way."""
-
 SESSION_MAX: Final = 0xFFFF
 
 
@@ -110,30 +89,18 @@ class _Audited:
 
 
 @dataclass(slots=True)
-class _Served:
-    """A session of the other side."""
-
-    session: int
-    lifetime_class: int
-    floor: UnixSeconds
-
-
-@dataclass(slots=True)
 class _LinkState:
     """What is under way with one neighbour. Who dialled numbers his sessions evenly."""
 
     parity: int
-    # Messages of theirs that we answer, and answers of theirs that we read on.
-    served_allowance: Allowance
+    # Answers of theirs that we read on.
     answers_allowance: Allowance
     open_after: Monotonic
     waiting: list[int] = field(default_factory=list)
     suspected: AuditedRange | None = None
     opened: _Opened | None = None
     audited: _Audited | None = None
-    served: _Served | None = None
     deadline: Monotonic | None = None
-    root_heard_at: Monotonic | None = None
     sessions_count: int = 0
     synced: dict[int, None] = field(default_factory=dict)
 
@@ -155,31 +122,25 @@ class AntiEntropy:
     def __init__(self, sets: SeenSets, entropy: Entropy) -> None:
         self._sets = sets
         self._entropy = entropy
+        self._responder = Responder(sets, entropy)
+        self._roots = Roots(sets, entropy)
         self._links: dict[LinkId, _LinkState] = {}
         # All that are busy are among them: mostly there is none, and nothing to look at.
         self._busy: dict[LinkId, _LinkState] = {}
         self._frames: list[tuple[LinkId, Frame]] = []
         self._learned: list[Learned] = []
-        self._root_at: Monotonic | None = None
-        self._root_interval_ms = ROOT_INTERVAL_MS
-        self._roots_count = 0
-        # Of all links together; it begins with the first of them.
-        self._served_allowance: Allowance | None = None
 
     def link_up(self, link: LinkId, now: Instant, *, is_dialled_by_us: bool) -> None:
         """A link is ready; who dialled it compares everything at once."""
         rate = RECONCILE_MESSAGES_PER_SECOND
         state = self._links[link] = _LinkState(
             parity=0 if is_dialled_by_us else 1,
-            served_allowance=Allowance(per_second=rate, burst=rate, now=now),
             # Honest answers keep to the other side's allowance for us.
             answers_allowance=Allowance(per_second=2 * rate, burst=2 * rate, now=now),
             open_after=now.monotonic,
         )
-        if self._served_allowance is None:
-            in_all = RECONCILE_SERVED_PER_SECOND_MAX
-            self._served_allowance = Allowance(per_second=in_all, burst=2 * in_all, now=now)
-        self._root_soon(now)
+        self._responder.link_up(link, now)
+        self._roots.link_up(link, now)
         if is_dialled_by_us:
             self._want_all(link, state)
 
@@ -187,7 +148,8 @@ class AntiEntropy:
         """A link is gone."""
         self._links.pop(link, None)
         self._busy.pop(link, None)
-        self._root_soon(now)
+        self._responder.link_down(link)
+        self._roots.link_down(link, now)
 
     def compare(self, link: LinkId, now: Instant, *, pause_ms: int = 0) -> None:
         """Reconcile all classes with a neighbour: something was dropped or has changed."""
@@ -205,22 +167,28 @@ class AntiEntropy:
         if state.opened is not None:
             self._frames.append((link, NegMessage(state.opened.session, b"")))
             state.opened, state.deadline = None, None
-            self._root_soon(now)
+            self._roots.changed(now)
 
     def received(self, link: LinkId, frame: Frame, mesh_now: UnixSeconds, now: Instant) -> None:
         """A frame of reconciliation came; PeerError if it is malformed."""
         state = self._links[link]
         match frame:
-            case NegOpen():
-                self._open_came(link, state, frame, mesh_now, now)
+            case NegOpen(session=session):
+                if session & 1 == state.parity:
+                    raise PeerError("a reconciliation that cannot be")
+                self._answer(link, self._responder.opened(link, frame, mesh_now, now))
             case NegMessage(session=session, message=message):
-                self._message_came(link, state, session, message, mesh_now, now)
+                if session & 1 == state.parity:
+                    self._answer_came(link, state, session, message, mesh_now, now)
+                else:
+                    self._answer(link, self._responder.continued(link, frame, now))
             case NegClose():
                 self._close_came(link, state, frame, mesh_now, now)
             case Root(entries=entries):
-                self._root_came(link, state, entries, mesh_now, now)
+                for lifetime_class in self._roots.differing(link, entries, mesh_now, now):
+                    self._want(link, state, lifetime_class)
             case Audit():
-                self._audit_came(link, state, frame, now)
+                self._answer(link, self._responder.audited(link, frame, now))
             case AuditResult():
                 self._audit_result_came(link, state, frame)
             case _:
@@ -240,7 +208,7 @@ class AntiEntropy:
 
     def deadline(self) -> Monotonic | None:
         """When `deadline_passed` wants to be called."""
-        found = self._root_at if self._links else None
+        found = self._roots.deadline()
         for state in self._busy.values():
             at = state.deadline
             if at is not None and (found is None or at < found):
@@ -257,8 +225,7 @@ class AntiEntropy:
             if state.deadline is not None and now.monotonic >= state.deadline:
                 state.audited = None
                 self._give_up(link, state, now)
-        if self._root_at is not None and now.monotonic >= self._root_at:
-            self._tell_root(is_eager, mesh_now, now)
+        self._frames += self._roots.deadline_passed(is_eager, mesh_now, now)
 
     # --- Opening ------------------------------------------------------------------------------
 
@@ -331,30 +298,8 @@ class AntiEntropy:
         if state.opened is not None:
             self._want(link, state, state.opened.lifetime_class)
             _pause(state, RECONCILE_AFTER_LOSS_MS, now)
-            self._root_soon(now)
+            self._roots.changed(now)
         state.opened, state.deadline = None, None
-
-    def _message_came(
-        self,
-        link: LinkId,
-        state: _LinkState,
-        session: int,
-        message: bytes,
-        mesh_now: UnixSeconds,
-        now: Instant,
-    ) -> None:
-        """An answer to a session of ours, or the next message of one of theirs."""
-        if session & 1 == state.parity:
-            self._answer_came(link, state, session, message, mesh_now, now)
-            return
-        served = state.served
-        if served is None or served.session != session:
-            # It was given up here.
-            return
-        if not message:
-            state.served = None
-            return
-        self._serve(link, state, served, message, now)
 
     def _answer_came(
         self,
@@ -400,7 +345,7 @@ class AntiEntropy:
         """A session has come to its end: what was found equal is sometimes audited."""
         state.opened, state.deadline = None, None
         if not opened.is_equal:
-            self._root_soon(now)
+            self._roots.changed(now)
         is_first = opened.lifetime_class not in state.synced
         is_auditable = opened.is_equal and not opened.is_suspected
         if is_auditable and (is_first or uniform_below(self._entropy, AUDIT_ONE_IN) == 0):
@@ -429,45 +374,6 @@ class AntiEntropy:
             pause_s = min(max(close.value, 1), RECONCILE_BUSY_SECONDS_MAX)
             _pause(state, 1_000 * pause_s, now)
 
-    # --- Serving ------------------------------------------------------------------------------
-
-    def _open_came(
-        self,
-        link: LinkId,
-        state: _LinkState,
-        open_: NegOpen,
-        mesh_now: UnixSeconds,
-        now: Instant,
-    ) -> None:
-        if open_.session & 1 == state.parity or open_.lifetime_class >= CLASSES_COUNT:
-            raise PeerError("a reconciliation that cannot be")
-        floor = self._sets.floor(open_.lifetime_class, mesh_now)
-        if open_.floor < floor:
-            self._frames.append((link, NegClose(open_.session, NEG_CLOSE_FLOOR, floor)))
-            return
-        floor = UnixSeconds(open_.floor)
-        state.served = _Served(open_.session, open_.lifetime_class, floor)
-        self._serve(link, state, state.served, open_.message, now)
-
-    def _serve(
-        self, link: LinkId, state: _LinkState, served: _Served, message: bytes, now: Instant
-    ) -> None:
-        if not self._may_serve(state, 1, now):
-            state.served = None
-            # Drawn, so that those who are told to wait do not all come back together.
-            pause_s = 1 + uniform_below(self._entropy, 4)
-            self._frames.append((link, NegClose(served.session, NEG_CLOSE_BUSY, pause_s)))
-            return
-        reconciliation = self._reconciliation(served.lifetime_class, served.floor, SPLIT_DAEMON)
-        answer = reconciliation.respond(message)
-        self._frames.append((link, NegMessage(served.session, answer)))
-
-    def _may_serve(self, state: _LinkState, cost: int, now: Instant) -> bool:
-        """Whether a link, and all together, may cost us so much more."""
-        in_all = self._served_allowance
-        assert in_all is not None, "it is there since the first link"
-        return state.served_allowance.take(cost, now) and in_all.take(cost, now)
-
     def _reconciliation(
         self, lifetime_class: int, floor: UnixSeconds, split: Split
     ) -> Reconciliation:
@@ -477,77 +383,6 @@ class AntiEntropy:
             split=split,
             frame_bytes_max=RECONCILE_FRAME_BYTES_MAX,
         )
-
-    # --- Roots --------------------------------------------------------------------------------
-
-    def _tell_root(
-        self, is_eager: Callable[[LinkId], bool], mesh_now: UnixSeconds, now: Instant
-    ) -> None:
-        """Tell a random neighbour what our sets come to: mostly one that does not push to us.
-
-        What is pushed both ways is seldom lost, so those are looked at every fifth time.
-        """
-        self._plan_root(now)
-        self._root_interval_ms = min(2 * self._root_interval_ms, ROOT_INTERVAL_MAX_MS)
-        if not self._links:
-            return
-        self._roots_count += 1
-        is_eager_turn = self._roots_count % EAGER_ROOT_ONE_IN == 0
-        links = [one for one in self._links if is_eager(one) == is_eager_turn]
-        links = links or list(self._links)
-        link = links[uniform_below(self._entropy, len(links))]
-        ceiling = UnixSeconds((mesh_now - ROOT_CEILING_S) // 60 * 60)
-        entries = []
-        for lifetime_class in range(CLASSES_COUNT):
-            floor = self._sets.floor(lifetime_class, mesh_now)
-            if floor > ceiling:
-                # Everything older had to be cut off.
-                continue
-            count, value = self._root_of(lifetime_class, floor, ceiling)
-            entries.append(RootEntry(lifetime_class, floor, ceiling, count, value))
-        self._frames.append((link, Root(entries)))
-
-    def _root_came(
-        self,
-        link: LinkId,
-        state: _LinkState,
-        entries: list[RootEntry],
-        mesh_now: UnixSeconds,
-        now: Instant,
-    ) -> None:
-        if any(one.lifetime_class >= CLASSES_COUNT or one.ceiling < one.floor for one in entries):
-            raise PeerError("a root that cannot be")
-        heard_at = state.root_heard_at
-        if heard_at is not None and now.monotonic - heard_at < ROOT_PAUSE_MS * 1000:
-            # Nobody honest has one again so soon: it would only make us work.
-            return
-        state.root_heard_at = now.monotonic
-        for entry in entries:
-            if entry.floor < self._sets.floor(entry.lifetime_class, mesh_now):
-                # Part of it has lapsed here: they will hear of ours.
-                continue
-            floor, ceiling = UnixSeconds(entry.floor), UnixSeconds(entry.ceiling)
-            ours = self._root_of(entry.lifetime_class, floor, ceiling)
-            if ours != (entry.count, entry.fingerprint):
-                self._want(link, state, entry.lifetime_class)
-
-    def _root_of(
-        self, lifetime_class: int, floor: UnixSeconds, ceiling: UnixSeconds
-    ) -> tuple[int, bytes]:
-        index = self._sets.of_class(lifetime_class)
-        lower, upper = index.rank(bound_of(floor)), index.rank(bound_of(ceiling))
-        return upper - lower, fingerprint(index, lower, upper)
-
-    def _root_soon(self, now: Instant) -> None:
-        """Something changed: tell roots at the shortest interval again."""
-        self._root_interval_ms = ROOT_INTERVAL_MS
-        soon = _after(now, 3 * ROOT_INTERVAL_MS // 2)
-        if self._root_at is None or self._root_at > soon:
-            self._plan_root(now)
-
-    def _plan_root(self, now: Instant) -> None:
-        half = self._root_interval_ms // 2
-        self._root_at = _after(now, half + uniform_below(self._entropy, 2 * half))
 
     # --- Audits -------------------------------------------------------------------------------
 
@@ -575,19 +410,6 @@ class AntiEntropy:
         audit = Audit(opened.session, lifetime_class, nonce, drawn.floor, drawn.ceiling)
         self._frames.append((link, audit))
 
-    def _audit_came(self, link: LinkId, state: _LinkState, audit: Audit, now: Instant) -> None:
-        if audit.lifetime_class >= CLASSES_COUNT or audit.ceiling <= audit.floor:
-            raise PeerError("an audit that cannot be")
-        index = self._sets.of_class(audit.lifetime_class)
-        asked = AuditedRange(
-            audit.lifetime_class, UnixSeconds(audit.floor), UnixSeconds(audit.ceiling)
-        )
-        count = count_of(index, asked)
-        if count > 2 * AUDIT_IDS_MAX or not self._may_serve(state, cost_of(count), now):
-            return
-        total = salted_sum(index, asked, audit.nonce)
-        self._frames.append((link, AuditResult(audit.session, count, total)))
-
     def _audit_result_came(self, link: LinkId, state: _LinkState, result: AuditResult) -> None:
         audited = state.audited
         if audited is None or audited.session != result.session:
@@ -600,6 +422,10 @@ class AntiEntropy:
             self._busy[link] = state
 
     # --- What is to be compared ---------------------------------------------------------------
+
+    def _answer(self, link: LinkId, answer: Frame | None) -> None:
+        if answer is not None:
+            self._frames.append((link, answer))
 
     def _want(self, link: LinkId, state: _LinkState, lifetime_class: int) -> None:
         if lifetime_class not in state.waiting:

@@ -20,6 +20,8 @@ class _Record:
     at: int
     first: float = 0
     broken: float = 0
+    news_count: int = 0
+    backlog_count: int = 0
 
     def age(self, now: Instant) -> None:
         """Forget by halves."""
@@ -50,10 +52,12 @@ class Scores:
         self._records.pop(link, None)
         self._doubted.pop(link, None)
 
-    def brought(self, link: LinkId, now: Instant) -> None:
-        """A link was the first to bring an envelope."""
+    def brought(self, link: LinkId, now: Instant, *, is_backlog: bool) -> None:
+        """A link was the first to bring an envelope. `is_backlog`: it was asked for it."""
         record = self._records.get(link)
         if record is not None:
+            record.news_count += 1
+            record.backlog_count += is_backlog
             record.age(now)
             record.first = min(record.first + 1, SCORE_FIRST_MAX)
             if record.score >= 0:
@@ -69,6 +73,11 @@ class Scores:
         if record.score < 0 and link not in self._doubted:
             self._doubted[link] = None
             self._newly_doubted.append(link)
+
+    def news_count(self, link: LinkId) -> tuple[int, int]:
+        """How much of what a link brought was new here: in all, and fetched as backlog."""
+        record = self._records.get(link)
+        return (record.news_count, record.backlog_count) if record is not None else (0, 0)
 
     @property
     def has_doubted(self) -> bool:

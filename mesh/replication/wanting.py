@@ -13,7 +13,6 @@ nothing is lost by a bound.
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from heapq import heapify, heappop, heappush, nlargest
 from typing import NamedTuple
 
 from mesh.ids import EnvelopeId, Instant, LinkId, Monotonic
@@ -21,23 +20,19 @@ from mesh.limits import (
     ANNOUNCED_IDS_BURST,
     ANNOUNCED_IDS_PER_SECOND,
     ANNOUNCERS_PER_ID_MAX,
-    ASKED_IN_VAIN_MS,
     IDS_PER_FRAME_MAX,
     LATE_MS,
     LATE_PAUSES_MAX_MS,
-    MISSING_BODIES_ASKED_MAX,
     MISSING_IDS_MAX,
     OFFERED_IDS_PER_LINK_MAX,
     RECONCILE_AFTER_LOSS_MS,
-    REFUSED_IDS_MAX,
-    REFUSED_KEPT_MS,
     SPARED_PAUSE_MS,
-    WANT_TIMEOUT_MS,
-    WANTS_PER_LINK_BYTES_MAX,
-    WANTS_PER_LINK_MAX,
 )
 from mesh.replication.allowance import Allowance
-from mesh.replication.pace import Pace
+from mesh.replication.declined import Declined
+from mesh.replication.due_ids import DueIds
+from mesh.replication.missing_bodies import MissingBodies
+from mesh.replication.requests import Requests
 from mesh.replication.scores import Scores
 from mesh.replication.seen_sets import SeenSets
 from mesh.wire.frames import Graft, IWant
@@ -53,7 +48,7 @@ class Ask(NamedTuple):
 
 @dataclass(slots=True)
 class _Missing:
-    """An id that somebody has and we lack. `due`: when something is to be done about it.
+    """An id that somebody has and we lack.
 
     It has an announcer, and each of them has it among what it offered, or was asked for.
     `put_off_ms`: how much longer we have waited for it, being late ourselves.
@@ -61,53 +56,46 @@ class _Missing:
 
     size_bytes: int
     is_live: bool
-    due: Monotonic | None = None
     put_off_ms: int = 0
     announcers: list[LinkId] = field(default_factory=list)
     owner: LinkId | None = None
-    asked_at: int = 0
 
 
 @dataclass(slots=True)
 class _LinkState:
     """What one neighbour has for us. Dicts stand for ordered sets.
 
-    `asked_lately`: what it need not give any more, or did not give in time, and since when.
-    `deadline`: by then it must bring a body that it was asked for, or all that it owes is asked of
-    others. Asking for more does not move it: who withholds would be given time by every question.
     `spared_until`: by then only what it announces is asked for.
     """
 
     allowance: Allowance
-    pace: Pace
+    requests: Requests
     offered: dict[EnvelopeId, None] = field(default_factory=dict)
-    asked: dict[EnvelopeId, int] = field(default_factory=dict)
-    asked_bytes: int = 0
-    asked_lately: dict[EnvelopeId, Monotonic] = field(default_factory=dict)
-    deadline: Monotonic | None = None
-    bodies_asked: dict[EnvelopeId, None] = field(default_factory=dict)
-    bodies_to_ask: list[EnvelopeId] = field(default_factory=list)
-    broken_count: int = 0
     spared_until: int = 0
+
+    @property
+    def load(self) -> int:
+        """How many missing ids the link has announced."""
+        return len(self.offered) + len(self.requests)
 
 
 class Wanting:
     """All that is missing, and what is asked of whom."""
 
-    def __init__(self, sets: SeenSets, scores: Scores) -> None:
+    def __init__(
+        self, sets: SeenSets, scores: Scores, declined: Declined, bodies: MissingBodies
+    ) -> None:
         self._sets = sets
         self._scores = scores
+        self._declined = declined
+        self._bodies = bodies
         self._links: dict[LinkId, _LinkState] = {}
         # Those that owe something that they were asked for: only they have a deadline.
-        self._owing: dict[LinkId, _LinkState] = {}
+        self._owing: dict[LinkId, Requests] = {}
         self._missing: dict[EnvelopeId, _Missing] = {}
-        self._bodiless: dict[EnvelopeId, None] = {}
-        self._refused: dict[EnvelopeId, Monotonic] = {}
-        # What is here and not to be known yet, and who is known to have it too.
-        self._held_back: dict[EnvelopeId, list[LinkId]] = {}
-        # Ids about which something falls due; one that was settled meanwhile is passed over.
-        self._due: list[tuple[Monotonic, int, EnvelopeId]] = []
-        self._due_count = 0
+        # When something is to be done about a missing id: it did not come by itself, or not from
+        # whom it was asked.
+        self._due = DueIds(count_max=MISSING_IDS_MAX)
         # Links that may be asked for more, since when. They are looked through once a batch and
         # not once a frame: a frame of six bytes must not cost a walk through all that is missing.
         self._askable: dict[LinkId, Instant] = {}
@@ -118,64 +106,40 @@ class Wanting:
     # --- Links --------------------------------------------------------------------------------
 
     def link_up(self, link: LinkId, now: Instant, *, round_trip_ms: int) -> None:
-        """A link is ready: it is asked once for each body that is missed, the newest first."""
+        """A link is ready: it is asked for bodies that are missed."""
         allowance = Allowance(
             per_second=ANNOUNCED_IDS_PER_SECOND, burst=ANNOUNCED_IDS_BURST, now=now
         )
-        state = self._links[link] = _LinkState(allowance, Pace(round_trip_ms))
-        if self._bodiless:
-            newest = nlargest(
-                MISSING_BODIES_ASKED_MAX,
-                self._bodiless,
-                key=lambda one: self._sets.element(one).created,
-            )
-            state.bodies_to_ask = newest[::-1]
+        self._links[link] = _LinkState(allowance, Requests(round_trip_ms))
+        if self._bodies.has_to_ask(link):
             self._askable[link] = now
 
     def link_down(self, link: LinkId, now: Instant) -> None:
         """A link is gone: what it owed is asked of others."""
-        state = self._links.pop(link, None)
-        if state is None:
+        if self._links.pop(link, None) is None:
             return
         self._owing.pop(link, None)
         self._askable.pop(link, None)
         self._dropped.pop(link, None)
         for id_, missing in list(self._missing.items()):
-            if link not in missing.announcers:
-                continue
-            missing.announcers.remove(link)
-            _let_others_answer(missing, link)
-            if not missing.announcers:
-                del self._missing[id_]
+            if link in missing.announcers:
+                self._leave(id_, missing, link)
         self._ask_all(now)
 
     def round_trip_ms(self, link: LinkId) -> int:
         """How soon a link answers, as far as that was seen."""
-        return self._links[link].pace.round_trip_ms
-
-    def broken_count(self, link: LinkId) -> int:
-        """How many ids a link announced and did not give in time."""
-        return self._links[link].broken_count
+        return self._links[link].requests.pace.round_trip_ms
 
     # --- What neighbours have -----------------------------------------------------------------
-
-    def load(self, bodiless: Iterable[EnvelopeId]) -> None:
-        """Take the envelopes whose bodies are missed, at start."""
-        self._bodiless = dict.fromkeys(bodiless)
-
-    def is_body_welcome(self, id_: EnvelopeId) -> bool:
-        """Whether a known id lacks the body that this node would keep."""
-        return id_ in self._bodiless
 
     def announcers(self, id_: EnvelopeId) -> list[LinkId]:
         """Who is known to have an id that is missing or held back here."""
         missing = self._missing.get(id_)
-        return missing.announcers if missing is not None else self._held_back.get(id_, [])
+        return missing.announcers if missing is not None else self._declined.holders(id_)
 
     def was_asked(self, link: LinkId, id_: EnvelopeId) -> bool:
         """Whether a link was asked for this, also if it has come from elsewhere meanwhile."""
-        state = self._links[link]
-        return id_ in state.asked or id_ in state.asked_lately
+        return self._links[link].requests.was_asked(id_)
 
     def is_full(self, link: LinkId) -> bool:
         """Whether a link has more for us than we could note."""
@@ -190,8 +154,8 @@ class Wanting:
         missing = self._missing.get(id_)
         if missing is not None and not missing.is_live:
             return False
-        late = now.monotonic - ASKED_IN_VAIN_MS * 1000
-        return all(state.asked_lately.get(id_, late) >= late for state in self._links.values())
+        states = self._links.values()
+        return not any(state.requests.was_asked_in_vain(id_, now) for state in states)
 
     def offered(
         self,
@@ -209,103 +173,50 @@ class Wanting:
         state = self._links[link]
         for id_, size_bytes in entries:
             if is_announced and not state.allowance.take(1, now):
-                self._drop(link)
+                self.lost(link)
                 break
             if not is_announced and state.spared_until > now.monotonic:
                 continue
-            if id_ in self._held_back:
-                self._note_holder(id_, link)
+            if self._declined.is_declined(id_):
+                self._declined.note_holder(id_, link)
                 continue
-            if id_ in self._refused or id_ in state.asked:
+            if id_ in state.requests:
                 continue
-            if id_ in self._sets and not self._may_ask_body(state, id_, is_announced=is_announced):
+            if id_ in self._sets and not self._bodies.may_ask(link, id_, is_announced=is_announced):
                 continue
             self._note_offer(link, state, id_, size_bytes, now, is_live=is_live)
         self._askable[link] = now
 
-    def no_have(self, link: LinkId, ids: Iterable[EnvelopeId], now: Instant) -> None:
-        """A link does not have, or does not give, what it announced."""
-        state = self._links[link]
-        for id_ in ids:
-            if id_ in self._bodiless and len(state.bodies_asked) < MISSING_BODIES_ASKED_MAX:
-                state.bodies_asked[id_] = None
-            self._drop_announcer(link, state, id_, now)
-        self._ask_all(now)
+    def no_have(
+        self, link: LinkId, ids: Iterable[EnvelopeId], now: Instant, *, is_spared: bool = False
+    ) -> None:
+        """A link does not have, or does not give, what it announced.
 
-    def spared(self, link: LinkId, now: Instant) -> None:
-        """A link does not give backlog now: what it turns out to have is left to others."""
-        self._links[link].spared_until = _after(now, SPARED_PAUSE_MS)
-
-    def body_came(self, link: LinkId, id_: EnvelopeId, now: Instant) -> None:
-        """A link brought a whole envelope, known or new.
-
-        Only what was asked for buys patience for the rest: a link that withholds one body must not
-        hold on to it by pushing others.
+        `is_spared`: it does not give backlog now; what it turns out to have is left to others.
         """
         state = self._links[link]
-        if id_ in state.asked:
-            state.pace.brought(state.asked[id_], now)
-            state.broken_count = max(state.broken_count - 1, 0)
-            state.deadline = _after(now, WANT_TIMEOUT_MS)
-            self._hand_over(link, state, now)
+        for id_ in ids:
+            self._bodies.not_given(link, id_)
+            self._drop_announcer(link, state, id_, now)
+        if is_spared:
+            state.spared_until = _after(now, SPARED_PAUSE_MS)
+        self._ask_all(now)
 
-    # --- What became of it --------------------------------------------------------------------
+    def body_came(self, link: LinkId, id_: EnvelopeId, now: Instant) -> None:
+        """A link brought a whole envelope, known or new."""
+        state = self._links[link]
+        if state.requests.brought(id_, now):
+            self._hand_over(link, state, now)
 
     def settled(self, id_: EnvelopeId, now: Instant) -> None:
         """An id is no longer missed."""
         missing = self._missing.pop(id_, None)
         if missing is None:
             return
+        self._due.cancel(id_)
         for link in missing.announcers:
-            state = self._links[link]
-            state.offered.pop(id_, None)
-            self._forget_asked(link, state, id_, now)
+            self._forget_offer(link, self._links[link], id_, now)
             self._askable[link] = now
-
-    def refused(self, id_: EnvelopeId, now: Instant) -> None:
-        """It may not enter here: do not ask for it again soon."""
-        self._refused.pop(id_, None)
-        self._refused[id_] = now.monotonic
-        if len(self._refused) > REFUSED_IDS_MAX:
-            del self._refused[next(iter(self._refused))]
-        self.settled(id_, now)
-
-    def forgive(self) -> None:
-        """What was refused may be admitted now."""
-        self._refused.clear()
-
-    def without_body(self, link: LinkId, id_: EnvelopeId, now: Instant) -> None:
-        """A link has no more of an envelope than its stub, which is known here now.
-
-        Other links that stand are asked too: since it is known here, no comparison names it again.
-        """
-        self._bodiless[id_] = None
-        self.no_have(link, [id_], now)
-        for other, state in self._links.items():
-            if other != link and len(state.bodies_to_ask) < MISSING_BODIES_ASKED_MAX:
-                state.bodies_to_ask.append(id_)
-
-    def body_filled(self, id_: EnvelopeId, now: Instant) -> None:
-        """The body of a stub that was here came."""
-        del self._bodiless[id_]
-        self.settled(id_, now)
-
-    def body_unwelcome(self, id_: EnvelopeId, now: Instant) -> None:
-        """Its body is of no use any more."""
-        if self._bodiless.pop(id_, False) is None:
-            self.settled(id_, now)
-
-    def hold_back(self, element: EnvelopeId, link: LinkId | None, now: Instant) -> None:
-        """A link told of it, and it is not to be known yet: it is not asked for meanwhile."""
-        self._held_back[element] = list(self.announcers(element))
-        self.settled(element, now)
-        if link is not None:
-            self._note_holder(element, link)
-
-    def forget(self, id_: EnvelopeId) -> None:
-        """It lapsed or was pushed out of its key's quota."""
-        self._bodiless.pop(id_, None)
-        self._held_back.pop(id_, None)
 
     # --- Asking -------------------------------------------------------------------------------
 
@@ -313,14 +224,14 @@ class Wanting:
         """What is asked now."""
         if self._askable:
             askable, self._askable = self._askable, {}
-            for link in sorted(askable, key=self._patience_for):
+            for link in sorted(askable, key=lambda one: self._links[one].requests.patience):
                 self._ask(link, self._links[link], askable[link])
         asks, self._asks = self._asks, []
         return asks
 
     def lost(self, link: LinkId, *, pause_ms: int = 0) -> None:
         """Something that a link has could not be noted or taken."""
-        self._drop(link, pause_ms)
+        self._dropped[link] = max(self._dropped.get(link, 0), pause_ms)
 
     def take_dropped(self) -> list[tuple[LinkId, int]]:
         """Links of whose ids some had to be dropped, where there is room again; and a pause."""
@@ -329,7 +240,7 @@ class Wanting:
         taken = [
             (link, pause_ms)
             for link, pause_ms in self._dropped.items()
-            if _load(self._links[link]) <= OFFERED_IDS_PER_LINK_MAX // 4
+            if self._links[link].load <= OFFERED_IDS_PER_LINK_MAX // 4
         ]
         for link, _ in taken:
             del self._dropped[link]
@@ -337,36 +248,32 @@ class Wanting:
 
     def deadline(self) -> Monotonic | None:
         """When `deadline_passed` wants to be called."""
-        while self._due and not self._is_awaited(self._due[0][2], self._due[0][0]):
-            heappop(self._due)
-        found = self._due[0][0] if self._due else None
-        for state in self._owing.values():
-            at = state.deadline
+        found = self._due.find_first()
+        for requests in self._owing.values():
+            at = requests.deadline
             if at is not None and (found is None or at < found):
                 found = at
         return found
 
     def deadline_passed(self, now: Instant) -> None:
         """Ask for what did not come by itself, and ask others for what did not come at all."""
-        while self._due and self._due[0][0] <= now.monotonic:
-            _, _, id_ = heappop(self._due)
-            missing = self._missing.get(id_)
-            if missing is None or missing.due is None or missing.due > now.monotonic:
-                continue
-            pause_ms = _pause_for_being_late_ms(missing, now)
+        while (taken := self._due.take(now.monotonic)) is not None:
+            id_, due = taken
+            missing = self._missing[id_]
+            pause_ms = _pause_for_being_late_ms(missing, due, now)
             if pause_ms:
                 missing.put_off_ms += pause_ms
-                self._wake(id_, missing, _after(now, pause_ms))
+                self._due.schedule(id_, _after(now, pause_ms))
             else:
                 self._is_due(id_, missing, now)
         for link, state in self._links.items():
-            if state.deadline is not None and now.monotonic >= state.deadline:
-                for id_ in list(state.asked):
-                    state.broken_count += 1
+            if state.requests.is_silent(now):
+                for id_ in state.requests.ids():
+                    state.requests.broken_count += 1
                     self._scores.broke(link, now)
                     self._drop_announcer(link, state, id_, now)
-                self._drop(link, RECONCILE_AFTER_LOSS_MS)
-        self._forget_old_refusals(now)
+                self.lost(link, pause_ms=RECONCILE_AFTER_LOSS_MS)
+        self._declined.forget_old_refusals(now)
         self._ask_all(now)
 
     def _hand_over(self, link: LinkId, state: _LinkState, now: Instant) -> None:
@@ -374,24 +281,21 @@ class Wanting:
 
         It may be slow; or it withholds some and buys patience with what it gives.
         """
-        for id_ in list(state.asked):
-            missing = self._missing[id_]
-            if now.monotonic - missing.asked_at < WANT_TIMEOUT_MS * 1000:
-                return
-            idle = [other for other in missing.announcers if not self._links[other].asked]
+        for id_ in state.requests.overdue(now):
+            announcers = self._missing[id_].announcers
+            idle = [other for other in announcers if not self._links[other].requests]
             if idle:
-                state.broken_count += 1
+                state.requests.broken_count += 1
                 self._drop_announcer(link, state, id_, now)
                 self._askable.update(dict.fromkeys(idle, now))
 
     def _is_due(self, id_: EnvelopeId, missing: _Missing, now: Instant) -> None:
         """A live id did not come by itself, or not from whom it was asked."""
-        missing.due = None
         if missing.owner is not None:
             state = self._links[missing.owner]
-            state.broken_count += 1
+            state.requests.broken_count += 1
             self._scores.broke(missing.owner, now)
-            state.pace.was_late()
+            state.requests.pace.was_late()
             self._drop_announcer(missing.owner, state, id_, now)
         for link in missing.announcers:
             self._askable[link] = now
@@ -408,12 +312,12 @@ class Wanting:
     ) -> None:
         missing = self._missing.get(id_)
         is_noted = missing is not None and link in missing.announcers
-        if not is_noted and _load(state) >= OFFERED_IDS_PER_LINK_MAX:
-            self._drop(link)
+        if not is_noted and state.load >= OFFERED_IDS_PER_LINK_MAX:
+            self.lost(link)
             return
         if missing is None:
             if len(self._missing) >= MISSING_IDS_MAX:
-                self._drop(link)
+                self.lost(link)
                 return
             missing = self._missing[id_] = _Missing(size_bytes, is_live)
         is_added = not is_noted and len(missing.announcers) < ANNOUNCERS_PER_ID_MAX
@@ -423,152 +327,86 @@ class Wanting:
         if missing.owner is not None or not missing.is_live or (is_live and not is_added):
             return
         if is_live:
-            due = _after(now, state.pace.graft_pause_ms(missing.size_bytes))
-            if len(missing.announcers) == 1 or (missing.due is not None and due < missing.due):
-                self._wake(id_, missing, due)
+            due = _after(now, state.requests.pace.graft_pause_ms(missing.size_bytes))
+            due_before = self._due.find(id_)
+            if len(missing.announcers) == 1 or (due_before is not None and due < due_before):
+                self._due.schedule(id_, due)
         else:
             # Backlog for one neighbour is backlog: nobody will push it.
-            missing.is_live, missing.due = False, None
+            missing.is_live = False
+            self._due.cancel(id_)
             self._askable.update(dict.fromkeys(missing.announcers, now))
-
-    def _note_holder(self, element: EnvelopeId, link: LinkId) -> None:
-        holders = self._held_back[element]
-        if link not in holders and len(holders) < ANNOUNCERS_PER_ID_MAX:
-            holders.append(link)
-
-    def _wake(self, id_: EnvelopeId, missing: _Missing, due: Monotonic) -> None:
-        missing.due = due
-        heappush(self._due, (due, self._due_count, id_))
-        self._due_count += 1
-        if len(self._due) > 2 * MISSING_IDS_MAX:
-            # Ids that a link announces and takes back again, without end.
-            self._due = [one for one in self._due if self._is_awaited(one[2], one[0])]
-            heapify(self._due)
-
-    def _is_awaited(self, id_: EnvelopeId, due: Monotonic) -> bool:
-        missing = self._missing.get(id_)
-        return missing is not None and missing.due == due
 
     def _ask(self, link: LinkId, state: _LinkState, since: Instant) -> None:
         """Ask a link for what nobody else was asked for."""
-        while state.bodies_to_ask and _load(state) < IDS_PER_FRAME_MAX:
-            lacked = state.bodies_to_ask.pop()
-            if self._may_ask_body(state, lacked, is_announced=False):
-                size_bytes = self._sets.element(lacked).size_bytes
-                self._note_offer(link, state, lacked, size_bytes, since, is_live=False)
+        while state.load < IDS_PER_FRAME_MAX:
+            lacked = self._bodies.take_next(link)
+            if lacked is None:
+                break
+            size_bytes = self._sets.element(lacked).size_bytes
+            self._note_offer(link, state, lacked, size_bytes, since, is_live=False)
         grafted: list[EnvelopeId] = []
         wanted: list[EnvelopeId] = []
         is_late = True
         for id_ in list(state.offered):
             missing = self._missing[id_]
-            if missing.owner is not None or missing.due is not None:
+            if missing.owner is not None or self._due.find(id_) is not None:
                 continue
-            if (
-                len(state.asked) >= WANTS_PER_LINK_MAX
-                or state.asked_bytes + missing.size_bytes > WANTS_PER_LINK_BYTES_MAX
-            ):
+            if not state.requests.has_room_for(missing.size_bytes):
                 break
-            missing.owner, missing.asked_at = link, since.monotonic
-            if not state.asked:
-                state.pace.asked(since)
-                state.deadline = _after(since, WANT_TIMEOUT_MS)
+            missing.owner = link
             del state.offered[id_]
-            state.asked[id_] = missing.size_bytes
-            state.asked_bytes += missing.size_bytes
+            state.requests.ask(id_, missing.size_bytes, since)
             if missing.is_live:
                 grafted.append(id_)
                 is_late &= missing.put_off_ms > 0
                 missing.put_off_ms = 0
-                patience_ms = state.pace.ask_timeout_ms(missing.size_bytes)
-                self._wake(id_, missing, _after(since, patience_ms))
+                patience_ms = state.requests.pace.ask_timeout_ms(missing.size_bytes)
+                self._due.schedule(id_, _after(since, patience_ms))
             else:
                 wanted.append(id_)
-        if not (grafted or wanted):
-            return
-        self._owing[link] = state
+        if grafted or wanted:
+            self._owing[link] = state.requests
         if grafted:
             self._asks.append(Ask(link, Graft(ids=b"".join(grafted)), is_late=is_late))
         if wanted:
             self._asks.append(Ask(link, IWant(ids=b"".join(wanted))))
 
-    def _may_ask_body(self, state: _LinkState, id_: EnvelopeId, *, is_announced: bool) -> bool:
-        """A link is asked once for the body of a stub, and again when it announces it."""
-        if id_ not in self._bodiless:
-            return False
-        if id_ in state.bodies_asked:
-            return is_announced
-        if len(state.bodies_asked) >= MISSING_BODIES_ASKED_MAX:
-            return False
-        state.bodies_asked[id_] = None
-        return True
-
     def _drop_announcer(
         self, link: LinkId, state: _LinkState, id_: EnvelopeId, now: Instant
     ) -> None:
         missing = self._missing.get(id_)
-        if missing is None or link not in missing.announcers:
-            return
-        missing.announcers.remove(link)
+        if missing is not None and link in missing.announcers:
+            self._forget_offer(link, state, id_, now)
+            self._leave(id_, missing, link)
+
+    def _forget_offer(self, link: LinkId, state: _LinkState, id_: EnvelopeId, now: Instant) -> None:
+        """A link is not to be asked for this, and need not give it any more."""
         state.offered.pop(id_, None)
-        self._forget_asked(link, state, id_, now)
-        _let_others_answer(missing, link)
+        state.requests.settle(id_, now)
+        if not state.requests:
+            self._owing.pop(link, None)
+
+    def _leave(self, id_: EnvelopeId, missing: _Missing, link: LinkId) -> None:
+        """A link is no announcer any more: others may answer, if there are any."""
+        missing.announcers.remove(link)
+        if missing.owner == link:
+            missing.owner = None
+            self._due.cancel(id_)
         if not missing.announcers:
             del self._missing[id_]
-
-    def _forget_asked(self, link: LinkId, state: _LinkState, id_: EnvelopeId, now: Instant) -> None:
-        size_bytes = state.asked.pop(id_, None)
-        if size_bytes is None:
-            return
-        state.asked_bytes -= size_bytes
-        state.asked_lately.setdefault(id_, now.monotonic)
-        if len(state.asked_lately) > WANTS_PER_LINK_MAX:
-            del state.asked_lately[next(iter(state.asked_lately))]
-        if not state.asked:
-            state.deadline = None
-            self._owing.pop(link, None)
-            return
-        # The oldest that it owes now may have been asked for later, and has its time.
-        oldest = self._missing[next(iter(state.asked))]
-        ends = Monotonic(oldest.asked_at + WANT_TIMEOUT_MS * 1000)
-        state.deadline = max(state.deadline or ends, ends)
-
-    def _drop(self, link: LinkId, pause_ms: int = 0) -> None:
-        self._dropped[link] = max(self._dropped.get(link, 0), pause_ms)
-
-    def _patience_for(self, link: LinkId) -> tuple[int, int]:
-        """Who is asked first: those that keep their word, and of them those that answer soon."""
-        state = self._links[link]
-        return state.broken_count, state.pace.round_trip_ms
+            self._due.cancel(id_)
 
     def _ask_all(self, now: Instant) -> None:
         self._askable.update(dict.fromkeys(self._links, now))
 
-    def _forget_old_refusals(self, now: Instant) -> None:
-        """What was too far ahead of us is not for ever."""
-        while self._refused:
-            oldest, since = next(iter(self._refused.items()))
-            if now.monotonic - since < REFUSED_KEPT_MS * 1000:
-                break
-            del self._refused[oldest]
 
-
-def _load(state: _LinkState) -> int:
-    """How many missing ids a link has announced."""
-    return len(state.offered) + len(state.asked)
-
-
-def _let_others_answer(missing: _Missing, link: LinkId) -> None:
-    if missing.owner == link:
-        missing.owner, missing.due = None, None
-
-
-def _pause_for_being_late_ms(missing: _Missing, now: Instant) -> int:
+def _pause_for_being_late_ms(missing: _Missing, due: Monotonic, now: Instant) -> int:
     """How much longer to wait, because we are busy; 0 if we are not, or have waited enough.
 
     What others sent may still stand in their queues, or in ours.
     """
-    assert missing.due is not None
-    late_ms = (now.monotonic - missing.due) // 1000
+    late_ms = (now.monotonic - due) // 1000
     return min(late_ms, LATE_PAUSES_MAX_MS - missing.put_off_ms) if late_ms >= LATE_MS else 0
 
 

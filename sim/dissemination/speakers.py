@@ -136,7 +136,7 @@ class MeshSpeaker:
         assert isinstance(said, SaidBody)
         id_ = self._ids.id_of(said.post)
         spreading.body_came(link, id_, _at(now))
-        if not spreading.is_known(id_):
+        if id_ not in spreading.sets:
             element = self._ids.element(id_)
             is_new = _mesh(now) - element.created <= LIVE_SECONDS_MAX
             spreading.accepted(id_, element, link, _at(now), is_new=is_new)
@@ -150,13 +150,13 @@ class MeshSpeaker:
         ]
         for peer in self._links:
             link = LinkId(peer)
-            while spreading.has_bodies(link):
-                announcement = spreading.take_announcement(link)
+            while spreading.outgoing.has_more(link):
+                announcement = spreading.outgoing.take_announcement(link)
                 if announcement is not None:
                     said.append((peer, _framed(announcement)))
-                for id_ in spreading.take_bodies(link, BODIES_PER_TURN):
+                for id_ in spreading.outgoing.take_bodies(link, BODIES_PER_TURN):
                     post = self._ids.post_of(id_)
-                    said.append((peer, SaidBody(post, spreading.element(id_).size_bytes)))
+                    said.append((peer, SaidBody(post, spreading.sets.element(id_).size_bytes)))
         return said
 
     def deadline(self) -> int | None:

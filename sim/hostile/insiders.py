@@ -7,7 +7,7 @@ it names as further away, and under keys of which nobody has heard. So it presse
 that a store has for anybody. If it is *withholding* it also gives on nothing that others wrote.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -15,15 +15,15 @@ from mesh.crypto.signing import SEED_BYTES, verify_key_of
 from mesh.effects import Effect
 from mesh.engine.door import Engine
 from mesh.engine.vouching import VouchExchange
-from mesh.ids import ContactId, EnvelopeId, Instant, LinkId, Monotonic, PostingKey, UnixSeconds
+from mesh.ids import ContactId, EnvelopeId, Instant, Monotonic, PostingKey, UnixSeconds
 from mesh.inputs import Input
 from mesh.limits import FAR_PER_CONTACT_DAY_MAX, VOUCHED_PER_CONTACT_DAY_MAX
 from mesh.messenger.messenger import Messenger
 from mesh.posting.standing import vouch_hash
-from mesh.replication.spreading import Spreading
 from mesh.wire.envelope import SECONDS_PER_DAY
 from mesh.wire.standing import VouchedDay
 from sim.hostile.floods import invented
+from sim.hostile.liars import withhold
 from sim.kernel.entropy import Chance, SeededEntropy
 from sim.nodes.machine import Door
 from sim.nodes.planting import Plant
@@ -69,7 +69,7 @@ class InsiderDoor:
         )
         self._junk: dict[EnvelopeId, None] = {}
         if orders.is_withholding:
-            engine.spreading = _JunkOnly(engine.spreading, self._junk)
+            withhold(engine, self._junk.__contains__)
         engine._vouches = _Recommending(engine._vouches, self._invented)
 
     def handle(self, batch: Sequence[Input], now: Instant, /) -> list[Effect]:
@@ -106,24 +106,11 @@ class InsiderDoor:
         return pick((own, pick(self._invented.vouched), pick(self._invented.far), nobodys))
 
 
-class _JunkOnly(Spreading):
-    """Stores and announces like everybody, and gives the bodies of junk only."""
-
-    def __init__(self, replaced: Spreading, junk: Mapping[EnvelopeId, None]) -> None:
-        # Deliberately no super().__init__: it takes over everything that the machine has loaded.
-        vars(self).update(vars(replaced))
-        self._junk = junk
-
-    def take_bodies(self, link: LinkId, count_max: int) -> list[EnvelopeId]:
-        """Let all others fall."""
-        return [id_ for id_ in super().take_bodies(link, count_max) if id_ in self._junk]
-
-
 class _Recommending(VouchExchange):
     """Vouches to every contact for keys that are nobody's."""
 
     def __init__(self, replaced: VouchExchange, names: Invented) -> None:
-        # Deliberately no super().__init__, as above.
+        # Deliberately no super().__init__: it takes over everything that the exchange has loaded.
         vars(self).update(vars(replaced))
         self._names = names
 

@@ -38,12 +38,12 @@ from sim.hostile.floods import (
 )
 from sim.hostile.liars import (
     BlackHole,
-    DroppingSpreading,
     Eclipse,
     LyingDigests,
     Sybil,
     TimeLies,
     TimeShifts,
+    withhold,
 )
 from sim.hostile.outsiders import MalformedHandshakes, SlowLoris
 from sim.kernel.entropy import Chance, SeededEntropy
@@ -300,5 +300,5 @@ def hostile_places(scenario: Scenario, seed: int) -> list[int]:
 
 
 def _drop_half(engine: Engine) -> Door:
-    engine.spreading = DroppingSpreading(engine.spreading)
+    withhold(engine, lambda id_: bool(id_[0] % 2))
     return engine

@@ -173,7 +173,7 @@ class MaelstromNode:
     def _publish(self, value: Value, now: int) -> None:
         assert self._spreading is not None
         id_ = _id_of(value)
-        if not self._spreading.is_known(id_):
+        if id_ not in self._spreading.sets:
             created = _mesh(now)
             self._values[id_] = (value, created)
             element = Element(created, 0, 0)
@@ -195,7 +195,7 @@ class MaelstromNode:
         for value, created in body.values or ():
             id_ = _id_of(value)
             spreading.body_came(link, id_, _at(now))
-            if not spreading.is_known(id_):
+            if id_ not in spreading.sets:
                 self._values[id_] = (value, created)
                 is_new = _mesh(now) - created <= LIVE_SECONDS_MAX
                 element = Element(UnixSeconds(created), 0, 0)
@@ -228,11 +228,11 @@ class MaelstromNode:
         frames = spreading.take_frames(_mesh(now), _at(now))
         for peer in self._lines:
             link = LinkId(peer)
-            while spreading.has_bodies(link):
-                announcement = spreading.take_announcement(link)
+            while spreading.outgoing.has_more(link):
+                announcement = spreading.outgoing.take_announcement(link)
                 if announcement is not None:
                     frames.append((link, announcement))
-                for id_ in spreading.take_bodies(link, BODIES_PER_TURN):
+                for id_ in spreading.outgoing.take_bodies(link, BODIES_PER_TURN):
                     self._lines[peer].values.append(self._values[id_])
                     self._lines[peer].wait(now + self._windows.bodies_us)
         for link, frame in frames:

@@ -270,7 +270,7 @@ def _forgetting_nothing(spreading: Spreading, ids: Iterable[EnvelopeId]) -> None
 
 
 def _without_floor(engine: Engine) -> Door:
-    vars(vars(engine.spreading)["_pushing"])["_eager_links_min"] = 0
+    vars(vars(engine.spreading)["_eager_links"])["_count_min"] = 0
     return engine
 
 

@@ -35,17 +35,18 @@ _EXPECTED_TAGS_MAX: Final = (
 CAPS: Final[Mapping[str, int]] = {
     "FirstMessages._seen": limits.FIRST_MESSAGES_REMEMBERED,
     "Wanting._missing": limits.MISSING_IDS_MAX,
-    "Wanting._refused": limits.REFUSED_IDS_MAX,
-    "Wanting._held_back": limits.RETIREMENTS_PENDING_MAX
+    "Declined._refused": limits.REFUSED_IDS_MAX,
+    "Declined._held_back": limits.RETIREMENTS_PENDING_MAX
     + RETIREMENTS_PER_ENVELOPE_MAX * limits.ORPHANED_RETIREMENTS_MAX,
-    "Wanting._due": 2 * limits.MISSING_IDS_MAX,
+    "DueIds._heap": 2 * limits.MISSING_IDS_MAX,
+    "DueIds._times": limits.MISSING_IDS_MAX,
     "_LinkState.offered": limits.OFFERED_IDS_PER_LINK_MAX,
-    "_LinkState.asked_lately": limits.WANTS_PER_LINK_MAX,
+    "Requests._asked_lately": limits.WANTS_PER_LINK_MAX,
     "_LinkState.unwanted": limits.DO_NOT_WANT_IDS_MAX,
     "Turns._waiting": limits.SENDING_IDS_PER_LINK_MAX,
     "_LinkState.announcing": limits.SENDING_IDS_PER_LINK_MAX,
     "_LinkState.announcing_live": limits.SENDING_IDS_PER_LINK_MAX,
-    "Pushing._recent": limits.RECENT_IDS_MAX,
+    "EagerLinks._recent": limits.RECENT_IDS_MAX,
     "Racing._announced": limits.RECENT_IDS_MAX,
     # Bytes, and not entries: a frame that is not whole yet, and what was read at once.
     "_LengthPrefixed._buffer": 2 * limits.FRAME_BYTES_MAX,
@@ -85,7 +86,7 @@ def census(engine: Engine) -> dict[str, int]:
 
 def require_bounded(node: int, engine: Engine, store: Connection, vault: Connection) -> None:
     """S10: no table of an engine has outgrown what is stored, or its own bound."""
-    known = len(engine.spreading)
+    known = len(engine.spreading.sets)
     elements = _rows(store, "envelopes") + _rows(store, "retirements")
     if known > elements:
         detail = f"{known} envelopes and retirements are known, and {elements} are stored"

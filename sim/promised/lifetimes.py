@@ -95,7 +95,7 @@ def require_forgotten(node: int, spreading: Spreading, true_now_s: int) -> None:
     """Nor what an engine knows in memory and compares with others."""
     late = [
         element.created + LIFETIME_SECONDS[element.lifetime_class]
-        for element in map(spreading.element, spreading.ids())
+        for element in map(spreading.sets.element, spreading.sets.ids())
         if element.created + LIFETIME_SECONDS[element.lifetime_class] < true_now_s - LATE_S
     ]
     _require_empty(node, "known", late, true_now_s)

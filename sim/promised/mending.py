@@ -82,11 +82,13 @@ class Mending:
     def healed(self) -> None:
         """Nothing lies between nodes any more."""
         engines = dict(self.running())
-        known = {node: dict.fromkeys(engine.spreading.ids()) for node, engine in engines.items()}
+        known = {
+            node: dict.fromkeys(engine.spreading.sets.ids()) for node, engine in engines.items()
+        }
         sizes = {
-            id_: engine.spreading.element(id_).size_bytes
+            id_: engine.spreading.sets.element(id_).size_bytes
             for engine in engines.values()
-            for id_ in engine.spreading.ids()
+            for id_ in engine.spreading.sets.ids()
         }
         lacks = {node: [id_ for id_ in sizes if id_ not in ids] for node, ids in known.items()}
         ids = dict.fromkeys(id_ for each in lacks.values() for id_ in each)
@@ -124,7 +126,7 @@ class Mending:
             return
         running = self.running()
         is_over = all(
-            all(map(engine.spreading.is_known, wound.lacks[node]))
+            all(id_ in engine.spreading.sets for id_ in wound.lacks[node])
             for node, engine in wound.engines.items()
             if running.get(node) is engine
         )

@@ -9,7 +9,7 @@ from typing import Final
 
 from mesh.engine.door import Engine
 from mesh.limits import EAGER_LINKS_MIN
-from mesh.replication.pushing import Pushing
+from mesh.replication.eager_links import EagerLinks
 from sim.promised.bounds import census
 from sim.promised.promises import L2, L3, L5, L6, BrokenPromise
 
@@ -51,7 +51,7 @@ def require_same_sets(engines: Engines) -> None:
     """L2: all know the same."""
     first: tuple[int, dict[bytes, None]] | None = None
     for node, engine in engines.items():
-        ids: dict[bytes, None] = dict.fromkeys(engine.spreading.ids())
+        ids: dict[bytes, None] = dict.fromkeys(engine.spreading.sets.ids())
         if first is None:
             first = node, ids
         elif ids.keys() != first[1].keys():
@@ -84,11 +84,11 @@ def require_eager(engines: Engines, *, is_all_honest: bool) -> None:
     Where some are hostile, over all that are not doubted: nobody pushes to who gives nothing.
     """
     for node, engine in engines.items():
-        pushing = vars(engine.spreading)["_pushing"]
-        assert isinstance(pushing, Pushing)
-        links, scores = list(vars(pushing)["_links"]), vars(pushing)["_scores"]
+        eager = vars(engine.spreading)["_eager_links"]
+        assert isinstance(eager, EagerLinks)
+        links, scores = list(vars(eager)["_links"]), engine.spreading.scores
         doubted = [] if is_all_honest else [link for link in links if scores.is_doubted(link)]
-        if pushing.eager_count < min(EAGER_LINKS_MIN, len(links) - len(doubted)):
-            detail = f"it pushes over {pushing.eager_count} of its {len(links)} links, "
+        if eager.count < min(EAGER_LINKS_MIN, len(links) - len(doubted)):
+            detail = f"it pushes over {eager.count} of its {len(links)} links, "
             detail += f"of which it doubts {len(doubted)}"
             raise BrokenPromise(L6, detail, node)

@@ -100,7 +100,7 @@ class Node:
         return dict(sorted(tokens.items()))
 
     def listed(self) -> list[EnvelopeId]:
-        return self.carrying.spreading.ids()
+        return self.carrying.spreading.sets.ids()
 
 
 class Converging(RuleBasedStateMachine):
@@ -237,7 +237,7 @@ class Converging(RuleBasedStateMachine):
                 if tokens:
                     assert node.carrying.store.envelope_bytes(envelope.id) is None
             elements = sum(len(tokens) for tokens in known.values())
-            assert len(node.carrying.spreading) == len(known) + elements
+            assert len(node.carrying.spreading.sets) == len(known) + elements
             assert elements == len(node.carrying._retiring)
 
     def teardown(self) -> None:
@@ -371,5 +371,5 @@ def test_a_retirement_that_came_before_its_envelope_is_never_asked_for() -> None
     assert spreading.take_frames(NOW, now) == [], "nothing is asked for or compared"
     later = Instant(Monotonic(now.monotonic + 2_000 * RELAY_DELAY_MS_MAX), now.wall)
     carrying.tend(mesh_now=NOW, is_clock_steady=False, now=later)
-    assert spreading.is_known(retirement.element)
-    assert not spreading.has_bodies(link), "they have told it"
+    assert retirement.element in spreading.sets
+    assert not spreading.outgoing.has_more(link), "they have told it"

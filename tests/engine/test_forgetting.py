@@ -17,7 +17,7 @@ IDS_MAX = 200
 
 def ids_of(table: Joined, name: str) -> set[EnvelopeId]:
     """All that a node knows."""
-    return set(table.seats[name].engine.spreading.ids())
+    return set(table.seats[name].engine.spreading.sets.ids())
 
 
 def flood(stranger: Stranger, *, keys: range, age: int, lifetime_class: int = 1) -> set[EnvelopeId]:
@@ -66,7 +66,7 @@ def test_what_was_cut_off_is_not_asked_for_again_not_even_after_a_restart() -> N
     assert small == {
         id_
         for id_ in ids_of(table, "large")
-        if table.seats["large"].engine.spreading.element(id_).created >= cut
+        if table.seats["large"].engine.spreading.sets.element(id_).created >= cut
     }, "from the cut on both know the same"
     before = status(table, "small").counters["bodies_received"]
     table.pass_time(3_000)

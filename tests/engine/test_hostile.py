@@ -282,34 +282,35 @@ def check_bounds(table: Joined, name: str) -> None:
     """What a neighbour can make the engine remember, against the bounds of `limits`."""
     engine = table.seats[name].engine
     spreading, carrying, neighbours = engine.spreading, engine._carrying, engine._neighbours
-    wanting, pushing, anti_entropy = (
-        spreading._wanting,
-        spreading._pushing,
-        spreading._anti_entropy,
-    )
+    wanting, pushing, outgoing = spreading._wanting, spreading._pushing, spreading.outgoing
+    missed, declined = spreading._missing_bodies, spreading._declined
+    parts = (pushing, outgoing, spreading._eager_links, wanting, spreading._anti_entropy)
     assert len(neighbours._neighbours) <= LINKS_MAX
-    for links in (spreading._links, wanting._links, pushing._links, anti_entropy._links):
+    for links in (spreading._links, missed._asked, missed._to_ask, *(one._links for one in parts)):
         assert list(links) == list(neighbours.ready), "no state outlives its link"
     assert set(wanting._askable) | set(wanting._dropped) <= set(spreading._links)
     assert len(wanting._missing) <= MISSING_IDS_MAX
-    assert len(wanting._refused) <= REFUSED_IDS_MAX
+    assert len(declined._refused) <= REFUSED_IDS_MAX
     for missing in wanting._missing.values():
         assert 0 < len(missing.announcers) <= ANNOUNCERS_PER_ID_MAX
         assert set(missing.announcers) <= set(spreading._links)
         assert missing.owner is None or missing.owner in missing.announcers
-    for sends in pushing._links.values():
+    assert all(len(one.unwanted) <= DO_NOT_WANT_IDS_MAX for one in pushing._links.values())
+    for sends in outgoing._links.values():
         assert len(sends.sending) <= SENDING_IDS_PER_LINK_MAX
         assert len(sends.announcing) <= SENDING_IDS_PER_LINK_MAX
         assert len(sends.announcing_live) <= SENDING_IDS_PER_LINK_MAX
-        assert len(sends.unwanted) <= DO_NOT_WANT_IDS_MAX
     for state in wanting._links.values():
-        assert len(state.bodies_asked) <= MISSING_BODIES_ASKED_MAX
-        assert len(state.offered) + len(state.asked) <= OFFERED_IDS_PER_LINK_MAX
-        assert len(state.asked) <= WANTS_PER_LINK_MAX
-        assert state.asked_bytes == sum(state.asked.values()) <= WANTS_PER_LINK_BYTES_MAX
-        assert set(state.offered) | set(state.asked) <= set(wanting._missing)
+        requests, owed = state.requests, state.requests._owed
+        assert len(state.offered) + len(owed) <= OFFERED_IDS_PER_LINK_MAX
+        assert len(owed) <= WANTS_PER_LINK_MAX
+        owed_bytes = sum(one.size_bytes for one in owed.values())
+        assert requests._owed_bytes == owed_bytes <= WANTS_PER_LINK_BYTES_MAX
+        assert set(state.offered) | set(owed) <= set(wanting._missing)
+    assert all(len(asked) <= MISSING_BODIES_ASKED_MAX for asked in missed._asked.values())
+    assert set(wanting._due._times) <= set(wanting._missing)
     for link, state in wanting._links.items():
-        assert all(wanting._missing[id_].owner == link for id_ in state.asked)
+        assert all(wanting._missing[id_].owner == link for id_ in state.requests.ids())
     assert not spreading._anti_entropy._learned
     assert set(carrying._deferred) <= set(neighbours.ready)
     assert all(len(waiting) <= DEFERRED_PER_LINK_MAX for waiting in carrying._deferred.values())
@@ -317,14 +318,14 @@ def check_bounds(table: Joined, name: str) -> None:
     assert carrying._holdings._recent_bytes == sum(map(len, carrying._holdings._recent.values()))
     assert carrying._holdings._recent_bytes <= RECENT_BODIES_BYTES_MAX
     assert len(carrying._retiring) == len(list(carrying.store.retirements()))
-    assert len(spreading) == carrying.store.envelopes_count + len(carrying._retiring)
+    assert len(spreading.sets) == carrying.store.envelopes_count + len(carrying._retiring)
     orphans = [one.element for kept in carrying._retiring._orphans.values() for one in kept]
-    assert set(wanting._held_back) == {*carrying._retiring._held, *orphans}
+    assert set(declined._held_back) == {*carrying._retiring._held, *orphans}
     assert len(carrying._retiring._held) <= RETIREMENTS_PENDING_MAX
     assert len(carrying._retiring._orphans) <= ORPHANED_RETIREMENTS_MAX
-    assert all(len(holders) <= ANNOUNCERS_PER_ID_MAX for holders in wanting._held_back.values())
+    assert all(len(holders) <= ANNOUNCERS_PER_ID_MAX for holders in declined._held_back.values())
     keeping = carrying._holdings.keeping
-    assert not any(id_ in keeping for id_ in wanting._bodiless)
+    assert not any(id_ in keeping for id_ in missed._missing)
     bodies = carrying.store.arrived_tags(0, 1_000_000)
     assert len(keeping) == len(bodies)
     assert all(body.id in keeping for body in bodies)

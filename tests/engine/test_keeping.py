@@ -15,7 +15,7 @@ from mesh.inputs import (
 )
 from mesh.limits import KEY_BODIES_BYTES_MAX, KEY_BODIES_CROWDED_BYTES_MAX
 from mesh.posting.standing import Depth
-from mesh.replication.pushing import NOHAVE_SPARING
+from mesh.replication.outgoing import NOHAVE_SPARING
 from mesh.wire.envelope import SIZE_BYTES, STUB_BYTES, decode_envelope
 from mesh.wire.frames import IHave, IWant, NoHave, Push, split_entries
 from tests.engine.joined import Joined

@@ -77,7 +77,7 @@ def bodies_count(table: Joined, name: str) -> int:
 
 def stored_set(table: Joined, name: str) -> list[EnvelopeId]:
     """What two nodes that hold the same have alike."""
-    return table.seats[name].engine.spreading.ids()
+    return table.seats[name].engine.spreading.sets.ids()
 
 
 def test_an_opened_message_is_delivered_and_leaves_a_stub_at_the_relay() -> None:

@@ -7,13 +7,25 @@ from typing import TypeVar
 from mesh.crypto.hashing import blake2b_256
 from mesh.errors import PeerError
 from mesh.ids import EnvelopeId, Instant, LinkId, Monotonic, UnixSeconds
-from mesh.limits import LIVE_SECONDS_MAX
+from mesh.limits import IDS_PER_FRAME_MAX, LIVE_SECONDS_MAX
 from mesh.replication.seen_sets import Element
 from mesh.replication.spreading import Spreading
-from mesh.wire.frames import Frame, NoHave, decode_frame, encode_frame, join_entries
+from mesh.wire.frames import (
+    FLAG_BACKLOG,
+    Frame,
+    IHave,
+    IWant,
+    NoHave,
+    decode_frame,
+    encode_frame,
+    join_entries,
+    split_entries,
+    split_ids,
+)
 from tests.entropy import SeededEntropy
 
 NOW = UnixSeconds(1_800_000_000)
+LINK = LinkId(1)
 BODIES_PER_TURN = 64
 _Kind = TypeVar("_Kind", bound=Frame)
 
@@ -51,12 +63,36 @@ def frames_of(
     ]
 
 
+def wants_of(spreading: Spreading, link: int, ms: int = 0) -> list[EnvelopeId]:
+    return [
+        id_ for frame in frames_of(spreading, IWant, at(ms), link) for id_ in split_ids(frame.ids)
+    ]
+
+
+def announce(spreading: Spreading, link: int, numbers: range, ms: int = 0) -> None:
+    for start in range(numbers.start, numbers.stop, IDS_PER_FRAME_MAX):
+        page = range(start, min(start + IDS_PER_FRAME_MAX, numbers.stop))
+        entries = join_entries([(id_of(number), 0) for number in page])
+        spreading.received(LinkId(link), IHave(entries, FLAG_BACKLOG), NOW, at(ms))
+
+
+def announced(spreading: Spreading, link: int) -> list[EnvelopeId]:
+    frame = spreading.outgoing.take_announcement(LinkId(link))
+    return [] if frame is None else [id_ for id_, _ in split_entries(frame.entries)]
+
+
+def bring(spreading: Spreading, link: int, number: int, ms: int) -> None:
+    """A link pushes new mail."""
+    spreading.body_came(LinkId(link), id_of(number), at(ms))
+    spreading.accepted(id_of(number), element(age=0), LinkId(link), at(ms), is_new=True)
+
+
 def require_nothing_overlooked(spreading: Spreading) -> None:
     """The machines look only at links that have something: no other one may have anything."""
-    pushing, wanting = spreading._pushing, spreading._wanting
-    assert all(link in pushing._links for link in pushing._eager)
-    assert pushing.links_with_more() == [one for one in pushing._links if pushing.has_more(one)]
-    owing = [link for link, state in wanting._links.items() if state.deadline is not None]
+    eager_links, outgoing, wanting = spreading._eager_links, spreading.outgoing, spreading._wanting
+    assert all(link in eager_links._links for link in eager_links._eager)
+    assert outgoing.links_with_more() == [one for one in outgoing._links if outgoing.has_more(one)]
+    owing = [link for link, one in wanting._links.items() if one.requests.deadline is not None]
     assert sorted(wanting._owing) == sorted(owing)
     compared = spreading._anti_entropy
     assert all(link in compared._busy for link, one in compared._links.items() if one.is_busy)
@@ -164,8 +200,8 @@ class Meshed:
 
     def are_equal(self) -> bool:
         """Whether all know the same."""
-        first = self.nodes[0].spreading.ids()
-        return all(node.spreading.ids() == first for node in self.nodes)
+        first = self.nodes[0].spreading.sets.ids()
+        return all(node.spreading.sets.ids() == first for node in self.nodes)
 
     def turn(self, number: int) -> bool:
         """One node says what it has to say; whether there was anything."""
@@ -174,14 +210,14 @@ class Meshed:
         frames = spreading.take_frames(self.mesh_now(number), self.now)
         require_nothing_overlooked(spreading)
         for link in [LinkId(other) for other in self._neighbours(number)]:
-            announcement = spreading.take_announcement(link)
+            announcement = spreading.outgoing.take_announcement(link)
             if announcement is not None:
                 frames.append((link, announcement))
         is_busy = bool(frames)
         for link, frame in frames:
             self._carry(number, int(link), frame)
         for other in self._neighbours(number):
-            for id_ in spreading.take_bodies(LinkId(other), BODIES_PER_TURN):
+            for id_ in spreading.outgoing.take_bodies(LinkId(other), BODIES_PER_TURN):
                 is_busy = True
                 self._carry_body(number, other, id_)
         return is_busy
@@ -228,7 +264,7 @@ class Meshed:
         self.bytes_count += one.size_bytes
         node.bodies_count += 1
         node.spreading.body_came(LinkId(sender), id_, self.now)
-        if node.spreading.is_known(id_):
+        if id_ in node.spreading.sets:
             return
         node.elements[id_] = one
         is_new = self.mesh_now(receiver) - one.created <= LIVE_SECONDS_MAX

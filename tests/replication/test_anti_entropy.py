@@ -9,7 +9,11 @@ from hypothesis import strategies as st
 
 from mesh.errors import PeerError
 from mesh.ids import EnvelopeId, LinkId, UnixSeconds
-from mesh.limits import RECONCILE_FRAME_BYTES_MAX, RECONCILE_MESSAGES_PER_SECOND
+from mesh.limits import (
+    RECONCILE_FRAME_BYTES_MAX,
+    RECONCILE_MESSAGES_PER_SECOND,
+    RECONCILE_SERVED_PER_SECOND_MAX,
+)
 from mesh.replication.auditing import bound_of
 from mesh.replication.negentropy import Reconciliation, fingerprint
 from mesh.replication.range_messages import Writer
@@ -20,8 +24,10 @@ from mesh.wire.frames import (
     Frame,
     IHave,
     IWant,
+    NegClose,
     NegMessage,
     NegOpen,
+    Prune,
     Root,
     encode_frame,
     join_entries,
@@ -52,7 +58,7 @@ def test_what_comes_while_ranges_are_compared_does_no_harm(
     mesh.join(0, 1)
     mesh.pass_time(4_000)
     assert mesh.are_equal()
-    assert set(mesh.nodes[0].spreading.ids()) == set(mesh.all)
+    assert set(mesh.nodes[0].spreading.sets.ids()) == set(mesh.all)
 
 
 @given(numbers, numbers, st.lists(st.tuples(st.integers(1, 60), st.integers(0, 1)), max_size=6))
@@ -82,7 +88,7 @@ def test_a_restart_in_the_middle_of_a_session_does_no_harm(
             break
     mesh.pass_time(30)
     assert mesh.are_equal()
-    assert set(mesh.nodes[0].spreading.ids()) == set(mesh.all)
+    assert set(mesh.nodes[0].spreading.sets.ids()) == set(mesh.all)
 
 
 @settings(max_examples=25)
@@ -111,7 +117,7 @@ def test_a_neighbour_that_falsifies_what_it_says_keeps_others_from_nothing(
     for honest in (0, 1):
         mesh.cut(2, honest)
     mesh.pass_time(30)
-    first, second, _ = (set(node.spreading.ids()) for node in mesh.nodes)
+    first, second, _ = (set(node.spreading.sets.ids()) for node in mesh.nodes)
     assert first == second
     assert {id_of(number) for number in left + right} <= first <= set(mesh.all)
 
@@ -128,7 +134,11 @@ def test_clocks_that_differ_compare_what_both_would_keep(error_s: int) -> None:
     mesh.pass_time(100)
     floor = max(floor_of(0, mesh.mesh_now(number)) for number in (0, 1))
     kept = [
-        {id_ for id_ in node.spreading.ids() if node.spreading.element(id_).created >= floor}
+        {
+            id_
+            for id_ in node.spreading.sets.ids()
+            if node.spreading.sets.element(id_).created >= floor
+        }
         for node in mesh.nodes
     ]
     assert kept[0] == kept[1]
@@ -241,7 +251,7 @@ def test_sets_with_crafted_sums_are_found_by_the_first_audit_and_made_equal() ->
     mesh.pass_time(100)
     assert kinds.index(Audit) < kinds.index(IWant), "comparing alone has shown nothing"
     assert mesh.are_equal()
-    assert len(mesh.nodes[0].spreading) == 2_048
+    assert len(mesh.nodes[0].spreading.sets) == 2_048
 
 
 # --- Hostile messages -----------------------------------------------------------------------------
@@ -274,3 +284,34 @@ def test_a_changed_message_is_a_fault_or_is_answered_within_the_bound(data: st.D
     frames = [frame for _, frame in spreading.take_frames(NOW, at(1))]
     assert len(frames) == 1
     assert len(encode_frame(frames[0])) <= RECONCILE_FRAME_BYTES_MAX + 20
+
+
+def test_roots_go_mostly_to_links_that_do_not_push() -> None:
+    spreading = make(range(50), links=range(1, 7))
+    for link in (4, 5, 6):
+        spreading.received(LinkId(link), Prune(), NOW, at(1))
+    told = dict.fromkeys(range(1, 7), 0)
+    ms = 1
+    while sum(told.values()) < 40:
+        deadline = spreading.deadline()
+        assert deadline is not None
+        ms = max(ms, -(-deadline // 1000))
+        spreading.deadline_passed(NOW, at(ms))
+        for link, frame in spreading.take_frames(NOW, at(ms)):
+            told[int(link)] += isinstance(frame, Root)
+    assert sum(told[link] for link in (1, 2, 3)) == 8
+    assert sum(told[link] for link in (4, 5, 6)) == 32
+
+
+def test_comparing_costs_no_more_in_all_however_many_links_ask() -> None:
+    spreading = make(range(50), links=range(1, 41))
+    answers = closes = 0
+    for number in range(20):
+        for link in range(1, 41):
+            open_ = NegOpen(2 * number, 0, NOW - 70_000, b"\x61\x00\x00\x02\x00")
+            spreading.received(LinkId(link), open_, NOW, at(1))
+        for _, frame in spreading.take_frames(NOW, at(1)):
+            answers += isinstance(frame, NegMessage)
+            closes += isinstance(frame, NegClose) and 1 <= frame.value <= 4
+    assert answers == 2 * RECONCILE_SERVED_PER_SECOND_MAX
+    assert closes == 800 - answers, "the others are told to come again"

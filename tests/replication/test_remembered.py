@@ -53,7 +53,7 @@ def test_of_ids_that_a_link_does_not_want_the_first_is_pushed() -> None:
         spreading.received(LINK, DoNotWant(ids=ids_of(page)), NOW, at(0))
     for number in (0, 1, DO_NOT_WANT_IDS_MAX):
         push(spreading, number)
-    assert spreading.take_bodies(LINK, 9) == [id_of(0)]
+    assert spreading.outgoing.take_bodies(LINK, 9) == [id_of(0)]
 
 
 def test_of_bodies_that_a_link_asked_for_the_first_counts_anew() -> None:
@@ -61,7 +61,7 @@ def test_of_bodies_that_a_link_asked_for_the_first_counts_anew() -> None:
 
     def ask(numbers: Iterable[int]) -> int:
         spreading.received(LINK, IWant(ids=ids_of(numbers)), NOW, at(1))
-        return len(spreading.take_bodies(LINK, IDS_PER_FRAME_MAX))
+        return len(spreading.outgoing.take_bodies(LINK, IDS_PER_FRAME_MAX))
 
     assert [ask([0]) for _ in range(SERVED_PER_MINUTE_MAX + 1)] == [1] * SERVED_PER_MINUTE_MAX + [0]
     assert frames_of(spreading, NoHave, at(1)) != []

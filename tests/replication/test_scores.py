@@ -26,7 +26,7 @@ def test_who_brings_much_may_be_late_now_and_then_and_time_forgets_what_it_broug
     scores = Scores()
     scores.link_up(LinkId(1), NOW)
     for _ in range(1_000):
-        scores.brought(LinkId(1), NOW)
+        scores.brought(LinkId(1), NOW, is_backlog=False)
     for _ in range(SCORE_FIRST_MAX // BROKEN_PROMISE_COST):
         scores.broke(LinkId(1), NOW)
     assert not scores.is_doubted(LinkId(1))
@@ -42,7 +42,7 @@ def test_the_doubted_are_those_who_owe_more_than_they_brought(deeds: list[bool])
     first, broken, is_doubted = 0, 0, False
     for is_good in deeds:
         if is_good:
-            scores.brought(LinkId(1), NOW)
+            scores.brought(LinkId(1), NOW, is_backlog=False)
             first = min(first + 1, SCORE_FIRST_MAX)
         else:
             scores.broke(LinkId(1), NOW)
@@ -80,7 +80,7 @@ def test_links_that_announce_and_never_give_do_not_make_us_prune_those_who_push(
         for link in honest:
             id_ = id_of(number)
             spreading.body_came(LinkId(link), id_, at(now_ms))
-            if not spreading.is_known(id_):
+            if id_ not in spreading.sets:
                 new = element(age=-(now_ms // 1_000))
                 spreading.accepted(id_, new, LinkId(link), at(now_ms), is_new=True)
         assert frames_of(spreading, Prune, at(now_ms)) == []

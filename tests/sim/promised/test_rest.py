@@ -47,7 +47,7 @@ def test_something_that_waits_for_ever_breaks_l5() -> None:
     require_no_backlog({0: engine})
     engine.spreading.load([ONE])
     engine.spreading.link_up(LinkId(1), START, is_dialled_by_us=False)
-    vars(engine.spreading)["_pushing"].announce(LinkId(1), [ONE[0]])
+    engine.spreading.outgoing.announce(LinkId(1), [ONE[0]])
     with pytest.raises(BrokenPromise, match=r"L5.*_LinkState.announcing"):
         require_no_backlog({0: engine})
 
@@ -66,13 +66,13 @@ def test_a_node_that_pushes_to_nobody_breaks_l6() -> None:
     for number in range(4):
         engine.spreading.link_up(LinkId(number), START, is_dialled_by_us=False)
     require_eager({0: engine}, is_all_honest=True)
-    pushing = vars(engine.spreading)["_pushing"]
+    eager = vars(engine.spreading)["_eager_links"]
     for number in range(3):
-        vars(pushing)["_scores"].broke(LinkId(number), START)
-        pushing.doubted(LinkId(number), START)
+        engine.spreading.scores.broke(LinkId(number), START)
+        eager.doubted(LinkId(number), START)
     require_eager({0: engine}, is_all_honest=False)
     with pytest.raises(BrokenPromise, match=r"L6.*over 1 of its 4 links, of which it doubts 0"):
         require_eager({0: engine}, is_all_honest=True)
-    vars(pushing)["_eager"].clear()
+    vars(eager)["_eager"].clear()
     with pytest.raises(BrokenPromise, match=r"L6.*over 0 of its 4 links, of which it doubts 3"):
         require_eager({0: engine}, is_all_honest=False)
