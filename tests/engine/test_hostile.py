@@ -287,7 +287,7 @@ def check_bounds(table: Joined, name: str) -> None:
         spreading._pushing,
         spreading._anti_entropy,
     )
-    assert len(neighbours._neighbours) <= LINKS_MAX
+    assert len(neighbours.all) <= LINKS_MAX
     for links in (spreading._links, wanting._links, pushing._links, anti_entropy._links):
         assert list(links) == list(neighbours.ready), "no state outlives its link"
     assert set(wanting._askable) | set(wanting._dropped) <= set(spreading._links)
@@ -311,11 +311,13 @@ def check_bounds(table: Joined, name: str) -> None:
     for link, state in wanting._links.items():
         assert all(wanting._missing[id_].owner == link for id_ in state.asked)
     assert not spreading._anti_entropy._learned
-    assert set(carrying._deferred) <= set(neighbours.ready)
-    assert all(len(waiting) <= DEFERRED_PER_LINK_MAX for waiting in carrying._deferred.values())
-    assert not carrying._brought
-    assert carrying._holdings._recent_bytes == sum(map(len, carrying._holdings._recent.values()))
-    assert carrying._holdings._recent_bytes <= RECENT_BODIES_BYTES_MAX
+    assert set(carrying.intake._deferred) <= set(neighbours.ready)
+    assert all(
+        len(waiting) <= DEFERRED_PER_LINK_MAX for waiting in carrying.intake._deferred.values()
+    )
+    assert not carrying.intake._brought
+    assert carrying.holdings._recent_bytes == sum(map(len, carrying.holdings._recent.values()))
+    assert carrying.holdings._recent_bytes <= RECENT_BODIES_BYTES_MAX
     assert len(carrying._retiring) == len(list(carrying.store.retirements()))
     assert len(spreading) == carrying.store.envelopes_count + len(carrying._retiring)
     orphans = [one.element for kept in carrying._retiring._orphans.values() for one in kept]
@@ -323,14 +325,14 @@ def check_bounds(table: Joined, name: str) -> None:
     assert len(carrying._retiring._held) <= RETIREMENTS_PENDING_MAX
     assert len(carrying._retiring._orphans) <= ORPHANED_RETIREMENTS_MAX
     assert all(len(holders) <= ANNOUNCERS_PER_ID_MAX for holders in wanting._held_back.values())
-    keeping = carrying._holdings.keeping
+    keeping = carrying.holdings.keeping
     assert not any(id_ in keeping for id_ in wanting._bodiless)
     bodies = carrying.store.arrived_tags(0, 1_000_000)
     assert len(keeping) == len(bodies)
     assert all(body.id in keeping for body in bodies)
     stubs_bytes = carrying.store.envelopes_count * STUB_BYTES
     assert keeping.bodies_bytes == carrying.store.stored_bytes - stubs_bytes
-    assert sum(map(len, carrying._admission._ids.values())) == carrying.store.envelopes_count
+    assert sum(map(len, carrying.intake._admission._ids.values())) == carrying.store.envelopes_count
     assert set(engine._clock._words) == set(neighbours.ready)
 
 
