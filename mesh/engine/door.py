@@ -127,13 +127,36 @@ class Engine:
 
     def _make_parts(self, store: Connection, primitives: Primitives, now: Instant) -> None:
         """Everything that joins the machines to links, store and vault. A new part comes here."""
-        entropy, streams = primitives.entropy, self._neighbours.streams
+        streams = self._neighbours.streams
         self._envelopes = EnvelopeExchange(
             carrying=self._carrying,
             neighbours=self._neighbours,
             clock=self._clock,
             economy=self._economy,
         )
+        users = self._make_vault_users(store, primitives.entropy, now)
+        self._vault: VaultHalf = VaultHalf(
+            settings=self._settings,
+            primitives=primitives,
+            standings=self._standings,
+            carrying=self._carrying,
+            clock=self._clock,
+            streams=streams,
+            parts=users,
+            now=now,
+        )
+        self._courier = Courier(self._carrying, self._settings.parameters.mesh_id)
+        self._parts = Parts(
+            TimeExchange(self._clock, streams),
+            self._envelopes,
+            (*users, self._vault, self._courier),
+        )
+
+    def _make_vault_users(
+        self, store: Connection, entropy: Entropy, now: Instant
+    ) -> tuple[Part, ...]:
+        """The parts for which it matters whether the vault is open."""
+        streams = self._neighbours.streams
         self._overlay = Overlay(
             streams=streams,
             dialing=self._dialing,
@@ -155,28 +178,8 @@ class Engine:
             labels=self._labels,
             now=now,
         )
-        users: tuple[Part, ...] = (
-            Meeting(self._neighbours.keys, entropy),
-            self._overlay,
-            self._vouches,
-            addresses,
-        )
-        self._vault: VaultHalf = VaultHalf(
-            settings=self._settings,
-            primitives=primitives,
-            standings=self._standings,
-            carrying=self._carrying,
-            clock=self._clock,
-            streams=streams,
-            parts=users,
-            now=now,
-        )
-        self._courier = Courier(self._carrying, self._settings.parameters.mesh_id)
-        self._parts = Parts(
-            TimeExchange(self._clock, streams),
-            self._envelopes,
-            (*users, self._vault, self._courier),
-        )
+        nearby = Meeting(self._neighbours.keys, entropy)
+        return nearby, self._overlay, self._vouches, addresses
 
     @property
     def spreading(self) -> Spreading:
