@@ -20,21 +20,21 @@ from mesh.crypto.entropy import Entropy
 from mesh.crypto.kem import Kem
 from mesh.crypto.signing import Verify
 from mesh.effects import Effect, Reply
-from mesh.engine.accounting import refused
-from mesh.engine.addresses import KnownAddresses
-from mesh.engine.carrying import Authors, Carrying
 from mesh.engine.counters import Counters
-from mesh.engine.courier import Courier
-from mesh.engine.economy import Economy
-from mesh.engine.envelope_exchange import EnvelopeExchange
-from mesh.engine.meeting import Meeting
+from mesh.engine.forwarding.accounting import refused
+from mesh.engine.forwarding.carrying import Authors, Carrying
+from mesh.engine.forwarding.economy import Economy
 from mesh.engine.neighbours import Neighbours
-from mesh.engine.overlay import Overlay
 from mesh.engine.part import Part, Parts
+from mesh.engine.parts.addresses import KnownAddresses
+from mesh.engine.parts.courier import Courier
+from mesh.engine.parts.envelope_exchange import EnvelopeExchange
+from mesh.engine.parts.meeting import Meeting
+from mesh.engine.parts.overlay import Overlay
+from mesh.engine.parts.telling_time import TimeExchange
+from mesh.engine.parts.vouching import VouchExchange
 from mesh.engine.settings import EngineSettings, Primitives
-from mesh.engine.telling_time import TimeExchange
 from mesh.engine.vault_half import VaultHalf
-from mesh.engine.vouching import VouchExchange
 from mesh.errors import PeerError, UserError
 from mesh.ids import Instant, LinkId, Monotonic, UnixSeconds, earliest
 from mesh.inputs import (

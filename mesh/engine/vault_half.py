@@ -10,7 +10,7 @@ from typing import Literal
 
 from mesh.commands import Answer, Command, SendMessage
 from mesh.effects import Effect, Emit, Reply
-from mesh.engine.carrying import Carrying
+from mesh.engine.forwarding.carrying import Carrying
 from mesh.engine.link_streams import Streams
 from mesh.engine.part import Part
 from mesh.engine.settings import EngineSettings, Primitives

@@ -14,7 +14,7 @@ from functools import partial
 from mesh.crypto.signing import SEED_BYTES, verify_key_of
 from mesh.effects import Effect
 from mesh.engine.door import Engine
-from mesh.engine.vouching import VouchExchange
+from mesh.engine.parts.vouching import VouchExchange
 from mesh.ids import ContactId, EnvelopeId, Instant, LinkId, Monotonic, PostingKey, UnixSeconds
 from mesh.inputs import Connection, Input
 from mesh.limits import FAR_PER_CONTACT_DAY_MAX, VOUCHED_PER_CONTACT_DAY_MAX

@@ -16,9 +16,9 @@ from mesh.crypto import aead
 from mesh.crypto.entropy import Entropy
 from mesh.crypto.hashing import blake2b
 from mesh.effects import Effect, Emit
-from mesh.engine import retirements
 from mesh.engine.door import Engine
-from mesh.engine.intake import Intake
+from mesh.engine.forwarding import retirements
+from mesh.engine.forwarding.intake import Intake
 from mesh.events import MessageReceived, MessageStateChanged
 from mesh.ids import Instant, LinkId, UnixSeconds
 from mesh.messenger import sealing

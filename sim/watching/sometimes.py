@@ -9,7 +9,7 @@ import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final, Protocol
 
-from mesh.engine.intake import Intake
+from mesh.engine.forwarding.intake import Intake
 from mesh.messenger.inbox import Inbox
 from mesh.messenger.renewals import Renewals
 from mesh.posting.keeping import Keeping

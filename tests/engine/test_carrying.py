@@ -5,8 +5,8 @@ import pytest
 from mesh.commands import AskMessages, MessagesAnswer, SendMessage
 from mesh.crypto.kem import PycaKem
 from mesh.crypto.signing import is_signature_valid, verify_key_of
-from mesh.engine.carrying import Authors, Carrying
 from mesh.engine.counters import Counters
+from mesh.engine.forwarding.carrying import Authors, Carrying
 from mesh.engine.settings import EngineSettings, Primitives
 from mesh.ids import Instant, LinkId, Monotonic, PostingKey, Tag, UnixSeconds
 from mesh.inputs import VaultClosing, VaultOpened

@@ -10,8 +10,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from mesh.crypto.hashing import blake2b_128
 from mesh.crypto.kem import PycaKem
 from mesh.crypto.signing import is_signature_valid, verify_key_of
-from mesh.engine.carrying import Authors, Carrying
 from mesh.engine.counters import Counters
+from mesh.engine.forwarding.carrying import Authors, Carrying
 from mesh.engine.settings import EngineSettings, Primitives
 from mesh.errors import PeerError
 from mesh.ids import EnvelopeId, Instant, LinkId, Monotonic, PostingKey, Tag, UnixSeconds

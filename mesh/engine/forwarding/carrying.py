@@ -3,9 +3,9 @@
 Joins the machines `mesh.posting` and `mesh.replication` to the rows of `mesh.storage`. Nothing
 here knows whose mail it is; what must not be evicted is asked of who knows (`Protection`).
 
-How something enters is in `mesh/engine/intake.py`; what is here, and what of it is written when, is
-in `mesh/engine/holdings.py`. HELD frames (`mesh/engine/answering.py`) and bodies of new envelopes
-leave only after it. What comes of retirements is in `mesh/engine/retirements.py`.
+How something enters is in `intake.py`; what is here, and what of it is written when, in
+`holdings.py`. HELD frames (`answering.py`) and bodies of new envelopes leave only after it. What
+comes of retirements is in `retirements.py`.
 """
 
 from collections.abc import Iterator, Sequence
@@ -13,14 +13,14 @@ from dataclasses import dataclass
 from typing import Final
 
 from mesh.commands import CarriedAnswer
-from mesh.engine.accounting import carried, own_share_bytes
-from mesh.engine.answering import Answering
 from mesh.engine.counters import Counters
-from mesh.engine.forgetting import Forgetting
-from mesh.engine.giving import Giving
-from mesh.engine.holdings import NOTHING_COMMITTED, Holdings, Protection
-from mesh.engine.intake import Intake
-from mesh.engine.retirements import Retirements
+from mesh.engine.forwarding.accounting import carried, own_share_bytes
+from mesh.engine.forwarding.answering import Answering
+from mesh.engine.forwarding.forgetting import Forgetting
+from mesh.engine.forwarding.giving import Giving
+from mesh.engine.forwarding.holdings import NOTHING_COMMITTED, Holdings, Protection
+from mesh.engine.forwarding.intake import Intake
+from mesh.engine.forwarding.retirements import Retirements
 from mesh.engine.settings import EngineSettings, Primitives
 from mesh.ids import EnvelopeId, Instant, LinkId, Monotonic, UnixSeconds, earliest
 from mesh.inputs import Connection

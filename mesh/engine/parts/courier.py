@@ -24,7 +24,7 @@ from mesh.carry import (
 )
 from mesh.commands import ImportedAnswer
 from mesh.effects import Effect, Reply
-from mesh.engine.carrying import Carrying
+from mesh.engine.forwarding.carrying import Carrying
 from mesh.engine.part import Part
 from mesh.errors import PeerError, UserError
 from mesh.ids import EnvelopeId, Instant, MeshId, Monotonic, PostingKey, RequestId, UnixSeconds

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from mesh.engine.carrying import Carrying
-from mesh.engine.economy import Economy
+from mesh.engine.forwarding.carrying import Carrying
+from mesh.engine.forwarding.economy import Economy
 from mesh.engine.neighbours import Neighbours
 from mesh.engine.part import Part
 from mesh.errors import PeerError

@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final, assert_never
 
-from mesh.engine.accounting import REFUSED
 from mesh.engine.counters import Counters
-from mesh.engine.forgetting import Forgetting
-from mesh.engine.holdings import Holdings
-from mesh.engine.retirements import Retirements
+from mesh.engine.forwarding.accounting import REFUSED
+from mesh.engine.forwarding.forgetting import Forgetting
+from mesh.engine.forwarding.holdings import Holdings
+from mesh.engine.forwarding.retirements import Retirements
 from mesh.errors import PeerError
 from mesh.ids import EnvelopeId, Instant, LinkId, Monotonic, UnixSeconds
 from mesh.limits import DEFERRED_PER_LINK_MAX, LIVE_SECONDS_MAX

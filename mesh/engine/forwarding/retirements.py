@@ -8,7 +8,7 @@ the batch in which it is due.
 from collections.abc import Callable, Sequence
 
 from mesh.engine.counters import Counters
-from mesh.engine.holdings import Holdings
+from mesh.engine.forwarding.holdings import Holdings
 from mesh.errors import PeerError
 from mesh.ids import EnvelopeId, Instant, LinkId
 from mesh.replication.retiring import Retiring
