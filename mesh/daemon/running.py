@@ -30,7 +30,7 @@ from mesh.daemon.relay import become_relay
 from mesh.daemon.service_manager import notify
 from mesh.daemon.start_order import StartOrder
 from mesh.daemon.vault_keeper import VaultKeeper
-from mesh.engine.door import EngineSettings
+from mesh.engine.settings import EngineSettings
 from mesh.errors import MeshError, StorageError, UserError
 from mesh.events import VaultLocked
 from mesh.inputs import Connection

@@ -19,7 +19,8 @@ from mesh.crypto.entropy import Entropy
 from mesh.crypto.kem import PycaKem
 from mesh.crypto.signing import is_signature_valid
 from mesh.effects import Announce, Dial, Disconnect, MintStamp, SendBytes
-from mesh.engine.door import Engine, EngineSettings
+from mesh.engine.door import Engine
+from mesh.engine.settings import EngineSettings
 from mesh.errors import UserError
 from mesh.events import NoticeRaised
 from mesh.inputs import Connection, NetworksSeen, VaultClosing, VaultOpened

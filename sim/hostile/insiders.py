@@ -14,9 +14,9 @@ from functools import partial
 from mesh.crypto.signing import SEED_BYTES, verify_key_of
 from mesh.effects import Effect
 from mesh.engine.door import Engine
-from mesh.engine.vouching import VouchExchange
+from mesh.engine.parts.vouching import VouchExchange
 from mesh.ids import ContactId, EnvelopeId, Instant, Monotonic, PostingKey, UnixSeconds
-from mesh.inputs import Input
+from mesh.inputs import Connection, Input
 from mesh.limits import FAR_PER_CONTACT_DAY_MAX, VOUCHED_PER_CONTACT_DAY_MAX
 from mesh.messenger.messenger import Messenger
 from mesh.posting.standing import vouch_hash
@@ -70,7 +70,9 @@ class InsiderDoor:
         self._junk: dict[EnvelopeId, None] = {}
         if orders.is_withholding:
             withhold(engine, self._junk.__contains__)
-        engine._vouches = _Recommending(engine._vouches, self._invented)
+        vars(engine._vouches)["use_vault"] = _Recommending(
+            engine._vouches, self._invented
+        ).use_vault
 
     def handle(self, batch: Sequence[Input], now: Instant, /) -> list[Effect]:
         """What the engine wants done, with the junk that it was time for."""
@@ -96,12 +98,12 @@ class InsiderDoor:
         )
         self._junk[junk.id] = None
         mesh_now = self._engine._clock.mesh_now(now)
-        self._engine._carrying.publish([junk], mesh_now, now)
+        self._engine._carrying.intake.publish([junk], mesh_now, now)
 
     def _seed(self, day: int) -> bytes:
         """Of a key at one of four distances, drawn."""
         nobodys = self._entropy.draw(SEED_BYTES)
-        own = _own_seed(self._engine._messenger, day) or nobodys
+        own = _own_seed(self._engine._vault.messenger, day) or nobodys
         pick = self._chance.pick
         return pick((own, pick(self._invented.vouched), pick(self._invented.far), nobodys))
 
@@ -114,7 +116,9 @@ class _Recommending(VouchExchange):
         vars(self).update(vars(replaced))
         self._names = names
 
-    def use_vault(self, messenger: Messenger, mesh_now: UnixSeconds, now: Instant) -> None:
+    def use_vault(
+        self, messenger: Messenger, vault: Connection, mesh_now: UnixSeconds, now: Instant
+    ) -> None:
         """Tell them as often as anybody may; what they say themselves is of no interest."""
         self._vouching.take_came()
         today = mesh_now // SECONDS_PER_DAY

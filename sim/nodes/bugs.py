@@ -16,9 +16,9 @@ from mesh.crypto import aead
 from mesh.crypto.entropy import Entropy
 from mesh.crypto.hashing import blake2b
 from mesh.effects import Effect, Emit
-from mesh.engine import retirements
-from mesh.engine.carrying import Carrying
 from mesh.engine.door import Engine
+from mesh.engine.forwarding import retirements
+from mesh.engine.forwarding.intake import Intake
 from mesh.events import MessageReceived, MessageStateChanged
 from mesh.ids import Instant, LinkId, UnixSeconds
 from mesh.messenger import sealing
@@ -109,16 +109,16 @@ def _any_token(header: Header, token: bytes) -> bool:
 
 
 def _pushed_and_forged(
-    node: Carrying, link: LinkId, push: Push, mesh_now: UnixSeconds, now: Instant
+    intake: Intake, link: LinkId, push: Push, mesh_now: UnixSeconds, now: Instant
 ) -> None:
     """A neighbour brought an envelope; say of every eighth that somebody has opened it."""
-    _PUSHED(node, link, push, mesh_now, now)
+    _PUSHED(intake, link, push, mesh_now, now)
     envelope = envelope_id_of(push.envelope)
     if envelope[0] % 8 == 0:
-        node.retirements.ours([Retirement(envelope, bytes(TOKEN_BYTES))], now)
+        intake.retirements.ours([Retirement(envelope, bytes(TOKEN_BYTES))], now)
 
 
-_PUSHED: Final = Carrying.pushed
+_PUSHED: Final = Intake.pushed
 
 
 NO_BUG: Final = Bug("The engine as it is.")
@@ -156,7 +156,7 @@ BUGS: Final[Mapping[str, Bug]] = {
         "Tokens that retire an envelope are not checked, and some nodes forge them.",
         swaps=(
             Swap(retirements, "is_token_of", _any_token),
-            Swap(Carrying, "pushed", _pushed_and_forged),
+            Swap(Intake, "pushed", _pushed_and_forged),
         ),
     ),
 }

@@ -21,7 +21,7 @@ KEEP_ALIVE_BYTES: Final = 40
 then. Worlds at rest were seen to take 4 to 20. An envelope of 1 KiB every half minute is more."""
 
 BACKLOGS: Final = (
-    "Carrying._deferred",
+    "Intake._deferred",
     "Wanting._missing",
     "Turns._waiting",
     "_LinkState.announcing",

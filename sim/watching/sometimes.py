@@ -9,7 +9,7 @@ import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final, Protocol
 
-from mesh.engine.carrying import Carrying
+from mesh.engine.forwarding.intake import Intake
 from mesh.messenger.inbox import Inbox
 from mesh.messenger.renewals import Renewals
 from mesh.posting.keeping import Keeping
@@ -87,8 +87,8 @@ def _has_others(given: Given) -> bool:
 _BEFORE: Final[Sequence[tuple[str, object, str, Callable[[Given], bool]]]] = (
     ("session-lost", Renewals, "lost", _always),
     ("retired-before-body", Retiring, "orphaned", _always),
-    ("pushed-out", Carrying, "_push_out", _always),
-    ("deferred", Carrying, "_defer", _always),
+    ("pushed-out", Intake, "_push_out", _always),
+    ("deferred", Intake, "_defer", _always),
     ("want-moved-on", Wanting, "_is_due", _has_others),
 )
 """Reached when this is called with what it is given."""

@@ -7,7 +7,8 @@ from mesh.commands import Answer
 from mesh.crypto.kem import PycaKem
 from mesh.crypto.signing import is_signature_valid
 from mesh.effects import Reply
-from mesh.engine.door import Engine, EngineSettings
+from mesh.engine.door import Engine
+from mesh.engine.settings import EngineSettings
 from mesh.errors import UserError
 from mesh.ids import Instant, Monotonic, RequestId
 from mesh.inputs import CarryAsked

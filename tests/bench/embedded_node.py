@@ -23,7 +23,7 @@ from mesh.commands import (
     InviteAnswer,
     SendMessage,
 )
-from mesh.engine.door import EngineSettings
+from mesh.engine.settings import EngineSettings
 from mesh.events import MessageReceived
 from mesh.inputs import Connection
 from mesh.node.node import Node

@@ -14,7 +14,8 @@ from pathlib import Path
 from mesh.crypto.hashing import blake2b
 from mesh.crypto.kem import PycaKem
 from mesh.crypto.signing import is_signature_valid
-from mesh.engine.door import Engine, EngineSettings
+from mesh.engine.door import Engine
+from mesh.engine.settings import EngineSettings
 from mesh.ids import Instant, Monotonic, PostingKey, Tag, UnixSeconds
 from mesh.storage.migrations import migrate_store
 from mesh.storage.sqlcipher import connect, transaction

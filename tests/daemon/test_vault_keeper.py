@@ -27,7 +27,7 @@ from mesh.commands import (
     StatusAnswer,
 )
 from mesh.daemon.vault_keeper import NOTHING_TO_LOCK_WITH, IdleTime, VaultKeeper
-from mesh.engine.door import EngineSettings
+from mesh.engine.settings import EngineSettings
 from mesh.errors import UserError
 from mesh.events import (
     Event,

@@ -8,7 +8,8 @@ from mesh.commands import Answer, Command
 from mesh.crypto.kem import PycaKem
 from mesh.crypto.signing import is_signature_valid
 from mesh.effects import Dial, Disconnect, Effect, Emit, MintStamp, Reply, SendBytes
-from mesh.engine.door import Engine, EngineSettings
+from mesh.engine.door import Engine
+from mesh.engine.settings import EngineSettings
 from mesh.errors import UserError
 from mesh.events import Event
 from mesh.ids import Address, DialId, Instant, LinkId, Monotonic, RequestId

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mesh.engine.addresses import parse_address
+from mesh.engine.parts.addresses import parse_address
 from mesh.errors import UserError
 
 

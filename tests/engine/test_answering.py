@@ -1,6 +1,6 @@
 """What neighbours are told of the bodies that they brought: together, and soon enough."""
 
-from mesh.engine.answering import Answering
+from mesh.engine.forwarding.answering import Answering
 from mesh.ids import EnvelopeId, Instant, LinkId, Monotonic
 from mesh.limits import HELD_GATHERED_MS, IDS_PER_FRAME_MAX
 from mesh.wire.frames import SHORT_ID_BYTES, Held

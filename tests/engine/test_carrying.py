@@ -3,9 +3,11 @@
 import pytest
 
 from mesh.commands import AskMessages, MessagesAnswer, SendMessage
+from mesh.crypto.kem import PycaKem
 from mesh.crypto.signing import is_signature_valid, verify_key_of
-from mesh.engine.carrying import Carrying
-from mesh.engine.neighbours import Counters
+from mesh.engine.counters import Counters
+from mesh.engine.forwarding.carrying import Authors, Carrying
+from mesh.engine.settings import EngineSettings, Primitives
 from mesh.ids import Instant, LinkId, Monotonic, PostingKey, Tag, UnixSeconds
 from mesh.inputs import VaultClosing, VaultOpened
 from mesh.limits import (
@@ -59,13 +61,13 @@ class Carrier:
         self.now = Instant(Monotonic(0), NOW * 1_000_000)
         self.carrying = Carrying(
             connection=connection,
-            parameters=STAMPED_MESH,
-            stored_bytes_max=1 << 30,
-            depth_of=lambda posting_key, day: Depth.STRANGER,
-            sponsors_of=lambda posting_key, day: (),
-            is_ours=lambda envelope_id, tag, is_new: False,
-            entropy=SeededEntropy(1),
-            verify=self._verify,
+            settings=EngineSettings(parameters=STAMPED_MESH, stored_bytes_max=1 << 30),
+            authors=Authors(
+                depth_of=lambda posting_key, day: Depth.STRANGER,
+                sponsors_of=lambda posting_key, day: (),
+                is_ours=lambda envelope_id, tag, is_new: False,
+            ),
+            primitives=Primitives(SeededEntropy(1), PycaKem(), self._verify),
             counters=Counters(),
             now=self.now,
         )
@@ -73,7 +75,7 @@ class Carrier:
             self.carrying.spreading.link_up(LinkId(link), self.now, is_dialled_by_us=False)
 
     def push(self, link: int, push: Push) -> None:
-        self.carrying.pushed(LinkId(link), push, NOW, self.now)
+        self.carrying.intake.pushed(LinkId(link), push, NOW, self.now)
 
     def pass_time(self) -> list[LinkId]:
         """Until the next stamp may be checked; returns who is told what became of its bodies."""
@@ -90,7 +92,9 @@ class Carrier:
     def pushes(self, link: int, ahead_s: int) -> list[Frame]:
         """What is pushed over a link after a commit, by a clock that is so far ahead."""
         self.carrying.commit(UnixSeconds(NOW + ahead_s), first_messages=[])
-        frames = self.carrying.frames_to_send(LinkId(link), 1 << 20)
+        frames = self.carrying.giving.frames(
+            self.carrying.spreading.outgoing, LinkId(link), 1 << 20
+        )
         return [frame for frame in frames if isinstance(frame, Push)]
 
     def _verify(self, key: bytes, message: bytes, signature: bytes) -> bool:
@@ -105,7 +109,9 @@ def test_mail_that_comes_live_goes_on_live_by_every_clock_that_is_not_corrected(
         (LIVE_SECONDS_MAX + 1, False),
     ):
         carrier = Carrier(links=2)
-        carrier.carrying.pushed(LinkId(1), stamped(1), UnixSeconds(NOW + ahead_s), carrier.now)
+        carrier.carrying.intake.pushed(
+            LinkId(1), stamped(1), UnixSeconds(NOW + ahead_s), carrier.now
+        )
         assert carrier.pushes(2, ahead_s) == ([stamped(1)] if is_live else [])
 
 
@@ -230,7 +236,7 @@ def test_junk_under_a_tag_of_ours_is_evicted_like_any_other_mail() -> None:
     introduce(table, "ada", "box")
     befriend(table, "ada", "box")
     table.join("ada", "box")
-    messenger = table.seats["box"].engine._messenger
+    messenger = table.seats["box"].engine._vault.messenger
     assert messenger is not None
     tag = next(iter(messenger._expected._places))
     stranger = Stranger(table, "box")

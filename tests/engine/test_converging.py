@@ -8,9 +8,11 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from mesh.crypto.hashing import blake2b_128
+from mesh.crypto.kem import PycaKem
 from mesh.crypto.signing import is_signature_valid, verify_key_of
-from mesh.engine.carrying import Carrying
-from mesh.engine.neighbours import Counters
+from mesh.engine.counters import Counters
+from mesh.engine.forwarding.carrying import Authors, Carrying
+from mesh.engine.settings import EngineSettings, Primitives
 from mesh.errors import PeerError
 from mesh.ids import EnvelopeId, Instant, LinkId, Monotonic, PostingKey, Tag, UnixSeconds
 from mesh.inputs import Connection
@@ -78,14 +80,17 @@ class Node:
     def start(self, now: Instant, seed: int) -> None:
         self.carrying = Carrying(
             connection=self.connection,
-            parameters=MESH,
-            stored_bytes_max=1 << 30,
-            depth_of=lambda posting_key, day: Depth.STRANGER,
-            sponsors_of=lambda posting_key, day: (),
-            is_ours=lambda envelope_id, tag, is_new: False,
-            relay_delay_ms_max=RELAY_DELAY_MS_MAX,
-            entropy=SeededEntropy(seed),
-            verify=is_signature_valid,
+            settings=EngineSettings(
+                parameters=MESH,
+                stored_bytes_max=1 << 30,
+                relay_delay_ms_max=RELAY_DELAY_MS_MAX,
+            ),
+            authors=Authors(
+                depth_of=lambda posting_key, day: Depth.STRANGER,
+                sponsors_of=lambda posting_key, day: (),
+                is_ours=lambda envelope_id, tag, is_new: False,
+            ),
+            primitives=Primitives(SeededEntropy(seed), PycaKem(), is_signature_valid),
             counters=Counters(),
             now=now,
         )
@@ -132,7 +137,7 @@ class Converging(RuleBasedStateMachine):
     def publish(self, node: int, number: int) -> None:
         """Its author is anywhere, and posts it again after a crash."""
         self.made.add(number)
-        self.nodes[node].carrying.publish([ENVELOPES[number]], NOW, self.now)
+        self.nodes[node].carrying.intake.publish([ENVELOPES[number]], NOW, self.now)
         self.settle(node)
 
     @rule(
@@ -164,7 +169,7 @@ class Converging(RuleBasedStateMachine):
         try:
             if as_stub:
                 stubs = Stubs([(ENVELOPES[number].stub, bytes(16))])
-                node.carrying.stubs_came(link, stubs, NOW, self.now)
+                node.carrying.intake.stubs_came(link, stubs, NOW, self.now)
             else:
                 retired = Retired(join_retirements([false]))
                 node.carrying.retirements.came(link, retired, self.now)
@@ -279,9 +284,9 @@ class Converging(RuleBasedStateMachine):
         with contextlib.suppress(PeerError):
             match frame:
                 case Push():
-                    node.carrying.pushed(link, frame, NOW, self.now)
+                    node.carrying.intake.pushed(link, frame, NOW, self.now)
                 case Stubs():
-                    node.carrying.stubs_came(link, frame, NOW, self.now)
+                    node.carrying.intake.stubs_came(link, frame, NOW, self.now)
                 case Retired():
                     node.carrying.retirements.came(link, frame, self.now)
                 case _:
@@ -297,7 +302,7 @@ class Converging(RuleBasedStateMachine):
         carrying.answering.take(lambda link: True, self.now)
         self.send(number, carrying.spreading.take_frames(NOW, self.now))
         for link in list(carrying.spreading._links):
-            frames = carrying.frames_to_send(link, 1 << 20)
+            frames = carrying.giving.frames(carrying.spreading.outgoing, link, 1 << 20)
             self.send(number, [(link, frame) for frame in frames])
         self.send(number, carrying.spreading.take_frames(NOW, self.now))
 
@@ -340,13 +345,13 @@ def test_a_retirement_goes_with_an_envelope_that_is_pushed_out() -> None:
     ordered = sorted(ENVELOPES, key=lambda one: one.id)
     lowest, *others = ordered[: QUOTA + 1]
     highest = others[-1]
-    node.carrying.publish(others, NOW, now)
+    node.carrying.intake.publish(others, NOW, now)
     highest_token = token(ENVELOPES.index(highest), "read")
     node.carrying.retirements.ours([Retirement(highest.id, highest_token)], now)
     commit(node)
     assert node.known()[highest.id] == (highest_token,)
     assert len(node.listed()) == QUOTA + 1
-    node.carrying.publish([lowest], NOW, now)
+    node.carrying.intake.publish([lowest], NOW, now)
     commit(node)
     assert node.known() == {one.id: () for one in ordered[:QUOTA]}
     assert len(node.listed()) == QUOTA
@@ -366,7 +371,7 @@ def test_a_retirement_that_came_before_its_envelope_is_never_asked_for() -> None
     assert [IWant(retirement.element)] == [one for _, one in spreading.take_frames(NOW, now)]
     carrying.retirements.came(link, Retired(join_retirements([retirement])), now)
     spreading.received(link, told, NOW, now)
-    carrying.stubs_came(link, Stubs([(envelope.stub, b"")]), NOW, now)
+    carrying.intake.stubs_came(link, Stubs([(envelope.stub, b"")]), NOW, now)
     spreading.received(link, told, NOW, now)
     assert spreading.take_frames(NOW, now) == [], "nothing is asked for or compared"
     later = Instant(Monotonic(now.monotonic + 2_000 * RELAY_DELAY_MS_MAX), now.wall)

@@ -142,7 +142,7 @@ def test_a_link_that_died_for_one_end_is_replaced_within_seconds(seed: int) -> N
 
 def private_key(table: Joined, name: str, *, chooses: bool) -> bytes:
     """Of a link key that is smaller than an engine's, or greater."""
-    ours = table.seats[name].engine._neighbours.link_key
+    ours = table.seats[name].engine._neighbours.keys.current
     return next(
         private
         for private in (bytes([number]) * 32 for number in range(1, 256))

@@ -1,7 +1,7 @@
 """A flood of stamped keys grows no memory without bound, and sets do not differ for ever."""
 
 from mesh.commands import SendMessage
-from mesh.engine.forgetting import TOO_FAR_AHEAD, TOO_OLD
+from mesh.engine.forwarding.forgetting import TOO_FAR_AHEAD, TOO_OLD
 from mesh.ids import ContactId, EnvelopeId
 from mesh.posting.standing import vouch_hash
 from mesh.wire.envelope import decode_envelope

@@ -285,7 +285,7 @@ def check_bounds(table: Joined, name: str) -> None:
     wanting, pushing, outgoing = spreading._wanting, spreading._pushing, spreading.outgoing
     missed, declined = spreading._missing_bodies, spreading._declined
     parts = (pushing, outgoing, spreading._eager_links, wanting, spreading._anti_entropy)
-    assert len(neighbours._neighbours) <= LINKS_MAX
+    assert len(neighbours.all) <= LINKS_MAX
     for links in (spreading._links, missed._asked, missed._to_ask, *(one._links for one in parts)):
         assert list(links) == list(neighbours.ready), "no state outlives its link"
     assert set(wanting._askable) | set(wanting._dropped) <= set(spreading._links)
@@ -312,11 +312,13 @@ def check_bounds(table: Joined, name: str) -> None:
     for link, state in wanting._links.items():
         assert all(wanting._missing[id_].owner == link for id_ in state.requests.ids())
     assert not spreading._anti_entropy._learned
-    assert set(carrying._deferred) <= set(neighbours.ready)
-    assert all(len(waiting) <= DEFERRED_PER_LINK_MAX for waiting in carrying._deferred.values())
-    assert not carrying._brought
-    assert carrying._holdings._recent_bytes == sum(map(len, carrying._holdings._recent.values()))
-    assert carrying._holdings._recent_bytes <= RECENT_BODIES_BYTES_MAX
+    assert set(carrying.intake._deferred) <= set(neighbours.ready)
+    assert all(
+        len(waiting) <= DEFERRED_PER_LINK_MAX for waiting in carrying.intake._deferred.values()
+    )
+    assert not carrying.intake._brought
+    assert carrying.holdings._recent_bytes == sum(map(len, carrying.holdings._recent.values()))
+    assert carrying.holdings._recent_bytes <= RECENT_BODIES_BYTES_MAX
     assert len(carrying._retiring) == len(list(carrying.store.retirements()))
     assert len(spreading.sets) == carrying.store.envelopes_count + len(carrying._retiring)
     orphans = [one.element for kept in carrying._retiring._orphans.values() for one in kept]
@@ -324,14 +326,14 @@ def check_bounds(table: Joined, name: str) -> None:
     assert len(carrying._retiring._held) <= RETIREMENTS_PENDING_MAX
     assert len(carrying._retiring._orphans) <= ORPHANED_RETIREMENTS_MAX
     assert all(len(holders) <= ANNOUNCERS_PER_ID_MAX for holders in declined._held_back.values())
-    keeping = carrying._holdings.keeping
+    keeping = carrying.holdings.keeping
     assert not any(id_ in keeping for id_ in missed._missing)
     bodies = carrying.store.arrived_tags(0, 1_000_000)
     assert len(keeping) == len(bodies)
     assert all(body.id in keeping for body in bodies)
     stubs_bytes = carrying.store.envelopes_count * STUB_BYTES
     assert keeping.bodies_bytes == carrying.store.stored_bytes - stubs_bytes
-    assert sum(map(len, carrying._admission._ids.values())) == carrying.store.envelopes_count
+    assert sum(map(len, carrying.intake._admission._ids.values())) == carrying.store.envelopes_count
     assert set(engine._clock._words) == set(neighbours.ready)
 
 

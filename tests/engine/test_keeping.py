@@ -203,7 +203,7 @@ def test_who_is_told_to_be_near_is_carried_as_such_within_a_minute() -> None:
     table.pass_time(61)
     assert carried(table, "relay")["contacts"] == 3
     posting_key = decode_envelope(envelope(1, key=7)).header.posting_key
-    place = table.seats["relay"].engine._carrying._holdings.keeping.place_of(
+    place = table.seats["relay"].engine._carrying.holdings.keeping.place_of(
         decode_envelope(envelope(1, key=7)).id
     )
     assert place == (Depth.CONTACT, "10.0.9.1", posting_key)
@@ -328,9 +328,9 @@ def test_mail_of_a_contact_to_somebody_else_is_kept_as_a_contacts() -> None:
     table.ask("cy", SendMessage("ada", "My keys are in here"))
     table.pass_time(120)
     carrying = table.seats["ada"].engine._carrying
-    mark = carrying.last_arrival
+    mark = carrying.holdings.last_arrival
     table.ask("cy", SendMessage("dan", "Who carries this?"))
     table.pass_time(5)
     arrived = [decode_envelope(data).id for _, data in carrying.store.arrivals_after(mark, 9)]
-    depths = [place[0] for id_ in arrived if (place := carrying._holdings.keeping.place_of(id_))]
+    depths = [place[0] for id_ in arrived if (place := carrying.holdings.keeping.place_of(id_))]
     assert depths == [Depth.CONTACT]

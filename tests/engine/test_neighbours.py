@@ -36,9 +36,9 @@ from tests.engine.test_door import status
 
 def tell(seat: Seat, other: Seat) -> None:
     """Let an engine see what another one announces."""
-    neighbours = other.engine._neighbours
-    instance = neighbours._hello_nonce[:8].hex()
-    seat.inbox.append(PeerSeen(instance, (other.address,), neighbours._hint(instance)))
+    keys = other.engine._neighbours.keys
+    hint = keys.hint(keys.instance)
+    seat.inbox.append(PeerSeen(keys.instance, (other.address,), hint))
 
 
 def introduce_all(table: Joined, names: list[str], others: list[str]) -> None:

@@ -2,7 +2,7 @@
 
 from mesh.crypto.entropy import Entropy
 from mesh.crypto.signing import is_signature_valid
-from mesh.engine.door import EngineSettings
+from mesh.engine.settings import EngineSettings
 from sim.kernel.entropy import Chance, SeededEntropy
 from sim.nodes.laptop import Laptop
 from sim.nodes.modelled_kem import ModelledKem

@@ -24,7 +24,8 @@ from mesh.commands import (
 from mesh.crypto.kem import PycaKem
 from mesh.crypto.signing import is_signature_valid
 from mesh.effects import Reply
-from mesh.engine.door import Engine, EngineSettings
+from mesh.engine.door import Engine
+from mesh.engine.settings import EngineSettings
 from mesh.errors import StorageError
 from mesh.ids import Instant, Monotonic, RequestId
 from mesh.inputs import Asked, Connection, VaultOpened

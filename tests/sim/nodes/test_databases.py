@@ -3,7 +3,7 @@
 import pytest
 
 from mesh.crypto.signing import is_signature_valid
-from mesh.engine.door import EngineSettings
+from mesh.engine.settings import EngineSettings
 from mesh.storage.migrations import migrate_store, migrate_vault
 from mesh.storage.sqlcipher import transaction
 from sim.kernel.entropy import Chance, SeededEntropy

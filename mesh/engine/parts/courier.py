@@ -9,7 +9,7 @@ the next block, comes when all of a block is decided.
 Nothing here knows what is ours: an export holds what any neighbour would be given.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from mesh.carry import (
@@ -23,8 +23,9 @@ from mesh.carry import (
     ListCarried,
 )
 from mesh.commands import ImportedAnswer
-from mesh.effects import Reply
-from mesh.engine.carrying import Carrying
+from mesh.effects import Effect, Reply
+from mesh.engine.forwarding.carrying import Carrying
+from mesh.engine.part import Part
 from mesh.errors import PeerError, UserError
 from mesh.ids import EnvelopeId, Instant, MeshId, Monotonic, PostingKey, RequestId, UnixSeconds
 from mesh.limits import CARRY_BLOCK_BYTES_MAX, CARRY_CHUNKS_PENDING_MAX, CARRY_ROWS_PER_CHUNK
@@ -99,11 +100,12 @@ class _Import:
         )
 
 
-class Courier:
+class Courier(Part):
     """Answers what the daemon's streams of files ask. Replies wait until they are taken."""
 
     def __init__(self, carrying: Carrying, mesh_id: MeshId) -> None:
-        self._carrying = carrying
+        self._intake = carrying.intake
+        self._retirements = carrying.retirements
         self._store: Store = carrying.store
         self._mesh_id = mesh_id
         self._imports: list[_Import] = []
@@ -134,8 +136,8 @@ class Courier:
         """Go on with what waits. Called before links judge what they have deferred."""
         if not self._imports:
             return
-        may_check = self._carrying.stamp_deadline() <= now.monotonic
-        if may_check and self._carrying.has_deferred:
+        may_check = self._intake.stamp_deadline() <= now.monotonic
+        if may_check and self._intake.has_deferred:
             # The budget pays for one check: the links' turn and ours alternate.
             self._is_our_turn = not self._is_our_turn
             may_check = self._is_our_turn
@@ -148,10 +150,10 @@ class Courier:
     def deadline(self) -> Monotonic | None:
         """When `tend` may get further; what waits for room among retirements is woken by them."""
         if self._imports and any(waiting.unstamped for waiting in self._imports):
-            return self._carrying.stamp_deadline()
+            return self._intake.stamp_deadline()
         return None
 
-    def take_replies(self) -> list[Reply]:
+    def take_effects(self) -> Sequence[Effect]:
         """Answers, to be given after the commit."""
         replies, self._replies = self._replies, []
         return replies
@@ -162,7 +164,7 @@ class Courier:
         return CarriedAnswer(
             mesh_id=self._mesh_id,
             mesh_time=mesh_now,
-            elements_count=self._store.envelopes_count + self._carrying.retirements_count,
+            elements_count=self._store.envelopes_count + len(self._retirements),
             stored_bytes=self._store.stored_bytes,
         )
 
@@ -236,7 +238,7 @@ class Courier:
             raise UserError("too-many", "Another file is being imported; wait until it is done.")
         begun = _Import(request)
         # Who waits for the check of a stamp comes first.
-        may_check = not self._carrying.has_deferred and not self._imports
+        may_check = not self._intake.has_deferred and not self._imports
         for brought in _brought_by(payload, begun):
             self._judge(begun, brought, mesh_now, may_check_stamp=may_check, now=now)
         self._hold(begun, now)
@@ -254,7 +256,7 @@ class Courier:
     ) -> bool:
         """Return whether it is decided."""
         proof = brought if isinstance(brought, Envelope) else brought.stub
-        verdict = self._carrying.judge_carried(
+        verdict = self._intake.judge_carried(
             proof, mesh_now=mesh_now, may_check_stamp=may_check_stamp, now=now
         )
         if isinstance(verdict, Defer):
@@ -285,7 +287,7 @@ class Courier:
     def _hold(self, waiting: _Import, now: Instant) -> None:
         """Retirements are held back like those that neighbours tell, as far as there is room."""
         while waiting.unheld:
-            is_held = self._carrying.retirements.carried(waiting.unheld[0], now)
+            is_held = self._retirements.carried(waiting.unheld[0], now)
             if is_held is False:
                 return
             del waiting.unheld[0]
@@ -297,7 +299,7 @@ class Courier:
     def _settle(self) -> None:
         decided = [one for one in self._imports if one.is_decided]
         self._imports = [one for one in self._imports if not one.is_decided]
-        self._carrying.is_courier_waiting = any(one.unstamped for one in self._imports)
+        self._intake.is_courier_waiting = any(one.unstamped for one in self._imports)
         self._replies += [Reply(one.request, one.answer()) for one in decided]
 
 

@@ -5,8 +5,8 @@ Which ids, and in which order, is decided in `mesh/replication`; here they are r
 
 from typing import Final
 
-from mesh.engine.holdings import Holdings
-from mesh.engine.neighbours import Counters
+from mesh.engine.counters import Counters
+from mesh.engine.forwarding.holdings import Holdings
 from mesh.ids import EnvelopeId, LinkId
 from mesh.limits import SEND_BODIES_PER_BATCH_BYTES_MAX
 from mesh.posting.standing import Depth

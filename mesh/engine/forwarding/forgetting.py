@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
 from typing import Final
 
-from mesh.engine.holdings import Holdings
+from mesh.engine.forwarding.holdings import Holdings
 from mesh.ids import EnvelopeId, PostingKey, UnixSeconds
 from mesh.limits import (
     FORGOTTEN_PER_BATCH,

@@ -7,8 +7,8 @@ the batch in which it is due.
 
 from collections.abc import Callable, Sequence
 
-from mesh.engine.holdings import Holdings
-from mesh.engine.neighbours import Counters
+from mesh.engine.counters import Counters
+from mesh.engine.forwarding.holdings import Holdings
 from mesh.errors import PeerError
 from mesh.ids import EnvelopeId, Instant, LinkId
 from mesh.replication.retiring import Retiring
@@ -41,6 +41,10 @@ class Retirements:
     @property
     def _spreading(self) -> Spreading:
         return self._find_spreading()
+
+    def __len__(self) -> int:
+        """Retirements that everybody may know."""
+        return len(self._retiring)
 
     def load(self) -> None:
         """Take those of the store at start, once their envelopes are known."""
@@ -104,6 +108,10 @@ class Retirements:
             else:
                 self._counters.count("retirements_dropped")
                 self._spreading.forget([retirement.element])
+
+    def forget_envelope(self, envelope_id: EnvelopeId) -> None:
+        """An envelope goes wholly, and its retirements with it."""
+        self._spreading.forget([envelope_id, *self._retiring.forget(envelope_id)])
 
     def tend(self, now: Instant) -> None:
         """Let those take effect that were held back for long enough."""

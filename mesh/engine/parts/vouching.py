@@ -5,20 +5,24 @@ the vault with whatever else the batch writes there, and read from it; while it 
 is told and nothing heard, and what was known before stays known.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from mesh.crypto.entropy import Entropy
-from mesh.engine.neighbours import Counters
+from mesh.engine.counters import Counters
+from mesh.engine.part import Part
 from mesh.ids import ContactId, Instant, LinkId, Monotonic, UnixSeconds
+from mesh.inputs import Connection
 from mesh.messenger.messenger import Messenger
 from mesh.peering.vouching import Vouching
 from mesh.posting.standing import Standings
 from mesh.wire.envelope import SECONDS_PER_DAY
-from mesh.wire.frames import Vouches
+from mesh.wire.frames import Frame, Vouches, Who
 
 
-class VouchExchange:
+class VouchExchange(Part):
     """What contacts at the other ends of links and we tell each other of posting keys."""
+
+    frame_types = (Who, Vouches)
 
     def __init__(
         self,
@@ -35,8 +39,15 @@ class VouchExchange:
         # The day and the state of the standings for which lists were last made.
         self._told_of: tuple[int, int] | None = None
 
-    def received(self, link: LinkId, frame: Vouches, now: Instant) -> None:
-        """Somebody vouches over a link; PeerError if no correct node could have sent it."""
+    def received(self, link: LinkId, frame: Frame, mesh_now: UnixSeconds, now: Instant) -> None:
+        """Somebody vouches over a link, or proved once more who they are.
+
+        PeerError if no correct node could have sent it.
+        """
+        if isinstance(frame, Who):
+            self._vouching.said_again(link, now)
+            return
+        assert isinstance(frame, Vouches)
         before = self._vouching.passed_over_count
         self._vouching.received(link, frame, now)
         passed_over_count = self._vouching.passed_over_count - before
@@ -47,13 +58,9 @@ class VouchExchange:
         """A link is ready."""
         self._vouching.link_up(link, now)
 
-    def link_down(self, link: LinkId) -> None:
+    def link_down(self, link: LinkId, now: Instant) -> None:
         """A link ended."""
         self._vouching.link_down(link)
-
-    def who_came(self, link: LinkId, now: Instant) -> None:
-        """Whoever is at the other end of a link proved once more who they are."""
-        self._vouching.said_again(link, now)
 
     def tend(self, mesh_now: UnixSeconds, now: Instant) -> None:
         """Look at which links are contacts', and whether there is something to tell them."""
@@ -72,7 +79,9 @@ class VouchExchange:
         due = self._vouching.deadline()
         return self._vouching.has_come or (due is not None and due <= now.monotonic)
 
-    def use_vault(self, messenger: Messenger, mesh_now: UnixSeconds, now: Instant) -> None:
+    def use_vault(
+        self, messenger: Messenger, vault: Connection, mesh_now: UnixSeconds, now: Instant
+    ) -> None:
         """Keep what came, and tell whoever is to be told."""
         for contact, days in self._vouching.take_came():
             self._counters.count("vouches_received")
@@ -81,11 +90,11 @@ class VouchExchange:
             lambda contact: messenger.vouches_for(contact, mesh_now), now
         )
 
-    def vault_closing(self) -> None:
+    def vault_closing(self, now: Instant) -> None:
         """Know no contacts any more; the standings stay."""
         self._vouching.vault_closing()
 
-    def take_frames(self) -> list[tuple[LinkId, Vouches]]:
+    def take_frames(self, mesh_now: UnixSeconds, now: Instant) -> Sequence[tuple[LinkId, Vouches]]:
         """Frames to send, in order."""
         frames = self._vouching.take_frames()
         if frames:

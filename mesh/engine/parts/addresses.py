@@ -4,12 +4,25 @@ They stand in the store and are given to the dialing machine at start. People wr
 HOST:PORT or [IPv6]:PORT, an interface index after `%`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from typing import Final
+from typing import Final, assert_never
 
-from mesh.commands import Done, PeerAnswer, PeersAnswer
-from mesh.engine.neighbours import Neighbours
+from mesh.commands import (
+    AddContact,
+    AddPeer,
+    Answer,
+    AskPeers,
+    Command,
+    ContactAnswer,
+    Done,
+    PeerAnswer,
+    PeersAnswer,
+    RemovePeer,
+)
+from mesh.crypto.signing import is_signature_valid
+from mesh.engine.link_streams import Streams
+from mesh.engine.part import Part
 from mesh.errors import UserError
 from mesh.ids import Address, Instant, LinkId
 from mesh.inputs import Connection
@@ -18,28 +31,71 @@ from mesh.peering.dialing import Dialing
 from mesh.peering.targets import Source
 from mesh.storage.sqlcipher import transaction
 from mesh.storage.store import Store
+from mesh.wire.invite import parse_invite
 
 _REMEMBERED: Final = "addresses that worked"
 _PORT_MAX = 65_535
 _HOST_CHARACTERS_MAX = 253
 
 
-class KnownAddresses:
+class KnownAddresses(Part):
     """The addresses of the store, and the dialing machine that knows the same."""
 
+    commands = (AskPeers, AddPeer, RemovePeer)
+
     def __init__(
-        self, *, connection: Connection, store: Store, dialing: Dialing, now: Instant
+        self,
+        *,
+        connection: Connection,
+        store: Store,
+        dialing: Dialing,
+        streams: Streams,
+        labels: Callable[[], Mapping[LinkId, str]],
+        now: Instant,
     ) -> None:
         self._connection = connection
         self._store = store
         self._dialing = dialing
+        self._streams = streams
+        # How our person calls those who are known at the other ends of links.
+        self._labels = labels
         for text in store.peers():
             dialing.targets.configure(parse_address(text), now)
         stored = store.find_setting(_REMEMBERED)
         self._remembered = stored.decode().split("\n") if stored else []
         dialing.targets.remember([parse_address(text) for text in self._remembered], now)
 
-    def add(self, text: str, now: Instant) -> Done:
+    def answer(self, command: Command, now: Instant) -> Answer:
+        """What can be dialled, or more or less of it; UserError says in words why not."""
+        assert isinstance(command, AskPeers | AddPeer | RemovePeer)
+        match command:
+            case AskPeers():
+                return self._peers(now)
+            case AddPeer(address):
+                return self._add(address, now)
+            case RemovePeer(address):
+                return self._remove(address)
+            case _:
+                assert_never(command)
+
+    def answered(self, command: Command, answer: Answer | UserError, now: Instant) -> None:
+        """Dial where an invite says that its author was; a bad hint is no more than useless."""
+        if not isinstance(command, AddContact) or not isinstance(answer, ContactAnswer):
+            return
+        hint = parse_invite(command.link, is_signature_valid).address_hint
+        with suppress(UserError):
+            self._dialing.targets.remember([parse_address(hint)] if hint else [], now)
+
+    def link_up(self, link: LinkId, now: Instant) -> None:
+        """Addresses that worked are dialled first after a restart, before discovery wakes."""
+        working = [str(address) for address in self._dialing.links.working_addresses()]
+        remembered = list(dict.fromkeys((*working, *self._remembered)))[:REMEMBERED_ADDRESSES_MAX]
+        if remembered != self._remembered:
+            self._remembered = remembered
+            with transaction(self._connection):
+                self._store.put_setting(_REMEMBERED, "\n".join(remembered).encode())
+
+    def _add(self, text: str, now: Instant) -> Done:
         """Keep an address that a person typed, and dial it."""
         address = parse_address(text)
         if len(self._store.peers()) >= CONFIGURED_PEERS_MAX:
@@ -49,7 +105,7 @@ class KnownAddresses:
         self._dialing.targets.configure(address, now)
         return Done()
 
-    def remove(self, text: str) -> Done:
+    def _remove(self, text: str) -> Done:
         """Forget an address that a person typed; a link that stands stays."""
         address = parse_address(text)
         if str(address) not in self._store.peers():
@@ -59,24 +115,9 @@ class KnownAddresses:
         self._dialing.targets.unconfigure(address)
         return Done()
 
-    def try_hint(self, hint: str, now: Instant) -> None:
-        """Dial where an invite says that its author was; a bad hint is no more than useless."""
-        with suppress(UserError):
-            self._dialing.targets.remember([parse_address(hint)] if hint else [], now)
-
-    def remember_working(self) -> None:
-        """Addresses that worked are dialled first after a restart, before discovery wakes."""
-        working = [str(address) for address in self._dialing.links.working_addresses()]
-        remembered = list(dict.fromkeys((*working, *self._remembered)))[:REMEMBERED_ADDRESSES_MAX]
-        if remembered != self._remembered:
-            self._remembered = remembered
-            with transaction(self._connection):
-                self._store.put_setting(_REMEMBERED, "\n".join(remembered).encode())
-
-    def peers(
-        self, neighbours: Neighbours, labels: Mapping[LinkId, str], now: Instant
-    ) -> PeersAnswer:
+    def _peers(self, now: Instant) -> PeersAnswer:
         """Links first, then what could be dialled."""
+        labels = self._labels()
         configured = self._store.peers()
         linked = [
             PeerAnswer(
@@ -87,10 +128,10 @@ class KnownAddresses:
                 connected_seconds=(now.monotonic - one.connected_at) // 1_000_000,
                 bytes_received=one.bytes_received,
                 bytes_sent=one.bytes_sent,
-                interface=neighbours.interface_of(link),
+                interface=self._streams.interface_of(link),
                 contact=labels.get(link, ""),
             )
-            for link, one in neighbours.all.items()
+            for link, one in self._streams.all.items()
         ]
         linked.sort(key=lambda peer: (peer.state != "linked", peer.address))
         seen = [

@@ -6,11 +6,13 @@ comparison leads to, an invite or a contact, is written in the vault's transacti
 that speaks of it leaves after the commit.
 """
 
+from collections.abc import Sequence
 from typing import assert_never
 
 from mesh.commands import (
     Answer,
     AskNearby,
+    Command,
     CompareNearby,
     ConfirmNearby,
     NearbyAnswer,
@@ -18,6 +20,8 @@ from mesh.commands import (
 )
 from mesh.crypto.entropy import Entropy
 from mesh.effects import Effect, Emit
+from mesh.engine.link_keys import LinkKeys
+from mesh.engine.part import Part
 from mesh.errors import UserError
 from mesh.events import NearbyChanged
 from mesh.ids import Instant, LinkId, LinkKey, Monotonic, UnixSeconds
@@ -28,30 +32,27 @@ from mesh.nearby.gathered import NearbyFrame
 from mesh.nearby.nearby import Nearby
 from mesh.nearby.wants import Host, InviteCame, InviteWanted, Want
 from mesh.storage.sqlcipher import savepoint
+from mesh.wire.frames import Frame, NearbyAsk, NearbyCard, NearbySealed
 
-NearbyCommand = SetNearby | AskNearby | CompareNearby | ConfirmNearby
 
-
-class Meeting:
+class Meeting(Part):
     """Who is near, as long as our person wants to know and to be known."""
 
-    def __init__(self, entropy: Entropy) -> None:
+    frame_types = (NearbyAsk, NearbyCard, NearbySealed)
+    vault_commands = (SetNearby, AskNearby, CompareNearby, ConfirmNearby)
+
+    def __init__(self, keys: LinkKeys, entropy: Entropy) -> None:
+        self._keys = keys
         self._nearby = Nearby(entropy, is_name)
         self._link_key: LinkKey | None = None
 
-    @property
     def counters(self) -> dict[str, int]:
         """What neighbours sent and was passed over, by reason."""
         return self._nearby.gathered.counters
 
-    @property
-    def has_wants(self) -> bool:
-        """Whether the vault is wanted."""
-        return self._nearby.gathered.has_wants
-
     # --- Links and time -----------------------------------------------------------------------
 
-    def link_up(self, link: LinkId) -> None:
+    def link_up(self, link: LinkId, now: Instant) -> None:
         """A link is ready."""
         self._nearby.link_up(link)
 
@@ -59,14 +60,15 @@ class Meeting:
         """A link ended."""
         self._nearby.link_down(link, now)
 
-    def received(self, link: LinkId, frame: NearbyFrame, now: Instant) -> None:
+    def received(self, link: LinkId, frame: Frame, mesh_now: UnixSeconds, now: Instant) -> None:
         """A frame of people nearby came; PeerError if no correct node could have sent it."""
+        assert isinstance(frame, NearbyAsk | NearbyCard | NearbySealed)
         self._nearby.received(link, frame, now)
 
-    def tend(self, link_key: LinkKey, now: Instant) -> None:
+    def tend(self, mesh_now: UnixSeconds, now: Instant) -> None:
         """Whatever is due; under a new link key we are somebody else in all."""
-        if link_key != self._link_key:
-            self._link_key = link_key
+        if self._keys.current != self._link_key:
+            self._link_key = self._keys.current
             self._nearby.become_somebody_else(now)
         self._nearby.deadline_passed(now)
 
@@ -74,7 +76,9 @@ class Meeting:
         """When `tend` wants to be called."""
         return self._nearby.deadline()
 
-    def take_frames(self) -> list[tuple[LinkId, NearbyFrame]]:
+    def take_frames(
+        self, mesh_now: UnixSeconds, now: Instant
+    ) -> Sequence[tuple[LinkId, NearbyFrame]]:
         """Frames to send, in order."""
         return self._nearby.gathered.take_frames()
 
@@ -93,8 +97,9 @@ class Meeting:
         """Be silent from now on."""
         self._nearby.switch_off(now)
 
-    def command(self, messenger: Messenger, command: NearbyCommand, now: Instant) -> Answer:
+    def carry_out(self, messenger: Messenger, command: Command, now: Instant) -> Answer:
         """Do what the person asks; UserError says in words why not."""
+        assert isinstance(command, SetNearby | AskNearby | CompareNearby | ConfirmNearby)
         match command:
             case SetNearby(is_on):
                 self._set(messenger, now, is_on=is_on)
@@ -108,6 +113,10 @@ class Meeting:
                 return self._nearby.confirm(person, now, is_equal=is_equal)
             case _:
                 assert_never(command)
+
+    def wants_vault(self, now: Instant) -> bool:
+        """Whether something is to be made or looked up there."""
+        return self._nearby.gathered.has_wants
 
     def use_vault(
         self, messenger: Messenger, vault: Connection, mesh_now: UnixSeconds, now: Instant

@@ -1,8 +1,8 @@
 """What this node holds: the store, the rows of this batch that are not in it yet, recent bodies.
 
 Rows are gathered while a batch is handled and written by `commit` in one transaction. Whether
-something may enter, and who is told of it, is decided elsewhere (`mesh/engine/carrying.py`); which
-bodies go for want of room, in `mesh/posting/keeping.py`.
+something may enter is decided in `intake.py`; which bodies go for want of room, in
+`mesh/posting/keeping.py`.
 """
 
 from collections.abc import Sequence

@@ -10,33 +10,38 @@ from collections.abc import Callable, Mapping, Sequence
 
 from mesh.crypto.entropy import Entropy
 from mesh.effects import Effect, Emit
-from mesh.engine.neighbours import Neighbours
+from mesh.engine.link_streams import Streams
+from mesh.engine.part import Part
 from mesh.events import ContactAdded, ContactChanged, ContactRemoved
-from mesh.ids import ContactId, Instant, LinkId, Monotonic, earliest
+from mesh.ids import ContactId, Instant, LinkId, Monotonic, UnixSeconds, earliest
 from mesh.limits import BACKLOG_SHOWS_PARTITION, PEX_RECORDS_MAX
 from mesh.messenger.messenger import Messenger
 from mesh.peering.dialing import Dialing
 from mesh.peering.exchange import PeerExchange
 from mesh.peering.recognition import Recognition
-from mesh.wire.frames import Pex, PexRequest, Who
+from mesh.wire.frames import Frame, Pex, PexRequest, Who
 
 OverlayFrame = Who | PexRequest | Pex
 NewsCount = Callable[[LinkId], tuple[int, int]]
 """How much of what a link brought nobody else had: in all, and fetched as backlog."""
 
 
-class Overlay:
+class Overlay(Part):
     """What is known of neighbours beyond their links."""
+
+    frame_types = (Who, PexRequest, Pex)
 
     def __init__(
         self,
         *,
-        neighbours: Neighbours,
+        streams: Streams,
         dialing: Dialing,
         exchange: PeerExchange,
+        news_count: NewsCount,
         entropy: Entropy,
     ) -> None:
-        self._neighbours = neighbours
+        self._streams = streams
+        self._news_count = news_count
         self._dialing = dialing
         self._exchange = exchange
         self._recognition = Recognition(entropy)
@@ -59,7 +64,7 @@ class Overlay:
 
     def link_up(self, link: LinkId, now: Instant) -> None:
         """A link is ready."""
-        neighbour = self._neighbours.ready.get(link)
+        neighbour = self._streams.ready.get(link)
         if neighbour is None or neighbour.link.hello is None:
             return
         self._backlogs[link] = 0
@@ -80,21 +85,17 @@ class Overlay:
         self._recognition.link_down(link)
         self._fill_up(now)
 
-    def network_changed(self) -> None:
-        """What was known of the former network is of no use."""
-        self._exchange.network_changed()
-
-    def received(self, link: LinkId, frame: OverlayFrame, now: Instant) -> None:
+    def received(self, link: LinkId, frame: Frame, mesh_now: UnixSeconds, now: Instant) -> None:
         """A frame of these came; PeerError if no correct node could have sent it."""
-        match frame:
-            case Who():
-                self._recognition.received(link, frame, now)
-                self._note_recognised()
-            case _:
-                if self._exchange.received(link, frame, now):
-                    self._fill_up(now)
+        if isinstance(frame, Who):
+            self._recognition.received(link, frame, now)
+            self._note_recognised()
+            return
+        assert isinstance(frame, PexRequest | Pex)
+        if self._exchange.received(link, frame, now):
+            self._fill_up(now)
 
-    def tend(self, news_count: NewsCount, now: Instant) -> None:
+    def tend(self, mesh_now: UnixSeconds, now: Instant) -> None:
         """Whatever is due."""
         unreachable = self._dialing.targets.take_unreachable()
         for address in unreachable:
@@ -104,25 +105,26 @@ class Overlay:
             self._fill_up(now)
         self._recognition.deadline_passed(now)
         if self._exchange.deadline_passed(now):
-            self._note_backlogs(news_count, now)
+            self._note_backlogs(now)
             self._fill_up(now)
 
     def deadline(self) -> Monotonic | None:
         """When `tend` wants to be called."""
         return earliest((self._exchange.deadline(), self._recognition.deadline()))
 
-    def take_frames(self) -> list[tuple[LinkId, OverlayFrame]]:
+    def take_frames(
+        self, mesh_now: UnixSeconds, now: Instant
+    ) -> Sequence[tuple[LinkId, OverlayFrame]]:
         """Frames to send, in order."""
         return [*self._exchange.take_frames(), *self._recognition.take_frames()]
 
     # --- The vault ----------------------------------------------------------------------------
 
-    def vault_opened(self, messenger: Messenger) -> None:
+    def vault_opened(self, messenger: Messenger, now: Instant) -> None:
         """Our contacts are known again."""
-        self._recognition.keys_changed(messenger.link_keys())
-        self._note_recognised()
+        self._note_contacts(messenger)
 
-    def vault_closing(self) -> None:
+    def vault_closing(self, now: Instant) -> None:
         """Know nobody any more."""
         self._recognition.vault_closing()
         self._note_recognised()
@@ -134,15 +136,19 @@ class Overlay:
                 effect.event, ContactAdded | ContactChanged | ContactRemoved
             )
             if is_about_contacts:
-                self.vault_opened(messenger)
+                self._note_contacts(messenger)
                 return
+
+    def _note_contacts(self, messenger: Messenger) -> None:
+        self._recognition.keys_changed(messenger.link_keys())
+        self._note_recognised()
 
     def _note_recognised(self) -> None:
         self._dialing.links.recognised(self._recognition.contacts_by_link())
 
-    def _note_backlogs(self, news_count: NewsCount, now: Instant) -> None:
+    def _note_backlogs(self, now: Instant) -> None:
         for link, former in list(self._backlogs.items()):
-            _, count = news_count(link)
+            _, count = self._news_count(link)
             self._backlogs[link] = count
             if count - former >= BACKLOG_SHOWS_PARTITION:
                 self._dialing.brought_backlog(link, now)

@@ -1,0 +1,359 @@
+"""What comes is judged, and enters the store or does not: from links, from files, from our person.
+
+Joins the machine `mesh.posting.admission` to what is known (`mesh/replication`) and to the rows of
+the next commit. What links brought is answered after that commit, when it shows what became of it.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Final, assert_never
+
+from mesh.engine.counters import Counters
+from mesh.engine.forwarding.accounting import REFUSED
+from mesh.engine.forwarding.forgetting import Forgetting
+from mesh.engine.forwarding.holdings import Holdings
+from mesh.engine.forwarding.retirements import Retirements
+from mesh.errors import PeerError
+from mesh.ids import EnvelopeId, Instant, LinkId, Monotonic, UnixSeconds
+from mesh.limits import DEFERRED_PER_LINK_MAX, LIVE_SECONDS_MAX
+from mesh.posting.admission import Accept, Admission, Defer, Refuse, Verdict
+from mesh.posting.sides import FORMER
+from mesh.replication.seen_sets import Element
+from mesh.replication.spreading import Spreading
+from mesh.storage.store_rows import IndexRow
+from mesh.wire.envelope import (
+    Envelope,
+    Header,
+    Stub,
+    decode_envelope,
+    decode_stub,
+    envelope_id_of,
+    is_known_version,
+)
+from mesh.wire.frames import Push, Stubs
+from mesh.wire.retirement import split_tokens
+
+
+@dataclass(frozen=True, slots=True)
+class _Bodiless:
+    """What a neighbour gave in place of a body: the stub, and the tokens that retired it."""
+
+    stub: Stub
+    tokens: list[bytes]
+
+    @property
+    def id(self) -> EnvelopeId:
+        return self.stub.id
+
+
+class Intake:
+    """The way in, by rules that are equal at all nodes and by what there is room for."""
+
+    def __init__(
+        self,
+        *,
+        admission: Admission,
+        holdings: Holdings,
+        forgetting: Forgetting,
+        retirements: Retirements,
+        find_spreading: Callable[[], Spreading],
+        counters: Counters,
+    ) -> None:
+        self._admission = admission
+        self._holdings = holdings
+        self._forgetting = forgetting
+        self.retirements: Final = retirements
+        self._find_spreading = find_spreading
+        self._counters = counters
+        # Whether a file that is imported waits for the check of a stamp, beside the links.
+        self.is_courier_waiting = False
+        self.newest_created = UnixSeconds(0)
+        # Who is at the other end of each link: strangers' mail is told apart by it.
+        self._hosts: dict[LinkId, str] = {}
+        # What each link brought in this batch: what became of it shows after the commit.
+        self._brought: dict[LinkId, list[EnvelopeId]] = {}
+        self._deferred: dict[LinkId, list[Envelope | _Bodiless]] = {}
+
+    @property
+    def _spreading(self) -> Spreading:
+        return self._find_spreading()
+
+    @property
+    def has_deferred(self) -> bool:
+        """Whether links have brought what waits for the check of its stamp."""
+        return bool(self._deferred)
+
+    def stamp_deadline(self) -> Monotonic:
+        """When the next stamp may be checked."""
+        return self._admission.deadline()
+
+    def load(self, row: IndexRow) -> None:
+        """Take an envelope of the store at start."""
+        self.newest_created = max(self.newest_created, row.created)
+        self._admission.load(row.posting_key, row.day, row.id)
+        self._holdings.load(row)
+
+    def link_up(self, link: LinkId, host: str) -> None:
+        """A link is ready. `host`: who is at its other end, as far as that can be told."""
+        self._hosts[link] = host
+
+    def link_down(self, link: LinkId) -> None:
+        """A link is gone, and with it what it still waited for."""
+        self._hosts.pop(link, None)
+        self._brought.pop(link, None)
+        self._deferred.pop(link, None)
+
+    def take_brought(self) -> dict[LinkId, list[EnvelopeId]]:
+        """The bodies that links brought since the last call, and that are to be answered."""
+        brought, self._brought = self._brought, {}
+        return brought
+
+    def forget(self, rows: Iterable[IndexRow]) -> None:
+        """These go wholly, and make room for others of their keys."""
+        for row in rows:
+            self._admission.forget(row.posting_key, row.day, row.id)
+            self.retirements.forget_envelope(row.id)
+
+    def pushed(self, link: LinkId, push: Push, mesh_now: UnixSeconds, now: Instant) -> None:
+        """A neighbour brought an envelope: deduplicate before any crypto, then judge."""
+        if not is_known_version(push.envelope):
+            self._counters.count(f"{REFUSED}unknown version")
+            return
+        envelope_id = envelope_id_of(push.envelope)
+        self._counters.count("bodies_received")
+        self._spreading.body_came(link, envelope_id, now)
+        if envelope_id in self._spreading.sets:
+            if self._spreading.is_body_welcome(envelope_id):
+                self._fill_body(link, decode_envelope(push.envelope), mesh_now, now)
+            else:
+                self._counters.count("bodies_duplicate")
+            self._answer(link, envelope_id)
+            return
+        # Who waits for the check of a stamp has had no turn yet; this one queues behind.
+        self._judge(
+            link,
+            decode_envelope(push.envelope),
+            mesh_now,
+            may_check_stamp=not (self._deferred or self.is_courier_waiting),
+            now=now,
+        )
+
+    def stubs_came(self, link: LinkId, frame: Stubs, mesh_now: UnixSeconds, now: Instant) -> None:
+        """A neighbour has no bodies of these: what it has is judged by the same rules."""
+        for data, tokens in frame.entries:
+            if not is_known_version(data):
+                self._counters.count(f"{REFUSED}unknown version")
+                continue
+            self._counters.count("stubs_received")
+            self._judge(
+                link,
+                _Bodiless(decode_stub(data), split_tokens(tokens)),
+                mesh_now,
+                may_check_stamp=not (self._deferred or self.is_courier_waiting),
+                now=now,
+            )
+
+    def publish(self, envelopes: Iterable[Envelope], mesh_now: UnixSeconds, now: Instant) -> None:
+        """Envelopes made here, which the vault has committed, enter the store."""
+        for envelope in envelopes:
+            if self._spreading.is_body_welcome(envelope.id):
+                self._fill_body(None, envelope, mesh_now, now)
+            elif envelope.id not in self._spreading.sets:
+                self._settle(None, envelope, self._admission.admit_own(envelope), mesh_now, now)
+
+    def judge_deferred(self, mesh_now: UnixSeconds, now: Instant) -> list[LinkId]:
+        """Links take turns, one envelope each, as long as there is budget."""
+        if not self._deferred or self._admission.deadline() > now.monotonic:
+            return []
+        deferred, self._deferred = self._deferred, {}
+        faulted: list[LinkId] = []
+        for turn in range(DEFERRED_PER_LINK_MAX):
+            for link, waiting in deferred.items():
+                if turn >= len(waiting) or link in faulted:
+                    continue
+                brought = waiting[turn]
+                if isinstance(brought, Envelope) and brought.id in self._spreading.sets:
+                    if self._spreading.is_body_welcome(brought.id):
+                        self._fill_body(link, brought, mesh_now, now)
+                    self._answer(link, brought.id)
+                    continue
+                if self._admission.deadline() > now.monotonic:
+                    # The budget is spent, and its signature was checked when it came.
+                    self._defer(link, brought, now)
+                    continue
+                try:
+                    self._judge(link, brought, mesh_now, now=now)
+                except PeerError:
+                    faulted.append(link)
+        return faulted
+
+    # --- What came by hand: there is no link to answer, to blame or to ask -------------------
+
+    def judge_carried(
+        self,
+        brought: Envelope | Stub,
+        *,
+        mesh_now: UnixSeconds,
+        may_check_stamp: bool,
+        now: Instant,
+    ) -> Verdict | None:
+        """Judge what a file holds, and take it in if it may enter; None if it is known.
+
+        A stub has to be retired: nobody is asked for its body.
+        """
+        if brought.id in self._spreading.sets:
+            if isinstance(brought, Stub) or not self._spreading.is_body_welcome(brought.id):
+                return None
+            self._fill_body(None, brought, mesh_now, now)
+            return Accept(pushed_out=None)
+        verdict = self._judge_proof(
+            brought, mesh_now=mesh_now, may_check_stamp=may_check_stamp, now=now
+        )
+        if isinstance(verdict, Accept):
+            taken = brought if isinstance(brought, Envelope) else _Bodiless(brought, [])
+            self._settle(None, taken, verdict, mesh_now, now)
+        return verdict
+
+    def _judge(
+        self,
+        link: LinkId,
+        brought: Envelope | _Bodiless,
+        mesh_now: UnixSeconds,
+        *,
+        may_check_stamp: bool = True,
+        now: Instant,
+    ) -> None:
+        if isinstance(brought, _Bodiless) and brought.id in self._spreading.sets:
+            self._spreading.body_refused(link, brought.id, now)
+            self.retirements.came_with(link, brought.stub, brought.tokens, now)
+            return
+        proof = brought.stub if isinstance(brought, _Bodiless) else brought
+        verdict = self._judge_proof(
+            proof, mesh_now=mesh_now, may_check_stamp=may_check_stamp, now=now
+        )
+        self._settle(link, brought, verdict, mesh_now, now)
+
+    def _judge_proof(
+        self,
+        proof: Envelope | Stub,
+        *,
+        mesh_now: UnixSeconds,
+        may_check_stamp: bool,
+        now: Instant,
+    ) -> Verdict:
+        """The rules that are equal at all nodes, for all that there is room to know."""
+        refusal = self._forgetting.find_refusal(
+            proof.id,
+            proof.header,
+            self._spreading.sets,
+            mesh_now,
+            has_body=isinstance(proof, Envelope),
+        )
+        if refusal is not None:
+            return Refuse(refusal, is_fault=False)
+        return self._admission.judge(
+            proof, mesh_now=mesh_now, may_check_stamp=may_check_stamp, now=now
+        )
+
+    def _settle(
+        self,
+        link: LinkId | None,
+        brought: Envelope | _Bodiless,
+        verdict: Verdict,
+        mesh_now: UnixSeconds,
+        now: Instant,
+    ) -> None:
+        match verdict:
+            case Accept(pushed_out=pushed_out):
+                # First what has to go: a retirement that comes with a stub may be forged.
+                if pushed_out is not None and pushed_out != brought.id:
+                    self._push_out(pushed_out)
+                if isinstance(brought, Envelope):
+                    self._accept(link, brought, mesh_now, now)
+                else:
+                    self._accept_stub(link, brought, now)
+            case Defer():
+                assert link is not None
+                self._defer(link, brought, now)
+            case Refuse(reason=reason, is_fault=is_fault):
+                self._counters.count(f"{REFUSED}{reason}")
+                self._spreading.refused(brought.id, now)
+                if link is not None:
+                    if is_fault:
+                        raise PeerError(reason)
+                    if isinstance(brought, Envelope):
+                        self._answer(link, brought.id)
+            case _:
+                assert_never(verdict)
+
+    def _accept(
+        self, link: LinkId | None, envelope: Envelope, mesh_now: UnixSeconds, now: Instant
+    ) -> None:
+        self.newest_created = max(self.newest_created, envelope.header.created)
+        refusal = self._holdings.find_refusal(envelope, mesh_now)
+        if refusal is not None:
+            self._counters.count(f"{REFUSED}{refusal}")
+            self._holdings.add_unwanted(envelope)
+            self._spreading.accepted_unwanted(envelope.id, _element_of(envelope.header), now)
+            self.retirements.envelope_came(envelope.id, envelope.header, now)
+            if link is not None:
+                self._answer(link, envelope.id)
+            return
+        self._holdings.add(envelope, self._host_of(link))
+        is_new = mesh_now - envelope.header.created <= LIVE_SECONDS_MAX
+        self._spreading.accepted(
+            envelope.id, _element_of(envelope.header), link, now, is_new=is_new
+        )
+        self.retirements.envelope_came(envelope.id, envelope.header, now)
+        if link is not None:
+            self._answer(link, envelope.id)
+
+    def _accept_stub(self, link: LinkId | None, brought: _Bodiless, now: Instant) -> None:
+        header = brought.stub.header
+        self._holdings.add_stub(brought.stub)
+        self.newest_created = max(self.newest_created, header.created)
+        if link is None:
+            self._spreading.accepted(brought.id, _element_of(header), None, now, is_new=False)
+            self.retirements.envelope_came(brought.id, header, now)
+            return
+        self._spreading.accepted_without_body(brought.id, _element_of(header), link, now)
+        self.retirements.envelope_came(brought.id, header, now)
+        self.retirements.came_with(link, brought.stub, brought.tokens, now)
+
+    def _fill_body(
+        self, link: LinkId | None, envelope: Envelope, mesh_now: UnixSeconds, now: Instant
+    ) -> None:
+        """The body of a stub that is here: the id proves that it is the right one."""
+        refusal = self._holdings.find_refusal(envelope, mesh_now)
+        if refusal is not None:
+            self._counters.count(f"{REFUSED}{refusal}")
+            self._holdings.add_unwanted(envelope)
+            self._spreading.body_unwelcome(envelope.id, now)
+            return
+        self._holdings.add(envelope, self._host_of(link))
+        self._spreading.body_filled(envelope.id, link, now)
+
+    def _push_out(self, envelope_id: EnvelopeId) -> None:
+        """A lower id of the same key took its place, as it will at every node."""
+        self._counters.count("pushed_out")
+        self._holdings.remove(envelope_id)
+        self.retirements.forget_envelope(envelope_id)
+
+    def _defer(self, link: LinkId, brought: Envelope | _Bodiless, now: Instant) -> None:
+        """There is no budget to check its stamp now."""
+        waiting = self._deferred.setdefault(link, [])
+        if len(waiting) < DEFERRED_PER_LINK_MAX:
+            waiting.append(brought)
+        else:
+            self._counters.count("deferred_dropped")
+            self._spreading.dropped(link)
+
+    def _answer(self, link: LinkId, envelope_id: EnvelopeId) -> None:
+        self._brought.setdefault(link, []).append(envelope_id)
+
+    def _host_of(self, link: LinkId | None) -> str:
+        return FORMER if link is None else self._hosts.get(link, FORMER)
+
+
+def _element_of(header: Header) -> Element:
+    return Element(header.created, header.size_class, header.lifetime_class)

@@ -1,0 +1,72 @@
+"""Our link keys: the one of today and this network, and the last ones before it.
+
+Implements `docs/protocol/link.md`, section "Keys of a link". With each key goes an instance name,
+which discovery announces and our Hello repeats; nothing ties them to the former ones.
+"""
+
+from typing import Final
+
+from mesh.crypto.agreement import x25519_public
+from mesh.crypto.entropy import Entropy
+from mesh.crypto.hashing import blake2b
+from mesh.ids import Instant, LinkKey, Monotonic, UnixSeconds
+from mesh.limits import LINK_KEY_AGE_MIN_MS, LINK_KEYS_REMEMBERED
+from mesh.wire.envelope import SECONDS_PER_DAY
+from mesh.wire.parameters import MeshParameters
+
+INSTANCE_BYTES: Final = 8
+_NONCE_PADDING_BYTES: Final = 8
+
+
+class LinkKeys:
+    """Who we are to peers, until midnight or another network."""
+
+    def __init__(self, parameters: MeshParameters, entropy: Entropy) -> None:
+        self._parameters = parameters
+        self._entropy = entropy
+        self._own: list[LinkKey] = []
+        self._day = 0
+        self._drawn_at = Monotonic(0)
+        self.private = b""
+        self.hello_nonce = b""
+
+    @property
+    def current(self) -> LinkKey:
+        """The link key of today and this network."""
+        return self._own[-1]
+
+    @property
+    def instance(self) -> str:
+        """The instance name that goes with it."""
+        return self.hello_nonce[:INSTANCE_BYTES].hex()
+
+    def is_own(self, key: LinkKey) -> bool:
+        """Whether it is ours, or was lately."""
+        return key in self._own
+
+    def renew(self, mesh_now: UnixSeconds, now: Instant) -> None:
+        """Draw a new link key and instance name."""
+        self.private = self._entropy.draw(32)
+        self._own.append(LinkKey(x25519_public(self.private)))
+        del self._own[:-LINK_KEYS_REMEMBERED]
+        name = self._entropy.draw(INSTANCE_BYTES)
+        self.hello_nonce = name + self._entropy.draw(_NONCE_PADDING_BYTES)
+        self._day = mesh_now // SECONDS_PER_DAY
+        self._drawn_at = now.monotonic
+
+    def is_over(self, mesh_now: UnixSeconds, now: Instant) -> bool:
+        """Whether midnight has passed since the last call, and the key is not young.
+
+        It may be a peer that corrected our clock: then a young key is good enough.
+        """
+        day = mesh_now // SECONDS_PER_DAY
+        if day == self._day:
+            return False
+        self._day = day
+        return now.monotonic - self._drawn_at >= LINK_KEY_AGE_MIN_MS * 1000
+
+    def hint(self, instance: str) -> str | None:
+        """What an announcement of our mesh says beside an instance name."""
+        if not self._parameters.is_closed:
+            return None
+        return blake2b(b"", self._parameters.psk + instance.encode(), b"", 4).hex()

@@ -1,0 +1,167 @@
+"""The streams of a node: bytes in and out of each, and when the first of them wants to be called.
+
+A batch costs by the streams that it touches, not by all that stand. Who may stay is decided in
+`mesh/engine/link_table.py`.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from mesh.effects import Effect, SendBytes
+from mesh.engine.counters import Counters
+from mesh.errors import PeerError
+from mesh.ids import Address, DialId, Instant, LinkId, Monotonic, earliest
+from mesh.limits import LINK_SENDING_BYTES_MAX
+from mesh.link.link import Link
+from mesh.peering.segments import OwnNetworks
+from mesh.wire.frames import Frame, Ping
+
+
+@dataclass(slots=True)
+class Neighbour:
+    """One stream and its link. `is_ready` follows the link once no other to the same node stands.
+
+    `began` and `used`: which of all inputs brought the stream, and the first frame over it.
+    """
+
+    link: Link
+    address: Address
+    dial: DialId | None
+    connected_at: Monotonic
+    began: int
+    used: int | None = None
+    local_host: str = ""
+    is_ready: bool = False
+    sending_bytes: int = 0
+    bytes_received: int = 0
+    bytes_sent: int = 0
+
+    @property
+    def host(self) -> str:
+        """Where it is reached, without the port, which changes with each stream."""
+        address = self.address
+        return f"{address.host}%{address.scope}" if address.scope else address.host
+
+    @property
+    def room_bytes(self) -> int:
+        """Bytes that may be handed to the driver before bodies have to wait."""
+        return max(0, LINK_SENDING_BYTES_MAX - self.sending_bytes)
+
+
+class Streams:
+    """Every stream of this node, in the order in which they came."""
+
+    def __init__(self, counters: Counters) -> None:
+        self.all: Final[dict[LinkId, Neighbour]] = {}
+        # The links over which frames may go, in the order in which they opened.
+        self.ready: Final[dict[LinkId, Neighbour]] = {}
+        self.networks = OwnNetworks()
+        self._counters = counters
+        # Links that may have bytes to send, and a time before which no link has a deadline.
+        self._touched: dict[LinkId, None] = {}
+        self._links_deadline: Monotonic | None = None
+
+    def add(self, link: LinkId, neighbour: Neighbour) -> None:
+        """A stream stands, and its handshake begins."""
+        self.all[link] = neighbour
+        self._touched[link] = None
+        self._expect_deadline(neighbour.link.deadline())
+
+    def received(self, link: LinkId, received: bytes, now: Instant) -> list[Frame]:
+        """Bytes came over a stream that stands: the frames that they complete.
+
+        Raises PeerError if no correct node could have sent them.
+        """
+        neighbour = self.all[link]
+        neighbour.bytes_received += len(received)
+        self._touched[link] = None
+        return neighbour.link.receive(received, now)
+
+    def sent(self, link: LinkId, count: int) -> None:
+        """The driver wrote bytes to the socket."""
+        neighbour = self.all.get(link)
+        if neighbour is not None:
+            neighbour.sending_bytes -= count
+
+    def send(self, link: LinkId, frame: Frame, *, is_first: bool = False) -> None:
+        """Queue a frame, if the link still stands."""
+        neighbour = self.ready.get(link)
+        if neighbour is not None:
+            neighbour.link.send(frame, is_first=is_first)
+            self._touched[link] = None
+            self._counters.count("frames_sent")
+
+    def ping(self, link: LinkId) -> None:
+        """Ask the other side of a stream whether it is there."""
+        self.all[link].link.send(Ping())
+        self._touched[link] = None
+
+    def has_frames(self, link: LinkId) -> bool:
+        """Whether frames leave over a link now."""
+        neighbour = self.ready.get(link)
+        return neighbour is not None and neighbour.link.has_frames
+
+    def check_all(self, now: Instant) -> None:
+        """Ask every neighbour whether it is still there."""
+        for link, neighbour in self.ready.items():
+            neighbour.link.check(now)
+            self._touched[link] = None
+            self._expect_deadline(neighbour.link.deadline())
+
+    def interface_of(self, link: LinkId) -> str:
+        """The name of the interface over which a link goes; empty if nobody knows it."""
+        neighbour = self.all.get(link)
+        if neighbour is None:
+            return ""
+        return self.networks.interface_of(neighbour.local_host, neighbour.address)
+
+    def count_by_interface(self) -> dict[str, int]:
+        """How many links go over which interface, as far as that is known."""
+        counts: dict[str, int] = {}
+        for link in self.ready:
+            name = self.interface_of(link)
+            if name:
+                counts[name] = counts.get(name, 0) + 1
+        return dict(sorted(counts.items()))
+
+    def deadline(self) -> Monotonic | None:
+        """When `deadline_passed` wants to be called."""
+        return self._links_deadline
+
+    def deadline_passed(self, now: Instant) -> Iterator[tuple[LinkId, PeerError]]:
+        """Ping what is idle, and give what is dead, one by one: it is to be ended meanwhile.
+
+        When the next link wants that is found once the pings have left.
+        """
+        if self._links_deadline is None or self._links_deadline > now.monotonic:
+            return
+        self._links_deadline = None
+        for link, neighbour in list(self.all.items()):
+            deadline = neighbour.link.deadline()
+            if deadline is not None and deadline <= now.monotonic:
+                self._touched[link] = None
+                try:
+                    neighbour.link.deadline_passed(now)
+                except PeerError as error:
+                    yield link, error
+
+    def take_effects(self, now: Instant) -> list[Effect]:
+        """The bytes of each link that has some."""
+        effects: list[Effect] = []
+        touched, self._touched = self._touched, {}
+        for link in touched:
+            neighbour = self.all.get(link)
+            data = neighbour.link.take_bytes(now) if neighbour is not None else b""
+            if neighbour is not None and data:
+                neighbour.sending_bytes += len(data)
+                neighbour.bytes_sent += len(data)
+                self._counters.count("bytes_sent", len(data))
+                effects.append(SendBytes(link, data))
+        if self._links_deadline is None:
+            for neighbour in self.all.values():
+                self._expect_deadline(neighbour.link.deadline())
+        return effects
+
+    def _expect_deadline(self, deadline: Monotonic | None) -> None:
+        self._links_deadline = earliest((self._links_deadline, deadline))

@@ -1,0 +1,157 @@
+"""A part of the engine, and the parts that an engine has: whom a frame or a command goes to.
+
+A part joins a machine or two to the links, the store or the vault. It declares which frames and
+which commands it takes; nothing else has to know of it but the list that the engine makes.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import ClassVar, Final
+
+from mesh.commands import Answer, Command
+from mesh.effects import Effect
+from mesh.errors import PeerError, UserError
+from mesh.ids import Instant, LinkId, Monotonic, UnixSeconds, earliest
+from mesh.inputs import Connection
+from mesh.messenger.messenger import Messenger
+from mesh.wire.frames import Frame
+
+
+class Part:
+    """What every part may be called for; it overrides what concerns it."""
+
+    frame_types: ClassVar[tuple[type[Frame], ...]] = ()
+    commands: ClassVar[tuple[type[Command], ...]] = ()
+    """What it answers while the vault is closed, too."""
+    vault_commands: ClassVar[tuple[type[Command], ...]] = ()
+    """What it carries out in a transaction of the vault."""
+
+    # --- Links and time -----------------------------------------------------------------------
+
+    def link_up(self, link: LinkId, now: Instant) -> None:
+        """A link is ready."""
+
+    def link_down(self, link: LinkId, now: Instant) -> None:
+        """A link that was ready ended."""
+
+    def received(self, link: LinkId, frame: Frame, mesh_now: UnixSeconds, now: Instant) -> None:
+        """A frame of its types came; PeerError if no correct node could have sent it."""
+
+    def tend(self, mesh_now: UnixSeconds, now: Instant) -> None:
+        """Do whatever is due. Called in every batch."""
+
+    def deadline(self) -> Monotonic | None:
+        """When the next batch is wanted at the latest, though nothing happened."""
+        return None
+
+    def take_frames(self, mesh_now: UnixSeconds, now: Instant) -> Sequence[tuple[LinkId, Frame]]:
+        """After both commits: frames to send, in order."""
+        return ()
+
+    def take_effects(self) -> Sequence[Effect]:
+        """After both commits: what else may leave, in order."""
+        return ()
+
+    # --- Our person ---------------------------------------------------------------------------
+
+    def answer(self, command: Command, now: Instant) -> Answer:
+        """Answer one of `commands`; UserError says in words why not."""
+        raise AssertionError(type(command))
+
+    def carry_out(self, messenger: Messenger, command: Command, now: Instant) -> Answer:
+        """Carry out one of `vault_commands`; UserError says in words why not."""
+        raise AssertionError(type(command))
+
+    def answered(self, command: Command, answer: Answer | UserError, now: Instant) -> None:
+        """A command that needs the vault, of whatever part, has led to this."""
+
+    def vault_opened(self, messenger: Messenger, now: Instant) -> None:
+        """Our person is back; in a transaction of the vault."""
+
+    def vault_closing(self, now: Instant) -> None:
+        """Forget what is our person's."""
+
+    def wants_vault(self, now: Instant) -> bool:
+        """Whether `use_vault` has something to do."""
+        return False
+
+    def use_vault(
+        self, messenger: Messenger, vault: Connection, mesh_now: UnixSeconds, now: Instant
+    ) -> None:
+        """Read and write in the transaction of this batch."""
+
+    def told(self, messenger: Messenger, effects: Sequence[Effect]) -> None:
+        """This is what our person is told of the vault."""
+
+    def counters(self) -> Mapping[str, int]:
+        """Metrics that it counts itself, by name."""
+        return {}
+
+
+class Parts:
+    """The parts of an engine, called in an order that never changes: the same seed, the same trace.
+
+    `carrier` is the one that carries envelopes. Of two machines that have something to say over a
+    new link it is the first; of two that have lost one, or for which time has passed, the last.
+    What is told to our person comes in the reverse order of that.
+    """
+
+    def __init__(self, first: Part, carrier: Part, others: Sequence[Part]) -> None:
+        self._opening: Final = (first, carrier, *others)
+        self._closing: Final = (first, *others, carrier)
+        takers: dict[type[Frame], tuple[Part, ...]] = {}
+        answering: dict[type[Command], Part] = {}
+        for part in self._opening:
+            for frame_type in part.frame_types:
+                takers[frame_type] = (*takers.get(frame_type, ()), part)
+            for command_type in part.commands:
+                assert command_type not in answering, "a command has one answer"
+                answering[command_type] = part
+        self._takers = takers
+        self._answering = answering
+
+    def link_up(self, link: LinkId, now: Instant) -> None:
+        """A link is ready."""
+        for part in self._opening:
+            part.link_up(link, now)
+
+    def link_down(self, link: LinkId, now: Instant) -> None:
+        """A link that was ready ended."""
+        for part in self._closing:
+            part.link_down(link, now)
+
+    def received(self, link: LinkId, frame: Frame, mesh_now: UnixSeconds, now: Instant) -> None:
+        """A frame goes to those who take it; PeerError if nobody does, or if it is wrong."""
+        takers = self._takers.get(type(frame))
+        if takers is None:
+            raise PeerError("a frame out of place")
+        for part in takers:
+            part.received(link, frame, mesh_now, now)
+
+    def find_answering(self, command: Command) -> Part | None:
+        """Who answers a command without the vault; None if the vault is needed."""
+        return self._answering.get(type(command))
+
+    def tend(self, mesh_now: UnixSeconds, now: Instant) -> None:
+        """Whatever is due."""
+        for part in self._closing:
+            part.tend(mesh_now, now)
+
+    def deadline(self) -> Monotonic | None:
+        """When the first of them wants to be called."""
+        return earliest(part.deadline() for part in self._opening)
+
+    def send_frames(
+        self, send: Callable[[LinkId, Frame], None], mesh_now: UnixSeconds, now: Instant
+    ) -> None:
+        """Everything that they say over links."""
+        for part in self._opening:
+            for link, frame in part.take_frames(mesh_now, now):
+                send(link, frame)
+
+    def take_effects(self) -> list[Effect]:
+        """Everything else that they want done."""
+        return [effect for part in reversed(self._closing) for effect in part.take_effects()]
+
+    def counters(self) -> dict[str, int]:
+        """All that they count themselves."""
+        return {name: n for part in self._opening for name, n in part.counters().items()}

@@ -1,0 +1,129 @@
+"""Envelopes over links: what is carried, joined to who is at the other end and what that costs."""
+
+from collections.abc import Sequence
+
+from mesh.engine.forwarding.carrying import Carrying
+from mesh.engine.forwarding.economy import Economy
+from mesh.engine.neighbours import Neighbours
+from mesh.engine.part import Part
+from mesh.errors import PeerError
+from mesh.ids import Instant, LinkId, Monotonic, UnixSeconds
+from mesh.posting.mesh_time import MeshClock
+from mesh.wire.frames import (
+    Audit,
+    AuditResult,
+    DoNotWant,
+    Frame,
+    Graft,
+    IHave,
+    IWant,
+    NegClose,
+    NegMessage,
+    NegOpen,
+    NoHave,
+    Prune,
+    Push,
+    Retired,
+    Root,
+    Stubs,
+)
+
+
+class EnvelopeExchange(Part):
+    """What goes over links of the envelopes that this node carries."""
+
+    frame_types = (
+        Push,
+        Stubs,
+        Retired,
+        IHave,
+        IWant,
+        DoNotWant,
+        Prune,
+        Graft,
+        NoHave,
+        NegOpen,
+        NegMessage,
+        NegClose,
+        Root,
+        Audit,
+        AuditResult,
+    )
+
+    def __init__(
+        self, *, carrying: Carrying, neighbours: Neighbours, clock: MeshClock, economy: Economy
+    ) -> None:
+        self._carrying = carrying
+        self._neighbours = neighbours
+        self._clock = clock
+        self._economy = economy
+        # The links on which bodies waited when the last batch was over.
+        self._unserved: list[LinkId] = []
+
+    def spare_all(self) -> None:
+        """What carrying for others costs has changed."""
+        for link in self._neighbours.ready:
+            self._spare(link)
+
+    def link_up(self, link: LinkId, now: Instant) -> None:
+        """A link is ready."""
+        neighbour = self._neighbours.ready[link]
+        self._carrying.link_up(
+            link,
+            now,
+            host=neighbour.host,
+            is_dialled_by_us=neighbour.dial is not None,
+            round_trip_ms=neighbour.link.round_trip_ms,
+        )
+        self._spare(link)
+
+    def link_down(self, link: LinkId, now: Instant) -> None:
+        """A link ended."""
+        self._carrying.link_down(link, now)
+
+    def received(self, link: LinkId, frame: Frame, mesh_now: UnixSeconds, now: Instant) -> None:
+        """A frame about envelopes came; PeerError if no correct node could have sent it."""
+        match frame:
+            case Push():
+                self._carrying.intake.pushed(link, frame, mesh_now, now)
+            case Stubs():
+                self._carrying.intake.stubs_came(link, frame, mesh_now, now)
+            case Retired():
+                self._carrying.retirements.came(link, frame, now)
+            case _:
+                self._carrying.spreading.received(link, frame, mesh_now, now)
+
+    def tend(self, mesh_now: UnixSeconds, now: Instant) -> None:
+        """Judge what waited, and let expire what has outlived itself."""
+        is_steady = self._clock.is_steady(now)
+        for link in self._carrying.tend(mesh_now=mesh_now, is_clock_steady=is_steady, now=now):
+            self._neighbours.table.fault(link, PeerError("bad stamp"), now)
+
+    def deadline(self) -> Monotonic | None:
+        """At once if a body waits and there is room for it."""
+        for link in self._unserved:
+            if self._room_bytes(link) and self._carrying.spreading.outgoing.has_more(link):
+                return Monotonic(0)
+        return self._carrying.deadline()
+
+    def take_frames(self, mesh_now: UnixSeconds, now: Instant) -> Sequence[tuple[LinkId, Frame]]:
+        """What is said of envelopes, then bodies where a link has room."""
+        spreading = self._carrying.spreading
+        frames = list(spreading.take_frames(mesh_now, now))
+        self._unserved = spreading.outgoing.links_with_more()
+        for link in self._unserved:
+            room_bytes = self._room_bytes(link)
+            if room_bytes:
+                bodies = self._carrying.giving.frames(spreading.outgoing, link, room_bytes)
+                frames += [(link, frame) for frame in bodies]
+        if self._unserved:
+            frames += spreading.take_frames(mesh_now, now)
+        return frames
+
+    def _room_bytes(self, link: LinkId) -> int:
+        neighbour = self._neighbours.ready.get(link)
+        return neighbour.room_bytes if neighbour is not None else 0
+
+    def _spare(self, link: LinkId) -> None:
+        interface = self._neighbours.streams.interface_of(link)
+        self._carrying.spreading.outgoing.spare(link, self._economy.sparing(interface))

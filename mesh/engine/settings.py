@@ -1,0 +1,61 @@
+"""What an engine is given at the start and never changes: its settings, and its primitives."""
+
+from dataclasses import dataclass
+
+from mesh.crypto.entropy import Entropy
+from mesh.crypto.kem import Kem
+from mesh.crypto.signing import Verify
+from mesh.limits import (
+    CARRIED_DAYS_MAX,
+    KNOWN_IDS_MAX,
+    RELAY_DELAY_MS_MAX,
+    RETIRE_DELAY_MS,
+    STORED_BYTES_DEFAULT,
+)
+from mesh.link.link import BeginHandshake, begin_noise
+from mesh.wire.frames import FEATURE_TOLD_FAR, FEATURE_TOLD_NEAR
+from mesh.wire.parameters import MeshParameters
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineSettings:
+    """What a driver decides once: the mesh, and how much to carry for everybody, how long.
+
+    What was opened here is told after a delay drawn from `retire_delay_ms`; what others told is
+    passed on after one of at most `relay_delay_ms_max`. A relay has no person and never will.
+    What goes over one of `metered_interfaces` costs money.
+    `listen_port` is where others can dial this node; 0 if they cannot.
+    """
+
+    parameters: MeshParameters
+    stored_bytes_max: int = STORED_BYTES_DEFAULT
+    carried_days: int = CARRIED_DAYS_MAX
+    known_ids_max: int = KNOWN_IDS_MAX
+    metered_interfaces: tuple[str, ...] = ()
+    retire_delay_ms: tuple[int, int] = RETIRE_DELAY_MS
+    relay_delay_ms_max: int = RELAY_DELAY_MS_MAX
+    is_relay: bool = False
+    is_told_near: bool = True
+    is_public: bool = False
+    listen_port: int = 0
+
+    @property
+    def features(self) -> tuple[int, ...]:
+        """What our Hello says of who may be told where we are: near, and on the internet."""
+        near = (FEATURE_TOLD_NEAR,) if self.is_told_near else ()
+        return (*near, FEATURE_TOLD_FAR) if self.is_public else near
+
+    @property
+    def told_port(self) -> int:
+        """The port in our Hello: nobody learns it who may tell nobody."""
+        return self.listen_port if self.features else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Primitives:
+    """Chance and the cryptography that a driver may replace: all of a node shares one of each."""
+
+    entropy: Entropy
+    kem: Kem
+    verify: Verify
+    begin: BeginHandshake = begin_noise

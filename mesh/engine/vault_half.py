@@ -1,0 +1,338 @@
+"""The vault's half of a batch: opening and closing it, what is asked, and what arrived.
+
+The store's half is over when this begins, and committed. Here is at most one transaction. What it
+made for the mesh is taken at the next batch, so nothing is on the wire before this commit.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from mesh.commands import Answer, Command, SendMessage
+from mesh.effects import Effect, Emit, Reply
+from mesh.engine.forwarding.carrying import Carrying
+from mesh.engine.link_streams import Streams
+from mesh.engine.part import Part
+from mesh.engine.settings import EngineSettings, Primitives
+from mesh.engine.sweeping import VaultSweep
+from mesh.errors import UserError, relay_refusal
+from mesh.events import VaultLocked, VaultUnlocked
+from mesh.ids import (
+    EnvelopeId,
+    Instant,
+    LinkId,
+    LinkKey,
+    Monotonic,
+    Tag,
+    UnixSeconds,
+    earliest,
+)
+from mesh.inputs import Asked, Connection, StampMinted
+from mesh.limits import ARRIVALS_PER_BATCH, POSTED_PER_BATCH, RETIREMENTS_PER_BATCH
+from mesh.messenger.messenger import Messenger, Ours, Summary
+from mesh.posting.mesh_time import MeshClock
+from mesh.posting.standing import Standings
+from mesh.storage.sqlcipher import savepoint, transaction
+from mesh.wire.envelope import Envelope, decode_envelope
+from mesh.wire.frames import Frame, Held, split_short_ids
+from mesh.wire.retirement import Retirement
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """What one batch brings to the vault."""
+
+    asked: Sequence[Asked]
+    minted: Sequence[StampMinted]
+    held: Sequence[tuple[LinkKey, Sequence[bytes]]]
+    expected: Sequence[Envelope]
+    retired: Sequence[Retirement]
+    is_due: bool
+
+    @property
+    def has_come(self) -> bool:
+        return bool(self.asked or self.minted or self.held or self.expected or self.retired)
+
+
+class VaultHalf(Part):
+    """Our person, while the vault is open, and what must be known of them while it is closed."""
+
+    frame_types = (Held,)
+
+    def __init__(
+        self,
+        *,
+        settings: EngineSettings,
+        primitives: Primitives,
+        standings: Standings,
+        carrying: Carrying,
+        clock: MeshClock,
+        streams: Streams,
+        parts: Sequence[Part],
+        now: Instant,
+    ) -> None:
+        self._settings = settings
+        self._primitives = primitives
+        self._standings = standings
+        self._carrying = carrying
+        self._clock = clock
+        self._streams = streams
+        # Those that use the vault, in the order in which they hear of it; they write in the reverse
+        # order.
+        self._parts = tuple(parts)
+        self.messenger: Messenger | None = None
+        self.was_opened = False
+        self.locked_since = now.unix_seconds
+        self._connection: Connection | None = None
+        self._sweep: VaultSweep | None = None
+        self._is_behind = False
+        # While the vault is locked: what must not be evicted. A node started locked knows nothing.
+        self._ours = Ours(frozenset(), frozenset())
+        self._held: list[tuple[LinkKey, list[bytes]]] = []
+        self._asked: list[Asked] = []
+        self._minted: list[StampMinted] = []
+
+    def find_summary(self) -> Summary | None:
+        """What `mesh status` says of our person; None while the vault is closed."""
+        return self.messenger.summary() if self.messenger is not None else None
+
+    def state(self, *, has_identity: bool) -> Literal["open", "locked", "none", "empty"]:
+        """How the vault is, in a word of `mesh status`."""
+        if self._settings.is_relay:
+            return "none"
+        if self.messenger is None:
+            return "locked"
+        return "open" if has_identity else "empty"
+
+    def is_protected(self, envelope_id: EnvelopeId, tag: Tag, *, is_new: bool) -> bool:
+        """Whether an envelope is ours and must stay (see `Protection`)."""
+        messenger = self.messenger
+        if messenger is None:
+            return envelope_id in self._ours.envelopes or tag in self._ours.tags
+        # What bears a tag of ours and stands after it was tried is junk under a tag that somebody
+        # saw. If that stayed, a flood of it would show the neighbours whose tag it is.
+        if messenger.is_protected(envelope_id) or messenger.is_awaiting(tag):
+            return True
+        return (self._is_behind or is_new) and messenger.is_expected(tag)
+
+    # --- Opening and closing ------------------------------------------------------------------
+
+    def open(self, connection: Connection, mesh_now: UnixSeconds, now: Instant) -> list[Effect]:
+        """Our person is back."""
+        self._connection = connection
+        self._sweep = VaultSweep(connection)
+        with transaction(connection):
+            self.messenger = Messenger(
+                vault=connection,
+                standings=self._standings,
+                is_tag_stored=self._carrying.store.has_tag,
+                parameters=self._settings.parameters,
+                entropy=self._primitives.entropy,
+                kem=self._primitives.kem,
+                retire_delay_ms=self._settings.retire_delay_ms,
+                mesh_now=mesh_now,
+                now=now,
+            )
+            # Tokens that came while the vault was closed, or just before a crash.
+            on_its_way = self.messenger.on_its_way()
+            for retirement in self._carrying.store.retirements_of(on_its_way):
+                self.messenger.retired(retirement)
+            for part in self._parts:
+                part.vault_opened(self.messenger, now)
+        self._is_behind = self.was_opened = True
+        return [Emit(VaultUnlocked())]
+
+    def close(self, now: Instant) -> list[Effect]:
+        """Keep nothing by which anything could be opened or told, only what must not be evicted."""
+        if self.messenger is None:
+            return []
+        for part in self._parts:
+            part.vault_closing(now)
+        self._ours = self.messenger.ours()
+        self._connection = self.messenger = self._sweep = None
+        self.locked_since = now.unix_seconds
+        # Expanded private keys of ours are kept there, between the messages that need them.
+        self._primitives.kem.forget()
+        return [Emit(VaultLocked())]
+
+    # --- Before the store's half --------------------------------------------------------------
+
+    def take_unposted(self) -> list[Envelope]:
+        """Envelopes made here, of a step that is committed."""
+        if self.messenger is None:
+            return []
+        return self.messenger.take_unposted(POSTED_PER_BATCH)
+
+    def take_retirements(self, now: Instant) -> list[Retirement]:
+        """Retirements of ours that have waited for long enough."""
+        if self.messenger is None:
+            return []
+        return self.messenger.take_retirements(RETIREMENTS_PER_BATCH, now)
+
+    def left(self, posted: Sequence[Envelope], retirements: Sequence[Retirement]) -> None:
+        """These are in the store."""
+        if self.messenger is not None and (posted or retirements):
+            self.messenger.posted([envelope.id for envelope in posted])
+            self.messenger.retirements_left(retirements)
+
+    # --- What happens -------------------------------------------------------------------------
+
+    def ask(self, asked: Asked) -> None:
+        """Our person asks something, to be answered in this batch."""
+        self._asked.append(asked)
+
+    def stamp_minted(self, minted: StampMinted) -> None:
+        """Work that was asked for is done."""
+        self._minted.append(minted)
+
+    def received(self, link: LinkId, frame: Frame, mesh_now: UnixSeconds, now: Instant) -> None:
+        """A neighbour holds what we gave it."""
+        assert isinstance(frame, Held)
+        key = self._streams.ready[link].link.remote_key
+        if key is not None:
+            self._held.append((key, split_short_ids(frame.held)))
+
+    def deadline(self) -> Monotonic | None:
+        """When the vault is wanted next."""
+        messenger = self.messenger
+        if messenger is None:
+            return None
+        if self._is_behind or messenger.has_unposted:
+            return Monotonic(0)
+        sweep_at = self._sweep.deadline() if self._sweep is not None else None
+        return earliest((messenger.deadline(), messenger.retirements_deadline(), sweep_at))
+
+    def take_effects(self) -> Sequence[Effect]:
+        """What our person is told of the vault."""
+        if self.messenger is None:
+            return ()
+        told = self.messenger.take_effects()
+        for part in self._parts:
+            part.told(self.messenger, told)
+        return told
+
+    def counters(self) -> dict[str, int]:
+        """What the messenger counts."""
+        return self.messenger.counters() if self.messenger is not None else {}
+
+    # --- The transaction ----------------------------------------------------------------------
+
+    def use(self, added: Sequence[Envelope], mesh_now: UnixSeconds, now: Instant) -> list[Effect]:
+        """The store's half is committed, with these new envelopes; return the replies."""
+        asked, self._asked = self._asked, []
+        minted, self._minted = self._minted, []
+        heard, self._held = self._held, []
+        told = self._carrying.take_retired()
+        messenger, vault, sweep = self.messenger, self._connection, self._sweep
+        if messenger is None or vault is None or sweep is None:
+            return [Reply(question.request, self._refusal()) for question in asked]
+        deadline = messenger.deadline()
+        work = _Work(
+            asked=asked,
+            minted=minted,
+            # Neighbours say of all mail that they hold it, and most is not ours.
+            held=[one for one in heard if messenger.is_any_on_its_way(one[1])],
+            expected=[one for one in added if messenger.is_expected(one.header.tag)],
+            retired=[one for one in told if messenger.is_protected(one.envelope)],
+            is_due=deadline is not None and deadline <= now.monotonic,
+        )
+        replies: list[Effect] = []
+        if work.has_come or work.is_due or self._is_wanted(messenger, now):
+            with transaction(vault):
+                replies += self._do(work, messenger, vault, mesh_now, now)
+            sweep.committed(now)
+        sweep.tend(now)
+        return replies
+
+    def _is_wanted(self, messenger: Messenger, now: Instant) -> bool:
+        is_posted_due = messenger.posted_unwritten_count >= POSTED_PER_BATCH
+        return (
+            is_posted_due or self._is_behind or any(part.wants_vault(now) for part in self._parts)
+        )
+
+    def _do(
+        self,
+        work: _Work,
+        messenger: Messenger,
+        vault: Connection,
+        mesh_now: UnixSeconds,
+        now: Instant,
+    ) -> list[Effect]:
+        replies: list[Effect] = []
+        messenger.write_posted()
+        for stamp in work.minted:
+            messenger.stamp_minted(stamp)
+        for question in work.asked:
+            answer = self._answer(messenger, vault, question.command, mesh_now, now)
+            for part in self._parts:
+                part.answered(question.command, answer, now)
+            replies.append(Reply(question.request, answer))
+        for link_key, short_ids in work.held:
+            messenger.held(link_key, short_ids)
+        for retirement in work.retired:
+            messenger.retired(retirement)
+        if work.is_due or work.minted:
+            messenger.deadline_passed(
+                mesh_now=mesh_now, is_clock_steady=self._clock.is_steady(now), now=now
+            )
+        self._open_arrived(messenger, work.expected, mesh_now, now)
+        for part in reversed(self._parts):
+            part.use_vault(messenger, vault, mesh_now, now)
+        return replies
+
+    def _answer(
+        self,
+        messenger: Messenger,
+        vault: Connection,
+        command: Command,
+        mesh_now: UnixSeconds,
+        now: Instant,
+    ) -> Answer | UserError:
+        try:
+            with savepoint(vault):
+                for part in self._parts:
+                    if isinstance(command, part.vault_commands):
+                        return part.carry_out(messenger, command, now)
+                if isinstance(command, SendMessage) and self._carrying.is_own_share_full:
+                    return _no_room()
+                return messenger.command(command, mesh_now=mesh_now, now=now)
+        except UserError as error:
+            return error
+
+    def _open_arrived(
+        self,
+        messenger: Messenger,
+        expected: Sequence[Envelope],
+        mesh_now: UnixSeconds,
+        now: Instant,
+    ) -> None:
+        """Open what came now; at first what came while the vault was closed, in order."""
+        store = self._carrying.store
+        mark = self._carrying.holdings.last_arrival
+        if self._is_behind:
+            rows = store.arrived_tags(messenger.read_mark, ARRIVALS_PER_BATCH)
+            ids = [row.id for row in rows if messenger.is_expected(row.tag)]
+            found = store.envelopes_bytes(ids)
+            expected = [decode_envelope(found[id_]) for id_ in ids if id_ in found]
+            self._is_behind = bool(rows)
+            mark = rows[-1].arrival if rows else mark
+        messenger.open_arrived(expected, mesh_now=mesh_now, now=now)
+        while tags := messenger.take_wanted_tags():
+            stored = [decode_envelope(data) for data in store.by_tags(tags)]
+            if stored:
+                messenger.open_arrived(stored, mesh_now=mesh_now, now=now)
+        messenger.set_read_mark(mark)
+
+    def _refusal(self) -> UserError:
+        """Why nothing of a person's can be answered."""
+        if self._settings.is_relay:
+            return relay_refusal()
+        return UserError("locked", "The vault is locked; unlock it first (mesh unlock).")
+
+
+def _no_room() -> UserError:
+    return UserError(
+        "no-room",
+        "Your own mail takes all the room that it may (a tenth of the store); wait until some of "
+        "it is delivered or has expired, or raise stored_bytes_max in the settings.",
+    )
