@@ -28,7 +28,8 @@ from mesh.limits import (
 )
 from mesh.messenger.identity import Identity
 from mesh.messenger.prekeys import Prekeys, stored_bundle
-from mesh.messenger.sessions import Session, Sessions
+from mesh.messenger.session import Session
+from mesh.messenger.sessions import Sessions
 from mesh.ratchet.double_ratchet import Ratchet
 from mesh.ratchet.first_contact import begin_first_contact
 from mesh.ratchet.tags import box_key_of, invite_tag_key, tag_of
@@ -151,7 +152,7 @@ class FirstContacts:
             tags_max = REPEATED_RENDEZVOUS_TAGS
         is_passed_over = False
         for number, met in enumerate(ways):
-            while (place := self._sessions.take_rendezvous(met, tags_max)) is not None:
+            while (place := self._sessions.tags.take_rendezvous(met, tags_max)) is not None:
                 if self._is_tag_stored(place[0]):
                     is_passed_over = True
                     continue
@@ -310,10 +311,7 @@ class FirstContacts:
 
     def _can_be_met(self, session: Session, tags_max: int = RENDEZVOUS_TAGS) -> bool:
         """Whether a tag is left that no later state of this vault, or copy of it, has used."""
-        return any(
-            not self._is_tag_stored(tag)
-            for tag in self._sessions.rendezvous_left(session, tags_max)
-        )
+        return any(not self._is_tag_stored(tag) for tag in session.rendezvous_left(tags_max))
 
 
 @dataclass(frozen=True, slots=True)

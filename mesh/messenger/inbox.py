@@ -28,7 +28,8 @@ from mesh.messenger.outbox import Outbox
 from mesh.messenger.prekeys import Prekey, Prekeys, stored_bundle
 from mesh.messenger.renewals import Renewals
 from mesh.messenger.retirements import Retirements
-from mesh.messenger.sessions import Session, Sessions
+from mesh.messenger.session import Session
+from mesh.messenger.sessions import Sessions
 from mesh.messenger.telling import Telling
 from mesh.messenger.verified import VerifiedSignatures
 from mesh.ratchet.double_ratchet import Awaiting, OutOfStep, Ratchet, Receiving
@@ -181,7 +182,7 @@ class Inbox:
         now: Instant,
     ) -> None:
         contact = self._people.contact(session.contact)
-        box_key = self._sessions.box_key(session, generation, index)
+        box_key = session.box_key(generation, index)
         nonce, boxes = split_nonce(envelope.body)
         try:
             opened = self._opened_on(session, envelope, nonce, boxes, box_key, mesh_now)
@@ -193,12 +194,12 @@ class Inbox:
             raise
         tag = envelope.header.tag
         if opened is None:
-            if not self._sessions.awaits(session, tag):
+            if not self._sessions.tags.awaits(session, tag):
                 raise PeerError("too many messages wait for a post-quantum step")
             return
         was_known = session.is_known
         self._sessions.opened(session, opened.receiving, mesh_now)
-        self._sessions.tag_used(session, generation, index, tag, opened.header, mesh_now)
+        self._sessions.tags.used(session, generation, index, tag, opened.header, mesh_now)
         self._accept(contact, session, opened, is_first=not was_known, mesh_now=mesh_now, now=now)
 
     def _opened_on(
@@ -267,11 +268,11 @@ class Inbox:
     ) -> None:
         """A contact begins a session in place of one that somebody lost."""
         tag = envelope.header.tag
-        box_key = self._sessions.rendezvous_box_key(lost, index)
+        box_key = lost.rendezvous_box_key(index)
         first = open_outside(envelope.body, box_key=box_key, associated=envelope.header_bytes)
         prekeys = self._prekeys.of_contact(lost.contact)
         if self._open_repetition(prekeys, first, envelope, mesh_now, now):
-            self._sessions.rendezvous_used(lost, index, tag)
+            self._sessions.tags.rendezvous_used(lost, index, tag)
             return
         contact = self._people.contact(lost.contact)
         try:
@@ -282,7 +283,7 @@ class Inbox:
             self._renewals.lost(contact, lost, reason, mesh_now, now)
             raise
         self._check_author(contact, founded.author, mesh_now)
-        self._sessions.rendezvous_used(lost, index, tag)
+        self._sessions.tags.rendezvous_used(lost, index, tag)
         self._renewals.begun(contact, lost, mesh_now)
         self._found(contact, founded, mesh_now, now)
 

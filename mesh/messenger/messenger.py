@@ -194,7 +194,7 @@ class Messenger:
 
     def is_awaiting(self, tag: Tag) -> bool:
         """Whether an envelope with this tag is ours, and waits for another one to be opened."""
-        return self._desk is not None and self._desk.sessions.is_awaiting(tag)
+        return self._desk is not None and self._desk.sessions.tags.is_awaiting(tag)
 
     def ours(self) -> Ours:
         """What must not be evicted, for the time when the vault is locked."""

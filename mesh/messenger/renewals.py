@@ -14,7 +14,8 @@ from mesh.messenger.first_contacts import NO_KEYS_LEFT, FirstContacts
 from mesh.messenger.history import mesh_milliseconds
 from mesh.messenger.invitations import Invitations
 from mesh.messenger.outbox import Outbox
-from mesh.messenger.sessions import Session, Sessions
+from mesh.messenger.session import Session
+from mesh.messenger.sessions import Sessions
 from mesh.ratchet.first_contact import SESSION_ID_BYTES
 from mesh.storage.vault import Vault
 from mesh.storage.vault_rows import ContactRow

@@ -15,7 +15,8 @@ from mesh.ids import Tag, UnixSeconds
 from mesh.limits import LAPSED_BEFORE_RENEWAL
 from mesh.messenger.first_contacts import NO_KEYS_LEFT, FirstContacts
 from mesh.messenger.posting_keys import Audience, PostingKeys, Signer
-from mesh.messenger.sessions import Session, Sessions
+from mesh.messenger.session import Session
+from mesh.messenger.sessions import Sessions
 from mesh.ratchet.first_contact import (
     first_contact_size_class,
     seal_bundle,
@@ -142,7 +143,7 @@ class Sealing:
             if not self._first_contacts.is_cut_off(contact.id):
                 return
             reason = NO_KEYS_LEFT
-        elif self._is_tag_stored(self._sessions.next_tag(session)):
+        elif self._is_tag_stored(session.next_tag):
             reason = "this profile is older than what was written with it"
         elif self._messages.conversation(contact.id).lapsed_count >= LAPSED_BEFORE_RENEWAL:
             reason = f"{LAPSED_BEFORE_RENEWAL} messages in a row were never opened"

@@ -23,7 +23,8 @@ from mesh.crypto.kem import PycaKem
 from mesh.ids import Tag, UnixSeconds, VerifyKey
 from mesh.limits import RENDEZVOUS_TAGS, TAG_KEY_KEPT_SECONDS, TAG_WINDOW
 from mesh.messenger.expected import ExpectedTags, OfSession
-from mesh.messenger.sessions import Session, Sessions
+from mesh.messenger.session import Session
+from mesh.messenger.sessions import Sessions
 from mesh.ratchet.double_ratchet import Awaiting, Ratchet
 from mesh.ratchet.first_contact import Roots
 from mesh.storage.migrations import migrate_vault
@@ -92,14 +93,14 @@ class Side:
         owner, index = place
         assert isinstance(owner, OfSession)
         session = self.session
-        assert self.sessions.box_key(session, owner.generation, index) == mail.box_key
+        assert session.box_key(owner.generation, index) == mail.box_key
         found = self.sessions.receive(session, mail.header, now)
         if isinstance(found, Awaiting):
-            assert self.sessions.awaits(session, tag)
+            assert self.sessions.tags.awaits(session, tag)
             return
         assert opened(found.message_key, mail.header, mail.box) == mail.text
         self.sessions.opened(session, found, now)
-        self.sessions.tag_used(session, owner.generation, index, tag, mail.header, now)
+        self.sessions.tags.used(session, owner.generation, index, tag, mail.header, now)
         assert not mail.is_opened, "a message was opened twice"
         mail.is_opened = True
 
