@@ -1,9 +1,17 @@
 """The contacts: who they are, how we call them, and what is known of them."""
 
-from mesh.commands import ContactAnswer, Trust
+from mesh.commands import (
+    AcceptRequest,
+    AskContacts,
+    ContactAnswer,
+    ContactsAnswer,
+    RenameContact,
+    Trust,
+)
 from mesh.errors import UserError
-from mesh.ids import ContactId, UnixSeconds, VerifyKey
+from mesh.ids import ContactId, Instant, UnixSeconds, VerifyKey
 from mesh.limits import CONTACTS_MAX
+from mesh.messenger.feature import Feature, command
 from mesh.messenger.look_alikes import LookAlikes, is_alike
 from mesh.messenger.names import checked_name, free_label, is_name, normalized
 from mesh.messenger.notes import Notes
@@ -35,6 +43,16 @@ class Contacts:
         self._looks = LookAlikes()
         for row in self._rows.contacts():
             self._remember(row.id, row.label, row.name)
+
+    def feature(self) -> Feature:
+        """Who they are, and how our person calls them."""
+        return Feature(
+            commands=[
+                command(AskContacts, lambda *_: ContactsAnswer(contacts=self.answers())),
+                command(RenameContact, self._rename),
+                command(AcceptRequest, self._accept_request),
+            ]
+        )
 
     def __len__(self) -> int:
         return len(self._labels)
@@ -182,6 +200,11 @@ class Contacts:
             mesh_now,
         )
 
+    def renewed(self, row: ContactRow, reason: str, mesh_now: UnixSeconds) -> None:
+        """New keys are begun with a contact, and the person is told why."""
+        self._notes.add(row.id, "session renewed", f"New keys were begun: {reason}.", mesh_now)
+        self._telling.contact_changed(row.id)
+
     def met(self, contact: ContactId) -> ContactRow:
         """Their person stood before ours, and both screens showed the same."""
         row = self._rows.contact(contact)
@@ -212,6 +235,18 @@ class Contacts:
             self._messages.unread_count(contact),
             sends_read_receipts=self._messages.conversation(contact).sends_read_receipts,
         )
+
+    def _rename(self, asked: RenameContact, mesh_now: UnixSeconds, now: Instant) -> ContactAnswer:
+        row = self.contact(asked.contact)
+        self.rename(row, asked.label)
+        return self.answer(row.id)
+
+    def _accept_request(
+        self, asked: AcceptRequest, mesh_now: UnixSeconds, now: Instant
+    ) -> ContactAnswer:
+        row = self.contact(asked.contact)
+        self.accept_request(row)
+        return self.answer(row.id)
 
     def _is_label_taken(self, label: str, *, key: str) -> bool:
         return (

@@ -11,8 +11,7 @@ from typing import Final
 
 import msgspec
 
-from mesh.crypto.entropy import Entropy, uniform_below
-from mesh.crypto.kem import Kem
+from mesh.crypto.entropy import uniform_below
 from mesh.errors import PeerError
 from mesh.ids import ContactId, Tag, UnixSeconds
 from mesh.limits import (
@@ -26,14 +25,13 @@ from mesh.limits import (
     REPEATED_RENDEZVOUS_TAGS,
     SESSIONS_PER_CONTACT_MAX,
 )
-from mesh.messenger.identity import Identity
+from mesh.messenger.account import Account
 from mesh.messenger.prekeys import Prekeys, stored_bundle
 from mesh.messenger.session import Session
 from mesh.messenger.sessions import Sessions
 from mesh.ratchet.double_ratchet import Ratchet
 from mesh.ratchet.first_contact import begin_first_contact
 from mesh.ratchet.tags import box_key_of, invite_tag_key, tag_of
-from mesh.storage.vault import Vault
 from mesh.storage.vault_rows import ContactRow, FirstContactRow
 
 NO_KEYS_LEFT: Final = "no keys were left in use on both sides"
@@ -45,24 +43,21 @@ class FirstContacts:
 
     def __init__(
         self,
-        vault: Vault,
-        identity: Identity,
+        account: Account,
         *,
         sessions: Sessions,
         prekeys: Prekeys,
         is_tag_stored: Callable[[Tag], bool],
-        entropy: Entropy,
-        kem: Kem,
     ) -> None:
-        self._people = vault.people
-        self._rows = vault.sessions
-        self._messages = vault.messages
-        self._identity = identity
+        self._people = account.vault.people
+        self._rows = account.vault.sessions
+        self._messages = account.vault.messages
+        self._identity = account.identity
         self._sessions = sessions
         self._prekeys = prekeys
         self._is_tag_stored = is_tag_stored
-        self._entropy = entropy
-        self._kem = kem
+        self._entropy = account.entropy
+        self._kem = account.kem
 
     def find(self, contact: ContactId) -> FirstContactRow | None:
         """The first contact that is not answered yet."""

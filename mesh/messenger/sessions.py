@@ -11,7 +11,7 @@ Every change is in memory and in the rows at once; it happens only after nothing
 
 from mesh.crypto.entropy import Entropy, uniform_below
 from mesh.crypto.kem import Kem
-from mesh.ids import ContactId, Tag, UnixSeconds
+from mesh.ids import ContactId, Instant, Tag, UnixSeconds
 from mesh.limits import RENDEZVOUS_TAGS, SKIPPED_KEPT_SECONDS, SKIPPED_PER_SESSION_MAX
 from mesh.messenger.expected import ExpectedTags
 from mesh.messenger.receivers import Generation, generation_of, generation_row
@@ -225,7 +225,7 @@ class Sessions:
         if receiving.tag_root is not None:
             self.tags.root_came(session, receiving.tag_root)
 
-    def erase_old(self, mesh_now: UnixSeconds) -> None:
+    def erase_old(self, mesh_now: UnixSeconds, now: Instant) -> None:
         """Erase tag keys and message keys under which nothing can live any more."""
         self._rows.erase_skipped_before(mesh_now)
         for session in list(self._by_id.values()):

@@ -23,6 +23,8 @@ from mesh.effects import Effect, Emit, MintStamp
 from mesh.events import Event
 from mesh.ids import Instant, LinkKey, Monotonic, Tag, UnixSeconds
 from mesh.inputs import Connection, StampMinted
+from mesh.messenger import wiring
+from mesh.messenger.account import Environment
 from mesh.messenger.messenger import Messenger
 from mesh.posting.standing import Standings
 from mesh.storage.migrations import migrate_vault
@@ -102,15 +104,15 @@ class Person:
         """A new messenger over what the former one committed."""
         self.standings = Standings()
         with transaction(self.connection):
-            self.messenger = Messenger(
-                vault=self.connection,
-                standings=self.standings,
-                is_tag_stored=self._has_tag,
+            environment = Environment(
                 parameters=self.parameters,
                 entropy=self.entropy,
                 kem=self.kem,
-                mesh_now=self.mesh_now,
-                now=self.now,
+                is_tag_stored=self._has_tag,
+                standings=self.standings,
+            )
+            self.messenger = Messenger(
+                self.connection, environment, mesh_now=self.mesh_now, now=self.now
             )
         self._carry_out(self.messenger.take_effects())
 
@@ -138,11 +140,11 @@ class Person:
 
     def post(self, limit: int = 10_000) -> list[Envelope]:
         """What enters the own store, and so the mesh."""
-        posted = self.messenger.take_unposted(limit)
+        posted = self.messenger.parts.transit.unposted(limit)
         for envelope in posted:
             self._carry(envelope)
         with transaction(self.connection):
-            self.messenger.posted([envelope.id for envelope in posted])
+            self.messenger.parts.transit.posted([envelope.id for envelope in posted])
             self.messenger.write_posted()
         return posted
 
@@ -153,7 +155,7 @@ class Person:
             self._carry(envelope)
         with transaction(self.connection):
             self._open(fresh)
-            while wanted := self.messenger.take_wanted_tags():
+            while wanted := self.messenger.parts.expected.take_wanted():
                 self._open(self._stored(wanted))
         self._carry_out(self.messenger.take_effects())
 
@@ -171,7 +173,8 @@ class Person:
         with transaction(self.connection):
             for mint in minted:
                 stamp = bytes((7,)) * 12
-                self.messenger.stamp_minted(StampMinted(mint.posting_key, mint.day, stamp))
+                minted_stamp = StampMinted(mint.posting_key, mint.day, stamp)
+                self.messenger.parts.posting_keys.stamped(minted_stamp)
             self.messenger.deadline_passed(
                 mesh_now=self.mesh_now, is_clock_steady=self.is_clock_steady, now=self.now
             )
@@ -191,7 +194,7 @@ class Person:
         """A neighbour says that it holds these."""
         short_ids = [envelope.id[:SHORT_ID_BYTES] for envelope in envelopes]
         with transaction(self.connection):
-            self.messenger.held(LinkKey(neighbour), short_ids)
+            self.messenger.parts.transit.held(LinkKey(neighbour), short_ids)
         self._carry_out(self.messenger.take_effects())
 
     # --- What a person does -------------------------------------------------------------------
@@ -210,6 +213,22 @@ class Person:
         answer = self.ask(SendMessage(contact, text, key))
         assert isinstance(answer, MessageAnswer)
         return answer
+
+    @property
+    def wired(self) -> wiring.Person:
+        """What the messenger has since there is an identity."""
+        assert self.messenger.person is not None
+        return self.messenger.person
+
+    def send_control(self, contact: str, kind: int, data: bytes) -> None:
+        """Send a control, and be it one that the program would not send."""
+        with transaction(self.connection):
+            self.wired.outbox.send_controls(
+                self.messenger.parts.contacts.contact(contact),
+                [(kind, data)],
+                mesh_ms=self.clock.unix_ms,
+                mesh_now=self.mesh_now,
+            )
 
     def contacts(self) -> list[ContactAnswer]:
         answer = self.ask(AskContacts())
@@ -230,10 +249,10 @@ class Person:
         return taken
 
     def dropped(self) -> dict[str, int]:
-        return self.messenger.counters()
+        return dict(self.messenger.parts.dropped)
 
     def _open(self, envelopes: Sequence[Envelope]) -> None:
-        expected = [one for one in envelopes if self.messenger.is_expected(one.header.tag)]
+        expected = [one for one in envelopes if one.header.tag in self.messenger.parts.expected]
         self.messenger.open_arrived(expected, mesh_now=self.mesh_now, now=self.now)
 
     def _has_tag(self, tag: Tag) -> bool:
@@ -289,13 +308,13 @@ def exchange(*people: Person) -> None:
 def exchange_tokens(*people: Person) -> None:
     """Carry the tokens that are due to everybody."""
     for person in people:
-        due = person.messenger.take_retirements(1_000_000, person.now)
+        due = person.messenger.parts.retirements.take_due(1_000_000, person.now)
         for other in people:
             with transaction(other.connection):
                 for retirement in due:
-                    other.messenger.retired(retirement)
+                    other.messenger.parts.transit.retired(retirement.envelope, retirement.token)
             other._carry_out(other.messenger.take_effects())
-        person.messenger.retirements_left(due)
+        person.messenger.parts.retirements.left(due)
         with transaction(person.connection):
             person.messenger.write_posted()
 

@@ -309,9 +309,7 @@ class Trust(RuleBasedStateMachine):
 
     @staticmethod
     def _key(person: Person) -> str:
-        desk = person.messenger._desk
-        assert desk is not None
-        return desk.identity.keys.verify_key.hex()
+        return person.wired.identity.keys.verify_key.hex()
 
 
 TestTrust = Trust.TestCase

@@ -140,7 +140,7 @@ def test_of_who_is_blocked_nothing_is_opened_answered_or_retired_until_unblocked
     arrived = bob.post()
     ann.receive(arrived)
     for envelope in arrived:
-        assert not ann.messenger.is_expected(envelope.header.tag)
+        assert envelope.header.tag not in ann.messenger.parts.expected
     assert ann.texts() == []
     assert ann.take_events() == []
     assert ann.post() == []
@@ -398,7 +398,7 @@ def test_of_who_is_removed_nothing_is_left() -> None:
     bob.send("Ann", "are you there?")
     late = bob.post()
     ann.receive(late)
-    assert not any(ann.messenger.is_expected(one.header.tag) for one in late)
+    assert not any(one.header.tag in ann.messenger.parts.expected for one in late)
     assert ann.texts() == ["stay"]
     exchange(ann, cem)
     assert cem.texts("Ann") == ["stay"]
@@ -442,7 +442,7 @@ def test_messages_on_their_way_to_others_are_still_counted_after_a_removal() -> 
     ann.send("Bob", "lost")
     ann.ask(RemoveContact("Bob"))
     assert ann.post() == []
-    assert not ann.messenger.has_unposted
+    assert not ann.messenger.parts.transit.has_unposted
     ann.carried_by(b"n" * 32, posted)
     assert [message.state for message in ann.messages("Cem")] == ["carried"]
     assert bob.texts() == []
