@@ -93,6 +93,7 @@ from mesh.limits import (
 )
 from mesh.link.first_messages import FirstMessages
 from mesh.link.link import BeginHandshake, begin_noise
+from mesh.messenger.account import Environment
 from mesh.messenger.messenger import Messenger, Ours
 from mesh.peering.dialing import Dialing
 from mesh.peering.exchange import PeerExchange
@@ -282,8 +283,8 @@ class Engine:
         self._clock.stored(self._carrying.newest_created)
         self._carrying.note_answers(now)
         if self._messenger is not None and (posted or retirements):
-            self._messenger.posted([envelope.id for envelope in posted])
-            self._messenger.retirements_left(retirements)
+            self._messenger.parts.transit.posted([envelope.id for envelope in posted])
+            self._messenger.parts.retirements.left(retirements)
         self._use_vault(added, mesh_now, now)
         if self._sweep is not None:
             self._sweep.tend(now)
@@ -294,7 +295,7 @@ class Engine:
     def deadline(self) -> Monotonic | None:
         """The next instant at which `handle` wants to be called, though nothing happened."""
         messenger = self._messenger
-        if messenger is not None and (self._is_behind or messenger.has_unposted):
+        if messenger is not None and (self._is_behind or messenger.parts.transit.has_unposted):
             return Monotonic(0)
         for link in self._unserved:
             if self._neighbours.room_bytes(link) and self.spreading.has_bodies(link):
@@ -309,7 +310,7 @@ class Engine:
                 self._overlay.deadline(),
                 self._vouches.deadline(),
                 messenger.deadline() if messenger is not None else None,
-                messenger.retirements_deadline() if messenger is not None else None,
+                messenger.parts.retirements.deadline() if messenger is not None else None,
                 self._sweep.deadline() if self._sweep is not None else None,
             )
         )
@@ -489,9 +490,10 @@ class Engine:
             return envelope_id in self._ours.envelopes or tag in self._ours.tags
         # What bears a tag of ours and stands after it was tried is junk under a tag that somebody
         # saw. If that stayed, a flood of it would show the neighbours whose tag it is.
-        if messenger.is_protected(envelope_id) or messenger.is_awaiting(tag):
+        parts = messenger.parts
+        if parts.transit.is_on_its_way(envelope_id) or parts.sessions.tags.is_awaiting(tag):
             return True
-        return (self._is_behind or is_new) and messenger.is_expected(tag)
+        return (self._is_behind or is_new) and tag in parts.expected
 
     # --- The vault's half ------------------------------------------------------------------
 
@@ -499,21 +501,19 @@ class Engine:
         self._vault = connection
         self._sweep = VaultSweep(connection)
         with transaction(connection):
-            self._messenger = Messenger(
-                vault=connection,
-                standings=self._standings,
-                is_tag_stored=self._carrying.store.has_tag,
+            environment = Environment(
                 parameters=self._settings.parameters,
                 entropy=self._entropy,
                 kem=self._kem,
+                is_tag_stored=self._carrying.store.has_tag,
+                standings=self._standings,
                 retire_delay_ms=self._settings.retire_delay_ms,
-                mesh_now=mesh_now,
-                now=now,
             )
+            self._messenger = Messenger(connection, environment, mesh_now=mesh_now, now=now)
+            transit = self._messenger.parts.transit
             # Tokens that came while the vault was closed, or just before a crash.
-            on_its_way = self._messenger.on_its_way()
-            for retirement in self._carrying.store.retirements_of(on_its_way):
-                self._messenger.retired(retirement)
+            for retirement in self._carrying.store.retirements_of(transit.on_its_way()):
+                transit.retired(retirement.envelope, retirement.token)
             self._meeting.vault_opened(self._messenger, now)
             self._overlay.vault_opened(self._messenger)
         self._is_behind = self._was_opened = True
@@ -536,12 +536,12 @@ class Engine:
     def _take_unposted(self) -> list[Envelope]:
         if self._messenger is None:
             return []
-        return self._messenger.take_unposted(POSTED_PER_BATCH)
+        return self._messenger.parts.transit.unposted(POSTED_PER_BATCH)
 
     def _take_retirements(self, now: Instant) -> list[Retirement]:
         if self._messenger is None:
             return []
-        return self._messenger.take_retirements(RETIREMENTS_PER_BATCH, now)
+        return self._messenger.parts.retirements.take_due(RETIREMENTS_PER_BATCH, now)
 
     def _use_vault(
         self,
@@ -558,12 +558,12 @@ class Engine:
             for question in asked:
                 self._effects.append(Reply(question.request, self._closed()))
             return
-        deadline = messenger.deadline()
+        parts, deadline = messenger.parts, messenger.deadline()
         is_due = deadline is not None and deadline <= now.monotonic
         # Neighbours say of all mail that they hold it, and most is not ours.
-        held = [one for one in heard if messenger.is_any_on_its_way(one[1])]
-        expected = [one for one in added if messenger.is_expected(one.header.tag)]
-        retired = [one for one in told if messenger.is_protected(one.envelope)]
+        held = [one for one in heard if parts.transit.is_any_on_its_way(one[1])]
+        expected = [one for one in added if one.header.tag in parts.expected]
+        retired = [one for one in told if parts.transit.is_on_its_way(one.envelope)]
         is_posted_due = messenger.posted_unwritten_count >= POSTED_PER_BATCH
         is_vouching = self._vouches.wants_vault(now)
         is_wanted = (
@@ -575,17 +575,19 @@ class Engine:
         with transaction(vault):
             messenger.write_posted()
             for stamp in minted:
-                messenger.stamp_minted(stamp)
+                parts.posting_keys.stamped(stamp)
             for question in asked:
                 answer = self._answer(messenger, vault, question.command, mesh_now, now)
                 if isinstance(question.command, AddContact) and isinstance(answer, ContactAnswer):
                     hint = parse_invite(question.command.link, is_signature_valid).address_hint
                     self._addresses.try_hint(hint, now)
                 replies.append(Reply(question.request, answer))
+            # Commands may have made the parts anew.
+            transit = messenger.parts.transit
             for link_key, short_ids in held:
-                messenger.held(link_key, short_ids)
+                transit.held(link_key, short_ids)
             for retirement in retired:
-                messenger.retired(retirement)
+                transit.retired(retirement.envelope, retirement.token)
             if is_due or minted:
                 messenger.deadline_passed(
                     mesh_now=mesh_now, is_clock_steady=self._clock.is_steady(now), now=now
@@ -629,13 +631,13 @@ class Engine:
         mark = self._carrying.last_arrival
         if self._is_behind:
             rows = store.arrived_tags(messenger.read_mark, ARRIVALS_PER_BATCH)
-            ids = [row.id for row in rows if messenger.is_expected(row.tag)]
+            ids = [row.id for row in rows if row.tag in messenger.parts.expected]
             found = store.envelopes_bytes(ids)
             expected = [decode_envelope(found[id_]) for id_ in ids if id_ in found]
             self._is_behind = bool(rows)
             mark = rows[-1].arrival if rows else mark
         messenger.open_arrived(expected, mesh_now=mesh_now, now=now)
-        while tags := messenger.take_wanted_tags():
+        while tags := messenger.parts.expected.take_wanted():
             stored = [decode_envelope(data) for data in store.by_tags(tags)]
             if stored:
                 messenger.open_arrived(stored, mesh_now=mesh_now, now=now)
@@ -670,7 +672,7 @@ class Engine:
         summary = self._messenger.summary() if self._messenger is not None else None
         vault = self._vault_state(has_identity=summary is not None and summary.name != "")
         counters = self._counters.by_name | self._meeting.counters
-        counters |= self._messenger.counters() if self._messenger is not None else {}
+        counters |= self._messenger.parts.dropped if self._messenger is not None else {}
         return StatusAnswer(
             name=summary.name if summary is not None else "",
             vault=vault,
@@ -707,8 +709,8 @@ class Engine:
         """How our person calls those who are known at the other ends of links."""
         if self._messenger is None:
             return {}
-        known = self._overlay.contacts_by_link()
-        return {link: self._messenger.label(contact) for link, contact in known.items()}
+        known, contacts = self._overlay.contacts_by_link(), self._messenger.parts.contacts
+        return {link: contacts.find_label(contact) for link, contact in known.items()}
 
     def _vault_state(self, *, has_identity: bool) -> Literal["open", "locked", "none", "empty"]:
         if self._settings.is_relay:
