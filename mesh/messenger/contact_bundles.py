@@ -3,9 +3,9 @@
 from mesh.errors import PeerError
 from mesh.ids import Instant, UnixSeconds
 from mesh.messenger.account import Account
-from mesh.messenger.contacts import Contacts
 from mesh.messenger.feature import Feature, ReceivedControl
 from mesh.messenger.identity import check_bundle
+from mesh.messenger.notes import Notes
 from mesh.messenger.prekeys import stored_bundle
 from mesh.messenger.verified import VerifiedSignatures
 from mesh.ratchet.first_contact import Author
@@ -17,12 +17,12 @@ from mesh.wire.controls import KEYS
 class ContactBundles:
     """Learns bundles. `verify` remembers which of their signatures were found valid."""
 
-    def __init__(self, account: Account, contacts: Contacts) -> None:
+    def __init__(self, account: Account, notes: Notes) -> None:
         self._people = account.vault.people
         self._identity = account.identity
         self._entropy = account.entropy
         self._kem = account.kem
-        self._contacts = contacts
+        self._notes = notes
         self.verify = VerifiedSignatures()
 
     def feature(self) -> Feature:
@@ -36,7 +36,7 @@ class ContactBundles:
         if contact is not None and author.verify_key != contact.verify_key:
             raise PeerError("a first contact by somebody else than its tag says")
         if contact is not None and contact.agreement_key not in (None, author.identity_key):
-            self._contacts.refused_other_keys(contact, mesh_now)
+            self._note_other_keys(contact, mesh_now)
             raise PeerError("a known key with another identity key")
         if contact is None or contact.bundle != author.bundle.encode():
             check_bundle(author.bundle, self._identity, entropy=self._entropy, kem=self._kem)
@@ -54,6 +54,16 @@ class ContactBundles:
             if bundle.valid_from < known_from:
                 return
         self._people.set_keys(contact.id, agreement_key=bundle.identity_key, bundle=encoded)
+
+    def _note_other_keys(self, row: ContactRow, mesh_now: UnixSeconds) -> None:
+        """Something bore the contact's signature and another identity key, and was refused."""
+        self._notes.add_once(
+            row.id,
+            "identity changed",
+            f"Something was signed with the key of {row.label} but came with another key beside "
+            "it, and was refused: somebody else may have their signing key.",
+            mesh_now,
+        )
 
     def _keys_came(self, control: ReceivedControl, mesh_now: UnixSeconds, now: Instant) -> None:
         """Their newest prekeys came inside the session."""

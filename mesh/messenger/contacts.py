@@ -161,16 +161,6 @@ class Contacts:
                 f"{self._labels[taken]!r}; choose one that differs more.",
             )
 
-    def rename(self, row: ContactRow, label: str) -> None:
-        """Call a contact otherwise."""
-        checked = checked_name(label, "The label")
-        if checked == row.label:
-            return
-        self.check_free(checked, key=row.verify_key.hex(), but=row.id)
-        self._rows.set_label(row.id, checked)
-        self._remember(row.id, checked, row.name)
-        self._telling.contact_changed(row.id)
-
     def named(self, row: ContactRow, name: str, mesh_now: UnixSeconds) -> None:
         """A contact told their name; one that a screen cannot show is passed over."""
         if name != row.name and is_name(name):
@@ -189,16 +179,6 @@ class Contacts:
         if row.is_request:
             self._rows.set_request(row.id, is_request=False)
             self._telling.contact_changed(row.id)
-
-    def refused_other_keys(self, row: ContactRow, mesh_now: UnixSeconds) -> None:
-        """Something bore the contact's signature and another identity key, and was refused."""
-        self._notes.add_once(
-            row.id,
-            "identity changed",
-            f"Something was signed with the key of {row.label} but came with another key beside "
-            "it, and was refused: somebody else may have their signing key.",
-            mesh_now,
-        )
 
     def renewed(self, row: ContactRow, reason: str, mesh_now: UnixSeconds) -> None:
         """New keys are begun with a contact, and the person is told why."""
@@ -238,7 +218,12 @@ class Contacts:
 
     def _rename(self, asked: RenameContact, mesh_now: UnixSeconds, now: Instant) -> ContactAnswer:
         row = self.contact(asked.contact)
-        self.rename(row, asked.label)
+        checked = checked_name(asked.label, "The label")
+        if checked != row.label:
+            self.check_free(checked, key=row.verify_key.hex(), but=row.id)
+            self._rows.set_label(row.id, checked)
+            self._remember(row.id, checked, row.name)
+            self._telling.contact_changed(row.id)
         return self.answer(row.id)
 
     def _accept_request(

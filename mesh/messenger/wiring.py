@@ -149,7 +149,7 @@ def set_up(
             invites=ties.invites,
             invitations=ties.invitations,
         ),
-        commands=_table(entry for feature in features for entry in feature.commands),
+        commands=table_of(entry for feature in features for entry in feature.commands),
         chores=[chore for feature in features for chore in feature.chores],
         cleanups=[task for feature in features for task in feature.cleanups],
     )
@@ -213,7 +213,7 @@ def _tie(account: Account, environment: Environment, parts: Parts) -> _Ties:
         invitations=invitations,
         outbox=outbox,
     )
-    bundles = ContactBundles(account, contacts)
+    bundles = ContactBundles(account, parts.notes)
     return _Ties(prekeys, bundles, outbox, invites, invitations, renewals)
 
 
@@ -276,7 +276,7 @@ def _inbox(account: Account, parts: Parts, ties: _Ties, features: Sequence[Featu
         reading=parts.reading,
         retirements=parts.retirements,
         renewals=ties.renewals,
-        controls=_table(entry for feature in features for entry in feature.controls.items()),
+        controls=table_of(entry for feature in features for entry in feature.controls.items()),
         dropped=parts.dropped,
     )
     inbound = InboundSessions(
@@ -301,7 +301,7 @@ def _inbox(account: Account, parts: Parts, ties: _Ties, features: Sequence[Featu
     )
 
 
-def _table(entries: Iterable[tuple[_Key, _Handler]]) -> Mapping[_Key, _Handler]:
+def table_of(entries: Iterable[tuple[_Key, _Handler]]) -> Mapping[_Key, _Handler]:
     """Who handles what; no two features handle the same."""
     table: dict[_Key, _Handler] = {}
     for key, handler in entries:

@@ -6,16 +6,19 @@ from dataclasses import dataclass, field
 from mesh.commands import (
     AddContact,
     Answer,
+    AskContact,
     AskContacts,
     AskMessages,
     Command,
     ContactAnswer,
+    ContactDetailsAnswer,
     ContactsAnswer,
     CreateIdentity,
     CreateInvite,
     InviteAnswer,
     MessageAnswer,
     MessagesAnswer,
+    NoteAnswer,
     SendMessage,
 )
 from mesh.crypto.kem import Kem, PycaKem
@@ -63,8 +66,44 @@ class Clock:
 
 
 @dataclass(slots=True)
+class Store:
+    """What a node carries, without a database."""
+
+    envelopes: dict[bytes, Envelope] = field(default_factory=dict)
+    by_tag: dict[Tag, list[Envelope]] = field(default_factory=dict)
+
+    def has_tag(self, tag: Tag) -> bool:
+        """Whether an envelope with this tag is here."""
+        return tag in self.by_tag
+
+    def of_tags(self, tags: Sequence[Tag]) -> list[Envelope]:
+        """The envelopes with these tags."""
+        return [one for tag in dict.fromkeys(tags) for one in self.by_tag.get(tag, ())]
+
+    def add(self, envelope: Envelope) -> None:
+        """Keep an envelope, once."""
+        if envelope.id not in self.envelopes:
+            self.envelopes[envelope.id] = envelope
+            self.by_tag.setdefault(envelope.header.tag, []).append(envelope)
+
+    def lapse(self, mesh_now: UnixSeconds) -> None:
+        """Let go of what has outlived its lifetime."""
+        for id_, envelope in list(self.envelopes.items()):
+            if envelope.header.lapses <= mesh_now:
+                del self.envelopes[id_]
+                same = self.by_tag[envelope.header.tag]
+                same.remove(envelope)
+                if not same:
+                    del self.by_tag[envelope.header.tag]
+
+    def copy(self) -> "Store":
+        """Another store that has the same."""
+        return Store(dict(self.envelopes), {tag: list(same) for tag, same in self.by_tag.items()})
+
+
+@dataclass(slots=True)
 class Person:
-    """A messenger over a vault in memory, and a store that is a list."""
+    """A messenger over a vault in memory, and a store."""
 
     name: str
     clock: Clock
@@ -78,8 +117,7 @@ class Person:
     entropy: SeededEntropy = field(init=False)
     messenger: Messenger = field(init=False)
     standings: Standings = field(init=False)
-    store: dict[bytes, Envelope] = field(default_factory=dict)
-    store_tags: dict[Tag, list[Envelope]] = field(default_factory=dict)
+    store: Store = field(default_factory=Store)
     events: list[Event] = field(default_factory=list)
     mints: list[MintStamp] = field(default_factory=list)
 
@@ -108,7 +146,7 @@ class Person:
                 parameters=self.parameters,
                 entropy=self.entropy,
                 kem=self.kem,
-                is_tag_stored=self._has_tag,
+                is_tag_stored=self.store.has_tag,
                 standings=self.standings,
             )
             self.messenger = Messenger(
@@ -129,7 +167,7 @@ class Person:
         self.connection = copied(backup)
         self.restart()
         if with_bodies:
-            self.receive(list(self.store.values()))
+            self.receive(list(self.store.envelopes.values()))
 
     def ask(self, command: Command) -> Answer:
         """One command, as the engine runs it."""
@@ -142,7 +180,7 @@ class Person:
         """What enters the own store, and so the mesh."""
         posted = self.messenger.parts.transit.unposted(limit)
         for envelope in posted:
-            self._carry(envelope)
+            self.store.add(envelope)
         with transaction(self.connection):
             self.messenger.parts.transit.posted([envelope.id for envelope in posted])
             self.messenger.write_posted()
@@ -152,11 +190,11 @@ class Person:
         """Envelopes came over some link, in this order."""
         fresh = list(envelopes)
         for envelope in fresh:
-            self._carry(envelope)
+            self.store.add(envelope)
         with transaction(self.connection):
             self._open(fresh)
             while wanted := self.messenger.parts.expected.take_wanted():
-                self._open(self._stored(wanted))
+                self._open(self.store.of_tags(wanted))
         self._carry_out(self.messenger.take_effects())
 
     def tend(self) -> None:
@@ -179,16 +217,6 @@ class Person:
                 mesh_now=self.mesh_now, is_clock_steady=self.is_clock_steady, now=self.now
             )
         self._carry_out(self.messenger.take_effects())
-
-    def let_lapse(self) -> None:
-        """The store lets go of what has outlived its lifetime."""
-        for id_, envelope in list(self.store.items()):
-            if envelope.header.lapses <= self.mesh_now:
-                del self.store[id_]
-                same = self.store_tags[envelope.header.tag]
-                same.remove(envelope)
-                if not same:
-                    del self.store_tags[envelope.header.tag]
 
     def carried_by(self, neighbour: bytes, envelopes: Sequence[Envelope]) -> None:
         """A neighbour says that it holds these."""
@@ -255,17 +283,6 @@ class Person:
         expected = [one for one in envelopes if one.header.tag in self.messenger.parts.expected]
         self.messenger.open_arrived(expected, mesh_now=self.mesh_now, now=self.now)
 
-    def _has_tag(self, tag: Tag) -> bool:
-        return tag in self.store_tags
-
-    def _stored(self, tags: Sequence[Tag]) -> list[Envelope]:
-        return [one for tag in dict.fromkeys(tags) for one in self.store_tags.get(tag, ())]
-
-    def _carry(self, envelope: Envelope) -> None:
-        if envelope.id not in self.store:
-            self.store[envelope.id] = envelope
-            self.store_tags.setdefault(envelope.header.tag, []).append(envelope)
-
     def _carry_out(self, effects: Sequence[Effect]) -> None:
         for effect in effects:
             match effect:
@@ -317,6 +334,23 @@ def exchange_tokens(*people: Person) -> None:
         person.messenger.parts.retirements.left(due)
         with transaction(person.connection):
             person.messenger.write_posted()
+
+
+def details(person: Person, contact: str) -> ContactDetailsAnswer:
+    """All that is told of a contact."""
+    answer = person.ask(AskContact(contact))
+    assert isinstance(answer, ContactDetailsAnswer)
+    return answer
+
+
+def notes(person: Person, contact: str) -> list[NoteAnswer]:
+    """What happened to a contact."""
+    return details(person, contact).notes
+
+
+def one_contact(person: Person, label: str) -> ContactAnswer:
+    """One of a person's contacts."""
+    return details(person, label).contact
 
 
 def acquainted(clock: Clock) -> tuple[Person, Person]:

@@ -303,7 +303,7 @@ def test_a_damaged_post_quantum_step_changes_nothing() -> None:
     ann, bob = Person("Ann", clock, seed=1), Person("Bob", clock, seed=2)
     bob.add(ann.invite().link)
     bob.post()
-    ann.receive(list(bob.store.values()))
+    ann.receive(list(bob.store.envelopes.values()))
     # The first reply makes the step.
     (reply,) = [one for one in ann.post() if one.header.tag in bob.messenger.parts.expected]
     assert len(reply.body) > 2_300

@@ -275,7 +275,9 @@ def test_what_is_public_is_signed_by_another_posting_key_than_letters() -> None:
     bob.add(ann.invite().link)
     exchange(ann, bob)
     ann.send("Bob", "hello")
-    keys = [one.header.posting_key for one in ann.store.values() if one.header.lifetime_class]
+    keys = [
+        one.header.posting_key for one in ann.store.envelopes.values() if one.header.lifetime_class
+    ]
     own = [key for key in keys if ann.messenger.parts.posting_keys.is_own(key)]
     assert len(set(own)) == 2
 

@@ -424,7 +424,7 @@ def test_a_restart_loses_no_place_in_the_chains_of_tags() -> None:
         if number % 10 == 0:
             ann.restart()
     assert len(set(tags)) == 150
-    posted = [one for one in ann.store.values() if one.header.tag in dict.fromkeys(tags)]
+    posted = [one for one in ann.store.envelopes.values() if one.header.tag in dict.fromkeys(tags)]
     missing = posted[3]
     bob.receive(posted[:3] + posted[4:])
     expected_count = len(bob.messenger.parts.expected)

@@ -58,7 +58,7 @@ def test_a_message_waits_for_its_stamp_and_leaves_when_it_is_made() -> None:
     ann.mint_all()
     exchange(ann, bob)
     assert bob.contacts()[0].state == "answered"
-    assert {one.header.stamp for one in bob.store.values()} == {bytes((7,)) * 12}
+    assert {one.header.stamp for one in bob.store.envelopes.values()} == {bytes((7,)) * 12}
 
 
 def test_what_is_written_behind_a_waiting_message_leaves_behind_it() -> None:
