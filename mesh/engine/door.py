@@ -388,4 +388,6 @@ class Engine:
         if messenger is None:
             return {}
         known = self._overlay.contacts_by_link()
-        return {link: messenger.label(contact) for link, contact in known.items()}
+        return {
+            link: messenger.parts.contacts.find_label(contact) for link, contact in known.items()
+        }

@@ -29,6 +29,7 @@ from mesh.ids import (
 )
 from mesh.inputs import Asked, Connection, StampMinted
 from mesh.limits import ARRIVALS_PER_BATCH, POSTED_PER_BATCH, RETIREMENTS_PER_BATCH
+from mesh.messenger.account import Environment
 from mesh.messenger.messenger import Messenger, Ours, Summary
 from mesh.posting.mesh_time import MeshClock
 from mesh.posting.standing import Standings
@@ -111,9 +112,10 @@ class VaultHalf(Part):
             return envelope_id in self._ours.envelopes or tag in self._ours.tags
         # What bears a tag of ours and stands after it was tried is junk under a tag that somebody
         # saw. If that stayed, a flood of it would show the neighbours whose tag it is.
-        if messenger.is_protected(envelope_id) or messenger.is_awaiting(tag):
+        parts = messenger.parts
+        if parts.transit.is_on_its_way(envelope_id) or parts.sessions.tags.is_awaiting(tag):
             return True
-        return (self._is_behind or is_new) and messenger.is_expected(tag)
+        return (self._is_behind or is_new) and tag in parts.expected
 
     # --- Opening and closing ------------------------------------------------------------------
 
@@ -122,21 +124,19 @@ class VaultHalf(Part):
         self._connection = connection
         self._sweep = VaultSweep(connection)
         with transaction(connection):
-            self.messenger = Messenger(
-                vault=connection,
-                standings=self._standings,
-                is_tag_stored=self._carrying.store.has_tag,
+            environment = Environment(
                 parameters=self._settings.parameters,
                 entropy=self._primitives.entropy,
                 kem=self._primitives.kem,
+                is_tag_stored=self._carrying.store.has_tag,
+                standings=self._standings,
                 retire_delay_ms=self._settings.retire_delay_ms,
-                mesh_now=mesh_now,
-                now=now,
             )
+            self.messenger = Messenger(connection, environment, mesh_now=mesh_now, now=now)
+            transit = self.messenger.parts.transit
             # Tokens that came while the vault was closed, or just before a crash.
-            on_its_way = self.messenger.on_its_way()
-            for retirement in self._carrying.store.retirements_of(on_its_way):
-                self.messenger.retired(retirement)
+            for retirement in self._carrying.store.retirements_of(transit.on_its_way()):
+                transit.retired(retirement.envelope, retirement.token)
             for part in self._parts:
                 part.vault_opened(self.messenger, now)
         self._is_behind = self.was_opened = True
@@ -161,19 +161,19 @@ class VaultHalf(Part):
         """Envelopes made here, of a step that is committed."""
         if self.messenger is None:
             return []
-        return self.messenger.take_unposted(POSTED_PER_BATCH)
+        return self.messenger.parts.transit.unposted(POSTED_PER_BATCH)
 
     def take_retirements(self, now: Instant) -> list[Retirement]:
         """Retirements of ours that have waited for long enough."""
         if self.messenger is None:
             return []
-        return self.messenger.take_retirements(RETIREMENTS_PER_BATCH, now)
+        return self.messenger.parts.retirements.take_due(RETIREMENTS_PER_BATCH, now)
 
     def left(self, posted: Sequence[Envelope], retirements: Sequence[Retirement]) -> None:
         """These are in the store."""
         if self.messenger is not None and (posted or retirements):
-            self.messenger.posted([envelope.id for envelope in posted])
-            self.messenger.retirements_left(retirements)
+            self.messenger.parts.transit.posted([envelope.id for envelope in posted])
+            self.messenger.parts.retirements.left(retirements)
 
     # --- What happens -------------------------------------------------------------------------
 
@@ -197,10 +197,11 @@ class VaultHalf(Part):
         messenger = self.messenger
         if messenger is None:
             return None
-        if self._is_behind or messenger.has_unposted:
+        parts = messenger.parts
+        if self._is_behind or parts.transit.has_unposted:
             return Monotonic(0)
         sweep_at = self._sweep.deadline() if self._sweep is not None else None
-        return earliest((messenger.deadline(), messenger.retirements_deadline(), sweep_at))
+        return earliest((messenger.deadline(), parts.retirements.deadline(), sweep_at))
 
     def take_effects(self) -> Sequence[Effect]:
         """What our person is told of the vault."""
@@ -213,7 +214,7 @@ class VaultHalf(Part):
 
     def counters(self) -> dict[str, int]:
         """What the messenger counts."""
-        return self.messenger.counters() if self.messenger is not None else {}
+        return dict(self.messenger.parts.dropped) if self.messenger is not None else {}
 
     # --- The transaction ----------------------------------------------------------------------
 
@@ -226,14 +227,14 @@ class VaultHalf(Part):
         messenger, vault, sweep = self.messenger, self._connection, self._sweep
         if messenger is None or vault is None or sweep is None:
             return [Reply(question.request, self._refusal()) for question in asked]
-        deadline = messenger.deadline()
+        parts, deadline = messenger.parts, messenger.deadline()
         work = _Work(
             asked=asked,
             minted=minted,
             # Neighbours say of all mail that they hold it, and most is not ours.
-            held=[one for one in heard if messenger.is_any_on_its_way(one[1])],
-            expected=[one for one in added if messenger.is_expected(one.header.tag)],
-            retired=[one for one in told if messenger.is_protected(one.envelope)],
+            held=[one for one in heard if parts.transit.is_any_on_its_way(one[1])],
+            expected=[one for one in added if one.header.tag in parts.expected],
+            retired=[one for one in told if parts.transit.is_on_its_way(one.envelope)],
             is_due=deadline is not None and deadline <= now.monotonic,
         )
         replies: list[Effect] = []
@@ -261,16 +262,18 @@ class VaultHalf(Part):
         replies: list[Effect] = []
         messenger.write_posted()
         for stamp in work.minted:
-            messenger.stamp_minted(stamp)
+            messenger.parts.posting_keys.stamped(stamp)
         for question in work.asked:
             answer = self._answer(messenger, vault, question.command, mesh_now, now)
             for part in self._parts:
                 part.answered(question.command, answer, now)
             replies.append(Reply(question.request, answer))
+        # Commands may have made the parts anew.
+        transit = messenger.parts.transit
         for link_key, short_ids in work.held:
-            messenger.held(link_key, short_ids)
+            transit.held(link_key, short_ids)
         for retirement in work.retired:
-            messenger.retired(retirement)
+            transit.retired(retirement.envelope, retirement.token)
         if work.is_due or work.minted:
             messenger.deadline_passed(
                 mesh_now=mesh_now, is_clock_steady=self._clock.is_steady(now), now=now
@@ -311,13 +314,13 @@ class VaultHalf(Part):
         mark = self._carrying.holdings.last_arrival
         if self._is_behind:
             rows = store.arrived_tags(messenger.read_mark, ARRIVALS_PER_BATCH)
-            ids = [row.id for row in rows if messenger.is_expected(row.tag)]
+            ids = [row.id for row in rows if row.tag in messenger.parts.expected]
             found = store.envelopes_bytes(ids)
             expected = [decode_envelope(found[id_]) for id_ in ids if id_ in found]
             self._is_behind = bool(rows)
             mark = rows[-1].arrival if rows else mark
         messenger.open_arrived(expected, mesh_now=mesh_now, now=now)
-        while tags := messenger.take_wanted_tags():
+        while tags := messenger.parts.expected.take_wanted():
             stored = [decode_envelope(data) for data in store.by_tags(tags)]
             if stored:
                 messenger.open_arrived(stored, mesh_now=mesh_now, now=now)

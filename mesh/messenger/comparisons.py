@@ -5,20 +5,19 @@ is the machine. What is compared are both identities: verify key and identity ke
 When both persons said that they see the same, the contact is *verified*.
 """
 
-from mesh.commands import ComparisonAnswer
-from mesh.crypto.entropy import Entropy
+from mesh.commands import Compare, ComparisonAnswer, ConfirmComparison
 from mesh.errors import PeerError, UserError
 from mesh.events import ComparisonChanged
 from mesh.ids import Instant, UnixSeconds
+from mesh.messenger.account import Account
 from mesh.messenger.contacts import Contacts
+from mesh.messenger.feature import Chore, Feature, ReceivedControl, command
 from mesh.messenger.history import mesh_milliseconds
-from mesh.messenger.identity import Identity
 from mesh.messenger.notes import Notes
 from mesh.messenger.outbox import Outbox
-from mesh.messenger.telling import Telling
 from mesh.ratchet.comparison import Comparison, Control, Failed
-from mesh.storage.vault import Vault
 from mesh.storage.vault_rows import ContactRow
+from mesh.wire.controls import COMPARE_ANSWER, COMPARE_COMMIT, COMPARE_REVEAL, COMPARE_VERDICT
 
 
 class Comparisons:
@@ -26,59 +25,67 @@ class Comparisons:
 
     def __init__(
         self,
-        vault: Vault,
-        identity: Identity,
+        account: Account,
         *,
         contacts: Contacts,
         notes: Notes,
         outbox: Outbox,
-        telling: Telling,
-        entropy: Entropy,
     ) -> None:
-        self._people = vault.people
-        self._rows = vault.trust
-        self._ours = identity.keys.verify_key + identity.keys.identity_key
+        self._people = account.vault.people
+        self._rows = account.vault.trust
+        keys = account.identity.keys
+        self._ours = keys.verify_key + keys.identity_key
         self._contacts = contacts
         self._notes = notes
         self._outbox = outbox
-        self._telling = telling
-        self._entropy = entropy
+        self._telling = account.telling
+        self._entropy = account.entropy
+
+    def feature(self) -> Feature:
+        """Comparing over the mesh."""
+        steps = (COMPARE_COMMIT, COMPARE_ANSWER, COMPARE_REVEAL, COMPARE_VERDICT)
+        return Feature(
+            commands=[command(Compare, self._ask), command(ConfirmComparison, self._confirm)],
+            controls=dict.fromkeys(steps, self._step_came),
+            chores=[Chore(self._expire)],
+        )
 
     def answer(self, row: ContactRow, mesh_now: UnixSeconds) -> ComparisonAnswer:
         """Where the comparison with a contact stands."""
         found = self._find(row)
         return _answer(row, None if found is None else found.expired(mesh_now))
 
-    def ask(self, row: ContactRow, mesh_now: UnixSeconds, now: Instant) -> ComparisonAnswer:
+    def _ask(self, asked: Compare, mesh_now: UnixSeconds, now: Instant) -> ComparisonAnswer:
         """Our person begins, or takes up theirs."""
+        row = self._contacts.contact(asked.contact)
         self._check_may_compare(row)
         before = self._comparison(row).expired(mesh_now)
         after, controls = before.ask(self._entropy, mesh_now)
         return self._go_on(row, before, after, controls, mesh_now, now)
 
-    def confirm(
-        self, row: ContactRow, *, is_equal: bool, mesh_now: UnixSeconds, now: Instant
+    def _confirm(
+        self, asked: ConfirmComparison, mesh_now: UnixSeconds, now: Instant
     ) -> ComparisonAnswer:
         """Our person's verdict."""
+        row = self._contacts.contact(asked.contact)
         self._check_may_compare(row)
         before = self._comparison(row).expired(mesh_now)
-        after, controls = before.say(is_equal=is_equal)
+        after, controls = before.say(is_equal=asked.is_equal)
         return self._go_on(row, before, after, controls, mesh_now, now)
 
-    def control_came(
-        self, contact: ContactRow, kind: int, data: bytes, *, mesh_now: UnixSeconds, now: Instant
-    ) -> None:
+    def _step_came(self, control: ReceivedControl, mesh_now: UnixSeconds, now: Instant) -> None:
         """A step of theirs."""
+        contact = control.contact
         if contact.is_request:
             raise PeerError("a comparison with somebody who waits apart")
         if contact.agreement_key is None:
             raise PeerError("a comparison before the keys are here")
         before = self._comparison(contact).expired(mesh_now)
-        after, controls = before.came(kind, data, self._entropy, mesh_now)
+        after, controls = before.came(control.kind, control.data, self._entropy, mesh_now)
         if after != before or controls:
             self._go_on(contact, before, after, controls, mesh_now, now)
 
-    def expire(self, mesh_now: UnixSeconds) -> None:
+    def _expire(self, mesh_now: UnixSeconds, now: Instant) -> None:
         """End what began too long ago."""
         for contact in self._rows.compared():
             row = self._people.contact(contact)

@@ -1,9 +1,17 @@
 """The contacts: who they are, how we call them, and what is known of them."""
 
-from mesh.commands import ContactAnswer, Trust
+from mesh.commands import (
+    AcceptRequest,
+    AskContacts,
+    ContactAnswer,
+    ContactsAnswer,
+    RenameContact,
+    Trust,
+)
 from mesh.errors import UserError
-from mesh.ids import ContactId, UnixSeconds, VerifyKey, direct_conversation
+from mesh.ids import ContactId, Instant, UnixSeconds, VerifyKey, direct_conversation
 from mesh.limits import CONTACTS_MAX
+from mesh.messenger.feature import Feature, command
 from mesh.messenger.look_alikes import LookAlikes, is_alike
 from mesh.messenger.names import checked_name, free_label, is_name, normalized
 from mesh.messenger.notes import Notes
@@ -40,6 +48,16 @@ class Contacts:
         self._looks = LookAlikes()
         for row in self._rows.contacts():
             self._remember(row.id, row.label, row.name)
+
+    def feature(self) -> Feature:
+        """Who they are, and how our person calls them."""
+        return Feature(
+            commands=[
+                command(AskContacts, lambda *_: ContactsAnswer(contacts=self.answers())),
+                command(RenameContact, self._rename),
+                command(AcceptRequest, self._accept_request),
+            ]
+        )
 
     def __len__(self) -> int:
         return len(self._labels)
@@ -157,16 +175,6 @@ class Contacts:
                 f"{self._labels[taken]!r}; choose one that differs more.",
             )
 
-    def rename(self, row: ContactRow, label: str) -> None:
-        """Call a contact otherwise."""
-        checked = checked_name(label, "The label")
-        if checked == row.label:
-            return
-        self.check_free(checked, key=row.verify_key.hex(), but=row.id)
-        self._rows.set_label(row.id, checked)
-        self._remember(row.id, checked, row.name)
-        self._telling.contact_changed(row.id)
-
     def named(self, row: ContactRow, name: str, mesh_now: UnixSeconds) -> None:
         """A contact told their name; one that a screen cannot show is passed over."""
         if name != row.name and is_name(name):
@@ -186,15 +194,10 @@ class Contacts:
             self._rows.set_request(row.id, is_request=False)
             self._telling.contact_changed(row.id)
 
-    def refused_other_keys(self, row: ContactRow, mesh_now: UnixSeconds) -> None:
-        """Something bore the contact's signature and another identity key, and was refused."""
-        self._notes.add_once(
-            row.id,
-            "identity changed",
-            f"Something was signed with the key of {row.label} but came with another key beside "
-            "it, and was refused: somebody else may have their signing key.",
-            mesh_now,
-        )
+    def renewed(self, row: ContactRow, reason: str, mesh_now: UnixSeconds) -> None:
+        """New keys are begun with a contact, and the person is told why."""
+        self._notes.add(row.id, "session renewed", f"New keys were begun: {reason}.", mesh_now)
+        self._telling.contact_changed(row.id)
 
     def met(self, contact: ContactId) -> ContactRow:
         """Their person stood before ours, and both screens showed the same."""
@@ -227,6 +230,23 @@ class Contacts:
             self._messages.unread_count(conversation),
             sends_read_receipts=self._conversations.conversation(conversation).sends_read_receipts,
         )
+
+    def _rename(self, asked: RenameContact, mesh_now: UnixSeconds, now: Instant) -> ContactAnswer:
+        row = self.contact(asked.contact)
+        checked = checked_name(asked.label, "The label")
+        if checked != row.label:
+            self.check_free(checked, key=row.verify_key.hex(), but=row.id)
+            self._rows.set_label(row.id, checked)
+            self._remember(row.id, checked, row.name)
+            self._telling.contact_changed(row.id)
+        return self.answer(row.id)
+
+    def _accept_request(
+        self, asked: AcceptRequest, mesh_now: UnixSeconds, now: Instant
+    ) -> ContactAnswer:
+        row = self.contact(asked.contact)
+        self.accept_request(row)
+        return self.answer(row.id)
 
     def _is_label_taken(self, label: str, *, key: str) -> bool:
         return (

@@ -7,21 +7,23 @@ it is sealed, posted or told to anybody. Settings and drafts never leave the pro
 from msgspec.structs import replace
 
 from mesh.commands import (
+    AskConversation,
+    AskConversations,
+    AskItems,
     ChangeConversation,
     ConversationAnswer,
     ConversationsAnswer,
-    SendMessage,
+    ItemsAnswer,
 )
 from mesh.errors import UserError
 from mesh.events import ConversationChanged
-from mesh.ids import ContactId, ConversationId, UnixSeconds, direct_conversation
+from mesh.ids import ContactId, ConversationId, Instant, UnixSeconds, direct_conversation
 from mesh.limits import DRAFT_BYTES_MAX, MOMENT_MAX
+from mesh.messenger.account import Account
 from mesh.messenger.contacts import NOTE_TO_SELF, ONESELF, Contacts
+from mesh.messenger.feature import Feature, command
 from mesh.messenger.history import History
-from mesh.messenger.identity import Identity
 from mesh.messenger.reading import Reading
-from mesh.messenger.telling import Telling
-from mesh.storage.vault import Vault
 from mesh.storage.vault_rows import ConversationRow, ConversationSummaryRow, MessageRow
 from mesh.wire.payload import PAYLOAD_VERSION, Payload, message_id_of
 
@@ -30,23 +32,27 @@ class Conversations:
     """All conversations of this profile."""
 
     def __init__(
-        self,
-        vault: Vault,
-        identity: Identity,
-        *,
-        contacts: Contacts,
-        history: History,
-        reading: Reading,
-        telling: Telling,
+        self, account: Account, *, contacts: Contacts, history: History, reading: Reading
     ) -> None:
-        self._rows = vault.conversations
-        self._messages = vault.messages
-        self._people = vault.people
-        self._identity = identity
+        self._rows = account.vault.conversations
+        self._messages = account.vault.messages
+        self._people = account.vault.people
+        self._identity = account.identity
         self._contacts = contacts
         self._history = history
         self._reading = reading
-        self._telling = telling
+        self._telling = account.telling
+
+    def feature(self) -> Feature:
+        """Lists of conversations, their settings, and pages of what is in them."""
+        return Feature(
+            commands=[
+                command(AskConversations, lambda *_: self._answers()),
+                command(AskConversation, self._ask),
+                command(ChangeConversation, self._change),
+                command(AskItems, self._items),
+            ]
+        )
 
     def conversation(self, named: str) -> ConversationRow:
         """The conversation of a contact's name, of a number, or of `me`; UserError if none.
@@ -62,38 +68,45 @@ class Conversations:
         contact = self._contacts.contact(named)
         return self._rows.conversation(direct_conversation(contact.id))
 
-    def answer(self, row: ConversationRow) -> ConversationAnswer:
-        """What is told of one."""
+    def _ask(
+        self, asked: AskConversation, mesh_now: UnixSeconds, now: Instant
+    ) -> ConversationAnswer:
+        row = self.conversation(asked.conversation)
         return self._answer(row, self._rows.summary(row.number))
 
-    def answers(self) -> ConversationsAnswer:
+    def _items(self, asked: AskItems, mesh_now: UnixSeconds, now: Instant) -> ItemsAnswer:
+        return self._reading.items(asked, self.conversation(asked.conversation).number)
+
+    def _answers(self) -> ConversationsAnswer:
         """All of them: pinned ones first, archived ones last, else by what came or was written."""
         rows = zip(self._rows.all(), self._rows.summaries(), strict=True)
         answers = [self._answer(row, summary) for row, summary in rows]
         answers.sort(key=_newest_first)
         return ConversationsAnswer(conversations=answers)
 
-    def change(self, command: ChangeConversation) -> ConversationAnswer:
+    def _change(
+        self, asked: ChangeConversation, mesh_now: UnixSeconds, now: Instant
+    ) -> ConversationAnswer:
         """Change what a person may choose; UserError if a value is beyond its bound."""
-        row = self.conversation(command.conversation)
+        row = self.conversation(asked.conversation)
         settings = {
             name: value
             for name in ("muted_until", "is_pinned", "is_archived", "is_marked_unread")
-            if (value := getattr(command, name)) is not None
+            if (value := getattr(asked, name)) is not None
         }
         if settings.get("muted_until", 0) > MOMENT_MAX:
             raise UserError("bad-request", f"`muted_until` is at most {MOMENT_MAX}.")
         if settings:
             row = replace(row, **settings)
             self._rows.set_settings(row)
-        if command.draft is not None:
-            self._keep_draft(row.number, command.draft)
-        answer = self.answer(row)
+        if asked.draft is not None:
+            self._keep_draft(row.number, asked.draft)
+        answer = self._answer(row, self._rows.summary(row.number))
         self._telling.tell(ConversationChanged(answer))
         return answer
 
     def write_to_oneself(
-        self, command: SendMessage, *, mesh_ms: int, received: UnixSeconds, send_key: str | None
+        self, text: str, *, mesh_ms: int, received: UnixSeconds, send_key: str | None
     ) -> MessageRow:
         """Keep what a person wrote to themselves."""
         conversation = self._rows.with_oneself().number
@@ -105,7 +118,7 @@ class Conversations:
             seq=0,
             parents=[bytes(parent) for parent in place.parents],
             name=self._identity.name,
-            text=command.text,
+            text=text,
         )
         return self._history.add(
             MessageRow(
@@ -113,7 +126,7 @@ class Conversations:
                 conversation=conversation,
                 id=message_id_of(payload.encode()),
                 is_mine=True,
-                text=command.text,
+                text=text,
                 parents=b"".join(place.parents),
                 clock=place.clock,
                 position=place.clock,

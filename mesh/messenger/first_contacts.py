@@ -11,8 +11,7 @@ from typing import Final
 
 import msgspec
 
-from mesh.crypto.entropy import Entropy, uniform_below
-from mesh.crypto.kem import Kem
+from mesh.crypto.entropy import uniform_below
 from mesh.errors import PeerError
 from mesh.ids import ContactId, Tag, UnixSeconds
 from mesh.limits import (
@@ -26,13 +25,13 @@ from mesh.limits import (
     REPEATED_RENDEZVOUS_TAGS,
     SESSIONS_PER_CONTACT_MAX,
 )
-from mesh.messenger.identity import Identity
+from mesh.messenger.account import Account
 from mesh.messenger.prekeys import Prekeys, stored_bundle
-from mesh.messenger.sessions import Session, Sessions
+from mesh.messenger.session import Session
+from mesh.messenger.sessions import Sessions
 from mesh.ratchet.double_ratchet import Ratchet
 from mesh.ratchet.first_contact import begin_first_contact
 from mesh.ratchet.tags import box_key_of, invite_tag_key, tag_of
-from mesh.storage.vault import Vault
 from mesh.storage.vault_rows import ContactRow, FirstContactRow
 
 NO_KEYS_LEFT: Final = "no keys were left in use on both sides"
@@ -44,24 +43,21 @@ class FirstContacts:
 
     def __init__(
         self,
-        vault: Vault,
-        identity: Identity,
+        account: Account,
         *,
         sessions: Sessions,
         prekeys: Prekeys,
         is_tag_stored: Callable[[Tag], bool],
-        entropy: Entropy,
-        kem: Kem,
     ) -> None:
-        self._people = vault.people
-        self._rows = vault.sessions
-        self._exchanges = vault.exchanges
-        self._identity = identity
+        self._people = account.vault.people
+        self._rows = account.vault.sessions
+        self._exchanges = account.vault.exchanges
+        self._identity = account.identity
         self._sessions = sessions
         self._prekeys = prekeys
         self._is_tag_stored = is_tag_stored
-        self._entropy = entropy
-        self._kem = kem
+        self._entropy = account.entropy
+        self._kem = account.kem
 
     def find(self, contact: ContactId) -> FirstContactRow | None:
         """The first contact that is not answered yet."""
@@ -151,7 +147,7 @@ class FirstContacts:
             tags_max = REPEATED_RENDEZVOUS_TAGS
         is_passed_over = False
         for number, met in enumerate(ways):
-            while (place := self._sessions.take_rendezvous(met, tags_max)) is not None:
+            while (place := self._sessions.tags.take_rendezvous(met, tags_max)) is not None:
                 if self._is_tag_stored(place[0]):
                     is_passed_over = True
                     continue
@@ -310,10 +306,7 @@ class FirstContacts:
 
     def _can_be_met(self, session: Session, tags_max: int = RENDEZVOUS_TAGS) -> bool:
         """Whether a tag is left that no later state of this vault, or copy of it, has used."""
-        return any(
-            not self._is_tag_stored(tag)
-            for tag in self._sessions.rendezvous_left(session, tags_max)
-        )
+        return any(not self._is_tag_stored(tag) for tag in session.rendezvous_left(tags_max))
 
 
 @dataclass(frozen=True, slots=True)

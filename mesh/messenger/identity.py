@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from mesh.commands import IdentityAnswer
 from mesh.crypto.agreement import x25519
 from mesh.crypto.entropy import Entropy
 from mesh.crypto.kem import Kem
@@ -35,6 +36,11 @@ def create_identity(vault: Vault, name: str, entropy: Entropy, made: UnixSeconds
     seed = entropy.draw(SEED_BYTES)
     vault.add_identity(seed=seed, name=checked, created=made)
     return Identity(checked, IdentityKeys.from_seed(seed))
+
+
+def identity_answer(identity: Identity) -> IdentityAnswer:
+    """What is told of us."""
+    return IdentityAnswer(name=identity.name, key=identity.keys.verify_key.hex())
 
 
 def check_bundle(bundle: Bundle, identity: Identity, *, entropy: Entropy, kem: Kem) -> None:

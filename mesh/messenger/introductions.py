@@ -8,8 +8,15 @@ side knows stands in rows, so that every step may be lost, repeated or answered 
 
 from msgspec.structs import replace
 
-from mesh.commands import AddContact, IntroductionAnswer, IntroductionsAnswer
-from mesh.crypto.entropy import Entropy
+from mesh.commands import (
+    AddContact,
+    AnswerIntroduction,
+    AskIntroductions,
+    Done,
+    Introduce,
+    IntroductionAnswer,
+    IntroductionsAnswer,
+)
 from mesh.crypto.signing import VERIFY_KEY_BYTES, is_signature_valid
 from mesh.errors import PeerError, UserError
 from mesh.events import ContactAdded
@@ -19,16 +26,15 @@ from mesh.limits import (
     INTRODUCTIONS_MADE_MAX,
     INTRODUCTIONS_PER_CONTACT_MAX,
 )
+from mesh.messenger.account import Account
 from mesh.messenger.contacts import KEY_PREFIX_DIGITS_MIN, Contacts
+from mesh.messenger.feature import Feature, ReceivedControl, command
 from mesh.messenger.history import mesh_milliseconds
-from mesh.messenger.identity import Identity
 from mesh.messenger.invitations import Invitations
 from mesh.messenger.invites import Invites
 from mesh.messenger.names import is_name
 from mesh.messenger.notes import Notes
 from mesh.messenger.outbox import Outbox
-from mesh.messenger.telling import Telling
-from mesh.storage.vault import Vault
 from mesh.storage.vault_rows import ContactRow
 from mesh.storage.vault_trust import IntroductionMadeRow, IntroductionRow
 from mesh.wire.controls import INTRODUCE, INTRODUCE_ASK, INTRODUCE_GRANT
@@ -42,34 +48,46 @@ class Introductions:
 
     def __init__(
         self,
-        vault: Vault,
-        identity: Identity,
+        account: Account,
         *,
         contacts: Contacts,
         notes: Notes,
         invites: Invites,
         invitations: Invitations,
         outbox: Outbox,
-        telling: Telling,
-        entropy: Entropy,
     ) -> None:
-        self._people = vault.people
-        self._rows = vault.trust
-        self._identity = identity
+        self._people = account.vault.people
+        self._rows = account.vault.trust
+        self._identity = account.identity
         self._contacts = contacts
         self._notes = notes
         self._invites = invites
         self._invitations = invitations
         self._outbox = outbox
-        self._telling = telling
-        self._entropy = entropy
+        self._telling = account.telling
+        self._entropy = account.entropy
+
+    def feature(self) -> Feature:
+        """Introducing people, and being introduced."""
+        return Feature(
+            commands=[
+                command(Introduce, self._introduce),
+                command(AskIntroductions, self._ask),
+                command(AnswerIntroduction, self._settle),
+            ],
+            controls={
+                INTRODUCE_ASK: self._asked,
+                INTRODUCE_GRANT: self._granted,
+                INTRODUCE: self._introduced,
+            },
+            cleanups=[self._expire],
+        )
 
     # --- What the person does -----------------------------------------------------------------
 
-    def introduce(
-        self, guest: ContactRow, host: ContactRow, mesh_now: UnixSeconds, now: Instant
-    ) -> None:
+    def _introduce(self, asked: Introduce, mesh_now: UnixSeconds, now: Instant) -> Done:
         """Ask the host for an invite for the guest; the same two again: ask once more."""
+        guest, host = self._contacts.contact(asked.contact), self._contacts.contact(asked.to)
         if guest.id == host.id:
             raise UserError("same-contact", f"{guest.label} cannot be introduced to themselves.")
         for one in (guest, host):
@@ -85,11 +103,13 @@ class Introductions:
             row = IntroductionMadeRow(id_, guest.id, host.id, mesh_now)
             self._rows.put_introduction_made(row)
         # They know each other by the names that they chose, not by our labels.
-        asked = row.id + guest.verify_key + guest.name.encode()
-        self._send(host, INTRODUCE_ASK, asked, mesh_now, now)
+        data = row.id + guest.verify_key + guest.name.encode()
+        self._send(host, INTRODUCE_ASK, data, mesh_now, now)
+        return Done()
 
-    def answers(self) -> IntroductionsAnswer:
-        """All introductions to us, newest first."""
+    def _ask(
+        self, asked: AskIntroductions, mesh_now: UnixSeconds, now: Instant
+    ) -> IntroductionsAnswer:
         return IntroductionsAnswer(
             introductions=[self._answer(row) for row in self._rows.introductions()]
         )
@@ -99,14 +119,14 @@ class Introductions:
         row = self._rows.find_introduction(number)
         return None if row is None else self._answer(row)
 
-    def settle(
-        self, number: int, *, is_accepted: bool, mesh_now: UnixSeconds, now: Instant
+    def _settle(
+        self, asked: AnswerIntroduction, mesh_now: UnixSeconds, now: Instant
     ) -> IntroductionAnswer:
         """Our person's answer. A refusal is told to nobody."""
-        row = self._rows.find_introduction(number)
+        row = self._rows.find_introduction(asked.introduction)
         if row is None:
-            raise UserError("not-found", f"There is no introduction {number}.")
-        if row.state in ("waiting", "declined") and is_accepted:
+            raise UserError("not-found", f"There is no introduction {asked.introduction}.")
+        if row.state in ("waiting", "declined") and asked.is_accepted:
             voucher = self._people.contact(row.voucher)
             _check_may_take_part(voucher)
             if self._people.find_contact_by_key(row.verify_key) is not None:
@@ -117,7 +137,7 @@ class Introductions:
                 self._use_invite(row, row.link, mesh_now, now)
         elif row.state == "waiting":
             self._set(replace(row, state="declined"))
-        return self._answer(self._rows.introduction(number))
+        return self._answer(self._rows.introduction(asked.introduction))
 
     def _give_invite(
         self, row: IntroductionRow, voucher: ContactRow, mesh_now: UnixSeconds, now: Instant
@@ -159,39 +179,21 @@ class Introductions:
 
     # --- What others say ----------------------------------------------------------------------
 
-    def control_came(
-        self, contact: ContactRow, kind: int, data: bytes, *, mesh_now: UnixSeconds, now: Instant
-    ) -> None:
-        """A step of an introduction; PeerError if it is malformed or not welcome."""
-        if contact.is_request:
-            raise PeerError("an introduction by somebody who waits apart")
-        if len(data) < ID_BYTES:
-            raise PeerError("an introduction that is too short")
-        id_, rest = data[:ID_BYTES], data[ID_BYTES:]
-        if kind == INTRODUCE_ASK:
-            self._asked(contact, id_, rest, mesh_now, now)
-        elif kind == INTRODUCE_GRANT:
-            self._granted(contact, id_, rest, mesh_now, now)
-        else:
-            assert kind == INTRODUCE
-            self._introduced(contact, id_, rest, mesh_now)
-
-    def _asked(
-        self, voucher: ContactRow, id_: bytes, rest: bytes, mesh_now: UnixSeconds, now: Instant
-    ) -> None:
+    def _asked(self, control: ReceivedControl, mesh_now: UnixSeconds, now: Instant) -> None:
         """The voucher wishes that we give an invite for somebody."""
+        id_, rest = _parts(control)
         verify_key, name = VerifyKey(rest[:VERIFY_KEY_BYTES]), rest[VERIFY_KEY_BYTES:]
         if len(verify_key) != VERIFY_KEY_BYTES:
             raise PeerError("an introduction that is too short")
-        row = self._came(voucher, id_, verify_key, _shown(name), None, mesh_now)
+        row = self._came(control.contact, id_, verify_key, _shown(name), None, mesh_now)
         if row.state == "accepted" and row.invite is not None:
             # The grant may have been lost.
-            self._grant(row.id, row.invite, voucher, mesh_now, now)
+            self._grant(row.id, row.invite, control.contact, mesh_now, now)
 
-    def _granted(
-        self, host: ContactRow, id_: bytes, rest: bytes, mesh_now: UnixSeconds, now: Instant
-    ) -> None:
+    def _granted(self, control: ReceivedControl, mesh_now: UnixSeconds, now: Instant) -> None:
         """The host gave the invite for which we asked: it goes on to the guest."""
+        id_, rest = _parts(control)
+        host = control.contact
         row = self._rows.find_introduction_made(id_)
         if row is None or row.host != host.id:
             raise PeerError("an invite for which we did not ask")
@@ -205,13 +207,12 @@ class Introductions:
             raise PeerError("an invite for a guest who is no contact any more")
         self._send(guest, INTRODUCE, id_ + rest, mesh_now, now)
 
-    def _introduced(
-        self, voucher: ContactRow, id_: bytes, rest: bytes, mesh_now: UnixSeconds
-    ) -> None:
+    def _introduced(self, control: ReceivedControl, mesh_now: UnixSeconds, now: Instant) -> None:
         """The voucher hands us an invite of somebody."""
+        id_, rest = _parts(control)
         invite = _parsed(rest)
         name = _shown(invite.name.encode())
-        self._came(voucher, id_, invite.verify_key, name, rest.decode(), mesh_now)
+        self._came(control.contact, id_, invite.verify_key, name, rest.decode(), mesh_now)
 
     def _came(
         self,
@@ -258,7 +259,7 @@ class Introductions:
         self._telling.introduction_changed(row.number)
         return row
 
-    def expire(self, mesh_now: UnixSeconds) -> None:
+    def _expire(self, mesh_now: UnixSeconds, now: Instant) -> None:
         """Forget what is too old for anybody to answer."""
         self._rows.forget_introductions(UnixSeconds(mesh_now - INTRODUCTION_SECONDS))
 
@@ -298,6 +299,15 @@ def _check_may_take_part(row: ContactRow) -> None:
         raise UserError("request", f"{row.label} waits for your word; accept them first.")
     if row.state != "answered":
         raise UserError("not-answered", f"{row.label} has not answered yet; wait until they have.")
+
+
+def _parts(control: ReceivedControl) -> tuple[bytes, bytes]:
+    """The id of an introduction, and what is said of it; PeerError if it is not welcome."""
+    if control.contact.is_request:
+        raise PeerError("an introduction by somebody who waits apart")
+    if len(control.data) < ID_BYTES:
+        raise PeerError("an introduction that is too short")
+    return control.data[:ID_BYTES], control.data[ID_BYTES:]
 
 
 def _shown(name: bytes) -> str:

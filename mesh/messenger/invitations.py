@@ -8,28 +8,27 @@ the new contact and both sides settle on a session before anybody writes.
 
 from datetime import UTC, datetime
 
-from mesh.commands import AddContact, InviteContentsAnswer
-from mesh.crypto.entropy import Entropy
-from mesh.crypto.kem import Kem
+from mesh.commands import AddContact, ContactAnswer, InspectInvite, InviteContentsAnswer
 from mesh.crypto.signing import is_signature_valid
 from mesh.errors import PeerError, UserError
-from mesh.ids import ContactId, Tag, UnixSeconds
+from mesh.events import ContactAdded
+from mesh.ids import ContactId, Instant, Tag, UnixSeconds
 from mesh.limits import INVITE_BUNDLE_POSTS_MAX, SESSIONS_PER_CONTACT_MAX
+from mesh.messenger.account import Account
 from mesh.messenger.contacts import KEY_PREFIX_DIGITS_MIN, Contacts
 from mesh.messenger.expected import ExpectedTags, OfBundle
-from mesh.messenger.identity import Identity, check_bundle
+from mesh.messenger.feature import Feature, command
+from mesh.messenger.history import mesh_milliseconds
+from mesh.messenger.identity import check_bundle
 from mesh.messenger.names import checked_name, is_name
 from mesh.messenger.outbox import Outbox
 from mesh.messenger.sessions import Sessions
-from mesh.messenger.telling import Telling
 from mesh.ratchet.first_contact import open_bundle
 from mesh.ratchet.tags import box_key_of, invite_bundle_key, tag_of
-from mesh.storage.vault import Vault
 from mesh.storage.vault_rows import ContactRow, InvitationRow
 from mesh.wire.bundle import Bundle, decode_bundle
 from mesh.wire.envelope import Envelope
 from mesh.wire.invite import Invite, parse_invite
-from mesh.wire.parameters import MeshParameters
 
 
 class Invitations:
@@ -37,48 +36,59 @@ class Invitations:
 
     def __init__(
         self,
-        vault: Vault,
-        identity: Identity,
-        parameters: MeshParameters,
+        account: Account,
         *,
         contacts: Contacts,
         sessions: Sessions,
         expected: ExpectedTags,
         outbox: Outbox,
-        telling: Telling,
-        entropy: Entropy,
-        kem: Kem,
     ) -> None:
-        self._people = vault.people
-        self._rows = vault.sessions
-        self._identity = identity
-        self._parameters = parameters
+        self._people = account.vault.people
+        self._rows = account.vault.sessions
+        self._identity = account.identity
+        self._parameters = account.parameters
         self._contacts = contacts
         self._sessions = sessions
         self._expected = expected
         self._outbox = outbox
-        self._telling = telling
-        self._entropy = entropy
-        self._kem = kem
+        self._telling = account.telling
+        self._entropy = account.entropy
+        self._kem = account.kem
         for row in self._people.invitations_without_bundle():
             self._expected.expect(OfBundle(row.contact), bundle_tags(row.secret))
 
+    def feature(self) -> Feature:
+        """Using the invites of others."""
+        return Feature(
+            commands=[command(AddContact, self._add), command(InspectInvite, self._inspect)],
+            cleanups=[self._give_up],
+        )
+
+    def _add(self, asked: AddContact, mesh_now: UnixSeconds, now: Instant) -> ContactAnswer:
+        count = len(self._contacts)
+        mesh_ms = mesh_milliseconds(mesh_now, now)
+        contact = self.add(asked, mesh_ms=mesh_ms, mesh_now=mesh_now)
+        answer = self._contacts.answer(contact)
+        if len(self._contacts) > count:
+            self._telling.tell(ContactAdded(answer))
+        return answer
+
     def add(
         self,
-        command: AddContact,
+        asked: AddContact,
         *,
         mesh_ms: int,
         mesh_now: UnixSeconds,
         introduced_by: ContactId | None = None,
     ) -> ContactId:
         """Add the author of an invite, or take up a newer invite of one who never answered."""
-        invite = parse_invite(command.link, is_signature_valid)
+        invite = parse_invite(asked.link, is_signature_valid)
         self._check(invite, mesh_now)
         present = self._people.find_contact_by_key(invite.verify_key)
         if present is not None and present.is_blocked:
             raise UserError("blocked", f"{present.label} is blocked; unblock them first.")
         if present is None:
-            contact = self._add_new(invite, command.label, introduced_by, mesh_now)
+            contact = self._add_new(invite, asked.label, introduced_by, mesh_now)
         elif self._is_bundle_brought_later(present, invite):
             assert invite.bundle is not None
             self._take_bundle(present, invite.bundle, mesh_now)
@@ -114,10 +124,12 @@ class Invitations:
         check_bundle(bundle, self._identity, entropy=self._entropy, kem=self._kem)
         self._take_bundle(row, bundle, mesh_now)
 
-    def inspect(self, link: str, mesh_now: UnixSeconds) -> InviteContentsAnswer:
+    def _inspect(
+        self, asked: InspectInvite, mesh_now: UnixSeconds, now: Instant
+    ) -> InviteContentsAnswer:
         """What adding an invite would do, or why it cannot be added, in words."""
         try:
-            invite = parse_invite(link, is_signature_valid)
+            invite = parse_invite(asked.link, is_signature_valid)
         except UserError as error:
             return InviteContentsAnswer(
                 name="", key="", expires=0, address_hint="", is_usable=False, sentence=str(error)
@@ -177,7 +189,7 @@ class Invitations:
         self._people.erase_invitation(row.id)
         self._telling.contact_changed(row.id)
 
-    def expire(self, mesh_now: UnixSeconds) -> None:
+    def _give_up(self, mesh_now: UnixSeconds, now: Instant) -> None:
         """Messages that could not be sealed before an invite expired never will be."""
         for contact in self._outbox.contacts_waiting():
             invitation = self._people.find_invitation(ContactId(contact))

@@ -9,11 +9,10 @@ from typing import Literal
 
 import msgspec
 
-from mesh.commands import CreateInvite, InviteAnswer
-from mesh.crypto.entropy import Entropy
+from mesh.commands import AskInvites, CreateInvite, InviteAnswer, InvitesAnswer, RevokeInvite
 from mesh.errors import PeerError, UserError
 from mesh.events import InviteChanged
-from mesh.ids import ContactId, InviteId, Tag, UnixSeconds, VerifyKey
+from mesh.ids import ContactId, Instant, InviteId, Tag, UnixSeconds, VerifyKey
 from mesh.limits import (
     ADDRESS_HINT_BYTES_MAX,
     INTRODUCTION_SECONDS,
@@ -25,19 +24,18 @@ from mesh.limits import (
     INVITES_MAX,
     NEARBY_INVITE_SECONDS,
 )
+from mesh.messenger.account import Account
 from mesh.messenger.expected import ExpectedTags, OfInvite
-from mesh.messenger.identity import Identity
+from mesh.messenger.feature import Chore, Feature, command
 from mesh.messenger.names import checked_name
-from mesh.messenger.outbox import Outbox
+from mesh.messenger.posting_keys import Audience, PostingKeys
 from mesh.messenger.prekeys import Prekeys
 from mesh.messenger.sealing import LIFETIME_MONTH, LIFETIME_WEEK, Sealing
-from mesh.messenger.telling import Telling
+from mesh.messenger.transit import Transit
 from mesh.ratchet.tags import invite_tag_key, tag_of
-from mesh.storage.vault import Vault
 from mesh.storage.vault_rows import InviteRow
 from mesh.wire.envelope import LIFETIME_SECONDS, SECONDS_PER_DAY
 from mesh.wire.invite import SECRET_BYTES, Invite
-from mesh.wire.parameters import MeshParameters
 
 InviteState = Literal["open", "used up", "expired", "revoked"]
 
@@ -50,49 +48,63 @@ class Invites:
 
     def __init__(
         self,
-        vault: Vault,
-        identity: Identity,
-        parameters: MeshParameters,
+        account: Account,
         *,
         expected: ExpectedTags,
         prekeys: Prekeys,
+        posting_keys: PostingKeys,
         sealing: Sealing,
-        outbox: Outbox,
-        telling: Telling,
-        entropy: Entropy,
+        transit: Transit,
     ) -> None:
-        self._rows = vault.people
-        self._trust = vault.trust
-        self._telling = telling
-        self._identity = identity
-        self._parameters = parameters
+        self._rows = account.vault.people
+        self._trust = account.vault.trust
+        self._telling = account.telling
+        self._identity = account.identity
+        self._parameters = account.parameters
         self._expected = expected
         self._prekeys = prekeys
+        self._posting_keys = posting_keys
         self._sealing = sealing
-        self._outbox = outbox
-        self._entropy = entropy
+        self._transit = transit
+        self._entropy = account.entropy
         for row in self._rows.invites_with_secret():
             self._expect(row)
 
-    def create(self, command: CreateInvite, mesh_now: UnixSeconds) -> InviteAnswer:
+    def feature(self) -> Feature:
+        """Inviting people, and keeping what lets them in."""
+        return Feature(
+            commands=[
+                command(CreateInvite, self._create),
+                command(AskInvites, self._ask),
+                command(RevokeInvite, self._revoke),
+            ],
+            chores=[Chore(self._post_again)],
+            cleanups=[self._erase_old],
+        )
+
+    def _create(self, asked: CreateInvite, mesh_now: UnixSeconds, now: Instant) -> InviteAnswer:
         """Make an invite and post its bundle as soon as that can be done."""
-        label = checked_name(command.label, "The label") if command.label else ""
-        if not 1 <= command.uses_max <= INVITE_USES_MAX:
+        label = checked_name(asked.label, "The label") if asked.label else ""
+        if not 1 <= asked.uses_max <= INVITE_USES_MAX:
             raise UserError(
                 "bad-invite-terms", f"An invite can be used 1 to {INVITE_USES_MAX} times."
             )
-        if not 1 <= command.lifetime_s <= INVITE_LIFETIME_SECONDS_MAX:
+        if not 1 <= asked.lifetime_s <= INVITE_LIFETIME_SECONDS_MAX:
             days = INVITE_LIFETIME_SECONDS_MAX // SECONDS_PER_DAY
             raise UserError("bad-invite-terms", f"An invite lives 1 second to {days} days.")
         row = self._add(
             label,
-            lifetime_s=command.lifetime_s,
-            uses_max=command.uses_max,
-            hint=_checked_hint(command.address_hint),
+            lifetime_s=asked.lifetime_s,
+            uses_max=asked.uses_max,
+            hint=_checked_hint(asked.address_hint),
             mesh_now=mesh_now,
         )
         self._post(row, mesh_now)
-        return self._answer(row, mesh_now)
+        answer = self._answer(row, mesh_now)
+        # Only now: a refused command must leave no key in memory without its row.
+        today = mesh_now // SECONDS_PER_DAY
+        self._posting_keys.prepare([Audience.CONTACTS, Audience.PUBLIC], today)
+        return answer
 
     def link_for(self, verify_key: VerifyKey, label: str, mesh_now: UnixSeconds) -> str:
         """The link of an invite that only this person can use, once, within a day.
@@ -126,15 +138,16 @@ class Invites:
         row = self.invite(invite)
         return self._invite_of(row).link() if state_of(row, mesh_now) == "open" else None
 
-    def answers(self, mesh_now: UnixSeconds) -> list[InviteAnswer]:
-        """All invites, newest first."""
-        return [self._answer(row, mesh_now) for row in self._rows.invites()]
+    def _ask(self, asked: AskInvites, mesh_now: UnixSeconds, now: Instant) -> InvitesAnswer:
+        return InvitesAnswer(invites=[self._answer(row, mesh_now) for row in self._rows.invites()])
 
-    def revoke(self, invite: int, mesh_now: UnixSeconds) -> InviteAnswer:
+    def _revoke(self, asked: RevokeInvite, mesh_now: UnixSeconds, now: Instant) -> InviteAnswer:
         """Close an invite; those who used it in time stay contacts."""
-        row = self._rows.find_invite(InviteId(invite))
+        row = self._rows.find_invite(InviteId(asked.invite))
         if row is None:
-            raise UserError("not-found", f"There is no invite {invite}; see: mesh invite list")
+            raise UserError(
+                "not-found", f"There is no invite {asked.invite}; see: mesh invite list"
+            )
         if state_of(row, mesh_now) == "open":
             self._rows.set_revoked(row.id, erase_after=_kept_until(row, mesh_now))
             self._tell(row.id, mesh_now)
@@ -169,13 +182,13 @@ class Invites:
             for row in self._rows.invites_with_secret()
         )
 
-    def tend(self, mesh_now: UnixSeconds) -> None:
+    def _post_again(self, mesh_now: UnixSeconds, now: Instant) -> None:
         """Post bundles that are about to lapse."""
         for row in self._rows.invites_with_secret():
             if state_of(row, mesh_now) == "open":
                 self._post(row, mesh_now)
 
-    def erase_old(self, mesh_now: UnixSeconds) -> None:
+    def _erase_old(self, mesh_now: UnixSeconds, now: Instant) -> None:
         """Erase what nobody can use any more."""
         for row in self._rows.invites_with_secret():
             if row.erase_after < mesh_now:
@@ -242,7 +255,7 @@ class Invites:
         )
         if sealed is None:
             return
-        self._outbox.post(sealed, None)
+        self._transit.post(sealed, None)
         self._rows.set_posted(
             row.id, posts_count=row.posts_count + 1, posted_until=sealed.envelope.header.lapses
         )

@@ -7,14 +7,17 @@ who the other is: here that becomes an invite for them alone, or a contact who i
 from mesh.commands import AddContact
 from mesh.crypto.signing import is_signature_valid, sign
 from mesh.errors import UserError
-from mesh.ids import ContactId, UnixSeconds, VerifyKey
+from mesh.events import ContactAdded
+from mesh.ids import ContactId, Instant, UnixSeconds, VerifyKey
+from mesh.messenger.account import Account
 from mesh.messenger.contacts import Contacts
-from mesh.messenger.identity import Identity
+from mesh.messenger.history import mesh_milliseconds
 from mesh.messenger.invitations import Invitations
 from mesh.messenger.invites import Invites
 from mesh.messenger.look_alikes import is_alike
-from mesh.storage.vault import Vault
 from mesh.wire.invite import parse_invite
+
+_NEARBY_MARK = "offers a card"
 
 
 class Meetings:
@@ -22,18 +25,28 @@ class Meetings:
 
     def __init__(
         self,
-        vault: Vault,
-        identity: Identity,
+        account: Account,
         *,
         contacts: Contacts,
         invites: Invites,
         invitations: Invitations,
     ) -> None:
-        self._people = vault.people
-        self._identity = identity
+        self._vault = account.vault
+        self._people = account.vault.people
+        self._identity = account.identity
+        self._telling = account.telling
         self._contacts = contacts
         self._invites = invites
         self._invitations = invitations
+
+    @property
+    def offers_card(self) -> bool:
+        """Whether our person wants to be found by people nearby."""
+        return self._vault.mark(_NEARBY_MARK) == 1
+
+    def offer_card(self, *, is_on: bool) -> None:
+        """Remember what our person wants."""
+        self._vault.set_mark(_NEARBY_MARK, int(is_on))
 
     @property
     def name(self) -> str:
@@ -70,15 +83,19 @@ class Meetings:
         return link, known
 
     def add(
-        self, link: str, verify_key: VerifyKey, *, mesh_ms: int, mesh_now: UnixSeconds
+        self, link: str, verify_key: VerifyKey, mesh_now: UnixSeconds, now: Instant
     ) -> ContactId:
         """Add who made this invite, or verify a contact; UserError if it is not theirs."""
+        count = len(self._contacts)
         if parse_invite(link, is_signature_valid).verify_key != verify_key:
             raise UserError("bad-invite", "This invite is by somebody else than who gave it.")
         known = self._people.find_contact_by_key(verify_key)
         if known is None or known.state != "answered":
+            mesh_ms = mesh_milliseconds(mesh_now, now)
             contact = self._invitations.add(AddContact(link), mesh_ms=mesh_ms, mesh_now=mesh_now)
         else:
             contact = known.id
         self._contacts.met(contact)
+        if len(self._contacts) > count:
+            self._telling.tell(ContactAdded(self._contacts.answer(contact)))
         return contact

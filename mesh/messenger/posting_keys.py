@@ -7,15 +7,17 @@ admits gets a successor. Seeds go when their day is over; that a key is ours is 
 as its envelopes can live.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Final, Literal
 
 from mesh.crypto.entropy import Entropy
 from mesh.crypto.signing import SEED_BYTES, verify_key_of
-from mesh.ids import PostingKey
+from mesh.ids import Instant, PostingKey, UnixSeconds
 from mesh.inputs import StampMinted
 from mesh.limits import CREATED_AHEAD_SECONDS_MAX, POSTING_DAYS_AHEAD, POSTING_DAYS_TOLD
+from mesh.messenger.feature import Chore, Feature
 from mesh.messenger.telling import Telling
 from mesh.posting.stamp import NO_STAMP
 from mesh.posting.standing import Standings
@@ -79,6 +81,20 @@ class PostingKeys:
             if row.day <= today + POSTING_DAYS_AHEAD:
                 # Perhaps it was asked for in an earlier run that ended before it came.
                 self._ask_for_stamp(signer, row.day)
+
+    def feature(self, is_public_due: Callable[[UnixSeconds], bool]) -> Feature:
+        """Keys ahead of their day; `is_public_due`: whether something is to be posted for all."""
+
+        def prepare(mesh_now: UnixSeconds, now: Instant) -> None:
+            audiences = [Audience.CONTACTS]
+            if is_public_due(mesh_now):
+                audiences.append(Audience.PUBLIC)
+            self.prepare(audiences, mesh_now // SECONDS_PER_DAY)
+
+        def forget(mesh_now: UnixSeconds, now: Instant) -> None:
+            self.forget(mesh_now // SECONDS_PER_DAY)
+
+        return Feature(chores=[Chore(prepare)], cleanups=[forget])
 
     def is_own(self, posting_key: PostingKey) -> bool:
         """Whether an envelope of this key was made here."""

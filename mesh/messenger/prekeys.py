@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from mesh.crypto.entropy import Entropy
 from mesh.crypto.kem import Kem
-from mesh.ids import ContactId, UnixSeconds
+from mesh.ids import ContactId, Instant, UnixSeconds
 from mesh.limits import PREKEY_CACHED_MAX, PREKEY_FRESH_SECONDS, PREKEY_KEPT_SECONDS
 from mesh.messenger.identity import Identity
 from mesh.ratchet.identity import PREKEY_PRIVATE_BYTES, PrekeySecrets, make_bundle
@@ -89,7 +89,7 @@ class Prekeys:
         """Erase the private halves; nothing sealed to the bundle opens any more."""
         self._rows.erase_prekey(prekey)
 
-    def erase_old(self, mesh_now: UnixSeconds) -> None:
+    def erase_old(self, mesh_now: UnixSeconds, now: Instant) -> None:
         """Erase those whose successors are old enough."""
         for row in self._rows.prekeys_to_erase(mesh_now):
             self._rows.erase_prekey(row.id)

@@ -19,11 +19,9 @@ from mesh.limits import (
     CLOCK_BEHIND_SECONDS_SHOWN,
     MESSAGES_PER_PAGE_MAX,
 )
+from mesh.messenger.account import Account
 from mesh.messenger.contacts import NOTE_TO_SELF, Contacts
 from mesh.messenger.history import unix_seconds_of
-from mesh.messenger.identity import Identity
-from mesh.messenger.telling import Telling
-from mesh.storage.vault import Vault
 from mesh.storage.vault_rows import MessageRow
 
 BEYOND_ALL: Final = ((1 << 63) - 1, b"")
@@ -33,14 +31,12 @@ BEYOND_ALL: Final = ((1 << 63) - 1, b"")
 class Reading:
     """Answers what a person asks of the history."""
 
-    def __init__(
-        self, vault: Vault, identity: Identity, *, contacts: Contacts, telling: Telling
-    ) -> None:
-        self._rows = vault.messages
-        self._conversations = vault.conversations
-        self._identity = identity
+    def __init__(self, account: Account, contacts: Contacts) -> None:
+        self._rows = account.vault.messages
+        self._conversations = account.vault.conversations
+        self._identity = account.identity
         self._contacts = contacts
-        self._telling = telling
+        self._telling = account.telling
         self._with_oneself = self._conversations.with_oneself().number
         self._newly_read: list[MessageRow] = []
 

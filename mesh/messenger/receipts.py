@@ -7,9 +7,9 @@ conversation, and what was read before is not told afterwards.
 
 from collections.abc import Sequence
 
+from mesh.commands import ContactAnswer, SetReadReceipts
 from mesh.errors import PeerError
 from mesh.ids import (
-    ContactId,
     ConversationId,
     Instant,
     MessageId,
@@ -18,27 +18,40 @@ from mesh.ids import (
     other_side,
 )
 from mesh.limits import RECEIPTS_PER_CONTROL_MAX
+from mesh.messenger.account import Account
+from mesh.messenger.contacts import Contacts
+from mesh.messenger.feature import Feature, ReceivedControl, command
 from mesh.messenger.history import ID_BYTES, mesh_milliseconds
 from mesh.messenger.outbox import Outbox
-from mesh.messenger.telling import Telling
-from mesh.storage.vault import Vault
-from mesh.storage.vault_rows import ContactRow, MessageRow
+from mesh.messenger.transit import Transit
+from mesh.storage.vault_rows import MessageRow
 from mesh.wire.controls import READ
 
 
 class Receipts:
     """Sends what was read here, and hears what was read there."""
 
-    def __init__(self, vault: Vault, *, outbox: Outbox, telling: Telling) -> None:
-        self._people = vault.people
-        self._conversations = vault.conversations
+    def __init__(
+        self, account: Account, *, contacts: Contacts, outbox: Outbox, transit: Transit
+    ) -> None:
+        self._people = account.vault.people
+        self._conversations = account.vault.conversations
+        self._contacts = contacts
         self._outbox = outbox
-        self._telling = telling
+        self._transit = transit
+        self._telling = account.telling
 
-    def allow(self, contact: ContactId, *, is_on: bool) -> None:
-        """Whether this contact is told from now on."""
-        self._conversations.set_sends_read_receipts(direct_conversation(contact), is_on=is_on)
+    def feature(self) -> Feature:
+        """Whether a contact is told what was read, and what they tell of it."""
+        return Feature(
+            commands=[command(SetReadReceipts, self._allow)], controls={READ: self._were_read_there}
+        )
+
+    def _allow(self, asked: SetReadReceipts, mesh_now: UnixSeconds, now: Instant) -> ContactAnswer:
+        contact = self._contacts.contact(asked.contact).id
+        self._conversations.set_sends_read_receipts(direct_conversation(contact), is_on=asked.is_on)
         self._telling.contact_changed(contact)
+        return self._contacts.answer(contact)
 
     def were_read(
         self, messages: Sequence[MessageRow], *, mesh_now: UnixSeconds, now: Instant
@@ -63,12 +76,14 @@ class Receipts:
                     mesh_now=mesh_now,
                 )
 
-    def control_came(
-        self, contact: ContactRow, kind: int, data: bytes, *, mesh_now: UnixSeconds, now: Instant
+    def _were_read_there(
+        self, control: ReceivedControl, mesh_now: UnixSeconds, now: Instant
     ) -> None:
         """Their person has read messages of ours; ids that are not ours are passed over."""
+        data = control.data
         count, rest = divmod(len(data), ID_BYTES)
         if rest or not 1 <= count <= RECEIPTS_PER_CONTROL_MAX:
             raise PeerError("malformed read receipt")
         for start in range(0, len(data), ID_BYTES):
-            self._outbox.read_by_them(contact.id, MessageId(data[start : start + ID_BYTES]))
+            id_ = MessageId(data[start : start + ID_BYTES])
+            self._transit.read_by_them(control.contact.id, id_)

@@ -5,19 +5,22 @@ one side lost what it had, runs twice, or wrote to keys that are gone. Then new 
 person is told why.
 """
 
-from collections.abc import Callable
-
-from mesh.errors import PeerError
-from mesh.ids import Instant, UnixSeconds
+from mesh.commands import ContactAnswer, RenewSession
+from mesh.errors import PeerError, UserError
+from mesh.ids import ContactId, Instant, UnixSeconds
 from mesh.limits import SESSIONS_PER_CONTACT_MAX
+from mesh.messenger.account import Account
+from mesh.messenger.contacts import Contacts
+from mesh.messenger.feature import Feature, ReceivedControl, command
 from mesh.messenger.first_contacts import NO_KEYS_LEFT, FirstContacts
 from mesh.messenger.history import mesh_milliseconds
 from mesh.messenger.invitations import Invitations
 from mesh.messenger.outbox import Outbox
-from mesh.messenger.sessions import Session, Sessions
+from mesh.messenger.session import Session
+from mesh.messenger.sessions import Sessions
 from mesh.ratchet.first_contact import SESSION_ID_BYTES
-from mesh.storage.vault import Vault
 from mesh.storage.vault_rows import ContactRow
+from mesh.wire.controls import OVER
 from mesh.wire.payload import Payload
 
 
@@ -26,28 +29,51 @@ class Renewals:
 
     def __init__(
         self,
-        vault: Vault,
+        account: Account,
         *,
+        contacts: Contacts,
         sessions: Sessions,
         first_contacts: FirstContacts,
         invitations: Invitations,
         outbox: Outbox,
-        tell_renewed: Callable[[ContactRow, str, UnixSeconds], None],
     ) -> None:
-        self._people = vault.people
-        self._rows = vault.sessions
-        self._exchanges = vault.exchanges
+        self._people = account.vault.people
+        self._rows = account.vault.sessions
+        self._exchanges = account.vault.exchanges
+        self._telling = account.telling
+        self._contacts = contacts
         self._sessions = sessions
         self._first_contacts = first_contacts
         self._invitations = invitations
         self._outbox = outbox
-        self._tell_renewed = tell_renewed
+
+    def feature(self) -> Feature:
+        """Beginning new keys, and hearing which ones are given up."""
+        return Feature(
+            commands=[command(RenewSession, self._renew)], controls={OVER: self._are_over}
+        )
+
+    def _renew(self, asked: RenewSession, mesh_now: UnixSeconds, now: Instant) -> ContactAnswer:
+        contact = self._contacts.contact(asked.contact)
+        if not self._first_contacts.renew(contact, mesh_now, is_asked=True):
+            raise UserError(
+                "cannot-renew",
+                f"There is nothing left by which {contact.label} could be met; "
+                "ask them for a new invite and add it.",
+            )
+        self._outbox.seal_waiting_of(contact, mesh_now)
+        mesh_ms = mesh_milliseconds(mesh_now, now)
+        for _ in range(self._first_contacts.ways_count(contact.id)):
+            # One by each session that they may still have.
+            self._outbox.send_hello(contact, mesh_ms=mesh_ms, mesh_now=mesh_now)
+        self._telling.contact_changed(contact.id)
+        return self._contacts.answer(contact.id)
 
     def begun(self, contact: ContactRow, lost: Session, mesh_now: UnixSeconds) -> None:
         """The contact begins a session in place of one that somebody lost."""
         self._first_contacts.make_room(contact.id, keep=lost)
         self.end_known(contact)
-        self._tell_renewed(contact, f"{contact.label} began new keys", mesh_now)
+        self._contacts.renewed(contact, f"{contact.label} began new keys", mesh_now)
 
     def end_known(self, contact: ContactRow) -> None:
         """Write on the sessions of before no more, but on one that we have just begun too."""
@@ -55,8 +81,9 @@ class Renewals:
             if session.is_known:
                 self._sessions.end(session)
 
-    def end_over(self, session: Session, data: bytes) -> None:
-        """They write no more on these sessions; `session` is the one on which they said it."""
+    def _are_over(self, control: ReceivedControl, mesh_now: UnixSeconds, now: Instant) -> None:
+        """They write no more on these sessions; not on that of the control can they say it."""
+        session, data = control.session, control.data
         if len(data) % SESSION_ID_BYTES or len(data) > SESSIONS_PER_CONTACT_MAX * SESSION_ID_BYTES:
             raise PeerError("malformed ids of sessions")
         for start in range(0, len(data), SESSION_ID_BYTES):
@@ -66,6 +93,13 @@ class Renewals:
             named = self._sessions.session(id_)
             if named.contact == session.contact and named.is_known:
                 self._sessions.end(named)
+
+    def answer_first(self, contact: ContactId, mesh_now: UnixSeconds, now: Instant) -> None:
+        """They repeat their first contact until they have opened something of ours."""
+        mesh_ms = mesh_milliseconds(mesh_now, now)
+        current = self._people.contact(contact)
+        self._outbox.tell_over(contact)
+        self._outbox.send_hello(current, mesh_ms=mesh_ms, mesh_now=mesh_now)
 
     def heard(
         self,
@@ -127,7 +161,7 @@ class Renewals:
     ) -> None:
         """One of both sides lost its state: begin anew, and say so. They wrote on `session`."""
         if self._first_contacts.renew(contact, mesh_now, is_asked=False, heard_on=session):
-            self._tell_renewed(contact, reason, mesh_now)
+            self._contacts.renewed(contact, reason, mesh_now)
             current = self._people.contact(contact.id)
             self._outbox.seal_waiting_of(current, mesh_now)
             mesh_ms = mesh_milliseconds(mesh_now, now)

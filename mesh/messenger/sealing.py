@@ -9,13 +9,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
-from mesh.crypto.entropy import Entropy
 from mesh.crypto.hashing import blake2b_128
 from mesh.ids import Tag, UnixSeconds
 from mesh.limits import LAPSED_BEFORE_RENEWAL
+from mesh.messenger.account import Account
+from mesh.messenger.contacts import Contacts
 from mesh.messenger.first_contacts import NO_KEYS_LEFT, FirstContacts
 from mesh.messenger.posting_keys import Audience, PostingKeys, Signer
-from mesh.messenger.sessions import Session, Sessions
+from mesh.messenger.session import Session
+from mesh.messenger.sessions import Sessions
 from mesh.ratchet.first_contact import (
     first_contact_size_class,
     seal_bundle,
@@ -28,7 +30,6 @@ from mesh.ratchet.sealed_message import (
     session_size_class,
 )
 from mesh.ratchet.tags import box_key_of, invite_bundle_key, tag_of
-from mesh.storage.vault import Vault
 from mesh.storage.vault_rows import ContactRow
 from mesh.wire.bundle import Bundle
 from mesh.wire.envelope import (
@@ -64,23 +65,22 @@ class Sealing:
 
     def __init__(
         self,
-        vault: Vault,
+        account: Account,
         *,
+        contacts: Contacts,
         sessions: Sessions,
         first_contacts: FirstContacts,
         posting_keys: PostingKeys,
         is_tag_stored: Callable[[Tag], bool],
-        tell_renewed: Callable[[ContactRow, str, UnixSeconds], None],
-        entropy: Entropy,
     ) -> None:
-        self._people = vault.people
-        self._exchanges = vault.exchanges
+        self._people = account.vault.people
+        self._exchanges = account.vault.exchanges
+        self._contacts = contacts
         self._sessions = sessions
         self._first_contacts = first_contacts
         self._posting_keys = posting_keys
         self._is_tag_stored = is_tag_stored
-        self._tell_renewed = tell_renewed
-        self._entropy = entropy
+        self._entropy = account.entropy
 
     def seal(self, contact: ContactRow, payload: bytes, mesh_now: UnixSeconds) -> Sealed | None:
         """Seal a payload for a contact, if their keys and a posting key of ours are ready."""
@@ -142,7 +142,7 @@ class Sealing:
             if not self._first_contacts.is_cut_off(contact.id):
                 return
             reason = NO_KEYS_LEFT
-        elif self._is_tag_stored(self._sessions.next_tag(session)):
+        elif self._is_tag_stored(session.next_tag):
             reason = "this profile is older than what was written with it"
         elif self._exchanges.exchange(contact.id).lapsed_count >= LAPSED_BEFORE_RENEWAL:
             reason = f"{LAPSED_BEFORE_RENEWAL} messages in a row were never opened"
@@ -150,7 +150,7 @@ class Sealing:
             return
         if self._first_contacts.renew(contact, mesh_now, is_asked=False):
             self._exchanges.set_lapsed_count(contact.id, 0)
-            self._tell_renewed(contact, reason, mesh_now)
+            self._contacts.renewed(contact, reason, mesh_now)
 
     def _ready(self, audience: Audience, mesh_now: UnixSeconds) -> Signer | None:
         day = mesh_now // SECONDS_PER_DAY

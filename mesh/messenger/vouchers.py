@@ -16,11 +16,13 @@ from mesh.limits import (
     VOUCH_DAYS_TOLD,
     VOUCHES_DAYS_KEPT,
 )
+from mesh.messenger.feature import Feature, ReceivedControl
 from mesh.posting.standing import Standings
 from mesh.posting.vouching import vouches_for
 from mesh.storage.vault import Vault
 from mesh.storage.vault_rows import ContactRow
 from mesh.storage.vault_standing import ContactKeyRow, VouchesRow
+from mesh.wire.controls import POSTING_KEYS
 from mesh.wire.envelope import SECONDS_PER_DAY
 from mesh.wire.standing import VouchedDay, decode_own_keys, join_hashes, split_hashes
 
@@ -42,15 +44,18 @@ class Vouchers:
                 self._shut_out[contact.id] = None
         self._load(None)
 
+    def feature(self) -> Feature:
+        """Posting keys of contacts."""
+        return Feature(controls={POSTING_KEYS: self._keys_came}, cleanups=[self._expire])
+
     # --- What they tell -----------------------------------------------------------------------
 
-    def control_came(
-        self, contact: ContactRow, kind: int, data: bytes, *, mesh_now: UnixSeconds, now: Instant
-    ) -> None:
+    def _keys_came(self, control: ReceivedControl, mesh_now: UnixSeconds, now: Instant) -> None:
         """Their own keys, told inside the session; days that nobody needs are passed over."""
+        contact = control.contact
         today = mesh_now // SECONDS_PER_DAY
         changed: dict[int, None] = {}
-        for day, key in decode_own_keys(data):
+        for day, key in decode_own_keys(control.data):
             # A day on either side, since clocks differ.
             if not today - STANDING_DAYS_KEPT <= day <= today + POSTING_DAYS_TOLD:
                 continue
@@ -102,7 +107,7 @@ class Vouchers:
             self._shut_out[contact] = None
             self._standings.withdraw(contact)
 
-    def expire(self, mesh_now: UnixSeconds) -> None:
+    def _expire(self, mesh_now: UnixSeconds, now: Instant) -> None:
         """Forget days of which no envelope is kept any more."""
         today = mesh_now // SECONDS_PER_DAY
         self._standings.expire(today)

@@ -146,7 +146,7 @@ def _own_seed(messenger: Messenger | None, day: int) -> bytes | None:
     """Of the key by which contacts know today's mail of the person whose laptop it was."""
     if messenger is None:
         return None
-    told = messenger._posting_keys.to_tell(day)
+    told = messenger.parts.posting_keys.to_tell(day)
     return next((signer.seed for of_day, signer in told if of_day == day), None)
 
 

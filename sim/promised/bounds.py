@@ -1,7 +1,8 @@
 """Whether a node stays within its bounds: memory and dials (S10).
 
 Memory is counted from outside, by a *census*: from an engine through the objects of `mesh` that it
-holds, every container with its length, under the name of the class and attribute that holds it. So
+holds, every container with its length, under the name of the class and attribute that holds it.
+What a function is bound to, or has taken from around it, is held by whoever holds the function. So
 a table that somebody adds is counted from its first day. A container may hold as many things as
 are in the node's databases, and a few more; the tables that are bounded by a number of their own
 stand in `CAPS` with it.
@@ -9,6 +10,7 @@ stand in `CAPS` with it.
 
 from collections import deque
 from collections.abc import Mapping
+from types import FunctionType, MethodType
 from typing import Final
 
 from mesh import limits
@@ -108,6 +110,13 @@ def require_patient(
 
 
 def _attributes(holder: object) -> list[tuple[str, object]]:
+    if isinstance(holder, MethodType):
+        return [("__self__", holder.__self__)]
+    if isinstance(holder, FunctionType):
+        if not holder.__module__.startswith("mesh."):
+            return []
+        cells = zip(holder.__code__.co_freevars, holder.__closure__ or (), strict=True)
+        return [(name, cell.cell_contents) for name, cell in cells]
     held = list(getattr(holder, "__dict__", {}).items())
     return held + [(name, getattr(holder, name, None)) for name in _slots_of(type(holder))]
 
@@ -128,7 +137,8 @@ def _is_kind_ours(kind: type[object]) -> bool:
     if known is None:
         module = kind.__module__
         is_below = module.startswith(("mesh.storage", "mesh.wire"))
-        known = _OURS[kind] = module.startswith("mesh.") and not is_below
+        is_function = kind in (MethodType, FunctionType)
+        known = _OURS[kind] = is_function or (module.startswith("mesh.") and not is_below)
     return known
 
 

@@ -3,7 +3,7 @@
 import contextlib
 from collections.abc import Callable, Iterator
 
-from mesh.messenger.inbox import Inbox
+from mesh.messenger.reception import Reception
 from mesh.wire.envelope import Envelope
 from sim.swapping import Swap, swapped
 
@@ -11,16 +11,14 @@ from sim.swapping import Swap, swapped
 @contextlib.contextmanager
 def watching_inboxes(opened: Callable[[Envelope], None]) -> Iterator[None]:
     """While inside, all that is opened is told."""
-    take = Inbox._accept
+    take = Reception.accept
 
-    def accept(inbox: Inbox, *given: object, **named: object) -> None:
+    def accept(reception: Reception, *given: object, **named: object) -> None:
         envelope = getattr(given[2], "envelope", None)
-        assert isinstance(envelope, Envelope), (
-            "the inbox takes what it opened as its third argument"
-        )
+        assert isinstance(envelope, Envelope), "what was opened is the third argument"
         opened(envelope)
         # It hands on whatever it was called with.
-        take(inbox, *given, **named)  # type: ignore[arg-type]
+        take(reception, *given, **named)  # type: ignore[arg-type]
 
-    with swapped(Swap(Inbox, "_accept", accept)):
+    with swapped(Swap(Reception, "accept", accept)):
         yield

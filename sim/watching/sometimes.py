@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Final, Protocol
 
 from mesh.engine.forwarding.intake import Intake
-from mesh.messenger.inbox import Inbox
+from mesh.messenger.inbound_sessions import InboundSessions
 from mesh.messenger.renewals import Renewals
 from mesh.posting.keeping import Keeping
 from mesh.posting.mesh_time import MeshClock
@@ -136,8 +136,8 @@ def _of_learned(result: object) -> list[str]:
 
 
 _AFTER: Final[Sequence[tuple[object, str, Callable[[object], list[str]]]]] = (
-    (Inbox, "_open_renewal", _of_renewal),
-    (Inbox, "_open_repetition", _of_repetition),
+    (InboundSessions, "open_renewal", _of_renewal),
+    (InboundSessions, "_open_repetition", _of_repetition),
     (Retiring, "hold", _of_hold),
     (Keeping, "take_victims", _of_victims),
     (MeshClock, "take_notices", _of_notices),

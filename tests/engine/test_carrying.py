@@ -238,7 +238,7 @@ def test_junk_under_a_tag_of_ours_is_evicted_like_any_other_mail() -> None:
     table.join("ada", "box")
     messenger = table.seats["box"].engine._vault.messenger
     assert messenger is not None
-    tag = next(iter(messenger._expected._places))
+    tag = next(iter(messenger.parts.expected._places))
     stranger = Stranger(table, "box")
     for number in range(64):
         stranger.send(Push(envelope(number, tag=tag)))

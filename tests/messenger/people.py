@@ -6,16 +6,19 @@ from dataclasses import dataclass, field
 from mesh.commands import (
     AddContact,
     Answer,
+    AskContact,
     AskContacts,
     AskMessages,
     Command,
     ContactAnswer,
+    ContactDetailsAnswer,
     ContactsAnswer,
     CreateIdentity,
     CreateInvite,
     InviteAnswer,
     MessageAnswer,
     MessagesAnswer,
+    NoteAnswer,
     SendMessage,
 )
 from mesh.crypto.kem import Kem, PycaKem
@@ -23,6 +26,8 @@ from mesh.effects import Effect, Emit, MintStamp
 from mesh.events import Event
 from mesh.ids import Instant, LinkKey, Monotonic, Tag, UnixSeconds
 from mesh.inputs import Connection, StampMinted
+from mesh.messenger import wiring
+from mesh.messenger.account import Environment
 from mesh.messenger.messenger import Messenger
 from mesh.posting.standing import Standings
 from mesh.storage.migrations import migrate_vault
@@ -61,8 +66,44 @@ class Clock:
 
 
 @dataclass(slots=True)
+class Store:
+    """What a node carries, without a database."""
+
+    envelopes: dict[bytes, Envelope] = field(default_factory=dict)
+    by_tag: dict[Tag, list[Envelope]] = field(default_factory=dict)
+
+    def has_tag(self, tag: Tag) -> bool:
+        """Whether an envelope with this tag is here."""
+        return tag in self.by_tag
+
+    def of_tags(self, tags: Sequence[Tag]) -> list[Envelope]:
+        """The envelopes with these tags."""
+        return [one for tag in dict.fromkeys(tags) for one in self.by_tag.get(tag, ())]
+
+    def add(self, envelope: Envelope) -> None:
+        """Keep an envelope, once."""
+        if envelope.id not in self.envelopes:
+            self.envelopes[envelope.id] = envelope
+            self.by_tag.setdefault(envelope.header.tag, []).append(envelope)
+
+    def lapse(self, mesh_now: UnixSeconds) -> None:
+        """Let go of what has outlived its lifetime."""
+        for id_, envelope in list(self.envelopes.items()):
+            if envelope.header.lapses <= mesh_now:
+                del self.envelopes[id_]
+                same = self.by_tag[envelope.header.tag]
+                same.remove(envelope)
+                if not same:
+                    del self.by_tag[envelope.header.tag]
+
+    def copy(self) -> "Store":
+        """Another store that has the same."""
+        return Store(dict(self.envelopes), {tag: list(same) for tag, same in self.by_tag.items()})
+
+
+@dataclass(slots=True)
 class Person:
-    """A messenger over a vault in memory, and a store that is a list."""
+    """A messenger over a vault in memory, and a store."""
 
     name: str
     clock: Clock
@@ -76,8 +117,7 @@ class Person:
     entropy: SeededEntropy = field(init=False)
     messenger: Messenger = field(init=False)
     standings: Standings = field(init=False)
-    store: dict[bytes, Envelope] = field(default_factory=dict)
-    store_tags: dict[Tag, list[Envelope]] = field(default_factory=dict)
+    store: Store = field(default_factory=Store)
     events: list[Event] = field(default_factory=list)
     mints: list[MintStamp] = field(default_factory=list)
 
@@ -102,15 +142,15 @@ class Person:
         """A new messenger over what the former one committed."""
         self.standings = Standings()
         with transaction(self.connection):
-            self.messenger = Messenger(
-                vault=self.connection,
-                standings=self.standings,
-                is_tag_stored=self._has_tag,
+            environment = Environment(
                 parameters=self.parameters,
                 entropy=self.entropy,
                 kem=self.kem,
-                mesh_now=self.mesh_now,
-                now=self.now,
+                is_tag_stored=self.store.has_tag,
+                standings=self.standings,
+            )
+            self.messenger = Messenger(
+                self.connection, environment, mesh_now=self.mesh_now, now=self.now
             )
         self._carry_out(self.messenger.take_effects())
 
@@ -127,7 +167,7 @@ class Person:
         self.connection = copied(backup)
         self.restart()
         if with_bodies:
-            self.receive(list(self.store.values()))
+            self.receive(list(self.store.envelopes.values()))
 
     def ask(self, command: Command) -> Answer:
         """One command, as the engine runs it."""
@@ -138,11 +178,11 @@ class Person:
 
     def post(self, limit: int = 10_000) -> list[Envelope]:
         """What enters the own store, and so the mesh."""
-        posted = self.messenger.take_unposted(limit)
+        posted = self.messenger.parts.transit.unposted(limit)
         for envelope in posted:
-            self._carry(envelope)
+            self.store.add(envelope)
         with transaction(self.connection):
-            self.messenger.posted([envelope.id for envelope in posted])
+            self.messenger.parts.transit.posted([envelope.id for envelope in posted])
             self.messenger.write_posted()
         return posted
 
@@ -150,11 +190,11 @@ class Person:
         """Envelopes came over some link, in this order."""
         fresh = list(envelopes)
         for envelope in fresh:
-            self._carry(envelope)
+            self.store.add(envelope)
         with transaction(self.connection):
             self._open(fresh)
-            while wanted := self.messenger.take_wanted_tags():
-                self._open(self._stored(wanted))
+            while wanted := self.messenger.parts.expected.take_wanted():
+                self._open(self.store.of_tags(wanted))
         self._carry_out(self.messenger.take_effects())
 
     def tend(self) -> None:
@@ -171,27 +211,18 @@ class Person:
         with transaction(self.connection):
             for mint in minted:
                 stamp = bytes((7,)) * 12
-                self.messenger.stamp_minted(StampMinted(mint.posting_key, mint.day, stamp))
+                minted_stamp = StampMinted(mint.posting_key, mint.day, stamp)
+                self.messenger.parts.posting_keys.stamped(minted_stamp)
             self.messenger.deadline_passed(
                 mesh_now=self.mesh_now, is_clock_steady=self.is_clock_steady, now=self.now
             )
         self._carry_out(self.messenger.take_effects())
 
-    def let_lapse(self) -> None:
-        """The store lets go of what has outlived its lifetime."""
-        for id_, envelope in list(self.store.items()):
-            if envelope.header.lapses <= self.mesh_now:
-                del self.store[id_]
-                same = self.store_tags[envelope.header.tag]
-                same.remove(envelope)
-                if not same:
-                    del self.store_tags[envelope.header.tag]
-
     def carried_by(self, neighbour: bytes, envelopes: Sequence[Envelope]) -> None:
         """A neighbour says that it holds these."""
         short_ids = [envelope.id[:SHORT_ID_BYTES] for envelope in envelopes]
         with transaction(self.connection):
-            self.messenger.held(LinkKey(neighbour), short_ids)
+            self.messenger.parts.transit.held(LinkKey(neighbour), short_ids)
         self._carry_out(self.messenger.take_effects())
 
     # --- What a person does -------------------------------------------------------------------
@@ -210,6 +241,22 @@ class Person:
         answer = self.ask(SendMessage(contact, text, key))
         assert isinstance(answer, MessageAnswer)
         return answer
+
+    @property
+    def wired(self) -> wiring.Person:
+        """What the messenger has since there is an identity."""
+        assert self.messenger.person is not None
+        return self.messenger.person
+
+    def send_control(self, contact: str, kind: int, data: bytes) -> None:
+        """Send a control, and be it one that the program would not send."""
+        with transaction(self.connection):
+            self.wired.outbox.send_controls(
+                self.messenger.parts.contacts.contact(contact),
+                [(kind, data)],
+                mesh_ms=self.clock.unix_ms,
+                mesh_now=self.mesh_now,
+            )
 
     def contacts(self) -> list[ContactAnswer]:
         answer = self.ask(AskContacts())
@@ -230,22 +277,11 @@ class Person:
         return taken
 
     def dropped(self) -> dict[str, int]:
-        return self.messenger.counters()
+        return dict(self.messenger.parts.dropped)
 
     def _open(self, envelopes: Sequence[Envelope]) -> None:
-        expected = [one for one in envelopes if self.messenger.is_expected(one.header.tag)]
+        expected = [one for one in envelopes if one.header.tag in self.messenger.parts.expected]
         self.messenger.open_arrived(expected, mesh_now=self.mesh_now, now=self.now)
-
-    def _has_tag(self, tag: Tag) -> bool:
-        return tag in self.store_tags
-
-    def _stored(self, tags: Sequence[Tag]) -> list[Envelope]:
-        return [one for tag in dict.fromkeys(tags) for one in self.store_tags.get(tag, ())]
-
-    def _carry(self, envelope: Envelope) -> None:
-        if envelope.id not in self.store:
-            self.store[envelope.id] = envelope
-            self.store_tags.setdefault(envelope.header.tag, []).append(envelope)
 
     def _carry_out(self, effects: Sequence[Effect]) -> None:
         for effect in effects:
@@ -289,15 +325,32 @@ def exchange(*people: Person) -> None:
 def exchange_tokens(*people: Person) -> None:
     """Carry the tokens that are due to everybody."""
     for person in people:
-        due = person.messenger.take_retirements(1_000_000, person.now)
+        due = person.messenger.parts.retirements.take_due(1_000_000, person.now)
         for other in people:
             with transaction(other.connection):
                 for retirement in due:
-                    other.messenger.retired(retirement)
+                    other.messenger.parts.transit.retired(retirement.envelope, retirement.token)
             other._carry_out(other.messenger.take_effects())
-        person.messenger.retirements_left(due)
+        person.messenger.parts.retirements.left(due)
         with transaction(person.connection):
             person.messenger.write_posted()
+
+
+def details(person: Person, contact: str) -> ContactDetailsAnswer:
+    """All that is told of a contact."""
+    answer = person.ask(AskContact(contact))
+    assert isinstance(answer, ContactDetailsAnswer)
+    return answer
+
+
+def notes(person: Person, contact: str) -> list[NoteAnswer]:
+    """What happened to a contact."""
+    return details(person, contact).notes
+
+
+def one_contact(person: Person, label: str) -> ContactAnswer:
+    """One of a person's contacts."""
+    return details(person, label).contact
 
 
 def acquainted(clock: Clock) -> tuple[Person, Person]:

@@ -21,7 +21,6 @@ from mesh.storage.vault_sessions import SessionRows
 from mesh.wire.bundle import decode_bundle
 from mesh.wire.envelope import HEADER_BYTES, Envelope, Header, decode_envelope, sign_envelope
 from mesh.wire.invite import parse_invite
-from mesh.wire.retirement import Retirement
 from tests.entropy import SeededEntropy
 from tests.messenger.mallory import Mallory, payload, untouched
 from tests.messenger.people import DAY_S, Clock, Person, acquainted, exchange
@@ -178,7 +177,7 @@ First = tuple[Person, Person, Envelope, str, str]
 def test_a_replay_to_the_bundle_of_another_invite_founds_nothing(first: First) -> None:
     ann, _, envelope, link, other = first
     moved = rewrapped(envelope, tag_key(link), tag_key(other), 77)
-    assert ann.messenger.is_expected(moved.header.tag)
+    assert moved.header.tag in ann.messenger.parts.expected
     before = untouched(ann)
     ann.receive([moved])
     assert untouched(ann) == before
@@ -203,7 +202,7 @@ def test_a_replay_to_the_bundle_of_a_contact_founds_nothing(first: First) -> Non
     ((rendezvous,),) = ann.connection.execute("SELECT rendezvous_in FROM sessions").fetchall()
     assert isinstance(rendezvous, bytes)
     moved = rewrapped(envelope, tag_key(link), rendezvous, 3)
-    assert ann.messenger.is_expected(moved.header.tag)
+    assert moved.header.tag in ann.messenger.parts.expected
     ann.receive([moved])
     # Whoever has the key of a rendezvous is Bob or a thief of his: it looks like a loss.
     founded = ann.connection.execute("SELECT count(*) FROM sessions WHERE is_begun_here = 0")
@@ -293,7 +292,7 @@ def test_a_damaged_message_of_a_session_changes_nothing() -> None:
     before = untouched(ann)
     for one in damaged(true, range(len(true.body))):
         ann.receive([one])
-        assert ann.messenger.is_expected(true.header.tag)
+        assert true.header.tag in ann.messenger.parts.expected
     assert untouched(ann) == before
     assert renewed_count(ann) == 0
     ann.receive([true])
@@ -305,9 +304,9 @@ def test_a_damaged_post_quantum_step_changes_nothing() -> None:
     ann, bob = Person("Ann", clock, seed=1), Person("Bob", clock, seed=2)
     bob.add(ann.invite().link)
     bob.post()
-    ann.receive(list(bob.store.values()))
+    ann.receive(list(bob.store.envelopes.values()))
     # The first reply makes the step.
-    (reply,) = [one for one in ann.post() if bob.messenger.is_expected(one.header.tag)]
+    (reply,) = [one for one in ann.post() if one.header.tag in bob.messenger.parts.expected]
     assert len(reply.body) > 2_300
     before = untouched(bob)
     for one in damaged(reply, range(0, len(reply.body), 5)):
@@ -352,10 +351,10 @@ def test_junk_under_a_seen_tag_neither_uses_it_up_nor_looks_like_a_loss() -> Non
         ann.receive([sign_envelope(header, chance.randbytes(length), SEED)])
     assert untouched(ann) == before
     assert renewed_count(ann) == 0
-    assert ann.messenger.is_expected(true.header.tag)
+    assert true.header.tag in ann.messenger.parts.expected
     ann.receive([true])
     assert ann.texts("Bob") == ["true"]
-    assert not ann.messenger.is_expected(true.header.tag)
+    assert true.header.tag not in ann.messenger.parts.expected
 
 
 def test_junk_under_a_rendezvous_neither_uses_it_up_nor_looks_like_a_loss() -> None:
@@ -368,7 +367,7 @@ def test_junk_under_a_rendezvous_neither_uses_it_up_nor_looks_like_a_loss() -> N
     before = untouched(ann)
     ann.receive([sign_envelope(header, Random(4).randbytes(3_933), SEED)])
     assert untouched(ann) == before
-    assert ann.messenger.is_expected(header.tag)
+    assert header.tag in ann.messenger.parts.expected
 
 
 # --- Retirement -----------------------------------------------------------------------------------
@@ -384,15 +383,15 @@ def test_who_is_not_the_reader_cannot_say_that_a_message_was_delivered() -> None
     chance = Random(5)
     for token in (header.read_hash, header.withdraw_hash, bytes(16), b"", chance.randbytes(16)):
         with transaction(ann.connection):
-            ann.messenger.retired(Retirement(envelope.id, token))
+            ann.messenger.parts.transit.retired(envelope.id, token)
     assert untouched(ann) == before
     assert ann.messages("Bob")[-1].state == "carried"
     bob.receive([envelope])
     bob.clock.pass_by(3_600)
-    told = bob.messenger.take_retirements(10, bob.now)
+    told = bob.messenger.parts.retirements.take_due(10, bob.now)
     (true,) = [one for one in told if one.envelope == envelope.id]
     with transaction(ann.connection):
-        ann.messenger.retired(true)
+        ann.messenger.parts.transit.retired(true.envelope, true.token)
     assert ann.messages("Bob")[-1].state == "delivered"
 
 

@@ -12,7 +12,6 @@ from mesh.commands import (
 from mesh.errors import UserError
 from mesh.events import ComparisonChanged, ContactChanged, ContactNoted
 from mesh.limits import COMPARISON_SECONDS_MAX
-from mesh.storage.sqlcipher import transaction
 from mesh.wire.controls import COMPARE_REVEAL, COMPARE_VERDICT
 from tests.messenger.people import Clock, Person, acquainted, exchange
 
@@ -142,17 +141,8 @@ def test_a_comparison_that_nobody_goes_on_with_ends_after_a_day() -> None:
 def test_a_step_that_is_malformed_changes_nothing_and_is_counted() -> None:
     ann, bob = comparing()
     before = shown(ann, "Bob")
-    with transaction(bob.connection):
-        desk = bob.messenger._desk
-        assert desk is not None
-        contact = desk.contacts.contact("Ann")
-        for kind in (COMPARE_REVEAL, COMPARE_VERDICT):
-            desk.outbox.send_controls(
-                contact,
-                [(kind, b"short")],
-                mesh_ms=bob.clock.unix_ms,
-                mesh_now=bob.mesh_now,
-            )
+    for kind in (COMPARE_REVEAL, COMPARE_VERDICT):
+        bob.send_control("Ann", kind, b"short")
     exchange(ann, bob)
     assert shown(ann, "Bob") == before
     assert ann.dropped() == {"a step of a comparison of a wrong length": 2}

@@ -141,7 +141,7 @@ def test_a_note_to_oneself_is_kept_and_nothing_of_it_leaves() -> None:
     assert ann.send("Note to self", "buy rope", key="k") == note
     assert ann.send(str(note.conversation), "and tar").conversation == note.conversation
     assert ann.post() == []
-    assert not ann.messenger.has_unposted
+    assert not ann.messenger.parts.transit.has_unposted
     assert texts(items(ann, "me")) == ["buy rope", "and tar"]
     assert ann.texts("me") == ["buy rope", "and tar"]
     # Among no others, and nothing that could be taken back.

@@ -71,7 +71,7 @@ def test_two_who_hold_keys_of_lost_copies_find_each_other_when_nobody_asks() -> 
             return
         clock.pass_by(DAY_S)
         for person in (ann, bob):
-            person.let_lapse()
+            person.store.lapse(person.mesh_now)
             person.tend()
     raise AssertionError("they are deaf to each other")
 
@@ -88,7 +88,7 @@ def talkative_copy(clock: Clock) -> tuple[Person, Person]:
     exchange(copy, bob)
     assert heard(bob)[-1] == "copy 39"
     # All of this stands on the mesh, so that Ann passes over the tags that were used.
-    ann.receive([*copy.store.values(), *bob.store.values()])
+    ann.receive([*copy.store.envelopes.values(), *bob.store.envelopes.values()])
     clock.pass_by(RENEWAL_INTERVAL_SECONDS)
     return ann, bob
 

@@ -135,9 +135,9 @@ def test_a_contact_cannot_write_under_the_tags_of_another() -> None:
     mallory.restart()
     mallory.send("Ann", "I am Bob")
     (forged,) = mallory.post()
-    assert ann.messenger.is_expected(forged.header.tag)
+    assert forged.header.tag in ann.messenger.parts.expected
     ann.receive([forged])
-    assert ann.messenger.is_expected(forged.header.tag)
+    assert forged.header.tag in ann.messenger.parts.expected
     assert ann.texts() == []
     assert ann.dropped() == {"an answer to keys that are not here": 1}
     # It looks as if Bob had lost his keys, and Ann offers him new ones; no harm is done.

@@ -22,7 +22,6 @@ from mesh.commands import (
 from mesh.errors import UserError
 from mesh.events import ContactAdded, IntroductionChanged
 from mesh.limits import INTRODUCTION_SECONDS, INTRODUCTIONS_PER_CONTACT_MAX
-from mesh.storage.sqlcipher import transaction
 from mesh.wire.controls import INTRODUCE, INTRODUCE_ASK, INTRODUCE_GRANT
 from tests.messenger.people import DAY_S, Clock, Person, exchange
 
@@ -55,19 +54,6 @@ def one_contact(person: Person, label: str) -> ContactAnswer:
     answer = person.ask(AskContact(label))
     assert isinstance(answer, ContactDetailsAnswer)
     return answer.contact
-
-
-def say(person: Person, contact: str, kind: int, data: bytes) -> None:
-    """Send a control that the program would not send."""
-    desk = person.messenger._desk
-    assert desk is not None
-    with transaction(person.connection):
-        desk.outbox.send_controls(
-            desk.contacts.contact(contact),
-            [(kind, data)],
-            mesh_ms=person.clock.unix_ms,
-            mesh_now=person.mesh_now,
-        )
 
 
 def granted() -> tuple[Person, Person, Person]:
@@ -307,11 +293,11 @@ def test_what_nobody_asked_for_is_refused() -> None:
     ivy_key = bytes.fromhex(one_contact(bob, "Ivy").key)
     bob_key = bytes.fromhex(one_contact(ivy, "Bob").key)
     # Not by the host; of another host; malformed; to themselves; of the voucher.
-    say(ann, "Ivy", INTRODUCE_GRANT, id_ + link.encode())
-    say(bob, "Ivy", INTRODUCE_GRANT, bytes(16) + link.encode())
-    say(bob, "Ivy", INTRODUCE_GRANT, id_ + ann.invite().link.encode())
-    say(bob, "Ivy", INTRODUCE_GRANT, id_ + b"mesh:invite/nothing")
-    say(bob, "Ivy", INTRODUCE_GRANT, id_ + bob.invite().qr.encode())
+    ann.send_control("Ivy", INTRODUCE_GRANT, id_ + link.encode())
+    bob.send_control("Ivy", INTRODUCE_GRANT, bytes(16) + link.encode())
+    bob.send_control("Ivy", INTRODUCE_GRANT, id_ + ann.invite().link.encode())
+    bob.send_control("Ivy", INTRODUCE_GRANT, id_ + b"mesh:invite/nothing")
+    bob.send_control("Ivy", INTRODUCE_GRANT, id_ + bob.invite().qr.encode())
     exchange(ivy, ann, bob)
     assert ivy.dropped() == {
         "an invite for which we did not ask": 2,
@@ -319,11 +305,11 @@ def test_what_nobody_asked_for_is_refused() -> None:
         "an introduction without a valid invite": 1,
         "an introduction without keys": 1,
     }
-    say(ivy, "Bob", INTRODUCE_ASK, bytes(15))
-    say(ivy, "Bob", INTRODUCE_ASK, bytes(16) + ann_key[:-1])
-    say(ivy, "Bob", INTRODUCE_ASK, bytes(16) + bob_key + b"Bob")
-    say(ivy, "Bob", INTRODUCE_ASK, bytes(16) + ivy_key + b"Ivy")
-    say(ivy, "Bob", INTRODUCE, bytes(16) + b"\xff\xfe")
+    ivy.send_control("Bob", INTRODUCE_ASK, bytes(15))
+    ivy.send_control("Bob", INTRODUCE_ASK, bytes(16) + ann_key[:-1])
+    ivy.send_control("Bob", INTRODUCE_ASK, bytes(16) + bob_key + b"Bob")
+    ivy.send_control("Bob", INTRODUCE_ASK, bytes(16) + ivy_key + b"Ivy")
+    ivy.send_control("Bob", INTRODUCE, bytes(16) + b"\xff\xfe")
     exchange(ivy, ann, bob)
     assert bob.dropped() == {
         "an introduction that is too short": 2,
@@ -338,7 +324,7 @@ def test_who_waits_apart_introduces_nobody() -> None:
     dora = Person("Dora", ivy.clock, seed=7)
     dora.add(ivy.invite(uses_max=2).link)
     exchange(ivy, dora)
-    say(dora, "Ivy", INTRODUCE_ASK, bytes(16) + bytes(range(32)) + b"Eve")
+    dora.send_control("Ivy", INTRODUCE_ASK, bytes(16) + bytes(range(32)) + b"Eve")
     exchange(ivy, dora)
     assert introductions(ivy) == []
     assert ivy.dropped() == {"an introduction by somebody who waits apart": 1}
@@ -349,7 +335,9 @@ def test_one_contact_introduces_so_many_and_a_name_that_hides_something_is_not_s
     ivy, _, bob = three()
     for number in range(INTRODUCTIONS_PER_CONTACT_MAX + 1):
         key = bytes((number + 1,)) * 32
-        say(ivy, "Bob", INTRODUCE_ASK, bytes(15) + bytes((number,)) + key + b"E\xe2\x80\xaeve")
+        ivy.send_control(
+            "Bob", INTRODUCE_ASK, bytes(15) + bytes((number,)) + key + b"E\xe2\x80\xaeve"
+        )
     exchange(ivy, bob)
     found = introductions(bob)
     assert len(found) == INTRODUCTIONS_PER_CONTACT_MAX

@@ -119,10 +119,10 @@ def test_keys_of_a_closed_invite_are_erased_a_month_later() -> None:
     first = bob.post()
     ann.receive(first)
     exchange(ann, bob)
-    assert ann.messenger.is_expected(first[0].header.tag)
+    assert first[0].header.tag in ann.messenger.parts.expected
     clock.pass_by(INVITE_KEPT_SECONDS + DAY_S)
     ann.tend()
-    assert not ann.messenger.is_expected(first[0].header.tag)
+    assert first[0].header.tag not in ann.messenger.parts.expected
     rows = ann.connection.execute("SELECT secret, prekey FROM invites").fetchall()
     assert rows == [(None, None)]
     invites = ann.connection.execute("SELECT count(*) FROM prekeys WHERE contact IS NULL")
@@ -186,7 +186,7 @@ def test_after_a_restart_every_tag_of_an_invite_is_expected_again() -> None:
     bob.add(ann.invite().link)
     first = bob.post()
     ann.restart()
-    assert len(ann.messenger._expected) == INVITE_TAGS
+    assert len(ann.messenger.parts.expected) == INVITE_TAGS
     ann.receive(first)
     assert len(ann.contacts()) == 1
 
@@ -275,8 +275,10 @@ def test_what_is_public_is_signed_by_another_posting_key_than_letters() -> None:
     bob.add(ann.invite().link)
     exchange(ann, bob)
     ann.send("Bob", "hello")
-    keys = [one.header.posting_key for one in ann.store.values() if one.header.lifetime_class]
-    own = [key for key in keys if ann.messenger.is_own(key)]
+    keys = [
+        one.header.posting_key for one in ann.store.envelopes.values() if one.header.lifetime_class
+    ]
+    own = [key for key in keys if ann.messenger.parts.posting_keys.is_own(key)]
     assert len(set(own)) == 2
 
 

@@ -59,7 +59,7 @@ def live(clock: Clock, *people: Person, days: float) -> dict[str, list[int]]:
         for person in people:
             person.tend()
             person.mint_all()
-        while any(person.messenger.has_unposted for person in people):
+        while any(person.messenger.parts.transit.has_unposted for person in people):
             for person in people:
                 envelopes = person.post()
                 posted[person.name] += [one.header.size_class for one in envelopes]

@@ -52,7 +52,7 @@ class Pair:
     def pass_a_day(self) -> None:
         self.clock.pass_by(DAY_S)
         for person in (self.ann, self.bob):
-            person.let_lapse()
+            person.store.lapse(person.mesh_now)
             person.tend()
         self.settle()
 
@@ -74,7 +74,7 @@ class Pair:
         for person, other in ((self.ann, "Bob"), (self.bob, "Ann")):
             shown = [one.text for one in person.messages(other)]
             assert len(shown) == len(set(shown))
-        posted = {**self.ann.store, **self.bob.store}
+        posted = {**self.ann.store.envelopes, **self.bob.store.envelopes}
         places = {(one.header.tag, one.body[:12]) for one in posted.values()}
         assert len(places) == len(posted)
         for times in self.renewed.values():
@@ -199,7 +199,7 @@ def test_a_copy_that_runs_beside_makes_nobody_deaf_for_good(seed: int) -> None:
     pair.write("one profile")
     original, copy = pair.bob, Person("Bob", pair.clock, seed=77)
     copy.restore(original.backup())
-    copy.store, copy.store_tags = dict(original.store), dict(original.store_tags)
+    copy.store = original.store.copy()
     for number in range(12):
         writer = random.choice([original, copy])
         writer.send("Ann", f"{'copy' if writer is copy else 'original'} {number}")
@@ -265,7 +265,7 @@ def test_who_was_only_away_loses_no_contact_by_probes_and_renewals() -> None:
             pair.ann.send("Bob", f"away {day} {number}")
         pair.ann.post()
         pair.clock.pass_by(DAY_S)
-        pair.ann.let_lapse()
+        pair.ann.store.lapse(pair.ann.mesh_now)
         pair.ann.tend()
     ((rendezvous,),) = pair.ann.connection.execute(
         "SELECT max(rendezvous_count) FROM sessions"

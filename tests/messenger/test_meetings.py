@@ -11,9 +11,7 @@ from tests.messenger.people import Clock, Person, acquainted, exchange
 
 
 def meetings(person: Person) -> Meetings:
-    found = person.messenger.meetings
-    assert found is not None
-    return found
+    return person.wired.meetings
 
 
 def link_for(inviter: Person, guest: Person) -> str:
@@ -24,7 +22,7 @@ def link_for(inviter: Person, guest: Person) -> str:
 
 def meet(guest: Person, link: str, inviter: VerifyKey) -> None:
     with transaction(guest.connection):
-        guest.messenger.meet(link, inviter, mesh_now=guest.mesh_now, now=guest.now)
+        meetings(guest).add(link, inviter, guest.mesh_now, guest.now)
 
 
 def strangers() -> tuple[Person, Person, Person]:
@@ -80,9 +78,9 @@ def test_who_is_a_contact_already_is_only_marked_as_verified() -> None:
 
 def test_that_a_card_is_offered_survives_a_restart() -> None:
     ann, _, _ = strangers()
-    assert not ann.messenger.offers_card
+    assert not meetings(ann).offers_card
     for is_on in (True, False):
         with transaction(ann.connection):
-            ann.messenger.offer_card(is_on=is_on)
+            meetings(ann).offer_card(is_on=is_on)
         ann.restart()
-        assert ann.messenger.offers_card is is_on
+        assert meetings(ann).offers_card is is_on

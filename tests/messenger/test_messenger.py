@@ -23,6 +23,7 @@ from mesh.events import (
 )
 from mesh.ids import PostingKey
 from mesh.limits import TEXT_BYTES_MAX
+from mesh.messenger.account import Environment
 from mesh.messenger.messenger import Messenger
 from mesh.storage.migrations import migrate_vault
 from mesh.storage.sqlcipher import connect, transaction
@@ -34,19 +35,17 @@ def test_before_the_first_run_there_is_nobody_at_home() -> None:
     connection, clock = connect(None, None), Clock()
     migrate_vault(connection)
     with transaction(connection):
-        messenger = Messenger(
-            vault=connection,
-            is_tag_stored=lambda _tag: False,
+        environment = Environment(
             parameters=WITHOUT_STAMPS,
             entropy=SeededEntropy(1),
             kem=PycaKem(),
-            mesh_now=clock.mesh_now,
-            now=clock.now,
+            is_tag_stored=lambda _tag: False,
         )
+        messenger = Messenger(connection, environment, mesh_now=clock.mesh_now, now=clock.now)
         with pytest.raises(UserError) as caught:
             messenger.command(AskContacts(), mesh_now=clock.mesh_now, now=clock.now)
     assert caught.value.kind == "no-identity"
-    assert not messenger.has_identity
+    assert messenger.person is None
     assert messenger.deadline() is None
     assert messenger.summary().name == ""
 
@@ -278,18 +277,18 @@ def test_a_repeated_send_is_one_message_even_after_a_restart() -> None:
 def test_a_sealed_message_is_posted_again_until_the_store_has_it() -> None:
     ann, bob = acquainted(Clock())
     ann.send("Bob", "kept")
-    taken = ann.messenger.take_unposted(10)
+    taken = ann.messenger.parts.transit.unposted(10)
     ann.restart()
-    assert ann.messenger.has_unposted
-    assert [one.id for one in ann.messenger.take_unposted(10)] == [one.id for one in taken]
-    assert ann.messenger.is_protected(taken[0].id)
-    assert ann.messenger.is_own(taken[0].header.posting_key)
-    assert not ann.messenger.is_own(PostingKey(bytes(32)))
+    assert ann.messenger.parts.transit.has_unposted
+    assert [one.id for one in ann.messenger.parts.transit.unposted(10)] == [one.id for one in taken]
+    assert ann.messenger.parts.transit.is_on_its_way(taken[0].id)
+    assert ann.messenger.parts.posting_keys.is_own(taken[0].header.posting_key)
+    assert not ann.messenger.parts.posting_keys.is_own(PostingKey(bytes(32)))
     bob.receive(ann.post())
     ann.restart()
-    assert ann.messenger.take_unposted(10) == []
+    assert ann.messenger.parts.transit.unposted(10) == []
     assert (ann.messenger.deadline() or 0) <= ann.now.monotonic
-    assert ann.messenger.is_protected(taken[0].id)
+    assert ann.messenger.parts.transit.is_on_its_way(taken[0].id)
     assert bob.texts("Ann") == ["kept"]
 
 
@@ -320,7 +319,7 @@ def test_a_message_expires_after_a_week() -> None:
     clock.pass_by(40)
     ann.tend()
     assert ann.messages("Bob")[0].state == "expired"
-    assert not ann.messenger.is_protected(posted[0].id)
+    assert not ann.messenger.parts.transit.is_on_its_way(posted[0].id)
     assert ann.messenger.summary().outbox_count == 0
     # What a neighbour says afterwards changes nothing.
     ann.carried_by(b"a" * 32, posted)
@@ -402,13 +401,13 @@ def test_secrets_are_in_no_repr() -> None:
     seed = ann.connection.execute("SELECT seed FROM identity").fetchone()
     assert seed is not None
     assert isinstance(seed[0], bytes)
-    desk = ann.messenger._desk
-    assert desk is not None
-    keys = desk.identity.keys
-    shown = repr(desk) + repr(keys) + repr(desk.identity) + repr(ann.messenger._vault)
+    person = ann.wired
+    keys = person.identity.keys
+    shown = repr(person) + repr(keys) + repr(person.identity) + repr(ann.messenger._vault)
+    shown += repr(ann.messenger.parts) + repr(person.outbox._sealing)
     shown += "".join(
         repr(signer)
-        for signers in ann.messenger._posting_keys._signers.values()
+        for signers in ann.messenger.parts.posting_keys._signers.values()
         for signer in signers
     )
     for secret in (seed[0], keys.signing_seed, keys.identity_private):
@@ -425,13 +424,13 @@ def test_a_restart_loses_no_place_in_the_chains_of_tags() -> None:
         if number % 10 == 0:
             ann.restart()
     assert len(set(tags)) == 150
-    posted = [one for one in ann.store.values() if one.header.tag in dict.fromkeys(tags)]
+    posted = [one for one in ann.store.envelopes.values() if one.header.tag in dict.fromkeys(tags)]
     missing = posted[3]
     bob.receive(posted[:3] + posted[4:])
-    expected_count = len(bob.messenger._expected)
+    expected_count = len(bob.messenger.parts.expected)
     bob.restart()
     # The second step was used up whole and the first was not: neither is expected anew.
-    assert len(bob.messenger._expected) == expected_count
+    assert len(bob.messenger.parts.expected) == expected_count
     bob.receive([missing])
     assert bob.texts("Ann") == [str(number) for number in range(150)]
 

@@ -37,7 +37,7 @@ def test_a_refused_invite_asks_for_no_stamp() -> None:
         ann.ask(CreateInvite(uses_max=0))
     assert ann.mints == before
     assert ann.connection.execute("SELECT * FROM posting_keys").fetchall() == own
-    assert len(ann.messenger._posting_keys._own) == len(own)
+    assert len(ann.messenger.parts.posting_keys._own) == len(own)
 
 
 def test_a_message_waits_for_its_stamp_and_leaves_when_it_is_made() -> None:
@@ -58,7 +58,7 @@ def test_a_message_waits_for_its_stamp_and_leaves_when_it_is_made() -> None:
     ann.mint_all()
     exchange(ann, bob)
     assert bob.contacts()[0].state == "answered"
-    assert {one.header.stamp for one in bob.store.values()} == {bytes((7,)) * 12}
+    assert {one.header.stamp for one in bob.store.envelopes.values()} == {bytes((7,)) * 12}
 
 
 def test_what_is_written_behind_a_waiting_message_leaves_behind_it() -> None:
@@ -68,7 +68,7 @@ def test_what_is_written_behind_a_waiting_message_leaves_behind_it() -> None:
     first = ann.send("Bob", "first")
     mint = ann.mints[0]
     with transaction(ann.connection):
-        ann.messenger.stamp_minted(StampMinted(mint.posting_key, mint.day, bytes(12)))
+        ann.messenger.parts.posting_keys.stamped(StampMinted(mint.posting_key, mint.day, bytes(12)))
     second = ann.send("Bob", "second")
     assert ann.post() == []
     ann.tend()
@@ -101,10 +101,10 @@ def test_a_new_day_has_a_key_of_its_own_and_forgets_the_seed_of_the_old() -> Non
         "SELECT DISTINCT day FROM posting_keys WHERE seed IS NOT NULL ORDER BY day"
     ).fetchall()
     assert days_with_seed == [(TODAY + 3 + ahead,) for ahead in range(POSTING_DAYS_TOLD)]
-    assert all(ann.messenger.is_own(key) for key in keys)
+    assert all(ann.messenger.parts.posting_keys.is_own(key) for key in keys)
     clock.pass_by(40 * DAY_S)
     ann.tend()
-    assert not any(ann.messenger.is_own(key) for key in keys)
+    assert not any(ann.messenger.parts.posting_keys.is_own(key) for key in keys)
 
 
 def test_a_key_that_is_nearly_used_up_gets_a_successor_in_time() -> None:

@@ -20,12 +20,12 @@ def tell(person: Person, *retirements: Retirement) -> None:
     """These tokens are on the mesh, and the store has checked them or not."""
     with transaction(person.connection):
         for retirement in retirements:
-            person.messenger.retired(retirement)
+            person.messenger.parts.transit.retired(retirement.envelope, retirement.token)
     person.messenger.take_effects()
 
 
 def due(person: Person) -> list[Retirement]:
-    return person.messenger.take_retirements(1_000, person.now)
+    return person.messenger.parts.retirements.take_due(1_000, person.now)
 
 
 def rows_count(person: Person) -> int:
@@ -42,7 +42,7 @@ def quiet(clock: Clock) -> tuple[Person, Person]:
     for person in (ann, bob):
         told = due(person)
         with transaction(person.connection):
-            person.messenger.retirements_left(told)
+            person.messenger.parts.retirements.left(told)
             person.messenger.write_posted()
         assert rows_count(person) == 0
     return ann, bob
@@ -99,14 +99,14 @@ def test_a_token_is_kept_until_the_store_has_it() -> None:
     retirement = opened_by(bob, clock, envelope)
     bob.restart()
     assert due(bob) == [retirement], "a crash tells it again"
-    bob.messenger.retirements_left([retirement])
+    bob.messenger.parts.retirements.left([retirement])
     assert bob.messenger.posted_unwritten_count == 1
     with transaction(bob.connection):
         bob.messenger.write_posted()
     assert rows_count(bob) == 0
     bob.restart()
     assert due(bob) == []
-    assert bob.messenger.retirements_deadline() is None
+    assert bob.messenger.parts.retirements.deadline() is None
 
 
 @pytest.mark.parametrize("error_s", [-3_650 * DAY_S, 3_650 * DAY_S])
@@ -139,7 +139,7 @@ def test_only_the_readers_token_makes_a_message_delivered() -> None:
     tell(ann, retirement)
     assert (state(ann, "hello"), state(ann, "another")) == ("delivered", "queued")
     assert ann.messenger.summary().outbox_count == count - 1
-    assert not ann.messenger.is_protected(envelope.id)
+    assert not ann.messenger.parts.transit.is_on_its_way(envelope.id)
     ann.carried_by(b"n" * 32, [envelope])
     assert state(ann, "hello") == "delivered"
     clock.pass_by(40 * DAY_S)
@@ -267,16 +267,9 @@ def test_a_receipt_counts_for_its_own_conversation_only() -> None:
     eve.add(ann.invite().link)
     exchange(ann, bob, eve)
     message, _ = sent(ann, "hello")
-    assert ann.messenger._desk is not None
-    receipts = ann.messenger._desk.receipts
-    contacts = {one.label: one.id for one in ann.contacts()}
-    people = ann.messenger._vault.people
-    for label, expected in (("Eve", "queued"), ("Bob", "read")):
-        contact = next(row for row in people.contacts() if row.id == contacts[label])
-        with transaction(ann.connection):
-            receipts.control_came(
-                contact, READ, bytes.fromhex(message.id), mesh_now=ann.mesh_now, now=ann.now
-            )
+    for reader, expected in ((eve, "queued"), (bob, "read")):
+        reader.send_control("Ann", READ, bytes.fromhex(message.id))
+        ann.receive(reader.post())
         assert state(ann, "hello") == expected
 
 
@@ -321,12 +314,7 @@ def test_a_malformed_receipt_changes_nothing(data: bytes) -> None:
     clock = Clock()
     ann, bob = quiet(clock)
     sent(ann, "hello")
-    contact = bob.messenger._vault.people.contacts()[0]
-    with transaction(bob.connection):
-        assert bob.messenger._desk is not None
-        bob.messenger._desk.outbox.send_controls(
-            contact, [(READ, data)], mesh_ms=clock.unix_ms, mesh_now=bob.mesh_now
-        )
+    bob.send_control("Ann", READ, data)
     ann.receive(bob.post())
     assert ann.dropped() == {"malformed read receipt": 1}
     assert state(ann, "hello") == "queued"

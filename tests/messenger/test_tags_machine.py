@@ -20,10 +20,11 @@ from hypothesis.stateful import (
 )
 
 from mesh.crypto.kem import PycaKem
-from mesh.ids import Tag, UnixSeconds, VerifyKey
+from mesh.ids import Instant, Monotonic, Tag, UnixSeconds, VerifyKey
 from mesh.limits import RENDEZVOUS_TAGS, TAG_KEY_KEPT_SECONDS, TAG_WINDOW
 from mesh.messenger.expected import ExpectedTags, OfSession
-from mesh.messenger.sessions import Session, Sessions
+from mesh.messenger.session import Session
+from mesh.messenger.sessions import Sessions
 from mesh.ratchet.double_ratchet import Awaiting, Ratchet
 from mesh.ratchet.first_contact import Roots
 from mesh.storage.migrations import migrate_vault
@@ -35,6 +36,7 @@ from tests.entropy import SeededEntropy
 from tests.ratchet.side import opened, sealed
 
 KEM = PycaKem()
+START = Instant(Monotonic(0), 0)
 LIFETIME_S = 7 * 86_400
 WHO = st.integers(0, 1)
 
@@ -93,14 +95,14 @@ class Side:
         owner, index = place
         assert isinstance(owner, OfSession)
         session = self.session
-        assert self.sessions.box_key(session, owner.generation, index) == mail.box_key
+        assert session.box_key(owner.generation, index) == mail.box_key
         found = self.sessions.receive(session, mail.header, now)
         if isinstance(found, Awaiting):
-            assert self.sessions.awaits(session, tag)
+            assert self.sessions.tags.awaits(session, tag)
             return
         assert opened(found.message_key, mail.header, mail.box) == mail.text
         self.sessions.opened(session, found, now)
-        self.sessions.tag_used(session, owner.generation, index, tag, mail.header, now)
+        self.sessions.tags.used(session, owner.generation, index, tag, mail.header, now)
         assert not mail.is_opened, "a message was opened twice"
         mail.is_opened = True
 
@@ -194,7 +196,7 @@ class Tags(RuleBasedStateMachine):
     def erase(self) -> None:
         """What nothing can live under any more is erased, and nothing else."""
         for side in self.sides:
-            side.sessions.erase_old(self.now)
+            side.sessions.erase_old(self.now, START)
 
     @rule(who=WHO)
     def restart(self, who: int) -> None:
@@ -285,8 +287,8 @@ def test_a_generation_goes_31_days_after_a_later_one_was_used() -> None:
     # Of the former generation nothing is expected but what was lost.
     assert lost.tag in other.expected
     assert len(other.expected) == 1 + TAG_WINDOW + RENDEZVOUS_TAGS
-    other.sessions.erase_old(UnixSeconds(TAG_KEY_KEPT_SECONDS - 1))
+    other.sessions.erase_old(UnixSeconds(TAG_KEY_KEPT_SECONDS - 1), START)
     assert lost.tag in other.expected
-    other.sessions.erase_old(UnixSeconds(TAG_KEY_KEPT_SECONDS))
+    other.sessions.erase_old(UnixSeconds(TAG_KEY_KEPT_SECONDS), START)
     assert lost.tag not in other.expected
     assert len(other.expected) == TAG_WINDOW + RENDEZVOUS_TAGS

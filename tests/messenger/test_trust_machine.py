@@ -47,16 +47,58 @@ people = st.integers(0, 2)
 Shown = tuple[tuple[str, str], ...]
 
 
+class Crew:
+    """Three people, who know each other by their keys, and the mesh between them."""
+
+    def __init__(self) -> None:
+        self.clock = Clock()
+        self.people = [Person(name, self.clock, seed=seed) for seed, name in enumerate(NAMES, 1)]
+        self.keys = [one.wired.identity.keys.verify_key.hex() for one in self.people]
+        self.bag: list[tuple[int, Envelope]] = []
+
+    def do(self, who: int, other: int, command: Callable[[str], Command]) -> bool:
+        """One command about a contact, by key; False if it was refused or there is no contact."""
+        contact = self.find(who, other)
+        if contact is None:
+            return False
+        try:
+            self.people[who].ask(command(contact.key))
+        except UserError:
+            return False
+        return True
+
+    def invites(self, who: int) -> list[InviteAnswer]:
+        answer = self.people[who].ask(AskInvites())
+        assert isinstance(answer, InvitesAnswer)
+        return answer.invites
+
+    def find(self, who: int, other: int) -> ContactAnswer | None:
+        key = self.keys[other]
+        return next((one for one in self.people[who].contacts() if one.key == key), None)
+
+    def details(self, who: int, other: int) -> ContactDetailsAnswer | None:
+        if self.find(who, other) is None:
+            return None
+        answer = self.people[who].ask(AskContact(self.keys[other]))
+        assert isinstance(answer, ContactDetailsAnswer)
+        return answer
+
+    def post(self) -> None:
+        for who, person in enumerate(self.people):
+            self.bag += [(who, envelope) for envelope in person.post()]
+
+    def deliver(self, carried: list[tuple[int, Envelope]]) -> None:
+        for who, person in enumerate(self.people):
+            person.receive([envelope for author, envelope in carried if author != who])
+
+
 class Trust(RuleBasedStateMachine):
     """Who believes what of whom, and why they may."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.clock = Clock()
-        self.people = [Person(name, self.clock, seed=seed) for seed, name in enumerate(NAMES, 1)]
-        self.keys = [self._key(person) for person in self.people]
+        self.crew = Crew()
         self.links: list[tuple[int, str]] = []
-        self.bag: list[tuple[int, Envelope]] = []
         # Evidence, by (who believes, of whom).
         self.said_verified: dict[tuple[int, int], None] = {}
         self.said_equal: dict[tuple[int, int], dict[Shown, None]] = {}
@@ -73,7 +115,7 @@ class Trust(RuleBasedStateMachine):
     def know(self, is_known: bool) -> None:
         """Ann may know Bob and Cem from the start."""
         for other in (1, 2) if is_known else ():
-            self.people[other].add(self.people[0].invite().link)
+            self.crew.people[other].add(self.crew.people[0].invite().link)
             self.added_by_link[other, 0] = None
         self.carry_everything()
 
@@ -82,14 +124,14 @@ class Trust(RuleBasedStateMachine):
     @rule(who=people, uses_max=st.sampled_from([1, 1, 3]))
     def invite(self, who: int, uses_max: int) -> None:
         if len(self.links) < 6:
-            self.links.append((who, self.people[who].invite(uses_max=uses_max).link))
+            self.links.append((who, self.crew.people[who].invite(uses_max=uses_max).link))
 
     @rule(who=people, drawn=st.data())
     def revoke(self, who: int, drawn: st.DataObject) -> None:
-        open_ones = [one for one in self._invites(who) if one.state == "open"]
+        open_ones = [one for one in self.crew.invites(who) if one.state == "open"]
         if open_ones:
             invite = drawn.draw(st.sampled_from(open_ones)).id
-            answer = self.people[who].ask(RevokeInvite(invite))
+            answer = self.crew.people[who].ask(RevokeInvite(invite))
             assert isinstance(answer, InviteAnswer)
             assert answer.state == "revoked"
             self.revoked[who, invite] = answer.uses
@@ -97,20 +139,22 @@ class Trust(RuleBasedStateMachine):
     @rule(days=st.sampled_from([1, 1, 8]))
     def wait(self, days: int) -> None:
         """Invites for a week expire, and those who used them in time may come later."""
-        self.clock.pass_by(days * DAY_S)
-        for person in self.people:
+        self.crew.clock.pass_by(days * DAY_S)
+        for person in self.crew.people:
             person.tend()
         # Nobody is handed what has lapsed.
-        self._post()
-        self.bag = [one for one in self.bag if one[1].header.lapses > self.clock.mesh_now]
+        self.crew.post()
+        self.crew.bag = [
+            one for one in self.crew.bag if one[1].header.lapses > self.crew.clock.mesh_now
+        ]
 
     @precondition(lambda self: self.links)
     @rule(who=people, drawn=st.data())
     def add(self, who: int, drawn: st.DataObject) -> None:
         author, link = drawn.draw(st.sampled_from(self.links))
-        was_there = self._find(who, author) is not None
+        was_there = self.crew.find(who, author) is not None
         try:
-            self.people[who].add(link)
+            self.crew.people[who].add(link)
         except UserError:
             return
         if not was_there:
@@ -118,7 +162,7 @@ class Trust(RuleBasedStateMachine):
 
     @rule(who=people, other=people, is_verified=st.booleans())
     def verify(self, who: int, other: int, is_verified: bool) -> None:
-        if self._do(who, other, lambda key: VerifyContact(key, is_verified)):
+        if self.crew.do(who, other, lambda key: VerifyContact(key, is_verified)):
             if is_verified:
                 self.said_verified[who, other] = None
             else:
@@ -127,7 +171,7 @@ class Trust(RuleBasedStateMachine):
 
     @rule(who=people, other=people)
     def compare(self, who: int, other: int) -> None:
-        self._do(who, other, Compare)
+        self.crew.do(who, other, Compare)
 
     @rule(who=people, other=people, is_equal=st.sampled_from([True, True, False]))
     def compare_together(self, who: int, other: int, is_equal: bool) -> None:
@@ -140,34 +184,34 @@ class Trust(RuleBasedStateMachine):
 
     @rule(who=people, other=people, is_equal=st.sampled_from([True, True, False]))
     def confirm(self, who: int, other: int, is_equal: bool) -> None:
-        details = self._details(who, other)
+        details = self.crew.details(who, other)
         shown = () if details is None else tuple(details.comparison.emoji)
-        said = self._do(who, other, lambda key: ConfirmComparison(key, is_equal))
+        said = self.crew.do(who, other, lambda key: ConfirmComparison(key, is_equal))
         if said and is_equal:
             self.said_equal.setdefault((who, other), {})[shown] = None
             self.ever_equal.setdefault((who, other), {})[shown] = None
 
     @rule(who=people, other=people, is_blocked=st.booleans())
     def block(self, who: int, other: int, is_blocked: bool) -> None:
-        if self._do(who, other, lambda key: BlockContact(key, is_blocked)):
+        if self.crew.do(who, other, lambda key: BlockContact(key, is_blocked)):
             self.blocked_at.pop((who, other), None)
-            contact = self._find(who, other)
+            contact = self.crew.find(who, other)
             if is_blocked and contact is not None:
                 self.blocked_at[who, other] = contact.messages_count
 
     @rule(who=people, other=people)
     def accept(self, who: int, other: int) -> None:
-        if self._do(who, other, AcceptRequest):
+        if self.crew.do(who, other, AcceptRequest):
             self.accepted[who, other] = None
 
     @rule(who=people, other=people)
     def write(self, who: int, other: int) -> None:
-        if self._do(who, other, lambda key: SendMessage(key, "hello")):
+        if self.crew.do(who, other, lambda key: SendMessage(key, "hello")):
             self.accepted[who, other] = None
 
     @rule(who=people, other=people)
     def remove(self, who: int, other: int) -> None:
-        if self._do(who, other, RemoveContact):
+        if self.crew.do(who, other, RemoveContact):
             for evidence in (
                 self.said_verified,
                 self.said_equal,
@@ -180,9 +224,9 @@ class Trust(RuleBasedStateMachine):
 
     @rule(who=people, guest=people, host=people)
     def introduce(self, who: int, guest: int, host: int) -> None:
-        to = self._find(who, host)
+        to = self.crew.find(who, host)
         if to is not None:
-            self._do(who, guest, lambda key: Introduce(key, to.key))
+            self.crew.do(who, guest, lambda key: Introduce(key, to.key))
 
     @rule(who=people)
     def introduce_all(self, who: int) -> None:
@@ -195,13 +239,13 @@ class Trust(RuleBasedStateMachine):
 
     @rule(who=people, is_accepted=st.sampled_from([True, True, False]))
     def answer(self, who: int, is_accepted: bool) -> None:
-        found = self.people[who].ask(AskIntroductions())
+        found = self.crew.people[who].ask(AskIntroductions())
         assert isinstance(found, IntroductionsAnswer)
         for one in found.introductions:
-            other = self.keys.index(one.key)
-            was_there = self._find(who, other) is not None
+            other = self.crew.keys.index(one.key)
+            was_there = self.crew.find(who, other) is not None
             try:
-                self.people[who].ask(AnswerIntroduction(one.id, is_accepted))
+                self.crew.people[who].ask(AnswerIntroduction(one.id, is_accepted))
             except UserError:
                 continue
             if is_accepted and not was_there:
@@ -209,47 +253,47 @@ class Trust(RuleBasedStateMachine):
 
     @rule(who=people)
     def restart(self, who: int) -> None:
-        self.people[who].restart()
+        self.crew.people[who].restart()
 
     # --- The mesh -----------------------------------------------------------------------------
 
     @rule(drawn=st.data())
     def carry(self, drawn: st.DataObject) -> None:
         """Some of what was posted, in any order, perhaps again, to everybody else."""
-        self._post()
-        if not self.bag:
+        self.crew.post()
+        if not self.crew.bag:
             return
-        places = st.lists(st.integers(0, len(self.bag) - 1), min_size=1, max_size=4)
-        self._deliver([self.bag[place] for place in drawn.draw(places)])
+        places = st.lists(st.integers(0, len(self.crew.bag) - 1), min_size=1, max_size=4)
+        self.crew.deliver([self.crew.bag[place] for place in drawn.draw(places)])
 
     @rule()
     def carry_everything(self) -> None:
-        self._post()
-        self._deliver(self.bag[-60:])
-        self._post()
-        self._deliver(self.bag[-20:])
+        self.crew.post()
+        self.crew.deliver(self.crew.bag[-60:])
+        self.crew.post()
+        self.crew.deliver(self.crew.bag[-20:])
 
     # --- What must hold -----------------------------------------------------------------------
 
     @invariant()
     def every_contact_is_explained(self) -> None:
-        for who, person in enumerate(self.people):
+        for who, person in enumerate(self.crew.people):
             for contact in person.contacts():
-                self._explain(who, self.keys.index(contact.key), contact)
+                self._explain(who, self.crew.keys.index(contact.key), contact)
 
     @invariant()
     def no_invite_is_used_more_often_than_it_says(self) -> None:
-        for who in range(len(self.people)):
-            assert all(one.uses <= one.uses_max for one in self._invites(who))
+        for who in range(len(self.crew.people)):
+            assert all(one.uses <= one.uses_max for one in self.crew.invites(who))
 
     @invariant()
     def nobody_comes_by_an_invite_that_was_revoked(self) -> None:
         for (who, invite), uses in self.revoked.items():
-            (found,) = [one for one in self._invites(who) if one.id == invite]
+            (found,) = [one for one in self.crew.invites(who) if one.id == invite]
             assert (found.uses, found.state, found.link) == (uses, "revoked", "")
 
     def teardown(self) -> None:
-        for person in self.people:
+        for person in self.crew.people:
             person.connection.close()
 
     def _explain(self, who: int, other: int, contact: ContactAnswer) -> None:
@@ -269,49 +313,6 @@ class Trust(RuleBasedStateMachine):
         assert contact.is_blocked == (pair in self.blocked_at)
         if contact.is_blocked:
             assert contact.messages_count == self.blocked_at[pair]
-
-    # --- Below --------------------------------------------------------------------------------
-
-    def _do(self, who: int, other: int, command: Callable[[str], Command]) -> bool:
-        """One command about a contact, by key; False if it was refused or there is no contact."""
-        contact = self._find(who, other)
-        if contact is None:
-            return False
-        try:
-            self.people[who].ask(command(contact.key))
-        except UserError:
-            return False
-        return True
-
-    def _invites(self, who: int) -> list[InviteAnswer]:
-        answer = self.people[who].ask(AskInvites())
-        assert isinstance(answer, InvitesAnswer)
-        return answer.invites
-
-    def _find(self, who: int, other: int) -> ContactAnswer | None:
-        key = self.keys[other]
-        return next((one for one in self.people[who].contacts() if one.key == key), None)
-
-    def _details(self, who: int, other: int) -> ContactDetailsAnswer | None:
-        if self._find(who, other) is None:
-            return None
-        answer = self.people[who].ask(AskContact(self.keys[other]))
-        assert isinstance(answer, ContactDetailsAnswer)
-        return answer
-
-    def _post(self) -> None:
-        for who, person in enumerate(self.people):
-            self.bag += [(who, envelope) for envelope in person.post()]
-
-    def _deliver(self, carried: list[tuple[int, Envelope]]) -> None:
-        for who, person in enumerate(self.people):
-            person.receive([envelope for author, envelope in carried if author != who])
-
-    @staticmethod
-    def _key(person: Person) -> str:
-        desk = person.messenger._desk
-        assert desk is not None
-        return desk.identity.keys.verify_key.hex()
 
 
 TestTrust = Trust.TestCase

@@ -101,7 +101,7 @@ class TwoMessengers(RuleBasedStateMachine):
     def carry_token(self, data: st.DataObject) -> None:
         who, token = self.tokens.pop(data.draw(st.integers(0, len(self.tokens) - 1)))
         with transaction(self.people[who].connection):
-            self.people[who].messenger.retired(token)
+            self.people[who].messenger.parts.transit.retired(token.envelope, token.token)
 
     @rule(who=whose)
     def restart(self, who: int) -> None:
@@ -179,7 +179,9 @@ class TwoMessengers(RuleBasedStateMachine):
             self.came.add(self.envelope_of[envelope.id])
         self.tokens += [
             (1 - who, one)
-            for one in self.people[who].messenger.take_retirements(1_000, self.people[who].now)
+            for one in self.people[who].messenger.parts.retirements.take_due(
+                1_000, self.people[who].now
+            )
         ]
         self._post(who)
 

@@ -26,6 +26,7 @@ from mesh.errors import UserError
 from mesh.events import NearbyChanged
 from mesh.ids import Instant, LinkId, LinkKey, Monotonic, UnixSeconds
 from mesh.inputs import Connection
+from mesh.messenger.meetings import Meetings
 from mesh.messenger.messenger import Messenger
 from mesh.messenger.names import is_name
 from mesh.nearby.gathered import NearbyFrame
@@ -90,8 +91,8 @@ class Meeting(Part):
 
     def vault_opened(self, messenger: Messenger, now: Instant) -> None:
         """Our person is back."""
-        if messenger.offers_card:
-            self._switch_on(messenger, now)
+        if messenger.person is not None and messenger.person.meetings.offers_card:
+            self._switch_on(messenger.person.meetings, now)
 
     def vault_closing(self, now: Instant) -> None:
         """Be silent from now on."""
@@ -129,38 +130,37 @@ class Meeting(Part):
             except UserError:
                 self._nearby.declined(want.person)
         for person, verify_key in self._nearby.awaited():
-            meetings = messenger.meetings
-            contact = None if meetings is None else meetings.find_contact(verify_key)
+            us = messenger.person
+            contact = None if us is None else us.meetings.find_contact(verify_key)
             if contact is not None:
                 self._nearby.contact_came(person, contact)
 
     def _serve(self, messenger: Messenger, want: Want, mesh_now: UnixSeconds, now: Instant) -> None:
-        meetings = messenger.meetings
-        assert meetings is not None, "who has no identity offers no card"
+        assert messenger.person is not None, "who has no identity offers no card"
+        meetings = messenger.person.meetings
         match want:
             case InviteWanted(person, verify_key, name):
                 link, contact = meetings.invite(verify_key, name, mesh_now)
                 self._nearby.invite_made(person, link, contact)
             case InviteCame(person, verify_key, link):
-                contact = messenger.meet(link, verify_key, mesh_now=mesh_now, now=now)
+                contact = meetings.add(link, verify_key, mesh_now, now)
                 self._nearby.contact_came(person, contact)
             case _:
                 assert_never(want)
 
     def _set(self, messenger: Messenger, now: Instant, *, is_on: bool) -> None:
-        if messenger.meetings is None:
+        if messenger.person is None:
             raise UserError(
                 "no-identity", "This profile has no identity yet; run: mesh up --name NAME"
             )
-        messenger.offer_card(is_on=is_on)
+        meetings = messenger.person.meetings
+        meetings.offer_card(is_on=is_on)
         if is_on:
-            self._switch_on(messenger, now)
+            self._switch_on(meetings, now)
         else:
             self.vault_closing(now)
 
-    def _switch_on(self, messenger: Messenger, now: Instant) -> None:
-        meetings = messenger.meetings
-        assert meetings is not None, "who has no identity offers no card"
+    def _switch_on(self, meetings: Meetings, now: Instant) -> None:
         host = Host(meetings.name, meetings.verify_key, meetings.sign, meetings.look_alikes)
         self._nearby.switch_on(host, now)
 

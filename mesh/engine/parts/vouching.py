@@ -85,9 +85,9 @@ class VouchExchange(Part):
         """Keep what came, and tell whoever is to be told."""
         for contact, days in self._vouching.take_came():
             self._counters.count("vouches_received")
-            messenger.vouched(contact, days, mesh_now)
+            messenger.parts.vouchers.vouched(contact, days, mesh_now)
         self._vouching.deadline_passed(
-            lambda contact: messenger.vouches_for(contact, mesh_now), now
+            lambda contact: messenger.parts.vouchers.vouches_for(contact, mesh_now), now
         )
 
     def vault_closing(self, now: Instant) -> None:

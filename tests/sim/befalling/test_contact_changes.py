@@ -2,7 +2,7 @@
 
 import pytest
 
-from mesh.messenger import inbox
+from mesh.messenger import inbound_sessions
 from mesh.messenger.invites import InviteState
 from mesh.storage.sqlcipher import transaction
 from sim.promised.ledger import Letter
@@ -91,7 +91,7 @@ def test_an_invite_that_lets_in_after_it_was_taken_back_breaks_s19(
     def always_open(*_: object) -> InviteState:
         return "open"
 
-    monkeypatch.setattr(inbox, "state_of", always_open)
+    monkeypatch.setattr(inbound_sessions, "state_of", always_open)
     with pytest.raises(BrokenPromise, match="S19"):
         built(1, CHANGES).run(lambda world: None)
 

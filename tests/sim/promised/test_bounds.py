@@ -2,8 +2,9 @@
 
 import pytest
 
-from mesh.ids import Address, EnvelopeId, Instant, LinkId, Monotonic, UnixSeconds
-from mesh.inputs import Connected
+from mesh.commands import CreateIdentity
+from mesh.ids import Address, EnvelopeId, Instant, LinkId, Monotonic, RequestId, UnixSeconds
+from mesh.inputs import Asked, Connected
 from mesh.replication.seen_sets import Element
 from sim.kernel.calendar import EPOCH_US
 from sim.nodes.laptop import Laptop
@@ -34,6 +35,13 @@ def test_the_census_names_tables_deep_inside() -> None:
     found = census(laptop.engine)
     assert {"SeenSets._elements", "TargetTable._by_name", "Counters.by_name"} <= set(found)
     require_bounded(0, laptop.engine, laptop.store, laptop.vault)
+
+
+def test_the_census_sees_what_only_the_handler_of_a_command_holds() -> None:
+    laptop = booted()
+    assert laptop.engine is not None
+    laptop.engine.handle([Asked(RequestId(1), CreateIdentity("Ann"))], START)
+    assert "Trusting._halves" in census(laptop.engine)
 
 
 def test_every_table_that_has_a_bound_or_may_not_wait_is_there() -> None:

@@ -1,0 +1,45 @@
+"""What the parts of the messenger are made with."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from mesh.crypto.entropy import Entropy
+from mesh.crypto.kem import Kem
+from mesh.ids import Tag
+from mesh.limits import RETIRE_DELAY_MS
+from mesh.messenger.identity import Identity
+from mesh.messenger.telling import Telling
+from mesh.posting.standing import Standings
+from mesh.storage.vault import Vault
+from mesh.wire.parameters import MeshParameters
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """What a node gives to the messenger of whatever vault is open; it outlives that.
+
+    `is_tag_stored` says whether the store has, or once had, an envelope with a tag. An opened
+    envelope is retired after a time drawn between the two of `retire_delay_ms`.
+    """
+
+    parameters: MeshParameters
+    entropy: Entropy
+    kem: Kem
+    is_tag_stored: Callable[[Tag], bool]
+    standings: Standings = field(default_factory=Standings)
+    retire_delay_ms: tuple[int, int] = RETIRE_DELAY_MS
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """One identity, with the rows that are its own and the primitives by which it acts.
+
+    It knows none of the parts that are made with it.
+    """
+
+    vault: Vault
+    identity: Identity
+    parameters: MeshParameters
+    entropy: Entropy
+    kem: Kem
+    telling: Telling

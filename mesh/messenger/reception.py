@@ -1,0 +1,126 @@
+"""What an opened message leads to: what it says is learned, kept and told."""
+
+from collections import Counter
+from collections.abc import Mapping
+
+from mesh.errors import PeerError
+from mesh.events import MessageReceived
+from mesh.ids import Instant, UnixSeconds, direct_conversation, other_side
+from mesh.messenger.account import Account
+from mesh.messenger.contacts import Contacts
+from mesh.messenger.feature import ControlHandler, ReceivedControl
+from mesh.messenger.history import History
+from mesh.messenger.opened import Opened
+from mesh.messenger.reading import Reading
+from mesh.messenger.renewals import Renewals
+from mesh.messenger.retirements import Retirements
+from mesh.messenger.session import Session
+from mesh.ratchet.sealed_message import read_token_of
+from mesh.storage.vault_rows import ContactRow, MessageRow
+from mesh.wire.payload import Payload, message_id_of
+
+
+class Reception:
+    """Takes in what was opened. Controls that are refused count among the `dropped`."""
+
+    def __init__(
+        self,
+        account: Account,
+        *,
+        contacts: Contacts,
+        history: History,
+        reading: Reading,
+        retirements: Retirements,
+        renewals: Renewals,
+        controls: Mapping[int, ControlHandler],
+        dropped: Counter[str],
+    ) -> None:
+        self._people = account.vault.people
+        self._telling = account.telling
+        self._contacts = contacts
+        self._history = history
+        self._reading = reading
+        self._retirements = retirements
+        self._renewals = renewals
+        self._controls = controls
+        self._dropped = dropped
+
+    def accept(
+        self,
+        contact: ContactRow,
+        session: Session,
+        opened: Opened,
+        *,
+        is_first: bool,
+        mesh_now: UnixSeconds,
+        now: Instant,
+    ) -> None:
+        """Everything is in order: learn, and keep the message.
+
+        `is_first`: nothing of the session was opened here before.
+        """
+        payload = opened.payload
+        token = read_token_of(opened.receiving.message_key)
+        self._retirements.opened(opened.envelope.id, token, mesh_now=mesh_now, now=now)
+        is_apart = self._renewals.heard(
+            contact,
+            session,
+            payload,
+            created=opened.envelope.header.created,
+            is_first=is_first,
+        )
+        self._contacts.named(contact, payload.name, mesh_now)
+        message = message_id_of(opened.payload_bytes)
+        conversation = direct_conversation(contact.id)
+        if payload.text and not self._history.has(conversation, message):
+            row = self._history.add(
+                MessageRow(
+                    number=0,
+                    conversation=conversation,
+                    id=message,
+                    is_mine=False,
+                    text=payload.text,
+                    parents=b"".join(payload.parents),
+                    clock=payload.hlc,
+                    position=payload.hlc,
+                    received=mesh_now,
+                    state="received",
+                )
+            )
+            self._tell_received(row)
+        self._act_on_controls(contact, session, payload, mesh_now, now)
+        self._renewals.settle(
+            contact,
+            session,
+            payload,
+            is_first=is_first,
+            is_apart=is_apart,
+            mesh_now=mesh_now,
+            now=now,
+        )
+
+    def _tell_received(self, row: MessageRow) -> None:
+        contact = other_side(row.conversation)
+        if self._people.contact(contact).is_request:
+            # They wait apart: that their count has risen is all that is told.
+            self._telling.contact_changed(contact)
+            return
+        self._telling.tell(MessageReceived(self._reading.answer(row)))
+
+    def _act_on_controls(
+        self,
+        contact: ContactRow,
+        session: Session,
+        payload: Payload,
+        mesh_now: UnixSeconds,
+        now: Instant,
+    ) -> None:
+        for kind, data in payload.controls:
+            handler = self._controls.get(kind)
+            try:
+                current = self._people.contact(contact.id)
+                if handler is not None:
+                    handler(ReceivedControl(current, session, kind, data), mesh_now, now)
+            except PeerError as error:
+                # The message beside it stands.
+                self._dropped[error.reason] += 1
