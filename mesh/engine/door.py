@@ -110,7 +110,7 @@ class Engine:
         self._clock = MeshClock()
         self._clock.stored(self._carrying.intake.newest_created)
         self._dialing = Dialing(entropy)
-        self._first_messages = FirstMessages(self._carrying.store.first_messages())
+        self._first_messages = FirstMessages(self._carrying.store.link_state.first_messages())
         self._exchange = PeerExchange(entropy)
         self._neighbours = Neighbours(
             settings=settings,

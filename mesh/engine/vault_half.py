@@ -313,7 +313,7 @@ class VaultHalf(Part):
         store = self._carrying.store
         mark = self._carrying.holdings.last_arrival
         if self._is_behind:
-            rows = store.arrived_tags(messenger.read_mark, ARRIVALS_PER_BATCH)
+            rows = store.scans.arrived_tags(messenger.read_mark, ARRIVALS_PER_BATCH)
             ids = [row.id for row in rows if row.tag in messenger.parts.expected]
             found = store.envelopes_bytes(ids)
             expected = [decode_envelope(found[id_]) for id_ in ids if id_ in found]
@@ -321,7 +321,7 @@ class VaultHalf(Part):
             mark = rows[-1].arrival if rows else mark
         messenger.open_arrived(expected, mesh_now=mesh_now, now=now)
         while tags := messenger.parts.expected.take_wanted():
-            stored = [decode_envelope(data) for data in store.by_tags(tags)]
+            stored = [decode_envelope(data) for data in store.scans.by_tags(tags)]
             if stored:
                 messenger.open_arrived(stored, mesh_now=mesh_now, now=now)
         messenger.set_read_mark(mark)

@@ -14,29 +14,22 @@ from typing import Final, NamedTuple
 
 from mesh.ids import EnvelopeId, Tag, UnixSeconds
 from mesh.inputs import Connection
-from mesh.limits import FIRST_MESSAGES_REMEMBERED, LAPSED_ROWS_PER_BATCH
+from mesh.limits import LAPSED_ROWS_PER_BATCH
+from mesh.storage.link_state import LinkStateRows
 from mesh.storage.store_rows import (
-    ArrivedTag,
-    CarriedRow,
     IndexRow,
     blob,
-    carried_row,
     envelope_row,
-    first_integer,
     index_row,
     integer,
     joined,
-    text,
+    select_by_keys,
 )
+from mesh.storage.store_scans import StoreScans
 from mesh.wire.envelope import SIZE_BYTES, STUB_BYTES, Envelope, Stub
 from mesh.wire.retirement import Retirement
 
 _ROWS_PER_FETCH: Final = 4_096
-
-# Few numbers of keys, so that the statements stay compiled: the last key is repeated to fill one.
-# SQLite sorts all of them into a tree first, so most queries, which have few, use a narrow one.
-_WIDTHS: Final = (1, 4, 16, 64)
-_KEYS_PER_QUERY: Final = _WIDTHS[-1]
 
 _INSERT_ENVELOPE: Final = "INSERT INTO envelopes VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 
@@ -64,6 +57,8 @@ class Store:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+        self.scans: Final = StoreScans(connection)
+        self.link_state: Final = LinkStateRows(connection)
 
     # --- Writing envelopes --------------------------------------------------------------------
 
@@ -156,8 +151,10 @@ class Store:
 
     def envelopes_bytes(self, ids: Sequence[EnvelopeId]) -> dict[EnvelopeId, bytes]:
         """Those of the given envelopes that are here with their bodies."""
-        rows = self._select_by_keys(
-            "SELECT id, stub, body FROM envelopes JOIN bodies USING (arrival) WHERE id IN", ids
+        rows = select_by_keys(
+            self._connection,
+            "SELECT id, stub, body FROM envelopes JOIN bodies USING (arrival) WHERE id IN",
+            ids,
         )
         return {EnvelopeId(blob(id_)): joined(stub, body) for id_, stub, body in rows}
 
@@ -168,13 +165,15 @@ class Store:
 
     def stubs(self, ids: Sequence[EnvelopeId]) -> dict[EnvelopeId, bytes]:
         """The stubs of those of the given envelopes that are known, with or without bodies."""
-        rows = self._select_by_keys("SELECT id, stub FROM envelopes WHERE id IN", ids)
+        rows = select_by_keys(self._connection, "SELECT id, stub FROM envelopes WHERE id IN", ids)
         return {EnvelopeId(blob(id_)): blob(stub) for id_, stub in rows}
 
     def retirements_of(self, ids: Sequence[EnvelopeId]) -> list[Retirement]:
         """The retirements of the given envelopes, those of one in the order of their tokens."""
-        rows = self._select_by_keys(
-            "SELECT id, token FROM retirements JOIN envelopes USING (arrival) WHERE id IN", ids
+        rows = select_by_keys(
+            self._connection,
+            "SELECT id, token FROM retirements JOIN envelopes USING (arrival) WHERE id IN",
+            ids,
         )
         found = [Retirement(EnvelopeId(blob(id_)), blob(token)) for id_, token in rows]
         return sorted(found)
@@ -189,64 +188,10 @@ class Store:
             for id_, token in rows:
                 yield Retirement(EnvelopeId(blob(id_)), blob(token))
 
-    def by_tags(self, tags: Sequence[Tag]) -> list[bytes]:
-        """The envelopes that bear one of these tags and have a body, in order of arrival."""
-        rows = self._select_by_keys(
-            "SELECT arrival, stub, body FROM envelopes JOIN bodies USING (arrival) WHERE tag IN",
-            tags,
-        )
-        rows.sort(key=first_integer)
-        return [joined(stub, body) for _, stub, body in rows]
-
-    def arrivals_after(self, mark: int, limit: int) -> list[tuple[int, bytes]]:
-        """The next envelopes with a body beyond an arrival number, with their own numbers."""
-        rows = self._connection.execute(
-            "SELECT arrival, stub, body FROM bodies JOIN envelopes USING (arrival) "
-            "WHERE arrival > ? ORDER BY arrival LIMIT ?",
-            (mark, limit),
-        ).fetchall()
-        return [(integer(arrival), joined(stub, body)) for arrival, stub, body in rows]
-
-    def arrived_tags(self, mark: int, limit: int) -> list[ArrivedTag]:
-        """The same without the envelopes, for who looks for a few of many."""
-        rows = self._connection.execute(
-            "SELECT arrival, id, tag FROM bodies JOIN envelopes USING (arrival) "
-            "WHERE arrival > ? ORDER BY arrival LIMIT ?",
-            (mark, limit),
-        ).fetchall()
-        return [
-            ArrivedTag(integer(arrival), EnvelopeId(blob(id_)), Tag(blob(tag)))
-            for arrival, id_, tag in rows
-        ]
-
     def tags(self, ids: Sequence[EnvelopeId]) -> dict[EnvelopeId, Tag]:
         """The tags of those of the given envelopes that are known."""
-        rows = self._select_by_keys("SELECT id, tag FROM envelopes WHERE id IN", ids)
+        rows = select_by_keys(self._connection, "SELECT id, tag FROM envelopes WHERE id IN", ids)
         return {EnvelopeId(blob(id_)): Tag(blob(tag)) for id_, tag in rows}
-
-    def bodies_created(
-        self, since: UnixSeconds, before: UnixSeconds, limit: int
-    ) -> list[tuple[UnixSeconds, EnvelopeId]]:
-        """The next envelopes with a body that were created in this time, the oldest first."""
-        rows = self._connection.execute(
-            "SELECT created, id FROM envelopes JOIN bodies USING (arrival) "
-            "WHERE created >= ? AND created < ? ORDER BY created, id LIMIT ?",
-            (since, before, limit),
-        ).fetchall()
-        return [(UnixSeconds(integer(created)), EnvelopeId(blob(id_))) for created, id_ in rows]
-
-    def newest_before(
-        self, created: UnixSeconds, envelope_id: EnvelopeId, limit: int
-    ) -> list[CarriedRow]:
-        """The next envelopes down from a creation second and an id, the newest first."""
-        rows = self._connection.execute(
-            "SELECT created, id, size_class, lapses, "
-            "bodies.arrival IS NOT NULL, missing.arrival IS NOT NULL "
-            "FROM envelopes LEFT JOIN bodies USING (arrival) LEFT JOIN missing USING (arrival) "
-            "WHERE (created, id) < (?, ?) ORDER BY created DESC, id DESC LIMIT ?",
-            (created, envelope_id, limit),
-        ).fetchall()
-        return [carried_row(row) for row in rows]
 
     def index_rows(self) -> Iterator[IndexRow]:
         """All envelopes in the order of arrival, to build the indexes in memory at start."""
@@ -257,80 +202,36 @@ class Store:
 
     def rows(self, ids: Sequence[EnvelopeId]) -> list[IndexRow]:
         """What the indexes know of those of the given envelopes that are here."""
-        return [
-            index_row(row) for row in self._select_by_keys(f"{_INDEX_COLUMNS} WHERE id IN", ids)
-        ]
+        found = select_by_keys(self._connection, f"{_INDEX_COLUMNS} WHERE id IN", ids)
+        return [index_row(row) for row in found]
 
     def last_arrival(self) -> int:
         """The highest arrival number that was ever given; zero at first."""
-        return self._totals()[0]
+        return self.totals()[0]
 
     @property
     def stored_bytes(self) -> int:
         """Bytes of all envelopes and, where the body is gone, of their stubs."""
-        return self._totals()[1]
+        return self.totals()[1]
 
     @property
     def envelopes_count(self) -> int:
         """Envelopes known, with or without their bodies."""
-        return self._totals()[2]
+        return self.totals()[2]
 
     def totals(self) -> tuple[int, int, int]:
         """The last arrival number, the bytes and the number of envelopes, at the cost of one."""
-        return self._totals()
-
-    # --- Link state ---------------------------------------------------------------------------
-
-    def peers(self) -> list[str]:
-        """The addresses that a person configured, in the order in which they were added."""
-        rows = self._connection.execute("SELECT address FROM configured_peers ORDER BY number")
-        return [text(row[0]) for row in rows.fetchall()]
-
-    def add_peer(self, address: str) -> None:
-        """Keep a configured address; one that is there stays where it is."""
-        self._connection.execute(
-            "INSERT INTO configured_peers (address) VALUES (?) ON CONFLICT DO NOTHING", (address,)
-        )
-
-    def remove_peer(self, address: str) -> None:
-        """Forget a configured address, if it is there."""
-        self._connection.execute("DELETE FROM configured_peers WHERE address = ?", (address,))
-
-    def first_messages(self) -> list[bytes]:
-        """The ephemeral keys of the last valid first handshake messages, oldest first."""
-        rows = self._connection.execute("SELECT ephemeral FROM first_messages ORDER BY number")
-        return [blob(row[0]) for row in rows.fetchall()]
-
-    def remember_first_messages(self, ephemerals: Sequence[bytes]) -> None:
-        """Remember more of them, and forget the oldest beyond the bound."""
-        self._connection.executemany(
-            "INSERT INTO first_messages (ephemeral) VALUES (?) ON CONFLICT DO NOTHING",
-            [(ephemeral,) for ephemeral in ephemerals],
-        )
-        self._connection.execute(
-            "DELETE FROM first_messages WHERE number <= "
-            "(SELECT number FROM first_messages ORDER BY number DESC LIMIT 1 OFFSET ?)",
-            (FIRST_MESSAGES_REMEMBERED,),
-        )
-
-    def find_setting(self, name: str) -> bytes | None:
-        """The value kept under a name, if there is one."""
-        found = self._connection.execute("SELECT value FROM settings WHERE name = ?", (name,))
-        row = found.fetchone()
-        return None if row is None else blob(row[0])
-
-    def put_setting(self, name: str, value: bytes) -> None:
-        """Keep a value under a name, in place of the one before."""
-        self._connection.execute(
-            "INSERT INTO settings VALUES (?, ?) "
-            "ON CONFLICT (name) DO UPDATE SET value = excluded.value",
-            (name, value),
-        )
+        row = self._connection.execute(
+            "SELECT last_arrival, stored_bytes, envelopes_count FROM totals"
+        ).fetchone()
+        assert row is not None
+        return integer(row[0]), integer(row[1]), integer(row[2])
 
     # --- Below --------------------------------------------------------------------------------
 
     def _places(self, ids: Sequence[EnvelopeId]) -> dict[EnvelopeId, _Place]:
-        rows = self._select_by_keys(
+        rows = select_by_keys(
+            self._connection,
             "SELECT id, arrival, size_class, bodies.arrival IS NOT NULL "
             "FROM envelopes LEFT JOIN bodies USING (arrival) WHERE id IN",
             ids,
@@ -370,22 +271,3 @@ class Store:
             "stored_bytes = stored_bytes - ?",
             (len(places), sum(place.bytes for place in places)),
         )
-
-    def _select_by_keys(self, sql: str, keys: Sequence[bytes]) -> list[tuple[object, ...]]:
-        rows: list[tuple[object, ...]] = []
-        unique = list(dict.fromkeys(keys))
-        for start in range(0, len(unique), _KEYS_PER_QUERY):
-            chunk = unique[start : start + _KEYS_PER_QUERY]
-            width = next(one for one in _WIDTHS if one >= len(chunk))
-            chunk += [chunk[-1]] * (width - len(chunk))
-            marks = ", ".join("?" * width)
-            rows += self._connection.execute(f"{sql} ({marks})", chunk).fetchall()
-        return rows
-
-    def _totals(self) -> tuple[int, int, int]:
-        """The last arrival number, the bytes and the number of envelopes."""
-        row = self._connection.execute(
-            "SELECT last_arrival, stored_bytes, envelopes_count FROM totals"
-        ).fetchone()
-        assert row is not None
-        return integer(row[0]), integer(row[1]), integer(row[2])

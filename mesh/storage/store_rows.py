@@ -4,9 +4,11 @@ What is read is checked by its type only: the tables are STRICT, and a damaged p
 far as here. Tuples rather than records, because a start reads a million of them.
 """
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Final, NamedTuple
 
 from mesh.ids import EnvelopeId, PostingKey, Tag, UnixSeconds
+from mesh.inputs import Connection
 from mesh.wire.envelope import (
     HEADER_BYTES,
     LIFETIME_SECONDS,
@@ -15,6 +17,11 @@ from mesh.wire.envelope import (
     Envelope,
     Stub,
 )
+
+# Few numbers of keys, so that the statements stay compiled: the last key is repeated to fill one.
+# SQLite sorts all of them into a tree first, so most queries, which have few, use a narrow one.
+_WIDTHS: Final = (1, 4, 16, 64)
+_KEYS_PER_QUERY: Final = _WIDTHS[-1]
 
 
 class IndexRow(NamedTuple):
@@ -115,3 +122,18 @@ def integer(value: object) -> int:
 def text(value: object) -> str:
     assert isinstance(value, str)
     return value
+
+
+def select_by_keys(
+    connection: Connection, sql: str, keys: Sequence[bytes]
+) -> list[tuple[object, ...]]:
+    """The rows of those of the given keys that are there; `sql` ends with IN."""
+    rows: list[tuple[object, ...]] = []
+    unique = list(dict.fromkeys(keys))
+    for start in range(0, len(unique), _KEYS_PER_QUERY):
+        chunk = unique[start : start + _KEYS_PER_QUERY]
+        width = next(one for one in _WIDTHS if one >= len(chunk))
+        chunk += [chunk[-1]] * (width - len(chunk))
+        marks = ", ".join("?" * width)
+        rows += connection.execute(f"{sql} ({marks})", chunk).fetchall()
+    return rows

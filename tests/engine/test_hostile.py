@@ -328,7 +328,7 @@ def check_bounds(table: Joined, name: str) -> None:
     assert all(len(holders) <= ANNOUNCERS_PER_ID_MAX for holders in declined._held_back.values())
     keeping = carrying.holdings.keeping
     assert not any(id_ in keeping for id_ in missed._missing)
-    bodies = carrying.store.arrived_tags(0, 1_000_000)
+    bodies = carrying.store.scans.arrived_tags(0, 1_000_000)
     assert len(keeping) == len(bodies)
     assert all(body.id in keeping for body in bodies)
     stubs_bytes = carrying.store.envelopes_count * STUB_BYTES

@@ -176,7 +176,7 @@ def test_copies_of_a_tag_do_not_fill_the_disk_of_a_locked_node() -> None:
     table.run()
     table.ask("ada", SendMessage("box", "While you were away."))
     store = table.seats["box"].engine._carrying.store
-    newest = decode_envelope(store.arrivals_after(store.last_arrival() - 1, 1)[0][1])
+    newest = decode_envelope(store.scans.arrivals_after(store.last_arrival() - 1, 1)[0][1])
     stranger = Stranger(table, "box")
     for key in range(1, 11):
         copies = (envelope(number, key=key, tag=newest.header.tag) for number in range(60))
@@ -331,6 +331,6 @@ def test_mail_of_a_contact_to_somebody_else_is_kept_as_a_contacts() -> None:
     mark = carrying.holdings.last_arrival
     table.ask("cy", SendMessage("dan", "Who carries this?"))
     table.pass_time(5)
-    arrived = [decode_envelope(data).id for _, data in carrying.store.arrivals_after(mark, 9)]
+    arrived = [decode_envelope(data).id for _, data in carrying.store.scans.arrivals_after(mark, 9)]
     depths = [place[0] for id_ in arrived if (place := carrying.holdings.keeping.place_of(id_))]
     assert depths == [Depth.CONTACT]

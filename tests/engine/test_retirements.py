@@ -271,7 +271,7 @@ def test_a_reader_says_first_that_it_holds_and_then_that_it_opened() -> None:
     table = chain()
     table.cut("relay", "cy")
     send(table, "ada", "cy", "Here?")
-    *_, (_, data) = Store(table.seats["relay"].store).arrivals_after(0, 9)
+    *_, (_, data) = Store(table.seats["relay"].store).scans.arrivals_after(0, 9)
     stranger = Stranger(table, "cy")
     stranger.heard.clear()
     stranger.send(Push(data))

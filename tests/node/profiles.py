@@ -19,11 +19,11 @@ needs_rights = pytest.mark.skipif(os.name == "nt", reason="there are no such rig
 
 def mark(connection: Connection) -> None:
     with transaction(connection):
-        Store(connection).put_setting("mark", b"here")
+        Store(connection).link_state.put_setting("mark", b"here")
 
 
 def is_marked(connection: Connection) -> bool:
-    return Store(connection).find_setting("mark") == b"here"
+    return Store(connection).link_state.find_setting("mark") == b"here"
 
 
 def note(vault: Connection) -> None:

@@ -76,7 +76,7 @@ def test_an_envelope_that_is_there_is_not_stored_again(
     one, other = make_envelope(1), make_envelope(2)
     add(connection, one, one)
     add(connection, other, one, other)
-    assert [arrival for arrival, _ in store.arrivals_after(0, 10)] == [1, 2]
+    assert [arrival for arrival, _ in store.scans.arrivals_after(0, 10)] == [1, 2]
     assert store.envelopes_count == 2
     assert store.stored_bytes == 2 * SIZE_BYTES[0]
 
@@ -87,8 +87,8 @@ def test_a_dropped_body_leaves_its_stub(connection: Connection, store: Store) ->
     with transaction(connection):
         store.drop_bodies([envelope.id, envelope.id, make_envelope(2).id])
     assert store.envelope_bytes(envelope.id) is None
-    assert store.by_tags([envelope.header.tag]) == []
-    assert store.arrivals_after(0, 10) == []
+    assert store.scans.by_tags([envelope.header.tag]) == []
+    assert store.scans.arrivals_after(0, 10) == []
     assert [(row.id, row.has_body) for row in store.index_rows()] == [(envelope.id, False)]
     assert store.stored_bytes == STUB_BYTES
     with transaction(connection):
@@ -105,7 +105,7 @@ def test_a_body_that_comes_later_is_new_to_a_reader_who_has_read_past_its_stub(
         store.drop_bodies([late.id])
     mark = store.last_arrival()
     add(connection, late)
-    assert store.arrivals_after(mark, 10) == [(3, late.data)]
+    assert store.scans.arrivals_after(mark, 10) == [(3, late.data)]
     assert store.envelopes_count == 2
     assert store.stored_bytes == 2 * SIZE_BYTES[0]
 
@@ -156,18 +156,18 @@ def test_an_arrival_number_is_never_given_twice(connection: Connection, store: S
         store.remove([make_envelope(1).id, make_envelope(2).id])
     assert store.last_arrival() == 2
     add(connection, make_envelope(3))
-    assert store.arrivals_after(2, 10) == [(3, make_envelope(3).data)]
+    assert store.scans.arrivals_after(2, 10) == [(3, make_envelope(3).data)]
 
 
 def test_arrivals_are_read_in_pages(connection: Connection, store: Store) -> None:
     envelopes = [make_envelope(number) for number in range(7)]
     add(connection, *envelopes)
     mark, read = 0, []
-    while page := store.arrivals_after(mark, 3):
+    while page := store.scans.arrivals_after(mark, 3):
         mark = page[-1][0]
         read += [data for _, data in page]
     assert read == [envelope.data for envelope in envelopes]
-    tags = store.arrived_tags(5, 10)
+    tags = store.scans.arrived_tags(5, 10)
     assert [row.tag for row in tags] == [envelope.header.tag for envelope in envelopes[5:]]
     assert [row.id for row in tags] == [envelope.id for envelope in envelopes[5:]]
 
@@ -177,11 +177,11 @@ def test_tags_are_looked_up_many_at_a_time(connection: Connection, store: Store)
     envelopes = [make_envelope(number, tag=shared) for number in range(3)]
     others = [make_envelope(number) for number in range(3, 300)]
     add(connection, *envelopes, *others)
-    assert store.by_tags([Tag(shared)]) == [envelope.data for envelope in envelopes]
-    assert store.by_tags([]) == []
-    assert store.by_tags([Tag(b"\1" * 16)]) == []
+    assert store.scans.by_tags([Tag(shared)]) == [envelope.data for envelope in envelopes]
+    assert store.scans.by_tags([]) == []
+    assert store.scans.by_tags([Tag(b"\1" * 16)]) == []
     wanted = [other.header.tag for other in reversed(others)]
-    assert store.by_tags(wanted) == [other.data for other in others]
+    assert store.scans.by_tags(wanted) == [other.data for other in others]
 
 
 def test_what_outlived_its_lifetime_lapses_and_nothing_else(
@@ -209,10 +209,10 @@ def test_bodies_are_found_by_their_creation_and_tags_by_their_ids(
     with transaction(connection):
         store.drop_bodies([envelopes[1].id])
     until = UnixSeconds(CREATED + 30)
-    found = store.bodies_created(UnixSeconds(CREATED), until, 9)
+    found = store.scans.bodies_created(UnixSeconds(CREATED), until, 9)
     assert found == [(one.header.created, one.id) for one in (envelopes[0], envelopes[2])]
-    assert store.bodies_created(UnixSeconds(CREATED + 1), until, 9) == found[1:]
-    assert store.bodies_created(UnixSeconds(CREATED), until, 1) == found[:1]
+    assert store.scans.bodies_created(UnixSeconds(CREATED + 1), until, 9) == found[1:]
+    assert store.scans.bodies_created(UnixSeconds(CREATED), until, 1) == found[:1]
     ids = [one.id for one in envelopes]
     assert store.tags([*ids, make_envelope(9).id]) == {one.id: one.header.tag for one in envelopes}
 
@@ -266,27 +266,27 @@ def test_lapsing_takes_a_bounded_number_at_once() -> None:
 def test_configured_peers_keep_their_order(connection: Connection, store: Store) -> None:
     with transaction(connection):
         for address in ("b:1", "a:1", "b:1", "c:1"):
-            store.add_peer(address)
-        store.remove_peer("a:1")
-        store.remove_peer("a:1")
-    assert store.peers() == ["b:1", "c:1"]
+            store.link_state.add_peer(address)
+        store.link_state.remove_peer("a:1")
+        store.link_state.remove_peer("a:1")
+    assert store.link_state.peers() == ["b:1", "c:1"]
 
 
 def test_the_newest_first_messages_are_remembered(connection: Connection, store: Store) -> None:
     ephemerals = [number.to_bytes(32, "big") for number in range(FIRST_MESSAGES_REMEMBERED + 10)]
     with transaction(connection):
-        store.remember_first_messages(ephemerals[:100])
-        store.remember_first_messages(ephemerals[50:])
-        store.remember_first_messages([])
-    assert store.first_messages() == ephemerals[10:]
+        store.link_state.remember_first_messages(ephemerals[:100])
+        store.link_state.remember_first_messages(ephemerals[50:])
+        store.link_state.remember_first_messages([])
+    assert store.link_state.first_messages() == ephemerals[10:]
 
 
 def test_a_setting_is_replaced(connection: Connection, store: Store) -> None:
-    assert store.find_setting("clock") is None
+    assert store.link_state.find_setting("clock") is None
     with transaction(connection):
-        store.put_setting("clock", b"one")
-        store.put_setting("clock", b"two")
-    assert store.find_setting("clock") == b"two"
+        store.link_state.put_setting("clock", b"one")
+        store.link_state.put_setting("clock", b"two")
+    assert store.link_state.find_setting("clock") == b"two"
 
 
 def test_all_rows_are_read_in_order_of_arrival(connection: Connection, store: Store) -> None:
@@ -417,14 +417,14 @@ class StoreMachine(RuleBasedStateMachine):
         assert self.store.envelopes_bytes(list(self.kept)) == {
             kept.envelope.id: kept.envelope.data for kept in with_body
         }
-        assert self.store.by_tags([Tag(bytes(16))]) == [
+        assert self.store.scans.by_tags([Tag(bytes(16))]) == [
             kept.envelope.data for kept in with_body if kept.envelope.header.tag == bytes(16)
         ]
         half = self.last_arrival // 2
-        assert self.store.arrivals_after(half, 100) == [
+        assert self.store.scans.arrivals_after(half, 100) == [
             (kept.arrival, kept.envelope.data) for kept in with_body if kept.arrival > half
         ]
-        created = self.store.bodies_created(UnixSeconds(0), UnixSeconds(2**32), 100)
+        created = self.store.scans.bodies_created(UnixSeconds(0), UnixSeconds(2**32), 100)
         assert created == sorted(
             (one.envelope.header.created, one.envelope.id) for one in with_body
         )

@@ -56,7 +56,7 @@ class Forgetting:
 
     def load(self, sets: SeenSets) -> None:
         """Cut where it was cut before: nobody is asked again for what was forgotten."""
-        kept = self._holdings.store.find_setting(_CUTS_SETTING) or b""
+        kept = self._holdings.store.link_state.find_setting(_CUTS_SETTING) or b""
         for lifetime_class, start in enumerate(range(0, len(kept), _SECOND_BYTES)):
             created = int.from_bytes(kept[start : start + _SECOND_BYTES])
             sets.cut(lifetime_class, UnixSeconds(created))

@@ -195,9 +195,9 @@ class Holdings:
             if self._retired:
                 self.store.retire(self._retired)
             for name, value in self._settings.items():
-                self.store.put_setting(name, value)
+                self.store.link_state.put_setting(name, value)
             if first_messages:
-                self.store.remember_first_messages(first_messages)
+                self.store.link_state.remember_first_messages(first_messages)
             self._note_totals()
             for envelope in added:
                 # With an open vault it is opened in this batch, and mail like any other then.
@@ -282,7 +282,7 @@ class Holdings:
         self.keeping.unpin(self._split(self.keeping.pinned())[0])
         self.keeping.look_again()
         before = UnixSeconds(mesh_now - self._carried_seconds)
-        aged = self.store.bodies_created(self._aged_to, before, LAPSED_ROWS_PER_BATCH)
+        aged = self.store.scans.bodies_created(self._aged_to, before, LAPSED_ROWS_PER_BATCH)
         self._aged_to = aged[-1][0] if aged else max(self._aged_to, before)
         return self._drop([id_ for _, id_ in aged])
 

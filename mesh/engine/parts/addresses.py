@@ -59,9 +59,9 @@ class KnownAddresses(Part):
         self._streams = streams
         # How our person calls those who are known at the other ends of links.
         self._labels = labels
-        for text in store.peers():
+        for text in store.link_state.peers():
             dialing.targets.configure(parse_address(text), now)
-        stored = store.find_setting(_REMEMBERED)
+        stored = store.link_state.find_setting(_REMEMBERED)
         self._remembered = stored.decode().split("\n") if stored else []
         dialing.targets.remember([parse_address(text) for text in self._remembered], now)
 
@@ -93,32 +93,32 @@ class KnownAddresses(Part):
         if remembered != self._remembered:
             self._remembered = remembered
             with transaction(self._connection):
-                self._store.put_setting(_REMEMBERED, "\n".join(remembered).encode())
+                self._store.link_state.put_setting(_REMEMBERED, "\n".join(remembered).encode())
 
     def _add(self, text: str, now: Instant) -> Done:
         """Keep an address that a person typed, and dial it."""
         address = parse_address(text)
-        if len(self._store.peers()) >= CONFIGURED_PEERS_MAX:
+        if len(self._store.link_state.peers()) >= CONFIGURED_PEERS_MAX:
             raise UserError("too-many", "There are too many configured peers; remove one first.")
         with transaction(self._connection):
-            self._store.add_peer(str(address))
+            self._store.link_state.add_peer(str(address))
         self._dialing.targets.configure(address, now)
         return Done()
 
     def _remove(self, text: str) -> Done:
         """Forget an address that a person typed; a link that stands stays."""
         address = parse_address(text)
-        if str(address) not in self._store.peers():
+        if str(address) not in self._store.link_state.peers():
             raise UserError("not-found", f"{address} is not a configured peer; see mesh peers.")
         with transaction(self._connection):
-            self._store.remove_peer(str(address))
+            self._store.link_state.remove_peer(str(address))
         self._dialing.targets.unconfigure(address)
         return Done()
 
     def _peers(self, now: Instant) -> PeersAnswer:
         """Links first, then what could be dialled."""
         labels = self._labels()
-        configured = self._store.peers()
+        configured = self._store.link_state.peers()
         linked = [
             PeerAnswer(
                 address=str(one.address),

@@ -174,7 +174,7 @@ class Courier(Part):
         tokens: dict[EnvelopeId, list[Retirement]] = {}
         before, is_last, is_full, looked_at = command.before, False, False, 0
         while not is_last and not is_full and looked_at < CARRY_ROWS_PER_CHUNK:
-            rows = self._store.newest_before(*_split_cursor(before), _ROWS_PER_READ)
+            rows = self._store.scans.newest_before(*_split_cursor(before), _ROWS_PER_READ)
             tokens |= self._tokens(rows)
             looked_at += len(rows)
             is_last = len(rows) < _ROWS_PER_READ
@@ -211,7 +211,7 @@ class Courier(Part):
                     yield Record(RecordKind.RETIRED_STUB, stubs[row.id] + shown)
 
     def _list(self, before: bytes) -> CarriedIds:
-        rows = self._store.newest_before(*_split_cursor(before), CARRY_ROWS_PER_CHUNK)
+        rows = self._store.scans.newest_before(*_split_cursor(before), CARRY_ROWS_PER_CHUNK)
         ids: list[bytes] = [row.id for row in rows if not row.is_missing]
         for retirements in self._tokens(rows).values():
             ids += [retirement.element for retirement in retirements]
