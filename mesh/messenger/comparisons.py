@@ -31,7 +31,7 @@ class Comparisons:
         notes: Notes,
         outbox: Outbox,
     ) -> None:
-        self._people = account.vault.people
+        self._people = account.vault.contacts
         self._rows = account.vault.trust
         keys = account.identity.keys
         self._ours = keys.verify_key + keys.identity_key

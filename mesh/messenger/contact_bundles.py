@@ -18,7 +18,7 @@ class ContactBundles:
     """Learns bundles. `verify` remembers which of their signatures were found valid."""
 
     def __init__(self, account: Account, notes: Notes) -> None:
-        self._people = account.vault.people
+        self._people = account.vault.contacts
         self._identity = account.identity
         self._entropy = account.entropy
         self._kem = account.kem

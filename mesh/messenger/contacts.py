@@ -38,7 +38,7 @@ class Contacts:
 
     def __init__(self, vault: Vault, notes: Notes, telling: Telling) -> None:
         self._vault = vault
-        self._rows = vault.people
+        self._rows = vault.contacts
         self._messages = vault.messages
         self._conversations = vault.conversations
         self._notes = notes

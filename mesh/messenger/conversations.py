@@ -36,7 +36,7 @@ class Conversations:
     ) -> None:
         self._rows = account.vault.conversations
         self._messages = account.vault.messages
-        self._people = account.vault.people
+        self._people = account.vault.contacts
         self._identity = account.identity
         self._contacts = contacts
         self._history = history

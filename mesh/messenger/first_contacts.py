@@ -49,8 +49,9 @@ class FirstContacts:
         prekeys: Prekeys,
         is_tag_stored: Callable[[Tag], bool],
     ) -> None:
-        self._people = account.vault.people
-        self._rows = account.vault.sessions
+        self._people = account.vault.contacts
+        self._their_invites = account.vault.invites
+        self._rows = account.vault.first_contacts
         self._exchanges = account.vault.exchanges
         self._identity = account.identity
         self._sessions = sessions
@@ -120,7 +121,7 @@ class FirstContacts:
 
     def _invite_tag(self, row: FirstContactRow) -> "_Taken":
         """The next tag of their invite."""
-        invitation = self._people.find_invitation(row.contact)
+        invitation = self._their_invites.find_invitation(row.contact)
         count, is_passed_over = row.sent_count, False
         while invitation is not None and count < INVITE_TAGS:
             index = (row.tags_start + count) % INVITE_TAGS
@@ -194,7 +195,7 @@ class FirstContacts:
         return (
             self._sessions.find_known(contact) is None
             and self.find(contact) is None
-            and self._people.find_invitation(contact) is None
+            and self._their_invites.find_invitation(contact) is None
         )
 
     def is_stuck(self, contact: ContactId) -> bool:

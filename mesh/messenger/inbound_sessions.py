@@ -58,8 +58,8 @@ class InboundSessions:
         bundles: ContactBundles,
         reception: Reception,
     ) -> None:
-        self._people = account.vault.people
-        self._rows = account.vault.sessions
+        self._people = account.vault.contacts
+        self._rows = account.vault.prekeys
         self._identity = account.identity
         self._kem = account.kem
         self._telling = account.telling

@@ -42,7 +42,7 @@ class Inbox:
         reception: Reception,
         dropped: Counter[str],
     ) -> None:
-        self._people = account.vault.people
+        self._people = account.vault.contacts
         self._expected = expected
         self._sessions = sessions
         self._invitations = invitations

@@ -56,7 +56,7 @@ class Introductions:
         invitations: Invitations,
         outbox: Outbox,
     ) -> None:
-        self._people = account.vault.people
+        self._people = account.vault.contacts
         self._rows = account.vault.trust
         self._identity = account.identity
         self._contacts = contacts

@@ -43,8 +43,9 @@ class Invitations:
         expected: ExpectedTags,
         outbox: Outbox,
     ) -> None:
-        self._people = account.vault.people
-        self._rows = account.vault.sessions
+        self._people = account.vault.contacts
+        self._their_invites = account.vault.invites
+        self._rows = account.vault.first_contacts
         self._identity = account.identity
         self._parameters = account.parameters
         self._contacts = contacts
@@ -54,7 +55,7 @@ class Invitations:
         self._telling = account.telling
         self._entropy = account.entropy
         self._kem = account.kem
-        for row in self._people.invitations_without_bundle():
+        for row in self._their_invites.invitations_without_bundle():
             self._expected.expect(OfBundle(row.contact), bundle_tags(row.secret))
 
     def feature(self) -> Feature:
@@ -95,7 +96,7 @@ class Invitations:
             return present.id
         else:
             contact = self._renew(present, invite)
-        self._people.put_invitation(
+        self._their_invites.put_invitation(
             InvitationRow(contact.id, invite.secret, invite.bundle_hash, invite.expires)
         )
         if invite.bundle is None:
@@ -108,7 +109,7 @@ class Invitations:
         self, contact: ContactId, index: int, envelope: Envelope, mesh_now: UnixSeconds
     ) -> None:
         """An envelope under a tag of an awaited bundle; PeerError if it holds another."""
-        invitation = self._people.find_invitation(contact)
+        invitation = self._their_invites.find_invitation(contact)
         assert invitation is not None, "tags of bundles go with the invitation"
         data = open_bundle(
             envelope.body,
@@ -176,7 +177,7 @@ class Invitations:
 
     def resume(self, row: ContactRow) -> None:
         """Await them again; they may have come meanwhile."""
-        invitation = self._people.find_invitation(row.id)
+        invitation = self._their_invites.find_invitation(row.id)
         if row.bundle is None and invitation is not None:
             tags = bundle_tags(invitation.secret)
             self._expected.expect(OfBundle(row.id), tags, is_wanted=True)
@@ -186,13 +187,13 @@ class Invitations:
         self._forget_bundle_tags(row)
         self._people.set_state(row.id, "answered")
         self._rows.erase_first_contact(row.id)
-        self._people.erase_invitation(row.id)
+        self._their_invites.erase_invitation(row.id)
         self._telling.contact_changed(row.id)
 
     def _give_up(self, mesh_now: UnixSeconds, now: Instant) -> None:
         """Messages that could not be sealed before an invite expired never will be."""
         for contact in self._outbox.contacts_waiting():
-            invitation = self._people.find_invitation(ContactId(contact))
+            invitation = self._their_invites.find_invitation(ContactId(contact))
             if invitation is not None and invitation.expires <= mesh_now:
                 self._outbox.give_up_waiting(self._people.contact(ContactId(contact)))
 
@@ -200,7 +201,7 @@ class Invitations:
         """UserError if nothing that is sent to a contact now could be opened."""
         if self._sessions.find_known(row.id) is not None:
             return
-        invitation = self._people.find_invitation(row.id)
+        invitation = self._their_invites.find_invitation(row.id)
         if invitation is not None and invitation.expires <= mesh_now:
             raise UserError(
                 "invite-expired",
@@ -255,7 +256,7 @@ class Invitations:
 
     def _is_bundle_brought_later(self, row: ContactRow, invite: Invite) -> bool:
         """Whether this is the link of an invite whose QR code was added before."""
-        invitation = self._people.find_invitation(row.id)
+        invitation = self._their_invites.find_invitation(row.id)
         return (
             row.bundle is None
             and invite.bundle is not None
@@ -282,7 +283,7 @@ class Invitations:
 
     def _check_renewal(self, row: ContactRow, invite: Invite) -> None:
         """Refuse another invite of a contact where it cannot help, in words."""
-        invitation = self._people.find_invitation(row.id)
+        invitation = self._their_invites.find_invitation(row.id)
         is_in_use = self._sessions.find_known(row.id) is not None
         if is_in_use and any(one.has_tags() for one in self._sessions.of_contact(row.id)):
             raise UserError(
@@ -310,7 +311,7 @@ class Invitations:
         self._outbox.seal_waiting_of(contact, mesh_now)
 
     def _forget_bundle_tags(self, row: ContactRow) -> None:
-        invitation = self._people.find_invitation(row.id)
+        invitation = self._their_invites.find_invitation(row.id)
         if row.bundle is None and invitation is not None:
             self._expected.forget(tag for _, tag in bundle_tags(invitation.secret))
 

@@ -56,7 +56,7 @@ class Invites:
         sealing: Sealing,
         transit: Transit,
     ) -> None:
-        self._rows = account.vault.people
+        self._rows = account.vault.invites
         self._trust = account.vault.trust
         self._telling = account.telling
         self._identity = account.identity

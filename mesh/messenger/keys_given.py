@@ -45,7 +45,7 @@ class KeysGiven:
         self, vault: Vault, *, posting_keys: PostingKeys, sessions: Sessions, entropy: Entropy
     ) -> None:
         self._rows = vault.standing
-        self._people = vault.people
+        self._people = vault.contacts
         self._exchanges = vault.exchanges
         self._posting_keys = posting_keys
         self._sessions = sessions

@@ -32,7 +32,7 @@ class Meetings:
         invitations: Invitations,
     ) -> None:
         self._vault = account.vault
-        self._people = account.vault.people
+        self._people = account.vault.contacts
         self._identity = account.identity
         self._telling = account.telling
         self._contacts = contacts

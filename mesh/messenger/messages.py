@@ -38,7 +38,7 @@ class Messages:
         receipts: Receipts,
     ) -> None:
         self._messages = account.vault.messages
-        self._people = account.vault.people
+        self._people = account.vault.contacts
         self._telling = account.telling
         self._contacts = contacts
         self._conversations = conversations

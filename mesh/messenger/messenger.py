@@ -67,7 +67,7 @@ class Messenger:
         self._telling = Telling()
         self._today = mesh_now // SECONDS_PER_DAY
         posting_keys = PostingKeys(
-            self._vault.sessions,
+            self._vault.posting_keys,
             environment.parameters,
             environment.entropy,
             self._telling,
@@ -141,7 +141,7 @@ class Messenger:
         """
         return [
             (row.id, session.link_key)
-            for row in self._vault.people.contacts()
+            for row in self._vault.contacts.contacts()
             if not row.is_blocked and not row.is_request
             for session in self.parts.sessions.of_contact(row.id)
             if not session.is_over

@@ -46,7 +46,7 @@ class Outbox:
         history: History,
         transit: Transit,
     ) -> None:
-        self._people = account.vault.people
+        self._people = account.vault.contacts
         self._messages = account.vault.messages
         self._exchanges = account.vault.exchanges
         self._rows = account.vault.outbox

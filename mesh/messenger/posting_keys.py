@@ -21,7 +21,7 @@ from mesh.messenger.feature import Chore, Feature
 from mesh.messenger.telling import Telling
 from mesh.posting.stamp import NO_STAMP
 from mesh.posting.standing import Standings
-from mesh.storage.vault_sessions import SessionRows
+from mesh.storage.vault_posting_keys import PostingKeyRows
 from mesh.wire.envelope import LIFETIME_SECONDS, SECONDS_PER_DAY
 from mesh.wire.parameters import MeshParameters
 
@@ -56,7 +56,7 @@ class PostingKeys:
 
     def __init__(
         self,
-        rows: SessionRows,
+        rows: PostingKeyRows,
         parameters: MeshParameters,
         entropy: Entropy,
         telling: Telling,
@@ -193,5 +193,5 @@ class PostingKeys:
             self._telling.mint(signer.public, day, self._parameters.stamp_bits)
 
 
-def _all_own(rows: SessionRows) -> dict[PostingKey, None]:
+def _all_own(rows: PostingKeyRows) -> dict[PostingKey, None]:
     return dict.fromkeys(PostingKey(public) for public in rows.posting_keys())

@@ -12,8 +12,8 @@ from mesh.ids import ContactId, Instant, UnixSeconds
 from mesh.limits import PREKEY_CACHED_MAX, PREKEY_FRESH_SECONDS, PREKEY_KEPT_SECONDS
 from mesh.messenger.identity import Identity
 from mesh.ratchet.identity import PREKEY_PRIVATE_BYTES, PrekeySecrets, make_bundle
+from mesh.storage.vault_prekeys import PrekeyRows
 from mesh.storage.vault_rows import PrekeyRow
-from mesh.storage.vault_sessions import SessionRows
 from mesh.wire.bundle import Bundle, decode_bundle
 
 
@@ -30,9 +30,7 @@ class Prekey:
 class Prekeys:
     """All bundles of ours that may still be written to."""
 
-    def __init__(
-        self, rows: SessionRows, identity: Identity, *, entropy: Entropy, kem: Kem
-    ) -> None:
+    def __init__(self, rows: PrekeyRows, identity: Identity, *, entropy: Entropy, kem: Kem) -> None:
         self._rows = rows
         self._identity = identity
         self._entropy = entropy

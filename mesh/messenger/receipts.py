@@ -34,7 +34,7 @@ class Receipts:
     def __init__(
         self, account: Account, *, contacts: Contacts, outbox: Outbox, transit: Transit
     ) -> None:
-        self._people = account.vault.people
+        self._people = account.vault.contacts
         self._conversations = account.vault.conversations
         self._contacts = contacts
         self._outbox = outbox

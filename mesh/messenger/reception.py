@@ -35,7 +35,7 @@ class Reception:
         controls: Mapping[int, ControlHandler],
         dropped: Counter[str],
     ) -> None:
-        self._people = account.vault.people
+        self._people = account.vault.contacts
         self._telling = account.telling
         self._contacts = contacts
         self._history = history

@@ -37,8 +37,8 @@ class Renewals:
         invitations: Invitations,
         outbox: Outbox,
     ) -> None:
-        self._people = account.vault.people
-        self._rows = account.vault.sessions
+        self._people = account.vault.contacts
+        self._rows = account.vault.first_contacts
         self._exchanges = account.vault.exchanges
         self._telling = account.telling
         self._contacts = contacts

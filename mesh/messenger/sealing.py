@@ -73,7 +73,8 @@ class Sealing:
         posting_keys: PostingKeys,
         is_tag_stored: Callable[[Tag], bool],
     ) -> None:
-        self._people = account.vault.people
+        self._people = account.vault.contacts
+        self._their_invites = account.vault.invites
         self._exchanges = account.vault.exchanges
         self._contacts = contacts
         self._sessions = sessions
@@ -186,7 +187,7 @@ class Sealing:
         """The next repetition of our first contact."""
         row = self._first_contacts.find(contact.id)
         if row is None:
-            if self._people.find_invitation(contact.id) is None:
+            if self._their_invites.find_invitation(contact.id) is None:
                 return None
             row = self._first_contacts.begin(contact, None, mesh_now)
         place = self._first_contacts.take_place(contact, row, mesh_now)

@@ -42,7 +42,7 @@ class Trusting:
         keys_given: KeysGiven,
         outbox: Outbox,
     ) -> None:
-        self._people = account.vault.people
+        self._people = account.vault.contacts
         self._identity = account.identity
         self._contacts = contacts
         self._notes = notes

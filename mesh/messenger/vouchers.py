@@ -34,7 +34,7 @@ class Vouchers:
 
     def __init__(self, vault: Vault, standings: Standings) -> None:
         self._rows = vault.standing
-        self._people = vault.people
+        self._people = vault.contacts
         self._standings = standings
         standings.forget_contacts()
         # Whose word does not count, so that it can count again.

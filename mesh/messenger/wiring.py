@@ -174,7 +174,7 @@ def _tie(account: Account, environment: Environment, parts: Parts) -> _Ties:
     contacts, sessions = parts.contacts, parts.sessions
     is_tag_stored = environment.is_tag_stored
     prekeys = Prekeys(
-        account.vault.sessions, account.identity, entropy=account.entropy, kem=account.kem
+        account.vault.prekeys, account.identity, entropy=account.entropy, kem=account.kem
     )
     first_contacts = FirstContacts(
         account, sessions=sessions, prekeys=prekeys, is_tag_stored=is_tag_stored

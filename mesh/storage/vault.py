@@ -8,13 +8,17 @@ from msgspec.structs import replace
 
 from mesh.ids import ContactId, UnixSeconds
 from mesh.inputs import Connection
+from mesh.storage.vault_contacts import ContactRows
 from mesh.storage.vault_conversations import ConversationRows
 from mesh.storage.vault_exchanges import ExchangeRows
+from mesh.storage.vault_first_contacts import FirstContactRows
 from mesh.storage.vault_history import HistoryRows
+from mesh.storage.vault_invites import InviteRows
 from mesh.storage.vault_leaving import LeavingRows
 from mesh.storage.vault_messages import MessageRows
 from mesh.storage.vault_outbox import OutboxRows, RetirementRows
-from mesh.storage.vault_people import PeopleRows
+from mesh.storage.vault_posting_keys import PostingKeyRows
+from mesh.storage.vault_prekeys import PrekeyRows
 from mesh.storage.vault_rows import ContactRow, IdentityRow, find_one
 from mesh.storage.vault_sessions import SessionRows
 from mesh.storage.vault_standing import StandingRows
@@ -26,10 +30,14 @@ class Vault:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self.people = PeopleRows(connection)
+        self.contacts = ContactRows(connection)
+        self.invites = InviteRows(connection)
         self.trust = TrustRows(connection)
         self.leaving = LeavingRows(connection)
+        self.prekeys = PrekeyRows(connection)
+        self.first_contacts = FirstContactRows(connection)
         self.sessions = SessionRows(connection)
+        self.posting_keys = PostingKeyRows(connection)
         self.standing = StandingRows(connection)
         self.exchanges = ExchangeRows(connection)
         self.conversations = ConversationRows(connection)
@@ -57,10 +65,10 @@ class Vault:
         With it come its conversation and what will be counted of its sessions.
         """
         contact = ContactId(self.conversations.next_number())
-        self.people.insert_contact(replace(row, id=contact))
+        self.contacts.insert_contact(replace(row, id=contact))
         self.exchanges.add(contact)
         self.conversations.add_direct(contact)
-        return self.people.contact(contact)
+        return self.contacts.contact(contact)
 
     def mark(self, name: str) -> int:
         """A number that is kept under a name; zero at first."""

@@ -1,28 +1,21 @@
-"""Rows of the vault about keys: prekeys, sessions, first contacts, replays and posting keys."""
+"""Rows of the vault about sessions: ratchets, tags, keys of messages that have not come yet."""
 
 from collections.abc import Sequence
 from typing import Final
 
 import msgspec
 
-from mesh.ids import ContactId, PostingKey, Tag, UnixSeconds
+from mesh.ids import Tag, UnixSeconds
 from mesh.inputs import Connection
 from mesh.storage.vault_rows import (
-    FirstContactRow,
     GenerationRow,
-    OpeningRow,
-    PostingKeyRow,
-    PrekeyRow,
     SessionRow,
     SkippedRow,
     all_of,
     blobs,
-    find_one,
     integer,
-    new_number,
 )
 
-_PREKEY: Final = "SELECT id, contact, bundle, private, made, erase_after FROM prekeys"
 _SESSION: Final = (
     "SELECT id, contact, is_begun_here, is_known, is_over, created, ratchet, post_quantum, "
     "generation, out_key, out_index, out_before, out_next, rendezvous_out, rendezvous_start, "
@@ -31,11 +24,6 @@ _SESSION: Final = (
 _GENERATION: Final = (
     "SELECT session, number, key, step, opened, expected, used, ends, superseded FROM generations"
 )
-_FIRST_CONTACT: Final = (
-    "SELECT contact, session, opening, header_key, renewed, tags_start, sent_count "
-    "FROM first_contacts"
-)
-_POSTING_KEY: Final = "SELECT number, public, seed, audience, day, stamp, uses FROM posting_keys"
 
 
 class SessionRows:
@@ -43,50 +31,6 @@ class SessionRows:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-
-    # --- Prekeys ------------------------------------------------------------------------------
-
-    def add_prekey(
-        self, *, contact: ContactId | None, bundle: bytes, private: bytes, made: UnixSeconds
-    ) -> PrekeyRow:
-        """Keep a bundle of ours with its private halves."""
-        cursor = self._connection.execute(
-            "INSERT INTO prekeys (contact, bundle, private, made) VALUES (?, ?, ?, ?)",
-            (contact, bundle, private, made),
-        )
-        return self.prekey(new_number(cursor))
-
-    def prekey(self, prekey: int) -> PrekeyRow:
-        """The prekey of an id that was read from the vault."""
-        cursor = self._connection.execute(f"{_PREKEY} WHERE id = ?", (prekey,))
-        row = find_one(cursor, PrekeyRow)
-        assert row is not None
-        return row
-
-    def prekeys_of(self, contact: ContactId) -> list[PrekeyRow]:
-        """Our bundles for a contact, newest first."""
-        cursor = self._connection.execute(
-            f"{_PREKEY} WHERE contact = ? ORDER BY id DESC", (contact,)
-        )
-        return all_of(cursor, PrekeyRow)
-
-    def erase_prekey_after(self, prekey: int, erase_after: UnixSeconds) -> None:
-        self._connection.execute(
-            "UPDATE prekeys SET erase_after = ? WHERE id = ?", (erase_after, prekey)
-        )
-
-    def prekeys_to_erase(self, before: UnixSeconds) -> list[PrekeyRow]:
-        """Prekeys of contacts whose time is over."""
-        cursor = self._connection.execute(f"{_PREKEY} WHERE erase_after < ? ORDER BY id", (before,))
-        return all_of(cursor, PrekeyRow)
-
-    def erase_prekey(self, prekey: int) -> None:
-        """Erase private halves and the memory that guarded them; no invite may name them."""
-        for statement in (
-            "DELETE FROM openings WHERE prekey = ?",
-            "DELETE FROM prekeys WHERE id = ?",
-        ):
-            self._connection.execute(statement, (prekey,))
 
     # --- Sessions -----------------------------------------------------------------------------
 
@@ -248,86 +192,3 @@ class SessionRows:
             Tag(tag)
             for tag in blobs(self._connection.execute("SELECT tag FROM awaiting ORDER BY tag"))
         ]
-
-    # --- First contacts -----------------------------------------------------------------------
-
-    def put_first_contact(self, row: FirstContactRow) -> None:
-        """Keep what our repetitions share, in place of an earlier one."""
-        self._connection.execute(
-            "INSERT OR REPLACE INTO first_contacts VALUES (?, ?, ?, ?, ?, ?, ?)",
-            msgspec.structs.astuple(row),
-        )
-
-    def find_first_contact(self, contact: ContactId) -> FirstContactRow | None:
-        cursor = self._connection.execute(f"{_FIRST_CONTACT} WHERE contact = ?", (contact,))
-        return find_one(cursor, FirstContactRow)
-
-    def set_sent_count(self, contact: ContactId, sent_count: int) -> None:
-        self._connection.execute(
-            "UPDATE first_contacts SET sent_count = ? WHERE contact = ?", (sent_count, contact)
-        )
-
-    def erase_first_contact(self, contact: ContactId) -> None:
-        self._connection.execute("DELETE FROM first_contacts WHERE contact = ?", (contact,))
-
-    def find_opening(self, prekey: int, ephemeral: bytes) -> OpeningRow | None:
-        """What an opening has founded, if it came before."""
-        cursor = self._connection.execute(
-            "SELECT session, header_key FROM openings WHERE prekey = ? AND ephemeral = ?",
-            (prekey, ephemeral),
-        )
-        return find_one(cursor, OpeningRow)
-
-    def note_opening(
-        self, prekey: int, ephemeral: bytes, *, session: bytes, header_key: bytes
-    ) -> None:
-        """Remember an opening, so that its repetitions go to the session that it founded."""
-        self._connection.execute(
-            "INSERT INTO openings (prekey, ephemeral, session, header_key) VALUES (?, ?, ?, ?)",
-            (prekey, ephemeral, session, header_key),
-        )
-
-    # --- Posting keys -------------------------------------------------------------------------
-
-    def add_posting_key(
-        self, public: PostingKey, *, seed: bytes, audience: int, day: int, stamp: bytes | None
-    ) -> int:
-        """Keep a key that has signed nothing yet; return its number."""
-        cursor = self._connection.execute(
-            "INSERT INTO posting_keys (public, seed, audience, day, stamp, uses) "
-            "VALUES (?, ?, ?, ?, ?, 0)",
-            (public, seed, audience, day, stamp),
-        )
-        return new_number(cursor)
-
-    def posting_keys_with_seed(self) -> list[PostingKeyRow]:
-        """Keys that can still sign, by day, and of a day the oldest first."""
-        cursor = self._connection.execute(
-            f"{_POSTING_KEY} WHERE seed IS NOT NULL ORDER BY day, number"
-        )
-        return all_of(cursor, PostingKeyRow)
-
-    def posting_keys(self) -> Sequence[bytes]:
-        """All that are remembered as ours."""
-        return blobs(self._connection.execute("SELECT public FROM posting_keys ORDER BY public"))
-
-    def set_stamp(self, public: PostingKey, stamp: bytes) -> None:
-        self._connection.execute(
-            "UPDATE posting_keys SET stamp = ? WHERE public = ?", (stamp, public)
-        )
-
-    def set_key_uses(self, public: PostingKey, uses: int) -> None:
-        self._connection.execute(
-            "UPDATE posting_keys SET uses = ? WHERE public = ?", (uses, public)
-        )
-
-    def erase_posting_seeds(self, before_day: int) -> None:
-        """Erase the seeds of days that are over."""
-        self._connection.execute(
-            "UPDATE posting_keys SET seed = NULL WHERE day < ? AND seed IS NOT NULL", (before_day,)
-        )
-
-    def forget_posting_keys(self, before_day: int) -> bool:
-        """Forget keys whose envelopes have all lapsed; return whether there were any."""
-        cursor = self._connection.execute("DELETE FROM posting_keys WHERE day < ?", (before_day,))
-        return cursor.rowcount > 0

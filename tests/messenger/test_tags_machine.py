@@ -72,7 +72,7 @@ class Side:
     @property
     def session(self) -> Session:
         """The only one."""
-        (found,) = self.sessions.of_contact(self.vault.people.contacts()[0].id)
+        (found,) = self.sessions.of_contact(self.vault.contacts.contacts()[0].id)
         return found
 
     def restart(self) -> None:

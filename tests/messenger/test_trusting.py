@@ -369,7 +369,7 @@ def test_a_known_key_with_another_identity_key_is_refused_and_noted_once() -> No
 def test_of_many_notes_the_newest_are_kept() -> None:
     ann, _ = acquainted(Clock())
     kept = Notes(Vault(ann.connection).trust, Telling())
-    contact = Vault(ann.connection).people.contacts()[0].id
+    contact = Vault(ann.connection).contacts.contacts()[0].id
     with transaction(ann.connection):
         for number in range(NOTES_PER_CONTACT_MAX + 5):
             kept.add(contact, "introduced", f"{number}", UnixSeconds(number))

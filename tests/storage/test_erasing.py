@@ -134,7 +134,7 @@ def add_session(vault: Vault, marks: Marks, contact: ContactId) -> bytes:
         ]
     )
     opening = marks.blob("opening", 1_200)
-    vault.sessions.put_first_contact(
+    vault.first_contacts.put_first_contact(
         FirstContactRow(contact, id_, opening, marks.blob("first_header_key"), None, 0, 1)
     )
     return id_
@@ -169,9 +169,9 @@ def test_every_kind_of_secret_that_is_erased_leaves_the_files(
         session = add_session(vault, marks, contact)
         add_session(vault, kept, other)
         secret, bundle_hash = marks.blob("invitation"), marks.blob("bundle_hash")
-        vault.people.put_invitation(InvitationRow(contact, secret, bundle_hash, NOW))
+        vault.invites.put_invitation(InvitationRow(contact, secret, bundle_hash, NOW))
         old, inviting = (
-            vault.sessions.add_prekey(
+            vault.prekeys.add_prekey(
                 contact=None,
                 bundle=marks.blob("our_bundle", 1_300),
                 private=marks.blob("private", 96),
@@ -179,13 +179,13 @@ def test_every_kind_of_secret_that_is_erased_leaves_the_files(
             )
             for _ in range(2)
         )
-        vault.sessions.note_opening(
+        vault.prekeys.note_opening(
             old.id,
             marks.blob("ephemeral"),
             session=marks.blob("founded"),
             header_key=marks.blob("opening_header_key"),
         )
-        invite = vault.people.insert_invite(
+        invite = vault.invites.insert_invite(
             InviteRow(
                 id=InviteId(0),
                 label="",
@@ -198,7 +198,7 @@ def test_every_kind_of_secret_that_is_erased_leaves_the_files(
                 erase_after=NOW,
             )
         )
-        vault.sessions.add_posting_key(
+        vault.posting_keys.add_posting_key(
             PostingKey(kept.blob("posting")),
             seed=marks.blob("posting_seed"),
             audience=0,
@@ -216,11 +216,11 @@ def test_every_kind_of_secret_that_is_erased_leaves_the_files(
     assert marks_in(file) >= set(marks.made) | set(kept.made)
     with transaction(connection):
         vault.sessions.erase_session(session)
-        vault.people.erase_invitation(contact)
-        vault.people.erase_invite_keys(invite.id)
-        vault.sessions.erase_prekey(old.id)
-        vault.sessions.erase_prekey(inviting.id)
-        vault.sessions.erase_posting_seeds(2)
+        vault.invites.erase_invitation(contact)
+        vault.invites.erase_invite_keys(invite.id)
+        vault.prekeys.erase_prekey(old.id)
+        vault.prekeys.erase_prekey(inviting.id)
+        vault.posting_keys.erase_posting_seeds(2)
         vault.messages.forget_send_keys(UnixSeconds(NOW + 1))
         for unsealed in vault.outbox.unsealed_of(contact):
             vault.outbox.remove_unsealed(unsealed.number)

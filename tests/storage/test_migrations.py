@@ -119,7 +119,7 @@ def test_posting_keys_of_an_older_vault_keep_their_seeds_and_get_numbers() -> No
     with transaction(connection):
         connection.executemany("INSERT INTO posting_keys VALUES (?, ?, ?, ?, ?, ?)", rows)
     migrate_vault(connection)
-    kept = Vault(connection).sessions
+    kept = Vault(connection).posting_keys
     (row,) = kept.posting_keys_with_seed()
     assert (row.public, row.seed, row.day, row.stamp, row.uses) == (*rows[0][:2], 7, b"t" * 12, 3)
     assert kept.posting_keys() == [b"k" * 32, b"o" * 32]

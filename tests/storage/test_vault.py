@@ -108,12 +108,12 @@ def test_a_damaged_row_is_an_error_of_the_disk(connection: Connection) -> None:
         add_contact(vault)
         connection.execute("UPDATE contacts SET trust = 'nonsense'")
     with pytest.raises(StorageError, match="ContactRow"):
-        vault.people.contacts()
+        vault.contacts.contacts()
 
 
 def test_contacts_are_found_by_each_of_their_names(connection: Connection) -> None:
     vault = Vault(connection)
-    people = vault.people
+    people = vault.contacts
     with transaction(connection):
         bob, cem = add_contact(vault, "Bob"), add_contact(vault, "Cem")
         people.set_keys(bob.id, agreement_key=b"a" * 32, bundle=b"b")
@@ -136,26 +136,26 @@ def test_contacts_are_found_by_each_of_their_names(connection: Connection) -> No
 
 def test_an_invitation_waits_for_its_bundle_and_goes(connection: Connection) -> None:
     vault = Vault(connection)
-    people = vault.people
+    invites = vault.invites
     with transaction(connection):
         bob = add_contact(vault)
         row = InvitationRow(bob.id, b"s" * 16, b"h" * 32, UnixSeconds(9))
-        people.put_invitation(row)
-        assert people.invitations_without_bundle() == [row]
-        people.set_keys(bob.id, agreement_key=b"a" * 32, bundle=b"b")
-        assert people.invitations_without_bundle() == []
-        assert people.find_invitation(bob.id) == row
-        people.erase_invitation(bob.id)
-    assert people.find_invitation(bob.id) is None
+        invites.put_invitation(row)
+        assert invites.invitations_without_bundle() == [row]
+        vault.contacts.set_keys(bob.id, agreement_key=b"a" * 32, bundle=b"b")
+        assert invites.invitations_without_bundle() == []
+        assert invites.find_invitation(bob.id) == row
+        invites.erase_invitation(bob.id)
+    assert invites.find_invitation(bob.id) is None
 
 
 def test_an_erased_invite_keeps_no_secret(connection: Connection) -> None:
     vault = Vault(connection)
     with transaction(connection):
-        prekey = vault.sessions.add_prekey(
+        prekey = vault.prekeys.add_prekey(
             contact=None, bundle=b"b", private=b"p" * 96, made=UnixSeconds(1)
         )
-        invite = vault.people.insert_invite(
+        invite = vault.invites.insert_invite(
             InviteRow(
                 id=InviteId(0),
                 label="party",
@@ -168,20 +168,21 @@ def test_an_erased_invite_keeps_no_secret(connection: Connection) -> None:
                 erase_after=UnixSeconds(4),
             )
         )
-        vault.sessions.note_opening(prekey.id, b"e" * 32, session=b"i" * 16, header_key=b"h" * 32)
-        assert vault.people.invites_with_secret() == [invite]
-        vault.people.erase_invite_keys(invite.id)
-        vault.sessions.erase_prekey(prekey.id)
-    (row,) = vault.people.invites()
+        vault.prekeys.note_opening(prekey.id, b"e" * 32, session=b"i" * 16, header_key=b"h" * 32)
+        assert vault.invites.invites_with_secret() == [invite]
+        vault.invites.erase_invite_keys(invite.id)
+        vault.prekeys.erase_prekey(prekey.id)
+    (row,) = vault.invites.invites()
     assert (row.secret, row.prekey, row.label, row.uses_max) == (None, None, "party", 3)
-    assert vault.people.invites_with_secret() == []
-    assert vault.sessions.find_opening(prekey.id, b"e" * 32) is None
+    assert vault.invites.invites_with_secret() == []
+    assert vault.prekeys.find_opening(prekey.id, b"e" * 32) is None
 
 
 def test_an_opening_founds_once_and_is_remembered_when_its_session_is_gone(
     connection: Connection,
 ) -> None:
-    rows = Vault(connection).sessions
+    vault = Vault(connection)
+    rows = vault.prekeys
     with transaction(connection):
         assert rows.find_opening(1, b"e" * 32) is None
         rows.note_opening(1, b"e" * 32, session=b"i" * 16, header_key=b"h" * 32)
@@ -190,7 +191,7 @@ def test_an_opening_founds_once_and_is_remembered_when_its_session_is_gone(
     with pytest.raises(AssertionError), transaction(connection):
         rows.note_opening(1, b"e" * 32, session=b"j" * 16, header_key=b"h" * 32)
     with transaction(connection):
-        rows.erase_session(b"i" * 16)
+        vault.sessions.erase_session(b"i" * 16)
     assert rows.find_opening(1, b"e" * 32) == OpeningRow(b"i" * 16, b"")
 
 
@@ -240,7 +241,7 @@ def test_a_session_keeps_what_each_side_writes_under(connection: Connection) -> 
 
 
 def test_a_posting_key_outlives_its_seed(connection: Connection) -> None:
-    rows = Vault(connection).sessions
+    rows = Vault(connection).posting_keys
     key = PostingKey(b"k" * 32)
     with transaction(connection):
         number = rows.add_posting_key(key, seed=b"s" * 32, audience=0, day=5, stamp=None)
