@@ -283,9 +283,9 @@ class Engine:
             case StampMinted():
                 self._vault.stamp_minted(event)
             case VaultOpened(connection):
-                self._effects += self._vault.open(connection, mesh_now, now)
+                self._effects += self._vault.unlock(connection, mesh_now, now)
             case VaultClosing():
-                self._effects += self._vault.close(now)
+                self._effects += self._vault.lock(now)
             case Asked():
                 self._asked(event, mesh_now, now)
             case CarryAsked(request, command):

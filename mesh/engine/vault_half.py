@@ -119,7 +119,7 @@ class VaultHalf(Part):
 
     # --- Opening and closing ------------------------------------------------------------------
 
-    def open(self, connection: Connection, mesh_now: UnixSeconds, now: Instant) -> list[Effect]:
+    def unlock(self, connection: Connection, mesh_now: UnixSeconds, now: Instant) -> list[Effect]:
         """Our person is back."""
         self._connection = connection
         self._sweep = VaultSweep(connection)
@@ -142,7 +142,7 @@ class VaultHalf(Part):
         self._is_behind = self.was_opened = True
         return [Emit(VaultUnlocked())]
 
-    def close(self, now: Instant) -> list[Effect]:
+    def lock(self, now: Instant) -> list[Effect]:
         """Keep nothing by which anything could be opened or told, only what must not be evicted."""
         if self.messenger is None:
             return []
