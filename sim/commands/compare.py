@@ -8,11 +8,11 @@ from typing import Final
 import click
 
 from mesh.errors import UserError
-from sim.commands.machines import say_json
-from sim.report import sometimes_text
+from sim.commands.json_output import say_json
+from sim.run.report import sometimes_text
+from sim.schema.coverage_goals import MARKS
 from sim.sweeps.comparing import Difference, compare
 from sim.sweeps.records import Record, read_records, sometimes_of, write_records
-from sim.tables.marks import MARKS
 
 REGRESSION: Final = 1
 

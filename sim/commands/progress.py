@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 import click
 
-from sim.world import World
+from sim.run.world import World
 
 
 def is_watched() -> bool:

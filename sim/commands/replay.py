@@ -9,13 +9,13 @@ from typing import Final
 import click
 
 from mesh.errors import UserError
-from sim.commands.machines import say_json
+from sim.commands.json_output import say_json
 from sim.commands.options import refuse_unheard
+from sim.hosts.virtual_node import VirtualNode
 from sim.kernel.trace import NOBODY
-from sim.nodes.virtual_node import VirtualNode
 from sim.recording.artifacts import read_world
 from sim.recording.stopping import replay
-from sim.world import Options, World
+from sim.run.world import Options, World
 
 NOT_REACHED: Final = 1
 """Nor is a run well that broke a promise, or another one than was kept."""

@@ -9,13 +9,13 @@ import msgspec
 
 from mesh.errors import UserError
 from sim.commands.exit_codes import BROKEN_PROMISE
-from sim.commands.machines import say_json
+from sim.commands.json_output import say_json
 from sim.commands.options import PLANTS_A_BUG, known_bug, refuse_unheard
 from sim.commands.progress import clear_line, is_watched, world_line
-from sim.determinism import Repetition, is_repeated, repeat
 from sim.recording.artifacts import PAGE_FILE, record_run
-from sim.report import render
-from sim.running import Request, options_of, run_scenario, scenario_of
+from sim.run.determinism import Repetition, is_repeated, repeat
+from sim.run.report import render
+from sim.run.runner import Request, options_of, run_scenario, scenario_of
 
 EXAMPLES: Final = """\b
 Examples:

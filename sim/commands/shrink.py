@@ -9,15 +9,15 @@ import click
 
 from mesh.errors import UserError
 from sim.commands.exit_codes import INTERRUPTED
-from sim.commands.machines import say_json
+from sim.commands.json_output import say_json
 from sim.commands.options import known_bug, require_writable
 from sim.commands.progress import clear_line, duration, interruptible, is_watched, show_line
-from sim.running import Request, run_scenario, scenario_of, wants_real_crypto
+from sim.run.runner import Request, run_scenario, scenario_of, wants_real_crypto
+from sim.run.world import Options
+from sim.schema.scenario import Scenario
+from sim.schema.toml_text import toml_of
 from sim.shrinking.passes import search_from, shrink
 from sim.shrinking.search import Progress, Shrunk, broken_id
-from sim.tables.scenario import Scenario
-from sim.tables.toml_text import toml_of
-from sim.world import Options
 
 NOTHING_BROKE: Final = 3
 RUNS_MAX: Final = 400
@@ -180,9 +180,9 @@ def test_the_planted_bug_breaks_{promise.lower()}_and_without_it_nothing_breaks(
 
 from pathlib import Path
 
-from sim.running import run_scenario
-from sim.tables.scenario import load_scenario
-from sim.world import Options
+from sim.run.runner import run_scenario
+from sim.schema.scenario import load_scenario
+from sim.run.world import Options
 
 SCENARIO = Path(__file__).with_name("{file_name}")
 

@@ -9,21 +9,21 @@ from typing import Final, NoReturn
 import click
 
 from mesh.errors import UserError
+from sim.bugs.bugs import BUGS
 from sim.commands.exit_codes import BROKEN_PROMISE, INTERRUPTED
-from sim.commands.hunting import HEAD, SHRINKING_RUNS_MAX, Hunt, hunt_all
-from sim.commands.machines import say_json
+from sim.commands.json_output import say_json
+from sim.commands.mutant_search import HEAD, SHRINKING_RUNS_MAX, Hunt, hunt_all
 from sim.commands.options import PLANTS_A_BUG, known_bug, refuse_unheard
 from sim.commands.progress import clear_line, duration, interruptible, is_watched, show_line
-from sim.corpus import SEEDS_MAX
-from sim.nodes.bugs import BUGS
-from sim.report import sometimes_text
-from sim.running import Request, scenario_of
+from sim.mutants.corpus import SEEDS_MAX
+from sim.run.report import sometimes_text
+from sim.run.runner import Request, scenario_of
+from sim.schema.settings import parse_settings
 from sim.sweeps.executors import DaskPool, Executor, LocalPool
 from sim.sweeps.points import Point, parse_seeds, points_of, shard_of
 from sim.sweeps.records import Record, RecordLog, commit_of_tree
 from sim.sweeps.summing_up import Summary, summary_of
 from sim.sweeps.sweeping import Progress, StopRules, recorded, sweep
-from sim.tables.settings import parse_settings
 
 LOCAL_CLUSTER: Final = "local"
 SEEDS_DEFAULT: Final = "0..9"

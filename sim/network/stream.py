@@ -18,7 +18,7 @@ from typing import Final, Protocol
 from mesh.ids import LinkId
 from mesh.inputs import BytesReceived, Connected, Disconnected, Input
 from sim.kernel.loop import Loop
-from sim.network.lines import RETRANSMIT_US, Line, Passage, StreamRules
+from sim.network.wires import RETRANSMIT_US, Line, Passage, StreamRules
 
 CHUNK_BYTES_MAX: Final = 64 * 1024
 """What a driver reads at once."""

@@ -17,14 +17,14 @@ from mesh.effects import Dial
 from mesh.ids import Address
 from mesh.inputs import Connected, DialFailed, NetworkChanged
 from mesh.limits import DIAL_TIMEOUT_MS
+from sim.invariants.invariants import S18, BrokenPromise
 from sim.kernel.entropy import Draws
 from sim.kernel.loop import Loop
 from sim.network.cuts import Cut, Sides, Silence
-from sim.network.lines import Line, Spell, StreamRules, line_key
 from sim.network.reach import Reach
 from sim.network.stream import End, StreamHost, Uplink, Way, connect
 from sim.network.stream_table import JoinedEnds, StreamTable
-from sim.promised.promises import S18, BrokenPromise
+from sim.network.wires import Line, Spell, StreamRules, line_key
 
 PORT: Final = 41_730
 FIRST_CALLING_PORT: Final = 49_152

@@ -25,12 +25,12 @@ from mesh.errors import UserError
 from sim.recording.observing import Observed, Observer, head_of
 from sim.recording.page import page_of
 from sim.recording.trace_file import RecordedTrace
-from sim.report import Report
-from sim.running import run_scenario
+from sim.run.report import Report
+from sim.run.runner import run_scenario
+from sim.run.world import Options, World
+from sim.schema.scenario import Scenario, parse_scenario
+from sim.schema.toml_text import toml_of
 from sim.sweeps.records import commit_of_tree
-from sim.tables.scenario import Scenario, parse_scenario
-from sim.tables.toml_text import toml_of
-from sim.world import Options, World
 
 TRACE_FILE: Final = "events.mp"
 METRICS_FILE: Final = "metrics.json"

@@ -15,10 +15,10 @@ from mesh.ids import EnvelopeId, Instant, LinkId
 from mesh.replication.seen_sets import Element
 from mesh.replication.spreading import Spreading
 from sim.kernel.trace import NOBODY
+from sim.patching import Swap, swapped
 from sim.recording.trace_file import Head, RecordedTrace
-from sim.report import befallen
-from sim.swapping import Swap, swapped
-from sim.world import World
+from sim.run.report import befallen
+from sim.run.world import World
 
 SCHEMA: Final = 1
 ENVELOPES_MAX: Final = 60

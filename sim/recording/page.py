@@ -5,10 +5,10 @@ from typing import Final
 
 import msgspec
 
+from sim.recording.downsampling import thinned
 from sim.recording.observing import Observed
-from sim.recording.thinning import thinned
-from sim.report import Report
-from sim.tables.marks import MARKS
+from sim.run.report import Report
+from sim.schema.coverage_goals import MARKS
 
 _FOLDER: Final = files("sim.recording") / "page_files"
 LATENCIES_MAX: Final = 400

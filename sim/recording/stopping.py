@@ -3,11 +3,11 @@
 from contextlib import suppress
 from dataclasses import dataclass
 
+from sim.invariants.invariants import BrokenPromise
 from sim.kernel.trace import NOBODY, Trace
-from sim.promised.promises import BrokenPromise
-from sim.reached import run_to_verdict
-from sim.tables.scenario import Scenario
-from sim.world import Options, World
+from sim.run.coverage import run_to_verdict
+from sim.run.world import Options, World
+from sim.schema.scenario import Scenario
 
 
 class Reached(Exception):

@@ -5,7 +5,7 @@ and the times of probes and rest. Then nodes, for small worlds run fast; then dd
 and over what people wrote; at last numbers are made plain: shorter times, no loss, no jitter, no
 table of which nothing is left. Rounds of all passes follow one another
 until one makes nothing smaller. Every fate has a stream of chance of its own
-(`sim.tables.scenario.Only`), so what is left out does not shift the rest; where leaving out does
+(`sim.schema.scenario.Only`), so what is left out does not shift the rest; where leaving out does
 shift something (fewer nodes in all), the run says whether it matters.
 """
 
@@ -16,13 +16,13 @@ from typing import Final
 
 import msgspec
 
-from sim.running import Ran
+from sim.run.runner import Ran
+from sim.run.world import World
+from sim.schema.cut_tables import Partitions, Swizzles
+from sim.schema.fault_tables import Halves, LeftOut
+from sim.schema.scenario import Only, Scenario
 from sim.shrinking.ddmin import ddmin, trim
 from sim.shrinking.search import Search, Shrunk, Watching, broken_id
-from sim.tables.cut_tables import Partitions, Swizzles
-from sim.tables.fault_tables import Halves, LeftOut
-from sim.tables.scenario import Only, Scenario
-from sim.world import World
 
 NODES_MIN: Final = 2
 NODES_KEPT_AT_FIRST: Final = 8

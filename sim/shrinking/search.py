@@ -12,9 +12,9 @@ from typing import Final
 
 import msgspec
 
-from sim.running import Ran, run_scenario
-from sim.tables.scenario import Scenario
-from sim.world import Options, World
+from sim.run.runner import Ran, run_scenario
+from sim.run.world import Options, World
+from sim.schema.scenario import Scenario
 
 RECENT_RUNS: Final = 8
 """Worlds grow smaller and so runs shorter: what is left is guessed from the latest."""

@@ -16,10 +16,10 @@ from typing import Final, Literal, TextIO
 import msgspec
 
 from mesh.errors import UserError
-from sim.report import Broken, Report
+from sim.run.report import Broken, Report
+from sim.schema.coverage_goals import MARKS
+from sim.schema.settings import Value
 from sim.sweeps.points import Point
-from sim.tables.marks import MARKS
-from sim.tables.settings import Value
 
 UNKNOWN_COMMIT: Final = "unknown"
 

@@ -12,8 +12,8 @@ import tracemalloc
 import msgspec
 import psutil
 
-from sim.running import Request, options_of, scenario_of
-from sim.world import World
+from sim.run.runner import Request, options_of, scenario_of
+from sim.run.world import World
 
 DATABASES = ("*/mesh/storage/sqlcipher.py", "*/sim/nodes/databases.py")
 """Where all objects of databases are made."""

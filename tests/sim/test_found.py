@@ -2,7 +2,7 @@
 
 import pytest
 
-from sim.running import Request, options_of, run_scenario, scenario_of
+from sim.run.runner import Request, options_of, run_scenario, scenario_of
 
 pytestmark = pytest.mark.world
 

@@ -4,8 +4,8 @@ from functools import lru_cache
 
 import pytest
 
-from sim.tables.scenario import parse_scenario
-from sim.world import Options, World
+from sim.run.world import Options, World
+from sim.schema.scenario import parse_scenario
 
 # One process runs them all, since it keeps the worlds that have run.
 pytestmark = [pytest.mark.world, pytest.mark.xdist_group("hard worlds")]

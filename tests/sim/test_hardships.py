@@ -8,10 +8,10 @@ from functools import lru_cache
 
 import pytest
 
-from sim.promised.promises import BrokenPromise
-from sim.report import Report, make_report
-from sim.tables.scenario import parse_scenario
-from sim.world import Options, World
+from sim.invariants.invariants import BrokenPromise
+from sim.run.report import Report, make_report
+from sim.run.world import Options, World
+from sim.schema.scenario import parse_scenario
 
 # One process runs all tests that ask for an `outcome`, since it keeps them.
 pytestmark = [pytest.mark.world, pytest.mark.xdist_group("hardships")]

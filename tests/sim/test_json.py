@@ -8,15 +8,15 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from sim.commands.hunting import Hunt, Row
-from sim.commands.route import Carried
-from sim.commands.survive import Moment
-from sim.maelstrom.workload import Scores
-from sim.models.holders import Reached
+from sim.commands.mutant_search import Hunt, Row
+from sim.lab.commands.route import Carried
+from sim.lab.commands.survive import Moment
+from sim.lab.maelstrom.workload import Scores
+from sim.lab.models.holders import Reached
 from sim.sweeps.records import read_records
 from sim.sweeps.summing_up import Summary
 from tests.sim.calling import call
-from tests.sim.three_people import THREE_PEOPLE
+from tests.sim.three_users import THREE_PEOPLE
 
 BUG = ("--bug", "told-twice")
 CONTACTS = "0 CONN 0 1 up\n50 CONN 0 1 down\n60 CONN 1 2 up\n90 CONN 1 2 down\n"
@@ -30,7 +30,7 @@ def small(folder: Path) -> str:
 
 
 def test_survive_says_the_figures_of_its_table() -> None:
-    asked = ("survive", "--nodes", "60", "--after", "60", "--failed", "0.8", "--seed", "2")
+    asked = ("lab", "survive", "--nodes", "60", "--after", "60", "--failed", "0.8", "--seed", "2")
     moments = msgspec.json.decode(call(0, *asked, "--json"), type=list[Moment])
     assert [one.line for one in moments] == call(0, *asked).splitlines()[1:]
     assert [one.after_s for one in moments[:3]] == [None, 0, 1]
@@ -42,7 +42,7 @@ def test_route_says_what_each_router_delivered(tmp_path: Path) -> None:
     contacts, messages = tmp_path / "contacts.txt", tmp_path / "messages.txt"
     contacts.write_text(CONTACTS)
     messages.write_text(MESSAGES)
-    asked = ("route", str(contacts), str(messages))
+    asked = ("lab", "route", str(contacts), str(messages))
     rows = msgspec.json.decode(call(0, *asked, "--json"), type=dict[str, Carried])
     # The second message goes on from one to two; nobody meets in the order of the third.
     assert [(name, one.delivered) for name, one in rows.items()] == [
@@ -58,7 +58,7 @@ def test_route_says_what_each_router_delivered(tmp_path: Path) -> None:
 
 
 def test_maelstrom_says_its_scores() -> None:
-    asked = ("maelstrom", "--check", "--nodes", "5", "--rate", "20", "--fan-out", "4")
+    asked = ("lab", "maelstrom", "--check", "--nodes", "5", "--rate", "20", "--fan-out", "4")
     scores = msgspec.json.decode(call(0, *asked, "--json"), type=Scores)
     assert scores.lost == 0
     said = call(0, *asked)
@@ -69,7 +69,7 @@ def test_maelstrom_says_its_scores() -> None:
 
 
 def test_holders_says_the_counts_of_each_seed() -> None:
-    asked = ("holders", "--nodes", "500", "--letters", "50", "--seeds", "1,2", "--json")
+    asked = ("lab", "holders", "--nodes", "500", "--letters", "50", "--seeds", "1,2", "--json")
     rows = msgspec.json.decode(call(0, *asked), type=dict[int, Reached])
     assert list(rows) == [1, 2]
     assert all(one.letters == 50 >= one.held >= one.reached > 0 for one in rows.values())

@@ -2,9 +2,9 @@
 
 import msgspec
 
-from sim.report import make_report
-from sim.tables.scenario import Only, Scenario, parse_scenario
-from sim.world import Options, World
+from sim.run.report import make_report
+from sim.run.world import Options, World
+from sim.schema.scenario import Only, Scenario, parse_scenario
 
 SMALL = """
 schema = 1

@@ -7,13 +7,13 @@ import pytest
 from msgspec import inspect
 from msgspec.structs import replace
 
-from sim.network.topology import stand
-from sim.running import run_scenario
-from sim.tables.fault_tables import Halves
-from sim.tables.scenario import Scenario, as_drawn, load_scenario, scenario_names
-from sim.tables.settings import with_settings
-from sim.tables.topology_tables import Clusters
-from sim.world import Options
+from sim.run.runner import run_scenario
+from sim.run.world import Options
+from sim.schema.fault_tables import Halves
+from sim.schema.scenario import Scenario, as_drawn, load_scenario, scenario_names
+from sim.schema.settings import with_settings
+from sim.schema.topology_tables import Clusters
+from sim.topology.topology import stand
 
 PAGE = Path(__file__).parents[2] / "docs" / "simulator.md"
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from sim.tables.scenario import parse_scenario
-from sim.world import Options, World
+from sim.run.world import Options, World
+from sim.schema.scenario import parse_scenario
 
 pytestmark = [pytest.mark.world, pytest.mark.slow]
 

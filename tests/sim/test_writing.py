@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from sim.__main__ import main
-from tests.sim.three_people import THREE_PEOPLE
+from tests.sim.three_users import THREE_PEOPLE
 
 LOG = '{"it is": "a record that was cut'
 

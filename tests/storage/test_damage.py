@@ -30,12 +30,12 @@ from mesh.ids import Instant, Monotonic, RequestId
 from mesh.inputs import Asked, Connection, VaultOpened
 from mesh.storage.migrations import migrate_store, migrate_vault
 from mesh.storage.sqlcipher import checkpoint, connect, transaction
+from sim.hosts.host import Snapshot
+from sim.hosts.host_factory import SIMULATED_MESH
 from sim.kernel.calendar import EPOCH_US
 from sim.kernel.entropy import Chance, SeededEntropy
-from sim.nodes.laptop import Snapshot
-from sim.tables.scenario import parse_scenario
-from sim.workshop import SIMULATED_MESH
-from sim.world import Options, World
+from sim.run.world import Options, World
+from sim.schema.scenario import parse_scenario
 from tests.sim.test_hardships import PEOPLE
 from tests.storage.damaging import DAMAGES, lost_write
 

@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 
 from mesh.effects import Disconnect, SendBytes
 from mesh.inputs import BytesReceived, BytesSent, Connected, Disconnected
-from sim.network.lines import RETRANSMISSIONS_MAX, RETRANSMIT_US
+from sim.hosts.virtual_node import REPORT_US
+from sim.invariants.invariants import BrokenPromise
 from sim.network.stream import CHUNK_BYTES_MAX
-from sim.nodes.virtual_node import REPORT_US
-from sim.promised.promises import BrokenPromise
+from sim.network.wires import RETRANSMISSIONS_MAX, RETRANSMIT_US
 from tests.sim.talker import CALM, linked_pair
 
 HALVES = {0: 0, 1: 1}

@@ -5,12 +5,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mesh.errors import UserError
+from sim.schema.adversary_table import Hostile
+from sim.schema.node_tables import Churn, Stragglers
+from sim.schema.scenario import load_scenario
+from sim.schema.settings import parse_settings, with_settings
+from sim.schema.topology_tables import SmallWorld
 from sim.sweeps.points import parse_seeds, points_of, shard_of
-from sim.tables.hostile_table import Hostile
-from sim.tables.node_tables import Churn, Stragglers
-from sim.tables.scenario import load_scenario
-from sim.tables.settings import parse_settings, with_settings
-from sim.tables.topology_tables import SmallWorld
 
 PARTITION = load_scenario("partition-heal")
 

@@ -10,13 +10,13 @@ from click.testing import CliRunner
 
 from mesh.errors import UserError
 from sim.__main__ import main
+from sim.schema.scenario import parse_scenario
 from sim.sweeps.comparing import compare
 from sim.sweeps.executors import DaskPool, LocalPool
 from sim.sweeps.points import Point, points_of
 from sim.sweeps.records import Record, RecordLog, read_records
 from sim.sweeps.sweeping import Progress, StopRules, run_point, sweep
-from sim.tables.scenario import parse_scenario
-from tests.sim.three_people import THREE_PEOPLE
+from tests.sim.three_users import THREE_PEOPLE
 
 SCENARIO = parse_scenario(THREE_PEOPLE)
 

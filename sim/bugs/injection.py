@@ -1,0 +1,46 @@
+"""How a bug gets into an engine from outside: another machine, another door, another function."""
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+
+from mesh.effects import Effect
+from mesh.engine.door import Engine
+from mesh.ids import Instant, Monotonic
+from mesh.inputs import Input
+from sim.hosts.driver_protocol import Door, Plant
+from sim.patching import Swap, swapped
+
+
+def _as_it_is(engine: Engine) -> Door:
+    return engine
+
+
+@dataclass(frozen=True, slots=True)
+class Bug:
+    """A bug with a sentence for people."""
+
+    sentence: str
+    plant: Plant = _as_it_is
+    swaps: tuple[Swap, ...] = ()
+
+    def planted(self) -> AbstractContextManager[None]:
+        """While inside, functions are swapped."""
+        return swapped(*self.swaps)
+
+
+@dataclass(slots=True)
+class ChangedEffects:
+    """An engine whose effects are changed on their way to the driver."""
+
+    engine: Engine
+    change: Callable[[Effect], list[Effect]]
+
+    def handle(self, batch: Sequence[Input], now: Instant, /) -> list[Effect]:
+        """What the engine wants done, changed."""
+        effects = self.engine.handle(batch, now)
+        return [changed for effect in effects for changed in self.change(effect)]
+
+    def deadline(self) -> Monotonic | None:
+        """When the engine wants to be called."""
+        return self.engine.deadline()

@@ -1,0 +1,345 @@
+"""Carries out what befalls a world: cuts, crashes, absences, locks, blocks and wrong clocks.
+
+Everything is drawn before the world begins, each node's fate from a stream of its own, so that
+one fault less leaves the others as they were. What befalls disks is in `sim.faults.lost_disks`.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+
+from sim.faults.contact_changes import ContactChanges
+from sim.faults.cut_faults import CutFaults, cut_spans
+from sim.faults.disk_faults import DiskFaults
+from sim.faults.lost_disks import LostDisks
+from sim.faults.node_faults import NodeFaults
+from sim.faults.stragglers import StragglerFaults
+from sim.hosts.virtual_node import VirtualNode
+from sim.invariants.message_log import Ledger, Letter
+from sim.kernel.entropy import Chance
+from sim.kernel.loop import Loop
+from sim.network.virtual_network import VirtualNetwork
+from sim.schema.cut_tables import Partitions, Swizzles
+from sim.schema.disk_tables import FailingDisks, FullDisks, LostFsyncs, SlowDisks
+from sim.schema.fault_tables import (
+    Absences,
+    Blocks,
+    Clocks,
+    Clones,
+    Crashes,
+    Halves,
+    Lasting,
+    LeftOut,
+    Locks,
+    Removals,
+    Revocations,
+    Rollbacks,
+    Wipes,
+)
+from sim.schema.node_tables import (
+    Churn,
+    Drifts,
+    DutyCycles,
+    FlashCrowd,
+    MassFailure,
+    Pauses,
+    SlowCpus,
+    Stragglers,
+)
+from sim.schema.scenario import Scenario
+from sim.schema.wire_tables import HalfOpen, Lined
+from sim.topology.topology import Ground
+from sim.users.users import People
+
+STATEMENTS_BEFORE_CRASH_MAX = 12
+"""A batch runs about so many statements on its databases; a crash within falls before one."""
+
+US_PER_HOUR = 3_600_000_000
+
+
+@dataclass(slots=True)
+class FaultCounters:
+    """What befell."""
+
+    crashes: int = 0
+    crashes_within_batch: int = 0
+    restarts: int = 0
+    absences: int = 0
+    locks: int = 0
+    blocks: int = 0
+    clock_jumps: int = 0
+    clocks_frozen: int = 0
+
+
+@dataclass(slots=True)
+class Faults:
+    """The faults of one world."""
+
+    scenario: Scenario
+    seed: int
+    loop: Loop
+    network: VirtualNetwork
+    ground: Ground
+    nodes: Sequence[VirtualNode]
+    present: list[VirtualNode]
+    people: People
+    ledger: Ledger
+    disks: LostDisks
+    before_crash: Callable[[VirtualNode, Callable[[], None]], None]
+    cut: Callable[[], None]
+    healed: Callable[[], None]
+    """Told when the mesh is cut, and when nothing lies between its nodes any more."""
+    is_on_its_way: Callable[[Letter], bool]
+    counters: FaultCounters = field(default_factory=FaultCounters)
+    strikes: list[str] = field(default_factory=list)
+    """What was drawn to befall, as `Only.strikes` names it."""
+    cuts: CutFaults = field(init=False)
+    machines: NodeFaults = field(init=False)
+    stragglers: StragglerFaults = field(init=False)
+    failing_disks: DiskFaults = field(init=False)
+    contact_changes: ContactChanges = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.cuts = CutFaults(
+            seed=self.seed,
+            loop=self.loop,
+            network=self.network,
+            ground=self.ground,
+            befalls=self.befalls,
+            cut=self.cut,
+            healed=self.healed,
+        )
+        self.machines = NodeFaults(
+            seed=self.seed,
+            loop=self.loop,
+            network=self.network,
+            nodes=self.nodes,
+            present=self.present,
+            people=self.people,
+            ledger=self.ledger,
+            before_crash=self.before_crash,
+            restart=self._restart,
+            befalls=self.befalls,
+        )
+        self.stragglers = StragglerFaults(
+            seed=self.seed,
+            loop=self.loop,
+            network=self.network,
+            nodes=self.nodes,
+            befalls=self.befalls,
+        )
+        self.failing_disks = DiskFaults(
+            seed=self.seed,
+            loop=self.loop,
+            nodes=self.nodes,
+            laptops=self.disks.laptops,
+            restart=self._restart,
+            befalls=self.befalls,
+        )
+        self.contact_changes = ContactChanges(
+            loop=self.loop,
+            present=self.present,
+            people=self.people,
+            ledger=self.ledger,
+            quiet_at=_us(self.scenario.quiet_at_s),
+            is_on_its_way=self.is_on_its_way,
+        )
+
+    def plan(self) -> None:
+        """Plan all of them."""
+        for number, fault in enumerate(self.scenario.faults):
+            match fault:
+                case Halves() | Partitions() | Swizzles():
+                    self.cuts.plan(number, fault)
+                case (
+                    Churn()
+                    | FlashCrowd()
+                    | MassFailure()
+                    | Pauses()
+                    | SlowCpus()
+                    | DutyCycles()
+                    | Drifts()
+                ):
+                    self.machines.plan(number, fault)
+                case Stragglers():
+                    self.stragglers.plan(number, fault)
+                case FullDisks() | FailingDisks() | SlowDisks():
+                    self.failing_disks.plan(number, fault)
+                case Lined() | HalfOpen():
+                    # Drawn for each line when it is made.
+                    continue
+                case LeftOut():
+                    continue
+                case Clones():
+                    self.disks.plan_clones(number, fault, self.befalls)
+                case _:
+                    for node in self.nodes:
+                        chance = Chance(self.seed, "faults", number, node.index)
+                        is_struck = chance.is_true(fault.share)
+                        when = chance.between(*map(_us, fault.between_s))
+                        if is_struck and self.befalls(f"{number}/{node.index}", node.index):
+                            self._plan_strike(fault, node, chance, when)
+
+    def befalls(self, strike: str, node: int | None = None) -> bool:
+        """Whether what was drawn is among what is left of a scenario that was shrunk."""
+        only = self.scenario.only
+        if node is not None and not only.has_node(node):
+            return False
+        if only.strikes is not None and strike not in only.strikes:
+            return False
+        self.strikes.append(strike)
+        return True
+
+    def phase_of(self, letter: Letter) -> str:
+        """How the mesh was when a letter was written: what its delay should be judged by."""
+        if letter.is_probe:
+            return "after all"
+        now_s = letter.asked_at / 1_000_000
+        spans = cut_spans(self.scenario.faults)
+        if all(now_s < begin for begin, _ in spans):
+            return "together"
+        if all(not begin <= now_s < end for begin, end in spans):
+            return "healed"
+        is_across = self.cuts.is_across(letter.sender, letter.recipient)
+        return "apart, across" if is_across else "apart, same side"
+
+    def _plan_strike(
+        self,
+        fault: Crashes
+        | Absences
+        | Rollbacks
+        | LostFsyncs
+        | Wipes
+        | Clocks
+        | Locks
+        | Blocks
+        | Revocations
+        | Removals,
+        node: VirtualNode,
+        chance: Chance,
+        when: int,
+    ) -> None:
+        match fault:
+            case Crashes():
+                self._plan_crash(fault, node, chance, when)
+            case Absences():
+                if fault.at_home_s is not None:
+                    # They live so from the beginning.
+                    when = _us(fault.between_s[0]) + chance.below(_us(fault.at_home_s[1]))
+                self.loop.at(when, partial(self._leave, fault, node, chance))
+            case Rollbacks():
+                self.disks.plan_rollback(fault, node, chance, when)
+            case LostFsyncs():
+                self.disks.plan_lost_fsyncs(fault, node, chance, when)
+            case Wipes():
+                self.disks.plan_wipe(fault, node, chance, when)
+            case Clocks():
+                self._plan_clock(fault, node, chance, when)
+            case Locks():
+                self.loop.at(when, partial(self._lock, node))
+                self.loop.at(when + _lasting(fault, chance), node.unlock)
+            case Blocks():
+                end = when + _lasting(fault, chance)
+                self.loop.at(when, partial(self._block, node, chance, end))
+            case Revocations() | Removals():
+                self.contact_changes.plan(fault, node, chance, when)
+
+    # --- Crashes ----------------------------------------------------------------------------------
+
+    def _plan_crash(self, fault: Crashes, node: VirtualNode, chance: Chance, when: int) -> None:
+        down_us = chance.between(*map(_us, fault.down_s))
+        is_silent = chance.is_true(fault.silent_share)
+        is_within = chance.is_true(fault.within_batch_share)
+        statements = 1 + chance.below(STATEMENTS_BEFORE_CRASH_MAX) if is_within else None
+        self.loop.at(when, partial(self._strike, node, is_silent, statements, down_us))
+
+    def _strike(
+        self, node: VirtualNode, is_silent: bool, statements: int | None, down_us: int
+    ) -> None:
+        if node.is_up:
+            crash = partial(self._crash, node, is_silent, statements, down_us)
+            self.before_crash(node, partial(self.loop.after, 0, crash))
+
+    def _crash(
+        self, node: VirtualNode, is_silent: bool, statements: int | None, down_us: int
+    ) -> None:
+        if not node.is_up:
+            return
+        self.counters.crashes += 1
+        crashed = partial(self.loop.after, down_us, partial(self._restart, node))
+        if statements is None:
+            node.crash(is_silent=is_silent)
+            crashed()
+        else:
+            self.counters.crashes_within_batch += 1
+            node.crash_within(statements, crashed, is_silent=is_silent)
+
+    def _restart(self, node: VirtualNode) -> None:
+        # Two faults may have struck one node; the first to end wakes it. Whoever comes late is
+        # switched on for the first time by their person, whatever struck them before.
+        if node.incarnation and not (node.is_up or node.is_gone):
+            self.counters.restarts += 1
+            node.boot()
+            self.people.booted_again(node.index)
+
+    # --- Absences ---------------------------------------------------------------------------------
+
+    def _leave(self, fault: Absences, node: VirtualNode, chance: Chance) -> None:
+        away_us = _lasting(fault, chance)
+        if node.is_up:
+            self.before_crash(node, partial(self.loop.after, 0, partial(self._turn_off, node)))
+        self.loop.after(away_us, partial(self._return, fault, node, chance))
+
+    def _turn_off(self, node: VirtualNode) -> None:
+        if node.is_up:
+            self.counters.absences += 1
+            node.crash(is_silent=False)
+
+    def _return(self, fault: Absences, node: VirtualNode, chance: Chance) -> None:
+        self._restart(node)
+        if fault.at_home_s is not None:
+            at_home_us = chance.between(*map(_us, fault.at_home_s))
+            if self.loop.now + at_home_us < _us(fault.between_s[1]):
+                self.loop.after(at_home_us, partial(self._leave, fault, node, chance))
+
+    # --- People and clocks ------------------------------------------------------------------------
+
+    def _lock(self, node: VirtualNode) -> None:
+        self.counters.locks += 1
+        node.lock()
+
+    def _block(self, node: VirtualNode, chance: Chance, end: int) -> None:
+        person = self.people.person_at(node.index)
+        if person.contacts:
+            other = chance.pick(list(person.contacts))
+            self.counters.blocks += 1
+            self.ledger.trouble_between(node.index, other, _us(self.scenario.quiet_at_s))
+            self.people.block(person, other, is_blocked=True)
+            self.loop.at(end, partial(self.people.block, person, other, is_blocked=False))
+
+    def _plan_clock(self, fault: Clocks, node: VirtualNode, chance: Chance, when: int) -> None:
+        is_frozen = chance.is_true(fault.frozen_share)
+        is_ahead = chance.is_true(0.5)
+        hours_us = chance.between(*(round(hours * US_PER_HOUR) for hours in fault.wrong_h))
+        by_us = hours_us if is_ahead else -hours_us
+        self.loop.at(when, partial(self._disturb, node, by_us, is_frozen=is_frozen))
+        if fault.for_s is not None:
+            end = when + chance.between(*map(_us, fault.for_s))
+            right = node.calendar.thaw if is_frozen else partial(node.calendar.jump, -by_us)
+            self.loop.at(end, right)
+
+    def _disturb(self, node: VirtualNode, by_us: int, *, is_frozen: bool) -> None:
+        if is_frozen:
+            self.counters.clocks_frozen += 1
+            node.calendar.freeze(self.loop.now)
+        else:
+            self.counters.clock_jumps += 1
+            node.calendar.jump(by_us)
+
+
+def _lasting(fault: Lasting, chance: Chance) -> int:
+    return chance.between(*map(_us, fault.for_s))
+
+
+def _us(seconds: float) -> int:
+    return round(seconds * 1_000_000)

@@ -1,0 +1,234 @@
+"""What disks lose: put back to a snapshot, lost, lying, or copied to a second machine.
+
+Each is drawn like other faults. The ledger is told what was lost, so that everything else is
+demanded all the same.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+
+from sim.faults.disk_faults import disk_of
+from sim.hosts.host import Laptop, Snapshot, WhichDatabase
+from sim.hosts.virtual_node import VirtualNode
+from sim.invariants.message_log import Ledger
+from sim.kernel.entropy import Chance
+from sim.kernel.loop import Loop
+from sim.schema.disk_tables import LostFsyncs
+from sim.schema.fault_tables import Clones, Rollbacks, Wipes
+from sim.schema.scenario import Scenario
+from sim.users.mail_workload import Correspondence
+from sim.users.users import People
+
+LYING_US = 30_000_000
+"""For how long before the power fails a disk lies."""
+
+AGAIN_US = 1_000_000
+"""How often a disk that is to lie looks whether its owner has an identity."""
+
+NEVER = 1 << 62
+"""Later than any world lasts."""
+
+
+@dataclass(slots=True)
+class DiskCounters:
+    """What befell disks."""
+
+    rollbacks: int = 0
+    wipes: int = 0
+    lost_fsyncs: int = 0
+    commits_lost: int = 0
+    stores_behind: int = 0
+    vaults_behind: int = 0
+    clones: int = 0
+
+
+@dataclass(slots=True)
+class LostDisks:
+    """The faults of disks of one world. `spares` are second machines, in the order of tables."""
+
+    scenario: Scenario
+    seed: int
+    loop: Loop
+    nodes: Sequence[VirtualNode]
+    spares: Sequence[VirtualNode]
+    laptops: Mapping[int, Laptop]
+    people: People
+    correspondence: Correspondence
+    ledger: Ledger
+    before_crash: Callable[[VirtualNode, Callable[[], None]], None]
+    before_loss: Callable[[int], None]
+    """Told of a node whose disk is about to be lost, so that it can be searched before."""
+
+    counters: DiskCounters = field(default_factory=DiskCounters)
+    _lives: dict[int, int] = field(default_factory=dict)
+
+    def plan_rollback(self, fault: Rollbacks, node: VirtualNode, chance: Chance, when: int) -> None:
+        """A node will be put back to a snapshot."""
+        back_us = chance.between(*map(_us, fault.back_s))
+        down_us = chance.between(*map(_us, fault.down_s))
+        drawn: WhichDatabase = chance.pick(("store", "vault", "both"))
+        which = drawn if fault.which == "any" else fault.which
+        self.loop.at(max(0, when - back_us), partial(self._remember, node, which, when, down_us))
+
+    def plan_lost_fsyncs(
+        self, fault: LostFsyncs, node: VirtualNode, chance: Chance, when: int
+    ) -> None:
+        """The power of a node will fail, and its disk has lied about its last commits."""
+        down_us = chance.between(*map(_us, fault.down_s))
+        most = chance.between(*fault.commits)
+        lost = (chance.between(0, most), chance.between(0, most))
+        disk_of(self.laptops[node.index], self.seed, node.index, self.loop)
+        self.loop.at(max(0, when - LYING_US), partial(self._lie, node, most, when))
+        lose = partial(self._lose_commits, node, lost, down_us)
+        self.loop.at(when, partial(self._stop, node, lose))
+
+    def plan_wipe(self, fault: Wipes, node: VirtualNode, chance: Chance, when: int) -> None:
+        """A node will lose everything."""
+        down_us = chance.between(*map(_us, fault.down_s))
+        self.loop.at(when, partial(self._stop, node, partial(self._wipe, node, down_us)))
+
+    def plan_clones(self, number: int, fault: Clones, befalls: Callable[[str, int], bool]) -> None:
+        """Second machines will run from copies; each is a strike, by its place among them all."""
+        for place, (table, original) in enumerate(cloned_nodes(self.scenario, self.seed)):
+            if table == number and befalls(f"{number}/{place}", original):
+                chance = Chance(self.seed, "clones", number, place)
+                when = chance.between(*map(_us, fault.between_s))
+                for_us = chance.between(*map(_us, fault.for_s))
+                node, spare = self.nodes[original], self.spares[place]
+                clone = partial(self._clone, fault, node, spare, chance, for_us)
+                self.loop.at(when, clone)
+
+    def _remember(self, node: VirtualNode, which: WhichDatabase, when: int, down_us: int) -> None:
+        if not self.people.person_at(node.index).identity_key:
+            # Whoever has no identity yet has nothing to lose.
+            return
+        snapshot = self.laptops[node.index].snapshot()
+        put_back = partial(
+            self._put_back,
+            node,
+            which,
+            down_us,
+            snapshot=snapshot,
+            taken_at=self.loop.now,
+            life=self._lives.get(node.index, 0),
+        )
+        self.loop.at(when, partial(self._stop, node, put_back))
+
+    def _stop(self, node: VirtualNode, then: Callable[[], None]) -> None:
+        if node.is_up:
+            self.before_crash(node, partial(self.loop.after, 0, then))
+
+    def _put_back(
+        self,
+        node: VirtualNode,
+        which: WhichDatabase,
+        down_us: int,
+        *,
+        snapshot: Snapshot,
+        taken_at: int,
+        life: int,
+    ) -> None:
+        # A disk that was lost meanwhile has no snapshot any more.
+        if not node.is_up or self._lives.get(node.index, 0) != life:
+            return
+        self.counters.rollbacks += 1
+        self.before_loss(node.index)
+        node.crash(is_silent=True)
+        self.laptops[node.index].put_back(snapshot, which)
+        self.ledger.trouble(node.index, self._heals_at)
+        if which != "store":
+            self.ledger.forget(node.index, taken_at)
+            self.people.rolled_back(node.index)
+        self.loop.after(down_us, partial(self._boot, node))
+
+    def _lie(self, node: VirtualNode, commits_count: int, until: int) -> None:
+        disk = self.laptops[node.index].disk
+        assert disk is not None
+        # Whoever has no identity yet has nothing to lose, and may have something soon.
+        if self.people.person_at(node.index).identity_key:
+            disk.keep_commits(commits_count)
+        elif self.loop.now < until:
+            self.loop.after(AGAIN_US, partial(self._lie, node, commits_count, until))
+
+    def _lose_commits(self, node: VirtualNode, lost: tuple[int, int], down_us: int) -> None:
+        disk = self.laptops[node.index].disk
+        if not node.is_up or disk is None or not disk.is_keeping:
+            return
+        self.counters.lost_fsyncs += 1
+        self.before_loss(node.index)
+        node.crash(is_silent=True)
+        of_store, of_vault = disk.kept_count("store", lost[0]), disk.kept_count("vault", lost[1])
+        self.counters.commits_lost += of_store + of_vault
+        self.counters.stores_behind += of_store > of_vault == 0
+        self.counters.vaults_behind += of_vault > of_store == 0
+        since = self.laptops[node.index].lose_commits(*lost)
+        self.ledger.trouble(node.index, self._heals_at)
+        if since is not None:
+            self.ledger.forget(node.index, since)
+            self.people.rolled_back(node.index)
+        self.loop.after(down_us, partial(self._boot, node))
+
+    def _wipe(self, node: VirtualNode, down_us: int) -> None:
+        if not node.is_up:
+            return
+        self.counters.wipes += 1
+        self.before_loss(node.index)
+        node.crash(is_silent=True)
+        self._lives[node.index] = self._lives.get(node.index, 0) + 1
+        self.laptops[node.index].wipe()
+        self.ledger.trouble(node.index, self._heals_at)
+        self.ledger.forget(node.index, 0)
+        self.people.wiped(node.index)
+        self.loop.after(down_us, partial(self._boot, node))
+
+    def _boot(self, node: VirtualNode) -> None:
+        if not (node.is_up or node.is_gone):
+            node.boot()
+            self.people.booted_again(node.index)
+
+    def _clone(
+        self,
+        fault: Clones,
+        node: VirtualNode,
+        spare: VirtualNode,
+        chance: Chance,
+        for_us: int,
+    ) -> None:
+        if not self.people.person_at(node.index).identity_key:
+            # Whoever has no identity yet has nothing that could be copied.
+            return
+        self.counters.clones += 1
+        self.before_loss(node.index)
+        self.ledger.trouble(node.index, self._heals_at)
+        self.laptops[spare.index].put_back(self.laptops[node.index].snapshot(), "both")
+        spare.boot()
+        self.people.cloned(spare.index)
+        person = self.people.person_at(spare.index)
+        for _ in range(fault.messages_count):
+            write = partial(self.correspondence.write_from, person)
+            self.loop.after(chance.below(for_us), write)
+        self.loop.after(for_us, partial(self._end_clone, spare))
+
+    def _end_clone(self, spare: VirtualNode) -> None:
+        self._stop(spare, partial(spare.crash, is_silent=True))
+
+    @property
+    def _heals_at(self) -> int:
+        heals_at_s = self.scenario.heals_at_s
+        return _us(heals_at_s) if self.scenario.probe_s else NEVER
+
+
+def cloned_nodes(scenario: Scenario, seed: int) -> list[tuple[int, int]]:
+    """(table, original) of each second machine that a scenario wants, in order."""
+    chance = Chance(seed, "cloned")
+    return [
+        (number, chance.below(scenario.nodes))
+        for number, fault in enumerate(scenario.faults)
+        if isinstance(fault, Clones)
+        for _ in range(fault.count)
+    ]
+
+
+def _us(seconds: float) -> int:
+    return round(seconds * 1_000_000)

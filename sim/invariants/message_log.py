@@ -1,0 +1,220 @@
+"""The ledger: everything that people wrote, and everything that nodes showed them.
+
+It raises `BrokenPromise` at the very step that breaks a promise. Texts are unique: each begins
+with its number, so a delivery finds what was written, and holds the run's marker, so that a
+search finds it wherever it leaked to.
+
+Who lost a disk has lost what was on it: `forget` says so, and `trouble` which letters may be
+missing for it. Every other promise holds all the same.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from sim.invariants.invariants import L1, L10, S2, S3, S4, S7, S13, BrokenPromise
+
+
+@dataclass(slots=True)
+class Letter:
+    """A text on its way, as the ledger knows it. Times are virtual microseconds."""
+
+    number: int
+    sender: int
+    recipient: int
+    text: str
+    asked_at: int
+    is_probe: bool = False
+    confirmed_at: int | None = None
+    delivered_at: int | None = None
+    is_held: bool = False
+    """Whether it must stand in its sender's history."""
+
+    is_shown: bool = False
+    """Whether it must stand in its recipient's history, and must not be shown again."""
+
+    is_seen_by_clone: bool = False
+    is_read: bool = False
+    """Whether its recipient has looked at it."""
+
+    is_withdrawn: bool = False
+    """Whether its author asked to take it back."""
+
+    is_cut_off: bool = False
+    """Whether it was on its way when one of the two removed the other."""
+
+
+@dataclass(slots=True)
+class Ledger:
+    """Everything that was written, and everything that was shown."""
+
+    marker: str = "marker"
+    letters: list[Letter] = field(default_factory=list)
+    confirmed_count: int = 0
+    delivered_count: int = 0
+    _troubles: dict[int, int] = field(default_factory=dict)
+    _troubles_between: dict[tuple[int, int], int] = field(default_factory=dict)
+    _parted_at: dict[tuple[int, int], int] = field(default_factory=dict)
+
+    def ask(
+        self, sender: int, recipient: int, filler: str, now: int, *, is_probe: bool = False
+    ) -> Letter:
+        """Somebody is about to write: returns the letter with its unique text."""
+        number = len(self.letters)
+        text = f"{number:07d} {self.marker} {filler}"
+        letter = Letter(number, sender, recipient, text, now, is_probe)
+        self.letters.append(letter)
+        return letter
+
+    def confirm(self, letter: Letter, now: int, *, is_clone: bool = False) -> None:
+        """The sender's node says that the letter is durable: from now on it must arrive."""
+        letter.is_held = not is_clone
+        if letter.confirmed_at is None:
+            letter.confirmed_at = now
+            self.confirmed_count += 1
+
+    def show(
+        self, node: int, author: int | None, text: str, now: int, *, is_clone: bool = False
+    ) -> Letter:
+        """A node shows a message to its person. `author`: whose contact it is shown under."""
+        letter = self.letter_of(node, text)
+        if letter.recipient != node:
+            detail = f"the message {letter.number} for node {letter.recipient} is shown here"
+            raise BrokenPromise(S7, detail, node)
+        if letter.sender != author:
+            detail = (
+                f"the message {letter.number} of node {letter.sender} is shown as one of "
+                f"{'somebody unknown' if author is None else f'node {author}'}"
+            )
+            raise BrokenPromise(S4, detail, node)
+        if is_clone:
+            letter.is_seen_by_clone = True
+            return letter
+        if letter.is_shown:
+            detail = f"the message {letter.number} of node {letter.sender} is shown again"
+            raise BrokenPromise(S2, detail, node)
+        letter.is_shown = True
+        if letter.delivered_at is None:
+            letter.delivered_at = now
+            self.delivered_count += 1
+        return letter
+
+    def forget(self, node: int, since: int) -> None:
+        """A node lost what its vault had learned since then: it may be shown again, or never."""
+        for letter in self.letters:
+            if letter.recipient == node and (letter.delivered_at or 0) >= since:
+                letter.is_shown = False
+            if letter.sender == node and (letter.confirmed_at or 0) >= since:
+                letter.is_held = False
+
+    def trouble(self, node: int, until: int) -> None:
+        """What was written to or by a node before `until` may be lost."""
+        self._troubles[node] = max(until, self._troubles.get(node, 0))
+
+    def trouble_between(self, one: int, other: int, until: int) -> None:
+        """What was written between two before `until` may be lost."""
+        pair = (min(one, other), max(one, other))
+        self._troubles_between[pair] = max(until, self._troubles_between.get(pair, 0))
+
+    def part(
+        self, node: int, other: int, now: int, is_on_its_way: Callable[[Letter], bool]
+    ) -> None:
+        """A person removes a contact, and with it all that was written between them.
+
+        What is on its way need not arrive any more, nor what is written from now on. What was lost
+        before is missed all the same.
+        """
+        self._parted_at[node, other] = now
+        for letter in self.letters:
+            if {letter.sender, letter.recipient} == {node, other} and letter.delivered_at is None:
+                # What is not confirmed yet is sealed after it.
+                letter.is_cut_off |= letter.confirmed_at is None or is_on_its_way(letter)
+
+    def has_parted(self, node: int, other: int) -> bool:
+        """Whether a node need not have what was written between them any more."""
+        return (node, other) in self._parted_at
+
+    @property
+    def written_to_parted_count(self) -> int:
+        """Letters to somebody who had removed their author."""
+        return sum(self._is_written_to_parted(letter) for letter in self.letters)
+
+    def is_in_trouble(self, one: int, other: int) -> bool:
+        """Whether something befell one of two by which they may have lost their session."""
+        return one in self._troubles or other in self._troubles
+
+    def hold_history(self, node: int, texts: Sequence[str]) -> None:
+        """Hold a node's whole history against what was written and shown."""
+        counts: dict[int, int] = {}
+        for text in texts:
+            number = self.letter_of(node, text).number
+            counts[number] = counts.get(number, 0) + 1
+        for letter in self.letters:
+            other = letter.sender if letter.recipient == node else letter.recipient
+            is_due = not self.has_parted(node, other) and (
+                (letter.recipient == node and letter.is_shown)
+                or (letter.sender == node and letter.is_held)
+            )
+            count = counts.get(letter.number, 0)
+            if is_due and not count:
+                detail = f"the message {letter.number} is no longer in the history"
+                raise BrokenPromise(S13, detail, node)
+            if count > 1:
+                detail = f"the message {letter.number} stands {count} times in the history"
+                raise BrokenPromise(S2, detail, node)
+
+    def outstanding(self) -> list[Letter]:
+        """What must arrive and has not."""
+        if self.confirmed_count == 0:
+            return []
+        return [
+            letter
+            for letter in self.letters
+            if letter.confirmed_at is not None
+            and letter.delivered_at is None
+            and not self._is_excused(letter)
+        ]
+
+    def require_all_delivered(self, phase_of: Callable[[Letter], str], waited_s: int) -> None:
+        """L1 and L10; `phase_of` names the phase in which one was written."""
+        missing = self.outstanding()
+        if missing:
+            first = missing[0]
+            detail = (
+                f"{len(missing)} of {self.confirmed_count} messages have not arrived "
+                f"{waited_s} s after the last fault; the first is {first.number}, of node "
+                f"{first.sender} for node {first.recipient}, written at "
+                f"{first.asked_at / 1_000_000:.1f} s ({phase_of(first)})"
+            )
+            is_healing = self.is_in_trouble(first.sender, first.recipient)
+            raise BrokenPromise(L10 if is_healing else L1, detail, first.recipient)
+
+    def letter_of(self, node: int, text: str) -> Letter:
+        """The letter with this text; somebody must have written it."""
+        head = text[:7]
+        number = int(head) if head.isascii() and head.isdigit() else -1
+        if not 0 <= number < len(self.letters) or self.letters[number].text != text:
+            raise BrokenPromise(S3, f"nobody wrote what is shown: {text[:40]!r}", node)
+        return self.letters[number]
+
+    def _is_excused(self, letter: Letter) -> bool:
+        pair = (min(letter.sender, letter.recipient), max(letter.sender, letter.recipient))
+        until = max(
+            self._troubles.get(letter.sender, 0),
+            self._troubles.get(letter.recipient, 0),
+            self._troubles_between.get(pair, 0),
+        )
+        return (
+            letter.is_withdrawn
+            or letter.is_cut_off
+            or letter.asked_at < until
+            or self._is_written_after_parting(letter)
+        )
+
+    def _is_written_after_parting(self, letter: Letter) -> bool:
+        ways = ((letter.sender, letter.recipient), (letter.recipient, letter.sender))
+        parted = [self._parted_at[way] for way in ways if way in self._parted_at]
+        return any(letter.asked_at >= parted_at for parted_at in parted)
+
+    def _is_written_to_parted(self, letter: Letter) -> bool:
+        parted_at = self._parted_at.get((letter.recipient, letter.sender))
+        return parted_at is not None and letter.asked_at > parted_at

@@ -1,0 +1,94 @@
+"""What must be so when nothing has befallen for a while and nobody has written (L2, L3, L5, L6).
+
+A scenario with `rest_s` is watched for so long after everything has arrived. Of a world with
+hostile nodes only L2 and L6 are demanded, of its honest ones: the hostile ones never rest.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from mesh.engine.door import Engine
+from mesh.limits import EAGER_LINKS_MIN
+from mesh.replication.pushing import Pushing
+from sim.invariants.bounds import census
+from sim.invariants.invariants import L2, L3, L5, L6, BrokenPromise
+
+MEASURED_US: Final = 60_000_000
+"""Over how long the traffic at rest is measured, at the end."""
+
+KEEP_ALIVE_BYTES: Final = 40
+"""A second and link, both ways: pings, roots, addresses, proofs of contacts, a new link now and
+then. Worlds at rest were seen to take 4 to 20. An envelope of 1 KiB every half minute is more."""
+
+BACKLOGS: Final = (
+    "Carrying._deferred",
+    "Wanting._missing",
+    "Turns._waiting",
+    "_LinkState.announcing",
+    "_LinkState.announcing_live",
+)
+"""Tables of an engine in which something waits to be sent, asked for, or judged."""
+
+Engines = Mapping[int, Engine]
+
+
+def require_rest(
+    engines: Engines,
+    *,
+    sent_bytes: int,
+    links: Sequence[tuple[int, int]],
+    is_all_honest: bool,
+) -> None:
+    """All of it, of a minute in which so much was sent over so many links."""
+    if is_all_honest:
+        require_quiet(sent_bytes, links)
+        require_no_backlog(engines)
+    require_same_sets(engines)
+    require_eager(engines, is_all_honest=is_all_honest)
+
+
+def require_same_sets(engines: Engines) -> None:
+    """L2: all know the same."""
+    first: tuple[int, dict[bytes, None]] | None = None
+    for node, engine in engines.items():
+        ids: dict[bytes, None] = dict.fromkeys(engine.spreading.ids())
+        if first is None:
+            first = node, ids
+        elif ids.keys() != first[1].keys():
+            missing = len(first[1].keys() - ids.keys())
+            surplus = len(ids.keys() - first[1].keys())
+            detail = f"it lacks {missing} ids that node {first[0]} knows, and knows {surplus} more"
+            raise BrokenPromise(L2, detail, node)
+
+
+def require_quiet(sent_bytes: int, links: Sequence[tuple[int, int]]) -> None:
+    """L3: so much in a minute is no more than what keeps so many links."""
+    allowed = KEEP_ALIVE_BYTES * max(len(links), 1) * MEASURED_US // 1_000_000
+    if sent_bytes > allowed:
+        detail = f"{sent_bytes} bytes were sent in a minute over {len(links)} links, of {allowed}"
+        raise BrokenPromise(L3, detail)
+
+
+def require_no_backlog(engines: Engines) -> None:
+    """L5: nothing waits."""
+    for node, engine in engines.items():
+        held = census(engine)
+        for words in BACKLOGS:
+            if held.get(words):
+                raise BrokenPromise(L5, f"{held[words]} entries wait in {words}", node)
+
+
+def require_eager(engines: Engines, *, is_all_honest: bool) -> None:
+    """L6: new mail is pushed over as many links as the floor says, or over all.
+
+    Where some are hostile, over all that are not doubted: nobody pushes to who gives nothing.
+    """
+    for node, engine in engines.items():
+        pushing = vars(engine.spreading)["_pushing"]
+        assert isinstance(pushing, Pushing)
+        links, scores = list(vars(pushing)["_links"]), vars(pushing)["_scores"]
+        doubted = [] if is_all_honest else [link for link in links if scores.is_doubted(link)]
+        if pushing.eager_count < min(EAGER_LINKS_MIN, len(links) - len(doubted)):
+            detail = f"it pushes over {pushing.eager_count} of its {len(links)} links, "
+            detail += f"of which it doubts {len(doubted)}"
+            raise BrokenPromise(L6, detail, node)

@@ -1,0 +1,123 @@
+"""Letters that had to wait in others' stores, and how near their authors are to who carried them.
+
+Somebody who sleeps gets their mail from whoever is awake when they are. A letter *waits* if its two
+people are never awake together from its writing until nothing befalls any more: then no copy but
+those of others can bring it. It is *due* if its recipient has been awake for one whole turn since.
+Its *depth* is how near its author is to the nearest of the *carriers*, who never sleep. *Insiders*,
+whose laptops were taken over, are no carriers, and their letters are not counted; how near the
+nearest of them is to the author is told besides.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from mesh.ids import PostingKey
+from mesh.posting.standing import Depth, Standings
+from mesh.wire.envelope import SECONDS_PER_DAY
+from sim.invariants.message_log import Letter
+
+LARGE_BYTES: Final = 4 * 1024
+"""A text beyond this is in an envelope of 16 KiB, one of a few hundred letters in one of 1 KiB."""
+
+TRUE_DEPTH: Final = Standings.depth
+"""How near an author is, also while stores are planted that know nobody."""
+
+Spans = Sequence[tuple[int, int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Waited:
+    """One such letter, and what became of it."""
+
+    letter: Letter
+    depth: Depth
+    has_arrived: bool
+    holders: tuple[int, ...] = ()
+    """The carriers that know its author, over at most three people."""
+
+    insider: Depth = Depth.STRANGER
+    """How near the nearest insider is to its author."""
+
+    @property
+    def is_large(self) -> bool:
+        """Whether it is in a large envelope."""
+        return len(self.letter.text.encode()) > LARGE_BYTES
+
+    @property
+    def is_trusted(self) -> bool:
+        """Whether somebody who never sleeps knows its author, over at most three people."""
+        return self.depth is not Depth.STRANGER
+
+
+def waited_letters(
+    letters: Sequence[Letter],
+    naps: Mapping[int, Spans],
+    standings: Mapping[int, Standings],
+    insiders: Collection[int] = (),
+    *,
+    begins_at_s: int,
+    rests_at: int,
+) -> list[Waited]:
+    """Those of the given letters that had to wait and were due.
+
+    `standings` are of each node, and calendars begin at `begins_at_s`.
+    """
+    carriers = {
+        node: one for node, one in standings.items() if node not in naps and node not in insiders
+    }
+    insider_keys = [standings[node].own_keys for node in insiders if node in standings]
+    turns = {node: _turns(spans, rests_at) for node, spans in naps.items()}
+    found: list[Waited] = []
+    for letter in letters:
+        if letter.sender not in naps or letter.recipient not in naps:
+            continue
+        if letter.sender in insiders or letter.recipient in insiders:
+            continue
+        written_at = letter.confirmed_at
+        assert written_at is not None
+        their_turns = turns[letter.recipient]
+        is_due = any(begins >= written_at and ends < rests_at for begins, ends in their_turns)
+        theirs, ours = (_since(turns[one], written_at) for one in (letter.recipient, letter.sender))
+        if not is_due or _meet(ours, theirs):
+            continue
+        day = (begins_at_s + written_at // 1_000_000) // SECONDS_PER_DAY
+        keys = standings[letter.sender].own_keys
+        depths = {node: _depth(one, keys, day) for node, one in carriers.items()}
+        to_insiders = [_depth(standings[letter.sender], one, day) for one in insider_keys]
+        found.append(
+            Waited(
+                letter,
+                depth=min(depths.values(), default=Depth.STRANGER),
+                has_arrived=letter.delivered_at is not None and letter.delivered_at <= rests_at,
+                holders=tuple(
+                    node for node, depth in depths.items() if depth is not Depth.STRANGER
+                ),
+                insider=min(to_insiders, default=Depth.STRANGER),
+            )
+        )
+    return found
+
+
+def waited_ratio(waited: Sequence[Waited]) -> float:
+    """How many had arrived."""
+    return sum(one.has_arrived for one in waited) / len(waited) if waited else 1
+
+
+def _depth(carrier: Standings, keys: Sequence[PostingKey], day: int) -> Depth:
+    return min((TRUE_DEPTH(carrier, key, day) for key in keys), default=Depth.STRANGER)
+
+
+def _turns(naps: Spans, rests_at: int) -> Spans:
+    """When somebody who slept at these times was awake, up to when everybody is."""
+    begins = [0, *(ends for _, ends in naps)]
+    ends = [*(begins for begins, _ in naps), rests_at]
+    return [(one, other) for one, other in zip(begins, ends, strict=True) if one < other]
+
+
+def _since(turns: Spans, at: int) -> Spans:
+    return [(max(begins, at), ends) for begins, ends in turns if ends > at]
+
+
+def _meet(one: Spans, other: Spans) -> bool:
+    return any(max(a, c) < min(b, d) for a, b in one for c, d in other)

@@ -1,0 +1,26 @@
+"""Every envelope that an inbox has opened and takes what is in it from."""
+
+import contextlib
+from collections.abc import Callable, Iterator
+
+from mesh.messenger.inbox import Inbox
+from mesh.wire.envelope import Envelope
+from sim.patching import Swap, swapped
+
+
+@contextlib.contextmanager
+def watching_inboxes(opened: Callable[[Envelope], None]) -> Iterator[None]:
+    """While inside, all that is opened is told."""
+    take = Inbox._accept
+
+    def accept(inbox: Inbox, *given: object, **named: object) -> None:
+        envelope = getattr(given[2], "envelope", None)
+        assert isinstance(envelope, Envelope), (
+            "the inbox takes what it opened as its third argument"
+        )
+        opened(envelope)
+        # It hands on whatever it was called with.
+        take(inbox, *given, **named)  # type: ignore[arg-type]
+
+    with swapped(Swap(Inbox, "_accept", accept)):
+        yield

@@ -1,0 +1,116 @@
+"""Whether what a message's author is told of it is true (L9).
+
+Each state is held against what the simulator knows: the recipient's vault, the stores of all
+nodes, the clock. Only the states that claim something of the world are looked at; *queued here*
+claims nothing, and *withdrawn* only that its author wished it.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from mesh.commands import MessageAnswer
+from mesh.wire.envelope import LIFETIME_SECONDS
+from sim.hosts.host import Laptop
+from sim.hosts.virtual_node import VirtualNode
+from sim.invariants.invariants import L9, BrokenPromise
+from sim.invariants.message_log import Ledger, Letter
+from sim.users.user import Person
+
+LIFETIME_US: Final = LIFETIME_SECONDS[1] * 1_000_000
+"""Messages live for a week."""
+
+CLOCK_TOLERANCE_US: Final = 2 * 3_600_000_000
+"""By so much mesh time may differ from the true one without anybody's noticing."""
+
+OPENED: Final = ("delivered", "read", "delivered before it was withdrawn")
+DAY_US: Final = 86_400_000_000
+
+
+@dataclass(slots=True)
+class States:
+    """Holds what nodes say against what is so."""
+
+    ledger: Ledger
+    nodes: Sequence[VirtualNode]
+    laptops: Mapping[int, Laptop]
+    now: Callable[[], int]
+    clock_error_us: int
+    """How wrong the scenario makes the worst clock."""
+
+    liars: Callable[[], int] = lambda: 0
+    """How many links there have been of neighbours that may say that they hold what they do not."""
+
+    looked_count: int = 0
+    told_counts: dict[str, int] = field(default_factory=dict)
+    """How often each state was told."""
+    _carriers: dict[int, int] = field(default_factory=dict)
+    _is_store_lost: bool = False
+
+    def store_lost(self) -> None:
+        """A store was put back or lost: who carried what can no longer be told."""
+        self._is_store_lost = True
+
+    def told(self, person: Person, message: MessageAnswer) -> None:
+        """A node says this of a message of its person."""
+        letter = self.ledger.letter_of(person.index, message.text)
+        self.looked_count += 1
+        self.told_counts[message.state] = self.told_counts.get(message.state, 0) + 1
+        node = person.node.index
+        if message.state in OPENED and not self._is_opened(letter):
+            detail = f"the message {letter.number} is shown as {message.state} and never arrived"
+            raise BrokenPromise(L9, detail, node)
+        if message.state == "read" and not (letter.is_read or letter.is_seen_by_clone):
+            detail = f"the message {letter.number} is shown as read and nobody looked at it"
+            raise BrokenPromise(L9, detail, node)
+        if message.state == "expired":
+            self._check_lifetime(letter, node)
+        if message.state == "carried" and message.carriers > self._carriers.get(letter.number, 0):
+            self._carriers[letter.number] = message.carriers
+            self._check_carriers(letter, message, node)
+
+    def _is_opened(self, letter: Letter) -> bool:
+        if letter.delivered_at is not None or letter.is_seen_by_clone:
+            return True
+        if self.ledger.has_parted(letter.recipient, letter.sender):
+            # It may have been opened and gone with its author before anybody was shown it.
+            return True
+        # It is committed, and the crash came before its event.
+        query = "SELECT 1 FROM messages WHERE text = ? AND NOT is_mine"
+        vault = self.laptops[letter.recipient].vault
+        return vault.execute(query, (letter.text,)).fetchone() is not None
+
+    def _check_lifetime(self, letter: Letter, node: int) -> None:
+        lived_us = self.now() - letter.asked_at
+        if lived_us + CLOCK_TOLERANCE_US + self.clock_error_us < LIFETIME_US:
+            detail = (
+                f"the message {letter.number} is shown as expired after {lived_us // DAY_US} days"
+            )
+            raise BrokenPromise(L9, detail, node)
+
+    def _check_carriers(self, letter: Letter, message: MessageAnswer, node: int) -> None:
+        """So many neighbours committed it, each known by the keys that its links had."""
+        if self._is_store_lost:
+            return
+        query = "SELECT id FROM outbox WHERE message = ?"
+        vault = self.laptops[node].vault
+        ids = [row[0] for row in vault.execute(query, (message.number,)).fetchall()]
+        days = self.now() // DAY_US + 2
+        keys = self.liars()
+        for other in self.nodes:
+            # Of a thousand stores the first few mostly tell.
+            if keys >= message.carriers:
+                return
+            if other.index != node and self._holds(other, ids):
+                keys += other.incarnation * days
+        if ids and message.carriers > keys:
+            detail = (
+                f"the message {letter.number} is shown as carried by {message.carriers}, and "
+                f"{'nobody has it' if not keys else f'at most {keys} could say so'}"
+            )
+            raise BrokenPromise(L9, detail, node)
+
+    def _holds(self, node: VirtualNode, ids: Sequence[object]) -> bool:
+        store = self.laptops[node.index].store
+        query = "SELECT 1 FROM envelopes WHERE id = ?"
+        return any(store.execute(query, (one,)).fetchone() is not None for one in ids)

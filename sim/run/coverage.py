@@ -1,0 +1,70 @@
+"""How often a run has reached each goal of `sim.schema.coverage_goals`, from what it counted."""
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from sim.run.world import World
+from sim.schema.coverage_goals import FRAMES, MARKS
+from sim.schema.expectations import require_sometimes
+
+_COUNTERS: Final[Mapping[str, str]] = {
+    "body-twice": "bodies_duplicate",
+    "retirement-forged": "retirements_forged",
+    "lapsed": "lapsed",
+    "invite-taken-back": "a first contact by an invite that is revoked",
+    "dialled-at-once": "links_duplicate",
+    "link-swapped": "links_swapped",
+    "neighbour-silent": "fault: neighbour went silent",
+    "handshake-starved": "fault: handshake took too long",
+}
+"""What engines count of themselves, and are asked for before a crash and at the end."""
+
+
+def reached(world: World) -> dict[str, int]:
+    """Every mark and how often it was reached."""
+    sums, network = world.sums.by_name, world.network.counters
+    disks = world.faults.disks.counters
+    laptops = list(world.laptops.values())
+    found = dict.fromkeys(MARKS, 0)
+    found.update(world.watch.sometimes.counts)
+    for mark, name in _COUNTERS.items():
+        found[mark] = sums.get(name, 0)
+    found.update(
+        {
+            "refused": sum(n for name, n in sums.items() if name.startswith("refused: ")),
+            "crash-within-store": sum(one.cuts["store"] for one in laptops),
+            "crash-within-vault": sum(one.cuts["vault"] for one in laptops),
+            "crash-before-effects": sum(node.unsaid_count for node in world.nodes),
+            "crash-without-a-word": sum(node.silent_crashes_count for node in world.nodes),
+            "disk-stop": world.faults.failing_disks.counters.stops_by_disk,
+            "commit-unknown": sum(
+                one.disk.unknown_commits_count for one in laptops if one.disk is not None
+            ),
+            "store-behind": disks.stores_behind,
+            "vault-behind": disks.vaults_behind,
+            "rolled-back": disks.rollbacks,
+            "disk-lost": disks.wipes,
+            "second-machine": disks.clones,
+            "removed-and-unaware": world.ledger.written_to_parted_count,
+            "tag-twice": world.watch.reuse.tags_repeated,
+            "message-expired": world.watch.states.told_counts.get("expired", 0),
+            "withdrawn-too-late": world.watch.states.told_counts.get(
+                "delivered before it was withdrawn", 0
+            ),
+            "stream-reset": network.resets,
+            "stream-stalled": network.stalls,
+            "queue-overflow": network.overflows,
+            "announcement-late": network.announcements_late,
+            "bits-flipped": network.chunks_corrupted,
+            "stream-truncated": network.streams_truncated,
+        }
+    )
+    for mark in FRAMES:
+        found[mark] = world.watch.frames.counts.get(mark.removeprefix("frame-"), 0)
+    return found
+
+
+def run_to_verdict(world: World, progress: Callable[[World], None]) -> None:
+    """Run a world, and hold it to the marks that its scenario expects; raises BrokenPromise."""
+    world.run(progress)
+    require_sometimes(world.scenario.expect, reached(world))

@@ -1,0 +1,527 @@
+"""A world: nodes, networks, people and faults under one clock, and the run to a verdict.
+
+A run has two phases. While people write and faults befall, safety is checked at every step. Then
+nothing new happens any more, and the mesh is given time to *settle*: it is over as soon as
+everything has arrived, and fails if it has not within the scenario's bound.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Final
+
+import msgspec
+
+from mesh.commands import Answer, AskStatus, StatusAnswer
+from mesh.errors import StorageError, UserError
+from mesh.events import Event
+from sim.adversaries.adversaries import Troop, hostile_places
+from sim.adversaries.compromised import Orders, insider
+from sim.bugs.bugs import BUGS, NO_BUG
+from sim.bugs.injection import Bug
+from sim.faults.injection import Faults
+from sim.faults.lost_disks import LostDisks, cloned_nodes
+from sim.faults.node_faults import NEVER, first_boots
+from sim.faults.wire_faults import LineFaults
+from sim.hosts.host_factory import Workshop, announcement_rules, stream_rules
+from sim.hosts.versions import Versions, drawn_versions
+from sim.hosts.virtual_node import Surroundings, VirtualNode
+from sim.invariants.frames import require_no_fault
+from sim.invariants.invariants import L5, L7, BrokenPromise, require_joined
+from sim.invariants.message_log import Ledger, Letter
+from sim.invariants.purity_guards import TRAPS
+from sim.invariants.quiescence import MEASURED_US, require_rest
+from sim.invariants.stored_mail import Waited, waited_letters
+from sim.kernel.calendar import EPOCH_US
+from sim.kernel.entropy import Chance, Draws, SeededEntropy
+from sim.kernel.loop import Loop
+from sim.kernel.trace import Trace
+from sim.network.discovery import Discovery
+from sim.network.virtual_network import VirtualNetwork
+from sim.observers.in_transit import OnTheWay
+from sim.observers.observers import Watch
+from sim.schema.expectations import (
+    delivery_ratio,
+    due_letters,
+    require_expected,
+    require_waited,
+)
+from sim.schema.scenario import Scenario, as_drawn
+from sim.schema.wire_tables import Corruptions, Truncations
+from sim.topology.changes import Terrain
+from sim.topology.topology import stand
+from sim.users.mail_workload import Correspondence
+from sim.users.nearby_search import plan_looking
+from sim.users.prior_contacts import Meetings
+from sim.users.user import Person
+from sim.users.users import People
+
+STEP_US: Final = 1_000_000
+"""How far a world runs before progress is told and settling is looked at."""
+
+MARKER_BYTES: Final = 8
+
+WATCH_US: Final = 60_000_000
+"""How often what is expensive to look at is looked at."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How a scenario is run: all of it is part of what repeats a run."""
+
+    seed: int
+    bug: str | None = None
+    is_crypto_real: bool = True
+
+
+@dataclass(slots=True)
+class Sums:
+    """The engines' metrics, summed over all nodes and their earlier lives."""
+
+    by_name: dict[str, int] = field(default_factory=dict)
+
+    def add(self, answer: Answer | UserError) -> None:
+        """Add what one node says of itself."""
+        assert isinstance(answer, StatusAnswer)
+        for name, count in answer.counters.items():
+            self.by_name[name] = self.by_name.get(name, 0) + count
+
+
+class World:
+    """One scenario with one seed. Run it once."""
+
+    def __init__(self, scenario: Scenario, options: Options, trace: Trace | None = None) -> None:
+        seed = options.seed
+        scenario = as_drawn(scenario, seed)
+        cloned = [original for _, original in cloned_nodes(scenario, seed)]
+        places = hostile_places(scenario, seed)
+        ground = stand(scenario.nodes, scenario.topology, seed).with_copies([*cloned, *places])
+        lasts_s = max(scenario.lasts_s, ground.ends_at / 1_000_000)
+        scenario = msgspec.structs.replace(scenario, lasts_s=lasts_s)
+        self.ground = ground
+        self.scenario = scenario
+        self.options = options
+        order = Chance(seed, "order") if scenario.order == "shuffle" else None
+        self.loop = Loop(tick_us=scenario.tick_us, order=order)
+        self.trace = Trace() if trace is None else trace
+        self.ledger = Ledger(marker=SeededEntropy(seed, "marker").draw(MARKER_BYTES).hex())
+        self.sums = Sums()
+        self._has_begun = False
+        self.insiders: dict[int, None] = {}
+        """Nodes that were taken over while the world ran."""
+        self._bug = NO_BUG if options.bug is None else BUGS[options.bug]
+        self.network = VirtualNetwork(
+            loop=self.loop,
+            rules=stream_rules(scenario.wire),
+            networks=dict(enumerate(ground.networks)),
+            near=ground.near,
+            seed=seed,
+        )
+        self._workshop = Workshop(scenario, seed=seed, is_crypto_real=options.is_crypto_real)
+        self.laptops = {
+            index: self._workshop.laptop(index, self._bug.plant)
+            for index in range(scenario.nodes + len(cloned))
+        }
+        self.watch = Watch(
+            ledger=self.ledger,
+            loop=self.loop,
+            owners=[*range(scenario.nodes), *cloned],
+            laptops=self.laptops,
+            network=self.network,
+            scenario=scenario,
+        )
+        self.versions = Versions(
+            drawn_versions(
+                seed,
+                scenario.nodes,
+                older=scenario.versions.older,
+                later=scenario.versions.later,
+            ),
+            working=lambda: TRAPS.node,
+        )
+        around = self._build_surroundings()
+        self.terrain = Terrain(
+            ground=ground, loop=self.loop, network=self.network, discovery=around.discovery
+        )
+        nodes = self._build_nodes(around)
+        self.nodes, self.spares = nodes[: scenario.nodes], nodes[scenario.nodes :]
+        self.present = [node for node in self.nodes if scenario.only.has_node(node.index)]
+        self._core = self.present
+        self.troop = Troop(scenario, seed, ground)
+        self.troop.stand(
+            around,
+            self._workshop.laptop,
+            kem=self._workshop.kem,
+            begin=self._workshop.begin,
+            parameters=self._workshop.parameters,
+        )
+        self.watch.states.nodes = nodes
+        self.watch.states.liars = self.troop.links_count
+        self.people = People(
+            seed=seed,
+            loop=self.loop,
+            nodes=self.nodes,
+            spares=list(zip(self.spares, cloned, strict=True)),
+            workload=scenario.workload,
+            only=scenario.only,
+            ledger=self.ledger,
+            told=self.watch.states.told,
+            shown=self._shown,
+            reach=self.watch.sometimes.reach,
+        )
+        self.correspondence = Correspondence(
+            seed=seed,
+            loop=self.loop,
+            people=self.people,
+            scenario=scenario,
+            ledger=self.ledger,
+            told=self.watch.states.told,
+        )
+        self.faults = self._build_faults()
+        self.line_faults = LineFaults(
+            faults=scenario.faults,
+            seed=seed,
+            loop=self.loop,
+            network=self.network,
+            befalls=self.faults.befalls,
+        )
+        self.network.spells_of = self.line_faults.spells_of
+
+    def run(self, progress: Callable[["World"], None]) -> None:
+        """Run to the verdict; raises BrokenPromise at the step that breaks one."""
+        with self.watch.watching(), self.versions.speaking(), self._bug.planted():
+            self._begin()
+            self._run(progress)
+
+    def run_until(self, at_us: int) -> None:
+        """Run up to an instant at which something may still befall, and rest there.
+
+        `run` goes on from it as if nobody had rested, and so does each fork (`sim.run.forks`).
+        """
+        assert at_us <= self._settles_at, "a world that settles rests only between its steps"
+        with self.watch.watching(), self.versions.speaking(), self._bug.planted():
+            self._begin()
+            self.loop.run_until(at_us)
+
+    def plant(self, bug: Bug) -> None:
+        """From now on this is planted; it must be one of functions, since engines stand."""
+        assert bug.swaps
+        self._bug = bug
+
+    def take_over(self, count: int, orders: Orders) -> None:
+        """So many laptops, drawn, are hostile from now on, never sleep, and do all this together.
+
+        Their people write nothing any more. If more are taken over, these are among them.
+        """
+        each = replace(orders, per_second=orders.per_second / count)
+        order = [node for node in self.present if node.is_up]
+        Chance(self.options.seed, "insiders").shuffle(order)
+        for node in order[:count]:
+            plant = insider(each, node.index, seed=self.options.seed)
+            self.insiders[node.index] = None
+            self.faults.machines.awake[node.index] = None
+            self.ledger.trouble(node.index, NEVER)
+            self.people.lose(node.index)
+            self.laptops[node.index].take_over(plant)
+            node.crash(is_silent=False)
+            node.boot()
+
+    @property
+    def _settles_at(self) -> int:
+        """From when on nothing new happens, and the mesh has to settle."""
+        return round((self.scenario.quiet_at_s + self.scenario.probe_s) * 1_000_000)
+
+    @property
+    def is_unsettled(self) -> bool:
+        """Whether something new may still happen."""
+        return self.loop.now < self._settles_at
+
+    def _begin(self) -> None:
+        """Plan everything, once."""
+        if self._has_begun:
+            return
+        self._has_begun = True
+        self.people.plan(first_boots(self.scenario.faults, self.options.seed, self.scenario.nodes))
+        self._let_meet()
+        write_from_s, write_to_s = self.scenario.workload.write_between_s
+        plan_looking(
+            self.people.everybody,
+            share=self.scenario.workload.nearby_share,
+            between_us=(round(write_from_s * 1_000_000), round(write_to_s * 1_000_000)),
+            seed=self.options.seed,
+            loop=self.loop,
+            is_there=lambda person: self.scenario.only.has_node(person.index),
+        )
+        self.correspondence.plan()
+        self.faults.plan()
+        self.terrain.plan(self.rests_at)
+        self.loop.after(WATCH_US, self._look)
+
+    def _let_meet(self) -> None:
+        """Let those meet who are contacts when the world begins."""
+        meetings = Meetings(
+            seed=self.options.seed,
+            laptop=partial(self._workshop.laptop_at_meeting, self._bug.plant),
+            trace=self.trace,
+            thinking_us=self._thinking_us,
+            begins_us=round(self.scenario.begins_at_s * 1_000_000),
+            sending=self.watch.secrecy.sending,
+            parted=self.watch.parted,
+        )
+        meetings.hold(self.people.met_before)
+        for node, vault in meetings.vaults.items():
+            self.laptops[node].bring_vault(vault)
+        self.people.have_met(meetings.keys)
+        self.watch.begin()
+
+    def _run(self, progress: Callable[["World"], None]) -> None:
+        quiet_at = self._settles_at
+        while self.loop.now < quiet_at:
+            self._step(quiet_at, progress)
+        self._choose_core()
+        end = quiet_at + round(self.scenario.settle_s * 1_000_000)
+        while self.loop.now < end and not self._has_settled():
+            self._step(end, progress)
+        waited_s = (self.loop.now - quiet_at) // 1_000_000
+        # Before anybody is asked for anything: a question wakes a node that sleeps for ever.
+        dead = self._find_dead(waited_s)
+        self._step(self.loop.now + self.faults.stragglers.get_well(), progress)
+        self.correspondence.read_histories()
+        for node in self.present:
+            self._sum_up(node)
+        self._step(self.loop.now + STEP_US, progress)
+        if dead is not None:
+            raise dead
+        if self.scenario.rest_s:
+            self._rest(progress)
+        self._require_expected()
+        self.watch.look_at_the_end(self.correspondence.orders)
+        self.troop.require_bounded(self.loop.now)
+        self.network.require_conservation()
+        is_mangled = any(isinstance(one, Corruptions | Truncations) for one in self.scenario.faults)
+        if not (is_mangled or self.troop.is_guilty):
+            require_no_fault(self.sums.by_name)
+        if self.people.are_waiting:
+            raise BrokenPromise(L5, "a node that rests has not answered its person")
+
+    def _find_dead(self, waited_s: int) -> BrokenPromise | None:
+        """What has not come to life again, if all of them ever come together."""
+        up = [node.index for node in self._core if node.is_up]
+        try:
+            if self.ground.gathers:
+                require_joined(up, self.network.links(), waited_s)
+                self.ledger.require_all_delivered(self.faults.phase_of, waited_s)
+        except BrokenPromise as error:
+            struck = self.faults.stragglers.struck
+            if not struck:
+                return error
+            how = ", ".join(f"node {node} is {way}" for node, way in struck.items())
+            return BrokenPromise(L7, f"while {how}: {error.detail}", error.node)
+        return None
+
+    def _choose_core(self) -> None:
+        """Of whom it is demanded that they settle: nobody waits for those who never get well."""
+        self._core = self.faults.stragglers.core(self.present)
+        for node in self.present:
+            if node not in self._core:
+                self.ledger.trouble(node.index, NEVER)
+
+    @property
+    def strikes(self) -> list[str]:
+        """What befell, each once, as `Only.strikes` names it; a line may be made several times."""
+        return list(dict.fromkeys(self.faults.strikes))
+
+    @property
+    def machines_count(self) -> int:
+        """How many ran: second machines and hostile ones are among them."""
+        booted = [node for node in (*self.nodes, *self.spares) if node.incarnation]
+        return len(booted) + self.troop.count
+
+    def due_letters(self) -> list[Letter]:
+        """What should have arrived when nothing befell any more."""
+        gone = tuple(node.index for node in self.nodes if node.is_gone)
+        return due_letters(self.ledger, self.rests_at, gone=gone)
+
+    @property
+    def delivery_ratio(self) -> float:
+        """How much of that had."""
+        return delivery_ratio(self.due_letters(), self.rests_at)
+
+    @property
+    def copies_per_delivery(self) -> float:
+        """Bodies received for each envelope that a node took in."""
+        received = self.sums.by_name.get("bodies_received", 0)
+        first = received - self.sums.by_name.get("bodies_duplicate", 0)
+        return round(received / first, 3) if first else 0
+
+    def waited_letters(self) -> list[Waited]:
+        """Those of them that had to wait in others' stores."""
+        standings = {
+            node.index: engine.standings
+            for node in self.present
+            if (engine := self.laptops[node.index].engine) is not None
+        }
+        return waited_letters(
+            [letter for letter in self.due_letters() if letter.sender in standings],
+            self.faults.machines.naps,
+            standings,
+            self.insiders,
+            begins_at_s=EPOCH_US // 1_000_000 + round(self.scenario.begins_at_s),
+            rests_at=self.rests_at,
+        )
+
+    @property
+    def rests_at(self) -> int:
+        """From when on nothing befalls any more, and people write but to see whether it arrives."""
+        return round(self.scenario.quiet_at_s * 1_000_000)
+
+    def _require_expected(self) -> None:
+        require_expected(
+            self.scenario.expect, self.due_letters(), self.rests_at, self.copies_per_delivery
+        )
+        if self.scenario.expect.waited_ratio_min is not None:
+            require_waited(self.waited_letters(), self.scenario.expect.waited_ratio_min)
+
+    def _rest(self, progress: Callable[["World"], None]) -> None:
+        """Nothing befalls and nobody writes: let everything come to rest, and look at it."""
+        end = self.loop.now + max(round(self.scenario.rest_s * 1_000_000), MEASURED_US)
+        while self.loop.now < end - MEASURED_US:
+            self._step(end - MEASURED_US, progress)
+        before = self.network.counters.bytes_sent
+        while self.loop.now < end:
+            self._step(end, progress)
+        laptops = [(node.index, self.laptops[node.index]) for node in self.present if node.is_up]
+        require_rest(
+            {index: one.engine for index, one in laptops if one.engine is not None},
+            sent_bytes=self.network.counters.bytes_sent - before,
+            links=self.network.links(),
+            is_all_honest=self.troop.is_empty,
+        )
+
+    def _step(self, end: int, progress: Callable[["World"], None]) -> None:
+        """A second, or as long as nothing happens."""
+        next_at = self.loop.next_at
+        step_end = self.loop.now + STEP_US
+        self.loop.run_until(min(end, step_end if next_at is None else max(step_end, next_at)))
+        progress(self)
+
+    def _look(self) -> None:
+        self.watch.look()
+        self.troop.require_bounded(self.loop.now)
+        self.loop.after(WATCH_US, self._look)
+
+    def _has_settled(self) -> bool:
+        if self.people.are_waiting or not all(node.is_up for node in self._core):
+            return False
+        # Of those who never come together nothing is demanded, so nothing is waited for.
+        return not self.ground.gathers or (not self.ledger.outstanding() and self._is_joined())
+
+    def _is_joined(self) -> bool:
+        try:
+            require_joined([node.index for node in self._core], self.network.links(), 0)
+        except BrokenPromise:
+            return False
+        return True
+
+    # --- Building ---------------------------------------------------------------------------------
+
+    def _build_surroundings(self) -> Surroundings:
+        discovery = Discovery(
+            loop=self.loop,
+            network=self.network,
+            rules=announcement_rules(self.scenario.wire),
+            draws=Draws(self.options.seed, "discovery"),
+        )
+        return Surroundings(
+            loop=self.loop,
+            network=self.network,
+            discovery=discovery,
+            trace=self.trace,
+            thinking_us=self._thinking_us,
+            emitted=self._emitted,
+            sending=self.watch.secrecy.sending,
+            stopped=self._stopped,
+        )
+
+    def _build_nodes(self, around: Surroundings) -> list[VirtualNode]:
+        clocks = Chance(self.options.seed, "clocks")
+        begins_us = round(self.scenario.begins_at_s * 1_000_000)
+        wrong_us = round(self.scenario.wall_offset_s * 1_000_000)
+        return [
+            VirtualNode(
+                index,
+                laptop,
+                around,
+                wall_offset_us=begins_us + clocks.between(-wrong_us, wrong_us),
+            )
+            for index, laptop in self.laptops.items()
+        ]
+
+    @property
+    def _thinking_us(self) -> int:
+        return round(self.scenario.thinking_ms * 1_000)
+
+    def _build_faults(self) -> Faults:
+        disks = LostDisks(
+            scenario=self.scenario,
+            seed=self.options.seed,
+            loop=self.loop,
+            nodes=self.nodes,
+            spares=self.spares,
+            laptops=self.laptops,
+            people=self.people,
+            correspondence=self.correspondence,
+            ledger=self.ledger,
+            before_crash=self._sum_up_and,
+            before_loss=self.watch.before_loss,
+        )
+        return Faults(
+            scenario=self.scenario,
+            seed=self.options.seed,
+            loop=self.loop,
+            network=self.network,
+            ground=self.ground,
+            nodes=self.nodes,
+            present=self.present,
+            people=self.people,
+            ledger=self.ledger,
+            disks=disks,
+            before_crash=self._sum_up_and,
+            cut=self.watch.mending.cut,
+            healed=self._healed,
+            is_on_its_way=OnTheWay(self.laptops).has,
+        )
+
+    # --- What is told -----------------------------------------------------------------------------
+
+    def _emitted(self, node: int, event: Event) -> None:
+        if node in self.laptops:
+            self.people.happened(node, event)
+
+    def _stopped(self, node: int, error: StorageError) -> None:
+        self.faults.failing_disks.stopped(node, error)
+
+    def _shown(self, person: Person, letter: Letter) -> None:
+        self.watch.proofs.require_opened(person.index, letter.number)
+        self.correspondence.read_later(person, letter)
+
+    def _healed(self) -> None:
+        # Who lies without end makes others compare without end.
+        if self.troop.is_empty:
+            self.watch.mending.healed()
+
+    def _sum_up_and(self, node: VirtualNode, then: Callable[[], None]) -> None:
+        """Metrics die with an engine: ask for them before it crashes."""
+
+        def answered(answer: Answer | UserError) -> None:
+            self.sums.add(answer)
+            then()
+
+        if node.is_paused or node.is_committing:
+            # It would crash only when it wakes, or has told all; what it counted is lost.
+            then()
+        else:
+            node.ask(AskStatus(), answered)
+
+    def _sum_up(self, node: VirtualNode) -> None:
+        node.ask(AskStatus(), self.sums.add)

@@ -1,0 +1,125 @@
+"""What an author is told is held against what is so; each lie is found."""
+
+from collections.abc import Callable
+
+import pytest
+
+from mesh.commands import MessageAnswer, MessageState
+from mesh.storage.sqlcipher import transaction
+from sim.hosts.host import Laptop
+from sim.invariants.invariants import L9, BrokenPromise
+from sim.invariants.message_log import Ledger, Letter
+from sim.kernel.loop import Loop
+from sim.observers.message_states import LIFETIME_US, States
+from sim.users.user import Person
+from tests.sim.hosts.test_databases import laptop
+from tests.sim.talker import Scene
+
+
+class Post:
+    """Two laptops, a letter of the first to the second, and who watches its states."""
+
+    def __init__(self) -> None:
+        self.scene = Scene([[0], [0]])
+        self.scene.boot()
+        self.laptops: dict[int, Laptop] = {0: laptop(), 1: laptop()}
+        self.ledger = Ledger()
+        self.letter: Letter = self.ledger.ask(0, 1, "hello", 0)
+        self.time = 0
+        self.states = States(
+            ledger=self.ledger,
+            nodes=self.scene.nodes,
+            laptops=self.laptops,
+            now=lambda: self.time,
+            clock_error_us=0,
+        )
+        self.author = Person(
+            0, self.scene.nodes[0], Loop(), lambda command, error: None, lambda mark: None
+        )
+
+    def tell(self, state: MessageState, carriers: int = 0) -> None:
+        message = MessageAnswer(
+            number=1,
+            id="",
+            contact=1,
+            label="you",
+            is_mine=True,
+            text=self.letter.text,
+            sent=0,
+            received=0,
+            state=state,
+            carriers=carriers,
+        )
+        self.states.told(self.author, message)
+
+    def put_envelope(self, *, is_carried: bool) -> None:
+        """Its envelope stands in our outbox, and perhaps in the other's store."""
+        tables = ((self.laptops[0].vault, "outbox"), (self.laptops[1].store, "envelopes"))
+        for database, table in tables:
+            database.execute("PRAGMA foreign_keys = OFF")
+            with transaction(database):
+                database.execute(f"DROP TABLE {table}")
+                database.execute(f"CREATE TABLE {table} (id BLOB, message INTEGER)")
+                if table == "outbox" or is_carried:
+                    database.execute(f"INSERT INTO {table} VALUES (?, 1)", (bytes(32),))
+
+
+def lie(act: Callable[[], None]) -> None:
+    with pytest.raises(BrokenPromise) as caught:
+        act()
+    assert caught.value.promise is L9
+
+
+@pytest.mark.parametrize("state", ["delivered", "read", "delivered before it was withdrawn"])
+def test_a_message_that_never_arrived_is_not_delivered(state: MessageState) -> None:
+    post = Post()
+    lie(lambda: post.tell(state))
+
+
+def test_a_message_that_arrived_may_be_shown_as_delivered() -> None:
+    post = Post()
+    post.ledger.show(1, 0, post.letter.text, 5)
+    post.tell("delivered")
+    post.tell("delivered before it was withdrawn")
+
+
+def test_a_message_that_only_a_second_machine_opened_may_be_shown_as_delivered() -> None:
+    post = Post()
+    post.ledger.show(1, 0, post.letter.text, 5, is_clone=True)
+    post.tell("delivered")
+
+
+def test_a_message_that_nobody_looked_at_is_not_read() -> None:
+    post = Post()
+    post.ledger.show(1, 0, post.letter.text, 5)
+    lie(lambda: post.tell("read"))
+    post.letter.is_read = True
+    post.tell("read")
+
+
+def test_a_message_expires_when_it_has_outlived_its_lifetime_and_not_before() -> None:
+    post = Post()
+    post.time = LIFETIME_US // 2
+    lie(lambda: post.tell("expired"))
+    post.time = LIFETIME_US + 1
+    post.tell("expired")
+
+
+def test_what_nobody_has_is_carried_by_nobody() -> None:
+    post = Post()
+    post.put_envelope(is_carried=False)
+    lie(lambda: post.tell("carried", carriers=1))
+
+
+def test_what_one_node_has_is_carried_by_it_and_not_by_a_dozen() -> None:
+    post = Post()
+    post.put_envelope(is_carried=True)
+    post.tell("carried", carriers=1)
+    lie(lambda: post.tell("carried", carriers=12))
+
+
+def test_what_claims_nothing_of_the_world_is_never_a_lie() -> None:
+    post = Post()
+    for state in ("queued here", "waiting for their key", "withdrawn"):
+        post.tell(state)
+    assert post.states.looked_count == 3
