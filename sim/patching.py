@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Swap:
+class Patch:
     """Another function in the place of one of a module or class."""
 
     owner: object
@@ -15,13 +15,13 @@ class Swap:
 
 
 @contextlib.contextmanager
-def swapped(*swaps: Swap) -> Iterator[None]:
+def patched(*patches: Patch) -> Iterator[None]:
     """While inside, these functions stand in the places of others."""
-    former = [getattr(swap.owner, swap.name) for swap in swaps]
-    for swap in swaps:
-        setattr(swap.owner, swap.name, swap.other)
+    former = [getattr(patch.owner, patch.name) for patch in patches]
+    for patch in patches:
+        setattr(patch.owner, patch.name, patch.other)
     try:
         yield
     finally:
-        for swap, one in zip(swaps, former, strict=True):
-            setattr(swap.owner, swap.name, one)
+        for patch, one in zip(patches, former, strict=True):
+            setattr(patch.owner, patch.name, one)

@@ -21,8 +21,8 @@ from mesh.link.link import BeginHandshake
 from mesh.posting.stamp import NO_STAMP
 from mesh.wire.envelope import SIZE_BYTES
 from mesh.wire.parameters import MeshParameters
-from sim.adversaries.behaviour import Conduct
-from sim.adversaries.engine import HostileDoor, Tally
+from sim.adversaries.behaviour import Behaviour
+from sim.adversaries.engine import AdversaryEngine, Tally
 from sim.adversaries.equivocation import Equivocation
 from sim.adversaries.floods import (
     BadSignatures,
@@ -46,17 +46,17 @@ from sim.adversaries.withholding import (
     TimeLies,
     TimeShifts,
 )
-from sim.hosts.driver_protocol import Door, Machine, Plant
-from sim.hosts.host import Laptop
+from sim.hosts.driver_protocol import AnyEngine, AnyHost, Injection
+from sim.hosts.host import Host
 from sim.hosts.virtual_node import Surroundings, VirtualNode
-from sim.invariants.invariants import S11, BrokenPromise
+from sim.invariants.invariants import S11, BrokenInvariant
 from sim.kernel.entropy import Chance, SeededEntropy
 from sim.network.virtual_network import address_of
-from sim.schema.adversary_table import Hostile, Kind, hostile_kinds
+from sim.schema.adversary_table import AdversaryTable, Kind, hostile_kinds
 from sim.schema.scenario import Scenario
-from sim.topology.topology import Ground
+from sim.topology.topology import Layout
 
-CONDUCTS: Final[Mapping[Kind, type[Conduct]]] = {
+BEHAVIOURS: Final[Mapping[Kind, type[Behaviour]]] = {
     "black-hole": BlackHole,
     "lying-digests": LyingDigests,
     "id-spam": IdSpam,
@@ -107,11 +107,11 @@ VICTIMS_COUNT: Final = 2
 
 
 @dataclass(slots=True)
-class HostileMachine:
+class AdversaryHost:
     """Fits `sim.hosts.driver_protocol.Machine`: nothing outlives a crash but the tally."""
 
     index: int
-    table: Hostile
+    table: AdversaryTable
     seed: int
     parameters: MeshParameters
     kem: Kem
@@ -120,21 +120,21 @@ class HostileMachine:
     tally: Tally = field(default_factory=Tally)
     lives_count: int = 0
 
-    def boot(self, now: Instant) -> tuple[Door, list[Input]]:
+    def boot(self, now: Instant) -> tuple[AnyEngine, list[Input]]:
         """A new life."""
         self.lives_count += 1
         names = ("hostile", self.index, self.lives_count)
         entropy = SeededEntropy(self.seed, *names)
         chance = Chance(self.seed, *names)
-        conduct = CONDUCTS[self.table.kind](
+        behaviour = BEHAVIOURS[self.table.kind](
             chance=chance, entropy=entropy, per_second=self.table.per_second
         )
-        if isinstance(conduct, Eclipse):
-            conduct.victims = self.victims
-        if isinstance(conduct, Flood):
-            conduct.size_class = SIZE_BYTES.index(self.table.kib * 1024)
-        door = HostileDoor(
-            conduct,
+        if isinstance(behaviour, Eclipse):
+            behaviour.victims = self.victims
+        if isinstance(behaviour, Flood):
+            behaviour.size_class = SIZE_BYTES.index(self.table.kib * 1024)
+        door = AdversaryEngine(
+            behaviour,
             parameters=self.parameters,
             entropy=entropy,
             kem=self.kem,
@@ -164,7 +164,7 @@ class HostileMachine:
         return 0, StampMinted(effect.posting_key, effect.day, NO_STAMP)
 
 
-def require_bounded_amplification(machine: HostileMachine, lived_s: float) -> None:
+def require_bounded_amplification(machine: AdversaryHost, lived_s: float) -> None:
     """S11: nobody gets much more than they gave, but the mail that everybody gets."""
     tally = machine.tally
     free = tally.streams_count * HANDSHAKE_MESSAGE_BYTES_MAX
@@ -177,32 +177,32 @@ def require_bounded_amplification(machine: HostileMachine, lived_s: float) -> No
             f"a node that is {machine.table.kind} gave {tally.sent_bytes} bytes on "
             f"{tally.streams_count} streams and was sent {gained}, without counting mail"
         )
-        raise BrokenPromise(S11, detail, machine.index)
+        raise BrokenInvariant(S11, detail, machine.index)
 
 
-class Troop:
+class Adversaries:
     """All hostile nodes of a world; their indexes come after all others."""
 
-    def __init__(self, scenario: Scenario, seed: int, ground: Ground) -> None:
+    def __init__(self, scenario: Scenario, seed: int, layout: Layout) -> None:
         self._scenario = scenario
         self._seed = seed
         self._kinds = hostile_kinds(scenario.hostile, scenario.nodes)
-        self._first = len(ground.networks) - len(self._kinds)
+        self._first = len(layout.networks) - len(self._kinds)
         chance = Chance(seed, "victims")
         victims = [chance.below(scenario.nodes) for _ in range(VICTIMS_COUNT)]
         self._victims = [
             address_of(victim, network).host
             for victim in victims
-            for network in ground.networks[victim]
+            for network in layout.networks[victim]
         ]
-        self._machines: dict[int, HostileMachine] = {}
+        self._machines: dict[int, AdversaryHost] = {}
         self.nodes: list[VirtualNode] = []
         self._let_in: int | None = None
 
     def stand(
         self,
         around: Surroundings,
-        laptop_of: Callable[[int, Plant], Laptop],
+        host_of: Callable[[int, Injection], Host],
         *,
         kem: Kem,
         begin: BeginHandshake,
@@ -211,11 +211,11 @@ class Troop:
         """Put them into the world, and let each boot while the others do."""
         for place, table in enumerate(self._kinds):
             index = self._first + place
-            machine: Machine
+            machine: AnyHost
             if table.kind == "selective":
-                machine = laptop_of(index, _drop_half)
+                machine = host_of(index, _drop_half)
             else:
-                machine = self._machines[index] = HostileMachine(
+                machine = self._machines[index] = AdversaryHost(
                     index=index,
                     table=table,
                     seed=self._seed,
@@ -249,7 +249,7 @@ class Troop:
             node.boot()
 
     @property
-    def machines(self) -> list[HostileMachine]:
+    def machines(self) -> list[AdversaryHost]:
         """All that are no real engine within."""
         return list(self._machines.values())
 
@@ -291,13 +291,13 @@ class Troop:
         }
 
 
-def hostile_places(scenario: Scenario, seed: int) -> list[int]:
+def adversary_positions(scenario: Scenario, seed: int) -> list[int]:
     """The honest node beside which each of them stands."""
     chance = Chance(seed, "hostile")
     kinds = hostile_kinds(scenario.hostile, scenario.nodes)
     return [chance.below(scenario.nodes) for _ in kinds]
 
 
-def _drop_half(engine: Engine) -> Door:
+def _drop_half(engine: Engine) -> AnyEngine:
     engine.spreading = DroppingSpreading(engine.spreading)
     return engine

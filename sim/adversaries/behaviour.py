@@ -15,7 +15,7 @@ from mesh.wire.frames import Frame
 from sim.kernel.entropy import Chance, SeededEntropy
 
 
-class Conduct:
+class Behaviour:
     """Whom it dials, and what it says there. `links` are those on which frames may go."""
 
     links_per_target = 1

@@ -24,7 +24,7 @@ from mesh.replication.spreading import Spreading
 from mesh.wire.envelope import SECONDS_PER_DAY
 from mesh.wire.standing import VouchedDay
 from sim.adversaries.floods import invented
-from sim.hosts.driver_protocol import Door, Plant
+from sim.hosts.driver_protocol import AnyEngine, Injection
 from sim.kernel.entropy import Chance, SeededEntropy
 
 
@@ -51,7 +51,7 @@ class Invented:
         return VouchedDay(day, _hashes(self.vouched, day), _hashes(self.far, day))
 
 
-class InsiderDoor:
+class CompromisedEngine:
     """The door of such an engine: it is driven as before, and writes junk besides."""
 
     def __init__(
@@ -136,18 +136,18 @@ class _Recommending(VouchExchange):
         return [self._names.named(today)]
 
 
-def insider(orders: Orders, node: int, *, seed: int) -> Plant:
+def insider(orders: Orders, node: int, *, seed: int) -> Injection:
     """What makes one of an engine that starts."""
 
-    def plant(engine: Engine) -> Door:
-        return InsiderDoor(
+    def inject(engine: Engine) -> AnyEngine:
+        return CompromisedEngine(
             engine,
             orders,
             entropy=SeededEntropy(seed, "insider", node),
             chance=Chance(seed, "insider", node),
         )
 
-    return plant
+    return inject
 
 
 def _own_seed(messenger: Messenger | None, day: int) -> bytes | None:

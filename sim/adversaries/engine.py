@@ -28,7 +28,7 @@ from mesh.link.first_messages import FirstMessages
 from mesh.link.link import BeginHandshake, Link
 from mesh.wire.frames import Frame, IHave, Push, Stubs, encode_frame
 from mesh.wire.parameters import MeshParameters
-from sim.adversaries.behaviour import Conduct
+from sim.adversaries.behaviour import Behaviour
 from sim.kernel.entropy import Chance
 
 REDIAL_US: Final = 2_000_000
@@ -67,12 +67,12 @@ class _Target:
     dials_count: int = 0
 
 
-class HostileDoor:
+class AdversaryEngine:
     """One life of a hostile node."""
 
     def __init__(
         self,
-        conduct: Conduct,
+        behaviour: Behaviour,
         *,
         parameters: MeshParameters,
         entropy: Entropy,
@@ -82,7 +82,7 @@ class HostileDoor:
         tally: Tally,
         dials: bool,
     ) -> None:
-        self._conduct = conduct
+        self._behaviour = behaviour
         self._may_dial = dials
         self._parameters = parameters
         self._entropy = entropy
@@ -107,12 +107,12 @@ class HostileDoor:
     def handle(self, batch: Sequence[Input], now: Instant, /) -> list[Effect]:
         """What happened, and what it does about that."""
         if self._act_at is None:
-            self._act_at = Monotonic(now.monotonic + self._chance.below(self._conduct.pause_us))
+            self._act_at = Monotonic(now.monotonic + self._chance.below(self._behaviour.pause_us))
         for happened in batch:
             self._happened(happened, now)
         if now.monotonic >= self._act_at:
-            self._act_at = Monotonic(now.monotonic + self._conduct.pause_us)
-            self._conduct.act(now)
+            self._act_at = Monotonic(now.monotonic + self._behaviour.pause_us)
+            self._behaviour.act(now)
         self._dial(now)
         self._flush(now)
         effects, self._effects = self._effects, []
@@ -132,7 +132,7 @@ class HostileDoor:
     def _happened(self, happened: Input, now: Instant) -> None:
         match happened:
             case PeerSeen(instance=instance, addresses=addresses):
-                if addresses and self._conduct.is_target(addresses):
+                if addresses and self._behaviour.is_target(addresses):
                     fresh = _Target(addresses, now.monotonic)
                     self._targets.setdefault(instance, fresh).addresses = addresses
             case PeerGone(instance):
@@ -154,13 +154,13 @@ class HostileDoor:
         if len(self._links) + len(self._raw) >= LINKS_HELD_MAX:
             self._effects.append(Disconnect(link, "enough"))
             return
-        raw = self._conduct.first_bytes(is_dialled=dial is not None)
+        raw = self._behaviour.first_bytes(is_dialled=dial is not None)
         if raw is not None:
             self._raw[link] = None
-            self._conduct.raw_opened(link)
+            self._behaviour.raw_opened(link)
             self._send_bytes(link, raw)
             return
-        is_many = self._conduct.links_per_target > 1
+        is_many = self._behaviour.links_per_target > 1
         self._links[link] = Link(
             parameters=self._parameters,
             link_private=self._entropy.draw(32) if is_many else self._static,
@@ -170,13 +170,13 @@ class HostileDoor:
             kem=self._kem,
             begin=self._begin,
             hello_nonce=self._entropy.draw(16) if is_many else self._nonce,
-            mesh_now=UnixSeconds(now.unix_seconds + self._conduct.lie_seconds(self._chance)),
+            mesh_now=UnixSeconds(now.unix_seconds + self._behaviour.lie_seconds(self._chance)),
             now=now,
         )
 
     def _received(self, link_id: LinkId, data: bytes, now: Instant) -> None:
         self._tally.received_bytes += len(data)
-        self._conduct.heard_raw(link_id, data)
+        self._behaviour.heard_raw(link_id, data)
         link = self._links.get(link_id)
         if link is None:
             return
@@ -188,9 +188,9 @@ class HostileDoor:
             return
         if link.is_ready and not was_ready:
             self._tally.links_count += 1
-            self._conduct.links[link_id] = None
+            self._behaviour.links[link_id] = None
             self._belongs(link_id, link)
-            self._conduct.opened(link_id, now)
+            self._behaviour.opened(link_id, now)
         for frame in frames:
             if isinstance(frame, Push):
                 self._tally.bodies_bytes += len(encode_frame(frame))
@@ -198,7 +198,7 @@ class HostileDoor:
                 self._tally.announced_bytes += announced_bytes(frame)
             # Hostile nodes send each other forms that are none, too.
             with suppress(PeerError):
-                self._conduct.came(link_id, frame, now)
+                self._behaviour.came(link_id, frame, now)
 
     def _belongs(self, link_id: LinkId, link: Link) -> None:
         """Whoever dialled us need not be dialled too."""
@@ -212,9 +212,9 @@ class HostileDoor:
     def _ended(self, link: LinkId, now: Instant) -> None:
         self._links.pop(link, None)
         self._raw.pop(link, None)
-        if self._conduct.links.pop(link, False) is None:
+        if self._behaviour.links.pop(link, False) is None:
             self._tally.faults_count += 1
-            self._conduct.closed(link)
+            self._behaviour.closed(link)
         target = self._targets.get(self._of_target.pop(link, ""))
         if target is not None:
             target.streams.pop(link, None)
@@ -225,7 +225,7 @@ class HostileDoor:
     def _wants(self, target: _Target) -> bool:
         count = len(target.streams) + target.dials_count
         is_room = len(self._links) + len(self._raw) < LINKS_HELD_MAX
-        return self._may_dial and is_room and count < self._conduct.links_per_target
+        return self._may_dial and is_room and count < self._behaviour.links_per_target
 
     def _dial(self, now: Instant) -> None:
         for name, target in self._targets.items():
@@ -261,10 +261,10 @@ class HostileDoor:
             self._effects.append(Disconnect(link, "done"))
 
     def _flush(self, now: Instant) -> None:
-        for link_id, frame in self._conduct.take_frames():
+        for link_id, frame in self._behaviour.take_frames():
             if link_id in self._links:
                 self._links[link_id].send(frame)
-        for link_id, raw in self._conduct.take_raw():
+        for link_id, raw in self._behaviour.take_raw():
             if link_id in self._raw:
                 self._send_bytes(link_id, raw)
         for link_id, link in list(self._links.items()):

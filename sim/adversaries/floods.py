@@ -23,7 +23,7 @@ from mesh.wire.envelope import (
     sign_envelope,
 )
 from mesh.wire.frames import Frame, IHave, IWant, Push, Retired, join_entries
-from sim.adversaries.behaviour import Conduct
+from sim.adversaries.behaviour import Behaviour
 from sim.adversaries.withholding import BlackHole
 from sim.kernel.entropy import Chance, SeededEntropy
 
@@ -108,7 +108,7 @@ class OverQuota(Flood):
             self.say(link, Push(made.data))
 
 
-class ForgedRetirements(Conduct):
+class ForgedRetirements(Behaviour):
     """Says of envelopes that they were opened, with tokens that are none; each costs a link."""
 
     def __init__(self, *, chance: Chance, entropy: SeededEntropy, per_second: float) -> None:
@@ -138,7 +138,7 @@ class EmptyWants(BlackHole):
             self.say(link, IWant(self.entropy.draw(32 * WANTED_COUNT)))
 
 
-class BadSignatures(Conduct):
+class BadSignatures(Behaviour):
     """Sends envelopes that nobody signed; each costs it the link."""
 
     def act(self, now: Instant) -> None:
@@ -226,7 +226,7 @@ class _LongIds(msgspec.Struct, array_like=True, tag=0x12):
     ids: bytes
 
 
-class Garbage(Conduct):
+class Garbage(Behaviour):
     """Sends what is no frame at all; each costs it the link."""
 
     def act(self, now: Instant) -> None:

@@ -4,13 +4,13 @@ from typing import Final
 
 from mesh.ids import Instant, LinkId
 from mesh.limits import HANDSHAKE_MESSAGE_BYTES_MAX
-from sim.adversaries.behaviour import Conduct
+from sim.adversaries.behaviour import Behaviour
 
 FIRST_MESSAGE_BYTES: Final = 1_300
 """About what the first message of a handshake has: a public key of ML-KEM and one of X25519."""
 
 
-class MalformedHandshakes(Conduct):
+class MalformedHandshakes(Behaviour):
     """Begins with random bytes: too short, too long, or of a believable length."""
 
     links_per_target = 4
@@ -22,7 +22,7 @@ class MalformedHandshakes(Conduct):
         return length.to_bytes(2, "big") + body
 
 
-class SlowLoris(Conduct):
+class SlowLoris(Behaviour):
     """Holds many streams, and gives each a byte now and then."""
 
     links_per_target = 16

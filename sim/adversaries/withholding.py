@@ -29,7 +29,7 @@ from mesh.wire.frames import (
     join_entries,
     rounded_time,
 )
-from sim.adversaries.behaviour import Conduct
+from sim.adversaries.behaviour import Behaviour
 from sim.kernel.entropy import Chance, SeededEntropy
 
 EQUAL: Final = bytes((PROTOCOL_VERSION,))
@@ -45,7 +45,7 @@ KEYS_COUNT: Final = 16
 """Links that one computer holds with one neighbour, each under another key."""
 
 
-class BlackHole(Conduct):
+class BlackHole(Behaviour):
     """Takes everything, says that it has kept it, finds no differences, passes nothing on."""
 
     def came(self, link: LinkId, frame: Frame, now: Instant) -> None:
@@ -98,7 +98,7 @@ class TimeShifts(BlackHole):
             self.say(link, Time(rounded_time(now.unix_seconds + SHIFT_SECONDS), 0))
 
 
-class LyingDigests(Conduct):
+class LyingDigests(Behaviour):
     """Claims ids of nothing, whatever it is asked, and never gives what it is asked for."""
 
     def __init__(self, *, chance: Chance, entropy: SeededEntropy, per_second: float) -> None:

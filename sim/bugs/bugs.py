@@ -30,9 +30,9 @@ from mesh.wire.envelope import TOKEN_BYTES, Header, envelope_id_of
 from mesh.wire.frames import Frame, NegClose, NegMessage, NegOpen, Push, Root
 from mesh.wire.retirement import Retirement
 from sim.bugs.injection import Bug, ChangedEffects
-from sim.bugs.mutants import FORGOTTEN
-from sim.hosts.driver_protocol import Door
-from sim.patching import Swap
+from sim.bugs.mutants import MUTANTS
+from sim.hosts.driver_protocol import AnyEngine
+from sim.patching import Patch
 
 # --- Machines -----------------------------------------------------------------------------------
 
@@ -50,7 +50,7 @@ class WithoutAntiEntropy(Spreading):
             super().received(link, frame, mesh_now, now)
 
 
-def _drop_anti_entropy(engine: Engine) -> Door:
+def _drop_anti_entropy(engine: Engine) -> AnyEngine:
     engine.spreading = WithoutAntiEntropy(engine.spreading)
     return engine
 
@@ -124,39 +124,39 @@ _PUSHED: Final = Carrying.pushed
 NO_BUG: Final = Bug("The engine as it is.")
 
 BUGS: Final[Mapping[str, Bug]] = {
-    **FORGOTTEN,
-    "no-anti-entropy": Bug("Nodes never compare what they hold.", plant=_drop_anti_entropy),
+    **MUTANTS,
+    "no-anti-entropy": Bug("Nodes never compare what they hold.", inject=_drop_anti_entropy),
     "told-as-delivered": Bug(
         "What a neighbour carries is shown as delivered.",
-        plant=lambda engine: ChangedEffects(engine, _told_as_delivered),
+        inject=lambda engine: ChangedEffects(engine, _told_as_delivered),
     ),
     "told-twice": Bug(
-        "Some messages are told twice.", plant=lambda engine: ChangedEffects(engine, _told_twice)
+        "Some messages are told twice.", inject=lambda engine: ChangedEffects(engine, _told_twice)
     ),
     "plain-nonce": Bug(
         "The nonce of a message depends on its key alone.",
-        swaps=(
-            Swap(sealing, "nonce_of", _nonce_of_the_key),
-            Swap(first_contact, "nonce_of", _nonce_of_the_key),
+        patches=(
+            Patch(sealing, "nonce_of", _nonce_of_the_key),
+            Patch(first_contact, "nonce_of", _nonce_of_the_key),
         ),
     ),
     "tag-unread": Bug(
         "Messages are opened without a look at the tag of their box.",
-        swaps=(Swap(aead, "open_sealed", _unlooked_at),),
+        patches=(Patch(aead, "open_sealed", _unlooked_at),),
     ),
     "key-kept": Bug(
         "The key of a message that came late stays after it was used.",
-        swaps=(Swap(SessionRows, "erase_skipped", _never_erased),),
+        patches=(Patch(SessionRows, "erase_skipped", _never_erased),),
     ),
     "still-window": Bug(
         "The window of expected tags never moves.",
-        swaps=(Swap(TagReceiver, "expecting", _expecting_no_more),),
+        patches=(Patch(TagReceiver, "expecting", _expecting_no_more),),
     ),
     "any-token": Bug(
         "Tokens that retire an envelope are not checked, and some nodes forge them.",
-        swaps=(
-            Swap(retirements, "is_token_of", _any_token),
-            Swap(Carrying, "pushed", _pushed_and_forged),
+        patches=(
+            Patch(retirements, "is_token_of", _any_token),
+            Patch(Carrying, "pushed", _pushed_and_forged),
         ),
     ),
 }

@@ -8,11 +8,11 @@ from mesh.effects import Effect
 from mesh.engine.door import Engine
 from mesh.ids import Instant, Monotonic
 from mesh.inputs import Input
-from sim.hosts.driver_protocol import Door, Plant
-from sim.patching import Swap, swapped
+from sim.hosts.driver_protocol import AnyEngine, Injection
+from sim.patching import Patch, patched
 
 
-def _as_it_is(engine: Engine) -> Door:
+def _as_it_is(engine: Engine) -> AnyEngine:
     return engine
 
 
@@ -21,12 +21,12 @@ class Bug:
     """A bug with a sentence for people."""
 
     sentence: str
-    plant: Plant = _as_it_is
-    swaps: tuple[Swap, ...] = ()
+    inject: Injection = _as_it_is
+    patches: tuple[Patch, ...] = ()
 
-    def planted(self) -> AbstractContextManager[None]:
+    def injected(self) -> AbstractContextManager[None]:
         """While inside, functions are swapped."""
-        return swapped(*self.swaps)
+        return patched(*self.patches)
 
 
 @dataclass(slots=True)

@@ -27,8 +27,8 @@ from mesh.storage.store import Store
 from mesh.storage.store_rows import IndexRow
 from mesh.wire.frames import Frame, IWant, NegMessage, NegOpen
 from sim.bugs.injection import Bug
-from sim.hosts.driver_protocol import Door
-from sim.patching import Swap
+from sim.hosts.driver_protocol import AnyEngine
+from sim.patching import Patch
 
 # --- The vault ----------------------------------------------------------------------------------
 
@@ -269,7 +269,7 @@ def _forgetting_nothing(spreading: Spreading, ids: Iterable[EnvelopeId]) -> None
     """What lapsed stays known for ever."""
 
 
-def _without_floor(engine: Engine) -> Door:
+def _without_floor(engine: Engine) -> AnyEngine:
     vars(vars(engine.spreading)["_pushing"])["_eager_links_min"] = 0
     return engine
 
@@ -295,58 +295,58 @@ _COUNTING: Final[Callable[[Admission, PostingKey, int, EnvelopeId], Verdict]] = 
 ]
 
 
-def _replacing(machine: Callable[[Spreading], Spreading]) -> Callable[[Engine], Door]:
-    def plant(engine: Engine) -> Door:
+def _replacing(machine: Callable[[Spreading], Spreading]) -> Callable[[Engine], AnyEngine]:
+    def inject(engine: Engine) -> AnyEngine:
         engine.spreading = machine(engine.spreading)
         return engine
 
-    return plant
+    return inject
 
 
-FORGOTTEN: Final[Mapping[str, Bug]] = {
+MUTANTS: Final[Mapping[str, Bug]] = {
     "commit-not-awaited": Bug(
-        "Effects leave before the vault has committed what they say.", plant=WithLateCommits
+        "Effects leave before the vault has committed what they say.", inject=WithLateCommits
     ),
     "told-after-restart": Bug(
-        "What was told before a restart is not known after it.", plant=TellingAgain
+        "What was told before a restart is not known after it.", inject=TellingAgain
     ),
     "expiry-off-by-one": Bug(
         "What has lapsed is looked for a day too late.",
-        swaps=(Swap(Store, "lapse", _lapsing_a_day_late),),
+        patches=(Patch(Store, "lapse", _lapsing_a_day_late),),
     ),
     "no-backoff": Bug(
         "Who cannot be reached is dialled again at once.",
-        swaps=(Swap(Dialing, "_back_off", _never_backing_off),),
+        patches=(Patch(Dialing, "_back_off", _never_backing_off),),
     ),
     "digest-trusted": Bug(
         "Once a neighbour found no difference nothing is compared with others.",
-        plant=_replacing(TrustingDigests),
+        inject=_replacing(TrustingDigests),
     ),
     "deadline-lost": Bug(
-        "After a jump of the clock no deadline is armed again.", plant=DeafAfterJump
+        "After a jump of the clock no deadline is armed again.", inject=DeafAfterJump
     ),
     "unbounded-seen-set": Bug(
         "What lapsed stays known for ever.",
-        swaps=(Swap(Spreading, "forget", _forgetting_nothing),),
+        patches=(Patch(Spreading, "forget", _forgetting_nothing),),
     ),
     "asking-without-end": Bug(
         "What a slow or one-way line did not bring in time is asked for without end.",
-        plant=_replacing(AskingWithoutEnd),
+        inject=_replacing(AskingWithoutEnd),
     ),
     "slowest-first": Bug(
         "All links share one queue, and nothing leaves while one of them has more to send.",
-        plant=WaitingForTheSlowest,
+        inject=WaitingForTheSlowest,
     ),
     "all-ids-listed": Bug(
         "Ranges in which two sets agree are taken to differ, until all their ids are listed.",
-        swaps=(Swap(_Splitter, "agrees", _never_agreeing),),
+        patches=(Patch(_Splitter, "agrees", _never_agreeing),),
     ),
     "last-eager-pruned": Bug(
-        "The last links over which mail is pushed are pruned too.", plant=_without_floor
+        "The last links over which mail is pushed are pruned too.", inject=_without_floor
     ),
     "quota-of-all": Bug(
         "The quota of a posting key is counted for all keys together.",
-        swaps=(Swap(Admission, "_count", _counting_all_as_one),),
+        patches=(Patch(Admission, "_count", _counting_all_as_one),),
     ),
 }
 """By the names that `--bug` takes."""

@@ -51,7 +51,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @dataclass(frozen=True, slots=True)
-class Hunt:
+class MutantSearch:
     """What came of the search for one bug; no `seed`: it was not found."""
 
     bug: str
@@ -72,11 +72,11 @@ class Hunt:
     @property
     def row(self) -> Row:
         """Of the table."""
-        hunted, found = corpus()[self.bug], self.shrunk
+        entry, found = corpus()[self.bug], self.shrunk
         return Row(
             bug=self.bug,
-            promise=hunted.promise,
-            scenario=hunted.scenario,
+            promise=entry.promise,
+            scenario=entry.scenario,
             seed=self.seed,
             faults=None if found is None else found.strikes_count,
             nodes=None if found is None else found.nodes_count,
@@ -106,13 +106,13 @@ class Hunt:
         )
 
 
-def hunt_all(
+def search_all(
     bugs: Sequence[str],
     *,
     seeds: Sequence[int],
     folder: Path | None,
     runs_max: int,
-    tell: Callable[[Hunt], None],
+    tell: Callable[[MutantSearch], None],
     is_shown: bool,
 ) -> None:
     """Hunt all of them, one after another, and tell of each what came of it.
@@ -124,7 +124,7 @@ def hunt_all(
     if folder is not None:
         require_writable(folder)
     for number, bug in enumerate(bugs, start=1):
-        one = _hunt(
+        one = _search(
             bug, seeds, folder, runs_max, partial(_say, show, f"{number} of {len(bugs)}, {bug}")
         )
         if is_shown:
@@ -134,13 +134,13 @@ def hunt_all(
             raise KeyboardInterrupt
 
 
-def _hunt(
+def _search(
     bug: str,
     seeds: Sequence[int],
     folder: Path | None,
     runs_max: int,
     show: Callable[[str], None],
-) -> Hunt:
+) -> MutantSearch:
     """Search one bug and shrink the first run that names it."""
     began = time.process_time()
 
@@ -154,11 +154,11 @@ def _hunt(
 
     ran = find_bug(bug, tried())
     if ran is None:
-        return Hunt(bug, None, None, time.process_time() - began)
+        return MutantSearch(bug, None, None, time.process_time() - began)
     seed = ran.world.options.seed
     if not runs_max:
-        return Hunt(bug, seed, None, time.process_time() - began)
-    search = search_from(ran, watch, runs_max=runs_max, promise_id=corpus()[bug].promise)
+        return MutantSearch(bug, seed, None, time.process_time() - began)
+    search = search_from(ran, watch, runs_max=runs_max, invariant_id=corpus()[bug].promise)
     is_interrupted = False
     try:
         shrink(search)
@@ -167,13 +167,13 @@ def _hunt(
     found = search.shrunk()
     if folder is not None:
         _write(folder, bug, found)
-    return Hunt(bug, seed, found, time.process_time() - began, is_interrupted)
+    return MutantSearch(bug, seed, found, time.process_time() - began, is_interrupted)
 
 
 def _write(folder: Path, bug: str, shrunk: Shrunk) -> None:
     """The world as a file that says in its first line what repeats it."""
     head = (
-        f"# {shrunk.promise_id} breaks: python -m sim run {SHRUNK}{bug} "
+        f"# {shrunk.invariant_id} breaks: python -m sim run {SHRUNK}{bug} "
         f"--seed {shrunk.options.seed} --crypto modelled --bug {bug}\n"
     )
     try:

@@ -12,7 +12,7 @@ from click.core import ParameterSource
 from mesh.errors import UserError
 from sim.bugs.bugs import BUGS
 
-PLANTS_A_BUG: Final = "Plant a bug; `list` names them."
+INJECTS_A_BUG: Final = "Plant a bug; `list` names them."
 
 
 def refuse_unheard(names: Iterable[str], why: str) -> None:

@@ -77,7 +77,7 @@ def replay_command(*, folder: Path, until: int | None, is_break: bool, is_json: 
     click.echo(f"{at_us / 1_000_000:.6f} s, record {until}: {kind} at node {node}{other}")
     if is_break:
         click.echo("The world is `world`, the node `virtual_node`.")
-        everybody = (*world.nodes, *world.spares, *world.troop.nodes)
+        everybody = (*world.nodes, *world.spares, *world.adversaries.nodes)
         virtual_node = next(one for one in everybody if one.index == node)
         # Who quits the debugger is done, and no error of ours.
         with suppress(BdbQuit):

@@ -6,12 +6,12 @@ from functools import partial
 
 from mesh.commands import Answer, CreateInvite, InviteAnswer, RemoveContact, RevokeInvite
 from sim.hosts.virtual_node import VirtualNode
-from sim.invariants.message_log import Ledger, Letter
+from sim.invariants.message_log import LoggedMessage, MessageLog
 from sim.kernel.entropy import Chance
 from sim.kernel.loop import Loop
 from sim.schema.fault_tables import Removals, Revocations
-from sim.users.user import Person
-from sim.users.users import People
+from sim.users.user import User
+from sim.users.users import Users
 
 
 @dataclass(slots=True)
@@ -33,10 +33,10 @@ class ContactChanges:
 
     loop: Loop
     present: Sequence[VirtualNode]
-    people: People
-    ledger: Ledger
+    users: Users
+    message_log: MessageLog
     quiet_at: int
-    is_on_its_way: Callable[[Letter], bool]
+    is_on_its_way: Callable[[LoggedMessage], bool]
     counters: ChangeCounters = field(default_factory=ChangeCounters)
     _given: dict[tuple[int, int], None] = field(default_factory=dict)
     """Pairs between which such an invite went, lower first."""
@@ -56,56 +56,56 @@ class ContactChanges:
 
     def _give(self, node: VirtualNode, chance: Chance, used_us: int, revoked_us: int) -> None:
         """Give an invite to somebody whom one does not know yet."""
-        giver = self.people.person_at(node.index)
+        giver = self.users.user_at(node.index)
         others = [
             other
             for each in self.present
-            if self._are_strangers(giver, other := self.people.person_at(each.index))
+            if self._are_strangers(giver, other := self.users.user_at(each.index))
         ]
         if giver.identity_key and others:
             other = chance.pick(others)
             self._given[_pair(giver, other)] = None
             # Whoever is not let in does not know, and writes to nobody.
-            self.ledger.trouble_between(giver.index, other.index, self.quiet_at)
+            self.message_log.trouble_between(giver.index, other.index, self.quiet_at)
             given = partial(self._given_to, giver, other, used_us, revoked_us)
             giver.ask(CreateInvite(), given)
 
-    def _are_strangers(self, one: Person, other: Person) -> bool:
+    def _are_strangers(self, one: User, other: User) -> bool:
         is_known = other.index in one.friends or other.index in one.contacts
         is_there = bool(other.identity_key) and other is not one
         return is_there and not is_known and _pair(one, other) not in self._given
 
     def _given_to(
-        self, giver: Person, other: Person, used_us: int, revoked_us: int, answer: Answer
+        self, giver: User, other: User, used_us: int, revoked_us: int, answer: Answer
     ) -> None:
         assert isinstance(answer, InviteAnswer)
-        self.loop.after(used_us, partial(self.people.use_invite, giver, other, answer.link))
+        self.loop.after(used_us, partial(self.users.use_invite, giver, other, answer.link))
         revoked = partial(self._revoked, giver, other.identity_key)
         revoke = partial(giver.ask, RevokeInvite(answer.id), revoked)
         self.loop.after(revoked_us, revoke)
 
-    def _revoked(self, giver: Person, key: str, answer: Answer) -> None:
+    def _revoked(self, giver: User, key: str, answer: Answer) -> None:
         assert isinstance(answer, InviteAnswer)
         # Who came before is a contact, and the invite was used up.
         if answer.state == "revoked":
             self.counters.revocations += 1
-            self.people.shut_out.add(giver.index, key)
+            self.users.exclusion.add(giver.index, key)
 
     def _remove(self, node: VirtualNode, chance: Chance) -> None:
         """Remove a contact who is drawn, with all that was written."""
-        person = self.people.person_at(node.index)
-        if person.contacts:
-            other = chance.pick(list(person.contacts))
-            key = person.contacts[other]
-            self.ledger.part(person.index, other, self.loop.now, self.is_on_its_way)
-            person.ask(RemoveContact(key), partial(self._removed, person, other, key))
+        user = self.users.user_at(node.index)
+        if user.contacts:
+            other = chance.pick(list(user.contacts))
+            key = user.contacts[other]
+            self.message_log.part(user.index, other, self.loop.now, self.is_on_its_way)
+            user.ask(RemoveContact(key), partial(self._removed, user, other, key))
 
-    def _removed(self, person: Person, other: int, key: str, answer: Answer) -> None:
+    def _removed(self, user: User, other: int, key: str, answer: Answer) -> None:
         self.counters.removals += 1
-        self.people.shut_out.add(person.index, key)
-        if person.contacts.get(other) == key:
-            del person.contacts[other]
+        self.users.exclusion.add(user.index, key)
+        if user.contacts.get(other) == key:
+            del user.contacts[other]
 
 
-def _pair(one: Person, other: Person) -> tuple[int, int]:
+def _pair(one: User, other: User) -> tuple[int, int]:
     return min(one.index, other.index), max(one.index, other.index)

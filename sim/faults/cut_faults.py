@@ -11,7 +11,7 @@ from sim.network.cuts import Cut, Neighbourhood, Sides, Silence
 from sim.network.virtual_network import VirtualNetwork
 from sim.schema.cut_tables import Partitions, Swizzles
 from sim.schema.fault_tables import Halves, Strict
-from sim.topology.topology import Ground, halves_of
+from sim.topology.topology import Layout, halves_of
 
 
 @dataclass(slots=True)
@@ -33,8 +33,8 @@ class CutFaults:
     seed: int
     loop: Loop
     network: VirtualNetwork
-    ground: Ground
-    befalls: Callable[[str], bool]
+    layout: Layout
+    is_injected: Callable[[str], bool]
     cut: Callable[[], None] = _nobody
     healed: Callable[[], None] = _nobody
     """Told when a cut begins, and when the last one ended."""
@@ -46,11 +46,11 @@ class CutFaults:
         """Plan one table of a scenario."""
         match fault:
             case Halves():
-                if self.befalls(f"{number}"):
+                if self.is_injected(f"{number}"):
                     cut = self._halves(number, fault)
                     self._plan_cut(cut, fault.at_s, fault.ends_s, fault.reset_share)
             case Partitions():
-                if self.befalls(f"{number}"):
+                if self.is_injected(f"{number}"):
                     self._plan_partitions(number, fault)
             case Swizzles():
                 self._plan_swizzles(number, fault)
@@ -92,13 +92,13 @@ class CutFaults:
             self.healed()
 
     def _plan_swizzles(self, number: int, fault: Swizzles) -> None:
-        for node in range(len(self.ground.networks)):
+        for node in range(len(self.layout.networks)):
             chance = Chance(self.seed, "faults", number, node)
-            is_struck = chance.is_true(fault.share)
+            is_drawn = chance.is_true(fault.share)
             half_us = _us(fault.for_s / 2)
             goes = _us(fault.at_s) + chance.below(half_us)
             returns = _us(fault.at_s) + half_us + chance.below(half_us)
-            if is_struck and self.befalls(f"{number}/{node}"):
+            if is_drawn and self.is_injected(f"{number}/{node}"):
                 cut = Silence(node, is_deaf=fault.symmetric)
                 self.loop.at(goes, partial(self._swizzle, cut, returns))
 
@@ -111,11 +111,11 @@ class CutFaults:
 
     @property
     def _nodes(self) -> Sequence[int]:
-        return range(len(self.ground.networks))
+        return range(len(self.layout.networks))
 
     def _halves(self, number: int, fault: Halves) -> Cut:
         if fault.by == "network":
-            return Sides(halves_of(self.ground))
+            return Sides(halves_of(self.layout))
         chance = Chance(self.seed, "faults", number)
         return Sides({node: chance.below(2) for node in self._nodes})
 

@@ -11,9 +11,9 @@ from functools import partial
 
 from mesh.errors import StorageError
 from sim.hosts.failing_disk import Disk
-from sim.hosts.host import Laptop
+from sim.hosts.host import Host
 from sim.hosts.virtual_node import VirtualNode
-from sim.invariants.invariants import S14, BrokenPromise
+from sim.invariants.invariants import S14, BrokenInvariant
 from sim.kernel.entropy import Chance
 from sim.kernel.loop import Loop
 from sim.schema.disk_tables import DiskFault, FullDisks, SlowDisks, Trying
@@ -36,9 +36,9 @@ class DiskFaults:
     seed: int
     loop: Loop
     nodes: Sequence[VirtualNode]
-    laptops: Mapping[int, Laptop]
+    hosts: Mapping[int, Host]
     restart: Callable[[VirtualNode], None]
-    befalls: Callable[[str, int], bool]
+    is_injected: Callable[[str, int], bool]
     counters: DiskFaultCounters = field(default_factory=DiskFaultCounters)
     _tries: dict[int, Chance] = field(default_factory=dict)
 
@@ -46,19 +46,19 @@ class DiskFaults:
         """Plan one table of a scenario."""
         for node in self.nodes:
             chance = Chance(self.seed, "faults", number, node.index)
-            is_struck = chance.is_true(fault.share)
+            is_drawn = chance.is_true(fault.share)
             begins, lasts = chance.between(*_us(fault.between_s)), chance.between(*_us(fault.for_s))
-            if is_struck and self.befalls(f"{number}/{node.index}", node.index):
-                disk = disk_of(self.laptops[node.index], self.seed, node.index, self.loop)
+            if is_drawn and self.is_injected(f"{number}/{node.index}", node.index):
+                disk = disk_of(self.hosts[node.index], self.seed, node.index, self.loop)
                 self.loop.at(begins, partial(self._begin, number, fault, disk))
                 self.loop.at(begins + lasts, partial(_end, number, disk))
 
     def stopped(self, node: int, error: StorageError) -> None:
         """A node has stopped since its disk failed; S14 if its disk is well."""
-        disk = self.laptops[node].disk if node in self.laptops else None
+        disk = self.hosts[node].disk if node in self.hosts else None
         tries_s = [] if disk is None else _tries_s(disk)
         if not tries_s:
-            raise BrokenPromise(S14, f"a disk failed that nothing befell: {error}", node)
+            raise BrokenInvariant(S14, f"a disk failed that nothing befell: {error}", node)
         self.counters.stops_by_disk += 1
         chance = self._tries.setdefault(node, Chance(self.seed, "tries", node))
         again = chance.between(*_us(tries_s[0]))
@@ -79,11 +79,11 @@ def _end(number: int, disk: Disk) -> None:
     del disk.troubles[number]
 
 
-def disk_of(laptop: Laptop, seed: int, node: int, loop: Loop) -> Disk:
+def disk_of(host: Host, seed: int, node: int, loop: Loop) -> Disk:
     """The disk that will fail under a node; planned before its first boot."""
-    if laptop.disk is None:
-        laptop.disk = Disk(Chance(seed, "disk", node), now=lambda: loop.now)
-    return laptop.disk
+    if host.disk is None:
+        host.disk = Disk(Chance(seed, "disk", node), now=lambda: loop.now)
+    return host.disk
 
 
 def _tries_s(disk: Disk) -> list[tuple[float, float]]:

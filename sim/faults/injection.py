@@ -15,7 +15,7 @@ from sim.faults.lost_disks import LostDisks
 from sim.faults.node_faults import NodeFaults
 from sim.faults.stragglers import StragglerFaults
 from sim.hosts.virtual_node import VirtualNode
-from sim.invariants.message_log import Ledger, Letter
+from sim.invariants.message_log import LoggedMessage, MessageLog
 from sim.kernel.entropy import Chance
 from sim.kernel.loop import Loop
 from sim.network.virtual_network import VirtualNetwork
@@ -47,9 +47,9 @@ from sim.schema.node_tables import (
     Stragglers,
 )
 from sim.schema.scenario import Scenario
-from sim.schema.wire_tables import HalfOpen, Lined
-from sim.topology.topology import Ground
-from sim.users.users import People
+from sim.schema.wire_tables import HalfOpen, OnWires
+from sim.topology.topology import Layout
+from sim.users.users import Users
 
 STATEMENTS_BEFORE_CRASH_MAX = 12
 """A batch runs about so many statements on its databases; a crash within falls before one."""
@@ -79,17 +79,17 @@ class Faults:
     seed: int
     loop: Loop
     network: VirtualNetwork
-    ground: Ground
+    layout: Layout
     nodes: Sequence[VirtualNode]
     present: list[VirtualNode]
-    people: People
-    ledger: Ledger
+    users: Users
+    message_log: MessageLog
     disks: LostDisks
     before_crash: Callable[[VirtualNode, Callable[[], None]], None]
     cut: Callable[[], None]
     healed: Callable[[], None]
     """Told when the mesh is cut, and when nothing lies between its nodes any more."""
-    is_on_its_way: Callable[[Letter], bool]
+    is_on_its_way: Callable[[LoggedMessage], bool]
     counters: FaultCounters = field(default_factory=FaultCounters)
     strikes: list[str] = field(default_factory=list)
     """What was drawn to befall, as `Only.strikes` names it."""
@@ -104,8 +104,8 @@ class Faults:
             seed=self.seed,
             loop=self.loop,
             network=self.network,
-            ground=self.ground,
-            befalls=self.befalls,
+            layout=self.layout,
+            is_injected=self.is_injected,
             cut=self.cut,
             healed=self.healed,
         )
@@ -115,32 +115,32 @@ class Faults:
             network=self.network,
             nodes=self.nodes,
             present=self.present,
-            people=self.people,
-            ledger=self.ledger,
+            users=self.users,
+            message_log=self.message_log,
             before_crash=self.before_crash,
             restart=self._restart,
-            befalls=self.befalls,
+            is_injected=self.is_injected,
         )
         self.stragglers = StragglerFaults(
             seed=self.seed,
             loop=self.loop,
             network=self.network,
             nodes=self.nodes,
-            befalls=self.befalls,
+            is_injected=self.is_injected,
         )
         self.failing_disks = DiskFaults(
             seed=self.seed,
             loop=self.loop,
             nodes=self.nodes,
-            laptops=self.disks.laptops,
+            hosts=self.disks.hosts,
             restart=self._restart,
-            befalls=self.befalls,
+            is_injected=self.is_injected,
         )
         self.contact_changes = ContactChanges(
             loop=self.loop,
             present=self.present,
-            people=self.people,
-            ledger=self.ledger,
+            users=self.users,
+            message_log=self.message_log,
             quiet_at=_us(self.scenario.quiet_at_s),
             is_on_its_way=self.is_on_its_way,
         )
@@ -165,22 +165,22 @@ class Faults:
                     self.stragglers.plan(number, fault)
                 case FullDisks() | FailingDisks() | SlowDisks():
                     self.failing_disks.plan(number, fault)
-                case Lined() | HalfOpen():
+                case OnWires() | HalfOpen():
                     # Drawn for each line when it is made.
                     continue
                 case LeftOut():
                     continue
                 case Clones():
-                    self.disks.plan_clones(number, fault, self.befalls)
+                    self.disks.plan_clones(number, fault, self.is_injected)
                 case _:
                     for node in self.nodes:
                         chance = Chance(self.seed, "faults", number, node.index)
-                        is_struck = chance.is_true(fault.share)
+                        is_drawn = chance.is_true(fault.share)
                         when = chance.between(*map(_us, fault.between_s))
-                        if is_struck and self.befalls(f"{number}/{node.index}", node.index):
+                        if is_drawn and self.is_injected(f"{number}/{node.index}", node.index):
                             self._plan_strike(fault, node, chance, when)
 
-    def befalls(self, strike: str, node: int | None = None) -> bool:
+    def is_injected(self, strike: str, node: int | None = None) -> bool:
         """Whether what was drawn is among what is left of a scenario that was shrunk."""
         only = self.scenario.only
         if node is not None and not only.has_node(node):
@@ -190,17 +190,17 @@ class Faults:
         self.strikes.append(strike)
         return True
 
-    def phase_of(self, letter: Letter) -> str:
+    def phase_of(self, message: LoggedMessage) -> str:
         """How the mesh was when a letter was written: what its delay should be judged by."""
-        if letter.is_probe:
+        if message.is_probe:
             return "after all"
-        now_s = letter.asked_at / 1_000_000
+        now_s = message.asked_at / 1_000_000
         spans = cut_spans(self.scenario.faults)
         if all(now_s < begin for begin, _ in spans):
             return "together"
         if all(not begin <= now_s < end for begin, end in spans):
             return "healed"
-        is_across = self.cuts.is_across(letter.sender, letter.recipient)
+        is_across = self.cuts.is_across(message.sender, message.recipient)
         return "apart, across" if is_across else "apart, same side"
 
     def _plan_strike(
@@ -280,7 +280,7 @@ class Faults:
         if node.incarnation and not (node.is_up or node.is_gone):
             self.counters.restarts += 1
             node.boot()
-            self.people.booted_again(node.index)
+            self.users.booted_again(node.index)
 
     # --- Absences ---------------------------------------------------------------------------------
 
@@ -309,13 +309,13 @@ class Faults:
         node.lock()
 
     def _block(self, node: VirtualNode, chance: Chance, end: int) -> None:
-        person = self.people.person_at(node.index)
-        if person.contacts:
-            other = chance.pick(list(person.contacts))
+        user = self.users.user_at(node.index)
+        if user.contacts:
+            other = chance.pick(list(user.contacts))
             self.counters.blocks += 1
-            self.ledger.trouble_between(node.index, other, _us(self.scenario.quiet_at_s))
-            self.people.block(person, other, is_blocked=True)
-            self.loop.at(end, partial(self.people.block, person, other, is_blocked=False))
+            self.message_log.trouble_between(node.index, other, _us(self.scenario.quiet_at_s))
+            self.users.block(user, other, is_blocked=True)
+            self.loop.at(end, partial(self.users.block, user, other, is_blocked=False))
 
     def _plan_clock(self, fault: Clocks, node: VirtualNode, chance: Chance, when: int) -> None:
         is_frozen = chance.is_true(fault.frozen_share)

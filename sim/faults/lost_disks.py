@@ -9,16 +9,16 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from sim.faults.disk_faults import disk_of
-from sim.hosts.host import Laptop, Snapshot, WhichDatabase
+from sim.hosts.host import Host, Snapshot, WhichDatabase
 from sim.hosts.virtual_node import VirtualNode
-from sim.invariants.message_log import Ledger
+from sim.invariants.message_log import MessageLog
 from sim.kernel.entropy import Chance
 from sim.kernel.loop import Loop
 from sim.schema.disk_tables import LostFsyncs
 from sim.schema.fault_tables import Clones, Rollbacks, Wipes
 from sim.schema.scenario import Scenario
-from sim.users.mail_workload import Correspondence
-from sim.users.users import People
+from sim.users.mail_workload import MailWorkload
+from sim.users.users import Users
 
 LYING_US = 30_000_000
 """For how long before the power fails a disk lies."""
@@ -52,10 +52,10 @@ class LostDisks:
     loop: Loop
     nodes: Sequence[VirtualNode]
     spares: Sequence[VirtualNode]
-    laptops: Mapping[int, Laptop]
-    people: People
-    correspondence: Correspondence
-    ledger: Ledger
+    hosts: Mapping[int, Host]
+    users: Users
+    mail_workload: MailWorkload
+    message_log: MessageLog
     before_crash: Callable[[VirtualNode, Callable[[], None]], None]
     before_loss: Callable[[int], None]
     """Told of a node whose disk is about to be lost, so that it can be searched before."""
@@ -78,7 +78,7 @@ class LostDisks:
         down_us = chance.between(*map(_us, fault.down_s))
         most = chance.between(*fault.commits)
         lost = (chance.between(0, most), chance.between(0, most))
-        disk_of(self.laptops[node.index], self.seed, node.index, self.loop)
+        disk_of(self.hosts[node.index], self.seed, node.index, self.loop)
         self.loop.at(max(0, when - LYING_US), partial(self._lie, node, most, when))
         lose = partial(self._lose_commits, node, lost, down_us)
         self.loop.at(when, partial(self._stop, node, lose))
@@ -88,10 +88,12 @@ class LostDisks:
         down_us = chance.between(*map(_us, fault.down_s))
         self.loop.at(when, partial(self._stop, node, partial(self._wipe, node, down_us)))
 
-    def plan_clones(self, number: int, fault: Clones, befalls: Callable[[str, int], bool]) -> None:
+    def plan_clones(
+        self, number: int, fault: Clones, is_injected: Callable[[str, int], bool]
+    ) -> None:
         """Second machines will run from copies; each is a strike, by its place among them all."""
         for place, (table, original) in enumerate(cloned_nodes(self.scenario, self.seed)):
-            if table == number and befalls(f"{number}/{place}", original):
+            if table == number and is_injected(f"{number}/{place}", original):
                 chance = Chance(self.seed, "clones", number, place)
                 when = chance.between(*map(_us, fault.between_s))
                 for_us = chance.between(*map(_us, fault.for_s))
@@ -100,10 +102,10 @@ class LostDisks:
                 self.loop.at(when, clone)
 
     def _remember(self, node: VirtualNode, which: WhichDatabase, when: int, down_us: int) -> None:
-        if not self.people.person_at(node.index).identity_key:
+        if not self.users.user_at(node.index).identity_key:
             # Whoever has no identity yet has nothing to lose.
             return
-        snapshot = self.laptops[node.index].snapshot()
+        snapshot = self.hosts[node.index].snapshot()
         put_back = partial(
             self._put_back,
             node,
@@ -135,24 +137,24 @@ class LostDisks:
         self.counters.rollbacks += 1
         self.before_loss(node.index)
         node.crash(is_silent=True)
-        self.laptops[node.index].put_back(snapshot, which)
-        self.ledger.trouble(node.index, self._heals_at)
+        self.hosts[node.index].put_back(snapshot, which)
+        self.message_log.trouble(node.index, self._heals_at)
         if which != "store":
-            self.ledger.forget(node.index, taken_at)
-            self.people.rolled_back(node.index)
+            self.message_log.forget(node.index, taken_at)
+            self.users.rolled_back(node.index)
         self.loop.after(down_us, partial(self._boot, node))
 
     def _lie(self, node: VirtualNode, commits_count: int, until: int) -> None:
-        disk = self.laptops[node.index].disk
+        disk = self.hosts[node.index].disk
         assert disk is not None
         # Whoever has no identity yet has nothing to lose, and may have something soon.
-        if self.people.person_at(node.index).identity_key:
+        if self.users.user_at(node.index).identity_key:
             disk.keep_commits(commits_count)
         elif self.loop.now < until:
             self.loop.after(AGAIN_US, partial(self._lie, node, commits_count, until))
 
     def _lose_commits(self, node: VirtualNode, lost: tuple[int, int], down_us: int) -> None:
-        disk = self.laptops[node.index].disk
+        disk = self.hosts[node.index].disk
         if not node.is_up or disk is None or not disk.is_keeping:
             return
         self.counters.lost_fsyncs += 1
@@ -162,11 +164,11 @@ class LostDisks:
         self.counters.commits_lost += of_store + of_vault
         self.counters.stores_behind += of_store > of_vault == 0
         self.counters.vaults_behind += of_vault > of_store == 0
-        since = self.laptops[node.index].lose_commits(*lost)
-        self.ledger.trouble(node.index, self._heals_at)
+        since = self.hosts[node.index].lose_commits(*lost)
+        self.message_log.trouble(node.index, self._heals_at)
         if since is not None:
-            self.ledger.forget(node.index, since)
-            self.people.rolled_back(node.index)
+            self.message_log.forget(node.index, since)
+            self.users.rolled_back(node.index)
         self.loop.after(down_us, partial(self._boot, node))
 
     def _wipe(self, node: VirtualNode, down_us: int) -> None:
@@ -176,16 +178,16 @@ class LostDisks:
         self.before_loss(node.index)
         node.crash(is_silent=True)
         self._lives[node.index] = self._lives.get(node.index, 0) + 1
-        self.laptops[node.index].wipe()
-        self.ledger.trouble(node.index, self._heals_at)
-        self.ledger.forget(node.index, 0)
-        self.people.wiped(node.index)
+        self.hosts[node.index].wipe()
+        self.message_log.trouble(node.index, self._heals_at)
+        self.message_log.forget(node.index, 0)
+        self.users.wiped(node.index)
         self.loop.after(down_us, partial(self._boot, node))
 
     def _boot(self, node: VirtualNode) -> None:
         if not (node.is_up or node.is_gone):
             node.boot()
-            self.people.booted_again(node.index)
+            self.users.booted_again(node.index)
 
     def _clone(
         self,
@@ -195,18 +197,18 @@ class LostDisks:
         chance: Chance,
         for_us: int,
     ) -> None:
-        if not self.people.person_at(node.index).identity_key:
+        if not self.users.user_at(node.index).identity_key:
             # Whoever has no identity yet has nothing that could be copied.
             return
         self.counters.clones += 1
         self.before_loss(node.index)
-        self.ledger.trouble(node.index, self._heals_at)
-        self.laptops[spare.index].put_back(self.laptops[node.index].snapshot(), "both")
+        self.message_log.trouble(node.index, self._heals_at)
+        self.hosts[spare.index].put_back(self.hosts[node.index].snapshot(), "both")
         spare.boot()
-        self.people.cloned(spare.index)
-        person = self.people.person_at(spare.index)
+        self.users.cloned(spare.index)
+        user = self.users.user_at(spare.index)
         for _ in range(fault.messages_count):
-            write = partial(self.correspondence.write_from, person)
+            write = partial(self.mail_workload.write_from, user)
             self.loop.after(chance.below(for_us), write)
         self.loop.after(for_us, partial(self._end_clone, spare))
 

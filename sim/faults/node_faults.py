@@ -9,7 +9,7 @@ from typing import Final
 
 from mesh.inputs import Woke
 from sim.hosts.virtual_node import VirtualNode
-from sim.invariants.message_log import Ledger
+from sim.invariants.message_log import MessageLog
 from sim.kernel.entropy import Chance
 from sim.kernel.loop import Loop
 from sim.network.cuts import Silence
@@ -25,7 +25,7 @@ from sim.schema.node_tables import (
     Sessions,
     SlowCpus,
 )
-from sim.users.users import People
+from sim.users.users import Users
 
 PARETO_ALPHA: Final = 1.5
 """Sessions of file sharers have been measured to have about this tail."""
@@ -59,11 +59,11 @@ class NodeFaults:
     nodes: Sequence[VirtualNode]
     present: list[VirtualNode]
     """Those that are ever switched on and have not failed for ever."""
-    people: People
-    ledger: Ledger
+    users: Users
+    message_log: MessageLog
     before_crash: Callable[[VirtualNode, Callable[[], None]], None]
     restart: Callable[[VirtualNode], None]
-    befalls: Callable[[str, int], bool]
+    is_injected: Callable[[str, int], bool]
     counters: NodeCounters = field(default_factory=NodeCounters)
     naps: dict[int, list[tuple[int, int]]] = field(default_factory=dict)
     """When each node slept, those that ever did: from when, and until when."""
@@ -87,9 +87,9 @@ class NodeFaults:
             case _:
                 for node in self.nodes:
                     chance = Chance(self.seed, "faults", number, node.index)
-                    is_struck = chance.is_true(fault.share)
+                    is_drawn = chance.is_true(fault.share)
                     when = chance.between(*map(_us, fault.between_s))
-                    if is_struck and self.befalls(f"{number}/{node.index}", node.index):
+                    if is_drawn and self.is_injected(f"{number}/{node.index}", node.index):
                         self._plan_strike(fault, node, chance, when)
 
     @property
@@ -168,7 +168,7 @@ class NodeFaults:
                 down = Chance(self.seed, "faults", number, node.index).between(
                     *map(_us, fault.down_s)
                 )
-            if self.befalls(f"{number}/{node.index}", node.index):
+            if self.is_injected(f"{number}/{node.index}", node.index):
                 self.loop.at(_us(fault.at_s), partial(self._fail, node, down))
 
     def _by_hops(self, order: Sequence[VirtualNode]) -> list[VirtualNode]:
@@ -195,8 +195,8 @@ class NodeFaults:
         if node in self.present:
             self.present.remove(node)
         # What it alone held is lost, and what was written to it arrives nowhere.
-        self.ledger.trouble(node.index, NEVER)
-        self.people.lose(node.index)
+        self.message_log.trouble(node.index, NEVER)
+        self.users.lose(node.index)
         if node.is_up:
             node.crash(is_silent=True)
 
@@ -217,7 +217,7 @@ class NodeFaults:
         for place, node in enumerate(order[: round(fault.share * len(order))]):
             turn_us = place % shifts * _us(fault.period_s) // shifts
             first = _us(fault.between_s[0]) + turn_us + _us(fault.awake_s)
-            if self.befalls(f"{number}/{node.index}", node.index):
+            if self.is_injected(f"{number}/{node.index}", node.index):
                 self.loop.at(first, partial(self._nap, fault, node))
 
     def _nap(self, fault: DutyCycles, node: VirtualNode) -> None:

@@ -24,7 +24,7 @@ class StragglerFaults:
     loop: Loop
     network: VirtualNetwork
     nodes: Sequence[VirtualNode]
-    befalls: Callable[[str, int], bool]
+    is_injected: Callable[[str, int], bool]
     struck: dict[int, Straggling] = field(default_factory=dict)
     """Who straggles, and how."""
     _cuts: list[int] = field(default_factory=list)
@@ -36,7 +36,7 @@ class StragglerFaults:
         Chance(self.seed, "faults", number).shuffle(order)
         for node in order[: round(fault.share * len(order))]:
             way = Chance(self.seed, "faults", number, node.index).pick(fault.ways)
-            if self.befalls(f"{number}/{node.index}", node.index):
+            if self.is_injected(f"{number}/{node.index}", node.index):
                 strike = partial(self._strike, node, way, fault.times)
                 self.loop.at(round(fault.at_s * 1_000_000), strike)
 

@@ -15,15 +15,15 @@ from sim.schema.wire_tables import (
     Delays,
     HalfOpen,
     Holds,
-    LineFault,
     Losses,
     Trickles,
     Truncations,
+    WireFault,
 )
 
 
 @dataclass(slots=True)
-class LineCounters:
+class WireFaultCounters:
     """On how many lines something was wrong."""
 
     lines_struck: int = 0
@@ -32,25 +32,25 @@ class LineCounters:
 
 
 @dataclass(slots=True)
-class LineFaults:
+class WireFaults:
     """All that is wrong with lines. `befalls` says whether a shrunk scenario still has a strike."""
 
     faults: Sequence[Strict]
     seed: int
     loop: Loop
     network: VirtualNetwork
-    befalls: Callable[[str], bool]
-    counters: LineCounters = field(default_factory=LineCounters)
+    is_injected: Callable[[str], bool]
+    counters: WireFaultCounters = field(default_factory=WireFaultCounters)
 
     def spells_of(self, sender: int, receiver: int) -> list[Spell]:
         """What befalls a line that has just been made; clogs and the like are planned here."""
         spells: list[Spell] = []
         for number, fault in enumerate(self.faults):
-            if isinstance(fault, LineFault):
+            if isinstance(fault, WireFault):
                 spells += self._drawn(number, fault, sender, receiver)
         return spells
 
-    def _drawn(self, number: int, fault: LineFault, sender: int, receiver: int) -> list[Spell]:
+    def _drawn(self, number: int, fault: WireFault, sender: int, receiver: int) -> list[Spell]:
         is_of_both = isinstance(fault, HalfOpen) or (
             isinstance(fault, Clogs) and fault.ways == "both"
         )
@@ -58,9 +58,9 @@ class LineFaults:
             # The other direction of the same two nodes carries it.
             return []
         chance = Chance(self.seed, "lines", number, sender, receiver)
-        is_struck = chance.is_true(fault.share)
+        is_drawn = chance.is_true(fault.share)
         start = chance.between(*map(_us, fault.between_s))
-        if not is_struck or not self.befalls(f"{number}/{sender}>{receiver}"):
+        if not is_drawn or not self.is_injected(f"{number}/{sender}>{receiver}"):
             return []
         self.counters.lines_struck += 1
         if isinstance(fault, HalfOpen):
@@ -69,11 +69,11 @@ class LineFaults:
         end = start + chance.between(*map(_us, fault.for_s))
         match fault:
             case Clogs():
-                lines = (
+                wires = (
                     [(sender, receiver), (receiver, sender)] if is_of_both else [(sender, receiver)]
                 )
                 if end > self.loop.now:
-                    self._plan(max(start, self.loop.now), partial(self._clog, lines, end))
+                    self._plan(max(start, self.loop.now), partial(self._clog, wires, end))
                 return []
             case Losses(loss=loss, bursts=bursts):
                 return [Spell(start, end, loss=loss, bursts=bursts_of(bursts))]
@@ -92,9 +92,9 @@ class LineFaults:
         if when >= self.loop.now:
             self.loop.at(when, action)
 
-    def _clog(self, lines: Sequence[tuple[int, int]], end: int) -> None:
+    def _clog(self, wires: Sequence[tuple[int, int]], end: int) -> None:
         self.counters.clogs += 1
-        for sender, receiver in lines:
+        for sender, receiver in wires:
             self.network.clog(sender, receiver)
             self.loop.at(end, partial(self.network.unclog, sender, receiver))
 

@@ -13,20 +13,20 @@ from mesh.effects import Effect, Reply
 from mesh.errors import UserError
 from mesh.ids import Instant, Monotonic
 from mesh.inputs import Connection, Input, VaultOpened
-from sim.hosts.driver_protocol import Door
-from sim.invariants.invariants import S15, BrokenPromise
-from sim.invariants.purity_guards import TRAPS
+from sim.hosts.driver_protocol import AnyEngine
+from sim.invariants.invariants import S15, BrokenInvariant
+from sim.invariants.purity_guards import PURITY_GUARDS
 
 BATCHES_COMPARED: Final = 200
-TWIN_ONE_IN: Final = 16
+DOUBLE_ONE_IN: Final = 16
 """One life in so many has a twin, drawn: its first batches cost twice."""
 
 
 @dataclass(slots=True)
-class Twin:
+class Double:
     """The second engine of one life."""
 
-    door: Door
+    door: AnyEngine
     vault: Connection
     batches_left: int = BATCHES_COMPARED
 
@@ -39,18 +39,18 @@ class Twin:
             replace(one, connection=self.vault) if isinstance(one, VaultOpened) else one
             for one in batch
         ]
-        TRAPS.is_twin = True
+        PURITY_GUARDS.is_double = True
         try:
             theirs = self.door.handle(own, now)
         finally:
-            TRAPS.is_twin = False
+            PURITY_GUARDS.is_double = False
         for place, (one, other) in enumerate(zip(effects, theirs, strict=False)):
             if one != other and not _are_same_refusals(one, other):
                 detail = f"the same batch gave another {type(one).__name__} at place {place}"
-                raise BrokenPromise(S15, detail, node)
+                raise BrokenInvariant(S15, detail, node)
         if len(effects) != len(theirs):
             detail = f"the same batch gave {len(effects)} effects and {len(theirs)}"
-            raise BrokenPromise(S15, detail, node)
+            raise BrokenInvariant(S15, detail, node)
 
 
 def _are_same_refusals(one: Effect, other: Effect) -> bool:
@@ -62,26 +62,26 @@ def _are_same_refusals(one: Effect, other: Effect) -> bool:
             return False
 
 
-class WatchedDoor:
+class ObservedEngine:
     """A node's door with traps around it (S17) and, for a while, a twin beside it (S15)."""
 
-    def __init__(self, node: int, door: Door, twin: Twin | None) -> None:
+    def __init__(self, node: int, door: AnyEngine, double: Double | None) -> None:
         self._node = node
         self._door = door
-        self._twin = twin
+        self._double = double
 
     def handle(self, batch: Sequence[Input], now: Instant, /) -> list[Effect]:
         """What the engine wants done; a power cut ends the twin's life too."""
-        twin = self._twin
-        TRAPS.node = self._node
+        double = self._double
+        PURITY_GUARDS.node = self._node
         try:
             effects = self._door.handle(batch, now)
-            if twin is not None:
-                twin.compare(self._node, batch, now, effects)
+            if double is not None:
+                double.compare(self._node, batch, now, effects)
         finally:
-            TRAPS.node = None
-        if twin is not None and twin.batches_left <= 0:
-            self._twin = None
+            PURITY_GUARDS.node = None
+        if double is not None and double.batches_left <= 0:
+            self._double = None
         return effects
 
     def deadline(self) -> Monotonic | None:

@@ -13,21 +13,21 @@ from mesh.ids import Instant, Monotonic
 from mesh.inputs import Input
 
 
-class Door(Protocol):
+class AnyEngine(Protocol):
     """What is driven."""
 
     def handle(self, batch: Sequence[Input], now: Instant, /) -> list[Effect]: ...
     def deadline(self) -> Monotonic | None: ...
 
 
-Plant = Callable[[Engine], Door]
+Injection = Callable[[Engine], AnyEngine]
 """Puts a bug into a new engine, or before its door."""
 
 
-class Machine(Protocol):
+class AnyHost(Protocol):
     """What a node runs on: it keeps what was committed and starts engines over it."""
 
-    def boot(self, now: Instant) -> tuple[Door, list[Input]]:
+    def boot(self, now: Instant) -> tuple[AnyEngine, list[Input]]:
         """A new engine, and what its driver tells it first."""
         ...
 

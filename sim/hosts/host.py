@@ -21,11 +21,11 @@ from mesh.inputs import Connection, Input, StampMinted, VaultOpened
 from mesh.link.link import BeginHandshake, begin_noise
 from mesh.posting.stamp import mint
 from sim.hosts.databases import MemoryDatabase, new_store, new_vault
-from sim.hosts.double_execution import TWIN_ONE_IN, Twin, WatchedDoor
-from sim.hosts.driver_protocol import Door, Plant
+from sim.hosts.double_execution import DOUBLE_ONE_IN, Double, ObservedEngine
+from sim.hosts.driver_protocol import AnyEngine, Injection
 from sim.hosts.failing_disk import Disk, Which
 from sim.hosts.fragile import FragileConnection, Fuse
-from sim.invariants.nonce_reuse import watch_outbox
+from sim.invariants.nonce_reuse import observe_outbox
 from sim.kernel.entropy import Chance
 
 MINTING_MEAN_US: Final = 5_000_000
@@ -42,7 +42,7 @@ class Snapshot:
     vault: MemoryDatabase
 
 
-class Laptop:
+class Host:
     """Fits `sim.hosts.driver_protocol.Machine` with the real engine."""
 
     def __init__(
@@ -54,8 +54,8 @@ class Laptop:
         kem: Kem,
         verify: Verify,
         begin: BeginHandshake = begin_noise,
-        plant: Plant | None = None,
-        watched: tuple[int, Chance] | None = None,
+        inject: Injection | None = None,
+        observed: tuple[int, Chance] | None = None,
     ) -> None:
         self._settings = settings
         self._entropy = entropy
@@ -63,9 +63,9 @@ class Laptop:
         self._kem = kem
         self._verify = verify
         self._begin = begin
-        self._plant = plant
+        self._inject = inject
         # Whose door is watched, and what draws which of its lives has a twin.
-        self._watched = watched
+        self._observed = observed
         self.engine: Engine | None = None
         """The engine of this life, for those that look into it; never what drives it."""
 
@@ -78,16 +78,16 @@ class Laptop:
         self._fuse = Fuse()
         self.store, self.vault = _new_databases()
 
-    def boot(self, now: Instant) -> tuple[Door, list[Input]]:
+    def boot(self, now: Instant) -> tuple[AnyEngine, list[Input]]:
         """A new engine over what was committed, and the opened vault for it."""
-        twin = self._twin(now)
+        double = self._double(now)
         store = FragileConnection(self._seen(self.store, "store"), self._fuse)
         door, self.engine = self._start(self._entropy, store, now)
-        if self._watched is not None:
-            door = WatchedDoor(self._watched[0], door, twin)
+        if self._observed is not None:
+            door = ObservedEngine(self._observed[0], door, double)
         return door, [self.unlock()]
 
-    def _start(self, entropy: Entropy, store: Connection, now: Instant) -> tuple[Door, Engine]:
+    def _start(self, entropy: Entropy, store: Connection, now: Instant) -> tuple[AnyEngine, Engine]:
         engine = Engine(
             settings=self._settings,
             store=store,
@@ -97,14 +97,14 @@ class Laptop:
             begin=self._begin,
             now=now,
         )
-        return (engine if self._plant is None else self._plant(engine)), engine
+        return (engine if self._inject is None else self._inject(engine)), engine
 
-    def _twin(self, now: Instant) -> Twin | None:
-        if self._watched is None or self._watched[1].below(TWIN_ONE_IN):
+    def _double(self, now: Instant) -> Double | None:
+        if self._observed is None or self._observed[1].below(DOUBLE_ONE_IN):
             return None
         both = self.snapshot()
         door, _ = self._start(deepcopy(self._entropy), both.store, now)
-        return Twin(door, both.vault)
+        return Double(door, both.vault)
 
     def unlock(self) -> Input:
         """The person gives the passphrase."""
@@ -147,7 +147,7 @@ class Laptop:
             self.store = snapshot.store.copy()
         if which in ("vault", "both"):
             self.vault = snapshot.vault.copy()
-            watch_outbox(self.vault)
+            observe_outbox(self.vault)
         self._keep_nothing()
 
     def lose_commits(self, store_count: int, vault_count: int) -> int | None:
@@ -164,7 +164,7 @@ class Laptop:
         if vault is None:
             return None
         since, self.vault = vault
-        watch_outbox(self.vault)
+        observe_outbox(self.vault)
         return since
 
     def _keep_nothing(self) -> None:
@@ -176,11 +176,11 @@ class Laptop:
         """The person brings a vault that was taken from another machine."""
         self.vault.close()
         self.vault = vault
-        watch_outbox(self.vault)
+        observe_outbox(self.vault)
 
-    def take_over(self, plant: Plant) -> None:
+    def take_over(self, inject: Injection) -> None:
         """Somebody else's program runs here from the next start on."""
-        self._plant = plant
+        self._inject = inject
 
     def take_vault(self) -> MemoryDatabase:
         """The person takes the vault away, and the machine is used no more.
@@ -206,5 +206,5 @@ class Laptop:
 
 def _new_databases() -> tuple[MemoryDatabase, MemoryDatabase]:
     store, vault = new_store(), new_vault()
-    watch_outbox(vault)
+    observe_outbox(vault)
     return store, vault

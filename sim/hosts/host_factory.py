@@ -10,8 +10,8 @@ from mesh.limits import KNOWN_IDS_MAX, STORED_BYTES_DEFAULT, STUBS_SHARE_PERCENT
 from mesh.link.link import BeginHandshake, begin_noise
 from mesh.wire.envelope import STUB_BYTES
 from mesh.wire.parameters import MeshParameters
-from sim.hosts.driver_protocol import Plant
-from sim.hosts.host import Laptop
+from sim.hosts.driver_protocol import Injection
+from sim.hosts.host import Host
 from sim.hosts.kem import KyberPyKem
 from sim.hosts.memo import RememberedVerify
 from sim.hosts.modelled_kem import ModelledKem
@@ -56,7 +56,7 @@ def announcement_rules(wire: Wire) -> AnnouncementRules:
     )
 
 
-class Workshop:
+class HostFactory:
     """Makes the laptops of one world, all of them with the same settings and the same crypto."""
 
     def __init__(self, scenario: Scenario, *, seed: int, is_crypto_real: bool) -> None:
@@ -71,7 +71,7 @@ class Workshop:
         )
         self.begin: BeginHandshake = begin_noise if scenario.wire.noise else begin_plainly
 
-    def laptop(self, index: int, plant: Plant | None) -> Laptop:
+    def host(self, index: int, inject: Injection | None) -> Host:
         """What a node of the world runs on."""
         first_s, last_s = self._scenario.retire_delay_s
         settings = replace(
@@ -79,25 +79,25 @@ class Workshop:
             retire_delay_ms=(round(first_s * 1_000), round(last_s * 1_000)),
             relay_delay_ms_max=round(self._scenario.relay_delay_s * 1_000),
         )
-        return self._make(index, plant, settings)
+        return self._make(index, inject, settings)
 
-    def laptop_at_meeting(self, plant: Plant | None, index: int, other: int) -> Laptop:
+    def host_before_the_world(self, inject: Injection | None, index: int, other: int) -> Host:
         """What somebody brings to a meeting; nobody waits there to tell what they opened."""
         settings = replace(self._settings, retire_delay_ms=(0, 0), relay_delay_ms_max=0)
-        return self._make(index, plant, settings, "meeting", other)
+        return self._make(index, inject, settings, "meeting", other)
 
     def _make(
-        self, index: int, plant: Plant | None, settings: EngineSettings, *about: str | int
-    ) -> Laptop:
-        return Laptop(
+        self, index: int, inject: Injection | None, settings: EngineSettings, *about: str | int
+    ) -> Host:
+        return Host(
             settings=settings,
             entropy=SeededEntropy(self._seed, *about, "node", index),
             chance=Chance(self._seed, *about, "minting", index),
             kem=self.kem,
             verify=self._verify,
             begin=self.begin,
-            plant=plant,
-            watched=(index, Chance(self._seed, *about, "twins", index)),
+            inject=inject,
+            observed=(index, Chance(self._seed, *about, "twins", index)),
         )
 
     @property

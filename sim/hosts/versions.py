@@ -20,7 +20,7 @@ from mesh.link import link as link_module
 from mesh.link.link import Link
 from mesh.wire.frames import Frame, Hello, IHave, Push
 from sim.kernel.entropy import Chance
-from sim.patching import Swap, swapped
+from sim.patching import Patch, patched
 
 Version = Literal["older", "later"]
 
@@ -74,7 +74,7 @@ class Versions:
                 link._outgoing.append(LATER_FRAME)
                 self.later_frames_count += 1
 
-        with swapped(Swap(link_module, "encode_frame", encoded), Swap(Link, "send", sent)):
+        with patched(Patch(link_module, "encode_frame", encoded), Patch(Link, "send", sent)):
             yield
 
     @property

@@ -39,9 +39,9 @@ from mesh.inputs import (
     Input,
     VaultClosing,
 )
-from sim.hosts.driver_protocol import Door, Machine
+from sim.hosts.driver_protocol import AnyEngine, AnyHost
 from sim.hosts.fragile import PowerCut
-from sim.invariants.invariants import S14, BrokenPromise
+from sim.invariants.invariants import S14, BrokenInvariant
 from sim.kernel.calendar import Calendar
 from sim.kernel.loop import Loop
 from sim.kernel.trace import NOBODY, Trace
@@ -65,7 +65,7 @@ Answered = Callable[[Answer | UserError], None]
 
 
 def _no_disk_fails(node: int, error: StorageError) -> None:
-    raise BrokenPromise(S14, f"a disk failed that nothing befell: {error}", node)
+    raise BrokenInvariant(S14, f"a disk failed that nothing befell: {error}", node)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +97,7 @@ class VirtualNode:
     """A node that boots, runs, crashes and boots again."""
 
     def __init__(
-        self, index: int, machine: Machine, around: Surroundings, *, wall_offset_us: int = 0
+        self, index: int, machine: AnyHost, around: Surroundings, *, wall_offset_us: int = 0
     ) -> None:
         self.index = index
         self.calendar = Calendar(wall_offset_us)
@@ -117,7 +117,7 @@ class VirtualNode:
         self.machine = machine
         self.batches_count = 0
         self._around = around
-        self._door: Door | None = None
+        self._door: AnyEngine | None = None
         self._started_at = 0
         self._opened_at = 0
         self._inbox: list[Input] = []
@@ -309,11 +309,11 @@ class VirtualNode:
         except StorageError as error:
             self._stop(error)
             return
-        except BrokenPromise:
+        except BrokenInvariant:
             raise
         except Exception as error:
             # The last guard of a virtual node: whatever escapes an engine is our fault.
-            raise BrokenPromise(S14, _escaped(error), self.index) from error
+            raise BrokenInvariant(S14, _escaped(error), self.index) from error
         self.batches_count += 1
         waited_us = self.machine.take_waited_us()
         self._thinking_until = self._around.loop.now + waited_us + self.thinking_us
@@ -353,7 +353,7 @@ class VirtualNode:
         tick, count = self._tick_batches
         self._tick_batches = (now, count + 1 if tick == now else 1)
         if count >= BATCHES_PER_TICK_MAX and tick == now:
-            raise BrokenPromise(S14, "an engine wants to be called again without end", self.index)
+            raise BrokenInvariant(S14, "an engine wants to be called again without end", self.index)
         batch = self._inbox
         if self._unreported:
             reports: list[Input] = [BytesSent(*item) for item in self._unreported.items()]
@@ -419,7 +419,7 @@ class VirtualNode:
                 around.trace.record(around.loop.now, type(answer).__name__, self.index, request)
                 answered = self._asked.pop(request, None)
                 if answered is None:
-                    raise BrokenPromise(S14, f"request {request} is answered twice", self.index)
+                    raise BrokenInvariant(S14, f"request {request} is answered twice", self.index)
                 answered(answer)
             case _:
                 assert_never(effect)
@@ -431,7 +431,7 @@ class VirtualNode:
     def _end(self, link: LinkId) -> End:
         end = self._ends.get(link)
         if end is None:
-            raise BrokenPromise(S14, f"an effect names link {link}, which has ended", self.index)
+            raise BrokenInvariant(S14, f"an effect names link {link}, which has ended", self.index)
         return end
 
 

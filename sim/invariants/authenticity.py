@@ -10,10 +10,10 @@ from collections.abc import Callable, Sequence
 
 from mesh.crypto.signing import is_signature_valid
 from mesh.wire.envelope import Envelope, is_envelope_signature_valid
-from sim.invariants.invariants import S1, BrokenPromise
+from sim.invariants.invariants import S1, BrokenInvariant
 
 
-class Proofs:
+class Authenticity:
     """What was proved in one run. `working`: whose engine works now, if it is honest."""
 
     def __init__(
@@ -43,10 +43,10 @@ class Proofs:
             return
         self.signatures_count += 1
         if not is_envelope_signature_valid(envelope, is_signature_valid):
-            raise BrokenPromise(S1, "an envelope is opened that nobody signed", node)
+            raise BrokenInvariant(S1, "an envelope is opened that nobody signed", node)
 
-    def require_opened(self, person: int, letter: int) -> None:
+    def require_opened(self, user: int, message: int) -> None:
         """A person is shown a letter: a box at one of their machines held it."""
-        if (person, letter) not in self._opened:
-            detail = f"the message {letter} is shown, and the tag of no box that held it was right"
-            raise BrokenPromise(S1, detail, person)
+        if (user, message) not in self._opened:
+            detail = f"the message {message} is shown, and the tag of no box that held it was right"
+            raise BrokenInvariant(S1, detail, user)

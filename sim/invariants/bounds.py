@@ -15,7 +15,7 @@ from mesh import limits
 from mesh.engine.door import Engine
 from mesh.inputs import Connection
 from mesh.wire.retirement import RETIREMENTS_PER_ENVELOPE_MAX
-from sim.invariants.invariants import S10, BrokenPromise
+from sim.invariants.invariants import S10, BrokenInvariant
 
 FREE_ENTRIES: Final = 512
 """What any table may hold, however little is stored: a page of ids."""
@@ -89,12 +89,12 @@ def require_bounded(node: int, engine: Engine, store: Connection, vault: Connect
     elements = _rows(store, "envelopes") + _rows(store, "retirements")
     if known > elements:
         detail = f"{known} envelopes and retirements are known, and {elements} are stored"
-        raise BrokenPromise(S10, detail, node)
+        raise BrokenInvariant(S10, detail, node)
     free = FREE_ENTRIES + PER_ROW * (_all_rows(store) + _all_rows(vault))
     for words, count in census(engine).items():
         allowed = max(free, CAPS.get(words, 0))
         if count > allowed:
-            raise BrokenPromise(S10, f"{words} holds {count} entries of {allowed}", node)
+            raise BrokenInvariant(S10, f"{words} holds {count} entries of {allowed}", node)
 
 
 def require_patient(
@@ -103,7 +103,7 @@ def require_patient(
     """S10: nobody dials one host again and again; `dials` are of a minute and of two lives."""
     for (node, host, _), count in dials.items():
         if count > DIALS_PER_MINUTE_MAX and node in honest:
-            raise BrokenPromise(S10, f"{host} was dialled {count} times within a minute", node)
+            raise BrokenInvariant(S10, f"{host} was dialled {count} times within a minute", node)
 
 
 def _attributes(holder: object) -> list[tuple[str, object]]:

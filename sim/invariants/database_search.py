@@ -9,7 +9,7 @@ from typing import Final
 
 from mesh.inputs import Connection
 
-PLANTED: Final = "planted"
+INJECTED: Final = "planted"
 _TABLES: Final = """
     SELECT name FROM sqlite_master WHERE type = 'table'
     UNION ALL SELECT name FROM sqlite_temp_master WHERE type = 'table'
@@ -17,13 +17,13 @@ _TABLES: Final = """
 
 
 def search(
-    database: Connection, planted: str | bytes, is_in: Callable[[bytes], bool]
+    database: Connection, injected: str | bytes, is_in: Callable[[bytes], bool]
 ) -> Iterator[tuple[str, bytes]]:
     """Tables and values in which it is; `planted` is such a value, and is left out."""
     database.execute("SAVEPOINT searching")
     try:
-        database.execute(f"CREATE TEMP TABLE {PLANTED} (value)")
-        database.execute(f"INSERT INTO {PLANTED} VALUES (?)", (planted,))  # noqa: S608 (ours)
+        database.execute(f"CREATE TEMP TABLE {INJECTED} (value)")
+        database.execute(f"INSERT INTO {INJECTED} VALUES (?)", (injected,))  # noqa: S608 (ours)
         tables = [str(row[0]) for row in database.execute(_TABLES).fetchall()]
         is_planted_found = False
         for table in tables:
@@ -31,7 +31,7 @@ def search(
                 for value in row:
                     held = value.encode() if isinstance(value, str) else value
                     if isinstance(held, bytes) and is_in(held):
-                        if table == PLANTED:
+                        if table == INJECTED:
                             is_planted_found = True
                         else:
                             yield table, held

@@ -6,11 +6,11 @@ removed is none any more. Both hold from the moment that the node has confirmed 
 
 from dataclasses import dataclass, field
 
-from sim.invariants.invariants import S19, BrokenPromise
+from sim.invariants.invariants import S19, BrokenInvariant
 
 
 @dataclass(slots=True)
-class ShutOut:
+class Exclusion:
     """Whom each node keeps out, by the key of their identity."""
 
     _out: dict[tuple[int, str], None] = field(default_factory=dict)
@@ -27,4 +27,4 @@ class ShutOut:
         """Somebody has become a contact."""
         if (node, key) in self._out:
             detail = f"whoever has the key {key[:8]} was shut out, and has become a contact"
-            raise BrokenPromise(S19, detail, node)
+            raise BrokenInvariant(S19, detail, node)

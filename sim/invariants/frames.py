@@ -14,8 +14,8 @@ import msgspec
 from mesh.errors import PeerError
 from mesh.link import link as link_module
 from mesh.wire.frames import Frame, decode_frame, encode_frame
-from sim.invariants.invariants import S16, BrokenPromise
-from sim.invariants.purity_guards import TRAPS
+from sim.invariants.invariants import S16, BrokenInvariant
+from sim.invariants.purity_guards import PURITY_GUARDS
 
 LATER_ONE_IN: Final = 16
 _FIXARRAY_MAX: Final = 0x9F
@@ -26,7 +26,7 @@ def _nobody(frame: msgspec.Struct) -> None:
     """Nobody else looks."""
 
 
-class FrameWatch:
+class FrameCheck:
     """All frames of one world, by kind; what is no frame is a hostile node's and passed over.
 
     `looking` is shown each frame before it is encoded.
@@ -46,7 +46,7 @@ class FrameWatch:
         """Encode, and see that it can be read."""
         if not isinstance(frame, Frame):
             return msgspec.msgpack.encode(frame)
-        if TRAPS.is_twin:
+        if PURITY_GUARDS.is_double:
             # It was counted when it was sent.
             return encode_frame(frame)
         self._looking(frame)
@@ -63,12 +63,12 @@ class FrameWatch:
         try:
             read = decode_frame(data)
         except PeerError as error:
-            raise BrokenPromise(S16, f"a {kind} that is sent cannot be read: {error}") from None
+            raise BrokenInvariant(S16, f"a {kind} that is sent cannot be read: {error}") from None
         if read != frame:
-            raise BrokenPromise(S16, f"a {kind} that is sent is read as something else")
+            raise BrokenInvariant(S16, f"a {kind} that is sent is read as something else")
 
     @contextlib.contextmanager
-    def watching(self) -> Iterator[None]:
+    def observing(self) -> Iterator[None]:
         """While inside, every link encodes through this."""
         vars(link_module)["encode_frame"] = self.encoded
         try:
@@ -86,4 +86,4 @@ def require_no_fault(counters: Mapping[str, int]) -> None:
     for name, count in counters.items():
         reason = name.removeprefix("fault: ")
         if count and reason not in (name, *NOBODYS_FAULT):
-            raise BrokenPromise(S16, f"neighbours were held at fault {count} times: {reason}")
+            raise BrokenInvariant(S16, f"neighbours were held at fault {count} times: {reason}")

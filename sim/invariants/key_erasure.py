@@ -19,8 +19,8 @@ from mesh.engine.door import Engine
 from mesh.inputs import Connection
 from mesh.ratchet import double_ratchet
 from sim.invariants.database_search import search
-from sim.invariants.invariants import S9, BrokenPromise
-from sim.patching import Swap, swapped
+from sim.invariants.invariants import S9, BrokenInvariant
+from sim.patching import Patch, patched
 
 KEY_BYTES: Final = 32
 VALUE_BYTES_MAX: Final = 16_384
@@ -36,7 +36,7 @@ class _Used:
     by: Engine | None = None
 
 
-class Erased:
+class KeyErasure:
     """The used keys of all machines of one world."""
 
     def __init__(
@@ -51,7 +51,7 @@ class Erased:
         """Those that were looked for, each once for each search."""
 
     @contextlib.contextmanager
-    def watching(self) -> Iterator[None]:
+    def observing(self) -> Iterator[None]:
         """While inside, all keys that are derived are known."""
         step = double_ratchet._chain_step
 
@@ -61,7 +61,7 @@ class Erased:
             self._message_keys[message_key] = None
             return chain_key, message_key
 
-        with swapped(Swap(double_ratchet, "_chain_step", stepped)):
+        with patched(Patch(double_ratchet, "_chain_step", stepped)):
             yield
 
     def used(self, key: bytes) -> None:
@@ -102,4 +102,4 @@ class Erased:
             return any(value[place : place + KEY_BYTES] in gone for place in places)
 
         for table, _ in search(vault, next(iter(gone)), is_in):
-            raise BrokenPromise(S9, f"a used key stands in the table {table} of a vault", node)
+            raise BrokenInvariant(S9, f"a used key stands in the table {table} of a vault", node)

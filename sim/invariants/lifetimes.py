@@ -22,7 +22,7 @@ from mesh.posting.mesh_time import STEADY_US
 from mesh.replication.spreading import Spreading
 from mesh.wire.envelope import HEADER_BYTES, LIFETIME_SECONDS, decode_header
 from mesh.wire.frames import Push
-from sim.invariants.invariants import S12, BrokenPromise
+from sim.invariants.invariants import S12, BrokenInvariant
 
 LATE_S: Final = 600
 """How long after its lifetime an envelope may stay: what lapsed is looked for once a minute."""
@@ -78,7 +78,7 @@ class Lifetimes:
         self.looked_count += 1
         late_s = self._true_now() - lapses
         if late_s > LATE_S and self._lived_us(node) > LAPSING_US:
-            raise BrokenPromise(S12, f"an envelope is {what} {late_s} s after its lifetime", node)
+            raise BrokenInvariant(S12, f"an envelope is {what} {late_s} s after its lifetime", node)
 
 
 def require_lapsed(node: int, store: Connection, true_now_s: int) -> None:
@@ -112,4 +112,4 @@ def _require_none(
 def _require_empty(node: int, what: str, late: Sequence[int], true_now_s: int) -> None:
     if late:
         detail = f"{len(late)} are {what} past their lifetime, one for {true_now_s - min(late)} s"
-        raise BrokenPromise(S12, detail, node)
+        raise BrokenInvariant(S12, detail, node)

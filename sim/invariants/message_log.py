@@ -11,11 +11,11 @@ missing for it. Every other promise holds all the same.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from sim.invariants.invariants import L1, L10, S2, S3, S4, S7, S13, BrokenPromise
+from sim.invariants.invariants import L1, L10, S2, S3, S4, S7, S13, BrokenInvariant
 
 
 @dataclass(slots=True)
-class Letter:
+class LoggedMessage:
     """A text on its way, as the ledger knows it. Times are virtual microseconds."""
 
     number: int
@@ -44,11 +44,11 @@ class Letter:
 
 
 @dataclass(slots=True)
-class Ledger:
+class MessageLog:
     """Everything that was written, and everything that was shown."""
 
     marker: str = "marker"
-    letters: list[Letter] = field(default_factory=list)
+    messages: list[LoggedMessage] = field(default_factory=list)
     confirmed_count: int = 0
     delivered_count: int = 0
     _troubles: dict[int, int] = field(default_factory=dict)
@@ -57,54 +57,54 @@ class Ledger:
 
     def ask(
         self, sender: int, recipient: int, filler: str, now: int, *, is_probe: bool = False
-    ) -> Letter:
+    ) -> LoggedMessage:
         """Somebody is about to write: returns the letter with its unique text."""
-        number = len(self.letters)
+        number = len(self.messages)
         text = f"{number:07d} {self.marker} {filler}"
-        letter = Letter(number, sender, recipient, text, now, is_probe)
-        self.letters.append(letter)
-        return letter
+        message = LoggedMessage(number, sender, recipient, text, now, is_probe)
+        self.messages.append(message)
+        return message
 
-    def confirm(self, letter: Letter, now: int, *, is_clone: bool = False) -> None:
+    def confirm(self, message: LoggedMessage, now: int, *, is_clone: bool = False) -> None:
         """The sender's node says that the letter is durable: from now on it must arrive."""
-        letter.is_held = not is_clone
-        if letter.confirmed_at is None:
-            letter.confirmed_at = now
+        message.is_held = not is_clone
+        if message.confirmed_at is None:
+            message.confirmed_at = now
             self.confirmed_count += 1
 
     def show(
         self, node: int, author: int | None, text: str, now: int, *, is_clone: bool = False
-    ) -> Letter:
+    ) -> LoggedMessage:
         """A node shows a message to its person. `author`: whose contact it is shown under."""
-        letter = self.letter_of(node, text)
-        if letter.recipient != node:
-            detail = f"the message {letter.number} for node {letter.recipient} is shown here"
-            raise BrokenPromise(S7, detail, node)
-        if letter.sender != author:
+        message = self.message_of(node, text)
+        if message.recipient != node:
+            detail = f"the message {message.number} for node {message.recipient} is shown here"
+            raise BrokenInvariant(S7, detail, node)
+        if message.sender != author:
             detail = (
-                f"the message {letter.number} of node {letter.sender} is shown as one of "
+                f"the message {message.number} of node {message.sender} is shown as one of "
                 f"{'somebody unknown' if author is None else f'node {author}'}"
             )
-            raise BrokenPromise(S4, detail, node)
+            raise BrokenInvariant(S4, detail, node)
         if is_clone:
-            letter.is_seen_by_clone = True
-            return letter
-        if letter.is_shown:
-            detail = f"the message {letter.number} of node {letter.sender} is shown again"
-            raise BrokenPromise(S2, detail, node)
-        letter.is_shown = True
-        if letter.delivered_at is None:
-            letter.delivered_at = now
+            message.is_seen_by_clone = True
+            return message
+        if message.is_shown:
+            detail = f"the message {message.number} of node {message.sender} is shown again"
+            raise BrokenInvariant(S2, detail, node)
+        message.is_shown = True
+        if message.delivered_at is None:
+            message.delivered_at = now
             self.delivered_count += 1
-        return letter
+        return message
 
     def forget(self, node: int, since: int) -> None:
         """A node lost what its vault had learned since then: it may be shown again, or never."""
-        for letter in self.letters:
-            if letter.recipient == node and (letter.delivered_at or 0) >= since:
-                letter.is_shown = False
-            if letter.sender == node and (letter.confirmed_at or 0) >= since:
-                letter.is_held = False
+        for message in self.messages:
+            if message.recipient == node and (message.delivered_at or 0) >= since:
+                message.is_shown = False
+            if message.sender == node and (message.confirmed_at or 0) >= since:
+                message.is_held = False
 
     def trouble(self, node: int, until: int) -> None:
         """What was written to or by a node before `until` may be lost."""
@@ -116,7 +116,7 @@ class Ledger:
         self._troubles_between[pair] = max(until, self._troubles_between.get(pair, 0))
 
     def part(
-        self, node: int, other: int, now: int, is_on_its_way: Callable[[Letter], bool]
+        self, node: int, other: int, now: int, is_on_its_way: Callable[[LoggedMessage], bool]
     ) -> None:
         """A person removes a contact, and with it all that was written between them.
 
@@ -124,10 +124,13 @@ class Ledger:
         before is missed all the same.
         """
         self._parted_at[node, other] = now
-        for letter in self.letters:
-            if {letter.sender, letter.recipient} == {node, other} and letter.delivered_at is None:
+        for message in self.messages:
+            if {message.sender, message.recipient} == {
+                node,
+                other,
+            } and message.delivered_at is None:
                 # What is not confirmed yet is sealed after it.
-                letter.is_cut_off |= letter.confirmed_at is None or is_on_its_way(letter)
+                message.is_cut_off |= message.confirmed_at is None or is_on_its_way(message)
 
     def has_parted(self, node: int, other: int) -> bool:
         """Whether a node need not have what was written between them any more."""
@@ -136,7 +139,7 @@ class Ledger:
     @property
     def written_to_parted_count(self) -> int:
         """Letters to somebody who had removed their author."""
-        return sum(self._is_written_to_parted(letter) for letter in self.letters)
+        return sum(self._is_written_to_parted(message) for message in self.messages)
 
     def is_in_trouble(self, one: int, other: int) -> bool:
         """Whether something befell one of two by which they may have lost their session."""
@@ -146,35 +149,37 @@ class Ledger:
         """Hold a node's whole history against what was written and shown."""
         counts: dict[int, int] = {}
         for text in texts:
-            number = self.letter_of(node, text).number
+            number = self.message_of(node, text).number
             counts[number] = counts.get(number, 0) + 1
-        for letter in self.letters:
-            other = letter.sender if letter.recipient == node else letter.recipient
+        for message in self.messages:
+            other = message.sender if message.recipient == node else message.recipient
             is_due = not self.has_parted(node, other) and (
-                (letter.recipient == node and letter.is_shown)
-                or (letter.sender == node and letter.is_held)
+                (message.recipient == node and message.is_shown)
+                or (message.sender == node and message.is_held)
             )
-            count = counts.get(letter.number, 0)
+            count = counts.get(message.number, 0)
             if is_due and not count:
-                detail = f"the message {letter.number} is no longer in the history"
-                raise BrokenPromise(S13, detail, node)
+                detail = f"the message {message.number} is no longer in the history"
+                raise BrokenInvariant(S13, detail, node)
             if count > 1:
-                detail = f"the message {letter.number} stands {count} times in the history"
-                raise BrokenPromise(S2, detail, node)
+                detail = f"the message {message.number} stands {count} times in the history"
+                raise BrokenInvariant(S2, detail, node)
 
-    def outstanding(self) -> list[Letter]:
+    def outstanding(self) -> list[LoggedMessage]:
         """What must arrive and has not."""
         if self.confirmed_count == 0:
             return []
         return [
-            letter
-            for letter in self.letters
-            if letter.confirmed_at is not None
-            and letter.delivered_at is None
-            and not self._is_excused(letter)
+            message
+            for message in self.messages
+            if message.confirmed_at is not None
+            and message.delivered_at is None
+            and not self._is_excused(message)
         ]
 
-    def require_all_delivered(self, phase_of: Callable[[Letter], str], waited_s: int) -> None:
+    def require_all_delivered(
+        self, phase_of: Callable[[LoggedMessage], str], waited_s: int
+    ) -> None:
         """L1 and L10; `phase_of` names the phase in which one was written."""
         missing = self.outstanding()
         if missing:
@@ -186,35 +191,35 @@ class Ledger:
                 f"{first.asked_at / 1_000_000:.1f} s ({phase_of(first)})"
             )
             is_healing = self.is_in_trouble(first.sender, first.recipient)
-            raise BrokenPromise(L10 if is_healing else L1, detail, first.recipient)
+            raise BrokenInvariant(L10 if is_healing else L1, detail, first.recipient)
 
-    def letter_of(self, node: int, text: str) -> Letter:
+    def message_of(self, node: int, text: str) -> LoggedMessage:
         """The letter with this text; somebody must have written it."""
         head = text[:7]
         number = int(head) if head.isascii() and head.isdigit() else -1
-        if not 0 <= number < len(self.letters) or self.letters[number].text != text:
-            raise BrokenPromise(S3, f"nobody wrote what is shown: {text[:40]!r}", node)
-        return self.letters[number]
+        if not 0 <= number < len(self.messages) or self.messages[number].text != text:
+            raise BrokenInvariant(S3, f"nobody wrote what is shown: {text[:40]!r}", node)
+        return self.messages[number]
 
-    def _is_excused(self, letter: Letter) -> bool:
-        pair = (min(letter.sender, letter.recipient), max(letter.sender, letter.recipient))
+    def _is_excused(self, message: LoggedMessage) -> bool:
+        pair = (min(message.sender, message.recipient), max(message.sender, message.recipient))
         until = max(
-            self._troubles.get(letter.sender, 0),
-            self._troubles.get(letter.recipient, 0),
+            self._troubles.get(message.sender, 0),
+            self._troubles.get(message.recipient, 0),
             self._troubles_between.get(pair, 0),
         )
         return (
-            letter.is_withdrawn
-            or letter.is_cut_off
-            or letter.asked_at < until
-            or self._is_written_after_parting(letter)
+            message.is_withdrawn
+            or message.is_cut_off
+            or message.asked_at < until
+            or self._is_written_after_parting(message)
         )
 
-    def _is_written_after_parting(self, letter: Letter) -> bool:
-        ways = ((letter.sender, letter.recipient), (letter.recipient, letter.sender))
+    def _is_written_after_parting(self, message: LoggedMessage) -> bool:
+        ways = ((message.sender, message.recipient), (message.recipient, message.sender))
         parted = [self._parted_at[way] for way in ways if way in self._parted_at]
-        return any(letter.asked_at >= parted_at for parted_at in parted)
+        return any(message.asked_at >= parted_at for parted_at in parted)
 
-    def _is_written_to_parted(self, letter: Letter) -> bool:
-        parted_at = self._parted_at.get((letter.recipient, letter.sender))
-        return parted_at is not None and letter.asked_at > parted_at
+    def _is_written_to_parted(self, message: LoggedMessage) -> bool:
+        parted_at = self._parted_at.get((message.recipient, message.sender))
+        return parted_at is not None and message.asked_at > parted_at

@@ -18,25 +18,25 @@ from typing import Final
 from mesh.crypto import aead
 from mesh.inputs import Connection
 from mesh.wire.envelope import decode_envelope
-from sim.invariants.invariants import S8, BrokenPromise
+from sim.invariants.invariants import S8, BrokenInvariant
 
-_WATCH: Final = (
+_OBSERVING: Final = (
     "CREATE TEMP TABLE sealed (number INTEGER PRIMARY KEY, data BLOB)",
     "CREATE TEMP TRIGGER sealing AFTER INSERT ON outbox WHEN new.data IS NOT NULL "
     "BEGIN INSERT INTO sealed (data) VALUES (new.data); END",
 )
 
 
-def watch_outbox(vault: Connection) -> None:
+def observe_outbox(vault: Connection) -> None:
     """Keep what is sealed from now on until `collect`."""
     vault.execute("BEGIN")
-    for statement in _WATCH:
+    for statement in _OBSERVING:
         vault.execute(statement)
     vault.execute("COMMIT")
 
 
 @dataclass(slots=True)
-class Reuse:
+class NonceReuse:
     """What was sealed in one run, by whatever node."""
 
     tags_repeated: int = 0
@@ -51,7 +51,7 @@ class Reuse:
             boxes = self._boxes[key] = {}
         content = _short(associated, plaintext)
         if boxes.setdefault(nonce, content) != content:
-            raise BrokenPromise(S8, f"a key meets the nonce {nonce.hex()} again")
+            raise BrokenInvariant(S8, f"a key meets the nonce {nonce.hex()} again")
 
     def may_repeat_tags(self, node: int) -> None:
         """A node's vault was put back or copied."""
@@ -76,12 +76,12 @@ class Reuse:
         nonces = self._by_tag.setdefault(tag, {})
         known = nonces.setdefault(nonce, bytes(envelope.id))
         if known != envelope.id:
-            raise BrokenPromise(S8, f"the tag {tag.hex()} meets the same nonce again", node)
+            raise BrokenInvariant(S8, f"the tag {tag.hex()} meets the same nonce again", node)
         if len(nonces) > 1:
             self.tags_repeated += 1
             if owner not in self._repeating:
                 detail = f"the tag {tag.hex()} is used again, though no disk was put back"
-                raise BrokenPromise(S8, detail, node)
+                raise BrokenInvariant(S8, detail, node)
 
 
 def _short(one: bytes, other: bytes) -> bytes:

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 
 from mesh.inputs import Connection
 from mesh.messenger.history import split_parents
-from sim.invariants.invariants import S5, BrokenPromise
+from sim.invariants.invariants import S5, BrokenInvariant
 
 Orders = Mapping[tuple[int, int], Sequence[str]]
 """(who, with whom) -> ids of messages as they are shown."""
@@ -29,7 +29,7 @@ def require_same_order(orders: Orders) -> int:
                     f"nodes {one} and {other} have the same {len(shown)} messages and show "
                     f"another one at place {place}"
                 )
-                raise BrokenPromise(S5, detail, one)
+                raise BrokenInvariant(S5, detail, one)
     return compared_count
 
 
@@ -45,4 +45,4 @@ def require_parents_above(node: int, shown: Sequence[str], vault: Connection) ->
         for parent in split_parents(parents):
             if places.get(parent.hex(), -1) > place:
                 detail = f"the message at place {place} stands above one that it answers to"
-                raise BrokenPromise(S5, detail, node)
+                raise BrokenInvariant(S5, detail, node)

@@ -18,10 +18,10 @@ from typing import Final, Protocol
 
 from nacl import utils as nacl_utils
 
-from sim.invariants.invariants import S17, BrokenPromise
-from sim.patching import Swap, swapped
+from sim.invariants.invariants import S17, BrokenInvariant
+from sim.patching import Patch, patched
 
-_TRAPPED: Final = (
+_GUARDED: Final = (
     (time, ("time", "time_ns", "monotonic", "monotonic_ns", "perf_counter", "perf_counter_ns")),
     (random, ("random", "getrandbits", "randrange", "randint", "choice", "shuffle")),
     (secrets, ("token_bytes", "token_hex", "randbits", "randbelow", "choice")),
@@ -38,11 +38,11 @@ class _Function(Protocol):
     def __call__(self, *positional: object, **named: object) -> object: ...
 
 
-class Traps:
+class PurityGuards:
     """Set by whoever drives an engine: `node` is whose engine is at work just now."""
 
     node: int | None = None
-    is_twin = False
+    is_double = False
     """Whether what is at work repeats what was done already."""
 
     _thread: int | None = None
@@ -53,15 +53,15 @@ class Traps:
     def laid(self) -> Iterator[None]:
         """While inside, whatever this thread calls while `node` is set breaks S17."""
         self._thread = threading.get_ident()
-        if not Traps._is_hooked:
-            Traps._is_hooked = True
+        if not PurityGuards._is_hooked:
+            PurityGuards._is_hooked = True
             sys.addaudithook(self._audit)
         guards = [
-            Swap(owner, name, _Guarded(self, name, getattr(owner, name)))
-            for owner, names in _TRAPPED
+            Patch(owner, name, _Guarded(self, name, getattr(owner, name)))
+            for owner, names in _GUARDED
             for name in names
         ]
-        with swapped(*guards):
+        with patched(*guards):
             yield
 
     @property
@@ -83,13 +83,13 @@ class Traps:
             return
         node, self.node = self.node, None
         if node is not None:
-            raise BrokenPromise(S17, f"an engine calls {words}", node)
+            raise BrokenInvariant(S17, f"an engine calls {words}", node)
 
 
 class _Guarded:
     """A function that springs the traps before it does its work."""
 
-    def __init__(self, traps: Traps, words: str, function: _Function) -> None:
+    def __init__(self, traps: PurityGuards, words: str, function: _Function) -> None:
         self._traps = traps
         self._words = words
         self._function = function
@@ -99,5 +99,5 @@ class _Guarded:
         return self._function(*positional, **named)
 
 
-TRAPS: Final = Traps()
+PURITY_GUARDS: Final = PurityGuards()
 """The interpreter has one clock and one audit hook, so there is one of these."""

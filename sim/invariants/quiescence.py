@@ -11,7 +11,7 @@ from mesh.engine.door import Engine
 from mesh.limits import EAGER_LINKS_MIN
 from mesh.replication.pushing import Pushing
 from sim.invariants.bounds import census
-from sim.invariants.invariants import L2, L3, L5, L6, BrokenPromise
+from sim.invariants.invariants import L2, L3, L5, L6, BrokenInvariant
 
 MEASURED_US: Final = 60_000_000
 """Over how long the traffic at rest is measured, at the end."""
@@ -32,7 +32,7 @@ BACKLOGS: Final = (
 Engines = Mapping[int, Engine]
 
 
-def require_rest(
+def require_quiescence(
     engines: Engines,
     *,
     sent_bytes: int,
@@ -58,7 +58,7 @@ def require_same_sets(engines: Engines) -> None:
             missing = len(first[1].keys() - ids.keys())
             surplus = len(ids.keys() - first[1].keys())
             detail = f"it lacks {missing} ids that node {first[0]} knows, and knows {surplus} more"
-            raise BrokenPromise(L2, detail, node)
+            raise BrokenInvariant(L2, detail, node)
 
 
 def require_quiet(sent_bytes: int, links: Sequence[tuple[int, int]]) -> None:
@@ -66,7 +66,7 @@ def require_quiet(sent_bytes: int, links: Sequence[tuple[int, int]]) -> None:
     allowed = KEEP_ALIVE_BYTES * max(len(links), 1) * MEASURED_US // 1_000_000
     if sent_bytes > allowed:
         detail = f"{sent_bytes} bytes were sent in a minute over {len(links)} links, of {allowed}"
-        raise BrokenPromise(L3, detail)
+        raise BrokenInvariant(L3, detail)
 
 
 def require_no_backlog(engines: Engines) -> None:
@@ -75,7 +75,7 @@ def require_no_backlog(engines: Engines) -> None:
         held = census(engine)
         for words in BACKLOGS:
             if held.get(words):
-                raise BrokenPromise(L5, f"{held[words]} entries wait in {words}", node)
+                raise BrokenInvariant(L5, f"{held[words]} entries wait in {words}", node)
 
 
 def require_eager(engines: Engines, *, is_all_honest: bool) -> None:
@@ -91,4 +91,4 @@ def require_eager(engines: Engines, *, is_all_honest: bool) -> None:
         if pushing.eager_count < min(EAGER_LINKS_MIN, len(links) - len(doubted)):
             detail = f"it pushes over {pushing.eager_count} of its {len(links)} links, "
             detail += f"of which it doubts {len(doubted)}"
-            raise BrokenPromise(L6, detail, node)
+            raise BrokenInvariant(L6, detail, node)

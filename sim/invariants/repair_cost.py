@@ -20,14 +20,14 @@ from mesh.engine.door import Engine
 from mesh.ids import EnvelopeId
 from mesh.wire.envelope import envelope_id_of
 from mesh.wire.frames import Push
-from sim.invariants.invariants import L8, BrokenPromise
+from sim.invariants.invariants import L8, BrokenInvariant
 from sim.kernel.loop import Loop
 
 COMPARING: Final = ("NegOpen", "NegMessage", "NegClose", "Root", "Audit", "AuditResult")
 """The frames by which sets are compared."""
 
 LOOK_US: Final = 1_000_000
-MENDING_US: Final = 60_000_000
+REPAIR_US: Final = 60_000_000
 """By then it is over, or L1 says so."""
 
 BODY_COPIES_MAX: Final = 3
@@ -63,7 +63,7 @@ class _Wound:
 
 
 @dataclass(slots=True)
-class Mending:
+class RepairCost:
     """Watches one world. `running`: the engines of honest nodes that run."""
 
     loop: Loop
@@ -128,7 +128,7 @@ class Mending:
             for node, engine in wound.engines.items()
             if running.get(node) is engine
         )
-        if is_over or self.loop.now >= wound.began_at + MENDING_US:
+        if is_over or self.loop.now >= wound.began_at + REPAIR_US:
             self._wound = None
             self.mended_count += 1
             self._judge(wound)
@@ -161,11 +161,11 @@ def require_little(
             f"{bodies_bytes} bytes of bodies were sent where {missing_bytes} were missing after a "
             f"cut, of {allowed}"
         )
-        raise BrokenPromise(L8, detail)
+        raise BrokenInvariant(L8, detail)
     allowed = DIFFERENCE_BYTES * missing_count + LINK_BYTES * links_count
     if comparing_bytes > allowed:
         detail = (
             f"{comparing_bytes} bytes were sent to compare sets that differed by {missing_count} "
             f"ids after a cut, over {links_count} links, of {allowed}"
         )
-        raise BrokenPromise(L8, detail)
+        raise BrokenInvariant(L8, detail)

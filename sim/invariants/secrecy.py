@@ -11,16 +11,16 @@ from collections.abc import Iterator
 
 from mesh.inputs import Connection
 from sim.invariants.database_search import search
-from sim.invariants.invariants import S6, BrokenPromise
-from sim.invariants.message_log import Ledger
+from sim.invariants.invariants import S6, BrokenInvariant
+from sim.invariants.message_log import MessageLog
 
 
 class Secrecy:
     """All searches of one run."""
 
-    def __init__(self, ledger: Ledger) -> None:
-        self._ledger = ledger
-        self._marker = ledger.marker.encode()
+    def __init__(self, message_log: MessageLog) -> None:
+        self._message_log = message_log
+        self._marker = message_log.marker.encode()
         # A text as a whole, or the marker in a form that a slip could give it.
         self._clear = re.compile(rb"(\d{7}) " + re.escape(self._marker))
         self._forms = (self._marker, self._marker.hex().encode(), self._marker[::-1])
@@ -29,24 +29,24 @@ class Secrecy:
     def sending(self, node: int, sent: bytes) -> None:
         """A node hands bytes to a stream."""
         if self._marker in sent:
-            raise BrokenPromise(S6, "a text stands in clear in what is sent", node)
+            raise BrokenInvariant(S6, "a text stands in clear in what is sent", node)
 
     def search_store(self, node: int, store: Connection) -> None:
         """No text stands in a store."""
         for table, _ in self._values(store):
-            raise BrokenPromise(S6, f"a text stands in the table {table} of a store", node)
+            raise BrokenInvariant(S6, f"a text stands in the table {table} of a store", node)
 
     def search_vault(self, node: int, owner: int, vault: Connection) -> None:
         """Only texts that its owner wrote or may read stand in a vault."""
         for table, value in self._values(vault):
             for found in self._clear.finditer(value):
-                letter = self._ledger.letters[int(found[1])]
-                if owner not in (letter.sender, letter.recipient):
+                message = self._message_log.messages[int(found[1])]
+                if owner not in (message.sender, message.recipient):
                     detail = (
-                        f"the message {letter.number} of node {letter.sender} for node "
-                        f"{letter.recipient} stands in the table {table} of a stranger's vault"
+                        f"the message {message.number} of node {message.sender} for node "
+                        f"{message.recipient} stands in the table {table} of a stranger's vault"
                     )
-                    raise BrokenPromise(S6, detail, node)
+                    raise BrokenInvariant(S6, detail, node)
 
     def _values(self, database: Connection) -> Iterator[tuple[str, bytes]]:
         """All that holds something like the marker."""

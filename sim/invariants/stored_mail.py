@@ -15,7 +15,7 @@ from typing import Final
 from mesh.ids import PostingKey
 from mesh.posting.standing import Depth, Standings
 from mesh.wire.envelope import SECONDS_PER_DAY
-from sim.invariants.message_log import Letter
+from sim.invariants.message_log import LoggedMessage
 
 LARGE_BYTES: Final = 4 * 1024
 """A text beyond this is in an envelope of 16 KiB, one of a few hundred letters in one of 1 KiB."""
@@ -27,10 +27,10 @@ Spans = Sequence[tuple[int, int]]
 
 
 @dataclass(frozen=True, slots=True)
-class Waited:
+class StoredMessage:
     """One such letter, and what became of it."""
 
-    letter: Letter
+    message: LoggedMessage
     depth: Depth
     has_arrived: bool
     holders: tuple[int, ...] = ()
@@ -42,7 +42,7 @@ class Waited:
     @property
     def is_large(self) -> bool:
         """Whether it is in a large envelope."""
-        return len(self.letter.text.encode()) > LARGE_BYTES
+        return len(self.message.text.encode()) > LARGE_BYTES
 
     @property
     def is_trusted(self) -> bool:
@@ -50,15 +50,15 @@ class Waited:
         return self.depth is not Depth.STRANGER
 
 
-def waited_letters(
-    letters: Sequence[Letter],
+def stored_messages(
+    messages: Sequence[LoggedMessage],
     naps: Mapping[int, Spans],
     standings: Mapping[int, Standings],
     insiders: Collection[int] = (),
     *,
     begins_at_s: int,
     rests_at: int,
-) -> list[Waited]:
+) -> list[StoredMessage]:
     """Those of the given letters that had to wait and were due.
 
     `standings` are of each node, and calendars begin at `begins_at_s`.
@@ -68,28 +68,30 @@ def waited_letters(
     }
     insider_keys = [standings[node].own_keys for node in insiders if node in standings]
     turns = {node: _turns(spans, rests_at) for node, spans in naps.items()}
-    found: list[Waited] = []
-    for letter in letters:
-        if letter.sender not in naps or letter.recipient not in naps:
+    found: list[StoredMessage] = []
+    for message in messages:
+        if message.sender not in naps or message.recipient not in naps:
             continue
-        if letter.sender in insiders or letter.recipient in insiders:
+        if message.sender in insiders or message.recipient in insiders:
             continue
-        written_at = letter.confirmed_at
+        written_at = message.confirmed_at
         assert written_at is not None
-        their_turns = turns[letter.recipient]
+        their_turns = turns[message.recipient]
         is_due = any(begins >= written_at and ends < rests_at for begins, ends in their_turns)
-        theirs, ours = (_since(turns[one], written_at) for one in (letter.recipient, letter.sender))
+        theirs, ours = (
+            _since(turns[one], written_at) for one in (message.recipient, message.sender)
+        )
         if not is_due or _meet(ours, theirs):
             continue
         day = (begins_at_s + written_at // 1_000_000) // SECONDS_PER_DAY
-        keys = standings[letter.sender].own_keys
+        keys = standings[message.sender].own_keys
         depths = {node: _depth(one, keys, day) for node, one in carriers.items()}
-        to_insiders = [_depth(standings[letter.sender], one, day) for one in insider_keys]
+        to_insiders = [_depth(standings[message.sender], one, day) for one in insider_keys]
         found.append(
-            Waited(
-                letter,
+            StoredMessage(
+                message,
                 depth=min(depths.values(), default=Depth.STRANGER),
-                has_arrived=letter.delivered_at is not None and letter.delivered_at <= rests_at,
+                has_arrived=message.delivered_at is not None and message.delivered_at <= rests_at,
                 holders=tuple(
                     node for node, depth in depths.items() if depth is not Depth.STRANGER
                 ),
@@ -99,7 +101,7 @@ def waited_letters(
     return found
 
 
-def waited_ratio(waited: Sequence[Waited]) -> float:
+def stored_ratio(waited: Sequence[StoredMessage]) -> float:
     """How many had arrived."""
     return sum(one.has_arrived for one in waited) / len(waited) if waited else 1
 

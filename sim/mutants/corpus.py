@@ -24,7 +24,7 @@ NODES_MAX: Final = 8
 """A bug of which no world as small as this is found is not found well enough."""
 
 
-class Hunted(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class CorpusEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One bug: the scenario in which it is found, the promise that it breaks, a seed."""
 
     scenario: str
@@ -33,10 +33,10 @@ class Hunted(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 @lru_cache(maxsize=1)
-def corpus() -> Mapping[str, Hunted]:
+def corpus() -> Mapping[str, CorpusEntry]:
     """All of them, by the names that `--bug` takes."""
     text = (files("sim") / "mutants" / "corpus.toml").read_text(encoding="utf-8")
-    return msgspec.toml.decode(text, type=dict[str, Hunted], strict=True)
+    return msgspec.toml.decode(text, type=dict[str, CorpusEntry], strict=True)
 
 
 def find_bug(name: str, seeds: Iterable[int]) -> Ran | None:

@@ -18,7 +18,7 @@ from typing import Final, Protocol
 from mesh.ids import LinkId
 from mesh.inputs import BytesReceived, Connected, Disconnected, Input
 from sim.kernel.loop import Loop
-from sim.network.wires import RETRANSMIT_US, Line, Passage, StreamRules
+from sim.network.wires import RETRANSMIT_US, Passage, StreamRules, Wire
 
 CHUNK_BYTES_MAX: Final = 64 * 1024
 """What a driver reads at once."""
@@ -30,7 +30,7 @@ CLOSING_US: Final = 2_000_000
 """How long a closing end waits for a peer that takes nothing."""
 
 
-class StreamHost(Protocol):
+class StreamEndpoint(Protocol):
     """What a stream knows of the node at its end."""
 
     index: int
@@ -76,8 +76,8 @@ class _Wire:
 class Way:
     """One direction of a stream: who writes, over which line and uplink, how far it is."""
 
-    host: StreamHost
-    line: Line
+    host: StreamEndpoint
+    direction: Wire
     uplink: Uplink
     latency_us: int
 
@@ -176,7 +176,7 @@ class End:
         if not self.is_stalled or self._is_abandoned:
             return
         self.is_stalled = False
-        self._leaves_at = self._wire.loop.now + self._way.line.pause_us(RETRANSMIT_US)
+        self._leaves_at = self._wire.loop.now + self._way.direction.pause_us(RETRANSMIT_US)
         for end in (self, self.peer):
             if not end.is_stalled and not end.peer.is_stalled:
                 end.send_again()
@@ -236,7 +236,7 @@ class End:
         size = len(chunk)
         wire.counters.bytes_sent += size
         wire.counters.chunks_sent += 1
-        passage = way.line.pass_on(size, now)
+        passage = way.direction.pass_on(size, now)
         delay = way.latency_us + passage.delay_us + self._overflow_us(size, now)
         wire.counters.retransmissions += passage.retransmissions_count
         way.uplink.busy_until = max(way.uplink.busy_until, now) + wire.rules.wire_us(size)

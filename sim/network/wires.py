@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from sim.kernel.entropy import mix
-from sim.schema.delay_laws import Law, Uniform, delay_us
+from sim.schema.delay_laws import DelayLaw, Uniform, delay_us
 from sim.schema.wire_tables import BurstTable
 
 RETRANSMIT_US: Final = 200_000
@@ -54,9 +54,9 @@ class StreamRules:
     jitter_us: int
     loss: float
     bytes_per_second: int
-    latency: Law | None = None
+    latency: DelayLaw | None = None
     """In the place of the bounds."""
-    jitter: Law | None = None
+    jitter: DelayLaw | None = None
     bursts: Bursts | None = None
     """Beside the losses that come alone."""
     queue_bytes: int | None = None
@@ -76,7 +76,7 @@ class Spell(NamedTuple):
     end: int
     loss: float = 0
     bursts: Bursts | None = None
-    delay: Law | None = None
+    delay: DelayLaw | None = None
     bytes_per_second: float | None = None
     corrupted: float = 0
     truncated: float = 0
@@ -98,7 +98,7 @@ class Passage(NamedTuple):
 
 
 @dataclass(slots=True)
-class Line:
+class Wire:
     """One direction between two nodes, over all streams that run there."""
 
     rules: StreamRules
@@ -205,7 +205,7 @@ class Line:
         return is_lost
 
 
-def line_key(seed: int, *names: str | int) -> int:
+def wire_key(seed: int, *names: str | int) -> int:
     """What tells the decisions of one line from those of all others."""
     words = "/".join(("line", str(seed), *map(str, names))).encode()
     return int.from_bytes(hashlib.blake2b(words, digest_size=8).digest(), "big")

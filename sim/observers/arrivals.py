@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from mesh.ids import EnvelopeId
 from mesh.storage.store import Store
 from mesh.wire.envelope import Envelope, Stub
-from sim.invariants.purity_guards import TRAPS
-from sim.patching import Swap, swapped
+from sim.invariants.purity_guards import PURITY_GUARDS
+from sim.patching import Patch, patched
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ class Arrivals:
         return Arrived(envelopes_count, held_count / wanted if wanted else 1, sorted(times))
 
     @contextlib.contextmanager
-    def watching(self) -> Iterator[None]:
+    def observing(self) -> Iterator[None]:
         """While inside, all that stores take in is looked at."""
         add, add_stubs = Store.add, Store.add_stubs
 
@@ -70,12 +70,12 @@ class Arrivals:
             self._came([stub.id for stub in stubs])
             add_stubs(store, stubs, are_missed=are_missed)
 
-        with swapped(Swap(Store, "add", added), Swap(Store, "add_stubs", stubs_added)):
+        with patched(Patch(Store, "add", added), Patch(Store, "add_stubs", stubs_added)):
             yield
 
     def _came(self, ids: Sequence[EnvelopeId]) -> None:
-        node = TRAPS.node
-        if node is None or TRAPS.is_twin:
+        node = PURITY_GUARDS.node
+        if node is None or PURITY_GUARDS.is_double:
             return
         for id_ in ids:
             self._nodes.setdefault(id_, {}).setdefault(node, self._now())

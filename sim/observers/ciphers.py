@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 
 from mesh.crypto import aead
-from sim.patching import Swap, swapped
+from sim.patching import Patch, patched
 
 Sealing = Callable[[bytes, bytes, bytes, bytes], None]
 """Told of a key, a nonce, what is associated, and a plaintext."""
@@ -20,7 +20,7 @@ def _pass_over(key: bytes, plaintext: bytes) -> None:
 
 
 @contextlib.contextmanager
-def watching_cipher(sealing: Sealing, opened: Opened = _pass_over) -> Iterator[None]:
+def observing_cipher(sealing: Sealing, opened: Opened = _pass_over) -> Iterator[None]:
     """While inside, whatever goes through the cipher is told."""
 
     class Watched:
@@ -41,5 +41,5 @@ def watching_cipher(sealing: Sealing, opened: Opened = _pass_over) -> Iterator[N
             opened(self._key, plaintext)
             return plaintext
 
-    with swapped(Swap(aead, "ChaCha20Poly1305", Watched)):
+    with patched(Patch(aead, "ChaCha20Poly1305", Watched)):
         yield

@@ -19,7 +19,7 @@ from mesh.ratchet.double_ratchet import Awaiting, Ratchet, Receiving
 from mesh.replication.anti_entropy import AntiEntropy, Learned
 from mesh.replication.retiring import Retiring
 from mesh.replication.wanting import Wanting, _Missing
-from sim.patching import Swap, swapped
+from sim.patching import Patch, patched
 
 Given = Sequence[object]
 
@@ -34,31 +34,31 @@ class Sometimes:
     def __init__(self) -> None:
         self.counts: dict[str, int] = {}
 
-    def reach(self, mark: str) -> None:
+    def reach(self, goal: str) -> None:
         """It is so once more."""
-        self.counts[mark] = self.counts.get(mark, 0) + 1
+        self.counts[goal] = self.counts.get(goal, 0) + 1
 
     @contextlib.contextmanager
-    def watching(self) -> Iterator[None]:
+    def observing(self) -> Iterator[None]:
         """While inside, what engines do is looked at."""
         before = [
-            Swap(owner, name, self._looking_before(getattr(owner, name), mark, is_reached))
-            for mark, owner, name, is_reached in _BEFORE
+            Patch(owner, name, self._looking_before(getattr(owner, name), goal, is_reached))
+            for goal, owner, name, is_reached in _BEFORE
         ]
-        with swapped(*before):
+        with patched(*before):
             after = [
-                Swap(owner, name, self._looking_after(getattr(owner, name), find))
+                Patch(owner, name, self._looking_after(getattr(owner, name), find))
                 for owner, name, find in _AFTER
             ]
-            with swapped(*after):
+            with patched(*after):
                 yield
 
     def _looking_before(
-        self, function: _Function, mark: str, is_reached: Callable[[Given], bool]
+        self, function: _Function, goal: str, is_reached: Callable[[Given], bool]
     ) -> _Function:
         def looked_at(*given: object, **named: object) -> object:
             if is_reached(given):
-                self.reach(mark)
+                self.reach(goal)
             return function(*given, **named)
 
         return looked_at
@@ -66,8 +66,8 @@ class Sometimes:
     def _looking_after(self, function: _Function, find: Callable[[object], list[str]]) -> _Function:
         def looked_at(*given: object, **named: object) -> object:
             result = function(*given, **named)
-            for mark in find(result):
-                self.reach(mark)
+            for goal in find(result):
+                self.reach(goal)
             return result
 
         return looked_at

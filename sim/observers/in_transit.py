@@ -8,24 +8,24 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from mesh.inputs import Connection
-from sim.hosts.host import Laptop
-from sim.invariants.message_log import Letter
+from sim.hosts.host import Host
+from sim.invariants.message_log import LoggedMessage
 
 
 @dataclass(slots=True)
-class OnTheWay:
+class InTransit:
     """Looks for letters in the databases of a world."""
 
-    laptops: Mapping[int, Laptop]
+    hosts: Mapping[int, Host]
 
-    def has(self, letter: Letter) -> bool:
+    def has(self, logged: LoggedMessage) -> bool:
         """Whether anybody has one that was confirmed and not shown."""
         came = "SELECT 1 FROM messages WHERE text = ? AND NOT is_mine"
-        if _finds(self.laptops[letter.recipient].vault, came, letter.text):
+        if _finds(self.hosts[logged.recipient].vault, came, logged.text):
             return True
-        author = self.laptops[letter.sender].vault
+        author = self.hosts[logged.sender].vault
         query = "SELECT number FROM messages WHERE text = ? AND is_mine"
-        row = author.execute(query, (letter.text,)).fetchone()
+        row = author.execute(query, (logged.text,)).fetchone()
         return row is not None and self._is_carried(author, row[0])
 
     def _is_carried(self, author: Connection, message: object) -> bool:
@@ -38,7 +38,7 @@ class OnTheWay:
         sealed = author.execute("SELECT id FROM outbox WHERE message = ?", (message,)).fetchall()
         body = "SELECT 1 FROM envelopes JOIN bodies USING (arrival) WHERE id = ?"
         return any(
-            _finds(laptop.store, body, id_) for (id_,) in sealed for laptop in self.laptops.values()
+            _finds(host.store, body, id_) for (id_,) in sealed for host in self.hosts.values()
         )
 
 

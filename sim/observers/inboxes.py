@@ -5,11 +5,11 @@ from collections.abc import Callable, Iterator
 
 from mesh.messenger.inbox import Inbox
 from mesh.wire.envelope import Envelope
-from sim.patching import Swap, swapped
+from sim.patching import Patch, patched
 
 
 @contextlib.contextmanager
-def watching_inboxes(opened: Callable[[Envelope], None]) -> Iterator[None]:
+def observing_inboxes(opened: Callable[[Envelope], None]) -> Iterator[None]:
     """While inside, all that is opened is told."""
     take = Inbox._accept
 
@@ -22,5 +22,5 @@ def watching_inboxes(opened: Callable[[Envelope], None]) -> Iterator[None]:
         # It hands on whatever it was called with.
         take(inbox, *given, **named)  # type: ignore[arg-type]
 
-    with swapped(Swap(Inbox, "_accept", accept)):
+    with patched(Patch(Inbox, "_accept", accept)):
         yield

@@ -11,11 +11,11 @@ from typing import Final
 
 from mesh.commands import MessageAnswer
 from mesh.wire.envelope import LIFETIME_SECONDS
-from sim.hosts.host import Laptop
+from sim.hosts.host import Host
 from sim.hosts.virtual_node import VirtualNode
-from sim.invariants.invariants import L9, BrokenPromise
-from sim.invariants.message_log import Ledger, Letter
-from sim.users.user import Person
+from sim.invariants.invariants import L9, BrokenInvariant
+from sim.invariants.message_log import LoggedMessage, MessageLog
+from sim.users.user import User
 
 LIFETIME_US: Final = LIFETIME_SECONDS[1] * 1_000_000
 """Messages live for a week."""
@@ -28,17 +28,17 @@ DAY_US: Final = 86_400_000_000
 
 
 @dataclass(slots=True)
-class States:
+class MessageStates:
     """Holds what nodes say against what is so."""
 
-    ledger: Ledger
+    message_log: MessageLog
     nodes: Sequence[VirtualNode]
-    laptops: Mapping[int, Laptop]
+    hosts: Mapping[int, Host]
     now: Callable[[], int]
     clock_error_us: int
     """How wrong the scenario makes the worst clock."""
 
-    liars: Callable[[], int] = lambda: 0
+    adversary_links: Callable[[], int] = lambda: 0
     """How many links there have been of neighbours that may say that they hold what they do not."""
 
     looked_count: int = 0
@@ -51,52 +51,52 @@ class States:
         """A store was put back or lost: who carried what can no longer be told."""
         self._is_store_lost = True
 
-    def told(self, person: Person, message: MessageAnswer) -> None:
+    def told(self, user: User, message: MessageAnswer) -> None:
         """A node says this of a message of its person."""
-        letter = self.ledger.letter_of(person.index, message.text)
+        logged = self.message_log.message_of(user.index, message.text)
         self.looked_count += 1
         self.told_counts[message.state] = self.told_counts.get(message.state, 0) + 1
-        node = person.node.index
-        if message.state in OPENED and not self._is_opened(letter):
-            detail = f"the message {letter.number} is shown as {message.state} and never arrived"
-            raise BrokenPromise(L9, detail, node)
-        if message.state == "read" and not (letter.is_read or letter.is_seen_by_clone):
-            detail = f"the message {letter.number} is shown as read and nobody looked at it"
-            raise BrokenPromise(L9, detail, node)
+        node = user.node.index
+        if message.state in OPENED and not self._is_opened(logged):
+            detail = f"the message {logged.number} is shown as {message.state} and never arrived"
+            raise BrokenInvariant(L9, detail, node)
+        if message.state == "read" and not (logged.is_read or logged.is_seen_by_clone):
+            detail = f"the message {logged.number} is shown as read and nobody looked at it"
+            raise BrokenInvariant(L9, detail, node)
         if message.state == "expired":
-            self._check_lifetime(letter, node)
-        if message.state == "carried" and message.carriers > self._carriers.get(letter.number, 0):
-            self._carriers[letter.number] = message.carriers
-            self._check_carriers(letter, message, node)
+            self._check_lifetime(logged, node)
+        if message.state == "carried" and message.carriers > self._carriers.get(logged.number, 0):
+            self._carriers[logged.number] = message.carriers
+            self._check_carriers(logged, message, node)
 
-    def _is_opened(self, letter: Letter) -> bool:
-        if letter.delivered_at is not None or letter.is_seen_by_clone:
+    def _is_opened(self, logged: LoggedMessage) -> bool:
+        if logged.delivered_at is not None or logged.is_seen_by_clone:
             return True
-        if self.ledger.has_parted(letter.recipient, letter.sender):
+        if self.message_log.has_parted(logged.recipient, logged.sender):
             # It may have been opened and gone with its author before anybody was shown it.
             return True
         # It is committed, and the crash came before its event.
         query = "SELECT 1 FROM messages WHERE text = ? AND NOT is_mine"
-        vault = self.laptops[letter.recipient].vault
-        return vault.execute(query, (letter.text,)).fetchone() is not None
+        vault = self.hosts[logged.recipient].vault
+        return vault.execute(query, (logged.text,)).fetchone() is not None
 
-    def _check_lifetime(self, letter: Letter, node: int) -> None:
-        lived_us = self.now() - letter.asked_at
+    def _check_lifetime(self, logged: LoggedMessage, node: int) -> None:
+        lived_us = self.now() - logged.asked_at
         if lived_us + CLOCK_TOLERANCE_US + self.clock_error_us < LIFETIME_US:
             detail = (
-                f"the message {letter.number} is shown as expired after {lived_us // DAY_US} days"
+                f"the message {logged.number} is shown as expired after {lived_us // DAY_US} days"
             )
-            raise BrokenPromise(L9, detail, node)
+            raise BrokenInvariant(L9, detail, node)
 
-    def _check_carriers(self, letter: Letter, message: MessageAnswer, node: int) -> None:
+    def _check_carriers(self, logged: LoggedMessage, message: MessageAnswer, node: int) -> None:
         """So many neighbours committed it, each known by the keys that its links had."""
         if self._is_store_lost:
             return
         query = "SELECT id FROM outbox WHERE message = ?"
-        vault = self.laptops[node].vault
+        vault = self.hosts[node].vault
         ids = [row[0] for row in vault.execute(query, (message.number,)).fetchall()]
         days = self.now() // DAY_US + 2
-        keys = self.liars()
+        keys = self.adversary_links()
         for other in self.nodes:
             # Of a thousand stores the first few mostly tell.
             if keys >= message.carriers:
@@ -105,12 +105,12 @@ class States:
                 keys += other.incarnation * days
         if ids and message.carriers > keys:
             detail = (
-                f"the message {letter.number} is shown as carried by {message.carriers}, and "
+                f"the message {logged.number} is shown as carried by {message.carriers}, and "
                 f"{'nobody has it' if not keys else f'at most {keys} could say so'}"
             )
-            raise BrokenPromise(L9, detail, node)
+            raise BrokenInvariant(L9, detail, node)
 
     def _holds(self, node: VirtualNode, ids: Sequence[object]) -> bool:
-        store = self.laptops[node.index].store
+        store = self.hosts[node.index].store
         query = "SELECT 1 FROM envelopes WHERE id = ?"
         return any(store.execute(query, (one,)).fetchone() is not None for one in ids)

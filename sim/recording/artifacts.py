@@ -109,7 +109,7 @@ def _record(
             progress(world)
 
         ran = run_scenario(
-            scenario, options, look, command=command, trace=trace, watching=observer.watching
+            scenario, options, look, command=command, trace=trace, observing=observer.observing
         )
     meta = Meta(
         seed=options.seed,

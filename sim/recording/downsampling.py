@@ -30,7 +30,7 @@ class _Part(Generic[T]):
     def __post_init__(self) -> None:
         self._measure()
 
-    def thin(self) -> None:
+    def downsample(self) -> None:
         """Leave away more."""
         self.steps_count += 1
         self.values = self.step(self.values, self.steps_count)
@@ -54,7 +54,7 @@ def thinned(observed: Observed, bytes_max: int) -> tuple[Observed, list[str]]:
         largest = parts[sizes.index(max(sizes))]
         if not largest.values:
             break
-        largest.thin()
+        largest.downsample()
     notes = []
     if looks.steps_count:
         notes.append(f"{len(looks.values)} of {len(observed.samples)} looks at all nodes")

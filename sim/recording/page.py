@@ -8,7 +8,7 @@ import msgspec
 from sim.recording.downsampling import thinned
 from sim.recording.observing import Observed
 from sim.run.report import Report
-from sim.schema.coverage_goals import MARKS
+from sim.schema.coverage_goals import COVERAGE_GOALS
 
 _FOLDER: Final = files("sim.recording") / "page_files"
 LATENCIES_MAX: Final = 400
@@ -45,7 +45,7 @@ def page_of(report: Report, observed: Observed, baseline: Observed | None = None
             latencies_us=_few(observed.latencies_us),
             last_rows=observed.last_rows[-ROWS_SHOWN:],
         ),
-        marks=dict(MARKS),
+        marks=dict(COVERAGE_GOALS),
         baseline_us={} if baseline is None else _few(baseline.latencies_us),
         thinned=[],
     )

@@ -3,7 +3,7 @@
 from contextlib import suppress
 from dataclasses import dataclass
 
-from sim.invariants.invariants import BrokenPromise
+from sim.invariants.invariants import BrokenInvariant
 from sim.kernel.trace import NOBODY, Trace
 from sim.run.coverage import run_to_verdict
 from sim.run.world import Options, World
@@ -37,17 +37,17 @@ class Replayed:
 
     world: World
     reached: tuple[int, str, int, int] | None = None
-    broken: BrokenPromise | None = None
+    broken: BrokenInvariant | None = None
 
 
 def replay(scenario: Scenario, options: Options, until: int) -> Replayed:
     """Run up to the record `until`, if nothing breaks before."""
     trace = StoppingTrace(until)
     world = World(scenario, options, trace)
-    broken: BrokenPromise | None = None
+    broken: BrokenInvariant | None = None
     try:
         with suppress(Reached):
             run_to_verdict(world, lambda world: None)
-    except BrokenPromise as error:
+    except BrokenInvariant as error:
         broken = error
     return Replayed(world, trace.reached, broken)

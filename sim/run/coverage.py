@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from sim.run.world import World
-from sim.schema.coverage_goals import FRAMES, MARKS
+from sim.schema.coverage_goals import COVERAGE_GOALS, FRAMES
 from sim.schema.expectations import require_sometimes
 
 _COUNTERS: Final[Mapping[str, str]] = {
@@ -24,31 +24,31 @@ def reached(world: World) -> dict[str, int]:
     """Every mark and how often it was reached."""
     sums, network = world.sums.by_name, world.network.counters
     disks = world.faults.disks.counters
-    laptops = list(world.laptops.values())
-    found = dict.fromkeys(MARKS, 0)
-    found.update(world.watch.sometimes.counts)
-    for mark, name in _COUNTERS.items():
-        found[mark] = sums.get(name, 0)
+    hosts = list(world.hosts.values())
+    found = dict.fromkeys(COVERAGE_GOALS, 0)
+    found.update(world.observers.sometimes.counts)
+    for goal, name in _COUNTERS.items():
+        found[goal] = sums.get(name, 0)
     found.update(
         {
             "refused": sum(n for name, n in sums.items() if name.startswith("refused: ")),
-            "crash-within-store": sum(one.cuts["store"] for one in laptops),
-            "crash-within-vault": sum(one.cuts["vault"] for one in laptops),
+            "crash-within-store": sum(one.cuts["store"] for one in hosts),
+            "crash-within-vault": sum(one.cuts["vault"] for one in hosts),
             "crash-before-effects": sum(node.unsaid_count for node in world.nodes),
             "crash-without-a-word": sum(node.silent_crashes_count for node in world.nodes),
             "disk-stop": world.faults.failing_disks.counters.stops_by_disk,
             "commit-unknown": sum(
-                one.disk.unknown_commits_count for one in laptops if one.disk is not None
+                one.disk.unknown_commits_count for one in hosts if one.disk is not None
             ),
             "store-behind": disks.stores_behind,
             "vault-behind": disks.vaults_behind,
             "rolled-back": disks.rollbacks,
             "disk-lost": disks.wipes,
             "second-machine": disks.clones,
-            "removed-and-unaware": world.ledger.written_to_parted_count,
-            "tag-twice": world.watch.reuse.tags_repeated,
-            "message-expired": world.watch.states.told_counts.get("expired", 0),
-            "withdrawn-too-late": world.watch.states.told_counts.get(
+            "removed-and-unaware": world.message_log.written_to_parted_count,
+            "tag-twice": world.observers.nonce_reuse.tags_repeated,
+            "message-expired": world.observers.states.told_counts.get("expired", 0),
+            "withdrawn-too-late": world.observers.states.told_counts.get(
                 "delivered before it was withdrawn", 0
             ),
             "stream-reset": network.resets,
@@ -59,8 +59,8 @@ def reached(world: World) -> dict[str, int]:
             "stream-truncated": network.streams_truncated,
         }
     )
-    for mark in FRAMES:
-        found[mark] = world.watch.frames.counts.get(mark.removeprefix("frame-"), 0)
+    for goal in FRAMES:
+        found[goal] = world.observers.frames.counts.get(goal.removeprefix("frame-"), 0)
     return found
 
 

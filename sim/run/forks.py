@@ -29,7 +29,7 @@ CAN_FORK: Final = hasattr(os, "fork")
 _READ_BYTES: Final = 65_536
 
 
-class FutureLost(Exception):
+class ForkLost(Exception):
     """A future ended without telling what it found: it raised, or its process died."""
 
 
@@ -40,8 +40,8 @@ class _Told(msgspec.Struct):
     error: str = ""
 
 
-def try_futures(
-    world: Resting, futures: Sequence[Callable[[Resting], Found]], type_: type[Found]
+def try_forks(
+    world: Resting, forks: Sequence[Callable[[Resting], Found]], type_: type[Found]
 ) -> list[Found]:
     """Run each of these from the present instant of a world, and return what they found, in order.
 
@@ -49,35 +49,33 @@ def try_futures(
     has to be of `type_`, which msgspec can encode. FutureLost if one does not come to its end.
     """
     assert CAN_FORK
-    return [_try(world, future, type_) for future in futures]
+    return [_try(world, fork, type_) for fork in forks]
 
 
-def _try(world: Resting, future: Callable[[Resting], Found], type_: type[Found]) -> Found:
+def _try(world: Resting, fork: Callable[[Resting], Found], type_: type[Found]) -> Found:
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
         os.close(reading)
-        _live(world, future, writing)
+        _live(world, fork, writing)
     os.close(writing)
     with os.fdopen(reading, "rb", buffering=_READ_BYTES) as pipe:
         data = pipe.read()
     _, status = os.waitpid(child, 0)
     if status != 0 or not data:
-        raise FutureLost(
-            f"a future's process ended with status {os.waitstatus_to_exitcode(status)}"
-        )
+        raise ForkLost(f"a future's process ended with status {os.waitstatus_to_exitcode(status)}")
     told = msgspec.msgpack.decode(data, type=_Told)
     if told.error:
-        raise FutureLost(told.error)
+        raise ForkLost(told.error)
     return msgspec.msgpack.decode(told.found, type=type_)
 
 
-def _live(world: Resting, future: Callable[[Resting], Found], writing: int) -> None:
+def _live(world: Resting, fork: Callable[[Resting], Found], writing: int) -> None:
     """The child: nothing of it returns into the parent's code, not even an exit."""
     status = 1
     try:
         try:
-            told = _Told(found=msgspec.msgpack.encode(future(world)))
+            told = _Told(found=msgspec.msgpack.encode(fork(world)))
         except Exception:
             # The last guard of a child: its parent is told what it raised, and raises.
             told = _Told(error=traceback.format_exc())

@@ -7,10 +7,10 @@ from typing import Final, Literal
 
 import msgspec
 
-from sim.invariants.invariants import BrokenPromise
+from sim.invariants.invariants import BrokenInvariant
 from sim.run.coverage import reached
 from sim.run.world import World
-from sim.schema.coverage_goals import MARKS, SITUATIONS
+from sim.schema.coverage_goals import COVERAGE_GOALS, SITUATIONS
 
 CRYPTO: Final = {
     True: "real: every node checks every signature, links run ML-KEM-768",
@@ -109,7 +109,7 @@ def _crypto(world: World) -> str:
 
 def make_report(
     world: World,
-    broken: BrokenPromise | None,
+    broken: BrokenInvariant | None,
     *,
     command: str,
     wall_seconds: float,
@@ -129,8 +129,8 @@ def make_report(
         command=command,
         trace_hash=world.trace.hexdigest(),
         virtual_seconds=now_s,
-        messages_written=world.ledger.confirmed_count,
-        messages_delivered=world.ledger.delivered_count,
+        messages_written=world.message_log.confirmed_count,
+        messages_delivered=world.message_log.delivered_count,
         latency=_latencies(world),
         everywhere=_everywhere(world),
         copies_per_delivery=world.copies_per_delivery,
@@ -145,16 +145,16 @@ def make_report(
         events_per_second=round(world.loop.events_count / wall_seconds),
         speed_up=round(now_s / wall_seconds, 1),
         crypto=_crypto(world),
-        refusals=dict(sorted(world.people.refusals.items())),
-        faults=befallen(world),
-        hostile=world.troop.totals(),
+        refusals=dict(sorted(world.users.refusals.items())),
+        faults=injected_faults(world),
+        hostile=world.adversaries.totals(),
         watched={
-            "searches": world.watch.secrecy.searches_count,
-            "states": world.watch.states.looked_count,
-            "tags_repeated": world.watch.reuse.tags_repeated,
-            "conversations_compared": world.watch.conversations_compared,
-            "renewals": world.correspondence.renewals_count,
-            "strangers": world.correspondence.strangers_count,
+            "searches": world.observers.secrecy.searches_count,
+            "states": world.observers.states.looked_count,
+            "tags_repeated": world.observers.nonce_reuse.tags_repeated,
+            "conversations_compared": world.observers.conversations_compared,
+            "renewals": world.mail_workload.renewals_count,
+            "strangers": world.mail_workload.strangers_count,
         },
         network=asdict(world.network.counters),
         counters=dict(sorted(sums.items())),
@@ -162,7 +162,7 @@ def make_report(
     )
 
 
-def befallen(world: World) -> dict[str, int]:
+def injected_faults(world: World) -> dict[str, int]:
     """How often each thing has befallen a world up to now."""
     return {
         **asdict(world.faults.counters),
@@ -171,10 +171,10 @@ def befallen(world: World) -> dict[str, int]:
         **asdict(world.faults.cuts.counters),
         **asdict(world.faults.machines.counters),
         **asdict(world.faults.contact_changes.counters),
-        **asdict(world.line_faults.counters),
+        **asdict(world.wire_faults.counters),
         "stragglers": len(world.faults.stragglers.struck),
-        "meetings": world.terrain.meetings_count,
-        "moves": world.terrain.moves_count,
+        "meetings": world.topology_changes.meetings_count,
+        "moves": world.topology_changes.moves_count,
     }
 
 
@@ -242,11 +242,11 @@ def render(report: Report) -> str:
 
 def sometimes_text(sums: Mapping[str, int]) -> str:
     """How many marks were reached, and which situations were not, in lines for a terminal."""
-    count = sum(1 for name in MARKS if sums.get(name))
+    count = sum(1 for name in COVERAGE_GOALS if sums.get(name))
     missing = [name for name in SITUATIONS if not sums.get(name)]
     never = f"; never {', '.join(missing)}" if missing else ""
     return textwrap.fill(
-        f"sometimes  {count} of {len(MARKS)} marks reached{never}",
+        f"sometimes  {count} of {len(COVERAGE_GOALS)} marks reached{never}",
         LINE_LENGTH,
         subsequent_indent=" " * 11,
         break_on_hyphens=False,
@@ -262,10 +262,10 @@ def percentile(ordered: Sequence[int], share: float) -> int:
 def _latencies(world: World) -> dict[str, Latency]:
     """By the phase in which a message was written; a cut also parts near from far."""
     times: dict[str, list[int]] = {}
-    for letter in world.ledger.letters:
-        if letter.delivered_at is not None:
-            phase = world.faults.phase_of(letter)
-            times.setdefault(phase, []).append(letter.delivered_at - letter.asked_at)
+    for message in world.message_log.messages:
+        if message.delivered_at is not None:
+            phase = world.faults.phase_of(message)
+            times.setdefault(phase, []).append(message.delivered_at - message.asked_at)
     found: dict[str, Latency] = {}
     for phase, unordered in times.items():
         ordered = sorted(unordered)
@@ -281,7 +281,7 @@ def _latencies(world: World) -> dict[str, Latency]:
 
 def _everywhere(world: World) -> Everywhere | None:
     nodes = [node.index for node in world.present if node.is_up]
-    arrived = world.watch.arrivals.among(nodes)
+    arrived = world.observers.arrivals.among(nodes)
     if not arrived.times:
         return None
     return Everywhere(
@@ -303,10 +303,10 @@ def _everywhere_text(everywhere: Everywhere) -> str:
     )
 
 
-def _broken(broken: BrokenPromise, now_s: float) -> Broken:
+def _broken(broken: BrokenInvariant, now_s: float) -> Broken:
     return Broken(
-        id=broken.promise.id,
-        promise=broken.promise.sentence,
+        id=broken.invariant.id,
+        promise=broken.invariant.sentence,
         detail=broken.detail,
         virtual_seconds=now_s,
         node=broken.node,

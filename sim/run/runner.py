@@ -16,12 +16,12 @@ import msgspec
 import psutil
 
 from mesh.errors import UserError
-from sim.invariants.invariants import BrokenPromise
+from sim.invariants.invariants import BrokenInvariant
 from sim.kernel.trace import Trace
 from sim.run.coverage import run_to_verdict
 from sim.run.report import Report, make_report
 from sim.run.world import Options, World
-from sim.schema.fault_tables import Clones, Struck
+from sim.schema.fault_tables import Clones, Targeted
 from sim.schema.scenario import Scenario, load_scenario
 from sim.schema.settings import parse_settings, with_settings
 
@@ -111,19 +111,19 @@ def run_scenario(
     *,
     command: str = "",
     trace: Trace | None = None,
-    watching: Callable[[World], AbstractContextManager[None]] = _unwatched,
+    observing: Callable[[World], AbstractContextManager[None]] = _unwatched,
 ) -> Ran:
     """Run a scenario with one seed to its verdict; `watching` is entered while it runs."""
     world = World(scenario, options, trace)
-    broken: BrokenPromise | None = None
+    broken: BrokenInvariant | None = None
     # What was built stays until the end: the collector need not look at it again and again.
     gc.collect()
     gc.freeze()
     started, cpu_started = time.perf_counter(), time.process_time()
     try:
-        with watching(world):
+        with observing(world):
             run_to_verdict(world, progress)
-    except BrokenPromise as error:
+    except BrokenInvariant as error:
         broken = error
     finally:
         gc.unfreeze()
@@ -159,7 +159,7 @@ def _adapted(scenario: Scenario, request: Request) -> Scenario:
         msgspec.structs.replace(
             fault, between_s=(min(fault.between_s[0], end_s), min(fault.between_s[1], end_s))
         )
-        if isinstance(fault, Struck | Clones)
+        if isinstance(fault, Targeted | Clones)
         else fault
         for fault in scenario.faults
     )

@@ -15,46 +15,46 @@ import msgspec
 from mesh.commands import Answer, AskStatus, StatusAnswer
 from mesh.errors import StorageError, UserError
 from mesh.events import Event
-from sim.adversaries.adversaries import Troop, hostile_places
+from sim.adversaries.adversaries import Adversaries, adversary_positions
 from sim.adversaries.compromised import Orders, insider
 from sim.bugs.bugs import BUGS, NO_BUG
 from sim.bugs.injection import Bug
 from sim.faults.injection import Faults
 from sim.faults.lost_disks import LostDisks, cloned_nodes
 from sim.faults.node_faults import NEVER, first_boots
-from sim.faults.wire_faults import LineFaults
-from sim.hosts.host_factory import Workshop, announcement_rules, stream_rules
+from sim.faults.wire_faults import WireFaults
+from sim.hosts.host_factory import HostFactory, announcement_rules, stream_rules
 from sim.hosts.versions import Versions, drawn_versions
 from sim.hosts.virtual_node import Surroundings, VirtualNode
 from sim.invariants.frames import require_no_fault
-from sim.invariants.invariants import L5, L7, BrokenPromise, require_joined
-from sim.invariants.message_log import Ledger, Letter
-from sim.invariants.purity_guards import TRAPS
-from sim.invariants.quiescence import MEASURED_US, require_rest
-from sim.invariants.stored_mail import Waited, waited_letters
+from sim.invariants.invariants import L5, L7, BrokenInvariant, require_joined
+from sim.invariants.message_log import LoggedMessage, MessageLog
+from sim.invariants.purity_guards import PURITY_GUARDS
+from sim.invariants.quiescence import MEASURED_US, require_quiescence
+from sim.invariants.stored_mail import StoredMessage, stored_messages
 from sim.kernel.calendar import EPOCH_US
 from sim.kernel.entropy import Chance, Draws, SeededEntropy
 from sim.kernel.loop import Loop
 from sim.kernel.trace import Trace
 from sim.network.discovery import Discovery
 from sim.network.virtual_network import VirtualNetwork
-from sim.observers.in_transit import OnTheWay
-from sim.observers.observers import Watch
+from sim.observers.in_transit import InTransit
+from sim.observers.observers import Observers
 from sim.schema.expectations import (
     delivery_ratio,
-    due_letters,
+    due_messages,
     require_expected,
-    require_waited,
+    require_stored_mail,
 )
 from sim.schema.scenario import Scenario, as_drawn
 from sim.schema.wire_tables import Corruptions, Truncations
-from sim.topology.changes import Terrain
-from sim.topology.topology import stand
-from sim.users.mail_workload import Correspondence
-from sim.users.nearby_search import plan_looking
-from sim.users.prior_contacts import Meetings
-from sim.users.user import Person
-from sim.users.users import People
+from sim.topology.changes import TopologyChanges
+from sim.topology.topology import lay_out
+from sim.users.mail_workload import MailWorkload
+from sim.users.nearby_search import plan_nearby_search
+from sim.users.prior_contacts import PriorContacts
+from sim.users.user import User
+from sim.users.users import Users
 
 STEP_US: Final = 1_000_000
 """How far a world runs before progress is told and settling is looked at."""
@@ -94,17 +94,17 @@ class World:
         seed = options.seed
         scenario = as_drawn(scenario, seed)
         cloned = [original for _, original in cloned_nodes(scenario, seed)]
-        places = hostile_places(scenario, seed)
-        ground = stand(scenario.nodes, scenario.topology, seed).with_copies([*cloned, *places])
-        lasts_s = max(scenario.lasts_s, ground.ends_at / 1_000_000)
+        places = adversary_positions(scenario, seed)
+        layout = lay_out(scenario.nodes, scenario.topology, seed).with_copies([*cloned, *places])
+        lasts_s = max(scenario.lasts_s, layout.ends_at / 1_000_000)
         scenario = msgspec.structs.replace(scenario, lasts_s=lasts_s)
-        self.ground = ground
+        self.layout = layout
         self.scenario = scenario
         self.options = options
         order = Chance(seed, "order") if scenario.order == "shuffle" else None
         self.loop = Loop(tick_us=scenario.tick_us, order=order)
         self.trace = Trace() if trace is None else trace
-        self.ledger = Ledger(marker=SeededEntropy(seed, "marker").draw(MARKER_BYTES).hex())
+        self.message_log = MessageLog(marker=SeededEntropy(seed, "marker").draw(MARKER_BYTES).hex())
         self.sums = Sums()
         self._has_begun = False
         self.insiders: dict[int, None] = {}
@@ -113,20 +113,20 @@ class World:
         self.network = VirtualNetwork(
             loop=self.loop,
             rules=stream_rules(scenario.wire),
-            networks=dict(enumerate(ground.networks)),
-            near=ground.near,
+            networks=dict(enumerate(layout.networks)),
+            near=layout.near,
             seed=seed,
         )
-        self._workshop = Workshop(scenario, seed=seed, is_crypto_real=options.is_crypto_real)
-        self.laptops = {
-            index: self._workshop.laptop(index, self._bug.plant)
+        self._host_factory = HostFactory(scenario, seed=seed, is_crypto_real=options.is_crypto_real)
+        self.hosts = {
+            index: self._host_factory.host(index, self._bug.inject)
             for index in range(scenario.nodes + len(cloned))
         }
-        self.watch = Watch(
-            ledger=self.ledger,
+        self.observers = Observers(
+            message_log=self.message_log,
             loop=self.loop,
             owners=[*range(scenario.nodes), *cloned],
-            laptops=self.laptops,
+            hosts=self.hosts,
             network=self.network,
             scenario=scenario,
         )
@@ -137,59 +137,59 @@ class World:
                 older=scenario.versions.older,
                 later=scenario.versions.later,
             ),
-            working=lambda: TRAPS.node,
+            working=lambda: PURITY_GUARDS.node,
         )
         around = self._build_surroundings()
-        self.terrain = Terrain(
-            ground=ground, loop=self.loop, network=self.network, discovery=around.discovery
+        self.topology_changes = TopologyChanges(
+            layout=layout, loop=self.loop, network=self.network, discovery=around.discovery
         )
         nodes = self._build_nodes(around)
         self.nodes, self.spares = nodes[: scenario.nodes], nodes[scenario.nodes :]
         self.present = [node for node in self.nodes if scenario.only.has_node(node.index)]
         self._core = self.present
-        self.troop = Troop(scenario, seed, ground)
-        self.troop.stand(
+        self.adversaries = Adversaries(scenario, seed, layout)
+        self.adversaries.stand(
             around,
-            self._workshop.laptop,
-            kem=self._workshop.kem,
-            begin=self._workshop.begin,
-            parameters=self._workshop.parameters,
+            self._host_factory.host,
+            kem=self._host_factory.kem,
+            begin=self._host_factory.begin,
+            parameters=self._host_factory.parameters,
         )
-        self.watch.states.nodes = nodes
-        self.watch.states.liars = self.troop.links_count
-        self.people = People(
+        self.observers.states.nodes = nodes
+        self.observers.states.adversary_links = self.adversaries.links_count
+        self.users = Users(
             seed=seed,
             loop=self.loop,
             nodes=self.nodes,
             spares=list(zip(self.spares, cloned, strict=True)),
             workload=scenario.workload,
             only=scenario.only,
-            ledger=self.ledger,
-            told=self.watch.states.told,
+            message_log=self.message_log,
+            told=self.observers.states.told,
             shown=self._shown,
-            reach=self.watch.sometimes.reach,
+            reach=self.observers.sometimes.reach,
         )
-        self.correspondence = Correspondence(
+        self.mail_workload = MailWorkload(
             seed=seed,
             loop=self.loop,
-            people=self.people,
+            users=self.users,
             scenario=scenario,
-            ledger=self.ledger,
-            told=self.watch.states.told,
+            message_log=self.message_log,
+            told=self.observers.states.told,
         )
         self.faults = self._build_faults()
-        self.line_faults = LineFaults(
+        self.wire_faults = WireFaults(
             faults=scenario.faults,
             seed=seed,
             loop=self.loop,
             network=self.network,
-            befalls=self.faults.befalls,
+            is_injected=self.faults.is_injected,
         )
-        self.network.spells_of = self.line_faults.spells_of
+        self.network.spells_of = self.wire_faults.spells_of
 
     def run(self, progress: Callable[["World"], None]) -> None:
         """Run to the verdict; raises BrokenPromise at the step that breaks one."""
-        with self.watch.watching(), self.versions.speaking(), self._bug.planted():
+        with self.observers.observing(), self.versions.speaking(), self._bug.injected():
             self._begin()
             self._run(progress)
 
@@ -199,13 +199,13 @@ class World:
         `run` goes on from it as if nobody had rested, and so does each fork (`sim.run.forks`).
         """
         assert at_us <= self._settles_at, "a world that settles rests only between its steps"
-        with self.watch.watching(), self.versions.speaking(), self._bug.planted():
+        with self.observers.observing(), self.versions.speaking(), self._bug.injected():
             self._begin()
             self.loop.run_until(at_us)
 
-    def plant(self, bug: Bug) -> None:
+    def inject(self, bug: Bug) -> None:
         """From now on this is planted; it must be one of functions, since engines stand."""
-        assert bug.swaps
+        assert bug.patches
         self._bug = bug
 
     def take_over(self, count: int, orders: Orders) -> None:
@@ -217,12 +217,12 @@ class World:
         order = [node for node in self.present if node.is_up]
         Chance(self.options.seed, "insiders").shuffle(order)
         for node in order[:count]:
-            plant = insider(each, node.index, seed=self.options.seed)
+            inject = insider(each, node.index, seed=self.options.seed)
             self.insiders[node.index] = None
             self.faults.machines.awake[node.index] = None
-            self.ledger.trouble(node.index, NEVER)
-            self.people.lose(node.index)
-            self.laptops[node.index].take_over(plant)
+            self.message_log.trouble(node.index, NEVER)
+            self.users.lose(node.index)
+            self.hosts[node.index].take_over(inject)
             node.crash(is_silent=False)
             node.boot()
 
@@ -241,38 +241,38 @@ class World:
         if self._has_begun:
             return
         self._has_begun = True
-        self.people.plan(first_boots(self.scenario.faults, self.options.seed, self.scenario.nodes))
+        self.users.plan(first_boots(self.scenario.faults, self.options.seed, self.scenario.nodes))
         self._let_meet()
         write_from_s, write_to_s = self.scenario.workload.write_between_s
-        plan_looking(
-            self.people.everybody,
+        plan_nearby_search(
+            self.users.everybody,
             share=self.scenario.workload.nearby_share,
             between_us=(round(write_from_s * 1_000_000), round(write_to_s * 1_000_000)),
             seed=self.options.seed,
             loop=self.loop,
-            is_there=lambda person: self.scenario.only.has_node(person.index),
+            is_there=lambda user: self.scenario.only.has_node(user.index),
         )
-        self.correspondence.plan()
+        self.mail_workload.plan()
         self.faults.plan()
-        self.terrain.plan(self.rests_at)
+        self.topology_changes.plan(self.rests_at)
         self.loop.after(WATCH_US, self._look)
 
     def _let_meet(self) -> None:
         """Let those meet who are contacts when the world begins."""
-        meetings = Meetings(
+        meetings = PriorContacts(
             seed=self.options.seed,
-            laptop=partial(self._workshop.laptop_at_meeting, self._bug.plant),
+            host=partial(self._host_factory.host_before_the_world, self._bug.inject),
             trace=self.trace,
             thinking_us=self._thinking_us,
             begins_us=round(self.scenario.begins_at_s * 1_000_000),
-            sending=self.watch.secrecy.sending,
-            parted=self.watch.parted,
+            sending=self.observers.secrecy.sending,
+            parted=self.observers.parted,
         )
-        meetings.hold(self.people.met_before)
+        meetings.hold(self.users.met_before)
         for node, vault in meetings.vaults.items():
-            self.laptops[node].bring_vault(vault)
-        self.people.have_met(meetings.keys)
-        self.watch.begin()
+            self.hosts[node].bring_vault(vault)
+        self.users.have_met(meetings.keys)
+        self.observers.begin()
 
     def _run(self, progress: Callable[["World"], None]) -> None:
         quiet_at = self._settles_at
@@ -286,7 +286,7 @@ class World:
         # Before anybody is asked for anything: a question wakes a node that sleeps for ever.
         dead = self._find_dead(waited_s)
         self._step(self.loop.now + self.faults.stragglers.get_well(), progress)
-        self.correspondence.read_histories()
+        self.mail_workload.read_histories()
         for node in self.present:
             self._sum_up(node)
         self._step(self.loop.now + STEP_US, progress)
@@ -295,28 +295,28 @@ class World:
         if self.scenario.rest_s:
             self._rest(progress)
         self._require_expected()
-        self.watch.look_at_the_end(self.correspondence.orders)
-        self.troop.require_bounded(self.loop.now)
+        self.observers.look_at_the_end(self.mail_workload.orders)
+        self.adversaries.require_bounded(self.loop.now)
         self.network.require_conservation()
         is_mangled = any(isinstance(one, Corruptions | Truncations) for one in self.scenario.faults)
-        if not (is_mangled or self.troop.is_guilty):
+        if not (is_mangled or self.adversaries.is_guilty):
             require_no_fault(self.sums.by_name)
-        if self.people.are_waiting:
-            raise BrokenPromise(L5, "a node that rests has not answered its person")
+        if self.users.are_waiting:
+            raise BrokenInvariant(L5, "a node that rests has not answered its person")
 
-    def _find_dead(self, waited_s: int) -> BrokenPromise | None:
+    def _find_dead(self, waited_s: int) -> BrokenInvariant | None:
         """What has not come to life again, if all of them ever come together."""
         up = [node.index for node in self._core if node.is_up]
         try:
-            if self.ground.gathers:
+            if self.layout.gathers:
                 require_joined(up, self.network.links(), waited_s)
-                self.ledger.require_all_delivered(self.faults.phase_of, waited_s)
-        except BrokenPromise as error:
+                self.message_log.require_all_delivered(self.faults.phase_of, waited_s)
+        except BrokenInvariant as error:
             struck = self.faults.stragglers.struck
             if not struck:
                 return error
             how = ", ".join(f"node {node} is {way}" for node, way in struck.items())
-            return BrokenPromise(L7, f"while {how}: {error.detail}", error.node)
+            return BrokenInvariant(L7, f"while {how}: {error.detail}", error.node)
         return None
 
     def _choose_core(self) -> None:
@@ -324,7 +324,7 @@ class World:
         self._core = self.faults.stragglers.core(self.present)
         for node in self.present:
             if node not in self._core:
-                self.ledger.trouble(node.index, NEVER)
+                self.message_log.trouble(node.index, NEVER)
 
     @property
     def strikes(self) -> list[str]:
@@ -335,17 +335,17 @@ class World:
     def machines_count(self) -> int:
         """How many ran: second machines and hostile ones are among them."""
         booted = [node for node in (*self.nodes, *self.spares) if node.incarnation]
-        return len(booted) + self.troop.count
+        return len(booted) + self.adversaries.count
 
-    def due_letters(self) -> list[Letter]:
+    def due_messages(self) -> list[LoggedMessage]:
         """What should have arrived when nothing befell any more."""
         gone = tuple(node.index for node in self.nodes if node.is_gone)
-        return due_letters(self.ledger, self.rests_at, gone=gone)
+        return due_messages(self.message_log, self.rests_at, gone=gone)
 
     @property
     def delivery_ratio(self) -> float:
         """How much of that had."""
-        return delivery_ratio(self.due_letters(), self.rests_at)
+        return delivery_ratio(self.due_messages(), self.rests_at)
 
     @property
     def copies_per_delivery(self) -> float:
@@ -354,15 +354,15 @@ class World:
         first = received - self.sums.by_name.get("bodies_duplicate", 0)
         return round(received / first, 3) if first else 0
 
-    def waited_letters(self) -> list[Waited]:
+    def stored_messages(self) -> list[StoredMessage]:
         """Those of them that had to wait in others' stores."""
         standings = {
             node.index: engine.standings
             for node in self.present
-            if (engine := self.laptops[node.index].engine) is not None
+            if (engine := self.hosts[node.index].engine) is not None
         }
-        return waited_letters(
-            [letter for letter in self.due_letters() if letter.sender in standings],
+        return stored_messages(
+            [message for message in self.due_messages() if message.sender in standings],
             self.faults.machines.naps,
             standings,
             self.insiders,
@@ -377,10 +377,10 @@ class World:
 
     def _require_expected(self) -> None:
         require_expected(
-            self.scenario.expect, self.due_letters(), self.rests_at, self.copies_per_delivery
+            self.scenario.expect, self.due_messages(), self.rests_at, self.copies_per_delivery
         )
         if self.scenario.expect.waited_ratio_min is not None:
-            require_waited(self.waited_letters(), self.scenario.expect.waited_ratio_min)
+            require_stored_mail(self.stored_messages(), self.scenario.expect.waited_ratio_min)
 
     def _rest(self, progress: Callable[["World"], None]) -> None:
         """Nothing befalls and nobody writes: let everything come to rest, and look at it."""
@@ -390,12 +390,12 @@ class World:
         before = self.network.counters.bytes_sent
         while self.loop.now < end:
             self._step(end, progress)
-        laptops = [(node.index, self.laptops[node.index]) for node in self.present if node.is_up]
-        require_rest(
-            {index: one.engine for index, one in laptops if one.engine is not None},
+        hosts = [(node.index, self.hosts[node.index]) for node in self.present if node.is_up]
+        require_quiescence(
+            {index: one.engine for index, one in hosts if one.engine is not None},
             sent_bytes=self.network.counters.bytes_sent - before,
             links=self.network.links(),
-            is_all_honest=self.troop.is_empty,
+            is_all_honest=self.adversaries.is_empty,
         )
 
     def _step(self, end: int, progress: Callable[["World"], None]) -> None:
@@ -406,20 +406,20 @@ class World:
         progress(self)
 
     def _look(self) -> None:
-        self.watch.look()
-        self.troop.require_bounded(self.loop.now)
+        self.observers.look()
+        self.adversaries.require_bounded(self.loop.now)
         self.loop.after(WATCH_US, self._look)
 
     def _has_settled(self) -> bool:
-        if self.people.are_waiting or not all(node.is_up for node in self._core):
+        if self.users.are_waiting or not all(node.is_up for node in self._core):
             return False
         # Of those who never come together nothing is demanded, so nothing is waited for.
-        return not self.ground.gathers or (not self.ledger.outstanding() and self._is_joined())
+        return not self.layout.gathers or (not self.message_log.outstanding() and self._is_joined())
 
     def _is_joined(self) -> bool:
         try:
             require_joined([node.index for node in self._core], self.network.links(), 0)
-        except BrokenPromise:
+        except BrokenInvariant:
             return False
         return True
 
@@ -439,7 +439,7 @@ class World:
             trace=self.trace,
             thinking_us=self._thinking_us,
             emitted=self._emitted,
-            sending=self.watch.secrecy.sending,
+            sending=self.observers.secrecy.sending,
             stopped=self._stopped,
         )
 
@@ -450,11 +450,11 @@ class World:
         return [
             VirtualNode(
                 index,
-                laptop,
+                host,
                 around,
                 wall_offset_us=begins_us + clocks.between(-wrong_us, wrong_us),
             )
-            for index, laptop in self.laptops.items()
+            for index, host in self.hosts.items()
         ]
 
     @property
@@ -468,47 +468,47 @@ class World:
             loop=self.loop,
             nodes=self.nodes,
             spares=self.spares,
-            laptops=self.laptops,
-            people=self.people,
-            correspondence=self.correspondence,
-            ledger=self.ledger,
+            hosts=self.hosts,
+            users=self.users,
+            mail_workload=self.mail_workload,
+            message_log=self.message_log,
             before_crash=self._sum_up_and,
-            before_loss=self.watch.before_loss,
+            before_loss=self.observers.before_loss,
         )
         return Faults(
             scenario=self.scenario,
             seed=self.options.seed,
             loop=self.loop,
             network=self.network,
-            ground=self.ground,
+            layout=self.layout,
             nodes=self.nodes,
             present=self.present,
-            people=self.people,
-            ledger=self.ledger,
+            users=self.users,
+            message_log=self.message_log,
             disks=disks,
             before_crash=self._sum_up_and,
-            cut=self.watch.mending.cut,
+            cut=self.observers.repair_cost.cut,
             healed=self._healed,
-            is_on_its_way=OnTheWay(self.laptops).has,
+            is_on_its_way=InTransit(self.hosts).has,
         )
 
     # --- What is told -----------------------------------------------------------------------------
 
     def _emitted(self, node: int, event: Event) -> None:
-        if node in self.laptops:
-            self.people.happened(node, event)
+        if node in self.hosts:
+            self.users.happened(node, event)
 
     def _stopped(self, node: int, error: StorageError) -> None:
         self.faults.failing_disks.stopped(node, error)
 
-    def _shown(self, person: Person, letter: Letter) -> None:
-        self.watch.proofs.require_opened(person.index, letter.number)
-        self.correspondence.read_later(person, letter)
+    def _shown(self, user: User, message: LoggedMessage) -> None:
+        self.observers.authenticity.require_opened(user.index, message.number)
+        self.mail_workload.read_later(user, message)
 
     def _healed(self) -> None:
         # Who lies without end makes others compare without end.
-        if self.troop.is_empty:
-            self.watch.mending.healed()
+        if self.adversaries.is_empty:
+            self.observers.repair_cost.healed()
 
     def _sum_up_and(self, node: VirtualNode, then: Callable[[], None]) -> None:
         """Metrics die with an engine: ask for them before it crashes."""

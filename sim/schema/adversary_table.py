@@ -6,7 +6,7 @@ import msgspec
 
 from sim.schema.fault_tables import Positive, Seconds, Strict
 
-HostileShare = Annotated[float, msgspec.Meta(gt=0, lt=1)]
+AdversaryShare = Annotated[float, msgspec.Meta(gt=0, lt=1)]
 """Of all nodes of a world; the honest ones are the scenario's `nodes`."""
 
 Kind = Literal[
@@ -33,11 +33,11 @@ Kind = Literal[
 ]
 
 
-class Hostile(Strict, frozen=True, kw_only=True):
+class AdversaryTable(Strict, frozen=True, kw_only=True):
     """Nodes beside the honest ones that stand among them and conduct themselves as `kind` says."""
 
     kind: Kind
-    share: HostileShare
+    share: AdversaryShare
     per_second: Positive = 2
     """How much each of them does: envelopes of a flood, frames of spam, trials of a handshake."""
     from_s: Seconds = 0
@@ -49,10 +49,10 @@ class Hostile(Strict, frozen=True, kw_only=True):
     """How large each envelope of a flood is."""
 
 
-def hostile_kinds(tables: tuple[Hostile, ...], honest_count: int) -> list[Hostile]:
+def hostile_kinds(tables: tuple[AdversaryTable, ...], honest_count: int) -> list[AdversaryTable]:
     """The table of each hostile node; all shares together leave the honest ones."""
     total = honest_count / max(1 - sum(one.share for one in tables), 0.01)
-    kinds: list[Hostile] = []
+    kinds: list[AdversaryTable] = []
     for one in tables:
         kinds += [one] * max(1, round(total * one.share))
     return kinds

@@ -72,9 +72,9 @@ FRAMES: Final[Mapping[str, str]] = {
 }
 """Each kind of frame."""
 
-MARKS: Final[Mapping[str, str]] = {**SITUATIONS, **FRAMES}
+COVERAGE_GOALS: Final[Mapping[str, str]] = {**SITUATIONS, **FRAMES}
 
 
 def never_reached(sums: Mapping[str, int]) -> list[str]:
     """The marks that nothing has reached, in their order."""
-    return [name for name in MARKS if not sums.get(name)]
+    return [name for name in COVERAGE_GOALS if not sums.get(name)]

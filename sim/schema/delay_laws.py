@@ -53,15 +53,15 @@ class Empirical(Strict, frozen=True, kw_only=True, tag_field="law", tag="empiric
     ms: Annotated[tuple[Seconds, ...], msgspec.Meta(min_length=2)]
 
 
-Law = Constant | Uniform | Exponential | LogNormal | Empirical
+DelayLaw = Constant | Uniform | Exponential | LogNormal | Empirical
 
 
-def delay_us(law: Law, fraction: float) -> int:
+def delay_us(law: DelayLaw, fraction: float) -> int:
     """The delay at this quantile, in microseconds."""
     return min(DELAY_US_MAX, round(_ms(law, fraction) * 1_000))
 
 
-def _ms(law: Law, fraction: float) -> float:
+def _ms(law: DelayLaw, fraction: float) -> float:
     match law:
         case Constant(ms=ms):
             return ms

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import msgspec
 
-from sim.schema.delay_laws import Law, LogNormal
+from sim.schema.delay_laws import DelayLaw, LogNormal
 from sim.schema.fault_tables import Lasting, Positive, Share, Stopping
 
 Commits = Annotated[int, msgspec.Meta(ge=1, le=100)]
@@ -41,7 +41,7 @@ class SlowDisks(Lasting, frozen=True, kw_only=True, tag_field="kind", tag="slow-
     What a batch wants done leaves when it is committed, so a crash may come in between.
     """
 
-    commit: Law = LogNormal(median_ms=30, sigma=1)
+    commit: DelayLaw = LogNormal(median_ms=30, sigma=1)
     spikes: Share = 0.02
     spike_ms: tuple[Positive, Positive] = (200, 3_000)
 

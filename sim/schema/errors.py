@@ -17,7 +17,7 @@ NEVER_REVERSED: Final = ("area_m", "flaps_s")
 """Pairs of numbers that are not the two ends of a range."""
 
 
-def find_complaint(tables: object, kind: type[msgspec.Struct]) -> str | None:
+def find_error(tables: object, kind: type[msgspec.Struct]) -> str | None:
     """The first thing that is wrong with these tables; None if they fit."""
     return _find(tables, _type_of(kind), "")
 

@@ -40,14 +40,14 @@ class Halves(Strict, frozen=True, kw_only=True, tag_field="kind", tag="halves"):
         return self.at_s + self.for_s
 
 
-class Struck(Strict, frozen=True, kw_only=True):
+class Targeted(Strict, frozen=True, kw_only=True):
     """The root of what strikes some nodes, each at a drawn time."""
 
     between_s: tuple[Seconds, Seconds]
     share: Share = 0.2
 
 
-class Lasting(Struck, frozen=True, kw_only=True):
+class Lasting(Targeted, frozen=True, kw_only=True):
     """The root of what begins at a drawn time and ends after another."""
 
     for_s: tuple[Positive, Positive]
@@ -58,7 +58,7 @@ class Lasting(Struck, frozen=True, kw_only=True):
         return self.between_s[1] + self.for_s[1]
 
 
-class Stopping(Struck, frozen=True, kw_only=True):
+class Stopping(Targeted, frozen=True, kw_only=True):
     """The root of what stops a node and starts it again a while later."""
 
     down_s: tuple[Positive, Positive] = (2, 30)
@@ -124,7 +124,7 @@ class Clones(Strict, frozen=True, kw_only=True, tag_field="kind", tag="clones"):
         return self.between_s[1] + self.for_s[1]
 
 
-class Clocks(Struck, frozen=True, kw_only=True, tag_field="kind", tag="clocks"):
+class Clocks(Targeted, frozen=True, kw_only=True, tag_field="kind", tag="clocks"):
     """Some calendars jump by so much, either way, or stand still.
 
     They are set right after `for_s`, or without it never. Before the first boot this is a clock
@@ -157,7 +157,7 @@ class Revocations(Lasting, frozen=True, kw_only=True, tag_field="kind", tag="rev
     """
 
 
-class Removals(Struck, frozen=True, kw_only=True, tag_field="kind", tag="removals"):
+class Removals(Targeted, frozen=True, kw_only=True, tag_field="kind", tag="removals"):
     """Some people remove one of their contacts for good, with all that was written."""
 
     @property

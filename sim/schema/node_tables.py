@@ -4,12 +4,12 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from sim.schema.fault_tables import Lasting, Positive, Seconds, Share, Span, Strict, Struck
+from sim.schema.fault_tables import Lasting, Positive, Seconds, Share, Span, Strict, Targeted
 
 Sessions = Literal["poisson", "heavy-tailed", "bimodal"]
 
 
-class Churn(Struck, frozen=True, kw_only=True, tag_field="kind", tag="churn"):
+class Churn(Targeted, frozen=True, kw_only=True, tag_field="kind", tag="churn"):
     """Computers come and go again and again until `between_s` ends, and are on then.
 
     Times on and off have the given means: memoryless; with a heavy tail (Pareto, 1.5); or mostly
@@ -71,7 +71,7 @@ class SlowCpus(Lasting, frozen=True, kw_only=True, tag_field="kind", tag="slow-c
     times: Annotated[float, msgspec.Meta(ge=1, le=10_000)] = 20
 
 
-class DutyCycles(Struck, frozen=True, kw_only=True, tag_field="kind", tag="duty-cycles"):
+class DutyCycles(Targeted, frozen=True, kw_only=True, tag_field="kind", tag="duty-cycles"):
     """Telephones that sleep most of the time: of each period they are awake for `awake_s`.
 
     Who sleeps neither hears nor answers, and nobody is told. When `between_s` ends all are awake.
@@ -90,7 +90,7 @@ class DutyCycles(Struck, frozen=True, kw_only=True, tag_field="kind", tag="duty-
         return self.between_s[1]
 
 
-class Drifts(Struck, frozen=True, kw_only=True, tag_field="kind", tag="drifts"):
+class Drifts(Targeted, frozen=True, kw_only=True, tag_field="kind", tag="drifts"):
     """Calendars that go too fast or too slow by so many millionths, from a time on.
 
     With `period_s` they go too fast for half of each period and too slow for the other half.

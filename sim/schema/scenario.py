@@ -15,12 +15,12 @@ from typing import Annotated, Final, Literal
 import msgspec
 
 from mesh.errors import UserError
-from sim.schema.adversary_table import Hostile
-from sim.schema.delay_laws import Law
-from sim.schema.errors import find_complaint
+from sim.schema.adversary_table import AdversaryTable
+from sim.schema.delay_laws import DelayLaw
+from sim.schema.errors import find_error
 from sim.schema.expectations import Expect
 from sim.schema.fault_tables import NodesCount, Positive, Seconds, Share, Strict
-from sim.schema.swarm import AnyFault, Swarm, drawn_faults, drawn_hostile
+from sim.schema.swarm import AnyFault, Swarm, drawn_adversaries, drawn_faults
 from sim.schema.topology_tables import (
     DEFAULT_KIND,
     Clusters,
@@ -47,10 +47,10 @@ class Wire(Strict, frozen=True, kw_only=True):
 
     latency_ms: tuple[Positive, Positive] = (1, 8)
     """Drawn once for each direction of a stream."""
-    latency: Law | None = None
+    latency: DelayLaw | None = None
     """In the place of `latency_ms`."""
     jitter_ms: Seconds = 2
-    jitter: Law | None = None
+    jitter: DelayLaw | None = None
     """In the place of `jitter_ms`: of each chunk."""
     loss: Share = 0.005
     bursts: BurstTable | None = None
@@ -161,7 +161,7 @@ class Scenario(Strict, frozen=True, kw_only=True):
     """Faults that are drawn from the seed, beside those that are named."""
     expect: Expect = Expect()
     only: Only = Only()
-    hostile: tuple[Hostile, ...] = ()
+    hostile: tuple[AdversaryTable, ...] = ()
     """Nodes that are none of `nodes` and do not keep the protocol."""
     versions: VersionShares = VersionShares()
     probe_s: Seconds = 0
@@ -233,7 +233,7 @@ def parse_scenario(text: str) -> Scenario:
 def scenario_from(tables: object) -> Scenario:
     """The scenario of these tables; ValueError is the sentence that says what is wrong in them."""
     # The walk finds more than the decoder, such as a range that ends before it begins.
-    complaint = find_complaint(tables, Scenario)
+    complaint = find_error(tables, Scenario)
     if complaint is None:
         try:
             scenario = msgspec.convert(tables, type=Scenario, strict=True)
@@ -252,7 +252,7 @@ def as_drawn(scenario: Scenario, seed: int) -> Scenario:
     if scenario.swarm is None:
         return scenario
     faults = (*scenario.faults, *drawn_faults(scenario.swarm, seed))
-    hostile = (*scenario.hostile, *drawn_hostile(scenario.swarm, seed))
+    hostile = (*scenario.hostile, *drawn_adversaries(scenario.swarm, seed))
     return msgspec.structs.replace(scenario, swarm=None, faults=faults, hostile=hostile)
 
 

@@ -12,7 +12,7 @@ from typing import Annotated, Final, Literal, get_args
 import msgspec
 
 from sim.kernel.entropy import Chance
-from sim.schema.adversary_table import Hostile, HostileShare, Kind
+from sim.schema.adversary_table import AdversaryShare, AdversaryTable, Kind
 from sim.schema.cut_tables import CutFault, Mode, Partitions, Swizzles
 from sim.schema.delay_laws import LogNormal
 from sim.schema.disk_tables import DiskFault, FailingDisks, FullDisks, LostFsyncs, SlowDisks
@@ -50,13 +50,13 @@ from sim.schema.wire_tables import (
     Delays,
     HalfOpen,
     Holds,
-    LineFault,
     Losses,
     Trickles,
     Truncations,
+    WireFault,
 )
 
-AnyFault = Fault | CutFault | LineFault | NodeFault | DiskFault | LostFsyncs
+AnyFault = Fault | CutFault | WireFault | NodeFault | DiskFault | LostFsyncs
 
 Family = Literal[
     "absences",
@@ -112,13 +112,13 @@ class Swarm(Strict, frozen=True, kw_only=True):
     families: Annotated[tuple[Family, ...], msgspec.Meta(min_length=1)] | None = None
     """None: all that lose no disk, so that everything must arrive."""
     between_s: tuple[Seconds, Seconds]
-    hostile_share: HostileShare | None = None
+    hostile_share: AdversaryShare | None = None
     """How much of all nodes is hostile at the most, in every second world. None: nobody ever is."""
     hostile_kinds: Annotated[tuple[Kind, ...], msgspec.Meta(min_length=1)] = get_args(Kind)
     """What these are drawn from; the default is every kind."""
 
 
-HOSTILE_KINDS_MAX: Final = 4
+ADVERSARY_KINDS_MAX: Final = 4
 """Kinds that stand in one world: each takes a node at least."""
 
 
@@ -148,7 +148,7 @@ class _Hat:
         """When something begins that lasts a third of the time."""
         return self.begin_s + (self.end_s - self.begin_s) * 2 / 3 * self.chance.fraction()
 
-    def draw_struck(self) -> tuple[tuple[float, float], tuple[float, float], float]:
+    def draw_targets(self) -> tuple[tuple[float, float], tuple[float, float], float]:
         """When, how long, how many."""
         return self.between_s, self.draw_for_s(), self.draw_share()
 
@@ -165,17 +165,18 @@ def drawn_faults(swarm: Swarm, seed: int) -> tuple[AnyFault, ...]:
     )
 
 
-def drawn_hostile(swarm: Swarm, seed: int) -> tuple[Hostile, ...]:
+def drawn_adversaries(swarm: Swarm, seed: int) -> tuple[AdversaryTable, ...]:
     """Who is hostile in the world of one seed: a few kinds, and how much each of them does."""
     chance = Chance(seed, "swarm", "hostile")
     if swarm.hostile_share is None or chance.is_true(0.5):
         return ()
     kinds = sorted(dict.fromkeys(swarm.hostile_kinds))
     chance.shuffle(kinds)
-    chosen = sorted(kinds[: 1 + chance.below(min(len(kinds), HOSTILE_KINDS_MAX))])
+    chosen = sorted(kinds[: 1 + chance.below(min(len(kinds), ADVERSARY_KINDS_MAX))])
     share = swarm.hostile_share * (0.2 + 0.8 * chance.fraction()) / len(chosen)
     return tuple(
-        Hostile(kind=kind, share=share, per_second=0.2 * 50 ** chance.fraction()) for kind in chosen
+        AdversaryTable(kind=kind, share=share, per_second=0.2 * 50 ** chance.fraction())
+        for kind in chosen
     )
 
 
@@ -183,12 +184,12 @@ def drawn_hostile(swarm: Swarm, seed: int) -> tuple[Hostile, ...]:
 
 
 def _absences(hat: _Hat) -> AnyFault:
-    between_s, for_s, share = hat.draw_struck()
+    between_s, for_s, share = hat.draw_targets()
     return Absences(between_s=between_s, for_s=for_s, share=share)
 
 
 def _blocks(hat: _Hat) -> AnyFault:
-    between_s, for_s, share = hat.draw_struck()
+    between_s, for_s, share = hat.draw_targets()
     return Blocks(between_s=between_s, for_s=for_s, share=share / 2)
 
 
@@ -203,7 +204,7 @@ def _churn(hat: _Hat) -> AnyFault:
 
 
 def _clocks(hat: _Hat) -> AnyFault:
-    between_s, for_s, share = hat.draw_struck()
+    between_s, for_s, share = hat.draw_targets()
     hours = (1.0, 1.0 + 40 * hat.chance.fraction())
     frozen_share = hat.chance.fraction() / 2
     return Clocks(
@@ -221,23 +222,23 @@ def _clones(hat: _Hat) -> AnyFault:
 
 
 def _clogs(hat: _Hat) -> AnyFault:
-    between_s, for_s, share = hat.draw_struck()
+    between_s, for_s, share = hat.draw_targets()
     return Clogs(between_s=between_s, for_s=for_s, share=share)
 
 
 def _one_way(hat: _Hat) -> AnyFault:
-    between_s, for_s, share = hat.draw_struck()
+    between_s, for_s, share = hat.draw_targets()
     return Clogs(between_s=between_s, for_s=for_s, share=share, ways="one")
 
 
 def _corruptions(hat: _Hat) -> AnyFault:
-    between_s, for_s, share = hat.draw_struck()
+    between_s, for_s, share = hat.draw_targets()
     chunks = 0.2 * hat.chance.fraction()
     return Corruptions(between_s=between_s, for_s=for_s, share=share, chunks=chunks)
 
 
 def _truncations(hat: _Hat) -> AnyFault:
-    between_s, for_s, share = hat.draw_struck()
+    between_s, for_s, share = hat.draw_targets()
     chunks = 0.2 * hat.chance.fraction()
     return Truncations(between_s=between_s, for_s=for_s, share=share, chunks=chunks)
 
@@ -253,7 +254,7 @@ def _crashes(hat: _Hat) -> AnyFault:
 
 
 def _delays(hat: _Hat) -> AnyFault:
-    between_s, for_s, share = hat.draw_struck()
+    between_s, for_s, share = hat.draw_targets()
     law = LogNormal(median_ms=10 + 490 * hat.chance.fraction(), sigma=1)
     return Delays(between_s=between_s, for_s=for_s, share=share, delay=law)
 
@@ -278,7 +279,7 @@ def _duty_cycles(hat: _Hat) -> AnyFault:
 
 
 def _failing_disks(hat: _Hat) -> AnyFault:
-    between_s, for_s, share = hat.draw_struck()
+    between_s, for_s, share = hat.draw_targets()
     statements = 0.1 * hat.chance.fraction()
     return FailingDisks(
         between_s=between_s,
@@ -296,7 +297,7 @@ def _flash_crowd(hat: _Hat) -> AnyFault:
 
 
 def _full_disks(hat: _Hat) -> AnyFault:
-    between_s, for_s, share = hat.draw_struck()
+    between_s, for_s, share = hat.draw_targets()
     return FullDisks(
         between_s=between_s,
         for_s=(for_s[0] * 2 / 3, for_s[1] * 2 / 3),
@@ -314,17 +315,17 @@ def _half_open(hat: _Hat) -> AnyFault:
 
 
 def _holds(hat: _Hat) -> AnyFault:
-    between_s, for_s, share = hat.draw_struck()
+    between_s, for_s, share = hat.draw_targets()
     return Holds(between_s=between_s, for_s=for_s, share=share)
 
 
 def _locks(hat: _Hat) -> AnyFault:
-    between_s, for_s, share = hat.draw_struck()
+    between_s, for_s, share = hat.draw_targets()
     return Locks(between_s=between_s, for_s=for_s, share=share)
 
 
 def _losses(hat: _Hat) -> AnyFault:
-    between_s, for_s, share = hat.draw_struck()
+    between_s, for_s, share = hat.draw_targets()
     if hat.chance.is_true(0.5):
         loss = 0.3 * hat.chance.fraction()
         return Losses(between_s=between_s, for_s=for_s, share=share, loss=loss)
@@ -356,7 +357,7 @@ def _partitions(hat: _Hat) -> AnyFault:
 
 
 def _pauses(hat: _Hat) -> AnyFault:
-    between_s, for_s, share = hat.draw_struck()
+    between_s, for_s, share = hat.draw_targets()
     return Pauses(between_s=between_s, for_s=for_s, share=share)
 
 
@@ -365,7 +366,7 @@ def _removals(hat: _Hat) -> AnyFault:
 
 
 def _revocations(hat: _Hat) -> AnyFault:
-    between_s, for_s, share = hat.draw_struck()
+    between_s, for_s, share = hat.draw_targets()
     return Revocations(between_s=between_s, for_s=for_s, share=share)
 
 
@@ -376,13 +377,13 @@ def _rollbacks(hat: _Hat) -> AnyFault:
 
 
 def _slow_cpus(hat: _Hat) -> AnyFault:
-    between_s, for_s, share = hat.draw_struck()
+    between_s, for_s, share = hat.draw_targets()
     times = 2 + 98 * hat.chance.fraction()
     return SlowCpus(between_s=between_s, for_s=for_s, share=share, times=times)
 
 
 def _slow_disks(hat: _Hat) -> AnyFault:
-    between_s, for_s, share = hat.draw_struck()
+    between_s, for_s, share = hat.draw_targets()
     law = LogNormal(median_ms=5 + 195 * hat.chance.fraction(), sigma=1)
     spikes = 0.1 * hat.chance.fraction()
     return SlowDisks(between_s=between_s, for_s=for_s, share=share, commit=law, spikes=spikes)
@@ -403,7 +404,7 @@ def _swizzles(hat: _Hat) -> AnyFault:
 
 
 def _trickles(hat: _Hat) -> AnyFault:
-    between_s, for_s, share = hat.draw_struck()
+    between_s, for_s, share = hat.draw_targets()
     rate = 50 + 2_000 * hat.chance.fraction()
     return Trickles(between_s=between_s, for_s=for_s, share=share, bytes_per_second=rate)
 

@@ -110,7 +110,7 @@ class GraphMl(Strict, frozen=True, kw_only=True, tag_field="kind", tag="graphml"
     medium: Medium = "wire"
 
 
-class Meeting(Strict, frozen=True, kw_only=True):
+class Encounters(Strict, frozen=True, kw_only=True):
     """The root of what makes and breaks links as time goes by.
 
     When people have stopped writing and the last contact is over, all gather: everybody reaches
@@ -121,7 +121,7 @@ class Meeting(Strict, frozen=True, kw_only=True):
     gathers: bool = True
 
 
-class ContactTrace(Meeting, frozen=True, kw_only=True, tag_field="kind", tag="contacts"):
+class ContactTrace(Encounters, frozen=True, kw_only=True, tag_field="kind", tag="contacts"):
     """Contacts from a file, by radio. `nodes` takes those who were together longest."""
 
     file: str
@@ -133,7 +133,7 @@ class ContactTrace(Meeting, frozen=True, kw_only=True, tag_field="kind", tag="co
     until_s: Positive | None = None
 
 
-class Waypoints(Meeting, frozen=True, kw_only=True, tag_field="kind", tag="waypoints"):
+class Waypoints(Encounters, frozen=True, kw_only=True, tag_field="kind", tag="waypoints"):
     """Nodes that walk by the random waypoint model, with radios of some range, for `moves_s`."""
 
     area_m: tuple[Metres, Metres] = (450, 340)
@@ -144,7 +144,7 @@ class Waypoints(Meeting, frozen=True, kw_only=True, tag_field="kind", tag="waypo
     moves_s: Positive
 
 
-class Setdest(Meeting, frozen=True, kw_only=True, tag_field="kind", tag="setdest"):
+class Setdest(Encounters, frozen=True, kw_only=True, tag_field="kind", tag="setdest"):
     """Nodes that walk as a file of ns-2's `setdest` says, with radios of some range."""
 
     file: str

@@ -6,8 +6,8 @@ with each other. A line exists wherever one dials the other.
 
 from typing import Literal
 
-from sim.schema.delay_laws import Law
-from sim.schema.fault_tables import Lasting, Positive, Share, Strict, Struck
+from sim.schema.delay_laws import DelayLaw
+from sim.schema.fault_tables import Lasting, Positive, Share, Strict, Targeted
 
 Ways = Literal["one", "both"]
 
@@ -21,52 +21,52 @@ class BurstTable(Strict, frozen=True, kw_only=True):
     loss_out: Share = 0
 
 
-class Lined(Lasting, frozen=True, kw_only=True):
+class OnWires(Lasting, frozen=True, kw_only=True):
     """The root of what is wrong with some lines for a while; `share` counts directions."""
 
 
-class Losses(Lined, frozen=True, kw_only=True, tag_field="kind", tag="losses"):
+class Losses(OnWires, frozen=True, kw_only=True, tag_field="kind", tag="losses"):
     """Packets are lost, alone or in bursts; to a stream that is a delay."""
 
     loss: Share = 0
     bursts: BurstTable | None = None
 
 
-class Delays(Lined, frozen=True, kw_only=True, tag_field="kind", tag="delays"):
+class Delays(OnWires, frozen=True, kw_only=True, tag_field="kind", tag="delays"):
     """Everything takes longer."""
 
-    delay: Law
+    delay: DelayLaw
 
 
-class Trickles(Lined, frozen=True, kw_only=True, tag_field="kind", tag="trickles"):
+class Trickles(OnWires, frozen=True, kw_only=True, tag_field="kind", tag="trickles"):
     """Bytes come slowly, one after the other, as from a slow-loris."""
 
     bytes_per_second: Positive = 100
 
 
-class Clogs(Lined, frozen=True, kw_only=True, tag_field="kind", tag="clogs"):
+class Clogs(OnWires, frozen=True, kw_only=True, tag_field="kind", tag="clogs"):
     """Nothing passes until the end; with `ways` one it is a one-way link."""
 
     ways: Ways = "both"
 
 
-class Holds(Lined, frozen=True, kw_only=True, tag_field="kind", tag="holds"):
+class Holds(OnWires, frozen=True, kw_only=True, tag_field="kind", tag="holds"):
     """What is written is held somewhere on the way, and comes all at once at the end."""
 
 
-class Corruptions(Lined, frozen=True, kw_only=True, tag_field="kind", tag="corruptions"):
+class Corruptions(OnWires, frozen=True, kw_only=True, tag_field="kind", tag="corruptions"):
     """Bits are flipped on a stream, which TCP's checksum does not always see."""
 
     chunks: Share = 0.01
 
 
-class Truncations(Lined, frozen=True, kw_only=True, tag_field="kind", tag="truncations"):
+class Truncations(OnWires, frozen=True, kw_only=True, tag_field="kind", tag="truncations"):
     """Streams end in the middle of what was written."""
 
     chunks: Share = 0.01
 
 
-class HalfOpen(Struck, frozen=True, kw_only=True, tag_field="kind", tag="half-open"):
+class HalfOpen(Targeted, frozen=True, kw_only=True, tag_field="kind", tag="half-open"):
     """A router forgets streams: both ends hold them, nothing passes, and nobody is told."""
 
     @property
@@ -75,4 +75,4 @@ class HalfOpen(Struck, frozen=True, kw_only=True, tag_field="kind", tag="half-op
         return self.between_s[1]
 
 
-LineFault = Losses | Delays | Trickles | Clogs | Holds | Corruptions | Truncations | HalfOpen
+WireFault = Losses | Delays | Trickles | Clogs | Holds | Corruptions | Truncations | HalfOpen

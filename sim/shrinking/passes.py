@@ -37,10 +37,10 @@ ROUNDS_MAX: Final = 4
 
 
 def search_from(
-    ran: Ran, watching: Watching, *, runs_max: int, promise_id: str | None = None
+    ran: Ran, watching: Watching, *, runs_max: int, invariant_id: str | None = None
 ) -> Search:
     """A search that begins at a failed run, for what it broke."""
-    broken = promise_id or broken_id(ran)
+    broken = invariant_id or broken_id(ran)
     assert broken is not None, "only what failed can be shrunk"
     return Search(broken, ran, runs_max, watching)
 
@@ -85,20 +85,20 @@ def _end_sooner(search: Search) -> None:
             break
 
 
-def _drop_hostile(search: Search) -> None:
+def _drop_adversaries(search: Search) -> None:
     for table in search.scenario.hostile:
         rest = tuple(one for one in search.scenario.hostile if one != table)
         search.is_still_broken(msgspec.structs.replace(search.scenario, hostile=rest))
     for number in range(len(search.scenario.hostile)):
-        count = search.world.troop.count
+        count = search.world.adversaries.count
         while count > len(search.scenario.hostile):
             tables = list(search.scenario.hostile)
             fewer = msgspec.structs.replace(tables[number], share=tables[number].share / 2)
             tables[number] = fewer
             smaller = msgspec.structs.replace(search.scenario, hostile=tuple(tables))
-            if not search.is_still_broken(smaller) or search.world.troop.count == count:
+            if not search.is_still_broken(smaller) or search.world.adversaries.count == count:
                 break
-            count = search.world.troop.count
+            count = search.world.adversaries.count
 
 
 def _drop_most_nodes(search: Search) -> None:
@@ -108,7 +108,7 @@ def _drop_most_nodes(search: Search) -> None:
         return
     broken = search.best.report.broken[0].node
     first = 0 if broken is None or broken not in nodes else nodes.index(broken)
-    friends = search.world.people.person_at(nodes[first]).friends
+    friends = search.world.users.user_at(nodes[first]).friends
     ordered = [nodes[first], *friends, *nodes[first + 1 :], *nodes[:first]]
     near = list(dict.fromkeys(node for node in ordered if node in nodes))
     count = NODES_KEPT_AT_FIRST
@@ -135,7 +135,7 @@ def _drop_nodes(search: Search) -> None:
     ddmin(_present(search.world), is_enough)
 
 
-def _drop_letters(search: Search) -> None:
+def _drop_messages(search: Search) -> None:
     """Of many letters first those of whole authors, then the last and the first ones."""
 
     def is_enough(letters: list[int]) -> bool:
@@ -143,12 +143,12 @@ def _drop_letters(search: Search) -> None:
 
     letters = _letters(search.world)
     if len(letters) > LETTERS_FEW and not is_enough([]):
-        authors = search.world.correspondence.authors
+        authors = search.world.mail_workload.authors
 
         def are_enough(chosen: list[int]) -> bool:
-            return is_enough([letter for letter in letters if authors.get(letter) in chosen])
+            return is_enough([message for message in letters if authors.get(message) in chosen])
 
-        if is_enough([letter for letter in letters if letter in authors]):
+        if is_enough([message for message in letters if message in authors]):
             ddmin(list(dict.fromkeys(authors.values())), are_enough)
         trim(_letters(search.world), is_enough)
     letters = _letters(search.world)
@@ -206,7 +206,7 @@ def _present(world: World) -> list[int]:
 
 def _letters(world: World) -> list[int]:
     """What people are drawn to write and are left to."""
-    planned = world.correspondence.planned_count
+    planned = world.mail_workload.planned_count
     letters = world.scenario.only.letters
     return [number for number in range(planned) if letters is None or number in letters]
 
@@ -266,11 +266,11 @@ PASSES: Final = (
     _Pass("time after it", _end_sooner, _few),
     _Pass("nodes", _drop_most_nodes, _few),
     _Pass("nodes", _drop_nodes, lambda world: _tries_of(len(world.present))),
-    _Pass("hostile nodes", _drop_hostile, lambda world: world.troop.count),
+    _Pass("hostile nodes", _drop_adversaries, lambda world: world.adversaries.count),
     _Pass("faults", _drop_strikes, lambda world: _tries_of(len(world.strikes))),
     _Pass("tables", _drop_tables, lambda world: len(world.scenario.faults)),
     _Pass("time to write", _write_shorter, _few),
-    _Pass("messages", _drop_letters, lambda world: _tries_of(len(_letters(world)))),
+    _Pass("messages", _drop_messages, lambda world: _tries_of(len(_letters(world)))),
     _Pass("time apart", _cut_shorter, lambda world: len(world.scenario.faults)),
     _Pass("losses", _smooth, lambda world: 3),
     _Pass("nodes", _count_nodes, lambda world: 1),

@@ -26,7 +26,7 @@ class Shrunk:
 
     scenario: Scenario
     options: Options
-    promise_id: str
+    invariant_id: str
     strikes_count: int
     nodes_count: int
     """All that were ever switched on: second machines and hostile ones are among them."""
@@ -56,7 +56,7 @@ Watching = Callable[[Progress], None]
 class Search:
     """A search for a smaller world that breaks the same promise; `best` holds at any instant."""
 
-    promise_id: str
+    invariant_id: str
     best: Ran
     runs_max: int
     watching: Watching
@@ -91,7 +91,7 @@ class Search:
 
         Promises of safety do, and some others: what is told of a message can be untrue at once.
         """
-        return self.promise_id.startswith("S") or self.world.is_unsettled
+        return self.invariant_id.startswith("S") or self.world.is_unsettled
 
     def is_still_broken(self, scenario: Scenario) -> bool:
         """Run it, unless it was tried; what breaks the same promise becomes the best."""
@@ -104,7 +104,7 @@ class Search:
         if self.runs_count >= self.runs_max:
             return False
         ran = self._run(scenario, self.options)
-        is_broken = broken_id(ran) == self.promise_id and self._is_whole_without_bug(scenario)
+        is_broken = broken_id(ran) == self.invariant_id and self._is_whole_without_bug(scenario)
         if is_broken:
             self.best = ran
         self._tried[key] = is_broken
@@ -116,11 +116,11 @@ class Search:
         return Shrunk(
             scenario=self.scenario,
             options=self.options,
-            promise_id=self.promise_id,
+            invariant_id=self.invariant_id,
             strikes_count=len(world.strikes),
             nodes_count=world.machines_count,
-            hostile_count=world.troop.count,
-            letters_count=len(world.ledger.letters),
+            hostile_count=world.adversaries.count,
+            letters_count=len(world.message_log.messages),
             events_count=self.best.report.events,
             virtual_seconds=self.best.report.virtual_seconds,
             runs_count=self.runs_count,

@@ -17,7 +17,7 @@ import msgspec
 
 from mesh.errors import UserError
 from sim.run.report import Broken, Report
-from sim.schema.coverage_goals import MARKS
+from sim.schema.coverage_goals import COVERAGE_GOALS
 from sim.schema.settings import Value
 from sim.sweeps.points import Point
 
@@ -134,11 +134,11 @@ def _unwritten(path: Path, error: OSError) -> UserError:
 
 def sometimes_of(records: Iterable[Record]) -> dict[str, int]:
     """How many of these runs have reached each mark."""
-    runs = dict.fromkeys(MARKS, 0)
+    runs = dict.fromkeys(COVERAGE_GOALS, 0)
     for record in records:
-        for mark, times in (record.report.sometimes if record.report else {}).items():
-            if times and mark in runs:
-                runs[mark] += 1
+        for goal, times in (record.report.sometimes if record.report else {}).items():
+            if times and goal in runs:
+                runs[goal] += 1
     return runs
 
 

@@ -44,14 +44,14 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
 def summary_of(records: Sequence[Record], *, of_runs: int, log: Path) -> Summary:
     """Sum up what the points of a sweep have in its log."""
     verdicts = Counter(record.verdict for record in records)
-    by_promise = Counter(broken.id for record in records for broken in record.broken)
+    by_invariant = Counter(broken.id for record in records for broken in record.broken)
     return Summary(
         runs=len(records),
         of_runs=of_runs,
         passed=verdicts["pass"],
         failed=verdicts["fail"],
         dead=verdicts["dead"],
-        broken=dict(sorted(by_promise.items())),
+        broken=dict(sorted(by_invariant.items())),
         troubled=[
             Trouble(
                 verdict=record.verdict,

@@ -9,7 +9,7 @@ from sim.kernel.loop import Loop
 from sim.network.discovery import Discovery
 from sim.network.virtual_network import VirtualNetwork
 from sim.topology.contacts import Contact
-from sim.topology.topology import Ground, Move
+from sim.topology.topology import Layout, Move
 
 
 class _Turn(NamedTuple):
@@ -21,10 +21,10 @@ class _Turn(NamedTuple):
 
 
 @dataclass(slots=True)
-class Terrain:
+class TopologyChanges:
     """What changes in one world. Contacts may be many: only the next one is planned."""
 
-    ground: Ground
+    layout: Layout
     loop: Loop
     network: VirtualNetwork
     discovery: Discovery
@@ -35,13 +35,13 @@ class Terrain:
 
     def plan(self, rests_at: int) -> None:
         """Plan all of it; whoever is out of reach at `rests_at` is not any more."""
-        turns = [_Turn(contact.start, True, contact) for contact in self.ground.contacts]
-        turns += [_Turn(contact.end, False, contact) for contact in self.ground.contacts]
+        turns = [_Turn(contact.start, True, contact) for contact in self.layout.contacts]
+        turns += [_Turn(contact.end, False, contact) for contact in self.layout.contacts]
         self._turns = sorted(turns)
         self._plan_next()
-        for move in self.ground.moves:
+        for move in self.layout.moves:
             self.loop.at(move.at, partial(self._move, move))
-        if self.ground.contacts and self.ground.gathers:
+        if self.layout.contacts and self.layout.gathers:
             self.loop.at(rests_at, self._gather)
 
     def _plan_next(self) -> None:

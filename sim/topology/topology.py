@@ -11,12 +11,12 @@ from sim.schema.topology_tables import (
     Clusters,
     ContactTrace,
     Couriers,
+    Encounters,
     Geometric,
     GraphMl,
     Grid,
     Line,
     Medium,
-    Meeting,
     Regular,
     Ring,
     Setdest,
@@ -41,7 +41,7 @@ class Move(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Ground:
+class Layout:
     """Where nodes stand when the world begins, and what changes later.
 
     `networks[i]` lists the networks of node i, its home first. On radio (`near` is there) two
@@ -63,7 +63,7 @@ class Ground:
     gathers: bool = True
     """Whether all that stand here can be joined once nothing changes any more."""
 
-    def with_copies(self, originals: Sequence[int]) -> "Ground":
+    def with_copies(self, originals: Sequence[int]) -> "Layout":
         """More nodes, each where another one stands; who moves has no copy that moves along."""
         networks = [*self.networks, *(list(self.networks[original]) for original in originals)]
         if self.near is None or not originals:
@@ -76,12 +76,12 @@ class Ground:
         return replace(self, networks=networks, near=near)
 
 
-def stand(nodes: int, topology: Topology, seed: int) -> Ground:
+def lay_out(nodes: int, topology: Topology, seed: int) -> Layout:
     """Where so many nodes stand; UserError if they cannot stand so, or a file cannot be read."""
     chance = Chance(seed, "topology")
     match topology:
         case Clusters():
-            return Ground(_clustered(nodes, topology, chance))
+            return Layout(_clustered(nodes, topology, chance))
         case Couriers():
             return _couriers(nodes, topology, chance)
         case Line():
@@ -115,31 +115,31 @@ def stand(nodes: int, topology: Topology, seed: int) -> Ground:
             assert_never(topology)
 
 
-def halves_of(ground: Ground) -> dict[int, int]:
+def halves_of(layout: Layout) -> dict[int, int]:
     """Sides 0 and 1: whole networks where there are several, else half of the nodes.
 
     A graph falls into the half that is nearest to its first node, and the rest.
     """
-    nodes = len(ground.networks)
-    if ground.edges or ground.near is not None:
-        order = _nearest_first(nodes, ground)
+    nodes = len(layout.networks)
+    if layout.edges or layout.near is not None:
+        order = _nearest_first(nodes, layout)
         return {node: int(place * 2 >= nodes) for place, node in enumerate(order)}
-    count = 1 + max(each[0] for each in ground.networks)
+    count = 1 + max(each[0] for each in layout.networks)
     if count == 1:
         return {node: int(node * 2 >= nodes) for node in range(nodes)}
-    return {node: int(each[0] * 2 >= count) for node, each in enumerate(ground.networks)}
+    return {node: int(each[0] * 2 >= count) for node, each in enumerate(layout.networks)}
 
 
 # --- Laying graphs -------------------------------------------------------------------------------
 
 
-def _laid(nodes: int, edges: Sequence[Edge], medium: Medium) -> Ground:
+def _laid(nodes: int, edges: Sequence[Edge], medium: Medium) -> Layout:
     """Each edge a wire, or all on one radio. Whoever has no edge stands alone."""
     if medium == "radio":
         near: dict[int, dict[int, None]] = {node: {} for node in range(nodes)}
         for one, other in edges:
             near[one][other] = near[other][one] = None
-        return Ground([[0] for _ in range(nodes)], near=near, edges=tuple(edges))
+        return Layout([[0] for _ in range(nodes)], near=near, edges=tuple(edges))
     networks: list[list[int]] = [[] for _ in range(nodes)]
     for number, edge in enumerate(edges):
         for node in edge:
@@ -149,7 +149,7 @@ def _laid(nodes: int, edges: Sequence[Edge], medium: Medium) -> Ground:
         if not each:
             each.append(alone)
             alone += 1
-    return Ground(networks, edges=tuple(edges))
+    return Layout(networks, edges=tuple(edges))
 
 
 def _clustered(nodes: int, topology: Clusters, chance: Chance) -> list[list[int]]:
@@ -171,7 +171,7 @@ def _clustered(nodes: int, topology: Clusters, chance: Chance) -> list[list[int]
     return networks
 
 
-def _graphml(nodes: int, topology: GraphMl) -> Ground:
+def _graphml(nodes: int, topology: GraphMl) -> Layout:
     count, edges = graphs.parse_graphml(read_text(find_file(topology.file)))
     if count != nodes:
         raise UserError(
@@ -186,7 +186,7 @@ def _homes(nodes: int, network_nodes: int) -> tuple[list[list[int]], int]:
     return [[node * count // nodes] for node in range(nodes)], count
 
 
-def _couriers(nodes: int, topology: Couriers, chance: Chance) -> Ground:
+def _couriers(nodes: int, topology: Couriers, chance: Chance) -> Layout:
     """The first nodes of the networks in turn are the couriers."""
     networks, count = _homes(nodes, topology.network_nodes)
     if count < 2:
@@ -219,15 +219,17 @@ def _couriers(nodes: int, topology: Couriers, chance: Chance) -> Ground:
         moves.append(Move(end, node, after))
     moves = sorted(moves, key=lambda move: move.at)
     is_whole = topology.is_joined_after and topology.couriers >= count - 1
-    return Ground(networks, moves=tuple(moves), ends_at=end, gathers=is_whole)
+    return Layout(networks, moves=tuple(moves), ends_at=end, gathers=is_whole)
 
 
 # --- Meeting -------------------------------------------------------------------------------------
 
 
-def _met(nodes: int, contacts: Sequence[Contact], topology: Meeting, moves_s: float = 0) -> Ground:
+def _met(
+    nodes: int, contacts: Sequence[Contact], topology: Encounters, moves_s: float = 0
+) -> Layout:
     last = max([round(moves_s * US), *(contact.end for contact in contacts)])
-    return Ground(
+    return Layout(
         [[0] for _ in range(nodes)],
         near={node: {} for node in range(nodes)},
         contacts=tuple(contacts),
@@ -236,10 +238,10 @@ def _met(nodes: int, contacts: Sequence[Contact], topology: Meeting, moves_s: fl
     )
 
 
-def _nearest_first(nodes: int, ground: Ground) -> list[int]:
+def _nearest_first(nodes: int, layout: Layout) -> list[int]:
     """All nodes, in the order of their distance from the first; parts by their first nodes."""
     neighbours: list[list[int]] = [[] for _ in range(nodes)]
-    for one, other in ground.edges:
+    for one, other in layout.edges:
         neighbours[one].append(other)
         neighbours[other].append(one)
     order: dict[int, None] = {}

@@ -18,12 +18,12 @@ from mesh.commands import (
     WithdrawMessage,
 )
 from mesh.limits import MESSAGES_PER_PAGE_MAX
-from sim.invariants.message_log import Ledger, Letter
+from sim.invariants.message_log import LoggedMessage, MessageLog
 from sim.kernel.entropy import Chance
 from sim.kernel.loop import Loop
 from sim.schema.scenario import PROBES_COUNT, Scenario
-from sim.users.user import Person
-from sim.users.users import People, Told
+from sim.users.user import User
+from sim.users.users import Told, Users
 
 LETTERS: Final = string.ascii_lowercase + " äöüßéçñ🙂"
 FILLER_BYTES: Final = 1 << 16
@@ -36,7 +36,7 @@ LOOKED_US: Final = 1_000_000
 """Before a probe everybody looks whom they know; the answers take no longer than this."""
 
 
-class Correspondence:
+class MailWorkload:
     """All writing and reading of a world."""
 
     def __init__(
@@ -44,17 +44,17 @@ class Correspondence:
         *,
         seed: int,
         loop: Loop,
-        people: People,
+        users: Users,
         scenario: Scenario,
-        ledger: Ledger,
+        message_log: MessageLog,
         told: Told,
     ) -> None:
         self._seed = seed
         self._loop = loop
-        self._people = people
+        self._users = users
         self._scenario = scenario
         self._workload = scenario.workload
-        self._ledger = ledger
+        self._message_log = message_log
         self._told = told
         self._chance = Chance(seed, "writing")
         self._habits = Chance(seed, "reading")
@@ -87,26 +87,26 @@ class Correspondence:
                 self._loop.at(_us(at_s), self._look)
                 self._loop.at(_us(at_s) + LOOKED_US, self._probe)
 
-    def write_from(self, person: Person, chance: Chance | None = None) -> None:
+    def write_from(self, user: User, chance: Chance | None = None) -> None:
         """One person writes to a contact who is drawn."""
         chance = self._chance if chance is None else chance
-        if person.node.is_up and person.contacts:
-            contacts = list(person.contacts.items())
-            self._write_to(person, *contacts[chance.below(len(contacts))], chance=chance)
+        if user.node.is_up and user.contacts:
+            contacts = list(user.contacts.items())
+            self._write_to(user, *contacts[chance.below(len(contacts))], chance=chance)
 
-    def read_later(self, person: Person, letter: Letter) -> None:
+    def read_later(self, user: User, logged: LoggedMessage) -> None:
         """Somebody was shown a message, and perhaps looks at it."""
-        if person.is_reader:
+        if user.is_reader:
             delay = self._habits.between(*READ_AFTER_US)
-            self._loop.after(delay, partial(self._read, person, letter.sender))
+            self._loop.after(delay, partial(self._read, user, logged.sender))
 
     def read_histories(self) -> None:
         """Ask every node for all its messages, and hold them against the ledger."""
-        for person in self._people.present:
-            self._page(person, FIRST, [], MessagesAnswer(messages=[], has_more=True))
-            for friend, key in person.contacts.items():
+        for user in self._users.present:
+            self._page(user, FIRST, [], MessagesAnswer(messages=[], has_more=True))
+            for friend, key in user.contacts.items():
                 command = AskMessages(contact=key, limit=MESSAGES_PER_PAGE_MAX)
-                person.ask(command, partial(self._keep_order, person, friend))
+                user.ask(command, partial(self._keep_order, user, friend))
 
     # --- Writing ----------------------------------------------------------------------------------
 
@@ -121,17 +121,17 @@ class Correspondence:
         self._plan_message(when)
         number = self.planned_count
         self.planned_count += 1
-        letters = self._scenario.only.letters
-        if letters is None or number in letters:
+        logged = self._scenario.only.letters
+        if logged is None or number in logged:
             # Each has a stream of its own: one that is not written does not shift the others.
             chance = Chance(self._seed, "letter", number)
-            author = chance.pick(self._people.everybody)
+            author = chance.pick(self._users.everybody)
             self.authors[number] = author.index
             self.write_from(author, chance)
 
     def _write_to(
         self,
-        person: Person,
+        user: User,
         recipient: int,
         key: str,
         *,
@@ -145,100 +145,100 @@ class Correspondence:
         start = chance.below(FILLER_BYTES)
         text = self._filler[start : start + length]
         now = self._loop.now
-        letter = self._ledger.ask(person.index, recipient, text, now, is_probe=is_probe)
-        command = SendMessage(key, letter.text, idempotency_key=str(letter.number))
-        person.ask(command, partial(self._confirmed, person, letter))
+        logged = self._message_log.ask(user.index, recipient, text, now, is_probe=is_probe)
+        command = SendMessage(key, logged.text, idempotency_key=str(logged.number))
+        user.ask(command, partial(self._confirmed, user, logged))
 
-    def _confirmed(self, person: Person, letter: Letter, answer: Answer) -> None:
+    def _confirmed(self, user: User, logged: LoggedMessage, answer: Answer) -> None:
         assert isinstance(answer, MessageAnswer)
-        self._ledger.confirm(letter, self._loop.now, is_clone=person.is_clone)
-        self._told(person, answer)
+        self._message_log.confirm(logged, self._loop.now, is_clone=user.is_clone)
+        self._told(user, answer)
         share = self._workload.withdraw_share
-        if share and not letter.is_probe and self._habits.is_true(share):
+        if share and not logged.is_probe and self._habits.is_true(share):
             delay = self._habits.between(*WITHDRAWN_AFTER_US)
-            withdraw = partial(self._withdraw, person, letter, answer.number)
+            withdraw = partial(self._withdraw, user, logged, answer.number)
             self._loop.after(delay, withdraw)
 
-    def _withdraw(self, person: Person, letter: Letter, number: int) -> None:
+    def _withdraw(self, user: User, logged: LoggedMessage, number: int) -> None:
         # After a vault was put back the number may be another message's.
-        if letter.is_held and person.node.is_up:
-            letter.is_withdrawn = True
-            person.ask(WithdrawMessage(number), partial(self._withdrawn, person))
+        if logged.is_held and user.node.is_up:
+            logged.is_withdrawn = True
+            user.ask(WithdrawMessage(number), partial(self._withdrawn, user))
 
-    def _withdrawn(self, person: Person, answer: Answer) -> None:
+    def _withdrawn(self, user: User, answer: Answer) -> None:
         assert isinstance(answer, MessageAnswer)
-        self._told(person, answer)
+        self._told(user, answer)
 
     # --- Probes -----------------------------------------------------------------------------------
 
     def _look(self) -> None:
-        for person in self._people.present:
-            self._people.look_around(person)
+        for user in self._users.present:
+            self._users.look_around(user)
 
     def _probe(self) -> None:
         """Everybody writes to all with whom the knowing is mutual."""
         self.strangers_count = 0
-        for person in self._people.present:
-            for friend in person.friends:
-                other = self._people.everybody[friend]
-                if self._people.are_mutual(person, other):
+        for user in self._users.present:
+            for friend in user.friends:
+                other = self._users.everybody[friend]
+                if self._users.are_mutual(user, other):
                     self._write_to(
-                        person, friend, other.identity_key, chance=self._chance, is_probe=True
+                        user, friend, other.identity_key, chance=self._chance, is_probe=True
                     )
-                elif person.index < friend:
+                elif user.index < friend:
                     self.strangers_count += 1
 
     def _renew(self) -> None:
         """Who hears that a contact got nothing asks for new keys; once for each pair."""
-        pairs: dict[tuple[int, int], Letter] = {}
-        for letter in self._ledger.letters:
-            if letter.is_probe:
-                pairs[letter.sender, letter.recipient] = letter
+        pairs: dict[tuple[int, int], LoggedMessage] = {}
+        for logged in self._message_log.messages:
+            if logged.is_probe:
+                pairs[logged.sender, logged.recipient] = logged
         renewed: dict[tuple[int, int], None] = {}
-        for (sender, recipient), letter in pairs.items():
+        for (sender, recipient), logged in pairs.items():
             pair = (min(sender, recipient), max(sender, recipient))
-            if letter.delivered_at is None and pair not in renewed:
+            if logged.delivered_at is None and pair not in renewed:
                 renewed[pair] = None
                 self.renewals_count += 1
-                person = self._people.everybody[sender]
-                key = self._people.everybody[recipient].identity_key
-                person.ask(RenewSession(key), _nothing)
+                user = self._users.everybody[sender]
+                key = self._users.everybody[recipient].identity_key
+                user.ask(RenewSession(key), _nothing)
 
     # --- Reading ----------------------------------------------------------------------------------
 
-    def _read(self, person: Person, author: int) -> None:
-        key = person.contacts.get(author)
-        if key is not None and person.node.is_up:
-            self._mark_read(person, author)
-            looked = partial(self._looked, person, author)
-            person.ask(AskMessages(contact=key, mark_read=True), looked)
+    def _read(self, user: User, author: int) -> None:
+        key = user.contacts.get(author)
+        if key is not None and user.node.is_up:
+            self._mark_read(user, author)
+            looked = partial(self._looked, user, author)
+            user.ask(AskMessages(contact=key, mark_read=True), looked)
 
-    def _looked(self, person: Person, author: int, answer: Answer) -> None:
+    def _looked(self, user: User, author: int, answer: Answer) -> None:
         # What came between the asking and the answer is on the page too.
-        self._mark_read(person, author)
+        self._mark_read(user, author)
 
-    def _mark_read(self, person: Person, author: int) -> None:
-        for letter in self._ledger.letters:
-            if letter.recipient == person.index and letter.sender == author and letter.is_shown:
-                letter.is_read = True
+    def _mark_read(self, user: User, author: int) -> None:
+        for logged in self._message_log.messages:
+            if logged.recipient == user.index and logged.sender == author and logged.is_shown:
+                logged.is_read = True
 
-    def _keep_order(self, person: Person, friend: int, answer: Answer) -> None:
+    def _keep_order(self, user: User, friend: int, answer: Answer) -> None:
         assert isinstance(answer, MessagesAnswer)
-        self.orders[person.index, friend] = [message.id for message in answer.messages]
+        self.orders[user.index, friend] = [message.id for message in answer.messages]
 
-    def _page(self, person: Person, after: int, read: list[str], answer: Answer) -> None:
+    def _page(self, user: User, after: int, read: list[str], answer: Answer) -> None:
         """Page through a history; the whole of it goes to the ledger."""
         assert isinstance(answer, MessagesAnswer)
         for message in answer.messages:
             if message.is_mine:
-                self._told(person, message)
+                self._told(user, message)
         read = read + [message.text for message in answer.messages]
         after = max([after, *(message.number for message in answer.messages)])
         if answer.has_more:
             command = AskMessages(after=after, limit=MESSAGES_PER_PAGE_MAX)
-            person.ask(command, partial(self._page, person, after, read))
+            user.ask(command, partial(self._page, user, after, read))
         else:
-            self._ledger.hold_history(person.index, read)
+            self._message_log.hold_history(user.index, read)
 
 
 def _nothing(_: Answer) -> None:

@@ -36,16 +36,16 @@ from mesh.errors import UserError
 from mesh.events import ContactAdded, Event
 from mesh.limits import CHORES_INTERVAL_MS, VOUCHES_DELAY_MS
 from sim.hosts.databases import MemoryDatabase
-from sim.hosts.host import Laptop
+from sim.hosts.host import Host
 from sim.hosts.virtual_node import Surroundings, VirtualNode
-from sim.invariants.invariants import L1, BrokenPromise
+from sim.invariants.invariants import L1, BrokenInvariant
 from sim.kernel.entropy import Draws
 from sim.kernel.loop import Loop
 from sim.kernel.trace import Trace
 from sim.network.discovery import AnnouncementRules, Discovery
 from sim.network.virtual_network import VirtualNetwork
 from sim.network.wires import StreamRules
-from sim.users.user import Person
+from sim.users.user import User
 
 TICK_US: Final = 1_000
 LOOKED_US: Final = 1_000_000
@@ -63,7 +63,7 @@ VOUCHED_US: Final = (VOUCHES_DELAY_MS[1] + 10_000) * 1_000
 
 MEETING_US: Final = AGREED_US + VOUCHED_US
 
-LINE: Final = StreamRules(
+WIRE: Final = StreamRules(
     latency_min_us=1_000,
     latency_max_us=1_000,
     jitter_us=0,
@@ -88,11 +88,11 @@ Pair = tuple[int, int]
 
 
 @dataclass(slots=True)
-class Meetings:
+class PriorContacts:
     """All meetings of one world, and what people have after them."""
 
     seed: int
-    laptop: Callable[[int, int], Laptop]
+    host: Callable[[int, int], Host]
     """(whose, whom they meet) -> a new machine for one meeting."""
 
     trace: Trace
@@ -103,7 +103,7 @@ class Meetings:
     """When in its first day the world begins."""
 
     sending: Callable[[int, bytes], None]
-    parted: Callable[[int, Laptop], None]
+    parted: Callable[[int, Host], None]
     """Told of each machine after its meeting, so that it can be looked at."""
 
     vaults: dict[int, MemoryDatabase] = field(default_factory=dict)
@@ -122,45 +122,45 @@ class Meetings:
 
     def _meet(self, one: int, other: int, begins_us: int) -> None:
         both = (one, other)
-        laptops = {index: self._unpack(index, both) for index in both}
-        meeting = _Meeting(self, laptops, begins_us)
+        hosts = {index: self._unpack(index, both) for index in both}
+        meeting = _Meeting(self, hosts, begins_us)
         meeting.agree()
         if any(self._friends.get(index) for index in both):
             meeting.vouch()
         meeting.part()
         self.trace.record(0, "met", one, other, meeting.trace.hexdigest().encode())
-        for person in meeting.people:
-            self.parted(person.index, laptops[person.index])
-            self.vaults[person.index] = laptops[person.index].take_vault()
-            self.keys[person.index] = person.identity_key
-            self._friends[person.index] = self._friends.get(person.index, 0) + 1
+        for user in meeting.users:
+            self.parted(user.index, hosts[user.index])
+            self.vaults[user.index] = hosts[user.index].take_vault()
+            self.keys[user.index] = user.identity_key
+            self._friends[user.index] = self._friends.get(user.index, 0) + 1
 
-    def _unpack(self, index: int, both: Pair) -> Laptop:
-        laptop = self.laptop(index, both[0] + both[1] - index)
+    def _unpack(self, index: int, both: Pair) -> Host:
+        host = self.host(index, both[0] + both[1] - index)
         if index in self.vaults:
-            laptop.bring_vault(self.vaults[index])
-        return laptop
+            host.bring_vault(self.vaults[index])
+        return host
 
 
 class _Meeting:
     """Two people with their machines."""
 
-    def __init__(self, around: Meetings, laptops: dict[int, Laptop], begins_us: int) -> None:
+    def __init__(self, around: PriorContacts, hosts: dict[int, Host], begins_us: int) -> None:
         self.loop = Loop(tick_us=TICK_US)
         self.trace = Trace()
-        self._laptops = laptops
+        self._hosts = hosts
         self._network = VirtualNetwork(
             loop=self.loop,
-            rules=LINE,
-            networks=dict.fromkeys(laptops, (0,)),
-            near={index: {} for index in laptops},
+            rules=WIRE,
+            networks=dict.fromkeys(hosts, (0,)),
+            near={index: {} for index in hosts},
             seed=around.seed,
         )
         self._discovery = Discovery(
             loop=self.loop,
             network=self._network,
             rules=AnnouncementRules(delay_max_us=0, loss=0),
-            draws=Draws(around.seed, "meeting", *laptops),
+            draws=Draws(around.seed, "meeting", *hosts),
         )
         surroundings = Surroundings(
             loop=self.loop,
@@ -171,68 +171,70 @@ class _Meeting:
             emitted=self._emitted,
             sending=around.sending,
         )
-        self.people = [
-            Person(
+        self.users = [
+            User(
                 index,
-                VirtualNode(index, laptop, surroundings, wall_offset_us=begins_us),
+                VirtualNode(index, host, surroundings, wall_offset_us=begins_us),
                 self.loop,
                 _refused,
                 _passed_over,
             )
-            for index, laptop in laptops.items()
+            for index, host in hosts.items()
         ]
-        for person in self.people:
-            is_known = person.index in around.keys
-            first = AskIdentity() if is_known else CreateIdentity(f"person {person.index}")
-            person.node.boot()
-            person.ask(first, partial(self._named, person))
+        for user in self.users:
+            is_known = user.index in around.keys
+            first = AskIdentity() if is_known else CreateIdentity(f"person {user.index}")
+            user.node.boot()
+            user.ask(first, partial(self._named, user))
 
     def agree(self) -> None:
         """Run until both have what they need to write to each other, and nothing is on its way."""
-        host, guest = self.people
+        inviter, guest = self.users
         self.loop.run_until(COME_US)
-        self._network.meet(host.index, guest.index)
-        self._discovery.met(host.index, guest.index)
-        host.ask(CreateInvite(), self._invited)
-        while not (self._is_ready(host, guest) and self._is_ready(guest, host)):
+        self._network.meet(inviter.index, guest.index)
+        self._discovery.met(inviter.index, guest.index)
+        inviter.ask(CreateInvite(), self._invited)
+        while not (self._is_ready(inviter, guest) and self._is_ready(guest, inviter)):
             if self.loop.now >= AGREED_US:
-                detail = f"nodes {host.index} and {guest.index} met and could not become contacts"
-                raise BrokenPromise(L1, detail)
+                detail = (
+                    f"nodes {inviter.index} and {guest.index} met and could not become contacts"
+                )
+                raise BrokenInvariant(L1, detail)
             self.loop.run_until(self.loop.now + LOOKED_US)
 
     def vouch(self) -> None:
         """Tell each other whose keys to vouch for, over a link that proves whose it is."""
-        for person in self.people:
-            person.node.crash(is_silent=False)
-            person.node.boot()
+        for user in self.users:
+            user.node.crash(is_silent=False)
+            user.node.boot()
         self.loop.run_until(self.loop.now + VOUCHED_US)
 
     def part(self) -> None:
         """Switch both machines off; S18 holds of what they sent."""
-        for person in self.people:
-            person.node.crash(is_silent=False)
+        for user in self.users:
+            user.node.crash(is_silent=False)
         self._network.require_conservation()
 
-    def _is_ready(self, person: Person, other: Person) -> bool:
-        vault = self._laptops[person.index].vault
+    def _is_ready(self, user: User, other: User) -> bool:
+        vault = self._hosts[user.index].vault
         (is_all_told,) = vault.execute(_IS_ALL_TOLD).fetchall()
         (is_ready,) = vault.execute(_IS_READY, (bytes.fromhex(other.identity_key),)).fetchall()
         return bool(is_all_told[0] and is_ready[0])
 
     # --- What they do ---------------------------------------------------------------------------
 
-    def _named(self, person: Person, answer: Answer) -> None:
+    def _named(self, user: User, answer: Answer) -> None:
         assert isinstance(answer, IdentityAnswer)
-        person.identity_key = answer.key
+        user.identity_key = answer.key
 
     def _invited(self, answer: Answer) -> None:
         assert isinstance(answer, InviteAnswer)
-        self.people[1].ask(AddContact(answer.link), _nothing)
+        self.users[1].ask(AddContact(answer.link), _nothing)
 
     def _emitted(self, node: int, event: Event) -> None:
         if isinstance(event, ContactAdded) and event.contact.is_request:
-            host = next(person for person in self.people if person.index == node)
-            host.ask(AcceptRequest(event.contact.key), _nothing)
+            inviter = next(user for user in self.users if user.index == node)
+            inviter.ask(AcceptRequest(event.contact.key), _nothing)
 
 
 def _turns(pairs: Sequence[Pair]) -> list[list[Pair]]:

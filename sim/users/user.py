@@ -30,7 +30,7 @@ class _Question:
 
 
 @dataclass(slots=True)
-class Person:
+class User:
     """Who sits at a node. `index` is who they are: on a cloned machine, the cloned one."""
 
     index: int

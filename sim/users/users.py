@@ -37,27 +37,27 @@ from mesh.events import (
 )
 from mesh.limits import MESSAGES_PER_PAGE_MAX
 from sim.hosts.virtual_node import VirtualNode
-from sim.invariants.exclusion import ShutOut
-from sim.invariants.message_log import Ledger, Letter
+from sim.invariants.exclusion import Exclusion
+from sim.invariants.message_log import LoggedMessage, MessageLog
 from sim.kernel.entropy import Chance
 from sim.kernel.loop import Loop
 from sim.schema.scenario import Only, Workload
-from sim.users.user import Person
+from sim.users.user import User
 
 ABSENT_AGAIN_US: Final = 5_000_000
 """Two who would befriend each other while a node is off try again after so long."""
 
-Told = Callable[[Person, MessageAnswer], None]
+Told = Callable[[User, MessageAnswer], None]
 """(whose message, what their node says of it)."""
 
-Shown = Callable[[Person, Letter], None]
+Shown = Callable[[User, LoggedMessage], None]
 
 
 def _nobody(_: Answer) -> None:
     """Nothing follows from the answer."""
 
 
-class People:
+class Users:
     """Everybody, and whom they know. `spares` are second machines: (node, whose)."""
 
     def __init__(
@@ -69,7 +69,7 @@ class People:
         spares: Sequence[tuple[VirtualNode, int]] = (),
         workload: Workload,
         only: Only,
-        ledger: Ledger,
+        message_log: MessageLog,
         told: Told,
         shown: Shown,
         reach: Callable[[str], None],
@@ -77,7 +77,7 @@ class People:
         self._loop = loop
         self._workload = workload
         self._only = only
-        self._ledger = ledger
+        self._message_log = message_log
         self._told = told
         self._shown = shown
         self._reach = reach
@@ -88,26 +88,26 @@ class People:
         self._past = Chance(seed, "met before")
         self._nodes_by_key: dict[str, int] = {}
         self.refusals: dict[str, int] = {}
-        self.shut_out = ShutOut()
+        self.exclusion = Exclusion()
         self.met_before: list[tuple[int, int]] = []
         """Pairs that are contacts when the world begins, once all is planned."""
 
-        self.everybody = [Person(node.index, node, loop, self._refused, reach) for node in nodes]
-        self._by_node = {person.index: person for person in self.everybody}
-        self.present = [person for person in self.everybody if only.has_node(person.index)]
+        self.everybody = [User(node.index, node, loop, self._refused, reach) for node in nodes]
+        self._by_node = {user.index: user for user in self.everybody}
+        self.present = [user for user in self.everybody if only.has_node(user.index)]
         for spare, index in spares:
-            self._by_node[spare.index] = Person(index, spare, loop, self._refused, reach)
-        for person in self.everybody:
-            person.is_reader = self._habits.is_true(workload.read_share)
+            self._by_node[spare.index] = User(index, spare, loop, self._refused, reach)
+        for user in self.everybody:
+            user.is_reader = self._habits.is_true(workload.read_share)
 
     def plan(self, late: Mapping[int, int]) -> None:
         """Plan boots and friendships; some are switched on `late`."""
         workload, chance = self._workload, self._chance
-        for person in self.everybody:
+        for user in self.everybody:
             when = chance.below(_us(workload.boot_within_s) + 1)
-            when = late.get(person.index, when)
-            if self._only.has_node(person.index):
-                self._loop.at(when, partial(self._first_boot, person))
+            when = late.get(user.index, when)
+            if self._only.has_node(user.index):
+                self._loop.at(when, partial(self._first_boot, user))
         for one, other in self._friendships():
             when = chance.between(*map(_us, workload.befriend_between_s))
             is_crossing = self._habits.is_true(workload.crossing_share)
@@ -126,16 +126,16 @@ class People:
             self.everybody[node].identity_key = key
             self._nodes_by_key[key] = node
 
-    def person_at(self, node: int) -> Person:
+    def user_at(self, node: int) -> User:
         """Who sits at a node."""
         return self._by_node[node]
 
     @property
     def are_waiting(self) -> bool:
         """Whether something asked has no answer yet."""
-        return any(person.is_waiting for person in self.everybody)
+        return any(user.is_waiting for user in self.everybody)
 
-    def are_mutual(self, one: Person, other: Person) -> bool:
+    def are_mutual(self, one: User, other: User) -> bool:
         """Whether both have each other, as they are now, among their contacts."""
         return bool(
             one.contacts.get(other.index) == other.identity_key
@@ -146,154 +146,154 @@ class People:
 
     def booted_again(self, node: int) -> None:
         """After a restart people look whom they know and what they missed, and ask again."""
-        person = self._by_node[node]
-        if not person.node.is_up:
+        user = self._by_node[node]
+        if not user.node.is_up:
             # Its disk still fails.
             return
-        person.ask_again()
-        if person.identity_key:
-            self.look_around(person)
-            self._catch_up(person)
+        user.ask_again()
+        if user.identity_key:
+            self.look_around(user)
+            self._catch_up(user)
 
     def rolled_back(self, node: int) -> None:
         """A vault was put back: what its person asked is asked no more."""
         self._by_node[node].forget(is_identity_lost=False)
-        self.shut_out.forget(node)
+        self.exclusion.forget(node)
 
     def wiped(self, node: int) -> None:
         """Everything is lost: the same person begins anew, and befriends again whom they knew."""
-        person = self._by_node[node]
-        person.forget(is_identity_lost=True)
-        self.shut_out.forget(node)
-        name = f"person {person.index} again"
-        person.ask(CreateIdentity(name), partial(self._named_again, person))
+        user = self._by_node[node]
+        user.forget(is_identity_lost=True)
+        self.exclusion.forget(node)
+        name = f"person {user.index} again"
+        user.ask(CreateIdentity(name), partial(self._named_again, user))
 
     def cloned(self, spare: int) -> None:
         """A second machine runs: its person knows whom the first one knows."""
-        person = self._by_node[spare]
-        person.identity_key = self._by_node[person.index].identity_key
-        self.look_around(person)
+        user = self._by_node[spare]
+        user.identity_key = self._by_node[user.index].identity_key
+        self.look_around(user)
 
     def lose(self, node: int) -> None:
         """A computer failed for ever, and its person asks nothing any more."""
-        person = self._by_node[node]
-        person.leave()
-        self.present = [other for other in self.present if other is not person]
+        user = self._by_node[node]
+        user.leave()
+        self.present = [other for other in self.present if other is not user]
 
-    def block(self, person: Person, other: int, *, is_blocked: bool) -> None:
+    def block(self, user: User, other: int, *, is_blocked: bool) -> None:
         """A person blocks a contact, or no longer does."""
-        key = person.contacts.get(other)
+        key = user.contacts.get(other)
         if key is not None:
-            person.ask(BlockContact(key, is_blocked), _nobody)
+            user.ask(BlockContact(key, is_blocked), _nobody)
 
-    def use_invite(self, giver: Person, other: Person, link: str) -> None:
+    def use_invite(self, giver: User, other: User, link: str) -> None:
         """Somebody uses an invite that was given to them by hand."""
         self._use(giver, other, AddContact(link))
 
-    def look_around(self, person: Person) -> None:
+    def look_around(self, user: User) -> None:
         """Ask whom this node knows."""
-        person.ask(AskContacts(), partial(self._know_all, person))
+        user.ask(AskContacts(), partial(self._know_all, user))
 
     # --- What their nodes tell them ---------------------------------------------------------------
 
     def happened(self, node: int, event: Event) -> None:
         """A node tells its person something."""
-        person = self._by_node[node]
+        user = self._by_node[node]
         match event:
             case MessageReceived(message=message):
-                self._show(person, message)
+                self._show(user, message)
             case MessageStateChanged(message=message):
-                self._told(person, message)
+                self._told(user, message)
             case ContactAdded(contact=contact):
-                if not person.is_clone:
-                    self.shut_out.require_out(person.index, contact.key)
-                self._know(person, contact)
-                self._welcome(person, contact)
+                if not user.is_clone:
+                    self.exclusion.require_out(user.index, contact.key)
+                self._know(user, contact)
+                self._welcome(user, contact)
             case ContactChanged(contact=contact):
-                self._know(person, contact)
+                self._know(user, contact)
             case _:
                 pass
 
-    def _show(self, person: Person, message: MessageAnswer) -> None:
-        person.seen_to = max(person.seen_to, message.number)
-        author = person.authors.get(message.contact)
+    def _show(self, user: User, message: MessageAnswer) -> None:
+        user.seen_to = max(user.seen_to, message.number)
+        author = user.authors.get(message.contact)
         now = self._loop.now
-        letter = self._ledger.show(
-            person.index, author, message.text, now, is_clone=person.is_clone
+        logged = self._message_log.show(
+            user.index, author, message.text, now, is_clone=user.is_clone
         )
         if author is not None and not self.everybody[author].node.is_up:
             self._reach("author-away")
-        self._shown(person, letter)
+        self._shown(user, logged)
 
-    def _catch_up(self, person: Person) -> None:
+    def _catch_up(self, user: User) -> None:
         """A crash may have come between a commit and its event."""
-        command = AskMessages(after=person.seen_to, limit=MESSAGES_PER_PAGE_MAX)
-        person.ask(command, partial(self._missed, person))
+        command = AskMessages(after=user.seen_to, limit=MESSAGES_PER_PAGE_MAX)
+        user.ask(command, partial(self._missed, user))
 
-    def _missed(self, person: Person, answer: Answer) -> None:
+    def _missed(self, user: User, answer: Answer) -> None:
         assert isinstance(answer, MessagesAnswer)
         for message in answer.messages:
-            is_known = self._ledger.letter_of(person.index, message.text).is_shown
+            is_known = self._message_log.message_of(user.index, message.text).is_shown
             if not (message.is_mine or is_known):
                 self._reach("caught-up")
-                self._show(person, message)
-            person.seen_to = max(person.seen_to, message.number)
+                self._show(user, message)
+            user.seen_to = max(user.seen_to, message.number)
         if answer.has_more:
-            self._catch_up(person)
+            self._catch_up(user)
 
-    def _know(self, person: Person, contact: ContactAnswer) -> None:
+    def _know(self, user: User, contact: ContactAnswer) -> None:
         node = self._nodes_by_key.get(contact.key)
         if node is None:
             return
-        person.authors[contact.id] = node
+        user.authors[contact.id] = node
         # Who wiped their disk is written to under their new identity only.
         if contact.key == self.everybody[node].identity_key:
-            person.contacts[node] = contact.key
+            user.contacts[node] = contact.key
 
-    def _know_all(self, person: Person, answer: Answer) -> None:
+    def _know_all(self, user: User, answer: Answer) -> None:
         assert isinstance(answer, ContactsAnswer)
-        person.contacts.clear()
+        user.contacts.clear()
         for contact in answer.contacts:
-            self._know(person, contact)
+            self._know(user, contact)
 
-    def _welcome(self, person: Person, contact: ContactAnswer) -> None:
+    def _welcome(self, user: User, contact: ContactAnswer) -> None:
         if contact.is_request:
-            person.ask(AcceptRequest(contact.key), _nobody)
-        if person.is_reader:
-            person.ask(SetReadReceipts(contact.key, is_on=True), _nobody)
+            user.ask(AcceptRequest(contact.key), _nobody)
+        if user.is_reader:
+            user.ask(SetReadReceipts(contact.key, is_on=True), _nobody)
         if self._workload.verify_share and self._habits.is_true(self._workload.verify_share):
-            person.ask(VerifyContact(contact.key), _nobody)
+            user.ask(VerifyContact(contact.key), _nobody)
 
     # --- Identities and friendships ---------------------------------------------------------------
 
-    def _first_boot(self, person: Person) -> None:
-        if person.is_gone:
+    def _first_boot(self, user: User) -> None:
+        if user.is_gone:
             return
-        if person.identity_key:
-            person.ask(AskContacts(), partial(self._meet_again, person))
+        if user.identity_key:
+            user.ask(AskContacts(), partial(self._meet_again, user))
         else:
-            person.ask(CreateIdentity(f"person {person.index}"), partial(self._named, person))
-        person.node.boot()
-        person.ask_again()
+            user.ask(CreateIdentity(f"person {user.index}"), partial(self._named, user))
+        user.node.boot()
+        user.ask_again()
 
-    def _meet_again(self, person: Person, answer: Answer) -> None:
-        self._know_all(person, answer)
+    def _meet_again(self, user: User, answer: Answer) -> None:
+        self._know_all(user, answer)
         assert isinstance(answer, ContactsAnswer)
         for contact in answer.contacts:
-            self._welcome(person, contact)
+            self._welcome(user, contact)
 
-    def _named(self, person: Person, answer: Answer) -> None:
+    def _named(self, user: User, answer: Answer) -> None:
         assert isinstance(answer, IdentityAnswer)
-        person.identity_key = answer.key
-        self._nodes_by_key[answer.key] = person.index
+        user.identity_key = answer.key
+        self._nodes_by_key[answer.key] = user.index
 
-    def _named_again(self, person: Person, answer: Answer) -> None:
-        self._named(person, answer)
-        for friend in person.friends:
+    def _named_again(self, user: User, answer: Answer) -> None:
+        self._named(user, answer)
+        for friend in user.friends:
             when = self._chance.between(1_000_000, 10_000_000)
-            self._loop.after(when, partial(self._befriend, person, self.everybody[friend]))
+            self._loop.after(when, partial(self._befriend, user, self.everybody[friend]))
 
-    def _friendships(self) -> list[tuple[Person, Person]]:
+    def _friendships(self) -> list[tuple[User, User]]:
         """Pairs that will know each other; everybody has some, drawn from everywhere."""
         pairs: dict[tuple[int, int], None] = {}
         count = len(self.everybody)
@@ -308,14 +308,14 @@ class People:
             self.everybody[other].friends[one] = None
         return [(self.everybody[one], self.everybody[other]) for one, other in pairs]
 
-    def _befriend(self, one: Person, other: Person) -> None:
+    def _befriend(self, one: User, other: User) -> None:
         """One gives an invite to the other, by hand; the other uses it."""
         if one.node.is_up and other.node.is_up:
             one.ask(CreateInvite(), partial(self._invited, one, other, 0))
         elif not (one.is_gone or other.is_gone):
             self._loop.after(ABSENT_AGAIN_US, partial(self._befriend, one, other))
 
-    def _cross(self, one: Person, other: Person) -> None:
+    def _cross(self, one: User, other: User) -> None:
         """Both give each other an invite, and use what they were given at about the same time."""
         if one.node.is_up and other.node.is_up:
             within_us = _us(self._workload.crossing_within_s)
@@ -325,7 +325,7 @@ class People:
         elif not (one.is_gone or other.is_gone):
             self._loop.after(ABSENT_AGAIN_US, partial(self._cross, one, other))
 
-    def _invited(self, giver: Person, other: Person, delay: int, answer: Answer) -> None:
+    def _invited(self, giver: User, other: User, delay: int, answer: Answer) -> None:
         assert isinstance(answer, InviteAnswer)
         use = partial(self._use, giver, other, AddContact(answer.link))
         if delay:
@@ -333,17 +333,17 @@ class People:
         else:
             use()
 
-    def _use(self, giver: Person, other: Person, command: AddContact) -> None:
+    def _use(self, giver: User, other: User, command: AddContact) -> None:
         is_new = giver.index not in other.contacts
         other.ask(command, partial(self._added, giver, other, is_new=is_new))
 
-    def _added(self, giver: Person, person: Person, answer: Answer, *, is_new: bool) -> None:
+    def _added(self, giver: User, user: User, answer: Answer, *, is_new: bool) -> None:
         assert isinstance(answer, ContactAnswer)
         if is_new:
-            self._added_anew[person.index, giver.index] = None
-            if (giver.index, person.index) in self._added_anew:
+            self._added_anew[user.index, giver.index] = None
+            if (giver.index, user.index) in self._added_anew:
                 self._reach("first-contacts-crossed")
-        self._know(person, answer)
+        self._know(user, answer)
 
     def _refused(self, command: Command, error: UserError) -> None:
         kind = f"{type(command).__name__}: {error.kind}"

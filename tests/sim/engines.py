@@ -3,27 +3,27 @@
 from mesh.crypto.entropy import Entropy
 from mesh.crypto.signing import is_signature_valid
 from mesh.engine.door import EngineSettings
-from sim.hosts.driver_protocol import Plant
-from sim.hosts.host import Laptop
+from sim.hosts.driver_protocol import Injection
+from sim.hosts.host import Host
 from sim.hosts.host_factory import SIMULATED_MESH
 from sim.hosts.modelled_kem import ModelledKem
 from sim.kernel.entropy import Chance, SeededEntropy
 
 
-def laptop_of(
+def host_of(
     seed: int,
     *,
     entropy: Entropy | None = None,
-    plant: Plant | None = None,
-    watched: tuple[int, Chance] | None = None,
-) -> Laptop:
+    inject: Injection | None = None,
+    observed: tuple[int, Chance] | None = None,
+) -> Host:
     """An empty one; `watched` names the node and draws which of its lives have a twin."""
-    return Laptop(
+    return Host(
         settings=EngineSettings(parameters=SIMULATED_MESH),
         entropy=SeededEntropy(seed, "node") if entropy is None else entropy,
         chance=Chance(seed, "minting"),
         kem=ModelledKem(),
         verify=is_signature_valid,
-        plant=plant,
-        watched=watched,
+        inject=inject,
+        observed=observed,
     )

@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from sim.commands.mutant_search import Hunt, Row
+from sim.commands.mutant_search import MutantSearch, Row
 from sim.lab.commands.route import Carried
 from sim.lab.commands.survive import Moment
 from sim.lab.maelstrom.workload import Scores
@@ -16,7 +16,7 @@ from sim.lab.models.holders import Reached
 from sim.sweeps.records import read_records
 from sim.sweeps.summing_up import Summary
 from tests.sim.calling import call
-from tests.sim.three_users import THREE_PEOPLE
+from tests.sim.three_users import THREE_USERS
 
 BUG = ("--bug", "told-twice")
 CONTACTS = "0 CONN 0 1 up\n50 CONN 0 1 down\n60 CONN 1 2 up\n90 CONN 1 2 down\n"
@@ -25,7 +25,7 @@ MESSAGES = "1 C M1 0 1 1000\n2 C M2 0 2 1000\n3 C M3 2 0 1000\n"
 
 def small(folder: Path) -> str:
     path = folder / "small.toml"
-    path.write_text(THREE_PEOPLE)
+    path.write_text(THREE_USERS)
     return str(path)
 
 
@@ -109,7 +109,7 @@ def test_a_hunt_says_a_row_for_each_bug() -> None:
     [row] = msgspec.json.decode(call(0, *asked), type=list[Row])
     assert (row.bug, row.promise, row.seed, row.is_complete) == ("told-twice", "S2", 1, True)
     assert row.faults is None
-    unfound = Hunt("told-twice", None, None, 1.5)
+    unfound = MutantSearch("told-twice", None, None, 1.5)
     assert (unfound.row.seed, unfound.row.is_complete) == (None, False)
     assert "none" in unfound.line
 

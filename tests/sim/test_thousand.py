@@ -39,12 +39,11 @@ def test_a_thousand_nodes_are_joined_and_carry_what_some_write() -> None:
     world.run(lambda world: None)
     # Every promise held, and with L4 that all are joined.
     assert sum(node.is_up for node in world.nodes) == 1_000
-    written = world.ledger.confirmed_count
+    written = world.message_log.confirmed_count
     assert 2 <= written <= 5
-    assert world.ledger.delivered_count == written
+    assert world.message_log.delivered_count == written
     carried = [
-        laptop.store.execute("SELECT id FROM envelopes").fetchall()
-        for laptop in world.laptops.values()
+        host.store.execute("SELECT id FROM envelopes").fetchall() for host in world.hosts.values()
     ]
     assert all(len(each) == written for each in carried)
     assert world.copies_per_delivery <= 2.6

@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from sim.invariants.message_log import Letter
+from sim.invariants.message_log import LoggedMessage
 from sim.run.world import Options, World
 from sim.schema.scenario import parse_scenario
 
 pytestmark = pytest.mark.world
 
-PEOPLE = """
+USERS = """
 schema = 1
 name = "grounds"
 summary = "A few people on some ground."
@@ -66,7 +66,7 @@ VILLAGES = "\n".join(
 
 
 def ran(topology: str) -> World:
-    scenario = parse_scenario(PEOPLE.format(topology=topology))
+    scenario = parse_scenario(USERS.format(topology=topology))
     world = World(scenario, Options(seed=2, is_crypto_real=False))
     world.run(lambda world: None)
     return world
@@ -101,8 +101,8 @@ def test_mail_crosses_a_fixed_graph_hop_by_hop(
     Path("eight.graphml").write_text(FIGURE_OF_EIGHT)
     keys, edges_count = GRAPHS[kind]
     world = ran(f'kind = "{kind}"\n{keys}')
-    assert world.ledger.delivered_count == world.ledger.confirmed_count > 8
-    edges = dict.fromkeys(world.ground.edges)
+    assert world.message_log.delivered_count == world.message_log.confirmed_count > 8
+    edges = dict.fromkeys(world.layout.edges)
     assert len(edges) == edges_count or edges_count is None
     links = [(min(link), max(link)) for link in world.network.links()]
     # Engines choose their links, and have no others to choose from.
@@ -111,7 +111,7 @@ def test_mail_crosses_a_fixed_graph_hop_by_hop(
 
 @pytest.mark.parametrize("topology", [COURIERS, WALKS], ids=["couriers", "walks"])
 def test_mail_is_carried_where_no_path_ever_stands(topology: str) -> None:
-    assert early_letters(ran(topology))
+    assert early_messages(ran(topology))
 
 
 def test_who_walks_as_a_file_says_carries_mail_between_two_villages(
@@ -119,20 +119,22 @@ def test_who_walks_as_a_file_says_carries_mail_between_two_villages(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     Path("villages.ns").write_text(VILLAGES)
-    early = early_letters(ran(ORDERS))
+    early = early_messages(ran(ORDERS))
     village = [node // 3 for node in range(WALKER)]
     across = [one for one in early if WALKER not in (one.sender, one.recipient)]
     assert any(village[one.sender] != village[one.recipient] for one in across)
 
 
-def early_letters(world: World) -> list[Letter]:
+def early_messages(world: World) -> list[LoggedMessage]:
     """What arrived before all came together; all the rest has arrived since."""
-    assert world.ledger.delivered_count == world.ledger.confirmed_count > 8
-    assert world.terrain.moves_count + world.terrain.meetings_count > 3
-    end = world.ground.ends_at
-    return [letter for letter in world.ledger.letters if (letter.delivered_at or end) < end]
+    assert world.message_log.delivered_count == world.message_log.confirmed_count > 8
+    assert world.topology_changes.moves_count + world.topology_changes.meetings_count > 3
+    end = world.layout.ends_at
+    return [
+        message for message in world.message_log.messages if (message.delivered_at or end) < end
+    ]
 
 
 def test_of_those_who_never_come_together_nothing_is_demanded() -> None:
     world = ran(WALKS + "\ngathers = false")
-    assert world.ledger.delivered_count < world.ledger.confirmed_count
+    assert world.message_log.delivered_count < world.message_log.confirmed_count

@@ -6,7 +6,7 @@ again. `told-twice` and `tag-unread` break their promises in it at once.
 
 from typing import Final
 
-THREE_PEOPLE: Final = """
+THREE_USERS: Final = """
 schema = 1
 name = "small"
 summary = "Three people write to each other for ten seconds, and one may crash."

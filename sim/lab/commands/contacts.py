@@ -8,7 +8,7 @@ import click
 from mesh.errors import UserError
 from sim.commands.json_output import say_json
 from sim.commands.progress import clear_line, is_watched, world_line
-from sim.lab.models.engine_on_contacts import Sheet, carry_beside_routers
+from sim.lab.models.engine_on_contacts import Results, carry_beside_routers
 from sim.run.runner import Request, scenario_of
 from sim.run.world import Options
 
@@ -38,7 +38,7 @@ def contacts_command(
     """
     is_shown = is_watched()
     try:
-        sheet = carry_beside_routers(
+        results = carry_beside_routers(
             scenario_of(Request(name=scenario, seed=seed, nodes=nodes, settings=settings)),
             Options(seed=seed, is_crypto_real=False),
             world_line(is_shown=is_shown),
@@ -48,22 +48,22 @@ def contacts_command(
     if is_shown:
         clear_line()
     if is_json:
-        say_json(sheet)
+        say_json(results)
     else:
-        _print(sheet)
-    sys.exit(FAILED if sheet.broken or sheet.sooner_than_bound else 0)
+        _print(results)
+    sys.exit(FAILED if results.broken or results.sooner_than_bound else 0)
 
 
-def _print(sheet: Sheet) -> None:
-    click.echo(f"{sheet.nodes} nodes, {sheet.letters} letters, seed {sheet.seed}")
+def _print(results: Results) -> None:
+    click.echo(f"{results.nodes} nodes, {results.letters} letters, seed {results.seed}")
     click.echo(f"{'':<10}{'delivered':>10}{'mean':>12}{'median':>12}")
-    for name, one in sheet.rows.items():
+    for name, one in results.rows.items():
         click.echo(f"{name:<10}{one.count:>10}{one.mean_s:>10.1f} s{one.median_s:>10.1f} s")
     click.echo(
-        f"engines: {sheet.virtual_s:,.0f} s in {sheet.cpu_s:.1f} s of CPU, "
-        f"{sheet.virtual_s / max(sheet.cpu_s, 0.001):,.0f} times real time"
+        f"engines: {results.virtual_s:,.0f} s in {results.cpu_s:.1f} s of CPU, "
+        f"{results.virtual_s / max(results.cpu_s, 0.001):,.0f} times real time"
     )
-    if sheet.broken:
-        click.echo(f"broken: {', '.join(sheet.broken)}; `run` says how")
-    if sheet.sooner_than_bound:
-        click.echo(f"{sheet.sooner_than_bound} letters came sooner than they can")
+    if results.broken:
+        click.echo(f"broken: {', '.join(results.broken)}; `run` says how")
+    if results.sooner_than_bound:
+        click.echo(f"{results.sooner_than_bound} letters came sooner than they can")

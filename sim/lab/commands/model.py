@@ -9,7 +9,7 @@ from sim.commands.json_output import say_json
 from sim.commands.progress import clear_line, is_watched, world_line
 from sim.lab.models.array_model import measure
 from sim.lab.models.cross_validation import hold_together
-from sim.lab.models.curves import CURVE_MS, Sheet
+from sim.lab.models.curves import CURVE_MS, Results
 
 EXAMPLES: Final = """\b
 Examples:
@@ -38,29 +38,29 @@ def model_command(
     is_shown = is_watched()
     try:
         if has_engine:
-            sheet = hold_together(nodes, posts, seed, world_line(is_shown=is_shown))
+            results = hold_together(nodes, posts, seed, world_line(is_shown=is_shown))
             if is_shown:
                 clear_line()
         else:
-            sheet = measure(nodes, degree, posts, seed)
+            results = measure(nodes, degree, posts, seed)
     except UserError as error:
         raise click.UsageError(str(error)) from None
     if is_json:
-        say_json(sheet)
+        say_json(results)
     else:
-        _print(sheet)
+        _print(results)
 
 
-def _print(sheet: Sheet) -> None:
-    click.echo(f"{sheet.nodes:,} nodes, {sheet.links:,} links, seed {sheet.seed}")
+def _print(results: Results) -> None:
+    click.echo(f"{results.nodes:,} nodes, {results.links:,} links, seed {results.seed}")
     curve = "".join(f"{f'{moment} ms':>9}" for moment in CURVE_MS)
     head = f"{'':<14}{'posts':>6}{'copies':>8}{'p50':>8}{'p99':>8}{'max':>8}{'coverage':>10}"
     click.echo(f"{head}   after{curve}")
-    for name, one in sheet.figures.items():
+    for name, one in results.figures.items():
         times = "".join(f"{f'{ms:.0f} ms':>8}" for ms in (one.p50_ms, one.p99_ms, one.max_ms))
         shares = " " * 8 + "".join(f"{share:>9.1%}" for share in one.curve)
         click.echo(
             f"{name:<14}{one.posts:>6}{one.copies:>8.2f}{times}{one.coverage:>10.2%}{shares}"
         )
-    took = ", ".join(f"{name} {seconds:.2f} s" for name, seconds in sheet.cpu_s.items())
-    click.echo(f"CPU: {took}; {sheet.resident_mb:,} MB resident")
+    took = ", ".join(f"{name} {seconds:.2f} s" for name, seconds in results.cpu_s.items())
+    click.echo(f"CPU: {took}; {results.resident_mb:,} MB resident")

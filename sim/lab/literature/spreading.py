@@ -15,7 +15,7 @@ HEALED_NODES: Final = 200
 HEALED_POSTS: Final = 50
 
 
-class Ground(TypedDict, total=False):
+class Layout(TypedDict, total=False):
     """What a case is made with."""
 
     shape: Shape
@@ -25,7 +25,7 @@ class Ground(TypedDict, total=False):
 
 
 RANDOM: Final = "random, 1 KiB"
-GROUNDS: Final[Mapping[str, Ground]] = {
+GROUNDS: Final[Mapping[str, Layout]] = {
     RANDOM: {},
     "random, 16 KiB": {"size": 16_384},
     "random, 30 % lie": {"liars": 0.3},

@@ -6,7 +6,7 @@ from typing import Final
 
 from sim.lab.literature.studies import SEEDS, Bound, Experiment, Golden, Scope
 from sim.lab.models.survivors import Internet
-from sim.run.forks import CAN_FORK, try_futures
+from sim.run.forks import CAN_FORK, try_forks
 
 NODES: Final = 10_000
 WARM_S: Final = 900
@@ -53,7 +53,7 @@ def _run(nodes: int, seed: int) -> dict[str, float]:
     found = {"links before": internet.links_mean}
     if CAN_FORK:
         fates = [partial(_fail, failed=failed) for failed in REACHED]
-        for fate in try_futures(internet, fates, dict[str, float]):
+        for fate in try_forks(internet, fates, dict[str, float]):
             found |= fate
         return found
     for failed in REACHED:

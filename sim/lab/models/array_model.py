@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 import psutil
 
-from sim.lab.models.curves import Course, Figures, Sheet, figures_of
+from sim.lab.models.curves import Figures, PostCurve, Results, figures_of
 from sim.lab.models.pushing import TICK_US, Pushing, Rules
 from sim.lab.models.vectorised import NEVER, Graph, bodies_sent, pushed, random_graph
 
@@ -16,7 +16,7 @@ POST_EVERY: Final = 1_000_000 // TICK_US
 """A second, in ticks."""
 
 
-def measure(nodes: int, degree: int, posts: int, seed: int) -> Sheet:
+def measure(nodes: int, degree: int, posts: int, seed: int) -> Results:
     """One plain flood over a random graph, and posts under the rules of the node."""
     stopwatch = _Stopwatch()
     graph = random_graph(nodes, degree, LATENCY_US, seed)
@@ -34,7 +34,7 @@ def measure(nodes: int, degree: int, posts: int, seed: int) -> Sheet:
         later = [pushing.post(author, n * POST_EVERY) for n, author in enumerate(authors[1:], 1)]
         stopwatch.note("later")
         figures["later"] = figures_of(later)
-    return Sheet(
+    return Results(
         nodes=nodes,
         links=len(graph.target) // 2,
         seed=seed,
@@ -50,7 +50,7 @@ def _flood(graph: Graph) -> Figures:
     arrival = pushed(in_ticks, 0)
     others = arrival[(arrival != NEVER) & (arrival != 0)]
     after_ms = others * (TICK_US / 1_000)
-    return figures_of([Course(graph.nodes_count, after_ms, bodies_sent(graph, arrival))])
+    return figures_of([PostCurve(graph.nodes_count, after_ms, bodies_sent(graph, arrival))])
 
 
 class _Stopwatch:

@@ -20,11 +20,11 @@ import psutil
 from mesh.errors import UserError
 from mesh.ids import EnvelopeId, Instant, LinkId
 from mesh.replication.spreading import Spreading
-from sim.invariants.purity_guards import TRAPS
-from sim.lab.models.curves import Course, Sheet, figures_of
+from sim.invariants.purity_guards import PURITY_GUARDS
+from sim.lab.models.curves import PostCurve, Results, figures_of
 from sim.lab.models.pushing import TICK_US, Pushing, Rules
 from sim.lab.models.vectorised import graph_of_lines
-from sim.patching import Swap, swapped
+from sim.patching import Patch, patched
 from sim.run.world import Options, World
 from sim.schema.scenario import Scenario, load_scenario
 from sim.schema.settings import with_settings
@@ -41,7 +41,7 @@ MEETINGS: Final = 50
 
 def hold_together(
     nodes: int, posts: int, seed: int, progress: Callable[[World], None] = lambda world: None
-) -> Sheet:
+) -> Results:
     """Let about so many letters be written in a world of engines, and post the same in the model.
 
     In the first post every link is eager; in the later ones links are pruned.
@@ -57,16 +57,16 @@ def hold_together(
             world.run_until((second + 1) * 1_000_000)
     engine_cpu_s = time.process_time() - started
     pushing = Pushing(graph_of_lines(nodes, lines), _rules(world.scenario), seed=seed)
-    engine: list[Course] = []
-    model: list[Course] = []
-    for id_, arrivals in world.watch.arrivals.by_envelope.items():
+    engine: list[PostCurve] = []
+    model: list[PostCurve] = []
+    for id_, arrivals in world.observers.arrivals.by_envelope.items():
         author, at = next(iter(arrivals.items()))
         others = [one - at for node, one in arrivals.items() if node != author]
-        engine.append(Course(nodes, np.asarray(others) / 1_000, bodies.get(id_, 0)))
+        engine.append(PostCurve(nodes, np.asarray(others) / 1_000, bodies.get(id_, 0)))
         model.append(pushing.post(author, at // TICK_US))
     if len(engine) < 2:
         raise UserError("too-few", f"Of {nodes} people {len(engine)} wrote a letter: ask for more.")
-    return Sheet(
+    return Results(
         nodes=nodes,
         links=len(lines) // 2,
         seed=seed,
@@ -115,9 +115,9 @@ def _counting(bodies: dict[EnvelopeId, int]) -> Iterator[None]:
     came = Spreading.body_came
 
     def counted(spreading: Spreading, link: LinkId, id_: EnvelopeId, now: Instant) -> None:
-        if not TRAPS.is_twin:
+        if not PURITY_GUARDS.is_double:
             bodies[id_] = bodies.get(id_, 0) + 1
         came(spreading, link, id_, now)
 
-    with swapped(Swap(Spreading, "body_came", counted)):
+    with patched(Patch(Spreading, "body_came", counted)):
         yield

@@ -12,7 +12,7 @@ CURVE_MS: Final = (25, 50, 75, 100, 125, 150, 200, 300)
 
 
 @dataclass(frozen=True, slots=True)
-class Course:
+class PostCurve:
     """One post: after how many ms each of the others had it who got it, and how many bodies came.
 
     `nodes` counts all, its author too.
@@ -36,7 +36,7 @@ class Figures(msgspec.Struct, frozen=True):
     """Which share of the nodes had a post after each of `CURVE_MS`, in the mean."""
 
 
-class Sheet(msgspec.Struct, frozen=True):
+class Results(msgspec.Struct, frozen=True):
     """What a command measured: figures by who spread which posts, and what each took."""
 
     nodes: int
@@ -47,14 +47,14 @@ class Sheet(msgspec.Struct, frozen=True):
     resident_mb: int
 
 
-def figures_of(courses: Sequence[Course]) -> Figures:
+def figures_of(post_curves: Sequence[PostCurve]) -> Figures:
     """Of several posts together."""
-    after_ms = np.sort(np.concatenate([course.after_ms for course in courses]))
+    after_ms = np.sort(np.concatenate([post_curve.after_ms for post_curve in post_curves]))
     came = len(after_ms)
-    wanted = sum(course.nodes - 1 for course in courses)
+    wanted = sum(post_curve.nodes - 1 for post_curve in post_curves)
     return Figures(
-        posts=len(courses),
-        copies=round(sum(course.bodies_count for course in courses) / max(1, came), 3),
+        posts=len(post_curves),
+        copies=round(sum(post_curve.bodies_count for post_curve in post_curves) / max(1, came), 3),
         p50_ms=_share_after(after_ms, 0.5),
         p99_ms=_share_after(after_ms, 0.99),
         max_ms=_share_after(after_ms, 1),

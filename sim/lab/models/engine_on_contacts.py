@@ -14,13 +14,13 @@ import msgspec
 
 from mesh.errors import UserError
 from mesh.wire.envelope import SIZE_BYTES
-from sim.invariants.message_log import Letter
+from sim.invariants.message_log import LoggedMessage
 from sim.lab.models.routing import BYTES_PER_SECOND, ROUTERS, Epidemic, Post, Router, Routing
 from sim.run.runner import run_scenario
 from sim.run.world import Options, World
 from sim.schema.scenario import Scenario
 from sim.topology.contacts import Contact
-from sim.topology.topology import stand
+from sim.topology.topology import lay_out
 
 AT_ONCE: Final = 10**15
 """Bytes a second of a transfer that takes no time."""
@@ -40,7 +40,7 @@ class Delivered(msgspec.Struct, frozen=True):
     median_s: float
 
 
-class Sheet(msgspec.Struct, frozen=True, kw_only=True):
+class Results(msgspec.Struct, frozen=True, kw_only=True):
     """All rules on the same contacts."""
 
     nodes: int
@@ -60,27 +60,27 @@ class Sheet(msgspec.Struct, frozen=True, kw_only=True):
 
 def carry_beside_routers(
     scenario: Scenario, options: Options, progress: Callable[[World], None]
-) -> Sheet:
+) -> Results:
     """Let engines and routers carry the same; UserError where a scenario has no contacts."""
-    ground = stand(scenario.nodes, scenario.topology, options.seed)
-    contacts = ground.contacts
+    layout = lay_out(scenario.nodes, scenario.topology, options.seed)
+    contacts = layout.contacts
     if not contacts:
         raise UserError("no-contacts", f"In {scenario.name} nobody meets: choose another scenario.")
     ran = run_scenario(scenario, options, progress)
-    letters = [letter for letter in ran.world.ledger.letters if letter.is_held]
-    posts = [_post(letter) for letter in letters]
+    letters = [message for message in ran.world.message_log.messages if message.is_held]
+    posts = [_post(message) for message in letters]
     soonest = _routed(Epidemic(), contacts, posts, AT_ONCE)
     ours = {
-        str(letter.number): letter.delivered_at - letter.asked_at
-        for letter in letters
-        if letter.delivered_at is not None and letter.delivered_at <= ground.ends_at
+        str(message.number): message.delivered_at - message.asked_at
+        for message in letters
+        if message.delivered_at is not None and message.delivered_at <= layout.ends_at
     }
     rows = {BOUND: soonest, ENGINE: ours}
     rows |= {
         name: _routed(router(), contacts, posts, BYTES_PER_SECOND)
         for name, router in ROUTERS.items()
     }
-    return Sheet(
+    return Results(
         nodes=scenario.nodes,
         seed=options.seed,
         letters=len(letters),
@@ -94,10 +94,10 @@ def carry_beside_routers(
     )
 
 
-def _post(letter: Letter) -> Post:
-    needed = len(letter.text.encode()) + SEALED_BYTES
+def _post(message: LoggedMessage) -> Post:
+    needed = len(message.text.encode()) + SEALED_BYTES
     size = min(each for each in SIZE_BYTES if each >= needed)
-    return Post(letter.asked_at, str(letter.number), letter.sender, letter.recipient, size)
+    return Post(message.asked_at, str(message.number), message.sender, message.recipient, size)
 
 
 def _routed(

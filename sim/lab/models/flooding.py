@@ -18,12 +18,12 @@ from mesh.posting.standing import Depth
 from mesh.storage.store import Store
 from mesh.wire.envelope import SIZE_BYTES
 from sim.adversaries.compromised import Orders
-from sim.invariants.stored_mail import Waited
+from sim.invariants.stored_mail import StoredMessage
 from sim.lab.models.holders import Links, reaches
 from sim.lab.models.plain_queue import PLAIN_QUEUE
-from sim.run.forks import try_futures
+from sim.run.forks import try_forks
 from sim.run.world import Options, World
-from sim.schema.adversary_table import Hostile
+from sim.schema.adversary_table import AdversaryTable
 from sim.schema.node_tables import DutyCycles
 from sim.schema.scenario import Scenario
 
@@ -99,16 +99,16 @@ def try_floods(
     flood, naps = _tables(scenario)
     world = World(scenario, Options(seed=seed, is_crypto_real=False))
     world.run_until(round(flood.from_s * 1_000_000))
-    futures: list[Callable[[World], Trial]] = [
+    forks: list[Callable[[World], Trial]] = [
         partial(_try, flood, naps, stores, count, attackers)
         for count in hostile_counts
         for stores in kinds
     ]
-    return try_futures(world, futures, Trial)
+    return try_forks(world, forks, Trial)
 
 
 def _try(
-    flood: Hostile,
+    flood: AdversaryTable,
     naps: DutyCycles,
     stores: Stores,
     hostile: int,
@@ -116,21 +116,21 @@ def _try(
     world: World,
 ) -> Trial:
     if stores == "queues":
-        world.plant(PLAIN_QUEUE)
+        world.inject(PLAIN_QUEUE)
     if attackers == "outsiders":
-        world.troop.let_in(hostile)
+        world.adversaries.let_in(hostile)
     else:
         orders = Orders(
             SIZE_BYTES.index(flood.kib * 1024),
-            per_second=flood.per_second * world.troop.count,
+            per_second=flood.per_second * world.adversaries.count,
             is_withholding=attackers == "withholding insiders",
         )
-        world.troop.let_in(0)
+        world.adversaries.let_in(0)
         world.take_over(hostile, orders)
-    letters_before, before = world.ledger.confirmed_count, _arrivals(world)
+    messages_before, before = world.message_log.confirmed_count, _arrivals(world)
     world.run_until(world.rests_at)
     junk = {
-        node: count - before[node] - (world.ledger.confirmed_count - letters_before)
+        node: count - before[node] - (world.message_log.confirmed_count - messages_before)
         for node, count in _arrivals(world).items()
         if node not in world.faults.machines.naps and node not in world.insiders
     }
@@ -140,7 +140,7 @@ def _try(
     lasts_s = naps.between_s[1] - flood.from_s
     away_s = naps.period_s - naps.awake_s
     turned = sum(junk.values()) / max(1, len(junk)) * flood.kib / stored_kib
-    waited, links = world.waited_letters(), _links(world)
+    waited, links = world.stored_messages(), _links(world)
     return Trial(
         seed=world.options.seed,
         stores=stores,
@@ -155,13 +155,13 @@ def _try(
     )
 
 
-def _is_foretold(world: World, links: Links, one: Waited, stores: Stores) -> bool:
+def _is_foretold(world: World, links: Links, one: StoredMessage, stores: Stores) -> bool:
     """Whether a letter came where the model says so: to who wakes and is joined to who holds it.
 
     Of queues it says that nobody holds anything.
     """
     naps = world.faults.machines.naps
-    to = one.letter.recipient
+    to = one.message.recipient
     asking = [node for node, spans in naps.items() if spans == naps[to]]
     holders = one.holders if stores == "ours" else ()
     return reaches(links, holders=holders, asking=asking, to=to) == one.has_arrived
@@ -169,7 +169,7 @@ def _is_foretold(world: World, links: Links, one: Waited, stores: Stores) -> boo
 
 def _links(world: World) -> Links:
     """Who stands on one network with whom."""
-    places = [dict.fromkeys(networks) for networks in world.ground.networks]
+    places = [dict.fromkeys(networks) for networks in world.layout.networks]
     nodes = range(world.scenario.nodes)
     return {
         node: [
@@ -181,7 +181,9 @@ def _links(world: World) -> Links:
     }
 
 
-def _kept_by(nearness: Callable[[Waited], Depth], waited: Sequence[Waited]) -> dict[str, Kept]:
+def _kept_by(
+    nearness: Callable[[StoredMessage], Depth], waited: Sequence[StoredMessage]
+) -> dict[str, Kept]:
     kept: dict[str, Kept] = {}
     for one in waited:
         name = nearness(one).name
@@ -192,11 +194,11 @@ def _kept_by(nearness: Callable[[Waited], Depth], waited: Sequence[Waited]) -> d
 def _arrivals(world: World) -> dict[int, int]:
     """How much has ever come to each node's store."""
     return {
-        node.index: Store(world.laptops[node.index].store).last_arrival() for node in world.present
+        node.index: Store(world.hosts[node.index].store).last_arrival() for node in world.present
     }
 
 
-def _tables(scenario: Scenario) -> tuple[Hostile, DutyCycles]:
+def _tables(scenario: Scenario) -> tuple[AdversaryTable, DutyCycles]:
     """The flood of a scenario, and who sleeps meanwhile."""
     floods = [one for one in scenario.hostile if one.kind == "flood"]
     naps = [one for one in scenario.faults if isinstance(one, DutyCycles) and one.shifts]

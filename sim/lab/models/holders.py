@@ -109,10 +109,10 @@ def _letters(
         yield chance.pick(pairs)
 
 
-def _near(friends: Links, person: int) -> dict[int, None]:
+def _near(friends: Links, user: int) -> dict[int, None]:
     """Everybody to whom somebody is known: contacts, theirs, and those one further."""
-    seen = {person: None}
-    ring = [person]
+    seen = {user: None}
+    ring = [user]
     for _ in range(DEPTH_MAX):
         ring = [other for one in ring for other in friends[one] if other not in seen]
         ring = list(dict.fromkeys(ring))

@@ -12,7 +12,7 @@ from mesh.posting.keeping import Keeping
 from mesh.posting.standing import Depth, Standings
 from sim.bugs.injection import Bug
 from sim.invariants.stored_mail import TRUE_DEPTH
-from sim.patching import Swap
+from sim.patching import Patch
 
 
 def _no_depth(standings: Standings, posting_key: PostingKey, day: int) -> Depth:
@@ -30,8 +30,8 @@ def _first_come(keeping: Keeping, room_bytes: int, mesh_now: UnixSeconds) -> Env
 
 PLAIN_QUEUE: Final = Bug(
     "Stores are plain queues that know nobody.",
-    swaps=(
-        Swap(Standings, "depth", _no_depth),
-        Swap(Keeping, "_find_victim", _first_come),
+    patches=(
+        Patch(Standings, "depth", _no_depth),
+        Patch(Keeping, "_find_victim", _first_come),
     ),
 )

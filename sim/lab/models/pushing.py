@@ -26,7 +26,7 @@ from mesh.limits import (
     PRUNE_AGAIN_MS,
     PRUNE_PAUSE_MS,
 )
-from sim.lab.models.curves import Course
+from sim.lab.models.curves import PostCurve
 from sim.lab.models.vectorised import NEVER, Flags, Graph, Ints, edges_of, grouped, reverses
 
 TICK_US: Final = 1_000
@@ -94,7 +94,7 @@ class Pushing:
         self._due: dict[int, list[Ints]] = {}
         self._bodies_count = 0
 
-    def post(self, source: int, at: int) -> Course:
+    def post(self, source: int, at: int) -> PostCurve:
         """Let a post of somebody spread until nothing of it is on its way; `at` is a tick."""
         self._begin()
         author = np.asarray([source], dtype=np.int32)
@@ -111,7 +111,7 @@ class Pushing:
         has = self._arrival != NEVER
         has[source] = False
         after_ms = (self._arrival[has] - at) * (TICK_US / 1_000)
-        return Course(self.graph.nodes_count, after_ms, self._bodies_count)
+        return PostCurve(self.graph.nodes_count, after_ms, self._bodies_count)
 
     # --- One tick -------------------------------------------------------------------------------
 

@@ -10,10 +10,10 @@ from mesh.errors import UserError
 from mesh.storage.store_rows import blob, integer
 from mesh.wire.envelope import SIZE_BYTES, Header, Stub, decode_stub
 from sim.adversaries.withholding import SHIFT_SECONDS
-from sim.invariants.invariants import BrokenPromise
+from sim.invariants.invariants import BrokenInvariant
 from sim.run.coverage import reached
 from sim.run.world import Options, World
-from sim.schema.adversary_table import Hostile, hostile_kinds
+from sim.schema.adversary_table import AdversaryTable, hostile_kinds
 from sim.schema.scenario import parse_scenario
 
 # One process runs them all, since it keeps the worlds that have run.
@@ -55,14 +55,14 @@ def run(text: str, *, seed: int = 1) -> World:
 @lru_cache
 def ran(kind: str, *, seed: int = 1) -> World:
     world = run(WORLD.format(kind=kind), seed=seed)
-    assert world.ledger.delivered_count == world.ledger.confirmed_count > 5
+    assert world.message_log.delivered_count == world.message_log.confirmed_count > 5
     return world
 
 
 def test_who_does_not_dial_has_only_the_links_that_others_make() -> None:
     calling, waiting = ran("black-hole"), run(WORLD.format(kind="black-hole") + "dials = false\n")
     # Six nodes that see each other dial all eight; two who call are there sooner, and twice.
-    assert 0 < waiting.troop.totals()["links"] <= 12 < calling.troop.totals()["links"]
+    assert 0 < waiting.adversaries.totals()["links"] <= 12 < calling.adversaries.totals()["links"]
 
 
 def faults_of(world: World) -> dict[str, int]:
@@ -83,8 +83,8 @@ def faults_of(world: World) -> dict[str, int]:
 def test_who_keeps_mail_to_itself_is_held_at_no_fault_and_stops_nothing(kind: str) -> None:
     world = ran(kind)
     assert faults_of(world) == {}
-    assert world.troop.totals()["nodes"] == 2
-    assert all(reached(world)[mark] for mark in SHOWS.get(kind, ()))
+    assert world.adversaries.totals()["nodes"] == 2
+    assert all(reached(world)[goal] for goal in SHOWS.get(kind, ()))
 
 
 @pytest.mark.parametrize(
@@ -100,12 +100,12 @@ def test_who_keeps_mail_to_itself_is_held_at_no_fault_and_stops_nothing(kind: st
 def test_who_sends_what_nobody_honest_sends_loses_its_links(kind: str, fault: str) -> None:
     world = ran(kind)
     assert faults_of(world)[fault] > 0
-    assert all(reached(world)[mark] for mark in SHOWS.get(kind, ()))
+    assert all(reached(world)[goal] for goal in SHOWS.get(kind, ()))
 
 
 @pytest.mark.parametrize("kind", ["replay", "forged-author", "flood", "eclipse"])
 def test_what_is_played_again_forged_or_sent_without_end_stops_nothing(kind: str) -> None:
-    totals = ran(kind).troop.totals()
+    totals = ran(kind).adversaries.totals()
     assert totals["links"] > 0
     assert totals["bytes_sent"] > 10_000
 
@@ -119,7 +119,7 @@ class Said(NamedTuple):
 
 def said_at(world: World, node: int) -> dict[Header, Said]:
     """By place, of those envelopes that live for a day: no honest person writes any."""
-    store = world.laptops[node].store
+    store = world.hosts[node].store
     tokens: dict[int, list[bytes]] = {}
     rows = store.execute("SELECT arrival, token FROM retirements ORDER BY token")
     for arrival, token in rows.fetchall():
@@ -189,25 +189,25 @@ def test_a_world_with_hostile_nodes_repeats() -> None:
 
 def test_shares_are_of_all_nodes() -> None:
     tables = parse_scenario(WORLD.format(kind="flood")).hostile
-    assert hostile_kinds(tables, 30) == [Hostile(kind="flood", share=0.25)] * 10
+    assert hostile_kinds(tables, 30) == [AdversaryTable(kind="flood", share=0.25)] * 10
 
 
 def test_more_sent_to_a_hostile_node_than_it_earned_breaks_s11() -> None:
     world = ran("later-version")
-    for machine in world.troop.machines:
+    for machine in world.adversaries.machines:
         machine.tally.received_bytes += 100_000_000
-    with pytest.raises(BrokenPromise, match="S11"):
-        world.troop.require_bounded(world.loop.now)
+    with pytest.raises(BrokenInvariant, match="S11"):
+        world.adversaries.require_bounded(world.loop.now)
 
 
 def test_a_flood_of_large_envelopes_fills_stores_with_them() -> None:
     text = WORLD.format(kind="flood") + "kib = 16\n"
     text += '\n[[hostile]]\nkind = "flood"\nshare = 0.1\nkib = 64\n'
     world = run(text)
-    assert world.ledger.delivered_count == world.ledger.confirmed_count > 5
+    assert world.message_log.delivered_count == world.message_log.confirmed_count > 5
     assert faults_of(world) == {}
     for node in world.nodes:
-        rows = world.laptops[node.index].store.execute(
+        rows = world.hosts[node.index].store.execute(
             "SELECT size_class, count(*) FROM envelopes GROUP BY size_class"
         )
         counts = {integer(size): integer(count) for size, count in rows.fetchall()}

@@ -49,5 +49,5 @@ def test_who_calls_everybody_from_the_start_isolates_nobody(seed: int) -> None:
     world = World(parse_scenario(WORLD), Options(seed=seed, is_crypto_real=False))
     # L4 among the promises: honest nodes are joined by links among themselves.
     world.run(lambda world: None)
-    assert world.troop.count == 18
-    assert world.troop.links_count() >= 18 * 14
+    assert world.adversaries.count == 18
+    assert world.adversaries.links_count() >= 18 * 14

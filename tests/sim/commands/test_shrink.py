@@ -15,12 +15,12 @@ from sim.run.runner import run_scenario
 from sim.run.world import Options
 from sim.schema.scenario import load_scenario
 from sim.shrinking.search import broken_id
-from tests.sim.three_users import THREE_PEOPLE
+from tests.sim.three_users import THREE_USERS
 
 pytestmark = pytest.mark.world
 
 BUG = "tag-unread"
-PROMISE = "S1"
+INVARIANT = "S1"
 READ_BYTES = 4096
 
 INTERRUPTIBLE = """
@@ -34,7 +34,7 @@ runpy.run_module("sim", run_name="__main__", alter_sys=True)
 
 def written(folder: Path) -> Path:
     path = folder / "small.toml"
-    path.write_text(THREE_PEOPLE)
+    path.write_text(THREE_USERS)
     return path
 
 
@@ -61,19 +61,19 @@ def test_the_test_that_it_writes_holds_that_the_planted_bug_breaks_the_promise(
     # The first few runs leave out nearly all; how small a world becomes is tried elsewhere.
     result = CliRunner().invoke(main, [*arguments(tmp_path), "--runs", "12"])
     assert result.exit_code == 0, result.output
-    assert f"{PROMISE} with 0 faults, 2 nodes and" in result.stdout
+    assert f"{INVARIANT} with 0 faults, 2 nodes and" in result.stdout
     test = tmp_path / "found" / f"test_small_{BUG.replace('-', '_')}_3.py"
     assert run_test(test).returncode == 0
     # It is no test of nothing: with a bug of another promise it fails.
     test.write_text(test.read_text().replace(f'bug="{BUG}"', 'bug="told-as-delivered"'))
     ran = run_test(test)
     assert ran.returncode == 1
-    assert f"== ['{PROMISE}']" in ran.stdout
+    assert f"== ['{INVARIANT}']" in ran.stdout
 
 
 def test_the_test_that_it_writes_fails_as_long_as_the_promise_breaks(tmp_path: Path) -> None:
     unkept = tmp_path / "unkept.toml"
-    unkept.write_text(f"{THREE_PEOPLE}\n[expect]\nlatency_p50_ms_max = 0.001\n")
+    unkept.write_text(f"{THREE_USERS}\n[expect]\nlatency_p50_ms_max = 0.001\n")
     asked = ["shrink", str(unkept), "--seed", "3", "--crypto", "modelled", "--runs", "6"]
     result = CliRunner().invoke(main, [*asked, "--out", str(tmp_path / "found")])
     assert result.exit_code == 0, result.output
@@ -108,7 +108,7 @@ def test_interrupted_it_leaves_the_smallest_world_so_far(
     smallest = load_scenario(str(tmp_path / "found" / f"small_{BUG.replace('-', '_')}_3.toml"))
     assert smallest != load_scenario(str(written(tmp_path)))
     options = Options(seed=3, bug=BUG, is_crypto_real=False)
-    assert broken_id(run_scenario(smallest, options)) == PROMISE
+    assert broken_id(run_scenario(smallest, options)) == INVARIANT
 
 
 def test_a_command_that_is_interrupted_says_so_and_not_that_a_promise_broke() -> None:

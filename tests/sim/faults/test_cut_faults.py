@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from sim.faults.cut_faults import CutFaults, cut_spans
 from sim.schema.cut_tables import Mode, Partitions, Swizzles
 from sim.schema.fault_tables import Halves
-from sim.topology.topology import Ground
+from sim.topology.topology import Layout
 from tests.sim.talker import Scene
 
 NODES = 9
@@ -24,8 +24,8 @@ class Cutting:
             seed=seed,
             loop=self.scene.loop,
             network=self.scene.network,
-            ground=Ground([[0]] * NODES),
-            befalls=lambda strike: True,
+            layout=Layout([[0]] * NODES),
+            is_injected=lambda strike: True,
         )
         self.cuts.plan(0, fault)
 

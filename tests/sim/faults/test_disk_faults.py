@@ -3,11 +3,11 @@
 import pytest
 
 from mesh.errors import StorageError
-from sim.invariants.invariants import S14, BrokenPromise
+from sim.invariants.invariants import S14, BrokenInvariant
 from sim.run.world import Options, World
 from sim.schema.scenario import parse_scenario
 from tests.sim.talker import linked_pair
-from tests.sim.test_hardships import HEALING, PEOPLE, fault, outcome
+from tests.sim.test_hardships import HEALING, USERS, fault, outcome
 
 pytestmark = [pytest.mark.world, pytest.mark.xdist_group("hardships")]
 
@@ -82,11 +82,11 @@ def test_a_disk_lies_also_where_the_power_fails_soon_after_its_owner_began() -> 
 
 
 def test_a_disk_that_fails_without_a_reason_breaks_s14() -> None:
-    scenario = parse_scenario(PEOPLE + fault("full-disks", between_s=[90, 95], for_s=[1, 2]))
+    scenario = parse_scenario(USERS + fault("full-disks", between_s=[90, 95], for_s=[1, 2]))
     world = World(scenario, Options(seed=1, is_crypto_real=False))
-    with pytest.raises(BrokenPromise) as caught:
+    with pytest.raises(BrokenInvariant) as caught:
         world.faults.failing_disks.stopped(0, StorageError("The disk is full."))
-    assert caught.value.promise is S14
+    assert caught.value.invariant is S14
 
 
 def test_the_same_seed_gives_the_same_run_on_disks_that_fail() -> None:

@@ -11,7 +11,7 @@ from sim.run.world import Options, World
 from sim.schema.node_tables import Drifts, FlashCrowd, Sessions
 from sim.schema.scenario import parse_scenario
 from tests.sim.talker import linked_pair
-from tests.sim.test_hard_worlds import PEOPLE, fault
+from tests.sim.test_hard_worlds import USERS, fault
 
 S = 1_000_000
 
@@ -40,7 +40,7 @@ def test_where_the_power_fails_in_one_place_those_fail_who_stand_together(
 ) -> None:
     """On a line; the seeds are few enough that no three who are drawn anywhere stand in a row."""
     for seed in range(1, 5):
-        text = PEOPLE.replace("nodes = 6", "nodes = 12")
+        text = USERS.replace("nodes = 6", "nodes = 12")
         text += '\n[topology]\nkind = "line"\n'
         text += fault("mass-failure", f'at_s = 1\nshare = 0.25\nwhere = "{where}"')
         world = World(parse_scenario(text), Options(seed=seed, is_crypto_real=False))
@@ -53,7 +53,7 @@ def test_where_the_power_fails_in_one_place_those_fail_who_stand_together(
 
 @pytest.mark.world
 def test_who_comes_late_is_switched_on_once_whatever_struck_them_before() -> None:
-    text = PEOPLE.replace("nodes = 6", "nodes = 3")
+    text = USERS.replace("nodes = 6", "nodes = 3")
     text += fault("flash-crowd", "at_s = 20\nshare = 1")
     text += fault("mass-failure", "at_s = 10\nshare = 0.95\ndown_s = [1, 2]")
     text += fault("clones", "between_s = [5, 6]")
@@ -61,7 +61,7 @@ def test_who_comes_late_is_switched_on_once_whatever_struck_them_before() -> Non
     world.run(lambda world: None)
     assert [node.incarnation for node in world.nodes] == [1, 1, 1]
     assert world.spares[0].incarnation == 0
-    assert world.ledger.delivered_count == world.ledger.confirmed_count > 0
+    assert world.message_log.delivered_count == world.message_log.confirmed_count > 0
 
 
 def test_a_paused_process_takes_everything_at_once_afterwards() -> None:

@@ -5,7 +5,7 @@ That L7 breaks where it should, the corpus shows: `slowest-first`.
 
 import pytest
 
-from sim.invariants.invariants import BrokenPromise
+from sim.invariants.invariants import BrokenInvariant
 from sim.run.world import Options, World
 from sim.schema.scenario import parse_scenario
 
@@ -48,13 +48,13 @@ def ran(
     settle_s: float = 60,
     at_s: int = 15,
     seed: int = 1,
-) -> tuple[World, BrokenPromise | None]:
+) -> tuple[World, BrokenInvariant | None]:
     text = LINE.format(nodes=nodes, settle_s=settle_s, kind=kind)
     text += STRAGGLERS.format(at_s=at_s, share=share, ways=ways)
     world = World(parse_scenario(text), Options(seed=seed, is_crypto_real=False))
     try:
         world.run(lambda world: None)
-    except BrokenPromise as error:
+    except BrokenInvariant as error:
         return world, error
     return world, None
 

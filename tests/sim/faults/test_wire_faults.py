@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from sim.faults.wire_faults import LineFaults
+from sim.faults.wire_faults import WireFaults
 from sim.network.wires import Bursts, Spell
 from sim.schema.delay_laws import Constant
 from sim.schema.fault_tables import Strict
@@ -25,10 +25,10 @@ S = 1_000_000
 
 
 def faults_of(
-    scene: Scene, faults: Sequence[Strict], befalls: Callable[[str], bool] = lambda strike: True
-) -> LineFaults:
-    return LineFaults(
-        faults=faults, seed=1, loop=scene.loop, network=scene.network, befalls=befalls
+    scene: Scene, faults: Sequence[Strict], is_injected: Callable[[str], bool] = lambda strike: True
+) -> WireFaults:
+    return WireFaults(
+        faults=faults, seed=1, loop=scene.loop, network=scene.network, is_injected=is_injected
     )
 
 
@@ -67,14 +67,14 @@ def test_a_struck_line_has_its_spell_in_its_time(fault: Strict, what: dict[str, 
 def test_a_share_of_the_directions_is_struck_each_by_itself() -> None:
     fault = Holds(between_s=(2, 400), for_s=(3, 5), share=0.3)
     struck = faults_of(Scene([[0], [0]]), [fault])
-    lines = [(one, other) for one in range(30) for other in range(30) if one != other]
-    spells = {line: struck.spells_of(*line) for line in lines}
+    wires = [(one, other) for one in range(30) for other in range(30) if one != other]
+    spells = {wire: struck.spells_of(*wire) for wire in wires}
     count = sum(bool(found) for found in spells.values())
-    assert 0.2 < count / len(lines) < 0.4
+    assert 0.2 < count / len(wires) < 0.4
     assert struck.counters.lines_struck == count
     starts = [found[0].start for found in spells.values() if found]
     assert len(set(starts)) > 0.9 * len(starts)
-    one_way = [line for line, found in spells.items() if found and not spells[line[1], line[0]]]
+    one_way = [wire for wire, found in spells.items() if found and not spells[wire[1], wire[0]]]
     assert one_way
 
 
@@ -82,11 +82,11 @@ def test_of_a_shrunk_scenario_only_the_strikes_that_are_left_befall() -> None:
     fault = Holds(between_s=(2, 4), for_s=(3, 5), share=1)
     asked: list[str] = []
 
-    def befalls(strike: str) -> bool:
+    def is_injected(strike: str) -> bool:
         asked.append(strike)
         return strike == "1/0>1"
 
-    struck = faults_of(Scene([[0], [0]]), [fault, fault], befalls)
+    struck = faults_of(Scene([[0], [0]]), [fault, fault], is_injected)
     assert len(struck.spells_of(0, 1)) == 1
     assert struck.spells_of(1, 0) == []
     assert asked == ["0/0>1", "1/0>1", "0/1>0", "1/1>0"]

@@ -7,7 +7,7 @@ from mesh.engine.door import EngineSettings
 from mesh.storage.migrations import migrate_store, migrate_vault
 from mesh.storage.sqlcipher import transaction
 from sim.hosts.databases import MemoryDatabase, new_store, new_vault
-from sim.hosts.host import Laptop, WhichDatabase
+from sim.hosts.host import Host, WhichDatabase
 from sim.hosts.host_factory import SIMULATED_MESH
 from sim.hosts.modelled_kem import ModelledKem
 from sim.kernel.entropy import Chance, SeededEntropy
@@ -23,8 +23,8 @@ def numbers(database: MemoryDatabase) -> list[object]:
     return [row[0] for row in database.execute("SELECT number FROM numbers").fetchall()]
 
 
-def laptop() -> Laptop:
-    return Laptop(
+def host() -> Host:
+    return Host(
         settings=EngineSettings(parameters=SIMULATED_MESH),
         entropy=SeededEntropy(1, "laptop"),
         chance=Chance(1, "minting"),
@@ -57,7 +57,7 @@ def test_no_copy_is_made_in_the_middle_of_a_transaction() -> None:
 def test_putting_back_a_snapshot_loses_what_came_after_it(
     which: WhichDatabase, store: list[object], vault: list[object]
 ) -> None:
-    machine = laptop()
+    machine = host()
     for database in (machine.store, machine.vault):
         write(database, 1)
     snapshot = machine.snapshot()
@@ -72,7 +72,7 @@ def test_putting_back_a_snapshot_loses_what_came_after_it(
 
 
 def test_a_wiped_laptop_is_as_new() -> None:
-    machine = laptop()
+    machine = host()
     with transaction(machine.vault):
         machine.vault.execute("INSERT INTO marks VALUES ('read', 1)")
     machine.wipe()

@@ -121,7 +121,7 @@ def test_a_world_does_the_same_at_the_same_instants_over_plain_links() -> None:
         scenario = with_settings(parse_scenario(SMALL), {"wire.noise": noise})
         world = World(scenario, Options(seed=4, is_crypto_real=False))
         world.run(lambda world: None)
-        delays = [letter.delivered_at for letter in world.ledger.letters]
+        delays = [letter.delivered_at for letter in world.message_log.messages]
         did.append(
             (
                 world.loop.now,

@@ -16,8 +16,8 @@ from sim.hosts.versions import (
     Versions,
     drawn_versions,
 )
-from sim.invariants.invariants import BrokenPromise
-from sim.patching import Swap, swapped
+from sim.invariants.invariants import BrokenInvariant
+from sim.patching import Patch, patched
 from sim.run.world import Options, World
 from sim.schema.scenario import load_scenario
 
@@ -59,7 +59,7 @@ def test_a_mesh_of_three_versions_keeps_every_promise() -> None:
     mixed = world()
     mixed.run(lambda world: None)
     assert mixed.versions.later_frames_count > 50
-    assert mixed.ledger.delivered_count == mixed.ledger.confirmed_count > 10
+    assert mixed.message_log.delivered_count == mixed.message_log.confirmed_count > 10
 
 
 @pytest.mark.world
@@ -69,5 +69,5 @@ def test_who_holds_an_unknown_frame_against_a_neighbour_breaks_a_promise() -> No
             raise PeerError("a frame that is not known")
         return decode_frame(data)
 
-    with swapped(Swap(link_module, "decode_frame", strict)), pytest.raises(BrokenPromise):
+    with patched(Patch(link_module, "decode_frame", strict)), pytest.raises(BrokenInvariant):
         world().run(lambda world: None)

@@ -11,7 +11,7 @@ from mesh.ids import PostingKey, RequestId
 from mesh.inputs import Asked, PeerGone, StampMinted, VaultClosing
 from sim.hosts.fragile import PowerCut
 from sim.hosts.virtual_node import ARMED_US, BATCHES_PER_TICK_MAX
-from sim.invariants.invariants import BrokenPromise
+from sim.invariants.invariants import BrokenInvariant
 from tests.sim.talker import Scene, linked_pair
 
 
@@ -75,7 +75,9 @@ def test_an_engine_that_never_rests_breaks_s14() -> None:
     # One machine that has nothing to say, in place of a class of its own.
     scene.talkers[0].handle = lambda batch, now: []  # type: ignore[method-assign]
     scene.nodes[0].put(PeerGone("wakes it up"))
-    with pytest.raises(BrokenPromise, match="S14: an engine wants to be called again without end"):
+    with pytest.raises(
+        BrokenInvariant, match="S14: an engine wants to be called again without end"
+    ):
         scene.run(1)
 
 
@@ -87,7 +89,7 @@ def test_an_error_that_escapes_breaks_s14_and_names_its_place() -> None:
 
     scene.talkers[0].on_batch = fail
     scene.nodes[0].put(PeerGone("anybody"))
-    with pytest.raises(BrokenPromise) as caught:
+    with pytest.raises(BrokenInvariant) as caught:
         scene.run(1)
     assert caught.value.node == 0
     assert "AssertionError escaped the engine: a fact does not hold" in caught.value.detail
@@ -104,7 +106,7 @@ def test_a_person_is_answered_once_and_a_second_reply_breaks_s14() -> None:
     scene.run(1)
     assert answers == [Done()]
     scene.want(0, Reply(RequestId(asked.request), Done()))
-    with pytest.raises(BrokenPromise, match="answered twice"):
+    with pytest.raises(BrokenInvariant, match="answered twice"):
         scene.run(1)
 
 

@@ -5,7 +5,7 @@ import pytest
 from mesh.ids import Address, EnvelopeId, Instant, LinkId, Monotonic, UnixSeconds
 from mesh.inputs import Connected
 from mesh.replication.seen_sets import Element
-from sim.hosts.host import Laptop
+from sim.hosts.host import Host
 from sim.invariants.bounds import (
     CAPS,
     DIALS_PER_MINUTE_MAX,
@@ -13,32 +13,32 @@ from sim.invariants.bounds import (
     require_bounded,
     require_patient,
 )
-from sim.invariants.invariants import BrokenPromise
+from sim.invariants.invariants import BrokenInvariant
 from sim.invariants.quiescence import BACKLOGS
 from sim.kernel.calendar import EPOCH_US
-from tests.sim.engines import laptop_of
+from tests.sim.engines import host_of
 
 START = Instant(Monotonic(0), EPOCH_US)
 
 
-def booted() -> Laptop:
-    laptop = laptop_of(1)
-    door, first = laptop.boot(START)
+def booted() -> Host:
+    host = host_of(1)
+    door, first = host.boot(START)
     door.handle(first, START)
-    return laptop
+    return host
 
 
 def test_the_census_names_tables_deep_inside() -> None:
-    laptop = booted()
-    assert laptop.engine is not None
-    found = census(laptop.engine)
+    host = booted()
+    assert host.engine is not None
+    found = census(host.engine)
     assert {"SeenSets._elements", "Dialing._targets", "Counters.by_name"} <= set(found)
-    require_bounded(0, laptop.engine, laptop.store, laptop.vault)
+    require_bounded(0, host.engine, host.store, host.vault)
 
 
 def test_every_table_that_has_a_bound_or_may_not_wait_is_there() -> None:
-    laptop = booted()
-    engine = laptop.engine
+    host = booted()
+    engine = host.engine
     assert engine is not None
     engine.handle([Connected(LinkId(1), None, Address("fd00::2", 1))], START)
     engine.spreading.link_up(LinkId(2), START, is_dialled_by_us=False)
@@ -46,24 +46,24 @@ def test_every_table_that_has_a_bound_or_may_not_wait_is_there() -> None:
 
 
 def test_to_know_what_is_not_stored_breaks_s10() -> None:
-    laptop = booted()
-    assert laptop.engine is not None
+    host = booted()
+    assert host.engine is not None
     lost = EnvelopeId(bytes(32))
-    laptop.engine.spreading.load([(lost, Element(UnixSeconds(1_000), 0, 0))])
-    with pytest.raises(BrokenPromise, match=r"S10.*1 envelopes and retirements are known, and 0"):
-        require_bounded(0, laptop.engine, laptop.store, laptop.vault)
+    host.engine.spreading.load([(lost, Element(UnixSeconds(1_000), 0, 0))])
+    with pytest.raises(BrokenInvariant, match=r"S10.*1 envelopes and retirements are known, and 0"):
+        require_bounded(0, host.engine, host.store, host.vault)
 
 
 def test_a_table_that_outgrows_what_is_stored_breaks_s10() -> None:
-    laptop = booted()
-    assert laptop.engine is not None
-    vars(laptop.engine)["_forgotten_by_everybody"] = list(range(5_000))
-    with pytest.raises(BrokenPromise, match=r"S10.*Engine._forgotten_by_everybody"):
-        require_bounded(0, laptop.engine, laptop.store, laptop.vault)
+    host = booted()
+    assert host.engine is not None
+    vars(host.engine)["_forgotten_by_everybody"] = list(range(5_000))
+    with pytest.raises(BrokenInvariant, match=r"S10.*Engine._forgotten_by_everybody"):
+        require_bounded(0, host.engine, host.store, host.vault)
 
 
 def test_dialling_one_host_without_end_breaks_s10_unless_one_is_hostile() -> None:
     dials = {(3, "fd00::1", 2): DIALS_PER_MINUTE_MAX + 1, (3, "fd00::2", 2): DIALS_PER_MINUTE_MAX}
     require_patient(dials, {1: None})
-    with pytest.raises(BrokenPromise, match=r"S10.*fd00::1"):
+    with pytest.raises(BrokenInvariant, match=r"S10.*fd00::1"):
         require_patient(dials, {3: None})

@@ -8,8 +8,8 @@ from mesh.replication.seen_sets import Element
 from mesh.storage.sqlcipher import transaction
 from mesh.wire.envelope import SIZE_BYTES, Header
 from mesh.wire.frames import Push
-from sim.invariants.frames import FrameWatch
-from sim.invariants.invariants import BrokenPromise
+from sim.invariants.frames import FrameCheck
+from sim.invariants.invariants import BrokenInvariant
 from sim.invariants.lifetimes import (
     CHORE_S,
     LAPSING_US,
@@ -20,8 +20,8 @@ from sim.invariants.lifetimes import (
     require_lapsed,
 )
 from sim.kernel.calendar import EPOCH_US
-from sim.observers.inboxes import watching_inboxes
-from tests.sim.engines import laptop_of
+from sim.observers.inboxes import observing_inboxes
+from tests.sim.engines import host_of
 from tests.sim.test_hardships import outcome
 
 START = Instant(Monotonic(0), EPOCH_US)
@@ -36,7 +36,7 @@ def lifetimes(now_s: int, *, node: int | None = 0, lived_us: int = LAPSING_US + 
 
 
 def store_with_one() -> Connection:
-    store = laptop_of(1).store
+    store = host_of(1).store
     with transaction(store):
         store.execute(
             "INSERT INTO envelopes (id, created, lapses, size_class, posting_key, tag, stub) "
@@ -63,52 +63,52 @@ def pushed() -> Push:
 def test_what_a_store_keeps_past_its_lifetime_breaks_s12() -> None:
     store = store_with_one()
     require_lapsed(0, store, LAPSES + LATE_S)
-    with pytest.raises(BrokenPromise, match="S12: 1 are kept among its envelopes"):
+    with pytest.raises(BrokenInvariant, match="S12: 1 are kept among its envelopes"):
         require_lapsed(0, store, LAPSES + LATE_S + 1)
 
 
 def test_what_an_engine_knows_past_its_lifetime_breaks_s12() -> None:
-    laptop = laptop_of(1)
-    door, first = laptop.boot(START)
+    host = host_of(1)
+    door, first = host.boot(START)
     door.handle(first, START)
-    assert laptop.engine is not None
-    spreading = laptop.engine.spreading
+    assert host.engine is not None
+    spreading = host.engine.spreading
     spreading.load([(EnvelopeId(bytes(32)), Element(UnixSeconds(CREATED), 0, 0))])
     require_forgotten(0, spreading, LAPSES + LATE_S)
-    with pytest.raises(BrokenPromise, match="S12: 1 are known"):
+    with pytest.raises(BrokenInvariant, match="S12: 1 are known"):
         require_forgotten(0, spreading, LAPSES + LATE_S + 1)
 
 
 def test_what_an_author_holds_to_be_on_its_way_for_ever_breaks_s12() -> None:
-    vault = laptop_of(1).vault
+    vault = host_of(1).vault
     with transaction(vault):
         vault.execute(
             "INSERT INTO outbox (id, lapses, read_hash, withdraw_token) VALUES (?, ?, ?, ?)",
             (bytes(32), LAPSES, bytes(16), bytes(16)),
         )
     require_cleared(0, vault, LAPSES + LATE_S + CHORE_S)
-    with pytest.raises(BrokenPromise, match="S12: 1 are kept among its outbox"):
+    with pytest.raises(BrokenInvariant, match="S12: 1 are kept among its outbox"):
         require_cleared(0, vault, LAPSES + LATE_S + CHORE_S + 1)
 
 
 def test_what_is_sent_past_its_lifetime_breaks_s12() -> None:
-    FrameWatch(lifetimes(LAPSES + LATE_S).sent).encoded(pushed())
+    FrameCheck(lifetimes(LAPSES + LATE_S).sent).encoded(pushed())
     late = LAPSES + LATE_S + 1
-    with pytest.raises(BrokenPromise, match="S12: an envelope is sent 601 s after"):
-        FrameWatch(lifetimes(late).sent).encoded(pushed())
-    FrameWatch(lifetimes(late, node=None).sent).encoded(pushed())
-    FrameWatch(lifetimes(late, lived_us=LAPSING_US).sent).encoded(pushed())
+    with pytest.raises(BrokenInvariant, match="S12: an envelope is sent 601 s after"):
+        FrameCheck(lifetimes(late).sent).encoded(pushed())
+    FrameCheck(lifetimes(late, node=None).sent).encoded(pushed())
+    FrameCheck(lifetimes(late, lived_us=LAPSING_US).sent).encoded(pushed())
 
 
 @pytest.mark.world
 def test_what_is_shown_past_its_lifetime_breaks_s12() -> None:
     begins_s = EPOCH_US // 1_000_000 + 43_200
     in_time = lifetimes(begins_s)
-    with watching_inboxes(lambda one: in_time.opened(one.header.lapses)):
+    with observing_inboxes(lambda one: in_time.opened(one.header.lapses)):
         assert outcome("", seed=71).broken is None
     assert in_time.looked_count > 20
     too_late = lifetimes(begins_s + 9 * 86_400)
-    with watching_inboxes(lambda one: too_late.opened(one.header.lapses)):
+    with observing_inboxes(lambda one: too_late.opened(one.header.lapses)):
         broken = outcome("", seed=72).broken
     assert broken is not None
     assert "S12: an envelope is shown" in str(broken)

@@ -7,9 +7,9 @@ from mesh.ids import PostingKey, Tag, UnixSeconds
 from mesh.storage.sqlcipher import transaction
 from mesh.wire.envelope import Envelope, Header, body_bytes, sign_envelope
 from sim.hosts.databases import MemoryDatabase
-from sim.invariants.invariants import S8, BrokenPromise
-from sim.invariants.nonce_reuse import Reuse, watch_outbox
-from sim.observers.ciphers import watching_cipher
+from sim.invariants.invariants import S8, BrokenInvariant
+from sim.invariants.nonce_reuse import NonceReuse, observe_outbox
+from sim.observers.ciphers import observing_cipher
 
 KEY, NONCE = bytes(32), bytes(12)
 
@@ -33,7 +33,7 @@ def vault_with(*envelopes: Envelope) -> MemoryDatabase:
     vault = MemoryDatabase()
     with transaction(vault):
         vault.execute("CREATE TABLE outbox (number INTEGER PRIMARY KEY, data BLOB)")
-    watch_outbox(vault)
+    observe_outbox(vault)
     seal_in(vault, *envelopes)
     return vault
 
@@ -45,51 +45,51 @@ def seal_in(vault: MemoryDatabase, *envelopes: Envelope) -> None:
 
 
 def test_a_key_that_meets_a_nonce_with_another_text_breaks_s8() -> None:
-    with watching_cipher(Reuse().sealed):
+    with observing_cipher(NonceReuse().sealed):
         first = aead.seal(KEY, NONCE, b"", b"one text")
         assert aead.seal(KEY, NONCE, b"", b"one text") == first
-        with pytest.raises(BrokenPromise) as caught:
+        with pytest.raises(BrokenInvariant) as caught:
             aead.seal(KEY, NONCE, b"", b"another text")
-        assert caught.value.promise is S8
-        with pytest.raises(BrokenPromise):
+        assert caught.value.invariant is S8
+        with pytest.raises(BrokenInvariant):
             aead.seal(KEY, NONCE, b"other data", b"one text")
 
 
 def test_watching_changes_no_box_and_ends() -> None:
     before = aead.seal(KEY, NONCE, b"data", b"text")
-    with watching_cipher(Reuse().sealed):
+    with observing_cipher(NonceReuse().sealed):
         assert aead.open_sealed(KEY, NONCE, b"data", before) == b"text"
         assert aead.seal(KEY, NONCE, b"data", b"text") == before
     aead.seal(KEY, NONCE, b"data", b"another")
 
 
 def test_a_tag_that_a_node_uses_again_breaks_s8() -> None:
-    reuse = Reuse()
-    reuse.collect(1, 1, vault_with(envelope(1, 1), envelope(2, 1)))
-    with pytest.raises(BrokenPromise) as caught:
-        reuse.collect(1, 1, vault_with(envelope(1, 2)))
-    assert caught.value.promise is S8
+    nonce_reuse = NonceReuse()
+    nonce_reuse.collect(1, 1, vault_with(envelope(1, 1), envelope(2, 1)))
+    with pytest.raises(BrokenInvariant) as caught:
+        nonce_reuse.collect(1, 1, vault_with(envelope(1, 2)))
+    assert caught.value.invariant is S8
 
 
 def test_a_node_that_was_put_back_may_use_a_tag_again_but_never_with_the_same_nonce() -> None:
-    reuse = Reuse()
-    reuse.may_repeat_tags(1)
-    reuse.collect(1, 1, vault_with(envelope(1, 1), envelope(1, 2)))
-    assert reuse.tags_repeated == 1
-    with pytest.raises(BrokenPromise) as caught:
+    nonce_reuse = NonceReuse()
+    nonce_reuse.may_repeat_tags(1)
+    nonce_reuse.collect(1, 1, vault_with(envelope(1, 1), envelope(1, 2)))
+    assert nonce_reuse.tags_repeated == 1
+    with pytest.raises(BrokenInvariant) as caught:
         # A second machine of the same person.
-        reuse.collect(9, 1, vault_with(envelope(1, 2, filling=1)))
-    assert caught.value.promise is S8
+        nonce_reuse.collect(9, 1, vault_with(envelope(1, 2, filling=1)))
+    assert caught.value.invariant is S8
 
 
 def test_what_was_rolled_back_was_never_sealed_and_what_was_collected_is_not_again() -> None:
-    reuse = Reuse()
+    nonce_reuse = NonceReuse()
     vault = vault_with(envelope(1, 1))
-    reuse.collect(1, 1, vault)
+    nonce_reuse.collect(1, 1, vault)
     vault.execute("BEGIN")
     vault.execute("INSERT INTO outbox (data) VALUES (?)", (envelope(1, 1, filling=1).data,))
     vault.execute("ROLLBACK")
-    reuse.collect(1, 1, vault)
+    nonce_reuse.collect(1, 1, vault)
     seal_in(vault, envelope(3, 1))
-    reuse.collect(1, 1, vault)
-    assert reuse.tags_repeated == 0
+    nonce_reuse.collect(1, 1, vault)
+    assert nonce_reuse.tags_repeated == 0

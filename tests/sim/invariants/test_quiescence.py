@@ -7,7 +7,7 @@ import pytest
 from mesh.engine.door import Engine
 from mesh.ids import EnvelopeId, Instant, LinkId, Monotonic, UnixSeconds
 from mesh.replication.seen_sets import Element
-from sim.invariants.invariants import BrokenPromise
+from sim.invariants.invariants import BrokenInvariant
 from sim.invariants.quiescence import (
     KEEP_ALIVE_BYTES,
     require_eager,
@@ -16,7 +16,7 @@ from sim.invariants.quiescence import (
 )
 from sim.invariants.quiescence import require_same_sets as require_same
 from sim.kernel.calendar import EPOCH_US
-from tests.sim.engines import laptop_of
+from tests.sim.engines import host_of
 
 START = Instant(Monotonic(0), EPOCH_US)
 NOON = UnixSeconds(START.unix_seconds)
@@ -26,10 +26,10 @@ ONE = (EnvelopeId(b"\x01" * 32), Element(NOON, 0, 0))
 def engines(count: int) -> Mapping[int, Engine]:
     booted: dict[int, Engine] = {}
     for node in range(count):
-        laptop = laptop_of(node)
-        laptop.boot(START)
-        assert laptop.engine is not None
-        booted[node] = laptop.engine
+        host = host_of(node)
+        host.boot(START)
+        assert host.engine is not None
+        booted[node] = host.engine
     return booted
 
 
@@ -37,13 +37,15 @@ def test_nodes_that_know_different_things_break_l2() -> None:
     both = engines(2)
     require_same(both)
     both[1].spreading.load([ONE])
-    with pytest.raises(BrokenPromise, match=r"L2.*lacks 0 ids that node 0 knows, and knows 1 more"):
+    with pytest.raises(
+        BrokenInvariant, match=r"L2.*lacks 0 ids that node 0 knows, and knows 1 more"
+    ):
         require_same(both)
 
 
 def test_traffic_that_does_not_cease_breaks_l3() -> None:
     require_quiet(2 * KEEP_ALIVE_BYTES * 60, [(0, 1), (1, 2)])
-    with pytest.raises(BrokenPromise, match="L3"):
+    with pytest.raises(BrokenInvariant, match="L3"):
         require_quiet(2 * KEEP_ALIVE_BYTES * 60 + 1, [(0, 1), (1, 2)])
 
 
@@ -53,7 +55,7 @@ def test_something_that_waits_for_ever_breaks_l5() -> None:
     engine.spreading.load([ONE])
     engine.spreading.link_up(LinkId(1), START, is_dialled_by_us=False)
     vars(engine.spreading)["_pushing"].announce(LinkId(1), [ONE[0]])
-    with pytest.raises(BrokenPromise, match=r"L5.*_LinkState.announcing"):
+    with pytest.raises(BrokenInvariant, match=r"L5.*_LinkState.announcing"):
         require_no_backlog({0: engine})
 
 
@@ -62,7 +64,7 @@ def test_a_body_that_never_leaves_breaks_l5() -> None:
     engine.spreading.load([ONE])
     engine.spreading.link_up(LinkId(1), START, is_dialled_by_us=False)
     vars(engine.spreading)["_pushing"].wanted(LinkId(1), [ONE[0]], START, is_live=False)
-    with pytest.raises(BrokenPromise, match=r"L5.*Turns._waiting"):
+    with pytest.raises(BrokenInvariant, match=r"L5.*Turns._waiting"):
         require_no_backlog({0: engine})
 
 
@@ -76,8 +78,8 @@ def test_a_node_that_pushes_to_nobody_breaks_l6() -> None:
         vars(pushing)["_scores"].broke(LinkId(number), START)
         pushing.doubted(LinkId(number), START)
     require_eager({0: engine}, is_all_honest=False)
-    with pytest.raises(BrokenPromise, match=r"L6.*over 1 of its 4 links, of which it doubts 0"):
+    with pytest.raises(BrokenInvariant, match=r"L6.*over 1 of its 4 links, of which it doubts 0"):
         require_eager({0: engine}, is_all_honest=True)
     vars(pushing)["_eager"].clear()
-    with pytest.raises(BrokenPromise, match=r"L6.*over 0 of its 4 links, of which it doubts 3"):
+    with pytest.raises(BrokenInvariant, match=r"L6.*over 0 of its 4 links, of which it doubts 3"):
         require_eager({0: engine}, is_all_honest=False)

@@ -5,7 +5,7 @@ That L8 breaks where sets are compared badly, the corpus shows: `all-ids-listed`
 
 import pytest
 
-from sim.invariants.invariants import BrokenPromise
+from sim.invariants.invariants import BrokenInvariant
 from sim.invariants.repair_cost import (
     BODIES_FREE_BYTES,
     BODY_COPIES_MAX,
@@ -15,7 +15,7 @@ from sim.invariants.repair_cost import (
 )
 from sim.run.world import Options, World
 from sim.schema.scenario import parse_scenario
-from tests.sim.test_hardships import HEALING, PEOPLE, fault
+from tests.sim.test_hardships import HEALING, USERS, fault
 
 BODIES = BODY_COPIES_MAX * 9_000 + BODIES_FREE_BYTES
 COMPARING = DIFFERENCE_BYTES * 10 + 3 * LINK_BYTES
@@ -33,17 +33,17 @@ def require(*, bodies_bytes: int, comparing_bytes: int) -> None:
 
 def test_bodies_and_comparing_are_bounded_by_what_is_missing() -> None:
     require(bodies_bytes=BODIES, comparing_bytes=COMPARING)
-    with pytest.raises(BrokenPromise, match=r"L8: \d+ bytes of bodies were sent where 9000"):
+    with pytest.raises(BrokenInvariant, match=r"L8: \d+ bytes of bodies were sent where 9000"):
         require(bodies_bytes=BODIES + 1, comparing_bytes=COMPARING)
-    with pytest.raises(BrokenPromise, match=r"L8: \d+ bytes were sent to compare .* by 10 ids"):
+    with pytest.raises(BrokenInvariant, match=r"L8: \d+ bytes were sent to compare .* by 10 ids"):
         require(bodies_bytes=BODIES, comparing_bytes=COMPARING + 1)
 
 
 def mended_count(faults: str) -> int:
-    text = PEOPLE.replace("[workload]", f"{HEALING}\n[workload]", 1) + faults
+    text = USERS.replace("[workload]", f"{HEALING}\n[workload]", 1) + faults
     world = World(parse_scenario(text), Options(seed=1, is_crypto_real=False))
     world.run(lambda world: None)
-    return world.watch.mending.mended_count
+    return world.observers.repair_cost.mended_count
 
 
 @pytest.mark.world

@@ -3,13 +3,13 @@
 import pytest
 
 from sim.hosts.databases import MemoryDatabase
-from sim.invariants.invariants import S6, BrokenPromise
-from sim.invariants.message_log import Ledger
+from sim.invariants.invariants import S6, BrokenInvariant
+from sim.invariants.message_log import MessageLog
 from sim.invariants.secrecy import Secrecy
 
 
-def ledger() -> Ledger:
-    written = Ledger(marker="c0ffee00c0ffee00")
+def message_log() -> MessageLog:
+    written = MessageLog(marker="c0ffee00c0ffee00")
     written.ask(1, 2, "hello", 0)
     return written
 
@@ -24,39 +24,39 @@ def database(*values: object) -> MemoryDatabase:
 
 
 def test_a_text_in_what_is_sent_breaks_s6() -> None:
-    secrecy = Secrecy(ledger())
+    secrecy = Secrecy(message_log())
     secrecy.sending(1, b"nothing of note")
-    with pytest.raises(BrokenPromise) as caught:
-        secrecy.sending(1, b"..." + ledger().letters[0].text.encode() + b"...")
-    assert caught.value.promise is S6
+    with pytest.raises(BrokenInvariant) as caught:
+        secrecy.sending(1, b"..." + message_log().messages[0].text.encode() + b"...")
+    assert caught.value.invariant is S6
 
 
 @pytest.mark.parametrize(
     "leaked", ["c0ffee00c0ffee00", b"\x00c0ffee00c0ffee00\x00", b"c0ffee00c0ffee00".hex()]
 )
 def test_a_text_in_a_store_breaks_s6(leaked: object) -> None:
-    with pytest.raises(BrokenPromise) as caught:
-        Secrecy(ledger()).search_store(1, database(1, None, "x", leaked))
-    assert caught.value.promise is S6
+    with pytest.raises(BrokenInvariant) as caught:
+        Secrecy(message_log()).search_store(1, database(1, None, "x", leaked))
+    assert caught.value.invariant is S6
     assert "things" in caught.value.detail
 
 
 def test_a_text_may_stand_in_the_vaults_of_both_and_of_nobody_else() -> None:
-    written = ledger()
-    vault = database(b"\x93" + written.letters[0].text.encode())
+    written = message_log()
+    vault = database(b"\x93" + written.messages[0].text.encode())
     secrecy = Secrecy(written)
     secrecy.search_vault(1, 1, vault)
     secrecy.search_vault(2, 2, vault)
     # A second machine of somebody holds what the first may hold.
     secrecy.search_vault(7, 2, vault)
-    with pytest.raises(BrokenPromise) as caught:
+    with pytest.raises(BrokenInvariant) as caught:
         secrecy.search_vault(3, 3, vault)
-    assert caught.value.promise is S6
+    assert caught.value.invariant is S6
 
 
 def test_a_search_leaves_nothing_behind() -> None:
     store = database("harmless")
-    secrecy = Secrecy(ledger())
+    secrecy = Secrecy(message_log())
     secrecy.search_store(1, store)
     secrecy.search_store(1, store)
     assert secrecy.searches_count == 2

@@ -2,8 +2,8 @@
 
 from mesh.ids import ContactId, PostingKey
 from mesh.posting.standing import Depth, Standings, vouch_hash
-from sim.invariants.message_log import Ledger, Letter
-from sim.invariants.stored_mail import Waited, waited_letters, waited_ratio
+from sim.invariants.message_log import LoggedMessage, MessageLog
+from sim.invariants.stored_mail import StoredMessage, stored_messages, stored_ratio
 
 S = 1_000_000
 DAY = 3
@@ -17,17 +17,17 @@ NAPS = {
 }
 
 
-def letter(written_s: float, *, sender: int = AUTHOR, recipient: int = READER) -> Letter:
-    one = Ledger().ask(sender, recipient, "text", round(written_s * S))
+def message(written_s: float, *, sender: int = AUTHOR, recipient: int = READER) -> LoggedMessage:
+    one = MessageLog().ask(sender, recipient, "text", round(written_s * S))
     one.confirmed_at = round(written_s * S)
     return one
 
 
-def waited(*letters: Letter, carrier: Standings | None = None) -> list[Waited]:
+def waited(*messages: LoggedMessage, carrier: Standings | None = None) -> list[StoredMessage]:
     author = Standings()
     author.set_own([KEY])
-    return waited_letters(
-        letters,
+    return stored_messages(
+        messages,
         NAPS,
         {AUTHOR: author, READER: Standings(), CARRIER: carrier or Standings()},
         begins_at_s=DAY * 86_400,
@@ -36,24 +36,24 @@ def waited(*letters: Letter, carrier: Standings | None = None) -> list[Waited]:
 
 
 def test_a_letter_between_two_who_are_never_awake_together_waits() -> None:
-    arrived, lost, late = letter(5), letter(61), letter(62)
+    arrived, lost, late = message(5), message(61), message(62)
     arrived.delivered_at, late.delivered_at = 31 * S, 121 * S
     found = waited(arrived, lost, late)
-    assert [one.letter for one in found] == [arrived, lost, late]
+    assert [one.message for one in found] == [arrived, lost, late]
     assert [one.has_arrived for one in found] == [True, False, False]
-    assert waited_ratio(found) == 1 / 3
+    assert stored_ratio(found) == 1 / 3
 
 
 def test_who_has_not_been_awake_since_or_is_always_awake_waits_for_nobody() -> None:
-    assert waited(letter(95), letter(5, recipient=CARRIER), letter(5, sender=CARRIER)) == []
-    assert waited_ratio([]) == 1
+    assert waited(message(95), message(5, recipient=CARRIER), message(5, sender=CARRIER)) == []
+    assert stored_ratio([]) == 1
 
 
 def test_two_who_are_awake_together_later_need_no_store() -> None:
     former = NAPS[AUTHOR]
     NAPS[AUTHOR] = [(10 * S, 60 * S), (70 * S, 95 * S)]
     try:
-        assert waited(letter(5)) == [], "they meet at 95 s"
+        assert waited(message(5)) == [], "they meet at 95 s"
     finally:
         NAPS[AUTHOR] = former
 
@@ -65,12 +65,12 @@ def test_depth_is_that_of_the_carrier_who_is_nearest() -> None:
     near.set_contact_keys(contact, DAY, [KEY])
     other_day.set_contact_keys(contact, DAY + 1, [KEY])
     depths = [
-        waited(letter(5), carrier=one)[0].depth for one in (far, near, other_day, Standings())
+        waited(message(5), carrier=one)[0].depth for one in (far, near, other_day, Standings())
     ]
     assert depths == [Depth.FAR, Depth.CONTACT, Depth.STRANGER, Depth.STRANGER]
 
 
 def test_a_text_of_thousands_of_letters_is_a_large_one() -> None:
-    long = Ledger().ask(AUTHOR, READER, "x" * 5_000, 5 * S)
+    long = MessageLog().ask(AUTHOR, READER, "x" * 5_000, 5 * S)
     long.confirmed_at = 5 * S
-    assert [one.is_large for one in waited(long, letter(5))] == [True, False]
+    assert [one.is_large for one in waited(long, message(5))] == [True, False]

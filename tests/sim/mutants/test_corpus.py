@@ -3,7 +3,7 @@
 import pytest
 
 from sim.bugs.bugs import BUGS
-from sim.invariants.invariants import PROMISES
+from sim.invariants.invariants import INVARIANTS
 from sim.mutants.corpus import (
     FAULTS_MAX,
     NODES_MAX,
@@ -26,9 +26,9 @@ def on_ground(ground: str, *values: object) -> object:
 def test_every_bug_has_its_ground_and_its_name() -> None:
     assert set(corpus()) == set(BUGS)
     assert len(BUGS) >= 14
-    for hunted in corpus().values():
-        assert hunted.scenario in scenario_names()
-        assert hunted.promise in {promise.id for promise in PROMISES}
+    for entry in corpus().values():
+        assert entry.scenario in scenario_names()
+        assert entry.promise in {invariant.id for invariant in INVARIANTS}
 
 
 @pytest.mark.world
@@ -48,7 +48,7 @@ def test_a_small_world_shows_a_planted_bug_and_keeps_every_promise_without_it(bu
     assert ran.world.machines_count <= NODES_MAX
 
 
-GROUNDS = sorted({(hunted.scenario, hunted.seed) for hunted in corpus().values()})
+GROUNDS = sorted({(entry.scenario, entry.seed) for entry in corpus().values()})
 
 
 @pytest.mark.world

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from mesh.effects import Disconnect, SendBytes
 from mesh.inputs import BytesReceived, BytesSent, Connected, Disconnected
 from sim.hosts.virtual_node import REPORT_US
-from sim.invariants.invariants import BrokenPromise
+from sim.invariants.invariants import BrokenInvariant
 from sim.network.stream import CHUNK_BYTES_MAX
 from sim.network.wires import RETRANSMISSIONS_MAX, RETRANSMIT_US
 from tests.sim.talker import CALM, linked_pair
@@ -149,5 +149,5 @@ def test_an_effect_on_a_link_that_has_ended_breaks_s14() -> None:
     scene.nodes[1].crash(is_silent=False)
     scene.run(1)
     scene.say(0, b"too late")
-    with pytest.raises(BrokenPromise, match="S14: an effect names link 1, which has ended"):
+    with pytest.raises(BrokenInvariant, match="S14: an effect names link 1, which has ended"):
         scene.run(1)

@@ -9,19 +9,19 @@ from hypothesis import strategies as st
 from mesh.effects import SendBytes
 from mesh.inputs import BytesReceived, BytesSent, Connected, Disconnected, PeerSeen
 from sim.hosts.virtual_node import REPORT_US
-from sim.network.wires import RETRANSMIT_US, Bursts, Line, Spell, StreamRules, line_key
+from sim.network.wires import RETRANSMIT_US, Bursts, Spell, StreamRules, Wire, wire_key
 from sim.schema.delay_laws import Constant
 from tests.sim.talker import CALM, Scene, linked_pair
 
 S = 1_000_000
 
 
-def line(rules: StreamRules = CALM, *spells: Spell, seed: int = 1) -> Line:
-    return Line(rules, line_key(seed, 0, 1), spells)
+def wire(rules: StreamRules = CALM, *spells: Spell, seed: int = 1) -> Wire:
+    return Wire(rules, wire_key(seed, 0, 1), spells)
 
 
 def test_fractions_are_even_and_differ_by_seed_line_packet_and_question() -> None:
-    one = line()
+    one = wire()
     drawn: list[float] = []
     for _ in range(5_000):
         one.packets_count += 1
@@ -29,14 +29,14 @@ def test_fractions_are_even_and_differ_by_seed_line_packet_and_question() -> Non
     assert all(0 <= each < 1 for each in drawn)
     assert len(set(drawn)) == len(drawn)
     assert sum(drawn) / len(drawn) == pytest.approx(0.5, abs=0.02)
-    assert line_key(1, 0, 1) != line_key(2, 0, 1) != line_key(2, 1, 0)
+    assert wire_key(1, 0, 1) != wire_key(2, 0, 1) != wire_key(2, 1, 0)
 
 
 @given(st.integers(0, 50), st.integers(1, 30))
 def test_a_spell_that_is_over_changes_nothing_of_what_comes_after(seed: int, upset: int) -> None:
     spell = Spell(0, upset * S, loss=0.5, delay=Constant(ms=3), corrupted=0.5)
     rules = replace(CALM, loss=0.2, jitter_us=5_000)
-    calm, struck = line(rules, seed=seed), line(rules, spell, seed=seed)
+    calm, struck = wire(rules, seed=seed), wire(rules, spell, seed=seed)
     for second in range(40):
         here, there = (each.pass_on(3_000, second * S) for each in (calm, struck))
         if second >= upset:
@@ -45,11 +45,11 @@ def test_a_spell_that_is_over_changes_nothing_of_what_comes_after(seed: int, ups
 
 def test_losses_that_come_in_bursts_come_together() -> None:
     bursts = Bursts(enters=0.004, leaves=0.1, loss_in=0.5)
-    struck = line(replace(CALM, bursts=bursts))
+    struck = wire(replace(CALM, bursts=bursts))
     lost = [bool(struck.pass_on(100, 0).retransmissions_count) for _ in range(20_000)]
     share = sum(lost) / len(lost)
     assert 0.005 < share < 0.1
-    alone = line(replace(CALM, loss=share))
+    alone = wire(replace(CALM, loss=share))
     even = [bool(alone.pass_on(100, 0).retransmissions_count) for _ in range(20_000)]
     assert sum(even) / len(even) == pytest.approx(share, rel=0.3)
     assert sum(together(lost)) > 3 * sum(together(even))
@@ -60,7 +60,7 @@ def together(lost: list[bool]) -> list[bool]:
     return [lost[place] and any(lost[max(0, place - 10) : place]) for place in range(len(lost))]
 
 
-def struck_pair(*spells: Spell, rules: StreamRules = CALM) -> Scene:
+def faulty_pair(*spells: Spell, rules: StreamRules = CALM) -> Scene:
     """Two talkers; what is written from the first to the second passes a line with spells."""
     scene = Scene([[0], [0]], rules=rules)
     scene.network.spells_of = lambda sender, receiver: spells if sender == 0 else ()
@@ -72,7 +72,7 @@ def struck_pair(*spells: Spell, rules: StreamRules = CALM) -> Scene:
 
 
 def test_a_delay_strikes_one_direction_and_ends() -> None:
-    scene = struck_pair(Spell(2 * S, 10 * S, delay=Constant(ms=500)))
+    scene = faulty_pair(Spell(2 * S, 10 * S, delay=Constant(ms=500)))
     scene.run(2)
     asked_at = scene.loop.now
     scene.say(0, b"?there")
@@ -87,7 +87,7 @@ def test_a_delay_strikes_one_direction_and_ends() -> None:
 
 
 def test_what_is_held_comes_all_at_once() -> None:
-    scene = struck_pair(Spell(2 * S, 30 * S, is_held=True))
+    scene = faulty_pair(Spell(2 * S, 30 * S, is_held=True))
     scene.run(2)
     for _ in range(3):
         scene.say(0, b"piece ")
@@ -99,7 +99,7 @@ def test_what_is_held_comes_all_at_once() -> None:
 
 
 def test_a_trickle_is_slow_and_its_writer_knows() -> None:
-    scene = struck_pair(Spell(0, 900 * S, bytes_per_second=100))
+    scene = faulty_pair(Spell(0, 900 * S, bytes_per_second=100))
     scene.say(0, bytes(1_000))
     scene.say(0, bytes(500))
     scene.run(9)
@@ -111,7 +111,7 @@ def test_a_trickle_is_slow_and_its_writer_knows() -> None:
 
 
 def test_a_corrupted_chunk_has_one_other_bit() -> None:
-    scene = struck_pair(Spell(0, 100 * S, corrupted=1))
+    scene = faulty_pair(Spell(0, 100 * S, corrupted=1))
     scene.say(0, bytes(100))
     scene.run(1)
     text = scene.talkers[1].text
@@ -121,7 +121,7 @@ def test_a_corrupted_chunk_has_one_other_bit() -> None:
 
 
 def test_a_truncated_stream_ends_within_a_chunk_at_both_ends() -> None:
-    scene = struck_pair(Spell(0, 100 * S, truncated=1))
+    scene = faulty_pair(Spell(0, 100 * S, truncated=1))
     scene.say(0, bytes(range(100)))
     scene.run(1)
     text = scene.talkers[1].text

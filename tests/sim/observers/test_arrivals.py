@@ -6,7 +6,7 @@ from mesh.storage.sqlcipher import transaction
 from mesh.storage.store import Store
 from mesh.wire.envelope import Envelope
 from sim.hosts.databases import new_store
-from sim.invariants.purity_guards import TRAPS
+from sim.invariants.purity_guards import PURITY_GUARDS
 from sim.observers.arrivals import Arrivals
 from sim.run.report import render
 from tests.sim.test_hardships import fault, outcome
@@ -23,11 +23,11 @@ def test_an_arrival_is_the_first_time_at_another_node() -> None:
         with transaction(databases[node]):
             Store(databases[node]).add([envelope])
 
-    with arrivals.watching():
+    with arrivals.observing():
         for now, node, envelope in ((10, 0, one), (40, 1, one), (50, 2, other), (90, 1, one)):  # noqa: B007 (read by the watcher)
-            TRAPS.node = node
+            PURITY_GUARDS.node = node
             store(node, envelope)
-            TRAPS.node = None
+            PURITY_GUARDS.node = None
         # Nobody's engine is at work: such is a hostile node's, which is not looked at.
         store(2, one)
     everybody = arrivals.among([0, 1, 2])

@@ -11,16 +11,16 @@ from mesh.posting.mesh_time import MeshClock
 from mesh.ratchet.double_ratchet import Ratchet
 from mesh.replication.retiring import Retiring
 from mesh.wire.retirement import Retirement
-from sim.commands.compare import _marks
+from sim.commands.compare import _goals
 from sim.observers.coverage import Sometimes
 from sim.run.report import sometimes_text
 from sim.run.runner import run_scenario
 from sim.run.world import Options
-from sim.schema.coverage_goals import FRAMES, MARKS, SITUATIONS, never_reached
+from sim.schema.coverage_goals import COVERAGE_GOALS, FRAMES, SITUATIONS, never_reached
 from sim.schema.scenario import load_scenario, scenario_names
 from sim.schema.settings import Value, with_settings
 from sim.sweeps.records import Record, sometimes_of
-from tests.sim.test_hardships import HEALING, PEOPLE_CROSSING, fault, outcome
+from tests.sim.test_hardships import HEALING, USERS_CROSSING, fault, outcome
 
 pytestmark = pytest.mark.xdist_group("hardships")
 
@@ -61,16 +61,16 @@ def test_what_befalls_a_small_world_reaches_its_marks() -> None:
     )
     assert ran.broken is None
     found = ran.report.sometimes
-    assert list(found) == list(MARKS)
-    for mark in ("post-quantum-step", "frame-Push", "crash-without-a-word"):
-        assert found[mark] > 0, mark
-    for mark in ("rolled-back", "bits-flipped", "frame-NearbyCard"):
-        assert found[mark] == 0, mark
+    assert list(found) == list(COVERAGE_GOALS)
+    for goal in ("post-quantum-step", "frame-Push", "crash-without-a-word"):
+        assert found[goal] > 0, goal
+    for goal in ("rolled-back", "bits-flipped", "frame-NearbyCard"):
+        assert found[goal] == 0, goal
 
 
 @pytest.mark.world
 def test_people_who_use_each_others_invites_cross() -> None:
-    crossing = PEOPLE_CROSSING + fault("halves", at_s=5, for_s=20)
+    crossing = USERS_CROSSING + fault("halves", at_s=5, for_s=20)
     assert outcome(crossing).report.sometimes["first-contacts-crossed"] > 0
     assert outcome("").report.sometimes["first-contacts-crossed"] == 0
 
@@ -83,8 +83,8 @@ def test_crashes_within_transactions_and_before_effects_are_told_apart() -> None
     faults += '\ncommit = { law = "constant", ms = 400 }'
     faults += fault("crashes", between_s=[20, 90], share=1, within_batch_share=0)
     found = outcome(faults).report.sometimes
-    for mark in ("crash-within-store", "crash-within-vault", "crash-before-effects"):
-        assert found[mark] > 0, mark
+    for goal in ("crash-within-store", "crash-within-vault", "crash-before-effects"):
+        assert found[goal] > 0, goal
 
 
 @pytest.mark.world
@@ -116,7 +116,7 @@ def test_people_who_look_for_others_nearby_send_the_frames_for_it() -> None:
 def test_while_nobody_watches_engines_are_as_they_were() -> None:
     before = (Ratchet.receive, MeshClock.take_notices, Retiring.orphaned)
     sometimes = Sometimes()
-    with sometimes.watching():
+    with sometimes.observing():
         assert Retiring.orphaned is not before[2]
         retiring = Retiring(delay_ms_max=0, entropy=_Zeros())
         retiring.orphaned(Retirement(_id(), bytes(32)))
@@ -127,17 +127,17 @@ def test_while_nobody_watches_engines_are_as_they_were() -> None:
 
 def test_a_sweep_counts_runs_and_names_what_none_has_reached() -> None:
     report = outcome("").report
-    records = [_record(report.sometimes), _record(dict.fromkeys(MARKS, 0)), _record(None)]
+    records = [_record(report.sometimes), _record(dict.fromkeys(COVERAGE_GOALS, 0)), _record(None)]
     runs = sometimes_of(records)
     assert runs["frame-Push"] == 1
     assert "rolled-back" in never_reached(runs)
     unbroken = " ".join(sometimes_text(runs).split())
     assert unbroken.endswith(", ".join(name for name in SITUATIONS if not runs[name]))
-    rows = _marks(records).splitlines()
+    rows = _goals(records).splitlines()
     assert rows[0].startswith("     1  ")
     assert rows[-1].startswith(" never  ")
-    all_reached = sometimes_text(dict.fromkeys(MARKS, 1))
-    assert all_reached.endswith(f" {len(MARKS)} of {len(MARKS)} marks reached")
+    all_reached = sometimes_text(dict.fromkeys(COVERAGE_GOALS, 1))
+    assert all_reached.endswith(f" {len(COVERAGE_GOALS)} of {len(COVERAGE_GOALS)} marks reached")
 
 
 @pytest.mark.world
@@ -146,10 +146,10 @@ def test_the_worst_day_reaches_what_few_worlds_do() -> None:
     report = run_scenario(load_scenario("worst-day"), options).report
     assert report.broken == []
     found = report.sometimes
-    for mark in ("crash-within-store", "crash-before-effects", "disk-stop", "author-away"):
-        assert found[mark] > 0, mark
-    for mark in ("asked-while-locked", "withdrawn-too-late", "late-message"):
-        assert found[mark] > 0, mark
+    for goal in ("crash-within-store", "crash-before-effects", "disk-stop", "author-away"):
+        assert found[goal] > 0, goal
+    for goal in ("asked-while-locked", "withdrawn-too-late", "late-message"):
+        assert found[goal] > 0, goal
 
 
 def test_the_docs_name_a_scenario_that_reaches_each_mark() -> None:

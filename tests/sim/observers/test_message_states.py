@@ -6,13 +6,13 @@ import pytest
 
 from mesh.commands import MessageAnswer, MessageState
 from mesh.storage.sqlcipher import transaction
-from sim.hosts.host import Laptop
-from sim.invariants.invariants import L9, BrokenPromise
-from sim.invariants.message_log import Ledger, Letter
+from sim.hosts.host import Host
+from sim.invariants.invariants import L9, BrokenInvariant
+from sim.invariants.message_log import LoggedMessage, MessageLog
 from sim.kernel.loop import Loop
-from sim.observers.message_states import LIFETIME_US, States
-from sim.users.user import Person
-from tests.sim.hosts.test_databases import laptop
+from sim.observers.message_states import LIFETIME_US, MessageStates
+from sim.users.user import User
+from tests.sim.hosts.test_databases import host
 from tests.sim.talker import Scene
 
 
@@ -22,19 +22,19 @@ class Post:
     def __init__(self) -> None:
         self.scene = Scene([[0], [0]])
         self.scene.boot()
-        self.laptops: dict[int, Laptop] = {0: laptop(), 1: laptop()}
-        self.ledger = Ledger()
-        self.letter: Letter = self.ledger.ask(0, 1, "hello", 0)
+        self.hosts: dict[int, Host] = {0: host(), 1: host()}
+        self.message_log = MessageLog()
+        self.written: LoggedMessage = self.message_log.ask(0, 1, "hello", 0)
         self.time = 0
-        self.states = States(
-            ledger=self.ledger,
+        self.states = MessageStates(
+            message_log=self.message_log,
             nodes=self.scene.nodes,
-            laptops=self.laptops,
+            hosts=self.hosts,
             now=lambda: self.time,
             clock_error_us=0,
         )
-        self.author = Person(
-            0, self.scene.nodes[0], Loop(), lambda command, error: None, lambda mark: None
+        self.author = User(
+            0, self.scene.nodes[0], Loop(), lambda command, error: None, lambda goal: None
         )
 
     def tell(self, state: MessageState, carriers: int = 0) -> None:
@@ -44,7 +44,7 @@ class Post:
             contact=1,
             label="you",
             is_mine=True,
-            text=self.letter.text,
+            text=self.written.text,
             sent=0,
             received=0,
             state=state,
@@ -54,7 +54,7 @@ class Post:
 
     def put_envelope(self, *, is_carried: bool) -> None:
         """Its envelope stands in our outbox, and perhaps in the other's store."""
-        tables = ((self.laptops[0].vault, "outbox"), (self.laptops[1].store, "envelopes"))
+        tables = ((self.hosts[0].vault, "outbox"), (self.hosts[1].store, "envelopes"))
         for database, table in tables:
             database.execute("PRAGMA foreign_keys = OFF")
             with transaction(database):
@@ -65,9 +65,9 @@ class Post:
 
 
 def lie(act: Callable[[], None]) -> None:
-    with pytest.raises(BrokenPromise) as caught:
+    with pytest.raises(BrokenInvariant) as caught:
         act()
-    assert caught.value.promise is L9
+    assert caught.value.invariant is L9
 
 
 @pytest.mark.parametrize("state", ["delivered", "read", "delivered before it was withdrawn"])
@@ -78,22 +78,22 @@ def test_a_message_that_never_arrived_is_not_delivered(state: MessageState) -> N
 
 def test_a_message_that_arrived_may_be_shown_as_delivered() -> None:
     post = Post()
-    post.ledger.show(1, 0, post.letter.text, 5)
+    post.message_log.show(1, 0, post.written.text, 5)
     post.tell("delivered")
     post.tell("delivered before it was withdrawn")
 
 
 def test_a_message_that_only_a_second_machine_opened_may_be_shown_as_delivered() -> None:
     post = Post()
-    post.ledger.show(1, 0, post.letter.text, 5, is_clone=True)
+    post.message_log.show(1, 0, post.written.text, 5, is_clone=True)
     post.tell("delivered")
 
 
 def test_a_message_that_nobody_looked_at_is_not_read() -> None:
     post = Post()
-    post.ledger.show(1, 0, post.letter.text, 5)
+    post.message_log.show(1, 0, post.written.text, 5)
     lie(lambda: post.tell("read"))
-    post.letter.is_read = True
+    post.written.is_read = True
     post.tell("read")
 
 

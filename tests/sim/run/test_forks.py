@@ -2,7 +2,7 @@
 
 import pytest
 
-from sim.run.forks import CAN_FORK, FutureLost, try_futures
+from sim.run.forks import CAN_FORK, ForkLost, try_forks
 from sim.run.world import Options, World
 from sim.schema.scenario import parse_scenario
 
@@ -46,7 +46,7 @@ def without_the_first(world: World) -> str:
 def test_a_future_that_changes_nothing_is_the_run_itself() -> None:
     rested = world()
     rested.run_until(REST_US)
-    changed, same, again = try_futures(rested, [without_the_first, to_the_end, to_the_end], str)
+    changed, same, again = try_forks(rested, [without_the_first, to_the_end, to_the_end], str)
     assert same == again == to_the_end(world())
     assert changed != same
     assert rested.loop.now == REST_US
@@ -57,5 +57,5 @@ def test_a_future_that_fails_says_how() -> None:
     def fails(world: World) -> str:
         raise ValueError("no such future")
 
-    with pytest.raises(FutureLost, match="no such future"):
-        try_futures(world(), [fails], str)
+    with pytest.raises(ForkLost, match="no such future"):
+        try_forks(world(), [fails], str)

@@ -7,7 +7,7 @@ from functools import lru_cache
 
 import pytest
 
-from sim.invariants.invariants import L1, L5, BrokenPromise
+from sim.invariants.invariants import L1, L5, BrokenInvariant
 from sim.run.report import Report, make_report
 from sim.run.world import Options, World
 from sim.schema.scenario import parse_scenario
@@ -55,13 +55,13 @@ HARD = SMALL.replace("reset_share = 0.5", "reset_share = 1.0")
 @lru_cache
 def outcome(
     seed: int, *, bug: str | None = None, is_real: bool = False, scenario: str = SMALL
-) -> tuple[Report, BrokenPromise | None]:
+) -> tuple[Report, BrokenInvariant | None]:
     """Run the small world; the same question is answered from memory."""
     world = World(parse_scenario(scenario), Options(seed=seed, bug=bug, is_crypto_real=is_real))
-    broken: BrokenPromise | None = None
+    broken: BrokenInvariant | None = None
     try:
         world.run(lambda world: None)
-    except BrokenPromise as error:
+    except BrokenInvariant as error:
         broken = error
     return make_report(world, broken, command="repeat", wall_seconds=1), broken
 
@@ -86,7 +86,7 @@ def test_without_anti_entropy_what_crossed_the_cut_never_arrives() -> None:
     assert outcome(7, scenario=HARD)[1] is None
     report, broken = outcome(7, bug="no-anti-entropy", scenario=HARD)
     assert broken is not None
-    assert broken.promise is L1
+    assert broken.invariant is L1
     assert report.verdict == "fail"
     assert report.broken[0].id == "L1"
     assert "have not arrived" in report.broken[0].detail
@@ -106,14 +106,14 @@ def test_a_world_at_rest_is_quiet_and_knows_the_same_everywhere() -> None:
     world = World(scenario, Options(seed=7, is_crypto_real=False))
     world.run(lambda world: None)
     assert world.loop.now >= 250_000_000
-    assert world.watch.frames.counts["Push"] > 100
+    assert world.observers.frames.counts["Push"] > 100
 
 
 def test_a_chunk_that_vanishes_breaks_s18() -> None:
     world = World(parse_scenario(SMALL), Options(seed=7, is_crypto_real=False))
     world.network.require_conservation()
     world.network.counters.chunks_sent += 1
-    with pytest.raises(BrokenPromise, match="S18"):
+    with pytest.raises(BrokenInvariant, match="S18"):
         world.network.require_conservation()
 
 
@@ -142,5 +142,5 @@ share = 1
 def test_a_person_whom_a_node_that_rests_has_not_answered_breaks_a_promise() -> None:
     _, broken = outcome(1, scenario=SLOW)
     assert broken is not None
-    assert broken.promise == L5
+    assert broken.invariant == L5
     assert "has not answered its person" in broken.detail

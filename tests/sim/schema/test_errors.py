@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mesh.errors import UserError
-from sim.schema.errors import find_complaint
+from sim.schema.errors import find_error
 from sim.schema.scenario import Scenario, load_scenario, parse_scenario, scenario_names
 
 SMALLEST = """
@@ -94,7 +94,7 @@ KEYS = ["nodes", "order", "wire", "topology", "faults", "swarm", "expect", "work
 def test_every_scenario_that_comes_along_is_read_again_as_it_is_written() -> None:
     for name in scenario_names():
         tree: object = msgspec.json.decode(msgspec.json.encode(load_scenario(name)))
-        assert find_complaint(tree, Scenario) is None, name
+        assert find_error(tree, Scenario) is None, name
 
 
 @given(st.dictionaries(st.sampled_from(KEYS), VALUES, max_size=4))
@@ -106,7 +106,7 @@ def test_what_the_decoder_refuses_is_complained_of(changed: dict[str, object]) -
         "workload": {"write_between_s": [1, 2]},
         **changed,
     }
-    complaint = find_complaint(tables, Scenario)
+    complaint = find_error(tables, Scenario)
     try:
         msgspec.convert(tables, type=Scenario, strict=True)
     except msgspec.ValidationError:

@@ -4,20 +4,20 @@ from typing import get_args
 
 import pytest
 
-from sim.invariants.invariants import BrokenPromise
+from sim.invariants.invariants import BrokenInvariant
 from sim.run.world import Options, World
 from sim.schema.adversary_table import Kind
 from sim.schema.scenario import as_drawn, parse_scenario
 from sim.schema.swarm import (
+    ADVERSARY_KINDS_MAX,
     FAMILIES,
     HARSH,
-    HOSTILE_KINDS_MAX,
     AnyFault,
     Swarm,
+    drawn_adversaries,
     drawn_faults,
-    drawn_hostile,
 )
-from tests.sim.test_hard_worlds import PEOPLE
+from tests.sim.test_hard_worlds import USERS
 
 SWARM = "\n[swarm]\nbetween_s = [12, 45]\n"
 
@@ -55,7 +55,7 @@ def test_what_one_family_draws_does_not_hang_on_the_others() -> None:
 
 
 def test_what_is_drawn_stands_among_the_faults_and_is_drawn_once() -> None:
-    scenario = parse_scenario(PEOPLE + SWARM)
+    scenario = parse_scenario(USERS + SWARM)
     drawn = as_drawn(scenario, 3)
     assert drawn.swarm is None
     assert drawn.faults == drawn_faults(Swarm(between_s=(12, 45)), 3)
@@ -66,24 +66,24 @@ def test_what_is_drawn_stands_among_the_faults_and_is_drawn_once() -> None:
 @pytest.mark.world
 def test_small_worlds_pass_whatever_a_seed_draws() -> None:
     for seed in (1, 2):
-        world = World(parse_scenario(PEOPLE + SWARM), Options(seed=seed, is_crypto_real=False))
+        world = World(parse_scenario(USERS + SWARM), Options(seed=seed, is_crypto_real=False))
         try:
             world.run(lambda world: None)
-        except BrokenPromise as error:
+        except BrokenInvariant as error:
             raise AssertionError(f"seed {seed} with {world.scenario.faults}") from error
         assert world.faults.strikes
 
 
 def test_a_seed_draws_who_is_hostile_from_every_kind_and_not_always() -> None:
     swarm = Swarm(between_s=(10, 100), hostile_share=0.3)
-    drawn = [drawn_hostile(swarm, seed) for seed in range(300)]
+    drawn = [drawn_adversaries(swarm, seed) for seed in range(300)]
     assert 100 < drawn.count(()) < 200
     assert {one.kind for tables in drawn for one in tables} == set(get_args(Kind))
     assert all(sum(one.share for one in tables) <= 0.3001 for tables in drawn)
-    assert max(map(len, drawn)) == HOSTILE_KINDS_MAX
+    assert max(map(len, drawn)) == ADVERSARY_KINDS_MAX
     assert len({one.per_second for tables in drawn for one in tables}) > 100
     nobody = Swarm(between_s=(10, 100))
-    assert all(drawn_hostile(nobody, seed) == () for seed in range(20))
+    assert all(drawn_adversaries(nobody, seed) == () for seed in range(20))
     assert [drawn_faults(swarm, seed) for seed in range(20)] == [
         drawn_faults(nobody, seed) for seed in range(20)
     ]

@@ -11,7 +11,7 @@ from sim.schema.toml_text import toml_of
 from sim.shrinking.ddmin import ddmin, trim
 from sim.shrinking.passes import search_from, shrink
 from sim.shrinking.search import broken_id
-from tests.sim.three_users import THREE_PEOPLE
+from tests.sim.three_users import THREE_USERS
 
 
 @given(st.sets(st.integers(0, 60), max_size=5), st.integers(1, 61))
@@ -53,12 +53,12 @@ def test_a_long_run_of_items_that_all_matter_is_found_in_few_tries(
 @pytest.mark.world
 def test_a_failing_world_shrinks_to_the_few_that_break_the_same_promise() -> None:
     options = Options(seed=3, bug="told-after-restart", is_crypto_real=False)
-    first = run_scenario(parse_scenario(THREE_PEOPLE), options)
+    first = run_scenario(parse_scenario(THREE_USERS), options)
     assert broken_id(first) == "S2"
     assert len(first.world.strikes) > 1
     stages: list[str] = []
     found = shrink(search_from(first, lambda seen: stages.append(seen.stage), runs_max=120))
-    assert found.promise_id == "S2"
+    assert found.invariant_id == "S2"
     # Only who starts again is told again: of all that befell one crash matters.
     assert (found.strikes_count, found.nodes_count, found.letters_count) == (1, 2, 1)
     assert 0 < found.runs_count == len(stages) <= 120

@@ -5,22 +5,22 @@ from mesh.ids import DialId
 from mesh.inputs import Connected, DialFailed, Disconnected, NetworkChanged, PeerSeen
 from mesh.limits import DIAL_TIMEOUT_MS
 from sim.network.virtual_network import address_of
-from sim.topology.changes import Terrain
+from sim.topology.changes import TopologyChanges
 from sim.topology.contacts import Contact
-from sim.topology.topology import Ground, Move
+from sim.topology.topology import Layout, Move
 from tests.sim.talker import Scene
 
 S = 1_000_000
 APART: dict[int, dict[int, None]] = {0: {}, 1: {}, 2: {}}
 
 
-def scene_of(ground: Ground, *, rests_at_s: int = 1_000) -> Scene:
+def scene_of(layout: Layout, *, rests_at_s: int = 1_000) -> Scene:
     """Talkers that dial whom they see, the first two of them."""
-    scene = Scene(ground.networks, near=ground.near)
-    terrain = Terrain(
-        ground=ground, loop=scene.loop, network=scene.network, discovery=scene.discovery
+    scene = Scene(layout.networks, near=layout.near)
+    topology_changes = TopologyChanges(
+        layout=layout, loop=scene.loop, network=scene.network, discovery=scene.discovery
     )
-    terrain.plan(rests_at_s * S)
+    topology_changes.plan(rests_at_s * S)
     scene.talkers[0].is_dialling = True
     scene.boot()
     return scene
@@ -32,7 +32,7 @@ def names(scene: Scene, index: int) -> list[str]:
 
 def test_who_is_next_to_nobody_hears_nobody_and_who_meets_is_heard_at_once() -> None:
     met = (Contact(50 * S, 60 * S, 0, 1), Contact(70 * S, 71 * S, 1, 2))
-    scene = scene_of(Ground([[0]] * 3, near=APART, contacts=met))
+    scene = scene_of(Layout([[0]] * 3, near=APART, contacts=met))
     scene.run(49)
     assert [names(scene, index) for index in range(3)] == [[], [], []]
     scene.run(2)
@@ -44,7 +44,7 @@ def test_who_is_next_to_nobody_hears_nobody_and_who_meets_is_heard_at_once() -> 
 
 def test_out_of_reach_is_a_stall_and_what_was_written_comes_when_they_meet_again() -> None:
     met = (Contact(0, 10 * S, 0, 1), Contact(40 * S, 50 * S, 0, 1))
-    scene = scene_of(Ground([[0]] * 2, near={0: {}, 1: {}}, contacts=met))
+    scene = scene_of(Layout([[0]] * 2, near={0: {}, 1: {}}, contacts=met))
     scene.run(20)
     scene.say(0, b"far away")
     scene.run(10)
@@ -55,7 +55,7 @@ def test_out_of_reach_is_a_stall_and_what_was_written_comes_when_they_meet_again
 
 
 def test_a_dial_to_who_is_out_of_reach_times_out() -> None:
-    scene = scene_of(Ground([[0]] * 2, near={0: {}, 1: {}}))
+    scene = scene_of(Layout([[0]] * 2, near={0: {}, 1: {}}))
     scene.talkers[0].is_dialling = False
     scene.want(0, Dial(DialId(7), address_of(1, 0)))
     scene.run(DIAL_TIMEOUT_MS / 1_000 + 1)
@@ -63,8 +63,8 @@ def test_a_dial_to_who_is_out_of_reach_times_out() -> None:
 
 
 def test_when_all_gather_everybody_hears_everybody() -> None:
-    ground = Ground([[0]] * 3, near=APART, contacts=(Contact(5 * S, 6 * S, 0, 1),), ends_at=6 * S)
-    scene = scene_of(ground, rests_at_s=30)
+    layout = Layout([[0]] * 3, near=APART, contacts=(Contact(5 * S, 6 * S, 0, 1),), ends_at=6 * S)
+    scene = scene_of(layout, rests_at_s=30)
     scene.run(29)
     assert names(scene, 2) == []
     scene.run(2)
@@ -72,8 +72,8 @@ def test_when_all_gather_everybody_hears_everybody() -> None:
 
 
 def test_a_laptop_that_is_carried_away_notices_and_those_it_left_do_not() -> None:
-    ground = Ground([[0], [0], [1]], moves=(Move(10 * S, 0, ()), Move(20 * S, 0, (1,))))
-    scene = scene_of(ground)
+    layout = Layout([[0], [0], [1]], moves=(Move(10 * S, 0, ()), Move(20 * S, 0, (1,))))
+    scene = scene_of(layout)
     scene.run(5)
     scene.talkers[0].is_dialling = False
     assert len(scene.network.links()) == 1

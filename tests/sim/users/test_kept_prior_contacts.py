@@ -71,4 +71,4 @@ def test_it_is_made_small_and_its_people_have_met_all_the_same(tmp_path: Path) -
     options = Options(seed=1, bug="told-as-delivered", is_crypto_real=False)
     ran = run_scenario(smallest, options)
     assert [one.id for one in ran.report.broken] == ["L9"]
-    assert ran.world.people.met_before
+    assert ran.world.users.met_before

@@ -8,16 +8,16 @@ import pytest
 from mesh.effects import Effect, SendBytes
 from mesh.ids import Instant, Monotonic
 from mesh.inputs import Input
-from sim.hosts.driver_protocol import Door
-from sim.hosts.host import Laptop
-from sim.invariants.invariants import BrokenPromise
+from sim.hosts.driver_protocol import AnyEngine
+from sim.hosts.host import Host
+from sim.invariants.invariants import BrokenInvariant
 from sim.kernel.entropy import SeededEntropy
 from sim.kernel.trace import Trace
-from sim.run.forks import CAN_FORK, try_futures
+from sim.run.forks import CAN_FORK, try_forks
 from sim.run.world import Options, World
 from sim.schema.scenario import Only, parse_scenario
-from sim.users.prior_contacts import Meetings
-from tests.sim.engines import laptop_of
+from sim.users.prior_contacts import PriorContacts
+from tests.sim.engines import host_of
 
 WARM = """
 schema = 1
@@ -79,7 +79,7 @@ def to_the_end(world: World) -> str:
 
 
 def count(world: World, node: int, what: str) -> int:
-    (row,) = world.laptops[node].vault.execute(f"SELECT count({what}").fetchall()
+    (row,) = world.hosts[node].vault.execute(f"SELECT count({what}").fetchall()
     assert isinstance(row[0], int)
     return row[0]
 
@@ -88,36 +88,36 @@ def count(world: World, node: int, what: str) -> int:
 def test_who_met_before_writes_as_soon_as_links_stand() -> None:
     world = world_of()
     world.run_until(5_000_000)
-    for person in world.people.everybody:
-        assert sorted(person.contacts) == sorted(person.friends)
-        verified = count(world, person.index, "*) FROM contacts WHERE trust = 'verified'")
-        assert verified == len(person.contacts) >= 2
+    for user in world.users.everybody:
+        assert sorted(user.contacts) == sorted(user.friends)
+        verified = count(world, user.index, "*) FROM contacts WHERE trust = 'verified'")
+        assert verified == len(user.contacts) >= 2
     # Of the meetings no store holds anything, and no frame was counted.
-    stores = [laptop.store for laptop in world.laptops.values()]
+    stores = [host.store for host in world.hosts.values()]
     assert not any(store.execute("SELECT 1 FROM envelopes").fetchone() for store in stores)
-    assert "Push" not in world.watch.frames.counts
+    assert "Push" not in world.observers.frames.counts
 
     to_the_end(world)
-    assert world.people.refusals == {}
-    assert world.ledger.delivered_count == world.ledger.confirmed_count > 10
+    assert world.users.refusals == {}
+    assert world.message_log.delivered_count == world.message_log.confirmed_count > 10
     delays = [
-        letter.delivered_at - letter.asked_at
-        for letter in world.ledger.letters
-        if letter.delivered_at is not None
+        message.delivered_at - message.asked_at
+        for message in world.message_log.messages
+        if message.delivered_at is not None
     ]
     assert max(delays) < 1_000_000
     # What spread is what was written.
     ids = {row[0] for one in stores for row in one.execute("SELECT id FROM envelopes").fetchall()}
-    assert len(ids) == world.ledger.confirmed_count
+    assert len(ids) == world.message_log.confirmed_count
 
 
 @pytest.mark.world
 def test_everybody_knows_the_keys_of_friends_and_vouches_of_friends_for_theirs() -> None:
     world = world_of()
     world.run_until(0)
-    for person in world.people.everybody:
-        known = count(world, person.index, "DISTINCT contact) FROM contact_keys")
-        assert known == len(person.friends)
+    for user in world.users.everybody:
+        known = count(world, user.index, "DISTINCT contact) FROM contact_keys")
+        assert known == len(user.friends)
     vouched = [count(world, node, "*) FROM vouches WHERE vouched != x''") for node in range(6)]
     # At the first meetings nobody has a friend to vouch for; later ones tell of seven days each.
     assert sum(vouched) >= 7 * 6
@@ -129,21 +129,21 @@ def test_it_is_equal_after_a_rest_and_in_a_fork() -> None:
     rested = world_of()
     rested.run_until(10_000_000)
     if CAN_FORK:
-        assert try_futures(rested, [to_the_end], str) == [hash_]
+        assert try_forks(rested, [to_the_end], str) == [hash_]
     assert to_the_end(rested) == hash_
 
 
 @pytest.mark.world
 def test_a_meeting_does_not_hang_on_others() -> None:
     def keys(world: World, node: int) -> object:
-        return world.laptops[node].vault.execute("SELECT seed FROM identity").fetchall()
+        return world.hosts[node].vault.execute("SELECT seed FROM identity").fetchall()
 
     whole = world_of()
     whole.run_until(0)
-    one, other = whole.people.met_before[0]
+    one, other = whole.users.met_before[0]
     part = world_of(only=Only(nodes=(one, other)))
     part.run_until(0)
-    assert part.people.met_before == [(one, other)]
+    assert part.users.met_before == [(one, other)]
     assert [keys(part, one), keys(part, other)] == [keys(whole, one), keys(whole, other)]
     absent = next(node for node in range(6) if node not in (one, other))
     assert keys(part, absent) == []
@@ -155,7 +155,7 @@ def test_all_promises_hold_whatever_befalls_who_met_before() -> None:
     to_the_end(world)
     assert world.faults.counters.crashes > 0
     assert world.faults.disks.counters.clones == 1
-    assert world.ledger.delivered_count > 10
+    assert world.message_log.delivered_count > 10
 
 
 @pytest.mark.world
@@ -165,17 +165,17 @@ def test_some_meet_before_and_others_in_the_world() -> None:
     )
     world = World(scenario, Options(seed=3, is_crypto_real=False))
     to_the_end(world)
-    pairs = sum(len(person.friends) for person in world.people.everybody) // 2
-    assert 0 < len(world.people.met_before) < pairs
-    for person in world.people.everybody:
-        assert list(person.contacts) != []
-        assert set(person.contacts) == set(person.friends)
+    pairs = sum(len(user.friends) for user in world.users.everybody) // 2
+    assert 0 < len(world.users.met_before) < pairs
+    for user in world.users.everybody:
+        assert list(user.contacts) != []
+        assert set(user.contacts) == set(user.friends)
 
 
 class Mute:
     """An engine whose bytes never leave."""
 
-    def __init__(self, door: Door) -> None:
+    def __init__(self, door: AnyEngine) -> None:
         self._door = door
 
     def handle(self, batch: Sequence[Input], now: Instant, /) -> list[Effect]:
@@ -186,17 +186,19 @@ class Mute:
 
 
 def test_two_who_cannot_become_contacts_break_a_promise() -> None:
-    def mute(index: int, other: int) -> Laptop:
-        return laptop_of(1, entropy=SeededEntropy(1, "node", index), plant=Mute)
+    def mute(index: int, other: int) -> Host:
+        return host_of(1, entropy=SeededEntropy(1, "node", index), inject=Mute)
 
-    meetings = Meetings(
+    meetings = PriorContacts(
         seed=1,
-        laptop=mute,
+        host=mute,
         trace=Trace(),
         thinking_us=4_000,
         begins_us=43_200_000_000,
         sending=lambda node, sent: None,
-        parted=lambda node, laptop: None,
+        parted=lambda node, host: None,
     )
-    with pytest.raises(BrokenPromise, match="L1: nodes 4 and 7 met and could not become contacts"):
+    with pytest.raises(
+        BrokenInvariant, match="L1: nodes 4 and 7 met and could not become contacts"
+    ):
         meetings.hold([(4, 7)])

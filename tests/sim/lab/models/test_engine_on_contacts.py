@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from sim.__main__ import main
-from sim.lab.models.engine_on_contacts import Sheet
+from sim.lab.models.engine_on_contacts import Results
 
 SCENARIO = """
 schema = 1
@@ -51,11 +51,11 @@ def test_the_engine_delivers_no_sooner_than_epidemic_and_no_less_than_spray_and_
     scenario.write_text(SCENARIO)
     told = CliRunner().invoke(main, ["lab", "contacts", str(scenario), "--json"])
     assert told.exit_code == 0, told.output
-    sheet = msgspec.json.decode(told.stdout, type=Sheet)
-    assert sheet.letters > 20
-    assert sheet.sooner_than_bound == 0
-    assert sheet.broken == []
-    delivered = {name: one.count for name, one in sheet.rows.items()}
+    results = msgspec.json.decode(told.stdout, type=Results)
+    assert results.letters > 20
+    assert results.sooner_than_bound == 0
+    assert results.broken == []
+    delivered = {name: one.count for name, one in results.rows.items()}
     assert delivered["bound"] >= delivered["engine"] >= delivered["spray"] > delivered["direct"]
     assert delivered["bound"] >= delivered["epidemic"]
 

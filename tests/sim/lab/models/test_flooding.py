@@ -10,12 +10,12 @@ from click.testing import CliRunner
 
 from mesh.posting.standing import Depth
 from sim.__main__ import main
-from sim.invariants.invariants import BrokenPromise
+from sim.invariants.invariants import BrokenInvariant
 from sim.lab.models.flooding import Trial
 from sim.lab.models.plain_queue import PLAIN_QUEUE
-from sim.run.forks import CAN_FORK, try_futures
+from sim.run.forks import CAN_FORK, try_forks
 from sim.run.world import Options, World
-from sim.schema.expectations import require_waited
+from sim.schema.expectations import require_stored_mail
 from sim.schema.scenario import load_scenario
 
 pytestmark = pytest.mark.skipif(not CAN_FORK, reason="This system cannot fork a process.")
@@ -57,17 +57,17 @@ class Verdict(msgspec.Struct):
 
 def verdict(world: World, *, is_queue: bool) -> Verdict:
     if is_queue:
-        world.plant(PLAIN_QUEUE)
+        world.inject(PLAIN_QUEUE)
     world.run_until(world.rests_at)
-    trusted = [one for one in world.waited_letters() if one.is_trusted]
+    trusted = [one for one in world.stored_messages() if one.is_trusted]
     large = sum(one.is_large for one in trusted)
     arrived = sum(one.has_arrived for one in trusted)
     found = Verdict(small=len(trusted) - large, large=large, arrived=arrived)
     ratio_min = world.scenario.expect.waited_ratio_min
     assert ratio_min is not None
     try:
-        require_waited(trusted, ratio_min)
-    except BrokenPromise as broken:
+        require_stored_mail(trusted, ratio_min)
+    except BrokenInvariant as broken:
         found.broken = str(broken)
     return found
 
@@ -79,8 +79,8 @@ def test_of_mail_that_must_wait_in_a_flood_our_stores_lose_none_and_plain_queues
 ):
     world = World(load_scenario("flood-30-percent"), Options(seed=2, is_crypto_real=False))
     world.run_until(FLOOD_US)
-    futures = [partial(verdict, is_queue=is_queue) for is_queue in (False, True)]
-    ours, queue = try_futures(world, futures, Verdict)
+    forks = [partial(verdict, is_queue=is_queue) for is_queue in (False, True)]
+    ours, queue = try_forks(world, forks, Verdict)
     assert ours.small >= 20
     assert ours.large >= 5
     assert ours.arrived == ours.small + ours.large
