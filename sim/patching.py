@@ -1,4 +1,4 @@
-"""Another function in the place of one while a world runs: for watching, and for planted bugs."""
+"""Another function in the place of one while a world runs: for observers, and for planted bugs."""
 
 import contextlib
 from collections.abc import Iterator

@@ -108,7 +108,7 @@ VICTIMS_COUNT: Final = 2
 
 @dataclass(slots=True)
 class AdversaryHost:
-    """Fits `sim.hosts.driver_protocol.Machine`: nothing outlives a crash but the tally."""
+    """Fits `sim.hosts.driver_protocol.AnyHost`: nothing outlives a crash but the tally."""
 
     index: int
     table: AdversaryTable
@@ -133,7 +133,7 @@ class AdversaryHost:
             behaviour.victims = self.victims
         if isinstance(behaviour, Flood):
             behaviour.size_class = SIZE_BYTES.index(self.table.kib * 1024)
-        door = AdversaryEngine(
+        engine = AdversaryEngine(
             behaviour,
             parameters=self.parameters,
             entropy=entropy,
@@ -143,7 +143,7 @@ class AdversaryHost:
             tally=self.tally,
             dials=self.table.dials,
         )
-        return door, []
+        return engine, []
 
     def unlock(self) -> Input:
         """There is no vault."""
@@ -164,9 +164,9 @@ class AdversaryHost:
         return 0, StampMinted(effect.posting_key, effect.day, NO_STAMP)
 
 
-def require_bounded_amplification(machine: AdversaryHost, lived_s: float) -> None:
+def require_bounded_amplification(host: AdversaryHost, lived_s: float) -> None:
     """S11: nobody gets much more than they gave, but the mail that everybody gets."""
-    tally = machine.tally
+    tally = host.tally
     free = tally.streams_count * HANDSHAKE_MESSAGE_BYTES_MAX
     if tally.links_count:
         free += tally.links_count * LINK_BYTES
@@ -174,10 +174,10 @@ def require_bounded_amplification(machine: AdversaryHost, lived_s: float) -> Non
     gained = tally.received_bytes - tally.bodies_bytes - tally.announced_bytes
     if gained > AMPLIFICATION_MAX * tally.sent_bytes + free:
         detail = (
-            f"a node that is {machine.table.kind} gave {tally.sent_bytes} bytes on "
+            f"a node that is {host.table.kind} gave {tally.sent_bytes} bytes on "
             f"{tally.streams_count} streams and was sent {gained}, without counting mail"
         )
-        raise BrokenInvariant(S11, detail, machine.index)
+        raise BrokenInvariant(S11, detail, host.index)
 
 
 class Adversaries:
@@ -195,7 +195,7 @@ class Adversaries:
             for victim in victims
             for network in layout.networks[victim]
         ]
-        self._machines: dict[int, AdversaryHost] = {}
+        self._hosts: dict[int, AdversaryHost] = {}
         self.nodes: list[VirtualNode] = []
         self._let_in: int | None = None
 
@@ -211,11 +211,11 @@ class Adversaries:
         """Put them into the world, and let each boot while the others do."""
         for place, table in enumerate(self._kinds):
             index = self._first + place
-            machine: AnyHost
+            host: AnyHost
             if table.kind == "selective":
-                machine = host_of(index, _drop_half)
+                host = host_of(index, _drop_half)
             else:
-                machine = self._machines[index] = AdversaryHost(
+                host = self._hosts[index] = AdversaryHost(
                     index=index,
                     table=table,
                     seed=self._seed,
@@ -226,7 +226,7 @@ class Adversaries:
                 )
             node = VirtualNode(
                 index,
-                machine,
+                host,
                 around,
                 wall_offset_us=round(self._scenario.begins_at_s * 1_000_000),
             )
@@ -239,24 +239,24 @@ class Adversaries:
     def let_in(self, count: int) -> None:
         """Only so many of them come, and do together as much as all would. Before any has come."""
         self._let_in = count
-        for machine in self.machines:
-            assert not machine.lives_count
-            per_second = machine.table.per_second * len(self._kinds) / max(1, count)
-            machine.table = msgspec.structs.replace(machine.table, per_second=per_second)
+        for host in self.hosts:
+            assert not host.lives_count
+            per_second = host.table.per_second * len(self._kinds) / max(1, count)
+            host.table = msgspec.structs.replace(host.table, per_second=per_second)
 
     def _come(self, place: int, node: VirtualNode) -> None:
         if self._let_in is None or place < self._let_in:
             node.boot()
 
     @property
-    def machines(self) -> list[AdversaryHost]:
+    def hosts(self) -> list[AdversaryHost]:
         """All that are no real engine within."""
-        return list(self._machines.values())
+        return list(self._hosts.values())
 
     def require_bounded(self, now_us: int) -> None:
         """S11, of all of them."""
-        for machine in self.machines:
-            require_bounded_amplification(machine, now_us / 1_000_000)
+        for host in self.hosts:
+            require_bounded_amplification(host, now_us / 1_000_000)
 
     @property
     def count(self) -> int:
@@ -275,12 +275,12 @@ class Adversaries:
 
     def links_count(self) -> int:
         """How many links they have had, of which each may have lied."""
-        links = sum(machine.tally.links_count for machine in self.machines)
-        return links + SELECTIVE_LINKS * (len(self._kinds) - len(self._machines))
+        links = sum(host.tally.links_count for host in self.hosts)
+        return links + SELECTIVE_LINKS * (len(self._kinds) - len(self._hosts))
 
     def totals(self) -> dict[str, int]:
         """What they did, for the report."""
-        tallies = [machine.tally for machine in self.machines]
+        tallies = [host.tally for host in self.hosts]
         return {
             "nodes": len(self._kinds),
             "bytes_sent": sum(tally.sent_bytes for tally in tallies),

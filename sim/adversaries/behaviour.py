@@ -1,7 +1,7 @@
 """What a hostile node does with its links. The root does nothing, as a node that fell silent.
 
-A conduct is told what comes and queues frames for links that stand, or bytes for streams on which
-it makes no link at all. What frames a link may carry is the real machine's business, so a conduct
+A behaviour is told what comes and queues frames for links that stand, or bytes for streams on which
+it makes no link at all. What frames a link may carry is the real machine's business, so a behaviour
 that sends what is no frame hands in a structure that only looks like one.
 """
 

@@ -1,4 +1,4 @@
-"""A laptop that somebody has taken over: the real engine over the real vault, for other ends.
+"""A host that somebody has taken over: the real engine over the real vault, for other ends.
 
 It proves to its contacts that it is one of them, as before, and has the seeds by which they know
 what it writes. To them it vouches for keys that it invents, as many as they take, and it writes
@@ -30,7 +30,7 @@ from sim.kernel.entropy import Chance, SeededEntropy
 
 @dataclass(frozen=True, slots=True)
 class Orders:
-    """What those do with a laptop who have taken it over."""
+    """What those do with a host who have taken it over."""
 
     size_class: int
     """Of the junk."""
@@ -52,7 +52,7 @@ class Invented:
 
 
 class CompromisedEngine:
-    """The door of such an engine: it is driven as before, and writes junk besides."""
+    """Such an engine: it is driven as before, and writes junk besides."""
 
     def __init__(
         self, engine: Engine, orders: Orders, *, entropy: SeededEntropy, chance: Chance
@@ -136,7 +136,7 @@ class _Recommending(VouchExchange):
         return [self._names.named(today)]
 
 
-def insider(orders: Orders, node: int, *, seed: int) -> Injection:
+def compromise(orders: Orders, node: int, *, seed: int) -> Injection:
     """What makes one of an engine that starts."""
 
     def inject(engine: Engine) -> AnyEngine:
@@ -151,7 +151,7 @@ def insider(orders: Orders, node: int, *, seed: int) -> Injection:
 
 
 def _own_seed(messenger: Messenger | None, day: int) -> bytes | None:
-    """Of the key by which contacts know today's mail of the person whose laptop it was."""
+    """Of the key by which contacts know today's mail of the user whose host it was."""
     if messenger is None:
         return None
     told = messenger._posting_keys.to_tell(day)

@@ -1,8 +1,9 @@
-"""The driver's door of a hostile node: streams, real links, and whom it dials.
+"""What is driven of a hostile node: streams, real links, and whom it dials.
 
-It stands where an engine stands behind `sim.hosts.driver_protocol.Door`. It has the psk and today's
-protocol, so it passes every handshake with the real machine of `mesh.link`; what it then sends is
-decided by its `Conduct`. It dials whom discovery shows it, and whoever dials it is let in.
+It stands where an engine stands behind `sim.hosts.driver_protocol.AnyEngine`. It has the psk and
+today's protocol, so it passes every handshake with the real machine of `mesh.link`; what it then
+sends is decided by its `Behaviour`. It dials whom discovery shows it, and whoever dials it is let
+in.
 """
 
 from collections.abc import Sequence
@@ -42,7 +43,7 @@ LINKS_HELD_MAX: Final = 256
 
 @dataclass(slots=True)
 class Tally:
-    """What one hostile node sent, and what it got for that; for the promise of amplification."""
+    """What one hostile node sent, and what it got for that; for the invariant of amplification."""
 
     sent_bytes: int = 0
     received_bytes: int = 0

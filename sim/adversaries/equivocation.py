@@ -1,4 +1,4 @@
-"""A conduct that says two things in one place: one to each half of its neighbours.
+"""A behaviour that says two things in one place: one to each half of its neighbours.
 
 An envelope is named by a hash of all of it. Its place among others is what its header says: a key,
 a time, a tag, two tokens. Two envelopes may share all of that and differ in the body, or in the

@@ -1,4 +1,4 @@
-"""Conducts that send too much: ids, envelopes, forgeries, what came before, what is no frame."""
+"""Behaviours that send too much: ids, envelopes, forgeries, what came before, what is no frame."""
 
 from collections import deque
 from dataclasses import replace

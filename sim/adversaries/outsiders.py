@@ -1,4 +1,4 @@
-"""Conducts of those who never finish a handshake."""
+"""Behaviours of those who never finish a handshake."""
 
 from typing import Final
 

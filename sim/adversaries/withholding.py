@@ -1,4 +1,4 @@
-"""Conducts that keep mail from others: they take it, or claim to have it, and give nothing."""
+"""Behaviours that keep mail from others: they take it, or claim to have it, and give nothing."""
 
 from collections.abc import Sequence
 from typing import Final

@@ -1,4 +1,4 @@
-"""How a bug gets into an engine from outside: another machine, another door, another function."""
+"""Bug injection: how a bug gets into an engine from outside, by a patch or in front of it."""
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
@@ -18,14 +18,14 @@ def _as_it_is(engine: Engine) -> AnyEngine:
 
 @dataclass(frozen=True, slots=True)
 class Bug:
-    """A bug with a sentence for people."""
+    """A bug with a sentence for users."""
 
     sentence: str
     inject: Injection = _as_it_is
     patches: tuple[Patch, ...] = ()
 
     def injected(self) -> AbstractContextManager[None]:
-        """While inside, functions are swapped."""
+        """While inside, functions are patched."""
         return patched(*self.patches)
 
 

@@ -1,4 +1,4 @@
-"""What a command prints for machines: the figures that it prints for people, as JSON."""
+"""What a command prints for machines: the figures that it prints for users, as JSON."""
 
 import click
 import msgspec

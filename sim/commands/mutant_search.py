@@ -1,4 +1,4 @@
-"""`meshsim sweep --bugs`: every planted bug is searched on its ground, named, and made small.
+"""`meshsim sweep --bugs`: every planted bug is searched in its scenario, named, and made small.
 
 Each line of the table is a bug; with a folder its smallest world is a file there, which
 `sim.mutants.corpus` reads when the folder is its own.
@@ -91,7 +91,7 @@ class MutantSearch:
 
     @property
     def line(self) -> str:
-        """The row for people."""
+        """The row for users."""
         row = self.row
         seed = "none" if row.seed is None else str(row.seed)
         sizes = ""

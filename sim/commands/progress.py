@@ -14,7 +14,7 @@ from sim.run.world import World
 
 
 def is_watched() -> bool:
-    """Whether a person sees it; a log file does not want it."""
+    """Whether a user sees it; a log file does not want it."""
     return sys.stderr.isatty()
 
 

@@ -18,7 +18,7 @@ from sim.recording.stopping import replay
 from sim.run.world import Options, World
 
 NOT_REACHED: Final = 1
-"""Nor is a run well that broke a promise, or another one than was kept."""
+"""Nor is a run well that broke an invariant, or another one than was kept."""
 
 EXAMPLES: Final = """\b
 Examples:

@@ -1,4 +1,4 @@
-"""`meshsim shrink`: from a run that breaks a promise to a small scenario and a test."""
+"""`meshsim shrink`: from a run that breaks an invariant to a small scenario and a test."""
 
 import sys
 from collections.abc import Sequence
@@ -155,7 +155,7 @@ def _write(found: Shrunk, original: Scenario, folder: Path) -> list[Path]:
 def _test_of(found: Shrunk, file_name: str) -> str:
     """A test that runs as it is, beside the scenario.
 
-    It fails as long as the promise breaks; of a planted bug it holds that this one breaks it.
+    It fails as long as the invariant breaks; of a planted bug it holds that this one breaks it.
     """
     options, invariant = found.options, found.invariant_id
     how = f"is_crypto_real={options.is_crypto_real}"

@@ -228,7 +228,7 @@ def _executor(dask: str | None, jobs: int, timeout_s: float) -> Executor:
 
 
 def _text_of(summary: Summary) -> str:
-    """For people."""
+    """For users."""
     lines = [
         f"{summary.runs} of {summary.of_runs} runs: {summary.passed} passed, "
         f"{summary.failed} broke a promise, {summary.dead} died",

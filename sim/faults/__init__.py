@@ -1,1 +1,1 @@
-"""What befalls a world: cuts, crashes, wrong clocks, lost disks, broken lines."""
+"""Fault injection: cuts, crashes, wrong clocks, lost disks, broken wires."""

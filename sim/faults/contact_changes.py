@@ -1,4 +1,4 @@
-"""People who change their minds: invites that are taken back, and contacts that are removed."""
+"""Users who change their minds: invites that are taken back, and contacts that are removed."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -16,7 +16,7 @@ from sim.users.users import Users
 
 @dataclass(slots=True)
 class ChangeCounters:
-    """What people did."""
+    """What users did."""
 
     revocations: int = 0
     """Invites that nobody could use any more when they were taken back."""
@@ -44,7 +44,7 @@ class ContactChanges:
     def plan(
         self, fault: Revocations | Removals, node: VirtualNode, chance: Chance, when: int
     ) -> None:
-        """Plan what one person does."""
+        """Plan what one user does."""
         if isinstance(fault, Removals):
             self.loop.at(when, partial(self._remove, node, chance))
         else:

@@ -28,7 +28,7 @@ def _nobody() -> None:
 
 @dataclass(slots=True)
 class CutFaults:
-    """All cuts of one world; `befalls` says whether a shrunk scenario still has a strike."""
+    """All cuts of one world; `is_injected` says whether a shrunk scenario still has a strike."""
 
     seed: int
     loop: Loop

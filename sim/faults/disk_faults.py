@@ -2,7 +2,7 @@
 
 A node whose disk fails stops, as the shell does, and somebody starts it again a while later: it may
 stop at once, again and again, until the disk is well. Nothing that was committed is lost by that,
-so every promise holds. What a disk loses is in `sim.faults.lost_disks`.
+so every invariant holds. What a disk loses is in `sim.faults.lost_disks`.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -31,7 +31,7 @@ class DiskFaultCounters:
 
 @dataclass(slots=True)
 class DiskFaults:
-    """The failing disks of one world; `befalls` says what a shrunk scenario still has."""
+    """The failing disks of one world; `is_injected` says what a shrunk scenario still has."""
 
     seed: int
     loop: Loop

@@ -1,7 +1,7 @@
-"""Carries out what befalls a world: cuts, crashes, absences, locks, blocks and wrong clocks.
+"""Fault injection: cuts, crashes, absences, locks, blocks and wrong clocks are carried out.
 
 Everything is drawn before the world begins, each node's fate from a stream of its own, so that
-one fault less leaves the others as they were. What befalls disks is in `sim.faults.lost_disks`.
+one fault less leaves the others as they were. Those of disks are in `sim.faults.lost_disks`.
 """
 
 from collections.abc import Callable, Sequence
@@ -59,7 +59,7 @@ US_PER_HOUR = 3_600_000_000
 
 @dataclass(slots=True)
 class FaultCounters:
-    """What befell."""
+    """Which faults there were."""
 
     crashes: int = 0
     crashes_within_batch: int = 0
@@ -92,9 +92,9 @@ class Faults:
     is_on_its_way: Callable[[LoggedMessage], bool]
     counters: FaultCounters = field(default_factory=FaultCounters)
     strikes: list[str] = field(default_factory=list)
-    """What was drawn to befall, as `Only.strikes` names it."""
+    """The faults that were drawn, as `Only.strikes` names it."""
     cuts: CutFaults = field(init=False)
-    machines: NodeFaults = field(init=False)
+    node_faults: NodeFaults = field(init=False)
     stragglers: StragglerFaults = field(init=False)
     failing_disks: DiskFaults = field(init=False)
     contact_changes: ContactChanges = field(init=False)
@@ -109,7 +109,7 @@ class Faults:
             cut=self.cut,
             healed=self.healed,
         )
-        self.machines = NodeFaults(
+        self.node_faults = NodeFaults(
             seed=self.seed,
             loop=self.loop,
             network=self.network,
@@ -160,13 +160,13 @@ class Faults:
                     | DutyCycles()
                     | Drifts()
                 ):
-                    self.machines.plan(number, fault)
+                    self.node_faults.plan(number, fault)
                 case Stragglers():
                     self.stragglers.plan(number, fault)
                 case FullDisks() | FailingDisks() | SlowDisks():
                     self.failing_disks.plan(number, fault)
                 case OnWires() | HalfOpen():
-                    # Drawn for each line when it is made.
+                    # Drawn for each wire when it is made.
                     continue
                 case LeftOut():
                     continue
@@ -191,7 +191,7 @@ class Faults:
         return True
 
     def phase_of(self, message: LoggedMessage) -> str:
-        """How the mesh was when a letter was written: what its delay should be judged by."""
+        """How the mesh was when a message was written: what its delay should be judged by."""
         if message.is_probe:
             return "after all"
         now_s = message.asked_at / 1_000_000
@@ -275,8 +275,8 @@ class Faults:
             node.crash_within(statements, crashed, is_silent=is_silent)
 
     def _restart(self, node: VirtualNode) -> None:
-        # Two faults may have struck one node; the first to end wakes it. Whoever comes late is
-        # switched on for the first time by their person, whatever struck them before.
+        # One node may have had two faults; the first to end wakes it. Whoever comes late is
+        # switched on for the first time by their user, whatever faults they had before.
         if node.incarnation and not (node.is_up or node.is_gone):
             self.counters.restarts += 1
             node.boot()
@@ -302,7 +302,7 @@ class Faults:
             if self.loop.now + at_home_us < _us(fault.between_s[1]):
                 self.loop.after(at_home_us, partial(self._leave, fault, node, chance))
 
-    # --- People and clocks ------------------------------------------------------------------------
+    # --- Users and clocks ------------------------------------------------------------------------
 
     def _lock(self, node: VirtualNode) -> None:
         self.counters.locks += 1

@@ -1,6 +1,6 @@
 """What disks lose: put back to a snapshot, lost, lying, or copied to a second machine.
 
-Each is drawn like other faults. The ledger is told what was lost, so that everything else is
+Each is drawn like other faults. The message log is told what was lost, so that everything else is
 demanded all the same.
 """
 
@@ -32,7 +32,7 @@ NEVER = 1 << 62
 
 @dataclass(slots=True)
 class DiskCounters:
-    """What befell disks."""
+    """Which faults disks had."""
 
     rollbacks: int = 0
     wipes: int = 0

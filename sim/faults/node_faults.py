@@ -1,4 +1,4 @@
-"""Carries out what befalls whole machines: churn, mass failures, pauses, sleep, drifting clocks."""
+"""Carries out the faults of whole nodes: churn, mass failures, pauses, sleep, drifting clocks."""
 
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -38,7 +38,7 @@ NEVER: Final = 1 << 62
 
 @dataclass(slots=True)
 class NodeCounters:
-    """What befell machines."""
+    """Which faults nodes had."""
 
     departures: int = 0
     late_boots: int = 0
@@ -51,7 +51,7 @@ class NodeCounters:
 
 @dataclass(slots=True)
 class NodeFaults:
-    """The faults of machines of one world; `befalls` says what a shrunk scenario still has."""
+    """The faults of whole nodes; `is_injected` says what a shrunk scenario still has."""
 
     seed: int
     loop: Loop
@@ -80,7 +80,7 @@ class NodeFaults:
             case MassFailure():
                 self._plan_mass_failure(number, fault)
             case FlashCrowd():
-                # People begin by it; see `first_boots`.
+                # Users begin by it; see `first_boots`.
                 self.counters.late_boots += len(late_nodes(number, fault, self.seed, self._count))
             case DutyCycles(shifts=int(shifts)):
                 self._plan_shifts(number, fault, shifts)

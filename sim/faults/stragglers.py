@@ -18,7 +18,7 @@ CATCHING_UP_BATCHES: Final = 2
 
 @dataclass(slots=True)
 class StragglerFaults:
-    """All stragglers of one world; `befalls` says what a shrunk scenario still has."""
+    """All stragglers of one world; `is_injected` says what a shrunk scenario still has."""
 
     seed: int
     loop: Loop

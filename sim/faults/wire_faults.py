@@ -1,4 +1,4 @@
-"""Which lines of a world have which spells: drawn for each line from a stream of its own."""
+"""Which wires of a world have which spells: drawn for each wire from a stream of its own."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -24,7 +24,7 @@ from sim.schema.wire_tables import (
 
 @dataclass(slots=True)
 class WireFaultCounters:
-    """On how many lines something was wrong."""
+    """On how many wires something was wrong."""
 
     lines_struck: int = 0
     clogs: int = 0
@@ -33,7 +33,7 @@ class WireFaultCounters:
 
 @dataclass(slots=True)
 class WireFaults:
-    """All that is wrong with lines. `befalls` says whether a shrunk scenario still has a strike."""
+    """All that is wrong with wires; `is_injected` says what a shrunk scenario still has."""
 
     faults: Sequence[Strict]
     seed: int
@@ -43,7 +43,7 @@ class WireFaults:
     counters: WireFaultCounters = field(default_factory=WireFaultCounters)
 
     def spells_of(self, sender: int, receiver: int) -> list[Spell]:
-        """What befalls a line that has just been made; clogs and the like are planned here."""
+        """The spells of a wire that has just been made; clogs and the like are planned here."""
         spells: list[Spell] = []
         for number, fault in enumerate(self.faults):
             if isinstance(fault, WireFault):

@@ -1,1 +1,1 @@
-"""One node: the engine, the machine under it, and the bugs that can be planted in it."""
+"""One node: the host that an engine runs on, its driver, and its crypto."""

@@ -1,8 +1,8 @@
 """Whether an engine is a function of its databases and inputs (S15), by running it twice.
 
-Of some lives of nodes a twin is started: another engine over copies of both databases, with a copy
-of the entropy. For a while it is given the same inputs; every effect must be the same. The twin's
-effects go nowhere.
+Of some lives of nodes a double is started: another engine over copies of both databases, with a
+copy of the entropy. For a while it is given the same inputs; every effect must be the same. The
+double's effects go nowhere.
 """
 
 from collections.abc import Sequence
@@ -19,14 +19,14 @@ from sim.invariants.purity_guards import PURITY_GUARDS
 
 BATCHES_COMPARED: Final = 200
 DOUBLE_ONE_IN: Final = 16
-"""One life in so many has a twin, drawn: its first batches cost twice."""
+"""One life in so many has a double, drawn: its first batches cost twice."""
 
 
 @dataclass(slots=True)
 class Double:
     """The second engine of one life."""
 
-    door: AnyEngine
+    engine: AnyEngine
     vault: Connection
     batches_left: int = BATCHES_COMPARED
 
@@ -41,7 +41,7 @@ class Double:
         ]
         PURITY_GUARDS.is_double = True
         try:
-            theirs = self.door.handle(own, now)
+            theirs = self.engine.handle(own, now)
         finally:
             PURITY_GUARDS.is_double = False
         for place, (one, other) in enumerate(zip(effects, theirs, strict=False)):
@@ -63,19 +63,19 @@ def _are_same_refusals(one: Effect, other: Effect) -> bool:
 
 
 class ObservedEngine:
-    """A node's door with traps around it (S17) and, for a while, a twin beside it (S15)."""
+    """A node's engine with guards around it (S17) and, for a while, a double beside it (S15)."""
 
-    def __init__(self, node: int, door: AnyEngine, double: Double | None) -> None:
+    def __init__(self, node: int, engine: AnyEngine, double: Double | None) -> None:
         self._node = node
-        self._door = door
+        self._engine = engine
         self._double = double
 
     def handle(self, batch: Sequence[Input], now: Instant, /) -> list[Effect]:
-        """What the engine wants done; a power cut ends the twin's life too."""
+        """What the engine wants done; a power cut ends the double's life too."""
         double = self._double
         PURITY_GUARDS.node = self._node
         try:
-            effects = self._door.handle(batch, now)
+            effects = self._engine.handle(batch, now)
             if double is not None:
                 double.compare(self._node, batch, now, effects)
         finally:
@@ -86,4 +86,4 @@ class ObservedEngine:
 
     def deadline(self) -> Monotonic | None:
         """When the engine wants to be called."""
-        return self._door.deadline()
+        return self._engine.deadline()

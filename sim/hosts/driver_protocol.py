@@ -1,7 +1,6 @@
 """What a virtual node drives, and what it runs on.
 
-The real engine on a `sim.hosts.host.Laptop` fits these, and in tests anything else that is all
-door.
+The real engine on a `sim.hosts.host.Host` fits these, and in tests whatever else has their methods.
 """
 
 from collections.abc import Callable, Sequence
@@ -21,7 +20,7 @@ class AnyEngine(Protocol):
 
 
 Injection = Callable[[Engine], AnyEngine]
-"""Puts a bug into a new engine, or before its door."""
+"""Puts a bug into a new engine, or in front of it."""
 
 
 class AnyHost(Protocol):
@@ -32,7 +31,7 @@ class AnyHost(Protocol):
         ...
 
     def unlock(self) -> Input:
-        """The person unlocks the vault again."""
+        """The user unlocks the vault again."""
         ...
 
     def crash(self) -> None:

@@ -29,7 +29,7 @@ from sim.invariants.nonce_reuse import observe_outbox
 from sim.kernel.entropy import Chance
 
 MINTING_MEAN_US: Final = 5_000_000
-"""What a stamp of nine bits takes a laptop in the mean (PROTOCOL.md 2)."""
+"""What a stamp of nine bits takes a host in the mean (PROTOCOL.md 2)."""
 
 WhichDatabase = Literal["store", "vault", "both"]
 
@@ -43,7 +43,7 @@ class Snapshot:
 
 
 class Host:
-    """Fits `sim.hosts.driver_protocol.Machine` with the real engine."""
+    """Fits `sim.hosts.driver_protocol.AnyHost` with the real engine."""
 
     def __init__(
         self,
@@ -64,7 +64,7 @@ class Host:
         self._verify = verify
         self._begin = begin
         self._inject = inject
-        # Whose door is watched, and what draws which of its lives has a twin.
+        # Whose engine is observed, and what draws which of its lives has a double.
         self._observed = observed
         self.engine: Engine | None = None
         """The engine of this life, for those that look into it; never what drives it."""
@@ -82,10 +82,10 @@ class Host:
         """A new engine over what was committed, and the opened vault for it."""
         double = self._double(now)
         store = FragileConnection(self._seen(self.store, "store"), self._fuse)
-        door, self.engine = self._start(self._entropy, store, now)
+        driven, self.engine = self._start(self._entropy, store, now)
         if self._observed is not None:
-            door = ObservedEngine(self._observed[0], door, double)
-        return door, [self.unlock()]
+            driven = ObservedEngine(self._observed[0], driven, double)
+        return driven, [self.unlock()]
 
     def _start(self, entropy: Entropy, store: Connection, now: Instant) -> tuple[AnyEngine, Engine]:
         engine = Engine(
@@ -103,11 +103,11 @@ class Host:
         if self._observed is None or self._observed[1].below(DOUBLE_ONE_IN):
             return None
         both = self.snapshot()
-        door, _ = self._start(deepcopy(self._entropy), both.store, now)
-        return Double(door, both.vault)
+        driven, _ = self._start(deepcopy(self._entropy), both.store, now)
+        return Double(driven, both.vault)
 
     def unlock(self) -> Input:
-        """The person gives the passphrase."""
+        """The user gives the passphrase."""
         return VaultOpened(FragileConnection(self._seen(self.vault, "vault"), self._fuse))
 
     def _seen(self, database: MemoryDatabase, which: Which) -> Connection:
@@ -173,7 +173,7 @@ class Host:
             self.disk.keep_commits(0)
 
     def bring_vault(self, vault: MemoryDatabase) -> None:
-        """The person brings a vault that was taken from another machine."""
+        """The user brings a vault that was taken from another machine."""
         self.vault.close()
         self.vault = vault
         observe_outbox(self.vault)
@@ -183,7 +183,7 @@ class Host:
         self._inject = inject
 
     def take_vault(self) -> MemoryDatabase:
-        """The person takes the vault away, and the machine is used no more.
+        """The user takes the vault away, and the machine is used no more.
 
         It is a copy: an open database holds a few hundred kilobytes of prepared statements.
         """

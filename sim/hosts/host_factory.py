@@ -1,4 +1,4 @@
-"""What a scenario makes its machines of: the rules of the wire, and laptops with their engines."""
+"""What a scenario makes its machines of: the rules of the wire, and hosts with their engines."""
 
 from dataclasses import replace
 from typing import Final
@@ -57,7 +57,7 @@ def announcement_rules(wire: Wire) -> AnnouncementRules:
 
 
 class HostFactory:
-    """Makes the laptops of one world, all of them with the same settings and the same crypto."""
+    """Makes the hosts of one world, all of them with the same settings and the same crypto."""
 
     def __init__(self, scenario: Scenario, *, seed: int, is_crypto_real: bool) -> None:
         self._scenario = scenario

@@ -1,4 +1,4 @@
-"""Links without secrecy, behind the door of `mesh.link`: what is left of a link without its crypto.
+"""Links without secrecy, in the place of those of `mesh.link`: what is left of a link.
 
 A handshake sends the same messages with the same sizes at the same times, and draws the same chance
 from its node; but keys stand in clear and nothing is agreed on. Records are as long as real ones.

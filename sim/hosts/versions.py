@@ -4,10 +4,10 @@ There is no other release, so no other engine can run. What versions differ in o
 all the same, since the protocol says how they may (`docs/protocol/link.md`): a later one names more
 versions and features in its Hello, appends fields to frames that are known, and sends frames that
 are not; an older one leaves away what was appended since: here the features and the port of a
-Hello. Everything else is the engine's, so such nodes carry mail, and people write on them.
+Hello. Everything else is the engine's, so such nodes carry mail, and users write on them.
 
 It is done where links encode their frames, by whose engine is at work; what is added depends on
-nothing but the frame, so that a twin says the same.
+nothing but the frame, so that a double says the same.
 """
 
 import contextlib
@@ -48,7 +48,7 @@ def drawn_versions(seed: int, nodes: int, *, older: float, later: float) -> dict
 
 
 class Versions:
-    """The versions of one world. `working`: whose engine works now, a twin's too."""
+    """The versions of one world. `working`: whose engine works now, a double's too."""
 
     def __init__(self, of: Mapping[int, Version], working: Callable[[], int | None]) -> None:
         self._of = of

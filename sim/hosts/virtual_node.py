@@ -97,7 +97,7 @@ class VirtualNode:
     """A node that boots, runs, crashes and boots again."""
 
     def __init__(
-        self, index: int, machine: AnyHost, around: Surroundings, *, wall_offset_us: int = 0
+        self, index: int, host: AnyHost, around: Surroundings, *, wall_offset_us: int = 0
     ) -> None:
         self.index = index
         self.calendar = Calendar(wall_offset_us)
@@ -114,10 +114,10 @@ class VirtualNode:
         """Crashes that came between the commits of a batch and what it wanted done."""
 
         self.silent_crashes_count = 0
-        self.machine = machine
+        self.host = host
         self.batches_count = 0
         self._around = around
-        self._door: AnyEngine | None = None
+        self._engine: AnyEngine | None = None
         self._started_at = 0
         self._opened_at = 0
         self._inbox: list[Input] = []
@@ -159,7 +159,7 @@ class VirtualNode:
         self._started_at = self._opened_at = self._around.loop.now
         self._around.trace.record(self._started_at, "boot", self.index)
         try:
-            self._door, first = self.machine.boot(self._now())
+            self._engine, first = self.host.boot(self._now())
         except StorageError as error:
             self._stop(error)
             return
@@ -174,7 +174,7 @@ class VirtualNode:
         self.silent_crashes_count += is_silent
         self.unsaid_count += self.is_committing
         self.is_committing = False
-        self._door = None
+        self._engine = None
         self._inbox.clear()
         self._unreported.clear()
         self._asked.clear()
@@ -184,7 +184,7 @@ class VirtualNode:
             end.crash(is_silent=is_silent)
         self._ends.clear()
         self._around.discovery.forget(self)
-        self.machine.crash()
+        self.host.crash()
         doom, self._doom = self._doom, None
         if doom is not None:
             doom.crashed()
@@ -200,7 +200,7 @@ class VirtualNode:
         """Crash within the next batch that runs so many statements; `crashed` is called then."""
         assert self.is_up
         self._doom = _Doom(is_silent, crashed)
-        self.machine.arm(statements)
+        self.host.arm(statements)
         self._around.loop.after(ARMED_US, partial(self._crash_anyhow, self._doom))
 
     def _crash_anyhow(self, doom: _Doom) -> None:
@@ -228,20 +228,20 @@ class VirtualNode:
         self._thinking_times *= times
 
     def lock(self) -> None:
-        """The person locks the vault; the node goes on without it."""
+        """The user locks the vault; the node goes on without it."""
         if self.is_up and not self.is_locked:
             self.is_locked = True
             self.put(VaultClosing())
 
     def unlock(self) -> None:
-        """The person unlocks it again; a node that started anew is open already."""
+        """The user unlocks it again; a node that started anew is open already."""
         if self.is_up and self.is_locked:
             self.is_locked = False
             self._opened_at = self._around.loop.now
-            self.put(self.machine.unlock())
+            self.put(self.host.unlock())
 
     def ask(self, command: Command, answered: Answered) -> None:
-        """A person asks; who crashes before the answer never gets one."""
+        """A user asks; who crashes before the answer never gets one."""
         self._requests_count += 1
         request = RequestId(self._requests_count)
         self._asked[request] = answered
@@ -294,14 +294,14 @@ class VirtualNode:
 
     def _run_batch(self) -> None:
         self._is_batch_planned = False
-        if self._door is None:
+        if self._engine is None:
             return
         if self._around.loop.now < self._thinking_until or self.is_committing:
             self._plan_batch()
             return
         batch = self._take_batch()
         try:
-            effects = self._door.handle(batch, self._now())
+            effects = self._engine.handle(batch, self._now())
         except PowerCut:
             assert self._doom is not None
             self.crash(is_silent=self._doom.is_silent)
@@ -315,7 +315,7 @@ class VirtualNode:
             # The last guard of a virtual node: whatever escapes an engine is our fault.
             raise BrokenInvariant(S14, _escaped(error), self.index) from error
         self.batches_count += 1
-        waited_us = self.machine.take_waited_us()
+        waited_us = self.host.take_waited_us()
         self._thinking_until = self._around.loop.now + waited_us + self.thinking_us
         if waited_us:
             self.is_committing = True
@@ -328,7 +328,7 @@ class VirtualNode:
         self, incarnation: int, effects: Sequence[Effect], batch: Sequence[Input]
     ) -> None:
         """A slow disk has what was written: now it may be told."""
-        if self._door is None or self.incarnation != incarnation:
+        if self._engine is None or self.incarnation != incarnation:
             return
         if self.is_paused:
             later = partial(self._leave_later, incarnation, effects, batch)
@@ -339,13 +339,13 @@ class VirtualNode:
 
     def _leave(self, effects: Sequence[Effect], batch: Sequence[Input]) -> None:
         """Carry out what a batch wants done, and ask when the engine wants to be called again."""
-        assert self._door is not None
+        assert self._engine is not None
         for effect in effects:
             self._carry_out(effect)
         for happened in batch:
             if isinstance(happened, Disconnected):
                 self._ends.pop(happened.link, None)
-        self._deadline = self._door.deadline()
+        self._deadline = self._engine.deadline()
         self._plan_waking()
 
     def _take_batch(self) -> list[Input]:
@@ -383,7 +383,7 @@ class VirtualNode:
             self._around.loop.at(when, partial(self._wake, self.incarnation, when))
 
     def _wake(self, incarnation: int, when: int) -> None:
-        if self._door is None or self.incarnation != incarnation or self._waking_at != when:
+        if self._engine is None or self.incarnation != incarnation or self._waking_at != when:
             return
         self._waking_at = None
         deadline = self._deadline
@@ -409,7 +409,7 @@ class VirtualNode:
             case Announce():
                 around.discovery.announce(self, effect)
             case MintStamp():
-                delay, minted = self.machine.mint(effect)
+                delay, minted = self.host.mint(effect)
                 around.loop.after(delay, partial(self._put_in, self.incarnation, minted))
             case Emit(event):
                 encoded = msgspec.json.encode(event)

@@ -1,1 +1,1 @@
-"""What is promised, and what holds a run to it without knowing how worlds are built."""
+"""The invariants, and what holds a run to them without knowing how worlds are built."""

@@ -1,7 +1,7 @@
 """What is shown was signed, and came out of a box whose tag was right (S1).
 
 Nothing of the node is believed: a signature is checked again with libsodium, and a box counts as
-opened when the library has found its tag to be right at a machine of the person who is shown the
+opened when the library has found its tag to be right at a machine of the user who is shown the
 text.
 """
 
@@ -46,7 +46,7 @@ class Authenticity:
             raise BrokenInvariant(S1, "an envelope is opened that nobody signed", node)
 
     def require_opened(self, user: int, message: int) -> None:
-        """A person is shown a letter: a box at one of their machines held it."""
+        """A user is shown a message: a box at one of their machines held it."""
         if (user, message) not in self._opened:
             detail = f"the message {message} is shown, and the tag of no box that held it was right"
             raise BrokenInvariant(S1, detail, user)

@@ -1,4 +1,4 @@
-"""Whether whom people shut out stays out (S19).
+"""Whether whom users shut out stays out (S19).
 
 An invite that was taken back before anybody came by it lets nobody in, and a contact who was
 removed is none any more. Both hold from the moment that the node has confirmed it.
@@ -16,7 +16,7 @@ class Exclusion:
     _out: dict[tuple[int, str], None] = field(default_factory=dict)
 
     def add(self, node: int, key: str) -> None:
-        """A node has confirmed to its person that these stay out."""
+        """A node has confirmed to its user that these stay out."""
         self._out[node, key] = None
 
     def forget(self, node: int) -> None:

@@ -1,7 +1,7 @@
-"""What is promised: each promise has an id, which reports and tests name, and a sentence.
+"""What is promised: each invariant has an id, which reports and tests name, and a sentence.
 
-Who holds a run to them (`sim.invariants.message_log` and its neighbours) raises `BrokenPromise` at
-the step that breaks one, or at the end where a check is expensive.
+Who holds a run to them (`sim.invariants.message_log` and its neighbours) raises `BrokenInvariant`
+at the step that breaks one, or at the end where a check is expensive.
 """
 
 from collections.abc import Sequence
@@ -75,7 +75,7 @@ INVARIANTS: Final = (
 
 
 class BrokenInvariant(Exception):
-    """A promise did not hold; the run ends here."""
+    """An invariant did not hold; the run ends here."""
 
     def __init__(self, invariant: Invariant, detail: str, node: int | None = None) -> None:
         super().__init__(f"{invariant.id}: {detail}")

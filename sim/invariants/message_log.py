@@ -1,11 +1,11 @@
-"""The ledger: everything that people wrote, and everything that nodes showed them.
+"""The message log: everything that users wrote, and everything that nodes showed them.
 
-It raises `BrokenPromise` at the very step that breaks a promise. Texts are unique: each begins
+It raises `BrokenInvariant` at the very step that breaks an invariant. Texts are unique: each begins
 with its number, so a delivery finds what was written, and holds the run's marker, so that a
 search finds it wherever it leaked to.
 
-Who lost a disk has lost what was on it: `forget` says so, and `trouble` which letters may be
-missing for it. Every other promise holds all the same.
+Who lost a disk has lost what was on it: `forget` says so, and `trouble` which messages may be
+missing for it. Every other invariant holds all the same.
 """
 
 from collections.abc import Callable, Sequence
@@ -16,7 +16,7 @@ from sim.invariants.invariants import L1, L10, S2, S3, S4, S7, S13, BrokenInvari
 
 @dataclass(slots=True)
 class LoggedMessage:
-    """A text on its way, as the ledger knows it. Times are virtual microseconds."""
+    """A text on its way, as the message log knows it. Times are virtual microseconds."""
 
     number: int
     sender: int
@@ -58,7 +58,7 @@ class MessageLog:
     def ask(
         self, sender: int, recipient: int, filler: str, now: int, *, is_probe: bool = False
     ) -> LoggedMessage:
-        """Somebody is about to write: returns the letter with its unique text."""
+        """Somebody is about to write: returns the message with its unique text."""
         number = len(self.messages)
         text = f"{number:07d} {self.marker} {filler}"
         message = LoggedMessage(number, sender, recipient, text, now, is_probe)
@@ -66,7 +66,7 @@ class MessageLog:
         return message
 
     def confirm(self, message: LoggedMessage, now: int, *, is_clone: bool = False) -> None:
-        """The sender's node says that the letter is durable: from now on it must arrive."""
+        """The sender's node says that the message is durable: from now on it must arrive."""
         message.is_held = not is_clone
         if message.confirmed_at is None:
             message.confirmed_at = now
@@ -75,7 +75,7 @@ class MessageLog:
     def show(
         self, node: int, author: int | None, text: str, now: int, *, is_clone: bool = False
     ) -> LoggedMessage:
-        """A node shows a message to its person. `author`: whose contact it is shown under."""
+        """A node shows a message to its user. `author`: whose contact it is shown under."""
         message = self.message_of(node, text)
         if message.recipient != node:
             detail = f"the message {message.number} for node {message.recipient} is shown here"
@@ -118,7 +118,7 @@ class MessageLog:
     def part(
         self, node: int, other: int, now: int, is_on_its_way: Callable[[LoggedMessage], bool]
     ) -> None:
-        """A person removes a contact, and with it all that was written between them.
+        """A user removes a contact, and with it all that was written between them.
 
         What is on its way need not arrive any more, nor what is written from now on. What was lost
         before is missed all the same.
@@ -138,11 +138,11 @@ class MessageLog:
 
     @property
     def written_to_parted_count(self) -> int:
-        """Letters to somebody who had removed their author."""
+        """Messages to somebody who had removed their author."""
         return sum(self._is_written_to_parted(message) for message in self.messages)
 
     def is_in_trouble(self, one: int, other: int) -> bool:
-        """Whether something befell one of two by which they may have lost their session."""
+        """Whether one of two had a fault by which they may have lost their session."""
         return one in self._troubles or other in self._troubles
 
     def hold_history(self, node: int, texts: Sequence[str]) -> None:
@@ -194,7 +194,7 @@ class MessageLog:
             raise BrokenInvariant(L10 if is_healing else L1, detail, first.recipient)
 
     def message_of(self, node: int, text: str) -> LoggedMessage:
-        """The letter with this text; somebody must have written it."""
+        """The message with this text; somebody must have written it."""
         head = text[:7]
         number = int(head) if head.isascii() and head.isdigit() else -1
         if not 0 <= number < len(self.messages) or self.messages[number].text != text:

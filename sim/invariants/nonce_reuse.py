@@ -7,8 +7,8 @@ repetition and harmless (a first contact repeats its box); for other content it 
 Every envelope that a node makes is a row of its vault's outbox; a temporary trigger, which dies
 with the connection and is in no schema, keeps them until they are collected. A node whose vault
 was put back, or that runs twice, uses some tags again: that is counted. A tag with the same nonce
-in another envelope breaks S8 whatever befell, and so does a tag that is used again by a node to
-which nothing befell.
+in another envelope breaks S8 whatever faults there were, and so does a tag that is used again by a
+node that had none.
 """
 
 import hashlib

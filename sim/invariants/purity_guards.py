@@ -1,8 +1,9 @@
-"""Traps on everything that an engine must not touch: clocks, chance, files and sockets (S17).
+"""Purity guards: on clocks, chance, files and sockets, which no engine may touch (S17).
 
 While an engine handles a batch, reading a clock, drawing chance that is not its own, and opening
 anything ends the run. What Python calls by name is exchanged while a world runs; what the
-interpreter opens is seen by an audit hook, which stays for ever and looks only while a trap is set.
+interpreter opens is seen by an audit hook, which stays for ever and looks only while a guard is
+set.
 """
 
 import contextlib
@@ -87,7 +88,7 @@ class PurityGuards:
 
 
 class _Guarded:
-    """A function that springs the traps before it does its work."""
+    """A function that springs the guards before it does its work."""
 
     def __init__(self, traps: PurityGuards, words: str, function: _Function) -> None:
         self._traps = traps

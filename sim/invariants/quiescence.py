@@ -1,6 +1,6 @@
-"""What must be so when nothing has befallen for a while and nobody has written (L2, L3, L5, L6).
+"""What must be so when there was no fault for a while and nobody has written (L2, L3, L5, L6).
 
-A scenario with `rest_s` is watched for so long after everything has arrived. Of a world with
+A scenario with `rest_s` is observed for so long after everything has arrived. Of a world with
 hostile nodes only L2 and L6 are demanded, of its honest ones: the hostile ones never rest.
 """
 

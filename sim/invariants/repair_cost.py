@@ -64,14 +64,14 @@ class _Wound:
 
 @dataclass(slots=True)
 class RepairCost:
-    """Watches one world. `running`: the engines of honest nodes that run."""
+    """Observes one world. `running`: the engines of honest nodes that run."""
 
     loop: Loop
     running: Callable[[], Mapping[int, Engine]]
     frame_bytes: Mapping[str, int]
     streams_count: Callable[[], int]
     links_count: Callable[[], int]
-    mended_count: int = 0
+    repaired_count: int = 0
     """How many cuts were followed to their end, with something missing."""
     _wound: _Wound | None = field(default=None)
 
@@ -130,7 +130,7 @@ class RepairCost:
         )
         if is_over or self.loop.now >= wound.began_at + REPAIR_US:
             self._wound = None
-            self.mended_count += 1
+            self.repaired_count += 1
             self._judge(wound)
         else:
             self.loop.after(LOOK_US, self._look)

@@ -2,7 +2,7 @@
 
 Every text holds a marker of the run. It is looked for in all bytes that a node hands to a
 stream, at every step, and in all rows of all databases when a run ends and before a disk is lost.
-A store holds it nowhere. A vault holds texts of its own person only. Each search of a database
+A store holds it nowhere. A vault holds texts of its own user only. Each search of a database
 must also find a marker that is planted in it for the search, or it proves nothing.
 """
 

@@ -1,11 +1,11 @@
-"""Letters that had to wait in others' stores, and how near their authors are to who carried them.
+"""Messages that had to wait in others' stores, and how near their authors are to who carried them.
 
-Somebody who sleeps gets their mail from whoever is awake when they are. A letter *waits* if its two
-people are never awake together from its writing until nothing befalls any more: then no copy but
-those of others can bring it. It is *due* if its recipient has been awake for one whole turn since.
-Its *depth* is how near its author is to the nearest of the *carriers*, who never sleep. *Insiders*,
-whose laptops were taken over, are no carriers, and their letters are not counted; how near the
-nearest of them is to the author is told besides.
+Somebody who sleeps gets their mail from whoever is awake when they are. A message *waits* if its
+two users are never awake together from its writing until no fault happens any more: then no copy
+but those of others can bring it. It is *due* if its recipient has been awake for one whole turn
+since. Its *depth* is how near its author is to the nearest of the *carriers*, who never sleep.
+*Insiders*, whose hosts were taken over, are no carriers, and their messages are not counted; how
+near the nearest of them is to the author is told besides.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -28,15 +28,15 @@ Spans = Sequence[tuple[int, int]]
 
 @dataclass(frozen=True, slots=True)
 class StoredMessage:
-    """One such letter, and what became of it."""
+    """One such message, and what became of it."""
 
     message: LoggedMessage
     depth: Depth
     has_arrived: bool
     holders: tuple[int, ...] = ()
-    """The carriers that know its author, over at most three people."""
+    """The carriers that know its author, over at most three users."""
 
-    insider: Depth = Depth.STRANGER
+    compromised: Depth = Depth.STRANGER
     """How near the nearest insider is to its author."""
 
     @property
@@ -46,7 +46,7 @@ class StoredMessage:
 
     @property
     def is_trusted(self) -> bool:
-        """Whether somebody who never sleeps knows its author, over at most three people."""
+        """Whether somebody who never sleeps knows its author, over at most three users."""
         return self.depth is not Depth.STRANGER
 
 
@@ -54,25 +54,25 @@ def stored_messages(
     messages: Sequence[LoggedMessage],
     naps: Mapping[int, Spans],
     standings: Mapping[int, Standings],
-    insiders: Collection[int] = (),
+    compromised: Collection[int] = (),
     *,
     begins_at_s: int,
     rests_at: int,
 ) -> list[StoredMessage]:
-    """Those of the given letters that had to wait and were due.
+    """Those of the given messages that had to wait and were due.
 
     `standings` are of each node, and calendars begin at `begins_at_s`.
     """
     carriers = {
-        node: one for node, one in standings.items() if node not in naps and node not in insiders
+        node: one for node, one in standings.items() if node not in naps and node not in compromised
     }
-    insider_keys = [standings[node].own_keys for node in insiders if node in standings]
+    compromised_keys = [standings[node].own_keys for node in compromised if node in standings]
     turns = {node: _turns(spans, rests_at) for node, spans in naps.items()}
     found: list[StoredMessage] = []
     for message in messages:
         if message.sender not in naps or message.recipient not in naps:
             continue
-        if message.sender in insiders or message.recipient in insiders:
+        if message.sender in compromised or message.recipient in compromised:
             continue
         written_at = message.confirmed_at
         assert written_at is not None
@@ -86,7 +86,7 @@ def stored_messages(
         day = (begins_at_s + written_at // 1_000_000) // SECONDS_PER_DAY
         keys = standings[message.sender].own_keys
         depths = {node: _depth(one, keys, day) for node, one in carriers.items()}
-        to_insiders = [_depth(standings[message.sender], one, day) for one in insider_keys]
+        to_compromised = [_depth(standings[message.sender], one, day) for one in compromised_keys]
         found.append(
             StoredMessage(
                 message,
@@ -95,7 +95,7 @@ def stored_messages(
                 holders=tuple(
                     node for node, depth in depths.items() if depth is not Depth.STRANGER
                 ),
-                insider=min(to_insiders, default=Depth.STRANGER),
+                compromised=min(to_compromised, default=Depth.STRANGER),
             )
         )
     return found

@@ -25,7 +25,7 @@ NODES_MAX: Final = 8
 
 
 class CorpusEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One bug: the scenario in which it is found, the promise that it breaks, a seed."""
+    """One bug: the scenario in which it is found, the invariant that it breaks, a seed."""
 
     scenario: str
     promise: str
@@ -40,9 +40,9 @@ def corpus() -> Mapping[str, CorpusEntry]:
 
 
 def find_bug(name: str, seeds: Iterable[int]) -> Ran | None:
-    """The first run on a bug's ground that breaks the promise that names it.
+    """The first run in a bug's scenario that breaks the invariant that names it.
 
-    It must be the bug that broke it: without it the same world keeps every promise.
+    It must be the bug that broke it: without it the same world keeps every invariant.
     """
     return _find(name, corpus()[name].scenario, seeds)
 

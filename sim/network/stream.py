@@ -74,7 +74,7 @@ class _Wire:
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """One direction of a stream: who writes, over which line and uplink, how far it is."""
+    """One direction of a stream: who writes, over which wire and uplink, how far it is."""
 
     host: StreamEndpoint
     direction: Wire

@@ -88,7 +88,7 @@ class VirtualNetwork:
         self._wires: dict[tuple[int, int], Wire] = {}
         self._uplinks: dict[int, Uplink] = {}
         self.spells_of: Callable[[int, int], Sequence[Spell]] = _no_spells
-        """What befalls a line from one node to another, asked once when it is made."""
+        """The spells of a wire from one node to another, asked once when it is made."""
 
         self._streams = StreamTable()
         self._hosts: dict[int, Endpoint] = {}
@@ -221,7 +221,7 @@ class VirtualNetwork:
         ]
 
     def latencies_us(self) -> dict[tuple[int, int], int]:
-        """(from, to) -> how long a line takes, of each direction of these links."""
+        """(from, to) -> how long a wire takes, of each direction of these links."""
         return {
             (end.host.index, end.peer.host.index): end.latency_us
             for stream in self._streams.live.values()
@@ -351,7 +351,7 @@ def _touched(cut: Cut) -> Sequence[int] | None:
 
 
 def _no_spells(sender: int, receiver: int) -> Sequence[Spell]:
-    """Nothing befalls any line."""
+    """No wire has any spell."""
     return ()
 
 

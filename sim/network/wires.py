@@ -1,8 +1,8 @@
-"""Lines: one direction between two nodes, and what the wire does to each packet on it.
+"""Wires: one direction between two nodes, and what happens to each packet on it.
 
-Each decision is keyed by the seed, the line and the number of the packet on it: so a fault that is
+Each decision is keyed by the seed, the wire and the number of the packet on it: so a fault that is
 taken away, or a packet that is lost, leaves what happens to all others as it was. A *spell* is a
-time in which something is wrong with a line; which spells a line has is known when it is made.
+time in which something is wrong with a wire; which spells a wire has is known when it is made.
 """
 
 import hashlib
@@ -30,7 +30,7 @@ _STEPS: Final = (0x9E3779B97F4A7C15, 0xD1B54A32D192ED03)
 
 @dataclass(frozen=True, slots=True)
 class Bursts:
-    """Losses that come together (Gilbert and Elliott): a line is good or bad, packet by packet."""
+    """Losses that come together (Gilbert and Elliott): a wire is good or bad, packet by packet."""
 
     enters: float
     leaves: float
@@ -70,7 +70,7 @@ class StreamRules:
 
 
 class Spell(NamedTuple):
-    """Something that is wrong with a line for a time."""
+    """Something that is wrong with a wire for a time."""
 
     start: int
     end: int
@@ -206,6 +206,6 @@ class Wire:
 
 
 def wire_key(seed: int, *names: str | int) -> int:
-    """What tells the decisions of one line from those of all others."""
+    """What tells the decisions of one wire from those of all others."""
     words = "/".join(("line", str(seed), *map(str, names))).encode()
     return int.from_bytes(hashlib.blake2b(words, digest_size=8).digest(), "big")

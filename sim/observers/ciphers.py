@@ -24,7 +24,7 @@ def observing_cipher(sealing: Sealing, opened: Opened = _pass_over) -> Iterator[
     """While inside, whatever goes through the cipher is told."""
 
     class Watched:
-        """The cipher, watched."""
+        """The cipher, observed."""
 
         def __init__(self, key: bytes) -> None:
             self._key = key

@@ -1,4 +1,4 @@
-"""Which marks a run reaches, seen from outside: `mesh/` knows nothing of them.
+"""Which coverage goals a run reaches, seen from outside: `mesh/` knows nothing of them.
 
 Some situations show in what the simulator counts anyhow (`sim.run.coverage`). The others show in
 what one function of an engine is given or returns: while a world runs, such functions are wrapped,
@@ -28,8 +28,8 @@ class _Function(Protocol):
     def __call__(self, *given: object, **named: object) -> object: ...
 
 
-class Sometimes:
-    """How often the run of one world has reached each mark."""
+class Coverage:
+    """How often the run of one world has reached each goal."""
 
     def __init__(self) -> None:
         self.counts: dict[str, int] = {}

@@ -1,4 +1,4 @@
-"""Whether a letter is still on its way: somebody has it, and it may yet come.
+"""Whether a message is still on its way: somebody has it, and it may yet come.
 
 It waits to be sealed, or to enter its author's store; or a store has its body; or its recipient's
 vault has taken it, and the crash came before anybody was shown it.
@@ -14,7 +14,7 @@ from sim.invariants.message_log import LoggedMessage
 
 @dataclass(slots=True)
 class InTransit:
-    """Looks for letters in the databases of a world."""
+    """Looks for messages in the databases of a world."""
 
     hosts: Mapping[int, Host]
 

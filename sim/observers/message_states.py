@@ -52,7 +52,7 @@ class MessageStates:
         self._is_store_lost = True
 
     def told(self, user: User, message: MessageAnswer) -> None:
-        """A node says this of a message of its person."""
+        """A node says this of a message of its user."""
         logged = self.message_log.message_of(user.index, message.text)
         self.looked_count += 1
         self.told_counts[message.state] = self.told_counts.get(message.state, 0) + 1

@@ -1,4 +1,4 @@
-"""All that watches a world: who can read what, what is used twice, and whether states are true.
+"""All that observes a world: who can read what, what is used twice, and whether states are true.
 
 What is cheap is looked at as it happens; databases are read from time to time, before one is
 lost, and at the end.
@@ -38,7 +38,7 @@ from sim.kernel.loop import Loop
 from sim.network.virtual_network import VirtualNetwork
 from sim.observers.arrivals import Arrivals
 from sim.observers.ciphers import observing_cipher
-from sim.observers.coverage import Sometimes
+from sim.observers.coverage import Coverage
 from sim.observers.inboxes import observing_inboxes
 from sim.observers.message_states import MessageStates
 from sim.schema.fault_tables import Clocks
@@ -54,7 +54,7 @@ takes longer the more it holds, and a world of days would do nothing else. At th
 
 
 class Observers:
-    """Watches the nodes of one world; `owners` says whose vault each machine has."""
+    """Observes the nodes of one world; `owners` says whose vault each machine has."""
 
     def __init__(
         self,
@@ -98,7 +98,7 @@ class Observers:
             links_count=lambda: len(network.links()),
         )
         self.arrivals = Arrivals(lambda: loop.now)
-        self.sometimes = Sometimes()
+        self.coverage = Coverage()
         self.conversations_compared = 0
         self._counted_count = 0
         self._counts_at = 0
@@ -113,7 +113,7 @@ class Observers:
             self.key_erasure.observing(),
             self.frames.observing(),
             self.arrivals.observing(),
-            self.sometimes.observing(),
+            self.coverage.observing(),
             PURITY_GUARDS.laid(),
         ):
             yield

@@ -8,7 +8,7 @@
 | `metrics.json` | the report |
 | `observed.json` | what was seen of the world while it ran |
 | `events.mp` | the trace, a record at a time |
-| `failure.json` | which promise broke, where and when, and how to repeat it; only if one did |
+| `failure.json` | which invariant broke, where and when, and how to repeat it; only if one did |
 | `report.html` | all of it to look at; works from disk, without a network |
 """
 
@@ -60,7 +60,7 @@ class Meta(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Failure(msgspec.Struct, frozen=True, kw_only=True):
-    """A broken promise and how to come back to it."""
+    """A broken invariant and how to come back to it."""
 
     id: str
     promise: str

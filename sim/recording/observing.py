@@ -66,7 +66,7 @@ class NodeEvent(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Strike(msgspec.Struct, frozen=True, array_like=True):
-    """Within one second something befell the world, `times` times."""
+    """Within one second a fault happened in the world, `times` times."""
 
     at_us: int
     kind: str
@@ -99,7 +99,7 @@ class Observed(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Observer:
-    """Watches one world; make it with the trace that the world is given."""
+    """Observes one world; make it with the trace that the world is given."""
 
     def __init__(self, trace: RecordedTrace) -> None:
         self._trace = trace

@@ -30,7 +30,7 @@ class Shown(msgspec.Struct, frozen=True, kw_only=True):
     observed: Observed
     baseline_us: dict[str, list[int]]
     marks: dict[str, str]
-    """What each mark means."""
+    """What each goal means."""
 
     thinned: list[str]
     """What is not drawn in full, each in words."""

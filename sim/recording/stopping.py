@@ -1,4 +1,4 @@
-"""A run again, up to one of its records: there a person may look around in it."""
+"""A run again, up to one of its records: there a user may look around in it."""
 
 from contextlib import suppress
 from dataclasses import dataclass
@@ -33,7 +33,7 @@ class StoppingTrace(Trace):
 
 @dataclass(frozen=True, slots=True)
 class Replayed:
-    """What a run came to: the record that was asked for, a broken promise, or its end."""
+    """What a run came to: the record that was asked for, a broken invariant, or its end."""
 
     world: World
     reached: tuple[int, str, int, int] | None = None

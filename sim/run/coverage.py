@@ -20,13 +20,13 @@ _COUNTERS: Final[Mapping[str, str]] = {
 """What engines count of themselves, and are asked for before a crash and at the end."""
 
 
-def reached(world: World) -> dict[str, int]:
-    """Every mark and how often it was reached."""
+def coverage_of(world: World) -> dict[str, int]:
+    """Every goal and how often it was reached."""
     sums, network = world.sums.by_name, world.network.counters
     disks = world.faults.disks.counters
     hosts = list(world.hosts.values())
     found = dict.fromkeys(COVERAGE_GOALS, 0)
-    found.update(world.observers.sometimes.counts)
+    found.update(world.observers.coverage.counts)
     for goal, name in _COUNTERS.items():
         found[goal] = sums.get(name, 0)
     found.update(
@@ -65,6 +65,6 @@ def reached(world: World) -> dict[str, int]:
 
 
 def run_to_verdict(world: World, progress: Callable[[World], None]) -> None:
-    """Run a world, and hold it to the marks that its scenario expects; raises BrokenPromise."""
+    """Run a world, and hold it to the goals that its scenario expects; raises BrokenInvariant."""
     world.run(progress)
-    require_sometimes(world.scenario.expect, reached(world))
+    require_sometimes(world.scenario.expect, coverage_of(world))

@@ -21,7 +21,7 @@ HASH_SEEDS: Final = ("1", "2")
 """Any two will do: where order decides, they nearly always differ."""
 
 VERDICTS: Final = (0, 1)
-"""The exit codes of a run that came to a verdict; a broken promise has to repeat as well."""
+"""The exit codes of a run that came to a verdict; a broken invariant has to repeat as well."""
 
 
 @dataclass(frozen=True, slots=True)

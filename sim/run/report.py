@@ -1,4 +1,4 @@
-"""What a run tells: one structure, as JSON for machines and as text for people."""
+"""What a run tells: one structure, as JSON for machines and as text for users."""
 
 import textwrap
 from collections.abc import Mapping, Sequence
@@ -8,7 +8,7 @@ from typing import Final, Literal
 import msgspec
 
 from sim.invariants.invariants import BrokenInvariant
-from sim.run.coverage import reached
+from sim.run.coverage import coverage_of
 from sim.run.world import World
 from sim.schema.coverage_goals import COVERAGE_GOALS, SITUATIONS
 
@@ -23,7 +23,7 @@ PLAIN: Final = "links exchange their keys in clear and sum up what they send"
 
 
 class Latency(msgspec.Struct, frozen=True, kw_only=True):
-    """From the person's asking to the recipient's being shown, in milliseconds."""
+    """From the user's asking to the recipient's being shown, in milliseconds."""
 
     messages: int
     p50_ms: float
@@ -47,7 +47,7 @@ class Everywhere(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Broken(msgspec.Struct, frozen=True, kw_only=True):
-    """A promise that did not hold, and where it broke."""
+    """An invariant that did not hold, and where it broke."""
 
     id: str
     promise: str
@@ -60,7 +60,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     """One run. All but the times of this machine repeat with the command.
 
     What engines count (`counters`, `frames_sent`, `copies_per_delivery`) is asked of them before
-    a crash and at the end; where a safety promise broke there was no end to ask at.
+    a crash and at the end; where a safety invariant broke there was no end to ask at.
     """
 
     scenario: str
@@ -79,7 +79,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     """None where nothing came to anybody but its author."""
     copies_per_delivery: float
     delivery_ratio: float
-    """How much had arrived when nothing befell any more, of what could."""
+    """How much had arrived when no fault happened any more, of what could."""
     frames_sent: int
     bytes_sent: int
     events: int
@@ -98,7 +98,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     network: dict[str, int]
     counters: dict[str, int]
     sometimes: dict[str, int] = {}
-    """How often each mark was reached: `sim.schema.coverage_goals` says what they are."""
+    """How often each goal was reached: `sim.schema.coverage_goals` says what they are."""
 
 
 def _crypto(world: World) -> str:
@@ -158,18 +158,18 @@ def make_report(
         },
         network=asdict(world.network.counters),
         counters=dict(sorted(sums.items())),
-        sometimes=reached(world),
+        sometimes=coverage_of(world),
     )
 
 
 def injected_faults(world: World) -> dict[str, int]:
-    """How often each thing has befallen a world up to now."""
+    """How often each fault has happened in a world up to now."""
     return {
         **asdict(world.faults.counters),
         **asdict(world.faults.disks.counters),
         **asdict(world.faults.failing_disks.counters),
         **asdict(world.faults.cuts.counters),
-        **asdict(world.faults.machines.counters),
+        **asdict(world.faults.node_faults.counters),
         **asdict(world.faults.contact_changes.counters),
         **asdict(world.wire_faults.counters),
         "stragglers": len(world.faults.stragglers.struck),
@@ -210,7 +210,7 @@ def render(report: Report) -> str:
         lines.append(_everywhere_text(report.everywhere))
     megabytes = report.bytes_sent / 1_000_000
     faults = _counts({name: count for name, count in report.faults.items() if count})
-    # Where a promise of safety broke there was no end at which to ask the engines.
+    # Where an invariant of safety broke there was no end at which to ask the engines.
     if report.frames_sent:
         lines.append(
             f"copies     {report.copies_per_delivery:.2f} bodies for each envelope and node"
@@ -241,7 +241,7 @@ def render(report: Report) -> str:
 
 
 def sometimes_text(sums: Mapping[str, int]) -> str:
-    """How many marks were reached, and which situations were not, in lines for a terminal."""
+    """How many goals were reached, and which situations were not, in lines for a terminal."""
     count = sum(1 for name in COVERAGE_GOALS if sums.get(name))
     missing = [name for name in SITUATIONS if not sums.get(name)]
     never = f"; never {', '.join(missing)}" if missing else ""

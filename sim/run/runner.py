@@ -34,7 +34,7 @@ DURATION_S_MAX: Final = 1e9
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What a person asked for. None means: as the scenario says."""
+    """What a user asked for. None means: as the scenario says."""
 
     name: str
     seed: int
@@ -113,7 +113,7 @@ def run_scenario(
     trace: Trace | None = None,
     observing: Callable[[World], AbstractContextManager[None]] = _unwatched,
 ) -> Ran:
-    """Run a scenario with one seed to its verdict; `watching` is entered while it runs."""
+    """Run a scenario with one seed to its verdict; `observing` is entered while it runs."""
     world = World(scenario, options, trace)
     broken: BrokenInvariant | None = None
     # What was built stays until the end: the collector need not look at it again and again.

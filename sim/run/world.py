@@ -1,6 +1,6 @@
-"""A world: nodes, networks, people and faults under one clock, and the run to a verdict.
+"""A world: nodes, networks, users and faults under one clock, and the run to a verdict.
 
-A run has two phases. While people write and faults befall, safety is checked at every step. Then
+A run has two phases. While users write and faults happen, safety is checked at every step. Then
 nothing new happens any more, and the mesh is given time to *settle*: it is over as soon as
 everything has arrived, and fails if it has not within the scenario's bound.
 """
@@ -16,7 +16,7 @@ from mesh.commands import Answer, AskStatus, StatusAnswer
 from mesh.errors import StorageError, UserError
 from mesh.events import Event
 from sim.adversaries.adversaries import Adversaries, adversary_positions
-from sim.adversaries.compromised import Orders, insider
+from sim.adversaries.compromised import Orders, compromise
 from sim.bugs.bugs import BUGS, NO_BUG
 from sim.bugs.injection import Bug
 from sim.faults.injection import Faults
@@ -107,7 +107,7 @@ class World:
         self.message_log = MessageLog(marker=SeededEntropy(seed, "marker").draw(MARKER_BYTES).hex())
         self.sums = Sums()
         self._has_begun = False
-        self.insiders: dict[int, None] = {}
+        self.compromised: dict[int, None] = {}
         """Nodes that were taken over while the world ran."""
         self._bug = NO_BUG if options.bug is None else BUGS[options.bug]
         self.network = VirtualNetwork(
@@ -167,7 +167,7 @@ class World:
             message_log=self.message_log,
             told=self.observers.states.told,
             shown=self._shown,
-            reach=self.observers.sometimes.reach,
+            reach=self.observers.coverage.reach,
         )
         self.mail_workload = MailWorkload(
             seed=seed,
@@ -188,13 +188,13 @@ class World:
         self.network.spells_of = self.wire_faults.spells_of
 
     def run(self, progress: Callable[["World"], None]) -> None:
-        """Run to the verdict; raises BrokenPromise at the step that breaks one."""
+        """Run to the verdict; raises BrokenInvariant at the step that breaks one."""
         with self.observers.observing(), self.versions.speaking(), self._bug.injected():
             self._begin()
             self._run(progress)
 
     def run_until(self, at_us: int) -> None:
-        """Run up to an instant at which something may still befall, and rest there.
+        """Run up to an instant at which something may still happen, and rest there.
 
         `run` goes on from it as if nobody had rested, and so does each fork (`sim.run.forks`).
         """
@@ -209,17 +209,17 @@ class World:
         self._bug = bug
 
     def take_over(self, count: int, orders: Orders) -> None:
-        """So many laptops, drawn, are hostile from now on, never sleep, and do all this together.
+        """So many hosts, drawn, are hostile from now on, never sleep, and do all this together.
 
-        Their people write nothing any more. If more are taken over, these are among them.
+        Their users write nothing any more. If more are taken over, these are among them.
         """
         each = replace(orders, per_second=orders.per_second / count)
         order = [node for node in self.present if node.is_up]
         Chance(self.options.seed, "insiders").shuffle(order)
         for node in order[:count]:
-            inject = insider(each, node.index, seed=self.options.seed)
-            self.insiders[node.index] = None
-            self.faults.machines.awake[node.index] = None
+            inject = compromise(each, node.index, seed=self.options.seed)
+            self.compromised[node.index] = None
+            self.faults.node_faults.awake[node.index] = None
             self.message_log.trouble(node.index, NEVER)
             self.users.lose(node.index)
             self.hosts[node.index].take_over(inject)
@@ -328,7 +328,7 @@ class World:
 
     @property
     def strikes(self) -> list[str]:
-        """What befell, each once, as `Only.strikes` names it; a line may be made several times."""
+        """The faults that happened, each once, as `Only.strikes` names it."""
         return list(dict.fromkeys(self.faults.strikes))
 
     @property
@@ -338,7 +338,7 @@ class World:
         return len(booted) + self.adversaries.count
 
     def due_messages(self) -> list[LoggedMessage]:
-        """What should have arrived when nothing befell any more."""
+        """What should have arrived when no fault happened any more."""
         gone = tuple(node.index for node in self.nodes if node.is_gone)
         return due_messages(self.message_log, self.rests_at, gone=gone)
 
@@ -363,16 +363,16 @@ class World:
         }
         return stored_messages(
             [message for message in self.due_messages() if message.sender in standings],
-            self.faults.machines.naps,
+            self.faults.node_faults.naps,
             standings,
-            self.insiders,
+            self.compromised,
             begins_at_s=EPOCH_US // 1_000_000 + round(self.scenario.begins_at_s),
             rests_at=self.rests_at,
         )
 
     @property
     def rests_at(self) -> int:
-        """From when on nothing befalls any more, and people write but to see whether it arrives."""
+        """From when on no fault happens any more, and users write but to see whether it arrives."""
         return round(self.scenario.quiet_at_s * 1_000_000)
 
     def _require_expected(self) -> None:
@@ -383,7 +383,7 @@ class World:
             require_stored_mail(self.stored_messages(), self.scenario.expect.waited_ratio_min)
 
     def _rest(self, progress: Callable[["World"], None]) -> None:
-        """Nothing befalls and nobody writes: let everything come to rest, and look at it."""
+        """No fault happens and nobody writes: let everything come to rest, and look at it."""
         end = self.loop.now + max(round(self.scenario.rest_s * 1_000_000), MEASURED_US)
         while self.loop.now < end - MEASURED_US:
             self._step(end - MEASURED_US, progress)

@@ -34,7 +34,7 @@ Kind = Literal[
 
 
 class AdversaryTable(Strict, frozen=True, kw_only=True):
-    """Nodes beside the honest ones that stand among them and conduct themselves as `kind` says."""
+    """Nodes beside the honest ones that stand among them and behave as `kind` says."""
 
     kind: Kind
     share: AdversaryShare

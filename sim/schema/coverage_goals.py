@@ -1,7 +1,7 @@
-"""Marks: situations that a search should reach sometimes, or it shows nothing of them.
+"""Coverage goals: situations that a search should reach sometimes, or it shows nothing of them.
 
 A search in which nobody ever opened a late message says nothing about keys that were skipped,
-however many seeds it had. So each run counts how often it reached each mark, sweeps sum them up,
+however many seeds it had. So each run counts how often it reached each goal, sweeps sum them up,
 and what no run has reached is named.
 """
 
@@ -76,5 +76,5 @@ COVERAGE_GOALS: Final[Mapping[str, str]] = {**SITUATIONS, **FRAMES}
 
 
 def never_reached(sums: Mapping[str, int]) -> list[str]:
-    """The marks that nothing has reached, in their order."""
+    """The goals that nothing has reached, in their order."""
     return [name for name in COVERAGE_GOALS if not sums.get(name)]

@@ -1,7 +1,7 @@
-"""What a scenario expects of a run beside the promises: how much arrived, how soon, how often.
+"""What a scenario expects of a run beside the invariants: how much arrived, how soon, how often.
 
-Measured at the moment at which nothing befalls any more and people stop writing, before all that is
-left is demanded: so it says what people had of their mesh while it was hard.
+Measured at the moment at which no fault happens any more and users stop writing, before all that is
+left is demanded: so it says what users had of their mesh while it was hard.
 """
 
 import difflib
@@ -35,7 +35,7 @@ class Expect(Strict, frozen=True, kw_only=True):
     """Each run reaches these of `sim.schema.coverage_goals`, or it does not show what it is for."""
 
     def __post_init__(self) -> None:
-        """Know the marks; a decoder says where one that it does not know stands."""
+        """Know the goals; a decoder says where one that it does not know stands."""
         for goal in self.sometimes:
             if goal not in COVERAGE_GOALS:
                 near = difflib.get_close_matches(goal, COVERAGE_GOALS, n=1)
@@ -106,7 +106,7 @@ def require_sometimes(expect: Expect, reached: Mapping[str, int]) -> None:
 
 
 def require_stored_mail(waited: Sequence[StoredMessage], ratio_min: float) -> None:
-    """E1, of the letters that had to wait in others' stores; it holds where none had to."""
+    """E1, of the messages that had to wait in others' stores; it holds where none had to."""
     trusted = [one for one in waited if one.is_trusted]
     ratio = stored_ratio(trusted)
     if ratio < ratio_min:

@@ -1,6 +1,6 @@
-"""The tables of a scenario that say what befalls its nodes; `kind` names the table.
+"""The tables of a scenario that say which faults its nodes have; `kind` names the table.
 
-Who is struck, when exactly and how hard is drawn from the seed, for each node by itself.
+Who has one, when exactly and how hard is drawn from the seed, for each node by itself.
 """
 
 from typing import Annotated, Literal
@@ -103,7 +103,7 @@ class Rollbacks(Stopping, frozen=True, kw_only=True, tag_field="kind", tag="roll
 class Wipes(Stopping, frozen=True, kw_only=True, tag_field="kind", tag="wipes"):
     """Some nodes lose both databases.
 
-    The same person makes a new identity on the empty node, and befriends again whom they knew.
+    The same user makes a new identity on the empty node, and befriends again whom they knew.
     """
 
 
@@ -142,15 +142,15 @@ class Clocks(Targeted, frozen=True, kw_only=True, tag_field="kind", tag="clocks"
 
 
 class Locks(Lasting, frozen=True, kw_only=True, tag_field="kind", tag="locks"):
-    """Some people lock their vault for a while; the node goes on carrying mail without it."""
+    """Some users lock their vault for a while; the node goes on carrying mail without it."""
 
 
 class Blocks(Lasting, frozen=True, kw_only=True, tag_field="kind", tag="blocks"):
-    """Some people block one of their contacts for a while."""
+    """Some users block one of their contacts for a while."""
 
 
 class Revocations(Lasting, frozen=True, kw_only=True, tag_field="kind", tag="revocations"):
-    """Some people give an invite to somebody whom they do not know, and take it back.
+    """Some users give an invite to somebody whom they do not know, and take it back.
 
     `for_s` is the time after which it is used, and the time after which it is taken back: each is
     drawn by itself, so that either may come first.
@@ -158,7 +158,7 @@ class Revocations(Lasting, frozen=True, kw_only=True, tag_field="kind", tag="rev
 
 
 class Removals(Targeted, frozen=True, kw_only=True, tag_field="kind", tag="removals"):
-    """Some people remove one of their contacts for good, with all that was written."""
+    """Some users remove one of their contacts for good, with all that was written."""
 
     @property
     def ends_s(self) -> float:

@@ -1,4 +1,4 @@
-"""The tables of a scenario that say what befalls whole machines, beside crashes and lost disks."""
+"""The tables of the faults of whole nodes, beside crashes and lost disks."""
 
 from typing import Annotated, Literal
 

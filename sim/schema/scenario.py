@@ -1,4 +1,4 @@
-"""A scenario: how many nodes stand where, what they do, and what befalls them.
+"""A scenario: how many nodes stand where, what they do, and which faults they have.
 
 Scenarios are TOML files beside this module, read strictly: a word that is not known here is an
 error. Units end the names. What is drawn (who, when exactly) is drawn from the seed.
@@ -33,7 +33,7 @@ from sim.schema.version_table import VersionShares
 from sim.schema.wire_tables import BurstTable
 
 PROBES_COUNT: Final = 6
-"""How often people write to see whether they still can."""
+"""How often users write to see whether they still can."""
 
 SCENARIO_BYTES_MAX: Final = 1024 * 1024
 """Of a file: far more than anybody writes by hand, or a shrunk one needs."""
@@ -88,13 +88,13 @@ class Workload(Strict, frozen=True, kw_only=True):
     `crossing_within_s`."""
     crossing_within_s: Seconds = 2
     read_share: Share = 0
-    """So many of the people look at what came, and let their contacts know that they read it."""
+    """So many of the users look at what came, and let their contacts know that they read it."""
     withdraw_share: Share = 0
     """So many messages are taken back a while after they were written."""
     verify_share: Share = 0
     """So many contacts are marked as verified when they are first seen."""
     nearby_share: Share = 0
-    """So many of the people look for others nearby, and begin to compare with somebody."""
+    """So many of the users look for others nearby, and begin to compare with somebody."""
 
 
 class Only(Strict, frozen=True, kw_only=True):
@@ -106,9 +106,9 @@ class Only(Strict, frozen=True, kw_only=True):
     nodes: tuple[int, ...] | None = None
     """The nodes that are ever switched on."""
     strikes: tuple[str, ...] | None = None
-    """What befalls: the number of a table of `faults`, and `/NODE` where it strikes nodes."""
+    """The faults: the number of a table of `faults`, and `/NODE` where it strikes nodes."""
     letters: tuple[int, ...] | None = None
-    """What people write, by the order in which it was drawn."""
+    """What users write, by the order in which it was drawn."""
 
     def has_node(self, node: int) -> bool:
         """Whether a node takes part."""
@@ -165,27 +165,27 @@ class Scenario(Strict, frozen=True, kw_only=True):
     """Nodes that are none of `nodes` and do not keep the protocol."""
     versions: VersionShares = VersionShares()
     probe_s: Seconds = 0
-    """When nothing befalls any more, everybody writes to each contact `PROBES_COUNT` times
+    """When no fault happens any more, everybody writes to each contact `PROBES_COUNT` times
     within this time, so that lost sessions are noticed and renewed; the last time it must arrive.
     Zero: nobody does."""
     renew_after_probes: Annotated[int, msgspec.Meta(ge=0, lt=PROBES_COUNT)] = 0
-    """After so many probes people ask for new keys with a contact whom their last probe has not
+    """After so many probes users ask for new keys with a contact whom their last probe has not
     reached. Zero: nobody asks, and nodes must notice by themselves."""
     lasts_s: Seconds = 0
-    """People do not rest before this."""
+    """Users do not rest before this."""
     settle_s: Positive = 180
     rest_s: Seconds = 0
-    """For how long nodes are watched when everything has arrived; the last minute is measured.
+    """For how long nodes are observed when everything has arrived; the last minute is measured.
     Zero: nobody looks whether they come to rest."""
 
     @property
     def heals_at_s(self) -> float:
-        """From when on everything that is written must arrive, whatever befell before."""
+        """From when on everything that is written must arrive, whatever happened before."""
         return self.quiet_at_s + self.probe_s * (1 - 1 / PROBES_COUNT) if self.probe_s else inf
 
     @property
     def quiet_at_s(self) -> float:
-        """When nothing befalls any more, and nobody writes but to see whether it arrives."""
+        """When no fault happens any more, and nobody writes but to see whether it arrives."""
         ends_s = [fault.ends_s for fault in self.faults]
         return max([self.lasts_s, self.workload.write_between_s[1], *ends_s])
 

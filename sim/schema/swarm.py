@@ -1,7 +1,7 @@
-"""Swarm testing: each seed draws which families of hardship befall its world, and how hard, and
+"""Swarm testing: each seed draws which families of faults its world has, and how hard, and
 which hostile nodes stand in it.
 
-A world in which everything befalls a little hides what only a few things together bring about. So
+A world that has a little of every fault hides what only a few things together bring about. So
 a seed draws how many families there are, from one to all, which they are, and the rate of each.
 """
 
@@ -107,7 +107,7 @@ SESSIONS: Final[tuple[Sessions, ...]] = ("poisson", "heavy-tailed", "bimodal")
 
 
 class Swarm(Strict, frozen=True, kw_only=True):
-    """Which families a seed draws from, and when what it draws befalls."""
+    """Which families a seed draws from, and when its faults happen."""
 
     families: Annotated[tuple[Family, ...], msgspec.Meta(min_length=1)] | None = None
     """None: all that lose no disk, so that everything must arrive."""
@@ -131,7 +131,7 @@ class _Hat:
     end_s: float
 
     def draw_share(self) -> float:
-        """How many are struck: anything from a few to most."""
+        """How many have it: anything from a few to most."""
         return 0.05 + 0.6 * self.chance.fraction()
 
     @property
@@ -458,6 +458,6 @@ HARSH: Final[tuple[Family, ...]] = (
     "stragglers",
     "wipes",
 )
-"""What excuses messages, since it loses what a disk or a person knew, or is never over."""
+"""What excuses messages, since it loses what a disk or a user knew, or is never over."""
 
 _GENTLE: Final[tuple[Family, ...]] = tuple(family for family in FAMILIES if family not in HARSH)

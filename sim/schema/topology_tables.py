@@ -33,7 +33,7 @@ class Clusters(Strict, frozen=True, kw_only=True, tag_field="kind", tag="cluster
 
 
 class Couriers(Strict, frozen=True, kw_only=True, tag_field="kind", tag="couriers"):
-    """Local networks without a bridge; some laptops are carried from one to another.
+    """Local networks without a bridge; some hosts are carried from one to another.
 
     A courier stays somewhere for `stay_s`, is on no network for `travel_s`, and goes on to a
     drawn network, until `until_s`; then all are back at home, and the networks are joined like
@@ -113,7 +113,7 @@ class GraphMl(Strict, frozen=True, kw_only=True, tag_field="kind", tag="graphml"
 class Encounters(Strict, frozen=True, kw_only=True):
     """The root of what makes and breaks links as time goes by.
 
-    When people have stopped writing and the last contact is over, all gather: everybody reaches
+    When users have stopped writing and the last contact is over, all gather: everybody reaches
     everybody, so that whatever is left must arrive. Without `gathers` nothing is demanded of what
     has not arrived; `expect` then says what should.
     """

@@ -1,7 +1,7 @@
-"""The tables of a scenario that say what befalls lines: each direction between two nodes alone.
+"""The tables of a scenario that say what faults wires have: each direction between two nodes alone.
 
-Which lines are struck, and when, is drawn for each by itself when the two nodes first have to do
-with each other. A line exists wherever one dials the other.
+Which wires have a fault, and when, is drawn for each by itself when the two nodes first have to do
+with each other. A wire exists wherever one dials the other.
 """
 
 from typing import Literal
@@ -13,7 +13,7 @@ Ways = Literal["one", "both"]
 
 
 class BurstTable(Strict, frozen=True, kw_only=True):
-    """Losses that come together: a packet turns a good line bad or a bad one good."""
+    """Losses that come together: a packet turns a good wire bad or a bad one good."""
 
     enters: Share
     leaves: Share
@@ -22,7 +22,7 @@ class BurstTable(Strict, frozen=True, kw_only=True):
 
 
 class OnWires(Lasting, frozen=True, kw_only=True):
-    """The root of what is wrong with some lines for a while; `share` counts directions."""
+    """The root of what is wrong with some wires for a while; `share` counts directions."""
 
 
 class Losses(OnWires, frozen=True, kw_only=True, tag_field="kind", tag="losses"):

@@ -1,8 +1,8 @@
-"""What is tried to be left out of a world that breaks a promise, in which order.
+"""What is tried to be left out of a world that breaks an invariant, in which order.
 
 First what a run need not wait for, since every later run gains by it: what comes after the failure,
-and the times of probes and rest. Then nodes, for small worlds run fast; then ddmin over what befell
-and over what people wrote; at last numbers are made plain: shorter times, no loss, no jitter, no
+and the times of probes and rest. Then nodes, for small worlds run fast; then ddmin over the faults
+and over what users wrote; at last numbers are made plain: shorter times, no loss, no jitter, no
 table of which nothing is left. Rounds of all passes follow one another
 until one makes nothing smaller. Every fate has a stream of chance of its own
 (`sim.schema.scenario.Only`), so what is left out does not shift the rest; where leaving out does
@@ -30,7 +30,7 @@ SETTLES_S: Final = (10.0, 30.0, 90.0)
 SHORTEST_S: Final = 1.0
 LETTERS_FEW: Final = 32
 PARTS_MAX: Final = 16
-"""Of more letters not each is tried alone: where a long conversation matters, most of it does."""
+"""Of more messages not each is tried alone: where a long conversation matters, most of it does."""
 
 ROUNDS_MAX: Final = 4
 """Of all passes; the second mostly finds what the first made possible, a third hardly ever."""
@@ -67,8 +67,8 @@ def shrink(search: Search) -> Shrunk:
 def _end_sooner(search: Search) -> None:
     """Nobody writes after what must never happen has happened, and nothing is waited for in vain.
 
-    How long a world is given to settle is what liveness promises, and is left alone for it: of a
-    world without any time every such promise breaks.
+    How long a world is given to settle is what liveness invariants, and is left alone for it: of a
+    world without any time every such invariant breaks.
     """
     replace = msgspec.structs.replace
     for nothing in ({"rest_s": 0.0}, {"probe_s": 0.0, "renew_after_probes": 0}):
@@ -136,7 +136,7 @@ def _drop_nodes(search: Search) -> None:
 
 
 def _drop_messages(search: Search) -> None:
-    """Of many letters first those of whole authors, then the last and the first ones."""
+    """Of many messages first those of whole authors, then the last and the first ones."""
 
     def is_enough(letters: list[int]) -> bool:
         return search.is_still_broken(_with_only(search.scenario, letters=tuple(letters)))
@@ -205,7 +205,7 @@ def _present(world: World) -> list[int]:
 
 
 def _letters(world: World) -> list[int]:
-    """What people are drawn to write and are left to."""
+    """What users are drawn to write and are left to."""
     planned = world.mail_workload.planned_count
     letters = world.scenario.only.letters
     return [number for number in range(planned) if letters is None or number in letters]
@@ -218,7 +218,7 @@ def _writing_until(scenario: Scenario, ends_s: float) -> Scenario:
 
 
 def _table_of(strike: str) -> int:
-    """The number of the table of faults by which something befell."""
+    """The number of the table of faults by which one happened."""
     return int(strike.partition("/")[0])
 
 

@@ -1,8 +1,8 @@
 """The search for a smaller world: what was tried, what still breaks, and how long it may take.
 
-A smaller world counts if the *same promise* breaks, not merely any. A world can become so short
-or so sparse that it breaks a promise for a reason of its own; where a bug was planted there is a
-sure sign of that, and it is asked for: without the bug the smaller world must keep every promise.
+A smaller world counts if the *same invariant* breaks, not merely any. A world can become so short
+or so sparse that it breaks an invariant for a reason of its own; where a bug was planted there is a
+sure sign of that, and it is asked for: without the bug the smaller world must keep every invariant.
 """
 
 from collections import deque
@@ -22,7 +22,7 @@ RECENT_RUNS: Final = 8
 
 @dataclass(frozen=True, slots=True)
 class Shrunk:
-    """The smallest world that was found, with the promise that it breaks."""
+    """The smallest world that was found, with the invariant that it breaks."""
 
     scenario: Scenario
     options: Options
@@ -54,7 +54,7 @@ Watching = Callable[[Progress], None]
 
 @dataclass(slots=True)
 class Search:
-    """A search for a smaller world that breaks the same promise; `best` holds at any instant."""
+    """A search for a smaller world that breaks the same invariant; `best` holds at any instant."""
 
     invariant_id: str
     best: Ran
@@ -89,12 +89,12 @@ class Search:
     def is_safety(self) -> bool:
         """Whether it broke by what must never happen, whatever comes later.
 
-        Promises of safety do, and some others: what is told of a message can be untrue at once.
+        Invariants of safety do, and some others: what is told of a message can be untrue at once.
         """
         return self.invariant_id.startswith("S") or self.world.is_unsettled
 
     def is_still_broken(self, scenario: Scenario) -> bool:
-        """Run it, unless it was tried; what breaks the same promise becomes the best."""
+        """Run it, unless it was tried; what breaks the same invariant becomes the best."""
         if scenario == self.scenario:
             return True
         key = msgspec.json.encode(scenario)
@@ -144,5 +144,5 @@ class Search:
 
 
 def broken_id(ran: Ran) -> str | None:
-    """The promise that a run broke."""
+    """The invariant that a run broke."""
     return ran.report.broken[0].id if ran.report.broken else None

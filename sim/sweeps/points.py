@@ -51,7 +51,7 @@ def points_of(
 ) -> list[Point]:
     """All points, the seeds of one combination together; UserError if a setting is unknown.
 
-    `asked` is what a person named the scenario by, for the line that repeats a point.
+    `asked` is what a user named the scenario by, for the line that repeats a point.
     """
     found: list[Point] = []
     _require_fewer(math.prod(map(len, settings.values())) * len(seeds))

@@ -49,7 +49,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def broken(self) -> Sequence[Broken]:
-        """The promises that it broke."""
+        """The invariants that it broke."""
         return [] if self.report is None else self.report.broken
 
 
@@ -133,7 +133,7 @@ def _unwritten(path: Path, error: OSError) -> UserError:
 
 
 def sometimes_of(records: Iterable[Record]) -> dict[str, int]:
-    """How many of these runs have reached each mark."""
+    """How many of these runs have reached each goal."""
     runs = dict.fromkeys(COVERAGE_GOALS, 0)
     for record in records:
         for goal, times in (record.report.sometimes if record.report else {}).items():
@@ -193,9 +193,9 @@ def _name_of(changes: str) -> str:
 
 def _git(folder: Path, *arguments: str) -> str:
     try:
-        # The words are ours; which git it is, is the person's own choice of a PATH.
+        # The words are ours; which git it is, is the user's own choice of a PATH.
         done = subprocess.run(  # noqa: S603
-            ["git", "-C", str(folder), *arguments],  # noqa: S607 (from the person's PATH)
+            ["git", "-C", str(folder), *arguments],  # noqa: S607 (from the user's PATH)
             capture_output=True,
             text=True,
             check=False,

@@ -1,1 +1,1 @@
-"""Where nodes stand and whom they meet: graphs, walks, and contacts that others recorded."""
+"""Where nodes stand, whom they meet, and what changes of it."""

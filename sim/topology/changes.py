@@ -1,4 +1,4 @@
-"""Carries out what changes of the ground: contacts begin and end, couriers move, all gather."""
+"""Carries out what changes of a topology: contacts begin and end, couriers move, all gather."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

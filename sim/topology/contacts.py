@@ -9,7 +9,7 @@ Three forms of text, plain or compressed with gzip or xz, told apart by the scen
 - `intervals`: `a b start end`, parted by spaces or commas.
 
 Raw traces are untidy: contacts of no length (a scan is a point), contacts that overlap, an `up`
-without a `down`, people who meet themselves. So contacts are lengthened by `pad_s`, those of one
+without a `down`, users who meet themselves. So contacts are lengthened by `pad_s`, those of one
 pair are merged where they touch, an open one ends with the trace, and what has no length or only
 one side is left out.
 """
@@ -216,5 +216,5 @@ def _unreadable(number: int, form: str) -> UserError:
 
 
 def _in_order(names: Iterable[str]) -> list[str]:
-    """Numbers by size, other names by their letters, numbers first."""
+    """Numbers by size, other names by their messages, numbers first."""
     return sorted(names, key=lambda name: (not name.isdecimal(), len(name), name))

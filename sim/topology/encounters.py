@@ -9,7 +9,7 @@ from sim.topology.mobility import WaypointRules, contacts_of, parse_setdest, ran
 
 
 def traced(nodes: int, topology: ContactTrace) -> list[Contact]:
-    """Contacts of a trace, between the time and the people that are asked for."""
+    """Contacts of a trace, between the time and the users that are asked for."""
     trace = read_trace(
         find_file(topology.file),
         trace_format=topology.format,

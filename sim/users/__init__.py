@@ -1,1 +1,1 @@
-"""The people of a world, whom they know, and what they write and read."""
+"""The users of a world, whom they know, and what they write and read."""

@@ -1,6 +1,6 @@
-"""What people write to each other, look at, and take back.
+"""What users write to each other, look at, and take back.
 
-Writers and recipients are drawn. When nothing befalls any more everybody writes to all contacts
+Writers and recipients are drawn. When no fault happens any more everybody writes to all contacts
 a few times more (a *probe*): by the last time sessions that were lost must be whole again.
 """
 
@@ -60,7 +60,7 @@ class MailWorkload:
         self._habits = Chance(seed, "reading")
         self._filler = _filler(Chance(seed, "texts"))
         self.planned_count = 0
-        """What people were drawn to write, whether they could or not; probes are not counted."""
+        """What users were drawn to write, whether they could or not; probes are not counted."""
 
         self.authors: dict[int, int] = {}
         """Who was drawn to write each of these."""
@@ -88,7 +88,7 @@ class MailWorkload:
                 self._loop.at(_us(at_s) + LOOKED_US, self._probe)
 
     def write_from(self, user: User, chance: Chance | None = None) -> None:
-        """One person writes to a contact who is drawn."""
+        """One user writes to a contact who is drawn."""
         chance = self._chance if chance is None else chance
         if user.node.is_up and user.contacts:
             contacts = list(user.contacts.items())
@@ -101,7 +101,7 @@ class MailWorkload:
             self._loop.after(delay, partial(self._read, user, logged.sender))
 
     def read_histories(self) -> None:
-        """Ask every node for all its messages, and hold them against the ledger."""
+        """Ask every node for all its messages, and hold them against the message log."""
         for user in self._users.present:
             self._page(user, FIRST, [], MessagesAnswer(messages=[], has_more=True))
             for friend, key in user.contacts.items():
@@ -227,7 +227,7 @@ class MailWorkload:
         self.orders[user.index, friend] = [message.id for message in answer.messages]
 
     def _page(self, user: User, after: int, read: list[str], answer: Answer) -> None:
-        """Page through a history; the whole of it goes to the ledger."""
+        """Page through a history; the whole of it goes to the message log."""
         assert isinstance(answer, MessagesAnswer)
         for message in answer.messages:
             if message.is_mine:

@@ -1,4 +1,4 @@
-"""People who look for others nearby by hand, and begin to compare with the first who answers.
+"""Users who look for others nearby by hand, and begin to compare with the first who answers.
 
 They agree to nothing: who became a contact of whom is said by `contacts` alone. So this adds what
 passes over links and is kept in memory, and no friendship.
@@ -27,7 +27,7 @@ def plan_nearby_search(
     loop: Loop,
     is_there: Callable[[User], bool],
 ) -> None:
-    """So many of the people turn it on at some time, and look a while later."""
+    """So many of the users turn it on at some time, and look a while later."""
     chance = Chance(seed, "nearby")
     for user in users:
         when, is_looking = chance.between(*between_us), chance.is_true(share)

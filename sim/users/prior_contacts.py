@@ -1,19 +1,19 @@
-"""People who met before the world begins, and were contacts by then.
+"""Users who met before the world begins, and were contacts by then.
 
 A first contact is an envelope of 4 KiB that every node of a mesh takes in: five hundred of them
 among a thousand nodes cost minutes before anything begins. Here each pair meets in a small world of
-its own: two machines with the very engines, and a line on which nothing is lost. One gives an
-invite to the other, as people do later, and they part when their nodes have nothing left to tell
+its own: two machines with the very engines, and a wire on which nothing is lost. One gives an
+invite to the other, as users do later, and they part when their nodes have nothing left to tell
 each other. Posting keys are told by nodes whose clock has been steady for an hour, so both are
 switched on an hour before, out of reach of each other, where nothing happens. Who has several
 friends meets them in turn, and tells each which keys to vouch for.
 
-To each meeting people bring their vault and an empty store, as who has lost a store does, and at
+To each meeting users bring their vault and an empty store, as who has lost a store does, and at
 last they carry the vault to the machine that they have in the world: nothing of all this has to
 spread there.
 
 Each meeting draws from streams of its own, so it shifts no other one and nothing in the world. What
-engines do in it is watched as in the world (S8, S14 to S18); nobody writes anything yet.
+engines do in it is observed as in the world (S8, S14 to S18); nobody writes anything yet.
 """
 
 from collections.abc import Callable, Sequence
@@ -89,7 +89,7 @@ Pair = tuple[int, int]
 
 @dataclass(slots=True)
 class PriorContacts:
-    """All meetings of one world, and what people have after them."""
+    """All meetings of one world, and what users have after them."""
 
     seed: int
     host: Callable[[int, int], Host]
@@ -113,7 +113,7 @@ class PriorContacts:
     _friends: dict[int, int] = field(default_factory=dict)
 
     def hold(self, pairs: Sequence[Pair]) -> None:
-        """Let these meet, each person one after the other; BrokenPromise if a pair cannot agree."""
+        """Let these meet, each user one after the other; BrokenInvariant if a pair cannot agree."""
         turns = _turns(pairs)
         for turn, together in enumerate(turns):
             begins_us = self.begins_us - (len(turns) - turn) * MEETING_US
@@ -143,7 +143,7 @@ class PriorContacts:
 
 
 class _Meeting:
-    """Two people with their machines."""
+    """Two users with their machines."""
 
     def __init__(self, around: PriorContacts, hosts: dict[int, Host], begins_us: int) -> None:
         self.loop = Loop(tick_us=TICK_US)

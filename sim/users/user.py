@@ -1,6 +1,6 @@
 """Somebody at a node: what they asked and have no answer to, and whom they know.
 
-A person asks the node as its page would, and asks again after a crash what was not answered:
+A user asks the node as its page would, and asks again after a crash what was not answered:
 a message under the same idempotency key, so that a repeated one stays one.
 """
 

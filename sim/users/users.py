@@ -1,7 +1,7 @@
-"""The people of a world: they make identities, befriend one another, and know their contacts.
+"""The users of a world: they make identities, befriend one another, and know their contacts.
 
-What they write and read is in `sim.users.mail_workload`. Everything that a node tells its person
-goes to the ledger, which holds it against what was written.
+What they write and read is in `sim.users.mail_workload`. Everything that a node tells its user
+goes to the message log, which holds it against what was written.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -142,10 +142,10 @@ class Users:
             and other.contacts.get(one.index) == one.identity_key
         )
 
-    # --- What befalls them ------------------------------------------------------------------------
+    # --- Faults of theirs -------------------------------------------------------------------------
 
     def booted_again(self, node: int) -> None:
-        """After a restart people look whom they know and what they missed, and ask again."""
+        """After a restart users look whom they know and what they missed, and ask again."""
         user = self._by_node[node]
         if not user.node.is_up:
             # Its disk still fails.
@@ -156,12 +156,12 @@ class Users:
             self._catch_up(user)
 
     def rolled_back(self, node: int) -> None:
-        """A vault was put back: what its person asked is asked no more."""
+        """A vault was put back: what its user asked is asked no more."""
         self._by_node[node].forget(is_identity_lost=False)
         self.exclusion.forget(node)
 
     def wiped(self, node: int) -> None:
-        """Everything is lost: the same person begins anew, and befriends again whom they knew."""
+        """Everything is lost: the same user begins anew, and befriends again whom they knew."""
         user = self._by_node[node]
         user.forget(is_identity_lost=True)
         self.exclusion.forget(node)
@@ -169,19 +169,19 @@ class Users:
         user.ask(CreateIdentity(name), partial(self._named_again, user))
 
     def cloned(self, spare: int) -> None:
-        """A second machine runs: its person knows whom the first one knows."""
+        """A second machine runs: its user knows whom the first one knows."""
         user = self._by_node[spare]
         user.identity_key = self._by_node[user.index].identity_key
         self.look_around(user)
 
     def lose(self, node: int) -> None:
-        """A computer failed for ever, and its person asks nothing any more."""
+        """A computer failed for ever, and its user asks nothing any more."""
         user = self._by_node[node]
         user.leave()
         self.present = [other for other in self.present if other is not user]
 
     def block(self, user: User, other: int, *, is_blocked: bool) -> None:
-        """A person blocks a contact, or no longer does."""
+        """A user blocks a contact, or no longer does."""
         key = user.contacts.get(other)
         if key is not None:
             user.ask(BlockContact(key, is_blocked), _nobody)
@@ -197,7 +197,7 @@ class Users:
     # --- What their nodes tell them ---------------------------------------------------------------
 
     def happened(self, node: int, event: Event) -> None:
-        """A node tells its person something."""
+        """A node tells its user something."""
         user = self._by_node[node]
         match event:
             case MessageReceived(message=message):

@@ -17,7 +17,7 @@ def host_of(
     inject: Injection | None = None,
     observed: tuple[int, Chance] | None = None,
 ) -> Host:
-    """An empty one; `watched` names the node and draws which of its lives have a twin."""
+    """An empty one; `observed` names the node and draws which of its lives have a double."""
     return Host(
         settings=EngineSettings(parameters=SIMULATED_MESH),
         entropy=SeededEntropy(seed, "node") if entropy is None else entropy,

@@ -1,4 +1,4 @@
-"""Worlds in which a search over seeds found something: each broke a promise before its fix."""
+"""Worlds in which a search over seeds found something: each broke an invariant before its fix."""
 
 import pytest
 

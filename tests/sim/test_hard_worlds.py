@@ -84,7 +84,7 @@ def test_what_befalls_bytes_ends_links_and_no_engine() -> None:
 
 def test_of_those_who_failed_for_ever_nothing_is_demanded_and_the_others_find_together() -> None:
     world = ran(fault("mass-failure", "at_s = 25\nshare = 0.5"))
-    assert world.faults.machines.counters.failures == 3
+    assert world.faults.node_faults.counters.failures == 3
     assert len(world.present) == 3
     assert 0 < world.message_log.delivered_count < world.message_log.confirmed_count
     gone = [node.index for node in world.nodes if node.is_gone]

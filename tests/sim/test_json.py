@@ -1,4 +1,4 @@
-"""What commands print for machines: what they print for people, and with the same exit code.
+"""What commands print for machines: what they print for users, and with the same exit code.
 
 `run`, `list`, `flood` and `compare` are held to theirs where the rest of them is tested.
 """
@@ -88,7 +88,7 @@ def test_a_sweep_says_what_broke_and_what_repeats_it(tmp_path: Path) -> None:
     assert {(one.verdict, one.why) for one in summary.troubled} == {("fail", "S2")}
     assert max(summary.sometimes.values()) == 1
     assert summary.log == str(log)
-    # For people it is the same, out of the same log.
+    # For users it is the same, out of the same log.
     said = call(1, *bad).splitlines()
     assert said[:2] == ["1 of 1 runs: 0 passed, 1 broke a promise, 0 died", "  S2   1"]
     assert said[2:3] == [f"  S2: {one.command}" for one in summary.troubled]

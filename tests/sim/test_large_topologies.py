@@ -1,4 +1,4 @@
-"""The commands of the page about a thousand nodes: each runs, small, and keeps its promises."""
+"""The commands of the page about a thousand nodes: each runs, small, and keeps its invariants."""
 
 import re
 import shlex

@@ -149,7 +149,7 @@ def test_the_examples_of_a_command_are_ones_that_it_takes(
     examples = [shlex.split(line.partition(" > ")[0], comments=True) for line in shown]
     for words in examples:
         depth = 1 + (words[0] == "lab")
-        # Raises what a person would be told.
+        # Raises what a user would be told.
         command_of(words[:depth]).make_context(words[depth - 1], words[depth:])
     assert any(words[: len(called)] == called for words in examples)
 

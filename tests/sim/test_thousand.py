@@ -1,4 +1,4 @@
-"""A thousand engines on one ground: they find each other, and what few people write reaches all."""
+"""A thousand engines on one ground: they find each other, and what few users write reaches all."""
 
 import pytest
 
@@ -37,7 +37,7 @@ long_text_share = 0
 def test_a_thousand_nodes_are_joined_and_carry_what_some_write() -> None:
     world = World(parse_scenario(THOUSAND), Options(seed=1, is_crypto_real=False))
     world.run(lambda world: None)
-    # Every promise held, and with L4 that all are joined.
+    # Every invariant held, and with L4 that all are joined.
     assert sum(node.is_up for node in world.nodes) == 1_000
     written = world.message_log.confirmed_count
     assert 2 <= written <= 5

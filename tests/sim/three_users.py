@@ -1,7 +1,7 @@
-"""The smallest world in which something befalls people: it runs in a fifth of a second.
+"""The smallest world in which something befalls users: it runs in a fifth of a second.
 
 For tests of what is done *with* worlds (swept, shrunk, kept, told of), which run one again and
-again. `told-twice` and `tag-unread` break their promises in it at once.
+again. `told-twice` and `tag-unread` break their invariants in it at once.
 """
 
 from typing import Final

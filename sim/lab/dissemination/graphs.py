@@ -38,7 +38,7 @@ def clusters(
     """LANs of `size` nodes; `bridges` nodes of each also stand on a LAN that is drawn.
 
     The LANs are joined in a ring first, so that none stands apart. A bridge holds two links on the
-    other LAN, as a laptop on two networks does.
+    other LAN, as a host on two networks does.
     """
     edges: dict[tuple[int, int], None] = {}
     for lan in range(count):

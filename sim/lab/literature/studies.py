@@ -29,14 +29,14 @@ class Bound:
     most: float = math.inf
     below: float = math.inf
     said: str = ""
-    """How a person would say it, where that is shorter than both ends."""
+    """How a user would say it, where that is shorter than both ends."""
 
     def is_kept(self, value: float) -> bool:
         """Whether a figure may be this."""
         return self.least <= value <= self.most and value < self.below
 
     def words(self, form: str) -> str:
-        """For people, with numbers of this form."""
+        """For users, with numbers of this form."""
         if self.said:
             return self.said
         if self.below < math.inf:

@@ -62,7 +62,7 @@ def infocom05(scope: Scope) -> list[Experiment]:
 
 
 def waypoint(scope: Scope) -> list[Experiment]:
-    """Every router among people who walk to points that they draw."""
+    """Every router among users who walk to points that they draw."""
     return [
         Experiment(
             router,

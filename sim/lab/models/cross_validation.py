@@ -1,6 +1,6 @@
 """The model of arrays beside the real engine: the same links, the same authors, the same times.
 
-A world of real engines runs until people have written some letters. Then the links that stood when
+A world of real engines runs until users have written some messages. Then the links that stood when
 they began, with their latencies, become a graph for `sim.lab.models.pushing`, and in the model the
 same nodes post at the same times. Nothing else is told to it: which links become eager it finds for
 itself.
@@ -30,19 +30,19 @@ from sim.schema.scenario import Scenario, load_scenario
 from sim.schema.settings import with_settings
 
 WRITING_S: Final = 15
-"""When people begin to write: by then all are switched on, and joined by links."""
+"""When users begin to write: by then all are switched on, and joined by links."""
 
 LAST_S: Final = 3
-"""So long after that the last letter is everywhere, or nowhere."""
+"""So long after that the last message is everywhere, or nowhere."""
 
 MEETINGS: Final = 50
-"""About so many pairs of people have met before; all others write to nobody."""
+"""About so many pairs of users have met before; all others write to nobody."""
 
 
 def hold_together(
     nodes: int, posts: int, seed: int, progress: Callable[[World], None] = lambda world: None
 ) -> Results:
-    """Let about so many letters be written in a world of engines, and post the same in the model.
+    """Let about so many messages be written in a world of engines, and post the same in the model.
 
     In the first post every link is eager; in the later ones links are pruned.
     """
@@ -85,7 +85,7 @@ def hold_together(
 
 
 def _scenario(nodes: int, posts: int) -> Scenario:
-    """`thousand`, with so many nodes, and about one letter a second."""
+    """`thousand`, with so many nodes, and about one message a second."""
     met_share = min(1, MEETINGS / nodes)
     # Who met the one whom they drew, or was drawn by some who did.
     knowing = 1 - (1 - met_share) * math.exp(-met_share)

@@ -1,7 +1,7 @@
 """The real engine over recorded contacts, beside routers of the literature.
 
 A world of real engines runs to its verdict. Then each router of `sim.lab.models.routing` carries
-the same letters over the same contacts. Epidemic whose transfers take no time is a bound: nobody
+the same messages over the same contacts. Epidemic whose transfers take no time is a bound: nobody
 can deliver sooner. What engines bring when the contacts are over, and all stand together, does not
 count.
 """
@@ -29,11 +29,11 @@ BOUND: Final = "bound"
 ENGINE: Final = "engine"
 
 SEALED_BYTES: Final = 700
-"""About what a letter has beside its text, sealed and signed."""
+"""About what a message has beside its text, sealed and signed."""
 
 
 class Delivered(msgspec.Struct, frozen=True):
-    """What became of all letters under one rule."""
+    """What became of all messages under one rule."""
 
     count: int
     mean_s: float
@@ -47,11 +47,11 @@ class Results(msgspec.Struct, frozen=True, kw_only=True):
     seed: int
     letters: int
     broken: list[str]
-    """Promises that the engines did not keep."""
+    """Invariants that the engines did not keep."""
 
     rows: dict[str, Delivered]
     sooner_than_bound: int
-    """Letters that came sooner than they can; something is wrong if there are any."""
+    """Messages that came sooner than they can; something is wrong if there are any."""
 
     virtual_s: float
     cpu_s: float

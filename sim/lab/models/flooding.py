@@ -1,9 +1,9 @@
 """What a flood leaves of the mail that must wait: our stores beside plain queues, tried in forks.
 
-One world for each seed is run until the flood begins: by then people are contacts, have told
+One world for each seed is run until the flood begins: by then users are contacts, have told
 each other by which keys they write, and for whom they vouch. From that instant it is forked, so
-each trial has the same people, friendships and letters; what differs are the stores, and how many
-hostile nodes come, or how many of the people's laptops are taken over. However many these are,
+each trial has the same users, friendships and messages; what differs are the stores, and how many
+hostile nodes come, or how many of the users's hosts are taken over. However many these are,
 together they send as much.
 """
 
@@ -30,13 +30,13 @@ from sim.schema.scenario import Scenario
 Stores = Literal["ours", "queues"]
 
 Attackers = Literal["outsiders", "insiders", "withholding insiders"]
-"""Insiders are people's own laptops, which were taken over."""
+"""Insiders are users's own hosts, which were taken over."""
 
 KINDS: Final[tuple[Stores, ...]] = ("ours", "queues")
 
 
 class Kept(msgspec.Struct, frozen=True):
-    """How many letters had to wait, and how many of them arrived."""
+    """How many messages had to wait, and how many of them arrived."""
 
     arrived: int = 0
     waited: int = 0
@@ -60,7 +60,7 @@ class Trial(msgspec.Struct, frozen=True, kw_only=True):
     attackers: Attackers = "outsiders"
 
     small: dict[str, Kept]
-    """Letters in envelopes of 1 KiB, by how near their authors were to who carried them."""
+    """Messages in envelopes of 1 KiB, by how near their authors were to who carried them."""
 
     large: dict[str, Kept]
     """Those in envelopes of 16 KiB."""
@@ -69,7 +69,7 @@ class Trial(msgspec.Struct, frozen=True, kw_only=True):
     """Of those trusted, by how near the nearest insider was to their authors."""
 
     foretold: int
-    """Letters of which `sim.lab.models.holders` foretells what became of them, of those trusted."""
+    """Those trusted of which `sim.lab.models.holders` foretells what became of them."""
 
     turnovers: float
     """How often the whole store of who never sleeps came anew while somebody slept."""
@@ -81,7 +81,7 @@ class Trial(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def trusted(self) -> Kept:
-        """All letters by authors who were no strangers to all who carried them."""
+        """All messages by authors who were no strangers to all who carried them."""
         near = [depth.name for depth in Depth if depth is not Depth.STRANGER]
         found = [by.get(name, Kept()) for by in (self.small, self.large) for name in near]
         return sum(found, Kept())
@@ -132,7 +132,7 @@ def _try(
     junk = {
         node: count - before[node] - (world.message_log.confirmed_count - messages_before)
         for node, count in _arrivals(world).items()
-        if node not in world.faults.machines.naps and node not in world.insiders
+        if node not in world.faults.node_faults.naps and node not in world.compromised
     }
     scenario = world.scenario
     assert scenario.stored_mib is not None
@@ -144,23 +144,23 @@ def _try(
     return Trial(
         seed=world.options.seed,
         stores=stores,
-        honest=scenario.nodes - len(world.insiders),
+        honest=scenario.nodes - len(world.compromised),
         hostile=hostile,
         attackers=attackers,
         small=_kept_by(lambda one: one.depth, [one for one in waited if not one.is_large]),
         large=_kept_by(lambda one: one.depth, [one for one in waited if one.is_large]),
-        by_insider=_kept_by(lambda one: one.insider, [one for one in waited if one.is_trusted]),
+        by_insider=_kept_by(lambda one: one.compromised, [one for one in waited if one.is_trusted]),
         foretold=sum(_is_foretold(world, links, one, stores) for one in waited if one.is_trusted),
         turnovers=turned * away_s / lasts_s,
     )
 
 
 def _is_foretold(world: World, links: Links, one: StoredMessage, stores: Stores) -> bool:
-    """Whether a letter came where the model says so: to who wakes and is joined to who holds it.
+    """Whether a message came where the model says so: to who wakes and is joined to who holds it.
 
     Of queues it says that nobody holds anything.
     """
-    naps = world.faults.machines.naps
+    naps = world.faults.node_faults.naps
     to = one.message.recipient
     asking = [node for node, spans in naps.items() if spans == naps[to]]
     holders = one.holders if stores == "ours" else ()

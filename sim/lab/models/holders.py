@@ -1,14 +1,14 @@
-"""Who still holds a letter in a flood without end, and whether its recipient is reached: a model.
+"""Who still holds a message in a flood without end, and whether its recipient is reached: a model.
 
-Not the engine: stores are taken to be turned over so often that of a letter which waits only those
+Not the engine: stores are taken to be turned over so often that of a message which waits only those
 still have the body who keep room for its author: the carriers to whom he is known at depth 3 or
 nearer. That they do so, and that a plain queue then holds nothing, is what the engine shows at
 small size (`sim.lab.models.flooding`); here is what follows where most are strangers to most.
 
-People sleep in two shifts; the rest carries. Author and recipient are of different shifts. Who
+Users sleep in two shifts; the rest carries. Author and recipient are of different shifts. Who
 wakes misses the body of what was written meanwhile and asks each link for it; who gets it passes it
 on to those who miss it too; whoever was awake and pushed it out wants it no more. So the recipient
-is reached if it is joined, over people of its own shift, to one who holds it. Hostile nodes take
+is reached if it is joined, over users of its own shift, to one who holds it. Hostile nodes take
 links and give nothing.
 """
 
@@ -27,7 +27,7 @@ Links = Mapping[int, Sequence[int]]
 
 @dataclass(frozen=True, slots=True)
 class Mesh:
-    """A mesh before its seed. `contacts` are those of each person in the mean."""
+    """A mesh before its seed. `contacts` are those of each user in the mean."""
 
     nodes: int = 10_000
     hostile: float = 0.3
@@ -40,7 +40,7 @@ class Mesh:
 
 @dataclass(frozen=True, slots=True)
 class Reached:
-    """How many letters somebody held, and how many of them came to who woke."""
+    """How many messages somebody held, and how many of them came to who woke."""
 
     letters: int
     held: int
@@ -49,7 +49,7 @@ class Reached:
     """Those of which a link of the recipient itself leads to who holds it."""
 
     holders_mean: float
-    """How many hold one letter."""
+    """How many hold one message."""
 
 
 def reaches(links: Links, *, holders: Collection[int], asking: Collection[int], to: int) -> bool:
@@ -67,7 +67,7 @@ def reaches(links: Links, *, holders: Collection[int], asking: Collection[int], 
 
 
 def measure(mesh: Mesh) -> Reached:
-    """Draw a mesh, friendships and letters, and count."""
+    """Draw a mesh, friendships and messages, and count."""
     chance = Chance(mesh.seed, "holders")
     links = _joined(mesh.nodes, random_regular(mesh.nodes, mesh.degrees, chance))
     order = list(range(mesh.nodes))
@@ -77,7 +77,7 @@ def measure(mesh: Mesh) -> Reached:
         len(honest), random_regular(len(honest), (mesh.contacts, mesh.contacts), chance)
     )
     asleep_count = round(mesh.asleep * len(honest))
-    # People stand in a drawn order, so the first of them are as good as any.
+    # Users stand in a drawn order, so the first of them are as good as any.
     shift_of = {honest[place]: place % SHIFTS for place in range(asleep_count)}
     shifts = [
         dict.fromkeys(node for node, one in shift_of.items() if one == shift)

@@ -111,7 +111,7 @@ class Internet:
         counts = [len(member.links) for member in self.members if member.is_up]
         return sum(counts) / len(counts)
 
-    # --- What befalls one member --------------------------------------------------------------
+    # --- Faults of one member -----------------------------------------------------------------
 
     def _join(self, number: int) -> None:
         member = Member(

@@ -11,7 +11,7 @@ from mesh.storage.store_rows import blob, integer
 from mesh.wire.envelope import SIZE_BYTES, Header, Stub, decode_stub
 from sim.adversaries.withholding import SHIFT_SECONDS
 from sim.invariants.invariants import BrokenInvariant
-from sim.run.coverage import reached
+from sim.run.coverage import coverage_of
 from sim.run.world import Options, World
 from sim.schema.adversary_table import AdversaryTable, hostile_kinds
 from sim.schema.scenario import parse_scenario
@@ -84,7 +84,7 @@ def test_who_keeps_mail_to_itself_is_held_at_no_fault_and_stops_nothing(kind: st
     world = ran(kind)
     assert faults_of(world) == {}
     assert world.adversaries.totals()["nodes"] == 2
-    assert all(reached(world)[goal] for goal in SHOWS.get(kind, ()))
+    assert all(coverage_of(world)[goal] for goal in SHOWS.get(kind, ()))
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,7 @@ def test_who_keeps_mail_to_itself_is_held_at_no_fault_and_stops_nothing(kind: st
 def test_who_sends_what_nobody_honest_sends_loses_its_links(kind: str, fault: str) -> None:
     world = ran(kind)
     assert faults_of(world)[fault] > 0
-    assert all(reached(world)[goal] for goal in SHOWS.get(kind, ()))
+    assert all(coverage_of(world)[goal] for goal in SHOWS.get(kind, ()))
 
 
 @pytest.mark.parametrize("kind", ["replay", "forged-author", "flood", "eclipse"])
@@ -118,7 +118,7 @@ class Said(NamedTuple):
 
 
 def said_at(world: World, node: int) -> dict[Header, Said]:
-    """By place, of those envelopes that live for a day: no honest person writes any."""
+    """By place, of those envelopes that live for a day: no honest user writes any."""
     store = world.hosts[node].store
     tokens: dict[int, list[bytes]] = {}
     rows = store.execute("SELECT arrival, token FROM retirements ORDER BY token")
@@ -194,8 +194,8 @@ def test_shares_are_of_all_nodes() -> None:
 
 def test_more_sent_to_a_hostile_node_than_it_earned_breaks_s11() -> None:
     world = ran("later-version")
-    for machine in world.adversaries.machines:
-        machine.tally.received_bytes += 100_000_000
+    for host in world.adversaries.hosts:
+        host.tally.received_bytes += 100_000_000
     with pytest.raises(BrokenInvariant, match="S11"):
         world.adversaries.require_bounded(world.loop.now)
 

@@ -47,7 +47,7 @@ share = 0.15
 def test_who_calls_everybody_from_the_start_isolates_nobody(seed: int) -> None:
     """In each of these worlds one part was alone while nodes let in eight callers at most."""
     world = World(parse_scenario(WORLD), Options(seed=seed, is_crypto_real=False))
-    # L4 among the promises: honest nodes are joined by links among themselves.
+    # L4 among the invariants: honest nodes are joined by links among themselves.
     world.run(lambda world: None)
     assert world.adversaries.count == 18
     assert world.adversaries.links_count() >= 18 * 14

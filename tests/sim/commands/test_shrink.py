@@ -1,4 +1,4 @@
-"""`shrink` as a person uses it: what it writes runs as it is, also if it was interrupted."""
+"""`shrink` as a user uses it: what it writes runs as it is, also if it was interrupted."""
 
 import json
 import os
@@ -64,7 +64,7 @@ def test_the_test_that_it_writes_holds_that_the_planted_bug_breaks_the_promise(
     assert f"{INVARIANT} with 0 faults, 2 nodes and" in result.stdout
     test = tmp_path / "found" / f"test_small_{BUG.replace('-', '_')}_3.py"
     assert run_test(test).returncode == 0
-    # It is no test of nothing: with a bug of another promise it fails.
+    # It is no test of nothing: with a bug of another invariant it fails.
     test.write_text(test.read_text().replace(f'bug="{BUG}"', 'bug="told-as-delivered"'))
     ran = run_test(test)
     assert ran.returncode == 1

@@ -1,4 +1,4 @@
-"""People who take invites back and remove contacts: who is shut out stays out (S19)."""
+"""Users who take invites back and remove contacts: who is shut out stays out (S19)."""
 
 import pytest
 

@@ -107,8 +107,8 @@ period_s = 20
 def test_in_shifts_so_many_sleep_and_two_shifts_are_never_awake_together() -> None:
     world = World(parse_scenario(SHIFTS), Options(seed=1, is_crypto_real=False))
     world.run_until(50 * S)
-    assert len(world.faults.machines.naps) == 4
-    naps = sorted(world.faults.machines.naps.values())
+    assert len(world.faults.node_faults.naps) == 4
+    naps = sorted(world.faults.node_faults.naps.values())
     first = [(7 * S, 22 * S), (27 * S, 42 * S), (47 * S, 50 * S)]
     second = [(17 * S, 32 * S), (37 * S, 50 * S)]
     assert naps == [first, first, second, second]

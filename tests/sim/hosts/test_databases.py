@@ -1,4 +1,4 @@
-"""Copies of databases in memory, and the disks of a laptop between two lives."""
+"""Copies of databases in memory, and the disks of a host between two lives."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""A twin is given the same, must want the same, and traps lie around every engine."""
+"""A double is given the same, must want the same, and traps lie around every engine."""
 
 import importlib
 import random
@@ -27,7 +27,7 @@ START = Instant(Monotonic(0), EPOCH_US)
 
 
 class AlwaysDoubles(Chance):
-    """Draws zero, so that every life has a twin."""
+    """Draws zero, so that every life has a double."""
 
     def __init__(self) -> None:
         super().__init__(1, "twins")
@@ -45,11 +45,11 @@ class Restless(SeededEntropy):
 
 def test_a_twin_wants_the_same() -> None:
     host = host_of(1, observed=(4, AlwaysDoubles()))
-    door, first = host.boot(START)
-    effects = door.handle(first, START)
+    driven, first = host.boot(START)
+    effects = driven.handle(first, START)
     assert effects
     later = Instant(Monotonic(1_000_000), EPOCH_US + 1_000_000)
-    door.handle([], later)
+    driven.handle([], later)
 
 
 def _saying(engine: Engine, words: str) -> AnyEngine:
@@ -68,24 +68,24 @@ def _saying(engine: Engine, words: str) -> AnyEngine:
 def test_a_twin_refuses_in_the_same_words() -> None:
     refused = Asked(RequestId(7), SendMessage(contact="00" * 32, text="hello"))
 
-    door, first = host_of(1, observed=(4, AlwaysDoubles())).boot(START)
-    effects = door.handle([*first, refused], START)
+    driven, first = host_of(1, observed=(4, AlwaysDoubles())).boot(START)
+    effects = driven.handle([*first, refused], START)
     assert any(isinstance(one, Reply) and isinstance(one.answer, UserError) for one in effects)
 
     texts = iter(("one", "another"))
     host = host_of(
         1, inject=lambda engine: _saying(engine, next(texts)), observed=(4, AlwaysDoubles())
     )
-    door, first = host.boot(START)
+    driven, first = host.boot(START)
     with pytest.raises(BrokenInvariant, match=r"S15.*another Reply"):
-        door.handle([*first, refused], START)
+        driven.handle([*first, refused], START)
 
 
 def test_an_engine_that_is_no_function_of_its_inputs_breaks_s15() -> None:
     host = host_of(1, entropy=Restless(1), observed=(4, AlwaysDoubles()))
-    door, first = host.boot(START)
+    driven, first = host.boot(START)
     with pytest.raises(BrokenInvariant, match="S15") as broken:
-        door.handle(first, START)
+        driven.handle(first, START)
     assert broken.value.node == 4
 
 
@@ -99,10 +99,10 @@ def test_an_engine_that_looks_at_a_clock_breaks_s17() -> None:
 
     host = host_of(1, inject=curious, observed=(4, Chance(1, "none")))
     with PURITY_GUARDS.laid():
-        door, first = host.boot(START)
+        driven, first = host.boot(START)
         time.time()
         with pytest.raises(BrokenInvariant, match=r"S17.*an engine calls time"):
-            door.handle(first, START)
+            driven.handle(first, START)
 
 
 def test_an_engine_that_opens_a_file_breaks_s17() -> None:

@@ -14,7 +14,7 @@ TEXT = f"0000004 {MARKER} hello".encode()
 
 
 def authenticity(node: int | None = 2) -> Authenticity:
-    # The third machine is a second one of the first person.
+    # The third machine is a second one of the first user.
     return Authenticity(marker=MARKER, owners=[0, 1, 0], working=lambda: node)
 
 

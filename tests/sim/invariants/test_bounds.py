@@ -23,8 +23,8 @@ START = Instant(Monotonic(0), EPOCH_US)
 
 def booted() -> Host:
     host = host_of(1)
-    door, first = host.boot(START)
-    door.handle(first, START)
+    engine, first = host.boot(START)
+    engine.handle(first, START)
     return host
 
 

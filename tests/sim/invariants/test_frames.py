@@ -11,19 +11,19 @@ from sim.invariants.invariants import BrokenInvariant
 
 
 def test_frames_are_counted_by_kind() -> None:
-    observers = FrameCheck()
+    check = FrameCheck()
     for frame in (Ping(), Ping(), Close(1), IWant(bytes(32))):
-        assert observers.encoded(frame) == encode_frame(frame)
-    assert observers.counts == {"Ping": 2, "Close": 1, "IWant": 1}
+        assert check.encoded(frame) == encode_frame(frame)
+    assert check.counts == {"Ping": 2, "Close": 1, "IWant": 1}
 
 
 def test_what_is_no_frame_is_none_of_its_business() -> None:
     class Strange(msgspec.Struct, array_like=True, tag=0x60):
         """Nothing that we know."""
 
-    observers = FrameCheck()
-    assert observers.encoded(Strange()) == b"\x91\x60"
-    assert observers.counts == {}
+    check = FrameCheck()
+    assert check.encoded(Strange()) == b"\x91\x60"
+    assert check.counts == {}
 
 
 def test_a_frame_that_cannot_be_read_breaks_s16() -> None:
@@ -43,9 +43,9 @@ def test_a_version_that_minds_more_fields_breaks_s16(monkeypatch: pytest.MonkeyP
 
 
 def test_links_encode_through_it_only_while_a_world_runs() -> None:
-    observers = FrameCheck()
-    with observers.observing():
-        assert vars(link_module)["encode_frame"] == observers.encoded
+    check = FrameCheck()
+    with check.observing():
+        assert vars(link_module)["encode_frame"] == check.encoded
     assert vars(link_module)["encode_frame"] is encode_frame
 
 

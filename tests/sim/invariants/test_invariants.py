@@ -1,4 +1,4 @@
-"""Each promise is shown failing: a check that cannot fail promises nothing."""
+"""Each invariant is shown failing: a check that cannot fail promises nothing."""
 
 import pytest
 

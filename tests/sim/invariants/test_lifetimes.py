@@ -69,8 +69,8 @@ def test_what_a_store_keeps_past_its_lifetime_breaks_s12() -> None:
 
 def test_what_an_engine_knows_past_its_lifetime_breaks_s12() -> None:
     host = host_of(1)
-    door, first = host.boot(START)
-    door.handle(first, START)
+    engine, first = host.boot(START)
+    engine.handle(first, START)
     assert host.engine is not None
     spreading = host.engine.spreading
     spreading.load([(EnvelopeId(bytes(32)), Element(UnixSeconds(CREATED), 0, 0))])

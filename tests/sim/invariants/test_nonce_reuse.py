@@ -77,7 +77,7 @@ def test_a_node_that_was_put_back_may_use_a_tag_again_but_never_with_the_same_no
     nonce_reuse.collect(1, 1, vault_with(envelope(1, 1), envelope(1, 2)))
     assert nonce_reuse.tags_repeated == 1
     with pytest.raises(BrokenInvariant) as caught:
-        # A second machine of the same person.
+        # A second machine of the same user.
         nonce_reuse.collect(9, 1, vault_with(envelope(1, 2, filling=1)))
     assert caught.value.invariant is S8
 

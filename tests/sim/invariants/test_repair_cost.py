@@ -39,17 +39,17 @@ def test_bodies_and_comparing_are_bounded_by_what_is_missing() -> None:
         require(bodies_bytes=BODIES, comparing_bytes=COMPARING + 1)
 
 
-def mended_count(faults: str) -> int:
+def repaired_count(faults: str) -> int:
     text = USERS.replace("[workload]", f"{HEALING}\n[workload]", 1) + faults
     world = World(parse_scenario(text), Options(seed=1, is_crypto_real=False))
     world.run(lambda world: None)
-    return world.observers.repair_cost.mended_count
+    return world.observers.repair_cost.repaired_count
 
 
 @pytest.mark.world
 def test_each_cut_that_ends_with_something_missing_is_followed_and_no_other() -> None:
-    assert mended_count("") == 0
+    assert repaired_count("") == 0
     one = fault("halves", at_s=20, for_s=20)
-    assert mended_count(one) == 1
+    assert repaired_count(one) == 1
     # The second begins where the first ends: only then does nothing lie between nodes.
-    assert mended_count(one + fault("partitions", at_s=39, for_s=20)) == 1
+    assert repaired_count(one + fault("partitions", at_s=39, for_s=20)) == 1

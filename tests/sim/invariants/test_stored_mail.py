@@ -1,4 +1,4 @@
-"""Which letters had to wait in others' stores, and how near their authors were to these."""
+"""Which messages had to wait in others' stores, and how near their authors were to these."""
 
 from mesh.ids import ContactId, PostingKey
 from mesh.posting.standing import Depth, Standings, vouch_hash

@@ -1,4 +1,4 @@
-"""Each planted bug is found on its ground, under the name of the promise that it breaks."""
+"""Each planted bug is found on its ground, under the name of the invariant that it breaks."""
 
 import pytest
 

@@ -12,7 +12,7 @@ from mesh.ratchet.double_ratchet import Ratchet
 from mesh.replication.retiring import Retiring
 from mesh.wire.retirement import Retirement
 from sim.commands.compare import _goals
-from sim.observers.coverage import Sometimes
+from sim.observers.coverage import Coverage
 from sim.run.report import sometimes_text
 from sim.run.runner import run_scenario
 from sim.run.world import Options
@@ -115,7 +115,7 @@ def test_people_who_look_for_others_nearby_send_the_frames_for_it() -> None:
 
 def test_while_nobody_watches_engines_are_as_they_were() -> None:
     before = (Ratchet.receive, MeshClock.take_notices, Retiring.orphaned)
-    sometimes = Sometimes()
+    sometimes = Coverage()
     with sometimes.observing():
         assert Retiring.orphaned is not before[2]
         retiring = Retiring(delay_ms_max=0, entropy=_Zeros())

@@ -17,7 +17,7 @@ from tests.sim.talker import Scene
 
 
 class Post:
-    """Two laptops, a letter of the first to the second, and who watches its states."""
+    """Two hosts, a message of the first to the second, and who watches its states."""
 
     def __init__(self) -> None:
         self.scene = Scene([[0], [0]])

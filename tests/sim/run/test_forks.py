@@ -1,4 +1,4 @@
-"""A world that is forked at an instant: its futures do not know of each other."""
+"""A world that is forked at an instant: its forks do not know of each other."""
 
 import pytest
 

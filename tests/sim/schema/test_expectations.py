@@ -1,4 +1,4 @@
-"""What a scenario expects is held against what had arrived when people rested."""
+"""What a scenario expects is held against what had arrived when users rested."""
 
 import pytest
 
@@ -27,7 +27,7 @@ RESTS_AT = 100 * S
 
 
 def log_of(delays_s: list[float | None]) -> MessageLog:
-    """Letters written at 10 s, each shown so long after, or never."""
+    """Messages written at 10 s, each shown so long after, or never."""
     message_log = MessageLog()
     for place, delay_s in enumerate(delays_s):
         message = message_log.ask(place, 50, "text", 10 * S)

@@ -1,4 +1,4 @@
-"""People who met before the world begins can write at once, and nothing of it spreads."""
+"""Users who met before the world begins can write at once, and nothing of it spreads."""
 
 from collections.abc import Sequence
 
@@ -175,14 +175,14 @@ def test_some_meet_before_and_others_in_the_world() -> None:
 class Mute:
     """An engine whose bytes never leave."""
 
-    def __init__(self, door: AnyEngine) -> None:
-        self._door = door
+    def __init__(self, engine: AnyEngine) -> None:
+        self._engine = engine
 
     def handle(self, batch: Sequence[Input], now: Instant, /) -> list[Effect]:
-        return [one for one in self._door.handle(batch, now) if not isinstance(one, SendBytes)]
+        return [one for one in self._engine.handle(batch, now) if not isinstance(one, SendBytes)]
 
     def deadline(self) -> Monotonic | None:
-        return self._door.deadline()
+        return self._engine.deadline()
 
 
 def test_two_who_cannot_become_contacts_break_a_promise() -> None:

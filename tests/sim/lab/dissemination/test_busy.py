@@ -38,7 +38,7 @@ class Busy:
     asked_count: int = 0
 
     def publish(self, node: int, post: int) -> None:
-        """A person writes at a node."""
+        """A user writes at a node."""
         self.has[node][post] = None
         self.speakers[node].publish(post, 1_024, self.loop.now)
         self.wake(node)
@@ -105,7 +105,7 @@ def joined() -> Busy:
 
 
 def after(world: Busy, posts: range, every_us: int, write: Callable[[int, int], None]) -> None:
-    """Let people write so often, each node in its turn, and all have all."""
+    """Let users write so often, each node in its turn, and all have all."""
     for place, post in enumerate(posts):
         world.loop.after(every_us * (place + 1), partial(write, post % NODES, post))
     world.loop.run_until(world.loop.now + every_us * len(posts) + 20_000_000)

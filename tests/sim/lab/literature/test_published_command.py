@@ -1,4 +1,4 @@
-"""`meshsim lab published`: a table and a verdict, for people and for machines."""
+"""`meshsim lab published`: a table and a verdict, for users and for machines."""
 
 import msgspec
 import pytest

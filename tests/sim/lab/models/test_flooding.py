@@ -43,7 +43,7 @@ TAKEN_OVER = {
     "stored_mib": 0.25,
     "workload.write_between_s.1": 120,
 }
-"""The same for small letters: with stores that knew no sponsors three of eleven were lost."""
+"""The same for small messages: with stores that knew no sponsors three of eleven were lost."""
 
 
 class Verdict(msgspec.Struct):
