@@ -7,11 +7,15 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Patch:
-    """Another function in the place of one of a module or class."""
+    """Another function in the place of one of a module, a class or an object."""
 
     owner: object
     name: str
     other: object
+
+    def of_one(self) -> None:
+        """Put it in the place of a method of this object alone, for as long as that lives."""
+        vars(self.owner)[self.name] = self.other
 
 
 @contextlib.contextmanager

@@ -13,7 +13,6 @@ import msgspec
 
 from mesh.crypto.kem import Kem
 from mesh.effects import MintStamp
-from mesh.engine.door import Engine
 from mesh.ids import Instant
 from mesh.inputs import Input, StampMinted
 from mesh.limits import HANDSHAKE_MESSAGE_BYTES_MAX
@@ -39,12 +38,12 @@ from sim.adversaries.floods import (
 from sim.adversaries.outsiders import MalformedHandshakes, SlowLoris
 from sim.adversaries.withholding import (
     BlackHole,
-    DroppingSpreading,
     Eclipse,
     LyingDigests,
     Sybil,
     TimeLies,
     TimeShifts,
+    drop_half,
 )
 from sim.hosts.driver_protocol import AnyEngine, AnyHost, Injection
 from sim.hosts.host import Host
@@ -213,7 +212,7 @@ class Adversaries:
             index = self._first + place
             host: AnyHost
             if table.kind == "selective":
-                host = host_of(index, _drop_half)
+                host = host_of(index, drop_half)
             else:
                 host = self._hosts[index] = AdversaryHost(
                     index=index,
@@ -296,8 +295,3 @@ def adversary_positions(scenario: Scenario, seed: int) -> list[int]:
     chance = Chance(seed, "hostile")
     kinds = hostile_kinds(scenario.hostile, scenario.nodes)
     return [chance.below(scenario.nodes) for _ in kinds]
-
-
-def _drop_half(engine: Engine) -> AnyEngine:
-    engine.spreading = DroppingSpreading(engine.spreading)
-    return engine

@@ -7,15 +7,14 @@ it names as further away, and under keys of which nobody has heard. So it presse
 that a store has for anybody. If it is *withholding* it also gives on nothing that others wrote.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 
 from mesh.crypto.signing import SEED_BYTES, verify_key_of
 from mesh.effects import Effect
 from mesh.engine.door import Engine
 from mesh.engine.vouching import VouchExchange
-from mesh.ids import ContactId, EnvelopeId, Instant, LinkId, Monotonic, PostingKey, UnixSeconds
+from mesh.ids import EnvelopeId, Instant, LinkId, Monotonic, PostingKey, UnixSeconds
 from mesh.inputs import Input
 from mesh.limits import FAR_PER_CONTACT_DAY_MAX, VOUCHED_PER_CONTACT_DAY_MAX
 from mesh.messenger.messenger import Messenger
@@ -26,6 +25,7 @@ from mesh.wire.standing import VouchedDay
 from sim.adversaries.floods import invented
 from sim.hosts.driver_protocol import AnyEngine, Injection
 from sim.kernel.entropy import Chance, SeededEntropy
+from sim.patching import Patch
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +68,8 @@ class CompromisedEngine:
         )
         self._junk: dict[EnvelopeId, None] = {}
         if orders.is_withholding:
-            engine.spreading = _JunkOnly(engine.spreading, self._junk)
-        engine._vouches = _Recommending(engine._vouches, self._invented)
+            self._give_junk_only(engine.spreading)
+        self._recommend(engine._vouches)
 
     def handle(self, batch: Sequence[Input], now: Instant, /) -> list[Effect]:
         """What the engine wants done, with the junk that it was time for."""
@@ -84,6 +84,26 @@ class CompromisedEngine:
         """When the engine wants to be called, or more junk is due."""
         due = [at for at in (self._engine.deadline(), self._writes_at) if at is not None]
         return min(due, default=None)
+
+    def _give_junk_only(self, spreading: Spreading) -> None:
+        """Store and announce like everybody, and give no bodies but those of junk."""
+        take_bodies = spreading.take_bodies
+
+        def take_junk(link: LinkId, count_max: int) -> list[EnvelopeId]:
+            return [id_ for id_ in take_bodies(link, count_max) if id_ in self._junk]
+
+        Patch(spreading, "take_bodies", take_junk).of_one()
+
+    def _recommend(self, vouches: VouchExchange) -> None:
+        """Vouch to every contact for keys that are nobody's."""
+
+        def use_vault(messenger: Messenger, mesh_now: UnixSeconds, now: Instant) -> None:
+            # Told as often as anybody may; what they say themselves is of no interest.
+            vouches._vouching.take_came()
+            named = [self._invented.named(mesh_now // SECONDS_PER_DAY)]
+            vouches._vouching.deadline_passed(lambda contact: named, now)
+
+        Patch(vouches, "use_vault", use_vault).of_one()
 
     def _write(self, now: Instant) -> None:
         created = UnixSeconds(now.unix_seconds)
@@ -103,37 +123,6 @@ class CompromisedEngine:
         own = _own_seed(self._engine._messenger, day) or nobodys
         pick = self._chance.pick
         return pick((own, pick(self._invented.vouched), pick(self._invented.far), nobodys))
-
-
-class _JunkOnly(Spreading):
-    """Stores and announces like everybody, and gives the bodies of junk only."""
-
-    def __init__(self, replaced: Spreading, junk: Mapping[EnvelopeId, None]) -> None:
-        # Deliberately no super().__init__: it takes over everything that the machine has loaded.
-        vars(self).update(vars(replaced))
-        self._junk = junk
-
-    def take_bodies(self, link: LinkId, count_max: int) -> list[EnvelopeId]:
-        """Let all others fall."""
-        return [id_ for id_ in super().take_bodies(link, count_max) if id_ in self._junk]
-
-
-class _Recommending(VouchExchange):
-    """Vouches to every contact for keys that are nobody's."""
-
-    def __init__(self, replaced: VouchExchange, names: Invented) -> None:
-        # Deliberately no super().__init__, as above.
-        vars(self).update(vars(replaced))
-        self._names = names
-
-    def use_vault(self, messenger: Messenger, mesh_now: UnixSeconds, now: Instant) -> None:
-        """Tell them as often as anybody may; what they say themselves is of no interest."""
-        self._vouching.take_came()
-        today = mesh_now // SECONDS_PER_DAY
-        self._vouching.deadline_passed(partial(self._tell, today), now)
-
-    def _tell(self, today: int, contact: ContactId) -> list[VouchedDay]:
-        return [self._names.named(today)]
 
 
 def compromise(orders: Orders, node: int, *, seed: int) -> Injection:

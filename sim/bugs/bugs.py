@@ -1,8 +1,7 @@
 """Bugs that are planted on purpose, to show that the simulator finds them.
 
-`mesh/` has no hook for any of these. A bug replaces a machine of a new engine by one that does
-the same but for one thing that a programmer could have forgotten, stands between an engine and
-its driver and changes an effect, or, while a world runs, puts another function in the place of one.
+`mesh/` has no hook for any of these. While a world runs, a bug puts another function in the place
+of one by its name, or it stands between an engine and its driver and changes an effect.
 """
 
 from collections.abc import Mapping
@@ -18,7 +17,6 @@ from mesh.crypto.hashing import blake2b
 from mesh.effects import Effect, Emit
 from mesh.engine import retirements
 from mesh.engine.carrying import Carrying
-from mesh.engine.door import Engine
 from mesh.events import MessageReceived, MessageStateChanged
 from mesh.ids import Instant, LinkId, UnixSeconds
 from mesh.messenger import sealing
@@ -31,29 +29,7 @@ from mesh.wire.frames import Frame, NegClose, NegMessage, NegOpen, Push, Root
 from mesh.wire.retirement import Retirement
 from sim.bugs.injection import Bug, ChangedEffects
 from sim.bugs.mutants import MUTANTS
-from sim.hosts.driver_protocol import AnyEngine
 from sim.patching import Patch
-
-# --- Machines -----------------------------------------------------------------------------------
-
-
-class WithoutAntiEntropy(Spreading):
-    """Pushes what is new and never compares: what was missed stays missed."""
-
-    def __init__(self, replaced: Spreading) -> None:
-        # Deliberately no super().__init__: it takes over everything that the machine has loaded.
-        vars(self).update(vars(replaced))
-
-    def received(self, link: LinkId, frame: Frame, mesh_now: UnixSeconds, now: Instant) -> None:
-        """Drop the frames by which two stores are compared."""
-        if not isinstance(frame, NegOpen | NegMessage | NegClose | Root):
-            super().received(link, frame, mesh_now, now)
-
-
-def _drop_anti_entropy(engine: Engine) -> AnyEngine:
-    engine.spreading = WithoutAntiEntropy(engine.spreading)
-    return engine
-
 
 # --- Effects ------------------------------------------------------------------------------------
 
@@ -78,6 +54,17 @@ def _told_twice(effect: Effect) -> list[Effect]:
 
 
 # --- Functions ----------------------------------------------------------------------------------
+
+
+def _without_anti_entropy(
+    spreading: Spreading, link: LinkId, frame: Frame, mesh_now: UnixSeconds, now: Instant
+) -> None:
+    """The frames by which two stores are compared are dropped: what was missed stays missed."""
+    if not isinstance(frame, NegOpen | NegMessage | NegClose | Root):
+        _RECEIVED(spreading, link, frame, mesh_now, now)
+
+
+_RECEIVED: Final = Spreading.received
 
 
 def _nonce_of_the_key(message_key: bytes, payload: bytes, entropy: Entropy) -> bytes:
@@ -125,7 +112,10 @@ NO_BUG: Final = Bug("The engine as it is.")
 
 BUGS: Final[Mapping[str, Bug]] = {
     **MUTANTS,
-    "no-anti-entropy": Bug("Nodes never compare what they hold.", inject=_drop_anti_entropy),
+    "no-anti-entropy": Bug(
+        "Nodes never compare what they hold.",
+        patches=(Patch(Spreading, "received", _without_anti_entropy),),
+    ),
     "told-as-delivered": Bug(
         "What a neighbour carries is shown as delivered.",
         inject=lambda engine: ChangedEffects(engine, _told_as_delivered),

@@ -179,27 +179,27 @@ def _never_backing_off(dialing: Dialing, target: Target, now: Instant) -> None:
 # --- Spreading ----------------------------------------------------------------------------------
 
 
-class TrustingDigests(Spreading):
-    """A neighbour found no difference, so there is none: nothing is compared with others."""
+def _believing(
+    spreading: Spreading, link: LinkId, frame: Frame, mesh_now: UnixSeconds, now: Instant
+) -> None:
+    """The first neighbour who says that all is equal is believed."""
+    if isinstance(frame, NegMessage) and len(frame.message) == 1:
+        vars(spreading)["_is_content"] = True
+    _RECEIVED(spreading, link, frame, mesh_now, now)
 
-    def __init__(self, replaced: Spreading) -> None:
-        # Deliberately no super().__init__: it takes over everything that the machine has loaded.
-        vars(self).update(vars(replaced))
-        self._is_content = False
 
-    def received(self, link: LinkId, frame: Frame, mesh_now: UnixSeconds, now: Instant) -> None:
-        """Believe the first who says that all is equal."""
-        if isinstance(frame, NegMessage) and len(frame.message) == 1:
-            self._is_content = True
-        super().received(link, frame, mesh_now, now)
+def _opening_nothing(
+    spreading: Spreading, mesh_now: UnixSeconds, now: Instant
+) -> list[tuple[LinkId, Frame]]:
+    """Who is content compares with nobody."""
+    frames = _TAKE_FRAMES(spreading, mesh_now, now)
+    if "_is_content" not in vars(spreading):
+        return frames
+    return [(link, frame) for link, frame in frames if not isinstance(frame, NegOpen)]
 
-    def take_frames(self, mesh_now: UnixSeconds, now: Instant) -> list[tuple[LinkId, Frame]]:
-        """Who is content opens nothing."""
-        frames = super().take_frames(mesh_now, now)
-        if not self._is_content:
-            return frames
-        return [(link, frame) for link, frame in frames if not isinstance(frame, NegOpen)]
 
+_RECEIVED: Final = Spreading.received
+_TAKE_FRAMES: Final = Spreading.take_frames
 
 ASKED_AGAIN_US: Final = 2_000_000
 ASKING_PAUSE_US: Final = 500_000
@@ -213,51 +213,75 @@ class _Stuck:
     stuck: dict[EnvelopeId, None] = field(default_factory=dict)
 
 
-class AskingWithoutEnd(Spreading):
-    """An id that did not come in time is asked for again and again, also when it has come."""
+@dataclass(slots=True)
+class _Asking:
+    """What one node asks for again and again: ids that did not come in time."""
 
-    def __init__(self, replaced: Spreading) -> None:
-        # Deliberately no super().__init__: it takes over everything that the machine has loaded.
-        vars(self).update(vars(replaced))
-        self._waits: dict[LinkId, _Stuck] = {}
-        self._again_at = Monotonic(0)
+    links: dict[LinkId, _Stuck] = field(default_factory=dict)
+    again_at: int = 0
 
-    def link_down(self, link: LinkId, now: Instant) -> None:
-        """Whom it asked is gone; what it asked for is asked of nobody."""
-        self._waits.pop(link, None)
-        super().link_down(link, now)
+    def asked(self, link: LinkId, want: IWant, now: Instant) -> None:
+        """From now on these should come."""
+        ids = [EnvelopeId(want.ids[i : i + 32]) for i in range(0, len(want.ids), 32)]
+        waits = self.links.setdefault(link, _Stuck())
+        waits.asked.update(dict.fromkeys(ids, now.monotonic))
 
-    def body_came(self, link: LinkId, id_: EnvelopeId, now: Instant) -> None:
-        """In time it is settled; later nobody notices."""
-        for waits in self._waits.values():
-            waits.asked.pop(id_, None)
-        super().body_came(link, id_, now)
-
-    def take_frames(self, mesh_now: UnixSeconds, now: Instant) -> list[tuple[LinkId, Frame]]:
+    def ask_again(self, now: Instant) -> list[tuple[LinkId, Frame]]:
         """Ask once more for all that is stuck."""
-        frames = super().take_frames(mesh_now, now)
-        for link, frame in frames:
-            if isinstance(frame, IWant):
-                waits = self._waits.setdefault(link, _Stuck())
-                ids = [EnvelopeId(frame.ids[i : i + 32]) for i in range(0, len(frame.ids), 32)]
-                waits.asked.update(dict.fromkeys(ids, now.monotonic))
-        if now.monotonic >= self._again_at:
-            self._again_at = Monotonic(now.monotonic + ASKING_PAUSE_US)
-            for link, waits in self._waits.items():
-                for id_, since in list(waits.asked.items()):
-                    if now.monotonic - since > ASKED_AGAIN_US:
-                        del waits.asked[id_]
-                        waits.stuck[id_] = None
-                if waits.stuck:
-                    frames.append((link, IWant(b"".join(list(waits.stuck)[:32]))))
+        frames: list[tuple[LinkId, Frame]] = []
+        if now.monotonic < self.again_at:
+            return frames
+        self.again_at = now.monotonic + ASKING_PAUSE_US
+        for link, waits in self.links.items():
+            for id_, since in list(waits.asked.items()):
+                if now.monotonic - since > ASKED_AGAIN_US:
+                    del waits.asked[id_]
+                    waits.stuck[id_] = None
+            if waits.stuck:
+                frames.append((link, IWant(b"".join(list(waits.stuck)[:32]))))
         return frames
 
-    def deadline(self) -> Monotonic | None:
-        """Soon, while anything is stuck."""
-        deadline = super().deadline()
-        if any(waits.stuck for waits in self._waits.values()):
-            return self._again_at if deadline is None else min(deadline, self._again_at)
-        return deadline
+
+def _asking_of(spreading: Spreading) -> _Asking:
+    asking = vars(spreading).setdefault("_asking_without_end", _Asking())
+    assert isinstance(asking, _Asking)
+    return asking
+
+
+def _asking_no_more(spreading: Spreading, link: LinkId, now: Instant) -> None:
+    """Whom it asked is gone; what it asked for is asked of nobody."""
+    _asking_of(spreading).links.pop(link, None)
+    _LINK_DOWN(spreading, link, now)
+
+
+def _settling_in_time(spreading: Spreading, link: LinkId, id_: EnvelopeId, now: Instant) -> None:
+    """What comes in time is settled; later nobody notices."""
+    for waits in _asking_of(spreading).links.values():
+        waits.asked.pop(id_, None)
+    _BODY_CAME(spreading, link, id_, now)
+
+
+def _asking_without_end(
+    spreading: Spreading, mesh_now: UnixSeconds, now: Instant
+) -> list[tuple[LinkId, Frame]]:
+    frames = _TAKE_FRAMES(spreading, mesh_now, now)
+    asking = _asking_of(spreading)
+    for link, frame in frames:
+        if isinstance(frame, IWant):
+            asking.asked(link, frame, now)
+    return frames + asking.ask_again(now)
+
+
+def _soon_while_stuck(spreading: Spreading) -> Monotonic | None:
+    deadline, asking = _DEADLINE(spreading), _asking_of(spreading)
+    if any(waits.stuck for waits in asking.links.values()):
+        return Monotonic(min(asking.again_at, asking.again_at if deadline is None else deadline))
+    return deadline
+
+
+_LINK_DOWN: Final = Spreading.link_down
+_BODY_CAME: Final = Spreading.body_came
+_DEADLINE: Final = Spreading.deadline
 
 
 def _never_agreeing(splitter: _Splitter, lower: int, upper: int, theirs: bytes) -> bool:
@@ -295,14 +319,6 @@ _COUNTING: Final[Callable[[Admission, PostingKey, int, EnvelopeId], Verdict]] = 
 ]
 
 
-def _replacing(machine: Callable[[Spreading], Spreading]) -> Callable[[Engine], AnyEngine]:
-    def inject(engine: Engine) -> AnyEngine:
-        engine.spreading = machine(engine.spreading)
-        return engine
-
-    return inject
-
-
 MUTANTS: Final[Mapping[str, Bug]] = {
     "commit-not-awaited": Bug(
         "Effects leave before the vault has committed what they say.", inject=WithLateCommits
@@ -320,7 +336,10 @@ MUTANTS: Final[Mapping[str, Bug]] = {
     ),
     "digest-trusted": Bug(
         "Once a neighbour found no difference nothing is compared with others.",
-        inject=_replacing(TrustingDigests),
+        patches=(
+            Patch(Spreading, "received", _believing),
+            Patch(Spreading, "take_frames", _opening_nothing),
+        ),
     ),
     "deadline-lost": Bug(
         "After a jump of the clock no deadline is armed again.", inject=DeafAfterJump
@@ -331,7 +350,12 @@ MUTANTS: Final[Mapping[str, Bug]] = {
     ),
     "asking-without-end": Bug(
         "What a slow or one-way line did not bring in time is asked for without end.",
-        inject=_replacing(AskingWithoutEnd),
+        patches=(
+            Patch(Spreading, "link_down", _asking_no_more),
+            Patch(Spreading, "body_came", _settling_in_time),
+            Patch(Spreading, "take_frames", _asking_without_end),
+            Patch(Spreading, "deadline", _soon_while_stuck),
+        ),
     ),
     "slowest-first": Bug(
         "All links share one queue, and nothing leaves while one of them has more to send.",
