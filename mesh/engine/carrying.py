@@ -86,7 +86,7 @@ class Carrying:
         counters: Counters,
         now: Instant,
     ) -> None:
-        self.spreading = Spreading(entropy, lambda id_: self._giving.flow_of(id_))
+        self.spreading: Final = Spreading(entropy, lambda id_: self._giving.flow_of(id_))
         self._holdings = Holdings(
             connection,
             stored_bytes_max=stored_bytes_max,
@@ -100,7 +100,7 @@ class Carrying:
         self._forgetting = Forgetting(self._holdings, depth_of, known_ids_max=known_ids_max)
         self._retiring = Retiring(delay_ms_max=relay_delay_ms_max, entropy=entropy)
         self.retirements: Final = Retirements(
-            self._holdings, self._retiring, counters, lambda: self.spreading
+            self._holdings, self._retiring, counters, self.spreading
         )
         self._giving = Giving(self._holdings, self._retiring, counters)
         self._admission = Admission(parameters, verify)

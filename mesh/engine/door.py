@@ -255,10 +255,6 @@ class Engine:
         """The machine that decides which ids go over which link."""
         return self._carrying.spreading
 
-    @spreading.setter
-    def spreading(self, spreading: Spreading) -> None:
-        self._carrying.spreading = spreading
-
     @property
     def standings(self) -> Standings:
         """How near the authors of envelopes are to our person."""
