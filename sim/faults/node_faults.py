@@ -113,7 +113,7 @@ class NodeFaults:
             case SlowCpus():
                 for_us = chance.between(*map(_us, fault.for_s))
                 self.loop.at(when, partial(self._slow_down, node, fault.times))
-                self.loop.at(when + for_us, partial(node.think_slower, 1 / fault.times))
+                self.loop.at(when + for_us, partial(node.processor.think_slower, 1 / fault.times))
             case DutyCycles():
                 first = _us(fault.between_s[0]) + chance.below(_us(fault.period_s))
                 self.loop.at(first, partial(self._nap, fault, node))
@@ -204,11 +204,12 @@ class NodeFaults:
 
     def _pause(self, node: VirtualNode, for_us: int) -> None:
         self.counters.pauses += 1
-        node.pause(self.loop.now + for_us)
+        if node.is_up:
+            node.processor.pause(self.loop.now + for_us)
 
     def _slow_down(self, node: VirtualNode, times: float) -> None:
         self.counters.slow_cpus += 1
-        node.think_slower(times)
+        node.processor.think_slower(times)
 
     def _plan_shifts(self, number: int, fault: DutyCycles, shifts: int) -> None:
         """So many sleep, drawn, and go to the shifts in turn."""
@@ -228,7 +229,8 @@ class NodeFaults:
         self.counters.naps += 1
         self.naps.setdefault(node.index, []).append((self.loop.now, wakes))
         cut = self.network.cut(Silence(node.index))
-        node.pause(wakes)
+        if node.is_up:
+            node.processor.pause(wakes)
         self.loop.at(wakes, partial(self._wake, node, cut))
         self.loop.after(period_us, partial(self._nap, fault, node))
 

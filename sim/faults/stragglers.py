@@ -63,11 +63,11 @@ class StragglerFaults:
 
     def get_well(self) -> int:
         """It is over; returns after how many microseconds all think as others do."""
-        slowest_us = max([node.thinking_us for node, _ in self._slowed], default=0)
+        slowest_us = max([node.processor.thinking_us for node, _ in self._slowed], default=0)
         for cut in self._cuts:
             self.network.heal(cut)
         for node, times in self._slowed:
-            node.think_slower(1 / times)
+            node.processor.think_slower(1 / times)
         self._cuts.clear()
         self._slowed.clear()
         return CATCHING_UP_BATCHES * slowest_us
@@ -78,7 +78,7 @@ class StragglerFaults:
         self.struck[node.index] = way
         match way:
             case "slow":
-                node.think_slower(times)
+                node.processor.think_slower(times)
                 self._slowed.append((node, times))
             case "deaf":
                 self._cuts.append(self.network.cut(Silence(node.index, is_mute=False)))

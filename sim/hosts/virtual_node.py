@@ -29,7 +29,7 @@ from mesh.effects import (
 )
 from mesh.errors import StorageError, UserError
 from mesh.events import Event
-from mesh.ids import Instant, LinkId, Monotonic, RequestId
+from mesh.ids import Instant, Monotonic, RequestId
 from mesh.inputs import (
     Asked,
     BytesReceived,
@@ -41,19 +41,14 @@ from mesh.inputs import (
 )
 from sim.hosts.driver_protocol import AnyEngine, AnyHost
 from sim.hosts.fragile import PowerCut
+from sim.hosts.node_streams import NodeStreams
+from sim.hosts.processor import Processor
 from sim.invariants.invariants import S14, BrokenInvariant
 from sim.kernel.calendar import Calendar
 from sim.kernel.loop import Loop
 from sim.kernel.trace import NOBODY, Trace
 from sim.network.discovery import Discovery
-from sim.network.stream import End
 from sim.network.virtual_network import VirtualNetwork
-
-REPORT_BYTES: Final = 128 * 1024
-REPORT_US: Final = 60_000_000
-"""Written bytes are reported with the node's next batch; so many, or after so long, by
-themselves. An engine holds a whole MiB for a link, so it never waits for such a report, and
-one for each ping would double what an idle node costs."""
 
 BATCHES_PER_TICK_MAX: Final = 1_000
 """An engine that wants to be called again at once so often will never rest."""
@@ -115,24 +110,19 @@ class VirtualNode:
 
         self.silent_crashes_count = 0
         self.host = host
+        self.processor = Processor(around.loop, around.thinking_us)
+        self.streams = NodeStreams(index, around.loop, self._plan_batch)
         self.batches_count = 0
         self._around = around
         self._engine: AnyEngine | None = None
         self._started_at = 0
         self._opened_at = 0
         self._inbox: list[Input] = []
-        self._ends: dict[LinkId, End] = {}
-        self._unreported: dict[LinkId, int] = {}
-        self._is_report_planned = False
         self._is_batch_planned = False
-        self._thinking_until = 0
-        self._paused_until = 0
-        self._thinking_times = 1.0
         # When the engine wants to be called, as it said after its last batch.
         self._deadline: Monotonic | None = None
         self._waking_at: int | None = None
         self._tick_batches = (0, 0)
-        self._links_count = 0
         self._requests_count = 0
         self._asked: dict[RequestId, Answered] = {}
         self._doom: _Doom | None = None
@@ -176,13 +166,10 @@ class VirtualNode:
         self.is_committing = False
         self._engine = None
         self._inbox.clear()
-        self._unreported.clear()
         self._asked.clear()
         self._waking_at = None
-        self._thinking_until = self._paused_until = self._around.loop.now
-        for end in list(self._ends.values()):
-            end.crash(is_silent=is_silent)
-        self._ends.clear()
+        self.processor.restart()
+        self.streams.crash(is_silent=is_silent)
         self._around.discovery.forget(self)
         self.host.crash()
         doom, self._doom = self._doom, None
@@ -206,26 +193,6 @@ class VirtualNode:
     def _crash_anyhow(self, doom: _Doom) -> None:
         if self._doom is doom:
             self.crash(is_silent=doom.is_silent)
-
-    def pause(self, until: int) -> None:
-        """The process stands still; what happens meanwhile waits for it."""
-        if self.is_up:
-            self._paused_until = max(self._paused_until, until)
-            self._thinking_until = max(self._thinking_until, until)
-
-    @property
-    def is_paused(self) -> bool:
-        """Whether it cannot even be asked now."""
-        return self._around.loop.now < self._paused_until
-
-    @property
-    def thinking_us(self) -> int:
-        """How long a batch takes it now."""
-        return round(self._around.thinking_us * self._thinking_times)
-
-    def think_slower(self, times: float) -> None:
-        """From now on each batch takes so many times as long as it did."""
-        self._thinking_times *= times
 
     def lock(self) -> None:
         """The user locks the vault; the node goes on without it."""
@@ -253,35 +220,6 @@ class VirtualNode:
             self._inbox.append(happened)
             self._plan_batch()
 
-    def next_link(self) -> LinkId:
-        """A number for a new stream."""
-        self._links_count += 1
-        return LinkId(self._links_count)
-
-    def hold(self, end: End) -> None:
-        """A stream of ours stands."""
-        self._ends[end.link] = end
-
-    def release(self, link: LinkId) -> None:
-        """A stream of ours broke before the engine heard of it."""
-        self._ends.pop(link, None)
-
-    def sent(self, link: LinkId, count: int) -> None:
-        """Bytes of a stream were written."""
-        if link not in self._ends:
-            return
-        self._unreported[link] = self._unreported.get(link, 0) + count
-        if self._unreported[link] >= REPORT_BYTES:
-            self._plan_batch()
-        elif not self._is_report_planned:
-            self._is_report_planned = True
-            self._around.loop.after(REPORT_US, self._report)
-
-    def _report(self) -> None:
-        self._is_report_planned = False
-        if self._unreported:
-            self._plan_batch()
-
     def _now(self) -> Instant:
         # A node's monotonic clock starts with it.
         now = self._around.loop.now
@@ -290,13 +228,13 @@ class VirtualNode:
     def _plan_batch(self) -> None:
         if not self._is_batch_planned:
             self._is_batch_planned = True
-            self._around.loop.at(self._thinking_until, self._run_batch)
+            self._around.loop.at(self.processor.busy_until, self._run_batch)
 
     def _run_batch(self) -> None:
         self._is_batch_planned = False
         if self._engine is None:
             return
-        if self._around.loop.now < self._thinking_until or self.is_committing:
+        if self.processor.is_busy or self.is_committing:
             self._plan_batch()
             return
         batch = self._take_batch()
@@ -316,7 +254,7 @@ class VirtualNode:
             raise BrokenInvariant(S14, _escaped(error), self.index) from error
         self.batches_count += 1
         waited_us = self.host.take_waited_us()
-        self._thinking_until = self._around.loop.now + waited_us + self.thinking_us
+        self.processor.think(waited_us)
         if waited_us:
             self.is_committing = True
             leave = partial(self._leave_later, self.incarnation, effects, batch)
@@ -330,9 +268,9 @@ class VirtualNode:
         """A slow disk has what was written: now it may be told."""
         if self._engine is None or self.incarnation != incarnation:
             return
-        if self.is_paused:
+        if self.processor.is_paused:
             later = partial(self._leave_later, incarnation, effects, batch)
-            self._around.loop.at(self._paused_until, later)
+            self._around.loop.at(self.processor.paused_until, later)
             return
         self.is_committing = False
         self._leave(effects, batch)
@@ -342,9 +280,7 @@ class VirtualNode:
         assert self._engine is not None
         for effect in effects:
             self._carry_out(effect)
-        for happened in batch:
-            if isinstance(happened, Disconnected):
-                self._ends.pop(happened.link, None)
+        self.streams.told(batch)
         self._deadline = self._engine.deadline()
         self._plan_waking()
 
@@ -354,11 +290,7 @@ class VirtualNode:
         self._tick_batches = (now, count + 1 if tick == now else 1)
         if count >= BATCHES_PER_TICK_MAX and tick == now:
             raise BrokenInvariant(S14, "an engine wants to be called again without end", self.index)
-        batch = self._inbox
-        if self._unreported:
-            reports: list[Input] = [BytesSent(*item) for item in self._unreported.items()]
-            self._unreported.clear()
-            batch = [*reports, *batch]
+        batch = [*self.streams.take_reports(), *self._inbox]
         self._inbox = []
         record = self._around.trace.record
         for happened in batch:
@@ -397,13 +329,13 @@ class VirtualNode:
         match effect:
             case SendBytes(link, data):
                 around.sending(self.index, data)
-                end = self._end(link)
+                end = self.streams.end(link)
                 if around.trace.is_recording:
                     peer = end.peer
                     around.trace.sent(self.index, link, peer.host.index, peer.link, len(data))
                 end.send(data)
             case Disconnect(link):
-                self._end(link).close()
+                self.streams.end(link).close()
             case Dial():
                 around.network.dial(self, effect)
             case Announce():
@@ -427,12 +359,6 @@ class VirtualNode:
     def _put_in(self, incarnation: int, happened: Input) -> None:
         if self.incarnation == incarnation:
             self.put(happened)
-
-    def _end(self, link: LinkId) -> End:
-        end = self._ends.get(link)
-        if end is None:
-            raise BrokenInvariant(S14, f"an effect names link {link}, which has ended", self.index)
-        return end
 
 
 def _link_of(happened: Input) -> int:

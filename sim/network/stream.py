@@ -30,16 +30,24 @@ CLOSING_US: Final = 2_000_000
 """How long a closing end waits for a peer that takes nothing."""
 
 
+class EndpointStreams(Protocol):
+    """What a stream knows of all streams at the node at its end."""
+
+    def next_link(self) -> LinkId: ...
+    def hold(self, end: "End") -> None: ...
+    def sent(self, link: LinkId, count: int) -> None: ...
+    def release(self, link: LinkId) -> None: ...
+
+
 class StreamEndpoint(Protocol):
     """What a stream knows of the node at its end."""
 
     index: int
     is_up: bool
 
+    @property
+    def streams(self) -> EndpointStreams: ...
     def put(self, happened: Input) -> None: ...
-    def next_link(self) -> LinkId: ...
-    def sent(self, link: LinkId, count: int) -> None: ...
-    def release(self, link: LinkId) -> None: ...
 
 
 class StreamCounters(Protocol):
@@ -89,7 +97,7 @@ class End:
         self._wire = wire
         self._way = way
         self.host = way.host
-        self.link = way.host.next_link()
+        self.link = way.host.streams.next_link()
         self.is_held = True
         self.is_stalled = False
         self._is_known = False
@@ -147,7 +155,7 @@ class End:
             if self._is_known:
                 self.host.put(Disconnected(self.link))
             else:
-                self.host.release(self.link)
+                self.host.streams.release(self.link)
             self._end_if_over()
 
     def crash(self, *, is_silent: bool) -> None:
@@ -243,9 +251,9 @@ class End:
         trickled_at = max(self._leaves_at, now) + passage.slow_us
         leaves_at = self._leaves_at = max(trickled_at, way.uplink.busy_until)
         if leaves_at - now <= wire.loop.tick_us:
-            self.host.sent(self.link, size)
+            self.host.streams.sent(self.link, size)
         else:
-            wire.loop.at(leaves_at, partial(self.host.sent, self.link, size))
+            wire.loop.at(leaves_at, partial(self.host.streams.sent, self.link, size))
         arrives_at = max(leaves_at + delay, passage.not_before)
         if self.peer.is_held:
             self._deliver(chunk, arrives_at, passage)

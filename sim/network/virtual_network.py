@@ -22,7 +22,7 @@ from sim.kernel.entropy import Draws
 from sim.kernel.loop import Loop
 from sim.network.cuts import Cut, Sides, Silence
 from sim.network.reach import Reach
-from sim.network.stream import End, StreamEndpoint, Uplink, Way, connect
+from sim.network.stream import StreamEndpoint, Uplink, Way, connect
 from sim.network.stream_table import JoinedEnds, StreamTable
 from sim.network.wires import Spell, StreamRules, Wire, wire_key
 
@@ -39,8 +39,6 @@ class Endpoint(StreamEndpoint, Protocol):
     """
 
     incarnation: int
-
-    def hold(self, end: End) -> None: ...
 
 
 @dataclass(slots=True)
@@ -90,7 +88,7 @@ class VirtualNetwork:
         self.spells_of: Callable[[int, int], Sequence[Spell]] = _no_spells
         """The spells of a wire from one node to another, asked once when it is made."""
 
-        self._streams = StreamTable()
+        self.streams = StreamTable()
         self._hosts: dict[int, Endpoint] = {}
         self._calling_ports: dict[int, int] = {}
         self._places: dict[str, tuple[int, int]] = {}
@@ -131,7 +129,7 @@ class VirtualNetwork:
     def cut(self, cut: Cut, *, reset_share: float = 0) -> int:
         """Put a cut between nodes, resetting so many of the streams that it blocks both ways."""
         number = self.reach.put(cut)
-        for stream_number, stream in self._streams.of(_touched(cut)):
+        for stream_number, stream in self.streams.of(_touched(cut)):
             one, other = (end.host.index for end in stream.ends)
             is_blocked = [cut.blocks(one, other), cut.blocks(other, one)]
             is_reset = self._resets.fraction(one, other, self._loop.now) < reset_share
@@ -150,7 +148,7 @@ class VirtualNetwork:
         else:
             cut = self.reach.take(number)
             touched = [] if cut is None else _touched(cut)
-        for _, stream in self._streams.of(touched):
+        for _, stream in self.streams.of(touched):
             self._look_at(stream)
 
     def partition(self, sides: Mapping[int, int], *, reset_share: float) -> None:
@@ -170,7 +168,7 @@ class VirtualNetwork:
     def gather(self) -> None:
         """From now on everybody reaches all on their networks."""
         self.reach.gather()
-        for _, stream in self._streams.of(None):
+        for _, stream in self.streams.of(None):
             self._look_at(stream)
 
     def move(self, node: int, networks: Sequence[int]) -> None:
@@ -183,7 +181,7 @@ class VirtualNetwork:
             del self._places[address_of(node, network).host]
         for network in networks:
             self._places[address_of(node, network).host] = (node, network)
-        for _, stream in self._streams.of([node]):
+        for _, stream in self.streams.of([node]):
             if stream.network in left:
                 for end in stream.ends:
                     end.abandon()
@@ -212,26 +210,9 @@ class VirtualNetwork:
                 end.abandon()
         return len(forgotten)
 
-    def links(self) -> list[tuple[int, int]]:
-        """The pairs of nodes between which a stream stands that both hold and nothing stalls."""
-        return [
-            (stream.near.host.index, stream.far.host.index)
-            for stream in self._streams.live.values()
-            if all(end.is_held and not end.is_stalled for end in stream.ends)
-        ]
-
-    def latencies_us(self) -> dict[tuple[int, int], int]:
-        """(from, to) -> how long a wire takes, of each direction of these links."""
-        return {
-            (end.host.index, end.peer.host.index): end.latency_us
-            for stream in self._streams.live.values()
-            for end in stream.ends
-            if all(each.is_held and not each.is_stalled for each in stream.ends)
-        }
-
     def require_conservation(self) -> None:
         """S18: every chunk that was sent arrived, was dropped, or is on its way."""
-        streams = self._streams.live.values()
+        streams = self.streams.live.values()
         flying = sum(end.chunks_on_their_way for stream in streams for end in stream.ends)
         counters = self.counters
         accounted = counters.chunks_delivered + counters.chunks_dropped + flying
@@ -247,7 +228,7 @@ class VirtualNetwork:
     def _between(self, one: int, other: int) -> list[JoinedEnds]:
         return [
             stream
-            for _, stream in self._streams.of([one])
+            for _, stream in self.streams.of([one])
             if other in (stream.near.host.index, stream.far.host.index)
         ]
 
@@ -309,19 +290,19 @@ class VirtualNetwork:
     ) -> None:
         """Both ends exist from here on; the listener hears of it half a round trip later."""
         self.counters.streams += 1
-        number = self._streams.next_number
-        self._streams.next_number += 1
+        number = self.streams.next_number
+        self.streams.next_number += 1
         there, back = latencies
         near, far = connect(
             loop=self._loop,
             rules=self._rules,
             counters=self.counters,
             ways=(self._way(host, target, there), self._way(target, host, back)),
-            ended=partial(self._streams.end, number),
+            ended=partial(self.streams.end, number),
         )
-        self._streams.add(number, JoinedEnds(near, far, network))
-        host.hold(near)
-        target.hold(far)
+        self.streams.add(number, JoinedEnds(near, far, network))
+        host.streams.hold(near)
+        target.streams.hold(far)
         near.arrive_at(self._loop.now, Connected(near.link, effect.dial, effect.address))
         far.arrive_at(self._loop.now + there, Connected(far.link, None, calling))
 

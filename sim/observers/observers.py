@@ -95,7 +95,7 @@ class Observers:
             running=self._running,
             frame_bytes=self.frames.bytes,
             streams_count=lambda: network.counters.streams,
-            links_count=lambda: len(network.links()),
+            links_count=lambda: len(network.streams.links()),
         )
         self.arrivals = Arrivals(lambda: loop.now)
         self.coverage = Coverage()

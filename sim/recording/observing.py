@@ -210,7 +210,7 @@ class Observer:
 
     def _note_links(self, world: World, now: int) -> None:
         standing = dict.fromkeys(
-            (min(one, other), max(one, other)) for one, other in world.network.links()
+            (min(one, other), max(one, other)) for one, other in world.network.streams.links()
         )
         if len(self._links) < LINK_EVENTS_MAX:
             for pair in standing:

@@ -309,7 +309,7 @@ class World:
         up = [node.index for node in self._core if node.is_up]
         try:
             if self.layout.gathers:
-                require_joined(up, self.network.links(), waited_s)
+                require_joined(up, self.network.streams.links(), waited_s)
                 self.message_log.require_all_delivered(self.faults.phase_of, waited_s)
         except BrokenInvariant as error:
             struck = self.faults.stragglers.struck
@@ -394,7 +394,7 @@ class World:
         require_quiescence(
             {index: one.engine for index, one in hosts if one.engine is not None},
             sent_bytes=self.network.counters.bytes_sent - before,
-            links=self.network.links(),
+            links=self.network.streams.links(),
             is_all_honest=self.adversaries.is_empty,
         )
 
@@ -418,7 +418,7 @@ class World:
 
     def _is_joined(self) -> bool:
         try:
-            require_joined([node.index for node in self._core], self.network.links(), 0)
+            require_joined([node.index for node in self._core], self.network.streams.links(), 0)
         except BrokenInvariant:
             return False
         return True
@@ -517,7 +517,7 @@ class World:
             self.sums.add(answer)
             then()
 
-        if node.is_paused or node.is_committing:
+        if node.processor.is_paused or node.is_committing:
             # It would crash only when it wakes, or has told all; what it counted is lost.
             then()
         else:

@@ -104,7 +104,7 @@ def test_mail_crosses_a_fixed_graph_hop_by_hop(
     assert world.message_log.delivered_count == world.message_log.confirmed_count > 8
     edges = dict.fromkeys(world.layout.edges)
     assert len(edges) == edges_count or edges_count is None
-    links = [(min(link), max(link)) for link in world.network.links()]
+    links = [(min(link), max(link)) for link in world.network.streams.links()]
     # Engines choose their links, and have no others to choose from.
     assert all(link in edges for link in links)
 

@@ -51,7 +51,7 @@ def hold_together(
     bodies: dict[EnvelopeId, int] = {}
     with _counting(bodies):
         world.run_until(WRITING_S * 1_000_000)
-        lines = [(*ends, took_us) for ends, took_us in world.network.latencies_us().items()]
+        lines = [(*ends, took_us) for ends, took_us in world.network.streams.latencies_us().items()]
         for second in range(WRITING_S, WRITING_S + posts + LAST_S):
             progress(world)
             world.run_until((second + 1) * 1_000_000)

@@ -67,7 +67,7 @@ def test_who_comes_late_is_switched_on_once_whatever_struck_them_before() -> Non
 def test_a_paused_process_takes_everything_at_once_afterwards() -> None:
     scene = linked_pair()
     paused_at = scene.loop.now
-    scene.nodes[1].pause(paused_at + 10 * S)
+    scene.nodes[1].processor.pause(paused_at + 10 * S)
     for _ in range(3):
         scene.say(0, b"piece ")
         scene.run(2)
@@ -79,7 +79,7 @@ def test_a_paused_process_takes_everything_at_once_afterwards() -> None:
 
 def test_a_crash_ends_a_pause() -> None:
     scene = linked_pair()
-    scene.nodes[1].pause(scene.loop.now + 1_000 * S)
+    scene.nodes[1].processor.pause(scene.loop.now + 1_000 * S)
     scene.nodes[1].crash(is_silent=False)
     scene.nodes[1].boot()
     scene.run(1)
@@ -118,7 +118,7 @@ def test_a_slow_node_thinks_longer_and_is_quick_again() -> None:
     scene = linked_pair(thinking_us=4_000)
     counts: list[int] = []
     for times in (1, 50, 1 / 50):
-        scene.nodes[1].think_slower(times)
+        scene.nodes[1].processor.think_slower(times)
         before = scene.nodes[1].batches_count
         for _ in range(100):
             scene.say(0, b"tick")
@@ -141,7 +141,7 @@ def test_who_is_gone_does_not_boot() -> None:
 def test_who_sleeps_hears_nothing_until_it_wakes_and_is_told_that_it_slept() -> None:
     scene = linked_pair()
     cut = scene.network.cut(Silence(1))
-    scene.nodes[1].pause(scene.loop.now + 30 * S)
+    scene.nodes[1].processor.pause(scene.loop.now + 30 * S)
     scene.say(0, b"asleep?")
     scene.run(30)
     assert scene.talkers[1].text == b""

@@ -74,4 +74,4 @@ def test_each_way_of_straggling_leaves_the_others_whole_and_ends_with_the_run() 
         assert broken is None
         assert list(world.faults.stragglers.struck.values()) == [way] * 2
         assert world.network.reach.sides() is None
-        assert all(node.thinking_us == 4_000 for node in world.nodes)
+        assert all(node.processor.thinking_us == 4_000 for node in world.nodes)

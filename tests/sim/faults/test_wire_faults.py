@@ -130,7 +130,7 @@ def test_a_router_forgets_the_streams_between_two_at_its_time() -> None:
     struck.spells_of(0, 1)
     struck.spells_of(1, 0)
     scene.run(1)
-    assert len(scene.network.links()) == 1
+    assert len(scene.network.streams.links()) == 1
     scene.run(2)
-    assert scene.network.links() == []
+    assert scene.network.streams.links() == []
     assert struck.counters.streams_forgotten == 1

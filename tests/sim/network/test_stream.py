@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from mesh.effects import Disconnect, SendBytes
 from mesh.inputs import BytesReceived, BytesSent, Connected, Disconnected
-from sim.hosts.virtual_node import REPORT_US
+from sim.hosts.node_streams import REPORT_US
 from sim.invariants.invariants import BrokenInvariant
 from sim.network.stream import CHUNK_BYTES_MAX
 from sim.network.wires import RETRANSMISSIONS_MAX, RETRANSMIT_US
@@ -83,7 +83,7 @@ def test_closing_writes_what_is_queued_first_and_both_are_told() -> None:
     assert scene.talkers[1].text == b"last words"
     assert len(scene.talkers[0].heard_of(Disconnected)) == 1
     assert len(scene.talkers[1].heard_of(Disconnected)) == 1
-    assert scene.network.links() == []
+    assert scene.network.streams.links() == []
 
 
 def test_a_reset_reaches_both_ends() -> None:
@@ -103,11 +103,11 @@ def test_a_stall_tells_nobody_and_holds_what_is_written_until_the_heal() -> None
     scene.run(30)
     assert scene.talkers[1].text == b""
     assert scene.talkers[1].heard_of(Disconnected) == []
-    assert scene.network.links() == []
+    assert scene.network.streams.links() == []
     scene.network.heal()
     scene.run(1)
     assert scene.talkers[1].text == b"held back"
-    assert len(scene.network.links()) == 1
+    assert len(scene.network.streams.links()) == 1
 
 
 def test_closing_a_stalled_stream_ends_here_soon_and_there_after_the_heal() -> None:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from mesh.effects import SendBytes
 from mesh.inputs import BytesReceived, BytesSent, Connected, Disconnected, PeerSeen
-from sim.hosts.virtual_node import REPORT_US
+from sim.hosts.node_streams import REPORT_US
 from sim.network.wires import RETRANSMIT_US, Bursts, Spell, StreamRules, Wire, wire_key
 from sim.schema.delay_laws import Constant
 from tests.sim.talker import CALM, Scene, linked_pair
@@ -128,7 +128,7 @@ def test_a_truncated_stream_ends_within_a_chunk_at_both_ends() -> None:
     assert text == bytes(range(len(text)))
     assert len(text) < 100
     assert [len(talker.heard_of(Disconnected)) for talker in scene.talkers] == [1, 1]
-    assert scene.network.links() == []
+    assert scene.network.streams.links() == []
 
 
 def test_a_clog_of_one_direction_lets_the_other_pass_for_a_while() -> None:
@@ -139,7 +139,7 @@ def test_a_clog_of_one_direction_lets_the_other_pass_for_a_while() -> None:
     scene.run(10)
     assert scene.talkers[0].text == b"through"
     assert scene.talkers[1].text == b""
-    assert scene.network.links() == []
+    assert scene.network.streams.links() == []
     # Nothing is acknowledged, so no more than a window passes.
     for _ in range(10):
         scene.say(1, bytes(20_000))
@@ -149,7 +149,7 @@ def test_a_clog_of_one_direction_lets_the_other_pass_for_a_while() -> None:
     scene.run(2)
     assert scene.talkers[1].text == b"into the clog"
     assert len(scene.talkers[0].text) == 7 + 200_000
-    assert len(scene.network.links()) == 1
+    assert len(scene.network.streams.links()) == 1
 
 
 def test_a_forgotten_stream_is_held_by_both_and_carries_nothing() -> None:
@@ -160,7 +160,7 @@ def test_a_forgotten_stream_is_held_by_both_and_carries_nothing() -> None:
     scene.run(300)
     assert [talker.text for talker in scene.talkers] == [b"", b""]
     assert [talker.heard_of(Disconnected) for talker in scene.talkers] == [[], []]
-    assert scene.network.links() == []
+    assert scene.network.streams.links() == []
 
 
 def test_a_full_queue_drops_and_what_is_dropped_comes_later() -> None:

@@ -37,7 +37,7 @@ def test_who_is_next_to_nobody_hears_nobody_and_who_meets_is_heard_at_once() -> 
     assert [names(scene, index) for index in range(3)] == [[], [], []]
     scene.run(2)
     assert names(scene, 0) == ["talker1.1"]
-    assert len(scene.network.links()) == 1
+    assert len(scene.network.streams.links()) == 1
     scene.run(20)
     assert names(scene, 2) == ["talker1.1"]
 
@@ -76,12 +76,12 @@ def test_a_laptop_that_is_carried_away_notices_and_those_it_left_do_not() -> Non
     scene = scene_of(layout)
     scene.run(5)
     scene.talkers[0].is_dialling = False
-    assert len(scene.network.links()) == 1
+    assert len(scene.network.streams.links()) == 1
     scene.run(10)
     assert len(scene.talkers[0].heard_of(NetworkChanged)) == 1
     assert len(scene.talkers[0].heard_of(Disconnected)) == 1
     assert scene.talkers[1].heard_of(Disconnected) == []
-    assert scene.network.links() == []
+    assert scene.network.streams.links() == []
     scene.want(1, Dial(DialId(8), address_of(0, 0)))
     scene.run(6)
     assert scene.network.reach.networks_of(0) == (1,)
