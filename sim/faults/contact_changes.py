@@ -79,7 +79,9 @@ class ContactChanges:
         self, giver: User, other: User, used_us: int, revoked_us: int, answer: Answer
     ) -> None:
         assert isinstance(answer, InviteAnswer)
-        self.loop.after(used_us, partial(self.users.use_invite, giver, other, answer.link))
+        self.loop.after(
+            used_us, partial(self.users.friendships.use_invite, giver, other, answer.link)
+        )
         revoked = partial(self._revoked, giver, other.identity_key)
         revoke = partial(giver.ask, RevokeInvite(answer.id), revoked)
         self.loop.after(revoked_us, revoke)

@@ -54,7 +54,7 @@ from sim.users.mail_workload import MailWorkload
 from sim.users.nearby_search import plan_nearby_search
 from sim.users.prior_contacts import PriorContacts
 from sim.users.user import User
-from sim.users.users import Users
+from sim.users.users import Listeners, Users
 
 STEP_US: Final = 1_000_000
 """How far a world runs before progress is told and settling is looked at."""
@@ -162,12 +162,13 @@ class World:
             loop=self.loop,
             nodes=self.nodes,
             spares=list(zip(self.spares, cloned, strict=True)),
-            workload=scenario.workload,
-            only=scenario.only,
+            scenario=scenario,
             message_log=self.message_log,
-            told=self.observers.states.told,
-            shown=self._shown,
-            reach=self.observers.coverage.reach,
+            listeners=Listeners(
+                told=self.observers.states.told,
+                shown=self._shown,
+                reach=self.observers.coverage.reach,
+            ),
         )
         self.mail_workload = MailWorkload(
             seed=seed,

@@ -5,12 +5,11 @@ goes to the message log, which holds it against what was written.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
-from typing import Final
 
 from mesh.commands import (
     AcceptRequest,
-    AddContact,
     Answer,
     AskContacts,
     AskMessages,
@@ -19,9 +18,7 @@ from mesh.commands import (
     ContactAnswer,
     ContactsAnswer,
     CreateIdentity,
-    CreateInvite,
     IdentityAnswer,
-    InviteAnswer,
     MessageAnswer,
     MessagesAnswer,
     SetReadReceipts,
@@ -41,16 +38,22 @@ from sim.invariants.exclusion import Exclusion
 from sim.invariants.message_log import LoggedMessage, MessageLog
 from sim.kernel.entropy import Chance
 from sim.kernel.loop import Loop
-from sim.schema.scenario import Only, Workload
+from sim.schema.scenario import Scenario
+from sim.users.friendships import Friendships
 from sim.users.user import User
-
-ABSENT_AGAIN_US: Final = 5_000_000
-"""Two who would befriend each other while a node is off try again after so long."""
 
 Told = Callable[[User, MessageAnswer], None]
 """(whose message, what their node says of it)."""
 
-Shown = Callable[[User, LoggedMessage], None]
+
+@dataclass(frozen=True, slots=True)
+class Listeners:
+    """Who is told of what users see."""
+
+    told: Told
+    shown: Callable[[User, LoggedMessage], None]
+    reach: Callable[[str], None]
+    """Told of the coverage goals that users reach."""
 
 
 def _nobody(_: Answer) -> None:
@@ -66,23 +69,17 @@ class Users:
         seed: int,
         loop: Loop,
         nodes: Sequence[VirtualNode],
-        spares: Sequence[tuple[VirtualNode, int]] = (),
-        workload: Workload,
-        only: Only,
+        spares: Sequence[tuple[VirtualNode, int]],
+        scenario: Scenario,
         message_log: MessageLog,
-        told: Told,
-        shown: Shown,
-        reach: Callable[[str], None],
+        listeners: Listeners,
     ) -> None:
         self._loop = loop
-        self._workload = workload
-        self._only = only
+        self._workload = workload = scenario.workload
+        self._only = only = scenario.only
         self._message_log = message_log
-        self._told = told
-        self._shown = shown
-        self._reach = reach
-        self._added_anew: dict[tuple[int, int], None] = {}
-        # (who, whom) of those who used an invite and did not know the other.
+        self._listeners = listeners
+        reach = listeners.reach
         self._chance = Chance(seed, "workload")
         self._habits = Chance(seed, "habits")
         self._past = Chance(seed, "met before")
@@ -97,6 +94,15 @@ class Users:
         self.present = [user for user in self.everybody if only.has_node(user.index)]
         for spare, index in spares:
             self._by_node[spare.index] = User(index, spare, loop, self._refused, reach)
+        self.friendships = Friendships(
+            loop=loop,
+            everybody=self.everybody,
+            chance=self._chance,
+            habits=self._habits,
+            crossing_within_us=_us(workload.crossing_within_s),
+            know=self._know,
+            reach=reach,
+        )
         for user in self.everybody:
             user.is_reader = self._habits.is_true(workload.read_share)
 
@@ -108,7 +114,7 @@ class Users:
             when = late.get(user.index, when)
             if self._only.has_node(user.index):
                 self._loop.at(when, partial(self._first_boot, user))
-        for one, other in self._friendships():
+        for one, other in self.friendships.draw(workload.contacts):
             when = chance.between(*map(_us, workload.befriend_between_s))
             is_crossing = self._habits.is_true(workload.crossing_share)
             is_met = self._past.is_true(workload.met_before_share)
@@ -117,7 +123,7 @@ class Users:
             if is_met:
                 self.met_before.append((one.index, other.index))
             else:
-                befriend = self._cross if is_crossing else self._befriend
+                befriend = self.friendships.cross if is_crossing else self.friendships.befriend
                 self._loop.at(when, partial(befriend, one, other))
 
     def have_met(self, keys: Mapping[int, str]) -> None:
@@ -186,10 +192,6 @@ class Users:
         if key is not None:
             user.ask(BlockContact(key, is_blocked), _nobody)
 
-    def use_invite(self, giver: User, other: User, link: str) -> None:
-        """Somebody uses an invite that was given to them by hand."""
-        self._use(giver, other, AddContact(link))
-
     def look_around(self, user: User) -> None:
         """Ask whom this node knows."""
         user.ask(AskContacts(), partial(self._know_all, user))
@@ -203,7 +205,7 @@ class Users:
             case MessageReceived(message=message):
                 self._show(user, message)
             case MessageStateChanged(message=message):
-                self._told(user, message)
+                self._listeners.told(user, message)
             case ContactAdded(contact=contact):
                 if not user.is_clone:
                     self.exclusion.require_out(user.index, contact.key)
@@ -222,8 +224,8 @@ class Users:
             user.index, author, message.text, now, is_clone=user.is_clone
         )
         if author is not None and not self.everybody[author].node.is_up:
-            self._reach("author-away")
-        self._shown(user, logged)
+            self._listeners.reach("author-away")
+        self._listeners.shown(user, logged)
 
     def _catch_up(self, user: User) -> None:
         """A crash may have come between a commit and its event."""
@@ -235,7 +237,7 @@ class Users:
         for message in answer.messages:
             is_known = self._message_log.message_of(user.index, message.text).is_shown
             if not (message.is_mine or is_known):
-                self._reach("caught-up")
+                self._listeners.reach("caught-up")
                 self._show(user, message)
             user.seen_to = max(user.seen_to, message.number)
         if answer.has_more:
@@ -291,59 +293,7 @@ class Users:
         self._named(user, answer)
         for friend in user.friends:
             when = self._chance.between(1_000_000, 10_000_000)
-            self._loop.after(when, partial(self._befriend, user, self.everybody[friend]))
-
-    def _friendships(self) -> list[tuple[User, User]]:
-        """Pairs that will know each other; everybody has some, drawn from everywhere."""
-        pairs: dict[tuple[int, int], None] = {}
-        count = len(self.everybody)
-        wanted = min(self._workload.contacts, count - 1)
-        for one in range(count):
-            while sum(one in pair for pair in pairs) < wanted:
-                other = self._chance.below(count)
-                if other != one:
-                    pairs.setdefault((min(one, other), max(one, other)))
-        for one, other in pairs:
-            self.everybody[one].friends[other] = None
-            self.everybody[other].friends[one] = None
-        return [(self.everybody[one], self.everybody[other]) for one, other in pairs]
-
-    def _befriend(self, one: User, other: User) -> None:
-        """One gives an invite to the other, by hand; the other uses it."""
-        if one.node.is_up and other.node.is_up:
-            one.ask(CreateInvite(), partial(self._invited, one, other, 0))
-        elif not (one.is_gone or other.is_gone):
-            self._loop.after(ABSENT_AGAIN_US, partial(self._befriend, one, other))
-
-    def _cross(self, one: User, other: User) -> None:
-        """Both give each other an invite, and use what they were given at about the same time."""
-        if one.node.is_up and other.node.is_up:
-            within_us = _us(self._workload.crossing_within_s)
-            for giver, taker in ((one, other), (other, one)):
-                delay = self._habits.below(within_us + 1)
-                giver.ask(CreateInvite(), partial(self._invited, giver, taker, delay))
-        elif not (one.is_gone or other.is_gone):
-            self._loop.after(ABSENT_AGAIN_US, partial(self._cross, one, other))
-
-    def _invited(self, giver: User, other: User, delay: int, answer: Answer) -> None:
-        assert isinstance(answer, InviteAnswer)
-        use = partial(self._use, giver, other, AddContact(answer.link))
-        if delay:
-            self._loop.after(delay, use)
-        else:
-            use()
-
-    def _use(self, giver: User, other: User, command: AddContact) -> None:
-        is_new = giver.index not in other.contacts
-        other.ask(command, partial(self._added, giver, other, is_new=is_new))
-
-    def _added(self, giver: User, user: User, answer: Answer, *, is_new: bool) -> None:
-        assert isinstance(answer, ContactAnswer)
-        if is_new:
-            self._added_anew[user.index, giver.index] = None
-            if (giver.index, user.index) in self._added_anew:
-                self._reach("first-contacts-crossed")
-        self._know(user, answer)
+            self._loop.after(when, partial(self.friendships.befriend, user, self.everybody[friend]))
 
     def _refused(self, command: Command, error: UserError) -> None:
         kind = f"{type(command).__name__}: {error.kind}"
