@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from sim.invariants.invariants import BrokenInvariant
 from sim.kernel.trace import NOBODY, Trace
-from sim.run.coverage import run_to_verdict
+from sim.run.verdict import run_to_verdict
 from sim.run.world import Options, World
 from sim.schema.scenario import Scenario
 

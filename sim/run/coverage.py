@@ -1,11 +1,10 @@
 """How often a run has reached each goal of `sim.schema.coverage_goals`, from what it counted."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Final
 
 from sim.run.world import World
 from sim.schema.coverage_goals import COVERAGE_GOALS, FRAMES
-from sim.schema.expectations import require_sometimes
 
 _COUNTERS: Final[Mapping[str, str]] = {
     "body-twice": "bodies_duplicate",
@@ -62,9 +61,3 @@ def coverage_of(world: World) -> dict[str, int]:
     for goal in FRAMES:
         found[goal] = world.observers.frames.counts.get(goal.removeprefix("frame-"), 0)
     return found
-
-
-def run_to_verdict(world: World, progress: Callable[[World], None]) -> None:
-    """Run a world, and hold it to the goals that its scenario expects; raises BrokenInvariant."""
-    world.run(progress)
-    require_sometimes(world.scenario.expect, coverage_of(world))

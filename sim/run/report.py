@@ -9,6 +9,7 @@ import msgspec
 
 from sim.invariants.invariants import BrokenInvariant
 from sim.run.coverage import coverage_of
+from sim.run.deliveries import Deliveries
 from sim.run.world import World
 from sim.schema.coverage_goals import COVERAGE_GOALS, SITUATIONS
 
@@ -133,8 +134,8 @@ def make_report(
         messages_delivered=world.message_log.delivered_count,
         latency=_latencies(world),
         everywhere=_everywhere(world),
-        copies_per_delivery=world.copies_per_delivery,
-        delivery_ratio=round(world.delivery_ratio, 4),
+        copies_per_delivery=Deliveries(world).copies_per_delivery,
+        delivery_ratio=round(Deliveries(world).ratio, 4),
         frames_sent=sums.get("frames_sent", 0),
         bytes_sent=world.network.counters.bytes_sent,
         events=world.loop.events_count,

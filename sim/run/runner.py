@@ -18,8 +18,8 @@ import psutil
 from mesh.errors import UserError
 from sim.invariants.invariants import BrokenInvariant
 from sim.kernel.trace import Trace
-from sim.run.coverage import run_to_verdict
 from sim.run.report import Report, make_report
+from sim.run.verdict import run_to_verdict
 from sim.run.world import Options, World
 from sim.schema.fault_tables import Clones, Targeted
 from sim.schema.scenario import Scenario, load_scenario

@@ -1,11 +1,7 @@
-"""A world: nodes, networks, users and faults under one clock, and the run to a verdict.
+"""A world: nodes, networks, users and faults under one clock."""
 
-A run has two phases. While users write and faults happen, safety is checked at every step. Then
-nothing new happens any more, and the mesh is given time to *settle*: it is over as soon as
-everything has arrived, and fails if it has not within the scenario's bound.
-"""
-
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Final
@@ -26,13 +22,8 @@ from sim.faults.wire_faults import WireFaults
 from sim.hosts.host_factory import HostFactory, announcement_rules, stream_rules
 from sim.hosts.versions import Versions, drawn_versions
 from sim.hosts.virtual_node import Surroundings, VirtualNode
-from sim.invariants.frames import require_no_fault
-from sim.invariants.invariants import L5, L7, BrokenInvariant, require_joined
 from sim.invariants.message_log import LoggedMessage, MessageLog
 from sim.invariants.purity_guards import PURITY_GUARDS
-from sim.invariants.quiescence import MEASURED_US, require_quiescence
-from sim.invariants.stored_mail import StoredMessage, stored_messages
-from sim.kernel.calendar import EPOCH_US
 from sim.kernel.entropy import Chance, Draws, SeededEntropy
 from sim.kernel.loop import Loop
 from sim.kernel.trace import Trace
@@ -40,16 +31,9 @@ from sim.network.discovery import Discovery
 from sim.network.virtual_network import VirtualNetwork
 from sim.observers.in_transit import InTransit
 from sim.observers.observers import Observers
-from sim.schema.expectations import (
-    delivery_ratio,
-    due_messages,
-    require_expected,
-    require_stored_mail,
-)
 from sim.schema.scenario import Scenario, as_drawn
-from sim.schema.wire_tables import Corruptions, Truncations
 from sim.topology.changes import TopologyChanges
-from sim.topology.topology import lay_out
+from sim.topology.topology import Layout, lay_out
 from sim.users.mail_workload import MailWorkload
 from sim.users.nearby_search import plan_nearby_search
 from sim.users.prior_contacts import PriorContacts
@@ -94,8 +78,7 @@ class World:
         seed = options.seed
         scenario = as_drawn(scenario, seed)
         cloned = [original for _, original in cloned_nodes(scenario, seed)]
-        places = adversary_positions(scenario, seed)
-        layout = lay_out(scenario.nodes, scenario.topology, seed).with_copies([*cloned, *places])
+        layout = _layout(scenario, cloned, seed)
         lasts_s = max(scenario.lasts_s, layout.ends_at / 1_000_000)
         scenario = msgspec.structs.replace(scenario, lasts_s=lasts_s)
         self.layout = layout
@@ -130,15 +113,7 @@ class World:
             network=self.network,
             scenario=scenario,
         )
-        self.versions = Versions(
-            drawn_versions(
-                seed,
-                scenario.nodes,
-                older=scenario.versions.older,
-                later=scenario.versions.later,
-            ),
-            working=lambda: PURITY_GUARDS.node,
-        )
+        self.versions = _versions(scenario, seed)
         around = self._build_surroundings()
         self.topology_changes = TopologyChanges(
             layout=layout, loop=self.loop, network=self.network, discovery=around.discovery
@@ -146,7 +121,6 @@ class World:
         nodes = self._build_nodes(around)
         self.nodes, self.spares = nodes[: scenario.nodes], nodes[scenario.nodes :]
         self.present = [node for node in self.nodes if scenario.only.has_node(node.index)]
-        self._core = self.present
         self.adversaries = Adversaries(scenario, seed, layout)
         self.adversaries.stand(
             around,
@@ -157,27 +131,7 @@ class World:
         )
         self.observers.states.nodes = nodes
         self.observers.states.adversary_links = self.adversaries.links_count
-        self.users = Users(
-            seed=seed,
-            loop=self.loop,
-            nodes=self.nodes,
-            spares=list(zip(self.spares, cloned, strict=True)),
-            scenario=scenario,
-            message_log=self.message_log,
-            listeners=Listeners(
-                told=self.observers.states.told,
-                shown=self._shown,
-                reach=self.observers.coverage.reach,
-            ),
-        )
-        self.mail_workload = MailWorkload(
-            seed=seed,
-            loop=self.loop,
-            users=self.users,
-            scenario=scenario,
-            message_log=self.message_log,
-            told=self.observers.states.told,
-        )
+        self.users, self.mail_workload = self._build_users(cloned)
         self.faults = self._build_faults()
         self.wire_faults = WireFaults(
             faults=scenario.faults,
@@ -188,20 +142,21 @@ class World:
         )
         self.network.spells_of = self.wire_faults.spells_of
 
-    def run(self, progress: Callable[["World"], None]) -> None:
-        """Run to the verdict; raises BrokenInvariant at the step that breaks one."""
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """While inside it runs: it has begun, is observed, and the bug is in it."""
         with self.observers.observing(), self.versions.speaking(), self._bug.injected():
             self._begin()
-            self._run(progress)
+            yield
 
     def run_until(self, at_us: int) -> None:
         """Run up to an instant at which something may still happen, and rest there.
 
-        `run` goes on from it as if nobody had rested, and so does each fork (`sim.run.forks`).
+        `run_to_verdict` goes on from it as if nobody had rested, and so does each fork
+        (`sim.run.forks`).
         """
-        assert at_us <= self._settles_at, "a world that settles rests only between its steps"
-        with self.observers.observing(), self.versions.speaking(), self._bug.injected():
-            self._begin()
+        assert at_us <= self.settles_at, "a world that settles rests only between its steps"
+        with self.running():
             self.loop.run_until(at_us)
 
     def inject(self, bug: Bug) -> None:
@@ -228,14 +183,14 @@ class World:
             node.boot()
 
     @property
-    def _settles_at(self) -> int:
+    def settles_at(self) -> int:
         """From when on nothing new happens, and the mesh has to settle."""
         return round((self.scenario.quiet_at_s + self.scenario.probe_s) * 1_000_000)
 
     @property
     def is_unsettled(self) -> bool:
         """Whether something new may still happen."""
-        return self.loop.now < self._settles_at
+        return self.loop.now < self.settles_at
 
     def _begin(self) -> None:
         """Plan everything, once."""
@@ -275,58 +230,6 @@ class World:
         self.users.have_met(meetings.keys)
         self.observers.begin()
 
-    def _run(self, progress: Callable[["World"], None]) -> None:
-        quiet_at = self._settles_at
-        while self.loop.now < quiet_at:
-            self._step(quiet_at, progress)
-        self._choose_core()
-        end = quiet_at + round(self.scenario.settle_s * 1_000_000)
-        while self.loop.now < end and not self._has_settled():
-            self._step(end, progress)
-        waited_s = (self.loop.now - quiet_at) // 1_000_000
-        # Before anybody is asked for anything: a question wakes a node that sleeps for ever.
-        dead = self._find_dead(waited_s)
-        self._step(self.loop.now + self.faults.stragglers.get_well(), progress)
-        self.mail_workload.read_histories()
-        for node in self.present:
-            self._sum_up(node)
-        self._step(self.loop.now + STEP_US, progress)
-        if dead is not None:
-            raise dead
-        if self.scenario.rest_s:
-            self._rest(progress)
-        self._require_expected()
-        self.observers.look_at_the_end(self.mail_workload.orders)
-        self.adversaries.require_bounded(self.loop.now)
-        self.network.require_conservation()
-        is_mangled = any(isinstance(one, Corruptions | Truncations) for one in self.scenario.faults)
-        if not (is_mangled or self.adversaries.is_guilty):
-            require_no_fault(self.sums.by_name)
-        if self.users.are_waiting:
-            raise BrokenInvariant(L5, "a node that rests has not answered its person")
-
-    def _find_dead(self, waited_s: int) -> BrokenInvariant | None:
-        """What has not come to life again, if all of them ever come together."""
-        up = [node.index for node in self._core if node.is_up]
-        try:
-            if self.layout.gathers:
-                require_joined(up, self.network.streams.links(), waited_s)
-                self.message_log.require_all_delivered(self.faults.phase_of, waited_s)
-        except BrokenInvariant as error:
-            struck = self.faults.stragglers.struck
-            if not struck:
-                return error
-            how = ", ".join(f"node {node} is {way}" for node, way in struck.items())
-            return BrokenInvariant(L7, f"while {how}: {error.detail}", error.node)
-        return None
-
-    def _choose_core(self) -> None:
-        """Of whom it is demanded that they settle: nobody waits for those who never get well."""
-        self._core = self.faults.stragglers.core(self.present)
-        for node in self.present:
-            if node not in self._core:
-                self.message_log.trouble(node.index, NEVER)
-
     @property
     def strikes(self) -> list[str]:
         """The faults that happened, each once, as `Only.strikes` names it."""
@@ -338,68 +241,12 @@ class World:
         booted = [node for node in (*self.nodes, *self.spares) if node.incarnation]
         return len(booted) + self.adversaries.count
 
-    def due_messages(self) -> list[LoggedMessage]:
-        """What should have arrived when no fault happened any more."""
-        gone = tuple(node.index for node in self.nodes if node.is_gone)
-        return due_messages(self.message_log, self.rests_at, gone=gone)
-
-    @property
-    def delivery_ratio(self) -> float:
-        """How much of that had."""
-        return delivery_ratio(self.due_messages(), self.rests_at)
-
-    @property
-    def copies_per_delivery(self) -> float:
-        """Bodies received for each envelope that a node took in."""
-        received = self.sums.by_name.get("bodies_received", 0)
-        first = received - self.sums.by_name.get("bodies_duplicate", 0)
-        return round(received / first, 3) if first else 0
-
-    def stored_messages(self) -> list[StoredMessage]:
-        """Those of them that had to wait in others' stores."""
-        standings = {
-            node.index: engine.standings
-            for node in self.present
-            if (engine := self.hosts[node.index].engine) is not None
-        }
-        return stored_messages(
-            [message for message in self.due_messages() if message.sender in standings],
-            self.faults.node_faults.naps,
-            standings,
-            self.compromised,
-            begins_at_s=EPOCH_US // 1_000_000 + round(self.scenario.begins_at_s),
-            rests_at=self.rests_at,
-        )
-
     @property
     def rests_at(self) -> int:
         """From when on no fault happens any more, and users write but to see whether it arrives."""
         return round(self.scenario.quiet_at_s * 1_000_000)
 
-    def _require_expected(self) -> None:
-        require_expected(
-            self.scenario.expect, self.due_messages(), self.rests_at, self.copies_per_delivery
-        )
-        if self.scenario.expect.waited_ratio_min is not None:
-            require_stored_mail(self.stored_messages(), self.scenario.expect.waited_ratio_min)
-
-    def _rest(self, progress: Callable[["World"], None]) -> None:
-        """No fault happens and nobody writes: let everything come to rest, and look at it."""
-        end = self.loop.now + max(round(self.scenario.rest_s * 1_000_000), MEASURED_US)
-        while self.loop.now < end - MEASURED_US:
-            self._step(end - MEASURED_US, progress)
-        before = self.network.counters.bytes_sent
-        while self.loop.now < end:
-            self._step(end, progress)
-        hosts = [(node.index, self.hosts[node.index]) for node in self.present if node.is_up]
-        require_quiescence(
-            {index: one.engine for index, one in hosts if one.engine is not None},
-            sent_bytes=self.network.counters.bytes_sent - before,
-            links=self.network.streams.links(),
-            is_all_honest=self.adversaries.is_empty,
-        )
-
-    def _step(self, end: int, progress: Callable[["World"], None]) -> None:
+    def step(self, end: int, progress: Callable[["World"], None]) -> None:
         """A second, or as long as nothing happens."""
         next_at = self.loop.next_at
         step_end = self.loop.now + STEP_US
@@ -410,19 +257,6 @@ class World:
         self.observers.look()
         self.adversaries.require_bounded(self.loop.now)
         self.loop.after(WATCH_US, self._look)
-
-    def _has_settled(self) -> bool:
-        if self.users.are_waiting or not all(node.is_up for node in self._core):
-            return False
-        # Of those who never come together nothing is demanded, so nothing is waited for.
-        return not self.layout.gathers or (not self.message_log.outstanding() and self._is_joined())
-
-    def _is_joined(self) -> bool:
-        try:
-            require_joined([node.index for node in self._core], self.network.streams.links(), 0)
-        except BrokenInvariant:
-            return False
-        return True
 
     # --- Building ---------------------------------------------------------------------------------
 
@@ -457,6 +291,30 @@ class World:
             )
             for index, host in self.hosts.items()
         ]
+
+    def _build_users(self, cloned: list[int]) -> tuple[Users, MailWorkload]:
+        users = Users(
+            seed=self.options.seed,
+            loop=self.loop,
+            nodes=self.nodes,
+            spares=list(zip(self.spares, cloned, strict=True)),
+            scenario=self.scenario,
+            message_log=self.message_log,
+            listeners=Listeners(
+                told=self.observers.states.told,
+                shown=self._shown,
+                reach=self.observers.coverage.reach,
+            ),
+        )
+        mail_workload = MailWorkload(
+            seed=self.options.seed,
+            loop=self.loop,
+            users=users,
+            scenario=self.scenario,
+            message_log=self.message_log,
+            told=self.observers.states.told,
+        )
+        return users, mail_workload
 
     @property
     def _thinking_us(self) -> int:
@@ -524,5 +382,15 @@ class World:
         else:
             node.ask(AskStatus(), answered)
 
-    def _sum_up(self, node: VirtualNode) -> None:
-        node.ask(AskStatus(), self.sums.add)
+
+def _layout(scenario: Scenario, cloned: list[int], seed: int) -> Layout:
+    """Where all stand; second machines and adversaries stand where honest nodes do."""
+    copies = [*cloned, *adversary_positions(scenario, seed)]
+    return lay_out(scenario.nodes, scenario.topology, seed).with_copies(copies)
+
+
+def _versions(scenario: Scenario, seed: int) -> Versions:
+    """Who speaks which version of the protocol."""
+    shares = scenario.versions
+    drawn = drawn_versions(seed, scenario.nodes, older=shares.older, later=shares.later)
+    return Versions(drawn, working=lambda: PURITY_GUARDS.node)

@@ -4,6 +4,7 @@ from functools import lru_cache
 
 import pytest
 
+from sim.run.verdict import run_to_verdict
 from sim.run.world import Options, World
 from sim.schema.scenario import parse_scenario
 
@@ -58,7 +59,7 @@ FAMILIES = {
 @lru_cache
 def ran(faults: str) -> World:
     world = World(parse_scenario(USERS + faults), Options(seed=4, is_crypto_real=False))
-    world.run(lambda world: None)
+    run_to_verdict(world, lambda world: None)
     return world
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from sim.invariants.invariants import BrokenInvariant
 from sim.run.report import Report, make_report
+from sim.run.verdict import run_to_verdict
 from sim.run.world import Options, World
 from sim.schema.scenario import parse_scenario
 
@@ -50,7 +51,7 @@ def outcome(faults: str, *, seed: int = 1, head: str = "") -> Outcome:
     world = World(parse_scenario(text), Options(seed=seed, is_crypto_real=False))
     broken: BrokenInvariant | None = None
     try:
-        world.run(lambda world: None)
+        run_to_verdict(world, lambda world: None)
     except BrokenInvariant as error:
         broken = error
     return Outcome(make_report(world, broken, command="repeat", wall_seconds=1), broken)

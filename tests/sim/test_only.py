@@ -3,6 +3,7 @@
 import msgspec
 
 from sim.run.report import make_report
+from sim.run.verdict import run_to_verdict
 from sim.run.world import Options, World
 from sim.schema.scenario import Only, Scenario, parse_scenario
 
@@ -37,7 +38,7 @@ share = 0.5
 def ran(only: Only) -> World:
     scenario: Scenario = msgspec.structs.replace(parse_scenario(SMALL), only=only)
     world = World(scenario, Options(seed=3, is_crypto_real=False))
-    world.run(lambda world: None)
+    run_to_verdict(world, lambda world: None)
     return world
 
 

@@ -6,6 +6,7 @@ from functools import lru_cache
 import pytest
 
 from sim.network.wires import Spell
+from sim.run.verdict import run_to_verdict
 from sim.run.world import Options, World
 from sim.schema.scenario import parse_scenario
 
@@ -74,7 +75,7 @@ def fate(users: str, *, more: str = "", seed: int = SEED) -> Fate:
                 is_up[node.index] = node.is_up
                 power.append((node.index, node.is_up, world.loop.now // 1_000_000))
 
-    world.run(look)
+    run_to_verdict(world, look)
     return Fate(world, power)
 
 

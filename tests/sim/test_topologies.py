@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from sim.invariants.message_log import LoggedMessage
+from sim.run.verdict import run_to_verdict
 from sim.run.world import Options, World
 from sim.schema.scenario import parse_scenario
 
@@ -68,7 +69,7 @@ VILLAGES = "\n".join(
 def ran(topology: str) -> World:
     scenario = parse_scenario(USERS.format(topology=topology))
     world = World(scenario, Options(seed=2, is_crypto_real=False))
-    world.run(lambda world: None)
+    run_to_verdict(world, lambda world: None)
     return world
 
 

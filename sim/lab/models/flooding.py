@@ -21,6 +21,7 @@ from sim.adversaries.compromised import Orders
 from sim.invariants.stored_mail import StoredMessage
 from sim.lab.models.holders import Links, reaches
 from sim.lab.models.plain_queue import PLAIN_QUEUE
+from sim.run.deliveries import Deliveries
 from sim.run.forks import try_forks
 from sim.run.world import Options, World
 from sim.schema.adversary_table import AdversaryTable
@@ -140,7 +141,7 @@ def _try(
     lasts_s = naps.between_s[1] - flood.from_s
     away_s = naps.period_s - naps.awake_s
     turned = sum(junk.values()) / max(1, len(junk)) * flood.kib / stored_kib
-    waited, links = world.stored_messages(), _links(world)
+    waited, links = Deliveries(world).stored(), _links(world)
     return Trial(
         seed=world.options.seed,
         stores=stores,

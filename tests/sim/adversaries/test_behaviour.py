@@ -12,6 +12,7 @@ from mesh.wire.envelope import SIZE_BYTES, Header, Stub, decode_stub
 from sim.adversaries.withholding import SHIFT_SECONDS
 from sim.invariants.invariants import BrokenInvariant
 from sim.run.coverage import coverage_of
+from sim.run.verdict import run_to_verdict
 from sim.run.world import Options, World
 from sim.schema.adversary_table import AdversaryTable, hostile_kinds
 from sim.schema.scenario import parse_scenario
@@ -48,7 +49,7 @@ SHOWS = {"empty-wants": ("frame-NoHave",), "forged-retirements": ("retirement-fo
 
 def run(text: str, *, seed: int = 1) -> World:
     world = World(parse_scenario(text), Options(seed, is_crypto_real=False))
-    world.run(lambda world: None)
+    run_to_verdict(world, lambda world: None)
     return world
 
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from sim.run.verdict import run_to_verdict
 from sim.run.world import Options, World
 from sim.schema.scenario import parse_scenario
 
@@ -48,6 +49,6 @@ def test_who_calls_everybody_from_the_start_isolates_nobody(seed: int) -> None:
     """In each of these worlds one part was alone while nodes let in eight callers at most."""
     world = World(parse_scenario(WORLD), Options(seed=seed, is_crypto_real=False))
     # L4 among the invariants: honest nodes are joined by links among themselves.
-    world.run(lambda world: None)
+    run_to_verdict(world, lambda world: None)
     assert world.adversaries.count == 18
     assert world.adversaries.links_count() >= 18 * 14

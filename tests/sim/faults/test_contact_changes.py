@@ -8,6 +8,7 @@ from mesh.storage.sqlcipher import transaction
 from sim.invariants.exclusion import Exclusion
 from sim.invariants.invariants import BrokenInvariant
 from sim.invariants.message_log import LoggedMessage
+from sim.run.verdict import run_to_verdict
 from sim.run.world import Options, World
 from sim.schema.scenario import parse_scenario
 from tests.sim.test_hard_worlds import USERS, fault
@@ -24,7 +25,7 @@ def built(seed: int, faults: str) -> World:
 @pytest.mark.world
 def test_people_who_take_back_and_remove_keep_out_whom_they_shut_out() -> None:
     world = built(1, CHANGES)
-    world.run(lambda world: None)
+    run_to_verdict(world, lambda world: None)
     counters = world.faults.contact_changes.counters
     assert counters.revocations > 0
     assert counters.removals > 0
@@ -61,7 +62,7 @@ def cut_off(world: World) -> list[LoggedMessage]:
 @pytest.mark.world
 def test_what_is_on_its_way_to_somebody_who_removes_its_author_need_not_arrive() -> None:
     world = built(1, WHILE_APART)
-    world.run(lambda world: None)
+    run_to_verdict(world, lambda world: None)
     assert [message for message in cut_off(world) if message.delivered_at is None]
     assert world.message_log.written_to_parted_count > 0
 
@@ -76,7 +77,7 @@ def test_what_was_lost_before_its_author_was_removed_is_missed() -> None:
         with transaction(host.store):
             host.store.execute("DELETE FROM bodies")
     with pytest.raises(BrokenInvariant, match="L1"):
-        world.run(lambda world: None)
+        run_to_verdict(world, lambda world: None)
     message_log = world.message_log
     parted = [one for one in lost if message_log.has_parted(one.recipient, one.sender)]
     assert parted
@@ -93,7 +94,7 @@ def test_an_invite_that_lets_in_after_it_was_taken_back_breaks_s19(
 
     monkeypatch.setattr(inbox, "state_of", always_open)
     with pytest.raises(BrokenInvariant, match="S19"):
-        built(1, CHANGES).run(lambda world: None)
+        run_to_verdict(built(1, CHANGES), lambda world: None)
 
 
 def test_who_was_shut_out_and_becomes_a_contact_breaks_s19() -> None:

@@ -7,6 +7,7 @@ from sim.faults.node_faults import drift_us_max, first_boots, session_us
 from sim.kernel.calendar import Calendar
 from sim.kernel.entropy import Chance
 from sim.network.cuts import Silence
+from sim.run.verdict import run_to_verdict
 from sim.run.world import Options, World
 from sim.schema.node_tables import Drifts, FlashCrowd, Sessions
 from sim.schema.scenario import parse_scenario
@@ -58,7 +59,7 @@ def test_who_comes_late_is_switched_on_once_whatever_struck_them_before() -> Non
     text += fault("mass-failure", "at_s = 10\nshare = 0.95\ndown_s = [1, 2]")
     text += fault("clones", "between_s = [5, 6]")
     world = World(parse_scenario(text), Options(seed=1, is_crypto_real=False))
-    world.run(lambda world: None)
+    run_to_verdict(world, lambda world: None)
     assert [node.incarnation for node in world.nodes] == [1, 1, 1]
     assert world.spares[0].incarnation == 0
     assert world.message_log.delivered_count == world.message_log.confirmed_count > 0

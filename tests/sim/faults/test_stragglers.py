@@ -6,6 +6,7 @@ That L7 breaks where it should, the corpus shows: `slowest-first`.
 import pytest
 
 from sim.invariants.invariants import BrokenInvariant
+from sim.run.verdict import run_to_verdict
 from sim.run.world import Options, World
 from sim.schema.scenario import parse_scenario
 
@@ -53,7 +54,7 @@ def ran(
     text += STRAGGLERS.format(at_s=at_s, share=share, ways=ways)
     world = World(parse_scenario(text), Options(seed=seed, is_crypto_real=False))
     try:
-        world.run(lambda world: None)
+        run_to_verdict(world, lambda world: None)
     except BrokenInvariant as error:
         return world, error
     return world, None

@@ -10,6 +10,7 @@ from mesh.link.link import BeginHandshake, Handshake, begin_noise
 from sim.hosts.modelled_kem import ModelledKem
 from sim.hosts.plain_links import MESSAGES_BYTES, PlainCipher, begin_plainly
 from sim.kernel.entropy import SeededEntropy
+from sim.run.verdict import run_to_verdict
 from sim.run.world import Options, World
 from sim.schema.scenario import parse_scenario
 from sim.schema.settings import with_settings
@@ -120,7 +121,7 @@ def test_a_world_does_the_same_at_the_same_instants_over_plain_links() -> None:
     for noise in (True, False):
         scenario = with_settings(parse_scenario(SMALL), {"wire.noise": noise})
         world = World(scenario, Options(seed=4, is_crypto_real=False))
-        world.run(lambda world: None)
+        run_to_verdict(world, lambda world: None)
         delays = [letter.delivered_at for letter in world.message_log.messages]
         did.append(
             (

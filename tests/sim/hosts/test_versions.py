@@ -18,6 +18,7 @@ from sim.hosts.versions import (
 )
 from sim.invariants.invariants import BrokenInvariant
 from sim.patching import Patch, patched
+from sim.run.verdict import run_to_verdict
 from sim.run.world import Options, World
 from sim.schema.scenario import load_scenario
 
@@ -57,7 +58,7 @@ def test_so_many_are_drawn_as_were_asked_for() -> None:
 @pytest.mark.world
 def test_a_mesh_of_three_versions_keeps_every_promise() -> None:
     mixed = world()
-    mixed.run(lambda world: None)
+    run_to_verdict(mixed, lambda world: None)
     assert mixed.versions.later_frames_count > 50
     assert mixed.message_log.delivered_count == mixed.message_log.confirmed_count > 10
 
@@ -70,4 +71,4 @@ def test_who_holds_an_unknown_frame_against_a_neighbour_breaks_a_promise() -> No
         return decode_frame(data)
 
     with patched(Patch(link_module, "decode_frame", strict)), pytest.raises(BrokenInvariant):
-        world().run(lambda world: None)
+        run_to_verdict(world(), lambda world: None)

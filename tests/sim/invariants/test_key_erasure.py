@@ -14,6 +14,7 @@ from sim.invariants.invariants import S9, BrokenInvariant
 from sim.invariants.key_erasure import KeyErasure
 from sim.kernel.entropy import SeededEntropy
 from sim.observers.ciphers import observing_cipher
+from sim.run.verdict import run_to_verdict
 from sim.run.world import Options, World
 from sim.schema.scenario import parse_scenario
 from tests.sim.test_only import SMALL
@@ -108,7 +109,7 @@ def test_a_search_leaves_nothing_behind() -> None:
 def test_nobody_may_write_a_used_key_into_a_vault_of_a_world() -> None:
     scenario = parse_scenario(SMALL)
     world = World(scenario, Options(seed=3, is_crypto_real=False))
-    world.run(lambda world: None)
+    run_to_verdict(world, lambda world: None)
     assert world.observers.key_erasure.keys_count > 20
     assert world.observers.authenticity.signatures_count > 10
     node, used = next(

@@ -13,6 +13,7 @@ from sim.invariants.repair_cost import (
     LINK_BYTES,
     require_little,
 )
+from sim.run.verdict import run_to_verdict
 from sim.run.world import Options, World
 from sim.schema.scenario import parse_scenario
 from tests.sim.test_hardships import HEALING, USERS, fault
@@ -42,7 +43,7 @@ def test_bodies_and_comparing_are_bounded_by_what_is_missing() -> None:
 def repaired_count(faults: str) -> int:
     text = USERS.replace("[workload]", f"{HEALING}\n[workload]", 1) + faults
     world = World(parse_scenario(text), Options(seed=1, is_crypto_real=False))
-    world.run(lambda world: None)
+    run_to_verdict(world, lambda world: None)
     return world.observers.repair_cost.repaired_count
 
 

@@ -3,6 +3,7 @@
 import pytest
 
 from sim.run.forks import CAN_FORK, ForkLost, try_forks
+from sim.run.verdict import run_to_verdict
 from sim.run.world import Options, World
 from sim.schema.scenario import parse_scenario
 
@@ -33,7 +34,7 @@ def world() -> World:
 
 
 def to_the_end(world: World) -> str:
-    world.run(lambda world: None)
+    run_to_verdict(world, lambda world: None)
     return world.trace.hexdigest()
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from sim.invariants.invariants import L1, L5, BrokenInvariant
 from sim.run.report import Report, make_report
+from sim.run.verdict import run_to_verdict
 from sim.run.world import Options, World
 from sim.schema.scenario import parse_scenario
 
@@ -60,7 +61,7 @@ def outcome(
     world = World(parse_scenario(scenario), Options(seed=seed, bug=bug, is_crypto_real=is_real))
     broken: BrokenInvariant | None = None
     try:
-        world.run(lambda world: None)
+        run_to_verdict(world, lambda world: None)
     except BrokenInvariant as error:
         broken = error
     return make_report(world, broken, command="repeat", wall_seconds=1), broken
@@ -104,7 +105,7 @@ def test_a_world_at_rest_is_quiet_and_knows_the_same_everywhere() -> None:
     )
     scenario = parse_scenario(fewer.replace("settle_s = 120", "settle_s = 120\nrest_s = 180"))
     world = World(scenario, Options(seed=7, is_crypto_real=False))
-    world.run(lambda world: None)
+    run_to_verdict(world, lambda world: None)
     assert world.loop.now >= 250_000_000
     assert world.observers.frames.counts["Push"] > 100
 

@@ -5,6 +5,7 @@ from typing import get_args
 import pytest
 
 from sim.invariants.invariants import BrokenInvariant
+from sim.run.verdict import run_to_verdict
 from sim.run.world import Options, World
 from sim.schema.adversary_table import Kind
 from sim.schema.scenario import as_drawn, parse_scenario
@@ -68,7 +69,7 @@ def test_small_worlds_pass_whatever_a_seed_draws() -> None:
     for seed in (1, 2):
         world = World(parse_scenario(USERS + SWARM), Options(seed=seed, is_crypto_real=False))
         try:
-            world.run(lambda world: None)
+            run_to_verdict(world, lambda world: None)
         except BrokenInvariant as error:
             raise AssertionError(f"seed {seed} with {world.scenario.faults}") from error
         assert world.faults.strikes

@@ -14,6 +14,7 @@ from sim.invariants.invariants import BrokenInvariant
 from sim.kernel.entropy import SeededEntropy
 from sim.kernel.trace import Trace
 from sim.run.forks import CAN_FORK, try_forks
+from sim.run.verdict import run_to_verdict
 from sim.run.world import Options, World
 from sim.schema.scenario import Only, parse_scenario
 from sim.users.prior_contacts import PriorContacts
@@ -74,7 +75,7 @@ def world_of(lines: str = "", *, only: Only | None = None) -> World:
 
 
 def to_the_end(world: World) -> str:
-    world.run(lambda world: None)
+    run_to_verdict(world, lambda world: None)
     return world.trace.hexdigest()
 
 

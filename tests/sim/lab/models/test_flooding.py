@@ -13,6 +13,7 @@ from sim.__main__ import main
 from sim.invariants.invariants import BrokenInvariant
 from sim.lab.models.flooding import Trial
 from sim.lab.models.plain_queue import PLAIN_QUEUE
+from sim.run.deliveries import Deliveries
 from sim.run.forks import CAN_FORK, try_forks
 from sim.run.world import Options, World
 from sim.schema.expectations import require_stored_mail
@@ -59,7 +60,7 @@ def verdict(world: World, *, is_queue: bool) -> Verdict:
     if is_queue:
         world.inject(PLAIN_QUEUE)
     world.run_until(world.rests_at)
-    trusted = [one for one in world.stored_messages() if one.is_trusted]
+    trusted = [one for one in Deliveries(world).stored() if one.is_trusted]
     large = sum(one.is_large for one in trusted)
     arrived = sum(one.has_arrived for one in trusted)
     found = Verdict(small=len(trusted) - large, large=large, arrived=arrived)
