@@ -116,8 +116,8 @@ class AdversaryHost:
     kem: Kem
     begin: BeginHandshake
     victims: Sequence[str]
-    tally: Tally = field(default_factory=Tally)
-    lives_count: int = 0
+    tally: Tally = field(init=False, default_factory=Tally)
+    lives_count: int = field(init=False, default=0)
 
     def boot(self, now: Instant) -> tuple[AnyEngine, list[Input]]:
         """A new life."""

@@ -38,8 +38,8 @@ class CutFaults:
     cut: Callable[[], None] = _nobody
     healed: Callable[[], None] = _nobody
     """Told when a cut begins, and when the last one ended."""
-    counters: CutCounters = field(default_factory=CutCounters)
-    latest: Cut | None = None
+    counters: CutCounters = field(init=False, default_factory=CutCounters)
+    latest: Cut | None = field(init=False, default=None)
     """The latest cut through the whole mesh."""
 
     def plan(self, number: int, fault: Halves | Partitions | Swizzles) -> None:

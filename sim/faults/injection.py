@@ -4,7 +4,7 @@ Everything is drawn before the world begins, each node's fate from a stream of i
 one fault less leaves the others as they were. Those of disks are in `sim.faults.lost_disks`.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -14,11 +14,10 @@ from sim.faults.disk_faults import DiskFaults
 from sim.faults.lost_disks import LostDisks
 from sim.faults.node_faults import NodeFaults
 from sim.faults.stragglers import StragglerFaults
+from sim.faults.targets import Targets
 from sim.hosts.virtual_node import VirtualNode
-from sim.invariants.message_log import LoggedMessage, MessageLog
+from sim.invariants.message_log import LoggedMessage
 from sim.kernel.entropy import Chance
-from sim.kernel.loop import Loop
-from sim.network.virtual_network import VirtualNetwork
 from sim.schema.cut_tables import Partitions, Swizzles
 from sim.schema.disk_tables import FailingDisks, FullDisks, LostFsyncs, SlowDisks
 from sim.schema.fault_tables import (
@@ -46,10 +45,8 @@ from sim.schema.node_tables import (
     SlowCpus,
     Stragglers,
 )
-from sim.schema.scenario import Scenario
 from sim.schema.wire_tables import HalfOpen, OnWires
 from sim.topology.topology import Layout
-from sim.users.users import Users
 
 STATEMENTS_BEFORE_CRASH_MAX = 12
 """A batch runs about so many statements on its databases; a crash within falls before one."""
@@ -75,23 +72,16 @@ class FaultCounters:
 class Faults:
     """The faults of one world."""
 
-    scenario: Scenario
-    seed: int
-    loop: Loop
-    network: VirtualNetwork
+    targets: Targets
     layout: Layout
-    nodes: Sequence[VirtualNode]
-    present: list[VirtualNode]
-    users: Users
-    message_log: MessageLog
     disks: LostDisks
     before_crash: Callable[[VirtualNode, Callable[[], None]], None]
     cut: Callable[[], None]
     healed: Callable[[], None]
     """Told when the mesh is cut, and when nothing lies between its nodes any more."""
     is_on_its_way: Callable[[LoggedMessage], bool]
-    counters: FaultCounters = field(default_factory=FaultCounters)
-    strikes: list[str] = field(default_factory=list)
+    counters: FaultCounters = field(init=False, default_factory=FaultCounters)
+    strikes: list[str] = field(init=False, default_factory=list)
     """The faults that were drawn, as `Only.strikes` names it."""
     cuts: CutFaults = field(init=False)
     node_faults: NodeFaults = field(init=False)
@@ -101,53 +91,47 @@ class Faults:
 
     def __post_init__(self) -> None:
         self.cuts = CutFaults(
-            seed=self.seed,
-            loop=self.loop,
-            network=self.network,
+            seed=self.targets.seed,
+            loop=self.targets.loop,
+            network=self.targets.network,
             layout=self.layout,
             is_injected=self.is_injected,
             cut=self.cut,
             healed=self.healed,
         )
         self.node_faults = NodeFaults(
-            seed=self.seed,
-            loop=self.loop,
-            network=self.network,
-            nodes=self.nodes,
-            present=self.present,
-            users=self.users,
-            message_log=self.message_log,
+            targets=self.targets,
             before_crash=self.before_crash,
             restart=self._restart,
             is_injected=self.is_injected,
         )
         self.stragglers = StragglerFaults(
-            seed=self.seed,
-            loop=self.loop,
-            network=self.network,
-            nodes=self.nodes,
+            seed=self.targets.seed,
+            loop=self.targets.loop,
+            network=self.targets.network,
+            nodes=self.targets.nodes,
             is_injected=self.is_injected,
         )
         self.failing_disks = DiskFaults(
-            seed=self.seed,
-            loop=self.loop,
-            nodes=self.nodes,
+            seed=self.targets.seed,
+            loop=self.targets.loop,
+            nodes=self.targets.nodes,
             hosts=self.disks.hosts,
             restart=self._restart,
             is_injected=self.is_injected,
         )
         self.contact_changes = ContactChanges(
-            loop=self.loop,
-            present=self.present,
-            users=self.users,
-            message_log=self.message_log,
-            quiet_at=_us(self.scenario.quiet_at_s),
+            loop=self.targets.loop,
+            present=self.targets.present,
+            users=self.targets.users,
+            message_log=self.targets.message_log,
+            quiet_at=_us(self.targets.scenario.quiet_at_s),
             is_on_its_way=self.is_on_its_way,
         )
 
     def plan(self) -> None:
         """Plan all of them."""
-        for number, fault in enumerate(self.scenario.faults):
+        for number, fault in enumerate(self.targets.scenario.faults):
             match fault:
                 case Halves() | Partitions() | Swizzles():
                     self.cuts.plan(number, fault)
@@ -173,8 +157,8 @@ class Faults:
                 case Clones():
                     self.disks.plan_clones(number, fault, self.is_injected)
                 case _:
-                    for node in self.nodes:
-                        chance = Chance(self.seed, "faults", number, node.index)
+                    for node in self.targets.nodes:
+                        chance = Chance(self.targets.seed, "faults", number, node.index)
                         is_drawn = chance.is_true(fault.share)
                         when = chance.between(*map(_us, fault.between_s))
                         if is_drawn and self.is_injected(f"{number}/{node.index}", node.index):
@@ -182,7 +166,7 @@ class Faults:
 
     def is_injected(self, strike: str, node: int | None = None) -> bool:
         """Whether what was drawn is among what is left of a scenario that was shrunk."""
-        only = self.scenario.only
+        only = self.targets.scenario.only
         if node is not None and not only.has_node(node):
             return False
         if only.strikes is not None and strike not in only.strikes:
@@ -195,7 +179,7 @@ class Faults:
         if message.is_probe:
             return "after all"
         now_s = message.asked_at / 1_000_000
-        spans = cut_spans(self.scenario.faults)
+        spans = cut_spans(self.targets.scenario.faults)
         if all(now_s < begin for begin, _ in spans):
             return "together"
         if all(not begin <= now_s < end for begin, end in spans):
@@ -226,7 +210,7 @@ class Faults:
                 if fault.at_home_s is not None:
                     # They live so from the beginning.
                     when = _us(fault.between_s[0]) + chance.below(_us(fault.at_home_s[1]))
-                self.loop.at(when, partial(self._leave, fault, node, chance))
+                self.targets.loop.at(when, partial(self._leave, fault, node, chance))
             case Rollbacks():
                 self.disks.plan_rollback(fault, node, chance, when)
             case LostFsyncs():
@@ -236,11 +220,11 @@ class Faults:
             case Clocks():
                 self._plan_clock(fault, node, chance, when)
             case Locks():
-                self.loop.at(when, partial(self._lock, node))
-                self.loop.at(when + _lasting(fault, chance), node.unlock)
+                self.targets.loop.at(when, partial(self._lock, node))
+                self.targets.loop.at(when + _lasting(fault, chance), node.unlock)
             case Blocks():
                 end = when + _lasting(fault, chance)
-                self.loop.at(when, partial(self._block, node, chance, end))
+                self.targets.loop.at(when, partial(self._block, node, chance, end))
             case Revocations() | Removals():
                 self.contact_changes.plan(fault, node, chance, when)
 
@@ -251,14 +235,14 @@ class Faults:
         is_silent = chance.is_true(fault.silent_share)
         is_within = chance.is_true(fault.within_batch_share)
         statements = 1 + chance.below(STATEMENTS_BEFORE_CRASH_MAX) if is_within else None
-        self.loop.at(when, partial(self._strike, node, is_silent, statements, down_us))
+        self.targets.loop.at(when, partial(self._strike, node, is_silent, statements, down_us))
 
     def _strike(
         self, node: VirtualNode, is_silent: bool, statements: int | None, down_us: int
     ) -> None:
         if node.is_up:
             crash = partial(self._crash, node, is_silent, statements, down_us)
-            self.before_crash(node, partial(self.loop.after, 0, crash))
+            self.before_crash(node, partial(self.targets.loop.after, 0, crash))
 
     def _crash(
         self, node: VirtualNode, is_silent: bool, statements: int | None, down_us: int
@@ -266,7 +250,7 @@ class Faults:
         if not node.is_up:
             return
         self.counters.crashes += 1
-        crashed = partial(self.loop.after, down_us, partial(self._restart, node))
+        crashed = partial(self.targets.loop.after, down_us, partial(self._restart, node))
         if statements is None:
             node.crash(is_silent=is_silent)
             crashed()
@@ -280,15 +264,17 @@ class Faults:
         if node.incarnation and not (node.is_up or node.is_gone):
             self.counters.restarts += 1
             node.boot()
-            self.users.booted_again(node.index)
+            self.targets.users.booted_again(node.index)
 
     # --- Absences ---------------------------------------------------------------------------------
 
     def _leave(self, fault: Absences, node: VirtualNode, chance: Chance) -> None:
         away_us = _lasting(fault, chance)
         if node.is_up:
-            self.before_crash(node, partial(self.loop.after, 0, partial(self._turn_off, node)))
-        self.loop.after(away_us, partial(self._return, fault, node, chance))
+            self.before_crash(
+                node, partial(self.targets.loop.after, 0, partial(self._turn_off, node))
+            )
+        self.targets.loop.after(away_us, partial(self._return, fault, node, chance))
 
     def _turn_off(self, node: VirtualNode) -> None:
         if node.is_up:
@@ -299,8 +285,8 @@ class Faults:
         self._restart(node)
         if fault.at_home_s is not None:
             at_home_us = chance.between(*map(_us, fault.at_home_s))
-            if self.loop.now + at_home_us < _us(fault.between_s[1]):
-                self.loop.after(at_home_us, partial(self._leave, fault, node, chance))
+            if self.targets.loop.now + at_home_us < _us(fault.between_s[1]):
+                self.targets.loop.after(at_home_us, partial(self._leave, fault, node, chance))
 
     # --- Users and clocks ------------------------------------------------------------------------
 
@@ -309,29 +295,33 @@ class Faults:
         node.lock()
 
     def _block(self, node: VirtualNode, chance: Chance, end: int) -> None:
-        user = self.users.user_at(node.index)
+        user = self.targets.users.user_at(node.index)
         if user.contacts:
             other = chance.pick(list(user.contacts))
             self.counters.blocks += 1
-            self.message_log.trouble_between(node.index, other, _us(self.scenario.quiet_at_s))
-            self.users.block(user, other, is_blocked=True)
-            self.loop.at(end, partial(self.users.block, user, other, is_blocked=False))
+            self.targets.message_log.trouble_between(
+                node.index, other, _us(self.targets.scenario.quiet_at_s)
+            )
+            self.targets.users.block(user, other, is_blocked=True)
+            self.targets.loop.at(
+                end, partial(self.targets.users.block, user, other, is_blocked=False)
+            )
 
     def _plan_clock(self, fault: Clocks, node: VirtualNode, chance: Chance, when: int) -> None:
         is_frozen = chance.is_true(fault.frozen_share)
         is_ahead = chance.is_true(0.5)
         hours_us = chance.between(*(round(hours * US_PER_HOUR) for hours in fault.wrong_h))
         by_us = hours_us if is_ahead else -hours_us
-        self.loop.at(when, partial(self._disturb, node, by_us, is_frozen=is_frozen))
+        self.targets.loop.at(when, partial(self._disturb, node, by_us, is_frozen=is_frozen))
         if fault.for_s is not None:
             end = when + chance.between(*map(_us, fault.for_s))
             right = node.calendar.thaw if is_frozen else partial(node.calendar.jump, -by_us)
-            self.loop.at(end, right)
+            self.targets.loop.at(end, right)
 
     def _disturb(self, node: VirtualNode, by_us: int, *, is_frozen: bool) -> None:
         if is_frozen:
             self.counters.clocks_frozen += 1
-            node.calendar.freeze(self.loop.now)
+            node.calendar.freeze(self.targets.loop.now)
         else:
             self.counters.clock_jumps += 1
             node.calendar.jump(by_us)

@@ -8,12 +8,10 @@ from math import log
 from typing import Final
 
 from mesh.inputs import Woke
+from sim.faults.targets import Targets
 from sim.hosts.virtual_node import VirtualNode
-from sim.invariants.message_log import MessageLog
 from sim.kernel.entropy import Chance
-from sim.kernel.loop import Loop
 from sim.network.cuts import Silence
-from sim.network.virtual_network import VirtualNetwork
 from sim.schema.fault_tables import Strict
 from sim.schema.node_tables import (
     Churn,
@@ -25,7 +23,6 @@ from sim.schema.node_tables import (
     Sessions,
     SlowCpus,
 )
-from sim.users.users import Users
 
 PARETO_ALPHA: Final = 1.5
 """Sessions of file sharers have been measured to have about this tail."""
@@ -53,21 +50,14 @@ class NodeCounters:
 class NodeFaults:
     """The faults of whole nodes; `is_injected` says what a shrunk scenario still has."""
 
-    seed: int
-    loop: Loop
-    network: VirtualNetwork
-    nodes: Sequence[VirtualNode]
-    present: list[VirtualNode]
-    """Those that are ever switched on and have not failed for ever."""
-    users: Users
-    message_log: MessageLog
+    targets: Targets
     before_crash: Callable[[VirtualNode, Callable[[], None]], None]
     restart: Callable[[VirtualNode], None]
     is_injected: Callable[[str, int], bool]
-    counters: NodeCounters = field(default_factory=NodeCounters)
-    naps: dict[int, list[tuple[int, int]]] = field(default_factory=dict)
+    counters: NodeCounters = field(init=False, default_factory=NodeCounters)
+    naps: dict[int, list[tuple[int, int]]] = field(init=False, default_factory=dict)
     """When each node slept, those that ever did: from when, and until when."""
-    awake: dict[int, None] = field(default_factory=dict)
+    awake: dict[int, None] = field(init=False, default_factory=dict)
     """Nodes that sleep no more."""
 
     def plan(
@@ -81,12 +71,14 @@ class NodeFaults:
                 self._plan_mass_failure(number, fault)
             case FlashCrowd():
                 # Users begin by it; see `first_boots`.
-                self.counters.late_boots += len(late_nodes(number, fault, self.seed, self._count))
+                self.counters.late_boots += len(
+                    late_nodes(number, fault, self.targets.seed, self._count)
+                )
             case DutyCycles(shifts=int(shifts)):
                 self._plan_shifts(number, fault, shifts)
             case _:
-                for node in self.nodes:
-                    chance = Chance(self.seed, "faults", number, node.index)
+                for node in self.targets.nodes:
+                    chance = Chance(self.targets.seed, "faults", number, node.index)
                     is_drawn = chance.is_true(fault.share)
                     when = chance.between(*map(_us, fault.between_s))
                     if is_drawn and self.is_injected(f"{number}/{node.index}", node.index):
@@ -94,7 +86,7 @@ class NodeFaults:
 
     @property
     def _count(self) -> int:
-        return len(self.nodes)
+        return len(self.targets.nodes)
 
     def _plan_strike(
         self,
@@ -109,31 +101,35 @@ class NodeFaults:
                 self._plan_departure(fault, node, chance, begins)
             case Pauses():
                 for_us = chance.between(*map(_us, fault.for_s))
-                self.loop.at(when, partial(self._pause, node, for_us))
+                self.targets.loop.at(when, partial(self._pause, node, for_us))
             case SlowCpus():
                 for_us = chance.between(*map(_us, fault.for_s))
-                self.loop.at(when, partial(self._slow_down, node, fault.times))
-                self.loop.at(when + for_us, partial(node.processor.think_slower, 1 / fault.times))
+                self.targets.loop.at(when, partial(self._slow_down, node, fault.times))
+                self.targets.loop.at(
+                    when + for_us, partial(node.processor.think_slower, 1 / fault.times)
+                )
             case DutyCycles():
                 first = _us(fault.between_s[0]) + chance.below(_us(fault.period_s))
-                self.loop.at(first, partial(self._nap, fault, node))
+                self.targets.loop.at(first, partial(self._nap, fault, node))
             case Drifts():
                 ppm = chance.between(*map(round, fault.ppm))
                 signed = ppm if chance.is_true(0.5) else -ppm
-                self.loop.at(when, partial(self._drift, node, signed, fault.period_s))
+                self.targets.loop.at(when, partial(self._drift, node, signed, fault.period_s))
 
     # --- Coming and going -------------------------------------------------------------------------
 
     def _plan_departure(self, fault: Churn, node: VirtualNode, chance: Chance, when: int) -> None:
         if when < _us(fault.between_s[1]):
-            self.loop.at(when, partial(self._depart, fault, node, chance))
+            self.targets.loop.at(when, partial(self._depart, fault, node, chance))
 
     def _depart(self, fault: Churn, node: VirtualNode, chance: Chance) -> None:
         away_us = session_us(fault.sessions, fault.down_s, chance)
         if node.is_up:
-            self.before_crash(node, partial(self.loop.after, 0, partial(self._turn_off, node)))
-        returns = min(self.loop.now + away_us, _us(fault.between_s[1]))
-        self.loop.at(returns, partial(self._return, fault, node, chance))
+            self.before_crash(
+                node, partial(self.targets.loop.after, 0, partial(self._turn_off, node))
+            )
+        returns = min(self.targets.loop.now + away_us, _us(fault.between_s[1]))
+        self.targets.loop.at(returns, partial(self._return, fault, node, chance))
 
     def _turn_off(self, node: VirtualNode) -> None:
         if node.is_up:
@@ -143,16 +139,18 @@ class NodeFaults:
     def _return(self, fault: Churn, node: VirtualNode, chance: Chance) -> None:
         self.restart(node)
         up_us = session_us(fault.sessions, fault.up_s, chance)
-        self._plan_departure(fault, node, chance, self.loop.now + up_us)
+        self._plan_departure(fault, node, chance, self.targets.loop.now + up_us)
 
     # --- Failing at once --------------------------------------------------------------------------
 
     def _plan_mass_failure(self, number: int, fault: MassFailure) -> None:
-        order = list(self.nodes)
-        Chance(self.seed, "faults", number).shuffle(order)
+        order = list(self.targets.nodes)
+        Chance(self.targets.seed, "faults", number).shuffle(order)
         if fault.where == "one-place":
             # Where all stand is known when it happens.
-            self.loop.at(_us(fault.at_s), partial(self._fail_in_one_place, number, fault, order))
+            self.targets.loop.at(
+                _us(fault.at_s), partial(self._fail_in_one_place, number, fault, order)
+            )
         else:
             self._fail_first(number, fault, order)
 
@@ -165,11 +163,11 @@ class NodeFaults:
         for node in order[: round(fault.share * len(order))]:
             down = None
             if fault.down_s is not None:
-                down = Chance(self.seed, "faults", number, node.index).between(
+                down = Chance(self.targets.seed, "faults", number, node.index).between(
                     *map(_us, fault.down_s)
                 )
             if self.is_injected(f"{number}/{node.index}", node.index):
-                self.loop.at(_us(fault.at_s), partial(self._fail, node, down))
+                self.targets.loop.at(_us(fault.at_s), partial(self._fail, node, down))
 
     def _by_hops(self, order: Sequence[VirtualNode]) -> list[VirtualNode]:
         """The first, and all by how many hops they are from it; then those it cannot reach."""
@@ -181,7 +179,7 @@ class NodeFaults:
                 one = waiting.popleft()
                 if one in nodes and one not in found:
                     found[one] = None
-                    waiting.extend(self.network.reach.others(one))
+                    waiting.extend(self.targets.network.reach.others(one))
         return [nodes[index] for index in found]
 
     def _fail(self, node: VirtualNode, down_us: int | None) -> None:
@@ -189,14 +187,14 @@ class NodeFaults:
         if down_us is not None:
             if node.is_up:
                 node.crash(is_silent=True)
-            self.loop.after(down_us, partial(self.restart, node))
+            self.targets.loop.after(down_us, partial(self.restart, node))
             return
         node.is_gone = True
-        if node in self.present:
-            self.present.remove(node)
+        if node in self.targets.present:
+            self.targets.present.remove(node)
         # What it alone held is lost, and what was written to it arrives nowhere.
-        self.message_log.trouble(node.index, NEVER)
-        self.users.lose(node.index)
+        self.targets.message_log.trouble(node.index, NEVER)
+        self.targets.users.lose(node.index)
         if node.is_up:
             node.crash(is_silent=True)
 
@@ -205,7 +203,7 @@ class NodeFaults:
     def _pause(self, node: VirtualNode, for_us: int) -> None:
         self.counters.pauses += 1
         if node.is_up:
-            node.processor.pause(self.loop.now + for_us)
+            node.processor.pause(self.targets.loop.now + for_us)
 
     def _slow_down(self, node: VirtualNode, times: float) -> None:
         self.counters.slow_cpus += 1
@@ -213,35 +211,35 @@ class NodeFaults:
 
     def _plan_shifts(self, number: int, fault: DutyCycles, shifts: int) -> None:
         """So many sleep, drawn, and go to the shifts in turn."""
-        order = list(self.nodes)
-        Chance(self.seed, "faults", number).shuffle(order)
+        order = list(self.targets.nodes)
+        Chance(self.targets.seed, "faults", number).shuffle(order)
         for place, node in enumerate(order[: round(fault.share * len(order))]):
             turn_us = place % shifts * _us(fault.period_s) // shifts
             first = _us(fault.between_s[0]) + turn_us + _us(fault.awake_s)
             if self.is_injected(f"{number}/{node.index}", node.index):
-                self.loop.at(first, partial(self._nap, fault, node))
+                self.targets.loop.at(first, partial(self._nap, fault, node))
 
     def _nap(self, fault: DutyCycles, node: VirtualNode) -> None:
         period_us, end = _us(fault.period_s), _us(fault.between_s[1])
-        wakes = min(self.loop.now + max(0, period_us - _us(fault.awake_s)), end)
-        if wakes <= self.loop.now or node.index in self.awake:
+        wakes = min(self.targets.loop.now + max(0, period_us - _us(fault.awake_s)), end)
+        if wakes <= self.targets.loop.now or node.index in self.awake:
             return
         self.counters.naps += 1
-        self.naps.setdefault(node.index, []).append((self.loop.now, wakes))
-        cut = self.network.cut(Silence(node.index))
+        self.naps.setdefault(node.index, []).append((self.targets.loop.now, wakes))
+        cut = self.targets.network.cut(Silence(node.index))
         if node.is_up:
             node.processor.pause(wakes)
-        self.loop.at(wakes, partial(self._wake, node, cut))
-        self.loop.after(period_us, partial(self._nap, fault, node))
+        self.targets.loop.at(wakes, partial(self._wake, node, cut))
+        self.targets.loop.after(period_us, partial(self._nap, fault, node))
 
     def _wake(self, node: VirtualNode, cut: int) -> None:
-        self.network.heal(cut)
+        self.targets.network.heal(cut)
         node.put(Woke())
 
     def _drift(self, node: VirtualNode, ppm: int, period_s: float | None) -> None:
         self.counters.drifts += 1
         period_us = None if period_s is None else _us(period_s)
-        node.calendar.drift(self.loop.now, ppm, period_us)
+        node.calendar.drift(self.targets.loop.now, ppm, period_us)
 
 
 def first_boots(faults: Sequence[Strict], seed: int, nodes: int) -> dict[int, int]:

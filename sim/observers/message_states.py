@@ -41,11 +41,11 @@ class MessageStates:
     adversary_links: Callable[[], int] = lambda: 0
     """How many links there have been of neighbours that may say that they hold what they do not."""
 
-    looked_count: int = 0
-    told_counts: dict[str, int] = field(default_factory=dict)
+    looked_count: int = field(init=False, default=0)
+    told_counts: dict[str, int] = field(init=False, default_factory=dict)
     """How often each state was told."""
-    _carriers: dict[int, int] = field(default_factory=dict)
-    _is_store_lost: bool = False
+    _carriers: dict[int, int] = field(init=False, default_factory=dict)
+    _is_store_lost: bool = field(init=False, default=False)
 
     def store_lost(self) -> None:
         """A store was put back or lost: who carried what can no longer be told."""

@@ -18,6 +18,7 @@ from sim.bugs.injection import Bug
 from sim.faults.injection import Faults
 from sim.faults.lost_disks import LostDisks, cloned_nodes
 from sim.faults.node_faults import NEVER, first_boots
+from sim.faults.targets import Targets
 from sim.faults.wire_faults import WireFaults
 from sim.hosts.host_factory import HostFactory, announcement_rules, stream_rules
 from sim.hosts.versions import Versions, drawn_versions
@@ -321,29 +322,27 @@ class World:
         return round(self.scenario.thinking_ms * 1_000)
 
     def _build_faults(self) -> Faults:
-        disks = LostDisks(
-            scenario=self.scenario,
-            seed=self.options.seed,
-            loop=self.loop,
-            nodes=self.nodes,
-            spares=self.spares,
-            hosts=self.hosts,
-            users=self.users,
-            mail_workload=self.mail_workload,
-            message_log=self.message_log,
-            before_crash=self._sum_up_and,
-            before_loss=self.observers.before_loss,
-        )
-        return Faults(
+        targets = Targets(
             scenario=self.scenario,
             seed=self.options.seed,
             loop=self.loop,
             network=self.network,
-            layout=self.layout,
             nodes=self.nodes,
             present=self.present,
             users=self.users,
             message_log=self.message_log,
+        )
+        disks = LostDisks(
+            targets,
+            spares=self.spares,
+            hosts=self.hosts,
+            mail_workload=self.mail_workload,
+            before_crash=self._sum_up_and,
+            before_loss=self.observers.before_loss,
+        )
+        return Faults(
+            targets,
+            layout=self.layout,
             disks=disks,
             before_crash=self._sum_up_and,
             cut=self.observers.repair_cost.cut,

@@ -60,9 +60,9 @@ class Search:
     best: Ran
     runs_max: int
     watching: Watching
-    runs_count: int = 0
-    stage: str = ""
-    runs_left: int = 0
+    runs_count: int = field(init=False, default=0)
+    stage: str = field(init=False, default="")
+    runs_left: int = field(init=False, default=0)
     """A guess by whoever directs the search."""
     _tried: dict[bytes, bool] = field(default_factory=dict)
     _seconds: deque[float] = field(default_factory=lambda: deque(maxlen=RECENT_RUNS))

@@ -106,11 +106,11 @@ class PriorContacts:
     parted: Callable[[int, Host], None]
     """Told of each machine after its meeting, so that it can be looked at."""
 
-    vaults: dict[int, MemoryDatabase] = field(default_factory=dict)
-    keys: dict[int, str] = field(default_factory=dict)
+    vaults: dict[int, MemoryDatabase] = field(init=False, default_factory=dict)
+    keys: dict[int, str] = field(init=False, default_factory=dict)
     """The identity of everybody who met somebody."""
 
-    _friends: dict[int, int] = field(default_factory=dict)
+    _friends: dict[int, int] = field(init=False, default_factory=dict)
 
     def hold(self, pairs: Sequence[Pair]) -> None:
         """Let these meet, each user one after the other; BrokenInvariant if a pair cannot agree."""

@@ -15,7 +15,7 @@ import psutil
 from sim.run.runner import Request, options_of, scenario_of
 from sim.run.world import World
 
-DATABASES = ("*/mesh/storage/sqlcipher.py", "*/sim/nodes/databases.py")
+DATABASES = ("*/mesh/storage/sqlcipher.py", "*/sim/hosts/databases.py")
 """Where all objects of databases are made."""
 
 
