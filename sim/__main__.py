@@ -5,12 +5,11 @@ A command's module is imported only when it is run.
 
 import importlib.util
 import sys
-from importlib import import_module
 from typing import Final
 
 import click
 
-from sim.commands.exit_codes import INTERRUPTED
+from sim.commands.lazy_group import Commands, LazyGroup
 
 USAGE: Final = 2
 
@@ -23,7 +22,7 @@ Examples:
   python -m sim compare base.jsonl head.jsonl
 """
 
-COMMANDS: Final[dict[str, tuple[str, str, str]]] = {
+COMMANDS: Final[Commands] = {
     "run": ("sim.commands.run", "run_command", "Run a scenario to a verdict"),
     "replay": ("sim.commands.replay", "replay_command", "Repeat a run up to one of its records"),
     "report": ("sim.commands.report", "report_command", "Make the page of a run"),
@@ -32,50 +31,23 @@ COMMANDS: Final[dict[str, tuple[str, str, str]]] = {
     "merge": ("sim.commands.compare", "merge_command", "Join the logs of sweeps"),
     "compare": ("sim.commands.compare", "compare_command", "Say whether one set of runs is worse"),
     "shrink": ("sim.commands.shrink", "shrink_command", "Find the smallest world that breaks"),
-    "spread": ("sim.commands.spread", "spread_command", "Measure how new mail spreads"),
-    "model": ("sim.commands.model", "model_command", "Spread mail as arrays, beside the engine"),
-    "flood": ("sim.commands.flood", "flood_command", "Flood the stores, ours and plain queues"),
-    "holders": ("sim.commands.holders", "holders_command", "Model who is reached in a flood"),
-    "survive": ("sim.commands.survive", "survive_command", "Let most of a mesh fail at once"),
-    "route": ("sim.commands.route", "route_command", "Carry messages over recorded contacts"),
-    "contacts": ("sim.commands.contacts", "contacts_command", "Engines beside those routers"),
-    "published": ("sim.commands.published", "published_command", "Repeat what others published"),
-    "maelstrom": ("sim.commands.maelstrom", "maelstrom_command", "Be a node for Maelstrom"),
+    "lab": (
+        "sim.lab.commands.group",
+        "lab_command",
+        "Repeat the literature, model large meshes",
+    ),
     "list": ("sim.commands.listing", "list_command", "List the scenarios and the planted bugs"),
 }
-"""Each command: its module, its name there, and one line of help."""
 
 
-class LazyGroup(click.Group):
-    """A group whose commands are imported one at a time."""
+class Simulator(LazyGroup):
+    """The commands of the simulator."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in COMMANDS:
-            return None
-        module, name, _ = COMMANDS[cmd_name]
-        command = getattr(import_module(module), name)
-        assert isinstance(command, click.Command)
-        return command
-
-    def invoke(self, ctx: click.Context) -> object:
-        """Run the command; who interrupts it is told so, and by an exit code of its own."""
-        try:
-            return super().invoke(ctx)
-        except KeyboardInterrupt:
-            click.echo("\nInterrupted.", err=True)
-            ctx.exit(INTERRUPTED)
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """List the commands from the table, without importing them."""
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, line) for name, (_, _, line) in COMMANDS.items()])
+    table = COMMANDS
 
 
 @click.group(
-    cls=LazyGroup, epilog=EXAMPLES, context_settings={"help_option_names": ["-h", "--help"]}
+    cls=Simulator, epilog=EXAMPLES, context_settings={"help_option_names": ["-h", "--help"]}
 )
 def main() -> None:
     """Run whole meshes of real nodes in virtual time, and hold them to what is promised."""

@@ -161,7 +161,7 @@ class Engine:
             streams=streams,
             dialing=self._dialing,
             exchange=self._exchange,
-            news_count=lambda link: self.spreading.scores.news_count(link),
+            news_count=self.spreading.scores.news_count,
             entropy=entropy,
         )
         self._vouches = VouchExchange(
@@ -185,10 +185,6 @@ class Engine:
     def spreading(self) -> Spreading:
         """The machine that decides which ids go over which link."""
         return self._carrying.spreading
-
-    @spreading.setter
-    def spreading(self, spreading: Spreading) -> None:
-        self._carrying.spreading = spreading
 
     @property
     def standings(self) -> Standings:

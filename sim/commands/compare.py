@@ -8,11 +8,11 @@ from typing import Final
 import click
 
 from mesh.errors import UserError
-from sim.commands.machines import say_json
-from sim.report import sometimes_text
+from sim.commands.json_output import say_json
+from sim.run.report import sometimes_text
+from sim.schema.coverage_goals import COVERAGE_GOALS
 from sim.sweeps.comparing import Difference, compare
 from sim.sweeps.records import Record, read_records, sometimes_of, write_records
-from sim.tables.marks import MARKS
 
 REGRESSION: Final = 1
 
@@ -75,15 +75,17 @@ def merge_command(*, logs: tuple[Path, ...], out: Path, is_marks: bool, is_json:
         return
     click.echo(f"{len(records)} runs in {out}")
     if is_marks:
-        click.echo(_marks(records))
+        click.echo(_goals(records))
     else:
         click.echo(sometimes_text(sometimes_of(records)))
 
 
-def _marks(records: Sequence[Record]) -> str:
-    """How many runs have reached each mark, those that none has at the end."""
+def _goals(records: Sequence[Record]) -> str:
+    """How many runs have reached each goal, those that none has at the end."""
     runs = sorted(sometimes_of(records).items(), key=lambda item: not item[1])
-    return "\n".join(f"{count or 'never':>6}  {mark:<24}{MARKS[mark]}" for mark, count in runs)
+    return "\n".join(
+        f"{count or 'never':>6}  {mark:<24}{COVERAGE_GOALS[mark]}" for mark, count in runs
+    )
 
 
 def _table(differences: Sequence[Difference]) -> str:

@@ -4,9 +4,9 @@ from typing import Final
 
 import click
 
-from sim.commands.machines import say_json
-from sim.nodes.bugs import BUGS
-from sim.tables.scenario import load_scenario, scenario_names
+from sim.bugs.bugs import BUGS
+from sim.commands.json_output import say_json
+from sim.schema.scenario import load_scenario, scenario_names
 
 EXAMPLES: Final = """\b
 Examples:

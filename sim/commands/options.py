@@ -10,9 +10,9 @@ import click
 from click.core import ParameterSource
 
 from mesh.errors import UserError
-from sim.nodes.bugs import BUGS
+from sim.bugs.bugs import BUGS
 
-PLANTS_A_BUG: Final = "Plant a bug; `list` names them."
+INJECTS_A_BUG: Final = "Plant a bug; `list` names them."
 
 
 def refuse_unheard(names: Iterable[str], why: str) -> None:

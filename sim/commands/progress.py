@@ -10,11 +10,11 @@ from contextlib import contextmanager
 
 import click
 
-from sim.world import World
+from sim.run.world import World
 
 
 def is_watched() -> bool:
-    """Whether a person sees it; a log file does not want it."""
+    """Whether a user sees it; a log file does not want it."""
     return sys.stderr.isatty()
 
 
@@ -51,10 +51,10 @@ def interruptible() -> Iterator[None]:
 
 
 def _show_world(world: World) -> None:
-    ledger = world.ledger
+    message_log = world.message_log
     show_line(
         f"{world.loop.now / 1_000_000:5.0f} s virtual, {world.loop.events_count:,} events, "
-        f"{ledger.delivered_count} of {ledger.confirmed_count} messages delivered"
+        f"{message_log.delivered_count} of {message_log.confirmed_count} messages delivered"
     )
 
 

@@ -9,16 +9,16 @@ from typing import Final
 import click
 
 from mesh.errors import UserError
-from sim.commands.machines import say_json
+from sim.commands.json_output import say_json
 from sim.commands.options import refuse_unheard
+from sim.hosts.virtual_node import VirtualNode
 from sim.kernel.trace import NOBODY
-from sim.nodes.virtual_node import VirtualNode
 from sim.recording.artifacts import read_world
 from sim.recording.stopping import replay
-from sim.world import Options, World
+from sim.run.world import Options, World
 
 NOT_REACHED: Final = 1
-"""Nor is a run well that broke a promise, or another one than was kept."""
+"""Nor is a run well that broke an invariant, or another one than was kept."""
 
 EXAMPLES: Final = """\b
 Examples:
@@ -77,7 +77,7 @@ def replay_command(*, folder: Path, until: int | None, is_break: bool, is_json: 
     click.echo(f"{at_us / 1_000_000:.6f} s, record {until}: {kind} at node {node}{other}")
     if is_break:
         click.echo("The world is `world`, the node `virtual_node`.")
-        everybody = (*world.nodes, *world.spares, *world.troop.nodes)
+        everybody = (*world.nodes, *world.spares, *world.adversaries.nodes)
         virtual_node = next(one for one in everybody if one.index == node)
         # Who quits the debugger is done, and no error of ours.
         with suppress(BdbQuit):

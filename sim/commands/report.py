@@ -10,7 +10,7 @@ from mesh.errors import UserError
 from sim.commands.options import refuse_unheard
 from sim.recording.artifacts import PAGE_FILE, read_run
 from sim.recording.page import page_of
-from sim.report import Report, render
+from sim.run.report import Report, render
 
 EXAMPLES: Final = """\b
 Examples:

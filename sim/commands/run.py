@@ -8,14 +8,14 @@ import click
 import msgspec
 
 from mesh.errors import UserError
-from sim.commands.exit_codes import BROKEN_PROMISE
-from sim.commands.machines import say_json
-from sim.commands.options import PLANTS_A_BUG, known_bug, refuse_unheard
+from sim.commands.exit_codes import BROKEN_INVARIANT
+from sim.commands.json_output import say_json
+from sim.commands.options import INJECTS_A_BUG, known_bug, refuse_unheard
 from sim.commands.progress import clear_line, is_watched, world_line
-from sim.determinism import Repetition, is_repeated, repeat
 from sim.recording.artifacts import PAGE_FILE, record_run
-from sim.report import render
-from sim.running import Request, options_of, run_scenario, scenario_of
+from sim.run.determinism import Repetition, is_repeated, repeat
+from sim.run.report import render
+from sim.run.runner import Request, options_of, run_scenario, scenario_of
 
 EXAMPLES: Final = """\b
 Examples:
@@ -41,7 +41,7 @@ class Check(msgspec.Struct, frozen=True):
 @click.option("--nodes", type=click.IntRange(2, 10_000), help="Nodes (default: the scenario's).")
 @click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="The world.")
 @click.option("--duration", type=float, help="Virtual seconds until people stop writing.")
-@click.option("--bug", metavar="NAME", callback=known_bug, help=PLANTS_A_BUG)
+@click.option("--bug", metavar="NAME", callback=known_bug, help=INJECTS_A_BUG)
 @click.option(
     "--crypto",
     type=click.Choice(["real", "modelled"]),
@@ -118,7 +118,7 @@ def run_command(
         click.echo(render(report))
     if out is not None and not is_json:
         click.echo(f"page       {out / PAGE_FILE}")
-    sys.exit(BROKEN_PROMISE if report.broken else 0)
+    sys.exit(BROKEN_INVARIANT if report.broken else 0)
 
 
 def _check_determinism(request: Request, pythons: tuple[str, ...], *, is_json: bool) -> None:
@@ -138,4 +138,4 @@ def _check_determinism(request: Request, pythons: tuple[str, ...], *, is_json: b
                 f"{each.python}"
             )
         click.echo("The run repeats." if check.is_repeated else "The run does not repeat.")
-    sys.exit(0 if check.is_repeated else BROKEN_PROMISE)
+    sys.exit(0 if check.is_repeated else BROKEN_INVARIANT)

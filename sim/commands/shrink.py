@@ -1,4 +1,4 @@
-"""`meshsim shrink`: from a run that breaks a promise to a small scenario and a test."""
+"""`meshsim shrink`: from a run that breaks an invariant to a small scenario and a test."""
 
 import sys
 from collections.abc import Sequence
@@ -9,15 +9,15 @@ import click
 
 from mesh.errors import UserError
 from sim.commands.exit_codes import INTERRUPTED
-from sim.commands.machines import say_json
+from sim.commands.json_output import say_json
 from sim.commands.options import known_bug, require_writable
 from sim.commands.progress import clear_line, duration, interruptible, is_watched, show_line
-from sim.running import Request, run_scenario, scenario_of, wants_real_crypto
+from sim.run.runner import Request, run_scenario, scenario_of, wants_real_crypto
+from sim.run.world import Options
+from sim.schema.scenario import Scenario
+from sim.schema.toml_text import toml_of
 from sim.shrinking.passes import search_from, shrink
 from sim.shrinking.search import Progress, Shrunk, broken_id
-from sim.tables.scenario import Scenario
-from sim.tables.toml_text import toml_of
-from sim.world import Options
 
 NOTHING_BROKE: Final = 3
 RUNS_MAX: Final = 400
@@ -93,7 +93,7 @@ def shrink_command(
     if is_json:
         say_json(_figures(found, paths))
     else:
-        click.echo(f"{found.promise_id} with {sizes_of(found)}, after {found.runs_count} runs")
+        click.echo(f"{found.invariant_id} with {sizes_of(found)}, after {found.runs_count} runs")
         for path in paths:
             click.echo(f"  {path}")
     if not is_whole:
@@ -103,7 +103,7 @@ def shrink_command(
 
 def _figures(found: Shrunk, paths: Sequence[Path]) -> dict[str, str | float | list[str]]:
     return {
-        "promise": found.promise_id,
+        "promise": found.invariant_id,
         "faults": found.strikes_count,
         "nodes": found.nodes_count,
         "messages": found.letters_count,
@@ -140,7 +140,7 @@ def _show(progress: Progress) -> None:
 
 def _write(found: Shrunk, original: Scenario, folder: Path) -> list[Path]:
     bug = found.options.bug
-    name = f"{original.name}_{bug or found.promise_id}_{found.options.seed}"
+    name = f"{original.name}_{bug or found.invariant_id}_{found.options.seed}"
     name = name.replace("-", "_").lower()
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -155,34 +155,34 @@ def _write(found: Shrunk, original: Scenario, folder: Path) -> list[Path]:
 def _test_of(found: Shrunk, file_name: str) -> str:
     """A test that runs as it is, beside the scenario.
 
-    It fails as long as the promise breaks; of a planted bug it holds that this one breaks it.
+    It fails as long as the invariant breaks; of a planted bug it holds that this one breaks it.
     """
-    options, promise = found.options, found.promise_id
+    options, invariant = found.options, found.invariant_id
     how = f"is_crypto_real={options.is_crypto_real}"
     if options.bug is None:
         test = f"""\
-def test_the_world_that_broke_{promise.lower()}_breaks_nothing_any_more() -> None:
+def test_the_world_that_broke_{invariant.lower()}_breaks_nothing_any_more() -> None:
     scenario = load_scenario(str(SCENARIO))
     options = Options(seed={options.seed}, {how})
     assert run_scenario(scenario, options).report.broken == []
 """
     else:
         test = f"""\
-def test_the_planted_bug_breaks_{promise.lower()}_and_without_it_nothing_breaks() -> None:
+def test_the_planted_bug_breaks_{invariant.lower()}_and_without_it_nothing_breaks() -> None:
     scenario = load_scenario(str(SCENARIO))
     planted = Options(seed={options.seed}, bug="{options.bug}", {how})
     broken = run_scenario(scenario, planted).report.broken
-    assert [each.id for each in broken] == ["{promise}"]
+    assert [each.id for each in broken] == ["{invariant}"]
     healthy = Options(seed={options.seed}, {how})
     assert run_scenario(scenario, healthy).report.broken == []
 """
-    return f'''"""A world that broke {promise}, as small as it gets."""
+    return f'''"""A world that broke {invariant}, as small as it gets."""
 
 from pathlib import Path
 
-from sim.running import run_scenario
-from sim.tables.scenario import load_scenario
-from sim.world import Options
+from sim.run.runner import run_scenario
+from sim.schema.scenario import load_scenario
+from sim.run.world import Options
 
 SCENARIO = Path(__file__).with_name("{file_name}")
 

@@ -9,25 +9,25 @@ from typing import Final, NoReturn
 import click
 
 from mesh.errors import UserError
-from sim.commands.exit_codes import BROKEN_PROMISE, INTERRUPTED
-from sim.commands.hunting import HEAD, SHRINKING_RUNS_MAX, Hunt, hunt_all
-from sim.commands.machines import say_json
-from sim.commands.options import PLANTS_A_BUG, known_bug, refuse_unheard
+from sim.bugs.bugs import BUGS
+from sim.commands.exit_codes import BROKEN_INVARIANT, INTERRUPTED
+from sim.commands.json_output import say_json
+from sim.commands.mutant_search import HEAD, SHRINKING_RUNS_MAX, MutantSearch, search_all
+from sim.commands.options import INJECTS_A_BUG, known_bug, refuse_unheard
 from sim.commands.progress import clear_line, duration, interruptible, is_watched, show_line
-from sim.corpus import SEEDS_MAX
-from sim.nodes.bugs import BUGS
-from sim.report import sometimes_text
-from sim.running import Request, scenario_of
+from sim.mutants.corpus import SEEDS_MAX
+from sim.run.report import sometimes_text
+from sim.run.runner import Request, scenario_of
+from sim.schema.settings import parse_settings
 from sim.sweeps.executors import DaskPool, Executor, LocalPool
 from sim.sweeps.points import Point, parse_seeds, points_of, shard_of
 from sim.sweeps.records import Record, RecordLog, commit_of_tree
 from sim.sweeps.summing_up import Summary, summary_of
 from sim.sweeps.sweeping import Progress, StopRules, recorded, sweep
-from sim.tables.settings import parse_settings
 
 LOCAL_CLUSTER: Final = "local"
 SEEDS_DEFAULT: Final = "0..9"
-HUNTED_WITH: Final = ("bugs", "bug", "runs", "seeds", "shard", "out", "is_json", "quiet")
+SEARCHED_WITH: Final = ("bugs", "bug", "runs", "seeds", "shard", "out", "is_json", "quiet")
 ITS_OWN: Final = "each bug has a ground of its own, and they are searched one after another."
 SHOWN_FAILURES_MAX: Final = 20
 BAR_WIDTH: Final = 30
@@ -58,7 +58,7 @@ Examples:
 @click.option("--set", "settings", multiple=True, metavar="PATH=V,V", help="Values in turn.")
 @click.option("--nodes", type=click.IntRange(2, 10_000), help="Nodes (default: the scenario's).")
 @click.option("--duration", type=float, help="Virtual seconds until people stop writing.")
-@click.option("--bug", metavar="NAME", callback=known_bug, help=PLANTS_A_BUG)
+@click.option("--bug", metavar="NAME", callback=known_bug, help=INJECTS_A_BUG)
 @click.option("--crypto", type=click.Choice(["real", "modelled"]), help="Default: by the nodes.")
 @click.option("--out", type=click.Path(path_type=Path), help="The log; with --bugs a folder.")
 @click.option("--jobs", type=click.IntRange(1, 256), default=2, show_default=True)
@@ -101,10 +101,10 @@ def sweep_command(
     What is in the log already is not run again. The exit code is 1 if a promise was broken or a
     run died.
     """
-    _refuse_what_is_not_meant(is_hunt=bugs, is_shrunk=runs > 0, dask=dask)
+    _refuse_what_is_not_meant(is_search=bugs, is_shrunk=runs > 0, dask=dask)
     click.get_current_context().with_resource(interruptible())
     if bugs:
-        _hunt([bug] if bug else list(BUGS), seeds, shard, out, runs, is_json=is_json, quiet=quiet)
+        _search([bug] if bug else list(BUGS), seeds, shard, out, runs, is_json=is_json, quiet=quiet)
     if scenario is None:
         raise click.UsageError("Name a scenario, or say --bugs.")
     try:
@@ -131,16 +131,16 @@ def sweep_command(
         click.echo(_text_of(summary))
     if not is_whole:
         sys.exit(INTERRUPTED)
-    sys.exit(BROKEN_PROMISE if summary.troubled else 0)
+    sys.exit(BROKEN_INVARIANT if summary.troubled else 0)
 
 
-def _refuse_what_is_not_meant(*, is_hunt: bool, is_shrunk: bool, dask: str | None) -> None:
-    if not is_hunt:
+def _refuse_what_is_not_meant(*, is_search: bool, is_shrunk: bool, dask: str | None) -> None:
+    if not is_search:
         refuse_unheard(["runs"], "without --bugs.")
     else:
         every = [parameter.name or "" for parameter in sweep_command.params]
         refuse_unheard(
-            [name for name in every if name not in HUNTED_WITH], f"with --bugs: {ITS_OWN}"
+            [name for name in every if name not in SEARCHED_WITH], f"with --bugs: {ITS_OWN}"
         )
         if not is_shrunk:
             refuse_unheard(["out"], "with --runs 0: nothing is made small, so nothing is kept.")
@@ -148,7 +148,7 @@ def _refuse_what_is_not_meant(*, is_hunt: bool, is_shrunk: bool, dask: str | Non
         refuse_unheard(["jobs"], "with the address of a cluster: it has the workers that it has.")
 
 
-def _hunt(
+def _search(
     bugs: Sequence[str],
     seeds: str | None,
     shard: str | None,
@@ -158,10 +158,10 @@ def _hunt(
     is_json: bool,
     quiet: bool,
 ) -> NoReturn:
-    hunts: list[Hunt] = []
+    searches: list[MutantSearch] = []
 
-    def tell(one: Hunt) -> None:
-        hunts.append(one)
+    def tell(one: MutantSearch) -> None:
+        searches.append(one)
         if not is_json:
             click.echo(one.line)
 
@@ -172,7 +172,7 @@ def _hunt(
             bugs = bugs[index - 1 :: count]
         if not is_json:
             click.echo(HEAD)
-        hunt_all(
+        search_all(
             bugs,
             seeds=tried,
             folder=folder,
@@ -184,12 +184,12 @@ def _hunt(
         raise click.UsageError(str(error)) from None
     except KeyboardInterrupt:
         if is_json:
-            say_json([one.row for one in hunts])
+            say_json([one.row for one in searches])
         click.echo("\nInterrupted. What was found before is above.", err=True)
         sys.exit(INTERRUPTED)
     if is_json:
-        say_json([one.row for one in hunts])
-    sys.exit(0 if all(one.is_complete for one in hunts) else BROKEN_PROMISE)
+        say_json([one.row for one in searches])
+    sys.exit(0 if all(one.is_complete for one in searches) else BROKEN_INVARIANT)
 
 
 def _run(
@@ -228,12 +228,12 @@ def _executor(dask: str | None, jobs: int, timeout_s: float) -> Executor:
 
 
 def _text_of(summary: Summary) -> str:
-    """For people."""
+    """For users."""
     lines = [
         f"{summary.runs} of {summary.of_runs} runs: {summary.passed} passed, "
         f"{summary.failed} broke a promise, {summary.dead} died",
     ]
-    lines += [f"  {promise:<4} {count}" for promise, count in summary.broken.items()]
+    lines += [f"  {invariant:<4} {count}" for invariant, count in summary.broken.items()]
     lines += [f"  {one.why}: {one.command}" for one in summary.troubled[:SHOWN_FAILURES_MAX]]
     if len(summary.troubled) > SHOWN_FAILURES_MAX:
         lines.append(f"  … and {len(summary.troubled) - SHOWN_FAILURES_MAX} more")

@@ -14,7 +14,7 @@ from mesh.effects import Announce
 from mesh.inputs import PeerGone, PeerSeen
 from sim.kernel.entropy import Draws
 from sim.kernel.loop import Loop
-from sim.network.virtual_network import Host, VirtualNetwork, address_of
+from sim.network.virtual_network import Endpoint, VirtualNetwork, address_of
 
 REPEAT_US: Final = 30_000_000
 LAPSE_US: Final = 120_000_000
@@ -55,7 +55,7 @@ class Discovery:
         self._draws = draws
         self._nodes: dict[int, _Named] = {}
 
-    def announce(self, host: Host, effect: Announce) -> None:
+    def announce(self, host: Endpoint, effect: Announce) -> None:
         """A node announces itself under a new name, and asks who is there."""
         named = self._nodes.setdefault(host.index, _Named())
         former, named.effect = named.effect, effect
@@ -72,7 +72,7 @@ class Discovery:
         first = EARLY_REPEATS_US[-1] + self._draws.below(REPEAT_US, host.index, self._loop.now)
         self._loop.after(first, partial(self._keep_up, host, host.incarnation, effect))
 
-    def forget(self, host: Host) -> None:
+    def forget(self, host: Endpoint) -> None:
         """A node crashed: it announces nothing and has heard nothing."""
         self._nodes.pop(host.index, None)
 
@@ -93,20 +93,20 @@ class Discovery:
         if named is not None and named.effect is not None:
             self._carry(owner, listener, named.effect)
 
-    def _repeat_after(self, delay: int, host: Host, effect: Announce) -> None:
+    def _repeat_after(self, delay: int, host: Endpoint, effect: Announce) -> None:
         self._loop.after(delay, partial(self._say, host, host.incarnation, effect))
 
-    def _say(self, host: Host, incarnation: int, effect: Announce) -> None:
+    def _say(self, host: Endpoint, incarnation: int, effect: Announce) -> None:
         """Say it once to all who have not heard it, if it still holds."""
         if self._holds(host, incarnation, effect):
             for other in self._network.reach.others(host.index):
                 self._carry(host.index, other, effect)
 
-    def _holds(self, host: Host, incarnation: int, effect: Announce) -> bool:
+    def _holds(self, host: Endpoint, incarnation: int, effect: Announce) -> bool:
         named = self._nodes.get(host.index)
         return named is not None and named.effect is effect and host.incarnation == incarnation
 
-    def _keep_up(self, host: Host, incarnation: int, effect: Announce) -> None:
+    def _keep_up(self, host: Endpoint, incarnation: int, effect: Announce) -> None:
         if self._holds(host, incarnation, effect):
             self._say(host, incarnation, effect)
             self._lapse(host)
@@ -143,7 +143,7 @@ class Discovery:
         else:
             self._loop.after(draws.below(rules.delay_max_us + 1, *packet, 5), heard)
 
-    def _hear(self, owner: int, host: Host, incarnation: int, effect: Announce) -> None:
+    def _hear(self, owner: int, host: Endpoint, incarnation: int, effect: Announce) -> None:
         hearing = self._nodes.get(host.index)
         if hearing is None or host.incarnation != incarnation:
             return
@@ -170,7 +170,7 @@ class Discovery:
             del hearing.heard[owner]
             self._network.host(listener).put(PeerGone(instance))
 
-    def _lapse(self, host: Host) -> None:
+    def _lapse(self, host: Endpoint) -> None:
         """Forget whom this node has not heard for long."""
         heard = self._nodes[host.index].heard
         limit = self._loop.now - LAPSE_US

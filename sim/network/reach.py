@@ -1,7 +1,7 @@
 """Who reaches whom: over common networks, by radio, and through what lies between.
 
 Three things keep a packet from a node that stands on the same network: the two are out of reach of
-each other, the line between them is clogged, or a cut blocks it.
+each other, the wire between them is clogged, or a cut blocks it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,7 +10,7 @@ from sim.network.cuts import Cut, Sides
 
 
 class Reach:
-    """The ground of one world as it is now. `members[n]` lists who stands on network n."""
+    """The layout of one world as it is now. `members[n]` lists who stands on network n."""
 
     def __init__(
         self,
@@ -47,7 +47,7 @@ class Reach:
 
     @property
     def is_cut(self) -> bool:
-        """Whether any cut lies there, or a line is clogged."""
+        """Whether any cut lies there, or a wire is clogged."""
         return bool(self._cuts or self._clogs)
 
     def sides(self) -> list[int] | None:

@@ -18,7 +18,7 @@ from typing import Final, Protocol
 from mesh.ids import LinkId
 from mesh.inputs import BytesReceived, Connected, Disconnected, Input
 from sim.kernel.loop import Loop
-from sim.network.lines import RETRANSMIT_US, Line, Passage, StreamRules
+from sim.network.wires import RETRANSMIT_US, Passage, StreamRules, Wire
 
 CHUNK_BYTES_MAX: Final = 64 * 1024
 """What a driver reads at once."""
@@ -30,16 +30,24 @@ CLOSING_US: Final = 2_000_000
 """How long a closing end waits for a peer that takes nothing."""
 
 
-class StreamHost(Protocol):
+class EndpointStreams(Protocol):
+    """What a stream knows of all streams at the node at its end."""
+
+    def next_link(self) -> LinkId: ...
+    def hold(self, end: "End") -> None: ...
+    def sent(self, link: LinkId, count: int) -> None: ...
+    def release(self, link: LinkId) -> None: ...
+
+
+class StreamEndpoint(Protocol):
     """What a stream knows of the node at its end."""
 
     index: int
     is_up: bool
 
+    @property
+    def streams(self) -> EndpointStreams: ...
     def put(self, happened: Input) -> None: ...
-    def next_link(self) -> LinkId: ...
-    def sent(self, link: LinkId, count: int) -> None: ...
-    def release(self, link: LinkId) -> None: ...
 
 
 class StreamCounters(Protocol):
@@ -74,10 +82,10 @@ class _Wire:
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """One direction of a stream: who writes, over which line and uplink, how far it is."""
+    """One direction of a stream: who writes, over which wire and uplink, how far it is."""
 
-    host: StreamHost
-    line: Line
+    host: StreamEndpoint
+    direction: Wire
     uplink: Uplink
     latency_us: int
 
@@ -89,7 +97,7 @@ class End:
         self._wire = wire
         self._way = way
         self.host = way.host
-        self.link = way.host.next_link()
+        self.link = way.host.streams.next_link()
         self.is_held = True
         self.is_stalled = False
         self._is_known = False
@@ -147,7 +155,7 @@ class End:
             if self._is_known:
                 self.host.put(Disconnected(self.link))
             else:
-                self.host.release(self.link)
+                self.host.streams.release(self.link)
             self._end_if_over()
 
     def crash(self, *, is_silent: bool) -> None:
@@ -176,7 +184,7 @@ class End:
         if not self.is_stalled or self._is_abandoned:
             return
         self.is_stalled = False
-        self._leaves_at = self._wire.loop.now + self._way.line.pause_us(RETRANSMIT_US)
+        self._leaves_at = self._wire.loop.now + self._way.direction.pause_us(RETRANSMIT_US)
         for end in (self, self.peer):
             if not end.is_stalled and not end.peer.is_stalled:
                 end.send_again()
@@ -236,16 +244,16 @@ class End:
         size = len(chunk)
         wire.counters.bytes_sent += size
         wire.counters.chunks_sent += 1
-        passage = way.line.pass_on(size, now)
+        passage = way.direction.pass_on(size, now)
         delay = way.latency_us + passage.delay_us + self._overflow_us(size, now)
         wire.counters.retransmissions += passage.retransmissions_count
         way.uplink.busy_until = max(way.uplink.busy_until, now) + wire.rules.wire_us(size)
         trickled_at = max(self._leaves_at, now) + passage.slow_us
         leaves_at = self._leaves_at = max(trickled_at, way.uplink.busy_until)
         if leaves_at - now <= wire.loop.tick_us:
-            self.host.sent(self.link, size)
+            self.host.streams.sent(self.link, size)
         else:
-            wire.loop.at(leaves_at, partial(self.host.sent, self.link, size))
+            wire.loop.at(leaves_at, partial(self.host.streams.sent, self.link, size))
         arrives_at = max(leaves_at + delay, passage.not_before)
         if self.peer.is_held:
             self._deliver(chunk, arrives_at, passage)

@@ -47,3 +47,20 @@ class StreamTable:
             return list(self.live.items())
         numbers = {number: None for node in nodes for number in self.by_node.get(node, ())}
         return [(number, self.live[number]) for number in numbers]
+
+    def links(self) -> list[tuple[int, int]]:
+        """The pairs of nodes between which a stream stands that both hold and nothing stalls."""
+        return [
+            (stream.near.host.index, stream.far.host.index)
+            for stream in self.live.values()
+            if all(end.is_held and not end.is_stalled for end in stream.ends)
+        ]
+
+    def latencies_us(self) -> dict[tuple[int, int], int]:
+        """(from, to) -> how long a wire takes, of each direction of these links."""
+        return {
+            (end.host.index, end.peer.host.index): end.latency_us
+            for stream in self.live.values()
+            for end in stream.ends
+            if all(each.is_held and not each.is_stalled for each in stream.ends)
+        }

@@ -17,14 +17,14 @@ from mesh.effects import Dial
 from mesh.ids import Address
 from mesh.inputs import Connected, DialFailed, NetworkChanged
 from mesh.limits import DIAL_TIMEOUT_MS
+from sim.invariants.invariants import S18, BrokenInvariant
 from sim.kernel.entropy import Draws
 from sim.kernel.loop import Loop
 from sim.network.cuts import Cut, Sides, Silence
-from sim.network.lines import Line, Spell, StreamRules, line_key
 from sim.network.reach import Reach
-from sim.network.stream import End, StreamHost, Uplink, Way, connect
+from sim.network.stream import StreamEndpoint, Uplink, Way, connect
 from sim.network.stream_table import JoinedEnds, StreamTable
-from sim.promised.promises import S18, BrokenPromise
+from sim.network.wires import Spell, StreamRules, Wire, wire_key
 
 PORT: Final = 41_730
 FIRST_CALLING_PORT: Final = 49_152
@@ -32,15 +32,13 @@ RESET_NOTICE_US: Final = 50_000
 """How long a reset takes to be noticed at most."""
 
 
-class Host(StreamHost, Protocol):
+class Endpoint(StreamEndpoint, Protocol):
     """What the network knows of a node.
 
     `incarnation` counts restarts: what was meant for an earlier life does not reach a later one.
     """
 
     incarnation: int
-
-    def hold(self, end: End) -> None: ...
 
 
 @dataclass(slots=True)
@@ -85,13 +83,13 @@ class VirtualNetwork:
         self.reach = Reach(networks, near)
         self._seed = seed
         self._resets = Draws(seed, "resets")
-        self._lines: dict[tuple[int, int], Line] = {}
+        self._wires: dict[tuple[int, int], Wire] = {}
         self._uplinks: dict[int, Uplink] = {}
         self.spells_of: Callable[[int, int], Sequence[Spell]] = _no_spells
-        """What befalls a line from one node to another, asked once when it is made."""
+        """The spells of a wire from one node to another, asked once when it is made."""
 
-        self._streams = StreamTable()
-        self._hosts: dict[int, Host] = {}
+        self.streams = StreamTable()
+        self._hosts: dict[int, Endpoint] = {}
         self._calling_ports: dict[int, int] = {}
         self._places: dict[str, tuple[int, int]] = {}
         self.counters = NetworkCounters()
@@ -103,15 +101,15 @@ class VirtualNetwork:
             for network in each:
                 self._places[address_of(node, network).host] = (node, network)
 
-    def add(self, host: Host) -> None:
+    def add(self, host: Endpoint) -> None:
         """Plug a node in; it listens while it is up."""
         self._hosts[host.index] = host
 
-    def host(self, node: int) -> Host:
+    def host(self, node: int) -> Endpoint:
         """A node that was plugged in."""
         return self._hosts[node]
 
-    def dial(self, host: Host, effect: Dial) -> None:
+    def dial(self, host: Endpoint, effect: Dial) -> None:
         """Open a stream: it stands after one round trip, or fails as a TCP dial fails."""
         self.counters.dials += 1
         place = self._places.get(effect.address.host)
@@ -121,8 +119,8 @@ class VirtualNetwork:
         if place is None or place[1] not in self.reach.networks_of(host.index):
             self._loop.after(0, partial(self._fail, host, host.incarnation, effect, "no route"))
         else:
-            there = self._line(host.index, place[0]).latency_us()
-            back = self._line(place[0], host.index).latency_us()
+            there = self._wire(host.index, place[0]).latency_us()
+            back = self._wire(place[0], host.index).latency_us()
             answer = partial(self._answer, host, host.incarnation, effect, place, (there, back))
             self._loop.after(there + back, answer)
 
@@ -131,7 +129,7 @@ class VirtualNetwork:
     def cut(self, cut: Cut, *, reset_share: float = 0) -> int:
         """Put a cut between nodes, resetting so many of the streams that it blocks both ways."""
         number = self.reach.put(cut)
-        for stream_number, stream in self._streams.of(_touched(cut)):
+        for stream_number, stream in self.streams.of(_touched(cut)):
             one, other = (end.host.index for end in stream.ends)
             is_blocked = [cut.blocks(one, other), cut.blocks(other, one)]
             is_reset = self._resets.fraction(one, other, self._loop.now) < reset_share
@@ -150,7 +148,7 @@ class VirtualNetwork:
         else:
             cut = self.reach.take(number)
             touched = [] if cut is None else _touched(cut)
-        for _, stream in self._streams.of(touched):
+        for _, stream in self.streams.of(touched):
             self._look_at(stream)
 
     def partition(self, sides: Mapping[int, int], *, reset_share: float) -> None:
@@ -170,7 +168,7 @@ class VirtualNetwork:
     def gather(self) -> None:
         """From now on everybody reaches all on their networks."""
         self.reach.gather()
-        for _, stream in self._streams.of(None):
+        for _, stream in self.streams.of(None):
             self._look_at(stream)
 
     def move(self, node: int, networks: Sequence[int]) -> None:
@@ -183,7 +181,7 @@ class VirtualNetwork:
             del self._places[address_of(node, network).host]
         for network in networks:
             self._places[address_of(node, network).host] = (node, network)
-        for _, stream in self._streams.of([node]):
+        for _, stream in self.streams.of([node]):
             if stream.network in left:
                 for end in stream.ends:
                     end.abandon()
@@ -212,26 +210,9 @@ class VirtualNetwork:
                 end.abandon()
         return len(forgotten)
 
-    def links(self) -> list[tuple[int, int]]:
-        """The pairs of nodes between which a stream stands that both hold and nothing stalls."""
-        return [
-            (stream.near.host.index, stream.far.host.index)
-            for stream in self._streams.live.values()
-            if all(end.is_held and not end.is_stalled for end in stream.ends)
-        ]
-
-    def latencies_us(self) -> dict[tuple[int, int], int]:
-        """(from, to) -> how long a line takes, of each direction of these links."""
-        return {
-            (end.host.index, end.peer.host.index): end.latency_us
-            for stream in self._streams.live.values()
-            for end in stream.ends
-            if all(each.is_held and not each.is_stalled for each in stream.ends)
-        }
-
     def require_conservation(self) -> None:
         """S18: every chunk that was sent arrived, was dropped, or is on its way."""
-        streams = self._streams.live.values()
+        streams = self.streams.live.values()
         flying = sum(end.chunks_on_their_way for stream in streams for end in stream.ends)
         counters = self.counters
         accounted = counters.chunks_delivered + counters.chunks_dropped + flying
@@ -240,14 +221,14 @@ class VirtualNetwork:
                 f"{counters.chunks_sent} chunks were sent; {counters.chunks_delivered} arrived, "
                 f"{counters.chunks_dropped} were dropped, {flying} are on their way"
             )
-            raise BrokenPromise(S18, detail)
+            raise BrokenInvariant(S18, detail)
 
     # --- Inside -------------------------------------------------------------------------------
 
     def _between(self, one: int, other: int) -> list[JoinedEnds]:
         return [
             stream
-            for _, stream in self._streams.of([one])
+            for _, stream in self.streams.of([one])
             if other in (stream.near.host.index, stream.far.host.index)
         ]
 
@@ -272,7 +253,7 @@ class VirtualNetwork:
 
     def _answer(
         self,
-        host: Host,
+        host: Endpoint,
         incarnation: int,
         effect: Dial,
         place: tuple[int, int],
@@ -294,50 +275,50 @@ class VirtualNetwork:
             calling = Address(address_of(host.index, network).host, self._next_port(host.index))
             self._connect(host, effect, self._hosts[target], calling, network, latencies)
 
-    def _fail(self, host: Host, incarnation: int, effect: Dial, reason: str) -> None:
+    def _fail(self, host: Endpoint, incarnation: int, effect: Dial, reason: str) -> None:
         if host.is_up and host.incarnation == incarnation:
             host.put(DialFailed(effect.dial, reason))
 
     def _connect(
         self,
-        host: Host,
+        host: Endpoint,
         effect: Dial,
-        target: Host,
+        target: Endpoint,
         calling: Address,
         network: int,
         latencies: tuple[int, int],
     ) -> None:
         """Both ends exist from here on; the listener hears of it half a round trip later."""
         self.counters.streams += 1
-        number = self._streams.next_number
-        self._streams.next_number += 1
+        number = self.streams.next_number
+        self.streams.next_number += 1
         there, back = latencies
         near, far = connect(
             loop=self._loop,
             rules=self._rules,
             counters=self.counters,
             ways=(self._way(host, target, there), self._way(target, host, back)),
-            ended=partial(self._streams.end, number),
+            ended=partial(self.streams.end, number),
         )
-        self._streams.add(number, JoinedEnds(near, far, network))
-        host.hold(near)
-        target.hold(far)
+        self.streams.add(number, JoinedEnds(near, far, network))
+        host.streams.hold(near)
+        target.streams.hold(far)
         near.arrive_at(self._loop.now, Connected(near.link, effect.dial, effect.address))
         far.arrive_at(self._loop.now + there, Connected(far.link, None, calling))
 
-    def _way(self, sender: Host, receiver: Host, latency_us: int) -> Way:
+    def _way(self, sender: Endpoint, receiver: Endpoint, latency_us: int) -> Way:
         uplink = Uplink()
         if self._rules.is_uplink_shared:
             uplink = self._uplinks.setdefault(sender.index, uplink)
-        return Way(sender, self._line(sender.index, receiver.index), uplink, latency_us)
+        return Way(sender, self._wire(sender.index, receiver.index), uplink, latency_us)
 
-    def _line(self, sender: int, receiver: int) -> Line:
-        line = self._lines.get((sender, receiver))
-        if line is None:
-            key = line_key(self._seed, sender, receiver)
-            line = self._lines[sender, receiver] = Line(self._rules, key)
-            line.spells = tuple(self.spells_of(sender, receiver))
-        return line
+    def _wire(self, sender: int, receiver: int) -> Wire:
+        wire = self._wires.get((sender, receiver))
+        if wire is None:
+            key = wire_key(self._seed, sender, receiver)
+            wire = self._wires[sender, receiver] = Wire(self._rules, key)
+            wire.spells = tuple(self.spells_of(sender, receiver))
+        return wire
 
     def _next_port(self, node: int) -> int:
         port = self._calling_ports.get(node, FIRST_CALLING_PORT)
@@ -351,7 +332,7 @@ def _touched(cut: Cut) -> Sequence[int] | None:
 
 
 def _no_spells(sender: int, receiver: int) -> Sequence[Spell]:
-    """Nothing befalls any line."""
+    """No wire has any spell."""
     return ()
 
 

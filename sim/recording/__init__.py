@@ -1,1 +1,1 @@
-"""What is kept of a run beyond its verdict, and how it is shown, where a person asks for it."""
+"""What is kept of a run beyond its verdict, and how it is shown, where a user asks for it."""

@@ -8,7 +8,7 @@
 | `metrics.json` | the report |
 | `observed.json` | what was seen of the world while it ran |
 | `events.mp` | the trace, a record at a time |
-| `failure.json` | which promise broke, where and when, and how to repeat it; only if one did |
+| `failure.json` | which invariant broke, where and when, and how to repeat it; only if one did |
 | `report.html` | all of it to look at; works from disk, without a network |
 """
 
@@ -25,12 +25,12 @@ from mesh.errors import UserError
 from sim.recording.observing import Observed, Observer, head_of
 from sim.recording.page import page_of
 from sim.recording.trace_file import RecordedTrace
-from sim.report import Report
-from sim.running import run_scenario
+from sim.run.report import Report
+from sim.run.runner import run_scenario
+from sim.run.world import Options, World
+from sim.schema.scenario import Scenario, parse_scenario
+from sim.schema.toml_text import toml_of
 from sim.sweeps.records import commit_of_tree
-from sim.tables.scenario import Scenario, parse_scenario
-from sim.tables.toml_text import toml_of
-from sim.world import Options, World
 
 TRACE_FILE: Final = "events.mp"
 METRICS_FILE: Final = "metrics.json"
@@ -60,7 +60,7 @@ class Meta(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Failure(msgspec.Struct, frozen=True, kw_only=True):
-    """A broken promise and how to come back to it."""
+    """A broken invariant and how to come back to it."""
 
     id: str
     promise: str
@@ -109,7 +109,7 @@ def _record(
             progress(world)
 
         ran = run_scenario(
-            scenario, options, look, command=command, trace=trace, watching=observer.watching
+            scenario, options, look, command=command, trace=trace, observing=observer.observing
         )
     meta = Meta(
         seed=options.seed,

@@ -15,10 +15,10 @@ from mesh.ids import EnvelopeId, Instant, LinkId
 from mesh.replication.seen_sets import Element
 from mesh.replication.spreading import Spreading
 from sim.kernel.trace import NOBODY
+from sim.patching import Patch, patched
 from sim.recording.trace_file import Head, RecordedTrace
-from sim.report import befallen
-from sim.swapping import Swap, swapped
-from sim.world import World
+from sim.run.report import injected_faults
+from sim.run.world import World
 
 SCHEMA: Final = 1
 ENVELOPES_MAX: Final = 60
@@ -66,7 +66,7 @@ class NodeEvent(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Strike(msgspec.Struct, frozen=True, array_like=True):
-    """Within one second something befell the world, `times` times."""
+    """Within one second a fault happened in the world, `times` times."""
 
     at_us: int
     kind: str
@@ -99,7 +99,7 @@ class Observed(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Observer:
-    """Watches one world; make it with the trace that the world is given."""
+    """Observes one world; make it with the trace that the world is given."""
 
     def __init__(self, trace: RecordedTrace) -> None:
         self._trace = trace
@@ -110,13 +110,13 @@ class Observer:
         self._is_up: dict[int, bool] = {}
         self._samples: list[Sample] = []
         self._strikes: list[Strike] = []
-        self._befallen: dict[str, int] = {}
+        self._injected: dict[str, int] = {}
         self._every = 1
         self._seconds = 0
         self._world: World | None = None
 
     @contextlib.contextmanager
-    def watching(self, world: World) -> Iterator[None]:
+    def observing(self, world: World) -> Iterator[None]:
         """While inside, what enters engines and what leaves them is seen."""
         self._world = world
         accepted = Spreading.accepted
@@ -134,7 +134,7 @@ class Observer:
             observer._entered(id_, element, link)
             accepted(spreading, id_, element, link, now, is_new=is_new)
 
-        with swapped(Swap(Spreading, "accepted", seen)):
+        with patched(Patch(Spreading, "accepted", seen)):
             yield
 
     def look(self, world: World) -> None:
@@ -148,11 +148,11 @@ class Observer:
         if self._seconds % self._every:
             return
         backlog = [0] * len(world.nodes)
-        for letter in world.ledger.outstanding():
-            backlog[letter.recipient] += 1
+        for message in world.message_log.outstanding():
+            backlog[message.recipient] += 1
         sides = world.network.reach.sides()
         parts = None if sides is None else sides[: len(world.nodes)]
-        self._samples.append(Sample(now, parts, backlog, dict(world.watch.frames.bytes)))
+        self._samples.append(Sample(now, parts, backlog, dict(world.observers.frames.bytes)))
         if len(self._samples) >= SAMPLES_MAX:
             self._samples = self._samples[1::2]
             self._every *= 2
@@ -160,10 +160,10 @@ class Observer:
     def observed(self, world: World) -> Observed:
         """All that was seen."""
         latencies: dict[str, list[int]] = {}
-        for letter in world.ledger.letters:
-            if letter.delivered_at is not None:
-                phase = world.faults.phase_of(letter)
-                latencies.setdefault(phase, []).append(letter.delivered_at - letter.asked_at)
+        for message in world.message_log.messages:
+            if message.delivered_at is not None:
+                phase = world.faults.phase_of(message)
+                latencies.setdefault(phase, []).append(message.delivered_at - message.asked_at)
         return Observed(
             schema=SCHEMA,
             nodes=len(world.nodes),
@@ -183,7 +183,7 @@ class Observer:
     def _entered(self, id_: EnvelopeId, element: Element, link: LinkId | None) -> None:
         followed = self._followed.get(id_)
         if followed is None:
-            is_written = self._world is not None and self._world.correspondence.planned_count > 0
+            is_written = self._world is not None and self._world.mail_workload.planned_count > 0
             if link is not None or not is_written or len(self._followed) >= ENVELOPES_MAX:
                 return
         row = self._trace.last_rows[-1]
@@ -201,16 +201,16 @@ class Observer:
 
     def _note_strikes(self, world: World, now: int) -> None:
         if len(self._strikes) < STRIKES_MAX:
-            counts = befallen(world)
+            counts = injected_faults(world)
             for kind, count in counts.items():
-                times = count - self._befallen.get(kind, 0)
+                times = count - self._injected.get(kind, 0)
                 if times:
                     self._strikes.append(Strike(now, kind, times))
-            self._befallen = counts
+            self._injected = counts
 
     def _note_links(self, world: World, now: int) -> None:
         standing = dict.fromkeys(
-            (min(one, other), max(one, other)) for one, other in world.network.links()
+            (min(one, other), max(one, other)) for one, other in world.network.streams.links()
         )
         if len(self._links) < LINK_EVENTS_MAX:
             for pair in standing:

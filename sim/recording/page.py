@@ -5,10 +5,10 @@ from typing import Final
 
 import msgspec
 
+from sim.recording.downsampling import thinned
 from sim.recording.observing import Observed
-from sim.recording.thinning import thinned
-from sim.report import Report
-from sim.tables.marks import MARKS
+from sim.run.report import Report
+from sim.schema.coverage_goals import COVERAGE_GOALS
 
 _FOLDER: Final = files("sim.recording") / "page_files"
 LATENCIES_MAX: Final = 400
@@ -30,7 +30,7 @@ class Shown(msgspec.Struct, frozen=True, kw_only=True):
     observed: Observed
     baseline_us: dict[str, list[int]]
     marks: dict[str, str]
-    """What each mark means."""
+    """What each goal means."""
 
     thinned: list[str]
     """What is not drawn in full, each in words."""
@@ -45,7 +45,7 @@ def page_of(report: Report, observed: Observed, baseline: Observed | None = None
             latencies_us=_few(observed.latencies_us),
             last_rows=observed.last_rows[-ROWS_SHOWN:],
         ),
-        marks=dict(MARKS),
+        marks=dict(COVERAGE_GOALS),
         baseline_us={} if baseline is None else _few(baseline.latencies_us),
         thinned=[],
     )

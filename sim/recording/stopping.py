@@ -1,13 +1,13 @@
-"""A run again, up to one of its records: there a person may look around in it."""
+"""A run again, up to one of its records: there a user may look around in it."""
 
 from contextlib import suppress
 from dataclasses import dataclass
 
+from sim.invariants.invariants import BrokenInvariant
 from sim.kernel.trace import NOBODY, Trace
-from sim.promised.promises import BrokenPromise
-from sim.reached import run_to_verdict
-from sim.tables.scenario import Scenario
-from sim.world import Options, World
+from sim.run.verdict import run_to_verdict
+from sim.run.world import Options, World
+from sim.schema.scenario import Scenario
 
 
 class Reached(Exception):
@@ -33,21 +33,21 @@ class StoppingTrace(Trace):
 
 @dataclass(frozen=True, slots=True)
 class Replayed:
-    """What a run came to: the record that was asked for, a broken promise, or its end."""
+    """What a run came to: the record that was asked for, a broken invariant, or its end."""
 
     world: World
     reached: tuple[int, str, int, int] | None = None
-    broken: BrokenPromise | None = None
+    broken: BrokenInvariant | None = None
 
 
 def replay(scenario: Scenario, options: Options, until: int) -> Replayed:
     """Run up to the record `until`, if nothing breaks before."""
     trace = StoppingTrace(until)
     world = World(scenario, options, trace)
-    broken: BrokenPromise | None = None
+    broken: BrokenInvariant | None = None
     try:
         with suppress(Reached):
             run_to_verdict(world, lambda world: None)
-    except BrokenPromise as error:
+    except BrokenInvariant as error:
         broken = error
     return Replayed(world, trace.reached, broken)

@@ -1,4 +1,4 @@
-"""A trace as text for people, and as the JSON that Perfetto and Chrome's tracing page open.
+"""A trace as text for users, and as the JSON that Perfetto and Chrome's tracing page open.
 
 The JSON is the Trace Event Format: a thread for each node, an instant event for each record, and a
 flow from the record that wrote bytes to the one that received them.

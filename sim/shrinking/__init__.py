@@ -1,1 +1,1 @@
-"""From a run that breaks a promise to the smallest world that still breaks it."""
+"""From a run that breaks an invariant to the smallest world that still breaks it."""

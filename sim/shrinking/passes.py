@@ -1,11 +1,11 @@
-"""What is tried to be left out of a world that breaks a promise, in which order.
+"""What is tried to be left out of a world that breaks an invariant, in which order.
 
 First what a run need not wait for, since every later run gains by it: what comes after the failure,
-and the times of probes and rest. Then nodes, for small worlds run fast; then ddmin over what befell
-and over what people wrote; at last numbers are made plain: shorter times, no loss, no jitter, no
+and the times of probes and rest. Then nodes, for small worlds run fast; then ddmin over the faults
+and over what users wrote; at last numbers are made plain: shorter times, no loss, no jitter, no
 table of which nothing is left. Rounds of all passes follow one another
 until one makes nothing smaller. Every fate has a stream of chance of its own
-(`sim.tables.scenario.Only`), so what is left out does not shift the rest; where leaving out does
+(`sim.schema.scenario.Only`), so what is left out does not shift the rest; where leaving out does
 shift something (fewer nodes in all), the run says whether it matters.
 """
 
@@ -16,13 +16,13 @@ from typing import Final
 
 import msgspec
 
-from sim.running import Ran
+from sim.run.runner import Ran
+from sim.run.world import World
+from sim.schema.cut_tables import Partitions, Swizzles
+from sim.schema.fault_tables import Halves, LeftOut
+from sim.schema.scenario import Only, Scenario
 from sim.shrinking.ddmin import ddmin, trim
 from sim.shrinking.search import Search, Shrunk, Watching, broken_id
-from sim.tables.cut_tables import Partitions, Swizzles
-from sim.tables.fault_tables import Halves, LeftOut
-from sim.tables.scenario import Only, Scenario
-from sim.world import World
 
 NODES_MIN: Final = 2
 NODES_KEPT_AT_FIRST: Final = 8
@@ -30,17 +30,17 @@ SETTLES_S: Final = (10.0, 30.0, 90.0)
 SHORTEST_S: Final = 1.0
 LETTERS_FEW: Final = 32
 PARTS_MAX: Final = 16
-"""Of more letters not each is tried alone: where a long conversation matters, most of it does."""
+"""Of more messages not each is tried alone: where a long conversation matters, most of it does."""
 
 ROUNDS_MAX: Final = 4
 """Of all passes; the second mostly finds what the first made possible, a third hardly ever."""
 
 
 def search_from(
-    ran: Ran, watching: Watching, *, runs_max: int, promise_id: str | None = None
+    ran: Ran, watching: Watching, *, runs_max: int, invariant_id: str | None = None
 ) -> Search:
     """A search that begins at a failed run, for what it broke."""
-    broken = promise_id or broken_id(ran)
+    broken = invariant_id or broken_id(ran)
     assert broken is not None, "only what failed can be shrunk"
     return Search(broken, ran, runs_max, watching)
 
@@ -67,8 +67,8 @@ def shrink(search: Search) -> Shrunk:
 def _end_sooner(search: Search) -> None:
     """Nobody writes after what must never happen has happened, and nothing is waited for in vain.
 
-    How long a world is given to settle is what liveness promises, and is left alone for it: of a
-    world without any time every such promise breaks.
+    How long a world is given to settle is what liveness invariants, and is left alone for it: of a
+    world without any time every such invariant breaks.
     """
     replace = msgspec.structs.replace
     for nothing in ({"rest_s": 0.0}, {"probe_s": 0.0, "renew_after_probes": 0}):
@@ -85,20 +85,20 @@ def _end_sooner(search: Search) -> None:
             break
 
 
-def _drop_hostile(search: Search) -> None:
+def _drop_adversaries(search: Search) -> None:
     for table in search.scenario.hostile:
         rest = tuple(one for one in search.scenario.hostile if one != table)
         search.is_still_broken(msgspec.structs.replace(search.scenario, hostile=rest))
     for number in range(len(search.scenario.hostile)):
-        count = search.world.troop.count
+        count = search.world.adversaries.count
         while count > len(search.scenario.hostile):
             tables = list(search.scenario.hostile)
             fewer = msgspec.structs.replace(tables[number], share=tables[number].share / 2)
             tables[number] = fewer
             smaller = msgspec.structs.replace(search.scenario, hostile=tuple(tables))
-            if not search.is_still_broken(smaller) or search.world.troop.count == count:
+            if not search.is_still_broken(smaller) or search.world.adversaries.count == count:
                 break
-            count = search.world.troop.count
+            count = search.world.adversaries.count
 
 
 def _drop_most_nodes(search: Search) -> None:
@@ -108,7 +108,7 @@ def _drop_most_nodes(search: Search) -> None:
         return
     broken = search.best.report.broken[0].node
     first = 0 if broken is None or broken not in nodes else nodes.index(broken)
-    friends = search.world.people.person_at(nodes[first]).friends
+    friends = search.world.users.user_at(nodes[first]).friends
     ordered = [nodes[first], *friends, *nodes[first + 1 :], *nodes[:first]]
     near = list(dict.fromkeys(node for node in ordered if node in nodes))
     count = NODES_KEPT_AT_FIRST
@@ -135,20 +135,20 @@ def _drop_nodes(search: Search) -> None:
     ddmin(_present(search.world), is_enough)
 
 
-def _drop_letters(search: Search) -> None:
-    """Of many letters first those of whole authors, then the last and the first ones."""
+def _drop_messages(search: Search) -> None:
+    """Of many messages first those of whole authors, then the last and the first ones."""
 
     def is_enough(letters: list[int]) -> bool:
         return search.is_still_broken(_with_only(search.scenario, letters=tuple(letters)))
 
     letters = _letters(search.world)
     if len(letters) > LETTERS_FEW and not is_enough([]):
-        authors = search.world.correspondence.authors
+        authors = search.world.mail_workload.authors
 
         def are_enough(chosen: list[int]) -> bool:
-            return is_enough([letter for letter in letters if authors.get(letter) in chosen])
+            return is_enough([message for message in letters if authors.get(message) in chosen])
 
-        if is_enough([letter for letter in letters if letter in authors]):
+        if is_enough([message for message in letters if message in authors]):
             ddmin(list(dict.fromkeys(authors.values())), are_enough)
         trim(_letters(search.world), is_enough)
     letters = _letters(search.world)
@@ -205,8 +205,8 @@ def _present(world: World) -> list[int]:
 
 
 def _letters(world: World) -> list[int]:
-    """What people are drawn to write and are left to."""
-    planned = world.correspondence.planned_count
+    """What users are drawn to write and are left to."""
+    planned = world.mail_workload.planned_count
     letters = world.scenario.only.letters
     return [number for number in range(planned) if letters is None or number in letters]
 
@@ -218,7 +218,7 @@ def _writing_until(scenario: Scenario, ends_s: float) -> Scenario:
 
 
 def _table_of(strike: str) -> int:
-    """The number of the table of faults by which something befell."""
+    """The number of the table of faults by which one happened."""
     return int(strike.partition("/")[0])
 
 
@@ -266,11 +266,11 @@ PASSES: Final = (
     _Pass("time after it", _end_sooner, _few),
     _Pass("nodes", _drop_most_nodes, _few),
     _Pass("nodes", _drop_nodes, lambda world: _tries_of(len(world.present))),
-    _Pass("hostile nodes", _drop_hostile, lambda world: world.troop.count),
+    _Pass("hostile nodes", _drop_adversaries, lambda world: world.adversaries.count),
     _Pass("faults", _drop_strikes, lambda world: _tries_of(len(world.strikes))),
     _Pass("tables", _drop_tables, lambda world: len(world.scenario.faults)),
     _Pass("time to write", _write_shorter, _few),
-    _Pass("messages", _drop_letters, lambda world: _tries_of(len(_letters(world)))),
+    _Pass("messages", _drop_messages, lambda world: _tries_of(len(_letters(world)))),
     _Pass("time apart", _cut_shorter, lambda world: len(world.scenario.faults)),
     _Pass("losses", _smooth, lambda world: 3),
     _Pass("nodes", _count_nodes, lambda world: 1),

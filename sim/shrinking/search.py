@@ -1,8 +1,8 @@
 """The search for a smaller world: what was tried, what still breaks, and how long it may take.
 
-A smaller world counts if the *same promise* breaks, not merely any. A world can become so short
-or so sparse that it breaks a promise for a reason of its own; where a bug was planted there is a
-sure sign of that, and it is asked for: without the bug the smaller world must keep every promise.
+A smaller world counts if the *same invariant* breaks, not merely any. A world can become so short
+or so sparse that it breaks an invariant for a reason of its own; where a bug was planted there is a
+sure sign of that, and it is asked for: without the bug the smaller world must keep every invariant.
 """
 
 from collections import deque
@@ -12,9 +12,9 @@ from typing import Final
 
 import msgspec
 
-from sim.running import Ran, run_scenario
-from sim.tables.scenario import Scenario
-from sim.world import Options, World
+from sim.run.runner import Ran, run_scenario
+from sim.run.world import Options, World
+from sim.schema.scenario import Scenario
 
 RECENT_RUNS: Final = 8
 """Worlds grow smaller and so runs shorter: what is left is guessed from the latest."""
@@ -22,11 +22,11 @@ RECENT_RUNS: Final = 8
 
 @dataclass(frozen=True, slots=True)
 class Shrunk:
-    """The smallest world that was found, with the promise that it breaks."""
+    """The smallest world that was found, with the invariant that it breaks."""
 
     scenario: Scenario
     options: Options
-    promise_id: str
+    invariant_id: str
     strikes_count: int
     nodes_count: int
     """All that were ever switched on: second machines and hostile ones are among them."""
@@ -54,15 +54,15 @@ Watching = Callable[[Progress], None]
 
 @dataclass(slots=True)
 class Search:
-    """A search for a smaller world that breaks the same promise; `best` holds at any instant."""
+    """A search for a smaller world that breaks the same invariant; `best` holds at any instant."""
 
-    promise_id: str
+    invariant_id: str
     best: Ran
     runs_max: int
     watching: Watching
-    runs_count: int = 0
-    stage: str = ""
-    runs_left: int = 0
+    runs_count: int = field(init=False, default=0)
+    stage: str = field(init=False, default="")
+    runs_left: int = field(init=False, default=0)
     """A guess by whoever directs the search."""
     _tried: dict[bytes, bool] = field(default_factory=dict)
     _seconds: deque[float] = field(default_factory=lambda: deque(maxlen=RECENT_RUNS))
@@ -89,12 +89,12 @@ class Search:
     def is_safety(self) -> bool:
         """Whether it broke by what must never happen, whatever comes later.
 
-        Promises of safety do, and some others: what is told of a message can be untrue at once.
+        Invariants of safety do, and some others: what is told of a message can be untrue at once.
         """
-        return self.promise_id.startswith("S") or self.world.is_unsettled
+        return self.invariant_id.startswith("S") or self.world.is_unsettled
 
     def is_still_broken(self, scenario: Scenario) -> bool:
-        """Run it, unless it was tried; what breaks the same promise becomes the best."""
+        """Run it, unless it was tried; what breaks the same invariant becomes the best."""
         if scenario == self.scenario:
             return True
         key = msgspec.json.encode(scenario)
@@ -104,7 +104,7 @@ class Search:
         if self.runs_count >= self.runs_max:
             return False
         ran = self._run(scenario, self.options)
-        is_broken = broken_id(ran) == self.promise_id and self._is_whole_without_bug(scenario)
+        is_broken = broken_id(ran) == self.invariant_id and self._is_whole_without_bug(scenario)
         if is_broken:
             self.best = ran
         self._tried[key] = is_broken
@@ -116,11 +116,11 @@ class Search:
         return Shrunk(
             scenario=self.scenario,
             options=self.options,
-            promise_id=self.promise_id,
+            invariant_id=self.invariant_id,
             strikes_count=len(world.strikes),
             nodes_count=world.machines_count,
-            hostile_count=world.troop.count,
-            letters_count=len(world.ledger.letters),
+            hostile_count=world.adversaries.count,
+            letters_count=len(world.message_log.messages),
             events_count=self.best.report.events,
             virtual_seconds=self.best.report.virtual_seconds,
             runs_count=self.runs_count,
@@ -144,5 +144,5 @@ class Search:
 
 
 def broken_id(ran: Ran) -> str | None:
-    """The promise that a run broke."""
+    """The invariant that a run broke."""
     return ran.report.broken[0].id if ran.report.broken else None

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from sim.kernel.entropy import Chance
-from sim.report import Report
+from sim.run.report import Report
 from sim.sweeps.records import Record
 
 RESAMPLES_COUNT: Final = 2_000

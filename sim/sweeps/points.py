@@ -13,10 +13,10 @@ from typing import Final
 import msgspec
 
 from mesh.errors import UserError
-from sim.running import Request, wants_real_crypto
-from sim.tables.scenario import Scenario
-from sim.tables.settings import Value, text_of, with_settings
-from sim.world import Options
+from sim.run.runner import Request, wants_real_crypto
+from sim.run.world import Options
+from sim.schema.scenario import Scenario
+from sim.schema.settings import Value, text_of, with_settings
 
 HASH_BYTES: Final = 8
 
@@ -51,7 +51,7 @@ def points_of(
 ) -> list[Point]:
     """All points, the seeds of one combination together; UserError if a setting is unknown.
 
-    `asked` is what a person named the scenario by, for the line that repeats a point.
+    `asked` is what a user named the scenario by, for the line that repeats a point.
     """
     found: list[Point] = []
     _require_fewer(math.prod(map(len, settings.values())) * len(seeds))

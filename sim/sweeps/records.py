@@ -16,10 +16,10 @@ from typing import Final, Literal, TextIO
 import msgspec
 
 from mesh.errors import UserError
-from sim.report import Broken, Report
+from sim.run.report import Broken, Report
+from sim.schema.coverage_goals import COVERAGE_GOALS
+from sim.schema.settings import Value
 from sim.sweeps.points import Point
-from sim.tables.marks import MARKS
-from sim.tables.settings import Value
 
 UNKNOWN_COMMIT: Final = "unknown"
 
@@ -49,7 +49,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def broken(self) -> Sequence[Broken]:
-        """The promises that it broke."""
+        """The invariants that it broke."""
         return [] if self.report is None else self.report.broken
 
 
@@ -133,12 +133,12 @@ def _unwritten(path: Path, error: OSError) -> UserError:
 
 
 def sometimes_of(records: Iterable[Record]) -> dict[str, int]:
-    """How many of these runs have reached each mark."""
-    runs = dict.fromkeys(MARKS, 0)
+    """How many of these runs have reached each goal."""
+    runs = dict.fromkeys(COVERAGE_GOALS, 0)
     for record in records:
-        for mark, times in (record.report.sometimes if record.report else {}).items():
-            if times and mark in runs:
-                runs[mark] += 1
+        for goal, times in (record.report.sometimes if record.report else {}).items():
+            if times and goal in runs:
+                runs[goal] += 1
     return runs
 
 
@@ -193,9 +193,9 @@ def _name_of(changes: str) -> str:
 
 def _git(folder: Path, *arguments: str) -> str:
     try:
-        # The words are ours; which git it is, is the person's own choice of a PATH.
+        # The words are ours; which git it is, is the user's own choice of a PATH.
         done = subprocess.run(  # noqa: S603
-            ["git", "-C", str(folder), *arguments],  # noqa: S607 (from the person's PATH)
+            ["git", "-C", str(folder), *arguments],  # noqa: S607 (from the user's PATH)
             capture_output=True,
             text=True,
             check=False,

@@ -1,4 +1,4 @@
-"""What a sweep came to: one structure, which a command prints for people or for machines."""
+"""What a sweep came to: one structure, which a command prints for users or for machines."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -11,11 +11,11 @@ from sim.sweeps.records import Record, sometimes_of
 
 
 class Trouble(msgspec.Struct, frozen=True, kw_only=True):
-    """A run that broke a promise, or died."""
+    """A run that broke an invariant, or died."""
 
     verdict: Literal["fail", "dead"]
     why: str
-    """The ids of the promises, or what is known of its death."""
+    """The ids of the invariants, or what is known of its death."""
 
     command: str
     """The line that repeats it."""
@@ -32,11 +32,11 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     failed: int
     dead: int
     broken: dict[str, int]
-    """How many runs broke each promise."""
+    """How many runs broke each invariant."""
 
     troubled: list[Trouble]
     sometimes: dict[str, int]
-    """How many runs have reached each mark."""
+    """How many runs have reached each goal."""
 
     log: str
 
@@ -44,14 +44,14 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
 def summary_of(records: Sequence[Record], *, of_runs: int, log: Path) -> Summary:
     """Sum up what the points of a sweep have in its log."""
     verdicts = Counter(record.verdict for record in records)
-    by_promise = Counter(broken.id for record in records for broken in record.broken)
+    by_invariant = Counter(broken.id for record in records for broken in record.broken)
     return Summary(
         runs=len(records),
         of_runs=of_runs,
         passed=verdicts["pass"],
         failed=verdicts["fail"],
         dead=verdicts["dead"],
-        broken=dict(sorted(by_promise.items())),
+        broken=dict(sorted(by_invariant.items())),
         troubled=[
             Trouble(
                 verdict=record.verdict,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from sim.running import run_scenario
+from sim.run.runner import run_scenario
 from sim.sweeps.executors import Dead, Executor
 from sim.sweeps.points import Point
 from sim.sweeps.records import Record, RecordLog, record_of

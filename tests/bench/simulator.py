@@ -131,7 +131,7 @@ def _router_rows(runs: int) -> list[Row]:
         return []
     folder = Path(reference) / "traces" / "infocom05"
     files = (folder / "contacts_pad0.txt.gz", folder / "msgs.txt")
-    asked = ["route", *map(str, files), "--pad", "120", "--router", "epidemic", "--json"]
+    asked = ["lab", "route", *map(str, files), "--pad", "120", "--router", "epidemic", "--json"]
     speeds = [
         _told(["-m", "sim", *asked], dict[str, Router])["epidemic"].times_real_time
         for _ in range(runs)
@@ -140,7 +140,7 @@ def _router_rows(runs: int) -> list[Row]:
 
 
 def _model_seconds() -> float:
-    asked = ["-m", "sim", "model", "--nodes", "1000000", "--posts", "1", "--json"]
+    asked = ["-m", "sim", "lab", "model", "--nodes", "1000000", "--posts", "1", "--json"]
     return _told(asked, Model).cpu_s["flood"]
 
 

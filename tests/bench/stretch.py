@@ -12,10 +12,10 @@ import tracemalloc
 import msgspec
 import psutil
 
-from sim.running import Request, options_of, scenario_of
-from sim.world import World
+from sim.run.runner import Request, options_of, scenario_of
+from sim.run.world import World
 
-DATABASES = ("*/mesh/storage/sqlcipher.py", "*/sim/nodes/databases.py")
+DATABASES = ("*/mesh/storage/sqlcipher.py", "*/sim/hosts/databases.py")
 """Where all objects of databases are made."""
 
 
@@ -25,7 +25,7 @@ class Stretch(msgspec.Struct):
     cpu_seconds: float
     events: int
     batches: int
-    letters: int
+    messages: int
     resident_bytes: int
     """More than before the world was built."""
 
@@ -49,7 +49,7 @@ def measure(request: Request, begins_s: float, ends_s: float, *, is_traced: bool
         cpu_seconds=process.cpu_times().user - begun,
         events=world.loop.events_count - events,
         batches=_batches(world) - batches,
-        letters=world.ledger.confirmed_count,
+        messages=world.message_log.confirmed_count,
         resident_bytes=process.memory_info().rss - resident_bytes,
         object_bytes=_traced_bytes() if is_traced else 0,
     )

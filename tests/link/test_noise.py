@@ -12,7 +12,7 @@ from mesh.errors import PeerError
 from mesh.link.noise import HandshakeState
 from mesh.link.patterns import LINK_PROTOCOL, Token, noise_protocol
 from mesh.link.records import RecordReader, RecordWriter
-from sim.nodes.kem import KyberPyKem
+from sim.hosts.kem import KyberPyKem
 from tests.entropy import ListedEntropy, SeededEntropy
 from tests.link import reference_hfs
 

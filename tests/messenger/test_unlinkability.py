@@ -12,7 +12,7 @@ from math import sqrt
 import pytest
 
 from mesh.wire.envelope import Envelope
-from sim.nodes.kem import KyberPyKem
+from sim.hosts.kem import KyberPyKem
 from tests.entropy import SeededEntropy
 from tests.messenger.people import Clock, Person, exchange
 

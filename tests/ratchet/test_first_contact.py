@@ -30,7 +30,7 @@ from mesh.ratchet.identity import IdentityKeys, PrekeySecrets, make_bundle, tie_
 from mesh.ratchet.sealed_message import open_header, open_payload
 from mesh.wire.bundle import Bundle, sign_bundle
 from mesh.wire.envelope import HEADER_BYTES, body_bytes
-from sim.nodes.kem import KyberPyKem
+from sim.hosts.kem import KyberPyKem
 from tests.entropy import SeededEntropy
 
 KEMS: list[Kem] = [PycaKem(), KyberPyKem()]

@@ -33,7 +33,7 @@ from mesh.ratchet.tags import chain_start, link_key_of, rendezvous_key, tag_of
 from mesh.wire.bundle import decode_bundle
 from mesh.wire.envelope import body_bytes, decode_envelope, sign_envelope
 from mesh.wire.ratchet_header import decode_ratchet_header
-from sim.nodes.kem import KyberPyKem
+from sim.hosts.kem import KyberPyKem
 from tests.entropy import ListedEntropy
 from tests.vectors.shapes import (
     BundleVector,

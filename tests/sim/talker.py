@@ -11,13 +11,13 @@ from mesh.effects import Announce, Dial, Effect, MintStamp, SendBytes
 from mesh.events import Event
 from mesh.ids import Address, DialId, Instant, LinkId, Monotonic
 from mesh.inputs import BytesReceived, Connected, Input, PeerSeen, StampMinted, VaultClosing
+from sim.hosts.virtual_node import Surroundings, VirtualNode
 from sim.kernel.entropy import Draws
 from sim.kernel.loop import Loop
 from sim.kernel.trace import Trace
 from sim.network.discovery import AnnouncementRules, Discovery
-from sim.network.lines import StreamRules
 from sim.network.virtual_network import VirtualNetwork
-from sim.nodes.virtual_node import Surroundings, VirtualNode
+from sim.network.wires import StreamRules
 
 Kind = TypeVar("Kind")
 

@@ -1,8 +1,8 @@
-"""Worlds in which a search over seeds found something: each broke a promise before its fix."""
+"""Worlds in which a search over seeds found something: each broke an invariant before its fix."""
 
 import pytest
 
-from sim.running import Request, options_of, run_scenario, scenario_of
+from sim.run.runner import Request, options_of, run_scenario, scenario_of
 
 pytestmark = pytest.mark.world
 

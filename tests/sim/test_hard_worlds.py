@@ -4,13 +4,14 @@ from functools import lru_cache
 
 import pytest
 
-from sim.tables.scenario import parse_scenario
-from sim.world import Options, World
+from sim.run.verdict import run_to_verdict
+from sim.run.world import Options, World
+from sim.schema.scenario import parse_scenario
 
 # One process runs them all, since it keeps the worlds that have run.
 pytestmark = [pytest.mark.world, pytest.mark.xdist_group("hard worlds")]
 
-PEOPLE = """
+USERS = """
 schema = 1
 name = "hard"
 summary = "Six people on one network, and what befalls them."
@@ -57,15 +58,15 @@ FAMILIES = {
 
 @lru_cache
 def ran(faults: str) -> World:
-    world = World(parse_scenario(PEOPLE + faults), Options(seed=4, is_crypto_real=False))
-    world.run(lambda world: None)
+    world = World(parse_scenario(USERS + faults), Options(seed=4, is_crypto_real=False))
+    run_to_verdict(world, lambda world: None)
     return world
 
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_everything_arrives_whatever_befalls(family: str) -> None:
     world = ran(FAMILIES[family])
-    assert world.ledger.delivered_count == world.ledger.confirmed_count > 8
+    assert world.message_log.delivered_count == world.message_log.confirmed_count > 8
     struck = dict.fromkeys(strike.partition("/")[0] for strike in world.faults.strikes)
     tables = range(len(world.scenario.faults))
     # A crowd comes late without being struck.
@@ -84,10 +85,10 @@ def test_what_befalls_bytes_ends_links_and_no_engine() -> None:
 
 def test_of_those_who_failed_for_ever_nothing_is_demanded_and_the_others_find_together() -> None:
     world = ran(fault("mass-failure", "at_s = 25\nshare = 0.5"))
-    assert world.faults.machines.counters.failures == 3
+    assert world.faults.node_faults.counters.failures == 3
     assert len(world.present) == 3
-    assert 0 < world.ledger.delivered_count < world.ledger.confirmed_count
+    assert 0 < world.message_log.delivered_count < world.message_log.confirmed_count
     gone = [node.index for node in world.nodes if node.is_gone]
-    for letter in world.ledger.letters:
-        if letter.confirmed_at is not None and letter.delivered_at is None:
-            assert letter.sender in gone or letter.recipient in gone
+    for message in world.message_log.messages:
+        if message.confirmed_at is not None and message.delivered_at is None:
+            assert message.sender in gone or message.recipient in gone

@@ -8,15 +8,16 @@ from functools import lru_cache
 
 import pytest
 
-from sim.promised.promises import BrokenPromise
-from sim.report import Report, make_report
-from sim.tables.scenario import parse_scenario
-from sim.world import Options, World
+from sim.invariants.invariants import BrokenInvariant
+from sim.run.report import Report, make_report
+from sim.run.verdict import run_to_verdict
+from sim.run.world import Options, World
+from sim.schema.scenario import parse_scenario
 
 # One process runs all tests that ask for an `outcome`, since it keeps them.
 pytestmark = [pytest.mark.world, pytest.mark.xdist_group("hardships")]
 
-PEOPLE = """
+USERS = """
 schema = 1
 name = "hardships"
 summary = "Five people on one network."
@@ -41,17 +42,17 @@ class Outcome:
     """A world that has run."""
 
     report: Report
-    broken: BrokenPromise | None
+    broken: BrokenInvariant | None
 
 
 @lru_cache
 def outcome(faults: str, *, seed: int = 1, head: str = "") -> Outcome:
-    text = PEOPLE.replace("[workload]", f"{head}\n[workload]", 1) + faults
+    text = USERS.replace("[workload]", f"{head}\n[workload]", 1) + faults
     world = World(parse_scenario(text), Options(seed=seed, is_crypto_real=False))
-    broken: BrokenPromise | None = None
+    broken: BrokenInvariant | None = None
     try:
-        world.run(lambda world: None)
-    except BrokenPromise as error:
+        run_to_verdict(world, lambda world: None)
+    except BrokenInvariant as error:
         broken = error
     return Outcome(make_report(world, broken, command="repeat", wall_seconds=1), broken)
 
@@ -107,13 +108,13 @@ def test_who_comes_back_after_hours_gets_what_was_written_to_them() -> None:
 
 
 def test_people_who_use_each_others_invites_at_once_settle_on_one_session() -> None:
-    crossing = PEOPLE_CROSSING + fault("halves", at_s=5, for_s=20)
+    crossing = USERS_CROSSING + fault("halves", at_s=5, for_s=20)
     ran = outcome(crossing)
     assert ran.broken is None, ran.broken
     assert ran.report.messages_delivered == ran.report.messages_written > 50
 
 
-PEOPLE_CROSSING = "crossing_share = 1\n"
+USERS_CROSSING = "crossing_share = 1\n"
 
 
 def test_whatever_people_do_is_done_by_their_nodes() -> None:

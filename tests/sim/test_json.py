@@ -1,4 +1,4 @@
-"""What commands print for machines: what they print for people, and with the same exit code.
+"""What commands print for machines: what they print for users, and with the same exit code.
 
 `run`, `list`, `flood` and `compare` are held to theirs where the rest of them is tested.
 """
@@ -8,15 +8,15 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from sim.commands.hunting import Hunt, Row
-from sim.commands.route import Carried
-from sim.commands.survive import Moment
-from sim.maelstrom.workload import Scores
-from sim.models.holders import Reached
+from sim.commands.mutant_search import MutantSearch, Row
+from sim.lab.commands.route import Carried
+from sim.lab.commands.survive import Moment
+from sim.lab.maelstrom.workload import Scores
+from sim.lab.models.holders import Reached
 from sim.sweeps.records import read_records
 from sim.sweeps.summing_up import Summary
 from tests.sim.calling import call
-from tests.sim.three_people import THREE_PEOPLE
+from tests.sim.three_users import THREE_USERS
 
 BUG = ("--bug", "told-twice")
 CONTACTS = "0 CONN 0 1 up\n50 CONN 0 1 down\n60 CONN 1 2 up\n90 CONN 1 2 down\n"
@@ -25,12 +25,12 @@ MESSAGES = "1 C M1 0 1 1000\n2 C M2 0 2 1000\n3 C M3 2 0 1000\n"
 
 def small(folder: Path) -> str:
     path = folder / "small.toml"
-    path.write_text(THREE_PEOPLE)
+    path.write_text(THREE_USERS)
     return str(path)
 
 
 def test_survive_says_the_figures_of_its_table() -> None:
-    asked = ("survive", "--nodes", "60", "--after", "60", "--failed", "0.8", "--seed", "2")
+    asked = ("lab", "survive", "--nodes", "60", "--after", "60", "--failed", "0.8", "--seed", "2")
     moments = msgspec.json.decode(call(0, *asked, "--json"), type=list[Moment])
     assert [one.line for one in moments] == call(0, *asked).splitlines()[1:]
     assert [one.after_s for one in moments[:3]] == [None, 0, 1]
@@ -42,7 +42,7 @@ def test_route_says_what_each_router_delivered(tmp_path: Path) -> None:
     contacts, messages = tmp_path / "contacts.txt", tmp_path / "messages.txt"
     contacts.write_text(CONTACTS)
     messages.write_text(MESSAGES)
-    asked = ("route", str(contacts), str(messages))
+    asked = ("lab", "route", str(contacts), str(messages))
     rows = msgspec.json.decode(call(0, *asked, "--json"), type=dict[str, Carried])
     # The second message goes on from one to two; nobody meets in the order of the third.
     assert [(name, one.delivered) for name, one in rows.items()] == [
@@ -58,7 +58,7 @@ def test_route_says_what_each_router_delivered(tmp_path: Path) -> None:
 
 
 def test_maelstrom_says_its_scores() -> None:
-    asked = ("maelstrom", "--check", "--nodes", "5", "--rate", "20", "--fan-out", "4")
+    asked = ("lab", "maelstrom", "--check", "--nodes", "5", "--rate", "20", "--fan-out", "4")
     scores = msgspec.json.decode(call(0, *asked, "--json"), type=Scores)
     assert scores.lost == 0
     said = call(0, *asked)
@@ -69,7 +69,7 @@ def test_maelstrom_says_its_scores() -> None:
 
 
 def test_holders_says_the_counts_of_each_seed() -> None:
-    asked = ("holders", "--nodes", "500", "--letters", "50", "--seeds", "1,2", "--json")
+    asked = ("lab", "holders", "--nodes", "500", "--letters", "50", "--seeds", "1,2", "--json")
     rows = msgspec.json.decode(call(0, *asked), type=dict[int, Reached])
     assert list(rows) == [1, 2]
     assert all(one.letters == 50 >= one.held >= one.reached > 0 for one in rows.values())
@@ -88,7 +88,7 @@ def test_a_sweep_says_what_broke_and_what_repeats_it(tmp_path: Path) -> None:
     assert {(one.verdict, one.why) for one in summary.troubled} == {("fail", "S2")}
     assert max(summary.sometimes.values()) == 1
     assert summary.log == str(log)
-    # For people it is the same, out of the same log.
+    # For users it is the same, out of the same log.
     said = call(1, *bad).splitlines()
     assert said[:2] == ["1 of 1 runs: 0 passed, 1 broke a promise, 0 died", "  S2   1"]
     assert said[2:3] == [f"  S2: {one.command}" for one in summary.troubled]
@@ -109,7 +109,7 @@ def test_a_hunt_says_a_row_for_each_bug() -> None:
     [row] = msgspec.json.decode(call(0, *asked), type=list[Row])
     assert (row.bug, row.promise, row.seed, row.is_complete) == ("told-twice", "S2", 1, True)
     assert row.faults is None
-    unfound = Hunt("told-twice", None, None, 1.5)
+    unfound = MutantSearch("told-twice", None, None, 1.5)
     assert (unfound.row.seed, unfound.row.is_complete) == (None, False)
     assert "none" in unfound.line
 

@@ -11,8 +11,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from sim.__main__ import COMMANDS, main
-from sim.report import Report
-from sim.running import Request
+from sim.lab.commands.group import COMMANDS as LAB_COMMANDS
+from sim.run.report import Report
+from sim.run.runner import Request
 
 
 def invoke(*arguments: str) -> Result:
@@ -116,9 +117,24 @@ def test_the_list_names_scenarios_and_bugs() -> None:
     assert "no-anti-entropy" in listed["bugs"]
 
 
-@pytest.mark.parametrize("name", list(COMMANDS))
+def command_of(called: list[str]) -> click.Command:
+    """The command of these words; a group is entered by the first of two."""
+    command: click.Command = main
+    for name in called:
+        assert isinstance(command, click.Group)
+        found = command.get_command(click.Context(command), name)
+        assert found is not None, called
+        command = found
+    return command
+
+
+@pytest.mark.parametrize(
+    "called",
+    [*([name] for name in COMMANDS), *(["lab", name] for name in LAB_COMMANDS)],
+    ids=" ".join,
+)
 def test_the_examples_of_a_command_are_ones_that_it_takes(
-    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    called: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     for folder in ("run", "before"):
@@ -127,18 +143,15 @@ def test_the_examples_of_a_command_are_ones_that_it_takes(
         Path(f"{log}.jsonl").touch()
     for file in ("contacts.txt", "messages.txt", "SFHH_tij.dat.xz"):
         Path(file).touch()
-    context = click.Context(main)
-    command = main.get_command(context, name)
-    assert command is not None
+    command = command_of(called)
     # Some follow another command in their line.
     shown = re.findall(r"(?m)^ +(?:git .*&& )?python -m sim (.+)", command.epilog or "")
     examples = [shlex.split(line.partition(" > ")[0], comments=True) for line in shown]
     for words in examples:
-        named = main.get_command(context, words[0])
-        assert named is not None, words
-        # Raises what a person would be told.
-        named.make_context(words[0], words[1:])
-    assert any(words[0] == name for words in examples)
+        depth = 1 + (words[0] == "lab")
+        # Raises what a user would be told.
+        command_of(words[:depth]).make_context(words[depth - 1], words[depth:])
+    assert any(words[: len(called)] == called for words in examples)
 
 
 def test_help_has_examples() -> None:

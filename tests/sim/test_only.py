@@ -2,9 +2,10 @@
 
 import msgspec
 
-from sim.report import make_report
-from sim.tables.scenario import Only, Scenario, parse_scenario
-from sim.world import Options, World
+from sim.run.report import make_report
+from sim.run.verdict import run_to_verdict
+from sim.run.world import Options, World
+from sim.schema.scenario import Only, Scenario, parse_scenario
 
 SMALL = """
 schema = 1
@@ -37,7 +38,7 @@ share = 0.5
 def ran(only: Only) -> World:
     scenario: Scenario = msgspec.structs.replace(parse_scenario(SMALL), only=only)
     world = World(scenario, Options(seed=3, is_crypto_real=False))
-    world.run(lambda world: None)
+    run_to_verdict(world, lambda world: None)
     return world
 
 
@@ -51,10 +52,10 @@ def test_a_part_of_a_world_does_what_the_whole_did() -> None:
     assert part.faults.strikes == [crashes[-1]]
     assert part.faults.cuts.counters.cuts == 0
     assert part.faults.counters.crashes == 1
-    assert part.correspondence.planned_count == whole.correspondence.planned_count
-    written = {letter.text[8:] for letter in part.ledger.letters}
+    assert part.mail_workload.planned_count == whole.mail_workload.planned_count
+    written = {message.text[8:] for message in part.message_log.messages}
     assert 0 < len(written) <= 2
-    assert written <= {letter.text[8:] for letter in whole.ledger.letters}
+    assert written <= {message.text[8:] for message in whole.message_log.messages}
 
 
 def test_nodes_that_are_left_out_are_never_switched_on() -> None:
@@ -62,5 +63,5 @@ def test_nodes_that_are_left_out_are_never_switched_on() -> None:
     assert make_report(part, None, command="", wall_seconds=1).nodes == 3
     assert [node.index for node in part.present] == [0, 2, 3]
     assert [node.index for node in part.nodes if node.incarnation] == [0, 2, 3]
-    assert {letter.sender for letter in part.ledger.letters} <= {0, 2, 3}
-    assert part.ledger.outstanding() == []
+    assert {message.sender for message in part.message_log.messages} <= {0, 2, 3}
+    assert part.message_log.outstanding() == []

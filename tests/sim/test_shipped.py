@@ -7,13 +7,13 @@ import pytest
 from msgspec import inspect
 from msgspec.structs import replace
 
-from sim.network.topology import stand
-from sim.running import run_scenario
-from sim.tables.fault_tables import Halves
-from sim.tables.scenario import Scenario, as_drawn, load_scenario, scenario_names
-from sim.tables.settings import with_settings
-from sim.tables.topology_tables import Clusters
-from sim.world import Options
+from sim.run.runner import run_scenario
+from sim.run.world import Options
+from sim.schema.fault_tables import Halves
+from sim.schema.scenario import Scenario, as_drawn, load_scenario, scenario_names
+from sim.schema.settings import with_settings
+from sim.schema.topology_tables import Clusters
+from sim.topology.topology import lay_out
 
 PAGE = Path(__file__).parents[2] / "docs" / "simulator.md"
 
@@ -21,8 +21,8 @@ PAGE = Path(__file__).parents[2] / "docs" / "simulator.md"
 @pytest.mark.parametrize("name", scenario_names())
 def test_each_stands_on_its_ground_and_is_described(name: str) -> None:
     scenario = as_drawn(load_scenario(name), 1)
-    ground = stand(scenario.nodes, scenario.topology, 1)
-    assert len(ground.networks) == scenario.nodes
+    layout = lay_out(scenario.nodes, scenario.topology, 1)
+    assert len(layout.networks) == scenario.nodes
     assert scenario.workload.write_between_s[0] < scenario.quiet_at_s
     assert f"`{name}`" in PAGE.read_text(encoding="utf-8")
 
@@ -77,7 +77,7 @@ def test_a_scenario_of_ones_own_finds_the_files_beside_it(tmp_path: Path) -> Non
         "[workload]\nwrite_between_s = [1, 2]\n"
     )
     scenario = load_scenario(str(tmp_path / "mine.toml"))
-    assert len(stand(2, scenario.topology, 1).contacts) == 1
+    assert len(lay_out(2, scenario.topology, 1).contacts) == 1
 
 
 def words_of(kind: inspect.Type, found: dict[str, None]) -> None:

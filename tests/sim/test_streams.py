@@ -5,9 +5,10 @@ from functools import lru_cache
 
 import pytest
 
-from sim.network.lines import Spell
-from sim.tables.scenario import parse_scenario
-from sim.world import Options, World
+from sim.network.wires import Spell
+from sim.run.verdict import run_to_verdict
+from sim.run.world import Options, World
+from sim.schema.scenario import parse_scenario
 
 # One process runs them all, since it keeps the worlds that have run.
 pytestmark = [pytest.mark.world, pytest.mark.xdist_group("streams")]
@@ -38,7 +39,7 @@ share = 0.5
 bytes_per_second = 5_000
 """
 
-PEOPLE = """
+USERS = """
 [workload]
 boot_within_s = 3
 befriend_between_s = [4, 8]
@@ -49,8 +50,8 @@ crossing_share = {crossing}
 read_share = {crossing}
 """
 
-FEW = PEOPLE.format(contacts=1, rate=0.3, crossing=0)
-MANY = PEOPLE.format(contacts=3, rate=1.5, crossing=0.5)
+FEW = USERS.format(contacts=1, rate=0.3, crossing=0)
+MANY = USERS.format(contacts=3, rate=1.5, crossing=0.5)
 SEED = 4
 
 
@@ -63,8 +64,8 @@ class Fate:
 
 
 @lru_cache
-def fate(people: str, *, more: str = "", seed: int = SEED) -> Fate:
-    world = World(parse_scenario(PLACE + more + people), Options(seed=seed, is_crypto_real=False))
+def fate(users: str, *, more: str = "", seed: int = SEED) -> Fate:
+    world = World(parse_scenario(PLACE + more + users), Options(seed=seed, is_crypto_real=False))
     power: list[tuple[int, bool, int]] = []
     is_up: dict[int, bool] = {}
 
@@ -74,19 +75,19 @@ def fate(people: str, *, more: str = "", seed: int = SEED) -> Fate:
                 is_up[node.index] = node.is_up
                 power.append((node.index, node.is_up, world.loop.now // 1_000_000))
 
-    world.run(look)
+    run_to_verdict(world, look)
     return Fate(world, power)
 
 
 def spells(world: World) -> dict[tuple[int, int], list[Spell]]:
     nodes = range(world.scenario.nodes)
-    return {(a, b): world.line_faults.spells_of(a, b) for a in nodes for b in nodes if a != b}
+    return {(a, b): world.wire_faults.spells_of(a, b) for a in nodes for b in nodes if a != b}
 
 
 def test_other_people_shift_neither_the_ground_nor_what_befalls() -> None:
     few, many = fate(FEW), fate(MANY)
-    assert len(many.world.ledger.letters) > 2 * len(few.world.ledger.letters)
-    assert few.world.ground == many.world.ground
+    assert len(many.world.message_log.messages) > 2 * len(few.world.message_log.messages)
+    assert few.world.layout == many.world.layout
     struck = [strike for strike in few.world.faults.strikes if strike.startswith("0/")]
     assert len(struck) > 2
     assert [strike for strike in many.world.faults.strikes if strike.startswith("0/")] == struck
@@ -115,12 +116,14 @@ def test_one_more_fault_leaves_the_others_and_the_people_as_they_were() -> None:
     )
     assert after.faults.counters.locks == 8
     assert spells(before) == spells(after)
-    written = [(letter.sender, letter.recipient) for letter in before.ledger.letters]
-    assert written == [(letter.sender, letter.recipient) for letter in after.ledger.letters]
+    written = [(message.sender, message.recipient) for message in before.message_log.messages]
+    assert written == [
+        (message.sender, message.recipient) for message in after.message_log.messages
+    ]
 
 
 def test_another_seed_shifts_all_of_it() -> None:
     one, other = fate(FEW).world, fate(FEW, seed=SEED + 1).world
-    assert one.ground != other.ground
+    assert one.layout != other.layout
     assert one.faults.strikes != other.faults.strikes
     assert spells(one) != spells(other)

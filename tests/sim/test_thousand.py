@@ -1,9 +1,11 @@
-"""A thousand engines on one ground: they find each other, and what few people write reaches all."""
+"""A thousand engines on one ground: they find each other, and what few users write reaches all."""
 
 import pytest
 
-from sim.tables.scenario import parse_scenario
-from sim.world import Options, World
+from sim.run.deliveries import Deliveries
+from sim.run.verdict import run_to_verdict
+from sim.run.world import Options, World
+from sim.schema.scenario import parse_scenario
 
 pytestmark = [pytest.mark.world, pytest.mark.slow]
 
@@ -36,15 +38,14 @@ long_text_share = 0
 @pytest.mark.timeout(600)
 def test_a_thousand_nodes_are_joined_and_carry_what_some_write() -> None:
     world = World(parse_scenario(THOUSAND), Options(seed=1, is_crypto_real=False))
-    world.run(lambda world: None)
-    # Every promise held, and with L4 that all are joined.
+    run_to_verdict(world, lambda world: None)
+    # Every invariant held, and with L4 that all are joined.
     assert sum(node.is_up for node in world.nodes) == 1_000
-    written = world.ledger.confirmed_count
+    written = world.message_log.confirmed_count
     assert 2 <= written <= 5
-    assert world.ledger.delivered_count == written
+    assert world.message_log.delivered_count == written
     carried = [
-        laptop.store.execute("SELECT id FROM envelopes").fetchall()
-        for laptop in world.laptops.values()
+        host.store.execute("SELECT id FROM envelopes").fetchall() for host in world.hosts.values()
     ]
     assert all(len(each) == written for each in carried)
-    assert world.copies_per_delivery <= 2.6
+    assert Deliveries(world).copies_per_delivery <= 2.6

@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from sim.__main__ import main
-from tests.sim.three_people import THREE_PEOPLE
+from tests.sim.three_users import THREE_USERS
 
 LOG = '{"it is": "a record that was cut'
 
@@ -28,7 +28,7 @@ def files_of_at_most(size: int) -> Iterator[None]:
 @pytest.fixture
 def scenario(tmp_path: Path) -> str:
     path = tmp_path / "small.toml"
-    path.write_text(THREE_PEOPLE)
+    path.write_text(THREE_USERS)
     return str(path)
 
 
@@ -63,15 +63,15 @@ def test_a_merge_that_cannot_be_written_leaves_what_was_there(tmp_path: Path) ->
 
 @pytest.mark.parametrize("command", ["merge", "compare", "sweep"])
 def test_what_is_no_log_is_neither_read_nor_written_to(command: str, tmp_path: Path) -> None:
-    letter = tmp_path / "letter.txt"
-    letter.write_text("Dear Ada,\n")
+    message = tmp_path / "letter.txt"
+    message.write_text("Dear Ada,\n")
     arguments = {
-        "merge": ("merge", str(letter), "--out", str(tmp_path / "all.jsonl")),
-        "compare": ("compare", str(letter), str(letter)),
-        "sweep": ("sweep", "chatter", "--seeds", "1", "--out", str(letter)),
+        "merge": ("merge", str(message), "--out", str(tmp_path / "all.jsonl")),
+        "compare": ("compare", str(message), str(message)),
+        "sweep": ("sweep", "chatter", "--seeds", "1", "--out", str(message)),
     }
-    assert f"{letter} is no log of a sweep." in refused(*arguments[command])
-    assert letter.read_text() == "Dear Ada,\n"
+    assert f"{message} is no log of a sweep." in refused(*arguments[command])
+    assert message.read_text() == "Dear Ada,\n"
 
 
 def test_who_shrinks_is_told_before_the_work_that_nothing_can_be_written(tmp_path: Path) -> None:

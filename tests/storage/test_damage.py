@@ -31,13 +31,13 @@ from mesh.ids import Instant, Monotonic, RequestId
 from mesh.inputs import Asked, Connection, VaultOpened
 from mesh.storage.migrations import migrate_store, migrate_vault
 from mesh.storage.sqlcipher import checkpoint, connect, transaction
+from sim.hosts.host import Snapshot
+from sim.hosts.host_factory import SIMULATED_MESH
 from sim.kernel.calendar import EPOCH_US
 from sim.kernel.entropy import Chance, SeededEntropy
-from sim.nodes.laptop import Snapshot
-from sim.tables.scenario import parse_scenario
-from sim.workshop import SIMULATED_MESH
-from sim.world import Options, World
-from tests.sim.test_hardships import PEOPLE
+from sim.run.world import Options, World
+from sim.schema.scenario import parse_scenario
+from tests.sim.test_hardships import USERS
 from tests.storage.damaging import DAMAGES, lost_write
 
 # One process runs them all, since a node lives once for them.
@@ -66,13 +66,13 @@ class Files:
 @lru_cache
 def lived() -> Files:
     """The files of a node that made friends, wrote, read and carried mail."""
-    world = World(parse_scenario(PEOPLE), Options(seed=1, is_crypto_real=False))
+    world = World(parse_scenario(USERS), Options(seed=1, is_crypto_real=False))
     world.run_until(40_000_000)
-    before = world.laptops[0].snapshot()
+    before = world.hosts[0].snapshot()
     world.run_until(95_000_000)
     with TemporaryDirectory() as folder:
         former = written(Path(folder), before)
-        latter = written(Path(folder), world.laptops[0].snapshot())
+        latter = written(Path(folder), world.hosts[0].snapshot())
         paths = put(Path(folder), latter)
         rows = {name: read_all(path) for name, path in paths.items()}
         return Files(former, latter, rows, answers_over(paths))

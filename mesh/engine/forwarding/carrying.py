@@ -57,7 +57,7 @@ class Carrying:
         counters: Counters,
         now: Instant,
     ) -> None:
-        self.spreading = Spreading(primitives.entropy, lambda id_: self.giving.flow_of(id_))
+        self.spreading: Final = Spreading(primitives.entropy, lambda id_: self.giving.flow_of(id_))
         self.holdings: Final = Holdings(
             connection,
             stored_bytes_max=settings.stored_bytes_max,
@@ -75,7 +75,7 @@ class Carrying:
             delay_ms_max=settings.relay_delay_ms_max, entropy=primitives.entropy
         )
         self.retirements: Final = Retirements(
-            self.holdings, self._retiring, counters, lambda: self.spreading
+            self.holdings, self._retiring, counters, self.spreading
         )
         self.giving: Final = Giving(self.holdings, self._retiring, counters)
         self.intake: Final = Intake(
@@ -83,7 +83,7 @@ class Carrying:
             holdings=self.holdings,
             forgetting=self._forgetting,
             retirements=self.retirements,
-            find_spreading=lambda: self.spreading,
+            spreading=self.spreading,
             counters=counters,
         )
         self.answering: Final = Answering()

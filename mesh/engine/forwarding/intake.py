@@ -4,7 +4,7 @@ Joins the machine `mesh.posting.admission` to what is known (`mesh/replication`)
 the next commit. What links brought is answered after that commit, when it shows what became of it.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final, assert_never
 
@@ -56,14 +56,14 @@ class Intake:
         holdings: Holdings,
         forgetting: Forgetting,
         retirements: Retirements,
-        find_spreading: Callable[[], Spreading],
+        spreading: Spreading,
         counters: Counters,
     ) -> None:
         self._admission = admission
         self._holdings = holdings
         self._forgetting = forgetting
         self.retirements: Final = retirements
-        self._find_spreading = find_spreading
+        self._spreading = spreading
         self._counters = counters
         # Whether a file that is imported waits for the check of a stamp, beside the links.
         self.is_courier_waiting = False
@@ -73,10 +73,6 @@ class Intake:
         # What each link brought in this batch: what became of it shows after the commit.
         self._brought: dict[LinkId, list[EnvelopeId]] = {}
         self._deferred: dict[LinkId, list[Envelope | _Bodiless]] = {}
-
-    @property
-    def _spreading(self) -> Spreading:
-        return self._find_spreading()
 
     @property
     def has_deferred(self) -> bool:

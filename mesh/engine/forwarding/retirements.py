@@ -5,7 +5,7 @@ retirement is checked against the header of its envelope when both are here, and
 the batch in which it is due.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from mesh.engine.counters import Counters
 from mesh.engine.forwarding.holdings import Holdings
@@ -31,16 +31,12 @@ class Retirements:
         holdings: Holdings,
         retiring: Retiring,
         counters: Counters,
-        find_spreading: Callable[[], Spreading],
+        spreading: Spreading,
     ) -> None:
         self._holdings = holdings
         self._retiring = retiring
         self._counters = counters
-        self._find_spreading = find_spreading
-
-    @property
-    def _spreading(self) -> Spreading:
-        return self._find_spreading()
+        self._spreading = spreading
 
     def __len__(self) -> int:
         """Retirements that everybody may know."""

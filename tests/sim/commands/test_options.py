@@ -9,8 +9,8 @@ from sim.__main__ import main
 
 SWEEP = ("sweep", "chatter")
 RUN = ("run", "chatter")
-MAELSTROM = ("maelstrom",)
-SPREAD = ("spread", "--nodes", "20", "--posts", "1")
+MAELSTROM = ("lab", "maelstrom")
+SPREAD = ("lab", "spread", "--nodes", "20", "--posts", "1")
 
 
 @pytest.mark.parametrize(

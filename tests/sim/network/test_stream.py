@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 
 from mesh.effects import Disconnect, SendBytes
 from mesh.inputs import BytesReceived, BytesSent, Connected, Disconnected
-from sim.network.lines import RETRANSMISSIONS_MAX, RETRANSMIT_US
+from sim.hosts.node_streams import REPORT_US
+from sim.invariants.invariants import BrokenInvariant
 from sim.network.stream import CHUNK_BYTES_MAX
-from sim.nodes.virtual_node import REPORT_US
-from sim.promised.promises import BrokenPromise
+from sim.network.wires import RETRANSMISSIONS_MAX, RETRANSMIT_US
 from tests.sim.talker import CALM, linked_pair
 
 HALVES = {0: 0, 1: 1}
@@ -83,7 +83,7 @@ def test_closing_writes_what_is_queued_first_and_both_are_told() -> None:
     assert scene.talkers[1].text == b"last words"
     assert len(scene.talkers[0].heard_of(Disconnected)) == 1
     assert len(scene.talkers[1].heard_of(Disconnected)) == 1
-    assert scene.network.links() == []
+    assert scene.network.streams.links() == []
 
 
 def test_a_reset_reaches_both_ends() -> None:
@@ -103,11 +103,11 @@ def test_a_stall_tells_nobody_and_holds_what_is_written_until_the_heal() -> None
     scene.run(30)
     assert scene.talkers[1].text == b""
     assert scene.talkers[1].heard_of(Disconnected) == []
-    assert scene.network.links() == []
+    assert scene.network.streams.links() == []
     scene.network.heal()
     scene.run(1)
     assert scene.talkers[1].text == b"held back"
-    assert len(scene.network.links()) == 1
+    assert len(scene.network.streams.links()) == 1
 
 
 def test_closing_a_stalled_stream_ends_here_soon_and_there_after_the_heal() -> None:
@@ -149,5 +149,5 @@ def test_an_effect_on_a_link_that_has_ended_breaks_s14() -> None:
     scene.nodes[1].crash(is_silent=False)
     scene.run(1)
     scene.say(0, b"too late")
-    with pytest.raises(BrokenPromise, match="S14: an effect names link 1, which has ended"):
+    with pytest.raises(BrokenInvariant, match="S14: an effect names link 1, which has ended"):
         scene.run(1)

@@ -16,10 +16,10 @@ from click.testing import CliRunner
 from sim.__main__ import main
 from sim.recording.artifacts import TRACE_FILE, read_run, record_run
 from sim.recording.trace_file import NO_CAUSE, Row, read_trace_file
-from sim.report import Report
-from sim.running import run_scenario
-from sim.tables.scenario import parse_scenario
-from sim.world import Options
+from sim.run.report import Report
+from sim.run.runner import run_scenario
+from sim.run.world import Options
+from sim.schema.scenario import parse_scenario
 from tests.programs import where_is
 from tests.sim.test_only import SMALL
 

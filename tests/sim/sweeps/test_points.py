@@ -5,12 +5,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mesh.errors import UserError
+from sim.schema.adversary_table import AdversaryTable
+from sim.schema.node_tables import Churn, Stragglers
+from sim.schema.scenario import load_scenario
+from sim.schema.settings import parse_settings, with_settings
+from sim.schema.topology_tables import SmallWorld
 from sim.sweeps.points import parse_seeds, points_of, shard_of
-from sim.tables.hostile_table import Hostile
-from sim.tables.node_tables import Churn, Stragglers
-from sim.tables.scenario import load_scenario
-from sim.tables.settings import parse_settings, with_settings
-from sim.tables.topology_tables import SmallWorld
 
 PARTITION = load_scenario("partition-heal")
 
@@ -83,4 +83,4 @@ def test_a_kind_makes_another_table_and_the_next_number_one_more() -> None:
     assert scenario.topology == SmallWorld(degree=8)
     assert scenario.faults[1:] == (PARTITION.faults[1], Churn(between_s=(10, 25), up_s=60))
     assert scenario.faults[0] == Stragglers(at_s=9)
-    assert scenario.hostile == (Hostile(kind="black-hole", share=0.15),)
+    assert scenario.hostile == (AdversaryTable(kind="black-hole", share=0.15),)

@@ -10,15 +10,15 @@ from click.testing import CliRunner
 
 from mesh.errors import UserError
 from sim.__main__ import main
+from sim.schema.scenario import parse_scenario
 from sim.sweeps.comparing import compare
 from sim.sweeps.executors import DaskPool, LocalPool
 from sim.sweeps.points import Point, points_of
 from sim.sweeps.records import Record, RecordLog, read_records
 from sim.sweeps.sweeping import Progress, StopRules, run_point, sweep
-from sim.tables.scenario import parse_scenario
-from tests.sim.three_people import THREE_PEOPLE
+from tests.sim.three_users import THREE_USERS
 
-SCENARIO = parse_scenario(THREE_PEOPLE)
+SCENARIO = parse_scenario(THREE_USERS)
 
 
 def points(seeds: list[int], *, bug: str | None = None) -> list[Point]:
@@ -112,7 +112,7 @@ def test_commands_sweep_merge_compare_and_shrink(tmp_path: Path) -> None:
         return result.output
 
     own = tmp_path / "of mine.toml"
-    own.write_text(THREE_PEOPLE)
+    own.write_text(THREE_USERS)
     short = ("--duration", "10", "--crypto", "modelled")
     for shard in ("1/2", "2/2"):
         out = str(tmp_path / f"{shard[0]}.jsonl")
@@ -129,8 +129,8 @@ def test_commands_sweep_merge_compare_and_shrink(tmp_path: Path) -> None:
     seeds = ("--seeds", "3", "--bug", "told-as-delivered")
     said = call(1, "sweep", str(own), *short, *seeds, "--out", str(tmp_path / "b.jsonl"))
     line = next(line for line in said.splitlines() if "python -m sim run" in line)
-    promise, _, command = line.partition(": python -m sim ")
-    assert f"{promise.strip()}: " in call(1, *shlex.split(command))
+    invariant, _, command = line.partition(": python -m sim ")
+    assert f"{invariant.strip()}: " in call(1, *shlex.split(command))
 
     bug = ("--seed", "1", "--bug", "tag-unread", "--runs", "8")
     said = call(0, "shrink", str(own), *short, *bug, "--out", str(tmp_path / "shrunk"))

@@ -1,1 +1,0 @@
-"""What befalls a world: cuts, crashes, wrong clocks, lost disks, broken lines."""

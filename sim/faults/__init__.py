@@ -1,0 +1,1 @@
+"""Fault injection: cuts, crashes, wrong clocks, lost disks, broken wires."""

@@ -1,0 +1,51 @@
+"""What a virtual node drives, and what it runs on.
+
+The real engine on a `sim.hosts.host.Host` fits these, and in tests whatever else has their methods.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from mesh.effects import Effect, MintStamp
+from mesh.engine.door import Engine
+from mesh.ids import Instant, Monotonic
+from mesh.inputs import Input
+
+
+class AnyEngine(Protocol):
+    """What is driven."""
+
+    def handle(self, batch: Sequence[Input], now: Instant, /) -> list[Effect]: ...
+    def deadline(self) -> Monotonic | None: ...
+
+
+Injection = Callable[[Engine], AnyEngine]
+"""Puts a bug into a new engine, or in front of it."""
+
+
+class AnyHost(Protocol):
+    """What a node runs on: it keeps what was committed and starts engines over it."""
+
+    def boot(self, now: Instant) -> tuple[AnyEngine, list[Input]]:
+        """A new engine, and what its driver tells it first."""
+        ...
+
+    def unlock(self) -> Input:
+        """The user unlocks the vault again."""
+        ...
+
+    def crash(self) -> None:
+        """The running engine is gone, and what it had not committed."""
+        ...
+
+    def arm(self, statements: int) -> None:
+        """Let `PowerCut` be raised before the next statement but so many."""
+        ...
+
+    def take_waited_us(self) -> int:
+        """For how many microseconds its disk has kept it waiting since the last call."""
+        ...
+
+    def mint(self, effect: MintStamp) -> tuple[int, Input]:
+        """How many microseconds a stamp takes here, and the stamp."""
+        ...

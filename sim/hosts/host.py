@@ -1,0 +1,211 @@
+"""What a simulated node runs on: two databases in memory that outlive every crash.
+
+They have the schema of the real ones, made by the same migrations, without a key. A crash rolls
+back what was not committed; the next engine starts over the same connections. Between two lives
+a disk may be put back to an older snapshot, be emptied, or be another's copy.
+"""
+
+from contextlib import suppress
+from copy import deepcopy
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from mesh.crypto.entropy import Entropy
+from mesh.crypto.kem import Kem
+from mesh.crypto.signing import Verify
+from mesh.effects import MintStamp
+from mesh.engine.door import Engine
+from mesh.engine.settings import EngineSettings
+from mesh.errors import StorageError
+from mesh.ids import Instant
+from mesh.inputs import Connection, Input, StampMinted, VaultOpened
+from mesh.link.link import BeginHandshake, begin_noise
+from mesh.posting.stamp import mint
+from sim.hosts.databases import MemoryDatabase, new_store, new_vault
+from sim.hosts.double_execution import DOUBLE_ONE_IN, Double, ObservedEngine
+from sim.hosts.driver_protocol import AnyEngine, Injection
+from sim.hosts.failing_disk import Disk, Which
+from sim.hosts.fragile import FragileConnection, Fuse
+from sim.invariants.nonce_reuse import observe_outbox
+from sim.kernel.entropy import Chance
+
+MINTING_MEAN_US: Final = 5_000_000
+"""What a stamp of nine bits takes a host in the mean (PROTOCOL.md 2)."""
+
+WhichDatabase = Literal["store", "vault", "both"]
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Both databases as they were at some moment."""
+
+    store: MemoryDatabase
+    vault: MemoryDatabase
+
+
+class Host:
+    """Fits `sim.hosts.driver_protocol.AnyHost` with the real engine."""
+
+    def __init__(
+        self,
+        *,
+        settings: EngineSettings,
+        entropy: Entropy,
+        chance: Chance,
+        kem: Kem,
+        verify: Verify,
+        begin: BeginHandshake = begin_noise,
+        inject: Injection | None = None,
+        observed: tuple[int, Chance] | None = None,
+    ) -> None:
+        self._settings = settings
+        self._entropy = entropy
+        self._chance = chance
+        self._kem = kem
+        self._verify = verify
+        self._begin = begin
+        self._inject = inject
+        # Whose engine is observed, and what draws which of its lives has a double.
+        self._observed = observed
+        self.engine: Engine | None = None
+        """The engine of this life, for those that look into it; never what drives it."""
+
+        self.disk: Disk | None = None
+        """Of a computer whose disk is going to fail."""
+
+        self.cuts: dict[Which, int] = {"store": 0, "vault": 0}
+        """How many crashes fell within a transaction of each."""
+
+        self._fuse = Fuse()
+        self.store, self.vault = _new_databases()
+
+    def boot(self, now: Instant) -> tuple[AnyEngine, list[Input]]:
+        """A new engine over what was committed, and the opened vault for it."""
+        double = self._double(now)
+        store = FragileConnection(self._seen(self.store, "store"), self._fuse)
+        driven, self.engine = self._start(self._entropy, store, now)
+        if self._observed is not None:
+            driven = ObservedEngine(self._observed[0], driven, double)
+        return driven, [self.unlock()]
+
+    def _start(self, entropy: Entropy, store: Connection, now: Instant) -> tuple[AnyEngine, Engine]:
+        engine = Engine(
+            settings=self._settings,
+            store=store,
+            entropy=entropy,
+            kem=self._kem,
+            verify=self._verify,
+            begin=self._begin,
+            now=now,
+        )
+        return (engine if self._inject is None else self._inject(engine)), engine
+
+    def _double(self, now: Instant) -> Double | None:
+        if self._observed is None or self._observed[1].below(DOUBLE_ONE_IN):
+            return None
+        both = self.snapshot()
+        driven, _ = self._start(deepcopy(self._entropy), both.store, now)
+        return Double(driven, both.vault)
+
+    def unlock(self) -> Input:
+        """The user gives the passphrase."""
+        return VaultOpened(FragileConnection(self._seen(self.vault, "vault"), self._fuse))
+
+    def _seen(self, database: MemoryDatabase, which: Which) -> Connection:
+        """A database over the disk that there is."""
+        return database if self.disk is None else self.disk.connect(database, which)
+
+    def take_waited_us(self) -> int:
+        """How long commits took since the last call, where the disk is a slow one."""
+        return 0 if self.disk is None else self.disk.take_waited_us()
+
+    def arm(self, statements: int) -> None:
+        """The power fails before the next statement but so many."""
+        self._fuse.statements_left = statements
+
+    def crash(self) -> None:
+        """Roll back what was not committed."""
+        self.engine = None
+        self._fuse.statements_left = None
+        self.cuts["store"] += self.store.whole.in_transaction
+        self.cuts["vault"] += self.vault.whole.in_transaction
+        for database in (self.store, self.vault):
+            # It is an error to roll back where no transaction is open, and the usual case.
+            with suppress(StorageError):
+                database.execute("ROLLBACK")
+
+    # --- Between two batches --------------------------------------------------------------------
+
+    def snapshot(self) -> Snapshot:
+        """Copy both databases."""
+        return Snapshot(self.store.copy(), self.vault.copy())
+
+    # --- Between two lives ----------------------------------------------------------------------
+
+    def put_back(self, snapshot: Snapshot, which: WhichDatabase) -> None:
+        """Lose everything since a snapshot, in one database or in both."""
+        if which in ("store", "both"):
+            self.store = snapshot.store.copy()
+        if which in ("vault", "both"):
+            self.vault = snapshot.vault.copy()
+            observe_outbox(self.vault)
+        self._keep_nothing()
+
+    def lose_commits(self, store_count: int, vault_count: int) -> int | None:
+        """The power failed on a disk that lied: the last so many commits of each are gone.
+
+        Returns when the first that the vault has lost was begun.
+        """
+        assert self.disk is not None
+        store = self.disk.lose_commits("store", store_count)
+        vault = self.disk.lose_commits("vault", vault_count)
+        self._keep_nothing()
+        if store is not None:
+            self.store = store[1]
+        if vault is None:
+            return None
+        since, self.vault = vault
+        observe_outbox(self.vault)
+        return since
+
+    def _keep_nothing(self) -> None:
+        """What was before the last commits is before nothing any more."""
+        if self.disk is not None:
+            self.disk.keep_commits(0)
+
+    def bring_vault(self, vault: MemoryDatabase) -> None:
+        """The user brings a vault that was taken from another machine."""
+        self.vault.close()
+        self.vault = vault
+        observe_outbox(self.vault)
+
+    def take_over(self, inject: Injection) -> None:
+        """Somebody else's program runs here from the next start on."""
+        self._inject = inject
+
+    def take_vault(self) -> MemoryDatabase:
+        """The user takes the vault away, and the machine is used no more.
+
+        It is a copy: an open database holds a few hundred kilobytes of prepared statements.
+        """
+        vault = self.vault.copy()
+        self.store.close()
+        self.vault.close()
+        return vault
+
+    def wipe(self) -> None:
+        """Lose everything."""
+        self.store, self.vault = _new_databases()
+        self._keep_nothing()
+
+    def mint(self, effect: MintStamp) -> tuple[int, Input]:
+        """The real proof of work, after the time that it would take in the mean."""
+        stamp = mint(effect.posting_key, effect.day, effect.bits, self._entropy.draw(8))
+        delay = self._chance.exponential(MINTING_MEAN_US)
+        return delay, StampMinted(effect.posting_key, effect.day, stamp)
+
+
+def _new_databases() -> tuple[MemoryDatabase, MemoryDatabase]:
+    store, vault = new_store(), new_vault()
+    observe_outbox(vault)
+    return store, vault

@@ -1,0 +1,113 @@
+"""What is promised: each invariant has an id, which reports and tests name, and a sentence.
+
+Who holds a run to them (`sim.invariants.message_log` and its neighbours) raises `BrokenInvariant`
+at the step that breaks one, or at the end where a check is expensive.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True)
+class Invariant:
+    """Something that every run must keep."""
+
+    id: str
+    sentence: str
+
+
+S1: Final = Invariant("S1", "What is shown was signed, and came out of a box whose tag was right.")
+S2: Final = Invariant("S2", "A message is shown to its recipient once.")
+S3: Final = Invariant("S3", "A message arrives with exactly the bytes that were written.")
+S4: Final = Invariant("S4", "Who is shown as a message's author wrote it.")
+S5: Final = Invariant(
+    "S5", "Both sides see the same order, and no message above one that it answers to."
+)
+S6: Final = Invariant(
+    "S6", "What was written is in clear in no frame, in no store, and in no stranger's vault."
+)
+S7: Final = Invariant("S7", "A message is shown to nobody but its recipient.")
+S8: Final = Invariant("S8", "No key meets a nonce twice, and no tag twice the same nonce.")
+S9: Final = Invariant(
+    "S9", "The keys that sealed or opened a message are gone from the vault of who did it."
+)
+S10: Final = Invariant(
+    "S10", "What a node keeps in memory, and how often it dials, stays within bounds."
+)
+S11: Final = Invariant(
+    "S11", "A neighbour makes others send little more than it sent itself, mail aside."
+)
+S12: Final = Invariant("S12", "Nothing is kept, sent or shown past its lifetime.")
+S13: Final = Invariant("S13", "What a node has confirmed to its person survives every crash.")
+S14: Final = Invariant("S14", "No error escapes an engine, and none asks for the impossible.")
+S15: Final = Invariant("S15", "The same databases and the same inputs give the same effects.")
+S16: Final = Invariant(
+    "S16", "What is sent can be read, also with more at its end, and no honest node is at fault."
+)
+S17: Final = Invariant("S17", "An engine reads no clock, draws no chance and opens nothing.")
+S18: Final = Invariant("S18", "What is sent arrives, is dropped for a cause, or is on its way.")
+S19: Final = Invariant("S19", "Whom a person shut out or removed does not become a contact.")
+L1: Final = Invariant("L1", "Everything that was written arrives after the mesh has healed.")
+L2: Final = Invariant("L2", "At rest all nodes know the same envelopes and retirements.")
+L3: Final = Invariant("L3", "At rest traffic falls to what keeps links alive.")
+L4: Final = Invariant("L4", "After the mesh has healed, all nodes are joined by links again.")
+L5: Final = Invariant("L5", "At rest no node has anything left to send or to ask for.")
+L6: Final = Invariant("L6", "At rest every node pushes to enough of its neighbours.")
+L7: Final = Invariant(
+    "L7", "Who is slow, hears nothing or is not heard keeps nothing from the others."
+)
+L8: Final = Invariant("L8", "To mend a cut costs little more than what was missing.")
+L9: Final = Invariant("L9", "What a message's author is told of it is true.")
+L10: Final = Invariant(
+    "L10", "Who lost a disk, or had it copied, and still knows somebody can write to them again."
+)
+
+E1: Final = Invariant(
+    "E1", "What the scenario expects of delivery, delay, copies and marks is met."
+)
+
+INVARIANTS: Final = (
+    *(S1, S2, S3, S4, S5, S6, S7, S8, S9, S10, S11, S12, S13, S14, S15, S16, S17, S18, S19),
+    *(L1, L2, L3, L4, L5, L6, L7, L8, L9, L10),
+    E1,
+)
+
+
+class BrokenInvariant(Exception):
+    """An invariant did not hold; the run ends here."""
+
+    def __init__(self, invariant: Invariant, detail: str, node: int | None = None) -> None:
+        super().__init__(f"{invariant.id}: {detail}")
+        self.invariant = invariant
+        self.detail = detail
+        self.node = node
+
+
+def require_joined(nodes: Sequence[int], links: Sequence[tuple[int, int]], waited_s: int) -> None:
+    """L4: every node reaches every other over links."""
+    neighbours: dict[int, list[int]] = {node: [] for node in nodes}
+    for one, other in links:
+        if one in neighbours and other in neighbours:
+            neighbours[one].append(other)
+            neighbours[other].append(one)
+    parts: list[int] = []
+    reached: dict[int, None] = {}
+    for start in nodes:
+        if start in reached:
+            continue
+        before = len(reached)
+        reached[start] = None
+        waiting = [start]
+        while waiting:
+            for node in neighbours[waiting.pop()]:
+                if node not in reached:
+                    reached[node] = None
+                    waiting.append(node)
+        parts.append(len(reached) - before)
+    if len(parts) > 1:
+        sizes = ", ".join(str(size) for size in sorted(parts, reverse=True)[:6])
+        detail = (
+            f"{waited_s} s after the last fault the nodes stand in {len(parts)} parts of {sizes}"
+        )
+        raise BrokenInvariant(L4, detail)

@@ -1,0 +1,94 @@
+"""What must be so when there was no fault for a while and nobody has written (L2, L3, L5, L6).
+
+A scenario with `rest_s` is observed for so long after everything has arrived. Of a world with
+hostile nodes only L2 and L6 are demanded, of its honest ones: the hostile ones never rest.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from mesh.engine.door import Engine
+from mesh.limits import EAGER_LINKS_MIN
+from mesh.replication.eager_links import EagerLinks
+from sim.invariants.bounds import census
+from sim.invariants.invariants import L2, L3, L5, L6, BrokenInvariant
+
+MEASURED_US: Final = 60_000_000
+"""Over how long the traffic at rest is measured, at the end."""
+
+KEEP_ALIVE_BYTES: Final = 40
+"""A second and link, both ways: pings, roots, addresses, proofs of contacts, a new link now and
+then. Worlds at rest were seen to take 4 to 20. An envelope of 1 KiB every half minute is more."""
+
+BACKLOGS: Final = (
+    "Intake._deferred",
+    "Wanting._missing",
+    "Turns._waiting",
+    "_LinkState.announcing",
+    "_LinkState.announcing_live",
+)
+"""Tables of an engine in which something waits to be sent, asked for, or judged."""
+
+Engines = Mapping[int, Engine]
+
+
+def require_quiescence(
+    engines: Engines,
+    *,
+    sent_bytes: int,
+    links: Sequence[tuple[int, int]],
+    is_all_honest: bool,
+) -> None:
+    """All of it, of a minute in which so much was sent over so many links."""
+    if is_all_honest:
+        require_quiet(sent_bytes, links)
+        require_no_backlog(engines)
+    require_same_sets(engines)
+    require_eager(engines, is_all_honest=is_all_honest)
+
+
+def require_same_sets(engines: Engines) -> None:
+    """L2: all know the same."""
+    first: tuple[int, dict[bytes, None]] | None = None
+    for node, engine in engines.items():
+        ids: dict[bytes, None] = dict.fromkeys(engine.spreading.sets.ids())
+        if first is None:
+            first = node, ids
+        elif ids.keys() != first[1].keys():
+            missing = len(first[1].keys() - ids.keys())
+            surplus = len(ids.keys() - first[1].keys())
+            detail = f"it lacks {missing} ids that node {first[0]} knows, and knows {surplus} more"
+            raise BrokenInvariant(L2, detail, node)
+
+
+def require_quiet(sent_bytes: int, links: Sequence[tuple[int, int]]) -> None:
+    """L3: so much in a minute is no more than what keeps so many links."""
+    allowed = KEEP_ALIVE_BYTES * max(len(links), 1) * MEASURED_US // 1_000_000
+    if sent_bytes > allowed:
+        detail = f"{sent_bytes} bytes were sent in a minute over {len(links)} links, of {allowed}"
+        raise BrokenInvariant(L3, detail)
+
+
+def require_no_backlog(engines: Engines) -> None:
+    """L5: nothing waits."""
+    for node, engine in engines.items():
+        held = census(engine)
+        for words in BACKLOGS:
+            if held.get(words):
+                raise BrokenInvariant(L5, f"{held[words]} entries wait in {words}", node)
+
+
+def require_eager(engines: Engines, *, is_all_honest: bool) -> None:
+    """L6: new mail is pushed over as many links as the floor says, or over all.
+
+    Where some are hostile, over all that are not doubted: nobody pushes to who gives nothing.
+    """
+    for node, engine in engines.items():
+        eager = vars(engine.spreading)["_eager_links"]
+        assert isinstance(eager, EagerLinks)
+        links, scores = list(vars(eager)["_links"]), engine.spreading.scores
+        doubted = [] if is_all_honest else [link for link in links if scores.is_doubted(link)]
+        if eager.count < min(EAGER_LINKS_MIN, len(links) - len(doubted)):
+            detail = f"it pushes over {eager.count} of its {len(links)} links, "
+            detail += f"of which it doubts {len(doubted)}"
+            raise BrokenInvariant(L6, detail, node)

@@ -1,0 +1,173 @@
+"""What it costs to mend a mesh that was cut (L8): little more than what is missing.
+
+When a cut through the mesh ends and nothing else lies between nodes, it is noted what each engine
+that runs lacks of what all of them know together. Until they know it, or a minute has gone, two
+things are counted: the bytes of the bodies that were missing and are sent, and the bytes of the
+frames by which sets are compared. Both are held against what was missing. A new cut ends the
+count without a verdict; a node that crashes is not waited for.
+
+Who compares by halving ranges pays for what differs, and a little for each link on which sets are
+compared at all; who lists everything pays for all that is known.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+import msgspec
+
+from mesh.engine.door import Engine
+from mesh.ids import EnvelopeId
+from mesh.wire.envelope import envelope_id_of
+from mesh.wire.frames import Push
+from sim.invariants.invariants import L8, BrokenInvariant
+from sim.kernel.loop import Loop
+
+COMPARING: Final = ("NegOpen", "NegMessage", "NegClose", "Root", "Audit", "AuditResult")
+"""The frames by which sets are compared."""
+
+LOOK_US: Final = 1_000_000
+REPAIR_US: Final = 60_000_000
+"""By then it is over, or L1 says so."""
+
+BODY_COPIES_MAX: Final = 3
+BODIES_FREE_BYTES: Final = 64 * 1024
+"""Mail that is on its way when the cut ends is missing too, and comes over so many eager links;
+where little is missing one such envelope must not decide."""
+
+DIFFERENCE_BYTES: Final = 256
+"""What comparing costs for an id that a node lacks. Where one in a hundred ids differs it is 193
+bytes on one link (docs/benchmarks.md, "Comparing sets"), and links are compared side by side."""
+
+LINK_BYTES: Final = 2_048
+"""What comparing costs on a link where little differs: three sets, and audits of them."""
+
+
+@dataclass(slots=True)
+class _Wound:
+    """What was missing when a cut ended, and what has been sent since."""
+
+    began_at: int
+    engines: dict[int, Engine]
+    lacks: dict[int, list[EnvelopeId]]
+    ids: dict[EnvelopeId, None]
+    missing_bytes: int
+    comparing_before: int
+    streams_before: int
+    links_count: int
+    bodies_bytes: int = 0
+
+    @property
+    def missing_count(self) -> int:
+        return sum(map(len, self.lacks.values()))
+
+
+@dataclass(slots=True)
+class RepairCost:
+    """Observes one world. `running`: the engines of honest nodes that run."""
+
+    loop: Loop
+    running: Callable[[], Mapping[int, Engine]]
+    frame_bytes: Mapping[str, int]
+    streams_count: Callable[[], int]
+    links_count: Callable[[], int]
+    repaired_count: int = 0
+    """How many cuts were followed to their end, with something missing."""
+    _wound: _Wound | None = field(default=None)
+
+    def cut(self) -> None:
+        """Something comes between nodes again."""
+        self._wound = None
+
+    def healed(self) -> None:
+        """Nothing lies between nodes any more."""
+        engines = dict(self.running())
+        known = {
+            node: dict.fromkeys(engine.spreading.sets.ids()) for node, engine in engines.items()
+        }
+        sizes = {
+            id_: engine.spreading.sets.element(id_).size_bytes
+            for engine in engines.values()
+            for id_ in engine.spreading.sets.ids()
+        }
+        lacks = {node: [id_ for id_ in sizes if id_ not in ids] for node, ids in known.items()}
+        ids = dict.fromkeys(id_ for each in lacks.values() for id_ in each)
+        if not ids:
+            return
+        self._wound = _Wound(
+            began_at=self.loop.now,
+            engines=engines,
+            lacks=lacks,
+            ids=ids,
+            missing_bytes=sum(sizes[id_] for each in lacks.values() for id_ in each),
+            comparing_before=self._comparing_bytes,
+            streams_before=self.streams_count(),
+            links_count=self.links_count(),
+        )
+        self.loop.after(LOOK_US, self._look)
+
+    def sent(self, frame: msgspec.Struct) -> None:
+        """A link encodes this frame."""
+        wound = self._wound
+        if (
+            wound is not None
+            and isinstance(frame, Push)
+            and envelope_id_of(frame.envelope) in wound.ids
+        ):
+            wound.bodies_bytes += len(frame.envelope)
+
+    @property
+    def _comparing_bytes(self) -> int:
+        return sum(self.frame_bytes.get(kind, 0) for kind in COMPARING)
+
+    def _look(self) -> None:
+        wound = self._wound
+        if wound is None or self.loop.now < wound.began_at + LOOK_US:
+            return
+        running = self.running()
+        is_over = all(
+            all(id_ in engine.spreading.sets for id_ in wound.lacks[node])
+            for node, engine in wound.engines.items()
+            if running.get(node) is engine
+        )
+        if is_over or self.loop.now >= wound.began_at + REPAIR_US:
+            self._wound = None
+            self.repaired_count += 1
+            self._judge(wound)
+        else:
+            self.loop.after(LOOK_US, self._look)
+
+    def _judge(self, wound: _Wound) -> None:
+        links = wound.links_count + self.streams_count() - wound.streams_before
+        require_little(
+            missing_count=wound.missing_count,
+            missing_bytes=wound.missing_bytes,
+            bodies_bytes=wound.bodies_bytes,
+            comparing_bytes=self._comparing_bytes - wound.comparing_before,
+            links_count=links,
+        )
+
+
+def require_little(
+    *,
+    missing_count: int,
+    missing_bytes: int,
+    bodies_bytes: int,
+    comparing_bytes: int,
+    links_count: int,
+) -> None:
+    """L8: so much was missing at all nodes together, and so much was sent to mend it."""
+    allowed = BODY_COPIES_MAX * missing_bytes + BODIES_FREE_BYTES
+    if bodies_bytes > allowed:
+        detail = (
+            f"{bodies_bytes} bytes of bodies were sent where {missing_bytes} were missing after a "
+            f"cut, of {allowed}"
+        )
+        raise BrokenInvariant(L8, detail)
+    allowed = DIFFERENCE_BYTES * missing_count + LINK_BYTES * links_count
+    if comparing_bytes > allowed:
+        detail = (
+            f"{comparing_bytes} bytes were sent to compare sets that differed by {missing_count} "
+            f"ids after a cut, over {links_count} links, of {allowed}"
+        )
+        raise BrokenInvariant(L8, detail)

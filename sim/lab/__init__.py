@@ -1,0 +1,4 @@
+"""What repeats the literature and models a million nodes.
+
+The simulator proper does not import it.
+"""

@@ -1,0 +1,1 @@
+"""The corpus of planted bugs: where each is found, and the smallest world that still shows it."""

@@ -1,1 +1,0 @@
-"""One node: the engine, the machine under it, and the bugs that can be planted in it."""

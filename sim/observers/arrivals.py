@@ -1,0 +1,81 @@
+"""When each node first had each envelope: how soon new mail is everywhere, and whether it is.
+
+Latency is of one reader of each message; this is of all who carry it. An envelope is there when its
+node stores it, also without a body that was opened meanwhile or does not fit. What a power cut
+takes back within the very batch counts as there.
+"""
+
+import contextlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from mesh.ids import EnvelopeId
+from mesh.storage.store import Store
+from mesh.wire.envelope import Envelope, Stub
+from sim.invariants.purity_guards import PURITY_GUARDS
+from sim.patching import Patch, patched
+
+
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """Of the envelopes that some of these nodes have."""
+
+    envelopes_count: int
+    coverage: float
+    """How many of the envelopes a node has, in the mean."""
+
+    times: Sequence[int]
+    """From when an author's node had one to when another had it, in order; microseconds."""
+
+
+class Arrivals:
+    """Of one world, of its honest nodes."""
+
+    def __init__(self, now: Callable[[], int]) -> None:
+        self._now = now
+        self._nodes: dict[EnvelopeId, dict[int, int]] = {}
+
+    def forget(self) -> None:
+        """Begin anew."""
+        self._nodes.clear()
+
+    @property
+    def by_envelope(self) -> Mapping[EnvelopeId, Mapping[int, int]]:
+        """When each node first had each envelope; the first of them is its author's."""
+        return self._nodes
+
+    def among(self, nodes: Sequence[int]) -> Arrived:
+        """What came to these."""
+        times: list[int] = []
+        envelopes_count = held_count = 0
+        for arrivals in self._nodes.values():
+            theirs = {node: arrivals[node] for node in nodes if node in arrivals}
+            envelopes_count += bool(theirs)
+            held_count += len(theirs)
+            author, written_at = next(iter(arrivals.items()))
+            times += [at - written_at for node, at in theirs.items() if node != author]
+        wanted = envelopes_count * len(nodes)
+        return Arrived(envelopes_count, held_count / wanted if wanted else 1, sorted(times))
+
+    @contextlib.contextmanager
+    def observing(self) -> Iterator[None]:
+        """While inside, all that stores take in is looked at."""
+        add, add_stubs = Store.add, Store.add_stubs
+
+        def added(store: Store, envelopes: Sequence[Envelope]) -> None:
+            self._came([envelope.id for envelope in envelopes])
+            add(store, envelopes)
+
+        def stubs_added(store: Store, stubs: Sequence[Stub], *, are_missed: bool = True) -> None:
+            self._came([stub.id for stub in stubs])
+            add_stubs(store, stubs, are_missed=are_missed)
+
+        with patched(Patch(Store, "add", added), Patch(Store, "add_stubs", stubs_added)):
+            yield
+
+    def _came(self, ids: Sequence[EnvelopeId]) -> None:
+        node = PURITY_GUARDS.node
+        if node is None or PURITY_GUARDS.is_double:
+            return
+        for id_ in ids:
+            self._nodes.setdefault(id_, {}).setdefault(node, self._now())

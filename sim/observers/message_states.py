@@ -1,0 +1,116 @@
+"""Whether what a message's author is told of it is true (L9).
+
+Each state is held against what the simulator knows: the recipient's vault, the stores of all
+nodes, the clock. Only the states that claim something of the world are looked at; *queued here*
+claims nothing, and *withdrawn* only that its author wished it.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from mesh.commands import MessageAnswer
+from mesh.wire.envelope import LIFETIME_SECONDS
+from sim.hosts.host import Host
+from sim.hosts.virtual_node import VirtualNode
+from sim.invariants.invariants import L9, BrokenInvariant
+from sim.invariants.message_log import LoggedMessage, MessageLog
+from sim.users.user import User
+
+LIFETIME_US: Final = LIFETIME_SECONDS[1] * 1_000_000
+"""Messages live for a week."""
+
+CLOCK_TOLERANCE_US: Final = 2 * 3_600_000_000
+"""By so much mesh time may differ from the true one without anybody's noticing."""
+
+OPENED: Final = ("delivered", "read", "delivered-then-withdrawn")
+DAY_US: Final = 86_400_000_000
+
+
+@dataclass(slots=True)
+class MessageStates:
+    """Holds what nodes say against what is so."""
+
+    message_log: MessageLog
+    nodes: Sequence[VirtualNode]
+    hosts: Mapping[int, Host]
+    now: Callable[[], int]
+    clock_error_us: int
+    """How wrong the scenario makes the worst clock."""
+
+    adversary_links: Callable[[], int] = lambda: 0
+    """How many links there have been of neighbours that may say that they hold what they do not."""
+
+    looked_count: int = field(init=False, default=0)
+    told_counts: dict[str, int] = field(init=False, default_factory=dict)
+    """How often each state was told."""
+    _carriers: dict[int, int] = field(init=False, default_factory=dict)
+    _is_store_lost: bool = field(init=False, default=False)
+
+    def store_lost(self) -> None:
+        """A store was put back or lost: who carried what can no longer be told."""
+        self._is_store_lost = True
+
+    def told(self, user: User, message: MessageAnswer) -> None:
+        """A node says this of a message of its user."""
+        logged = self.message_log.message_of(user.index, message.text)
+        self.looked_count += 1
+        self.told_counts[message.state] = self.told_counts.get(message.state, 0) + 1
+        node = user.node.index
+        if message.state in OPENED and not self._is_opened(logged):
+            detail = f"the message {logged.number} is shown as {message.state} and never arrived"
+            raise BrokenInvariant(L9, detail, node)
+        if message.state == "read" and not (logged.is_read or logged.is_seen_by_clone):
+            detail = f"the message {logged.number} is shown as read and nobody looked at it"
+            raise BrokenInvariant(L9, detail, node)
+        if message.state == "expired":
+            self._check_lifetime(logged, node)
+        if message.state == "carried" and message.carriers > self._carriers.get(logged.number, 0):
+            self._carriers[logged.number] = message.carriers
+            self._check_carriers(logged, message, node)
+
+    def _is_opened(self, logged: LoggedMessage) -> bool:
+        if logged.delivered_at is not None or logged.is_seen_by_clone:
+            return True
+        if self.message_log.has_parted(logged.recipient, logged.sender):
+            # It may have been opened and gone with its author before anybody was shown it.
+            return True
+        # It is committed, and the crash came before its event.
+        query = "SELECT 1 FROM messages WHERE text = ? AND NOT is_mine"
+        vault = self.hosts[logged.recipient].vault
+        return vault.execute(query, (logged.text,)).fetchone() is not None
+
+    def _check_lifetime(self, logged: LoggedMessage, node: int) -> None:
+        lived_us = self.now() - logged.asked_at
+        if lived_us + CLOCK_TOLERANCE_US + self.clock_error_us < LIFETIME_US:
+            detail = (
+                f"the message {logged.number} is shown as expired after {lived_us // DAY_US} days"
+            )
+            raise BrokenInvariant(L9, detail, node)
+
+    def _check_carriers(self, logged: LoggedMessage, message: MessageAnswer, node: int) -> None:
+        """So many neighbours committed it, each known by the keys that its links had."""
+        if self._is_store_lost:
+            return
+        query = "SELECT id FROM outbox WHERE message = ?"
+        vault = self.hosts[node].vault
+        ids = [row[0] for row in vault.execute(query, (message.number,)).fetchall()]
+        days = self.now() // DAY_US + 2
+        keys = self.adversary_links()
+        for other in self.nodes:
+            # Of a thousand stores the first few mostly tell.
+            if keys >= message.carriers:
+                return
+            if other.index != node and self._holds(other, ids):
+                keys += other.incarnation * days
+        if ids and message.carriers > keys:
+            detail = (
+                f"the message {logged.number} is shown as carried by {message.carriers}, and "
+                f"{'nobody has it' if not keys else f'at most {keys} could say so'}"
+            )
+            raise BrokenInvariant(L9, detail, node)
+
+    def _holds(self, node: VirtualNode, ids: Sequence[object]) -> bool:
+        store = self.hosts[node.index].store
+        query = "SELECT 1 FROM envelopes WHERE id = ?"
+        return any(store.execute(query, (one,)).fetchone() is not None for one in ids)

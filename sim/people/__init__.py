@@ -1,1 +1,0 @@
-"""The people of a world, whom they know, and what they write and read."""

@@ -1,1 +1,0 @@
-"""What is promised, and what holds a run to it without knowing how worlds are built."""

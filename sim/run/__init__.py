@@ -1,0 +1,1 @@
+"""One run: the world, its verdict, and what is told of it."""

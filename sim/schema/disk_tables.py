@@ -1,0 +1,59 @@
+"""The tables of a scenario that say how disks fail under a node that runs."""
+
+from typing import Annotated
+
+import msgspec
+
+from sim.schema.delay_laws import DelayLaw, LogNormal
+from sim.schema.fault_tables import Lasting, Positive, Share, Stopping
+
+Commits = Annotated[int, msgspec.Meta(ge=1, le=100)]
+
+
+class Trying(Lasting, frozen=True, kw_only=True):
+    """The root of what stops a node that notices it; somebody starts it again, and again."""
+
+    tries_s: tuple[Positive, Positive] = (1, 10)
+    """How long after each stop."""
+
+    @property
+    def ends_s(self) -> float:
+        """When it is over at the latest, and the node runs again."""
+        return self.between_s[1] + self.for_s[1] + self.tries_s[1]
+
+
+class FullDisks(Trying, frozen=True, kw_only=True, tag_field="kind", tag="full-disks"):
+    """Some disks are full for a while: everything can be read, and nothing written."""
+
+
+class FailingDisks(Trying, frozen=True, kw_only=True, tag_field="kind", tag="failing-disks"):
+    """Some disks fail at this share of the statements, reading or writing (EIO).
+
+    Whether a commit that failed is there after the next start is drawn.
+    """
+
+    statements: Share = 0.02
+
+
+class SlowDisks(Lasting, frozen=True, kw_only=True, tag_field="kind", tag="slow-disks"):
+    """Some disks take long over each commit, and now and then a *spike* longer.
+
+    What a batch wants done leaves when it is committed, so a crash may come in between.
+    """
+
+    commit: DelayLaw = LogNormal(median_ms=30, sigma=1)
+    spikes: Share = 0.02
+    spike_ms: tuple[Positive, Positive] = (200, 3_000)
+
+
+class LostFsyncs(Stopping, frozen=True, kw_only=True, tag_field="kind", tag="lost-fsyncs"):
+    """Some disks lie about what they keep, and then the power fails.
+
+    Of each database the last commits are gone, a number up to the one that is drawn.
+    """
+
+    commits: tuple[Commits, Commits] = (1, 20)
+
+
+DiskFault = FullDisks | FailingDisks | SlowDisks
+"""What a disk does while its node runs; lost fsyncs are seen when it starts again."""

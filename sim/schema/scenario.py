@@ -1,0 +1,294 @@
+"""A scenario: how many nodes stand where, what they do, and which faults they have.
+
+Scenarios are TOML files beside this module, read strictly: a word that is not known here is an
+error. Units end the names. What is drawn (who, when exactly) is drawn from the seed.
+"""
+
+import difflib
+import tomllib
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from math import inf
+from pathlib import Path
+from typing import Annotated, Final, Literal
+
+import msgspec
+
+from mesh.errors import UserError
+from sim.schema.adversary_table import AdversaryTable
+from sim.schema.delay_laws import DelayLaw
+from sim.schema.errors import find_error
+from sim.schema.expectations import Expect
+from sim.schema.fault_tables import NodesCount, Positive, Seconds, Share, Strict
+from sim.schema.swarm import AnyFault, Swarm, drawn_adversaries, drawn_faults
+from sim.schema.topology_tables import (
+    DEFAULT_KIND,
+    Clusters,
+    ContactTrace,
+    GraphMl,
+    Setdest,
+    Topology,
+)
+from sim.schema.version_table import VersionShares
+from sim.schema.wire_tables import BurstTable
+
+PROBES_COUNT: Final = 6
+"""How often users write to see whether they still can."""
+
+SCENARIO_BYTES_MAX: Final = 1024 * 1024
+"""Of a file: far more than anybody writes by hand, or a shrunk one needs."""
+
+
+Letters = Annotated[int, msgspec.Meta(ge=1, le=60_000)]
+
+
+class Wire(Strict, frozen=True, kw_only=True):
+    """All streams. A lost packet of a stream is a delay; a lost announcement is lost."""
+
+    latency_ms: tuple[Positive, Positive] = (1, 8)
+    """Drawn once for each direction of a stream."""
+    latency: DelayLaw | None = None
+    """In the place of `latency_ms`."""
+    jitter_ms: Seconds = 2
+    jitter: DelayLaw | None = None
+    """In the place of `jitter_ms`: of each chunk."""
+    loss: Share = 0.005
+    bursts: BurstTable | None = None
+    bandwidth_mbit: Positive = 50
+    bandwidth_of: Literal["stream", "node"] = "stream"
+    """Whether each stream has it for itself, or all streams of a node share it."""
+    queue_kb: Positive | None = None
+    """What waits for the wire beyond this is dropped, and sent again by TCP."""
+    noise: bool = True
+    """Without it links make no secret: `sim.hosts.plain_links` says what is left out."""
+    announcement_delay_ms: Positive = 300
+    announcement_loss: Share = 0.05
+    announcement_copied: Share = 0
+    """So many come once more, `announcement_late_s` later."""
+    announcement_late: Share = 0
+    """So many come late, after those that were said later."""
+    announcement_late_s: tuple[Positive, Positive] = (1, 60)
+
+
+class Workload(Strict, frozen=True, kw_only=True):
+    """Who knows whom, and how much they write. Seconds count from the start of the world."""
+
+    boot_within_s: Seconds = 10
+    befriend_between_s: tuple[Seconds, Seconds] = (12, 30)
+    contacts: Annotated[int, msgspec.Meta(ge=1)] = 3
+    met_before_share: Share = 0
+    """So many of the pairs are contacts when the world begins (`sim.users.prior_contacts`)."""
+    write_between_s: tuple[Seconds, Seconds]
+    messages_per_second: Annotated[float, msgspec.Meta(gt=0, le=10_000)] = 1
+    text_letters: tuple[Letters, Letters] = (10, 600)
+    long_text_share: Share = 0.02
+    long_text_letters: tuple[Letters, Letters] = (2_000, 20_000)
+    crossing_share: Share = 0
+    """So many of the pairs befriend each other crosswise: each uses the other's invite within
+    `crossing_within_s`."""
+    crossing_within_s: Seconds = 2
+    read_share: Share = 0
+    """So many of the users look at what came, and let their contacts know that they read it."""
+    withdraw_share: Share = 0
+    """So many messages are taken back a while after they were written."""
+    verify_share: Share = 0
+    """So many contacts are marked as verified when they are first seen."""
+    nearby_share: Share = 0
+    """So many of the users look for others nearby, and begin to compare with somebody."""
+
+
+class Only(Strict, frozen=True, kw_only=True):
+    """What is left of a scenario that was shrunk; None is everything.
+
+    Each fate has a stream of chance of its own, so what is left out does not shift the rest.
+    """
+
+    nodes: tuple[int, ...] | None = None
+    """The nodes that are ever switched on."""
+    strikes: tuple[str, ...] | None = None
+    """The faults: the number of a table of `faults`, and `/NODE` where it strikes nodes."""
+    letters: tuple[int, ...] | None = None
+    """What users write, by the order in which it was drawn."""
+
+    def has_node(self, node: int) -> bool:
+        """Whether a node takes part."""
+        return self.nodes is None or node in self.nodes
+
+    def find_stranger(self, nodes_count: int, tables_count: int | None) -> str | None:
+        """The first thing that is named here and is not there; without a count all tables are."""
+        for node in self.nodes or ():
+            if not 0 <= node < nodes_count:
+                return f"only.nodes names node {node}, and there are {nodes_count}, from 0 on"
+        for strike in self.strikes or ():
+            table = strike.partition("/")[0]
+            if not table.isdecimal():
+                return f"only.strikes: {strike!r} does not begin with the number of a fault"
+            if tables_count is not None and int(table) >= tables_count:
+                return f"only.strikes: {strike!r} is of fault {table}, and there are {tables_count}"
+        return None
+
+
+class Scenario(Strict, frozen=True, kw_only=True):
+    """One world before its seed."""
+
+    schema: Literal[1]
+    name: str
+    summary: str
+    nodes: NodesCount = 100
+    tick_us: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] = 1_000
+    order: Literal["fifo", "shuffle"] = "shuffle"
+    thinking_ms: Annotated[float, msgspec.Meta(ge=0, le=60_000)] = 4
+    """How long a batch keeps a node busy: about what its two commits take on a disk."""
+    begins_at_s: Seconds = 43_200
+    """Seconds after midnight (UTC) at which the world begins; at midnight link keys change."""
+    wall_offset_s: Seconds = 60
+    """How wrong a calendar may be, either way."""
+    retire_delay_s: tuple[Seconds, Seconds] = (0, 0)
+    """How long a node waits before it tells that it opened an envelope."""
+    key_quota: Annotated[int, msgspec.Meta(ge=1, le=2**32 - 1)] = 1_000_000
+    """How many envelopes of one posting key and day a node keeps; 512 in a real mesh."""
+    stamp_bits: Annotated[int, msgspec.Meta(ge=0, le=12)] = 0
+    """How much work admits a posting key for a day; 9 in a real mesh."""
+    stored_mib: Positive | None = None
+    """How much mail a node carries; as a node that nobody configured without it."""
+    relay_delay_s: Seconds = 0
+    """How long at most others hold that back before they pass it on."""
+    topology: Topology = Clusters()
+    wire: Wire = Wire()
+    workload: Workload
+    faults: tuple[AnyFault, ...] = ()
+    swarm: Swarm | None = None
+    """Faults that are drawn from the seed, beside those that are named."""
+    expect: Expect = Expect()
+    only: Only = Only()
+    hostile: tuple[AdversaryTable, ...] = ()
+    """Nodes that are none of `nodes` and do not keep the protocol."""
+    versions: VersionShares = VersionShares()
+    probe_s: Seconds = 0
+    """When no fault happens any more, everybody writes to each contact `PROBES_COUNT` times
+    within this time, so that lost sessions are noticed and renewed; the last time it must arrive.
+    Zero: nobody does."""
+    renew_after_probes: Annotated[int, msgspec.Meta(ge=0, lt=PROBES_COUNT)] = 0
+    """After so many probes users ask for new keys with a contact whom their last probe has not
+    reached. Zero: nobody asks, and nodes must notice by themselves."""
+    lasts_s: Seconds = 0
+    """Users do not rest before this."""
+    settle_s: Positive = 180
+    rest_s: Seconds = 0
+    """For how long nodes are observed when everything has arrived; the last minute is measured.
+    Zero: nobody looks whether they come to rest."""
+
+    @property
+    def heals_at_s(self) -> float:
+        """From when on everything that is written must arrive, whatever happened before."""
+        return self.quiet_at_s + self.probe_s * (1 - 1 / PROBES_COUNT) if self.probe_s else inf
+
+    @property
+    def quiet_at_s(self) -> float:
+        """When no fault happens any more, and nobody writes but to see whether it arrives."""
+        ends_s = [fault.ends_s for fault in self.faults]
+        return max([self.lasts_s, self.workload.write_between_s[1], *ends_s])
+
+
+SHRUNK: Final = "shrunk/"
+"""Before the name of a planted bug: the smallest world that shows it."""
+
+_FOLDER: Final = files("sim") / "scenarios"
+
+
+def scenario_names() -> list[str]:
+    """The scenarios that come with the simulator."""
+    names = [each.name for each in _FOLDER.iterdir() if each.name.endswith(".toml")]
+    return sorted(name.removesuffix(".toml").replace("_", "-") for name in names)
+
+
+def load_scenario(name: str) -> Scenario:
+    """Read one by its name, or from a file; UserError if there is none, or it is malformed.
+
+    Files that it names are looked for beside it first.
+    """
+    if name.endswith(".toml"):
+        return _load_file(Path(name))
+    shipped = _find_shipped(name)
+    if shipped is None:
+        near = difflib.get_close_matches(name, scenario_names(), n=1)
+        meant = f" Did you mean {near[0]}?" if near else ""
+        known = ", ".join(scenario_names())
+        raise UserError("not-found", f"There is no scenario {name!r}.{meant} There are: {known}.")
+    return parse_scenario(shipped.read_text(encoding="utf-8"))
+
+
+def parse_scenario(text: str) -> Scenario:
+    """Read one from TOML; UserError says what is wrong and where."""
+    try:
+        tables = tomllib.loads(text)
+        topology = tables.get("topology")
+        if isinstance(topology, dict):
+            topology.setdefault("kind", DEFAULT_KIND)
+        return scenario_from(tables)
+    except (ValueError, RecursionError) as error:
+        raise UserError("bad-scenario", f"The scenario cannot be read: {error}.") from None
+
+
+def scenario_from(tables: object) -> Scenario:
+    """The scenario of these tables; ValueError is the sentence that says what is wrong in them."""
+    # The walk finds more than the decoder, such as a range that ends before it begins.
+    complaint = find_error(tables, Scenario)
+    if complaint is None:
+        try:
+            scenario = msgspec.convert(tables, type=Scenario, strict=True)
+        except msgspec.ValidationError as error:
+            # What a table says of itself names its place; the decoder adds the same once more.
+            complaint = str(error).partition(" - at `")[0]
+        else:
+            complaint = _find_contradiction(scenario)
+            if complaint is None:
+                return scenario
+    raise ValueError(complaint)
+
+
+def as_drawn(scenario: Scenario, seed: int) -> Scenario:
+    """The scenario of one seed: what a swarm leaves to chance stands among its faults."""
+    if scenario.swarm is None:
+        return scenario
+    faults = (*scenario.faults, *drawn_faults(scenario.swarm, seed))
+    hostile = (*scenario.hostile, *drawn_adversaries(scenario.swarm, seed))
+    return msgspec.structs.replace(scenario, swarm=None, faults=faults, hostile=hostile)
+
+
+def _find_contradiction(scenario: Scenario) -> str | None:
+    """What is wrong between values that are all right by themselves."""
+    topology, versions = scenario.topology, scenario.versions
+    hostile_share = sum(table.share for table in scenario.hostile)
+    if hostile_share >= 1:
+        return f"the shares of all hostile tables must be less than 1, and are {hostile_share:g}"
+    if versions.older + versions.later > 1:
+        return f"versions: older and later are {versions.older + versions.later:g}, beyond all"
+    if isinstance(topology, ContactTrace) and (topology.until_s or inf) <= topology.from_s:
+        return f"topology.until_s = {topology.until_s:g} is not after from_s = {topology.from_s:g}"
+    # What a swarm draws has numbers too, which only a seed knows.
+    tables_count = None if scenario.swarm else len(scenario.faults)
+    return scenario.only.find_stranger(scenario.nodes, tables_count)
+
+
+def _find_shipped(name: str) -> Traversable | None:
+    folder = files("sim") / "mutants" / "shrunk" if name.startswith(SHRUNK) else _FOLDER
+    file_name = f"{name.removeprefix(SHRUNK).replace('-', '_')}.toml"
+    return next((each for each in folder.iterdir() if each.name == file_name), None)
+
+
+def _load_file(path: Path) -> Scenario:
+    try:
+        if path.stat().st_size > SCENARIO_BYTES_MAX:
+            raise UserError("too-large", f"{path} has more than {SCENARIO_BYTES_MAX} bytes.")
+        scenario = parse_scenario(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else error
+        raise UserError("not-found", f"The scenario {path} cannot be read: {why}.") from None
+    topology = scenario.topology
+    if isinstance(topology, ContactTrace | GraphMl | Setdest):
+        beside = path.parent / topology.file
+        if beside.is_file():
+            anchored = msgspec.structs.replace(topology, file=str(beside.resolve()))
+            return msgspec.structs.replace(scenario, topology=anchored)
+    return scenario

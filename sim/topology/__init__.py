@@ -1,0 +1,1 @@
+"""Where nodes stand, whom they meet, and what changes of it."""

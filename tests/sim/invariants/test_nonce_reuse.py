@@ -1,0 +1,95 @@
+"""Keys, nonces and tags that meet twice are found, wherever they are used."""
+
+import pytest
+
+from mesh.crypto import aead
+from mesh.ids import PostingKey, Tag, UnixSeconds
+from mesh.storage.sqlcipher import transaction
+from mesh.wire.envelope import Envelope, Header, body_bytes, sign_envelope
+from sim.hosts.databases import MemoryDatabase
+from sim.invariants.invariants import S8, BrokenInvariant
+from sim.invariants.nonce_reuse import NonceReuse, observe_outbox
+from sim.observers.ciphers import observing_cipher
+
+KEY, NONCE = bytes(32), bytes(12)
+
+
+def envelope(tag: int, nonce: int, filling: int = 0) -> Envelope:
+    header = Header(
+        size_class=0,
+        lifetime_class=1,
+        created=UnixSeconds(0),
+        tag=Tag(bytes([tag]) * 16),
+        read_hash=bytes(16),
+        withdraw_hash=bytes(16),
+        posting_key=PostingKey(bytes(32)),
+        stamp=bytes(12),
+    )
+    body = bytes([nonce]) * 12 + bytes([filling]) * (body_bytes(0) - 12)
+    return sign_envelope(header, body, bytes(32))
+
+
+def vault_with(*envelopes: Envelope) -> MemoryDatabase:
+    vault = MemoryDatabase()
+    with transaction(vault):
+        vault.execute("CREATE TABLE outbox (number INTEGER PRIMARY KEY, data BLOB)")
+    observe_outbox(vault)
+    seal_in(vault, *envelopes)
+    return vault
+
+
+def seal_in(vault: MemoryDatabase, *envelopes: Envelope) -> None:
+    with transaction(vault):
+        rows = [(each.data,) for each in envelopes]
+        vault.executemany("INSERT INTO outbox (data) VALUES (?)", rows)
+
+
+def test_a_key_that_meets_a_nonce_with_another_text_breaks_s8() -> None:
+    with observing_cipher(NonceReuse().sealed):
+        first = aead.seal(KEY, NONCE, b"", b"one text")
+        assert aead.seal(KEY, NONCE, b"", b"one text") == first
+        with pytest.raises(BrokenInvariant) as caught:
+            aead.seal(KEY, NONCE, b"", b"another text")
+        assert caught.value.invariant is S8
+        with pytest.raises(BrokenInvariant):
+            aead.seal(KEY, NONCE, b"other data", b"one text")
+
+
+def test_watching_changes_no_box_and_ends() -> None:
+    before = aead.seal(KEY, NONCE, b"data", b"text")
+    with observing_cipher(NonceReuse().sealed):
+        assert aead.open_sealed(KEY, NONCE, b"data", before) == b"text"
+        assert aead.seal(KEY, NONCE, b"data", b"text") == before
+    aead.seal(KEY, NONCE, b"data", b"another")
+
+
+def test_a_tag_that_a_node_uses_again_breaks_s8() -> None:
+    nonce_reuse = NonceReuse()
+    nonce_reuse.collect(1, 1, vault_with(envelope(1, 1), envelope(2, 1)))
+    with pytest.raises(BrokenInvariant) as caught:
+        nonce_reuse.collect(1, 1, vault_with(envelope(1, 2)))
+    assert caught.value.invariant is S8
+
+
+def test_a_node_that_was_put_back_may_use_a_tag_again_but_never_with_the_same_nonce() -> None:
+    nonce_reuse = NonceReuse()
+    nonce_reuse.may_repeat_tags(1)
+    nonce_reuse.collect(1, 1, vault_with(envelope(1, 1), envelope(1, 2)))
+    assert nonce_reuse.tags_repeated == 1
+    with pytest.raises(BrokenInvariant) as caught:
+        # A second machine of the same user.
+        nonce_reuse.collect(9, 1, vault_with(envelope(1, 2, filling=1)))
+    assert caught.value.invariant is S8
+
+
+def test_what_was_rolled_back_was_never_sealed_and_what_was_collected_is_not_again() -> None:
+    nonce_reuse = NonceReuse()
+    vault = vault_with(envelope(1, 1))
+    nonce_reuse.collect(1, 1, vault)
+    vault.execute("BEGIN")
+    vault.execute("INSERT INTO outbox (data) VALUES (?)", (envelope(1, 1, filling=1).data,))
+    vault.execute("ROLLBACK")
+    nonce_reuse.collect(1, 1, vault)
+    seal_in(vault, envelope(3, 1))
+    nonce_reuse.collect(1, 1, vault)
+    assert nonce_reuse.tags_repeated == 0

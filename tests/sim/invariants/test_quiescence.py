@@ -1,0 +1,85 @@
+"""What is demanded of nodes that rest, each shown failing."""
+
+from collections.abc import Mapping
+
+import pytest
+
+from mesh.engine.door import Engine
+from mesh.ids import EnvelopeId, Instant, LinkId, Monotonic, UnixSeconds
+from mesh.replication.seen_sets import Element
+from sim.invariants.invariants import BrokenInvariant
+from sim.invariants.quiescence import (
+    KEEP_ALIVE_BYTES,
+    require_eager,
+    require_no_backlog,
+    require_quiet,
+)
+from sim.invariants.quiescence import require_same_sets as require_same
+from sim.kernel.calendar import EPOCH_US
+from tests.sim.engines import host_of
+
+START = Instant(Monotonic(0), EPOCH_US)
+NOON = UnixSeconds(START.unix_seconds)
+ONE = (EnvelopeId(b"\x01" * 32), Element(NOON, 0, 0))
+
+
+def engines(count: int) -> Mapping[int, Engine]:
+    booted: dict[int, Engine] = {}
+    for node in range(count):
+        host = host_of(node)
+        host.boot(START)
+        assert host.engine is not None
+        booted[node] = host.engine
+    return booted
+
+
+def test_nodes_that_know_different_things_break_l2() -> None:
+    both = engines(2)
+    require_same(both)
+    both[1].spreading.load([ONE])
+    with pytest.raises(
+        BrokenInvariant, match=r"L2.*lacks 0 ids that node 0 knows, and knows 1 more"
+    ):
+        require_same(both)
+
+
+def test_traffic_that_does_not_cease_breaks_l3() -> None:
+    require_quiet(2 * KEEP_ALIVE_BYTES * 60, [(0, 1), (1, 2)])
+    with pytest.raises(BrokenInvariant, match="L3"):
+        require_quiet(2 * KEEP_ALIVE_BYTES * 60 + 1, [(0, 1), (1, 2)])
+
+
+def test_something_that_waits_for_ever_breaks_l5() -> None:
+    engine = engines(1)[0]
+    require_no_backlog({0: engine})
+    engine.spreading.load([ONE])
+    engine.spreading.link_up(LinkId(1), START, is_dialled_by_us=False)
+    engine.spreading.outgoing.announce(LinkId(1), [ONE[0]])
+    with pytest.raises(BrokenInvariant, match=r"L5.*_LinkState.announcing"):
+        require_no_backlog({0: engine})
+
+
+def test_a_body_that_never_leaves_breaks_l5() -> None:
+    engine = engines(1)[0]
+    engine.spreading.load([ONE])
+    engine.spreading.link_up(LinkId(1), START, is_dialled_by_us=False)
+    vars(engine.spreading)["_pushing"].wanted(LinkId(1), [ONE[0]], START, is_live=False)
+    with pytest.raises(BrokenInvariant, match=r"L5.*Turns._waiting"):
+        require_no_backlog({0: engine})
+
+
+def test_a_node_that_pushes_to_nobody_breaks_l6() -> None:
+    engine = engines(1)[0]
+    for number in range(4):
+        engine.spreading.link_up(LinkId(number), START, is_dialled_by_us=False)
+    require_eager({0: engine}, is_all_honest=True)
+    eager = vars(engine.spreading)["_eager_links"]
+    for number in range(3):
+        engine.spreading.scores.broke(LinkId(number), START)
+        eager.doubted(LinkId(number), START)
+    require_eager({0: engine}, is_all_honest=False)
+    with pytest.raises(BrokenInvariant, match=r"L6.*over 1 of its 4 links, of which it doubts 0"):
+        require_eager({0: engine}, is_all_honest=True)
+    vars(eager)["_eager"].clear()
+    with pytest.raises(BrokenInvariant, match=r"L6.*over 0 of its 4 links, of which it doubts 3"):
+        require_eager({0: engine}, is_all_honest=False)

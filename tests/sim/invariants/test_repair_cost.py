@@ -1,0 +1,56 @@
+"""What mending a cut may cost is held against what was missing (L8).
+
+That L8 breaks where sets are compared badly, the corpus shows: `all-ids-listed`.
+"""
+
+import pytest
+
+from sim.invariants.invariants import BrokenInvariant
+from sim.invariants.repair_cost import (
+    BODIES_FREE_BYTES,
+    BODY_COPIES_MAX,
+    DIFFERENCE_BYTES,
+    LINK_BYTES,
+    require_little,
+)
+from sim.run.verdict import run_to_verdict
+from sim.run.world import Options, World
+from sim.schema.scenario import parse_scenario
+from tests.sim.test_hardships import HEALING, USERS, fault
+
+BODIES = BODY_COPIES_MAX * 9_000 + BODIES_FREE_BYTES
+COMPARING = DIFFERENCE_BYTES * 10 + 3 * LINK_BYTES
+
+
+def require(*, bodies_bytes: int, comparing_bytes: int) -> None:
+    require_little(
+        missing_count=10,
+        missing_bytes=9_000,
+        bodies_bytes=bodies_bytes,
+        comparing_bytes=comparing_bytes,
+        links_count=3,
+    )
+
+
+def test_bodies_and_comparing_are_bounded_by_what_is_missing() -> None:
+    require(bodies_bytes=BODIES, comparing_bytes=COMPARING)
+    with pytest.raises(BrokenInvariant, match=r"L8: \d+ bytes of bodies were sent where 9000"):
+        require(bodies_bytes=BODIES + 1, comparing_bytes=COMPARING)
+    with pytest.raises(BrokenInvariant, match=r"L8: \d+ bytes were sent to compare .* by 10 ids"):
+        require(bodies_bytes=BODIES, comparing_bytes=COMPARING + 1)
+
+
+def repaired_count(faults: str) -> int:
+    text = USERS.replace("[workload]", f"{HEALING}\n[workload]", 1) + faults
+    world = World(parse_scenario(text), Options(seed=1, is_crypto_real=False))
+    run_to_verdict(world, lambda world: None)
+    return world.observers.repair_cost.repaired_count
+
+
+@pytest.mark.world
+def test_each_cut_that_ends_with_something_missing_is_followed_and_no_other() -> None:
+    assert repaired_count("") == 0
+    one = fault("halves", at_s=20, for_s=20)
+    assert repaired_count(one) == 1
+    # The second begins where the first ends: only then does nothing lie between nodes.
+    assert repaired_count(one + fault("partitions", at_s=39, for_s=20)) == 1

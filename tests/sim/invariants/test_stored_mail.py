@@ -1,0 +1,76 @@
+"""Which messages had to wait in others' stores, and how near their authors were to these."""
+
+from mesh.ids import ContactId, PostingKey
+from mesh.posting.standing import Depth, Standings, vouch_hash
+from sim.invariants.message_log import LoggedMessage, MessageLog
+from sim.invariants.stored_mail import StoredMessage, stored_messages, stored_ratio
+
+S = 1_000_000
+DAY = 3
+AUTHOR, READER, CARRIER = 0, 1, 2
+KEY = PostingKey(bytes(32))
+
+# The author is awake at 0 to 10 and 60 to 70, the reader at 30 to 40 and 90 to 100.
+NAPS = {
+    AUTHOR: [(10 * S, 60 * S), (70 * S, 120 * S)],
+    READER: [(0, 30 * S), (40 * S, 90 * S), (100 * S, 120 * S)],
+}
+
+
+def message(written_s: float, *, sender: int = AUTHOR, recipient: int = READER) -> LoggedMessage:
+    one = MessageLog().ask(sender, recipient, "text", round(written_s * S))
+    one.confirmed_at = round(written_s * S)
+    return one
+
+
+def waited(*messages: LoggedMessage, carrier: Standings | None = None) -> list[StoredMessage]:
+    author = Standings()
+    author.set_own([KEY])
+    return stored_messages(
+        messages,
+        NAPS,
+        {AUTHOR: author, READER: Standings(), CARRIER: carrier or Standings()},
+        begins_at_s=DAY * 86_400,
+        rests_at=120 * S,
+    )
+
+
+def test_a_letter_between_two_who_are_never_awake_together_waits() -> None:
+    arrived, lost, late = message(5), message(61), message(62)
+    arrived.delivered_at, late.delivered_at = 31 * S, 121 * S
+    found = waited(arrived, lost, late)
+    assert [one.message for one in found] == [arrived, lost, late]
+    assert [one.has_arrived for one in found] == [True, False, False]
+    assert stored_ratio(found) == 1 / 3
+
+
+def test_who_has_not_been_awake_since_or_is_always_awake_waits_for_nobody() -> None:
+    assert waited(message(95), message(5, recipient=CARRIER), message(5, sender=CARRIER)) == []
+    assert stored_ratio([]) == 1
+
+
+def test_two_who_are_awake_together_later_need_no_store() -> None:
+    former = NAPS[AUTHOR]
+    NAPS[AUTHOR] = [(10 * S, 60 * S), (70 * S, 95 * S)]
+    try:
+        assert waited(message(5)) == [], "they meet at 95 s"
+    finally:
+        NAPS[AUTHOR] = former
+
+
+def test_depth_is_that_of_the_carrier_who_is_nearest() -> None:
+    contact = ContactId(1)
+    far, near, other_day = Standings(), Standings(), Standings()
+    far.set_vouched(contact, DAY, vouched=[], far=[vouch_hash(KEY, DAY)])
+    near.set_contact_keys(contact, DAY, [KEY])
+    other_day.set_contact_keys(contact, DAY + 1, [KEY])
+    depths = [
+        waited(message(5), carrier=one)[0].depth for one in (far, near, other_day, Standings())
+    ]
+    assert depths == [Depth.FAR, Depth.CONTACT, Depth.STRANGER, Depth.STRANGER]
+
+
+def test_a_text_of_thousands_of_letters_is_a_large_one() -> None:
+    long = MessageLog().ask(AUTHOR, READER, "x" * 5_000, 5 * S)
+    long.confirmed_at = 5 * S
+    assert [one.is_large for one in waited(long, message(5))] == [True, False]

@@ -1,0 +1,53 @@
+"""When each node first had each envelope, and what a report says of it."""
+
+import pytest
+
+from mesh.storage.sqlcipher import transaction
+from mesh.storage.store import Store
+from mesh.wire.envelope import Envelope
+from sim.hosts.databases import new_store
+from sim.invariants.purity_guards import PURITY_GUARDS
+from sim.observers.arrivals import Arrivals
+from sim.run.report import render
+from tests.sim.test_hardships import fault, outcome
+from tests.storage.envelopes import make_envelope
+
+
+def test_an_arrival_is_the_first_time_at_another_node() -> None:
+    now = 0
+    arrivals = Arrivals(lambda: now)
+    one, other = make_envelope(1), make_envelope(2)
+    databases = [new_store() for _ in range(3)]
+
+    def store(node: int, envelope: Envelope) -> None:
+        with transaction(databases[node]):
+            Store(databases[node]).add([envelope])
+
+    with arrivals.observing():
+        for now, node, envelope in ((10, 0, one), (40, 1, one), (50, 2, other), (90, 1, one)):  # noqa: B007 (read by the watcher)
+            PURITY_GUARDS.node = node
+            store(node, envelope)
+            PURITY_GUARDS.node = None
+        # Nobody's engine is at work: such is a hostile node's, which is not looked at.
+        store(2, one)
+    everybody = arrivals.among([0, 1, 2])
+    assert (everybody.envelopes_count, list(everybody.times)) == (2, [30])
+    assert everybody.coverage == pytest.approx(3 / 6)
+    # Of those who are not asked for nothing counts, but when somebody had it first.
+    assert list(arrivals.among([1]).times) == [30]
+    assert arrivals.among([1]).coverage == 1
+    arrivals.forget()
+    assert arrivals.among([0, 1, 2]).envelopes_count == 0
+
+
+@pytest.mark.world
+def test_who_was_away_has_everything_too_but_later() -> None:
+    ran = outcome(fault("absences", between_s=[20, 30], share=0.4, for_s=[300, 300]))
+    assert ran.broken is None
+    everywhere = ran.report.everywhere
+    assert everywhere is not None
+    assert (everywhere.coverage, everywhere.nodes) == (1, 5)
+    assert everywhere.p50_ms < 1_000 < 200_000 < everywhere.max_ms < 301_000
+    assert f"everywhere {everywhere.envelopes:,} envelopes, of which a node has 100" in render(
+        ran.report
+    )

@@ -1,0 +1,126 @@
+"""What an author is told is held against what is so; each lie is found."""
+
+from collections.abc import Callable
+
+import pytest
+
+from mesh.commands import MessageAnswer, MessageState
+from mesh.storage.sqlcipher import transaction
+from sim.hosts.host import Host
+from sim.invariants.invariants import L9, BrokenInvariant
+from sim.invariants.message_log import LoggedMessage, MessageLog
+from sim.kernel.loop import Loop
+from sim.observers.message_states import LIFETIME_US, MessageStates
+from sim.users.user import User
+from tests.sim.hosts.test_databases import host
+from tests.sim.talker import Scene
+
+
+class Post:
+    """Two hosts, a message of the first to the second, and who watches its states."""
+
+    def __init__(self) -> None:
+        self.scene = Scene([[0], [0]])
+        self.scene.boot()
+        self.hosts: dict[int, Host] = {0: host(), 1: host()}
+        self.message_log = MessageLog()
+        self.written: LoggedMessage = self.message_log.ask(0, 1, "hello", 0)
+        self.time = 0
+        self.states = MessageStates(
+            message_log=self.message_log,
+            nodes=self.scene.nodes,
+            hosts=self.hosts,
+            now=lambda: self.time,
+            clock_error_us=0,
+        )
+        self.author = User(
+            0, self.scene.nodes[0], Loop(), lambda command, error: None, lambda goal: None
+        )
+
+    def tell(self, state: MessageState, carriers: int = 0) -> None:
+        message = MessageAnswer(
+            number=1,
+            id="",
+            conversation=1,
+            contact=1,
+            label="you",
+            is_mine=True,
+            text=self.written.text,
+            sent=0,
+            received=0,
+            state=state,
+            carriers=carriers,
+        )
+        self.states.told(self.author, message)
+
+    def put_envelope(self, *, is_carried: bool) -> None:
+        """Its envelope stands in our outbox, and perhaps in the other's store."""
+        tables = ((self.hosts[0].vault, "outbox"), (self.hosts[1].store, "envelopes"))
+        for database, table in tables:
+            database.execute("PRAGMA foreign_keys = OFF")
+            with transaction(database):
+                database.execute(f"DROP TABLE {table}")
+                database.execute(f"CREATE TABLE {table} (id BLOB, message INTEGER)")
+                if table == "outbox" or is_carried:
+                    database.execute(f"INSERT INTO {table} VALUES (?, 1)", (bytes(32),))
+
+
+def lie(act: Callable[[], None]) -> None:
+    with pytest.raises(BrokenInvariant) as caught:
+        act()
+    assert caught.value.invariant is L9
+
+
+@pytest.mark.parametrize("state", ["delivered", "read", "delivered-then-withdrawn"])
+def test_a_message_that_never_arrived_is_not_delivered(state: MessageState) -> None:
+    post = Post()
+    lie(lambda: post.tell(state))
+
+
+def test_a_message_that_arrived_may_be_shown_as_delivered() -> None:
+    post = Post()
+    post.message_log.show(1, 0, post.written.text, 5)
+    post.tell("delivered")
+    post.tell("delivered-then-withdrawn")
+
+
+def test_a_message_that_only_a_second_machine_opened_may_be_shown_as_delivered() -> None:
+    post = Post()
+    post.message_log.show(1, 0, post.written.text, 5, is_clone=True)
+    post.tell("delivered")
+
+
+def test_a_message_that_nobody_looked_at_is_not_read() -> None:
+    post = Post()
+    post.message_log.show(1, 0, post.written.text, 5)
+    lie(lambda: post.tell("read"))
+    post.written.is_read = True
+    post.tell("read")
+
+
+def test_a_message_expires_when_it_has_outlived_its_lifetime_and_not_before() -> None:
+    post = Post()
+    post.time = LIFETIME_US // 2
+    lie(lambda: post.tell("expired"))
+    post.time = LIFETIME_US + 1
+    post.tell("expired")
+
+
+def test_what_nobody_has_is_carried_by_nobody() -> None:
+    post = Post()
+    post.put_envelope(is_carried=False)
+    lie(lambda: post.tell("carried", carriers=1))
+
+
+def test_what_one_node_has_is_carried_by_it_and_not_by_a_dozen() -> None:
+    post = Post()
+    post.put_envelope(is_carried=True)
+    post.tell("carried", carriers=1)
+    lie(lambda: post.tell("carried", carriers=12))
+
+
+def test_what_claims_nothing_of_the_world_is_never_a_lie() -> None:
+    post = Post()
+    for state in ("queued", "awaiting-key", "withdrawn"):
+        post.tell(state)
+    assert post.states.looked_count == 3
