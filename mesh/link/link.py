@@ -39,6 +39,7 @@ from mesh.link.records import (
     RecordWriter,
     handshake_block,
 )
+from mesh.token_bucket import TokenBucket
 from mesh.wire.frames import (
     PROTOCOL_VERSION,
     Frame,
@@ -199,8 +200,10 @@ class Link:
         self._idle_us: Final = 1000 * (
             LINK_PING_IDLE_MS + (0 if is_initiator else LINK_PING_GRACE_MS)
         )
-        self._frames_room = float(LINK_RECEIVE_FRAMES_BURST)
-        self._frames_room_at = now.monotonic
+        # Each frame costs us at least a decode.
+        self._frames_allowed = TokenBucket(
+            per_second=LINK_RECEIVE_FRAMES_PER_SECOND, burst=LINK_RECEIVE_FRAMES_BURST, now=now
+        )
         if is_initiator:
             self._raw += handshake_block(noise.write_message(b""))
 
@@ -350,7 +353,8 @@ class Link:
             raise PeerError("replayed handshake")
 
     def _frames(self, state: Open, raw: list[bytes], now: Instant) -> list[Frame]:
-        self._spend_frames(len(raw), now)
+        if not self._frames_allowed.take(len(raw), now):
+            raise PeerError("flood of frames")
         frames: list[Frame] = []
         for data in raw:
             frame = decode_frame(data)
@@ -375,18 +379,6 @@ class Link:
         self._pongs_due = max(0, self._pongs_due - 1)
         if self._pongs_due == 0:
             self._check_ends_at = None
-
-    def _spend_frames(self, count: int, now: Instant) -> None:
-        """Hold the neighbour to its frames a second; each one costs us at least a decode."""
-        elapsed_us = now.monotonic - self._frames_room_at
-        self._frames_room_at = now.monotonic
-        self._frames_room = min(
-            LINK_RECEIVE_FRAMES_BURST,
-            self._frames_room + elapsed_us * LINK_RECEIVE_FRAMES_PER_SECOND / 1_000_000,
-        )
-        self._frames_room -= count
-        if self._frames_room < 0:
-            raise PeerError("flood of frames")
 
 
 def _check_end(now: Instant) -> Monotonic:

@@ -11,7 +11,7 @@ that both nonces went into, and the side that was first hands over an invite.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import assert_never
 
 import msgspec
@@ -30,8 +30,8 @@ from mesh.nearby.comparing import Comparisons
 from mesh.nearby.gathered import Gathered, NearbyFrame
 from mesh.nearby.hour_keys import HourKeys
 from mesh.nearby.people import People, Person
-from mesh.nearby.rates import Rate
 from mesh.nearby.wants import Host
+from mesh.token_bucket import TokenBucket
 from mesh.wire.controls import COMPARE_COMMIT
 from mesh.wire.frames import NearbyAsk, NearbyCard, NearbySealed
 from mesh.wire.nearby import (
@@ -44,10 +44,10 @@ from mesh.wire.nearby import (
 
 @dataclass(slots=True)
 class _LinkState:
+    answers: TokenBucket
+    steps: TokenBucket
     asked_at: Monotonic | None = None
     awaits_card: bool = False
-    answers: Rate = field(default_factory=lambda: Rate(NEARBY_ANSWERS_PER_MINUTE))
-    steps: Rate = field(default_factory=lambda: Rate(NEARBY_STEPS_PER_MINUTE))
 
 
 @dataclass(slots=True)
@@ -145,9 +145,12 @@ class Nearby:
 
     # --- What the links bring -----------------------------------------------------------------
 
-    def link_up(self, link: LinkId) -> None:
+    def link_up(self, link: LinkId, now: Instant) -> None:
         """A link is ready."""
-        self._links[link] = _LinkState()
+        self._links[link] = _LinkState(
+            answers=_per_minute(NEARBY_ANSWERS_PER_MINUTE, now),
+            steps=_per_minute(NEARBY_STEPS_PER_MINUTE, now),
+        )
 
     def link_down(self, link: LinkId, now: Instant) -> None:
         """A link ended, and with it what was under way over it."""
@@ -164,7 +167,7 @@ class Nearby:
             return
         match frame:
             case NearbyAsk():
-                if state.answers.is_allowed(now):
+                if state.answers.take(1, now):
                     card = NearbyCard(on.host.name, on.keys.current.public)
                     self.gathered.send(link, card)
             case NearbyCard():
@@ -172,7 +175,7 @@ class Nearby:
                     state.awaits_card = False
                     self._card_came(on, link, frame)
             case NearbySealed():
-                if state.steps.is_allowed(now):
+                if state.steps.take(1, now):
                     self._sealed_came(on, link, frame, now)
                 else:
                     self.gathered.drop("too many steps")
@@ -322,3 +325,7 @@ class Nearby:
         if person is None:
             raise UserError("not-found", f"There is nobody near with the number {number}.")
         return self._on, person
+
+
+def _per_minute(count: int, now: Instant) -> TokenBucket:
+    return TokenBucket(per_second=count / 60, burst=count, now=now)

@@ -29,12 +29,12 @@ from mesh.limits import (
     RECONCILE_ROUNDS_MAX,
     RECONCILE_TIMEOUT_MS,
 )
-from mesh.replication.allowance import Allowance
 from mesh.replication.auditing import AuditedRange, bound_of, count_of, draw_range, salted_sum
 from mesh.replication.negentropy import SPLIT_DAEMON, Difference, Reconciliation, Split
 from mesh.replication.responder import Responder
 from mesh.replication.roots import ROOT_CEILING_S, Roots
 from mesh.replication.seen_sets import CLASSES_COUNT, SeenSets
+from mesh.token_bucket import TokenBucket
 from mesh.wire.frames import (
     NEG_CLOSE_BUSY,
     NEG_CLOSE_FLOOR,
@@ -94,7 +94,7 @@ class _LinkState:
 
     parity: int
     # Answers of theirs that we read on.
-    answers_allowance: Allowance
+    answers_allowance: TokenBucket
     open_after: Monotonic
     waiting: list[int] = field(default_factory=list)
     suspected: AuditedRange | None = None
@@ -136,7 +136,7 @@ class AntiEntropy:
         state = self._links[link] = _LinkState(
             parity=0 if is_dialled_by_us else 1,
             # Honest answers keep to the other side's allowance for us.
-            answers_allowance=Allowance(per_second=2 * rate, burst=2 * rate, now=now),
+            answers_allowance=TokenBucket(per_second=2 * rate, burst=2 * rate, now=now),
             open_after=now.monotonic,
         )
         self._responder.link_up(link, now)

@@ -15,10 +15,10 @@ from mesh.limits import (
     RECONCILE_MESSAGES_PER_SECOND,
     RECONCILE_SERVED_PER_SECOND_MAX,
 )
-from mesh.replication.allowance import Allowance
 from mesh.replication.auditing import AuditedRange, bound_of, cost_of, count_of, salted_sum
 from mesh.replication.negentropy import SPLIT_DAEMON, Reconciliation
 from mesh.replication.seen_sets import CLASSES_COUNT, SeenSets
+from mesh.token_bucket import TokenBucket
 from mesh.wire.frames import (
     NEG_CLOSE_BUSY,
     NEG_CLOSE_FLOOR,
@@ -43,7 +43,7 @@ class _Served:
 class _LinkState:
     """What one neighbour may cost, and what is under way."""
 
-    allowance: Allowance
+    allowance: TokenBucket
     served: _Served | None = None
 
 
@@ -55,15 +55,15 @@ class Responder:
         self._entropy = entropy
         self._links: dict[LinkId, _LinkState] = {}
         # Of all links together; it begins with the first of them.
-        self._allowance: Allowance | None = None
+        self._allowance: TokenBucket | None = None
 
     def link_up(self, link: LinkId, now: Instant) -> None:
         """A link is ready."""
         rate = RECONCILE_MESSAGES_PER_SECOND
-        self._links[link] = _LinkState(Allowance(per_second=rate, burst=rate, now=now))
+        self._links[link] = _LinkState(TokenBucket(per_second=rate, burst=rate, now=now))
         if self._allowance is None:
             in_all = RECONCILE_SERVED_PER_SECOND_MAX
-            self._allowance = Allowance(per_second=in_all, burst=2 * in_all, now=now)
+            self._allowance = TokenBucket(per_second=in_all, burst=2 * in_all, now=now)
 
     def link_down(self, link: LinkId) -> None:
         """A link is gone."""

@@ -28,13 +28,13 @@ from mesh.limits import (
     RECONCILE_AFTER_LOSS_MS,
     SPARED_PAUSE_MS,
 )
-from mesh.replication.allowance import Allowance
 from mesh.replication.declined import Declined
 from mesh.replication.due_ids import DueIds
 from mesh.replication.missing_bodies import MissingBodies
 from mesh.replication.requests import Requests
 from mesh.replication.scores import Scores
 from mesh.replication.seen_sets import SeenSets
+from mesh.token_bucket import TokenBucket
 from mesh.wire.frames import Graft, IWant
 
 
@@ -68,7 +68,7 @@ class _LinkState:
     `spared_until`: by then only what it announces is asked for.
     """
 
-    allowance: Allowance
+    allowance: TokenBucket
     requests: Requests
     offered: dict[EnvelopeId, None] = field(default_factory=dict)
     spared_until: int = 0
@@ -107,7 +107,7 @@ class Wanting:
 
     def link_up(self, link: LinkId, now: Instant, *, round_trip_ms: int) -> None:
         """A link is ready: it is asked for bodies that are missed."""
-        allowance = Allowance(
+        allowance = TokenBucket(
             per_second=ANNOUNCED_IDS_PER_SECOND, burst=ANNOUNCED_IDS_BURST, now=now
         )
         self._links[link] = _LinkState(allowance, Requests(round_trip_ms))

@@ -78,8 +78,8 @@ class Table:
         self._next_link += 2
         self._ends[left, ends[0]] = right, ends[1]
         self._ends[right, ends[1]] = left, ends[0]
-        self.seats[left].nearby.link_up(ends[0])
-        self.seats[right].nearby.link_up(ends[1])
+        self.seats[left].nearby.link_up(ends[0], self.now)
+        self.seats[right].nearby.link_up(ends[1], self.now)
         return ends
 
     def cut(self) -> None:

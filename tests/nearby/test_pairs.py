@@ -155,7 +155,7 @@ def test_whoever_holds_a_link_is_passed_over_or_at_fault_and_makes_no_contact(
     table, agreements = Table("Ann"), Agreements()
     (ann,) = table.seats
     table.switch_on()
-    ann.nearby.link_up(LinkId(7))
+    ann.nearby.link_up(LinkId(7), table.now)
     ann.nearby.ask(table.now)
     ann.nearby.received(LinkId(7), NearbyCard("Mallory", MALLORY.public), table.now)
     assert ann.nearby._on is not None
@@ -168,7 +168,7 @@ def test_whoever_holds_a_link_is_passed_over_or_at_fault_and_makes_no_contact(
             ann.nearby.received(LinkId(7), frame, table.now)
         except PeerError:
             ann.nearby.link_down(LinkId(7), table.now)
-            ann.nearby.link_up(LinkId(7))
+            ann.nearby.link_up(LinkId(7), table.now)
         act(table, 0, what, agreements)
         ann.serve()
         assert ann.contacts == []
@@ -181,7 +181,7 @@ def test_any_sealed_frame_is_passed_over_or_a_fault(sender: bytes, box: bytes) -
     table = Table("Ann")
     (ann,) = table.seats
     table.switch_on()
-    ann.nearby.link_up(LinkId(7))
+    ann.nearby.link_up(LinkId(7), table.now)
     assert ann.nearby._on is not None
     own = ann.nearby._on.keys.current.public
     with contextlib.suppress(PeerError):

@@ -55,7 +55,7 @@ class Meeting(Part):
 
     def link_up(self, link: LinkId, now: Instant) -> None:
         """A link is ready."""
-        self._nearby.link_up(link)
+        self._nearby.link_up(link, now)
 
     def link_down(self, link: LinkId, now: Instant) -> None:
         """A link ended."""

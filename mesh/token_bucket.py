@@ -1,13 +1,15 @@
-"""What a neighbour may cost us: so much at once, and so much more in each second."""
+"""A token bucket: so much at once, and so much more with time."""
 
 from mesh.ids import Instant, Monotonic
 
 
-class Allowance:
-    """A token bucket in whole units. What was not used in a second is kept up to the burst."""
+class TokenBucket:
+    """Counts whole units, full at first. What is not used is kept up to the burst."""
 
-    def __init__(self, *, per_second: int, burst: int, now: Instant) -> None:
-        self._pause_us = 1_000_000 // per_second
+    __slots__ = ("_at", "_burst", "_left", "_pause_us")
+
+    def __init__(self, *, per_second: float, burst: int, now: Instant) -> None:
+        self._pause_us = int(1_000_000 / per_second)
         self._burst = burst
         self._left = burst
         self._at = now.monotonic
