@@ -24,7 +24,7 @@ def test_each_stands_on_its_ground_and_is_described(name: str) -> None:
     layout = lay_out(scenario.nodes, scenario.topology, 1)
     assert len(layout.networks) == scenario.nodes
     assert scenario.workload.write_between_s[0] < scenario.quiet_at_s
-    assert f"`{name}`" in PAGE.read_text(encoding="utf-8")
+    assert f"`{name}`" in PAGE.with_name("scenarios.md").read_text(encoding="utf-8")
 
 
 def test_at_least_twenty_come_along() -> None:
