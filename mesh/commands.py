@@ -25,7 +25,7 @@ MessageState = Literal[
 """What is known of a message, and never more than there is evidence for.
 
 `received` is said of what others wrote, `kept` of what a person wrote to themselves, all else of
-what was written here for others. `carried` comes with the count of neighbours that said so after
+what was written here for others. `carried` comes with the count of peers that said so after
 their commit; `delivered` stands on a token that only who opened the message can make; `read` on
 their word inside the encryption; `expired` means without proof of delivery.
 """
@@ -304,7 +304,7 @@ class NearbyAnswer(Answer, frozen=True, kw_only=True):
 
 
 class PeerAnswer(Answer, frozen=True, kw_only=True):
-    """A neighbour, a candidate or a configured address."""
+    """A peer, a candidate or a configured address."""
 
     address: str
     state: Literal["linked", "connecting", "seen", "waiting"]

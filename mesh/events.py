@@ -95,14 +95,14 @@ class NearbyChanged(msgspec.Struct, frozen=True, tag="nearby-changed", tag_field
 
 
 class LinkOpened(msgspec.Struct, frozen=True, tag="link-opened", tag_field="type"):
-    """An encrypted link to a neighbour stands."""
+    """An encrypted link to a peer stands."""
 
     address: str
     links_count: int
 
 
 class LinkClosed(msgspec.Struct, frozen=True, tag="link-closed", tag_field="type"):
-    """A link to a neighbour ended."""
+    """A link to a peer ended."""
 
     address: str
     reason: str

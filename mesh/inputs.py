@@ -82,7 +82,7 @@ class PeerSeen:
 
 @dataclass(frozen=True, slots=True)
 class PeerGone:
-    """Discovery heard a goodbye, or an announcement lapsed."""
+    """Discovery heard a goodbye, or an announcement expired."""
 
     instance: str
 

@@ -127,7 +127,7 @@ DIALS_CONCURRENT_MAX = 4
 
 DIALS_BLIND_MAX = 2
 """Those of them to addresses where nobody says that he is there now: on another network each hangs
-until its time is up, and the neighbours who do announce themselves shall not wait for that."""
+until its time is up, and the peers who do announce themselves shall not wait for that."""
 
 CANDIDATES_MAX = 1_024
 """Peers seen and remembered; the oldest unseen one goes first."""
@@ -136,7 +136,7 @@ ADDRESSES_PER_PEER_MAX = 8
 """Addresses of one announced peer that are tried."""
 
 OWN_ADDRESSES_MAX = 16
-"""Addresses that turned out to be our own; some are its neighbours' too."""
+"""Addresses that turned out to be our own; some are its peers' too."""
 
 DIAL_BACKOFF_FIRST_MS = 2_000
 """The pause after the first failed dial; doubled, with jitter of half, per failure."""
@@ -182,7 +182,7 @@ PASSIVE_PER_PREFIX_MAX = 8
 """Of those in one IPv4 /16 or IPv6 /32 of the internet, where addresses are cheap."""
 
 PASSIVE_PORT_MIN = 1_024
-"""Below it other services live; a neighbour may not make us knock at their doors."""
+"""Below it other services live; a peer may not make us knock at their doors."""
 
 WHO_ENTRIES_MAX = 5_056
 """Proofs in one frame, 40 kB: one for each contact that may be, filled to a multiple of 64."""
@@ -211,10 +211,10 @@ WANTS_PER_LINK_BYTES_MAX = 1024 * 1024
 """Bytes of bodies asked of one link and not yet here."""
 
 WANT_TIMEOUT_MS = 3_000
-"""An asked body that has not come goes to the next neighbour that has it."""
+"""An asked body that has not come goes to the next peer that has it."""
 
 ANNOUNCERS_PER_ID_MAX = 8
-"""Neighbours remembered as having an id that we lack."""
+"""Peers remembered as having an id that we lack."""
 
 MISSING_IDS_MAX = 20_000
 """Ids announced and not yet here; beyond it the oldest are left to the next exchange."""
@@ -236,18 +236,18 @@ EAGER_LINKS_MAX = 8
 """Beyond twice the floor and two the link that brings least is pruned."""
 
 SCORE_FIRST_MAX = 50
-"""Points that a neighbour can hold for envelopes that it was first to bring: no past is so good
+"""Points that a peer can hold for envelopes that it was first to bring: no past is so good
 that a broken promise costs nothing."""
 
 BROKEN_PROMISE_COST = 5
-"""What it loses for one that it announced and did not give: a neighbour that is late now and then
+"""What it loses for one that it announced and did not give: a peer that is late now and then
 brings far more than it owes, and who never gives is doubted after the first."""
 
 SCORE_HALF_LIFE_MS = 600_000
 """After ten minutes half of it is forgotten, good and bad."""
 
 CLOCKS_AGREE_SECONDS = 600
-"""Clocks of neighbours that differ by no more are left as they are (docs/protocol/posting.md)."""
+"""Clocks of peers that differ by no more are left as they are (docs/protocol/posting.md)."""
 
 LIVE_SECONDS_MAX = CLOCKS_AGREE_SECONDS + 60
 """Older mail is backlog: announced, never pushed. Mail that comes live is seconds old, but clocks
@@ -282,14 +282,14 @@ GRAFT_PAUSE_MAX_MS = 1_000
 """The same on the slowest link."""
 
 LATE_MS = 20
-"""Who looks so late for what did not come waits as long again: whoever is busy has neighbours that
+"""Who looks so late for what did not come waits as long again: whoever is busy has peers that
 wait for him, and the bodies may stand in the queues between."""
 
 LATE_PAUSES_MAX_MS = 1_000
 """All such pauses for one body, together: as long as any is waited for on the slowest link."""
 
 ASK_TIMEOUT_MIN_MS = 50
-"""A grafted id that has not come goes to the next neighbour that has it."""
+"""A grafted id that has not come goes to the next peer that has it."""
 
 ASK_TIMEOUT_MAX_MS = 3_000
 """The same on the slowest link."""
@@ -349,13 +349,13 @@ RECONCILE_TIMEOUT_MS = 20_000
 
 RECONCILE_AFTER_LOSS_MS = 5_000
 """The pause before a link is compared with again when a session was cut, or something of it was
-lost: a neighbour that withholds must not make us compare without end."""
+lost: a peer that withholds must not make us compare without end."""
 
 RECONCILE_BUSY_SECONDS_MAX = 60
-"""The longest pause that a busy neighbour may ask for."""
+"""The longest pause that a busy peer may ask for."""
 
 ROOT_INTERVAL_MS = 60_000
-"""Between roots told to a random neighbour, give or take half, while things change."""
+"""Between roots told to a random peer, give or take half, while things change."""
 
 ROOT_INTERVAL_MAX_MS = 900_000
 """The same where nothing differs for long."""
@@ -380,7 +380,7 @@ SEND_BODIES_PER_BATCH_BYTES_MAX = 256 * 1024
 """Bodies read from disk for one link in one batch, so that links take turns."""
 
 SPARED_PAUSE_MS = 900_000
-"""A neighbour that spares its network or its battery is not asked for backlog for so long."""
+"""A peer that spares its network or its battery is not asked for backlog for so long."""
 
 REFUSED_IDS_MAX = 4_096
 """Ids refused lately, which are not asked for again when somebody lists them."""
@@ -409,7 +409,7 @@ RETIREMENTS_GATHERED_MS = 5_000
 one, that was half of all frames in a busy mesh, and a transaction each; nobody is in a hurry."""
 
 HELD_GATHERED_MS = 200
-"""Between two answers to a neighbour who brings much: what a person reads of who holds a message
+"""Between two answers to a peer who brings much: what a person reads of who holds a message
 may come that late, and each such frame by itself costs both sides a batch."""
 
 RETIREMENTS_PENDING_MAX = 20_000
@@ -427,7 +427,7 @@ MISSING_BODIES_ASKED_MAX = 4_096
 STUBS_PER_FRAME_MAX = 256
 """Stubs in one frame: 195 bytes, two tokens and the lengths of all fit the largest frame."""
 
-LAPSE_INTERVAL_MS = 60_000
+EXPIRY_INTERVAL_MS = 60_000
 """How often a node looks for envelopes that have outlived their lifetime."""
 
 # --- Envelope and admission -------------------------------------------------------------------
@@ -478,8 +478,8 @@ KEY_BODIES_CROWDED_BYTES_MAX = 1024 * 1024
 WEIGHT_AGE_SECONDS = 4 * 86_400
 """Younger bodies weigh by their size alone when one has to go; older ones by their age too."""
 
-NEIGHBOURS_TOLD_APART_MAX = 2 * LINKS_MAX
-"""Neighbours by whom strangers' mail is told apart; who brought least is forgotten first."""
+PEERS_TOLD_APART_MAX = 2 * LINKS_MAX
+"""Peers by whom strangers' mail is told apart; who brought least is forgotten first."""
 
 EVICTED_PER_BATCH = 4_096
 """Bodies dropped in one transaction for want of room, or twice as many as came, if that is more."""
@@ -519,7 +519,7 @@ DATABASE_CACHE_BYTES = 16 * 1024 * 1024
 DATABASE_WAL_BYTES_KEPT = 16 * 1024 * 1024
 """A write-ahead log that grew beyond it (a large batch) is cut back at the next checkpoint."""
 
-VAULT_SWEEP_MS = 60_000
+VAULT_CHECKPOINT_MS = 60_000
 """How long what was erased may stand in the vault's log; emptying it costs some commits' time."""
 
 VAULT_REBUILT_BYTES_MAX = 64 * 1024 * 1024
@@ -531,8 +531,8 @@ DATABASE_BUSY_TIMEOUT_MS = 2_000
 STATEMENTS_CACHED = 256
 """Compiled statements of one connection: more than the code has."""
 
-LAPSED_ROWS_PER_BATCH = 4_000
-"""Envelopes that lapse in one transaction: a seventh of a second; the rest go a minute later."""
+EXPIRED_ROWS_PER_BATCH = 4_000
+"""Envelopes that expire in one transaction: a seventh of a second; the rest go a minute later."""
 
 # --- People -----------------------------------------------------------------------------------
 TEXT_BYTES_MAX = 60_000
@@ -578,7 +578,7 @@ RECEIPTS_PER_CONTROL_MAX = 100
 """Message ids in one read receipt: 3,200 bytes."""
 
 CARRIERS_MAX = 64
-"""Neighbours that are counted as carrying one message: as many as there are links. A neighbour
+"""Peers that are counted as carrying one message: as many as there are links. A peer
 that comes back under a new link key each time is not a row each time."""
 
 IDEMPOTENCY_KEY_BYTES_MAX = 128
@@ -663,15 +663,15 @@ RENEWAL_INTERVAL_SECONDS = 86_400
 """Between renewals of one contact's session that nobody asked for: two nodes that both believe
 to have lost the other must not answer each other without end."""
 
-LAPSED_BEFORE_RENEWAL = 200
-"""Messages in a row that lapsed unopened; 56 later the other side would know no tag of ours."""
+EXPIRED_BEFORE_RENEWAL = 200
+"""Messages in a row that expired unopened; 56 later the other side would know no tag of ours."""
 
 RENEWAL_REPEATED_SECONDS = 30 * 86_400
 """How long a renewal that nobody answered is repeated before another one is begun: the prekeys to
 which it was sealed live 60 days beyond their successors."""
 
-LAPSED_BEFORE_PROBE = 3
-"""Messages in a row that lapsed unopened; from here on one now and then goes as a first contact
+EXPIRED_BEFORE_PROBE = 3
+"""Messages in a row that expired unopened; from here on one now and then goes as a first contact
 too: who restored an old vault may expect none of the tags that are in use."""
 
 PROBE_INTERVAL_SECONDS = 3 * 86_400
@@ -753,14 +753,14 @@ all lists are cut to one share. Eight bytes each in what was told and in the joi
 FAR_HASHES_PER_DAY_MAX = 32_768
 """The same one step further: half a megabyte a day, eight megabytes in all."""
 
-STANDING_DAYS_KEPT = 32
-"""How long the key of a contact is known after its day: until its last envelope has lapsed."""
+TRUST_DAYS_KEPT = 32
+"""How long the key of a contact is known after its day: until its last envelope has expired."""
 
 VOUCHES_DAYS_KEPT = 8
 """How long a vouch is known after its day: the default lifetime of an envelope and a day. Mail that
 lives longer is a stranger's afterwards; knowing it would cost four times the memory."""
 
-STANDING_DAYS_MAX = STANDING_DAYS_KEPT + POSTING_DAYS_TOLD + 2
+TRUST_DAYS_MAX = TRUST_DAYS_KEPT + POSTING_DAYS_TOLD + 2
 """Days of which something is known, with one on either side for clocks that differ."""
 
 PREKEY_FRESH_SECONDS = 7 * 86_400
@@ -788,10 +788,10 @@ SEND_KEYS_KEPT_SECONDS = 30 * 86_400
 """How long an idempotency key is remembered; nobody repeats a send after so long."""
 
 CHORES_INTERVAL_MS = 3_600_000
-"""Between looks for what lapsed or is to be posted again; mesh time may have moved meanwhile."""
+"""Between looks for what expired or is to be posted again; mesh time may have moved meanwhile."""
 
-LAPSED_PER_CHORE = 1_000
-"""Lapsed messages settled in one transaction."""
+EXPIRED_PER_CHORE = 1_000
+"""Expired messages settled in one transaction."""
 
 SEALED_PER_CHORE = 1_000
 """Waiting messages sealed in one transaction: about half a second."""
@@ -804,7 +804,7 @@ NEARBY_ASK_INTERVAL_MS = 60_000
 """Between two questions for cards over one link; a person who looks again has them already."""
 
 NEARBY_ANSWERS_PER_MINUTE = 4
-"""Cards given over one link; an honest neighbour asks for one."""
+"""Cards given over one link; an honest peer asks for one."""
 
 NEARBY_STEPS_PER_MINUTE = 32
 """Sealed steps of one link that are opened, each for a key agreement; a comparison takes seven."""
@@ -862,7 +862,7 @@ GATHERED_MS = 4
 that a body is waited for at least (`GRAFT_PAUSE_MS`), and less than a commit on a slow disk."""
 
 INPUTS_HERE_MAX = 16
-"""Reads of links in a batch that runs on the event loop: a message makes eight neighbours speak."""
+"""Reads of links in a batch that runs on the event loop: a message makes eight peers speak."""
 
 QUICK_BATCH_MS_MAX = 250
 """By the clock. A batch that takes longer holds up pages and a stop so that a person notices; most
@@ -917,7 +917,7 @@ ACCEPT_PAUSE_MS = 500
 BATTERY_LOW_PERCENT = 20
 """Below it a laptop that is not being charged carries for its person and contacts only."""
 
-MACHINE_LOOK_MS = 60_000
+POWER_AND_DISK_LOOK_MS = 60_000
 """Between looks at the battery and at the free disk: neither changes much in a minute."""
 
 DISK_CHANGE_BYTES_MIN = 16 * 1024 * 1024

@@ -1,7 +1,7 @@
 """The ASGI application: takes a request apart, asks, and writes the answer.
 
-`Door` is all that it knows of the node. Starlette matches paths; everything else is plain ASGI,
-which costs little and behaves the same under every server.
+`Application` is all that it knows of the node. Starlette matches paths; everything else is plain
+ASGI, which costs little and behaves the same under every server.
 """
 
 import logging
@@ -15,14 +15,14 @@ from starlette.routing import BaseRoute, Router, WebSocketRoute
 from starlette.routing import Route as HttpRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from mesh.api.answering import send_json, send_problem
 from mesh.api.batch import SendMessages, sent_messages
-from mesh.api.carriers import ServerSentEvents, WebSocketEvents
 from mesh.api.carry import Carrier, CarryExport, CarryImport, CarrySummary
 from mesh.api.event_log import EventLog
+from mesh.api.event_transports import ServerSentEvents, WebSocketEvents
 from mesh.api.openapi import document_json
 from mesh.api.parsing import path_fields, request_of
 from mesh.api.problems import problem, problem_of
+from mesh.api.responses import send_json, send_problem
 from mesh.api.routes import (
     CARRY_EXPORT_PATH,
     CARRY_IMPORT_PATH,
@@ -74,7 +74,7 @@ class Keeper(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Door:
+class Application:
     """What the API needs of the daemon. `stop` must only set something going, not wait for it."""
 
     asker: Asker
@@ -103,20 +103,21 @@ class Door:
                 return await self.asker.ask(request)
 
 
-def build_app(door: Door) -> ASGIApp:
+def build_app(application: Application) -> ASGIApp:
     """Make the application of all routes, without a guard."""
     methods_by_path: dict[str, dict[str, Route]] = {}
     for route in ROUTES:
         methods_by_path.setdefault(route.path, {})[route.method] = route
     routes: list[BaseRoute] = [
-        HttpRoute(path, PathEndpoint(door, methods)) for path, methods in methods_by_path.items()
+        HttpRoute(path, PathEndpoint(application, methods))
+        for path, methods in methods_by_path.items()
     ]
     routes.append(HttpRoute(OPENAPI_PATH, OpenApiDocument()))
-    routes.append(HttpRoute(CARRY_EXPORT_PATH, CarryExport(door.asker)))
-    routes.append(HttpRoute(CARRY_IMPORT_PATH, CarryImport(door.asker)))
-    routes.append(HttpRoute(CARRY_SUMMARY_PATH, CarrySummary(door.asker)))
-    routes.append(HttpRoute(EVENTS_PATH, ServerSentEvents(door.log)))
-    routes.append(WebSocketRoute(EVENTS_PATH, WebSocketEvents(door.log)))
+    routes.append(HttpRoute(CARRY_EXPORT_PATH, CarryExport(application.asker)))
+    routes.append(HttpRoute(CARRY_IMPORT_PATH, CarryImport(application.asker)))
+    routes.append(HttpRoute(CARRY_SUMMARY_PATH, CarrySummary(application.asker)))
+    routes.append(HttpRoute(EVENTS_PATH, ServerSentEvents(application.log)))
+    routes.append(WebSocketRoute(EVENTS_PATH, WebSocketEvents(application.log)))
     return EscapedPaths(Router(routes, redirect_slashes=False, default=no_route))
 
 
@@ -135,8 +136,8 @@ class EscapedPaths:
 class PathEndpoint:
     """All methods of one path."""
 
-    def __init__(self, door: Door, methods: dict[str, Route]) -> None:
-        self._door = door
+    def __init__(self, application: Application, methods: dict[str, Route]) -> None:
+        self._application = application
         self._methods = methods
         self._encoder = msgspec.json.Encoder()
 
@@ -156,7 +157,7 @@ class PathEndpoint:
                 body=body,
                 idempotency_key=idempotency_key(scope) if route.has_idempotency_key else None,
             )
-            answer = await self._door.answer(request)
+            answer = await self._application.answer(request)
         except UserError as error:
             told = problem_of(error)
         except StorageError as error:

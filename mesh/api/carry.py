@@ -15,9 +15,9 @@ import msgspec
 import trio
 from starlette.types import Receive, Scope, Send
 
-from mesh.api.answering import SAFE_HEADERS, send_json, send_problem
 from mesh.api.parsing import query_fields
 from mesh.api.problems import Problem, problem, problem_of
+from mesh.api.responses import SAFE_HEADERS, send_json, send_problem
 from mesh.carry import (
     AskCarried,
     CarriedAnswer,

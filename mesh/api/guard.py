@@ -9,8 +9,8 @@ import re
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from mesh.api.answering import send_problem
 from mesh.api.problems import problem
+from mesh.api.responses import send_problem
 
 UNIX_HOST = re.compile(rb"(mesh|localhost)(:[0-9]{1,5})?", re.IGNORECASE)
 BROWSER_HEADERS = (b"origin", b"referer", b"sec-fetch-site", b"sec-fetch-mode")

@@ -20,7 +20,7 @@ from hypercorn.trio import serve
 from hypercorn.trio.tcp_server import TCPServer
 from hypercorn.typing import ASGIFramework, ConnectionState
 
-from mesh.api.app import Door, build_app
+from mesh.api.app import Application, build_app
 from mesh.api.carry import Patience
 from mesh.api.guard import UnixGuard
 from mesh.api.unix_socket import UnixListener
@@ -115,7 +115,7 @@ hypercorn.trio.run.TCPServer = BoundedServer  # type: ignore[attr-defined]
 
 
 async def serve_unix(
-    door: Door,
+    application: Application,
     path: Path,
     *,
     stopping: trio.Event,
@@ -127,10 +127,10 @@ async def serve_unix(
     async def stop_wanted() -> None:
         await stopping.wait()
         # The time for streams to end counts from the stop, so they are told before it.
-        door.log.close()
+        application.log.close()
 
     # Starlette and Hypercorn describe the same ASGI by different types.
-    app = cast("ASGIFramework", UnixGuard(build_app(door)))
+    app = cast("ASGIFramework", UnixGuard(build_app(application)))
     try:
         async with trio.open_nursery() as nursery:
             await nursery.start(
@@ -138,5 +138,5 @@ async def serve_unix(
             )
             task_status.started()
     finally:
-        door.log.close()
+        application.log.close()
         listener.close()

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import click
 from click.shell_completion import CompletionItem
 
-from mesh.cli.door import folders_of, socket_of
+from mesh.cli.daemon_client import folders_of, socket_of
 from mesh.cli.options import Choices
-from mesh.cli.untrusted import is_hidden
+from mesh.cli.sanitise import is_hidden
 from mesh.client import Client
 from mesh.commands import AskContacts, AskConversations, ContactsAnswer, ConversationsAnswer
 from mesh.errors import UserError

@@ -10,7 +10,7 @@ import click
 import msgspec
 
 from mesh.api.problems import problem
-from mesh.cli.untrusted import clean_json, clean_line
+from mesh.cli.sanitise import clean_json, clean_line
 from mesh.errors import MeshError, UserError
 
 

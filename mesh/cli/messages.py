@@ -3,7 +3,7 @@
 import click
 
 from mesh.cli.layout import plural, when
-from mesh.cli.untrusted import clean_block, clean_line
+from mesh.cli.sanitise import clean_block, clean_line
 from mesh.commands import MessageAnswer
 
 INDENT = "    "

@@ -9,7 +9,7 @@ import re
 import unicodedata
 from collections.abc import Sequence
 
-from mesh.cli.untrusted import clean_line
+from mesh.cli.sanitise import clean_line
 from mesh.client import Client
 from mesh.commands import (
     AskContacts,

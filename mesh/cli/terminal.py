@@ -7,7 +7,7 @@ import click
 import msgspec
 
 from mesh.cli.options import Choices
-from mesh.cli.untrusted import clean_json
+from mesh.cli.sanitise import clean_json
 from mesh.errors import UserError
 
 

@@ -20,7 +20,7 @@ from typing import TextIO
 import msgspec
 import trio
 
-from mesh.api.app import Door
+from mesh.api.app import Application
 from mesh.api.endpoint import Endpoint
 from mesh.api.event_log import EventLog
 from mesh.api.server import serve_unix
@@ -35,7 +35,7 @@ from mesh.errors import MeshError, StorageError, UserError
 from mesh.events import VaultLocked
 from mesh.inputs import Connection
 from mesh.node.config_file import load_config, mesh_parameters, write_default_config
-from mesh.node.discovery import DiscoverySettings
+from mesh.node.discovery.discovery import DiscoverySettings
 from mesh.node.folders import ProfileFolders, profile_folders
 from mesh.node.logs import start_logging
 from mesh.node.node import Node
@@ -147,7 +147,7 @@ class _Daemon:
     async def _run_node(self, profile: Profile, node: Node) -> None:
         log = EventLog(os.urandom(8).hex())
         keeper = VaultKeeper(profile, node, is_relay=self._config.relay)
-        door = Door(asker=keeper, log=log, keeper=keeper, stop=self._stopping.set)
+        application = Application(asker=keeper, log=log, keeper=keeper, stop=self._stopping.set)
         try:
             async with trio.open_nursery() as nodes:
                 await nodes.start(_feed, node, log)
@@ -156,7 +156,9 @@ class _Daemon:
                     nodes.start_soon(keeper.lock_when_idle, self._config.auto_lock_minutes)
                 async with trio.open_nursery() as doors:
                     socket = self._folders.socket_file
-                    await doors.start(partial(serve_unix, door, socket, stopping=self._stopping))
+                    await doors.start(
+                        partial(serve_unix, application, socket, stopping=self._stopping)
+                    )
                     with self._endpoint():
                         await self._open_own_vault(keeper)
                         _log.info("the node runs on port %d", node.port)

@@ -19,7 +19,7 @@ from mesh.wire.frames import Frame, Ping
 
 
 @dataclass(slots=True)
-class Neighbour:
+class Peer:
     """One stream and its link. `is_ready` follows the link once no other to the same node stands.
 
     `began` and `used`: which of all inputs brought the stream, and the first frame over it.
@@ -53,42 +53,42 @@ class Streams:
     """Every stream of this node, in the order in which they came."""
 
     def __init__(self, counters: Counters) -> None:
-        self.all: Final[dict[LinkId, Neighbour]] = {}
+        self.all: Final[dict[LinkId, Peer]] = {}
         # The links over which frames may go, in the order in which they opened.
-        self.ready: Final[dict[LinkId, Neighbour]] = {}
+        self.ready: Final[dict[LinkId, Peer]] = {}
         self.networks = OwnNetworks()
         self._counters = counters
         # Links that may have bytes to send, and a time before which no link has a deadline.
         self._touched: dict[LinkId, None] = {}
         self._links_deadline: Monotonic | None = None
 
-    def add(self, link: LinkId, neighbour: Neighbour) -> None:
+    def add(self, link: LinkId, peer: Peer) -> None:
         """A stream stands, and its handshake begins."""
-        self.all[link] = neighbour
+        self.all[link] = peer
         self._touched[link] = None
-        self._expect_deadline(neighbour.link.deadline())
+        self._expect_deadline(peer.link.deadline())
 
     def received(self, link: LinkId, received: bytes, now: Instant) -> list[Frame]:
         """Bytes came over a stream that stands: the frames that they complete.
 
         Raises PeerError if no correct node could have sent them.
         """
-        neighbour = self.all[link]
-        neighbour.bytes_received += len(received)
+        peer = self.all[link]
+        peer.bytes_received += len(received)
         self._touched[link] = None
-        return neighbour.link.receive(received, now)
+        return peer.link.receive(received, now)
 
     def sent(self, link: LinkId, count: int) -> None:
         """The driver wrote bytes to the socket."""
-        neighbour = self.all.get(link)
-        if neighbour is not None:
-            neighbour.sending_bytes -= count
+        peer = self.all.get(link)
+        if peer is not None:
+            peer.sending_bytes -= count
 
     def send(self, link: LinkId, frame: Frame, *, is_first: bool = False) -> None:
         """Queue a frame, if the link still stands."""
-        neighbour = self.ready.get(link)
-        if neighbour is not None:
-            neighbour.link.send(frame, is_first=is_first)
+        peer = self.ready.get(link)
+        if peer is not None:
+            peer.link.send(frame, is_first=is_first)
             self._touched[link] = None
             self._counters.count("frames_sent")
 
@@ -99,22 +99,22 @@ class Streams:
 
     def has_frames(self, link: LinkId) -> bool:
         """Whether frames leave over a link now."""
-        neighbour = self.ready.get(link)
-        return neighbour is not None and neighbour.link.has_frames
+        peer = self.ready.get(link)
+        return peer is not None and peer.link.has_frames
 
     def check_all(self, now: Instant) -> None:
-        """Ask every neighbour whether it is still there."""
-        for link, neighbour in self.ready.items():
-            neighbour.link.check(now)
+        """Ask every peer whether it is still there."""
+        for link, peer in self.ready.items():
+            peer.link.check(now)
             self._touched[link] = None
-            self._expect_deadline(neighbour.link.deadline())
+            self._expect_deadline(peer.link.deadline())
 
     def interface_of(self, link: LinkId) -> str:
         """The name of the interface over which a link goes; empty if nobody knows it."""
-        neighbour = self.all.get(link)
-        if neighbour is None:
+        peer = self.all.get(link)
+        if peer is None:
             return ""
-        return self.networks.interface_of(neighbour.local_host, neighbour.address)
+        return self.networks.interface_of(peer.local_host, peer.address)
 
     def count_by_interface(self) -> dict[str, int]:
         """How many links go over which interface, as far as that is known."""
@@ -137,12 +137,12 @@ class Streams:
         if self._links_deadline is None or self._links_deadline > now.monotonic:
             return
         self._links_deadline = None
-        for link, neighbour in list(self.all.items()):
-            deadline = neighbour.link.deadline()
+        for link, peer in list(self.all.items()):
+            deadline = peer.link.deadline()
             if deadline is not None and deadline <= now.monotonic:
                 self._touched[link] = None
                 try:
-                    neighbour.link.deadline_passed(now)
+                    peer.link.deadline_passed(now)
                 except PeerError as error:
                     yield link, error
 
@@ -151,16 +151,16 @@ class Streams:
         effects: list[Effect] = []
         touched, self._touched = self._touched, {}
         for link in touched:
-            neighbour = self.all.get(link)
-            data = neighbour.link.take_bytes(now) if neighbour is not None else b""
-            if neighbour is not None and data:
-                neighbour.sending_bytes += len(data)
-                neighbour.bytes_sent += len(data)
+            peer = self.all.get(link)
+            data = peer.link.take_bytes(now) if peer is not None else b""
+            if peer is not None and data:
+                peer.sending_bytes += len(data)
+                peer.bytes_sent += len(data)
                 self._counters.count("bytes_sent", len(data))
                 effects.append(SendBytes(link, data))
         if self._links_deadline is None:
-            for neighbour in self.all.values():
-                self._expect_deadline(neighbour.link.deadline())
+            for peer in self.all.values():
+                self._expect_deadline(peer.link.deadline())
         return effects
 
     def _expect_deadline(self, deadline: Monotonic | None) -> None:

@@ -9,12 +9,12 @@ from collections.abc import Sequence
 from mesh.effects import Disconnect, Effect, Emit, SendBytes
 from mesh.engine.counters import Counters
 from mesh.engine.link_keys import INSTANCE_BYTES, LinkKeys
-from mesh.engine.link_streams import Neighbour, Streams
+from mesh.engine.link_streams import Peer, Streams
 from mesh.errors import PeerError
 from mesh.events import LinkClosed, LinkOpened
 from mesh.ids import Instant, LinkId, Monotonic
 from mesh.limits import HANDSHAKES_PENDING_MAX
-from mesh.peering.dialing import Dialing
+from mesh.peering.dialer import Dialer
 from mesh.peering.duplicates import Duplicates
 from mesh.peering.exchange import PeerExchange
 from mesh.wire.frames import (
@@ -34,13 +34,13 @@ class LinkTable:
         *,
         streams: Streams,
         keys: LinkKeys,
-        dialing: Dialing,
+        dialer: Dialer,
         exchange: PeerExchange,
         counters: Counters,
     ) -> None:
         self._streams = streams
         self._keys = keys
-        self._dialing = dialing
+        self._dialer = dialer
         self._exchange = exchange
         self._counters = counters
         self._duplicates = Duplicates()
@@ -76,10 +76,10 @@ class LinkTable:
 
     def heard(self, link: LinkId, frames: Sequence[Frame], now: Instant) -> None:
         """A stream brought something: that may settle which links stay."""
-        neighbour = self._streams.all[link]
+        peer = self._streams.all[link]
         self._end_duplicates(self._duplicates.heard(link, now), now)
-        if neighbour.link.is_ready and not neighbour.is_ready and link not in self._duplicates:
-            self._settle(link, neighbour, now)
+        if peer.link.is_ready and not peer.is_ready and link not in self._duplicates:
+            self._settle(link, peer, now)
         if link in self._streams.ready:
             return
         for frame in frames:
@@ -91,24 +91,24 @@ class LinkTable:
 
     def told_to_close(self, link: LinkId, close: Close, now: Instant) -> None:
         """The other side says that this link ends, and why."""
-        neighbour = self._streams.all.get(link)
-        if neighbour is None:
+        peer = self._streams.all.get(link)
+        if peer is None:
             return
-        remote_key = neighbour.link.remote_key
-        if close.reason == CLOSE_DUPLICATE and neighbour.dial is not None and remote_key:
-            self._dialing.duplicate_found(neighbour.dial, remote_key)
-            neighbour.dial = None
+        remote_key = peer.link.remote_key
+        if close.reason == CLOSE_DUPLICATE and peer.dial is not None and remote_key:
+            self._dialer.duplicate_found(peer.dial, remote_key)
+            peer.dial = None
         if close.reason == CLOSE_SELF:
-            self._dialing.self_found(neighbour.dial, now)
-            neighbour.dial = None
+            self._dialer.self_found(peer.dial, now)
+            peer.dial = None
         if close.reason == CLOSE_TOO_MANY:
-            self._dialing.links.turned_away(link)
+            self._dialer.links.turned_away(link)
         if close.reason != CLOSE_DUPLICATE:
             self._end_waiting(link, close.reason, "the other side closed another one", now)
         self._end(link, f"the other side closed it ({close.reason})", now)
 
     def fault(self, link: LinkId, error: PeerError, now: Instant) -> None:
-        """A neighbour did something wrong: its link ends, and it is counted."""
+        """A peer did something wrong: its link ends, and it is counted."""
         self._counters.count("links_faulted")
         self._counters.count(f"fault: {error.reason}")
         self._end(link, error.reason, now)
@@ -128,17 +128,17 @@ class LinkTable:
 
     def gone(self, link: LinkId, words: str, now: Instant) -> None:
         """A stream is gone: another one to the same node may take its place."""
-        neighbour = self._streams.all.pop(link, None)
-        if neighbour is None:
+        peer = self._streams.all.pop(link, None)
+        if peer is None:
             return
         if self._streams.ready.pop(link, None) is not None:
-            self._dialing.link_down(link, now)
+            self._dialer.link_down(link, now)
             self._closed.append(link)
             self._counters.count("links_closed")
-            event = LinkClosed(str(neighbour.address), words, len(self._streams.ready))
+            event = LinkClosed(str(peer.address), words, len(self._streams.ready))
             self.effects.append(Emit(event))
-        elif neighbour.dial is not None:
-            self._dialing.dial_failed(neighbour.dial, now)
+        elif peer.dial is not None:
+            self._dialer.dial_failed(peer.dial, now)
         successor = self._duplicates.ended(link, now)
         if successor is not None:
             self._open(successor, now)
@@ -146,15 +146,15 @@ class LinkTable:
             for asked in (successor, *waiting) if waiting else ():
                 self._streams.ping(asked)
 
-    def _settle(self, link: LinkId, neighbour: Neighbour, now: Instant) -> None:
+    def _settle(self, link: LinkId, peer: Peer, now: Instant) -> None:
         """Decide on a complete handshake: ourselves, somebody we have, one too many, or welcome."""
-        remote_key = neighbour.link.remote_key
-        hello = neighbour.link.hello
+        remote_key = peer.link.remote_key
+        hello = peer.link.hello
         assert remote_key is not None
         assert hello is not None
         if self._keys.is_own(remote_key):
-            self._dialing.self_found(neighbour.dial, now)
-            neighbour.dial = None
+            self._dialer.self_found(peer.dial, now)
+            peer.dial = None
             self._close(link, CLOSE_SELF, "that is this node", now)
             return
         for older, other in self._streams.ready.items():
@@ -164,30 +164,30 @@ class LinkTable:
         self._open(link, now)
 
     def _open(self, link: LinkId, now: Instant) -> None:
-        """No other link leads to this neighbour: welcome it, if there is room."""
-        neighbour = self._streams.all[link]
-        remote_key = neighbour.link.remote_key
-        hello = neighbour.link.hello
+        """No other link leads to this peer: welcome it, if there is room."""
+        peer = self._streams.all[link]
+        remote_key = peer.link.remote_key
+        hello = peer.link.hello
         assert remote_key is not None
         assert hello is not None
-        if not self._dialing.is_welcome(neighbour.address, neighbour.dial):
-            self._turn_away(link, neighbour, "enough links", now)
+        if not self._dialer.is_welcome(peer.address, peer.dial):
+            self._turn_away(link, peer, "enough links", now)
             return
-        neighbour.is_ready = True
+        peer.is_ready = True
         ready = self._streams.ready
-        ready[link] = neighbour
-        self._dialing.link_up(
+        ready[link] = peer
+        self._dialer.link_up(
             link,
-            neighbour.dial,
+            peer.dial,
             remote_key=remote_key,
             instance=hello.nonce[:INSTANCE_BYTES].hex(),
-            address=neighbour.address,
+            address=peer.address,
             now=now,
         )
         self._opened.append(link)
         self._counters.count("links_opened")
-        self.effects.append(Emit(LinkOpened(str(neighbour.address), len(ready))))
-        surplus = self._dialing.find_surplus()
+        self.effects.append(Emit(LinkOpened(str(peer.address), len(ready))))
+        surplus = self._dialer.find_surplus()
         if surplus is not None:
             self._counters.count("links_swapped")
             self._turn_away(surplus, ready[surplus], "another one took its place", now)
@@ -213,12 +213,12 @@ class LinkTable:
 
     def _end_duplicates(self, links: Sequence[LinkId], now: Instant) -> None:
         for link in links:
-            neighbour = self._streams.all.get(link)
-            if neighbour is None:
+            peer = self._streams.all.get(link)
+            if peer is None:
                 continue
-            if neighbour.dial is not None and neighbour.link.remote_key is not None:
-                self._dialing.duplicate_found(neighbour.dial, neighbour.link.remote_key)
-                neighbour.dial = None
+            if peer.dial is not None and peer.link.remote_key is not None:
+                self._dialer.duplicate_found(peer.dial, peer.link.remote_key)
+                peer.dial = None
             self._close(link, CLOSE_DUPLICATE, "a second link to the same node", now)
 
     def _end_waiting(self, link: LinkId, reason: int, words: str, now: Instant) -> None:
@@ -226,10 +226,10 @@ class LinkTable:
         for waiting in self._duplicates.beside(link):
             self._close(waiting, reason, words, now)
 
-    def _turn_away(self, link: LinkId, neighbour: Neighbour, words: str, now: Instant) -> None:
+    def _turn_away(self, link: LinkId, peer: Peer, words: str, now: Instant) -> None:
         """There are links enough: say who else may have room, then end it."""
-        if neighbour.dial is None:
-            neighbour.link.send(self._exchange.farewell(neighbour.address, now))
+        if peer.dial is None:
+            peer.link.send(self._exchange.farewell(peer.address, now))
         self._close(link, CLOSE_TOO_MANY, words, now)
 
     def _close(self, link: LinkId, reason: int, words: str, now: Instant) -> None:
@@ -240,11 +240,11 @@ class LinkTable:
         self._end(link, words, now)
 
     def _end(self, link: LinkId, words: str, now: Instant) -> None:
-        neighbour = self._streams.all.get(link)
-        if neighbour is None:
+        peer = self._streams.all.get(link)
+        if peer is None:
             return
-        neighbour.link.close()
-        last = neighbour.link.take_bytes(now)
+        peer.link.close()
+        last = peer.link.take_bytes(now)
         if last:
             self.effects.append(SendBytes(link, last))
         self.effects.append(Disconnect(link, words))

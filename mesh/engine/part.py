@@ -57,7 +57,7 @@ class Part:
         """Answer one of `commands`; UserError says in words why not."""
         raise AssertionError(type(command))
 
-    def carry_out(self, messenger: Messenger, command: Command, now: Instant) -> Answer:
+    def perform(self, messenger: Messenger, command: Command, now: Instant) -> Answer:
         """Carry out one of `vault_commands`; UserError says in words why not."""
         raise AssertionError(type(command))
 
@@ -99,15 +99,15 @@ class Parts:
         self._opening: Final = (first, carrier, *others)
         self._closing: Final = (first, *others, carrier)
         takers: dict[type[Frame], tuple[Part, ...]] = {}
-        answering: dict[type[Command], Part] = {}
+        held_acks: dict[type[Command], Part] = {}
         for part in self._opening:
             for frame_type in part.frame_types:
                 takers[frame_type] = (*takers.get(frame_type, ()), part)
             for command_type in part.commands:
-                assert command_type not in answering, "a command has one answer"
-                answering[command_type] = part
+                assert command_type not in held_acks, "a command has one answer"
+                held_acks[command_type] = part
         self._takers = takers
-        self._answering = answering
+        self._held_acks = held_acks
 
     def link_up(self, link: LinkId, now: Instant) -> None:
         """A link is ready."""
@@ -129,7 +129,7 @@ class Parts:
 
     def find_answering(self, command: Command) -> Part | None:
         """Who answers a command without the vault; None if the vault is needed."""
-        return self._answering.get(type(command))
+        return self._held_acks.get(type(command))
 
     def tend(self, mesh_now: UnixSeconds, now: Instant) -> None:
         """Whatever is due."""

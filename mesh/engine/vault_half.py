@@ -10,11 +10,11 @@ from typing import Literal
 
 from mesh.commands import Answer, Command, SendMessage
 from mesh.effects import Effect, Emit, Reply
-from mesh.engine.forwarding.carrying import Carrying
+from mesh.engine.forwarding.forwarder import Forwarder
 from mesh.engine.link_streams import Streams
 from mesh.engine.part import Part
 from mesh.engine.settings import EngineSettings, Primitives
-from mesh.engine.sweeping import VaultSweep
+from mesh.engine.vault_checkpoints import VaultCheckpoints
 from mesh.errors import UserError, relay_refusal
 from mesh.events import VaultLocked, VaultUnlocked
 from mesh.ids import (
@@ -31,9 +31,9 @@ from mesh.inputs import Asked, Connection, StampMinted
 from mesh.limits import ARRIVALS_PER_BATCH, POSTED_PER_BATCH, RETIREMENTS_PER_BATCH
 from mesh.messenger.account import Environment
 from mesh.messenger.messenger import Messenger, Ours, Summary
-from mesh.posting.mesh_time import MeshClock
-from mesh.posting.standing import Standings
-from mesh.storage.sqlcipher import savepoint, transaction
+from mesh.storage.connection import savepoint, transaction
+from mesh.timekeeping.mesh_time import MeshClock
+from mesh.trust.distance import Distances
 from mesh.wire.envelope import Envelope, decode_envelope
 from mesh.wire.frames import Frame, Held, split_short_ids
 from mesh.wire.retirement import Retirement
@@ -65,8 +65,8 @@ class VaultHalf(Part):
         *,
         settings: EngineSettings,
         primitives: Primitives,
-        standings: Standings,
-        carrying: Carrying,
+        distances: Distances,
+        forwarder: Forwarder,
         clock: MeshClock,
         streams: Streams,
         parts: Sequence[Part],
@@ -74,8 +74,8 @@ class VaultHalf(Part):
     ) -> None:
         self._settings = settings
         self._primitives = primitives
-        self._standings = standings
-        self._carrying = carrying
+        self._distances = distances
+        self._forwarder = forwarder
         self._clock = clock
         self._streams = streams
         # Those that use the vault, in the order in which they hear of it; they write in the reverse
@@ -85,7 +85,7 @@ class VaultHalf(Part):
         self.was_opened = False
         self.locked_since = now.unix_seconds
         self._connection: Connection | None = None
-        self._sweep: VaultSweep | None = None
+        self._checkpoints: VaultCheckpoints | None = None
         self._is_behind = False
         # While the vault is locked: what must not be evicted. A node started locked knows nothing.
         self._ours = Ours(frozenset(), frozenset())
@@ -111,31 +111,31 @@ class VaultHalf(Part):
         if messenger is None:
             return envelope_id in self._ours.envelopes or tag in self._ours.tags
         # What bears a tag of ours and stands after it was tried is junk under a tag that somebody
-        # saw. If that stayed, a flood of it would show the neighbours whose tag it is.
+        # saw. If that stayed, a flood of it would show the peers whose tag it is.
         parts = messenger.parts
         if parts.transit.is_on_its_way(envelope_id) or parts.sessions.tags.is_awaiting(tag):
             return True
-        return (self._is_behind or is_new) and tag in parts.expected
+        return (self._is_behind or is_new) and tag in parts.tag_index
 
     # --- Opening and closing ------------------------------------------------------------------
 
     def unlock(self, connection: Connection, mesh_now: UnixSeconds, now: Instant) -> list[Effect]:
         """Our person is back."""
         self._connection = connection
-        self._sweep = VaultSweep(connection)
+        self._checkpoints = VaultCheckpoints(connection)
         with transaction(connection):
             environment = Environment(
                 parameters=self._settings.parameters,
                 entropy=self._primitives.entropy,
                 kem=self._primitives.kem,
-                is_tag_stored=self._carrying.store.has_tag,
-                standings=self._standings,
+                is_tag_stored=self._forwarder.store.has_tag,
+                distances=self._distances,
                 retire_delay_ms=self._settings.retire_delay_ms,
             )
             self.messenger = Messenger(connection, environment, mesh_now=mesh_now, now=now)
             transit = self.messenger.parts.transit
             # Tokens that came while the vault was closed, or just before a crash.
-            for retirement in self._carrying.store.retirements_of(transit.on_its_way()):
+            for retirement in self._forwarder.store.retirements_of(transit.on_its_way()):
                 transit.retired(retirement.envelope, retirement.token)
             for part in self._parts:
                 part.vault_opened(self.messenger, now)
@@ -149,7 +149,7 @@ class VaultHalf(Part):
         for part in self._parts:
             part.vault_closing(now)
         self._ours = self.messenger.ours()
-        self._connection = self.messenger = self._sweep = None
+        self._connection = self.messenger = self._checkpoints = None
         self.locked_since = now.unix_seconds
         # Expanded private keys of ours are kept there, between the messages that need them.
         self._primitives.kem.forget()
@@ -186,7 +186,7 @@ class VaultHalf(Part):
         self._minted.append(minted)
 
     def received(self, link: LinkId, frame: Frame, mesh_now: UnixSeconds, now: Instant) -> None:
-        """A neighbour holds what we gave it."""
+        """A peer holds what we gave it."""
         assert isinstance(frame, Held)
         key = self._streams.ready[link].link.remote_key
         if key is not None:
@@ -200,7 +200,7 @@ class VaultHalf(Part):
         parts = messenger.parts
         if self._is_behind or parts.transit.has_unposted:
             return Monotonic(0)
-        sweep_at = self._sweep.deadline() if self._sweep is not None else None
+        sweep_at = self._checkpoints.deadline() if self._checkpoints is not None else None
         return earliest((messenger.deadline(), parts.retirements.deadline(), sweep_at))
 
     def take_effects(self) -> Sequence[Effect]:
@@ -223,17 +223,17 @@ class VaultHalf(Part):
         asked, self._asked = self._asked, []
         minted, self._minted = self._minted, []
         heard, self._held = self._held, []
-        told = self._carrying.take_retired()
-        messenger, vault, sweep = self.messenger, self._connection, self._sweep
+        told = self._forwarder.take_retired()
+        messenger, vault, sweep = self.messenger, self._connection, self._checkpoints
         if messenger is None or vault is None or sweep is None:
             return [Reply(question.request, self._refusal()) for question in asked]
         parts, deadline = messenger.parts, messenger.deadline()
         work = _Work(
             asked=asked,
             minted=minted,
-            # Neighbours say of all mail that they hold it, and most is not ours.
+            # Peers say of all mail that they hold it, and most is not ours.
             held=[one for one in heard if parts.transit.is_any_on_its_way(one[1])],
-            expected=[one for one in added if one.header.tag in parts.expected],
+            expected=[one for one in added if one.header.tag in parts.tag_index],
             retired=[one for one in told if parts.transit.is_on_its_way(one.envelope)],
             is_due=deadline is not None and deadline <= now.monotonic,
         )
@@ -295,8 +295,8 @@ class VaultHalf(Part):
             with savepoint(vault):
                 for part in self._parts:
                     if isinstance(command, part.vault_commands):
-                        return part.carry_out(messenger, command, now)
-                if isinstance(command, SendMessage) and self._carrying.is_own_share_full:
+                        return part.perform(messenger, command, now)
+                if isinstance(command, SendMessage) and self._forwarder.is_own_share_full:
                     return _no_room()
                 return messenger.command(command, mesh_now=mesh_now, now=now)
         except UserError as error:
@@ -310,17 +310,17 @@ class VaultHalf(Part):
         now: Instant,
     ) -> None:
         """Open what came now; at first what came while the vault was closed, in order."""
-        store = self._carrying.store
-        mark = self._carrying.holdings.last_arrival
+        store = self._forwarder.store
+        mark = self._forwarder.buffer.last_arrival
         if self._is_behind:
             rows = store.scans.arrived_tags(messenger.read_mark, ARRIVALS_PER_BATCH)
-            ids = [row.id for row in rows if row.tag in messenger.parts.expected]
+            ids = [row.id for row in rows if row.tag in messenger.parts.tag_index]
             found = store.envelopes_bytes(ids)
             expected = [decode_envelope(found[id_]) for id_ in ids if id_ in found]
             self._is_behind = bool(rows)
             mark = rows[-1].arrival if rows else mark
         messenger.open_arrived(expected, mesh_now=mesh_now, now=now)
-        while tags := messenger.parts.expected.take_wanted():
+        while tags := messenger.parts.tag_index.take_wanted():
             stored = [decode_envelope(data) for data in store.scans.by_tags(tags)]
             if stored:
                 messenger.open_arrived(stored, mesh_now=mesh_now, now=now)

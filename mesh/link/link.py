@@ -1,4 +1,4 @@
-"""A link: one stream to a neighbour, from the first handshake byte to the last frame.
+"""A link: one stream to a peer, from the first handshake byte to the last frame.
 
 Implements `docs/protocol/link.md`. A live machine without a socket: bytes come in, frames come
 out, and the other way round.
@@ -293,7 +293,7 @@ class Link:
                 return Monotonic(self._started_at + HANDSHAKE_TIMEOUT_MS * 1000)
 
     def deadline_passed(self, now: Instant) -> None:
-        """Ping an idle neighbour; PeerError if it is dead or never finished its handshake."""
+        """Ping an idle peer; PeerError if it is dead or never finished its handshake."""
         if not self.is_ready:
             if now.monotonic >= self._started_at + HANDSHAKE_TIMEOUT_MS * 1000:
                 self._state = Closed()

@@ -8,9 +8,9 @@ from mesh.crypto.kem import Kem
 from mesh.ids import Tag
 from mesh.limits import RETIRE_DELAY_MS
 from mesh.messenger.identity import Identity
-from mesh.messenger.telling import Telling
-from mesh.posting.standing import Standings
-from mesh.storage.vault import Vault
+from mesh.messenger.pending_events import PendingEvents
+from mesh.storage.vault.vault import Vault
+from mesh.trust.distance import Distances
 from mesh.wire.parameters import MeshParameters
 
 
@@ -26,7 +26,7 @@ class Environment:
     entropy: Entropy
     kem: Kem
     is_tag_stored: Callable[[Tag], bool]
-    standings: Standings = field(default_factory=Standings)
+    distances: Distances = field(default_factory=Distances)
     retire_delay_ms: tuple[int, int] = RETIRE_DELAY_MS
 
 
@@ -42,4 +42,4 @@ class Account:
     parameters: MeshParameters
     entropy: Entropy
     kem: Kem
-    telling: Telling
+    pending_events: PendingEvents

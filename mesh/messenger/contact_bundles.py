@@ -7,9 +7,9 @@ from mesh.messenger.feature import Feature, ReceivedControl
 from mesh.messenger.identity import check_bundle
 from mesh.messenger.notes import Notes
 from mesh.messenger.prekeys import stored_bundle
-from mesh.messenger.verified import VerifiedSignatures
+from mesh.messenger.signature_cache import SignatureCache
 from mesh.ratchet.first_contact import Author
-from mesh.storage.vault_rows import ContactRow
+from mesh.storage.vault.rows import ContactRow
 from mesh.wire.bundle import Bundle, decode_prekeys
 from mesh.wire.controls import KEYS
 
@@ -23,7 +23,7 @@ class ContactBundles:
         self._entropy = account.entropy
         self._kem = account.kem
         self._notes = notes
-        self.verify = VerifiedSignatures()
+        self.verify = SignatureCache()
 
     def feature(self) -> Feature:
         """Newer prekeys of contacts."""

@@ -15,9 +15,9 @@ from mesh.messenger.feature import Feature, command
 from mesh.messenger.look_alikes import LookAlikes, is_alike
 from mesh.messenger.names import checked_name, free_label, is_name, normalized
 from mesh.messenger.notes import Notes
-from mesh.messenger.telling import Telling
-from mesh.storage.vault import Vault
-from mesh.storage.vault_rows import NEW_CONTACT, ContactRow
+from mesh.messenger.pending_events import PendingEvents
+from mesh.storage.vault.rows import NEW_CONTACT, ContactRow
+from mesh.storage.vault.vault import Vault
 from mesh.wire.bundle import KEY_BYTES
 
 KEY_PREFIX_DIGITS_MIN = 8
@@ -36,13 +36,13 @@ LOOK_ALIKES_NAMED_MAX = 3
 class Contacts:
     """All contacts of this profile. Their labels are in memory: every event names one."""
 
-    def __init__(self, vault: Vault, notes: Notes, telling: Telling) -> None:
+    def __init__(self, vault: Vault, notes: Notes, pending_events: PendingEvents) -> None:
         self._vault = vault
         self._rows = vault.contacts
         self._messages = vault.messages
         self._conversations = vault.conversations
         self._notes = notes
-        self._telling = telling
+        self._pending_events = pending_events
         self._labels: dict[ContactId, str] = {}
         self._looks_of_labels = LookAlikes()
         self._looks = LookAlikes()
@@ -181,23 +181,23 @@ class Contacts:
             self._rows.set_name(row.id, name)
             self._remember(row.id, self._labels[row.id], name)
             self._note_look_alikes(row.id, mesh_now)
-            self._telling.contact_changed(row.id)
+            self._pending_events.contact_changed(row.id)
 
     def set_trust(self, contact: ContactId, trust: Trust) -> None:
         """More, or less, is known of whose key it is."""
         self._rows.set_trust(contact, trust)
-        self._telling.contact_changed(contact)
+        self._pending_events.contact_changed(contact)
 
     def accept_request(self, row: ContactRow) -> None:
         """Who waited apart is a contact like any other from now on."""
         if row.is_request:
             self._rows.set_request(row.id, is_request=False)
-            self._telling.contact_changed(row.id)
+            self._pending_events.contact_changed(row.id)
 
     def renewed(self, row: ContactRow, reason: str, mesh_now: UnixSeconds) -> None:
         """New keys are begun with a contact, and the person is told why."""
         self._notes.add(row.id, "session renewed", f"New keys were begun: {reason}.", mesh_now)
-        self._telling.contact_changed(row.id)
+        self._pending_events.contact_changed(row.id)
 
     def met(self, contact: ContactId) -> ContactRow:
         """Their person stood before ours, and both screens showed the same."""
@@ -238,7 +238,7 @@ class Contacts:
             self.check_free(checked, key=row.verify_key.hex(), but=row.id)
             self._rows.set_label(row.id, checked)
             self._remember(row.id, checked, row.name)
-            self._telling.contact_changed(row.id)
+            self._pending_events.contact_changed(row.id)
         return self.answer(row.id)
 
     def _accept_request(

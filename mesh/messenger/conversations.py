@@ -23,8 +23,8 @@ from mesh.messenger.account import Account
 from mesh.messenger.contacts import NOTE_TO_SELF, ONESELF, Contacts
 from mesh.messenger.feature import Feature, command
 from mesh.messenger.history import History
-from mesh.messenger.reading import Reading
-from mesh.storage.vault_rows import ConversationRow, ConversationSummaryRow, MessageRow
+from mesh.messenger.message_pages import MessagePages
+from mesh.storage.vault.rows import ConversationRow, ConversationSummaryRow, MessageRow
 from mesh.wire.payload import PAYLOAD_VERSION, Payload, message_id_of
 
 
@@ -32,7 +32,7 @@ class Conversations:
     """All conversations of this profile."""
 
     def __init__(
-        self, account: Account, *, contacts: Contacts, history: History, reading: Reading
+        self, account: Account, *, contacts: Contacts, history: History, message_pages: MessagePages
     ) -> None:
         self._rows = account.vault.conversations
         self._messages = account.vault.messages
@@ -40,8 +40,8 @@ class Conversations:
         self._identity = account.identity
         self._contacts = contacts
         self._history = history
-        self._reading = reading
-        self._telling = account.telling
+        self._message_pages = message_pages
+        self._pending_events = account.pending_events
 
     def feature(self) -> Feature:
         """Lists of conversations, their settings, and pages of what is in them."""
@@ -75,7 +75,7 @@ class Conversations:
         return self._answer(row, self._rows.summary(row.number))
 
     def _items(self, asked: AskItems, mesh_now: UnixSeconds, now: Instant) -> ItemsAnswer:
-        return self._reading.items(asked, self.conversation(asked.conversation).number)
+        return self._message_pages.items(asked, self.conversation(asked.conversation).number)
 
     def _answers(self) -> ConversationsAnswer:
         """All of them: pinned ones first, archived ones last, else by what came or was written."""
@@ -102,7 +102,7 @@ class Conversations:
         if asked.draft is not None:
             self._keep_draft(row.number, asked.draft)
         answer = self._answer(row, self._rows.summary(row.number))
-        self._telling.tell(ConversationChanged(answer))
+        self._pending_events.tell(ConversationChanged(answer))
         return answer
 
     def write_to_oneself(
@@ -110,7 +110,7 @@ class Conversations:
     ) -> MessageRow:
         """Keep what a person wrote to themselves."""
         conversation = self._rows.with_oneself().number
-        place = self._history.place_of_next(conversation, mesh_ms)
+        place = self._history.ancestry_of_next(conversation, mesh_ms)
         # Never sealed: only the id is made of it, as of any other message.
         payload = Payload(
             version=PAYLOAD_VERSION,
@@ -154,7 +154,7 @@ class Conversations:
             kind=row.kind,
             title=NOTE_TO_SELF if contact is None else contact.label,
             contact=ContactId(0) if contact is None else contact.id,
-            last_item=None if newest is None else self._reading.item(newest),
+            last_item=None if newest is None else self._message_pages.item(newest),
             unread_count=summary.unread_count,
             is_marked_unread=row.is_marked_unread,
             muted_until=row.muted_until,

@@ -12,7 +12,7 @@ from typing import TypeVar
 from mesh.commands import Answer, Command
 from mesh.ids import Instant, UnixSeconds
 from mesh.messenger.session import Session
-from mesh.storage.vault_rows import ContactRow
+from mesh.storage.vault.rows import ContactRow
 
 CommandHandler = Callable[[Command, UnixSeconds, Instant], Answer]
 """Does what a command asks, in the vault's transaction; UserError says in words why not."""

@@ -14,15 +14,15 @@ from msgspec.structs import replace
 
 from mesh.ids import ConversationId, Instant, MessageId, UnixSeconds
 from mesh.limits import CLOCK_AHEAD_MS_MAX, MESSAGES_REORDERED_MAX, PARENTS_MAX
-from mesh.storage.vault import Vault
-from mesh.storage.vault_rows import HeadRow, MessageRow
+from mesh.storage.vault.rows import HeadRow, MessageRow
+from mesh.storage.vault.vault import Vault
 from mesh.wire.payload import HLC_COUNTER_BITS
 
 ID_BYTES = 32
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Ancestry:
     """What a new message says of its place in the conversation."""
 
     parents: list[MessageId]
@@ -37,13 +37,13 @@ class History:
         self._messages = vault.messages
         self._conversations = vault.conversations
 
-    def place_of_next(self, conversation: ConversationId, mesh_ms: int) -> Place:
+    def ancestry_of_next(self, conversation: ConversationId, mesh_ms: int) -> Ancestry:
         """Parents and clock of a message written now, after all that is known."""
         heads = self._rows.heads(conversation, PARENTS_MAX)
         wall = mesh_ms << HLC_COUNTER_BITS
         ahead_max = (mesh_ms + CLOCK_AHEAD_MS_MAX) << HLC_COUNTER_BITS
         seen = max((head.position for head in heads if head.position <= ahead_max), default=-1)
-        return Place([head.id for head in heads], max(wall, seen + 1))
+        return Ancestry([head.id for head in heads], max(wall, seen + 1))
 
     def has(self, conversation: ConversationId, id_: MessageId) -> bool:
         """Whether a message was received or written before."""

@@ -10,7 +10,7 @@ from mesh.errors import UserError
 from mesh.ids import UnixSeconds
 from mesh.messenger.names import checked_name
 from mesh.ratchet.identity import SEED_BYTES, IdentityKeys
-from mesh.storage.vault import Vault
+from mesh.storage.vault.vault import Vault
 from mesh.wire.bundle import Bundle
 
 

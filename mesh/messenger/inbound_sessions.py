@@ -19,14 +19,14 @@ from mesh.messenger.names import is_name
 from mesh.messenger.opened import Opened, opened_by, opened_on
 from mesh.messenger.prekeys import Prekey, Prekeys
 from mesh.messenger.reception import Reception
-from mesh.messenger.renewals import Renewals
 from mesh.messenger.session import Session
+from mesh.messenger.session_recovery import SessionRecovery
 from mesh.messenger.sessions import Sessions
 from mesh.ratchet.double_ratchet import Awaiting, Ratchet
 from mesh.ratchet.first_contact import Author, FirstContact, Roots, open_opening, open_outside
 from mesh.ratchet.sealed_message import open_header
 from mesh.ratchet.tags import box_key_of, invite_tag_key
-from mesh.storage.vault_rows import ContactRow, InviteRow
+from mesh.storage.vault.rows import ContactRow, InviteRow
 from mesh.wire.envelope import Envelope
 from mesh.wire.payload import Payload
 
@@ -54,7 +54,7 @@ class InboundSessions:
         sessions: Sessions,
         prekeys: Prekeys,
         invites: Invites,
-        renewals: Renewals,
+        session_recovery: SessionRecovery,
         bundles: ContactBundles,
         reception: Reception,
     ) -> None:
@@ -62,12 +62,12 @@ class InboundSessions:
         self._rows = account.vault.prekeys
         self._identity = account.identity
         self._kem = account.kem
-        self._telling = account.telling
+        self._pending_events = account.pending_events
         self._contacts = contacts
         self._sessions = sessions
         self._prekeys = prekeys
         self._invites = invites
-        self._renewals = renewals
+        self._session_recovery = session_recovery
         self._bundles = bundles
         self._reception = reception
         # Whoever has a closed invite can come as often as they like: it is told once in a run.
@@ -102,7 +102,7 @@ class InboundSessions:
         self._check_may_found(invite, contact, founded)
         if contact is not None and contact.state == "answered":
             # They gave up what we had, or lost it.
-            self._renewals.end_known(contact)
+            self._session_recovery.end_known(contact)
         contact = contact or self._add_contact(author, founded.opened.payload, invite, mesh_now)
         if invite.is_met:
             contact = self._contacts.met(contact.id)
@@ -132,11 +132,11 @@ class InboundSessions:
         except PeerError:
             # The box of the tag proves that the contact sealed it, to a bundle of ours.
             reason = "they wrote to keys that this profile no longer has"
-            self._renewals.lost(contact, lost, reason, mesh_now, now)
+            self._session_recovery.lost(contact, lost, reason, mesh_now, now)
             raise
         self._bundles.check_author(contact, founded.author, mesh_now)
         self._sessions.tags.rendezvous_used(lost, index, tag)
-        self._renewals.begun(contact, lost, mesh_now)
+        self._session_recovery.begun(contact, lost, mesh_now)
         self._found(contact, founded, mesh_now, now)
 
     def _open_repetition(
@@ -238,7 +238,7 @@ class InboundSessions:
         self._sessions.opened(session, opened.receiving, mesh_now)
         self._bundles.learn(contact, founded.author.bundle, is_first=True)
         self._reception.accept(contact, session, opened, is_first=True, mesh_now=mesh_now, now=now)
-        self._renewals.answer_first(contact.id, mesh_now, now)
+        self._session_recovery.answer_first(contact.id, mesh_now, now)
 
     def _check_may_found(
         self, invite: InviteRow, contact: ContactRow | None, founded: Founded
@@ -270,7 +270,7 @@ class InboundSessions:
             else "If you expect them, make another one."
         )
         what = f"came by your invite {invite.id}, which is {state}, and was not let in."
-        self._telling.tell(NoticeRaised(f"{who} {what} {hint}"))
+        self._pending_events.tell(NoticeRaised(f"{who} {what} {hint}"))
 
     def _add_contact(
         self, author: Author, payload: Payload, invite: InviteRow, mesh_now: UnixSeconds
@@ -288,7 +288,7 @@ class InboundSessions:
             introduced_by=invite.vouched_by,
             mesh_now=mesh_now,
         )
-        self._telling.tell(ContactAdded(self._contacts.answer(row.id)))
+        self._pending_events.tell(ContactAdded(self._contacts.answer(row.id)))
         return row
 
 

@@ -1,9 +1,9 @@
 """The inbox: envelopes that bear one of our tags, opened.
 
 Implements `docs/protocol/session.md`, section "Opening"; first contacts are opened in
-`inbound_sessions.py`, and whether a session still does is judged in `renewals.py`. Everything is
-checked before anything is written: what does not open, is not by the person whose tag it bears, or
-was opened before, is counted and dropped, and has changed nothing.
+`inbound_sessions.py`, and whether a session still does is judged in `session_recovery.py`.
+Everything is checked before anything is written: what does not open, is not by the person whose tag
+it bears, or was opened before, is counted and dropped, and has changed nothing.
 """
 
 from collections import Counter
@@ -14,14 +14,14 @@ from mesh.crypto.signing import is_signature_valid
 from mesh.errors import PeerError
 from mesh.ids import Instant, UnixSeconds
 from mesh.messenger.account import Account
-from mesh.messenger.expected import ExpectedTags, OfBundle, OfInvite, OfRendezvous, OfSession
 from mesh.messenger.inbound_sessions import InboundSessions
-from mesh.messenger.invitations import Invitations
+from mesh.messenger.invites_accepted import InvitesAccepted
 from mesh.messenger.opened import opened_on
 from mesh.messenger.reception import Reception
-from mesh.messenger.renewals import Renewals
 from mesh.messenger.session import Session
+from mesh.messenger.session_recovery import SessionRecovery
 from mesh.messenger.sessions import Sessions
+from mesh.messenger.tag_index import OfBundle, OfInvite, OfRendezvous, OfSession, TagIndex
 from mesh.ratchet.double_ratchet import OutOfStep
 from mesh.ratchet.sealed_message import split_nonce
 from mesh.wire.envelope import Envelope, is_envelope_signature_valid
@@ -34,19 +34,19 @@ class Inbox:
         self,
         account: Account,
         *,
-        expected: ExpectedTags,
+        tag_index: TagIndex,
         sessions: Sessions,
-        invitations: Invitations,
-        renewals: Renewals,
+        invites_accepted: InvitesAccepted,
+        session_recovery: SessionRecovery,
         inbound: InboundSessions,
         reception: Reception,
         dropped: Counter[str],
     ) -> None:
         self._people = account.vault.contacts
-        self._expected = expected
+        self._tag_index = tag_index
         self._sessions = sessions
-        self._invitations = invitations
-        self._renewals = renewals
+        self._invites_accepted = invites_accepted
+        self._session_recovery = session_recovery
         self._inbound = inbound
         self._reception = reception
         self._dropped = dropped
@@ -61,7 +61,7 @@ class Inbox:
 
     def _open(self, envelope: Envelope, mesh_now: UnixSeconds, now: Instant) -> None:
         tag = envelope.header.tag
-        place = self._expected.find(tag)
+        place = self._tag_index.find(tag)
         if place is None:
             # Another envelope of this batch has used the tag up.
             return
@@ -70,7 +70,7 @@ class Inbox:
             case OfInvite(invite):
                 self._inbound.open_by_invite(invite, index, envelope, mesh_now, now)
             case OfBundle(contact):
-                self._invitations.bundle_came(contact, index, envelope, mesh_now)
+                self._invites_accepted.bundle_came(contact, index, envelope, mesh_now)
             case OfSession(id_, generation):
                 session = self._sessions.session(id_)
                 self._open_on_session(session, generation, index, envelope, mesh_now, now)
@@ -106,7 +106,7 @@ class Inbox:
             # The header box holds the posting key to be theirs, and the signature the rest.
             if is_envelope_signature_valid(envelope, is_signature_valid):
                 reason = "what they write can no longer be opened"
-                self._renewals.lost(contact, session, reason, mesh_now, now)
+                self._session_recovery.lost(contact, session, reason, mesh_now, now)
             raise
         tag = envelope.header.tag
         if opened is None:

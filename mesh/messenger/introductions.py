@@ -30,13 +30,13 @@ from mesh.messenger.account import Account
 from mesh.messenger.contacts import KEY_PREFIX_DIGITS_MIN, Contacts
 from mesh.messenger.feature import Feature, ReceivedControl, command
 from mesh.messenger.history import mesh_milliseconds
-from mesh.messenger.invitations import Invitations
 from mesh.messenger.invites import Invites
+from mesh.messenger.invites_accepted import InvitesAccepted
 from mesh.messenger.names import is_name
 from mesh.messenger.notes import Notes
 from mesh.messenger.outbox import Outbox
-from mesh.storage.vault_rows import ContactRow
-from mesh.storage.vault_trust import IntroductionMadeRow, IntroductionRow
+from mesh.storage.vault.rows import ContactRow
+from mesh.storage.vault.trust import IntroductionMadeRow, IntroductionRow
 from mesh.wire.controls import INTRODUCE, INTRODUCE_ASK, INTRODUCE_GRANT
 from mesh.wire.invite import Invite, parse_invite
 
@@ -53,7 +53,7 @@ class Introductions:
         contacts: Contacts,
         notes: Notes,
         invites: Invites,
-        invitations: Invitations,
+        invites_accepted: InvitesAccepted,
         outbox: Outbox,
     ) -> None:
         self._people = account.vault.contacts
@@ -62,9 +62,9 @@ class Introductions:
         self._contacts = contacts
         self._notes = notes
         self._invites = invites
-        self._invitations = invitations
+        self._invites_accepted = invites_accepted
         self._outbox = outbox
-        self._telling = account.telling
+        self._pending_events = account.pending_events
         self._entropy = account.entropy
 
     def feature(self) -> Feature:
@@ -168,13 +168,13 @@ class Introductions:
         self, row: IntroductionRow, link: str, mesh_now: UnixSeconds, now: Instant
     ) -> None:
         """We are the guest: the host's invite makes them a contact."""
-        contact = self._invitations.add(
+        contact = self._invites_accepted.add(
             AddContact(link),
             mesh_ms=mesh_milliseconds(mesh_now, now),
             mesh_now=mesh_now,
             introduced_by=row.voucher,
         )
-        self._telling.tell(ContactAdded(self._contacts.answer(contact)))
+        self._pending_events.tell(ContactAdded(self._contacts.answer(contact)))
         self._set(replace(row, state="done"))
 
     # --- What others say ----------------------------------------------------------------------
@@ -256,7 +256,7 @@ class Introductions:
                 came=mesh_now,
             )
         )
-        self._telling.introduction_changed(row.number)
+        self._pending_events.introduction_changed(row.number)
         return row
 
     def _expire(self, mesh_now: UnixSeconds, now: Instant) -> None:
@@ -267,7 +267,7 @@ class Introductions:
 
     def _set(self, row: IntroductionRow) -> None:
         self._rows.set_introduction(row)
-        self._telling.introduction_changed(row.number)
+        self._pending_events.introduction_changed(row.number)
 
     def _send(
         self, contact: ContactRow, kind: int, data: bytes, mesh_now: UnixSeconds, now: Instant

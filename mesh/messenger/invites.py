@@ -25,22 +25,22 @@ from mesh.limits import (
     NEARBY_INVITE_SECONDS,
 )
 from mesh.messenger.account import Account
-from mesh.messenger.expected import ExpectedTags, OfInvite
 from mesh.messenger.feature import Chore, Feature, command
 from mesh.messenger.names import checked_name
 from mesh.messenger.posting_keys import Audience, PostingKeys
 from mesh.messenger.prekeys import Prekeys
 from mesh.messenger.sealing import LIFETIME_MONTH, LIFETIME_WEEK, Sealing
+from mesh.messenger.tag_index import OfInvite, TagIndex
 from mesh.messenger.transit import Transit
 from mesh.ratchet.tags import invite_tag_key, tag_of
-from mesh.storage.vault_rows import InviteRow
+from mesh.storage.vault.rows import InviteRow
 from mesh.wire.envelope import LIFETIME_SECONDS, SECONDS_PER_DAY
 from mesh.wire.invite import SECRET_BYTES, Invite
 
 InviteState = Literal["open", "used up", "expired", "revoked"]
 
 REPOST_BEFORE_SECONDS = 2 * SECONDS_PER_DAY
-"""A bundle is posted again so long before it lapses: it takes time to reach everybody."""
+"""A bundle is posted again so long before it expires: it takes time to reach everybody."""
 
 
 class Invites:
@@ -50,7 +50,7 @@ class Invites:
         self,
         account: Account,
         *,
-        expected: ExpectedTags,
+        tag_index: TagIndex,
         prekeys: Prekeys,
         posting_keys: PostingKeys,
         sealing: Sealing,
@@ -58,10 +58,10 @@ class Invites:
     ) -> None:
         self._rows = account.vault.invites
         self._trust = account.vault.trust
-        self._telling = account.telling
+        self._pending_events = account.pending_events
         self._identity = account.identity
         self._parameters = account.parameters
-        self._expected = expected
+        self._tag_index = tag_index
         self._prekeys = prekeys
         self._posting_keys = posting_keys
         self._sealing = sealing
@@ -169,7 +169,7 @@ class Invites:
         introduction = self._trust.find_introduction_by_invite(row.id)
         if introduction is not None:
             self._trust.set_introduction(msgspec.structs.replace(introduction, state="done"))
-            self._telling.introduction_changed(introduction.number)
+            self._pending_events.introduction_changed(introduction.number)
         uses = row.uses + 1
         erase_after = row.erase_after if uses < row.uses_max else _kept_until(row, mesh_now)
         self._rows.set_uses(row.id, uses=uses, erase_after=erase_after)
@@ -183,7 +183,7 @@ class Invites:
         )
 
     def _post_again(self, mesh_now: UnixSeconds, now: Instant) -> None:
-        """Post bundles that are about to lapse."""
+        """Post bundles that are about to expire."""
         for row in self._rows.invites_with_secret():
             if state_of(row, mesh_now) == "open":
                 self._post(row, mesh_now)
@@ -262,17 +262,17 @@ class Invites:
 
     def _expect(self, row: InviteRow) -> None:
         assert row.secret is not None
-        self._expected.expect(OfInvite(row.id), invite_tags(row.secret))
+        self._tag_index.expect(OfInvite(row.id), invite_tags(row.secret))
 
     def _tell(self, invite: InviteId, mesh_now: UnixSeconds) -> None:
         answer = self._answer(self.invite(invite), mesh_now)
         # Events are remembered and written on by whoever listens; a link lets people in.
-        self._telling.tell(InviteChanged(msgspec.structs.replace(answer, link="", qr="")))
+        self._pending_events.tell(InviteChanged(msgspec.structs.replace(answer, link="", qr="")))
 
     def _erase(self, row: InviteRow) -> None:
         assert row.secret is not None
         assert row.prekey is not None
-        self._expected.forget(tag for _, tag in invite_tags(row.secret))
+        self._tag_index.forget(tag for _, tag in invite_tags(row.secret))
         self._rows.erase_invite_keys(row.id)
         self._prekeys.erase(row.prekey)
 

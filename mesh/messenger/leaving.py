@@ -31,7 +31,7 @@ class Leaving:
     ) -> None:
         self._rows = account.vault.leaving
         self._messages = account.vault.messages
-        self._telling = account.telling
+        self._pending_events = account.pending_events
         self._contacts = contacts
         self._notes = notes
         self._outbox = outbox
@@ -45,9 +45,11 @@ class Leaving:
 
     def _remove(self, asked: RemoveContact, mesh_now: UnixSeconds, now: Instant) -> Done:
         row = self._contacts.contact(asked.contact)
-        self._telling.forget_contact(row.id, self._messages.numbers(direct_conversation(row.id)))
+        self._pending_events.forget_contact(
+            row.id, self._messages.numbers(direct_conversation(row.id))
+        )
         self._rows.remove(row.id)
-        self._telling.tell(ContactRemoved(row.id, row.label))
+        self._pending_events.tell(ContactRemoved(row.id, row.label))
         self._reload(mesh_now, now)
         return Done()
 
@@ -62,10 +64,10 @@ class Leaving:
             if one.is_blocked:
                 raise UserError("blocked", f"{one.label} is blocked; unblock them first.")
         self._outbox.give_up_waiting(row)
-        self._telling.forget_contact(by.id, [])
+        self._pending_events.forget_contact(by.id, [])
         self._rows.replace(row.id, by, mesh_now)
-        self._telling.tell(ContactRemoved(by.id, by.label))
-        self._telling.contact_changed(row.id)
+        self._pending_events.tell(ContactRemoved(by.id, by.label))
+        self._pending_events.contact_changed(row.id)
         self._notes.add(
             row.id,
             "identity changed",

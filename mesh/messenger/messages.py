@@ -16,11 +16,11 @@ from mesh.messenger.contacts import Contacts
 from mesh.messenger.conversations import Conversations
 from mesh.messenger.feature import Feature, command
 from mesh.messenger.history import mesh_milliseconds
-from mesh.messenger.invitations import Invitations
+from mesh.messenger.invites_accepted import InvitesAccepted
+from mesh.messenger.message_pages import MessagePages
 from mesh.messenger.outbox import Outbox
-from mesh.messenger.reading import Reading
 from mesh.messenger.receipts import Receipts
-from mesh.storage.vault_rows import ContactRow, MessageRow
+from mesh.storage.vault.rows import ContactRow, MessageRow
 
 
 class Messages:
@@ -32,19 +32,19 @@ class Messages:
         *,
         contacts: Contacts,
         conversations: Conversations,
-        invitations: Invitations,
+        invites_accepted: InvitesAccepted,
         outbox: Outbox,
-        reading: Reading,
+        message_pages: MessagePages,
         receipts: Receipts,
     ) -> None:
         self._messages = account.vault.messages
         self._people = account.vault.contacts
-        self._telling = account.telling
+        self._pending_events = account.pending_events
         self._contacts = contacts
         self._conversations = conversations
-        self._invitations = invitations
+        self._invites_accepted = invites_accepted
         self._outbox = outbox
-        self._reading = reading
+        self._message_pages = message_pages
         self._receipts = receipts
 
     def feature(self) -> Feature:
@@ -68,7 +68,7 @@ class Messages:
                     "key-reused",
                     "This idempotency key was used for another message; take a new one.",
                 )
-            return self._reading.answer(before)
+            return self._message_pages.answer(before)
         _check_text(asked.text)
         mesh_ms = mesh_milliseconds(mesh_now, now)
         if conversation.contact is None:
@@ -78,8 +78,8 @@ class Messages:
         else:
             contact = self._people.contact(conversation.contact)
             row = self._send_to(contact, asked.text, mesh_ms, mesh_now, key)
-        answer = self._reading.answer(row)
-        self._telling.tell(MessageSent(answer))
+        answer = self._message_pages.answer(row)
+        self._pending_events.tell(MessageSent(answer))
         return answer
 
     def _send_to(
@@ -94,7 +94,7 @@ class Messages:
             raise UserError(
                 "blocked", f"{contact.label} is blocked; unblock them before you write."
             )
-        self._invitations.check_reachable(contact, mesh_now)
+        self._invites_accepted.check_reachable(contact, mesh_now)
         row = self._outbox.send(
             contact,
             text,
@@ -111,13 +111,13 @@ class Messages:
         self, asked: WithdrawMessage, mesh_now: UnixSeconds, now: Instant
     ) -> MessageAnswer:
         withdrawn = self._outbox.withdraw(asked.message, mesh_now=mesh_now, now=now)
-        return self._reading.answer(withdrawn)
+        return self._message_pages.answer(withdrawn)
 
     def _ask(self, asked: AskMessages, mesh_now: UnixSeconds, now: Instant) -> MessagesAnswer:
         named = asked.contact
         conversation = self._conversations.conversation(named).number if named else None
-        page = self._reading.page(asked, conversation)
-        self._receipts.were_read(self._reading.take_newly_read(), mesh_now=mesh_now, now=now)
+        page = self._message_pages.page(asked, conversation)
+        self._receipts.were_read(self._message_pages.take_newly_read(), mesh_now=mesh_now, now=now)
         return page
 
     def _forget_send_keys(self, mesh_now: UnixSeconds, now: Instant) -> None:

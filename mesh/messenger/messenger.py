@@ -23,12 +23,12 @@ from mesh.inputs import Connection
 from mesh.limits import CHORES_INTERVAL_MS
 from mesh.messenger.account import Account, Environment
 from mesh.messenger.contacts import Contacts
-from mesh.messenger.expected import ExpectedTags
 from mesh.messenger.identity import Identity, create_identity, find_identity, identity_answer
+from mesh.messenger.pending_events import PendingEvents
 from mesh.messenger.posting_keys import Audience, PostingKeys, StampState
-from mesh.messenger.telling import Telling
-from mesh.messenger.wiring import Parts, Person, open_parts, set_up
-from mesh.storage.vault import Vault
+from mesh.messenger.tag_index import TagIndex
+from mesh.messenger.wiring import Parts, Person, open_parts, wired
+from mesh.storage.vault.vault import Vault
 from mesh.wire.envelope import SECONDS_PER_DAY, Envelope
 
 _READ_MARK = "read to arrival"
@@ -64,20 +64,20 @@ class Messenger:
     ) -> None:
         self._vault = Vault(vault)
         self._environment = environment
-        self._telling = Telling()
+        self._pending_events = PendingEvents()
         self._today = mesh_now // SECONDS_PER_DAY
         posting_keys = PostingKeys(
             self._vault.posting_keys,
             environment.parameters,
             environment.entropy,
-            self._telling,
-            standings=environment.standings,
+            self._pending_events,
+            distances=environment.distances,
             today=self._today,
         )
         self._read_mark = self._vault.mark(_READ_MARK)
         # Whatever fell due while the vault was closed is done at once.
         self._chores_at = now.monotonic
-        self.parts = self._open_parts(posting_keys, Counter(), ExpectedTags(), mesh_now, now)
+        self.parts = self._open_parts(posting_keys, Counter(), TagIndex(), mesh_now, now)
         identity = find_identity(self._vault)
         self.person = None if identity is None else self._set_up(identity)
 
@@ -131,7 +131,7 @@ class Messenger:
         """What must not be evicted, for the time when the vault is locked."""
         return Ours(
             envelopes=frozenset(self.parts.transit.on_its_way()),
-            tags=frozenset(self.parts.expected.all()),
+            tags=frozenset(self.parts.tag_index.all()),
         )
 
     def link_keys(self) -> list[tuple[ContactId, bytes]]:
@@ -149,21 +149,21 @@ class Messenger:
 
     def take_effects(self) -> list[Effect]:
         """What is to be done and told after the commit."""
-        parts, telling = self.parts, self._telling
-        if self.person is not None and telling.has_changes:
-            for number in telling.take_changed_messages():
+        parts, pending_events = self.parts, self._pending_events
+        if self.person is not None and pending_events.has_changes:
+            for number in pending_events.take_changed_messages():
                 row = self._vault.messages.message(number)
-                telling.tell(MessageStateChanged(self.person.reading.answer(row)))
-            for contact in telling.take_changed_contacts():
-                parts.vouchers.contact_changed(contact)
-                telling.tell(ContactChanged(parts.contacts.answer(contact)))
-            for noted, note in telling.take_notes():
-                telling.tell(ContactNoted(parts.contacts.answer(noted), note))
-            for introduction in telling.take_changed_introductions():
+                pending_events.tell(MessageStateChanged(self.person.message_pages.answer(row)))
+            for contact in pending_events.take_changed_contacts():
+                parts.vouches.contact_changed(contact)
+                pending_events.tell(ContactChanged(parts.contacts.answer(contact)))
+            for noted, note in pending_events.take_notes():
+                pending_events.tell(ContactNoted(parts.contacts.answer(noted), note))
+            for introduction in pending_events.take_changed_introductions():
                 changed = self.person.introductions.find_answer(introduction)
                 if changed is not None:
-                    telling.tell(IntroductionChanged(changed))
-        return telling.take()
+                    pending_events.tell(IntroductionChanged(changed))
+        return pending_events.take()
 
     def summary(self) -> Summary:
         """The messenger in one look."""
@@ -221,9 +221,9 @@ class Messenger:
         assert self.person is not None, "who has no identity has no contacts"
         self.write_posted()
         former = self.parts
-        expected = ExpectedTags()
-        expected.want(former.expected.take_wanted())
-        self.parts = self._open_parts(former.posting_keys, former.dropped, expected, mesh_now, now)
+        tag_index = TagIndex()
+        tag_index.want(former.tag_index.take_wanted())
+        self.parts = self._open_parts(former.posting_keys, former.dropped, tag_index, mesh_now, now)
         self.person = self._set_up(self.person.identity)
         return self.parts.contacts
 
@@ -231,7 +231,7 @@ class Messenger:
         self,
         posting_keys: PostingKeys,
         dropped: Counter[str],
-        expected: ExpectedTags,
+        tag_index: TagIndex,
         mesh_now: UnixSeconds,
         now: Instant,
     ) -> Parts:
@@ -240,8 +240,8 @@ class Messenger:
             self._environment,
             posting_keys=posting_keys,
             dropped=dropped,
-            expected=expected,
-            telling=self._telling,
+            tag_index=tag_index,
+            pending_events=self._pending_events,
             mesh_now=mesh_now,
             now=now,
         )
@@ -254,6 +254,6 @@ class Messenger:
             parameters=environment.parameters,
             entropy=environment.entropy,
             kem=environment.kem,
-            telling=self._telling,
+            pending_events=self._pending_events,
         )
-        return set_up(account, environment, self.parts, self._reload)
+        return wired(account, environment, self.parts, self._reload)

@@ -3,22 +3,22 @@
 from mesh.commands import NoteAnswer, NoteKind
 from mesh.ids import ContactId, UnixSeconds
 from mesh.limits import NOTES_PER_CONTACT_MAX
-from mesh.messenger.telling import Telling
-from mesh.storage.vault_trust import NoteRow, TrustRows
+from mesh.messenger.pending_events import PendingEvents
+from mesh.storage.vault.trust import NoteRow, TrustRows
 
 
 class Notes:
     """Notes on all contacts."""
 
-    def __init__(self, rows: TrustRows, telling: Telling) -> None:
+    def __init__(self, rows: TrustRows, pending_events: PendingEvents) -> None:
         self._rows = rows
-        self._telling = telling
+        self._pending_events = pending_events
 
     def add(self, contact: ContactId, kind: NoteKind, sentence: str, mesh_now: UnixSeconds) -> None:
         """Keep a note and tell it."""
         row = NoteRow(at=mesh_now, kind=kind, sentence=sentence)
         self._rows.add_note(contact, row, kept_max=NOTES_PER_CONTACT_MAX)
-        self._telling.noted(contact, _answer(row))
+        self._pending_events.noted(contact, _answer(row))
 
     def add_once(
         self, contact: ContactId, kind: NoteKind, sentence: str, mesh_now: UnixSeconds

@@ -12,13 +12,13 @@ from mesh.ids import ContactId, Instant, UnixSeconds, direct_conversation
 from mesh.limits import OUTBOX_MESSAGES_MAX, SEALED_PER_CHORE
 from mesh.messenger.account import Account
 from mesh.messenger.feature import Chore, Feature
-from mesh.messenger.history import History, Place, mesh_milliseconds
-from mesh.messenger.keys_given import KeysGiven
+from mesh.messenger.history import Ancestry, History, mesh_milliseconds
+from mesh.messenger.posting_key_sharing import PostingKeySharing
 from mesh.messenger.prekeys import Prekeys
 from mesh.messenger.sealing import Sealed, Sealing
 from mesh.messenger.sessions import Sessions
 from mesh.messenger.transit import ON_ITS_WAY, Transit
-from mesh.storage.vault_rows import ContactRow, MessageRow
+from mesh.storage.vault.rows import ContactRow, MessageRow
 from mesh.wire.controls import KEYS, OVER
 from mesh.wire.payload import PAYLOAD_VERSION, Payload, message_id_of
 
@@ -42,7 +42,7 @@ class Outbox:
         sealing: Sealing,
         sessions: Sessions,
         prekeys: Prekeys,
-        keys_given: KeysGiven,
+        posting_key_sharing: PostingKeySharing,
         history: History,
         transit: Transit,
     ) -> None:
@@ -54,10 +54,10 @@ class Outbox:
         self._sealing = sealing
         self._sessions = sessions
         self._prekeys = prekeys
-        self._keys_given = keys_given
+        self._posting_key_sharing = posting_key_sharing
         self._history = history
         self._transit = transit
-        self._telling = account.telling
+        self._pending_events = account.pending_events
         self._unsealed_by_contact = self._rows.unsealed_counts()
         # A restart forgets it; what comes next on such a session brings it back.
         self._over_untold: dict[ContactId, None] = {}
@@ -96,8 +96,8 @@ class Outbox:
                 "wait until some are delivered or have expired.",
             )
         conversation = direct_conversation(contact.id)
-        place = self._history.place_of_next(conversation, mesh_ms)
-        payload = self._payload(contact, place, text, [], mesh_now)
+        ancestry = self._history.ancestry_of_next(conversation, mesh_ms)
+        payload = self._payload(contact, ancestry, text, [], mesh_now)
         sealed = self._seal_now(contact, payload, mesh_now)
         row = self._history.add(
             MessageRow(
@@ -106,9 +106,9 @@ class Outbox:
                 id=message_id_of(payload),
                 is_mine=True,
                 text=text,
-                parents=b"".join(place.parents),
-                clock=place.clock,
-                position=place.clock,
+                parents=b"".join(ancestry.parents),
+                clock=ancestry.clock,
+                position=ancestry.clock,
                 received=received,
                 state=waiting_state(contact),
                 lapses=None if sealed is None else sealed.envelope.header.lapses,
@@ -122,7 +122,7 @@ class Outbox:
             self._transit.post(sealed, row.number)
         return row
 
-    def send_hello(self, contact: ContactRow, *, mesh_ms: int, mesh_now: UnixSeconds) -> None:
+    def send_greeting(self, contact: ContactRow, *, mesh_ms: int, mesh_now: UnixSeconds) -> None:
         """Send a payload without a text: it tells our name, and that we are there."""
         self.send_controls(contact, [], mesh_ms=mesh_ms, mesh_now=mesh_now)
 
@@ -135,8 +135,8 @@ class Outbox:
         mesh_now: UnixSeconds,
     ) -> None:
         """Send controls (`mesh/wire/controls.py`) in a payload without a text."""
-        place = self._history.place_of_next(direct_conversation(contact.id), mesh_ms)
-        payload = self._payload(contact, Place([], place.clock), "", controls, mesh_now)
+        ancestry = self._history.ancestry_of_next(direct_conversation(contact.id), mesh_ms)
+        payload = self._payload(contact, Ancestry([], ancestry.clock), "", controls, mesh_now)
         sealed = self._seal_now(contact, payload, mesh_now)
         if sealed is None:
             self._wait(contact, None, payload)
@@ -189,14 +189,14 @@ class Outbox:
         for row in self._rows.unsealed_of(contact.id):
             if row.message is not None:
                 self._messages.set_state(row.message, waiting_state(contact))
-                self._telling.message_changed(row.message)
+                self._pending_events.message_changed(row.message)
 
     # --- Below --------------------------------------------------------------------------------
 
     def _payload(
         self,
         contact: ContactRow,
-        place: Place,
+        ancestry: Ancestry,
         text: str,
         controls: list[tuple[int, bytes]],
         mesh_now: UnixSeconds,
@@ -205,28 +205,28 @@ class Outbox:
         sent_count = counts.sent_count
         self._exchanges.set_sent_count(contact.id, sent_count + 1)
         # There is no room for both in a small envelope, and prekeys can wait for the next payload.
-        is_for_posting_keys = self._keys_given.is_due(contact.id)
+        is_for_posting_keys = self._posting_key_sharing.is_due(contact.id)
         keys = (
             [] if is_for_posting_keys else self._keys_to_tell(contact, counts.keys_told, mesh_now)
         )
         over = self._over_to_tell(contact)
         payload = Payload(
             version=PAYLOAD_VERSION,
-            hlc=place.clock,
+            hlc=ancestry.clock,
             seq=sent_count,
-            parents=[bytes(parent) for parent in place.parents],
+            parents=[bytes(parent) for parent in ancestry.parents],
             name=self._identity.name,
             text=text,
             seen=counts.seen_count,
             controls=keys + over + controls,
         )
-        return self._keys_given.added_to(contact, payload, mesh_now).encode()
+        return self._posting_key_sharing.added_to(contact, payload, mesh_now).encode()
 
     def _tell_posting_keys(self, mesh_now: UnixSeconds, now: Instant) -> None:
         """Write to those who would soon know none of our posting keys."""
         mesh_ms = mesh_milliseconds(mesh_now, now)
-        for contact in self._keys_given.take_due(mesh_now):
-            self.send_hello(contact, mesh_ms=mesh_ms, mesh_now=mesh_now)
+        for contact in self._posting_key_sharing.take_due(mesh_now):
+            self.send_greeting(contact, mesh_ms=mesh_ms, mesh_now=mesh_now)
 
     def _over_to_tell(self, contact: ContactRow) -> list[tuple[int, bytes]]:
         if contact.id not in self._over_untold:
@@ -303,7 +303,7 @@ class Outbox:
         if message is not None:
             lapses = sealed.envelope.header.lapses
             self._messages.set_sealed(message, state="queued", lapses=lapses)
-            self._telling.message_changed(message)
+            self._pending_events.message_changed(message)
         self._transit.post(sealed, message)
         return True
 

@@ -18,10 +18,10 @@ from mesh.ids import Instant, PostingKey, UnixSeconds
 from mesh.inputs import StampMinted
 from mesh.limits import CREATED_AHEAD_SECONDS_MAX, POSTING_DAYS_AHEAD, POSTING_DAYS_TOLD
 from mesh.messenger.feature import Chore, Feature
-from mesh.messenger.telling import Telling
+from mesh.messenger.pending_events import PendingEvents
 from mesh.posting.stamp import NO_STAMP
-from mesh.posting.standing import Standings
-from mesh.storage.vault_posting_keys import PostingKeyRows
+from mesh.storage.vault.posting_keys import PostingKeyRows
+from mesh.trust.distance import Distances
 from mesh.wire.envelope import LIFETIME_SECONDS, SECONDS_PER_DAY
 from mesh.wire.parameters import MeshParameters
 
@@ -59,18 +59,18 @@ class PostingKeys:
         rows: PostingKeyRows,
         parameters: MeshParameters,
         entropy: Entropy,
-        telling: Telling,
+        pending_events: PendingEvents,
         *,
-        standings: Standings,
+        distances: Distances,
         today: int,
     ) -> None:
         self._rows = rows
         self._parameters = parameters
         self._entropy = entropy
-        self._telling = telling
-        self._standings = standings
+        self._pending_events = pending_events
+        self._distances = distances
         self._own = _all_own(rows)
-        standings.set_own(self._own)
+        distances.set_own(self._own)
         self._signers: dict[tuple[int, int], list[Signer]] = {}
         # Keys for which a stamp was asked in this run.
         self._asked: dict[PostingKey, None] = {}
@@ -155,7 +155,7 @@ class PostingKeys:
             self._rows.erase_posting_seeds(today)
         if self._rows.forget_posting_keys(today - _REMEMBERED_DAYS):
             self._own = _all_own(self._rows)
-            self._standings.set_own(self._own)
+            self._distances.set_own(self._own)
 
     def state(self, today: int) -> StampState:
         """What a person is told: whether messages may leave at once."""
@@ -173,7 +173,7 @@ class PostingKeys:
         signer = Signer(number, public, seed, stamp, uses=0)
         self._signers.setdefault((audience, day), []).append(signer)
         self._own[public] = None
-        self._standings.set_own(self._own)
+        self._distances.set_own(self._own)
         return signer
 
     def _prepare_stamped(self, audience: Audience, day: int) -> None:
@@ -190,7 +190,7 @@ class PostingKeys:
     def _ask_for_stamp(self, signer: Signer, day: int) -> None:
         if signer.stamp is None and signer.public not in self._asked:
             self._asked[signer.public] = None
-            self._telling.mint(signer.public, day, self._parameters.stamp_bits)
+            self._pending_events.mint(signer.public, day, self._parameters.stamp_bits)
 
 
 def _all_own(rows: PostingKeyRows) -> dict[PostingKey, None]:

@@ -12,8 +12,8 @@ from mesh.ids import ContactId, Instant, UnixSeconds
 from mesh.limits import PREKEY_CACHED_MAX, PREKEY_FRESH_SECONDS, PREKEY_KEPT_SECONDS
 from mesh.messenger.identity import Identity
 from mesh.ratchet.identity import PREKEY_PRIVATE_BYTES, PrekeySecrets, make_bundle
-from mesh.storage.vault_prekeys import PrekeyRows
-from mesh.storage.vault_rows import PrekeyRow
+from mesh.storage.vault.prekeys import PrekeyRows
+from mesh.storage.vault.rows import PrekeyRow
 from mesh.wire.bundle import Bundle, decode_bundle
 
 

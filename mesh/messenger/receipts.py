@@ -24,7 +24,7 @@ from mesh.messenger.feature import Feature, ReceivedControl, command
 from mesh.messenger.history import ID_BYTES, mesh_milliseconds
 from mesh.messenger.outbox import Outbox
 from mesh.messenger.transit import Transit
-from mesh.storage.vault_rows import MessageRow
+from mesh.storage.vault.rows import MessageRow
 from mesh.wire.controls import READ
 
 
@@ -39,7 +39,7 @@ class Receipts:
         self._contacts = contacts
         self._outbox = outbox
         self._transit = transit
-        self._telling = account.telling
+        self._pending_events = account.pending_events
 
     def feature(self) -> Feature:
         """Whether a contact is told what was read, and what they tell of it."""
@@ -50,7 +50,7 @@ class Receipts:
     def _allow(self, asked: SetReadReceipts, mesh_now: UnixSeconds, now: Instant) -> ContactAnswer:
         contact = self._contacts.contact(asked.contact).id
         self._conversations.set_sends_read_receipts(direct_conversation(contact), is_on=asked.is_on)
-        self._telling.contact_changed(contact)
+        self._pending_events.contact_changed(contact)
         return self._contacts.answer(contact)
 
     def were_read(

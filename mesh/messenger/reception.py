@@ -10,13 +10,13 @@ from mesh.messenger.account import Account
 from mesh.messenger.contacts import Contacts
 from mesh.messenger.feature import ControlHandler, ReceivedControl
 from mesh.messenger.history import History
+from mesh.messenger.message_pages import MessagePages
 from mesh.messenger.opened import Opened
-from mesh.messenger.reading import Reading
-from mesh.messenger.renewals import Renewals
 from mesh.messenger.retirements import Retirements
 from mesh.messenger.session import Session
+from mesh.messenger.session_recovery import SessionRecovery
 from mesh.ratchet.sealed_message import read_token_of
-from mesh.storage.vault_rows import ContactRow, MessageRow
+from mesh.storage.vault.rows import ContactRow, MessageRow
 from mesh.wire.payload import Payload, message_id_of
 
 
@@ -29,19 +29,19 @@ class Reception:
         *,
         contacts: Contacts,
         history: History,
-        reading: Reading,
+        message_pages: MessagePages,
         retirements: Retirements,
-        renewals: Renewals,
+        session_recovery: SessionRecovery,
         controls: Mapping[int, ControlHandler],
         dropped: Counter[str],
     ) -> None:
         self._people = account.vault.contacts
-        self._telling = account.telling
+        self._pending_events = account.pending_events
         self._contacts = contacts
         self._history = history
-        self._reading = reading
+        self._message_pages = message_pages
         self._retirements = retirements
-        self._renewals = renewals
+        self._session_recovery = session_recovery
         self._controls = controls
         self._dropped = dropped
 
@@ -62,7 +62,7 @@ class Reception:
         payload = opened.payload
         token = read_token_of(opened.receiving.message_key)
         self._retirements.opened(opened.envelope.id, token, mesh_now=mesh_now, now=now)
-        is_apart = self._renewals.heard(
+        is_apart = self._session_recovery.heard(
             contact,
             session,
             payload,
@@ -89,7 +89,7 @@ class Reception:
             )
             self._tell_received(row)
         self._act_on_controls(contact, session, payload, mesh_now, now)
-        self._renewals.settle(
+        self._session_recovery.settle(
             contact,
             session,
             payload,
@@ -103,9 +103,9 @@ class Reception:
         contact = other_side(row.conversation)
         if self._people.contact(contact).is_request:
             # They wait apart: that their count has risen is all that is told.
-            self._telling.contact_changed(contact)
+            self._pending_events.contact_changed(contact)
             return
-        self._telling.tell(MessageReceived(self._reading.answer(row)))
+        self._pending_events.tell(MessageReceived(self._message_pages.answer(row)))
 
     def _act_on_controls(
         self,

@@ -14,7 +14,7 @@ from mesh.crypto.entropy import Entropy, uniform_below
 from mesh.ids import EnvelopeId, Instant, Monotonic, UnixSeconds
 from mesh.messenger.history import mesh_milliseconds
 from mesh.replication.retiring import gathered_after
-from mesh.storage.vault_outbox import RetirementRows
+from mesh.storage.vault.outbox import RetirementRows
 from mesh.wire.retirement import Retirement
 
 

@@ -11,12 +11,12 @@ from typing import Final
 
 from mesh.crypto.hashing import blake2b_128
 from mesh.ids import Tag, UnixSeconds
-from mesh.limits import LAPSED_BEFORE_RENEWAL
+from mesh.limits import EXPIRED_BEFORE_RENEWAL
 from mesh.messenger.account import Account
 from mesh.messenger.contacts import Contacts
-from mesh.messenger.first_contacts import NO_KEYS_LEFT, FirstContacts
 from mesh.messenger.posting_keys import Audience, PostingKeys, Signer
 from mesh.messenger.session import Session
+from mesh.messenger.session_setup import NO_KEYS_LEFT, SessionSetup
 from mesh.messenger.sessions import Sessions
 from mesh.ratchet.first_contact import (
     first_contact_size_class,
@@ -30,7 +30,7 @@ from mesh.ratchet.sealed_message import (
     session_size_class,
 )
 from mesh.ratchet.tags import box_key_of, invite_bundle_key, tag_of
-from mesh.storage.vault_rows import ContactRow
+from mesh.storage.vault.rows import ContactRow
 from mesh.wire.bundle import Bundle
 from mesh.wire.envelope import (
     CREATED_ROUNDING_S,
@@ -69,7 +69,7 @@ class Sealing:
         *,
         contacts: Contacts,
         sessions: Sessions,
-        first_contacts: FirstContacts,
+        session_setup: SessionSetup,
         posting_keys: PostingKeys,
         is_tag_stored: Callable[[Tag], bool],
     ) -> None:
@@ -78,7 +78,7 @@ class Sealing:
         self._exchanges = account.vault.exchanges
         self._contacts = contacts
         self._sessions = sessions
-        self._first_contacts = first_contacts
+        self._session_setup = session_setup
         self._posting_keys = posting_keys
         self._is_tag_stored = is_tag_stored
         self._entropy = account.entropy
@@ -92,7 +92,7 @@ class Sealing:
             return None
         self._renew_if_lost(contact, mesh_now)
         session = self._sessions.find_known(contact.id)
-        if session is None or self._first_contacts.begin_probe(contact, mesh_now):
+        if session is None or self._session_setup.begin_probe(contact, mesh_now):
             sealed = self._seal_first(contact, payload, signer, mesh_now)
             if session is None or sealed is not None:
                 return sealed
@@ -140,16 +140,16 @@ class Sealing:
         """Begin a new session where none carries what we write."""
         session = self._sessions.find_known(contact.id)
         if session is None:
-            if not self._first_contacts.is_cut_off(contact.id):
+            if not self._session_setup.is_cut_off(contact.id):
                 return
             reason = NO_KEYS_LEFT
         elif self._is_tag_stored(session.next_tag):
             reason = "this profile is older than what was written with it"
-        elif self._exchanges.exchange(contact.id).lapsed_count >= LAPSED_BEFORE_RENEWAL:
-            reason = f"{LAPSED_BEFORE_RENEWAL} messages in a row were never opened"
+        elif self._exchanges.exchange(contact.id).lapsed_count >= EXPIRED_BEFORE_RENEWAL:
+            reason = f"{EXPIRED_BEFORE_RENEWAL} messages in a row were never opened"
         else:
             return
-        if self._first_contacts.renew(contact, mesh_now, is_asked=False):
+        if self._session_setup.renew(contact, mesh_now, is_asked=False):
             self._exchanges.set_lapsed_count(contact.id, 0)
             self._contacts.renewed(contact, reason, mesh_now)
 
@@ -185,12 +185,12 @@ class Sealing:
         self, contact: ContactRow, payload: bytes, signer: Signer, mesh_now: UnixSeconds
     ) -> Sealed | None:
         """The next repetition of our first contact."""
-        row = self._first_contacts.find(contact.id)
+        row = self._session_setup.find(contact.id)
         if row is None:
-            if self._their_invites.find_invitation(contact.id) is None:
+            if self._their_invites.find_accepted_invite(contact.id) is None:
                 return None
-            row = self._first_contacts.begin(contact, None, mesh_now)
-        place = self._first_contacts.take_place(contact, row, mesh_now)
+            row = self._session_setup.begin(contact, None, mesh_now)
+        place = self._session_setup.take_place(contact, row, mesh_now)
         if place is None:
             return None
         row, tag, box_key = place

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from mesh.ids import ContactId, Tag, UnixSeconds
 from mesh.limits import RENDEZVOUS_TAGS
-from mesh.messenger.receivers import Generation
+from mesh.messenger.tag_generations import Generation
 from mesh.ratchet.double_ratchet import Ratchet
 from mesh.ratchet.tags import (
     DIRECTION_FROM_FOUNDER,
@@ -13,7 +13,7 @@ from mesh.ratchet.tags import (
     box_key_of,
     tag_of,
 )
-from mesh.storage.vault_rows import SessionRow
+from mesh.storage.vault.rows import SessionRow
 
 
 @dataclass(slots=True)

@@ -6,9 +6,9 @@ once.
 
 from mesh.ids import Tag, UnixSeconds
 from mesh.limits import AWAITING_PER_SESSION_MAX, RENDEZVOUS_TAGS, TAG_KEY_KEPT_SECONDS
-from mesh.messenger.expected import ExpectedTags, OfRendezvous, OfSession
-from mesh.messenger.receivers import Generation, bounded, generation_row
 from mesh.messenger.session import Session
+from mesh.messenger.tag_generations import Generation, bounded, generation_row
+from mesh.messenger.tag_index import OfRendezvous, OfSession, TagIndex
 from mesh.ratchet.tags import (
     TagReceiver,
     TagSender,
@@ -18,16 +18,16 @@ from mesh.ratchet.tags import (
     split_tags_before,
     tag_of,
 )
-from mesh.storage.vault_sessions import SessionRows
+from mesh.storage.vault.sessions import SessionRows
 from mesh.wire.ratchet_header import RatchetHeader
 
 
 class SessionTags:
     """The tags of all sessions of this profile."""
 
-    def __init__(self, rows: SessionRows, expected: ExpectedTags) -> None:
+    def __init__(self, rows: SessionRows, expected: TagIndex) -> None:
         self._rows = rows
-        self._expected = expected
+        self._tag_index = expected
         # Tags of envelopes that were tried and wait in the store.
         self._awaiting = dict.fromkeys(rows.all_awaiting())
 
@@ -35,15 +35,15 @@ class SessionTags:
         """Recognise a session; if `is_wanted`, what is stored already too."""
         for generation in session.generations.values():
             owner = OfSession(session.id, generation.number)
-            self._expected.expect(owner, generation.receiver.expected(), is_wanted=is_wanted)
+            self._tag_index.expect(owner, generation.receiver.expected(), is_wanted=is_wanted)
         rendezvous = session.rendezvous_expected()
-        self._expected.expect(OfRendezvous(session.id), rendezvous, is_wanted=is_wanted)
+        self._tag_index.expect(OfRendezvous(session.id), rendezvous, is_wanted=is_wanted)
 
     def forget(self, session: Session) -> None:
         """Recognise nothing of a session any more."""
         for generation in session.generations.values():
-            self._expected.forget(tag for _, tag in generation.receiver.expected())
-        self._expected.forget(tag for _, tag in session.rendezvous_expected())
+            self._tag_index.forget(tag for _, tag in generation.receiver.expected())
+        self._tag_index.forget(tag for _, tag in session.rendezvous_expected())
 
     def erase(self, session: Session) -> None:
         """A session goes: nothing of it is recognised, and nothing waits for it."""
@@ -67,7 +67,7 @@ class SessionTags:
         waiting = self._rows.take_awaiting(session.id)
         for tag in waiting:
             self._awaiting.pop(tag, None)
-        self._expected.want(waiting)
+        self._tag_index.want(waiting)
 
     def used(
         self,
@@ -81,10 +81,10 @@ class SessionTags:
         """A message under a tag was opened: the tag is used up and the window moves."""
         before = session.generations[generation]
         receiver, lost = bounded(before.receiver.after_opening(index).use(index, mesh_now))
-        self._expected.forget([tag, *lost])
+        self._tag_index.forget([tag, *lost])
         # What was sent far ahead may have come before its tag was expected.
         fresh = receiver.expected_from(before.receiver.expected_to)
-        self._expected.expect(OfSession(session.id, generation), fresh, is_wanted=True)
+        self._tag_index.expect(OfSession(session.id, generation), fresh, is_wanted=True)
         self._put(session, Generation(generation, receiver, before.superseded))
         if session.next_key is not None and generation > session.generation:
             self._switch_sender(session, generation, session.next_key)
@@ -113,7 +113,7 @@ class SessionTags:
         """A renewal came under a tag: it is used up."""
         session.rendezvous_used |= 1 << index
         self._set_rendezvous(session)
-        self._expected.forget([tag])
+        self._tag_index.forget([tag])
 
     # --- What waits for another message -------------------------------------------------------
 
@@ -138,12 +138,12 @@ class SessionTags:
     ) -> None:
         superseded = generation.superseded
         if superseded is not None and superseded + TAG_KEY_KEPT_SECONDS <= mesh_now:
-            self._expected.forget(tag for _, tag in generation.receiver.expected())
+            self._tag_index.forget(tag for _, tag in generation.receiver.expected())
             self._drop(session, generation.number)
             return
         kept, lost = generation.receiver.erase(mesh_now)
         if kept is not generation.receiver:
-            self._expected.forget(lost)
+            self._tag_index.forget(lost)
             self._put(session, Generation(generation.number, kept, superseded))
 
     def _begin_generation(self, session: Session, tag_root: bytes) -> int:
@@ -152,7 +152,7 @@ class SessionTags:
         number = max(number, session.generation + 1)
         receiver = TagReceiver.start(chain_start(tag_root, session.direction_in))
         self._put(session, Generation(number, receiver))
-        self._expected.expect(OfSession(session.id, number), receiver.expected(), is_wanted=True)
+        self._tag_index.expect(OfSession(session.id, number), receiver.expected(), is_wanted=True)
         return number
 
     def _switch_sender(self, session: Session, generation: int, key: bytes) -> None:
@@ -181,7 +181,7 @@ class SessionTags:
             if earlier.number >= generation - 1 - passed and receiver.end is None:
                 is_used = earlier.number == generation - 1 - passed
                 receiver, lost = receiver.ending_at(count if is_used else 0)
-                self._expected.forget(lost)
+                self._tag_index.forget(lost)
             elif earlier.superseded is not None:
                 continue
             self._put(session, Generation(earlier.number, receiver, earlier.superseded or mesh_now))

@@ -13,10 +13,10 @@ from mesh.crypto.entropy import Entropy, uniform_below
 from mesh.crypto.kem import Kem
 from mesh.ids import ContactId, Instant, Tag, UnixSeconds
 from mesh.limits import RENDEZVOUS_TAGS, SKIPPED_KEPT_SECONDS, SKIPPED_PER_SESSION_MAX
-from mesh.messenger.expected import ExpectedTags
-from mesh.messenger.receivers import Generation, generation_of, generation_row
 from mesh.messenger.session import Session, row_of, session_of
 from mesh.messenger.session_tags import SessionTags
+from mesh.messenger.tag_generations import Generation, generation_of, generation_row
+from mesh.messenger.tag_index import TagIndex
 from mesh.ratchet.double_ratchet import Awaiting, Ratchet, Receiving, Sending
 from mesh.ratchet.first_contact import Roots
 from mesh.ratchet.tags import (
@@ -28,8 +28,8 @@ from mesh.ratchet.tags import (
     link_key_of,
     rendezvous_key,
 )
-from mesh.storage.vault_rows import SkippedRow
-from mesh.storage.vault_sessions import SessionRows
+from mesh.storage.vault.rows import SkippedRow
+from mesh.storage.vault.sessions import SessionRows
 from mesh.wire.ratchet_header import RatchetHeader
 
 
@@ -37,7 +37,7 @@ class Sessions:
     """All sessions of this profile, and their `tags`."""
 
     def __init__(
-        self, rows: SessionRows, expected: ExpectedTags, *, entropy: Entropy, kem: Kem
+        self, rows: SessionRows, expected: TagIndex, *, entropy: Entropy, kem: Kem
     ) -> None:
         self._rows = rows
         self.tags = SessionTags(rows, expected)

@@ -1,7 +1,7 @@
-"""Our envelopes in transit: sealed, until the store has them, until they are opened or lapse.
+"""Our envelopes in transit: sealed, until the store has them, until they are opened or expire.
 
 A sealed envelope is given to the store again and again until the store has committed it. Who
-carries a message is what neighbours said after their own commits. That it was delivered stands on a
+carries a message is what peers said after their own commits. That it was delivered stands on a
 token which only who opened it can make.
 """
 
@@ -20,17 +20,17 @@ from mesh.ids import (
     direct_conversation,
     other_side,
 )
-from mesh.limits import CARRIERS_MAX, LAPSED_PER_CHORE
+from mesh.limits import CARRIERS_MAX, EXPIRED_PER_CHORE
+from mesh.messenger.pending_events import PendingEvents
 from mesh.messenger.retirements import Retirements
 from mesh.messenger.sealing import Sealed
-from mesh.messenger.telling import Telling
-from mesh.storage.vault import Vault
-from mesh.storage.vault_rows import MessageRow, OutboxRow
+from mesh.storage.vault.rows import MessageRow, OutboxRow
+from mesh.storage.vault.vault import Vault
 from mesh.wire.envelope import Envelope, decode_envelope
 from mesh.wire.frames import SHORT_ID_BYTES
 
 LINK_BYTES = 8
-"""So much of a link key tells neighbours of one message apart."""
+"""So much of a link key tells peers of one message apart."""
 
 ON_ITS_WAY: Final = ("awaiting-key", "queued", "carried")
 """States of a message of which nothing is known but who may have it."""
@@ -39,13 +39,15 @@ ON_ITS_WAY: Final = ("awaiting-key", "queued", "carried")
 class Transit:
     """All envelopes that were made here and are not settled yet."""
 
-    def __init__(self, vault: Vault, retirements: Retirements, telling: Telling) -> None:
+    def __init__(
+        self, vault: Vault, retirements: Retirements, pending_events: PendingEvents
+    ) -> None:
         self._rows = vault.outbox
         self._messages = vault.messages
         self._exchanges = vault.exchanges
         self._retirements = retirements
-        self._telling = telling
-        # Sealed and not lapsed: the message of each envelope, None for what is no message.
+        self._pending_events = pending_events
+        # Sealed and not expired: the message of each envelope, None for what is no message.
         self._sealed: dict[EnvelopeId, int | None] = {}
         self._by_short_id: dict[bytes, int] = {}
         self._unposted_count = self._rows.unposted_count()
@@ -61,11 +63,11 @@ class Transit:
         return len(self._by_short_id)
 
     def is_on_its_way(self, envelope: EnvelopeId) -> bool:
-        """Whether an envelope was made here and has not lapsed."""
+        """Whether an envelope was made here and has not expired."""
         return envelope in self._sealed
 
     def on_its_way(self) -> list[EnvelopeId]:
-        """All envelopes that were made here and have not lapsed."""
+        """All envelopes that were made here and have not expired."""
         return list(self._sealed)
 
     def post(self, sealed: Sealed, message: int | None) -> None:
@@ -121,14 +123,14 @@ class Transit:
         return any(short_id in self._by_short_id for short_id in short_ids)
 
     def held(self, link_key: LinkKey, short_ids: Sequence[bytes]) -> None:
-        """A neighbour holds these; most are not ours."""
+        """A peer holds these; most are not ours."""
         for short_id in short_ids:
             message = self._by_short_id.get(short_id)
             if message is None or self._messages.message(message).carriers >= CARRIERS_MAX:
                 continue
             if self._rows.add_carrier(message, link_key[:LINK_BYTES]):
                 self._messages.count_carrier(message)
-                self._telling.message_changed(message)
+                self._pending_events.message_changed(message)
 
     # --- Known to be opened, or taken back ----------------------------------------------------
 
@@ -170,7 +172,7 @@ class Transit:
         """A message is in a state after which nobody is told who carries it."""
         self._messages.settle(message, state)
         self._rows.forget_carriers(message)
-        self._telling.message_changed(message)
+        self._pending_events.message_changed(message)
 
     def _opened_by_them(self, message: MessageRow, state: MessageState) -> None:
         """There is evidence that they have it: `state` says of what kind."""
@@ -205,8 +207,8 @@ class Transit:
 
     def expire(self, mesh_now: UnixSeconds, now: Instant) -> bool:
         """Settle what has outlived its lifetime; return whether there may be more of it."""
-        lapsed = self._rows.lapsed(mesh_now, LAPSED_PER_CHORE)
-        for row in lapsed:
+        expired = self._rows.expired(mesh_now, EXPIRED_PER_CHORE)
+        for row in expired:
             self._let_go(row)
             # A message that was posted again lives as long as its last envelope.
             if row.message is None or self._rows.of_message(row.message):
@@ -217,7 +219,7 @@ class Transit:
                 contact = other_side(message.conversation)
                 count = self._exchanges.exchange(contact).lapsed_count
                 self._exchanges.set_lapsed_count(contact, count + 1)
-        return len(lapsed) == LAPSED_PER_CHORE
+        return len(expired) == EXPIRED_PER_CHORE
 
     def _remember(self, envelope: EnvelopeId, message: int | None) -> None:
         self._sealed[envelope] = message

@@ -8,40 +8,40 @@ from typing import TypeVar
 from mesh.commands import AskIdentity
 from mesh.ids import Instant, UnixSeconds
 from mesh.messenger.account import Account, Environment
-from mesh.messenger.comparisons import Comparisons
 from mesh.messenger.contact_bundles import ContactBundles
 from mesh.messenger.contacts import Contacts
 from mesh.messenger.conversations import Conversations
-from mesh.messenger.expected import ExpectedTags
 from mesh.messenger.feature import Chore, CommandHandler, Feature, Task, command
-from mesh.messenger.first_contacts import FirstContacts
 from mesh.messenger.history import History
 from mesh.messenger.identity import Identity, identity_answer
 from mesh.messenger.inbound_sessions import InboundSessions
 from mesh.messenger.inbox import Inbox
 from mesh.messenger.introductions import Introductions
-from mesh.messenger.invitations import Invitations
 from mesh.messenger.invites import Invites
-from mesh.messenger.keys_given import KeysGiven
+from mesh.messenger.invites_accepted import InvitesAccepted
 from mesh.messenger.leaving import Leaving
-from mesh.messenger.meetings import Meetings
+from mesh.messenger.message_pages import MessagePages
 from mesh.messenger.messages import Messages
+from mesh.messenger.nearby_contacts import NearbyContacts
 from mesh.messenger.notes import Notes
 from mesh.messenger.outbox import Outbox
+from mesh.messenger.pending_events import PendingEvents
+from mesh.messenger.posting_key_sharing import PostingKeySharing
 from mesh.messenger.posting_keys import PostingKeys
 from mesh.messenger.prekeys import Prekeys
-from mesh.messenger.reading import Reading
 from mesh.messenger.receipts import Receipts
 from mesh.messenger.reception import Reception
-from mesh.messenger.renewals import Renewals
 from mesh.messenger.retirements import Retirements
 from mesh.messenger.sealing import Sealing
+from mesh.messenger.session_recovery import SessionRecovery
+from mesh.messenger.session_setup import SessionSetup
 from mesh.messenger.sessions import Sessions
-from mesh.messenger.telling import Telling
+from mesh.messenger.tag_index import TagIndex
 from mesh.messenger.transit import Transit
-from mesh.messenger.trusting import Trusting
-from mesh.messenger.vouchers import Vouchers
-from mesh.storage.vault import Vault
+from mesh.messenger.trust import TrustDecisions
+from mesh.messenger.verification import Verification
+from mesh.messenger.vouches import Vouches
+from mesh.storage.vault.vault import Vault
 
 _Key = TypeVar("_Key")
 _Handler = TypeVar("_Handler")
@@ -57,15 +57,15 @@ class Parts:
 
     posting_keys: PostingKeys
     dropped: Counter[str]
-    expected: ExpectedTags
+    tag_index: TagIndex
     sessions: Sessions
     notes: Notes
     contacts: Contacts
     history: History
     retirements: Retirements
     transit: Transit
-    keys_given: KeysGiven
-    vouchers: Vouchers
+    posting_key_sharing: PostingKeySharing
+    vouches: Vouches
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +73,11 @@ class Person:
     """What there is besides once somebody has an identity: who they are, and what they can do."""
 
     identity: Identity
-    reading: Reading
+    message_pages: MessagePages
     outbox: Outbox
     inbox: Inbox
     introductions: Introductions
-    meetings: Meetings
+    nearby_contacts: NearbyContacts
     commands: Mapping[type[object], CommandHandler]
     chores: Sequence[Chore]
     cleanups: Sequence[Task]
@@ -89,16 +89,16 @@ def open_parts(
     *,
     posting_keys: PostingKeys,
     dropped: Counter[str],
-    expected: ExpectedTags,
-    telling: Telling,
+    tag_index: TagIndex,
+    pending_events: PendingEvents,
     mesh_now: UnixSeconds,
     now: Instant,
 ) -> Parts:
     """Read into memory what the parts need of a vault."""
     entropy, kem = environment.entropy, environment.kem
-    sessions = Sessions(vault.sessions, expected, entropy=entropy, kem=kem)
-    notes = Notes(vault.trust, telling)
-    contacts = Contacts(vault, notes, telling)
+    sessions = Sessions(vault.sessions, tag_index, entropy=entropy, kem=kem)
+    notes = Notes(vault.trust, pending_events)
+    contacts = Contacts(vault, notes, pending_events)
     retirements = Retirements(
         vault.retirements,
         delay_ms=environment.retire_delay_ms,
@@ -109,19 +109,21 @@ def open_parts(
     return Parts(
         posting_keys=posting_keys,
         dropped=dropped,
-        expected=expected,
+        tag_index=tag_index,
         sessions=sessions,
         notes=notes,
         contacts=contacts,
         history=History(vault),
         retirements=retirements,
-        transit=Transit(vault, retirements, telling),
-        keys_given=KeysGiven(vault, posting_keys=posting_keys, sessions=sessions, entropy=entropy),
-        vouchers=Vouchers(vault, environment.standings),
+        transit=Transit(vault, retirements, pending_events),
+        posting_key_sharing=PostingKeySharing(
+            vault, posting_keys=posting_keys, sessions=sessions, entropy=entropy
+        ),
+        vouches=Vouches(vault, environment.distances),
     )
 
 
-def set_up(
+def wired(
     account: Account,
     environment: Environment,
     parts: Parts,
@@ -129,27 +131,27 @@ def set_up(
 ) -> Person:
     """Put together what an identity can do. `reload` does so anew, after a contact has gone."""
     ties = _tie(account, environment, parts)
-    reading = Reading(account, parts.contacts)
+    message_pages = MessagePages(account, parts.contacts)
     introductions = Introductions(
         account,
         contacts=parts.contacts,
         notes=parts.notes,
         invites=ties.invites,
-        invitations=ties.invitations,
+        invites_accepted=ties.invites_accepted,
         outbox=ties.outbox,
     )
-    features = _features(account, parts, ties, reading, introductions, reload)
+    features = _features(account, parts, ties, message_pages, introductions, reload)
     return Person(
         identity=account.identity,
-        reading=reading,
+        message_pages=message_pages,
         outbox=ties.outbox,
-        inbox=_inbox(account, parts, ties, reading, features),
+        inbox=_inbox(account, parts, ties, message_pages, features),
         introductions=introductions,
-        meetings=Meetings(
+        nearby_contacts=NearbyContacts(
             account,
             contacts=parts.contacts,
             invites=ties.invites,
-            invitations=ties.invitations,
+            invites_accepted=ties.invites_accepted,
         ),
         commands=table_of(entry for feature in features for entry in feature.commands),
         chores=[chore for feature in features for chore in feature.chores],
@@ -165,8 +167,8 @@ class _Ties:
     bundles: ContactBundles
     outbox: Outbox
     invites: Invites
-    invitations: Invitations
-    renewals: Renewals
+    invites_accepted: InvitesAccepted
+    session_recovery: SessionRecovery
 
 
 def _tie(account: Account, environment: Environment, parts: Parts) -> _Ties:
@@ -176,14 +178,14 @@ def _tie(account: Account, environment: Environment, parts: Parts) -> _Ties:
     prekeys = Prekeys(
         account.vault.prekeys, account.identity, entropy=account.entropy, kem=account.kem
     )
-    first_contacts = FirstContacts(
+    session_setup = SessionSetup(
         account, sessions=sessions, prekeys=prekeys, is_tag_stored=is_tag_stored
     )
     sealing = Sealing(
         account,
         contacts=contacts,
         sessions=sessions,
-        first_contacts=first_contacts,
+        session_setup=session_setup,
         posting_keys=parts.posting_keys,
         is_tag_stored=is_tag_stored,
     )
@@ -192,65 +194,65 @@ def _tie(account: Account, environment: Environment, parts: Parts) -> _Ties:
         sealing=sealing,
         sessions=sessions,
         prekeys=prekeys,
-        keys_given=parts.keys_given,
+        posting_key_sharing=parts.posting_key_sharing,
         history=parts.history,
         transit=parts.transit,
     )
     invites = Invites(
         account,
-        expected=parts.expected,
+        tag_index=parts.tag_index,
         prekeys=prekeys,
         posting_keys=parts.posting_keys,
         sealing=sealing,
         transit=parts.transit,
     )
-    invitations = Invitations(
-        account, contacts=contacts, sessions=sessions, expected=parts.expected, outbox=outbox
+    invites_accepted = InvitesAccepted(
+        account, contacts=contacts, sessions=sessions, tag_index=parts.tag_index, outbox=outbox
     )
-    renewals = Renewals(
+    session_recovery = SessionRecovery(
         account,
         contacts=contacts,
         sessions=sessions,
-        first_contacts=first_contacts,
-        invitations=invitations,
+        session_setup=session_setup,
+        invites_accepted=invites_accepted,
         outbox=outbox,
     )
     bundles = ContactBundles(account, parts.notes)
-    return _Ties(prekeys, bundles, outbox, invites, invitations, renewals)
+    return _Ties(prekeys, bundles, outbox, invites, invites_accepted, session_recovery)
 
 
 def _features(
     account: Account,
     parts: Parts,
     ties: _Ties,
-    reading: Reading,
+    message_pages: MessagePages,
     introductions: Introductions,
     reload: Callable[[UnixSeconds, Instant], Contacts],
 ) -> list[Feature]:
     """All features, in the order in which their chores are done."""
     contacts, notes, outbox = parts.contacts, parts.notes, ties.outbox
     receipts = Receipts(account, contacts=contacts, outbox=outbox, transit=parts.transit)
-    comparisons = Comparisons(account, contacts=contacts, notes=notes, outbox=outbox)
-    trusting = Trusting(
+    verification = Verification(account, contacts=contacts, notes=notes, outbox=outbox)
+    trust = TrustDecisions(
         account,
         contacts=contacts,
         notes=notes,
-        comparisons=comparisons,
+        verification=verification,
         sessions=parts.sessions,
-        invitations=ties.invitations,
-        keys_given=parts.keys_given,
+        invites_accepted=ties.invites_accepted,
+        posting_key_sharing=parts.posting_key_sharing,
         outbox=outbox,
     )
     conversations = Conversations(
-        account, contacts=contacts, history=parts.history, reading=reading
+        account, contacts=contacts, history=parts.history, message_pages=message_pages
     )
     messages = Messages(
         account,
         contacts=contacts,
         conversations=conversations,
-        invitations=ties.invitations,
+        invites_accepted=ties.invites_accepted,
         outbox=outbox,
-        reading=reading,
+        message_pages=message_pages,
         receipts=receipts,
     )
     leaving = Leaving(account, contacts=contacts, notes=notes, outbox=outbox, reload=reload)
@@ -258,15 +260,15 @@ def _features(
         Feature(commands=[command(AskIdentity, lambda *_: identity_answer(account.identity))]),
         parts.posting_keys.feature(is_public_due=ties.invites.has_open),
         outbox.feature(),
-        parts.vouchers.feature(),
-        ties.invitations.feature(),
+        parts.vouches.feature(),
+        ties.invites_accepted.feature(),
         introductions.feature(),
         ties.invites.feature(),
-        comparisons.feature(),
+        verification.feature(),
         contacts.feature(),
-        trusting.feature(),
+        trust.feature(),
         leaving.feature(),
-        ties.renewals.feature(),
+        ties.session_recovery.feature(),
         ties.bundles.feature(),
         receipts.feature(),
         Feature(cleanups=[ties.prekeys.erase_old, parts.sessions.erase_old]),
@@ -277,15 +279,19 @@ def _features(
 
 
 def _inbox(
-    account: Account, parts: Parts, ties: _Ties, reading: Reading, features: Sequence[Feature]
+    account: Account,
+    parts: Parts,
+    ties: _Ties,
+    message_pages: MessagePages,
+    features: Sequence[Feature],
 ) -> Inbox:
     reception = Reception(
         account,
         contacts=parts.contacts,
         history=parts.history,
-        reading=reading,
+        message_pages=message_pages,
         retirements=parts.retirements,
-        renewals=ties.renewals,
+        session_recovery=ties.session_recovery,
         controls=table_of(entry for feature in features for entry in feature.controls.items()),
         dropped=parts.dropped,
     )
@@ -295,16 +301,16 @@ def _inbox(
         sessions=parts.sessions,
         prekeys=ties.prekeys,
         invites=ties.invites,
-        renewals=ties.renewals,
+        session_recovery=ties.session_recovery,
         bundles=ties.bundles,
         reception=reception,
     )
     return Inbox(
         account,
-        expected=parts.expected,
+        tag_index=parts.tag_index,
         sessions=parts.sessions,
-        invitations=ties.invitations,
-        renewals=ties.renewals,
+        invites_accepted=ties.invites_accepted,
+        session_recovery=ties.session_recovery,
         inbound=inbound,
         reception=reception,
         dropped=parts.dropped,

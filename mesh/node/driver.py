@@ -26,14 +26,14 @@ from mesh.ids import Instant, Monotonic, RequestId
 from mesh.inputs import Asked, BytesReceived, BytesSent, CarryAsked, Input
 from mesh.limits import ASKS_PENDING_MAX, INPUTS_HERE_MAX, QUICK_BATCH_MS_MAX, QUICK_BATCHES_MIN
 from mesh.node.clock import Clock
-from mesh.node.inbox import Inbox
+from mesh.node.input_queue import InputQueue
 from mesh.node.subscription import Subscribers, Subscription
 
 Outward = Dial | SendBytes | Disconnect | Announce | MintStamp
 """The effects that leave the process; the others are answers and events."""
 
 
-class Door(Protocol):
+class EngineDriven(Protocol):
     """What is driven: the engine, or in a test anything else that is all door."""
 
     def handle(self, batch: Sequence[Input], now: Instant, /) -> list[Effect]: ...
@@ -52,12 +52,16 @@ class Driver:
     """Drives one engine until it is cancelled or the engine fails."""
 
     def __init__(
-        self, door: Door, inbox: Inbox, clock: Clock, carry_out: Callable[[Outward], None]
+        self,
+        engine: EngineDriven,
+        input_queue: InputQueue,
+        clock: Clock,
+        perform: Callable[[Outward], None],
     ) -> None:
-        self._door = door
-        self._inbox = inbox
+        self._engine = engine
+        self._input_queue = input_queue
         self._clock = clock
-        self._carry_out = carry_out
+        self._perform = perform
         self._subscribers = Subscribers()
         self._requests = count(1)
         self._asks: dict[RequestId, _Ask] = {}
@@ -80,7 +84,7 @@ class Driver:
                 pause_s = self._seconds_to_deadline()
                 # What is due at once goes on before any other task: mail is on its way.
                 if pause_s > 0:
-                    await self._inbox.wait(pause_s)
+                    await self._input_queue.wait(pause_s)
         except StorageError as error:
             self._failure = str(error)
             raise
@@ -122,7 +126,7 @@ class Driver:
         asks = {RequestId(next(self._requests)): _Ask() for _ in inputs}
         self._asks |= asks
         for request, input_of in zip(asks, inputs, strict=True):
-            self._inbox.put(input_of(request))
+            self._input_queue.put(input_of(request))
         try:
             for ask in asks.values():
                 await ask.answered.wait()
@@ -134,8 +138,8 @@ class Driver:
 
     async def tell(self, happened: Input) -> None:
         """Put one input and wait until the engine has handled it."""
-        self._inbox.put(happened)
-        ordinal = self._inbox.put_count
+        self._input_queue.put(happened)
+        ordinal = self._input_queue.put_count
         while self._taken_count < ordinal and not self._is_stopped:
             await self._batch_done.wait()
 
@@ -150,7 +154,7 @@ class Driver:
     async def _run_batch(self) -> None:
         # Others have their turn even between batches that no thread runs.
         await trio.lowlevel.checkpoint()
-        batch = self._inbox.take()
+        batch = self._input_queue.take()
         for effect in await self._handled(batch):
             match effect:
                 case Emit(event):
@@ -158,7 +162,7 @@ class Driver:
                 case Reply(request, answer):
                     self._reply(request, answer)
                 case _:
-                    self._carry_out(effect)
+                    self._perform(effect)
         self._taken_count += len(batch)
         self._batch_done.set()
         self._batch_done = trio.Event()
@@ -166,10 +170,10 @@ class Driver:
     async def _handled(self, batch: Sequence[Input]) -> list[Effect]:
         now = self._clock()
         if self._is_short(batch):
-            effects = self._door.handle(batch, now)
+            effects = self._engine.handle(batch, now)
         else:
             effects = await trio.to_thread.run_sync(
-                self._door.handle, batch, now, limiter=self._thread
+                self._engine.handle, batch, now, limiter=self._thread
             )
         took_us = self._clock().monotonic - now.monotonic
         self._quick_count = self._quick_count + 1 if took_us <= QUICK_BATCH_MS_MAX * 1000 else 0
@@ -190,7 +194,7 @@ class Driver:
             ask.answered.set()
 
     def _seconds_to_deadline(self) -> float:
-        deadline = self._door.deadline()
+        deadline = self._engine.deadline()
         if deadline is None:
             return math.inf
         return max(0, deadline - self._clock().monotonic) / 1_000_000

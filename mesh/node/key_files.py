@@ -20,7 +20,7 @@ from mesh.limits import (
     PASSPHRASE_MEMORY_BYTES_MAX,
     PASSPHRASE_PASSES_MAX,
 )
-from mesh.storage.sqlcipher import KEY_BYTES
+from mesh.storage.connection import KEY_BYTES
 
 VERSION: Final = 1
 CHECKSUM_BYTES: Final = 16

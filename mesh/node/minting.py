@@ -13,7 +13,7 @@ import trio
 from mesh.effects import MintStamp
 from mesh.inputs import StampMinted
 from mesh.limits import STAMPS_QUEUED_MAX
-from mesh.node.inbox import Inbox
+from mesh.node.input_queue import InputQueue
 from mesh.posting.stamp import mint
 
 _log = structlog.get_logger("mesh.minting")
@@ -23,8 +23,8 @@ _START_BYTES = 8
 class Minting:
     """Takes wishes, and answers each with `StampMinted`."""
 
-    def __init__(self, inbox: Inbox) -> None:
-        self._inbox = inbox
+    def __init__(self, input_queue: InputQueue) -> None:
+        self._input_queue = input_queue
         self._sender, self._wanted = trio.open_memory_channel[MintStamp](STAMPS_QUEUED_MAX)
         # Wanted and not yet made: each unlock of the vault asks anew for all of them.
         self._pending: dict[MintStamp, None] = {}
@@ -59,4 +59,4 @@ class Minting:
                 limiter=thread,
             )
             del self._pending[wanted]
-            self._inbox.put(StampMinted(wanted.posting_key, wanted.day, stamp))
+            self._input_queue.put(StampMinted(wanted.posting_key, wanted.day, stamp))

@@ -19,22 +19,22 @@ from mesh.crypto.entropy import Entropy
 from mesh.crypto.kem import PycaKem
 from mesh.crypto.signing import is_signature_valid
 from mesh.effects import Announce, Dial, Disconnect, MintStamp, SendBytes
-from mesh.engine.door import Engine
+from mesh.engine.engine import Engine
 from mesh.engine.settings import EngineSettings
 from mesh.errors import UserError
 from mesh.events import NoticeRaised
 from mesh.inputs import Connection, NetworksSeen, VaultClosing, VaultOpened
 from mesh.node.clock import Clock, system_now
-from mesh.node.discovery import Discovery, DiscoverySettings
+from mesh.node.discovery.discovery import Discovery, DiscoverySettings
 from mesh.node.driver import Driver, Outward
-from mesh.node.inbox import Inbox
+from mesh.node.input_queue import InputQueue
 from mesh.node.interfaces import list_interfaces, own_addresses
-from mesh.node.machine import Machine
 from mesh.node.minting import Minting
-from mesh.node.network import Network
+from mesh.node.power_and_disk import PowerAndDisk
 from mesh.node.subscription import Subscription
+from mesh.node.suspend import SuspendWatch
 from mesh.node.system_entropy import SystemEntropy
-from mesh.node.waking import Waking
+from mesh.node.tcp.network import Network
 
 
 class Node:
@@ -57,14 +57,16 @@ class Node:
         `discovery`: None if others are not to be looked for, nor told of this node.
         `disk`: a folder on the disk that holds the store.
         """
-        inbox = self._inbox = Inbox()
-        self._network = Network(inbox, listen_port)
-        self._minting = Minting(inbox)
+        input_queue = self._input_queue = InputQueue()
+        self._network = Network(input_queue, listen_port)
+        self._minting = Minting(input_queue)
         self._discovery: Discovery | None = None
         if discovery is not None:
-            self._discovery = Discovery(inbox, self.port, self.notice, discovery)
-        self._waking = Waking(inbox, clock, self._discovery)
-        self._machine = Machine(inbox, disk=disk, battery_low_percent=battery_low_percent)
+            self._discovery = Discovery(input_queue, self.port, self.notice, discovery)
+        self._suspend_watch = SuspendWatch(input_queue, clock, self._discovery)
+        self._power_and_disk = PowerAndDisk(
+            input_queue, disk=disk, battery_low_percent=battery_low_percent
+        )
         try:
             engine = Engine(
                 settings=replace(settings, listen_port=self.port),
@@ -77,7 +79,7 @@ class Node:
         except BaseException:
             self._network.close_listeners()
             raise
-        self._driver = Driver(engine, inbox, clock, self._carry_out)
+        self._driver = Driver(engine, input_queue, clock, self._perform)
         self._vault: Connection | None = None
         self._vault_turn = trio.Lock()
 
@@ -93,11 +95,11 @@ class Node:
                 nursery.start_soon(self._discovery.run)
             else:
                 interfaces = await trio.to_thread.run_sync(list_interfaces)
-                self._inbox.put(NetworksSeen(own_addresses(interfaces)))
+                self._input_queue.put(NetworksSeen(own_addresses(interfaces)))
             nursery.start_soon(self._network.run)
             nursery.start_soon(self._minting.run)
-            nursery.start_soon(self._waking.run)
-            nursery.start_soon(self._machine.run)
+            nursery.start_soon(self._suspend_watch.run)
+            nursery.start_soon(self._power_and_disk.run)
             await self._driver.run()
 
     async def ask(self, command: Command) -> Answer:
@@ -151,7 +153,7 @@ class Node:
                 await self._driver.tell(VaultClosing())
             return vault
 
-    def _carry_out(self, effect: Outward) -> None:
+    def _perform(self, effect: Outward) -> None:
         match effect:
             case SendBytes():
                 self._network.send(effect)

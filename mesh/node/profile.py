@@ -39,8 +39,7 @@ from mesh.node.private_files import (
 )
 from mesh.node.profile_lock import ProfileLock
 from mesh.node.system_entropy import SystemEntropy
-from mesh.storage.migrations import migrate_store, migrate_vault
-from mesh.storage.sqlcipher import (
+from mesh.storage.connection import (
     KEY_BYTES,
     changes_count,
     checkpoint,
@@ -48,6 +47,7 @@ from mesh.storage.sqlcipher import (
     overwrite_freed_memory,
     rebuild,
 )
+from mesh.storage.migrations import migrate_store, migrate_vault
 
 USUAL_COST: Final = PassphraseCost(memory_bytes=PASSPHRASE_MEMORY_BYTES, passes=PASSPHRASE_PASSES)
 

@@ -3,10 +3,10 @@
 Implements `docs/protocol/peering.md`, section "Peer exchange". A live machine.
 
 Theory of operation. The passive cache holds nodes by their addresses: those that this node has
-reached itself (*proven*, passed on for a day), and those that neighbours told of (*hearsay*, never
+reached itself (*proven*, passed on for a day), and those that peers told of (*hearsay*, never
 passed on). So a false address goes no further than one step. Who has called us is passed on while
 its link stands: at the host from which it called, and the port that its Hello says. Once a minute
-a random neighbour is asked; and who calls a node that has links enough is told unasked where else
+a random peer is asked; and who calls a node that has links enough is told unasked where else
 to knock, so that a node whose address everybody has typed is a door and no bottleneck. Nothing
 told is signed, because an address is a hint and a signature would need a key by which a node could
 be known again; so what is told is bounded by the link, the hour and the region of the internet
@@ -153,7 +153,7 @@ class PeerExchange:
     # --- What is asked and answered -----------------------------------------------------------
 
     def received(self, link: LinkId, frame: PexFrame, now: Instant) -> bool:
-        """A frame of a neighbour; whether it told of nodes that were not known."""
+        """A frame of a peer; whether it told of nodes that were not known."""
         one = self._links.get(link)
         if one is None:
             return False
@@ -169,7 +169,7 @@ class PeerExchange:
         return self._shuffle_at
 
     def deadline_passed(self, now: Instant) -> bool:
-        """Ask a random neighbour, once a minute; whether that was due."""
+        """Ask a random peer, once a minute; whether that was due."""
         if self._shuffle_at is None or now.monotonic < self._shuffle_at:
             return False
         jitter_ms = uniform_below(self._entropy, 2 * _JITTER_MS)
@@ -322,7 +322,7 @@ def _record(addresses: Iterable[Address]) -> list[PexAddress]:
 def _addresses(record: Iterable[PexAddress], teller: Address) -> list[Address]:
     """The addresses of a record that this teller may tell; PeerError if one is none.
 
-    What is not on the internet is believed only of the teller's own segment, or a neighbour could
+    What is not on the internet is believed only of the teller's own segment, or a peer could
     make us knock at any door of our other networks. A kind that we do not know is passed over.
     """
     found: list[Address] = []

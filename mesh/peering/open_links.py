@@ -1,4 +1,4 @@
-"""The open links of a node as a choice among neighbours: which of them stay when others come.
+"""The open links of a node as a choice among peers: which of them stay when others come.
 
 Implements `docs/protocol/peering.md`, section "How many links". Part of the dialing machine, which
 decides whom to dial.

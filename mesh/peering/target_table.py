@@ -1,7 +1,7 @@
 """The table of all that could be dialled, by name and within a bound.
 
 Implements `docs/protocol/peering.md`, sections "Sources" and "Changes". Part of the dialing
-machine: it hears what a person typed, what discovery saw and what neighbours told of. It decides
+machine: it hears what a person typed, what discovery saw and what peers told of. It decides
 who is in the table, and not who is dialled.
 
 Theory of operation. The name of a target is the instance that was announced, or else its address.
@@ -56,7 +56,7 @@ class TargetTable:
         """All targets without an open link, for a person to see."""
         return [target for target in self if not self._links.has_to(target)]
 
-    # --- What a person typed, and what neighbours told of --------------------------------------
+    # --- What a person typed, and what peers told of --------------------------------------
 
     def configure(self, address: Address, now: Instant) -> None:
         """A person typed this address: dial it for ever."""
@@ -75,7 +75,7 @@ class TargetTable:
                 self._add(str(address), Source.REMEMBERED, [address], now, pause_ms=0)
 
     def offer(self, addresses: Iterable[Address], now: Instant) -> None:
-        """Addresses that neighbours told of, or that worked once, for who is short of links."""
+        """Addresses that peers told of, or that worked once, for who is short of links."""
         for address in addresses:
             known = any(address in target.addresses for target in self)
             linked = address in self._links.working_addresses()

@@ -22,7 +22,7 @@ from mesh.limits import (
     VOUCHES_SETTLED_MS,
 )
 from mesh.wire.frames import Vouches
-from mesh.wire.standing import VouchedDay, decode_vouches, encode_vouches
+from mesh.wire.posting_key_lists import VouchedDay, decode_vouches, encode_vouches
 
 ListsFor = Callable[[ContactId], list[VouchedDay]]
 """For whose keys we vouch to a contact, by day."""

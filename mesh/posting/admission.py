@@ -93,7 +93,7 @@ class Admission:
         return self._count(envelope.header.posting_key, envelope.header.day, envelope.id)
 
     def forget(self, posting_key: PostingKey, day: int, envelope_id: EnvelopeId) -> None:
-        """An envelope lapsed: it no longer counts."""
+        """An envelope expired: it no longer counts."""
         ids = self._ids.get((posting_key, day), [])
         place = bisect_left(ids, envelope_id)
         if place < len(ids) and ids[place] == envelope_id:

@@ -1,1 +1,1 @@
-"""Keys between two people: first contact, letters, tags."""
+"""Keys between two people: first contact, messages, tags."""

@@ -1,8 +1,8 @@
-"""Anti-entropy: two neighbours make their sets of ids equal, in proportion to what differs.
+"""Anti-entropy: two peers make their sets of ids equal, in proportion to what differs.
 
 Implements `docs/protocol/spreading.md`, section "Comparing two sets". A live machine. At link-up
 the side that dialled reconciles each lifetime class; from then on a node now and then tells a
-random neighbour the fingerprints of its sets (`roots`), and whoever sees a difference reconciles
+random peer the fingerprints of its sets (`roots`), and whoever sees a difference reconciles
 that class. The side that opens learns both differences: what it lacks it asks for, what the other
 lacks it announces. The other side answers (`responder`).
 
@@ -29,8 +29,8 @@ from mesh.limits import (
     RECONCILE_ROUNDS_MAX,
     RECONCILE_TIMEOUT_MS,
 )
-from mesh.replication.auditing import AuditedRange, bound_of, count_of, draw_range, salted_sum
 from mesh.replication.negentropy import SPLIT_DAEMON, Difference, Reconciliation, Split
+from mesh.replication.range_audit import AuditedRange, bound_of, count_of, draw_range, salted_sum
 from mesh.replication.responder import Responder
 from mesh.replication.roots import ROOT_CEILING_S, Roots
 from mesh.replication.seen_sets import CLASSES_COUNT, SeenSets
@@ -57,7 +57,7 @@ SESSION_MAX: Final = 0xFFFF
 
 @dataclass(slots=True)
 class Learned:
-    """What reconciling with a neighbour has shown."""
+    """What reconciling with a peer has shown."""
 
     link: LinkId
     have: list[EnvelopeId]
@@ -90,7 +90,7 @@ class _Audited:
 
 @dataclass(slots=True)
 class _LinkState:
-    """What is under way with one neighbour. Who dialled numbers his sessions evenly."""
+    """What is under way with one peer. Who dialled numbers his sessions evenly."""
 
     parity: int
     # Answers of theirs that we read on.
@@ -117,7 +117,7 @@ class _LinkState:
 
 
 class AntiEntropy:
-    """Reconciliation with all neighbours."""
+    """Reconciliation with all peers."""
 
     def __init__(self, sets: SeenSets, entropy: Entropy) -> None:
         self._sets = sets
@@ -152,7 +152,7 @@ class AntiEntropy:
         self._roots.link_down(link, now)
 
     def compare(self, link: LinkId, now: Instant, *, pause_ms: int = 0) -> None:
-        """Reconcile all classes with a neighbour: something was dropped or has changed."""
+        """Reconcile all classes with a peer: something was dropped or has changed."""
         state = self._links.get(link)
         if state is not None:
             self._want_all(link, state)
@@ -220,7 +220,7 @@ class AntiEntropy:
     def deadline_passed(
         self, is_eager: Callable[[LinkId], bool], mesh_now: UnixSeconds, now: Instant
     ) -> None:
-        """Give up on who does not answer; tell a neighbour our roots when it is time."""
+        """Give up on who does not answer; tell a peer our roots when it is time."""
         for link, state in self._links.items():
             if state.deadline is not None and now.monotonic >= state.deadline:
                 state.audited = None
@@ -438,7 +438,7 @@ class AntiEntropy:
 
 
 def _pause(state: _LinkState, pause_ms: int, now: Instant) -> None:
-    """Open nothing with a neighbour for a while."""
+    """Open nothing with a peer for a while."""
     state.open_after = max(state.open_after, _after(now, pause_ms))
 
 

@@ -6,7 +6,7 @@ ids and links.
 
 Theory of operation. A link is *eager* or *lazy*, and begins eager. A link that brings what is known
 already is pruned to lazy, but never below a floor of eager links, so that a silent or lying
-neighbour can stop nothing; who has to ask for what was announced grafts that link to eager. A lazy
+peer can stop nothing; who has to ask for what was announced grafts that link to eager. A lazy
 link that was faster in most of its races takes the place of an eager one.
 """
 
@@ -23,7 +23,7 @@ from mesh.limits import (
     PRUNE_PAUSE_MS,
     RECENT_IDS_MAX,
 )
-from mesh.replication.racing import Racing
+from mesh.replication.link_races import LinkRaces
 from mesh.replication.scores import Scores
 from mesh.wire.frames import Frame, Graft, Prune
 
@@ -57,7 +57,7 @@ class EagerLinks:
         self._links: dict[LinkId, _LinkState] = {}
         self._eager: dict[LinkId, None] = {}
         self._recent: dict[EnvelopeId, Monotonic] = {}
-        self._racing = Racing()
+        self._link_races = LinkRaces()
 
     def link_up(self, link: LinkId) -> None:
         """A link is ready; it begins eager."""
@@ -68,7 +68,7 @@ class EagerLinks:
         """A link is gone; another may have to take its place."""
         self._links.pop(link, None)
         self._eager.pop(link, None)
-        self._racing.link_down(link)
+        self._link_races.link_down(link)
         self._keep_floor(now)
 
     @property
@@ -86,7 +86,7 @@ class EagerLinks:
 
     def arrived(self, id_: EnvelopeId, now: Instant) -> None:
         """An element is new here: who brings it again soon brings it needlessly."""
-        self._racing.forget(id_)
+        self._link_races.forget(id_)
         self._recent[id_] = now.monotonic
         oldest = now.monotonic - PRUNE_AGE_MS * 1000
         while self._recent:
@@ -123,13 +123,13 @@ class EagerLinks:
     def announced_live(self, link: LinkId, id_: EnvelopeId, now: Instant, *, is_here: bool) -> None:
         """A link told of new mail: a lazy one may be faster than those that push."""
         if link not in self._eager:
-            self._racing.announced(link, id_, now, is_here=is_here)
+            self._link_races.announced(link, id_, now, is_here=is_here)
 
     def pushed_live(
         self, id_: EnvelopeId, round_trip_ms: Callable[[LinkId], int], now: Instant
     ) -> None:
         """New mail came unasked."""
-        self._racing.pushed(id_, round_trip_ms, now)
+        self._link_races.pushed(id_, round_trip_ms, now)
 
     # --- What is asked ------------------------------------------------------------------------
 
@@ -159,7 +159,7 @@ class EagerLinks:
 
     def deadline(self) -> Monotonic | None:
         """When `deadline_passed` wants to be called: a link may be grafted then."""
-        faster_at = self._racing.deadline()
+        faster_at = self._link_races.deadline()
         if not self._is_below_floor:
             return faster_at
         free_at = [_free_at(self._links[link]) for link in self._trusted_lazy()]
@@ -169,7 +169,7 @@ class EagerLinks:
 
     def deadline_passed(self, now: Instant) -> None:
         """Come back to the floor where a prune has gone below it; take a faster link."""
-        faster = self._racing.take_faster(now)
+        faster = self._link_races.take_faster(now)
         if faster is not None and faster not in self._eager:
             self._graft_unasked(faster)
             if self.count > self._count_min:

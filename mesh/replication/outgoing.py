@@ -12,8 +12,8 @@ from typing import Final
 
 from mesh.ids import EnvelopeId, LinkId
 from mesh.limits import IDS_PER_FRAME_MAX, SENDING_IDS_PER_LINK_MAX
+from mesh.replication.fair_queue import FairQueue, Flow, Sparing
 from mesh.replication.seen_sets import Element, SeenSets
-from mesh.replication.turns import Flow, Sparing, Turns
 from mesh.wire.frames import FLAG_BACKLOG, Frame, IHave, NoHave, join_entries
 from mesh.wire.retirement import RETIREMENT_SIZE_CLASS
 
@@ -29,7 +29,7 @@ FlowOf = Callable[[EnvelopeId], Flow]
 class _LinkState:
     """What waits for room on one link. Dicts stand for ordered sets."""
 
-    sending: Turns = field(default_factory=Turns)
+    sending: FairQueue = field(default_factory=FairQueue)
     sparing: Sparing = Sparing.NOTHING
     has_spared: bool = False
     announcing_live: dict[EnvelopeId, None] = field(default_factory=dict)

@@ -1,6 +1,6 @@
-"""What one neighbour was asked for and owes, and how long that is waited for.
+"""What one peer was asked for and owes, and how long that is waited for.
 
-Implements `docs/protocol/spreading.md`, section "Asking". By the deadline a neighbour must bring a
+Implements `docs/protocol/spreading.md`, section "Asking". By the deadline a peer must bring a
 body that it was asked for, or all that it owes is asked of others. Asking for more does not move
 it: who withholds would be given time by every question.
 """
@@ -15,7 +15,7 @@ from mesh.limits import (
     WANTS_PER_LINK_BYTES_MAX,
     WANTS_PER_LINK_MAX,
 )
-from mesh.replication.pace import Pace
+from mesh.replication.throughput import Throughput
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +27,10 @@ class _Request:
 
 
 class Requests:
-    """The requests to one neighbour. `broken_count`: how often it broke its word, of late."""
+    """The requests to one peer. `broken_count`: how often it broke its word, of late."""
 
     def __init__(self, round_trip_ms: int) -> None:
-        self.pace = Pace(round_trip_ms)
+        self.throughput = Throughput(round_trip_ms)
         self.broken_count = 0
         self.deadline: Monotonic | None = None
         self._owed: dict[EnvelopeId, _Request] = {}
@@ -49,34 +49,34 @@ class Requests:
         return list(self._owed)
 
     def was_asked(self, id_: EnvelopeId) -> bool:
-        """Whether the neighbour was asked for this, also if it came from elsewhere meanwhile."""
+        """Whether the peer was asked for this, also if it came from elsewhere meanwhile."""
         return id_ in self._owed or id_ in self._asked_lately
 
     def was_asked_in_vain(self, id_: EnvelopeId, now: Instant) -> bool:
-        """Whether the neighbour need not give this any more for a while already."""
+        """Whether the peer need not give this any more for a while already."""
         late = now.monotonic - ASKED_IN_VAIN_MS * 1000
         return self._asked_lately.get(id_, late) < late
 
     @property
     def patience(self) -> tuple[int, int]:
         """Who is asked first: those that keep their word, and of them those that answer soon."""
-        return self.broken_count, self.pace.round_trip_ms
+        return self.broken_count, self.throughput.round_trip_ms
 
     def has_room_for(self, size_bytes: int) -> bool:
-        """Whether the neighbour may be asked for another body of this size."""
+        """Whether the peer may be asked for another body of this size."""
         owed_bytes = self._owed_bytes + size_bytes
         return len(self._owed) < WANTS_PER_LINK_MAX and owed_bytes <= WANTS_PER_LINK_BYTES_MAX
 
     def ask(self, id_: EnvelopeId, size_bytes: int, now: Instant) -> None:
-        """The neighbour is asked."""
+        """The peer is asked."""
         if not self._owed:
-            self.pace.asked(now)
+            self.throughput.asked(now)
             self.deadline = Monotonic(now.monotonic + WANT_TIMEOUT_MS * 1000)
         self._owed[id_] = _Request(size_bytes, now.monotonic)
         self._owed_bytes += size_bytes
 
     def brought(self, id_: EnvelopeId, now: Instant) -> bool:
-        """The neighbour brought a body; False if it was not asked for it.
+        """The peer brought a body; False if it was not asked for it.
 
         Only what was asked for buys patience for the rest: who withholds one body must not hold on
         to it by pushing others.
@@ -84,13 +84,13 @@ class Requests:
         request = self._owed.get(id_)
         if request is None:
             return False
-        self.pace.brought(request.size_bytes, now)
+        self.throughput.brought(request.size_bytes, now)
         self.broken_count = max(self.broken_count - 1, 0)
         self.deadline = Monotonic(now.monotonic + WANT_TIMEOUT_MS * 1000)
         return True
 
     def settle(self, id_: EnvelopeId, now: Instant) -> None:
-        """The neighbour need not give this any more."""
+        """The peer need not give this any more."""
         request = self._owed.pop(id_, None)
         if request is None:
             return
@@ -107,11 +107,11 @@ class Requests:
         self.deadline = max(self.deadline or ends, ends)
 
     def is_silent(self, now: Instant) -> bool:
-        """Whether the neighbour has brought nothing by its deadline."""
+        """Whether the peer has brought nothing by its deadline."""
         return self.deadline is not None and now.monotonic >= self.deadline
 
     def overdue(self, now: Instant) -> list[EnvelopeId]:
-        """What has been owed for long, though the neighbour may bring the rest."""
+        """What has been owed for long, though the peer may bring the rest."""
         latest = now.monotonic - WANT_TIMEOUT_MS * 1000
         owed = self._owed.items()
         return [id_ for id_, _ in takewhile(lambda one: one[1].asked_at <= latest, owed)]

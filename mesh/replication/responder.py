@@ -1,7 +1,7 @@
 """The answering side of comparisons: it keeps the class and the floor of each, and nothing else.
 
 Implements `docs/protocol/spreading.md`, sections "Messages of a comparison" and "Audits". What
-neighbours can make us compute is bounded by an allowance of each link, and one of all together.
+peers can make us compute is bounded by an allowance of each link, and one of all together.
 """
 
 from dataclasses import dataclass
@@ -15,8 +15,8 @@ from mesh.limits import (
     RECONCILE_MESSAGES_PER_SECOND,
     RECONCILE_SERVED_PER_SECOND_MAX,
 )
-from mesh.replication.auditing import AuditedRange, bound_of, cost_of, count_of, salted_sum
 from mesh.replication.negentropy import SPLIT_DAEMON, Reconciliation
+from mesh.replication.range_audit import AuditedRange, bound_of, cost_of, count_of, salted_sum
 from mesh.replication.seen_sets import CLASSES_COUNT, SeenSets
 from mesh.token_bucket import TokenBucket
 from mesh.wire.frames import (
@@ -41,14 +41,14 @@ class _Served:
 
 @dataclass(slots=True)
 class _LinkState:
-    """What one neighbour may cost, and what is under way."""
+    """What one peer may cost, and what is under way."""
 
     allowance: TokenBucket
     served: _Served | None = None
 
 
 class Responder:
-    """Answers what neighbours ask of our sets."""
+    """Answers what peers ask of our sets."""
 
     def __init__(self, sets: SeenSets, entropy: Entropy) -> None:
         self._sets = sets

@@ -1,13 +1,13 @@
 """Which envelopes are retired, and which retirements a node keeps to itself for a while.
 
-Implements `docs/protocol/spreading.md`, section "Retirements". A live machine beside `Spreading`:
+Implements `docs/protocol/spreading.md`, section "Retirements". A live machine beside `Replicator`:
 it knows ids of envelopes and of retirements (elements), and no links. That a token is true was
 checked before it comes here.
 
-Theory of operation. A retirement that a neighbour told is held back for a time of chance. Until
+Theory of operation. A retirement that a peer told is held back for a time of chance. Until
 then this node behaves as if it had not heard of it; only it does not ask for it again. Times end
 together, every few seconds: what was held back enters the store in one transaction, is announced
-by one frame to each neighbour, and asked for by one. What is
+by one frame to each peer, and asked for by one. What is
 held back is in memory alone: after a crash it is told again. A retirement that came before its
 envelope cannot be checked yet: it is kept until the envelope is here, and told to nobody.
 """

@@ -1,6 +1,6 @@
-"""Roots: now and then a neighbour is told what all our sets come to, and sees whether his do too.
+"""Roots: now and then a peer is told what all our sets come to, and sees whether his do too.
 
-Implements `docs/protocol/spreading.md`, section "Roots". A live machine. Roots go to neighbours by
+Implements `docs/protocol/spreading.md`, section "Roots". A live machine. Roots go to peers by
 chance, the less often the longer nothing changed.
 """
 
@@ -11,8 +11,8 @@ from mesh.crypto.entropy import Entropy, uniform_below
 from mesh.errors import PeerError
 from mesh.ids import Instant, LinkId, Monotonic, UnixSeconds
 from mesh.limits import ROOT_INTERVAL_MAX_MS, ROOT_INTERVAL_MS, ROOT_PAUSE_MS
-from mesh.replication.auditing import bound_of
 from mesh.replication.negentropy import fingerprint
+from mesh.replication.range_audit import bound_of
 from mesh.replication.seen_sets import CLASSES_COUNT, SeenSets
 from mesh.wire.frames import Frame, Root, RootEntry
 
@@ -53,7 +53,7 @@ class Roots:
     def differing(
         self, link: LinkId, entries: list[RootEntry], mesh_now: UnixSeconds, now: Instant
     ) -> list[int]:
-        """The lifetime classes in which a neighbour has others than we; PeerError if malformed."""
+        """The lifetime classes in which a peer has others than we; PeerError if malformed."""
         if any(one.lifetime_class >= CLASSES_COUNT or one.ceiling < one.floor for one in entries):
             raise PeerError("a root that cannot be")
         heard_at = self._heard_at[link]
@@ -64,7 +64,7 @@ class Roots:
         return [
             entry.lifetime_class
             for entry in entries
-            # Where a part has lapsed here: they will hear of ours.
+            # Where a part has expired here: they will hear of ours.
             if entry.floor >= self._sets.floor(entry.lifetime_class, mesh_now)
             and self._entry(entry.lifetime_class, entry.floor, entry.ceiling) != entry
         ]
@@ -76,7 +76,7 @@ class Roots:
     def deadline_passed(
         self, is_eager: Callable[[LinkId], bool], mesh_now: UnixSeconds, now: Instant
     ) -> list[tuple[LinkId, Frame]]:
-        """Tell a random neighbour if it is time: mostly one that does not push to us.
+        """Tell a random peer if it is time: mostly one that does not push to us.
 
         What is pushed both ways is seldom lost, so those are looked at every fifth time.
         """

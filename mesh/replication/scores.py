@@ -1,9 +1,9 @@
-"""How well neighbours keep their word, as this node alone has seen it.
+"""How well peers keep their word, as this node alone has seen it.
 
-Implements `docs/protocol/spreading.md`, section "Scores". A neighbour earns a point for each
+Implements `docs/protocol/spreading.md`, section "Scores". A peer earns a point for each
 envelope that it was the first to bring, up to a bound, and loses several for each that it announced
 and did not give when it was asked. Both are forgotten by halves. Whose score is below zero is
-*doubted*: it is not counted among the links that push to us, so that neighbours who announce and
+*doubted*: it is not counted among the links that push to us, so that peers who announce and
 never give cannot make us prune those who do.
 """
 
@@ -15,7 +15,7 @@ from mesh.limits import BROKEN_PROMISE_COST, SCORE_FIRST_MAX, SCORE_HALF_LIFE_MS
 
 @dataclass(slots=True)
 class _Record:
-    """What one neighbour did, as of a moment."""
+    """What one peer did, as of a moment."""
 
     at: int
     first: float = 0

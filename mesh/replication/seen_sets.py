@@ -165,7 +165,7 @@ def key_of(created: UnixSeconds, id_: EnvelopeId) -> bytes:
 def floor_of(lifetime_class: int, mesh_now: UnixSeconds) -> UnixSeconds:
     """The creation second from which a class is compared.
 
-    What lapses within an hour is not, or one side would ask for what it must refuse. Whole hours,
+    What expires within an hour is not, or one side would ask for what it must refuse. Whole hours,
     so that two clocks mostly name the same.
     """
     hour = -(-mesh_now // HOUR_S) * HOUR_S

@@ -6,9 +6,9 @@ Version n of a schema is what the first n migrations make; the number stands in 
 
 from mesh.errors import StorageError
 from mesh.inputs import Connection
-from mesh.storage.sqlcipher import transaction
-from mesh.storage.store_schema import STORE_MIGRATIONS
-from mesh.storage.vault_schema import VAULT_MIGRATIONS
+from mesh.storage.connection import transaction
+from mesh.storage.store.schema import STORE_MIGRATIONS
+from mesh.storage.vault.schema import VAULT_MIGRATIONS
 
 Migrations = tuple[tuple[str, ...], ...]
 """The statements of each version, oldest first."""

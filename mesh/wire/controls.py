@@ -17,7 +17,7 @@ OVER: Final = 3
 """Ids of sessions (16 bytes each, at most 8) on which the author writes no more."""
 
 POSTING_KEYS: Final = 4
-"""The author's posting keys of the next two weeks, for contacts (`wire/standing.py`)."""
+"""The author's posting keys of the next two weeks, for contacts (`wire/posting_key_lists.py`)."""
 
 COMPARE_COMMIT: Final = 16
 COMPARE_ANSWER: Final = 17

@@ -97,7 +97,7 @@ class Who(msgspec.Struct, frozen=True, array_like=True, tag=0x05):
 
 
 class Vouches(msgspec.Struct, frozen=True, array_like=True, tag=0x06):
-    """Posting keys for which a contact vouches, by day (`wire/standing.py`)."""
+    """Posting keys for which a contact vouches, by day (`wire/posting_key_lists.py`)."""
 
     lists: Annotated[bytes, msgspec.Meta(max_length=64 * 1024)]
 
@@ -370,7 +370,7 @@ def decode_frame(data: bytes) -> Frame | None:
 
 
 def rounded_time(mesh_time: int) -> int:
-    """A mesh time as neighbours are told it: an exact clock error would be a fingerprint."""
+    """A mesh time as peers are told it: an exact clock error would be a fingerprint."""
     return mesh_time - mesh_time % MESH_TIME_ROUNDING_S
 
 

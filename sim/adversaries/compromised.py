@@ -12,15 +12,15 @@ from dataclasses import dataclass
 
 from mesh.crypto.signing import SEED_BYTES, verify_key_of
 from mesh.effects import Effect
-from mesh.engine.door import Engine
+from mesh.engine.engine import Engine
 from mesh.engine.parts.vouching import VouchExchange
 from mesh.ids import EnvelopeId, Instant, Monotonic, PostingKey, UnixSeconds
 from mesh.inputs import Connection, Input
 from mesh.limits import FAR_PER_CONTACT_DAY_MAX, VOUCHED_PER_CONTACT_DAY_MAX
 from mesh.messenger.messenger import Messenger
-from mesh.posting.standing import vouch_hash
+from mesh.trust.distance import vouch_hash
 from mesh.wire.envelope import SECONDS_PER_DAY
-from mesh.wire.standing import VouchedDay
+from mesh.wire.posting_key_lists import VouchedDay
 from sim.adversaries.floods import invented
 from sim.adversaries.withholding import withhold
 from sim.hosts.driver_protocol import AnyEngine, Injection
@@ -108,7 +108,7 @@ class CompromisedEngine:
         )
         self._junk[junk.id] = None
         mesh_now = self._engine._clock.mesh_now(now)
-        self._engine._carrying.intake.publish([junk], mesh_now, now)
+        self._engine._forwarder.intake.publish([junk], mesh_now, now)
 
     def _seed(self, day: int) -> bytes:
         """Of a key at one of four distances, drawn."""

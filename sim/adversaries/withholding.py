@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from mesh.engine.door import Engine
+from mesh.engine.engine import Engine
 from mesh.errors import PeerError
 from mesh.ids import Address, EnvelopeId, Instant, LinkId, UnixSeconds
 from mesh.limits import RECONCILE_FRAME_BYTES_MAX
@@ -153,7 +153,7 @@ class LyingDigests(Behaviour):
 
 def withhold(engine: Engine, is_given: Callable[[EnvelopeId], bool]) -> None:
     """Store and announce like everybody, and give the bodies of some envelopes only."""
-    outgoing = engine.spreading.outgoing
+    outgoing = engine.replicator.outgoing
     take_bodies = outgoing.take_bodies
 
     def take_some(link: LinkId, count_max: int) -> list[EnvelopeId]:

@@ -22,8 +22,8 @@ from mesh.ids import Instant, LinkId, UnixSeconds
 from mesh.messenger import sealing
 from mesh.ratchet import first_contact
 from mesh.ratchet.tags import TagReceiver
-from mesh.replication.spreading import Spreading
-from mesh.storage.vault_sessions import SessionRows
+from mesh.replication.replicator import Replicator
+from mesh.storage.vault.sessions import SessionRows
 from mesh.wire.envelope import TOKEN_BYTES, Header, envelope_id_of
 from mesh.wire.frames import Frame, NegClose, NegMessage, NegOpen, Push, Root
 from mesh.wire.retirement import Retirement
@@ -57,14 +57,14 @@ def _told_twice(effect: Effect) -> list[Effect]:
 
 
 def _without_anti_entropy(
-    spreading: Spreading, link: LinkId, frame: Frame, mesh_now: UnixSeconds, now: Instant
+    spreading: Replicator, link: LinkId, frame: Frame, mesh_now: UnixSeconds, now: Instant
 ) -> None:
     """The frames by which two stores are compared are dropped: what was missed stays missed."""
     if not isinstance(frame, NegOpen | NegMessage | NegClose | Root):
         _RECEIVED(spreading, link, frame, mesh_now, now)
 
 
-_RECEIVED: Final = Spreading.received
+_RECEIVED: Final = Replicator.received
 
 
 def _nonce_of_the_key(message_key: bytes, payload: bytes, entropy: Entropy) -> bytes:
@@ -114,7 +114,7 @@ BUGS: Final[Mapping[str, Bug]] = {
     **MUTANTS,
     "no-anti-entropy": Bug(
         "Nodes never compare what they hold.",
-        patches=(Patch(Spreading, "received", _without_anti_entropy),),
+        patches=(Patch(Replicator, "received", _without_anti_entropy),),
     ),
     "told-as-delivered": Bug(
         "What a neighbour carries is shown as delivered.",

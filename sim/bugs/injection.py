@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 from mesh.effects import Effect
-from mesh.engine.door import Engine
+from mesh.engine.engine import Engine
 from mesh.ids import Instant, Monotonic
 from mesh.inputs import Input
 from sim.hosts.driver_protocol import AnyEngine, Injection

@@ -6,7 +6,7 @@ from typing import Final
 
 from mesh.commands import AskMessages, MessagesAnswer
 from mesh.effects import Disconnect, Effect, Emit, Reply, SendBytes
-from mesh.engine.door import Engine
+from mesh.engine.engine import Engine
 from mesh.events import MessageReceived
 from mesh.ids import EnvelopeId, Instant, LinkId, Monotonic, PostingKey, RequestId, UnixSeconds
 from mesh.inputs import (
@@ -22,9 +22,9 @@ from mesh.peering.dials import Dials
 from mesh.peering.targets import Target
 from mesh.posting.admission import Admission, Verdict
 from mesh.replication.negentropy import _Splitter
-from mesh.replication.spreading import Spreading
-from mesh.storage.store import Store
-from mesh.storage.store_rows import IndexRow
+from mesh.replication.replicator import Replicator
+from mesh.storage.store.rows import IndexRow
+from mesh.storage.store.store import Store
 from mesh.wire.frames import Frame, IWant, NegMessage, NegOpen
 from sim.bugs.injection import Bug
 from sim.hosts.driver_protocol import AnyEngine
@@ -180,7 +180,7 @@ def _never_backing_off(dials: Dials, target: Target, now: Instant) -> None:
 
 
 def _believing(
-    spreading: Spreading, link: LinkId, frame: Frame, mesh_now: UnixSeconds, now: Instant
+    spreading: Replicator, link: LinkId, frame: Frame, mesh_now: UnixSeconds, now: Instant
 ) -> None:
     """The first neighbour who says that all is equal is believed."""
     if isinstance(frame, NegMessage) and len(frame.message) == 1:
@@ -189,7 +189,7 @@ def _believing(
 
 
 def _opening_nothing(
-    spreading: Spreading, mesh_now: UnixSeconds, now: Instant
+    spreading: Replicator, mesh_now: UnixSeconds, now: Instant
 ) -> list[tuple[LinkId, Frame]]:
     """Who is content compares with nobody."""
     frames = _TAKE_FRAMES(spreading, mesh_now, now)
@@ -198,8 +198,8 @@ def _opening_nothing(
     return [(link, frame) for link, frame in frames if not isinstance(frame, NegOpen)]
 
 
-_RECEIVED: Final = Spreading.received
-_TAKE_FRAMES: Final = Spreading.take_frames
+_RECEIVED: Final = Replicator.received
+_TAKE_FRAMES: Final = Replicator.take_frames
 
 ASKED_AGAIN_US: Final = 2_000_000
 ASKING_PAUSE_US: Final = 500_000
@@ -242,19 +242,19 @@ class _Asking:
         return frames
 
 
-def _asking_of(spreading: Spreading) -> _Asking:
+def _asking_of(spreading: Replicator) -> _Asking:
     asking = vars(spreading).setdefault("_asking_without_end", _Asking())
     assert isinstance(asking, _Asking)
     return asking
 
 
-def _asking_no_more(spreading: Spreading, link: LinkId, now: Instant) -> None:
+def _asking_no_more(spreading: Replicator, link: LinkId, now: Instant) -> None:
     """Whom it asked is gone; what it asked for is asked of nobody."""
     _asking_of(spreading).links.pop(link, None)
     _LINK_DOWN(spreading, link, now)
 
 
-def _settling_in_time(spreading: Spreading, link: LinkId, id_: EnvelopeId, now: Instant) -> None:
+def _settling_in_time(spreading: Replicator, link: LinkId, id_: EnvelopeId, now: Instant) -> None:
     """What comes in time is settled; later nobody notices."""
     for waits in _asking_of(spreading).links.values():
         waits.asked.pop(id_, None)
@@ -262,7 +262,7 @@ def _settling_in_time(spreading: Spreading, link: LinkId, id_: EnvelopeId, now: 
 
 
 def _asking_without_end(
-    spreading: Spreading, mesh_now: UnixSeconds, now: Instant
+    spreading: Replicator, mesh_now: UnixSeconds, now: Instant
 ) -> list[tuple[LinkId, Frame]]:
     frames = _TAKE_FRAMES(spreading, mesh_now, now)
     asking = _asking_of(spreading)
@@ -272,16 +272,16 @@ def _asking_without_end(
     return frames + asking.ask_again(now)
 
 
-def _soon_while_stuck(spreading: Spreading) -> Monotonic | None:
+def _soon_while_stuck(spreading: Replicator) -> Monotonic | None:
     deadline, asking = _DEADLINE(spreading), _asking_of(spreading)
     if any(waits.stuck for waits in asking.links.values()):
         return Monotonic(min(asking.again_at, asking.again_at if deadline is None else deadline))
     return deadline
 
 
-_LINK_DOWN: Final = Spreading.link_down
-_BODY_CAME: Final = Spreading.body_came
-_DEADLINE: Final = Spreading.deadline
+_LINK_DOWN: Final = Replicator.link_down
+_BODY_CAME: Final = Replicator.body_came
+_DEADLINE: Final = Replicator.deadline
 
 
 def _never_agreeing(splitter: _Splitter, lower: int, upper: int, theirs: bytes) -> bool:
@@ -289,12 +289,12 @@ def _never_agreeing(splitter: _Splitter, lower: int, upper: int, theirs: bytes) 
     return False
 
 
-def _forgetting_nothing(spreading: Spreading, ids: Iterable[EnvelopeId]) -> None:
+def _forgetting_nothing(spreading: Replicator, ids: Iterable[EnvelopeId]) -> None:
     """What lapsed stays known for ever."""
 
 
 def _without_floor(engine: Engine) -> AnyEngine:
-    vars(vars(engine.spreading)["_eager_links"])["_count_min"] = 0
+    vars(vars(engine.replicator)["_eager_links"])["_count_min"] = 0
     return engine
 
 
@@ -305,7 +305,7 @@ def _lapsing_a_day_late(store: Store, mesh_now: UnixSeconds) -> list[IndexRow]:
     return _LAPSING(store, UnixSeconds(mesh_now - 86_400))
 
 
-_LAPSING: Final = Store.lapse
+_LAPSING: Final = Store.expire
 
 
 def _counting_all_as_one(
@@ -328,7 +328,7 @@ MUTANTS: Final[Mapping[str, Bug]] = {
     ),
     "expiry-off-by-one": Bug(
         "What has lapsed is looked for a day too late.",
-        patches=(Patch(Store, "lapse", _lapsing_a_day_late),),
+        patches=(Patch(Store, "expire", _lapsing_a_day_late),),
     ),
     "no-backoff": Bug(
         "Who cannot be reached is dialled again at once.",
@@ -337,8 +337,8 @@ MUTANTS: Final[Mapping[str, Bug]] = {
     "digest-trusted": Bug(
         "Once a neighbour found no difference nothing is compared with others.",
         patches=(
-            Patch(Spreading, "received", _believing),
-            Patch(Spreading, "take_frames", _opening_nothing),
+            Patch(Replicator, "received", _believing),
+            Patch(Replicator, "take_frames", _opening_nothing),
         ),
     ),
     "deadline-lost": Bug(
@@ -346,15 +346,15 @@ MUTANTS: Final[Mapping[str, Bug]] = {
     ),
     "unbounded-seen-set": Bug(
         "What lapsed stays known for ever.",
-        patches=(Patch(Spreading, "forget", _forgetting_nothing),),
+        patches=(Patch(Replicator, "forget", _forgetting_nothing),),
     ),
     "asking-without-end": Bug(
         "What a slow or one-way line did not bring in time is asked for without end.",
         patches=(
-            Patch(Spreading, "link_down", _asking_no_more),
-            Patch(Spreading, "body_came", _settling_in_time),
-            Patch(Spreading, "take_frames", _asking_without_end),
-            Patch(Spreading, "deadline", _soon_while_stuck),
+            Patch(Replicator, "link_down", _asking_no_more),
+            Patch(Replicator, "body_came", _settling_in_time),
+            Patch(Replicator, "take_frames", _asking_without_end),
+            Patch(Replicator, "deadline", _soon_while_stuck),
         ),
     ),
     "slowest-first": Bug(

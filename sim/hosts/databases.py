@@ -14,8 +14,8 @@ from sqlcipher3 import dbapi2
 
 from mesh.inputs import Cursor
 from mesh.limits import STATEMENTS_CACHED
+from mesh.storage.connection import SqlcipherConnection
 from mesh.storage.migrations import migrate_store, migrate_vault
-from mesh.storage.sqlcipher import SqlcipherConnection
 
 PAGE_BYTES: Final = 1_024
 """Most tables of most nodes are empty, and an empty one takes a page: 4,096 bytes where nobody says

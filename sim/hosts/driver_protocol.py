@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from mesh.effects import Effect, MintStamp
-from mesh.engine.door import Engine
+from mesh.engine.engine import Engine
 from mesh.ids import Instant, Monotonic
 from mesh.inputs import Input
 

@@ -1,6 +1,6 @@
 """A disk that fails: it is full, cannot be read, is slow, or lies about what it keeps.
 
-It stands where the library's own connection stands, below `mesh.storage.sqlcipher`: so what the
+It stands where the library's own connection stands, below `mesh.storage.connection`: so what the
 library would say of a disk goes through the code that makes it ours. A computer whose disk never
 fails has none of this before its databases.
 
@@ -22,7 +22,7 @@ from typing import Final, Literal, NoReturn
 from sqlcipher3 import dbapi2
 
 from mesh.inputs import Connection, Cursor
-from mesh.storage.sqlcipher import SqlcipherConnection
+from mesh.storage.connection import SqlcipherConnection
 from sim.hosts.databases import MemoryDatabase
 from sim.kernel.entropy import Chance
 from sim.schema.delay_laws import delay_us

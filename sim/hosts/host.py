@@ -14,7 +14,7 @@ from mesh.crypto.entropy import Entropy
 from mesh.crypto.kem import Kem
 from mesh.crypto.signing import Verify
 from mesh.effects import MintStamp
-from mesh.engine.door import Engine
+from mesh.engine.engine import Engine
 from mesh.engine.settings import EngineSettings
 from mesh.errors import StorageError
 from mesh.ids import Instant

@@ -14,7 +14,7 @@ from types import FunctionType, MethodType
 from typing import Final
 
 from mesh import limits
-from mesh.engine.door import Engine
+from mesh.engine.engine import Engine
 from mesh.inputs import Connection
 from mesh.wire.retirement import RETIREMENTS_PER_ENVELOPE_MAX
 from sim.invariants.invariants import S10, BrokenInvariant
@@ -36,7 +36,7 @@ _EXPECTED_TAGS_MAX: Final = (
 
 CAPS: Final[Mapping[str, int]] = {
     "FirstMessages._seen": limits.FIRST_MESSAGES_REMEMBERED,
-    "Wanting._missing": limits.MISSING_IDS_MAX,
+    "WantList._missing": limits.MISSING_IDS_MAX,
     "Declined._refused": limits.REFUSED_IDS_MAX,
     "Declined._held_back": limits.RETIREMENTS_PENDING_MAX
     + RETIREMENTS_PER_ENVELOPE_MAX * limits.ORPHANED_RETIREMENTS_MAX,
@@ -45,11 +45,11 @@ CAPS: Final[Mapping[str, int]] = {
     "_LinkState.offered": limits.OFFERED_IDS_PER_LINK_MAX,
     "Requests._asked_lately": limits.WANTS_PER_LINK_MAX,
     "_LinkState.unwanted": limits.DO_NOT_WANT_IDS_MAX,
-    "Turns._waiting": limits.SENDING_IDS_PER_LINK_MAX,
+    "FairQueue._waiting": limits.SENDING_IDS_PER_LINK_MAX,
     "_LinkState.announcing": limits.SENDING_IDS_PER_LINK_MAX,
     "_LinkState.announcing_live": limits.SENDING_IDS_PER_LINK_MAX,
     "EagerLinks._recent": limits.RECENT_IDS_MAX,
-    "Racing._announced": limits.RECENT_IDS_MAX,
+    "LinkRaces._announced": limits.RECENT_IDS_MAX,
     # Bytes, and not entries: a frame that is not whole yet, and what was read at once.
     "_LengthPrefixed._buffer": 2 * limits.FRAME_BYTES_MAX,
     "Retiring._orphans": limits.ORPHANED_RETIREMENTS_MAX,
@@ -57,7 +57,7 @@ CAPS: Final[Mapping[str, int]] = {
     "TargetTable._by_name": limits.CANDIDATES_MAX,
     "Duplicates._waiting": limits.LINKS_MAX,
     "Counters.by_name": 1_000,
-    "ExpectedTags._places": _EXPECTED_TAGS_MAX,
+    "TagIndex._places": _EXPECTED_TAGS_MAX,
     "Ours.tags": _EXPECTED_TAGS_MAX,
 }
 """By class and attribute: the bound that `mesh.limits` gives it."""
@@ -88,7 +88,7 @@ def census(engine: Engine) -> dict[str, int]:
 
 def require_bounded(node: int, engine: Engine, store: Connection, vault: Connection) -> None:
     """S10: no table of an engine has outgrown what is stored, or its own bound."""
-    known = len(engine.spreading.sets)
+    known = len(engine.replicator.sets)
     elements = _rows(store, "envelopes") + _rows(store, "retirements")
     if known > elements:
         detail = f"{known} envelopes and retirements are known, and {elements} are stored"

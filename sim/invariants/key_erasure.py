@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
-from mesh.engine.door import Engine
+from mesh.engine.engine import Engine
 from mesh.inputs import Connection
 from mesh.ratchet import double_ratchet
 from sim.invariants.database_search import search

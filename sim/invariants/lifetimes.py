@@ -18,8 +18,8 @@ from mesh.errors import PeerError
 from mesh.ids import UnixSeconds
 from mesh.inputs import Connection
 from mesh.limits import CHORES_INTERVAL_MS
-from mesh.posting.mesh_time import STEADY_US
-from mesh.replication.spreading import Spreading
+from mesh.replication.replicator import Replicator
+from mesh.timekeeping.mesh_time import STEADY_US
 from mesh.wire.envelope import HEADER_BYTES, LIFETIME_SECONDS, decode_header
 from mesh.wire.frames import Push
 from sim.invariants.invariants import S12, BrokenInvariant
@@ -91,7 +91,7 @@ def require_cleared(node: int, vault: Connection, true_now_s: int) -> None:
     _require_none(node, vault, "outbox", true_now_s - LATE_S - CHORE_S, true_now_s)
 
 
-def require_forgotten(node: int, spreading: Spreading, true_now_s: int) -> None:
+def require_forgotten(node: int, spreading: Replicator, true_now_s: int) -> None:
     """Nor what an engine knows in memory and compares with others."""
     late = [
         element.created + LIFETIME_SECONDS[element.lifetime_class]

@@ -7,7 +7,7 @@ hostile nodes only L2 and L6 are demanded, of its honest ones: the hostile ones 
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from mesh.engine.door import Engine
+from mesh.engine.engine import Engine
 from mesh.limits import EAGER_LINKS_MIN
 from mesh.replication.eager_links import EagerLinks
 from sim.invariants.bounds import census
@@ -22,8 +22,8 @@ then. Worlds at rest were seen to take 4 to 20. An envelope of 1 KiB every half 
 
 BACKLOGS: Final = (
     "Intake._deferred",
-    "Wanting._missing",
-    "Turns._waiting",
+    "WantList._missing",
+    "FairQueue._waiting",
     "_LinkState.announcing",
     "_LinkState.announcing_live",
 )
@@ -51,7 +51,7 @@ def require_same_sets(engines: Engines) -> None:
     """L2: all know the same."""
     first: tuple[int, dict[bytes, None]] | None = None
     for node, engine in engines.items():
-        ids: dict[bytes, None] = dict.fromkeys(engine.spreading.sets.ids())
+        ids: dict[bytes, None] = dict.fromkeys(engine.replicator.sets.ids())
         if first is None:
             first = node, ids
         elif ids.keys() != first[1].keys():
@@ -84,9 +84,9 @@ def require_eager(engines: Engines, *, is_all_honest: bool) -> None:
     Where some are hostile, over all that are not doubted: nobody pushes to who gives nothing.
     """
     for node, engine in engines.items():
-        eager = vars(engine.spreading)["_eager_links"]
+        eager = vars(engine.replicator)["_eager_links"]
         assert isinstance(eager, EagerLinks)
-        links, scores = list(vars(eager)["_links"]), engine.spreading.scores
+        links, scores = list(vars(eager)["_links"]), engine.replicator.scores
         doubted = [] if is_all_honest else [link for link in links if scores.is_doubted(link)]
         if eager.count < min(EAGER_LINKS_MIN, len(links) - len(doubted)):
             detail = f"it pushes over {eager.count} of its {len(links)} links, "

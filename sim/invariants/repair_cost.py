@@ -16,7 +16,7 @@ from typing import Final
 
 import msgspec
 
-from mesh.engine.door import Engine
+from mesh.engine.engine import Engine
 from mesh.ids import EnvelopeId
 from mesh.wire.envelope import envelope_id_of
 from mesh.wire.frames import Push
@@ -83,12 +83,12 @@ class RepairCost:
         """Nothing lies between nodes any more."""
         engines = dict(self.running())
         known = {
-            node: dict.fromkeys(engine.spreading.sets.ids()) for node, engine in engines.items()
+            node: dict.fromkeys(engine.replicator.sets.ids()) for node, engine in engines.items()
         }
         sizes = {
-            id_: engine.spreading.sets.element(id_).size_bytes
+            id_: engine.replicator.sets.element(id_).size_bytes
             for engine in engines.values()
-            for id_ in engine.spreading.sets.ids()
+            for id_ in engine.replicator.sets.ids()
         }
         lacks = {node: [id_ for id_ in sizes if id_ not in ids] for node, ids in known.items()}
         ids = dict.fromkeys(id_ for each in lacks.values() for id_ in each)
@@ -126,7 +126,7 @@ class RepairCost:
             return
         running = self.running()
         is_over = all(
-            all(id_ in engine.spreading.sets for id_ in wound.lacks[node])
+            all(id_ in engine.replicator.sets for id_ in wound.lacks[node])
             for node, engine in wound.engines.items()
             if running.get(node) is engine
         )

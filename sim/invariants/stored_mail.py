@@ -13,14 +13,14 @@ from dataclasses import dataclass
 from typing import Final
 
 from mesh.ids import PostingKey
-from mesh.posting.standing import Depth, Standings
+from mesh.trust.distance import Depth, Distances
 from mesh.wire.envelope import SECONDS_PER_DAY
 from sim.invariants.message_log import LoggedMessage
 
 LARGE_BYTES: Final = 4 * 1024
 """A text beyond this is in an envelope of 16 KiB, one of a few hundred letters in one of 1 KiB."""
 
-TRUE_DEPTH: Final = Standings.depth
+TRUE_DEPTH: Final = Distances.depth
 """How near an author is, also while stores are planted that know nobody."""
 
 Spans = Sequence[tuple[int, int]]
@@ -53,7 +53,7 @@ class StoredMessage:
 def stored_messages(
     messages: Sequence[LoggedMessage],
     naps: Mapping[int, Spans],
-    standings: Mapping[int, Standings],
+    standings: Mapping[int, Distances],
     compromised: Collection[int] = (),
     *,
     begins_at_s: int,
@@ -106,7 +106,7 @@ def stored_ratio(waited: Sequence[StoredMessage]) -> float:
     return sum(one.has_arrived for one in waited) / len(waited) if waited else 1
 
 
-def _depth(carrier: Standings, keys: Sequence[PostingKey], day: int) -> Depth:
+def _depth(carrier: Distances, keys: Sequence[PostingKey], day: int) -> Depth:
     return min((TRUE_DEPTH(carrier, key, day) for key in keys), default=Depth.STRANGER)
 
 

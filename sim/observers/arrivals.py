@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from mesh.ids import EnvelopeId
-from mesh.storage.store import Store
+from mesh.storage.store.store import Store
 from mesh.wire.envelope import Envelope, Stub
 from sim.invariants.purity_guards import PURITY_GUARDS
 from sim.patching import Patch, patched

@@ -11,14 +11,14 @@ from typing import Final, Protocol
 
 from mesh.engine.forwarding.intake import Intake
 from mesh.messenger.inbound_sessions import InboundSessions
-from mesh.messenger.renewals import Renewals
-from mesh.posting.keeping import Keeping
-from mesh.posting.mesh_time import MeshClock
+from mesh.messenger.session_recovery import SessionRecovery
 from mesh.ratchet import double_ratchet
 from mesh.ratchet.double_ratchet import Awaiting, Ratchet, Receiving
 from mesh.replication.anti_entropy import AntiEntropy, Learned
 from mesh.replication.retiring import Retiring
-from mesh.replication.wanting import Wanting, _Missing
+from mesh.replication.want_list import WantList, _Missing
+from mesh.retention.eviction import Eviction
+from mesh.timekeeping.mesh_time import MeshClock
 from sim.patching import Patch, patched
 
 Given = Sequence[object]
@@ -85,11 +85,11 @@ def _has_others(given: Given) -> bool:
 
 
 _BEFORE: Final[Sequence[tuple[str, object, str, Callable[[Given], bool]]]] = (
-    ("session-lost", Renewals, "lost", _always),
+    ("session-lost", SessionRecovery, "lost", _always),
     ("retired-before-body", Retiring, "orphaned", _always),
     ("pushed-out", Intake, "_push_out", _always),
     ("deferred", Intake, "_defer", _always),
-    ("want-moved-on", Wanting, "_is_due", _has_others),
+    ("want-moved-on", WantList, "_is_due", _has_others),
 )
 """Reached when this is called with what it is given."""
 
@@ -139,7 +139,7 @@ _AFTER: Final[Sequence[tuple[object, str, Callable[[object], list[str]]]]] = (
     (InboundSessions, "open_renewal", _of_renewal),
     (InboundSessions, "_open_repetition", _of_repetition),
     (Retiring, "hold", _of_hold),
-    (Keeping, "take_victims", _of_victims),
+    (Eviction, "take_victims", _of_victims),
     (MeshClock, "take_notices", _of_notices),
     (double_ratchet, "_answered", _of_step),
     (Ratchet, "receive", _of_receiving),

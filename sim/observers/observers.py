@@ -8,7 +8,7 @@ import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
-from mesh.engine.door import Engine
+from mesh.engine.engine import Engine
 from mesh.ids import UnixSeconds
 from mesh.wire.envelope import Envelope
 from mesh.wire.frames import Frame
@@ -137,7 +137,7 @@ class Observers:
             host = self._hosts[one.index]
             if one.lived_us > LAPSING_US and host.engine is not None:
                 require_lapsed(one.index, host.store, true_now)
-                require_forgotten(one.index, host.engine.spreading, true_now)
+                require_forgotten(one.index, host.engine.replicator, true_now)
             if one.open_us > CLEARED_US:
                 require_cleared(one.index, host.vault, true_now)
 

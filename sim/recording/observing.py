@@ -12,8 +12,8 @@ from typing import Final
 import msgspec
 
 from mesh.ids import EnvelopeId, Instant, LinkId
+from mesh.replication.replicator import Replicator
 from mesh.replication.seen_sets import Element
-from mesh.replication.spreading import Spreading
 from sim.kernel.trace import NOBODY
 from sim.patching import Patch, patched
 from sim.recording.trace_file import Head, RecordedTrace
@@ -119,11 +119,11 @@ class Observer:
     def observing(self, world: World) -> Iterator[None]:
         """While inside, what enters engines and what leaves them is seen."""
         self._world = world
-        accepted = Spreading.accepted
+        accepted = Replicator.accepted
         observer = self
 
         def seen(
-            spreading: Spreading,
+            spreading: Replicator,
             id_: EnvelopeId,
             element: Element,
             link: LinkId | None,
@@ -134,7 +134,7 @@ class Observer:
             observer._entered(id_, element, link)
             accepted(spreading, id_, element, link, now, is_new=is_new)
 
-        with patched(Patch(Spreading, "accepted", seen)):
+        with patched(Patch(Replicator, "accepted", seen)):
             yield
 
     def look(self, world: World) -> None:

@@ -35,7 +35,7 @@ class Deliveries:
     def stored(self) -> list[StoredMessage]:
         """Those of them that had to wait in others' stores."""
         standings = {
-            node.index: engine.standings
+            node.index: engine.distances
             for node in self.world.present
             if (engine := self.world.hosts[node.index].engine) is not None
         }

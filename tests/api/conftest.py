@@ -10,7 +10,7 @@ import httpx2
 import pytest
 import trio
 
-from mesh.api.app import Door
+from mesh.api.app import Application
 from mesh.api.event_log import EventLog
 from mesh.api.server import serve_unix
 from tests.api.small_node import SmallNode
@@ -38,10 +38,10 @@ async def serving(nursery: trio.Nursery) -> AsyncIterator[Serving]:
         log = EventLog("first-run")
         node = SmallNode(log)
         stopping, stopped = trio.Event(), trio.Event()
-        door = Door(node, log, node, stopping.set)
+        application = Application(node, log, node, stopping.set)
 
         async def serve(*, task_status: trio.TaskStatus[None]) -> None:
-            await serve_unix(door, path, stopping=stopping, task_status=task_status)
+            await serve_unix(application, path, stopping=stopping, task_status=task_status)
             stopped.set()
 
         await nursery.start(partial(serve))

@@ -7,13 +7,13 @@ from mesh.commands import Answer
 from mesh.crypto.kem import PycaKem
 from mesh.crypto.signing import is_signature_valid
 from mesh.effects import Reply
-from mesh.engine.door import Engine
+from mesh.engine.engine import Engine
 from mesh.engine.settings import EngineSettings
 from mesh.errors import UserError
 from mesh.ids import Instant, Monotonic, RequestId
 from mesh.inputs import CarryAsked
+from mesh.storage.connection import connect
 from mesh.storage.migrations import migrate_store
-from mesh.storage.sqlcipher import connect
 from mesh.wire.parameters import MeshParameters
 from tests.entropy import SeededEntropy
 

@@ -1,6 +1,6 @@
 """A whole node that fits on a page: it keeps everything in dictionaries and sends nothing.
 
-It answers every command as the engine would for a profile without neighbours, so that the API,
+It answers every command as the engine would for a profile without peers, so that the API,
 the client and the command line are tested against something that really answers.
 """
 
@@ -14,7 +14,7 @@ from pathlib import Path
 import msgspec
 import trio
 
-from mesh.api.app import Door
+from mesh.api.app import Application
 from mesh.api.event_log import EventLog
 from mesh.api.server import serve_unix
 from mesh.carry import CarryCommand
@@ -320,7 +320,7 @@ class SmallNode:
         self.log.append(MessageReceived(self.keep(self.find(label), text, is_mine=False)))
 
     def carry(self, number: int) -> None:
-        """A neighbour took over a message of ours."""
+        """A peer took over a message of ours."""
         carried = msgspec.structs.replace(self.messages[number - 1], state="carried", carriers=1)
         self.messages[number - 1] = carried
         self.log.append(MessageStateChanged(carried))
@@ -379,10 +379,10 @@ class Running:
         self._stopping = trio.Event()
         self.log = EventLog(uuid.uuid4().hex)
         self.node = SmallNode(self.log, name=self._name, is_locked=self._is_locked)
-        door = Door(self.node, self.log, self.node, self._stopping.set)
+        application = Application(self.node, self.log, self.node, self._stopping.set)
         try:
             async with trio.open_nursery() as nursery:
-                serving = partial(serve_unix, door, self.path, stopping=self._stopping)
+                serving = partial(serve_unix, application, self.path, stopping=self._stopping)
                 await nursery.start(serving)
                 self._ready.set()
         finally:

@@ -27,8 +27,8 @@ from mesh.engine.settings import EngineSettings
 from mesh.events import MessageReceived
 from mesh.inputs import Connection
 from mesh.node.node import Node
+from mesh.storage.connection import connect
 from mesh.storage.migrations import migrate_store, migrate_vault
-from mesh.storage.sqlcipher import connect
 from mesh.wire.parameters import MeshParameters
 
 BENCH_MESH: Final = MeshParameters(

@@ -14,8 +14,8 @@ from mesh.errors import UserError
 from mesh.ids import EnvelopeId
 from mesh.node.profile import Profile
 from mesh.replication.seen_sets import CLASSES_COUNT, Element, SeenSets
-from mesh.storage.sqlcipher import transaction
-from mesh.storage.store import Store
+from mesh.storage.connection import transaction
+from mesh.storage.store.store import Store
 from mesh.wire.envelope import Envelope
 from tests.bench.crowd import Crowd, Neighbour, crowd_in
 from tests.bench.daemons import MIB, cpu_seconds

@@ -14,12 +14,12 @@ from pathlib import Path
 from mesh.crypto.hashing import blake2b
 from mesh.crypto.kem import PycaKem
 from mesh.crypto.signing import is_signature_valid
-from mesh.engine.door import Engine
+from mesh.engine.engine import Engine
 from mesh.engine.settings import EngineSettings
 from mesh.ids import Instant, Monotonic, PostingKey, Tag, UnixSeconds
+from mesh.storage.connection import connect, transaction
 from mesh.storage.migrations import migrate_store
-from mesh.storage.sqlcipher import connect, transaction
-from mesh.storage.store import Store
+from mesh.storage.store.store import Store
 from mesh.wire.envelope import Envelope, Header, body_bytes, decode_envelope
 from mesh.wire.parameters import MeshParameters
 from tests.entropy import SeededEntropy

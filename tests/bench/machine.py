@@ -12,7 +12,7 @@ from nacl.signing import SigningKey
 
 from mesh.crypto.signing import is_signature_valid
 from mesh.limits import RECORD_PLAINTEXT_BYTES_MAX
-from mesh.storage.sqlcipher import connect, transaction
+from mesh.storage.connection import connect, transaction
 from tests.bench.table import Row
 
 ROUNDS = 5

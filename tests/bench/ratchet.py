@@ -16,15 +16,15 @@ from typing import TypeVar
 from mesh.crypto.kem import PycaKem
 from mesh.ids import UnixSeconds, VerifyKey
 from mesh.limits import INPUTS_PER_BATCH_MAX
-from mesh.messenger.expected import ExpectedTags
 from mesh.messenger.sessions import Sessions
+from mesh.messenger.tag_index import TagIndex
 from mesh.node.system_entropy import SystemEntropy
 from mesh.ratchet.double_ratchet import Ratchet
 from mesh.ratchet.first_contact import Roots
+from mesh.storage.connection import connect, transaction
 from mesh.storage.migrations import migrate_vault
-from mesh.storage.sqlcipher import connect, transaction
-from mesh.storage.vault import Vault
-from mesh.storage.vault_rows import NEW_CONTACT, ContactRow
+from mesh.storage.vault.rows import NEW_CONTACT, ContactRow
+from mesh.storage.vault.vault import Vault
 from tests.bench import ratchets
 from tests.bench.ratchets import Party, opened
 from tests.bench.table import Row
@@ -174,18 +174,18 @@ def _tags() -> list[Row]:
     migrate_vault(connection)
     vault, entropy, kem = Vault(connection), SystemEntropy(), PycaKem()
     with transaction(connection):
-        sessions = Sessions(vault.sessions, ExpectedTags(), entropy=entropy, kem=kem)
+        sessions = Sessions(vault.sessions, TagIndex(), entropy=entropy, kem=kem)
         for number in range(CONTACTS):
             _befriend(vault, sessions, number)
     took = []
     for _ in range(5):
         gc.collect()
         began = time.thread_time()
-        Sessions(vault.sessions, ExpectedTags(), entropy=entropy, kem=kem)
+        Sessions(vault.sessions, TagIndex(), entropy=entropy, kem=kem)
         took.append(time.thread_time() - began)
     gc.collect()
     tracemalloc.start()
-    expected = ExpectedTags()
+    expected = TagIndex()
     kept = Sessions(vault.sessions, expected, entropy=entropy, kem=kem)
     gc.collect()
     held_bytes, _ = tracemalloc.get_traced_memory()

@@ -24,7 +24,7 @@ from mesh.events import NoticeRaised, VaultLocked
 from mesh.node.folders import ProfileFolders
 from mesh.node.key_files import WrappedKey
 from mesh.node.wiping import wipe_at_once
-from mesh.storage.sqlcipher import connect
+from mesh.storage.connection import connect
 from tests.daemon.memory import found_in_memory, require_memory
 from tests.daemon.processes import Household
 from tests.searching import seeds

@@ -44,7 +44,7 @@ from mesh.node.key_files import PassphraseCost
 from mesh.node.node import Node
 from mesh.node.profile import Profile, close_vault
 from mesh.node.subscription import Subscription
-from mesh.storage.sqlcipher import SqlcipherConnection
+from mesh.storage.connection import SqlcipherConnection
 from mesh.wire.parameters import MeshParameters
 
 CHEAP = PassphraseCost(memory_bytes=8 * 1024, passes=1)
@@ -155,7 +155,7 @@ async def test_after_locking_no_object_that_works_on_the_vault_is_left(
     tmp_path: Path, others: list[object]
 ) -> None:
     async with running(tmp_path, "Anna") as (_, keeper, _):
-        assert {"Messenger", "Vault", "Desk"} <= vault_objects(others)
+        assert {"Messenger", "Vault", "Wiring"} <= vault_objects(others)
         assert connections_count(others) == 2
         await keeper.lock()
         assert vault_objects(others) == set()

@@ -8,7 +8,7 @@ from mesh.commands import Answer, Command
 from mesh.crypto.kem import PycaKem
 from mesh.crypto.signing import is_signature_valid
 from mesh.effects import Dial, Disconnect, Effect, Emit, MintStamp, Reply, SendBytes
-from mesh.engine.door import Engine
+from mesh.engine.engine import Engine
 from mesh.engine.settings import EngineSettings
 from mesh.errors import UserError
 from mesh.events import Event
@@ -28,8 +28,8 @@ from mesh.inputs import (
 )
 from mesh.limits import CARRIED_DAYS_MAX, KNOWN_IDS_MAX, RELAY_DELAY_MS_MAX, RETIRE_DELAY_MS
 from mesh.posting.stamp import mint
+from mesh.storage.connection import connect
 from mesh.storage.migrations import migrate_store, migrate_vault
-from mesh.storage.sqlcipher import connect
 from mesh.wire.parameters import MeshParameters
 from tests.entropy import SeededEntropy
 

@@ -1,4 +1,4 @@
-"""A neighbour that is no engine: a real link, over which a test sends what it likes."""
+"""A peer that is no engine: a real link, over which a test sends what it likes."""
 
 from mesh.crypto.kem import PycaKem
 from mesh.errors import PeerError
@@ -77,7 +77,7 @@ class Stranger:
             self._table.run()
 
     def keep_alive(self) -> None:
-        """Say something if it is time, as an honest neighbour does."""
+        """Say something if it is time, as an honest peer does."""
         if self.is_open:
             self._link.deadline_passed(self.now)
         self.flush()

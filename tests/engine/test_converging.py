@@ -11,14 +11,14 @@ from mesh.crypto.hashing import blake2b_128
 from mesh.crypto.kem import PycaKem
 from mesh.crypto.signing import is_signature_valid, verify_key_of
 from mesh.engine.counters import Counters
-from mesh.engine.forwarding.carrying import Authors, Carrying
+from mesh.engine.forwarding.forwarder import Authors, Forwarder
 from mesh.engine.settings import EngineSettings, Primitives
 from mesh.errors import PeerError
 from mesh.ids import EnvelopeId, Instant, LinkId, Monotonic, PostingKey, Tag, UnixSeconds
 from mesh.inputs import Connection
-from mesh.posting.standing import Depth
+from mesh.storage.connection import connect, transaction
 from mesh.storage.migrations import migrate_store
-from mesh.storage.sqlcipher import connect, transaction
+from mesh.trust.distance import Depth
 from mesh.wire.envelope import Envelope, Header, body_bytes, sign_envelope
 from mesh.wire.frames import (
     FLAG_BACKLOG,
@@ -71,14 +71,14 @@ class Node:
 
     number: int
     connection: Connection = field(init=False)
-    carrying: Carrying = field(init=False)
+    forwarder: Forwarder = field(init=False)
 
     def __post_init__(self) -> None:
         self.connection = connect(None, None)
         migrate_store(self.connection)
 
     def start(self, now: Instant, seed: int) -> None:
-        self.carrying = Carrying(
+        self.forwarder = Forwarder(
             connection=self.connection,
             settings=EngineSettings(
                 parameters=MESH,
@@ -98,14 +98,14 @@ class Node:
     def known(self) -> dict[EnvelopeId, tuple[bytes, ...]]:
         """All ids in the store, each with its tokens."""
         tokens: dict[EnvelopeId, tuple[bytes, ...]] = {
-            row.id: () for row in self.carrying.store.index_rows()
+            row.id: () for row in self.forwarder.store.index_rows()
         }
-        for envelope, one in self.carrying.store.retirements():
+        for envelope, one in self.forwarder.store.retirements():
             tokens[envelope] = (*tokens[envelope], one)
         return dict(sorted(tokens.items()))
 
     def listed(self) -> list[EnvelopeId]:
-        return self.carrying.spreading.sets.ids()
+        return self.forwarder.replicator.sets.ids()
 
 
 class Converging(RuleBasedStateMachine):
@@ -137,7 +137,7 @@ class Converging(RuleBasedStateMachine):
     def publish(self, node: int, number: int) -> None:
         """Its author is anywhere, and posts it again after a crash."""
         self.made.add(number)
-        self.nodes[node].carrying.intake.publish([ENVELOPES[number]], NOW, self.now)
+        self.nodes[node].forwarder.intake.publish([ENVELOPES[number]], NOW, self.now)
         self.settle(node)
 
     @rule(
@@ -147,10 +147,10 @@ class Converging(RuleBasedStateMachine):
     )
     def retire(self, node: int, number: int, kind: str) -> None:
         retirement = Retirement(ENVELOPES[number].id, token(number, kind))
-        carrying = self.nodes[node].carrying
-        carrying.retirements.ours([retirement], self.now)
+        forwarder = self.nodes[node].forwarder
+        forwarder.retirements.ours([retirement], self.now)
         self.settle(node)
-        if carrying.take_retired():
+        if forwarder.take_retired():
             self.retired.add((number, kind))
 
     @rule(
@@ -159,7 +159,7 @@ class Converging(RuleBasedStateMachine):
         as_stub=st.booleans(),
     )
     def forge(self, receiver: int, number: int, as_stub: bool) -> None:
-        """A neighbour tells of a token that is none; an unknown id is nobody's fault."""
+        """A peer tells of a token that is none; an unknown id is nobody's fault."""
         node, link = self.nodes[receiver], LinkId((receiver + 1) % NODES)
         before = node.known(), node.listed()
         is_known = ENVELOPES[number].id in before[0]
@@ -169,10 +169,10 @@ class Converging(RuleBasedStateMachine):
         try:
             if as_stub:
                 stubs = Stubs([(ENVELOPES[number].stub, bytes(16))])
-                node.carrying.intake.stubs_came(link, stubs, NOW, self.now)
+                node.forwarder.intake.stubs_came(link, stubs, NOW, self.now)
             else:
                 retired = Retired(join_retirements([false]))
-                node.carrying.retirements.came(link, retired, self.now)
+                node.forwarder.retirements.came(link, retired, self.now)
         except PeerError:
             assert is_known
         else:
@@ -219,7 +219,7 @@ class Converging(RuleBasedStateMachine):
         """A body is lost from a store while the node is down: only the stub is left."""
         node = self.nodes[number]
         with transaction(node.connection):
-            node.carrying.store.drop_bodies([ENVELOPES[which].id])
+            node.forwarder.store.drop_bodies([ENVELOPES[which].id])
         self.restart(number)
 
     @rule(pause_ms=st.integers(1, 4_000))
@@ -231,7 +231,7 @@ class Converging(RuleBasedStateMachine):
     @invariant()
     def no_retired_body_is_kept_and_no_false_token(self) -> None:
         for node in self.nodes:
-            if not hasattr(node, "carrying"):
+            if not hasattr(node, "forwarder"):
                 return
             known = node.known()
             for number, envelope in enumerate(ENVELOPES):
@@ -240,10 +240,10 @@ class Converging(RuleBasedStateMachine):
                 assert len(kinds) == len(tokens), "only tokens that the header names"
                 assert all((number, kind) in self.retired for kind in kinds)
                 if tokens:
-                    assert node.carrying.store.envelope_bytes(envelope.id) is None
+                    assert node.forwarder.store.envelope_bytes(envelope.id) is None
             elements = sum(len(tokens) for tokens in known.values())
-            assert len(node.carrying.spreading.sets) == len(known) + elements
-            assert elements == len(node.carrying._retiring)
+            assert len(node.forwarder.replicator.sets) == len(known) + elements
+            assert elements == len(node.forwarder._retiring)
 
     def teardown(self) -> None:
         """Everything is told again over good links: all sets are equal then."""
@@ -284,27 +284,27 @@ class Converging(RuleBasedStateMachine):
         with contextlib.suppress(PeerError):
             match frame:
                 case Push():
-                    node.carrying.intake.pushed(link, frame, NOW, self.now)
+                    node.forwarder.intake.pushed(link, frame, NOW, self.now)
                 case Stubs():
-                    node.carrying.intake.stubs_came(link, frame, NOW, self.now)
+                    node.forwarder.intake.stubs_came(link, frame, NOW, self.now)
                 case Retired():
-                    node.carrying.retirements.came(link, frame, self.now)
+                    node.forwarder.retirements.came(link, frame, self.now)
                 case _:
-                    node.carrying.spreading.received(link, frame, NOW, self.now)
+                    node.forwarder.replicator.received(link, frame, NOW, self.now)
         self.settle(receiver)
 
     def settle(self, number: int) -> None:
         """What an engine does at the end of a batch."""
-        carrying = self.nodes[number].carrying
-        carrying.tend(mesh_now=NOW, is_clock_steady=False, now=self.now)
-        carrying.commit(NOW, first_messages=[])
-        carrying.note_answers(self.now)
-        carrying.answering.take(lambda link: True, self.now)
-        self.send(number, carrying.spreading.take_frames(NOW, self.now))
-        for link in list(carrying.spreading._links):
-            frames = carrying.giving.frames(carrying.spreading.outgoing, link, 1 << 20)
+        forwarder = self.nodes[number].forwarder
+        forwarder.tend(mesh_now=NOW, is_clock_steady=False, now=self.now)
+        forwarder.commit(NOW, first_messages=[])
+        forwarder.note_answers(self.now)
+        forwarder.held_acks.take(lambda link: True, self.now)
+        self.send(number, forwarder.replicator.take_frames(NOW, self.now))
+        for link in list(forwarder.replicator._links):
+            frames = forwarder.body_sender.frames(forwarder.replicator.outgoing, link, 1 << 20)
             self.send(number, [(link, frame) for frame in frames])
-        self.send(number, carrying.spreading.take_frames(NOW, self.now))
+        self.send(number, forwarder.replicator.take_frames(NOW, self.now))
 
     def send(self, sender: int, frames: list[tuple[LinkId, Frame]]) -> None:
         for link, frame in frames:
@@ -317,14 +317,14 @@ class Converging(RuleBasedStateMachine):
             self.wires[near, far] = []
         for near, far in ((left, right), (right, left)):
             is_dialled_by_us = near == left
-            spreading = self.nodes[near].carrying.spreading
-            spreading.link_up(LinkId(far), self.now, is_dialled_by_us=is_dialled_by_us)
+            replicator = self.nodes[near].forwarder.replicator
+            replicator.link_up(LinkId(far), self.now, is_dialled_by_us=is_dialled_by_us)
             self.settle(near)
 
     def link_down(self, left: int, right: int) -> None:
         for near, far in ((left, right), (right, left)):
             self.wires.pop((near, far), None)
-            self.nodes[near].carrying.link_down(LinkId(far), self.now)
+            self.nodes[near].forwarder.link_down(LinkId(far), self.now)
 
 
 TestConverging = Converging.TestCase
@@ -337,7 +337,7 @@ def alone() -> tuple[Node, Instant]:
 
 
 def commit(node: Node) -> None:
-    node.carrying.commit(NOW, first_messages=[])
+    node.forwarder.commit(NOW, first_messages=[])
 
 
 def test_a_retirement_goes_with_an_envelope_that_is_pushed_out() -> None:
@@ -345,13 +345,13 @@ def test_a_retirement_goes_with_an_envelope_that_is_pushed_out() -> None:
     ordered = sorted(ENVELOPES, key=lambda one: one.id)
     lowest, *others = ordered[: QUOTA + 1]
     highest = others[-1]
-    node.carrying.intake.publish(others, NOW, now)
+    node.forwarder.intake.publish(others, NOW, now)
     highest_token = token(ENVELOPES.index(highest), "read")
-    node.carrying.retirements.ours([Retirement(highest.id, highest_token)], now)
+    node.forwarder.retirements.ours([Retirement(highest.id, highest_token)], now)
     commit(node)
     assert node.known()[highest.id] == (highest_token,)
     assert len(node.listed()) == QUOTA + 1
-    node.carrying.intake.publish([lowest], NOW, now)
+    node.forwarder.intake.publish([lowest], NOW, now)
     commit(node)
     assert node.known() == {one.id: () for one in ordered[:QUOTA]}
     assert len(node.listed()) == QUOTA
@@ -362,19 +362,19 @@ def test_a_retirement_goes_with_an_envelope_that_is_pushed_out() -> None:
 def test_a_retirement_that_came_before_its_envelope_is_never_asked_for() -> None:
     node, now = alone()
     link, envelope = LinkId(1), ENVELOPES[0]
-    carrying = node.carrying
-    spreading = carrying.spreading
-    spreading.link_up(link, now, is_dialled_by_us=False)
+    forwarder = node.forwarder
+    replicator = forwarder.replicator
+    replicator.link_up(link, now, is_dialled_by_us=False)
     retirement = Retirement(envelope.id, token(0, "read"))
     told = IHave(join_entries([(retirement.element, RETIREMENT_SIZE_CLASS)]), FLAG_BACKLOG)
-    spreading.received(link, told, NOW, now)
-    assert [IWant(retirement.element)] == [one for _, one in spreading.take_frames(NOW, now)]
-    carrying.retirements.came(link, Retired(join_retirements([retirement])), now)
-    spreading.received(link, told, NOW, now)
-    carrying.intake.stubs_came(link, Stubs([(envelope.stub, b"")]), NOW, now)
-    spreading.received(link, told, NOW, now)
-    assert spreading.take_frames(NOW, now) == [], "nothing is asked for or compared"
+    replicator.received(link, told, NOW, now)
+    assert [IWant(retirement.element)] == [one for _, one in replicator.take_frames(NOW, now)]
+    forwarder.retirements.came(link, Retired(join_retirements([retirement])), now)
+    replicator.received(link, told, NOW, now)
+    forwarder.intake.stubs_came(link, Stubs([(envelope.stub, b"")]), NOW, now)
+    replicator.received(link, told, NOW, now)
+    assert replicator.take_frames(NOW, now) == [], "nothing is asked for or compared"
     later = Instant(Monotonic(now.monotonic + 2_000 * RELAY_DELAY_MS_MAX), now.wall)
-    carrying.tend(mesh_now=NOW, is_clock_steady=False, now=later)
-    assert retirement.element in spreading.sets
-    assert not spreading.outgoing.has_more(link), "they have told it"
+    forwarder.tend(mesh_now=NOW, is_clock_steady=False, now=later)
+    assert retirement.element in replicator.sets
+    assert not replicator.outgoing.has_more(link), "they have told it"

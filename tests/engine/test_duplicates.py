@@ -56,11 +56,11 @@ class Slow(Joined):
 
     def links(self, name: str) -> list[int]:
         """Which streams a node uses; both ends of one have the same number here."""
-        return [(link + 1) // 2 for link in self.seats[name].engine._neighbours.ready]
+        return [(link + 1) // 2 for link in self.seats[name].engine._links.ready]
 
     def streams_count(self, name: str) -> int:
         """How many links a node keeps, in use or not."""
-        return len(self.seats[name].engine._neighbours.all)
+        return len(self.seats[name].engine._links.all)
 
     def _carry_out(self, seat: Seat, effect: Effect) -> None:
         match effect:
@@ -142,7 +142,7 @@ def test_a_link_that_died_for_one_end_is_replaced_within_seconds(seed: int) -> N
 
 def private_key(table: Joined, name: str, *, chooses: bool) -> bytes:
     """Of a link key that is smaller than an engine's, or greater."""
-    ours = table.seats[name].engine._neighbours.keys.current
+    ours = table.seats[name].engine._links.keys.current
     return next(
         private
         for private in (bytes([number]) * 32 for number in range(1, 256))
@@ -151,25 +151,25 @@ def private_key(table: Joined, name: str, *, chooses: bool) -> bytes:
 
 
 @pytest.mark.parametrize("chooses", [False, True])
-def test_a_neighbour_that_answers_over_two_links_holds_one(chooses: bool) -> None:
+def test_a_peer_that_answers_over_two_links_holds_one(chooses: bool) -> None:
     """It never closes any itself: at once if it is for us to choose, and after a while if not."""
     table = Joined("ada")
     private = private_key(table, "ada", chooses=chooses)
     links = [Stranger(table, "ada", private=private) for _ in range(2)]
     links[0].flush()
-    neighbours = table.seats["ada"].engine._neighbours
-    assert len(neighbours.all) == (2 if chooses else 1)
+    peers = table.seats["ada"].engine._links
+    assert len(peers.all) == (2 if chooses else 1)
     table.pass_time(LINK_WAITING_MS / 1_000)
-    assert list(neighbours.all) == list(neighbours.ready) == [links[0].link_id]
+    assert list(peers.all) == list(peers.ready) == [links[0].link_id]
 
 
-def test_a_neighbour_that_dials_without_end_holds_a_bounded_number_of_links() -> None:
+def test_a_peer_that_dials_without_end_holds_a_bounded_number_of_links() -> None:
     table = Joined("ada")
     private = private_key(table, "ada", chooses=True)
     links = [Stranger(table, "ada", private=private) for _ in range(3 * LINKS_WAITING_MAX)]
-    neighbours = table.seats["ada"].engine._neighbours
-    assert len(neighbours.all) == 1 + LINKS_WAITING_MAX
-    assert list(neighbours.ready) == [links[0].link_id]
+    peers = table.seats["ada"].engine._links
+    assert len(peers.all) == 1 + LINKS_WAITING_MAX
+    assert list(peers.ready) == [links[0].link_id]
 
 
 def test_who_is_given_up_is_given_up_with_all_his_links() -> None:
@@ -179,5 +179,5 @@ def test_who_is_given_up_is_given_up_with_all_his_links() -> None:
     links = [Stranger(table, "ada", private=private) for _ in range(3)]
     table.seats["ada"].inbox.append(NetworkChanged())
     table.run()
-    assert not table.seats["ada"].engine._neighbours.all
+    assert not table.seats["ada"].engine._links.all
     assert [Close(CLOSE_GOING_AWAY) in link.heard for link in links] == [True] * 3

@@ -1,4 +1,4 @@
-"""A neighbour that knows the psk and keeps to no rule: an engine bears it, within its bounds."""
+"""A peer that knows the psk and keeps to no rule: an engine bears it, within its bounds."""
 
 from dataclasses import dataclass
 
@@ -66,7 +66,7 @@ from mesh.wire.parameters import MeshParameters
 from mesh.wire.retirement import Retirement, join_retirements
 from tests.engine.joined import START_US, Joined
 from tests.engine.stranger import Stranger
-from tests.engine.test_door import befriend, introduce, status, texts
+from tests.engine.test_engine import befriend, introduce, status, texts
 
 QUOTA = 40
 HOSTILE_MESH = MeshParameters(name="hostile", stamp_bits=0, key_quota=QUOTA, psk=bytes(32))
@@ -111,7 +111,7 @@ def envelope(
     lifetime_class: int = 0,
     tag: Tag = Tag(bytes(16)),
 ) -> bytes:
-    """A well-signed envelope of a posting key that only the hostile neighbour has."""
+    """A well-signed envelope of a posting key that only the hostile peer has."""
     seed = bytes([key]) * 32
     header = Header(
         size_class=size_class,
@@ -279,62 +279,68 @@ def acts() -> st.SearchStrategy[Act]:
 
 
 def check_bounds(table: Joined, name: str) -> None:
-    """What a neighbour can make the engine remember, against the bounds of `limits`."""
+    """What a peer can make the engine remember, against the bounds of `limits`."""
     engine = table.seats[name].engine
-    spreading, carrying, neighbours = engine.spreading, engine._carrying, engine._neighbours
-    wanting, pushing, outgoing = spreading._wanting, spreading._pushing, spreading.outgoing
-    missed, declined = spreading._missing_bodies, spreading._declined
-    parts = (pushing, outgoing, spreading._eager_links, wanting, spreading._anti_entropy)
-    assert len(neighbours.all) <= LINKS_MAX
-    for links in (spreading._links, missed._asked, missed._to_ask, *(one._links for one in parts)):
-        assert list(links) == list(neighbours.ready), "no state outlives its link"
-    assert set(wanting._askable) | set(wanting._dropped) <= set(spreading._links)
-    assert len(wanting._missing) <= MISSING_IDS_MAX
+    replicator, forwarder, peers = engine.replicator, engine._forwarder, engine._links
+    want_list, eager_push, outgoing = (
+        replicator._want_list,
+        replicator._eager_push,
+        replicator.outgoing,
+    )
+    missed, declined = replicator._missing_bodies, replicator._declined
+    parts = (eager_push, outgoing, replicator._eager_links, want_list, replicator._anti_entropy)
+    assert len(peers.all) <= LINKS_MAX
+    for links in (replicator._links, missed._asked, missed._to_ask, *(one._links for one in parts)):
+        assert list(links) == list(peers.ready), "no state outlives its link"
+    assert set(want_list._askable) | set(want_list._dropped) <= set(replicator._links)
+    assert len(want_list._missing) <= MISSING_IDS_MAX
     assert len(declined._refused) <= REFUSED_IDS_MAX
-    for missing in wanting._missing.values():
+    for missing in want_list._missing.values():
         assert 0 < len(missing.announcers) <= ANNOUNCERS_PER_ID_MAX
-        assert set(missing.announcers) <= set(spreading._links)
+        assert set(missing.announcers) <= set(replicator._links)
         assert missing.owner is None or missing.owner in missing.announcers
-    assert all(len(one.unwanted) <= DO_NOT_WANT_IDS_MAX for one in pushing._links.values())
+    assert all(len(one.unwanted) <= DO_NOT_WANT_IDS_MAX for one in eager_push._links.values())
     for sends in outgoing._links.values():
         assert len(sends.sending) <= SENDING_IDS_PER_LINK_MAX
         assert len(sends.announcing) <= SENDING_IDS_PER_LINK_MAX
         assert len(sends.announcing_live) <= SENDING_IDS_PER_LINK_MAX
-    for state in wanting._links.values():
+    for state in want_list._links.values():
         requests, owed = state.requests, state.requests._owed
         assert len(state.offered) + len(owed) <= OFFERED_IDS_PER_LINK_MAX
         assert len(owed) <= WANTS_PER_LINK_MAX
         owed_bytes = sum(one.size_bytes for one in owed.values())
         assert requests._owed_bytes == owed_bytes <= WANTS_PER_LINK_BYTES_MAX
-        assert set(state.offered) | set(owed) <= set(wanting._missing)
+        assert set(state.offered) | set(owed) <= set(want_list._missing)
     assert all(len(asked) <= MISSING_BODIES_ASKED_MAX for asked in missed._asked.values())
-    assert set(wanting._due._times) <= set(wanting._missing)
-    for link, state in wanting._links.items():
-        assert all(wanting._missing[id_].owner == link for id_ in state.requests.ids())
-    assert not spreading._anti_entropy._learned
-    assert set(carrying.intake._deferred) <= set(neighbours.ready)
+    assert set(want_list._due._times) <= set(want_list._missing)
+    for link, state in want_list._links.items():
+        assert all(want_list._missing[id_].owner == link for id_ in state.requests.ids())
+    assert not replicator._anti_entropy._learned
+    assert set(forwarder.intake._deferred) <= set(peers.ready)
     assert all(
-        len(waiting) <= DEFERRED_PER_LINK_MAX for waiting in carrying.intake._deferred.values()
+        len(waiting) <= DEFERRED_PER_LINK_MAX for waiting in forwarder.intake._deferred.values()
     )
-    assert not carrying.intake._brought
-    assert carrying.holdings._recent_bytes == sum(map(len, carrying.holdings._recent.values()))
-    assert carrying.holdings._recent_bytes <= RECENT_BODIES_BYTES_MAX
-    assert len(carrying._retiring) == len(list(carrying.store.retirements()))
-    assert len(spreading.sets) == carrying.store.envelopes_count + len(carrying._retiring)
-    orphans = [one.element for kept in carrying._retiring._orphans.values() for one in kept]
-    assert set(declined._held_back) == {*carrying._retiring._held, *orphans}
-    assert len(carrying._retiring._held) <= RETIREMENTS_PENDING_MAX
-    assert len(carrying._retiring._orphans) <= ORPHANED_RETIREMENTS_MAX
+    assert not forwarder.intake._brought
+    assert forwarder.buffer._recent_bytes == sum(map(len, forwarder.buffer._recent.values()))
+    assert forwarder.buffer._recent_bytes <= RECENT_BODIES_BYTES_MAX
+    assert len(forwarder._retiring) == len(list(forwarder.store.retirements()))
+    assert len(replicator.sets) == forwarder.store.envelopes_count + len(forwarder._retiring)
+    orphans = [one.element for kept in forwarder._retiring._orphans.values() for one in kept]
+    assert set(declined._held_back) == {*forwarder._retiring._held, *orphans}
+    assert len(forwarder._retiring._held) <= RETIREMENTS_PENDING_MAX
+    assert len(forwarder._retiring._orphans) <= ORPHANED_RETIREMENTS_MAX
     assert all(len(holders) <= ANNOUNCERS_PER_ID_MAX for holders in declined._held_back.values())
-    keeping = carrying.holdings.keeping
-    assert not any(id_ in keeping for id_ in missed._missing)
-    bodies = carrying.store.scans.arrived_tags(0, 1_000_000)
-    assert len(keeping) == len(bodies)
-    assert all(body.id in keeping for body in bodies)
-    stubs_bytes = carrying.store.envelopes_count * STUB_BYTES
-    assert keeping.bodies_bytes == carrying.store.stored_bytes - stubs_bytes
-    assert sum(map(len, carrying.intake._admission._ids.values())) == carrying.store.envelopes_count
-    assert set(engine._clock._words) == set(neighbours.ready)
+    eviction = forwarder.buffer.eviction
+    assert not any(id_ in eviction for id_ in missed._missing)
+    bodies = forwarder.store.scans.arrived_tags(0, 1_000_000)
+    assert len(eviction) == len(bodies)
+    assert all(body.id in eviction for body in bodies)
+    stubs_bytes = forwarder.store.envelopes_count * STUB_BYTES
+    assert eviction.bodies_bytes == forwarder.store.stored_bytes - stubs_bytes
+    assert (
+        sum(map(len, forwarder.intake._admission._ids.values())) == forwarder.store.envelopes_count
+    )
+    assert set(engine._clock._words) == set(peers.ready)
 
 
 def attack(table: Joined, stranger: Stranger, act: Act) -> None:
@@ -350,7 +356,7 @@ def attack(table: Joined, stranger: Stranger, act: Act) -> None:
 
 
 @given(st.lists(st.tuples(st.integers(0, STRANGERS - 1), acts()), min_size=8, max_size=60))
-def test_no_neighbour_breaks_an_engine_or_what_others_are_owed(
+def test_no_peer_breaks_an_engine_or_what_others_are_owed(
     deeds: list[tuple[int, Act]],
 ) -> None:
     table = Joined("cy", parameters=HOSTILE_MESH)

@@ -8,7 +8,7 @@ from mesh.commands import SendMessage
 from mesh.events import VaultLocked, VaultUnlocked
 from mesh.inputs import Connection, VaultClosing, VaultOpened
 from tests.engine.joined import Joined, Seat
-from tests.engine.test_door import befriend, chain, introduce, status, texts
+from tests.engine.test_engine import befriend, chain, introduce, status, texts
 
 SECRETS = {
     "identity": "SELECT seed FROM identity",

@@ -1,4 +1,4 @@
-"""Mesh time at the engine's door: what neighbours say in Hello, and again in a frame of its own."""
+"""Mesh time at the engine's door: what peers say in Hello, and again in a frame of its own."""
 
 from mesh.commands import AskStatus, StatusAnswer
 from mesh.limits import TIME_INTERVAL_MS, TIMES_PER_LINK_MAX
@@ -12,7 +12,7 @@ NEAR_S = 20
 
 
 def table_of(strangers_count: int, *, wall_offset_s: int = 0) -> tuple[Joined, list[Stranger]]:
-    """Ada, and neighbours who say the right time in their Hello."""
+    """Ada, and peers who say the right time in their Hello."""
     table = Joined()
     table.sit("ada", wall_offset_us=wall_offset_s * 1_000_000)
     strangers = [Stranger(table, "ada", number=number) for number in range(strangers_count)]
@@ -83,7 +83,7 @@ def test_fewer_liars_than_right_clocks_move_nobody_however_often_they_speak() ->
         assert offset_s(table) == 0
 
 
-def test_after_a_correction_the_neighbours_are_told_and_that_it_is_not_the_own_clock() -> None:
+def test_after_a_correction_the_peers_are_told_and_that_it_is_not_the_own_clock() -> None:
     table, strangers = table_of(2, wall_offset_s=DAY)
     assert offset_s(table) == 0, "two neighbours cannot outvote a clock that may be right"
     assert [times_heard(stranger) for stranger in strangers] == [[], []]

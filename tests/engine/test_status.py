@@ -11,7 +11,7 @@ from mesh.commands import (
 from mesh.limits import RETIRE_DELAY_MS
 from mesh.wire.envelope import STUB_BYTES
 from tests.engine.joined import Joined
-from tests.engine.test_door import status
+from tests.engine.test_engine import status
 
 
 def test_who_waits_apart_is_no_contact_until_let_in() -> None:

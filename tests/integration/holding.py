@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from mesh.ids import EnvelopeId
 from mesh.node.key_files import decode_store_key
 from mesh.node.profile import Profile
-from mesh.storage.sqlcipher import connect, transaction
-from mesh.storage.store import Store
+from mesh.storage.connection import connect, transaction
+from mesh.storage.store.store import Store
 from mesh.wire.envelope import Envelope
 from tests.integration.nodes import Node
 

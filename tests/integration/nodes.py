@@ -38,7 +38,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PASSPHRASE = "a passphrase of the tests"
 CHEAP = PassphraseCost(memory_bytes=8 * 1024, passes=1)
 """At the usual cost each start would take a second of CPU. `tests/daemon/test_running.py` and
-`tests/cli/test_up.py` have first starts, and starts, at the usual cost."""
+`tests/cli/commands/test_up.py` have first starts, and starts, at the usual cost."""
 
 UP_WITHIN_S = 60.0
 _POLL_S = 0.05

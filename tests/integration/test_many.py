@@ -2,7 +2,7 @@
 
 All but three are relays. Their stores are all but full of old mail, so that what comes has to push
 something out: that it is nothing between contacts, whatever a flood brings, is tried here. Where
-junk alone must yield is tried in `tests/engine/test_keeping.py` and
+junk alone must yield is tried in `tests/engine/test_eviction.py` and
 `tests/sim/lab/models/test_flooding.py`.
 """
 

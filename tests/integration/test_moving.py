@@ -9,7 +9,7 @@ import pytest
 
 from mesh.commands import AskPeers, PeersAnswer
 from mesh.limits import WAKE_GAP_MS
-from mesh.node.listening import PORT_DEFAULT
+from mesh.node.tcp.listening import PORT_DEFAULT
 from tests.integration.networks import Desk
 from tests.integration.nodes import Node, befriend, eventually, start_all, start_relays
 from tests.integration.row import NodeMaker, wait_for_links, wait_for_text

@@ -1,4 +1,4 @@
-"""Two links joined in memory: handshake, Hello, keepalive, and every kind of bad neighbour."""
+"""Two links joined in memory: handshake, Hello, keepalive, and every kind of bad peer."""
 
 import pytest
 from hypothesis import given

@@ -29,9 +29,9 @@ from mesh.inputs import Connection, StampMinted
 from mesh.messenger import wiring
 from mesh.messenger.account import Environment
 from mesh.messenger.messenger import Messenger
-from mesh.posting.standing import Standings
+from mesh.storage.connection import connect, savepoint, transaction
 from mesh.storage.migrations import migrate_vault
-from mesh.storage.sqlcipher import connect, savepoint, transaction
+from mesh.trust.distance import Distances
 from mesh.wire.envelope import Envelope
 from mesh.wire.frames import SHORT_ID_BYTES
 from mesh.wire.parameters import MeshParameters
@@ -86,7 +86,7 @@ class Store:
             self.envelopes[envelope.id] = envelope
             self.by_tag.setdefault(envelope.header.tag, []).append(envelope)
 
-    def lapse(self, mesh_now: UnixSeconds) -> None:
+    def expire(self, mesh_now: UnixSeconds) -> None:
         """Let go of what has outlived its lifetime."""
         for id_, envelope in list(self.envelopes.items()):
             if envelope.header.lapses <= mesh_now:
@@ -116,7 +116,7 @@ class Person:
     connection: Connection = field(init=False)
     entropy: SeededEntropy = field(init=False)
     messenger: Messenger = field(init=False)
-    standings: Standings = field(init=False)
+    distances: Distances = field(init=False)
     store: Store = field(default_factory=Store)
     events: list[Event] = field(default_factory=list)
     mints: list[MintStamp] = field(default_factory=list)
@@ -140,14 +140,14 @@ class Person:
 
     def restart(self) -> None:
         """A new messenger over what the former one committed."""
-        self.standings = Standings()
+        self.distances = Distances()
         with transaction(self.connection):
             environment = Environment(
                 parameters=self.parameters,
                 entropy=self.entropy,
                 kem=self.kem,
                 is_tag_stored=self.store.has_tag,
-                standings=self.standings,
+                distances=self.distances,
             )
             self.messenger = Messenger(
                 self.connection, environment, mesh_now=self.mesh_now, now=self.now
@@ -193,7 +193,7 @@ class Person:
             self.store.add(envelope)
         with transaction(self.connection):
             self._open(fresh)
-            while wanted := self.messenger.parts.expected.take_wanted():
+            while wanted := self.messenger.parts.tag_index.take_wanted():
                 self._open(self.store.of_tags(wanted))
         self._carry_out(self.messenger.take_effects())
 
@@ -218,11 +218,11 @@ class Person:
             )
         self._carry_out(self.messenger.take_effects())
 
-    def carried_by(self, neighbour: bytes, envelopes: Sequence[Envelope]) -> None:
-        """A neighbour says that it holds these."""
+    def carried_by(self, peer: bytes, envelopes: Sequence[Envelope]) -> None:
+        """A peer says that it holds these."""
         short_ids = [envelope.id[:SHORT_ID_BYTES] for envelope in envelopes]
         with transaction(self.connection):
-            self.messenger.parts.transit.held(LinkKey(neighbour), short_ids)
+            self.messenger.parts.transit.held(LinkKey(peer), short_ids)
         self._carry_out(self.messenger.take_effects())
 
     # --- What a person does -------------------------------------------------------------------
@@ -280,7 +280,7 @@ class Person:
         return dict(self.messenger.parts.dropped)
 
     def _open(self, envelopes: Sequence[Envelope]) -> None:
-        expected = [one for one in envelopes if one.header.tag in self.messenger.parts.expected]
+        expected = [one for one in envelopes if one.header.tag in self.messenger.parts.tag_index]
         self.messenger.open_arrived(expected, mesh_now=self.mesh_now, now=self.now)
 
     def _carry_out(self, effects: Sequence[Effect]) -> None:

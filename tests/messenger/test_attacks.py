@@ -10,14 +10,14 @@ from mesh.crypto import aead
 from mesh.crypto.kem import PycaKem
 from mesh.crypto.signing import is_signature_valid, verify_key_of
 from mesh.ids import ContactId, PostingKey, Tag, UnixSeconds
-from mesh.messenger.expected import ExpectedTags
 from mesh.messenger.sessions import Sessions
+from mesh.messenger.tag_index import TagIndex
 from mesh.ratchet.double_ratchet import Ratchet
 from mesh.ratchet.first_contact import KIND_FIRST_CONTACT, OPENING_BYTES
 from mesh.ratchet.identity import IdentityKeys
 from mesh.ratchet.tags import box_key_of, invite_tag_key, tag_of
-from mesh.storage.sqlcipher import transaction
-from mesh.storage.vault_sessions import SessionRows
+from mesh.storage.connection import transaction
+from mesh.storage.vault.sessions import SessionRows
 from mesh.wire.bundle import decode_bundle
 from mesh.wire.envelope import HEADER_BYTES, Envelope, Header, decode_envelope, sign_envelope
 from mesh.wire.invite import parse_invite
@@ -177,7 +177,7 @@ First = tuple[Person, Person, Envelope, str, str]
 def test_a_replay_to_the_bundle_of_another_invite_founds_nothing(first: First) -> None:
     ann, _, envelope, link, other = first
     moved = rewrapped(envelope, tag_key(link), tag_key(other), 77)
-    assert moved.header.tag in ann.messenger.parts.expected
+    assert moved.header.tag in ann.messenger.parts.tag_index
     before = untouched(ann)
     ann.receive([moved])
     assert untouched(ann) == before
@@ -202,7 +202,7 @@ def test_a_replay_to_the_bundle_of_a_contact_founds_nothing(first: First) -> Non
     ((rendezvous,),) = ann.connection.execute("SELECT rendezvous_in FROM sessions").fetchall()
     assert isinstance(rendezvous, bytes)
     moved = rewrapped(envelope, tag_key(link), rendezvous, 3)
-    assert moved.header.tag in ann.messenger.parts.expected
+    assert moved.header.tag in ann.messenger.parts.tag_index
     ann.receive([moved])
     # Whoever has the key of a rendezvous is Bob or a thief of his: it looks like a loss.
     founded = ann.connection.execute("SELECT count(*) FROM sessions WHERE is_begun_here = 0")
@@ -228,7 +228,7 @@ def test_a_replay_after_the_session_was_erased_does_not_found_it_again(first: Fi
     ann, _, envelope, _, _ = first
     ann.receive([envelope])
     sessions = Sessions(
-        SessionRows(ann.connection), ExpectedTags(), entropy=SeededEntropy(5), kem=PycaKem()
+        SessionRows(ann.connection), TagIndex(), entropy=SeededEntropy(5), kem=PycaKem()
     )
     contact = ContactId(ann.contacts()[0].id)
     with transaction(ann.connection):
@@ -292,7 +292,7 @@ def test_a_damaged_message_of_a_session_changes_nothing() -> None:
     before = untouched(ann)
     for one in damaged(true, range(len(true.body))):
         ann.receive([one])
-        assert true.header.tag in ann.messenger.parts.expected
+        assert true.header.tag in ann.messenger.parts.tag_index
     assert untouched(ann) == before
     assert renewed_count(ann) == 0
     ann.receive([true])
@@ -306,7 +306,7 @@ def test_a_damaged_post_quantum_step_changes_nothing() -> None:
     bob.post()
     ann.receive(list(bob.store.envelopes.values()))
     # The first reply makes the step.
-    (reply,) = [one for one in ann.post() if one.header.tag in bob.messenger.parts.expected]
+    (reply,) = [one for one in ann.post() if one.header.tag in bob.messenger.parts.tag_index]
     assert len(reply.body) > 2_300
     before = untouched(bob)
     for one in damaged(reply, range(0, len(reply.body), 5)):
@@ -351,10 +351,10 @@ def test_junk_under_a_seen_tag_neither_uses_it_up_nor_looks_like_a_loss() -> Non
         ann.receive([sign_envelope(header, chance.randbytes(length), SEED)])
     assert untouched(ann) == before
     assert renewed_count(ann) == 0
-    assert true.header.tag in ann.messenger.parts.expected
+    assert true.header.tag in ann.messenger.parts.tag_index
     ann.receive([true])
     assert ann.texts("Bob") == ["true"]
-    assert true.header.tag not in ann.messenger.parts.expected
+    assert true.header.tag not in ann.messenger.parts.tag_index
 
 
 def test_junk_under_a_rendezvous_neither_uses_it_up_nor_looks_like_a_loss() -> None:
@@ -367,7 +367,7 @@ def test_junk_under_a_rendezvous_neither_uses_it_up_nor_looks_like_a_loss() -> N
     before = untouched(ann)
     ann.receive([sign_envelope(header, Random(4).randbytes(3_933), SEED)])
     assert untouched(ann) == before
-    assert header.tag in ann.messenger.parts.expected
+    assert header.tag in ann.messenger.parts.tag_index
 
 
 # --- Retirement -----------------------------------------------------------------------------------
@@ -414,7 +414,7 @@ def test_after_a_long_absence_all_is_opened_in_any_order_and_once(count: int) ->
     assert skipped == 0
 
 
-def test_after_300_messages_that_lapsed_the_sender_renews_and_nobody_is_deaf() -> None:
+def test_after_300_messages_that_expired_the_sender_renews_and_nobody_is_deaf() -> None:
     clock = Clock()
     ann, bob = acquainted(clock)
     for number in range(300):

@@ -66,12 +66,12 @@ def test_two_who_hold_keys_of_lost_copies_find_each_other_when_nobody_asks() -> 
         bob.send("Ann", f"day {day}")
         exchange(ann, bob)
         if f"day {day}" in heard(ann) and f"day {day}" in heard(bob):
-            # The first lapse after a week; three make a probe, and one of the first two is met.
+            # The first expire after a week; three make a probe, and one of the first two is met.
             assert day <= 14
             return
         clock.pass_by(DAY_S)
         for person in (ann, bob):
-            person.store.lapse(person.mesh_now)
+            person.store.expire(person.mesh_now)
             person.tend()
     raise AssertionError("they are deaf to each other")
 

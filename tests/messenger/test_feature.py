@@ -25,12 +25,12 @@ from mesh.wire import controls
 from tests.messenger.people import Clock, Person
 
 OF_THE_NODE = (AskStatus, AskPeers, AddPeer, RemovePeer)
-OF_NEIGHBOURS = (SetNearby, AskNearby, CompareNearby, ConfirmNearby)
+OF_PEERS = (SetNearby, AskNearby, CompareNearby, ConfirmNearby)
 
 
 def test_each_command_is_handled_by_a_feature_or_by_the_engine() -> None:
     handled = Person("Ann", Clock()).wired.commands
-    elsewhere = (CreateIdentity, *OF_THE_NODE, *OF_NEIGHBOURS)
+    elsewhere = (CreateIdentity, *OF_THE_NODE, *OF_PEERS)
     assert not any(kind in handled for kind in elsewhere)
     assert len(handled) + len(elsewhere) == len(get_args(Command))
     assert all(kind in handled or kind in elsewhere for kind in get_args(Command))

@@ -8,7 +8,7 @@ from mesh.commands import AskInvites, CreateInvite, InviteAnswer, InvitesAnswer,
 from mesh.errors import UserError
 from mesh.events import ContactAdded, InviteChanged, MessageStateChanged, NoticeRaised
 from mesh.limits import INVITE_KEPT_SECONDS, INVITE_TAGS, INVITES_MAX
-from mesh.storage.sqlcipher import transaction
+from mesh.storage.connection import transaction
 from mesh.wire.invite import LINK_PREFIX, QR_PREFIX
 from mesh.wire.parameters import MeshParameters
 from tests.messenger.people import DAY_S, Clock, Person, acquainted, exchange
@@ -119,10 +119,10 @@ def test_keys_of_a_closed_invite_are_erased_a_month_later() -> None:
     first = bob.post()
     ann.receive(first)
     exchange(ann, bob)
-    assert first[0].header.tag in ann.messenger.parts.expected
+    assert first[0].header.tag in ann.messenger.parts.tag_index
     clock.pass_by(INVITE_KEPT_SECONDS + DAY_S)
     ann.tend()
-    assert first[0].header.tag not in ann.messenger.parts.expected
+    assert first[0].header.tag not in ann.messenger.parts.tag_index
     rows = ann.connection.execute("SELECT secret, prekey FROM invites").fetchall()
     assert rows == [(None, None)]
     invites = ann.connection.execute("SELECT count(*) FROM prekeys WHERE contact IS NULL")
@@ -186,7 +186,7 @@ def test_after_a_restart_every_tag_of_an_invite_is_expected_again() -> None:
     bob.add(ann.invite().link)
     first = bob.post()
     ann.restart()
-    assert len(ann.messenger.parts.expected) == INVITE_TAGS
+    assert len(ann.messenger.parts.tag_index) == INVITE_TAGS
     ann.receive(first)
     assert len(ann.contacts()) == 1
 

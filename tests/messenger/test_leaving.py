@@ -85,7 +85,7 @@ def test_of_who_is_removed_nothing_is_left() -> None:
     bob.send("Ann", "are you there?")
     late = bob.post()
     ann.receive(late)
-    assert not any(one.header.tag in ann.messenger.parts.expected for one in late)
+    assert not any(one.header.tag in ann.messenger.parts.tag_index for one in late)
     assert ann.texts() == ["stay"]
     exchange(ann, cem)
     assert cem.texts("Ann") == ["stay"]

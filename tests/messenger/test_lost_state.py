@@ -52,7 +52,7 @@ class Pair:
     def pass_a_day(self) -> None:
         self.clock.pass_by(DAY_S)
         for person in (self.ann, self.bob):
-            person.store.lapse(person.mesh_now)
+            person.store.expire(person.mesh_now)
             person.tend()
         self.settle()
 
@@ -148,7 +148,7 @@ def test_who_lost_state_is_heard_within_days(
 
 
 @phases
-def test_a_loss_that_is_noticed_when_all_mail_has_lapsed_is_repaired_too(
+def test_a_loss_that_is_noticed_when_all_mail_has_expired_is_repaired_too(
     phase: Callable[[Pair], None],
 ) -> None:
     pair = Pair(Clock())
@@ -265,7 +265,7 @@ def test_who_was_only_away_loses_no_contact_by_probes_and_renewals() -> None:
             pair.ann.send("Bob", f"away {day} {number}")
         pair.ann.post()
         pair.clock.pass_by(DAY_S)
-        pair.ann.store.lapse(pair.ann.mesh_now)
+        pair.ann.store.expire(pair.ann.mesh_now)
         pair.ann.tend()
     ((rendezvous,),) = pair.ann.connection.execute(
         "SELECT max(rendezvous_count) FROM sessions"

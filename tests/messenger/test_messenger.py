@@ -25,8 +25,8 @@ from mesh.ids import PostingKey
 from mesh.limits import TEXT_BYTES_MAX
 from mesh.messenger.account import Environment
 from mesh.messenger.messenger import Messenger
+from mesh.storage.connection import connect, transaction
 from mesh.storage.migrations import migrate_vault
-from mesh.storage.sqlcipher import connect, transaction
 from tests.entropy import SeededEntropy
 from tests.messenger.people import WITHOUT_STAMPS, Clock, Person, acquainted, exchange
 
@@ -292,12 +292,12 @@ def test_a_sealed_message_is_posted_again_until_the_store_has_it() -> None:
     assert bob.texts("Ann") == ["kept"]
 
 
-def test_a_message_is_carried_by_as_many_neighbours_as_said_so() -> None:
+def test_a_message_is_carried_by_as_many_peers_as_said_so() -> None:
     ann, _ = acquainted(Clock())
     assert ann.send("Bob", "far away").state == "queued"
     posted = ann.post()
-    for neighbour in (b"a" * 32, b"b" * 32, b"a" * 32):
-        ann.carried_by(neighbour, posted)
+    for peer in (b"a" * 32, b"b" * 32, b"a" * 32):
+        ann.carried_by(peer, posted)
     (message,) = ann.messages("Bob")
     assert (message.state, message.carriers) == ("carried", 2)
     changes = [one for one in ann.take_events() if isinstance(one, MessageStateChanged)]
@@ -321,7 +321,7 @@ def test_a_message_expires_after_a_week() -> None:
     assert ann.messages("Bob")[0].state == "expired"
     assert not ann.messenger.parts.transit.is_on_its_way(posted[0].id)
     assert ann.messenger.summary().outbox_count == 0
-    # What a neighbour says afterwards changes nothing.
+    # What a peer says afterwards changes nothing.
     ann.carried_by(b"a" * 32, posted)
     assert ann.messages("Bob")[0].state == "expired"
     bob.receive(posted)
@@ -427,10 +427,10 @@ def test_a_restart_loses_no_place_in_the_chains_of_tags() -> None:
     posted = [one for one in ann.store.envelopes.values() if one.header.tag in dict.fromkeys(tags)]
     missing = posted[3]
     bob.receive(posted[:3] + posted[4:])
-    expected_count = len(bob.messenger.parts.expected)
+    expected_count = len(bob.messenger.parts.tag_index)
     bob.restart()
     # The second step was used up whole and the first was not: neither is expected anew.
-    assert len(bob.messenger.parts.expected) == expected_count
+    assert len(bob.messenger.parts.tag_index) == expected_count
     bob.receive([missing])
     assert bob.texts("Ann") == [str(number) for number in range(150)]
 

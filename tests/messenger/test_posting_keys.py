@@ -7,7 +7,7 @@ from mesh.errors import UserError
 from mesh.events import MessageStateChanged
 from mesh.inputs import StampMinted
 from mesh.limits import POSTING_DAYS_TOLD
-from mesh.storage.sqlcipher import transaction
+from mesh.storage.connection import transaction
 from mesh.wire.envelope import SECONDS_PER_DAY
 from mesh.wire.parameters import MeshParameters
 from tests.messenger.people import DAY_S, START_S, WITH_STAMPS, Clock, Person, exchange

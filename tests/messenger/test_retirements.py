@@ -6,8 +6,8 @@ from mesh.commands import AskMessages, BlockContact, MessageAnswer, SetReadRecei
 from mesh.errors import UserError
 from mesh.ids import EnvelopeId, UnixSeconds
 from mesh.limits import RECEIPTS_PER_CONTROL_MAX, RETIRE_DELAY_MS, RETIREMENTS_GATHERED_MS
-from mesh.storage.sqlcipher import transaction
-from mesh.storage.vault_rows import OutboxRow
+from mesh.storage.connection import transaction
+from mesh.storage.vault.rows import OutboxRow
 from mesh.wire.controls import READ
 from mesh.wire.envelope import Envelope
 from mesh.wire.retirement import Retirement, is_token_of

@@ -14,7 +14,7 @@ from mesh.crypto.kem import PycaKem
 from mesh.ids import EnvelopeId, UnixSeconds
 from mesh.inputs import Connection
 from mesh.ratchet.double_ratchet import Ratchet
-from mesh.storage.sqlcipher import SqlcipherConnection, _set_up, checkpoint, transaction
+from mesh.storage.connection import SqlcipherConnection, _set_up, checkpoint, transaction
 from tests.entropy import SeededEntropy
 from tests.messenger.people import Clock, Person, acquainted, exchange
 

@@ -129,11 +129,11 @@ def test_an_old_generation_ends_where_its_sender_said() -> None:
         last = bob.send("Ann", str(number)).text
     *some, late, end = bob.post()
     ann.receive([*some, end])
-    assert late.header.tag in ann.messenger.parts.expected
+    assert late.header.tag in ann.messenger.parts.tag_index
     clock.pass_by(DAY_S)
     ping_pong(ann, bob, 2)
     # Of the old generation only the message on its way is expected, not a whole window.
-    assert late.header.tag in ann.messenger.parts.expected
+    assert late.header.tag in ann.messenger.parts.tag_index
     assert len(ann.messenger.ours().tags) < 4_096 + 3 * TAG_WINDOW
     ends = ann.connection.execute("SELECT ends FROM generations WHERE ends IS NOT NULL")
     assert len(ends.fetchall()) == 1

@@ -12,7 +12,7 @@ def with_a_gap(clock: Clock) -> tuple[Person, Envelope, Envelope]:
         bob.send("Ann", str(number))
     missing, *arrived, later = bob.post()
     ann.receive(arrived)
-    assert missing.header.tag in ann.messenger.parts.expected
+    assert missing.header.tag in ann.messenger.parts.tag_index
     return ann, missing, later
 
 
@@ -31,12 +31,12 @@ def test_a_tag_key_is_erased_31_days_after_a_later_one_was_used() -> None:
     first_key = incoming_key(ann)
     clock.pass_by(TAG_KEY_KEPT_SECONDS - 1)
     ann.tend()
-    assert missing.header.tag in ann.messenger.parts.expected
+    assert missing.header.tag in ann.messenger.parts.tag_index
     assert incoming_key(ann) == first_key
     clock.pass_by(1)
     ann.tend()
-    assert missing.header.tag not in ann.messenger.parts.expected
-    assert later.header.tag in ann.messenger.parts.expected
+    assert missing.header.tag not in ann.messenger.parts.tag_index
+    assert later.header.tag in ann.messenger.parts.tag_index
     assert incoming_key(ann) != first_key
 
 
@@ -47,8 +47,8 @@ def test_neither_the_wait_nor_the_erasure_is_undone_by_a_restart() -> None:
     clock.pass_by(TAG_KEY_KEPT_SECONDS)
     ann.tend()
     ann.restart()
-    assert missing.header.tag not in ann.messenger.parts.expected
-    assert later.header.tag in ann.messenger.parts.expected
+    assert missing.header.tag not in ann.messenger.parts.tag_index
+    assert later.header.tag in ann.messenger.parts.tag_index
     ann.receive([later])
     assert ann.texts("Bob")[-1] == str(TAG_CHAIN_STEP + 9)
 
@@ -72,7 +72,7 @@ def test_while_the_clock_is_unsteady_nothing_is_erased() -> None:
     ann.is_clock_steady = False
     clock.pass_by(50 * 365 * DAY_S)
     ann.tend()
-    assert missing.header.tag in ann.messenger.parts.expected
+    assert missing.header.tag in ann.messenger.parts.tag_index
     assert ann.connection.execute("SELECT count(*) FROM prekeys").fetchall() == keys
     secrets = ann.connection.execute(
         "SELECT count(*) FROM invites WHERE secret IS NOT NULL AND id = ?", (invite.id,)

@@ -22,15 +22,15 @@ from hypothesis.stateful import (
 from mesh.crypto.kem import PycaKem
 from mesh.ids import Instant, Monotonic, Tag, UnixSeconds, VerifyKey
 from mesh.limits import RENDEZVOUS_TAGS, TAG_KEY_KEPT_SECONDS, TAG_WINDOW
-from mesh.messenger.expected import ExpectedTags, OfSession
 from mesh.messenger.session import Session
 from mesh.messenger.sessions import Sessions
+from mesh.messenger.tag_index import OfSession, TagIndex
 from mesh.ratchet.double_ratchet import Awaiting, Ratchet
 from mesh.ratchet.first_contact import Roots
+from mesh.storage.connection import connect
 from mesh.storage.migrations import migrate_vault
-from mesh.storage.sqlcipher import connect
-from mesh.storage.vault import Vault
-from mesh.storage.vault_rows import NEW_CONTACT, ContactRow
+from mesh.storage.vault.rows import NEW_CONTACT, ContactRow
+from mesh.storage.vault.vault import Vault
 from mesh.wire.ratchet_header import RatchetHeader
 from tests.entropy import SeededEntropy
 from tests.ratchet.side import opened, sealed
@@ -63,7 +63,7 @@ class Side:
     vault: Vault
     entropy: SeededEntropy
     sessions: Sessions = field(init=False)
-    expected: ExpectedTags = field(init=False)
+    expected: TagIndex = field(init=False)
     store: dict[Tag, Mail] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -77,7 +77,7 @@ class Side:
 
     def restart(self) -> None:
         """Read everything from the rows."""
-        self.expected = ExpectedTags()
+        self.expected = TagIndex()
         self.sessions = Sessions(self.vault.sessions, self.expected, entropy=self.entropy, kem=KEM)
 
     def look(self, tag: Tag, now: UnixSeconds) -> None:

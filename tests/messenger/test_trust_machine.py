@@ -142,7 +142,7 @@ class Trust(RuleBasedStateMachine):
         self.crew.clock.pass_by(days * DAY_S)
         for person in self.crew.people:
             person.tend()
-        # Nobody is handed what has lapsed.
+        # Nobody is handed what has expired.
         self.crew.post()
         self.crew.bag = [
             one for one in self.crew.bag if one[1].header.lapses > self.crew.clock.mesh_now

@@ -11,7 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from mesh.commands import MessageAnswer, WithdrawMessage
 from mesh.errors import UserError
-from mesh.storage.sqlcipher import transaction
+from mesh.storage.connection import transaction
 from mesh.wire.envelope import Envelope
 from mesh.wire.retirement import Retirement
 from tests.messenger.people import DAY_S, Clock, Person

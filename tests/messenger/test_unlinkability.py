@@ -149,7 +149,7 @@ def test_a_field_looks_like_chance(name: str, envelopes: list[Envelope]) -> None
 
 
 @pytest.mark.parametrize("name", ["tag", "read hash", "nonce"])
-def test_neighbours_of_one_author_differ_by_chance(
+def test_peers_of_one_author_differ_by_chance(
     name: str, written: dict[tuple[str, str], list[Envelope]]
 ) -> None:
     differences = [

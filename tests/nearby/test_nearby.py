@@ -101,7 +101,7 @@ def test_one_link_is_asked_once_a_minute_and_answered_four_times() -> None:
     assert len(cards(table, "Bob")) == 2
 
 
-def test_a_neighbour_that_asks_without_end_is_answered_four_times_and_then_slowly() -> None:
+def test_a_peer_that_asks_without_end_is_answered_four_times_and_then_slowly() -> None:
     table = Table("Ann")
     (ann,) = table.seats
     table.switch_on()

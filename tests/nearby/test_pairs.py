@@ -130,7 +130,7 @@ def test_after_anything_two_people_can_become_contacts(played: list[tuple[int, s
     assert len(table.seats[0].contacts) + len(table.seats[1].contacts) == before + 1
 
 
-# --- Hostile neighbours -----------------------------------------------------------------------
+# --- Hostile peers -----------------------------------------------------------------------
 
 MALLORY = HourKey.draw(SeededEntropy(666))
 steps = st.one_of(

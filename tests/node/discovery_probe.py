@@ -11,8 +11,8 @@ import msgspec
 import trio
 
 from mesh.effects import Announce
-from mesh.node.discovery import Discovery, DiscoverySettings
-from mesh.node.inbox import Inbox
+from mesh.node.discovery.discovery import Discovery, DiscoverySettings
+from mesh.node.input_queue import InputQueue
 from mesh.node.logs import start_logging
 
 
@@ -25,15 +25,15 @@ def tell(kind: str, **fields: object) -> None:
 
 async def main(port: int) -> None:
     """Follow orders until `stop`, or until the end of the input."""
-    inbox = Inbox()
+    input_queue = InputQueue()
     discovery = Discovery(
-        inbox, port, lambda sentence: tell("Notice", sentence=sentence), DiscoverySettings()
+        input_queue, port, lambda sentence: tell("Notice", sentence=sentence), DiscoverySettings()
     )
 
     async def report() -> None:
         while True:
-            await inbox.wait()
-            for happened in inbox.take():
+            await input_queue.wait()
+            for happened in input_queue.take():
                 tell(type(happened).__name__, **msgspec.to_builtins(happened))
 
     async with trio.open_nursery() as nursery:

@@ -18,7 +18,7 @@ from mesh.node.folders import profile_folders
 from mesh.node.key_files import PassphraseCost
 from mesh.node.profile import Profile
 from mesh.node.wiping import wipe_at_once
-import mesh.storage.sqlcipher
+import mesh.storage.connection
 
 def work(home, what, left):
     folders = profile_folders("anna", {"MESH_HOME": home})

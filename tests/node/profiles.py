@@ -8,8 +8,8 @@ from mesh.inputs import Connection
 from mesh.node.folders import ProfileFolders
 from mesh.node.key_files import PassphraseCost
 from mesh.node.profile import Profile
-from mesh.storage.sqlcipher import transaction
-from mesh.storage.store import Store
+from mesh.storage.connection import transaction
+from mesh.storage.store.store import Store
 
 CHEAP = PassphraseCost(memory_bytes=8 * 1024, passes=1)
 

@@ -23,7 +23,7 @@ from mesh.limits import (
     STREAM_READ_BYTES,
 )
 from mesh.node.driver import Driver, Outward
-from mesh.node.inbox import Inbox
+from mesh.node.input_queue import InputQueue
 from tests.node.doors import Echo
 
 
@@ -38,9 +38,9 @@ def nothing(effect: Outward) -> None:
     raise AssertionError(effect)
 
 
-def driver_of(door: Echo) -> Driver:
+def driver_of(engine: Echo) -> Driver:
     """Return a driver with an inbox of its own."""
-    return Driver(door, Inbox(), trio_now, nothing)
+    return Driver(engine, InputQueue(), trio_now, nothing)
 
 
 async def test_the_first_batch_is_empty_and_comes_at_once(nursery: trio.Nursery) -> None:
@@ -72,11 +72,11 @@ class SlowDisk(Echo):
         return super().handle(batch, now)
 
 
-async def test_while_the_disk_is_slow_a_neighbour_is_read_no_further_than_its_bound(
+async def test_while_the_disk_is_slow_a_peer_is_read_no_further_than_its_bound(
     nursery: trio.Nursery,
 ) -> None:
-    disk, inbox = SlowDisk(), Inbox()
-    driver = Driver(disk, inbox, trio_now, carry_out=lambda effect: None)
+    disk, input_queue = SlowDisk(), InputQueue()
+    driver = Driver(disk, input_queue, trio_now, perform=lambda effect: None)
     nursery.start_soon(driver.run)
     read_bytes = 0
 
@@ -84,7 +84,7 @@ async def test_while_the_disk_is_slow_a_neighbour_is_read_no_further_than_its_bo
         nonlocal read_bytes
         for _ in range(64):
             read_bytes += STREAM_READ_BYTES
-            await inbox.put_bytes(LinkId(1), bytes(STREAM_READ_BYTES))
+            await input_queue.put_bytes(LinkId(1), bytes(STREAM_READ_BYTES))
 
     nursery.start_soon(read)
     await wait_all_tasks_blocked(0.05)
@@ -116,29 +116,29 @@ class Whereabouts(Echo):
 async def test_short_batches_run_on_the_event_loop_as_long_as_they_are_quick(
     mock_clock: MockClock,
 ) -> None:
-    door, inbox = Whereabouts(mock_clock), Inbox()
-    driver = Driver(door, inbox, trio_now, carry_out=lambda effect: None)
+    engine, input_queue = Whereabouts(mock_clock), InputQueue()
+    driver = Driver(engine, input_queue, trio_now, perform=lambda effect: None)
     some = BytesSent(LinkId(1), 1)
 
     async def handled(count: int = 1) -> bool:
         for _ in range(count - 1):
-            inbox.put(some)
+            input_queue.put(some)
         await driver.tell(some)
-        return door.was_here[-1]
+        return engine.was_here[-1]
 
     async with trio.open_nursery() as nursery:
         nursery.start_soon(driver.run)
-        while len(door.was_here) < QUICK_BATCHES_MIN:
+        while len(engine.was_here) < QUICK_BATCHES_MIN:
             await driver.tell(NetworkChanged())
-        assert not any(door.was_here)
+        assert not any(engine.was_here)
         assert await handled()
         assert await handled(INPUTS_HERE_MAX)
         assert not await handled(INPUTS_HERE_MAX + 1)
         await driver.ask(AskStatus())
-        assert not door.was_here[-1]
-        door.takes_ms = QUICK_BATCH_MS_MAX + 1
+        assert not engine.was_here[-1]
+        engine.takes_ms = QUICK_BATCH_MS_MAX + 1
         assert await handled()
-        door.takes_ms = 0
+        engine.takes_ms = 0
         assert [await handled() for _ in range(QUICK_BATCHES_MIN)] == [False] * QUICK_BATCHES_MIN
         assert await handled()
         nursery.cancel_scope.cancel()

@@ -9,7 +9,7 @@ from mesh.limits import PASSPHRASE_MEMORY_BYTES, PASSPHRASE_PASSES
 from mesh.node.folders import ProfileFolders
 from mesh.node.key_files import WrappedKey
 from mesh.node.profile import PLAIN_MAGIC, USUAL_COST, Profile, close_vault
-from mesh.storage.sqlcipher import checkpoint, transaction
+from mesh.storage.connection import checkpoint, transaction
 from tests.node.profiles import CHEAP, created, is_marked, is_noted, mark, needs_rights, note
 
 

@@ -8,7 +8,7 @@ from itertools import count
 from mesh.crypto.entropy import uniform_below
 from mesh.ids import Address, DialId, Instant, LinkId, LinkKey, Monotonic
 from mesh.inputs import OwnAddress
-from mesh.peering.dialing import Dialing
+from mesh.peering.dialer import Dialer
 from tests.entropy import SeededEntropy
 
 DIAL_MS = 5
@@ -19,7 +19,7 @@ class Member:
     """One machine, and at the other end of each of its links who is there, under which id."""
 
     number: int
-    dialing: Dialing
+    dialer: Dialer
     address: Address
     links: dict[LinkId, tuple[int, LinkId]] = field(default_factory=dict)
     is_up: bool = True
@@ -50,12 +50,12 @@ class Crowd:
     def join(self, others: list[int]) -> int:
         """A newcomer and these others hear each other's announcements."""
         number = len(self.members) + 1
-        dialing = Dialing(SeededEntropy(self._seed * 10_000 + number))
+        dialer = Dialer(SeededEntropy(self._seed * 10_000 + number))
         address = Address(f"10.0.{number // 250}.{number % 250 + 1}", 41730)
-        member = Member(number, dialing, address)
+        member = Member(number, dialer, address)
         self.members[number] = member
-        dialing.rename(member.instance, self._now)
-        dialing.networks_seen([OwnAddress("eth0", 2, address.host, 16)])
+        dialer.rename(member.instance, self._now)
+        dialer.networks_seen([OwnAddress("eth0", 2, address.host, 16)])
         self.introduce([number], others)
         return number
 
@@ -64,8 +64,8 @@ class Crowd:
         for one in left:
             for other in right:
                 near, far = self.members[one], self.members[other]
-                near.dialing.peer_seen(far.instance, [far.address], self._now)
-                far.dialing.peer_seen(near.instance, [near.address], self._now)
+                near.dialer.peer_seen(far.instance, [far.address], self._now)
+                far.dialer.peer_seen(near.instance, [near.address], self._now)
 
     def crash(self, number: int) -> None:
         """A member is gone, and those at the other ends of its links know it."""
@@ -74,11 +74,11 @@ class Crowd:
         for link in list(member.links):
             self._end(member, link, is_turned_away=False)
         for other in self.members.values():
-            other.dialing.targets.peer_gone(member.instance)
+            other.dialer.targets.peer_gone(member.instance)
 
     def make_greedy(self, number: int) -> None:
         """From now on a member is hostile."""
-        self.members[number].dialing = Greedy(SeededEntropy(number))
+        self.members[number].dialer = Greedy(SeededEntropy(number))
 
     def call_all(self, caller: int, others: list[int]) -> None:
         """A member calls all of these to whom it has no link."""
@@ -95,7 +95,7 @@ class Crowd:
             due = [
                 (deadline // 1_000 + 1, member.number)
                 for member in self.members.values()
-                if member.is_up and (deadline := member.dialing.deadline()) is not None
+                if member.is_up and (deadline := member.dialer.deadline()) is not None
             ]
             next_ms, number = min(due, default=(end_ms + 1, 0))
             if self._arriving and self._arriving[0][0] <= next_ms:
@@ -107,7 +107,7 @@ class Crowd:
                 self._dialled(self.members[caller], dial, address)
             elif next_ms <= end_ms:
                 self.now_ms = max(self.now_ms, next_ms)
-                for wanted in self.members[number].dialing.deadline_passed(self._now):
+                for wanted in self.members[number].dialer.deadline_passed(self._now):
                     arrives_ms = self.now_ms + DIAL_MS + uniform_below(self._entropy, DIAL_MS)
                     call = (arrives_ms, next(self._ids), number, wanted.dial, wanted.address)
                     heapq.heappush(self._arriving, call)
@@ -138,32 +138,32 @@ class Crowd:
         """What two nodes make of a finished handshake."""
         called = next(one for one in self.members.values() if one.address == address)
         if not called.is_up or not caller.is_up:
-            caller.dialing.dial_failed(dial, self._now)
+            caller.dialer.dial_failed(dial, self._now)
             return
         if any(other == called.number for other, _ in caller.links.values()):
-            caller.dialing.duplicate_found(dial, called.key)
+            caller.dialer.duplicate_found(dial, called.key)
             return
         here, there = LinkId(next(self._ids)), LinkId(next(self._ids))
-        if not caller.dialing.is_welcome(called.address, dial):
-            caller.dialing.dial_failed(dial, self._now)
+        if not caller.dialer.is_welcome(called.address, dial):
+            caller.dialer.dial_failed(dial, self._now)
             return
-        is_welcome = called.dialing.is_welcome(caller.address, None)
+        is_welcome = called.dialer.is_welcome(caller.address, None)
         self._up(caller, here, dial, called)
         if not is_welcome:
-            caller.dialing.links.turned_away(here)
-            caller.dialing.link_down(here, self._now)
+            caller.dialer.links.turned_away(here)
+            caller.dialer.link_down(here, self._now)
             return
         self.links_count += 1
         self._up(called, there, None, caller)
         caller.links[here] = (called.number, there)
         called.links[there] = (caller.number, here)
         for member in (called, caller):
-            surplus = member.dialing.find_surplus()
+            surplus = member.dialer.find_surplus()
             if surplus is not None:
                 self._end(member, surplus, is_turned_away=True)
 
     def _up(self, member: Member, link: LinkId, dial: DialId | None, other: Member) -> None:
-        member.dialing.link_up(
+        member.dialer.link_up(
             link,
             dial,
             remote_key=other.key,
@@ -177,12 +177,12 @@ class Crowd:
         other = self.members[other_number]
         del other.links[other_link]
         if is_turned_away:
-            other.dialing.links.turned_away(other_link)
-        member.dialing.link_down(link, self._now)
-        other.dialing.link_down(other_link, self._now)
+            other.dialer.links.turned_away(other_link)
+        member.dialer.link_down(link, self._now)
+        other.dialer.link_down(other_link, self._now)
 
 
-class Greedy(Dialing):
+class Greedy(Dialer):
     """A hostile member: it lets everybody in, gives up no link, and calls as it is told."""
 
     def is_welcome(self, address: Address, dial: DialId | None) -> bool:

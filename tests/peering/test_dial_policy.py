@@ -13,39 +13,39 @@ from tests.peering.dialers import address, at, link_up, make
 
 
 def test_what_a_person_typed_is_dialled_before_a_flood_of_announcements() -> None:
-    dialing = make()
+    dialer = make()
     for number in range(CANDIDATES_MAX):
-        dialing.peer_seen(f"{number:016x}", [address(number % 250)], at(0))
-    dialing.targets.configure(address(251), at(0))
-    assert address(251) in [dial.address for dial in dialing.deadline_passed(at(10_000))]
+        dialer.peer_seen(f"{number:016x}", [address(number % 250)], at(0))
+    dialer.targets.configure(address(251), at(0))
+    assert address(251) in [dial.address for dial in dialer.deadline_passed(at(10_000))]
 
 
 def test_among_many_a_node_dials_a_few_but_never_misses_another_network() -> None:
-    dialing = make()
+    dialer = make()
     for number in range(1, 60):
-        dialing.peer_seen(f"{number:016x}", [address(number)], at(0))
+        dialer.peer_seen(f"{number:016x}", [address(number)], at(0))
     for _ in range(40):
-        for dial in dialing.deadline_passed(at(10_000)):
+        for dial in dialer.deadline_passed(at(10_000)):
             number = int(dial.address.host.rpartition(".")[2])
-            link_up(dialing, number, dial.dial, at(10_000))
-            surplus = dialing.find_surplus()
+            link_up(dialer, number, dial.dial, at(10_000))
+            surplus = dialer.find_surplus()
             if surplus is not None:
-                dialing.link_down(surplus, at(10_000))
-    assert LINKS_DIALLED_TARGET <= len(dialing.links.working_addresses()) <= DIALS_CONCURRENT_MAX
-    dialing.peer_seen("ff" * 8, [address(1, network=1)], at(10_001))
-    assert [d.address for d in dialing.deadline_passed(at(20_000))] == [address(1, network=1)]
+                dialer.link_down(surplus, at(10_000))
+    assert LINKS_DIALLED_TARGET <= len(dialer.links.working_addresses()) <= DIALS_CONCURRENT_MAX
+    dialer.peer_seen("ff" * 8, [address(1, network=1)], at(10_001))
+    assert [d.address for d in dialer.deadline_passed(at(20_000))] == [address(1, network=1)]
 
 
-def test_what_neighbours_told_of_is_dialled_only_while_links_are_few() -> None:
-    dialing = make()
+def test_what_peers_told_of_is_dialled_only_while_links_are_few() -> None:
+    dialer = make()
     for number in range(1, LINKS_ACTIVE_MIN):
-        link_up(dialing, number, None, at(0))
+        link_up(dialer, number, None, at(0))
     far = [Address("93.184.216.34", 41_730), Address("8.8.8.8", 41_730)]
-    dialing.targets.offer(far, at(1))
-    dials = dialing.deadline_passed(at(1))
+    dialer.targets.offer(far, at(1))
+    dials = dialer.deadline_passed(at(1))
     assert {dial.address for dial in dials} == set(far)
     for number, dial in enumerate(dials, 50):
-        dialing.link_up(
+        dialer.link_up(
             LinkId(number),
             dial.dial,
             remote_key=LinkKey(bytes([number]) * 32),
@@ -53,9 +53,9 @@ def test_what_neighbours_told_of_is_dialled_only_while_links_are_few() -> None:
             address=dial.address,
             now=at(2),
         )
-    assert not dialing.is_short
-    dialing.targets.offer([Address("1.1.1.1", 41_730)], at(3))
-    assert dialing.deadline_passed(at(10_000)) == []
+    assert not dialer.is_short
+    dialer.targets.offer([Address("1.1.1.1", 41_730)], at(3))
+    assert dialer.deadline_passed(at(10_000)) == []
 
 
 OWN = [
@@ -79,19 +79,19 @@ def places(number: int) -> list[Address]:
 
 def test_one_cable_with_three_kinds_of_addresses_is_one_network() -> None:
     """And the network of containers, where everybody is at the same address, is given up soon."""
-    dialing = make()
-    dialing.networks_seen(OWN)
+    dialer = make()
+    dialer.networks_seen(OWN)
     for number in range(10, 40):
-        dialing.peer_seen(f"{number:016x}", places(number), at(0))
+        dialer.peer_seen(f"{number:016x}", places(number), at(0))
     tries: list[Address] = []
     for now_ms in range(1_000, 120_000, 500):
-        for dial in dialing.deadline_passed(at(now_ms)):
+        for dial in dialer.deadline_passed(at(now_ms)):
             tries.append(dial.address)
             number = int(dial.address.host.replace(":", ".").rpartition(".")[2], 16)
             if dial.address.host == "172.17.0.1":
-                dialing.self_found(dial.dial, at(now_ms))
+                dialer.self_found(dial.dial, at(now_ms))
                 continue
-            dialing.link_up(
+            dialer.link_up(
                 LinkId(len(tries)),
                 dial.dial,
                 remote_key=LinkKey(bytes([number]) * 32),
@@ -99,29 +99,29 @@ def test_one_cable_with_three_kinds_of_addresses_is_one_network() -> None:
                 address=dial.address,
                 now=at(now_ms),
             )
-            surplus = dialing.find_surplus()
+            surplus = dialer.find_surplus()
             if surplus is not None:
-                dialing.link_down(surplus, at(now_ms))
-    assert len(dialing.links.working_addresses()) == LINKS_ACTIVE_MIN
+                dialer.link_down(surplus, at(now_ms))
+    assert len(dialer.links.working_addresses()) == LINKS_ACTIVE_MIN
     assert tries.count(Address("172.17.0.1", 41730)) <= 30
     assert len(tries) <= 30 + LINKS_ACTIVE_MIN
     # Who was dialled at the address of our own containers is not lost for that.
-    assert len(dialing.targets.unlinked()) == 30 - LINKS_ACTIVE_MIN
+    assert len(dialer.targets.unlinked()) == 30 - LINKS_ACTIVE_MIN
 
 
 def test_a_target_on_two_networks_is_dialled_where_links_are_few() -> None:
-    dialing = make()
+    dialer = make()
     own = [OwnAddress("eth0", 2, "10.0.0.9", 24), OwnAddress("wlan0", 3, "10.0.1.9", 24)]
-    dialing.networks_seen(own)
+    dialer.networks_seen(own)
     for number in range(1, 4):
-        link_up(dialing, number, None, at(0))
-    dialing.peer_seen(f"{7:016x}", [address(7), address(7, network=1)], at(0))
-    assert [dial.address for dial in dialing.deadline_passed(at(1_000))] == [address(7, network=1)]
+        link_up(dialer, number, None, at(0))
+    dialer.peer_seen(f"{7:016x}", [address(7), address(7, network=1)], at(0))
+    assert [dial.address for dial in dialer.deadline_passed(at(1_000))] == [address(7, network=1)]
 
 
-def test_dials_in_the_blind_leave_room_for_neighbours_who_are_there() -> None:
-    dialing = make()
-    dialing.targets.remember([address(number) for number in range(100, 116)], at(0))
-    assert len(dialing.deadline_passed(at(0))) == DIALS_BLIND_MAX
-    dialing.peer_seen(f"{7:016x}", [address(7)], at(1))
-    assert [dial.address for dial in dialing.deadline_passed(at(2_000))] == [address(7)]
+def test_dials_in_the_blind_leave_room_for_peers_who_are_there() -> None:
+    dialer = make()
+    dialer.targets.remember([address(number) for number in range(100, 116)], at(0))
+    assert len(dialer.deadline_passed(at(0))) == DIALS_BLIND_MAX
+    dialer.peer_seen(f"{7:016x}", [address(7)], at(1))
+    assert [dial.address for dial in dialer.deadline_passed(at(2_000))] == [address(7)]

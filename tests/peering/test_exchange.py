@@ -115,12 +115,12 @@ def test_private_addresses_never_leave_their_segment(asker: Address) -> None:
 
 @pytest.mark.parametrize("asker", [REMOTE, ASKER, Address("fe80::9", 50_000, 4)])
 def test_link_local_addresses_are_told_on_their_own_cable_only(asker: Address) -> None:
-    neighbour = Address("fe80::1", PORT, 3)
+    peer = Address("fe80::1", PORT, 3)
     exchange = make(asker)
-    exchange.proven(neighbour, [NEAR, FAR], at(0))
+    exchange.proven(peer, [NEAR, FAR], at(0))
     assert told(exchange, at(1)) == []
     same_cable = make(Address("fe80::9", 50_000, 3))
-    same_cable.proven(neighbour, [NEAR], at(0))
+    same_cable.proven(peer, [NEAR], at(0))
     assert told(same_cable, at(1)) == [bytes.fromhex("fe80" + "00" * 13 + "01")]
 
 
@@ -169,7 +169,7 @@ def test_a_link_is_answered_once_a_minute_and_with_as_many_as_it_asks_for() -> N
     assert len(told(exchange, at(PEX_INTERVAL_MS))) == PEX_RECORDS_MAX
 
 
-def test_a_neighbour_is_believed_about_the_internet_and_about_his_own_segment() -> None:
+def test_a_peer_is_believed_about_the_internet_and_about_his_own_segment() -> None:
     exchange = make()
     near = Address("192.168.7.21", PORT)
     others = [

@@ -11,15 +11,15 @@ from mesh.limits import (
     LINKS_KEPT_DIALLED,
     LINKS_ROOM_MAX,
 )
-from mesh.peering.dialing import Dialing
+from mesh.peering.dialer import Dialer
 from tests.peering.dialers import address, at, full, make
 
 
-def call(dialing: Dialing, number: int, host: Address) -> LinkId | None:
+def call(dialer: Dialer, number: int, host: Address) -> LinkId | None:
     """Somebody calls; whose link yields to him. He is not let in if it is his own."""
-    if not dialing.is_welcome(host, None):
+    if not dialer.is_welcome(host, None):
         return LinkId(number)
-    dialing.link_up(
+    dialer.link_up(
         LinkId(number),
         None,
         remote_key=LinkKey(number.to_bytes(32)),
@@ -27,9 +27,9 @@ def call(dialing: Dialing, number: int, host: Address) -> LinkId | None:
         address=host,
         now=at(20_000 + number),
     )
-    surplus = dialing.find_surplus()
+    surplus = dialer.find_surplus()
     if surplus is not None:
-        dialing.link_down(surplus, at(20_000 + number))
+        dialer.link_down(surplus, at(20_000 + number))
     return surplus
 
 
@@ -37,21 +37,21 @@ def test_who_comes_late_finds_room_in_the_place_of_another() -> None:
     """Not at each node, but at most."""
     welcome = sum(full().is_welcome(address(number), None) for number in range(70, 100))
     assert welcome >= 15
-    dialing = full()
-    caller = next(n for n in range(70, 100) if dialing.is_welcome(address(n), None))
-    yielded = call(dialing, 300, address(caller))
+    dialer = full()
+    caller = next(n for n in range(70, 100) if dialer.is_welcome(address(n), None))
+    yielded = call(dialer, 300, address(caller))
     assert yielded is not None
     assert yielded != LinkId(300)
 
 
 def let_in(in_sight: int, hosts_count: int) -> int:
     """How many callers from so many hosts a node lets in before any link yields."""
-    dialing = make()
+    dialer = make()
     for number in range(1, in_sight + 1):
-        dialing.peer_seen(f"{number:016x}", [address(number)], at(0))
+        dialer.peer_seen(f"{number:016x}", [address(number)], at(0))
     for count in range(100):
         host = Address(f"10.0.1.{1 + count % hosts_count}", 1_000 + count)
-        if call(dialing, 200 + count, host) is not None:
+        if call(dialer, 200 + count, host) is not None:
             return count
     raise AssertionError("no link ever yields")
 
@@ -67,25 +67,25 @@ def test_one_host_takes_no_places_beyond_the_usual_ones() -> None:
 
 
 def test_a_network_with_few_links_always_has_room() -> None:
-    dialing = full()
-    assert call(dialing, 300, address(1, network=1)) is not None
-    assert dialing.is_welcome(address(2, network=1), None)
+    dialer = full()
+    assert call(dialer, 300, address(1, network=1)) is not None
+    assert dialer.is_welcome(address(2, network=1), None)
 
 
 @pytest.mark.parametrize("hosts_count", [1, 200])
 def test_callers_without_end_get_their_share_of_links_and_never_the_oldest(
     hosts_count: int,
 ) -> None:
-    dialing = full()
-    kept = dialing.links.working_addresses()[:LINKS_KEPT_DIALLED]
+    dialer = full()
+    kept = dialer.links.working_addresses()[:LINKS_KEPT_DIALLED]
     replaced: list[LinkId] = []
     for number in range(200, 1_200):
         host = Address(f"10.0.0.{50 + number % hosts_count}", number)
-        yielded = call(dialing, number, host)
+        yielded = call(dialer, number, host)
         assert yielded is not None
         if yielded != LinkId(number):
             replaced.append(yielded)
-    assert dialing.links.working_addresses()[:LINKS_KEPT_DIALLED] == kept
+    assert dialer.links.working_addresses()[:LINKS_KEPT_DIALLED] == kept
     first_callers = [LinkId(100 + place) for place in range(LINKS_KEPT_CALLED)]
     assert not any(link in replaced for link in first_callers)
     # Each taking of a place needs a better rank, so they soon come to an end.
@@ -93,23 +93,23 @@ def test_callers_without_end_get_their_share_of_links_and_never_the_oldest(
 
 
 def test_a_contacts_link_yields_last_and_counts_like_any_other() -> None:
-    dialing = full()
+    dialer = full()
     theirs = {LinkId(number): ContactId(number) for number in (102, 103, 104)}
-    dialing.links.recognised(theirs)
-    yielded = [call(dialing, number, address(number - 150)) for number in range(200, 230)]
+    dialer.links.recognised(theirs)
+    yielded = [call(dialer, number, address(number - 150)) for number in range(200, 230)]
     replaced = [link for link in yielded if link is not None and link < LinkId(200)]
     others = [link for link in replaced if link not in theirs]
     assert replaced[: len(others)] == others
     # And they do yield, where nobody else can.
-    assert len(dialing.links.working_addresses()) <= 3
-    dialing.links.recognised({})
+    assert len(dialer.links.working_addresses()) <= 3
+    dialer.links.recognised({})
 
 
 def test_many_links_of_one_host_yield_before_those_of_others() -> None:
-    dialing = make()
+    dialer = make()
     for number in range(1, LINKS_ACTIVE_MAX + 1):
         host = 1 if number > 4 else number + 10
-        dialing.link_up(
+        dialer.link_up(
             LinkId(number),
             None,
             remote_key=LinkKey(bytes([number]) * 32),
@@ -119,6 +119,6 @@ def test_many_links_of_one_host_yield_before_those_of_others() -> None:
         )
     # Whatever the rank of who calls.
     for number in (50, 51, 52):
-        surplus = call(dialing, number, address(number))
+        surplus = call(dialer, number, address(number))
         assert surplus is not None
         assert LinkId(4) < surplus < LinkId(50)

@@ -2,33 +2,33 @@
 
 from mesh.ids import LinkId, LinkKey
 from mesh.limits import CANDIDATES_MAX
-from mesh.peering.dialing import Dialing
+from mesh.peering.dialer import Dialer
 from tests.peering.dialers import address, at, make
 
 
-def dials_of_a_minute(dialing: Dialing, now_ms: int) -> int:
+def dials_of_a_minute(dialer: Dialer, now_ms: int) -> int:
     """How often anybody is dialled within a minute of which each dial fails at once."""
     count = 0
     for step_ms in range(0, 60_000, 10):
-        for dial in dialing.deadline_passed(at(now_ms + step_ms)):
+        for dial in dialer.deadline_passed(at(now_ms + step_ms)):
             count += 1
-            dialing.dial_failed(dial.dial, at(now_ms + step_ms))
+            dialer.dial_failed(dial.dial, at(now_ms + step_ms))
     return count
 
 
 def test_who_crashed_again_and_again_is_dialled_no_more_often_than_who_crashed_once() -> None:
     """Each life has a name of its own, and none says goodbye."""
-    dialing = make()
+    dialer = make()
     for life in range(20):
-        dialing.peer_seen(f"{life:016x}", [address(7)], at(life))
-    assert 3 < dials_of_a_minute(dialing, 1_000) < 10
+        dialer.peer_seen(f"{life:016x}", [address(7)], at(life))
+    assert 3 < dials_of_a_minute(dialer, 1_000) < 10
 
 
 def test_former_lives_are_forgotten_when_the_links_to_them_are_known_to_be_dead() -> None:
-    dialing = make()
+    dialer = make()
     for life in range(20):
-        dialing.peer_seen(f"{life:016x}", [address(7)], at(0))
-        dialing.link_up(
+        dialer.peer_seen(f"{life:016x}", [address(7)], at(0))
+        dialer.link_up(
             LinkId(life),
             None,
             remote_key=LinkKey(bytes([life]) * 32),
@@ -37,52 +37,52 @@ def test_former_lives_are_forgotten_when_the_links_to_them_are_known_to_be_dead(
             now=at(0),
         )
     for life in range(20):
-        dialing.link_down(LinkId(life), at(60_000))
-    assert dials_of_a_minute(dialing, 61_000) < 10
+        dialer.link_down(LinkId(life), at(60_000))
+    assert dials_of_a_minute(dialer, 61_000) < 10
 
 
 def test_who_moved_to_where_another_stood_is_there_now() -> None:
-    dialing = make()
-    dialing.peer_seen(f"{7:016x}", [address(7)], at(0))
-    dialing.peer_seen(f"{8:016x}", [address(8)], at(0))
-    dialing.peer_seen(f"{7:016x}", [address(8)], at(1))
-    (dial,) = dialing.deadline_passed(at(10_000))
+    dialer = make()
+    dialer.peer_seen(f"{7:016x}", [address(7)], at(0))
+    dialer.peer_seen(f"{8:016x}", [address(8)], at(0))
+    dialer.peer_seen(f"{7:016x}", [address(8)], at(1))
+    (dial,) = dialer.deadline_passed(at(10_000))
     assert dial.address == address(8)
-    dialing.dial_failed(dial.dial, at(10_001))
-    assert dialing.deadline_passed(at(10_001)) == []
+    dialer.dial_failed(dial.dial, at(10_001))
+    assert dialer.deadline_passed(at(10_001)) == []
 
 
 def test_who_has_another_address_too_is_somebody_else() -> None:
-    dialing = make()
-    dialing.peer_seen(f"{7:016x}", [address(7)], at(0))
-    dialing.peer_seen(f"{8:016x}", [address(8), address(7)], at(0))
-    dialled = {dial.address for dial in dialing.deadline_passed(at(10_000))}
+    dialer = make()
+    dialer.peer_seen(f"{7:016x}", [address(7)], at(0))
+    dialer.peer_seen(f"{8:016x}", [address(8), address(7)], at(0))
+    dialled = {dial.address for dial in dialer.deadline_passed(at(10_000))}
     assert dialled == {address(7), address(8)}
 
 
 def test_itself_is_never_dialled_again() -> None:
-    dialing = make()
-    dialing.peer_seen("5" * 16, [address(1)], at(0))
-    assert dialing.targets.unlinked() == []
-    dialing.targets.remember([address(1)], at(0))
-    (dial,) = dialing.deadline_passed(at(0))
-    dialing.self_found(dial.dial, at(0))
-    assert dialing.deadline() is None
+    dialer = make()
+    dialer.peer_seen("5" * 16, [address(1)], at(0))
+    assert dialer.targets.unlinked() == []
+    dialer.targets.remember([address(1)], at(0))
+    (dial,) = dialer.deadline_passed(at(0))
+    dialer.self_found(dial.dial, at(0))
+    assert dialer.deadline() is None
 
 
 def test_who_is_seen_is_not_counted_again_as_somebody_told_of() -> None:
-    dialing = make()
-    dialing.targets.offer([address(7)], at(0))
-    dialing.peer_seen(f"{7:016x}", [address(7)], at(0))
-    assert [target.name for target in dialing.targets.unlinked()] == [f"{7:016x}"]
-    dialing.targets.offer([address(7)], at(1))
-    assert len(dialing.targets.unlinked()) == 1
+    dialer = make()
+    dialer.targets.offer([address(7)], at(0))
+    dialer.peer_seen(f"{7:016x}", [address(7)], at(0))
+    assert [target.name for target in dialer.targets.unlinked()] == [f"{7:016x}"]
+    dialer.targets.offer([address(7)], at(1))
+    assert len(dialer.targets.unlinked()) == 1
 
 
 def test_a_flood_of_announcements_is_bounded_and_keeps_what_a_person_typed() -> None:
-    dialing = make()
-    dialing.targets.configure(address(200), at(0))
+    dialer = make()
+    dialer.targets.configure(address(200), at(0))
     for number in range(CANDIDATES_MAX + 50):
-        dialing.peer_seen(f"{number:016x}", [address(number % 250)], at(0))
-    assert len(dialing.targets.unlinked()) <= CANDIDATES_MAX
-    assert any(target.name == str(address(200)) for target in dialing.targets.unlinked())
+        dialer.peer_seen(f"{number:016x}", [address(number % 250)], at(0))
+    assert len(dialer.targets.unlinked()) <= CANDIDATES_MAX
+    assert any(target.name == str(address(200)) for target in dialer.targets.unlinked())

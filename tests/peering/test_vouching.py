@@ -14,7 +14,7 @@ from mesh.limits import (
 from mesh.peering.vouching import Vouching
 from mesh.wire.envelope import SIZE_BYTES
 from mesh.wire.frames import Vouches
-from mesh.wire.standing import VouchedDay, decode_vouches, encode_vouches
+from mesh.wire.posting_key_lists import VouchedDay, decode_vouches, encode_vouches
 from tests.entropy import SeededEntropy
 
 ANNA, BENO = ContactId(1), ContactId(2)

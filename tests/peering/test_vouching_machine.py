@@ -20,10 +20,10 @@ from hypothesis.stateful import (
 from mesh.ids import ContactId, Instant, LinkId, Monotonic, PostingKey
 from mesh.limits import POSTING_DAYS_TOLD, VOUCH_DAYS_TOLD, VOUCHES_INTERVAL_MS
 from mesh.peering.vouching import Vouching
-from mesh.posting.standing import Depth, Standings
-from mesh.posting.vouching import vouches_for
+from mesh.trust.distance import Depth, Distances
+from mesh.trust.vouching import vouches_for
 from mesh.wire.frames import Vouches, decode_frame, encode_frame
-from mesh.wire.standing import VouchedDay, encode_vouches
+from mesh.wire.posting_key_lists import VouchedDay, encode_vouches
 from tests.entropy import SeededEntropy
 
 PEOPLE = 5
@@ -41,7 +41,7 @@ class Node:
 
     def __init__(self, number: int) -> None:
         self.number = number
-        self.standings = Standings()
+        self.distances = Distances()
         self.machine = Vouching(SeededEntropy(number))
         # Until which day each friend has told their keys.
         self.friends: dict[int, int] = {}
@@ -52,11 +52,11 @@ class Node:
     def lists_for(self, contact: ContactId, today: int) -> list[VouchedDay]:
         among = [ContactId(one) for one in sorted(self.friends) if one != contact]
         days = range(today, today + VOUCH_DAYS_TOLD)
-        return [vouches_for(self.standings, day, to=contact, among=among) for day in days]
+        return [vouches_for(self.distances, day, to=contact, among=among) for day in days]
 
     def vouched(self, contact: int, one: VouchedDay) -> None:
         """A friend vouched."""
-        self.standings.set_vouched(ContactId(contact), one.day, vouched=one.vouched, far=one.far)
+        self.distances.set_vouched(ContactId(contact), one.day, vouched=one.vouched, far=one.far)
 
     def let_in(self, friend: int) -> None:
         """Somebody is a friend, perhaps again."""
@@ -68,7 +68,7 @@ class Node:
         """The friend told their keys inside the session."""
         self.friends[friend] = today + POSTING_DAYS_TOLD - 1
         for day in range(today, today + POSTING_DAYS_TOLD):
-            self.standings.set_contact_keys(ContactId(friend), day, [key_of(friend, day)])
+            self.distances.set_contact_keys(ContactId(friend), day, [key_of(friend, day)])
 
 
 class VouchingMachine(RuleBasedStateMachine):
@@ -83,7 +83,7 @@ class VouchingMachine(RuleBasedStateMachine):
         self.links: dict[LinkId, tuple[int, int]] = {}
         self.links_count = 0
         for node in self.nodes:
-            node.standings.set_own(key_of(node.number, FIRST_DAY + ahead) for ahead in range(60))
+            node.distances.set_own(key_of(node.number, FIRST_DAY + ahead) for ahead in range(60))
         for number in range(friends):
             self.befriend(number, number + 1)
 
@@ -108,7 +108,7 @@ class VouchingMachine(RuleBasedStateMachine):
     def block(self, person: int, whom: int) -> None:
         """One side forgets the other, who goes on to think of them as a friend."""
         if self.nodes[person].friends.pop(whom, 0):
-            self.nodes[person].standings.withdraw(ContactId(whom))
+            self.nodes[person].distances.withdraw(ContactId(whom))
             self.changed()
 
     @rule(left=PERSON, right=PERSON)
@@ -176,18 +176,18 @@ class VouchingMachine(RuleBasedStateMachine):
                 # The last day was perhaps added a minute ago.
                 for day in (self.today, self.today + VOUCH_DAYS_TOLD - 2):
                     expected = self.way(node.number, author, day)
-                    known = node.standings.depth(key_of(author, day), day)
+                    known = node.distances.depth(key_of(author, day), day)
                     assert known is expected, (node.number, author, day)
 
     @invariant()
     def nobody_is_nearer_than_they_were_let(self) -> None:
         for node in self.nodes:
-            counts = node.standings.counts(self.today)
+            counts = node.distances.counts(self.today)
             assert counts.contacts <= len(node.friends)
             assert counts.vouched <= 64 * len(node.friends)
             assert counts.far <= 1_000 * len(node.friends)
             for author in range(PEOPLE):
-                depth = node.standings.depth(key_of(author, self.today), self.today)
+                depth = node.distances.depth(key_of(author, self.today), self.today)
                 if author == node.number:
                     assert depth is Depth.OWN
                 else:

@@ -24,7 +24,7 @@ QUOTA = 5
 UNSTAMPED = MeshParameters(name="test", stamp_bits=0, key_quota=QUOTA)
 STAMPED = MeshParameters(name="test", stamp_bits=1, key_quota=QUOTA)
 FAR_AHEAD = Refuse("created too far ahead", is_fault=False)
-LAPSED = Refuse("lapsed", is_fault=False)
+EXPIRED = Refuse("lapsed", is_fault=False)
 BAD_SIGNATURE = Refuse("bad signature", is_fault=True)
 BAD_STAMP = Refuse("bad stamp", is_fault=True)
 OVER_QUOTA = Refuse("over the quota of its key", is_fault=False)
@@ -114,7 +114,7 @@ def test_an_envelope_is_accepted_until_its_lifetime_is_over(lifetime_class: int)
     living = envelope(lifetime_class=lifetime_class)
     end = NOON + LIFETIME_SECONDS[lifetime_class]
     assert judge(living, mesh_now=end - 1) == ACCEPTED
-    assert judge(living, mesh_now=end) == LAPSED
+    assert judge(living, mesh_now=end) == EXPIRED
 
 
 def test_a_forged_signature_is_a_fault() -> None:
@@ -162,7 +162,7 @@ def test_what_was_stored_before_a_restart_counts_after_it() -> None:
     assert admission.judge(envelopes[-1], mesh_now=NOON, now=NOW) == OVER_QUOTA
 
 
-def test_what_lapsed_makes_room() -> None:
+def test_what_expired_makes_room() -> None:
     envelopes = sorted((envelope(number) for number in range(QUOTA + 1)), key=lambda one: one.id)
     admission = Admission(UNSTAMPED, is_signature_valid)
     for one in envelopes[:-1]:
@@ -171,7 +171,7 @@ def test_what_lapsed_makes_room() -> None:
     assert admission.judge(envelopes[-1], mesh_now=NOON, now=NOW) == ACCEPTED
 
 
-def test_what_lapsed_makes_room_for_one_and_no_more() -> None:
+def test_what_expired_makes_room_for_one_and_no_more() -> None:
     envelopes = sorted((envelope(number) for number in range(QUOTA + 2)), key=lambda one: one.id)
     admission = Admission(UNSTAMPED, is_signature_valid)
     for one in envelopes[:QUOTA]:

@@ -8,8 +8,8 @@ from mesh.crypto.hashing import blake2b_256
 from mesh.errors import PeerError
 from mesh.ids import EnvelopeId, Instant, LinkId, Monotonic, UnixSeconds
 from mesh.limits import IDS_PER_FRAME_MAX, LIVE_SECONDS_MAX
+from mesh.replication.replicator import Replicator
 from mesh.replication.seen_sets import Element
-from mesh.replication.spreading import Spreading
 from mesh.wire.frames import (
     FLAG_BACKLOG,
     Frame,
@@ -43,58 +43,62 @@ def element(*, age: int = 600, size: int = 0, of_class: int = 0) -> Element:
     return Element(UnixSeconds(NOW - age), size, of_class)
 
 
-def make(numbers: Iterable[int] = (), *, seed: int = 1, links: Iterable[int] = ()) -> Spreading:
+def make(numbers: Iterable[int] = (), *, seed: int = 1, links: Iterable[int] = ()) -> Replicator:
     """A machine that knows some ids, each created a second before the one of the lower number."""
-    spreading = Spreading(SeededEntropy(seed))
-    spreading.load([(id_of(number), element(age=600 + number)) for number in numbers])
+    replicator = Replicator(SeededEntropy(seed))
+    replicator.load([(id_of(number), element(age=600 + number)) for number in numbers])
     for link in links:
-        spreading.link_up(LinkId(link), at(0), is_dialled_by_us=False)
-    return spreading
+        replicator.link_up(LinkId(link), at(0), is_dialled_by_us=False)
+    return replicator
 
 
 def frames_of(
-    spreading: Spreading, kind: type[_Kind], now: Instant, link: int | None = None
+    replicator: Replicator, kind: type[_Kind], now: Instant, link: int | None = None
 ) -> list[_Kind]:
     """What it sends now, of one kind; all else is thrown away."""
     return [
         frame
-        for receiver, frame in spreading.take_frames(NOW, now)
+        for receiver, frame in replicator.take_frames(NOW, now)
         if isinstance(frame, kind) and link in (None, receiver)
     ]
 
 
-def wants_of(spreading: Spreading, link: int, ms: int = 0) -> list[EnvelopeId]:
+def wants_of(replicator: Replicator, link: int, ms: int = 0) -> list[EnvelopeId]:
     return [
-        id_ for frame in frames_of(spreading, IWant, at(ms), link) for id_ in split_ids(frame.ids)
+        id_ for frame in frames_of(replicator, IWant, at(ms), link) for id_ in split_ids(frame.ids)
     ]
 
 
-def announce(spreading: Spreading, link: int, numbers: range, ms: int = 0) -> None:
+def announce(replicator: Replicator, link: int, numbers: range, ms: int = 0) -> None:
     for start in range(numbers.start, numbers.stop, IDS_PER_FRAME_MAX):
         page = range(start, min(start + IDS_PER_FRAME_MAX, numbers.stop))
         entries = join_entries([(id_of(number), 0) for number in page])
-        spreading.received(LinkId(link), IHave(entries, FLAG_BACKLOG), NOW, at(ms))
+        replicator.received(LinkId(link), IHave(entries, FLAG_BACKLOG), NOW, at(ms))
 
 
-def announced(spreading: Spreading, link: int) -> list[EnvelopeId]:
-    frame = spreading.outgoing.take_announcement(LinkId(link))
+def announced(replicator: Replicator, link: int) -> list[EnvelopeId]:
+    frame = replicator.outgoing.take_announcement(LinkId(link))
     return [] if frame is None else [id_ for id_, _ in split_entries(frame.entries)]
 
 
-def bring(spreading: Spreading, link: int, number: int, ms: int) -> None:
+def bring(replicator: Replicator, link: int, number: int, ms: int) -> None:
     """A link pushes new mail."""
-    spreading.body_came(LinkId(link), id_of(number), at(ms))
-    spreading.accepted(id_of(number), element(age=0), LinkId(link), at(ms), is_new=True)
+    replicator.body_came(LinkId(link), id_of(number), at(ms))
+    replicator.accepted(id_of(number), element(age=0), LinkId(link), at(ms), is_new=True)
 
 
-def require_nothing_overlooked(spreading: Spreading) -> None:
+def require_nothing_overlooked(replicator: Replicator) -> None:
     """The machines look only at links that have something: no other one may have anything."""
-    eager_links, outgoing, wanting = spreading._eager_links, spreading.outgoing, spreading._wanting
+    eager_links, outgoing, want_list = (
+        replicator._eager_links,
+        replicator.outgoing,
+        replicator._want_list,
+    )
     assert all(link in eager_links._links for link in eager_links._eager)
     assert outgoing.links_with_more() == [one for one in outgoing._links if outgoing.has_more(one)]
-    owing = [link for link, one in wanting._links.items() if one.requests.deadline is not None]
-    assert sorted(wanting._owing) == sorted(owing)
-    compared = spreading._anti_entropy
+    owing = [link for link, one in want_list._links.items() if one.requests.deadline is not None]
+    assert sorted(want_list._owing) == sorted(owing)
+    compared = replicator._anti_entropy
     assert all(link in compared._busy for link, one in compared._links.items() if one.is_busy)
 
 
@@ -102,7 +106,7 @@ def require_nothing_overlooked(spreading: Spreading) -> None:
 class Node:
     """A machine, its clock error, and the ids whose bodies it has."""
 
-    spreading: Spreading
+    replicator: Replicator
     clock_error_s: int = 0
     bodies_count: int = 0
     elements: dict[EnvelopeId, Element] = field(default_factory=dict)
@@ -142,14 +146,14 @@ class Meshed:
         """The left one dials."""
         self.links[left, right] = None
         for near, far in ((left, right), (right, left)):
-            spreading = self.nodes[near].spreading
-            spreading.link_up(LinkId(far), self.now, is_dialled_by_us=near == left)
+            replicator = self.nodes[near].replicator
+            replicator.link_up(LinkId(far), self.now, is_dialled_by_us=near == left)
 
     def cut(self, left: int, right: int) -> None:
         self.links.pop((left, right), None)
         self.links.pop((right, left), None)
         for near, far in ((left, right), (right, left)):
-            self.nodes[near].spreading.link_down(LinkId(far), self.now)
+            self.nodes[near].replicator.link_down(LinkId(far), self.now)
 
     def restart(self, number: int) -> None:
         """A node ends and starts again with what it has stored; its links are dialled anew."""
@@ -157,8 +161,8 @@ class Meshed:
         joined = [pair for pair in self.links if number in pair]
         for left, right in joined:
             self.cut(left, right)
-        node.spreading = make(seed=1_000 + number + self.now_ms)
-        node.spreading.load(node.elements.items())
+        node.replicator = make(seed=1_000 + number + self.now_ms)
+        node.replicator.load(node.elements.items())
         for left, right in joined:
             self.join(left, right)
 
@@ -166,9 +170,9 @@ class Meshed:
         """Something new is made at a node."""
         one = Element(UnixSeconds(self.mesh_now(number) - age), size, 0)
         self.all[id_of(made)] = self.nodes[number].elements[id_of(made)] = one
-        spreading = self.nodes[number].spreading
+        replicator = self.nodes[number].replicator
         is_new = age <= LIVE_SECONDS_MAX
-        spreading.accepted(id_of(made), one, None, self.now, is_new=is_new)
+        replicator.accepted(id_of(made), one, None, self.now, is_new=is_new)
 
     def settle(self) -> None:
         """Exchange until nobody has anything to say; no time passes."""
@@ -183,48 +187,48 @@ class Meshed:
         end = self.now_ms + int(seconds * 1000)
         self.settle()
         while True:
-            deadlines = [node.spreading.deadline() for node in self.nodes]
+            deadlines = [node.replicator.deadline() for node in self.nodes]
             soonest = min((one for one in deadlines if one is not None), default=None)
             if soonest is None or soonest > end * 1000:
                 break
             self.now_ms = max(self.now_ms, -(-soonest // 1000))
             for number, node in enumerate(self.nodes):
-                deadline = node.spreading.deadline()
+                deadline = node.replicator.deadline()
                 if deadline is not None and deadline <= self.now.monotonic:
-                    node.spreading.deadline_passed(self.mesh_now(number), self.now)
+                    node.replicator.deadline_passed(self.mesh_now(number), self.now)
             self.settle()
-            deadlines = [node.spreading.deadline() for node in self.nodes]
+            deadlines = [node.replicator.deadline() for node in self.nodes]
             for one in deadlines:
                 assert one is None or one > self.now.monotonic, "a deadline that spins"
         self.now_ms = end
 
     def are_equal(self) -> bool:
         """Whether all know the same."""
-        first = self.nodes[0].spreading.sets.ids()
-        return all(node.spreading.sets.ids() == first for node in self.nodes)
+        first = self.nodes[0].replicator.sets.ids()
+        return all(node.replicator.sets.ids() == first for node in self.nodes)
 
     def turn(self, number: int) -> bool:
         """One node says what it has to say; whether there was anything."""
-        spreading = self.nodes[number].spreading
-        require_nothing_overlooked(spreading)
-        frames = spreading.take_frames(self.mesh_now(number), self.now)
-        require_nothing_overlooked(spreading)
-        for link in [LinkId(other) for other in self._neighbours(number)]:
-            announcement = spreading.outgoing.take_announcement(link)
+        replicator = self.nodes[number].replicator
+        require_nothing_overlooked(replicator)
+        frames = replicator.take_frames(self.mesh_now(number), self.now)
+        require_nothing_overlooked(replicator)
+        for link in [LinkId(other) for other in self._peers(number)]:
+            announcement = replicator.outgoing.take_announcement(link)
             if announcement is not None:
                 frames.append((link, announcement))
         is_busy = bool(frames)
         for link, frame in frames:
             self._carry(number, int(link), frame)
-        for other in self._neighbours(number):
-            for id_ in spreading.outgoing.take_bodies(LinkId(other), BODIES_PER_TURN):
+        for other in self._peers(number):
+            for id_ in replicator.outgoing.take_bodies(LinkId(other), BODIES_PER_TURN):
                 is_busy = True
                 self._carry_body(number, other, id_)
         return is_busy
 
     # --- Below ------------------------------------------------------------------------------
 
-    def _neighbours(self, number: int) -> list[int]:
+    def _peers(self, number: int) -> list[int]:
         return [
             right if left == number else left
             for left, right in self.links
@@ -242,11 +246,11 @@ class Meshed:
             return
         if self.falsify is not None:
             data = self.falsify(sender, receiver, data)
-        spreading = self.nodes[receiver].spreading
+        replicator = self.nodes[receiver].replicator
         try:
             decoded = decode_frame(data)
             if decoded is not None:
-                spreading.received(LinkId(sender), decoded, self.mesh_now(receiver), self.now)
+                replicator.received(LinkId(sender), decoded, self.mesh_now(receiver), self.now)
         except PeerError:
             self.cut(sender, receiver)
             if self.falsify is None:
@@ -263,12 +267,12 @@ class Meshed:
         node = self.nodes[receiver]
         self.bytes_count += one.size_bytes
         node.bodies_count += 1
-        node.spreading.body_came(LinkId(sender), id_, self.now)
-        if id_ in node.spreading.sets:
+        node.replicator.body_came(LinkId(sender), id_, self.now)
+        if id_ in node.replicator.sets:
             return
         node.elements[id_] = one
         is_new = self.mesh_now(receiver) - one.created <= LIVE_SECONDS_MAX
-        node.spreading.accepted(id_, one, LinkId(sender), self.now, is_new=is_new)
+        node.replicator.accepted(id_, one, LinkId(sender), self.now, is_new=is_new)
 
     def _is_joined(self, left: int, right: int) -> bool:
         return (left, right) in self.links or (right, left) in self.links

@@ -14,8 +14,8 @@ from mesh.limits import (
     RECONCILE_MESSAGES_PER_SECOND,
     RECONCILE_SERVED_PER_SECOND_MAX,
 )
-from mesh.replication.auditing import bound_of
 from mesh.replication.negentropy import Reconciliation, fingerprint
+from mesh.replication.range_audit import bound_of
 from mesh.replication.range_messages import Writer
 from mesh.replication.seen_index import SeenIndex
 from mesh.replication.seen_sets import Element, floor_of, key_of
@@ -58,7 +58,7 @@ def test_what_comes_while_ranges_are_compared_does_no_harm(
     mesh.join(0, 1)
     mesh.pass_time(4_000)
     assert mesh.are_equal()
-    assert set(mesh.nodes[0].spreading.sets.ids()) == set(mesh.all)
+    assert set(mesh.nodes[0].replicator.sets.ids()) == set(mesh.all)
 
 
 @given(numbers, numbers, st.lists(st.tuples(st.integers(1, 60), st.integers(0, 1)), max_size=6))
@@ -88,12 +88,12 @@ def test_a_restart_in_the_middle_of_a_session_does_no_harm(
             break
     mesh.pass_time(30)
     assert mesh.are_equal()
-    assert set(mesh.nodes[0].spreading.sets.ids()) == set(mesh.all)
+    assert set(mesh.nodes[0].replicator.sets.ids()) == set(mesh.all)
 
 
 @settings(max_examples=25)
 @given(numbers, numbers, st.randoms(use_true_random=False))
-def test_a_neighbour_that_falsifies_what_it_says_keeps_others_from_nothing(
+def test_a_peer_that_falsifies_what_it_says_keeps_others_from_nothing(
     left: list[int], right: list[int], dice: Random
 ) -> None:
     """Its links end by its faults, and are dialled again; 0 and 1 have each other."""
@@ -117,14 +117,14 @@ def test_a_neighbour_that_falsifies_what_it_says_keeps_others_from_nothing(
     for honest in (0, 1):
         mesh.cut(2, honest)
     mesh.pass_time(30)
-    first, second, _ = (set(node.spreading.sets.ids()) for node in mesh.nodes)
+    first, second, _ = (set(node.replicator.sets.ids()) for node in mesh.nodes)
     assert first == second
     assert {id_of(number) for number in left + right} <= first <= set(mesh.all)
 
 
 @pytest.mark.parametrize("error_s", [-7_000, -1_800, 1_800, 7_000])
 def test_clocks_that_differ_compare_what_both_would_keep(error_s: int) -> None:
-    """Some of it lapses soon: who is ahead must not be asked for what it has given up."""
+    """Some of it expires soon: who is ahead must not be asked for what it has given up."""
     mesh = Meshed([], [])
     mesh.nodes[1].clock_error_s = error_s
     for made, age in enumerate(range(0, 86_400, 600)):
@@ -136,8 +136,8 @@ def test_clocks_that_differ_compare_what_both_would_keep(error_s: int) -> None:
     kept = [
         {
             id_
-            for id_ in node.spreading.sets.ids()
-            if node.spreading.sets.element(id_).created >= floor
+            for id_ in node.replicator.sets.ids()
+            if node.replicator.sets.element(id_).created >= floor
         }
         for node in mesh.nodes
     ]
@@ -166,13 +166,13 @@ def test_wrong_fingerprints_draw_no_more_than_a_frame() -> None:
 
 
 def test_a_flood_of_sessions_is_answered_at_the_rate_of_the_bound() -> None:
-    spreading = make(range(2_000), links=[1])
+    replicator = make(range(2_000), links=[1])
     answered_bytes = answers = 0
     for number in range(2_000):
         ms = 2 * number
         open_ = NegOpen(2 * number & 0xFFFF, 0, NOW - 70_000, b"\x61\x00\x00\x02\x00")
-        spreading.received(LinkId(1), open_, NOW, at(ms))
-        for _, frame in spreading.take_frames(NOW, at(ms)):
+        replicator.received(LinkId(1), open_, NOW, at(ms))
+        for _, frame in replicator.take_frames(NOW, at(ms)):
             if isinstance(frame, NegMessage):
                 answers += 1
                 answered_bytes += len(encode_frame(frame))
@@ -186,7 +186,7 @@ def test_ids_that_were_made_up_cost_an_ask_and_no_more() -> None:
     mesh.join(0, 1)
     mesh.pass_time(10)
     false = join_entries([(id_of(number), 0) for number in range(5_000, 5_400)])
-    mesh.nodes[1].spreading.received(LinkId(0), IHave(false, 1), NOW, mesh.now)
+    mesh.nodes[1].replicator.received(LinkId(0), IHave(false, 1), NOW, mesh.now)
     asked: list[int] = []
     mesh.on_frame = lambda sender, receiver, frame: (
         asked.append(len(frame.ids) // 32) if isinstance(frame, IWant) else None
@@ -244,14 +244,14 @@ def test_sets_with_crafted_sums_are_found_by_the_first_audit_and_made_equal() ->
         for id_ in ids:
             one = Element(UnixSeconds(NOW - 1_500), 0, 0)
             mesh.all[id_] = mesh.nodes[number].elements[id_] = one
-        mesh.nodes[number].spreading.load(mesh.nodes[number].elements.items())
+        mesh.nodes[number].replicator.load(mesh.nodes[number].elements.items())
     kinds: list[type[Frame]] = []
     mesh.on_frame = lambda sender, receiver, frame: kinds.append(type(frame))
     mesh.join(0, 1)
     mesh.pass_time(100)
     assert kinds.index(Audit) < kinds.index(IWant), "comparing alone has shown nothing"
     assert mesh.are_equal()
-    assert len(mesh.nodes[0].spreading.sets) == 2_048
+    assert len(mesh.nodes[0].replicator.sets) == 2_048
 
 
 # --- Hostile messages -----------------------------------------------------------------------------
@@ -260,7 +260,7 @@ def test_sets_with_crafted_sums_are_found_by_the_first_audit_and_made_equal() ->
 @settings(max_examples=300)
 @given(st.data())
 def test_a_changed_message_is_a_fault_or_is_answered_within_the_bound(data: st.DataObject) -> None:
-    spreading = make(range(500), links=[1])
+    replicator = make(range(500), links=[1])
     other = make(range(0, 600, 2), seed=2)
     other.link_up(LinkId(9), at(0), is_dialled_by_us=True)
     opened = [frame for _, frame in other.take_frames(NOW, at(0)) if isinstance(frame, NegOpen)]
@@ -278,39 +278,39 @@ def test_a_changed_message_is_a_fault_or_is_answered_within_the_bound(data: st.D
             break
     changed = NegOpen(0, 0, opened[0].floor, bytes(message))
     try:
-        spreading.received(LinkId(1), changed, NOW, at(1))
+        replicator.received(LinkId(1), changed, NOW, at(1))
     except PeerError:
         return
-    frames = [frame for _, frame in spreading.take_frames(NOW, at(1))]
+    frames = [frame for _, frame in replicator.take_frames(NOW, at(1))]
     assert len(frames) == 1
     assert len(encode_frame(frames[0])) <= RECONCILE_FRAME_BYTES_MAX + 20
 
 
 def test_roots_go_mostly_to_links_that_do_not_push() -> None:
-    spreading = make(range(50), links=range(1, 7))
+    replicator = make(range(50), links=range(1, 7))
     for link in (4, 5, 6):
-        spreading.received(LinkId(link), Prune(), NOW, at(1))
+        replicator.received(LinkId(link), Prune(), NOW, at(1))
     told = dict.fromkeys(range(1, 7), 0)
     ms = 1
     while sum(told.values()) < 40:
-        deadline = spreading.deadline()
+        deadline = replicator.deadline()
         assert deadline is not None
         ms = max(ms, -(-deadline // 1000))
-        spreading.deadline_passed(NOW, at(ms))
-        for link, frame in spreading.take_frames(NOW, at(ms)):
+        replicator.deadline_passed(NOW, at(ms))
+        for link, frame in replicator.take_frames(NOW, at(ms)):
             told[int(link)] += isinstance(frame, Root)
     assert sum(told[link] for link in (1, 2, 3)) == 8
     assert sum(told[link] for link in (4, 5, 6)) == 32
 
 
 def test_comparing_costs_no_more_in_all_however_many_links_ask() -> None:
-    spreading = make(range(50), links=range(1, 41))
+    replicator = make(range(50), links=range(1, 41))
     answers = closes = 0
     for number in range(20):
         for link in range(1, 41):
             open_ = NegOpen(2 * number, 0, NOW - 70_000, b"\x61\x00\x00\x02\x00")
-            spreading.received(LinkId(link), open_, NOW, at(1))
-        for _, frame in spreading.take_frames(NOW, at(1)):
+            replicator.received(LinkId(link), open_, NOW, at(1))
+        for _, frame in replicator.take_frames(NOW, at(1)):
             answers += isinstance(frame, NegMessage)
             closes += isinstance(frame, NegClose) and 1 <= frame.value <= 4
     assert answers == 2 * RECONCILE_SERVED_PER_SECOND_MAX

@@ -92,31 +92,31 @@ FRAMES: st.SearchStrategy[Frame] = st.one_of(
 def test_any_frames_are_borne_or_are_the_peers_fault(
     acts: list[tuple[int, Frame, int]], is_dialled_by_us: bool
 ) -> None:
-    spreading = make(range(40))
+    replicator = make(range(40))
     for link in (1, 2, 3):
-        spreading.link_up(LinkId(link), at(0), is_dialled_by_us=is_dialled_by_us)
+        replicator.link_up(LinkId(link), at(0), is_dialled_by_us=is_dialled_by_us)
     ms = 0
     for link, frame, pause_ms in acts:
         ms += pause_ms
-        deadline = spreading.deadline()
+        deadline = replicator.deadline()
         if deadline is not None and deadline <= at(ms).monotonic:
-            spreading.deadline_passed(NOW, at(ms))
+            replicator.deadline_passed(NOW, at(ms))
         try:
-            spreading.received(LinkId(link), frame, NOW, at(ms))
+            replicator.received(LinkId(link), frame, NOW, at(ms))
         except PeerError:
-            spreading.link_down(LinkId(link), at(ms))
-            spreading.link_up(LinkId(link), at(ms), is_dialled_by_us=is_dialled_by_us)
-        said = len(spreading.take_frames(NOW, at(ms)))
+            replicator.link_down(LinkId(link), at(ms))
+            replicator.link_up(LinkId(link), at(ms), is_dialled_by_us=is_dialled_by_us)
+        said = len(replicator.take_frames(NOW, at(ms)))
         assert said <= 30, "a frame draws few"
         for other in (1, 2, 3):
-            spreading.outgoing.take_announcement(LinkId(other))
-            spreading.outgoing.take_bodies(LinkId(other), 99)
-            assert not spreading.outgoing.has_more(LinkId(other))
-        deadline = spreading.deadline()
+            replicator.outgoing.take_announcement(LinkId(other))
+            replicator.outgoing.take_bodies(LinkId(other), 99)
+            assert not replicator.outgoing.has_more(LinkId(other))
+        deadline = replicator.deadline()
         assert deadline is None or deadline > at(ms).monotonic or ms == 0
-        assert spreading.take_frames(NOW, at(ms)) == [], "nothing is left unsaid"
-    assert len(spreading.sets) == 40
-    assert len(spreading._wanting._missing) <= 61 + 9 * len(acts)
+        assert replicator.take_frames(NOW, at(ms)) == [], "nothing is left unsaid"
+    assert len(replicator.sets) == 40
+    assert len(replicator._want_list._missing) <= 61 + 9 * len(acts)
 
 
 @pytest.mark.parametrize(
@@ -141,6 +141,6 @@ def test_any_frames_are_borne_or_are_the_peers_fault(
 )
 def test_a_malformed_frame_is_the_peers_fault(frame: Frame) -> None:
     """We did not dial: our sessions are odd, theirs are even."""
-    spreading = make(links=[1])
+    replicator = make(links=[1])
     with pytest.raises(PeerError):
-        spreading.received(LINK, frame, NOW, at(1))
+        replicator.received(LINK, frame, NOW, at(1))

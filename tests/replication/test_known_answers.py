@@ -4,8 +4,8 @@ from hashlib import blake2b, sha256
 from pathlib import Path
 
 from mesh.ids import EnvelopeId, UnixSeconds
-from mesh.replication.auditing import AuditedRange, salted_sum
 from mesh.replication.negentropy import Difference, Reconciliation, fingerprint
+from mesh.replication.range_audit import AuditedRange, salted_sum
 from mesh.replication.seen_index import SeenIndex
 from mesh.replication.seen_sets import floor_of, key_of
 from mesh.wire.frames import (

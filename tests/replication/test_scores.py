@@ -63,27 +63,27 @@ def test_a_link_that_is_gone_has_no_record() -> None:
 
 def test_links_that_announce_and_never_give_do_not_make_us_prune_those_who_push() -> None:
     liars, honest = range(1, EAGER_LINKS_MIN + 1), range(11, 11 + EAGER_LINKS_MIN)
-    spreading = make(links=[*liars, *honest])
+    replicator = make(links=[*liars, *honest])
     entries = join_entries([(id_of(number), 0) for number in range(5)])
     for liar in liars:
-        spreading.received(LinkId(liar), IHave(entries=entries, flags=0), at_s(0), at(1))
+        replicator.received(LinkId(liar), IHave(entries=entries, flags=0), at_s(0), at(1))
     now_ms = 1
     for _ in range(200):
-        deadline = spreading.deadline()
+        deadline = replicator.deadline()
         if deadline is None or deadline > 60_000_000:
             break
         now_ms = -(-deadline // 1_000)
-        spreading.deadline_passed(at_s(now_ms), at(now_ms))
-        spreading.take_frames(at_s(now_ms), at(now_ms))
+        replicator.deadline_passed(at_s(now_ms), at(now_ms))
+        replicator.take_frames(at_s(now_ms), at(now_ms))
     for number in range(100, 110):
         now_ms += 100
         for link in honest:
             id_ = id_of(number)
-            spreading.body_came(LinkId(link), id_, at(now_ms))
-            if id_ not in spreading.sets:
+            replicator.body_came(LinkId(link), id_, at(now_ms))
+            if id_ not in replicator.sets:
                 new = element(age=-(now_ms // 1_000))
-                spreading.accepted(id_, new, LinkId(link), at(now_ms), is_new=True)
-        assert frames_of(spreading, Prune, at(now_ms)) == []
+                replicator.accepted(id_, new, LinkId(link), at(now_ms), is_new=True)
+        assert frames_of(replicator, Prune, at(now_ms)) == []
 
 
 def at_s(ms: int) -> UnixSeconds:

@@ -5,7 +5,7 @@ from pathlib import Path
 from sqlcipher3 import dbapi2
 
 from mesh.inputs import Connection
-from mesh.storage.sqlcipher import SqlcipherConnection, _set_up
+from mesh.storage.connection import SqlcipherConnection, _set_up
 
 
 def connect_plainly(path: Path) -> Connection:

@@ -24,13 +24,13 @@ from mesh.commands import (
 from mesh.crypto.kem import PycaKem
 from mesh.crypto.signing import is_signature_valid
 from mesh.effects import Reply
-from mesh.engine.door import Engine
+from mesh.engine.engine import Engine
 from mesh.engine.settings import EngineSettings
 from mesh.errors import StorageError
 from mesh.ids import Instant, Monotonic, RequestId
 from mesh.inputs import Asked, Connection, VaultOpened
+from mesh.storage.connection import checkpoint, connect, transaction
 from mesh.storage.migrations import migrate_store, migrate_vault
-from mesh.storage.sqlcipher import checkpoint, connect, transaction
 from sim.hosts.host import Snapshot
 from sim.hosts.host_factory import SIMULATED_MESH
 from sim.kernel.calendar import EPOCH_US

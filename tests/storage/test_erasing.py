@@ -23,22 +23,22 @@ from mesh.ids import (
     direct_conversation,
 )
 from mesh.inputs import Connection
+from mesh.storage.connection import checkpoint, connect, rebuild, transaction
 from mesh.storage.migrations import migrate_vault
-from mesh.storage.sqlcipher import checkpoint, connect, rebuild, transaction
-from mesh.storage.vault import Vault
-from mesh.storage.vault_rows import (
+from mesh.storage.vault.rows import (
     NEW_CONTACT,
+    AcceptedInviteRow,
     ContactRow,
     FirstContactRow,
     GenerationRow,
-    InvitationRow,
     InviteRow,
     MessageRow,
     OutboxRow,
     SessionRow,
     SkippedRow,
 )
-from mesh.storage.vault_trust import NoteRow
+from mesh.storage.vault.trust import NoteRow
+from mesh.storage.vault.vault import Vault
 from tests.storage.plain import all_bytes, connect_plainly
 
 NOW = UnixSeconds(1_700_000_000)
@@ -169,7 +169,7 @@ def test_every_kind_of_secret_that_is_erased_leaves_the_files(
         session = add_session(vault, marks, contact)
         add_session(vault, kept, other)
         secret, bundle_hash = marks.blob("invitation"), marks.blob("bundle_hash")
-        vault.invites.put_invitation(InvitationRow(contact, secret, bundle_hash, NOW))
+        vault.invites.put_accepted_invite(AcceptedInviteRow(contact, secret, bundle_hash, NOW))
         old, inviting = (
             vault.prekeys.add_prekey(
                 contact=None,
@@ -216,7 +216,7 @@ def test_every_kind_of_secret_that_is_erased_leaves_the_files(
     assert marks_in(file) >= set(marks.made) | set(kept.made)
     with transaction(connection):
         vault.sessions.erase_session(session)
-        vault.invites.erase_invitation(contact)
+        vault.invites.erase_accepted_invite(contact)
         vault.invites.erase_invite_keys(invite.id)
         vault.prekeys.erase_prekey(old.id)
         vault.prekeys.erase_prekey(inviting.id)

@@ -8,6 +8,7 @@ import pytest
 from mesh.errors import StorageError
 from mesh.ids import PostingKey
 from mesh.inputs import Connection, Cursor
+from mesh.storage.connection import connect, transaction
 from mesh.storage.migrations import (
     Migrations,
     migrate,
@@ -15,10 +16,9 @@ from mesh.storage.migrations import (
     migrate_vault,
     schema_version,
 )
-from mesh.storage.sqlcipher import connect, transaction
-from mesh.storage.store_schema import STORE_MIGRATIONS
-from mesh.storage.vault import Vault
-from mesh.storage.vault_schema import VAULT_MIGRATIONS
+from mesh.storage.store.schema import STORE_MIGRATIONS
+from mesh.storage.vault.schema import VAULT_MIGRATIONS
+from mesh.storage.vault.vault import Vault
 
 KEY = bytes(range(32))
 

@@ -11,9 +11,9 @@ import pytest
 
 from mesh.commands import MessageAnswer
 from mesh.inputs import Connection
+from mesh.storage.connection import connect, transaction
 from mesh.storage.migrations import migrate_vault, schema_version
-from mesh.storage.sqlcipher import connect, transaction
-from mesh.storage.vault_schema import VAULT_MIGRATIONS
+from mesh.storage.vault.schema import VAULT_MIGRATIONS
 from tests.messenger.people import START_S, Clock, Person
 
 VAULTS = Path(__file__).parent / "vaults"

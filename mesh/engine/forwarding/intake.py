@@ -9,18 +9,18 @@ from dataclasses import dataclass
 from typing import Final, assert_never
 
 from mesh.engine.counters import Counters
-from mesh.engine.forwarding.accounting import REFUSED
-from mesh.engine.forwarding.forgetting import Forgetting
-from mesh.engine.forwarding.holdings import Holdings
+from mesh.engine.forwarding.envelope_buffer import EnvelopeBuffer
+from mesh.engine.forwarding.id_expiry import IdExpiry
 from mesh.engine.forwarding.retirements import Retirements
+from mesh.engine.forwarding.usage import REFUSED
 from mesh.errors import PeerError
 from mesh.ids import EnvelopeId, Instant, LinkId, Monotonic, UnixSeconds
 from mesh.limits import DEFERRED_PER_LINK_MAX, LIVE_SECONDS_MAX
 from mesh.posting.admission import Accept, Admission, Defer, Refuse, Verdict
-from mesh.posting.sides import FORMER
+from mesh.replication.replicator import Replicator
 from mesh.replication.seen_sets import Element
-from mesh.replication.spreading import Spreading
-from mesh.storage.store_rows import IndexRow
+from mesh.retention.sides import FORMER
+from mesh.storage.store.rows import IndexRow
 from mesh.wire.envelope import (
     Envelope,
     Header,
@@ -36,7 +36,7 @@ from mesh.wire.retirement import split_tokens
 
 @dataclass(frozen=True, slots=True)
 class _Bodiless:
-    """What a neighbour gave in place of a body: the stub, and the tokens that retired it."""
+    """What a peer gave in place of a body: the stub, and the tokens that retired it."""
 
     stub: Stub
     tokens: list[bytes]
@@ -53,20 +53,20 @@ class Intake:
         self,
         *,
         admission: Admission,
-        holdings: Holdings,
-        forgetting: Forgetting,
+        buffer: EnvelopeBuffer,
+        id_expiry: IdExpiry,
         retirements: Retirements,
-        spreading: Spreading,
+        replicator: Replicator,
         counters: Counters,
     ) -> None:
         self._admission = admission
-        self._holdings = holdings
-        self._forgetting = forgetting
+        self._buffer = buffer
+        self._id_expiry = id_expiry
         self.retirements: Final = retirements
-        self._spreading = spreading
+        self._replicator = replicator
         self._counters = counters
         # Whether a file that is imported waits for the check of a stamp, beside the links.
-        self.is_courier_waiting = False
+        self.is_carry_waiting = False
         self.newest_created = UnixSeconds(0)
         # Who is at the other end of each link: strangers' mail is told apart by it.
         self._hosts: dict[LinkId, str] = {}
@@ -87,7 +87,7 @@ class Intake:
         """Take an envelope of the store at start."""
         self.newest_created = max(self.newest_created, row.created)
         self._admission.load(row.posting_key, row.day, row.id)
-        self._holdings.load(row)
+        self._buffer.load(row)
 
     def link_up(self, link: LinkId, host: str) -> None:
         """A link is ready. `host`: who is at its other end, as far as that can be told."""
@@ -111,15 +111,15 @@ class Intake:
             self.retirements.forget_envelope(row.id)
 
     def pushed(self, link: LinkId, push: Push, mesh_now: UnixSeconds, now: Instant) -> None:
-        """A neighbour brought an envelope: deduplicate before any crypto, then judge."""
+        """A peer brought an envelope: deduplicate before any crypto, then judge."""
         if not is_known_version(push.envelope):
             self._counters.count(f"{REFUSED}unknown version")
             return
         envelope_id = envelope_id_of(push.envelope)
         self._counters.count("bodies_received")
-        self._spreading.body_came(link, envelope_id, now)
-        if envelope_id in self._spreading.sets:
-            if self._spreading.is_body_welcome(envelope_id):
+        self._replicator.body_came(link, envelope_id, now)
+        if envelope_id in self._replicator.sets:
+            if self._replicator.is_body_welcome(envelope_id):
                 self._fill_body(link, decode_envelope(push.envelope), mesh_now, now)
             else:
                 self._counters.count("bodies_duplicate")
@@ -130,12 +130,12 @@ class Intake:
             link,
             decode_envelope(push.envelope),
             mesh_now,
-            may_check_stamp=not (self._deferred or self.is_courier_waiting),
+            may_check_stamp=not (self._deferred or self.is_carry_waiting),
             now=now,
         )
 
     def stubs_came(self, link: LinkId, frame: Stubs, mesh_now: UnixSeconds, now: Instant) -> None:
-        """A neighbour has no bodies of these: what it has is judged by the same rules."""
+        """A peer has no bodies of these: what it has is judged by the same rules."""
         for data, tokens in frame.entries:
             if not is_known_version(data):
                 self._counters.count(f"{REFUSED}unknown version")
@@ -145,16 +145,16 @@ class Intake:
                 link,
                 _Bodiless(decode_stub(data), split_tokens(tokens)),
                 mesh_now,
-                may_check_stamp=not (self._deferred or self.is_courier_waiting),
+                may_check_stamp=not (self._deferred or self.is_carry_waiting),
                 now=now,
             )
 
     def publish(self, envelopes: Iterable[Envelope], mesh_now: UnixSeconds, now: Instant) -> None:
         """Envelopes made here, which the vault has committed, enter the store."""
         for envelope in envelopes:
-            if self._spreading.is_body_welcome(envelope.id):
+            if self._replicator.is_body_welcome(envelope.id):
                 self._fill_body(None, envelope, mesh_now, now)
-            elif envelope.id not in self._spreading.sets:
+            elif envelope.id not in self._replicator.sets:
                 self._settle(None, envelope, self._admission.admit_own(envelope), mesh_now, now)
 
     def judge_deferred(self, mesh_now: UnixSeconds, now: Instant) -> list[LinkId]:
@@ -168,8 +168,8 @@ class Intake:
                 if turn >= len(waiting) or link in faulted:
                     continue
                 brought = waiting[turn]
-                if isinstance(brought, Envelope) and brought.id in self._spreading.sets:
-                    if self._spreading.is_body_welcome(brought.id):
+                if isinstance(brought, Envelope) and brought.id in self._replicator.sets:
+                    if self._replicator.is_body_welcome(brought.id):
                         self._fill_body(link, brought, mesh_now, now)
                     self._answer(link, brought.id)
                     continue
@@ -197,8 +197,8 @@ class Intake:
 
         A stub has to be retired: nobody is asked for its body.
         """
-        if brought.id in self._spreading.sets:
-            if isinstance(brought, Stub) or not self._spreading.is_body_welcome(brought.id):
+        if brought.id in self._replicator.sets:
+            if isinstance(brought, Stub) or not self._replicator.is_body_welcome(brought.id):
                 return None
             self._fill_body(None, brought, mesh_now, now)
             return Accept(pushed_out=None)
@@ -219,8 +219,8 @@ class Intake:
         may_check_stamp: bool = True,
         now: Instant,
     ) -> None:
-        if isinstance(brought, _Bodiless) and brought.id in self._spreading.sets:
-            self._spreading.body_refused(link, brought.id, now)
+        if isinstance(brought, _Bodiless) and brought.id in self._replicator.sets:
+            self._replicator.body_refused(link, brought.id, now)
             self.retirements.came_with(link, brought.stub, brought.tokens, now)
             return
         proof = brought.stub if isinstance(brought, _Bodiless) else brought
@@ -238,10 +238,10 @@ class Intake:
         now: Instant,
     ) -> Verdict:
         """The rules that are equal at all nodes, for all that there is room to know."""
-        refusal = self._forgetting.find_refusal(
+        refusal = self._id_expiry.find_refusal(
             proof.id,
             proof.header,
-            self._spreading.sets,
+            self._replicator.sets,
             mesh_now,
             has_body=isinstance(proof, Envelope),
         )
@@ -273,7 +273,7 @@ class Intake:
                 self._defer(link, brought, now)
             case Refuse(reason=reason, is_fault=is_fault):
                 self._counters.count(f"{REFUSED}{reason}")
-                self._spreading.refused(brought.id, now)
+                self._replicator.refused(brought.id, now)
                 if link is not None:
                     if is_fault:
                         raise PeerError(reason)
@@ -286,18 +286,18 @@ class Intake:
         self, link: LinkId | None, envelope: Envelope, mesh_now: UnixSeconds, now: Instant
     ) -> None:
         self.newest_created = max(self.newest_created, envelope.header.created)
-        refusal = self._holdings.find_refusal(envelope, mesh_now)
+        refusal = self._buffer.find_refusal(envelope, mesh_now)
         if refusal is not None:
             self._counters.count(f"{REFUSED}{refusal}")
-            self._holdings.add_unwanted(envelope)
-            self._spreading.accepted_unwanted(envelope.id, _element_of(envelope.header), now)
+            self._buffer.add_unwanted(envelope)
+            self._replicator.accepted_unwanted(envelope.id, _element_of(envelope.header), now)
             self.retirements.envelope_came(envelope.id, envelope.header, now)
             if link is not None:
                 self._answer(link, envelope.id)
             return
-        self._holdings.add(envelope, self._host_of(link))
+        self._buffer.add(envelope, self._host_of(link))
         is_new = mesh_now - envelope.header.created <= LIVE_SECONDS_MAX
-        self._spreading.accepted(
+        self._replicator.accepted(
             envelope.id, _element_of(envelope.header), link, now, is_new=is_new
         )
         self.retirements.envelope_came(envelope.id, envelope.header, now)
@@ -306,13 +306,13 @@ class Intake:
 
     def _accept_stub(self, link: LinkId | None, brought: _Bodiless, now: Instant) -> None:
         header = brought.stub.header
-        self._holdings.add_stub(brought.stub)
+        self._buffer.add_stub(brought.stub)
         self.newest_created = max(self.newest_created, header.created)
         if link is None:
-            self._spreading.accepted(brought.id, _element_of(header), None, now, is_new=False)
+            self._replicator.accepted(brought.id, _element_of(header), None, now, is_new=False)
             self.retirements.envelope_came(brought.id, header, now)
             return
-        self._spreading.accepted_without_body(brought.id, _element_of(header), link, now)
+        self._replicator.accepted_without_body(brought.id, _element_of(header), link, now)
         self.retirements.envelope_came(brought.id, header, now)
         self.retirements.came_with(link, brought.stub, brought.tokens, now)
 
@@ -320,19 +320,19 @@ class Intake:
         self, link: LinkId | None, envelope: Envelope, mesh_now: UnixSeconds, now: Instant
     ) -> None:
         """The body of a stub that is here: the id proves that it is the right one."""
-        refusal = self._holdings.find_refusal(envelope, mesh_now)
+        refusal = self._buffer.find_refusal(envelope, mesh_now)
         if refusal is not None:
             self._counters.count(f"{REFUSED}{refusal}")
-            self._holdings.add_unwanted(envelope)
-            self._spreading.body_unwelcome(envelope.id, now)
+            self._buffer.add_unwanted(envelope)
+            self._replicator.body_unwelcome(envelope.id, now)
             return
-        self._holdings.add(envelope, self._host_of(link))
-        self._spreading.body_filled(envelope.id, link, now)
+        self._buffer.add(envelope, self._host_of(link))
+        self._replicator.body_filled(envelope.id, link, now)
 
     def _push_out(self, envelope_id: EnvelopeId) -> None:
         """A lower id of the same key took its place, as it will at every node."""
         self._counters.count("pushed_out")
-        self._holdings.remove(envelope_id)
+        self._buffer.remove(envelope_id)
         self.retirements.forget_envelope(envelope_id)
 
     def _defer(self, link: LinkId, brought: Envelope | _Bodiless, now: Instant) -> None:
@@ -342,7 +342,7 @@ class Intake:
             waiting.append(brought)
         else:
             self._counters.count("deferred_dropped")
-            self._spreading.dropped(link)
+            self._replicator.dropped(link)
 
     def _answer(self, link: LinkId, envelope_id: EnvelopeId) -> None:
         self._brought.setdefault(link, []).append(envelope_id)

@@ -27,10 +27,10 @@ from mesh.errors import UserError
 from mesh.ids import Address, Instant, LinkId
 from mesh.inputs import Connection
 from mesh.limits import CONFIGURED_PEERS_MAX, REMEMBERED_ADDRESSES_MAX
-from mesh.peering.dialing import Dialing
+from mesh.peering.dialer import Dialer
 from mesh.peering.targets import Source
-from mesh.storage.sqlcipher import transaction
-from mesh.storage.store import Store
+from mesh.storage.connection import transaction
+from mesh.storage.store.store import Store
 from mesh.wire.invite import parse_invite
 
 _REMEMBERED: Final = "addresses that worked"
@@ -48,22 +48,22 @@ class KnownAddresses(Part):
         *,
         connection: Connection,
         store: Store,
-        dialing: Dialing,
+        dialer: Dialer,
         streams: Streams,
         labels: Callable[[], Mapping[LinkId, str]],
         now: Instant,
     ) -> None:
         self._connection = connection
         self._store = store
-        self._dialing = dialing
+        self._dialer = dialer
         self._streams = streams
         # How our person calls those who are known at the other ends of links.
         self._labels = labels
         for text in store.link_state.peers():
-            dialing.targets.configure(parse_address(text), now)
+            dialer.targets.configure(parse_address(text), now)
         stored = store.link_state.find_setting(_REMEMBERED)
         self._remembered = stored.decode().split("\n") if stored else []
-        dialing.targets.remember([parse_address(text) for text in self._remembered], now)
+        dialer.targets.remember([parse_address(text) for text in self._remembered], now)
 
     def answer(self, command: Command, now: Instant) -> Answer:
         """What can be dialled, or more or less of it; UserError says in words why not."""
@@ -84,11 +84,11 @@ class KnownAddresses(Part):
             return
         hint = parse_invite(command.link, is_signature_valid).address_hint
         with suppress(UserError):
-            self._dialing.targets.remember([parse_address(hint)] if hint else [], now)
+            self._dialer.targets.remember([parse_address(hint)] if hint else [], now)
 
     def link_up(self, link: LinkId, now: Instant) -> None:
         """Addresses that worked are dialled first after a restart, before discovery wakes."""
-        working = [str(address) for address in self._dialing.links.working_addresses()]
+        working = [str(address) for address in self._dialer.links.working_addresses()]
         remembered = list(dict.fromkeys((*working, *self._remembered)))[:REMEMBERED_ADDRESSES_MAX]
         if remembered != self._remembered:
             self._remembered = remembered
@@ -102,7 +102,7 @@ class KnownAddresses(Part):
             raise UserError("too-many", "There are too many configured peers; remove one first.")
         with transaction(self._connection):
             self._store.link_state.add_peer(str(address))
-        self._dialing.targets.configure(address, now)
+        self._dialer.targets.configure(address, now)
         return Done()
 
     def _remove(self, text: str) -> Done:
@@ -112,7 +112,7 @@ class KnownAddresses(Part):
             raise UserError("not-found", f"{address} is not a configured peer; see mesh peers.")
         with transaction(self._connection):
             self._store.link_state.remove_peer(str(address))
-        self._dialing.targets.unconfigure(address)
+        self._dialer.targets.unconfigure(address)
         return Done()
 
     def _peers(self, now: Instant) -> PeersAnswer:
@@ -144,7 +144,7 @@ class KnownAddresses(Part):
                 bytes_received=0,
                 bytes_sent=0,
             )
-            for target in self._dialing.targets.unlinked()
+            for target in self._dialer.targets.unlinked()
             if target.dial is None
         ]
         return PeersAnswer(peers=[*linked, *seen])

@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 
-from mesh.engine.forwarding.carrying import Carrying
-from mesh.engine.forwarding.economy import Economy
-from mesh.engine.neighbours import Neighbours
+from mesh.engine.forwarding.forwarder import Forwarder
+from mesh.engine.forwarding.resource_policy import ResourcePolicy
+from mesh.engine.links import Links
 from mesh.engine.part import Part
 from mesh.errors import PeerError
 from mesh.ids import Instant, LinkId, Monotonic, UnixSeconds
-from mesh.posting.mesh_time import MeshClock
+from mesh.timekeeping.mesh_time import MeshClock
 from mesh.wire.frames import (
     Audit,
     AuditResult,
@@ -51,79 +51,84 @@ class EnvelopeExchange(Part):
     )
 
     def __init__(
-        self, *, carrying: Carrying, neighbours: Neighbours, clock: MeshClock, economy: Economy
+        self,
+        *,
+        forwarder: Forwarder,
+        links: Links,
+        clock: MeshClock,
+        resource_policy: ResourcePolicy,
     ) -> None:
-        self._carrying = carrying
-        self._neighbours = neighbours
+        self._forwarder = forwarder
+        self._links = links
         self._clock = clock
-        self._economy = economy
+        self._resource_policy = resource_policy
         # The links on which bodies waited when the last batch was over.
         self._unserved: list[LinkId] = []
 
     def spare_all(self) -> None:
         """What carrying for others costs has changed."""
-        for link in self._neighbours.ready:
+        for link in self._links.ready:
             self._spare(link)
 
     def link_up(self, link: LinkId, now: Instant) -> None:
         """A link is ready."""
-        neighbour = self._neighbours.ready[link]
-        self._carrying.link_up(
+        peer = self._links.ready[link]
+        self._forwarder.link_up(
             link,
             now,
-            host=neighbour.host,
-            is_dialled_by_us=neighbour.dial is not None,
-            round_trip_ms=neighbour.link.round_trip_ms,
+            host=peer.host,
+            is_dialled_by_us=peer.dial is not None,
+            round_trip_ms=peer.link.round_trip_ms,
         )
         self._spare(link)
 
     def link_down(self, link: LinkId, now: Instant) -> None:
         """A link ended."""
-        self._carrying.link_down(link, now)
+        self._forwarder.link_down(link, now)
 
     def received(self, link: LinkId, frame: Frame, mesh_now: UnixSeconds, now: Instant) -> None:
         """A frame about envelopes came; PeerError if no correct node could have sent it."""
         match frame:
             case Push():
-                self._carrying.intake.pushed(link, frame, mesh_now, now)
+                self._forwarder.intake.pushed(link, frame, mesh_now, now)
             case Stubs():
-                self._carrying.intake.stubs_came(link, frame, mesh_now, now)
+                self._forwarder.intake.stubs_came(link, frame, mesh_now, now)
             case Retired():
-                self._carrying.retirements.came(link, frame, now)
+                self._forwarder.retirements.came(link, frame, now)
             case _:
-                self._carrying.spreading.received(link, frame, mesh_now, now)
+                self._forwarder.replicator.received(link, frame, mesh_now, now)
 
     def tend(self, mesh_now: UnixSeconds, now: Instant) -> None:
         """Judge what waited, and let expire what has outlived itself."""
         is_steady = self._clock.is_steady(now)
-        for link in self._carrying.tend(mesh_now=mesh_now, is_clock_steady=is_steady, now=now):
-            self._neighbours.table.fault(link, PeerError("bad stamp"), now)
+        for link in self._forwarder.tend(mesh_now=mesh_now, is_clock_steady=is_steady, now=now):
+            self._links.table.fault(link, PeerError("bad stamp"), now)
 
     def deadline(self) -> Monotonic | None:
         """At once if a body waits and there is room for it."""
         for link in self._unserved:
-            if self._room_bytes(link) and self._carrying.spreading.outgoing.has_more(link):
+            if self._room_bytes(link) and self._forwarder.replicator.outgoing.has_more(link):
                 return Monotonic(0)
-        return self._carrying.deadline()
+        return self._forwarder.deadline()
 
     def take_frames(self, mesh_now: UnixSeconds, now: Instant) -> Sequence[tuple[LinkId, Frame]]:
         """What is said of envelopes, then bodies where a link has room."""
-        spreading = self._carrying.spreading
-        frames = list(spreading.take_frames(mesh_now, now))
-        self._unserved = spreading.outgoing.links_with_more()
+        replicator = self._forwarder.replicator
+        frames = list(replicator.take_frames(mesh_now, now))
+        self._unserved = replicator.outgoing.links_with_more()
         for link in self._unserved:
             room_bytes = self._room_bytes(link)
             if room_bytes:
-                bodies = self._carrying.giving.frames(spreading.outgoing, link, room_bytes)
+                bodies = self._forwarder.body_sender.frames(replicator.outgoing, link, room_bytes)
                 frames += [(link, frame) for frame in bodies]
         if self._unserved:
-            frames += spreading.take_frames(mesh_now, now)
+            frames += replicator.take_frames(mesh_now, now)
         return frames
 
     def _room_bytes(self, link: LinkId) -> int:
-        neighbour = self._neighbours.ready.get(link)
-        return neighbour.room_bytes if neighbour is not None else 0
+        peer = self._links.ready.get(link)
+        return peer.room_bytes if peer is not None else 0
 
     def _spare(self, link: LinkId) -> None:
-        interface = self._neighbours.streams.interface_of(link)
-        self._carrying.spreading.outgoing.spare(link, self._economy.sparing(interface))
+        interface = self._links.streams.interface_of(link)
+        self._forwarder.replicator.outgoing.spare(link, self._resource_policy.sparing(interface))

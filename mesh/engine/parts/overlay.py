@@ -1,4 +1,4 @@
-"""The overlay: which neighbours this node has, whom it knows besides, and who they turn out to be.
+"""The overlay: which peers this node has, whom it knows besides, and who they turn out to be.
 
 Joins the machines of `mesh.peering` to the links and to the vault. Implements
 `docs/protocol/peering.md`, sections "Peer exchange" and "How many links", and the section "Who" of
@@ -16,7 +16,7 @@ from mesh.events import ContactAdded, ContactChanged, ContactRemoved
 from mesh.ids import ContactId, Instant, LinkId, Monotonic, UnixSeconds, earliest
 from mesh.limits import BACKLOG_SHOWS_PARTITION, PEX_RECORDS_MAX
 from mesh.messenger.messenger import Messenger
-from mesh.peering.dialing import Dialing
+from mesh.peering.dialer import Dialer
 from mesh.peering.exchange import PeerExchange
 from mesh.peering.recognition import Recognition
 from mesh.wire.frames import Frame, Pex, PexRequest, Who
@@ -27,7 +27,7 @@ NewsCount = Callable[[LinkId], tuple[int, int]]
 
 
 class Overlay(Part):
-    """What is known of neighbours beyond their links."""
+    """What is known of peers beyond their links."""
 
     frame_types = (Who, PexRequest, Pex)
 
@@ -35,14 +35,14 @@ class Overlay(Part):
         self,
         *,
         streams: Streams,
-        dialing: Dialing,
+        dialer: Dialer,
         exchange: PeerExchange,
         news_count: NewsCount,
         entropy: Entropy,
     ) -> None:
         self._streams = streams
         self._news_count = news_count
-        self._dialing = dialing
+        self._dialer = dialer
         self._exchange = exchange
         self._recognition = Recognition(entropy)
         self._backlogs: dict[LinkId, int] = {}
@@ -64,18 +64,18 @@ class Overlay(Part):
 
     def link_up(self, link: LinkId, now: Instant) -> None:
         """A link is ready."""
-        neighbour = self._streams.ready.get(link)
-        if neighbour is None or neighbour.link.hello is None:
+        peer = self._streams.ready.get(link)
+        if peer is None or peer.link.hello is None:
             return
         self._backlogs[link] = 0
-        hello, is_initiator = neighbour.link.hello, neighbour.link.is_initiator
-        self._exchange.link_up(link, neighbour.address, is_dialled=is_initiator, now=now)
+        hello, is_initiator = peer.link.hello, peer.link.is_initiator
+        self._exchange.link_up(link, peer.address, is_dialled=is_initiator, now=now)
         if is_initiator:
-            self._exchange.proven(neighbour.address, hello.features, now)
+            self._exchange.proven(peer.address, hello.features, now)
         else:
             self._exchange.called(link, hello.port, hello.features)
         self._recognition.link_up(
-            link, neighbour.link.handshake_hash, is_initiator=is_initiator, now=now
+            link, peer.link.handshake_hash, is_initiator=is_initiator, now=now
         )
 
     def link_down(self, link: LinkId, now: Instant) -> None:
@@ -97,7 +97,7 @@ class Overlay(Part):
 
     def tend(self, mesh_now: UnixSeconds, now: Instant) -> None:
         """Whatever is due."""
-        unreachable = self._dialing.targets.take_unreachable()
+        unreachable = self._dialer.targets.take_unreachable()
         for address in unreachable:
             self._exchange.disproven(address)
         if unreachable:
@@ -144,15 +144,15 @@ class Overlay(Part):
         self._note_recognised()
 
     def _note_recognised(self) -> None:
-        self._dialing.links.recognised(self._recognition.contacts_by_link())
+        self._dialer.links.recognised(self._recognition.contacts_by_link())
 
     def _note_backlogs(self, now: Instant) -> None:
         for link, former in list(self._backlogs.items()):
             _, count = self._news_count(link)
             self._backlogs[link] = count
             if count - former >= BACKLOG_SHOWS_PARTITION:
-                self._dialing.brought_backlog(link, now)
+                self._dialer.brought_backlog(link, now)
 
     def _fill_up(self, now: Instant) -> None:
-        if self._dialing.is_short:
-            self._dialing.targets.offer(self._exchange.pick(PEX_RECORDS_MAX, now), now)
+        if self._dialer.is_short:
+            self._dialer.targets.offer(self._exchange.pick(PEX_RECORDS_MAX, now), now)

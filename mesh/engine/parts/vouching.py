@@ -14,7 +14,7 @@ from mesh.ids import ContactId, Instant, LinkId, Monotonic, UnixSeconds
 from mesh.inputs import Connection
 from mesh.messenger.messenger import Messenger
 from mesh.peering.vouching import Vouching
-from mesh.posting.standing import Standings
+from mesh.trust.distance import Distances
 from mesh.wire.envelope import SECONDS_PER_DAY
 from mesh.wire.frames import Frame, Vouches, Who
 
@@ -27,12 +27,12 @@ class VouchExchange(Part):
     def __init__(
         self,
         *,
-        standings: Standings,
+        distances: Distances,
         contacts_by_link: Callable[[], Mapping[LinkId, ContactId]],
         counters: Counters,
         entropy: Entropy,
     ) -> None:
-        self._standings = standings
+        self._distances = distances
         self._contacts_by_link = contacts_by_link
         self._counters = counters
         self._vouching = Vouching(entropy)
@@ -65,7 +65,7 @@ class VouchExchange(Part):
     def tend(self, mesh_now: UnixSeconds, now: Instant) -> None:
         """Look at which links are contacts', and whether there is something to tell them."""
         self._vouching.links_known(self._contacts_by_link(), now)
-        told_of = (mesh_now // SECONDS_PER_DAY, self._standings.changes_count)
+        told_of = (mesh_now // SECONDS_PER_DAY, self._distances.changes_count)
         if told_of != self._told_of:
             self._told_of = told_of
             self._vouching.lists_changed(now)
@@ -85,9 +85,9 @@ class VouchExchange(Part):
         """Keep what came, and tell whoever is to be told."""
         for contact, days in self._vouching.take_came():
             self._counters.count("vouches_received")
-            messenger.parts.vouchers.vouched(contact, days, mesh_now)
+            messenger.parts.vouches.vouched(contact, days, mesh_now)
         self._vouching.deadline_passed(
-            lambda contact: messenger.parts.vouchers.vouches_for(contact, mesh_now), now
+            lambda contact: messenger.parts.vouches.vouches_for(contact, mesh_now), now
         )
 
     def vault_closing(self, now: Instant) -> None:

@@ -7,7 +7,7 @@ from typing import Final, Literal
 import click
 
 from mesh.errors import UserError
-from mesh.posting.standing import Depth
+from mesh.trust.distance import Depth
 from sim.commands.json_output import say_json
 from sim.commands.progress import clear_line, is_watched, show_line
 from sim.lab.models.flooding import KINDS, Attackers, Kept, Stores, Trial, try_floods

@@ -1,5 +1,5 @@
 """How new mail spreads over a fixed graph: our machine of spreading beside flooding and gossipsub.
 
-Only the machine runs (`mesh.replication.spreading`), without stores, sessions and handshakes, so
+Only the machine runs (`mesh.replication.replicator`), without stores, sessions and handshakes, so
 that ten thousand nodes fit and rivals can be put in its place under the same network.
 """

@@ -12,8 +12,8 @@ from typing import Final
 from mesh.crypto.hashing import blake2b_256
 from mesh.ids import EnvelopeId, Instant, LinkId, Monotonic, UnixSeconds
 from mesh.limits import EAGER_LINKS_MIN, LIVE_SECONDS_MAX
+from mesh.replication.replicator import Replicator
 from mesh.replication.seen_sets import Element
-from mesh.replication.spreading import Spreading
 from mesh.wire.envelope import SIZE_BYTES
 from mesh.wire.frames import (
     Frame,
@@ -102,7 +102,7 @@ class MeshSpeaker:
         self, ids: Ids, seed: int, number: int, *, eager_links_min: int = EAGER_LINKS_MIN
     ) -> None:
         self._ids = ids
-        self._spreading = Spreading(
+        self._replicator = Replicator(
             SeededEntropy(seed, "speaker", number), eager_links_min=eager_links_min
         )
         self._links: dict[int, None] = {}
@@ -110,7 +110,7 @@ class MeshSpeaker:
     def link_up(self, peer: int, now: int, *, is_dialled_by_us: bool, round_trip_us: int) -> None:
         """A link stands."""
         self._links[peer] = None
-        self._spreading.link_up(
+        self._replicator.link_up(
             LinkId(peer),
             _at(now),
             is_dialled_by_us=is_dialled_by_us,
@@ -120,16 +120,16 @@ class MeshSpeaker:
     def link_down(self, peer: int, now: int) -> None:
         """A link ended."""
         self._links.pop(peer, None)
-        self._spreading.link_down(LinkId(peer), _at(now))
+        self._replicator.link_down(LinkId(peer), _at(now))
 
     def publish(self, post: int, size: int, now: int) -> None:
         """Something new is made here."""
         id_ = self._ids.make(post, size, _mesh(now))
-        self._spreading.accepted(id_, self._ids.element(id_), None, _at(now), is_new=True)
+        self._replicator.accepted(id_, self._ids.element(id_), None, _at(now), is_new=True)
 
     def heard(self, peer: int, said: Said, now: int) -> None:
         """A neighbour said something."""
-        spreading, link = self._spreading, LinkId(peer)
+        spreading, link = self._replicator, LinkId(peer)
         if isinstance(said, SaidFrame):
             spreading.received(link, said.frame, _mesh(now), _at(now))
             return
@@ -143,7 +143,7 @@ class MeshSpeaker:
 
     def take(self, now: int) -> list[tuple[int, Said]]:
         """All frames and bodies that are ready."""
-        spreading = self._spreading
+        spreading = self._replicator
         said: list[tuple[int, Said]] = [
             (int(link), _framed(frame))
             for link, frame in spreading.take_frames(_mesh(now), _at(now))
@@ -161,11 +161,11 @@ class MeshSpeaker:
 
     def deadline(self) -> int | None:
         """When it wants to be called."""
-        return self._spreading.deadline()
+        return self._replicator.deadline()
 
     def deadline_passed(self, now: int) -> None:
         """It is time."""
-        self._spreading.deadline_passed(_mesh(now), _at(now))
+        self._replicator.deadline_passed(_mesh(now), _at(now))
 
 
 class Flooding:

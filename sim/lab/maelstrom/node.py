@@ -1,6 +1,6 @@
 """One node of Maelstrom: what comes in, what goes out, and when it wants to be called.
 
-Each value that is broadcast becomes an envelope without a body, and `mesh.replication.spreading`
+Each value that is broadcast becomes an envelope without a body, and `mesh.replication.replicator`
 carries it, with the floor of eager links as a parameter. What it says over a link within the
 *window* goes out as one message of the type `mesh`: bodies after `bodies_us`, everything else after
 `rest_us`, unless bodies go there sooner. The links are a tree with the first node at its root:
@@ -23,8 +23,8 @@ import msgspec
 from mesh.errors import PeerError
 from mesh.ids import EnvelopeId, Instant, LinkId, Monotonic, UnixSeconds
 from mesh.limits import LIVE_SECONDS_MAX
+from mesh.replication.replicator import Replicator
 from mesh.replication.seen_sets import Element
-from mesh.replication.spreading import Spreading
 from mesh.wire.frames import decode_frame, encode_frame
 from sim.kernel.entropy import SeededEntropy
 
@@ -99,7 +99,7 @@ class MaelstromNode:
         self._name = ""
         self._names: list[str] = []
         self._values: dict[EnvelopeId, tuple[Value, int]] = {}
-        self._spreading: Spreading | None = None
+        self._replicator: Replicator | None = None
         self._lines: dict[int, _Line] = {}
         self._replies: list[Message] = []
         self._elements: dict[EnvelopeId, Element] = {}
@@ -115,7 +115,7 @@ class MaelstromNode:
         if body.type == "init" and body.node_id is not None and body.node_ids is not None:
             self._begin(body.node_id, body.node_ids, now)
             self._reply(message, Body(type="init_ok"))
-        elif self._spreading is None:
+        elif self._replicator is None:
             self._refuse(message, MALFORMED, "init comes first")
         elif body.type == "topology":
             # Links are our own choice: the suggested ones only say who is there.
@@ -133,16 +133,16 @@ class MaelstromNode:
 
     def deadline(self) -> int | None:
         """When `deadline_passed` wants to be called."""
-        own = None if self._spreading is None else self._spreading.deadline()
+        own = None if self._replicator is None else self._replicator.deadline()
         due = [line.due_at for line in self._lines.values()]
         return min([*due, *([] if own is None else [own])], default=None)
 
     def deadline_passed(self, now: int) -> None:
         """It is time."""
-        if self._spreading is not None:
-            deadline = self._spreading.deadline()
+        if self._replicator is not None:
+            deadline = self._replicator.deadline()
             if deadline is not None and deadline <= now:
-                self._spreading.deadline_passed(_mesh(now), _at(now))
+                self._replicator.deadline_passed(_mesh(now), _at(now))
             self._gather(now)
 
     def take(self, now: int) -> list[Message]:
@@ -161,26 +161,26 @@ class MaelstromNode:
     def _begin(self, name: str, names: Sequence[str], now: int) -> None:
         self._name, self._names = name, list(names)
         own = self._names.index(name)
-        self._spreading = Spreading(
+        self._replicator = Replicator(
             SeededEntropy(0, "maelstrom", name),
             eager_links_min=self._windows.floor,
             eager_links_max=CEILING,
         )
         for peer in links_of(own, len(names), self._windows.fan_out):
             self._lines[peer] = _Line(due_at=now + BEAT_US)
-            self._spreading.link_up(LinkId(peer), _at(now), is_dialled_by_us=own > peer)
+            self._replicator.link_up(LinkId(peer), _at(now), is_dialled_by_us=own > peer)
 
     def _publish(self, value: Value, now: int) -> None:
-        assert self._spreading is not None
+        assert self._replicator is not None
         id_ = _id_of(value)
-        if id_ not in self._spreading.sets:
+        if id_ not in self._replicator.sets:
             created = _mesh(now)
             self._values[id_] = (value, created)
             element = Element(created, 0, 0)
-            self._spreading.accepted(id_, element, None, _at(now), is_new=True)
+            self._replicator.accepted(id_, element, None, _at(now), is_new=True)
 
     def _heard(self, peer: int, body: Body, now: int) -> None:
-        spreading = self._spreading
+        spreading = self._replicator
         line = self._lines.get(peer)
         if spreading is None or line is None or body.epoch < line.epoch:
             return
@@ -211,18 +211,18 @@ class MaelstromNode:
 
     def _begin_epoch(self, peer: int, epoch: int, now: int) -> None:
         """The link is a new one, for the machine and for the numbers."""
-        assert self._spreading is not None
+        assert self._replicator is not None
         self._lines[peer].epoch = epoch
         self._lines[peer].sent_count = self._lines[peer].heard_count = 0
         self._lines[peer].frames, self._lines[peer].values = [], []
         self._lines[peer].due_at = now
         own = self._names.index(self._name)
-        self._spreading.link_down(LinkId(peer), _at(now))
-        self._spreading.link_up(LinkId(peer), _at(now), is_dialled_by_us=own > peer)
+        self._replicator.link_down(LinkId(peer), _at(now))
+        self._replicator.link_up(LinkId(peer), _at(now), is_dialled_by_us=own > peer)
 
     def _gather(self, now: int) -> None:
         """What the machine has to say waits for its window."""
-        spreading = self._spreading
+        spreading = self._replicator
         if spreading is None:
             return
         frames = spreading.take_frames(_mesh(now), _at(now))

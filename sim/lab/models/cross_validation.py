@@ -19,7 +19,7 @@ import psutil
 
 from mesh.errors import UserError
 from mesh.ids import EnvelopeId, Instant, LinkId
-from mesh.replication.spreading import Spreading
+from mesh.replication.replicator import Replicator
 from sim.invariants.purity_guards import PURITY_GUARDS
 from sim.lab.models.curves import PostCurve, Results, figures_of
 from sim.lab.models.pushing import TICK_US, Pushing, Rules
@@ -112,12 +112,12 @@ def _rules(scenario: Scenario) -> Rules:
 @contextlib.contextmanager
 def _counting(bodies: dict[EnvelopeId, int]) -> Iterator[None]:
     """While inside, all bodies are counted that come to an engine."""
-    came = Spreading.body_came
+    came = Replicator.body_came
 
-    def counted(spreading: Spreading, link: LinkId, id_: EnvelopeId, now: Instant) -> None:
+    def counted(spreading: Replicator, link: LinkId, id_: EnvelopeId, now: Instant) -> None:
         if not PURITY_GUARDS.is_double:
             bodies[id_] = bodies.get(id_, 0) + 1
         came(spreading, link, id_, now)
 
-    with patched(Patch(Spreading, "body_came", counted)):
+    with patched(Patch(Replicator, "body_came", counted)):
         yield

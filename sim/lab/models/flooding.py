@@ -14,8 +14,8 @@ from typing import Final, Literal
 import msgspec
 
 from mesh.errors import UserError
-from mesh.posting.standing import Depth
-from mesh.storage.store import Store
+from mesh.storage.store.store import Store
+from mesh.trust.distance import Depth
 from mesh.wire.envelope import SIZE_BYTES
 from sim.adversaries.compromised import Orders
 from sim.invariants.stored_mail import StoredMessage

@@ -3,7 +3,7 @@
 The set-up of HyParView (Leitao, Pereira, Rodrigues: "HyParView", DSN 2007): many nodes on the
 internet, of which a share fails at once; how many of the survivors does a message reach then, and
 after a time of repair? Here each node is the two machines that a real one has for it, which choose
-whom to dial (`mesh.peering.dialing`) and remember others (`mesh.peering.exchange`), joined as the
+whom to dial (`mesh.peering.dialer`) and remember others (`mesh.peering.exchange`), joined as the
 engine joins them, without links of bytes.
 
 A survivor notices at once that its links to the failed have ended, as in that paper, where the
@@ -17,7 +17,7 @@ from typing import Final
 
 from mesh.ids import Address, DialId, Instant, LinkId, LinkKey, Monotonic, earliest
 from mesh.limits import DIAL_TIMEOUT_MS, PEX_RECORDS_MAX
-from mesh.peering.dialing import Dialing
+from mesh.peering.dialer import Dialer
 from mesh.peering.exchange import PeerExchange
 from mesh.wire.frames import FEATURE_TOLD_FAR, Pex, PexRequest
 from sim.kernel.entropy import Chance, SeededEntropy
@@ -44,7 +44,7 @@ class Member:
 
     number: int
     address: Address
-    dialing: Dialing
+    dialing: Dialer
     exchange: PeerExchange
     links: dict[LinkId, tuple[int, LinkId]] = field(default_factory=dict)
     is_up: bool = True
@@ -117,7 +117,7 @@ class Internet:
         member = Member(
             number=number,
             address=self._draw_address(),
-            dialing=Dialing(SeededEntropy(self._seed, "dialing", number)),
+            dialing=Dialer(SeededEntropy(self._seed, "dialing", number)),
             exchange=PeerExchange(SeededEntropy(self._seed, "exchange", number)),
         )
         self._numbers[member.address] = number

@@ -7,7 +7,7 @@ import pytest
 
 from mesh.commands import Answer, AskStatus, StatusAnswer
 from mesh.errors import UserError
-from mesh.storage.store_rows import blob, integer
+from mesh.storage.store.rows import blob, integer
 from mesh.wire.envelope import SIZE_BYTES, Header, Stub, decode_stub
 from sim.adversaries.withholding import SHIFT_SECONDS
 from sim.invariants.invariants import BrokenInvariant

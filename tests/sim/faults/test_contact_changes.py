@@ -4,7 +4,7 @@ import pytest
 
 from mesh.messenger import inbound_sessions
 from mesh.messenger.invites import InviteState
-from mesh.storage.sqlcipher import transaction
+from mesh.storage.connection import transaction
 from sim.invariants.exclusion import Exclusion
 from sim.invariants.invariants import BrokenInvariant
 from sim.invariants.message_log import LoggedMessage

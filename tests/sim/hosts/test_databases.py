@@ -4,8 +4,8 @@ import pytest
 
 from mesh.crypto.signing import is_signature_valid
 from mesh.engine.settings import EngineSettings
+from mesh.storage.connection import transaction
 from mesh.storage.migrations import migrate_store, migrate_vault
-from mesh.storage.sqlcipher import transaction
 from sim.hosts.databases import MemoryDatabase, new_store, new_vault
 from sim.hosts.host import Host, WhichDatabase
 from sim.hosts.host_factory import SIMULATED_MESH

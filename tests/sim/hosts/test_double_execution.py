@@ -11,7 +11,7 @@ import pytest
 
 from mesh.commands import SendMessage
 from mesh.effects import Effect, Reply
-from mesh.engine.door import Engine
+from mesh.engine.engine import Engine
 from mesh.errors import UserError
 from mesh.ids import Instant, Monotonic, RequestId
 from mesh.inputs import Asked

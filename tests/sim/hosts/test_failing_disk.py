@@ -6,7 +6,7 @@ import pytest
 
 from mesh.errors import StorageError
 from mesh.inputs import Connection
-from mesh.storage.sqlcipher import checkpoint, transaction
+from mesh.storage.connection import checkpoint, transaction
 from sim.hosts.databases import MemoryDatabase
 from sim.hosts.failing_disk import Disk
 from sim.kernel.entropy import Chance

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mesh.storage.sqlcipher import connect, transaction
+from mesh.storage.connection import connect, transaction
 from sim.hosts.fragile import FragileConnection, Fuse, PowerCut
 
 

@@ -41,7 +41,7 @@ def test_the_census_sees_what_only_the_handler_of_a_command_holds() -> None:
     host = booted()
     assert host.engine is not None
     host.engine.handle([Asked(RequestId(1), CreateIdentity("Ann"))], START)
-    assert "Trusting._halves" in census(host.engine)
+    assert "TrustDecisions._halves" in census(host.engine)
 
 
 def test_every_table_that_has_a_bound_or_may_not_wait_is_there() -> None:
@@ -49,7 +49,7 @@ def test_every_table_that_has_a_bound_or_may_not_wait_is_there() -> None:
     engine = host.engine
     assert engine is not None
     engine.handle([Connected(LinkId(1), None, Address("fd00::2", 1))], START)
-    engine.spreading.link_up(LinkId(2), START, is_dialled_by_us=False)
+    engine.replicator.link_up(LinkId(2), START, is_dialled_by_us=False)
     assert {*CAPS, *BACKLOGS} <= set(census(engine))
 
 
@@ -57,7 +57,7 @@ def test_to_know_what_is_not_stored_breaks_s10() -> None:
     host = booted()
     assert host.engine is not None
     lost = EnvelopeId(bytes(32))
-    host.engine.spreading.load([(lost, Element(UnixSeconds(1_000), 0, 0))])
+    host.engine.replicator.load([(lost, Element(UnixSeconds(1_000), 0, 0))])
     with pytest.raises(BrokenInvariant, match=r"S10.*1 envelopes and retirements are known, and 0"):
         require_bounded(0, host.engine, host.store, host.vault)
 

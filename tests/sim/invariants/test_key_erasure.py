@@ -6,9 +6,9 @@ from typing import cast
 import pytest
 
 from mesh.crypto import aead
-from mesh.engine.door import Engine
+from mesh.engine.engine import Engine
 from mesh.ratchet import double_ratchet
-from mesh.storage.sqlcipher import transaction
+from mesh.storage.connection import transaction
 from sim.hosts.databases import MemoryDatabase
 from sim.invariants.invariants import S9, BrokenInvariant
 from sim.invariants.key_erasure import KeyErasure

@@ -5,7 +5,7 @@ import pytest
 from mesh.ids import EnvelopeId, Instant, Monotonic, PostingKey, Tag, UnixSeconds
 from mesh.inputs import Connection
 from mesh.replication.seen_sets import Element
-from mesh.storage.sqlcipher import transaction
+from mesh.storage.connection import transaction
 from mesh.wire.envelope import SIZE_BYTES, Header
 from mesh.wire.frames import Push
 from sim.invariants.frames import FrameCheck
@@ -72,7 +72,7 @@ def test_what_an_engine_knows_past_its_lifetime_breaks_s12() -> None:
     engine, first = host.boot(START)
     engine.handle(first, START)
     assert host.engine is not None
-    spreading = host.engine.spreading
+    spreading = host.engine.replicator
     spreading.load([(EnvelopeId(bytes(32)), Element(UnixSeconds(CREATED), 0, 0))])
     require_forgotten(0, spreading, LAPSES + LATE_S)
     with pytest.raises(BrokenInvariant, match="S12: 1 are known"):

@@ -4,7 +4,7 @@ import pytest
 
 from mesh.crypto import aead
 from mesh.ids import PostingKey, Tag, UnixSeconds
-from mesh.storage.sqlcipher import transaction
+from mesh.storage.connection import transaction
 from mesh.wire.envelope import Envelope, Header, body_bytes, sign_envelope
 from sim.hosts.databases import MemoryDatabase
 from sim.invariants.invariants import S8, BrokenInvariant

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mesh.storage.sqlcipher import transaction
+from mesh.storage.connection import transaction
 from sim.hosts.databases import MemoryDatabase
 from sim.invariants.invariants import S5, BrokenInvariant
 from sim.invariants.order import require_parents_above, require_same_order

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from mesh.engine.door import Engine
+from mesh.engine.engine import Engine
 from mesh.ids import EnvelopeId, Instant, LinkId, Monotonic, UnixSeconds
 from mesh.replication.seen_sets import Element
 from sim.invariants.invariants import BrokenInvariant
@@ -36,7 +36,7 @@ def engines(count: int) -> Mapping[int, Engine]:
 def test_nodes_that_know_different_things_break_l2() -> None:
     both = engines(2)
     require_same(both)
-    both[1].spreading.load([ONE])
+    both[1].replicator.load([ONE])
     with pytest.raises(
         BrokenInvariant, match=r"L2.*lacks 0 ids that node 0 knows, and knows 1 more"
     ):
@@ -52,18 +52,18 @@ def test_traffic_that_does_not_cease_breaks_l3() -> None:
 def test_something_that_waits_for_ever_breaks_l5() -> None:
     engine = engines(1)[0]
     require_no_backlog({0: engine})
-    engine.spreading.load([ONE])
-    engine.spreading.link_up(LinkId(1), START, is_dialled_by_us=False)
-    engine.spreading.outgoing.announce(LinkId(1), [ONE[0]])
+    engine.replicator.load([ONE])
+    engine.replicator.link_up(LinkId(1), START, is_dialled_by_us=False)
+    engine.replicator.outgoing.announce(LinkId(1), [ONE[0]])
     with pytest.raises(BrokenInvariant, match=r"L5.*_LinkState.announcing"):
         require_no_backlog({0: engine})
 
 
 def test_a_body_that_never_leaves_breaks_l5() -> None:
     engine = engines(1)[0]
-    engine.spreading.load([ONE])
-    engine.spreading.link_up(LinkId(1), START, is_dialled_by_us=False)
-    vars(engine.spreading)["_pushing"].wanted(LinkId(1), [ONE[0]], START, is_live=False)
+    engine.replicator.load([ONE])
+    engine.replicator.link_up(LinkId(1), START, is_dialled_by_us=False)
+    vars(engine.replicator)["_pushing"].wanted(LinkId(1), [ONE[0]], START, is_live=False)
     with pytest.raises(BrokenInvariant, match=r"L5.*Turns._waiting"):
         require_no_backlog({0: engine})
 
@@ -71,11 +71,11 @@ def test_a_body_that_never_leaves_breaks_l5() -> None:
 def test_a_node_that_pushes_to_nobody_breaks_l6() -> None:
     engine = engines(1)[0]
     for number in range(4):
-        engine.spreading.link_up(LinkId(number), START, is_dialled_by_us=False)
+        engine.replicator.link_up(LinkId(number), START, is_dialled_by_us=False)
     require_eager({0: engine}, is_all_honest=True)
-    eager = vars(engine.spreading)["_eager_links"]
+    eager = vars(engine.replicator)["_eager_links"]
     for number in range(3):
-        engine.spreading.scores.broke(LinkId(number), START)
+        engine.replicator.scores.broke(LinkId(number), START)
         eager.doubted(LinkId(number), START)
     require_eager({0: engine}, is_all_honest=False)
     with pytest.raises(BrokenInvariant, match=r"L6.*over 1 of its 4 links, of which it doubts 0"):

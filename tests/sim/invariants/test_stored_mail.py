@@ -1,7 +1,7 @@
 """Which messages had to wait in others' stores, and how near their authors were to these."""
 
 from mesh.ids import ContactId, PostingKey
-from mesh.posting.standing import Depth, Standings, vouch_hash
+from mesh.trust.distance import Depth, Distances, vouch_hash
 from sim.invariants.message_log import LoggedMessage, MessageLog
 from sim.invariants.stored_mail import StoredMessage, stored_messages, stored_ratio
 
@@ -23,13 +23,13 @@ def message(written_s: float, *, sender: int = AUTHOR, recipient: int = READER) 
     return one
 
 
-def waited(*messages: LoggedMessage, carrier: Standings | None = None) -> list[StoredMessage]:
-    author = Standings()
+def waited(*messages: LoggedMessage, carrier: Distances | None = None) -> list[StoredMessage]:
+    author = Distances()
     author.set_own([KEY])
     return stored_messages(
         messages,
         NAPS,
-        {AUTHOR: author, READER: Standings(), CARRIER: carrier or Standings()},
+        {AUTHOR: author, READER: Distances(), CARRIER: carrier or Distances()},
         begins_at_s=DAY * 86_400,
         rests_at=120 * S,
     )
@@ -60,12 +60,12 @@ def test_two_who_are_awake_together_later_need_no_store() -> None:
 
 def test_depth_is_that_of_the_carrier_who_is_nearest() -> None:
     contact = ContactId(1)
-    far, near, other_day = Standings(), Standings(), Standings()
+    far, near, other_day = Distances(), Distances(), Distances()
     far.set_vouched(contact, DAY, vouched=[], far=[vouch_hash(KEY, DAY)])
     near.set_contact_keys(contact, DAY, [KEY])
     other_day.set_contact_keys(contact, DAY + 1, [KEY])
     depths = [
-        waited(message(5), carrier=one)[0].depth for one in (far, near, other_day, Standings())
+        waited(message(5), carrier=one)[0].depth for one in (far, near, other_day, Distances())
     ]
     assert depths == [Depth.FAR, Depth.CONTACT, Depth.STRANGER, Depth.STRANGER]
 

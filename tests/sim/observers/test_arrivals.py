@@ -2,8 +2,8 @@
 
 import pytest
 
-from mesh.storage.sqlcipher import transaction
-from mesh.storage.store import Store
+from mesh.storage.connection import transaction
+from mesh.storage.store.store import Store
 from mesh.wire.envelope import Envelope
 from sim.hosts.databases import new_store
 from sim.invariants.purity_guards import PURITY_GUARDS

@@ -7,9 +7,9 @@ import msgspec
 import pytest
 
 from mesh.ids import EnvelopeId
-from mesh.posting.mesh_time import MeshClock
 from mesh.ratchet.double_ratchet import Ratchet
 from mesh.replication.retiring import Retiring
+from mesh.timekeeping.mesh_time import MeshClock
 from mesh.wire.retirement import Retirement
 from sim.commands.compare import _goals
 from sim.observers.coverage import Coverage

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from mesh.commands import MessageAnswer, MessageState
-from mesh.storage.sqlcipher import transaction
+from mesh.storage.connection import transaction
 from sim.hosts.host import Host
 from sim.invariants.invariants import L9, BrokenInvariant
 from sim.invariants.message_log import LoggedMessage, MessageLog

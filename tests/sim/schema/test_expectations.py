@@ -3,7 +3,7 @@
 import pytest
 
 from mesh.errors import UserError
-from mesh.posting.standing import Depth
+from mesh.trust.distance import Depth
 from sim.invariants.invariants import E1, BrokenInvariant
 from sim.invariants.message_log import MessageLog
 from sim.invariants.stored_mail import StoredMessage

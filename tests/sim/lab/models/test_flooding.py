@@ -8,7 +8,7 @@ import msgspec
 import pytest
 from click.testing import CliRunner
 
-from mesh.posting.standing import Depth
+from mesh.trust.distance import Depth
 from sim.__main__ import main
 from sim.invariants.invariants import BrokenInvariant
 from sim.lab.models.flooding import Trial

@@ -1,0 +1,102 @@
+"""`mesh chats`: the conversations, with what is new in each."""
+
+import time
+
+import click
+
+from mesh.cli.commands.people import waiting_sentence
+from mesh.cli.daemon_client import client_of
+from mesh.cli.layout import columns, when
+from mesh.cli.messages import words_of
+from mesh.cli.names import Names
+from mesh.cli.options import Choices, shared_options
+from mesh.cli.sanitise import clean_line
+from mesh.cli.terminal import Terminal
+from mesh.commands import (
+    AskConversations,
+    ConversationAnswer,
+    ConversationsAnswer,
+    ItemAnswer,
+)
+
+PREVIEW_LETTERS = 40
+"""So much of the last message fits beside the other columns on a terminal of 100."""
+
+
+@click.command(
+    help="""\
+List your conversations: pinned ones first, then those in which something came last.
+
+The number and the title are what mesh send, mesh read and mesh tail take; "me" is what you write
+to yourself, which never leaves this profile. Archived conversations stand at the end; people who
+wait apart are in mesh requests.
+
+\b
+Examples:
+  mesh chats
+  mesh chats --unread
+  mesh read me
+  mesh chats --json | jq '.conversations[] | select(.unread_count > 0) | .title'
+""",
+)
+@click.option("--unread", is_flag=True, help="Only conversations in which something is unread.")
+@shared_options
+@click.pass_obj
+def chats(choices: Choices, *, unread: bool) -> None:
+    terminal = Terminal(choices)
+    client = client_of(choices)
+    answer = client.ask(AskConversations(), ConversationsAnswer)
+    found = [each for each in answer.conversations if not unread or is_unread(each)]
+    if terminal.is_json:
+        terminal.json(ConversationsAnswer(conversations=found))
+        return
+    names = Names.ask(client)
+    waiting = names.requests()
+    if waiting:
+        terminal.say(waiting_sentence(len(waiting)))
+    shown = [each for each in found if not each.is_request and not each.is_blocked]
+    if not shown:
+        terminal.say("Nothing is unread." if unread else "There are no conversations.")
+        return
+    heading = ("", "CHAT", "UNREAD", "", "LAST", "")
+    terminal.result("\n".join(columns([heading, *(row(each, names) for each in shown)])))
+
+
+def is_unread(conversation: ConversationAnswer) -> bool:
+    """Say whether something is unread, or marked as such."""
+    return conversation.unread_count > 0 or conversation.is_marked_unread
+
+
+def row(conversation: ConversationAnswer, names: Names) -> tuple[str, ...]:
+    """Return a conversation, cell by cell."""
+    last = conversation.last_item
+    unread = str(conversation.unread_count or "") or ("•" if conversation.is_marked_unread else "")
+    return (
+        str(conversation.number),
+        names.name(conversation.contact, conversation.title),
+        unread,
+        ", ".join(remarks(conversation)),
+        "" if last is None else when(last.sent),
+        "" if last is None else preview(last, draft=conversation.draft),
+    )
+
+
+def remarks(conversation: ConversationAnswer) -> list[str]:
+    """Return what this person chose for a conversation."""
+    told = []
+    if conversation.is_pinned:
+        told.append("pinned")
+    if conversation.muted_until > time.time():
+        told.append("muted")
+    if conversation.is_archived:
+        told.append("archived")
+    return told
+
+
+def preview(last: ItemAnswer, *, draft: str) -> str:
+    """Return the beginning of what was last said, or of what is being written."""
+    text = clean_line(f"draft: {draft}" if draft else last.text)
+    shortened = text if len(text) <= PREVIEW_LETTERS else text[: PREVIEW_LETTERS - 1] + "…"
+    if draft or not last.author.is_mine:
+        return shortened
+    return f"me: {shortened}  [{words_of(last.state, last.carriers)}]"

@@ -1,0 +1,45 @@
+"""How all that is known of one contact is drawn, and a safety number as it is read aloud."""
+
+from mesh.cli.commands.people import grouped, trust_of, warnings
+from mesh.cli.layout import when
+from mesh.cli.names import shown
+from mesh.cli.sanitise import clean_line
+from mesh.commands import ContactDetailsAnswer
+
+SAFETY_GROUP_DIGITS = 5
+SAFETY_GROUPS_PER_LINE = 4
+
+
+def lines_of(details: ContactDetailsAnswer) -> list[str]:
+    """Return all that is told of a contact, for people."""
+    found = details.contact
+    lines = [
+        f"label      {shown(found)}   (number {found.id})",
+        f"name       {clean_line(found.name)}",
+        f"key        {grouped(found.key)}",
+        f"trust      {trust_of(found)}",
+        f"state      {found.state}",
+    ]
+    lines += [f"careful    {warning}" for warning in warnings(found)]
+    if found.is_request:
+        lines.append("waits      apart, until: mesh contact accept")
+    if found.is_blocked:
+        lines.append("blocked    nothing of theirs is opened")
+    told = "told" if found.sends_read_receipts else "not told"
+    lines.append(f"receipts   they are {told} what you read")
+    headings = ("safety", *[""] * len(details.safety_number))
+    for heading, line in zip(headings, safety_lines(details.safety_number), strict=False):
+        lines.append(f"{heading:<9}  {line}")
+    if details.comparison.state not in ("none", "matched"):
+        lines.append(f"comparison {details.comparison.state}; see: mesh compare")
+    lines += [f"{when(note.at)}  {clean_line(note.sentence)}" for note in details.notes]
+    return lines
+
+
+def safety_lines(digits: str) -> list[str]:
+    """Return a safety number in lines of groups, as it is read aloud."""
+    per_line = SAFETY_GROUP_DIGITS * SAFETY_GROUPS_PER_LINE
+    return [
+        grouped(digits[start : start + per_line], digits=SAFETY_GROUP_DIGITS)
+        for start in range(0, len(digits), per_line)
+    ]

@@ -1,0 +1,62 @@
+"""`mesh down`: ends a daemon, and knows when it has ended."""
+
+import os
+import time
+from pathlib import Path
+
+import click
+
+from mesh.api.routes import Stop
+from mesh.cli.daemon_client import client_of, folders_of
+from mesh.cli.options import Choices, shared_options
+from mesh.cli.terminal import Terminal
+from mesh.commands import Done
+from mesh.errors import UserError
+
+POLL_S = 0.05
+
+
+@click.command(
+    help="""\
+Stop the node. Messages that wait here go out after the next start.
+
+\b
+Examples:
+  mesh down
+  mesh down --profile work
+""",
+)
+@shared_options
+@click.pass_obj
+def down(choices: Choices) -> None:
+    terminal = Terminal(choices)
+    was_running = stop(choices)
+    if terminal.is_json:
+        terminal.json(Done())
+    else:
+        terminal.say("Mesh has stopped." if was_running else "Mesh was not running.")
+
+
+def stop(choices: Choices) -> bool:
+    """Stop the daemon and wait until it has let go of the profile; False if there was none."""
+    client = client_of(choices)
+    lock_file = folders_of(choices).lock_file
+    if not client.is_running():
+        return False
+    client.ask(Stop(), Done)
+    deadline = time.monotonic() + choices.timeout
+    while client.is_running() or is_held(lock_file):
+        if time.monotonic() > deadline:
+            raise UserError("timeout", f"Mesh still stops after {choices.timeout:g} seconds.")
+        time.sleep(POLL_S)
+    return True
+
+
+def is_held(lock_file: Path) -> bool:
+    """Say whether a living process holds a profile: it empties the file when it lets go."""
+    try:
+        pid = int(lock_file.read_text())
+        os.kill(pid, 0)
+    except (OSError, ValueError):
+        return False
+    return True

@@ -1,0 +1,229 @@
+"""`mesh invite`: let somebody become a contact."""
+
+import io
+import os
+import re
+from pathlib import Path
+
+import click
+
+from mesh.cli.commands.people import grouped
+from mesh.cli.daemon_client import client_of
+from mesh.cli.layout import DAY, HOUR, MINUTE, columns, when
+from mesh.cli.options import Choices, shared_options
+from mesh.cli.sanitise import clean_line
+from mesh.cli.terminal import Terminal
+from mesh.commands import (
+    AskInvites,
+    CreateInvite,
+    InspectInvite,
+    InviteAnswer,
+    InviteContentsAnswer,
+    InvitesAnswer,
+    RevokeInvite,
+)
+from mesh.limits import INVITE_USES_MAX
+
+UNITS = {"m": MINUTE, "h": HOUR, "d": DAY, "w": 7 * DAY}
+QR_BORDER = 2
+QR_SCALE = 8
+
+# Half blocks hold two modules each; light and dark change places for a light terminal.
+INVERTED = str.maketrans("█▀▄ ", " ▄▀█")
+
+
+class Lifetime(click.ParamType[int, object]):
+    """A length of time such as 7d or 12h, in seconds."""
+
+    name = "lifetime"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> int:
+        if isinstance(value, int):
+            return value
+        match = re.fullmatch(r"([1-9][0-9]{0,5})([mhdw])", str(value).strip().lower())
+        if match is None:
+            self.fail(f"{value!r} is no length of time such as 7d, 12h or 2w.", param, ctx)
+        return int(match[1]) * UNITS[match[2]]
+
+
+@click.group(
+    invoke_without_command=True,
+    help="""\
+Make an invite: a link and a QR code by which somebody becomes your contact.
+
+Whoever has the link can use it, so hand it over where nobody else reads it. When standard output
+is no terminal, the link is all that is written there.
+
+\b
+Examples:
+  mesh invite
+  mesh invite --label "Rowing club" --uses 20 --expires 2w
+  mesh invite --hint 192.168.1.20:41730 --png invite.png
+  mesh invite list
+  mesh invite revoke 3
+  mesh invite inspect mesh:…
+""",
+)
+@click.option("--label", default="", metavar="LABEL", help="What the invite is for.")
+@click.option(
+    "--uses",
+    type=click.IntRange(1, INVITE_USES_MAX),
+    default=1,
+    show_default=True,
+    help="How many people may use it.",
+)
+@click.option(
+    "--expires", type=Lifetime(), default=7 * DAY, help="How long it lives: 7d (default), 12h, 2w."
+)
+@click.option("--hint", default="", metavar="HOST:PORT", help="Where your node can be reached.")
+@click.option("--qr/--no-qr", default=None, help="Draw the QR code (default: on a terminal).")
+@click.option("--invert", is_flag=True, help="Draw it for a light terminal.")
+@click.option("--png", type=click.Path(dir_okay=False, path_type=Path), help="Write it as PNG.")
+@click.option("--svg", type=click.Path(dir_okay=False, path_type=Path), help="Write it as SVG.")
+@shared_options
+@click.pass_context
+def invite(
+    ctx: click.Context,
+    label: str,
+    uses: int,
+    expires: int,
+    hint: str,
+    qr: bool | None,
+    png: Path | None,
+    svg: Path | None,
+    *,
+    invert: bool,
+) -> None:
+    if ctx.invoked_subcommand is not None:
+        return
+    choices: Choices = ctx.obj
+    terminal = Terminal(choices)
+    command = CreateInvite(label=label, uses_max=uses, lifetime_s=expires, address_hint=hint)
+    answer = client_of(choices).ask(command, InviteAnswer)
+    for path, kind in ((png, "png"), (svg, "svg")):
+        if path is not None:
+            write_picture(answer.qr, path, kind)
+            terminal.say(f"The QR code is in {path}.")
+    if terminal.is_json:
+        terminal.json(answer)
+        return
+    if terminal.is_shown() if qr is None else qr:
+        terminal.result(qr_code(answer.qr, is_inverted=invert))
+    terminal.result(answer.link)
+    who = "one person" if answer.uses_max == 1 else f"{answer.uses_max} people"
+    terminal.say(
+        f"Invite {answer.id}, for {who}, until {when(answer.expires)}. "
+        "They add you with: mesh add LINK"
+    )
+
+
+@invite.command(
+    name="list",
+    help="""\
+List your invites, the newest first.
+
+\b
+Examples:
+  mesh invite list
+  mesh invite list --json
+""",
+)
+@shared_options
+@click.pass_obj
+def list_invites(choices: Choices) -> None:
+    terminal = Terminal(choices)
+    answer = client_of(choices).ask(AskInvites(), InvitesAnswer)
+    if terminal.is_json:
+        terminal.json(answer)
+        return
+    if not answer.invites:
+        terminal.say("There are no invites. Make one with: mesh invite")
+        return
+    rows = [("", "LABEL", "USED", "EXPIRES", "STATE")]
+    rows += [
+        (
+            str(each.id),
+            clean_line(each.label) if each.label else "",
+            f"{each.uses} of {each.uses_max}",
+            when(each.expires),
+            each.state,
+        )
+        for each in answer.invites
+    ]
+    for line in columns(rows):
+        terminal.result(line)
+
+
+@invite.command(
+    help="""\
+Revoke an invite: nobody can use it any more.
+
+\b
+Examples:
+  mesh invite revoke 3
+""",
+)
+@click.argument("number", type=click.IntRange(min=1))
+@shared_options
+@click.pass_obj
+def revoke(choices: Choices, number: int) -> None:
+    terminal = Terminal(choices)
+    answer = client_of(choices).ask(RevokeInvite(number), InviteAnswer)
+    if terminal.is_json:
+        terminal.json(answer)
+    else:
+        terminal.say(f"Invite {answer.id} is {answer.state}.")
+
+
+@invite.command(
+    help="""\
+Say what a link would do, and do nothing.
+
+\b
+Examples:
+  mesh invite inspect mesh:…
+  mesh invite inspect mesh:… --json | jq .is_usable
+""",
+)
+@click.argument("link")
+@shared_options
+@click.pass_obj
+def inspect(choices: Choices, link: str) -> None:
+    terminal = Terminal(choices)
+    answer = client_of(choices).ask(InspectInvite(link.strip()), InviteContentsAnswer)
+    if terminal.is_json:
+        terminal.json(answer)
+        return
+    terminal.result(clean_line(answer.sentence))
+    if answer.key:
+        terminal.result(f"key        {grouped(answer.key)}")
+    if answer.expires:
+        terminal.result(f"expires    {when(answer.expires)}")
+    if answer.address_hint:
+        terminal.result(f"address    {clean_line(answer.address_hint)}")
+
+
+def qr_code(text: str, *, is_inverted: bool) -> str:
+    """Return a QR code in half blocks, for a dark terminal unless inverted."""
+    import segno
+
+    drawing = io.StringIO()
+    code = segno.make_qr(text, error="l", boost_error=False)
+    code.terminal(drawing, compact=True, border=QR_BORDER)
+    drawn = drawing.getvalue().rstrip("\n")
+    return drawn.translate(INVERTED) if is_inverted else drawn
+
+
+def write_picture(text: str, path: Path, kind: str) -> None:
+    """Write a QR code as a picture that only its owner may read: it lets people in."""
+    import segno
+
+    picture = io.BytesIO()
+    segno.make_qr(text, error="l", boost_error=False).save(
+        picture, kind=kind, border=QR_BORDER, scale=QR_SCALE
+    )
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
+    with os.fdopen(os.open(path, flags, 0o600), "wb") as file:
+        file.write(picture.getvalue())

@@ -1,0 +1,212 @@
+"""`mesh status`, `mesh version`: what is there."""
+
+import click
+import msgspec
+
+from mesh.cli.daemon_client import client_of, folders_of
+from mesh.cli.failures import Exit
+from mesh.cli.layout import lasting, plural, size, when
+from mesh.cli.options import Choices, shared_options
+from mesh.cli.sanitise import clean_line
+from mesh.cli.terminal import Terminal
+from mesh.commands import AskStatus, StatusAnswer
+from mesh.errors import UserError
+
+VAULT = {
+    "open": "open",
+    "locked": "locked",
+    "none": "none; this node only carries mail for others",
+    "empty": "empty; there is no identity yet",
+}
+OFFSET_SHOWN_SECONDS = 60
+"""A clock that differs by less from the others' needs no word."""
+
+
+class NotRunning(msgspec.Struct, kw_only=True):
+    """What `mesh status --json` says when there is no daemon."""
+
+    running: bool
+    profile: str
+    is_created: bool
+
+
+class Running(msgspec.Struct, kw_only=True):
+    """What `mesh status --json` says when there is one."""
+
+    running: bool
+    profile: str
+    status: StatusAnswer
+
+
+@click.command(
+    help="""\
+Show whether the node runs, and how it does. Exit 3 if it does not run.
+
+\b
+Examples:
+  mesh status
+  mesh status -v
+  mesh status --json | jq .status.links_count
+""",
+)
+@shared_options
+@click.pass_obj
+def status(choices: Choices) -> None:
+    terminal = Terminal(choices)
+    folders = folders_of(choices)
+    try:
+        answer = client_of(choices).ask(AskStatus(), StatusAnswer)
+    except UserError as error:
+        if error.kind != "not-running":
+            raise
+        # A relay's profile has a store and no vault.
+        is_created = folders.store_key_file.exists()
+        if terminal.is_json:
+            told = NotRunning(running=False, profile=folders.name, is_created=is_created)
+            terminal.json(told)
+        else:
+            start = "mesh up" if folders.name == "default" else f"mesh up --profile {folders.name}"
+            terminal.result(f"Mesh is not running in the profile {folders.name}.")
+            terminal.say(f"Start it with: {start}")
+        raise click.exceptions.Exit(Exit.NOT_RUNNING) from None
+    if terminal.is_json:
+        terminal.json(Running(running=True, profile=folders.name, status=answer))
+        return
+    for line in lines_of(answer, folders.name, is_verbose=bool(choices.verbose)):
+        terminal.result(line)
+
+
+def lines_of(answer: StatusAnswer, profile: str, *, is_verbose: bool) -> list[str]:
+    """Return a status for people."""
+    closed = " (closed)" if answer.is_closed else ""
+    if answer.vault == "none":
+        heading = "relay      carries mail for others"
+    elif answer.vault == "locked":
+        heading = "name       known when the vault is open"
+    else:
+        heading = f"name       {clean_line(answer.name) if answer.name else '-'}"
+    lines = [
+        f"{heading}   (profile {profile})",
+        f"mesh       {clean_line(answer.mesh)}{closed}",
+        f"links      {links_line(answer)}",
+        f"vault      {vault_line(answer)}",
+        f"carries    {plural(sum(one.envelopes_count for one in answer.carried), 'envelope')}, "
+        f"{size(answer.stored_bytes)} of {size(answer.stored_bytes_max)}",
+        *carried_lines(answer),
+        *known_lines(answer),
+    ]
+    # What only the vault knows cannot be told while it is locked.
+    if answer.vault == "open":
+        lines += [
+            f"contacts   {contacts_line(answer)}",
+            f"outbox     {plural(answer.outbox_count, 'message')} on the way",
+            f"stamp      {answer.stamp}",
+        ]
+    offset = answer.clock_offset_seconds
+    if abs(offset) >= OFFSET_SHOWN_SECONDS:
+        side = "behind" if offset > 0 else "ahead of"
+        lines.append(f"clock      {lasting(abs(offset))} {side} the others")
+    lines += [f"notice     {clean_line(notice)}" for notice in answer.notices]
+    if is_verbose:
+        counters = answer.counters
+        lines += [f"{clean_line(name)}  {counters[name]}" for name in sorted(counters)]
+    return lines
+
+
+def known_lines(answer: StatusAnswer) -> list[str]:
+    """Say of whose mail it is known that somebody answers for it."""
+    known = answer.known_keys
+    if known is None:
+        is_locked = answer.vault == "locked"
+        return ["knows      nobody's mail: it was started locked"] if is_locked else []
+    counted = (
+        (known.contacts, "contact", "contacts"),
+        (known.friends_of_contacts, "contact of theirs", "contacts of theirs"),
+        (known.further, "further", "further"),
+    )
+    named = [plural(count, one, many) for count, one, many in counted if count]
+    return [f"knows      keys of today: {', '.join(named)}"] if named else []
+
+
+def carried_lines(answer: StatusAnswer) -> list[str]:
+    """Say for whom mail is carried, and why other mail was not taken."""
+    groups = [
+        f"{clean_line(one.whom)} {one.envelopes_count} ({size(one.bytes)})"
+        for one in answer.carried
+        if one.envelopes_count
+    ]
+    lines = [f"for        {', '.join(groups)}"] if groups else []
+    if answer.envelopes_count:
+        known = plural(answer.envelopes_count, "envelope")
+        lines.append(f"headers    of {known} known ({size(answer.headers_bytes)})")
+    reasons = sorted(answer.refused.items(), key=lambda counted: (-counted[1], counted[0]))
+    lines += [f"refused    {count}: {clean_line(reason)}" for reason, count in reasons]
+    return lines + [f"limited    {clean_line(sentence)}" for sentence in answer.limits]
+
+
+def contacts_line(answer: StatusAnswer) -> str:
+    """Say how many contacts there are, and who waits to become one."""
+    if not answer.requests_count:
+        return str(answer.contacts_count)
+    waits = "waits" if answer.requests_count == 1 else "wait"
+    return f"{answer.contacts_count} ({answer.requests_count} more {waits} apart: mesh requests)"
+
+
+def links_line(answer: StatusAnswer) -> str:
+    """Say how many peers there are, where they are, and how many of them are contacts."""
+    over = [f"{count} over {clean_line(name)}" for name, count in answer.links_by_interface.items()]
+    if answer.contact_links_count:
+        over.append(f"{plural(answer.contact_links_count, 'contact')} among them")
+    return f"{answer.links_count} ({', '.join(over)})" if over else str(answer.links_count)
+
+
+def vault_line(answer: StatusAnswer) -> str:
+    """Say how the vault is, and since when it is locked."""
+    if answer.vault != "locked":
+        return VAULT[answer.vault]
+    since = f" since {when(answer.locked_since)}" if answer.locked_since else ""
+    return f"{VAULT[answer.vault]}{since}; unlock it with: mesh unlock"
+
+
+class Version(msgspec.Struct, kw_only=True):
+    """What `mesh version --json` says."""
+
+    version: str
+    python: str
+    system: str
+
+
+@click.command(
+    help="""\
+Show the version of Mesh, Python and the system.
+
+\b
+Examples:
+  mesh version
+  mesh version --json
+""",
+)
+@shared_options
+@click.pass_obj
+def version(choices: Choices) -> None:
+    import platform
+
+    terminal = Terminal(choices)
+    told = Version(
+        version=find_version(), python=platform.python_version(), system=platform.platform()
+    )
+    if terminal.is_json:
+        terminal.json(told)
+    else:
+        terminal.result(f"mesh {told.version} (Python {told.python}, {told.system})")
+
+
+def find_version() -> str:
+    """Return the installed version; a tree that was never installed has none."""
+    # A fifth of the start of every command, and only needed here.
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("mesh-messenger")
+    except PackageNotFoundError:
+        return "unknown"

@@ -1,0 +1,258 @@
+"""`mesh up`: ask what the first run needs to know, then start the node."""
+
+import getpass
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+import click
+
+from mesh.api.routes import Unlock
+from mesh.cli.daemon_client import folders_of, socket_of
+from mesh.cli.layout import plural
+from mesh.cli.options import Choices, shared_options
+from mesh.cli.passphrase import known_passphrase, new_passphrase
+from mesh.cli.sanitise import clean_line
+from mesh.cli.terminal import Terminal
+from mesh.client import Client
+from mesh.commands import AskStatus, Done, StatusAnswer
+from mesh.daemon.relay import require_nobody
+from mesh.daemon.start_order import StartOrder
+from mesh.errors import UserError, relay_refusal
+from mesh.limits import NAME_BYTES_MAX
+from mesh.node.config_file import load_config
+from mesh.node.folders import DEFAULT_PROFILE, ProfileFolders
+
+MESH_COMMAND: Final = os.environ.get("MESH_COMMAND", "mesh")
+"""How this person calls the program; `dev.py`, whose environment is on no path, says how."""
+
+HELP = """\
+Start the node of a profile. The first time it asks for your name and a passphrase.
+
+It runs in the background until `mesh down`; with --foreground it stays in this terminal and
+Ctrl-C stops it. Scripts say --headless, by which nothing is ever asked: the passphrase then comes
+from the file that MESH_PASSPHRASE_FILE names, and a new profile needs --name.
+
+With --relay it is a node without a person, for a box on a shelf: it carries mail for others, and
+asks nothing at any start. Once a relay, a profile stays one.
+
+\b
+Examples:
+  mesh up
+  mesh up --foreground -v
+  mesh up --profile club --mesh-secret-file ~/club.secret
+  MESH_PASSPHRASE_FILE=/run/secrets/mesh mesh up --headless --name "Gate 3"
+  mesh up --locked --port 41730
+  mesh up --relay --headless
+"""
+
+
+@click.command(help=HELP)
+@click.option("--foreground", is_flag=True, help="Stay in this terminal.")
+@click.option("--headless", is_flag=True, help="Ask nothing; fail with a sentence instead.")
+@click.option("--name", default="", metavar="NAME", help="Your name, for a new profile.")
+@click.option("--no-passphrase", is_flag=True, help="Use an empty passphrase.")
+@click.option("--locked", is_flag=True, help="Carry mail for all, but open nothing of ours yet.")
+@click.option("--relay", is_flag=True, help="Be a node without a person, which only carries.")
+@click.option("--port", type=click.IntRange(0, 65_535), help="Listen on this TCP port; 0: any.")
+@click.option(
+    "--mesh-secret-file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Join the closed mesh whose secret this file holds.",
+)
+@click.option("--mesh-name", metavar="NAME", help="Join the mesh of this name.")
+@click.option("--no-discovery", is_flag=True, help="Find nobody by itself; dial known addresses.")
+@shared_options
+@click.pass_obj
+def up(
+    choices: Choices,
+    name: str,
+    port: int | None,
+    mesh_secret_file: Path | None,
+    mesh_name: str | None,
+    *,
+    foreground: bool,
+    headless: bool,
+    no_passphrase: bool,
+    locked: bool,
+    relay: bool,
+    no_discovery: bool,
+) -> None:
+    terminal = Terminal(choices)
+    if relay and (name or no_passphrase):
+        raise click.UsageError("A relay has no person: leave out --name and --no-passphrase.")
+    folders = folders_of(choices)
+    configure(
+        {
+            "MESH_LISTEN_PORT": None if port is None else str(port),
+            "MESH_MESH_SECRET_FILE": str(mesh_secret_file.absolute()) if mesh_secret_file else None,
+            "MESH_MESH_NAME": mesh_name,
+            "MESH_DISCOVERY": "false" if no_discovery else None,
+            "MESH_RELAY": "true" if relay else None,
+            "MESH_LOG_LEVEL": "debug" if choices.verbose else None,
+        }
+    )
+    client = Client(socket_of(folders), timeout_s=choices.timeout)
+    if client.is_running():
+        join_running(terminal, client, folders, is_relay=relay, is_person=name != "")
+        return
+    order = asked_order(
+        terminal,
+        folders,
+        name,
+        is_headless=headless,
+        is_unprotected=no_passphrase,
+        is_locked=locked,
+    )
+    if foreground:
+        run_here(terminal, order, is_relay=load_config(folders.config_file).relay)
+    else:
+        run_detached(terminal, order)
+        tell_started(terminal, Client(folders.socket_file, timeout_s=choices.timeout), folders)
+
+
+def configure(settings: Mapping[str, str | None]) -> None:
+    """Let what was said on the command line stand over the config file.
+
+    The environment does so, and a detached daemon inherits it.
+    """
+    os.environ.update({name: value for name, value in settings.items() if value is not None})
+
+
+def asked_order(
+    terminal: Terminal,
+    folders: ProfileFolders,
+    name: str,
+    *,
+    is_headless: bool,
+    is_unprotected: bool,
+    is_locked: bool,
+) -> StartOrder:
+    """Return what the daemon is told, after asking for what is missing."""
+    is_new = not folders.vault_key_file.exists()
+    if load_config(folders.config_file).relay:
+        # Before anything is asked: a relay has nobody to be asked.
+        require_nobody(folders)
+        if name or is_unprotected:
+            raise relay_refusal()
+        return StartOrder(profile=folders.name)
+    if is_locked:
+        # A node that only carries needs no identity, and none is made by accident.
+        return StartOrder(profile=folders.name)
+    if is_new:
+        # Asked for first: a passphrase is the last thing to be typed before the wait.
+        name = checked_name(name or asked_name(terminal, folders, is_headless=is_headless))
+    if is_unprotected:
+        passphrase = ""
+    elif is_new:
+        passphrase = new_passphrase(terminal, is_headless=is_headless)
+    else:
+        # A script gives the name at every start; it matters only at the first.
+        passphrase = known_passphrase(terminal, is_headless=is_headless)
+    return StartOrder(profile=folders.name, name=name or None, passphrase=passphrase)
+
+
+def asked_name(terminal: Terminal, folders: ProfileFolders, *, is_headless: bool) -> str:
+    """Ask who this is."""
+    if is_headless or not terminal.has_person():
+        raise UserError(
+            "no-name", f"The profile {folders.name} is new: say who you are with --name NAME."
+        )
+    terminal.say(f"This is the first start of the profile {folders.name}.")
+    try:
+        usual = getpass.getuser()
+    except (KeyError, OSError):
+        usual = ""
+    name: str = click.prompt("Your name, as your contacts see it", default=usual or None, err=True)
+    return name
+
+
+def checked_name(name: str) -> str:
+    """Return a name without spaces around it, or refuse it before anything is made."""
+    stripped = name.strip()
+    if not stripped or len(stripped.encode()) > NAME_BYTES_MAX:
+        raise UserError("bad-name", f"A name has between 1 and {NAME_BYTES_MAX} bytes.")
+    return stripped
+
+
+def run_here(terminal: Terminal, order: StartOrder, *, is_relay: bool) -> None:
+    """Be the daemon until it is stopped."""
+    # Everything large is behind this; nothing else of the command line needs it.
+    from mesh.daemon.running import run_daemon
+
+    def tell_ready() -> None:
+        option = profile_option(order.profile)
+        if is_relay:
+            terminal.say(f"A relay runs in the profile {order.profile}. Ctrl-C stops it.")
+            return
+        terminal.say(f"Mesh runs in the profile {order.profile}. Ctrl-C stops it.")
+        terminal.say("In another terminal:")
+        terminal.say(f"  Invite somebody:    {MESH_COMMAND} invite{option}")
+        terminal.say(f"  Or use their link:  {MESH_COMMAND} add LINK{option}")
+        terminal.say(f"  See how it goes:    {MESH_COMMAND} status{option}")
+
+    run_daemon(order, console=sys.stderr, on_ready=tell_ready)
+
+
+def run_detached(terminal: Terminal, order: StartOrder) -> None:
+    """Start the daemon in the background, and return when it is ready."""
+    from mesh.daemon.detached import start_detached
+
+    terminal.say("Starting…")
+    process = start_detached(order)
+    # It lives on without us; nobody is to wait for it here.
+    process.returncode = 0
+
+
+def join_running(
+    terminal: Terminal,
+    client: Client,
+    folders: ProfileFolders,
+    *,
+    is_relay: bool,
+    is_person: bool,
+) -> None:
+    """The daemon runs already: open it if it is locked, and say so."""
+    status = client.ask(AskStatus(), StatusAnswer)
+    if is_relay and status.vault != "none":
+        require_nobody(folders)
+        raise UserError("exists", "A node runs in this profile, and not as a relay: mesh down")
+    if is_person and status.vault == "none":
+        raise relay_refusal()
+    if status.vault == "locked" and terminal.has_person():
+        client.ask(Unlock(known_passphrase(terminal, is_headless=False)), Done)
+    terminal.say("Mesh is running already.")
+    tell_started(terminal, client, folders)
+
+
+def profile_option(profile: str) -> str:
+    """What a command needs so that it reaches this profile."""
+    return "" if profile == DEFAULT_PROFILE else f" --profile {profile}"
+
+
+def tell_started(terminal: Terminal, client: Client, folders: ProfileFolders) -> None:
+    """Say who runs, and what to do next."""
+    status = client.ask(AskStatus(), StatusAnswer)
+    if terminal.is_json:
+        terminal.json(status)
+        return
+    option = profile_option(folders.name)
+    if status.vault == "none":
+        terminal.say(f"A relay runs in the profile {folders.name}: it carries mail for others.")
+        terminal.say(f"See how it goes:    {MESH_COMMAND} status{option}")
+        terminal.say(f"Stop it:            {MESH_COMMAND} down{option}")
+        return
+    who = f" as {clean_line(status.name)}" if status.name else ""
+    terminal.say(
+        f"Mesh runs{who} in the profile {folders.name}, "
+        f"with {plural(status.links_count, 'link')} so far."
+    )
+    if status.vault == "locked":
+        terminal.say(f"It is locked. Open it with: {MESH_COMMAND} unlock{option}")
+    elif status.contacts_count == 0 and status.vault == "open":
+        terminal.say(f"Invite somebody:    {MESH_COMMAND} invite{option}")
+        terminal.say(f"Or use their link:  {MESH_COMMAND} add LINK{option}")
+    terminal.say(f"See how it goes:    {MESH_COMMAND} status{option}")
+    terminal.say(f"Stop it:            {MESH_COMMAND} down{option}")

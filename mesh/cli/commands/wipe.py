@@ -1,0 +1,59 @@
+"""`mesh wipe`: removes a profile for ever."""
+
+import click
+
+from mesh.cli.commands.down import stop
+from mesh.cli.daemon_client import folders_of
+from mesh.cli.options import Choices, shared_options
+from mesh.cli.terminal import Terminal
+from mesh.commands import Done
+from mesh.errors import UserError
+
+FLASH_WORD = (
+    "A flash disk may hold former blocks of the key until it reuses them; what they open is "
+    "safe as long as nobody guesses your passphrase."
+)
+
+
+@click.command(
+    help="""\
+Remove a profile for ever: its identity, contacts, messages and the mail that it carries.
+
+A node that runs is stopped first. Nobody can undo this. The keys are destroyed before the files
+are removed, so that nothing can be read even if that is interrupted; then say it again.
+
+With --now nothing is asked: the keys are destroyed at once, and a node that runs or hangs is
+killed.
+
+\b
+Examples:
+  mesh wipe
+  mesh wipe --profile test --yes
+  mesh wipe --now
+""",
+)
+@click.option("--now", is_flag=True, help="Ask nothing, wait for nobody.")
+@shared_options
+@click.pass_obj
+def wipe(choices: Choices, *, now: bool) -> None:
+    terminal = Terminal(choices)
+    folders = folders_of(choices)
+    if not any(folder.exists() for folder in (folders.config, folders.data, folders.state)):
+        raise UserError("not-found", f"There is no profile {folders.name}.")
+    # The databases' library is large, and no other command needs it here.
+    from mesh.node.profile import Profile
+    from mesh.node.wiping import wipe_at_once
+
+    if now:
+        wipe_at_once(folders, timeout_s=choices.timeout)
+    else:
+        terminal.confirm(
+            f"Remove the profile {folders.name} for ever, with its identity and all its messages?"
+        )
+        stop(choices)
+        Profile(folders).wipe()
+    if terminal.is_json:
+        terminal.json(Done())
+    else:
+        terminal.say(f"The profile {folders.name} is gone.")
+        terminal.say(FLASH_WORD)

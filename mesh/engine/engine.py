@@ -1,0 +1,391 @@
+"""The one door of a node: `effects = engine.handle(batch, now)`.
+
+Everything that happens to a node is an input, all that it wants done an effect. The driver (the
+trio shell, or the simulator) gathers inputs, calls `handle` in one thread, carries the effects
+out in order, and calls again at `deadline()` at the latest.
+
+Theory of operation. A batch is handled in two steps, each with at most one transaction. First
+the *store*: frames are read, envelopes judged and kept, and what the vault committed in an
+earlier batch enters the store. Then the *vault*: commands run, arrived envelopes are opened,
+peers' HELD are noted. Effects leave only after both commits, HELD frames first. A crash
+between the two commits repeats a read of the store and loses nothing; nothing made here is in
+the store before the vault has committed the step that made it. See `docs/ARCHITECTURE.md`.
+"""
+
+from collections.abc import Sequence
+from typing import assert_never
+
+from mesh.commands import Answer, AskStatus, KnownKeysAnswer, StatusAnswer
+from mesh.crypto.entropy import Entropy
+from mesh.crypto.kem import Kem
+from mesh.crypto.signing import Verify
+from mesh.effects import Effect, Reply
+from mesh.engine.counters import Counters
+from mesh.engine.forwarding.forwarder import Authors, Forwarder
+from mesh.engine.forwarding.resource_policy import ResourcePolicy
+from mesh.engine.forwarding.usage import refused
+from mesh.engine.links import Links
+from mesh.engine.part import Part, Parts
+from mesh.engine.parts.addresses import KnownAddresses
+from mesh.engine.parts.carry import Carry
+from mesh.engine.parts.envelope_exchange import EnvelopeExchange
+from mesh.engine.parts.nearby import NearbyPeople
+from mesh.engine.parts.overlay import Overlay
+from mesh.engine.parts.time_exchange import TimeExchange
+from mesh.engine.parts.vouching import VouchExchange
+from mesh.engine.settings import EngineSettings, Primitives
+from mesh.engine.vault_half import VaultHalf
+from mesh.errors import PeerError, UserError
+from mesh.ids import Instant, LinkId, Monotonic, UnixSeconds, earliest
+from mesh.inputs import (
+    Asked,
+    BytesReceived,
+    BytesSent,
+    CarryAsked,
+    Connected,
+    Connection,
+    DialFailed,
+    Disconnected,
+    DiskMeasured,
+    Input,
+    NetworkChanged,
+    NetworksSeen,
+    PeerGone,
+    PeerSeen,
+    PowerChanged,
+    StampMinted,
+    VaultClosing,
+    VaultOpened,
+    Woke,
+)
+from mesh.link.first_messages import FirstMessages
+from mesh.link.link import BeginHandshake, begin_noise
+from mesh.peering.dialer import Dialer
+from mesh.peering.exchange import PeerExchange
+from mesh.replication.replicator import Replicator
+from mesh.timekeeping.mesh_time import MeshClock
+from mesh.trust.distance import Distances
+from mesh.wire.envelope import SECONDS_PER_DAY, STUB_BYTES
+from mesh.wire.frames import Close, Frame
+
+_LinkInput = BytesReceived | BytesSent | Connected | Disconnected | DialFailed
+_MachineInput = (
+    PeerSeen | PeerGone | NetworksSeen | NetworkChanged | Woke | PowerChanged | DiskMeasured
+)
+_PersonInput = StampMinted | VaultOpened | VaultClosing | Asked | CarryAsked
+
+
+class Engine:
+    """A node. Not thread-safe: one caller at a time."""
+
+    def __init__(
+        self,
+        *,
+        settings: EngineSettings,
+        store: Connection,
+        entropy: Entropy,
+        kem: Kem,
+        verify: Verify,
+        begin: BeginHandshake = begin_noise,
+        now: Instant,
+    ) -> None:
+        primitives = Primitives(entropy, kem, verify, begin)
+        self._settings = settings
+        self._counters = Counters()
+        self._resource_policy = ResourcePolicy(
+            settings.stored_bytes_max, settings.metered_interfaces
+        )
+        self._distances = Distances()
+        authors = Authors(
+            self._distances.depth,
+            self._distances.granted_by,
+            is_ours=lambda id_, tag, is_new: self._vault.is_protected(id_, tag, is_new=is_new),
+        )
+        self._forwarder = Forwarder(
+            connection=store,
+            settings=settings,
+            authors=authors,
+            primitives=primitives,
+            counters=self._counters,
+            now=now,
+        )
+        self._clock = MeshClock()
+        self._clock.stored(self._forwarder.intake.newest_created)
+        self._dialer = Dialer(entropy)
+        self._first_messages = FirstMessages(self._forwarder.store.link_state.first_messages())
+        self._exchange = PeerExchange(entropy)
+        self._links = Links(
+            settings=settings,
+            primitives=primitives,
+            dialer=self._dialer,
+            exchange=self._exchange,
+            first_messages=self._first_messages,
+            counters=self._counters,
+            mesh_now=self._clock.mesh_now(now),
+            now=now,
+        )
+        self._effects: list[Effect] = []
+        self._make_parts(store, primitives, now)
+
+    def _make_parts(self, store: Connection, primitives: Primitives, now: Instant) -> None:
+        """Everything that joins the machines to links, store and vault. A new part comes here."""
+        streams = self._links.streams
+        self._envelopes = EnvelopeExchange(
+            forwarder=self._forwarder,
+            links=self._links,
+            clock=self._clock,
+            resource_policy=self._resource_policy,
+        )
+        users = self._make_vault_users(store, primitives.entropy, now)
+        self._vault: VaultHalf = VaultHalf(
+            settings=self._settings,
+            primitives=primitives,
+            distances=self._distances,
+            forwarder=self._forwarder,
+            clock=self._clock,
+            streams=streams,
+            parts=users,
+            now=now,
+        )
+        self._carry = Carry(self._forwarder, self._settings.parameters.mesh_id)
+        self._parts = Parts(
+            TimeExchange(self._clock, streams),
+            self._envelopes,
+            (*users, self._vault, self._carry),
+        )
+
+    def _make_vault_users(
+        self, store: Connection, entropy: Entropy, now: Instant
+    ) -> tuple[Part, ...]:
+        """The parts for which it matters whether the vault is open."""
+        streams = self._links.streams
+        self._overlay = Overlay(
+            streams=streams,
+            dialer=self._dialer,
+            exchange=self._exchange,
+            news_count=self.replicator.scores.news_count,
+            entropy=entropy,
+        )
+        self._vouches = VouchExchange(
+            distances=self._distances,
+            contacts_by_link=self._overlay.contacts_by_link,
+            counters=self._counters,
+            entropy=entropy,
+        )
+        addresses = KnownAddresses(
+            connection=store,
+            store=self._forwarder.store,
+            dialer=self._dialer,
+            streams=streams,
+            labels=self._labels,
+            now=now,
+        )
+        nearby = NearbyPeople(self._links.keys, entropy)
+        return nearby, self._overlay, self._vouches, addresses
+
+    @property
+    def replicator(self) -> Replicator:
+        """The machine that decides which ids go over which link."""
+        return self._forwarder.replicator
+
+    @property
+    def distances(self) -> Distances:
+        """How near the authors of envelopes are to our person."""
+        return self._distances
+
+    def handle(self, batch: Sequence[Input], now: Instant) -> list[Effect]:
+        """Handle a batch of inputs; return what may leave, after all of it is committed.
+
+        Raises StorageError if a disk fails; the driver then stops the node.
+        """
+        mesh_now = self._clock.mesh_now(now)
+        self._forwarder.make_room(mesh_now)
+        posted = self._vault.take_unposted()
+        retirements = self._vault.take_retirements(now)
+        for event in batch:
+            self._happened(event, mesh_now, now)
+            self._links_changed(now)
+        self._links.tend(mesh_now, now)
+        self._parts.tend(mesh_now, now)
+        self._links_changed(now)
+        self._forwarder.intake.publish(posted, mesh_now, now)
+        self._forwarder.retirements.ours(retirements, now)
+        added = self._forwarder.commit(mesh_now, first_messages=self._first_messages.take_unsaved())
+        self._clock.stored(self._forwarder.intake.newest_created)
+        self._forwarder.note_answers(now)
+        self._vault.left(posted, retirements)
+        self._effects += self._vault.use(added, mesh_now, now)
+        self._flush(mesh_now, now)
+        effects, self._effects = self._effects, []
+        return effects
+
+    def deadline(self) -> Monotonic | None:
+        """The next instant at which `handle` wants to be called, though nothing happened."""
+        return earliest((self._links.deadline(), self._parts.deadline()))
+
+    # --- What happens -----------------------------------------------------------------------
+
+    def _happened(self, event: Input, mesh_now: UnixSeconds, now: Instant) -> None:
+        match event:
+            case BytesReceived() | BytesSent() | Connected() | Disconnected() | DialFailed():
+                self._link_happened(event, mesh_now, now)
+            case StampMinted() | VaultOpened() | VaultClosing() | Asked() | CarryAsked():
+                self._person_happened(event, mesh_now, now)
+            case _:
+                self._machine_happened(event, mesh_now, now)
+
+    def _link_happened(self, event: _LinkInput, mesh_now: UnixSeconds, now: Instant) -> None:
+        match event:
+            case BytesReceived(link, received):
+                self._counters.count("bytes_received", len(received))
+                frames = self._links.received(link, received, now)
+                self._links_changed(now)
+                self._frames_came(link, frames, mesh_now, now)
+            case BytesSent(link, count):
+                self._links.streams.sent(link, count)
+            case Connected():
+                is_vouched = self._clock.is_vouched(now)
+                self._links.connected(event, mesh_now, now, is_time_vouched=is_vouched)
+            case Disconnected(link):
+                self._links.table.gone(link, "the connection ended", now)
+            case DialFailed(dial, _):
+                self._dialer.dial_failed(dial, now)
+            case _:
+                assert_never(event)
+
+    def _machine_happened(self, event: _MachineInput, mesh_now: UnixSeconds, now: Instant) -> None:
+        match event:
+            case PeerSeen():
+                self._links.peer_seen(event, now)
+            case PeerGone(instance):
+                self._dialer.targets.peer_gone(instance)
+            case NetworksSeen(addresses):
+                self._links.networks_seen(addresses)
+                self._envelopes.spare_all()
+            case NetworkChanged():
+                self._exchange.network_changed()
+                self._links.network_changed(mesh_now, now)
+            case Woke():
+                self._links.woke(now)
+            case PowerChanged(is_low):
+                self._resource_policy.is_power_low = is_low
+                self._envelopes.spare_all()
+            case DiskMeasured(free_bytes):
+                self._resource_policy.disk_measured(free_bytes, self._forwarder.store.stored_bytes)
+                self._forwarder.buffer.stored_bytes_max = self._resource_policy.stored_bytes_max
+            case _:
+                assert_never(event)
+
+    def _person_happened(self, event: _PersonInput, mesh_now: UnixSeconds, now: Instant) -> None:
+        match event:
+            case StampMinted():
+                self._vault.stamp_minted(event)
+            case VaultOpened(connection):
+                self._effects += self._vault.unlock(connection, mesh_now, now)
+            case VaultClosing():
+                self._effects += self._vault.lock(now)
+            case Asked():
+                self._asked(event, mesh_now, now)
+            case CarryAsked(request, command):
+                self._carry.asked(request, command, mesh_now, now)
+            case _:
+                assert_never(event)
+
+    def _asked(self, asked: Asked, mesh_now: UnixSeconds, now: Instant) -> None:
+        """Answer at once what needs no vault."""
+        part = self._parts.find_answering(asked.command)
+        answer: Answer | UserError
+        try:
+            if isinstance(asked.command, AskStatus):
+                answer = self._status(mesh_now, now)
+            elif part is not None:
+                answer = part.answer(asked.command, now)
+            else:
+                self._vault.ask(asked)
+                return
+        except UserError as error:
+            answer = error
+        self._effects.append(Reply(asked.request, answer))
+
+    def _links_changed(self, now: Instant) -> None:
+        """Tell the parts of links that became ready or ended."""
+        table = self._links.table
+        if not table.has_changed:
+            return
+        for link in table.take_closed():
+            self._parts.link_down(link, now)
+        for link in table.take_opened():
+            if link in self._links.ready:
+                self._parts.link_up(link, now)
+
+    def _frames_came(
+        self, link: LinkId, frames: Sequence[Frame], mesh_now: UnixSeconds, now: Instant
+    ) -> None:
+        try:
+            for frame in frames:
+                if isinstance(frame, Close):
+                    # What came before it in the same bytes counts.
+                    self._links.table.told_to_close(link, frame, now)
+                    return
+                self._parts.received(link, frame, mesh_now, now)
+        except PeerError as error:
+            self._links.table.fault(link, error, now)
+
+    def _flush(self, mesh_now: UnixSeconds, now: Instant) -> None:
+        """Frames, then bytes, then what our person is told."""
+        streams = self._links.streams
+        self._parts.send_frames(streams.send, mesh_now, now)
+        for link, held in self._forwarder.held_acks.take(streams.has_frames, now):
+            # A reader tells that it has a message before it tells that it was opened.
+            streams.send(link, held, is_first=True)
+        self._effects[:0] = self._links.take_effects(now)
+        self._effects += self._parts.take_effects()
+
+    # --- What is asked of the node itself --------------------------------------------------
+
+    def _status(self, mesh_now: UnixSeconds, now: Instant) -> StatusAnswer:
+        store, streams = self._forwarder.store, self._links.streams
+        summary = self._vault.find_summary()
+        vault = self._vault.state(has_identity=summary is not None and summary.name != "")
+        counters = self._counters.by_name | self._parts.counters()
+        return StatusAnswer(
+            name=summary.name if summary is not None else "",
+            vault=vault,
+            mesh=self._settings.parameters.name,
+            is_closed=self._settings.parameters.is_closed,
+            links_count=len(streams.ready),
+            links_by_interface=streams.count_by_interface(),
+            contact_links_count=len(self._overlay.contacts_by_link()),
+            envelopes_count=store.envelopes_count,
+            stored_bytes=store.stored_bytes,
+            headers_bytes=store.envelopes_count * STUB_BYTES,
+            stored_bytes_max=self._forwarder.buffer.stored_bytes_max,
+            contacts_count=summary.contacts_count if summary is not None else 0,
+            requests_count=summary.requests_count if summary is not None else 0,
+            outbox_count=summary.outbox_count if summary is not None else 0,
+            stamp=summary.stamp if summary is not None else "not needed",
+            clock_offset_seconds=mesh_now - now.unix_seconds,
+            notices=self._clock.notices(),
+            counters=dict(sorted(counters.items())),
+            locked_since=self._vault.locked_since if vault == "locked" else 0,
+            carried=self._forwarder.carried(),
+            refused=refused(counters),
+            limits=self._resource_policy.limits(map(streams.interface_of, streams.ready)),
+            known_keys=self._known_keys(mesh_now) if self._vault.was_opened else None,
+        )
+
+    def _known_keys(self, mesh_now: UnixSeconds) -> KnownKeysAnswer:
+        counts = self._distances.counts(mesh_now // SECONDS_PER_DAY)
+        return KnownKeysAnswer(
+            contacts=counts.contacts, friends_of_contacts=counts.vouched, further=counts.far
+        )
+
+    def _labels(self) -> dict[LinkId, str]:
+        """How our person calls those who are known at the other ends of links."""
+        messenger = self._vault.messenger
+        if messenger is None:
+            return {}
+        known = self._overlay.contacts_by_link()
+        return {
+            link: messenger.parts.contacts.find_label(contact) for link, contact in known.items()
+        }

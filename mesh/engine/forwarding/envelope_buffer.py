@@ -1,0 +1,330 @@
+"""What this node holds: the store, the rows of this batch that are not in it yet, recent bodies.
+
+Rows are gathered while a batch is handled and written by `commit` in one transaction. Whether
+something may enter is decided in `intake.py`; which bodies go for want of room, in
+`mesh/retention/eviction.py`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from mesh.ids import EnvelopeId, Tag, UnixSeconds
+from mesh.inputs import Connection
+from mesh.limits import (
+    EVICTED_PER_BATCH,
+    EVICTION_ROWS_PER_STEP,
+    EXPIRED_ROWS_PER_BATCH,
+    RECENT_BODIES_BYTES_MAX,
+)
+from mesh.retention.eviction import CreatedOf, DepthOf, Eviction
+from mesh.retention.sides import FORMER, SponsorsOf
+from mesh.storage.connection import transaction
+from mesh.storage.store.rows import IndexRow
+from mesh.storage.store.store import Store
+from mesh.wire.envelope import (
+    SECONDS_PER_DAY,
+    SIZE_BYTES,
+    STUB_BYTES,
+    Envelope,
+    Header,
+    Stub,
+    decode_stub,
+)
+from mesh.wire.retirement import Retirement
+
+
+class Protection(Protocol):
+    """Whether an envelope is ours (written here, or to be opened here) and must stay."""
+
+    def __call__(self, envelope_id: EnvelopeId, tag: Tag, *, is_new: bool) -> bool: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """What a batch has changed in the store."""
+
+    added: Sequence[Envelope] = ()
+    retired: Sequence[Retirement] = ()
+    evicted: Sequence[EnvelopeId] = ()
+
+
+NOTHING_COMMITTED: Final = Committed()
+"""What most batches change."""
+
+
+class EnvelopeBuffer:
+    """Envelopes with and without bodies, on disk and about to be."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        *,
+        stored_bytes_max: int,
+        carried_days: int,
+        depth_of: DepthOf,
+        sponsors_of: SponsorsOf,
+        created_of: CreatedOf,
+        is_ours: Protection,
+    ) -> None:
+        self.store: Final = Store(connection)
+        self.eviction: Final = Eviction(depth_of, created_of, sponsors_of)
+        self.stored_bytes_max = stored_bytes_max
+        self._carried_seconds = carried_days * SECONDS_PER_DAY
+        self.is_ours: Final = is_ours
+        self._connection = connection
+        self._added: dict[EnvelopeId, Envelope] = {}
+        self._added_stubs: dict[EnvelopeId, Stub] = {}
+        self._unwanted_stubs: dict[EnvelopeId, Stub] = {}
+        self._retired: list[Retirement] = []
+        self._removed: list[EnvelopeId] = []
+        self._settings: dict[str, bytes] = {}
+        self._recent: dict[EnvelopeId, bytes] = {}
+        self._recent_bytes = 0
+        self._is_look_due = False
+        # Up to here bodies were dropped for their age.
+        self._aged_to = UnixSeconds(0)
+        # What was spared in the last batch only because nobody had looked at it yet.
+        self._spared: list[EnvelopeId] = []
+        self._has_more_to_evict = False
+        self._note_totals()
+
+    def load(self, row: IndexRow) -> None:
+        """Take an envelope of the store at start; nobody remembers who brought it."""
+        if row.has_body:
+            self.eviction.add(
+                row.id,
+                posting_key=row.posting_key,
+                day=row.day,
+                body_bytes=SIZE_BYTES[row.size_class] - STUB_BYTES,
+                created=row.created,
+            )
+
+    @property
+    def room_bytes(self) -> int:
+        """What bodies may take: stubs have to stay, and what they take is gone."""
+        return max(0, self.stored_bytes_max - self._stubs_bytes)
+
+    @property
+    def has_excess(self) -> bool:
+        """Whether the next batch can make more room at once."""
+        return self._has_more_to_evict or bool(self._spared)
+
+    def has_body(self, envelope_id: EnvelopeId) -> bool:
+        """Whether the body of an envelope is here."""
+        return envelope_id in self.eviction
+
+    def find_refusal(self, envelope: Envelope, mesh_now: UnixSeconds) -> str | None:
+        """Why the body of an envelope that may enter is not kept; None if it is."""
+        header = envelope.header
+        if self.is_ours(envelope.id, header.tag, is_new=True):
+            return None
+        if header.created < mesh_now - self._carried_seconds:
+            return "older than this node carries"
+        return self.eviction.find_refusal(
+            header.posting_key,
+            header.day,
+            _body_bytes(header),
+            room_bytes=self.room_bytes,
+        )
+
+    # --- Gathering ----------------------------------------------------------------------------
+
+    def add(self, envelope: Envelope, peer: str = FORMER) -> None:
+        """A whole envelope enters, new or in place of its stub."""
+        self._added_stubs.pop(envelope.id, None)
+        self._unwanted_stubs.pop(envelope.id, None)
+        self._added[envelope.id] = envelope
+        header = envelope.header
+        self.eviction.add(
+            envelope.id,
+            posting_key=header.posting_key,
+            day=header.day,
+            body_bytes=_body_bytes(header),
+            created=header.created,
+            peer=peer,
+        )
+        self._remember_body(envelope)
+
+    def add_stub(self, stub: Stub) -> None:
+        """An envelope enters without its body, which is missed."""
+        self._added_stubs[stub.id] = stub
+
+    def add_unwanted(self, envelope: Envelope) -> None:
+        """An envelope enters, or its stub is here, and its body is not kept."""
+        self._added_stubs.pop(envelope.id, None)
+        self._unwanted_stubs[envelope.id] = decode_stub(envelope.stub)
+
+    def put_setting(self, name: str, value: bytes) -> None:
+        """Something small that survives a restart."""
+        self._settings[name] = value
+
+    def retire(self, retirement: Retirement) -> None:
+        """An envelope loses its body for ever."""
+        self._retired.append(retirement)
+        self._lose_body(retirement.envelope)
+
+    def remove(self, envelope_id: EnvelopeId) -> None:
+        """An envelope goes wholly."""
+        self._added.pop(envelope_id, None)
+        self._added_stubs.pop(envelope_id, None)
+        self._unwanted_stubs.pop(envelope_id, None)
+        # It may stand in the store too: as a stub, of which the body came in this batch.
+        self._removed.append(envelope_id)
+        self._lose_body(envelope_id)
+
+    def commit(self, mesh_now: UnixSeconds, *, first_messages: Sequence[bytes]) -> Committed:
+        """Write all rows of the batch in one transaction."""
+        stubs = self._added_stubs or self._unwanted_stubs
+        is_changed = self._added or stubs or self._retired or self._removed or self._settings
+        is_full = self.eviction.bodies_bytes > self.room_bytes or self.has_excess
+        if not (is_changed or first_messages or is_full or self._is_look_due):
+            return NOTHING_COMMITTED
+        added = list(self._added.values())
+        with transaction(self._connection):
+            # An envelope that had to go may have come again, where another one expired meanwhile.
+            if self._removed:
+                self.store.remove(self._removed)
+            if added:
+                self.store.add(added)
+            if self._added_stubs:
+                self.store.add_stubs(list(self._added_stubs.values()))
+            if self._unwanted_stubs:
+                self.store.add_stubs(list(self._unwanted_stubs.values()), are_missed=False)
+                self.store.stop_missing(list(self._unwanted_stubs))
+            if self._retired:
+                self.store.retire(self._retired)
+            for name, value in self._settings.items():
+                self.store.link_state.put_setting(name, value)
+            if first_messages:
+                self.store.link_state.remember_first_messages(first_messages)
+            self._note_totals()
+            for envelope in added:
+                # With an open vault it is opened in this batch, and mail like any other then.
+                if self.is_ours(envelope.id, envelope.header.tag, is_new=False):
+                    self.eviction.pin(envelope.id, room_bytes=self.room_bytes)
+            evicted = self._drop_aged(mesh_now) if self._is_look_due else []
+            evicted += self._evict(mesh_now)
+        committed = Committed(added, tuple(self._retired), evicted)
+        self._added.clear()
+        self._added_stubs.clear()
+        self._unwanted_stubs.clear()
+        self._retired.clear()
+        self._removed.clear()
+        self._settings.clear()
+        return committed
+
+    def expire(self, mesh_now: UnixSeconds) -> list[IndexRow]:
+        """Forget what has outlived its lifetime."""
+        with transaction(self._connection):
+            expired = self.store.expire(mesh_now)
+        self._note_totals()
+        for row in expired:
+            self._lose_body(row.id)
+        return expired
+
+    def look_again(self) -> None:
+        """At the next commit: what was ours may be so no longer, and authors nearer or further."""
+        self._is_look_due = True
+
+    # --- Reading ------------------------------------------------------------------------------
+
+    def headers(self, known: Sequence[EnvelopeId]) -> dict[EnvelopeId, Header]:
+        """The headers of known envelopes."""
+        headers: dict[EnvelopeId, Header] = {}
+        stored: list[EnvelopeId] = []
+        for id_ in known:
+            fresh = (
+                self._added.get(id_) or self._added_stubs.get(id_) or self._unwanted_stubs.get(id_)
+            )
+            if fresh is None:
+                stored.append(id_)
+            else:
+                headers[id_] = fresh.header
+        if stored:
+            for id_, stub in self.store.stubs(stored).items():
+                headers[id_] = decode_stub(stub).header
+        return headers
+
+    def bodies(self, ids: Sequence[EnvelopeId]) -> dict[EnvelopeId, bytes]:
+        """The envelopes that are here with their bodies, in the given order."""
+        rest = [id_ for id_ in ids if id_ not in self._recent]
+        stored = self.store.envelopes_bytes(rest) if rest else {}
+        found = {id_: self._recent.get(id_) or stored.get(id_) for id_ in ids}
+        return {id_: data for id_, data in found.items() if data is not None}
+
+    # --- Below --------------------------------------------------------------------------------
+
+    def _note_totals(self) -> None:
+        """Most batches write nothing, and ask for these all the same; no eviction changes them."""
+        self.last_arrival, _, envelopes_count = self.store.totals()
+        self._stubs_bytes = envelopes_count * STUB_BYTES
+
+    def _evict(self, mesh_now: UnixSeconds) -> list[EnvelopeId]:
+        """Drop bodies until the rest has room, but never what is ours."""
+        spared, self._spared = self._spared, []
+        self.eviction.unpin(spared)
+        evicted: list[EnvelopeId] = []
+        count_max = max(EVICTED_PER_BATCH, 2 * len(self._added))
+        while len(evicted) < count_max:
+            chosen = self.eviction.take_victims(
+                self.room_bytes, mesh_now, count_max=EVICTION_ROWS_PER_STEP
+            )
+            if not chosen:
+                break
+            evicted += self._drop(chosen)
+        self._has_more_to_evict = len(evicted) >= count_max
+        return evicted
+
+    def _drop_aged(self, mesh_now: UnixSeconds) -> list[EnvelopeId]:
+        """Once in a while: see what is ours and who is near, and drop what is too old to carry."""
+        self._is_look_due = False
+        self.eviction.unpin(self._split(self.eviction.pinned())[0])
+        self.eviction.look_again()
+        before = UnixSeconds(mesh_now - self._carried_seconds)
+        aged = self.store.scans.bodies_created(self._aged_to, before, EXPIRED_ROWS_PER_BATCH)
+        self._aged_to = aged[-1][0] if aged else max(self._aged_to, before)
+        return self._drop([id_ for _, id_ in aged])
+
+    def _drop(self, chosen: Sequence[EnvelopeId]) -> list[EnvelopeId]:
+        """Drop bodies, except those that are ours; they are pinned."""
+        dropped, ours = self._split(chosen)
+        for envelope_id in ours:
+            if not self.eviction.pin(envelope_id, room_bytes=self.room_bytes):
+                dropped.append(envelope_id)
+            elif envelope_id in self._added:
+                self._spared.append(envelope_id)
+        self.store.drop_bodies(dropped)
+        for envelope_id in dropped:
+            self._lose_body(envelope_id)
+        return dropped
+
+    def _split(self, ids: Sequence[EnvelopeId]) -> tuple[list[EnvelopeId], list[EnvelopeId]]:
+        """Mail like any other, and ours."""
+        tags = self.store.tags(ids)
+        others: list[EnvelopeId] = []
+        ours: list[EnvelopeId] = []
+        for id_ in ids:
+            is_ours = self.is_ours(id_, tags[id_], is_new=id_ in self._added)
+            (ours if is_ours else others).append(id_)
+        return others, ours
+
+    def _remember_body(self, envelope: Envelope) -> None:
+        """New bodies go out to several links at once: keep the last ones at hand."""
+        data = envelope.data
+        self._recent[envelope.id] = data
+        self._recent_bytes += len(data)
+        while self._recent_bytes > RECENT_BODIES_BYTES_MAX:
+            self._drop_recent(next(iter(self._recent)))
+
+    def _lose_body(self, envelope_id: EnvelopeId) -> None:
+        self.eviction.remove(envelope_id)
+        self._drop_recent(envelope_id)
+
+    def _drop_recent(self, envelope_id: EnvelopeId) -> None:
+        self._recent_bytes -= len(self._recent.pop(envelope_id, b""))
+
+
+def _body_bytes(header: Header) -> int:
+    """What dropping a body sets free."""
+    return SIZE_BYTES[header.size_class] - STUB_BYTES

@@ -1,0 +1,232 @@
+"""What a node carries for everybody: admission, the store, eviction, and what HELD may say.
+
+Joins the machines `mesh.posting` and `mesh.replication` to the rows of `mesh.storage`. Nothing
+here knows whose mail it is; what must not be evicted is asked of who knows (`Protection`).
+
+How something enters is in `intake.py`; what is here, and what of it is written when, in
+`envelope_buffer.py`. HELD frames (`answering.py`) and bodies of new envelopes leave only after it.
+What comes of retirements is in `retirements.py`.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from mesh.commands import CarriedAnswer
+from mesh.engine.counters import Counters
+from mesh.engine.forwarding.body_sender import BodySender
+from mesh.engine.forwarding.envelope_buffer import NOTHING_COMMITTED, EnvelopeBuffer, Protection
+from mesh.engine.forwarding.held_acks import HeldAcks
+from mesh.engine.forwarding.id_expiry import IdExpiry
+from mesh.engine.forwarding.intake import Intake
+from mesh.engine.forwarding.retirements import Retirements
+from mesh.engine.forwarding.usage import carried, own_share_bytes
+from mesh.engine.settings import EngineSettings, Primitives
+from mesh.ids import EnvelopeId, Instant, LinkId, Monotonic, UnixSeconds, earliest
+from mesh.inputs import Connection
+from mesh.limits import CLOCK_JUMP_SECONDS, EXPIRY_INTERVAL_MS
+from mesh.posting.admission import Admission
+from mesh.replication.replicator import Replicator
+from mesh.replication.retiring import Retiring
+from mesh.replication.seen_sets import Element
+from mesh.retention.eviction import DepthOf
+from mesh.retention.sides import SponsorsOf
+from mesh.wire.envelope import Envelope
+from mesh.wire.retirement import Retirement
+
+
+@dataclass(frozen=True, slots=True)
+class Authors:
+    """Whom the authors of envelopes are near to, and which envelopes must stay for our person."""
+
+    depth_of: DepthOf
+    sponsors_of: SponsorsOf
+    is_ours: Protection
+
+
+class Forwarder:
+    """The envelopes of this node, from a peer's push to the next peer's."""
+
+    def __init__(
+        self,
+        *,
+        connection: Connection,
+        settings: EngineSettings,
+        authors: Authors,
+        primitives: Primitives,
+        counters: Counters,
+        now: Instant,
+    ) -> None:
+        self.replicator: Final = Replicator(
+            primitives.entropy, lambda id_: self.body_sender.flow_of(id_)
+        )
+        self.buffer: Final = EnvelopeBuffer(
+            connection,
+            stored_bytes_max=settings.stored_bytes_max,
+            carried_days=settings.carried_days,
+            depth_of=authors.depth_of,
+            sponsors_of=authors.sponsors_of,
+            created_of=lambda id_: self.replicator.sets.element(id_).created,
+            is_ours=authors.is_ours,
+        )
+        self.store: Final = self.buffer.store
+        self._id_expiry = IdExpiry(
+            self.buffer, authors.depth_of, known_ids_max=settings.known_ids_max
+        )
+        self._retiring = Retiring(
+            delay_ms_max=settings.relay_delay_ms_max, entropy=primitives.entropy
+        )
+        self.retirements: Final = Retirements(
+            self.buffer, self._retiring, counters, self.replicator
+        )
+        self.body_sender: Final = BodySender(self.buffer, self._retiring, counters)
+        self.intake: Final = Intake(
+            admission=Admission(settings.parameters, primitives.verify),
+            buffer=self.buffer,
+            id_expiry=self._id_expiry,
+            retirements=self.retirements,
+            replicator=self.replicator,
+            counters=counters,
+        )
+        self.held_acks: Final = HeldAcks()
+        self._counters = counters
+        self._told_retired: list[Retirement] = []
+        self._expire_at = Monotonic(now.monotonic + EXPIRY_INTERVAL_MS * 1000)
+        # Mesh time less the time that passed: it moves when a clock is corrected, or after sleep.
+        self._mesh_ahead_s: int | None = None
+        self._load()
+
+    def carried(self) -> list[CarriedAnswer]:
+        """For whom bodies are kept."""
+        return carried(
+            self.buffer.eviction.usage(),
+            room_bytes=self.buffer.room_bytes,
+            stored_bytes_max=self.buffer.stored_bytes_max,
+        )
+
+    @property
+    def is_own_share_full(self) -> bool:
+        """Whether what was written here and is on its way takes all that it may."""
+        share_bytes = own_share_bytes(self.buffer.stored_bytes_max)
+        return self.buffer.eviction.written_bytes >= share_bytes
+
+    def link_up(
+        self,
+        link: LinkId,
+        now: Instant,
+        *,
+        host: str,
+        is_dialled_by_us: bool,
+        round_trip_ms: int,
+    ) -> None:
+        """A link is ready. `host`: who is at its other end, as far as that can be told."""
+        self.intake.link_up(link, host)
+        self.replicator.link_up(
+            link, now, is_dialled_by_us=is_dialled_by_us, round_trip_ms=round_trip_ms
+        )
+        self.replicator.outgoing.announce(link, self._id_expiry.near_cut_off(self.replicator.sets))
+
+    def link_down(self, link: LinkId, now: Instant) -> None:
+        """A link is gone, and with it what it still waited for."""
+        self.replicator.link_down(link, now)
+        self.intake.link_down(link)
+        self.held_acks.link_down(link)
+
+    def make_room(self, mesh_now: UnixSeconds) -> None:
+        """Before a batch: if more ids are known than may be, some go as if they had expired."""
+        if not self._id_expiry.is_due(self.replicator.sets):
+            return
+        rows = self._id_expiry.choose(
+            self.replicator.sets,
+            mesh_now,
+            lambda id_: self._retiring.find_envelope(id_) is not None,
+        )
+        for row in rows:
+            self.buffer.remove(row.id)
+        self.intake.forget(rows)
+        self._counters.count("forgotten", len(rows))
+
+    def tend(self, *, mesh_now: UnixSeconds, is_clock_steady: bool, now: Instant) -> list[LinkId]:
+        """Judge what was deferred, let expire what has outlived itself, look after wants.
+
+        Returns the links whose deferred envelopes turned out to be faults.
+        """
+        ahead_s = mesh_now - now.monotonic // 1_000_000
+        if self._mesh_ahead_s is None or abs(ahead_s - self._mesh_ahead_s) > CLOCK_JUMP_SECONDS:
+            self._mesh_ahead_s = ahead_s
+            self.replicator.forgive()
+        deadline = self.replicator.deadline()
+        if deadline is not None and deadline <= now.monotonic:
+            self.replicator.deadline_passed(mesh_now, now)
+        if now.monotonic >= self._expire_at:
+            self._expire_at = Monotonic(now.monotonic + EXPIRY_INTERVAL_MS * 1000)
+            self.buffer.look_again()
+            self._id_expiry.look_again(self.replicator.sets)
+            if is_clock_steady:
+                self._expire(mesh_now)
+        faulted = self.intake.judge_deferred(mesh_now, now)
+        self.retirements.tend(now)
+        return faulted
+
+    def deadline(self) -> Monotonic | None:
+        """When `tend` wants to be called."""
+        if self.buffer.has_excess or self._id_expiry.is_due(self.replicator.sets):
+            return Monotonic(0)
+        stamp_at = self.intake.stamp_deadline() if self.intake.has_deferred else None
+        spread_at, retire_at = self.replicator.deadline(), self._retiring.deadline()
+        answer_at = self.held_acks.deadline()
+        return earliest((spread_at, retire_at, stamp_at, answer_at, self._expire_at))
+
+    def commit(self, mesh_now: UnixSeconds, *, first_messages: Sequence[bytes]) -> list[Envelope]:
+        """Write all rows of the batch in one transaction; return the envelopes that are new."""
+        committed = self.buffer.commit(mesh_now, first_messages=first_messages)
+        if committed is NOTHING_COMMITTED:
+            return []
+        counts = (
+            ("envelopes_stored", len(committed.added)),
+            ("retired", len(committed.retired)),
+            ("evicted", len(committed.evicted)),
+        )
+        for name, count in counts:
+            if count:
+                self._counters.count(name, count)
+        for envelope_id in committed.evicted:
+            self.replicator.outgoing.body_gone(envelope_id)
+        gone = [*committed.evicted, *(retirement.envelope for retirement in committed.retired)]
+        self._id_expiry.bodies_gone(gone, self.replicator.sets)
+        self._told_retired += committed.retired
+        return [one for one in committed.added if not self._retiring.is_retired(one.id)]
+
+    def take_retired(self) -> list[Retirement]:
+        """After the commit: the retirements that stand on the mesh since the last call."""
+        taken, self._told_retired = self._told_retired, []
+        return taken
+
+    def note_answers(self, now: Instant) -> None:
+        """After the commit: what became of the bodies that links brought."""
+        for link, ids in self.intake.take_brought().items():
+            held = [id_ for id_ in ids if self._has_body(id_)]
+            refused = [id_ for id_ in ids if not self._has_body(id_)]
+            self.held_acks.note(link, held=held, refused=refused, now=now)
+
+    def _load(self) -> None:
+        missing: list[EnvelopeId] = []
+        self.replicator.load(self._stored(missing), missing)
+        self.retirements.load()
+        self._id_expiry.load(self.replicator.sets)
+
+    def _stored(self, missing: list[EnvelopeId]) -> Iterator[tuple[EnvelopeId, Element]]:
+        """All that is stored, row by row: there may be a million, and each is kept once."""
+        for row in self.store.index_rows():
+            self.intake.load(row)
+            if row.is_missing:
+                missing.append(row.id)
+            yield row.id, Element(row.created, row.size_class, row.lifetime_class)
+
+    def _has_body(self, envelope_id: EnvelopeId) -> bool:
+        return envelope_id in self.replicator.sets and self.buffer.has_body(envelope_id)
+
+    def _expire(self, mesh_now: UnixSeconds) -> None:
+        expired = self.buffer.expire(mesh_now)
+        self.intake.forget(expired)
+        self._counters.count("lapsed", len(expired))

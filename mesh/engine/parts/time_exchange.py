@@ -1,0 +1,70 @@
+"""Mesh time over links: what peers say of it, and what they are told.
+
+Joins `mesh.timekeeping.mesh_time` to the links. Implements the section "Time" of
+`docs/protocol/link.md`.
+"""
+
+from collections.abc import Sequence
+
+from mesh.effects import Effect, Emit
+from mesh.engine.link_streams import Streams
+from mesh.engine.part import Part
+from mesh.events import NoticeRaised
+from mesh.ids import Instant, LinkId, Monotonic, UnixSeconds
+from mesh.timekeeping.mesh_time import MeshClock, ToldTime
+from mesh.wire.frames import (
+    FEATURE_TIME_UNSURE,
+    FLAG_TIME_UNSURE,
+    Frame,
+    Hello,
+    Time,
+    rounded_time,
+)
+
+
+class TimeExchange(Part):
+    """The clock of this node, and the words of its peers."""
+
+    frame_types = (Time,)
+
+    def __init__(self, clock: MeshClock, streams: Streams) -> None:
+        self._clock = clock
+        self._streams = streams
+
+    def link_up(self, link: LinkId, now: Instant) -> None:
+        """Both sides have said what time it is, in their Hello."""
+        wire = self._streams.ready[link].link
+        assert wire.hello is not None
+        self._clock.observe(link, _said_in(wire.hello), said=_said_in(wire.said), now=now)
+
+    def link_down(self, link: LinkId, now: Instant) -> None:
+        """Who has left is no witness."""
+        self._clock.forget(link)
+
+    def received(self, link: LinkId, frame: Frame, mesh_now: UnixSeconds, now: Instant) -> None:
+        """A peer says anew what time it is."""
+        assert isinstance(frame, Time)
+        is_vouched = not frame.flags & FLAG_TIME_UNSURE
+        told = ToldTime(UnixSeconds(frame.mesh_time), is_vouched=is_vouched)
+        self._clock.observe_again(link, told, now)
+
+    def deadline(self) -> Monotonic | None:
+        """When peers are to be told, or an own clock is to be looked at."""
+        return self._clock.deadline()
+
+    def take_frames(self, mesh_now: UnixSeconds, now: Instant) -> Sequence[tuple[LinkId, Time]]:
+        """What peers are told after a correction."""
+        return [
+            (link, Time(rounded_time(time.mesh_time), 0 if time.is_vouched else FLAG_TIME_UNSURE))
+            for link, time in self._clock.take_told(now)
+        ]
+
+    def take_effects(self) -> Sequence[Effect]:
+        """What our person is told of clocks."""
+        return [Emit(NoticeRaised(words)) for words in self._clock.take_notices()]
+
+
+def _said_in(hello: Hello) -> ToldTime:
+    """The mesh time in a Hello, and whether its sender's own clock stands behind it."""
+    is_unsure = FEATURE_TIME_UNSURE in hello.features
+    return ToldTime(UnixSeconds(hello.mesh_time), is_vouched=not is_unsure)

@@ -1,0 +1,1 @@
+"""Finding other nodes on the networks of this machine."""

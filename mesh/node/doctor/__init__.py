@@ -1,0 +1,1 @@
+"""What keeps nodes apart, and what to do about it."""

@@ -1,0 +1,1 @@
+"""Streams to other nodes: listening, dialling, reading and writing."""

@@ -1,0 +1,137 @@
+"""One TCP stream of a node: a task reads it, a task writes it, each with a bound.
+
+Reading pauses while the inbox has enough of this link. What the socket takes at once is written at
+once, which wakes no task; the rest is queued. Writing takes what is queued, in large pieces, and
+reports what the socket took: a little of it without hurry. A stream that is closed on
+purpose writes what is queued, says that nothing will follow, and waits for the peer's end, so that
+the last frame is not destroyed by a reset; all that within a bounded time.
+"""
+
+import socket
+from collections import deque
+
+import trio
+
+from mesh.ids import LinkId
+from mesh.inputs import BytesSent
+from mesh.limits import (
+    STREAM_CLOSING_MS,
+    STREAM_QUEUE_BYTES_MAX,
+    STREAM_READ_BYTES,
+    STREAM_WRITE_BYTES,
+)
+from mesh.node.input_queue import InputQueue
+
+
+class LinkStream:
+    """A stream with its queue of bytes to write. Nagle is off: trio turns it off itself."""
+
+    def __init__(self, link: LinkId, stream: trio.SocketStream, input_queue: InputQueue) -> None:
+        self._link = link
+        self._stream = stream
+        # The same socket, for writing without waiting; trio's own methods may wait.
+        self._socket = socket.socket(fileno=stream.socket.fileno())
+        self._socket.setblocking(False)
+        self._input_queue = input_queue
+        self._queue: deque[bytes] = deque()
+        self._queued_bytes = 0
+        self._wake = trio.Event()
+        self._scope = trio.CancelScope()
+        self._is_closing = False
+        self._is_writing = False
+
+    async def run(self) -> None:
+        """Read and write until either side ends; the socket is closed then."""
+        try:
+            with self._scope:
+                async with trio.open_nursery() as nursery:
+                    nursery.start_soon(self._write)
+                    await self._read()
+                    self._scope.cancel()
+        finally:
+            self._is_closing = True
+            self._socket.detach()
+            self._stream.socket.close()
+
+    def send(self, data: bytes) -> None:
+        """Write or queue bytes. A queue beyond its bound means that a peer takes nothing: cut."""
+        if self._is_closing:
+            return
+        if not (self._queue or self._is_writing):
+            data = self._without_written(data)
+            if not data:
+                return
+        self._queue.append(data)
+        self._queued_bytes += len(data)
+        if self._queued_bytes > STREAM_QUEUE_BYTES_MAX:
+            self._scope.cancel()
+        self._wake.set()
+
+    def close(self) -> None:
+        """Write what is queued, then close."""
+        if not self._is_closing:
+            self._is_closing = True
+            self._scope.deadline = trio.current_time() + STREAM_CLOSING_MS / 1_000
+            self._wake.set()
+
+    def _without_written(self, data: bytes) -> bytes:
+        """Write what the socket takes at once; return the rest."""
+        try:
+            count = self._socket.send(data)
+        except OSError:
+            # It takes nothing now, or is broken, which whoever reads or writes next will see.
+            return data
+        self._report(count)
+        return data[count:]
+
+    def _report(self, count: int) -> None:
+        """The engine has room for many reports, so only a large one is worth a batch."""
+        put = (
+            self._input_queue.put if count >= STREAM_WRITE_BYTES else self._input_queue.put_quietly
+        )
+        put(BytesSent(self._link, count))
+
+    async def _read(self) -> None:
+        while True:
+            # Not through trio's own method, which would first read in vain each time.
+            await trio.lowlevel.wait_readable(self._socket)
+            try:
+                data = self._socket.recv(STREAM_READ_BYTES)
+            except BlockingIOError:
+                continue
+            except OSError:
+                return
+            if not data:
+                return
+            if not self._is_closing:
+                await self._input_queue.put_bytes(self._link, data)
+
+    async def _write(self) -> None:
+        unreported = 0
+        try:
+            while piece := await self._next_piece():
+                self._is_writing = True
+                await self._stream.send_all(piece)
+                self._is_writing = False
+                unreported += len(piece)
+                if unreported >= STREAM_WRITE_BYTES or not self._queue:
+                    self._report(unreported)
+                    unreported = 0
+            await self._stream.send_eof()
+        except trio.BrokenResourceError:
+            self._scope.cancel()
+
+    async def _next_piece(self) -> bytes:
+        """Return what to write now; empty when the stream is closing and nothing is left."""
+        while not self._queue:
+            if self._is_closing:
+                return b""
+            self._wake = trio.Event()
+            await self._wake.wait()
+        pieces = [self._queue.popleft()]
+        size = len(pieces[0])
+        while self._queue and size + len(self._queue[0]) <= STREAM_WRITE_BYTES:
+            pieces.append(self._queue.popleft())
+            size += len(pieces[-1])
+        self._queued_bytes -= size
+        return b"".join(pieces)

@@ -1,0 +1,328 @@
+"""How envelopes spread: pushed to some, announced to all, asked for once, compared now and then.
+
+Implements `docs/protocol/spreading.md`. Joins parts that know ids and links, never bodies:
+`seen_sets` (what is known), `eager_links` and `pushing` (what is given to whom), `outgoing` (what
+waits for room), `wanting` (what is asked for) and `anti_entropy` (what is found by comparing). It
+says what frames to send and whose bodies to push where, and the engine reads them from the store
+when the link has room.
+"""
+
+from collections.abc import Iterable
+
+from mesh.crypto.entropy import Entropy
+from mesh.errors import PeerError
+from mesh.ids import EnvelopeId, Instant, LinkId, Monotonic, UnixSeconds, earliest
+from mesh.limits import (
+    EAGER_LINKS_MAX,
+    EAGER_LINKS_MIN,
+    RECONCILE_AFTER_LOSS_MS,
+    ROUND_TRIP_FIRST_MS,
+    UNKNOWN_SIZE_BYTES,
+)
+from mesh.replication.anti_entropy import AntiEntropy
+from mesh.replication.declined import Declined
+from mesh.replication.eager_links import EagerLinks
+from mesh.replication.eager_push import EagerPush
+from mesh.replication.fair_queue import ANY_FLOW
+from mesh.replication.missing_bodies import MissingBodies
+from mesh.replication.outgoing import NOHAVE_BUSY, NOHAVE_SPARING, FlowOf, Outgoing
+from mesh.replication.scores import Scores
+from mesh.replication.seen_sets import Element, SeenSets
+from mesh.replication.want_list import WantList
+from mesh.wire.envelope import SIZE_BYTES
+from mesh.wire.frames import (
+    FLAG_BACKLOG,
+    Audit,
+    AuditResult,
+    DoNotWant,
+    Frame,
+    Graft,
+    IHave,
+    IWant,
+    NegClose,
+    NegMessage,
+    NegOpen,
+    NoHave,
+    Prune,
+    Root,
+    split_entries,
+    split_ids,
+)
+from mesh.wire.retirement import RETIREMENT_BYTES, RETIREMENT_SIZE_CLASS
+
+
+class Replicator:
+    """Which ids go over which link. Every id known here is held, or was and has no body left.
+
+    `sets`: all that is known. `outgoing`: what waits for room. `scores`: what links brought.
+    """
+
+    def __init__(
+        self,
+        entropy: Entropy,
+        flow_of: FlowOf = lambda id_: ANY_FLOW,
+        *,
+        eager_links_min: int = EAGER_LINKS_MIN,
+        eager_links_max: int = EAGER_LINKS_MAX,
+    ) -> None:
+        # What the sending half says, in order. It is emptied and never replaced.
+        self._frames: list[tuple[LinkId, Frame]] = []
+        self.sets = SeenSets()
+        self.scores = Scores()
+        self._eager_links = EagerLinks(
+            self.scores,
+            entropy,
+            self._frames,
+            count_min=eager_links_min,
+            count_max=eager_links_max,
+        )
+        self.outgoing = Outgoing(self.sets, flow_of, self._frames)
+        self._eager_push = EagerPush(self.sets, self._eager_links, self.outgoing, self._frames)
+        self._declined = Declined()
+        self._missing_bodies = MissingBodies(self.sets)
+        self._want_list = WantList(self.sets, self.scores, self._declined, self._missing_bodies)
+        self._anti_entropy = AntiEntropy(self.sets, entropy)
+        self._links: dict[LinkId, None] = {}
+
+    def load(
+        self,
+        known: Iterable[tuple[EnvelopeId, Element]],
+        bodiless: Iterable[EnvelopeId] = (),
+    ) -> None:
+        """Take the ids of the store at start, and whose bodies are missed."""
+        self.sets.load(known)
+        self._missing_bodies.load(bodiless)
+
+    def is_body_welcome(self, id_: EnvelopeId) -> bool:
+        """Whether a known id lacks the body that this node would keep."""
+        return id_ in self._missing_bodies
+
+    # --- Links --------------------------------------------------------------------------------
+
+    def link_up(
+        self,
+        link: LinkId,
+        now: Instant,
+        *,
+        is_dialled_by_us: bool,
+        round_trip_ms: int = ROUND_TRIP_FIRST_MS,
+    ) -> None:
+        """A link is ready. `round_trip_ms`: how soon it seems to answer."""
+        self._links[link] = None
+        self.scores.link_up(link, now)
+        self._eager_links.link_up(link)
+        self.outgoing.link_up(link)
+        self._eager_push.link_up(link)
+        self._missing_bodies.link_up(link)
+        self._want_list.link_up(link, now, round_trip_ms=round_trip_ms)
+        self._anti_entropy.link_up(link, now, is_dialled_by_us=is_dialled_by_us)
+
+    def link_down(self, link: LinkId, now: Instant) -> None:
+        """A link is gone."""
+        self.scores.link_down(link)
+        if self._links.pop(link, False) is None:
+            self._eager_links.link_down(link, now)
+            self.outgoing.link_down(link)
+            self._eager_push.link_down(link)
+            self._missing_bodies.link_down(link)
+            self._want_list.link_down(link, now)
+            self._anti_entropy.link_down(link, now)
+
+    def received(self, link: LinkId, frame: Frame, mesh_now: UnixSeconds, now: Instant) -> None:
+        """A frame about ids came; PeerError if it is malformed."""
+        match frame:
+            case IHave(entries=entries, flags=flags):
+                offered = [(id_, _bytes_of(size)) for id_, size in split_entries(entries)]
+                is_live = not flags & FLAG_BACKLOG
+                for id_, _ in offered:
+                    self.outgoing.discard(link, id_, is_brought=False)
+                    if is_live:
+                        is_here = id_ in self.sets
+                        self._eager_links.announced_live(link, id_, now, is_here=is_here)
+                self._want_list.offered(link, offered, now, is_live=is_live, is_announced=True)
+            case IWant(ids=joined):
+                self._eager_push.wanted(link, split_ids(joined), now)
+            case NoHave(entries=entries):
+                refusals = list(split_entries(entries))
+                is_spared = any(reason == NOHAVE_SPARING for _, reason in refusals)
+                ids = [id_ for id_, _ in refusals]
+                self._want_list.no_have(link, ids, now, is_spared=is_spared)
+                if any(reason == NOHAVE_BUSY for _, reason in refusals):
+                    self.dropped(link)
+            case DoNotWant(ids=joined):
+                self._eager_push.unwanted(link, split_ids(joined), now)
+            case Prune():
+                self.outgoing.announce_pushed(link)
+                self._eager_links.pruned(link, now)
+            case Graft(ids=joined):
+                self._eager_push.wanted(link, split_ids(joined), now, is_live=True)
+                self._eager_links.grafted(link, now)
+            case NegOpen() | NegMessage() | NegClose() | Root() | Audit() | AuditResult():
+                self._anti_entropy.received(link, frame, mesh_now, now)
+                self._learn(now)
+            case _:
+                raise PeerError("a frame out of place")
+
+    # --- What came ----------------------------------------------------------------------------
+
+    def body_came(self, link: LinkId, id_: EnvelopeId, now: Instant) -> None:
+        """A link brought a whole envelope, known or new; it need not be sent back there."""
+        was_asked = self._want_list.was_asked(link, id_)
+        self.outgoing.discard(link, id_, is_brought=True)
+        self._want_list.body_came(link, id_, now)
+        if id_ in self.sets and id_ not in self._missing_bodies and not was_asked:
+            self._eager_links.duplicate(link, id_, now)
+
+    def accepted(
+        self,
+        id_: EnvelopeId,
+        element: Element,
+        link: LinkId | None,
+        now: Instant,
+        *,
+        is_new: bool,
+    ) -> None:
+        """An envelope entered the store, brought by `link` or made here: pass it on.
+
+        `is_new`: it was created lately; mail that was asked for as backlog is not live even so.
+        """
+        self.sets.add(id_, element)
+        if link is not None:
+            was_asked = self._want_list.was_asked(link, id_)
+            self.scores.brought(link, now, is_backlog=was_asked)
+            if not was_asked:
+                self._eager_links.was_first(link, now)
+                self._eager_links.pushed_live(id_, self._want_list.round_trip_ms, now)
+        self._spread(id_, link, now, is_live=is_new and self._want_list.is_live(id_, now))
+        self._want_list.settled(id_, now)
+
+    def accepted_without_body(
+        self, id_: EnvelopeId, element: Element, link: LinkId, now: Instant
+    ) -> None:
+        """A stub entered the store: announce it, and ask others for the body."""
+        self.sets.add(id_, element)
+        self._spread(id_, link, now, is_live=False)
+        self._missing_bodies.add(id_, link)
+        self._want_list.no_have(link, [id_], now)
+
+    def accepted_unwanted(self, id_: EnvelopeId, element: Element, now: Instant) -> None:
+        """An envelope may enter and its body is not kept: known, and found by comparing."""
+        self.sets.add(id_, element)
+        self._want_list.settled(id_, now)
+
+    def body_filled(self, id_: EnvelopeId, link: LinkId | None, now: Instant) -> None:
+        """The body of a stub that was here came: others may lack it too."""
+        self._spread(id_, link, now, is_live=False)
+        self.body_unwelcome(id_, now)
+
+    def body_refused(self, link: LinkId, id_: EnvelopeId, now: Instant) -> None:
+        """A link has no more of an envelope than its stub."""
+        self._want_list.no_have(link, [id_], now)
+
+    def body_unwelcome(self, id_: EnvelopeId, now: Instant) -> None:
+        """The body of an envelope is not missed: it is here, or of no use any more."""
+        if self._missing_bodies.discard(id_):
+            self._want_list.settled(id_, now)
+
+    def retired(self, id_: EnvelopeId, element: Element, now: Instant) -> None:
+        """A retirement may be known from now on: announce it to who is not known to have it."""
+        self.sets.add(id_, element)
+        self._spread(id_, None, now, is_live=False)
+        self._declined.forget(id_)
+        self._want_list.settled(id_, now)
+
+    def held_back(self, id_: EnvelopeId, link: LinkId | None, now: Instant) -> None:
+        """A link told of a retirement that is not to be known yet: nobody is asked for it."""
+        self._declined.hold_back(id_, self._want_list.announcers(id_))
+        self._want_list.settled(id_, now)
+        if link is not None:
+            self._declined.note_holder(id_, link)
+
+    def refused(self, id_: EnvelopeId, now: Instant) -> None:
+        """It may not enter here: do not ask for it again soon."""
+        self._declined.refuse(id_, now)
+        self._want_list.settled(id_, now)
+
+    def forgive(self) -> None:
+        """Mesh time has jumped: what was refused may be admitted now, so look for it again.
+
+        What lay outside of the compared window was not even asked for. What is on its way comes
+        first: a session would only find it again.
+        """
+        self._declined.forgive()
+        for link in self._links:
+            self._want_list.lost(link)
+
+    def dropped(self, link: LinkId) -> None:
+        """Something of a link was dropped for want of room: compare with it again, later."""
+        self._want_list.lost(link, pause_ms=RECONCILE_AFTER_LOSS_MS)
+
+    def settled(self, id_: EnvelopeId, now: Instant) -> None:
+        """An id is not to be asked for any more."""
+        self._want_list.settled(id_, now)
+
+    def forget(self, ids: Iterable[EnvelopeId]) -> None:
+        """These ids expired or were pushed out of their key's quota."""
+        for id_ in ids:
+            self.sets.remove(id_)
+            self._missing_bodies.discard(id_)
+            self._declined.forget(id_)
+
+    # --- What leaves, and when ----------------------------------------------------------------
+
+    def take_frames(self, mesh_now: UnixSeconds, now: Instant) -> list[tuple[LinkId, Frame]]:
+        """The frames to send, in order."""
+        for link in self.scores.take_doubted():
+            self._eager_links.doubted(link, now)
+        for link, pause_ms in self._want_list.take_dropped():
+            self._anti_entropy.compare(link, now, pause_ms=pause_ms)
+        for link in self.outgoing.take_dropped():
+            self._anti_entropy.compare(link, now)
+        for ask in self._want_list.take_asks():
+            self._frames.append((ask.link, ask.frame))
+            if not isinstance(ask.frame, Graft):
+                continue
+            if ask.is_late and not self._eager_links.is_eager(ask.link):
+                # That we are slow makes it no faster than those that push: it goes on announcing.
+                self._frames.append((ask.link, Prune()))
+            else:
+                self._eager_links.graft(ask.link)
+        frames = self._frames + self._anti_entropy.take_frames(mesh_now, now)
+        self._frames.clear()
+        return frames
+
+    def deadline(self) -> Monotonic | None:
+        """When `deadline_passed` wants to be called."""
+        return earliest(
+            (
+                self._eager_links.deadline(),
+                self._want_list.deadline(),
+                self._anti_entropy.deadline(),
+            )
+        )
+
+    def deadline_passed(self, mesh_now: UnixSeconds, now: Instant) -> None:
+        """Ask others for what did not come; compare where it is time."""
+        self._eager_links.deadline_passed(now)
+        self._want_list.deadline_passed(now)
+        self._anti_entropy.deadline_passed(self._eager_links.is_eager, mesh_now, now)
+
+    def _learn(self, now: Instant) -> None:
+        for learned in self._anti_entropy.take_learned():
+            needed = [(id_, UNKNOWN_SIZE_BYTES) for id_ in learned.need]
+            self._want_list.offered(learned.link, needed, now)
+            if self._want_list.is_full(learned.link):
+                self._anti_entropy.stop(learned.link, now)
+            self.outgoing.announce(learned.link, learned.have)
+
+    def _spread(self, id_: EnvelopeId, link: LinkId | None, now: Instant, *, is_live: bool) -> None:
+        holders = self._want_list.announcers(id_)
+        self._eager_push.spread(id_, is_live=is_live, came_by=link, holders=holders, now=now)
+
+
+def _bytes_of(size_class: int) -> int:
+    if size_class == RETIREMENT_SIZE_CLASS:
+        return RETIREMENT_BYTES
+    if size_class >= len(SIZE_BYTES):
+        raise PeerError("unknown size class")
+    return SIZE_BYTES[size_class]

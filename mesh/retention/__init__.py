@@ -1,0 +1,1 @@
+"""Which bodies stay where there is no room for all."""

@@ -1,0 +1,332 @@
+"""Which bodies stay when there is no room for all, and which are not taken at all.
+
+Implements `docs/protocol/storage.md`, section "Shares". A live machine that knows ids, posting
+keys and peers, never whose mail it is: how near an author is says `Distances`. Only bodies are
+a matter of policy; ids and stubs stay by rules that are equal at all nodes.
+
+Theory of operation. Bodies lie in pools (`sides`), and in a pool by size, the oldest first. Every
+group of authors has a share of the room: what nobody uses strangers may borrow, and lose first.
+Within a group the side with the most bytes loses, of it the key with the most, of that the heaviest
+body: so a flood pushes itself out, also a contact's, and one for whose keys a contact vouches. What
+is ours, or is to be opened here, is *pinned* by who knows, and never chosen.
+
+An id costs a place in one dict and one in a list; all order is found when something has to go.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
+
+from mesh.ids import EnvelopeId, PostingKey, UnixSeconds
+from mesh.limits import (
+    CONTACTS_SHARE_PERCENT,
+    FRIENDS_SHARE_PERCENT,
+    KEY_BODIES_BYTES_MAX,
+    KEY_BODIES_CROWDED_BYTES_MAX,
+    PEERS_TOLD_APART_MAX,
+    PINNED_SHARE_PERCENT,
+    STORE_CROWDED_PERCENT,
+    STRANGERS_SHARE_PERCENT,
+    WEIGHT_AGE_SECONDS,
+)
+from mesh.retention.ranking import Rank
+from mesh.retention.sides import FORMER, Group, Key, Pool, Queue, Sides, SponsorsOf
+from mesh.trust.distance import Depth
+
+DepthOf = Callable[[PostingKey, int], Depth]
+CreatedOf = Callable[[EnvelopeId], UnixSeconds]
+
+
+class Usage(NamedTuple):
+    """What is carried for a group of authors."""
+
+    bodies_count: int
+    bodies_bytes: int
+
+
+class Eviction:
+    """All bodies that are here, by whose they are and who brought them."""
+
+    def __init__(self, depth_of: DepthOf, created_of: CreatedOf, sponsors_of: SponsorsOf) -> None:
+        self._depth_of = depth_of
+        self._created_of = created_of
+        self._where: dict[EnvelopeId, Queue] = {}
+        self._pinned: dict[EnvelopeId, Queue] = {}
+        self._pinned_bytes = 0
+        # What was chosen last, and may still turn out to be ours.
+        self._chosen: dict[EnvelopeId, Queue] = {}
+        self._keys: dict[tuple[PostingKey, int], Key] = {}
+        self._sides = Sides(sponsors_of)
+
+    def __len__(self) -> int:
+        return len(self._where) + len(self._pinned)
+
+    def __contains__(self, id_: EnvelopeId) -> bool:
+        return id_ in self._where or id_ in self._pinned
+
+    @property
+    def bodies_bytes(self) -> int:
+        """Bytes of all bodies."""
+        return sum(self._sides.bytes) + self._pinned_bytes
+
+    @property
+    def written_bytes(self) -> int:
+        """Bytes of what was written here."""
+        return self._sides.bytes[Depth.OWN]
+
+    def usage(self) -> dict[Depth, Usage]:
+        """What is carried for whom; what is pinned is ours, whoever wrote it."""
+        counts, bytes_ = self._sides.counts, self._sides.bytes
+        used = {depth: Usage(counts[depth], bytes_[depth]) for depth in Depth}
+        own = used[Depth.OWN]
+        used[Depth.OWN] = Usage(
+            own.bodies_count + len(self._pinned), own.bodies_bytes + self._pinned_bytes
+        )
+        return used
+
+    def place_of(self, id_: EnvelopeId) -> tuple[Depth, str, PostingKey] | None:
+        """How near a body's author is, who brought it and the key; None if it is not here.
+
+        What is pinned for us is told by its author too, or a peer could tell it apart.
+        """
+        queue = self._where.get(id_) or self._pinned.get(id_)
+        if queue is None:
+            return None
+        return queue.pool.key.depth, queue.pool.peer, queue.pool.key.posting_key
+
+    def ids_near(self) -> list[EnvelopeId]:
+        """The bodies of authors who are not strangers, and what is pinned."""
+        near = [
+            id_
+            for key in self._keys.values()
+            if key.depth is not Depth.STRANGER
+            for pool in key.pools.values()
+            for queue in pool.queues.values()
+            for id_ in queue.ids
+            if self._where.get(id_) is queue
+        ]
+        return near + list(self._pinned)
+
+    # --- What enters and goes -----------------------------------------------------------------
+
+    def find_refusal(
+        self, posting_key: PostingKey, day: int, body_bytes: int, *, room_bytes: int
+    ) -> str | None:
+        """Why a body is not taken, though its stub is; None if it is welcome."""
+        key = self._keys.get((posting_key, day))
+        depth = self._depth_of(posting_key, day) if key is None else key.depth
+        match depth:
+            case Depth.OWN:
+                return None
+            case Depth.STRANGER:
+                is_crowded = self.bodies_bytes * 100 > room_bytes * STORE_CROWDED_PERCENT
+                most = KEY_BODIES_CROWDED_BYTES_MAX if is_crowded else KEY_BODIES_BYTES_MAX
+            case _:
+                most = KEY_BODIES_BYTES_MAX >> (depth - Depth.CONTACT)
+        kept_bytes = 0 if key is None else key.bodies_bytes
+        if kept_bytes + body_bytes > most:
+            return "its author has enough here for a day"
+        return None
+
+    def add(
+        self,
+        id_: EnvelopeId,
+        *,
+        posting_key: PostingKey,
+        day: int,
+        body_bytes: int,
+        created: UnixSeconds,
+        peer: str = FORMER,
+    ) -> None:
+        """A body is here, brought by a peer; one that is here already stays where it is."""
+        if id_ in self:
+            return
+        key = self._keys.get((posting_key, day))
+        if key is None:
+            key = Key(posting_key, day, self._depth_of(posting_key, day))
+            key.sponsor = self._sides.find_sponsor(key)
+            self._keys[posting_key, day] = key
+        pool = key.pools.get(peer)
+        if pool is None:
+            self._make_room_for(peer)
+            pool = key.pools[peer] = Pool(key, peer)
+        queue = pool.queues.setdefault(body_bytes, Queue(pool, body_bytes))
+        queue.is_sorted &= not queue.ids or (queue.newest, queue.ids[-1]) < (created, id_)
+        queue.newest = max(queue.newest, created)
+        queue.ids.append(id_)
+        self._where[id_] = queue
+        self._sides.count(queue, 1)
+        self._sides.touch(pool)
+
+    def remove(self, id_: EnvelopeId) -> None:
+        """A body is gone: retired, expired, dropped or pushed out."""
+        queue = self._where.pop(id_, None)
+        if queue is not None:
+            self._sides.count(queue, -1)
+            self._tidy(queue)
+            return
+        queue = self._pinned.pop(id_, None)
+        if queue is not None:
+            self._pinned_bytes -= queue.body_bytes
+
+    def pin(self, id_: EnvelopeId, *, room_bytes: int) -> bool:
+        """A body that is here, or was chosen to go, must stay, as what we wrote does anyway.
+
+        False if too much is pinned already: who floods a locked node with copies of its tags must
+        not fill its disk.
+        """
+        queue = self._where.get(id_) or self._chosen.get(id_)
+        if queue is None or queue.pool.key.depth is Depth.OWN:
+            return True
+        pinned_bytes = self._pinned_bytes + queue.body_bytes
+        if pinned_bytes * 100 > room_bytes * PINNED_SHARE_PERCENT:
+            return False
+        self.remove(id_)
+        self._chosen.pop(id_, None)
+        self._pinned[id_] = queue
+        self._pinned_bytes = pinned_bytes
+        return True
+
+    def pinned(self) -> list[EnvelopeId]:
+        """All that must stay."""
+        return list(self._pinned)
+
+    def unpin(self, ids: Iterable[EnvelopeId]) -> None:
+        """These are mail like any other now, those that were pinned."""
+        for id_ in ids:
+            queue = self._pinned.get(id_)
+            if queue is None:
+                continue
+            self.remove(id_)
+            self.add(
+                id_,
+                posting_key=queue.pool.key.posting_key,
+                day=queue.pool.key.day,
+                body_bytes=queue.body_bytes,
+                created=self._created_of(id_),
+                peer=queue.pool.peer,
+            )
+
+    def look_again(self) -> None:
+        """Authors may be nearer or further than they were: ask for the depth of every key."""
+        for key in self._keys.values():
+            depth = self._depth_of(key.posting_key, key.day)
+            if depth is not key.depth:
+                self._sides.move(key, depth)
+
+    # --- What has to go -----------------------------------------------------------------------
+
+    def take_victims(
+        self, room_bytes: int, mesh_now: UnixSeconds, *, count_max: int
+    ) -> list[EnvelopeId]:
+        """Choose bodies until the rest fits into the room, and forget them, in their order.
+
+        One that turns out to be ours is pinned, before the next are chosen.
+        """
+        self._chosen = {}
+        while self.bodies_bytes > room_bytes and len(self._chosen) < count_max:
+            victim = self._find_victim(room_bytes, mesh_now)
+            if victim is None:
+                break
+            self._chosen[victim] = self._where[victim]
+            self.remove(victim)
+        return list(self._chosen)
+
+    def _find_victim(self, room_bytes: int, mesh_now: UnixSeconds) -> EnvelopeId | None:
+        strangers_bytes = self._sides.bytes[Depth.STRANGER]
+        friends_bytes = self._sides.group_bytes(Group.FRIENDS)
+        contacts_bytes = self._sides.group_bytes(Group.CONTACTS)
+        is_over = (
+            strangers_bytes * 100 > room_bytes * STRANGERS_SHARE_PERCENT,
+            friends_bytes * 100 > room_bytes * FRIENDS_SHARE_PERCENT,
+            contacts_bytes * 100 > room_bytes * CONTACTS_SHARE_PERCENT,
+        )
+        # If no group has more than its share, what is pinned has: then all shares shrink in turn.
+        may_lose = is_over if any(is_over) else (True, True, True)
+        if may_lose[0] and strangers_bytes:
+            return self._heaviest([self._sides.fullest_stranger()], mesh_now)
+        if may_lose[1] and friends_bytes:
+            key = self._sides.fullest_near(Group.FRIENDS)
+        elif may_lose[2] and contacts_bytes:
+            key = self._sides.fullest_near(Group.CONTACTS)
+        else:
+            return None
+        return self._heaviest(key.pools.values(), mesh_now)
+
+    def _heaviest(self, pools: Iterable[Pool], mesh_now: UnixSeconds) -> EnvelopeId:
+        oldest = [
+            (queue.body_bytes, rank)
+            for pool in pools
+            for queue in pool.queues.values()
+            if (rank := self._find_oldest(queue))
+        ]
+        _, created_and_id = min(
+            (-_weight(body_bytes, UnixSeconds(created), mesh_now), (created, id_))
+            for body_bytes, (created, id_) in oldest
+        )
+        return EnvelopeId(created_and_id[1])
+
+    # --- Below --------------------------------------------------------------------------------
+
+    def _find_oldest(self, queue: Queue) -> Rank | None:
+        """The creation second and id of the oldest body in a queue."""
+        if not queue.count:
+            return None
+        if not queue.is_sorted:
+            alive = dict.fromkeys(id_ for id_ in queue.ids if self._where.get(id_) is queue)
+            queue.ids = sorted(alive, key=lambda id_: (self._created_of(id_), id_))
+            queue.first, queue.is_sorted = 0, True
+        while self._where.get(queue.ids[queue.first]) is not queue:
+            queue.first += 1
+        if queue.first > len(queue.ids) // 2:
+            del queue.ids[: queue.first]
+            queue.first = 0
+        oldest = queue.ids[queue.first]
+        return self._created_of(oldest), oldest
+
+    def _tidy(self, queue: Queue) -> None:
+        """Let go of what is empty, and of a list that is mostly of bodies which are gone."""
+        pool = queue.pool
+        if not queue.count:
+            pool.queues.pop(queue.body_bytes, None)
+        elif len(queue.ids) > 2 * queue.count + 16:
+            queue.ids = [id_ for id_ in queue.ids if self._where.get(id_) is queue]
+            queue.first = 0
+        if not pool.bodies_count:
+            pool.key.pools.pop(pool.peer, None)
+        if not pool.key.pools:
+            self._keys.pop((pool.key.posting_key, pool.key.day), None)
+
+    def _make_room_for(self, peer: str) -> None:
+        """So many peers are told apart; beyond it who brought least is one of the former."""
+        if self._sides.has_room_for(peer, count_max=PEERS_TOLD_APART_MAX):
+            return
+        least = self._sides.remove_least_peer()
+        for key in list(self._keys.values()):
+            pool = key.pools.pop(least, None)
+            if pool is not None:
+                self._join_former(key, pool)
+
+    def _join_former(self, key: Key, pool: Pool) -> None:
+        """A peer is no longer told apart: its bodies lie with those of all former ones."""
+        self._sides.add_former(pool)
+        former = key.pools.get(FORMER)
+        if former is None:
+            pool.peer = FORMER
+            key.pools[FORMER] = pool
+        else:
+            former.bodies_count += pool.bodies_count
+            former.bodies_bytes += pool.bodies_bytes
+            for body_bytes, queue in pool.queues.items():
+                into = former.queues.setdefault(body_bytes, Queue(former, body_bytes))
+                ids = [id_ for id_ in queue.ids if self._where.get(id_) is queue]
+                self._where.update(dict.fromkeys(ids, into))
+                into.ids += ids
+                into.count += queue.count
+                into.is_sorted = False
+                queue.count = 0
+        self._sides.touch(key.pools[FORMER])
+
+
+def _weight(body_bytes: int, created: UnixSeconds, mesh_now: UnixSeconds) -> int:
+    """How much is won by dropping a body: size times age, where the first days count as one."""
+    return body_bytes * max(mesh_now - created, WEIGHT_AGE_SECONDS)

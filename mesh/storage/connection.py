@@ -1,0 +1,287 @@
+"""SQLCipher: the one module that knows the library, its settings and its errors.
+
+Implements `docs/protocol/storage.md`, section "Databases". A connection of this module commits
+only what stands between BEGIN and COMMIT (`transaction`), and a commit has reached the disk when
+it returns. Errors of the disk become a `StorageError` with one sentence that says what to do; an
+error in our own SQL is a bug and becomes an `AssertionError`.
+"""
+
+import contextlib
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Final, NoReturn, Protocol
+
+from sqlcipher3 import dbapi2
+
+from mesh.errors import StorageError
+from mesh.inputs import Connection, Cursor
+from mesh.limits import (
+    DATABASE_BUSY_TIMEOUT_MS,
+    DATABASE_CACHE_BYTES,
+    DATABASE_WAL_BYTES_KEPT,
+    STATEMENTS_CACHED,
+)
+
+KEY_BYTES: Final = 32
+
+_WRITES: Final = ("INSERT", "UPDATE", "DELETE", "REPLACE", "CREATE", "DROP", "ALTER")
+
+# SQLite's primary result codes.
+_PERM, _BUSY, _LOCKED, _NOMEM, _READONLY, _IOERR, _CORRUPT = 3, 5, 6, 7, 8, 10, 11
+_FULL, _CANTOPEN, _PROTOCOL, _NOLFS, _NOTADB = 13, 14, 15, 22, 26
+
+# The extended codes by which a full disk shows where the shared memory of the log is grown.
+_IOERR_SHMSIZE, _IOERR_SHMMAP = 4874, 5386
+
+
+class _RawConnection(Protocol):
+    """What we use of the library's untyped connection."""
+
+    @property
+    def in_transaction(self) -> bool: ...
+    def execute(self, sql: str, parameters: Sequence[object] = (), /) -> Cursor: ...
+    def executemany(self, sql: str, rows: Iterable[Sequence[object]], /) -> Cursor: ...
+    def close(self) -> None: ...
+
+
+class _Rows:
+    """A cursor whose errors are ours too: a damaged page may be met at any row."""
+
+    __slots__ = ("_cursor", "_name")
+
+    def __init__(self, cursor: Cursor, name: str) -> None:
+        self._cursor = cursor
+        self._name = name
+
+    @property
+    def rowcount(self) -> int:
+        return self._cursor.rowcount
+
+    @property
+    def lastrowid(self) -> int | None:
+        return self._cursor.lastrowid
+
+    def fetchone(self) -> tuple[object, ...] | None:
+        try:
+            return self._cursor.fetchone()
+        except dbapi2.Error as error:
+            _raise_ours(error, self._name)
+
+    def fetchall(self) -> list[tuple[object, ...]]:
+        try:
+            return self._cursor.fetchall()
+        except dbapi2.Error as error:
+            _raise_ours(error, self._name)
+
+    def fetchmany(self, size: int) -> list[tuple[object, ...]]:
+        try:
+            return self._cursor.fetchmany(size)
+        except dbapi2.Error as error:
+            _raise_ours(error, self._name)
+
+
+class SqlcipherConnection:
+    """One open database; nothing is written through it outside a transaction."""
+
+    __slots__ = ("_name", "_raw")
+
+    def __init__(self, raw: _RawConnection, name: str) -> None:
+        self._raw = raw
+        self._name = name
+
+    def execute(self, sql: str, parameters: Sequence[object] = (), /) -> Cursor:
+        """Run one statement."""
+        assert self._raw.in_transaction or not sql.lstrip().startswith(_WRITES), sql
+        try:
+            return _Rows(self._raw.execute(sql, parameters), self._name)
+        except (dbapi2.Error, dbapi2.Warning) as error:
+            _raise_ours(error, self._name)
+
+    def executemany(self, sql: str, rows: Iterable[Sequence[object]], /) -> Cursor:
+        """Run one writing statement for each row."""
+        assert self._raw.in_transaction, sql
+        try:
+            return _Rows(self._raw.executemany(sql, rows), self._name)
+        except (dbapi2.Error, dbapi2.Warning) as error:
+            _raise_ours(error, self._name)
+
+    def close(self) -> None:
+        """Let go of the file; what was not committed is rolled back."""
+        try:
+            self._raw.close()
+        except dbapi2.Error as error:
+            _raise_ours(error, self._name)
+
+
+def connect(path: Path | None, key: bytes | bytearray | None) -> Connection:
+    """Open a database on disk with its 32-byte key, or without both one in memory.
+
+    A file that does not exist is made, readable for whoever the folder lets in.
+    """
+    assert (path is None) == (key is None)
+    name = ":memory:" if path is None else str(path)
+    try:
+        raw: _RawConnection = dbapi2.connect(
+            name,
+            timeout=DATABASE_BUSY_TIMEOUT_MS / 1000,
+            # Transactions are ours, and the engine's thread is not the one that opens.
+            isolation_level=None,
+            check_same_thread=False,
+            cached_statements=STATEMENTS_CACHED,
+        )
+    except dbapi2.Error as error:
+        _raise_ours(error, name)
+    connection = SqlcipherConnection(raw, name)
+    try:
+        if key is not None:
+            _unlock(connection, key)
+        _set_up(connection, is_on_disk=path is not None)
+    except BaseException:
+        raw.close()
+        raise
+    return connection
+
+
+@contextlib.contextmanager
+def transaction(connection: Connection) -> Iterator[None]:
+    """All that is written inside is committed together, durably, or not at all."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        # SQLite may have given the transaction up by itself; the first error is the one to tell.
+        with contextlib.suppress(StorageError):
+            connection.execute("ROLLBACK")
+        raise
+
+
+@contextlib.contextmanager
+def savepoint(connection: Connection) -> Iterator[None]:
+    """Inside a transaction: what is written inside stays or goes together. They may be nested."""
+    connection.execute("SAVEPOINT inner")
+    try:
+        yield
+        connection.execute("RELEASE inner")
+    except BaseException:
+        with contextlib.suppress(StorageError):
+            connection.execute("ROLLBACK TO inner")
+            connection.execute("RELEASE inner")
+        raise
+
+
+def checkpoint(connection: Connection) -> bool:
+    """Move all commits into the database file and empty the log, where old pages outlive them.
+
+    Returns whether that was done; another process that reads may hold it up.
+    """
+    row = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    assert row is not None
+    return row[0] == 0
+
+
+def rebuild(connection: Connection, *, bytes_max: int) -> bool:
+    """Write a database anew, unless it is larger than so much; return whether that was done.
+
+    Deleting overwrites a row where it stands. But where pages were split or joined before, copies
+    of rows may stand in the unused parts of pages, about one for a thousand rows: `secure_delete`
+    does not reach those, and a rebuilt file has none.
+    """
+    row = connection.execute(
+        "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size"
+    ).fetchone()
+    assert row is not None
+    assert isinstance(row[0], int)
+    if row[0] > bytes_max:
+        return False
+    connection.execute("VACUUM")
+    return True
+
+
+def overwrite_freed_memory(connection: Connection) -> None:
+    """Have all memory overwritten that is freed from now on: of pages, rows and keys.
+
+    SQLCipher does that for all databases of the process then, which costs them a third of their
+    speed: a process that never locks a vault does not pay for it.
+    """
+    connection.execute("PRAGMA cipher_memory_security = ON")
+
+
+def changes_count(connection: Connection) -> int:
+    """How many rows were written and deleted through a connection since it was opened."""
+    row = connection.execute("SELECT total_changes()").fetchone()
+    assert row is not None
+    count = row[0]
+    assert isinstance(count, int)
+    return count
+
+
+def _unlock(connection: SqlcipherConnection, key: bytes | bytearray) -> None:
+    assert len(key) == KEY_BYTES
+    # The library would write its own words about a wrong key to stderr.
+    connection.execute("PRAGMA cipher_log_level = NONE")
+    # A raw key: 256 random bits need no stretching. PRAGMA takes no parameters.
+    connection.execute(f"PRAGMA key = \"x'{key.hex()}'\"")
+    # The key is only tried at the first page that is read.
+    connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+
+
+def _set_up(connection: SqlcipherConnection, *, is_on_disk: bool) -> None:
+    if is_on_disk:
+        mode = connection.execute("PRAGMA journal_mode = WAL").fetchone()
+        if mode != ("wal",):
+            raise StorageError(
+                f"The folder of {connection._name} cannot hold a database with a write-ahead log: "
+                "move the profile to a local disk."
+            )
+    for pragma in (
+        # A power cut must not take back what a peer or a person was told is stored.
+        "synchronous = FULL",
+        # On macOS only this reaches the disk itself and not its cache; elsewhere it does nothing.
+        "fullfsync = ON",
+        "checkpoint_fullfsync = ON",
+        "secure_delete = ON",
+        "foreign_keys = ON",
+        # Sorting must not spill plain rows into a temporary file.
+        "temp_store = MEMORY",
+        # A mapped file turns a disk error into a killed process.
+        "mmap_size = 0",
+        f"cache_size = {-DATABASE_CACHE_BYTES // 1024}",
+        f"journal_size_limit = {DATABASE_WAL_BYTES_KEPT}",
+    ):
+        connection.execute(f"PRAGMA {pragma}").fetchall()
+
+
+def _raise_ours(error: Exception, name: str) -> NoReturn:
+    """Raise what an error of the library means in the house's terms, in one sentence."""
+    extended = getattr(error, "sqlite_errorcode", None)
+    code = extended & 0xFF if isinstance(extended, int) else None
+    if code == _FULL or extended in (_IOERR_SHMSIZE, _IOERR_SHMMAP):
+        sentence = f"The disk is full: free some space for {name} and start Mesh again."
+    elif code in (_READONLY, _CANTOPEN, _PERM):
+        sentence = (
+            f"The database {name} cannot be opened for writing: check that its folder exists, "
+            "belongs to you and is on a disk that is not read-only."
+        )
+    elif code == _NOTADB:
+        sentence = (
+            f"The database {name} does not open with its key: it is damaged, or it or its key "
+            "file belongs to another profile; put both back from the same backup."
+        )
+    elif code == _CORRUPT:
+        sentence = (
+            f"The database {name} is damaged: put it back from a backup, "
+            "or move it away to begin with an empty one."
+        )
+    elif code in (_BUSY, _LOCKED, _PROTOCOL):
+        sentence = f"Another program holds the database {name}: close it and start Mesh again."
+    elif code in (_IOERR, _NOLFS):
+        sentence = f"The disk failed while Mesh used {name} ({error}): check the disk."
+    elif code == _NOMEM:
+        sentence = f"There was not enough memory to use the database {name}: close other programs."
+    elif str(error).endswith("no transaction is active") or "no such savepoint" in str(error):
+        # We always begin before we end, so SQLite has rolled back by itself, for one of the above.
+        sentence = f"The database {name} gave up a transaction: check the disk."
+    else:
+        raise AssertionError(f"{name}: {error}") from error
+    raise StorageError(sentence) from error

@@ -1,0 +1,1 @@
+"""The database of envelopes that this node carries."""

@@ -1,0 +1,1 @@
+"""The database of what is ours; closed when locked."""

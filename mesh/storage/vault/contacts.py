@@ -1,0 +1,105 @@
+"""Rows of the vault about contacts."""
+
+from typing import Final
+
+from mesh.commands import Trust
+from mesh.ids import ContactId, VerifyKey
+from mesh.inputs import Connection
+from mesh.storage.vault.rows import (
+    ContactRow,
+    ContactState,
+    all_of,
+    find_one,
+    insert,
+    integer,
+)
+
+_CONTACT: Final = (
+    "SELECT id, label, name, verify_key, agreement_key, trust, state, bundle, first_trust, "
+    "is_request, is_blocked, introduced_by, identity_changed FROM contacts"
+)
+
+
+class ContactRows:
+    """Everybody who is a contact, or waits to become one."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def insert_contact(self, row: ContactRow) -> None:
+        """Add a contact with a number and a label that are free and a key that is new."""
+        insert(self._connection, "contacts", row)
+
+    def contact(self, contact: ContactId) -> ContactRow:
+        """The contact of an id that was read from the vault."""
+        row = self.find_contact(contact)
+        assert row is not None
+        return row
+
+    def find_contact(self, contact: ContactId) -> ContactRow | None:
+        return find_one(
+            self._connection.execute(f"{_CONTACT} WHERE id = ?", (contact,)), ContactRow
+        )
+
+    def find_contact_by_label(self, label: str) -> ContactRow | None:
+        cursor = self._connection.execute(f"{_CONTACT} WHERE label = ?", (label,))
+        return find_one(cursor, ContactRow)
+
+    def find_contact_by_key(self, verify_key: VerifyKey) -> ContactRow | None:
+        cursor = self._connection.execute(f"{_CONTACT} WHERE verify_key = ?", (verify_key,))
+        return find_one(cursor, ContactRow)
+
+    def contacts_by_key_range(self, first: bytes, last: bytes) -> list[ContactRow]:
+        """At most two contacts whose key is within the bounds."""
+        cursor = self._connection.execute(
+            f"{_CONTACT} WHERE verify_key BETWEEN ? AND ? LIMIT 2", (first, last)
+        )
+        return all_of(cursor, ContactRow)
+
+    def contacts(self) -> list[ContactRow]:
+        """All contacts, by label."""
+        return all_of(self._connection.execute(f"{_CONTACT} ORDER BY label"), ContactRow)
+
+    def requests_count(self) -> int:
+        """How many contacts wait apart to be let in."""
+        return integer(
+            self._connection.execute("SELECT count(*) FROM contacts WHERE is_request = 1")
+        )
+
+    def set_label(self, contact: ContactId, label: str) -> None:
+        self._connection.execute("UPDATE contacts SET label = ? WHERE id = ?", (label, contact))
+
+    def set_name(self, contact: ContactId, name: str) -> None:
+        self._connection.execute("UPDATE contacts SET name = ? WHERE id = ?", (name, contact))
+
+    def blocked(self) -> list[ContactRow]:
+        """Contacts of whom nothing is opened."""
+        cursor = self._connection.execute(f"{_CONTACT} WHERE is_blocked = 1 ORDER BY id")
+        return all_of(cursor, ContactRow)
+
+    def set_trust(self, contact: ContactId, trust: Trust) -> None:
+        self._connection.execute("UPDATE contacts SET trust = ? WHERE id = ?", (trust, contact))
+
+    def set_request(self, contact: ContactId, *, is_request: bool) -> None:
+        self._connection.execute(
+            "UPDATE contacts SET is_request = ? WHERE id = ?", (is_request, contact)
+        )
+
+    def set_blocked(self, contact: ContactId, *, is_blocked: bool) -> None:
+        self._connection.execute(
+            "UPDATE contacts SET is_blocked = ? WHERE id = ?", (is_blocked, contact)
+        )
+
+    def set_state(self, contact: ContactId, state: ContactState) -> None:
+        self._connection.execute("UPDATE contacts SET state = ? WHERE id = ?", (state, contact))
+
+    def set_keys(self, contact: ContactId, *, agreement_key: bytes, bundle: bytes) -> None:
+        """Keep what is needed to seal for a contact."""
+        self._connection.execute(
+            "UPDATE contacts SET agreement_key = ?, bundle = ? WHERE id = ?",
+            (agreement_key, bundle, contact),
+        )
+
+    def clear_bundle(self, contact: ContactId) -> None:
+        """A new invite promises another bundle."""
+        self._connection.execute("UPDATE contacts SET bundle = NULL WHERE id = ?", (contact,))

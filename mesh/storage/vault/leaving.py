@@ -1,0 +1,111 @@
+"""What happens to the rows of a contact who goes, or who becomes another one.
+
+Every table that speaks of contacts is named here; a test holds the list against the schema.
+"""
+
+from typing import Final
+
+from mesh.ids import ContactId, UnixSeconds
+from mesh.inputs import Connection
+from mesh.storage.vault.rows import ContactRow
+
+# In the order that foreign keys ask for.
+_KEYS: Final = (
+    # Invites for them alone bear their key and name; their prekeys go with the others below.
+    "UPDATE prekeys SET contact = ?1 WHERE id IN (SELECT prekey FROM invites "
+    "WHERE bound_to = (SELECT verify_key FROM contacts WHERE id = ?1))",
+    "UPDATE introductions SET invite = NULL WHERE invite IN (SELECT id FROM invites "
+    "WHERE bound_to = (SELECT verify_key FROM contacts WHERE id = ?1))",
+    "DELETE FROM invites WHERE bound_to = (SELECT verify_key FROM contacts WHERE id = ?1)",
+    "DELETE FROM unsealed WHERE contact = ?1",
+    "DELETE FROM first_contacts WHERE contact = ?1",
+    "DELETE FROM openings WHERE prekey IN (SELECT id FROM prekeys WHERE contact = ?1)",
+    "DELETE FROM prekeys WHERE contact = ?1",
+    "DELETE FROM awaiting WHERE session IN (SELECT id FROM sessions WHERE contact = ?1)",
+    "DELETE FROM skipped WHERE session IN (SELECT id FROM sessions WHERE contact = ?1)",
+    "DELETE FROM generations WHERE session IN (SELECT id FROM sessions WHERE contact = ?1)",
+    "DELETE FROM sessions WHERE contact = ?1",
+    "DELETE FROM invitations WHERE contact = ?1",
+    "DELETE FROM comparisons WHERE contact = ?1",
+    "DELETE FROM keys_given WHERE contact = ?1",
+    "DELETE FROM contact_keys WHERE contact = ?1",
+    "DELETE FROM vouches WHERE contact = ?1",
+)
+# A direct conversation bears the number of its contact.
+_CONVERSATION: Final = (
+    "DELETE FROM carriers WHERE message IN (SELECT number FROM messages WHERE conversation = ?1)",
+    "DELETE FROM outbox WHERE message IN (SELECT number FROM messages WHERE conversation = ?1)",
+    "DELETE FROM heads WHERE conversation = ?1",
+    "DELETE FROM gaps WHERE conversation = ?1",
+    "DELETE FROM messages WHERE conversation = ?1",
+    "DELETE FROM drafts WHERE conversation = ?1",
+    "DELETE FROM conversations WHERE number = ?1",
+    "DELETE FROM exchanges WHERE contact = ?1",
+)
+_PERSON: Final = (
+    "DELETE FROM contact_notes WHERE contact = ?1",
+    "DELETE FROM introductions WHERE voucher = ?1",
+    "DELETE FROM introductions WHERE verify_key = (SELECT verify_key FROM contacts WHERE id = ?1)",
+    "DELETE FROM introductions_made WHERE guest = ?1 OR host = ?1",
+    "UPDATE invites SET vouched_by = NULL WHERE vouched_by = ?1",
+    "UPDATE contacts SET introduced_by = NULL WHERE introduced_by = ?1",
+    "DELETE FROM contacts WHERE id = ?1",
+)
+# Of the second contact to the first.
+_MOVE: Final = (
+    # Whether they are told what is read goes with the keys, all other settings with the label.
+    "UPDATE conversations SET read_position = max(read_position, (SELECT read_position "
+    "FROM conversations WHERE number = ?2)), sends_read_receipts = (SELECT sends_read_receipts "
+    "FROM conversations WHERE number = ?2) WHERE number = ?1",
+    "UPDATE OR IGNORE drafts SET conversation = ?1 WHERE conversation = ?2",
+    "DELETE FROM drafts WHERE conversation = ?2",
+    "UPDATE messages SET conversation = ?1 WHERE conversation = ?2",
+    "UPDATE heads SET conversation = ?1 WHERE conversation = ?2",
+    "UPDATE gaps SET conversation = ?1 WHERE conversation = ?2",
+    "DELETE FROM conversations WHERE number = ?2",
+    "DELETE FROM exchanges WHERE contact = ?1 AND contact <> ?2",
+    "UPDATE exchanges SET contact = ?1 WHERE contact = ?2",
+    "UPDATE unsealed SET contact = ?1 WHERE contact = ?2",
+    "UPDATE first_contacts SET contact = ?1 WHERE contact = ?2",
+    "UPDATE prekeys SET contact = ?1 WHERE contact = ?2",
+    "UPDATE sessions SET contact = ?1 WHERE contact = ?2",
+    "UPDATE invitations SET contact = ?1 WHERE contact = ?2",
+    "UPDATE comparisons SET contact = ?1 WHERE contact = ?2",
+    "UPDATE keys_given SET contact = ?1 WHERE contact = ?2",
+    "UPDATE contact_keys SET contact = ?1 WHERE contact = ?2",
+    "UPDATE vouches SET contact = ?1 WHERE contact = ?2",
+    "UPDATE contact_notes SET contact = ?1 WHERE contact = ?2",
+    "UPDATE OR REPLACE introductions SET voucher = ?1 WHERE voucher = ?2",
+    "UPDATE OR REPLACE introductions_made SET guest = ?1 WHERE guest = ?2",
+    "UPDATE OR REPLACE introductions_made SET host = ?1 WHERE host = ?2",
+    "DELETE FROM introductions_made WHERE guest = host AND guest IN (?1, ?2)",
+    "UPDATE invites SET vouched_by = ?1 WHERE vouched_by = ?2",
+    "UPDATE contacts SET introduced_by = ?1 WHERE introduced_by = ?2",
+    "UPDATE contacts SET introduced_by = NULL WHERE introduced_by = id AND id IN (?1, ?2)",
+    "DELETE FROM contacts WHERE id = ?2",
+)
+
+
+class LeavingRows:
+    """Removes contacts, or gives one the keys of another. Memory must be read anew after it."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def remove(self, contact: ContactId) -> None:
+        """Everything of a contact goes, but the envelopes without a message on their way."""
+        for statement in (*_KEYS, *_CONVERSATION, *_PERSON):
+            self._connection.execute(statement, (contact,))
+
+    def replace(self, contact: ContactId, by: ContactRow, at: UnixSeconds) -> None:
+        """`contact` goes on with the keys and everything else of `by`, under its own label."""
+        for statement in _KEYS:
+            self._connection.execute(statement, (contact,))
+        for statement in _MOVE:
+            self._connection.execute(statement, (contact, by.id))
+        self._connection.execute(
+            "UPDATE contacts SET name = ?, verify_key = ?, agreement_key = ?, bundle = ?, "
+            "state = ?, trust = 'first seen', first_trust = 'first seen', is_request = 0, "
+            "identity_changed = ? WHERE id = ?",
+            (by.name, by.verify_key, by.agreement_key, by.bundle, by.state, at, contact),
+        )

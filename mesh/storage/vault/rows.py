@@ -1,0 +1,364 @@
+"""The rows of the vault as values.
+
+A row is checked as it is read: what does not fit its type means a damaged file. No row shows its
+fields in a `repr`, since most of them are secrets.
+"""
+
+from collections.abc import Sequence
+from typing import Final, Literal, TypeVar
+
+import msgspec
+
+from mesh.commands import ConversationKind, MessageState, Trust
+from mesh.errors import StorageError
+from mesh.ids import (
+    ContactId,
+    ConversationId,
+    EnvelopeId,
+    InviteId,
+    MessageId,
+    PostingKey,
+    UnixSeconds,
+    VerifyKey,
+)
+from mesh.inputs import Connection, Cursor
+
+ContactState = Literal["waiting for their key", "invited", "answered"]
+
+
+class Row(msgspec.Struct, array_like=True, frozen=True):
+    """The root of all rows; the fields stand in the order of the columns."""
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(...)"
+
+
+AnyRow = TypeVar("AnyRow", bound=Row)
+
+
+class IdentityRow(Row, frozen=True):
+    """Who we are; everything else of the identity is derived from the seed."""
+
+    seed: bytes
+    name: str
+
+
+NEW_CONTACT: Final = ContactId(0)
+"""The number of a contact who has none yet: the vault gives it."""
+
+
+class ContactRow(Row, frozen=True):
+    """A contact. `bundle` is the newest of their bundles, without which nothing can be sealed.
+
+    `first_trust` is what `trust` was before anybody compared anything.
+    """
+
+    id: ContactId
+    label: str
+    name: str
+    verify_key: VerifyKey
+    agreement_key: bytes | None
+    trust: Trust
+    state: ContactState
+    bundle: bytes | None
+    first_trust: Trust
+    is_request: bool = False
+    is_blocked: bool = False
+    introduced_by: ContactId | None = None
+    identity_changed: UnixSeconds = UnixSeconds(0)
+
+
+class ExchangeRow(Row, frozen=True):
+    """What is counted of the sessions with a contact.
+
+    `sent_count`: payloads written here; `seen_count`: one beyond the highest `seq` of the other
+    side that was opened; `keys_told`: which bundle of ours they have; `lapsed_count`: messages of
+    ours in a row that expired without proof; `renewed`: when the session was last renewed unasked.
+    """
+
+    sent_count: int
+    seen_count: int
+    keys_told: int
+    lapsed_count: int
+    renewed: UnixSeconds
+
+
+class ConversationRow(Row, frozen=True):
+    """A conversation and its settings, which never leave this profile.
+
+    `contact` is the other side of a direct one, else None. `read_position` is how far it was read,
+    `muted_until` when its person wants to be told of it again.
+    """
+
+    number: ConversationId
+    kind: ConversationKind
+    contact: ContactId | None
+    read_position: int = 0
+    sends_read_receipts: bool = False
+    muted_until: UnixSeconds = UnixSeconds(0)
+    is_pinned: bool = False
+    is_archived: bool = False
+    is_marked_unread: bool = False
+
+
+class ConversationSummaryRow(Row, frozen=True):
+    """What a list shows of a conversation beside its settings; `newest` is a message's number."""
+
+    number: ConversationId
+    unread_count: int
+    newest: int | None
+    draft: str
+
+
+class AcceptedInviteRow(Row, frozen=True):
+    """Their invite that we use."""
+
+    contact: ContactId
+    secret: bytes
+    bundle_hash: bytes
+    expires: UnixSeconds
+
+
+class PrekeyRow(Row, frozen=True):
+    """A bundle of ours with its private halves; `contact` is None for an invite's."""
+
+    id: int
+    contact: ContactId | None
+    bundle: bytes
+    private: bytes
+    made: UnixSeconds
+    erase_after: UnixSeconds | None
+
+
+class InviteRow(Row, frozen=True):
+    """An invite of ours; `secret` and `prekey` are None when nobody can use it any more.
+
+    `bound_to` is the one person who may use it (None: anybody who has it), since our person met
+    them or `vouched_by` speaks for them.
+    """
+
+    id: InviteId
+    label: str
+    secret: bytes | None
+    prekey: int | None
+    hint: str
+    created: UnixSeconds
+    expires: UnixSeconds
+    uses_max: int
+    erase_after: UnixSeconds
+    uses: int = 0
+    is_revoked: bool = False
+    posts_count: int = 0
+    posted_until: UnixSeconds = UnixSeconds(0)
+    bound_to: VerifyKey | None = None
+    is_met: bool = False
+    vouched_by: ContactId | None = None
+
+
+class SessionRow(Row, frozen=True):
+    """A session with a contact, without the tags of what the other side writes.
+
+    `is_known`: the other side is known to have it; `is_over`: nothing is sent on it any more;
+    `heard`: the latest clock of what was opened on it (0: nothing).
+    """
+
+    id: bytes
+    contact: ContactId
+    is_begun_here: bool
+    is_known: bool
+    is_over: bool
+    created: UnixSeconds
+    ratchet: bytes
+    post_quantum: bytes
+    generation: int
+    out_key: bytes
+    out_index: int
+    out_before: int
+    out_next: bytes | None
+    rendezvous_out: bytes
+    rendezvous_start: int
+    rendezvous_count: int
+    rendezvous_in: bytes
+    rendezvous_used: int
+    link_key: bytes
+    heard: int
+
+
+class GenerationRow(Row, frozen=True):
+    """One chain of tags of what the other side of a session writes."""
+
+    session: bytes
+    number: int
+    key: bytes
+    step: int
+    opened: bytes
+    expected: int
+    used: bytes
+    ends: int | None
+    superseded: UnixSeconds | None
+
+
+class SkippedRow(Row, frozen=True):
+    """The key of a message that has not come yet."""
+
+    session: bytes
+    public: bytes
+    number: int
+    key: bytes
+    erase_after: UnixSeconds
+
+
+class FirstContactRow(Row, frozen=True):
+    """What the repetitions of our first contact share. `renewed` is None for an invite's."""
+
+    contact: ContactId
+    session: bytes
+    opening: bytes
+    header_key: bytes
+    renewed: bytes | None
+    tags_start: int
+    sent_count: int
+
+
+class OpeningRow(Row, frozen=True):
+    """Which session an opening has founded, and the key of the headers in its repetitions."""
+
+    session: bytes
+    header_key: bytes
+
+
+class PostingKeyRow(Row, frozen=True):
+    """A posting key of ours; without a seed it is only remembered.
+
+    The later it was made the higher is its number.
+    """
+
+    number: int
+    public: PostingKey
+    seed: bytes | None
+    audience: int
+    day: int
+    stamp: bytes | None
+    uses: int
+
+
+class MessageRow(Row, frozen=True):
+    """A message. `parents` are ids of 32 bytes, one behind the other."""
+
+    number: int
+    conversation: ConversationId
+    id: MessageId
+    is_mine: bool
+    text: str
+    parents: bytes
+    clock: int
+    position: int
+    received: UnixSeconds
+    state: MessageState
+    carriers: int = 0
+    lapses: UnixSeconds | None = None
+    is_read: bool = False
+    is_late: bool = False
+    send_key: str | None = None
+
+
+class HeadRow(Row, frozen=True):
+    """A message that nothing follows, and where it stands."""
+
+    position: int
+    id: MessageId
+
+
+class UnsealedRow(Row, frozen=True):
+    """A payload that waits for a key; `message` is None for a hello."""
+
+    number: int
+    contact: ContactId
+    message: int | None
+    payload: bytes
+
+
+class OutboxRow(Row, frozen=True):
+    """A sealed envelope, without its bytes."""
+
+    id: EnvelopeId
+    message: int | None
+    lapses: UnixSeconds
+    read_hash: bytes
+    withdraw_token: bytes
+
+
+class RetirementRow(Row, frozen=True):
+    """A token for the store, and when it leaves in mesh time."""
+
+    envelope: EnvelopeId
+    token: bytes
+    due_ms: int
+
+
+def find_one(cursor: Cursor, row_type: type[AnyRow]) -> AnyRow | None:
+    """The first row, if there is one."""
+    columns = cursor.fetchone()
+    return None if columns is None else _row(columns, row_type)
+
+
+def all_of(cursor: Cursor, row_type: type[AnyRow]) -> list[AnyRow]:
+    """All rows."""
+    return [_row(columns, row_type) for columns in cursor.fetchall()]
+
+
+def insert(connection: Connection, table: str, row: Row) -> None:
+    """Insert a row as it stands: its fields are columns of the table."""
+    columns = row.__struct_fields__
+    _insert(connection, table, columns, [getattr(row, column) for column in columns])
+
+
+def insert_numbered(connection: Connection, table: str, row: AnyRow) -> AnyRow:
+    """Insert a row whose first field is a number that the table gives; return it with that."""
+    first, *columns = row.__struct_fields__
+    cursor = _insert(connection, table, columns, [getattr(row, column) for column in columns])
+    return msgspec.structs.replace(row, **{first: new_number(cursor)})
+
+
+def _insert(
+    connection: Connection, table: str, columns: Sequence[str], values: Sequence[object]
+) -> Cursor:
+    names, places = ", ".join(columns), ", ".join("?" * len(columns))
+    # The names are those of our own tables and rows.
+    sql = f"INSERT INTO {table} ({names}) VALUES ({places})"  # noqa: S608
+    return connection.execute(sql, values)
+
+
+def integer(cursor: Cursor) -> int:
+    """The one integer of a statement that always has one."""
+    columns = cursor.fetchone()
+    assert columns is not None
+    assert isinstance(columns[0], int)
+    return columns[0]
+
+
+def new_number(cursor: Cursor) -> int:
+    """The number that an insert gave."""
+    number = cursor.lastrowid
+    assert number is not None
+    return number
+
+
+def blobs(cursor: Cursor) -> list[bytes]:
+    """The first column of all rows, which are bytes."""
+    found = []
+    for columns in cursor.fetchall():
+        assert isinstance(columns[0], bytes)
+        found.append(columns[0])
+    return found
+
+
+def _row(columns: Sequence[object], row_type: type[AnyRow]) -> AnyRow:
+    try:
+        # Not strict: SQLite has no truth values, they are 0 and 1.
+        return msgspec.convert(columns, row_type, strict=False)
+    except msgspec.ValidationError as error:
+        raise StorageError(
+            f"The vault holds a row that is no {row_type.__name__} ({error}): it is damaged; "
+            "put it back from a backup."
+        ) from error

@@ -1,0 +1,1 @@
+"""How near to us an author is, and for whom we vouch."""

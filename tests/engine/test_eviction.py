@@ -1,0 +1,338 @@
+"""What a node keeps for whom, where there is not room for all."""
+
+import pytest
+
+from mesh.commands import SendMessage
+from mesh.errors import UserError
+from mesh.ids import ContactId, PostingKey
+from mesh.inputs import (
+    DiskMeasured,
+    NetworksSeen,
+    OwnAddress,
+    PowerChanged,
+    VaultClosing,
+    VaultOpened,
+)
+from mesh.limits import KEY_BODIES_BYTES_MAX, KEY_BODIES_CROWDED_BYTES_MAX
+from mesh.replication.outgoing import NOHAVE_SPARING
+from mesh.trust.distance import Depth
+from mesh.wire.envelope import SIZE_BYTES, STUB_BYTES, decode_envelope
+from mesh.wire.frames import IHave, IWant, NoHave, Push, split_entries
+from tests.engine.joined import Joined
+from tests.engine.stranger import Stranger
+from tests.engine.test_engine import befriend, introduce, status, texts
+from tests.engine.test_hostile import NOW, envelope
+
+KIB = 1024
+ENOUGH = "its author has enough here for a day"
+
+
+def know(table: Joined, name: str, *keys: int) -> None:
+    """Let a node know posting keys as those of a contact."""
+    day = NOW // 86_400
+    posting_keys = [decode_envelope(envelope(1, key=key)).header.posting_key for key in keys]
+    table.seats[name].engine._distances.set_contact_keys(ContactId(1), day, posting_keys)
+
+
+def carried(table: Joined, name: str) -> dict[str, int]:
+    """How many bodies a node carries, by whom they are for."""
+    return {one.whom: one.envelopes_count for one in status(table, name).carried}
+
+
+def bodies_of(table: Joined, name: str) -> dict[PostingKey, int]:
+    """How many bodies of each posting key a node has on disk."""
+    store = table.seats[name].engine._forwarder.store
+    ids = [row.id for row in store.index_rows() if row.has_body]
+    found = [decode_envelope(data) for data in store.envelopes_bytes(ids).values()]
+    keys = [one.header.posting_key for one in found]
+    return {key: keys.count(key) for key in sorted(keys)}
+
+
+def test_a_flood_of_a_stranger_pushes_itself_out_and_mail_of_contacts_stays() -> None:
+    table = Joined("box")
+    table.sit("relay", stored_bytes_max=256 * KIB, is_relay=True)
+    know(table, "relay", 1)
+    friend, honest, flooding = (Stranger(table, "relay", number=number) for number in (1, 2, 3))
+    friend.send(*(Push(envelope(number, key=1)) for number in range(40)))
+    honest.send(*(Push(envelope(number, key=2)) for number in range(20)))
+    for key in range(10, 20):
+        flooding.send(*(Push(envelope(number, key=key)) for number in range(60)))
+    told = status(table, "relay")
+    assert told.counters["evicted"] > 400
+    assert told.stored_bytes <= 256 * KIB
+    kept = bodies_of(table, "relay")
+    of = {key: decode_envelope(envelope(1, key=key)).header.posting_key for key in range(1, 20)}
+    assert (kept[of[1]], kept[of[2]]) == (40, 20)
+    assert all(kept.get(of[key], 0) < 60 for key in range(10, 20))
+    assert carried(table, "relay")["contacts"] == 40
+    assert all(one.is_open for one in (friend, honest, flooding)), "quotas are no fault"
+
+
+def test_a_message_between_friends_arrives_through_a_relay_that_is_flooded() -> None:
+    table = Joined("ada", "cy")
+    table.sit("relay", stored_bytes_max=512 * KIB, is_relay=True)
+    introduce(table, "ada", "cy")
+    befriend(table, "ada", "cy")
+    flooding = Stranger(table, "relay", number=9)
+    for key in range(10, 20):
+        flooding.send(*(Push(envelope(number, key=key)) for number in range(60)))
+    table.join("cy", "relay")
+    table.ask("cy", SendMessage("ada", "Through the flood."))
+    for key in range(20, 30):
+        flooding.send(*(Push(envelope(number, key=key)) for number in range(60)))
+    table.cut("cy", "relay")
+    table.join("ada", "relay")
+    table.pass_time(10)
+    assert texts(table, "ada") == ["Through the flood."]
+
+
+def test_a_stranger_keeps_only_so_many_bytes_a_day_where_room_is_scarce() -> None:
+    table = Joined()
+    table.sit("relay", stored_bytes_max=8 * 1024 * KIB, is_relay=True)
+    stranger = Stranger(table, "relay")
+    largest = SIZE_BYTES[3]
+    for key in range(1, 9):
+        stranger.send(*(Push(envelope(one, key=key, size_class=3)) for one in range(14)))
+    told = status(table, "relay")
+    assert ENOUGH not in told.refused
+    assert told.stored_bytes > 8 * 1024 * KIB * 7 // 10
+    fitting = KEY_BODIES_CROWDED_BYTES_MAX // (largest - STUB_BYTES)
+    stranger.send(*(Push(envelope(one, key=20, size_class=3)) for one in range(fitting + 3)))
+    told = status(table, "relay")
+    assert told.refused[ENOUGH] == 3
+    assert told.envelopes_count == 8 * 14 + fitting + 3, "stubs enter all the same"
+    # Nobody is asked again for a body that was not wanted.
+    table.pass_time(5)
+    assert status(table, "relay").counters["bodies_received"] == 8 * 14 + fitting + 3
+    assert stranger.is_open
+    assert KEY_BODIES_BYTES_MAX > KEY_BODIES_CROWDED_BYTES_MAX
+
+
+def test_a_body_that_was_not_kept_is_not_announced() -> None:
+    table = Joined()
+    table.sit("relay", stored_bytes_max=1024 * KIB, carried_days=1, is_relay=True)
+    flooding, other = Stranger(table, "relay", number=1), Stranger(table, "relay", number=2)
+    old = NOW - 2 * 86_400
+    flooding.send(Push(envelope(1, created=old, lifetime_class=1)))
+    flooding.send(Push(envelope(2)))
+    assert status(table, "relay").refused == {"older than this node carries": 1}
+    pushed = [frame for frame in other.heard if isinstance(frame, Push)]
+    assert [frame.envelope for frame in pushed] == [envelope(2)]
+    assert not any(isinstance(frame, IHave) for frame in other.heard)
+
+
+def test_what_is_older_than_a_node_carries_loses_its_body() -> None:
+    table = Joined()
+    table.sit("relay", stored_bytes_max=1024 * KIB, carried_days=1, is_relay=True)
+    stranger = Stranger(table, "relay")
+    stranger.send(*(Push(envelope(number, lifetime_class=1)) for number in range(4)))
+    table.pass_time(86_000)
+    assert carried(table, "relay")["strangers"] == 4
+    table.pass_time(1_000)
+    told = status(table, "relay")
+    assert (carried(table, "relay")["strangers"], told.envelopes_count) == (0, 4)
+    assert told.counters["evicted"] == 4
+
+
+def test_sending_is_refused_in_words_while_own_mail_takes_its_share() -> None:
+    table = Joined("ada")
+    table.sit("cy", stored_bytes_max=256 * KIB)
+    introduce(table, "ada", "cy")
+    befriend(table, "ada", "cy")
+    written = 0
+    while not status(table, "cy").carried[0].bytes >= status(table, "cy").carried[0].share_bytes:
+        table.ask("cy", SendMessage("ada", f"Message {written}"))
+        written += 1
+    with pytest.raises(UserError, match="takes all the room that it may") as refusal:
+        table.ask("cy", SendMessage("ada", "One more"))
+    assert refusal.value.kind == "no-room"
+    table.join("ada", "cy")
+    table.pass_time(1_200)
+    assert len(texts(table, "ada")) == written > 3
+    table.ask("cy", SendMessage("ada", "Now there is room."))
+    assert texts(table, "ada")[-1] == "Now there is room."
+
+
+def test_mail_that_waits_for_an_unlock_counts_as_our_own() -> None:
+    table = Joined("ada", "cy")
+    introduce(table, "ada", "cy")
+    befriend(table, "ada", "cy")
+    table.join("ada", "cy")
+    table.ask("cy", SendMessage("ada", "Hello"))
+    table.seats["ada"].inbox.append(VaultClosing())
+    table.run()
+    before = carried(table, "ada")["own"]
+    table.ask("cy", SendMessage("ada", "While you were away."))
+    assert carried(table, "ada")["own"] == before + 1
+
+
+def test_copies_of_a_tag_do_not_fill_the_disk_of_a_locked_node() -> None:
+    table = Joined("ada")
+    table.sit("box", stored_bytes_max=256 * KIB)
+    introduce(table, "ada", "box")
+    befriend(table, "ada", "box")
+    table.join("ada", "box")
+    table.seats["box"].inbox.append(VaultClosing())
+    table.run()
+    table.ask("ada", SendMessage("box", "While you were away."))
+    store = table.seats["box"].engine._forwarder.store
+    newest = decode_envelope(store.scans.arrivals_after(store.last_arrival() - 1, 1)[0][1])
+    stranger = Stranger(table, "box")
+    for key in range(1, 11):
+        copies = (envelope(number, key=key, tag=newest.header.tag) for number in range(60))
+        stranger.send(*map(Push, copies))
+    table.pass_time(100)
+    assert status(table, "box").stored_bytes <= 256 * KIB
+    table.seats["box"].inbox.append(VaultOpened(table.seats["box"].vault))
+    table.run()
+    assert texts(table, "box") == ["While you were away."]
+
+
+def test_who_is_told_to_be_near_is_carried_as_such_within_a_minute() -> None:
+    table = Joined()
+    table.sit("relay", is_relay=True)
+    stranger = Stranger(table, "relay")
+    stranger.send(*(Push(envelope(number, key=7)) for number in range(3)))
+    assert carried(table, "relay") == {
+        "own": 0,
+        "contacts": 0,
+        "friends of contacts": 0,
+        "strangers": 3,
+    }
+    know(table, "relay", 7)
+    table.pass_time(61)
+    assert carried(table, "relay")["contacts"] == 3
+    posting_key = decode_envelope(envelope(1, key=7)).header.posting_key
+    place = table.seats["relay"].engine._forwarder.buffer.eviction.place_of(
+        decode_envelope(envelope(1, key=7)).id
+    )
+    assert place == (Depth.CONTACT, "10.0.9.1", posting_key)
+
+
+WWAN = OwnAddress(interface="wwan0", index=3, host="10.0.0.99", prefix_bits=24)
+
+
+def relayed(table: Joined, name: str, *, local_host: str = "") -> Stranger:
+    """A peer that hears what a node gives it."""
+    return Stranger(table, name, number=50, local_host=local_host)
+
+
+def told_ids(stranger: Stranger) -> set[bytes]:
+    """The ids of all bodies that a peer was given."""
+    pushed = [frame.envelope for frame in stranger.heard if isinstance(frame, Push)]
+    return {decode_envelope(data).id for data in pushed}
+
+
+def refused_ids(stranger: Stranger) -> list[tuple[bytes, int]]:
+    """What it was told that it would not get, and why."""
+    refusals = [frame for frame in stranger.heard if isinstance(frame, NoHave)]
+    return [entry for frame in refusals for entry in split_entries(frame.entries)]
+
+
+def test_over_a_metered_network_no_backlog_of_others_leaves() -> None:
+    table = Joined()
+    table.sit("relay", is_relay=True, metered_interfaces=("wwan0",))
+    table.seats["relay"].inbox.append(NetworksSeen((WWAN,)))
+    know(table, "relay", 1)
+    bringing = Stranger(table, "relay", number=1)
+    friend, other = envelope(1, key=1), envelope(1, key=2)
+    bringing.send(Push(friend), Push(other))
+    asking = relayed(table, "relay", local_host="10.0.0.99")
+    ids = [decode_envelope(data).id for data in (friend, other)]
+    asking.send(IWant(ids=b"".join(ids)))
+    assert told_ids(asking) == {ids[0]}
+    assert refused_ids(asking) == [(ids[1], NOHAVE_SPARING)]
+    new = envelope(2, key=2)
+    bringing.send(Push(new))
+    assert told_ids(asking) == {ids[0], decode_envelope(new).id}, "new mail goes there too"
+    assert any("metered network" in sentence for sentence in status(table, "relay").limits)
+    assert bringing.is_open
+
+
+def test_with_a_low_battery_only_mail_of_the_near_leaves_and_the_rest_later() -> None:
+    table = Joined()
+    table.sit("relay", is_relay=True)
+    know(table, "relay", 1)
+    bringing, hearing = Stranger(table, "relay", number=1), relayed(table, "relay")
+    table.seats["relay"].inbox.append(PowerChanged(is_low=True))
+    friend, other = envelope(1, key=1), envelope(1, key=2)
+    bringing.send(Push(friend), Push(other))
+    ids = [decode_envelope(data).id for data in (friend, other)]
+    assert told_ids(hearing) == {ids[0]}
+    hearing.send(IWant(ids=ids[1]))
+    assert told_ids(hearing) == {ids[0]}
+    assert any("battery" in sentence for sentence in status(table, "relay").limits)
+    table.seats["relay"].inbox.append(PowerChanged(is_low=False))
+    table.run()
+    assert status(table, "relay").limits == []
+    hearing.send(IWant(ids=ids[1]))
+    assert told_ids(hearing) == set(ids)
+
+
+def test_after_a_low_battery_a_peer_gets_what_it_was_spared() -> None:
+    table = Joined()
+    for name in ("left", "middle", "right"):
+        table.sit(name, is_relay=True)
+    table.join("left", "middle")
+    table.join("middle", "right")
+    table.seats["middle"].inbox.append(PowerChanged(is_low=True))
+    stranger = Stranger(table, "left")
+    stranger.send(*(Push(envelope(number)) for number in range(20)))
+    table.pass_time(120)
+    assert status(table, "middle").envelopes_count == 20
+    assert status(table, "right").envelopes_count == 0
+    table.seats["middle"].inbox.append(PowerChanged(is_low=False))
+    table.pass_time(60)
+    assert carried(table, "right")["strangers"] == 20
+
+
+def test_the_store_takes_a_tenth_of_the_free_disk_at_most() -> None:
+    table = Joined()
+    table.sit("relay", is_relay=True, stored_bytes_max=8 * 1024 * KIB)
+    stranger = Stranger(table, "relay")
+    stranger.send(*(Push(envelope(number, key=number % 5 + 1)) for number in range(400)))
+    stored = status(table, "relay").stored_bytes
+    table.seats["relay"].inbox.append(DiskMeasured(free_bytes=2_000 * KIB))
+    table.run()
+    told = status(table, "relay")
+    assert told.stored_bytes_max == (2_000 * KIB + stored) // 10
+    assert told.stored_bytes <= told.stored_bytes_max
+    assert any("disk is nearly full" in sentence for sentence in told.limits)
+    table.seats["relay"].inbox.append(DiskMeasured(free_bytes=1 << 40))
+    table.run()
+    told = status(table, "relay")
+    assert (told.stored_bytes_max, told.limits) == (8 * 1024 * KIB, [])
+
+
+def test_mail_of_the_near_overtakes_a_flood_that_waits_for_the_same_link() -> None:
+    table = Joined()
+    table.sit("relay", is_relay=True)
+    know(table, "relay", 1)
+    bringing, hearing = Stranger(table, "relay", number=1), relayed(table, "relay")
+    waiting = [Push(envelope(number, key=number % 9 + 2, size_class=1)) for number in range(100)]
+    friend = envelope(1, key=1)
+    bringing.send(*waiting, Push(friend))
+    pushed = [frame.envelope for frame in hearing.heard if isinstance(frame, Push)]
+    assert len(pushed) == 101
+    assert pushed.index(friend) < 10
+
+
+def test_mail_of_a_contact_to_somebody_else_is_kept_as_a_contacts() -> None:
+    table = Joined("ada", "cy", "dan")
+    introduce(table, "ada", "cy", "dan")
+    befriend(table, "ada", "cy")
+    befriend(table, "dan", "cy")
+    table.join("ada", "cy")
+    table.ask("cy", SendMessage("ada", "Hello"))
+    table.ask("ada", SendMessage("cy", "Hello yourself"))
+    table.ask("cy", SendMessage("ada", "My keys are in here"))
+    table.pass_time(120)
+    forwarder = table.seats["ada"].engine._forwarder
+    mark = forwarder.buffer.last_arrival
+    table.ask("cy", SendMessage("dan", "Who carries this?"))
+    table.pass_time(5)
+    arrived = [
+        decode_envelope(data).id for _, data in forwarder.store.scans.arrivals_after(mark, 9)
+    ]
+    depths = [place[0] for id_ in arrived if (place := forwarder.buffer.eviction.place_of(id_))]
+    assert depths == [Depth.CONTACT]

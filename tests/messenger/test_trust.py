@@ -1,0 +1,378 @@
+"""Whom one trusts: safety numbers, verification, blocking, requests, labels and notes."""
+
+import pytest
+
+from mesh.commands import (
+    AcceptRequest,
+    AskMessages,
+    BlockContact,
+    Compare,
+    ContactAnswer,
+    MessagesAnswer,
+    RenameContact,
+    VerifyContact,
+)
+from mesh.crypto.signing import sign
+from mesh.errors import UserError
+from mesh.events import (
+    ContactAdded,
+    ContactChanged,
+    ContactNoted,
+    MessageReceived,
+)
+from mesh.ids import UnixSeconds
+from mesh.limits import NOTES_PER_CONTACT_MAX
+from mesh.messenger.notes import Notes
+from mesh.messenger.pending_events import PendingEvents
+from mesh.ratchet.identity import SEED_BYTES, IdentityKeys, tie_message
+from mesh.storage.connection import transaction
+from mesh.storage.vault.vault import Vault
+from mesh.wire.bundle import sign_bundle
+from tests.messenger.mallory import MALLORY_SEED, Mallory, payload
+from tests.messenger.people import (
+    Clock,
+    Person,
+    acquainted,
+    details,
+    exchange,
+    notes,
+    one_contact,
+)
+
+# --- Verification -------------------------------------------------------------------------------
+
+
+def test_both_see_the_same_safety_number_and_nobody_else_does() -> None:
+    clock = Clock()
+    ann, bob, cem = (Person(name, clock, seed=seed) for seed, name in enumerate("ABC", 1))
+    for other in (bob, cem):
+        other.add(ann.invite().link)
+        exchange(ann, other)
+    shown = details(ann, "B").safety_number
+    assert shown == details(bob, "A").safety_number
+    assert shown.isdigit()
+    assert len(shown) == 60
+    assert shown != details(ann, "C").safety_number
+    ann.restart()
+    assert details(ann, "B").safety_number == shown
+
+
+def test_trust_rises_by_a_persons_word_and_falls_back_to_what_it_was() -> None:
+    ann, bob = acquainted(Clock())
+    for person, label, before in ((ann, "Bob", "first seen"), (bob, "Ann", "known")):
+        assert one_contact(person, label).trust == before
+        for _ in range(2):
+            answer = person.ask(VerifyContact(label))
+            assert isinstance(answer, ContactAnswer)
+            assert answer.trust == "verified"
+        assert [note.kind for note in notes(person, label)] == ["verified"]
+        person.restart()
+        assert one_contact(person, label).trust == "verified"
+        person.ask(VerifyContact(label, is_verified=False))
+        assert one_contact(person, label).trust == before
+
+
+def test_who_has_shown_no_key_cannot_be_verified() -> None:
+    clock = Clock()
+    ann, bob = Person("Ann", clock, seed=1), Person("Bob", clock, seed=2)
+    bob.add(ann.invite().qr, "Ann")
+    assert details(bob, "Ann").safety_number == ""
+    with pytest.raises(UserError) as caught:
+        bob.ask(VerifyContact("Ann"))
+    assert caught.value.kind == "no-key"
+    with pytest.raises(UserError) as caught:
+        bob.ask(Compare("Ann"))
+    assert caught.value.kind == "not-answered"
+    exchange(ann, bob)
+    bob.ask(VerifyContact("Ann"))
+    assert one_contact(bob, "Ann").trust == "verified"
+
+
+# --- Blocking -----------------------------------------------------------------------------------
+
+
+def test_of_who_is_blocked_nothing_is_opened_answered_or_retired_until_unblocked() -> None:
+    ann, bob = acquainted(Clock())
+    ann.ask(BlockContact("Bob"))
+    ann.take_events()
+    retirements = ann.connection.execute("SELECT * FROM retirements").fetchall()
+    bob.send("Ann", "one")
+    bob.send("Ann", "two")
+    arrived = bob.post()
+    ann.receive(arrived)
+    for envelope in arrived:
+        assert envelope.header.tag not in ann.messenger.parts.tag_index
+    assert ann.texts() == []
+    assert ann.take_events() == []
+    assert ann.post() == []
+    assert ann.connection.execute("SELECT * FROM retirements").fetchall() == retirements
+    ann.restart()
+    bob.send("Ann", "three")
+    ann.receive(bob.post())
+    assert ann.texts() == []
+    ann.ask(BlockContact("Bob", is_blocked=False))
+    ann.receive([])
+    assert ann.texts("Bob") == ["one", "two", "three"]
+    bob.send("Ann", "four")
+    ann.receive(bob.post())
+    assert ann.texts("Bob")[-1] == "four"
+
+
+def test_to_who_is_blocked_nothing_is_sent() -> None:
+    ann, bob = acquainted(Clock())
+    answer = ann.ask(BlockContact("Bob"))
+    assert isinstance(answer, ContactAnswer)
+    assert answer.is_blocked
+    with pytest.raises(UserError, match="Bob is blocked") as caught:
+        ann.send("Bob", "no")
+    assert caught.value.kind == "blocked"
+    with pytest.raises(UserError):
+        ann.ask(Compare("Bob"))
+    with pytest.raises(UserError):
+        ann.add(bob.invite().link)
+    assert ann.texts("Bob") == []
+    ann.ask(BlockContact("Bob", is_blocked=False))
+    ann.send("Bob", "yes")
+    exchange(ann, bob)
+    assert bob.texts("Ann") == ["yes"]
+
+
+def test_what_waited_for_somebody_who_is_blocked_waits_on() -> None:
+    clock = Clock()
+    ann, bob = Person("Ann", clock, seed=1), Person("Bob", clock, seed=2)
+    invite = ann.invite()
+    bundle = ann.post()
+    bob.add(invite.qr, "Ann")
+    bob.send("Ann", "when your key is here")
+    bob.ask(BlockContact("Ann"))
+    bob.receive(bundle)
+    bob.restart()
+    bob.receive(bundle)
+    assert (one_contact(bob, "Ann").state, bob.post()) == ("waiting for their key", [])
+    bob.ask(BlockContact("Ann", is_blocked=False))
+    bob.receive([])
+    exchange(ann, bob)
+    assert ann.texts("Bob") == ["when your key is here"]
+
+
+def test_who_is_blocked_cannot_come_back_by_another_invite() -> None:
+    clock = Clock()
+    ann = Person("Ann", clock, seed=1)
+    invite = ann.invite(uses_max=5)
+    mallory = Mallory(invite.link)
+    ann.receive([mallory.first_contact(payload("first"), index=1)])
+    ann.ask(BlockContact("Mallory"))
+    ann.receive([mallory.first_contact(payload("again"), index=2)])
+    assert ann.texts("Mallory") == ["first"]
+    assert ann.dropped() == {"a first contact by somebody who is blocked": 1}
+
+
+# --- Requests -----------------------------------------------------------------------------------
+
+
+def requesting(uses_max: int = 5) -> tuple[Person, Person]:
+    clock = Clock()
+    ann, bob = Person("Ann", clock, seed=1), Person("Bob", clock, seed=2)
+    bob.add(ann.invite(uses_max=uses_max).link)
+    bob.send("Ann", "may I?")
+    exchange(ann, bob)
+    return ann, bob
+
+
+def page(person: Person, *, requests: bool, contact: str = "") -> list[str]:
+    answer = person.ask(AskMessages(contact, requests=requests))
+    assert isinstance(answer, MessagesAnswer)
+    return [message.text for message in answer.messages]
+
+
+def test_who_came_by_an_invite_for_many_waits_apart() -> None:
+    ann, bob = requesting()
+    events = ann.take_events()
+    assert not any(isinstance(event, MessageReceived) for event in events)
+    added = [event.contact for event in events if isinstance(event, ContactAdded)]
+    assert [(one.label, one.is_request) for one in added] == [("Bob", True)]
+    changed = [event.contact for event in events if isinstance(event, ContactChanged)]
+    assert changed[-1].unread_count == 1
+    assert (page(ann, requests=False), page(ann, requests=True)) == ([], ["may I?"])
+    assert page(ann, requests=False, contact="Bob") == ["may I?"]
+    bob.send("Ann", "hello?")
+    exchange(ann, bob)
+    assert page(ann, requests=True) == ["may I?", "hello?"]
+    # Beyond our hello they hear nothing.
+    assert bob.texts() == ["may I?", "hello?"]
+    with pytest.raises(UserError) as caught:
+        ann.ask(Compare("Bob"))
+    assert caught.value.kind == "request"
+
+
+def test_who_is_accepted_is_a_contact_like_any_other() -> None:
+    ann, bob = requesting()
+    ann.take_events()
+    for _ in range(2):
+        answer = ann.ask(AcceptRequest("Bob"))
+        assert isinstance(answer, ContactAnswer)
+        assert not answer.is_request
+    assert [type(event) for event in ann.take_events()] == [ContactChanged]
+    assert (page(ann, requests=False), page(ann, requests=True)) == (["may I?"], [])
+    bob.send("Ann", "thanks")
+    exchange(ann, bob)
+    assert any(isinstance(event, MessageReceived) for event in ann.take_events())
+
+
+def test_writing_to_who_waits_accepts_them() -> None:
+    ann, bob = requesting()
+    ann.send("Bob", "you may")
+    exchange(ann, bob)
+    assert not one_contact(ann, "Bob").is_request
+    assert bob.texts("Ann") == ["may I?", "you may"]
+
+
+def test_who_came_by_an_invite_for_one_is_no_request() -> None:
+    ann, _ = requesting(uses_max=1)
+    assert not one_contact(ann, "Bob").is_request
+    assert page(ann, requests=False) == ["may I?"]
+
+
+# --- Names that look alike ----------------------------------------------------------------------
+
+
+def test_two_who_look_alike_are_told_apart() -> None:
+    clock = Clock()
+    ann = Person("Ann", clock, seed=1)
+    others = [Person(name, clock, seed=seed) for seed, name in ((2, "Bob"), (3, "В\u043eb"))]
+    for other in others:
+        other.add(ann.invite().link)
+        exchange(ann, other)
+    first, second = ann.contacts()
+    assert {first.label, second.label} == {"Bob", "В\u043eb 2"}
+    assert (first.looks_like, second.looks_like) == ([second.label], [first.label])
+    assert [note.kind for note in notes(ann, "В\u043eb 2")] == ["looks alike"]
+    assert notes(ann, "Bob") == []
+    noted = [event for event in ann.take_events() if isinstance(event, ContactNoted)]
+    assert [(one.contact.label, one.note.kind) for one in noted] == [("В\u043eb 2", "looks alike")]
+    ann.restart()
+    assert ann.contacts() == [first, second]
+
+
+def test_a_label_is_refused_that_looks_like_another_one() -> None:
+    clock = Clock()
+    ann = Person("Ann", clock, seed=1)
+    for seed, name in ((2, "Bob"), (3, "Cem")):
+        other = Person(name, clock, seed=seed)
+        other.add(ann.invite().link)
+        exchange(ann, other)
+    for label in ("Bob", "bob", "B0b", "Воb"):
+        with pytest.raises(UserError) as caught:
+            ann.ask(RenameContact("Cem", label))
+        assert caught.value.kind == "exists"
+        with pytest.raises(UserError):
+            ann.add(Person("Dora", clock, seed=4).invite().link, label)
+    # To one's own former label one may come back.
+    ann.ask(RenameContact("Bob", "bob"))
+    ann.ask(RenameContact("bob", "Rob"))
+    ann.ask(RenameContact("Cem", "B0b"))
+    # Their own names can still be mistaken.
+    assert one_contact(ann, "B0b").looks_like == ["Rob"]
+
+
+def test_nobody_chooses_a_name_that_means_somebody_else_to_a_command() -> None:
+    clock = Clock()
+    ann, bob = Person("Ann", clock, seed=1), Person("Bob", clock, seed=2)
+    bob.add(ann.invite().link)
+    exchange(ann, bob)
+    friend = one_contact(ann, "Bob")
+    for seed, name in ((3, str(friend.id)), (4, friend.key[:8].upper()), (5, friend.key[:20])):
+        other = Person(name, clock, seed=seed)
+        other.add(ann.invite().link)
+        exchange(ann, other)
+        assert ann.send(name, "for Bob alone").contact == friend.id
+        assert one_contact(ann, f"{name} 2").name == name
+    stranger = one_contact(ann, f"{friend.id} 2")
+    for label in ("12", friend.key[:8]):
+        with pytest.raises(UserError, match="number or the key"):
+            ann.ask(RenameContact(stranger.label, label))
+    # One's own key says who one is.
+    ann.ask(RenameContact(stranger.label, stranger.key[:8]))
+    assert one_contact(ann, stranger.key[:8]).id == stranger.id
+
+
+def test_a_name_is_found_however_a_keyboard_composes_its_letters() -> None:
+    clock = Clock()
+    ann, other = Person("Ann", clock, seed=1), Person("Jose\u0301", clock, seed=2)
+    other.add(ann.invite().link)
+    exchange(ann, other)
+    for named in ("Jose\u0301", "Jos\u00e9"):
+        assert one_contact(ann, "Jos\u00e9").id == ann.send(named, "Hello").contact
+
+
+@pytest.mark.parametrize("name", ["me", "Me", "m\u0435"])
+def test_nobody_has_the_label_by_which_screens_call_oneself(name: str) -> None:
+    clock = Clock()
+    ann, other = Person("Ann", clock, seed=1), Person(name, clock, seed=2)
+    other.add(ann.invite().link)
+    exchange(ann, other)
+    assert one_contact(ann, f"{name} 2").name == name
+    with pytest.raises(UserError) as caught:
+        ann.ask(RenameContact(f"{name} 2", name))
+    assert caught.value.kind == "exists"
+
+
+def test_a_contact_who_takes_another_ones_name_is_noted_once() -> None:
+    clock = Clock()
+    ann, bob = acquainted(clock)
+    invite = ann.invite()
+    mallory = Mallory(invite.link)
+    ann.receive([mallory.first_contact(payload("hi", name="B\u03bfb"), index=1)])
+    assert [note.kind for note in notes(ann, "B\u03bfb 2")] == ["looks alike"]
+    assert one_contact(ann, "Bob").looks_like == ["B\u03bfb 2"]
+    assert bob.name == "Bob"
+
+
+# --- Identities that change ---------------------------------------------------------------------
+
+
+def test_a_known_key_with_another_identity_key_is_refused_and_noted_once() -> None:
+    clock = Clock()
+    ann = Person("Ann", clock, seed=1)
+    invite = ann.invite(uses_max=5)
+    mallory = Mallory(invite.link)
+    ann.receive([mallory.first_contact(payload("first"), index=1)])
+    other = IdentityKeys.from_seed(bytes(SEED_BYTES))
+    genuine = IdentityKeys.from_seed(MALLORY_SEED)
+    mixed = IdentityKeys(
+        verify_key=genuine.verify_key,
+        identity_key=other.identity_key,
+        tie=sign(genuine.signing_seed, tie_message(other.identity_key)),
+        signing_seed=genuine.signing_seed,
+        identity_private=other.identity_private,
+    )
+    mallory.keys = mixed
+    mallory.bundle = sign_bundle(
+        mixed.signing_seed,
+        verify_key=mixed.verify_key,
+        identity_key=mixed.identity_key,
+        prekey=mallory.bundle.prekey,
+        kem_key=mallory.bundle.kem_key,
+        valid_from=mallory.bundle.valid_from,
+        valid_to=mallory.bundle.valid_to,
+    )
+    before = one_contact(ann, "Mallory")
+    ann.receive([mallory.first_contact(payload("other"), index=index) for index in (2, 3)])
+    assert ann.dropped() == {"a known key with another identity key": 2}
+    assert one_contact(ann, "Mallory") == before
+    assert [note.kind for note in notes(ann, "Mallory")] == ["identity changed"]
+
+
+# --- Notes --------------------------------------------------------------------------------------
+
+
+def test_of_many_notes_the_newest_are_kept() -> None:
+    ann, _ = acquainted(Clock())
+    kept = Notes(Vault(ann.connection).trust, PendingEvents())
+    contact = Vault(ann.connection).contacts.contacts()[0].id
+    with transaction(ann.connection):
+        for number in range(NOTES_PER_CONTACT_MAX + 5):
+            kept.add(contact, "introduced", f"{number}", UnixSeconds(number))
+    found = notes(ann, "Bob")
+    assert len(found) == NOTES_PER_CONTACT_MAX
+    assert (found[0].sentence, found[-1].sentence) == ("104", "5")

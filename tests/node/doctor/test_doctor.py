@@ -1,0 +1,114 @@
+"""The doctor: each finding is made on a real folder, socket or network namespace."""
+
+import json
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from mesh.node.doctor.doctor import examine
+from mesh.node.doctor.finding import Finding
+from mesh.node.folders import ProfileFolders, profile_folders
+from tests.node.islands import Island
+
+PROBE = """
+import sys, msgspec
+from mesh.node.doctor.network import examine_network
+sys.stdout.write(msgspec.json.encode(examine_network(has_discovery=True)).decode())
+"""
+
+
+@pytest.fixture
+def folders(tmp_path: Path) -> ProfileFolders:
+    """Return the folders of a profile that was never started."""
+    return profile_folders("test", {"MESH_HOME": str(tmp_path)})
+
+
+def of_check(findings: list[Finding], check: str) -> list[Finding]:
+    """Return the findings of one check."""
+    return [each for each in findings if each.check == check]
+
+
+def test_a_healthy_profile_that_does_not_run_gets_one_command(folders: ProfileFolders) -> None:
+    findings = examine(folders)
+    (daemon,) = of_check(findings, "daemon")
+    assert (daemon.level, daemon.fix) == ("warn", "mesh up")
+    assert [each.level for each in of_check(findings, "config")] == ["ok"]
+    assert {each.level for each in of_check(findings, "folders")} == {"ok"}
+    assert all(each.meaning and each.fix for each in findings if each.level == "fail")
+
+
+def test_a_folder_that_is_open_to_others_is_told_with_the_command(folders: ProfileFolders) -> None:
+    folders.data.mkdir(parents=True)
+    folders.data.chmod(0o755)
+    (finding,) = [each for each in of_check(examine(folders), "folders") if each.level == "warn"]
+    assert finding.fix == f"chmod 700 '{folders.data}'"
+
+
+def test_settings_with_a_mistake_are_told_with_the_key(folders: ProfileFolders) -> None:
+    folders.config.mkdir(parents=True, mode=0o700)
+    folders.config_file.write_text("listen_prot = 1")
+    (finding,) = of_check(examine(folders), "config")
+    assert finding.level == "fail"
+    assert "listen_prot" in finding.found
+
+
+def test_a_port_of_another_program_is_told(folders: ProfileFolders) -> None:
+    folders.config.mkdir(parents=True, mode=0o700)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        folders.config_file.write_text(f"listen_port = {taken.getsockname()[1]}")
+        (finding,) = of_check(examine(folders), "port")
+    assert finding.level == "warn"
+    assert "used by another program" in finding.found
+
+
+def test_a_socket_that_others_may_use_is_a_failure(folders: ProfileFolders) -> None:
+    folders.socket_file.parent.mkdir(parents=True, exist_ok=True)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
+        listener.bind(str(folders.socket_file))
+        listener.listen()
+        folders.socket_file.chmod(0o666)
+        (finding,) = of_check(examine(folders), "daemon")
+    folders.socket_file.unlink()
+    assert finding.level == "fail"
+    assert finding.fix == f"chmod 600 '{folders.socket_file}'"
+
+
+def examined_in(island: Island, space: str) -> list[Finding]:
+    """Let the doctor look at the network of one namespace."""
+    told = subprocess.run(
+        ["ip", "netns", "exec", space, sys.executable, "-c", PROBE],
+        env=island.environment,
+        check=True,
+        capture_output=True,
+    )
+    return [Finding(**each) for each in json.loads(told.stdout)]
+
+
+@pytest.mark.netns
+def test_multicast_works_on_a_cable(island: Island) -> None:
+    findings = of_check(examined_in(island, island.add_host(1)), "multicast")
+    assert [each.level for each in findings] == ["ok", "ok"]
+    assert {each.found for each in findings} == {
+        "Multicast works on e1 (IPv4).",
+        "Multicast works on e1 (IPv6).",
+    }
+
+
+@pytest.mark.netns
+def test_no_interface_at_all_is_a_failure(island: Island) -> None:
+    findings = examined_in(island, island.add_host(1, is_linked=False))
+    (interfaces,) = of_check(findings, "interfaces")
+    assert interfaces.level == "fail"
+    assert of_check(findings, "multicast") == []
+
+
+@pytest.mark.netns
+def test_a_vpn_that_takes_all_traffic_is_told(island: Island) -> None:
+    space = island.add_host(1)
+    island.add_tunnel(space, "wg0", "10.99.0.1")
+    (finding,) = of_check(examined_in(island, space), "vpn")
+    assert finding.level == "warn"
+    assert "wg0" in finding.found
