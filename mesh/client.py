@@ -28,9 +28,11 @@ from mesh.api.routes import (
     Request,
 )
 from mesh.api.stream import GoingAway, Happened, Hello, Resync, StreamObject
-from mesh.commands import Answer, ImportedAnswer
+from mesh.commands.answer import Answer
+from mesh.commands.carry import ImportedAnswer
 from mesh.errors import UserError
-from mesh.limits import API_CHUNK_BYTES, API_CLIENT_SILENCE_MS, CARRY_SILENCE_MS
+from mesh.limits.api import API_CHUNK_BYTES, API_CLIENT_SILENCE_MS
+from mesh.limits.carry import CARRY_SILENCE_MS
 
 AnswerT = TypeVar("AnswerT", bound=Answer)
 

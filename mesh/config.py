@@ -14,13 +14,9 @@ from typing import Annotated, Literal
 import msgspec
 
 from mesh.errors import UserError
-from mesh.limits import (
-    BATTERY_LOW_PERCENT,
-    CARRIED_DAYS_MAX,
-    RELAY_DELAY_MS_MAX,
-    RETIRE_DELAY_MS,
-    STORED_BYTES_DEFAULT,
-)
+from mesh.limits.node import BATTERY_LOW_PERCENT
+from mesh.limits.retention import CARRIED_DAYS_MAX, STORED_BYTES_DEFAULT
+from mesh.limits.retirements import RELAY_DELAY_MS_MAX, RETIRE_DELAY_MS
 from mesh.wire.parameters import KEY_QUOTA_DEFAULT, STAMP_BITS_DEFAULT
 
 _VARIABLE_PREFIX = "MESH_"

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from mesh.commands import Answer
+from mesh.commands.answer import Answer
 from mesh.errors import UserError
 from mesh.events import Event
 from mesh.ids import Address, DialId, LinkId, PostingKey, RequestId

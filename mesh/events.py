@@ -4,16 +4,13 @@ JSON; `type` is the tag.
 
 import msgspec
 
-from mesh.commands import (
-    ComparisonAnswer,
-    ContactAnswer,
-    ConversationAnswer,
-    IntroductionAnswer,
-    InviteAnswer,
-    MessageAnswer,
-    NearbyPersonAnswer,
-    NoteAnswer,
-)
+from mesh.commands.contacts import ContactAnswer, NoteAnswer
+from mesh.commands.conversations import ConversationAnswer
+from mesh.commands.introductions import IntroductionAnswer
+from mesh.commands.invites import InviteAnswer
+from mesh.commands.messages import MessageAnswer
+from mesh.commands.nearby import NearbyPersonAnswer
+from mesh.commands.verification import ComparisonAnswer
 
 
 class MessageReceived(msgspec.Struct, frozen=True, tag="message-received", tag_field="type"):

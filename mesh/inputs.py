@@ -4,8 +4,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from mesh.carry import CarryCommand
-from mesh.commands import Command
+from mesh.commands.carry import CarryCommand
+from mesh.commands.command import Command
 from mesh.ids import Address, DialId, LinkId, PostingKey, RequestId
 
 

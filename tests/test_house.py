@@ -260,15 +260,17 @@ def test_no_file_has_a_name_that_says_nothing() -> None:
 
 
 def test_every_bound_has_its_reason() -> None:
-    source = (MESH / "limits.py").read_text(encoding="utf-8")
-    body = ast.parse(source).body
-    lines = source.splitlines()
-    bare = [
-        f"line {statement.lineno}"
-        for statement, following in zip(body, [*body[1:], None], strict=True)
-        if isinstance(statement, ast.Assign | ast.AnnAssign)
-        and not has_reason(lines, statement, following)
-    ]
+    bare = []
+    for path in sorted((MESH / "limits").glob("*.py")):
+        source = path.read_text(encoding="utf-8")
+        body = ast.parse(source).body
+        lines = source.splitlines()
+        bare += [
+            f"{path.name}, line {statement.lineno}"
+            for statement, following in zip(body, [*body[1:], None], strict=True)
+            if isinstance(statement, ast.Assign | ast.AnnAssign)
+            and not has_reason(lines, statement, following)
+        ]
     assert bare == []
 
 

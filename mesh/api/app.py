@@ -38,9 +38,10 @@ from mesh.api.routes import (
     Stop,
     Unlock,
 )
-from mesh.commands import Answer, Command, Done
+from mesh.commands.answer import Answer, Done
+from mesh.commands.command import Command
 from mesh.errors import StorageError, UserError
-from mesh.limits import API_BODY_BYTES_MAX, API_BODY_TIMEOUT_MS
+from mesh.limits.api import API_BODY_BYTES_MAX, API_BODY_TIMEOUT_MS
 
 LOG = logging.getLogger("mesh.api")
 

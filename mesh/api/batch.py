@@ -9,9 +9,10 @@ from dataclasses import dataclass
 import msgspec
 
 from mesh.api.problems import Problem, problem_of
-from mesh.commands import Answer, MessageAnswer, SendMessage
+from mesh.commands.answer import Answer
+from mesh.commands.messages import MessageAnswer, SendMessage
 from mesh.errors import UserError
-from mesh.limits import API_BATCH_MESSAGES_MAX
+from mesh.limits.api import API_BATCH_MESSAGES_MAX
 
 
 class Outgoing(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

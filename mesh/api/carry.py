@@ -18,7 +18,8 @@ from starlette.types import Receive, Scope, Send
 from mesh.api.parsing import query_fields
 from mesh.api.problems import Problem, problem, problem_of
 from mesh.api.responses import SAFE_HEADERS, send_json, send_problem
-from mesh.carry import (
+from mesh.commands.answer import Answer
+from mesh.commands.carry import (
     AskCarried,
     CarriedAnswer,
     CarriedBlock,
@@ -26,16 +27,12 @@ from mesh.carry import (
     CarryCommand,
     ExportCarried,
     ImportCarried,
+    ImportedAnswer,
     ListCarried,
 )
-from mesh.commands import Answer, ImportedAnswer
 from mesh.errors import PeerError, StorageError, UserError
-from mesh.limits import (
-    API_BODY_TIMEOUT_MS,
-    API_WRITE_TIMEOUT_MS,
-    CARRY_SILENCE_MS,
-    SUMMARY_BYTES_MAX,
-)
+from mesh.limits.api import API_BODY_TIMEOUT_MS, API_WRITE_TIMEOUT_MS
+from mesh.limits.carry import CARRY_SILENCE_MS, SUMMARY_BYTES_MAX
 from mesh.wire.carry_file import (
     FILE_BYTES_MIN,
     NONCE_BYTES,

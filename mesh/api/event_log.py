@@ -14,7 +14,7 @@ import trio
 from mesh.api.stream import GoingAway, Happened, Heartbeat, Hello, Resync
 from mesh.errors import UserError
 from mesh.events import Event
-from mesh.limits import (
+from mesh.limits.api import (
     API_EVENTS_BYTES_MAX,
     API_EVENTS_MAX,
     API_EVENTS_PER_WRITE,

@@ -14,7 +14,7 @@ from mesh.api.parsing import query_fields
 from mesh.api.problems import problem, problem_of
 from mesh.api.responses import SAFE_HEADERS, send_problem
 from mesh.errors import UserError
-from mesh.limits import API_HEARTBEAT_MS
+from mesh.limits.api import API_HEARTBEAT_MS
 
 HEARTBEAT_S = API_HEARTBEAT_MS / 1000
 WEBSOCKET_GOING_AWAY = 1001

@@ -17,7 +17,7 @@ from mesh.api.routes import (
     Route,
 )
 from mesh.api.stream import StreamObject
-from mesh.commands import ImportedAnswer
+from mesh.commands.carry import ImportedAnswer
 
 Json = dict[str, object]
 

@@ -6,7 +6,7 @@ import msgspec
 from starlette.types import Scope, Send
 
 from mesh.api.problems import Problem
-from mesh.limits import API_CHUNK_BYTES
+from mesh.limits.api import API_CHUNK_BYTES
 
 JSON = b"application/json"
 PROBLEM_JSON = b"application/problem+json"

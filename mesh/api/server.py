@@ -24,7 +24,7 @@ from mesh.api.app import Application, build_app
 from mesh.api.carry import Patience
 from mesh.api.guard import UnixGuard
 from mesh.api.unix_socket import UnixListener
-from mesh.limits import (
+from mesh.limits.api import (
     API_CONNECTIONS_MAX,
     API_GRACE_MS,
     API_HEAD_BYTES_MAX,

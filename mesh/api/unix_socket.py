@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mesh.errors import UserError
-from mesh.limits import API_SOCKET_PATH_BYTES_MAX
+from mesh.limits.api import API_SOCKET_PATH_BYTES_MAX
 
 BACKLOG = 128
 

@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import BinaryIO, Final
 
 from mesh.errors import UserError
-from mesh.limits import API_CHUNK_BYTES
+from mesh.limits.api import API_CHUNK_BYTES
 
 _FLAGS: Final = (
     getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)

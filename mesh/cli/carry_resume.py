@@ -13,7 +13,7 @@ from pathlib import Path
 from mesh.cli.carry_files import opened_plainly, pieces_of
 from mesh.client import Client
 from mesh.errors import PeerError, UserError
-from mesh.limits import SUMMARY_BYTES_MAX
+from mesh.limits.carry import SUMMARY_BYTES_MAX
 from mesh.wire.carry_file import (
     FILE_BYTES_MIN,
     HEADER_BYTES,

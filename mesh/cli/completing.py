@@ -9,7 +9,8 @@ from mesh.cli.daemon_client import folders_of, socket_of
 from mesh.cli.options import Choices
 from mesh.cli.sanitise import is_hidden
 from mesh.client import Client
-from mesh.commands import AskContacts, AskConversations, ContactsAnswer, ConversationsAnswer
+from mesh.commands.contacts import AskContacts, ContactsAnswer
+from mesh.commands.conversations import AskConversations, ConversationsAnswer
 from mesh.errors import UserError
 
 TIMEOUT_S = 0.2

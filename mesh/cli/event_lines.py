@@ -5,7 +5,10 @@ import click
 from mesh.cli.messages import state_of
 from mesh.cli.names import Names, shown, shown_introduced
 from mesh.cli.sanitise import clean_line
-from mesh.commands import ComparisonAnswer, ContactAnswer, IntroductionAnswer, NearbyPersonAnswer
+from mesh.commands.contacts import ContactAnswer
+from mesh.commands.introductions import IntroductionAnswer
+from mesh.commands.nearby import NearbyPersonAnswer
+from mesh.commands.verification import ComparisonAnswer
 from mesh.events import (
     ComparisonChanged,
     ContactAdded,

@@ -4,7 +4,7 @@ import click
 
 from mesh.cli.layout import plural, when
 from mesh.cli.sanitise import clean_block, clean_line
-from mesh.commands import MessageAnswer
+from mesh.commands.messages import MessageAnswer
 
 INDENT = "    "
 

@@ -11,13 +11,9 @@ from collections.abc import Sequence
 
 from mesh.cli.sanitise import clean_line
 from mesh.client import Client
-from mesh.commands import (
-    AskContacts,
-    ContactAnswer,
-    ContactsAnswer,
-    IntroductionAnswer,
-    MessageAnswer,
-)
+from mesh.commands.contacts import AskContacts, ContactAnswer, ContactsAnswer
+from mesh.commands.introductions import IntroductionAnswer
+from mesh.commands.messages import MessageAnswer
 
 KEY_DIGITS_SHOWN = 8
 """Enough to tell two contacts apart, and enough to name one of them to any command."""

@@ -13,7 +13,7 @@ import click
 from mesh.cli.terminal import Terminal
 from mesh.daemon.start_order import find_passphrase, passphrase_in
 from mesh.errors import UserError
-from mesh.limits import PASSPHRASE_BYTES_MAX
+from mesh.limits.passphrase import PASSPHRASE_BYTES_MAX
 
 VARIABLE = "MESH_PASSPHRASE_FILE"
 

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.mlkem import (
 from mesh.crypto.entropy import Entropy
 from mesh.crypto.hashing import blake2b_256
 from mesh.errors import PeerError
-from mesh.limits import KEM_KEYS_CACHED
+from mesh.limits.sessions import KEM_KEYS_CACHED
 
 KEM_SEED_BYTES: Final = 64
 KEM_PUBLIC_KEY_BYTES: Final = 1184

@@ -3,7 +3,7 @@
 import unicodedata
 
 from mesh.crypto.hashing import argon2id
-from mesh.limits import PASSPHRASE_BYTES_MAX
+from mesh.limits.passphrase import PASSPHRASE_BYTES_MAX
 
 
 def derive_key(passphrase: str, salt: bytes, *, memory_bytes: int, passes: int) -> bytes:

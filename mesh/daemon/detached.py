@@ -11,7 +11,7 @@ import msgspec
 import mesh
 from mesh.daemon.start_order import StartOrder, StartReport
 from mesh.errors import MeshError, UserError
-from mesh.limits import DAEMON_START_TIMEOUT_MS
+from mesh.limits.daemon import DAEMON_START_TIMEOUT_MS
 
 _WINDOWS_DETACHED = 0x00000008 | 0x00000200
 """DETACHED_PROCESS and CREATE_NEW_PROCESS_GROUP, which the module has on Windows only."""

@@ -24,7 +24,8 @@ from mesh.api.app import Application
 from mesh.api.endpoint import Endpoint
 from mesh.api.event_log import EventLog
 from mesh.api.server import serve_unix
-from mesh.commands import AskStatus, CreateIdentity, StatusAnswer
+from mesh.commands.identity import CreateIdentity
+from mesh.commands.status import AskStatus, StatusAnswer
 from mesh.config import Config
 from mesh.daemon.relay import become_relay
 from mesh.daemon.service_manager import notify

@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 
 from mesh.errors import MeshError, UserError
-from mesh.limits import PASSPHRASE_BYTES_MAX
+from mesh.limits.passphrase import PASSPHRASE_BYTES_MAX
 
 
 class StartOrder(msgspec.Struct, frozen=True, kw_only=True):

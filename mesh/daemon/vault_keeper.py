@@ -12,11 +12,14 @@ from collections.abc import Sequence
 
 import trio
 
-from mesh.carry import CarryCommand
-from mesh.commands import Answer, AskPeers, AskStatus, Command
+from mesh.commands.answer import Answer
+from mesh.commands.carry import CarryCommand
+from mesh.commands.command import Command
+from mesh.commands.peers import AskPeers
+from mesh.commands.status import AskStatus
 from mesh.daemon.start_order import passphrase_in
 from mesh.errors import UserError, relay_refusal
-from mesh.limits import IDLE_LOOK_MS
+from mesh.limits.passphrase import IDLE_LOOK_MS
 from mesh.node.clock import Clock, system_now
 from mesh.node.free_memory import overwrite_free_memory
 from mesh.node.node import Node

@@ -15,7 +15,8 @@ the store before the vault has committed the step that made it. See `docs/ARCHIT
 from collections.abc import Sequence
 from typing import assert_never
 
-from mesh.commands import Answer, AskStatus, KnownKeysAnswer, StatusAnswer
+from mesh.commands.answer import Answer
+from mesh.commands.status import AskStatus, KnownKeysAnswer, StatusAnswer
 from mesh.crypto.entropy import Entropy
 from mesh.crypto.kem import Kem
 from mesh.crypto.signing import Verify

@@ -10,7 +10,7 @@ from mesh.crypto.agreement import x25519_public
 from mesh.crypto.entropy import Entropy
 from mesh.crypto.hashing import blake2b
 from mesh.ids import Instant, LinkKey, Monotonic, UnixSeconds
-from mesh.limits import LINK_KEY_AGE_MIN_MS, LINK_KEYS_REMEMBERED
+from mesh.limits.link import LINK_KEY_AGE_MIN_MS, LINK_KEYS_REMEMBERED
 from mesh.wire.envelope import SECONDS_PER_DAY
 from mesh.wire.parameters import MeshParameters
 

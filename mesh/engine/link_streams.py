@@ -12,7 +12,7 @@ from mesh.effects import Effect, SendBytes
 from mesh.engine.counters import Counters
 from mesh.errors import PeerError
 from mesh.ids import Address, DialId, Instant, LinkId, Monotonic, earliest
-from mesh.limits import LINK_SENDING_BYTES_MAX
+from mesh.limits.link import LINK_SENDING_BYTES_MAX
 from mesh.link.link import Link
 from mesh.peering.segments import OwnNetworks
 from mesh.wire.frames import Frame, Ping

@@ -13,7 +13,7 @@ from mesh.engine.link_streams import Peer, Streams
 from mesh.errors import PeerError
 from mesh.events import LinkClosed, LinkOpened
 from mesh.ids import Instant, LinkId, Monotonic
-from mesh.limits import HANDSHAKES_PENDING_MAX
+from mesh.limits.link import HANDSHAKES_PENDING_MAX
 from mesh.peering.dialer import Dialer
 from mesh.peering.duplicates import Duplicates
 from mesh.peering.exchange import PeerExchange

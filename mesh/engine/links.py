@@ -17,7 +17,7 @@ from mesh.engine.settings import EngineSettings, Primitives
 from mesh.errors import PeerError
 from mesh.ids import Instant, LinkId, Monotonic, UnixSeconds, earliest
 from mesh.inputs import Connected, OwnAddress, PeerSeen
-from mesh.limits import LINKS_MAX
+from mesh.limits.link import LINKS_MAX
 from mesh.link.first_messages import FirstMessages
 from mesh.link.link import HandshakeSetup, Link, own_hello
 from mesh.peering.dialer import Dialer

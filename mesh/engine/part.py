@@ -7,7 +7,8 @@ which commands it takes; nothing else has to know of it but the list that the en
 from collections.abc import Callable, Mapping, Sequence
 from typing import ClassVar, Final
 
-from mesh.commands import Answer, Command
+from mesh.commands.answer import Answer
+from mesh.commands.command import Command
 from mesh.effects import Effect
 from mesh.errors import PeerError, UserError
 from mesh.ids import Instant, LinkId, Monotonic, UnixSeconds, earliest

@@ -5,13 +5,8 @@ from dataclasses import dataclass
 from mesh.crypto.entropy import Entropy
 from mesh.crypto.kem import Kem
 from mesh.crypto.signing import Verify
-from mesh.limits import (
-    CARRIED_DAYS_MAX,
-    KNOWN_IDS_MAX,
-    RELAY_DELAY_MS_MAX,
-    RETIRE_DELAY_MS,
-    STORED_BYTES_DEFAULT,
-)
+from mesh.limits.retention import CARRIED_DAYS_MAX, KNOWN_IDS_MAX, STORED_BYTES_DEFAULT
+from mesh.limits.retirements import RELAY_DELAY_MS_MAX, RETIRE_DELAY_MS
 from mesh.link.link import BeginHandshake, begin_noise
 from mesh.wire.frames import FEATURE_TOLD_FAR, FEATURE_TOLD_NEAR
 from mesh.wire.parameters import MeshParameters

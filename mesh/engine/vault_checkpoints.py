@@ -9,7 +9,7 @@ commit since the last checkpoint sets a term within which the next one comes.
 
 from mesh.ids import Instant, Monotonic
 from mesh.inputs import Connection
-from mesh.limits import VAULT_CHECKPOINT_MS
+from mesh.limits.storage import VAULT_CHECKPOINT_MS
 from mesh.storage.connection import changes_count, checkpoint
 
 

@@ -8,7 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from mesh.commands import Answer, Command, SendMessage
+from mesh.commands.answer import Answer
+from mesh.commands.command import Command
+from mesh.commands.messages import SendMessage
 from mesh.effects import Effect, Emit, Reply
 from mesh.engine.forwarding.forwarder import Forwarder
 from mesh.engine.link_streams import Streams
@@ -28,7 +30,8 @@ from mesh.ids import (
     earliest,
 )
 from mesh.inputs import Asked, Connection, StampMinted
-from mesh.limits import ARRIVALS_PER_BATCH, POSTED_PER_BATCH, RETIREMENTS_PER_BATCH
+from mesh.limits.engine import ARRIVALS_PER_BATCH, POSTED_PER_BATCH
+from mesh.limits.retirements import RETIREMENTS_PER_BATCH
 from mesh.messenger.account import Environment
 from mesh.messenger.messenger import Messenger, Ours, Summary
 from mesh.storage.connection import savepoint, transaction

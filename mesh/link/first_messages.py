@@ -6,7 +6,7 @@ node stands here. Implements `docs/protocol/link.md`, section "Replay".
 
 from collections.abc import Iterable
 
-from mesh.limits import FIRST_MESSAGES_REMEMBERED
+from mesh.limits.link import FIRST_MESSAGES_REMEMBERED
 
 
 class FirstMessages:

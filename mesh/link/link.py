@@ -20,7 +20,7 @@ from mesh.crypto.entropy import Entropy
 from mesh.crypto.kem import Kem
 from mesh.errors import PeerError
 from mesh.ids import Instant, LinkKey, Monotonic, UnixSeconds
-from mesh.limits import (
+from mesh.limits.link import (
     HANDSHAKE_TIMEOUT_MS,
     LINK_CHECK_MS,
     LINK_DEAD_MS,

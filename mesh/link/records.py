@@ -16,7 +16,7 @@ from typing import Final, Protocol
 
 from mesh.crypto.aead import TAG_BYTES
 from mesh.errors import PeerError
-from mesh.limits import (
+from mesh.limits.link import (
     FRAME_BYTES_MAX,
     HANDSHAKE_MESSAGE_BYTES_MAX,
     RECORD_PLAINTEXT_BYTES_MAX,

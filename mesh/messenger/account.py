@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from mesh.crypto.entropy import Entropy
 from mesh.crypto.kem import Kem
 from mesh.ids import Tag
-from mesh.limits import RETIRE_DELAY_MS
+from mesh.limits.retirements import RETIRE_DELAY_MS
 from mesh.messenger.identity import Identity
 from mesh.messenger.pending_events import PendingEvents
 from mesh.storage.vault.vault import Vault

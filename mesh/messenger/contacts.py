@@ -1,6 +1,6 @@
 """The contacts: who they are, how we call them, and what is known of them."""
 
-from mesh.commands import (
+from mesh.commands.contacts import (
     AcceptRequest,
     AskContacts,
     ContactAnswer,
@@ -10,7 +10,7 @@ from mesh.commands import (
 )
 from mesh.errors import UserError
 from mesh.ids import ContactId, Instant, UnixSeconds, VerifyKey, direct_conversation
-from mesh.limits import CONTACTS_MAX
+from mesh.limits.contacts import CONTACTS_MAX
 from mesh.messenger.feature import Feature, command
 from mesh.messenger.look_alikes import LookAlikes, is_alike
 from mesh.messenger.names import checked_name, free_label, is_name, normalized

@@ -6,19 +6,18 @@ it is sealed, posted or told to anybody. Settings and drafts never leave the pro
 
 from msgspec.structs import replace
 
-from mesh.commands import (
+from mesh.commands.conversations import (
     AskConversation,
     AskConversations,
-    AskItems,
     ChangeConversation,
     ConversationAnswer,
     ConversationsAnswer,
-    ItemsAnswer,
 )
+from mesh.commands.items import AskItems, ItemsAnswer
 from mesh.errors import UserError
 from mesh.events import ConversationChanged
 from mesh.ids import ContactId, ConversationId, Instant, UnixSeconds, direct_conversation
-from mesh.limits import DRAFT_BYTES_MAX, MOMENT_MAX
+from mesh.limits.messages import DRAFT_BYTES_MAX, MOMENT_MAX
 from mesh.messenger.account import Account
 from mesh.messenger.contacts import NOTE_TO_SELF, ONESELF, Contacts
 from mesh.messenger.feature import Feature, command

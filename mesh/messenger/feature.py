@@ -9,7 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from mesh.commands import Answer, Command
+from mesh.commands.answer import Answer
+from mesh.commands.command import Command
 from mesh.ids import Instant, UnixSeconds
 from mesh.messenger.session import Session
 from mesh.storage.vault.rows import ContactRow

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from msgspec.structs import replace
 
 from mesh.ids import ConversationId, Instant, MessageId, UnixSeconds
-from mesh.limits import CLOCK_AHEAD_MS_MAX, MESSAGES_REORDERED_MAX, PARENTS_MAX
+from mesh.limits.messages import MESSAGES_REORDERED_MAX, PARENTS_MAX
+from mesh.limits.timekeeping import CLOCK_AHEAD_MS_MAX
 from mesh.storage.vault.rows import HeadRow, MessageRow
 from mesh.storage.vault.vault import Vault
 from mesh.wire.payload import HLC_COUNTER_BITS

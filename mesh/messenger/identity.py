@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from mesh.commands import IdentityAnswer
+from mesh.commands.identity import IdentityAnswer
 from mesh.crypto.agreement import x25519
 from mesh.crypto.entropy import Entropy
 from mesh.crypto.kem import Kem

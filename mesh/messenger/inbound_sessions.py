@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from mesh.errors import PeerError
 from mesh.events import ContactAdded, NoticeRaised
 from mesh.ids import Instant, InviteId, UnixSeconds
-from mesh.limits import CONTACTS_MAX, SESSIONS_PER_CONTACT_MAX
+from mesh.limits.contacts import CONTACTS_MAX
+from mesh.limits.sessions import SESSIONS_PER_CONTACT_MAX
 from mesh.messenger.account import Account
 from mesh.messenger.contact_bundles import ContactBundles
 from mesh.messenger.contacts import KEY_PREFIX_DIGITS_MIN, Contacts

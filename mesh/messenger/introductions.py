@@ -8,11 +8,11 @@ side knows stands in rows, so that every step may be lost, repeated or answered 
 
 from msgspec.structs import replace
 
-from mesh.commands import (
-    AddContact,
+from mesh.commands.answer import Done
+from mesh.commands.contacts import AddContact
+from mesh.commands.introductions import (
     AnswerIntroduction,
     AskIntroductions,
-    Done,
     Introduce,
     IntroductionAnswer,
     IntroductionsAnswer,
@@ -21,7 +21,7 @@ from mesh.crypto.signing import VERIFY_KEY_BYTES, is_signature_valid
 from mesh.errors import PeerError, UserError
 from mesh.events import ContactAdded
 from mesh.ids import Instant, InviteId, UnixSeconds, VerifyKey
-from mesh.limits import (
+from mesh.limits.contacts import (
     INTRODUCTION_SECONDS,
     INTRODUCTIONS_MADE_MAX,
     INTRODUCTIONS_PER_CONTACT_MAX,

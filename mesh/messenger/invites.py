@@ -9,21 +9,27 @@ from typing import Literal
 
 import msgspec
 
-from mesh.commands import AskInvites, CreateInvite, InviteAnswer, InvitesAnswer, RevokeInvite
+from mesh.commands.invites import (
+    AskInvites,
+    CreateInvite,
+    InviteAnswer,
+    InvitesAnswer,
+    RevokeInvite,
+)
 from mesh.errors import PeerError, UserError
 from mesh.events import InviteChanged
 from mesh.ids import ContactId, Instant, InviteId, Tag, UnixSeconds, VerifyKey
-from mesh.limits import (
+from mesh.limits.contacts import INTRODUCTION_SECONDS
+from mesh.limits.invites import (
     ADDRESS_HINT_BYTES_MAX,
-    INTRODUCTION_SECONDS,
     INVITE_BUNDLE_POSTS_MAX,
     INVITE_KEPT_SECONDS,
     INVITE_LIFETIME_SECONDS_MAX,
     INVITE_TAGS,
     INVITE_USES_MAX,
     INVITES_MAX,
-    NEARBY_INVITE_SECONDS,
 )
+from mesh.limits.nearby import NEARBY_INVITE_SECONDS
 from mesh.messenger.account import Account
 from mesh.messenger.feature import Chore, Feature, command
 from mesh.messenger.names import checked_name

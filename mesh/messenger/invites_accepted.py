@@ -8,12 +8,14 @@ the new contact and both sides settle on a session before anybody writes.
 
 from datetime import UTC, datetime
 
-from mesh.commands import AddContact, ContactAnswer, InspectInvite, InviteContentsAnswer
+from mesh.commands.contacts import AddContact, ContactAnswer
+from mesh.commands.invites import InspectInvite, InviteContentsAnswer
 from mesh.crypto.signing import is_signature_valid
 from mesh.errors import PeerError, UserError
 from mesh.events import ContactAdded
 from mesh.ids import ContactId, Instant, Tag, UnixSeconds
-from mesh.limits import INVITE_BUNDLE_POSTS_MAX, SESSIONS_PER_CONTACT_MAX
+from mesh.limits.invites import INVITE_BUNDLE_POSTS_MAX
+from mesh.limits.sessions import SESSIONS_PER_CONTACT_MAX
 from mesh.messenger.account import Account
 from mesh.messenger.contacts import KEY_PREFIX_DIGITS_MIN, Contacts
 from mesh.messenger.feature import Feature, command

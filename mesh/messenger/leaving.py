@@ -6,7 +6,8 @@ anew over the vault afterwards. This is rare, and takes less than a second for a
 
 from collections.abc import Callable
 
-from mesh.commands import ContactAnswer, Done, RemoveContact, ReplaceIdentity
+from mesh.commands.answer import Done
+from mesh.commands.contacts import ContactAnswer, RemoveContact, ReplaceIdentity
 from mesh.errors import UserError
 from mesh.events import ContactRemoved
 from mesh.ids import Instant, UnixSeconds, direct_conversation

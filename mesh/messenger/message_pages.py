@@ -3,18 +3,11 @@
 from collections.abc import Sequence
 from typing import Final, Literal
 
-from mesh.commands import (
-    AskItems,
-    AskMessages,
-    AuthorAnswer,
-    ItemAnswer,
-    ItemsAnswer,
-    MessageAnswer,
-    MessagesAnswer,
-)
+from mesh.commands.items import AskItems, AuthorAnswer, ItemAnswer, ItemsAnswer
+from mesh.commands.messages import AskMessages, MessageAnswer, MessagesAnswer
 from mesh.errors import UserError
 from mesh.ids import ConversationId, UnixSeconds, other_side
-from mesh.limits import (
+from mesh.limits.messages import (
     CLOCK_AHEAD_SECONDS_SHOWN,
     CLOCK_BEHIND_SECONDS_SHOWN,
     MESSAGES_PER_PAGE_MAX,

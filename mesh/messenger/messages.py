@@ -1,6 +1,6 @@
 """Messages: what a person asks of them is checked here, and done by the parts that hold them."""
 
-from mesh.commands import (
+from mesh.commands.messages import (
     AskMessages,
     MessageAnswer,
     MessagesAnswer,
@@ -10,7 +10,7 @@ from mesh.commands import (
 from mesh.errors import UserError
 from mesh.events import MessageSent
 from mesh.ids import Instant, UnixSeconds
-from mesh.limits import IDEMPOTENCY_KEY_BYTES_MAX, SEND_KEYS_KEPT_SECONDS, TEXT_BYTES_MAX
+from mesh.limits.messages import IDEMPOTENCY_KEY_BYTES_MAX, SEND_KEYS_KEPT_SECONDS, TEXT_BYTES_MAX
 from mesh.messenger.account import Account
 from mesh.messenger.contacts import Contacts
 from mesh.messenger.conversations import Conversations

@@ -14,13 +14,15 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mesh.commands import Answer, Command, CreateIdentity, IdentityAnswer
+from mesh.commands.answer import Answer
+from mesh.commands.command import Command
+from mesh.commands.identity import CreateIdentity, IdentityAnswer
 from mesh.effects import Effect
 from mesh.errors import UserError
 from mesh.events import ContactChanged, ContactNoted, IntroductionChanged, MessageStateChanged
 from mesh.ids import ContactId, EnvelopeId, Instant, Monotonic, Tag, UnixSeconds
 from mesh.inputs import Connection
-from mesh.limits import CHORES_INTERVAL_MS
+from mesh.limits.messages import CHORES_INTERVAL_MS
 from mesh.messenger.account import Account, Environment
 from mesh.messenger.contacts import Contacts
 from mesh.messenger.identity import Identity, create_identity, find_identity, identity_answer

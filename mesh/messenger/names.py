@@ -4,7 +4,7 @@ import unicodedata
 from collections.abc import Callable
 
 from mesh.errors import UserError
-from mesh.limits import NAME_BYTES_MAX
+from mesh.limits.contacts import NAME_BYTES_MAX
 
 # Categories that hold what must not stand in a name: controls, invisible and bidirectional
 # formatting, surrogates, private use, unassigned, and separators of lines and paragraphs.

@@ -4,7 +4,7 @@ Implements `docs/protocol/nearby.md`, the end of its section "Steps". Whoever ca
 who the other is: here that becomes an invite for them alone, or a contact who is verified.
 """
 
-from mesh.commands import AddContact
+from mesh.commands.contacts import AddContact
 from mesh.crypto.signing import is_signature_valid, sign
 from mesh.errors import UserError
 from mesh.events import ContactAdded

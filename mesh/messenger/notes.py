@@ -1,8 +1,8 @@
 """Notes: what happened to a contact and a person should know, kept with the contact."""
 
-from mesh.commands import NoteAnswer, NoteKind
+from mesh.commands.contacts import NoteAnswer, NoteKind
 from mesh.ids import ContactId, UnixSeconds
-from mesh.limits import NOTES_PER_CONTACT_MAX
+from mesh.limits.contacts import NOTES_PER_CONTACT_MAX
 from mesh.messenger.pending_events import PendingEvents
 from mesh.storage.vault.trust import NoteRow, TrustRows
 

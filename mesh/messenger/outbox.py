@@ -6,10 +6,10 @@ a posting key are ready, else as soon as they are. What becomes of it then is in
 
 from typing import Final
 
-from mesh.commands import MessageState
+from mesh.commands.messages import MessageState
 from mesh.errors import UserError
 from mesh.ids import ContactId, Instant, UnixSeconds, direct_conversation
-from mesh.limits import OUTBOX_MESSAGES_MAX, SEALED_PER_CHORE
+from mesh.limits.messages import OUTBOX_MESSAGES_MAX, SEALED_PER_CHORE
 from mesh.messenger.account import Account
 from mesh.messenger.feature import Chore, Feature
 from mesh.messenger.history import Ancestry, History, mesh_milliseconds

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from mesh.commands import NoteAnswer
+from mesh.commands.contacts import NoteAnswer
 from mesh.effects import Effect, Emit, MintStamp
 from mesh.events import Event
 from mesh.ids import ContactId, PostingKey

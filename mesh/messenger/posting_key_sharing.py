@@ -12,8 +12,8 @@ import msgspec
 
 from mesh.crypto.entropy import Entropy
 from mesh.ids import ContactId, UnixSeconds
-from mesh.limits import (
-    CONTROLS_MAX,
+from mesh.limits.messages import CONTROLS_MAX
+from mesh.limits.posting_keys import (
     POSTING_DAYS_TOLD,
     POSTING_KEYS_FRESH_DAYS,
     POSTING_KEYS_PER_CHORE,

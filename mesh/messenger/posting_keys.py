@@ -16,7 +16,8 @@ from mesh.crypto.entropy import Entropy
 from mesh.crypto.signing import SEED_BYTES, verify_key_of
 from mesh.ids import Instant, PostingKey, UnixSeconds
 from mesh.inputs import StampMinted
-from mesh.limits import CREATED_AHEAD_SECONDS_MAX, POSTING_DAYS_AHEAD, POSTING_DAYS_TOLD
+from mesh.limits.admission import CREATED_AHEAD_SECONDS_MAX
+from mesh.limits.posting_keys import POSTING_DAYS_AHEAD, POSTING_DAYS_TOLD
 from mesh.messenger.feature import Chore, Feature
 from mesh.messenger.pending_events import PendingEvents
 from mesh.posting.stamp import NO_STAMP

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from mesh.crypto.entropy import Entropy
 from mesh.crypto.kem import Kem
 from mesh.ids import ContactId, Instant, UnixSeconds
-from mesh.limits import PREKEY_CACHED_MAX, PREKEY_FRESH_SECONDS, PREKEY_KEPT_SECONDS
+from mesh.limits.sessions import PREKEY_CACHED_MAX, PREKEY_FRESH_SECONDS, PREKEY_KEPT_SECONDS
 from mesh.messenger.identity import Identity
 from mesh.ratchet.identity import PREKEY_PRIVATE_BYTES, PrekeySecrets, make_bundle
 from mesh.storage.vault.prekeys import PrekeyRows

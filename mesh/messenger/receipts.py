@@ -7,7 +7,7 @@ conversation, and what was read before is not told afterwards.
 
 from collections.abc import Sequence
 
-from mesh.commands import ContactAnswer, SetReadReceipts
+from mesh.commands.contacts import ContactAnswer, SetReadReceipts
 from mesh.errors import PeerError
 from mesh.ids import (
     ConversationId,
@@ -17,7 +17,7 @@ from mesh.ids import (
     direct_conversation,
     other_side,
 )
-from mesh.limits import RECEIPTS_PER_CONTROL_MAX
+from mesh.limits.messages import RECEIPTS_PER_CONTROL_MAX
 from mesh.messenger.account import Account
 from mesh.messenger.contacts import Contacts
 from mesh.messenger.feature import Feature, ReceivedControl, command

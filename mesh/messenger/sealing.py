@@ -11,7 +11,7 @@ from typing import Final
 
 from mesh.crypto.hashing import blake2b_128
 from mesh.ids import Tag, UnixSeconds
-from mesh.limits import EXPIRED_BEFORE_RENEWAL
+from mesh.limits.sessions import EXPIRED_BEFORE_RENEWAL
 from mesh.messenger.account import Account
 from mesh.messenger.contacts import Contacts
 from mesh.messenger.posting_keys import Audience, PostingKeys, Signer

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from mesh.ids import ContactId, Tag, UnixSeconds
-from mesh.limits import RENDEZVOUS_TAGS
+from mesh.limits.sessions import RENDEZVOUS_TAGS
 from mesh.messenger.tag_generations import Generation
 from mesh.ratchet.double_ratchet import Ratchet
 from mesh.ratchet.tags import (

@@ -5,10 +5,10 @@ one side lost what it had, runs twice, or wrote to keys that are gone. Then new 
 person is told why.
 """
 
-from mesh.commands import ContactAnswer, RenewSession
+from mesh.commands.contacts import ContactAnswer, RenewSession
 from mesh.errors import PeerError, UserError
 from mesh.ids import ContactId, Instant, UnixSeconds
-from mesh.limits import SESSIONS_PER_CONTACT_MAX
+from mesh.limits.sessions import SESSIONS_PER_CONTACT_MAX
 from mesh.messenger.account import Account
 from mesh.messenger.contacts import Contacts
 from mesh.messenger.feature import Feature, ReceivedControl, command

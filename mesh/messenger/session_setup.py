@@ -14,9 +14,9 @@ import msgspec
 from mesh.crypto.entropy import uniform_below
 from mesh.errors import PeerError
 from mesh.ids import ContactId, Tag, UnixSeconds
-from mesh.limits import (
+from mesh.limits.invites import INVITE_TAGS
+from mesh.limits.sessions import (
     EXPIRED_BEFORE_PROBE,
-    INVITE_TAGS,
     PROBE_INTERVAL_SECONDS,
     PROBE_RENDEZVOUS_TAGS,
     RENDEZVOUS_TAGS,

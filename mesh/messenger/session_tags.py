@@ -5,7 +5,7 @@ once.
 """
 
 from mesh.ids import Tag, UnixSeconds
-from mesh.limits import AWAITING_PER_SESSION_MAX, RENDEZVOUS_TAGS, TAG_KEY_KEPT_SECONDS
+from mesh.limits.sessions import AWAITING_PER_SESSION_MAX, RENDEZVOUS_TAGS, TAG_KEY_KEPT_SECONDS
 from mesh.messenger.session import Session
 from mesh.messenger.tag_generations import Generation, bounded, generation_row
 from mesh.messenger.tag_index import OfRendezvous, OfSession, TagIndex

@@ -12,7 +12,7 @@ Every change is in memory and in the rows at once; it happens only after nothing
 from mesh.crypto.entropy import Entropy, uniform_below
 from mesh.crypto.kem import Kem
 from mesh.ids import ContactId, Instant, Tag, UnixSeconds
-from mesh.limits import RENDEZVOUS_TAGS, SKIPPED_KEPT_SECONDS, SKIPPED_PER_SESSION_MAX
+from mesh.limits.sessions import RENDEZVOUS_TAGS, SKIPPED_KEPT_SECONDS, SKIPPED_PER_SESSION_MAX
 from mesh.messenger.session import Session, row_of, session_of
 from mesh.messenger.session_tags import SessionTags
 from mesh.messenger.tag_generations import Generation, generation_of, generation_row

@@ -2,7 +2,7 @@
 
 from mesh.crypto.hashing import blake2b_256
 from mesh.crypto.signing import is_signature_valid
-from mesh.limits import SIGNATURES_REMEMBERED
+from mesh.limits.sessions import SIGNATURES_REMEMBERED
 
 
 class SignatureCache:

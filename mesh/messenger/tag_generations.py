@@ -5,7 +5,7 @@ from struct import Struct
 from typing import Final
 
 from mesh.ids import Tag, UnixSeconds
-from mesh.limits import TAG_CHAIN_STEP, TAGS_UNOPENED_MAX
+from mesh.limits.sessions import TAG_CHAIN_STEP, TAGS_UNOPENED_MAX
 from mesh.ratchet.tags import TagReceiver
 from mesh.storage.vault.rows import GenerationRow
 

@@ -8,7 +8,7 @@ token which only who opened it can make.
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from mesh.commands import MessageState
+from mesh.commands.messages import MessageState
 from mesh.crypto.hashing import blake2b_128
 from mesh.ids import (
     ContactId,
@@ -20,7 +20,7 @@ from mesh.ids import (
     direct_conversation,
     other_side,
 )
-from mesh.limits import CARRIERS_MAX, EXPIRED_PER_CHORE
+from mesh.limits.messages import CARRIERS_MAX, EXPIRED_PER_CHORE
 from mesh.messenger.pending_events import PendingEvents
 from mesh.messenger.retirements import Retirements
 from mesh.messenger.sealing import Sealed

@@ -4,7 +4,7 @@ Implements `docs/protocol/trust.md`. Trust rises only by what the person does he
 saying that the safety number was compared, or by a live comparison that both confirmed.
 """
 
-from mesh.commands import (
+from mesh.commands.contacts import (
     AskContact,
     BlockContact,
     ContactAnswer,
@@ -13,7 +13,7 @@ from mesh.commands import (
 )
 from mesh.errors import UserError
 from mesh.ids import Instant, UnixSeconds, VerifyKey
-from mesh.limits import SAFETY_NUMBERS_CACHED
+from mesh.limits.contacts import SAFETY_NUMBERS_CACHED
 from mesh.messenger.account import Account
 from mesh.messenger.contacts import Contacts
 from mesh.messenger.feature import Feature, command

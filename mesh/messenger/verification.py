@@ -5,7 +5,7 @@ is the machine. What is compared are both identities: verify key and identity ke
 When both persons said that they see the same, the contact is *verified*.
 """
 
-from mesh.commands import Compare, ComparisonAnswer, ConfirmComparison
+from mesh.commands.verification import Compare, ComparisonAnswer, ConfirmComparison
 from mesh.errors import PeerError, UserError
 from mesh.events import ComparisonChanged
 from mesh.ids import Instant, UnixSeconds

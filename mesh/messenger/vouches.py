@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from typing import Final
 
 from mesh.ids import ContactId, Instant, UnixSeconds
-from mesh.limits import (
+from mesh.limits.posting_keys import POSTING_DAYS_TOLD
+from mesh.limits.trust import (
     CONTACT_KEYS_PER_DAY_MAX,
-    POSTING_DAYS_TOLD,
     TRUST_DAYS_KEPT,
     VOUCH_DAYS_TOLD,
     VOUCHES_DAYS_KEPT,

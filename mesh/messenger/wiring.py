@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from mesh.commands import AskIdentity
+from mesh.commands.identity import AskIdentity
 from mesh.ids import Instant, UnixSeconds
 from mesh.messenger.account import Account, Environment
 from mesh.messenger.contact_bundles import ContactBundles

@@ -11,7 +11,7 @@ from mesh.crypto.entropy import Entropy
 from mesh.crypto.signing import is_signature_valid
 from mesh.errors import PeerError
 from mesh.ids import ContactId, Instant, Monotonic, UnixSeconds, VerifyKey
-from mesh.limits import NEARBY_COMPARE_MS, NEARBY_STEP_MS, NEARBY_WAIT_MS
+from mesh.limits.nearby import NEARBY_COMPARE_MS, NEARBY_STEP_MS, NEARBY_WAIT_MS
 from mesh.nearby.boxes import Channel, pair_of
 from mesh.nearby.gathered import Gathered
 from mesh.nearby.people import Person

@@ -2,7 +2,7 @@
 
 from mesh.crypto.entropy import Entropy
 from mesh.ids import Instant, Monotonic
-from mesh.limits import NEARBY_KEY_MS
+from mesh.limits.nearby import NEARBY_KEY_MS
 from mesh.nearby.boxes import HourKey
 
 

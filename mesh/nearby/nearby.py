@@ -16,11 +16,11 @@ from typing import assert_never
 
 import msgspec
 
-from mesh.commands import NearbyPersonAnswer
+from mesh.commands.nearby import NearbyPersonAnswer
 from mesh.crypto.entropy import Entropy
 from mesh.errors import PeerError, UserError
 from mesh.ids import ContactId, Instant, LinkId, Monotonic, VerifyKey
-from mesh.limits import (
+from mesh.limits.nearby import (
     NEARBY_ANSWERS_PER_MINUTE,
     NEARBY_ASK_INTERVAL_MS,
     NEARBY_STEPS_PER_MINUTE,

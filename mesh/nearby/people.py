@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from mesh.commands import NearbyPersonAnswer
+from mesh.commands.nearby import NearbyPersonAnswer
 from mesh.ids import ContactId, Instant, LinkId, Monotonic, VerifyKey
-from mesh.limits import NEARBY_CARD_KEPT_MS, NEARBY_PEOPLE_MAX
+from mesh.limits.nearby import NEARBY_CARD_KEPT_MS, NEARBY_PEOPLE_MAX
 from mesh.nearby.boxes import Channel, Pair
 from mesh.ratchet.comparison import Comparison
 

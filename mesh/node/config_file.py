@@ -8,7 +8,7 @@ from pathlib import Path
 from mesh.config import DEFAULT_TEXT, Config, parse_config, with_setting
 from mesh.crypto.passphrase import derive_key
 from mesh.errors import UserError
-from mesh.limits import PASSPHRASE_BYTES_MAX, PASSPHRASE_MEMORY_BYTES, PASSPHRASE_PASSES
+from mesh.limits.passphrase import PASSPHRASE_BYTES_MAX, PASSPHRASE_MEMORY_BYTES, PASSPHRASE_PASSES
 from mesh.wire.parameters import MeshParameters
 
 _HEXADECIMAL = re.compile(r"[0-9A-Fa-f]{64}")

@@ -17,14 +17,20 @@ from typing import Protocol
 
 import trio
 
-from mesh.carry import CarryCommand
-from mesh.commands import Answer, Command
+from mesh.commands.answer import Answer
+from mesh.commands.carry import CarryCommand
+from mesh.commands.command import Command
 from mesh.effects import Announce, Dial, Disconnect, Effect, Emit, MintStamp, Reply, SendBytes
 from mesh.errors import StorageError, UserError
 from mesh.events import Event
 from mesh.ids import Instant, Monotonic, RequestId
 from mesh.inputs import Asked, BytesReceived, BytesSent, CarryAsked, Input
-from mesh.limits import ASKS_PENDING_MAX, INPUTS_HERE_MAX, QUICK_BATCH_MS_MAX, QUICK_BATCHES_MIN
+from mesh.limits.node import (
+    ASKS_PENDING_MAX,
+    INPUTS_HERE_MAX,
+    QUICK_BATCH_MS_MAX,
+    QUICK_BATCHES_MIN,
+)
 from mesh.node.clock import Clock
 from mesh.node.input_queue import InputQueue
 from mesh.node.subscription import Subscribers, Subscription

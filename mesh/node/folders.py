@@ -18,7 +18,7 @@ from typing import Final
 import platformdirs
 
 from mesh.errors import UserError
-from mesh.limits import API_SOCKET_PATH_BYTES_MAX
+from mesh.limits.api import API_SOCKET_PATH_BYTES_MAX
 
 DEFAULT_PROFILE: Final = "default"
 

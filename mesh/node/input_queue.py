@@ -19,7 +19,7 @@ import trio
 
 from mesh.ids import LinkId
 from mesh.inputs import BytesReceived, Input, PeerGone, PeerSeen
-from mesh.limits import (
+from mesh.limits.node import (
     GATHERED_MS,
     HINTS_PENDING_MAX,
     INPUT_BYTES_PER_LINK_MAX,

@@ -17,7 +17,7 @@ import ifaddr
 import psutil
 
 from mesh.inputs import OwnAddress
-from mesh.limits import INTERFACES_POLL_MS, INTERFACES_SETTLE_MS
+from mesh.limits.discovery import INTERFACES_POLL_MS, INTERFACES_SETTLE_MS
 
 # <linux/rtnetlink.h>: RTMGRP_LINK, RTMGRP_IPV4_IFADDR and RTMGRP_IPV6_IFADDR.
 _NETLINK_GROUPS = 0x1 | 0x10 | 0x100

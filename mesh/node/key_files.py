@@ -15,7 +15,7 @@ from mesh.crypto.entropy import Entropy
 from mesh.crypto.hashing import ARGON2_SALT_BYTES, blake2b_128
 from mesh.crypto.passphrase import derive_key
 from mesh.errors import PeerError, StorageError, UserError
-from mesh.limits import (
+from mesh.limits.passphrase import (
     PASSPHRASE_BYTES_MAX,
     PASSPHRASE_MEMORY_BYTES_MAX,
     PASSPHRASE_PASSES_MAX,

@@ -15,7 +15,7 @@ from typing import TextIO
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
-from mesh.limits import LOG_FILE_BYTES_MAX, LOG_FILES_MAX
+from mesh.limits.daemon import LOG_FILE_BYTES_MAX, LOG_FILES_MAX
 
 LOG_FILE = "mesh.log"
 

@@ -12,7 +12,7 @@ import trio
 
 from mesh.effects import MintStamp
 from mesh.inputs import StampMinted
-from mesh.limits import STAMPS_QUEUED_MAX
+from mesh.limits.node import STAMPS_QUEUED_MAX
 from mesh.node.input_queue import InputQueue
 from mesh.posting.stamp import mint
 

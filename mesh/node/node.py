@@ -13,8 +13,10 @@ from typing import assert_never
 import msgspec
 import trio
 
-from mesh.carry import CarryCommand
-from mesh.commands import Answer, Command, StatusAnswer
+from mesh.commands.answer import Answer
+from mesh.commands.carry import CarryCommand
+from mesh.commands.command import Command
+from mesh.commands.status import StatusAnswer
 from mesh.crypto.entropy import Entropy
 from mesh.crypto.kem import PycaKem
 from mesh.crypto.signing import is_signature_valid

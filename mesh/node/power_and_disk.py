@@ -10,7 +10,7 @@ import structlog
 import trio
 
 from mesh.inputs import DiskMeasured, PowerChanged
-from mesh.limits import DISK_CHANGE_BYTES_MIN, POWER_AND_DISK_LOOK_MS
+from mesh.limits.node import DISK_CHANGE_BYTES_MIN, POWER_AND_DISK_LOOK_MS
 from mesh.node.input_queue import InputQueue
 
 _log = structlog.get_logger("mesh.machine")

@@ -17,7 +17,8 @@ from typing import Final
 from mesh.crypto.entropy import Entropy
 from mesh.errors import StorageError, UserError
 from mesh.inputs import Connection
-from mesh.limits import PASSPHRASE_MEMORY_BYTES, PASSPHRASE_PASSES, VAULT_REBUILT_BYTES_MAX
+from mesh.limits.passphrase import PASSPHRASE_MEMORY_BYTES, PASSPHRASE_PASSES
+from mesh.limits.storage import VAULT_REBUILT_BYTES_MAX
 from mesh.node.folders import ProfileFolders
 from mesh.node.key_files import (
     STORE_KEY_FILE_BYTES,

@@ -7,7 +7,7 @@ import trio
 
 from mesh.errors import UserError
 from mesh.events import Event
-from mesh.limits import EVENTS_PER_SUBSCRIBER_MAX, SUBSCRIBERS_MAX
+from mesh.limits.node import EVENTS_PER_SUBSCRIBER_MAX, SUBSCRIBERS_MAX
 
 
 class Subscription:

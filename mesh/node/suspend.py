@@ -10,7 +10,7 @@ import trio
 
 from mesh.ids import Instant
 from mesh.inputs import Woke
-from mesh.limits import WAKE_GAP_MS, WAKE_LOOK_MS
+from mesh.limits.discovery import WAKE_GAP_MS, WAKE_LOOK_MS
 from mesh.node.clock import Clock
 from mesh.node.discovery.discovery import Discovery
 from mesh.node.input_queue import InputQueue

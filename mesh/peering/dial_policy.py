@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import assert_never
 
 from mesh.ids import Address
-from mesh.limits import (
+from mesh.limits.peering import (
     CANDIDATES_MAX,
     DIALS_BLIND_MAX,
     LINKS_ACTIVE_MAX,

@@ -23,7 +23,7 @@ from mesh.crypto.entropy import Entropy, uniform_below
 from mesh.effects import Dial
 from mesh.ids import Address, DialId, Instant, LinkId, LinkKey, Monotonic, earliest
 from mesh.inputs import OwnAddress
-from mesh.limits import (
+from mesh.limits.peering import (
     DIAL_BACKOFF_MAX_MS,
     DIAL_JITTER_MS,
     DIALS_CONCURRENT_MAX,

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 from mesh.crypto.entropy import Entropy, uniform_below
 from mesh.effects import Dial
 from mesh.ids import Address, DialId, Instant
-from mesh.limits import DIAL_BACKOFF_FIRST_MS, DIAL_BACKOFF_MAX_MS, REMEMBERED_FAILURES_MAX
+from mesh.limits.peering import DIAL_BACKOFF_FIRST_MS, DIAL_BACKOFF_MAX_MS, REMEMBERED_FAILURES_MAX
 from mesh.peering.target_table import TargetTable
 from mesh.peering.targets import Source, Target, after
 

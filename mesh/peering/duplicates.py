@@ -17,7 +17,7 @@ links may have crossed: then the other end may only have seen them in the other 
 from dataclasses import dataclass
 
 from mesh.ids import Instant, LinkId, Monotonic
-from mesh.limits import LINK_CHECK_MS, LINK_WAITING_MS, LINKS_WAITING_MAX
+from mesh.limits.link import LINK_CHECK_MS, LINK_WAITING_MS, LINKS_WAITING_MAX
 
 
 @dataclass(slots=True)

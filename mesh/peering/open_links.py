@@ -24,7 +24,7 @@ from mesh.crypto.entropy import Entropy
 from mesh.crypto.hashing import blake2b
 from mesh.ids import Address, ContactId, LinkId, LinkKey, Monotonic
 from mesh.inputs import OwnAddress
-from mesh.limits import (
+from mesh.limits.peering import (
     LINKS_ACTIVE_MAX,
     LINKS_ACTIVE_MIN,
     LINKS_KEPT_CALLED,

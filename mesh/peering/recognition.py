@@ -18,7 +18,7 @@ from mesh.crypto.entropy import Entropy
 from mesh.crypto.hashing import blake2b
 from mesh.errors import PeerError
 from mesh.ids import ContactId, Instant, LinkId, Monotonic
-from mesh.limits import WHO_ENTRIES_MAX, WHO_FRAMES_PER_HOUR_MAX, WHO_INTERVAL_MS
+from mesh.limits.peering import WHO_ENTRIES_MAX, WHO_FRAMES_PER_HOUR_MAX, WHO_INTERVAL_MS
 from mesh.wire.frames import WHO_ENTRIES_STEP, WHO_ENTRY_BYTES, Who
 
 ROLE_RESPONDER: Final = 0

@@ -5,7 +5,7 @@ Implements `docs/protocol/peering.md`, section "Parts that know nothing of each 
 
 from mesh.crypto.entropy import Entropy, uniform_below
 from mesh.ids import Instant, Monotonic
-from mesh.limits import (
+from mesh.limits.peering import (
     DIAL_JITTER_MS,
     LINK_SWAP_INTERVAL_MS,
     LINKS_DIALLED_TARGET,

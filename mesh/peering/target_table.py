@@ -15,7 +15,7 @@ from itertools import chain, islice
 
 from mesh.crypto.entropy import Entropy, uniform_below
 from mesh.ids import Address, Instant
-from mesh.limits import (
+from mesh.limits.peering import (
     ADDRESSES_PER_PEER_MAX,
     CANDIDATES_MAX,
     DIAL_JITTER_MS,

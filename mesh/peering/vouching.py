@@ -14,7 +14,7 @@ from typing import Final
 from mesh.crypto.entropy import Entropy
 from mesh.crypto.hashing import blake2b_128
 from mesh.ids import ContactId, Instant, LinkId, Monotonic
-from mesh.limits import (
+from mesh.limits.trust import (
     VOUCHES_DELAY_MS,
     VOUCHES_INTERVAL_MS,
     VOUCHES_PER_HOUR_MAX,

@@ -12,7 +12,7 @@ from typing import Final
 
 from mesh.crypto.signing import Verify
 from mesh.ids import EnvelopeId, Instant, Monotonic, PostingKey, UnixSeconds
-from mesh.limits import (
+from mesh.limits.admission import (
     CREATED_AHEAD_SECONDS_MAX,
     STAMP_CHECKS_PER_SECOND,
     STAMP_VERDICTS_REMEMBERED,

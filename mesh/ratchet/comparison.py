@@ -31,7 +31,7 @@ from mesh.crypto.entropy import Entropy
 from mesh.crypto.hashing import blake2b
 from mesh.errors import PeerError, StorageError, UserError
 from mesh.ids import UnixSeconds
-from mesh.limits import COMPARISON_SECONDS_MAX
+from mesh.limits.contacts import COMPARISON_SECONDS_MAX
 from mesh.ratchet.emoji import EMOJI
 from mesh.wire.controls import COMPARE_ANSWER, COMPARE_COMMIT, COMPARE_REVEAL, COMPARE_VERDICT
 

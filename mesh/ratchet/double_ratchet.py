@@ -25,11 +25,7 @@ from mesh.crypto.hashing import blake2b
 from mesh.crypto.kem import KEM_CIPHERTEXT_BYTES, KEM_SEED_BYTES, Kem
 from mesh.errors import PeerError, StorageError
 from mesh.ids import UnixSeconds
-from mesh.limits import (
-    POST_QUANTUM_CHAINS,
-    POST_QUANTUM_SECONDS,
-    SKIPPED_PER_MESSAGE_MAX,
-)
+from mesh.limits.sessions import POST_QUANTUM_CHAINS, POST_QUANTUM_SECONDS, SKIPPED_PER_MESSAGE_MAX
 from mesh.wire.ratchet_header import RatchetHeader
 
 LONG_HEADERS_AT_FIRST: Final = 4

@@ -12,7 +12,7 @@ from typing import Final
 
 from mesh.crypto.hashing import blake2b, blake2s_128
 from mesh.ids import Tag, UnixSeconds
-from mesh.limits import TAG_CHAIN_STEP, TAG_KEY_KEPT_SECONDS, TAG_WINDOW
+from mesh.limits.sessions import TAG_CHAIN_STEP, TAG_KEY_KEPT_SECONDS, TAG_WINDOW
 
 DIRECTION_FROM_FOUNDER: Final = 0
 DIRECTION_TO_FOUNDER: Final = 1

@@ -20,7 +20,7 @@ from typing import Final
 from mesh.crypto.entropy import Entropy, uniform_below
 from mesh.errors import PeerError
 from mesh.ids import EnvelopeId, Instant, LinkId, Monotonic, UnixSeconds, earliest
-from mesh.limits import (
+from mesh.limits.anti_entropy import (
     AUDIT_IDS_MAX,
     RECONCILE_AFTER_LOSS_MS,
     RECONCILE_BUSY_SECONDS_MAX,

@@ -8,7 +8,7 @@ is known to have it need not be told of it later.
 from collections.abc import Iterable
 
 from mesh.ids import EnvelopeId, Instant, LinkId, Monotonic
-from mesh.limits import ANNOUNCERS_PER_ID_MAX, REFUSED_IDS_MAX, REFUSED_KEPT_MS
+from mesh.limits.replication import ANNOUNCERS_PER_ID_MAX, REFUSED_IDS_MAX, REFUSED_KEPT_MS
 
 
 class Declined:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from mesh.crypto.entropy import Entropy, uniform_below
 from mesh.ids import EnvelopeId, Instant, LinkId, Monotonic
-from mesh.limits import (
+from mesh.limits.replication import (
     EAGER_LINKS_MAX,
     EAGER_LINKS_MIN,
     PRUNE_AGAIN_MS,

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from mesh.ids import EnvelopeId, Instant, LinkId, Monotonic
-from mesh.limits import (
+from mesh.limits.replication import (
     DO_NOT_WANT_AT_ONCE_BYTES_MIN,
     DO_NOT_WANT_BYTES_MIN,
     DO_NOT_WANT_IDS_MAX,

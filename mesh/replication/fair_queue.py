@@ -16,7 +16,7 @@ from enum import IntEnum
 from typing import Final, NamedTuple
 
 from mesh.ids import EnvelopeId
-from mesh.limits import FLOWS_PER_LINK_MAX, TURN_BYTES
+from mesh.limits.replication import FLOWS_PER_LINK_MAX, TURN_BYTES
 
 _LIVE_WEIGHT: Final = 3
 

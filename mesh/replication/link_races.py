@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from mesh.ids import EnvelopeId, Instant, LinkId, Monotonic
-from mesh.limits import (
+from mesh.limits.replication import (
     ANNOUNCERS_PER_ID_MAX,
     RACE_INTERVAL_MS,
     RACE_MARGIN_MS,

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from heapq import nlargest
 
 from mesh.ids import EnvelopeId, LinkId
-from mesh.limits import MISSING_BODIES_ASKED_MAX
+from mesh.limits.replication import MISSING_BODIES_ASKED_MAX
 from mesh.replication.seen_sets import SeenSets
 
 

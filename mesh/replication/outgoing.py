@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from mesh.ids import EnvelopeId, LinkId
-from mesh.limits import IDS_PER_FRAME_MAX, SENDING_IDS_PER_LINK_MAX
+from mesh.limits.replication import IDS_PER_FRAME_MAX, SENDING_IDS_PER_LINK_MAX
 from mesh.replication.fair_queue import FairQueue, Flow, Sparing
 from mesh.replication.seen_sets import Element, SeenSets
 from mesh.wire.frames import FLAG_BACKLOG, Frame, IHave, NoHave, join_entries

@@ -11,7 +11,7 @@ from typing import Final
 
 from mesh.crypto.entropy import Entropy, uniform_below
 from mesh.ids import UnixSeconds
-from mesh.limits import AUDIT_IDS_MAX
+from mesh.limits.anti_entropy import AUDIT_IDS_MAX
 from mesh.replication.seen_index import CREATED_BYTES, SeenIndex
 
 _HASH_BYTES: Final = 8

@@ -12,10 +12,10 @@ from collections.abc import Iterable
 from mesh.crypto.entropy import Entropy
 from mesh.errors import PeerError
 from mesh.ids import EnvelopeId, Instant, LinkId, Monotonic, UnixSeconds, earliest
-from mesh.limits import (
+from mesh.limits.anti_entropy import RECONCILE_AFTER_LOSS_MS
+from mesh.limits.replication import (
     EAGER_LINKS_MAX,
     EAGER_LINKS_MIN,
-    RECONCILE_AFTER_LOSS_MS,
     ROUND_TRIP_FIRST_MS,
     UNKNOWN_SIZE_BYTES,
 )

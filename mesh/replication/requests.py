@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import takewhile
 
 from mesh.ids import EnvelopeId, Instant, Monotonic
-from mesh.limits import (
+from mesh.limits.replication import (
     ASKED_IN_VAIN_MS,
     WANT_TIMEOUT_MS,
     WANTS_PER_LINK_BYTES_MAX,

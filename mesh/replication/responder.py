@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from mesh.crypto.entropy import Entropy, uniform_below
 from mesh.errors import PeerError
 from mesh.ids import Instant, LinkId, UnixSeconds
-from mesh.limits import (
+from mesh.limits.anti_entropy import (
     AUDIT_IDS_MAX,
     RECONCILE_FRAME_BYTES_MAX,
     RECONCILE_MESSAGES_PER_SECOND,

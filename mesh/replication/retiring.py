@@ -17,7 +17,7 @@ from heapq import heappop, heappush
 
 from mesh.crypto.entropy import Entropy, uniform_below
 from mesh.ids import EnvelopeId, Instant, Monotonic
-from mesh.limits import (
+from mesh.limits.retirements import (
     ORPHANED_RETIREMENTS_MAX,
     RETIREMENTS_GATHERED_MS,
     RETIREMENTS_PENDING_MAX,

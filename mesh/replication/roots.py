@@ -10,7 +10,7 @@ from typing import Final
 from mesh.crypto.entropy import Entropy, uniform_below
 from mesh.errors import PeerError
 from mesh.ids import Instant, LinkId, Monotonic, UnixSeconds
-from mesh.limits import ROOT_INTERVAL_MAX_MS, ROOT_INTERVAL_MS, ROOT_PAUSE_MS
+from mesh.limits.anti_entropy import ROOT_INTERVAL_MAX_MS, ROOT_INTERVAL_MS, ROOT_PAUSE_MS
 from mesh.replication.negentropy import fingerprint
 from mesh.replication.range_audit import bound_of
 from mesh.replication.seen_sets import CLASSES_COUNT, SeenSets

@@ -10,7 +10,7 @@ never give cannot make us prune those who do.
 from dataclasses import dataclass
 
 from mesh.ids import Instant, LinkId
-from mesh.limits import BROKEN_PROMISE_COST, SCORE_FIRST_MAX, SCORE_HALF_LIFE_MS
+from mesh.limits.replication import BROKEN_PROMISE_COST, SCORE_FIRST_MAX, SCORE_HALF_LIFE_MS
 
 
 @dataclass(slots=True)

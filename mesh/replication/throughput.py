@@ -6,7 +6,7 @@ does not answer in time is waited for twice as long next time, until it answers 
 """
 
 from mesh.ids import Instant, Monotonic
-from mesh.limits import (
+from mesh.limits.replication import (
     ASK_TIMEOUT_MAX_MS,
     ASK_TIMEOUT_MIN_MS,
     BYTES_PER_SECOND_FIRST,

@@ -16,7 +16,8 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from mesh.ids import EnvelopeId, Instant, LinkId, Monotonic
-from mesh.limits import (
+from mesh.limits.anti_entropy import RECONCILE_AFTER_LOSS_MS
+from mesh.limits.replication import (
     ANNOUNCED_IDS_BURST,
     ANNOUNCED_IDS_PER_SECOND,
     ANNOUNCERS_PER_ID_MAX,
@@ -25,7 +26,6 @@ from mesh.limits import (
     LATE_PAUSES_MAX_MS,
     MISSING_IDS_MAX,
     OFFERED_IDS_PER_LINK_MAX,
-    RECONCILE_AFTER_LOSS_MS,
     SPARED_PAUSE_MS,
 )
 from mesh.replication.declined import Declined

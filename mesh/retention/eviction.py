@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from mesh.ids import EnvelopeId, PostingKey, UnixSeconds
-from mesh.limits import (
+from mesh.limits.retention import (
     CONTACTS_SHARE_PERCENT,
     FRIENDS_SHARE_PERCENT,
     KEY_BODIES_BYTES_MAX,

@@ -15,7 +15,7 @@ from sqlcipher3 import dbapi2
 
 from mesh.errors import StorageError
 from mesh.inputs import Connection, Cursor
-from mesh.limits import (
+from mesh.limits.storage import (
     DATABASE_BUSY_TIMEOUT_MS,
     DATABASE_CACHE_BYTES,
     DATABASE_WAL_BYTES_KEPT,

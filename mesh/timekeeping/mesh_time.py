@@ -22,12 +22,8 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from mesh.ids import Instant, LinkId, Monotonic, UnixSeconds
-from mesh.limits import (
-    CLOCKS_AGREE_SECONDS,
-    CREATED_AHEAD_SECONDS_MAX,
-    TIME_INTERVAL_MS,
-    TIMES_PER_LINK_MAX,
-)
+from mesh.limits.admission import CREATED_AHEAD_SECONDS_MAX
+from mesh.limits.timekeeping import CLOCKS_AGREE_SECONDS, TIME_INTERVAL_MS, TIMES_PER_LINK_MAX
 
 RELEASED: Final = UnixSeconds(1_790_000_000)
 """A clock that is earlier than this release is certainly wrong."""

@@ -19,7 +19,7 @@ from typing import Final, TypeAlias
 
 from mesh.crypto.hashing import blake2b
 from mesh.ids import ContactId, PostingKey
-from mesh.limits import (
+from mesh.limits.trust import (
     CONTACT_KEYS_PER_DAY_MAX,
     FAR_HASHES_PER_DAY_MAX,
     FAR_PER_CONTACT_DAY_MAX,

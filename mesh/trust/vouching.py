@@ -9,7 +9,7 @@ many keys takes no place of those who name few.
 from collections.abc import Sequence
 
 from mesh.ids import ContactId
-from mesh.limits import FAR_PER_CONTACT_DAY_MAX, VOUCHED_PER_CONTACT_DAY_MAX
+from mesh.limits.trust import FAR_PER_CONTACT_DAY_MAX, VOUCHED_PER_CONTACT_DAY_MAX
 from mesh.trust.distance import Distances, vouch_hash
 from mesh.wire.posting_key_lists import VouchedDay
 

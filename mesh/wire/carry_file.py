@@ -18,7 +18,7 @@ from typing import Final, NamedTuple
 from mesh.crypto.hashing import blake2b, blake2b_128
 from mesh.errors import PeerError
 from mesh.ids import MeshId, UnixSeconds
-from mesh.limits import CARRY_BLOCK_BYTES_MAX
+from mesh.limits.carry import CARRY_BLOCK_BYTES_MAX
 
 MAGIC: Final = b"\x8aMESH\r\n\x1a"
 """A byte that is no text, and line ends: a transfer that changes either shows at once."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from mesh.errors import PeerError
 from mesh.ids import MeshId
-from mesh.limits import CARRY_BLOCK_BYTES_MAX, CARRY_DAMAGE_BYTES_MAX
+from mesh.limits.carry import CARRY_BLOCK_BYTES_MAX, CARRY_DAMAGE_BYTES_MAX
 from mesh.wire.carry_file import (
     BLOCK_CHECK_BYTES,
     BLOCK_HEAD_BYTES,

@@ -13,7 +13,7 @@ from typing import Final
 
 from mesh.crypto.hashing import blake2b
 from mesh.errors import PeerError
-from mesh.limits import CARRY_BLOCK_BYTES_MAX, SUMMARY_BUCKET_BITS_MAX
+from mesh.limits.carry import CARRY_BLOCK_BYTES_MAX, SUMMARY_BUCKET_BITS_MAX
 
 ENTRY_BYTES: Final = 3
 ENTRIES_PER_BUCKET: Final = 16

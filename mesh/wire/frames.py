@@ -12,19 +12,12 @@ import msgspec
 
 from mesh.errors import PeerError
 from mesh.ids import EnvelopeId
-from mesh.limits import (
-    FRAME_BYTES_MAX,
-    HELLO_FEATURES_MAX,
-    HELLO_VERSIONS_MAX,
-    IDS_PER_FRAME_MAX,
-    NAME_BYTES_MAX,
-    NEARBY_BOX_BYTES_MAX,
-    PEX_ADDRESSES_PER_RECORD_MAX,
-    PEX_RECORDS_MAX,
-    RECONCILE_FRAME_BYTES_MAX,
-    STUBS_PER_FRAME_MAX,
-    WHO_ENTRIES_MAX,
-)
+from mesh.limits.anti_entropy import RECONCILE_FRAME_BYTES_MAX
+from mesh.limits.contacts import NAME_BYTES_MAX
+from mesh.limits.link import FRAME_BYTES_MAX, HELLO_FEATURES_MAX, HELLO_VERSIONS_MAX
+from mesh.limits.nearby import NEARBY_BOX_BYTES_MAX
+from mesh.limits.peering import PEX_ADDRESSES_PER_RECORD_MAX, PEX_RECORDS_MAX, WHO_ENTRIES_MAX
+from mesh.limits.replication import IDS_PER_FRAME_MAX, STUBS_PER_FRAME_MAX
 from mesh.wire.envelope import STUB_BYTES, TOKEN_BYTES
 from mesh.wire.retirement import RETIREMENT_BYTES, RETIREMENTS_PER_ENVELOPE_MAX
 

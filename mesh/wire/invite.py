@@ -14,7 +14,8 @@ from mesh.crypto.hashing import blake2b
 from mesh.crypto.signing import Verify
 from mesh.errors import PeerError, UserError
 from mesh.ids import UnixSeconds, VerifyKey
-from mesh.limits import ADDRESS_HINT_BYTES_MAX, INVITE_TEXT_CHARACTERS_MAX, NAME_BYTES_MAX
+from mesh.limits.contacts import NAME_BYTES_MAX
+from mesh.limits.invites import ADDRESS_HINT_BYTES_MAX, INVITE_TEXT_CHARACTERS_MAX
 from mesh.wire.bundle import BUNDLE_BYTES, KEY_BYTES, Bundle, decode_bundle
 
 VERSION: Final = 1

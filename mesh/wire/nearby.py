@@ -10,7 +10,8 @@ from typing import Annotated, TypeVar
 import msgspec
 
 from mesh.errors import PeerError
-from mesh.limits import NAME_BYTES_MAX, NEARBY_BOX_BYTES_MAX, NEARBY_LINK_CHARACTERS_MAX
+from mesh.limits.contacts import NAME_BYTES_MAX
+from mesh.limits.nearby import NEARBY_BOX_BYTES_MAX, NEARBY_LINK_CHARACTERS_MAX
 
 _COMPARISON_BYTES_MAX = 128
 _FIXARRAY = range(0x91, 0xA0)

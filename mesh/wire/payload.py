@@ -11,13 +11,8 @@ import msgspec
 from mesh.crypto.hashing import blake2b_256
 from mesh.errors import PeerError
 from mesh.ids import MessageId
-from mesh.limits import (
-    CONTROL_BYTES_MAX,
-    CONTROLS_MAX,
-    NAME_BYTES_MAX,
-    PARENTS_MAX,
-    TEXT_BYTES_MAX,
-)
+from mesh.limits.contacts import NAME_BYTES_MAX
+from mesh.limits.messages import CONTROL_BYTES_MAX, CONTROLS_MAX, PARENTS_MAX, TEXT_BYTES_MAX
 
 PAYLOAD_VERSION: Final = 1
 HLC_COUNTER_BITS: Final = 16

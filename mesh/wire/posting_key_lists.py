@@ -11,13 +11,8 @@ from typing import Final
 
 from mesh.errors import PeerError
 from mesh.ids import PostingKey
-from mesh.limits import (
-    FAR_PER_CONTACT_DAY_MAX,
-    POSTING_DAYS_TOLD,
-    POSTING_KEYS_TOLD_MAX,
-    VOUCH_DAYS_TOLD,
-    VOUCHED_PER_CONTACT_DAY_MAX,
-)
+from mesh.limits.posting_keys import POSTING_DAYS_TOLD, POSTING_KEYS_TOLD_MAX
+from mesh.limits.trust import FAR_PER_CONTACT_DAY_MAX, VOUCH_DAYS_TOLD, VOUCHED_PER_CONTACT_DAY_MAX
 from mesh.wire.envelope import SIZE_BYTES
 
 DAY_BYTES: Final = 4

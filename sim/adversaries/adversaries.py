@@ -15,7 +15,7 @@ from mesh.crypto.kem import Kem
 from mesh.effects import MintStamp
 from mesh.ids import Instant
 from mesh.inputs import Input, StampMinted
-from mesh.limits import HANDSHAKE_MESSAGE_BYTES_MAX
+from mesh.limits.link import HANDSHAKE_MESSAGE_BYTES_MAX
 from mesh.link.link import BeginHandshake
 from mesh.posting.stamp import NO_STAMP
 from mesh.wire.envelope import SIZE_BYTES

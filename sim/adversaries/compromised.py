@@ -16,7 +16,7 @@ from mesh.engine.engine import Engine
 from mesh.engine.parts.vouching import VouchExchange
 from mesh.ids import EnvelopeId, Instant, Monotonic, PostingKey, UnixSeconds
 from mesh.inputs import Connection, Input
-from mesh.limits import FAR_PER_CONTACT_DAY_MAX, VOUCHED_PER_CONTACT_DAY_MAX
+from mesh.limits.trust import FAR_PER_CONTACT_DAY_MAX, VOUCHED_PER_CONTACT_DAY_MAX
 from mesh.messenger.messenger import Messenger
 from mesh.trust.distance import vouch_hash
 from mesh.wire.envelope import SECONDS_PER_DAY

@@ -9,7 +9,8 @@ import msgspec
 from mesh.crypto.signing import verify_key_of
 from mesh.errors import PeerError
 from mesh.ids import EnvelopeId, Instant, LinkId, PostingKey, Tag, UnixSeconds
-from mesh.limits import CREATED_AHEAD_SECONDS_MAX, IDS_PER_FRAME_MAX
+from mesh.limits.admission import CREATED_AHEAD_SECONDS_MAX
+from mesh.limits.replication import IDS_PER_FRAME_MAX
 from mesh.posting.stamp import NO_STAMP
 from mesh.wire.envelope import (
     LIFETIME_SECONDS,

@@ -3,7 +3,7 @@
 from typing import Final
 
 from mesh.ids import Instant, LinkId
-from mesh.limits import HANDSHAKE_MESSAGE_BYTES_MAX
+from mesh.limits.link import HANDSHAKE_MESSAGE_BYTES_MAX
 from sim.adversaries.behaviour import Behaviour
 
 FIRST_MESSAGE_BYTES: Final = 1_300

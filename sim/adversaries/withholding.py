@@ -6,7 +6,7 @@ from typing import Final
 from mesh.engine.engine import Engine
 from mesh.errors import PeerError
 from mesh.ids import Address, EnvelopeId, Instant, LinkId, UnixSeconds
-from mesh.limits import RECONCILE_FRAME_BYTES_MAX
+from mesh.limits.anti_entropy import RECONCILE_FRAME_BYTES_MAX
 from mesh.replication.negentropy import Reconciliation
 from mesh.replication.range_messages import PROTOCOL_VERSION
 from mesh.replication.seen_index import SeenIndex

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from mesh.commands import AskMessages, MessagesAnswer
+from mesh.commands.messages import AskMessages, MessagesAnswer
 from mesh.effects import Disconnect, Effect, Emit, Reply, SendBytes
 from mesh.engine.engine import Engine
 from mesh.events import MessageReceived

@@ -4,7 +4,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
-from mesh.commands import Answer, CreateInvite, InviteAnswer, RemoveContact, RevokeInvite
+from mesh.commands.answer import Answer
+from mesh.commands.contacts import RemoveContact
+from mesh.commands.invites import CreateInvite, InviteAnswer, RevokeInvite
 from sim.hosts.virtual_node import VirtualNode
 from sim.invariants.message_log import LoggedMessage, MessageLog
 from sim.kernel.entropy import Chance

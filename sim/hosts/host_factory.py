@@ -6,7 +6,7 @@ from typing import Final
 from mesh.crypto.kem import Kem
 from mesh.crypto.signing import Verify, is_signature_valid
 from mesh.engine.settings import EngineSettings
-from mesh.limits import KNOWN_IDS_MAX, STORED_BYTES_DEFAULT, STUBS_SHARE_PERCENT
+from mesh.limits.retention import KNOWN_IDS_MAX, STORED_BYTES_DEFAULT, STUBS_SHARE_PERCENT
 from mesh.link.link import BeginHandshake, begin_noise
 from mesh.wire.envelope import STUB_BYTES
 from mesh.wire.parameters import MeshParameters

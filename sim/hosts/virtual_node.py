@@ -16,7 +16,8 @@ from typing import Final, assert_never
 
 import msgspec
 
-from mesh.commands import Answer, Command
+from mesh.commands.answer import Answer
+from mesh.commands.command import Command
 from mesh.effects import (
     Announce,
     Dial,

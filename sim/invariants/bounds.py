@@ -13,9 +13,24 @@ from collections.abc import Mapping
 from types import FunctionType, MethodType
 from typing import Final
 
-from mesh import limits
 from mesh.engine.engine import Engine
 from mesh.inputs import Connection
+from mesh.limits.admission import STAMP_VERDICTS_REMEMBERED
+from mesh.limits.contacts import CONTACTS_MAX
+from mesh.limits.invites import INVITE_TAGS, INVITES_MAX
+from mesh.limits.link import FIRST_MESSAGES_REMEMBERED, FRAME_BYTES_MAX, LINKS_MAX
+from mesh.limits.peering import CANDIDATES_MAX
+from mesh.limits.replication import (
+    DO_NOT_WANT_IDS_MAX,
+    MISSING_IDS_MAX,
+    OFFERED_IDS_PER_LINK_MAX,
+    RECENT_IDS_MAX,
+    REFUSED_IDS_MAX,
+    SENDING_IDS_PER_LINK_MAX,
+    WANTS_PER_LINK_MAX,
+)
+from mesh.limits.retirements import ORPHANED_RETIREMENTS_MAX, RETIREMENTS_PENDING_MAX
+from mesh.limits.sessions import SESSIONS_PER_CONTACT_MAX, TAG_WINDOW
 from mesh.wire.retirement import RETIREMENTS_PER_ENVELOPE_MAX
 from sim.invariants.invariants import S10, BrokenInvariant
 
@@ -30,32 +45,31 @@ DIALS_PER_MINUTE_MAX: Final = 30
 makes six; a new name begins anew too."""
 
 _EXPECTED_TAGS_MAX: Final = (
-    limits.INVITES_MAX * limits.INVITE_TAGS
-    + limits.CONTACTS_MAX * limits.SESSIONS_PER_CONTACT_MAX * limits.TAG_WINDOW
+    INVITES_MAX * INVITE_TAGS + CONTACTS_MAX * SESSIONS_PER_CONTACT_MAX * TAG_WINDOW
 )
 
 CAPS: Final[Mapping[str, int]] = {
-    "FirstMessages._seen": limits.FIRST_MESSAGES_REMEMBERED,
-    "WantList._missing": limits.MISSING_IDS_MAX,
-    "Declined._refused": limits.REFUSED_IDS_MAX,
-    "Declined._held_back": limits.RETIREMENTS_PENDING_MAX
-    + RETIREMENTS_PER_ENVELOPE_MAX * limits.ORPHANED_RETIREMENTS_MAX,
-    "DueIds._heap": 2 * limits.MISSING_IDS_MAX,
-    "DueIds._times": limits.MISSING_IDS_MAX,
-    "_LinkState.offered": limits.OFFERED_IDS_PER_LINK_MAX,
-    "Requests._asked_lately": limits.WANTS_PER_LINK_MAX,
-    "_LinkState.unwanted": limits.DO_NOT_WANT_IDS_MAX,
-    "FairQueue._waiting": limits.SENDING_IDS_PER_LINK_MAX,
-    "_LinkState.announcing": limits.SENDING_IDS_PER_LINK_MAX,
-    "_LinkState.announcing_live": limits.SENDING_IDS_PER_LINK_MAX,
-    "EagerLinks._recent": limits.RECENT_IDS_MAX,
-    "LinkRaces._announced": limits.RECENT_IDS_MAX,
+    "FirstMessages._seen": FIRST_MESSAGES_REMEMBERED,
+    "WantList._missing": MISSING_IDS_MAX,
+    "Declined._refused": REFUSED_IDS_MAX,
+    "Declined._held_back": RETIREMENTS_PENDING_MAX
+    + RETIREMENTS_PER_ENVELOPE_MAX * ORPHANED_RETIREMENTS_MAX,
+    "DueIds._heap": 2 * MISSING_IDS_MAX,
+    "DueIds._times": MISSING_IDS_MAX,
+    "_LinkState.offered": OFFERED_IDS_PER_LINK_MAX,
+    "Requests._asked_lately": WANTS_PER_LINK_MAX,
+    "_LinkState.unwanted": DO_NOT_WANT_IDS_MAX,
+    "FairQueue._waiting": SENDING_IDS_PER_LINK_MAX,
+    "_LinkState.announcing": SENDING_IDS_PER_LINK_MAX,
+    "_LinkState.announcing_live": SENDING_IDS_PER_LINK_MAX,
+    "EagerLinks._recent": RECENT_IDS_MAX,
+    "LinkRaces._announced": RECENT_IDS_MAX,
     # Bytes, and not entries: a frame that is not whole yet, and what was read at once.
-    "_LengthPrefixed._buffer": 2 * limits.FRAME_BYTES_MAX,
-    "Retiring._orphans": limits.ORPHANED_RETIREMENTS_MAX,
-    "Admission._stamps": limits.STAMP_VERDICTS_REMEMBERED,
-    "TargetTable._by_name": limits.CANDIDATES_MAX,
-    "Duplicates._waiting": limits.LINKS_MAX,
+    "_LengthPrefixed._buffer": 2 * FRAME_BYTES_MAX,
+    "Retiring._orphans": ORPHANED_RETIREMENTS_MAX,
+    "Admission._stamps": STAMP_VERDICTS_REMEMBERED,
+    "TargetTable._by_name": CANDIDATES_MAX,
+    "Duplicates._waiting": LINKS_MAX,
     "Counters.by_name": 1_000,
     "TagIndex._places": _EXPECTED_TAGS_MAX,
     "Ours.tags": _EXPECTED_TAGS_MAX,

@@ -17,7 +17,7 @@ import msgspec
 from mesh.errors import PeerError
 from mesh.ids import UnixSeconds
 from mesh.inputs import Connection
-from mesh.limits import CHORES_INTERVAL_MS
+from mesh.limits.messages import CHORES_INTERVAL_MS
 from mesh.replication.replicator import Replicator
 from mesh.timekeeping.mesh_time import STEADY_US
 from mesh.wire.envelope import HEADER_BYTES, LIFETIME_SECONDS, decode_header

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from mesh.engine.engine import Engine
-from mesh.limits import EAGER_LINKS_MIN
+from mesh.limits.replication import EAGER_LINKS_MIN
 from mesh.replication.eager_links import EagerLinks
 from sim.invariants.bounds import census
 from sim.invariants.invariants import L2, L3, L5, L6, BrokenInvariant

@@ -16,7 +16,7 @@ from typing import Final, Protocol
 from mesh.effects import Dial
 from mesh.ids import Address
 from mesh.inputs import Connected, DialFailed, NetworkChanged
-from mesh.limits import DIAL_TIMEOUT_MS
+from mesh.limits.peering import DIAL_TIMEOUT_MS
 from sim.invariants.invariants import S18, BrokenInvariant
 from sim.kernel.entropy import Draws
 from sim.kernel.loop import Loop

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from mesh.commands import MessageAnswer
+from mesh.commands.messages import MessageAnswer
 from mesh.wire.envelope import LIFETIME_SECONDS
 from sim.hosts.host import Host
 from sim.hosts.virtual_node import VirtualNode

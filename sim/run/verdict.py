@@ -8,7 +8,7 @@ everything has arrived, and fails if it has not within the scenario's bound.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from mesh.commands import AskStatus
+from mesh.commands.status import AskStatus
 from sim.faults.node_faults import NEVER
 from sim.hosts.virtual_node import VirtualNode
 from sim.invariants.frames import require_no_fault

@@ -8,7 +8,8 @@ from typing import Final
 
 import msgspec
 
-from mesh.commands import Answer, AskStatus, StatusAnswer
+from mesh.commands.answer import Answer
+from mesh.commands.status import AskStatus, StatusAnswer
 from mesh.errors import StorageError, UserError
 from mesh.events import Event
 from sim.adversaries.adversaries import Adversaries, adversary_positions

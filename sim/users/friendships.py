@@ -5,13 +5,9 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 
-from mesh.commands import (
-    AddContact,
-    Answer,
-    ContactAnswer,
-    CreateInvite,
-    InviteAnswer,
-)
+from mesh.commands.answer import Answer
+from mesh.commands.contacts import AddContact, ContactAnswer
+from mesh.commands.invites import CreateInvite, InviteAnswer
 from sim.kernel.entropy import Chance
 from sim.kernel.loop import Loop
 from sim.users.user import User

@@ -8,16 +8,16 @@ import string
 from functools import partial
 from typing import Final
 
-from mesh.commands import (
-    Answer,
+from mesh.commands.answer import Answer
+from mesh.commands.contacts import RenewSession
+from mesh.commands.messages import (
     AskMessages,
     MessageAnswer,
     MessagesAnswer,
-    RenewSession,
     SendMessage,
     WithdrawMessage,
 )
-from mesh.limits import MESSAGES_PER_PAGE_MAX
+from mesh.limits.messages import MESSAGES_PER_PAGE_MAX
 from sim.invariants.message_log import LoggedMessage, MessageLog
 from sim.kernel.entropy import Chance
 from sim.kernel.loop import Loop

@@ -8,7 +8,8 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Final
 
-from mesh.commands import Answer, AskNearby, CompareNearby, NearbyAnswer, SetNearby
+from mesh.commands.answer import Answer
+from mesh.commands.nearby import AskNearby, CompareNearby, NearbyAnswer, SetNearby
 from sim.kernel.entropy import Chance
 from sim.kernel.loop import Loop
 from sim.users.user import User

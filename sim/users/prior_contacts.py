@@ -21,20 +21,15 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 
-from mesh.commands import (
-    AcceptRequest,
-    AddContact,
-    Answer,
-    AskIdentity,
-    Command,
-    CreateIdentity,
-    CreateInvite,
-    IdentityAnswer,
-    InviteAnswer,
-)
+from mesh.commands.answer import Answer
+from mesh.commands.command import Command
+from mesh.commands.contacts import AcceptRequest, AddContact
+from mesh.commands.identity import AskIdentity, CreateIdentity, IdentityAnswer
+from mesh.commands.invites import CreateInvite, InviteAnswer
 from mesh.errors import UserError
 from mesh.events import ContactAdded, Event
-from mesh.limits import CHORES_INTERVAL_MS, VOUCHES_DELAY_MS
+from mesh.limits.messages import CHORES_INTERVAL_MS
+from mesh.limits.trust import VOUCHES_DELAY_MS
 from sim.hosts.databases import MemoryDatabase
 from sim.hosts.host import Host
 from sim.hosts.virtual_node import Surroundings, VirtualNode

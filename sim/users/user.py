@@ -9,7 +9,9 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 
-from mesh.commands import Answer, AskIdentity, Command, CreateIdentity
+from mesh.commands.answer import Answer
+from mesh.commands.command import Command
+from mesh.commands.identity import AskIdentity, CreateIdentity
 from mesh.errors import UserError
 from sim.hosts.virtual_node import VirtualNode
 from sim.kernel.loop import Loop

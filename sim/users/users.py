@@ -8,22 +8,19 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from mesh.commands import (
+from mesh.commands.answer import Answer
+from mesh.commands.command import Command
+from mesh.commands.contacts import (
     AcceptRequest,
-    Answer,
     AskContacts,
-    AskMessages,
     BlockContact,
-    Command,
     ContactAnswer,
     ContactsAnswer,
-    CreateIdentity,
-    IdentityAnswer,
-    MessageAnswer,
-    MessagesAnswer,
     SetReadReceipts,
     VerifyContact,
 )
+from mesh.commands.identity import CreateIdentity, IdentityAnswer
+from mesh.commands.messages import AskMessages, MessageAnswer, MessagesAnswer
 from mesh.errors import UserError
 from mesh.events import (
     ContactAdded,
@@ -32,7 +29,7 @@ from mesh.events import (
     MessageReceived,
     MessageStateChanged,
 )
-from mesh.limits import MESSAGES_PER_PAGE_MAX
+from mesh.limits.messages import MESSAGES_PER_PAGE_MAX
 from sim.hosts.virtual_node import VirtualNode
 from sim.invariants.exclusion import Exclusion
 from sim.invariants.message_log import LoggedMessage, MessageLog

@@ -2,8 +2,8 @@
 
 import trio
 
-from mesh.carry import CarryCommand
-from mesh.commands import Answer
+from mesh.commands.answer import Answer
+from mesh.commands.carry import CarryCommand
 from mesh.crypto.kem import PycaKem
 from mesh.crypto.signing import is_signature_valid
 from mesh.effects import Reply

@@ -17,41 +17,39 @@ import trio
 from mesh.api.app import Application
 from mesh.api.event_log import EventLog
 from mesh.api.server import serve_unix
-from mesh.carry import CarryCommand
-from mesh.commands import (
+from mesh.commands.answer import Answer, Done
+from mesh.commands.carry import CarryCommand
+from mesh.commands.command import Command
+from mesh.commands.contacts import (
     AddContact,
-    AddPeer,
-    Answer,
     AskContacts,
-    AskConversation,
-    AskConversations,
-    AskIdentity,
-    AskInvites,
-    AskMessages,
-    AskPeers,
-    AskStatus,
-    Command,
     ContactAnswer,
     ContactsAnswer,
+    RenameContact,
+)
+from mesh.commands.conversations import (
+    AskConversation,
+    AskConversations,
     ConversationAnswer,
     ConversationsAnswer,
-    CreateIdentity,
+)
+from mesh.commands.identity import AskIdentity, CreateIdentity, IdentityAnswer
+from mesh.commands.invites import (
+    AskInvites,
     CreateInvite,
-    Done,
-    IdentityAnswer,
     InviteAnswer,
     InvitesAnswer,
+    RevokeInvite,
+)
+from mesh.commands.messages import (
+    AskMessages,
     MessageAnswer,
     MessagesAnswer,
-    PeerAnswer,
-    PeersAnswer,
-    RemovePeer,
-    RenameContact,
-    RevokeInvite,
     SendMessage,
-    StatusAnswer,
     WithdrawMessage,
 )
+from mesh.commands.peers import AddPeer, AskPeers, PeerAnswer, PeersAnswer, RemovePeer
+from mesh.commands.status import AskStatus, StatusAnswer
 from mesh.errors import UserError
 from mesh.events import (
     ComparisonChanged,

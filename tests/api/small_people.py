@@ -2,38 +2,38 @@
 
 import msgspec
 
-from mesh.commands import (
+from mesh.commands.answer import Answer, Done
+from mesh.commands.command import Command
+from mesh.commands.contacts import (
     AcceptRequest,
-    Answer,
-    AnswerIntroduction,
     AskContact,
-    AskIntroductions,
-    AskNearby,
     BlockContact,
-    Command,
-    Compare,
-    CompareNearby,
-    ComparisonAnswer,
-    ConfirmComparison,
-    ConfirmNearby,
     ContactAnswer,
     ContactDetailsAnswer,
-    Done,
-    InspectInvite,
-    Introduce,
-    IntroductionAnswer,
-    IntroductionsAnswer,
-    InviteContentsAnswer,
-    NearbyAnswer,
-    NearbyPersonAnswer,
     NoteAnswer,
     RemoveContact,
     RenewSession,
     ReplaceIdentity,
-    SetNearby,
     SetReadReceipts,
     VerifyContact,
 )
+from mesh.commands.introductions import (
+    AnswerIntroduction,
+    AskIntroductions,
+    Introduce,
+    IntroductionAnswer,
+    IntroductionsAnswer,
+)
+from mesh.commands.invites import InspectInvite, InviteContentsAnswer
+from mesh.commands.nearby import (
+    AskNearby,
+    CompareNearby,
+    ConfirmNearby,
+    NearbyAnswer,
+    NearbyPersonAnswer,
+    SetNearby,
+)
+from mesh.commands.verification import Compare, ComparisonAnswer, ConfirmComparison
 from mesh.errors import UserError
 
 NOW = 1_800_000_000

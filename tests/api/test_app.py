@@ -8,8 +8,10 @@ import pytest
 import trio
 
 from mesh.api.problems import TYPE_PREFIX, Problem
-from mesh.commands import AddContact, MessageAnswer, NearbyPersonAnswer
-from mesh.limits import API_BODY_BYTES_MAX, API_CHUNK_BYTES
+from mesh.commands.contacts import AddContact
+from mesh.commands.messages import MessageAnswer
+from mesh.commands.nearby import NearbyPersonAnswer
+from mesh.limits.api import API_BODY_BYTES_MAX, API_CHUNK_BYTES
 from tests.api.conftest import Serving
 from tests.api.small_node import PASSPHRASE
 

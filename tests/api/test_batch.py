@@ -4,8 +4,8 @@ import httpx2
 import pytest
 
 from mesh.api.problems import TYPE_PREFIX
-from mesh.commands import AddContact
-from mesh.limits import API_BATCH_MESSAGES_MAX
+from mesh.commands.contacts import AddContact
+from mesh.limits.api import API_BATCH_MESSAGES_MAX
 from tests.api.conftest import Serving
 
 PATH = "/v1/messages/batch"

@@ -8,9 +8,10 @@ import pytest
 import trio
 
 from mesh.api.problems import Problem
-from mesh.commands import ImportedAnswer
+from mesh.commands.carry import ImportedAnswer
 from mesh.ids import UnixSeconds
-from mesh.limits import API_WRITE_TIMEOUT_MS, SUMMARY_BYTES_MAX
+from mesh.limits.api import API_WRITE_TIMEOUT_MS
+from mesh.limits.carry import SUMMARY_BYTES_MAX
 from mesh.wire.carry_file import (
     END_BYTES,
     HEADER_BYTES,

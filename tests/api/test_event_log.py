@@ -9,10 +9,10 @@ from httpx2.websockets import AsyncWebSocketSession, WebSocketDisconnect
 
 from mesh.api.event_log import EventLog, Subscription
 from mesh.api.stream import GoingAway, Happened, Heartbeat, Hello, Resync, StreamObject
-from mesh.commands import AddContact
+from mesh.commands.contacts import AddContact
 from mesh.errors import UserError
 from mesh.events import NoticeRaised
-from mesh.limits import API_EVENTS_BYTES_MAX, API_EVENTS_MAX, API_SUBSCRIBERS_MAX
+from mesh.limits.api import API_EVENTS_BYTES_MAX, API_EVENTS_MAX, API_SUBSCRIBERS_MAX
 from tests.api.conftest import Serving
 
 

@@ -11,7 +11,9 @@ from mesh.api.batch import Outgoing, SendMessages
 from mesh.api.parsing import NUMBER_MAX, query_fields, request_of
 from mesh.api.problems import Problem, problem, problem_of
 from mesh.api.routes import ROUTE_BY_REQUEST, ROUTES, Route, Unlock
-from mesh.commands import AskMessages, CreateInvite, RenameContact, RevokeInvite, SendMessage
+from mesh.commands.contacts import RenameContact
+from mesh.commands.invites import CreateInvite, RevokeInvite
+from mesh.commands.messages import AskMessages, SendMessage
 from mesh.errors import UserError
 
 JSON = st.recursive(

@@ -9,9 +9,9 @@ import pytest
 import trio
 
 from mesh.api.unix_socket import UnixListener
-from mesh.commands import AddContact
+from mesh.commands.contacts import AddContact
 from mesh.errors import UserError
-from mesh.limits import API_CONNECTIONS_MAX
+from mesh.limits.api import API_CONNECTIONS_MAX
 from tests.api.conftest import Serving
 
 

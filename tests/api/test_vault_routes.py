@@ -4,7 +4,7 @@ import httpx2
 import msgspec
 
 from mesh.api.problems import Problem
-from mesh.commands import StatusAnswer
+from mesh.commands.status import StatusAnswer
 from tests.api.conftest import Serving
 from tests.api.small_node import PASSPHRASE
 

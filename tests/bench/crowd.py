@@ -17,7 +17,7 @@ import trio
 from mesh.crypto.kem import PycaKem
 from mesh.errors import PeerError
 from mesh.ids import EnvelopeId, LinkId
-from mesh.limits import IDS_PER_FRAME_MAX
+from mesh.limits.replication import IDS_PER_FRAME_MAX
 from mesh.link.first_messages import FirstMessages
 from mesh.link.link import HandshakeSetup, Link, own_hello
 from mesh.replication.anti_entropy import AntiEntropy

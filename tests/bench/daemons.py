@@ -15,7 +15,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from mesh.api.stream import Happened
-from mesh.commands import AskContacts, ContactsAnswer, MessageAnswer, SendMessage
+from mesh.commands.contacts import AskContacts, ContactsAnswer
+from mesh.commands.messages import MessageAnswer, SendMessage
 from mesh.errors import UserError
 from mesh.events import MessageReceived
 from tests.bench.table import Row, percentile

@@ -13,16 +13,11 @@ from typing import Final
 
 import trio
 
-from mesh.commands import (
-    AddContact,
-    AddPeer,
-    AskContacts,
-    ContactsAnswer,
-    CreateIdentity,
-    CreateInvite,
-    InviteAnswer,
-    SendMessage,
-)
+from mesh.commands.contacts import AddContact, AskContacts, ContactsAnswer
+from mesh.commands.identity import CreateIdentity
+from mesh.commands.invites import CreateInvite, InviteAnswer
+from mesh.commands.messages import SendMessage
+from mesh.commands.peers import AddPeer
 from mesh.engine.settings import EngineSettings
 from mesh.events import MessageReceived
 from mesh.inputs import Connection

@@ -9,7 +9,9 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from mesh.commands import AddPeer, AskStatus, Done, StatusAnswer
+from mesh.commands.answer import Done
+from mesh.commands.peers import AddPeer
+from mesh.commands.status import AskStatus, StatusAnswer
 from mesh.errors import UserError
 from mesh.ids import EnvelopeId
 from mesh.node.profile import Profile

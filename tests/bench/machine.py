@@ -11,7 +11,7 @@ import trio
 from nacl.signing import SigningKey
 
 from mesh.crypto.signing import is_signature_valid
-from mesh.limits import RECORD_PLAINTEXT_BYTES_MAX
+from mesh.limits.link import RECORD_PLAINTEXT_BYTES_MAX
 from mesh.storage.connection import connect, transaction
 from tests.bench.table import Row
 

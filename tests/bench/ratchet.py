@@ -15,7 +15,7 @@ from typing import TypeVar
 
 from mesh.crypto.kem import PycaKem
 from mesh.ids import UnixSeconds, VerifyKey
-from mesh.limits import INPUTS_PER_BATCH_MAX
+from mesh.limits.node import INPUTS_PER_BATCH_MAX
 from mesh.messenger.sessions import Sessions
 from mesh.messenger.tag_index import TagIndex
 from mesh.node.system_entropy import SystemEntropy

@@ -24,7 +24,7 @@ from mesh.crypto import aead
 from mesh.crypto.kem import PycaKem
 from mesh.errors import PeerError
 from mesh.ids import UnixSeconds
-from mesh.limits import SKIPPED_PER_MESSAGE_MAX, SKIPPED_PER_SESSION_MAX
+from mesh.limits.sessions import SKIPPED_PER_MESSAGE_MAX, SKIPPED_PER_SESSION_MAX
 from mesh.node.system_entropy import SystemEntropy
 from mesh.ratchet.double_ratchet import Awaiting, Ratchet, Receiving
 from mesh.ratchet.sealed_message import (

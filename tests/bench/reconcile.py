@@ -16,7 +16,7 @@ from pathlib import Path
 from random import Random
 from statistics import median
 
-from mesh.limits import RECONCILE_FRAME_BYTES_MAX
+from mesh.limits.anti_entropy import RECONCILE_FRAME_BYTES_MAX
 from mesh.replication.negentropy import (
     SPLIT_DAEMON,
     SPLIT_REFERENCE,

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from mesh.commands import AskPeers, PeersAnswer
+from mesh.commands.peers import AskPeers, PeersAnswer
 from tests.integration.meshes import node_of
 from tests.integration.networks import Desk
 from tests.integration.nodes import Node

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-from mesh.limits import LINKS_ACTIVE_MIN
+from mesh.limits.peering import LINKS_ACTIVE_MIN
 from tests.bench.daemons import cpu_seconds
 from tests.bench.relays import counted, known_count, relays, wait_for
 from tests.bench.table import Row

@@ -2,7 +2,8 @@
 
 import msgspec
 
-from mesh.commands import ContactAnswer, MessageAnswer
+from mesh.commands.contacts import ContactAnswer
+from mesh.commands.messages import MessageAnswer
 
 NOW = 1_800_000_000
 

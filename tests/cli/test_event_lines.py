@@ -6,12 +6,10 @@ import pytest
 
 from mesh.cli.event_lines import find_line
 from mesh.cli.names import Names
-from mesh.commands import (
-    ComparisonAnswer,
-    IntroductionAnswer,
-    NearbyPersonAnswer,
-    NoteAnswer,
-)
+from mesh.commands.contacts import NoteAnswer
+from mesh.commands.introductions import IntroductionAnswer
+from mesh.commands.nearby import NearbyPersonAnswer
+from mesh.commands.verification import ComparisonAnswer
 from mesh.events import (
     ComparisonChanged,
     ContactAdded,

@@ -7,7 +7,7 @@ import pytest
 
 from mesh.cli.layout import when
 from mesh.cli.messages import drawn, remarks, state_of
-from mesh.commands import MessageAnswer, MessageState
+from mesh.commands.messages import MessageAnswer, MessageState
 from tests.cli.answers import NOW, message
 
 HOUR = 3_600

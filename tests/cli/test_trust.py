@@ -5,7 +5,9 @@ import shlex
 import msgspec
 import pytest
 
-from mesh.commands import ContactAnswer, IntroductionAnswer, NearbyPersonAnswer, NoteAnswer
+from mesh.commands.contacts import ContactAnswer, NoteAnswer
+from mesh.commands.introductions import IntroductionAnswer
+from mesh.commands.nearby import NearbyPersonAnswer
 from tests.api.small_node import Running
 from tests.api.small_people import EMOJI, NOW
 from tests.cli.conftest import Mesh

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from mesh.crypto import kem as door
 from mesh.crypto.kem import PycaKem
 from mesh.errors import PeerError
-from mesh.limits import KEM_KEYS_CACHED
+from mesh.limits.sessions import KEM_KEYS_CACHED
 from tests.crypto.wycheproof import kem_cases
 from tests.entropy import ListedEntropy
 

@@ -4,7 +4,7 @@ import pytest
 
 from mesh.crypto.hashing import argon2id
 from mesh.crypto.passphrase import derive_key
-from mesh.limits import PASSPHRASE_BYTES_MAX
+from mesh.limits.passphrase import PASSPHRASE_BYTES_MAX
 
 MEMORY_BYTES = 64 * 1024
 

@@ -10,15 +10,10 @@ import pytest
 from mesh.api.routes import ChangePassphrase, Lock, Request, Unlock
 from mesh.api.stream import Happened, Hello, Resync
 from mesh.client import Client
-from mesh.commands import (
-    AskIdentity,
-    AskStatus,
-    CreateInvite,
-    Done,
-    IdentityAnswer,
-    InviteAnswer,
-    StatusAnswer,
-)
+from mesh.commands.answer import Done
+from mesh.commands.identity import AskIdentity, IdentityAnswer
+from mesh.commands.invites import CreateInvite, InviteAnswer
+from mesh.commands.status import AskStatus, StatusAnswer
 from mesh.errors import UserError
 from mesh.events import NoticeRaised, VaultLocked
 from mesh.node.folders import ProfileFolders

@@ -9,7 +9,9 @@ import pytest
 
 from mesh.api.endpoint import find_endpoint
 from mesh.api.routes import Stop, Unlock
-from mesh.commands import AskIdentity, AskStatus, Done, IdentityAnswer, StatusAnswer
+from mesh.commands.answer import Done
+from mesh.commands.identity import AskIdentity, IdentityAnswer
+from mesh.commands.status import AskStatus, StatusAnswer
 from mesh.errors import MeshError, UserError
 from tests.daemon.processes import Household, stop
 from tests.mounts import run_on_disk

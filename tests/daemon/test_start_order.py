@@ -7,7 +7,7 @@ import pytest
 
 from mesh.daemon.start_order import StartOrder, StartReport, find_passphrase, passphrase_in
 from mesh.errors import MeshError, UserError
-from mesh.limits import PASSPHRASE_BYTES_MAX
+from mesh.limits.passphrase import PASSPHRASE_BYTES_MAX
 
 
 @pytest.mark.parametrize(

@@ -11,21 +11,12 @@ from pathlib import Path
 import pytest
 import trio
 
-from mesh.commands import (
-    AddContact,
-    AddPeer,
-    AskIdentity,
-    AskMessages,
-    AskStatus,
-    ContactAnswer,
-    CreateIdentity,
-    CreateInvite,
-    InviteAnswer,
-    MessageAnswer,
-    MessagesAnswer,
-    SendMessage,
-    StatusAnswer,
-)
+from mesh.commands.contacts import AddContact, ContactAnswer
+from mesh.commands.identity import AskIdentity, CreateIdentity
+from mesh.commands.invites import CreateInvite, InviteAnswer
+from mesh.commands.messages import AskMessages, MessageAnswer, MessagesAnswer, SendMessage
+from mesh.commands.peers import AddPeer
+from mesh.commands.status import AskStatus, StatusAnswer
 from mesh.daemon.vault_keeper import NOTHING_TO_LOCK_WITH, IdleTime, VaultKeeper
 from mesh.engine.settings import EngineSettings
 from mesh.errors import UserError

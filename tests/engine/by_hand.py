@@ -1,15 +1,15 @@
 """Carry files between engines at one table: written by one, handed over, read by another."""
 
-from mesh.carry import (
+from mesh.commands.carry import (
     AskCarried,
     CarriedAnswer,
     CarriedBlock,
     CarriedIds,
     ExportCarried,
     ImportCarried,
+    ImportedAnswer,
     ListCarried,
 )
-from mesh.commands import ImportedAnswer
 from mesh.wire.carry_file import BlockKind, CarryWriter, FileHeader, FileKind
 from mesh.wire.carry_reader import CarryReader
 from mesh.wire.carry_summary import Summary

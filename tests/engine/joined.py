@@ -3,8 +3,9 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from mesh.carry import CarryCommand
-from mesh.commands import Answer, Command
+from mesh.commands.answer import Answer
+from mesh.commands.carry import CarryCommand
+from mesh.commands.command import Command
 from mesh.crypto.kem import PycaKem
 from mesh.crypto.signing import is_signature_valid
 from mesh.effects import Dial, Disconnect, Effect, Emit, MintStamp, Reply, SendBytes
@@ -26,7 +27,8 @@ from mesh.inputs import (
     StampMinted,
     VaultOpened,
 )
-from mesh.limits import CARRIED_DAYS_MAX, KNOWN_IDS_MAX, RELAY_DELAY_MS_MAX, RETIRE_DELAY_MS
+from mesh.limits.retention import CARRIED_DAYS_MAX, KNOWN_IDS_MAX
+from mesh.limits.retirements import RELAY_DELAY_MS_MAX, RETIRE_DELAY_MS
 from mesh.posting.stamp import mint
 from mesh.storage.connection import connect
 from mesh.storage.migrations import migrate_store, migrate_vault

@@ -11,7 +11,7 @@ from mesh.effects import Disconnect, Effect, SendBytes
 from mesh.events import LinkClosed
 from mesh.ids import DialId, LinkId, LinkKey
 from mesh.inputs import BytesReceived, BytesSent, Disconnected, Input, NetworkChanged
-from mesh.limits import LINK_CHECK_MS, LINK_WAITING_MS, LINKS_WAITING_MAX
+from mesh.limits.link import LINK_CHECK_MS, LINK_WAITING_MS, LINKS_WAITING_MAX
 from mesh.wire.frames import CLOSE_GOING_AWAY, Close
 from tests.engine.joined import Joined, Seat
 from tests.engine.stranger import Stranger

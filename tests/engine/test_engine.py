@@ -2,29 +2,17 @@
 
 import pytest
 
-from mesh.commands import (
-    AddContact,
-    AddPeer,
-    AskContacts,
-    AskMessages,
-    AskPeers,
-    AskStatus,
-    ContactsAnswer,
-    CreateIdentity,
-    CreateInvite,
-    InviteAnswer,
-    MessageAnswer,
-    MessagesAnswer,
-    PeersAnswer,
-    RemovePeer,
-    SendMessage,
-    StatusAnswer,
-)
+from mesh.commands.contacts import AddContact, AskContacts, ContactsAnswer
+from mesh.commands.identity import CreateIdentity
+from mesh.commands.invites import CreateInvite, InviteAnswer
+from mesh.commands.messages import AskMessages, MessageAnswer, MessagesAnswer, SendMessage
+from mesh.commands.peers import AddPeer, AskPeers, PeersAnswer, RemovePeer
+from mesh.commands.status import AskStatus, StatusAnswer
 from mesh.errors import UserError
 from mesh.events import LinkClosed, LinkOpened, MessageReceived, VaultUnlocked
 from mesh.ids import Address, Instant, LinkId, Monotonic
 from mesh.inputs import BytesReceived, Connected, VaultClosing, VaultOpened
-from mesh.limits import HELD_GATHERED_MS
+from mesh.limits.replication import HELD_GATHERED_MS
 from mesh.wire.parameters import MeshParameters
 from tests.engine.joined import START_US, TEST_MESH, Joined
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mesh.commands import SendMessage
+from mesh.commands.messages import SendMessage
 from mesh.errors import UserError
 from mesh.ids import ContactId, PostingKey
 from mesh.inputs import (
@@ -13,7 +13,7 @@ from mesh.inputs import (
     VaultClosing,
     VaultOpened,
 )
-from mesh.limits import KEY_BODIES_BYTES_MAX, KEY_BODIES_CROWDED_BYTES_MAX
+from mesh.limits.retention import KEY_BODIES_BYTES_MAX, KEY_BODIES_CROWDED_BYTES_MAX
 from mesh.replication.outgoing import NOHAVE_SPARING
 from mesh.trust.distance import Depth
 from mesh.wire.envelope import SIZE_BYTES, STUB_BYTES, decode_envelope

@@ -5,27 +5,26 @@ from dataclasses import dataclass
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mesh.commands import SendMessage
+from mesh.commands.messages import SendMessage
 from mesh.crypto.hashing import blake2b_128
 from mesh.crypto.signing import verify_key_of
 from mesh.ids import EnvelopeId, PostingKey, Tag, UnixSeconds
-from mesh.limits import (
+from mesh.limits.admission import DEFERRED_PER_LINK_MAX
+from mesh.limits.link import LINKS_MAX
+from mesh.limits.replication import (
     ANNOUNCERS_PER_ID_MAX,
-    DEFERRED_PER_LINK_MAX,
     DO_NOT_WANT_IDS_MAX,
     IDS_PER_FRAME_MAX,
-    LINKS_MAX,
     MISSING_BODIES_ASKED_MAX,
     MISSING_IDS_MAX,
     OFFERED_IDS_PER_LINK_MAX,
-    ORPHANED_RETIREMENTS_MAX,
     RECENT_BODIES_BYTES_MAX,
     REFUSED_IDS_MAX,
-    RETIREMENTS_PENDING_MAX,
     SENDING_IDS_PER_LINK_MAX,
     WANTS_PER_LINK_BYTES_MAX,
     WANTS_PER_LINK_MAX,
 )
+from mesh.limits.retirements import ORPHANED_RETIREMENTS_MAX, RETIREMENTS_PENDING_MAX
 from mesh.wire.envelope import (
     SECONDS_PER_DAY,
     STUB_BYTES,

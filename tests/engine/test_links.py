@@ -2,17 +2,11 @@
 
 import pytest
 
-from mesh.commands import (
-    AddContact,
-    AddPeer,
-    AskPeers,
-    BlockContact,
-    CreateIdentity,
-    CreateInvite,
-    InviteAnswer,
-    PeersAnswer,
-    SendMessage,
-)
+from mesh.commands.contacts import AddContact, BlockContact
+from mesh.commands.identity import CreateIdentity
+from mesh.commands.invites import CreateInvite, InviteAnswer
+from mesh.commands.messages import SendMessage
+from mesh.commands.peers import AddPeer, AskPeers, PeersAnswer
 from mesh.inputs import (
     Disconnected,
     NetworkChanged,
@@ -22,8 +16,8 @@ from mesh.inputs import (
     VaultClosing,
     Woke,
 )
-from mesh.limits import (
-    LINK_CHECK_MS,
+from mesh.limits.link import LINK_CHECK_MS
+from mesh.limits.peering import (
     LINK_SWAP_INTERVAL_MS,
     LINKS_ACTIVE_MAX,
     LINKS_ACTIVE_MIN,

@@ -4,7 +4,7 @@ import gc
 from collections import deque
 from types import CodeType, FunctionType, ModuleType
 
-from mesh.commands import SendMessage
+from mesh.commands.messages import SendMessage
 from mesh.events import VaultLocked, VaultUnlocked
 from mesh.inputs import Connection, VaultClosing, VaultOpened
 from tests.engine.joined import Joined, Seat

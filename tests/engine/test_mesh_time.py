@@ -1,7 +1,7 @@
 """Mesh time at the engine's door: what peers say in Hello, and again in a frame of its own."""
 
-from mesh.commands import AskStatus, StatusAnswer
-from mesh.limits import TIME_INTERVAL_MS, TIMES_PER_LINK_MAX
+from mesh.commands.status import AskStatus, StatusAnswer
+from mesh.limits.timekeeping import TIME_INTERVAL_MS, TIMES_PER_LINK_MAX
 from mesh.wire.frames import FLAG_TIME_UNSURE, Time, rounded_time
 from tests.engine.joined import Joined
 from tests.engine.stranger import Stranger

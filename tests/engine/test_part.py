@@ -4,7 +4,9 @@ from typing import get_args
 
 import pytest
 
-from mesh.commands import AskPeers, AskStatus, Command
+from mesh.commands.command import Command
+from mesh.commands.peers import AskPeers
+from mesh.commands.status import AskStatus
 from mesh.effects import Effect, Emit
 from mesh.engine.part import Part, Parts
 from mesh.errors import PeerError

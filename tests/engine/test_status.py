@@ -1,14 +1,10 @@
 """What `mesh status` is told adds up."""
 
-from mesh.commands import (
-    AcceptRequest,
-    AddContact,
-    CreateIdentity,
-    CreateInvite,
-    InviteAnswer,
-    SendMessage,
-)
-from mesh.limits import RETIRE_DELAY_MS
+from mesh.commands.contacts import AcceptRequest, AddContact
+from mesh.commands.identity import CreateIdentity
+from mesh.commands.invites import CreateInvite, InviteAnswer
+from mesh.commands.messages import SendMessage
+from mesh.limits.retirements import RETIRE_DELAY_MS
 from mesh.wire.envelope import STUB_BYTES
 from tests.engine.joined import Joined
 from tests.engine.test_engine import status

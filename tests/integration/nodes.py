@@ -14,17 +14,11 @@ from typing import TypeVar
 import msgspec
 
 from mesh.client import Client
-from mesh.commands import (
-    Answer,
-    AskMessages,
-    AskPeers,
-    AskStatus,
-    ContactAnswer,
-    MessageAnswer,
-    MessagesAnswer,
-    PeersAnswer,
-    StatusAnswer,
-)
+from mesh.commands.answer import Answer
+from mesh.commands.contacts import ContactAnswer
+from mesh.commands.messages import AskMessages, MessageAnswer, MessagesAnswer
+from mesh.commands.peers import AskPeers, PeersAnswer
+from mesh.commands.status import AskStatus, StatusAnswer
 from mesh.daemon.start_order import StartOrder, StartReport
 from mesh.errors import UserError
 from mesh.node.folders import profile_folders

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Protocol
 
-from mesh.commands import ContactsAnswer
+from mesh.commands.contacts import ContactsAnswer
 from tests.integration.networks import Desk
 from tests.integration.nodes import Node, befriend, eventually
 

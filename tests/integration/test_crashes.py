@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from mesh.commands import MessageAnswer, SendMessage
+from mesh.commands.messages import MessageAnswer, SendMessage
 from mesh.errors import UserError
 from tests.integration.nodes import Node, eventually
 from tests.integration.row import Row

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from mesh.commands import ContactsAnswer
+from mesh.commands.contacts import ContactsAnswer
 from mesh.ids import UnixSeconds
 from tests.integration.authors import written
 from tests.integration.holding import fill, known_ids

@@ -7,8 +7,8 @@ import time
 
 import pytest
 
-from mesh.commands import AskPeers, PeersAnswer
-from mesh.limits import WAKE_GAP_MS
+from mesh.commands.peers import AskPeers, PeersAnswer
+from mesh.limits.discovery import WAKE_GAP_MS
 from mesh.node.tcp.listening import PORT_DEFAULT
 from tests.integration.networks import Desk
 from tests.integration.nodes import Node, befriend, eventually, start_all, start_relays

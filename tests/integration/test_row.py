@@ -9,7 +9,9 @@ from functools import partial
 
 import pytest
 
-from mesh.commands import IdentityAnswer, MessageAnswer, MessagesAnswer, PeerAnswer, PeersAnswer
+from mesh.commands.identity import IdentityAnswer
+from mesh.commands.messages import MessageAnswer, MessagesAnswer
+from mesh.commands.peers import PeerAnswer, PeersAnswer
 from mesh.inputs import Connection
 from mesh.node.profile import Profile
 from tests.integration.networks import Desk, socket_in

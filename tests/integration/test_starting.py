@@ -4,7 +4,7 @@ import socket
 
 import pytest
 
-from mesh.commands import MessageAnswer
+from mesh.commands.messages import MessageAnswer
 from tests.integration.networks import Desk, socket_in
 from tests.integration.nodes import befriend, eventually, start_all
 from tests.integration.row import NodeMaker, wait_for_links, wait_for_text

@@ -11,7 +11,8 @@ import pytest
 from mesh.crypto.signing import verify_key_of
 from mesh.errors import PeerError
 from mesh.ids import PostingKey, Tag, UnixSeconds
-from mesh.limits import HANDSHAKE_TIMEOUT_MS, STREAMS_ACCEPTED_MAX
+from mesh.limits.link import HANDSHAKE_TIMEOUT_MS
+from mesh.limits.node import STREAMS_ACCEPTED_MAX
 from mesh.wire.envelope import CREATED_ROUNDING_S, VERSION, Header, body_bytes, sign_envelope
 from mesh.wire.frames import Frame, IWant, Ping, Push
 from mesh.wire.parameters import MeshParameters

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from mesh.crypto.kem import PycaKem
 from mesh.errors import PeerError
 from mesh.ids import EnvelopeId, Instant, Monotonic, UnixSeconds
-from mesh.limits import HANDSHAKE_TIMEOUT_MS, LINK_CHECK_MS, LINK_DEAD_MS, LINK_PING_IDLE_MS
+from mesh.limits.link import HANDSHAKE_TIMEOUT_MS, LINK_CHECK_MS, LINK_DEAD_MS, LINK_PING_IDLE_MS
 from mesh.link.first_messages import FirstMessages
 from mesh.link.link import HandshakeSetup, Link, own_hello
 from mesh.wire.frames import Frame, IHave, Push, encode_frame, join_entries

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mesh.errors import PeerError
-from mesh.limits import (
+from mesh.limits.link import (
     FRAME_BYTES_MAX,
     HANDSHAKE_MESSAGE_BYTES_MAX,
     RECORD_PLAINTEXT_BYTES_MAX,

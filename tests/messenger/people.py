@@ -3,24 +3,20 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from mesh.commands import (
+from mesh.commands.answer import Answer
+from mesh.commands.command import Command
+from mesh.commands.contacts import (
     AddContact,
-    Answer,
     AskContact,
     AskContacts,
-    AskMessages,
-    Command,
     ContactAnswer,
     ContactDetailsAnswer,
     ContactsAnswer,
-    CreateIdentity,
-    CreateInvite,
-    InviteAnswer,
-    MessageAnswer,
-    MessagesAnswer,
     NoteAnswer,
-    SendMessage,
 )
+from mesh.commands.identity import CreateIdentity
+from mesh.commands.invites import CreateInvite, InviteAnswer
+from mesh.commands.messages import AskMessages, MessageAnswer, MessagesAnswer, SendMessage
 from mesh.crypto.kem import Kem, PycaKem
 from mesh.effects import Effect, Emit, MintStamp
 from mesh.events import Event

@@ -4,24 +4,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mesh.commands import (
-    AskContacts,
+from mesh.commands.contacts import AskContacts, ContactsAnswer, RemoveContact, RenameContact
+from mesh.commands.conversations import (
     AskConversation,
     AskConversations,
-    AskItems,
-    AskMessages,
     ChangeConversation,
-    ContactsAnswer,
     ConversationAnswer,
     ConversationsAnswer,
-    ItemsAnswer,
-    RemoveContact,
-    RenameContact,
-    WithdrawMessage,
 )
+from mesh.commands.items import AskItems, ItemsAnswer
+from mesh.commands.messages import AskMessages, WithdrawMessage
 from mesh.errors import UserError
 from mesh.events import ConversationChanged, MessageSent
-from mesh.limits import DRAFT_BYTES_MAX, MOMENT_MAX
+from mesh.limits.messages import DRAFT_BYTES_MAX, MOMENT_MAX
 from tests.messenger.people import Clock, Person, acquainted, exchange
 
 

@@ -1,8 +1,8 @@
 """One identity on two machines: each side may agree on keys with a copy that then is gone."""
 
-from mesh.commands import RenewSession
+from mesh.commands.contacts import RenewSession
 from mesh.events import ContactNoted, Event
-from mesh.limits import RENDEZVOUS_TAGS, RENEWAL_INTERVAL_SECONDS, REPEATED_RENDEZVOUS_TAGS
+from mesh.limits.sessions import RENDEZVOUS_TAGS, RENEWAL_INTERVAL_SECONDS, REPEATED_RENDEZVOUS_TAGS
 from tests.messenger.people import DAY_S, Clock, Person, acquainted, exchange
 
 DAYS_MAX = 40

@@ -7,7 +7,7 @@ side may restart at any time. At the end everything is carried once more.
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from mesh.commands import MessageAnswer
+from mesh.commands.messages import MessageAnswer
 from mesh.events import MessageReceived
 from mesh.wire.envelope import Envelope
 from tests.messenger.people import Clock, Person, exchange

@@ -4,20 +4,12 @@ from typing import get_args
 
 import pytest
 
-from mesh.commands import (
-    AddPeer,
-    AskIdentity,
-    AskNearby,
-    AskPeers,
-    AskStatus,
-    Command,
-    CompareNearby,
-    ConfirmNearby,
-    CreateIdentity,
-    Done,
-    RemovePeer,
-    SetNearby,
-)
+from mesh.commands.answer import Done
+from mesh.commands.command import Command
+from mesh.commands.identity import AskIdentity, CreateIdentity
+from mesh.commands.nearby import AskNearby, CompareNearby, ConfirmNearby, SetNearby
+from mesh.commands.peers import AddPeer, AskPeers, RemovePeer
+from mesh.commands.status import AskStatus
 from mesh.ids import Instant, UnixSeconds
 from mesh.messenger.feature import Feature, command
 from mesh.messenger.wiring import table_of

@@ -2,8 +2,9 @@
 
 import pytest
 
-from mesh.commands import BlockContact, CreateInvite, InspectInvite, InviteAnswer
-from mesh.commands import InviteContentsAnswer as Contents
+from mesh.commands.contacts import BlockContact
+from mesh.commands.invites import CreateInvite, InspectInvite, InviteAnswer
+from mesh.commands.invites import InviteContentsAnswer as Contents
 from mesh.errors import UserError
 from mesh.wire.parameters import MeshParameters
 from tests.messenger.people import DAY_S, Clock, Person, acquainted, exchange

@@ -2,26 +2,27 @@
 
 import pytest
 
-from mesh.commands import (
+from mesh.commands.answer import Done
+from mesh.commands.contacts import (
     AcceptRequest,
     AddContact,
-    AnswerIntroduction,
     AskContact,
-    AskIntroductions,
-    AskInvites,
     BlockContact,
     ContactAnswer,
     ContactDetailsAnswer,
-    Done,
+    RemoveContact,
+)
+from mesh.commands.introductions import (
+    AnswerIntroduction,
+    AskIntroductions,
     Introduce,
     IntroductionAnswer,
     IntroductionsAnswer,
-    InvitesAnswer,
-    RemoveContact,
 )
+from mesh.commands.invites import AskInvites, InvitesAnswer
 from mesh.errors import UserError
 from mesh.events import ContactAdded, IntroductionChanged
-from mesh.limits import INTRODUCTION_SECONDS, INTRODUCTIONS_PER_CONTACT_MAX
+from mesh.limits.contacts import INTRODUCTION_SECONDS, INTRODUCTIONS_PER_CONTACT_MAX
 from mesh.wire.controls import INTRODUCE, INTRODUCE_ASK, INTRODUCE_GRANT
 from tests.messenger.people import DAY_S, Clock, Person, exchange
 

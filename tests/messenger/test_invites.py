@@ -4,10 +4,16 @@ import itertools
 
 import pytest
 
-from mesh.commands import AskInvites, CreateInvite, InviteAnswer, InvitesAnswer, RevokeInvite
+from mesh.commands.invites import (
+    AskInvites,
+    CreateInvite,
+    InviteAnswer,
+    InvitesAnswer,
+    RevokeInvite,
+)
 from mesh.errors import UserError
 from mesh.events import ContactAdded, InviteChanged, MessageStateChanged, NoticeRaised
-from mesh.limits import INVITE_KEPT_SECONDS, INVITE_TAGS, INVITES_MAX
+from mesh.limits.invites import INVITE_KEPT_SECONDS, INVITE_TAGS, INVITES_MAX
 from mesh.storage.connection import transaction
 from mesh.wire.invite import LINK_PREFIX, QR_PREFIX
 from mesh.wire.parameters import MeshParameters

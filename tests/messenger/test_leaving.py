@@ -2,16 +2,16 @@
 
 import pytest
 
-from mesh.commands import (
+from mesh.commands.answer import Done
+from mesh.commands.contacts import (
     AskContact,
     BlockContact,
-    Compare,
     ContactAnswer,
-    Done,
     RemoveContact,
     ReplaceIdentity,
     VerifyContact,
 )
+from mesh.commands.verification import Compare
 from mesh.errors import UserError
 from mesh.events import (
     ContactChanged,

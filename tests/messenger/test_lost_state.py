@@ -6,9 +6,9 @@ from random import Random
 
 import pytest
 
-from mesh.commands import RenewSession
+from mesh.commands.contacts import RenewSession
 from mesh.inputs import Connection
-from mesh.limits import PROBE_RENDEZVOUS_TAGS, RENEWAL_INTERVAL_SECONDS
+from mesh.limits.sessions import PROBE_RENDEZVOUS_TAGS, RENEWAL_INTERVAL_SECONDS
 from tests.messenger.people import (
     DAY_S,
     Clock,

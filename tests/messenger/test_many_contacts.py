@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import pytest
 
 from mesh.inputs import Connection, Cursor
-from mesh.limits import RENDEZVOUS_TAGS, TAG_WINDOW
+from mesh.limits.sessions import RENDEZVOUS_TAGS, TAG_WINDOW
 from tests.entropy import SeededEntropy
 from tests.messenger.mallory import Mallory, payload
 from tests.messenger.people import Clock, Person, exchange

@@ -1,6 +1,6 @@
 """What is told of a message beside its text: what is missing above it, and wrong clocks."""
 
-from mesh.limits import CLOCK_AHEAD_SECONDS_SHOWN, CLOCK_BEHIND_SECONDS_SHOWN
+from mesh.limits.messages import CLOCK_AHEAD_SECONDS_SHOWN, CLOCK_BEHIND_SECONDS_SHOWN
 from tests.messenger.people import DAY_S, Clock, Person, acquainted
 
 

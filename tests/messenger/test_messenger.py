@@ -2,17 +2,9 @@
 
 import pytest
 
-from mesh.commands import (
-    AskContacts,
-    AskIdentity,
-    AskMessages,
-    ContactAnswer,
-    CreateIdentity,
-    IdentityAnswer,
-    MessagesAnswer,
-    RenameContact,
-    SendMessage,
-)
+from mesh.commands.contacts import AskContacts, ContactAnswer, RenameContact
+from mesh.commands.identity import AskIdentity, CreateIdentity, IdentityAnswer
+from mesh.commands.messages import AskMessages, MessagesAnswer, SendMessage
 from mesh.crypto.kem import PycaKem
 from mesh.errors import UserError
 from mesh.events import (
@@ -22,7 +14,7 @@ from mesh.events import (
     MessageStateChanged,
 )
 from mesh.ids import PostingKey
-from mesh.limits import TEXT_BYTES_MAX
+from mesh.limits.messages import TEXT_BYTES_MAX
 from mesh.messenger.account import Environment
 from mesh.messenger.messenger import Messenger
 from mesh.storage.connection import connect, transaction

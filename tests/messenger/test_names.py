@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mesh.errors import UserError
-from mesh.limits import NAME_BYTES_MAX
+from mesh.limits.contacts import NAME_BYTES_MAX
 from mesh.messenger.names import checked_name, free_label, is_name
 
 BIDI_CONTROLS = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"

@@ -2,7 +2,8 @@
 
 import pytest
 
-from mesh.commands import AddContact, AskInvites, InvitesAnswer
+from mesh.commands.contacts import AddContact
+from mesh.commands.invites import AskInvites, InvitesAnswer
 from mesh.errors import UserError
 from mesh.ids import VerifyKey
 from mesh.messenger.nearby_contacts import NearbyContacts

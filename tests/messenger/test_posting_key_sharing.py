@@ -2,13 +2,10 @@
 
 import pytest
 
-from mesh.commands import AcceptRequest, BlockContact, CreateInvite, RemoveContact
+from mesh.commands.contacts import AcceptRequest, BlockContact, RemoveContact
+from mesh.commands.invites import CreateInvite
 from mesh.ids import PostingKey
-from mesh.limits import (
-    POSTING_DAYS_AHEAD,
-    POSTING_DAYS_TOLD,
-    POSTING_KEYS_PER_CHORE,
-)
+from mesh.limits.posting_keys import POSTING_DAYS_AHEAD, POSTING_DAYS_TOLD, POSTING_KEYS_PER_CHORE
 from mesh.messenger.posting_keys import Audience
 from mesh.storage.connection import transaction
 from mesh.trust.distance import Counts, Depth

@@ -2,11 +2,11 @@
 
 import pytest
 
-from mesh.commands import CreateInvite
+from mesh.commands.invites import CreateInvite
 from mesh.errors import UserError
 from mesh.events import MessageStateChanged
 from mesh.inputs import StampMinted
-from mesh.limits import POSTING_DAYS_TOLD
+from mesh.limits.posting_keys import POSTING_DAYS_TOLD
 from mesh.storage.connection import transaction
 from mesh.wire.envelope import SECONDS_PER_DAY
 from mesh.wire.parameters import MeshParameters

@@ -2,10 +2,12 @@
 
 import pytest
 
-from mesh.commands import AskMessages, BlockContact, MessageAnswer, SetReadReceipts, WithdrawMessage
+from mesh.commands.contacts import BlockContact, SetReadReceipts
+from mesh.commands.messages import AskMessages, MessageAnswer, WithdrawMessage
 from mesh.errors import UserError
 from mesh.ids import EnvelopeId, UnixSeconds
-from mesh.limits import RECEIPTS_PER_CONTROL_MAX, RETIRE_DELAY_MS, RETIREMENTS_GATHERED_MS
+from mesh.limits.messages import RECEIPTS_PER_CONTROL_MAX
+from mesh.limits.retirements import RETIRE_DELAY_MS, RETIREMENTS_GATHERED_MS
 from mesh.storage.connection import transaction
 from mesh.storage.vault.rows import OutboxRow
 from mesh.wire.controls import READ

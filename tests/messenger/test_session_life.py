@@ -2,7 +2,7 @@
 
 from random import Random
 
-from mesh.limits import (
+from mesh.limits.sessions import (
     POST_QUANTUM_CHAINS,
     RENDEZVOUS_TAGS,
     TAG_CHAIN_STEP,

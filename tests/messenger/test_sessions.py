@@ -1,6 +1,6 @@
 """Sessions over time: keys of tags go when nothing under them can live, and not before."""
 
-from mesh.limits import TAG_CHAIN_STEP, TAG_KEY_KEPT_SECONDS, TAG_WINDOW
+from mesh.limits.sessions import TAG_CHAIN_STEP, TAG_KEY_KEPT_SECONDS, TAG_WINDOW
 from mesh.wire.envelope import Envelope
 from tests.messenger.people import DAY_S, Clock, Person, acquainted
 

@@ -21,7 +21,7 @@ from hypothesis.stateful import (
 
 from mesh.crypto.kem import PycaKem
 from mesh.ids import Instant, Monotonic, Tag, UnixSeconds, VerifyKey
-from mesh.limits import RENDEZVOUS_TAGS, TAG_KEY_KEPT_SECONDS, TAG_WINDOW
+from mesh.limits.sessions import RENDEZVOUS_TAGS, TAG_KEY_KEPT_SECONDS, TAG_WINDOW
 from mesh.messenger.session import Session
 from mesh.messenger.sessions import Sessions
 from mesh.messenger.tag_index import OfSession, TagIndex

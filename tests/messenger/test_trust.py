@@ -2,16 +2,15 @@
 
 import pytest
 
-from mesh.commands import (
+from mesh.commands.contacts import (
     AcceptRequest,
-    AskMessages,
     BlockContact,
-    Compare,
     ContactAnswer,
-    MessagesAnswer,
     RenameContact,
     VerifyContact,
 )
+from mesh.commands.messages import AskMessages, MessagesAnswer
+from mesh.commands.verification import Compare
 from mesh.crypto.signing import sign
 from mesh.errors import UserError
 from mesh.events import (
@@ -21,7 +20,7 @@ from mesh.events import (
     MessageReceived,
 )
 from mesh.ids import UnixSeconds
-from mesh.limits import NOTES_PER_CONTACT_MAX
+from mesh.limits.contacts import NOTES_PER_CONTACT_MAX
 from mesh.messenger.notes import Notes
 from mesh.messenger.pending_events import PendingEvents
 from mesh.ratchet.identity import SEED_BYTES, IdentityKeys, tie_message

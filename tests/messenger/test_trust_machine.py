@@ -17,27 +17,25 @@ from hypothesis.stateful import (
     rule,
 )
 
-from mesh.commands import (
+from mesh.commands.command import Command
+from mesh.commands.contacts import (
     AcceptRequest,
-    AnswerIntroduction,
     AskContact,
-    AskIntroductions,
-    AskInvites,
     BlockContact,
-    Command,
-    Compare,
-    ConfirmComparison,
     ContactAnswer,
     ContactDetailsAnswer,
-    Introduce,
-    IntroductionsAnswer,
-    InviteAnswer,
-    InvitesAnswer,
     RemoveContact,
-    RevokeInvite,
-    SendMessage,
     VerifyContact,
 )
+from mesh.commands.introductions import (
+    AnswerIntroduction,
+    AskIntroductions,
+    Introduce,
+    IntroductionsAnswer,
+)
+from mesh.commands.invites import AskInvites, InviteAnswer, InvitesAnswer, RevokeInvite
+from mesh.commands.messages import SendMessage
+from mesh.commands.verification import Compare, ConfirmComparison
 from mesh.errors import UserError
 from mesh.wire.envelope import Envelope
 from tests.messenger.people import DAY_S, Clock, Person

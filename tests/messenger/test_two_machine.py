@@ -9,7 +9,7 @@ import pytest
 from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from mesh.commands import MessageAnswer, WithdrawMessage
+from mesh.commands.messages import MessageAnswer, WithdrawMessage
 from mesh.errors import UserError
 from mesh.storage.connection import transaction
 from mesh.wire.envelope import Envelope

@@ -2,16 +2,11 @@
 
 import pytest
 
-from mesh.commands import (
-    AskContact,
-    Compare,
-    ComparisonAnswer,
-    ConfirmComparison,
-    ContactDetailsAnswer,
-)
+from mesh.commands.contacts import AskContact, ContactDetailsAnswer
+from mesh.commands.verification import Compare, ComparisonAnswer, ConfirmComparison
 from mesh.errors import UserError
 from mesh.events import ComparisonChanged, ContactChanged, ContactNoted
-from mesh.limits import COMPARISON_SECONDS_MAX
+from mesh.limits.contacts import COMPARISON_SECONDS_MAX
 from mesh.wire.controls import COMPARE_REVEAL, COMPARE_VERDICT
 from tests.messenger.people import Clock, Person, acquainted, exchange
 

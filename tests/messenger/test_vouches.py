@@ -1,8 +1,8 @@
 """Contacts vouch for posting keys: what counts of it, what is kept, and what goes with them."""
 
-from mesh.commands import AcceptRequest, BlockContact, RemoveContact, ReplaceIdentity
+from mesh.commands.contacts import AcceptRequest, BlockContact, RemoveContact, ReplaceIdentity
 from mesh.ids import ContactId
-from mesh.limits import FAR_PER_CONTACT_DAY_MAX, VOUCH_DAYS_TOLD, VOUCHED_PER_CONTACT_DAY_MAX
+from mesh.limits.trust import FAR_PER_CONTACT_DAY_MAX, VOUCH_DAYS_TOLD, VOUCHED_PER_CONTACT_DAY_MAX
 from mesh.storage.connection import transaction
 from mesh.trust.distance import Counts, Depth, vouch_hash
 from mesh.wire.envelope import SECONDS_PER_DAY

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from mesh.commands import NearbyPersonAnswer
+from mesh.commands.nearby import NearbyPersonAnswer
 from mesh.crypto.signing import sign, verify_key_of
 from mesh.ids import ContactId, Instant, LinkId, Monotonic, VerifyKey
 from mesh.messenger.look_alikes import is_alike

@@ -6,7 +6,7 @@ import pytest
 
 from mesh.errors import PeerError, UserError
 from mesh.ids import ContactId, LinkId
-from mesh.limits import (
+from mesh.limits.nearby import (
     NEARBY_ANSWERS_PER_MINUTE,
     NEARBY_COMPARE_MS,
     NEARBY_KEY_MS,

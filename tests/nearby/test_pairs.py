@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from mesh.errors import PeerError, UserError
 from mesh.ids import LinkId
-from mesh.limits import NEARBY_COMPARE_MS, NEARBY_KEY_MS
+from mesh.limits.nearby import NEARBY_COMPARE_MS, NEARBY_KEY_MS
 from mesh.nearby.boxes import HourKey, channel_between
 from mesh.wire.frames import NearbyCard, NearbySealed
 from mesh.wire.nearby import Compared, Declined, Proved, encode_step

@@ -2,7 +2,9 @@
 
 from collections.abc import Sequence
 
-from mesh.commands import AddPeer, AskStatus, Done
+from mesh.commands.answer import Done
+from mesh.commands.peers import AddPeer
+from mesh.commands.status import AskStatus
 from mesh.effects import Disconnect, Effect, Emit, Reply, SendBytes
 from mesh.errors import UserError
 from mesh.events import LinkOpened, NoticeRaised

@@ -8,13 +8,15 @@ import trio
 import trio.lowlevel
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from mesh.commands import AddPeer, AskPeers, AskStatus, Done
+from mesh.commands.answer import Done
+from mesh.commands.peers import AddPeer, AskPeers
+from mesh.commands.status import AskStatus
 from mesh.effects import Effect
 from mesh.errors import StorageError, UserError
 from mesh.events import NoticeRaised
 from mesh.ids import Instant, LinkId, Monotonic
 from mesh.inputs import Asked, BytesSent, Input, NetworkChanged
-from mesh.limits import (
+from mesh.limits.node import (
     EVENTS_PER_SUBSCRIBER_MAX,
     INPUT_BYTES_PER_LINK_MAX,
     INPUTS_HERE_MAX,

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from mesh.errors import UserError
-from mesh.limits import API_SOCKET_PATH_BYTES_MAX
+from mesh.limits.api import API_SOCKET_PATH_BYTES_MAX
 from mesh.node.folders import profile_folders
 
 

@@ -6,7 +6,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 
 from mesh.ids import Address, LinkId
 from mesh.inputs import BytesReceived, BytesSent, NetworkChanged, PeerSeen
-from mesh.limits import (
+from mesh.limits.node import (
     GATHERED_MS,
     HINTS_PENDING_MAX,
     INPUT_BYTES_PER_LINK_MAX,

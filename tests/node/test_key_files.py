@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from mesh.crypto.hashing import blake2b_128
 from mesh.errors import StorageError, UserError
-from mesh.limits import PASSPHRASE_BYTES_MAX
+from mesh.limits.passphrase import PASSPHRASE_BYTES_MAX
 from mesh.node.key_files import (
     STORE_KEY_FILE_BYTES,
     WRAPPED_KEY_FILE_BYTES,

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import structlog
 
-from mesh.limits import LOG_FILE_BYTES_MAX, LOG_FILES_MAX
+from mesh.limits.daemon import LOG_FILE_BYTES_MAX, LOG_FILES_MAX
 from mesh.node.logs import LOG_FILE, start_logging, stop_logging
 
 KEY = "8f40c5adb68f25624ae5b214ea767a6ec94d829d3d7b5e1ad1ba6f3e2138285f"

@@ -5,7 +5,7 @@ import trio
 from mesh.effects import MintStamp
 from mesh.ids import PostingKey
 from mesh.inputs import StampMinted
-from mesh.limits import STAMPS_QUEUED_MAX
+from mesh.limits.node import STAMPS_QUEUED_MAX
 from mesh.node.input_queue import InputQueue
 from mesh.node.minting import Minting
 from mesh.posting.stamp import is_precheck_valid, is_proof_valid

@@ -8,7 +8,7 @@ import pytest
 import trio
 
 from mesh.inputs import DiskMeasured, PowerChanged
-from mesh.limits import DISK_CHANGE_BYTES_MIN
+from mesh.limits.node import DISK_CHANGE_BYTES_MIN
 from mesh.node.input_queue import InputQueue
 from mesh.node.power_and_disk import PowerAndDisk, find_free_bytes, is_battery_low
 

@@ -5,7 +5,7 @@ import os
 import pytest
 
 from mesh.errors import StorageError, UserError
-from mesh.limits import PASSPHRASE_MEMORY_BYTES, PASSPHRASE_PASSES
+from mesh.limits.passphrase import PASSPHRASE_MEMORY_BYTES, PASSPHRASE_PASSES
 from mesh.node.folders import ProfileFolders
 from mesh.node.key_files import WrappedKey
 from mesh.node.profile import PLAIN_MAGIC, USUAL_COST, Profile, close_vault

@@ -6,7 +6,7 @@ from trio.testing import MockClock
 
 from mesh.ids import Instant, Monotonic
 from mesh.inputs import Woke
-from mesh.limits import WAKE_GAP_MS
+from mesh.limits.discovery import WAKE_GAP_MS
 from mesh.node.input_queue import InputQueue
 from mesh.node.suspend import SuspendWatch, has_slept
 

@@ -1,7 +1,7 @@
 """A dialing machine among peers that have numbers, and what its tests do with it."""
 
 from mesh.ids import Address, DialId, Instant, LinkId, LinkKey, Monotonic
-from mesh.limits import LINKS_ACTIVE_MIN, LINKS_HOSTILE_SHARE
+from mesh.limits.peering import LINKS_ACTIVE_MIN, LINKS_HOSTILE_SHARE
 from mesh.peering.dialer import Dialer
 from tests.entropy import SeededEntropy
 

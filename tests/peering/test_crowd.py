@@ -3,7 +3,7 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mesh.limits import (
+from mesh.limits.peering import (
     LINK_SWAP_INTERVAL_MS,
     LINKS_ACTIVE_MAX,
     LINKS_ACTIVE_MIN,

@@ -2,7 +2,7 @@
 
 from mesh.ids import Address, LinkId, LinkKey
 from mesh.inputs import OwnAddress
-from mesh.limits import (
+from mesh.limits.peering import (
     CANDIDATES_MAX,
     DIALS_BLIND_MAX,
     DIALS_CONCURRENT_MAX,

@@ -1,7 +1,7 @@
 """When a node dials, and what it makes of links that begin and end."""
 
 from mesh.ids import DialId, LinkId, LinkKey
-from mesh.limits import (
+from mesh.limits.peering import (
     DIAL_BACKOFF_MAX_MS,
     DIALS_CONCURRENT_MAX,
     LINK_SWAP_INTERVAL_MS,

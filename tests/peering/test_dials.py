@@ -1,7 +1,7 @@
 """What is dialled at once, and what a dial that failed is followed by."""
 
 from mesh.ids import Address, LinkId, LinkKey
-from mesh.limits import DIAL_BACKOFF_MAX_MS, DIALS_CONCURRENT_MAX, REMEMBERED_FAILURES_MAX
+from mesh.limits.peering import DIAL_BACKOFF_MAX_MS, DIALS_CONCURRENT_MAX, REMEMBERED_FAILURES_MAX
 from tests.peering.dialers import address, at, link_up, make
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from mesh.ids import Instant, LinkId, Monotonic
-from mesh.limits import LINK_CHECK_MS, LINK_WAITING_MS, LINKS_WAITING_MAX
+from mesh.limits.link import LINK_CHECK_MS, LINK_WAITING_MS, LINKS_WAITING_MAX
 from mesh.peering.duplicates import Duplicates
 
 OLD, NEW, THIRD = LinkId(1), LinkId(2), LinkId(3)

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from mesh.errors import PeerError
 from mesh.ids import Address, Instant, LinkId, Monotonic
-from mesh.limits import (
+from mesh.limits.peering import (
     LINK_TURNED_AWAY_MS,
     PASSIVE_ADDRESSES_MAX,
     PASSIVE_PER_PREFIX_MAX,

@@ -3,7 +3,7 @@
 import pytest
 
 from mesh.ids import Address, ContactId, LinkId, LinkKey
-from mesh.limits import (
+from mesh.limits.peering import (
     LINKS_ACTIVE_MAX,
     LINKS_ACTIVE_MIN,
     LINKS_HOSTILE_SHARE,

@@ -6,13 +6,9 @@ from hypothesis import strategies as st
 
 from mesh.errors import PeerError
 from mesh.ids import ContactId, Instant, LinkId, Monotonic
-from mesh.limits import (
-    CONTACTS_MAX,
-    FRAME_BYTES_MAX,
-    WHO_ENTRIES_MAX,
-    WHO_FRAMES_PER_HOUR_MAX,
-    WHO_INTERVAL_MS,
-)
+from mesh.limits.contacts import CONTACTS_MAX
+from mesh.limits.link import FRAME_BYTES_MAX
+from mesh.limits.peering import WHO_ENTRIES_MAX, WHO_FRAMES_PER_HOUR_MAX, WHO_INTERVAL_MS
 from mesh.peering.recognition import PairKey, Recognition, proof
 from mesh.wire.frames import WHO_ENTRIES_STEP, WHO_ENTRY_BYTES, Who, encode_frame
 from tests.entropy import SeededEntropy

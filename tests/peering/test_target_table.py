@@ -1,7 +1,7 @@
 """What is in the table of targets, and what displaces it."""
 
 from mesh.ids import LinkId, LinkKey
-from mesh.limits import CANDIDATES_MAX
+from mesh.limits.peering import CANDIDATES_MAX
 from mesh.peering.dialer import Dialer
 from tests.peering.dialers import address, at, make
 

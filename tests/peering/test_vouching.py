@@ -4,7 +4,7 @@ import pytest
 
 from mesh.errors import PeerError
 from mesh.ids import ContactId, Instant, LinkId, Monotonic
-from mesh.limits import (
+from mesh.limits.trust import (
     VOUCHES_DELAY_MS,
     VOUCHES_INTERVAL_MS,
     VOUCHES_PER_HOUR_MAX,

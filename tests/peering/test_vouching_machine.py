@@ -18,7 +18,8 @@ from hypothesis.stateful import (
 )
 
 from mesh.ids import ContactId, Instant, LinkId, Monotonic, PostingKey
-from mesh.limits import POSTING_DAYS_TOLD, VOUCH_DAYS_TOLD, VOUCHES_INTERVAL_MS
+from mesh.limits.posting_keys import POSTING_DAYS_TOLD
+from mesh.limits.trust import VOUCH_DAYS_TOLD, VOUCHES_INTERVAL_MS
 from mesh.peering.vouching import Vouching
 from mesh.trust.distance import Depth, Distances
 from mesh.trust.vouching import vouches_for

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from mesh.crypto.signing import is_signature_valid
 from mesh.ids import EnvelopeId, Instant, Monotonic, UnixSeconds
-from mesh.limits import STAMP_CHECKS_PER_SECOND
+from mesh.limits.admission import STAMP_CHECKS_PER_SECOND
 from mesh.posting import admission as judging
 from mesh.posting.admission import Accept, Admission, Defer, Refuse, Verdict
 from mesh.posting.stamp import NO_STAMP, is_precheck_valid, is_proof_valid, mint

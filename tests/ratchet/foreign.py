@@ -15,7 +15,7 @@ from doubleratchet.recommended import diffie_hellman_ratchet_curve25519
 
 from mesh.crypto.hashing import blake2b
 from mesh.errors import PeerError
-from mesh.limits import SKIPPED_PER_MESSAGE_MAX, SKIPPED_PER_SESSION_MAX
+from mesh.limits.sessions import SKIPPED_PER_MESSAGE_MAX, SKIPPED_PER_SESSION_MAX
 from mesh.wire.ratchet_header import RatchetHeader, decode_ratchet_header
 from tests.ratchet.side import Posted, opened, sealed
 

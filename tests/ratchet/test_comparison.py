@@ -10,7 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from mesh.crypto.hashing import blake2b
 from mesh.errors import PeerError, StorageError, UserError
 from mesh.ids import UnixSeconds
-from mesh.limits import COMPARISON_SECONDS_MAX
+from mesh.limits.contacts import COMPARISON_SECONDS_MAX
 from mesh.ratchet.comparison import (
     COMMIT_BYTES,
     NONCE_BYTES,

@@ -9,11 +9,7 @@ import pytest
 from mesh.crypto.kem import PycaKem
 from mesh.errors import PeerError, StorageError
 from mesh.ids import UnixSeconds
-from mesh.limits import (
-    POST_QUANTUM_CHAINS,
-    POST_QUANTUM_SECONDS,
-    SKIPPED_PER_MESSAGE_MAX,
-)
+from mesh.limits.sessions import POST_QUANTUM_CHAINS, POST_QUANTUM_SECONDS, SKIPPED_PER_MESSAGE_MAX
 from mesh.ratchet.double_ratchet import (
     Awaiting,
     OutOfStep,

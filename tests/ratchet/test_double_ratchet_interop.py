@@ -13,7 +13,7 @@ from mesh.crypto.agreement import x25519_public
 from mesh.crypto.kem import PycaKem
 from mesh.errors import PeerError
 from mesh.ids import UnixSeconds
-from mesh.limits import POST_QUANTUM_SECONDS
+from mesh.limits.sessions import POST_QUANTUM_SECONDS
 from mesh.ratchet.double_ratchet import Ratchet
 from tests.ratchet.foreign import Curve, ForeignSide
 from tests.ratchet.side import Posted, Side, pair

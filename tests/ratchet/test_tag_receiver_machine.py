@@ -11,7 +11,7 @@ from hypothesis.stateful import (
 )
 
 from mesh.ids import UnixSeconds
-from mesh.limits import TAG_CHAIN_STEP, TAG_KEY_KEPT_SECONDS, TAG_WINDOW
+from mesh.limits.sessions import TAG_CHAIN_STEP, TAG_KEY_KEPT_SECONDS, TAG_WINDOW
 from mesh.ratchet.tags import TagReceiver, TagSender, chain_start
 
 START = chain_start(bytes(32), 1)

@@ -9,7 +9,7 @@ from mesh.crypto.hashing import blake2b_128
 from mesh.crypto.kem import Kem, PycaKem
 from mesh.crypto.signing import is_signature_valid
 from mesh.ids import UnixSeconds
-from mesh.limits import POST_QUANTUM_SECONDS
+from mesh.limits.sessions import POST_QUANTUM_SECONDS
 from mesh.ratchet.double_ratchet import Ratchet, Receiving
 from mesh.ratchet.first_contact import (
     begin_first_contact,

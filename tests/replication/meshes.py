@@ -7,7 +7,7 @@ from typing import TypeVar
 from mesh.crypto.hashing import blake2b_256
 from mesh.errors import PeerError
 from mesh.ids import EnvelopeId, Instant, LinkId, Monotonic, UnixSeconds
-from mesh.limits import IDS_PER_FRAME_MAX, LIVE_SECONDS_MAX
+from mesh.limits.replication import IDS_PER_FRAME_MAX, LIVE_SECONDS_MAX
 from mesh.replication.replicator import Replicator
 from mesh.replication.seen_sets import Element
 from mesh.wire.frames import (

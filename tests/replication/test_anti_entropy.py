@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from mesh.errors import PeerError
 from mesh.ids import EnvelopeId, LinkId, UnixSeconds
-from mesh.limits import (
+from mesh.limits.anti_entropy import (
     RECONCILE_FRAME_BYTES_MAX,
     RECONCILE_MESSAGES_PER_SECOND,
     RECONCILE_SERVED_PER_SECOND_MAX,

@@ -3,11 +3,7 @@
 import pytest
 
 from mesh.ids import LinkId
-from mesh.limits import (
-    PRUNE_AGAIN_MS,
-    PRUNE_PAUSE_MS,
-    SENDING_IDS_PER_LINK_MAX,
-)
+from mesh.limits.replication import PRUNE_AGAIN_MS, PRUNE_PAUSE_MS, SENDING_IDS_PER_LINK_MAX
 from mesh.replication.outgoing import NOHAVE_BUSY
 from mesh.wire.frames import (
     FLAG_BACKLOG,

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mesh.ids import EnvelopeId
-from mesh.limits import FLOWS_PER_LINK_MAX, TURN_BYTES
+from mesh.limits.replication import FLOWS_PER_LINK_MAX, TURN_BYTES
 from mesh.replication.fair_queue import ANY_FLOW, FairQueue, Flow, Group, Sparing
 from mesh.wire.envelope import SIZE_BYTES
 

@@ -1,7 +1,7 @@
 """A link that announces earlier than others push is found out, and no other."""
 
 from mesh.ids import LinkId
-from mesh.limits import RACE_INTERVAL_MS, RACES_JUDGED, RECENT_IDS_MAX
+from mesh.limits.replication import RACE_INTERVAL_MS, RACES_JUDGED, RECENT_IDS_MAX
 from mesh.replication.link_races import LinkRaces
 from tests.replication.meshes import at, id_of
 

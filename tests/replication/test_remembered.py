@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from mesh.ids import LinkId
-from mesh.limits import (
+from mesh.limits.replication import (
     DO_NOT_WANT_IDS_MAX,
     IDS_PER_FRAME_MAX,
     RECENT_IDS_MAX,

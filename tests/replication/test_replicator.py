@@ -4,9 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mesh.limits import (
-    SENDING_IDS_PER_LINK_MAX,
-)
+from mesh.limits.replication import SENDING_IDS_PER_LINK_MAX
 from mesh.wire.frames import (
     NoHave,
 )

@@ -1,7 +1,7 @@
 """Retirements held back for a while, each once, and forgotten with their envelopes."""
 
 from mesh.ids import EnvelopeId, Instant, Monotonic
-from mesh.limits import ORPHANED_RETIREMENTS_MAX, RETIREMENTS_PENDING_MAX
+from mesh.limits.retirements import ORPHANED_RETIREMENTS_MAX, RETIREMENTS_PENDING_MAX
 from mesh.replication.retiring import Retiring
 from mesh.wire.retirement import RETIREMENTS_PER_ENVELOPE_MAX, Retirement
 from tests.entropy import SeededEntropy

@@ -4,7 +4,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mesh.ids import LinkId, UnixSeconds
-from mesh.limits import BROKEN_PROMISE_COST, EAGER_LINKS_MIN, SCORE_FIRST_MAX, SCORE_HALF_LIFE_MS
+from mesh.limits.replication import (
+    BROKEN_PROMISE_COST,
+    EAGER_LINKS_MIN,
+    SCORE_FIRST_MAX,
+    SCORE_HALF_LIFE_MS,
+)
 from mesh.replication.scores import Scores
 from mesh.wire.frames import IHave, Prune, join_entries
 from tests.replication.meshes import at, element, frames_of, id_of, make

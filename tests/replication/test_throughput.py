@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mesh.limits import (
+from mesh.limits.replication import (
     ASK_TIMEOUT_MAX_MS,
     ASK_TIMEOUT_MIN_MS,
     GRAFT_PAUSE_MAX_MS,

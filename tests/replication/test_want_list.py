@@ -3,14 +3,14 @@
 import pytest
 
 from mesh.ids import EnvelopeId, LinkId
-from mesh.limits import (
+from mesh.limits.anti_entropy import RECONCILE_AFTER_LOSS_MS
+from mesh.limits.replication import (
     ASKED_IN_VAIN_MS,
     IDS_PER_FRAME_MAX,
     LATE_MS,
     LATE_PAUSES_MAX_MS,
     MISSING_BODIES_ASKED_MAX,
     MISSING_IDS_MAX,
-    RECONCILE_AFTER_LOSS_MS,
     REFUSED_KEPT_MS,
     WANT_TIMEOUT_MS,
 )

@@ -1,7 +1,7 @@
 """Who loses what where room is scarce: a flood pushes itself out, and no one else."""
 
 from mesh.ids import ContactId, EnvelopeId, PostingKey, UnixSeconds
-from mesh.limits import (
+from mesh.limits.retention import (
     KEY_BODIES_BYTES_MAX,
     KEY_BODIES_CROWDED_BYTES_MAX,
     PEERS_TOLD_APART_MAX,

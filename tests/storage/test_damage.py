@@ -13,14 +13,11 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from mesh.commands import (
-    AskContacts,
-    AskIdentity,
-    AskMessages,
-    AskStatus,
-    Command,
-    StatusAnswer,
-)
+from mesh.commands.command import Command
+from mesh.commands.contacts import AskContacts
+from mesh.commands.identity import AskIdentity
+from mesh.commands.messages import AskMessages
+from mesh.commands.status import AskStatus, StatusAnswer
 from mesh.crypto.kem import PycaKem
 from mesh.crypto.signing import is_signature_valid
 from mesh.effects import Reply

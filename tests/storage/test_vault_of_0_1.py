@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from mesh.commands import MessageAnswer
+from mesh.commands.messages import MessageAnswer
 from mesh.inputs import Connection
 from mesh.storage.connection import connect, transaction
 from mesh.storage.migrations import migrate_vault, schema_version

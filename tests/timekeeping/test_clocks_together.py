@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mesh.ids import LinkId
-from mesh.limits import TIME_INTERVAL_MS, TIMES_PER_LINK_MAX
+from mesh.limits.timekeeping import TIME_INTERVAL_MS, TIMES_PER_LINK_MAX
 from mesh.timekeeping.mesh_time import ToldTime
 from tests.timekeeping.clocks import DAY, HOUR, TRUE, Laptop
 

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mesh.ids import Instant, LinkId, Monotonic, UnixSeconds
-from mesh.limits import CLOCKS_AGREE_SECONDS
+from mesh.limits.timekeeping import CLOCKS_AGREE_SECONDS
 from mesh.timekeeping.mesh_time import MeshClock, ToldTime
 from tests.timekeeping.clocks import DAY, HOUR, RELEASED, TRUE, Laptop
 

@@ -4,11 +4,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mesh.ids import ContactId, PostingKey
-from mesh.limits import (
+from mesh.limits.posting_keys import POSTING_DAYS_TOLD
+from mesh.limits.trust import (
     CONTACT_KEYS_PER_DAY_MAX,
     FAR_HASHES_PER_DAY_MAX,
     FAR_PER_CONTACT_DAY_MAX,
-    POSTING_DAYS_TOLD,
     TRUST_DAYS_KEPT,
     TRUST_DAYS_MAX,
     VOUCHED_HASHES_PER_DAY_MAX,

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mesh.ids import ContactId, PostingKey
-from mesh.limits import FAR_PER_CONTACT_DAY_MAX, VOUCHED_PER_CONTACT_DAY_MAX
+from mesh.limits.trust import FAR_PER_CONTACT_DAY_MAX, VOUCHED_PER_CONTACT_DAY_MAX
 from mesh.trust.distance import Depth, Distances, vouch_hash
 from mesh.trust.vouching import vouches_for
 from mesh.wire.posting_key_lists import VouchedDay

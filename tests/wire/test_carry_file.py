@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from mesh.errors import PeerError
 from mesh.ids import MeshId, UnixSeconds
-from mesh.limits import CARRY_BLOCK_BYTES_MAX, CARRY_DAMAGE_BYTES_MAX
+from mesh.limits.carry import CARRY_BLOCK_BYTES_MAX, CARRY_DAMAGE_BYTES_MAX
 from mesh.wire.carry_file import (
     BLOCK_HEAD_BYTES,
     BLOCK_OVERHEAD_BYTES,

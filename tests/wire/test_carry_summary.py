@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mesh.errors import PeerError
-from mesh.limits import CARRY_BLOCK_BYTES_MAX
+from mesh.limits.carry import CARRY_BLOCK_BYTES_MAX
 from mesh.wire.carry_summary import Summary
 
 NONCE = b"n" * 16

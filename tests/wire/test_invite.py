@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from mesh.crypto.signing import is_signature_valid
 from mesh.errors import UserError
 from mesh.ids import UnixSeconds, VerifyKey
-from mesh.limits import NAME_BYTES_MAX
+from mesh.limits.contacts import NAME_BYTES_MAX
 from mesh.wire.bundle import decode_bundle
 from mesh.wire.invite import LINK_PREFIX, QR_PREFIX, Invite, parse_invite
 from tests.vectors.shapes import InvitesVector, InviteVector, RefusedText, frozen_bytes

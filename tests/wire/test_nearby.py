@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mesh.errors import PeerError
-from mesh.limits import NEARBY_BOX_BYTES_MAX, NEARBY_LINK_CHARACTERS_MAX
+from mesh.limits.nearby import NEARBY_BOX_BYTES_MAX, NEARBY_LINK_CHARACTERS_MAX
 from mesh.wire.nearby import (
     Compared,
     Declined,

@@ -8,13 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mesh.errors import PeerError
-from mesh.limits import (
-    CONTROL_BYTES_MAX,
-    CONTROLS_MAX,
-    NAME_BYTES_MAX,
-    PARENTS_MAX,
-    TEXT_BYTES_MAX,
-)
+from mesh.limits.contacts import NAME_BYTES_MAX
+from mesh.limits.messages import CONTROL_BYTES_MAX, CONTROLS_MAX, PARENTS_MAX, TEXT_BYTES_MAX
 from mesh.ratchet.first_contact import first_contact_size_class
 from mesh.ratchet.sealed_message import session_size_class
 from mesh.wire.payload import PAYLOAD_VERSION, Payload, decode_payload, message_id_of

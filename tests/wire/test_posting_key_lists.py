@@ -6,14 +6,9 @@ from hypothesis import strategies as st
 
 from mesh.errors import PeerError
 from mesh.ids import PostingKey
-from mesh.limits import (
-    CONTROL_BYTES_MAX,
-    FAR_PER_CONTACT_DAY_MAX,
-    POSTING_DAYS_TOLD,
-    POSTING_KEYS_TOLD_MAX,
-    VOUCH_DAYS_TOLD,
-    VOUCHED_PER_CONTACT_DAY_MAX,
-)
+from mesh.limits.messages import CONTROL_BYTES_MAX
+from mesh.limits.posting_keys import POSTING_DAYS_TOLD, POSTING_KEYS_TOLD_MAX
+from mesh.limits.trust import FAR_PER_CONTACT_DAY_MAX, VOUCH_DAYS_TOLD, VOUCHED_PER_CONTACT_DAY_MAX
 from mesh.wire.envelope import SIZE_BYTES
 from mesh.wire.frames import Push, Vouches, encode_frame
 from mesh.wire.posting_key_lists import (

@@ -11,7 +11,8 @@ from mesh.cli.options import Choices, shared_options
 from mesh.cli.sanitise import clean_line
 from mesh.cli.terminal import Terminal
 from mesh.client import Client
-from mesh.commands import AddContact, ContactAnswer, InspectInvite, InviteContentsAnswer
+from mesh.commands.contacts import AddContact, ContactAnswer
+from mesh.commands.invites import InspectInvite, InviteContentsAnswer
 from mesh.errors import UserError
 
 

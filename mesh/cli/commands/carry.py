@@ -24,9 +24,10 @@ from mesh.cli.options import Choices, shared_options
 from mesh.cli.sanitise import clean_line
 from mesh.cli.terminal import Terminal
 from mesh.client import Client
-from mesh.commands import AskStatus, ImportedAnswer, StatusAnswer
+from mesh.commands.carry import ImportedAnswer
+from mesh.commands.status import AskStatus, StatusAnswer
 from mesh.errors import PeerError, UserError
-from mesh.limits import SUMMARY_BYTES_MAX
+from mesh.limits.carry import SUMMARY_BYTES_MAX
 from mesh.wire.carry_file import (
     BLOCK_CHECK_BYTES,
     BLOCK_HEAD_BYTES,

@@ -12,12 +12,8 @@ from mesh.cli.names import Names
 from mesh.cli.options import Choices, shared_options
 from mesh.cli.sanitise import clean_line
 from mesh.cli.terminal import Terminal
-from mesh.commands import (
-    AskConversations,
-    ConversationAnswer,
-    ConversationsAnswer,
-    ItemAnswer,
-)
+from mesh.commands.conversations import AskConversations, ConversationAnswer, ConversationsAnswer
+from mesh.commands.items import ItemAnswer
 
 PREVIEW_LETTERS = 40
 """So much of the last message fits beside the other columns on a terminal of 100."""

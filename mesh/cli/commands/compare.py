@@ -18,7 +18,8 @@ from mesh.cli.names import Names
 from mesh.cli.options import Choices, shared_options
 from mesh.cli.sanitise import clean_line
 from mesh.cli.terminal import Terminal
-from mesh.commands import Compare, ComparisonAnswer, ConfirmComparison, NearbyPersonAnswer
+from mesh.commands.nearby import NearbyPersonAnswer
+from mesh.commands.verification import Compare, ComparisonAnswer, ConfirmComparison
 from mesh.errors import UserError
 from mesh.events import ComparisonChanged, Event
 

@@ -11,13 +11,13 @@ from mesh.cli.daemon_client import client_of
 from mesh.cli.names import shown
 from mesh.cli.options import Choices, shared_options
 from mesh.cli.terminal import Terminal
-from mesh.commands import (
+from mesh.commands.answer import Done
+from mesh.commands.contacts import (
     AcceptRequest,
     AskContact,
     BlockContact,
     ContactAnswer,
     ContactDetailsAnswer,
-    Done,
     RemoveContact,
     RenameContact,
     RenewSession,

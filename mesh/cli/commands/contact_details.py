@@ -4,7 +4,7 @@ from mesh.cli.commands.people import grouped, trust_of, warnings
 from mesh.cli.layout import when
 from mesh.cli.names import shown
 from mesh.cli.sanitise import clean_line
-from mesh.commands import ContactDetailsAnswer
+from mesh.commands.contacts import ContactDetailsAnswer
 
 SAFETY_GROUP_DIGITS = 5
 SAFETY_GROUPS_PER_LINE = 4

@@ -10,7 +10,7 @@ from mesh.api.routes import Stop
 from mesh.cli.daemon_client import client_of, folders_of
 from mesh.cli.options import Choices, shared_options
 from mesh.cli.terminal import Terminal
-from mesh.commands import Done
+from mesh.commands.answer import Done
 from mesh.errors import UserError
 
 POLL_S = 0.05

@@ -10,10 +10,10 @@ from mesh.cli.names import Names, shown_introduced
 from mesh.cli.options import Choices, shared_options
 from mesh.cli.sanitise import clean_line
 from mesh.cli.terminal import Terminal
-from mesh.commands import (
+from mesh.commands.answer import Done
+from mesh.commands.introductions import (
     AnswerIntroduction,
     AskIntroductions,
-    Done,
     Introduce,
     IntroductionAnswer,
     IntroductionsAnswer,

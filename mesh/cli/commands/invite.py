@@ -13,7 +13,7 @@ from mesh.cli.layout import DAY, HOUR, MINUTE, columns, when
 from mesh.cli.options import Choices, shared_options
 from mesh.cli.sanitise import clean_line
 from mesh.cli.terminal import Terminal
-from mesh.commands import (
+from mesh.commands.invites import (
     AskInvites,
     CreateInvite,
     InspectInvite,
@@ -22,7 +22,7 @@ from mesh.commands import (
     InvitesAnswer,
     RevokeInvite,
 )
-from mesh.limits import INVITE_USES_MAX
+from mesh.limits.invites import INVITE_USES_MAX
 
 UNITS = {"m": MINUTE, "h": HOUR, "d": DAY, "w": 7 * DAY}
 QR_BORDER = 2

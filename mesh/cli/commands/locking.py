@@ -16,7 +16,8 @@ from mesh.cli.passphrase import (
     require_person,
 )
 from mesh.cli.terminal import Terminal
-from mesh.commands import AskStatus, Done, StatusAnswer
+from mesh.commands.answer import Done
+from mesh.commands.status import AskStatus, StatusAnswer
 from mesh.daemon.start_order import find_passphrase
 from mesh.errors import UserError, relay_refusal
 from mesh.node.config_file import load_config

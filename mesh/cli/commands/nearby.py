@@ -11,7 +11,7 @@ from mesh.cli.layout import columns
 from mesh.cli.options import Choices, shared_options
 from mesh.cli.sanitise import clean_line
 from mesh.cli.terminal import Terminal
-from mesh.commands import (
+from mesh.commands.nearby import (
     AskNearby,
     CompareNearby,
     ConfirmNearby,

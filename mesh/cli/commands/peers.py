@@ -7,7 +7,8 @@ from mesh.cli.layout import columns, lasting, size
 from mesh.cli.options import Choices, shared_options
 from mesh.cli.sanitise import clean_line
 from mesh.cli.terminal import Terminal
-from mesh.commands import AddPeer, AskPeers, Done, PeerAnswer, PeersAnswer, RemovePeer
+from mesh.commands.answer import Done
+from mesh.commands.peers import AddPeer, AskPeers, PeerAnswer, PeersAnswer, RemovePeer
 
 
 @click.command(

@@ -10,13 +10,8 @@ from mesh.cli.names import shown
 from mesh.cli.options import Choices, shared_options
 from mesh.cli.sanitise import clean_line
 from mesh.cli.terminal import Terminal
-from mesh.commands import (
-    AskContacts,
-    AskIdentity,
-    ContactAnswer,
-    ContactsAnswer,
-    IdentityAnswer,
-)
+from mesh.commands.contacts import AskContacts, ContactAnswer, ContactsAnswer
+from mesh.commands.identity import AskIdentity, IdentityAnswer
 
 KEY_LETTERS_SHOWN = 16
 """Of a key of 64; enough to tell contacts apart, and enough to name one."""

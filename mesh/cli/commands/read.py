@@ -9,8 +9,8 @@ from mesh.cli.messages import drawn
 from mesh.cli.names import Names
 from mesh.cli.options import Choices, shared_options
 from mesh.cli.terminal import Terminal
-from mesh.commands import AskMessages, MessagesAnswer
-from mesh.limits import MESSAGES_PER_PAGE_MAX
+from mesh.commands.messages import AskMessages, MessagesAnswer
+from mesh.limits.messages import MESSAGES_PER_PAGE_MAX
 
 HELP = """\
 Show messages, the newest last, and mark them as read.

@@ -13,10 +13,10 @@ from mesh.cli.messages import state_of
 from mesh.cli.names import Names
 from mesh.cli.options import Choices, shared_options
 from mesh.cli.terminal import Terminal
-from mesh.commands import MessageAnswer, MessageState, SendMessage
+from mesh.commands.messages import MessageAnswer, MessageState, SendMessage
 from mesh.errors import UserError
 from mesh.events import MessageStateChanged
-from mesh.limits import TEXT_BYTES_MAX
+from mesh.limits.messages import TEXT_BYTES_MAX
 
 HELP = """\
 Send a message in a conversation.

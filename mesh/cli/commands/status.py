@@ -9,7 +9,7 @@ from mesh.cli.layout import lasting, plural, size, when
 from mesh.cli.options import Choices, shared_options
 from mesh.cli.sanitise import clean_line
 from mesh.cli.terminal import Terminal
-from mesh.commands import AskStatus, StatusAnswer
+from mesh.commands.status import AskStatus, StatusAnswer
 from mesh.errors import UserError
 
 VAULT = {

@@ -18,13 +18,8 @@ from mesh.cli.names import Names
 from mesh.cli.options import Choices, shared_options
 from mesh.cli.terminal import Terminal
 from mesh.client import Client
-from mesh.commands import (
-    AskConversation,
-    AskMessages,
-    ConversationAnswer,
-    MessageAnswer,
-    MessagesAnswer,
-)
+from mesh.commands.conversations import AskConversation, ConversationAnswer
+from mesh.commands.messages import AskMessages, MessageAnswer, MessagesAnswer
 from mesh.errors import UserError
 from mesh.events import (
     ComparisonChanged,
@@ -37,7 +32,7 @@ from mesh.events import (
     MessageSent,
     MessageStateChanged,
 )
-from mesh.limits import MESSAGES_PER_PAGE_MAX
+from mesh.limits.messages import MESSAGES_PER_PAGE_MAX
 
 HELP = """\
 Show messages as they come, until Ctrl-C; goes on when the daemon was restarted.

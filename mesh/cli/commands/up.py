@@ -17,11 +17,12 @@ from mesh.cli.passphrase import known_passphrase, new_passphrase
 from mesh.cli.sanitise import clean_line
 from mesh.cli.terminal import Terminal
 from mesh.client import Client
-from mesh.commands import AskStatus, Done, StatusAnswer
+from mesh.commands.answer import Done
+from mesh.commands.status import AskStatus, StatusAnswer
 from mesh.daemon.relay import require_nobody
 from mesh.daemon.start_order import StartOrder
 from mesh.errors import UserError, relay_refusal
-from mesh.limits import NAME_BYTES_MAX
+from mesh.limits.contacts import NAME_BYTES_MAX
 from mesh.node.config_file import load_config
 from mesh.node.folders import DEFAULT_PROFILE, ProfileFolders
 

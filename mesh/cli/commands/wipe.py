@@ -6,7 +6,7 @@ from mesh.cli.commands.down import stop
 from mesh.cli.daemon_client import folders_of
 from mesh.cli.options import Choices, shared_options
 from mesh.cli.terminal import Terminal
-from mesh.commands import Done
+from mesh.commands.answer import Done
 from mesh.errors import UserError
 
 FLASH_WORD = (

@@ -7,7 +7,7 @@ from mesh.cli.messages import state_of
 from mesh.cli.names import Names
 from mesh.cli.options import Choices, shared_options
 from mesh.cli.terminal import Terminal
-from mesh.commands import MessageAnswer, WithdrawMessage
+from mesh.commands.messages import MessageAnswer, WithdrawMessage
 
 
 @click.command(

@@ -8,7 +8,7 @@ from typing import Final
 from mesh.engine.counters import Counters
 from mesh.engine.forwarding.envelope_buffer import EnvelopeBuffer
 from mesh.ids import EnvelopeId, LinkId
-from mesh.limits import SEND_BODIES_PER_BATCH_BYTES_MAX
+from mesh.limits.replication import SEND_BODIES_PER_BATCH_BYTES_MAX
 from mesh.replication.fair_queue import ANY_FLOW, Flow, Group
 from mesh.replication.outgoing import Outgoing
 from mesh.replication.retiring import Retiring

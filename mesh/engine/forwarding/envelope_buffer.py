@@ -11,12 +11,9 @@ from typing import Final, Protocol
 
 from mesh.ids import EnvelopeId, Tag, UnixSeconds
 from mesh.inputs import Connection
-from mesh.limits import (
-    EVICTED_PER_BATCH,
-    EVICTION_ROWS_PER_STEP,
-    EXPIRED_ROWS_PER_BATCH,
-    RECENT_BODIES_BYTES_MAX,
-)
+from mesh.limits.replication import RECENT_BODIES_BYTES_MAX
+from mesh.limits.retention import EVICTED_PER_BATCH, EVICTION_ROWS_PER_STEP
+from mesh.limits.storage import EXPIRED_ROWS_PER_BATCH
 from mesh.retention.eviction import CreatedOf, DepthOf, Eviction
 from mesh.retention.sides import FORMER, SponsorsOf
 from mesh.storage.connection import transaction

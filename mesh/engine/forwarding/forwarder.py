@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from mesh.commands import CarriedAnswer
+from mesh.commands.status import CarriedAnswer
 from mesh.engine.counters import Counters
 from mesh.engine.forwarding.body_sender import BodySender
 from mesh.engine.forwarding.envelope_buffer import NOTHING_COMMITTED, EnvelopeBuffer, Protection
@@ -24,7 +24,8 @@ from mesh.engine.forwarding.usage import carried, own_share_bytes
 from mesh.engine.settings import EngineSettings, Primitives
 from mesh.ids import EnvelopeId, Instant, LinkId, Monotonic, UnixSeconds, earliest
 from mesh.inputs import Connection
-from mesh.limits import CLOCK_JUMP_SECONDS, EXPIRY_INTERVAL_MS
+from mesh.limits.retention import EXPIRY_INTERVAL_MS
+from mesh.limits.timekeeping import CLOCK_JUMP_SECONDS
 from mesh.posting.admission import Admission
 from mesh.replication.replicator import Replicator
 from mesh.replication.retiring import Retiring

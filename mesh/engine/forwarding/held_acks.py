@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from mesh.ids import EnvelopeId, Instant, LinkId, Monotonic
-from mesh.limits import HELD_GATHERED_MS, IDS_PER_FRAME_MAX
+from mesh.limits.replication import HELD_GATHERED_MS, IDS_PER_FRAME_MAX
 from mesh.wire.frames import SHORT_ID_BYTES, Held
 
 

@@ -18,7 +18,7 @@ from typing import Final
 
 from mesh.engine.forwarding.envelope_buffer import EnvelopeBuffer
 from mesh.ids import EnvelopeId, PostingKey, UnixSeconds
-from mesh.limits import (
+from mesh.limits.retention import (
     FORGOTTEN_PER_BATCH,
     KNOWN_IDS_MIN,
     NEAR_ANNOUNCED_MAX,

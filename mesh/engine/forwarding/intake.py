@@ -15,7 +15,8 @@ from mesh.engine.forwarding.retirements import Retirements
 from mesh.engine.forwarding.usage import REFUSED
 from mesh.errors import PeerError
 from mesh.ids import EnvelopeId, Instant, LinkId, Monotonic, UnixSeconds
-from mesh.limits import DEFERRED_PER_LINK_MAX, LIVE_SECONDS_MAX
+from mesh.limits.admission import DEFERRED_PER_LINK_MAX
+from mesh.limits.replication import LIVE_SECONDS_MAX
 from mesh.posting.admission import Accept, Admission, Defer, Refuse, Verdict
 from mesh.replication.replicator import Replicator
 from mesh.replication.seen_sets import Element

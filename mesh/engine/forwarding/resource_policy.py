@@ -7,7 +7,7 @@ leaves that is spared.
 
 from collections.abc import Iterable
 
-from mesh.limits import STORE_FREE_DISK_PERCENT
+from mesh.limits.retention import STORE_FREE_DISK_PERCENT
 from mesh.replication.fair_queue import Sparing
 
 _MIB = 1024 * 1024

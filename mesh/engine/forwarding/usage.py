@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Final, Literal
 
-from mesh.commands import CarriedAnswer
-from mesh.limits import (
+from mesh.commands.status import CarriedAnswer
+from mesh.limits.retention import (
     CONTACTS_SHARE_PERCENT,
     FRIENDS_SHARE_PERCENT,
     OWN_SHARE_PERCENT,

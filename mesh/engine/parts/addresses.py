@@ -8,25 +8,17 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Final, assert_never
 
-from mesh.commands import (
-    AddContact,
-    AddPeer,
-    Answer,
-    AskPeers,
-    Command,
-    ContactAnswer,
-    Done,
-    PeerAnswer,
-    PeersAnswer,
-    RemovePeer,
-)
+from mesh.commands.answer import Answer, Done
+from mesh.commands.command import Command
+from mesh.commands.contacts import AddContact, ContactAnswer
+from mesh.commands.peers import AddPeer, AskPeers, PeerAnswer, PeersAnswer, RemovePeer
 from mesh.crypto.signing import is_signature_valid
 from mesh.engine.link_streams import Streams
 from mesh.engine.part import Part
 from mesh.errors import UserError
 from mesh.ids import Address, Instant, LinkId
 from mesh.inputs import Connection
-from mesh.limits import CONFIGURED_PEERS_MAX, REMEMBERED_ADDRESSES_MAX
+from mesh.limits.peering import CONFIGURED_PEERS_MAX, REMEMBERED_ADDRESSES_MAX
 from mesh.peering.dialer import Dialer
 from mesh.peering.targets import Source
 from mesh.storage.connection import transaction

@@ -12,7 +12,7 @@ Nothing here knows what is ours: an export holds what any peer would be given.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from mesh.carry import (
+from mesh.commands.carry import (
     AskCarried,
     CarriedAnswer,
     CarriedBlock,
@@ -20,15 +20,15 @@ from mesh.carry import (
     CarryCommand,
     ExportCarried,
     ImportCarried,
+    ImportedAnswer,
     ListCarried,
 )
-from mesh.commands import ImportedAnswer
 from mesh.effects import Effect, Reply
 from mesh.engine.forwarding.forwarder import Forwarder
 from mesh.engine.part import Part
 from mesh.errors import PeerError, UserError
 from mesh.ids import EnvelopeId, Instant, MeshId, Monotonic, PostingKey, RequestId, UnixSeconds
-from mesh.limits import CARRY_BLOCK_BYTES_MAX, CARRY_CHUNKS_PENDING_MAX, CARRY_ROWS_PER_CHUNK
+from mesh.limits.carry import CARRY_BLOCK_BYTES_MAX, CARRY_CHUNKS_PENDING_MAX, CARRY_ROWS_PER_CHUNK
 from mesh.posting.admission import Defer, Refuse
 from mesh.storage.store.rows import CarriedRow
 from mesh.storage.store.store import Store

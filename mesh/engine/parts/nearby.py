@@ -9,15 +9,9 @@ that speaks of it leaves after the commit.
 from collections.abc import Sequence
 from typing import assert_never
 
-from mesh.commands import (
-    Answer,
-    AskNearby,
-    Command,
-    CompareNearby,
-    ConfirmNearby,
-    NearbyAnswer,
-    SetNearby,
-)
+from mesh.commands.answer import Answer
+from mesh.commands.command import Command
+from mesh.commands.nearby import AskNearby, CompareNearby, ConfirmNearby, NearbyAnswer, SetNearby
 from mesh.crypto.entropy import Entropy
 from mesh.effects import Effect, Emit
 from mesh.engine.link_keys import LinkKeys

@@ -14,7 +14,7 @@ from mesh.engine.link_streams import Streams
 from mesh.engine.part import Part
 from mesh.events import ContactAdded, ContactChanged, ContactRemoved
 from mesh.ids import ContactId, Instant, LinkId, Monotonic, UnixSeconds, earliest
-from mesh.limits import BACKLOG_SHOWS_PARTITION, PEX_RECORDS_MAX
+from mesh.limits.peering import BACKLOG_SHOWS_PARTITION, PEX_RECORDS_MAX
 from mesh.messenger.messenger import Messenger
 from mesh.peering.dialer import Dialer
 from mesh.peering.exchange import PeerExchange

@@ -22,7 +22,7 @@ from ipaddress import ip_address, ip_network
 from mesh.effects import Announce
 from mesh.errors import PeerError
 from mesh.ids import Address
-from mesh.limits import (
+from mesh.limits.discovery import (
     BEACON_BURST_MS,
     BEACON_INTERVAL_MS,
     BEACON_JITTER_MS,

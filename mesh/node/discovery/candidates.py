@@ -10,12 +10,8 @@ from dataclasses import dataclass, field
 
 from mesh.ids import Address
 from mesh.inputs import PeerGone, PeerSeen
-from mesh.limits import (
-    ADDRESSES_PER_PEER_MAX,
-    BEACON_ADDRESSES_MAX,
-    BEACON_KEPT_MS,
-    CANDIDATES_MAX,
-)
+from mesh.limits.discovery import BEACON_ADDRESSES_MAX, BEACON_KEPT_MS
+from mesh.limits.peering import ADDRESSES_PER_PEER_MAX, CANDIDATES_MAX
 from mesh.wire.beacon import Beacon
 
 Tell = Callable[[PeerSeen | PeerGone], None]

@@ -20,13 +20,13 @@ import trio
 from mesh.effects import Announce
 from mesh.ids import Address
 from mesh.inputs import NetworkChanged, NetworksSeen, PeerGone, PeerSeen, Woke
-from mesh.limits import (
+from mesh.limits.discovery import (
     BEACON_INTERVAL_MS,
     DISCOVERY_RETRY_FIRST_MS,
     DISCOVERY_RETRY_MAX_MS,
     FORMER_NAME_MS,
-    HINTS_PENDING_MAX,
 )
+from mesh.limits.node import HINTS_PENDING_MAX
 from mesh.node.input_queue import InputQueue
 
 if TYPE_CHECKING:

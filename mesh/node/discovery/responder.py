@@ -21,12 +21,8 @@ from zeroconf import ServiceStateChange, Zeroconf
 from zeroconf.asyncio import AsyncServiceBrowser, AsyncServiceInfo, AsyncZeroconf
 
 from mesh.inputs import PeerGone, PeerSeen
-from mesh.limits import (
-    CANDIDATES_MAX,
-    DISCOVERY_CLOSE_MS,
-    RESOLVE_TIMEOUT_MS,
-    RESOLVES_CONCURRENT_MAX,
-)
+from mesh.limits.discovery import DISCOVERY_CLOSE_MS, RESOLVE_TIMEOUT_MS, RESOLVES_CONCURRENT_MAX
+from mesh.limits.peering import CANDIDATES_MAX
 from mesh.node.discovery.service_records import (
     SERVICE_TYPE,
     addresses_of,

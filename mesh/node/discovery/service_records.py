@@ -13,7 +13,8 @@ from zeroconf import IPVersion
 from zeroconf.asyncio import AsyncServiceInfo
 
 from mesh.ids import Address
-from mesh.limits import ADDRESSES_PER_PEER_MAX, INTERFACES_SCOPES_MAX
+from mesh.limits.discovery import INTERFACES_SCOPES_MAX
+from mesh.limits.peering import ADDRESSES_PER_PEER_MAX
 from mesh.node.interfaces import Interfaces
 
 IPAddress = IPv4Address | IPv6Address

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from mesh.config import Config
 from mesh.errors import UserError
-from mesh.limits import DISK_FREE_BYTES_WARN
+from mesh.limits.daemon import DISK_FREE_BYTES_WARN
 from mesh.node.config_file import load_config
 from mesh.node.doctor.finding import Finding
 from mesh.node.doctor.network import examine_network

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import psutil
 
-from mesh.limits import MULTICAST_TEST_MS
+from mesh.limits.daemon import MULTICAST_TEST_MS
 from mesh.node.doctor.finding import Finding
 from mesh.node.interfaces import InterfaceAddress, Interfaces, list_interfaces
 

@@ -7,7 +7,7 @@ import socket
 import trio
 
 from mesh.ids import Address
-from mesh.limits import DIAL_TIMEOUT_MS
+from mesh.limits.peering import DIAL_TIMEOUT_MS
 
 
 class DialError(Exception):

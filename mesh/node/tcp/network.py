@@ -14,7 +14,7 @@ import trio
 from mesh.effects import Dial, Disconnect, SendBytes
 from mesh.ids import Address, DialId, LinkId
 from mesh.inputs import Connected, DialFailed, Disconnected
-from mesh.limits import ACCEPT_PAUSE_MS, DIALS_QUEUED_MAX, STREAMS_ACCEPTED_MAX
+from mesh.limits.node import ACCEPT_PAUSE_MS, DIALS_QUEUED_MAX, STREAMS_ACCEPTED_MAX
 from mesh.node.input_queue import InputQueue
 from mesh.node.tcp.connect import DialError, dial
 from mesh.node.tcp.listening import address_of, open_listeners

@@ -14,7 +14,7 @@ import trio
 
 from mesh.ids import LinkId
 from mesh.inputs import BytesSent
-from mesh.limits import (
+from mesh.limits.node import (
     STREAM_CLOSING_MS,
     STREAM_QUEUE_BYTES_MAX,
     STREAM_READ_BYTES,

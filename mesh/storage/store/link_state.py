@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from mesh.inputs import Connection
-from mesh.limits import FIRST_MESSAGES_REMEMBERED
+from mesh.limits.link import FIRST_MESSAGES_REMEMBERED
 from mesh.storage.store.rows import blob, text
 
 

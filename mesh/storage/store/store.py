@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 
 from mesh.ids import EnvelopeId, Tag, UnixSeconds
 from mesh.inputs import Connection
-from mesh.limits import EXPIRED_ROWS_PER_BATCH
+from mesh.limits.storage import EXPIRED_ROWS_PER_BATCH
 from mesh.storage.store.link_state import LinkStateRows
 from mesh.storage.store.rows import (
     IndexRow,

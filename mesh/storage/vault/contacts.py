@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from mesh.commands import Trust
+from mesh.commands.contacts import Trust
 from mesh.ids import ContactId, VerifyKey
 from mesh.inputs import Connection
 from mesh.storage.vault.rows import (

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from mesh.commands import MessageState
+from mesh.commands.messages import MessageState
 from mesh.ids import ConversationId, MessageId, UnixSeconds
 from mesh.inputs import Connection
 from mesh.storage.vault.rows import (

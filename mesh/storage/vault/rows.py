@@ -9,7 +9,9 @@ from typing import Final, Literal, TypeVar
 
 import msgspec
 
-from mesh.commands import ConversationKind, MessageState, Trust
+from mesh.commands.contacts import Trust
+from mesh.commands.conversations import ConversationKind
+from mesh.commands.messages import MessageState
 from mesh.errors import StorageError
 from mesh.ids import (
     ContactId,

@@ -2,7 +2,7 @@
 
 from typing import Final, Literal
 
-from mesh.commands import NoteKind
+from mesh.commands.contacts import NoteKind
 from mesh.ids import ContactId, InviteId, UnixSeconds, VerifyKey
 from mesh.inputs import Connection
 from mesh.storage.vault.rows import Row, all_of, blobs, find_one, insert_numbered, integer

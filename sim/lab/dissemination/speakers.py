@@ -11,7 +11,7 @@ from typing import Final
 
 from mesh.crypto.hashing import blake2b_256
 from mesh.ids import EnvelopeId, Instant, LinkId, Monotonic, UnixSeconds
-from mesh.limits import EAGER_LINKS_MIN, LIVE_SECONDS_MAX
+from mesh.limits.replication import EAGER_LINKS_MIN, LIVE_SECONDS_MAX
 from mesh.replication.replicator import Replicator
 from mesh.replication.seen_sets import Element
 from mesh.wire.envelope import SIZE_BYTES

@@ -22,7 +22,7 @@ import msgspec
 
 from mesh.errors import PeerError
 from mesh.ids import EnvelopeId, Instant, LinkId, Monotonic, UnixSeconds
-from mesh.limits import LIVE_SECONDS_MAX
+from mesh.limits.replication import LIVE_SECONDS_MAX
 from mesh.replication.replicator import Replicator
 from mesh.replication.seen_sets import Element
 from mesh.wire.frames import decode_frame, encode_frame

@@ -19,7 +19,7 @@ from typing import Final
 
 import numpy as np
 
-from mesh.limits import (
+from mesh.limits.replication import (
     ASK_TIMEOUT_MIN_MS,
     EAGER_LINKS_MIN,
     GRAFT_PAUSE_MS,

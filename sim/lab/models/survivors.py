@@ -16,7 +16,7 @@ from functools import partial
 from typing import Final
 
 from mesh.ids import Address, DialId, Instant, LinkId, LinkKey, Monotonic, earliest
-from mesh.limits import DIAL_TIMEOUT_MS, PEX_RECORDS_MAX
+from mesh.limits.peering import DIAL_TIMEOUT_MS, PEX_RECORDS_MAX
 from mesh.peering.dialer import Dialer
 from mesh.peering.exchange import PeerExchange
 from mesh.wire.frames import FEATURE_TOLD_FAR, Pex, PexRequest

@@ -16,7 +16,7 @@ from mesh.cli.options import Choices
 from mesh.cli.terminal import Terminal
 from mesh.errors import UserError
 from mesh.ids import UnixSeconds
-from mesh.limits import CARRY_BLOCK_BYTES_MAX
+from mesh.limits.carry import CARRY_BLOCK_BYTES_MAX
 from mesh.wire.carry_file import (
     END_BYTES,
     HEADER_BYTES,

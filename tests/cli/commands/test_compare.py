@@ -8,7 +8,7 @@ import pytest
 from mesh.cli.commands.compare import see_through
 from mesh.cli.options import Choices
 from mesh.cli.terminal import Terminal
-from mesh.commands import NearbyPersonAnswer
+from mesh.commands.nearby import NearbyPersonAnswer
 from mesh.errors import UserError
 from tests.api.small_people import EMOJI, NUMBERS
 

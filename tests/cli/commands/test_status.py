@@ -3,7 +3,7 @@
 from msgspec.structs import replace
 
 from mesh.cli.commands.status import lines_of
-from mesh.commands import CarriedAnswer, KnownKeysAnswer, StatusAnswer
+from mesh.commands.status import CarriedAnswer, KnownKeysAnswer, StatusAnswer
 
 
 def answer(

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from mesh.commands import ComparisonAnswer
+from mesh.commands.verification import ComparisonAnswer
 from mesh.events import ComparisonChanged
 from tests.api.small_node import Running
 from tests.cli.conftest import Mesh, befriend

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mesh.commands import AskMessages, MessagesAnswer, SendMessage
+from mesh.commands.messages import AskMessages, MessagesAnswer, SendMessage
 from mesh.crypto.kem import PycaKem
 from mesh.crypto.signing import is_signature_valid, verify_key_of
 from mesh.engine.counters import Counters
@@ -10,13 +10,10 @@ from mesh.engine.forwarding.forwarder import Authors, Forwarder
 from mesh.engine.settings import EngineSettings, Primitives
 from mesh.ids import Instant, LinkId, Monotonic, PostingKey, Tag, UnixSeconds
 from mesh.inputs import VaultClosing, VaultOpened
-from mesh.limits import (
-    CARRIERS_MAX,
-    CLOCKS_AGREE_SECONDS,
-    DEFERRED_PER_LINK_MAX,
-    LIVE_SECONDS_MAX,
-    STAMP_CHECKS_PER_SECOND,
-)
+from mesh.limits.admission import DEFERRED_PER_LINK_MAX, STAMP_CHECKS_PER_SECOND
+from mesh.limits.messages import CARRIERS_MAX
+from mesh.limits.replication import LIVE_SECONDS_MAX
+from mesh.limits.timekeeping import CLOCKS_AGREE_SECONDS
 from mesh.posting.stamp import mint
 from mesh.storage.connection import connect
 from mesh.storage.migrations import migrate_store

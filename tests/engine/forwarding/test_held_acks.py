@@ -2,7 +2,7 @@
 
 from mesh.engine.forwarding.held_acks import HeldAcks
 from mesh.ids import EnvelopeId, Instant, LinkId, Monotonic
-from mesh.limits import HELD_GATHERED_MS, IDS_PER_FRAME_MAX
+from mesh.limits.replication import HELD_GATHERED_MS, IDS_PER_FRAME_MAX
 from mesh.wire.frames import SHORT_ID_BYTES, Held
 
 ONE, TWO = LinkId(1), LinkId(2)

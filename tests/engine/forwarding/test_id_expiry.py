@@ -1,6 +1,6 @@
 """A flood of stamped keys grows no memory without bound, and sets do not differ for ever."""
 
-from mesh.commands import SendMessage
+from mesh.commands.messages import SendMessage
 from mesh.engine.forwarding.id_expiry import TOO_FAR_AHEAD, TOO_OLD
 from mesh.ids import ContactId, EnvelopeId
 from mesh.trust.distance import vouch_hash

@@ -1,16 +1,17 @@
 """Retirements among engines: states that stand on tokens, and relays that let bodies go."""
 
-from mesh.commands import (
+from mesh.commands.contacts import SetReadReceipts
+from mesh.commands.messages import (
     AskMessages,
     MessageAnswer,
     MessagesAnswer,
     SendMessage,
-    SetReadReceipts,
     WithdrawMessage,
 )
 from mesh.ids import EnvelopeId
 from mesh.inputs import VaultClosing, VaultOpened
-from mesh.limits import HELD_GATHERED_MS, RELAY_DELAY_MS_MAX, RETIRE_DELAY_MS
+from mesh.limits.replication import HELD_GATHERED_MS
+from mesh.limits.retirements import RELAY_DELAY_MS_MAX, RETIRE_DELAY_MS
 from mesh.storage.connection import changes_count
 from mesh.storage.store.store import Store
 from mesh.wire.envelope import SIZE_BYTES, STUB_BYTES

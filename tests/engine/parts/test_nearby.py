@@ -2,17 +2,15 @@
 
 import pytest
 
-from mesh.commands import (
-    AskContacts,
+from mesh.commands.contacts import AskContacts, ContactAnswer, ContactsAnswer
+from mesh.commands.identity import CreateIdentity
+from mesh.commands.messages import SendMessage
+from mesh.commands.nearby import (
     AskNearby,
     CompareNearby,
     ConfirmNearby,
-    ContactAnswer,
-    ContactsAnswer,
-    CreateIdentity,
     NearbyAnswer,
     NearbyPersonAnswer,
-    SendMessage,
     SetNearby,
 )
 from mesh.errors import UserError

@@ -2,9 +2,12 @@
 
 import pytest
 
-from mesh.commands import AddContact, CreateIdentity, CreateInvite, InviteAnswer, SendMessage
+from mesh.commands.contacts import AddContact
+from mesh.commands.identity import CreateIdentity
+from mesh.commands.invites import CreateInvite, InviteAnswer
+from mesh.commands.messages import SendMessage
 from mesh.ids import Address, Instant, LinkId, Monotonic
-from mesh.limits import (
+from mesh.limits.peering import (
     LINKS_ACTIVE_MAX,
     LINKS_KEPT_DIALLED,
     PASSIVE_ADDRESSES_MAX,

@@ -2,10 +2,12 @@
 
 from itertools import pairwise
 
-from mesh.commands import BlockContact, KnownKeysAnswer, RemoveContact, SendMessage
+from mesh.commands.contacts import BlockContact, RemoveContact
+from mesh.commands.messages import SendMessage
+from mesh.commands.status import KnownKeysAnswer
 from mesh.ids import PostingKey
 from mesh.inputs import VaultClosing, VaultOpened
-from mesh.limits import VOUCHES_DELAY_MS, VOUCHES_INTERVAL_MS, VOUCHES_SETTLED_MS
+from mesh.limits.trust import VOUCHES_DELAY_MS, VOUCHES_INTERVAL_MS, VOUCHES_SETTLED_MS
 from mesh.trust.distance import Depth, vouch_hash
 from mesh.wire.envelope import SECONDS_PER_DAY
 from mesh.wire.frames import Vouches

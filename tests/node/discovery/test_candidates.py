@@ -2,12 +2,8 @@
 
 from mesh.ids import Address
 from mesh.inputs import PeerGone, PeerSeen
-from mesh.limits import (
-    ADDRESSES_PER_PEER_MAX,
-    BEACON_ADDRESSES_MAX,
-    BEACON_KEPT_MS,
-    CANDIDATES_MAX,
-)
+from mesh.limits.discovery import BEACON_ADDRESSES_MAX, BEACON_KEPT_MS
+from mesh.limits.peering import ADDRESSES_PER_PEER_MAX, CANDIDATES_MAX
 from mesh.node.discovery.candidates import Candidates
 from mesh.wire.beacon import Beacon
 

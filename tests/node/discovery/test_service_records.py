@@ -6,7 +6,8 @@ import pytest
 from zeroconf.asyncio import AsyncServiceInfo
 
 from mesh.ids import Address
-from mesh.limits import ADDRESSES_PER_PEER_MAX, INTERFACES_SCOPES_MAX
+from mesh.limits.discovery import INTERFACES_SCOPES_MAX
+from mesh.limits.peering import ADDRESSES_PER_PEER_MAX
 from mesh.node.discovery.service_records import (
     SERVICE_TYPE,
     addresses_of,

@@ -19,7 +19,7 @@ from mesh.inputs import (
     Disconnected,
     Input,
 )
-from mesh.limits import STREAM_QUEUE_BYTES_MAX, STREAMS_ACCEPTED_MAX
+from mesh.limits.node import STREAM_QUEUE_BYTES_MAX, STREAMS_ACCEPTED_MAX
 from mesh.node.clock import system_now
 from mesh.node.driver import Driver, Outward
 from mesh.node.input_queue import InputQueue

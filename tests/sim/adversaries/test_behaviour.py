@@ -5,7 +5,8 @@ from typing import NamedTuple
 
 import pytest
 
-from mesh.commands import Answer, AskStatus, StatusAnswer
+from mesh.commands.answer import Answer
+from mesh.commands.status import AskStatus, StatusAnswer
 from mesh.errors import UserError
 from mesh.storage.store.rows import blob, integer
 from mesh.wire.envelope import SIZE_BYTES, Header, Stub, decode_stub

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from mesh.commands import SendMessage
+from mesh.commands.messages import SendMessage
 from mesh.effects import Effect, Reply
 from mesh.engine.engine import Engine
 from mesh.errors import UserError

@@ -4,7 +4,8 @@ from functools import partial
 
 import pytest
 
-from mesh.commands import AskStatus, Done
+from mesh.commands.answer import Done
+from mesh.commands.status import AskStatus
 from mesh.effects import Emit, MintStamp, Reply
 from mesh.events import NoticeRaised
 from mesh.ids import PostingKey, RequestId

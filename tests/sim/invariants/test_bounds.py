@@ -2,7 +2,7 @@
 
 import pytest
 
-from mesh.commands import CreateIdentity
+from mesh.commands.identity import CreateIdentity
 from mesh.ids import Address, EnvelopeId, Instant, LinkId, Monotonic, RequestId, UnixSeconds
 from mesh.inputs import Asked, Connected
 from mesh.replication.seen_sets import Element

@@ -7,7 +7,7 @@ import pytest
 from mesh.effects import Announce, Dial
 from mesh.ids import Address, DialId
 from mesh.inputs import Connected, DialFailed, PeerGone, PeerSeen
-from mesh.limits import DIAL_TIMEOUT_MS
+from mesh.limits.peering import DIAL_TIMEOUT_MS
 from sim.network.discovery import LAPSE_US, REPEAT_US
 from sim.network.virtual_network import PORT, address_of
 from tests.sim.talker import Scene, linked_pair

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from mesh.commands import MessageAnswer, MessageState
+from mesh.commands.messages import MessageAnswer, MessageState
 from mesh.storage.connection import transaction
 from sim.hosts.host import Host
 from sim.invariants.invariants import L9, BrokenInvariant

@@ -3,7 +3,7 @@
 from mesh.effects import Dial
 from mesh.ids import DialId
 from mesh.inputs import Connected, DialFailed, Disconnected, NetworkChanged, PeerSeen
-from mesh.limits import DIAL_TIMEOUT_MS
+from mesh.limits.peering import DIAL_TIMEOUT_MS
 from sim.network.virtual_network import address_of
 from sim.topology.changes import TopologyChanges
 from sim.topology.contacts import Contact

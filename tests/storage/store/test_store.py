@@ -13,7 +13,8 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, multip
 
 from mesh.ids import EnvelopeId, Tag, UnixSeconds
 from mesh.inputs import Connection
-from mesh.limits import EXPIRED_ROWS_PER_BATCH, FIRST_MESSAGES_REMEMBERED
+from mesh.limits.link import FIRST_MESSAGES_REMEMBERED
+from mesh.limits.storage import EXPIRED_ROWS_PER_BATCH
 from mesh.storage.connection import connect, transaction
 from mesh.storage.migrations import migrate_store
 from mesh.storage.store.store import Store

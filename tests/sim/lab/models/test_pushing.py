@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from mesh.limits import EAGER_LINKS_MIN, GRAFT_PAUSE_MS, LINKS_MAX
+from mesh.limits.link import LINKS_MAX
+from mesh.limits.replication import EAGER_LINKS_MIN, GRAFT_PAUSE_MS
 from sim.__main__ import main
 from sim.lab.models.curves import Results
 from sim.lab.models.pushing import TICK_US, Pushing, Rules

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mesh.limits import LINKS_ACTIVE_MAX
+from mesh.limits.peering import LINKS_ACTIVE_MAX
 from sim.lab.models.survivors import Internet
 
 WARM_S = 900

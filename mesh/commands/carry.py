@@ -1,14 +1,31 @@
 """What goes by hand: pieces that pass between the daemon's streams of files and the engine.
 
-The seam's part for `docs/protocol/carry-file.md`, beside `mesh/commands.py`. Nothing of this is
-ever JSON: the API turns it into the bytes of a file.
+Implements the seam's part of `docs/protocol/carry-file.md`. Only `ImportedAnswer` is ever JSON: the
+API turns the others into the bytes of a file.
 """
 
 from dataclasses import dataclass, field
 
-from mesh.commands import Answer
+from mesh.commands.answer import Answer
 from mesh.ids import MeshId, UnixSeconds
 from mesh.wire.carry_summary import Summary
+
+
+class ImportedAnswer(Answer, frozen=True, kw_only=True):
+    """What became of what a carry file holds. `refused`: how many for which reason.
+
+    Of one block, or, as the API answers, of a whole file.
+    """
+
+    envelopes_count: int
+    retirements_count: int
+    known_count: int
+    refused: dict[str, int]
+    damaged_count: int = 0
+    """Places of the file where something is unreadable or missing."""
+
+    is_complete: bool = True
+    """Whether all of the file was there and readable."""
 
 
 class CarriedAnswer(Answer, frozen=True, kw_only=True):

@@ -1,0 +1,24 @@
+"""Making this profile's identity, and asking who it is."""
+
+from dataclasses import dataclass
+
+from mesh.commands.answer import Answer
+
+
+class IdentityAnswer(Answer, frozen=True, kw_only=True):
+    """Who this profile is."""
+
+    name: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class CreateIdentity:
+    """First run: make this profile's identity. Answer: IdentityAnswer."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class AskIdentity:
+    """Answer: IdentityAnswer."""

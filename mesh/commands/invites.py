@@ -1,0 +1,68 @@
+"""Our invites, and what an invite of others would do."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from mesh.commands.answer import Answer
+
+
+class InviteAnswer(Answer, frozen=True, kw_only=True):
+    """An invite. `link` carries the whole key bundle; `qr` only its hash, for a QR code.
+
+    Both are empty where the secret is no longer at hand (a used-up or revoked invite).
+    """
+
+    id: int
+    label: str
+    link: str
+    qr: str
+    expires: int
+    uses: int
+    uses_max: int
+    state: Literal["open", "used up", "expired", "revoked"]
+
+
+class InvitesAnswer(Answer, frozen=True, kw_only=True):
+    """All invites, newest first."""
+
+    invites: list[InviteAnswer]
+
+
+class InviteContentsAnswer(Answer, frozen=True, kw_only=True):
+    """What an invite text would do, in words, before it does it."""
+
+    name: str
+    key: str
+    expires: int
+    address_hint: str
+    is_usable: bool
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class CreateInvite:
+    """Answer: InviteAnswer. `address_hint` is HOST:PORT or empty; `lifetime_s` at most 365 d."""
+
+    label: str = ""
+    uses_max: int = 1
+    lifetime_s: int = 7 * 86_400
+    address_hint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AskInvites:
+    """Answer: InvitesAnswer."""
+
+
+@dataclass(frozen=True, slots=True)
+class RevokeInvite:
+    """Answer: InviteAnswer."""
+
+    invite: int
+
+
+@dataclass(frozen=True, slots=True)
+class InspectInvite:
+    """Say what an invite text would do. Answer: InviteContentsAnswer."""
+
+    link: str

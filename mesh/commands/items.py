@@ -1,0 +1,57 @@
+"""What stands in a conversation, page by page."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from mesh.commands.answer import Answer
+
+
+class AuthorAnswer(Answer, frozen=True, kw_only=True):
+    """Who wrote an item. `key` is their identity key."""
+
+    key: str
+    label: str
+    is_mine: bool
+
+
+class ItemAnswer(Answer, frozen=True, kw_only=True):
+    """Something in a conversation; so far only texts. Its number is that of the message."""
+
+    number: int
+    conversation: int
+    id: str
+    kind: str
+    author: AuthorAnswer
+    sent: int
+    received: int
+    state: str
+    """A short code: one of `MessageState`, or one that a later release made."""
+
+    carriers: int
+    is_late: bool
+    missing_count: int
+    clock: Literal["", "ahead", "behind"]
+    text: str
+
+
+class ItemsAnswer(Answer, frozen=True, kw_only=True):
+    """A page of one conversation in its order, and whether there is more in either direction."""
+
+    items: list[ItemAnswer]
+    has_older: bool
+    has_newer: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AskItems:
+    """Answer: ItemsAnswer, without marking anything as read.
+
+    `before`, `after` and `around` name an item by its number and go by its place in the
+    conversation; without them the page holds the newest. Only one of them may be given.
+    """
+
+    conversation: str
+    before: int | None = None
+    after: int | None = None
+    around: int | None = None
+    limit: int = 50

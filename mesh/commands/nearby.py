@@ -1,0 +1,55 @@
+"""People nearby, and comparisons with them."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from mesh.commands.answer import Answer
+
+
+class NearbyPersonAnswer(Answer, frozen=True, kw_only=True):
+    """Somebody near who offers a card. `id` holds as long as this node runs."""
+
+    id: int
+    name: str
+    state: Literal["seen", "asked by us", "asked by them", "compare", "matched", "failed"]
+    emoji: list[tuple[str, str]] = []
+    numbers: list[int] = []
+    contact: int = 0
+    """The contact that came of it, once both have confirmed."""
+
+    looks_like: list[str] = []
+    """Contacts, and others nearby, whose names could be mistaken for theirs; it may be them."""
+
+
+class NearbyAnswer(Answer, frozen=True, kw_only=True):
+    """People nearby; `is_on` says whether we offer a card ourselves."""
+
+    is_on: bool
+    people: list[NearbyPersonAnswer]
+
+
+@dataclass(frozen=True, slots=True)
+class SetNearby:
+    """Offer a card to nodes around, or stop it. Answer: NearbyAnswer."""
+
+    is_on: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AskNearby:
+    """Ask the nodes around for their cards. Answer: NearbyAnswer, with those that came so far."""
+
+
+@dataclass(frozen=True, slots=True)
+class CompareNearby:
+    """Begin a comparison with somebody near, or take up theirs. Answer: NearbyPersonAnswer."""
+
+    person: int
+
+
+@dataclass(frozen=True, slots=True)
+class ConfirmNearby:
+    """Say whether both sides show the same. Answer: NearbyPersonAnswer."""
+
+    person: int
+    is_equal: bool

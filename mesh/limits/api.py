@@ -1,0 +1,49 @@
+"""Bounds of the local API."""
+
+API_SOCKET_PATH_BYTES_MAX = 103
+"""The shortest `sun_path` of the systems we run on (macOS: 104 bytes with its final zero)."""
+
+API_CONNECTIONS_MAX = 128
+"""Programs of one person that talk to one node at once; beyond it is a program gone wild."""
+
+API_HEAD_BYTES_MAX = 16 * 1024
+"""A request's line and headers; the longest of ours has a few hundred bytes."""
+
+API_BODY_BYTES_MAX = 512 * 1024
+"""The longest text with each of its bytes escaped as \\u00XX (6 x 60,000), and some room."""
+
+API_BATCH_MESSAGES_MAX = 500
+"""Messages in one request: they fit one batch of the engine, and with it one commit."""
+
+API_BODY_TIMEOUT_MS = 10_000
+"""A body comes over a local socket at once; who takes longer is stuck."""
+
+API_CHUNK_BYTES = 64 * 1024
+"""An answer is written in pieces of this size, each within the next bound."""
+
+API_WRITE_TIMEOUT_MS = 5_000
+"""A client that reads nothing for so long is cut off, so that it can never hold up a stop."""
+
+API_GRACE_MS = 2_000
+"""How long a stop waits for requests that are being answered."""
+
+API_IDLE_TIMEOUT_MS = 60_000
+"""A connection without a request is kept so long; a bot that asks every minute keeps its own."""
+
+API_EVENTS_MAX = 4_096
+"""Events remembered for subscribers that come back; hours of a busy conversation."""
+
+API_EVENTS_BYTES_MAX = 8 * 1024 * 1024
+"""Bytes of remembered events: their number alone would allow a quarter of a gigabyte."""
+
+API_EVENTS_PER_WRITE = 64
+"""Events handed to one subscriber before others have their turn."""
+
+API_SUBSCRIBERS_MAX = 64
+"""Subscribers of events; each holds a connection."""
+
+API_HEARTBEAT_MS = 20_000
+"""A stream with nothing to say says so; a client takes 45 s of silence for a dead daemon."""
+
+API_CLIENT_SILENCE_MS = 45_000
+"""Two heartbeats and a bit: the client opens its stream of events again."""

@@ -1,0 +1,25 @@
+"""Bounds of contacts and what is kept of them."""
+
+NAME_BYTES_MAX = 64
+"""A person's name or a contact's label, in UTF-8."""
+
+CONTACTS_MAX = 5_000
+"""Contacts of one profile; each costs 256 tags in memory."""
+
+COMPARISON_SECONDS_MAX = 86_400
+"""A live comparison ends after a day: nobody remembers what was on the screen before."""
+
+NOTES_PER_CONTACT_MAX = 100
+"""What happened to one contact; the oldest go, as nobody reads more."""
+
+SAFETY_NUMBERS_CACHED = 64
+"""Halves of safety numbers in memory: each takes milliseconds, and few are looked at twice."""
+
+INTRODUCTION_SECONDS = 30 * 86_400
+"""How long an introduction waits for an answer, and an invite that was given for one lives."""
+
+INTRODUCTIONS_PER_CONTACT_MAX = 16
+"""People whom one contact may introduce to us within that time; more would be a flood."""
+
+INTRODUCTIONS_MADE_MAX = 256
+"""Pairs of contacts that we introduce to each other within that time."""

@@ -1,0 +1,72 @@
+"""Bounds of the shell: queues between sockets, the engine and subscribers."""
+
+from mesh.limits.link import HANDSHAKES_PENDING_MAX, LINK_SENDING_BYTES_MAX, LINKS_MAX
+
+INPUTS_PER_BATCH_MAX = 512
+"""Inputs handled in one batch: large enough to share a commit, small enough to answer soon."""
+
+GATHERED_MS = 4
+"""What links bring so soon after the beginning of a batch is handled together: a fifth of the time
+that a body is waited for at least (`GRAFT_PAUSE_MS`), and less than a commit on a slow disk."""
+
+INPUTS_HERE_MAX = 16
+"""Reads of links in a batch that runs on the event loop: a message makes eight peers speak."""
+
+QUICK_BATCH_MS_MAX = 250
+"""By the clock. A batch that takes longer holds up pages and a stop so that a person notices; most
+of those on a busy disk take 40."""
+
+QUICK_BATCHES_MIN = 8
+"""After one that took longer, so many quick ones in a row come before one runs on the event loop
+again: a disk that is slow now and then costs the loop one batch, and not every other one."""
+
+INPUTS_PER_LINK_MAX = 64
+"""Reads of one link that wait for the engine; its reader pauses, and so does the peer."""
+
+INPUT_BYTES_PER_LINK_MAX = 256 * 1024
+"""Bytes of one link that wait for the engine: four of the largest envelopes."""
+
+HINTS_PENDING_MAX = 256
+"""Announcements of peers that wait for the engine; more are dropped, they will be repeated."""
+
+ASKS_PENDING_MAX = 256
+"""Commands that wait for their answer; further callers wait for their turn."""
+
+EVENTS_PER_SUBSCRIBER_MAX = 1_024
+"""Events kept for a subscriber that does not read; one that falls further behind is let go."""
+
+SUBSCRIBERS_MAX = 128
+"""Listeners to events: pages, terminals and programs of one person."""
+
+STREAM_READ_BYTES = 64 * 1024
+"""Read from a socket at once: one of the largest envelopes."""
+
+STREAM_WRITE_BYTES = 128 * 1024
+"""Written to a socket at once, so that progress of a slow one is reported in steps."""
+
+STREAM_QUEUE_BYTES_MAX = 4 * LINK_SENDING_BYTES_MAX
+"""Bytes queued for one socket. The link stops far below; a stream beyond it is cut."""
+
+STREAM_CLOSING_MS = 2_000
+"""How long a closing stream may take to write its last bytes and to hear the peer's end."""
+
+DIALS_QUEUED_MAX = 64
+"""Dials handed over and not yet begun; the dialing machine asks for four at once."""
+
+STAMPS_QUEUED_MAX = 64
+"""Stamps wanted and not yet made: three days ahead for each audience are a handful."""
+
+STREAMS_ACCEPTED_MAX = LINKS_MAX + HANDSHAKES_PENDING_MAX
+"""Accepted streams at once; further callers wait in the listener's backlog."""
+
+ACCEPT_PAUSE_MS = 500
+"""The pause when the system has no file descriptor or memory left for an accepted stream."""
+
+BATTERY_LOW_PERCENT = 20
+"""Below it a laptop that is not being charged carries for its person and contacts only."""
+
+POWER_AND_DISK_LOOK_MS = 60_000
+"""Between looks at the battery and at the free disk: neither changes much in a minute."""
+
+DISK_CHANGE_BYTES_MIN = 16 * 1024 * 1024
+"""Free disk that changed by less since it was told is not told again."""

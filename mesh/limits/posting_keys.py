@@ -1,0 +1,27 @@
+"""Bounds of our posting keys, and of telling contacts of them."""
+
+POSTING_DAYS_AHEAD = 3
+"""Stamps are made so many days in advance (PROTOCOL.md 2)."""
+
+POSTING_DAYS_TOLD = 14
+"""Contacts are told our posting keys of so many days, today's first (SYNC.md G): who was away for
+a week knows them still, and who is blocked knows them no longer than this."""
+
+POSTING_KEYS_TOLD_MAX = 64
+"""Keys in one telling: one a day, and more on days on which an author needs several."""
+
+POSTING_KEYS_FRESH_DAYS = 10
+"""Where a contact knows our keys of fewer days ahead, the next payload tells them again if it grows
+into no larger envelope for it: at most every fourth day, and nobody sees it."""
+
+POSTING_KEYS_SCARCE_DAYS = 4
+"""Where they know fewer, any payload tells them; where nothing is written for days, one of its own
+does, on a day and hour of chance."""
+
+POSTING_KEYS_PER_CHORE = 16
+"""Contacts who are sent our keys for their own sake within an hour: for a thousand silent contacts
+four in an hour suffice, and what they cost stays below a posting key's quota."""
+
+POSTING_KEYS_UNHEARD_DAYS = 30
+"""Who was sent our keys and was not heard since is sent them for their own sake after so long:
+people who are gone cost an envelope a month."""
