@@ -26,7 +26,7 @@ from tests.searching import seeds
 
 PASSPHRASE = "zebra cobalt orchid lantern"
 LABEL = "a label that nobody else uses"
-KILLS = 5
+KILLS = 3
 KILL_WITHIN_S = 2.5
 GONE = ("not-running", "stopping")
 

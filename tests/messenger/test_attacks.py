@@ -24,6 +24,7 @@ from mesh.wire.invite import parse_invite
 from tests.entropy import SeededEntropy
 from tests.messenger.mallory import Mallory, payload, untouched
 from tests.messenger.people import DAY_S, Clock, Person, acquainted, exchange
+from tests.searching import only_in_search
 
 SEED = bytes((9,)) * 32
 POSTING_KEY = PostingKey(verify_key_of(SEED))
@@ -398,7 +399,8 @@ def test_who_is_not_the_reader_cannot_say_that_a_message_was_delivered() -> None
 # --- Long absence ---------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("count", [1_000, pytest.param(5_000, marks=pytest.mark.one_python)])
+# A thousand pass several windows of tags; five times as many only do so more often.
+@pytest.mark.parametrize("count", [1_000, pytest.param(5_000, marks=only_in_search)])
 def test_after_a_long_absence_all_is_opened_in_any_order_and_once(count: int) -> None:
     ann, bob = acquainted(Clock())
     for number in range(count):

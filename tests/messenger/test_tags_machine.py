@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from random import Random
 
 import pytest
-from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -34,6 +33,7 @@ from mesh.storage.vault.vault import Vault
 from mesh.wire.ratchet_header import RatchetHeader
 from tests.entropy import SeededEntropy
 from tests.ratchet.side import opened, sealed
+from tests.searching import examples, only_in_search
 
 KEM = PycaKem()
 START = Instant(Monotonic(0), 0)
@@ -246,10 +246,11 @@ def written(side: Side, writer: int, number: int, now: UnixSeconds) -> Mail | No
 
 
 def test_tags_keep_their_promises() -> None:
-    run_state_machine_as_test(Tags, settings=settings(max_examples=2 * settings().max_examples))
+    run_state_machine_as_test(Tags, settings=examples(20))
 
 
-@pytest.mark.parametrize("count", [1_000, pytest.param(5_000, marks=pytest.mark.one_python)])
+# A thousand pass several windows; five times as many only do so more often.
+@pytest.mark.parametrize("count", [1_000, pytest.param(5_000, marks=only_in_search)])
 def test_all_of_many_messages_in_random_order_are_opened(count: int) -> None:
     founder, other = two_sides(count)
     mails = []

@@ -16,12 +16,8 @@ from sim.hosts.kem import KyberPyKem
 from tests.entropy import SeededEntropy
 from tests.messenger.people import Clock, Person, exchange
 
-pytestmark = [
-    # One process runs them all, since ten thousand letters are written once.
-    pytest.mark.xdist_group("unlinkability"),
-    # All chance is seeded: the letters are the same under each Python, to the byte.
-    pytest.mark.one_python,
-]
+# One process runs them all, since ten thousand letters are written once.
+pytestmark = pytest.mark.xdist_group("unlinkability")
 
 PAIRS = 20
 ROUNDS = 42

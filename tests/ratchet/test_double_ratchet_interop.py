@@ -17,8 +17,9 @@ from mesh.limits.sessions import POST_QUANTUM_SECONDS
 from mesh.ratchet.double_ratchet import Ratchet
 from tests.ratchet.foreign import Curve, ForeignSide
 from tests.ratchet.side import Posted, Side, pair
+from tests.searching import IS_SEARCH
 
-CONVERSATIONS = 750
+CONVERSATIONS = 750 if IS_SEARCH else 150
 STEPS = 30
 KEM = PycaKem()
 
@@ -113,7 +114,6 @@ def with_foreign(
     return ForeignSide(root, private=None, their_public=public), ours
 
 
-@pytest.mark.one_python  # 3,000 conversations; the next test has two long ones.
 @pytest.mark.parametrize("is_ours_first", [True, False], ids=["we begin", "they begin"])
 @pytest.mark.parametrize("seed", range(2))
 def test_each_opens_every_message_of_the_other_once(seed: int, is_ours_first: bool) -> None:

@@ -16,7 +16,7 @@ schema = 1
 name = "grounds"
 summary = "A few people on some ground."
 nodes = 7
-settle_s = 240
+settle_s = 100
 
 [topology]
 {topology}

@@ -1,7 +1,5 @@
 """What a node carries for everybody, seen from outside the engine."""
 
-import pytest
-
 from mesh.commands.messages import AskMessages, MessagesAnswer, SendMessage
 from mesh.crypto.kem import PycaKem
 from mesh.crypto.signing import is_signature_valid, verify_key_of
@@ -154,7 +152,6 @@ def test_envelopes_that_wait_for_a_stamp_check_cost_no_more_signatures_by_waitin
     assert len(carrier.verified) == 5 + 4
 
 
-@pytest.mark.one_python  # It mints 68 stamps; those above mint a few.
 def test_no_more_than_a_few_envelopes_of_a_link_wait_for_a_stamp_check() -> None:
     carrier = Carrier(links=1)
     # The first one is checked as it comes.
