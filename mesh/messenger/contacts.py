@@ -71,10 +71,6 @@ class Contacts:
         """How a contact is called here."""
         return self._labels[contact]
 
-    def key(self, contact: ContactId) -> str:
-        """The identity key of a contact, in hexadecimal digits."""
-        return self._rows.contact(contact).verify_key.hex()
-
     def find_label(self, contact: ContactId | None) -> str:
         """The same; empty if there is no such contact, or no more."""
         return "" if contact is None else self._labels.get(contact, "")

@@ -26,6 +26,7 @@ class MessagePages:
 
     def __init__(self, account: Account, contacts: Contacts) -> None:
         self._rows = account.vault.messages
+        self._people = account.vault.contacts
         self._conversations = account.vault.conversations
         self._identity = account.identity
         self._contacts = contacts
@@ -158,9 +159,8 @@ class MessagePages:
             key = self._identity.keys.verify_key.hex()
             return AuthorAnswer(key=key, label=self._identity.name, is_mine=True)
         contact = other_side(row.conversation)
-        return AuthorAnswer(
-            key=self._contacts.key(contact), label=self._contacts.label(contact), is_mine=False
-        )
+        key = self._people.contact(contact).verify_key.hex()
+        return AuthorAnswer(key=key, label=self._contacts.label(contact), is_mine=False)
 
     def _missing_count(self, row: MessageRow) -> int:
         # What we write answers to what is here.
