@@ -29,7 +29,7 @@ class VaultCheckpoints:
     def committed(self, now: Instant) -> None:
         """A transaction was committed, whether it wrote or only read."""
         if self._due is None:
-            self._due = _term_after(now)
+            self._due = now.after(VAULT_CHECKPOINT_MS)
 
     def tend(self, now: Instant) -> None:
         """Empty the log if it is time and if anything was written since."""
@@ -37,10 +37,6 @@ class VaultCheckpoints:
             return
         count = changes_count(self._vault)
         is_swept = count == self._swept_count or checkpoint(self._vault)
-        self._due = None if is_swept else _term_after(now)
+        self._due = None if is_swept else now.after(VAULT_CHECKPOINT_MS)
         if is_swept:
             self._swept_count = count
-
-
-def _term_after(now: Instant) -> Monotonic:
-    return Monotonic(now.monotonic + VAULT_CHECKPOINT_MS * 1_000)

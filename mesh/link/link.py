@@ -280,7 +280,7 @@ class Link:
         """
         if self.is_ready:
             self.send(Ping())
-            self._check_ends_at = _check_end(now)
+            self._check_ends_at = now.after(LINK_CHECK_MS)
 
     def deadline(self) -> Monotonic | None:
         """When `deadline_passed` wants to be called."""
@@ -314,7 +314,7 @@ class Link:
     def _receive(self, received: bytes, now: Instant) -> list[Frame]:
         self._heard_at = now.monotonic
         if self._check_ends_at is not None:
-            self._check_ends_at = _check_end(now)
+            self._check_ends_at = now.after(LINK_CHECK_MS)
         if isinstance(self._state, Handshaking):
             received = self._shake_hands(self._state, received, now)
         match self._state:
@@ -379,10 +379,6 @@ class Link:
         self._pongs_due = max(0, self._pongs_due - 1)
         if self._pongs_due == 0:
             self._check_ends_at = None
-
-
-def _check_end(now: Instant) -> Monotonic:
-    return Monotonic(now.monotonic + LINK_CHECK_MS * 1000)
 
 
 def _agreed_hello(frame: Frame | None) -> Hello:

@@ -65,7 +65,7 @@ class ContactBundles:
             mesh_now,
         )
 
-    def _keys_came(self, control: ReceivedControl, mesh_now: UnixSeconds, now: Instant) -> None:
+    def _keys_came(self, control: ReceivedControl, now: Instant) -> None:
         """Their newest prekeys came inside the session."""
         contact = control.contact
         assert contact.agreement_key is not None, "who has a session has an identity key"

@@ -227,7 +227,7 @@ class Contacts:
             sends_read_receipts=self._conversations.conversation(conversation).sends_read_receipts,
         )
 
-    def _rename(self, asked: RenameContact, mesh_now: UnixSeconds, now: Instant) -> ContactAnswer:
+    def _rename(self, asked: RenameContact, now: Instant) -> ContactAnswer:
         row = self.contact(asked.contact)
         checked = checked_name(asked.label, "The label")
         if checked != row.label:
@@ -237,9 +237,7 @@ class Contacts:
             self._pending_events.contact_changed(row.id)
         return self.answer(row.id)
 
-    def _accept_request(
-        self, asked: AcceptRequest, mesh_now: UnixSeconds, now: Instant
-    ) -> ContactAnswer:
+    def _accept_request(self, asked: AcceptRequest, now: Instant) -> ContactAnswer:
         row = self.contact(asked.contact)
         self.accept_request(row)
         return self.answer(row.id)

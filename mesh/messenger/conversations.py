@@ -16,7 +16,7 @@ from mesh.commands.conversations import (
 from mesh.commands.items import AskItems, ItemsAnswer
 from mesh.errors import UserError
 from mesh.events import ConversationChanged
-from mesh.ids import ContactId, ConversationId, Instant, UnixSeconds, direct_conversation
+from mesh.ids import ContactId, ConversationId, Instant, direct_conversation
 from mesh.limits.messages import DRAFT_BYTES_MAX, MOMENT_MAX
 from mesh.messenger.account import Account
 from mesh.messenger.contacts import NOTE_TO_SELF, ONESELF, Contacts
@@ -67,13 +67,11 @@ class Conversations:
         contact = self._contacts.contact(named)
         return self._rows.conversation(direct_conversation(contact.id))
 
-    def _ask(
-        self, asked: AskConversation, mesh_now: UnixSeconds, now: Instant
-    ) -> ConversationAnswer:
+    def _ask(self, asked: AskConversation, now: Instant) -> ConversationAnswer:
         row = self.conversation(asked.conversation)
         return self._answer(row, self._rows.summary(row.number))
 
-    def _items(self, asked: AskItems, mesh_now: UnixSeconds, now: Instant) -> ItemsAnswer:
+    def _items(self, asked: AskItems, now: Instant) -> ItemsAnswer:
         return self._message_pages.items(asked, self.conversation(asked.conversation).number)
 
     def _answers(self) -> ConversationsAnswer:
@@ -83,9 +81,7 @@ class Conversations:
         answers.sort(key=_newest_first)
         return ConversationsAnswer(conversations=answers)
 
-    def _change(
-        self, asked: ChangeConversation, mesh_now: UnixSeconds, now: Instant
-    ) -> ConversationAnswer:
+    def _change(self, asked: ChangeConversation, now: Instant) -> ConversationAnswer:
         """Change what a person may choose; UserError if a value is beyond its bound."""
         row = self.conversation(asked.conversation)
         settings = {
@@ -104,12 +100,10 @@ class Conversations:
         self._pending_events.tell(ConversationChanged(answer))
         return answer
 
-    def write_to_oneself(
-        self, text: str, *, mesh_ms: int, received: UnixSeconds, send_key: str | None
-    ) -> MessageRow:
+    def write_to_oneself(self, text: str, *, now: Instant, send_key: str | None) -> MessageRow:
         """Keep what a person wrote to themselves."""
         conversation = self._rows.with_oneself().number
-        place = self._history.ancestry_of_next(conversation, mesh_ms)
+        place = self._history.ancestry_of_next(conversation, now.mesh_ms)
         # Never sealed: only the id is made of it, as of any other message.
         payload = Payload(
             version=PAYLOAD_VERSION,
@@ -129,7 +123,7 @@ class Conversations:
                 parents=b"".join(place.parents),
                 clock=place.clock,
                 position=place.clock,
-                received=received,
+                received=now.mesh,
                 state="kept",
                 is_read=True,
                 send_key=send_key,

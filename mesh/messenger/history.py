@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from msgspec.structs import replace
 
-from mesh.ids import ConversationId, Instant, MessageId, UnixSeconds
+from mesh.ids import ConversationId, MessageId, UnixSeconds
 from mesh.limits.messages import MESSAGES_REORDERED_MAX, PARENTS_MAX
 from mesh.limits.timekeeping import CLOCK_AHEAD_MS_MAX
 from mesh.storage.vault.rows import HeadRow, MessageRow
@@ -110,11 +110,6 @@ def split_parents(parents: bytes) -> list[MessageId]:
     return [
         MessageId(parents[start : start + ID_BYTES]) for start in range(0, len(parents), ID_BYTES)
     ]
-
-
-def mesh_milliseconds(mesh_now: UnixSeconds, now: Instant) -> int:
-    """Mesh time with the fraction of our own clock: our error shows to nobody."""
-    return now.wall // 1000 + (mesh_now - now.unix_seconds) * 1000
 
 
 def unix_seconds_of(clock: int) -> UnixSeconds:

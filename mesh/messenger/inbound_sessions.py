@@ -75,12 +75,7 @@ class InboundSessions:
         self._told_closed: dict[InviteId, None] = {}
 
     def open_by_invite(
-        self,
-        invite_id: InviteId,
-        index: int,
-        envelope: Envelope,
-        mesh_now: UnixSeconds,
-        now: Instant,
+        self, invite_id: InviteId, index: int, envelope: Envelope, now: Instant
     ) -> None:
         """Somebody uses an invite of ours; PeerError if they may not."""
         invite = self._invites.invite(invite_id)
@@ -89,9 +84,9 @@ class InboundSessions:
         box_key = box_key_of(invite_tag_key(invite.secret), index)
         first = open_outside(envelope.body, box_key=box_key, associated=envelope.header_bytes)
         prekeys = [self._prekeys.prekey(invite.prekey)]
-        if self._open_repetition(prekeys, first, envelope, mesh_now, now):
+        if self._open_repetition(prekeys, first, envelope, now):
             return
-        founded = self._founded(prekeys, first, envelope, mesh_now)
+        founded = self._founded(prekeys, first, envelope, now.mesh)
         author = founded.author
         if author.verify_key == self._identity.keys.verify_key:
             raise PeerError("a first contact by ourselves")
@@ -99,54 +94,42 @@ class InboundSessions:
         contact = self._people.find_contact_by_key(author.verify_key)
         if contact is not None and contact.is_blocked:
             raise PeerError("a first contact by somebody who is blocked")
-        self._bundles.check_author(contact, author, mesh_now)
+        self._bundles.check_author(contact, author, now.mesh)
         self._check_may_found(invite, contact, founded)
         if contact is not None and contact.state == "answered":
             # They gave up what we had, or lost it.
             self._session_recovery.end_known(contact)
-        contact = contact or self._add_contact(author, founded.opened.payload, invite, mesh_now)
+        contact = contact or self._add_contact(author, founded.opened.payload, invite, now.mesh)
         if invite.is_met:
             contact = self._contacts.met(contact.id)
         if invite.uses < invite.uses_max:
-            self._invites.use(invite, mesh_now)
-        self._found(contact, founded, mesh_now, now)
+            self._invites.use(invite, now.mesh)
+        self._found(contact, founded, now)
 
-    def open_renewal(
-        self,
-        lost: Session,
-        index: int,
-        envelope: Envelope,
-        mesh_now: UnixSeconds,
-        now: Instant,
-    ) -> None:
+    def open_renewal(self, lost: Session, index: int, envelope: Envelope, now: Instant) -> None:
         """A contact begins a session in place of one that somebody lost."""
         tag = envelope.header.tag
         box_key = lost.rendezvous_box_key(index)
         first = open_outside(envelope.body, box_key=box_key, associated=envelope.header_bytes)
         prekeys = self._prekeys.of_contact(lost.contact)
-        if self._open_repetition(prekeys, first, envelope, mesh_now, now):
+        if self._open_repetition(prekeys, first, envelope, now):
             self._sessions.tags.rendezvous_used(lost, index, tag)
             return
         contact = self._people.contact(lost.contact)
         try:
-            founded = self._founded(prekeys, first, envelope, mesh_now)
+            founded = self._founded(prekeys, first, envelope, now.mesh)
         except PeerError:
             # The box of the tag proves that the contact sealed it, to a bundle of ours.
             reason = "they wrote to keys that this profile no longer has"
-            self._session_recovery.lost(contact, lost, reason, mesh_now, now)
+            self._session_recovery.lost(contact, lost, reason, now)
             raise
-        self._bundles.check_author(contact, founded.author, mesh_now)
+        self._bundles.check_author(contact, founded.author, now.mesh)
         self._sessions.tags.rendezvous_used(lost, index, tag)
-        self._session_recovery.begun(contact, lost, mesh_now)
-        self._found(contact, founded, mesh_now, now)
+        self._session_recovery.begun(contact, lost, now.mesh)
+        self._found(contact, founded, now)
 
     def _open_repetition(
-        self,
-        prekeys: Sequence[Prekey],
-        first: FirstContact,
-        envelope: Envelope,
-        mesh_now: UnixSeconds,
-        now: Instant,
+        self, prekeys: Sequence[Prekey], first: FirstContact, envelope: Envelope, now: Instant
     ) -> bool:
         """Open a first contact of which a repetition came before; False if none did."""
         for prekey in prekeys:
@@ -163,15 +146,13 @@ class InboundSessions:
                 nonce=first.nonce,
                 boxes=first.boxes,
                 header_key=row.header_key,
-                mesh_now=mesh_now,
+                mesh_now=now.mesh,
             )
             if opened is None:
                 raise PeerError("a first contact that waits for something")
-            self._sessions.opened(session, opened.receiving, mesh_now)
+            self._sessions.opened(session, opened.receiving, now.mesh)
             contact = self._people.contact(session.contact)
-            self._reception.accept(
-                contact, session, opened, is_first=False, mesh_now=mesh_now, now=now
-            )
+            self._reception.accept(contact, session, opened, is_first=False, now=now)
             return True
         return False
 
@@ -222,13 +203,11 @@ class InboundSessions:
         opened = opened_by(envelope, first.nonce, header, header_box, message_box, receiving)
         return Founded(prekey, first.ephemeral, author, roots, ratchet, opened)
 
-    def _found(
-        self, contact: ContactRow, founded: Founded, mesh_now: UnixSeconds, now: Instant
-    ) -> None:
+    def _found(self, contact: ContactRow, founded: Founded, now: Instant) -> None:
         """Everything is in order: the session is there on this side too."""
         roots, opened = founded.roots, founded.opened
         session = self._sessions.found(
-            roots, contact.id, founded.ratchet, is_begun_here=False, created=mesh_now
+            roots, contact.id, founded.ratchet, is_begun_here=False, created=now.mesh
         )
         self._rows.note_opening(
             founded.prekey.id,
@@ -236,10 +215,10 @@ class InboundSessions:
             session=session.id,
             header_key=roots.header_key,
         )
-        self._sessions.opened(session, opened.receiving, mesh_now)
+        self._sessions.opened(session, opened.receiving, now.mesh)
         self._bundles.learn(contact, founded.author.bundle, is_first=True)
-        self._reception.accept(contact, session, opened, is_first=True, mesh_now=mesh_now, now=now)
-        self._session_recovery.answer_first(contact.id, mesh_now, now)
+        self._reception.accept(contact, session, opened, is_first=True, now=now)
+        self._session_recovery.answer_first(contact.id, now)
 
     def _check_may_found(
         self, invite: InviteRow, contact: ContactRow | None, founded: Founded

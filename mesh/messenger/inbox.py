@@ -12,7 +12,7 @@ from typing import assert_never
 
 from mesh.crypto.signing import is_signature_valid
 from mesh.errors import PeerError
-from mesh.ids import Instant, UnixSeconds
+from mesh.ids import Instant
 from mesh.messenger.account import Account
 from mesh.messenger.inbound_sessions import InboundSessions
 from mesh.messenger.invites_accepted import InvitesAccepted
@@ -51,15 +51,15 @@ class Inbox:
         self._reception = reception
         self._dropped = dropped
 
-    def take(self, envelopes: Sequence[Envelope], *, mesh_now: UnixSeconds, now: Instant) -> None:
+    def take(self, envelopes: Sequence[Envelope], *, now: Instant) -> None:
         """Open what can be opened; hostile bodies are dropped."""
         for envelope in envelopes:
             try:
-                self._open(envelope, mesh_now, now)
+                self._open(envelope, now)
             except PeerError as error:
                 self._dropped[error.reason] += 1
 
-    def _open(self, envelope: Envelope, mesh_now: UnixSeconds, now: Instant) -> None:
+    def _open(self, envelope: Envelope, now: Instant) -> None:
         tag = envelope.header.tag
         place = self._tag_index.find(tag)
         if place is None:
@@ -68,26 +68,20 @@ class Inbox:
         owner, index = place
         match owner:
             case OfInvite(invite):
-                self._inbound.open_by_invite(invite, index, envelope, mesh_now, now)
+                self._inbound.open_by_invite(invite, index, envelope, now)
             case OfBundle(contact):
-                self._invites_accepted.bundle_came(contact, index, envelope, mesh_now)
+                self._invites_accepted.bundle_came(contact, index, envelope, now.mesh)
             case OfSession(id_, generation):
                 session = self._sessions.session(id_)
-                self._open_on_session(session, generation, index, envelope, mesh_now, now)
+                self._open_on_session(session, generation, index, envelope, now)
             case OfRendezvous(id_):
                 session = self._sessions.session(id_)
-                self._inbound.open_renewal(session, index, envelope, mesh_now, now)
+                self._inbound.open_renewal(session, index, envelope, now)
             case _:
                 assert_never(owner)
 
     def _open_on_session(
-        self,
-        session: Session,
-        generation: int,
-        index: int,
-        envelope: Envelope,
-        mesh_now: UnixSeconds,
-        now: Instant,
+        self, session: Session, generation: int, index: int, envelope: Envelope, now: Instant
     ) -> None:
         contact = self._people.contact(session.contact)
         box_key = session.box_key(generation, index)
@@ -100,13 +94,13 @@ class Inbox:
                 nonce=nonce,
                 boxes=boxes,
                 header_key=box_key,
-                mesh_now=mesh_now,
+                mesh_now=now.mesh,
             )
         except OutOfStep:
             # The header box holds the posting key to be theirs, and the signature the rest.
             if is_envelope_signature_valid(envelope, is_signature_valid):
                 reason = "what they write can no longer be opened"
-                self._session_recovery.lost(contact, session, reason, mesh_now, now)
+                self._session_recovery.lost(contact, session, reason, now)
             raise
         tag = envelope.header.tag
         if opened is None:
@@ -114,8 +108,6 @@ class Inbox:
                 raise PeerError("too many messages wait for a post-quantum step")
             return
         was_known = session.is_known
-        self._sessions.opened(session, opened.receiving, mesh_now)
-        self._sessions.tags.used(session, generation, index, tag, opened.header, mesh_now)
-        self._reception.accept(
-            contact, session, opened, is_first=not was_known, mesh_now=mesh_now, now=now
-        )
+        self._sessions.opened(session, opened.receiving, now.mesh)
+        self._sessions.tags.used(session, generation, index, tag, opened.header, now.mesh)
+        self._reception.accept(contact, session, opened, is_first=not was_known, now=now)

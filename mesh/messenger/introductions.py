@@ -29,7 +29,6 @@ from mesh.limits.contacts import (
 from mesh.messenger.account import Account
 from mesh.messenger.contacts import KEY_PREFIX_DIGITS_MIN, Contacts
 from mesh.messenger.feature import Feature, ReceivedControl, command
-from mesh.messenger.history import mesh_milliseconds
 from mesh.messenger.invites import Invites
 from mesh.messenger.invites_accepted import InvitesAccepted
 from mesh.messenger.names import is_name
@@ -85,7 +84,7 @@ class Introductions:
 
     # --- What the person does -----------------------------------------------------------------
 
-    def _introduce(self, asked: Introduce, mesh_now: UnixSeconds, now: Instant) -> Done:
+    def _introduce(self, asked: Introduce, now: Instant) -> Done:
         """Ask the host for an invite for the guest; the same two again: ask once more."""
         guest, host = self._contacts.contact(asked.contact), self._contacts.contact(asked.to)
         if guest.id == host.id:
@@ -93,23 +92,21 @@ class Introductions:
         for one in (guest, host):
             _check_may_take_part(one)
         row = self._rows.find_introduction_of_two(guest.id, host.id)
-        if row is None or row.made + INTRODUCTION_SECONDS <= mesh_now:
+        if row is None or row.made + INTRODUCTION_SECONDS <= now.mesh:
             if self._rows.introductions_made_count() >= INTRODUCTIONS_MADE_MAX:
                 raise UserError(
                     "too-many",
                     f"You introduced {INTRODUCTIONS_MADE_MAX} pairs within 30 days; wait a while.",
                 )
             id_ = self._entropy.draw(ID_BYTES)
-            row = IntroductionMadeRow(id_, guest.id, host.id, mesh_now)
+            row = IntroductionMadeRow(id_, guest.id, host.id, now.mesh)
             self._rows.put_introduction_made(row)
         # They know each other by the names that they chose, not by our labels.
         data = row.id + guest.verify_key + guest.name.encode()
-        self._send(host, INTRODUCE_ASK, data, mesh_now, now)
+        self._send(host, INTRODUCE_ASK, data, now)
         return Done()
 
-    def _ask(
-        self, asked: AskIntroductions, mesh_now: UnixSeconds, now: Instant
-    ) -> IntroductionsAnswer:
+    def _ask(self, asked: AskIntroductions, now: Instant) -> IntroductionsAnswer:
         return IntroductionsAnswer(
             introductions=[self._answer(row) for row in self._rows.introductions()]
         )
@@ -119,9 +116,7 @@ class Introductions:
         row = self._rows.find_introduction(number)
         return None if row is None else self._answer(row)
 
-    def _settle(
-        self, asked: AnswerIntroduction, mesh_now: UnixSeconds, now: Instant
-    ) -> IntroductionAnswer:
+    def _settle(self, asked: AnswerIntroduction, now: Instant) -> IntroductionAnswer:
         """Our person's answer. A refusal is told to nobody."""
         row = self._rows.find_introduction(asked.introduction)
         if row is None:
@@ -132,72 +127,56 @@ class Introductions:
             if self._people.find_contact_by_key(row.verify_key) is not None:
                 self._set(replace(row, state="done"))
             elif row.link is None:
-                self._give_invite(row, voucher, mesh_now, now)
+                self._give_invite(row, voucher, now)
             else:
-                self._use_invite(row, row.link, mesh_now, now)
+                self._use_invite(row, row.link, now)
         elif row.state == "waiting":
             self._set(replace(row, state="declined"))
         return self._answer(self._rows.introduction(asked.introduction))
 
-    def _give_invite(
-        self, row: IntroductionRow, voucher: ContactRow, mesh_now: UnixSeconds, now: Instant
-    ) -> None:
+    def _give_invite(self, row: IntroductionRow, voucher: ContactRow, now: Instant) -> None:
         """We are the host: an invite for the guest alone goes back to the voucher."""
         invite = self._invites.create_for(
             row.verify_key,
             row.name or row.verify_key.hex()[:KEY_PREFIX_DIGITS_MIN],
             vouched_by=row.voucher,
-            mesh_now=mesh_now,
+            mesh_now=now.mesh,
         )
         self._set(replace(row, state="accepted", invite=invite))
-        self._grant(row.id, invite, voucher, mesh_now, now)
+        self._grant(row.id, invite, voucher, now)
 
-    def _grant(
-        self,
-        id_: bytes,
-        invite: InviteId,
-        voucher: ContactRow,
-        mesh_now: UnixSeconds,
-        now: Instant,
-    ) -> None:
-        link = self._invites.find_link(invite, mesh_now)
+    def _grant(self, id_: bytes, invite: InviteId, voucher: ContactRow, now: Instant) -> None:
+        link = self._invites.find_link(invite, now.mesh)
         if link is not None:
-            self._send(voucher, INTRODUCE_GRANT, id_ + link.encode(), mesh_now, now)
+            self._send(voucher, INTRODUCE_GRANT, id_ + link.encode(), now)
 
-    def _use_invite(
-        self, row: IntroductionRow, link: str, mesh_now: UnixSeconds, now: Instant
-    ) -> None:
+    def _use_invite(self, row: IntroductionRow, link: str, now: Instant) -> None:
         """We are the guest: the host's invite makes them a contact."""
-        contact = self._invites_accepted.add(
-            AddContact(link),
-            mesh_ms=mesh_milliseconds(mesh_now, now),
-            mesh_now=mesh_now,
-            introduced_by=row.voucher,
-        )
+        contact = self._invites_accepted.add(AddContact(link), now=now, introduced_by=row.voucher)
         self._pending_events.tell(ContactAdded(self._contacts.answer(contact)))
         self._set(replace(row, state="done"))
 
     # --- What others say ----------------------------------------------------------------------
 
-    def _asked(self, control: ReceivedControl, mesh_now: UnixSeconds, now: Instant) -> None:
+    def _asked(self, control: ReceivedControl, now: Instant) -> None:
         """The voucher wishes that we give an invite for somebody."""
         id_, rest = _parts(control)
         verify_key, name = VerifyKey(rest[:VERIFY_KEY_BYTES]), rest[VERIFY_KEY_BYTES:]
         if len(verify_key) != VERIFY_KEY_BYTES:
             raise PeerError("an introduction that is too short")
-        row = self._came(control.contact, id_, verify_key, _shown(name), None, mesh_now)
+        row = self._came(control.contact, id_, verify_key, _shown(name), None, now.mesh)
         if row.state == "accepted" and row.invite is not None:
             # The grant may have been lost.
-            self._grant(row.id, row.invite, control.contact, mesh_now, now)
+            self._grant(row.id, row.invite, control.contact, now)
 
-    def _granted(self, control: ReceivedControl, mesh_now: UnixSeconds, now: Instant) -> None:
+    def _granted(self, control: ReceivedControl, now: Instant) -> None:
         """The host gave the invite for which we asked: it goes on to the guest."""
         id_, rest = _parts(control)
         host = control.contact
         row = self._rows.find_introduction_made(id_)
         if row is None or row.host != host.id:
             raise PeerError("an invite for which we did not ask")
-        if row.made + INTRODUCTION_SECONDS <= mesh_now:
+        if row.made + INTRODUCTION_SECONDS <= now.mesh:
             raise PeerError("an introduction of long ago")
         invite = _parsed(rest)
         if invite.verify_key != host.verify_key:
@@ -205,14 +184,14 @@ class Introductions:
         guest = self._people.contact(row.guest)
         if guest.is_blocked or guest.is_request:
             raise PeerError("an invite for a guest who is no contact any more")
-        self._send(guest, INTRODUCE, id_ + rest, mesh_now, now)
+        self._send(guest, INTRODUCE, id_ + rest, now)
 
-    def _introduced(self, control: ReceivedControl, mesh_now: UnixSeconds, now: Instant) -> None:
+    def _introduced(self, control: ReceivedControl, now: Instant) -> None:
         """The voucher hands us an invite of somebody."""
         id_, rest = _parts(control)
         invite = _parsed(rest)
         name = _shown(invite.name.encode())
-        self._came(control.contact, id_, invite.verify_key, name, rest.decode(), mesh_now)
+        self._came(control.contact, id_, invite.verify_key, name, rest.decode(), now.mesh)
 
     def _came(
         self,
@@ -259,9 +238,9 @@ class Introductions:
         self._pending_events.introduction_changed(row.number)
         return row
 
-    def _expire(self, mesh_now: UnixSeconds, now: Instant) -> None:
+    def _expire(self, now: Instant) -> None:
         """Forget what is too old for anybody to answer."""
-        self._rows.forget_introductions(UnixSeconds(mesh_now - INTRODUCTION_SECONDS))
+        self._rows.forget_introductions(UnixSeconds(now.mesh - INTRODUCTION_SECONDS))
 
     # --- Steps --------------------------------------------------------------------------------
 
@@ -269,11 +248,8 @@ class Introductions:
         self._rows.set_introduction(row)
         self._pending_events.introduction_changed(row.number)
 
-    def _send(
-        self, contact: ContactRow, kind: int, data: bytes, mesh_now: UnixSeconds, now: Instant
-    ) -> None:
-        mesh_ms = mesh_milliseconds(mesh_now, now)
-        self._outbox.send_controls(contact, [(kind, data)], mesh_ms=mesh_ms, mesh_now=mesh_now)
+    def _send(self, contact: ContactRow, kind: int, data: bytes, now: Instant) -> None:
+        self._outbox.send_controls(contact, [(kind, data)], now=now)
 
     def _answer(self, row: IntroductionRow) -> IntroductionAnswer:
         return IntroductionAnswer(

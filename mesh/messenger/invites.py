@@ -88,7 +88,7 @@ class Invites:
             cleanups=[self._erase_old],
         )
 
-    def _create(self, asked: CreateInvite, mesh_now: UnixSeconds, now: Instant) -> InviteAnswer:
+    def _create(self, asked: CreateInvite, now: Instant) -> InviteAnswer:
         """Make an invite and post its bundle as soon as that can be done."""
         label = checked_name(asked.label, "The label") if asked.label else ""
         if not 1 <= asked.uses_max <= INVITE_USES_MAX:
@@ -103,12 +103,12 @@ class Invites:
             lifetime_s=asked.lifetime_s,
             uses_max=asked.uses_max,
             hint=_checked_hint(asked.address_hint),
-            mesh_now=mesh_now,
+            mesh_now=now.mesh,
         )
-        self._post(row, mesh_now)
-        answer = self._answer(row, mesh_now)
+        self._post(row, now.mesh)
+        answer = self._answer(row, now.mesh)
         # Only now: a refused command must leave no key in memory without its row.
-        today = mesh_now // SECONDS_PER_DAY
+        today = now.mesh // SECONDS_PER_DAY
         self._posting_keys.prepare([Audience.CONTACTS, Audience.PUBLIC], today)
         return answer
 
@@ -144,20 +144,20 @@ class Invites:
         row = self.invite(invite)
         return self._invite_of(row).link() if state_of(row, mesh_now) == "open" else None
 
-    def _ask(self, asked: AskInvites, mesh_now: UnixSeconds, now: Instant) -> InvitesAnswer:
-        return InvitesAnswer(invites=[self._answer(row, mesh_now) for row in self._rows.invites()])
+    def _ask(self, asked: AskInvites, now: Instant) -> InvitesAnswer:
+        return InvitesAnswer(invites=[self._answer(row, now.mesh) for row in self._rows.invites()])
 
-    def _revoke(self, asked: RevokeInvite, mesh_now: UnixSeconds, now: Instant) -> InviteAnswer:
+    def _revoke(self, asked: RevokeInvite, now: Instant) -> InviteAnswer:
         """Close an invite; those who used it in time stay contacts."""
         row = self._rows.find_invite(InviteId(asked.invite))
         if row is None:
             raise UserError(
                 "not-found", f"There is no invite {asked.invite}; see: mesh invite list"
             )
-        if state_of(row, mesh_now) == "open":
-            self._rows.set_revoked(row.id, erase_after=_kept_until(row, mesh_now))
-            self._tell(row.id, mesh_now)
-        return self._answer(self.invite(row.id), mesh_now)
+        if state_of(row, now.mesh) == "open":
+            self._rows.set_revoked(row.id, erase_after=_kept_until(row, now.mesh))
+            self._tell(row.id, now.mesh)
+        return self._answer(self.invite(row.id), now.mesh)
 
     def invite(self, invite: InviteId) -> InviteRow:
         """The invite whose tag was met."""
@@ -188,16 +188,16 @@ class Invites:
             for row in self._rows.invites_with_secret()
         )
 
-    def _post_again(self, mesh_now: UnixSeconds, now: Instant) -> None:
+    def _post_again(self, now: Instant) -> None:
         """Post bundles that are about to expire."""
         for row in self._rows.invites_with_secret():
-            if state_of(row, mesh_now) == "open":
-                self._post(row, mesh_now)
+            if state_of(row, now.mesh) == "open":
+                self._post(row, now.mesh)
 
-    def _erase_old(self, mesh_now: UnixSeconds, now: Instant) -> None:
+    def _erase_old(self, now: Instant) -> None:
         """Erase what nobody can use any more."""
         for row in self._rows.invites_with_secret():
-            if row.erase_after < mesh_now:
+            if row.erase_after < now.mesh:
                 self._erase(row)
 
     def _add(

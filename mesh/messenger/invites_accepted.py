@@ -19,7 +19,6 @@ from mesh.limits.sessions import SESSIONS_PER_CONTACT_MAX
 from mesh.messenger.account import Account
 from mesh.messenger.contacts import KEY_PREFIX_DIGITS_MIN, Contacts
 from mesh.messenger.feature import Feature, command
-from mesh.messenger.history import mesh_milliseconds
 from mesh.messenger.identity import check_bundle
 from mesh.messenger.names import checked_name, is_name
 from mesh.messenger.outbox import Outbox
@@ -67,10 +66,9 @@ class InvitesAccepted:
             cleanups=[self._give_up],
         )
 
-    def _add(self, asked: AddContact, mesh_now: UnixSeconds, now: Instant) -> ContactAnswer:
+    def _add(self, asked: AddContact, now: Instant) -> ContactAnswer:
         count = len(self._contacts)
-        mesh_ms = mesh_milliseconds(mesh_now, now)
-        contact = self.add(asked, mesh_ms=mesh_ms, mesh_now=mesh_now)
+        contact = self.add(asked, now=now)
         answer = self._contacts.answer(contact)
         if len(self._contacts) > count:
             self._pending_events.tell(ContactAdded(answer))
@@ -80,21 +78,20 @@ class InvitesAccepted:
         self,
         asked: AddContact,
         *,
-        mesh_ms: int,
-        mesh_now: UnixSeconds,
+        now: Instant,
         introduced_by: ContactId | None = None,
     ) -> ContactId:
         """Add the author of an invite, or take up a newer invite of one who never answered."""
         invite = parse_invite(asked.link, is_signature_valid)
-        self._check(invite, mesh_now)
+        self._check(invite, now.mesh)
         present = self._people.find_contact_by_key(invite.verify_key)
         if present is not None and present.is_blocked:
             raise UserError("blocked", f"{present.label} is blocked; unblock them first.")
         if present is None:
-            contact = self._add_new(invite, asked.label, introduced_by, mesh_now)
+            contact = self._add_new(invite, asked.label, introduced_by, now.mesh)
         elif self._is_bundle_brought_later(present, invite):
             assert invite.bundle is not None
-            self._take_bundle(present, invite.bundle, mesh_now)
+            self._take_bundle(present, invite.bundle, now.mesh)
             return present.id
         else:
             contact = self._renew(present, invite)
@@ -104,7 +101,7 @@ class InvitesAccepted:
         if invite.bundle is None:
             tags = bundle_tags(invite.secret)
             self._tag_index.expect(OfBundle(contact.id), tags, is_wanted=True)
-        self._outbox.send_greeting(contact, mesh_ms=mesh_ms, mesh_now=mesh_now)
+        self._outbox.send_greeting(contact, now=now)
         return contact.id
 
     def bundle_came(
@@ -127,9 +124,7 @@ class InvitesAccepted:
         check_bundle(bundle, self._identity, entropy=self._entropy, kem=self._kem)
         self._take_bundle(row, bundle, mesh_now)
 
-    def _inspect(
-        self, asked: InspectInvite, mesh_now: UnixSeconds, now: Instant
-    ) -> InviteContentsAnswer:
+    def _inspect(self, asked: InspectInvite, now: Instant) -> InviteContentsAnswer:
         """What adding an invite would do, or why it cannot be added, in words."""
         try:
             invite = parse_invite(asked.link, is_signature_valid)
@@ -138,7 +133,7 @@ class InvitesAccepted:
                 name="", key="", expires=0, address_hint="", is_usable=False, sentence=str(error)
             )
         try:
-            is_usable, sentence = True, self._promise(invite, mesh_now)
+            is_usable, sentence = True, self._promise(invite, now.mesh)
         except UserError as error:
             is_usable, sentence = False, str(error)
         return InviteContentsAnswer(
@@ -192,11 +187,11 @@ class InvitesAccepted:
         self._their_invites.erase_accepted_invite(row.id)
         self._pending_events.contact_changed(row.id)
 
-    def _give_up(self, mesh_now: UnixSeconds, now: Instant) -> None:
+    def _give_up(self, now: Instant) -> None:
         """Messages that could not be sealed before an invite expired never will be."""
         for contact in self._outbox.contacts_waiting():
             accepted_invite = self._their_invites.find_accepted_invite(ContactId(contact))
-            if accepted_invite is not None and accepted_invite.expires <= mesh_now:
+            if accepted_invite is not None and accepted_invite.expires <= now.mesh:
                 self._outbox.give_up_waiting(self._people.contact(ContactId(contact)))
 
     def check_reachable(self, row: ContactRow, mesh_now: UnixSeconds) -> None:

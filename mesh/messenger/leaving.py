@@ -10,7 +10,7 @@ from mesh.commands.answer import Done
 from mesh.commands.contacts import ContactAnswer, RemoveContact, ReplaceIdentity
 from mesh.errors import UserError
 from mesh.events import ContactRemoved
-from mesh.ids import Instant, UnixSeconds, direct_conversation
+from mesh.ids import Instant, direct_conversation
 from mesh.messenger.account import Account
 from mesh.messenger.contacts import Contacts
 from mesh.messenger.feature import Feature, command
@@ -28,7 +28,7 @@ class Leaving:
         contacts: Contacts,
         notes: Notes,
         outbox: Outbox,
-        reload: Callable[[UnixSeconds, Instant], Contacts],
+        reload: Callable[[Instant], Contacts],
     ) -> None:
         self._rows = account.vault.leaving
         self._messages = account.vault.messages
@@ -44,19 +44,17 @@ class Leaving:
             commands=[command(RemoveContact, self._remove), command(ReplaceIdentity, self._replace)]
         )
 
-    def _remove(self, asked: RemoveContact, mesh_now: UnixSeconds, now: Instant) -> Done:
+    def _remove(self, asked: RemoveContact, now: Instant) -> Done:
         row = self._contacts.contact(asked.contact)
         self._pending_events.forget_contact(
             row.id, self._messages.numbers(direct_conversation(row.id))
         )
         self._rows.remove(row.id)
         self._pending_events.tell(ContactRemoved(row.id, row.label))
-        self._reload(mesh_now, now)
+        self._reload(now)
         return Done()
 
-    def _replace(
-        self, asked: ReplaceIdentity, mesh_now: UnixSeconds, now: Instant
-    ) -> ContactAnswer:
+    def _replace(self, asked: ReplaceIdentity, now: Instant) -> ContactAnswer:
         """A contact goes on under the keys of another."""
         row, by = self._contacts.contact(asked.contact), self._contacts.contact(asked.by)
         if row.id == by.id:
@@ -66,7 +64,7 @@ class Leaving:
                 raise UserError("blocked", f"{one.label} is blocked; unblock them first.")
         self._outbox.give_up_waiting(row)
         self._pending_events.forget_contact(by.id, [])
-        self._rows.replace(row.id, by, mesh_now)
+        self._rows.replace(row.id, by, now.mesh)
         self._pending_events.tell(ContactRemoved(by.id, by.label))
         self._pending_events.contact_changed(row.id)
         self._notes.add(
@@ -74,6 +72,6 @@ class Leaving:
             "identity changed",
             f"You gave {row.label} the identity that was known as {by.label}; "
             "compare the safety number again.",
-            mesh_now,
+            now.mesh,
         )
-        return self._reload(mesh_now, now).answer(row.id)
+        return self._reload(now).answer(row.id)

@@ -15,7 +15,6 @@ from mesh.messenger.account import Account
 from mesh.messenger.contacts import Contacts
 from mesh.messenger.conversations import Conversations
 from mesh.messenger.feature import Feature, command
-from mesh.messenger.history import mesh_milliseconds
 from mesh.messenger.invites_accepted import InvitesAccepted
 from mesh.messenger.message_pages import MessagePages
 from mesh.messenger.outbox import Outbox
@@ -58,7 +57,7 @@ class Messages:
             cleanups=[self._forget_send_keys],
         )
 
-    def _send(self, asked: SendMessage, mesh_now: UnixSeconds, now: Instant) -> MessageAnswer:
+    def _send(self, asked: SendMessage, now: Instant) -> MessageAnswer:
         key = _checked_send_key(asked.idempotency_key)
         conversation = self._conversations.conversation(asked.contact)
         before = None if key is None else self._messages.find_by_send_key(key)
@@ -70,57 +69,40 @@ class Messages:
                 )
             return self._message_pages.answer(before)
         _check_text(asked.text)
-        mesh_ms = mesh_milliseconds(mesh_now, now)
         if conversation.contact is None:
-            row = self._conversations.write_to_oneself(
-                asked.text, mesh_ms=mesh_ms, received=mesh_now, send_key=key
-            )
+            row = self._conversations.write_to_oneself(asked.text, now=now, send_key=key)
         else:
             contact = self._people.contact(conversation.contact)
-            row = self._send_to(contact, asked.text, mesh_ms, mesh_now, key)
+            row = self._send_to(contact, asked.text, now, key)
         answer = self._message_pages.answer(row)
         self._pending_events.tell(MessageSent(answer))
         return answer
 
     def _send_to(
-        self,
-        contact: ContactRow,
-        text: str,
-        mesh_ms: int,
-        mesh_now: UnixSeconds,
-        send_key: str | None,
+        self, contact: ContactRow, text: str, now: Instant, send_key: str | None
     ) -> MessageRow:
         if contact.is_blocked:
             raise UserError(
                 "blocked", f"{contact.label} is blocked; unblock them before you write."
             )
-        self._invites_accepted.check_reachable(contact, mesh_now)
-        row = self._outbox.send(
-            contact,
-            text,
-            mesh_ms=mesh_ms,
-            received=mesh_now,
-            mesh_now=mesh_now,
-            send_key=send_key,
-        )
+        self._invites_accepted.check_reachable(contact, now.mesh)
+        row = self._outbox.send(contact, text, now=now, send_key=send_key)
         # Who is written to is a contact.
         self._contacts.accept_request(contact)
         return row
 
-    def _withdraw(
-        self, asked: WithdrawMessage, mesh_now: UnixSeconds, now: Instant
-    ) -> MessageAnswer:
-        withdrawn = self._outbox.withdraw(asked.message, mesh_now=mesh_now, now=now)
+    def _withdraw(self, asked: WithdrawMessage, now: Instant) -> MessageAnswer:
+        withdrawn = self._outbox.withdraw(asked.message, now=now)
         return self._message_pages.answer(withdrawn)
 
-    def _ask(self, asked: AskMessages, mesh_now: UnixSeconds, now: Instant) -> MessagesAnswer:
+    def _ask(self, asked: AskMessages, now: Instant) -> MessagesAnswer:
         named = asked.contact
         conversation = self._conversations.conversation(named).number if named else None
         page = self._message_pages.page(asked, conversation)
-        self._receipts.were_read(self._message_pages.take_newly_read(), mesh_now=mesh_now, now=now)
+        self._receipts.were_read(self._message_pages.take_newly_read(), now=now)
         return page
 
-    def _forget_send_keys(self, mesh_now: UnixSeconds, now: Instant) -> None:
+    def _forget_send_keys(self, now: Instant) -> None:
         self._messages.forget_send_keys(UnixSeconds(now.unix_seconds - SEND_KEYS_KEPT_SECONDS))
 
 

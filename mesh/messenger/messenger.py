@@ -20,7 +20,7 @@ from mesh.commands.identity import CreateIdentity, IdentityAnswer
 from mesh.effects import Effect
 from mesh.errors import UserError
 from mesh.events import ContactChanged, ContactNoted, IntroductionChanged, MessageStateChanged
-from mesh.ids import ContactId, EnvelopeId, Instant, Monotonic, Tag, UnixSeconds
+from mesh.ids import ContactId, EnvelopeId, Instant, Monotonic, Tag
 from mesh.inputs import Connection
 from mesh.limits.messages import CHORES_INTERVAL_MS
 from mesh.messenger.account import Account, Environment
@@ -61,13 +61,11 @@ class Messenger:
     parts: Parts
     person: Person | None
 
-    def __init__(
-        self, vault: Connection, environment: Environment, *, mesh_now: UnixSeconds, now: Instant
-    ) -> None:
+    def __init__(self, vault: Connection, environment: Environment, *, now: Instant) -> None:
         self._vault = Vault(vault)
         self._environment = environment
         self._pending_events = PendingEvents()
-        self._today = mesh_now // SECONDS_PER_DAY
+        self._today = now.mesh // SECONDS_PER_DAY
         posting_keys = PostingKeys(
             self._vault.posting_keys,
             environment.parameters,
@@ -79,32 +77,30 @@ class Messenger:
         self._read_mark = self._vault.mark(_READ_MARK)
         # Whatever fell due while the vault was closed is done at once.
         self._chores_at = now.monotonic
-        self.parts = self._open_parts(posting_keys, Counter(), TagIndex(), mesh_now, now)
+        self.parts = self._open_parts(posting_keys, Counter(), TagIndex(), now)
         identity = find_identity(self._vault)
         self.person = None if identity is None else self._set_up(identity)
 
     # --- Inside the vault's transaction -------------------------------------------------------
 
-    def command(self, command: Command, *, mesh_now: UnixSeconds, now: Instant) -> Answer:
+    def command(self, command: Command, *, now: Instant) -> Answer:
         """Do what a person or a program asks; UserError says in words why not."""
-        self._today = mesh_now // SECONDS_PER_DAY
+        self._today = now.mesh // SECONDS_PER_DAY
         if isinstance(command, CreateIdentity):
-            return self._create_identity(command, mesh_now, now)
+            return self._create_identity(command, now)
         if self.person is None:
             raise UserError(
                 "no-identity", "This profile has no identity yet; run: mesh up --name NAME"
             )
         handler = self.person.commands.get(type(command))
         assert handler is not None, "the engine answers this"
-        return handler(command, mesh_now, now)
+        return handler(command, now)
 
-    def open_arrived(
-        self, envelopes: Sequence[Envelope], *, mesh_now: UnixSeconds, now: Instant
-    ) -> None:
+    def open_arrived(self, envelopes: Sequence[Envelope], *, now: Instant) -> None:
         """Open envelopes that bear expected tags. Nothing that they hold can raise."""
-        self._today = mesh_now // SECONDS_PER_DAY
+        self._today = now.mesh // SECONDS_PER_DAY
         if self.person is not None:
-            self.person.inbox.take(envelopes, mesh_now=mesh_now, now=now)
+            self.person.inbox.take(envelopes, now=now)
 
     @property
     def read_mark(self) -> int:
@@ -185,16 +181,14 @@ class Messenger:
         """When `deadline_passed` wants to be called."""
         return None if self.person is None else self._chores_at
 
-    def deadline_passed(
-        self, *, mesh_now: UnixSeconds, is_clock_steady: bool, now: Instant
-    ) -> None:
+    def deadline_passed(self, *, is_clock_steady: bool, now: Instant) -> None:
         """Do the chores, and let go of what is over.
 
         A jump of the clock deletes nothing: what cannot be had again goes while it is steady.
         """
         if self.person is None:
             return
-        self._today = mesh_now // SECONDS_PER_DAY
+        self._today = now.mesh // SECONDS_PER_DAY
         tasks = [
             chore.task
             for chore in self.person.chores
@@ -202,40 +196,33 @@ class Messenger:
         ]
         if is_clock_steady:
             tasks += self.person.cleanups
-        has_more = [task(mesh_now, now) for task in tasks]
+        has_more = [task(now) for task in tasks]
         pause_ms = 0 if any(has_more) else CHORES_INTERVAL_MS
-        self._chores_at = Monotonic(now.monotonic + pause_ms * 1000)
+        self._chores_at = now.after(pause_ms)
 
     # --- Identity and memory ------------------------------------------------------------------
 
-    def _create_identity(
-        self, command: CreateIdentity, mesh_now: UnixSeconds, now: Instant
-    ) -> IdentityAnswer:
+    def _create_identity(self, command: CreateIdentity, now: Instant) -> IdentityAnswer:
         entropy = self._environment.entropy
-        identity = create_identity(self._vault, command.name, entropy, mesh_now)
+        identity = create_identity(self._vault, command.name, entropy, now.mesh)
         self.person = self._set_up(identity)
         self.parts.posting_keys.prepare([Audience.CONTACTS], self._today)
-        self._chores_at = Monotonic(now.monotonic + CHORES_INTERVAL_MS * 1000)
+        self._chores_at = now.after(CHORES_INTERVAL_MS)
         return identity_answer(identity)
 
-    def _reload(self, mesh_now: UnixSeconds, now: Instant) -> Contacts:
+    def _reload(self, now: Instant) -> Contacts:
         """Forget what is in memory and read the vault, as at a start."""
         assert self.person is not None, "who has no identity has no contacts"
         self.write_posted()
         former = self.parts
         tag_index = TagIndex()
         tag_index.want(former.tag_index.take_wanted())
-        self.parts = self._open_parts(former.posting_keys, former.dropped, tag_index, mesh_now, now)
+        self.parts = self._open_parts(former.posting_keys, former.dropped, tag_index, now)
         self.person = self._set_up(self.person.identity)
         return self.parts.contacts
 
     def _open_parts(
-        self,
-        posting_keys: PostingKeys,
-        dropped: Counter[str],
-        tag_index: TagIndex,
-        mesh_now: UnixSeconds,
-        now: Instant,
+        self, posting_keys: PostingKeys, dropped: Counter[str], tag_index: TagIndex, now: Instant
     ) -> Parts:
         return open_parts(
             self._vault,
@@ -244,7 +231,6 @@ class Messenger:
             dropped=dropped,
             tag_index=tag_index,
             pending_events=self._pending_events,
-            mesh_now=mesh_now,
             now=now,
         )
 

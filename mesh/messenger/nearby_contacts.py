@@ -11,7 +11,6 @@ from mesh.events import ContactAdded
 from mesh.ids import ContactId, Instant, UnixSeconds, VerifyKey
 from mesh.messenger.account import Account
 from mesh.messenger.contacts import Contacts
-from mesh.messenger.history import mesh_milliseconds
 from mesh.messenger.invites import Invites
 from mesh.messenger.invites_accepted import InvitesAccepted
 from mesh.messenger.look_alikes import is_alike
@@ -82,19 +81,14 @@ class NearbyContacts:
             self._contacts.met(known)
         return link, known
 
-    def add(
-        self, link: str, verify_key: VerifyKey, mesh_now: UnixSeconds, now: Instant
-    ) -> ContactId:
+    def add(self, link: str, verify_key: VerifyKey, now: Instant) -> ContactId:
         """Add who made this invite, or verify a contact; UserError if it is not theirs."""
         count = len(self._contacts)
         if parse_invite(link, is_signature_valid).verify_key != verify_key:
             raise UserError("bad-invite", "This invite is by somebody else than who gave it.")
         known = self._people.find_contact_by_key(verify_key)
         if known is None or known.state != "answered":
-            mesh_ms = mesh_milliseconds(mesh_now, now)
-            contact = self._invites_accepted.add(
-                AddContact(link), mesh_ms=mesh_ms, mesh_now=mesh_now
-            )
+            contact = self._invites_accepted.add(AddContact(link), now=now)
         else:
             contact = known.id
         self._contacts.met(contact)

@@ -12,7 +12,7 @@ from mesh.ids import ContactId, Instant, UnixSeconds, direct_conversation
 from mesh.limits.messages import OUTBOX_MESSAGES_MAX, SEALED_PER_CHORE
 from mesh.messenger.account import Account
 from mesh.messenger.feature import Chore, Feature
-from mesh.messenger.history import Ancestry, History, mesh_milliseconds
+from mesh.messenger.history import Ancestry, History
 from mesh.messenger.posting_key_sharing import PostingKeySharing
 from mesh.messenger.prekeys import Prekeys
 from mesh.messenger.sealing import Sealed, Sealing
@@ -79,14 +79,7 @@ class Outbox:
     # --- Writing ------------------------------------------------------------------------------
 
     def send(
-        self,
-        contact: ContactRow,
-        text: str,
-        *,
-        mesh_ms: int,
-        received: UnixSeconds,
-        mesh_now: UnixSeconds,
-        send_key: str | None,
+        self, contact: ContactRow, text: str, *, now: Instant, send_key: str | None
     ) -> MessageRow:
         """Write a message; seal it if that can be done now."""
         if self.messages_count >= OUTBOX_MESSAGES_MAX:
@@ -96,9 +89,9 @@ class Outbox:
                 "wait until some are delivered or have expired.",
             )
         conversation = direct_conversation(contact.id)
-        ancestry = self._history.ancestry_of_next(conversation, mesh_ms)
-        payload = self._payload(contact, ancestry, text, [], mesh_now)
-        sealed = self._seal_now(contact, payload, mesh_now)
+        ancestry = self._history.ancestry_of_next(conversation, now.mesh_ms)
+        payload = self._payload(contact, ancestry, text, [], now.mesh)
+        sealed = self._seal_now(contact, payload, now.mesh)
         row = self._history.add(
             MessageRow(
                 number=0,
@@ -109,7 +102,7 @@ class Outbox:
                 parents=b"".join(ancestry.parents),
                 clock=ancestry.clock,
                 position=ancestry.clock,
-                received=received,
+                received=now.mesh,
                 state=waiting_state(contact),
                 lapses=None if sealed is None else sealed.envelope.header.lapses,
                 is_read=True,
@@ -122,22 +115,17 @@ class Outbox:
             self._transit.post(sealed, row.number)
         return row
 
-    def send_greeting(self, contact: ContactRow, *, mesh_ms: int, mesh_now: UnixSeconds) -> None:
+    def send_greeting(self, contact: ContactRow, *, now: Instant) -> None:
         """Send a payload without a text: it tells our name, and that we are there."""
-        self.send_controls(contact, [], mesh_ms=mesh_ms, mesh_now=mesh_now)
+        self.send_controls(contact, [], now=now)
 
     def send_controls(
-        self,
-        contact: ContactRow,
-        controls: list[tuple[int, bytes]],
-        *,
-        mesh_ms: int,
-        mesh_now: UnixSeconds,
+        self, contact: ContactRow, controls: list[tuple[int, bytes]], *, now: Instant
     ) -> None:
         """Send controls (`mesh/wire/controls.py`) in a payload without a text."""
-        ancestry = self._history.ancestry_of_next(direct_conversation(contact.id), mesh_ms)
-        payload = self._payload(contact, Ancestry([], ancestry.clock), "", controls, mesh_now)
-        sealed = self._seal_now(contact, payload, mesh_now)
+        ancestry = self._history.ancestry_of_next(direct_conversation(contact.id), now.mesh_ms)
+        payload = self._payload(contact, Ancestry([], ancestry.clock), "", controls, now.mesh)
+        sealed = self._seal_now(contact, payload, now.mesh)
         if sealed is None:
             self._wait(contact, None, payload)
         else:
@@ -147,7 +135,7 @@ class Outbox:
         """Let the next payload say which sessions get no answers any more."""
         self._over_untold[contact] = None
 
-    def withdraw(self, number: int, *, mesh_now: UnixSeconds, now: Instant) -> MessageRow:
+    def withdraw(self, number: int, *, now: Instant) -> MessageRow:
         """Take a message back; UserError if it is too late, or not ours."""
         message = self._messages.find(number)
         if message is None or not message.is_mine:
@@ -161,7 +149,7 @@ class Outbox:
         for waiting in self._rows.unsealed_by_message(number):
             self._rows.remove_unsealed(waiting.number)
             self._count_waiting(waiting.contact, -1)
-        self._transit.withdraw(number, mesh_now=mesh_now, now=now)
+        self._transit.withdraw(number, now=now)
         return self._messages.message(number)
 
     # --- What waits ---------------------------------------------------------------------------
@@ -222,11 +210,10 @@ class Outbox:
         )
         return self._posting_key_sharing.added_to(contact, payload, mesh_now).encode()
 
-    def _tell_posting_keys(self, mesh_now: UnixSeconds, now: Instant) -> None:
+    def _tell_posting_keys(self, now: Instant) -> None:
         """Write to those who would soon know none of our posting keys."""
-        mesh_ms = mesh_milliseconds(mesh_now, now)
-        for contact in self._posting_key_sharing.take_due(mesh_now):
-            self.send_greeting(contact, mesh_ms=mesh_ms, mesh_now=mesh_now)
+        for contact in self._posting_key_sharing.take_due(now.mesh):
+            self.send_greeting(contact, now=now)
 
     def _over_to_tell(self, contact: ContactRow) -> list[tuple[int, bytes]]:
         if contact.id not in self._over_untold:
@@ -264,9 +251,9 @@ class Outbox:
         if count > 0:
             self._unsealed_by_contact[contact] = count
 
-    def _seal_all_waiting(self, mesh_now: UnixSeconds, now: Instant) -> bool:
+    def _seal_all_waiting(self, now: Instant) -> bool:
         """Seal what can be sealed now; return whether there may be more of it."""
-        if not self._unsealed_by_contact or not self._sealing.has_signer(mesh_now):
+        if not self._unsealed_by_contact or not self._sealing.has_signer(now.mesh):
             return False
         contacts: dict[int, ContactRow] = {}
         blocked: dict[int, None] = {}
@@ -278,7 +265,7 @@ class Outbox:
                     continue
                 contact = contacts.get(row.contact) or self._people.contact(row.contact)
                 contacts[row.contact] = contact
-                if not self._seal_waiting(contact, row.number, row.message, row.payload, mesh_now):
+                if not self._seal_waiting(contact, row.number, row.message, row.payload, now.mesh):
                     # The next ones of this contact keep their turn behind it.
                     blocked[row.contact] = None
                     continue

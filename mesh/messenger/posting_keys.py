@@ -86,14 +86,14 @@ class PostingKeys:
     def feature(self, is_public_due: Callable[[UnixSeconds], bool]) -> Feature:
         """Keys ahead of their day; `is_public_due`: whether something is to be posted for all."""
 
-        def prepare(mesh_now: UnixSeconds, now: Instant) -> None:
+        def prepare(now: Instant) -> None:
             audiences = [Audience.CONTACTS]
-            if is_public_due(mesh_now):
+            if is_public_due(now.mesh):
                 audiences.append(Audience.PUBLIC)
-            self.prepare(audiences, mesh_now // SECONDS_PER_DAY)
+            self.prepare(audiences, now.mesh // SECONDS_PER_DAY)
 
-        def forget(mesh_now: UnixSeconds, now: Instant) -> None:
-            self.forget(mesh_now // SECONDS_PER_DAY)
+        def forget(now: Instant) -> None:
+            self.forget(now.mesh // SECONDS_PER_DAY)
 
         return Feature(chores=[Chore(prepare)], cleanups=[forget])
 

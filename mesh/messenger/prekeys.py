@@ -87,9 +87,9 @@ class Prekeys:
         """Erase the private halves; nothing sealed to the bundle opens any more."""
         self._rows.erase_prekey(prekey)
 
-    def erase_old(self, mesh_now: UnixSeconds, now: Instant) -> None:
+    def erase_old(self, now: Instant) -> None:
         """Erase those whose successors are old enough."""
-        for row in self._rows.prekeys_to_erase(mesh_now):
+        for row in self._rows.prekeys_to_erase(now.mesh):
             self._rows.erase_prekey(row.id)
             if row.contact is not None:
                 self._of_contact.pop(row.contact, None)

@@ -13,7 +13,6 @@ from mesh.ids import (
     ConversationId,
     Instant,
     MessageId,
-    UnixSeconds,
     direct_conversation,
     other_side,
 )
@@ -21,7 +20,7 @@ from mesh.limits.messages import RECEIPTS_PER_CONTROL_MAX
 from mesh.messenger.account import Account
 from mesh.messenger.contacts import Contacts
 from mesh.messenger.feature import Feature, ReceivedControl, command
-from mesh.messenger.history import ID_BYTES, mesh_milliseconds
+from mesh.messenger.history import ID_BYTES
 from mesh.messenger.outbox import Outbox
 from mesh.messenger.transit import Transit
 from mesh.storage.vault.rows import MessageRow
@@ -47,15 +46,13 @@ class Receipts:
             commands=[command(SetReadReceipts, self._allow)], controls={READ: self._were_read_there}
         )
 
-    def _allow(self, asked: SetReadReceipts, mesh_now: UnixSeconds, now: Instant) -> ContactAnswer:
+    def _allow(self, asked: SetReadReceipts, now: Instant) -> ContactAnswer:
         contact = self._contacts.contact(asked.contact).id
         self._conversations.set_sends_read_receipts(direct_conversation(contact), is_on=asked.is_on)
         self._pending_events.contact_changed(contact)
         return self._contacts.answer(contact)
 
-    def were_read(
-        self, messages: Sequence[MessageRow], *, mesh_now: UnixSeconds, now: Instant
-    ) -> None:
+    def were_read(self, messages: Sequence[MessageRow], *, now: Instant) -> None:
         """A person has read these; tell their authors, each only of their own."""
         by_conversation: dict[ConversationId, list[MessageId]] = {}
         for row in messages:
@@ -69,16 +66,9 @@ class Receipts:
                 continue
             for start in range(0, len(ids), RECEIPTS_PER_CONTROL_MAX):
                 page = ids[start : start + RECEIPTS_PER_CONTROL_MAX]
-                self._outbox.send_controls(
-                    author,
-                    [(READ, b"".join(page))],
-                    mesh_ms=mesh_milliseconds(mesh_now, now),
-                    mesh_now=mesh_now,
-                )
+                self._outbox.send_controls(author, [(READ, b"".join(page))], now=now)
 
-    def _were_read_there(
-        self, control: ReceivedControl, mesh_now: UnixSeconds, now: Instant
-    ) -> None:
+    def _were_read_there(self, control: ReceivedControl, now: Instant) -> None:
         """Their person has read messages of ours; ids that are not ours are passed over."""
         data = control.data
         count, rest = divmod(len(data), ID_BYTES)

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from mesh.errors import PeerError
 from mesh.events import MessageReceived
-from mesh.ids import Instant, UnixSeconds, direct_conversation, other_side
+from mesh.ids import Instant, direct_conversation, other_side
 from mesh.messenger.account import Account
 from mesh.messenger.contacts import Contacts
 from mesh.messenger.feature import ControlHandler, ReceivedControl
@@ -46,14 +46,7 @@ class Reception:
         self._dropped = dropped
 
     def accept(
-        self,
-        contact: ContactRow,
-        session: Session,
-        opened: Opened,
-        *,
-        is_first: bool,
-        mesh_now: UnixSeconds,
-        now: Instant,
+        self, contact: ContactRow, session: Session, opened: Opened, *, is_first: bool, now: Instant
     ) -> None:
         """Everything is in order: learn, and keep the message.
 
@@ -61,7 +54,7 @@ class Reception:
         """
         payload = opened.payload
         token = read_token_of(opened.receiving.message_key)
-        self._retirements.opened(opened.envelope.id, token, mesh_now=mesh_now, now=now)
+        self._retirements.opened(opened.envelope.id, token, now=now)
         is_apart = self._session_recovery.heard(
             contact,
             session,
@@ -69,7 +62,7 @@ class Reception:
             created=opened.envelope.header.created,
             is_first=is_first,
         )
-        self._contacts.named(contact, payload.name, mesh_now)
+        self._contacts.named(contact, payload.name, now.mesh)
         message = message_id_of(opened.payload_bytes)
         conversation = direct_conversation(contact.id)
         if payload.text and not self._history.has(conversation, message):
@@ -83,20 +76,14 @@ class Reception:
                     parents=b"".join(payload.parents),
                     clock=payload.hlc,
                     position=payload.hlc,
-                    received=mesh_now,
+                    received=now.mesh,
                     state="received",
                 )
             )
             self._tell_received(row)
-        self._act_on_controls(contact, session, payload, mesh_now, now)
+        self._act_on_controls(contact, session, payload, now)
         self._session_recovery.settle(
-            contact,
-            session,
-            payload,
-            is_first=is_first,
-            is_apart=is_apart,
-            mesh_now=mesh_now,
-            now=now,
+            contact, session, payload, is_first=is_first, is_apart=is_apart, now=now
         )
 
     def _tell_received(self, row: MessageRow) -> None:
@@ -108,19 +95,14 @@ class Reception:
         self._pending_events.tell(MessageReceived(self._message_pages.answer(row)))
 
     def _act_on_controls(
-        self,
-        contact: ContactRow,
-        session: Session,
-        payload: Payload,
-        mesh_now: UnixSeconds,
-        now: Instant,
+        self, contact: ContactRow, session: Session, payload: Payload, now: Instant
     ) -> None:
         for kind, data in payload.controls:
             handler = self._controls.get(kind)
             try:
                 current = self._people.contact(contact.id)
                 if handler is not None:
-                    handler(ReceivedControl(current, session, kind, data), mesh_now, now)
+                    handler(ReceivedControl(current, session, kind, data), now)
             except PeerError as error:
                 # The message beside it stands.
                 self._dropped[error.reason] += 1

@@ -11,8 +11,7 @@ from collections.abc import Iterable
 from heapq import heappop, heappush
 
 from mesh.crypto.entropy import Entropy, uniform_below
-from mesh.ids import EnvelopeId, Instant, Monotonic, UnixSeconds
-from mesh.messenger.history import mesh_milliseconds
+from mesh.ids import EnvelopeId, Instant, Monotonic
 from mesh.replication.retiring import gathered_after
 from mesh.storage.vault.outbox import RetirementRows
 from mesh.wire.retirement import Retirement
@@ -22,13 +21,7 @@ class Retirements:
     """Tokens that wait for their time."""
 
     def __init__(
-        self,
-        rows: RetirementRows,
-        *,
-        delay_ms: tuple[int, int],
-        entropy: Entropy,
-        mesh_now: UnixSeconds,
-        now: Instant,
+        self, rows: RetirementRows, *, delay_ms: tuple[int, int], entropy: Entropy, now: Instant
     ) -> None:
         self._rows = rows
         self._delay_ms = delay_ms
@@ -38,27 +31,22 @@ class Retirements:
         self._noted_count = 0
         # In the store, though their rows are still here.
         self._left: dict[Retirement, None] = {}
-        mesh_ms = mesh_milliseconds(mesh_now, now)
         for row in rows.all():
             # A clock that was set meanwhile may neither hold a token back nor keep it for years.
-            pause_ms = min(max(row.due_ms - mesh_ms, 0), delay_ms[1])
+            pause_ms = min(max(row.due_ms - now.mesh_ms, 0), delay_ms[1])
             self._note(Retirement(row.envelope, row.token), pause_ms, now)
 
-    def opened(
-        self, envelope: EnvelopeId, read_token: bytes, *, mesh_now: UnixSeconds, now: Instant
-    ) -> None:
+    def opened(self, envelope: EnvelopeId, read_token: bytes, *, now: Instant) -> None:
         """An envelope was opened here; the mesh learns it after a while."""
         shortest_ms, longest_ms = self._delay_ms
         drawn_ms = shortest_ms + uniform_below(self._entropy, longest_ms - shortest_ms + 1)
         due = gathered_after(drawn_ms, longest_ms, now)
         pause_ms = -(-(due - now.monotonic) // 1000)
-        self._add(Retirement(envelope, read_token), pause_ms, mesh_now, now)
+        self._add(Retirement(envelope, read_token), pause_ms, now)
 
-    def withdrawn(
-        self, envelope: EnvelopeId, withdraw_token: bytes, *, mesh_now: UnixSeconds, now: Instant
-    ) -> None:
+    def withdrawn(self, envelope: EnvelopeId, withdraw_token: bytes, *, now: Instant) -> None:
         """Our person takes an envelope back: that must not wait."""
-        self._add(Retirement(envelope, withdraw_token), 0, mesh_now, now)
+        self._add(Retirement(envelope, withdraw_token), 0, now)
 
     def take_due(self, limit: int, now: Instant) -> list[Retirement]:
         """Tokens whose time has come. They are committed, and named once in this run."""
@@ -86,14 +74,12 @@ class Retirements:
         """When the next token is due."""
         return self._waiting[0][0] if self._waiting else None
 
-    def _add(
-        self, retirement: Retirement, pause_ms: int, mesh_now: UnixSeconds, now: Instant
-    ) -> None:
-        due_ms = mesh_milliseconds(mesh_now, now) + pause_ms
+    def _add(self, retirement: Retirement, pause_ms: int, now: Instant) -> None:
+        due_ms = now.mesh_ms + pause_ms
         if self._rows.add(retirement.envelope, retirement.token, due_ms):
             self._note(retirement, pause_ms, now)
 
     def _note(self, retirement: Retirement, pause_ms: int, now: Instant) -> None:
-        due = Monotonic(now.monotonic + pause_ms * 1000)
+        due = now.after(pause_ms)
         heappush(self._waiting, (due, self._noted_count, retirement))
         self._noted_count += 1

@@ -12,7 +12,6 @@ from mesh.limits.sessions import SESSIONS_PER_CONTACT_MAX
 from mesh.messenger.account import Account
 from mesh.messenger.contacts import Contacts
 from mesh.messenger.feature import Feature, ReceivedControl, command
-from mesh.messenger.history import mesh_milliseconds
 from mesh.messenger.invites_accepted import InvitesAccepted
 from mesh.messenger.outbox import Outbox
 from mesh.messenger.session import Session
@@ -53,19 +52,18 @@ class SessionRecovery:
             commands=[command(RenewSession, self._renew)], controls={OVER: self._are_over}
         )
 
-    def _renew(self, asked: RenewSession, mesh_now: UnixSeconds, now: Instant) -> ContactAnswer:
+    def _renew(self, asked: RenewSession, now: Instant) -> ContactAnswer:
         contact = self._contacts.contact(asked.contact)
-        if not self._session_setup.renew(contact, mesh_now, is_asked=True):
+        if not self._session_setup.renew(contact, now.mesh, is_asked=True):
             raise UserError(
                 "cannot-renew",
                 f"There is nothing left by which {contact.label} could be met; "
                 "ask them for a new invite and add it.",
             )
-        self._outbox.seal_waiting_of(contact, mesh_now)
-        mesh_ms = mesh_milliseconds(mesh_now, now)
+        self._outbox.seal_waiting_of(contact, now.mesh)
         for _ in range(self._session_setup.ways_count(contact.id)):
             # One by each session that they may still have.
-            self._outbox.send_greeting(contact, mesh_ms=mesh_ms, mesh_now=mesh_now)
+            self._outbox.send_greeting(contact, now=now)
         self._pending_events.contact_changed(contact.id)
         return self._contacts.answer(contact.id)
 
@@ -81,7 +79,7 @@ class SessionRecovery:
             if session.is_known:
                 self._sessions.end(session)
 
-    def _are_over(self, control: ReceivedControl, mesh_now: UnixSeconds, now: Instant) -> None:
+    def _are_over(self, control: ReceivedControl, now: Instant) -> None:
         """They write no more on these sessions; not on that of the control can they say it."""
         session, data = control.session, control.data
         if len(data) % SESSION_ID_BYTES or len(data) > SESSIONS_PER_CONTACT_MAX * SESSION_ID_BYTES:
@@ -94,12 +92,11 @@ class SessionRecovery:
             if named.contact == session.contact and named.is_known:
                 self._sessions.end(named)
 
-    def answer_first(self, contact: ContactId, mesh_now: UnixSeconds, now: Instant) -> None:
+    def answer_first(self, contact: ContactId, now: Instant) -> None:
         """They repeat their first contact until they have opened something of ours."""
-        mesh_ms = mesh_milliseconds(mesh_now, now)
         current = self._people.contact(contact)
         self._outbox.tell_over(contact)
-        self._outbox.send_greeting(current, mesh_ms=mesh_ms, mesh_now=mesh_now)
+        self._outbox.send_greeting(current, now=now)
 
     def heard(
         self,
@@ -128,44 +125,35 @@ class SessionRecovery:
         *,
         is_first: bool,
         is_apart: bool,
-        mesh_now: UnixSeconds,
         now: Instant,
     ) -> None:
         """All of it is kept and acted on: answer on keys that both have."""
-        self._compare_counts(contact, session, payload, mesh_now, now)
+        self._compare_counts(contact, session, payload, now)
         if is_first:
             answered = self._people.contact(contact.id)
             if contact.bundle is None:
                 self._outbox.retell_waiting(answered)
-            self._outbox.seal_waiting_of(answered, mesh_now)
+            self._outbox.seal_waiting_of(answered, now.mesh)
         elif is_apart:
             reason = "they write with keys that a copy of their profile has given up"
-            self.lost(contact, session, reason, mesh_now, now)
+            self.lost(contact, session, reason, now)
         elif session.is_over and self._sessions.find_known(contact.id) is not None:
             # They do not know that the session gets no answers any more.
             self._outbox.tell_over(contact.id)
         elif self._session_setup.is_stuck(contact.id):
             # They were away longer than our renewal lived, and have lost nothing.
             self._sessions.revive(session)
-            self._outbox.seal_waiting_of(self._people.contact(contact.id), mesh_now)
+            self._outbox.seal_waiting_of(self._people.contact(contact.id), now.mesh)
         elif self._session_setup.is_cut_off(contact.id):
-            self.lost(contact, session, NO_KEYS_LEFT, mesh_now, now)
+            self.lost(contact, session, NO_KEYS_LEFT, now)
 
-    def lost(
-        self,
-        contact: ContactRow,
-        session: Session,
-        reason: str,
-        mesh_now: UnixSeconds,
-        now: Instant,
-    ) -> None:
+    def lost(self, contact: ContactRow, session: Session, reason: str, now: Instant) -> None:
         """One of both sides lost its state: begin anew, and say so. They wrote on `session`."""
-        if self._session_setup.renew(contact, mesh_now, is_asked=False, heard_on=session):
-            self._contacts.renewed(contact, reason, mesh_now)
+        if self._session_setup.renew(contact, now.mesh, is_asked=False, heard_on=session):
+            self._contacts.renewed(contact, reason, now.mesh)
             current = self._people.contact(contact.id)
-            self._outbox.seal_waiting_of(current, mesh_now)
-            mesh_ms = mesh_milliseconds(mesh_now, now)
-            self._outbox.send_greeting(current, mesh_ms=mesh_ms, mesh_now=mesh_now)
+            self._outbox.seal_waiting_of(current, now.mesh)
+            self._outbox.send_greeting(current, now=now)
 
     def _is_written_apart(self, session: Session, payload: Payload, created: UnixSeconds) -> bool:
         """Whether they write on a session that is over as if they had not the one in use.
@@ -195,12 +183,7 @@ class SessionRecovery:
                         self._sessions.end(former)
 
     def _compare_counts(
-        self,
-        contact: ContactRow,
-        session: Session,
-        payload: Payload,
-        mesh_now: UnixSeconds,
-        now: Instant,
+        self, contact: ContactRow, session: Session, payload: Payload, now: Instant
     ) -> None:
         """Remember how much of theirs we have, and notice if they have more of ours than we."""
         counts = self._exchanges.exchange(contact.id)
@@ -212,4 +195,4 @@ class SessionRecovery:
         if payload.seen > counts.sent_count:
             self._exchanges.set_sent_count(contact.id, payload.seen)
             reason = "they have more of what you wrote than this profile"
-            self.lost(contact, session, reason, mesh_now, now)
+            self.lost(contact, session, reason, now)

@@ -225,11 +225,11 @@ class Sessions:
         if receiving.tag_root is not None:
             self.tags.root_came(session, receiving.tag_root)
 
-    def erase_old(self, mesh_now: UnixSeconds, now: Instant) -> None:
+    def erase_old(self, now: Instant) -> None:
         """Erase tag keys and message keys under which nothing can live any more."""
-        self._rows.erase_skipped_before(mesh_now)
+        self._rows.erase_skipped_before(now.mesh)
         for session in list(self._by_id.values()):
-            self.tags.erase_old(session, mesh_now)
+            self.tags.erase_old(session, now.mesh)
 
     # --- Below --------------------------------------------------------------------------------
 

@@ -16,7 +16,6 @@ from mesh.ids import (
     Instant,
     LinkKey,
     MessageId,
-    UnixSeconds,
     direct_conversation,
     other_side,
 )
@@ -160,12 +159,12 @@ class Transit:
         if was_sealed:
             self._opened_by_them(message, "read")
 
-    def withdraw(self, message: int, *, mesh_now: UnixSeconds, now: Instant) -> None:
+    def withdraw(self, message: int, *, now: Instant) -> None:
         """Take the envelopes of a message back, wherever they are."""
         rows = self._rows.of_message(message)
         for row in rows:
             # The store may have it although its row does not say so, after a crash.
-            self._retirements.withdrawn(row.id, row.withdraw_token, mesh_now=mesh_now, now=now)
+            self._retirements.withdrawn(row.id, row.withdraw_token, now=now)
         self._stop(message, rows)
 
     def settle(self, message: int, state: MessageState) -> None:
@@ -205,9 +204,9 @@ class Transit:
 
     # --- Lapsing ------------------------------------------------------------------------------
 
-    def expire(self, mesh_now: UnixSeconds, now: Instant) -> bool:
+    def expire(self, now: Instant) -> bool:
         """Settle what has outlived its lifetime; return whether there may be more of it."""
-        expired = self._rows.expired(mesh_now, EXPIRED_PER_CHORE)
+        expired = self._rows.expired(now.mesh, EXPIRED_PER_CHORE)
         for row in expired:
             self._let_go(row)
             # A message that was posted again lives as long as its last envelope.

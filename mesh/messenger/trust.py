@@ -12,7 +12,7 @@ from mesh.commands.contacts import (
     VerifyContact,
 )
 from mesh.errors import UserError
-from mesh.ids import Instant, UnixSeconds, VerifyKey
+from mesh.ids import Instant, VerifyKey
 from mesh.limits.contacts import SAFETY_NUMBERS_CACHED
 from mesh.messenger.account import Account
 from mesh.messenger.contacts import Contacts
@@ -66,19 +66,17 @@ class TrustDecisions:
             ]
         )
 
-    def _details(
-        self, asked: AskContact, mesh_now: UnixSeconds, now: Instant
-    ) -> ContactDetailsAnswer:
+    def _details(self, asked: AskContact, now: Instant) -> ContactDetailsAnswer:
         """All that is told of one contact."""
         row = self._contacts.contact(asked.contact)
         return ContactDetailsAnswer(
             contact=self._contacts.answer(row.id),
             safety_number=self._safety_number(row),
             notes=self._notes.answers(row.id),
-            comparison=self._verification.answer(row, mesh_now),
+            comparison=self._verification.answer(row, now.mesh),
         )
 
-    def _verify(self, asked: VerifyContact, mesh_now: UnixSeconds, now: Instant) -> ContactAnswer:
+    def _verify(self, asked: VerifyContact, now: Instant) -> ContactAnswer:
         """The person compared the safety number, or takes that back."""
         row = self._contacts.contact(asked.contact)
         if row.agreement_key is None:
@@ -88,12 +86,12 @@ class TrustDecisions:
         if asked.is_verified != (row.trust == "verified"):
             if asked.is_verified:
                 sentence = f"You said that you compared the safety number with {row.label}."
-                self._notes.add(row.id, "verified", sentence, mesh_now)
+                self._notes.add(row.id, "verified", sentence, now.mesh)
             trust = "verified" if asked.is_verified else row.first_trust
             self._contacts.set_trust(row.id, trust)
         return self._contacts.answer(row.id)
 
-    def _block(self, asked: BlockContact, mesh_now: UnixSeconds, now: Instant) -> ContactAnswer:
+    def _block(self, asked: BlockContact, now: Instant) -> ContactAnswer:
         """Recognise nothing of a contact any more, or everything that came meanwhile."""
         row = self._contacts.contact(asked.contact)
         if row.is_blocked != asked.is_blocked:
@@ -106,7 +104,7 @@ class TrustDecisions:
             else:
                 self._sessions.resume(row.id)
                 self._invites_accepted.resume(row)
-                self._outbox.seal_waiting_of(self._people.contact(row.id), mesh_now)
+                self._outbox.seal_waiting_of(self._people.contact(row.id), now.mesh)
         return self._contacts.answer(row.id)
 
     def _safety_number(self, row: ContactRow) -> str:

@@ -12,7 +12,6 @@ from mesh.ids import Instant, UnixSeconds
 from mesh.messenger.account import Account
 from mesh.messenger.contacts import Contacts
 from mesh.messenger.feature import Chore, Feature, ReceivedControl, command
-from mesh.messenger.history import mesh_milliseconds
 from mesh.messenger.notes import Notes
 from mesh.messenger.outbox import Outbox
 from mesh.ratchet.comparison import Comparison, Control, Failed
@@ -55,44 +54,42 @@ class Verification:
         found = self._find(row)
         return _answer(row, None if found is None else found.expired(mesh_now))
 
-    def _ask(self, asked: Compare, mesh_now: UnixSeconds, now: Instant) -> ComparisonAnswer:
+    def _ask(self, asked: Compare, now: Instant) -> ComparisonAnswer:
         """Our person begins, or takes up theirs."""
         row = self._contacts.contact(asked.contact)
         self._check_may_compare(row)
-        before = self._comparison(row).expired(mesh_now)
-        after, controls = before.ask(self._entropy, mesh_now)
-        return self._go_on(row, before, after, controls, mesh_now, now)
+        before = self._comparison(row).expired(now.mesh)
+        after, controls = before.ask(self._entropy, now.mesh)
+        return self._go_on(row, before, after, controls, now)
 
-    def _confirm(
-        self, asked: ConfirmComparison, mesh_now: UnixSeconds, now: Instant
-    ) -> ComparisonAnswer:
+    def _confirm(self, asked: ConfirmComparison, now: Instant) -> ComparisonAnswer:
         """Our person's verdict."""
         row = self._contacts.contact(asked.contact)
         self._check_may_compare(row)
-        before = self._comparison(row).expired(mesh_now)
+        before = self._comparison(row).expired(now.mesh)
         after, controls = before.say(is_equal=asked.is_equal)
-        return self._go_on(row, before, after, controls, mesh_now, now)
+        return self._go_on(row, before, after, controls, now)
 
-    def _step_came(self, control: ReceivedControl, mesh_now: UnixSeconds, now: Instant) -> None:
+    def _step_came(self, control: ReceivedControl, now: Instant) -> None:
         """A step of theirs."""
         contact = control.contact
         if contact.is_request:
             raise PeerError("a comparison with somebody who waits apart")
         if contact.agreement_key is None:
             raise PeerError("a comparison before the keys are here")
-        before = self._comparison(contact).expired(mesh_now)
-        after, controls = before.came(control.kind, control.data, self._entropy, mesh_now)
+        before = self._comparison(contact).expired(now.mesh)
+        after, controls = before.came(control.kind, control.data, self._entropy, now.mesh)
         if after != before or controls:
-            self._go_on(contact, before, after, controls, mesh_now, now)
+            self._go_on(contact, before, after, controls, now)
 
-    def _expire(self, mesh_now: UnixSeconds, now: Instant) -> None:
+    def _expire(self, now: Instant) -> None:
         """End what began too long ago."""
         for contact in self._rows.compared():
             row = self._people.contact(contact)
             before = self._find(row)
             if before is None:
                 continue
-            after = before.expired(mesh_now)
+            after = before.expired(now.mesh)
             if after != before:
                 self._rows.put_comparison(contact, after.encode())
                 self._pending_events.tell(ComparisonChanged(_answer(row, after)))
@@ -103,18 +100,16 @@ class Verification:
         before: Comparison,
         after: Comparison,
         controls: list[Control],
-        mesh_now: UnixSeconds,
         now: Instant,
     ) -> ComparisonAnswer:
         """Keep the new value, tell the other side and the person."""
         self._rows.put_comparison(row.id, after.encode())
         if controls:
-            mesh_ms = mesh_milliseconds(mesh_now, now)
-            self._outbox.send_controls(row, controls, mesh_ms=mesh_ms, mesh_now=mesh_now)
+            self._outbox.send_controls(row, controls, now=now)
         answer = _answer(row, after)
         if after.stage != before.stage:
             self._pending_events.tell(ComparisonChanged(answer))
-            self._settle(row, after, mesh_now)
+            self._settle(row, after, now.mesh)
         return answer
 
     def _settle(self, row: ContactRow, after: Comparison, mesh_now: UnixSeconds) -> None:

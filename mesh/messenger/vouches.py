@@ -50,10 +50,10 @@ class Vouches:
 
     # --- What they tell -----------------------------------------------------------------------
 
-    def _keys_came(self, control: ReceivedControl, mesh_now: UnixSeconds, now: Instant) -> None:
+    def _keys_came(self, control: ReceivedControl, now: Instant) -> None:
         """Their own keys, told inside the session; days that nobody needs are passed over."""
         contact = control.contact
-        today = mesh_now // SECONDS_PER_DAY
+        today = now.mesh // SECONDS_PER_DAY
         changed: dict[int, None] = {}
         for day, key in decode_own_keys(control.data):
             # A day on either side, since clocks differ.
@@ -107,9 +107,9 @@ class Vouches:
             self._shut_out[contact] = None
             self._distances.withdraw(contact)
 
-    def _expire(self, mesh_now: UnixSeconds, now: Instant) -> None:
+    def _expire(self, now: Instant) -> None:
         """Forget days of which no envelope is kept any more."""
-        today = mesh_now // SECONDS_PER_DAY
+        today = now.mesh // SECONDS_PER_DAY
         self._distances.expire(today)
         self._rows.forget(
             keys_before=today - TRUST_DAYS_KEPT, vouches_before=today - VOUCHES_DAYS_KEPT

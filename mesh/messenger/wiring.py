@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from mesh.commands.identity import AskIdentity
-from mesh.ids import Instant, UnixSeconds
+from mesh.ids import Instant
 from mesh.messenger.account import Account, Environment
 from mesh.messenger.contact_bundles import ContactBundles
 from mesh.messenger.contacts import Contacts
@@ -91,7 +91,6 @@ def open_parts(
     dropped: Counter[str],
     tag_index: TagIndex,
     pending_events: PendingEvents,
-    mesh_now: UnixSeconds,
     now: Instant,
 ) -> Parts:
     """Read into memory what the parts need of a vault."""
@@ -100,11 +99,7 @@ def open_parts(
     notes = Notes(vault.trust, pending_events)
     contacts = Contacts(vault, notes, pending_events)
     retirements = Retirements(
-        vault.retirements,
-        delay_ms=environment.retire_delay_ms,
-        entropy=entropy,
-        mesh_now=mesh_now,
-        now=now,
+        vault.retirements, delay_ms=environment.retire_delay_ms, entropy=entropy, now=now
     )
     return Parts(
         posting_keys=posting_keys,
@@ -127,7 +122,7 @@ def wired(
     account: Account,
     environment: Environment,
     parts: Parts,
-    reload: Callable[[UnixSeconds, Instant], Contacts],
+    reload: Callable[[Instant], Contacts],
 ) -> Person:
     """Put together what an identity can do. `reload` does so anew, after a contact has gone."""
     ties = _tie(account, environment, parts)
@@ -227,7 +222,7 @@ def _features(
     ties: _Ties,
     message_pages: MessagePages,
     introductions: Introductions,
-    reload: Callable[[UnixSeconds, Instant], Contacts],
+    reload: Callable[[Instant], Contacts],
 ) -> list[Feature]:
     """All features, in the order in which their chores are done."""
     contacts, notes, outbox = parts.contacts, parts.notes, ties.outbox

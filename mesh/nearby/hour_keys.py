@@ -1,7 +1,7 @@
 """The keys under which we are met: the one of this hour, and the one of the former."""
 
 from mesh.crypto.entropy import Entropy
-from mesh.ids import Instant, Monotonic
+from mesh.ids import Instant
 from mesh.limits.nearby import NEARBY_KEY_MS
 from mesh.nearby.boxes import HourKey
 
@@ -33,4 +33,4 @@ class HourKeys:
     def replace(self, now: Instant) -> None:
         """A new key alone, which nothing ties to the former ones."""
         self._keys = [HourKey.draw(self._entropy)]
-        self.renew_at = Monotonic(now.monotonic + NEARBY_KEY_MS * 1000)
+        self.renew_at = now.after(NEARBY_KEY_MS)

@@ -95,7 +95,7 @@ class People:
         person = self._by_link.pop(link, None)
         if person is not None:
             person.link = None
-            person.until = Monotonic(now.monotonic + NEARBY_CARD_KEPT_MS * 1000)
+            person.until = now.after(NEARBY_CARD_KEPT_MS)
         return person
 
     def forget(self, person: Person) -> None:

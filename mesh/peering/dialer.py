@@ -38,7 +38,7 @@ from mesh.peering.open_links import OpenLink, OpenLinks
 from mesh.peering.segments import FAR
 from mesh.peering.swap_schedule import SwapSchedule
 from mesh.peering.target_table import TargetTable
-from mesh.peering.targets import Source, Target, after
+from mesh.peering.targets import Source, Target
 
 
 class Dialer:
@@ -156,7 +156,7 @@ class Dialer:
         if target is None:
             return
         if target.source is Source.CONFIGURED:
-            target.not_before = after(now, DIAL_BACKOFF_MAX_MS)
+            target.not_before = now.after(DIAL_BACKOFF_MAX_MS)
         else:
             self.targets.own_address_found(target)
 
@@ -248,16 +248,16 @@ class Dialer:
     def _wait_for_callers(self, now: Instant) -> None:
         """Links arise while others dial; only who still has too few of them dials further."""
         pause_ms = LINKS_FILL_PAUSE_MS + uniform_below(self._entropy, LINKS_FILL_PAUSE_MS)
-        self._fill_at = after(now, pause_ms)
+        self._fill_at = now.after(pause_ms)
 
     def _wait_after(self, closed: OpenLink, target: Target, now: Instant) -> None:
         """When a target may be dialled again, to which a link that has ended led."""
         if closed.is_turned_away:
             pause_ms = LINK_TURNED_AWAY_MS + uniform_below(self._entropy, LINK_TURNED_AWAY_MS)
-            target.not_before = after(now, pause_ms)
+            target.not_before = now.after(pause_ms)
         elif now.monotonic - closed.opened_at >= LINK_SETTLED_MS * 1000:
             target.failures_count = 0
-            target.not_before = after(now, uniform_below(self._entropy, DIAL_JITTER_MS))
+            target.not_before = now.after(uniform_below(self._entropy, DIAL_JITTER_MS))
         else:
             self._dials.back_off(target, now)
 

@@ -102,14 +102,14 @@ class PeerExchange:
         """A link is ready. Whom we dialled may tell us unasked, once, who else has room."""
         self._links[link] = _OpenLink(address, is_answer_due=is_dialled)
         if self._shuffle_at is None:
-            self._shuffle_at = _after(now, uniform_below(self._entropy, _JITTER_MS))
+            self._shuffle_at = now.after(uniform_below(self._entropy, _JITTER_MS))
 
     def link_down(self, link: LinkId, now: Instant) -> None:
         """A link ended; its node stays known, and others are to take its place."""
         closed = self._links.pop(link, None)
         for known in self._known.values():
             if closed is not None and closed.address in known.addresses:
-                known.not_before = _after(now, LINK_TURNED_AWAY_MS)
+                known.not_before = now.after(LINK_TURNED_AWAY_MS)
         if not self._links:
             self._shuffle_at = None
 
@@ -173,7 +173,7 @@ class PeerExchange:
         if self._shuffle_at is None or now.monotonic < self._shuffle_at:
             return False
         jitter_ms = uniform_below(self._entropy, 2 * _JITTER_MS)
-        self._shuffle_at = _after(now, PEX_INTERVAL_MS - _JITTER_MS + jitter_ms)
+        self._shuffle_at = now.after(PEX_INTERVAL_MS - _JITTER_MS + jitter_ms)
         askable = [
             link
             for link, one in self._links.items()
@@ -338,7 +338,3 @@ def _addresses(record: Iterable[PexAddress], teller: Address) -> list[Address]:
         if is_node_address(address) and is_reachable and told.port >= PASSIVE_PORT_MIN:
             found.append(address)
     return found
-
-
-def _after(now: Instant, pause_ms: int) -> Monotonic:
-    return Monotonic(now.monotonic + pause_ms * 1000)

@@ -135,7 +135,7 @@ class Recognition:
         for link, one in list(self._unsaid.items()):
             if one.quiet_until is None or one.quiet_until <= now.monotonic:
                 del self._unsaid[link]
-                one.quiet_until = Monotonic(now.monotonic + WHO_INTERVAL_MS * 1000)
+                one.quiet_until = now.after(WHO_INTERVAL_MS)
                 self._frames.append((link, self._list(one, self._keys)))
 
     def take_frames(self) -> list[tuple[LinkId, Who]]:

@@ -22,7 +22,7 @@ from mesh.limits.peering import (
     OWN_ADDRESSES_MAX,
 )
 from mesh.peering.open_links import OpenLinks
-from mesh.peering.targets import Source, Target, after
+from mesh.peering.targets import Source, Target
 
 
 class TargetTable:
@@ -198,7 +198,7 @@ class TargetTable:
             source=source,
             addresses=addresses,
             rank=uniform_below(self._entropy, 1 << 32),
-            not_before=after(now, pause_ms),
+            not_before=now.after(pause_ms),
         )
 
     def _forget_one(self) -> None:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from mesh.ids import Address, DialId, Instant, LinkKey, Monotonic
+from mesh.ids import Address, DialId, LinkKey, Monotonic
 
 
 class Source(Enum):
@@ -33,8 +33,3 @@ class Target:
     def is_blind(self) -> bool:
         """Whether nobody says that it is there now: dials of such may hang for long."""
         return self.source is not Source.ANNOUNCED
-
-
-def after(now: Instant, pause_ms: int) -> Monotonic:
-    """The moment that many milliseconds from now."""
-    return Monotonic(now.monotonic + pause_ms * 1000)

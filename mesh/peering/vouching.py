@@ -190,7 +190,7 @@ class Vouching:
         if contact.due is None:
             earliest, latest = VOUCHES_DELAY_MS
             drawn = int.from_bytes(self._entropy.draw(4)) % (latest - earliest + 1)
-            soon = Monotonic(now.monotonic + (earliest + drawn) * 1000)
+            soon = now.after(earliest + drawn)
             quiet_until = contact.quiet_until
             contact.due = soon if quiet_until is None else max(soon, quiet_until)
 
@@ -209,7 +209,7 @@ class Vouching:
         link = contact.links[0]
         self._frames.append((link, Vouches(encode_vouches(fresh))))
         contact.told_over = (link, now.monotonic)
-        contact.quiet_until = Monotonic(now.monotonic + VOUCHES_INTERVAL_MS * 1000)
+        contact.quiet_until = now.after(VOUCHES_INTERVAL_MS)
 
 
 def _hash_of(one: VouchedDay) -> bytes:

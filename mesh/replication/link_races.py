@@ -92,4 +92,4 @@ class LinkRaces:
     def _note(self, link: LinkId, now: Instant, *, is_faster: bool) -> None:
         self._records.setdefault(link, _Record()).note(is_faster=is_faster)
         if self._due is None:
-            self._due = Monotonic(now.monotonic + RACE_INTERVAL_MS * 1000)
+            self._due = now.after(RACE_INTERVAL_MS)

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 
 from mesh.crypto.entropy import Entropy
 from mesh.errors import PeerError
-from mesh.ids import EnvelopeId, Instant, LinkId, Monotonic, UnixSeconds, earliest
+from mesh.ids import EnvelopeId, Instant, LinkId, Monotonic, earliest
 from mesh.limits.anti_entropy import RECONCILE_AFTER_LOSS_MS
 from mesh.limits.replication import (
     EAGER_LINKS_MAX,
@@ -128,7 +128,7 @@ class Replicator:
             self._want_list.link_down(link, now)
             self._anti_entropy.link_down(link, now)
 
-    def received(self, link: LinkId, frame: Frame, mesh_now: UnixSeconds, now: Instant) -> None:
+    def received(self, link: LinkId, frame: Frame, now: Instant) -> None:
         """A frame about ids came; PeerError if it is malformed."""
         match frame:
             case IHave(entries=entries, flags=flags):
@@ -158,7 +158,7 @@ class Replicator:
                 self._eager_push.wanted(link, split_ids(joined), now, is_live=True)
                 self._eager_links.grafted(link, now)
             case NegOpen() | NegMessage() | NegClose() | Root() | Audit() | AuditResult():
-                self._anti_entropy.received(link, frame, mesh_now, now)
+                self._anti_entropy.received(link, frame, now)
                 self._learn(now)
             case _:
                 raise PeerError("a frame out of place")
@@ -270,7 +270,7 @@ class Replicator:
 
     # --- What leaves, and when ----------------------------------------------------------------
 
-    def take_frames(self, mesh_now: UnixSeconds, now: Instant) -> list[tuple[LinkId, Frame]]:
+    def take_frames(self, now: Instant) -> list[tuple[LinkId, Frame]]:
         """The frames to send, in order."""
         for link in self.scores.take_doubted():
             self._eager_links.doubted(link, now)
@@ -287,7 +287,7 @@ class Replicator:
                 self._frames.append((ask.link, Prune()))
             else:
                 self._eager_links.graft(ask.link)
-        frames = self._frames + self._anti_entropy.take_frames(mesh_now, now)
+        frames = self._frames + self._anti_entropy.take_frames(now)
         self._frames.clear()
         return frames
 
@@ -301,11 +301,11 @@ class Replicator:
             )
         )
 
-    def deadline_passed(self, mesh_now: UnixSeconds, now: Instant) -> None:
+    def deadline_passed(self, now: Instant) -> None:
         """Ask others for what did not come; compare where it is time."""
         self._eager_links.deadline_passed(now)
         self._want_list.deadline_passed(now)
-        self._anti_entropy.deadline_passed(self._eager_links.is_eager, mesh_now, now)
+        self._anti_entropy.deadline_passed(self._eager_links.is_eager, now)
 
     def _learn(self, now: Instant) -> None:
         for learned in self._anti_entropy.take_learned():

@@ -71,7 +71,7 @@ class Requests:
         """The peer is asked."""
         if not self._owed:
             self.throughput.asked(now)
-            self.deadline = Monotonic(now.monotonic + WANT_TIMEOUT_MS * 1000)
+            self.deadline = now.after(WANT_TIMEOUT_MS)
         self._owed[id_] = _Request(size_bytes, now.monotonic)
         self._owed_bytes += size_bytes
 
@@ -86,7 +86,7 @@ class Requests:
             return False
         self.throughput.brought(request.size_bytes, now)
         self.broken_count = max(self.broken_count - 1, 0)
-        self.deadline = Monotonic(now.monotonic + WANT_TIMEOUT_MS * 1000)
+        self.deadline = now.after(WANT_TIMEOUT_MS)
         return True
 
     def settle(self, id_: EnvelopeId, now: Instant) -> None:

@@ -69,13 +69,11 @@ class Responder:
         """A link is gone."""
         self._links.pop(link, None)
 
-    def opened(
-        self, link: LinkId, open_: NegOpen, mesh_now: UnixSeconds, now: Instant
-    ) -> NegMessage | NegClose:
+    def opened(self, link: LinkId, open_: NegOpen, now: Instant) -> NegMessage | NegClose:
         """The answer to the first message of a session; PeerError if it is malformed."""
         if open_.lifetime_class >= CLASSES_COUNT:
             raise PeerError("a reconciliation that cannot be")
-        floor = self._sets.floor(open_.lifetime_class, mesh_now)
+        floor = self._sets.floor(open_.lifetime_class, now.mesh)
         if open_.floor < floor:
             return NegClose(open_.session, NEG_CLOSE_FLOOR, floor)
         served = _Served(open_.session, open_.lifetime_class, UnixSeconds(open_.floor))

@@ -29,7 +29,7 @@ def gathered_after(pause_ms: int, pause_ms_max: int, now: Instant) -> Monotonic:
     """The end of a pause, put off to the next instant at which this node tells of retirements."""
     # Who sets the longest pause to nothing wants nothing to wait.
     gathered_us = max(min(RETIREMENTS_GATHERED_MS, pause_ms_max) * 1000, 1)
-    due_us = now.monotonic + pause_ms * 1000
+    due_us = now.after(pause_ms)
     return Monotonic(-(-due_us // gathered_us) * gathered_us)
 
 

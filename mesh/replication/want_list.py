@@ -199,7 +199,7 @@ class WantList:
             self._bodies.not_given(link, id_)
             self._drop_announcer(link, state, id_, now)
         if is_spared:
-            state.spared_until = _after(now, SPARED_PAUSE_MS)
+            state.spared_until = now.after(SPARED_PAUSE_MS)
         self._ask_all(now)
 
     def body_came(self, link: LinkId, id_: EnvelopeId, now: Instant) -> None:
@@ -263,7 +263,7 @@ class WantList:
             pause_ms = _pause_for_being_late_ms(missing, due, now)
             if pause_ms:
                 missing.put_off_ms += pause_ms
-                self._due.schedule(id_, _after(now, pause_ms))
+                self._due.schedule(id_, now.after(pause_ms))
             else:
                 self._is_due(id_, missing, now)
         for link, state in self._links.items():
@@ -327,7 +327,7 @@ class WantList:
         if missing.owner is not None or not missing.is_live or (is_live and not is_added):
             return
         if is_live:
-            due = _after(now, state.requests.throughput.graft_pause_ms(missing.size_bytes))
+            due = now.after(state.requests.throughput.graft_pause_ms(missing.size_bytes))
             due_before = self._due.find(id_)
             if len(missing.announcers) == 1 or (due_before is not None and due < due_before):
                 self._due.schedule(id_, due)
@@ -362,7 +362,7 @@ class WantList:
                 is_late &= missing.put_off_ms > 0
                 missing.put_off_ms = 0
                 patience_ms = state.requests.throughput.ask_timeout_ms(missing.size_bytes)
-                self._due.schedule(id_, _after(since, patience_ms))
+                self._due.schedule(id_, since.after(patience_ms))
             else:
                 wanted.append(id_)
         if grafted or wanted:
@@ -408,7 +408,3 @@ def _pause_for_being_late_ms(missing: _Missing, due: Monotonic, now: Instant) ->
     """
     late_ms = (now.monotonic - due) // 1000
     return min(late_ms, LATE_PAUSES_MAX_MS - missing.put_off_ms) if late_ms >= LATE_MS else 0
-
-
-def _after(now: Instant, pause_ms: int) -> Monotonic:
-    return Monotonic(now.monotonic + pause_ms * 1000)

@@ -77,10 +77,11 @@ class MeshClock:
         self._told: list[str] = []
         self._untold: list[str] = []
 
-    def mesh_now(self, now: Instant) -> UnixSeconds:
-        """Mesh time in seconds; notices when the own clock has jumped."""
+    def at(self, now: Instant) -> Instant:
+        """A reading of the own clocks with mesh time; notices when the own clock has jumped."""
         self._notice_jump(now)
-        return UnixSeconds(min(max(now.unix_seconds + self._offset_s, 0), _LATEST))
+        mesh = UnixSeconds(min(max(now.unix_seconds + self._offset_s, 0), _LATEST))
+        return Instant(now.monotonic, now.wall, mesh)
 
     def is_vouched(self, now: Instant) -> bool:
         """Whether mesh time is what the own clock says, and that is not certainly wrong."""
@@ -112,7 +113,7 @@ class MeshClock:
         """The links on which our time is to be said again, since it has moved."""
         if not self._is_unsaid:
             return []
-        told = ToldTime(self.mesh_now(now), self.is_vouched(now))
+        told = ToldTime(self.at(now).mesh, self.is_vouched(now))
         ahead_s = _ahead(told.mesh_time, now)
         links: list[LinkId] = []
         waiting: list[Monotonic] = []
@@ -126,7 +127,7 @@ class MeshClock:
                 continue
             word.said_ahead_s, word.is_said_vouched = ahead_s, told.is_vouched
             word.said_again_count += 1
-            word.quiet_until = Monotonic(now.monotonic + TIME_INTERVAL_MS * 1000)
+            word.quiet_until = now.after(TIME_INTERVAL_MS)
             links.append(link)
         self._unsaid_until = min(waiting, default=None)
         self._is_unsaid = bool(waiting)

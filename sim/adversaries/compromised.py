@@ -88,12 +88,10 @@ class CompromisedEngine:
     def _recommend(self, vouches: VouchExchange) -> None:
         """Vouch to every contact for keys that are nobody's."""
 
-        def use_vault(
-            messenger: Messenger, vault: Connection, mesh_now: UnixSeconds, now: Instant
-        ) -> None:
+        def use_vault(messenger: Messenger, vault: Connection, now: Instant) -> None:
             # Told as often as anybody may; what they say themselves is of no interest.
             vouches._vouching.take_came()
-            named = [self._invented.named(mesh_now // SECONDS_PER_DAY)]
+            named = [self._invented.named(now.mesh // SECONDS_PER_DAY)]
             vouches._vouching.deadline_passed(lambda contact: named, now)
 
         Patch(vouches, "use_vault", use_vault).of_one()
@@ -107,8 +105,8 @@ class CompromisedEngine:
             size_class=self._size_class,
         )
         self._junk[junk.id] = None
-        mesh_now = self._engine._clock.mesh_now(now)
-        self._engine._forwarder.intake.publish([junk], mesh_now, now)
+        now = self._engine._clock.at(now)
+        self._engine._forwarder.intake.publish([junk], now)
 
     def _seed(self, day: int) -> bytes:
         """Of a key at one of four distances, drawn."""

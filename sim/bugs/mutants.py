@@ -179,20 +179,16 @@ def _never_backing_off(dials: Dials, target: Target, now: Instant) -> None:
 # --- Spreading ----------------------------------------------------------------------------------
 
 
-def _believing(
-    spreading: Replicator, link: LinkId, frame: Frame, mesh_now: UnixSeconds, now: Instant
-) -> None:
+def _believing(spreading: Replicator, link: LinkId, frame: Frame, now: Instant) -> None:
     """The first neighbour who says that all is equal is believed."""
     if isinstance(frame, NegMessage) and len(frame.message) == 1:
         vars(spreading)["_is_content"] = True
-    _RECEIVED(spreading, link, frame, mesh_now, now)
+    _RECEIVED(spreading, link, frame, now)
 
 
-def _opening_nothing(
-    spreading: Replicator, mesh_now: UnixSeconds, now: Instant
-) -> list[tuple[LinkId, Frame]]:
+def _opening_nothing(spreading: Replicator, now: Instant) -> list[tuple[LinkId, Frame]]:
     """Who is content compares with nobody."""
-    frames = _TAKE_FRAMES(spreading, mesh_now, now)
+    frames = _TAKE_FRAMES(spreading, now)
     if "_is_content" not in vars(spreading):
         return frames
     return [(link, frame) for link, frame in frames if not isinstance(frame, NegOpen)]
@@ -261,10 +257,8 @@ def _settling_in_time(spreading: Replicator, link: LinkId, id_: EnvelopeId, now:
     _BODY_CAME(spreading, link, id_, now)
 
 
-def _asking_without_end(
-    spreading: Replicator, mesh_now: UnixSeconds, now: Instant
-) -> list[tuple[LinkId, Frame]]:
-    frames = _TAKE_FRAMES(spreading, mesh_now, now)
+def _asking_without_end(spreading: Replicator, now: Instant) -> list[tuple[LinkId, Frame]]:
+    frames = _TAKE_FRAMES(spreading, now)
     asking = _asking_of(spreading)
     for link, frame in frames:
         if isinstance(frame, IWant):

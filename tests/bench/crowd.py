@@ -124,8 +124,8 @@ class Neighbour:
             case NegOpen() | NegMessage() | NegClose() | Root() | Audit() | AuditResult():
                 self.sessions_count += isinstance(frame, NegMessage) and not frame.message
                 instant = now()
-                self._comparing.received(_LINK, frame, instant.unix_seconds, instant)
-                frames = self._comparing.take_frames(instant.unix_seconds, instant)
+                self._comparing.received(_LINK, frame, instant)
+                frames = self._comparing.take_frames(instant)
                 yield from (answer for _, answer in frames)
             case Push(envelope=data):
                 yield from self._brought(decode_envelope(data).id)

@@ -71,7 +71,7 @@ def test_two_who_hold_keys_of_lost_copies_find_each_other_when_nobody_asks() -> 
             return
         clock.pass_by(DAY_S)
         for person in (ann, bob):
-            person.store.expire(person.mesh_now)
+            person.store.expire(person.now.mesh)
             person.tend()
     raise AssertionError("they are deaf to each other")
 

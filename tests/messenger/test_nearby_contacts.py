@@ -18,14 +18,14 @@ def nearby_contacts(person: Person) -> NearbyContacts:
 def link_for(inviter: Person, guest: Person) -> str:
     with transaction(inviter.connection):
         link, _ = nearby_contacts(inviter).invite(
-            nearby_contacts(guest).verify_key, guest.name, inviter.mesh_now
+            nearby_contacts(guest).verify_key, guest.name, inviter.now.mesh
         )
     return link
 
 
 def meet(guest: Person, link: str, inviter: VerifyKey) -> None:
     with transaction(guest.connection):
-        nearby_contacts(guest).add(link, inviter, guest.mesh_now, guest.now)
+        nearby_contacts(guest).add(link, inviter, guest.now)
 
 
 def strangers() -> tuple[Person, Person, Person]:

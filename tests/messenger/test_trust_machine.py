@@ -143,7 +143,7 @@ class Trust(RuleBasedStateMachine):
         # Nobody is handed what has expired.
         self.crew.post()
         self.crew.bag = [
-            one for one in self.crew.bag if one[1].header.lapses > self.crew.clock.mesh_now
+            one for one in self.crew.bag if one[1].header.lapses > self.crew.clock.now.mesh
         ]
 
     @precondition(lambda self: self.links)

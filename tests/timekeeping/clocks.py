@@ -19,7 +19,7 @@ class Laptop:
         self.error_s = error_s
         self.passed_s = 0
         self.clock = MeshClock(RELEASED)
-        self.clock.mesh_now(self.now)
+        self.clock.at(self.now)
 
     @property
     def now(self) -> Instant:
@@ -30,13 +30,13 @@ class Laptop:
     @property
     def mesh_error_s(self) -> int:
         """How wrong its mesh time is."""
-        return self.clock.mesh_now(self.now) - TRUE - self.passed_s
+        return self.clock.at(self.now).mesh - TRUE - self.passed_s
 
     @property
     def told(self) -> ToldTime:
         """What it says on its links, rounded down to 10 s."""
-        mesh_now = self.clock.mesh_now(self.now)
-        return ToldTime(UnixSeconds(mesh_now // 10 * 10), self.clock.is_vouched(self.now))
+        mesh = self.clock.at(self.now).mesh
+        return ToldTime(UnixSeconds(mesh // 10 * 10), self.clock.is_vouched(self.now))
 
     def hear(self, link: int, error_s: int = 0, *, is_vouched: bool = True) -> None:
         """A peer whose mesh time is wrong by so much says Hello; it rounds down to 10 s."""
@@ -66,10 +66,10 @@ class Laptop:
         """Time goes by; the node looks at its clock each quarter of an hour, as it does."""
         for _ in range(seconds // 900):
             self.passed_s += 900
-            self.clock.mesh_now(self.now)
+            self.clock.at(self.now)
         self.passed_s += seconds % 900
 
     def is_steady(self) -> bool:
         """Whether bodies may expire."""
-        self.clock.mesh_now(self.now)
+        self.clock.at(self.now)
         return self.clock.is_steady(self.now)

@@ -92,7 +92,7 @@ class Forwarder:
         self.held_acks: Final = HeldAcks()
         self._counters = counters
         self._told_retired: list[Retirement] = []
-        self._expire_at = Monotonic(now.monotonic + EXPIRY_INTERVAL_MS * 1000)
+        self._expire_at = now.after(EXPIRY_INTERVAL_MS)
         # Mesh time less the time that passed: it moves when a clock is corrected, or after sleep.
         self._mesh_ahead_s: int | None = None
         self._load()
@@ -147,25 +147,25 @@ class Forwarder:
         self.intake.forget(rows)
         self._counters.count("forgotten", len(rows))
 
-    def tend(self, *, mesh_now: UnixSeconds, is_clock_steady: bool, now: Instant) -> list[LinkId]:
+    def tend(self, *, is_clock_steady: bool, now: Instant) -> list[LinkId]:
         """Judge what was deferred, let expire what has outlived itself, look after wants.
 
         Returns the links whose deferred envelopes turned out to be faults.
         """
-        ahead_s = mesh_now - now.monotonic // 1_000_000
+        ahead_s = now.mesh - now.monotonic // 1_000_000
         if self._mesh_ahead_s is None or abs(ahead_s - self._mesh_ahead_s) > CLOCK_JUMP_SECONDS:
             self._mesh_ahead_s = ahead_s
             self.replicator.forgive()
         deadline = self.replicator.deadline()
         if deadline is not None and deadline <= now.monotonic:
-            self.replicator.deadline_passed(mesh_now, now)
+            self.replicator.deadline_passed(now)
         if now.monotonic >= self._expire_at:
-            self._expire_at = Monotonic(now.monotonic + EXPIRY_INTERVAL_MS * 1000)
+            self._expire_at = now.after(EXPIRY_INTERVAL_MS)
             self.buffer.look_again()
             self._id_expiry.look_again(self.replicator.sets)
             if is_clock_steady:
-                self._expire(mesh_now)
-        faulted = self.intake.judge_deferred(mesh_now, now)
+                self._expire(now.mesh)
+        faulted = self.intake.judge_deferred(now)
         self.retirements.tend(now)
         return faulted
 

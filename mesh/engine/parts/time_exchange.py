@@ -41,7 +41,7 @@ class TimeExchange(Part):
         """Who has left is no witness."""
         self._clock.forget(link)
 
-    def received(self, link: LinkId, frame: Frame, mesh_now: UnixSeconds, now: Instant) -> None:
+    def received(self, link: LinkId, frame: Frame, now: Instant) -> None:
         """A peer says anew what time it is."""
         assert isinstance(frame, Time)
         is_vouched = not frame.flags & FLAG_TIME_UNSURE
@@ -52,7 +52,7 @@ class TimeExchange(Part):
         """When peers are to be told, or an own clock is to be looked at."""
         return self._clock.deadline()
 
-    def take_frames(self, mesh_now: UnixSeconds, now: Instant) -> Sequence[tuple[LinkId, Time]]:
+    def take_frames(self, now: Instant) -> Sequence[tuple[LinkId, Time]]:
         """What peers are told after a correction."""
         return [
             (link, Time(rounded_time(time.mesh_time), 0 if time.is_vouched else FLAG_TIME_UNSURE))
