@@ -1,5 +1,7 @@
 """Messages: what a person asks of them is checked here, and done by the parts that hold them."""
 
+from collections.abc import Callable
+
 from mesh.commands.messages import (
     AskMessages,
     MessageAnswer,
@@ -15,7 +17,6 @@ from mesh.messenger.account import Account
 from mesh.messenger.contacts import Contacts
 from mesh.messenger.conversations import Conversations
 from mesh.messenger.feature import Feature, command
-from mesh.messenger.invites_accepted import InvitesAccepted
 from mesh.messenger.message_pages import MessagePages
 from mesh.messenger.outbox import Outbox
 from mesh.messenger.receipts import Receipts
@@ -31,7 +32,7 @@ class Messages:
         *,
         contacts: Contacts,
         conversations: Conversations,
-        invites_accepted: InvitesAccepted,
+        check_reachable: Callable[[ContactRow, UnixSeconds], None],
         outbox: Outbox,
         message_pages: MessagePages,
         receipts: Receipts,
@@ -41,7 +42,8 @@ class Messages:
         self._pending_events = account.pending_events
         self._contacts = contacts
         self._conversations = conversations
-        self._invites_accepted = invites_accepted
+        # UserError if nothing that is sent to a contact now could be opened.
+        self._check_reachable = check_reachable
         self._outbox = outbox
         self._message_pages = message_pages
         self._receipts = receipts
@@ -85,7 +87,7 @@ class Messages:
             raise UserError(
                 "blocked", f"{contact.label} is blocked; unblock them before you write."
             )
-        self._invites_accepted.check_reachable(contact, now.mesh)
+        self._check_reachable(contact, now.mesh)
         row = self._outbox.send(contact, text, now=now, send_key=send_key)
         # Who is written to is a contact.
         self._contacts.accept_request(contact)

@@ -102,7 +102,7 @@ class Reception:
             try:
                 current = self._people.contact(contact.id)
                 if handler is not None:
-                    handler(ReceivedControl(current, session, kind, data), now)
+                    handler(ReceivedControl(current, session.id, kind, data), now)
             except PeerError as error:
                 # The message beside it stands.
                 self._dropped[error.reason] += 1

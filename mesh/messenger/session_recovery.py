@@ -81,15 +81,15 @@ class SessionRecovery:
 
     def _are_over(self, control: ReceivedControl, now: Instant) -> None:
         """They write no more on these sessions; not on that of the control can they say it."""
-        session, data = control.session, control.data
+        data = control.data
         if len(data) % SESSION_ID_BYTES or len(data) > SESSIONS_PER_CONTACT_MAX * SESSION_ID_BYTES:
             raise PeerError("malformed ids of sessions")
         for start in range(0, len(data), SESSION_ID_BYTES):
             id_ = data[start : start + SESSION_ID_BYTES]
-            if id_ == session.id or not self._sessions.has(id_):
+            if id_ == control.session or not self._sessions.has(id_):
                 continue
             named = self._sessions.session(id_)
-            if named.contact == session.contact and named.is_known:
+            if named.contact == control.contact.id and named.is_known:
                 self._sessions.end(named)
 
     def answer_first(self, contact: ContactId, now: Instant) -> None:

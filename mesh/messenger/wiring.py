@@ -245,7 +245,7 @@ def _features(
         account,
         contacts=contacts,
         conversations=conversations,
-        invites_accepted=ties.invites_accepted,
+        check_reachable=ties.invites_accepted.check_reachable,
         outbox=outbox,
         message_pages=message_pages,
         receipts=receipts,
