@@ -24,11 +24,11 @@ from mesh.ids import ContactId, EnvelopeId, Instant, Monotonic, Tag
 from mesh.inputs import Connection
 from mesh.limits.messages import CHORES_INTERVAL_MS
 from mesh.messenger.account import Account, Environment
-from mesh.messenger.contacts import Contacts
+from mesh.messenger.contacts.contacts import Contacts
 from mesh.messenger.identity import Identity, create_identity, find_identity, identity_answer
 from mesh.messenger.pending_events import PendingEvents
-from mesh.messenger.posting_keys import Audience, PostingKeys, StampState
-from mesh.messenger.tag_index import TagIndex
+from mesh.messenger.sessions.posting_keys import Audience, PostingKeys, StampState
+from mesh.messenger.sessions.tag_index import TagIndex
 from mesh.messenger.wiring import Parts, Person, open_parts, wired
 from mesh.storage.vault.vault import Vault
 from mesh.wire.envelope import SECONDS_PER_DAY, Envelope

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Final, Protocol
 
 from mesh.engine.forwarding.intake import Intake
-from mesh.messenger.inbound_sessions import InboundSessions
-from mesh.messenger.session_recovery import SessionRecovery
+from mesh.messenger.inbox.inbound_sessions import InboundSessions
+from mesh.messenger.onboarding.session_recovery import SessionRecovery
 from mesh.ratchet import double_ratchet
 from mesh.ratchet.double_ratchet import Awaiting, Ratchet, Receiving
 from mesh.replication.anti_entropy import AntiEntropy, Learned

@@ -6,7 +6,7 @@ from mesh.commands.contacts import AcceptRequest, BlockContact, RemoveContact
 from mesh.commands.invites import CreateInvite
 from mesh.ids import PostingKey
 from mesh.limits.posting_keys import POSTING_DAYS_AHEAD, POSTING_DAYS_TOLD, POSTING_KEYS_PER_CHORE
-from mesh.messenger.posting_keys import Audience
+from mesh.messenger.sessions.posting_keys import Audience
 from mesh.storage.connection import transaction
 from mesh.trust.distance import Counts, Depth
 from mesh.wire.envelope import SECONDS_PER_DAY

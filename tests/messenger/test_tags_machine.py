@@ -21,9 +21,9 @@ from hypothesis.stateful import (
 from mesh.crypto.kem import PycaKem
 from mesh.ids import Instant, Monotonic, Tag, UnixSeconds, VerifyKey
 from mesh.limits.sessions import RENDEZVOUS_TAGS, TAG_KEY_KEPT_SECONDS, TAG_WINDOW
-from mesh.messenger.session import Session
-from mesh.messenger.sessions import Sessions
-from mesh.messenger.tag_index import OfSession, TagIndex
+from mesh.messenger.sessions.session import Session
+from mesh.messenger.sessions.sessions import Sessions
+from mesh.messenger.sessions.tag_index import OfSession, TagIndex
 from mesh.ratchet.double_ratchet import Awaiting, Ratchet
 from mesh.ratchet.first_contact import Roots
 from mesh.storage.connection import connect

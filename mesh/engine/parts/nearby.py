@@ -22,7 +22,7 @@ from mesh.ids import Instant, LinkId, LinkKey, Monotonic
 from mesh.inputs import Connection
 from mesh.messenger.messenger import Messenger
 from mesh.messenger.names import is_name
-from mesh.messenger.nearby_contacts import NearbyContacts
+from mesh.messenger.onboarding.nearby_contacts import NearbyContacts
 from mesh.nearby.gathered import NearbyFrame
 from mesh.nearby.nearby import Nearby
 from mesh.nearby.wants import Host, InviteCame, InviteWanted, Want

@@ -2,8 +2,8 @@
 
 import pytest
 
-from mesh.messenger import inbound_sessions
-from mesh.messenger.invites import InviteState
+from mesh.messenger.inbox import inbound_sessions
+from mesh.messenger.onboarding.invites import InviteState
 from mesh.storage.connection import transaction
 from sim.invariants.exclusion import Exclusion
 from sim.invariants.invariants import BrokenInvariant

@@ -11,13 +11,13 @@ from mesh.errors import UserError
 from mesh.ids import ContactId, Instant, UnixSeconds, direct_conversation
 from mesh.limits.messages import OUTBOX_MESSAGES_MAX, SEALED_PER_CHORE
 from mesh.messenger.account import Account
+from mesh.messenger.conversations.history import Ancestry, History
 from mesh.messenger.feature import Chore, Feature
-from mesh.messenger.history import Ancestry, History
-from mesh.messenger.posting_key_sharing import PostingKeySharing
-from mesh.messenger.prekeys import Prekeys
-from mesh.messenger.sealing import Sealed, Sealing
-from mesh.messenger.sessions import Sessions
-from mesh.messenger.transit import ON_ITS_WAY, Transit
+from mesh.messenger.sessions.posting_key_sharing import PostingKeySharing
+from mesh.messenger.sessions.prekeys import Prekeys
+from mesh.messenger.sessions.sealing import Sealed, Sealing
+from mesh.messenger.sessions.sessions import Sessions
+from mesh.messenger.sessions.transit import ON_ITS_WAY, Transit
 from mesh.storage.vault.rows import ContactRow, MessageRow
 from mesh.wire.controls import KEYS, OVER
 from mesh.wire.payload import PAYLOAD_VERSION, Payload, message_id_of

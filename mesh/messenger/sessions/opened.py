@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 
 from mesh.errors import PeerError
 from mesh.ids import UnixSeconds
-from mesh.messenger.session import Session
-from mesh.messenger.sessions import Sessions
+from mesh.messenger.sessions.session import Session
+from mesh.messenger.sessions.sessions import Sessions
 from mesh.ratchet.double_ratchet import Awaiting, OutOfStep, Receiving
 from mesh.ratchet.sealed_message import open_header, open_payload
 from mesh.wire.envelope import Envelope

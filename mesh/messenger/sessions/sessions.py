@@ -13,10 +13,10 @@ from mesh.crypto.entropy import Entropy, uniform_below
 from mesh.crypto.kem import Kem
 from mesh.ids import ContactId, Instant, Tag, UnixSeconds
 from mesh.limits.sessions import RENDEZVOUS_TAGS, SKIPPED_KEPT_SECONDS, SKIPPED_PER_SESSION_MAX
-from mesh.messenger.session import Session, row_of, session_of
-from mesh.messenger.session_tags import SessionTags
-from mesh.messenger.tag_generations import Generation, generation_of, generation_row
-from mesh.messenger.tag_index import TagIndex
+from mesh.messenger.sessions.session import Session, row_of, session_of
+from mesh.messenger.sessions.session_tags import SessionTags
+from mesh.messenger.sessions.tag_generations import Generation, generation_of, generation_row
+from mesh.messenger.sessions.tag_index import TagIndex
 from mesh.ratchet.double_ratchet import Awaiting, Ratchet, Receiving, Sending
 from mesh.ratchet.first_contact import Roots
 from mesh.ratchet.tags import (

@@ -13,16 +13,16 @@ from mesh.ids import Instant, InviteId, UnixSeconds
 from mesh.limits.contacts import CONTACTS_MAX
 from mesh.limits.sessions import SESSIONS_PER_CONTACT_MAX
 from mesh.messenger.account import Account
-from mesh.messenger.contact_bundles import ContactBundles
-from mesh.messenger.contacts import KEY_PREFIX_DIGITS_MIN, Contacts
-from mesh.messenger.invites import Invites, state_of
+from mesh.messenger.contacts.contacts import KEY_PREFIX_DIGITS_MIN, Contacts
+from mesh.messenger.inbox.reception import Reception
 from mesh.messenger.names import is_name
-from mesh.messenger.opened import Opened, opened_by, opened_on
-from mesh.messenger.prekeys import Prekey, Prekeys
-from mesh.messenger.reception import Reception
-from mesh.messenger.session import Session
-from mesh.messenger.session_recovery import SessionRecovery
-from mesh.messenger.sessions import Sessions
+from mesh.messenger.onboarding.invites import Invites, state_of
+from mesh.messenger.onboarding.session_recovery import SessionRecovery
+from mesh.messenger.sessions.contact_bundles import ContactBundles
+from mesh.messenger.sessions.opened import Opened, opened_by, opened_on
+from mesh.messenger.sessions.prekeys import Prekey, Prekeys
+from mesh.messenger.sessions.session import Session
+from mesh.messenger.sessions.sessions import Sessions
 from mesh.ratchet.double_ratchet import Awaiting, Ratchet
 from mesh.ratchet.first_contact import Author, FirstContact, Roots, open_opening, open_outside
 from mesh.ratchet.sealed_message import open_header

@@ -26,9 +26,9 @@ from mesh.limits.sessions import (
     SESSIONS_PER_CONTACT_MAX,
 )
 from mesh.messenger.account import Account
-from mesh.messenger.prekeys import Prekeys, stored_bundle
-from mesh.messenger.session import Session
-from mesh.messenger.sessions import Sessions
+from mesh.messenger.sessions.prekeys import Prekeys, stored_bundle
+from mesh.messenger.sessions.session import Session
+from mesh.messenger.sessions.sessions import Sessions
 from mesh.ratchet.double_ratchet import Ratchet
 from mesh.ratchet.first_contact import begin_first_contact
 from mesh.ratchet.tags import box_key_of, invite_tag_key, tag_of

@@ -10,7 +10,7 @@ import unicodedata
 from collections.abc import Iterable
 
 from mesh.ids import ContactId
-from mesh.messenger.confusables import LOOKS
+from mesh.messenger.contacts.confusables import LOOKS
 
 # Blocks of combining marks that stand on Latin, Greek and Cyrillic letters. Marks of other scripts
 # are vowels, which make other names.

@@ -7,14 +7,14 @@ from mesh.errors import PeerError
 from mesh.events import MessageReceived
 from mesh.ids import Instant, direct_conversation, other_side
 from mesh.messenger.account import Account
-from mesh.messenger.contacts import Contacts
+from mesh.messenger.contacts.contacts import Contacts
+from mesh.messenger.conversations.history import History
+from mesh.messenger.conversations.message_pages import MessagePages
 from mesh.messenger.feature import ControlHandler, ReceivedControl
-from mesh.messenger.history import History
-from mesh.messenger.message_pages import MessagePages
-from mesh.messenger.opened import Opened
-from mesh.messenger.retirements import Retirements
-from mesh.messenger.session import Session
-from mesh.messenger.session_recovery import SessionRecovery
+from mesh.messenger.onboarding.session_recovery import SessionRecovery
+from mesh.messenger.sessions.opened import Opened
+from mesh.messenger.sessions.retirements import Retirements
+from mesh.messenger.sessions.session import Session
 from mesh.ratchet.sealed_message import read_token_of
 from mesh.storage.vault.rows import ContactRow, MessageRow
 from mesh.wire.payload import Payload, message_id_of

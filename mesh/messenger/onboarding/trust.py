@@ -15,14 +15,14 @@ from mesh.errors import UserError
 from mesh.ids import Instant, VerifyKey
 from mesh.limits.contacts import SAFETY_NUMBERS_CACHED
 from mesh.messenger.account import Account
-from mesh.messenger.contacts import Contacts
+from mesh.messenger.contacts.contacts import Contacts
+from mesh.messenger.contacts.notes import Notes
+from mesh.messenger.conversations.outbox import Outbox
 from mesh.messenger.feature import Feature, command
-from mesh.messenger.invites_accepted import InvitesAccepted
-from mesh.messenger.notes import Notes
-from mesh.messenger.outbox import Outbox
-from mesh.messenger.posting_key_sharing import PostingKeySharing
-from mesh.messenger.sessions import Sessions
-from mesh.messenger.verification import Verification
+from mesh.messenger.onboarding.invites_accepted import InvitesAccepted
+from mesh.messenger.onboarding.verification import Verification
+from mesh.messenger.sessions.posting_key_sharing import PostingKeySharing
+from mesh.messenger.sessions.sessions import Sessions
 from mesh.ratchet.safety_number import identity_half, joined
 from mesh.storage.vault.rows import ContactRow
 

@@ -10,10 +10,10 @@ from mesh.errors import PeerError, UserError
 from mesh.events import ComparisonChanged
 from mesh.ids import Instant, UnixSeconds
 from mesh.messenger.account import Account
-from mesh.messenger.contacts import Contacts
+from mesh.messenger.contacts.contacts import Contacts
+from mesh.messenger.contacts.notes import Notes
+from mesh.messenger.conversations.outbox import Outbox
 from mesh.messenger.feature import Chore, Feature, ReceivedControl, command
-from mesh.messenger.notes import Notes
-from mesh.messenger.outbox import Outbox
 from mesh.ratchet.comparison import Comparison, Control, Failed
 from mesh.storage.vault.rows import ContactRow
 from mesh.wire.controls import COMPARE_ANSWER, COMPARE_COMMIT, COMPARE_REVEAL, COMPARE_VERDICT

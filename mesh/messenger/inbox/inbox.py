@@ -14,14 +14,14 @@ from mesh.crypto.signing import is_signature_valid
 from mesh.errors import PeerError
 from mesh.ids import Instant
 from mesh.messenger.account import Account
-from mesh.messenger.inbound_sessions import InboundSessions
-from mesh.messenger.invites_accepted import InvitesAccepted
-from mesh.messenger.opened import opened_on
-from mesh.messenger.reception import Reception
-from mesh.messenger.session import Session
-from mesh.messenger.session_recovery import SessionRecovery
-from mesh.messenger.sessions import Sessions
-from mesh.messenger.tag_index import OfBundle, OfInvite, OfRendezvous, OfSession, TagIndex
+from mesh.messenger.inbox.inbound_sessions import InboundSessions
+from mesh.messenger.inbox.reception import Reception
+from mesh.messenger.onboarding.invites_accepted import InvitesAccepted
+from mesh.messenger.onboarding.session_recovery import SessionRecovery
+from mesh.messenger.sessions.opened import opened_on
+from mesh.messenger.sessions.session import Session
+from mesh.messenger.sessions.sessions import Sessions
+from mesh.messenger.sessions.tag_index import OfBundle, OfInvite, OfRendezvous, OfSession, TagIndex
 from mesh.ratchet.double_ratchet import OutOfStep
 from mesh.ratchet.sealed_message import split_nonce
 from mesh.wire.envelope import Envelope, is_envelope_signature_valid

@@ -13,8 +13,8 @@ from mesh.limits.messages import (
     MESSAGES_PER_PAGE_MAX,
 )
 from mesh.messenger.account import Account
-from mesh.messenger.contacts import NOTE_TO_SELF, Contacts
-from mesh.messenger.history import unix_seconds_of
+from mesh.messenger.contacts.contacts import NOTE_TO_SELF, Contacts
+from mesh.messenger.conversations.history import unix_seconds_of
 from mesh.storage.vault.rows import MessageRow
 
 BEYOND_ALL: Final = ((1 << 63) - 1, b"")

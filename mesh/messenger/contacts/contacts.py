@@ -11,10 +11,10 @@ from mesh.commands.contacts import (
 from mesh.errors import UserError
 from mesh.ids import ContactId, Instant, UnixSeconds, VerifyKey, direct_conversation
 from mesh.limits.contacts import CONTACTS_MAX
+from mesh.messenger.contacts.look_alikes import LookAlikes, is_alike
+from mesh.messenger.contacts.notes import Notes
 from mesh.messenger.feature import Feature, command
-from mesh.messenger.look_alikes import LookAlikes, is_alike
 from mesh.messenger.names import checked_name, free_label, is_name, normalized
-from mesh.messenger.notes import Notes
 from mesh.messenger.pending_events import PendingEvents
 from mesh.storage.vault.rows import NEW_CONTACT, ContactRow
 from mesh.storage.vault.vault import Vault

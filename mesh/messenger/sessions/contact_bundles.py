@@ -3,11 +3,11 @@
 from mesh.errors import PeerError
 from mesh.ids import Instant, UnixSeconds
 from mesh.messenger.account import Account
+from mesh.messenger.contacts.notes import Notes
 from mesh.messenger.feature import Feature, ReceivedControl
 from mesh.messenger.identity import check_bundle
-from mesh.messenger.notes import Notes
-from mesh.messenger.prekeys import stored_bundle
-from mesh.messenger.signature_cache import SignatureCache
+from mesh.messenger.sessions.prekeys import stored_bundle
+from mesh.messenger.sessions.signature_cache import SignatureCache
 from mesh.ratchet.first_contact import Author
 from mesh.storage.vault.rows import ContactRow
 from mesh.wire.bundle import Bundle, decode_prekeys

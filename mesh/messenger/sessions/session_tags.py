@@ -6,9 +6,9 @@ once.
 
 from mesh.ids import Tag, UnixSeconds
 from mesh.limits.sessions import AWAITING_PER_SESSION_MAX, RENDEZVOUS_TAGS, TAG_KEY_KEPT_SECONDS
-from mesh.messenger.session import Session
-from mesh.messenger.tag_generations import Generation, bounded, generation_row
-from mesh.messenger.tag_index import OfRendezvous, OfSession, TagIndex
+from mesh.messenger.sessions.session import Session
+from mesh.messenger.sessions.tag_generations import Generation, bounded, generation_row
+from mesh.messenger.sessions.tag_index import OfRendezvous, OfSession, TagIndex
 from mesh.ratchet.tags import (
     TagReceiver,
     TagSender,

@@ -14,12 +14,12 @@ from mesh.events import MessageSent
 from mesh.ids import Instant, UnixSeconds
 from mesh.limits.messages import IDEMPOTENCY_KEY_BYTES_MAX, SEND_KEYS_KEPT_SECONDS, TEXT_BYTES_MAX
 from mesh.messenger.account import Account
-from mesh.messenger.contacts import Contacts
-from mesh.messenger.conversations import Conversations
+from mesh.messenger.contacts.contacts import Contacts
+from mesh.messenger.conversations.conversations import Conversations
+from mesh.messenger.conversations.message_pages import MessagePages
+from mesh.messenger.conversations.outbox import Outbox
+from mesh.messenger.conversations.receipts import Receipts
 from mesh.messenger.feature import Feature, command
-from mesh.messenger.message_pages import MessagePages
-from mesh.messenger.outbox import Outbox
-from mesh.messenger.receipts import Receipts
 from mesh.storage.vault.rows import ContactRow, MessageRow
 
 

@@ -13,11 +13,11 @@ from mesh.crypto.hashing import blake2b_128
 from mesh.ids import Tag, UnixSeconds
 from mesh.limits.sessions import EXPIRED_BEFORE_RENEWAL
 from mesh.messenger.account import Account
-from mesh.messenger.contacts import Contacts
-from mesh.messenger.posting_keys import Audience, PostingKeys, Signer
-from mesh.messenger.session import Session
-from mesh.messenger.session_setup import NO_KEYS_LEFT, SessionSetup
-from mesh.messenger.sessions import Sessions
+from mesh.messenger.contacts.contacts import Contacts
+from mesh.messenger.sessions.posting_keys import Audience, PostingKeys, Signer
+from mesh.messenger.sessions.session import Session
+from mesh.messenger.sessions.session_setup import NO_KEYS_LEFT, SessionSetup
+from mesh.messenger.sessions.sessions import Sessions
 from mesh.ratchet.first_contact import (
     first_contact_size_class,
     seal_bundle,

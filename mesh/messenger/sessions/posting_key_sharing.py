@@ -20,8 +20,8 @@ from mesh.limits.posting_keys import (
     POSTING_KEYS_SCARCE_DAYS,
     POSTING_KEYS_UNHEARD_DAYS,
 )
-from mesh.messenger.posting_keys import PostingKeys
-from mesh.messenger.sessions import Sessions
+from mesh.messenger.sessions.posting_keys import PostingKeys
+from mesh.messenger.sessions.sessions import Sessions
 from mesh.ratchet.sealed_message import session_size_class
 from mesh.storage.vault.known_keys import KeySharingRow
 from mesh.storage.vault.rows import ContactRow

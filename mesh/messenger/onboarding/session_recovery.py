@@ -10,13 +10,13 @@ from mesh.errors import PeerError, UserError
 from mesh.ids import ContactId, Instant, UnixSeconds
 from mesh.limits.sessions import SESSIONS_PER_CONTACT_MAX
 from mesh.messenger.account import Account
-from mesh.messenger.contacts import Contacts
+from mesh.messenger.contacts.contacts import Contacts
+from mesh.messenger.conversations.outbox import Outbox
 from mesh.messenger.feature import Feature, ReceivedControl, command
-from mesh.messenger.invites_accepted import InvitesAccepted
-from mesh.messenger.outbox import Outbox
-from mesh.messenger.session import Session
-from mesh.messenger.session_setup import NO_KEYS_LEFT, SessionSetup
-from mesh.messenger.sessions import Sessions
+from mesh.messenger.onboarding.invites_accepted import InvitesAccepted
+from mesh.messenger.sessions.session import Session
+from mesh.messenger.sessions.session_setup import NO_KEYS_LEFT, SessionSetup
+from mesh.messenger.sessions.sessions import Sessions
 from mesh.ratchet.first_contact import SESSION_ID_BYTES
 from mesh.storage.vault.rows import ContactRow
 from mesh.wire.controls import OVER

@@ -27,13 +27,13 @@ from mesh.limits.contacts import (
     INTRODUCTIONS_PER_CONTACT_MAX,
 )
 from mesh.messenger.account import Account
-from mesh.messenger.contacts import KEY_PREFIX_DIGITS_MIN, Contacts
+from mesh.messenger.contacts.contacts import KEY_PREFIX_DIGITS_MIN, Contacts
+from mesh.messenger.contacts.notes import Notes
+from mesh.messenger.conversations.outbox import Outbox
 from mesh.messenger.feature import Feature, ReceivedControl, command
-from mesh.messenger.invites import Invites
-from mesh.messenger.invites_accepted import InvitesAccepted
 from mesh.messenger.names import is_name
-from mesh.messenger.notes import Notes
-from mesh.messenger.outbox import Outbox
+from mesh.messenger.onboarding.invites import Invites
+from mesh.messenger.onboarding.invites_accepted import InvitesAccepted
 from mesh.storage.vault.rows import ContactRow
 from mesh.storage.vault.trust import IntroductionMadeRow, IntroductionRow
 from mesh.wire.controls import INTRODUCE, INTRODUCE_ASK, INTRODUCE_GRANT

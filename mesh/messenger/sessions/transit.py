@@ -21,8 +21,8 @@ from mesh.ids import (
 )
 from mesh.limits.messages import CARRIERS_MAX, EXPIRED_PER_CHORE
 from mesh.messenger.pending_events import PendingEvents
-from mesh.messenger.retirements import Retirements
-from mesh.messenger.sealing import Sealed
+from mesh.messenger.sessions.retirements import Retirements
+from mesh.messenger.sessions.sealing import Sealed
 from mesh.storage.vault.rows import MessageRow, OutboxRow
 from mesh.storage.vault.vault import Vault
 from mesh.wire.envelope import Envelope, decode_envelope

@@ -18,11 +18,11 @@ from mesh.ids import (
 )
 from mesh.limits.messages import RECEIPTS_PER_CONTROL_MAX
 from mesh.messenger.account import Account
-from mesh.messenger.contacts import Contacts
+from mesh.messenger.contacts.contacts import Contacts
+from mesh.messenger.conversations.history import ID_BYTES
+from mesh.messenger.conversations.outbox import Outbox
 from mesh.messenger.feature import Feature, ReceivedControl, command
-from mesh.messenger.history import ID_BYTES
-from mesh.messenger.outbox import Outbox
-from mesh.messenger.transit import Transit
+from mesh.messenger.sessions.transit import Transit
 from mesh.storage.vault.rows import MessageRow
 from mesh.wire.controls import READ
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from mesh.ids import ContactId, Tag, UnixSeconds
 from mesh.limits.sessions import RENDEZVOUS_TAGS
-from mesh.messenger.tag_generations import Generation
+from mesh.messenger.sessions.tag_generations import Generation
 from mesh.ratchet.double_ratchet import Ratchet
 from mesh.ratchet.tags import (
     DIRECTION_FROM_FOUNDER,

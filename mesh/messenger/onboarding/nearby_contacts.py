@@ -10,10 +10,10 @@ from mesh.errors import UserError
 from mesh.events import ContactAdded
 from mesh.ids import ContactId, Instant, UnixSeconds, VerifyKey
 from mesh.messenger.account import Account
-from mesh.messenger.contacts import Contacts
-from mesh.messenger.invites import Invites
-from mesh.messenger.invites_accepted import InvitesAccepted
-from mesh.messenger.look_alikes import is_alike
+from mesh.messenger.contacts.contacts import Contacts
+from mesh.messenger.contacts.look_alikes import is_alike
+from mesh.messenger.onboarding.invites import Invites
+from mesh.messenger.onboarding.invites_accepted import InvitesAccepted
 from mesh.wire.invite import parse_invite
 
 _NEARBY_MARK = "offers a card"

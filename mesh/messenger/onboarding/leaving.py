@@ -12,10 +12,10 @@ from mesh.errors import UserError
 from mesh.events import ContactRemoved
 from mesh.ids import Instant, direct_conversation
 from mesh.messenger.account import Account
-from mesh.messenger.contacts import Contacts
+from mesh.messenger.contacts.contacts import Contacts
+from mesh.messenger.contacts.notes import Notes
+from mesh.messenger.conversations.outbox import Outbox
 from mesh.messenger.feature import Feature, command
-from mesh.messenger.notes import Notes
-from mesh.messenger.outbox import Outbox
 
 
 class Leaving:

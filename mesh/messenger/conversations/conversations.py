@@ -19,10 +19,10 @@ from mesh.events import ConversationChanged
 from mesh.ids import ContactId, ConversationId, Instant, direct_conversation
 from mesh.limits.messages import DRAFT_BYTES_MAX, MOMENT_MAX
 from mesh.messenger.account import Account
-from mesh.messenger.contacts import NOTE_TO_SELF, ONESELF, Contacts
+from mesh.messenger.contacts.contacts import NOTE_TO_SELF, ONESELF, Contacts
+from mesh.messenger.conversations.history import History
+from mesh.messenger.conversations.message_pages import MessagePages
 from mesh.messenger.feature import Feature, command
-from mesh.messenger.history import History
-from mesh.messenger.message_pages import MessagePages
 from mesh.storage.vault.rows import ConversationRow, ConversationSummaryRow, MessageRow
 from mesh.wire.payload import PAYLOAD_VERSION, Payload, message_id_of
 

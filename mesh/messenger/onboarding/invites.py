@@ -33,11 +33,11 @@ from mesh.limits.nearby import NEARBY_INVITE_SECONDS
 from mesh.messenger.account import Account
 from mesh.messenger.feature import Chore, Feature, command
 from mesh.messenger.names import checked_name
-from mesh.messenger.posting_keys import Audience, PostingKeys
-from mesh.messenger.prekeys import Prekeys
-from mesh.messenger.sealing import LIFETIME_MONTH, LIFETIME_WEEK, Sealing
-from mesh.messenger.tag_index import OfInvite, TagIndex
-from mesh.messenger.transit import Transit
+from mesh.messenger.sessions.posting_keys import Audience, PostingKeys
+from mesh.messenger.sessions.prekeys import Prekeys
+from mesh.messenger.sessions.sealing import LIFETIME_MONTH, LIFETIME_WEEK, Sealing
+from mesh.messenger.sessions.tag_index import OfInvite, TagIndex
+from mesh.messenger.sessions.transit import Transit
 from mesh.ratchet.tags import invite_tag_key, tag_of
 from mesh.storage.vault.rows import InviteRow
 from mesh.wire.envelope import LIFETIME_SECONDS, SECONDS_PER_DAY

@@ -17,13 +17,13 @@ from mesh.ids import ContactId, Instant, Tag, UnixSeconds
 from mesh.limits.invites import INVITE_BUNDLE_POSTS_MAX
 from mesh.limits.sessions import SESSIONS_PER_CONTACT_MAX
 from mesh.messenger.account import Account
-from mesh.messenger.contacts import KEY_PREFIX_DIGITS_MIN, Contacts
+from mesh.messenger.contacts.contacts import KEY_PREFIX_DIGITS_MIN, Contacts
+from mesh.messenger.conversations.outbox import Outbox
 from mesh.messenger.feature import Feature, command
 from mesh.messenger.identity import check_bundle
 from mesh.messenger.names import checked_name, is_name
-from mesh.messenger.outbox import Outbox
-from mesh.messenger.sessions import Sessions
-from mesh.messenger.tag_index import OfBundle, TagIndex
+from mesh.messenger.sessions.sessions import Sessions
+from mesh.messenger.sessions.tag_index import OfBundle, TagIndex
 from mesh.ratchet.first_contact import open_bundle
 from mesh.ratchet.tags import box_key_of, invite_bundle_key, tag_of
 from mesh.storage.vault.rows import AcceptedInviteRow, ContactRow

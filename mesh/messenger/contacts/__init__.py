@@ -1,0 +1,1 @@
+"""Who the contacts are, how we call them, and who looks like whom."""
