@@ -50,7 +50,7 @@ class Chore:
 
 @dataclass(frozen=True, slots=True)
 class Feature:
-    """What one feature handles.
+    """The commands, controls and chores of one feature.
 
     Chores are done in the order of the features. Then, while the clock is steady, come the
     `cleanups`, in the same order: they delete what is over and cannot be had again.

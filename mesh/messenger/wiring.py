@@ -70,7 +70,7 @@ class Parts:
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """What there is besides once somebody has an identity: who they are, and what they can do."""
+    """A person with an identity: who they are, and what they can do."""
 
     identity: Identity
     message_pages: MessagePages
@@ -156,7 +156,7 @@ def wired(
 
 @dataclass(frozen=True, slots=True)
 class _Ties:
-    """What ties us to contacts, on which the features stand."""
+    """The ties to contacts, on which the features stand."""
 
     prekeys: Prekeys
     bundles: ContactBundles
@@ -313,7 +313,7 @@ def _inbox(
 
 
 def table_of(entries: Iterable[tuple[_Key, _Handler]]) -> Mapping[_Key, _Handler]:
-    """Who handles what; no two features handle the same."""
+    """Return who handles what; no two features handle the same."""
     table: dict[_Key, _Handler] = {}
     for key, handler in entries:
         assert key not in table, "two features handle the same"

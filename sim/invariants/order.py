@@ -1,4 +1,4 @@
-"""Whether a conversation has one order (S5).
+"""The order of a conversation: both sides have one (S5).
 
 At the end each node is asked for each of its conversations. Where both sides have the same
 messages they must show them in the same order, and nobody may show a message above one that it

@@ -1,4 +1,4 @@
-"""Which coverage goals a run reaches, seen from outside: `mesh/` knows nothing of them.
+"""The coverage goals that a run reaches, seen from outside: `mesh/` knows nothing of them.
 
 Some situations show in what the simulator counts anyhow (`sim.run.coverage`). The others show in
 what one function of an engine is given or returns: while a world runs, such functions are wrapped,
@@ -29,7 +29,7 @@ class _Function(Protocol):
 
 
 class Coverage:
-    """How often the run of one world has reached each goal."""
+    """The count of how often one world's run has reached each goal."""
 
     def __init__(self) -> None:
         self.counts: dict[str, int] = {}

@@ -74,7 +74,7 @@ def say_hello(reader: Person, author: Person) -> None:
 
 
 def grow_older(person: Person, *, days: int) -> None:
-    """What they told of their keys becomes older by some days."""
+    """Age what they told of their keys by some days."""
     with transaction(person.connection):
         person.connection.execute("UPDATE keys_given SET until_day = until_day - ?", (days,))
 

@@ -194,7 +194,7 @@ class Tags(RuleBasedStateMachine):
 
     @rule()
     def erase(self) -> None:
-        """What nothing can live under any more is erased, and nothing else."""
+        """Erase what nothing can live under any more, and nothing else."""
         for side in self.sides:
             side.sessions.erase_old(replace(START, mesh=self.now))
 

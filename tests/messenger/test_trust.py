@@ -1,4 +1,4 @@
-"""Whom one trusts: safety numbers, verification, blocking, requests, labels and notes."""
+"""Trust: safety numbers, verification, blocking, requests, labels and notes."""
 
 import pytest
 

@@ -91,7 +91,7 @@ class Crew:
 
 
 class Trust(RuleBasedStateMachine):
-    """Who believes what of whom, and why they may."""
+    """A model of who believes what of whom, and why they may."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,1 +1,1 @@
-"""Who the contacts are, how we call them, and who looks like whom."""
+"""Contacts: their names and labels, and who looks like whom."""

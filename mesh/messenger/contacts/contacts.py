@@ -50,7 +50,7 @@ class Contacts:
             self._remember(row.id, row.label, row.name)
 
     def feature(self) -> Feature:
-        """Who they are, and how our person calls them."""
+        """Return who they are, and how our person calls them."""
         return Feature(
             commands=[
                 command(AskContacts, lambda *_: ContactsAnswer(contacts=self.answers())),
@@ -64,11 +64,11 @@ class Contacts:
 
     @property
     def requests_count(self) -> int:
-        """How many of them wait apart to be let in."""
+        """Return how many of them wait apart to be let in."""
         return self._rows.requests_count()
 
     def label(self, contact: ContactId) -> str:
-        """How a contact is called here."""
+        """Return how a contact is called here."""
         return self._labels[contact]
 
     def find_label(self, contact: ContactId | None) -> str:
@@ -185,7 +185,7 @@ class Contacts:
         self._pending_events.contact_changed(contact)
 
     def accept_request(self, row: ContactRow) -> None:
-        """Who waited apart is a contact like any other from now on."""
+        """Make who waited apart a contact like any other from now on."""
         if row.is_request:
             self._rows.set_request(row.id, is_request=False)
             self._pending_events.contact_changed(row.id)
@@ -218,7 +218,7 @@ class Contacts:
         ]
 
     def answer(self, contact: ContactId) -> ContactAnswer:
-        """What is told of a contact."""
+        """Return what is told of a contact."""
         conversation = direct_conversation(contact)
         return self._answer(
             self._rows.contact(contact),
@@ -314,12 +314,12 @@ class Contacts:
 
 
 def _is_like_oneself(label: str) -> bool:
-    """Whether a reader could take somebody of this label for who uses this profile."""
+    """Say whether a reader could take somebody of this label for who uses this profile."""
     return is_alike(label, ONESELF) or is_alike(label, NOTE_TO_SELF)
 
 
 def _names_another(label: str, *, key: str) -> bool:
-    """Whether a command that says this label could mean somebody's number or another key.
+    """Say whether a command that says this label could mean somebody's number or another key.
 
     Labels are looked for first: who is called like the beginning of a friend's key, or like a
     friend's number, would get what is meant for the friend.

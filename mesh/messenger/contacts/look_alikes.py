@@ -40,13 +40,13 @@ def looks_of(name: str) -> tuple[str, str]:
 
 
 def is_alike(one: str, other: str) -> bool:
-    """Whether a reader could mistake one name for the other."""
+    """Say whether a reader could mistake one name for the other."""
     forms = looks_of(one)
     return any(form in forms for form in looks_of(other))
 
 
 class LookAlikes:
-    """Who has which label and name, by their forms; in memory, for all contacts."""
+    """The owners of labels and names, by their forms; in memory, for all contacts."""
 
     def __init__(self) -> None:
         self._by_form: dict[str, dict[ContactId, None]] = {}

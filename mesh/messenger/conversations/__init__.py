@@ -1,1 +1,1 @@
-"""What is written and read: conversations, their order, messages, receipts."""
+"""All that is written and read: conversations, their order, messages, receipts."""

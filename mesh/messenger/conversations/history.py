@@ -24,7 +24,7 @@ ID_BYTES = 32
 
 @dataclass(frozen=True, slots=True)
 class Ancestry:
-    """What a new message says of its place in the conversation."""
+    """The place of a new message in the conversation, as it says itself."""
 
     parents: list[MessageId]
     clock: int
@@ -47,7 +47,7 @@ class History:
         return Ancestry([head.id for head in heads], max(wall, seen + 1))
 
     def has(self, conversation: ConversationId, id_: MessageId) -> bool:
-        """Whether a message was received or written before."""
+        """Say whether a message was received or written before."""
         return self._rows.find_position(conversation, id_) is not None
 
     def add(self, message: MessageRow) -> MessageRow:

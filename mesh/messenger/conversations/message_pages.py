@@ -35,7 +35,7 @@ class MessagePages:
         self._newly_read: list[MessageRow] = []
 
     def answer(self, row: MessageRow) -> MessageAnswer:
-        """What is told of a message."""
+        """Return what is told of a message."""
         sent = unix_seconds_of(row.clock)
         return MessageAnswer(
             number=row.number,
@@ -55,7 +55,7 @@ class MessagePages:
         )
 
     def item(self, row: MessageRow) -> ItemAnswer:
-        """What is told of an item of a conversation."""
+        """Return what is told of an item of a conversation."""
         sent = unix_seconds_of(row.clock)
         return ItemAnswer(
             number=row.number,
@@ -133,7 +133,7 @@ class MessagePages:
         )
 
     def take_newly_read(self) -> list[MessageRow]:
-        """What a person has read since the last call and had not before."""
+        """Return what a person has read since the last call and had not before."""
         taken, self._newly_read = self._newly_read, []
         return taken
 
@@ -181,7 +181,7 @@ class MessagePages:
 
 
 def _clock(sent: UnixSeconds, received: UnixSeconds) -> Literal["", "ahead", "behind"]:
-    """Whether a message can only have been written by a clock that is wrong."""
+    """Say whether a message can only have been written by a clock that is wrong, and which way."""
     if sent > received + CLOCK_AHEAD_SECONDS_SHOWN:
         return "ahead"
     return "behind" if received - sent > CLOCK_BEHIND_SECONDS_SHOWN else ""

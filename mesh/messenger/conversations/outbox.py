@@ -63,7 +63,7 @@ class Outbox:
         self._over_untold: dict[ContactId, None] = {}
 
     def feature(self) -> Feature:
-        """What is written by itself, and what waited to be sealed."""
+        """Return what is written by itself, and what waited to be sealed."""
         return Feature(
             chores=[
                 Chore(self._tell_posting_keys, needs_steady_clock=True),
@@ -173,7 +173,7 @@ class Outbox:
         return sorted(self._unsealed_by_contact)
 
     def retell_waiting(self, contact: ContactRow) -> None:
-        """What a contact's waiting messages wait for has changed."""
+        """Tell a contact's waiting messages anew: what they wait for has changed."""
         for row in self._rows.unsealed_of(contact.id):
             if row.message is not None:
                 self._messages.set_state(row.message, waiting_state(contact))
@@ -296,5 +296,5 @@ class Outbox:
 
 
 def waiting_state(contact: ContactRow) -> MessageState:
-    """What a message to this contact waits for before it leaves."""
+    """Return what a message to this contact waits for before it leaves."""
     return "awaiting-key" if contact.bundle is None else "queued"

@@ -41,7 +41,7 @@ class Receipts:
         self._pending_events = account.pending_events
 
     def feature(self) -> Feature:
-        """Whether a contact is told what was read, and what they tell of it."""
+        """Say whether a contact is told what was read, and what they tell of it."""
         return Feature(
             commands=[command(SetReadReceipts, self._allow)], controls={READ: self._were_read_there}
         )

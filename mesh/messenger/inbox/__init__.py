@@ -1,1 +1,1 @@
-"""What arrives, opened."""
+"""Arriving mail, opened."""

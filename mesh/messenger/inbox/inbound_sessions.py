@@ -163,7 +163,7 @@ class InboundSessions:
         envelope: Envelope,
         mesh_now: UnixSeconds,
     ) -> Founded:
-        """What a first contact founds, opened by the newest bundle of ours that opens it."""
+        """Return what a first contact founds, opened by the newest bundle of ours that opens it."""
         reason = PeerError("a first contact to a bundle that is gone")
         for prekey in prekeys:
             try:

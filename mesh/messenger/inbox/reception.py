@@ -1,4 +1,4 @@
-"""What an opened message leads to: what it says is learned, kept and told."""
+"""The reception of an opened message: what it says is learned, kept and told."""
 
 from collections import Counter
 from collections.abc import Mapping

@@ -1,1 +1,1 @@
-"""How somebody becomes a contact, is verified, introduced or blocked, and goes."""
+"""Ways in which somebody becomes a contact, is verified, introduced or blocked, and goes."""

@@ -182,7 +182,7 @@ class Invites:
         self._tell(row.id, mesh_now)
 
     def has_open(self, mesh_now: UnixSeconds) -> bool:
-        """Whether a bundle of ours may have to be posted."""
+        """Say whether a bundle of ours may have to be posted."""
         return any(
             row.bound_to is None and state_of(row, mesh_now) == "open"
             for row in self._rows.invites_with_secret()
@@ -317,7 +317,7 @@ class Invites:
 
 
 def state_of(row: InviteRow, mesh_now: UnixSeconds) -> InviteState:
-    """What an invite is at a time."""
+    """Return what an invite is at a time."""
     if row.is_revoked:
         return "revoked"
     if row.uses >= row.uses_max:
@@ -332,7 +332,7 @@ def invite_tags(secret: bytes) -> list[tuple[int, Tag]]:
 
 
 def _kept_until(row: InviteRow, mesh_now: UnixSeconds) -> UnixSeconds:
-    """When the keys of an invite that closes now are erased."""
+    """Return when the keys of an invite that closes now are erased."""
     return UnixSeconds(min(row.erase_after, mesh_now + INVITE_KEPT_SECONDS))
 
 

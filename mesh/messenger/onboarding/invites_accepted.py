@@ -125,7 +125,7 @@ class InvitesAccepted:
         self._take_bundle(row, bundle, mesh_now)
 
     def _inspect(self, asked: InspectInvite, now: Instant) -> InviteContentsAnswer:
-        """What adding an invite would do, or why it cannot be added, in words."""
+        """Return what adding an invite would do, or why it cannot be added, in words."""
         try:
             invite = parse_invite(asked.link, is_signature_valid)
         except UserError as error:
@@ -146,7 +146,7 @@ class InvitesAccepted:
         )
 
     def _promise(self, invite: Invite, mesh_now: UnixSeconds) -> str:
-        """What adding it does; UserError as `add`."""
+        """Return what adding it does; UserError as `add`."""
         self._check(invite, mesh_now)
         key = invite.verify_key.hex()[:KEY_PREFIX_DIGITS_MIN]
         name = _shown_name(invite)
@@ -252,7 +252,7 @@ class InvitesAccepted:
         )
 
     def _is_bundle_brought_later(self, row: ContactRow, invite: Invite) -> bool:
-        """Whether this is the link of an invite whose QR code was added before."""
+        """Say whether this is the link of an invite whose QR code was added before."""
         accepted_invite = self._their_invites.find_accepted_invite(row.id)
         return (
             row.bundle is None

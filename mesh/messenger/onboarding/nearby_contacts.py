@@ -40,7 +40,7 @@ class NearbyContacts:
 
     @property
     def offers_card(self) -> bool:
-        """Whether our person wants to be found by people nearby."""
+        """Say whether our person wants to be found by people nearby."""
         return self._vault.mark(_NEARBY_MARK) == 1
 
     def offer_card(self, *, is_on: bool) -> None:
@@ -49,12 +49,12 @@ class NearbyContacts:
 
     @property
     def name(self) -> str:
-        """How we call ourselves."""
+        """Return how we call ourselves."""
         return self._identity.name
 
     @property
     def verify_key(self) -> VerifyKey:
-        """Who we are."""
+        """Return who we are."""
         return self._identity.keys.verify_key
 
     def sign(self, proof: bytes) -> bytes:

@@ -1,4 +1,4 @@
-"""Whether a session still does for both sides, and what begins where it does not.
+"""The renewal of sessions that no longer do for both sides.
 
 Implements `docs/protocol/session.md`, section "Renewal". Everything that opens here may show that
 one side lost what it had, runs twice, or wrote to keys that are gone. Then new keys begin, and the
@@ -24,7 +24,7 @@ from mesh.wire.payload import Payload
 
 
 class SessionRecovery:
-    """Which sessions are over, and when another one is begun."""
+    """The sessions that are over, and when another one is begun."""
 
     def __init__(
         self,
@@ -156,7 +156,7 @@ class SessionRecovery:
             self._outbox.send_greeting(current, now=now)
 
     def _is_written_apart(self, session: Session, payload: Payload, created: UnixSeconds) -> bool:
-        """Whether they write on a session that is over as if they had not the one in use.
+        """Say whether they write on a session that is over as if they had not the one in use.
 
         It stood here already when this was written, and something was written on it before: one
         vault would have written on that one. They run two, or put an older one back.

@@ -1,4 +1,4 @@
-"""Whom one trusts: safety numbers and blocking.
+"""Trust: safety numbers and blocking.
 
 Implements `docs/protocol/trust.md`. Trust rises only by what the person does here: *verified* by
 saying that the safety number was compared, or by a live comparison that both confirmed.
@@ -28,7 +28,7 @@ from mesh.storage.vault.rows import ContactRow
 
 
 class TrustDecisions:
-    """What a person decides about a contact."""
+    """The decisions of a person about a contact."""
 
     def __init__(
         self,
@@ -57,7 +57,7 @@ class TrustDecisions:
             self._sessions.pause(row.id)
 
     def feature(self) -> Feature:
-        """What a person decides about a contact, and sees of one."""
+        """Return what a person decides about a contact, and sees of one."""
         return Feature(
             commands=[
                 command(AskContact, self._details),

@@ -50,7 +50,7 @@ class Verification:
         )
 
     def answer(self, row: ContactRow, mesh_now: UnixSeconds) -> ComparisonAnswer:
-        """Where the comparison with a contact stands."""
+        """Return where the comparison with a contact stands."""
         found = self._find(row)
         return _answer(row, None if found is None else found.expired(mesh_now))
 

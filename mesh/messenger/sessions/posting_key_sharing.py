@@ -1,4 +1,4 @@
-"""Which contacts know which of our posting keys, and when they are told more.
+"""The record of which contacts know which of our posting keys, and when they are told more.
 
 Implements `docs/protocol/standing.md`, section "Own keys". Contacts are told the public halves of
 the keys of two weeks, inside their sessions. The telling rides on payloads that are written anyway,
@@ -39,7 +39,7 @@ _CHANCE: Final = 11
 
 
 class PostingKeySharing:
-    """What contacts know of our posting keys."""
+    """The knowledge of contacts about our posting keys."""
 
     def __init__(
         self, vault: Vault, *, posting_keys: PostingKeys, sessions: Sessions, entropy: Entropy
@@ -106,7 +106,7 @@ class PostingKeySharing:
         return due
 
     def is_due(self, contact: ContactId) -> bool:
-        """Whether the next payload to a contact is for the sake of our keys."""
+        """Say whether the next payload to a contact is for the sake of our keys."""
         return contact in self._due
 
     def forget(self, contact: ContactId) -> None:
@@ -118,7 +118,7 @@ class PostingKeySharing:
         return is_let_in and self._sessions.find_known(contact.id) is not None
 
     def _has_further_keys(self, row: KeySharingRow | None, today: int) -> bool:
-        """Whether there is a further key of a day of which they know one."""
+        """Say whether there is a further key of a day of which they know one."""
         keys = self._posting_keys.to_tell(today)
         return row is not None and any(
             day <= row.until_day and one.number > row.newest for day, one in keys
@@ -143,7 +143,7 @@ def _days_left(row: KeySharingRow | None, today: int) -> int:
 
 
 def _grows_too_much(payload: Payload, fuller: Payload, *, may_grow: bool) -> bool:
-    """Whether the envelope would grow, with a short header or a long one, or beyond 4 KiB."""
+    """Say whether the envelope would grow, with a short header or a long one, or beyond 4 KiB."""
     for has_long_header in (False, True):
         before, after = (
             session_size_class(len(one.encode()), has_long_header=has_long_header)

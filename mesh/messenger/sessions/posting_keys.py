@@ -32,7 +32,7 @@ _REMEMBERED_DAYS: Final = (LIFETIME_SECONDS[-1] + CREATED_AHEAD_SECONDS_MAX) // 
 
 
 class Audience(IntEnum):
-    """Who can open what a key signs; one key never serves two, or it would join them."""
+    """The audience of a key; one key never serves two, or it would join them."""
 
     CONTACTS = 0
     PUBLIC = 1
@@ -98,7 +98,7 @@ class PostingKeys:
         return Feature(chores=[Chore(prepare)], cleanups=[forget])
 
     def is_own(self, posting_key: PostingKey) -> bool:
-        """Whether an envelope of this key was made here."""
+        """Say whether an envelope of this key was made here."""
         return posting_key in self._own
 
     def find_ready(self, audience: Audience, day: int) -> Signer | None:
@@ -159,7 +159,7 @@ class PostingKeys:
             self._distances.set_own(self._own)
 
     def state(self, today: int) -> StampState:
-        """What a person is told: whether messages may leave at once."""
+        """Return what a person is told: whether messages may leave at once."""
         if self._parameters.stamp_bits == 0:
             return "not needed"
         return "ready" if self.find_ready(Audience.CONTACTS, today) else "being made"

@@ -61,7 +61,7 @@ class Retirements:
 
     @property
     def left_count(self) -> int:
-        """How many rows are here for nothing; that they stay is no harm."""
+        """Return how many rows are here for nothing; that they stay is no harm."""
         return len(self._left)
 
     def write_left(self) -> None:
@@ -71,7 +71,7 @@ class Retirements:
         self._left.clear()
 
     def deadline(self) -> Monotonic | None:
-        """When the next token is due."""
+        """Return when the next token is due."""
         return self._waiting[0][0] if self._waiting else None
 
     def _add(self, retirement: Retirement, pause_ms: int, now: Instant) -> None:

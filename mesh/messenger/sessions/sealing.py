@@ -99,7 +99,7 @@ class Sealing:
         return self._seal_on(session, payload, signer, mesh_now)
 
     def has_signer(self, mesh_now: UnixSeconds) -> bool:
-        """Whether a posting key for contacts is ready."""
+        """Say whether a posting key for contacts is ready."""
         return self._ready(Audience.CONTACTS, mesh_now) is not None
 
     def seal_invite_bundle(

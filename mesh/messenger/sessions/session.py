@@ -41,7 +41,7 @@ class Session:
     generations: dict[int, Generation] = field(default_factory=dict, repr=False)
 
     def has_tags(self, tags_max: int = RENDEZVOUS_TAGS) -> bool:
-        """Whether a tag is left by which the session can be renewed."""
+        """Say whether a tag is left by which the session can be renewed."""
         return self.rendezvous_count < tags_max
 
     @property

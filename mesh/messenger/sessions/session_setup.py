@@ -99,7 +99,7 @@ class SessionSetup:
     def take_place(
         self, contact: ContactRow, row: FirstContactRow, mesh_now: UnixSeconds
     ) -> tuple[FirstContactRow, Tag, bytes] | None:
-        """What the next repetition repeats, its tag and box key; None if all tags are used.
+        """Return what the next repetition repeats, its tag and box key; None if all tags are used.
 
         A tag that the mesh has already was used by a later state of this vault. So were the keys
         that come next: the other side would take them for a repeat, so another opening is begun.
@@ -166,11 +166,11 @@ class SessionSetup:
         return known[turn:] + known[:turn]
 
     def ways_count(self, contact: ContactId) -> int:
-        """How many repetitions of a renewal it takes to try every session that there is."""
+        """Return how many repetitions of a renewal it takes to try every session that there is."""
         return sum(one.is_known for one in self._sessions.of_contact(contact))
 
     def begin_probe(self, contact: ContactRow, mesh_now: UnixSeconds) -> bool:
-        """Whether the next message is to go as a first contact, though a session is there.
+        """Say whether the next message is to go as a first contact, though a session is there.
 
         They opened nothing for long. Most who do not answer are away; some have lost what they
         knew. The session is written on meanwhile as before, and ends when a probe is answered.
@@ -187,7 +187,8 @@ class SessionSetup:
         return met is not None and self._renew_by(contact, met, mesh_now)
 
     def is_cut_off(self, contact: ContactId) -> bool:
-        """Whether no session is in use with a contact, none begun, and no invite of theirs is here.
+        """Say whether no session is in use with a contact, none begun, and no invite of theirs is
+        here.
 
         Two openings of ours that came in the other order end each other: by the first answer we
         end what we had begun before, and by the second they end what we began last.
@@ -199,7 +200,7 @@ class SessionSetup:
         )
 
     def is_stuck(self, contact: ContactId) -> bool:
-        """Whether what we write waits, because all tags of a renewal were used in vain."""
+        """Say whether what we write waits, because all tags of a renewal were used in vain."""
         row = self.find(contact)
         if row is None or row.renewed is None or self._sessions.find_known(contact) is not None:
             return False
@@ -271,7 +272,7 @@ class SessionSetup:
         return True
 
     def _is_fresh(self, row: FirstContactRow, contact: ContactRow, mesh_now: UnixSeconds) -> bool:
-        """Whether a renewal that was begun may go on: they still have what it was sealed to."""
+        """Say whether a renewal that was begun may go on: they still have what it was sealed to."""
         assert contact.bundle is not None
         session = self._sessions.session(row.session)
         return (
@@ -306,7 +307,7 @@ class SessionSetup:
         return min(known, key=lambda one: (one.rendezvous_count, -one.heard), default=None)
 
     def _can_be_met(self, session: Session, tags_max: int = RENDEZVOUS_TAGS) -> bool:
-        """Whether a tag is left that no later state of this vault, or copy of it, has used."""
+        """Say whether a tag is left that no later state of this vault, or copy of it, has used."""
         return any(not self._is_tag_stored(tag) for tag in session.rendezvous_left(tags_max))
 
 

@@ -128,7 +128,7 @@ class SessionTags:
         return True
 
     def is_awaiting(self, tag: Tag) -> bool:
-        """Whether an envelope with this tag was tried and waits in the store."""
+        """Say whether an envelope with this tag was tried and waits in the store."""
         return tag in self._awaiting
 
     # --- Below --------------------------------------------------------------------------------

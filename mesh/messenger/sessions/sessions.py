@@ -60,7 +60,7 @@ class Sessions:
         return self._by_id[id_]
 
     def has(self, id_: bytes) -> bool:
-        """Whether there is such a session."""
+        """Say whether there is such a session."""
         return id_ in self._by_id
 
     def count(self, contact: ContactId) -> int:

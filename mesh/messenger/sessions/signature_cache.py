@@ -12,7 +12,7 @@ class SignatureCache:
         self._valid: dict[bytes, None] = {}
 
     def __call__(self, key: bytes, message: bytes, signature: bytes) -> bool:
-        """Whether the signature stands."""
+        """Say whether the signature stands."""
         # Key and signature have fixed lengths where it is valid, so that no two triples join to
         # the same bytes.
         digest = blake2b_256(key, signature, message)

@@ -62,7 +62,7 @@ class TagIndex:
         return self._places.keys()
 
     def find(self, tag: Tag) -> tuple[Owner, int] | None:
-        """Whose tag it is, and its index."""
+        """Return whose tag it is, and its index."""
         place = self._places.get(tag)
         if place is None:
             return None

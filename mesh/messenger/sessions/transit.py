@@ -62,7 +62,7 @@ class Transit:
         return len(self._by_short_id)
 
     def is_on_its_way(self, envelope: EnvelopeId) -> bool:
-        """Whether an envelope was made here and has not expired."""
+        """Say whether an envelope was made here and has not expired."""
         return envelope in self._sealed
 
     def on_its_way(self) -> list[EnvelopeId]:
@@ -88,7 +88,7 @@ class Transit:
 
     @property
     def has_unposted(self) -> bool:
-        """Whether there is something that the store is not known to have."""
+        """Say whether there is something that the store is not known to have."""
         return self._unposted_count > 0
 
     def unposted(self, limit: int) -> list[Envelope]:
@@ -108,7 +108,7 @@ class Transit:
 
     @property
     def entered_count(self) -> int:
-        """How many the store has of which the vault does not know it."""
+        """Return how many the store has of which the vault does not know it."""
         return len(self._entered)
 
     def write_posted(self) -> None:
@@ -118,7 +118,7 @@ class Transit:
         self._entered.clear()
 
     def is_any_on_its_way(self, short_ids: Sequence[bytes]) -> bool:
-        """Whether a message of ours is among these."""
+        """Say whether a message of ours is among these."""
         return any(short_id in self._by_short_id for short_id in short_ids)
 
     def held(self, link_key: LinkKey, short_ids: Sequence[bytes]) -> None:

@@ -1,4 +1,5 @@
-"""What contacts tell of posting keys, their own and those they vouch for, and what we tell of them.
+"""The posting keys that contacts tell of, their own and those they vouch for, and what we tell
+them.
 
 Implements `docs/protocol/standing.md`. The rows hold what was told by whom; `Distances`, which
 lives longer than an open vault, holds what of it counts. Of somebody who is blocked, or waits as a
@@ -71,7 +72,7 @@ class Vouches:
     def vouched(
         self, contact: ContactId, days: Sequence[VouchedDay], mesh_now: UnixSeconds
     ) -> None:
-        """What a contact named over a link of theirs."""
+        """Note what a contact named over a link of theirs."""
         row = self._people.find_contact(contact)
         if row is None or not _is_let_in(row):
             return
@@ -85,7 +86,7 @@ class Vouches:
     # --- What we tell -------------------------------------------------------------------------
 
     def vouches_for(self, contact: ContactId, mesh_now: UnixSeconds) -> list[VouchedDay]:
-        """What is named to a contact over a link of theirs, by day."""
+        """Return what is named to a contact over a link of theirs, by day."""
         let_in = [row for row in self._people.contacts() if _is_let_in(row)]
         if all(row.id != contact for row in let_in):
             return []

@@ -1,4 +1,4 @@
-"""What a node carries for everybody, seen from outside the engine."""
+"""The mail that a node carries for everybody, seen from outside the engine."""
 
 from dataclasses import replace
 
@@ -87,7 +87,7 @@ class Carrier:
         return [link for link, _ in self.forwarder.held_acks.take(lambda link: True, self.now)]
 
     def pushes(self, link: int, ahead_s: int) -> list[Frame]:
-        """What is pushed over a link after a commit, by a clock that is so far ahead."""
+        """Push over a link after a commit, by a clock that is so far ahead."""
         self.forwarder.commit(UnixSeconds(NOW + ahead_s), first_messages=[])
         frames = self.forwarder.body_sender.frames(
             self.forwarder.replicator.outgoing, LinkId(link), 1 << 20

@@ -55,7 +55,7 @@ WHILE_APART = fault("halves", 'at_s = 24\nfor_s = 20\nby = "node"') + fault(
 
 
 def cut_off(world: World) -> list[LoggedMessage]:
-    """What need not arrive, since one of two removed the other meanwhile."""
+    """Return what need not arrive, since one of two removed the other meanwhile."""
     return [message for message in world.message_log.messages if message.is_cut_off]
 
 
