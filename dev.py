@@ -31,7 +31,7 @@ Makes the environment on first use, then runs:
   -- ARGUMENTS        the same, with further arguments
   mesh ARGUMENTS      any mesh command
   sim ARGUMENTS       the simulator
-  test ARGUMENTS      the tests (pytest, two workers)
+  test ARGUMENTS      the tests (pytest, three workers)
   lint [--fix]        ruff, mypy and import-linter
   bench ARGUMENTS     the benchmarks in tests/bench
   mutants [NAMES]     mutation testing of crypto, posting and ratchet (not on Windows)
@@ -89,6 +89,8 @@ def main(arguments: Sequence[str]) -> int:
     if command == "test":
         environment = ready_environment("test")
         os.chdir(ROOT)
+        # Tests start hundreds of processes, and each would compile Mesh anew.
+        os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
         replace_process([environment.python, "-m", "pytest", *workers(rest), *rest])
     if command == "bench":
         environment = ready_environment("bench")
@@ -307,8 +309,9 @@ def workers(arguments: Sequence[str]) -> list[str]:
     own = ("-n", "--numprocesses", "--dist", "--pdb", "--trace", "--collect-only", "--co")
     if any(argument.startswith(own) for argument in arguments):
         return []
-    # Tests of one group, such as those with network namespaces, share a worker.
-    return ["-n", "2", "--dist", "loadgroup"]
+    # Tests of one group, such as those with network namespaces, share a worker. These mostly wait
+    # for something to happen, so that three workers keep two cores busy.
+    return ["-n", "3", "--dist", "loadgroup"]
 
 
 @contextlib.contextmanager

@@ -108,7 +108,9 @@ def earliest(moments: Iterable[Monotonic | None]) -> Monotonic | None:
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where a node may be dialled. `scope` is the interface index of an IPv6 link-local address."""
+    """The place where a node may be dialled. `scope` is the interface index of an IPv6
+    link-local address.
+    """
 
     host: str
     port: int

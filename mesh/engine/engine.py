@@ -191,7 +191,7 @@ class Engine:
 
     @property
     def distances(self) -> Distances:
-        """How near the authors of envelopes are to our person."""
+        """Return how near the authors of envelopes are to our person."""
         return self._distances
 
     def handle(self, batch: Sequence[Input], now: Instant) -> list[Effect]:
@@ -380,7 +380,7 @@ class Engine:
         )
 
     def _labels(self) -> dict[LinkId, str]:
-        """How our person calls those who are known at the other ends of links."""
+        """Return how our person calls those who are known at the other ends of links."""
         messenger = self._vault.messenger
         if messenger is None:
             return {}

@@ -19,7 +19,7 @@ _NONCE_PADDING_BYTES: Final = 8
 
 
 class LinkKeys:
-    """Who we are to peers, until midnight or another network."""
+    """Our key on links, until midnight or another network."""
 
     def __init__(self, parameters: MeshParameters, entropy: Entropy) -> None:
         self._parameters = parameters
@@ -41,7 +41,7 @@ class LinkKeys:
         return self.hello_nonce[:INSTANCE_BYTES].hex()
 
     def is_own(self, key: LinkKey) -> bool:
-        """Whether it is ours, or was lately."""
+        """Say whether it is ours, or was lately."""
         return key in self._own
 
     def renew(self, now: Instant) -> None:
@@ -55,7 +55,7 @@ class LinkKeys:
         self._drawn_at = now.monotonic
 
     def is_over(self, now: Instant) -> bool:
-        """Whether midnight has passed since the last call, and the key is not young.
+        """Say whether midnight has passed since the last call, and the key is not young.
 
         It may be a peer that corrected our clock: then a young key is good enough.
         """
@@ -66,7 +66,7 @@ class LinkKeys:
         return now.monotonic - self._drawn_at >= LINK_KEY_AGE_MIN_MS * 1000
 
     def hint(self, instance: str) -> str | None:
-        """What an announcement of our mesh says beside an instance name."""
+        """Return what an announcement of our mesh says beside an instance name."""
         if not self._parameters.is_closed:
             return None
         return blake2b(b"", self._parameters.psk + instance.encode(), b"", 4).hex()

@@ -152,7 +152,7 @@ class Links:
         self.table.effects.extend(dials)
 
     def deadline(self) -> Monotonic | None:
-        """When `tend` wants to be called."""
+        """Return when `tend` wants to be called."""
         return earliest((self.streams.deadline(), self.table.deadline(), self._dialer.deadline()))
 
     def take_effects(self, now: Instant) -> list[Effect]:

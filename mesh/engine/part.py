@@ -18,7 +18,7 @@ from mesh.wire.frames import Frame
 
 
 class Part:
-    """What every part may be called for; it overrides what concerns it."""
+    """A part of the engine; it overrides what concerns it."""
 
     frame_types: ClassVar[tuple[type[Frame], ...]] = ()
     commands: ClassVar[tuple[type[Command], ...]] = ()
@@ -41,7 +41,7 @@ class Part:
         """Do whatever is due. Called in every batch."""
 
     def deadline(self) -> Monotonic | None:
-        """When the next batch is wanted at the latest, though nothing happened."""
+        """Return when the next batch is wanted at the latest, though nothing happened."""
         return None
 
     def take_frames(self, now: Instant) -> Sequence[tuple[LinkId, Frame]]:
@@ -72,7 +72,7 @@ class Part:
         """Forget what is our person's."""
 
     def wants_vault(self, now: Instant) -> bool:
-        """Whether `use_vault` has something to do."""
+        """Say whether `use_vault` has something to do."""
         return False
 
     def use_vault(self, messenger: Messenger, vault: Connection, now: Instant) -> None:
@@ -127,7 +127,7 @@ class Parts:
             part.received(link, frame, now)
 
     def find_answering(self, command: Command) -> Part | None:
-        """Who answers a command without the vault; None if the vault is needed."""
+        """Return who answers a command without the vault; None if the vault is needed."""
         return self._held_acks.get(type(command))
 
     def tend(self, now: Instant) -> None:
@@ -136,7 +136,7 @@ class Parts:
             part.tend(now)
 
     def deadline(self) -> Monotonic | None:
-        """When the first of them wants to be called."""
+        """Return when the first of them wants to be called."""
         return earliest(part.deadline() for part in self._opening)
 
     def send_frames(self, send: Callable[[LinkId, Frame], None], now: Instant) -> None:

@@ -1,4 +1,4 @@
-"""When the log of the vault is emptied, so that what was erased is nowhere in its files.
+"""The times at which the vault's log is emptied, so that what was erased is nowhere in its files.
 
 Implements `docs/protocol/storage.md`, section "Erasing". Nearly each commit of the vault erases
 something: a message key that was used, the state of a session before its last step, a row that is
@@ -23,7 +23,7 @@ class VaultCheckpoints:
         self._swept_count = changes_count(vault)
 
     def deadline(self) -> Monotonic | None:
-        """When `tend` wants to be called."""
+        """Return when `tend` wants to be called."""
         return self._due
 
     def committed(self, now: Instant) -> None:

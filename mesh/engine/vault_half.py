@@ -43,7 +43,7 @@ from mesh.wire.retirement import Retirement
 
 @dataclass(frozen=True, slots=True)
 class _Work:
-    """What one batch brings to the vault."""
+    """The part of one batch that concerns the vault."""
 
     asked: Sequence[Asked]
     minted: Sequence[StampMinted]
@@ -96,11 +96,11 @@ class VaultHalf(Part):
         self._minted: list[StampMinted] = []
 
     def find_summary(self) -> Summary | None:
-        """What `mesh status` says of our person; None while the vault is closed."""
+        """Return what `mesh status` says of our person; None while the vault is closed."""
         return self.messenger.summary() if self.messenger is not None else None
 
     def state(self, *, has_identity: bool) -> Literal["open", "locked", "none", "empty"]:
-        """How the vault is, in a word of `mesh status`."""
+        """Return how the vault is, in a word of `mesh status`."""
         if self._settings.is_relay:
             return "none"
         if self.messenger is None:
@@ -108,7 +108,7 @@ class VaultHalf(Part):
         return "open" if has_identity else "empty"
 
     def is_protected(self, envelope_id: EnvelopeId, tag: Tag, *, is_new: bool) -> bool:
-        """Whether an envelope is ours and must stay (see `Protection`)."""
+        """Say whether an envelope is ours and must stay (see `Protection`)."""
         messenger = self.messenger
         if messenger is None:
             return envelope_id in self._ours.envelopes or tag in self._ours.tags
@@ -195,7 +195,7 @@ class VaultHalf(Part):
             self._held.append((key, split_short_ids(frame.held)))
 
     def deadline(self) -> Monotonic | None:
-        """When the vault is wanted next."""
+        """Return when the vault is wanted next."""
         messenger = self.messenger
         if messenger is None:
             return None
@@ -206,7 +206,7 @@ class VaultHalf(Part):
         return earliest((messenger.deadline(), parts.retirements.deadline(), sweep_at))
 
     def take_effects(self) -> Sequence[Effect]:
-        """What our person is told of the vault."""
+        """Return what our person is told of the vault."""
         if self.messenger is None:
             return ()
         told = self.messenger.take_effects()
@@ -215,7 +215,7 @@ class VaultHalf(Part):
         return told
 
     def counters(self) -> dict[str, int]:
-        """What the messenger counts."""
+        """Return what the messenger counts."""
         return dict(self.messenger.parts.dropped) if self.messenger is not None else {}
 
     # --- The transaction ----------------------------------------------------------------------
@@ -313,7 +313,7 @@ class VaultHalf(Part):
         messenger.set_read_mark(mark)
 
     def _refusal(self) -> UserError:
-        """Why nothing of a person's can be answered."""
+        """Say why nothing of a person's can be answered."""
         if self._settings.is_relay:
             return relay_refusal()
         return UserError("locked", "The vault is locked; unlock it first (mesh unlock).")

@@ -12,7 +12,6 @@ from typing import TypeVar
 from mesh.commands.answer import Answer
 from mesh.commands.command import Command
 from mesh.ids import Instant
-from mesh.messenger.session import Session
 from mesh.storage.vault.rows import ContactRow
 
 CommandHandler = Callable[[Command, Instant], Answer]
@@ -23,10 +22,10 @@ _C = TypeVar("_C", bound=Command)
 
 @dataclass(frozen=True, slots=True)
 class ReceivedControl:
-    """A control that came on a session, and so by its contact, beyond doubt."""
+    """A control that came on the session of this id, and so by its contact, beyond doubt."""
 
     contact: ContactRow
-    session: Session = field(repr=False)
+    session: bytes = field(repr=False)
     kind: int
     data: bytes = field(repr=False)
 
@@ -51,7 +50,7 @@ class Chore:
 
 @dataclass(frozen=True, slots=True)
 class Feature:
-    """What one feature handles.
+    """The commands, controls and chores of one feature.
 
     Chores are done in the order of the features. Then, while the clock is steady, come the
     `cleanups`, in the same order: they delete what is over and cannot be had again.

@@ -24,11 +24,11 @@ from mesh.ids import ContactId, EnvelopeId, Instant, Monotonic, Tag
 from mesh.inputs import Connection
 from mesh.limits.messages import CHORES_INTERVAL_MS
 from mesh.messenger.account import Account, Environment
-from mesh.messenger.contacts import Contacts
+from mesh.messenger.contacts.contacts import Contacts
 from mesh.messenger.identity import Identity, create_identity, find_identity, identity_answer
 from mesh.messenger.pending_events import PendingEvents
-from mesh.messenger.posting_keys import Audience, PostingKeys, StampState
-from mesh.messenger.tag_index import TagIndex
+from mesh.messenger.sessions.posting_keys import Audience, PostingKeys, StampState
+from mesh.messenger.sessions.tag_index import TagIndex
 from mesh.messenger.wiring import Parts, Person, open_parts, wired
 from mesh.storage.vault.vault import Vault
 from mesh.wire.envelope import SECONDS_PER_DAY, Envelope
@@ -49,14 +49,14 @@ class Summary:
 
 @dataclass(frozen=True, slots=True)
 class Ours:
-    """What stays recognised while the vault is locked. Nothing can be opened with it."""
+    """The part that stays recognised while the vault is locked. Nothing can be opened with it."""
 
     envelopes: frozenset[EnvelopeId]
     tags: frozenset[Tag]
 
 
 class Messenger:
-    """What is done over one vault; `person` is None until somebody has made an identity."""
+    """The work over one vault; `person` is None until somebody has made an identity."""
 
     parts: Parts
     person: Person | None
@@ -104,7 +104,7 @@ class Messenger:
 
     @property
     def read_mark(self) -> int:
-        """How far the store was read."""
+        """Return how far the store was read."""
         return self._read_mark
 
     def set_read_mark(self, mark: int) -> None:
@@ -115,7 +115,9 @@ class Messenger:
 
     @property
     def posted_unwritten_count(self) -> int:
-        """How much the store has of which the vault was not told; a crash posts that again."""
+        """Return how much the store has of which the vault was not told; a crash posts that
+        again.
+        """
         return self.parts.transit.entered_count + self.parts.retirements.left_count
 
     def write_posted(self) -> None:
@@ -126,7 +128,7 @@ class Messenger:
     # --- What the engine keeps and tells ------------------------------------------------------
 
     def ours(self) -> Ours:
-        """What must not be evicted, for the time when the vault is locked."""
+        """Return what must not be evicted, for the time when the vault is locked."""
         return Ours(
             envelopes=frozenset(self.parts.transit.on_its_way()),
             tags=frozenset(self.parts.tag_index.all()),
@@ -146,7 +148,7 @@ class Messenger:
         ]
 
     def take_effects(self) -> list[Effect]:
-        """What is to be done and told after the commit."""
+        """Return what is to be done and told after the commit."""
         parts, pending_events = self.parts, self._pending_events
         if self.person is not None and pending_events.has_changes:
             for number in pending_events.take_changed_messages():
@@ -178,7 +180,7 @@ class Messenger:
     # --- Time ---------------------------------------------------------------------------------
 
     def deadline(self) -> Monotonic | None:
-        """When `deadline_passed` wants to be called."""
+        """Return when `deadline_passed` wants to be called."""
         return None if self.person is None else self._chores_at
 
     def deadline_passed(self, *, is_clock_steady: bool, now: Instant) -> None:

@@ -7,7 +7,7 @@ from mesh.nearby.boxes import HourKey
 
 
 class HourKeys:
-    """What is shown is the `current` key; a box for the former one still opens."""
+    """The keys of hours: the `current` one is shown; a box for the former one still opens."""
 
     def __init__(self, entropy: Entropy, now: Instant) -> None:
         self._entropy = entropy
@@ -21,7 +21,7 @@ class HourKeys:
         return self._keys[-1]
 
     def find(self, public: bytes) -> HourKey | None:
-        """Which of ours this is, if it is one."""
+        """Return which of ours this is, if it is one."""
         return next((key for key in self._keys if key.public == public), None)
 
     def renew(self, now: Instant) -> None:

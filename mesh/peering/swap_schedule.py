@@ -1,4 +1,4 @@
-"""When a node swaps one of its links for another, so that groups apart from each other meet.
+"""The swaps of one link for another, so that groups apart from each other meet.
 
 Implements `docs/protocol/peering.md`, section "Parts that know nothing of each other".
 """

@@ -1,4 +1,4 @@
-"""May this envelope enter? A verdict, cheap checks before dear ones.
+"""The admission of envelopes: a verdict, cheap checks before dear ones.
 
 Implements `docs/protocol/posting.md`, section "Admission". The rules here are equal at all nodes
 of a mesh, or their sets would differ for ever: signature, stamp, times, and the number of ids of
@@ -97,13 +97,13 @@ class Admission:
             self._ids.pop((posting_key, day), None)
 
     def deadline(self) -> Monotonic:
-        """When the next stamp may be checked."""
+        """Return when the next stamp may be checked."""
         return self._next_check_at
 
     def _is_stamped(
         self, envelope: Envelope | Stub, now: Instant, *, may_check: bool
     ) -> bool | None:
-        """Whether the stamp holds, or None while there is no budget to find out."""
+        """Say whether the stamp holds, or None while there is no budget to find out."""
         header, bits = envelope.header, self._parameters.stamp_bits
         if bits == 0:
             return header.stamp == NO_STAMP

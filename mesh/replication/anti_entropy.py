@@ -57,7 +57,7 @@ SESSION_MAX: Final = 0xFFFF
 
 @dataclass(slots=True)
 class Learned:
-    """What reconciling with a peer has shown."""
+    """The findings of a comparison with a peer."""
 
     link: LinkId
     have: list[EnvelopeId]
@@ -90,7 +90,7 @@ class _Audited:
 
 @dataclass(slots=True)
 class _LinkState:
-    """What is under way with one peer. Who dialled numbers his sessions evenly."""
+    """The comparison under way with one peer. Who dialled numbers his sessions evenly."""
 
     parity: int
     # Answers of theirs that we read on.
@@ -106,13 +106,13 @@ class _LinkState:
 
     @property
     def wants_to_open(self) -> bool:
-        """Whether something waits to be compared, and nothing is under way."""
+        """Say whether something waits to be compared, and nothing is under way."""
         is_idle = self.opened is None and self.audited is None
         return is_idle and (bool(self.waiting) or self.suspected is not None)
 
     @property
     def is_busy(self) -> bool:
-        """Whether something is under way from this side, or waits to be."""
+        """Say whether something is under way from this side, or waits to be."""
         return self.deadline is not None or bool(self.waiting) or self.suspected is not None
 
 
@@ -202,12 +202,12 @@ class AntiEntropy:
         return frames
 
     def take_learned(self) -> list[Learned]:
-        """What was learned since the last call."""
+        """Return what was learned since the last call."""
         learned, self._learned = self._learned, []
         return learned
 
     def deadline(self) -> Monotonic | None:
-        """When `deadline_passed` wants to be called."""
+        """Return when `deadline_passed` wants to be called."""
         found = self._roots.deadline()
         for state in self._busy.values():
             at = state.deadline

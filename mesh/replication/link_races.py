@@ -1,4 +1,4 @@
-"""Whether a link that only announces is faster than those that push.
+"""The comparison of a link that only announces with those that push: it may be faster.
 
 Implements `docs/protocol/spreading.md`, section "Eager and lazy links". A lazy link's announcement
 of new mail is held against the first push of the same mail: it was faster if it came earlier by
@@ -72,7 +72,7 @@ class LinkRaces:
         self._announced.pop(id_, None)
 
     def deadline(self) -> Monotonic | None:
-        """When `take_faster` may have something to say."""
+        """Return when `take_faster` may have something to say."""
         return self._due
 
     def take_faster(self, now: Instant) -> LinkId | None:

@@ -1,4 +1,4 @@
-"""How envelopes spread: pushed to some, announced to all, asked for once, compared now and then.
+"""The spread of envelopes: pushed to some, announced to all, asked for once, compared now and then.
 
 Implements `docs/protocol/spreading.md`. Joins parts that know ids and links, never bodies:
 `seen_sets` (what is known), `eager_links` and `pushing` (what is given to whom), `outgoing` (what
@@ -52,7 +52,7 @@ from mesh.wire.retirement import RETIREMENT_BYTES, RETIREMENT_SIZE_CLASS
 
 
 class Replicator:
-    """Which ids go over which link. Every id known here is held, or was and has no body left.
+    """The choice of ids for each link. Every id known here is held, or was and has no body left.
 
     `sets`: all that is known. `outgoing`: what waits for room. `scores`: what links brought.
     """
@@ -94,7 +94,7 @@ class Replicator:
         self._missing_bodies.load(bodiless)
 
     def is_body_welcome(self, id_: EnvelopeId) -> bool:
-        """Whether a known id lacks the body that this node would keep."""
+        """Say whether a known id lacks the body that this node would keep."""
         return id_ in self._missing_bodies
 
     # --- Links --------------------------------------------------------------------------------
@@ -292,7 +292,7 @@ class Replicator:
         return frames
 
     def deadline(self) -> Monotonic | None:
-        """When `deadline_passed` wants to be called."""
+        """Return when `deadline_passed` wants to be called."""
         return earliest(
             (
                 self._eager_links.deadline(),

@@ -41,7 +41,7 @@ class _Served:
 
 @dataclass(slots=True)
 class _LinkState:
-    """What one peer may cost, and what is under way."""
+    """The cost that one peer may make, and what is under way."""
 
     allowance: TokenBucket
     served: _Served | None = None
@@ -125,6 +125,6 @@ class Responder:
         return NegMessage(served.session, reconciliation.respond(message))
 
     def _may_cost(self, state: _LinkState, cost: int, now: Instant) -> bool:
-        """Whether a link, and all together, may cost us so much more."""
+        """Say whether a link, and all together, may cost us so much more."""
         assert self._allowance is not None, "it is there since the first link"
         return state.allowance.take(cost, now) and self._allowance.take(cost, now)

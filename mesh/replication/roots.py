@@ -68,7 +68,7 @@ class Roots:
         ]
 
     def deadline(self) -> Monotonic | None:
-        """When the next root is to be told."""
+        """Return when the next root is to be told."""
         return self._tell_at if self._heard_at else None
 
     def deadline_passed(

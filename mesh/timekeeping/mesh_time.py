@@ -45,7 +45,7 @@ class ToldTime(NamedTuple):
 
 @dataclass(slots=True)
 class _Word:
-    """What both sides of a link said of the time, last."""
+    """The last words of both sides of a link on the time."""
 
     difference_s: int
     is_vouched: bool
@@ -57,7 +57,7 @@ class _Word:
     quiet_until: Monotonic | None = None
 
     def is_outdated(self, ahead_s: int, *, is_vouched: bool) -> bool:
-        """Whether what we said does not hold any more."""
+        """Say whether what we said does not hold any more."""
         is_moved = abs(self.said_ahead_s - ahead_s) > CLOCKS_AGREE_SECONDS
         return is_moved or self.is_said_vouched != is_vouched
 
@@ -84,7 +84,7 @@ class MeshClock:
         return Instant(now.monotonic, now.wall, mesh)
 
     def is_vouched(self, now: Instant) -> bool:
-        """Whether mesh time is what the own clock says, and that is not certainly wrong."""
+        """Say whether mesh time is what the own clock says, and that is not certainly wrong."""
         return not self._offset_s and not self._is_early(now)
 
     def observe(self, link: LinkId, heard: ToldTime, *, said: ToldTime, now: Instant) -> None:
@@ -134,7 +134,7 @@ class MeshClock:
         return [(link, told) for link in links]
 
     def deadline(self) -> Monotonic | None:
-        """When `take_told` wants to be called."""
+        """Return when `take_told` wants to be called."""
         return self._unsaid_until
 
     def stored(self, created: UnixSeconds) -> None:
@@ -150,12 +150,12 @@ class MeshClock:
         self._words.pop(link, None)
 
     def is_steady(self, now: Instant) -> bool:
-        """Whether mesh time has not jumped for an hour."""
+        """Say whether mesh time has not jumped for an hour."""
         since = self._steady_since
         return since is not None and now.monotonic - since >= STEADY_US
 
     def notices(self) -> list[str]:
-        """What a person should know of the time now."""
+        """Return what a person should know of the time now."""
         return list(self._told)
 
     def take_notices(self) -> list[str]:
@@ -183,7 +183,7 @@ class MeshClock:
             self._correct(now)
 
     def _is_early(self, now: Instant) -> bool:
-        """Whether the own clock is certainly wrong."""
+        """Say whether the own clock is certainly wrong."""
         return now.unix_seconds < self._earliest
 
     def _correct(self, now: Instant) -> None:

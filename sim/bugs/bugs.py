@@ -19,7 +19,7 @@ from mesh.engine.forwarding import retirements
 from mesh.engine.forwarding.intake import Intake
 from mesh.events import MessageReceived, MessageStateChanged
 from mesh.ids import Instant, LinkId
-from mesh.messenger import sealing
+from mesh.messenger.sessions import sealing
 from mesh.ratchet import first_contact
 from mesh.ratchet.tags import TagReceiver
 from mesh.replication.replicator import Replicator

@@ -168,7 +168,7 @@ class Crowd:
         self._scope = trio.CancelScope()
 
     def has(self, neighbour: Neighbour, id_: EnvelopeId) -> bool:
-        """Whether a neighbour has an envelope."""
+        """Say whether a neighbour has an envelope."""
         if id_ in self.sets:
             return True
         return id_ in (self._brought if self.shares_mail else self._own.get(neighbour, {}))

@@ -57,6 +57,17 @@ class Seat:
     events: list[Event] = field(default_factory=list)
     replies: dict[RequestId, Answer | UserError] = field(default_factory=dict)
     streams: dict[LinkId, tuple[str, LinkId]] = field(default_factory=dict)
+    deadline: Monotonic | None = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.deadline = self.engine.deadline()
+
+    def handle(self, now: Instant) -> list[Effect]:
+        """Let the engine handle what waits; nothing else moves its deadline."""
+        batch, self.inbox = self.inbox, []
+        effects = self.engine.handle(batch, now)
+        self.deadline = self.engine.deadline()
+        return effects
 
 
 class Joined:
@@ -139,6 +150,7 @@ class Joined:
             self._cut(name, link)
         self._seed += 100
         seat.engine = self._engine(seat.settings, seat.store, self._seed, seat.wall_offset_us)
+        seat.deadline = seat.engine.deadline()
         seat.inbox = [] if seat.settings.is_relay else [VaultOpened(seat.vault)]
         seat.events.clear()
         seat.is_up = True
@@ -194,9 +206,9 @@ class Joined:
         end = self.now_us + int(seconds * 1_000_000)
         while True:
             deadlines = [
-                deadline
+                seat.deadline
                 for seat in self.seats.values()
-                if seat.is_up and (deadline := seat.engine.deadline()) is not None
+                if seat.is_up and seat.deadline is not None
             ]
             soonest = min(deadlines, default=Monotonic(end))
             if soonest > end:
@@ -214,13 +226,11 @@ class Joined:
             is_quiet = True
             for seat in list(self.seats.values()):
                 now = self._now(seat)
-                deadline = seat.engine.deadline()
-                is_due = deadline is not None and deadline <= now.monotonic
+                is_due = seat.deadline is not None and seat.deadline <= now.monotonic
                 if not seat.is_up or not (seat.inbox or is_due):
                     continue
                 is_quiet = False
-                batch, seat.inbox = seat.inbox, []
-                for effect in seat.engine.handle(batch, now):
+                for effect in seat.handle(now):
                     self._carry_out(seat, effect)
             if is_quiet:
                 return

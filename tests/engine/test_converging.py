@@ -202,7 +202,7 @@ class Converging(RuleBasedStateMachine):
 
     @rule(number=st.integers(0, NODES - 1))
     def restart(self, number: int) -> None:
-        """What was held back is forgotten, what was committed is not."""
+        """Forget what was held back, and keep what was committed."""
         before = self.nodes[number].known()
         for other in range(NODES):
             if other != number:
@@ -294,7 +294,7 @@ class Converging(RuleBasedStateMachine):
         self.settle(receiver)
 
     def settle(self, number: int) -> None:
-        """What an engine does at the end of a batch."""
+        """Do what an engine does at the end of a batch."""
         forwarder = self.nodes[number].forwarder
         forwarder.tend(is_clock_steady=False, now=self.now)
         forwarder.commit(NOW, first_messages=[])

@@ -59,13 +59,13 @@ class Clock:
 
 @dataclass(slots=True)
 class Store:
-    """What a node carries, without a database."""
+    """The envelopes that a node carries, without a database."""
 
     envelopes: dict[bytes, Envelope] = field(default_factory=dict)
     by_tag: dict[Tag, list[Envelope]] = field(default_factory=dict)
 
     def has_tag(self, tag: Tag) -> bool:
-        """Whether an envelope with this tag is here."""
+        """Say whether an envelope with this tag is here."""
         return tag in self.by_tag
 
     def of_tags(self, tags: Sequence[Tag]) -> list[Envelope]:
@@ -163,7 +163,7 @@ class Person:
         return answer
 
     def post(self, limit: int = 10_000) -> list[Envelope]:
-        """What enters the own store, and so the mesh."""
+        """Return what enters the own store, and so the mesh."""
         posted = self.messenger.parts.transit.unposted(limit)
         for envelope in posted:
             self.store.add(envelope)
@@ -184,7 +184,7 @@ class Person:
         self._carry_out(self.messenger.take_effects())
 
     def tend(self) -> None:
-        """What is due is done."""
+        """Do what is due."""
         with transaction(self.connection):
             self.messenger.deadline_passed(is_clock_steady=self.is_clock_steady, now=self.now)
         self._carry_out(self.messenger.take_effects())
@@ -226,7 +226,7 @@ class Person:
 
     @property
     def wired(self) -> wiring.Person:
-        """What the messenger has since there is an identity."""
+        """Return what the messenger has since there is an identity."""
         assert self.messenger.person is not None
         return self.messenger.person
 
@@ -323,7 +323,7 @@ def details(person: Person, contact: str) -> ContactDetailsAnswer:
 
 
 def notes(person: Person, contact: str) -> list[NoteAnswer]:
-    """What happened to a contact."""
+    """Return what happened to a contact."""
     return details(person, contact).notes
 
 

@@ -10,8 +10,8 @@ from mesh.crypto import aead
 from mesh.crypto.kem import PycaKem
 from mesh.crypto.signing import is_signature_valid, verify_key_of
 from mesh.ids import ContactId, PostingKey, Tag, UnixSeconds
-from mesh.messenger.sessions import Sessions
-from mesh.messenger.tag_index import TagIndex
+from mesh.messenger.sessions.sessions import Sessions
+from mesh.messenger.sessions.tag_index import TagIndex
 from mesh.ratchet.double_ratchet import Ratchet
 from mesh.ratchet.first_contact import KIND_FIRST_CONTACT, OPENING_BYTES
 from mesh.ratchet.identity import IdentityKeys
@@ -24,6 +24,7 @@ from mesh.wire.invite import parse_invite
 from tests.entropy import SeededEntropy
 from tests.messenger.mallory import Mallory, payload, untouched
 from tests.messenger.people import DAY_S, Clock, Person, acquainted, exchange
+from tests.searching import only_in_search
 
 SEED = bytes((9,)) * 32
 POSTING_KEY = PostingKey(verify_key_of(SEED))
@@ -398,7 +399,8 @@ def test_who_is_not_the_reader_cannot_say_that_a_message_was_delivered() -> None
 # --- Long absence ---------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("count", [1_000, pytest.param(5_000, marks=pytest.mark.one_python)])
+# A thousand pass several windows of tags; five times as many only do so more often.
+@pytest.mark.parametrize("count", [1_000, pytest.param(5_000, marks=only_in_search)])
 def test_after_a_long_absence_all_is_opened_in_any_order_and_once(count: int) -> None:
     ann, bob = acquainted(Clock())
     for number in range(count):

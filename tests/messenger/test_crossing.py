@@ -7,11 +7,12 @@ import pytest
 
 from mesh.wire.envelope import Envelope
 from tests.messenger.people import Clock, Person, exchange
+from tests.searching import seeds
 
 
 @dataclass
 class Wire:
-    """What is between two people: each envelope comes in any order, twice, or not at all."""
+    """A channel between two people: each envelope comes in any order, twice, or not at all."""
 
     ann: Person
     bob: Person
@@ -37,7 +38,7 @@ class Wire:
             self.on_its_way.append((self.other(person), envelope))
 
     def carry(self, person: Person) -> None:
-        """What a person posted by itself goes on its way, or is lost."""
+        """Carry what a person posted by itself, or lose it."""
         for envelope in person.post():
             if self.random.random() >= self.loss:
                 self.on_its_way.append((self.other(person), envelope))
@@ -79,7 +80,7 @@ def met(seed: int, loss: float) -> Wire:
 
 @pytest.mark.parametrize("loss", [0.0, 0.3, 0.7])
 def test_crossing_first_contacts_settle_on_one_session_in_every_interleaving(loss: float) -> None:
-    for seed in range(40):
+    for seed in seeds(12, in_search=1_000):
         wire = met(seed, loss)
         for _ in range(wire.random.randrange(12)):
             if wire.random.random() < 0.5:

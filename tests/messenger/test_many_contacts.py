@@ -3,8 +3,6 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-import pytest
-
 from mesh.inputs import Connection, Cursor
 from mesh.limits.sessions import RENDEZVOUS_TAGS, TAG_WINDOW
 from tests.entropy import SeededEntropy
@@ -66,7 +64,6 @@ def with_guests(count: int) -> tuple[Person, Counting]:
     return ann, counting
 
 
-@pytest.mark.one_python  # A thousand first contacts; what it counts are statements.
 def test_a_thousand_contacts_cost_what_one_costs() -> None:
     few, counting_few = with_guests(2)
     many, counting_many = with_guests(GUESTS_COUNT)

@@ -1,4 +1,4 @@
-"""What is told of a message beside its text: what is missing above it, and wrong clocks."""
+"""The remarks beside a message's text: what is missing above it, and wrong clocks."""
 
 from mesh.limits.messages import CLOCK_AHEAD_SECONDS_SHOWN, CLOCK_BEHIND_SECONDS_SHOWN
 from tests.messenger.people import DAY_S, Clock, Person, acquainted

@@ -1,4 +1,4 @@
-"""What a person does and sees: two or three messengers, joined by hand."""
+"""A person's doings, and what is seen of them: two or three messengers, joined by hand."""
 
 import pytest
 

@@ -6,7 +6,7 @@ from mesh.commands.contacts import AddContact
 from mesh.commands.invites import AskInvites, InvitesAnswer
 from mesh.errors import UserError
 from mesh.ids import VerifyKey
-from mesh.messenger.nearby_contacts import NearbyContacts
+from mesh.messenger.onboarding.nearby_contacts import NearbyContacts
 from mesh.storage.connection import transaction
 from tests.messenger.people import Clock, Person, acquainted, exchange
 

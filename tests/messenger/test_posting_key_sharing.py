@@ -6,7 +6,7 @@ from mesh.commands.contacts import AcceptRequest, BlockContact, RemoveContact
 from mesh.commands.invites import CreateInvite
 from mesh.ids import PostingKey
 from mesh.limits.posting_keys import POSTING_DAYS_AHEAD, POSTING_DAYS_TOLD, POSTING_KEYS_PER_CHORE
-from mesh.messenger.posting_keys import Audience
+from mesh.messenger.sessions.posting_keys import Audience
 from mesh.storage.connection import transaction
 from mesh.trust.distance import Counts, Depth
 from mesh.wire.envelope import SECONDS_PER_DAY
@@ -49,10 +49,10 @@ def known_days(reader: Person, author: Person, today: int) -> list[int]:
 
 
 def live(clock: Clock, *people: Person, days: float) -> dict[str, list[int]]:
-    """Let days pass hour by hour; return the size classes that each posted."""
+    """Let days pass, three hours at a time; return the size classes that each posted."""
     posted: dict[str, list[int]] = {person.name: [] for person in people}
-    for _ in range(int(days * 24)):
-        clock.pass_by(HOUR_S)
+    for _ in range(int(days * 8)):
+        clock.pass_by(3 * HOUR_S)
         for person in people:
             person.tend()
             person.mint_all()
@@ -74,7 +74,7 @@ def say_hello(reader: Person, author: Person) -> None:
 
 
 def grow_older(person: Person, *, days: int) -> None:
-    """What they told of their keys becomes older by some days."""
+    """Age what they told of their keys by some days."""
     with transaction(person.connection):
         person.connection.execute("UPDATE keys_given SET until_day = until_day - ?", (days,))
 

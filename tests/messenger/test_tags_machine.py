@@ -8,7 +8,6 @@ from dataclasses import dataclass, field, replace
 from random import Random
 
 import pytest
-from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -22,9 +21,9 @@ from hypothesis.stateful import (
 from mesh.crypto.kem import PycaKem
 from mesh.ids import Instant, Monotonic, Tag, UnixSeconds, VerifyKey
 from mesh.limits.sessions import RENDEZVOUS_TAGS, TAG_KEY_KEPT_SECONDS, TAG_WINDOW
-from mesh.messenger.session import Session
-from mesh.messenger.sessions import Sessions
-from mesh.messenger.tag_index import OfSession, TagIndex
+from mesh.messenger.sessions.session import Session
+from mesh.messenger.sessions.sessions import Sessions
+from mesh.messenger.sessions.tag_index import OfSession, TagIndex
 from mesh.ratchet.double_ratchet import Awaiting, Ratchet
 from mesh.ratchet.first_contact import Roots
 from mesh.storage.connection import connect
@@ -34,6 +33,7 @@ from mesh.storage.vault.vault import Vault
 from mesh.wire.ratchet_header import RatchetHeader
 from tests.entropy import SeededEntropy
 from tests.ratchet.side import opened, sealed
+from tests.searching import examples, only_in_search
 
 KEM = PycaKem()
 START = Instant(Monotonic(0), 0)
@@ -194,7 +194,7 @@ class Tags(RuleBasedStateMachine):
 
     @rule()
     def erase(self) -> None:
-        """What nothing can live under any more is erased, and nothing else."""
+        """Erase what nothing can live under any more, and nothing else."""
         for side in self.sides:
             side.sessions.erase_old(replace(START, mesh=self.now))
 
@@ -246,10 +246,11 @@ def written(side: Side, writer: int, number: int, now: UnixSeconds) -> Mail | No
 
 
 def test_tags_keep_their_promises() -> None:
-    run_state_machine_as_test(Tags, settings=settings(max_examples=2 * settings().max_examples))
+    run_state_machine_as_test(Tags, settings=examples(20))
 
 
-@pytest.mark.parametrize("count", [1_000, pytest.param(5_000, marks=pytest.mark.one_python)])
+# A thousand pass several windows; five times as many only do so more often.
+@pytest.mark.parametrize("count", [1_000, pytest.param(5_000, marks=only_in_search)])
 def test_all_of_many_messages_in_random_order_are_opened(count: int) -> None:
     founder, other = two_sides(count)
     mails = []

@@ -7,7 +7,6 @@ remembers what each person said and saw, and every contact must be explained by 
 
 from collections.abc import Callable
 
-from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -39,6 +38,7 @@ from mesh.commands.verification import Compare, ConfirmComparison
 from mesh.errors import UserError
 from mesh.wire.envelope import Envelope
 from tests.messenger.people import DAY_S, Clock, Person
+from tests.searching import examples
 
 NAMES = ("Ann", "Bob", "Cem")
 people = st.integers(0, 2)
@@ -91,7 +91,7 @@ class Crew:
 
 
 class Trust(RuleBasedStateMachine):
-    """Who believes what of whom, and why they may."""
+    """A model of who believes what of whom, and why they may."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -314,4 +314,4 @@ class Trust(RuleBasedStateMachine):
 
 
 TestTrust = Trust.TestCase
-TestTrust.settings = settings(max_examples=25, stateful_step_count=30, deadline=None)
+TestTrust.settings = examples(10, steps=30)

@@ -6,7 +6,6 @@ only when the other has it; and at the end both hear each other on one session.
 
 import hypothesis.strategies as st
 import pytest
-from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from mesh.commands.messages import MessageAnswer, WithdrawMessage
@@ -15,6 +14,7 @@ from mesh.storage.connection import transaction
 from mesh.wire.envelope import Envelope
 from mesh.wire.retirement import Retirement
 from tests.messenger.people import DAY_S, Clock, Person
+from tests.searching import examples
 
 whose = st.integers(0, 1)
 NAMES = ("Ann", "Bob")
@@ -192,4 +192,4 @@ class TwoMessengers(RuleBasedStateMachine):
 
 
 TestTwoMessengers = TwoMessengers.TestCase
-TestTwoMessengers.settings = settings(max_examples=40, stateful_step_count=20)
+TestTwoMessengers.settings = examples(12, steps=20)

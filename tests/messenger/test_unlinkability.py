@@ -1,4 +1,4 @@
-"""What everybody sees of ten thousand envelopes of many pairs: nothing that links two of them.
+"""Ten thousand envelopes of many pairs, as everybody sees them: nothing links two of them.
 
 All chance is drawn from seeds, the KEM's coins too, so these envelopes are the same in each run and
 the bounds are not a matter of luck.
@@ -16,12 +16,8 @@ from sim.hosts.kem import KyberPyKem
 from tests.entropy import SeededEntropy
 from tests.messenger.people import Clock, Person, exchange
 
-pytestmark = [
-    # One process runs them all, since ten thousand letters are written once.
-    pytest.mark.xdist_group("unlinkability"),
-    # All chance is seeded: the letters are the same under each Python, to the byte.
-    pytest.mark.one_python,
-]
+# One process runs them all, since ten thousand letters are written once.
+pytestmark = pytest.mark.xdist_group("unlinkability")
 
 PAIRS = 20
 ROUNDS = 42
@@ -173,7 +169,7 @@ def test_the_tests_of_chance_find_what_is_odd() -> None:
 
 
 def is_odd(values: Sequence[bytes]) -> bool:
-    """Whether values of one length are further from chance than five standard deviations.
+    """Say whether values of one length are further from chance than five standard deviations.
 
     Monobit and runs (NIST SP 800-22, 2.1 and 2.3), chi-square of all bytes, and the ones at each
     place of a bit.

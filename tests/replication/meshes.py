@@ -55,7 +55,7 @@ def make(numbers: Iterable[int] = (), *, seed: int = 1, links: Iterable[int] = (
 def frames_of(
     replicator: Replicator, kind: type[_Kind], now: Instant, link: int | None = None
 ) -> list[_Kind]:
-    """What it sends now, of one kind; all else is thrown away."""
+    """Return what it sends now, of one kind; all else is thrown away."""
     return [
         frame
         for receiver, frame in replicator.take_frames(now)
@@ -205,7 +205,7 @@ class Meshed:
         self.now_ms = end
 
     def are_equal(self) -> bool:
-        """Whether all know the same."""
+        """Say whether all know the same."""
         first = self.nodes[0].replicator.sets.ids()
         return all(node.replicator.sets.ids() == first for node in self.nodes)
 

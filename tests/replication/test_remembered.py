@@ -1,4 +1,4 @@
-"""What is remembered of what peers say has an end: the first is forgotten for the last."""
+"""The memory of what peers say has an end: the first is forgotten for the last."""
 
 from collections.abc import Iterable
 

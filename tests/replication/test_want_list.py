@@ -1,4 +1,4 @@
-"""What is missing is asked of one link at a time, and of others when that does not give it."""
+"""Missing bodies are asked of one link at a time, and of others when that does not give them."""
 
 import pytest
 

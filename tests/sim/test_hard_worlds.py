@@ -16,7 +16,7 @@ schema = 1
 name = "hard"
 summary = "Six people on one network, and what befalls them."
 nodes = 6
-settle_s = 240
+settle_s = 120
 wire = { announcement_copied = 0.2, announcement_late = 0.2, queue_kb = 30 }
 
 [workload]

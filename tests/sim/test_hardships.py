@@ -22,7 +22,7 @@ schema = 1
 name = "hardships"
 summary = "Five people on one network."
 nodes = 5
-settle_s = 240
+settle_s = 120
 
 [workload]
 boot_within_s = 3

@@ -23,18 +23,18 @@ class Laptop:
 
     @property
     def now(self) -> Instant:
-        """What both clocks say."""
+        """Return what both clocks say."""
         wall = TRUE + self.passed_s + self.error_s
         return Instant(Monotonic(self.passed_s * 1_000_000), wall * 1_000_000)
 
     @property
     def mesh_error_s(self) -> int:
-        """How wrong its mesh time is."""
+        """Return how wrong its mesh time is."""
         return self.clock.at(self.now).mesh - TRUE - self.passed_s
 
     @property
     def told(self) -> ToldTime:
-        """What it says on its links, rounded down to 10 s."""
+        """Return what it says on its links, rounded down to 10 s."""
         mesh = self.clock.at(self.now).mesh
         return ToldTime(UnixSeconds(mesh // 10 * 10), self.clock.is_vouched(self.now))
 
@@ -70,6 +70,6 @@ class Laptop:
         self.passed_s += seconds % 900
 
     def is_steady(self) -> bool:
-        """Whether bodies may expire."""
+        """Say whether bodies may expire."""
         self.clock.at(self.now)
         return self.clock.is_steady(self.now)

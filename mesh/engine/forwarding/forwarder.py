@@ -1,10 +1,10 @@
-"""What a node carries for everybody: admission, the store, eviction, and what HELD may say.
+"""The carrying of mail for everybody: admission, the store, eviction, and what HELD may say.
 
 Joins the machines `mesh.posting` and `mesh.replication` to the rows of `mesh.storage`. Nothing
 here knows whose mail it is; what must not be evicted is asked of who knows (`Protection`).
 
 How something enters is in `intake.py`; what is here, and what of it is written when, in
-`envelope_buffer.py`. HELD frames (`answering.py`) and bodies of new envelopes leave only after it.
+`envelope_buffer.py`. HELD frames (`held_acks.py`) and bodies of new envelopes leave only after it.
 What comes of retirements is in `retirements.py`.
 """
 
@@ -38,7 +38,7 @@ from mesh.wire.retirement import Retirement
 
 @dataclass(frozen=True, slots=True)
 class Authors:
-    """Whom the authors of envelopes are near to, and which envelopes must stay for our person."""
+    """The nearness of authors, and the envelopes that must stay for our person."""
 
     depth_of: DepthOf
     sponsors_of: SponsorsOf
@@ -107,7 +107,7 @@ class Forwarder:
 
     @property
     def is_own_share_full(self) -> bool:
-        """Whether what was written here and is on its way takes all that it may."""
+        """Say whether what was written here and is on its way takes all that it may."""
         share_bytes = own_share_bytes(self.buffer.stored_bytes_max)
         return self.buffer.eviction.written_bytes >= share_bytes
 
@@ -170,7 +170,7 @@ class Forwarder:
         return faulted
 
     def deadline(self) -> Monotonic | None:
-        """When `tend` wants to be called."""
+        """Return when `tend` wants to be called."""
         if self.buffer.has_excess or self._id_expiry.is_due(self.replicator.sets):
             return Monotonic(0)
         stamp_at = self.intake.stamp_deadline() if self.intake.has_deferred else None

@@ -1,4 +1,4 @@
-"""What comes is judged, and enters the store or does not: from links, from files, from our person.
+"""The judging of what comes, from links, files and our person: it enters the store or does not.
 
 Joins the machine `mesh.posting.admission` to what is known (`mesh/replication`) and to the rows of
 the next commit. What links brought is answered after that commit, when it shows what became of it.
@@ -37,7 +37,7 @@ from mesh.wire.retirement import split_tokens
 
 @dataclass(frozen=True, slots=True)
 class _Bodiless:
-    """What a peer gave in place of a body: the stub, and the tokens that retired it."""
+    """A peer's answer in place of a body: the stub, and the tokens that retired it."""
 
     stub: Stub
     tokens: list[bytes]
@@ -77,11 +77,11 @@ class Intake:
 
     @property
     def has_deferred(self) -> bool:
-        """Whether links have brought what waits for the check of its stamp."""
+        """Say whether links have brought what waits for the check of its stamp."""
         return bool(self._deferred)
 
     def stamp_deadline(self) -> Monotonic:
-        """When the next stamp may be checked."""
+        """Return when the next stamp may be checked."""
         return self._admission.deadline()
 
     def load(self, row: IndexRow) -> None:

@@ -146,7 +146,9 @@ class Carry(Part):
         self._settle()
 
     def deadline(self) -> Monotonic | None:
-        """When `tend` may get further; what waits for room among retirements is woken by them."""
+        """Return when `tend` may get further; what waits for room among retirements is woken by
+        them.
+        """
         if self._imports and any(waiting.unstamped for waiting in self._imports):
             return self._intake.stamp_deadline()
         return None
@@ -292,7 +294,7 @@ class Carry(Part):
 
 
 def _brought_by(payload: bytes, into: _Import) -> Iterator[_Brought]:
-    """What the records of a block hold; what is malformed is counted as refused."""
+    """Return what the records of a block hold; what is malformed is counted as refused."""
     try:
         records = split_records(payload)
     except PeerError as error:
@@ -325,7 +327,7 @@ def _decode(kind: RecordKind, content: bytes) -> _Brought:
 def _is_lacked(
     row: CarriedRow, retirements: list[Retirement] | None, summary: Summary | None
 ) -> bool:
-    """Whether there is anything to give of an envelope that the other side does not have."""
+    """Say whether there is anything to give of an envelope that the other side does not have."""
     if row.has_body:
         return summary is None or not summary.has(row.id)
     if not retirements:

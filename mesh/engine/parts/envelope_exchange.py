@@ -30,7 +30,7 @@ from mesh.wire.frames import (
 
 
 class EnvelopeExchange(Part):
-    """What goes over links of the envelopes that this node carries."""
+    """The envelopes of this node that go over links."""
 
     frame_types = (
         Push,
@@ -66,7 +66,7 @@ class EnvelopeExchange(Part):
         self._unserved: list[LinkId] = []
 
     def spare_all(self) -> None:
-        """What carrying for others costs has changed."""
+        """Take up that what carrying for others costs has changed."""
         for link in self._links.ready:
             self._spare(link)
 
@@ -112,7 +112,7 @@ class EnvelopeExchange(Part):
         return self._forwarder.deadline()
 
     def take_frames(self, now: Instant) -> Sequence[tuple[LinkId, Frame]]:
-        """What is said of envelopes, then bodies where a link has room."""
+        """Return what is said of envelopes, then bodies where a link has room."""
         replicator = self._forwarder.replicator
         frames = list(replicator.take_frames(now))
         self._unserved = replicator.outgoing.links_with_more()

@@ -22,7 +22,7 @@ from mesh.ids import Instant, LinkId, LinkKey, Monotonic
 from mesh.inputs import Connection
 from mesh.messenger.messenger import Messenger
 from mesh.messenger.names import is_name
-from mesh.messenger.nearby_contacts import NearbyContacts
+from mesh.messenger.onboarding.nearby_contacts import NearbyContacts
 from mesh.nearby.gathered import NearbyFrame
 from mesh.nearby.nearby import Nearby
 from mesh.nearby.wants import Host, InviteCame, InviteWanted, Want
@@ -31,7 +31,7 @@ from mesh.wire.frames import Frame, NearbyAsk, NearbyCard, NearbySealed
 
 
 class NearbyPeople(Part):
-    """Who is near, as long as our person wants to know and to be known."""
+    """The people near, as long as our person wants to know and to be known."""
 
     frame_types = (NearbyAsk, NearbyCard, NearbySealed)
     vault_commands = (SetNearby, AskNearby, CompareNearby, ConfirmNearby)
@@ -42,7 +42,7 @@ class NearbyPeople(Part):
         self._link_key: LinkKey | None = None
 
     def counters(self) -> dict[str, int]:
-        """What peers sent and was passed over, by reason."""
+        """Return what peers sent and was passed over, by reason."""
         return self._nearby.gathered.counters
 
     # --- Links and time -----------------------------------------------------------------------
@@ -68,7 +68,7 @@ class NearbyPeople(Part):
         self._nearby.deadline_passed(now)
 
     def deadline(self) -> Monotonic | None:
-        """When `tend` wants to be called."""
+        """Return when `tend` wants to be called."""
         return self._nearby.deadline()
 
     def take_frames(self, now: Instant) -> Sequence[tuple[LinkId, NearbyFrame]]:
@@ -76,7 +76,7 @@ class NearbyPeople(Part):
         return self._nearby.gathered.take_frames()
 
     def take_effects(self) -> list[Effect]:
-        """What is to be told."""
+        """Return what is to be told."""
         return [Emit(NearbyChanged(person)) for person in self._nearby.take_changed()]
 
     # --- The vault ----------------------------------------------------------------------------
@@ -108,7 +108,7 @@ class NearbyPeople(Part):
                 assert_never(command)
 
     def wants_vault(self, now: Instant) -> bool:
-        """Whether something is to be made or looked up there."""
+        """Say whether something is to be made or looked up there."""
         return self._nearby.gathered.has_wants
 
     def use_vault(self, messenger: Messenger, vault: Connection, now: Instant) -> None:

@@ -27,7 +27,7 @@ NewsCount = Callable[[LinkId], tuple[int, int]]
 
 
 class Overlay(Part):
-    """What is known of peers beyond their links."""
+    """The knowledge of peers beyond their links."""
 
     frame_types = (Who, PexRequest, Pex)
 
@@ -109,7 +109,7 @@ class Overlay(Part):
             self._fill_up(now)
 
     def deadline(self) -> Monotonic | None:
-        """When `tend` wants to be called."""
+        """Return when `tend` wants to be called."""
         return earliest((self._exchange.deadline(), self._recognition.deadline()))
 
     def take_frames(self, now: Instant) -> Sequence[tuple[LinkId, OverlayFrame]]:
@@ -128,7 +128,7 @@ class Overlay(Part):
         self._note_recognised()
 
     def told(self, messenger: Messenger, effects: Sequence[Effect]) -> None:
-        """What our person is told shows whether there are other contacts than before."""
+        """See from what our person is told whether there are other contacts than before."""
         for effect in effects:
             is_about_contacts = isinstance(effect, Emit) and isinstance(
                 effect.event, ContactAdded | ContactChanged | ContactRemoved

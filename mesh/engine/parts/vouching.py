@@ -20,7 +20,7 @@ from mesh.wire.frames import Frame, Vouches, Who
 
 
 class VouchExchange(Part):
-    """What contacts at the other ends of links and we tell each other of posting keys."""
+    """The posting keys that contacts at the other ends of links and we tell each other of."""
 
     frame_types = (Who, Vouches)
 
@@ -71,11 +71,11 @@ class VouchExchange(Part):
             self._vouching.lists_changed(now)
 
     def deadline(self) -> Monotonic | None:
-        """When the vault is wanted next."""
+        """Return when the vault is wanted next."""
         return self._vouching.deadline()
 
     def wants_vault(self, now: Instant) -> bool:
-        """Whether something is to be written to the vault, or read from it."""
+        """Say whether something is to be written to the vault, or read from it."""
         due = self._vouching.deadline()
         return self._vouching.has_come or (due is not None and due <= now.monotonic)
 

@@ -88,7 +88,7 @@ class Ids:
         return self._posts[id_]
 
     def element(self, id_: EnvelopeId) -> Element:
-        """What an envelope's header says."""
+        """Return what an envelope's header says."""
         return self._elements[id_]
 
     def __contains__(self, id_: EnvelopeId) -> bool:
@@ -159,7 +159,7 @@ class MeshSpeaker:
         return said
 
     def deadline(self) -> int | None:
-        """When it wants to be called."""
+        """Return when it wants to be called."""
         return self._replicator.deadline()
 
     def deadline_passed(self, now: int) -> None:

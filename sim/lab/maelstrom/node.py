@@ -41,7 +41,7 @@ Value: TypeAlias = int | str
 
 @dataclass(frozen=True, slots=True)
 class Windows:
-    """How long what is said waits for company, and how many nodes hang on one of the tree."""
+    """The wait for company of what is said, and how many nodes hang on one of the tree."""
 
     bodies_us: int = 0
     rest_us: int = 500_000
@@ -132,7 +132,7 @@ class MaelstromNode:
         self._gather(now)
 
     def deadline(self) -> int | None:
-        """When `deadline_passed` wants to be called."""
+        """Return when `deadline_passed` wants to be called."""
         own = None if self._replicator is None else self._replicator.deadline()
         due = [line.due_at for line in self._lines.values()]
         return min([*due, *([] if own is None else [own])], default=None)
@@ -221,7 +221,7 @@ class MaelstromNode:
         self._replicator.link_up(LinkId(peer), _at(now), is_dialled_by_us=own > peer)
 
     def _gather(self, now: int) -> None:
-        """What the machine has to say waits for its window."""
+        """Gather for its window what the machine has to say."""
         spreading = self._replicator
         if spreading is None:
             return

@@ -7,11 +7,13 @@ import pytest
 
 from mesh.errors import UserError
 from mesh.node.folders import profile_folders
+from mesh.node.key_files import PassphraseCost
 from mesh.node.profile import Profile
 from tests.api.small_node import PASSPHRASE, Running
 from tests.cli.conftest import Mesh
 
 Write = Callable[[str, str], Path]
+CHEAP = PassphraseCost(memory_bytes=8 * 1024, passes=1)
 
 
 @pytest.fixture
@@ -37,7 +39,7 @@ def former(write: Write, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def opens(passphrase: str) -> bool:
-    """Whether a profile without a daemon opens with a passphrase."""
+    """Say whether a profile without a daemon opens with a passphrase."""
     with Profile.held(profile_folders()) as profile:
         try:
             profile.open_vault(passphrase).close()
@@ -50,7 +52,7 @@ def opens(passphrase: str) -> bool:
 
 def create() -> None:
     """A profile that nobody runs."""
-    with Profile.held(profile_folders()) as profile:
+    with Profile.held(profile_folders(), cost=CHEAP) as profile:
         profile.create(PASSPHRASE.decode())
 
 

@@ -1,8 +1,6 @@
-"""What a node carries for everybody, seen from outside the engine."""
+"""The mail that a node carries for everybody, seen from outside the engine."""
 
 from dataclasses import replace
-
-import pytest
 
 from mesh.commands.messages import AskMessages, MessagesAnswer, SendMessage
 from mesh.crypto.kem import PycaKem
@@ -89,7 +87,7 @@ class Carrier:
         return [link for link, _ in self.forwarder.held_acks.take(lambda link: True, self.now)]
 
     def pushes(self, link: int, ahead_s: int) -> list[Frame]:
-        """What is pushed over a link after a commit, by a clock that is so far ahead."""
+        """Push over a link after a commit, by a clock that is so far ahead."""
         self.forwarder.commit(UnixSeconds(NOW + ahead_s), first_messages=[])
         frames = self.forwarder.body_sender.frames(
             self.forwarder.replicator.outgoing, LinkId(link), 1 << 20
@@ -155,7 +153,6 @@ def test_envelopes_that_wait_for_a_stamp_check_cost_no_more_signatures_by_waitin
     assert len(carrier.verified) == 5 + 4
 
 
-@pytest.mark.one_python  # It mints 68 stamps; those above mint a few.
 def test_no_more_than_a_few_envelopes_of_a_link_wait_for_a_stamp_check() -> None:
     carrier = Carrier(links=1)
     # The first one is checked as it comes.

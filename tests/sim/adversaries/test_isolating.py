@@ -5,6 +5,7 @@ import pytest
 from sim.run.verdict import run_to_verdict
 from sim.run.world import Options, World
 from sim.schema.scenario import parse_scenario
+from tests.searching import only_in_search
 
 pytestmark = pytest.mark.world
 
@@ -44,7 +45,7 @@ share = 0.15
 """
 
 
-@pytest.mark.parametrize("seed", [2, 4])
+@pytest.mark.parametrize("seed", [4, pytest.param(2, marks=only_in_search)])
 def test_who_calls_everybody_from_the_start_isolates_nobody(seed: int) -> None:
     """In each of these worlds one part was alone while nodes let in eight callers at most."""
     world = World(parse_scenario(WORLD), Options(seed=seed, is_crypto_real=False))

@@ -13,6 +13,7 @@ from sim.mutants.corpus import (
     replay_shrunk,
 )
 from sim.schema.scenario import scenario_names
+from tests.searching import only_in_search
 
 SEEDS_TRIED = 16
 """The stored seed, and a few after it: every change of the engine shifts what a seed does."""
@@ -31,6 +32,8 @@ def test_every_bug_has_its_ground_and_its_name() -> None:
         assert entry.promise in {invariant.id for invariant in INVARIANTS}
 
 
+# CI replays what such a search found: the small worlds of the next test.
+@only_in_search
 @pytest.mark.world
 @pytest.mark.parametrize("bug", [on_ground(corpus()[bug].scenario, bug) for bug in sorted(BUGS)])
 def test_a_planted_bug_is_found_and_named(bug: str) -> None:

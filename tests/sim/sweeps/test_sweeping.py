@@ -16,6 +16,7 @@ from sim.sweeps.executors import DaskPool, LocalPool
 from sim.sweeps.points import Point, points_of
 from sim.sweeps.records import Record, RecordLog, read_records
 from sim.sweeps.sweeping import Progress, StopRules, run_point, sweep
+from tests.searching import only_in_search
 from tests.sim.three_users import THREE_USERS
 
 SCENARIO = parse_scenario(THREE_USERS)
@@ -141,6 +142,8 @@ def test_commands_sweep_merge_compare_and_shrink(tmp_path: Path) -> None:
     )
 
 
+# CI shrinks a world above, and replays what such hunts have found in `test_corpus.py`.
+@only_in_search
 @pytest.mark.world
 def test_a_planted_bug_is_hunted_named_and_made_small(tmp_path: Path) -> None:
     arguments = ["sweep", "--bugs", "--bug", "tag-unread", "--runs", "8", "--out", str(tmp_path)]

@@ -28,7 +28,9 @@ HOW = ("--seed", "1", "--crypto", "modelled", "--quiet")
 
 def warm(folder: Path) -> str:
     path = folder / "warm.toml"
-    path.write_text(WARM.replace("nodes = 6", "nodes = 4") + CUT)
+    path.write_text(
+        WARM.replace("nodes = 6", "nodes = 4").replace("settle_s = 120", "settle_s = 40") + CUT
+    )
     return str(path)
 
 

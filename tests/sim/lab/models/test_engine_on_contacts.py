@@ -26,7 +26,7 @@ kind = "contacts"
 file = "SFHH_tij.dat.xz"
 format = "tij"
 pad_s = 20
-until_s = 9_000
+until_s = 6_000
 gathers = false
 
 [wire]
@@ -36,8 +36,8 @@ noise = false
 boot_within_s = 60
 befriend_between_s = [60, 300]
 contacts = 3
-write_between_s = [400, 6_000]
-messages_per_second = 0.008
+write_between_s = [400, 4_200]
+messages_per_second = 0.012
 text_letters = [9_900, 10_100]
 long_text_share = 0
 """

@@ -18,6 +18,7 @@ from sim.run.forks import CAN_FORK, try_forks
 from sim.run.world import Options, World
 from sim.schema.expectations import require_stored_mail
 from sim.schema.scenario import load_scenario
+from tests.searching import only_in_search
 
 pytestmark = pytest.mark.skipif(not CAN_FORK, reason="This system cannot fork a process.")
 
@@ -48,7 +49,7 @@ TAKEN_OVER = {
 
 
 class Verdict(msgspec.Struct):
-    """What a scenario's expectation says of one fork."""
+    """The verdict of a scenario's expectation on one fork."""
 
     small: int
     large: int
@@ -73,8 +74,10 @@ def verdict(world: World, *, is_queue: bool) -> Verdict:
     return found
 
 
+# Half a minute of CPU, most of it admission of junk; the small floods below take a few seconds.
+@only_in_search
 @pytest.mark.world
-@pytest.mark.timeout(600)  # It takes half a minute of CPU, most of it admission of junk.
+@pytest.mark.timeout(600)
 def test_of_mail_that_must_wait_in_a_flood_our_stores_lose_none_and_plain_queues_nearly_all() -> (
     None
 ):
@@ -107,6 +110,8 @@ def test_the_command_tells_every_trial(tmp_path: Path) -> None:
     assert [(one.hostile, one.stores) for one in trials] == [(1, "ours"), (1, "queues")]
     assert all(one.turnovers > 0.5 for one in trials), "whoever comes sends as much as all would"
     assert [round(one.share, 2) for one in trials] == [0.17, 0.17]
+    ours = trials[0].trusted
+    assert ours.arrived == ours.waited > 0
 
 
 @pytest.mark.world

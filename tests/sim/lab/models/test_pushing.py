@@ -18,7 +18,8 @@ AGREEMENT = {"copies": 0.1, "p50_ms": 0.1, "p99_ms": 0.15}
 """By which part of the engine's figures the model's differ at most.
 
 Under twenty seeds the model's own p50 of sixteen posts among 100 nodes scatters by 2.7 %, its p99
-by 4 %, and the engine is one draw of the same: 2.6 standard deviations of both.
+by 4 %, and the engine is one draw of the same: 2.6 standard deviations of both. Sixty nodes, which
+the test takes, come to two thirds of these bounds.
 """
 
 CURVE_AGREEMENT = 0.15
@@ -64,7 +65,7 @@ def test_what_nobody_pushes_is_asked_for_where_it_was_announced() -> None:
 
 @pytest.mark.world
 def test_the_model_agrees_with_real_engines_on_the_same_links() -> None:
-    asked = ["lab", "model", "--engine", "--nodes", "100", "--posts", "16", "--seed", "2", "--json"]
+    asked = ["lab", "model", "--engine", "--nodes", "60", "--posts", "16", "--seed", "2", "--json"]
     told = CliRunner().invoke(main, asked)
     assert told.exit_code == 0, told.output
     results = msgspec.json.decode(told.stdout, type=Results)
