@@ -146,7 +146,7 @@ async def test_after_locking_no_object_that_works_on_the_vault_is_left(
     tmp_path: Path, others: list[object]
 ) -> None:
     async with running(tmp_path, "Anna") as (_, keeper, _):
-        assert {"Messenger", "Vault", "Wiring"} <= vault_objects(others)
+        assert {"Messenger", "Vault", "Person"} <= vault_objects(others)
         assert connections_count(others) == 2
         await keeper.lock()
         assert vault_objects(others) == set()
