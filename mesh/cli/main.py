@@ -37,6 +37,7 @@ Exit codes:
 COMMANDS: dict[str, tuple[str, str, str]] = {
     "up": ("mesh.cli.commands.up", "up", "Start the node"),
     "down": ("mesh.cli.commands.down", "down", "Stop the node"),
+    "join": ("mesh.cli.commands.join", "join", "Move a profile to another mesh"),
     "status": ("mesh.cli.commands.status", "status", "Show whether it runs, and how it does"),
     "id": ("mesh.cli.commands.people", "identity", "Show who you are"),
     "invite": ("mesh.cli.commands.invite", "invite", "Make an invite; list, inspect, revoke"),

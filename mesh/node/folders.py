@@ -70,6 +70,11 @@ class ProfileFolders:
         return self.data / "vault.key"
 
     @property
+    def mesh_file(self) -> Path:
+        """The mesh that the profile belongs to, with the secret of a closed one."""
+        return self.data / "mesh.key"
+
+    @property
     def lock_file(self) -> Path:
         """Held by the one daemon of the profile; says its process id."""
         return self.state / "daemon.lock"

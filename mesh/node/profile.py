@@ -76,7 +76,7 @@ class Profile:
             make_private_folder(folder)
         self._lock = ProfileLock(folders.lock_file, folders.name)
         try:
-            for key_file in (folders.vault_key_file, folders.store_key_file):
+            for key_file in (folders.vault_key_file, folders.store_key_file, folders.mesh_file):
                 # What a write that was killed left here opens the vault as well as the other one.
                 erase(_unfinished(key_file))
         except BaseException:
@@ -186,7 +186,7 @@ def erase_keys(folders: ProfileFolders) -> None:
     The vault's goes first. What is left of an unfinished change goes before it, so that whoever is
     killed in between leaves a profile that opens, or one that nobody opens any more.
     """
-    for key_file in (folders.vault_key_file, folders.store_key_file):
+    for key_file in (folders.vault_key_file, folders.store_key_file, folders.mesh_file):
         erase(_unfinished(key_file))
         erase(key_file)
 

@@ -2,6 +2,7 @@
 
 import click
 import msgspec
+from msgspec.structs import replace
 
 from mesh.cli.daemon_client import client_of, folders_of
 from mesh.cli.failures import Exit
@@ -11,6 +12,7 @@ from mesh.cli.sanitise import clean_line
 from mesh.cli.terminal import Terminal
 from mesh.commands.status import AskStatus, StatusAnswer
 from mesh.errors import UserError
+from mesh.node.membership import find_mesh, words_of
 
 VAULT = {
     "open": "open",
@@ -28,6 +30,9 @@ class NotRunning(msgspec.Struct, kw_only=True):
     running: bool
     profile: str
     is_created: bool
+    mesh: str = ""
+    """The mesh that the profile belongs to; empty before its first start."""
+    is_closed: bool = False
 
 
 class Running(msgspec.Struct, kw_only=True):
@@ -61,12 +66,17 @@ def status(choices: Choices) -> None:
             raise
         # A relay's profile has a store and no vault.
         is_created = folders.store_key_file.exists()
+        mesh = find_mesh(folders)
         if terminal.is_json:
             told = NotRunning(running=False, profile=folders.name, is_created=is_created)
+            if mesh is not None:
+                told = replace(told, mesh=mesh.name, is_closed=mesh.is_closed)
             terminal.json(told)
         else:
             start = "mesh up" if folders.name == "default" else f"mesh up --profile {folders.name}"
             terminal.result(f"Mesh is not running in the profile {folders.name}.")
+            if mesh is not None:
+                terminal.result(f"It belongs to the {clean_line(words_of(mesh))}.")
             terminal.say(f"Start it with: {start}")
         raise click.exceptions.Exit(Exit.NOT_RUNNING) from None
     if terminal.is_json:
@@ -78,7 +88,6 @@ def status(choices: Choices) -> None:
 
 def lines_of(answer: StatusAnswer, profile: str, *, is_verbose: bool) -> list[str]:
     """Return a status for people."""
-    closed = " (closed)" if answer.is_closed else ""
     if answer.vault == "none":
         heading = "relay      carries mail for others"
     elif answer.vault == "locked":
@@ -87,7 +96,7 @@ def lines_of(answer: StatusAnswer, profile: str, *, is_verbose: bool) -> list[st
         heading = f"name       {clean_line(answer.name) if answer.name else '-'}"
     lines = [
         f"{heading}   (profile {profile})",
-        f"mesh       {clean_line(answer.mesh)}{closed}",
+        f"mesh       {clean_line(answer.mesh)} ({'closed' if answer.is_closed else 'open'})",
         f"links      {links_line(answer)}",
         f"vault      {vault_line(answer)}",
         f"carries    {plural(sum(one.envelopes_count for one in answer.carried), 'envelope')}, "

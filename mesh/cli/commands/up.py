@@ -25,9 +25,15 @@ from mesh.errors import UserError, relay_refusal
 from mesh.limits.contacts import NAME_BYTES_MAX
 from mesh.node.config_file import load_config
 from mesh.node.folders import DEFAULT_PROFILE, ProfileFolders
+from mesh.node.membership import find_mesh, require_same_mesh
 
 MESH_COMMAND: Final = os.environ.get("MESH_COMMAND", "mesh")
 """How this person calls the program; `dev.py`, whose environment is on no path, says how."""
+
+FROM_NOW_ON: Final = (
+    "From this start on the profile belongs to one mesh: the one that the settings name now. "
+    "`mesh status` shows it, and only `mesh join` changes it."
+)
 
 HELP = """\
 Start the node of a profile. The first time it asks for your name and a passphrase.
@@ -35,6 +41,9 @@ Start the node of a profile. The first time it asks for your name and a passphra
 It runs in the background until `mesh down`; with --foreground it stays in this terminal and
 Ctrl-C stops it. Scripts say --headless, by which nothing is ever asked: the passphrase then comes
 from the file that MESH_PASSPHRASE_FILE names, and a new profile needs --name.
+
+Which mesh a profile belongs to is decided at its first start: the open one, or what --mesh-name and
+--mesh-secret-file say. Later they need not be said again; to change it there is `mesh join`.
 
 With --relay it is a node without a person, for a box on a shelf: it carries mail for others, and
 asks nothing at any start. Once a relay, a profile stays one.
@@ -61,9 +70,9 @@ Examples:
 @click.option(
     "--mesh-secret-file",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Join the closed mesh whose secret this file holds.",
+    help="For a new profile: belong to the closed mesh whose secret this file holds.",
 )
-@click.option("--mesh-name", metavar="NAME", help="Join the mesh of this name.")
+@click.option("--mesh-name", metavar="NAME", help="For a new profile: belong to this mesh.")
 @click.option("--no-discovery", is_flag=True, help="Find nobody by itself; dial known addresses.")
 @shared_options
 @click.pass_obj
@@ -97,8 +106,12 @@ def up(
     )
     client = Client(socket_of(folders), timeout_s=choices.timeout)
     if client.is_running():
+        if (kept := find_mesh(folders)) is not None:
+            require_same_mesh(kept, load_config(folders.config_file), folders.name)
         join_running(terminal, client, folders, is_relay=relay, is_person=name != "")
         return
+    if folders.store_file.exists() and not folders.mesh_file.exists():
+        terminal.say(FROM_NOW_ON)
     order = asked_order(
         terminal,
         folders,
@@ -246,8 +259,9 @@ def tell_started(terminal: Terminal, client: Client, folders: ProfileFolders) ->
         terminal.say(f"Stop it:            {MESH_COMMAND} down{option}")
         return
     who = f" as {clean_line(status.name)}" if status.name else ""
+    where = f" and the closed mesh {clean_line(status.mesh)}" if status.is_closed else ""
     terminal.say(
-        f"Mesh runs{who} in the profile {folders.name}, "
+        f"Mesh runs{who} in the profile {folders.name}{where}, "
         f"with {plural(status.links_count, 'link')} so far."
     )
     if status.vault == "locked":
