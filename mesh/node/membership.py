@@ -7,6 +7,7 @@ holds, so that a file that is lost is noticed, and no mail of one mesh enters an
 """
 
 import logging
+from pathlib import Path
 from typing import Final
 
 from mesh.config import Config
@@ -100,12 +101,11 @@ def words_of(mesh: MeshParameters) -> str:
 def _is_secret_of(mesh: MeshParameters, secret_file: str) -> bool:
     if not mesh.is_closed:
         return False
-    try:
-        return mesh_psk(secret_file, mesh) == mesh.psk
-    except UserError as error:
+    if not Path(secret_file).expanduser().exists():
         # It was taken over and is not needed: a stick that is out keeps no node from starting.
-        _log.warning("%s The profile keeps the secret that it has.", error)
+        _log.warning("%s is gone; the profile keeps the secret that it has", secret_file)
         return True
+    return mesh_psk(secret_file, mesh) == mesh.psk
 
 
 def _other_mesh(mesh: MeshParameters, profile: str, difference: str) -> UserError:

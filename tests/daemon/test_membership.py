@@ -1,15 +1,20 @@
 """What mesh a profile belongs to, with real daemons: decided once, changed by a command only."""
 
+from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from mesh.api.routes import Stop
 from mesh.commands.answer import Done
+from mesh.commands.invites import CreateInvite, InviteAnswer
 from mesh.commands.status import AskStatus, StatusAnswer
 from mesh.errors import MeshError, UserError
 from mesh.node.config_file import set_in_config
 from mesh.node.membership import find_mesh, keep_mesh
+from mesh.node.profile import Profile
+from mesh.storage.connection import transaction
 from mesh.wire.parameters import MeshParameters
 from tests.daemon.processes import Household, stop
 
@@ -42,14 +47,18 @@ def test_a_profile_of_a_closed_mesh_stays_in_it_when_nobody_says_so_again(
 ) -> None:
     if is_relay:
         household.set({"MESH_RELAY": "true"})
-        start = {"passphrase": None}
     else:
         household.make("anna", "")
-        start = {"name": "Anna"}
-    assert stop(household.start("anna", **start)) == 0
+    start = partial(
+        household.start,
+        "anna",
+        name=None if is_relay else "Anna",
+        passphrase=None if is_relay else "",
+    )
+    assert stop(start()) == 0
     forget_settings(household)
     secret.unlink()
-    household.start("anna", **start)
+    start()
     status = status_of(household, "anna")
     assert (status.mesh, status.is_closed) == ("club", True)
 
@@ -95,10 +104,14 @@ def test_what_a_profile_of_an_earlier_release_was_started_with_is_taken_over_onc
 ) -> None:
     stop(household.start("anna", passphrase=None))
     folders = household.folders("anna")
-    # An earlier release wrote neither the file nor the mark, which begins with the store.
-    for path in folders.data.iterdir():
-        path.unlink()
-    household.make("anna", "")
+    # An earlier release wrote neither the file nor the mark.
+    folders.mesh_file.unlink()
+    with (
+        Profile.held(folders) as profile,
+        closing(profile.open_store()) as store,
+        transaction(store),
+    ):
+        store.execute("DELETE FROM settings WHERE name = 'mesh'")
     assert find_mesh(folders) is None
     stop(household.start("anna", passphrase=None))
     assert find_mesh(folders) == MeshParameters("club", 0, 512, psk=bytes.fromhex("5c" * 32))
@@ -112,10 +125,10 @@ def test_a_lost_or_damaged_file_never_opens_a_closed_mesh(
     file = household.folders("anna").mesh_file
     content = file.read_bytes()
     file.write_bytes(content[:-1] + b"x")
-    with pytest.raises(MeshError, match="damaged.*mesh join"):
+    with pytest.raises(MeshError, match=r"damaged.*mesh join"):
         household.start("anna", passphrase=None)
     file.unlink()
-    with pytest.raises(MeshError, match="is gone.*mesh join"):
+    with pytest.raises(MeshError, match=r"is gone.*mesh join"):
         household.start("anna", passphrase=None)
     assert not file.exists()
     file.write_bytes(content)
@@ -132,8 +145,6 @@ def test_a_refused_first_start_decides_nothing(household: Household, secret: Pat
 def test_mail_of_the_mesh_of_before_does_not_enter_the_next(household: Household) -> None:
     process = household.start("anna", name="Anna")
     client = household.client("anna")
-    from mesh.commands.invites import CreateInvite, InviteAnswer
-
     client.ask(CreateInvite(), InviteAnswer)
     assert status_of(household, "anna").envelopes_count > 0
     client.ask(Stop(), Done)

@@ -56,8 +56,12 @@ Examples:
     help="The closed mesh whose secret this file holds.",
 )
 @click.option("--name", metavar="NAME", help="The name of the mesh, if it is not `mesh`.")
-@click.option("--stamp-bits", metavar="BITS", help="Its work for a stamp, if it has a rule of its own.")
-@click.option("--key-quota", metavar="COUNT", help="Its quota of a key, if it has a rule of its own.")
+@click.option(
+    "--stamp-bits", metavar="BITS", help="Its work for a stamp, if it has a rule of its own."
+)
+@click.option(
+    "--key-quota", metavar="COUNT", help="Its quota of a key, if it has a rule of its own."
+)
 @shared_options
 @click.pass_obj
 def join(
