@@ -35,7 +35,7 @@ _HEAD_BYTES: Final = 1 + 4 + 4 + ARGON2_SALT_BYTES + NONCE_BYTES
 _SEALED_BYTES: Final = KEY_BYTES + TAG_BYTES
 WRAPPED_KEY_FILE_BYTES: Final = _HEAD_BYTES + _SEALED_BYTES + CHECKSUM_BYTES
 
-# libsodium's floor for Argon2id (8 KiB, one pass); only tests come near it.
+# libsodium's floor for Argon2id (8 KiB, one pass).
 _MEMORY_KIB_MIN: Final = 8
 _PASSES_MIN: Final = 1
 
@@ -122,6 +122,14 @@ class WrappedKey:
         cost = PassphraseCost(memory_bytes=memory_kib * _KIBIBYTE, passes=passes)
         return cls(cost, salt, rest[:NONCE_BYTES], rest[NONCE_BYTES:])
 
+    def opens_without(self) -> bool:
+        """Whether the passphrase is an empty one; takes a second where the cost is the usual."""
+        try:
+            self.unwrap("")[:] = bytes(KEY_BYTES)
+        except UserError:
+            return False
+        return True
+
     def encode(self) -> bytes:
         """The content of the vault's key file."""
         return _with_checksum(_head(self.cost, self.salt, self.nonce) + self.sealed)
@@ -183,3 +191,8 @@ def _checked(content: bytes, length: int, path: str, *, otherwise: str) -> bytes
 
 def _damaged(path: str, otherwise: str) -> StorageError:
     return StorageError(f"The key file {path} is damaged: put it back from a backup{otherwise}.")
+
+
+EMPTY_COST: Final = PassphraseCost(memory_bytes=_MEMORY_KIB_MIN * _KIBIBYTE, passes=_PASSES_MIN)
+"""What a key under an empty passphrase costs: nothing makes an empty one harder to guess, and so
+its file says that there is none."""

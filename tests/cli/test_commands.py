@@ -103,6 +103,7 @@ def test_status_works_without_a_daemon(mesh: Mesh) -> None:
         "is_created": False,
         "mesh": "",
         "is_closed": False,
+        "others_running": [],
     }
     assert "mesh up --profile work" in mesh("--profile", "work", "status").err
 

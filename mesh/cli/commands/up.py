@@ -4,6 +4,7 @@ import getpass
 import os
 import sys
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -13,7 +14,7 @@ from mesh.api.routes import Unlock
 from mesh.cli.daemon_client import folders_of, socket_of
 from mesh.cli.layout import plural
 from mesh.cli.options import Choices, shared_options
-from mesh.cli.passphrase import known_passphrase, new_passphrase
+from mesh.cli.passphrase import EMPTY_WARNING, known_passphrase, new_passphrase
 from mesh.cli.sanitise import clean_line
 from mesh.cli.terminal import Terminal
 from mesh.client import Client
@@ -158,13 +159,15 @@ def asked_order(
     if is_new:
         # Asked for first: a passphrase is the last thing to be typed before the wait.
         name = checked_name(name or asked_name(terminal, folders, is_headless=is_headless))
-    if is_unprotected:
-        passphrase = ""
-    elif is_new:
+    if is_new and not is_unprotected:
         passphrase = new_passphrase(terminal, is_headless=is_headless)
     else:
         # A script gives the name at every start; it matters only at the first.
-        passphrase = known_passphrase(terminal, is_headless=is_headless)
+        known = partial(known_passphrase, terminal, folders, is_headless=is_headless)
+        passphrase = "" if is_unprotected else known()
+        if not passphrase:
+            # At each start: who wrote the script may not be who uses the computer today.
+            terminal.warn(EMPTY_WARNING)
     return StartOrder(profile=folders.name, name=name or None, passphrase=passphrase)
 
 
@@ -236,7 +239,7 @@ def join_running(
     if is_person and status.vault == "none":
         raise relay_refusal()
     if status.vault == "locked" and terminal.has_person():
-        client.ask(Unlock(known_passphrase(terminal, is_headless=False)), Done)
+        client.ask(Unlock(known_passphrase(terminal, folders, is_headless=False)), Done)
     terminal.say("Mesh is running already.")
     tell_started(terminal, client, folders)
 
