@@ -129,7 +129,7 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def with_who_runs(error: BaseException, choices: Choices) -> BaseException:
-    """Where no node runs in the profile, say in which one does."""
+    """Say in which profiles a node runs, where none does in the one that was asked."""
     if not isinstance(error, UserError) or error.kind != "not-running":
         return error
     from mesh.cli.running import told_in_full

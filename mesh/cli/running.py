@@ -1,4 +1,4 @@
-"""Which nodes of this computer run, and what is said where the one that was asked does not."""
+"""Finds the nodes of this computer that run, and names them where another one does not."""
 
 from mesh.cli.daemon_client import socket_of
 from mesh.cli.options import Choices

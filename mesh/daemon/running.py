@@ -109,7 +109,7 @@ class _Daemon:
             watch.cancel_scope.cancel()
 
     def _is_first_start(self, profile: Profile) -> bool:
-        """Whether the keys of a person are to be made."""
+        """Say whether the keys of a person are to be made."""
         is_person = not self._config.relay and self._order.passphrase is not None
         return is_person and not profile.is_created
 

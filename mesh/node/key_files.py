@@ -123,7 +123,7 @@ class WrappedKey:
         return cls(cost, salt, rest[:NONCE_BYTES], rest[NONCE_BYTES:])
 
     def opens_without(self) -> bool:
-        """Whether the passphrase is an empty one; takes a second where the cost is the usual."""
+        """Say whether the passphrase is an empty one; a second of work at the usual cost."""
         try:
             self.unwrap("")[:] = bytes(KEY_BYTES)
         except UserError:

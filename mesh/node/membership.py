@@ -1,4 +1,4 @@
-"""Which mesh a profile belongs to: decided at its first start, and no setting changes it.
+"""The mesh that a profile belongs to: decided at its first start, and no setting changes it.
 
 Implements `docs/protocol/storage.md`, section "The mesh of a profile". The mesh stands in a private
 file beside the keys. The settings are taken over once; later they may repeat what stands there, and

@@ -1,4 +1,4 @@
-"""What can be told of the profiles of a computer from their files alone: their names and kinds."""
+"""The profiles of this computer, as far as their files tell without being opened."""
 
 import os
 from collections.abc import Mapping

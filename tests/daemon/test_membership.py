@@ -1,4 +1,4 @@
-"""What mesh a profile belongs to, with real daemons: decided once, changed by a command only."""
+"""The mesh that a profile belongs to, with real daemons: decided once, moved by a command only."""
 
 from contextlib import closing
 from functools import partial

@@ -1,4 +1,4 @@
-"""What the files of profiles tell without opening anything."""
+"""The files of profiles tell their names and kinds without being opened."""
 
 import itertools
 from pathlib import Path

@@ -20,7 +20,7 @@ from mesh.wire.parameters import MeshParameters
 
 
 class Joined(msgspec.Struct, kw_only=True):
-    """What `mesh join --json` says."""
+    """The answer of `mesh join --json`."""
 
     profile: str
     mesh: str

@@ -39,7 +39,7 @@ class ProfileAnswer(msgspec.Struct, kw_only=True):
 
 
 class ProfilesAnswer(msgspec.Struct, kw_only=True):
-    """What `mesh profiles --json` says."""
+    """The answer of `mesh profiles --json`."""
 
     profiles: list[ProfileAnswer]
 
