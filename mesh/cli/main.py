@@ -13,6 +13,7 @@ import click
 
 from mesh.cli.failures import Exit, told_failure
 from mesh.cli.options import Choices, shared_options
+from mesh.errors import UserError
 
 HELP = """\
 Mesh: a messenger without servers.
@@ -37,6 +38,8 @@ Exit codes:
 COMMANDS: dict[str, tuple[str, str, str]] = {
     "up": ("mesh.cli.commands.up", "up", "Start the node"),
     "down": ("mesh.cli.commands.down", "down", "Stop the node"),
+    "join": ("mesh.cli.commands.join", "join", "Move a profile to another mesh"),
+    "profiles": ("mesh.cli.commands.profiles", "profiles", "List the profiles of this computer"),
     "status": ("mesh.cli.commands.status", "status", "Show whether it runs, and how it does"),
     "id": ("mesh.cli.commands.people", "identity", "Show who you are"),
     "invite": ("mesh.cli.commands.invite", "invite", "Make an invite; list, inspect, revoke"),
@@ -121,7 +124,17 @@ def run(arguments: Sequence[str]) -> int:
         return end.code if isinstance(end.code, int) else Exit.FAILED
     except BaseException as error:
         # The last guard: a person gets a sentence, whatever happened.
-        return told_failure(error, is_json=choices.json, is_traced=choices.verbose >= 2)
+        told = with_who_runs(error, choices)
+        return told_failure(told, is_json=choices.json, is_traced=choices.verbose >= 2)
+
+
+def with_who_runs(error: BaseException, choices: Choices) -> BaseException:
+    """Say in which profiles a node runs, where none does in the one that was asked."""
+    if not isinstance(error, UserError) or error.kind != "not-running":
+        return error
+    from mesh.cli.running import told_in_full
+
+    return told_in_full(error, choices)
 
 
 def main() -> None:

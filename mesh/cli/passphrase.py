@@ -14,6 +14,8 @@ from mesh.cli.terminal import Terminal
 from mesh.daemon.start_order import find_passphrase, passphrase_in
 from mesh.errors import UserError
 from mesh.limits.passphrase import PASSPHRASE_BYTES_MAX
+from mesh.node.folders import ProfileFolders
+from mesh.node.profiles import is_unprotected
 
 VARIABLE = "MESH_PASSPHRASE_FILE"
 
@@ -27,11 +29,18 @@ EMPTY_WARNING = (
 TRIES = 3
 
 
-def known_passphrase(terminal: Terminal, *, is_headless: bool) -> str:
-    """Return the passphrase of a profile that has one."""
+def known_passphrase(terminal: Terminal, folders: ProfileFolders, *, is_headless: bool) -> str:
+    """Return the passphrase of a profile; nobody is asked for one that there is not."""
+    has_none = is_unprotected(folders)
     found = find_in_file(terminal)
-    if found is not None:
-        return found
+    if found and has_none:
+        raise UserError(
+            "wrong-passphrase",
+            f"The profile {folders.name} has no passphrase, and the file that {VARIABLE} names "
+            "holds one: leave it out, or choose one with: mesh passphrase",
+        )
+    if found is not None or has_none:
+        return found or ""
     require_person(terminal, is_headless=is_headless)
     return prompted("Passphrase (just Enter if you chose none): ")
 
@@ -41,7 +50,7 @@ def new_passphrase(terminal: Terminal, *, is_headless: bool) -> str:
     found = find_in_file(terminal)
     if found is None:
         require_person(terminal, is_headless=is_headless)
-        found = chosen(terminal)
+        return chosen(terminal)
     if not found:
         terminal.warn(EMPTY_WARNING)
     return found

@@ -21,7 +21,7 @@ from mesh.daemon.start_order import passphrase_in
 from mesh.errors import UserError, relay_refusal
 from mesh.limits.passphrase import IDLE_LOOK_MS
 from mesh.node.clock import Clock, system_now
-from mesh.node.free_memory import overwrite_free_memory
+from mesh.node.free_memory import overwrite_free_buffers, overwrite_free_memory
 from mesh.node.node import Node
 from mesh.node.profile import Profile, close_vault
 
@@ -156,6 +156,8 @@ class VaultKeeper:
         await self._close_file()
         # Only now: until then this task held the connection, which remembers its key.
         await trio.to_thread.run_sync(_forget)
+        # Requests are read here, so what is left of a passphrase that came is this thread's.
+        overwrite_free_buffers()
         _log.info("the vault is locked")
 
     async def _close_file(self) -> None:

@@ -101,6 +101,9 @@ def test_status_works_without_a_daemon(mesh: Mesh) -> None:
         "running": False,
         "profile": "default",
         "is_created": False,
+        "mesh": "",
+        "is_closed": False,
+        "others_running": [],
     }
     assert "mesh up --profile work" in mesh("--profile", "work", "status").err
 

@@ -4,6 +4,7 @@ import getpass
 import os
 import sys
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -13,7 +14,7 @@ from mesh.api.routes import Unlock
 from mesh.cli.daemon_client import folders_of, socket_of
 from mesh.cli.layout import plural
 from mesh.cli.options import Choices, shared_options
-from mesh.cli.passphrase import known_passphrase, new_passphrase
+from mesh.cli.passphrase import EMPTY_WARNING, known_passphrase, new_passphrase
 from mesh.cli.sanitise import clean_line
 from mesh.cli.terminal import Terminal
 from mesh.client import Client
@@ -25,9 +26,15 @@ from mesh.errors import UserError, relay_refusal
 from mesh.limits.contacts import NAME_BYTES_MAX
 from mesh.node.config_file import load_config
 from mesh.node.folders import DEFAULT_PROFILE, ProfileFolders
+from mesh.node.membership import find_mesh, require_same_mesh
 
 MESH_COMMAND: Final = os.environ.get("MESH_COMMAND", "mesh")
 """How this person calls the program; `dev.py`, whose environment is on no path, says how."""
+
+FROM_NOW_ON: Final = (
+    "From this start on the profile belongs to one mesh: the one that the settings name now. "
+    "`mesh status` shows it, and only `mesh join` changes it."
+)
 
 HELP = """\
 Start the node of a profile. The first time it asks for your name and a passphrase.
@@ -35,6 +42,9 @@ Start the node of a profile. The first time it asks for your name and a passphra
 It runs in the background until `mesh down`; with --foreground it stays in this terminal and
 Ctrl-C stops it. Scripts say --headless, by which nothing is ever asked: the passphrase then comes
 from the file that MESH_PASSPHRASE_FILE names, and a new profile needs --name.
+
+Which mesh a profile belongs to is decided at its first start: the open one, or what --mesh-name and
+--mesh-secret-file say. Later they need not be said again; to change it there is `mesh join`.
 
 With --relay it is a node without a person, for a box on a shelf: it carries mail for others, and
 asks nothing at any start. Once a relay, a profile stays one.
@@ -61,9 +71,9 @@ Examples:
 @click.option(
     "--mesh-secret-file",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Join the closed mesh whose secret this file holds.",
+    help="For a new profile: belong to the closed mesh whose secret this file holds.",
 )
-@click.option("--mesh-name", metavar="NAME", help="Join the mesh of this name.")
+@click.option("--mesh-name", metavar="NAME", help="For a new profile: belong to this mesh.")
 @click.option("--no-discovery", is_flag=True, help="Find nobody by itself; dial known addresses.")
 @shared_options
 @click.pass_obj
@@ -97,8 +107,12 @@ def up(
     )
     client = Client(socket_of(folders), timeout_s=choices.timeout)
     if client.is_running():
+        if (kept := find_mesh(folders)) is not None:
+            require_same_mesh(kept, load_config(folders.config_file), folders.name)
         join_running(terminal, client, folders, is_relay=relay, is_person=name != "")
         return
+    if folders.store_file.exists() and not folders.mesh_file.exists():
+        terminal.say(FROM_NOW_ON)
     order = asked_order(
         terminal,
         folders,
@@ -145,13 +159,15 @@ def asked_order(
     if is_new:
         # Asked for first: a passphrase is the last thing to be typed before the wait.
         name = checked_name(name or asked_name(terminal, folders, is_headless=is_headless))
-    if is_unprotected:
-        passphrase = ""
-    elif is_new:
+    if is_new and not is_unprotected:
         passphrase = new_passphrase(terminal, is_headless=is_headless)
     else:
         # A script gives the name at every start; it matters only at the first.
-        passphrase = known_passphrase(terminal, is_headless=is_headless)
+        known = partial(known_passphrase, terminal, folders, is_headless=is_headless)
+        passphrase = "" if is_unprotected else known()
+        if not passphrase:
+            # At each start: who wrote the script may not be who uses the computer today.
+            terminal.warn(EMPTY_WARNING)
     return StartOrder(profile=folders.name, name=name or None, passphrase=passphrase)
 
 
@@ -223,7 +239,7 @@ def join_running(
     if is_person and status.vault == "none":
         raise relay_refusal()
     if status.vault == "locked" and terminal.has_person():
-        client.ask(Unlock(known_passphrase(terminal, is_headless=False)), Done)
+        client.ask(Unlock(known_passphrase(terminal, folders, is_headless=False)), Done)
     terminal.say("Mesh is running already.")
     tell_started(terminal, client, folders)
 
@@ -246,8 +262,9 @@ def tell_started(terminal: Terminal, client: Client, folders: ProfileFolders) ->
         terminal.say(f"Stop it:            {MESH_COMMAND} down{option}")
         return
     who = f" as {clean_line(status.name)}" if status.name else ""
+    where = f" and the closed mesh {clean_line(status.mesh)}" if status.is_closed else ""
     terminal.say(
-        f"Mesh runs{who} in the profile {folders.name}, "
+        f"Mesh runs{who} in the profile {folders.name}{where}, "
         f"with {plural(status.links_count, 'link')} so far."
     )
     if status.vault == "locked":

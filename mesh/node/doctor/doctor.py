@@ -14,12 +14,13 @@ from importlib import metadata
 from pathlib import Path
 
 from mesh.config import Config
-from mesh.errors import UserError
+from mesh.errors import StorageError, UserError
 from mesh.limits.daemon import DISK_FREE_BYTES_WARN
 from mesh.node.config_file import load_config
 from mesh.node.doctor.finding import Finding
 from mesh.node.doctor.network import examine_network
 from mesh.node.folders import ProfileFolders
+from mesh.node.membership import mesh_of_start
 from mesh.node.tcp.listening import PORT_DEFAULT
 
 _LIBRARIES = ("trio", "zeroconf", "cryptography", "pynacl", "sqlcipher3", "msgspec", "hypercorn")
@@ -104,13 +105,14 @@ def _disk(folders: ProfileFolders) -> Finding:
 def _config(folders: ProfileFolders) -> tuple[Config, Finding]:
     try:
         config = load_config(folders.config_file)
-    except UserError as error:
+        mesh_of_start(folders, config)
+    except (UserError, StorageError) as error:
         return Config(), Finding(
             check="config",
             level="fail",
             found=str(error),
-            meaning="The node does not start with settings that it does not understand.",
-            fix=f"Mend that line of {folders.config_file}.",
+            meaning="The node does not start with these settings.",
+            fix=f"Mend that line of {folders.config_file}, or what the sentence names.",
         )
     return config, Finding(check="config", level="ok", found="The settings are valid.")
 

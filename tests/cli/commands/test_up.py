@@ -84,6 +84,75 @@ def test_a_profile_is_opened_by_its_passphrase_alone(
     assert mesh("contacts").code == 0
 
 
+def test_a_profile_without_a_passphrase_is_warned_of_at_each_start(mesh: Mesh) -> None:
+    first = mesh("up", "--headless", "--name", "Anna", "--no-passphrase")
+    assert (first.code, "can read your messages" in first.err) == (0, True)
+    for option in ((), ("--no-passphrase",), ("--quiet",)):
+        assert mesh("down").code == 0
+        # Nobody is there, and nobody is asked for a passphrase that there is not.
+        again = mesh("up", "--headless", *option)
+        assert (again.code, again.err.count("can read your messages")) == (0, 1)
+    assert mesh("id").out.startswith("Anna\n")
+
+
+def test_a_passphrase_for_a_profile_without_one_is_told_apart_from_a_wrong_one(
+    mesh: Mesh, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert mesh("up", "--headless", "--name", "Anna", "--no-passphrase").code == 0
+    assert mesh("down").code == 0
+    file = tmp_path / "passphrase"
+    file.touch(mode=0o600)
+    file.write_text("correct horse\n")
+    monkeypatch.setenv("MESH_PASSPHRASE_FILE", str(file))
+    refused = mesh("up", "--headless")
+    assert (refused.code, "has no passphrase" in refused.err) == (4, True)
+
+
+def test_profiles_are_listed_and_not_running_names_those_that_are(
+    mesh: Mesh, tmp_path: Path
+) -> None:
+    assert "no profile yet" in mesh("profiles").err
+    assert mesh("up", "--headless", "--name", "Anna", "--no-passphrase").code == 0
+    relay = [*MESH, "up", "--relay", "--headless", "--profile", "shelf"]
+    subprocess.run(relay, capture_output=True, check=True)
+    (tmp_path / "photos").mkdir()
+    try:
+        assert mesh("profiles").out.splitlines() == [
+            "default  running, as Anna, no passphrase  open mesh mesh",
+            "shelf    running, a relay                 open mesh mesh",
+        ]
+        for command in (("contacts",), ("send", "Ben", "x"), ("peers",)):
+            asked = mesh(*command, "--profile", "work")
+            assert asked.code == 3
+            assert asked.err == (
+                "mesh: Mesh is not running in the profile work. Start it with: mesh up --profile "
+                "work. Running now: default, shelf (say --profile NAME).\n"
+            )
+        assert "default, shelf" in mesh("status", "--profile", "work").out
+        assert mesh("status", "--profile", "work", "--json").json["others_running"] == [
+            "default",
+            "shelf",
+        ]
+        assert "default, shelf" in mesh("down", "--profile", "work").err
+    finally:
+        assert mesh("down", "--profile", "shelf").code == 0
+    assert mesh("down").code == 0
+    assert "shelf    not running, a relay        open mesh mesh\n" in mesh("profiles").out
+    told = mesh("profiles", "--json").json["profiles"]
+    assert isinstance(told, list)
+    assert told[0] == {
+        "name": "default",
+        "is_running": False,
+        "is_relay": False,
+        "vault": "",
+        "person": "",
+        "mesh": "mesh",
+        "is_closed": False,
+        "is_unprotected": True,
+    }
+    assert told[1]["is_relay"]
+
+
 def test_wipe_stops_the_daemon_and_leaves_nothing(mesh: Mesh) -> None:
     assert mesh("up", "--headless", "--name", "Anna", "--no-passphrase").code == 0
     assert mesh("wipe", "--yes").code == 0
