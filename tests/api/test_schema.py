@@ -1,4 +1,4 @@
-"""What the document of the API allows is taken, and refused only for what it means."""
+"""The server takes what the document of the API allows, and refuses it for its meaning only."""
 
 from collections.abc import Mapping
 from dataclasses import fields, replace

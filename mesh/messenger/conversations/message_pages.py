@@ -131,7 +131,7 @@ class MessagePages:
         return bool(self._rows.in_span(selection, start, end, 1))
 
     def _place(self, selection: Selection, cursor: int) -> Place:
-        """Where a cursor stands. By arrival a number has its place, whoever bears it or did."""
+        """The place of a cursor. By arrival a number has its place, whoever bears it or did."""
         if cursor == 0:
             return BEFORE_ALL
         if selection.is_by_arrival:

@@ -34,7 +34,7 @@ BEYOND_ALL: Final[Place] = (NUMBER_MAX, b"")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selection:
-    """Which messages a page is of, and in which order they stand.
+    """The messages that a page is of, and the order in which they stand.
 
     Without a conversation: of all contacts, or of those who wait apart; then by arrival.
     """
