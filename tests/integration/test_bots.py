@@ -1,4 +1,4 @@
-"""The bots of `docs/api.md`, typed as they stand there, beside a real daemon."""
+"""Programs beside a real daemon: the bots of `docs/api.md` as they stand there, and paging."""
 
 import os
 import re
@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from mesh.api.batch import Outgoing, SendMessages, SentMessages
+from mesh.commands.messages import AskMessages, MessageAnswer, MessagesAnswer
 from tests.integration.networks import Desk
 from tests.integration.nodes import ROOT, Node, eventually, start_all
 from tests.integration.row import NodeMaker, wait_for_links
@@ -64,6 +66,46 @@ def running(program: str, node: Node) -> Iterator["subprocess.Popen[bytes]"]:
     finally:
         process.kill()
         process.wait()
+
+
+def send_many(node: Node, contact: str, texts: list[str]) -> None:
+    """Send by one request of the API."""
+    outgoing = [Outgoing(contact=contact, text=text) for text in texts]
+    sent = node.client.ask(SendMessages(outgoing), SentMessages)
+    assert all(each.message is not None for each in sent.results)
+
+
+def pages(node: Node, contact: str, *, back: bool) -> Iterator[list[MessageAnswer]]:
+    """Yield pages from one end of the history to the other."""
+    before, after = None, None if back else 0
+    while True:
+        asked = AskMessages(contact, before=before, after=after, limit=7)
+        page = node.client.ask(asked, MessagesAnswer)
+        yield page.messages
+        if not (page.has_older if back else page.has_newer):
+            return
+        if back:
+            before = page.messages[0].number
+        else:
+            after = page.messages[-1].number
+
+
+@pytest.mark.parametrize("back", [True, False])
+def test_who_pages_while_messages_arrive_meets_each_once(
+    pair: tuple[Node, Node], *, back: bool
+) -> None:
+    ada, bob = pair
+    send_many(bob, ada.name, [f"before {number}" for number in range(60)])
+    eventually(lambda: len(ada.messages()), lambda count: count == 61, within_s=30, what="61")
+    send_many(bob, ada.name, [f"meanwhile {number}" for number in range(60)])
+    for contact in ("", bob.name):
+        met = [message.number for page in pages(ada, contact, back=back) for message in page]
+        assert len(met) == len(set(met))
+        assert set(range(1, 62)) <= set(met)
+        assert met == sorted(met) or back
+    eventually(lambda: len(ada.messages()), lambda count: count == 121, within_s=30, what="121")
+    everything = [message.number for page in pages(ada, "", back=False) for message in page]
+    assert everything == list(range(1, 122))
 
 
 def test_the_bot_of_the_page_answers_each_message_once_also_after_it_was_away(
