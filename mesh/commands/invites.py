@@ -4,6 +4,14 @@ from dataclasses import dataclass
 from typing import Literal
 
 from mesh.commands.answer import Answer
+from mesh.commands.fields import (
+    AddressHint,
+    InviteLifetime,
+    InviteText,
+    InviteUses,
+    NameOrEmpty,
+    Number,
+)
 
 
 class InviteAnswer(Answer, frozen=True, kw_only=True):
@@ -43,10 +51,10 @@ class InviteContentsAnswer(Answer, frozen=True, kw_only=True):
 class CreateInvite:
     """Answer: InviteAnswer. `address_hint` is HOST:PORT or empty; `lifetime_s` at most 365 d."""
 
-    label: str = ""
-    uses_max: int = 1
-    lifetime_s: int = 7 * 86_400
-    address_hint: str = ""
+    label: NameOrEmpty = ""
+    uses_max: InviteUses = 1
+    lifetime_s: InviteLifetime = 7 * 86_400
+    address_hint: AddressHint = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +66,11 @@ class AskInvites:
 class RevokeInvite:
     """Answer: InviteAnswer."""
 
-    invite: int
+    invite: Number
 
 
 @dataclass(frozen=True, slots=True)
 class InspectInvite:
     """Say what an invite text would do. Answer: InviteContentsAnswer."""
 
-    link: str
+    link: InviteText

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from mesh.commands.answer import Answer
+from mesh.commands.fields import Number
 
 
 class NearbyPersonAnswer(Answer, frozen=True, kw_only=True):
@@ -44,12 +45,12 @@ class AskNearby:
 class CompareNearby:
     """Begin a comparison with somebody near, or take up theirs. Answer: NearbyPersonAnswer."""
 
-    person: int
+    person: Number
 
 
 @dataclass(frozen=True, slots=True)
 class ConfirmNearby:
     """Say whether both sides show the same. Answer: NearbyPersonAnswer."""
 
-    person: int
+    person: Number
     is_equal: bool

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from mesh.commands.answer import Answer
+from mesh.commands.fields import Contact
 
 
 class ComparisonAnswer(Answer, frozen=True, kw_only=True):
@@ -24,12 +25,12 @@ class ComparisonAnswer(Answer, frozen=True, kw_only=True):
 class Compare:
     """Begin a live comparison, or take up theirs. Answer: ComparisonAnswer."""
 
-    contact: str
+    contact: Contact
 
 
 @dataclass(frozen=True, slots=True)
 class ConfirmComparison:
     """Say whether both sides show the same. Answer: ComparisonAnswer."""
 
-    contact: str
+    contact: Contact
     is_equal: bool

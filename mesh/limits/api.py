@@ -47,3 +47,6 @@ API_HEARTBEAT_MS = 20_000
 
 API_CLIENT_SILENCE_MS = 45_000
 """Two heartbeats and a bit: the client opens its stream of events again."""
+
+NUMBER_MAX = 2**63 - 1
+"""What a column of the database holds; a larger number can name nothing."""

@@ -275,7 +275,7 @@ class SmallNode:
             is_blocked=contact.is_blocked,
         )
 
-    def find(self, wanted: str) -> ContactAnswer:
+    def find(self, wanted: str | int) -> ContactAnswer:
         return self.people.find(wanted)
 
     def send(self, command: SendMessage) -> MessageAnswer:
@@ -348,15 +348,23 @@ class SmallNode:
             for message in self.messages
             if contact in (None, message.contact)
             and self.contacts[message.contact].is_request == command.requests
-            and message.number > command.after
             and (self.unread[message.number] or not command.unread_only)
         ]
-        page = found[: command.limit] if command.after else found[-command.limit :]
-        if command.contact and self.order:
-            page.sort(key=lambda message: self.order.index(message.number))
+        if command.contact and self.order and not command.by_arrival:
+            found.sort(key=lambda message: self.order.index(message.number))
+        numbers = [message.number for message in found]
+        start = numbers.index(command.after) + 1 if command.after in numbers else 0
+        end = len(found) if command.before is None else numbers.index(command.before)
+        if command.after is None:
+            start = max(0, end - command.limit)
+        else:
+            end = min(end, start + command.limit)
+        page = found[start:end]
         if command.mark_read:
             self.unread |= {message.number: False for message in page}
-        return MessagesAnswer(messages=page, has_more=len(found) > len(page))
+        older, newer = start > 0, end < len(found)
+        has_more = older if command.after is None else newer
+        return MessagesAnswer(messages=page, has_more=has_more, has_older=older, has_newer=newer)
 
 
 class Running:
