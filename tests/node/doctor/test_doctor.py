@@ -15,8 +15,9 @@ from tests.node.islands import Island
 
 PROBE = """
 import sys, msgspec
-from mesh.node.doctor.network import examine_network
-sys.stdout.write(msgspec.json.encode(examine_network(has_discovery=True)).decode())
+from mesh.config import Config
+from mesh.node.doctor.network import Neighbourhood, examine_network
+sys.stdout.write(msgspec.json.encode(examine_network(Config(), Neighbourhood())).decode())
 """
 
 
