@@ -17,9 +17,9 @@ MULTICAST_TEST_MS = 1_000
 REACH_TEST_MS = 4_000
 """How long `mesh doctor` tries TCP to who is in sight: as long as a node does."""
 
-REACH_REMEMBERED_TEST_MS = 12_000
-"""The same where all are only remembered: three seconds until the system says that nobody has an
-address, but eleven if it was in use until just now."""
+REACH_DOUBT_MS = 9_000
+"""After so long without an answer the system asks anew who has an address that was in use before,
+and says three seconds later that nobody has."""
 
 REACH_TRIALS_MAX = 16
 """Addresses that are tried so, at once: those that a node keeps over a restart, or as many."""

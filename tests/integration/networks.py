@@ -113,6 +113,18 @@ class Desk:
         _ip("-n", namespace, "address", "del", f"{former}/24", "dev", "eth0")
         return address
 
+    def let_neighbours_age(self, namespace: str) -> None:
+        """Let the laptop doubt where its neighbours are, as it does some seconds after a word."""
+        told = subprocess.run(
+            ["ip", "-n", namespace, "-json", "-4", "neigh"],
+            check=True,
+            capture_output=True,
+            text=True,
+        )
+        for each in json.loads(told.stdout):
+            place = (each["dst"], "lladdr", each["lladdr"], "dev", each["dev"])
+            _ip("-n", namespace, "neigh", "replace", *place, "nud", "stale")
+
     def filter_packets(self, namespace: str, rules: str) -> None:
         """Give a laptop the rules of a firewall, in the words of nftables."""
         command = ["ip", "netns", "exec", namespace, "nft", "-f", "-"]

@@ -76,8 +76,8 @@ def _date(seconds: float) -> str:
 
 
 def _lasting(seconds: int) -> str:
-    minutes = abs(seconds) // 60
+    minutes = round(abs(seconds) / 60)
     if minutes < 120:
         return f"{minutes} minutes"
-    hours = minutes // 60
-    return f"{hours} hours" if hours < 48 else f"{hours // 24} days"
+    hours = round(minutes / 60)
+    return f"{hours} hours" if hours < 48 else f"{round(hours / 24)} days"

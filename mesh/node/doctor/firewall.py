@@ -188,9 +188,9 @@ class _Zone:
         for opened in self.ports:
             numbers, _, protocol = opened.partition("/")
             first, _, last = numbers.partition("-")
-            if protocol == packet.protocol and first.isdigit() and (last or first).isdigit():
-                if int(first) <= packet.port <= int(last or first):
-                    return True
+            is_ours = protocol == packet.protocol and first.isdigit()
+            if is_ours and int(first) <= packet.port <= int(last or first):
+                return True
         return False
 
 
@@ -238,7 +238,8 @@ def _told(program: str, *words: str) -> str:
     if path is None:
         return ""
     try:
-        done = subprocess.run(
+        # A program of the system, found by its name, with words of ours.
+        done = subprocess.run(  # noqa: S603
             [path, *words],
             stdin=subprocess.DEVNULL,
             capture_output=True,

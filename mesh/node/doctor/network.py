@@ -22,7 +22,7 @@ from mesh.node.doctor.firewall import (
     read_rules,
 )
 from mesh.node.doctor.multicast import MDNS_PORT, Means, Trial, try_multicast
-from mesh.node.doctor.reach import Known, only_near, reach_findings, try_tcp
+from mesh.node.doctor.reach import Known, only_near, reach_findings, try_known
 from mesh.node.interfaces import Interfaces, list_interfaces
 from mesh.node.tcp.listening import PORT_DEFAULT
 
@@ -62,7 +62,7 @@ def examine_network(config: Config, around: Neighbourhood) -> list[Finding]:
     ]
     count = around.links_count
     findings.append(firewall_finding(read_rules(packets), trials, links_count=count, fix=fix))
-    tried = try_tcp(only_near(around.known, interfaces))
+    tried = try_known(only_near(around.known, interfaces))
     findings += reach_findings(tried, links_count=count, fix=fix)
     if config.discovery:
         findings.append(_holders())

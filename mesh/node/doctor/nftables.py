@@ -144,6 +144,8 @@ def _mapped(each: object, packet: Packet, conditions: list[bool | None]) -> list
 def _match(each: object, packet: Packet) -> bool | None:
     if not isinstance(each, dict):
         return None
+    if _is_of_another(each.get("left"), packet):
+        return False
     found = _compared(each.get("left"), each.get("right"), packet)
     if found is None or each.get("op") in ("==", "in"):
         return found
@@ -182,6 +184,14 @@ def _is_among(values: Sequence[object], one: object) -> bool | None:
     return one in values
 
 
+def _is_of_another(left: object, packet: Packet) -> bool:
+    """Whether only packets of another protocol have such a property."""
+    payload = left.get("payload") if isinstance(left, dict) else None
+    protocol = payload.get("protocol") if isinstance(payload, dict) else None
+    ours = ("ip", "ether", "vlan", "th", packet.protocol)
+    return isinstance(protocol, str) and protocol not in ours
+
+
 def _property(left: object, packet: Packet) -> Sequence[object] | None:
     """What the packet has there, in each form in which it may be told; None if nobody knows."""
     if not isinstance(left, dict):
@@ -189,9 +199,8 @@ def _property(left: object, packet: Packet) -> Sequence[object] | None:
     payload, meta = left.get("payload"), left.get("meta")
     if isinstance(payload, dict):
         protocol, name = payload.get("protocol"), payload.get("field")
-        if name == "dport" and protocol in ("tcp", "udp", "th"):
-            # Of the other protocol it has no port.
-            return [packet.port] if protocol in (packet.protocol, "th") else []
+        if name == "dport" and protocol in (packet.protocol, "th"):
+            return [packet.port]
         return [packet.protocol] if (protocol, name) == ("ip", "protocol") else None
     if isinstance(left.get("ct"), dict):
         return ["new"] if left["ct"].get("key") == "state" else None

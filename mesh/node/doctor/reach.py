@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from mesh.ids import Address
-from mesh.limits.daemon import REACH_REMEMBERED_TEST_MS, REACH_TEST_MS, REACH_TRIALS_MAX
+from mesh.limits.daemon import REACH_DOUBT_MS, REACH_TEST_MS, REACH_TRIALS_MAX
 from mesh.node.doctor.finding import Finding
 from mesh.node.interfaces import Interfaces
 
@@ -56,6 +56,17 @@ class Tried:
         return f"{self.known.address} ({_WORDS.get(self.outcome, self.outcome)})"
 
 
+def try_known(known: Sequence[Known]) -> list[Tried]:
+    """Try all; who is only remembered and silent is tried again if nobody at all was reached."""
+    tried = try_tcp(known)
+    silent = [one.known for one in tried if one.outcome == "silent" and not one.known.is_in_sight]
+    if not silent or any(one.outcome == "open" for one in tried):
+        return tried
+    time.sleep((REACH_DOUBT_MS - REACH_TEST_MS) / 1_000)
+    again = {one.known: one for one in try_tcp(silent)}
+    return [again.get(one.known, one) for one in tried]
+
+
 def try_tcp(known: Sequence[Known]) -> list[Tried]:
     """Open a connection to each of these at once, and close it again."""
     outcomes: dict[int, Outcome] = {}
@@ -67,9 +78,7 @@ def try_tcp(known: Sequence[Known]) -> list[Tried]:
                 outcome = _OUTCOMES.get(error.errno or 0, "unknown")
             if outcome is not None:
                 outcomes[number] = outcome
-        has_sight = any(one.is_in_sight for one in known)
-        patience_ms = REACH_TEST_MS if has_sight else REACH_REMEMBERED_TEST_MS
-        deadline = time.monotonic() + patience_ms / 1_000
+        deadline = time.monotonic() + REACH_TEST_MS / 1_000
         while selector.get_map() and (left := deadline - time.monotonic()) > 0:
             for key, _ in selector.select(left):
                 selector.unregister(key.fileobj)
