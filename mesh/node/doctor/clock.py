@@ -61,11 +61,11 @@ def _refuted(now: float, others: list[int], status: StatusAnswer) -> Finding:
 
 def _disputed(now: float, others: list[int], count: int) -> Finding:
     ahead_s = others[len(others) // 2]
+    who = "the one neighbour says" if count == 1 else f"{len(others)} of {count} neighbours say"
     return Finding(
         check="clock",
         level="fail",
-        found=f"This computer's clock says {_date(now)}, and {len(others)} of {count} neighbours "
-        f"{'says' if len(others) == 1 else 'say'} {_date(now + ahead_s)}.",
+        found=f"This computer's clock says {_date(now)}, and {who} {_date(now + ahead_s)}.",
         meaning="Nobody can tell which of them is right.",
         fix="Look at a watch, and set the clock that is wrong.",
     )
