@@ -17,6 +17,10 @@ MULTICAST_TEST_MS = 1_000
 REACH_TEST_MS = 4_000
 """How long `mesh doctor` tries TCP to who is in sight: as long as a node does."""
 
+REACH_GONE_MS = 2_000
+"""An address to which the system knows no way after so long has nobody: it asks three times, once a
+second. A firewall that refuses answers at once."""
+
 REACH_DOUBT_MS = 9_000
 """After so long without an answer the system asks anew who has an address that was in use before,
 and says three seconds later that nobody has."""

@@ -1,5 +1,7 @@
 """`mesh doctor`: find out what keeps nodes apart, with or without a daemon."""
 
+import socket
+
 import click
 import msgspec
 
@@ -66,6 +68,8 @@ def doctor(choices: Choices, opens_vault: bool) -> None:
 
 def view_of(choices: Choices) -> NodeView | None:
     """Return what the node says of itself; None if it does not answer, which is found elsewhere."""
+    if not hasattr(socket, "AF_UNIX"):
+        return None
     client = client_of(choices)
     try:
         return NodeView(client.ask(AskStatus(), StatusAnswer), client.ask(AskPeers(), PeersAnswer))

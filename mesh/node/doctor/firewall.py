@@ -37,10 +37,14 @@ class Dropped:
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What the rules make of a node's packets. `are_known`: nothing of it is unsure."""
+    """What the rules make of a node's packets. `are_known`: nothing of it is unsure.
+
+    `is_everywhere`: on no interface all of them pass.
+    """
 
     dropped: Sequence[Dropped] = ()
     are_known: bool = False
+    is_everywhere: bool = False
 
 
 def packets_of(interface: str, *, port: int, has_discovery: bool) -> list[Packet]:
@@ -71,7 +75,12 @@ def read_rules(packets: Sequence[Packet]) -> Rules:
         verdicts.append(together([verdict for verdict, _ in judged]))
         dropped += [each for verdict, each in judged if verdict is Verdict.DROPPED][:1]
     are_readable = bool(saved or listed or zones)
-    return Rules(dropped, are_known=are_readable and Verdict.UNSURE not in verdicts)
+    walled = {each.packet.interface: None for each in dropped}
+    return Rules(
+        dropped,
+        are_known=are_readable and Verdict.UNSURE not in verdicts,
+        is_everywhere=all(packet.interface in walled for packet in packets),
+    )
 
 
 def firewall_finding(
@@ -79,10 +88,10 @@ def firewall_finding(
 ) -> Finding:
     """What stands between this node and all others, here on this machine."""
     if rules.dropped:
-        return _told_dropped(rules.dropped, links_count)
+        return _told_dropped(rules, links_count)
     forbidden = _interfaces_of([each for each in trials if each.is_forbidden])
     if forbidden:
-        found = f"A firewall on this machine lets nothing out to all on {forbidden}."
+        found = f"{_some_firewall()} lets nothing out to all on {forbidden}."
         return _in_the_way(found, links_count, fix)
     others = [each for each in trials if each.means == "other" and each.is_dropped]
     if not others or rules.are_known:
@@ -93,7 +102,7 @@ def firewall_finding(
             if rules.are_known
             else "What is sent here comes in; no firewall of this machine drops it.",
         )
-    found = f"A firewall on this machine drops what it does not know on {_interfaces_of(others)}."
+    found = f"{_some_firewall()} drops what it does not know on {_interfaces_of(others)}."
     if any(each.is_heard for each in trials if each.means != "other"):
         return Finding(
             check="firewall",
@@ -130,11 +139,30 @@ def is_ufw_on() -> bool:
         return False
 
 
-def _told_dropped(dropped: Sequence[Dropped], links_count: int) -> Finding:
-    packets = ", ".join(dict.fromkeys(str(each.packet) for each in dropped))
-    by = " and ".join(dict.fromkeys(each.by for each in dropped))
-    fix = " && ".join(dict.fromkeys(each.fix for each in dropped))
-    return _in_the_way(f"The firewall of this machine ({by}) drops {packets}.", links_count, fix)
+def _some_firewall() -> str:
+    return f"A firewall on this machine{' (ufw)' if is_ufw_on() else ''}"
+
+
+def _told_dropped(rules: Rules, links_count: int) -> Finding:
+    packets = ", ".join(dict.fromkeys(str(each.packet) for each in rules.dropped))
+    by = " and ".join(dict.fromkeys(each.by for each in rules.dropped))
+    fix = " && ".join(dict.fromkeys(each.fix for each in rules.dropped))
+    where = ", ".join(dict.fromkeys(each.packet.interface for each in rules.dropped))
+    found = f"The firewall of this machine ({by}) drops {packets} on {where}."
+    if not rules.is_everywhere or not _keeps_apart(rules.dropped):
+        meaning = "Other nodes are found and reached by other means, or over another network."
+        return Finding(check="firewall", level="warn", found=found, meaning=meaning, fix=fix)
+    return _in_the_way(found, links_count, fix)
+
+
+def _keeps_apart(dropped: Sequence[Dropped]) -> bool:
+    """Whether TCP is stopped, or both means by which nodes are found, in one direction."""
+    if any(each.packet.protocol == "tcp" for each in dropped):
+        return True
+    stopped = [(each.packet.direction, each.packet.port) for each in dropped]
+    return any(
+        (way, MDNS_PORT) in stopped and (way, BEACON_PORT) in stopped for way in ("in", "out")
+    )
 
 
 def _in_the_way(found: str, links_count: int, fix: str) -> Finding:

@@ -1,8 +1,8 @@
 """Trials of TCP for `mesh doctor`: whether those who are in sight or known can be reached.
 
-Who announces itself is there, so a connection that does not open was stopped by a firewall, here or
-there. Who is only remembered may be gone: then the system says after a while that nobody has this
-address. Only who has it and stays silent is behind a firewall.
+Who announces itself is there, so a connection that does not open was stopped by a firewall, here
+or there. Who is remembered may be gone, and an announcement may outlive a node: then the system
+says after some seconds that nobody has this address. A firewall that refuses says so at once.
 """
 
 import errno
@@ -16,11 +16,16 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from mesh.ids import Address
-from mesh.limits.daemon import REACH_DOUBT_MS, REACH_TEST_MS, REACH_TRIALS_MAX
+from mesh.limits.daemon import (
+    REACH_DOUBT_MS,
+    REACH_GONE_MS,
+    REACH_TEST_MS,
+    REACH_TRIALS_MAX,
+)
 from mesh.node.doctor.finding import Finding
 from mesh.node.interfaces import Interfaces
 
-Outcome = Literal["open", "silent", "refused", "forbidden", "unknown"]
+Outcome = Literal["open", "silent", "refused", "forbidden", "no way", "gone"]
 
 _OUTCOMES: Final[dict[int, Outcome]] = {
     0: "open",
@@ -33,7 +38,8 @@ _WORDS: Final[dict[Outcome, str]] = {
     "silent": "no answer",
     "refused": "refused",
     "forbidden": "not allowed here",
-    "unknown": "no way there",
+    "no way": "no way there",
+    "gone": "not there",
 }
 
 
@@ -75,16 +81,18 @@ def try_tcp(known: Sequence[Known]) -> list[Tried]:
             try:
                 outcome = _begin(one.address, number, opened, selector)
             except OSError as error:
-                outcome = _OUTCOMES.get(error.errno or 0, "unknown")
+                outcome = _OUTCOMES.get(error.errno or 0, "no way")
             if outcome is not None:
                 outcomes[number] = outcome
-        deadline = time.monotonic() + REACH_TEST_MS / 1_000
+        began = time.monotonic()
+        deadline = began + REACH_TEST_MS / 1_000
         while selector.get_map() and (left := deadline - time.monotonic()) > 0:
             for key, _ in selector.select(left):
                 selector.unregister(key.fileobj)
                 assert isinstance(key.fileobj, socket.socket)
                 code = key.fileobj.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-                outcomes[key.data] = _OUTCOMES.get(code, "unknown")
+                is_late = time.monotonic() - began >= REACH_GONE_MS / 1_000
+                outcomes[key.data] = _OUTCOMES.get(code, "gone" if is_late else "no way")
     return [
         Tried(one, outcomes.get(number, "silent"))
         for number, one in enumerate(known[:REACH_TRIALS_MAX])
@@ -106,7 +114,7 @@ def _begin(
     if code in (errno.EINPROGRESS, errno.EWOULDBLOCK):
         selector.register(one, selectors.EVENT_WRITE, number)
         return None
-    return _OUTCOMES.get(code, "unknown")
+    return _OUTCOMES.get(code, "no way")
 
 
 def only_near(known: Iterable[Known], interfaces: Interfaces) -> list[Known]:
@@ -164,5 +172,5 @@ def reach_findings(tried: Sequence[Tried], *, links_count: int, fix: str) -> lis
 def _is_stopped(tried: Tried) -> bool:
     """Whether only a firewall can have stopped it."""
     if tried.known.is_in_sight:
-        return tried.outcome != "open"
+        return tried.outcome not in ("open", "gone")
     return tried.outcome in ("silent", "forbidden")

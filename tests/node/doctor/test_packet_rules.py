@@ -6,7 +6,13 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from mesh.node.doctor.firewall import packets_of, read_rules
+from mesh.node.doctor.firewall import (
+    Dropped,
+    Rules,
+    firewall_finding,
+    packets_of,
+    read_rules,
+)
 from mesh.node.doctor.iptables import verdict_in
 from mesh.node.doctor.nftables import base_chains
 from mesh.node.doctor.packet_rules import (
@@ -169,3 +175,31 @@ def test_firewalld_is_asked_for_the_zone_of_each_interface(
     assert "--add-port=41730/tcp" in dropped.fix
     trusted = packets_of("eth1", port=41_730, has_discovery=True)
     assert read_rules(trusted).dropped == []
+
+
+def dropped(*packets: Packet, is_everywhere: bool = True) -> Rules:
+    """Rules that drop these."""
+    walls = [Dropped(one, "nftables", "open it") for one in packets]
+    return Rules(walls, are_known=True, is_everywhere=is_everywhere)
+
+
+MDNS = Packet("in", "udp", 5_353, "eth0")
+
+
+@pytest.mark.parametrize(
+    "rules, level",
+    [
+        (dropped(TCP), "fail"),
+        (dropped(OUT), "fail"),
+        (dropped(UDP, MDNS), "fail"),
+        (dropped(UDP), "warn"),
+        (dropped(MDNS, Packet("out", "udp", 41_730, "eth0")), "warn"),
+        (dropped(TCP, is_everywhere=False), "warn"),
+        (dropped(), "ok"),
+    ],
+)
+def test_what_keeps_nodes_apart_is_a_failure_until_links_stand(rules: Rules, level: str) -> None:
+    finding = firewall_finding(rules, [], links_count=0, fix="")
+    assert finding.level == level
+    linked = firewall_finding(rules, [], links_count=1, fix="")
+    assert linked.level == ("warn" if level == "fail" else level)
