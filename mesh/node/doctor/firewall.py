@@ -180,11 +180,10 @@ def _interfaces_of(trials: Sequence[Trial]) -> str:
 def _by_nftables(
     listed: str, packet: Packet, *, without_iptables: bool
 ) -> list[tuple[Verdict, Dropped]]:
-    chain_hook = {"in": "iifname", "out": "oifname"}[packet.direction]
     judged = []
     for each in base_chains(listed.encode(), packet, without_iptables=without_iptables):
         place = f"{each.family} {each.table} {each.chain}"
-        rule = f"{chain_hook} {packet.interface} {packet.protocol} dport {packet.port} accept"
+        rule = f"{packet.protocol} dport {packet.port} accept"
         fix = f"sudo nft insert rule {place} {rule}"
         judged.append((each.verdict, Dropped(packet, f"nftables, {place}", fix)))
     return judged
