@@ -20,6 +20,9 @@ class PeerAnswer(Answer, frozen=True, kw_only=True):
     interface: str = ""
     """Over which of our interfaces a link goes; empty if that is not known."""
 
+    source: Literal["", "typed", "announced", "remembered", "told"] = ""
+    """How an address without a link is known; empty for a link."""
+
     contact: str = ""
     """Who has proved inside the link to be this contact; empty while the vault is locked."""
 

@@ -55,6 +55,9 @@ class StatusAnswer(Answer, frozen=True, kw_only=True):
     outbox_count: int
     stamp: Literal["not needed", "ready", "being made"]
     clock_offset_seconds: int
+    clock_differences: list[int] = []
+    """How far each neighbour's clock is ahead of this one's, in seconds, in order; without those
+    who only follow others."""
     notices: list[str]
     counters: dict[str, int]
     locked_since: int = 0

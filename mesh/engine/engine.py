@@ -364,6 +364,7 @@ class Engine:
             outbox_count=summary.outbox_count if summary is not None else 0,
             stamp=summary.stamp if summary is not None else "not needed",
             clock_offset_seconds=now.mesh - now.unix_seconds,
+            clock_differences=self._clock.differences(),
             notices=self._clock.notices(),
             counters=dict(sorted(counters.items())),
             locked_since=self._vault.locked_since if vault == "locked" else 0,
