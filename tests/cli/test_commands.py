@@ -317,6 +317,14 @@ def test_wipe_asks_first_and_removes_all(mesh: Mesh, tmp_path: Path) -> None:
     assert not profile_folders().data.exists()
 
 
+@pytest.mark.parametrize("arguments", [("--version",), ("-q", "--version")])
+def test_the_version_is_told_as_an_option_too(mesh: Mesh, arguments: tuple[str, ...]) -> None:
+    told = mesh("version")
+    assert told.out.startswith("mesh ")
+    assert mesh(*arguments) == told
+    assert mesh("--version", "--json").json == mesh("version", "--json").json
+
+
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_completion_is_a_script(mesh: Mesh, shell: str) -> None:
     assert "_MESH_COMPLETE" in mesh("completion", shell).out
