@@ -22,12 +22,14 @@ from mesh.commands.status import AskStatus, StatusAnswer
 from mesh.daemon.relay import require_nobody
 from mesh.daemon.start_order import StartOrder
 from mesh.errors import UserError, relay_refusal
-from mesh.limits.contacts import NAME_BYTES_MAX
+from mesh.messenger.names import checked_name
 from mesh.node.config_file import load_config
 from mesh.node.folders import DEFAULT_PROFILE, ProfileFolders
 
 MESH_COMMAND: Final = os.environ.get("MESH_COMMAND", "mesh")
 """How this person calls the program; `dev.py`, whose environment is on no path, says how."""
+
+WHOSE_NAME: Final = "Your name"
 
 HELP = """\
 Start the node of a profile. The first time it asks for your name and a passphrase.
@@ -144,7 +146,8 @@ def asked_order(
         return StartOrder(profile=folders.name)
     if is_new:
         # Asked for first: a passphrase is the last thing to be typed before the wait.
-        name = checked_name(name or asked_name(terminal, folders, is_headless=is_headless))
+        name = name or asked_name(terminal, folders, is_headless=is_headless)
+        name = checked_name(name, WHOSE_NAME)
     if is_unprotected:
         passphrase = ""
     elif is_new:
@@ -166,16 +169,21 @@ def asked_name(terminal: Terminal, folders: ProfileFolders, *, is_headless: bool
         usual = getpass.getuser()
     except (KeyError, OSError):
         usual = ""
-    name: str = click.prompt("Your name, as your contacts see it", default=usual or None, err=True)
+    name: str = click.prompt(
+        "Your name, as your contacts see it",
+        default=usual or None,
+        value_proc=typed_name,
+        err=True,
+    )
     return name
 
 
-def checked_name(name: str) -> str:
-    """Return a name without spaces around it, or refuse it before anything is made."""
-    stripped = name.strip()
-    if not stripped or len(stripped.encode()) > NAME_BYTES_MAX:
-        raise UserError("bad-name", f"A name has between 1 and {NAME_BYTES_MAX} bytes.")
-    return stripped
+def typed_name(name: str) -> str:
+    """Return the name that a person typed; they are asked again if it cannot be one."""
+    try:
+        return checked_name(name, WHOSE_NAME)
+    except UserError as error:
+        raise click.UsageError(str(error)) from None
 
 
 def run_here(terminal: Terminal, order: StartOrder, *, is_relay: bool) -> None:

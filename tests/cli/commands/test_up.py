@@ -50,6 +50,16 @@ def test_the_first_start_asks_who_this_is_and_for_a_passphrase(mesh: Mesh) -> No
     assert (again.code, "running already" in again.err) == (0, True)
 
 
+def test_a_name_that_cannot_be_one_is_asked_for_again(mesh: Mesh) -> None:
+    person = Typist("up", "--no-passphrase")
+    for name in ("   ", "x" * 65, "An\u202ena"):
+        person.answer("]:", name)
+    person.answer("]:", " Anna ")
+    assert person.ended() == 0, person.seen
+    assert "is empty" in person.seen
+    assert mesh("id").out.startswith("Anna\n")
+
+
 def test_an_empty_passphrase_is_warned_of_and_confirmed(mesh: Mesh) -> None:
     person = Typist("up")
     person.answer("]:", "Anna")
@@ -112,6 +122,8 @@ def test_a_daemon_in_the_foreground_ends_with_the_terminal(mesh: Mesh) -> None:
         (("--headless",), 1, "no-name"),
         (("--headless", "--name", "Anna"), 4, "no-passphrase"),
         (("--headless", "--name", "x" * 65), 1, "bad-name"),
+        (("--headless", "--name", " "), 1, "bad-name"),
+        (("--headless", "--name", "An\u202ena", "--no-passphrase"), 1, "bad-name"),
         (("--mesh-secret-file", "/nowhere"), 2, "usage"),
         (("--port", "70000"), 2, "usage"),
     ],
