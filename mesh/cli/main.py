@@ -31,7 +31,8 @@ Examples:
 Exit codes:
   0 done          3 Mesh is not running           6 timed out, not delivered in time
   1 failed        4 locked or not allowed         7 doctor found problems
-  2 wrong usage   5 not found                     130 interrupted
+  2 wrong usage   5 not found                     8 busy: try again in a moment
+  130 interrupted
 """
 
 COMMANDS: dict[str, tuple[str, str, str]] = {

@@ -54,7 +54,7 @@ Examples:
   mesh tail --json --after 1041 | ./bot.py
 """
 
-NOT_NOW = ("not-running", "stopping", "locked")
+NOT_NOW = ("not-running", "stopping", "busy", "locked")
 """The daemon stops, or it was started and is not unlocked yet: its next word asks again."""
 
 
