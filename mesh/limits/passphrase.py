@@ -18,3 +18,12 @@ PASSPHRASE_MEMORY_BYTES_MAX = 1024 * 1024 * 1024
 
 PASSPHRASE_PASSES_MAX = 32
 """A key file that asks for more is damaged; believing it would take minutes."""
+
+PASSPHRASE_GUESSES_MIN = 10**12
+"""Below it a passphrase is called weak: a thousand graphics cards try so many in a month."""
+
+PASSPHRASE_GUESSES_PER_SECOND = 500
+"""What one graphics card tries: a guess moves 1.5 GiB of memory, and a card 0.8 TiB a second."""
+
+PASSPHRASE_ESTIMATED_CHARACTERS = 72
+"""The estimate takes longer than linear; what follows these can only make a guess harder."""

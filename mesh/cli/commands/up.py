@@ -151,7 +151,7 @@ def asked_order(
     if is_unprotected:
         passphrase = ""
     elif is_new:
-        passphrase = new_passphrase(terminal, is_headless=is_headless)
+        passphrase = new_passphrase(terminal, name, is_headless=is_headless)
     else:
         # A script gives the name at every start; it matters only at the first.
         passphrase = known_passphrase(terminal, is_headless=is_headless)
