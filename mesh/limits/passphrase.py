@@ -6,6 +6,9 @@ PASSPHRASE_BYTES_MAX = 1_024
 IDLE_LOOK_MS = 5_000
 """Between looks whether nobody is there any more; a timer would stand still during sleep."""
 
+PASSPHRASE_ATTEMPTS_WAITING_MAX = 16
+"""Attempts to unlock that wait for their turn: the last is answered before a client's 30 s end."""
+
 PASSPHRASE_MEMORY_BYTES = 256 * 1024 * 1024
 """Argon2id's memory for the vault and the psk of a closed mesh: what a small laptop can spare
 for a second, and what makes a guess costly on other hardware."""
