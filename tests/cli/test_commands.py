@@ -161,6 +161,19 @@ def test_a_picture_that_cannot_be_written_is_a_sentence(mesh: Mesh, node: Runnin
     assert ran.err == "mesh: /nowhere/i.png: No such file or directory.\n"
 
 
+def test_the_short_link_is_offered_where_others_can_carry_the_keys(
+    mesh: Mesh, node: Running
+) -> None:
+    short = "mesh:invite/" + "B" * 20
+    assert short not in mesh("invite").err
+    alone = mesh("invite", "--short")
+    assert (alone.out, "waits until your keys reach them" in alone.err) == (f"{short}\n", True)
+    node.node.links_count = 2
+    assert short in mesh("invite").err
+    assert "waits until" not in mesh("invite", "--short").err
+    assert mesh("invite", "--json").json["short_link"] == short
+
+
 def test_invites_are_listed_and_revoked(mesh: Mesh, node: Running) -> None:
     assert "no invites" in mesh("invite", "list").err
     mesh("invite", "--label", "Club")
