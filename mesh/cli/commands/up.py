@@ -41,6 +41,9 @@ from the file that MESH_PASSPHRASE_FILE names, and a new profile needs --name.
 With --relay it is a node without a person, for a box on a shelf: it carries mail for others, and
 asks nothing at any start. Once a relay, a profile stays one.
 
+To try Mesh alone, start two profiles: on any network they meet over it, and without one they do
+with --local.
+
 \b
 Examples:
   mesh up
@@ -49,6 +52,7 @@ Examples:
   MESH_PASSPHRASE_FILE=/run/secrets/mesh mesh up --headless --name "Gate 3"
   mesh up --locked --port 41730
   mesh up --relay --headless
+  mesh up --local --profile second
 """
 
 
@@ -66,6 +70,7 @@ Examples:
     help="Join the closed mesh whose secret this file holds.",
 )
 @click.option("--mesh-name", metavar="NAME", help="Join the mesh of this name.")
+@click.option("--local", is_flag=True, help="Meet profiles of this machine without a network.")
 @click.option("--no-discovery", is_flag=True, help="Find nobody by itself; dial known addresses.")
 @shared_options
 @click.pass_obj
@@ -81,9 +86,12 @@ def up(
     no_passphrase: bool,
     locked: bool,
     relay: bool,
+    local: bool,
     no_discovery: bool,
 ) -> None:
     terminal = Terminal(choices)
+    if local and no_discovery:
+        raise click.UsageError("Say either --local or --no-discovery.")
     if relay and (name or no_passphrase):
         raise click.UsageError("A relay has no person: leave out --name and --no-passphrase.")
     folders = folders_of(choices)
@@ -93,6 +101,7 @@ def up(
             "MESH_MESH_SECRET_FILE": str(mesh_secret_file.absolute()) if mesh_secret_file else None,
             "MESH_MESH_NAME": mesh_name,
             "MESH_DISCOVERY": "false" if no_discovery else None,
+            "MESH_DISCOVERY_ON_LOOPBACK": "true" if local else None,
             "MESH_RELAY": "true" if relay else None,
             "MESH_LOG_LEVEL": "debug" if choices.verbose else None,
         }

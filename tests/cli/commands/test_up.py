@@ -142,6 +142,7 @@ def test_a_daemon_in_the_foreground_ends_with_the_terminal(mesh: Mesh) -> None:
         (("--headless", "--name", "An\u202ena", "--no-passphrase"), 1, "bad-name"),
         (("--mesh-secret-file", "/nowhere"), 2, "usage"),
         (("--port", "70000"), 2, "usage"),
+        (("--local", "--no-discovery"), 2, "usage"),
     ],
 )
 def test_what_is_missing_is_said_and_nothing_is_made(
