@@ -1,4 +1,4 @@
-"""How many guesses a passphrase withstands, by the estimate of a library.
+"""Estimates how many guesses a passphrase withstands, by a library.
 
 An estimate is told and never blocks: who chooses knows what the passphrase protects from whom.
 """

@@ -1,4 +1,4 @@
-"""What is told of a passphrase that somebody chose."""
+"""A passphrase that somebody chose is told as weak or not, and never refused."""
 
 import pytest
 from hypothesis import given

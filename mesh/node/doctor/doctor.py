@@ -1,4 +1,4 @@
-"""What `mesh doctor` looks at: each finding says what it means and what to do about it.
+"""The checks of `mesh doctor`: each finding says what it means and what to do about it.
 
 It works without a daemon and changes nothing. The network's part is in `network.py`.
 """

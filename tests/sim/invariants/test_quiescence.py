@@ -1,4 +1,4 @@
-"""What is demanded of nodes that rest, each shown failing."""
+"""The demands on nodes that rest, each shown failing."""
 
 from collections.abc import Mapping
 
