@@ -81,6 +81,7 @@ class SmallNode:
         self.unread: dict[int, bool] = {}
         self.peers: dict[str, PeerAnswer] = {}
         self.links_count = 0
+        self.stamp_seconds = 0
         self.carries_at_once = False
         self.delivers_at_once = False
         self.is_disk_stuck = False
@@ -207,7 +208,8 @@ class SmallNode:
             stored_bytes_max=1024**3,
             contacts_count=len(self.contacts),
             outbox_count=0,
-            stamp="ready",
+            stamp="being made" if self.stamp_seconds else "ready",
+            stamp_seconds=self.stamp_seconds,
             clock_offset_seconds=0,
             notices=[],
             counters={"frames_received": 7},
