@@ -53,6 +53,7 @@ STATUS_BY_KIND = {
     "too-many": 429,
     "internal": 500,
     "not-built": 501,
+    "busy": 503,
     "no-memory": 503,
     "storage": 503,
     "stopping": 503,

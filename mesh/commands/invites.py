@@ -17,7 +17,8 @@ from mesh.commands.fields import (
 class InviteAnswer(Answer, frozen=True, kw_only=True):
     """An invite. `link` carries the whole key bundle; `qr` only its hash, for a QR code.
 
-    Both are empty where the secret is no longer at hand (a used-up or revoked invite).
+    `short_link` too has only the hash: with these messages wait until the bundle comes over the
+    mesh. All are empty where the secret is no longer at hand (a used-up or revoked invite).
     """
 
     id: int
@@ -28,6 +29,7 @@ class InviteAnswer(Answer, frozen=True, kw_only=True):
     uses: int
     uses_max: int
     state: Literal["open", "used up", "expired", "revoked"]
+    short_link: str = ""
 
 
 class InvitesAnswer(Answer, frozen=True, kw_only=True):

@@ -21,6 +21,9 @@ class NearbyPersonAnswer(Answer, frozen=True, kw_only=True):
     looks_like: list[str] = []
     """Contacts, and others nearby, whose names could be mistaken for theirs; it may be them."""
 
+    failure: Literal["", "said here", "said there", "broken"] = ""
+    """Who said that the screens differ, once it has failed; *broken*: they broke its rules."""
+
 
 class NearbyAnswer(Answer, frozen=True, kw_only=True):
     """People nearby; `is_on` says whether we offer a card ourselves."""

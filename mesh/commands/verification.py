@@ -19,6 +19,8 @@ class ComparisonAnswer(Answer, frozen=True, kw_only=True):
     state: Literal["none", "asked by us", "asked by them", "compare", "matched", "failed"]
     emoji: list[tuple[str, str]] = []
     numbers: list[int] = []
+    failure: Literal["", "said here", "said there", "broken"] = ""
+    """Who said that the screens differ, once it has failed; *broken*: they broke its rules."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,7 +56,7 @@ Examples:
   mesh tail --json --after 0 > all.jsonl
 """
 
-NOT_NOW = ("not-running", "stopping", "locked")
+NOT_NOW = ("not-running", "stopping", "busy", "locked")
 """The daemon stops, or it was started and is not unlocked yet: its next word asks again."""
 
 
