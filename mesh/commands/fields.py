@@ -30,10 +30,10 @@ _PORT = "([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][
 _HOST = r"(\[[0-9A-Fa-f:.]+(%[0-9]+)?\]|[0-9A-Za-z._-]+)"
 _HIDDEN = (
     r"\x00-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180e\u200b-\u200f"
-    r"\u2028-\u202e\u2060-\u206f\u2800\u3164\ud800-\uf8ff\ufeff\uffa0\ufff0-\uffff"
+    r"\u2028-\u202e\u2060-\u206f\u2800\u3164\ue000-\uf8ff\ufeff\uffa0\ufff0-\uffff"
 )
 _NAME_WORDS = f"At most {NAME_BYTES_MAX} bytes in UTF-8, all of it letters that a screen shows."
-_NAME = rf"(?=.*\S)[^{_HIDDEN}]+"
+_NAME = rf"[^{_HIDDEN}]*[^\s{_HIDDEN}][^{_HIDDEN}]*"
 
 Number = Annotated[int, Meta(ge=0, le=NUMBER_MAX)]
 """What names a thing of this profile, or counts."""
