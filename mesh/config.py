@@ -15,13 +15,12 @@ import msgspec
 
 from mesh.errors import UserError
 from mesh.limits.node import BATTERY_LOW_PERCENT
-from mesh.limits.retention import CARRIED_DAYS_MAX, STORED_BYTES_DEFAULT
+from mesh.limits.retention import CARRIED_DAYS_MAX, STORED_BYTES_DEFAULT, STORED_BYTES_MIN
 from mesh.limits.retirements import RELAY_DELAY_MS_MAX, RETIRE_DELAY_MS
 
 _VARIABLE_PREFIX = "MESH_"
 # 63 characters of up to four bytes: the mesh id holds the name's length in one byte.
 _NAME_CHARACTERS_MAX = 63
-_BYTES_MIN = 16 * 1024 * 1024
 _AUTO_LOCK_MINUTES_MAX = 7 * 24 * 60
 
 _DELAY_SECONDS_MAX = 86_400
@@ -42,7 +41,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     stamp_bits: StampBits | None = None
     key_quota: KeyQuota | None = None
     mesh_secret_file: str = ""
-    stored_bytes_max: Annotated[int, msgspec.Meta(ge=_BYTES_MIN)] = STORED_BYTES_DEFAULT
+    stored_bytes_max: Annotated[int, msgspec.Meta(ge=STORED_BYTES_MIN)] = STORED_BYTES_DEFAULT
     carried_days: Annotated[int, msgspec.Meta(ge=1, le=CARRIED_DAYS_MAX)] = CARRIED_DAYS_MAX
     metered_interfaces: str = ""
     battery_low_percent: Annotated[int, msgspec.Meta(ge=0, le=100)] = BATTERY_LOW_PERCENT

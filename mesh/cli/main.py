@@ -32,7 +32,8 @@ Examples:
 Exit codes:
   0 done          3 Mesh is not running           6 timed out, not delivered in time
   1 failed        4 locked or not allowed         7 doctor found problems
-  2 wrong usage   5 not found                     130 interrupted
+  2 wrong usage   5 not found                     8 busy: try again in a moment
+  130 interrupted
 """
 
 COMMANDS: dict[str, tuple[str, str, str]] = {
@@ -106,7 +107,24 @@ class LazyGroup(click.Group):
             formatter.write_dl([(name, line) for name, (_, _, line) in COMMANDS.items()])
 
 
+def show_version(ctx: click.Context, param: click.Parameter, value: bool) -> None:
+    """Do what `mesh version` does, once all options are read."""
+    if value and not ctx.resilient_parsing:
+        ctx.ensure_object(Choices)
+        version = mesh.get_command(ctx, "version")
+        assert version is not None
+        ctx.invoke(version)
+        ctx.exit()
+
+
 @click.group(cls=LazyGroup, help=HELP, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--version",
+    is_flag=True,
+    expose_value=False,
+    callback=show_version,
+    help="Show the version, as `mesh version` does.",
+)
 @shared_options
 @click.pass_context
 def mesh(ctx: click.Context) -> None:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from mesh.commands.answer import Answer
+from mesh.commands.fields import Contact, InviteText, Name, NameOrEmpty
 from mesh.commands.verification import ComparisonAnswer
 
 Trust = Literal["first seen", "known", "verified"]
@@ -79,8 +80,8 @@ class AddContact:
     `label` empty: the name in the link, made unique.
     """
 
-    link: str
-    label: str = ""
+    link: InviteText
+    label: NameOrEmpty = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,22 +93,22 @@ class AskContacts:
 class RenameContact:
     """Answer: ContactAnswer. `contact` is a label, an id, or the beginning of a key."""
 
-    contact: str
-    label: str
+    contact: Contact
+    label: Name
 
 
 @dataclass(frozen=True, slots=True)
 class AskContact:
     """Answer: ContactDetailsAnswer."""
 
-    contact: str
+    contact: Contact
 
 
 @dataclass(frozen=True, slots=True)
 class VerifyContact:
     """Say that their safety number was compared, or take it back. Answer: ContactAnswer."""
 
-    contact: str
+    contact: Contact
     is_verified: bool = True
 
 
@@ -115,7 +116,7 @@ class VerifyContact:
 class BlockContact:
     """Open nothing of theirs and send nothing to them, or again. Answer: ContactAnswer."""
 
-    contact: str
+    contact: Contact
     is_blocked: bool = True
 
 
@@ -123,14 +124,14 @@ class BlockContact:
 class AcceptRequest:
     """Let somebody who waits apart become a contact. Answer: ContactAnswer."""
 
-    contact: str
+    contact: Contact
 
 
 @dataclass(frozen=True, slots=True)
 class RemoveContact:
     """Forget a contact with all messages and keys. Answer: Done."""
 
-    contact: str
+    contact: Contact
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,20 +141,20 @@ class ReplaceIdentity:
     The conversation goes on under the new keys; trust begins again at *first seen*.
     """
 
-    contact: str
-    by: str
+    contact: Contact
+    by: Contact
 
 
 @dataclass(frozen=True, slots=True)
 class RenewSession:
     """Begin new keys with a contact who no longer opens what is sent. Answer: ContactAnswer."""
 
-    contact: str
+    contact: Contact
 
 
 @dataclass(frozen=True, slots=True)
 class SetReadReceipts:
     """Tell this contact what we have read, or not. Answer: ContactAnswer."""
 
-    contact: str
+    contact: Contact
     is_on: bool

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from mesh.commands.answer import Answer
+from mesh.commands.fields import HostAndPort
 
 
 class PeerAnswer(Answer, frozen=True, kw_only=True):
@@ -18,6 +19,9 @@ class PeerAnswer(Answer, frozen=True, kw_only=True):
     bytes_sent: int
     interface: str = ""
     """Over which of our interfaces a link goes; empty if that is not known."""
+
+    source: Literal["", "typed", "announced", "remembered", "told"] = ""
+    """How an address without a link is known; empty for a link."""
 
     contact: str = ""
     """Who has proved inside the link to be this contact; empty while the vault is locked."""
@@ -38,11 +42,11 @@ class AskPeers:
 class AddPeer:
     """Remember an address to dial. Answer: Done. `address` is HOST:PORT or [IPv6]:PORT."""
 
-    address: str
+    address: HostAndPort
 
 
 @dataclass(frozen=True, slots=True)
 class RemovePeer:
     """Answer: Done."""
 
-    address: str
+    address: HostAndPort

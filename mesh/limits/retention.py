@@ -11,6 +11,9 @@ EXPIRY_INTERVAL_MS = 60_000
 STORED_BYTES_DEFAULT = 1024 * 1024 * 1024
 """Bytes a node carries unless its config says otherwise."""
 
+STORED_BYTES_MIN = 16 * 1024 * 1024
+"""The least that a config may say: a tenth of it is for own mail, a hundred long messages."""
+
 STORE_FREE_DISK_PERCENT = 10
 """Of the disk that is free, or taken by the store, at most so much is the store's: a full disk
 harms its owner more than mail that others carry too."""

@@ -142,6 +142,37 @@ def connect(path: Path | None, key: bytes | bytearray | None) -> Connection:
     return connection
 
 
+def connect_to_read(path: Path, key: bytes | bytearray) -> Connection:
+    """Open a database that stays as it is, also while its node runs."""
+    try:
+        raw: _RawConnection = dbapi2.connect(
+            f"{path.absolute().as_uri()}?mode=ro",
+            uri=True,
+            timeout=DATABASE_BUSY_TIMEOUT_MS / 1000,
+            isolation_level=None,
+        )
+    except dbapi2.Error as error:
+        _raise_ours(error, str(path))
+    connection = SqlcipherConnection(raw, str(path))
+    try:
+        _unlock(connection, key)
+    except BaseException:
+        raw.close()
+        raise
+    return connection
+
+
+def check_pages(connection: Connection) -> None:
+    """Read every page that is in use; raises StorageError at the first that is damaged.
+
+    The library tries the seal of each page, and then whether the tables hang together.
+    """
+    rows = connection.execute("PRAGMA quick_check(1)").fetchall()
+    if rows != [("ok",)]:
+        assert isinstance(connection, SqlcipherConnection)
+        raise StorageError(_damaged(connection._name))
+
+
 @contextlib.contextmanager
 def transaction(connection: Connection) -> Iterator[None]:
     """All that is written inside is committed together, durably, or not at all."""
@@ -269,10 +300,7 @@ def _raise_ours(error: Exception, name: str) -> NoReturn:
             "file belongs to another profile; put both back from the same backup."
         )
     elif code == _CORRUPT:
-        sentence = (
-            f"The database {name} is damaged: put it back from a backup, "
-            "or move it away to begin with an empty one."
-        )
+        sentence = _damaged(name)
     elif code in (_BUSY, _LOCKED, _PROTOCOL):
         sentence = f"Another program holds the database {name}: close it and start Mesh again."
     elif code in (_IOERR, _NOLFS):
@@ -285,3 +313,10 @@ def _raise_ours(error: Exception, name: str) -> NoReturn:
     else:
         raise AssertionError(f"{name}: {error}") from error
     raise StorageError(sentence) from error
+
+
+def _damaged(name: str) -> str:
+    return (
+        f"The database {name} is damaged: put it back from a backup, "
+        "or move it away to begin with an empty one."
+    )

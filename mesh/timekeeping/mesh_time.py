@@ -149,6 +149,10 @@ class MeshClock:
         """A link ended; what it taught us stays until others say otherwise."""
         self._words.pop(link, None)
 
+    def differences(self) -> list[int]:
+        """How far the clocks that neighbours vouch for are ahead of ours, in seconds, in order."""
+        return sorted(word.difference_s for word in self._words.values() if word.is_vouched)
+
     def is_steady(self, now: Instant) -> bool:
         """Say whether mesh time has not jumped for an hour."""
         since = self._steady_since

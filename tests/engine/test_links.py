@@ -7,7 +7,10 @@ from mesh.commands.identity import CreateIdentity
 from mesh.commands.invites import CreateInvite, InviteAnswer
 from mesh.commands.messages import SendMessage
 from mesh.commands.peers import AddPeer, AskPeers, PeersAnswer
+from mesh.effects import Dial, Reply
+from mesh.ids import Instant, Monotonic, RequestId
 from mesh.inputs import (
+    Asked,
     Disconnected,
     NetworkChanged,
     NetworksSeen,
@@ -195,6 +198,20 @@ def test_a_person_sees_over_which_interface_a_link_goes_and_whose_it_is() -> Non
     seat.inbox.append(VaultClosing())
     table.run()
     assert status(table, "ada").contact_links_count == 0
+
+
+def test_an_address_is_listed_while_its_dial_hangs_and_with_how_it_is_known() -> None:
+    table = Joined("ada")
+    seat = table.seats["ada"]
+    here = Instant(Monotonic(table.now_us), table.now_us)
+    seat.inbox.append(Asked(RequestId(900), AddPeer("10.9.9.9:41730")))
+    assert any(isinstance(effect, Dial) for effect in seat.handle(here))
+    # Nobody has answered that dial yet.
+    seat.inbox.append(Asked(RequestId(901), AskPeers()))
+    (reply,) = [effect for effect in seat.handle(here) if isinstance(effect, Reply)]
+    assert isinstance(reply.answer, PeersAnswer)
+    told = [(peer.address, peer.state, peer.source) for peer in reply.answer.peers]
+    assert told == [("10.9.9.9:41730", "connecting", "typed")]
 
 
 def contacts_in_links(table: Joined, name: str) -> set[str]:

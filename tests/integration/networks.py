@@ -113,6 +113,23 @@ class Desk:
         _ip("-n", namespace, "address", "del", f"{former}/24", "dev", "eth0")
         return address
 
+    def let_neighbours_age(self, namespace: str) -> None:
+        """Let the laptop doubt where its neighbours are, as it does some seconds after a word."""
+        told = subprocess.run(
+            ["ip", "-n", namespace, "-json", "-4", "neigh"],
+            check=True,
+            capture_output=True,
+            text=True,
+        )
+        for each in json.loads(told.stdout):
+            place = (each["dst"], "lladdr", each["lladdr"], "dev", each["dev"])
+            _ip("-n", namespace, "neigh", "replace", *place, "nud", "stale")
+
+    def filter_packets(self, namespace: str, rules: str) -> None:
+        """Give a laptop the rules of a firewall, in the words of nftables."""
+        command = ["ip", "netns", "exec", namespace, "nft", "-f", "-"]
+        subprocess.run(command, input=rules, check=True, capture_output=True, text=True)
+
     def drop_udp(self, namespace: str, port: int) -> None:
         """Let a firewall swallow what comes and goes at a port."""
         rules = f"""
@@ -121,8 +138,7 @@ class Desk:
                 chain outgoing {{ type filter hook output priority 0; udp dport {port} drop; }}
             }}
         """
-        command = ["ip", "netns", "exec", namespace, "nft", "-f", "-"]
-        subprocess.run(command, input=rules, check=True, capture_output=True, text=True)
+        self.filter_packets(namespace, rules)
 
     def _give(self, namespace: str, address: str, inside: str = "eth0") -> None:
         _ip("-n", namespace, "address", "add", f"{address}/24", "broadcast", "+", "dev", inside)

@@ -64,6 +64,8 @@ class Node:
         passphrase = home / "passphrase"
         passphrase.touch(mode=0o600)
         passphrase.write_text(PASSPHRASE)
+        self.more_environment: dict[str, str] = {}
+        """Variables of the daemon and of commands that come from now on."""
         self._errors = home / "printed.txt"
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -239,6 +241,7 @@ class Node:
             "MESH_PASSPHRASE_FILE": str(self.home / "passphrase"),
             "PYTHONPATH": str(ROOT),
             "PYTHONDONTWRITEBYTECODE": "1",
+            **self.more_environment,
         }
 
 

@@ -244,7 +244,7 @@ class Person:
 
     def messages(self, contact: str = "", **fields: int) -> list[MessageAnswer]:
         limit = fields.get("limit", 1_000)
-        answer = self.ask(AskMessages(contact, after=fields.get("after", 0), limit=limit))
+        answer = self.ask(AskMessages(contact, after=fields.get("after"), limit=limit))
         assert isinstance(answer, MessagesAnswer)
         return answer.messages
 

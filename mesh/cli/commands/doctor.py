@@ -1,14 +1,20 @@
 """`mesh doctor`: find out what keeps nodes apart, with or without a daemon."""
 
+import socket
+
 import click
 import msgspec
 
-from mesh.cli.daemon_client import folders_of
+from mesh.cli.daemon_client import client_of, folders_of
 from mesh.cli.failures import Exit
 from mesh.cli.options import Choices, shared_options
+from mesh.cli.passphrase import known_passphrase
 from mesh.cli.sanitise import clean_line
 from mesh.cli.terminal import Terminal
-from mesh.node.doctor.doctor import examine
+from mesh.commands.peers import AskPeers, PeersAnswer
+from mesh.commands.status import AskStatus, StatusAnswer
+from mesh.errors import UserError
+from mesh.node.doctor.doctor import NodeView, examine
 from mesh.node.doctor.finding import Finding
 
 COLOURS = {"ok": "green", "warn": "yellow", "fail": "red"}
@@ -23,23 +29,34 @@ class Findings(msgspec.Struct, kw_only=True):
 
 @click.command(
     help="""\
-Look at everything that a node needs: files, settings, ports, networks.
+Look at everything that a node needs: disk, databases, settings, clock, ports, networks, firewall.
 
-Each finding says what it means and what to do. Exit 7 if something keeps the node from working.
+Each finding says what it means and what to do. Exit 7 if something keeps the node from working:
+a firewall that lets nobody through, a damaged database, a clock that neighbours refute, a disk that
+is nearly full.
+
+The store is read whole; of the vault only what shows from outside, unless --vault opens it.
+Rules of nftables and iptables are read only where you are root; without it they are tried out.
 
 \b
 Examples:
   mesh doctor
+  mesh doctor --vault
   mesh doctor -q
   mesh doctor --json | jq -r '.findings[] | select(.level != "ok") | .found'
 """,
 )
+@click.option(
+    "--vault", "opens_vault", is_flag=True, help="Ask for the passphrase, and check the vault too."
+)
 @shared_options
 @click.pass_obj
-def doctor(choices: Choices) -> None:
+def doctor(choices: Choices, opens_vault: bool) -> None:
     terminal = Terminal(choices)
+    folders = folders_of(choices)
+    passphrase = known_passphrase(terminal, folders, is_headless=False) if opens_vault else None
     terminal.say("Looking, and listening to the network…")
-    findings = examine(folders_of(choices))
+    findings = examine(folders, view_of(choices), passphrase=passphrase)
     if terminal.is_json:
         terminal.json(Findings(findings=findings))
     else:
@@ -48,6 +65,17 @@ def doctor(choices: Choices) -> None:
                 terminal.result(drawn(finding))
     if any(finding.level == "fail" for finding in findings):
         raise click.exceptions.Exit(Exit.PROBLEMS_FOUND)
+
+
+def view_of(choices: Choices) -> NodeView | None:
+    """Return what the node says of itself; None if it does not answer, which is found elsewhere."""
+    if not hasattr(socket, "AF_UNIX"):
+        return None
+    client = client_of(choices)
+    try:
+        return NodeView(client.ask(AskStatus(), StatusAnswer), client.ask(AskPeers(), PeersAnswer))
+    except UserError:
+        return None
 
 
 def drawn(finding: Finding) -> str:

@@ -14,6 +14,7 @@ from mesh.cli.passphrase import (
     known_passphrase,
     passphrase_of_file,
     require_person,
+    warn_if_weak,
 )
 from mesh.cli.terminal import Terminal
 from mesh.client import NOT_RUNNING
@@ -122,6 +123,8 @@ def passphrase(choices: Choices, new_file: Path | None, *, remove: bool) -> None
     change(choices, folders, former, new)
     if find_passphrase() not in (None, new):
         terminal.warn(f"The file that {VARIABLE} names still holds the former passphrase.")
+    if new_file is not None:
+        warn_if_weak(terminal, new)
     if terminal.is_json:
         terminal.json(Done())
     else:

@@ -124,7 +124,7 @@ def lines_of(answer: StatusAnswer, profile: str, *, is_verbose: bool) -> list[st
         lines += [
             f"contacts   {contacts_line(answer)}",
             f"outbox     {plural(answer.outbox_count, 'message')} on the way",
-            f"stamp      {answer.stamp}",
+            f"stamp      {stamp_line(answer)}",
         ]
     offset = answer.clock_offset_seconds
     if abs(offset) >= OFFSET_SHOWN_SECONDS:
@@ -166,6 +166,13 @@ def carried_lines(answer: StatusAnswer) -> list[str]:
     reasons = sorted(answer.refused.items(), key=lambda counted: (-counted[1], counted[0]))
     lines += [f"refused    {count}: {clean_line(reason)}" for reason, count in reasons]
     return lines + [f"limited    {clean_line(sentence)}" for sentence in answer.limits]
+
+
+def stamp_line(answer: StatusAnswer) -> str:
+    """Say whether messages may leave, or what work is done first and how long it takes."""
+    if not answer.stamp_seconds:
+        return answer.stamp
+    return f"{answer.stamp}: about {plural(answer.stamp_seconds, 'second')} of work, once a day"
 
 
 def contacts_line(answer: StatusAnswer) -> str:

@@ -23,7 +23,7 @@ from mesh.commands.status import AskStatus, StatusAnswer
 from mesh.daemon.relay import require_nobody
 from mesh.daemon.start_order import StartOrder
 from mesh.errors import UserError, relay_refusal
-from mesh.limits.contacts import NAME_BYTES_MAX
+from mesh.messenger.names import checked_name
 from mesh.node.config_file import load_config
 from mesh.node.folders import DEFAULT_PROFILE, ProfileFolders
 from mesh.node.membership import find_mesh, require_same_mesh, words_for
@@ -35,6 +35,7 @@ FROM_NOW_ON: Final = (
     "From this start on the profile belongs to one mesh: the one that the settings name now. "
     "`mesh status` shows it, and only `mesh join` changes it."
 )
+WHOSE_NAME: Final = "Your name"
 
 HELP = """\
 Start the node of a profile. The first time it asks for your name and a passphrase.
@@ -49,6 +50,9 @@ Which mesh a profile belongs to is decided at its first start: the open one, or 
 With --relay it is a node without a person, for a box on a shelf: it carries mail for others, and
 asks nothing at any start. Once a relay, a profile stays one.
 
+To try Mesh alone, start two profiles: on any network they meet over it, and without one they do
+with --local.
+
 \b
 Examples:
   mesh up
@@ -57,6 +61,7 @@ Examples:
   MESH_PASSPHRASE_FILE=/run/secrets/mesh mesh up --headless --name "Gate 3"
   mesh up --locked --port 41730
   mesh up --relay --headless
+  mesh up --local --profile second
 """
 
 
@@ -74,6 +79,7 @@ Examples:
     help="For a new profile: belong to the closed mesh whose secret this file holds.",
 )
 @click.option("--mesh-name", metavar="NAME", help="For a new profile: belong to this mesh.")
+@click.option("--local", is_flag=True, help="Meet profiles of this machine without a network.")
 @click.option("--no-discovery", is_flag=True, help="Find nobody by itself; dial known addresses.")
 @shared_options
 @click.pass_obj
@@ -89,9 +95,12 @@ def up(
     no_passphrase: bool,
     locked: bool,
     relay: bool,
+    local: bool,
     no_discovery: bool,
 ) -> None:
     terminal = Terminal(choices)
+    if local and no_discovery:
+        raise click.UsageError("Say either --local or --no-discovery.")
     if relay and (name or no_passphrase):
         raise click.UsageError("A relay has no person: leave out --name and --no-passphrase.")
     folders = folders_of(choices)
@@ -101,6 +110,7 @@ def up(
             "MESH_MESH_SECRET_FILE": str(mesh_secret_file.absolute()) if mesh_secret_file else None,
             "MESH_MESH_NAME": mesh_name,
             "MESH_DISCOVERY": "false" if no_discovery else None,
+            "MESH_DISCOVERY_ON_LOOPBACK": "true" if local else None,
             "MESH_RELAY": "true" if relay else None,
             "MESH_LOG_LEVEL": "debug" if choices.verbose else None,
         }
@@ -158,9 +168,10 @@ def asked_order(
         return StartOrder(profile=folders.name)
     if is_new:
         # Asked for first: a passphrase is the last thing to be typed before the wait.
-        name = checked_name(name or asked_name(terminal, folders, is_headless=is_headless))
+        name = name or asked_name(terminal, folders, is_headless=is_headless)
+        name = checked_name(name, WHOSE_NAME)
     if is_new and not is_unprotected:
-        passphrase = new_passphrase(terminal, is_headless=is_headless)
+        passphrase = new_passphrase(terminal, name, is_headless=is_headless)
     else:
         # A script gives the name at every start; it matters only at the first.
         known = partial(known_passphrase, terminal, folders, is_headless=is_headless)
@@ -182,16 +193,21 @@ def asked_name(terminal: Terminal, folders: ProfileFolders, *, is_headless: bool
         usual = getpass.getuser()
     except (KeyError, OSError):
         usual = ""
-    name: str = click.prompt("Your name, as your contacts see it", default=usual or None, err=True)
+    name: str = click.prompt(
+        "Your name, as your contacts see it",
+        default=usual or None,
+        value_proc=typed_name,
+        err=True,
+    )
     return name
 
 
-def checked_name(name: str) -> str:
-    """Return a name without spaces around it, or refuse it before anything is made."""
-    stripped = name.strip()
-    if not stripped or len(stripped.encode()) > NAME_BYTES_MAX:
-        raise UserError("bad-name", f"A name has between 1 and {NAME_BYTES_MAX} bytes.")
-    return stripped
+def typed_name(name: str) -> str:
+    """Return the name that a person typed; they are asked again if it cannot be one."""
+    try:
+        return checked_name(name, WHOSE_NAME)
+    except UserError as error:
+        raise click.UsageError(str(error)) from None
 
 
 def run_here(terminal: Terminal, order: StartOrder, *, is_relay: bool) -> None:

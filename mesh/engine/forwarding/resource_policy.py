@@ -26,7 +26,7 @@ class ResourcePolicy:
     def disk_measured(self, free_bytes: int, stored_bytes: int) -> None:
         """So much is free beside what the store takes: a part of both is its share."""
         self._free_bytes = free_bytes
-        share_bytes = (free_bytes + stored_bytes) * STORE_FREE_DISK_PERCENT // 100
+        share_bytes = store_share_bytes(free_bytes, stored_bytes)
         self.stored_bytes_max = min(self._stored_bytes_wanted, share_bytes)
 
     def sparing(self, interface: str) -> Sparing:
@@ -53,3 +53,8 @@ class ResourcePolicy:
             links = "1 link goes" if count == 1 else f"{count} links go"
             told.append(f"{links} over a metered network: no older mail of others leaves there.")
         return told
+
+
+def store_share_bytes(free_bytes: int, stored_bytes: int) -> int:
+    """What the store may take of a disk, of what is free on it and what the store takes already."""
+    return (free_bytes + stored_bytes) * STORE_FREE_DISK_PERCENT // 100

@@ -6,7 +6,7 @@ HOST:PORT or [IPv6]:PORT, an interface index after `%`.
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from typing import Final, assert_never
+from typing import Final, Literal, assert_never
 
 from mesh.commands.answer import Answer, Done
 from mesh.commands.command import Command
@@ -20,12 +20,19 @@ from mesh.ids import Address, Instant, LinkId
 from mesh.inputs import Connection
 from mesh.limits.peering import CONFIGURED_PEERS_MAX, REMEMBERED_ADDRESSES_MAX
 from mesh.peering.dialer import Dialer
-from mesh.peering.targets import Source
+from mesh.peering.targets import Source, Target
 from mesh.storage.connection import transaction
 from mesh.storage.store.store import Store
 from mesh.wire.invite import parse_invite
 
-_REMEMBERED: Final = "addresses that worked"
+REMEMBERED: Final = "addresses that worked"
+"""The setting of the store that holds them, one a line."""
+_SOURCES: Final[Mapping[Source, Literal["typed", "announced", "remembered", "told"]]] = {
+    Source.CONFIGURED: "typed",
+    Source.ANNOUNCED: "announced",
+    Source.REMEMBERED: "remembered",
+    Source.EXCHANGED: "told",
+}
 _PORT_MAX = 65_535
 _HOST_CHARACTERS_MAX = 253
 
@@ -53,7 +60,7 @@ class KnownAddresses(Part):
         self._labels = labels
         for text in store.link_state.peers():
             dialer.targets.configure(parse_address(text), now)
-        stored = store.link_state.find_setting(_REMEMBERED)
+        stored = store.link_state.find_setting(REMEMBERED)
         self._remembered = stored.decode().split("\n") if stored else []
         dialer.targets.remember([parse_address(text) for text in self._remembered], now)
 
@@ -85,7 +92,7 @@ class KnownAddresses(Part):
         if remembered != self._remembered:
             self._remembered = remembered
             with transaction(self._connection):
-                self._store.link_state.put_setting(_REMEMBERED, "\n".join(remembered).encode())
+                self._store.link_state.put_setting(REMEMBERED, "\n".join(remembered).encode())
 
     def _add(self, text: str, now: Instant) -> Done:
         """Keep an address that a person typed, and dial it."""
@@ -125,11 +132,14 @@ class KnownAddresses(Part):
             )
             for link, one in self._streams.all.items()
         ]
+        # Whose dial has led to a stream is among these already.
+        streaming = {one.dial: None for one in self._streams.all.values() if one.dial is not None}
         linked.sort(key=lambda peer: (peer.state != "linked", peer.address))
         seen = [
             PeerAnswer(
                 address=str(target.addresses[0]),
-                state="waiting" if target.failures_count else "seen",
+                state=_state_of(target),
+                source=_SOURCES[target.source],
                 is_configured=target.source is Source.CONFIGURED,
                 is_dialled_by_us=True,
                 connected_seconds=0,
@@ -137,9 +147,15 @@ class KnownAddresses(Part):
                 bytes_sent=0,
             )
             for target in self._dialer.targets.unlinked()
-            if target.dial is None
+            if target.dial not in streaming
         ]
         return PeersAnswer(peers=[*linked, *seen])
+
+
+def _state_of(target: Target) -> Literal["connecting", "seen", "waiting"]:
+    if target.dial is not None:
+        return "connecting"
+    return "waiting" if target.failures_count else "seen"
 
 
 def parse_address(text: str) -> Address:

@@ -10,6 +10,7 @@ from mesh.commands.contacts import (
 )
 from mesh.errors import UserError
 from mesh.ids import ContactId, Instant, UnixSeconds, VerifyKey, direct_conversation
+from mesh.limits.api import NUMBER_MAX
 from mesh.limits.contacts import CONTACTS_MAX
 from mesh.messenger.contacts.look_alikes import LookAlikes, is_alike
 from mesh.messenger.contacts.notes import Notes
@@ -75,19 +76,20 @@ class Contacts:
         """The same; empty if there is no such contact, or no more."""
         return "" if contact is None else self._labels.get(contact, "")
 
-    def contact(self, named: str) -> ContactRow:
-        """The contact of a label, an id, or the beginning of a key; UserError if there is none.
+    def contact(self, named: str | int) -> ContactRow:
+        """The contact of a label, a number, or the beginning of a key; UserError if there is none.
 
         Small letters may stand for great ones, where nobody else is meant.
         """
-        named = normalized(named)
-        found = self._rows.find_contact_by_label(named) if is_name(named) else None
-        if found is None and named.isascii() and named.isdigit() and len(named) < len(str(2**63)):
-            found = self._rows.find_contact(ContactId(int(named)))
-        if found is None:
-            found = self._find_by_key(named.lower())
-        if found is None:
-            found = self._find_by_letters(named)
+        if isinstance(named, int):
+            found = self._rows.find_contact(ContactId(named))
+        else:
+            named = normalized(named)
+            found = self._rows.find_contact_by_label(named) if is_name(named) else None
+            if found is None and named.isascii() and named.isdigit():
+                number = int(named) if len(named) < len(str(NUMBER_MAX)) else NUMBER_MAX
+                found = self._rows.find_contact(ContactId(number))
+            found = found or self._find_by_key(named.lower()) or self._find_by_letters(named)
         if found is None:
             raise UserError("not-found", f"There is no contact {named!r}; see: mesh contacts")
         return found

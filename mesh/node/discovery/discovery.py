@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 _log = structlog.get_logger("mesh.discovery")
 NO_NETWORK = "No network is up; this node goes on looking for one."
-NO_MULTICAST = "Other nodes cannot be found at present; `mesh doctor` says why."
+NO_MULTICAST = "Further nodes are not found by mDNS at present; `mesh doctor` says why."
 
 
 @dataclass(frozen=True, slots=True)

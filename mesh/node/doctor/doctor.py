@@ -1,6 +1,7 @@
 """The checks of `mesh doctor`: each finding says what it means and what to do about it.
 
-It works without a daemon and changes nothing. The network's part is in `network.py`.
+It works without a daemon and changes nothing; what a running one says of links, peers and clocks
+is handed in. The network's part is in `network.py`, that of the databases in `databases.py`.
 """
 
 import os
@@ -10,29 +11,100 @@ import socket
 import sqlite3
 import stat
 import sys
+from contextlib import closing, suppress
+from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
+from typing import Final
 
+from mesh.commands.peers import PeersAnswer
+from mesh.commands.status import StatusAnswer
 from mesh.config import Config
-from mesh.errors import StorageError, UserError
-from mesh.limits.daemon import DISK_FREE_BYTES_WARN
+from mesh.engine.forwarding.resource_policy import store_share_bytes
+from mesh.engine.parts.addresses import REMEMBERED, parse_address
+from mesh.errors import MeshError, StorageError, UserError
+from mesh.limits.daemon import DISK_FREE_BYTES_MIN
+from mesh.limits.retention import STORED_BYTES_MIN
 from mesh.node.config_file import load_config
+from mesh.node.doctor.clock import clock_finding
+from mesh.node.doctor.databases import examine_databases, find_store_key
 from mesh.node.doctor.finding import Finding
-from mesh.node.doctor.network import examine_network
+from mesh.node.doctor.network import Neighbourhood, examine_network
+from mesh.node.doctor.reach import Known
 from mesh.node.folders import ProfileFolders
 from mesh.node.membership import mesh_of_start
 from mesh.node.tcp.listening import PORT_DEFAULT
+from mesh.storage.connection import connect_to_read
+from mesh.storage.store.link_state import LinkStateRows
 
 _LIBRARIES = ("trio", "zeroconf", "cryptography", "pynacl", "sqlcipher3", "msgspec", "hypercorn")
 
 
-def examine(folders: ProfileFolders) -> list[Finding]:
-    """Look at everything; takes about a second, for answers from the network."""
-    findings = [_versions(), *_folders(folders), _disk(folders)]
+_MIB: Final = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class NodeView:
+    """What a running node says of itself."""
+
+    status: StatusAnswer
+    peers: PeersAnswer
+
+
+def examine(
+    folders: ProfileFolders, view: NodeView | None = None, *, passphrase: str | None = None
+) -> list[Finding]:
+    """Look at everything: a second for the network, some more for addresses that do not answer.
+
+    A gigabyte that is stored takes some seconds too. With a passphrase the vault is read as well;
+    UserError if it is a wrong one.
+    """
     config, finding = _config(folders)
     is_running, running = _daemon(folders)
-    findings += [finding, running, _port(config, is_running=is_running)]
-    return findings + examine_network(has_discovery=config.discovery)
+    status = view.status if view is not None else None
+    return [
+        _versions(),
+        *_folders(folders),
+        _disk(folders, config, status),
+        *examine_databases(folders, passphrase),
+        finding,
+        running,
+        _port(config, is_running=is_running),
+        clock_finding(status),
+        *examine_network(config, _neighbourhood(folders, view)),
+    ]
+
+
+def _neighbourhood(folders: ProfileFolders, view: NodeView | None) -> Neighbourhood:
+    """Who is in sight, and who was reached in an earlier run or typed in."""
+    known = [Known(parse_address(text), is_in_sight=False) for text in _stored_addresses(folders)]
+    if view is None:
+        return Neighbourhood(known=known)
+    unlinked = [peer for peer in view.peers.peers if peer.source]
+    with suppress(UserError):
+        known += [
+            Known(parse_address(peer.address), is_in_sight=peer.source == "announced")
+            for peer in unlinked
+        ]
+    return Neighbourhood(
+        known=known,
+        links_count=view.status.links_count,
+        links_by_interface=view.status.links_by_interface,
+    )
+
+
+def _stored_addresses(folders: ProfileFolders) -> list[str]:
+    """The addresses in the store; none where it does not open, which is told elsewhere."""
+    if not folders.store_file.exists():
+        return []
+    with suppress(MeshError):
+        key = find_store_key(folders)
+        if key is not None:
+            with closing(connect_to_read(folders.store_file, key)) as store:
+                state = LinkStateRows(store)
+                remembered = state.find_setting(REMEMBERED) or b""
+                return [*state.peers(), *filter(None, remembered.decode().split("\n"))]
+    return []
 
 
 def _versions() -> Finding:
@@ -87,19 +159,39 @@ def _folder(path: Path) -> Finding:
     return Finding(check=check, level="ok", found=f"{path} is yours alone.")
 
 
-def _disk(folders: ProfileFolders) -> Finding:
+def _disk(folders: ProfileFolders, config: Config, status: StatusAnswer | None) -> Finding:
     place = next(path for path in (folders.data, *folders.data.parents) if path.exists())
     free_bytes = shutil.disk_usage(place).free
-    found = f"{free_bytes // 1024**2:,} MiB are free."
-    if free_bytes >= DISK_FREE_BYTES_WARN:
-        return Finding(check="disk", level="ok", found=found)
-    return Finding(
-        check="disk",
-        level="warn",
-        found=found,
-        meaning="A node whose disk is full stops.",
-        fix="Set stored_bytes_max = 67108864 in config.toml, and start the node again.",
-    )
+    stored_bytes = status.stored_bytes if status is not None else _size_of(folders.store_file)
+    share_bytes = store_share_bytes(free_bytes, stored_bytes)
+    found = f"{free_bytes // _MIB:,} MiB are free on the disk of {place}."
+    fix = "Free some space on that disk."
+    if share_bytes < STORED_BYTES_MIN or free_bytes < DISK_FREE_BYTES_MIN:
+        return Finding(
+            check="disk",
+            level="fail",
+            found=found,
+            meaning="That is too little: what you write may be refused, and a node whose disk is "
+            "full stops.",
+            fix=fix,
+        )
+    if share_bytes < config.stored_bytes_max:
+        return Finding(
+            check="disk",
+            level="warn",
+            found=found,
+            meaning=f"The node carries {share_bytes // _MIB} MiB instead of "
+            f"{config.stored_bytes_max // _MIB} MiB, since it takes a tenth of what is free.",
+            fix=fix,
+        )
+    return Finding(check="disk", level="ok", found=found)
+
+
+def _size_of(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
 
 
 def _config(folders: ProfileFolders) -> tuple[Config, Finding]:

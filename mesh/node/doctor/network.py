@@ -1,48 +1,89 @@
-"""The network's part of `mesh doctor`: whether this machine can find others and be found.
+"""The network's part of `mesh doctor`: whether this machine can find others and be reached.
 
-The heart is a self-test of each interface: a question of a random name is sent to the group of
-mDNS, and must come back to a socket of ours that listens to that group on that interface.
+Trials come first (`multicast.py`, `reach.py`), and rules where they may be read (`firewall.py`).
+While links stand, nothing here says that others are not found.
 """
 
-import os
-import select
-import socket
-import struct
 import sys
-import time
-from contextlib import ExitStack, suppress
-from dataclasses import dataclass
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
 import psutil
 
-from mesh.limits.daemon import MULTICAST_TEST_MS
+from mesh.config import Config
 from mesh.node.doctor.finding import Finding
-from mesh.node.interfaces import InterfaceAddress, Interfaces, list_interfaces
+from mesh.node.doctor.firewall import (
+    firewall_finding,
+    opening_command,
+    packets_of,
+    read_rules,
+)
+from mesh.node.doctor.multicast import MDNS_PORT, Means, Trial, try_multicast
+from mesh.node.doctor.reach import Known, only_near, reach_findings, try_known
+from mesh.node.interfaces import Interfaces, list_interfaces
+from mesh.node.tcp.listening import PORT_DEFAULT
 
-_MDNS_PORT = 5353
-_GROUP_V4 = "224.0.0.251"
-_GROUP_V6 = "ff02::fb"
 _TUNNELS = ("tun", "tap", "utun", "wg", "tailscale", "ppp", "nordlynx", "proton", "zt")
 _RESPONDERS = {"avahi-daemon", "systemd-resolved", "systemd-resolve", "mDNSResponder", "chrome"}
+_CHECKS: Final = {"mDNS": "multicast", "beacon": "beacon"}
+_WORKS: Final = {"mDNS": "Multicast works", "beacon": "The beacon works"}
+_SENT: Final = {"mDNS": "What was sent to all", "beacon": "A beacon that was sent"}
 
 
-def examine_network(*, has_discovery: bool) -> list[Finding]:
-    """Look at interfaces, at multicast on each, and at what is known to stand in its way."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Neighbourhood:
+    """Who is known, and which links stand. Without a node nobody is in sight."""
+
+    known: Sequence[Known] = ()
+    links_count: int = 0
+    links_by_interface: dict[str, int] = field(default_factory=dict)
+
+
+def examine_network(config: Config, around: Neighbourhood) -> list[Finding]:
+    """Look at interfaces, at multicast on each, at TCP, and at what stands in its way."""
     interfaces = list_interfaces()
     findings = [_interfaces(interfaces)]
-    if not has_discovery:
-        return [
-            *findings,
-            Finding(
-                check="discovery",
-                level="warn",
-                found="Discovery is turned off in the settings.",
-                meaning="This node links only to addresses that were typed in.",
-                fix="Set discovery = true in config.toml, and start the node again.",
-            ),
-        ]
-    return [*findings, *multicast_findings(interfaces), _holders(), *_default_route(), *_firewall()]
+    if not config.discovery:
+        findings.append(_discovery_is_off())
+    if not interfaces:
+        return findings
+    trials = try_multicast(interfaces, means_of(config))
+    findings += multicast_findings(trials, around.links_by_interface)
+    port = config.listen_port or PORT_DEFAULT
+    fix = opening_command(port)
+    names = dict.fromkeys(each.name for each in interfaces)
+    packets = [
+        packet
+        for name in names
+        for packet in packets_of(name, port=port, has_discovery=config.discovery)
+    ]
+    count = around.links_count
+    findings.append(firewall_finding(read_rules(packets), trials, links_count=count, fix=fix))
+    tried = try_known(only_near(around.known, interfaces))
+    findings += reach_findings(tried, links_count=count, fix=fix)
+    if config.discovery:
+        findings.append(_holders())
+    return [*findings, *_default_route()]
+
+
+def means_of(config: Config) -> list[Means]:
+    """By what this node looks for others, and a port that no rule knows."""
+    if not config.discovery:
+        return ["other"]
+    return ["mDNS", "beacon", "other"] if config.beacon else ["mDNS", "other"]
+
+
+def _discovery_is_off() -> Finding:
+    return Finding(
+        check="discovery",
+        level="warn",
+        found="Discovery is turned off in the settings.",
+        meaning="This node links only to addresses that were typed in.",
+        fix="Set discovery = true in config.toml, and start the node again.",
+    )
 
 
 def _interfaces(interfaces: Interfaces) -> Finding:
@@ -52,135 +93,60 @@ def _interfaces(interfaces: Interfaces) -> Finding:
             level="fail",
             found="No network interface is up.",
             meaning="There is nobody to talk to; messages wait here.",
-            fix="Connect to a Wi-Fi network or plug in a cable.",
+            fix="Connect to a Wi-Fi network or plug in a cable. Two profiles of this machine meet "
+            "without one after: mesh up --local",
         )
     names = ", ".join(dict.fromkeys(each.name for each in interfaces))
     return Finding(check="interfaces", level="ok", found=f"Up: {names}.")
 
 
-@dataclass(slots=True)
-class _Trial:
-    """One address on trial. `failure` is the system's word, if sending failed."""
-
-    address: InterfaceAddress
-    token: bytes
-    failure: OSError | None = None
-    is_heard: bool = False
+def multicast_findings(trials: Sequence[Trial], links: dict[str, int]) -> list[Finding]:
+    """Say on which networks others are found, and by what."""
+    looked = [trial for trial in trials if trial.means != "other"]
+    return [_verdict(trial, looked, links) for trial in looked]
 
 
-def multicast_findings(interfaces: Interfaces) -> list[Finding]:
-    """Send to the group of mDNS on each interface and listen for what was sent."""
-    # One IPv4 and one link-local IPv6 address of an interface are enough.
-    chosen = {
-        (each.index, each.is_ipv6): each
-        for each in interfaces
-        if not each.is_ipv6 or each.is_link_local_ipv6
-    }
-    trials = [_Trial(each, os.urandom(8).hex().encode()) for each in chosen.values()]
-    with ExitStack() as opened:
-        listeners: list[socket.socket] = []
-        for trial in trials:
-            try:
-                listeners.append(opened.enter_context(_listener(trial.address)))
-                _send(trial)
-            except OSError as error:
-                trial.failure = error
-        _listen(listeners, trials)
-    return [_verdict(trial) for trial in trials]
+def _verdict(trial: Trial, looked: Sequence[Trial], links: dict[str, int]) -> Finding:
+    check = _CHECKS[trial.means]
+    if trial.is_heard:
+        return Finding(check=check, level="ok", found=f"{_WORKS[trial.means]} on {trial.where}.")
+    near = [each for each in looked if each.address.index == trial.address.index]
+    works = [each for each in near if each.is_heard]
+    links_count = links.get(trial.address.name, 0)
+    # Some interfaces carry no multicast at all; only a firewall forbids or drops it.
+    is_stopped = trial.is_dropped or trial.is_forbidden
+    is_cut_off = is_stopped and not works and not links_count
+    return Finding(
+        check=check,
+        level="fail" if is_cut_off else "warn",
+        found=_what_failed(trial),
+        meaning=_what_it_means(works, links_count),
+        fix=_what_to_do(trial),
+    )
 
 
-def _listener(address: InterfaceAddress) -> socket.socket:
-    family = socket.AF_INET6 if address.is_ipv6 else socket.AF_INET
-    opened = socket.socket(family, socket.SOCK_DGRAM)
-    try:
-        opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if hasattr(socket, "SO_REUSEPORT"):
-            with suppress(OSError):
-                opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        if address.is_ipv6:
-            opened.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-            opened.bind(("::", _MDNS_PORT))
-            joined = socket.inet_pton(family, _GROUP_V6) + struct.pack("@I", address.index)
-            opened.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_JOIN_GROUP, joined)
-        else:
-            opened.bind(("", _MDNS_PORT))
-            joined = socket.inet_aton(_GROUP_V4) + socket.inet_aton(address.host)
-            opened.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, joined)
-        opened.setblocking(False)
-    except OSError:
-        opened.close()
-        raise
-    return opened
+def _what_failed(trial: Trial) -> str:
+    if trial.failure is None:
+        return f"{_SENT[trial.means]} on {trial.where} did not come back."
+    what = "Multicast" if trial.means == "mDNS" else "The beacon"
+    return f"{what} cannot be used on {trial.where}: {trial.failure.strerror}."
 
 
-def _send(trial: _Trial) -> None:
-    address = trial.address
-    family = socket.AF_INET6 if address.is_ipv6 else socket.AF_INET
-    with socket.socket(family, socket.SOCK_DGRAM) as sender:
-        if address.is_ipv6:
-            sender.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_IF, address.index)
-            sender.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_LOOP, 1)
-            sender.sendto(_question(trial.token), (_GROUP_V6, _MDNS_PORT, 0, address.index))
-        else:
-            near = socket.inet_aton(address.host)
-            sender.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, near)
-            sender.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_LOOP, 1)
-            sender.sendto(_question(trial.token), (_GROUP_V4, _MDNS_PORT))
+def _what_it_means(works: Sequence[Trial], links_count: int) -> str:
+    if links_count:
+        links = "1 link stands" if links_count == 1 else f"{links_count} links stand"
+        return f"{links} there all the same; only who comes new may be found later."
+    if works:
+        return f"Other nodes are found there by {works[0].means} ({works[0].family}) all the same."
+    return "Other nodes on that network are not found; a typed address still works."
 
 
-def _question(token: bytes) -> bytes:
-    """A DNS question of a name that nobody has."""
-    name = b"".join(bytes([len(label)]) + label for label in (token, b"local")) + b"\0"
-    return struct.pack("!6H", 0, 0, 1, 0, 0, 0) + name + struct.pack("!2H", 12, 1)
-
-
-def _listen(listeners: list[socket.socket], trials: list[_Trial]) -> None:
-    deadline = time.monotonic() + MULTICAST_TEST_MS / 1_000
-    while not all(trial.is_heard or trial.failure for trial in trials):
-        left = deadline - time.monotonic()
-        if left <= 0:
-            return
-        ready, _, _ = select.select(listeners, [], [], left)
-        for listener in ready:
-            with suppress(OSError):
-                heard = listener.recv(9_000)
-                for trial in trials:
-                    trial.is_heard |= trial.token in heard
-
-
-def _verdict(trial: _Trial) -> Finding:
-    family = "IPv6" if trial.address.is_ipv6 else "IPv4"
-    check, where = "multicast", f"{trial.address.name} ({family})"
-    if trial.failure is not None:
-        fix = ""
-        if sys.platform == "darwin":
-            fix = "System Settings > Privacy & Security > Local Network: allow your terminal."
-        return Finding(
-            check=check,
-            level="warn",
-            found=f"Multicast cannot be used on {where}: {trial.failure.strerror}.",
-            meaning="Other nodes on that network are not found; a typed address still works.",
-            fix=fix or "mesh peer add HOST:PORT",
-        )
-    if not trial.is_heard:
-        return Finding(
-            check=check,
-            level="warn",
-            found=f"What was sent to all on {where} did not come back.",
-            meaning="A firewall on this machine probably drops mDNS (UDP port 5353).",
-            fix=_firewall_command(),
-        )
-    return Finding(check=check, level="ok", found=f"Multicast works on {where}.")
-
-
-def _firewall_command() -> str:
-    if sys.platform == "win32":
-        return "Set-NetConnectionProfile -NetworkCategory Private"
+def _what_to_do(trial: Trial) -> str:
+    if trial.is_dropped or trial.is_forbidden:
+        return f"Let UDP {trial.port} pass the firewall of this machine."
     if sys.platform == "darwin":
-        return "System Settings > Network > Firewall > Options: allow Python."
-    if Path("/usr/bin/firewall-cmd").exists():
-        return "sudo firewall-cmd --add-service=mdns --add-port=41730/tcp"
-    return "sudo ufw allow 5353/udp && sudo ufw allow 41730/tcp"
+        return "System Settings > Privacy & Security > Local Network: allow your terminal."
+    return "mesh peer add HOST:PORT"
 
 
 def _holders() -> Finding:
@@ -188,7 +154,7 @@ def _holders() -> Finding:
     names: dict[str, None] = {}
     with suppress(psutil.Error, OSError):
         for each in psutil.net_connections("udp"):
-            if each.laddr and each.laddr.port == _MDNS_PORT and each.pid:
+            if each.laddr and each.laddr.port == MDNS_PORT and each.pid:
                 with suppress(psutil.Error):
                     names[psutil.Process(each.pid).name()] = None
     found = (
@@ -232,21 +198,3 @@ def _default_interface() -> str | None:
         if len(fields) > 7 and fields[1] == fields[7] == "00000000":
             return fields[0]
     return None
-
-
-def _firewall() -> list[Finding]:
-    try:
-        is_enabled = "ENABLED=yes" in Path("/etc/ufw/ufw.conf").read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError):
-        return []
-    if not is_enabled:
-        return []
-    return [
-        Finding(
-            check="firewall",
-            level="warn",
-            found="The firewall ufw is on.",
-            meaning="Unless it allows them, other nodes neither find nor reach this one.",
-            fix="sudo ufw allow 5353/udp && sudo ufw allow 41730/tcp",
-        )
-    ]

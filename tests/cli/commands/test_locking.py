@@ -87,6 +87,7 @@ def test_the_passphrase_of_a_node_that_runs_is_changed_through_it(
     changed = mesh("passphrase", "--new-file", str(new))
     assert changed.code == 0
     assert "still holds the former passphrase" in changed.err
+    assert "This passphrase is weak" in changed.err
     assert node.node.passphrase == b"battery staple"
     wrong = mesh("--json", "passphrase", "--new-file", str(new))
     assert (wrong.code, wrong.problem) == (4, "wrong-passphrase")

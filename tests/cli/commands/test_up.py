@@ -35,12 +35,13 @@ def endpoint() -> Endpoint:
 def test_the_first_start_asks_who_this_is_and_for_a_passphrase(mesh: Mesh) -> None:
     person = Typist("up")
     person.answer("]:", "Anna")
-    person.answer("for none):", "correct horse")
+    person.answer("for none):", "correct horse battery staple")
     person.answer("again:", "incorrect")
-    person.answer("for none):", "correct horse")
-    person.answer("again:", "correct horse")
+    person.answer("for none):", "correct horse battery staple")
+    person.answer("again:", "correct horse battery staple")
     assert person.ended() == 0, person.seen
     assert "correct horse" not in person.seen
+    assert "weak" not in person.seen
     assert "mesh invite" in person.seen
     status = mesh("status", "--json").json["status"]
     assert isinstance(status, dict)
@@ -48,6 +49,30 @@ def test_the_first_start_asks_who_this_is_and_for_a_passphrase(mesh: Mesh) -> No
     assert mesh("invite").out.startswith("mesh:")
     again = mesh("up")
     assert (again.code, "running already" in again.err) == (0, True)
+
+
+def test_a_name_that_cannot_be_one_is_asked_for_again(mesh: Mesh) -> None:
+    person = Typist("up", "--no-passphrase")
+    for name in ("   ", "x" * 65, "An\u202ena"):
+        person.answer("]:", name)
+    person.answer("]:", " Anna ")
+    assert person.ended() == 0, person.seen
+    assert "is empty" in person.seen
+    assert mesh("id").out.startswith("Anna\n")
+
+
+def test_a_weak_passphrase_is_told_and_taken_all_the_same(mesh: Mesh) -> None:
+    person = Typist("up")
+    person.answer("]:", "Annabella")
+    person.answer("for none):", "annabella7")
+    person.answer("[y/N]:", "n")
+    person.answer("for none):", "annabella7")
+    person.answer("[y/N]:", "y")
+    person.answer("again:", "annabella7")
+    assert person.ended() == 0, person.seen
+    assert "This passphrase is weak: about" in person.seen
+    assert "annabella7" not in person.seen
+    assert mesh("id").out.startswith("Annabella\n")
 
 
 def test_an_empty_passphrase_is_warned_of_and_confirmed(mesh: Mesh) -> None:
@@ -67,7 +92,8 @@ def test_a_profile_is_opened_by_its_passphrase_alone(
     file.touch(mode=0o600)
     file.write_text("correct horse\n")
     monkeypatch.setenv("MESH_PASSPHRASE_FILE", str(file))
-    assert mesh("up", "--headless", "--name", "Anna").code == 0
+    started = mesh("up", "--headless", "--name", "Anna")
+    assert (started.code, "This passphrase is weak" in started.err) == (0, True)
     if sys.platform == "linux":
         for name in ("cmdline", "environ"):
             assert b"correct horse" not in Path(f"/proc/{endpoint().pid}/{name}").read_bytes()
@@ -181,8 +207,11 @@ def test_a_daemon_in_the_foreground_ends_with_the_terminal(mesh: Mesh) -> None:
         (("--headless",), 1, "no-name"),
         (("--headless", "--name", "Anna"), 4, "no-passphrase"),
         (("--headless", "--name", "x" * 65), 1, "bad-name"),
+        (("--headless", "--name", " "), 1, "bad-name"),
+        (("--headless", "--name", "An\u202ena", "--no-passphrase"), 1, "bad-name"),
         (("--mesh-secret-file", "/nowhere"), 2, "usage"),
         (("--port", "70000"), 2, "usage"),
+        (("--local", "--no-discovery"), 2, "usage"),
     ],
 )
 def test_what_is_missing_is_said_and_nothing_is_made(

@@ -17,8 +17,9 @@ from tests.node.islands import Island
 
 PROBE = """
 import sys, msgspec
-from mesh.node.doctor.network import examine_network
-sys.stdout.write(msgspec.json.encode(examine_network(has_discovery=True)).decode())
+from mesh.config import Config
+from mesh.node.doctor.network import Neighbourhood, examine_network
+sys.stdout.write(msgspec.json.encode(examine_network(Config(), Neighbourhood())).decode())
 """
 
 
@@ -96,6 +97,84 @@ def examined_in(island: Island, space: str) -> list[Finding]:
         capture_output=True,
     )
     return [Finding(**each) for each in json.loads(told.stdout)]
+
+
+def examined_without_rights(island: Island, space: str, rules: str) -> list[Finding]:
+    """Let the doctor look from behind a firewall whose rules it may not read."""
+    wall = ["ip", "netns", "exec", space, "nft", "-f", "-"]
+    subprocess.run(wall, input=rules, text=True, check=True)
+    without_rights = ("setpriv", "--bounding-set=-all", "--inh-caps=-all")
+    told = subprocess.run(
+        ["ip", "netns", "exec", space, *without_rights, sys.executable, "-c", PROBE],
+        env=island.environment,
+        check=True,
+        capture_output=True,
+    )
+    return [Finding(**each) for each in json.loads(told.stdout)]
+
+
+DENY_IN = """
+table inet wall {{
+    chain incoming {{
+        type filter hook input priority 0; policy drop;
+        iif lo accept
+        ct state established,related accept
+        {more}
+    }}
+}}
+"""
+
+
+@pytest.mark.netns
+def test_a_firewall_whose_rules_are_secret_is_found_by_trial(island: Island) -> None:
+    findings = examined_without_rights(island, island.add_host(1), DENY_IN.format(more=""))
+    (wall,) = of_check(findings, "firewall")
+    assert (wall.level, wall.fix != "") == ("fail", True)
+    assert "drops what it does not know on e1" in wall.found
+    for check in ("multicast", "beacon"):
+        assert [each.level for each in of_check(findings, check)] == ["fail", "fail"]
+
+
+@pytest.mark.netns
+def test_a_firewall_that_knows_mesh_by_udp_is_a_warning(island: Island) -> None:
+    rules = DENY_IN.format(more="udp dport { 5353, 41730 } accept")
+    findings = examined_without_rights(island, island.add_host(1), rules)
+    (wall,) = of_check(findings, "firewall")
+    assert wall.level == "warn"
+    assert "Whether TCP too" in wall.meaning
+    assert {each.level for each in of_check(findings, "multicast")} == {"ok"}
+
+
+@pytest.mark.netns
+def test_where_the_beacon_passes_others_are_found_without_mdns(island: Island) -> None:
+    rules = DENY_IN.format(more="udp dport 41730 accept")
+    findings = examined_without_rights(island, island.add_host(1), rules)
+    assert {each.level for each in of_check(findings, "beacon")} == {"ok"}
+    for each in of_check(findings, "multicast"):
+        assert each.level == "warn"
+        assert "found there by beacon" in each.meaning
+
+
+@pytest.mark.netns
+def test_a_firewall_that_lets_nothing_out_is_found_by_trial(island: Island) -> None:
+    rules = DENY_IN.replace("input", "output").replace("iif", "oif").format(more="")
+    findings = examined_without_rights(island, island.add_host(1), rules)
+    (wall,) = of_check(findings, "firewall")
+    assert wall.level == "fail"
+    assert "lets nothing out to all on e1" in wall.found
+
+
+@pytest.mark.netns
+def test_rules_that_let_mesh_through_are_no_problem(island: Island) -> None:
+    space = island.add_host(1)
+    opened = "udp dport { 5353, 41730 } accept; tcp dport 41000-42000 accept"
+    wall = ["ip", "netns", "exec", space, "nft", "-f", "-"]
+    subprocess.run(wall, input=DENY_IN.format(more=opened), text=True, check=True)
+    (finding,) = of_check(examined_in(island, space), "firewall")
+    assert (finding.level, finding.found) == (
+        "ok",
+        "The rules of this machine let Mesh in and out.",
+    )
 
 
 @pytest.mark.netns
