@@ -95,7 +95,13 @@ def settle_store(folders: ProfileFolders, store: Connection, mesh: MeshParameter
 
 def words_of(mesh: MeshParameters) -> str:
     """Return a mesh as sentences name it."""
-    return f"{'closed' if mesh.is_closed else 'open'} mesh {mesh.name}"
+    return words_for(mesh.name, is_closed=mesh.is_closed)
+
+
+def words_for(name: str, *, is_closed: bool) -> str:
+    """Return the same for a mesh of which no more is known; the usual name needs no word."""
+    kind = "closed mesh" if is_closed else "open mesh"
+    return kind if name == MeshParameters().name else f"{kind} {name}"
 
 
 def _is_secret_of(mesh: MeshParameters, secret_file: str) -> bool:

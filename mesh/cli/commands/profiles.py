@@ -14,7 +14,7 @@ from mesh.commands.status import AskStatus, StatusAnswer
 from mesh.errors import StorageError, UserError
 from mesh.node.config_file import load_config
 from mesh.node.folders import DEFAULT_PROFILE, ProfileFolders
-from mesh.node.membership import find_mesh
+from mesh.node.membership import find_mesh, words_for
 from mesh.node.profiles import all_profiles, is_unprotected
 
 ANSWER_WITHIN_S = 2.0
@@ -124,4 +124,4 @@ def mesh_of(told: ProfileAnswer) -> str:
     """Say which mesh a profile belongs to."""
     if not told.mesh:
         return "mesh not known before its next start"
-    return f"{'closed' if told.is_closed else 'open'} mesh {clean_line(told.mesh)}"
+    return clean_line(words_for(told.mesh, is_closed=told.is_closed))

@@ -26,7 +26,7 @@ from mesh.errors import UserError, relay_refusal
 from mesh.messenger.names import checked_name
 from mesh.node.config_file import load_config
 from mesh.node.folders import DEFAULT_PROFILE, ProfileFolders
-from mesh.node.membership import find_mesh, require_same_mesh
+from mesh.node.membership import find_mesh, require_same_mesh, words_for
 
 MESH_COMMAND: Final = os.environ.get("MESH_COMMAND", "mesh")
 """How this person calls the program; `dev.py`, whose environment is on no path, says how."""
@@ -278,7 +278,8 @@ def tell_started(terminal: Terminal, client: Client, folders: ProfileFolders) ->
         terminal.say(f"Stop it:            {MESH_COMMAND} down{option}")
         return
     who = f" as {clean_line(status.name)}" if status.name else ""
-    where = f" and the closed mesh {clean_line(status.mesh)}" if status.is_closed else ""
+    mesh = clean_line(words_for(status.mesh, is_closed=status.is_closed))
+    where = f" and the {mesh}" if status.is_closed else ""
     terminal.say(
         f"Mesh runs{who} in the profile {folders.name}{where}, "
         f"with {plural(status.links_count, 'link')} so far."
