@@ -25,7 +25,7 @@ INTRODUCTIONS_MADE_MAX = 256
 """Pairs of contacts that we introduce to each other within that time."""
 
 REQUEST_MESSAGES_MAX = 20
-"""Messages that are opened of somebody who waits apart: enough to see who it is and what they want."""
+"""Messages that are opened of somebody who waits apart: enough to see who it is, and why."""
 
 REQUEST_BYTES_MAX = 64 * 1024
 """Bytes that are opened of them: what a stranger can make a person's vault keep."""

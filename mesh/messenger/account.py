@@ -19,7 +19,8 @@ class Environment:
     """The node's gifts to the messenger of whatever vault is open; it outlives that.
 
     `is_tag_stored` says whether the store has, or once had, an envelope with a tag, and `has_body`
-    whether it has a body with it. An opened envelope is retired after a time drawn between the two of `retire_delay_ms`.
+    whether it has a body with it. An opened envelope is retired after a time drawn between the two
+    of `retire_delay_ms`.
     """
 
     parameters: MeshParameters

@@ -35,8 +35,8 @@ from mesh.messenger.sessions.posting_key_sharing import PostingKeySharing
 from mesh.messenger.sessions.posting_keys import PostingKeys
 from mesh.messenger.sessions.prekeys import Prekeys
 from mesh.messenger.sessions.retirements import Retirements
-from mesh.messenger.sessions.sealing import Sealing
 from mesh.messenger.sessions.sealed_mail import SealedMail
+from mesh.messenger.sessions.sealing import Sealing
 from mesh.messenger.sessions.session_setup import SessionSetup
 from mesh.messenger.sessions.sessions import Sessions
 from mesh.messenger.sessions.tag_index import TagIndex

@@ -157,9 +157,7 @@ Examples:
 """
 )
 @click.argument("contact", shell_complete=complete_contact)
-@click.option(
-    "--show-meanwhile", is_flag=True, help="Open what came while they were blocked too."
-)
+@click.option("--show-meanwhile", is_flag=True, help="Open what came while they were blocked too.")
 @shared_options
 @click.pass_obj
 def unblock(choices: Choices, contact: str, *, show_meanwhile: bool) -> None:

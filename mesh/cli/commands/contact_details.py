@@ -41,26 +41,24 @@ def lines_of(details: ContactDetailsAnswer) -> list[str]:
 def sealed_words(contact: ContactAnswer) -> str:
     """Say how much of theirs came and is not opened, and what opens it."""
     if contact.is_request:
-        how = f"until: mesh contact accept {contact.id}"
+        how = f"mesh contact accept {contact.id}"
     else:
-        how = f"came while they were blocked; mesh contact unblock {contact.id} --show-meanwhile"
-    return f"{plural(contact.sealed_count, 'message')}, {how}"
+        how = f"mesh contact unblock {contact.id} --show-meanwhile"
+    return f"{plural(contact.sealed_count, 'message')}; to open: {how}"
 
 
 def unblocked_sentences(contact: ContactAnswer, *, is_opened: bool) -> list[str]:
     """Say who is not blocked any more, and truly what of the time between is shown."""
     name = shown(contact)
     if contact.is_request:
-        told = [f"{name} is not blocked any more, and waits apart again: mesh requests"]
+        told = f"{name} is not blocked any more, and waits apart again: mesh requests"
     else:
-        told = [f"{name} is not blocked any more. What they send from now on is opened."]
-    if is_opened:
-        return [*told, "What came meanwhile and is still here is opened too."]
+        told = f"{name} is not blocked any more. What they send from now on is opened."
+    if is_opened and not contact.is_request:
+        return [told, "What came meanwhile and is still here is opened too."]
     if not contact.sealed_count:
-        return [*told, "Nothing came meanwhile that is still here."]
-    count = plural(contact.sealed_count, "message")
-    how = f"mesh contact unblock {contact.id} --show-meanwhile"
-    return [*told, f"{count} that came meanwhile, or before they were let in, stay sealed: {how}"]
+        return [told, "Nothing came meanwhile that is still here."]
+    return [told, f"What came meanwhile stays sealed: {sealed_words(contact)}"]
 
 
 def safety_lines(digits: str) -> list[str]:

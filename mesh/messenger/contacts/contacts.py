@@ -82,11 +82,6 @@ class Contacts:
         """Return how many of them wait apart to be let in."""
         return self._rows.requests_count()
 
-    @property
-    def blocked_count(self) -> int:
-        """Return how many of them are blocked; they wait for nothing."""
-        return self._rows.blocked_count()
-
     def label(self, contact: ContactId) -> str:
         """Return how a contact is called here."""
         return self._labels[contact]

@@ -106,7 +106,7 @@ class TrustDecisions:
                 self._invites_accepted.resume(row)
                 self._outbox.seal_waiting_of(self._people.contact(row.id), now.mesh)
         if asked.opens_sealed and not asked.is_blocked:
-            self._sessions.sealed_mail.open(row.id)
+            self._sessions.sealed_mail.unseal(row.id)
             self._pending_events.contact_changed(row.id)
         return self._contacts.answer(row.id)
 

@@ -1,7 +1,7 @@
 """Mail of contacts that stays sealed, as any stranger's, though it could be opened.
 
-Implements `docs/protocol/trust.md`, sections "Requests" and "Blocking". Of who is blocked nothing is
-opened; what came meanwhile stays sealed after the block too, until it is asked for. Of who waits
+Implements `docs/protocol/trust.md`, sections "Requests" and "Blocking". Of who is blocked nothing
+is opened; what came meanwhile stays sealed after the block too, until it is asked for. Of who waits
 apart little is opened before they are let in. What is sealed lies in the store as mail of strangers
 does, and goes with it; only its tags are kept here, to be found again.
 """
@@ -22,7 +22,7 @@ from mesh.storage.vault.sealed import SealedRows
 
 
 class SealedMail:
-    """What stays sealed of whom.
+    """The mail that stays sealed, by contact.
 
     `is_tag_stored` says whether the store has, or had, an envelope of a tag, and `has_body` whether
     it still holds its body.
@@ -71,15 +71,15 @@ class SealedMail:
         kept = [tag for tag in tags if self._has_body(tag)]
         self._rows.add(contact, kept[: max(room, 0)])
 
-    def open(self, contact: ContactId) -> None:
-        """Open what stayed sealed of a contact, as far as it may be."""
+    def unseal(self, contact: ContactId) -> None:
+        """Open the mail of a contact that stayed sealed, as far as it may be opened."""
         self._tag_index.want(self._rows.take(contact))
 
     def let_in(self, contact: ContactId) -> None:
-        """Who waited apart was accepted: all of theirs is opened."""
+        """Open all mail of somebody who waited apart and was accepted."""
         self._rows.forget_opened_apart(contact)
-        self.open(contact)
+        self.unseal(contact)
 
     def forget_gone(self, now: Instant) -> None:
-        """What expired, or had to make room, is not told any more."""
+        """Tell no more of mail that expired or had to make room."""
         self._rows.erase([tag for tag in self._rows.all() if not self._has_body(tag)])

@@ -163,13 +163,6 @@ class Store:
         found = self._connection.execute("SELECT 1 FROM envelopes WHERE tag = ? LIMIT 1", (tag,))
         return found.fetchone() is not None
 
-    def has_body_of(self, tag: Tag) -> bool:
-        """Say whether an envelope with this tag is here with its body."""
-        found = self._connection.execute(
-            "SELECT 1 FROM envelopes JOIN bodies USING (arrival) WHERE tag = ? LIMIT 1", (tag,)
-        )
-        return found.fetchone() is not None
-
     def stubs(self, ids: Sequence[EnvelopeId]) -> dict[EnvelopeId, bytes]:
         """The stubs of those of the given envelopes that are known, with or without bodies."""
         rows = select_by_keys(self._connection, "SELECT id, stub FROM envelopes WHERE id IN", ids)

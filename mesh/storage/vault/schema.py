@@ -513,14 +513,14 @@ _VERSION_4: Final = (*_CONVERSATIONS, *_MESSAGES_OF_CONVERSATIONS)
 
 _SEALED: Final = (
     """
-    CREATE TABLE sealed (
+    CREATE TABLE sealed_mail (
         number INTEGER PRIMARY KEY,
         contact INTEGER NOT NULL REFERENCES contacts (id),
         tag BLOB NOT NULL,
         UNIQUE (contact, tag)
     ) STRICT
     """,
-    "CREATE INDEX sealed_by_tag ON sealed (tag)",
+    "CREATE INDEX sealed_mail_by_tag ON sealed_mail (tag)",
     """
     CREATE TABLE opened_apart (
         contact INTEGER PRIMARY KEY REFERENCES contacts (id),

@@ -15,20 +15,22 @@ class SealedRows:
 
     def add(self, contact: ContactId, tags: Sequence[Tag]) -> None:
         self._connection.executemany(
-            "INSERT OR IGNORE INTO sealed (contact, tag) VALUES (?, ?)",
+            "INSERT OR IGNORE INTO sealed_mail (contact, tag) VALUES (?, ?)",
             [(contact, tag) for tag in tags],
         )
 
     def count(self, contact: ContactId) -> int:
         return integer(
-            self._connection.execute("SELECT count(*) FROM sealed WHERE contact = ?", (contact,))
+            self._connection.execute(
+                "SELECT count(*) FROM sealed_mail WHERE contact = ?", (contact,)
+            )
         )
 
     def counts(self) -> dict[int, int]:
         """Return how much is sealed, by contact, where anything is."""
         counts = {}
         for contact, count in self._connection.execute(
-            "SELECT contact, count(*) FROM sealed GROUP BY contact"
+            "SELECT contact, count(*) FROM sealed_mail GROUP BY contact"
         ).fetchall():
             assert isinstance(contact, int)
             assert isinstance(count, int)
@@ -38,20 +40,22 @@ class SealedRows:
     def take(self, contact: ContactId) -> list[Tag]:
         """The tags of a contact; they are to be opened now."""
         cursor = self._connection.execute(
-            "SELECT tag FROM sealed WHERE contact = ? ORDER BY number", (contact,)
+            "SELECT tag FROM sealed_mail WHERE contact = ? ORDER BY number", (contact,)
         )
         tags = [Tag(tag) for tag in blobs(cursor)]
-        self._connection.execute("DELETE FROM sealed WHERE contact = ?", (contact,))
+        self._connection.execute("DELETE FROM sealed_mail WHERE contact = ?", (contact,))
         return tags
 
     def all(self) -> list[Tag]:
         """All tags, each once."""
-        cursor = self._connection.execute("SELECT DISTINCT tag FROM sealed ORDER BY tag")
+        cursor = self._connection.execute("SELECT DISTINCT tag FROM sealed_mail ORDER BY tag")
         return [Tag(tag) for tag in blobs(cursor)]
 
     def erase(self, tags: Sequence[Tag]) -> None:
-        """What bore these tags is gone."""
-        self._connection.executemany("DELETE FROM sealed WHERE tag = ?", [(tag,) for tag in tags])
+        """Forget tags whose mail is gone."""
+        self._connection.executemany(
+            "DELETE FROM sealed_mail WHERE tag = ?", [(tag,) for tag in tags]
+        )
 
     def opened_apart(self, contact: ContactId) -> OpenedApartRow:
         """Return how much was opened of somebody who waits apart; nothing at first."""
