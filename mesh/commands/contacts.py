@@ -31,9 +31,16 @@ class ContactAnswer(Answer, frozen=True, kw_only=True):
     messages_count: int
     unread_count: int
     is_request: bool = False
-    """Somebody unknown who came by an open invite: waits apart until accepted."""
+    """Somebody unknown who came by an open invite: waits apart until accepted. Whoever is blocked
+    waits for nothing."""
 
     is_blocked: bool = False
+    """Nothing of theirs is opened, counted or shown."""
+
+    sealed_count: int = 0
+    """Messages that came and are not opened: of who waits apart, beyond the first ones; of who was
+    blocked, what came meanwhile."""
+
     introduced_by: str = ""
     """The label of the contact who vouched for them, if they came that way."""
 
@@ -114,10 +121,15 @@ class VerifyContact:
 
 @dataclass(frozen=True, slots=True)
 class BlockContact:
-    """Open nothing of theirs and send nothing to them, or again. Answer: ContactAnswer."""
+    """Open nothing of theirs and send nothing to them, or again. Answer: ContactAnswer.
+
+    What came while they were blocked stays sealed after it (`sealed_count`), until it is asked for
+    with `opens_sealed`, then or later.
+    """
 
     contact: Contact
     is_blocked: bool = True
+    opens_sealed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,7 +79,9 @@ class SmallPeople:
         match command:
             case VerifyContact(contact=contact, is_verified=is_verified):
                 return self.change(contact, trust="verified" if is_verified else "known")
-            case BlockContact(contact=contact, is_blocked=is_blocked):
+            case BlockContact(contact=contact, is_blocked=is_blocked, opens_sealed=opens_sealed):
+                if opens_sealed:
+                    self.change(contact, sealed_count=0)
                 return self.change(contact, is_blocked=is_blocked)
             case AcceptRequest(contact=contact):
                 return self.change(contact, is_request=False)

@@ -135,6 +135,7 @@ class Person:
                 entropy=self.entropy,
                 kem=self.kem,
                 is_tag_stored=self.store.has_tag,
+                has_body=self.store.has_tag,
                 distances=self.distances,
             )
             self.messenger = Messenger(self.connection, environment, now=self.now)

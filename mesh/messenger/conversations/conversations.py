@@ -143,22 +143,25 @@ class Conversations:
         self._rows.set_draft(conversation, text)
 
     def _answer(self, row: ConversationRow, summary: ConversationSummaryRow) -> ConversationAnswer:
-        newest = None if summary.newest is None else self._messages.message(summary.newest)
         contact = None if row.contact is None else self._people.contact(row.contact)
+        # Of whoever is blocked a list shows nothing and counts nothing.
+        is_blocked = contact is not None and contact.is_blocked
+        number = None if is_blocked else summary.newest
+        newest = None if number is None else self._messages.message(number)
         return ConversationAnswer(
             number=row.number,
             kind=row.kind,
             title=NOTE_TO_SELF if contact is None else contact.label,
             contact=ContactId(0) if contact is None else contact.id,
             last_item=None if newest is None else self._message_pages.item(newest),
-            unread_count=summary.unread_count,
-            is_marked_unread=row.is_marked_unread,
+            unread_count=0 if is_blocked else summary.unread_count,
+            is_marked_unread=row.is_marked_unread and not is_blocked,
             muted_until=row.muted_until,
             is_pinned=row.is_pinned,
             is_archived=row.is_archived,
             draft=summary.draft,
-            is_request=contact is not None and contact.is_request,
-            is_blocked=contact is not None and contact.is_blocked,
+            is_request=contact is not None and contact.waits_apart,
+            is_blocked=is_blocked,
         )
 
 

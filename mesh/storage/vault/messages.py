@@ -21,9 +21,12 @@ _MESSAGE: Final = (
 )
 # The plus keeps the index of the contacts out: the newest are found from the end.
 _OF_CONTACTS: Final = (
-    "?1 IS NULL AND +conversation IN (SELECT id FROM contacts WHERE NOT is_request)"
+    "?1 IS NULL AND +conversation IN "
+    "(SELECT id FROM contacts WHERE NOT is_request AND NOT is_blocked)"
 )
-_OF_REQUESTS: Final = "?1 IS NULL AND +conversation IN (SELECT id FROM contacts WHERE is_request)"
+_OF_REQUESTS: Final = (
+    "?1 IS NULL AND +conversation IN (SELECT id FROM contacts WHERE is_request AND NOT is_blocked)"
+)
 
 Place = tuple[int, bytes]
 """Where a message stands: its position and id in a conversation, or its number as they came."""
