@@ -30,6 +30,10 @@ DOTTED = re.compile(r"`((?:mesh|sim|tests)(?:\.\w+)+)")
 ELSEWHERE = re.compile(r"snow-multipsk|\b(NAME|FILE|FOLDER)\b|^\.\./")
 
 
+FILES_OF_A_PROFILE = ("mesh.key",)
+"""These look like modules of ours, and lie in the folder of a profile."""
+
+
 def texts(path: Path) -> Iterator[str]:
     """Yield what a file says to people: a page's lines, a module's docstrings and comments."""
     source = path.read_text(encoding="utf-8")
@@ -102,7 +106,8 @@ def dead_citations(text: str) -> list[str]:
     """Return what a text cites and the repository does not have."""
     paths = [each for path in PATH.findall(text) for each in spelled_out(path)]
     dead = [path for path in paths if not ELSEWHERE.search(path) and not is_there(path)]
-    return dead + [name for name in DOTTED.findall(text) if not is_module(name)]
+    names = [name for name in DOTTED.findall(text) if name not in FILES_OF_A_PROFILE]
+    return dead + [name for name in names if not is_module(name)]
 
 
 def test_whatever_is_cited_is_in_the_repository() -> None:

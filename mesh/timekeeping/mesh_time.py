@@ -150,7 +150,9 @@ class MeshClock:
         self._words.pop(link, None)
 
     def differences(self) -> list[int]:
-        """How far the clocks that neighbours vouch for are ahead of ours, in seconds, in order."""
+        """Return how far the clocks that neighbours vouch for are ahead of ours, in seconds, in
+        order.
+        """
         return sorted(word.difference_s for word in self._words.values() if word.is_vouched)
 
     def is_steady(self, now: Instant) -> bool:

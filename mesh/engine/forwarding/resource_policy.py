@@ -56,5 +56,7 @@ class ResourcePolicy:
 
 
 def store_share_bytes(free_bytes: int, stored_bytes: int) -> int:
-    """What the store may take of a disk, of what is free on it and what the store takes already."""
+    """Return what the store may take of a disk, of what is free on it and what the store takes
+    already.
+    """
     return (free_bytes + stored_bytes) * STORE_FREE_DISK_PERCENT // 100

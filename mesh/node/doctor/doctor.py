@@ -45,7 +45,7 @@ _MIB: Final = 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class NodeView:
-    """What a running node says of itself."""
+    """A running node, as it speaks of itself."""
 
     status: StatusAnswer
     peers: PeersAnswer
@@ -76,7 +76,7 @@ def examine(
 
 
 def _neighbourhood(folders: ProfileFolders, view: NodeView | None) -> Neighbourhood:
-    """Who is in sight, and who was reached in an earlier run or typed in."""
+    """Return who is in sight, and who was reached in an earlier run or typed in."""
     known = [Known(parse_address(text), is_in_sight=False) for text in _stored_addresses(folders)]
     if view is None:
         return Neighbourhood(known=known)

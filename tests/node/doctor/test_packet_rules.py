@@ -1,4 +1,4 @@
-"""What rules of nftables, iptables and firewalld come to for a node's packets."""
+"""The fates that rules of nftables, iptables and firewalld give to a node's packets."""
 
 import os
 from pathlib import Path
