@@ -198,7 +198,7 @@ class Client:
 
 
 class CallerFailure(Exception):
-    """What a caller's own file failed with, on its way through ours."""
+    """A failure of a caller's own file, on its way through ours."""
 
     def __init__(self, cause: OSError) -> None:
         super().__init__(cause)

@@ -1,4 +1,4 @@
-"""What a person may set: `config.toml`, and `MESH_…` in the environment over it.
+"""The settings of a node: `config.toml`, and `MESH_…` in the environment over it.
 
 Each key stands once, in `Config`, with its bounds; the variable of a key is `MESH_` and the key in
 capitals. A mistake is answered with the name of the key, never with a default in its place.

@@ -14,7 +14,7 @@ class PeerError(MeshError):
 
 
 class UserError(MeshError):
-    """What was asked cannot be done; `str(error)` is one sentence that says what to do next.
+    """A request that cannot be done; `str(error)` is one sentence that says what to do next.
 
     `kind` is stable and short (`not-found`, `locked`, `bad-invite`): it ends the problem type
     of the local API and chooses the exit code of the command line.
@@ -26,7 +26,7 @@ class UserError(MeshError):
 
 
 def relay_refusal() -> UserError:
-    """What a relay answers to whatever is a person's."""
+    """Return what a relay answers to whatever is a person's."""
     return UserError(
         "relay",
         "This node is a relay: it carries mail for others, and nobody reads or writes here. "

@@ -1,4 +1,4 @@
-"""What a person or a program is told as it happens. These structs are also the event stream's
+"""The events that a person or a program is told. These structs are also the event stream's
 JSON; `type` is the tag.
 """
 

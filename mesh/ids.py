@@ -54,21 +54,37 @@ UnixSeconds = NewType("UnixSeconds", int)
 """Seconds since 1970 (UTC) by somebody's clock, which may be wrong."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, init=False)
 class Instant:
-    """One reading of a node's two clocks.
+    """The time: one reading of a node's two clocks, and what the mesh makes of it.
 
-    `monotonic` measures timeouts; `wall` is the calendar and may jump in either direction.
-    Both are in microseconds.
+    `monotonic` measures timeouts; `wall` is the own calendar and may jump in either direction.
+    Both are in microseconds. `mesh` is mesh time (`docs/protocol/posting.md`), in seconds; until
+    the engine has asked its clock, that is the own calendar.
     """
 
     monotonic: Monotonic
     wall: int
+    mesh: UnixSeconds
+
+    def __init__(self, monotonic: Monotonic, wall: int, mesh: UnixSeconds | None = None) -> None:
+        object.__setattr__(self, "monotonic", monotonic)
+        object.__setattr__(self, "wall", wall)
+        object.__setattr__(self, "mesh", wall // 1_000_000 if mesh is None else mesh)
 
     @property
     def unix_seconds(self) -> UnixSeconds:
-        """The calendar in whole seconds."""
+        """The own calendar in whole seconds."""
         return UnixSeconds(self.wall // 1_000_000)
+
+    @property
+    def mesh_ms(self) -> int:
+        """Mesh time with the fraction of our own clock: our error shows to nobody."""
+        return self.wall // 1000 + (self.mesh - self.unix_seconds) * 1000
+
+    def after(self, pause_ms: int) -> Monotonic:
+        """The deadline so many milliseconds from now."""
+        return Monotonic(self.monotonic + pause_ms * 1000)
 
 
 def direct_conversation(contact: ContactId) -> ConversationId:
@@ -92,7 +108,9 @@ def earliest(moments: Iterable[Monotonic | None]) -> Monotonic | None:
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where a node may be dialled. `scope` is the interface index of an IPv6 link-local address."""
+    """The place where a node may be dialled. `scope` is the interface index of an IPv6
+    link-local address.
+    """
 
     host: str
     port: int

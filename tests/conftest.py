@@ -1,4 +1,4 @@
-"""What all tests share: Hypothesis profiles, and what a test with network namespaces asks for.
+"""The common parts of all tests: Hypothesis profiles, and what network namespaces need.
 
 `HYPOTHESIS_PROFILE=search` looks long and at random for a counterexample; the profile that runs
 otherwise is short and always draws the same examples. `MESH_REQUIRE=netns,npm,chromium` turns the

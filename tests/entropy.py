@@ -18,7 +18,7 @@ class ListedEntropy:
 
     @property
     def is_used_up(self) -> bool:
-        """Whether all draws were asked for."""
+        """Say whether all draws were asked for."""
         return not self._draws
 
 

@@ -1,4 +1,4 @@
-"""How much of what is drawn at random a test tries: little in CI, much in a search.
+"""The amount of random input that a test tries: little in CI, much in a search.
 
 What a test kills or cuts at a moment of its own drawing is never all tried. CI tries enough to
 see that it still works; `HYPOTHESIS_PROFILE=search python3 dev.py test FILE` looks for more.

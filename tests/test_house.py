@@ -66,6 +66,9 @@ BANNED = re.compile(
     r"|\bi[s]sue #?[0-9]+|\bT[O]DO\b|\bF[I]XME\b",
 )
 
+# The first words of a question, also of one that only names what would answer it.
+ASKING = re.compile(r"(What|Who|Whom|Whose|Which|Where|When|Why|How|Whether)\b|[^.!]*\?(\s|$)")
+
 
 def modules_below_the_shell() -> list[Path]:
     """Return every source file of the engine, the machines and the words."""
@@ -196,6 +199,15 @@ def has_reason(lines: list[str], statement: ast.stmt, following: ast.stmt | None
     )
 
 
+def questions(tree: ast.Module) -> Iterator[str]:
+    """Find docstrings that begin with a question and not with a statement."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            docstring = ast.get_docstring(node) or ""
+            if ASKING.match(docstring):
+                yield f"line {node.body[0].lineno}: {docstring.splitlines()[0]}"
+
+
 @pytest.mark.parametrize("path", modules_below_the_shell(), ids=lambda path: path.stem)
 def test_below_the_shell_is_no_clock_no_chance_and_no_file(path: Path) -> None:
     assert list(impurities(ast.parse(path.read_text(encoding="utf-8")))) == []
@@ -246,6 +258,33 @@ def test_the_order_check_lets_ordered_and_asking_uses_pass(source: str) -> None:
     assert list(iterations_over_sets(ast.parse(source))) == []
 
 
+def test_every_docstring_begins_with_a_statement() -> None:
+    found = [
+        f"{path.relative_to(ROOT)}: {question}"
+        for path in tree_files()
+        if path.suffix == ".py"
+        for question in questions(ast.parse(path.read_text(encoding="utf-8")))
+    ]
+    assert found == []
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        '"""What a node keeps."""',
+        'def f() -> None:\n    """May this enter? A verdict."""',
+        'class A:\n    """Whether it\n    stands."""',
+    ],
+)
+def test_the_check_of_statements_sees_each_question(source: str) -> None:
+    assert list(questions(ast.parse(source)))
+
+
+@pytest.mark.parametrize("source", ['"""The whole. What is it?"""', '"""Whatever comes."""'])
+def test_the_check_of_statements_lets_statements_pass(source: str) -> None:
+    assert list(questions(ast.parse(source))) == []
+
+
 def test_every_package_file_holds_a_docstring_and_nothing_else() -> None:
     for path in sorted([*MESH.rglob("__init__.py"), *(ROOT / "sim").rglob("__init__.py")]):
         tree = ast.parse(path.read_text(encoding="utf-8"))
@@ -282,16 +321,6 @@ def test_no_file_speaks_of_the_place_where_it_was_written() -> None:
         if BANNED.search(line)
     ]
     assert found == []
-
-
-def test_every_page_that_is_named_is_there() -> None:
-    missing = [
-        f"{path.relative_to(ROOT)}: {name}"
-        for path in tree_files()
-        for name in re.findall(r"docs/[\w/-]+\.md", path.read_text(encoding="utf-8"))
-        if not (ROOT / name).exists()
-    ]
-    assert missing == []
 
 
 def test_every_link_between_pages_leads_to_a_page_and_a_heading() -> None:

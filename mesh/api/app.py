@@ -76,7 +76,7 @@ class Keeper(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Application:
-    """What the API needs of the daemon. `stop` must only set something going, not wait for it."""
+    """The daemon as the API needs it. `stop` must only set something going, not wait for it."""
 
     asker: Asker
     log: EventLog

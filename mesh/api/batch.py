@@ -42,14 +42,14 @@ class SendMessages:
 
 
 class SentMessage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What became of one message: it is durable here, or it was refused."""
+    """The result of one message: it is durable here, or it was refused."""
 
     message: MessageAnswer | None = None
     problem: Problem | None = None
 
 
 class SentMessages(Answer, frozen=True, kw_only=True):
-    """What became of each message, in the order in which they were given."""
+    """The result of each message, in the order in which they were given."""
 
     results: list[SentMessage]
 

@@ -61,7 +61,7 @@ class Carrier(Protocol):
 
 @dataclass(slots=True)
 class Patience:
-    """How long one connection may take none of what is written to it.
+    """A patience with one connection that takes none of what is written to it.
 
     A short one is waited out even at a stop, so that an answer gets through; a long one is not.
     """
@@ -70,7 +70,7 @@ class Patience:
 
     @property
     def is_long(self) -> bool:
-        """Whether a stop ends it."""
+        """Say whether a stop ends it."""
         return self.write_ms > API_WRITE_TIMEOUT_MS
 
 
@@ -109,7 +109,7 @@ class Tally:
             self.refused[reason] = self.refused.get(reason, 0) + count
 
     def answer(self, reader: CarryReader) -> ImportedAnswer:
-        """What became of the whole file."""
+        """Return what became of the whole file."""
         return ImportedAnswer(
             envelopes_count=self.envelopes_count,
             retirements_count=self.retirements_count,
@@ -121,7 +121,7 @@ class Tally:
 
 
 class CarryEndpoint:
-    """What the three have in common: one method, and failures that the client is told."""
+    """The common part of the three: one method, and failures that the client is told."""
 
     method = "POST"
 
@@ -167,7 +167,7 @@ class CarryEndpoint:
 
 
 class CarryExport(CarryEndpoint):
-    """`POST /v1/carry/export?bytes_max=N`: the body is a summary, or nothing."""
+    """`POST /v1/carry/export`, bounded by `bytes_max`: the body is a summary, or nothing."""
 
     async def stream(self, scope: Scope, receive: Receive, sending: "Sending") -> bytes | Answer:
         bytes_max = bytes_max_of(scope)

@@ -12,7 +12,7 @@ ENDPOINT_BYTES_MAX = 4_096
 
 
 class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
-    """Where a daemon listens. `started` is in Unix seconds."""
+    """The place where a daemon listens. `started` is in Unix seconds."""
 
     pid: int
     started: int

@@ -1,4 +1,4 @@
-"""What happened lately, numbered, for any number of readers.
+"""A log of the last events, numbered, for any number of readers.
 
 There is one ring and no queue per subscriber: a subscriber is a position in the ring. Whoever
 reads too slowly finds its position gone and is told to `resync`, so a slow reader costs nothing

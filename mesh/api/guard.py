@@ -1,4 +1,4 @@
-"""Who may ask: the first thing that a request meets, whatever listener it came by.
+"""The guard of the API: the first thing that a request meets, whatever listener it came by.
 
 The unix socket is guarded by the rights of its folder. No browser can open it, so a request that
 a browser would mark (`Origin`, `Referer`, `Sec-Fetch-…`) was relayed by something that should

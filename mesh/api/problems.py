@@ -42,7 +42,7 @@ STATUS_BY_KIND = {
 
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True):
-    """What went wrong. `status` is the HTTP status, `title` the kind in words."""
+    """A failure as the client is told. `status` is the HTTP status, `title` the kind in words."""
 
     type: str
     title: str

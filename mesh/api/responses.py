@@ -1,4 +1,4 @@
-"""How the API writes its answers: JSON, problems, and the headers that stand on each of them."""
+"""The form of the API's answers: JSON, problems, and the headers that stand on each of them."""
 
 from collections.abc import Mapping
 

@@ -127,7 +127,7 @@ class Route:
 
     @property
     def has_body(self) -> bool:
-        """Whether the fields that are not in the path come as JSON."""
+        """Say whether the fields that are not in the path come as JSON."""
         return self.method in ("POST", "PATCH")
 
 

@@ -67,7 +67,7 @@ def require_replaceable(path: Path) -> bool:
 
 
 def part_of(path: Path) -> Path:
-    """Where a file is written until it is whole."""
+    """Return where a file is written until it is whole."""
     return path.with_name(f"{path.name}.part")
 
 

@@ -85,7 +85,7 @@ class Unfinished:
 
 
 def find_unfinished(part: Path, bytes_max: int | None) -> Unfinished | None:
-    """What an interrupted export left; None if there is nothing to go on with."""
+    """Return what an interrupted export left; None if there is nothing to go on with."""
     if not part.exists() or part.is_symlink():
         return None
     with opened_plainly(part) as (file, length):
@@ -120,7 +120,7 @@ def _begun(header: FileHeader, length: int) -> Unfinished:
 
 
 def _elements_of(record: Record) -> list[bytes]:
-    """What the summary of a node that had imported the record would say of it."""
+    """Return what the summary of a node that had imported the record would say of it."""
     if record.kind == RecordKind.ENVELOPE:
         return [decode_envelope(record.content).id]
     if record.kind != RecordKind.RETIRED_STUB:

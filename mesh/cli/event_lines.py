@@ -1,4 +1,4 @@
-"""What `mesh tail` tells beside messages: one line for each thing that a person should look at."""
+"""The lines of `mesh tail` beside messages: one for each thing that a person should look at."""
 
 import click
 

@@ -1,4 +1,4 @@
-"""How a failure ends a command: one sentence, or one problem in JSON, and an exit code.
+"""The end of a command that failed: one sentence, or one problem in JSON, and an exit code.
 
 No traceback ever reaches a person, except with `-vv`, by which they ask for it.
 """

@@ -1,4 +1,4 @@
-"""How messages are drawn, in every command that shows some: never more than there is proof of."""
+"""The drawing of messages, in every command that shows some: never more than there is proof of."""
 
 import click
 

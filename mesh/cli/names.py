@@ -1,4 +1,4 @@
-"""How people are named, wherever a name is shown.
+"""The names of people, wherever one is shown.
 
 A label is what we call somebody, or what they called themselves; a stranger chooses it freely and
 may choose one that looks like a friend's. So whoever could be mistaken for another contact is

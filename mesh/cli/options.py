@@ -11,7 +11,7 @@ TIMEOUT_S = 30.0
 
 @dataclass(slots=True)
 class Choices:
-    """What the shared options say; filled as Click reads them."""
+    """The shared options; filled as Click reads them."""
 
     profile: str = ""
     json: bool = False
@@ -24,7 +24,7 @@ class Choices:
 
     @property
     def has_color(self) -> bool | None:
-        """Whether to colour; None: as the terminal is."""
+        """Say whether to colour; None: as the terminal is."""
         if self.color != "auto":
             return self.color == "always"
         if os.environ.get("NO_COLOR"):

@@ -1,4 +1,4 @@
-"""Where a passphrase comes from: a file that MESH_PASSPHRASE_FILE names, or a person.
+"""The source of a passphrase: a file that MESH_PASSPHRASE_FILE names, or a person.
 
 Never from an argument or from the environment itself: other programs can read those.
 """

@@ -1,4 +1,4 @@
-"""Where words go: results to standard output, everything else to standard error."""
+"""The terminal: results go to standard output, everything else to standard error."""
 
 import sys
 from typing import TextIO
@@ -40,19 +40,19 @@ class Terminal:
 
     @property
     def told(self) -> TextIO:
-        """Where it is told how it goes."""
+        """Return where it is told how it goes."""
         return sys.stderr
 
     def is_watched(self) -> bool:
-        """Whether somebody looks at how it goes."""
+        """Say whether somebody looks at how it goes."""
         return sys.stderr.isatty() and not self.choices.quiet and not self.is_json
 
     def is_shown(self) -> bool:
-        """Whether standard output is looked at, and not read by a program."""
+        """Say whether standard output is looked at, and not read by a program."""
         return sys.stdout.isatty()
 
     def has_person(self) -> bool:
-        """Whether somebody can be asked."""
+        """Say whether somebody can be asked."""
         return sys.stdin.isatty() and sys.stderr.isatty()
 
     def confirm(self, question: str) -> None:

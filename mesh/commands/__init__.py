@@ -1,1 +1,1 @@
-"""What a person or a program may ask of a node, and the answers."""
+"""The commands that a person or a program may give to a node, and the answers."""

@@ -1,4 +1,4 @@
-"""What every command is answered by.
+"""The answer of every command.
 
 Each command is answered by one `Reply` that carries the answer named beside it, or a
 `UserError`. Times are Unix seconds unless a name says otherwise. These structs are also the

@@ -1,4 +1,4 @@
-"""What goes by hand: pieces that pass between the daemon's streams of files and the engine.
+"""The pieces of mail that goes by hand, between the daemon's streams of files and the engine.
 
 Implements the seam's part of `docs/protocol/carry-file.md`. Only `ImportedAnswer` is ever JSON: the
 API turns the others into the bytes of a file.
@@ -12,7 +12,7 @@ from mesh.wire.carry_summary import Summary
 
 
 class ImportedAnswer(Answer, frozen=True, kw_only=True):
-    """What became of what a carry file holds. `refused`: how many for which reason.
+    """The result of a carry file's import. `refused`: how many for which reason.
 
     Of one block, or, as the API answers, of a whole file.
     """
@@ -29,7 +29,7 @@ class ImportedAnswer(Answer, frozen=True, kw_only=True):
 
 
 class CarriedAnswer(Answer, frozen=True, kw_only=True):
-    """What a carry file begins with: the mesh, its time, and how much there is at most."""
+    """The beginning of a carry file: the mesh, its time, and how much there is at most."""
 
     mesh_id: MeshId
     mesh_time: UnixSeconds

@@ -153,7 +153,7 @@ class RenewSession:
 
 @dataclass(frozen=True, slots=True)
 class SetReadReceipts:
-    """Whether this contact is told what we have read. Answer: ContactAnswer."""
+    """Tell this contact what we have read, or not. Answer: ContactAnswer."""
 
     contact: str
     is_on: bool

@@ -6,7 +6,7 @@ from mesh.commands.answer import Answer
 
 
 class IdentityAnswer(Answer, frozen=True, kw_only=True):
-    """Who this profile is."""
+    """The person of this profile."""
 
     name: str
     key: str

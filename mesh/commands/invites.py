@@ -29,7 +29,7 @@ class InvitesAnswer(Answer, frozen=True, kw_only=True):
 
 
 class InviteContentsAnswer(Answer, frozen=True, kw_only=True):
-    """What an invite text would do, in words, before it does it."""
+    """The effect of an invite text, in words, before it is added."""
 
     name: str
     key: str

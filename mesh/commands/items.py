@@ -1,4 +1,4 @@
-"""What stands in a conversation, page by page."""
+"""Items of a conversation, page by page."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -7,7 +7,7 @@ from mesh.commands.answer import Answer
 
 
 class AuthorAnswer(Answer, frozen=True, kw_only=True):
-    """Who wrote an item. `key` is their identity key."""
+    """The author of an item. `key` is their identity key."""
 
     key: str
     label: str

@@ -13,7 +13,7 @@ TAG_BYTES: Final = 16
 
 
 class Box:
-    """What is sealed and opened under one key, for whoever uses a key more than once.
+    """A prepared key that seals and opens, for whoever uses a key more than once.
 
     To prepare a key takes the library as long as to seal a short message, and its context 2 KB.
     """

@@ -50,7 +50,9 @@ def sign(seed: bytes, message: bytes) -> bytes:
 
 
 def is_signature_valid(key: bytes, message: bytes, signature: bytes) -> bool:
-    """Whether the signature stands; bytes of a wrong length are only invalid, never an error."""
+    """Say whether the signature stands; bytes of a wrong length are only invalid, never an
+    error.
+    """
     if len(key) != VERIFY_KEY_BYTES or len(signature) != SIGNATURE_BYTES:
         return False
     try:

@@ -74,7 +74,7 @@ def run_daemon(order: StartOrder, *, console: TextIO | None, on_ready: Callable[
 
 
 class _Daemon:
-    """What the parts of one run share."""
+    """The things that the parts of one run share."""
 
     def __init__(
         self,

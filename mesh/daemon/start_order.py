@@ -1,4 +1,4 @@
-"""What a daemon is told when it starts, and what it tells whoever started it. Loads nothing heavy.
+"""The order that a daemon gets when it starts, and its answer. Loads nothing heavy.
 
 Between `mesh up` and the detached daemon these are one line of JSON each way, over the daemon's
 standard input and output: a passphrase is never on a command line or in the environment.
@@ -15,7 +15,7 @@ from mesh.limits.passphrase import PASSPHRASE_BYTES_MAX
 
 
 class StartOrder(msgspec.Struct, frozen=True, kw_only=True):
-    """How to start. Without a passphrase the vault stays locked, and mail is carried anyway.
+    """The order to start. Without a passphrase the vault stays locked, and mail is carried anyway.
 
     `name` makes the identity where there is none yet. An empty passphrase is one too.
     """
@@ -29,7 +29,7 @@ class StartOrder(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class StartReport(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of it: an empty `kind` means that the daemon runs."""
+    """The result of a start: an empty `kind` means that the daemon runs."""
 
     kind: str = ""
     sentence: str = ""

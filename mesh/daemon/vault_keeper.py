@@ -1,4 +1,4 @@
-"""Who opens and closes the vault of a running daemon: at the start, when asked, and when idle.
+"""The keeper of a running daemon's vault: opens and closes it at the start, when asked, when idle.
 
 Implements `docs/protocol/storage.md`, section "Locking". The node carries mail with its store
 whether the vault is open or not; locking takes from the process what opens or shows what is ours.
@@ -34,7 +34,9 @@ NOTHING_TO_LOCK_WITH = (
 
 
 class IdleTime:
-    """How long nobody has asked for anything. Sleep of the machine counts where the clock runs."""
+    """The time since anybody asked for anything. Sleep of the machine counts where the clock
+    runs.
+    """
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -54,7 +56,7 @@ class IdleTime:
             await trio.sleep(pause_s)
 
     def left_us(self, idle_ms: int) -> int:
-        """How much is missing until nobody asked for anything for so long."""
+        """Return how much is missing until nobody asked for anything for so long."""
         return self._begun + idle_ms * 1_000 - self._clock().monotonic
 
 

@@ -112,6 +112,7 @@ class Engine:
         )
         self._clock = MeshClock()
         self._clock.stored(self._forwarder.intake.newest_created)
+        now = self._clock.at(now)
         self._dialer = Dialer(entropy)
         self._first_messages = FirstMessages(self._forwarder.store.link_state.first_messages())
         self._exchange = PeerExchange(entropy)
@@ -122,7 +123,6 @@ class Engine:
             exchange=self._exchange,
             first_messages=self._first_messages,
             counters=self._counters,
-            mesh_now=self._clock.mesh_now(now),
             now=now,
         )
         self._effects: list[Effect] = []
@@ -191,7 +191,7 @@ class Engine:
 
     @property
     def distances(self) -> Distances:
-        """How near the authors of envelopes are to our person."""
+        """Return how near the authors of envelopes are to our person."""
         return self._distances
 
     def handle(self, batch: Sequence[Input], now: Instant) -> list[Effect]:
@@ -199,24 +199,24 @@ class Engine:
 
         Raises StorageError if a disk fails; the driver then stops the node.
         """
-        mesh_now = self._clock.mesh_now(now)
-        self._forwarder.make_room(mesh_now)
+        now = self._clock.at(now)
+        self._forwarder.make_room(now.mesh)
         posted = self._vault.take_unposted()
         retirements = self._vault.take_retirements(now)
         for event in batch:
-            self._happened(event, mesh_now, now)
+            self._happened(event, now)
             self._links_changed(now)
-        self._links.tend(mesh_now, now)
-        self._parts.tend(mesh_now, now)
+        self._links.tend(now)
+        self._parts.tend(now)
         self._links_changed(now)
-        self._forwarder.intake.publish(posted, mesh_now, now)
+        self._forwarder.intake.publish(posted, now)
         self._forwarder.retirements.ours(retirements, now)
-        added = self._forwarder.commit(mesh_now, first_messages=self._first_messages.take_unsaved())
+        added = self._forwarder.commit(now.mesh, first_messages=self._first_messages.take_unsaved())
         self._clock.stored(self._forwarder.intake.newest_created)
         self._forwarder.note_answers(now)
         self._vault.left(posted, retirements)
-        self._effects += self._vault.use(added, mesh_now, now)
-        self._flush(mesh_now, now)
+        self._effects += self._vault.use(added, now)
+        self._flush(now)
         effects, self._effects = self._effects, []
         return effects
 
@@ -226,27 +226,27 @@ class Engine:
 
     # --- What happens -----------------------------------------------------------------------
 
-    def _happened(self, event: Input, mesh_now: UnixSeconds, now: Instant) -> None:
+    def _happened(self, event: Input, now: Instant) -> None:
         match event:
             case BytesReceived() | BytesSent() | Connected() | Disconnected() | DialFailed():
-                self._link_happened(event, mesh_now, now)
+                self._link_happened(event, now)
             case StampMinted() | VaultOpened() | VaultClosing() | Asked() | CarryAsked():
-                self._person_happened(event, mesh_now, now)
+                self._person_happened(event, now)
             case _:
-                self._machine_happened(event, mesh_now, now)
+                self._machine_happened(event, now)
 
-    def _link_happened(self, event: _LinkInput, mesh_now: UnixSeconds, now: Instant) -> None:
+    def _link_happened(self, event: _LinkInput, now: Instant) -> None:
         match event:
             case BytesReceived(link, received):
                 self._counters.count("bytes_received", len(received))
                 frames = self._links.received(link, received, now)
                 self._links_changed(now)
-                self._frames_came(link, frames, mesh_now, now)
+                self._frames_came(link, frames, now)
             case BytesSent(link, count):
                 self._links.streams.sent(link, count)
             case Connected():
                 is_vouched = self._clock.is_vouched(now)
-                self._links.connected(event, mesh_now, now, is_time_vouched=is_vouched)
+                self._links.connected(event, now, is_time_vouched=is_vouched)
             case Disconnected(link):
                 self._links.table.gone(link, "the connection ended", now)
             case DialFailed(dial, _):
@@ -254,7 +254,7 @@ class Engine:
             case _:
                 assert_never(event)
 
-    def _machine_happened(self, event: _MachineInput, mesh_now: UnixSeconds, now: Instant) -> None:
+    def _machine_happened(self, event: _MachineInput, now: Instant) -> None:
         match event:
             case PeerSeen():
                 self._links.peer_seen(event, now)
@@ -265,7 +265,7 @@ class Engine:
                 self._envelopes.spare_all()
             case NetworkChanged():
                 self._exchange.network_changed()
-                self._links.network_changed(mesh_now, now)
+                self._links.network_changed(now)
             case Woke():
                 self._links.woke(now)
             case PowerChanged(is_low):
@@ -277,28 +277,28 @@ class Engine:
             case _:
                 assert_never(event)
 
-    def _person_happened(self, event: _PersonInput, mesh_now: UnixSeconds, now: Instant) -> None:
+    def _person_happened(self, event: _PersonInput, now: Instant) -> None:
         match event:
             case StampMinted():
                 self._vault.stamp_minted(event)
             case VaultOpened(connection):
-                self._effects += self._vault.unlock(connection, mesh_now, now)
+                self._effects += self._vault.unlock(connection, now)
             case VaultClosing():
                 self._effects += self._vault.lock(now)
             case Asked():
-                self._asked(event, mesh_now, now)
+                self._asked(event, now)
             case CarryAsked(request, command):
-                self._carry.asked(request, command, mesh_now, now)
+                self._carry.asked(request, command, now)
             case _:
                 assert_never(event)
 
-    def _asked(self, asked: Asked, mesh_now: UnixSeconds, now: Instant) -> None:
+    def _asked(self, asked: Asked, now: Instant) -> None:
         """Answer at once what needs no vault."""
         part = self._parts.find_answering(asked.command)
         answer: Answer | UserError
         try:
             if isinstance(asked.command, AskStatus):
-                answer = self._status(mesh_now, now)
+                answer = self._status(now)
             elif part is not None:
                 answer = part.answer(asked.command, now)
             else:
@@ -319,23 +319,21 @@ class Engine:
             if link in self._links.ready:
                 self._parts.link_up(link, now)
 
-    def _frames_came(
-        self, link: LinkId, frames: Sequence[Frame], mesh_now: UnixSeconds, now: Instant
-    ) -> None:
+    def _frames_came(self, link: LinkId, frames: Sequence[Frame], now: Instant) -> None:
         try:
             for frame in frames:
                 if isinstance(frame, Close):
                     # What came before it in the same bytes counts.
                     self._links.table.told_to_close(link, frame, now)
                     return
-                self._parts.received(link, frame, mesh_now, now)
+                self._parts.received(link, frame, now)
         except PeerError as error:
             self._links.table.fault(link, error, now)
 
-    def _flush(self, mesh_now: UnixSeconds, now: Instant) -> None:
+    def _flush(self, now: Instant) -> None:
         """Frames, then bytes, then what our person is told."""
         streams = self._links.streams
-        self._parts.send_frames(streams.send, mesh_now, now)
+        self._parts.send_frames(streams.send, now)
         for link, held in self._forwarder.held_acks.take(streams.has_frames, now):
             # A reader tells that it has a message before it tells that it was opened.
             streams.send(link, held, is_first=True)
@@ -344,7 +342,7 @@ class Engine:
 
     # --- What is asked of the node itself --------------------------------------------------
 
-    def _status(self, mesh_now: UnixSeconds, now: Instant) -> StatusAnswer:
+    def _status(self, now: Instant) -> StatusAnswer:
         store, streams = self._forwarder.store, self._links.streams
         summary = self._vault.find_summary()
         vault = self._vault.state(has_identity=summary is not None and summary.name != "")
@@ -365,7 +363,7 @@ class Engine:
             requests_count=summary.requests_count if summary is not None else 0,
             outbox_count=summary.outbox_count if summary is not None else 0,
             stamp=summary.stamp if summary is not None else "not needed",
-            clock_offset_seconds=mesh_now - now.unix_seconds,
+            clock_offset_seconds=now.mesh - now.unix_seconds,
             clock_differences=self._clock.differences(),
             notices=self._clock.notices(),
             counters=dict(sorted(counters.items())),
@@ -373,7 +371,7 @@ class Engine:
             carried=self._forwarder.carried(),
             refused=refused(counters),
             limits=self._resource_policy.limits(map(streams.interface_of, streams.ready)),
-            known_keys=self._known_keys(mesh_now) if self._vault.was_opened else None,
+            known_keys=self._known_keys(now.mesh) if self._vault.was_opened else None,
         )
 
     def _known_keys(self, mesh_now: UnixSeconds) -> KnownKeysAnswer:
@@ -383,7 +381,7 @@ class Engine:
         )
 
     def _labels(self) -> dict[LinkId, str]:
-        """How our person calls those who are known at the other ends of links."""
+        """Return how our person calls those who are known at the other ends of links."""
         messenger = self._vault.messenger
         if messenger is None:
             return {}

@@ -9,7 +9,7 @@ from typing import Final
 from mesh.crypto.agreement import x25519_public
 from mesh.crypto.entropy import Entropy
 from mesh.crypto.hashing import blake2b
-from mesh.ids import Instant, LinkKey, Monotonic, UnixSeconds
+from mesh.ids import Instant, LinkKey, Monotonic
 from mesh.limits.link import LINK_KEY_AGE_MIN_MS, LINK_KEYS_REMEMBERED
 from mesh.wire.envelope import SECONDS_PER_DAY
 from mesh.wire.parameters import MeshParameters
@@ -19,7 +19,7 @@ _NONCE_PADDING_BYTES: Final = 8
 
 
 class LinkKeys:
-    """Who we are to peers, until midnight or another network."""
+    """Our key on links, until midnight or another network."""
 
     def __init__(self, parameters: MeshParameters, entropy: Entropy) -> None:
         self._parameters = parameters
@@ -41,32 +41,32 @@ class LinkKeys:
         return self.hello_nonce[:INSTANCE_BYTES].hex()
 
     def is_own(self, key: LinkKey) -> bool:
-        """Whether it is ours, or was lately."""
+        """Say whether it is ours, or was lately."""
         return key in self._own
 
-    def renew(self, mesh_now: UnixSeconds, now: Instant) -> None:
+    def renew(self, now: Instant) -> None:
         """Draw a new link key and instance name."""
         self.private = self._entropy.draw(32)
         self._own.append(LinkKey(x25519_public(self.private)))
         del self._own[:-LINK_KEYS_REMEMBERED]
         name = self._entropy.draw(INSTANCE_BYTES)
         self.hello_nonce = name + self._entropy.draw(_NONCE_PADDING_BYTES)
-        self._day = mesh_now // SECONDS_PER_DAY
+        self._day = now.mesh // SECONDS_PER_DAY
         self._drawn_at = now.monotonic
 
-    def is_over(self, mesh_now: UnixSeconds, now: Instant) -> bool:
-        """Whether midnight has passed since the last call, and the key is not young.
+    def is_over(self, now: Instant) -> bool:
+        """Say whether midnight has passed since the last call, and the key is not young.
 
         It may be a peer that corrected our clock: then a young key is good enough.
         """
-        day = mesh_now // SECONDS_PER_DAY
+        day = now.mesh // SECONDS_PER_DAY
         if day == self._day:
             return False
         self._day = day
         return now.monotonic - self._drawn_at >= LINK_KEY_AGE_MIN_MS * 1000
 
     def hint(self, instance: str) -> str | None:
-        """What an announcement of our mesh says beside an instance name."""
+        """Return what an announcement of our mesh says beside an instance name."""
         if not self._parameters.is_closed:
             return None
         return blake2b(b"", self._parameters.psk + instance.encode(), b"", 4).hex()

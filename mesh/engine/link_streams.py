@@ -39,7 +39,7 @@ class Peer:
 
     @property
     def host(self) -> str:
-        """Where it is reached, without the port, which changes with each stream."""
+        """Return where it is reached, without the port, which changes with each stream."""
         address = self.address
         return f"{address.host}%{address.scope}" if address.scope else address.host
 
@@ -98,7 +98,7 @@ class Streams:
         self._touched[link] = None
 
     def has_frames(self, link: LinkId) -> bool:
-        """Whether frames leave over a link now."""
+        """Say whether frames leave over a link now."""
         peer = self.ready.get(link)
         return peer is not None and peer.link.has_frames
 
@@ -117,7 +117,7 @@ class Streams:
         return self.networks.interface_of(peer.local_host, peer.address)
 
     def count_by_interface(self) -> dict[str, int]:
-        """How many links go over which interface, as far as that is known."""
+        """Return how many links go over which interface, as far as that is known."""
         counts: dict[str, int] = {}
         for link in self.ready:
             name = self.interface_of(link)
@@ -126,7 +126,7 @@ class Streams:
         return dict(sorted(counts.items()))
 
     def deadline(self) -> Monotonic | None:
-        """When `deadline_passed` wants to be called."""
+        """Return when `deadline_passed` wants to be called."""
         return self._links_deadline
 
     def deadline_passed(self, now: Instant) -> Iterator[tuple[LinkId, PeerError]]:

@@ -1,4 +1,4 @@
-"""Which links stand, and how each of them ends.
+"""The links that stand, and how each of them ends.
 
 Joins the machines of `mesh.peering` that decide who may stay to the streams. Implements
 `docs/protocol/link.md`, section "Duplicates".
@@ -50,7 +50,7 @@ class LinkTable:
 
     @property
     def has_changed(self) -> bool:
-        """Whether links became ready or ended since they were last taken."""
+        """Say whether links became ready or ended since they were last taken."""
         return bool(self._opened or self._closed)
 
     def take_opened(self) -> list[LinkId]:
@@ -119,7 +119,7 @@ class LinkTable:
             self._close(link, reason, words, now)
 
     def deadline(self) -> Monotonic | None:
-        """When `deadline_passed` wants to be called."""
+        """Return when `deadline_passed` wants to be called."""
         return self._duplicates.deadline()
 
     def deadline_passed(self, now: Instant) -> None:

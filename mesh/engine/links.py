@@ -15,7 +15,7 @@ from mesh.engine.link_streams import Peer, Streams
 from mesh.engine.link_table import LinkTable
 from mesh.engine.settings import EngineSettings, Primitives
 from mesh.errors import PeerError
-from mesh.ids import Instant, LinkId, Monotonic, UnixSeconds, earliest
+from mesh.ids import Instant, LinkId, Monotonic, earliest
 from mesh.inputs import Connected, OwnAddress, PeerSeen
 from mesh.limits.link import LINKS_MAX
 from mesh.link.first_messages import FirstMessages
@@ -38,7 +38,6 @@ class Links:
         exchange: PeerExchange,
         first_messages: FirstMessages,
         counters: Counters,
-        mesh_now: UnixSeconds,
         now: Instant,
     ) -> None:
         self._settings = settings
@@ -64,11 +63,9 @@ class Links:
         # Every stream whatever its state, and those over which frames may go.
         self.all: Final = self.streams.all
         self.ready: Final = self.streams.ready
-        self._renew_key(mesh_now, now, is_new_network=False)
+        self._renew_key(now, is_new_network=False)
 
-    def connected(
-        self, connected: Connected, mesh_now: UnixSeconds, now: Instant, *, is_time_vouched: bool
-    ) -> None:
+    def connected(self, connected: Connected, now: Instant, *, is_time_vouched: bool) -> None:
         """A stream stands: begin a handshake, or refuse one too many."""
         if len(self.all) >= LINKS_MAX:
             self.table.effects.append(Disconnect(connected.link, "too many links"))
@@ -85,7 +82,7 @@ class Links:
             is_initiator=connected.dial is not None,
             hello=own_hello(
                 self.keys.hello_nonce,
-                mesh_now,
+                now.mesh,
                 features=(*self._settings.features, *unsure),
                 told_port=self._settings.told_port,
             ),
@@ -129,10 +126,10 @@ class Links:
         self.streams.networks = OwnNetworks(addresses)
         self._dialer.networks_seen(addresses)
 
-    def network_changed(self, mesh_now: UnixSeconds, now: Instant) -> None:
+    def network_changed(self, now: Instant) -> None:
         """On another network we are somebody else."""
         self._dialer.network_changed(now)
-        self._renew_key(mesh_now, now, is_new_network=True)
+        self._renew_key(now, is_new_network=True)
         # Under the new key nobody could tell that a second link leads to the same node; and on
         # the former network they are dead anyway.
         self.table.close_all(CLOSE_GOING_AWAY, "the network changed", now)
@@ -142,20 +139,20 @@ class Links:
         self._dialer.woke(now)
         self.streams.check_all(now)
 
-    def tend(self, mesh_now: UnixSeconds, now: Instant) -> None:
+    def tend(self, now: Instant) -> None:
         """Pings, deaths, dials that are due, and a new link key after midnight."""
         for link, error in self.streams.deadline_passed(now):
             self.table.fault(link, error, now)
         self.table.deadline_passed(now)
-        if self.keys.is_over(mesh_now, now):
-            self._renew_key(mesh_now, now, is_new_network=False)
+        if self.keys.is_over(now):
+            self._renew_key(now, is_new_network=False)
             self.table.close_all(CLOSE_GOING_AWAY, "keys change at midnight", now)
         dials = self._dialer.deadline_passed(now)
         self._counters.count("dials", len(dials))
         self.table.effects.extend(dials)
 
     def deadline(self) -> Monotonic | None:
-        """When `tend` wants to be called."""
+        """Return when `tend` wants to be called."""
         return earliest((self.streams.deadline(), self.table.deadline(), self._dialer.deadline()))
 
     def take_effects(self, now: Instant) -> list[Effect]:
@@ -163,9 +160,9 @@ class Links:
         effects, self.table.effects = self.table.effects, []
         return effects + self.streams.take_effects(now)
 
-    def _renew_key(self, mesh_now: UnixSeconds, now: Instant, *, is_new_network: bool) -> None:
+    def _renew_key(self, now: Instant, *, is_new_network: bool) -> None:
         """A new link key and instance name, which are announced."""
-        self.keys.renew(mesh_now, now)
+        self.keys.renew(now)
         instance = self.keys.instance
         self._dialer.rename(instance, now)
         announcement = Announce(instance, self.keys.hint(instance), is_new_network=is_new_network)

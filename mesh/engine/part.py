@@ -11,14 +11,14 @@ from mesh.commands.answer import Answer
 from mesh.commands.command import Command
 from mesh.effects import Effect
 from mesh.errors import PeerError, UserError
-from mesh.ids import Instant, LinkId, Monotonic, UnixSeconds, earliest
+from mesh.ids import Instant, LinkId, Monotonic, earliest
 from mesh.inputs import Connection
 from mesh.messenger.messenger import Messenger
 from mesh.wire.frames import Frame
 
 
 class Part:
-    """What every part may be called for; it overrides what concerns it."""
+    """A part of the engine; it overrides what concerns it."""
 
     frame_types: ClassVar[tuple[type[Frame], ...]] = ()
     commands: ClassVar[tuple[type[Command], ...]] = ()
@@ -34,17 +34,17 @@ class Part:
     def link_down(self, link: LinkId, now: Instant) -> None:
         """A link that was ready ended."""
 
-    def received(self, link: LinkId, frame: Frame, mesh_now: UnixSeconds, now: Instant) -> None:
+    def received(self, link: LinkId, frame: Frame, now: Instant) -> None:
         """A frame of its types came; PeerError if no correct node could have sent it."""
 
-    def tend(self, mesh_now: UnixSeconds, now: Instant) -> None:
+    def tend(self, now: Instant) -> None:
         """Do whatever is due. Called in every batch."""
 
     def deadline(self) -> Monotonic | None:
-        """When the next batch is wanted at the latest, though nothing happened."""
+        """Return when the next batch is wanted at the latest, though nothing happened."""
         return None
 
-    def take_frames(self, mesh_now: UnixSeconds, now: Instant) -> Sequence[tuple[LinkId, Frame]]:
+    def take_frames(self, now: Instant) -> Sequence[tuple[LinkId, Frame]]:
         """After both commits: frames to send, in order."""
         return ()
 
@@ -72,12 +72,10 @@ class Part:
         """Forget what is our person's."""
 
     def wants_vault(self, now: Instant) -> bool:
-        """Whether `use_vault` has something to do."""
+        """Say whether `use_vault` has something to do."""
         return False
 
-    def use_vault(
-        self, messenger: Messenger, vault: Connection, mesh_now: UnixSeconds, now: Instant
-    ) -> None:
+    def use_vault(self, messenger: Messenger, vault: Connection, now: Instant) -> None:
         """Read and write in the transaction of this batch."""
 
     def told(self, messenger: Messenger, effects: Sequence[Effect]) -> None:
@@ -120,33 +118,31 @@ class Parts:
         for part in self._closing:
             part.link_down(link, now)
 
-    def received(self, link: LinkId, frame: Frame, mesh_now: UnixSeconds, now: Instant) -> None:
+    def received(self, link: LinkId, frame: Frame, now: Instant) -> None:
         """A frame goes to those who take it; PeerError if nobody does, or if it is wrong."""
         takers = self._takers.get(type(frame))
         if takers is None:
             raise PeerError("a frame out of place")
         for part in takers:
-            part.received(link, frame, mesh_now, now)
+            part.received(link, frame, now)
 
     def find_answering(self, command: Command) -> Part | None:
-        """Who answers a command without the vault; None if the vault is needed."""
+        """Return who answers a command without the vault; None if the vault is needed."""
         return self._held_acks.get(type(command))
 
-    def tend(self, mesh_now: UnixSeconds, now: Instant) -> None:
+    def tend(self, now: Instant) -> None:
         """Whatever is due."""
         for part in self._closing:
-            part.tend(mesh_now, now)
+            part.tend(now)
 
     def deadline(self) -> Monotonic | None:
-        """When the first of them wants to be called."""
+        """Return when the first of them wants to be called."""
         return earliest(part.deadline() for part in self._opening)
 
-    def send_frames(
-        self, send: Callable[[LinkId, Frame], None], mesh_now: UnixSeconds, now: Instant
-    ) -> None:
+    def send_frames(self, send: Callable[[LinkId, Frame], None], now: Instant) -> None:
         """Everything that they say over links."""
         for part in self._opening:
-            for link, frame in part.take_frames(mesh_now, now):
+            for link, frame in part.take_frames(now):
                 send(link, frame)
 
     def take_effects(self) -> list[Effect]:

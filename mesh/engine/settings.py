@@ -1,4 +1,4 @@
-"""What an engine is given at the start and never changes: its settings, and its primitives."""
+"""The settings and primitives that an engine is given at the start and never changes."""
 
 from dataclasses import dataclass
 
@@ -14,7 +14,8 @@ from mesh.wire.parameters import MeshParameters
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineSettings:
-    """What a driver decides once: the mesh, and how much to carry for everybody, how long.
+    """The settings that a driver decides once: the mesh, and how much to carry for everybody, how
+    long.
 
     What was opened here is told after a delay drawn from `retire_delay_ms`; what others told is
     passed on after one of at most `relay_delay_ms_max`. A relay has no person and never will.
@@ -36,7 +37,7 @@ class EngineSettings:
 
     @property
     def features(self) -> tuple[int, ...]:
-        """What our Hello says of who may be told where we are: near, and on the internet."""
+        """Return what our Hello says of who may be told where we are: near, and on the internet."""
         near = (FEATURE_TOLD_NEAR,) if self.is_told_near else ()
         return (*near, FEATURE_TOLD_FAR) if self.is_public else near
 

@@ -1,4 +1,4 @@
-"""When the log of the vault is emptied, so that what was erased is nowhere in its files.
+"""The times at which the vault's log is emptied, so that what was erased is nowhere in its files.
 
 Implements `docs/protocol/storage.md`, section "Erasing". Nearly each commit of the vault erases
 something: a message key that was used, the state of a session before its last step, a row that is
@@ -23,13 +23,13 @@ class VaultCheckpoints:
         self._swept_count = changes_count(vault)
 
     def deadline(self) -> Monotonic | None:
-        """When `tend` wants to be called."""
+        """Return when `tend` wants to be called."""
         return self._due
 
     def committed(self, now: Instant) -> None:
         """A transaction was committed, whether it wrote or only read."""
         if self._due is None:
-            self._due = _term_after(now)
+            self._due = now.after(VAULT_CHECKPOINT_MS)
 
     def tend(self, now: Instant) -> None:
         """Empty the log if it is time and if anything was written since."""
@@ -37,10 +37,6 @@ class VaultCheckpoints:
             return
         count = changes_count(self._vault)
         is_swept = count == self._swept_count or checkpoint(self._vault)
-        self._due = None if is_swept else _term_after(now)
+        self._due = None if is_swept else now.after(VAULT_CHECKPOINT_MS)
         if is_swept:
             self._swept_count = count
-
-
-def _term_after(now: Instant) -> Monotonic:
-    return Monotonic(now.monotonic + VAULT_CHECKPOINT_MS * 1_000)

@@ -26,7 +26,6 @@ from mesh.ids import (
     LinkKey,
     Monotonic,
     Tag,
-    UnixSeconds,
     earliest,
 )
 from mesh.inputs import Asked, Connection, StampMinted
@@ -44,7 +43,7 @@ from mesh.wire.retirement import Retirement
 
 @dataclass(frozen=True, slots=True)
 class _Work:
-    """What one batch brings to the vault."""
+    """The part of one batch that concerns the vault."""
 
     asked: Sequence[Asked]
     minted: Sequence[StampMinted]
@@ -97,11 +96,11 @@ class VaultHalf(Part):
         self._minted: list[StampMinted] = []
 
     def find_summary(self) -> Summary | None:
-        """What `mesh status` says of our person; None while the vault is closed."""
+        """Return what `mesh status` says of our person; None while the vault is closed."""
         return self.messenger.summary() if self.messenger is not None else None
 
     def state(self, *, has_identity: bool) -> Literal["open", "locked", "none", "empty"]:
-        """How the vault is, in a word of `mesh status`."""
+        """Return how the vault is, in a word of `mesh status`."""
         if self._settings.is_relay:
             return "none"
         if self.messenger is None:
@@ -109,7 +108,7 @@ class VaultHalf(Part):
         return "open" if has_identity else "empty"
 
     def is_protected(self, envelope_id: EnvelopeId, tag: Tag, *, is_new: bool) -> bool:
-        """Whether an envelope is ours and must stay (see `Protection`)."""
+        """Say whether an envelope is ours and must stay (see `Protection`)."""
         messenger = self.messenger
         if messenger is None:
             return envelope_id in self._ours.envelopes or tag in self._ours.tags
@@ -122,7 +121,7 @@ class VaultHalf(Part):
 
     # --- Opening and closing ------------------------------------------------------------------
 
-    def unlock(self, connection: Connection, mesh_now: UnixSeconds, now: Instant) -> list[Effect]:
+    def unlock(self, connection: Connection, now: Instant) -> list[Effect]:
         """Our person is back."""
         self._connection = connection
         self._checkpoints = VaultCheckpoints(connection)
@@ -135,7 +134,7 @@ class VaultHalf(Part):
                 distances=self._distances,
                 retire_delay_ms=self._settings.retire_delay_ms,
             )
-            self.messenger = Messenger(connection, environment, mesh_now=mesh_now, now=now)
+            self.messenger = Messenger(connection, environment, now=now)
             transit = self.messenger.parts.transit
             # Tokens that came while the vault was closed, or just before a crash.
             for retirement in self._forwarder.store.retirements_of(transit.on_its_way()):
@@ -188,7 +187,7 @@ class VaultHalf(Part):
         """Work that was asked for is done."""
         self._minted.append(minted)
 
-    def received(self, link: LinkId, frame: Frame, mesh_now: UnixSeconds, now: Instant) -> None:
+    def received(self, link: LinkId, frame: Frame, now: Instant) -> None:
         """A peer holds what we gave it."""
         assert isinstance(frame, Held)
         key = self._streams.ready[link].link.remote_key
@@ -196,7 +195,7 @@ class VaultHalf(Part):
             self._held.append((key, split_short_ids(frame.held)))
 
     def deadline(self) -> Monotonic | None:
-        """When the vault is wanted next."""
+        """Return when the vault is wanted next."""
         messenger = self.messenger
         if messenger is None:
             return None
@@ -207,7 +206,7 @@ class VaultHalf(Part):
         return earliest((messenger.deadline(), parts.retirements.deadline(), sweep_at))
 
     def take_effects(self) -> Sequence[Effect]:
-        """What our person is told of the vault."""
+        """Return what our person is told of the vault."""
         if self.messenger is None:
             return ()
         told = self.messenger.take_effects()
@@ -216,12 +215,12 @@ class VaultHalf(Part):
         return told
 
     def counters(self) -> dict[str, int]:
-        """What the messenger counts."""
+        """Return what the messenger counts."""
         return dict(self.messenger.parts.dropped) if self.messenger is not None else {}
 
     # --- The transaction ----------------------------------------------------------------------
 
-    def use(self, added: Sequence[Envelope], mesh_now: UnixSeconds, now: Instant) -> list[Effect]:
+    def use(self, added: Sequence[Envelope], now: Instant) -> list[Effect]:
         """The store's half is committed, with these new envelopes; return the replies."""
         asked, self._asked = self._asked, []
         minted, self._minted = self._minted, []
@@ -243,7 +242,7 @@ class VaultHalf(Part):
         replies: list[Effect] = []
         if work.has_come or work.is_due or self._is_wanted(messenger, now):
             with transaction(vault):
-                replies += self._do(work, messenger, vault, mesh_now, now)
+                replies += self._do(work, messenger, vault, now)
             sweep.committed(now)
         sweep.tend(now)
         return replies
@@ -255,19 +254,14 @@ class VaultHalf(Part):
         )
 
     def _do(
-        self,
-        work: _Work,
-        messenger: Messenger,
-        vault: Connection,
-        mesh_now: UnixSeconds,
-        now: Instant,
+        self, work: _Work, messenger: Messenger, vault: Connection, now: Instant
     ) -> list[Effect]:
         replies: list[Effect] = []
         messenger.write_posted()
         for stamp in work.minted:
             messenger.parts.posting_keys.stamped(stamp)
         for question in work.asked:
-            answer = self._answer(messenger, vault, question.command, mesh_now, now)
+            answer = self._answer(messenger, vault, question.command, now)
             for part in self._parts:
                 part.answered(question.command, answer, now)
             replies.append(Reply(question.request, answer))
@@ -278,21 +272,14 @@ class VaultHalf(Part):
         for retirement in work.retired:
             transit.retired(retirement.envelope, retirement.token)
         if work.is_due or work.minted:
-            messenger.deadline_passed(
-                mesh_now=mesh_now, is_clock_steady=self._clock.is_steady(now), now=now
-            )
-        self._open_arrived(messenger, work.expected, mesh_now, now)
+            messenger.deadline_passed(is_clock_steady=self._clock.is_steady(now), now=now)
+        self._open_arrived(messenger, work.expected, now)
         for part in reversed(self._parts):
-            part.use_vault(messenger, vault, mesh_now, now)
+            part.use_vault(messenger, vault, now)
         return replies
 
     def _answer(
-        self,
-        messenger: Messenger,
-        vault: Connection,
-        command: Command,
-        mesh_now: UnixSeconds,
-        now: Instant,
+        self, messenger: Messenger, vault: Connection, command: Command, now: Instant
     ) -> Answer | UserError:
         try:
             with savepoint(vault):
@@ -301,16 +288,12 @@ class VaultHalf(Part):
                         return part.perform(messenger, command, now)
                 if isinstance(command, SendMessage) and self._forwarder.is_own_share_full:
                     return _no_room()
-                return messenger.command(command, mesh_now=mesh_now, now=now)
+                return messenger.command(command, now=now)
         except UserError as error:
             return error
 
     def _open_arrived(
-        self,
-        messenger: Messenger,
-        expected: Sequence[Envelope],
-        mesh_now: UnixSeconds,
-        now: Instant,
+        self, messenger: Messenger, expected: Sequence[Envelope], now: Instant
     ) -> None:
         """Open what came now; at first what came while the vault was closed, in order."""
         store = self._forwarder.store
@@ -322,15 +305,15 @@ class VaultHalf(Part):
             expected = [decode_envelope(found[id_]) for id_ in ids if id_ in found]
             self._is_behind = bool(rows)
             mark = rows[-1].arrival if rows else mark
-        messenger.open_arrived(expected, mesh_now=mesh_now, now=now)
+        messenger.open_arrived(expected, now=now)
         while tags := messenger.parts.tag_index.take_wanted():
             stored = [decode_envelope(data) for data in store.scans.by_tags(tags)]
             if stored:
-                messenger.open_arrived(stored, mesh_now=mesh_now, now=now)
+                messenger.open_arrived(stored, now=now)
         messenger.set_read_mark(mark)
 
     def _refusal(self) -> UserError:
-        """Why nothing of a person's can be answered."""
+        """Say why nothing of a person's can be answered."""
         if self._settings.is_relay:
             return relay_refusal()
         return UserError("locked", "The vault is locked; unlock it first (mesh unlock).")

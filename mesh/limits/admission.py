@@ -1,7 +1,7 @@
-"""What an envelope must be to enter, and what judging it may cost."""
+"""Bounds of what an envelope must be to enter, and of what judging it may cost."""
 
 CREATED_AHEAD_SECONDS_MAX = 86_400
-"""Mesh time differs between nodes; an envelope may be created a day ahead (PROTOCOL.md 2)."""
+"""Mesh time differs between nodes; an envelope may be created a day ahead."""
 
 STAMP_CHECKS_PER_SECOND = 20
 """A check costs 10 ms: at most a fifth of a core goes to false stamps."""

@@ -4,10 +4,10 @@ RECONCILE_FRAME_BYTES_MAX = 60_000
 """One message of a reconciliation; with the frame around it below the largest frame."""
 
 RECONCILE_MESSAGES_PER_SECOND = 20
-"""Messages of one link that are answered: each may cost some milliseconds (SYNC.md B)."""
+"""Messages of one link that are answered: each may cost some milliseconds."""
 
 RECONCILE_SERVED_PER_SECOND_MAX = 80
-"""The same of all links together: four at their full rate (SYNC.md B). Others are told to wait."""
+"""The same of all links together: four at their full rate. Others are told to wait."""
 
 RECONCILE_ROUNDS_MAX = 64
 """Messages of one session; a million ids of which a thousand differ need 10. Who needs more begins

@@ -1,13 +1,13 @@
 """Bounds of finding other nodes, and of noticing networks and sleep."""
 
 INTERFACES_POLL_MS = 5_000
-"""How often interfaces are compared where the system does not tell of a change (SYNC.md H.1)."""
+"""How often interfaces are compared where the system does not tell of a change."""
 
 INTERFACES_SETTLE_MS = 300
 """A change comes as several messages of the system; they are taken as one."""
 
 INTERFACES_SCOPES_MAX = 8
-"""Interfaces on which a link-local address without a scope is tried (SYNC.md H.1)."""
+"""Interfaces on which a link-local address without a scope is tried."""
 
 WAKE_LOOK_MS = 1_000
 """How often the node looks at its clocks, to notice that it slept."""

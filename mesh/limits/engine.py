@@ -1,4 +1,4 @@
-"""How much one batch of the engine does."""
+"""Bounds of one batch of the engine."""
 
 ARRIVALS_PER_BATCH = 512
 """Stored envelopes looked at in one batch after an unlock, so that links go on meanwhile."""

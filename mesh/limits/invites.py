@@ -4,7 +4,7 @@ INVITES_MAX = 64
 """Live invites; each costs 4,096 tags in memory."""
 
 INVITE_TAGS = 4_096
-"""Tags of one invite (PROTOCOL.md 4)."""
+"""Tags of one invite."""
 
 INVITE_BUNDLE_POSTS_MAX = 64
 """How often an invite's bundle may be posted on the mesh."""

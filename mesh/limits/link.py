@@ -23,7 +23,7 @@ LINKS_MAX = 64
 """Open links and handshakes together; 50 links must work, file descriptors are finite."""
 
 LINK_PING_IDLE_MS = 15_000
-"""A link that sent nothing for so long sends a ping (SYNC.md H.4)."""
+"""A link that sent nothing for so long sends a ping."""
 
 LINK_PING_GRACE_MS = 1_000
 """The side that was dialled waits so much longer: two sides that ask at once ask for nothing."""
@@ -33,7 +33,7 @@ LINK_DEAD_MS = 40_000
 
 LINK_CHECK_MS = 2_000
 """A link in doubt, as after sleep, is pinged, and so long may pass without a byte of it until the
-answer is there (SYNC.md H.4)."""
+answer is there."""
 
 LINK_WAITING_MS = 10_000
 """A second link to a node waits so long at most beside the first: twice a handshake's time, so a
@@ -58,7 +58,7 @@ HELLO_FEATURES_MAX = 32
 """Features a Hello may name."""
 
 FIRST_MESSAGES_REMEMBERED = 4_096
-"""Ephemeral keys of valid first handshake messages kept against replay (PROTOCOL.md 1)."""
+"""Ephemeral keys of valid first handshake messages kept against replay."""
 
 LINK_KEY_AGE_MIN_MS = 3_600_000
 """A link key younger than this is kept when the day changes, as when a clock is corrected."""

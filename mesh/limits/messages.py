@@ -1,7 +1,7 @@
 """Bounds of messages, the outbox and the history."""
 
 TEXT_BYTES_MAX = 60_000
-"""One message's text; fits the largest size class in every form (PROTOCOL.md 2)."""
+"""One message's text; fits the largest size class in every form."""
 
 OUTBOX_MESSAGES_MAX = 100_000
 """Messages of ours not known to be delivered; more is refused in words."""

@@ -1,4 +1,4 @@
-"""What a passphrase costs, and when it is asked for again."""
+"""The cost of a passphrase, and when it is asked for again."""
 
 PASSPHRASE_BYTES_MAX = 1_024
 """A passphrase is read whole; a mistaken file is not."""

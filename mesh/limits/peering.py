@@ -1,13 +1,13 @@
-"""Whom to dial, how many links to keep, and what peers may tell of others."""
+"""Bounds of dialling, of links, and of what peers may tell of others."""
 
 LINKS_DIALLED_TARGET = 3
-"""Of many nodes in sight so many are dialled; as many dial us (SYNC.md H.6)."""
+"""Of many nodes in sight so many are dialled; as many dial us."""
 
 LINKS_FULL_MESH_MAX = 8
 """With at most so many others in sight a node links to all of them."""
 
 LINKS_ACTIVE_MAX = 8
-"""Links that no person asked for, with few in sight (SYNC.md E). Who comes later takes the place
+"""Links that no person asked for, with few in sight. Who comes later takes the place
 of one of them."""
 
 LINKS_HOSTILE_SHARE = 3
@@ -55,7 +55,7 @@ REMEMBERED_FAILURES_MAX = 3
 """Dials of an address of an earlier run before it is forgotten."""
 
 DIALS_CONCURRENT_MAX = 4
-"""Dials under way at once (SYNC.md H.4)."""
+"""Dials under way at once."""
 
 DIALS_BLIND_MAX = 2
 """Those of them to addresses where nobody says that he is there now: on another network each hangs
@@ -91,7 +91,7 @@ CONFIGURED_PEERS_MAX = 256
 """Addresses typed by a person."""
 
 PEX_RECORDS_MAX = 8
-"""Nodes in one answer of a peer exchange (SYNC.md H.5)."""
+"""Nodes in one answer of a peer exchange."""
 
 PEX_ADDRESSES_PER_RECORD_MAX = 4
 """Addresses of one node in it."""

@@ -1,10 +1,10 @@
 """Bounds of our posting keys, and of telling contacts of them."""
 
 POSTING_DAYS_AHEAD = 3
-"""Stamps are made so many days in advance (PROTOCOL.md 2)."""
+"""Stamps are made so many days in advance."""
 
 POSTING_DAYS_TOLD = 14
-"""Contacts are told our posting keys of so many days, today's first (SYNC.md G): who was away for
+"""Contacts are told our posting keys of so many days, today's first: who was away for
 a week knows them still, and who is blocked knows them no longer than this."""
 
 POSTING_KEYS_TOLD_MAX = 64

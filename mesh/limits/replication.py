@@ -24,14 +24,14 @@ OFFERED_IDS_PER_LINK_MAX = 2_048
 """Missing ids of one link: four pages. A link that floods us with ids leaves room for others."""
 
 ANNOUNCED_IDS_PER_SECOND = 2_000
-"""Ids that a link may announce; more are passed over and found by comparing (SYNC.md D)."""
+"""Ids that a link may announce; more are passed over and found by comparing."""
 
 ANNOUNCED_IDS_BURST = 20_000
 """The same at once: what one link's queue holds after a partition has healed."""
 
 EAGER_LINKS_MIN = 3
 """The floor of links that push new mail to us: with three, one that lies and one that sleeps stop
-nothing (SYNC.md D)."""
+nothing."""
 
 EAGER_LINKS_MAX = 8
 """Beyond twice the floor and two the link that brings least is pruned."""
@@ -108,7 +108,7 @@ RACES_JUDGED = 50
 """Announcements of a lazy link, the last ones, that are held against the pushes of the others."""
 
 RACE_INTERVAL_MS = 60_000
-"""Between two looks at whether a lazy link is faster than those that push (SYNC.md D)."""
+"""Between two looks at whether a lazy link is faster than those that push."""
 
 RACE_MARGIN_MS = 20
 """An announcement has to be so much earlier than the push, or a round trip, to have been faster:
@@ -133,7 +133,7 @@ SENDING_IDS_PER_LINK_MAX = 20_000
 """Bodies waiting for one link, as ids; beyond it the link's next exchange finds them."""
 
 TURN_BYTES = 16 * 1024
-"""What a flow of bodies may send when it has its turn, the least of the shares (SYNC.md G)."""
+"""What a flow of bodies may send when it has its turn, the least of the shares."""
 
 FLOWS_PER_LINK_MAX = 1_024
 """Posting keys that take turns on one link, under a kilobyte each; further ones share a turn."""

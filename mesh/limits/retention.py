@@ -1,4 +1,4 @@
-"""How much is kept, for whom, and what goes first."""
+"""Bounds of what is kept, for whom, and what goes first."""
 
 from mesh.limits.link import LINKS_MAX
 
@@ -19,7 +19,7 @@ STORE_FREE_DISK_PERCENT = 10
 harms its owner more than mail that others carry too."""
 
 OWN_SHARE_PERCENT = 10
-"""Of the store, for what was written here; beyond it writing more is refused (SYNC.md G)."""
+"""Of the store, for what was written here; beyond it writing more is refused."""
 
 CONTACTS_SHARE_PERCENT = 25
 """Of that room, what contacts lose to nobody further away."""
@@ -38,7 +38,7 @@ STORE_CROWDED_PERCENT = 70
 """With more of the room in use, a stranger's key may keep less."""
 
 KEY_BODIES_BYTES_MAX = 8 * 1024 * 1024
-"""Bodies kept of one posting key and day; half of it for each step further away (SYNC.md G)."""
+"""Bodies kept of one posting key and day; half of it for each step further away."""
 
 KEY_BODIES_CROWDED_BYTES_MAX = 1024 * 1024
 """The same for a stranger's key where room is scarce."""

@@ -2,7 +2,7 @@
 
 RETIRE_DELAY_MS = (60_000, 600_000)
 """Between opening a message and telling the mesh so, drawn for each by itself: an instant receipt
-would tell who is awake, and a batch of them what belongs to one person (PROTOCOL.md 2)."""
+would tell who is awake, and a batch of them what belongs to one person."""
 
 RELAY_DELAY_MS_MAX = 60_000
 """How long each node holds a retirement back at most, so that who had it first does not show."""

@@ -10,7 +10,7 @@ TAG_KEY_KEPT_SECONDS = 31 * 86_400
 """How long a tag key outlives the use of a later one: the longest lifetime and a day of clocks."""
 
 SKIPPED_PER_MESSAGE_MAX = 4_000
-"""Keys kept for messages that one message shows to be missing (PROTOCOL.md 4): a millisecond each
+"""Keys kept for messages that one message shows to be missing: a millisecond each
 thousand, and more than a person writes while an envelope lives."""
 
 SKIPPED_PER_SESSION_MAX = 20_000
@@ -20,7 +20,7 @@ SKIPPED_KEPT_SECONDS = 31 * 86_400
 """How long a kept key outlives the message that skipped it: the longest lifetime and a day."""
 
 POST_QUANTUM_CHAINS = 16
-"""Chains between post-quantum steps (PROTOCOL.md 4): each costs 2.3 kB in some messages."""
+"""Chains between post-quantum steps: each costs 2.3 kB in some messages."""
 
 POST_QUANTUM_SECONDS = 86_400
 """Or so long between them, where people write little."""
@@ -68,7 +68,7 @@ PREKEY_FRESH_SECONDS = 7 * 86_400
 """A contact is given a new bundle after so long: what a thief of keys can open ends there."""
 
 PREKEY_KEPT_SECONDS = 60 * 86_400
-"""How long private halves outlive their successor (PROTOCOL.md 4)."""
+"""How long private halves outlive their successor."""
 
 PREKEY_CACHED_MAX = 512
 """Contacts whose bundles are held in memory, opened and decoded; about 5 kB each."""

@@ -1,4 +1,4 @@
-"""What clocks may differ by, and how often time is told."""
+"""Bounds of what clocks may differ by, and how often time is told."""
 
 TIMES_PER_LINK_MAX = 4
 """How often each side of a link may say anew what time it is. A clock is corrected once or twice in
@@ -14,4 +14,4 @@ CLOCK_JUMP_SECONDS = 600
 """Mesh time that moved so much against the time that passed: refusals may have been wrong."""
 
 CLOCK_AHEAD_MS_MAX = 300_000
-"""A clock further ahead than this does not move ours (SYNC.md I)."""
+"""A clock further ahead than this does not move ours."""

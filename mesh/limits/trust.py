@@ -3,7 +3,7 @@
 from mesh.limits.posting_keys import POSTING_DAYS_TOLD
 
 VOUCH_DAYS_TOLD = 7
-"""Over links keys are named for so many days, today's first (SYNC.md G): with the full lists of all
+"""Over links keys are named for so many days, today's first: with the full lists of all
 of them a frame is as long as one with the largest envelope."""
 
 VOUCHES_DELAY_MS = (5_000, 60_000)
@@ -30,10 +30,10 @@ CONTACT_KEYS_PER_DAY_MAX = 8
 claims the keys of others for their own gains no more than this."""
 
 VOUCHED_PER_CONTACT_DAY_MAX = 64
-"""Keys of their own contacts that one contact may name for a day (SYNC.md G)."""
+"""Keys of their own contacts that one contact may name for a day."""
 
 FAR_PER_CONTACT_DAY_MAX = 1_000
-"""Keys of contacts of their contacts that one contact may name for a day (SYNC.md G)."""
+"""Keys of contacts of their contacts that one contact may name for a day."""
 
 VOUCHED_HASHES_PER_DAY_MAX = 16_384
 """Keys of contacts of contacts that are known for a day: the full lists of 256 contacts. Beyond it

@@ -74,7 +74,7 @@ class Handshake(Protocol):
 
 
 class BeginHandshake(Protocol):
-    """How a link begins: `begin_noise`, or in a simulator one that keeps no secret."""
+    """The beginning of a link: `begin_noise`, or in a simulator one that keeps no secret."""
 
     def __call__(
         self,
@@ -111,7 +111,7 @@ def begin_noise(
 
 @dataclass(frozen=True, slots=True)
 class HandshakeSetup:
-    """What every handshake of a node begins with; `first_messages` are those that it has heard."""
+    """The beginning of a node's handshakes; `first_messages` are those that it has heard."""
 
     parameters: MeshParameters
     first_messages: FirstMessages
@@ -134,7 +134,9 @@ class HandshakeSetup:
 def own_hello(
     nonce: bytes, mesh_now: UnixSeconds, *, features: Sequence[int] = (), told_port: int = 0
 ) -> Hello:
-    """What this side says of itself; `told_port` is where it takes calls, 0 if nobody is told."""
+    """Return what this side says of itself; `told_port` is where it takes calls, 0 if nobody is
+    told.
+    """
     return Hello(
         versions=[PROTOCOL_VERSION],
         features=list(features),
@@ -209,7 +211,7 @@ class Link:
 
     @property
     def is_ready(self) -> bool:
-        """Whether frames may be exchanged: handshake done and Hello read."""
+        """Say whether frames may be exchanged: handshake done and Hello read."""
         return isinstance(self._state, Open) and self._state.hello is not None
 
     @property
@@ -219,7 +221,7 @@ class Link:
 
     @property
     def handshake_hash(self) -> bytes:
-        """What the whole handshake comes to, the same on both sides and on no other link."""
+        """Return what the whole handshake comes to, the same on both sides and on no other link."""
         assert isinstance(self._state, Open)
         return self._state.handshake_hash
 
@@ -243,7 +245,7 @@ class Link:
 
     @property
     def has_frames(self) -> bool:
-        """Whether frames wait for the next `take_bytes`."""
+        """Say whether frames wait for the next `take_bytes`."""
         return bool(self._outgoing)
 
     def send(self, frame: Frame, *, is_first: bool = False) -> None:
@@ -280,10 +282,10 @@ class Link:
         """
         if self.is_ready:
             self.send(Ping())
-            self._check_ends_at = _check_end(now)
+            self._check_ends_at = now.after(LINK_CHECK_MS)
 
     def deadline(self) -> Monotonic | None:
-        """When `deadline_passed` wants to be called."""
+        """Return when `deadline_passed` wants to be called."""
         match self._state:
             case Closed():
                 return None
@@ -307,14 +309,14 @@ class Link:
 
     @property
     def _dead_at(self) -> Monotonic:
-        """When silence becomes death."""
+        """Return when silence becomes death."""
         dead_at = Monotonic(self._heard_at + LINK_DEAD_MS * 1000)
         return dead_at if self._check_ends_at is None else min(dead_at, self._check_ends_at)
 
     def _receive(self, received: bytes, now: Instant) -> list[Frame]:
         self._heard_at = now.monotonic
         if self._check_ends_at is not None:
-            self._check_ends_at = _check_end(now)
+            self._check_ends_at = now.after(LINK_CHECK_MS)
         if isinstance(self._state, Handshaking):
             received = self._shake_hands(self._state, received, now)
         match self._state:
@@ -379,10 +381,6 @@ class Link:
         self._pongs_due = max(0, self._pongs_due - 1)
         if self._pongs_due == 0:
             self._check_ends_at = None
-
-
-def _check_end(now: Instant) -> Monotonic:
-    return Monotonic(now.monotonic + LINK_CHECK_MS * 1000)
 
 
 def _agreed_hello(frame: Frame | None) -> Hello:

@@ -77,12 +77,12 @@ class HandshakeState:
 
     @property
     def is_finished(self) -> bool:
-        """Whether all messages went through; then, and only then, it can be split."""
+        """Say whether all messages went through; then, and only then, it can be split."""
         return self._next_message == len(self._messages) and not self._has_failed
 
     @property
     def is_our_turn(self) -> bool:
-        """Whether the next message is ours to write."""
+        """Say whether the next message is ours to write."""
         return (
             not self.is_finished
             and not self._has_failed

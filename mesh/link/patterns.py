@@ -54,7 +54,9 @@ class NoiseProtocol:
 
     @property
     def psks_count(self) -> int:
-        """How many psk tokens the messages hold; with any, each `e` is mixed into the key too."""
+        """Return how many psk tokens the messages hold; with any, each `e` is mixed into the key
+        too.
+        """
         return sum(message.count(Token.PSK) for message in self.messages)
 
 

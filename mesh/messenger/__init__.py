@@ -1,1 +1,1 @@
-"""What a person does: contacts, conversations, outbox, inbox, history."""
+"""The part of the node for what a person does: contacts, conversations, outbox, inbox, history."""

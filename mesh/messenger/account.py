@@ -1,4 +1,4 @@
-"""What the parts of the messenger are made with."""
+"""The values that the parts of the messenger are made with."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -16,7 +16,7 @@ from mesh.wire.parameters import MeshParameters
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """What a node gives to the messenger of whatever vault is open; it outlives that.
+    """The node's gifts to the messenger of whatever vault is open; it outlives that.
 
     `is_tag_stored` says whether the store has, or once had, an envelope with a tag. An opened
     envelope is retired after a time drawn between the two of `retire_delay_ms`.

@@ -11,11 +11,10 @@ from typing import TypeVar
 
 from mesh.commands.answer import Answer
 from mesh.commands.command import Command
-from mesh.ids import Instant, UnixSeconds
-from mesh.messenger.session import Session
+from mesh.ids import Instant
 from mesh.storage.vault.rows import ContactRow
 
-CommandHandler = Callable[[Command, UnixSeconds, Instant], Answer]
+CommandHandler = Callable[[Command, Instant], Answer]
 """Does what a command asks, in the vault's transaction; UserError says in words why not."""
 
 _C = TypeVar("_C", bound=Command)
@@ -23,21 +22,21 @@ _C = TypeVar("_C", bound=Command)
 
 @dataclass(frozen=True, slots=True)
 class ReceivedControl:
-    """A control that came on a session, and so by its contact, beyond doubt."""
+    """A control that came on the session of this id, and so by its contact, beyond doubt."""
 
     contact: ContactRow
-    session: Session = field(repr=False)
+    session: bytes = field(repr=False)
     kind: int
     data: bytes = field(repr=False)
 
 
-ControlHandler = Callable[[ReceivedControl, UnixSeconds, Instant], None]
+ControlHandler = Callable[[ReceivedControl, Instant], None]
 """Acts on a control, in the vault's transaction, after the text of its payload was kept.
 
 What it refuses raises PeerError and changes nothing.
 """
 
-Task = Callable[[UnixSeconds, Instant], bool | None]
+Task = Callable[[Instant], bool | None]
 """Done now and then, in the vault's transaction; true if there is more of it to do at once."""
 
 
@@ -51,7 +50,7 @@ class Chore:
 
 @dataclass(frozen=True, slots=True)
 class Feature:
-    """What one feature handles.
+    """The commands, controls and chores of one feature.
 
     Chores are done in the order of the features. Then, while the clock is steady, come the
     `cleanups`, in the same order: they delete what is over and cannot be had again.
@@ -64,12 +63,12 @@ class Feature:
 
 
 def command(
-    kind: type[_C], handler: Callable[[_C, UnixSeconds, Instant], Answer]
+    kind: type[_C], handler: Callable[[_C, Instant], Answer]
 ) -> tuple[type[object], CommandHandler]:
     """An entry of `Feature.commands`: commands of this type go to this handler."""
 
-    def handle(asked: Command, mesh_now: UnixSeconds, now: Instant) -> Answer:
+    def handle(asked: Command, now: Instant) -> Answer:
         assert isinstance(asked, kind), "commands are looked up by their type"
-        return handler(asked, mesh_now, now)
+        return handler(asked, now)
 
     return kind, handle

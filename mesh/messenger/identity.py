@@ -1,4 +1,4 @@
-"""Who we are: the identity of this profile, its keys, and checks of others' keys."""
+"""The identity of this profile, its keys, and checks of others' keys."""
 
 from dataclasses import dataclass, field
 
@@ -39,7 +39,7 @@ def create_identity(vault: Vault, name: str, entropy: Entropy, made: UnixSeconds
 
 
 def identity_answer(identity: Identity) -> IdentityAnswer:
-    """What is told of us."""
+    """Return what is told of us."""
     return IdentityAnswer(name=identity.name, key=identity.keys.verify_key.hex())
 
 

@@ -20,15 +20,15 @@ from mesh.commands.identity import CreateIdentity, IdentityAnswer
 from mesh.effects import Effect
 from mesh.errors import UserError
 from mesh.events import ContactChanged, ContactNoted, IntroductionChanged, MessageStateChanged
-from mesh.ids import ContactId, EnvelopeId, Instant, Monotonic, Tag, UnixSeconds
+from mesh.ids import ContactId, EnvelopeId, Instant, Monotonic, Tag
 from mesh.inputs import Connection
 from mesh.limits.messages import CHORES_INTERVAL_MS
 from mesh.messenger.account import Account, Environment
-from mesh.messenger.contacts import Contacts
+from mesh.messenger.contacts.contacts import Contacts
 from mesh.messenger.identity import Identity, create_identity, find_identity, identity_answer
 from mesh.messenger.pending_events import PendingEvents
-from mesh.messenger.posting_keys import Audience, PostingKeys, StampState
-from mesh.messenger.tag_index import TagIndex
+from mesh.messenger.sessions.posting_keys import Audience, PostingKeys, StampState
+from mesh.messenger.sessions.tag_index import TagIndex
 from mesh.messenger.wiring import Parts, Person, open_parts, wired
 from mesh.storage.vault.vault import Vault
 from mesh.wire.envelope import SECONDS_PER_DAY, Envelope
@@ -49,25 +49,23 @@ class Summary:
 
 @dataclass(frozen=True, slots=True)
 class Ours:
-    """What stays recognised while the vault is locked. Nothing can be opened with it."""
+    """The part that stays recognised while the vault is locked. Nothing can be opened with it."""
 
     envelopes: frozenset[EnvelopeId]
     tags: frozenset[Tag]
 
 
 class Messenger:
-    """What is done over one vault; `person` is None until somebody has made an identity."""
+    """The work over one vault; `person` is None until somebody has made an identity."""
 
     parts: Parts
     person: Person | None
 
-    def __init__(
-        self, vault: Connection, environment: Environment, *, mesh_now: UnixSeconds, now: Instant
-    ) -> None:
+    def __init__(self, vault: Connection, environment: Environment, *, now: Instant) -> None:
         self._vault = Vault(vault)
         self._environment = environment
         self._pending_events = PendingEvents()
-        self._today = mesh_now // SECONDS_PER_DAY
+        self._today = now.mesh // SECONDS_PER_DAY
         posting_keys = PostingKeys(
             self._vault.posting_keys,
             environment.parameters,
@@ -79,36 +77,34 @@ class Messenger:
         self._read_mark = self._vault.mark(_READ_MARK)
         # Whatever fell due while the vault was closed is done at once.
         self._chores_at = now.monotonic
-        self.parts = self._open_parts(posting_keys, Counter(), TagIndex(), mesh_now, now)
+        self.parts = self._open_parts(posting_keys, Counter(), TagIndex(), now)
         identity = find_identity(self._vault)
         self.person = None if identity is None else self._set_up(identity)
 
     # --- Inside the vault's transaction -------------------------------------------------------
 
-    def command(self, command: Command, *, mesh_now: UnixSeconds, now: Instant) -> Answer:
+    def command(self, command: Command, *, now: Instant) -> Answer:
         """Do what a person or a program asks; UserError says in words why not."""
-        self._today = mesh_now // SECONDS_PER_DAY
+        self._today = now.mesh // SECONDS_PER_DAY
         if isinstance(command, CreateIdentity):
-            return self._create_identity(command, mesh_now, now)
+            return self._create_identity(command, now)
         if self.person is None:
             raise UserError(
                 "no-identity", "This profile has no identity yet; run: mesh up --name NAME"
             )
         handler = self.person.commands.get(type(command))
         assert handler is not None, "the engine answers this"
-        return handler(command, mesh_now, now)
+        return handler(command, now)
 
-    def open_arrived(
-        self, envelopes: Sequence[Envelope], *, mesh_now: UnixSeconds, now: Instant
-    ) -> None:
+    def open_arrived(self, envelopes: Sequence[Envelope], *, now: Instant) -> None:
         """Open envelopes that bear expected tags. Nothing that they hold can raise."""
-        self._today = mesh_now // SECONDS_PER_DAY
+        self._today = now.mesh // SECONDS_PER_DAY
         if self.person is not None:
-            self.person.inbox.take(envelopes, mesh_now=mesh_now, now=now)
+            self.person.inbox.take(envelopes, now=now)
 
     @property
     def read_mark(self) -> int:
-        """How far the store was read."""
+        """Return how far the store was read."""
         return self._read_mark
 
     def set_read_mark(self, mark: int) -> None:
@@ -119,7 +115,9 @@ class Messenger:
 
     @property
     def posted_unwritten_count(self) -> int:
-        """How much the store has of which the vault was not told; a crash posts that again."""
+        """Return how much the store has of which the vault was not told; a crash posts that
+        again.
+        """
         return self.parts.transit.entered_count + self.parts.retirements.left_count
 
     def write_posted(self) -> None:
@@ -130,7 +128,7 @@ class Messenger:
     # --- What the engine keeps and tells ------------------------------------------------------
 
     def ours(self) -> Ours:
-        """What must not be evicted, for the time when the vault is locked."""
+        """Return what must not be evicted, for the time when the vault is locked."""
         return Ours(
             envelopes=frozenset(self.parts.transit.on_its_way()),
             tags=frozenset(self.parts.tag_index.all()),
@@ -150,7 +148,7 @@ class Messenger:
         ]
 
     def take_effects(self) -> list[Effect]:
-        """What is to be done and told after the commit."""
+        """Return what is to be done and told after the commit."""
         parts, pending_events = self.parts, self._pending_events
         if self.person is not None and pending_events.has_changes:
             for number in pending_events.take_changed_messages():
@@ -182,19 +180,17 @@ class Messenger:
     # --- Time ---------------------------------------------------------------------------------
 
     def deadline(self) -> Monotonic | None:
-        """When `deadline_passed` wants to be called."""
+        """Return when `deadline_passed` wants to be called."""
         return None if self.person is None else self._chores_at
 
-    def deadline_passed(
-        self, *, mesh_now: UnixSeconds, is_clock_steady: bool, now: Instant
-    ) -> None:
+    def deadline_passed(self, *, is_clock_steady: bool, now: Instant) -> None:
         """Do the chores, and let go of what is over.
 
         A jump of the clock deletes nothing: what cannot be had again goes while it is steady.
         """
         if self.person is None:
             return
-        self._today = mesh_now // SECONDS_PER_DAY
+        self._today = now.mesh // SECONDS_PER_DAY
         tasks = [
             chore.task
             for chore in self.person.chores
@@ -202,40 +198,33 @@ class Messenger:
         ]
         if is_clock_steady:
             tasks += self.person.cleanups
-        has_more = [task(mesh_now, now) for task in tasks]
+        has_more = [task(now) for task in tasks]
         pause_ms = 0 if any(has_more) else CHORES_INTERVAL_MS
-        self._chores_at = Monotonic(now.monotonic + pause_ms * 1000)
+        self._chores_at = now.after(pause_ms)
 
     # --- Identity and memory ------------------------------------------------------------------
 
-    def _create_identity(
-        self, command: CreateIdentity, mesh_now: UnixSeconds, now: Instant
-    ) -> IdentityAnswer:
+    def _create_identity(self, command: CreateIdentity, now: Instant) -> IdentityAnswer:
         entropy = self._environment.entropy
-        identity = create_identity(self._vault, command.name, entropy, mesh_now)
+        identity = create_identity(self._vault, command.name, entropy, now.mesh)
         self.person = self._set_up(identity)
         self.parts.posting_keys.prepare([Audience.CONTACTS], self._today)
-        self._chores_at = Monotonic(now.monotonic + CHORES_INTERVAL_MS * 1000)
+        self._chores_at = now.after(CHORES_INTERVAL_MS)
         return identity_answer(identity)
 
-    def _reload(self, mesh_now: UnixSeconds, now: Instant) -> Contacts:
+    def _reload(self, now: Instant) -> Contacts:
         """Forget what is in memory and read the vault, as at a start."""
         assert self.person is not None, "who has no identity has no contacts"
         self.write_posted()
         former = self.parts
         tag_index = TagIndex()
         tag_index.want(former.tag_index.take_wanted())
-        self.parts = self._open_parts(former.posting_keys, former.dropped, tag_index, mesh_now, now)
+        self.parts = self._open_parts(former.posting_keys, former.dropped, tag_index, now)
         self.person = self._set_up(self.person.identity)
         return self.parts.contacts
 
     def _open_parts(
-        self,
-        posting_keys: PostingKeys,
-        dropped: Counter[str],
-        tag_index: TagIndex,
-        mesh_now: UnixSeconds,
-        now: Instant,
+        self, posting_keys: PostingKeys, dropped: Counter[str], tag_index: TagIndex, now: Instant
     ) -> Parts:
         return open_parts(
             self._vault,
@@ -244,7 +233,6 @@ class Messenger:
             dropped=dropped,
             tag_index=tag_index,
             pending_events=self._pending_events,
-            mesh_now=mesh_now,
             now=now,
         )
 

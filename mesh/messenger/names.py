@@ -15,7 +15,7 @@ _FORBIDDEN_LETTERS = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0
 
 
 def is_name(text: str) -> bool:
-    """Whether a text can be a name: not empty, not too long, and nothing hidden in it."""
+    """Say whether a text can be a name: not empty, not too long, and nothing hidden in it."""
     return (
         bool(text)
         and text == text.strip()

@@ -1,4 +1,4 @@
-"""What the engine is to do and tell after the vault has committed."""
+"""The effects and events that the messenger asks for after the vault has committed."""
 
 from collections.abc import Sequence
 
@@ -51,7 +51,7 @@ class PendingEvents:
 
     @property
     def has_changes(self) -> bool:
-        """Whether something changed of which the words are still to be found."""
+        """Say whether something changed of which the words are still to be found."""
         changed = self._changed_messages or self._changed_contacts or self._changed_introductions
         return bool(changed or self._notes)
 

@@ -6,41 +6,41 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from mesh.commands.identity import AskIdentity
-from mesh.ids import Instant, UnixSeconds
+from mesh.ids import Instant
 from mesh.messenger.account import Account, Environment
-from mesh.messenger.contact_bundles import ContactBundles
-from mesh.messenger.contacts import Contacts
-from mesh.messenger.conversations import Conversations
+from mesh.messenger.contacts.contacts import Contacts
+from mesh.messenger.contacts.notes import Notes
+from mesh.messenger.conversations.conversations import Conversations
+from mesh.messenger.conversations.history import History
+from mesh.messenger.conversations.message_pages import MessagePages
+from mesh.messenger.conversations.messages import Messages
+from mesh.messenger.conversations.outbox import Outbox
+from mesh.messenger.conversations.receipts import Receipts
 from mesh.messenger.feature import Chore, CommandHandler, Feature, Task, command
-from mesh.messenger.history import History
 from mesh.messenger.identity import Identity, identity_answer
-from mesh.messenger.inbound_sessions import InboundSessions
-from mesh.messenger.inbox import Inbox
-from mesh.messenger.introductions import Introductions
-from mesh.messenger.invites import Invites
-from mesh.messenger.invites_accepted import InvitesAccepted
-from mesh.messenger.leaving import Leaving
-from mesh.messenger.message_pages import MessagePages
-from mesh.messenger.messages import Messages
-from mesh.messenger.nearby_contacts import NearbyContacts
-from mesh.messenger.notes import Notes
-from mesh.messenger.outbox import Outbox
+from mesh.messenger.inbox.inbound_sessions import InboundSessions
+from mesh.messenger.inbox.inbox import Inbox
+from mesh.messenger.inbox.reception import Reception
+from mesh.messenger.onboarding.introductions import Introductions
+from mesh.messenger.onboarding.invites import Invites
+from mesh.messenger.onboarding.invites_accepted import InvitesAccepted
+from mesh.messenger.onboarding.leaving import Leaving
+from mesh.messenger.onboarding.nearby_contacts import NearbyContacts
+from mesh.messenger.onboarding.session_recovery import SessionRecovery
+from mesh.messenger.onboarding.trust import TrustDecisions
+from mesh.messenger.onboarding.verification import Verification
 from mesh.messenger.pending_events import PendingEvents
-from mesh.messenger.posting_key_sharing import PostingKeySharing
-from mesh.messenger.posting_keys import PostingKeys
-from mesh.messenger.prekeys import Prekeys
-from mesh.messenger.receipts import Receipts
-from mesh.messenger.reception import Reception
-from mesh.messenger.retirements import Retirements
-from mesh.messenger.sealing import Sealing
-from mesh.messenger.session_recovery import SessionRecovery
-from mesh.messenger.session_setup import SessionSetup
-from mesh.messenger.sessions import Sessions
-from mesh.messenger.tag_index import TagIndex
-from mesh.messenger.transit import Transit
-from mesh.messenger.trust import TrustDecisions
-from mesh.messenger.verification import Verification
-from mesh.messenger.vouches import Vouches
+from mesh.messenger.sessions.contact_bundles import ContactBundles
+from mesh.messenger.sessions.posting_key_sharing import PostingKeySharing
+from mesh.messenger.sessions.posting_keys import PostingKeys
+from mesh.messenger.sessions.prekeys import Prekeys
+from mesh.messenger.sessions.retirements import Retirements
+from mesh.messenger.sessions.sealing import Sealing
+from mesh.messenger.sessions.session_setup import SessionSetup
+from mesh.messenger.sessions.sessions import Sessions
+from mesh.messenger.sessions.tag_index import TagIndex
+from mesh.messenger.sessions.transit import Transit
+from mesh.messenger.sessions.vouches import Vouches
 from mesh.storage.vault.vault import Vault
 
 _Key = TypeVar("_Key")
@@ -70,7 +70,7 @@ class Parts:
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """What there is besides once somebody has an identity: who they are, and what they can do."""
+    """A person with an identity: who they are, and what they can do."""
 
     identity: Identity
     message_pages: MessagePages
@@ -91,7 +91,6 @@ def open_parts(
     dropped: Counter[str],
     tag_index: TagIndex,
     pending_events: PendingEvents,
-    mesh_now: UnixSeconds,
     now: Instant,
 ) -> Parts:
     """Read into memory what the parts need of a vault."""
@@ -100,11 +99,7 @@ def open_parts(
     notes = Notes(vault.trust, pending_events)
     contacts = Contacts(vault, notes, pending_events)
     retirements = Retirements(
-        vault.retirements,
-        delay_ms=environment.retire_delay_ms,
-        entropy=entropy,
-        mesh_now=mesh_now,
-        now=now,
+        vault.retirements, delay_ms=environment.retire_delay_ms, entropy=entropy, now=now
     )
     return Parts(
         posting_keys=posting_keys,
@@ -127,7 +122,7 @@ def wired(
     account: Account,
     environment: Environment,
     parts: Parts,
-    reload: Callable[[UnixSeconds, Instant], Contacts],
+    reload: Callable[[Instant], Contacts],
 ) -> Person:
     """Put together what an identity can do. `reload` does so anew, after a contact has gone."""
     ties = _tie(account, environment, parts)
@@ -161,7 +156,7 @@ def wired(
 
 @dataclass(frozen=True, slots=True)
 class _Ties:
-    """What ties us to contacts, on which the features stand."""
+    """The ties to contacts, on which the features stand."""
 
     prekeys: Prekeys
     bundles: ContactBundles
@@ -227,7 +222,7 @@ def _features(
     ties: _Ties,
     message_pages: MessagePages,
     introductions: Introductions,
-    reload: Callable[[UnixSeconds, Instant], Contacts],
+    reload: Callable[[Instant], Contacts],
 ) -> list[Feature]:
     """All features, in the order in which their chores are done."""
     contacts, notes, outbox = parts.contacts, parts.notes, ties.outbox
@@ -250,7 +245,7 @@ def _features(
         account,
         contacts=contacts,
         conversations=conversations,
-        invites_accepted=ties.invites_accepted,
+        check_reachable=ties.invites_accepted.check_reachable,
         outbox=outbox,
         message_pages=message_pages,
         receipts=receipts,
@@ -318,7 +313,7 @@ def _inbox(
 
 
 def table_of(entries: Iterable[tuple[_Key, _Handler]]) -> Mapping[_Key, _Handler]:
-    """Who handles what; no two features handle the same."""
+    """Return who handles what; no two features handle the same."""
     table: dict[_Key, _Handler] = {}
     for key, handler in entries:
         assert key not in table, "two features handle the same"

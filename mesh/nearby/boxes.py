@@ -48,7 +48,7 @@ class Boxes:
         return nonce + seal(self.sending_key, nonce, self.sending_bound, step)
 
     def unseal(self, box: bytes) -> bytes:
-        """What the other side has sealed; PeerError if it has not."""
+        """Return what the other side has sealed; PeerError if it has not."""
         if len(box) < NONCE_BYTES + TAG_BYTES:
             raise PeerError("a box that is too short")
         nonce, sealed = box[:NONCE_BYTES], box[NONCE_BYTES:]
@@ -74,7 +74,7 @@ class Pair:
     boxes: Boxes
 
     def proof(self, *, is_ours: bool) -> bytes:
-        """What a vk signs to say that its holder made this comparison."""
+        """Return what a vk signs to say that its holder made this comparison."""
         role = 0 if is_ours == self.is_first else 1
         return _PREFIX + bytes((role,)) + self.transcript
 
@@ -93,7 +93,7 @@ def channel_between(own: HourKey, theirs: bytes) -> Channel:
 
 
 def pair_of(channel: Channel, compared: Comparing) -> Pair:
-    """What both sides share when both nonces are known."""
+    """Return what both sides share when both nonces are known."""
     keys = (channel.ours, channel.theirs)
     nonces = (compared.nonce, compared.other_nonce)
     if not compared.is_first:

@@ -10,7 +10,7 @@ from typing import assert_never
 from mesh.crypto.entropy import Entropy
 from mesh.crypto.signing import is_signature_valid
 from mesh.errors import PeerError
-from mesh.ids import ContactId, Instant, Monotonic, UnixSeconds, VerifyKey
+from mesh.ids import ContactId, Instant, UnixSeconds, VerifyKey
 from mesh.limits.nearby import NEARBY_COMPARE_MS, NEARBY_STEP_MS, NEARBY_WAIT_MS
 from mesh.nearby.boxes import Channel, pair_of
 from mesh.nearby.gathered import Gathered
@@ -145,12 +145,12 @@ class Comparisons:
             case "asked by us" | "asked by them":
                 person.pair = person.verify_key = person.contact = None
                 person.has_failed = False
-                person.until = _after(now, NEARBY_WAIT_MS)
+                person.until = now.after(NEARBY_WAIT_MS)
             case "compare":
                 self._show(person, comparison, now)
             case "matched":
                 assert person.pair is not None
-                person.until = _after(now, NEARBY_STEP_MS)
+                person.until = now.after(NEARBY_STEP_MS)
                 proof = self._host.sign(person.pair.proof(is_ours=True))
                 self._prove(person, Identified(self._host.verify_key, proof))
             case "none" | "failed":
@@ -164,7 +164,7 @@ class Comparisons:
             assert person.channel is not None
             assert isinstance(comparison.state, Comparing)
             person.pair = pair_of(person.channel, comparison.state)
-            person.until = _after(now, NEARBY_COMPARE_MS)
+            person.until = now.after(NEARBY_COMPARE_MS)
 
     def _prove(self, person: Person, step: ProvedStep) -> None:
         assert person.pair is not None
@@ -181,7 +181,3 @@ class Comparisons:
 def _seconds(now: Instant) -> UnixSeconds:
     # A comparison wants numbers that rise, and keys of the hour end with the process.
     return UnixSeconds(now.monotonic // 1_000_000)
-
-
-def _after(now: Instant, pause_ms: int) -> Monotonic:
-    return Monotonic(now.monotonic + pause_ms * 1000)

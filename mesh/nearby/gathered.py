@@ -1,4 +1,4 @@
-"""What the machine has to send, to tell and to want, until it is taken."""
+"""The output of the machine: what it has to send, to tell and to want, until it is taken."""
 
 from mesh.ids import LinkId
 from mesh.nearby.wants import Want
@@ -45,7 +45,7 @@ class Gathered:
 
     @property
     def has_changed(self) -> bool:
-        """Whether there is more to tell of anybody."""
+        """Say whether there is more to tell of anybody."""
         return bool(self._changed)
 
     def take_changed(self) -> list[int]:
@@ -55,10 +55,10 @@ class Gathered:
 
     @property
     def has_wants(self) -> bool:
-        """Whether the vault is wanted."""
+        """Say whether the vault is wanted."""
         return bool(self._wants)
 
     def take_wants(self) -> list[Want]:
-        """What only the vault can answer."""
+        """Return what only the vault can answer."""
         taken, self._wants = self._wants, []
         return taken

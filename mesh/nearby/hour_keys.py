@@ -1,13 +1,13 @@
 """The keys under which we are met: the one of this hour, and the one of the former."""
 
 from mesh.crypto.entropy import Entropy
-from mesh.ids import Instant, Monotonic
+from mesh.ids import Instant
 from mesh.limits.nearby import NEARBY_KEY_MS
 from mesh.nearby.boxes import HourKey
 
 
 class HourKeys:
-    """What is shown is the `current` key; a box for the former one still opens."""
+    """The keys of hours: the `current` one is shown; a box for the former one still opens."""
 
     def __init__(self, entropy: Entropy, now: Instant) -> None:
         self._entropy = entropy
@@ -21,7 +21,7 @@ class HourKeys:
         return self._keys[-1]
 
     def find(self, public: bytes) -> HourKey | None:
-        """Which of ours this is, if it is one."""
+        """Return which of ours this is, if it is one."""
         return next((key for key in self._keys if key.public == public), None)
 
     def renew(self, now: Instant) -> None:
@@ -33,4 +33,4 @@ class HourKeys:
     def replace(self, now: Instant) -> None:
         """A new key alone, which nothing ties to the former ones."""
         self._keys = [HourKey.draw(self._entropy)]
-        self.renew_at = Monotonic(now.monotonic + NEARBY_KEY_MS * 1000)
+        self.renew_at = now.after(NEARBY_KEY_MS)

@@ -52,7 +52,7 @@ class _LinkState:
 
 @dataclass(slots=True)
 class _On:
-    """Who we are, and the keys under which we are met."""
+    """Our identity, and the keys under which we are met."""
 
     host: Host
     comparisons: Comparisons
@@ -77,7 +77,7 @@ class Nearby:
 
     @property
     def is_on(self) -> bool:
-        """Whether a card is offered."""
+        """Say whether a card is offered."""
         return self._on is not None
 
     def switch_on(self, host: Host, now: Instant) -> None:
@@ -217,7 +217,7 @@ class Nearby:
     # --- Time, and what is to leave -----------------------------------------------------------
 
     def deadline(self) -> Monotonic | None:
-        """When `deadline_passed` wants to be called."""
+        """Return when `deadline_passed` wants to be called."""
         if self._on is None:
             return None
         moments = [person.until for person in self._people.all() if person.until is not None]
@@ -310,7 +310,7 @@ class Nearby:
         on.comparisons.came(person, step, now)
 
     def _answer(self, person: Person) -> NearbyPersonAnswer:
-        """What is told of somebody, and whom their name could be mistaken for."""
+        """Return what is told of somebody, and whom their name could be mistaken for."""
         answer = person.answer()
         if self._on is None or person.contact is not None:
             return answer

@@ -31,12 +31,12 @@ class Person:
 
     @property
     def is_comparing(self) -> bool:
-        """Whether a comparison is under way."""
+        """Say whether a comparison is under way."""
         return self.comparison is not None and not self.comparison.is_over
 
     @property
     def is_settling(self) -> bool:
-        """Whether both said the same, and a proof or the invite is awaited."""
+        """Say whether both said the same, and a proof or the invite is awaited."""
         return self.pair is not None and not self.is_comparing and self.until is not None
 
     def end(self) -> None:
@@ -45,7 +45,7 @@ class Person:
         self.until = None
 
     def answer(self) -> NearbyPersonAnswer:
-        """What is told of them."""
+        """Return what is told of them."""
         comparison = self.comparison
         stage = "none" if comparison is None else comparison.stage
         return NearbyPersonAnswer(
@@ -67,11 +67,11 @@ class People:
         self._next_id = 1
 
     def find(self, number: int) -> Person | None:
-        """Who has this number."""
+        """Return who has this number."""
         return self._by_id.get(number)
 
     def find_at(self, link: LinkId) -> Person | None:
-        """Who is at the other end of a link."""
+        """Return who is at the other end of a link."""
         return self._by_link.get(link)
 
     def all(self) -> list[Person]:
@@ -79,7 +79,7 @@ class People:
         return list(self._by_id.values())
 
     def meet(self, link: LinkId, key: bytes, name: str) -> Person | None:
-        """Who offers this card over this link; None if there is no room for one more."""
+        """Return who offers this card over this link; None if there is no room for one more."""
         person = self._by_link.get(link) or self._returned(link, key)
         if person is None:
             if len(self._by_id) >= NEARBY_PEOPLE_MAX and not self._forget_one():
@@ -95,7 +95,7 @@ class People:
         person = self._by_link.pop(link, None)
         if person is not None:
             person.link = None
-            person.until = Monotonic(now.monotonic + NEARBY_CARD_KEPT_MS * 1000)
+            person.until = now.after(NEARBY_CARD_KEPT_MS)
         return person
 
     def forget(self, person: Person) -> None:

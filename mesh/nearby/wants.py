@@ -1,4 +1,4 @@
-"""What the machine needs from who knows the vault: an identity, an invite, a contact."""
+"""The machine's needs from who knows the vault: an identity, an invite, a contact."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -8,7 +8,7 @@ from mesh.ids import VerifyKey
 
 @dataclass(frozen=True, slots=True)
 class Host:
-    """Who offers our card."""
+    """The person who offers our card."""
 
     name: str
     verify_key: VerifyKey

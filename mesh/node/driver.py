@@ -40,7 +40,7 @@ Outward = Dial | SendBytes | Disconnect | Announce | MintStamp
 
 
 class EngineDriven(Protocol):
-    """What is driven: the engine, or in a test anything else that is all door."""
+    """A thing that is driven: the engine, or in a test anything else with its methods."""
 
     def handle(self, batch: Sequence[Input], now: Instant, /) -> list[Effect]: ...
     def deadline(self) -> Monotonic | None: ...
@@ -186,7 +186,7 @@ class Driver:
         return effects
 
     def _is_short(self, batch: Sequence[Input]) -> bool:
-        """Whether a batch may run on the event loop: nobody knows what a command takes."""
+        """Say whether a batch may run on the event loop: nobody knows what a command takes."""
         return (
             self._quick_count >= QUICK_BATCHES_MIN
             and len(batch) <= INPUTS_HERE_MAX

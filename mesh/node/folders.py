@@ -1,4 +1,4 @@
-"""Where the files of a profile are. Nothing here touches a file or loads a large library.
+"""The places of a profile's files. Nothing here touches a file or loads a large library.
 
 Config, data and state lie where each system wants them (some have one place for all three), or
 all in `<MESH_HOME>/<profile>`. `docs/protocol/storage.md` lists the files; no two share a name.
@@ -46,7 +46,7 @@ class ProfileFolders:
 
     @property
     def config_file(self) -> Path:
-        """What a person may edit."""
+        """Return what a person may edit."""
         return self.config / "config.toml"
 
     @property
@@ -76,7 +76,7 @@ class ProfileFolders:
 
     @property
     def endpoint_file(self) -> Path:
-        """Where clients find the door of the running daemon."""
+        """Return where clients find the door of the running daemon."""
         return self.state / "endpoint.json"
 
 
@@ -127,7 +127,7 @@ def _socket_file(name: str, state: Path, *, session: Path | None) -> Path:
 
 
 def _is_private(folder: Path) -> bool:
-    """Whether a folder is there, ours, and closed to others."""
+    """Say whether a folder is there, ours, and closed to others."""
     if sys.platform == "win32" or not folder.is_absolute():
         return False
     try:

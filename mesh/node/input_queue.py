@@ -30,7 +30,7 @@ from mesh.limits.node import (
 
 @dataclass(slots=True)
 class _Waiting:
-    """What of one link waits for the engine."""
+    """The inputs of one link that wait for the engine."""
 
     inputs_count: int = 0
     bytes_count: int = 0
@@ -61,7 +61,7 @@ class InputQueue:
 
     @property
     def put_count(self) -> int:
-        """How many inputs were ever put: the ordinal of the newest one."""
+        """Return how many inputs were ever put: the ordinal of the newest one."""
         return self._put_count
 
     def put(self, happened: Input) -> None:

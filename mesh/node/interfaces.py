@@ -40,12 +40,12 @@ class InterfaceAddress:
 
     @property
     def is_ipv6(self) -> bool:
-        """Whether the address is an IPv6 one."""
+        """Say whether the address is an IPv6 one."""
         return ":" in self.host
 
     @property
     def is_link_local_ipv6(self) -> bool:
-        """Whether the address means something only together with the interface."""
+        """Say whether the address means something only together with the interface."""
         return self.is_ipv6 and ipaddress.ip_address(self.host).is_link_local
 
 
@@ -120,7 +120,7 @@ class InterfaceWatch:
 
     @property
     def tells_of_carriers(self) -> bool:
-        """Whether the system tells when a cable is pulled, or another Wi-Fi joined."""
+        """Say whether the system tells when a cable is pulled, or another Wi-Fi joined."""
         return self._netlink is not None
 
     def close(self) -> None:
@@ -143,7 +143,7 @@ class InterfaceWatch:
 
 
 def _is_port_of_bridge(name: str) -> bool:
-    """Whether an interface only hands its packets to a bridge, as those of containers do."""
+    """Say whether an interface only hands its packets to a bridge, as those of containers do."""
     return sys.platform == "linux" and Path("/sys/class/net", name, "brport").exists()
 
 

@@ -49,7 +49,7 @@ def decode_store_key(content: bytes, path: str) -> bytes:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PassphraseCost:
-    """How costly one guess of a passphrase is: Argon2id's memory and passes."""
+    """The cost of one guess of a passphrase: Argon2id's memory and passes."""
 
     memory_bytes: int
     passes: int
@@ -118,7 +118,7 @@ def _head(cost: PassphraseCost, salt: bytes, nonce: bytes) -> bytes:
 
 
 def _is_bearable(memory_kib: int, *, passes: int) -> bool:
-    """Whether Argon2id allows it and a machine survives it."""
+    """Say whether Argon2id allows it and a machine survives it."""
     memory_kib_max = PASSPHRASE_MEMORY_BYTES_MAX // _KIBIBYTE
     is_memory_in_range = _MEMORY_KIB_MIN <= memory_kib <= memory_kib_max
     return is_memory_in_range and _PASSES_MIN <= passes <= PASSPHRASE_PASSES_MAX

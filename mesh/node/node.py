@@ -139,7 +139,7 @@ class Node:
 
     @property
     def has_vault(self) -> bool:
-        """Whether the engine has been given the vault."""
+        """Say whether the engine has been given the vault."""
         return self._vault is not None
 
     def take_vault(self) -> Connection | None:

@@ -53,7 +53,7 @@ class PowerAndDisk:
 
 
 def is_battery_low(low_percent: int) -> bool:
-    """Whether there is a battery below so many percent that is not being charged."""
+    """Say whether there is a battery below so many percent that is not being charged."""
     try:
         battery = psutil.sensors_battery() if hasattr(psutil, "sensors_battery") else None
     except (OSError, RuntimeError, NotImplementedError):
@@ -65,7 +65,7 @@ def is_battery_low(low_percent: int) -> bool:
 
 
 def find_free_bytes(folder: Path) -> int | None:
-    """What is free for us on the disk of a folder."""
+    """Return what is free for us on the disk of a folder."""
     try:
         return int(psutil.disk_usage(str(folder)).free)
     except OSError:

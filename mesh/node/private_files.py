@@ -49,7 +49,9 @@ def make_private_file(path: Path) -> None:
 
 
 def find_private_bytes(path: Path, *, bytes_max: int) -> bytes | None:
-    """What a small private file holds, at most one byte too many; None if there is no file."""
+    """Return what a small private file holds, at most one byte too many; None if there is no
+    file.
+    """
     try:
         with path.open("rb") as file:
             _require_ours(path, os.fstat(file.fileno()), mode=FILE_MODE)
@@ -135,7 +137,7 @@ def sync_folder(folder: Path) -> None:
 
 
 def storage_error(error: OSError, path: Path) -> StorageError:
-    """What an error of the system means, in one sentence that says what to do."""
+    """Return what an error of the system means, in one sentence that says what to do."""
     if error.errno in _FULL:
         return StorageError(f"The disk is full: free some space for {path} and start Mesh again.")
     if error.errno in _REFUSED:

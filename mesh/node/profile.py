@@ -101,7 +101,7 @@ class Profile:
 
     @property
     def is_created(self) -> bool:
-        """Whether there is a passphrase: its vault can be opened."""
+        """Say whether there is a passphrase: its vault can be opened."""
         return self.folders.vault_key_file.exists()
 
     def create(self, passphrase: str) -> None:
@@ -269,7 +269,7 @@ def _first_bytes(path: Path) -> bytes:
 
 
 def _unfinished(path: Path) -> Path:
-    """Where a replacement that was killed half-way leaves what it had written."""
+    """Return where a replacement that was killed half-way leaves what it had written."""
     return path.with_name(f".{path.name}.new")
 
 

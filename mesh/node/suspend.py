@@ -41,6 +41,6 @@ class SuspendWatch:
 
 
 def has_slept(before: Instant, now: Instant) -> bool:
-    """Whether more time lies between two looks than a busy machine takes."""
+    """Say whether more time lies between two looks than a busy machine takes."""
     gap_us = max(now.monotonic - before.monotonic, now.wall - before.wall)
     return gap_us >= WAKE_GAP_MS * 1_000

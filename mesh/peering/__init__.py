@@ -1,1 +1,1 @@
-"""Whom to dial, when, and which links to keep."""
+"""The choice of links: whom to dial, when, and which links to keep."""

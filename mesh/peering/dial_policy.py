@@ -1,4 +1,4 @@
-"""Which targets are worth a dial, by the links that stand and the dials under way.
+"""The targets that are worth a dial, by the links that stand and the dials under way.
 
 Implements `docs/protocol/peering.md`, section "How many links". Part of the dialing machine, which
 decides when. Nothing here changes anything but the address that a target is dialled at next.
@@ -27,7 +27,7 @@ from mesh.peering.targets import Source, Target
 
 @dataclass(frozen=True, slots=True)
 class Wants:
-    """Which targets are wanted at present: those seen or told of, on a network here or far away.
+    """The targets that are wanted at present: those seen or told of, on a network here or far away.
 
     `blind`: whether one more dial may go where nobody announces himself.
     """
@@ -40,7 +40,7 @@ class Wants:
 
 
 class DialPolicy:
-    """What a node wants of its targets; each answer holds until one of the three changes."""
+    """The wishes of a node about its targets; each answer holds until one of the three changes."""
 
     def __init__(self, targets: TargetTable, dials: Dials, links: OpenLinks) -> None:
         self._targets = targets
@@ -49,23 +49,23 @@ class DialPolicy:
 
     @property
     def is_small(self) -> bool:
-        """Whether so few are in sight that a node links to all of them."""
+        """Say whether so few are in sight that a node links to all of them."""
         # Who was only told of is not in sight. More than a few are never counted.
         return self._targets.count_in_sight(LINKS_FULL_MESH_MAX + 1) <= LINKS_FULL_MESH_MAX
 
     @property
     def is_thin(self) -> bool:
-        """Whether there are fewer links than a node should have."""
+        """Say whether there are fewer links than a node should have."""
         return self._links.counted + len(self._dials) < LINKS_ACTIVE_MIN
 
     @property
     def room(self) -> int:
-        """How many links may stand: so many that a third of all in sight cannot fill it."""
+        """Return how many links may stand: so many that a third of all in sight cannot fill it."""
         hostile = self._targets.count_in_sight(CANDIDATES_MAX) // LINKS_HOSTILE_SHARE
         return min(max(LINKS_ACTIVE_MAX, LINKS_ACTIVE_MIN + hostile), LINKS_ROOM_MAX)
 
     def wants(self) -> Wants:
-        """What `is_wanted` measures a target by."""
+        """Return what `is_wanted` measures a target by."""
         links, dials_count = self._links, len(self._dials)
         if self.is_small:
             is_seen = len(links) + dials_count < LINKS_FULL_MESH_MAX
@@ -80,7 +80,7 @@ class DialPolicy:
         )
 
     def is_wanted(self, target: Target, wants: Wants) -> bool:
-        """Whether a target is to be dialled, once its time has come."""
+        """Say whether a target is to be dialled, once its time has come."""
         if target.is_blind and not wants.blind:
             return False
         match target.source:
@@ -119,12 +119,14 @@ class DialPolicy:
         return address
 
     def _is_dialable(self, target: Target) -> bool:
-        """Whether no link leads to a target, no dial is under way to it, and an address is free."""
+        """Say whether no link leads to a target, no dial is under way to it, and an address is
+        free.
+        """
         is_idle = target.dial is None and not self._links.has_to(target)
         return is_idle and bool(self._dials.free_addresses(target))
 
     def _scarce_addresses(self, target: Target) -> list[Address]:
-        """Where it stands on networks with too few links. Who announces itself is near."""
+        """Return where it stands on networks with too few links. Who announces itself is near."""
         networks = [
             (address, self._links.network_of(address))
             for address in self._dials.free_addresses(target)

@@ -1,4 +1,4 @@
-"""When a node dials, and what it makes of links that begin and end.
+"""The times at which a node dials, and what it makes of links that begin and end.
 
 Implements `docs/protocol/peering.md`. A live machine: it hears what discovery saw and how dials
 and links fared, and answers with `Dial` effects and with whether a link may stay. Its parts are
@@ -38,11 +38,11 @@ from mesh.peering.open_links import OpenLink, OpenLinks
 from mesh.peering.segments import FAR
 from mesh.peering.swap_schedule import SwapSchedule
 from mesh.peering.target_table import TargetTable
-from mesh.peering.targets import Source, Target, after
+from mesh.peering.targets import Source, Target
 
 
 class Dialer:
-    """When a node dials, and what becomes of it. `targets` and `links` are all that it knows of."""
+    """The dials of a node and their ends. `targets` and `links` are all that it knows of."""
 
     def __init__(self, entropy: Entropy) -> None:
         self._entropy = entropy
@@ -70,7 +70,9 @@ class Dialer:
 
     @property
     def is_short(self) -> bool:
-        """Whether more links are wanted than those in sight give, or some that lead far away."""
+        """Say whether more links are wanted than those in sight give, or some that lead far
+        away.
+        """
         return self._policy.is_thin or self.links.is_scarce(FAR)
 
     def peer_seen(self, instance: str, addresses: Sequence[Address], now: Instant) -> None:
@@ -101,7 +103,9 @@ class Dialer:
             self._dials.back_off(target, now)
 
     def is_welcome(self, address: Address, dial: DialId | None) -> bool:
-        """Whether one more link may stay beside the open ones, or in the place of one of them."""
+        """Say whether one more link may stay beside the open ones, or in the place of one of
+        them.
+        """
         target = self._dials.find_target(dial) if dial is not None else None
         if target is not None and target.source is Source.CONFIGURED:
             return True
@@ -156,7 +160,7 @@ class Dialer:
         if target is None:
             return
         if target.source is Source.CONFIGURED:
-            target.not_before = after(now, DIAL_BACKOFF_MAX_MS)
+            target.not_before = now.after(DIAL_BACKOFF_MAX_MS)
         else:
             self.targets.own_address_found(target)
 
@@ -187,7 +191,7 @@ class Dialer:
         return self.links.find_surplus(room=self._policy.room)
 
     def deadline(self) -> Monotonic | None:
-        """When `deadline_passed` wants to be called."""
+        """Return when `deadline_passed` wants to be called."""
         if self._deadline_version != self.targets.version:
             self._deadline_version = self.targets.version
             moments: list[Monotonic | None] = [one.not_before for one in self._policy.wanted()]
@@ -239,7 +243,7 @@ class Dialer:
         return dials
 
     def _find_fill_at(self) -> Monotonic | None:
-        """When one more is dialled because too few have called."""
+        """Return when one more is dialled because too few have called."""
         if self._fill_at is None or self._dials or not self._policy.is_thin:
             return None
         others = [target.not_before for target in self._policy.others()]
@@ -248,16 +252,16 @@ class Dialer:
     def _wait_for_callers(self, now: Instant) -> None:
         """Links arise while others dial; only who still has too few of them dials further."""
         pause_ms = LINKS_FILL_PAUSE_MS + uniform_below(self._entropy, LINKS_FILL_PAUSE_MS)
-        self._fill_at = after(now, pause_ms)
+        self._fill_at = now.after(pause_ms)
 
     def _wait_after(self, closed: OpenLink, target: Target, now: Instant) -> None:
-        """When a target may be dialled again, to which a link that has ended led."""
+        """Note when a target may be dialled again, to which a link that has ended led."""
         if closed.is_turned_away:
             pause_ms = LINK_TURNED_AWAY_MS + uniform_below(self._entropy, LINK_TURNED_AWAY_MS)
-            target.not_before = after(now, pause_ms)
+            target.not_before = now.after(pause_ms)
         elif now.monotonic - closed.opened_at >= LINK_SETTLED_MS * 1000:
             target.failures_count = 0
-            target.not_before = after(now, uniform_below(self._entropy, DIAL_JITTER_MS))
+            target.not_before = now.after(uniform_below(self._entropy, DIAL_JITTER_MS))
         else:
             self._dials.back_off(target, now)
 

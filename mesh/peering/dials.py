@@ -11,7 +11,7 @@ from mesh.effects import Dial
 from mesh.ids import Address, DialId, Instant
 from mesh.limits.peering import DIAL_BACKOFF_FIRST_MS, DIAL_BACKOFF_MAX_MS, REMEMBERED_FAILURES_MAX
 from mesh.peering.target_table import TargetTable
-from mesh.peering.targets import Source, Target, after
+from mesh.peering.targets import Source, Target
 
 _BACKOFF_DOUBLINGS_MAX: Final = 16
 
@@ -79,7 +79,7 @@ class Dials:
         doublings = min(target.failures_count - 1, _BACKOFF_DOUBLINGS_MAX)
         pause_ms = min(DIAL_BACKOFF_FIRST_MS << doublings, DIAL_BACKOFF_MAX_MS)
         pause_ms = pause_ms // 2 + uniform_below(self._entropy, pause_ms)
-        target.not_before = after(now, 0 if has_untried else pause_ms)
+        target.not_before = now.after(0 if has_untried else pause_ms)
 
     def begin_anew(self, now: Instant) -> None:
         """Wait for no dial that is under way, and after no failure."""

@@ -1,4 +1,4 @@
-"""Which of several links to one node lives.
+"""The choice of the one link that lives where several lead to one node.
 
 Implements `docs/protocol/link.md`, section "Duplicates". A live machine: it hears that a link
 became ready beside another one to the same node, and what comes over both, and names the links
@@ -42,7 +42,7 @@ class Duplicates:
         return link in self._waiting
 
     def has_room(self, older: LinkId) -> bool:
-        """Whether one more link may wait beside this one."""
+        """Say whether one more link may wait beside this one."""
         return len(self.beside(older)) < LINKS_WAITING_MAX
 
     def begin(
@@ -99,7 +99,7 @@ class Duplicates:
         return successor
 
     def deadline(self) -> Monotonic | None:
-        """When `deadline_passed` wants to be called."""
+        """Return when `deadline_passed` wants to be called."""
         if not self._waiting:
             return None
         return min(_deadline(one) for one in self._waiting.values())
@@ -129,7 +129,7 @@ class Duplicates:
 
 
 def _is_older_silent(one: _Waiting) -> bool:
-    """Whether only the newer link answers. If neither does, the other node may be busy."""
+    """Say whether only the newer link answers. If neither does, the other node may be busy."""
     return one.has_spoken and not one.has_older_spoken
 
 

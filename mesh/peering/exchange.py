@@ -102,14 +102,14 @@ class PeerExchange:
         """A link is ready. Whom we dialled may tell us unasked, once, who else has room."""
         self._links[link] = _OpenLink(address, is_answer_due=is_dialled)
         if self._shuffle_at is None:
-            self._shuffle_at = _after(now, uniform_below(self._entropy, _JITTER_MS))
+            self._shuffle_at = now.after(uniform_below(self._entropy, _JITTER_MS))
 
     def link_down(self, link: LinkId, now: Instant) -> None:
         """A link ended; its node stays known, and others are to take its place."""
         closed = self._links.pop(link, None)
         for known in self._known.values():
             if closed is not None and closed.address in known.addresses:
-                known.not_before = _after(now, LINK_TURNED_AWAY_MS)
+                known.not_before = now.after(LINK_TURNED_AWAY_MS)
         if not self._links:
             self._shuffle_at = None
 
@@ -123,7 +123,7 @@ class PeerExchange:
         self._known[known.name] = known
 
     def called(self, link: LinkId, port: int, features: Sequence[int]) -> None:
-        """Who opened this link takes calls at this port of its host, as its Hello says."""
+        """Note who opened this link: it takes calls at this port of its host, as its Hello says."""
         one = self._links[link]
         listens_at = Address(one.address.host, port, one.address.scope)
         if port >= PASSIVE_PORT_MIN and is_node_address(listens_at):
@@ -134,7 +134,7 @@ class PeerExchange:
         self._forget_address(address)
 
     def network_changed(self) -> None:
-        """What is not on the internet was on the former network."""
+        """Forget who is not on the internet: they were on the former network."""
         for name, known in list(self._known.items()):
             if not all(is_global(address) for address in known.addresses):
                 del self._known[name]
@@ -165,7 +165,7 @@ class PeerExchange:
                 return self._learn(one, records, now)
 
     def deadline(self) -> Monotonic | None:
-        """When `deadline_passed` wants to be called."""
+        """Return when `deadline_passed` wants to be called."""
         return self._shuffle_at
 
     def deadline_passed(self, now: Instant) -> bool:
@@ -173,7 +173,7 @@ class PeerExchange:
         if self._shuffle_at is None or now.monotonic < self._shuffle_at:
             return False
         jitter_ms = uniform_below(self._entropy, 2 * _JITTER_MS)
-        self._shuffle_at = _after(now, PEX_INTERVAL_MS - _JITTER_MS + jitter_ms)
+        self._shuffle_at = now.after(PEX_INTERVAL_MS - _JITTER_MS + jitter_ms)
         askable = [
             link
             for link, one in self._links.items()
@@ -187,7 +187,7 @@ class PeerExchange:
         return True
 
     def farewell(self, asker: Address, now: Instant) -> Pex:
-        """What is told to a caller for whom there is no room."""
+        """Return what is told to a caller for whom there is no room."""
         return self._told(asker, PEX_RECORDS_MAX, now)
 
     def take_frames(self) -> list[tuple[LinkId, PexFrame]]:
@@ -299,7 +299,7 @@ class PeerExchange:
 
 
 def _may_be_told(known: _Known, asker: Address) -> bool:
-    """Whether a node may be named to who asks from this address."""
+    """Say whether a node may be named to who asks from this address."""
     if any(address.host == asker.host for address in known.addresses):
         return False
     is_near = all(is_one_segment(address, asker) for address in known.addresses)
@@ -338,7 +338,3 @@ def _addresses(record: Iterable[PexAddress], teller: Address) -> list[Address]:
         if is_node_address(address) and is_reachable and told.port >= PASSIVE_PORT_MIN:
             found.append(address)
     return found
-
-
-def _after(now: Instant, pause_ms: int) -> Monotonic:
-    return Monotonic(now.monotonic + pause_ms * 1000)

@@ -55,7 +55,7 @@ class OpenLink:
     is_turned_away: bool = False
 
     def leads_to(self, target: Target) -> bool:
-        """Whether the other end is this target.
+        """Say whether the other end is this target.
 
         Anybody can put another node's instance name into its Hello, but not call from its address.
         """
@@ -82,7 +82,7 @@ class OpenLinks:
         return iter(self._links.values())
 
     def find(self, link: LinkId) -> OpenLink | None:
-        """What is known of a link, if it is open."""
+        """Return what is known of a link, if it is open."""
         return self._links.get(link)
 
     def up(self, link: LinkId, opened: OpenLink) -> None:
@@ -139,21 +139,21 @@ class OpenLinks:
         return sum(one.network == network for one in self)
 
     def is_scarce(self, network: str) -> bool:
-        """Whether a network has fewer links than it should have."""
+        """Say whether a network has fewer links than it should have."""
         return self.count_in(network) < LINKS_PER_NETWORK_MIN
 
     @property
     def is_scarce_near(self) -> bool:
-        """Whether any of our own networks has, or may have, fewer links than it should."""
+        """Say whether any of our own networks has, or may have, fewer links than it should."""
         names = self._own.names
         return not names or any(self.is_scarce(name) for name in names)
 
     def has_to(self, target: Target) -> bool:
-        """Whether a link leads to a target."""
+        """Say whether a link leads to a target."""
         return any(one.leads_to(target) for one in self)
 
     def has_room(self, address: Address, *, is_dialled: bool, room: int) -> bool:
-        """Whether one more link may stay beside the open ones, or in the place of one of them.
+        """Say whether one more link may stay beside the open ones, or in the place of one of them.
 
         Places beyond the usual ones are for other hosts only.
         """
@@ -209,6 +209,6 @@ class OpenLinks:
 
 
 def _origin(address: Address, network: str) -> bytes:
-    """What an attacker cannot have many of: a host near us, or a region of the internet."""
+    """Return what an attacker cannot have many of: a host near us, or a region of the internet."""
     region = region_of(address) if network == FAR else None
     return address.host.encode() if region is None else region

@@ -1,4 +1,4 @@
-"""Which links lead to a contact: proofs inside an open link, worth nothing anywhere else.
+"""The recognition of contacts: proofs inside an open link, worth nothing anywhere else.
 
 Implements `docs/protocol/link.md`, section "Who". Each pair of contacts shares a key; a proof is
 a hash of that key over this link's handshake and over the role of who sends it. So a proof says
@@ -29,7 +29,7 @@ PairKey = tuple[ContactId, bytes]
 
 
 def proof(pair_key: bytes, handshake_hash: bytes, role: int) -> bytes:
-    """What shows a contact, on this link and from this side, that we have their key."""
+    """Return what shows a contact, on this link and from this side, that we have their key."""
     return blake2b(pair_key, handshake_hash + bytes((role,)), b"mesh/link/who", WHO_ENTRY_BYTES)
 
 
@@ -123,7 +123,7 @@ class Recognition:
             self._find_contacts()
 
     def deadline(self) -> Monotonic | None:
-        """When `deadline_passed` wants to be called."""
+        """Return when `deadline_passed` wants to be called."""
         if self._keys is None or not self._unsaid:
             return None
         return min([one.quiet_until or Monotonic(0) for one in self._unsaid.values()])
@@ -135,7 +135,7 @@ class Recognition:
         for link, one in list(self._unsaid.items()):
             if one.quiet_until is None or one.quiet_until <= now.monotonic:
                 del self._unsaid[link]
-                one.quiet_until = Monotonic(now.monotonic + WHO_INTERVAL_MS * 1000)
+                one.quiet_until = now.after(WHO_INTERVAL_MS)
                 self._frames.append((link, self._list(one, self._keys)))
 
     def take_frames(self) -> list[tuple[LinkId, Who]]:

@@ -1,4 +1,4 @@
-"""What an address tells of where it is: which network, and who may be told of it.
+"""The place of an address: its network, and who may be told of it.
 
 Implements `docs/protocol/peering.md`, sections "How many links" and "Peer exchange".
 """
@@ -59,13 +59,13 @@ class OwnNetworks:
 
 
 def is_global(address: Address) -> bool:
-    """Whether an address means the same node from everywhere; a host name may mean any."""
+    """Say whether an address means the same node from everywhere; a host name may mean any."""
     parsed = _parsed(address.host)
     return parsed is not None and parsed.is_global and not parsed.is_multicast
 
 
 def is_one_segment(one: Address, other: Address) -> bool:
-    """Whether two addresses stand in the same IPv4 /24, IPv6 /64, or on the same cable."""
+    """Say whether two addresses stand in the same IPv4 /24, IPv6 /64, or on the same cable."""
     left, right = _parsed(one.host), _parsed(other.host)
     if left is None or right is None or left.version != right.version:
         return False
@@ -89,7 +89,7 @@ def packed(address: Address) -> bytes | None:
 
 
 def is_node_address(address: Address) -> bool:
-    """Whether a single other machine could have this address."""
+    """Say whether a single other machine could have this address."""
     parsed = _parsed(address.host)
     return parsed is not None and not (
         parsed.is_multicast or parsed.is_unspecified or parsed.is_loopback or parsed.is_reserved

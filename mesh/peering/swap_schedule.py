@@ -1,4 +1,4 @@
-"""When a node swaps one of its links for another, so that groups apart from each other meet.
+"""The swaps of one link for another, so that groups apart from each other meet.
 
 Implements `docs/protocol/peering.md`, section "Parts that know nothing of each other".
 """
@@ -11,7 +11,6 @@ from mesh.limits.peering import (
     LINKS_DIALLED_TARGET,
     SWAP_SOON_MS,
 )
-from mesh.peering.targets import after
 
 
 class SwapSchedule:
@@ -24,7 +23,7 @@ class SwapSchedule:
     def begin_anew(self, now: Instant) -> None:
         """The next swap comes after about one interval."""
         jitter_ms = uniform_below(self._entropy, LINK_SWAP_INTERVAL_MS)
-        self.at = after(now, LINK_SWAP_INTERVAL_MS // 2 + jitter_ms)
+        self.at = now.after(LINK_SWAP_INTERVAL_MS // 2 + jitter_ms)
 
     def target_seen(self, targets_count: int, now: Instant) -> None:
         """A new target is in sight, one of so many.
@@ -40,5 +39,5 @@ class SwapSchedule:
         self._hasten(SWAP_SOON_MS + uniform_below(self._entropy, SWAP_SOON_MS), now)
 
     def _hasten(self, pause_ms: int, now: Instant) -> None:
-        soon = after(now, pause_ms)
+        soon = now.after(pause_ms)
         self.at = soon if self.at is None else min(self.at, soon)

@@ -22,7 +22,7 @@ from mesh.limits.peering import (
     OWN_ADDRESSES_MAX,
 )
 from mesh.peering.open_links import OpenLinks
-from mesh.peering.targets import Source, Target, after
+from mesh.peering.targets import Source, Target
 
 
 class TargetTable:
@@ -44,11 +44,11 @@ class TargetTable:
         return iter(self._by_name.values())
 
     def find(self, name: str) -> Target | None:
-        """What is in the table under this name."""
+        """Return what is in the table under this name."""
         return self._by_name.get(name)
 
     def count_in_sight(self, most: int) -> int:
-        """How many were not only told of; no more than `most` are counted."""
+        """Return how many were not only told of; no more than `most` are counted."""
         in_sight = (one for one in self if one.source is not Source.EXCHANGED)
         return sum(1 for _ in islice(in_sight, most))
 
@@ -121,7 +121,7 @@ class TargetTable:
             self._remove(target)
 
     def network_changed(self) -> None:
-        """Who was in sight on the former network is not; discovery tells of who is still there."""
+        """Forget who was in sight on the former network; discovery tells of who is still there."""
         for target in list(self):
             if target.source in (Source.ANNOUNCED, Source.EXCHANGED):
                 self._remove(target)
@@ -181,7 +181,7 @@ class TargetTable:
         self.drop_former(addresses)
 
     def _drop_exchanged(self, addresses: Iterable[Address]) -> None:
-        """Who is in sight need not be known by hearsay too."""
+        """Drop from hearsay who is in sight."""
         for address in addresses:
             target = self._by_name.get(str(address))
             if target is not None and target.source is Source.EXCHANGED and target.dial is None:
@@ -198,7 +198,7 @@ class TargetTable:
             source=source,
             addresses=addresses,
             rank=uniform_below(self._entropy, 1 << 32),
-            not_before=after(now, pause_ms),
+            not_before=now.after(pause_ms),
         )
 
     def _forget_one(self) -> None:

@@ -1,13 +1,15 @@
-"""What could be dialled: where it is, how we came to know of it, and how dialling it went."""
+"""The nodes that could be dialled: where each is, how we came to know of it, how dialling it
+went.
+"""
 
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from mesh.ids import Address, DialId, Instant, LinkKey, Monotonic
+from mesh.ids import Address, DialId, LinkKey, Monotonic
 
 
 class Source(Enum):
-    """How we came to know of a target; what a person typed is dialled first."""
+    """The source of a target; what a person typed is dialled first."""
 
     CONFIGURED = auto()
     ANNOUNCED = auto()
@@ -31,10 +33,5 @@ class Target:
 
     @property
     def is_blind(self) -> bool:
-        """Whether nobody says that it is there now: dials of such may hang for long."""
+        """Say whether nobody says that it is there now: dials of such may hang for long."""
         return self.source is not Source.ANNOUNCED
-
-
-def after(now: Instant, pause_ms: int) -> Monotonic:
-    """The moment that many milliseconds from now."""
-    return Monotonic(now.monotonic + pause_ms * 1000)

@@ -1,4 +1,4 @@
-"""When contacts are told of each other's posting keys over links, and what they may tell us.
+"""The exchange of contacts' posting keys over links: when they are told, and what they may tell us.
 
 Implements `docs/protocol/standing.md`, section "Over links". Lists go only over links that proved
 to be a contact's, some time of chance after they did, and later as often as they change, but with
@@ -128,13 +128,13 @@ class Vouching:
         self._came.append((self._by_link[link], decode_vouches(frame.lists)))
 
     def take_came(self) -> list[tuple[ContactId, list[VouchedDay]]]:
-        """What contacts said since the last call."""
+        """Return what contacts said since the last call."""
         taken, self._came = self._came, []
         return taken
 
     @property
     def has_come(self) -> bool:
-        """Whether contacts said something."""
+        """Say whether contacts said something."""
         return bool(self._came)
 
     def take_frames(self) -> list[tuple[LinkId, Vouches]]:
@@ -145,7 +145,7 @@ class Vouching:
     # --- Time ---------------------------------------------------------------------------------
 
     def deadline(self) -> Monotonic | None:
-        """When `deadline_passed` wants to be called."""
+        """Return when `deadline_passed` wants to be called."""
         found: Monotonic | None = None
         for one in self._contacts.values():
             if one.due is not None and one.links and (found is None or one.due < found):
@@ -190,7 +190,7 @@ class Vouching:
         if contact.due is None:
             earliest, latest = VOUCHES_DELAY_MS
             drawn = int.from_bytes(self._entropy.draw(4)) % (latest - earliest + 1)
-            soon = Monotonic(now.monotonic + (earliest + drawn) * 1000)
+            soon = now.after(earliest + drawn)
             quiet_until = contact.quiet_until
             contact.due = soon if quiet_until is None else max(soon, quiet_until)
 
@@ -209,7 +209,7 @@ class Vouching:
         link = contact.links[0]
         self._frames.append((link, Vouches(encode_vouches(fresh))))
         contact.told_over = (link, now.monotonic)
-        contact.quiet_until = Monotonic(now.monotonic + VOUCHES_INTERVAL_MS * 1000)
+        contact.quiet_until = now.after(VOUCHES_INTERVAL_MS)
 
 
 def _hash_of(one: VouchedDay) -> bytes:

@@ -1,1 +1,1 @@
-"""May this envelope enter? Posting keys, stamps, admission."""
+"""The decision whether an envelope may enter: posting keys, stamps, admission."""

@@ -1,4 +1,4 @@
-"""May this envelope enter? A verdict, cheap checks before dear ones.
+"""The admission of envelopes: a verdict, cheap checks before dear ones.
 
 Implements `docs/protocol/posting.md`, section "Admission". The rules here are equal at all nodes
 of a mesh, or their sets would differ for ever: signature, stamp, times, and the number of ids of
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from mesh.crypto.signing import Verify
-from mesh.ids import EnvelopeId, Instant, Monotonic, PostingKey, UnixSeconds
+from mesh.ids import EnvelopeId, Instant, Monotonic, PostingKey
 from mesh.limits.admission import (
     CREATED_AHEAD_SECONDS_MAX,
     STAMP_CHECKS_PER_SECOND,
@@ -62,12 +62,7 @@ class Admission:
         insort(self._ids.setdefault((posting_key, day), []), envelope_id)
 
     def judge(
-        self,
-        envelope: Envelope | Stub,
-        *,
-        mesh_now: UnixSeconds,
-        may_check_stamp: bool = True,
-        now: Instant,
+        self, envelope: Envelope | Stub, *, may_check_stamp: bool = True, now: Instant
     ) -> Verdict:
         """Judge an envelope that is not known yet; an accepted one counts at once.
 
@@ -75,9 +70,9 @@ class Admission:
         Where others wait for the check of their stamps, it may only use what is known already.
         """
         header = envelope.header
-        if header.created > mesh_now + CREATED_AHEAD_SECONDS_MAX:
+        if header.created > now.mesh + CREATED_AHEAD_SECONDS_MAX:
             return Refuse("created too far ahead", is_fault=False)
-        if header.lapses <= mesh_now:
+        if header.lapses <= now.mesh:
             return Refuse("lapsed", is_fault=False)
         if not is_envelope_signature_valid(envelope, self._verify):
             return Refuse("bad signature", is_fault=True)
@@ -102,13 +97,13 @@ class Admission:
             self._ids.pop((posting_key, day), None)
 
     def deadline(self) -> Monotonic:
-        """When the next stamp may be checked."""
+        """Return when the next stamp may be checked."""
         return self._next_check_at
 
     def _is_stamped(
         self, envelope: Envelope | Stub, now: Instant, *, may_check: bool
     ) -> bool | None:
-        """Whether the stamp holds, or None while there is no budget to find out."""
+        """Say whether the stamp holds, or None while there is no budget to find out."""
         header, bits = envelope.header, self._parameters.stamp_bits
         if bits == 0:
             return header.stamp == NO_STAMP

@@ -42,13 +42,13 @@ def mint(posting_key: PostingKey, day: int, bits: int, start: bytes) -> bytes:
 
 
 def is_precheck_valid(posting_key: PostingKey, day: int, stamp: bytes) -> bool:
-    """Whether the cheap half of a stamp holds; only then is the dear half worth a look."""
+    """Say whether the cheap half of a stamp holds; only then is the dear half worth a look."""
     subject = _subject(posting_key, day, stamp[:_NONCE_BYTES])
     return _has_zero_bits(_precheck(subject, stamp[_NONCE_BYTES:]), _PRECHECK_BITS)
 
 
 def is_proof_valid(posting_key: PostingKey, day: int, bits: int, stamp: bytes) -> bool:
-    """Whether the dear half of a stamp holds; costs 10 ms and 16 MiB."""
+    """Say whether the dear half of a stamp holds; costs 10 ms and 16 MiB."""
     return _has_zero_bits(_proof(_subject(posting_key, day, stamp[:_NONCE_BYTES])), bits)
 
 

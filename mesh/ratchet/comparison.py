@@ -121,7 +121,7 @@ State = Idle | Asked | Offered | Answered | Comparing | Matched | Failed
 
 
 class _Kept(msgspec.Struct, frozen=True, array_like=True):
-    """What stands in a row."""
+    """The content of a row."""
 
     state: State
     our_number: int
@@ -148,7 +148,9 @@ class Comparison:
 
     @property
     def stage(self) -> Stage:
-        """Where it stands. Who has taken up theirs has asked as well: both wait for the other."""
+        """Return where it stands. Who has taken up theirs has asked as well: both wait for the
+        other.
+        """
         match self.state:
             case Idle():
                 return "none"
@@ -167,7 +169,7 @@ class Comparison:
 
     @property
     def is_over(self) -> bool:
-        """Whether nothing is under way."""
+        """Say whether nothing is under way."""
         return isinstance(self.state, Idle | Matched | Failed)
 
     @property
@@ -332,7 +334,7 @@ class Comparison:
         return replace(self, state=Failed(self.state.begun, self.state.commit, failure))
 
     def _said(self, state: State) -> list[Control]:
-        """What this state has told the other side."""
+        """Return what this state has told the other side."""
         match state:
             case Asked():
                 return [(COMPARE_COMMIT, _NUMBER.pack(self.our_number) + state.commit)]
@@ -364,7 +366,7 @@ class Comparison:
         return blake2b(first + second, bound, b"mesh/cmp/shown", _SHOWN_BYTES)
 
     def _parties(self, *, is_first: bool) -> bytes:
-        """Who is first and who is second, each behind its length."""
+        """Return who is first and who is second, each behind its length."""
         parties = (self.ours, self.theirs) if is_first else (self.theirs, self.ours)
         return b"".join(_LENGTH.pack(len(party)) + party for party in parties)
 

@@ -115,7 +115,7 @@ class Ratchet(msgspec.Struct, frozen=True, array_like=True):
 
     @property
     def fast_bytes(self) -> bytes:
-        """What changes with each message."""
+        """Return what changes with each message."""
         fast = _Fast(
             self.root,
             self.private,
@@ -130,7 +130,7 @@ class Ratchet(msgspec.Struct, frozen=True, array_like=True):
 
     @property
     def slow_bytes(self) -> bytes:
-        """What changes with each chain."""
+        """Return what changes with each chain."""
         return _encoder.encode(self.post_quantum)
 
     @classmethod
@@ -157,12 +157,12 @@ class Ratchet(msgspec.Struct, frozen=True, array_like=True):
 
     @property
     def can_send(self) -> bool:
-        """Whether there is a key of the other side: a responder waits for the first message."""
+        """Say whether there is a key of the other side: a responder waits for the first message."""
         return self.sending is not None or self.their_public is not None
 
     @property
     def is_unused(self) -> bool:
-        """Whether nothing was written or opened yet."""
+        """Say whether nothing was written or opened yet."""
         return self.sending is None and self.receiving is None
 
     def next_sending(
@@ -324,7 +324,7 @@ _slow_decoder: Final = msgspec.msgpack.Decoder(PostQuantum)
 
 
 class SkippedName(msgspec.Struct, frozen=True):
-    """Which message a kept key is for: the public key of its chain, and its number."""
+    """The message that a kept key is for: the public key of its chain, and its number."""
 
     public: bytes
     number: int
@@ -379,7 +379,7 @@ class Awaiting(msgspec.Struct, frozen=True):
 
 
 def has_long_header(number: int) -> bool:
-    """Whether the message of a number repeats its chain's post-quantum step."""
+    """Say whether the message of a number repeats its chain's post-quantum step."""
     return number < LONG_HEADERS_AT_FIRST or number % LONG_HEADER_INTERVAL == 0
 
 

@@ -46,7 +46,7 @@ _FIRST_CHAIN_KEY: Final = b"\xff" * 32
 
 @dataclass(frozen=True, slots=True)
 class Roots:
-    """What both sides have after a first contact: where ratchet and tags grow from."""
+    """The secrets of both sides after a first contact: where ratchet and tags grow from."""
 
     ratchet: bytes = field(repr=False)
     tags: bytes = field(repr=False)
@@ -64,7 +64,7 @@ class Opening:
 
 @dataclass(frozen=True, slots=True)
 class Author:
-    """Who wrote, as the inside of the encryption proves it, and how to answer."""
+    """The author, as the inside of the encryption proves it, and how to answer."""
 
     verify_key: VerifyKey
     identity_key: bytes
@@ -207,7 +207,7 @@ def open_bundle(body: bytes, *, box_key: bytes, header: bytes) -> bytes:
 
 
 def _boxes_room(size_class: int) -> int:
-    """What a size class leaves for the two boxes of a message."""
+    """Return what a size class leaves for the two boxes of a message."""
     return body_bytes(size_class) - aead.NONCE_BYTES - aead.TAG_BYTES - 1 - OPENING_BYTES
 
 

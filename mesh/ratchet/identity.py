@@ -1,4 +1,4 @@
-"""Who somebody is: two long-term keys from one seed, and the prekeys that they sign.
+"""An identity: two long-term keys from one seed, and the prekeys that they sign.
 
 Implements `docs/protocol/first-contact.md`, section "Identity".
 """
@@ -76,5 +76,5 @@ def make_bundle(
 
 
 def tie_message(identity_key: bytes) -> bytes:
-    """What the verify key signs to say that both keys are one person's."""
+    """Return what the verify key signs to say that both keys are one person's."""
     return _TIE_PREFIX + identity_key

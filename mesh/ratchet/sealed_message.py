@@ -44,7 +44,7 @@ def session_size_class(payload_bytes: int, *, has_long_header: bool) -> int | No
 
 
 def read_token_of(message_key: bytes) -> bytes:
-    """What only who can open the message can show: proof of delivery."""
+    """Return what only who can open the message can show: proof of delivery."""
     return blake2b(message_key, b"", b"mesh/ret/read", 16)
 
 
@@ -109,7 +109,7 @@ def split_nonce(body: bytes) -> tuple[bytes, bytes]:
 
 
 def unpadded(padded: bytes) -> bytes:
-    """What stands before the zeros; PeerError if the length or the padding is wrong."""
+    """Return what stands before the zeros; PeerError if the length or the padding is wrong."""
     if len(padded) < _LENGTH_BYTES:
         raise PeerError("no length")
     end = _LENGTH_BYTES + int.from_bytes(padded[:_LENGTH_BYTES], "big")

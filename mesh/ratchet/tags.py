@@ -59,7 +59,7 @@ _PASSED_MAX: Final = 0xFF
 
 
 def join_tags_before(count: int, passed: int) -> int:
-    """What a header says of former generations.
+    """Return what a header says of former generations.
 
     The last ones, `passed` in number, were never written under; the one before them was, `count`
     times.
@@ -115,7 +115,7 @@ class TagReceiver:
 
     @property
     def is_done(self) -> bool:
-        """Whether the chain has ended and all of it was opened."""
+        """Say whether the chain has ended and all of it was opened."""
         return not self.steps
 
     @classmethod

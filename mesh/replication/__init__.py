@@ -1,1 +1,1 @@
-"""How envelopes spread: eager push, and exchange of what each side lacks."""
+"""The spread of envelopes: eager push, and exchange of what each side lacks."""

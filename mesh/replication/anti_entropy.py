@@ -57,7 +57,7 @@ SESSION_MAX: Final = 0xFFFF
 
 @dataclass(slots=True)
 class Learned:
-    """What reconciling with a peer has shown."""
+    """The findings of a comparison with a peer."""
 
     link: LinkId
     have: list[EnvelopeId]
@@ -90,7 +90,7 @@ class _Audited:
 
 @dataclass(slots=True)
 class _LinkState:
-    """What is under way with one peer. Who dialled numbers his sessions evenly."""
+    """The comparison under way with one peer. Who dialled numbers his sessions evenly."""
 
     parity: int
     # Answers of theirs that we read on.
@@ -106,13 +106,13 @@ class _LinkState:
 
     @property
     def wants_to_open(self) -> bool:
-        """Whether something waits to be compared, and nothing is under way."""
+        """Say whether something waits to be compared, and nothing is under way."""
         is_idle = self.opened is None and self.audited is None
         return is_idle and (bool(self.waiting) or self.suspected is not None)
 
     @property
     def is_busy(self) -> bool:
-        """Whether something is under way from this side, or waits to be."""
+        """Say whether something is under way from this side, or waits to be."""
         return self.deadline is not None or bool(self.waiting) or self.suspected is not None
 
 
@@ -169,23 +169,23 @@ class AntiEntropy:
             state.opened, state.deadline = None, None
             self._roots.changed(now)
 
-    def received(self, link: LinkId, frame: Frame, mesh_now: UnixSeconds, now: Instant) -> None:
+    def received(self, link: LinkId, frame: Frame, now: Instant) -> None:
         """A frame of reconciliation came; PeerError if it is malformed."""
         state = self._links[link]
         match frame:
             case NegOpen(session=session):
                 if session & 1 == state.parity:
                     raise PeerError("a reconciliation that cannot be")
-                self._answer(link, self._responder.opened(link, frame, mesh_now, now))
+                self._answer(link, self._responder.opened(link, frame, now))
             case NegMessage(session=session, message=message):
                 if session & 1 == state.parity:
-                    self._answer_came(link, state, session, message, mesh_now, now)
+                    self._answer_came(link, state, session, message, now)
                 else:
                     self._answer(link, self._responder.continued(link, frame, now))
             case NegClose():
-                self._close_came(link, state, frame, mesh_now, now)
+                self._close_came(link, state, frame, now)
             case Root(entries=entries):
-                for lifetime_class in self._roots.differing(link, entries, mesh_now, now):
+                for lifetime_class in self._roots.differing(link, entries, now):
                     self._want(link, state, lifetime_class)
             case Audit():
                 self._answer(link, self._responder.audited(link, frame, now))
@@ -194,20 +194,20 @@ class AntiEntropy:
             case _:
                 raise PeerError("a frame out of place")
 
-    def take_frames(self, mesh_now: UnixSeconds, now: Instant) -> list[tuple[LinkId, Frame]]:
+    def take_frames(self, now: Instant) -> list[tuple[LinkId, Frame]]:
         """The frames to send, in order; what waits to be compared is opened, one a link."""
         if self._busy:
-            self._open_waiting(mesh_now, now)
+            self._open_waiting(now)
         frames, self._frames = self._frames, []
         return frames
 
     def take_learned(self) -> list[Learned]:
-        """What was learned since the last call."""
+        """Return what was learned since the last call."""
         learned, self._learned = self._learned, []
         return learned
 
     def deadline(self) -> Monotonic | None:
-        """When `deadline_passed` wants to be called."""
+        """Return when `deadline_passed` wants to be called."""
         found = self._roots.deadline()
         for state in self._busy.values():
             at = state.deadline
@@ -217,19 +217,17 @@ class AntiEntropy:
                 found = earliest((found, state.open_after))
         return found
 
-    def deadline_passed(
-        self, is_eager: Callable[[LinkId], bool], mesh_now: UnixSeconds, now: Instant
-    ) -> None:
+    def deadline_passed(self, is_eager: Callable[[LinkId], bool], now: Instant) -> None:
         """Give up on who does not answer; tell a peer our roots when it is time."""
         for link, state in self._links.items():
             if state.deadline is not None and now.monotonic >= state.deadline:
                 state.audited = None
                 self._give_up(link, state, now)
-        self._frames += self._roots.deadline_passed(is_eager, mesh_now, now)
+        self._frames += self._roots.deadline_passed(is_eager, now)
 
     # --- Opening ------------------------------------------------------------------------------
 
-    def _open_waiting(self, mesh_now: UnixSeconds, now: Instant) -> None:
+    def _open_waiting(self, now: Instant) -> None:
         self._busy = {link: state for link, state in self._links.items() if state.is_busy}
         for link, state in self._busy.items():
             if not state.wants_to_open or state.open_after > now.monotonic:
@@ -240,7 +238,7 @@ class AntiEntropy:
             else:
                 lifetime_class = state.waiting.pop(0)
                 self._open(
-                    link, state, lifetime_class, self._sets.floor(lifetime_class, mesh_now), now
+                    link, state, lifetime_class, self._sets.floor(lifetime_class, now.mesh), now
                 )
 
     def _open(
@@ -284,7 +282,7 @@ class AntiEntropy:
         self, link: LinkId, state: _LinkState, opened: _Opened, message: bytes, now: Instant
     ) -> None:
         state.opened = opened
-        state.deadline = _after(now, RECONCILE_TIMEOUT_MS)
+        state.deadline = now.after(RECONCILE_TIMEOUT_MS)
         open_ = NegOpen(opened.session, opened.lifetime_class, opened.floor, message)
         self._frames.append((link, open_))
 
@@ -302,13 +300,7 @@ class AntiEntropy:
         state.opened, state.deadline = None, None
 
     def _answer_came(
-        self,
-        link: LinkId,
-        state: _LinkState,
-        session: int,
-        answer: bytes,
-        mesh_now: UnixSeconds,
-        now: Instant,
+        self, link: LinkId, state: _LinkState, session: int, answer: bytes, now: Instant
     ) -> None:
         opened = state.opened
         if opened is None or opened.session != session:
@@ -325,23 +317,16 @@ class AntiEntropy:
             self._learned.append(Learned(link, have, need))
         opened.messages_count += 1
         if message is not None and opened.messages_count < RECONCILE_ROUNDS_MAX:
-            state.deadline = _after(now, RECONCILE_TIMEOUT_MS)
+            state.deadline = now.after(RECONCILE_TIMEOUT_MS)
             self._frames.append((link, NegMessage(session, message)))
             return
         if message is not None:
             self._cut(link, state, opened, now)
             return
         self._frames.append((link, NegMessage(session, b"")))
-        self._finished(link, state, opened, mesh_now, now)
+        self._finished(link, state, opened, now)
 
-    def _finished(
-        self,
-        link: LinkId,
-        state: _LinkState,
-        opened: _Opened,
-        mesh_now: UnixSeconds,
-        now: Instant,
-    ) -> None:
+    def _finished(self, link: LinkId, state: _LinkState, opened: _Opened, now: Instant) -> None:
         """A session has come to its end: what was found equal is sometimes audited."""
         state.opened, state.deadline = None, None
         if not opened.is_equal:
@@ -349,23 +334,16 @@ class AntiEntropy:
         is_first = opened.lifetime_class not in state.synced
         is_auditable = opened.is_equal and not opened.is_suspected
         if is_auditable and (is_first or uniform_below(self._entropy, AUDIT_ONE_IN) == 0):
-            self._audit(link, state, opened, mesh_now, now)
+            self._audit(link, state, opened, now)
 
-    def _close_came(
-        self,
-        link: LinkId,
-        state: _LinkState,
-        close: NegClose,
-        mesh_now: UnixSeconds,
-        now: Instant,
-    ) -> None:
+    def _close_came(self, link: LinkId, state: _LinkState, close: NegClose, now: Instant) -> None:
         """They will not go on with a session of ours."""
         opened = state.opened
         if opened is None or opened.session != close.session:
             return
         state.opened, state.deadline = None, None
         lifetime_class = opened.lifetime_class
-        is_later = opened.floor < close.value <= mesh_now
+        is_later = opened.floor < close.value <= now.mesh
         if close.reason == NEG_CLOSE_FLOOR and is_later and opened.reopened_count == 0:
             floor = UnixSeconds(close.value)
             self._open(link, state, lifetime_class, floor, now, reopened_count=1)
@@ -386,18 +364,11 @@ class AntiEntropy:
 
     # --- Audits -------------------------------------------------------------------------------
 
-    def _audit(
-        self,
-        link: LinkId,
-        state: _LinkState,
-        opened: _Opened,
-        mesh_now: UnixSeconds,
-        now: Instant,
-    ) -> None:
+    def _audit(self, link: LinkId, state: _LinkState, opened: _Opened, now: Instant) -> None:
         """Ask for a salted sum of a range of what was found equal, but for what is on its way."""
         lifetime_class = opened.lifetime_class
         index = self._sets.of_class(lifetime_class)
-        ceiling = UnixSeconds(max(mesh_now - ROOT_CEILING_S, 0))
+        ceiling = UnixSeconds(max(now.mesh - ROOT_CEILING_S, 0))
         drawn = draw_range(index, lifetime_class, opened.floor, ceiling, self._entropy)
         if drawn is None:
             state.synced[lifetime_class] = None
@@ -406,7 +377,7 @@ class AntiEntropy:
         state.audited = _Audited(
             opened.session, drawn, count_of(index, drawn), salted_sum(index, drawn, nonce)
         )
-        state.deadline = _after(now, RECONCILE_TIMEOUT_MS)
+        state.deadline = now.after(RECONCILE_TIMEOUT_MS)
         audit = Audit(opened.session, lifetime_class, nonce, drawn.floor, drawn.ceiling)
         self._frames.append((link, audit))
 
@@ -439,14 +410,10 @@ class AntiEntropy:
 
 def _pause(state: _LinkState, pause_ms: int, now: Instant) -> None:
     """Open nothing with a peer for a while."""
-    state.open_after = max(state.open_after, _after(now, pause_ms))
+    state.open_after = max(state.open_after, now.after(pause_ms))
 
 
 def _next_session(state: _LinkState) -> int:
     session = (2 * state.sessions_count + state.parity) & SESSION_MAX
     state.sessions_count += 1
     return session
-
-
-def _after(now: Instant, pause_ms: int) -> Monotonic:
-    return Monotonic(now.monotonic + pause_ms * 1000)

@@ -1,4 +1,4 @@
-"""What is not asked for though others have it: refused ids, and retirements that are held back.
+"""The ids not asked for though others have them: refused ones, and retirements held back.
 
 Implements `docs/protocol/spreading.md`, sections "Asking" and "Retirements". What may not enter is
 not asked for again for a while. A retirement that is held back is here and not to be known yet; who
@@ -19,7 +19,7 @@ class Declined:
         self._held_back: dict[EnvelopeId, list[LinkId]] = {}
 
     def is_declined(self, id_: EnvelopeId) -> bool:
-        """Whether an id is not to be asked for."""
+        """Say whether an id is not to be asked for."""
         return id_ in self._held_back or id_ in self._refused
 
     # --- Refused ------------------------------------------------------------------------------
@@ -32,11 +32,11 @@ class Declined:
             del self._refused[next(iter(self._refused))]
 
     def forgive(self) -> None:
-        """What was refused may be admitted now."""
+        """Forgive what was refused: it may be admitted now."""
         self._refused.clear()
 
     def forget_old_refusals(self, now: Instant) -> None:
-        """What was too far ahead of us is not for ever."""
+        """Forget refusals of what was too far ahead of us: it is not so for ever."""
         while self._refused:
             oldest, since = next(iter(self._refused.items()))
             if now.monotonic - since < REFUSED_KEPT_MS * 1000:

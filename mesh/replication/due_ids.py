@@ -1,4 +1,4 @@
-"""When something is to be done about each of many ids: a queue by time, in which times change."""
+"""A queue of ids by the time at which something is to be done; times may change."""
 
 from heapq import heapify, heappop, heappush
 
@@ -18,7 +18,7 @@ class DueIds:
         self._scheduled_count = 0
 
     def find(self, id_: EnvelopeId) -> Monotonic | None:
-        """When an id falls due; None if it does not."""
+        """Return when an id falls due; None if it does not."""
         return self._times.get(id_)
 
     def schedule(self, id_: EnvelopeId, due: Monotonic) -> None:
@@ -36,7 +36,7 @@ class DueIds:
         self._times.pop(id_, None)
 
     def find_first(self) -> Monotonic | None:
-        """When the next id falls due."""
+        """Return when the next id falls due."""
         while self._heap and self._times.get(self._heap[0][2]) != self._heap[0][0]:
             heappop(self._heap)
         return self._heap[0][0] if self._heap else None

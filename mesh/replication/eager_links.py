@@ -1,4 +1,4 @@
-"""Which links get new mail whole and unasked: most announce, a few push.
+"""The links that get new mail whole and unasked: most announce, a few push.
 
 Implements `docs/protocol/spreading.md`, section "Eager and lazy links", after Plumtree (Leitao,
 Pereira, Rodrigues: "Epidemic Broadcast Trees", SRDS 2007) with a floor. A live machine that knows
@@ -30,7 +30,7 @@ from mesh.wire.frames import Frame, Graft, Prune
 
 @dataclass(slots=True)
 class _LinkState:
-    """How useful one link is: what it was the first to bring, and what was here already."""
+    """The use of one link: what it was the first to bring, and what was here already."""
 
     pruned_at: Monotonic | None = None
     first_count: int = 0
@@ -79,7 +79,7 @@ class EagerLinks:
         return len([link for link in self._eager if not self._scores.is_doubted(link)])
 
     def is_eager(self, link: LinkId) -> bool:
-        """Whether a link gets bodies unasked."""
+        """Say whether a link gets bodies unasked."""
         return link in self._eager
 
     # --- What links bring ---------------------------------------------------------------------
@@ -158,7 +158,7 @@ class EagerLinks:
     # --- Time ---------------------------------------------------------------------------------
 
     def deadline(self) -> Monotonic | None:
-        """When `deadline_passed` wants to be called: a link may be grafted then."""
+        """Return when `deadline_passed` wants to be called: a link may be grafted then."""
         faster_at = self._link_races.deadline()
         if not self._is_below_floor:
             return faster_at
@@ -178,7 +178,7 @@ class EagerLinks:
 
     @property
     def _is_below_floor(self) -> bool:
-        """Whether too few links get bodies unasked."""
+        """Say whether too few links get bodies unasked."""
         return self.count < self._count_min
 
     def _become_lazy(self, link: LinkId, now: Instant) -> None:
@@ -221,7 +221,7 @@ class EagerLinks:
 
 
 def _is_over(since: Monotonic | None, pause_ms: int, now: Instant) -> bool:
-    """Whether a pause that began with something has passed, or nothing was."""
+    """Say whether a pause that began with something has passed, or nothing was."""
     return since is None or now.monotonic - since >= pause_ms * 1000
 
 
@@ -233,5 +233,5 @@ def _free_at(state: _LinkState) -> Monotonic:
 
 
 def _worth(state: _LinkState) -> tuple[float, int]:
-    """How little a link brings: the higher, the sooner it is pruned."""
+    """Return how little a link brings: the higher, the sooner it is pruned."""
     return state.duplicate_count / (state.first_count + 1), -state.first_count

@@ -29,7 +29,7 @@ _MINUTE_US: Final = 60_000_000
 
 @dataclass(slots=True)
 class _LinkState:
-    """What one peer asked for. `served`: how often each was asked for, of late."""
+    """The requests of one peer. `served`: how often each was asked for, of late."""
 
     unwanted: dict[EnvelopeId, Monotonic] = field(default_factory=dict)
     served: dict[EnvelopeId, int] = field(default_factory=dict)

@@ -22,7 +22,7 @@ _LIVE_WEIGHT: Final = 3
 
 
 class Group(IntEnum):
-    """Whose mail it is, as far as shares of a link go."""
+    """The group of a mail's author, as far as shares of a link go."""
 
     NEAR = 0
     FRIENDS = 1
@@ -30,11 +30,13 @@ class Group(IntEnum):
 
 
 GROUP_PERCENT: Final = {Group.NEAR: 45, Group.FRIENDS: 35, Group.STRANGERS: 20}
-"""Of a congested link (SYNC.md G)."""
+"""Of a congested link."""
 
 
 class Flow(NamedTuple):
-    """What a body is fair to: the group of its author, who brought it, and its posting key."""
+    """The party that a body is fair to: the group of its author, who brought it, and its posting
+    key.
+    """
 
     group: Group
     peer: str
@@ -49,14 +51,16 @@ OTHERS: Final = b""
 
 
 class Sparing(IntEnum):
-    """What of others' mail a link is spared, because it costs money or the battery is low."""
+    """The part of others' mail that a link is spared, because it costs money or the battery is
+    low.
+    """
 
     NOTHING = 0
     BACKLOG = 1
     EVERYTHING = 2
 
     def spares(self, group: Group, *, is_live: bool) -> bool:
-        """Whether mail of this kind does not leave now; ours and our contacts' always does."""
+        """Say whether mail of this kind does not leave now; ours and our contacts' always does."""
         if group is Group.NEAR:
             return False
         return self is Sparing.EVERYTHING or (self is Sparing.BACKLOG and not is_live)
@@ -73,13 +77,13 @@ class _Queue:
         return next(iter(self.sizes.values()), None)
 
     def take(self, size_bytes: int) -> EnvelopeId:
-        """What is next, of the size that was found."""
+        """Return what is next, of the size that was found."""
         return self.sizes.popitem(last=False)[0]
 
 
 @dataclass(slots=True)
 class _Flows:
-    """How many queues there are in all rounds of a link."""
+    """The number of queues in all rounds of a link."""
 
     count: int = 0
 
@@ -120,7 +124,9 @@ class _Round:
         return None
 
     def take(self, size_bytes: int) -> EnvelopeId:
-        """What is next, right after it was found: each round within has its first part's turn."""
+        """Return what is next, right after it was found: each round within has its first part's
+        turn.
+        """
         name, part = next(iter(self._parts.items()))
         self._saved[name] -= size_bytes
         return part.take(size_bytes)
@@ -136,7 +142,7 @@ class _Waiting(NamedTuple):
 
 
 class FairQueue:
-    """What waits to leave over one link. An id waits once."""
+    """The mail that waits to leave over one link. An id waits once."""
 
     def __init__(self) -> None:
         self._waiting: dict[EnvelopeId, _Waiting] = {}
@@ -150,7 +156,7 @@ class FairQueue:
         return id_ in self._waiting
 
     def is_asked(self, id_: EnvelopeId) -> bool:
-        """Whether a body waits that the other side asked for."""
+        """Say whether a body waits that the other side asked for."""
         waiting = self._waiting.get(id_)
         return waiting is not None and waiting.is_asked
 

@@ -1,4 +1,4 @@
-"""Whether a link that only announces is faster than those that push.
+"""The comparison of a link that only announces with those that push: it may be faster.
 
 Implements `docs/protocol/spreading.md`, section "Eager and lazy links". A lazy link's announcement
 of new mail is held against the first push of the same mail: it was faster if it came earlier by
@@ -72,7 +72,7 @@ class LinkRaces:
         self._announced.pop(id_, None)
 
     def deadline(self) -> Monotonic | None:
-        """When `take_faster` may have something to say."""
+        """Return when `take_faster` may have something to say."""
         return self._due
 
     def take_faster(self, now: Instant) -> LinkId | None:
@@ -92,4 +92,4 @@ class LinkRaces:
     def _note(self, link: LinkId, now: Instant, *, is_faster: bool) -> None:
         self._records.setdefault(link, _Record()).note(is_faster=is_faster)
         if self._due is None:
-            self._due = Monotonic(now.monotonic + RACE_INTERVAL_MS * 1000)
+            self._due = now.after(RACE_INTERVAL_MS)

@@ -56,7 +56,7 @@ class MissingBodies:
         return self._missing.pop(id_, False) is None
 
     def has_to_ask(self, link: LinkId) -> bool:
-        """Whether a link may still have to be asked for something."""
+        """Say whether a link may still have to be asked for something."""
         return bool(self._to_ask[link])
 
     def take_next(self, link: LinkId) -> EnvelopeId | None:

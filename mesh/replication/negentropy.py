@@ -42,7 +42,7 @@ _FEW: Final = 4
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """How a range is divided: into so many buckets, or listed if it has fewer than `leaf` keys.
+    """The division of a range: into so many buckets, or listed if it has fewer than `leaf` keys.
 
     The `sparse` ones take their place where some of many ranges differ. A side that `is_probing`
     and initiates tells the fingerprint of a small set, where it would list it: the other side lists
@@ -64,7 +64,7 @@ splits from 2 to 8 buckets, three cost least wherever one id in 100 to 1,000 dif
 
 @dataclass(slots=True)
 class Difference:
-    """What the initiator has learned: ids that only it has, and ids that only the other has."""
+    """The findings of the initiator: ids that only it has, and ids that only the other has."""
 
     have: list[bytes] = field(default_factory=list)
     need: list[bytes] = field(default_factory=list)
@@ -217,7 +217,7 @@ class _Splitter:
         self._sum = 0
 
     def agrees(self, lower: int, upper: int, theirs: bytes) -> bool:
-        """Whether a range has this fingerprint."""
+        """Say whether a range has this fingerprint."""
         agrees = self._fingerprint(lower, upper) == theirs
         self._compared_count += 1
         self._different_count += not agrees
@@ -262,7 +262,9 @@ def _digest(total: int, count: int) -> bytes:
 
 
 def _piece(writer: Writer, before: Bound, *, is_skipping: bool) -> Writer:
-    """What is said of one range, after what is said of those that were passed over before."""
+    """Return what is said of one range, after what is said of those that were passed over
+    before.
+    """
     piece = writer.piece()
     if is_skipping:
         piece.skip(before)

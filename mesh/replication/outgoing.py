@@ -1,4 +1,4 @@
-"""What waits for room on each link: bodies, each flow in its turn, and announcements.
+"""The queues of links that wait for room: bodies, each flow in its turn, and announcements.
 
 Implements `docs/protocol/spreading.md`, sections "Eager and lazy links" and "Turns". A live machine
 that knows ids and links. What a link is *spared* (because it costs money, or the battery is low)
@@ -27,7 +27,7 @@ FlowOf = Callable[[EnvelopeId], Flow]
 
 @dataclass(slots=True)
 class _LinkState:
-    """What waits for room on one link. Dicts stand for ordered sets."""
+    """The queue of one link that waits for room. Dicts stand for ordered sets."""
 
     sending: FairQueue = field(default_factory=FairQueue)
     sparing: Sparing = Sparing.NOTHING
@@ -41,7 +41,9 @@ class _LinkState:
         return bool(self.announcing_live or self.announcing or self.sending)
 
     def note_spared(self) -> None:
-        """What does leave is found by comparing: the other side stops asking when refused."""
+        """Note that it does not leave: it is found by comparing, and the other side stops
+        asking.
+        """
         if not self.has_spared:
             self.has_spared = self.has_dropped = True
 
@@ -140,15 +142,15 @@ class Outgoing:
     # --- What leaves --------------------------------------------------------------------------
 
     def is_full(self, link: LinkId) -> bool:
-        """Whether as many bodies wait on a link as may."""
+        """Say whether as many bodies wait on a link as may."""
         return len(self._links[link].sending) >= SENDING_IDS_PER_LINK_MAX
 
     def has_bodies(self, link: LinkId) -> bool:
-        """Whether bodies wait for room on a link."""
+        """Say whether bodies wait for room on a link."""
         return bool(self._links[link].sending)
 
     def has_more(self, link: LinkId) -> bool:
-        """Whether bodies or announcements wait for room on a link."""
+        """Say whether bodies or announcements wait for room on a link."""
         state = self._links.get(link)
         return state is not None and state.has_more
 

@@ -49,12 +49,12 @@ def draw_range(
 
 
 def count_of(index: SeenIndex, audited: AuditedRange) -> int:
-    """How many ids are in a range."""
+    """Return how many ids are in a range."""
     return index.rank(bound_of(audited.ceiling)) - index.rank(bound_of(audited.floor))
 
 
 def cost_of(count: int) -> int:
-    """What hashing so many ids costs, where a message of a reconciliation costs one."""
+    """Return what hashing so many ids costs, where a message of a reconciliation costs one."""
     return 1 + count // _IDS_PER_TOKEN
 
 

@@ -51,7 +51,7 @@ class Writer:
         return len(self._data)
 
     def piece(self) -> "Writer":
-        """What is written for one range, before it is known whether it fits."""
+        """Return what is written for one range, before it is known whether it fits."""
         return Writer(is_piece=True, seconds=self._seconds)
 
     def append(self, piece: "Writer") -> None:

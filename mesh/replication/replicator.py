@@ -1,4 +1,4 @@
-"""How envelopes spread: pushed to some, announced to all, asked for once, compared now and then.
+"""The spread of envelopes: pushed to some, announced to all, asked for once, compared now and then.
 
 Implements `docs/protocol/spreading.md`. Joins parts that know ids and links, never bodies:
 `seen_sets` (what is known), `eager_links` and `pushing` (what is given to whom), `outgoing` (what
@@ -11,7 +11,7 @@ from collections.abc import Iterable
 
 from mesh.crypto.entropy import Entropy
 from mesh.errors import PeerError
-from mesh.ids import EnvelopeId, Instant, LinkId, Monotonic, UnixSeconds, earliest
+from mesh.ids import EnvelopeId, Instant, LinkId, Monotonic, earliest
 from mesh.limits.anti_entropy import RECONCILE_AFTER_LOSS_MS
 from mesh.limits.replication import (
     EAGER_LINKS_MAX,
@@ -52,7 +52,7 @@ from mesh.wire.retirement import RETIREMENT_BYTES, RETIREMENT_SIZE_CLASS
 
 
 class Replicator:
-    """Which ids go over which link. Every id known here is held, or was and has no body left.
+    """The choice of ids for each link. Every id known here is held, or was and has no body left.
 
     `sets`: all that is known. `outgoing`: what waits for room. `scores`: what links brought.
     """
@@ -94,7 +94,7 @@ class Replicator:
         self._missing_bodies.load(bodiless)
 
     def is_body_welcome(self, id_: EnvelopeId) -> bool:
-        """Whether a known id lacks the body that this node would keep."""
+        """Say whether a known id lacks the body that this node would keep."""
         return id_ in self._missing_bodies
 
     # --- Links --------------------------------------------------------------------------------
@@ -128,7 +128,7 @@ class Replicator:
             self._want_list.link_down(link, now)
             self._anti_entropy.link_down(link, now)
 
-    def received(self, link: LinkId, frame: Frame, mesh_now: UnixSeconds, now: Instant) -> None:
+    def received(self, link: LinkId, frame: Frame, now: Instant) -> None:
         """A frame about ids came; PeerError if it is malformed."""
         match frame:
             case IHave(entries=entries, flags=flags):
@@ -158,7 +158,7 @@ class Replicator:
                 self._eager_push.wanted(link, split_ids(joined), now, is_live=True)
                 self._eager_links.grafted(link, now)
             case NegOpen() | NegMessage() | NegClose() | Root() | Audit() | AuditResult():
-                self._anti_entropy.received(link, frame, mesh_now, now)
+                self._anti_entropy.received(link, frame, now)
                 self._learn(now)
             case _:
                 raise PeerError("a frame out of place")
@@ -270,7 +270,7 @@ class Replicator:
 
     # --- What leaves, and when ----------------------------------------------------------------
 
-    def take_frames(self, mesh_now: UnixSeconds, now: Instant) -> list[tuple[LinkId, Frame]]:
+    def take_frames(self, now: Instant) -> list[tuple[LinkId, Frame]]:
         """The frames to send, in order."""
         for link in self.scores.take_doubted():
             self._eager_links.doubted(link, now)
@@ -287,12 +287,12 @@ class Replicator:
                 self._frames.append((ask.link, Prune()))
             else:
                 self._eager_links.graft(ask.link)
-        frames = self._frames + self._anti_entropy.take_frames(mesh_now, now)
+        frames = self._frames + self._anti_entropy.take_frames(now)
         self._frames.clear()
         return frames
 
     def deadline(self) -> Monotonic | None:
-        """When `deadline_passed` wants to be called."""
+        """Return when `deadline_passed` wants to be called."""
         return earliest(
             (
                 self._eager_links.deadline(),
@@ -301,11 +301,11 @@ class Replicator:
             )
         )
 
-    def deadline_passed(self, mesh_now: UnixSeconds, now: Instant) -> None:
+    def deadline_passed(self, now: Instant) -> None:
         """Ask others for what did not come; compare where it is time."""
         self._eager_links.deadline_passed(now)
         self._want_list.deadline_passed(now)
-        self._anti_entropy.deadline_passed(self._eager_links.is_eager, mesh_now, now)
+        self._anti_entropy.deadline_passed(self._eager_links.is_eager, now)
 
     def _learn(self, now: Instant) -> None:
         for learned in self._anti_entropy.take_learned():

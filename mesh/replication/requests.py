@@ -1,4 +1,4 @@
-"""What one peer was asked for and owes, and how long that is waited for.
+"""The debts of one peer: what it was asked for, and how long that is waited for.
 
 Implements `docs/protocol/spreading.md`, section "Asking". By the deadline a peer must bring a
 body that it was asked for, or all that it owes is asked of others. Asking for more does not move
@@ -49,21 +49,23 @@ class Requests:
         return list(self._owed)
 
     def was_asked(self, id_: EnvelopeId) -> bool:
-        """Whether the peer was asked for this, also if it came from elsewhere meanwhile."""
+        """Say whether the peer was asked for this, also if it came from elsewhere meanwhile."""
         return id_ in self._owed or id_ in self._asked_lately
 
     def was_asked_in_vain(self, id_: EnvelopeId, now: Instant) -> bool:
-        """Whether the peer need not give this any more for a while already."""
+        """Say whether the peer need not give this any more for a while already."""
         late = now.monotonic - ASKED_IN_VAIN_MS * 1000
         return self._asked_lately.get(id_, late) < late
 
     @property
     def patience(self) -> tuple[int, int]:
-        """Who is asked first: those that keep their word, and of them those that answer soon."""
+        """Return who is asked first: those that keep their word, and of them those that answer
+        soon.
+        """
         return self.broken_count, self.throughput.round_trip_ms
 
     def has_room_for(self, size_bytes: int) -> bool:
-        """Whether the peer may be asked for another body of this size."""
+        """Say whether the peer may be asked for another body of this size."""
         owed_bytes = self._owed_bytes + size_bytes
         return len(self._owed) < WANTS_PER_LINK_MAX and owed_bytes <= WANTS_PER_LINK_BYTES_MAX
 
@@ -71,7 +73,7 @@ class Requests:
         """The peer is asked."""
         if not self._owed:
             self.throughput.asked(now)
-            self.deadline = Monotonic(now.monotonic + WANT_TIMEOUT_MS * 1000)
+            self.deadline = now.after(WANT_TIMEOUT_MS)
         self._owed[id_] = _Request(size_bytes, now.monotonic)
         self._owed_bytes += size_bytes
 
@@ -86,7 +88,7 @@ class Requests:
             return False
         self.throughput.brought(request.size_bytes, now)
         self.broken_count = max(self.broken_count - 1, 0)
-        self.deadline = Monotonic(now.monotonic + WANT_TIMEOUT_MS * 1000)
+        self.deadline = now.after(WANT_TIMEOUT_MS)
         return True
 
     def settle(self, id_: EnvelopeId, now: Instant) -> None:
@@ -107,11 +109,11 @@ class Requests:
         self.deadline = max(self.deadline or ends, ends)
 
     def is_silent(self, now: Instant) -> bool:
-        """Whether the peer has brought nothing by its deadline."""
+        """Say whether the peer has brought nothing by its deadline."""
         return self.deadline is not None and now.monotonic >= self.deadline
 
     def overdue(self, now: Instant) -> list[EnvelopeId]:
-        """What has been owed for long, though the peer may bring the rest."""
+        """Return what has been owed for long, though the peer may bring the rest."""
         latest = now.monotonic - WANT_TIMEOUT_MS * 1000
         owed = self._owed.items()
         return [id_ for id_, _ in takewhile(lambda one: one[1].asked_at <= latest, owed)]

@@ -41,7 +41,7 @@ class _Served:
 
 @dataclass(slots=True)
 class _LinkState:
-    """What one peer may cost, and what is under way."""
+    """The cost that one peer may make, and what is under way."""
 
     allowance: TokenBucket
     served: _Served | None = None
@@ -69,13 +69,11 @@ class Responder:
         """A link is gone."""
         self._links.pop(link, None)
 
-    def opened(
-        self, link: LinkId, open_: NegOpen, mesh_now: UnixSeconds, now: Instant
-    ) -> NegMessage | NegClose:
+    def opened(self, link: LinkId, open_: NegOpen, now: Instant) -> NegMessage | NegClose:
         """The answer to the first message of a session; PeerError if it is malformed."""
         if open_.lifetime_class >= CLASSES_COUNT:
             raise PeerError("a reconciliation that cannot be")
-        floor = self._sets.floor(open_.lifetime_class, mesh_now)
+        floor = self._sets.floor(open_.lifetime_class, now.mesh)
         if open_.floor < floor:
             return NegClose(open_.session, NEG_CLOSE_FLOOR, floor)
         served = _Served(open_.session, open_.lifetime_class, UnixSeconds(open_.floor))
@@ -127,6 +125,6 @@ class Responder:
         return NegMessage(served.session, reconciliation.respond(message))
 
     def _may_cost(self, state: _LinkState, cost: int, now: Instant) -> bool:
-        """Whether a link, and all together, may cost us so much more."""
+        """Say whether a link, and all together, may cost us so much more."""
         assert self._allowance is not None, "it is there since the first link"
         return state.allowance.take(cost, now) and self._allowance.take(cost, now)

@@ -1,4 +1,4 @@
-"""Which envelopes are retired, and which retirements a node keeps to itself for a while.
+"""The retired envelopes, and the retirements that a node keeps to itself for a while.
 
 Implements `docs/protocol/spreading.md`, section "Retirements". A live machine beside `Replicator`:
 it knows ids of envelopes and of retirements (elements), and no links. That a token is true was
@@ -29,7 +29,7 @@ def gathered_after(pause_ms: int, pause_ms_max: int, now: Instant) -> Monotonic:
     """The end of a pause, put off to the next instant at which this node tells of retirements."""
     # Who sets the longest pause to nothing wants nothing to wait.
     gathered_us = max(min(RETIREMENTS_GATHERED_MS, pause_ms_max) * 1000, 1)
-    due_us = now.monotonic + pause_ms * 1000
+    due_us = now.after(pause_ms)
     return Monotonic(-(-due_us // gathered_us) * gathered_us)
 
 
@@ -58,15 +58,15 @@ class Retiring:
             self.add(retirement)
 
     def is_known(self, element: EnvelopeId) -> bool:
-        """Whether a retirement need not be asked for."""
+        """Say whether a retirement need not be asked for."""
         return element in self._envelopes or element in self._held
 
     def is_retired(self, envelope: EnvelopeId) -> bool:
-        """Whether an envelope has lost its body to a retirement."""
+        """Say whether an envelope has lost its body to a retirement."""
         return envelope in self._elements
 
     def find_envelope(self, element: EnvelopeId) -> EnvelopeId | None:
-        """Whose retirement an element is, if it is one that others may know."""
+        """Return whose retirement an element is, if it is one that others may know."""
         return self._envelopes.get(element)
 
     def elements_of(self, envelope: EnvelopeId) -> tuple[EnvelopeId, ...]:
@@ -103,7 +103,7 @@ class Retiring:
         return True
 
     def take_due(self, now: Instant) -> list[Retirement]:
-        """What was held back for long enough."""
+        """Return what was held back for long enough."""
         due: list[Retirement] = []
         while self._queue and self._queue[0][0] <= now.monotonic:
             retirement = self._held.pop(heappop(self._queue)[2], None)
@@ -112,7 +112,7 @@ class Retiring:
         return due
 
     def deadline(self) -> Monotonic | None:
-        """When `take_due` has something to give."""
+        """Return when `take_due` has something to give."""
         return self._queue[0][0] if self._queue else None
 
     def orphaned(self, retirement: Retirement) -> list[EnvelopeId]:

@@ -46,13 +46,11 @@ class Roots:
     def changed(self, now: Instant) -> None:
         """Something changed: tell roots at the shortest interval again."""
         self._interval_ms = ROOT_INTERVAL_MS
-        soon = Monotonic(now.monotonic + 3 * ROOT_INTERVAL_MS // 2 * 1000)
+        soon = now.after(3 * ROOT_INTERVAL_MS // 2)
         if self._tell_at is None or self._tell_at > soon:
             self._plan(now)
 
-    def differing(
-        self, link: LinkId, entries: list[RootEntry], mesh_now: UnixSeconds, now: Instant
-    ) -> list[int]:
+    def differing(self, link: LinkId, entries: list[RootEntry], now: Instant) -> list[int]:
         """The lifetime classes in which a peer has others than we; PeerError if malformed."""
         if any(one.lifetime_class >= CLASSES_COUNT or one.ceiling < one.floor for one in entries):
             raise PeerError("a root that cannot be")
@@ -65,16 +63,16 @@ class Roots:
             entry.lifetime_class
             for entry in entries
             # Where a part has expired here: they will hear of ours.
-            if entry.floor >= self._sets.floor(entry.lifetime_class, mesh_now)
+            if entry.floor >= self._sets.floor(entry.lifetime_class, now.mesh)
             and self._entry(entry.lifetime_class, entry.floor, entry.ceiling) != entry
         ]
 
     def deadline(self) -> Monotonic | None:
-        """When the next root is to be told."""
+        """Return when the next root is to be told."""
         return self._tell_at if self._heard_at else None
 
     def deadline_passed(
-        self, is_eager: Callable[[LinkId], bool], mesh_now: UnixSeconds, now: Instant
+        self, is_eager: Callable[[LinkId], bool], now: Instant
     ) -> list[tuple[LinkId, Frame]]:
         """Tell a random peer if it is time: mostly one that does not push to us.
 
@@ -91,8 +89,8 @@ class Roots:
         links = [one for one in self._heard_at if is_eager(one) == is_eager_turn]
         links = links or list(self._heard_at)
         link = links[uniform_below(self._entropy, len(links))]
-        ceiling = (mesh_now - ROOT_CEILING_S) // 60 * 60
-        floors = [self._sets.floor(one, mesh_now) for one in range(CLASSES_COUNT)]
+        ceiling = (now.mesh - ROOT_CEILING_S) // 60 * 60
+        floors = [self._sets.floor(one, now.mesh) for one in range(CLASSES_COUNT)]
         entries = [
             self._entry(lifetime_class, floor, ceiling)
             for lifetime_class, floor in enumerate(floors)
@@ -111,4 +109,4 @@ class Roots:
     def _plan(self, now: Instant) -> None:
         half = self._interval_ms // 2
         pause_ms = half + uniform_below(self._entropy, 2 * half)
-        self._tell_at = Monotonic(now.monotonic + pause_ms * 1000)
+        self._tell_at = now.after(pause_ms)

@@ -1,4 +1,4 @@
-"""How well peers keep their word, as this node alone has seen it.
+"""The scores of peers: how they keep their word, as this node alone has seen it.
 
 Implements `docs/protocol/spreading.md`, section "Scores". A peer earns a point for each
 envelope that it was the first to bring, up to a bound, and loses several for each that it announced
@@ -15,7 +15,7 @@ from mesh.limits.replication import BROKEN_PROMISE_COST, SCORE_FIRST_MAX, SCORE_
 
 @dataclass(slots=True)
 class _Record:
-    """What one peer did, as of a moment."""
+    """The record of one peer, as of a moment."""
 
     at: int
     first: float = 0
@@ -75,17 +75,17 @@ class Scores:
             self._newly_doubted.append(link)
 
     def news_count(self, link: LinkId) -> tuple[int, int]:
-        """How much of what a link brought was new here: in all, and fetched as backlog."""
+        """Return how much of what a link brought was new here: in all, and fetched as backlog."""
         record = self._records.get(link)
         return (record.news_count, record.backlog_count) if record is not None else (0, 0)
 
     @property
     def has_doubted(self) -> bool:
-        """Whether any link is doubted."""
+        """Say whether any link is doubted."""
         return bool(self._doubted)
 
     def is_doubted(self, link: LinkId) -> bool:
-        """Whether a link has announced more than it gave; what heals that is giving."""
+        """Say whether a link has announced more than it gave; what heals that is giving."""
         return link in self._doubted
 
     def take_doubted(self) -> list[LinkId]:

@@ -71,7 +71,7 @@ class SeenIndex:
         return True
 
     def rank(self, bound: bytes) -> int:
-        """How many keys stand before a bound: any beginning of a key."""
+        """Return how many keys stand before a bound: any beginning of a key."""
         number = max(bisect_left(self._firsts, bound) - 1, 0)
         self._sum_up_to(number)
         return self._counts_before[number] + bisect_left(self._blocks[number], bound)

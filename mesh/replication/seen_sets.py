@@ -17,7 +17,7 @@ HOUR_S: Final = 3_600
 
 
 class Element(NamedTuple):
-    """What is known of an id."""
+    """The knowledge of an id."""
 
     created: UnixSeconds
     size_class: int
@@ -25,7 +25,7 @@ class Element(NamedTuple):
 
     @property
     def size_bytes(self) -> int:
-        """What it takes on a link."""
+        """Return what it takes on a link."""
         if self.size_class == RETIREMENT_SIZE_CLASS:
             return RETIREMENT_BYTES
         return SIZE_BYTES[self.size_class]
@@ -50,7 +50,7 @@ class SeenSets:
         return id_ in self._elements
 
     def element(self, id_: EnvelopeId) -> Element:
-        """What is known of an id that is here."""
+        """Return what is known of an id that is here."""
         return _unpacked(self._elements[id_])
 
     def ids(self) -> list[EnvelopeId]:
@@ -70,7 +70,7 @@ class SeenSets:
         return max(floor_of(lifetime_class, mesh_now), self._cut_at[lifetime_class])
 
     def cuts(self) -> list[UnixSeconds]:
-        """Where each class was cut off; 0 where it was not."""
+        """Return where each class was cut off; 0 where it was not."""
         return list(self._cut_at)
 
     def cut(self, lifetime_class: int, created: UnixSeconds) -> None:
@@ -78,7 +78,7 @@ class SeenSets:
         self._cut_at[lifetime_class] = max(self._cut_at[lifetime_class], created)
 
     def is_cut_off(self, element: Element) -> bool:
-        """Whether an element was created before its class was cut off."""
+        """Say whether an element was created before its class was cut off."""
         return element.created < self._cut_at[element.lifetime_class]
 
     def cut_off(self) -> list[EnvelopeId]:

@@ -1,4 +1,4 @@
-"""How soon a peer answers and how fast it brings bodies: how long to wait for it.
+"""The pace of a peer, how soon it answers and brings bodies: how long to wait for it.
 
 Implements `docs/protocol/spreading.md`, section "Asking". The round trip is that of the handshake
 until a link that owed nothing was asked, and is measured there; the rate while it owes more. Who
@@ -60,12 +60,12 @@ class Throughput:
         self.round_trip_ms = min(doubled_ms, ASK_TIMEOUT_MAX_MS)
 
     def graft_pause_ms(self, size_bytes: int) -> int:
-        """How long to wait, after a live announcement, for a push from elsewhere."""
+        """Return how long to wait, after a live announcement, for a push from elsewhere."""
         pause_ms = max(GRAFT_PAUSE_MS, self.round_trip_ms // 2) + self._transfers_ms(size_bytes)
         return min(pause_ms, GRAFT_PAUSE_MAX_MS)
 
     def ask_timeout_ms(self, size_bytes: int) -> int:
-        """How long to wait for a body that was asked for by a graft."""
+        """Return how long to wait for a body that was asked for by a graft."""
         pause_ms = 10 + 3 * self.round_trip_ms + self._transfers_ms(size_bytes)
         return max(ASK_TIMEOUT_MIN_MS, min(pause_ms, ASK_TIMEOUT_MAX_MS))
 

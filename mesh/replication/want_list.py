@@ -1,4 +1,4 @@
-"""What this node lacks, who has it, and of whom it is asked: each id of one peer at a time.
+"""The missing envelopes, who has each, and of whom it is asked: of one peer at a time.
 
 Implements `docs/protocol/spreading.md`, section "Asking". A live machine that knows ids and links.
 
@@ -63,7 +63,7 @@ class _Missing:
 
 @dataclass(slots=True)
 class _LinkState:
-    """What one peer has for us. Dicts stand for ordered sets.
+    """The ids that one peer has for us. Dicts stand for ordered sets.
 
     `spared_until`: by then only what it announces is asked for.
     """
@@ -75,7 +75,7 @@ class _LinkState:
 
     @property
     def load(self) -> int:
-        """How many missing ids the link has announced."""
+        """Return how many missing ids the link has announced."""
         return len(self.offered) + len(self.requests)
 
 
@@ -127,26 +127,26 @@ class WantList:
         self._ask_all(now)
 
     def round_trip_ms(self, link: LinkId) -> int:
-        """How soon a link answers, as far as that was seen."""
+        """Return how soon a link answers, as far as that was seen."""
         return self._links[link].requests.throughput.round_trip_ms
 
     # --- What peers have -----------------------------------------------------------------
 
     def announcers(self, id_: EnvelopeId) -> list[LinkId]:
-        """Who is known to have an id that is missing or held back here."""
+        """Return who is known to have an id that is missing or held back here."""
         missing = self._missing.get(id_)
         return missing.announcers if missing is not None else self._declined.holders(id_)
 
     def was_asked(self, link: LinkId, id_: EnvelopeId) -> bool:
-        """Whether a link was asked for this, also if it has come from elsewhere meanwhile."""
+        """Say whether a link was asked for this, also if it has come from elsewhere meanwhile."""
         return self._links[link].requests.was_asked(id_)
 
     def is_full(self, link: LinkId) -> bool:
-        """Whether a link has more for us than we could note."""
+        """Say whether a link has more for us than we could note."""
         return link in self._dropped
 
     def is_live(self, id_: EnvelopeId, now: Instant) -> bool:
-        """Whether an id is not known to be backlog.
+        """Say whether an id is not known to be backlog.
 
         What was asked for in vain a while ago is: whoever is near has heard of it meanwhile, or
         gets it at the same moment, when what lay between is gone.
@@ -199,7 +199,7 @@ class WantList:
             self._bodies.not_given(link, id_)
             self._drop_announcer(link, state, id_, now)
         if is_spared:
-            state.spared_until = _after(now, SPARED_PAUSE_MS)
+            state.spared_until = now.after(SPARED_PAUSE_MS)
         self._ask_all(now)
 
     def body_came(self, link: LinkId, id_: EnvelopeId, now: Instant) -> None:
@@ -221,7 +221,7 @@ class WantList:
     # --- Asking -------------------------------------------------------------------------------
 
     def take_asks(self) -> list[Ask]:
-        """What is asked now."""
+        """Return what is asked now."""
         if self._askable:
             askable, self._askable = self._askable, {}
             for link in sorted(askable, key=lambda one: self._links[one].requests.patience):
@@ -247,7 +247,7 @@ class WantList:
         return taken
 
     def deadline(self) -> Monotonic | None:
-        """When `deadline_passed` wants to be called."""
+        """Return when `deadline_passed` wants to be called."""
         found = self._due.find_first()
         for requests in self._owing.values():
             at = requests.deadline
@@ -263,7 +263,7 @@ class WantList:
             pause_ms = _pause_for_being_late_ms(missing, due, now)
             if pause_ms:
                 missing.put_off_ms += pause_ms
-                self._due.schedule(id_, _after(now, pause_ms))
+                self._due.schedule(id_, now.after(pause_ms))
             else:
                 self._is_due(id_, missing, now)
         for link, state in self._links.items():
@@ -277,7 +277,8 @@ class WantList:
         self._ask_all(now)
 
     def _hand_over(self, link: LinkId, state: _LinkState, now: Instant) -> None:
-        """What a link owes for long goes to others that owe nothing, though it brings the rest.
+        """Hand over what a link owes for long to others that owe nothing, though it brings the
+        rest.
 
         It may be slow; or it withholds some and buys patience with what it gives.
         """
@@ -327,7 +328,7 @@ class WantList:
         if missing.owner is not None or not missing.is_live or (is_live and not is_added):
             return
         if is_live:
-            due = _after(now, state.requests.throughput.graft_pause_ms(missing.size_bytes))
+            due = now.after(state.requests.throughput.graft_pause_ms(missing.size_bytes))
             due_before = self._due.find(id_)
             if len(missing.announcers) == 1 or (due_before is not None and due < due_before):
                 self._due.schedule(id_, due)
@@ -362,7 +363,7 @@ class WantList:
                 is_late &= missing.put_off_ms > 0
                 missing.put_off_ms = 0
                 patience_ms = state.requests.throughput.ask_timeout_ms(missing.size_bytes)
-                self._due.schedule(id_, _after(since, patience_ms))
+                self._due.schedule(id_, since.after(patience_ms))
             else:
                 wanted.append(id_)
         if grafted or wanted:
@@ -402,13 +403,9 @@ class WantList:
 
 
 def _pause_for_being_late_ms(missing: _Missing, due: Monotonic, now: Instant) -> int:
-    """How much longer to wait, because we are busy; 0 if we are not, or have waited enough.
+    """Return how much longer to wait, because we are busy; 0 if we are not, or have waited enough.
 
     What others sent may still stand in their queues, or in ours.
     """
     late_ms = (now.monotonic - due) // 1000
     return min(late_ms, LATE_PAUSES_MAX_MS - missing.put_off_ms) if late_ms >= LATE_MS else 0
-
-
-def _after(now: Instant, pause_ms: int) -> Monotonic:
-    return Monotonic(now.monotonic + pause_ms * 1000)

@@ -1,1 +1,1 @@
-"""Which bodies stay where there is no room for all."""
+"""The choice of the bodies that stay where there is no room for all."""

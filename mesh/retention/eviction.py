@@ -1,4 +1,4 @@
-"""Which bodies stay when there is no room for all, and which are not taken at all.
+"""The choice of the bodies that stay when there is no room for all, and of those not taken at all.
 
 Implements `docs/protocol/storage.md`, section "Shares". A live machine that knows ids, posting
 keys and peers, never whose mail it is: how near an author is says `Distances`. Only bodies are
@@ -37,7 +37,7 @@ CreatedOf = Callable[[EnvelopeId], UnixSeconds]
 
 
 class Usage(NamedTuple):
-    """What is carried for a group of authors."""
+    """The mail that is carried for a group of authors."""
 
     bodies_count: int
     bodies_bytes: int
@@ -74,7 +74,7 @@ class Eviction:
         return self._sides.bytes[Depth.OWN]
 
     def usage(self) -> dict[Depth, Usage]:
-        """What is carried for whom; what is pinned is ours, whoever wrote it."""
+        """Return what is carried for whom; what is pinned is ours, whoever wrote it."""
         counts, bytes_ = self._sides.counts, self._sides.bytes
         used = {depth: Usage(counts[depth], bytes_[depth]) for depth in Depth}
         own = used[Depth.OWN]
@@ -84,7 +84,7 @@ class Eviction:
         return used
 
     def place_of(self, id_: EnvelopeId) -> tuple[Depth, str, PostingKey] | None:
-        """How near a body's author is, who brought it and the key; None if it is not here.
+        """Return how near a body's author is, who brought it and the key; None if it is not here.
 
         What is pinned for us is told by its author too, or a peer could tell it apart.
         """
@@ -111,7 +111,7 @@ class Eviction:
     def find_refusal(
         self, posting_key: PostingKey, day: int, body_bytes: int, *, room_bytes: int
     ) -> str | None:
-        """Why a body is not taken, though its stub is; None if it is welcome."""
+        """Say why a body is not taken, though its stub is; None if it is welcome."""
         key = self._keys.get((posting_key, day))
         depth = self._depth_of(posting_key, day) if key is None else key.depth
         match depth:
@@ -328,5 +328,7 @@ class Eviction:
 
 
 def _weight(body_bytes: int, created: UnixSeconds, mesh_now: UnixSeconds) -> int:
-    """How much is won by dropping a body: size times age, where the first days count as one."""
+    """Return how much is won by dropping a body: size times age, where the first days count as
+    one.
+    """
     return body_bytes * max(mesh_now - created, WEIGHT_AGE_SECONDS)

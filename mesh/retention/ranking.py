@@ -33,7 +33,7 @@ class Ranking(Generic[T]):
         self._touched[thing] = None
 
     def find_first(self) -> T | None:
-        """What has the lowest rank; None if nothing has any."""
+        """Return what has the lowest rank; None if nothing has any."""
         self._take_touched()
         while self._heap:
             rank, _, thing = self._heap[0]

@@ -1,4 +1,4 @@
-"""Where kept bodies count: whose share of the room they fill, and who loses first.
+"""The sides on which kept bodies count: whose share of the room they fill, and who loses first.
 
 Implements `docs/protocol/storage.md`, section "Shares". Bodies lie in *pools*, one for each posting
 key, day and peer that brought them. Pools lie on *sides*: strangers' on that of the peer
@@ -32,7 +32,7 @@ NOBODY: Final = ContactId(0)
 
 
 class Group(Enum):
-    """Whose authors share room because contacts answer for them."""
+    """The groups whose authors share room because contacts answer for them."""
 
     CONTACTS = 1
     FRIENDS = 2
@@ -116,7 +116,7 @@ class Sides:
         self._weigh(pool, change, size_bytes)
 
     def touch(self, pool: Pool) -> None:
-        """What is chosen next may be something of this pool."""
+        """Note that what is chosen next may be something of this pool."""
         side = self._find_side(pool)
         if side is not None:
             side.ranking.touch(pool)
@@ -143,7 +143,7 @@ class Sides:
     # --- Peers ---------------------------------------------------------------------------
 
     def has_room_for(self, peer: str, *, count_max: int) -> bool:
-        """Whether a peer is told apart, or may be beside no more than so many others."""
+        """Say whether a peer is told apart, or may be beside no more than so many others."""
         return peer in self._peers or len(self._peers) < count_max
 
     def remove_least_peer(self) -> str:
@@ -196,7 +196,7 @@ class Sides:
         return least if has_less or key.sponsor not in sponsors else None
 
     def _bytes_for(self, key: Key, sponsor: ContactId) -> int:
-        """How much would lie on a side with this key."""
+        """Return how much would lie on a side with this key."""
         side_bytes = self._sponsored(_GROUP_OF[key.depth], sponsor).bodies_bytes
         return side_bytes if sponsor == key.sponsor else side_bytes + key.bodies_bytes
 
@@ -219,7 +219,7 @@ class Sides:
             side.bodies_bytes += size_bytes
 
     def _find_side(self, pool: Pool) -> _Side | None:
-        """Where a pool lies; None if it is ours."""
+        """Return where a pool lies; None if it is ours."""
         key = pool.key
         if key.depth is Depth.STRANGER:
             return self._peer(pool.peer)

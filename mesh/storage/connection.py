@@ -35,7 +35,7 @@ _IOERR_SHMSIZE, _IOERR_SHMMAP = 4874, 5386
 
 
 class _RawConnection(Protocol):
-    """What we use of the library's untyped connection."""
+    """The used part of the library's untyped connection."""
 
     @property
     def in_transaction(self) -> bool: ...
@@ -239,7 +239,7 @@ def overwrite_freed_memory(connection: Connection) -> None:
 
 
 def changes_count(connection: Connection) -> int:
-    """How many rows were written and deleted through a connection since it was opened."""
+    """Return how many rows were written and deleted through a connection since it was opened."""
     row = connection.execute("SELECT total_changes()").fetchone()
     assert row is not None
     count = row[0]

@@ -40,7 +40,7 @@ def migrate(connection: Connection, migrations: Migrations, *, name: str) -> Non
 
 
 def schema_version(connection: Connection) -> int:
-    """How many migrations a database has seen."""
+    """Return how many migrations a database has seen."""
     row = connection.execute("PRAGMA user_version").fetchone()
     assert row is not None
     version = row[0]

@@ -1,1 +1,1 @@
-"""What time it is, when clocks disagree."""
+"""The time of the mesh, when clocks disagree."""

@@ -45,7 +45,7 @@ class ToldTime(NamedTuple):
 
 @dataclass(slots=True)
 class _Word:
-    """What both sides of a link said of the time, last."""
+    """The last words of both sides of a link on the time."""
 
     difference_s: int
     is_vouched: bool
@@ -57,7 +57,7 @@ class _Word:
     quiet_until: Monotonic | None = None
 
     def is_outdated(self, ahead_s: int, *, is_vouched: bool) -> bool:
-        """Whether what we said does not hold any more."""
+        """Say whether what we said does not hold any more."""
         is_moved = abs(self.said_ahead_s - ahead_s) > CLOCKS_AGREE_SECONDS
         return is_moved or self.is_said_vouched != is_vouched
 
@@ -77,13 +77,14 @@ class MeshClock:
         self._told: list[str] = []
         self._untold: list[str] = []
 
-    def mesh_now(self, now: Instant) -> UnixSeconds:
-        """Mesh time in seconds; notices when the own clock has jumped."""
+    def at(self, now: Instant) -> Instant:
+        """A reading of the own clocks with mesh time; notices when the own clock has jumped."""
         self._notice_jump(now)
-        return UnixSeconds(min(max(now.unix_seconds + self._offset_s, 0), _LATEST))
+        mesh = UnixSeconds(min(max(now.unix_seconds + self._offset_s, 0), _LATEST))
+        return Instant(now.monotonic, now.wall, mesh)
 
     def is_vouched(self, now: Instant) -> bool:
-        """Whether mesh time is what the own clock says, and that is not certainly wrong."""
+        """Say whether mesh time is what the own clock says, and that is not certainly wrong."""
         return not self._offset_s and not self._is_early(now)
 
     def observe(self, link: LinkId, heard: ToldTime, *, said: ToldTime, now: Instant) -> None:
@@ -112,7 +113,7 @@ class MeshClock:
         """The links on which our time is to be said again, since it has moved."""
         if not self._is_unsaid:
             return []
-        told = ToldTime(self.mesh_now(now), self.is_vouched(now))
+        told = ToldTime(self.at(now).mesh, self.is_vouched(now))
         ahead_s = _ahead(told.mesh_time, now)
         links: list[LinkId] = []
         waiting: list[Monotonic] = []
@@ -126,14 +127,14 @@ class MeshClock:
                 continue
             word.said_ahead_s, word.is_said_vouched = ahead_s, told.is_vouched
             word.said_again_count += 1
-            word.quiet_until = Monotonic(now.monotonic + TIME_INTERVAL_MS * 1000)
+            word.quiet_until = now.after(TIME_INTERVAL_MS)
             links.append(link)
         self._unsaid_until = min(waiting, default=None)
         self._is_unsaid = bool(waiting)
         return [(link, told) for link in links]
 
     def deadline(self) -> Monotonic | None:
-        """When `take_told` wants to be called."""
+        """Return when `take_told` wants to be called."""
         return self._unsaid_until
 
     def stored(self, created: UnixSeconds) -> None:
@@ -149,16 +150,16 @@ class MeshClock:
         self._words.pop(link, None)
 
     def differences(self) -> list[int]:
-        """How far the clocks that neighbours vouch for are ahead of ours, in seconds, in order."""
+        """The seconds by which clocks that neighbours vouch for are ahead of ours, in order."""
         return sorted(word.difference_s for word in self._words.values() if word.is_vouched)
 
     def is_steady(self, now: Instant) -> bool:
-        """Whether mesh time has not jumped for an hour."""
+        """Say whether mesh time has not jumped for an hour."""
         since = self._steady_since
         return since is not None and now.monotonic - since >= STEADY_US
 
     def notices(self) -> list[str]:
-        """What a person should know of the time now."""
+        """Return what a person should know of the time now."""
         return list(self._told)
 
     def take_notices(self) -> list[str]:
@@ -186,7 +187,7 @@ class MeshClock:
             self._correct(now)
 
     def _is_early(self, now: Instant) -> bool:
-        """Whether the own clock is certainly wrong."""
+        """Say whether the own clock is certainly wrong."""
         return now.unix_seconds < self._earliest
 
     def _correct(self, now: Instant) -> None:

@@ -1,1 +1,1 @@
-"""How near to us an author is, and for whom we vouch."""
+"""The nearness of authors, and for whom we vouch."""

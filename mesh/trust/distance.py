@@ -1,4 +1,4 @@
-"""How near to us the author of an envelope is, known by the posting key and by nothing else.
+"""The distance of an envelope's author, known by the posting key and by nothing else.
 
 Implements `docs/protocol/standing.md`. Contacts tell us their posting keys ahead; over links that
 proved to be theirs they name, by short hashes, the keys of their own contacts and of the contacts
@@ -37,7 +37,7 @@ Hashes: TypeAlias = "array[int]"
 
 
 class Depth(IntEnum):
-    """How many people stand between the author of an envelope and us; the lower, the nearer."""
+    """The number of people between the author of an envelope and us; the lower, the nearer."""
 
     OWN = 0
     CONTACT = 1
@@ -47,14 +47,16 @@ class Depth(IntEnum):
 
 
 def vouch_hash(posting_key: PostingKey, day: int) -> int:
-    """What stands for a key and its day where contacts name keys of others: 8 bytes as a number."""
+    """Return what stands for a key and its day where contacts name keys of others: 8 bytes as a
+    number.
+    """
     hashed = blake2b(b"", posting_key + day.to_bytes(4), b"mesh/post/vouch", VOUCH_BYTES)
     return int.from_bytes(hashed)
 
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """How many keys of a day are known, by depth."""
+    """The number of known keys of a day, by depth."""
 
     contacts: int
     vouched: int
@@ -63,7 +65,7 @@ class Counts:
 
 @dataclass(slots=True)
 class _Told:
-    """What one contact told of one day."""
+    """The words of one contact on one day."""
 
     keys: tuple[PostingKey, ...] = ()
     vouched: Hashes = field(default_factory=lambda: array("Q"))
@@ -72,7 +74,7 @@ class _Told:
 
 @dataclass(frozen=True, slots=True)
 class _Index:
-    """What all contacts told of one day, joined."""
+    """The words of all contacts on one day, joined."""
 
     keys: Mapping[PostingKey, None]
     vouched: Hashes
@@ -80,7 +82,7 @@ class _Index:
 
 
 class Distances:
-    """Which depth a posting key has. It outlives the vault's closing, and is never written."""
+    """The depth of posting keys. It outlives the vault's closing, and is never written."""
 
     def __init__(self) -> None:
         self._own: dict[PostingKey, None] = {}
@@ -98,7 +100,7 @@ class Distances:
         return list(self._own)
 
     def depth(self, posting_key: PostingKey, day: int) -> Depth:
-        """How near the author of an envelope is, of which these are the key and the day."""
+        """Return how near the author of an envelope is, of which these are the key and the day."""
         if posting_key in self._own:
             return Depth.OWN
         index = self._index(day)
@@ -133,7 +135,7 @@ class Distances:
         return sorted(found)
 
     def counts(self, day: int) -> Counts:
-        """How many keys of a day are known; no key counts twice."""
+        """Return how many keys of a day are known; no key counts twice."""
         index = self._index(day)
         if index is None:
             return Counts(0, 0, 0)

@@ -17,7 +17,8 @@ from mesh.wire.posting_key_lists import VouchedDay
 def vouches_for(
     distances: Distances, day: int, *, to: ContactId, among: Sequence[ContactId]
 ) -> VouchedDay:
-    """What `to` is told of a day: of the keys of these contacts, the first ones before others.
+    """Return what `to` is told of a day: of the keys of these contacts, the first ones before
+    others.
 
     Left out is only what they told us themselves. Keys of our own are not: somebody who names one
     that is perhaps ours, of another audience, would learn from its absence that it is.

@@ -1,1 +1,1 @@
-"""What stands on the wire, as data: frames, envelopes, payloads, invites, bundles, records."""
+"""The wire as data: frames, envelopes, payloads, invites, bundles, records."""

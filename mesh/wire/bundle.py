@@ -49,7 +49,7 @@ class Bundle:
 
     @property
     def digest(self) -> bytes:
-        """What a QR code carries in place of the bundle: 32 bytes."""
+        """Return what a QR code carries in place of the bundle: 32 bytes."""
         return blake2b_256(self.encode())
 
 

@@ -39,14 +39,14 @@ MADE_ROUNDING_S: Final = 3_600
 
 
 class FileKind(IntEnum):
-    """What a file is for."""
+    """The purpose of a file."""
 
     MAIL = 1
     SUMMARY = 2
 
 
 class BlockKind(IntEnum):
-    """What a block holds. A reader passes over kinds that it does not know."""
+    """The content of a block. A reader passes over kinds that it does not know."""
 
     RECORDS = 1
     END = 2
@@ -54,7 +54,7 @@ class BlockKind(IntEnum):
 
 
 class RecordKind(IntEnum):
-    """What a record holds. A reader passes over kinds that it does not know."""
+    """The content of a record. A reader passes over kinds that it does not know."""
 
     ENVELOPE = 1
     RETIRED_STUB = 2
@@ -62,7 +62,9 @@ class RecordKind(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class FileHeader:
-    """What a file says of itself. The counts are bounds for people; nothing relies on them."""
+    """The summary of a file, by itself. The counts are bounds for people; nothing relies on
+    them.
+    """
 
     kind: FileKind
     mesh_id: MeshId
@@ -97,7 +99,7 @@ class Block(NamedTuple):
 
 
 class EndMark(NamedTuple):
-    """What the writer of a file says that it wrote."""
+    """The summary of what the writer of a file wrote."""
 
     envelopes_count: int
     stubs_count: int
@@ -113,7 +115,7 @@ class EndMark(NamedTuple):
 
     @classmethod
     def decode(cls, payload: bytes) -> "EndMark":
-        """What such a payload says; nothing relies on it."""
+        """Return what such a payload says; nothing relies on it."""
         return cls(
             int.from_bytes(payload[:4], "big"),
             int.from_bytes(payload[4:8], "big"),
@@ -160,7 +162,7 @@ def encode_block(mesh_id: MeshId, kind: BlockKind, number: int, payload: bytes) 
 
 
 def is_block_whole(mesh_id: MeshId, data: bytes) -> bool:
-    """Whether the checksum of a block holds; it is for one mesh."""
+    """Say whether the checksum of a block holds; it is for one mesh."""
     head, payload = data[:BLOCK_HEAD_BYTES], data[BLOCK_HEAD_BYTES:-BLOCK_CHECK_BYTES]
     return _check(mesh_id, head, payload) == data[-BLOCK_CHECK_BYTES:]
 

@@ -48,7 +48,7 @@ class CarryReader:
 
     @property
     def is_complete(self) -> bool:
-        """Whether all of the file was there and readable."""
+        """Say whether all of the file was there and readable."""
         return self.end is not None and self.damaged_count == 0
 
     def feed(self, data: bytes) -> list[Block]:

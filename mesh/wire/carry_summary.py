@@ -46,7 +46,7 @@ class Summary:
             entries += entry
 
     def has(self, element: bytes) -> bool:
-        """Whether an id is in it, as far as the summary can tell."""
+        """Say whether an id is in it, as far as the summary can tell."""
         if self._bucket_bits is None:
             return False
         bucket, entry = self._place(element)

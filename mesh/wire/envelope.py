@@ -33,7 +33,7 @@ _SIGNED_PREFIX: Final = b"mesh/env/1"
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What everybody sees of an envelope. `created` is mesh time, rounded down to 10 s."""
+    """The part of an envelope that everybody sees. `created` is mesh time, rounded down to 10 s."""
 
     size_class: int
     lifetime_class: int
@@ -51,7 +51,7 @@ class Header:
 
     @property
     def lapses(self) -> UnixSeconds:
-        """When the envelope has outlived its lifetime."""
+        """Return when the envelope has outlived its lifetime."""
         return UnixSeconds(self.created + LIFETIME_SECONDS[self.lifetime_class])
 
     def encode(self) -> bytes:
@@ -86,7 +86,7 @@ class Envelope:
 
     @property
     def body_hash(self) -> bytes:
-        """What stands for the body in the stub."""
+        """Return what stands for the body in the stub."""
         return blake2b_256(self.body)
 
     @property
@@ -117,7 +117,7 @@ def body_bytes(size_class: int) -> int:
 
 
 def is_known_version(data: bytes) -> bool:
-    """Whether this node can read the envelope at all; a later version is nobody's fault."""
+    """Say whether this node can read the envelope at all; a later version is nobody's fault."""
     return data[:1] == bytes((VERSION,))
 
 
@@ -193,7 +193,7 @@ def sign_envelope(header: Header, body: bytes, posting_seed: bytes) -> Envelope:
 
 
 def is_envelope_signature_valid(envelope: Envelope | Stub, verify: Verify) -> bool:
-    """Whether the posting key signed this header and body."""
+    """Say whether the posting key signed this header and body."""
     signed = _signed(envelope.header_bytes, envelope.body_hash)
     return verify(envelope.header.posting_key, signed, envelope.signature)
 

@@ -191,7 +191,7 @@ NEG_CLOSE_FLOOR = 3
 
 
 class RootEntry(msgspec.Struct, frozen=True, array_like=True):
-    """What the ids of a lifetime class come to, created from a floor on and before a ceiling."""
+    """The sum of a lifetime class's ids, created from a floor on and before a ceiling."""
 
     lifetime_class: U8
     floor: U32
@@ -201,7 +201,7 @@ class RootEntry(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Root(msgspec.Struct, frozen=True, array_like=True, tag=0x23):
-    """What the sender knows, in short: who knows something else reconciles that class."""
+    """The sender's knowledge, in short: who knows something else reconciles that class."""
 
     entries: Annotated[list[RootEntry], msgspec.Meta(max_length=8)]
 
@@ -257,7 +257,7 @@ class NearbyAsk(msgspec.Struct, frozen=True, array_like=True, tag=0x40):
 
 
 class NearbyCard(msgspec.Struct, frozen=True, array_like=True, tag=0x41):
-    """Who is there, as they call themselves, and their X25519 key of this hour."""
+    """A person near, as they call themselves, and their X25519 key of this hour."""
 
     name: Annotated[str, msgspec.Meta(max_length=NAME_BYTES_MAX)]
     key: Bytes32

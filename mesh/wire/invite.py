@@ -37,7 +37,7 @@ _INSERTED: Final = dict.fromkeys(map(ord, "<>\u00ad\u200b\u200c\u200d\u2060\ufef
 
 @dataclass(frozen=True, slots=True)
 class Invite:
-    """Whom to write to, under which secret, until when.
+    """The addressee of an invite, under which secret, until when.
 
     Exactly one of `bundle` and `bundle_hash` came with it. `psk` is of a closed mesh.
     """
@@ -124,7 +124,7 @@ def _checked(data: bytes) -> bytes:
 
 
 def _bytes_min(flags: int) -> int:
-    """How long an invite with these flags is at least, without its checksum."""
+    """Return how long an invite with these flags is at least, without its checksum."""
     keys_bytes = BUNDLE_BYTES if flags & _FLAG_BUNDLE else HASH_BYTES
     return _FIXED_BYTES + keys_bytes + (PSK_BYTES if flags & _FLAG_PSK else 0)
 

@@ -40,7 +40,7 @@ class Declined(msgspec.Struct, frozen=True, array_like=True, tag=0x03):
 
 
 class Identified(msgspec.Struct, frozen=True, array_like=True, tag=0x10):
-    """Who the sender is, with a signature that nobody else could make for this comparison."""
+    """The sender's identity, with a signature that nobody else could make for this comparison."""
 
     verify_key: Annotated[bytes, msgspec.Meta(min_length=32, max_length=32)]
     signature: Annotated[bytes, msgspec.Meta(min_length=64, max_length=64)]

@@ -28,7 +28,7 @@ class MeshParameters:
 
     @property
     def is_closed(self) -> bool:
-        """Whether the psk is a secret of this mesh's members."""
+        """Say whether the psk is a secret of this mesh's members."""
         return self.psk != OPEN_PSK
 
     @property

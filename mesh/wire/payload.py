@@ -28,7 +28,7 @@ _Control = tuple[
 
 
 class Payload(msgspec.Struct, frozen=True, array_like=True):
-    """What a person wrote, its place in the conversation, and how its author calls himself.
+    """The words of a person, their place in the conversation, and how their author calls himself.
 
     `seq` counts the author's payloads in this conversation, `seen` is one beyond the highest `seq`
     of the other side that the author has opened. An empty text is no message: such a payload tells

@@ -1,4 +1,4 @@
-"""How contacts name posting keys to each other: their own in a session, those of others on a link.
+"""The lists by which contacts name posting keys: their own in a session, those of others on a link.
 
 Implements `docs/protocol/standing.md`. A list for a link is filled up to the length of an envelope,
 so that its frame is as long as one that pushes an envelope.

@@ -21,7 +21,7 @@ _POST_QUANTUM: Final = 1
 
 
 class RatchetHeader(msgspec.Struct, frozen=True):
-    """Which chain a message is of, and its number there.
+    """The chain of a message, and its number there.
 
     `previous_count` is how many messages the chain before had; `tags_before` how many tags of the
     author's former generation were used. `is_post_quantum` says that the chain begins with a

@@ -37,7 +37,7 @@ class Retirement(NamedTuple):
 
 
 def is_token_of(header: Header, token: bytes) -> bool:
-    """Whether a header commits to this token."""
+    """Say whether a header commits to this token."""
     return blake2b_128(token) in (header.read_hash, header.withdraw_hash)
 
 

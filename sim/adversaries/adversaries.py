@@ -259,26 +259,26 @@ class Adversaries:
 
     @property
     def count(self) -> int:
-        """How many there are."""
+        """Return how many there are."""
         return len(self._kinds)
 
     @property
     def is_empty(self) -> bool:
-        """Whether all are honest."""
+        """Say whether all are honest."""
         return not self._kinds
 
     @property
     def is_guilty(self) -> bool:
-        """Whether any of them does what nobody honest does, and earns it that links end."""
+        """Say whether any of them does what nobody honest does, and earns it that links end."""
         return any(one.kind in GUILTY for one in self._kinds)
 
     def links_count(self) -> int:
-        """How many links they have had, of which each may have lied."""
+        """Return how many links they have had, of which each may have lied."""
         links = sum(host.tally.links_count for host in self.hosts)
         return links + SELECTIVE_LINKS * (len(self._kinds) - len(self._hosts))
 
     def totals(self) -> dict[str, int]:
-        """What they did, for the report."""
+        """Return what they did, for the report."""
         tallies = [host.tally for host in self.hosts]
         return {
             "nodes": len(self._kinds),

@@ -1,4 +1,4 @@
-"""What a hostile node does with its links. The root does nothing, as a node that fell silent.
+"""The behaviour of a hostile node. The root does nothing, as a node that fell silent.
 
 A behaviour is told what comes and queues frames for links that stand, or bytes for streams on which
 it makes no link at all. What frames a link may carry is the real machine's business, so a behaviour
@@ -16,7 +16,9 @@ from sim.kernel.entropy import Chance, SeededEntropy
 
 
 class Behaviour:
-    """Whom it dials, and what it says there. `links` are those on which frames may go."""
+    """The behaviour of one: whom it dials, and what it says. `links` are those on which frames
+    may go.
+    """
 
     links_per_target = 1
 
@@ -31,11 +33,11 @@ class Behaviour:
     # --- What it is asked ---------------------------------------------------------------------
 
     def is_target(self, addresses: Sequence[Address]) -> bool:
-        """Whether it dials whoever listens there."""
+        """Say whether it dials whoever listens there."""
         return True
 
     def first_bytes(self, *, is_dialled: bool) -> bytes | None:
-        """What it writes in place of a handshake; None: it shakes hands like everybody."""
+        """Return what it writes in place of a handshake; None: it shakes hands like everybody."""
         return None
 
     def lie_seconds(self, chance: Chance) -> int:
@@ -82,11 +84,11 @@ class Behaviour:
         return self.chance.pick(list(self.links)) if self.links else None
 
     def take_frames(self) -> list[tuple[LinkId, Frame]]:
-        """What is to be said now."""
+        """Return what is to be said now."""
         frames, self._frames = self._frames, []
         return frames
 
     def take_raw(self) -> list[tuple[LinkId, bytes]]:
-        """What is to be written now."""
+        """Return what is to be written now."""
         raw, self._raw = self._raw, []
         return raw

@@ -30,7 +30,7 @@ from sim.patching import Patch
 
 @dataclass(frozen=True, slots=True)
 class Orders:
-    """What those do with a host who have taken it over."""
+    """The orders of those who have taken over a host."""
 
     size_class: int
     """Of the junk."""
@@ -72,7 +72,7 @@ class CompromisedEngine:
         self._recommend(engine._vouches)
 
     def handle(self, batch: Sequence[Input], now: Instant, /) -> list[Effect]:
-        """What the engine wants done, with the junk that it was time for."""
+        """Return what the engine wants done, with the junk that it was time for."""
         if self._writes_at is None:
             self._writes_at = Monotonic(now.monotonic + self._chance.below(self._pause_us))
         while self._writes_at <= now.monotonic:
@@ -81,19 +81,17 @@ class CompromisedEngine:
         return self._engine.handle(batch, now)
 
     def deadline(self) -> Monotonic | None:
-        """When the engine wants to be called, or more junk is due."""
+        """Return when the engine wants to be called, or more junk is due."""
         due = [at for at in (self._engine.deadline(), self._writes_at) if at is not None]
         return min(due, default=None)
 
     def _recommend(self, vouches: VouchExchange) -> None:
         """Vouch to every contact for keys that are nobody's."""
 
-        def use_vault(
-            messenger: Messenger, vault: Connection, mesh_now: UnixSeconds, now: Instant
-        ) -> None:
+        def use_vault(messenger: Messenger, vault: Connection, now: Instant) -> None:
             # Told as often as anybody may; what they say themselves is of no interest.
             vouches._vouching.take_came()
-            named = [self._invented.named(mesh_now // SECONDS_PER_DAY)]
+            named = [self._invented.named(now.mesh // SECONDS_PER_DAY)]
             vouches._vouching.deadline_passed(lambda contact: named, now)
 
         Patch(vouches, "use_vault", use_vault).of_one()
@@ -107,8 +105,8 @@ class CompromisedEngine:
             size_class=self._size_class,
         )
         self._junk[junk.id] = None
-        mesh_now = self._engine._clock.mesh_now(now)
-        self._engine._forwarder.intake.publish([junk], mesh_now, now)
+        now = self._engine._clock.at(now)
+        self._engine._forwarder.intake.publish([junk], now)
 
     def _seed(self, day: int) -> bytes:
         """Of a key at one of four distances, drawn."""
@@ -119,7 +117,7 @@ class CompromisedEngine:
 
 
 def compromise(orders: Orders, node: int, *, seed: int) -> Injection:
-    """What makes one of an engine that starts."""
+    """Return what makes one of an engine that starts."""
 
     def inject(engine: Engine) -> AnyEngine:
         return CompromisedEngine(

@@ -1,4 +1,4 @@
-"""What is driven of a hostile node: streams, real links, and whom it dials.
+"""The engine of a hostile node: streams, real links, and whom it dials.
 
 It stands where an engine stands behind `sim.hosts.driver_protocol.AnyEngine`. It has the psk and
 today's protocol, so it passes every handshake with the real machine of `mesh.link`; what it then
@@ -43,7 +43,9 @@ LINKS_HELD_MAX: Final = 256
 
 @dataclass(slots=True)
 class Tally:
-    """What one hostile node sent, and what it got for that; for the invariant of amplification."""
+    """The account of one hostile node: what it sent and what it got, for the invariant of
+    amplification.
+    """
 
     sent_bytes: int = 0
     received_bytes: int = 0
@@ -103,7 +105,7 @@ class AdversaryEngine:
         ]
 
     def handle(self, batch: Sequence[Input], now: Instant, /) -> list[Effect]:
-        """What happened, and what it does about that."""
+        """Return what happened, and what it does about that."""
         if self._act_at is None:
             self._act_at = Monotonic(now.monotonic + self._chance.below(self._behaviour.pause_us))
         for happened in batch:
@@ -117,7 +119,7 @@ class AdversaryEngine:
         return effects
 
     def deadline(self) -> Monotonic | None:
-        """When it wants to act, dial, or keep a link alive."""
+        """Return when it wants to act, dial, or keep a link alive."""
         waits = [one.not_before for one in self._targets.values() if self._wants(one)]
         if len(self._dials) >= DIALS_AT_ONCE_MAX:
             waits = []

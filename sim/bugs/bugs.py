@@ -18,8 +18,8 @@ from mesh.effects import Effect, Emit
 from mesh.engine.forwarding import retirements
 from mesh.engine.forwarding.intake import Intake
 from mesh.events import MessageReceived, MessageStateChanged
-from mesh.ids import Instant, LinkId, UnixSeconds
-from mesh.messenger import sealing
+from mesh.ids import Instant, LinkId
+from mesh.messenger.sessions import sealing
 from mesh.ratchet import first_contact
 from mesh.ratchet.tags import TagReceiver
 from mesh.replication.replicator import Replicator
@@ -56,12 +56,10 @@ def _told_twice(effect: Effect) -> list[Effect]:
 # --- Functions ----------------------------------------------------------------------------------
 
 
-def _without_anti_entropy(
-    spreading: Replicator, link: LinkId, frame: Frame, mesh_now: UnixSeconds, now: Instant
-) -> None:
+def _without_anti_entropy(spreading: Replicator, link: LinkId, frame: Frame, now: Instant) -> None:
     """The frames by which two stores are compared are dropped: what was missed stays missed."""
     if not isinstance(frame, NegOpen | NegMessage | NegClose | Root):
-        _RECEIVED(spreading, link, frame, mesh_now, now)
+        _RECEIVED(spreading, link, frame, now)
 
 
 _RECEIVED: Final = Replicator.received
@@ -95,11 +93,9 @@ def _any_token(header: Header, token: bytes) -> bool:
     return True
 
 
-def _pushed_and_forged(
-    intake: Intake, link: LinkId, push: Push, mesh_now: UnixSeconds, now: Instant
-) -> None:
+def _pushed_and_forged(intake: Intake, link: LinkId, push: Push, now: Instant) -> None:
     """A neighbour brought an envelope; say of every eighth that somebody has opened it."""
-    _PUSHED(intake, link, push, mesh_now, now)
+    _PUSHED(intake, link, push, now)
     envelope = envelope_id_of(push.envelope)
     if envelope[0] % 8 == 0:
         intake.retirements.ours([Retirement(envelope, bytes(TOKEN_BYTES))], now)

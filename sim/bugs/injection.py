@@ -37,10 +37,10 @@ class ChangedEffects:
     change: Callable[[Effect], list[Effect]]
 
     def handle(self, batch: Sequence[Input], now: Instant, /) -> list[Effect]:
-        """What the engine wants done, changed."""
+        """Return what the engine wants done, changed."""
         effects = self.engine.handle(batch, now)
         return [changed for effect in effects for changed in self.change(effect)]
 
     def deadline(self) -> Monotonic | None:
-        """When the engine wants to be called."""
+        """Return when the engine wants to be called."""
         return self.engine.deadline()

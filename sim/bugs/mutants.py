@@ -74,7 +74,7 @@ class WithLateCommits:
         return self.engine.handle(changed, now)
 
     def deadline(self) -> Monotonic | None:
-        """When the engine wants to be called."""
+        """Return when the engine wants to be called."""
         return self.engine.deadline()
 
 
@@ -101,7 +101,7 @@ class TellingAgain:
         return effects
 
     def deadline(self) -> Monotonic | None:
-        """When the engine wants to be called."""
+        """Return when the engine wants to be called."""
         return self.engine.deadline()
 
 
@@ -143,7 +143,7 @@ class WaitingForTheSlowest:
         return others
 
     def deadline(self) -> Monotonic | None:
-        """When the engine wants to be called."""
+        """Return when the engine wants to be called."""
         return self.engine.deadline()
 
 
@@ -179,20 +179,16 @@ def _never_backing_off(dials: Dials, target: Target, now: Instant) -> None:
 # --- Spreading ----------------------------------------------------------------------------------
 
 
-def _believing(
-    spreading: Replicator, link: LinkId, frame: Frame, mesh_now: UnixSeconds, now: Instant
-) -> None:
+def _believing(spreading: Replicator, link: LinkId, frame: Frame, now: Instant) -> None:
     """The first neighbour who says that all is equal is believed."""
     if isinstance(frame, NegMessage) and len(frame.message) == 1:
         vars(spreading)["_is_content"] = True
-    _RECEIVED(spreading, link, frame, mesh_now, now)
+    _RECEIVED(spreading, link, frame, now)
 
 
-def _opening_nothing(
-    spreading: Replicator, mesh_now: UnixSeconds, now: Instant
-) -> list[tuple[LinkId, Frame]]:
-    """Who is content compares with nobody."""
-    frames = _TAKE_FRAMES(spreading, mesh_now, now)
+def _opening_nothing(spreading: Replicator, now: Instant) -> list[tuple[LinkId, Frame]]:
+    """Return who is content compares with nobody."""
+    frames = _TAKE_FRAMES(spreading, now)
     if "_is_content" not in vars(spreading):
         return frames
     return [(link, frame) for link, frame in frames if not isinstance(frame, NegOpen)]
@@ -207,7 +203,7 @@ ASKING_PAUSE_US: Final = 500_000
 
 @dataclass(slots=True)
 class _Stuck:
-    """What was asked for on one link, and since when."""
+    """The ids that were asked for on one link, and since when."""
 
     asked: dict[EnvelopeId, Monotonic] = field(default_factory=dict)
     stuck: dict[EnvelopeId, None] = field(default_factory=dict)
@@ -215,7 +211,7 @@ class _Stuck:
 
 @dataclass(slots=True)
 class _Asking:
-    """What one node asks for again and again: ids that did not come in time."""
+    """One node asks again and again for ids that did not come in time."""
 
     links: dict[LinkId, _Stuck] = field(default_factory=dict)
     again_at: int = 0
@@ -249,22 +245,20 @@ def _asking_of(spreading: Replicator) -> _Asking:
 
 
 def _asking_no_more(spreading: Replicator, link: LinkId, now: Instant) -> None:
-    """Whom it asked is gone; what it asked for is asked of nobody."""
+    """Forget a link: what it was asked for is asked of nobody."""
     _asking_of(spreading).links.pop(link, None)
     _LINK_DOWN(spreading, link, now)
 
 
 def _settling_in_time(spreading: Replicator, link: LinkId, id_: EnvelopeId, now: Instant) -> None:
-    """What comes in time is settled; later nobody notices."""
+    """Ids that come in time are settled; later nobody notices."""
     for waits in _asking_of(spreading).links.values():
         waits.asked.pop(id_, None)
     _BODY_CAME(spreading, link, id_, now)
 
 
-def _asking_without_end(
-    spreading: Replicator, mesh_now: UnixSeconds, now: Instant
-) -> list[tuple[LinkId, Frame]]:
-    frames = _TAKE_FRAMES(spreading, mesh_now, now)
+def _asking_without_end(spreading: Replicator, now: Instant) -> list[tuple[LinkId, Frame]]:
+    frames = _TAKE_FRAMES(spreading, now)
     asking = _asking_of(spreading)
     for link, frame in frames:
         if isinstance(frame, IWant):
@@ -290,7 +284,7 @@ def _never_agreeing(splitter: _Splitter, lower: int, upper: int, theirs: bytes) 
 
 
 def _forgetting_nothing(spreading: Replicator, ids: Iterable[EnvelopeId]) -> None:
-    """What lapsed stays known for ever."""
+    """Keep what has expired known for ever."""
 
 
 def _without_floor(engine: Engine) -> AnyEngine:

@@ -81,7 +81,7 @@ def merge_command(*, logs: tuple[Path, ...], out: Path, is_marks: bool, is_json:
 
 
 def _goals(records: Sequence[Record]) -> str:
-    """How many runs have reached each goal, those that none has at the end."""
+    """Return how many runs have reached each goal, those that none has at the end."""
     runs = sorted(sometimes_of(records).items(), key=lambda item: not item[1])
     return "\n".join(
         f"{count or 'never':>6}  {mark:<24}{COVERAGE_GOALS[mark]}" for mark, count in runs

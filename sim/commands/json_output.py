@@ -1,4 +1,4 @@
-"""What a command prints for machines: the figures that it prints for users, as JSON."""
+"""The output of a command for machines: the figures that it prints for users, as JSON."""
 
 import click
 import msgspec

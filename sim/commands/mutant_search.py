@@ -52,7 +52,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, slots=True)
 class MutantSearch:
-    """What came of the search for one bug; no `seed`: it was not found."""
+    """The result of the search for one bug; no `seed`: it was not found."""
 
     bug: str
     seed: int | None
@@ -63,7 +63,7 @@ class MutantSearch:
 
     @property
     def is_complete(self) -> bool:
-        """Whether it was found and, if that was asked, made small enough."""
+        """Say whether it was found and, if that was asked, made small enough."""
         found = self.shrunk
         return self.seed is not None and (
             found is None or (found.strikes_count <= FAULTS_MAX and found.nodes_count <= NODES_MAX)

@@ -1,4 +1,4 @@
-"""What several commands take: a bug, a folder to write into, no option that says nothing."""
+"""The options of several commands: a bug, a folder to write into, no option that says nothing."""
 
 import difflib
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""What a command does while somebody waits: a line on standard error that is written over.
+"""The progress of a command while somebody waits: a line on standard error that is written over.
 
 And somebody who waits no longer: what was found by then is not lost.
 """
@@ -14,7 +14,7 @@ from sim.run.world import World
 
 
 def is_watched() -> bool:
-    """Whether a user sees it; a log file does not want it."""
+    """Say whether a user sees it; a log file does not want it."""
     return sys.stderr.isatty()
 
 
@@ -29,7 +29,7 @@ def clear_line() -> None:
 
 
 def world_line(*, is_shown: bool) -> Callable[[World], None]:
-    """What a world that runs tells now and then of how far it has come."""
+    """Return what a world that runs tells now and then of how far it has come."""
     return _show_world if is_shown else _show_nothing
 
 

@@ -30,7 +30,7 @@ Examples:
 
 
 class Check(msgspec.Struct, frozen=True):
-    """What a check of determinism came to, for machines."""
+    """The result of a check of determinism, for machines."""
 
     is_repeated: bool
     runs: list[Repetition]

@@ -115,7 +115,7 @@ def _figures(found: Shrunk, paths: Sequence[Path]) -> dict[str, str | float | li
 
 
 def sizes_of(found: Shrunk) -> str:
-    """How large a world is, in words."""
+    """Return how large a world is, in words."""
     return (
         f"{found.strikes_count} faults, {found.nodes_count} nodes and "
         f"{found.letters_count} messages"
@@ -123,7 +123,7 @@ def sizes_of(found: Shrunk) -> str:
 
 
 def said_of(progress: Progress) -> str:
-    """How far a search is, in a line."""
+    """Return how far a search is, in a line."""
     return (
         f"run {progress.runs_count}, fewer {progress.stage}: {sizes_of(progress.smallest)} so far, "
         f"about {duration(progress.left_s)} left"

@@ -73,7 +73,7 @@ def _chosen(
 
 
 def _nothing_fits(folder: Path) -> str:
-    """What there would have been."""
+    """Return what there would have been."""
     _, rows = read_trace_file(folder / TRACE_FILE)
     kinds: dict[str, None] = {}
     nodes: dict[int, None] = {}

@@ -18,7 +18,7 @@ from sim.users.users import Users
 
 @dataclass(slots=True)
 class ChangeCounters:
-    """What users did."""
+    """The counts of what users did."""
 
     revocations: int = 0
     """Invites that nobody could use any more when they were taken back."""

@@ -16,7 +16,7 @@ from sim.topology.topology import Layout, halves_of
 
 @dataclass(slots=True)
 class CutCounters:
-    """What came between."""
+    """The counts of cuts."""
 
     cuts: int = 0
     swizzled: int = 0
@@ -58,7 +58,7 @@ class CutFaults:
                 assert_never(fault)
 
     def is_across(self, one: int, other: int) -> bool:
-        """Whether the latest cut lay between two nodes, in any direction."""
+        """Say whether the latest cut lay between two nodes, in any direction."""
         cut = self.latest
         return cut is not None and (cut.blocks(one, other) or cut.blocks(other, one))
 
@@ -150,7 +150,7 @@ class CutFaults:
 
 
 def cut_spans(faults: Sequence[Strict]) -> list[tuple[float, float]]:
-    """When the whole mesh is cut, in seconds, gaps of flapping included."""
+    """Return when the whole mesh is cut, in seconds, gaps of flapping included."""
     return [
         (fault.at_s, fault.ends_s) for fault in faults if isinstance(fault, Halves | Partitions)
     ]

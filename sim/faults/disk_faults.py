@@ -21,7 +21,7 @@ from sim.schema.disk_tables import DiskFault, FullDisks, SlowDisks, Trying
 
 @dataclass(slots=True)
 class DiskFaultCounters:
-    """What disks did to nodes that ran."""
+    """The counts of faults of disks under nodes that ran."""
 
     full_disks: int = 0
     failing_disks: int = 0

@@ -56,7 +56,7 @@ US_PER_HOUR = 3_600_000_000
 
 @dataclass(slots=True)
 class FaultCounters:
-    """Which faults there were."""
+    """The counts of faults."""
 
     crashes: int = 0
     crashes_within_batch: int = 0
@@ -165,7 +165,7 @@ class Faults:
                             self._plan_strike(fault, node, chance, when)
 
     def is_injected(self, strike: str, node: int | None = None) -> bool:
-        """Whether what was drawn is among what is left of a scenario that was shrunk."""
+        """Say whether what was drawn is among what is left of a scenario that was shrunk."""
         only = self.targets.scenario.only
         if node is not None and not only.has_node(node):
             return False
@@ -175,7 +175,9 @@ class Faults:
         return True
 
     def phase_of(self, message: LoggedMessage) -> str:
-        """How the mesh was when a message was written: what its delay should be judged by."""
+        """Return how the mesh was when a message was written: what its delay should be judged
+        by.
+        """
         if message.is_probe:
             return "after all"
         now_s = message.asked_at / 1_000_000

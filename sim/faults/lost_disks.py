@@ -1,4 +1,4 @@
-"""What disks lose: put back to a snapshot, lost, lying, or copied to a second machine.
+"""The losses of disks: put back to a snapshot, lost, lying, or copied to a second machine.
 
 Each is drawn like other faults. The message log is told what was lost, so that everything else is
 demanded all the same.
@@ -30,7 +30,7 @@ NEVER = 1 << 62
 
 @dataclass(slots=True)
 class DiskCounters:
-    """Which faults disks had."""
+    """The counts of faults of disks."""
 
     rollbacks: int = 0
     wipes: int = 0

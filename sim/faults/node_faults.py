@@ -35,7 +35,7 @@ NEVER: Final = 1 << 62
 
 @dataclass(slots=True)
 class NodeCounters:
-    """Which faults nodes had."""
+    """The counts of faults of nodes."""
 
     departures: int = 0
     late_boots: int = 0
@@ -243,7 +243,7 @@ class NodeFaults:
 
 
 def first_boots(faults: Sequence[Strict], seed: int, nodes: int) -> dict[int, int]:
-    """Who is switched on late, and when."""
+    """Return who is switched on late, and when."""
     boots: dict[int, int] = {}
     for number, fault in enumerate(faults):
         if isinstance(fault, FlashCrowd):
@@ -254,14 +254,14 @@ def first_boots(faults: Sequence[Strict], seed: int, nodes: int) -> dict[int, in
 
 
 def late_nodes(number: int, fault: FlashCrowd, seed: int, nodes: int) -> list[int]:
-    """Who belongs to a flash crowd."""
+    """Return who belongs to a flash crowd."""
     order = list(range(nodes))
     Chance(seed, "faults", number).shuffle(order)
     return order[: round(fault.share * nodes)]
 
 
 def session_us(sessions: Sessions, mean_s: float, chance: Chance) -> int:
-    """How long somebody is on, or off."""
+    """Return how long somebody is on, or off."""
     fraction = chance.fraction()
     match sessions:
         case "poisson":
@@ -276,7 +276,7 @@ def session_us(sessions: Sessions, mean_s: float, chance: Chance) -> int:
 
 
 def drift_us_max(faults: Sequence[Strict], lasts_s: float) -> int:
-    """How wrong drifting makes the worst calendar in so long a world."""
+    """Return how wrong drifting makes the worst calendar in so long a world."""
     worst = 0.0
     for fault in faults:
         if isinstance(fault, Drifts):

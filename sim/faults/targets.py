@@ -1,4 +1,4 @@
-"""What the faults of one world act on."""
+"""The targets of the faults of one world."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

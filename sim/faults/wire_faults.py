@@ -1,4 +1,4 @@
-"""Which wires of a world have which spells: drawn for each wire from a stream of its own."""
+"""The spells of a world's wires: drawn for each wire from a stream of its own."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field

@@ -31,7 +31,7 @@ SETTINGS: Final = (
 
 
 class RawConnection(Protocol):
-    """What is used of the library's untyped connection."""
+    """The used part of the library's untyped connection."""
 
     @property
     def in_transaction(self) -> bool: ...

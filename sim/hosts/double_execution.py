@@ -1,4 +1,4 @@
-"""Whether an engine is a function of its databases and inputs (S15), by running it twice.
+"""The check that an engine is a function of its databases and inputs (S15), by running it twice.
 
 Of some lives of nodes a double is started: another engine over copies of both databases, with a
 copy of the entropy. For a while it is given the same inputs; every effect must be the same. The
@@ -71,7 +71,7 @@ class ObservedEngine:
         self._double = double
 
     def handle(self, batch: Sequence[Input], now: Instant, /) -> list[Effect]:
-        """What the engine wants done; a power cut ends the double's life too."""
+        """Return what the engine wants done; a power cut ends the double's life too."""
         double = self._double
         PURITY_GUARDS.node = self._node
         try:
@@ -85,5 +85,5 @@ class ObservedEngine:
         return effects
 
     def deadline(self) -> Monotonic | None:
-        """When the engine wants to be called."""
+        """Return when the engine wants to be called."""
         return self._engine.deadline()

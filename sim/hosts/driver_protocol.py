@@ -1,4 +1,4 @@
-"""What a virtual node drives, and what it runs on.
+"""The protocols of a virtual node: what it drives, and what it runs on.
 
 The real engine on a `sim.hosts.host.Host` fits these, and in tests whatever else has their methods.
 """
@@ -13,7 +13,7 @@ from mesh.inputs import Input
 
 
 class AnyEngine(Protocol):
-    """What is driven."""
+    """A thing that is driven."""
 
     def handle(self, batch: Sequence[Input], now: Instant, /) -> list[Effect]: ...
     def deadline(self) -> Monotonic | None: ...
@@ -24,7 +24,7 @@ Injection = Callable[[Engine], AnyEngine]
 
 
 class AnyHost(Protocol):
-    """What a node runs on: it keeps what was committed and starts engines over it."""
+    """The host of a node: it keeps what was committed and starts engines over it."""
 
     def boot(self, now: Instant) -> tuple[AnyEngine, list[Input]]:
         """A new engine, and what its driver tells it first."""
@@ -47,5 +47,5 @@ class AnyHost(Protocol):
         ...
 
     def mint(self, effect: MintStamp) -> tuple[int, Input]:
-        """How many microseconds a stamp takes here, and the stamp."""
+        """Return how many microseconds a stamp takes here, and the stamp."""
         ...

@@ -64,12 +64,12 @@ class Disk:
 
     @property
     def is_failing(self) -> bool:
-        """Whether it may say no just now."""
+        """Say whether it may say no just now."""
         return any(isinstance(one, FullDisks | FailingDisks) for one in self.troubles.values())
 
     @property
     def is_keeping(self) -> bool:
-        """Whether the last commits may still be lost."""
+        """Say whether the last commits may still be lost."""
         return bool(self._past["store"].maxlen)
 
     def connect(self, database: MemoryDatabase, which: Which) -> Connection:
@@ -77,7 +77,7 @@ class Disk:
         return SqlcipherConnection(_Raw(database, self, which), f"{which}.db")
 
     def take_waited_us(self) -> int:
-        """How long commits took since the last call."""
+        """Return how long commits took since the last call."""
         waited_us, self._waited_us = self._waited_us, 0
         return waited_us
 
@@ -86,7 +86,7 @@ class Disk:
         self._past = {"store": deque(maxlen=count), "vault": deque(maxlen=count)}
 
     def lose_commits(self, which: Which, count: int) -> tuple[int, MemoryDatabase] | None:
-        """When the first of the last so many commits began, and what was before it."""
+        """Return when the first of the last so many commits began, and what was before it."""
         past = self._past[which]
         if not (past and count):
             return None
@@ -94,7 +94,7 @@ class Disk:
         return found.at, found.database
 
     def kept_count(self, which: Which, count: int) -> int:
-        """How many of so many commits can be lost: no more than there were."""
+        """Return how many of so many commits can be lost: no more than there were."""
         return min(count, len(self._past[which]))
 
     # --- Of its databases -----------------------------------------------------------------------
@@ -145,7 +145,7 @@ class Disk:
 
 
 class _Raw:
-    """What the library's connection is to `SqlcipherConnection`, on a disk."""
+    """The stand-in for the library's connection in `SqlcipherConnection`, on a disk."""
 
     def __init__(self, database: MemoryDatabase, disk: Disk, which: Which) -> None:
         self._database = database

@@ -18,7 +18,7 @@ class PowerCut(BaseException):
 
 @dataclass(slots=True)
 class Fuse:
-    """How many statements will still run; None: the power is steady."""
+    """The number of statements that will still run; None: the power is steady."""
 
     statements_left: int | None = None
 

@@ -1,4 +1,4 @@
-"""What a simulated node runs on: two databases in memory that outlive every crash.
+"""The host of a simulated node: two databases in memory that outlive every crash.
 
 They have the schema of the real ones, made by the same migrations, without a key. A crash rolls
 back what was not committed; the next engine starts over the same connections. Between two lives
@@ -30,7 +30,7 @@ from sim.invariants.nonce_reuse import observe_outbox
 from sim.kernel.entropy import Chance
 
 MINTING_MEAN_US: Final = 5_000_000
-"""What a stamp of nine bits takes a host in the mean (PROTOCOL.md 2)."""
+"""What a stamp of nine bits takes a host in the mean."""
 
 WhichDatabase = Literal["store", "vault", "both"]
 
@@ -116,7 +116,7 @@ class Host:
         return database if self.disk is None else self.disk.connect(database, which)
 
     def take_waited_us(self) -> int:
-        """How long commits took since the last call, where the disk is a slow one."""
+        """Return how long commits took since the last call, where the disk is a slow one."""
         return 0 if self.disk is None else self.disk.take_waited_us()
 
     def arm(self, statements: int) -> None:
@@ -169,7 +169,7 @@ class Host:
         return since
 
     def _keep_nothing(self) -> None:
-        """What was before the last commits is before nothing any more."""
+        """Keep nothing of what was before the last commits."""
         if self.disk is not None:
             self.disk.keep_commits(0)
 

@@ -1,4 +1,4 @@
-"""What a scenario makes its machines of: the rules of the wire, and hosts with their engines."""
+"""The making of a scenario's machines: the rules of the wire, and hosts with their engines."""
 
 from dataclasses import replace
 from typing import Final
@@ -27,7 +27,7 @@ have other ones."""
 
 
 def stream_rules(wire: Wire) -> StreamRules:
-    """What the wire does to streams."""
+    """Return what the wire does to streams."""
     return StreamRules(
         latency_min_us=round(wire.latency_ms[0] * 1_000),
         latency_max_us=round(wire.latency_ms[1] * 1_000),
@@ -43,7 +43,7 @@ def stream_rules(wire: Wire) -> StreamRules:
 
 
 def announcement_rules(wire: Wire) -> AnnouncementRules:
-    """What the wire does to announcements."""
+    """Return what the wire does to announcements."""
     return AnnouncementRules(
         delay_max_us=round(wire.announcement_delay_ms * 1_000),
         loss=wire.announcement_loss,
@@ -72,7 +72,7 @@ class HostFactory:
         self.begin: BeginHandshake = begin_noise if scenario.wire.noise else begin_plainly
 
     def host(self, index: int, inject: Injection | None) -> Host:
-        """What a node of the world runs on."""
+        """Return what a node of the world runs on."""
         first_s, last_s = self._scenario.retire_delay_s
         settings = replace(
             self._settings,
@@ -82,7 +82,7 @@ class HostFactory:
         return self._make(index, inject, settings)
 
     def host_before_the_world(self, inject: Injection | None, index: int, other: int) -> Host:
-        """What somebody brings to a meeting; nobody waits there to tell what they opened."""
+        """Return what somebody brings to a meeting; nobody waits there to tell what they opened."""
         settings = replace(self._settings, retire_delay_ms=(0, 0), relay_delay_ms_max=0)
         return self._make(index, inject, settings, "meeting", other)
 

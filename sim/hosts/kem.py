@@ -24,7 +24,7 @@ Value = TypeVar("Value")
 
 
 class _KyberPy(Protocol):
-    """What we use of kyber-py. The internal names are FIPS 203's derandomised functions."""
+    """The used part of kyber-py. The internal names are FIPS 203's derandomised functions."""
 
     def key_derive(self, seed: bytes) -> tuple[bytes, bytes]: ...
     def _encaps_internal(self, ek: bytes, m: bytes) -> tuple[bytes, bytes]: ...

@@ -66,7 +66,7 @@ class NodeStreams:
         return end
 
     def take_reports(self) -> list[Input]:
-        """What was written of each since the last time."""
+        """Return what was written of each since the last time."""
         reports: list[Input] = [BytesSent(*item) for item in self._unreported.items()]
         self._unreported.clear()
         return reports

@@ -80,12 +80,12 @@ class PlainHandshake:
 
     @property
     def is_finished(self) -> bool:
-        """Whether all messages went through."""
+        """Say whether all messages went through."""
         return self._next_message == len(MESSAGES_BYTES) and not self._has_failed
 
     @property
     def is_our_turn(self) -> bool:
-        """Whether the next message is ours to write."""
+        """Say whether the next message is ours to write."""
         is_ours = (self._next_message % 2 == 0) == self._is_initiator
         return is_ours and not (self.is_finished or self._has_failed)
 
@@ -102,7 +102,7 @@ class PlainHandshake:
 
     @property
     def remote_ephemeral(self) -> bytes:
-        """What the other side has drawn for this handshake."""
+        """Return what the other side has drawn for this handshake."""
         assert self._remote_ephemeral is not None
         return self._remote_ephemeral
 

@@ -22,17 +22,17 @@ class Processor:
 
     @property
     def is_paused(self) -> bool:
-        """Whether it cannot even be asked now."""
+        """Say whether it cannot even be asked now."""
         return self.loop.now < self.paused_until
 
     @property
     def is_busy(self) -> bool:
-        """Whether it can begin nothing now."""
+        """Say whether it can begin nothing now."""
         return self.loop.now < self.busy_until
 
     @property
     def thinking_us(self) -> int:
-        """How long a batch takes it now."""
+        """Return how long a batch takes it now."""
         return round(self.batch_us * self.times)
 
     def think(self, waited_us: int) -> None:

@@ -37,7 +37,7 @@ _FULL_BYTES: Final = 60_000
 
 
 def drawn_versions(seed: int, nodes: int, *, older: float, later: float) -> dict[int, Version]:
-    """Which nodes are of another version."""
+    """Return which nodes are of another version."""
     order = list(range(nodes))
     Chance(seed, "versions").shuffle(order)
     older_count, later_count = round(older * nodes), round(later * nodes)

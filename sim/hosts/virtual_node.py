@@ -66,7 +66,7 @@ def _no_disk_fails(node: int, error: StorageError) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What all nodes of a world share."""
+    """The things that all nodes of a world share."""
 
     loop: Loop
     network: VirtualNetwork

@@ -1,4 +1,4 @@
-"""What is shown was signed, and came out of a box whose tag was right (S1).
+"""The authenticity of what is shown: signed, and out of a box whose tag was right (S1).
 
 Nothing of the node is believed: a signature is checked again with libsodium, and a box counts as
 opened when the library has found its tag to be right at a machine of the user who is shown the
@@ -14,7 +14,7 @@ from sim.invariants.invariants import S1, BrokenInvariant
 
 
 class Authenticity:
-    """What was proved in one run. `working`: whose engine works now, if it is honest."""
+    """The proofs of one run. `working`: whose engine works now, if it is honest."""
 
     def __init__(
         self, *, marker: str, owners: Sequence[int], working: Callable[[], int | None]

@@ -1,4 +1,4 @@
-"""Whether a node stays within its bounds: memory and dials (S10).
+"""The bounds of a node: memory and dials (S10).
 
 Memory is counted from outside, by a *census*: from an engine through the objects of `mesh` that it
 holds, every container with its length, under the name of the class and attribute that holds it.

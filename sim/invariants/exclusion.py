@@ -1,4 +1,4 @@
-"""Whether whom users shut out stays out (S19).
+"""The exclusion of people whom users shut out or removed (S19).
 
 An invite that was taken back before anybody came by it lets nobody in, and a contact who was
 removed is none any more. Both hold from the moment that the node has confirmed it.
@@ -11,7 +11,7 @@ from sim.invariants.invariants import S19, BrokenInvariant
 
 @dataclass(slots=True)
 class Exclusion:
-    """Whom each node keeps out, by the key of their identity."""
+    """The people whom each node keeps out, by the key of their identity."""
 
     _out: dict[tuple[int, str], None] = field(default_factory=dict)
 

@@ -1,4 +1,4 @@
-"""Whether what is sent can be read, now and by later versions (S16).
+"""The frames of a run: what is sent can be read, now and by later versions (S16).
 
 While a world runs, every frame that a link encodes is decoded again and must be the same; now and
 then it is also decoded with one field more at its end, as a later version may send it. Frames are

@@ -1,4 +1,4 @@
-"""What is promised: each invariant has an id, which reports and tests name, and a sentence.
+"""The invariants: each has an id, which reports and tests name, and a sentence.
 
 Who holds a run to them (`sim.invariants.message_log` and its neighbours) raises `BrokenInvariant`
 at the step that breaks one, or at the end where a check is expensive.

@@ -1,4 +1,4 @@
-"""Whether used keys are gone: what opened a message opens it for no thief any more (S9).
+"""The erasure of used keys: what opened a message opens it for no thief any more (S9).
 
 Each message has a key of its own, which is derived from the key of its chain and the one before
 that. So when a message was sealed or opened, its key and all keys of the chain from which it can
@@ -29,7 +29,7 @@ VALUE_BYTES_MAX: Final = 16_384
 
 @dataclass(slots=True)
 class _Used:
-    """What a machine must not have any more, and what its engine used since it was looked at."""
+    """The keys that a machine must not have any more, and those used since it was looked at."""
 
     gone: dict[bytes, None] = field(default_factory=dict)
     lately: dict[bytes, None] = field(default_factory=dict)

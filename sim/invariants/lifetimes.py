@@ -1,4 +1,4 @@
-"""Whether anything outlives its lifetime: kept, sent, or shown (S12).
+"""The lifetimes of envelopes: nothing is kept, sent, or shown past its own (S12).
 
 It is held against the true time, of nodes that may be expected to know it: a node trusts its clock
 an hour after its start, and forgets nothing before that. What lapsed is looked for from time to
@@ -82,7 +82,7 @@ class Lifetimes:
 
 
 def require_lapsed(node: int, store: Connection, true_now_s: int) -> None:
-    """What a store keeps has not outlived its lifetime."""
+    """Require that what a store keeps has not outlived its lifetime."""
     _require_none(node, store, "envelopes", true_now_s - LATE_S, true_now_s)
 
 

@@ -107,11 +107,11 @@ class MessageLog:
                 message.is_held = False
 
     def trouble(self, node: int, until: int) -> None:
-        """What was written to or by a node before `until` may be lost."""
+        """Note that what was written to or by a node before `until` may be lost."""
         self._troubles[node] = max(until, self._troubles.get(node, 0))
 
     def trouble_between(self, one: int, other: int, until: int) -> None:
-        """What was written between two before `until` may be lost."""
+        """Note that what was written between two before `until` may be lost."""
         pair = (min(one, other), max(one, other))
         self._troubles_between[pair] = max(until, self._troubles_between.get(pair, 0))
 
@@ -133,7 +133,7 @@ class MessageLog:
                 message.is_cut_off |= message.confirmed_at is None or is_on_its_way(message)
 
     def has_parted(self, node: int, other: int) -> bool:
-        """Whether a node need not have what was written between them any more."""
+        """Say whether a node need not have what was written between them any more."""
         return (node, other) in self._parted_at
 
     @property
@@ -142,7 +142,7 @@ class MessageLog:
         return sum(self._is_written_to_parted(message) for message in self.messages)
 
     def is_in_trouble(self, one: int, other: int) -> bool:
-        """Whether one of two had a fault by which they may have lost their session."""
+        """Say whether one of two had a fault by which they may have lost their session."""
         return one in self._troubles or other in self._troubles
 
     def hold_history(self, node: int, texts: Sequence[str]) -> None:
@@ -166,7 +166,7 @@ class MessageLog:
                 raise BrokenInvariant(S2, detail, node)
 
     def outstanding(self) -> list[LoggedMessage]:
-        """What must arrive and has not."""
+        """Return what must arrive and has not."""
         if self.confirmed_count == 0:
             return []
         return [

@@ -37,7 +37,7 @@ def observe_outbox(vault: Connection) -> None:
 
 @dataclass(slots=True)
 class NonceReuse:
-    """What was sealed in one run, by whatever node."""
+    """The boxes that were sealed in one run, by whatever node."""
 
     tags_repeated: int = 0
     _boxes: dict[bytes, dict[bytes, bytes]] = field(default_factory=dict)

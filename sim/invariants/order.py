@@ -1,4 +1,4 @@
-"""Whether a conversation has one order (S5).
+"""The order of a conversation: both sides have one (S5).
 
 At the end each node is asked for each of its conversations. Where both sides have the same
 messages they must show them in the same order, and nobody may show a message above one that it
@@ -8,7 +8,7 @@ answers to.
 from collections.abc import Mapping, Sequence
 
 from mesh.inputs import Connection
-from mesh.messenger.history import split_parents
+from mesh.messenger.conversations.history import split_parents
 from sim.invariants.invariants import S5, BrokenInvariant
 
 Orders = Mapping[tuple[int, int], Sequence[str]]

@@ -1,4 +1,4 @@
-"""What must be so when there was no fault for a while and nobody has written (L2, L3, L5, L6).
+"""The demands on a world at rest, without a fault or a message for a while (L2, L3, L5, L6).
 
 A scenario with `rest_s` is observed for so long after everything has arrived. Of a world with
 hostile nodes only L2 and L6 are demanded, of its honest ones: the hostile ones never rest.

@@ -1,4 +1,4 @@
-"""What it costs to mend a mesh that was cut (L8): little more than what is missing.
+"""The cost of mending a mesh that was cut (L8): little more than what is missing.
 
 When a cut through the mesh ends and nothing else lies between nodes, it is noted what each engine
 that runs lacks of what all of them know together. Until they know it, or a minute has gone, two
@@ -45,7 +45,7 @@ LINK_BYTES: Final = 2_048
 
 @dataclass(slots=True)
 class _Wound:
-    """What was missing when a cut ended, and what has been sent since."""
+    """The mail that was missing when a cut ended, and what has been sent since."""
 
     began_at: int
     engines: dict[int, Engine]

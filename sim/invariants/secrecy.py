@@ -1,4 +1,4 @@
-"""Who can read what: the run's marker, looked for wherever it must not stand (S6).
+"""The secrecy of texts: the run's marker, looked for wherever it must not stand (S6).
 
 Every text holds a marker of the run. It is looked for in all bytes that a node hands to a
 stream, at every step, and in all rows of all databases when a run ends and before a disk is lost.

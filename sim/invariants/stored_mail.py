@@ -41,12 +41,12 @@ class StoredMessage:
 
     @property
     def is_large(self) -> bool:
-        """Whether it is in a large envelope."""
+        """Say whether it is in a large envelope."""
         return len(self.message.text.encode()) > LARGE_BYTES
 
     @property
     def is_trusted(self) -> bool:
-        """Whether somebody who never sleeps knows its author, over at most three users."""
+        """Say whether somebody who never sleeps knows its author, over at most three users."""
         return self.depth is not Depth.STRANGER
 
 
@@ -102,7 +102,7 @@ def stored_messages(
 
 
 def stored_ratio(waited: Sequence[StoredMessage]) -> float:
-    """How many had arrived."""
+    """Return how many had arrived."""
     return sum(one.has_arrived for one in waited) / len(waited) if waited else 1
 
 
@@ -111,7 +111,7 @@ def _depth(carrier: Distances, keys: Sequence[PostingKey], day: int) -> Depth:
 
 
 def _turns(naps: Spans, rests_at: int) -> Spans:
-    """When somebody who slept at these times was awake, up to when everybody is."""
+    """Return when somebody who slept at these times was awake, up to when everybody is."""
     begins = [0, *(ends for _, ends in naps)]
     ends = [*(begins for begins, _ in naps), rests_at]
     return [(one, other) for one, other in zip(begins, ends, strict=True) if one < other]

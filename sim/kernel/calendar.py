@@ -20,7 +20,7 @@ class Calendar:
     _drifts: list[tuple[int, int, int | None]] = field(default_factory=list)
 
     def wall(self, now: int) -> int:
-        """What the clock shows."""
+        """Return what the clock shows."""
         shown = now if self._frozen_at is None else self._frozen_at
         for since, ppm, period in self._drifts:
             shown += _one_way(max(0, shown - since), period) * ppm // 1_000_000

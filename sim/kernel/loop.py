@@ -46,7 +46,7 @@ class Loop:
 
     @property
     def next_at(self) -> int | None:
-        """When the next thing happens."""
+        """Return when the next thing happens."""
         return self._ticks[0] if self._ticks else None
 
     def run_until(self, end: int) -> None:

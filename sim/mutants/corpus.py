@@ -58,7 +58,9 @@ def replay_shrunk(name: str) -> Ran | None:
 
 @lru_cache(maxsize=SEEDS_MAX)
 def broken_without_bug(ground: str, seed: int) -> list[Broken]:
-    """What a world breaks though no bug is planted. Many bugs are searched in the same world."""
+    """Return what a world breaks though no bug is planted. Many bugs are searched in the same
+    world.
+    """
     ran = run_scenario(load_scenario(ground), Options(seed=seed, is_crypto_real=False))
     return ran.report.broken
 

@@ -24,7 +24,7 @@ class Sides:
     between: Mapping[int, None] = field(default_factory=dict)
 
     def blocks(self, sender: int, receiver: int) -> bool:
-        """Whether nothing of the one reaches the other."""
+        """Say whether nothing of the one reaches the other."""
         mine, theirs = self.sides.get(sender, -1), self.sides.get(receiver, -1)
         if mine == theirs or sender in self.between or receiver in self.between:
             return False
@@ -40,7 +40,7 @@ class Neighbourhood:
     is_symmetric: bool = True
 
     def blocks(self, sender: int, receiver: int) -> bool:
-        """Whether the two stand too far apart; not symmetric: one way round only."""
+        """Say whether the two stand too far apart; not symmetric: one way round only."""
         if sender not in self.positions or receiver not in self.positions:
             return False
         count = len(self.positions)
@@ -59,5 +59,5 @@ class Silence:
     is_mute: bool = True
 
     def blocks(self, sender: int, receiver: int) -> bool:
-        """Whether it is about this node."""
+        """Say whether it is about this node."""
         return (self.is_mute and sender == self.node) or (self.is_deaf and receiver == self.node)

@@ -26,7 +26,7 @@ EARLY_REPEATS_US: Final = (1_000_000, 3_000_000)
 
 @dataclass(frozen=True, slots=True)
 class AnnouncementRules:
-    """How long an announcement takes, and how often one is lost, comes twice, or comes late."""
+    """The delay of an announcement, and how often one is lost, comes twice, or comes late."""
 
     delay_max_us: int
     loss: float
@@ -37,7 +37,7 @@ class AnnouncementRules:
 
 @dataclass(slots=True)
 class _Named:
-    """What one node announces, and whom it has heard: owner -> (name, when)."""
+    """The announcement of one node, and whom it has heard: owner -> (name, when)."""
 
     effect: Announce | None = None
     heard: dict[int, tuple[str, int]] = field(default_factory=dict)
@@ -88,7 +88,7 @@ class Discovery:
                 self._tell(owner, other)
 
     def _tell(self, owner: int, listener: int) -> None:
-        """What a node announces, to one who asks."""
+        """Tell one who asks what a node announces."""
         named = self._nodes.get(owner)
         if named is not None and named.effect is not None:
             self._carry(owner, listener, named.effect)

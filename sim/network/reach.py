@@ -1,4 +1,4 @@
-"""Who reaches whom: over common networks, by radio, and through what lies between.
+"""The reach of nodes: over common networks, by radio, and through what lies between.
 
 Three things keep a packet from a node that stands on the same network: the two are out of reach of
 each other, the wire between them is clogged, or a cut blocks it.
@@ -40,14 +40,14 @@ class Reach:
         return [other for other in found if self._is_near(node, other)]
 
     def passes(self, sender: int, receiver: int) -> bool:
-        """Whether a packet of one node reaches another that stands on its network."""
+        """Say whether a packet of one node reaches another that stands on its network."""
         if not self._is_near(sender, receiver) or (sender, receiver) in self._clogs:
             return False
         return not any(cut.blocks(sender, receiver) for cut in self._cuts.values())
 
     @property
     def is_cut(self) -> bool:
-        """Whether any cut lies there, or a wire is clogged."""
+        """Say whether any cut lies there, or a wire is clogged."""
         return bool(self._cuts or self._clogs)
 
     def sides(self) -> list[int] | None:

@@ -31,7 +31,7 @@ CLOSING_US: Final = 2_000_000
 
 
 class EndpointStreams(Protocol):
-    """What a stream knows of all streams at the node at its end."""
+    """All that a stream knows of the streams at the node at its end."""
 
     def next_link(self) -> LinkId: ...
     def hold(self, end: "End") -> None: ...
@@ -40,7 +40,7 @@ class EndpointStreams(Protocol):
 
 
 class StreamEndpoint(Protocol):
-    """What a stream knows of the node at its end."""
+    """The node at the end of a stream, as the stream knows it."""
 
     index: int
     is_up: bool
@@ -51,7 +51,7 @@ class StreamEndpoint(Protocol):
 
 
 class StreamCounters(Protocol):
-    """Where a stream counts."""
+    """The counters of a stream."""
 
     bytes_sent: int
     chunks_sent: int
@@ -65,14 +65,14 @@ class StreamCounters(Protocol):
 
 @dataclass(slots=True)
 class Uplink:
-    """What leaves over one wire, one chunk after the other."""
+    """The chunks that leave over one wire, one after the other."""
 
     busy_until: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class _Wire:
-    """What both ends share."""
+    """The common part of both ends."""
 
     loop: Loop
     rules: StreamRules
@@ -190,7 +190,7 @@ class End:
                 end.send_again()
 
     def send_again(self) -> None:
-        """What was held back is written, now that both directions are open."""
+        """Write what was held back, now that both directions are open."""
         self._one_way_bytes = 0
         while self._held_back:
             chunk = self._held_back.pop(0)
@@ -222,7 +222,7 @@ class End:
 
     @property
     def chunks_on_their_way(self) -> int:
-        """What was written at the other end and is not here yet."""
+        """Return what was written at the other end and is not here yet."""
         return sum(isinstance(happened, BytesReceived) for _, happened in self._arrivals)
 
     def _drop_arrivals(self) -> None:
@@ -230,7 +230,9 @@ class End:
         self._arrivals.clear()
 
     def _is_waiting(self, size: int) -> bool:
-        """Whether TCP holds back what is written: nothing passes, or nothing is acknowledged."""
+        """Say whether TCP holds back what is written: nothing passes, or nothing is
+        acknowledged.
+        """
         if self.is_stalled or self._held_back:
             return True
         if self.peer.is_stalled:
@@ -296,7 +298,7 @@ class End:
 
     @property
     def latency_us(self) -> int:
-        """How far the other end is from here."""
+        """Return how far the other end is from here."""
         return self._way.latency_us
 
     def _write_end(self) -> None:
@@ -306,7 +308,7 @@ class End:
 
     @property
     def is_answering_reset(self) -> bool:
-        """Whether the machine here lives again and knows nothing of this stream."""
+        """Say whether the machine here lives again and knows nothing of this stream."""
         return self._is_crashed and self.host.is_up
 
     def _end_if_over(self) -> None:

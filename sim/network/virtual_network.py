@@ -33,7 +33,7 @@ RESET_NOTICE_US: Final = 50_000
 
 
 class Endpoint(StreamEndpoint, Protocol):
-    """What the network knows of a node.
+    """The node as the network knows it.
 
     `incarnation` counts restarts: what was meant for an earlier life does not reach a later one.
     """
@@ -43,7 +43,7 @@ class Endpoint(StreamEndpoint, Protocol):
 
 @dataclass(slots=True)
 class NetworkCounters:
-    """What crossed all networks."""
+    """The traffic over all networks."""
 
     dials: int = 0
     streams: int = 0
@@ -327,7 +327,7 @@ class VirtualNetwork:
 
 
 def _touched(cut: Cut) -> Sequence[int] | None:
-    """Whose streams a cut may concern; None: everybody's."""
+    """Return whose streams a cut may concern; None: everybody's."""
     return [cut.node] if isinstance(cut, Silence) else None
 
 
@@ -337,6 +337,8 @@ def _no_spells(sender: int, receiver: int) -> Sequence[Spell]:
 
 
 def address_of(node: int, network: int) -> Address:
-    """Where a node listens on a network: each network is one /64 of private IPv6 addresses."""
+    """Return where a node listens on a network: each network is one /64 of private IPv6
+    addresses.
+    """
     high, low = divmod(network + 1, 1 << 16)
     return Address(f"fd00:1:{high + 1:x}:{low:x}::{node + 1:x}", PORT)

@@ -47,7 +47,9 @@ def bursts_of(table: BurstTable | None) -> Bursts | None:
 
 @dataclass(frozen=True, slots=True)
 class StreamRules:
-    """What the wire does. Latency is drawn once for each direction, jitter for each chunk."""
+    """The behaviour of the wire. Latency is drawn once for each direction, jitter for each
+    chunk.
+    """
 
     latency_min_us: int
     latency_max_us: int
@@ -65,7 +67,7 @@ class StreamRules:
     """Whether all streams of a node share its bandwidth, or each has it for itself."""
 
     def wire_us(self, size: int) -> int:
-        """How long so many bytes keep the wire busy."""
+        """Return how long so many bytes keep the wire busy."""
         return size * 1_000_000 // self.bytes_per_second
 
 
@@ -84,7 +86,7 @@ class Spell(NamedTuple):
 
 
 class Passage(NamedTuple):
-    """What becomes of one chunk."""
+    """The fate of one chunk."""
 
     delay_us: int
     retransmissions_count: int
@@ -127,7 +129,7 @@ class Wire:
         return int(self.fraction(0) * bound)
 
     def pass_on(self, size: int, now: int) -> Passage:
-        """What becomes of a chunk that is written now."""
+        """Return what becomes of a chunk that is written now."""
         rules = self.rules
         self.packets_count += 1
         # One draw decides what every chunk needs: how late it is, and whether it is lost.
@@ -172,7 +174,9 @@ class Wire:
         return Passage(delay, again, slow_us, not_before, changed_bit, ends_after)
 
     def _retransmissions(self, size: int, first: float, spells: Sequence[Spell]) -> int:
-        """How often a chunk waits for a packet that was lost; `first` decides of the first."""
+        """Return how often a chunk waits for a packet that was lost; `first` decides of the
+        first.
+        """
         loss, bursts = self.rules.loss, self.rules.bursts
         for spell in spells:
             loss = 1 - (1 - loss) * (1 - spell.loss)
@@ -206,6 +210,6 @@ class Wire:
 
 
 def wire_key(seed: int, *names: str | int) -> int:
-    """What tells the decisions of one wire from those of all others."""
+    """Return what tells the decisions of one wire from those of all others."""
     words = "/".join(("line", str(seed), *map(str, names))).encode()
     return int.from_bytes(hashlib.blake2b(words, digest_size=8).digest(), "big")

@@ -1,1 +1,1 @@
-"""What looks at a whole world while it runs, and at its databases."""
+"""The observers of a whole world while it runs, and of its databases."""

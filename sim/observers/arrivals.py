@@ -1,4 +1,4 @@
-"""When each node first had each envelope: how soon new mail is everywhere, and whether it is.
+"""The arrival of each envelope at each node: how soon new mail is everywhere, and whether it is.
 
 Latency is of one reader of each message; this is of all who carry it. An envelope is there when its
 node stores it, also without a body that was opened meanwhile or does not fit. What a power cut
@@ -41,11 +41,11 @@ class Arrivals:
 
     @property
     def by_envelope(self) -> Mapping[EnvelopeId, Mapping[int, int]]:
-        """When each node first had each envelope; the first of them is its author's."""
+        """Return when each node first had each envelope; the first of them is its author's."""
         return self._nodes
 
     def among(self, nodes: Sequence[int]) -> Arrived:
-        """What came to these."""
+        """Return what came to these."""
         times: list[int] = []
         envelopes_count = held_count = 0
         for arrivals in self._nodes.values():

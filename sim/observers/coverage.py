@@ -1,4 +1,4 @@
-"""Which coverage goals a run reaches, seen from outside: `mesh/` knows nothing of them.
+"""The coverage goals that a run reaches, seen from outside: `mesh/` knows nothing of them.
 
 Some situations show in what the simulator counts anyhow (`sim.run.coverage`). The others show in
 what one function of an engine is given or returns: while a world runs, such functions are wrapped,
@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Final, Protocol
 
 from mesh.engine.forwarding.intake import Intake
-from mesh.messenger.inbound_sessions import InboundSessions
-from mesh.messenger.session_recovery import SessionRecovery
+from mesh.messenger.inbox.inbound_sessions import InboundSessions
+from mesh.messenger.onboarding.session_recovery import SessionRecovery
 from mesh.ratchet import double_ratchet
 from mesh.ratchet.double_ratchet import Awaiting, Ratchet, Receiving
 from mesh.replication.anti_entropy import AntiEntropy, Learned
@@ -29,7 +29,7 @@ class _Function(Protocol):
 
 
 class Coverage:
-    """How often the run of one world has reached each goal."""
+    """The count of how often one world's run has reached each goal."""
 
     def __init__(self) -> None:
         self.counts: dict[str, int] = {}

@@ -1,4 +1,4 @@
-"""Whether a message is still on its way: somebody has it, and it may yet come.
+"""The search for a message that is still on its way: somebody has it, and it may yet come.
 
 It waits to be sealed, or to enter its author's store; or a store has its body; or its recipient's
 vault has taken it, and the crash came before anybody was shown it.
@@ -19,7 +19,7 @@ class InTransit:
     hosts: Mapping[int, Host]
 
     def has(self, logged: LoggedMessage) -> bool:
-        """Whether anybody has one that was confirmed and not shown."""
+        """Say whether anybody has one that was confirmed and not shown."""
         came = "SELECT 1 FROM messages WHERE text = ? AND NOT is_mine"
         if _finds(self.hosts[logged.recipient].vault, came, logged.text):
             return True

@@ -3,7 +3,7 @@
 import contextlib
 from collections.abc import Callable, Iterator
 
-from mesh.messenger.reception import Reception
+from mesh.messenger.inbox.reception import Reception
 from mesh.wire.envelope import Envelope
 from sim.patching import Patch, patched
 

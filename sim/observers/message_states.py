@@ -1,4 +1,4 @@
-"""Whether what a message's author is told of it is true (L9).
+"""The truth of what a message's author is told of it (L9).
 
 Each state is held against what the simulator knows: the recipient's vault, the stores of all
 nodes, the clock. Only the states that claim something of the world are looked at; *queued here*

@@ -185,7 +185,7 @@ class Observers:
                 require_bounded(node, host.engine, host.store, host.vault)
 
     def begin(self) -> None:
-        """What is counted is of the world, and not of those who met before it."""
+        """Begin to count: what is counted is of the world, and not of those who met before it."""
         self.frames.forget()
         self.arrivals.forget()
 
@@ -219,12 +219,12 @@ class Observers:
 
 
 def _working() -> int | None:
-    """Whose engine works, unless it repeats what was done already."""
+    """Return whose engine works, unless it repeats what was done already."""
     return None if PURITY_GUARDS.is_double else PURITY_GUARDS.node
 
 
 def worst_clock_us(scenario: Scenario) -> int:
-    """How wrong a calendar may be in a scenario."""
+    """Return how wrong a calendar may be in a scenario."""
     hours = [fault.wrong_h[1] for fault in scenario.faults if isinstance(fault, Clocks)]
     worst_s = max([scenario.wall_offset_s, *(each * 3_600 for each in hours)])
     lasts_s = scenario.quiet_at_s + scenario.probe_s + scenario.settle_s

@@ -43,7 +43,7 @@ LIBRARIES: Final = ("cryptography", "kyber-py", "msgspec", "pynacl", "sqlcipher3
 
 
 class Meta(msgspec.Struct, frozen=True, kw_only=True):
-    """What repeats a run, and what it cost here."""
+    """The command that repeats a run, and what it cost here."""
 
     seed: int
     bug: str | None
@@ -155,7 +155,7 @@ def _record(
 
 
 def read_run(folder: Path) -> tuple[Report, Observed]:
-    """What a folder of a run holds; UserError if it is none."""
+    """Return what a folder of a run holds; UserError if it is none."""
     try:
         report = msgspec.json.decode((folder / METRICS_FILE).read_bytes(), type=Report)
         observed = msgspec.json.decode((folder / OBSERVED_FILE).read_bytes(), type=Observed)

@@ -1,4 +1,4 @@
-"""What of a run is drawn where all of it would be too much for one page.
+"""The choice of what is drawn of a run where all of it would be too much for one page.
 
 Four lists grow with the nodes and with time: what was looked at each second, the envelopes that
 were followed, links, and computers that went on and off. The largest is thinned, one step after the
@@ -44,7 +44,7 @@ _AnyPart: TypeAlias = _Part[Sample] | _Part[Followed] | _Part[LinkEvent] | _Part
 
 
 def thinned(observed: Observed, bytes_max: int) -> tuple[Observed, list[str]]:
-    """What of it fits into so many bytes of JSON, and in words what was left out."""
+    """Return what of it fits into so many bytes of JSON, and in words what was left out."""
     looks = _Part(observed.samples, _with_every_second_look)
     envelopes = _Part(observed.envelopes, _with_every_second)
     links = _Part(observed.links, _with_every_second_pair)
@@ -99,7 +99,9 @@ def _pairs(values: Sequence[LinkEvent]) -> list[tuple[int, int]]:
 
 
 def _at_fewer_moments(values: Sequence[NodeEvent], step: int) -> Sequence[NodeEvent]:
-    """What had changed at each of some moments since the one before; nothing if one has all."""
+    """Return what had changed at each of some moments since the one before; nothing if one has
+    all.
+    """
     moment_us = _moment_us(step)
     if moment_us > 2 * values[-1].at_us:
         return []

@@ -1,4 +1,4 @@
-"""What is seen of a world while it runs: who has which envelope when, which links stand.
+"""The observation of a world while it runs: who has which envelope when, which links stand.
 
 Everything is looked at from outside: once a second of virtual time the world is sampled, and while
 it runs the function by which envelopes enter a node is wrapped. Which node runs is what the trace

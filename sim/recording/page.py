@@ -24,7 +24,7 @@ NOTES_BYTES_MAX: Final = 1_000
 
 
 class Shown(msgspec.Struct, frozen=True, kw_only=True):
-    """What the page is given."""
+    """The data of the page."""
 
     report: Report
     observed: Observed

@@ -33,7 +33,7 @@ class StoppingTrace(Trace):
 
 @dataclass(frozen=True, slots=True)
 class Replayed:
-    """What a run came to: the record that was asked for, a broken invariant, or its end."""
+    """The end of a run: the record that was asked for, a broken invariant, or its own end."""
 
     world: World
     reached: tuple[int, str, int, int] | None = None

@@ -33,7 +33,7 @@ SCHEMA: Final = 1
 
 
 class Head(msgspec.Struct, frozen=True, array_like=True):
-    """What a trace is of."""
+    """The origin of a trace."""
 
     schema: int
     scenario: str

@@ -1,4 +1,4 @@
-"""How often a run has reached each goal of `sim.schema.coverage_goals`, from what it counted."""
+"""The counts of a run's goals (`sim.schema.coverage_goals`), from all that it counted."""
 
 from collections.abc import Mapping
 from typing import Final

@@ -1,4 +1,4 @@
-"""What of a world's messages arrived, and at which price."""
+"""A world's messages that arrived, and at which price."""
 
 from dataclasses import dataclass
 
@@ -16,13 +16,13 @@ class Deliveries:
     world: World
 
     def due(self) -> list[LoggedMessage]:
-        """What should have arrived when no fault happened any more."""
+        """Return what should have arrived when no fault happened any more."""
         gone = tuple(node.index for node in self.world.nodes if node.is_gone)
         return due_messages(self.world.message_log, self.world.rests_at, gone=gone)
 
     @property
     def ratio(self) -> float:
-        """How much of that had."""
+        """Return how much of that had."""
         return delivery_ratio(self.due(), self.world.rests_at)
 
     @property

@@ -1,4 +1,4 @@
-"""Whether a run repeats: the same command in fresh processes must end in the same trace hash.
+"""The check that a run repeats: the same command in fresh processes ends in the same trace hash.
 
 Each process has another `PYTHONHASHSEED`, so an iteration over a set that decides anything shows;
 on demand other interpreters take part too. A process of its own is what makes this a proof: in one
@@ -35,7 +35,7 @@ class Repetition:
 
 
 class _Told(msgspec.Struct, frozen=True):
-    """What is read of a report."""
+    """The fields of a report that are read."""
 
     trace_hash: str
     events: int
@@ -55,7 +55,7 @@ def repeat(arguments: Sequence[str], pythons: Sequence[str] = ()) -> list[Repeti
 
 
 def is_repeated(repetitions: Sequence[Repetition]) -> bool:
-    """Whether all runs did the same things in the same order."""
+    """Say whether all runs did the same things in the same order."""
     return len({(each.trace_hash, each.events) for each in repetitions}) == 1
 
 

@@ -1,4 +1,4 @@
-"""What comes of one instant of a world, tried several ways, by forking the process.
+"""The futures of one instant of a world, each tried in a fork of the process.
 
 A world is millions of small objects and databases in memory that point at one another; to copy
 it piece by piece would be slow, and right only until somebody forgot a piece. The system copies all
@@ -34,7 +34,7 @@ class ForkLost(Exception):
 
 
 class _Told(msgspec.Struct):
-    """What a child sends: the encoded find, or the traceback of what it raised."""
+    """The answer of a child: the encoded find, or the traceback of what it raised."""
 
     found: bytes = b""
     error: str = ""

@@ -1,4 +1,4 @@
-"""What a run tells: one structure, as JSON for machines and as text for users."""
+"""The report of a run: one structure, as JSON for machines and as text for users."""
 
 import textwrap
 from collections.abc import Mapping, Sequence
@@ -34,7 +34,7 @@ class Latency(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Everywhere(msgspec.Struct, frozen=True, kw_only=True):
-    """How new mail came to all who carry it: of the nodes that run at the end, by envelope.
+    """The spread of new mail to all who carry: of the nodes that run at the end, by envelope.
 
     Times run from the author's node having it to another one having it.
     """
@@ -103,7 +103,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def _crypto(world: World) -> str:
-    """What of the crypto ran."""
+    """Return what of the crypto ran."""
     said = CRYPTO[world.options.is_crypto_real]
     return said if world.scenario.wire.noise else f"{said}; {PLAIN}"
 
@@ -164,7 +164,7 @@ def make_report(
 
 
 def injected_faults(world: World) -> dict[str, int]:
-    """How often each fault has happened in a world up to now."""
+    """Return how often each fault has happened in a world up to now."""
     return {
         **asdict(world.faults.counters),
         **asdict(world.faults.disks.counters),
@@ -242,7 +242,9 @@ def render(report: Report) -> str:
 
 
 def sometimes_text(sums: Mapping[str, int]) -> str:
-    """How many goals were reached, and which situations were not, in lines for a terminal."""
+    """Return how many goals were reached, and which situations were not, in lines for a
+    terminal.
+    """
     count = sum(1 for name in COVERAGE_GOALS if sums.get(name))
     missing = [name for name in SITUATIONS if not sums.get(name)]
     never = f"; never {', '.join(missing)}" if missing else ""

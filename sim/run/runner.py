@@ -34,7 +34,7 @@ DURATION_S_MAX: Final = 1e9
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What a user asked for. None means: as the scenario says."""
+    """The wishes of a user. None means: as the scenario says."""
 
     name: str
     seed: int
@@ -52,7 +52,7 @@ class Request:
 
     @property
     def arguments(self) -> list[str]:
-        """What follows `python -m sim` in it."""
+        """Return what follows `python -m sim` in it."""
         parts = ["run", self.name]
         if self.nodes is not None:
             parts += ["--nodes", str(self.nodes)]
@@ -82,7 +82,7 @@ class Ran:
 
 
 def wants_real_crypto(scenario: Scenario) -> bool:
-    """Whether a scenario runs with real crypto where nobody said otherwise."""
+    """Say whether a scenario runs with real crypto where nobody said otherwise."""
     return scenario.nodes <= REAL_CRYPTO_NODES_MAX
 
 
@@ -97,7 +97,7 @@ def scenario_of(request: Request) -> Scenario:
 
 
 def options_of(request: Request, scenario: Scenario) -> Options:
-    """How a request wants its scenario to be run."""
+    """Return how a request wants its scenario to be run."""
     is_crypto_real = request.is_crypto_real
     if is_crypto_real is None:
         is_crypto_real = wants_real_crypto(scenario)

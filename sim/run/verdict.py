@@ -29,7 +29,7 @@ class Settling:
     core: Sequence[VirtualNode]
 
     def has_settled(self) -> bool:
-        """Whether there is nothing left to wait for."""
+        """Say whether there is nothing left to wait for."""
         world = self.world
         if world.users.are_waiting or not all(node.is_up for node in self.core):
             return False
@@ -47,7 +47,7 @@ class Settling:
         return True
 
     def find_dead(self, waited_s: int) -> BrokenInvariant | None:
-        """What has not come to life again, if all of them ever come together."""
+        """Return what has not come to life again, if all of them ever come together."""
         up = [node.index for node in self.core if node.is_up]
         try:
             if self.world.layout.gathers:
@@ -113,7 +113,7 @@ def _rest(world: World, progress: Callable[[World], None]) -> None:
 
 
 def _require_all(world: World) -> None:
-    """What is looked at once, when all is over."""
+    """Look once, when all is over."""
     deliveries, expect = Deliveries(world), world.scenario.expect
     require_expected(expect, deliveries.due(), world.rests_at, deliveries.copies_per_delivery)
     if expect.waited_ratio_min is not None:

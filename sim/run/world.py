@@ -53,7 +53,7 @@ WATCH_US: Final = 60_000_000
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How a scenario is run: all of it is part of what repeats a run."""
+    """The options of a run: all of them are part of what repeats it."""
 
     seed: int
     bug: str | None = None
@@ -191,7 +191,7 @@ class World:
 
     @property
     def is_unsettled(self) -> bool:
-        """Whether something new may still happen."""
+        """Say whether something new may still happen."""
         return self.loop.now < self.settles_at
 
     def _begin(self) -> None:
@@ -239,7 +239,7 @@ class World:
 
     @property
     def machines_count(self) -> int:
-        """How many ran: second machines and hostile ones are among them."""
+        """Return how many ran: second machines and hostile ones are among them."""
         booted = [node for node in (*self.nodes, *self.spares) if node.incarnation]
         return len(booted) + self.adversaries.count
 
@@ -384,13 +384,13 @@ class World:
 
 
 def _layout(scenario: Scenario, cloned: list[int], seed: int) -> Layout:
-    """Where all stand; second machines and adversaries stand where honest nodes do."""
+    """Return where all stand; second machines and adversaries stand where honest nodes do."""
     copies = [*cloned, *adversary_positions(scenario, seed)]
     return lay_out(scenario.nodes, scenario.topology, seed).with_copies(copies)
 
 
 def _versions(scenario: Scenario, seed: int) -> Versions:
-    """Who speaks which version of the protocol."""
+    """Return who speaks which version of the protocol."""
     shares = scenario.versions
     drawn = drawn_versions(seed, scenario.nodes, older=shares.older, later=shares.later)
     return Versions(drawn, working=lambda: PURITY_GUARDS.node)

@@ -1,1 +1,1 @@
-"""What a scenario says: the tables of its TOML, and how they are read, drawn and written."""
+"""The tables of a scenario's TOML, and how they are read, drawn and written."""

@@ -36,7 +36,7 @@ class Partitions(Strict, frozen=True, kw_only=True, tag_field="kind", tag="parti
 
     @property
     def ends_s(self) -> float:
-        """When it is over at the latest."""
+        """Return when it is over at the latest."""
         return self.at_s + self.for_s
 
 
@@ -53,7 +53,7 @@ class Swizzles(Strict, frozen=True, kw_only=True, tag_field="kind", tag="swizzle
 
     @property
     def ends_s(self) -> float:
-        """When it is over at the latest."""
+        """Return when it is over at the latest."""
         return self.at_s + self.for_s
 
 

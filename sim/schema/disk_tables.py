@@ -18,7 +18,7 @@ class Trying(Lasting, frozen=True, kw_only=True):
 
     @property
     def ends_s(self) -> float:
-        """When it is over at the latest, and the node runs again."""
+        """Return when it is over at the latest, and the node runs again."""
         return self.between_s[1] + self.for_s[1] + self.tries_s[1]
 
 

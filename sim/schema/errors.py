@@ -1,4 +1,4 @@
-"""What is wrong with a scenario, in a sentence: which key, what it takes, what was perhaps meant.
+"""The errors of a scenario, in a sentence: which key, what it takes, what was perhaps meant.
 
 A scenario is decoded strictly by its types. Where that fails, the same types are walked beside the
 tables of the file until the first value is found that does not fit.

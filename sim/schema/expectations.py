@@ -1,4 +1,4 @@
-"""What a scenario expects of a run beside the invariants: how much arrived, how soon, how often.
+"""The expectations of a scenario beside the invariants: how much arrived, how soon, how often.
 
 Measured at the moment at which no fault happens any more and users stop writing, before all that is
 left is demanded: so it says what users had of their mesh while it was hard.
@@ -46,7 +46,7 @@ class Expect(Strict, frozen=True, kw_only=True):
 def due_messages(
     message_log: MessageLog, rests_at: int, *, gone: tuple[int, ...] = ()
 ) -> list[LoggedMessage]:
-    """What should have arrived while the world was busy."""
+    """Return what should have arrived while the world was busy."""
     return [
         message
         for message in message_log.messages
@@ -59,7 +59,7 @@ def due_messages(
 
 
 def delivery_ratio(messages: list[LoggedMessage], rests_at: int) -> float:
-    """How much had arrived by then."""
+    """Return how much had arrived by then."""
     if not messages:
         return 1
     arrived = sum(

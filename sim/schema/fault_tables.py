@@ -36,7 +36,7 @@ class Halves(Strict, frozen=True, kw_only=True, tag_field="kind", tag="halves"):
 
     @property
     def ends_s(self) -> float:
-        """When it is over at the latest."""
+        """Return when it is over at the latest."""
         return self.at_s + self.for_s
 
 
@@ -54,7 +54,7 @@ class Lasting(Targeted, frozen=True, kw_only=True):
 
     @property
     def ends_s(self) -> float:
-        """When it is over at the latest."""
+        """Return when it is over at the latest."""
         return self.between_s[1] + self.for_s[1]
 
 
@@ -65,7 +65,7 @@ class Stopping(Targeted, frozen=True, kw_only=True):
 
     @property
     def ends_s(self) -> float:
-        """When it is over at the latest."""
+        """Return when it is over at the latest."""
         return self.between_s[1] + self.down_s[1]
 
 
@@ -120,7 +120,7 @@ class Clones(Strict, frozen=True, kw_only=True, tag_field="kind", tag="clones"):
 
     @property
     def ends_s(self) -> float:
-        """When it is over at the latest."""
+        """Return when it is over at the latest."""
         return self.between_s[1] + self.for_s[1]
 
 
@@ -137,7 +137,7 @@ class Clocks(Targeted, frozen=True, kw_only=True, tag_field="kind", tag="clocks"
 
     @property
     def ends_s(self) -> float:
-        """When it is over at the latest."""
+        """Return when it is over at the latest."""
         return self.between_s[1] + (0 if self.for_s is None else self.for_s[1])
 
 
@@ -162,7 +162,7 @@ class Removals(Targeted, frozen=True, kw_only=True, tag_field="kind", tag="remov
 
     @property
     def ends_s(self) -> float:
-        """When it is over at the latest."""
+        """Return when it is over at the latest."""
         return self.between_s[1]
 
 

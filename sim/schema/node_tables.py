@@ -23,7 +23,7 @@ class Churn(Targeted, frozen=True, kw_only=True, tag_field="kind", tag="churn"):
 
     @property
     def ends_s(self) -> float:
-        """When it is over at the latest."""
+        """Return when it is over at the latest."""
         return self.between_s[1]
 
 
@@ -36,7 +36,7 @@ class FlashCrowd(Strict, frozen=True, kw_only=True, tag_field="kind", tag="flash
 
     @property
     def ends_s(self) -> float:
-        """When it is over at the latest."""
+        """Return when it is over at the latest."""
         return self.at_s + self.within_s
 
 
@@ -54,7 +54,7 @@ class MassFailure(Strict, frozen=True, kw_only=True, tag_field="kind", tag="mass
 
     @property
     def ends_s(self) -> float:
-        """When it is over at the latest."""
+        """Return when it is over at the latest."""
         return self.at_s + (0 if self.down_s is None else self.down_s[1])
 
 
@@ -86,7 +86,7 @@ class DutyCycles(Targeted, frozen=True, kw_only=True, tag_field="kind", tag="dut
 
     @property
     def ends_s(self) -> float:
-        """When it is over at the latest."""
+        """Return when it is over at the latest."""
         return self.between_s[1]
 
 

@@ -71,7 +71,9 @@ class Wire(Strict, frozen=True, kw_only=True):
 
 
 class Workload(Strict, frozen=True, kw_only=True):
-    """Who knows whom, and how much they write. Seconds count from the start of the world."""
+    """The pairs who know each other, and how much they write. Seconds count from the world's
+    start.
+    """
 
     boot_within_s: Seconds = 10
     befriend_between_s: tuple[Seconds, Seconds] = (12, 30)
@@ -98,7 +100,7 @@ class Workload(Strict, frozen=True, kw_only=True):
 
 
 class Only(Strict, frozen=True, kw_only=True):
-    """What is left of a scenario that was shrunk; None is everything.
+    """The rest of a scenario that was shrunk; None is everything.
 
     Each fate has a stream of chance of its own, so what is left out does not shift the rest.
     """
@@ -111,7 +113,7 @@ class Only(Strict, frozen=True, kw_only=True):
     """What users write, by the order in which it was drawn."""
 
     def has_node(self, node: int) -> bool:
-        """Whether a node takes part."""
+        """Say whether a node takes part."""
         return self.nodes is None or node in self.nodes
 
     def find_stranger(self, nodes_count: int, tables_count: int | None) -> str | None:
@@ -185,7 +187,9 @@ class Scenario(Strict, frozen=True, kw_only=True):
 
     @property
     def quiet_at_s(self) -> float:
-        """When no fault happens any more, and nobody writes but to see whether it arrives."""
+        """Return when no fault happens any more, and nobody writes but to see whether it
+        arrives.
+        """
         ends_s = [fault.ends_s for fault in self.faults]
         return max([self.lasts_s, self.workload.write_between_s[1], *ends_s])
 
@@ -257,7 +261,7 @@ def as_drawn(scenario: Scenario, seed: int) -> Scenario:
 
 
 def _find_contradiction(scenario: Scenario) -> str | None:
-    """What is wrong between values that are all right by themselves."""
+    """Return what is wrong between values that are all right by themselves."""
     topology, versions = scenario.topology, scenario.versions
     hostile_share = sum(table.share for table in scenario.hostile)
     if hostile_share >= 1:

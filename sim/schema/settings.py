@@ -80,7 +80,7 @@ def _put(tree: object, step: str, value: object, path: str) -> None:
 
 
 def _is_said_in_part(tree: object) -> TypeGuard[dict[str, object]]:
-    """Whether a table has a kind: it may not hold all its keys, and what fits is seen later."""
+    """Say whether a table has a kind: it may not hold all its keys, and what fits is seen later."""
     return isinstance(tree, dict) and KIND in tree
 
 

@@ -107,7 +107,7 @@ SESSIONS: Final[tuple[Sessions, ...]] = ("poisson", "heavy-tailed", "bimodal")
 
 
 class Swarm(Strict, frozen=True, kw_only=True):
-    """Which families a seed draws from, and when its faults happen."""
+    """The families that a seed draws from, and when its faults happen."""
 
     families: Annotated[tuple[Family, ...], msgspec.Meta(min_length=1)] | None = None
     """None: all that lose no disk, so that everything must arrive."""
@@ -124,19 +124,19 @@ ADVERSARY_KINDS_MAX: Final = 4
 
 @dataclass(frozen=True, slots=True)
 class _Hat:
-    """What one family draws from: a stream of its own, and the time that there is."""
+    """The source of one family's draws: a stream of its own, and the time that there is."""
 
     chance: Chance
     begin_s: float
     end_s: float
 
     def draw_share(self) -> float:
-        """How many have it: anything from a few to most."""
+        """Return how many have it: anything from a few to most."""
         return 0.05 + 0.6 * self.chance.fraction()
 
     @property
     def between_s(self) -> tuple[float, float]:
-        """What has to end begins in the first two thirds."""
+        """Return a start in the first two thirds, for what has to end."""
         return self.begin_s, self.begin_s + (self.end_s - self.begin_s) * 2 / 3
 
     def draw_for_s(self) -> tuple[float, float]:
@@ -145,11 +145,11 @@ class _Hat:
         return max(0.1, longest / 10), max(0.2, longest)
 
     def draw_moment_s(self) -> float:
-        """When something begins that lasts a third of the time."""
+        """Return when something begins that lasts a third of the time."""
         return self.begin_s + (self.end_s - self.begin_s) * 2 / 3 * self.chance.fraction()
 
     def draw_targets(self) -> tuple[tuple[float, float], tuple[float, float], float]:
-        """When, how long, how many."""
+        """Return when, how long, how many."""
         return self.between_s, self.draw_for_s(), self.draw_share()
 
 
@@ -166,7 +166,9 @@ def drawn_faults(swarm: Swarm, seed: int) -> tuple[AnyFault, ...]:
 
 
 def drawn_adversaries(swarm: Swarm, seed: int) -> tuple[AdversaryTable, ...]:
-    """Who is hostile in the world of one seed: a few kinds, and how much each of them does."""
+    """Return who is hostile in the world of one seed: a few kinds, and how much each of them
+    does.
+    """
     chance = Chance(seed, "swarm", "hostile")
     if swarm.hostile_share is None or chance.is_true(0.5):
         return ()

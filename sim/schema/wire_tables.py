@@ -51,7 +51,7 @@ class Clogs(OnWires, frozen=True, kw_only=True, tag_field="kind", tag="clogs"):
 
 
 class Holds(OnWires, frozen=True, kw_only=True, tag_field="kind", tag="holds"):
-    """What is written is held somewhere on the way, and comes all at once at the end."""
+    """A hold of what is written: it comes all at once at the end."""
 
 
 class Corruptions(OnWires, frozen=True, kw_only=True, tag_field="kind", tag="corruptions"):
@@ -71,7 +71,7 @@ class HalfOpen(Targeted, frozen=True, kw_only=True, tag_field="kind", tag="half-
 
     @property
     def ends_s(self) -> float:
-        """When it is over at the latest."""
+        """Return when it is over at the latest."""
         return self.between_s[1]
 
 

@@ -40,7 +40,7 @@ def ddmin(
 
 
 def trim(items: Sequence[Item], is_enough: Callable[[list[Item]], bool]) -> list[Item]:
-    """What is left when the end, then the beginning is cut off as far as halving finds.
+    """Return what is left when the end, then the beginning is cut off as far as halving finds.
 
     `is_enough(list(items))` must hold. About 2 log n are tried, also where most of them matter.
     """

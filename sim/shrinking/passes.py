@@ -1,4 +1,4 @@
-"""What is tried to be left out of a world that breaks an invariant, in which order.
+"""The passes that leave things out of a world that breaks an invariant, in their order.
 
 First what a run need not wait for, since every later run gains by it: what comes after the failure,
 and the times of probes and rest. Then nodes, for small worlds run fast; then ddmin over the faults
@@ -205,7 +205,7 @@ def _present(world: World) -> list[int]:
 
 
 def _letters(world: World) -> list[int]:
-    """What users are drawn to write and are left to."""
+    """Return what users are drawn to write and are left to."""
     planned = world.mail_workload.planned_count
     letters = world.scenario.only.letters
     return [number for number in range(planned) if letters is None or number in letters]

@@ -39,7 +39,7 @@ class Shrunk:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a search is."""
+    """The progress of a search."""
 
     stage: str
     """What is tried to be made less."""
@@ -72,7 +72,7 @@ class Search:
 
     @property
     def options(self) -> Options:
-        """How every world of the search is run."""
+        """Return how every world of the search is run."""
         return self.best.world.options
 
     @property
@@ -87,7 +87,7 @@ class Search:
 
     @property
     def is_safety(self) -> bool:
-        """Whether it broke by what must never happen, whatever comes later.
+        """Say whether it broke by what must never happen, whatever comes later.
 
         Invariants of safety do, and some others: what is told of a message can be untrue at once.
         """

@@ -1,4 +1,4 @@
-"""Whether one set of runs is worse than another: differences of means with confidence intervals.
+"""The comparison of two sets of runs: differences of means with confidence intervals.
 
 Runs of the same scenario, settings and seed are pairs, and what differs within the pairs is what
 the change did: the spread among seeds falls out. The interval is a percentile bootstrap over pairs
@@ -33,7 +33,7 @@ class Metric:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """What became of one metric. `low` and `high` bound the mean difference, head less base."""
+    """The result for one metric. `low` and `high` bound the mean difference, head less base."""
 
     metric: Metric
     pairs_count: int
@@ -49,7 +49,7 @@ class Difference:
 
     @property
     def is_regression(self) -> bool:
-        """Whether the whole interval lies on the bad side, beyond the tolerance."""
+        """Say whether the whole interval lies on the bad side, beyond the tolerance."""
         margin = abs(self.base) * self.metric.tolerance
         if self.metric.lower_is_better:
             return self.low > margin
@@ -119,5 +119,5 @@ def _difference(metric: Metric, pairs: Sequence[tuple[float, float]]) -> Differe
 
 
 def _pair_key(record: Record) -> PairKey:
-    """What a run of the one and a run of the other have alike: all but the commit."""
+    """Return what a run of the one and a run of the other have alike: all but the commit."""
     return (record.scenario_hash, record.seed, record.bug, record.is_crypto_real)

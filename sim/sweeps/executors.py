@@ -1,4 +1,4 @@
-"""Who runs the points of a sweep: processes of this machine, or a Dask cluster.
+"""The executors of a sweep: processes of this machine, or a Dask cluster.
 
 Both run one task in one process at a time and say of a process that died, or took too long, that
 its task is dead; the others go on. Tasks and results are pickled.
@@ -295,7 +295,7 @@ class DaskPool:
         running: "Mapping[distributed.Future, tuple[Task, float]]",
         ended: "SimpleQueue[distributed.Future]",
     ) -> "distributed.Future":
-        """What has ended, or else runs for too long."""
+        """Return what has ended, or else runs for too long."""
         oldest = min(running, key=lambda future: running[future][1])
         try:
             return ended.get(

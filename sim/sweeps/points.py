@@ -1,4 +1,4 @@
-"""What a sweep runs: one scenario under every combination of settings, with many seeds.
+"""The points of a sweep: one scenario under every combination of settings, with many seeds.
 
 Each combination and seed is a *point*: all that a run depends on.
 """

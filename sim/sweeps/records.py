@@ -1,4 +1,4 @@
-"""What came of a run, as a line of a log that only grows.
+"""The record of a run, as a line of a log that only grows.
 
 A log is read again when its sweep is started again: points that are in it are not run twice. The
 last line may be cut by a crash; it is passed over, and its point is run again.
@@ -44,7 +44,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def key(self) -> tuple[str, int, str | None, bool, str]:
-        """What two runs of the same have alike."""
+        """Return what two runs of the same have alike."""
         return (self.scenario_hash, self.seed, self.bug, self.is_crypto_real, self.commit)
 
     @property
@@ -133,7 +133,7 @@ def _unwritten(path: Path, error: OSError) -> UserError:
 
 
 def sometimes_of(records: Iterable[Record]) -> dict[str, int]:
-    """How many of these runs have reached each goal."""
+    """Return how many of these runs have reached each goal."""
     runs = dict.fromkeys(COVERAGE_GOALS, 0)
     for record in records:
         for goal, times in (record.report.sometimes if record.report else {}).items():

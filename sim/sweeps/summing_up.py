@@ -1,4 +1,4 @@
-"""What a sweep came to: one structure, which a command prints for users or for machines."""
+"""The result of a sweep: one structure, which a command prints for users or for machines."""
 
 from collections import Counter
 from collections.abc import Sequence

@@ -14,7 +14,7 @@ from sim.sweeps.records import Record, RecordLog, record_of
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a sweep is. `eta_s` is None until the first run has ended."""
+    """The progress of a sweep. `eta_s` is None until the first run has ended."""
 
     done_count: int
     total_count: int
@@ -25,7 +25,7 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class StopRules:
-    """When a sweep ends before all of it was run."""
+    """The condition on which a sweep ends before all of it was run."""
 
     failures_max: int | None = None
     seconds_max: float | None = None
@@ -65,7 +65,7 @@ def sweep(
 
 
 def recorded(points: Sequence[Point], *, log: RecordLog, commit: str) -> list[Record]:
-    """What a log holds of these points."""
+    """Return what a log holds of these points."""
     known = {record.key: record for record in log.records}
     keys = [_key_of(point, commit) for point in points]
     return [known[key] for key in keys if key in known]

@@ -1,1 +1,1 @@
-"""Where nodes stand, whom they meet, and what changes of it."""
+"""The ground of worlds: where nodes stand, whom they meet, and what changes of it."""

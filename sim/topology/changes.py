@@ -22,7 +22,7 @@ class _Turn(NamedTuple):
 
 @dataclass(slots=True)
 class TopologyChanges:
-    """What changes in one world. Contacts may be many: only the next one is planned."""
+    """The changes in one world. Contacts may be many: only the next one is planned."""
 
     layout: Layout
     loop: Loop

@@ -1,4 +1,4 @@
-"""Who met whom, and when: contacts read from traces of others.
+"""The contacts of traces that others recorded: who met whom, and when.
 
 Three forms of text, plain or compressed with gzip or xz, told apart by the scenario:
 
@@ -49,7 +49,7 @@ class ContactTrace:
 
     @property
     def end(self) -> int:
-        """When the last contact ends."""
+        """Return when the last contact ends."""
         return max((contact.end for contact in self.contacts), default=0)
 
 

@@ -1,4 +1,4 @@
-"""Who meets whom, from the table of a scenario: contacts of a trace, or of nodes that walk."""
+"""The encounters of a scenario's table: contacts of a trace, or of nodes that walk."""
 
 from mesh.errors import UserError
 from sim.kernel.entropy import Chance

@@ -32,7 +32,7 @@ class Leg(NamedTuple):
     to_y: float
 
     def at(self, when: float) -> tuple[float, float]:
-        """Where the walker is."""
+        """Return where the walker is."""
         share = (when - self.start) / (self.end - self.start) if self.end > self.start else 0
         return self.x + (self.to_x - self.x) * share, self.y + (self.to_y - self.y) * share
 
@@ -106,7 +106,7 @@ def parse_setdest(text: str, duration_s: float) -> list[list[Leg]]:
 
 
 def contacts_of(walks: Sequence[Walk], range_m: float, duration_s: float) -> tuple[Contact, ...]:
-    """When which two are within a range of each other."""
+    """Return when which two are within a range of each other."""
     found: list[Contact] = []
     for other in range(len(walks)):
         for one in range(other):
@@ -118,7 +118,7 @@ def contacts_of(walks: Sequence[Walk], range_m: float, duration_s: float) -> tup
 
 
 def place_at(walk: Walk, when: float) -> tuple[float, float]:
-    """Where a walker is; before the first leg and after the last it rests."""
+    """Return where a walker is; before the first leg and after the last it rests."""
     for leg in walk:
         if when <= leg.end:
             return leg.at(max(when, leg.start))

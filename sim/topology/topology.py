@@ -1,4 +1,4 @@
-"""Where nodes stand: from the table of a scenario to networks, edges and what changes."""
+"""The ground of a world: from the table of a scenario to networks, edges and what changes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -42,7 +42,7 @@ class Move(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Where nodes stand when the world begins, and what changes later.
+    """The places of nodes when the world begins, and what changes later.
 
     `networks[i]` lists the networks of node i, its home first. On radio (`near` is there) two
     nodes of a network reach each other only while they are next to each other: the edges of the
@@ -77,7 +77,9 @@ class Layout:
 
 
 def lay_out(nodes: int, topology: Topology, seed: int) -> Layout:
-    """Where so many nodes stand; UserError if they cannot stand so, or a file cannot be read."""
+    """Return where so many nodes stand; UserError if they cannot stand so, or a file cannot be
+    read.
+    """
     chance = Chance(seed, "topology")
     match topology:
         case Clusters():

@@ -1,4 +1,4 @@
-"""Who befriends whom: drawn from the seed, by an invite that one gives the other by hand."""
+"""Friendships: drawn from the seed, by an invite that one gives the other by hand."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field

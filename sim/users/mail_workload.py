@@ -1,4 +1,4 @@
-"""What users write to each other, look at, and take back.
+"""The mail of users: what they write to each other, look at, and take back.
 
 Writers and recipients are drawn. When no fault happens any more everybody writes to all contacts
 a few times more (a *probe*): by the last time sessions that were lost must be whole again.
@@ -189,7 +189,7 @@ class MailWorkload:
                     self.strangers_count += 1
 
     def _renew(self) -> None:
-        """Who hears that a contact got nothing asks for new keys; once for each pair."""
+        """Ask for new keys where a contact got nothing; once for each pair."""
         pairs: dict[tuple[int, int], LoggedMessage] = {}
         for logged in self._message_log.messages:
             if logged.is_probe:

@@ -254,4 +254,4 @@ def _refused(command: Command, error: UserError) -> None:
 
 
 def _passed_over(mark: str) -> None:
-    """What a run reaches, it reaches in its world."""
+    """Pass over marks of a meeting: what a run reaches, it reaches in its world."""

@@ -33,7 +33,7 @@ class _Question:
 
 @dataclass(slots=True)
 class User:
-    """Who sits at a node. `index` is who they are: on a cloned machine, the cloned one."""
+    """The user of a node. `index` is who they are: on a cloned machine, the cloned one."""
 
     index: int
     node: VirtualNode
@@ -62,12 +62,12 @@ class User:
 
     @property
     def is_clone(self) -> bool:
-        """Whether this is the second machine of somebody."""
+        """Say whether this is the second machine of somebody."""
         return self.node.index != self.index
 
     @property
     def is_waiting(self) -> bool:
-        """Whether something asked has no answer yet."""
+        """Say whether something asked has no answer yet."""
         return bool(self._open)
 
     def ask(self, command: Command, then: Then) -> None:

@@ -45,7 +45,7 @@ Told = Callable[[User, MessageAnswer], None]
 
 @dataclass(frozen=True, slots=True)
 class Listeners:
-    """Who is told of what users see."""
+    """Those who are told of what users see."""
 
     told: Told
     shown: Callable[[User, LoggedMessage], None]
@@ -130,16 +130,16 @@ class Users:
             self._nodes_by_key[key] = node
 
     def user_at(self, node: int) -> User:
-        """Who sits at a node."""
+        """Return who sits at a node."""
         return self._by_node[node]
 
     @property
     def are_waiting(self) -> bool:
-        """Whether something asked has no answer yet."""
+        """Say whether something asked has no answer yet."""
         return any(user.is_waiting for user in self.everybody)
 
     def are_mutual(self, one: User, other: User) -> bool:
-        """Whether both have each other, as they are now, among their contacts."""
+        """Say whether both have each other, as they are now, among their contacts."""
         return bool(
             one.contacts.get(other.index) == other.identity_key
             and other.contacts.get(one.index) == one.identity_key

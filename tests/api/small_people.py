@@ -1,4 +1,4 @@
-"""What a small node knows of trust: it holds the switches, and a test plays the other person."""
+"""A small node that knows of trust: it holds the switches, and a test plays the other person."""
 
 import msgspec
 

@@ -1,4 +1,4 @@
-"""What it costs a real daemon to admit and store what neighbours bring.
+"""The cost of admitting and storing what neighbours bring, for a real daemon.
 
 Envelopes come to a relay over loopback, from a link of the bench's own, so that nobody's CPU but
 the daemon's counts. A second pair shows what it is to join a mesh of many authors, whose stamps

@@ -124,8 +124,8 @@ class Neighbour:
             case NegOpen() | NegMessage() | NegClose() | Root() | Audit() | AuditResult():
                 self.sessions_count += isinstance(frame, NegMessage) and not frame.message
                 instant = now()
-                self._comparing.received(_LINK, frame, instant.unix_seconds, instant)
-                frames = self._comparing.take_frames(instant.unix_seconds, instant)
+                self._comparing.received(_LINK, frame, instant)
+                frames = self._comparing.take_frames(instant)
                 yield from (answer for _, answer in frames)
             case Push(envelope=data):
                 yield from self._brought(decode_envelope(data).id)
@@ -168,7 +168,7 @@ class Crowd:
         self._scope = trio.CancelScope()
 
     def has(self, neighbour: Neighbour, id_: EnvelopeId) -> bool:
-        """Whether a neighbour has an envelope."""
+        """Say whether a neighbour has an envelope."""
         if id_ in self.sets:
             return True
         return id_ in (self._brought if self.shares_mail else self._own.get(neighbour, {}))

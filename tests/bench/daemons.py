@@ -1,4 +1,4 @@
-"""What a person sees of real daemons: each in a namespace, asked through its local API.
+"""Real daemons as a person sees them: each in a namespace, asked through its local API.
 
 A message's time runs from the moment before `POST /v1/messages` is sent to the moment when the
 recipient's event was read and decoded here. It includes two durable commits (the sender's vault
@@ -205,7 +205,7 @@ def held(scratch: Path, messages: int) -> list[Row]:
 
 
 def idle(scratch: Path, links: int, seconds: float) -> list[Row]:
-    """What a node costs that has so many links and nothing to do."""
+    """Return what a node costs that has so many links and nothing to do."""
     with Desk() as desk:
         bridge = desk.bridge("b0")
         config = closed_config(scratch)

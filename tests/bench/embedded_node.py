@@ -33,7 +33,7 @@ TEXT: Final = "x" * 200
 
 
 class Program:
-    """What the child does with its node."""
+    """The orders to the child."""
 
     def __init__(self, node: Node) -> None:
         self.node = node

@@ -1,4 +1,4 @@
-"""What a node costs that holds many envelopes: memory, a start, making room for one more.
+"""The cost of a node that holds many envelopes: memory, a start, making room for one more.
 
 Run by itself: `python -m tests.bench.holding COUNT`. It writes a store of 1 KiB envelopes by a
 thousandth as many keys, and opens an engine over it. They are unsigned: what is measured is what

@@ -1,4 +1,4 @@
-"""What this machine and its libraries can do at most: the ceiling for the other figures."""
+"""The most that this machine and its libraries can do: the ceiling for the other figures."""
 
 import os
 import time

@@ -1,4 +1,4 @@
-"""What a message costs its author and its reader, and what a stamp costs, at the default rules."""
+"""The cost of a message to its author and its reader, and of a stamp, at the default rules."""
 
 import os
 import time

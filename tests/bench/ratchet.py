@@ -16,8 +16,8 @@ from typing import TypeVar
 from mesh.crypto.kem import PycaKem
 from mesh.ids import UnixSeconds, VerifyKey
 from mesh.limits.node import INPUTS_PER_BATCH_MAX
-from mesh.messenger.sessions import Sessions
-from mesh.messenger.tag_index import TagIndex
+from mesh.messenger.sessions.sessions import Sessions
+from mesh.messenger.sessions.tag_index import TagIndex
 from mesh.node.system_entropy import SystemEntropy
 from mesh.ratchet.double_ratchet import Ratchet
 from mesh.ratchet.first_contact import Roots

@@ -57,7 +57,7 @@ class Party(Protocol[_Message]):
 
 
 class Holder:
-    """Who holds a ratchet of ours and the keys of messages that have not come."""
+    """A person who holds a ratchet of ours and the keys of messages that have not come."""
 
     def __init__(self, ratchet: Ratchet) -> None:
         self._ratchet = ratchet
@@ -301,7 +301,7 @@ def answered(one: _Side, other: _Side, *, is_heard: bool = False) -> tuple[_Side
 
 
 def opened(party: Party[_Message], message: _Message) -> bool:
-    """Whether a message opens."""
+    """Say whether a message opens."""
     refusals = (
         PeerError,
         ValueError,

@@ -1,4 +1,4 @@
-"""What it costs two sides to find what differs: time, bytes, rounds; beside it an npm package.
+"""The cost of finding what differs: time, bytes, rounds; beside it an npm package.
 
 All times are the processor's, of both sides together, without a network. *Cold*: the sums before
 the blocks are computed anew, as after a change among the oldest ids. *Clustered*: what differs
@@ -169,7 +169,9 @@ def _index_rows(count: int) -> list[Row]:
 
 
 def _in_sync_rows(count: int) -> list[Row]:
-    """What three classes cost that are equal: a root later on, sessions when a link comes up."""
+    """Return what three classes cost that are equal: a root later on, sessions when a link comes
+    up.
+    """
     entry_max = 2**32 - 1
     root = Root(
         [RootEntry(of_class, entry_max, entry_max, count, bytes(16)) for of_class in (0, 1, 2)]

@@ -51,7 +51,7 @@ def relays(scratch: Path, count: int, config: str) -> Iterator[Relays]:
 
 
 def known_count(node: Node) -> int:
-    """How many envelopes a node knows."""
+    """Return how many envelopes a node knows."""
     return node.status().envelopes_count
 
 
@@ -70,7 +70,7 @@ def wait_for(is_so: Callable[[], bool], what: str) -> float:
 
 
 def cable_bytes(node: Node) -> int:
-    """What passed a node's cable so far, both ways, with all headers."""
+    """Return what passed a node's cable so far, both ways, with all headers."""
     told = subprocess.run(
         ["ip", "-n", node.namespace, "-json", "-statistics", "link", "show", "dev", "eth0"],
         check=True,
@@ -82,6 +82,6 @@ def cable_bytes(node: Node) -> int:
 
 
 def link_bytes(node: Node) -> int:
-    """What went over a node's links that stand, both ways, encrypted."""
+    """Return what went over a node's links that stand, both ways, encrypted."""
     peers = node.client.ask(AskPeers(), PeersAnswer).peers
     return sum(one.bytes_received + one.bytes_sent for one in peers if one.state == "linked")

@@ -1,4 +1,4 @@
-"""How fast the simulator is, and how much memory its nodes take.
+"""The speed of the simulator, and the memory of its nodes.
 
 Each figure is of processes of their own, and of the processor's time that they used; where there
 are several runs it is their median. The aims stand beside the figures, met or not.
@@ -41,7 +41,7 @@ Told = TypeVar("Told")
 
 
 class Report(msgspec.Struct):
-    """What is used of a simulation's report."""
+    """The used part of a simulation's report."""
 
     virtual_seconds: float
     cpu_seconds: float
@@ -50,13 +50,13 @@ class Report(msgspec.Struct):
 
 
 class Router(msgspec.Struct):
-    """What is used of a router's figures."""
+    """The used part of a router's figures."""
 
     times_real_time: float
 
 
 class Model(msgspec.Struct):
-    """What is used of the model's figures."""
+    """The used part of the model's figures."""
 
     cpu_s: dict[str, float]
 
@@ -163,7 +163,9 @@ def _settings(settings: Sequence[str]) -> list[str]:
 
 
 def _told(arguments: Sequence[str], kind: type[Told]) -> Told:
-    """What a process of ours prints. A broken promise is an exit code too, and has its report."""
+    """Return what a process of ours prints. A broken promise is an exit code too, and has its
+    report.
+    """
     done = subprocess.run(
         [sys.executable, *arguments],
         cwd=ROOT,

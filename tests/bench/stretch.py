@@ -20,7 +20,7 @@ DATABASES = ("*/mesh/storage/sqlcipher.py", "*/sim/hosts/databases.py")
 
 
 class Stretch(msgspec.Struct):
-    """What was measured."""
+    """The measured figures."""
 
     cpu_seconds: float
     events: int

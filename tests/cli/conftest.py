@@ -15,7 +15,7 @@ from tests.api.small_node import Running, running
 
 @dataclass(frozen=True)
 class Ran:
-    """What a command left behind."""
+    """The output of a command."""
 
     code: int
     out: str

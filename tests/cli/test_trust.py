@@ -1,4 +1,4 @@
-"""Who somebody really is: the verbs of trust against a node whose other persons a test plays."""
+"""The verbs of trust against a node whose other persons a test plays."""
 
 import shlex
 

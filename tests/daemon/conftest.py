@@ -1,4 +1,4 @@
-"""What the tests of the daemon share."""
+"""The common parts of the daemon's tests."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -32,7 +32,7 @@ GONE = ("not-running", "stopping")
 
 
 def secrets(folders: ProfileFolders, passphrase: str) -> dict[str, bytes]:
-    """What opens or holds what is ours, by other means than the daemon's."""
+    """Return what opens or holds what is ours, by other means than the daemon's."""
     key = WrappedKey.decode(folders.vault_key_file.read_bytes(), "").unwrap(passphrase)
     vault = connect(folders.vault_file, key)
     columns = {
@@ -156,7 +156,7 @@ def do_until_killed(client: Client, work: list[Request]) -> bool:
 
 
 def opens(client: Client, passphrase: str) -> bool:
-    """Whether a locked daemon opens at a passphrase; it is locked again before the next."""
+    """Say whether a locked daemon opens at a passphrase; it is locked again before the next."""
     try:
         client.ask(Unlock(passphrase), Done)
     except UserError as error:

@@ -173,18 +173,18 @@ def vault_objects(others: Sequence[object]) -> set[str]:
 
 
 def connections_count(others: Sequence[object]) -> int:
-    """How many other connections live."""
+    """Return how many other connections live."""
     return sum(isinstance(each, SqlcipherConnection) for each in newcomers(others))
 
 
 def newcomers(others: Sequence[object]) -> list[object]:
-    """What works on a vault or on a database, but for these."""
+    """Return what works on a vault or on a database, but for these."""
     known = {id(one) for one in others}
     return [each for each in gc.get_objects() if is_of_a_vault(each) and id(each) not in known]
 
 
 def is_of_a_vault(each: object) -> bool:
-    """Whether it is a connection, or of the messenger, the ratchet or rows."""
+    """Say whether it is a connection, or of the messenger, the ratchet or rows."""
     kind = type(each)
     # Classes written in C may have anything for a module, such as a descriptor.
     is_ours = str(kind.__module__).startswith(

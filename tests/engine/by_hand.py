@@ -40,7 +40,7 @@ def exported(
 
 
 def imported(table: Joined, name: str, data: bytes) -> ImportedAnswer:
-    """What becomes of a file at a node, all blocks together."""
+    """Return what becomes of a file at a node, all blocks together."""
     reader = CarryReader(table.parameters.mesh_id, FileKind.MAIL)
     envelopes = retirements = known = 0
     refused: dict[str, int] = {}

@@ -51,7 +51,7 @@ class Stranger:
 
     @property
     def is_open(self) -> bool:
-        """Whether the engine still holds the link."""
+        """Say whether the engine still holds the link."""
         return self.link_id in self._table.strangers and self._link.is_ready
 
     @property

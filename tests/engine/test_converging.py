@@ -123,7 +123,7 @@ class Converging(RuleBasedStateMachine):
 
     @property
     def now(self) -> Instant:
-        return Instant(Monotonic(self.now_ms * 1000), NOW * 1_000_000 + self.now_ms * 1000)
+        return Instant(Monotonic(self.now_ms * 1000), NOW * 1_000_000 + self.now_ms * 1000, NOW)
 
     @initialize()
     def start(self) -> None:
@@ -137,7 +137,7 @@ class Converging(RuleBasedStateMachine):
     def publish(self, node: int, number: int) -> None:
         """Its author is anywhere, and posts it again after a crash."""
         self.made.add(number)
-        self.nodes[node].forwarder.intake.publish([ENVELOPES[number]], NOW, self.now)
+        self.nodes[node].forwarder.intake.publish([ENVELOPES[number]], self.now)
         self.settle(node)
 
     @rule(
@@ -169,7 +169,7 @@ class Converging(RuleBasedStateMachine):
         try:
             if as_stub:
                 stubs = Stubs([(ENVELOPES[number].stub, bytes(16))])
-                node.forwarder.intake.stubs_came(link, stubs, NOW, self.now)
+                node.forwarder.intake.stubs_came(link, stubs, self.now)
             else:
                 retired = Retired(join_retirements([false]))
                 node.forwarder.retirements.came(link, retired, self.now)
@@ -202,7 +202,7 @@ class Converging(RuleBasedStateMachine):
 
     @rule(number=st.integers(0, NODES - 1))
     def restart(self, number: int) -> None:
-        """What was held back is forgotten, what was committed is not."""
+        """Forget what was held back, and keep what was committed."""
         before = self.nodes[number].known()
         for other in range(NODES):
             if other != number:
@@ -284,27 +284,27 @@ class Converging(RuleBasedStateMachine):
         with contextlib.suppress(PeerError):
             match frame:
                 case Push():
-                    node.forwarder.intake.pushed(link, frame, NOW, self.now)
+                    node.forwarder.intake.pushed(link, frame, self.now)
                 case Stubs():
-                    node.forwarder.intake.stubs_came(link, frame, NOW, self.now)
+                    node.forwarder.intake.stubs_came(link, frame, self.now)
                 case Retired():
                     node.forwarder.retirements.came(link, frame, self.now)
                 case _:
-                    node.forwarder.replicator.received(link, frame, NOW, self.now)
+                    node.forwarder.replicator.received(link, frame, self.now)
         self.settle(receiver)
 
     def settle(self, number: int) -> None:
-        """What an engine does at the end of a batch."""
+        """Do what an engine does at the end of a batch."""
         forwarder = self.nodes[number].forwarder
-        forwarder.tend(mesh_now=NOW, is_clock_steady=False, now=self.now)
+        forwarder.tend(is_clock_steady=False, now=self.now)
         forwarder.commit(NOW, first_messages=[])
         forwarder.note_answers(self.now)
         forwarder.held_acks.take(lambda link: True, self.now)
-        self.send(number, forwarder.replicator.take_frames(NOW, self.now))
+        self.send(number, forwarder.replicator.take_frames(self.now))
         for link in list(forwarder.replicator._links):
             frames = forwarder.body_sender.frames(forwarder.replicator.outgoing, link, 1 << 20)
             self.send(number, [(link, frame) for frame in frames])
-        self.send(number, forwarder.replicator.take_frames(NOW, self.now))
+        self.send(number, forwarder.replicator.take_frames(self.now))
 
     def send(self, sender: int, frames: list[tuple[LinkId, Frame]]) -> None:
         for link, frame in frames:
@@ -345,13 +345,13 @@ def test_a_retirement_goes_with_an_envelope_that_is_pushed_out() -> None:
     ordered = sorted(ENVELOPES, key=lambda one: one.id)
     lowest, *others = ordered[: QUOTA + 1]
     highest = others[-1]
-    node.forwarder.intake.publish(others, NOW, now)
+    node.forwarder.intake.publish(others, now)
     highest_token = token(ENVELOPES.index(highest), "read")
     node.forwarder.retirements.ours([Retirement(highest.id, highest_token)], now)
     commit(node)
     assert node.known()[highest.id] == (highest_token,)
     assert len(node.listed()) == QUOTA + 1
-    node.forwarder.intake.publish([lowest], NOW, now)
+    node.forwarder.intake.publish([lowest], now)
     commit(node)
     assert node.known() == {one.id: () for one in ordered[:QUOTA]}
     assert len(node.listed()) == QUOTA
@@ -367,14 +367,14 @@ def test_a_retirement_that_came_before_its_envelope_is_never_asked_for() -> None
     replicator.link_up(link, now, is_dialled_by_us=False)
     retirement = Retirement(envelope.id, token(0, "read"))
     told = IHave(join_entries([(retirement.element, RETIREMENT_SIZE_CLASS)]), FLAG_BACKLOG)
-    replicator.received(link, told, NOW, now)
-    assert [IWant(retirement.element)] == [one for _, one in replicator.take_frames(NOW, now)]
+    replicator.received(link, told, now)
+    assert [IWant(retirement.element)] == [one for _, one in replicator.take_frames(now)]
     forwarder.retirements.came(link, Retired(join_retirements([retirement])), now)
-    replicator.received(link, told, NOW, now)
-    forwarder.intake.stubs_came(link, Stubs([(envelope.stub, b"")]), NOW, now)
-    replicator.received(link, told, NOW, now)
-    assert replicator.take_frames(NOW, now) == [], "nothing is asked for or compared"
+    replicator.received(link, told, now)
+    forwarder.intake.stubs_came(link, Stubs([(envelope.stub, b"")]), now)
+    replicator.received(link, told, now)
+    assert replicator.take_frames(now) == [], "nothing is asked for or compared"
     later = Instant(Monotonic(now.monotonic + 2_000 * RELAY_DELAY_MS_MAX), now.wall)
-    forwarder.tend(mesh_now=NOW, is_clock_steady=False, now=later)
+    forwarder.tend(is_clock_steady=False, now=later)
     assert retirement.element in replicator.sets
     assert not replicator.outgoing.has_more(link), "they have told it"

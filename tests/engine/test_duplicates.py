@@ -55,11 +55,11 @@ class Slow(Joined):
         self.run()
 
     def links(self, name: str) -> list[int]:
-        """Which streams a node uses; both ends of one have the same number here."""
+        """Return which streams a node uses; both ends of one have the same number here."""
         return [(link + 1) // 2 for link in self.seats[name].engine._links.ready]
 
     def streams_count(self, name: str) -> int:
-        """How many links a node keeps, in use or not."""
+        """Return how many links a node keeps, in use or not."""
         return len(self.seats[name].engine._links.all)
 
     def _carry_out(self, seat: Seat, effect: Effect) -> None:

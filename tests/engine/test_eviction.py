@@ -1,4 +1,4 @@
-"""What a node keeps for whom, where there is not room for all."""
+"""The mail that a node keeps, and for whom, where there is not room for all."""
 
 import pytest
 
@@ -35,12 +35,12 @@ def know(table: Joined, name: str, *keys: int) -> None:
 
 
 def carried(table: Joined, name: str) -> dict[str, int]:
-    """How many bodies a node carries, by whom they are for."""
+    """Return how many bodies a node carries, by whom they are for."""
     return {one.whom: one.envelopes_count for one in status(table, name).carried}
 
 
 def bodies_of(table: Joined, name: str) -> dict[PostingKey, int]:
-    """How many bodies of each posting key a node has on disk."""
+    """Return how many bodies of each posting key a node has on disk."""
     store = table.seats[name].engine._forwarder.store
     ids = [row.id for row in store.index_rows() if row.has_body]
     found = [decode_envelope(data) for data in store.envelopes_bytes(ids).values()]
@@ -224,7 +224,7 @@ def told_ids(stranger: Stranger) -> set[bytes]:
 
 
 def refused_ids(stranger: Stranger) -> list[tuple[bytes, int]]:
-    """What it was told that it would not get, and why."""
+    """Return what it was told that it would not get, and why."""
     refusals = [frame for frame in stranger.heard if isinstance(frame, NoHave)]
     return [entry for frame in refusals for entry in split_entries(frame.entries)]
 

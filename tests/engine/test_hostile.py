@@ -278,7 +278,7 @@ def acts() -> st.SearchStrategy[Act]:
 
 
 def check_bounds(table: Joined, name: str) -> None:
-    """What a peer can make the engine remember, against the bounds of `limits`."""
+    """Hold what a peer can make the engine remember to the bounds of `limits`."""
     engine = table.seats[name].engine
     replicator, forwarder, peers = engine.replicator, engine._forwarder, engine._links
     want_list, eager_push, outgoing = (

@@ -1,4 +1,4 @@
-"""Which engines are linked: newcomers, groups that meet, changes of network."""
+"""The links that engines form: newcomers, groups that meet, changes of network."""
 
 import pytest
 

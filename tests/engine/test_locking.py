@@ -1,4 +1,4 @@
-"""What an engine holds while the vault is locked: tags and ids, and nothing that opens."""
+"""An engine with a locked vault holds tags and ids, and nothing that opens."""
 
 import gc
 from collections import deque
@@ -25,7 +25,7 @@ SECRETS = {
 
 
 def secrets(vault: Connection) -> dict[str, set[object]]:
-    """What is only in the vault, by kind."""
+    """Return what is only in the vault, by kind."""
     return {
         name: {row[0] for row in vault.execute(sql).fetchall()} for name, sql in SECRETS.items()
     }
@@ -88,7 +88,7 @@ def test_a_locked_engine_lets_go_of_the_keys_that_its_kem_kept() -> None:
 
 
 def kept_keys_count(seat: Seat) -> int:
-    """How many ML-KEM keys and names of keys an engine has at hand."""
+    """Return how many ML-KEM keys and names of keys an engine has at hand."""
     kem = seat.engine._vault._primitives.kem
     return sum(len(getattr(kem, name)) for name in ("_used_once", "_private_keys", "_public_keys"))
 
@@ -112,7 +112,9 @@ def test_locking_and_unlocking_are_told_and_shown_with_their_time() -> None:
 
 
 def test_a_locked_node_carries_for_others_and_its_friend_is_told_the_truth() -> None:
-    """What waits with a locked node is carried by it and not delivered, until it is unlocked."""
+    """Mail waits with a locked node, is carried by it, and is not delivered until it is
+    unlocked.
+    """
     table = chain()
     table.ask("cy", SendMessage("ada", "first"))
     table.pass_time(900)
@@ -130,6 +132,6 @@ def test_a_locked_node_carries_for_others_and_its_friend_is_told_the_truth() -> 
 
 
 def states(table: Joined) -> dict[str, str]:
-    """What cy is told of each message to ada."""
+    """Return what cy is told of each message to ada."""
     rows = table.seats["cy"].vault.execute("SELECT text, state FROM messages").fetchall()
     return {str(text): str(state) for text, state in rows}

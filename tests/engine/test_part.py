@@ -11,12 +11,11 @@ from mesh.effects import Effect, Emit
 from mesh.engine.part import Part, Parts
 from mesh.errors import PeerError
 from mesh.events import VaultLocked
-from mesh.ids import Instant, LinkId, Monotonic, UnixSeconds
+from mesh.ids import Instant, LinkId, Monotonic
 from mesh.wire.frames import Close, Frame, Hello, Pex, Ping, Pong, Prune, Who
 from tests.engine.joined import Joined
 
 NOW = Instant(Monotonic(0), 1_800_000_000_000_000)
-MESH_NOW = UnixSeconds(1_800_000_000)
 LINK = LinkId(1)
 
 
@@ -34,10 +33,10 @@ class Noted(Part):
     def link_down(self, link: LinkId, now: Instant) -> None:
         self._calls.append(f"{self._name} down")
 
-    def received(self, link: LinkId, frame: Frame, mesh_now: UnixSeconds, now: Instant) -> None:
+    def received(self, link: LinkId, frame: Frame, now: Instant) -> None:
         self._calls.append(f"{self._name} {type(frame).__name__}")
 
-    def tend(self, mesh_now: UnixSeconds, now: Instant) -> None:
+    def tend(self, now: Instant) -> None:
         self._calls.append(f"{self._name} tend")
 
     def deadline(self) -> Monotonic | None:
@@ -73,11 +72,11 @@ def test_a_frame_goes_to_all_who_take_it_in_their_order_and_to_nobody_else() -> 
         Noted("carrier", calls),
         [TakesWhoAndPex("last", calls)],
     )
-    parts.received(LINK, Who(b""), MESH_NOW, NOW)
-    parts.received(LINK, Pex([]), MESH_NOW, NOW)
+    parts.received(LINK, Who(b""), NOW)
+    parts.received(LINK, Pex([]), NOW)
     assert calls == ["first Who", "last Who", "last Pex"]
     with pytest.raises(PeerError, match="out of place"):
-        parts.received(LINK, Prune(), MESH_NOW, NOW)
+        parts.received(LINK, Prune(), NOW)
 
 
 def test_the_carrier_is_second_where_links_open_and_last_where_they_end_or_time_passes() -> None:
@@ -85,7 +84,7 @@ def test_the_carrier_is_second_where_links_open_and_last_where_they_end_or_time_
     parts = Parts(Noted("first", calls), Noted("carrier", calls), [Noted("other", calls)])
     parts.link_up(LINK, NOW)
     parts.link_down(LINK, NOW)
-    parts.tend(MESH_NOW, NOW)
+    parts.tend(NOW)
     assert len(parts.take_effects()) == 3
     assert calls == [
         *("first up", "carrier up", "other up"),

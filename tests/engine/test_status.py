@@ -1,4 +1,4 @@
-"""What `mesh status` is told adds up."""
+"""The figures of `mesh status` add up."""
 
 from mesh.commands.contacts import AcceptRequest, AddContact
 from mesh.commands.identity import CreateIdentity

@@ -1,4 +1,4 @@
-"""What is erased from the vault leaves its files within a bounded time, and not at every commit."""
+"""Erased rows leave the vault's files within a bounded time, and not at every commit."""
 
 from collections.abc import Iterator
 from pathlib import Path

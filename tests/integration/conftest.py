@@ -1,4 +1,4 @@
-"""What the tests with real daemons share: a desk of laptops, and three people at it."""
+"""The common parts of the tests with real daemons: a desk of laptops, and three people at it."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What a daemon's store holds: written before it starts, and read while it runs."""
+"""A daemon's store, written before it starts, and read while it runs."""
 
 from collections.abc import Sequence
 

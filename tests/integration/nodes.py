@@ -204,7 +204,7 @@ class Node:
         return self.client.ask(asked, MessagesAnswer).messages
 
     def received_texts(self) -> list[str]:
-        """What others wrote, in the order of arrival."""
+        """Return what others wrote, in the order of arrival."""
         return [message.text for message in self.messages() if not message.is_mine]
 
     def links_count(self) -> int:
@@ -217,7 +217,7 @@ class Node:
         return self._errors.read_text() if self._errors.exists() else ""
 
     def logs(self) -> str:
-        """What the daemon wrote to its terminal and to its log files."""
+        """Return what the daemon wrote to its terminal and to its log files."""
         files = [path for path in sorted(self.home.rglob("*.log*")) if path.is_file()]
         return self.printed() + "".join(path.read_text(errors="replace") for path in files)
 

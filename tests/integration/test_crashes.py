@@ -70,7 +70,7 @@ def check_arrived(reader: Node, wanted: list[str]) -> None:
 
 
 def written_by(node: Node) -> list[str]:
-    """What a node's own list of sent messages holds."""
+    """Return what a node's own list of sent messages holds."""
     return sorted(message.text for message in node.messages() if message.is_mine)
 
 

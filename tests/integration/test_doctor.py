@@ -1,4 +1,4 @@
-"""What `mesh doctor` finds where real daemons do not get through to each other.
+"""`mesh doctor`, where real daemons do not get through to each other.
 
 Each firewall is one that people have: it lets in nothing that was not asked for, or lets out
 nothing, or knows of UDP and not of TCP.
@@ -215,7 +215,7 @@ def test_a_clock_that_neighbours_refute_is_found(desk: Desk, make_node: NodeMake
 
 
 def faketime(offset: str) -> dict[str, str]:
-    """What moves the clock of a process, or a skip where the library is not there."""
+    """Return what moves the clock of a process, or a skip where the library is not there."""
     found = sorted(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))
     if not found:
         if "faketime" in os.environ.get("MESH_REQUIRE", "").split(","):

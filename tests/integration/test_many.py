@@ -197,6 +197,6 @@ def test_a_flood_pushes_out_nothing_that_a_contact_waits_for(town: Town) -> None
 
 
 def label_of(node: Node, other: Node) -> str:
-    """What a node calls another one's person."""
+    """Return what a node calls another one's person."""
     contacts = node.answer(ContactsAnswer, "contacts").contacts
     return next(contact.label for contact in contacts if contact.name == other.name)

@@ -130,7 +130,7 @@ def dial_again(node: Node, host: str) -> None:
 
 
 def peer_states(node: Node) -> list[str]:
-    """What a node says of each neighbour that it has a stream to."""
+    """Return what a node says of each neighbour that it has a stream to."""
     peers = node.client.ask(AskPeers(), PeersAnswer).peers
     return [peer.state for peer in peers if peer.state in ("linked", "connecting")]
 

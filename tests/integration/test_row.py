@@ -59,12 +59,12 @@ def test_laptops_find_each_other_and_nobody_typed_an_address(
 
 
 def has_at_least(count: int, found: list[PeerAnswer]) -> bool:
-    """Whether there are so many."""
+    """Say whether there are so many."""
     return len(found) >= count
 
 
 def linked_peers(node: Node) -> list[PeerAnswer]:
-    """What `mesh peers` says of the neighbours that have a link."""
+    """Return what `mesh peers` says of the neighbours that have a link."""
     peers = node.answer(PeersAnswer, "peers").peers
     return [peer for peer in peers if peer.state == "linked"]
 

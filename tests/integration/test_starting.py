@@ -1,4 +1,4 @@
-"""How a node starts where something is in the way: in one sentence, or all the same."""
+"""A node starts where something is in the way: in one sentence, or all the same."""
 
 import socket
 

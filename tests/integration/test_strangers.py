@@ -1,4 +1,4 @@
-"""What hostile peers can do to a running node: lose their link, and be counted."""
+"""Hostile peers of a running node lose their link, and are counted."""
 
 import contextlib
 import os

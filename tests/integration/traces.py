@@ -1,4 +1,4 @@
-"""Where a secret could show: memory, files, frames on the wire.
+"""The places where a secret could show: memory, files, frames on the wire.
 
 Each search is worth only as much as its control: every test that finds nothing first finds
 something that it planted.

@@ -205,7 +205,7 @@ def link_sides(
 
 
 def advanced(count: int, seed: int = 0) -> tuple[HandshakeState, HandshakeState, bytes]:
-    """Who reads message number `count` (from 0), who wrote it, and the message."""
+    """Return who reads message number `count` (from 0), who wrote it, and the message."""
     writer, reader = link_sides(seed=seed)
     for _ in range(count):
         reader.read_message(writer.write_message(b""))

@@ -56,20 +56,16 @@ class Clock:
         elapsed_us = (self.unix_ms - START_S * 1000) * 1000
         return Instant(Monotonic(elapsed_us), self.unix_ms * 1000)
 
-    @property
-    def mesh_now(self) -> UnixSeconds:
-        return self.now.unix_seconds
-
 
 @dataclass(slots=True)
 class Store:
-    """What a node carries, without a database."""
+    """The envelopes that a node carries, without a database."""
 
     envelopes: dict[bytes, Envelope] = field(default_factory=dict)
     by_tag: dict[Tag, list[Envelope]] = field(default_factory=dict)
 
     def has_tag(self, tag: Tag) -> bool:
-        """Whether an envelope with this tag is here."""
+        """Say whether an envelope with this tag is here."""
         return tag in self.by_tag
 
     def of_tags(self, tags: Sequence[Tag]) -> list[Envelope]:
@@ -127,12 +123,8 @@ class Person:
     @property
     def now(self) -> Instant:
         now = self.clock.now
-        return Instant(now.monotonic, now.wall + self.wall_error_s * 1_000_000)
-
-    @property
-    def mesh_now(self) -> UnixSeconds:
-        error_s = 0 if self.is_clock_corrected else self.wall_error_s
-        return UnixSeconds(self.clock.mesh_now + error_s)
+        wall = now.wall + self.wall_error_s * 1_000_000
+        return Instant(now.monotonic, wall, now.mesh if self.is_clock_corrected else None)
 
     def restart(self) -> None:
         """A new messenger over what the former one committed."""
@@ -145,9 +137,7 @@ class Person:
                 is_tag_stored=self.store.has_tag,
                 distances=self.distances,
             )
-            self.messenger = Messenger(
-                self.connection, environment, mesh_now=self.mesh_now, now=self.now
-            )
+            self.messenger = Messenger(self.connection, environment, now=self.now)
         self._carry_out(self.messenger.take_effects())
 
     def backup(self) -> Connection:
@@ -168,12 +158,12 @@ class Person:
     def ask(self, command: Command) -> Answer:
         """One command, as the engine runs it."""
         with transaction(self.connection), savepoint(self.connection):
-            answer = self.messenger.command(command, mesh_now=self.mesh_now, now=self.now)
+            answer = self.messenger.command(command, now=self.now)
         self._carry_out(self.messenger.take_effects())
         return answer
 
     def post(self, limit: int = 10_000) -> list[Envelope]:
-        """What enters the own store, and so the mesh."""
+        """Return what enters the own store, and so the mesh."""
         posted = self.messenger.parts.transit.unposted(limit)
         for envelope in posted:
             self.store.add(envelope)
@@ -194,11 +184,9 @@ class Person:
         self._carry_out(self.messenger.take_effects())
 
     def tend(self) -> None:
-        """What is due is done."""
+        """Do what is due."""
         with transaction(self.connection):
-            self.messenger.deadline_passed(
-                mesh_now=self.mesh_now, is_clock_steady=self.is_clock_steady, now=self.now
-            )
+            self.messenger.deadline_passed(is_clock_steady=self.is_clock_steady, now=self.now)
         self._carry_out(self.messenger.take_effects())
 
     def mint_all(self) -> None:
@@ -209,9 +197,7 @@ class Person:
                 stamp = bytes((7,)) * 12
                 minted_stamp = StampMinted(mint.posting_key, mint.day, stamp)
                 self.messenger.parts.posting_keys.stamped(minted_stamp)
-            self.messenger.deadline_passed(
-                mesh_now=self.mesh_now, is_clock_steady=self.is_clock_steady, now=self.now
-            )
+            self.messenger.deadline_passed(is_clock_steady=self.is_clock_steady, now=self.now)
         self._carry_out(self.messenger.take_effects())
 
     def carried_by(self, peer: bytes, envelopes: Sequence[Envelope]) -> None:
@@ -240,7 +226,7 @@ class Person:
 
     @property
     def wired(self) -> wiring.Person:
-        """What the messenger has since there is an identity."""
+        """Return what the messenger has since there is an identity."""
         assert self.messenger.person is not None
         return self.messenger.person
 
@@ -248,10 +234,7 @@ class Person:
         """Send a control, and be it one that the program would not send."""
         with transaction(self.connection):
             self.wired.outbox.send_controls(
-                self.messenger.parts.contacts.contact(contact),
-                [(kind, data)],
-                mesh_ms=self.clock.unix_ms,
-                mesh_now=self.mesh_now,
+                self.messenger.parts.contacts.contact(contact), [(kind, data)], now=self.now
             )
 
     def contacts(self) -> list[ContactAnswer]:
@@ -277,7 +260,7 @@ class Person:
 
     def _open(self, envelopes: Sequence[Envelope]) -> None:
         expected = [one for one in envelopes if one.header.tag in self.messenger.parts.tag_index]
-        self.messenger.open_arrived(expected, mesh_now=self.mesh_now, now=self.now)
+        self.messenger.open_arrived(expected, now=self.now)
 
     def _carry_out(self, effects: Sequence[Effect]) -> None:
         for effect in effects:
@@ -340,7 +323,7 @@ def details(person: Person, contact: str) -> ContactDetailsAnswer:
 
 
 def notes(person: Person, contact: str) -> list[NoteAnswer]:
-    """What happened to a contact."""
+    """Return what happened to a contact."""
     return details(person, contact).notes
 
 

@@ -10,8 +10,8 @@ from mesh.crypto import aead
 from mesh.crypto.kem import PycaKem
 from mesh.crypto.signing import is_signature_valid, verify_key_of
 from mesh.ids import ContactId, PostingKey, Tag, UnixSeconds
-from mesh.messenger.sessions import Sessions
-from mesh.messenger.tag_index import TagIndex
+from mesh.messenger.sessions.sessions import Sessions
+from mesh.messenger.sessions.tag_index import TagIndex
 from mesh.ratchet.double_ratchet import Ratchet
 from mesh.ratchet.first_contact import KIND_FIRST_CONTACT, OPENING_BYTES
 from mesh.ratchet.identity import IdentityKeys

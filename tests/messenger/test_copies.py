@@ -16,12 +16,12 @@ def copy_of(person: Person, seed: int) -> Person:
 
 
 def heard(person: Person) -> list[str]:
-    """What others wrote to them."""
+    """Return what others wrote to them."""
     return [message.text for message in person.messages() if not message.is_mine]
 
 
 def assert_they_hear_each_other(ann: Person, bob: Person) -> None:
-    """What one writes and what the other answers is read."""
+    """Check that what one writes and what the other answers is read."""
     ann.send("Bob", "still here")
     exchange(ann, bob)
     assert heard(bob)[-1] == "still here"
@@ -71,7 +71,7 @@ def test_two_who_hold_keys_of_lost_copies_find_each_other_when_nobody_asks() -> 
             return
         clock.pass_by(DAY_S)
         for person in (ann, bob):
-            person.store.expire(person.mesh_now)
+            person.store.expire(person.now.mesh)
             person.tend()
     raise AssertionError("they are deaf to each other")
 
@@ -261,5 +261,5 @@ def test_who_asks_many_times_in_vain_keeps_the_ways_that_both_sides_have() -> No
 
 
 def notes(events: list[Event]) -> list[str]:
-    """What people were told beside their messages."""
+    """Return what people were told beside their messages."""
     return [event.note.sentence for event in events if isinstance(event, ContactNoted)]

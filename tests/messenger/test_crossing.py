@@ -12,7 +12,7 @@ from tests.searching import seeds
 
 @dataclass
 class Wire:
-    """What is between two people: each envelope comes in any order, twice, or not at all."""
+    """A channel between two people: each envelope comes in any order, twice, or not at all."""
 
     ann: Person
     bob: Person
@@ -38,7 +38,7 @@ class Wire:
             self.on_its_way.append((self.other(person), envelope))
 
     def carry(self, person: Person) -> None:
-        """What a person posted by itself goes on its way, or is lost."""
+        """Carry what a person posted by itself, or lose it."""
         for envelope in person.post():
             if self.random.random() >= self.loss:
                 self.on_its_way.append((self.other(person), envelope))

@@ -10,7 +10,7 @@ from mesh.commands.identity import AskIdentity, CreateIdentity
 from mesh.commands.nearby import AskNearby, CompareNearby, ConfirmNearby, SetNearby
 from mesh.commands.peers import AddPeer, AskPeers, RemovePeer
 from mesh.commands.status import AskStatus
-from mesh.ids import Instant, UnixSeconds
+from mesh.ids import Instant
 from mesh.messenger.feature import Feature, command
 from mesh.messenger.wiring import table_of
 from mesh.wire import controls
@@ -35,7 +35,7 @@ def test_each_kind_of_control_is_handled() -> None:
 
 
 def test_no_two_features_handle_the_same() -> None:
-    def answer(_asked: AskIdentity, _mesh_now: UnixSeconds, _now: Instant) -> Done:
+    def answer(_asked: AskIdentity, _now: Instant) -> Done:
         return Done()
 
     feature = Feature(commands=[command(AskIdentity, answer)])

@@ -1,4 +1,4 @@
-"""What hostile or unlucky senders can do to an inbox: nothing."""
+"""Hostile or unlucky senders can do nothing to an inbox."""
 
 from dataclasses import replace
 

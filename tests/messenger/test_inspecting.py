@@ -1,4 +1,4 @@
-"""What an invite says of itself before it is added: it never promises what adding would refuse."""
+"""An invite says of itself before it is added what adding it does, and never promises more."""
 
 import pytest
 
@@ -17,7 +17,7 @@ def inspect(person: Person, link: str) -> Contents:
 
 
 def is_honest(person: Person, link: str) -> bool:
-    """Whether adding does what inspecting said, with the same words where it refuses."""
+    """Say whether adding does what inspecting said, with the same words where it refuses."""
     said = inspect(person, link)
     try:
         person.add(link)

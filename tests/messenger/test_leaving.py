@@ -156,7 +156,7 @@ def test_a_conversation_goes_on_under_a_new_identity_and_trust_begins_again() ->
     answer = ann.ask(ReplaceIdentity("Bob", "Bob 2"))
     assert isinstance(answer, ContactAnswer)
     assert (answer.id, answer.label, answer.trust) == (former.id, "Bob", "first seen")
-    assert (answer.key, answer.identity_changed) == (newer.key, int(clock.mesh_now))
+    assert (answer.key, answer.identity_changed) == (newer.key, int(clock.now.mesh))
     assert answer.looks_like == []
     kinds = [type(event) for event in ann.take_events()]
     assert kinds == [ContactRemoved, ContactChanged, ContactNoted]

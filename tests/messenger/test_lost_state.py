@@ -52,7 +52,7 @@ class Pair:
     def pass_a_day(self) -> None:
         self.clock.pass_by(DAY_S)
         for person in (self.ann, self.bob):
-            person.store.expire(person.mesh_now)
+            person.store.expire(person.now.mesh)
             person.tend()
         self.settle()
 
@@ -265,7 +265,7 @@ def test_who_was_only_away_loses_no_contact_by_probes_and_renewals() -> None:
             pair.ann.send("Bob", f"away {day} {number}")
         pair.ann.post()
         pair.clock.pass_by(DAY_S)
-        pair.ann.store.expire(pair.ann.mesh_now)
+        pair.ann.store.expire(pair.ann.now.mesh)
         pair.ann.tend()
     ((rendezvous,),) = pair.ann.connection.execute(
         "SELECT max(rendezvous_count) FROM sessions"

@@ -1,4 +1,4 @@
-"""What is told of a message beside its text: what is missing above it, and wrong clocks."""
+"""The remarks beside a message's text: what is missing above it, and wrong clocks."""
 
 from mesh.limits.messages import CLOCK_AHEAD_SECONDS_SHOWN, CLOCK_BEHIND_SECONDS_SHOWN
 from tests.messenger.people import DAY_S, Clock, Person, acquainted
@@ -43,7 +43,7 @@ def test_a_clock_that_is_wrong_beyond_doubt_is_shown_as_that() -> None:
         other.send("Ann", "what time is it?")
         ann.receive(other.post())
         (message,) = ann.messages(other.name)
-        assert (message.clock, message.sent) == (expected, clock.mesh_now + error_s)
+        assert (message.clock, message.sent) == (expected, clock.now.mesh + error_s)
         # Our own messages bear our own clock, whatever it says.
         assert [one.clock for one in other.messages()] == [""]
     assert bob.texts() == []
@@ -59,4 +59,4 @@ def test_who_has_been_corrected_by_peers_blames_nobody_for_their_own_clock() -> 
     bob.receive(ann.post())
     for person in (ann, bob):
         assert [one.clock for one in person.messages()] == ["", ""]
-        assert {one.received for one in person.messages()} == {clock.mesh_now}
+        assert {one.received for one in person.messages()} == {clock.now.mesh}

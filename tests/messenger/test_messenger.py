@@ -1,4 +1,4 @@
-"""What a person does and sees: two or three messengers, joined by hand."""
+"""A person's doings, and what is seen of them: two or three messengers, joined by hand."""
 
 import pytest
 
@@ -33,9 +33,9 @@ def test_before_the_first_run_there_is_nobody_at_home() -> None:
             kem=PycaKem(),
             is_tag_stored=lambda _tag: False,
         )
-        messenger = Messenger(connection, environment, mesh_now=clock.mesh_now, now=clock.now)
+        messenger = Messenger(connection, environment, now=clock.now)
         with pytest.raises(UserError) as caught:
-            messenger.command(AskContacts(), mesh_now=clock.mesh_now, now=clock.now)
+            messenger.command(AskContacts(), now=clock.now)
     assert caught.value.kind == "no-identity"
     assert messenger.person is None
     assert messenger.deadline() is None

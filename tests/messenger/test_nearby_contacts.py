@@ -6,7 +6,7 @@ from mesh.commands.contacts import AddContact
 from mesh.commands.invites import AskInvites, InvitesAnswer
 from mesh.errors import UserError
 from mesh.ids import VerifyKey
-from mesh.messenger.nearby_contacts import NearbyContacts
+from mesh.messenger.onboarding.nearby_contacts import NearbyContacts
 from mesh.storage.connection import transaction
 from tests.messenger.people import Clock, Person, acquainted, exchange
 
@@ -18,14 +18,14 @@ def nearby_contacts(person: Person) -> NearbyContacts:
 def link_for(inviter: Person, guest: Person) -> str:
     with transaction(inviter.connection):
         link, _ = nearby_contacts(inviter).invite(
-            nearby_contacts(guest).verify_key, guest.name, inviter.mesh_now
+            nearby_contacts(guest).verify_key, guest.name, inviter.now.mesh
         )
     return link
 
 
 def meet(guest: Person, link: str, inviter: VerifyKey) -> None:
     with transaction(guest.connection):
-        nearby_contacts(guest).add(link, inviter, guest.mesh_now, guest.now)
+        nearby_contacts(guest).add(link, inviter, guest.now)
 
 
 def strangers() -> tuple[Person, Person, Person]:

@@ -6,7 +6,7 @@ from mesh.commands.contacts import AcceptRequest, BlockContact, RemoveContact
 from mesh.commands.invites import CreateInvite
 from mesh.ids import PostingKey
 from mesh.limits.posting_keys import POSTING_DAYS_AHEAD, POSTING_DAYS_TOLD, POSTING_KEYS_PER_CHORE
-from mesh.messenger.posting_keys import Audience
+from mesh.messenger.sessions.posting_keys import Audience
 from mesh.storage.connection import transaction
 from mesh.trust.distance import Counts, Depth
 from mesh.wire.envelope import SECONDS_PER_DAY
@@ -74,7 +74,7 @@ def say_hello(reader: Person, author: Person) -> None:
 
 
 def grow_older(person: Person, *, days: int) -> None:
-    """What they told of their keys becomes older by some days."""
+    """Age what they told of their keys by some days."""
     with transaction(person.connection):
         person.connection.execute("UPDATE keys_given SET until_day = until_day - ?", (days,))
 
@@ -124,11 +124,11 @@ def test_where_nobody_writes_keys_are_sent_for_their_own_sake_and_seldom() -> No
     clock = Clock()
     ann, bob = acquainted(clock)
     live(clock, ann, bob, days=3)
-    today = clock.mesh_now // SECONDS_PER_DAY
+    today = clock.now.mesh // SECONDS_PER_DAY
     assert known_days(ann, bob, today)[:7] == list(range(7))
     posted = live(clock, ann, bob, days=60)
     for reader, author in ((ann, bob), (bob, ann)):
-        today = clock.mesh_now // SECONDS_PER_DAY
+        today = clock.now.mesh // SECONDS_PER_DAY
         assert known_days(reader, author, today)[:2] == [0, 1]
         assert 4 <= len(posted[author.name]) <= 8
         assert max(posted[author.name]) <= 1
@@ -140,7 +140,7 @@ def test_contacts_always_know_the_keys_of_the_next_day() -> None:
     live(clock, ann, bob, days=1)
     for _ in range(40):
         live(clock, ann, bob, days=1)
-        today = clock.mesh_now // SECONDS_PER_DAY
+        today = clock.now.mesh // SECONDS_PER_DAY
         assert known_days(ann, bob, today)[:2] == [0, 1]
         assert known_days(bob, ann, today)[:2] == [0, 1]
 
@@ -221,7 +221,7 @@ def test_who_waits_as_a_request_is_told_nothing_and_counts_for_nothing_until_let
     live(clock, ann, bob, days=3)
     bob.send("Ann", "please")
     exchange(ann, bob)
-    today = clock.mesh_now // SECONDS_PER_DAY
+    today = clock.now.mesh // SECONDS_PER_DAY
     assert known_days(bob, ann, today) == []
     assert known_days(ann, bob, today) == []
     ann.ask(AcceptRequest("Bob"))
@@ -243,7 +243,7 @@ def test_who_is_blocked_or_removed_is_told_no_more_and_counts_for_nothing_at_onc
     assert ann.distances.counts(TODAY) == Counts(0, 0, 0)
     live(clock, ann, bob, days=20)
     ann.restart()
-    today = clock.mesh_now // SECONDS_PER_DAY
+    today = clock.now.mesh // SECONDS_PER_DAY
     assert known_days(bob, ann, today) == []
     assert ann.distances.counts(today) == Counts(0, 0, 0)
 
@@ -255,7 +255,7 @@ def test_who_is_unblocked_counts_again_and_is_told_anew() -> None:
     ann.ask(BlockContact("Bob", True))
     clock.pass_by(2 * DAY_S)
     ann.ask(BlockContact("Bob", False))
-    today = clock.mesh_now // SECONDS_PER_DAY
+    today = clock.now.mesh // SECONDS_PER_DAY
     assert known_days(ann, bob, today) != []
     ann.tend()
     exchange(ann, bob)
@@ -284,7 +284,7 @@ def test_a_clock_that_was_years_ahead_leaves_nobody_untold() -> None:
     clock.pass_by(12 * DAY_S)
     ann.tend()
     exchange(ann, bob)
-    today = clock.mesh_now // SECONDS_PER_DAY
+    today = clock.now.mesh // SECONDS_PER_DAY
     assert known_days(bob, ann, today) == list(range(POSTING_DAYS_TOLD))
 
 

@@ -63,7 +63,7 @@ def sent(ann: Person, text: str) -> tuple[MessageAnswer, Envelope]:
 
 
 def opened_by(bob: Person, clock: Clock, envelope: Envelope) -> Retirement:
-    """What Bob tells after he has opened an envelope."""
+    """Return what Bob tells after he has opened an envelope."""
     bob.receive([envelope])
     clock.pass_by(MINUTES_11)
     (retirement,) = [one for one in due(bob) if one.envelope == envelope.id]

@@ -1,4 +1,4 @@
-"""Where keys are, and where they are no longer: searched in the raw bytes of a vault.
+"""The places of keys, searched in the raw bytes of a vault: there, and there no longer.
 
 The vault here is a plain file with the schema and the settings of the real one, so that its bytes
 can be read. Every search that finds nothing is the same that found the key a moment before.
@@ -35,19 +35,19 @@ class Disk:
         person.restart()
 
     def has(self, secret: bytes) -> bool:
-        """Whether a key stands anywhere in the files, after the log was emptied as nodes do."""
+        """Say whether a key stands anywhere in the files, after the log was emptied as nodes do."""
         assert len(secret) == 32
         assert checkpoint(self._person.connection)
         return self.has_now(secret)
 
     def has_now(self, secret: bytes) -> bool:
-        """Whether a key stands in the files as they are."""
+        """Say whether a key stands in the files as they are."""
         files = sorted(self._path.parent.glob(self._path.name + "*"))
         return any(secret in file.read_bytes() for file in files)
 
 
 def plain_database(path: Path) -> Connection:
-    """What `connect` opens, without a key."""
+    """Return what `connect` opens, without a key."""
     raw = dbapi2.connect(
         str(path), isolation_level=None, check_same_thread=False, cached_statements=0
     )

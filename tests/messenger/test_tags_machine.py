@@ -4,7 +4,7 @@ Two sides write on one session; what arrives before its tag is expected lies in 
 found when the window moves. Whatever the order, everything opens once as long as it lives.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
 
 import pytest
@@ -21,9 +21,9 @@ from hypothesis.stateful import (
 from mesh.crypto.kem import PycaKem
 from mesh.ids import Instant, Monotonic, Tag, UnixSeconds, VerifyKey
 from mesh.limits.sessions import RENDEZVOUS_TAGS, TAG_KEY_KEPT_SECONDS, TAG_WINDOW
-from mesh.messenger.session import Session
-from mesh.messenger.sessions import Sessions
-from mesh.messenger.tag_index import OfSession, TagIndex
+from mesh.messenger.sessions.session import Session
+from mesh.messenger.sessions.sessions import Sessions
+from mesh.messenger.sessions.tag_index import OfSession, TagIndex
 from mesh.ratchet.double_ratchet import Awaiting, Ratchet
 from mesh.ratchet.first_contact import Roots
 from mesh.storage.connection import connect
@@ -194,9 +194,9 @@ class Tags(RuleBasedStateMachine):
 
     @rule()
     def erase(self) -> None:
-        """What nothing can live under any more is erased, and nothing else."""
+        """Erase what nothing can live under any more, and nothing else."""
         for side in self.sides:
-            side.sessions.erase_old(self.now, START)
+            side.sessions.erase_old(replace(START, mesh=self.now))
 
     @rule(who=WHO)
     def restart(self, who: int) -> None:
@@ -288,8 +288,8 @@ def test_a_generation_goes_31_days_after_a_later_one_was_used() -> None:
     # Of the former generation nothing is expected but what was lost.
     assert lost.tag in other.expected
     assert len(other.expected) == 1 + TAG_WINDOW + RENDEZVOUS_TAGS
-    other.sessions.erase_old(UnixSeconds(TAG_KEY_KEPT_SECONDS - 1), START)
+    other.sessions.erase_old(replace(START, mesh=UnixSeconds(TAG_KEY_KEPT_SECONDS - 1)))
     assert lost.tag in other.expected
-    other.sessions.erase_old(UnixSeconds(TAG_KEY_KEPT_SECONDS), START)
+    other.sessions.erase_old(replace(START, mesh=UnixSeconds(TAG_KEY_KEPT_SECONDS)))
     assert lost.tag not in other.expected
     assert len(other.expected) == TAG_WINDOW + RENDEZVOUS_TAGS

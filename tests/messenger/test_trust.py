@@ -1,4 +1,4 @@
-"""Whom one trusts: safety numbers, verification, blocking, requests, labels and notes."""
+"""Trust: safety numbers, verification, blocking, requests, labels and notes."""
 
 import pytest
 
@@ -21,7 +21,7 @@ from mesh.events import (
 )
 from mesh.ids import UnixSeconds
 from mesh.limits.contacts import NOTES_PER_CONTACT_MAX
-from mesh.messenger.notes import Notes
+from mesh.messenger.contacts.notes import Notes
 from mesh.messenger.pending_events import PendingEvents
 from mesh.ratchet.identity import SEED_BYTES, IdentityKeys, tie_message
 from mesh.storage.connection import transaction

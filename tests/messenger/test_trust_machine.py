@@ -91,7 +91,7 @@ class Crew:
 
 
 class Trust(RuleBasedStateMachine):
-    """Who believes what of whom, and why they may."""
+    """A model of who believes what of whom, and why they may."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -143,7 +143,7 @@ class Trust(RuleBasedStateMachine):
         # Nobody is handed what has expired.
         self.crew.post()
         self.crew.bag = [
-            one for one in self.crew.bag if one[1].header.lapses > self.crew.clock.mesh_now
+            one for one in self.crew.bag if one[1].header.lapses > self.crew.clock.now.mesh
         ]
 
     @precondition(lambda self: self.links)

@@ -1,4 +1,4 @@
-"""What everybody sees of ten thousand envelopes of many pairs: nothing that links two of them.
+"""Ten thousand envelopes of many pairs, as everybody sees them: nothing links two of them.
 
 All chance is drawn from seeds, the KEM's coins too, so these envelopes are the same in each run and
 the bounds are not a matter of luck.
@@ -169,7 +169,7 @@ def test_the_tests_of_chance_find_what_is_odd() -> None:
 
 
 def is_odd(values: Sequence[bytes]) -> bool:
-    """Whether values of one length are further from chance than five standard deviations.
+    """Say whether values of one length are further from chance than five standard deviations.
 
     Monobit and runs (NIST SP 800-22, 2.1 and 2.3), chi-square of all bytes, and the ones at each
     place of a bit.

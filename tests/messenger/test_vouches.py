@@ -23,7 +23,7 @@ def vouch(person: Person, label: str, *days: VouchedDay) -> None:
     """A contact vouched over a link of theirs."""
     contact = contact_id(person, label)
     with transaction(person.connection):
-        person.messenger.parts.vouches.vouched(contact, days, person.mesh_now)
+        person.messenger.parts.vouches.vouched(contact, days, person.now.mesh)
 
 
 def named(*numbers: int, day: int = TODAY) -> tuple[int, ...]:
@@ -86,7 +86,7 @@ def test_whoever_is_removed_leaves_no_vouch_behind() -> None:
     ann.ask(RemoveContact("Bob"))
     assert ann.distances.counts(TODAY) == NOBODY
     with transaction(ann.connection):
-        ann.messenger.parts.vouches.vouched(removed, [VouchedDay(TODAY, named(1))], ann.mesh_now)
+        ann.messenger.parts.vouches.vouched(removed, [VouchedDay(TODAY, named(1))], ann.now.mesh)
     assert ann.distances.counts(TODAY) == NOBODY
     for table in ("vouches", "contact_keys", "keys_given"):
         assert ann.connection.execute(f"SELECT count(*) FROM {table}").fetchall() == [(0,)]
@@ -116,7 +116,7 @@ def test_who_waits_as_a_request_vouches_for_nobody() -> None:
     exchange(ann, bob)
     vouch(ann, "Bob", VouchedDay(TODAY, named(1)))
     assert ann.distances.counts(TODAY) == NOBODY
-    assert ann.messenger.parts.vouches.vouches_for(contact_id(ann, "Bob"), ann.mesh_now) == []
+    assert ann.messenger.parts.vouches.vouches_for(contact_id(ann, "Bob"), ann.now.mesh) == []
     ann.ask(AcceptRequest("Bob"))
     vouch(ann, "Bob", VouchedDay(TODAY, named(1)))
     assert ann.distances.depth(key(1), TODAY) is Depth.VOUCHED
@@ -124,23 +124,23 @@ def test_who_waits_as_a_request_vouches_for_nobody() -> None:
 
 def test_contacts_are_told_of_each_other_for_seven_days() -> None:
     ann, bob, cem = star(Clock())
-    told = ann.messenger.parts.vouches.vouches_for(contact_id(ann, "Bob"), ann.mesh_now)
+    told = ann.messenger.parts.vouches.vouches_for(contact_id(ann, "Bob"), ann.now.mesh)
     days = range(TODAY, TODAY + VOUCH_DAYS_TOLD)
     assert [one.day for one in told] == list(days)
     keys = {day: signer.public for day, signer in cem.messenger.parts.posting_keys.to_tell(TODAY)}
     assert [one.vouched for one in told] == [(vouch_hash(keys[day], day),) for day in days]
     assert all(one.far == () for one in told)
     vouch(ann, "Cem", VouchedDay(TODAY, named(7), named(8)))
-    first, *others = ann.messenger.parts.vouches.vouches_for(contact_id(ann, "Bob"), ann.mesh_now)
+    first, *others = ann.messenger.parts.vouches.vouches_for(contact_id(ann, "Bob"), ann.now.mesh)
     assert first.far == named(7)
     assert all(one.far == () for one in others)
     ann.ask(BlockContact("Cem", True))
     assert all(
         one == VouchedDay(one.day)
-        for one in ann.messenger.parts.vouches.vouches_for(contact_id(ann, "Bob"), ann.mesh_now)
+        for one in ann.messenger.parts.vouches.vouches_for(contact_id(ann, "Bob"), ann.now.mesh)
     )
     assert (
-        bob.messenger.parts.vouches.vouches_for(contact_id(bob, "Ann"), bob.mesh_now)[0].vouched
+        bob.messenger.parts.vouches.vouches_for(contact_id(bob, "Ann"), bob.now.mesh)[0].vouched
         == ()
     )
 

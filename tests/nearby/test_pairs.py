@@ -24,7 +24,7 @@ turns = st.one_of(
 
 
 class Agreements:
-    """How often a person said *the same* while looking at the same as the other."""
+    """A count of how often a person said *the same* while looking at the same as the other."""
 
     def __init__(self) -> None:
         self.said: dict[tuple[int, str], None] = {}

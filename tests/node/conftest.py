@@ -1,4 +1,4 @@
-"""What the tests of the shell share."""
+"""The common parts of the shell's tests."""
 
 from collections.abc import Iterator
 from pathlib import Path

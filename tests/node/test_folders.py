@@ -1,4 +1,4 @@
-"""Where a profile lies, and which names and places are refused."""
+"""The place of a profile, and the names and places that are refused."""
 
 import os
 from pathlib import Path

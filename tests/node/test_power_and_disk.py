@@ -1,4 +1,4 @@
-"""What the machine can spare, as the system tells it."""
+"""The machine can spare what the system tells."""
 
 from collections import namedtuple
 from pathlib import Path

@@ -116,11 +116,11 @@ class Crowd:
         self.now_ms = end_ms
 
     def degrees(self) -> list[int]:
-        """How many links each member has."""
+        """Return how many links each member has."""
         return [len(member.links) for member in self.members.values() if member.is_up]
 
     def distances(self, first: int, *, without: Sequence[int] = ()) -> dict[int, int]:
-        """How many links everybody is away from one of them, by ways that avoid some."""
+        """Return how many links everybody is away from one of them, by ways that avoid some."""
         found = {first: 0}
         turn = [first]
         for number in turn:
@@ -135,7 +135,7 @@ class Crowd:
         return Instant(Monotonic(self.now_ms * 1_000), 0)
 
     def _dialled(self, caller: Member, dial: DialId, address: Address) -> None:
-        """What two nodes make of a finished handshake."""
+        """Do what two nodes make of a finished handshake."""
         called = next(one for one in self.members.values() if one.address == address)
         if not called.is_up or not caller.is_up:
             caller.dialer.dial_failed(dial, self._now)

@@ -1,4 +1,4 @@
-"""What many dialing machines make of each other: a graph in which no part is far or alone."""
+"""Many dialing machines make a graph in which no part is far or alone."""
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -136,7 +136,7 @@ def test_three_in_ten_who_call_everybody_from_the_start_leave_nobody_alone(seed:
 
 
 def links_among(crowd: Crowd, honest: list[int]) -> list[int]:
-    """How many links each of the honest has to other honest ones."""
+    """Return how many links each of the honest has to other honest ones."""
     return [
         sum(other in honest for other, _ in crowd.members[number].links.values())
         for number in honest

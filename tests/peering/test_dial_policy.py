@@ -1,4 +1,4 @@
-"""Whom a node dials, by its links and its networks."""
+"""A node dials by its links and its networks."""
 
 from mesh.ids import Address, LinkId, LinkKey
 from mesh.inputs import OwnAddress
@@ -67,7 +67,7 @@ OWN = [
 
 
 def places(number: int) -> list[Address]:
-    """Where a machine on two families of one cable and with containers says that it is."""
+    """Return where a machine on two families of one cable and with containers says that it is."""
     return [
         Address("172.17.0.1", 41730),
         Address(f"192.168.7.{number}", 41730),

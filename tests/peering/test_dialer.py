@@ -1,4 +1,4 @@
-"""When a node dials, and what it makes of links that begin and end."""
+"""The times at which a node dials, and what it makes of links that begin and end."""
 
 from mesh.ids import DialId, LinkId, LinkKey
 from mesh.limits.peering import (

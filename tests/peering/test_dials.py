@@ -1,4 +1,4 @@
-"""What is dialled at once, and what a dial that failed is followed by."""
+"""Some targets are dialled at once, and a dial that failed is followed by others."""
 
 from mesh.ids import Address, LinkId, LinkKey
 from mesh.limits.peering import DIAL_BACKOFF_MAX_MS, DIALS_CONCURRENT_MAX, REMEMBERED_FAILURES_MAX

@@ -1,4 +1,4 @@
-"""Which links a node keeps when others come, and whom it lets in."""
+"""A node keeps the right links when others come, and lets the right ones in."""
 
 import pytest
 
@@ -45,7 +45,7 @@ def test_who_comes_late_finds_room_in_the_place_of_another() -> None:
 
 
 def let_in(in_sight: int, hosts_count: int) -> int:
-    """How many callers from so many hosts a node lets in before any link yields."""
+    """Return how many callers from so many hosts a node lets in before any link yields."""
     dialer = make()
     for number in range(1, in_sight + 1):
         dialer.peer_seen(f"{number:016x}", [address(number)], at(0))

@@ -1,4 +1,4 @@
-"""What an address tells of where it is."""
+"""An address tells of where it is."""
 
 import pytest
 from hypothesis import given

@@ -1,4 +1,4 @@
-"""What is in the table of targets, and what displaces it."""
+"""The table of targets, and what displaces its entries."""
 
 from mesh.ids import LinkId, LinkKey
 from mesh.limits.peering import CANDIDATES_MAX
@@ -7,7 +7,7 @@ from tests.peering.dialers import address, at, make
 
 
 def dials_of_a_minute(dialer: Dialer, now_ms: int) -> int:
-    """How often anybody is dialled within a minute of which each dial fails at once."""
+    """Return how often anybody is dialled within a minute of which each dial fails at once."""
     count = 0
     for step_ms in range(0, 60_000, 10):
         for dial in dialer.deadline_passed(at(now_ms + step_ms)):

@@ -149,6 +149,8 @@ class VouchingMachine(RuleBasedStateMachine):
         invented = tuple(range(first, first + 64))
         day = VouchedDay(self.today, invented, tuple(range(first, first + 1_000)))
         self.deliver(other, link, Vouches(encode_vouches([day])))
+        # A friend's lie stands until they tell all of it again, and the model knows no lies.
+        self.nodes[liar].machine.said_again(link, self.now)
 
     @rule(hours=st.sampled_from([0.01, 0.5, 3, 26]))
     def wait(self, hours: float) -> None:

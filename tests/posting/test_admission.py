@@ -44,7 +44,7 @@ class Counted:
 
     def judge(self, judged: Envelope, now: Instant = NOW) -> Verdict:
         """A verdict at noon."""
-        return self.admission.judge(judged, mesh_now=NOON, now=now)
+        return self.admission.judge(judged, now=now)
 
     def _is_proof_valid(self, *arguments: object) -> bool:
         self.checks_count += 1
@@ -55,7 +55,7 @@ class Counted:
 def judge(judged: Envelope, *, mesh_now: int = NOON) -> Verdict:
     """The verdict of a fresh node of the mesh without stamps."""
     admission = Admission(UNSTAMPED, is_signature_valid)
-    return admission.judge(judged, mesh_now=UnixSeconds(mesh_now), now=NOW)
+    return admission.judge(judged, now=dataclasses.replace(NOW, mesh=UnixSeconds(mesh_now)))
 
 
 @cache
@@ -91,7 +91,7 @@ def kept_by(envelopes: list[Envelope], parameters: MeshParameters = UNSTAMPED) -
     admission = Admission(parameters, is_signature_valid)
     kept: set[EnvelopeId] = set()
     for one in envelopes:
-        match admission.judge(one, mesh_now=NOON, now=NOW):
+        match admission.judge(one, now=NOW):
             case Accept(pushed_out=pushed_out):
                 kept.add(one.id)
                 kept.discard(pushed_out or EnvelopeId(b""))
@@ -149,7 +149,7 @@ def test_each_key_and_each_day_has_a_quota_of_its_own() -> None:
         for created in (NOON, NOON - 86_400):
             for number in range(QUOTA):
                 judged = envelope(number, author=author, created=created)
-                assert admission.judge(judged, mesh_now=NOON, now=NOW) == ACCEPTED
+                assert admission.judge(judged, now=NOW) == ACCEPTED
 
 
 def test_what_was_stored_before_a_restart_counts_after_it() -> None:
@@ -157,9 +157,9 @@ def test_what_was_stored_before_a_restart_counts_after_it() -> None:
     admission = Admission(UNSTAMPED, is_signature_valid)
     for one in envelopes[1:]:
         admission.load(one.header.posting_key, one.header.day, one.id)
-    verdict = admission.judge(envelopes[0], mesh_now=NOON, now=NOW)
+    verdict = admission.judge(envelopes[0], now=NOW)
     assert verdict == Accept(pushed_out=envelopes[-1].id)
-    assert admission.judge(envelopes[-1], mesh_now=NOON, now=NOW) == OVER_QUOTA
+    assert admission.judge(envelopes[-1], now=NOW) == OVER_QUOTA
 
 
 def test_what_expired_makes_room() -> None:
@@ -168,7 +168,7 @@ def test_what_expired_makes_room() -> None:
     for one in envelopes[:-1]:
         admission.load(one.header.posting_key, one.header.day, one.id)
     admission.forget(envelopes[0].header.posting_key, DAY, envelopes[0].id)
-    assert admission.judge(envelopes[-1], mesh_now=NOON, now=NOW) == ACCEPTED
+    assert admission.judge(envelopes[-1], now=NOW) == ACCEPTED
 
 
 def test_what_expired_makes_room_for_one_and_no_more() -> None:
@@ -181,10 +181,10 @@ def test_what_expired_makes_room_for_one_and_no_more() -> None:
     admission.forget(posting_key(2), day, gone.id)
     admission.forget(gone.header.posting_key, day + 1, gone.id)
     admission.forget(gone.header.posting_key, day, envelopes[QUOTA].id)
-    assert admission.judge(envelopes[QUOTA], mesh_now=NOON, now=NOW) == OVER_QUOTA
+    assert admission.judge(envelopes[QUOTA], now=NOW) == OVER_QUOTA
     admission.forget(gone.header.posting_key, day, gone.id)
-    assert admission.judge(envelopes[QUOTA], mesh_now=NOON, now=NOW) == ACCEPTED
-    assert admission.judge(envelopes[QUOTA + 1], mesh_now=NOON, now=NOW) == OVER_QUOTA
+    assert admission.judge(envelopes[QUOTA], now=NOW) == ACCEPTED
+    assert admission.judge(envelopes[QUOTA + 1], now=NOW) == OVER_QUOTA
 
 
 def test_own_envelopes_share_a_quota_with_what_came_and_with_no_other_key_or_day() -> None:
@@ -192,7 +192,7 @@ def test_own_envelopes_share_a_quota_with_what_came_and_with_no_other_key_or_day
     admission = Admission(UNSTAMPED, is_signature_valid)
     for one in envelopes[:-1]:
         assert admission.admit_own(one) == ACCEPTED
-    assert admission.judge(envelopes[-1], mesh_now=NOON, now=NOW) == OVER_QUOTA
+    assert admission.judge(envelopes[-1], now=NOW) == OVER_QUOTA
     for other in (envelope(author=2), envelope(created=NOON - 86_400)):
         assert admission.admit_own(other) == ACCEPTED
 
@@ -201,7 +201,7 @@ def test_what_is_forgotten_twice_or_was_never_known_changes_nothing() -> None:
     admission = Admission(UNSTAMPED, is_signature_valid)
     for _ in range(2):
         admission.forget(posting_key(1), DAY, envelope().id)
-    assert admission.judge(envelope(), mesh_now=NOON, now=NOW) == ACCEPTED
+    assert admission.judge(envelope(), now=NOW) == ACCEPTED
 
 
 def test_own_envelopes_count_towards_the_quota_of_their_key() -> None:

@@ -38,7 +38,7 @@ class Side:
 
     @property
     def can_send(self) -> bool:
-        """Whether the other side's key is known."""
+        """Say whether the other side's key is known."""
         return self.ratchet.can_send
 
     def seal(self, text: bytes) -> Posted:
@@ -105,7 +105,7 @@ def opened(message_key: bytes, header: RatchetHeader, box: bytes) -> bytes:
 
 
 def is_refused(side: Side, posted: Posted) -> bool:
-    """Whether a message does not open, and changes nothing by that."""
+    """Say whether a message does not open, and changes nothing by that."""
     before, kept = side.ratchet, dict(side.skipped)
     try:
         text = side.open(posted)

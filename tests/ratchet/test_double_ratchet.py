@@ -43,7 +43,7 @@ def ping_pong(one: Side, other: Side, count: int) -> list[RatchetHeader]:
 
 
 def received(side: Side, header: RatchetHeader) -> Receiving | Awaiting:
-    """What a side would do with a header; nothing is kept."""
+    """Return what a side would do with a header; nothing is kept."""
     return side.ratchet.receive(
         header, kem=KEM, mesh_now=side.mesh_now, find_skipped=lambda _public, _number: None
     )

@@ -26,7 +26,7 @@ KEM = PycaKem()
 
 @dataclass
 class Letter:
-    """What one side wrote, and how often it was delivered and opened."""
+    """The letters of one side, and how often each was delivered and opened."""
 
     text: bytes
     posted: Posted
@@ -93,7 +93,9 @@ class Weather:
 
 
 def is_beginning(letter: Letter) -> bool:
-    """Whether this message alone lets its chain begin; each does without a post-quantum step."""
+    """Say whether this message alone lets its chain begin; each does without a post-quantum
+    step.
+    """
     header = letter.posted.header
     return not header.is_post_quantum or bool(header.kem_part)
 

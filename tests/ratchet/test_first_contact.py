@@ -150,7 +150,7 @@ INSIDE = aead.open_sealed(BOX_KEY, BODY[:12], HEADER, BODY[12:])
 
 
 def rewrapped(inside: bytes, *, header: bytes = HEADER, nonce: bytes = BODY[:12]) -> bytes:
-    """What somebody who knows the invite can make: the outside is sealed anew."""
+    """Return what somebody who knows the invite can make: the outside is sealed anew."""
     return nonce + aead.seal(BOX_KEY, nonce, header, inside)
 
 

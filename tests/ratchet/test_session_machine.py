@@ -105,7 +105,7 @@ class Sessions(RuleBasedStateMachine):
     @precondition(lambda self: self.letters)
     @rule(reader=WHO)
     def deliver_all_from_the_last(self, reader: int) -> None:
-        """What an absent one gets: everything at once, in the worst order."""
+        """Deliver to an absent one everything at once, in the worst order."""
         for letter in reversed(self.letters):
             if letter.writer != reader:
                 self.deliver(letter)

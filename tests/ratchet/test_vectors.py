@@ -96,7 +96,7 @@ def other(kem: Kem) -> Ratchet:
 
 
 def times() -> list[UnixSeconds]:
-    """When each message was written: the founder's step is made because a day has passed."""
+    """Return when each message was written: the founder's step is made because a day has passed."""
     found, now = [], NOW
     for one in MESSAGES:
         if one.by_founder and one.kem_coin:

@@ -1,7 +1,7 @@
 """Spreading machines joined by links that end, lose and delay; bodies are nothing but their ids."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from mesh.crypto.hashing import blake2b_256
@@ -55,10 +55,10 @@ def make(numbers: Iterable[int] = (), *, seed: int = 1, links: Iterable[int] = (
 def frames_of(
     replicator: Replicator, kind: type[_Kind], now: Instant, link: int | None = None
 ) -> list[_Kind]:
-    """What it sends now, of one kind; all else is thrown away."""
+    """Return what it sends now, of one kind; all else is thrown away."""
     return [
         frame
-        for receiver, frame in replicator.take_frames(NOW, now)
+        for receiver, frame in replicator.take_frames(now)
         if isinstance(frame, kind) and link in (None, receiver)
     ]
 
@@ -73,7 +73,7 @@ def announce(replicator: Replicator, link: int, numbers: range, ms: int = 0) -> 
     for start in range(numbers.start, numbers.stop, IDS_PER_FRAME_MAX):
         page = range(start, min(start + IDS_PER_FRAME_MAX, numbers.stop))
         entries = join_entries([(id_of(number), 0) for number in page])
-        replicator.received(LinkId(link), IHave(entries, FLAG_BACKLOG), NOW, at(ms))
+        replicator.received(LinkId(link), IHave(entries, FLAG_BACKLOG), at(ms))
 
 
 def announced(replicator: Replicator, link: int) -> list[EnvelopeId]:
@@ -139,8 +139,10 @@ class Meshed:
     def now(self) -> Instant:
         return at(self.now_ms)
 
-    def mesh_now(self, number: int) -> UnixSeconds:
-        return UnixSeconds(NOW + self.now_ms // 1000 + self.nodes[number].clock_error_s)
+    def now_of(self, number: int) -> Instant:
+        """With mesh time as one node has it."""
+        mesh = NOW + self.now_ms // 1000 + self.nodes[number].clock_error_s
+        return replace(self.now, mesh=UnixSeconds(mesh))
 
     def join(self, left: int, right: int) -> None:
         """The left one dials."""
@@ -168,7 +170,7 @@ class Meshed:
 
     def publish(self, number: int, made: int, *, age: int = 0, size: int = 0) -> None:
         """Something new is made at a node."""
-        one = Element(UnixSeconds(self.mesh_now(number) - age), size, 0)
+        one = Element(UnixSeconds(self.now_of(number).mesh - age), size, 0)
         self.all[id_of(made)] = self.nodes[number].elements[id_of(made)] = one
         replicator = self.nodes[number].replicator
         is_new = age <= LIVE_SECONDS_MAX
@@ -195,7 +197,7 @@ class Meshed:
             for number, node in enumerate(self.nodes):
                 deadline = node.replicator.deadline()
                 if deadline is not None and deadline <= self.now.monotonic:
-                    node.replicator.deadline_passed(self.mesh_now(number), self.now)
+                    node.replicator.deadline_passed(self.now_of(number))
             self.settle()
             deadlines = [node.replicator.deadline() for node in self.nodes]
             for one in deadlines:
@@ -203,7 +205,7 @@ class Meshed:
         self.now_ms = end
 
     def are_equal(self) -> bool:
-        """Whether all know the same."""
+        """Say whether all know the same."""
         first = self.nodes[0].replicator.sets.ids()
         return all(node.replicator.sets.ids() == first for node in self.nodes)
 
@@ -211,7 +213,7 @@ class Meshed:
         """One node says what it has to say; whether there was anything."""
         replicator = self.nodes[number].replicator
         require_nothing_overlooked(replicator)
-        frames = replicator.take_frames(self.mesh_now(number), self.now)
+        frames = replicator.take_frames(self.now_of(number))
         require_nothing_overlooked(replicator)
         for link in [LinkId(other) for other in self._peers(number)]:
             announcement = replicator.outgoing.take_announcement(link)
@@ -250,7 +252,7 @@ class Meshed:
         try:
             decoded = decode_frame(data)
             if decoded is not None:
-                replicator.received(LinkId(sender), decoded, self.mesh_now(receiver), self.now)
+                replicator.received(LinkId(sender), decoded, self.now_of(receiver))
         except PeerError:
             self.cut(sender, receiver)
             if self.falsify is None:
@@ -271,7 +273,7 @@ class Meshed:
         if id_ in node.replicator.sets:
             return
         node.elements[id_] = one
-        is_new = self.mesh_now(receiver) - one.created <= LIVE_SECONDS_MAX
+        is_new = self.now_of(receiver).mesh - one.created <= LIVE_SECONDS_MAX
         node.replicator.accepted(id_, one, LinkId(sender), self.now, is_new=is_new)
 
     def _is_joined(self, left: int, right: int) -> bool:

@@ -23,7 +23,7 @@ SCRIPT: Final = Path(__file__).with_name("npm_peer.cjs")
 
 
 class NotThereError(Exception):
-    """Why the package cannot be had on this machine, in words."""
+    """The reason why the package cannot be had on this machine, in words."""
 
 
 def command(folder: Path) -> list[str]:

@@ -132,7 +132,7 @@ def test_clocks_that_differ_compare_what_both_would_keep(error_s: int) -> None:
         mesh.publish(number, made, age=age)
     mesh.join(0, 1)
     mesh.pass_time(100)
-    floor = max(floor_of(0, mesh.mesh_now(number)) for number in (0, 1))
+    floor = max(floor_of(0, mesh.now_of(number).mesh) for number in (0, 1))
     kept = [
         {
             id_
@@ -171,8 +171,8 @@ def test_a_flood_of_sessions_is_answered_at_the_rate_of_the_bound() -> None:
     for number in range(2_000):
         ms = 2 * number
         open_ = NegOpen(2 * number & 0xFFFF, 0, NOW - 70_000, b"\x61\x00\x00\x02\x00")
-        replicator.received(LinkId(1), open_, NOW, at(ms))
-        for _, frame in replicator.take_frames(NOW, at(ms)):
+        replicator.received(LinkId(1), open_, at(ms))
+        for _, frame in replicator.take_frames(at(ms)):
             if isinstance(frame, NegMessage):
                 answers += 1
                 answered_bytes += len(encode_frame(frame))
@@ -186,7 +186,7 @@ def test_ids_that_were_made_up_cost_an_ask_and_no_more() -> None:
     mesh.join(0, 1)
     mesh.pass_time(10)
     false = join_entries([(id_of(number), 0) for number in range(5_000, 5_400)])
-    mesh.nodes[1].replicator.received(LinkId(0), IHave(false, 1), NOW, mesh.now)
+    mesh.nodes[1].replicator.received(LinkId(0), IHave(false, 1), mesh.now)
     asked: list[int] = []
     mesh.on_frame = lambda sender, receiver, frame: (
         asked.append(len(frame.ids) // 32) if isinstance(frame, IWant) else None
@@ -263,7 +263,7 @@ def test_a_changed_message_is_a_fault_or_is_answered_within_the_bound(data: st.D
     replicator = make(range(500), links=[1])
     other = make(range(0, 600, 2), seed=2)
     other.link_up(LinkId(9), at(0), is_dialled_by_us=True)
-    opened = [frame for _, frame in other.take_frames(NOW, at(0)) if isinstance(frame, NegOpen)]
+    opened = [frame for _, frame in other.take_frames(at(0)) if isinstance(frame, NegOpen)]
     message = bytearray(opened[0].message)
     for _ in range(data.draw(st.integers(1, 6))):
         place = data.draw(st.integers(0, len(message) - 1))
@@ -278,10 +278,10 @@ def test_a_changed_message_is_a_fault_or_is_answered_within_the_bound(data: st.D
             break
     changed = NegOpen(0, 0, opened[0].floor, bytes(message))
     try:
-        replicator.received(LinkId(1), changed, NOW, at(1))
+        replicator.received(LinkId(1), changed, at(1))
     except PeerError:
         return
-    frames = [frame for _, frame in replicator.take_frames(NOW, at(1))]
+    frames = [frame for _, frame in replicator.take_frames(at(1))]
     assert len(frames) == 1
     assert len(encode_frame(frames[0])) <= RECONCILE_FRAME_BYTES_MAX + 20
 
@@ -289,15 +289,15 @@ def test_a_changed_message_is_a_fault_or_is_answered_within_the_bound(data: st.D
 def test_roots_go_mostly_to_links_that_do_not_push() -> None:
     replicator = make(range(50), links=range(1, 7))
     for link in (4, 5, 6):
-        replicator.received(LinkId(link), Prune(), NOW, at(1))
+        replicator.received(LinkId(link), Prune(), at(1))
     told = dict.fromkeys(range(1, 7), 0)
     ms = 1
     while sum(told.values()) < 40:
         deadline = replicator.deadline()
         assert deadline is not None
         ms = max(ms, -(-deadline // 1000))
-        replicator.deadline_passed(NOW, at(ms))
-        for link, frame in replicator.take_frames(NOW, at(ms)):
+        replicator.deadline_passed(at(ms))
+        for link, frame in replicator.take_frames(at(ms)):
             told[int(link)] += isinstance(frame, Root)
     assert sum(told[link] for link in (1, 2, 3)) == 8
     assert sum(told[link] for link in (4, 5, 6)) == 32
@@ -309,8 +309,8 @@ def test_comparing_costs_no_more_in_all_however_many_links_ask() -> None:
     for number in range(20):
         for link in range(1, 41):
             open_ = NegOpen(2 * number, 0, NOW - 70_000, b"\x61\x00\x00\x02\x00")
-            replicator.received(LinkId(link), open_, NOW, at(1))
-        for _, frame in replicator.take_frames(NOW, at(1)):
+            replicator.received(LinkId(link), open_, at(1))
+        for _, frame in replicator.take_frames(at(1)):
             answers += isinstance(frame, NegMessage)
             closes += isinstance(frame, NegClose) and 1 <= frame.value <= 4
     assert answers == 2 * RECONCILE_SERVED_PER_SECOND_MAX

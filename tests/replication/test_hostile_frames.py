@@ -100,13 +100,13 @@ def test_any_frames_are_borne_or_are_the_peers_fault(
         ms += pause_ms
         deadline = replicator.deadline()
         if deadline is not None and deadline <= at(ms).monotonic:
-            replicator.deadline_passed(NOW, at(ms))
+            replicator.deadline_passed(at(ms))
         try:
-            replicator.received(LinkId(link), frame, NOW, at(ms))
+            replicator.received(LinkId(link), frame, at(ms))
         except PeerError:
             replicator.link_down(LinkId(link), at(ms))
             replicator.link_up(LinkId(link), at(ms), is_dialled_by_us=is_dialled_by_us)
-        said = len(replicator.take_frames(NOW, at(ms)))
+        said = len(replicator.take_frames(at(ms)))
         assert said <= 30, "a frame draws few"
         for other in (1, 2, 3):
             replicator.outgoing.take_announcement(LinkId(other))
@@ -114,7 +114,7 @@ def test_any_frames_are_borne_or_are_the_peers_fault(
             assert not replicator.outgoing.has_more(LinkId(other))
         deadline = replicator.deadline()
         assert deadline is None or deadline > at(ms).monotonic or ms == 0
-        assert replicator.take_frames(NOW, at(ms)) == [], "nothing is left unsaid"
+        assert replicator.take_frames(at(ms)) == [], "nothing is left unsaid"
     assert len(replicator.sets) == 40
     assert len(replicator._want_list._missing) <= 61 + 9 * len(acts)
 
@@ -143,4 +143,4 @@ def test_a_malformed_frame_is_the_peers_fault(frame: Frame) -> None:
     """We did not dial: our sessions are odd, theirs are even."""
     replicator = make(links=[1])
     with pytest.raises(PeerError):
-        replicator.received(LINK, frame, NOW, at(1))
+        replicator.received(LINK, frame, at(1))

@@ -46,7 +46,7 @@ def test_the_fingerprint_of_the_page() -> None:
 
 
 def test_the_messages_of_the_page() -> None:
-    """Who begins has forty ids, who answers lacks the last; nothing is moved by chance."""
+    """One side has forty ids, and the other lacks the last; nothing is moved by chance."""
     client, server = Reconciliation(index_of(range(1, 41))), Reconciliation(index_of(range(1, 40)))
     difference = Difference()
     first = client.initiate()

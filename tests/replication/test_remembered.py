@@ -1,4 +1,4 @@
-"""What is remembered of what peers say has an end: the first is forgotten for the last."""
+"""The memory of what peers say has an end: the first is forgotten for the last."""
 
 from collections.abc import Iterable
 
@@ -22,7 +22,7 @@ from mesh.wire.frames import (
     join_entries,
     split_ids,
 )
-from tests.replication.meshes import NOW, at, element, frames_of, id_of, make
+from tests.replication.meshes import at, element, frames_of, id_of, make
 
 LINK = LinkId(1)
 
@@ -41,7 +41,7 @@ def test_of_refused_ids_the_first_is_asked_for_again() -> None:
     for number in range(REFUSED_IDS_MAX + 1):
         replicator.refused(id_of(number), at(0))
     entries = join_entries([(id_of(number), 0) for number in (0, 1, REFUSED_IDS_MAX)])
-    replicator.received(LINK, IHave(entries, FLAG_BACKLOG), NOW, at(1))
+    replicator.received(LINK, IHave(entries, FLAG_BACKLOG), at(1))
     [want] = frames_of(replicator, IWant, at(1))
     assert list(split_ids(want.ids)) == [id_of(0)]
 
@@ -50,7 +50,7 @@ def test_of_ids_that_a_link_does_not_want_the_first_is_pushed() -> None:
     replicator = make(links=[1])
     for start in range(0, DO_NOT_WANT_IDS_MAX + 1, IDS_PER_FRAME_MAX):
         page = range(start, min(start + IDS_PER_FRAME_MAX, DO_NOT_WANT_IDS_MAX + 1))
-        replicator.received(LINK, DoNotWant(ids=ids_of(page)), NOW, at(0))
+        replicator.received(LINK, DoNotWant(ids=ids_of(page)), at(0))
     for number in (0, 1, DO_NOT_WANT_IDS_MAX):
         push(replicator, number)
     assert replicator.outgoing.take_bodies(LINK, 9) == [id_of(0)]
@@ -60,7 +60,7 @@ def test_of_bodies_that_a_link_asked_for_the_first_counts_anew() -> None:
     replicator = make(range(SERVED_IDS_REMEMBERED + 1), links=[1])
 
     def ask(numbers: Iterable[int]) -> int:
-        replicator.received(LINK, IWant(ids=ids_of(numbers)), NOW, at(1))
+        replicator.received(LINK, IWant(ids=ids_of(numbers)), at(1))
         return len(replicator.outgoing.take_bodies(LINK, IDS_PER_FRAME_MAX))
 
     assert [ask([0]) for _ in range(SERVED_PER_MINUTE_MAX + 1)] == [1] * SERVED_PER_MINUTE_MAX + [0]

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mesh.ids import LinkId, UnixSeconds
+from mesh.ids import LinkId
 from mesh.limits.replication import (
     BROKEN_PROMISE_COST,
     EAGER_LINKS_MIN,
@@ -71,15 +71,15 @@ def test_links_that_announce_and_never_give_do_not_make_us_prune_those_who_push(
     replicator = make(links=[*liars, *honest])
     entries = join_entries([(id_of(number), 0) for number in range(5)])
     for liar in liars:
-        replicator.received(LinkId(liar), IHave(entries=entries, flags=0), at_s(0), at(1))
+        replicator.received(LinkId(liar), IHave(entries=entries, flags=0), at(1))
     now_ms = 1
     for _ in range(200):
         deadline = replicator.deadline()
         if deadline is None or deadline > 60_000_000:
             break
         now_ms = -(-deadline // 1_000)
-        replicator.deadline_passed(at_s(now_ms), at(now_ms))
-        replicator.take_frames(at_s(now_ms), at(now_ms))
+        replicator.deadline_passed(at(now_ms))
+        replicator.take_frames(at(now_ms))
     for number in range(100, 110):
         now_ms += 100
         for link in honest:
@@ -89,7 +89,3 @@ def test_links_that_announce_and_never_give_do_not_make_us_prune_those_who_push(
                 new = element(age=-(now_ms // 1_000))
                 replicator.accepted(id_, new, LinkId(link), at(now_ms), is_new=True)
         assert frames_of(replicator, Prune, at(now_ms)) == []
-
-
-def at_s(ms: int) -> UnixSeconds:
-    return at(ms).unix_seconds

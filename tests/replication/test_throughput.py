@@ -1,4 +1,4 @@
-"""How long a peer is waited for follows how it has answered."""
+"""The time that a peer is waited for follows how it has answered."""
 
 from hypothesis import given
 from hypothesis import strategies as st

@@ -1,4 +1,4 @@
-"""What is missing is asked of one link at a time, and of others when that does not give it."""
+"""Missing bodies are asked of one link at a time, and of others when that does not give them."""
 
 import pytest
 
@@ -28,7 +28,6 @@ from mesh.wire.frames import (
 from tests.entropy import SeededEntropy
 from tests.replication.meshes import (
     LINK,
-    NOW,
     announce,
     announced,
     at,
@@ -77,9 +76,9 @@ def test_who_is_asked_for_more_and_more_has_no_longer_for_what_it_owes() -> None
         announce(replicator, 1, range(number, number + 1), ms)
         assert wants_of(replicator, 1, ms) == [id_of(number)]
         replicator.retired(id_of(number), element(), at(ms + 10))
-        replicator.deadline_passed(NOW, at(ms + 10))
+        replicator.deadline_passed(at(ms + 10))
         assert wants_of(replicator, 2, ms + 10) == [], "it may only be slow"
-    replicator.deadline_passed(NOW, at(1 + WANT_TIMEOUT_MS))
+    replicator.deadline_passed(at(1 + WANT_TIMEOUT_MS))
     assert wants_of(replicator, 2, 1 + WANT_TIMEOUT_MS) == [id_of(0)]
 
 
@@ -92,9 +91,9 @@ def test_who_was_just_asked_is_not_late_for_what_came_from_elsewhere() -> None:
     announce(replicator, 2, range(1, 2), 2_910)
     bring(replicator, 3, 0, 2_950)
     for ms in (1 + WANT_TIMEOUT_MS, 2_899 + WANT_TIMEOUT_MS):
-        replicator.deadline_passed(NOW, at(ms))
+        replicator.deadline_passed(at(ms))
         assert wants_of(replicator, 2, ms) == []
-    replicator.deadline_passed(NOW, at(2_900 + WANT_TIMEOUT_MS))
+    replicator.deadline_passed(at(2_900 + WANT_TIMEOUT_MS))
     assert wants_of(replicator, 2, 2_900 + WANT_TIMEOUT_MS) == [id_of(1)]
 
 
@@ -113,7 +112,7 @@ def test_a_refusal_is_not_for_ever(way: str) -> None:
     match way:
         case "an hour":
             later = REFUSED_KEPT_MS
-            replicator.deadline_passed(NOW, at(later))
+            replicator.deadline_passed(at(later))
         case _:
             replicator.forgive()
     if later == 1:
@@ -145,12 +144,12 @@ def test_frames_of_one_batch_are_answered_together() -> None:
     replicator = make([1, 2, 3], links=[1])
     for number in range(10, 20):
         announce(replicator, 1, range(number, number + 1), 1)
-    assert [type(frame) for _, frame in replicator.take_frames(NOW, at(1))] == [IWant]
+    assert [type(frame) for _, frame in replicator.take_frames(at(1))] == [IWant]
 
 
 def test_what_came_by_itself_wakes_nobody() -> None:
     replicator = make(links=[1, 2])
-    replicator.received(LINK, IHave(join_entries([(id_of(7), 0)]), 0), NOW, at(1))
+    replicator.received(LINK, IHave(join_entries([(id_of(7), 0)]), 0), at(1))
     quiet = replicator._anti_entropy.deadline()
     awaited = replicator.deadline()
     assert awaited is not None
@@ -165,7 +164,7 @@ def looked_late(replicator: Replicator, late_ms: int) -> int:
     deadline = replicator._want_list.deadline()
     assert deadline is not None
     ms = -(-deadline // 1000) + late_ms
-    replicator.deadline_passed(NOW, at(ms))
+    replicator.deadline_passed(at(ms))
     return ms
 
 
@@ -173,7 +172,7 @@ def looked_late(replicator: Replicator, late_ms: int) -> int:
 def test_who_is_late_himself_gives_others_as_long_again_for_a_second_in_all(late_ms: int) -> None:
     """A busy node must not ask for bodies that wait in queues, or doubt peers who are busy."""
     replicator = make(links=[1])
-    replicator.received(LINK, IHave(join_entries([(id_of(7), 0)]), 0), NOW, at(0))
+    replicator.received(LINK, IHave(join_entries([(id_of(7), 0)]), 0), at(0))
     pauses_ms: list[int] = []
     ms = looked_late(replicator, late_ms)
     while not frames_of(replicator, Graft, at(ms)):
@@ -187,7 +186,7 @@ def test_who_is_late_himself_gives_others_as_long_again_for_a_second_in_all(late
 
 def test_who_is_a_little_late_himself_asks() -> None:
     replicator = make(links=[1])
-    replicator.received(LINK, IHave(join_entries([(id_of(7), 0)]), 0), NOW, at(0))
+    replicator.received(LINK, IHave(join_entries([(id_of(7), 0)]), 0), at(0))
     ms = looked_late(replicator, LATE_MS - 1)
     assert len(frames_of(replicator, Graft, at(ms))) == 1
 
@@ -198,18 +197,18 @@ def test_a_lazy_link_that_is_asked_becomes_eager_unless_we_were_late_ourselves(
 ) -> None:
     """Bodies of a busy node come late from everybody: no link has shown to be the faster one."""
     ours, theirs = make(links=[1, 2, 3, 4]), make([7], links=[1, 2, 3, 4])
-    ours.received(LINK, Prune(), NOW, at(0))
-    theirs.received(LINK, Prune(), NOW, at(0))
-    ours.received(LINK, IHave(join_entries([(id_of(7), 0)]), 0), NOW, at(0))
+    ours.received(LINK, Prune(), at(0))
+    theirs.received(LINK, Prune(), at(0))
+    ours.received(LINK, IHave(join_entries([(id_of(7), 0)]), 0), at(0))
     if is_late:
         ms = looked_late(ours, LATE_MS)
         # Nothing is late now, but it was.
         ms = looked_late(ours, 0)
     else:
         ms = looked_late(ours, 0)
-    for receiver, frame in ours.take_frames(NOW, at(ms)):
+    for receiver, frame in ours.take_frames(at(ms)):
         if receiver == LINK:
-            theirs.received(LINK, frame, NOW, at(ms))
+            theirs.received(LINK, frame, at(ms))
     assert theirs.outgoing.take_bodies(LINK, 9) == [id_of(7)]
     assert ours._eager_links.is_eager(LINK) == theirs._eager_links.is_eager(LINK) == (not is_late)
 
@@ -220,7 +219,7 @@ def test_what_was_asked_for_in_vain_is_announced_when_it_comes_and_not_pushed(
 ) -> None:
     """A cut has ended: who is near asked in vain too, and gets it at the same moment."""
     replicator = make(links=[1, 2, 3])
-    replicator.received(LINK, IHave(join_entries([(id_of(7), 0)]), 0), NOW, at(0))
+    replicator.received(LINK, IHave(join_entries([(id_of(7), 0)]), 0), at(0))
     looked_late(replicator, 0)
     assert frames_of(replicator, Graft, at(0), 1)
     given_up_ms = looked_late(replicator, 0)
@@ -242,7 +241,7 @@ def test_a_body_that_is_missed_is_asked_of_each_new_link_once_the_newest_first()
     while wanted := wants_of(replicator, 1, 1):
         asked += wanted
         refusals = join_entries([(id_, 1) for id_ in wanted])
-        replicator.received(LINK, NoHave(refusals), NOW, at(1))
+        replicator.received(LINK, NoHave(refusals), at(1))
     assert asked == [id_of(number) for number in range(MISSING_BODIES_ASKED_MAX)]
     replicator.link_up(LinkId(2), at(2), is_dialled_by_us=False)
     assert wants_of(replicator, 2, 2) == asked[:IDS_PER_FRAME_MAX], "another one may have them"
@@ -262,12 +261,12 @@ def test_a_body_whose_stub_came_is_asked_of_the_other_links_that_stand_one_after
     replicator.accepted_without_body(id_of(7), element(age=60), LINK, at(1))
     asked: list[LinkId] = []
     for _ in range(2):
-        [(link, want)] = replicator.take_frames(NOW, at(1))
+        [(link, want)] = replicator.take_frames(at(1))
         assert want == IWant(ids=id_of(7))
         replicator.body_refused(link, id_of(7), at(1))
         asked.append(link)
     assert sorted(asked) == [2, 3], "no comparison will name it, since it is known here now"
-    assert replicator.take_frames(NOW, at(2)) == [], "each is asked once"
+    assert replicator.take_frames(at(2)) == [], "each is asked once"
 
 
 def test_a_pushed_body_need_not_be_asked_for_any_more() -> None:
@@ -288,6 +287,6 @@ def test_a_link_that_floods_us_with_ids_leaves_room_for_what_others_have() -> No
         for start in range(100_000, 100_000 + MISSING_IDS_MAX + 1, IDS_PER_FRAME_MAX):
             page = range(start, start + IDS_PER_FRAME_MAX)
             entries = join_entries([(id_of(number), 0) for number in page])
-            replicator.received(LINK, IHave(entries, flags), NOW, at(1))
+            replicator.received(LINK, IHave(entries, flags), at(1))
         announce(replicator, 2, range(3), 2)
         assert wants_of(replicator, 2, 2) == [id_of(number) for number in range(3)]

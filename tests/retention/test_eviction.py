@@ -1,4 +1,4 @@
-"""What has to go first, against a list that is searched from end to end."""
+"""The order of eviction, against a list that is searched from end to end."""
 
 from dataclasses import dataclass
 
@@ -67,7 +67,7 @@ class Model:
         )
 
     def on_side(self, sponsor: ContactId, key: int, day: int) -> int:
-        """How much lies on a side, with a key."""
+        """Return how much lies on a side, with a key."""
         group = group_of(self.seen_depths[key, day])
         return sum(
             body.size

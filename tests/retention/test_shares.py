@@ -1,4 +1,4 @@
-"""Who loses what where room is scarce: a flood pushes itself out, and no one else."""
+"""The loss where room is scarce: a flood pushes itself out, and no one else."""
 
 from mesh.ids import ContactId, EnvelopeId, PostingKey, UnixSeconds
 from mesh.limits.retention import (

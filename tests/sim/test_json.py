@@ -1,4 +1,4 @@
-"""What commands print for machines: what they print for users, and with the same exit code.
+"""Commands print for machines what they print for users, and with the same exit code.
 
 `run`, `list`, `flood` and `compare` are held to theirs where the rest of them is tested.
 """

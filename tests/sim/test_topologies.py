@@ -127,7 +127,7 @@ def test_who_walks_as_a_file_says_carries_mail_between_two_villages(
 
 
 def early_messages(world: World) -> list[LoggedMessage]:
-    """What arrived before all came together; all the rest has arrived since."""
+    """Return what arrived before all came together; all the rest has arrived since."""
     assert world.message_log.delivered_count == world.message_log.confirmed_count > 8
     assert world.topology_changes.moves_count + world.topology_changes.meetings_count > 3
     end = world.layout.ends_at

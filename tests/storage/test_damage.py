@@ -127,7 +127,7 @@ def read_all(path: Path) -> list[tuple[object, list[tuple[object, ...]]]]:
 
 
 def answers_over(paths: dict[str, Path]) -> list[object]:
-    """What a node answers that starts over these files, but for how long it takes."""
+    """Return what a node answers that starts over these files, but for how long it takes."""
     store = connect(paths["store"], KEY)
     vault: Connection | None = None
     try:

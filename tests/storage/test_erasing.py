@@ -1,4 +1,4 @@
-"""What was erased is nowhere in the files: looked for in a database that is not encrypted.
+"""Erased rows are nowhere in the files: looked for in a database that is not encrypted.
 
 The same schema under the same settings, without a key, so that every byte can be read. Whatever
 is looked for is first found.

@@ -19,24 +19,24 @@ class Laptop:
         self.error_s = error_s
         self.passed_s = 0
         self.clock = MeshClock(RELEASED)
-        self.clock.mesh_now(self.now)
+        self.clock.at(self.now)
 
     @property
     def now(self) -> Instant:
-        """What both clocks say."""
+        """Return what both clocks say."""
         wall = TRUE + self.passed_s + self.error_s
         return Instant(Monotonic(self.passed_s * 1_000_000), wall * 1_000_000)
 
     @property
     def mesh_error_s(self) -> int:
-        """How wrong its mesh time is."""
-        return self.clock.mesh_now(self.now) - TRUE - self.passed_s
+        """Return how wrong its mesh time is."""
+        return self.clock.at(self.now).mesh - TRUE - self.passed_s
 
     @property
     def told(self) -> ToldTime:
-        """What it says on its links, rounded down to 10 s."""
-        mesh_now = self.clock.mesh_now(self.now)
-        return ToldTime(UnixSeconds(mesh_now // 10 * 10), self.clock.is_vouched(self.now))
+        """Return what it says on its links, rounded down to 10 s."""
+        mesh = self.clock.at(self.now).mesh
+        return ToldTime(UnixSeconds(mesh // 10 * 10), self.clock.is_vouched(self.now))
 
     def hear(self, link: int, error_s: int = 0, *, is_vouched: bool = True) -> None:
         """A peer whose mesh time is wrong by so much says Hello; it rounds down to 10 s."""
@@ -66,10 +66,10 @@ class Laptop:
         """Time goes by; the node looks at its clock each quarter of an hour, as it does."""
         for _ in range(seconds // 900):
             self.passed_s += 900
-            self.clock.mesh_now(self.now)
+            self.clock.at(self.now)
         self.passed_s += seconds % 900
 
     def is_steady(self) -> bool:
-        """Whether bodies may expire."""
-        self.clock.mesh_now(self.now)
+        """Say whether bodies may expire."""
+        self.clock.at(self.now)
         return self.clock.is_steady(self.now)

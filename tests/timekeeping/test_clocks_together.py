@@ -61,7 +61,7 @@ def test_after_a_jump_the_time_is_said_again() -> None:
     assert laptop.say() == []
     laptop.error_s = DAY
     assert laptop.say() == []
-    laptop.clock.mesh_now(laptop.now)
+    laptop.clock.at(laptop.now)
     assert laptop.say() == [0]
 
 

@@ -33,7 +33,7 @@ def opening() -> reference.Opening:
 
 
 def founder() -> Author:
-    """Who makes the first contact, before anything is written."""
+    """Return who makes the first contact, before anything is written."""
     begun, theirs = opening(), reader_bundle()
     half = Half(
         is_founder=True,

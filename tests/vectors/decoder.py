@@ -44,7 +44,7 @@ class Envelope:
 
     @property
     def stub(self) -> bytes:
-        """What proves it without its body."""
+        """Return what proves it without its body."""
         return self.header + plain(self.body) + self.signature
 
     @property

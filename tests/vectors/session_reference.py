@@ -28,7 +28,7 @@ from tests.vectors.shapes import MessageVector, TagVector
 
 @dataclass
 class Half:
-    """What one side knows of the ratchet."""
+    """One side's knowledge of the ratchet."""
 
     is_founder: bool
     root: bytes

@@ -68,7 +68,7 @@ class TagsVector(msgspec.Struct, kw_only=True):
 
 
 class IdentityVector(msgspec.Struct, kw_only=True):
-    """What grows from an identity's seed."""
+    """The keys that grow from an identity's seed."""
 
     seed: str
     signing_seed: str
@@ -177,7 +177,7 @@ class GenerationVector(msgspec.Struct, kw_only=True):
 
 
 class SessionVector(msgspec.Struct, kw_only=True):
-    """How the session goes on that `first-contact.json` begins.
+    """The session that `first-contact.json` begins.
 
     `messages` are those that arrive; numbers that are missing were lost. Each was written when its
     author had opened all before it.

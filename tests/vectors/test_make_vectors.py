@@ -1,4 +1,4 @@
-"""What is frozen is what the reference makes today."""
+"""The frozen vectors are what the reference makes today."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""How contacts name posting keys: what is written is read, and nothing else is."""
+"""The lists that name posting keys: what is written is read, and nothing else is."""
 
 import pytest
 from hypothesis import example, given

@@ -62,7 +62,7 @@ def size_of(ctx: click.Context, param: click.Parameter, value: str | None) -> in
 
 
 class Exported(msgspec.Struct, kw_only=True):
-    """What `mesh carry export --json` says."""
+    """The answer of `mesh carry export --json`."""
 
     file: str
     bytes: int
@@ -71,7 +71,7 @@ class Exported(msgspec.Struct, kw_only=True):
 
 
 class Summarised(msgspec.Struct, kw_only=True):
-    """What `mesh carry summary --json` says."""
+    """The answer of `mesh carry summary --json`."""
 
     envelopes_count: int
     stored_bytes: int
@@ -238,7 +238,7 @@ class Bar(Protocol):
 
 
 class NoBar:
-    """What is shown where nobody looks."""
+    """The progress that is shown where nobody looks."""
 
     def update(self, n_steps: int) -> None:
         """Show nothing."""

@@ -1,4 +1,4 @@
-"""How all that is known of one contact is drawn, and a safety number as it is read aloud."""
+"""The drawing of all that is known of one contact, and of a safety number as it is read aloud."""
 
 from mesh.cli.commands.people import grouped, trust_of, warnings
 from mesh.cli.layout import when

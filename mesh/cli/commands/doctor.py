@@ -22,7 +22,7 @@ INDENT = " " * 6
 
 
 class Findings(msgspec.Struct, kw_only=True):
-    """What `mesh doctor --json` says."""
+    """The answer of `mesh doctor --json`."""
 
     findings: list[Finding]
 

@@ -23,7 +23,7 @@ OFFSET_SHOWN_SECONDS = 60
 
 
 class NotRunning(msgspec.Struct, kw_only=True):
-    """What `mesh status --json` says when there is no daemon."""
+    """The answer of `mesh status --json` when there is no daemon."""
 
     running: bool
     profile: str
@@ -31,7 +31,7 @@ class NotRunning(msgspec.Struct, kw_only=True):
 
 
 class Running(msgspec.Struct, kw_only=True):
-    """What `mesh status --json` says when there is one."""
+    """The answer of `mesh status --json` when there is one."""
 
     running: bool
     profile: str
@@ -169,7 +169,7 @@ def vault_line(answer: StatusAnswer) -> str:
 
 
 class Version(msgspec.Struct, kw_only=True):
-    """What `mesh version --json` says."""
+    """The answer of `mesh version --json`."""
 
     version: str
     python: str

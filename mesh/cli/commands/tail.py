@@ -109,7 +109,7 @@ def tail(
 
 
 class Tailing:
-    """What is followed: one conversation or all of them, and the names of their people."""
+    """The target of following: one conversation or all of them, and the names of their people."""
 
     def __init__(self, client: Client, chat: str) -> None:
         self._client = client

@@ -229,7 +229,7 @@ def join_running(
 
 
 def profile_option(profile: str) -> str:
-    """What a command needs so that it reaches this profile."""
+    """Return what a command needs so that it reaches this profile."""
     return "" if profile == DEFAULT_PROFILE else f" --profile {profile}"
 
 

@@ -1,1 +1,1 @@
-"""What a node carries for everybody, from one peer to the next."""
+"""The carrying of mail for everybody, from one peer to the next."""

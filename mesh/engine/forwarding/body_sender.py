@@ -1,4 +1,4 @@
-"""What leaves over a link that has room: announcements, bodies, and what there is in their place.
+"""The frames for a link that has room: announcements, bodies, and what there is in their place.
 
 Which ids, and in which order, is decided in `mesh/replication`; here they are read from the store.
 """
@@ -61,7 +61,9 @@ class BodySender:
     def _without_bodies(
         self, outgoing: Outgoing, link: LinkId, ids: list[EnvelopeId]
     ) -> list[Frame]:
-        """What there is to give in place of bodies: stubs with their tokens, or retirements."""
+        """Return what there is to give in place of bodies: stubs with their tokens, or
+        retirements.
+        """
         if not ids:
             return []
         elements = {id_: self._retiring.find_envelope(id_) for id_ in ids}
@@ -87,7 +89,9 @@ class BodySender:
         return frames
 
     def flow_of(self, id_: EnvelopeId) -> Flow:
-        """What a body is fair to when it leaves; what we wrote leaves like our contacts' mail."""
+        """Return what a body is fair to when it leaves; what we wrote leaves like our contacts'
+        mail.
+        """
         place = self._buffer.eviction.place_of(id_)
         if place is None:
             return ANY_FLOW

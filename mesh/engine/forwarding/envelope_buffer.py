@@ -1,4 +1,5 @@
-"""What this node holds: the store, the rows of this batch that are not in it yet, recent bodies.
+"""The envelopes of this node: the store, the rows of this batch that are not in it yet, recent
+bodies.
 
 Rows are gathered while a batch is handled and written by `commit` in one transaction. Whether
 something may enter is decided in `intake.py`; which bodies go for want of room, in
@@ -32,14 +33,14 @@ from mesh.wire.retirement import Retirement
 
 
 class Protection(Protocol):
-    """Whether an envelope is ours (written here, or to be opened here) and must stay."""
+    """A test whether an envelope is ours (written here, or to be opened here) and must stay."""
 
     def __call__(self, envelope_id: EnvelopeId, tag: Tag, *, is_new: bool) -> bool: ...
 
 
 @dataclass(frozen=True, slots=True)
 class Committed:
-    """What a batch has changed in the store."""
+    """The changes of a batch to the store."""
 
     added: Sequence[Envelope] = ()
     retired: Sequence[Retirement] = ()
@@ -99,20 +100,20 @@ class EnvelopeBuffer:
 
     @property
     def room_bytes(self) -> int:
-        """What bodies may take: stubs have to stay, and what they take is gone."""
+        """Return what bodies may take: stubs have to stay, and what they take is gone."""
         return max(0, self.stored_bytes_max - self._stubs_bytes)
 
     @property
     def has_excess(self) -> bool:
-        """Whether the next batch can make more room at once."""
+        """Say whether the next batch can make more room at once."""
         return self._has_more_to_evict or bool(self._spared)
 
     def has_body(self, envelope_id: EnvelopeId) -> bool:
-        """Whether the body of an envelope is here."""
+        """Say whether the body of an envelope is here."""
         return envelope_id in self.eviction
 
     def find_refusal(self, envelope: Envelope, mesh_now: UnixSeconds) -> str | None:
-        """Why the body of an envelope that may enter is not kept; None if it is."""
+        """Say why the body of an envelope that may enter is not kept; None if it is."""
         header = envelope.header
         if self.is_ours(envelope.id, header.tag, is_new=True):
             return None
@@ -323,5 +324,5 @@ class EnvelopeBuffer:
 
 
 def _body_bytes(header: Header) -> int:
-    """What dropping a body sets free."""
+    """Return what dropping a body sets free."""
     return SIZE_BYTES[header.size_class] - STUB_BYTES

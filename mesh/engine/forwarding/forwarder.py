@@ -1,10 +1,10 @@
-"""What a node carries for everybody: admission, the store, eviction, and what HELD may say.
+"""The carrying of mail for everybody: admission, the store, eviction, and what HELD may say.
 
 Joins the machines `mesh.posting` and `mesh.replication` to the rows of `mesh.storage`. Nothing
 here knows whose mail it is; what must not be evicted is asked of who knows (`Protection`).
 
 How something enters is in `intake.py`; what is here, and what of it is written when, in
-`envelope_buffer.py`. HELD frames (`answering.py`) and bodies of new envelopes leave only after it.
+`envelope_buffer.py`. HELD frames (`held_acks.py`) and bodies of new envelopes leave only after it.
 What comes of retirements is in `retirements.py`.
 """
 
@@ -38,7 +38,7 @@ from mesh.wire.retirement import Retirement
 
 @dataclass(frozen=True, slots=True)
 class Authors:
-    """Whom the authors of envelopes are near to, and which envelopes must stay for our person."""
+    """The nearness of authors, and the envelopes that must stay for our person."""
 
     depth_of: DepthOf
     sponsors_of: SponsorsOf
@@ -92,7 +92,7 @@ class Forwarder:
         self.held_acks: Final = HeldAcks()
         self._counters = counters
         self._told_retired: list[Retirement] = []
-        self._expire_at = Monotonic(now.monotonic + EXPIRY_INTERVAL_MS * 1000)
+        self._expire_at = now.after(EXPIRY_INTERVAL_MS)
         # Mesh time less the time that passed: it moves when a clock is corrected, or after sleep.
         self._mesh_ahead_s: int | None = None
         self._load()
@@ -107,7 +107,7 @@ class Forwarder:
 
     @property
     def is_own_share_full(self) -> bool:
-        """Whether what was written here and is on its way takes all that it may."""
+        """Say whether what was written here and is on its way takes all that it may."""
         share_bytes = own_share_bytes(self.buffer.stored_bytes_max)
         return self.buffer.eviction.written_bytes >= share_bytes
 
@@ -147,30 +147,30 @@ class Forwarder:
         self.intake.forget(rows)
         self._counters.count("forgotten", len(rows))
 
-    def tend(self, *, mesh_now: UnixSeconds, is_clock_steady: bool, now: Instant) -> list[LinkId]:
+    def tend(self, *, is_clock_steady: bool, now: Instant) -> list[LinkId]:
         """Judge what was deferred, let expire what has outlived itself, look after wants.
 
         Returns the links whose deferred envelopes turned out to be faults.
         """
-        ahead_s = mesh_now - now.monotonic // 1_000_000
+        ahead_s = now.mesh - now.monotonic // 1_000_000
         if self._mesh_ahead_s is None or abs(ahead_s - self._mesh_ahead_s) > CLOCK_JUMP_SECONDS:
             self._mesh_ahead_s = ahead_s
             self.replicator.forgive()
         deadline = self.replicator.deadline()
         if deadline is not None and deadline <= now.monotonic:
-            self.replicator.deadline_passed(mesh_now, now)
+            self.replicator.deadline_passed(now)
         if now.monotonic >= self._expire_at:
-            self._expire_at = Monotonic(now.monotonic + EXPIRY_INTERVAL_MS * 1000)
+            self._expire_at = now.after(EXPIRY_INTERVAL_MS)
             self.buffer.look_again()
             self._id_expiry.look_again(self.replicator.sets)
             if is_clock_steady:
-                self._expire(mesh_now)
-        faulted = self.intake.judge_deferred(mesh_now, now)
+                self._expire(now.mesh)
+        faulted = self.intake.judge_deferred(now)
         self.retirements.tend(now)
         return faulted
 
     def deadline(self) -> Monotonic | None:
-        """When `tend` wants to be called."""
+        """Return when `tend` wants to be called."""
         if self.buffer.has_excess or self._id_expiry.is_due(self.replicator.sets):
             return Monotonic(0)
         stamp_at = self.intake.stamp_deadline() if self.intake.has_deferred else None

@@ -1,4 +1,4 @@
-"""What peers are told of the bodies that they brought: along with other frames, or soon.
+"""The answers to peers about the bodies that they brought: along with other frames, or soon.
 
 Implements `docs/protocol/spreading.md`, section "Held". What became of a body is decided when it is
 noted, after the commit. Where little comes it is answered at once. Where much comes, each answer by
@@ -16,7 +16,7 @@ from mesh.wire.frames import SHORT_ID_BYTES, Held
 
 @dataclass(slots=True)
 class _Answer:
-    """What one link is to be told, and when at the latest."""
+    """The answers that one link is to be given, and when at the latest."""
 
     due: Monotonic
     held: list[bytes] = field(default_factory=list)
@@ -24,7 +24,7 @@ class _Answer:
 
 
 class HeldAcks:
-    """What all links are to be told."""
+    """The answers that all links are to be given."""
 
     def __init__(self) -> None:
         self._waiting: dict[LinkId, _Answer] = {}
@@ -55,7 +55,7 @@ class HeldAcks:
         self._told_at.pop(link, None)
 
     def take(self, has_frames: Callable[[LinkId], bool], now: Instant) -> list[tuple[LinkId, Held]]:
-        """What leaves now; `has_frames`: whether something else leaves over a link."""
+        """Return what leaves now; `has_frames`: whether something else leaves over a link."""
         if not self._waiting:
             return []
         leaving = [
@@ -70,7 +70,7 @@ class HeldAcks:
         return frames
 
     def deadline(self) -> Monotonic | None:
-        """When the first of it has waited for long enough."""
+        """Return when the first of it has waited for long enough."""
         if not self._waiting:
             return None
         return min([answer.due for answer in self._waiting.values()])

@@ -1,4 +1,4 @@
-"""What is forgotten wholly, stub and all: what expired, and what there is no room to know.
+"""The end of an id, stub and all: it has expired, or there is no room to know it.
 
 Implements `docs/protocol/storage.md`, section "How many ids". Ids stay by rules that are equal at
 all nodes; but keys can be had for work, and a flood of stamped keys would fill every memory in the
@@ -39,7 +39,7 @@ _SECOND_BYTES: Final = 4
 
 
 class IdExpiry:
-    """Which ids have to go, and which may not come."""
+    """The ids that have to go, and those that may not come."""
 
     def __init__(self, buffer: EnvelopeBuffer, depth_of: DepthOf, *, known_ids_max: int) -> None:
         self._buffer = buffer
@@ -70,7 +70,7 @@ class IdExpiry:
 
     @property
     def ids_max(self) -> int:
-        """How many ids this node may know."""
+        """Return how many ids this node may know."""
         share_bytes = self._buffer.stored_bytes_max * STUBS_SHARE_PERCENT // 100
         return min(self._known_ids_max, max(share_bytes // STUB_BYTES, KNOWN_IDS_MIN))
 
@@ -83,7 +83,9 @@ class IdExpiry:
         *,
         has_body: bool,
     ) -> str | None:
-        """Why an envelope may not enter for want of room, not even as a stub; None if it may."""
+        """Say why an envelope may not enter for want of room, not even as a stub; None if it
+        may.
+        """
         is_old = header.created < sets.cuts()[header.lifetime_class]
         is_ahead = self._is_crowded and header.created > mesh_now + TOLERATED_AHEAD_SECONDS
         if not (is_old or is_ahead):
@@ -97,7 +99,7 @@ class IdExpiry:
         )
 
     def is_due(self, sets: SeenSets) -> bool:
-        """Whether more ids are known than there is room for, and some of them may go."""
+        """Say whether more ids are known than there is room for, and some of them may go."""
         count = len(sets)
         return count > self._always_known and count > self.ids_max and not self._has_cut_all
 
@@ -162,6 +164,6 @@ class IdExpiry:
         ]
 
     def _stays(self, posting_key: PostingKey, day: int, *, has_body: bool) -> bool:
-        """Whether an author is near enough for an id to stay below a cut."""
+        """Say whether an author is near enough for an id to stay below a cut."""
         depth = self._depth_of(posting_key, day)
         return depth is Depth.OWN or (has_body and depth is not Depth.STRANGER)

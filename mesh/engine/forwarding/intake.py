@@ -1,4 +1,4 @@
-"""What comes is judged, and enters the store or does not: from links, from files, from our person.
+"""The judging of what comes, from links, files and our person: it enters the store or does not.
 
 Joins the machine `mesh.posting.admission` to what is known (`mesh/replication`) and to the rows of
 the next commit. What links brought is answered after that commit, when it shows what became of it.
@@ -37,7 +37,7 @@ from mesh.wire.retirement import split_tokens
 
 @dataclass(frozen=True, slots=True)
 class _Bodiless:
-    """What a peer gave in place of a body: the stub, and the tokens that retired it."""
+    """A peer's answer in place of a body: the stub, and the tokens that retired it."""
 
     stub: Stub
     tokens: list[bytes]
@@ -77,11 +77,11 @@ class Intake:
 
     @property
     def has_deferred(self) -> bool:
-        """Whether links have brought what waits for the check of its stamp."""
+        """Say whether links have brought what waits for the check of its stamp."""
         return bool(self._deferred)
 
     def stamp_deadline(self) -> Monotonic:
-        """When the next stamp may be checked."""
+        """Return when the next stamp may be checked."""
         return self._admission.deadline()
 
     def load(self, row: IndexRow) -> None:
@@ -111,7 +111,7 @@ class Intake:
             self._admission.forget(row.posting_key, row.day, row.id)
             self.retirements.forget_envelope(row.id)
 
-    def pushed(self, link: LinkId, push: Push, mesh_now: UnixSeconds, now: Instant) -> None:
+    def pushed(self, link: LinkId, push: Push, now: Instant) -> None:
         """A peer brought an envelope: deduplicate before any crypto, then judge."""
         if not is_known_version(push.envelope):
             self._counters.count(f"{REFUSED}unknown version")
@@ -121,7 +121,7 @@ class Intake:
         self._replicator.body_came(link, envelope_id, now)
         if envelope_id in self._replicator.sets:
             if self._replicator.is_body_welcome(envelope_id):
-                self._fill_body(link, decode_envelope(push.envelope), mesh_now, now)
+                self._fill_body(link, decode_envelope(push.envelope), now)
             else:
                 self._counters.count("bodies_duplicate")
             self._answer(link, envelope_id)
@@ -130,12 +130,11 @@ class Intake:
         self._judge(
             link,
             decode_envelope(push.envelope),
-            mesh_now,
             may_check_stamp=not (self._deferred or self.is_carry_waiting),
             now=now,
         )
 
-    def stubs_came(self, link: LinkId, frame: Stubs, mesh_now: UnixSeconds, now: Instant) -> None:
+    def stubs_came(self, link: LinkId, frame: Stubs, now: Instant) -> None:
         """A peer has no bodies of these: what it has is judged by the same rules."""
         for data, tokens in frame.entries:
             if not is_known_version(data):
@@ -145,20 +144,19 @@ class Intake:
             self._judge(
                 link,
                 _Bodiless(decode_stub(data), split_tokens(tokens)),
-                mesh_now,
                 may_check_stamp=not (self._deferred or self.is_carry_waiting),
                 now=now,
             )
 
-    def publish(self, envelopes: Iterable[Envelope], mesh_now: UnixSeconds, now: Instant) -> None:
+    def publish(self, envelopes: Iterable[Envelope], now: Instant) -> None:
         """Envelopes made here, which the vault has committed, enter the store."""
         for envelope in envelopes:
             if self._replicator.is_body_welcome(envelope.id):
-                self._fill_body(None, envelope, mesh_now, now)
+                self._fill_body(None, envelope, now)
             elif envelope.id not in self._replicator.sets:
-                self._settle(None, envelope, self._admission.admit_own(envelope), mesh_now, now)
+                self._settle(None, envelope, self._admission.admit_own(envelope), now)
 
-    def judge_deferred(self, mesh_now: UnixSeconds, now: Instant) -> list[LinkId]:
+    def judge_deferred(self, now: Instant) -> list[LinkId]:
         """Links take turns, one envelope each, as long as there is budget."""
         if not self._deferred or self._admission.deadline() > now.monotonic:
             return []
@@ -171,7 +169,7 @@ class Intake:
                 brought = waiting[turn]
                 if isinstance(brought, Envelope) and brought.id in self._replicator.sets:
                     if self._replicator.is_body_welcome(brought.id):
-                        self._fill_body(link, brought, mesh_now, now)
+                        self._fill_body(link, brought, now)
                     self._answer(link, brought.id)
                     continue
                 if self._admission.deadline() > now.monotonic:
@@ -179,7 +177,7 @@ class Intake:
                     self._defer(link, brought, now)
                     continue
                 try:
-                    self._judge(link, brought, mesh_now, now=now)
+                    self._judge(link, brought, now=now)
                 except PeerError:
                     faulted.append(link)
         return faulted
@@ -187,12 +185,7 @@ class Intake:
     # --- What came by hand: there is no link to answer, to blame or to ask -------------------
 
     def judge_carried(
-        self,
-        brought: Envelope | Stub,
-        *,
-        mesh_now: UnixSeconds,
-        may_check_stamp: bool,
-        now: Instant,
+        self, brought: Envelope | Stub, *, may_check_stamp: bool, now: Instant
     ) -> Verdict | None:
         """Judge what a file holds, and take it in if it may enter; None if it is known.
 
@@ -201,21 +194,18 @@ class Intake:
         if brought.id in self._replicator.sets:
             if isinstance(brought, Stub) or not self._replicator.is_body_welcome(brought.id):
                 return None
-            self._fill_body(None, brought, mesh_now, now)
+            self._fill_body(None, brought, now)
             return Accept(pushed_out=None)
-        verdict = self._judge_proof(
-            brought, mesh_now=mesh_now, may_check_stamp=may_check_stamp, now=now
-        )
+        verdict = self._judge_proof(brought, may_check_stamp=may_check_stamp, now=now)
         if isinstance(verdict, Accept):
             taken = brought if isinstance(brought, Envelope) else _Bodiless(brought, [])
-            self._settle(None, taken, verdict, mesh_now, now)
+            self._settle(None, taken, verdict, now)
         return verdict
 
     def _judge(
         self,
         link: LinkId,
         brought: Envelope | _Bodiless,
-        mesh_now: UnixSeconds,
         *,
         may_check_stamp: bool = True,
         now: Instant,
@@ -225,40 +215,26 @@ class Intake:
             self.retirements.came_with(link, brought.stub, brought.tokens, now)
             return
         proof = brought.stub if isinstance(brought, _Bodiless) else brought
-        verdict = self._judge_proof(
-            proof, mesh_now=mesh_now, may_check_stamp=may_check_stamp, now=now
-        )
-        self._settle(link, brought, verdict, mesh_now, now)
+        verdict = self._judge_proof(proof, may_check_stamp=may_check_stamp, now=now)
+        self._settle(link, brought, verdict, now)
 
     def _judge_proof(
-        self,
-        proof: Envelope | Stub,
-        *,
-        mesh_now: UnixSeconds,
-        may_check_stamp: bool,
-        now: Instant,
+        self, proof: Envelope | Stub, *, may_check_stamp: bool, now: Instant
     ) -> Verdict:
         """The rules that are equal at all nodes, for all that there is room to know."""
         refusal = self._id_expiry.find_refusal(
             proof.id,
             proof.header,
             self._replicator.sets,
-            mesh_now,
+            now.mesh,
             has_body=isinstance(proof, Envelope),
         )
         if refusal is not None:
             return Refuse(refusal, is_fault=False)
-        return self._admission.judge(
-            proof, mesh_now=mesh_now, may_check_stamp=may_check_stamp, now=now
-        )
+        return self._admission.judge(proof, may_check_stamp=may_check_stamp, now=now)
 
     def _settle(
-        self,
-        link: LinkId | None,
-        brought: Envelope | _Bodiless,
-        verdict: Verdict,
-        mesh_now: UnixSeconds,
-        now: Instant,
+        self, link: LinkId | None, brought: Envelope | _Bodiless, verdict: Verdict, now: Instant
     ) -> None:
         match verdict:
             case Accept(pushed_out=pushed_out):
@@ -266,7 +242,7 @@ class Intake:
                 if pushed_out is not None and pushed_out != brought.id:
                     self._push_out(pushed_out)
                 if isinstance(brought, Envelope):
-                    self._accept(link, brought, mesh_now, now)
+                    self._accept(link, brought, now)
                 else:
                     self._accept_stub(link, brought, now)
             case Defer():
@@ -283,11 +259,9 @@ class Intake:
             case _:
                 assert_never(verdict)
 
-    def _accept(
-        self, link: LinkId | None, envelope: Envelope, mesh_now: UnixSeconds, now: Instant
-    ) -> None:
+    def _accept(self, link: LinkId | None, envelope: Envelope, now: Instant) -> None:
         self.newest_created = max(self.newest_created, envelope.header.created)
-        refusal = self._buffer.find_refusal(envelope, mesh_now)
+        refusal = self._buffer.find_refusal(envelope, now.mesh)
         if refusal is not None:
             self._counters.count(f"{REFUSED}{refusal}")
             self._buffer.add_unwanted(envelope)
@@ -297,7 +271,7 @@ class Intake:
                 self._answer(link, envelope.id)
             return
         self._buffer.add(envelope, self._host_of(link))
-        is_new = mesh_now - envelope.header.created <= LIVE_SECONDS_MAX
+        is_new = now.mesh - envelope.header.created <= LIVE_SECONDS_MAX
         self._replicator.accepted(
             envelope.id, _element_of(envelope.header), link, now, is_new=is_new
         )
@@ -317,11 +291,9 @@ class Intake:
         self.retirements.envelope_came(brought.id, header, now)
         self.retirements.came_with(link, brought.stub, brought.tokens, now)
 
-    def _fill_body(
-        self, link: LinkId | None, envelope: Envelope, mesh_now: UnixSeconds, now: Instant
-    ) -> None:
+    def _fill_body(self, link: LinkId | None, envelope: Envelope, now: Instant) -> None:
         """The body of a stub that is here: the id proves that it is the right one."""
-        refusal = self._buffer.find_refusal(envelope, mesh_now)
+        refusal = self._buffer.find_refusal(envelope, now.mesh)
         if refusal is not None:
             self._counters.count(f"{REFUSED}{refusal}")
             self._buffer.add_unwanted(envelope)

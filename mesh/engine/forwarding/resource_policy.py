@@ -1,4 +1,4 @@
-"""What carrying for others may cost: the disk, networks that cost money, and a low battery.
+"""The bounds of carrying for others: the disk, networks that cost money, and a low battery.
 
 It decides from what the shell has measured and the person has set, and says so in words. What comes
 in cannot be told apart: who asked for his own mail alone would show whose it is. So it is what
@@ -14,7 +14,7 @@ _MIB = 1024 * 1024
 
 
 class ResourcePolicy:
-    """What a node may spend on others."""
+    """The budget of a node for others."""
 
     def __init__(self, stored_bytes_max: int, metered_interfaces: Iterable[str]) -> None:
         self._metered = dict.fromkeys(metered_interfaces)
@@ -30,13 +30,13 @@ class ResourcePolicy:
         self.stored_bytes_max = min(self._stored_bytes_wanted, share_bytes)
 
     def sparing(self, interface: str) -> Sparing:
-        """What of others' mail a link over this interface is spared."""
+        """Return what of others' mail a link over this interface is spared."""
         if self.is_power_low:
             return Sparing.EVERYTHING
         return Sparing.BACKLOG if interface in self._metered else Sparing.NOTHING
 
     def limits(self, interfaces: Iterable[str]) -> list[str]:
-        """Why this node does less for others than it was set to, in sentences."""
+        """Say why this node does less for others than it was set to, in sentences."""
         told = []
         if self.stored_bytes_max < self._stored_bytes_wanted:
             told.append(
@@ -56,5 +56,5 @@ class ResourcePolicy:
 
 
 def store_share_bytes(free_bytes: int, stored_bytes: int) -> int:
-    """What the store may take of a disk, of what is free on it and what the store takes already."""
+    """The store's share of a disk: of what is free on it, and what the store takes already."""
     return (free_bytes + stored_bytes) * STORE_FREE_DISK_PERCENT // 100

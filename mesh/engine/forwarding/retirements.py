@@ -24,7 +24,7 @@ from mesh.wire.retirement import (
 
 
 class Retirements:
-    """What comes of the retirements of a node."""
+    """The results of a node's retirements."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""What is carried for whom, and what was refused and why: the words of `mesh status`."""
+"""The words of `mesh status`: what is carried for whom, and what was refused and why."""
 
 from collections.abc import Mapping
 from typing import Final, Literal
@@ -27,7 +27,7 @@ _GROUPS: Final[tuple[tuple[Whom, tuple[Depth, ...], int], ...]] = (
 
 
 def own_share_bytes(stored_bytes_max: int) -> int:
-    """What may be written here and be on its way; stubs of others do not make it less."""
+    """Return what may be written here and be on its way; stubs of others do not make it less."""
     return stored_bytes_max * OWN_SHARE_PERCENT // 100
 
 
@@ -49,7 +49,7 @@ def carried(
 
 
 def refused(counters: Mapping[str, int]) -> dict[str, int]:
-    """How many envelopes, or their bodies, were not taken since the start, by the reason."""
+    """Return how many envelopes, or their bodies, were not taken since the start, by the reason."""
     return {
         name.removeprefix(REFUSED): counters[name]
         for name in sorted(counters)

@@ -65,7 +65,7 @@ class KnownAddresses(Part):
         dialer.targets.remember([parse_address(text) for text in self._remembered], now)
 
     def answer(self, command: Command, now: Instant) -> Answer:
-        """What can be dialled, or more or less of it; UserError says in words why not."""
+        """Return what can be dialled, or more or less of it; UserError says in words why not."""
         assert isinstance(command, AskPeers | AddPeer | RemovePeer)
         match command:
             case AskPeers():

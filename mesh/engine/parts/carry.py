@@ -112,27 +112,25 @@ class Carry(Part):
         self._replies: list[Reply] = []
         self._is_our_turn = True
 
-    def asked(
-        self, request: RequestId, command: CarryCommand, mesh_now: UnixSeconds, now: Instant
-    ) -> None:
+    def asked(self, request: RequestId, command: CarryCommand, now: Instant) -> None:
         """Answer at once, or, for an import, when all of it is decided."""
         answer: CarriedAnswer | CarriedBlock | CarriedIds | UserError | None
         try:
             match command:
                 case AskCarried():
-                    answer = self._carried(mesh_now)
+                    answer = self._carried(now.mesh)
                 case ExportCarried():
-                    answer = self._export(command, mesh_now)
+                    answer = self._export(command, now.mesh)
                 case ListCarried(before=before):
                     answer = self._list(before)
                 case ImportCarried(payload=payload):
-                    self._begin_import(request, payload, mesh_now, now)
+                    self._begin_import(request, payload, now)
                     return
         except UserError as error:
             answer = error
         self._replies.append(Reply(request, answer))
 
-    def tend(self, mesh_now: UnixSeconds, now: Instant) -> None:
+    def tend(self, now: Instant) -> None:
         """Go on with what waits. Called before links judge what they have deferred."""
         if not self._imports:
             return
@@ -143,12 +141,14 @@ class Carry(Part):
             may_check = self._is_our_turn
         for waiting in self._imports:
             if may_check:
-                self._judge_waiting(waiting, mesh_now, now)
+                self._judge_waiting(waiting, now)
             self._hold(waiting, now)
         self._settle()
 
     def deadline(self) -> Monotonic | None:
-        """When `tend` may get further; what waits for room among retirements is woken by them."""
+        """Return when `tend` may get further; what waits for room among retirements is woken by
+        them.
+        """
         if self._imports and any(waiting.unstamped for waiting in self._imports):
             return self._intake.stamp_deadline()
         return None
@@ -231,34 +231,24 @@ class Carry(Part):
 
     # --- In -----------------------------------------------------------------------------------
 
-    def _begin_import(
-        self, request: RequestId, payload: bytes, mesh_now: UnixSeconds, now: Instant
-    ) -> None:
+    def _begin_import(self, request: RequestId, payload: bytes, now: Instant) -> None:
         if len(self._imports) >= CARRY_CHUNKS_PENDING_MAX:
             raise UserError("too-many", "Another file is being imported; wait until it is done.")
         begun = _Import(request)
         # Who waits for the check of a stamp comes first.
         may_check = not self._intake.has_deferred and not self._imports
         for brought in _brought_by(payload, begun):
-            self._judge(begun, brought, mesh_now, may_check_stamp=may_check, now=now)
+            self._judge(begun, brought, may_check_stamp=may_check, now=now)
         self._hold(begun, now)
         self._imports.append(begun)
         self._settle()
 
     def _judge(
-        self,
-        into: _Import,
-        brought: _Brought,
-        mesh_now: UnixSeconds,
-        *,
-        may_check_stamp: bool,
-        now: Instant,
+        self, into: _Import, brought: _Brought, *, may_check_stamp: bool, now: Instant
     ) -> bool:
         """Return whether it is decided."""
         proof = brought if isinstance(brought, Envelope) else brought.stub
-        verdict = self._intake.judge_carried(
-            proof, mesh_now=mesh_now, may_check_stamp=may_check_stamp, now=now
-        )
+        verdict = self._intake.judge_carried(proof, may_check_stamp=may_check_stamp, now=now)
         if isinstance(verdict, Defer):
             header = proof.header
             key = (header.posting_key, header.day, header.stamp)
@@ -274,15 +264,15 @@ class Carry(Part):
             into.envelopes_count += 1
         return True
 
-    def _judge_waiting(self, waiting: _Import, mesh_now: UnixSeconds, now: Instant) -> None:
+    def _judge_waiting(self, waiting: _Import, now: Instant) -> None:
         """As many keys as there is budget for: one, and those that others paid for meanwhile."""
         for key in list(waiting.unstamped):
             first, *rest = waiting.unstamped.pop(key)
-            if not self._judge(waiting, first, mesh_now, may_check_stamp=True, now=now):
+            if not self._judge(waiting, first, may_check_stamp=True, now=now):
                 waiting.unstamped[key] += rest
                 return
             for brought in rest:
-                self._judge(waiting, brought, mesh_now, may_check_stamp=True, now=now)
+                self._judge(waiting, brought, may_check_stamp=True, now=now)
 
     def _hold(self, waiting: _Import, now: Instant) -> None:
         """Retirements are held back like those that peers tell, as far as there is room."""
@@ -304,7 +294,7 @@ class Carry(Part):
 
 
 def _brought_by(payload: bytes, into: _Import) -> Iterator[_Brought]:
-    """What the records of a block hold; what is malformed is counted as refused."""
+    """Return what the records of a block hold; what is malformed is counted as refused."""
     try:
         records = split_records(payload)
     except PeerError as error:
@@ -337,7 +327,7 @@ def _decode(kind: RecordKind, content: bytes) -> _Brought:
 def _is_lacked(
     row: CarriedRow, retirements: list[Retirement] | None, summary: Summary | None
 ) -> bool:
-    """Whether there is anything to give of an envelope that the other side does not have."""
+    """Say whether there is anything to give of an envelope that the other side does not have."""
     if row.has_body:
         return summary is None or not summary.has(row.id)
     if not retirements:

@@ -7,7 +7,7 @@ from mesh.engine.forwarding.resource_policy import ResourcePolicy
 from mesh.engine.links import Links
 from mesh.engine.part import Part
 from mesh.errors import PeerError
-from mesh.ids import Instant, LinkId, Monotonic, UnixSeconds
+from mesh.ids import Instant, LinkId, Monotonic
 from mesh.timekeeping.mesh_time import MeshClock
 from mesh.wire.frames import (
     Audit,
@@ -30,7 +30,7 @@ from mesh.wire.frames import (
 
 
 class EnvelopeExchange(Part):
-    """What goes over links of the envelopes that this node carries."""
+    """The envelopes of this node that go over links."""
 
     frame_types = (
         Push,
@@ -66,7 +66,7 @@ class EnvelopeExchange(Part):
         self._unserved: list[LinkId] = []
 
     def spare_all(self) -> None:
-        """What carrying for others costs has changed."""
+        """Take up that what carrying for others costs has changed."""
         for link in self._links.ready:
             self._spare(link)
 
@@ -86,22 +86,22 @@ class EnvelopeExchange(Part):
         """A link ended."""
         self._forwarder.link_down(link, now)
 
-    def received(self, link: LinkId, frame: Frame, mesh_now: UnixSeconds, now: Instant) -> None:
+    def received(self, link: LinkId, frame: Frame, now: Instant) -> None:
         """A frame about envelopes came; PeerError if no correct node could have sent it."""
         match frame:
             case Push():
-                self._forwarder.intake.pushed(link, frame, mesh_now, now)
+                self._forwarder.intake.pushed(link, frame, now)
             case Stubs():
-                self._forwarder.intake.stubs_came(link, frame, mesh_now, now)
+                self._forwarder.intake.stubs_came(link, frame, now)
             case Retired():
                 self._forwarder.retirements.came(link, frame, now)
             case _:
-                self._forwarder.replicator.received(link, frame, mesh_now, now)
+                self._forwarder.replicator.received(link, frame, now)
 
-    def tend(self, mesh_now: UnixSeconds, now: Instant) -> None:
+    def tend(self, now: Instant) -> None:
         """Judge what waited, and let expire what has outlived itself."""
         is_steady = self._clock.is_steady(now)
-        for link in self._forwarder.tend(mesh_now=mesh_now, is_clock_steady=is_steady, now=now):
+        for link in self._forwarder.tend(is_clock_steady=is_steady, now=now):
             self._links.table.fault(link, PeerError("bad stamp"), now)
 
     def deadline(self) -> Monotonic | None:
@@ -111,10 +111,10 @@ class EnvelopeExchange(Part):
                 return Monotonic(0)
         return self._forwarder.deadline()
 
-    def take_frames(self, mesh_now: UnixSeconds, now: Instant) -> Sequence[tuple[LinkId, Frame]]:
-        """What is said of envelopes, then bodies where a link has room."""
+    def take_frames(self, now: Instant) -> Sequence[tuple[LinkId, Frame]]:
+        """Return what is said of envelopes, then bodies where a link has room."""
         replicator = self._forwarder.replicator
-        frames = list(replicator.take_frames(mesh_now, now))
+        frames = list(replicator.take_frames(now))
         self._unserved = replicator.outgoing.links_with_more()
         for link in self._unserved:
             room_bytes = self._room_bytes(link)
@@ -122,7 +122,7 @@ class EnvelopeExchange(Part):
                 bodies = self._forwarder.body_sender.frames(replicator.outgoing, link, room_bytes)
                 frames += [(link, frame) for frame in bodies]
         if self._unserved:
-            frames += replicator.take_frames(mesh_now, now)
+            frames += replicator.take_frames(now)
         return frames
 
     def _room_bytes(self, link: LinkId) -> int:

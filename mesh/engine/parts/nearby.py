@@ -18,11 +18,11 @@ from mesh.engine.link_keys import LinkKeys
 from mesh.engine.part import Part
 from mesh.errors import UserError
 from mesh.events import NearbyChanged
-from mesh.ids import Instant, LinkId, LinkKey, Monotonic, UnixSeconds
+from mesh.ids import Instant, LinkId, LinkKey, Monotonic
 from mesh.inputs import Connection
 from mesh.messenger.messenger import Messenger
 from mesh.messenger.names import is_name
-from mesh.messenger.nearby_contacts import NearbyContacts
+from mesh.messenger.onboarding.nearby_contacts import NearbyContacts
 from mesh.nearby.gathered import NearbyFrame
 from mesh.nearby.nearby import Nearby
 from mesh.nearby.wants import Host, InviteCame, InviteWanted, Want
@@ -31,7 +31,7 @@ from mesh.wire.frames import Frame, NearbyAsk, NearbyCard, NearbySealed
 
 
 class NearbyPeople(Part):
-    """Who is near, as long as our person wants to know and to be known."""
+    """The people near, as long as our person wants to know and to be known."""
 
     frame_types = (NearbyAsk, NearbyCard, NearbySealed)
     vault_commands = (SetNearby, AskNearby, CompareNearby, ConfirmNearby)
@@ -42,7 +42,7 @@ class NearbyPeople(Part):
         self._link_key: LinkKey | None = None
 
     def counters(self) -> dict[str, int]:
-        """What peers sent and was passed over, by reason."""
+        """Return what peers sent and was passed over, by reason."""
         return self._nearby.gathered.counters
 
     # --- Links and time -----------------------------------------------------------------------
@@ -55,12 +55,12 @@ class NearbyPeople(Part):
         """A link ended."""
         self._nearby.link_down(link, now)
 
-    def received(self, link: LinkId, frame: Frame, mesh_now: UnixSeconds, now: Instant) -> None:
+    def received(self, link: LinkId, frame: Frame, now: Instant) -> None:
         """A frame of people nearby came; PeerError if no correct node could have sent it."""
         assert isinstance(frame, NearbyAsk | NearbyCard | NearbySealed)
         self._nearby.received(link, frame, now)
 
-    def tend(self, mesh_now: UnixSeconds, now: Instant) -> None:
+    def tend(self, now: Instant) -> None:
         """Whatever is due; under a new link key we are somebody else in all."""
         if self._keys.current != self._link_key:
             self._link_key = self._keys.current
@@ -68,17 +68,15 @@ class NearbyPeople(Part):
         self._nearby.deadline_passed(now)
 
     def deadline(self) -> Monotonic | None:
-        """When `tend` wants to be called."""
+        """Return when `tend` wants to be called."""
         return self._nearby.deadline()
 
-    def take_frames(
-        self, mesh_now: UnixSeconds, now: Instant
-    ) -> Sequence[tuple[LinkId, NearbyFrame]]:
+    def take_frames(self, now: Instant) -> Sequence[tuple[LinkId, NearbyFrame]]:
         """Frames to send, in order."""
         return self._nearby.gathered.take_frames()
 
     def take_effects(self) -> list[Effect]:
-        """What is to be told."""
+        """Return what is to be told."""
         return [Emit(NearbyChanged(person)) for person in self._nearby.take_changed()]
 
     # --- The vault ----------------------------------------------------------------------------
@@ -110,17 +108,15 @@ class NearbyPeople(Part):
                 assert_never(command)
 
     def wants_vault(self, now: Instant) -> bool:
-        """Whether something is to be made or looked up there."""
+        """Say whether something is to be made or looked up there."""
         return self._nearby.gathered.has_wants
 
-    def use_vault(
-        self, messenger: Messenger, vault: Connection, mesh_now: UnixSeconds, now: Instant
-    ) -> None:
+    def use_vault(self, messenger: Messenger, vault: Connection, now: Instant) -> None:
         """Make invites, add contacts, and see who has come by an invite, in a transaction."""
         for want in self._nearby.gathered.take_wants():
             try:
                 with savepoint(vault):
-                    self._serve(messenger, want, mesh_now, now)
+                    self._serve(messenger, want, now)
             except UserError:
                 self._nearby.declined(want.person)
         for person, verify_key in self._nearby.awaited():
@@ -129,15 +125,15 @@ class NearbyPeople(Part):
             if contact is not None:
                 self._nearby.contact_came(person, contact)
 
-    def _serve(self, messenger: Messenger, want: Want, mesh_now: UnixSeconds, now: Instant) -> None:
+    def _serve(self, messenger: Messenger, want: Want, now: Instant) -> None:
         assert messenger.person is not None, "who has no identity offers no card"
         nearby_contacts = messenger.person.nearby_contacts
         match want:
             case InviteWanted(person, verify_key, name):
-                link, contact = nearby_contacts.invite(verify_key, name, mesh_now)
+                link, contact = nearby_contacts.invite(verify_key, name, now.mesh)
                 self._nearby.invite_made(person, link, contact)
             case InviteCame(person, verify_key, link):
-                contact = nearby_contacts.add(link, verify_key, mesh_now, now)
+                contact = nearby_contacts.add(link, verify_key, now)
                 self._nearby.contact_came(person, contact)
             case _:
                 assert_never(want)

@@ -13,7 +13,7 @@ from mesh.effects import Effect, Emit
 from mesh.engine.link_streams import Streams
 from mesh.engine.part import Part
 from mesh.events import ContactAdded, ContactChanged, ContactRemoved
-from mesh.ids import ContactId, Instant, LinkId, Monotonic, UnixSeconds, earliest
+from mesh.ids import ContactId, Instant, LinkId, Monotonic, earliest
 from mesh.limits.peering import BACKLOG_SHOWS_PARTITION, PEX_RECORDS_MAX
 from mesh.messenger.messenger import Messenger
 from mesh.peering.dialer import Dialer
@@ -27,7 +27,7 @@ NewsCount = Callable[[LinkId], tuple[int, int]]
 
 
 class Overlay(Part):
-    """What is known of peers beyond their links."""
+    """The knowledge of peers beyond their links."""
 
     frame_types = (Who, PexRequest, Pex)
 
@@ -85,7 +85,7 @@ class Overlay(Part):
         self._recognition.link_down(link)
         self._fill_up(now)
 
-    def received(self, link: LinkId, frame: Frame, mesh_now: UnixSeconds, now: Instant) -> None:
+    def received(self, link: LinkId, frame: Frame, now: Instant) -> None:
         """A frame of these came; PeerError if no correct node could have sent it."""
         if isinstance(frame, Who):
             self._recognition.received(link, frame, now)
@@ -95,7 +95,7 @@ class Overlay(Part):
         if self._exchange.received(link, frame, now):
             self._fill_up(now)
 
-    def tend(self, mesh_now: UnixSeconds, now: Instant) -> None:
+    def tend(self, now: Instant) -> None:
         """Whatever is due."""
         unreachable = self._dialer.targets.take_unreachable()
         for address in unreachable:
@@ -109,12 +109,10 @@ class Overlay(Part):
             self._fill_up(now)
 
     def deadline(self) -> Monotonic | None:
-        """When `tend` wants to be called."""
+        """Return when `tend` wants to be called."""
         return earliest((self._exchange.deadline(), self._recognition.deadline()))
 
-    def take_frames(
-        self, mesh_now: UnixSeconds, now: Instant
-    ) -> Sequence[tuple[LinkId, OverlayFrame]]:
+    def take_frames(self, now: Instant) -> Sequence[tuple[LinkId, OverlayFrame]]:
         """Frames to send, in order."""
         return [*self._exchange.take_frames(), *self._recognition.take_frames()]
 
@@ -130,7 +128,7 @@ class Overlay(Part):
         self._note_recognised()
 
     def told(self, messenger: Messenger, effects: Sequence[Effect]) -> None:
-        """What our person is told shows whether there are other contacts than before."""
+        """See from what our person is told whether there are other contacts than before."""
         for effect in effects:
             is_about_contacts = isinstance(effect, Emit) and isinstance(
                 effect.event, ContactAdded | ContactChanged | ContactRemoved

@@ -38,10 +38,10 @@ class TimeExchange(Part):
         self._clock.observe(link, _said_in(wire.hello), said=_said_in(wire.said), now=now)
 
     def link_down(self, link: LinkId, now: Instant) -> None:
-        """Who has left is no witness."""
+        """Forget the witness that has left."""
         self._clock.forget(link)
 
-    def received(self, link: LinkId, frame: Frame, mesh_now: UnixSeconds, now: Instant) -> None:
+    def received(self, link: LinkId, frame: Frame, now: Instant) -> None:
         """A peer says anew what time it is."""
         assert isinstance(frame, Time)
         is_vouched = not frame.flags & FLAG_TIME_UNSURE
@@ -49,18 +49,18 @@ class TimeExchange(Part):
         self._clock.observe_again(link, told, now)
 
     def deadline(self) -> Monotonic | None:
-        """When peers are to be told, or an own clock is to be looked at."""
+        """Return when peers are to be told, or an own clock is to be looked at."""
         return self._clock.deadline()
 
-    def take_frames(self, mesh_now: UnixSeconds, now: Instant) -> Sequence[tuple[LinkId, Time]]:
-        """What peers are told after a correction."""
+    def take_frames(self, now: Instant) -> Sequence[tuple[LinkId, Time]]:
+        """Return what peers are told after a correction."""
         return [
             (link, Time(rounded_time(time.mesh_time), 0 if time.is_vouched else FLAG_TIME_UNSURE))
             for link, time in self._clock.take_told(now)
         ]
 
     def take_effects(self) -> Sequence[Effect]:
-        """What our person is told of clocks."""
+        """Return what our person is told of clocks."""
         return [Emit(NoticeRaised(words)) for words in self._clock.take_notices()]
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from mesh.crypto.entropy import Entropy
 from mesh.engine.counters import Counters
 from mesh.engine.part import Part
-from mesh.ids import ContactId, Instant, LinkId, Monotonic, UnixSeconds
+from mesh.ids import ContactId, Instant, LinkId, Monotonic
 from mesh.inputs import Connection
 from mesh.messenger.messenger import Messenger
 from mesh.peering.vouching import Vouching
@@ -20,7 +20,7 @@ from mesh.wire.frames import Frame, Vouches, Who
 
 
 class VouchExchange(Part):
-    """What contacts at the other ends of links and we tell each other of posting keys."""
+    """The posting keys that contacts at the other ends of links and we tell each other of."""
 
     frame_types = (Who, Vouches)
 
@@ -39,7 +39,7 @@ class VouchExchange(Part):
         # The day and the state of the standings for which lists were last made.
         self._told_of: tuple[int, int] | None = None
 
-    def received(self, link: LinkId, frame: Frame, mesh_now: UnixSeconds, now: Instant) -> None:
+    def received(self, link: LinkId, frame: Frame, now: Instant) -> None:
         """Somebody vouches over a link, or proved once more who they are.
 
         PeerError if no correct node could have sent it.
@@ -62,39 +62,37 @@ class VouchExchange(Part):
         """A link ended."""
         self._vouching.link_down(link)
 
-    def tend(self, mesh_now: UnixSeconds, now: Instant) -> None:
+    def tend(self, now: Instant) -> None:
         """Look at which links are contacts', and whether there is something to tell them."""
         self._vouching.links_known(self._contacts_by_link(), now)
-        told_of = (mesh_now // SECONDS_PER_DAY, self._distances.changes_count)
+        told_of = (now.mesh // SECONDS_PER_DAY, self._distances.changes_count)
         if told_of != self._told_of:
             self._told_of = told_of
             self._vouching.lists_changed(now)
 
     def deadline(self) -> Monotonic | None:
-        """When the vault is wanted next."""
+        """Return when the vault is wanted next."""
         return self._vouching.deadline()
 
     def wants_vault(self, now: Instant) -> bool:
-        """Whether something is to be written to the vault, or read from it."""
+        """Say whether something is to be written to the vault, or read from it."""
         due = self._vouching.deadline()
         return self._vouching.has_come or (due is not None and due <= now.monotonic)
 
-    def use_vault(
-        self, messenger: Messenger, vault: Connection, mesh_now: UnixSeconds, now: Instant
-    ) -> None:
+    def use_vault(self, messenger: Messenger, vault: Connection, now: Instant) -> None:
         """Keep what came, and tell whoever is to be told."""
         for contact, days in self._vouching.take_came():
             self._counters.count("vouches_received")
-            messenger.parts.vouches.vouched(contact, days, mesh_now)
+            messenger.parts.vouches.vouched(contact, days, now.mesh)
         self._vouching.deadline_passed(
-            lambda contact: messenger.parts.vouches.vouches_for(contact, mesh_now), now
+            lambda contact: messenger.parts.vouches.vouches_for(contact, now.mesh), now
         )
 
     def vault_closing(self, now: Instant) -> None:
         """Know no contacts any more; the standings stay."""
         self._vouching.vault_closing()
 
-    def take_frames(self, mesh_now: UnixSeconds, now: Instant) -> Sequence[tuple[LinkId, Vouches]]:
+    def take_frames(self, now: Instant) -> Sequence[tuple[LinkId, Vouches]]:
         """Frames to send, in order."""
         frames = self._vouching.take_frames()
         if frames:

@@ -1,4 +1,4 @@
-"""Who is in sight, from whatever source: mDNS and the beacon tell of the same nodes.
+"""The nodes in sight, from whatever source: mDNS and the beacon tell of the same nodes.
 
 The engine hears of a node when it was not known, or at an address that was not, and when nobody
 tells of it any more; so what two sources repeat by turns wakes nobody. A name is kept together

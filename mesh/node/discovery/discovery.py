@@ -69,7 +69,7 @@ class Discovery:
         self._taken_count = 0
 
     def notices(self) -> list[str]:
-        """What keeps other nodes from being found at present."""
+        """Return what keeps other nodes from being found at present."""
         return self._loop.notices()
 
     async def run(self) -> None:
@@ -279,7 +279,9 @@ class _DiscoveryLoop:
         return any(each.index == index for each in self._interfaces or ())
 
     def _is_on_same_networks(self, interfaces: "Interfaces") -> bool:
-        """Whether only addresses are others, and no cable was pulled or Wi-Fi left meanwhile."""
+        """Say whether only addresses are others, and no cable was pulled or Wi-Fi left
+        meanwhile.
+        """
         from mesh.node.interfaces import networks
 
         if self._interfaces is None or self._has_lost_carrier:

@@ -1,4 +1,4 @@
-"""What a node says of itself over mDNS, and what it believes of others.
+"""The mDNS records of a node, and what it believes of others'.
 
 Implements `docs/protocol/discovery.md`. An announcement holds a random instance name, a port,
 addresses, and nothing by which a node or a person could be known again on another network or
@@ -54,7 +54,7 @@ def instance_of(name: str) -> str | None:
 
 
 def is_our_version(info: AsyncServiceInfo) -> bool:
-    """Whether the announced node speaks the version that we speak."""
+    """Say whether the announced node speaks the version that we speak."""
     return info.properties.get(b"v") == _VERSION
 
 

@@ -1,1 +1,1 @@
-"""What keeps nodes apart, and what to do about it."""
+"""The search for what keeps nodes apart, and what to do about it."""

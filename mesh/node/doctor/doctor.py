@@ -1,4 +1,4 @@
-"""What `mesh doctor` looks at: each finding says what it means and what to do about it.
+"""The checks of `mesh doctor`: each finding says what it means and what to do about it.
 
 It works without a daemon and changes nothing; what a running one says of links, peers and clocks
 is handed in. The network's part is in `network.py`, that of the databases in `databases.py`.
@@ -44,7 +44,7 @@ _MIB: Final = 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class NodeView:
-    """What a running node says of itself."""
+    """The answers of a running node about itself."""
 
     status: StatusAnswer
     peers: PeersAnswer
@@ -75,7 +75,7 @@ def examine(
 
 
 def _neighbourhood(folders: ProfileFolders, view: NodeView | None) -> Neighbourhood:
-    """Who is in sight, and who was reached in an earlier run or typed in."""
+    """Return who is in sight, and who was reached in an earlier run or typed in."""
     known = [Known(parse_address(text), is_in_sight=False) for text in _stored_addresses(folders)]
     if view is None:
         return Neighbourhood(known=known)

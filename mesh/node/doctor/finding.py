@@ -1,4 +1,4 @@
-"""What `mesh doctor` says of one thing that it looked at."""
+"""One finding of `mesh doctor`."""
 
 from typing import Literal
 

@@ -37,7 +37,7 @@ class Dropped:
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What the rules make of a node's packets. `are_known`: nothing of it is unsure.
+    """The verdict of the rules on a node's packets. `are_known`: nothing of it is unsure.
 
     `is_everywhere`: on no interface all of them pass.
     """
@@ -48,7 +48,7 @@ class Rules:
 
 
 def packets_of(interface: str, *, port: int, has_discovery: bool) -> list[Packet]:
-    """What a node needs to come in and go out."""
+    """Return what a node needs to come in and go out."""
     wanted = [Packet("in", "tcp", port, interface), Packet("out", "tcp", port, interface)]
     if has_discovery:
         for udp_port in (BEACON_PORT, MDNS_PORT):
@@ -86,7 +86,7 @@ def read_rules(packets: Sequence[Packet]) -> Rules:
 def firewall_finding(
     rules: Rules, trials: Sequence[Trial], *, links_count: int, fix: str
 ) -> Finding:
-    """What stands between this node and all others, here on this machine."""
+    """Say what stands between this node and all others, here on this machine."""
     if rules.dropped:
         return _told_dropped(rules, links_count)
     forbidden = _interfaces_of([each for each in trials if each.is_forbidden])
@@ -132,7 +132,7 @@ def opening_command(port: int) -> str:
 
 
 def is_ufw_on() -> bool:
-    """Whether the firewall of Ubuntu is switched on, as far as its file may be read."""
+    """Say whether the firewall of Ubuntu is switched on, as far as its file may be read."""
     try:
         return "ENABLED=yes" in _UFW.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError):
@@ -156,7 +156,7 @@ def _told_dropped(rules: Rules, links_count: int) -> Finding:
 
 
 def _keeps_apart(dropped: Sequence[Dropped]) -> bool:
-    """Whether TCP is stopped, or both means by which nodes are found, in one direction."""
+    """Say whether TCP is stopped, or both means by which nodes are found, in one direction."""
     if any(each.packet.protocol == "tcp" for each in dropped):
         return True
     stopped = [(each.packet.direction, each.packet.port) for each in dropped]
@@ -203,7 +203,7 @@ def _by_iptables(saved: str, packet: Packet) -> list[tuple[Verdict, Dropped]]:
 
 @dataclass(frozen=True, slots=True)
 class _Zone:
-    """What firewalld lets in over an interface."""
+    """The packets that firewalld lets in over an interface."""
 
     accepts_all: bool
     services: tuple[str, ...]
@@ -260,7 +260,7 @@ def _where(program: str) -> str | None:
 
 
 def _told(program: str, *words: str) -> str:
-    """What a program says; nothing if it is not there, or does not speak to us."""
+    """Return what a program says; nothing if it is not there, or does not speak to us."""
     path = _where(program)
     if path is None:
         return ""

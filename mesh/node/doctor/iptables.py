@@ -27,7 +27,7 @@ _MODULES = ("tcp", "udp", "conntrack", "state", "comment", "multiport")
 
 
 def verdict_in(saved: str, packet: Packet) -> Verdict | None:
-    """What the table `filter` makes of the packet; None if there is none."""
+    """Return what the table `filter` makes of the packet; None if there is none."""
     policies: dict[str, Fate] = {}
     rules: dict[str, list[Rule]] = {}
     table = ""

@@ -52,12 +52,12 @@ class Trial:
 
     @property
     def is_forbidden(self) -> bool:
-        """Whether a firewall of this machine let nothing out."""
+        """Say whether a firewall of this machine let nothing out."""
         return self.failure is not None and self.failure.errno in (errno.EPERM, errno.EACCES)
 
     @property
     def is_dropped(self) -> bool:
-        """Whether it was sent and did not come back."""
+        """Say whether it was sent and did not come back."""
         return self.failure is None and not self.is_heard
 
 

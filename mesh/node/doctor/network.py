@@ -35,7 +35,7 @@ _SENT: Final = {"mDNS": "What was sent to all", "beacon": "A beacon that was sen
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Neighbourhood:
-    """Who is known, and which links stand. Without a node nobody is in sight."""
+    """The nodes that are known, and the links that stand. Without a node nobody is in sight."""
 
     known: Sequence[Known] = ()
     links_count: int = 0

@@ -46,7 +46,7 @@ class BaseChain:
 
 
 def base_chains(listed: bytes, packet: Packet, *, without_iptables: bool) -> list[BaseChain]:
-    """What each chain that sees the packet makes of it; an empty list if nothing can be read.
+    """Return the chains that see the packet; an empty list if nothing can be read.
 
     `without_iptables`: tables that the program iptables made are left to what it says of them.
     """
@@ -153,7 +153,7 @@ def _match(each: object, packet: Packet) -> bool | None:
 
 
 def _compared(left: object, right: object, packet: Packet) -> bool | None:
-    """Whether a property of the packet is among these; None if that cannot be known."""
+    """Say whether a property of the packet is among these; None if nobody can know."""
     values = _property(left, packet)
     if values is None:
         return None
@@ -185,7 +185,7 @@ def _is_among(values: Sequence[object], one: object) -> bool | None:
 
 
 def _is_of_another(left: object, packet: Packet) -> bool:
-    """Whether only packets of another protocol have such a property."""
+    """Say whether only packets of another protocol have such a property."""
     payload = left.get("payload") if isinstance(left, dict) else None
     protocol = payload.get("protocol") if isinstance(payload, dict) else None
     ours = ("ip", "ether", "vlan", "th", packet.protocol)
@@ -193,7 +193,7 @@ def _is_of_another(left: object, packet: Packet) -> bool:
 
 
 def _property(left: object, packet: Packet) -> Sequence[object] | None:
-    """What the packet has there, in each form in which it may be told; None if nobody knows."""
+    """Return what the packet has there, in each form of telling it; None if nobody knows."""
     if not isinstance(left, dict):
         return None
     payload, meta = left.get("payload"), left.get("meta")

@@ -1,4 +1,4 @@
-"""What the rules of a packet filter come to for one packet; where the rules come from, it forgets.
+"""The verdict of a packet filter's rules on one packet, wherever the rules come from.
 
 nftables and iptables have chains of rules, and a rule has conditions and an action. Some conditions
 cannot be known here (a set by name, a source address, a limit). So what is found is all that may
@@ -27,7 +27,7 @@ class Packet:
 
 
 class Fate(Enum):
-    """What may become of a packet."""
+    """An end of a packet's way through a chain."""
 
     ACCEPTED = auto()
     DROPPED = auto()
@@ -40,7 +40,7 @@ NOTHING: Final[Fates] = frozenset()
 
 
 class Verdict(Enum):
-    """What becomes of a packet; UNSURE where that hangs on what cannot be known."""
+    """The end that a packet comes to; UNSURE where that hangs on what cannot be known."""
 
     ACCEPTED = auto()
     DROPPED = auto()
@@ -49,7 +49,7 @@ class Verdict(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """What a rule does: a fate, or a jump to a chain, from which one may come back."""
+    """The deed of a rule: a fate, or a jump to a chain, from which one may come back."""
 
     fate: Fate = Fate.PASSED
     target: str = ""
@@ -73,7 +73,7 @@ class Chain:
 
 
 def verdict_of(chains: Mapping[str, Chain], first: str) -> Verdict:
-    """What becomes of the packet that a hook hands to this chain."""
+    """Return what becomes of the packet that a hook hands to this chain."""
     fates = _fates(chains, first, 0)
     if Fate.RETURNED in fates:
         fates = fates - {Fate.RETURNED} | {chains[first].policy}
@@ -83,14 +83,14 @@ def verdict_of(chains: Mapping[str, Chain], first: str) -> Verdict:
 
 
 def together(verdicts: Sequence[Verdict]) -> Verdict:
-    """What becomes of a packet that has to pass them all."""
+    """Return what becomes of a packet that has to pass them all."""
     if Verdict.DROPPED in verdicts:
         return Verdict.DROPPED
     return Verdict.UNSURE if Verdict.UNSURE in verdicts else Verdict.ACCEPTED
 
 
 def all_hold(conditions: Sequence[bool | None]) -> bool | None:
-    """Whether all of these hold; one that does not settles it."""
+    """Say whether all of these hold; one that does not settles it."""
     if any(each is False for each in conditions):
         return False
     return None if None in conditions else True

@@ -170,7 +170,7 @@ def reach_findings(tried: Sequence[Tried], *, links_count: int, fix: str) -> lis
 
 
 def _is_stopped(tried: Tried) -> bool:
-    """Whether only a firewall can have stopped it."""
+    """Say whether only a firewall can have stopped it."""
     if tried.known.is_in_sight:
         return tried.outcome not in ("open", "gone")
     return tried.outcome in ("silent", "forbidden")

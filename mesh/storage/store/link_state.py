@@ -1,4 +1,4 @@
-"""What a node remembers of links and of itself between its starts, in the store."""
+"""All that a node remembers of links and of itself between its starts, in the store."""
 
 from collections.abc import Sequence
 

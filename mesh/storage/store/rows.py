@@ -25,7 +25,7 @@ _KEYS_PER_QUERY: Final = _WIDTHS[-1]
 
 
 class IndexRow(NamedTuple):
-    """What the indexes in memory know of an envelope. `is_missing`: its body never came."""
+    """The entry of an envelope in the indexes in memory. `is_missing`: its body never came."""
 
     id: EnvelopeId
     created: UnixSeconds
@@ -47,7 +47,7 @@ class ArrivedTag(NamedTuple):
 
 
 class CarriedRow(NamedTuple):
-    """What an export knows of an envelope before it reads its body."""
+    """The entry of an envelope in an export before its body is read."""
 
     created: UnixSeconds
     id: EnvelopeId

@@ -41,7 +41,7 @@ _INDEX_COLUMNS: Final = """
 
 
 class _Place(NamedTuple):
-    """Where an envelope that we have stands."""
+    """The place of an envelope that we have."""
 
     arrival: int
     size_class: int
@@ -159,7 +159,7 @@ class Store:
         return {EnvelopeId(blob(id_)): joined(stub, body) for id_, stub, body in rows}
 
     def has_tag(self, tag: Tag) -> bool:
-        """Whether an envelope with this tag is known."""
+        """Say whether an envelope with this tag is known."""
         found = self._connection.execute("SELECT 1 FROM envelopes WHERE tag = ? LIMIT 1", (tag,))
         return found.fetchone() is not None
 
@@ -201,7 +201,7 @@ class Store:
                 yield index_row(row)
 
     def rows(self, ids: Sequence[EnvelopeId]) -> list[IndexRow]:
-        """What the indexes know of those of the given envelopes that are here."""
+        """Return what the indexes know of those of the given envelopes that are here."""
         found = select_by_keys(self._connection, f"{_INDEX_COLUMNS} WHERE id IN", ids)
         return [index_row(row) for row in found]
 

@@ -61,7 +61,7 @@ class ContactRows:
         return all_of(self._connection.execute(f"{_CONTACT} ORDER BY label"), ContactRow)
 
     def requests_count(self) -> int:
-        """How many contacts wait apart to be let in."""
+        """Return how many contacts wait apart to be let in."""
         return integer(
             self._connection.execute("SELECT count(*) FROM contacts WHERE is_request = 1")
         )

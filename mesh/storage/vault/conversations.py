@@ -75,13 +75,13 @@ class ConversationRows:
         return all_of(self._connection.execute(f"{_CONVERSATION} ORDER BY number"), ConversationRow)
 
     def summaries(self) -> list[ConversationSummaryRow]:
-        """What a list shows of each, by number."""
+        """Return what a list shows of each, by number."""
         return all_of(
             self._connection.execute(f"{_SUMMARY} ORDER BY number"), ConversationSummaryRow
         )
 
     def summary(self, conversation: ConversationId) -> ConversationSummaryRow:
-        """What a list shows of one."""
+        """Return what a list shows of one."""
         row = find_one(
             self._connection.execute(f"{_SUMMARY} WHERE number = ?", (conversation,)),
             ConversationSummaryRow,

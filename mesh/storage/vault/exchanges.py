@@ -16,7 +16,7 @@ class ExchangeRows:
         self._connection.execute("INSERT INTO exchanges (contact) VALUES (?)", (contact,))
 
     def exchange(self, contact: ContactId) -> ExchangeRow:
-        """What is counted of a contact."""
+        """Return what is counted of a contact."""
         row = find_one(
             self._connection.execute(
                 "SELECT sent_count, seen_count, keys_told, lapsed_count, renewed FROM exchanges "

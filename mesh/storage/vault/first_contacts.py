@@ -18,7 +18,7 @@ _FIRST_CONTACT: Final = (
 
 
 class FirstContactRows:
-    """What the repetitions of one first contact share."""
+    """The parts that the repetitions of one first contact share."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection

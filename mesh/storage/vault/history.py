@@ -7,14 +7,14 @@ from mesh.storage.vault.rows import HeadRow, MessageRow, all_of
 
 
 class HistoryRows:
-    """Where messages stand, which of them nothing follows, and which parents are missing."""
+    """The places of messages, which of them nothing follows, and which parents are missing."""
 
     def __init__(self, connection: Connection, messages: MessageRows) -> None:
         self._connection = connection
         self._messages = messages
 
     def find_position(self, conversation: ConversationId, id_: MessageId) -> int | None:
-        """Where a message of a conversation stands; None if it is not here."""
+        """Return where a message of a conversation stands; None if it is not here."""
         columns = self._connection.execute(
             "SELECT position FROM messages WHERE conversation = ? AND id = ?", (conversation, id_)
         ).fetchone()

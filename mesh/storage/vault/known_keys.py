@@ -11,7 +11,7 @@ _VOUCHES: Final = "SELECT contact, day, vouched, far FROM vouches"
 
 
 class KeySharingRow(Row, frozen=True):
-    """What a contact was told of our posting keys.
+    """The posting keys that a contact was told of.
 
     They know those until a day, as far as their numbers are not above `newest`. On `sent_day` they
     were told for its own sake for the last time, when we had seen so many payloads of theirs.
@@ -33,7 +33,7 @@ class ContactKeyRow(Row, frozen=True):
 
 
 class VouchesRow(Row, frozen=True):
-    """What a contact named for a day: hashes of 8 bytes, one behind the other."""
+    """The keys that a contact named for a day: hashes of 8 bytes, one behind the other."""
 
     contact: ContactId
     day: int
@@ -42,7 +42,7 @@ class VouchesRow(Row, frozen=True):
 
 
 class KnownKeyRows:
-    """What contacts and we told each other of posting keys."""
+    """The posting keys that contacts and we told each other of."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -54,7 +54,7 @@ class KnownKeyRows:
         return find_one(cursor, KeySharingRow)
 
     def given(self) -> list[KeySharingRow]:
-        """What all contacts were told."""
+        """Return what all contacts were told."""
         return all_of(self._connection.execute(f"{_GIVEN} ORDER BY contact"), KeySharingRow)
 
     def put_given(self, row: KeySharingRow) -> None:
@@ -94,7 +94,7 @@ class KnownKeyRows:
         )
 
     def vouches(self, contact: ContactId | None = None) -> list[VouchesRow]:
-        """What a contact named, or all of them."""
+        """Return what a contact named, or all of them."""
         cursor = self._connection.execute(
             f"{_VOUCHES} WHERE ?1 IS NULL OR contact = ?1 ORDER BY contact, day", (contact,)
         )

@@ -1,4 +1,4 @@
-"""What happens to the rows of a contact who goes, or who becomes another one.
+"""The rows of a contact who goes, or who becomes another one.
 
 Every table that speaks of contacts is named here; a test holds the list against the schema.
 """

@@ -52,7 +52,7 @@ class MessageRows:
         return numbers
 
     def missing_count(self, number: int) -> int:
-        """How many parents of a message are not here."""
+        """Return how many parents of a message are not here."""
         return integer(
             self._connection.execute("SELECT count(*) FROM gaps WHERE child = ?", (number,))
         )

@@ -49,7 +49,7 @@ class OutboxRows:
         return all_of(cursor, UnsealedRow)
 
     def unsealed_counts(self) -> dict[int, int]:
-        """How many wait, by contact."""
+        """Return how many wait, by contact."""
         counts = {}
         for contact, count in self._connection.execute(
             "SELECT contact, count(*) FROM unsealed GROUP BY contact"

@@ -64,7 +64,7 @@ class PrekeyRows:
             self._connection.execute(statement, (prekey,))
 
     def find_opening(self, prekey: int, ephemeral: bytes) -> OpeningRow | None:
-        """What an opening has founded, if it came before."""
+        """Return what an opening has founded, if it came before."""
         cursor = self._connection.execute(
             "SELECT session, header_key FROM openings WHERE prekey = ? AND ephemeral = ?",
             (prekey, ephemeral),

@@ -39,7 +39,7 @@ AnyRow = TypeVar("AnyRow", bound=Row)
 
 
 class IdentityRow(Row, frozen=True):
-    """Who we are; everything else of the identity is derived from the seed."""
+    """Our identity's row; everything else of the identity is derived from the seed."""
 
     seed: bytes
     name: str
@@ -71,7 +71,7 @@ class ContactRow(Row, frozen=True):
 
 
 class ExchangeRow(Row, frozen=True):
-    """What is counted of the sessions with a contact.
+    """The counts of the sessions with a contact.
 
     `sent_count`: payloads written here; `seen_count`: one beyond the highest `seq` of the other
     side that was opened; `keys_told`: which bundle of ours they have; `lapsed_count`: messages of
@@ -104,7 +104,7 @@ class ConversationRow(Row, frozen=True):
 
 
 class ConversationSummaryRow(Row, frozen=True):
-    """What a list shows of a conversation beside its settings; `newest` is a message's number."""
+    """A line of a list of conversations, without their settings; `newest` is a message's number."""
 
     number: ConversationId
     unread_count: int
@@ -211,7 +211,7 @@ class SkippedRow(Row, frozen=True):
 
 
 class FirstContactRow(Row, frozen=True):
-    """What the repetitions of our first contact share. `renewed` is None for an invite's."""
+    """The common part of our first contact's repetitions. `renewed` is None for an invite's."""
 
     contact: ContactId
     session: bytes
@@ -223,7 +223,7 @@ class FirstContactRow(Row, frozen=True):
 
 
 class OpeningRow(Row, frozen=True):
-    """Which session an opening has founded, and the key of the headers in its repetitions."""
+    """The session that an opening has founded, and the key of the headers in its repetitions."""
 
     session: bytes
     header_key: bytes

@@ -86,7 +86,7 @@ class SessionRows:
         self._connection.execute("UPDATE sessions SET heard = ? WHERE id = ?", (heard, session))
 
     def set_rendezvous(self, session: bytes, *, sent_count: int, used: int) -> None:
-        """How many tags we used to renew a session, and a bit for each that the other used."""
+        """Note how many tags we used to renew a session, and a bit for each that the other used."""
         self._connection.execute(
             "UPDATE sessions SET rendezvous_count = ?, rendezvous_used = ? WHERE id = ?",
             (sent_count, used, session),

@@ -139,7 +139,7 @@ class TrustRows:
         return all_of(cursor, IntroductionRow)
 
     def introductions_count(self, voucher: ContactId) -> int:
-        """How many of one contact are known."""
+        """Return how many of one contact are known."""
         return integer(
             self._connection.execute(
                 "SELECT count(*) FROM introductions WHERE voucher = ?", (voucher,)

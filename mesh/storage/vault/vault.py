@@ -47,7 +47,7 @@ class Vault:
         self.retirements = RetirementRows(connection)
 
     def find_identity(self) -> IdentityRow | None:
-        """Who we are; None before the first run."""
+        """Return who we are; None before the first run."""
         cursor = self._connection.execute("SELECT seed, name FROM identity")
         return find_one(cursor, IdentityRow)
 

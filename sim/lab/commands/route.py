@@ -25,7 +25,7 @@ _FILE: Final = click.Path(path_type=Path, dir_okay=False, exists=True)
 
 
 class Carried(msgspec.Struct, frozen=True):
-    """What one router made of a workload."""
+    """The result of one router on a workload."""
 
     created: int
     delivered: int

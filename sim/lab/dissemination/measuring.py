@@ -55,7 +55,7 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """What came of a case. `copies` are bodies received for each node that got one."""
+    """The result of a case. `copies` are bodies received for each node that got one."""
 
     copies: float
     p50_ms: float

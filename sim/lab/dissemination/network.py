@@ -40,7 +40,7 @@ class Speaker(Protocol):
 
 @dataclass(slots=True)
 class Spread:
-    """What became of one post: when each node had it first, and how many bodies came to it."""
+    """The course of one post: when each node had it first, and how many bodies came to it."""
 
     size: int
     made_at: int
@@ -90,7 +90,7 @@ class SpeakingNetwork:
         return list(self._neighbours.get(node, ()))
 
     def latency_us(self, one: int, other: int) -> int:
-        """How long a link takes, one way."""
+        """Return how long a link takes, one way."""
         return self._links[min(one, other), max(one, other)].latency_us
 
     def join(self, one: int, other: int, latency_us: int) -> None:

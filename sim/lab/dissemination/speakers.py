@@ -88,7 +88,7 @@ class Ids:
         return self._posts[id_]
 
     def element(self, id_: EnvelopeId) -> Element:
-        """What an envelope's header says."""
+        """Return what an envelope's header says."""
         return self._elements[id_]
 
     def __contains__(self, id_: EnvelopeId) -> bool:
@@ -124,29 +124,28 @@ class MeshSpeaker:
 
     def publish(self, post: int, size: int, now: int) -> None:
         """Something new is made here."""
-        id_ = self._ids.make(post, size, _mesh(now))
+        id_ = self._ids.make(post, size, _at(now).mesh)
         self._replicator.accepted(id_, self._ids.element(id_), None, _at(now), is_new=True)
 
     def heard(self, peer: int, said: Said, now: int) -> None:
         """A neighbour said something."""
         spreading, link = self._replicator, LinkId(peer)
         if isinstance(said, SaidFrame):
-            spreading.received(link, said.frame, _mesh(now), _at(now))
+            spreading.received(link, said.frame, _at(now))
             return
         assert isinstance(said, SaidBody)
         id_ = self._ids.id_of(said.post)
         spreading.body_came(link, id_, _at(now))
         if id_ not in spreading.sets:
             element = self._ids.element(id_)
-            is_new = _mesh(now) - element.created <= LIVE_SECONDS_MAX
+            is_new = _at(now).mesh - element.created <= LIVE_SECONDS_MAX
             spreading.accepted(id_, element, link, _at(now), is_new=is_new)
 
     def take(self, now: int) -> list[tuple[int, Said]]:
         """All frames and bodies that are ready."""
         spreading = self._replicator
         said: list[tuple[int, Said]] = [
-            (int(link), _framed(frame))
-            for link, frame in spreading.take_frames(_mesh(now), _at(now))
+            (int(link), _framed(frame)) for link, frame in spreading.take_frames(_at(now))
         ]
         for peer in self._links:
             link = LinkId(peer)
@@ -160,12 +159,12 @@ class MeshSpeaker:
         return said
 
     def deadline(self) -> int | None:
-        """When it wants to be called."""
+        """Return when it wants to be called."""
         return self._replicator.deadline()
 
     def deadline_passed(self, now: int) -> None:
         """It is time."""
-        self._replicator.deadline_passed(_mesh(now), _at(now))
+        self._replicator.deadline_passed(_at(now))
 
 
 class Flooding:
@@ -365,7 +364,3 @@ def _framed(frame: Frame) -> SaidFrame:
 
 def _at(now: int) -> Instant:
     return Instant(Monotonic(now), BEGUN_S * 1_000_000 + now)
-
-
-def _mesh(now: int) -> UnixSeconds:
-    return UnixSeconds(BEGUN_S + now // 1_000_000)

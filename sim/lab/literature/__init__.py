@@ -1,1 +1,1 @@
-"""What others published, run again here, and what our figures of it may be."""
+"""The experiments that others published, run again, and what our figures of them may be."""

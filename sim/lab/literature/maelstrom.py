@@ -40,7 +40,7 @@ FLOORS: Final = (1, 3)
 
 
 def guide(scope: Scope) -> list[Experiment]:
-    """Whether our workload counts and times what Maelstrom's does."""
+    """Check that our workload counts and times what Maelstrom's does."""
     return [
         Experiment(
             topology,

@@ -1,4 +1,4 @@
-"""How new mail spreads on the grounds of the design, beside rivals on the same graphs."""
+"""The spread of new mail on the grounds of the design, beside rivals on the same graphs."""
 
 from collections.abc import Mapping
 from functools import partial
@@ -16,7 +16,7 @@ HEALED_POSTS: Final = 50
 
 
 class Layout(TypedDict, total=False):
-    """What a case is made with."""
+    """The ingredients of a case."""
 
     shape: Shape
     size: int

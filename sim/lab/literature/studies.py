@@ -1,4 +1,4 @@
-"""What a study is: experiments that make figures of a seed, beside what was published of them.
+"""The form of a study: experiments that make figures of a seed, beside what was published of them.
 
 A bound is what the figure may be, whatever was published; a figure without one is printed beside
 the others and judged by nobody.
@@ -23,7 +23,7 @@ Published = float | tuple[float, float] | None
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """What a figure may be: both ends are included, `below` is not."""
+    """The bound of a figure: both ends are included, `below` is not."""
 
     least: float = -math.inf
     most: float = math.inf
@@ -32,7 +32,7 @@ class Bound:
     """How a user would say it, where that is shorter than both ends."""
 
     def is_kept(self, value: float) -> bool:
-        """Whether a figure may be this."""
+        """Say whether a figure may be this."""
         return self.least <= value <= self.most and value < self.below
 
     def words(self, form: str) -> str:
@@ -93,7 +93,7 @@ class Experiment:
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What somebody wants of a study; what is not said is as it was published."""
+    """The request for a study; what is not said is as it was published."""
 
     nodes: tuple[int, ...] = ()
     floors: tuple[int, ...] = ()
@@ -104,7 +104,7 @@ Heeded = Literal["nodes", "floors"]
 
 @dataclass(frozen=True, slots=True)
 class Study:
-    """What somebody published, and how it is repeated."""
+    """A published experiment, and how it is repeated."""
 
     title: str
     cpu: str
@@ -136,7 +136,9 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def rows_of(study: str, experiment: Experiment, found: Sequence[Mapping[str, float]]) -> list[Row]:
-    """What was found with each seed, held to what is expected; a row for each golden figure."""
+    """Return what was found with each seed, held to what is expected; a row for each golden
+    figure.
+    """
     return [
         _row(study, experiment.name, golden, [one[golden.figure] for one in found])
         for golden in experiment.goldens

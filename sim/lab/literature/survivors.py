@@ -1,4 +1,4 @@
-"""Who is left of a mesh after most has failed at one moment (HyParView, DSN 2007)."""
+"""The survivors of a mesh of which most fails at one moment (HyParView, DSN 2007)."""
 
 from collections.abc import Mapping
 from functools import partial

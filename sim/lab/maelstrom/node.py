@@ -41,7 +41,7 @@ Value: TypeAlias = int | str
 
 @dataclass(frozen=True, slots=True)
 class Windows:
-    """How long what is said waits for company, and how many nodes hang on one of the tree."""
+    """The wait for company of what is said, and how many nodes hang on one of the tree."""
 
     bodies_us: int = 0
     rest_us: int = 500_000
@@ -132,7 +132,7 @@ class MaelstromNode:
         self._gather(now)
 
     def deadline(self) -> int | None:
-        """When `deadline_passed` wants to be called."""
+        """Return when `deadline_passed` wants to be called."""
         own = None if self._replicator is None else self._replicator.deadline()
         due = [line.due_at for line in self._lines.values()]
         return min([*due, *([] if own is None else [own])], default=None)
@@ -142,7 +142,7 @@ class MaelstromNode:
         if self._replicator is not None:
             deadline = self._replicator.deadline()
             if deadline is not None and deadline <= now:
-                self._replicator.deadline_passed(_mesh(now), _at(now))
+                self._replicator.deadline_passed(_at(now))
             self._gather(now)
 
     def take(self, now: int) -> list[Message]:
@@ -174,7 +174,7 @@ class MaelstromNode:
         assert self._replicator is not None
         id_ = _id_of(value)
         if id_ not in self._replicator.sets:
-            created = _mesh(now)
+            created = _at(now).mesh
             self._values[id_] = (value, created)
             element = Element(created, 0, 0)
             self._replicator.accepted(id_, element, None, _at(now), is_new=True)
@@ -197,14 +197,14 @@ class MaelstromNode:
             spreading.body_came(link, id_, _at(now))
             if id_ not in spreading.sets:
                 self._values[id_] = (value, created)
-                is_new = _mesh(now) - created <= LIVE_SECONDS_MAX
+                is_new = _at(now).mesh - created <= LIVE_SECONDS_MAX
                 element = Element(UnixSeconds(created), 0, 0)
                 spreading.accepted(id_, element, link, _at(now), is_new=is_new)
         for text in body.frames or ():
             try:
                 frame = decode_frame(base64.b64decode(text))
                 if frame is not None:
-                    spreading.received(link, frame, _mesh(now), _at(now))
+                    spreading.received(link, frame, _at(now))
             except (PeerError, ValueError):
                 # A neighbour that talks nonsense is not listened to; Maelstrom has none.
                 return
@@ -221,11 +221,11 @@ class MaelstromNode:
         self._replicator.link_up(LinkId(peer), _at(now), is_dialled_by_us=own > peer)
 
     def _gather(self, now: int) -> None:
-        """What the machine has to say waits for its window."""
+        """Gather for its window what the machine has to say."""
         spreading = self._replicator
         if spreading is None:
             return
-        frames = spreading.take_frames(_mesh(now), _at(now))
+        frames = spreading.take_frames(_at(now))
         for peer in self._lines:
             link = LinkId(peer)
             while spreading.outgoing.has_more(link):
@@ -264,7 +264,3 @@ def _id_of(value: Value) -> EnvelopeId:
 
 def _at(now: int) -> Instant:
     return Instant(Monotonic(now), now)
-
-
-def _mesh(now: int) -> UnixSeconds:
-    return UnixSeconds(now // 1_000_000)

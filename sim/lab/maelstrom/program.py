@@ -44,7 +44,7 @@ def serve(windows: Windows, incoming: BinaryIO, outgoing: BinaryIO) -> None:
 
 
 def _read(incoming: BinaryIO) -> bytes:
-    """What is there now; nothing at the end."""
+    """Return what is there now; nothing at the end."""
     read = getattr(incoming, "read1", incoming.read)
     piece = read(READ_BYTES)
     assert isinstance(piece, bytes)

@@ -21,7 +21,7 @@ SETTLE_US: Final = 30_000_000
 
 
 class Node(Protocol):
-    """What Maelstrom talks to."""
+    """The program that Maelstrom talks to."""
 
     def received(self, message: Message, now: int) -> None: ...
     def deadline(self) -> int | None: ...
@@ -33,7 +33,7 @@ class Node(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Challenge:
-    """What a run of Maelstrom is started with; its nemesis cuts the nodes in halves at times."""
+    """The options of a run of Maelstrom; its nemesis cuts the nodes in halves at times."""
 
     nodes: int = 25
     rate: int = 100
@@ -46,7 +46,7 @@ class Challenge:
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """What Maelstrom reports."""
+    """The report of Maelstrom."""
 
     operations: int
     messages_per_operation: float

@@ -61,7 +61,7 @@ class _Stopwatch:
         self._since = time.process_time()
 
     def note(self, name: str) -> None:
-        """What has just ended is called so."""
+        """Note what has just ended under its name."""
         now = time.process_time()
         self.cpu_s[name] = round(now - self._since, 2)
         self._since = now

@@ -1,4 +1,6 @@
-"""How posts spread, whoever spread them: copies, percentiles, and who has them after which time."""
+"""The course of posts, whoever spread them: copies, percentiles, and who has them after which
+time.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,7 +26,7 @@ class PostCurve:
 
 
 class Figures(msgspec.Struct, frozen=True):
-    """What came of some posts. `copies` are bodies received for each node that got one."""
+    """The result of some posts. `copies` are bodies received for each node that got one."""
 
     posts: int
     copies: float
@@ -37,7 +39,7 @@ class Figures(msgspec.Struct, frozen=True):
 
 
 class Results(msgspec.Struct, frozen=True):
-    """What a command measured: figures by who spread which posts, and what each took."""
+    """The figures that a command measured, by who spread which posts, and what each took."""
 
     nodes: int
     links: int

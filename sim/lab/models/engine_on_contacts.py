@@ -33,7 +33,7 @@ SEALED_BYTES: Final = 700
 
 
 class Delivered(msgspec.Struct, frozen=True):
-    """What became of all messages under one rule."""
+    """The result of all messages under one rule."""
 
     count: int
     mean_s: float

@@ -1,4 +1,4 @@
-"""What a flood leaves of the mail that must wait: our stores beside plain queues, tried in forks.
+"""The mail that a flood leaves: our stores beside plain queues, tried in forks.
 
 One world for each seed is run until the flood begins: by then users are contacts, have told
 each other by which keys they write, and for whom they vouch. From that instant it is forked, so
@@ -37,7 +37,7 @@ KINDS: Final[tuple[Stores, ...]] = ("ours", "queues")
 
 
 class Kept(msgspec.Struct, frozen=True):
-    """How many messages had to wait, and how many of them arrived."""
+    """The number of messages that had to wait, and how many of them arrived."""
 
     arrived: int = 0
     waited: int = 0
@@ -47,12 +47,12 @@ class Kept(msgspec.Struct, frozen=True):
 
     @property
     def ratio(self) -> float:
-        """How many of those that waited arrived."""
+        """Return how many of those that waited arrived."""
         return self.arrived / self.waited if self.waited else 1
 
 
 class Trial(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of one fork."""
+    """The result of one fork."""
 
     seed: int
     stores: Stores
@@ -77,7 +77,7 @@ class Trial(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def share(self) -> float:
-        """How many of all nodes were hostile."""
+        """Return how many of all nodes were hostile."""
         return self.hostile / (self.hostile + self.honest)
 
     @property
@@ -157,7 +157,8 @@ def _try(
 
 
 def _is_foretold(world: World, links: Links, one: StoredMessage, stores: Stores) -> bool:
-    """Whether a message came where the model says so: to who wakes and is joined to who holds it.
+    """Say whether a message came where the model says so: to who wakes and is joined to who holds
+    it.
 
     Of queues it says that nobody holds anything.
     """
@@ -169,7 +170,7 @@ def _is_foretold(world: World, links: Links, one: StoredMessage, stores: Stores)
 
 
 def _links(world: World) -> Links:
-    """Who stands on one network with whom."""
+    """Return who stands on one network with whom."""
     places = [dict.fromkeys(networks) for networks in world.layout.networks]
     nodes = range(world.scenario.nodes)
     return {
@@ -193,7 +194,7 @@ def _kept_by(
 
 
 def _arrivals(world: World) -> dict[int, int]:
-    """How much has ever come to each node's store."""
+    """Return how much has ever come to each node's store."""
     return {
         node.index: Store(world.hosts[node.index].store).last_arrival() for node in world.present
     }

@@ -1,4 +1,4 @@
-"""Who still holds a message in a flood without end, and whether its recipient is reached: a model.
+"""A model of who still holds a message in a flood without end, and whether it is read.
 
 Not the engine: stores are taken to be turned over so often that of a message which waits only those
 still have the body who keep room for its author: the carriers to whom he is known at depth 3 or
@@ -40,7 +40,7 @@ class Mesh:
 
 @dataclass(frozen=True, slots=True)
 class Reached:
-    """How many messages somebody held, and how many of them came to who woke."""
+    """The number of messages that somebody held, and how many of them came to who woke."""
 
     letters: int
     held: int
@@ -53,7 +53,7 @@ class Reached:
 
 
 def reaches(links: Links, *, holders: Collection[int], asking: Collection[int], to: int) -> bool:
-    """Whether somebody who asks is joined to one who holds, over others who ask."""
+    """Say whether somebody who asks is joined to one who holds, over others who ask."""
     seen = {to: None}
     queue = [to]
     for node in queue:

@@ -22,7 +22,7 @@ def _no_depth(standings: Distances, posting_key: PostingKey, day: int) -> Depth:
 
 
 def _first_come(keeping: Eviction, room_bytes: int, mesh_now: UnixSeconds) -> EnvelopeId | None:
-    """What came first; places are kept in that order."""
+    """Return what came first; places are kept in that order."""
     return next(
         (id_ for id_, one in keeping._where.items() if one.pool.key.depth is not Depth.OWN), None
     )

@@ -1,4 +1,4 @@
-"""How nodes push and prune, as arrays: the rules of spreading for a million nodes.
+"""The rules of spreading as arrays, for a million nodes: how they push and prune.
 
 Implements `docs/protocol/spreading.md`, section "Eager and lazy links", with what "Asking" says of
 live mail, for small posts one after the other. A model, not the engine;
@@ -35,7 +35,7 @@ LONG_AGO: Final = -PRUNE_PAUSE_MS
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """How nodes push, and what lies between them."""
+    """The rules of pushing, and what lies between nodes."""
 
     eager_links_min: int = EAGER_LINKS_MIN
     thinking: int = 4
@@ -49,7 +49,7 @@ class Rules:
 
 
 class _Kind(Enum):
-    """What comes over an edge."""
+    """The kind of an arrival over an edge."""
 
     BODY = auto()
     TOLD = auto()
@@ -140,7 +140,7 @@ class Pushing:
         self._spread(reached, tick)
 
     def _of_free(self, kind: _Kind, parts: list[Ints], tick: int) -> Ints:
-        """What comes to nodes that are free; the rest comes again when they are."""
+        """Yield what comes to nodes that are free; the rest comes again when they are."""
         edges = np.concatenate(parts)
         busy_until = self._busy_until[self.graph.target[edges]]
         is_free = busy_until <= tick
@@ -229,7 +229,7 @@ class Pushing:
         self._send(_Kind.PRUNED, edges, tick)
 
     def _keep_floor(self, nodes: Ints, tick: int) -> None:
-        """Who pushes to too few makes others eager, but not who has pruned it just now."""
+        """Make others eager for who pushes to too few, but not who has pruned it just now."""
         while True:
             nodes = nodes[self._eager_count[nodes] < self._rules.eager_links_min]
             edges = edges_of(self.graph, nodes)
@@ -246,7 +246,7 @@ class Pushing:
         np.add.at(self._eager_count, self._source[changed], 1 if is_eager else -1)
 
     def _is_over(self, edges: Ints, pause: int, tick: int) -> Flags:
-        """Whether so long ago or longer a prune went over an edge, or none did."""
+        """Say whether so long ago or longer a prune went over an edge, or none did."""
         over: Flags = tick - self._pruned_at[edges] >= pause
         return over
 

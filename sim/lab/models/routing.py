@@ -43,11 +43,11 @@ class Router(Protocol):
     copies_at_first: int
 
     def given(self, copies: int) -> int:
-        """How many copies go to somebody who is not the recipient; none: it is not given."""
+        """Return how many copies go to somebody who is not the recipient; none: it is not given."""
         ...
 
     def kept(self, copies: int) -> int:
-        """How many of them stay then."""
+        """Return how many of them stay then."""
         ...
 
 
@@ -108,7 +108,7 @@ ROUTERS: Final[dict[str, type[Epidemic | DirectDelivery | SprayAndWait]]] = {
 
 @dataclass(slots=True)
 class Outcome:
-    """What became of a workload."""
+    """The result of a workload."""
 
     created: int = 0
     relayed: int = 0

@@ -1,4 +1,4 @@
-"""Who still reaches whom after most nodes of a mesh have failed at one moment.
+"""The nodes that still reach each other after most of a mesh has failed at one moment.
 
 The set-up of HyParView (Leitao, Pereira, Rodrigues: "HyParView", DSN 2007): many nodes on the
 internet, of which a share fails at once; how many of the survivors does a message reach then, and
@@ -87,7 +87,9 @@ class Internet:
                 self._end(member, link)
 
     def reached(self) -> float:
-        """Which share of the survivors a message of one of them reaches, in the mean of all."""
+        """Return which share of the survivors a message of one of them reaches, in the mean of
+        all.
+        """
         alive = [member for member in self.members if member.is_up]
         found: dict[int, None] = {}
         squares = 0
@@ -107,7 +109,7 @@ class Internet:
 
     @property
     def links_mean(self) -> float:
-        """How many links those have who live."""
+        """Return how many links those have who live."""
         counts = [len(member.links) for member in self.members if member.is_up]
         return sum(counts) / len(counts)
 
@@ -168,7 +170,7 @@ class Internet:
         self._plan(member)
 
     def _fill_up(self, member: Member) -> None:
-        """What the engine does when a link has ended, or others were told of."""
+        """Do what the engine does when a link has ended, or others were told of."""
         if member.dialing.is_short:
             known = member.exchange.pick(PEX_RECORDS_MAX, self._now)
             member.dialing.targets.offer(known, self._now)
@@ -190,7 +192,7 @@ class Internet:
     # --- Links --------------------------------------------------------------------------------
 
     def _dialled(self, caller: Member, dial: DialId, address: Address) -> None:
-        """What two nodes make of a finished handshake."""
+        """Do what two nodes make of a finished handshake."""
         if not caller.is_up:
             return
         called = self.members[self._numbers[address]]

@@ -77,7 +77,7 @@ def random_graph(nodes: int, degree: int, latency: tuple[int, int], seed: int) -
 
 
 def pushed(graph: Graph, source: int, *, lost: float = 0.0, seed: int = 0) -> Ints:
-    """When each node has what `source` pushes at tick zero; `NEVER` where it does not come.
+    """Return when each node has what `source` pushes at tick zero; `NEVER` where it does not come.
 
     `lost` is the share of pushes that are lost, drawn for each directed edge. Dijkstra's algorithm
     with a bucket for each tick (Dial, CACM 12(11), 1969), a whole bucket at once.

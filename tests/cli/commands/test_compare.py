@@ -1,4 +1,4 @@
-"""What is said when a comparison ends: no more than is known by then."""
+"""The end of a comparison: no more is said than is known by then."""
 
 from collections.abc import Iterator
 

@@ -39,7 +39,7 @@ def former(write: Write, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def opens(passphrase: str) -> bool:
-    """Whether a profile without a daemon opens with a passphrase."""
+    """Say whether a profile without a daemon opens with a passphrase."""
     with Profile.held(profile_folders()) as profile:
         try:
             profile.open_vault(passphrase).close()

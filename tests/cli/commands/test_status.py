@@ -1,4 +1,4 @@
-"""What `mesh status` says of what is carried, and why not more."""
+"""The words of `mesh status` about what is carried, and why not more."""
 
 from msgspec.structs import replace
 

@@ -1,4 +1,6 @@
-"""What a node carries for everybody, seen from outside the engine."""
+"""The mail that a node carries for everybody, seen from outside the engine."""
+
+from dataclasses import replace
 
 from mesh.commands.messages import AskMessages, MessagesAnswer, SendMessage
 from mesh.crypto.kem import PycaKem
@@ -70,13 +72,13 @@ class Carrier:
             self.forwarder.replicator.link_up(LinkId(link), self.now, is_dialled_by_us=False)
 
     def push(self, link: int, push: Push) -> None:
-        self.forwarder.intake.pushed(LinkId(link), push, NOW, self.now)
+        self.forwarder.intake.pushed(LinkId(link), push, self.now)
 
     def pass_time(self) -> list[LinkId]:
         """Until the next stamp may be checked; returns who is told what became of its bodies."""
         pause_us = 1_000_000 // STAMP_CHECKS_PER_SECOND
         self.now = Instant(Monotonic(self.now.monotonic + pause_us), self.now.wall + pause_us)
-        self.forwarder.tend(mesh_now=NOW, is_clock_steady=False, now=self.now)
+        self.forwarder.tend(is_clock_steady=False, now=self.now)
         return self.answered()
 
     def answered(self) -> list[LinkId]:
@@ -85,7 +87,7 @@ class Carrier:
         return [link for link, _ in self.forwarder.held_acks.take(lambda link: True, self.now)]
 
     def pushes(self, link: int, ahead_s: int) -> list[Frame]:
-        """What is pushed over a link after a commit, by a clock that is so far ahead."""
+        """Push over a link after a commit, by a clock that is so far ahead."""
         self.forwarder.commit(UnixSeconds(NOW + ahead_s), first_messages=[])
         frames = self.forwarder.body_sender.frames(
             self.forwarder.replicator.outgoing, LinkId(link), 1 << 20
@@ -104,9 +106,8 @@ def test_mail_that_comes_live_goes_on_live_by_every_clock_that_is_not_corrected(
         (LIVE_SECONDS_MAX + 1, False),
     ):
         carrier = Carrier(links=2)
-        carrier.forwarder.intake.pushed(
-            LinkId(1), stamped(1), UnixSeconds(NOW + ahead_s), carrier.now
-        )
+        now = replace(carrier.now, mesh=UnixSeconds(NOW + ahead_s))
+        carrier.forwarder.intake.pushed(LinkId(1), stamped(1), now)
         assert carrier.pushes(2, ahead_s) == ([stamped(1)] if is_live else [])
 
 
@@ -170,7 +171,7 @@ def test_a_link_that_keeps_pushing_new_keys_does_not_take_the_turn_of_who_waits(
     pause_us = 1_000_000 // STAMP_CHECKS_PER_SECOND
     carrier.now = Instant(Monotonic(pause_us), carrier.now.wall + pause_us)
     carrier.push(1, stamped(3))
-    carrier.forwarder.tend(mesh_now=NOW, is_clock_steady=False, now=carrier.now)
+    carrier.forwarder.tend(is_clock_steady=False, now=carrier.now)
     assert carrier.answered() == [LinkId(2)]
 
 

@@ -1,4 +1,4 @@
-"""What peers are told of the bodies that they brought: together, and soon enough."""
+"""Neighbours are told of the bodies that they brought: together, and soon enough."""
 
 from mesh.engine.forwarding.held_acks import HeldAcks
 from mesh.ids import EnvelopeId, Instant, LinkId, Monotonic

@@ -77,7 +77,7 @@ def bodies_count(table: Joined, name: str) -> int:
 
 
 def stored_set(table: Joined, name: str) -> list[EnvelopeId]:
-    """What two nodes that hold the same have alike."""
+    """Return what two nodes that hold the same have alike."""
     return table.seats[name].engine.replicator.sets.ids()
 
 

@@ -114,7 +114,7 @@ def held(data: bytes, table: Joined) -> list[bytes]:
 
 @dataclass
 class Steps:
-    """How many steps a database's machine took."""
+    """The number of steps that a database's machine took."""
 
     count: int = 0
 

@@ -57,7 +57,7 @@ def key_of(table: Joined, name: str, day: int = TODAY) -> PostingKey:
 
 
 def depths(table: Joined, reader: str, day: int = TODAY) -> list[int]:
-    """How near everybody of the row is to the reader."""
+    """Return how near everybody of the row is to the reader."""
     distances = table.seats[reader].engine.distances
     return [int(distances.depth(key_of(table, name, day), day)) for name in ROW]
 

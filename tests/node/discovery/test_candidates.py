@@ -1,4 +1,4 @@
-"""Who is in sight: two sources tell of the same nodes, and the engine hears only news."""
+"""The nodes in sight: two sources tell of the same nodes, and the engine hears only news."""
 
 from mesh.ids import Address
 from mesh.inputs import PeerGone, PeerSeen

@@ -1,4 +1,4 @@
-"""What is announced, and what is believed of announcements."""
+"""The announcements of a node, and what is believed of them."""
 
 from ipaddress import ip_address
 

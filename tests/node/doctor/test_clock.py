@@ -1,4 +1,4 @@
-"""Whose clock is wrong, by what the neighbours' clocks say."""
+"""The clock that is wrong, by what the neighbours' clocks say."""
 
 import time
 
@@ -12,7 +12,7 @@ DAY = 86_400
 
 
 def found(*differences: int, offset: int = 0) -> Finding:
-    """What is found where neighbours' clocks are ahead of ours by so much."""
+    """Return what is found where neighbours' clocks are ahead of ours by so much."""
     return clock_finding(
         StatusAnswer(
             name="Ada",

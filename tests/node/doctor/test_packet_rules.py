@@ -1,4 +1,4 @@
-"""What rules of nftables, iptables and firewalld come to for a node's packets."""
+"""Rules of nftables, iptables and firewalld, and what they do to a node's packets."""
 
 import os
 from pathlib import Path

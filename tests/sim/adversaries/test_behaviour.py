@@ -113,7 +113,7 @@ def test_what_is_played_again_forged_or_sent_without_end_stops_nothing(kind: str
 
 
 class Said(NamedTuple):
-    """What a node knows of one place: the hashes of bodies, and true tokens by envelope."""
+    """The knowledge of a node at one place: the hashes of bodies, and true tokens by envelope."""
 
     body_hashes: tuple[bytes, ...]
     tokens: tuple[tuple[bytes, ...], ...]
@@ -159,7 +159,9 @@ def test_of_two_things_that_were_said_in_one_place_everybody_knows_both() -> Non
 
 
 def mesh_errors_s(world: World) -> list[int]:
-    """How wrong the mesh time of each honest node is at the end; their own clocks are right."""
+    """Return how wrong the mesh time of each honest node is at the end; their own clocks are
+    right.
+    """
     errors: list[int] = []
     for node in world.nodes:
 

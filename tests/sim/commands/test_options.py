@@ -1,4 +1,4 @@
-"""What a command would pass over in silence it refuses, with one sentence."""
+"""A command refuses with one sentence what it would pass over in silence."""
 
 from pathlib import Path
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from mesh.messenger import inbound_sessions
-from mesh.messenger.invites import InviteState
+from mesh.messenger.inbox import inbound_sessions
+from mesh.messenger.onboarding.invites import InviteState
 from mesh.storage.connection import transaction
 from sim.invariants.exclusion import Exclusion
 from sim.invariants.invariants import BrokenInvariant
@@ -55,7 +55,7 @@ WHILE_APART = fault("halves", 'at_s = 24\nfor_s = 20\nby = "node"') + fault(
 
 
 def cut_off(world: World) -> list[LoggedMessage]:
-    """What need not arrive, since one of two removed the other meanwhile."""
+    """Return what need not arrive, since one of two removed the other meanwhile."""
     return [message for message in world.message_log.messages if message.is_cut_off]
 
 

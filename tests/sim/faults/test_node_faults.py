@@ -1,4 +1,4 @@
-"""What befalls machines: sessions, pauses, sleep and clocks do what their tables say."""
+"""The faults of machines: sessions, pauses, sleep and clocks do what their tables say."""
 
 import pytest
 

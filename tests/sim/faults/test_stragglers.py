@@ -1,4 +1,4 @@
-"""Who straggles for good is left out of what is demanded, and nobody else is (L7).
+"""Stragglers for good are left out of what is demanded, and nobody else is (L7).
 
 That L7 breaks where it should, the corpus shows: `slowest-first`.
 """

@@ -1,4 +1,4 @@
-"""Which lines are struck: drawn for each by itself, once, when two nodes first have to do."""
+"""The struck lines: drawn for each by itself, once, when two nodes first have to do."""
 
 from collections.abc import Callable, Sequence
 

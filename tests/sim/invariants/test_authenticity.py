@@ -1,4 +1,4 @@
-"""What is shown without a proof breaks S1, whatever the node believes of it."""
+"""A text that is shown without a proof breaks S1, whatever the node believes of it."""
 
 from dataclasses import replace
 

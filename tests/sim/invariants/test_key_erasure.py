@@ -25,7 +25,7 @@ FIRST = bytes(range(32))
 
 @dataclass
 class Life:
-    """Whose engine works, and which; an engine is only ever compared with itself here."""
+    """The engine that works, and whose; an engine is only ever compared with itself here."""
 
     node: int | None = 0
     engine: object = "first life"

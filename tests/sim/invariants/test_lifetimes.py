@@ -1,4 +1,4 @@
-"""What has outlived its lifetime is neither kept, nor sent, nor shown: each breach is found."""
+"""Expired envelopes are neither kept, nor sent, nor shown: each breach is found."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What is demanded of nodes that rest, each shown failing."""
+"""The demands on nodes that rest, each shown failing."""
 
 from collections.abc import Mapping
 
@@ -63,8 +63,8 @@ def test_a_body_that_never_leaves_breaks_l5() -> None:
     engine = engines(1)[0]
     engine.replicator.load([ONE])
     engine.replicator.link_up(LinkId(1), START, is_dialled_by_us=False)
-    vars(engine.replicator)["_pushing"].wanted(LinkId(1), [ONE[0]], START, is_live=False)
-    with pytest.raises(BrokenInvariant, match=r"L5.*Turns._waiting"):
+    vars(engine.replicator)["_eager_push"].wanted(LinkId(1), [ONE[0]], START, is_live=False)
+    with pytest.raises(BrokenInvariant, match=r"L5.*FairQueue._waiting"):
         require_no_backlog({0: engine})
 
 

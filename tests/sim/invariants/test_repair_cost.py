@@ -1,4 +1,4 @@
-"""What mending a cut may cost is held against what was missing (L8).
+"""The cost of mending a cut is held against what was missing (L8).
 
 That L8 breaks where sets are compared badly, the corpus shows: `all-ids-listed`.
 """

@@ -1,4 +1,4 @@
-"""Which messages had to wait in others' stores, and how near their authors were to these."""
+"""The messages that had to wait in others' stores, and how near their authors were to these."""
 
 from mesh.ids import ContactId, PostingKey
 from mesh.trust.distance import Depth, Distances, vouch_hash

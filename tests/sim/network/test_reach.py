@@ -1,4 +1,4 @@
-"""Who reaches whom: many networks, many cuts, and radios that come and go."""
+"""The reach of nodes: many networks, many cuts, and radios that come and go."""
 
 import ipaddress
 

@@ -56,7 +56,7 @@ def test_losses_that_come_in_bursts_come_together() -> None:
 
 
 def together(lost: list[bool]) -> list[bool]:
-    """Whether a loss has another one within the ten chunks before it."""
+    """Say of each loss whether it has another one within the ten chunks before it."""
     return [lost[place] and any(lost[max(0, place - 10) : place]) for place in range(len(lost))]
 
 

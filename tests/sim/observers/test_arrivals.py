@@ -1,4 +1,4 @@
-"""When each node first had each envelope, and what a report says of it."""
+"""The arrival of each envelope at each node, and what a report says of it."""
 
 import pytest
 

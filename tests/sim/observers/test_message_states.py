@@ -1,4 +1,4 @@
-"""What an author is told is held against what is so; each lie is found."""
+"""The states that an author is told are held against what is so; each lie is found."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""What a page leaves out: any world has room in it, and it says what is not there."""
+"""A page has room for any world, and says what it leaves out."""
 
 from functools import lru_cache
 from pathlib import Path
@@ -66,7 +66,7 @@ def observed(nodes: int, *, naps: int = 0, links: int = 40_000) -> Observed:
 
 
 def drawn(page: str) -> tuple[Observed, list[str]]:
-    """What the page holds, and what it says that it does not."""
+    """Return what the page holds, and what it says that it does not."""
     data = page.partition('id="data">')[2].partition("</script>")[0]
     found = msgspec.json.decode(data, type=dict[str, msgspec.Raw])
     return (

@@ -1,4 +1,4 @@
-"""What the page of a run computes, called in Node: the functions that need no document."""
+"""The functions of a run's page that need no document, called in Node."""
 
 import json
 import subprocess
@@ -12,7 +12,7 @@ FIGURES = (files("sim.recording") / "page_files" / "figures.js").read_text(encod
 
 
 def called(expression: str) -> object:
-    """What an expression over these functions is, by way of JSON."""
+    """Return what an expression over these functions is, by way of JSON."""
     script = f"{FIGURES}\nprocess.stdout.write(JSON.stringify({expression}));"
     node = where_is("node", required_as="npm")
     done = subprocess.run([node, "-"], input=script, capture_output=True, text=True, check=False)

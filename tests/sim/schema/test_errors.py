@@ -1,4 +1,4 @@
-"""What is wrong with a scenario is said in a sentence, with the key and what it takes."""
+"""An error of a scenario is said in a sentence, with the key and what it takes."""
 
 import msgspec
 import pytest

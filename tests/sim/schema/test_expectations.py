@@ -1,4 +1,4 @@
-"""What a scenario expects is held against what had arrived when users rested."""
+"""The expectations of a scenario are held against what had arrived when users rested."""
 
 import pytest
 

@@ -87,7 +87,7 @@ def test_without_bridges_networks_stand_alone() -> None:
 
 
 def reached_from_first(layout: Layout) -> int:
-    """How many nodes can be reached over networks and radio."""
+    """Return how many nodes can be reached over networks and radio."""
     reached, waiting = {0: None}, [0]
     while waiting:
         node = waiting.pop()

@@ -301,7 +301,7 @@ def test_all_rows_are_read_in_order_of_arrival(connection: Connection, store: St
 
 @dataclass(slots=True)
 class Kept:
-    """What the model knows of an envelope in the store."""
+    """The model's knowledge of an envelope in the store."""
 
     envelope: Envelope
     arrival: int

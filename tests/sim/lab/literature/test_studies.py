@@ -1,4 +1,4 @@
-"""How a study judges: what a bound lets pass, and what becomes of the figures of several seeds."""
+"""The judgement of a study: what a bound lets pass, and what becomes of several seeds."""
 
 import pytest
 

@@ -49,7 +49,7 @@ TAKEN_OVER = {
 
 
 class Verdict(msgspec.Struct):
-    """What a scenario's expectation says of one fork."""
+    """The verdict of a scenario's expectation on one fork."""
 
     small: int
     large: int

@@ -1,4 +1,4 @@
-"""What is left of a mesh after most of it has failed, with the machines that a node has."""
+"""The rest of a mesh after most of it has failed, with the machines that a node has."""
 
 import pytest
 

@@ -1,0 +1,1 @@
+"""Contacts: their names and labels, and who looks like whom."""

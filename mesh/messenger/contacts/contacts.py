@@ -1,0 +1,331 @@
+"""The contacts: who they are, how we call them, and what is known of them."""
+
+from mesh.commands.contacts import (
+    AcceptRequest,
+    AskContacts,
+    ContactAnswer,
+    ContactsAnswer,
+    RenameContact,
+    Trust,
+)
+from mesh.errors import UserError
+from mesh.ids import ContactId, Instant, UnixSeconds, VerifyKey, direct_conversation
+from mesh.limits.contacts import CONTACTS_MAX
+from mesh.messenger.contacts.look_alikes import LookAlikes, is_alike
+from mesh.messenger.contacts.notes import Notes
+from mesh.messenger.feature import Feature, command
+from mesh.messenger.names import checked_name, free_label, is_name, normalized
+from mesh.messenger.pending_events import PendingEvents
+from mesh.storage.vault.rows import NEW_CONTACT, ContactRow
+from mesh.storage.vault.vault import Vault
+from mesh.wire.bundle import KEY_BYTES
+
+KEY_PREFIX_DIGITS_MIN = 8
+"""A shorter beginning of a key would too often be the beginning of two."""
+
+ONESELF = "me"
+"""So screens call whoever uses them; a contact of this name could pass for their author."""
+
+NOTE_TO_SELF = "Note to self"
+"""The title of the conversation of a person with themselves."""
+
+LOOK_ALIKES_NAMED_MAX = 3
+"""So many are named in a sentence; all stand in the answer."""
+
+
+class Contacts:
+    """All contacts of this profile. Their labels are in memory: every event names one."""
+
+    def __init__(self, vault: Vault, notes: Notes, pending_events: PendingEvents) -> None:
+        self._vault = vault
+        self._rows = vault.contacts
+        self._messages = vault.messages
+        self._conversations = vault.conversations
+        self._notes = notes
+        self._pending_events = pending_events
+        self._labels: dict[ContactId, str] = {}
+        self._looks_of_labels = LookAlikes()
+        self._looks = LookAlikes()
+        for row in self._rows.contacts():
+            self._remember(row.id, row.label, row.name)
+
+    def feature(self) -> Feature:
+        """Return who they are, and how our person calls them."""
+        return Feature(
+            commands=[
+                command(AskContacts, lambda *_: ContactsAnswer(contacts=self.answers())),
+                command(RenameContact, self._rename),
+                command(AcceptRequest, self._accept_request),
+            ]
+        )
+
+    def __len__(self) -> int:
+        return len(self._labels)
+
+    @property
+    def requests_count(self) -> int:
+        """Return how many of them wait apart to be let in."""
+        return self._rows.requests_count()
+
+    def label(self, contact: ContactId) -> str:
+        """Return how a contact is called here."""
+        return self._labels[contact]
+
+    def find_label(self, contact: ContactId | None) -> str:
+        """The same; empty if there is no such contact, or no more."""
+        return "" if contact is None else self._labels.get(contact, "")
+
+    def contact(self, named: str) -> ContactRow:
+        """The contact of a label, an id, or the beginning of a key; UserError if there is none.
+
+        Small letters may stand for great ones, where nobody else is meant.
+        """
+        named = normalized(named)
+        found = self._rows.find_contact_by_label(named) if is_name(named) else None
+        if found is None and named.isascii() and named.isdigit() and len(named) < len(str(2**63)):
+            found = self._rows.find_contact(ContactId(int(named)))
+        if found is None:
+            found = self._find_by_key(named.lower())
+        if found is None:
+            found = self._find_by_letters(named)
+        if found is None:
+            raise UserError("not-found", f"There is no contact {named!r}; see: mesh contacts")
+        return found
+
+    def add(
+        self,
+        *,
+        wanted_label: str,
+        name: str,
+        verify_key: VerifyKey,
+        agreement_key: bytes | None,
+        bundle: bytes | None,
+        is_by_our_invite: bool,
+        is_request: bool = False,
+        introduced_by: ContactId | None = None,
+        mesh_now: UnixSeconds,
+    ) -> ContactRow:
+        """Add a contact under a label that nobody's could be mistaken for.
+
+        Their own link, and a contact who introduces them, vouch for the key; whoever comes by an
+        invite is seen for the first time.
+        """
+        if len(self._labels) >= CONTACTS_MAX:
+            raise UserError("too-many", f"A profile has at most {CONTACTS_MAX} contacts.")
+        key = verify_key.hex()
+        label = free_label(normalized(wanted_label), lambda one: self._is_label_taken(one, key=key))
+        trust: Trust = "first seen" if is_by_our_invite and introduced_by is None else "known"
+        row = self._vault.add_contact(
+            ContactRow(
+                id=NEW_CONTACT,
+                label=label,
+                name=name,
+                verify_key=verify_key,
+                agreement_key=agreement_key,
+                trust=trust,
+                first_trust=trust,
+                state=(
+                    "answered"
+                    if is_by_our_invite
+                    else "waiting for their key"
+                    if bundle is None
+                    else "invited"
+                ),
+                bundle=bundle,
+                is_request=is_request,
+                introduced_by=introduced_by,
+            )
+        )
+        self._remember(row.id, label, name)
+        self._note_look_alikes(row.id, mesh_now)
+        voucher = self.find_label(introduced_by)
+        if voucher:
+            sentence = f"{voucher} introduced {label} to you, and vouches for their key."
+            self._notes.add(row.id, "introduced", sentence, mesh_now)
+        return row
+
+    def look_alikes(self, name: str, *, but: ContactRow | None) -> list[str]:
+        """Labels of contacts who could be mistaken for somebody of this name."""
+        found = self._looks.like(name, but=None if but is None else but.id)
+        return [self._labels[one] for one in found]
+
+    def check_free(self, label: str, *, key: str, but: ContactId | None = None) -> None:
+        """UserError if a contact has this label, or one that could be mistaken for it.
+
+        `key`: whose label it is to be.
+        """
+        if _is_like_oneself(label):
+            raise UserError("exists", f"The label {label!r} could be mistaken for yourself.")
+        if _names_another(label, key=key):
+            raise UserError(
+                "exists",
+                f"The label {label!r} could be mistaken for the number or the key of a contact; "
+                "add a word to it.",
+            )
+        for taken in self._looks_of_labels.like(label, but=but):
+            if self._labels[taken] == label:
+                raise UserError("exists", f"Another contact has the label {label!r} already.")
+            raise UserError(
+                "exists",
+                f"The label {label!r} could be mistaken for that of another contact, "
+                f"{self._labels[taken]!r}; choose one that differs more.",
+            )
+
+    def named(self, row: ContactRow, name: str, mesh_now: UnixSeconds) -> None:
+        """A contact told their name; one that a screen cannot show is passed over."""
+        if name != row.name and is_name(name):
+            self._rows.set_name(row.id, name)
+            self._remember(row.id, self._labels[row.id], name)
+            self._note_look_alikes(row.id, mesh_now)
+            self._pending_events.contact_changed(row.id)
+
+    def set_trust(self, contact: ContactId, trust: Trust) -> None:
+        """More, or less, is known of whose key it is."""
+        self._rows.set_trust(contact, trust)
+        self._pending_events.contact_changed(contact)
+
+    def accept_request(self, row: ContactRow) -> None:
+        """Make who waited apart a contact like any other from now on."""
+        if row.is_request:
+            self._rows.set_request(row.id, is_request=False)
+            self._pending_events.contact_changed(row.id)
+
+    def renewed(self, row: ContactRow, reason: str, mesh_now: UnixSeconds) -> None:
+        """New keys are begun with a contact, and the person is told why."""
+        self._notes.add(row.id, "session renewed", f"New keys were begun: {reason}.", mesh_now)
+        self._pending_events.contact_changed(row.id)
+
+    def met(self, contact: ContactId) -> ContactRow:
+        """Their person stood before ours, and both screens showed the same."""
+        row = self._rows.contact(contact)
+        self.accept_request(row)
+        if row.trust != "verified":
+            self.set_trust(contact, "verified")
+        return self._rows.contact(contact)
+
+    def answers(self) -> list[ContactAnswer]:
+        """All contacts, by label."""
+        counts, unread = self._messages.counts(), self._messages.unread_counts()
+        allowed = self._conversations.with_read_receipts()
+        return [
+            self._answer(
+                row,
+                counts.get(row.id, 0),
+                unread.get(row.id, 0),
+                sends_read_receipts=row.id in allowed,
+            )
+            for row in self._rows.contacts()
+        ]
+
+    def answer(self, contact: ContactId) -> ContactAnswer:
+        """Return what is told of a contact."""
+        conversation = direct_conversation(contact)
+        return self._answer(
+            self._rows.contact(contact),
+            self._messages.count(conversation),
+            self._messages.unread_count(conversation),
+            sends_read_receipts=self._conversations.conversation(conversation).sends_read_receipts,
+        )
+
+    def _rename(self, asked: RenameContact, now: Instant) -> ContactAnswer:
+        row = self.contact(asked.contact)
+        checked = checked_name(asked.label, "The label")
+        if checked != row.label:
+            self.check_free(checked, key=row.verify_key.hex(), but=row.id)
+            self._rows.set_label(row.id, checked)
+            self._remember(row.id, checked, row.name)
+            self._pending_events.contact_changed(row.id)
+        return self.answer(row.id)
+
+    def _accept_request(self, asked: AcceptRequest, now: Instant) -> ContactAnswer:
+        row = self.contact(asked.contact)
+        self.accept_request(row)
+        return self.answer(row.id)
+
+    def _is_label_taken(self, label: str, *, key: str) -> bool:
+        return (
+            _is_like_oneself(label)
+            or _names_another(label, key=key)
+            or bool(self._looks_of_labels.like(label))
+        )
+
+    def _remember(self, contact: ContactId, label: str, name: str) -> None:
+        self._labels[contact] = label
+        self._looks_of_labels.put(contact, [label])
+        self._looks.put(contact, [label, name])
+
+    def _note_look_alikes(self, contact: ContactId, mesh_now: UnixSeconds) -> None:
+        others = [repr(self._labels[one]) for one in self._looks.of(contact)]
+        if others:
+            shown = ", ".join(others[:LOOK_ALIKES_NAMED_MAX])
+            self._notes.add_once(
+                contact,
+                "looks alike",
+                f"{self._labels[contact]!r} could be mistaken for {shown}; their keys tell them "
+                "apart.",
+                mesh_now,
+            )
+
+    def _find_by_letters(self, named: str) -> ContactRow | None:
+        """No two labels differ by their case alone: they would look alike."""
+        for contact in self._looks_of_labels.like(named):
+            if self._labels[contact].casefold() == named.casefold():
+                return self._rows.contact(contact)
+        return None
+
+    def _find_by_key(self, digits: str) -> ContactRow | None:
+        if not KEY_PREFIX_DIGITS_MIN <= len(digits) <= 2 * KEY_BYTES:
+            return None
+        if not all(digit in "0123456789abcdef" for digit in digits):
+            return None
+        first = bytes.fromhex(digits.ljust(2 * KEY_BYTES, "0"))
+        last = bytes.fromhex(digits.ljust(2 * KEY_BYTES, "f"))
+        found = self._rows.contacts_by_key_range(first, last)
+        if len(found) > 1:
+            raise UserError(
+                "ambiguous", f"More than one key begins with {digits}; give more of it."
+            )
+        return found[0] if found else None
+
+    def _answer(
+        self,
+        row: ContactRow,
+        messages_count: int,
+        unread_count: int,
+        *,
+        sends_read_receipts: bool,
+    ) -> ContactAnswer:
+        return ContactAnswer(
+            id=row.id,
+            label=row.label,
+            name=row.name,
+            key=row.verify_key.hex(),
+            trust=row.trust,
+            state=row.state,
+            messages_count=messages_count,
+            unread_count=unread_count,
+            is_request=row.is_request,
+            is_blocked=row.is_blocked,
+            introduced_by=self.find_label(row.introduced_by),
+            looks_like=[self._labels[one] for one in self._looks.of(row.id)],
+            sends_read_receipts=sends_read_receipts,
+            identity_changed=row.identity_changed,
+        )
+
+
+def _is_like_oneself(label: str) -> bool:
+    """Say whether a reader could take somebody of this label for who uses this profile."""
+    return is_alike(label, ONESELF) or is_alike(label, NOTE_TO_SELF)
+
+
+def _names_another(label: str, *, key: str) -> bool:
+    """Say whether a command that says this label could mean somebody's number or another key.
+
+    Labels are looked for first: who is called like the beginning of a friend's key, or like a
+    friend's number, would get what is meant for the friend.
+    """
+    if not label.isascii():
+        return False
+    digits = label.lower()
+    is_like_key = len(digits) >= KEY_PREFIX_DIGITS_MIN and set(digits) <= set("0123456789abcdef")
+    return digits.isdigit() or (is_like_key and not key.startswith(digits))

@@ -1,0 +1,1 @@
+"""All that is written and read: conversations, their order, messages, receipts."""

@@ -1,0 +1,165 @@
+"""Conversations: which there are, how a person names one, their local settings and drafts.
+
+A conversation is with a contact or with oneself. The latter is kept in the vault alone: nothing of
+it is sealed, posted or told to anybody. Settings and drafts never leave the profile.
+"""
+
+from msgspec.structs import replace
+
+from mesh.commands.conversations import (
+    AskConversation,
+    AskConversations,
+    ChangeConversation,
+    ConversationAnswer,
+    ConversationsAnswer,
+)
+from mesh.commands.items import AskItems, ItemsAnswer
+from mesh.errors import UserError
+from mesh.events import ConversationChanged
+from mesh.ids import ContactId, ConversationId, Instant, direct_conversation
+from mesh.limits.messages import DRAFT_BYTES_MAX, MOMENT_MAX
+from mesh.messenger.account import Account
+from mesh.messenger.contacts.contacts import NOTE_TO_SELF, ONESELF, Contacts
+from mesh.messenger.conversations.history import History
+from mesh.messenger.conversations.message_pages import MessagePages
+from mesh.messenger.feature import Feature, command
+from mesh.storage.vault.rows import ConversationRow, ConversationSummaryRow, MessageRow
+from mesh.wire.payload import PAYLOAD_VERSION, Payload, message_id_of
+
+
+class Conversations:
+    """All conversations of this profile."""
+
+    def __init__(
+        self, account: Account, *, contacts: Contacts, history: History, message_pages: MessagePages
+    ) -> None:
+        self._rows = account.vault.conversations
+        self._messages = account.vault.messages
+        self._people = account.vault.contacts
+        self._identity = account.identity
+        self._contacts = contacts
+        self._history = history
+        self._message_pages = message_pages
+        self._pending_events = account.pending_events
+
+    def feature(self) -> Feature:
+        """Lists of conversations, their settings, and pages of what is in them."""
+        return Feature(
+            commands=[
+                command(AskConversations, lambda *_: self._answers()),
+                command(AskConversation, self._ask),
+                command(ChangeConversation, self._change),
+                command(AskItems, self._items),
+            ]
+        )
+
+    def conversation(self, named: str) -> ConversationRow:
+        """The conversation of a contact's name, of a number, or of `me`; UserError if none.
+
+        A number means one thing: that of a contact is that of the conversation with them.
+        """
+        if named.strip().casefold() in (ONESELF, NOTE_TO_SELF.casefold()):
+            return self._rows.with_oneself()
+        if named.isascii() and named.isdigit() and len(named) < len(str(2**63)):
+            row = self._rows.find(ConversationId(int(named)))
+            if row is not None and row.contact is None:
+                return row
+        contact = self._contacts.contact(named)
+        return self._rows.conversation(direct_conversation(contact.id))
+
+    def _ask(self, asked: AskConversation, now: Instant) -> ConversationAnswer:
+        row = self.conversation(asked.conversation)
+        return self._answer(row, self._rows.summary(row.number))
+
+    def _items(self, asked: AskItems, now: Instant) -> ItemsAnswer:
+        return self._message_pages.items(asked, self.conversation(asked.conversation).number)
+
+    def _answers(self) -> ConversationsAnswer:
+        """All of them: pinned ones first, archived ones last, else by what came or was written."""
+        rows = zip(self._rows.all(), self._rows.summaries(), strict=True)
+        answers = [self._answer(row, summary) for row, summary in rows]
+        answers.sort(key=_newest_first)
+        return ConversationsAnswer(conversations=answers)
+
+    def _change(self, asked: ChangeConversation, now: Instant) -> ConversationAnswer:
+        """Change what a person may choose; UserError if a value is beyond its bound."""
+        row = self.conversation(asked.conversation)
+        settings = {
+            name: value
+            for name in ("muted_until", "is_pinned", "is_archived", "is_marked_unread")
+            if (value := getattr(asked, name)) is not None
+        }
+        if settings.get("muted_until", 0) > MOMENT_MAX:
+            raise UserError("bad-request", f"`muted_until` is at most {MOMENT_MAX}.")
+        if settings:
+            row = replace(row, **settings)
+            self._rows.set_settings(row)
+        if asked.draft is not None:
+            self._keep_draft(row.number, asked.draft)
+        answer = self._answer(row, self._rows.summary(row.number))
+        self._pending_events.tell(ConversationChanged(answer))
+        return answer
+
+    def write_to_oneself(self, text: str, *, now: Instant, send_key: str | None) -> MessageRow:
+        """Keep what a person wrote to themselves."""
+        conversation = self._rows.with_oneself().number
+        place = self._history.ancestry_of_next(conversation, now.mesh_ms)
+        # Never sealed: only the id is made of it, as of any other message.
+        payload = Payload(
+            version=PAYLOAD_VERSION,
+            hlc=place.clock,
+            seq=0,
+            parents=[bytes(parent) for parent in place.parents],
+            name=self._identity.name,
+            text=text,
+        )
+        return self._history.add(
+            MessageRow(
+                number=0,
+                conversation=conversation,
+                id=message_id_of(payload.encode()),
+                is_mine=True,
+                text=text,
+                parents=b"".join(place.parents),
+                clock=place.clock,
+                position=place.clock,
+                received=now.mesh,
+                state="kept",
+                is_read=True,
+                send_key=send_key,
+            )
+        )
+
+    def _keep_draft(self, conversation: ConversationId, text: str) -> None:
+        try:
+            length = len(text.encode())
+        except UnicodeEncodeError as error:
+            raise UserError("bad-text", "The draft is not valid Unicode text.") from error
+        if length > DRAFT_BYTES_MAX:
+            raise UserError("too-large", f"A draft has at most {DRAFT_BYTES_MAX} bytes.")
+        self._rows.set_draft(conversation, text)
+
+    def _answer(self, row: ConversationRow, summary: ConversationSummaryRow) -> ConversationAnswer:
+        newest = None if summary.newest is None else self._messages.message(summary.newest)
+        contact = None if row.contact is None else self._people.contact(row.contact)
+        return ConversationAnswer(
+            number=row.number,
+            kind=row.kind,
+            title=NOTE_TO_SELF if contact is None else contact.label,
+            contact=ContactId(0) if contact is None else contact.id,
+            last_item=None if newest is None else self._message_pages.item(newest),
+            unread_count=summary.unread_count,
+            is_marked_unread=row.is_marked_unread,
+            muted_until=row.muted_until,
+            is_pinned=row.is_pinned,
+            is_archived=row.is_archived,
+            draft=summary.draft,
+            is_request=contact is not None and contact.is_request,
+            is_blocked=contact is not None and contact.is_blocked,
+        )
+
+
+def _newest_first(answer: ConversationAnswer) -> tuple[bool, bool, int, int]:
+    """Numbers of items rise as they come; nobody's clock moves a conversation up."""
+    newest = 0 if answer.last_item is None else answer.last_item.number
+    return answer.is_archived, not answer.is_pinned, -newest, answer.number

@@ -1,0 +1,1 @@
+"""Arriving mail, opened."""

@@ -1,0 +1,276 @@
+"""Sessions that others begin: their first contacts, opened and founded.
+
+Implements `docs/protocol/first-contact.md`, sections "Opening" and "Founding", and `session.md`,
+section "Renewal". Everything is checked before anything is written.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from mesh.errors import PeerError
+from mesh.events import ContactAdded, NoticeRaised
+from mesh.ids import Instant, InviteId, UnixSeconds
+from mesh.limits.contacts import CONTACTS_MAX
+from mesh.limits.sessions import SESSIONS_PER_CONTACT_MAX
+from mesh.messenger.account import Account
+from mesh.messenger.contacts.contacts import KEY_PREFIX_DIGITS_MIN, Contacts
+from mesh.messenger.inbox.reception import Reception
+from mesh.messenger.names import is_name
+from mesh.messenger.onboarding.invites import Invites, state_of
+from mesh.messenger.onboarding.session_recovery import SessionRecovery
+from mesh.messenger.sessions.contact_bundles import ContactBundles
+from mesh.messenger.sessions.opened import Opened, opened_by, opened_on
+from mesh.messenger.sessions.prekeys import Prekey, Prekeys
+from mesh.messenger.sessions.session import Session
+from mesh.messenger.sessions.sessions import Sessions
+from mesh.ratchet.double_ratchet import Awaiting, Ratchet
+from mesh.ratchet.first_contact import Author, FirstContact, Roots, open_opening, open_outside
+from mesh.ratchet.sealed_message import open_header
+from mesh.ratchet.tags import box_key_of, invite_tag_key
+from mesh.storage.vault.rows import ContactRow, InviteRow
+from mesh.wire.envelope import Envelope
+from mesh.wire.payload import Payload
+
+
+@dataclass(frozen=True, slots=True)
+class Founded:
+    """A first contact that nobody repeated before: its author, and the session that it founds."""
+
+    prekey: Prekey
+    ephemeral: bytes
+    author: Author
+    roots: Roots = field(repr=False)
+    ratchet: Ratchet = field(repr=False)
+    opened: Opened = field(repr=False)
+
+
+class InboundSessions:
+    """Opens first contacts, by an invite of ours or in place of a session that was lost."""
+
+    def __init__(
+        self,
+        account: Account,
+        *,
+        contacts: Contacts,
+        sessions: Sessions,
+        prekeys: Prekeys,
+        invites: Invites,
+        session_recovery: SessionRecovery,
+        bundles: ContactBundles,
+        reception: Reception,
+    ) -> None:
+        self._people = account.vault.contacts
+        self._rows = account.vault.prekeys
+        self._identity = account.identity
+        self._kem = account.kem
+        self._pending_events = account.pending_events
+        self._contacts = contacts
+        self._sessions = sessions
+        self._prekeys = prekeys
+        self._invites = invites
+        self._session_recovery = session_recovery
+        self._bundles = bundles
+        self._reception = reception
+        # Whoever has a closed invite can come as often as they like: it is told once in a run.
+        self._told_closed: dict[InviteId, None] = {}
+
+    def open_by_invite(
+        self, invite_id: InviteId, index: int, envelope: Envelope, now: Instant
+    ) -> None:
+        """Somebody uses an invite of ours; PeerError if they may not."""
+        invite = self._invites.invite(invite_id)
+        assert invite.secret is not None, "tags of invites go with the secret"
+        assert invite.prekey is not None, "a secret goes with its bundle"
+        box_key = box_key_of(invite_tag_key(invite.secret), index)
+        first = open_outside(envelope.body, box_key=box_key, associated=envelope.header_bytes)
+        prekeys = [self._prekeys.prekey(invite.prekey)]
+        if self._open_repetition(prekeys, first, envelope, now):
+            return
+        founded = self._founded(prekeys, first, envelope, now.mesh)
+        author = founded.author
+        if author.verify_key == self._identity.keys.verify_key:
+            raise PeerError("a first contact by ourselves")
+        self._invites.check_guest(invite, author.verify_key)
+        contact = self._people.find_contact_by_key(author.verify_key)
+        if contact is not None and contact.is_blocked:
+            raise PeerError("a first contact by somebody who is blocked")
+        self._bundles.check_author(contact, author, now.mesh)
+        self._check_may_found(invite, contact, founded)
+        if contact is not None and contact.state == "answered":
+            # They gave up what we had, or lost it.
+            self._session_recovery.end_known(contact)
+        contact = contact or self._add_contact(author, founded.opened.payload, invite, now.mesh)
+        if invite.is_met:
+            contact = self._contacts.met(contact.id)
+        if invite.uses < invite.uses_max:
+            self._invites.use(invite, now.mesh)
+        self._found(contact, founded, now)
+
+    def open_renewal(self, lost: Session, index: int, envelope: Envelope, now: Instant) -> None:
+        """A contact begins a session in place of one that somebody lost."""
+        tag = envelope.header.tag
+        box_key = lost.rendezvous_box_key(index)
+        first = open_outside(envelope.body, box_key=box_key, associated=envelope.header_bytes)
+        prekeys = self._prekeys.of_contact(lost.contact)
+        if self._open_repetition(prekeys, first, envelope, now):
+            self._sessions.tags.rendezvous_used(lost, index, tag)
+            return
+        contact = self._people.contact(lost.contact)
+        try:
+            founded = self._founded(prekeys, first, envelope, now.mesh)
+        except PeerError:
+            # The box of the tag proves that the contact sealed it, to a bundle of ours.
+            reason = "they wrote to keys that this profile no longer has"
+            self._session_recovery.lost(contact, lost, reason, now)
+            raise
+        self._bundles.check_author(contact, founded.author, now.mesh)
+        self._sessions.tags.rendezvous_used(lost, index, tag)
+        self._session_recovery.begun(contact, lost, now.mesh)
+        self._found(contact, founded, now)
+
+    def _open_repetition(
+        self, prekeys: Sequence[Prekey], first: FirstContact, envelope: Envelope, now: Instant
+    ) -> bool:
+        """Open a first contact of which a repetition came before; False if none did."""
+        for prekey in prekeys:
+            row = self._rows.find_opening(prekey.id, first.ephemeral)
+            if row is None:
+                continue
+            if not self._sessions.has(row.session):
+                raise PeerError("a first contact of a session that is gone")
+            session = self._sessions.session(row.session)
+            opened = opened_on(
+                self._sessions,
+                session,
+                envelope,
+                nonce=first.nonce,
+                boxes=first.boxes,
+                header_key=row.header_key,
+                mesh_now=now.mesh,
+            )
+            if opened is None:
+                raise PeerError("a first contact that waits for something")
+            self._sessions.opened(session, opened.receiving, now.mesh)
+            contact = self._people.contact(session.contact)
+            self._reception.accept(contact, session, opened, is_first=False, now=now)
+            return True
+        return False
+
+    def _founded(
+        self,
+        prekeys: Sequence[Prekey],
+        first: FirstContact,
+        envelope: Envelope,
+        mesh_now: UnixSeconds,
+    ) -> Founded:
+        """Return what a first contact founds, opened by the newest bundle of ours that opens it."""
+        reason = PeerError("a first contact to a bundle that is gone")
+        for prekey in prekeys:
+            try:
+                return self._founded_by(prekey, first, envelope, mesh_now)
+            except PeerError as error:
+                reason = error
+        raise reason
+
+    def _founded_by(
+        self, prekey: Prekey, first: FirstContact, envelope: Envelope, mesh_now: UnixSeconds
+    ) -> Founded:
+        author, roots = open_opening(
+            first.opening,
+            identity=self._identity.keys,
+            bundle=prekey.bundle,
+            secrets=prekey.secrets,
+            verify=self._bundles.verify,
+            kem=self._kem,
+        )
+        ratchet = Ratchet.responder(
+            roots.ratchet,
+            prekey.secrets.prekey_private,
+            their_kem_key=author.bundle.kem_key,
+            mesh_now=mesh_now,
+        )
+        header, header_box, message_box = open_header(
+            first.boxes,
+            header_key=roots.header_key,
+            associated=envelope.header_bytes,
+            nonce=first.nonce,
+        )
+        receiving = ratchet.receive(
+            header, kem=self._kem, mesh_now=mesh_now, find_skipped=_nothing_skipped
+        )
+        if isinstance(receiving, Awaiting):
+            raise PeerError("a first contact that waits for something")
+        opened = opened_by(envelope, first.nonce, header, header_box, message_box, receiving)
+        return Founded(prekey, first.ephemeral, author, roots, ratchet, opened)
+
+    def _found(self, contact: ContactRow, founded: Founded, now: Instant) -> None:
+        """Everything is in order: the session is there on this side too."""
+        roots, opened = founded.roots, founded.opened
+        session = self._sessions.found(
+            roots, contact.id, founded.ratchet, is_begun_here=False, created=now.mesh
+        )
+        self._rows.note_opening(
+            founded.prekey.id,
+            founded.ephemeral,
+            session=session.id,
+            header_key=roots.header_key,
+        )
+        self._sessions.opened(session, opened.receiving, now.mesh)
+        self._bundles.learn(contact, founded.author.bundle, is_first=True)
+        self._reception.accept(contact, session, opened, is_first=True, now=now)
+        self._session_recovery.answer_first(contact.id, now)
+
+    def _check_may_found(
+        self, invite: InviteRow, contact: ContactRow | None, founded: Founded
+    ) -> None:
+        # What was sent before the invite expired may have been on its way for long.
+        state = state_of(invite, founded.opened.envelope.header.created)
+        # Who is a contact begins anew: he lost what came of the invite, and takes no use of it.
+        is_again = contact is not None and contact.state == "answered" and state == "used up"
+        if state != "open" and not is_again:
+            if contact is None:
+                self._tell_closed(invite, state, founded)
+            raise PeerError(f"a first contact by an invite that is {state}")
+        if contact is None and len(self._contacts) >= CONTACTS_MAX:
+            raise PeerError("too many contacts")
+        if contact is not None and self._sessions.count(contact.id) >= SESSIONS_PER_CONTACT_MAX:
+            raise PeerError("too many first contacts by one person")
+
+    def _tell_closed(self, invite: InviteRow, state: str, founded: Founded) -> None:
+        """Somebody was not let in: perhaps whom our person waits for, after somebody else was."""
+        if invite.id in self._told_closed:
+            return
+        self._told_closed[invite.id] = None
+        name = founded.opened.payload.name
+        key = founded.author.verify_key.hex()[:KEY_PREFIX_DIGITS_MIN]
+        who = f"{name} (key {key})" if is_name(name) else f"Somebody with the key {key}"
+        hint = (
+            "If you meant them, look who came by it: it was in other hands too."
+            if state == "used up"
+            else "If you expect them, make another one."
+        )
+        what = f"came by your invite {invite.id}, which is {state}, and was not let in."
+        self._pending_events.tell(NoticeRaised(f"{who} {what} {hint}"))
+
+    def _add_contact(
+        self, author: Author, payload: Payload, invite: InviteRow, mesh_now: UnixSeconds
+    ) -> ContactRow:
+        shown = payload.name if is_name(payload.name) else ""
+        row = self._contacts.add(
+            wanted_label=shown or author.verify_key.hex()[:KEY_PREFIX_DIGITS_MIN],
+            name=shown,
+            verify_key=author.verify_key,
+            agreement_key=author.identity_key,
+            bundle=author.bundle.encode(),
+            is_by_our_invite=True,
+            # An invite for many may have been passed on to anybody.
+            is_request=invite.uses_max > 1,
+            introduced_by=invite.vouched_by,
+            mesh_now=mesh_now,
+        )
+        self._pending_events.tell(ContactAdded(self._contacts.answer(row.id)))
+        return row
+
+
+def _nothing_skipped(_public: bytes, _number: int) -> bytes | None:
+    return None

@@ -1,0 +1,348 @@
+"""Our invites: made, told, posted on the mesh for who scanned a QR code, and closed.
+
+Implements `docs/protocol/first-contact.md`, section "Invite". An invite is open until it is used
+up, revoked or expired. Its secret and the private halves of its bundle live 30 days longer, for
+mail on its way from those who used it in time; a closed invite founds no session.
+"""
+
+from typing import Literal
+
+import msgspec
+
+from mesh.commands.invites import (
+    AskInvites,
+    CreateInvite,
+    InviteAnswer,
+    InvitesAnswer,
+    RevokeInvite,
+)
+from mesh.errors import PeerError, UserError
+from mesh.events import InviteChanged
+from mesh.ids import ContactId, Instant, InviteId, Tag, UnixSeconds, VerifyKey
+from mesh.limits.contacts import INTRODUCTION_SECONDS
+from mesh.limits.invites import (
+    ADDRESS_HINT_BYTES_MAX,
+    INVITE_BUNDLE_POSTS_MAX,
+    INVITE_KEPT_SECONDS,
+    INVITE_LIFETIME_SECONDS_MAX,
+    INVITE_TAGS,
+    INVITE_USES_MAX,
+    INVITES_MAX,
+)
+from mesh.limits.nearby import NEARBY_INVITE_SECONDS
+from mesh.messenger.account import Account
+from mesh.messenger.feature import Chore, Feature, command
+from mesh.messenger.names import checked_name
+from mesh.messenger.sessions.posting_keys import Audience, PostingKeys
+from mesh.messenger.sessions.prekeys import Prekeys
+from mesh.messenger.sessions.sealing import LIFETIME_MONTH, LIFETIME_WEEK, Sealing
+from mesh.messenger.sessions.tag_index import OfInvite, TagIndex
+from mesh.messenger.sessions.transit import Transit
+from mesh.ratchet.tags import invite_tag_key, tag_of
+from mesh.storage.vault.rows import InviteRow
+from mesh.wire.envelope import LIFETIME_SECONDS, SECONDS_PER_DAY
+from mesh.wire.invite import SECRET_BYTES, Invite
+
+InviteState = Literal["open", "used up", "expired", "revoked"]
+
+REPOST_BEFORE_SECONDS = 2 * SECONDS_PER_DAY
+"""A bundle is posted again so long before it expires: it takes time to reach everybody."""
+
+
+class Invites:
+    """All invites of this profile."""
+
+    def __init__(
+        self,
+        account: Account,
+        *,
+        tag_index: TagIndex,
+        prekeys: Prekeys,
+        posting_keys: PostingKeys,
+        sealing: Sealing,
+        transit: Transit,
+    ) -> None:
+        self._rows = account.vault.invites
+        self._trust = account.vault.trust
+        self._pending_events = account.pending_events
+        self._identity = account.identity
+        self._parameters = account.parameters
+        self._tag_index = tag_index
+        self._prekeys = prekeys
+        self._posting_keys = posting_keys
+        self._sealing = sealing
+        self._transit = transit
+        self._entropy = account.entropy
+        for row in self._rows.invites_with_secret():
+            self._expect(row)
+
+    def feature(self) -> Feature:
+        """Inviting people, and keeping what lets them in."""
+        return Feature(
+            commands=[
+                command(CreateInvite, self._create),
+                command(AskInvites, self._ask),
+                command(RevokeInvite, self._revoke),
+            ],
+            chores=[Chore(self._post_again)],
+            cleanups=[self._erase_old],
+        )
+
+    def _create(self, asked: CreateInvite, now: Instant) -> InviteAnswer:
+        """Make an invite and post its bundle as soon as that can be done."""
+        label = checked_name(asked.label, "The label") if asked.label else ""
+        if not 1 <= asked.uses_max <= INVITE_USES_MAX:
+            raise UserError(
+                "bad-invite-terms", f"An invite can be used 1 to {INVITE_USES_MAX} times."
+            )
+        if not 1 <= asked.lifetime_s <= INVITE_LIFETIME_SECONDS_MAX:
+            days = INVITE_LIFETIME_SECONDS_MAX // SECONDS_PER_DAY
+            raise UserError("bad-invite-terms", f"An invite lives 1 second to {days} days.")
+        row = self._add(
+            label,
+            lifetime_s=asked.lifetime_s,
+            uses_max=asked.uses_max,
+            hint=_checked_hint(asked.address_hint),
+            mesh_now=now.mesh,
+        )
+        self._post(row, now.mesh)
+        answer = self._answer(row, now.mesh)
+        # Only now: a refused command must leave no key in memory without its row.
+        today = now.mesh // SECONDS_PER_DAY
+        self._posting_keys.prepare([Audience.CONTACTS, Audience.PUBLIC], today)
+        return answer
+
+    def link_for(self, verify_key: VerifyKey, label: str, mesh_now: UnixSeconds) -> str:
+        """The link of an invite that only this person can use, once, within a day.
+
+        Our person has met them: who uses it is verified.
+        """
+        row = self._add(
+            label,
+            lifetime_s=NEARBY_INVITE_SECONDS,
+            bound_to=verify_key,
+            is_met=True,
+            mesh_now=mesh_now,
+        )
+        return self._invite_of(row).link()
+
+    def create_for(
+        self, guest: VerifyKey, label: str, *, vouched_by: ContactId, mesh_now: UnixSeconds
+    ) -> InviteId:
+        """Make an invite for somebody for whom a contact vouches, and for nobody else."""
+        row = self._add(
+            label,
+            lifetime_s=INTRODUCTION_SECONDS,
+            bound_to=guest,
+            vouched_by=vouched_by,
+            mesh_now=mesh_now,
+        )
+        return row.id
+
+    def find_link(self, invite: InviteId, mesh_now: UnixSeconds) -> str | None:
+        """The link of an invite, as long as it is open."""
+        row = self.invite(invite)
+        return self._invite_of(row).link() if state_of(row, mesh_now) == "open" else None
+
+    def _ask(self, asked: AskInvites, now: Instant) -> InvitesAnswer:
+        return InvitesAnswer(invites=[self._answer(row, now.mesh) for row in self._rows.invites()])
+
+    def _revoke(self, asked: RevokeInvite, now: Instant) -> InviteAnswer:
+        """Close an invite; those who used it in time stay contacts."""
+        row = self._rows.find_invite(InviteId(asked.invite))
+        if row is None:
+            raise UserError(
+                "not-found", f"There is no invite {asked.invite}; see: mesh invite list"
+            )
+        if state_of(row, now.mesh) == "open":
+            self._rows.set_revoked(row.id, erase_after=_kept_until(row, now.mesh))
+            self._tell(row.id, now.mesh)
+        return self._answer(self.invite(row.id), now.mesh)
+
+    def invite(self, invite: InviteId) -> InviteRow:
+        """The invite whose tag was met."""
+        row = self._rows.find_invite(invite)
+        assert row is not None
+        return row
+
+    def check_guest(self, row: InviteRow, author: VerifyKey) -> None:
+        """PeerError if an invite is for somebody else than who uses it."""
+        if row.bound_to not in (None, author):
+            raise PeerError("a first contact by an invite for somebody else")
+
+    def use(self, row: InviteRow, mesh_now: UnixSeconds) -> None:
+        """Somebody used an open invite."""
+        introduction = self._trust.find_introduction_by_invite(row.id)
+        if introduction is not None:
+            self._trust.set_introduction(msgspec.structs.replace(introduction, state="done"))
+            self._pending_events.introduction_changed(introduction.number)
+        uses = row.uses + 1
+        erase_after = row.erase_after if uses < row.uses_max else _kept_until(row, mesh_now)
+        self._rows.set_uses(row.id, uses=uses, erase_after=erase_after)
+        self._tell(row.id, mesh_now)
+
+    def has_open(self, mesh_now: UnixSeconds) -> bool:
+        """Say whether a bundle of ours may have to be posted."""
+        return any(
+            row.bound_to is None and state_of(row, mesh_now) == "open"
+            for row in self._rows.invites_with_secret()
+        )
+
+    def _post_again(self, now: Instant) -> None:
+        """Post bundles that are about to expire."""
+        for row in self._rows.invites_with_secret():
+            if state_of(row, now.mesh) == "open":
+                self._post(row, now.mesh)
+
+    def _erase_old(self, now: Instant) -> None:
+        """Erase what nobody can use any more."""
+        for row in self._rows.invites_with_secret():
+            if row.erase_after < now.mesh:
+                self._erase(row)
+
+    def _add(
+        self,
+        label: str,
+        *,
+        lifetime_s: int,
+        uses_max: int = 1,
+        hint: str = "",
+        bound_to: VerifyKey | None = None,
+        is_met: bool = False,
+        vouched_by: ContactId | None = None,
+        mesh_now: UnixSeconds,
+    ) -> InviteRow:
+        """Make the secret and the bundle, and expect the tags."""
+        if len(self._rows.invites_with_secret()) >= INVITES_MAX:
+            raise UserError(
+                "too-many",
+                f"{INVITES_MAX} invites are open or were closed within 30 days; wait a while.",
+            )
+        expires = UnixSeconds(mesh_now + lifetime_s)
+        erase_after = UnixSeconds(expires + INVITE_KEPT_SECONDS)
+        prekey = self._prekeys.make(None, valid_to=erase_after, mesh_now=mesh_now)
+        row = self._rows.insert_invite(
+            InviteRow(
+                id=InviteId(0),
+                label=label,
+                secret=self._entropy.draw(SECRET_BYTES),
+                prekey=prekey.id,
+                hint=hint,
+                created=mesh_now,
+                expires=expires,
+                uses_max=uses_max,
+                erase_after=erase_after,
+                bound_to=bound_to,
+                is_met=is_met,
+                vouched_by=vouched_by,
+            )
+        )
+        self._expect(row)
+        self._tell(row.id, mesh_now)
+        return row
+
+    def _post(self, row: InviteRow, mesh_now: UnixSeconds) -> None:
+        """Post the bundle, unless it stands on the mesh for long enough, or its reader has it."""
+        if row.bound_to is not None:
+            return
+        if row.posts_count >= INVITE_BUNDLE_POSTS_MAX:
+            return
+        if row.posted_until >= min(row.expires, mesh_now + REPOST_BEFORE_SECONDS):
+            return
+        assert row.secret is not None
+        assert row.prekey is not None
+        is_short = row.expires - mesh_now <= LIFETIME_SECONDS[LIFETIME_WEEK]
+        sealed = self._sealing.seal_invite_bundle(
+            self._prekeys.prekey(row.prekey).bundle,
+            row.secret,
+            posts_count=row.posts_count,
+            lifetime_class=LIFETIME_WEEK if is_short else LIFETIME_MONTH,
+            mesh_now=mesh_now,
+        )
+        if sealed is None:
+            return
+        self._transit.post(sealed, None)
+        self._rows.set_posted(
+            row.id, posts_count=row.posts_count + 1, posted_until=sealed.envelope.header.lapses
+        )
+
+    def _expect(self, row: InviteRow) -> None:
+        assert row.secret is not None
+        self._tag_index.expect(OfInvite(row.id), invite_tags(row.secret))
+
+    def _tell(self, invite: InviteId, mesh_now: UnixSeconds) -> None:
+        answer = self._answer(self.invite(invite), mesh_now)
+        # Events are remembered and written on by whoever listens; a link lets people in.
+        self._pending_events.tell(InviteChanged(msgspec.structs.replace(answer, link="", qr="")))
+
+    def _erase(self, row: InviteRow) -> None:
+        assert row.secret is not None
+        assert row.prekey is not None
+        self._tag_index.forget(tag for _, tag in invite_tags(row.secret))
+        self._rows.erase_invite_keys(row.id)
+        self._prekeys.erase(row.prekey)
+
+    def _answer(self, row: InviteRow, mesh_now: UnixSeconds) -> InviteAnswer:
+        state = state_of(row, mesh_now)
+        link = qr = ""
+        # Who a bound invite is for has its link, and nobody else could use it.
+        if state == "open" and row.secret is not None and row.bound_to is None:
+            invite = self._invite_of(row)
+            link, qr = invite.link(), invite.qr()
+        return InviteAnswer(
+            id=row.id,
+            label=row.label,
+            link=link,
+            qr=qr,
+            expires=row.expires,
+            uses=row.uses,
+            uses_max=row.uses_max,
+            state=state,
+        )
+
+    def _invite_of(self, row: InviteRow) -> Invite:
+        assert row.secret is not None
+        assert row.prekey is not None, "a secret goes with its bundle"
+        bundle = self._prekeys.prekey(row.prekey).bundle
+        return Invite(
+            verify_key=self._identity.keys.verify_key,
+            secret=row.secret,
+            expires=row.expires,
+            bundle=bundle,
+            bundle_hash=bundle.digest,
+            psk=self._parameters.psk if self._parameters.is_closed else None,
+            address_hint=row.hint,
+            name=self._identity.name,
+        )
+
+
+def state_of(row: InviteRow, mesh_now: UnixSeconds) -> InviteState:
+    """Return what an invite is at a time."""
+    if row.is_revoked:
+        return "revoked"
+    if row.uses >= row.uses_max:
+        return "used up"
+    return "expired" if row.expires <= mesh_now else "open"
+
+
+def invite_tags(secret: bytes) -> list[tuple[int, Tag]]:
+    """All (index, tag) under which first contacts by an invite may come."""
+    key = invite_tag_key(secret)
+    return [(index, tag_of(key, index)) for index in range(INVITE_TAGS)]
+
+
+def _kept_until(row: InviteRow, mesh_now: UnixSeconds) -> UnixSeconds:
+    """Return when the keys of an invite that closes now are erased."""
+    return UnixSeconds(min(row.erase_after, mesh_now + INVITE_KEPT_SECONDS))
+
+
+def _checked_hint(hint: str) -> str:
+    """An address hint of printable characters that ends with a port; empty stays empty."""
+    if not hint:
+        return ""
+    host, _, port = hint.rpartition(":")
+    is_whole = bool(host) and port.isascii() and port.isdigit() and 0 < int(port[:6]) < 65_536
+    is_plain = hint.isascii() and hint.isprintable() and " " not in hint
+    if not (is_whole and is_plain and len(hint) <= ADDRESS_HINT_BYTES_MAX):
+        raise UserError("bad-address", "An address hint is HOST:PORT or [IPv6]:PORT.")
+    return hint

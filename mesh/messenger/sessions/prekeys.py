@@ -1,0 +1,105 @@
+"""Our bundles and their private halves: one for each invite, and a fresh one a week for contacts.
+
+Implements `docs/protocol/first-contact.md`, section "Bundle". What was sealed to a bundle can be
+opened as long as its private halves live: 60 days beyond the bundle that followed it.
+"""
+
+from dataclasses import dataclass, field
+
+from mesh.crypto.entropy import Entropy
+from mesh.crypto.kem import Kem
+from mesh.ids import ContactId, Instant, UnixSeconds
+from mesh.limits.sessions import PREKEY_CACHED_MAX, PREKEY_FRESH_SECONDS, PREKEY_KEPT_SECONDS
+from mesh.messenger.identity import Identity
+from mesh.ratchet.identity import PREKEY_PRIVATE_BYTES, PrekeySecrets, make_bundle
+from mesh.storage.vault.prekeys import PrekeyRows
+from mesh.storage.vault.rows import PrekeyRow
+from mesh.wire.bundle import Bundle, decode_bundle
+
+
+@dataclass(frozen=True, slots=True)
+class Prekey:
+    """One bundle of ours with its private halves."""
+
+    id: int
+    bundle: Bundle = field(repr=False)
+    secrets: PrekeySecrets = field(repr=False)
+    made: UnixSeconds
+
+
+class Prekeys:
+    """All bundles of ours that may still be written to."""
+
+    def __init__(self, rows: PrekeyRows, identity: Identity, *, entropy: Entropy, kem: Kem) -> None:
+        self._rows = rows
+        self._identity = identity
+        self._entropy = entropy
+        self._kem = kem
+        self._of_contact: dict[ContactId, list[Prekey]] = {}
+
+    def make(
+        self, contact: ContactId | None, *, valid_to: UnixSeconds, mesh_now: UnixSeconds
+    ) -> Prekey:
+        """Make a bundle for a contact, or for an invite."""
+        bundle, secrets = make_bundle(
+            self._identity.keys,
+            valid_from=mesh_now,
+            valid_to=valid_to,
+            entropy=self._entropy,
+            kem=self._kem,
+        )
+        row = self._rows.add_prekey(
+            contact=contact,
+            bundle=bundle.encode(),
+            private=secrets.prekey_private + secrets.kem_seed,
+            made=mesh_now,
+        )
+        if contact is not None:
+            self._of_contact.pop(contact, None)
+        return Prekey(row.id, bundle, secrets, mesh_now)
+
+    def newest(self, contact: ContactId, mesh_now: UnixSeconds) -> Prekey:
+        """The bundle that a letter to this contact carries; made anew when it is a week old."""
+        known = self.of_contact(contact)
+        if known and mesh_now - known[0].made < PREKEY_FRESH_SECONDS:
+            return known[0]
+        if known:
+            self._rows.erase_prekey_after(known[0].id, UnixSeconds(mesh_now + PREKEY_KEPT_SECONDS))
+        valid_to = UnixSeconds(mesh_now + PREKEY_FRESH_SECONDS + PREKEY_KEPT_SECONDS)
+        self.make(contact, valid_to=valid_to, mesh_now=mesh_now)
+        return self.of_contact(contact)[0]
+
+    def of_contact(self, contact: ContactId) -> list[Prekey]:
+        """Our bundles that a contact may write to, newest first."""
+        known = self._of_contact.get(contact)
+        if known is None:
+            known = [_prekey_of(row) for row in self._rows.prekeys_of(contact)]
+            if len(self._of_contact) >= PREKEY_CACHED_MAX:
+                del self._of_contact[next(iter(self._of_contact))]
+            self._of_contact[contact] = known
+        return known
+
+    def prekey(self, prekey: int) -> Prekey:
+        """The bundle of an id that was read from the vault."""
+        return _prekey_of(self._rows.prekey(prekey))
+
+    def erase(self, prekey: int) -> None:
+        """Erase the private halves; nothing sealed to the bundle opens any more."""
+        self._rows.erase_prekey(prekey)
+
+    def erase_old(self, now: Instant) -> None:
+        """Erase those whose successors are old enough."""
+        for row in self._rows.prekeys_to_erase(now.mesh):
+            self._rows.erase_prekey(row.id)
+            if row.contact is not None:
+                self._of_contact.pop(row.contact, None)
+
+
+def stored_bundle(data: bytes) -> Bundle:
+    """A bundle that was verified before it was stored."""
+    return decode_bundle(data, lambda _key, _message, _signature: True)
+
+
+def _prekey_of(row: PrekeyRow) -> Prekey:
+    secrets = PrekeySecrets(row.private[:PREKEY_PRIVATE_BYTES], row.private[PREKEY_PRIVATE_BYTES:])
+    return Prekey(row.id, stored_bundle(row.bundle), secrets, row.made)

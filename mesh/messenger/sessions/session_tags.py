@@ -1,0 +1,213 @@
+"""The tags of sessions: which are recognised, which are written under, and which wait.
+
+Implements `docs/protocol/session.md`, section "Tags". Every change is in memory and in the rows at
+once.
+"""
+
+from mesh.ids import Tag, UnixSeconds
+from mesh.limits.sessions import AWAITING_PER_SESSION_MAX, RENDEZVOUS_TAGS, TAG_KEY_KEPT_SECONDS
+from mesh.messenger.sessions.session import Session
+from mesh.messenger.sessions.tag_generations import Generation, bounded, generation_row
+from mesh.messenger.sessions.tag_index import OfRendezvous, OfSession, TagIndex
+from mesh.ratchet.tags import (
+    TagReceiver,
+    TagSender,
+    box_key_of,
+    chain_start,
+    join_tags_before,
+    split_tags_before,
+    tag_of,
+)
+from mesh.storage.vault.sessions import SessionRows
+from mesh.wire.ratchet_header import RatchetHeader
+
+
+class SessionTags:
+    """The tags of all sessions of this profile."""
+
+    def __init__(self, rows: SessionRows, expected: TagIndex) -> None:
+        self._rows = rows
+        self._tag_index = expected
+        # Tags of envelopes that were tried and wait in the store.
+        self._awaiting = dict.fromkeys(rows.all_awaiting())
+
+    def expect(self, session: Session, *, is_wanted: bool = False) -> None:
+        """Recognise a session; if `is_wanted`, what is stored already too."""
+        for generation in session.generations.values():
+            owner = OfSession(session.id, generation.number)
+            self._tag_index.expect(owner, generation.receiver.expected(), is_wanted=is_wanted)
+        rendezvous = session.rendezvous_expected()
+        self._tag_index.expect(OfRendezvous(session.id), rendezvous, is_wanted=is_wanted)
+
+    def forget(self, session: Session) -> None:
+        """Recognise nothing of a session any more."""
+        for generation in session.generations.values():
+            self._tag_index.forget(tag for _, tag in generation.receiver.expected())
+        self._tag_index.forget(tag for _, tag in session.rendezvous_expected())
+
+    def erase(self, session: Session) -> None:
+        """A session goes: nothing of it is recognised, and nothing waits for it."""
+        self.forget(session)
+        for tag in self._rows.take_awaiting(session.id):
+            self._awaiting.pop(tag, None)
+
+    # --- Generations --------------------------------------------------------------------------
+
+    def root_made(self, session: Session, tag_root: bytes) -> None:
+        """Our next message brings a new root; the other side knows its tags when that opens."""
+        session.next_key = chain_start(tag_root, session.direction_out)
+        self._set_out(session)
+        self._begin_generation(session, tag_root)
+
+    def root_came(self, session: Session, tag_root: bytes) -> None:
+        """A message brought a new root: what waited for it can be opened."""
+        number = self._begin_generation(session, tag_root)
+        # They made this root, so they know its tags already.
+        self._switch_sender(session, number, chain_start(tag_root, session.direction_out))
+        waiting = self._rows.take_awaiting(session.id)
+        for tag in waiting:
+            self._awaiting.pop(tag, None)
+        self._tag_index.want(waiting)
+
+    def used(
+        self,
+        session: Session,
+        generation: int,
+        index: int,
+        tag: Tag,
+        header: RatchetHeader,
+        mesh_now: UnixSeconds,
+    ) -> None:
+        """A message under a tag was opened: the tag is used up and the window moves."""
+        before = session.generations[generation]
+        receiver, lost = bounded(before.receiver.after_opening(index).use(index, mesh_now))
+        self._tag_index.forget([tag, *lost])
+        # What was sent far ahead may have come before its tag was expected.
+        fresh = receiver.expected_from(before.receiver.expected_to)
+        self._tag_index.expect(OfSession(session.id, generation), fresh, is_wanted=True)
+        self._put(session, Generation(generation, receiver, before.superseded))
+        if session.next_key is not None and generation > session.generation:
+            self._switch_sender(session, generation, session.next_key)
+        if generation:
+            # A later one may have begun already, before anything was written under it.
+            self._supersede(session, generation, header.tags_before, mesh_now)
+
+    def erase_old(self, session: Session, mesh_now: UnixSeconds) -> None:
+        """Erase keys of tags under which nothing can live any more."""
+        for generation in list(session.generations.values()):
+            self._erase_old_of(session, generation, mesh_now)
+
+    # --- Rendezvous ---------------------------------------------------------------------------
+
+    def take_rendezvous(self, session: Session, tags_max: int) -> tuple[Tag, bytes] | None:
+        """The next tag and box key by which the session can be renewed; None if all are used."""
+        if not session.has_tags(tags_max):
+            return None
+        index = (session.rendezvous_start + session.rendezvous_count) % RENDEZVOUS_TAGS
+        session.rendezvous_count += 1
+        self._set_rendezvous(session)
+        key = session.rendezvous_out
+        return tag_of(key, index), box_key_of(key, index)
+
+    def rendezvous_used(self, session: Session, index: int, tag: Tag) -> None:
+        """A renewal came under a tag: it is used up."""
+        session.rendezvous_used |= 1 << index
+        self._set_rendezvous(session)
+        self._tag_index.forget([tag])
+
+    # --- What waits for another message -------------------------------------------------------
+
+    def awaits(self, session: Session, tag: Tag) -> bool:
+        """Keep a tag whose message cannot be opened yet; False if too many wait."""
+        if tag in self._awaiting:
+            return True
+        if self._rows.awaiting_count(session.id) >= AWAITING_PER_SESSION_MAX:
+            return False
+        self._rows.add_awaiting(session.id, tag)
+        self._awaiting[tag] = None
+        return True
+
+    def is_awaiting(self, tag: Tag) -> bool:
+        """Say whether an envelope with this tag was tried and waits in the store."""
+        return tag in self._awaiting
+
+    # --- Below --------------------------------------------------------------------------------
+
+    def _erase_old_of(
+        self, session: Session, generation: Generation, mesh_now: UnixSeconds
+    ) -> None:
+        superseded = generation.superseded
+        if superseded is not None and superseded + TAG_KEY_KEPT_SECONDS <= mesh_now:
+            self._tag_index.forget(tag for _, tag in generation.receiver.expected())
+            self._drop(session, generation.number)
+            return
+        kept, lost = generation.receiver.erase(mesh_now)
+        if kept is not generation.receiver:
+            self._tag_index.forget(lost)
+            self._put(session, Generation(generation.number, kept, superseded))
+
+    def _begin_generation(self, session: Session, tag_root: bytes) -> int:
+        """Expect the tags of a new root from the other side."""
+        number = 1 + max(session.generations, default=session.generation)
+        number = max(number, session.generation + 1)
+        receiver = TagReceiver.start(chain_start(tag_root, session.direction_in))
+        self._put(session, Generation(number, receiver))
+        self._tag_index.expect(OfSession(session.id, number), receiver.expected(), is_wanted=True)
+        return number
+
+    def _switch_sender(self, session: Session, generation: int, key: bytes) -> None:
+        """Write under the tags of a generation that the other side is known to expect."""
+        passed = generation - session.generation - 1
+        if session.sender.index or not session.generation:
+            session.tags_before = join_tags_before(session.sender.index, passed)
+        else:
+            # Nothing was written under the present one: it is passed over too.
+            count, before = split_tags_before(session.tags_before)
+            session.tags_before = join_tags_before(count, before + 1 + passed)
+        session.sender = TagSender(key)
+        session.generation = generation
+        session.next_key = None
+        self._set_out(session)
+
+    def _supersede(
+        self, session: Session, generation: int, tags_before: int, mesh_now: UnixSeconds
+    ) -> None:
+        """The other side writes under a later generation: the earlier ones come to their end."""
+        count, passed = split_tags_before(tags_before)
+        for earlier in list(session.generations.values()):
+            if earlier.number >= generation:
+                continue
+            receiver = earlier.receiver
+            if earlier.number >= generation - 1 - passed and receiver.end is None:
+                is_used = earlier.number == generation - 1 - passed
+                receiver, lost = receiver.ending_at(count if is_used else 0)
+                self._tag_index.forget(lost)
+            elif earlier.superseded is not None:
+                continue
+            self._put(session, Generation(earlier.number, receiver, earlier.superseded or mesh_now))
+
+    def _put(self, session: Session, generation: Generation) -> None:
+        if generation.receiver.is_done:
+            self._drop(session, generation.number)
+            return
+        session.generations[generation.number] = generation
+        self._rows.put_generation(generation_row(session.id, generation))
+
+    def _drop(self, session: Session, number: int) -> None:
+        session.generations.pop(number, None)
+        self._rows.erase_generation(session.id, number)
+
+    def _set_out(self, session: Session) -> None:
+        self._rows.set_out_generation(
+            session.id,
+            generation=session.generation,
+            key=session.sender.key,
+            index=session.sender.index,
+            before=session.tags_before,
+            next_key=session.next_key,
+        )
+
+    def _set_rendezvous(self, session: Session) -> None:
+        self._rows.set_rendezvous(
+            session.id, sent_count=session.rendezvous_count, used=session.rendezvous_used
+        )
