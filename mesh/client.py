@@ -10,8 +10,8 @@ import os
 import select
 import socket
 import time
-from collections.abc import Iterable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import quote, urlencode
@@ -43,7 +43,17 @@ CARRY_FILE = "application/octet-stream"
 RECONNECT_FIRST_S = 0.2
 RECONNECT_MAX_S = 3.0
 
+RETRIED = ("not-running", "stopping", "busy", "timeout")
+"""After these a stream of events that stood once is opened again."""
+
+CONNECT_PATIENCE_S = 2.0
+CONNECT_PAUSE_S = 0.05
+
 NOT_RUNNING = "Mesh is not running. Start it with: mesh up"
+BUSY = (
+    "Mesh runs, but does not take what it is asked: it is busy or hangs. Try again in a moment; if "
+    "that does not help, end its process and start it again with: mesh up"
+)
 
 
 class UnixConnection(http.client.HTTPConnection):
@@ -56,7 +66,23 @@ class UnixConnection(http.client.HTTPConnection):
     def connect(self) -> None:
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.sock.settimeout(self.timeout)
-        self.sock.connect(os.fspath(self._path))
+        patience_s = CONNECT_PATIENCE_S if self.timeout is None else self.timeout
+        give_up = time.monotonic() + min(patience_s, CONNECT_PATIENCE_S)
+        while True:
+            try:
+                self.sock.connect(os.fspath(self._path))
+            except BlockingIOError:
+                # As many as the system keeps wait there already.
+                if time.monotonic() > give_up:
+                    raise
+                time.sleep(CONNECT_PAUSE_S)
+            else:
+                return
+
+    def ask(self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]) -> None:
+        """Send a request; if nobody reads it, an answer that says why may be there all the same."""
+        with suppress(BrokenPipeError, ConnectionResetError):
+            self.request(method, path, body=body, headers=dict(headers))
 
 
 class Client:
@@ -88,6 +114,9 @@ class Client:
             probe.settimeout(1)
             try:
                 probe.connect(os.fspath(self._path))
+            except BlockingIOError:
+                # It is there, and busy.
+                return True
             except OSError:
                 return False
         return True
@@ -103,12 +132,10 @@ class Client:
         query = f"?{urlencode(fields)}" if fields else ""
         connection = UnixConnection(self._path, timeout_s=SILENCE_S)
         with closing(connection):
-            try:
-                connection.request("GET", EVENTS_PATH + query)
+            with _told_failures(SILENCE_S):
+                connection.ask("GET", EVENTS_PATH + query, None, {})
                 stream = connection.sock
                 response = connection.getresponse()
-            except OSError:
-                raise UserError("not-running", NOT_RUNNING) from None
             if response.status != http.client.OK:
                 problem = msgspec.json.decode(response.read(), type=Problem)
                 raise UserError(problem.kind, problem.detail)
@@ -150,7 +177,7 @@ class Client:
                             pass
                     yield told
             except UserError as error:
-                if after is None or error.kind not in ("not-running", "stopping"):
+                if after is None or error.kind not in RETRIED:
                     raise
             time.sleep(pause_s)
             pause_s = min(2 * pause_s, RECONNECT_MAX_S)
@@ -171,7 +198,8 @@ class Client:
             connection.putrequest("POST", CARRY_IMPORT_PATH)
             connection.putheader("Content-Type", CARRY_FILE)
             connection.putheader("Transfer-Encoding", "chunked")
-            connection.endheaders()
+            with suppress(BrokenPipeError, ConnectionResetError):
+                connection.endheaders()
             _send_chunks(connection, pieces)
             response = connection.getresponse()
             status, answer = response.status, response.read()
@@ -180,7 +208,7 @@ class Client:
     def _file(self, method: str, path: str, body: bytes | None) -> Iterator[bytes]:
         connection = UnixConnection(self._path, timeout_s=CARRY_SILENCE_S)
         with closing(connection), _told_failures(CARRY_SILENCE_S):
-            connection.request(method, path, body=body, headers={"Content-Type": CARRY_FILE})
+            connection.ask(method, path, body, {"Content-Type": CARRY_FILE})
             response = connection.getresponse()
             if response.status != http.client.OK:
                 raise _problem(response.status, response.read())
@@ -192,7 +220,7 @@ class Client:
         headers = {} if body is None else {"Content-Type": "application/json"}
         connection = UnixConnection(self._path, timeout_s=self._timeout_s)
         with closing(connection), _told_failures(self._timeout_s):
-            connection.request(method, path, body=body, headers=headers)
+            connection.ask(method, path, body, headers)
             response = connection.getresponse()
             return response.status, response.read()
 
@@ -216,6 +244,8 @@ def _told_failures(timeout_s: float) -> Iterator[None]:
         raise UserError("timeout", f"Mesh did not answer within {timeout_s:g} seconds.") from None
     except (FileNotFoundError, ConnectionRefusedError):
         raise UserError("not-running", NOT_RUNNING) from None
+    except BlockingIOError:
+        raise UserError("busy", BUSY) from None
     except (OSError, http.client.HTTPException):
         raise UserError("not-running", "Mesh stopped before it answered.") from None
 

@@ -8,8 +8,8 @@ Reading the file is the shell's (`mesh/node/config_file.py`).
 import difflib
 import re
 import tomllib
-from collections.abc import Mapping
-from typing import Annotated, Literal
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Final, Literal
 
 import msgspec
 
@@ -17,7 +17,6 @@ from mesh.errors import UserError
 from mesh.limits.node import BATTERY_LOW_PERCENT
 from mesh.limits.retention import CARRIED_DAYS_MAX, STORED_BYTES_DEFAULT, STORED_BYTES_MIN
 from mesh.limits.retirements import RELAY_DELAY_MS_MAX, RETIRE_DELAY_MS
-from mesh.wire.parameters import KEY_QUOTA_DEFAULT, STAMP_BITS_DEFAULT
 
 _VARIABLE_PREFIX = "MESH_"
 # 63 characters of up to four bytes: the mesh id holds the name's length in one byte.
@@ -27,14 +26,20 @@ _AUTO_LOCK_MINUTES_MAX = 7 * 24 * 60
 _DELAY_SECONDS_MAX = 86_400
 
 Port = Annotated[int, msgspec.Meta(ge=0, le=65_535)]
+MeshName = Annotated[str, msgspec.Meta(min_length=1, max_length=_NAME_CHARACTERS_MAX)]
+StampBits = Annotated[int, msgspec.Meta(ge=0, le=24)]
+KeyQuota = Annotated[int, msgspec.Meta(ge=1, le=1_000_000)]
+
+MESH_SETTINGS: Final = ("mesh_name", "stamp_bits", "key_quota", "mesh_secret_file")
+"""What a profile takes over at its first start, and no setting changes later."""
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """All settings, each with its default. None stands for a key that is not set."""
 
-    mesh_name: Annotated[str, msgspec.Meta(min_length=1, max_length=_NAME_CHARACTERS_MAX)] = "mesh"
-    stamp_bits: Annotated[int, msgspec.Meta(ge=0, le=24)] = STAMP_BITS_DEFAULT
-    key_quota: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] = KEY_QUOTA_DEFAULT
+    mesh_name: MeshName | None = None
+    stamp_bits: StampBits | None = None
+    key_quota: KeyQuota | None = None
     mesh_secret_file: str = ""
     stored_bytes_max: Annotated[int, msgspec.Meta(ge=STORED_BYTES_MIN)] = STORED_BYTES_DEFAULT
     carried_days: Annotated[int, msgspec.Meta(ge=1, le=CARRIED_DAYS_MAX)] = CARRIED_DAYS_MAX
@@ -65,17 +70,8 @@ DEFAULT_TEXT = f"""\
 # Settings of this Mesh profile. Lines that begin with # show the defaults.
 # An environment variable wins over this file: MESH_LISTEN_PORT=0 mesh up
 
-# Nodes link only to nodes with the same mesh_name, stamp_bits, key_quota and secret.
-# mesh_name = "mesh"
-
-# Work for the right to post for a day, as a power of two; 0 for none. Five seconds at 9.
-# stamp_bits = {STAMP_BITS_DEFAULT}
-
-# Messages of one author and day that everybody carries.
-# key_quota = {KEY_QUOTA_DEFAULT}
-
-# A file with the secret of a closed mesh: 64 hexadecimal digits, or a passphrase.
-# mesh_secret_file = ""
+# Which mesh this profile belongs to is not set here: it was decided at the first start.
+# `mesh status` shows it, and `mesh join` changes it.
 
 # Bytes of sealed mail that this node carries for everybody; never more than a tenth of the disk
 # that is free. A tenth of them is for your own mail that is not known to be delivered.
@@ -148,6 +144,16 @@ def setting(config: Config, key: str) -> str:
     _require_known(key)
     value = getattr(config, key)
     return "" if value is None else msgspec.json.encode(value).decode().strip('"')
+
+
+def without_settings(text: str, keys: Sequence[str]) -> str:
+    """Return the file's text without some keys, comments and order kept."""
+    import tomlkit
+
+    document = tomlkit.parse(text)
+    for key in keys:
+        document.pop(key, None)
+    return tomlkit.dumps(document)
 
 
 def with_setting(text: str, key: str, value: str) -> str:

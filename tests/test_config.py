@@ -5,7 +5,16 @@ import tomllib
 
 import pytest
 
-from mesh.config import DEFAULT_TEXT, Config, parse_config, setting, variable_of, with_setting
+from mesh.config import (
+    DEFAULT_TEXT,
+    MESH_SETTINGS,
+    Config,
+    parse_config,
+    setting,
+    variable_of,
+    with_setting,
+    without_settings,
+)
 from mesh.errors import UserError
 
 
@@ -16,7 +25,8 @@ def test_an_empty_file_gives_the_defaults() -> None:
 
 def test_the_text_of_a_new_file_shows_each_key_with_its_default() -> None:
     shown = tomllib.loads("\n".join(re.findall(r"^# (\w+ = .*)$", DEFAULT_TEXT, re.MULTILINE)))
-    assert list(shown) == list(Config.__struct_fields__)
+    settable = [key for key in Config.__struct_fields__ if key not in MESH_SETTINGS]
+    assert list(shown) == settable
     # The default of the port is more than a number; the comment beside it says so.
     assert shown.pop("listen_port") == 41_730
     defaults = {key: getattr(Config(), key) for key in shown}
@@ -61,6 +71,11 @@ def test_setting_a_key_keeps_comments_and_the_rest() -> None:
     assert "# quiet" in text
 
 
+def test_keys_that_are_taken_out_leave_comments_and_the_rest() -> None:
+    text = '# mine\nmesh_name = "harbour"\ndiscovery = false # quiet\n'
+    assert without_settings(text, MESH_SETTINGS) == "# mine\ndiscovery = false # quiet\n"
+
+
 def test_a_bad_value_is_refused_before_anything_is_written() -> None:
     with pytest.raises(UserError, match="LISTEN_PORT"):
         with_setting("", "listen_port", "many")
@@ -72,7 +87,8 @@ def test_a_setting_reads_as_text() -> None:
     config = Config(discovery=False)
     assert setting(config, "discovery") == "false"
     assert setting(config, "listen_port") == ""
-    assert setting(config, "mesh_name") == "mesh"
+    assert setting(config, "mesh_name") == ""
+    assert setting(config, "log_level") == "info"
     assert variable_of("mesh_name") == "MESH_MESH_NAME"
 
 

@@ -5,11 +5,14 @@ message or the problem, in the order in which they were given.
 """
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import msgspec
+from msgspec import Meta
 
 from mesh.api.problems import Problem, problem_of
 from mesh.commands.answer import Answer
+from mesh.commands.fields import Conversation, SendKey, Text
 from mesh.commands.messages import MessageAnswer, SendMessage
 from mesh.errors import UserError
 from mesh.limits.api import API_BATCH_MESSAGES_MAX
@@ -18,16 +21,19 @@ from mesh.limits.api import API_BATCH_MESSAGES_MAX
 class Outgoing(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One message of a batch, with the fields of a single send."""
 
-    contact: str
-    text: str
-    idempotency_key: str = ""
+    contact: Conversation
+    text: Text
+    idempotency_key: SendKey = ""
 
 
 @dataclass(frozen=True, slots=True)
 class SendMessages:
     """Answer: SentMessages. Give each an idempotency key, so that the batch can be repeated."""
 
-    messages: list[Outgoing]
+    messages: Annotated[
+        list[Outgoing],
+        Meta(extra_json_schema={"minItems": 1, "maxItems": API_BATCH_MESSAGES_MAX}),
+    ]
 
     def commands(self) -> list[SendMessage]:
         """Return what is asked of the engine, one command for each message."""

@@ -4,6 +4,7 @@ from functools import cache
 
 import msgspec
 
+from mesh.api.carry import BYTES_MAX_DEFAULT
 from mesh.api.parsing import field_types
 from mesh.api.problems import Problem, problem, status_of
 from mesh.api.routes import (
@@ -18,6 +19,7 @@ from mesh.api.routes import (
 )
 from mesh.api.stream import StreamObject
 from mesh.commands.carry import ImportedAnswer
+from mesh.wire.carry_file import FILE_BYTES_MIN
 
 Json = dict[str, object]
 
@@ -116,7 +118,13 @@ def operation_id(route: Route) -> str:
 
 
 def parameter(place: str, name: str, schema: Json, *, is_required: bool) -> Json:
-    """Describe one parameter."""
+    """Describe one parameter. It is a text, and what is none is left out."""
+    schema = {key: value for key, value in schema.items() if value is not None}
+    match schema.get("anyOf"):
+        case [dict(only), {"type": "null"}]:
+            schema = only
+        case _:
+            pass
     return {"in": place, "name": name, "required": is_required, "schema": schema}
 
 
@@ -189,7 +197,12 @@ def export_operation() -> Json:
         "operationId": "exportCarried",
         "summary": "What this node carries, newest first; with a summary, what that lacks",
         "parameters": [
-            parameter("query", "bytes_max", {"type": "integer", "minimum": 1}, is_required=False)
+            parameter(
+                "query",
+                "bytes_max",
+                {"type": "integer", "minimum": FILE_BYTES_MIN, "maximum": BYTES_MAX_DEFAULT},
+                is_required=False,
+            )
         ],
         "requestBody": {"required": False, "content": CARRY_FILE},
         "responses": {

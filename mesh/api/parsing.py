@@ -3,20 +3,20 @@
 All that comes in is untrusted: whatever it holds, the only thing raised here is a `UserError`.
 """
 
-import dataclasses
 from collections.abc import Mapping
-from types import GenericAlias, UnionType
+from typing import get_type_hints
 from urllib.parse import parse_qsl, unquote_to_bytes
 
 import msgspec
 
-from mesh.api.routes import Request, Route
+from mesh.api.routes import ROUTES, Request, Route
 from mesh.errors import UserError
 
-NUMBER_MAX = 2**63 - 1
-"""What a column of the database holds; a larger number can name nothing."""
-
 FIELDS_MAX = 32
+
+FIELD_TYPES: dict[type[Request], dict[str, object]] = {
+    route.asks: get_type_hints(route.asks, include_extras=True) for route in ROUTES
+}
 
 # msgspec raises the last two, which are no DecodeError, on bad UTF-8 and on deep nesting.
 DECODING_ERRORS = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
@@ -48,20 +48,18 @@ def request_of(
 
 
 def checked(asks: type[Request], given: dict[str, object], texts: dict[str, str]) -> Request:
-    """Convert JSON values strictly and texts leniently, and look at every number."""
+    """Convert JSON values strictly and texts leniently; bounds are those of the types."""
     types = field_types(asks)
     values = dict(given)
-    try:
-        for name, text in texts.items():
+    for name, text in texts.items():
+        try:
             values[name] = msgspec.convert(text, types[name], strict=False)
-        request = msgspec.convert(values, asks)
+        except msgspec.ValidationError as error:
+            raise UserError("bad-request", f"`{name}`: {error}.") from None
+    try:
+        return msgspec.convert(values, asks)
     except msgspec.ValidationError as error:
         raise UserError("bad-request", f"{error}.") from None
-    for field in dataclasses.fields(request):
-        value = getattr(request, field.name)
-        if isinstance(value, int) and not 0 <= value <= NUMBER_MAX:
-            raise UserError("bad-request", f"`{field.name}` must be between 0 and 2^63 - 1.")
-    return request
 
 
 def body_fields(body: bytes) -> dict[str, object]:
@@ -69,9 +67,25 @@ def body_fields(body: bytes) -> dict[str, object]:
     if not body.strip():
         return {}
     try:
-        return msgspec.json.decode(body, type=dict[str, object])
+        return {
+            name: whole_numbers_in(value)
+            for name, value in msgspec.json.decode(body, type=dict[str, object]).items()
+        }
     except DECODING_ERRORS as error:
         raise UserError("bad-request", f"The body is not a JSON object: {reason(error)}.") from None
+
+
+def whole_numbers_in(value: object) -> object:
+    """Return a value in which whole numbers are integers, as JSON Schema has it: 7.0 is 7."""
+    match value:
+        case float() if value.is_integer():
+            return int(value)
+        case list():
+            return [whole_numbers_in(each) for each in value]
+        case dict():
+            return {name: whole_numbers_in(each) for name, each in value.items()}
+        case _:
+            return value
 
 
 def query_fields(query: bytes) -> dict[str, str]:
@@ -114,10 +128,6 @@ def reason(error: Exception) -> str:
     return str(error)
 
 
-def field_types(asks: type[Request]) -> dict[str, type | GenericAlias | UnionType]:
-    """Return the type of each field of a request: plain, one that may be left out, or a list."""
-    return {
-        field.name: field.type
-        for field in dataclasses.fields(asks)
-        if isinstance(field.type, type | GenericAlias | UnionType)
-    }
+def field_types(asks: type[Request]) -> dict[str, object]:
+    """Return the type of each field of a request, with its bounds."""
+    return FIELD_TYPES[asks]

@@ -11,34 +11,58 @@ from mesh.errors import UserError
 TYPE_PREFIX = "urn:mesh:problem:"
 
 STATUS_BY_KIND = {
+    "bad-carry-file": 400,
     "bad-request": 400,
-    "bad-passphrase": 400,
+    "usage": 400,
     "forbidden": 403,
+    "wrong-passphrase": 403,
+    "no-passphrase": 403,
     "not-found": 404,
+    "not-near": 404,
     "no-route": 404,
     "method-not-allowed": 405,
     "timeout": 408,
     "ambiguous": 409,
+    "blocked": 409,
+    "cannot-renew": 409,
     "exists": 409,
+    "nearby-off": 409,
     "no-identity": 409,
-    "unlocked": 409,
+    "no-key": 409,
+    "not-answered": 409,
+    "nothing-to-compare": 409,
     "relay": 409,
+    "request": 409,
+    "too-late": 409,
+    "unlocked": 409,
     "too-large": 413,
     "not-json": 415,
     "misdirected": 421,
+    "bad-address": 422,
+    "bad-invite": 422,
+    "bad-invite-terms": 422,
+    "bad-key": 422,
+    "bad-name": 422,
+    "bad-passphrase": 422,
+    "bad-text": 422,
+    "empty": 422,
+    "invite-expired": 422,
     "key-reused": 422,
+    "same-contact": 422,
     "locked": 423,
-    "wrong-passphrase": 403,
-    "no-passphrase": 403,
     "too-many": 429,
     "internal": 500,
     "not-built": 501,
+    "busy": 503,
     "no-memory": 503,
     "storage": 503,
     "stopping": 503,
     "no-room": 507,
 }
-"""A kind that is not listed is something that was asked wrongly: 400."""
+"""What the document of the API does not allow is 400; what it allows and cannot be done, another.
+
+A kind that is not listed is something that was written rightly and means nothing: 422.
+"""
 
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,4 +96,4 @@ def problem_of(error: UserError) -> Problem:
 
 def status_of(kind: str) -> int:
     """The HTTP status of a kind."""
-    return STATUS_BY_KIND.get(kind, 400)
+    return STATUS_BY_KIND.get(kind, 422)

@@ -35,6 +35,7 @@ from mesh.commands.conversations import (
     ConversationAnswer,
     ConversationsAnswer,
 )
+from mesh.commands.fields import Passphrase
 from mesh.commands.identity import AskIdentity, CreateIdentity, IdentityAnswer
 from mesh.commands.introductions import (
     AnswerIntroduction,
@@ -81,7 +82,7 @@ IDEMPOTENCY_HEADER = "idempotency-key"
 class Unlock:
     """Open the vault of this profile with its passphrase."""
 
-    passphrase: str = field(repr=False)
+    passphrase: Passphrase = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +94,8 @@ class Lock:
 class ChangePassphrase:
     """Protect the vault by another passphrase; an empty one protects nothing."""
 
-    passphrase: str = field(repr=False)
-    new_passphrase: str = field(repr=False)
+    passphrase: Passphrase = field(repr=False)
+    new_passphrase: Passphrase = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +138,9 @@ VAULT = ("locked", "no-identity", "relay")
 CONTACT = (*VAULT, "not-found", "ambiguous")
 """Problems of everything that names a contact."""
 
+COMPARISON = (*CONTACT, "blocked", "not-answered", "request")
+"""Problems of everything that is done together with a contact."""
+
 NUMBERED = (*VAULT, "not-found")
 """Problems of everything that names something by its number."""
 
@@ -162,7 +166,7 @@ ROUTES = (
         "Make this profile's identity",
         CreateIdentity,
         IdentityAnswer,
-        ("locked", "exists", "relay"),
+        ("locked", "exists", "relay", "bad-name"),
     ),
     Route(
         "GET",
@@ -178,7 +182,7 @@ ROUTES = (
         "Make an invite",
         CreateInvite,
         InviteAnswer,
-        (*VAULT, "too-many"),
+        (*VAULT, "too-many", "bad-name", "bad-address", "bad-invite-terms"),
     ),
     Route(
         "POST",
@@ -186,7 +190,7 @@ ROUTES = (
         "Say what an invite would do, and do nothing",
         InspectInvite,
         InviteContentsAnswer,
-        VAULT,
+        (*VAULT, "bad-invite"),
     ),
     Route(
         "DELETE",
@@ -210,7 +214,7 @@ ROUTES = (
         "Add the author of an invite link",
         AddContact,
         ContactAnswer,
-        (*VAULT, "exists", "too-many"),
+        (*VAULT, "exists", "too-many", "blocked", "bad-invite", "bad-name", "invite-expired"),
     ),
     Route(
         "PATCH",
@@ -218,7 +222,7 @@ ROUTES = (
         "Give a contact another label",
         RenameContact,
         ContactAnswer,
-        (*CONTACT, "exists"),
+        (*CONTACT, "exists", "bad-name"),
     ),
     Route(
         "GET",
@@ -242,7 +246,7 @@ ROUTES = (
         "Say that their safety number was compared, or take it back",
         VerifyContact,
         ContactAnswer,
-        CONTACT,
+        (*CONTACT, "no-key"),
     ),
     Route(
         "POST",
@@ -266,7 +270,7 @@ ROUTES = (
         "Go on under the new keys of a contact who has a new identity",
         ReplaceIdentity,
         ContactAnswer,
-        CONTACT,
+        (*CONTACT, "blocked", "same-contact"),
     ),
     Route(
         "POST",
@@ -274,7 +278,7 @@ ROUTES = (
         "Begin new keys with a contact who does not open what is sent",
         RenewSession,
         ContactAnswer,
-        CONTACT,
+        (*CONTACT, "cannot-renew"),
     ),
     Route(
         "POST",
@@ -290,7 +294,7 @@ ROUTES = (
         "Begin a live comparison, or take up theirs",
         Compare,
         ComparisonAnswer,
-        CONTACT,
+        COMPARISON,
     ),
     Route(
         "POST",
@@ -298,7 +302,7 @@ ROUTES = (
         "Say whether both sides show the same",
         ConfirmComparison,
         ComparisonAnswer,
-        CONTACT,
+        (*COMPARISON, "nothing-to-compare"),
     ),
     Route(
         "POST",
@@ -306,7 +310,7 @@ ROUTES = (
         "Introduce a contact to another one",
         Introduce,
         Done,
-        (*CONTACT, "too-many"),
+        (*COMPARISON, "same-contact", "too-many"),
     ),
     Route(
         "GET",
@@ -346,7 +350,7 @@ ROUTES = (
         "Change what is kept here of a conversation: mute, pin, archive, mark, draft",
         ChangeConversation,
         ConversationAnswer,
-        (*CONTACT, "too-large"),
+        (*CONTACT, "too-large", "bad-text"),
     ),
     Route(
         "GET",
@@ -370,7 +374,18 @@ ROUTES = (
         "Send a message; answered when it is durable here",
         SendMessage,
         MessageAnswer,
-        (*CONTACT, "key-reused", "no-room", "too-large", "too-many"),
+        (
+            *CONTACT,
+            "blocked",
+            "invite-expired",
+            "key-reused",
+            "bad-key",
+            "bad-text",
+            "empty",
+            "no-room",
+            "too-large",
+            "too-many",
+        ),
         has_idempotency_key=True,
     ),
     Route(
@@ -386,7 +401,7 @@ ROUTES = (
         "Take back a message that is on its way",
         WithdrawMessage,
         MessageAnswer,
-        NUMBERED,
+        (*NUMBERED, "too-late"),
     ),
     Route(
         "GET",
@@ -410,7 +425,7 @@ ROUTES = (
         "Begin a comparison with somebody near, or take up theirs",
         CompareNearby,
         NearbyPersonAnswer,
-        NUMBERED,
+        (*NUMBERED, "nearby-off", "not-near"),
     ),
     Route(
         "POST",
@@ -418,7 +433,7 @@ ROUTES = (
         "Say whether both sides show the same",
         ConfirmNearby,
         NearbyPersonAnswer,
-        NUMBERED,
+        (*NUMBERED, "nearby-off", "not-near", "nothing-to-compare"),
     ),
     Route(
         "GET",
@@ -433,6 +448,7 @@ ROUTES = (
         "Remember an address to dial",
         AddPeer,
         Done,
+        ("bad-address", "too-many"),
     ),
     Route(
         "DELETE",
@@ -440,7 +456,7 @@ ROUTES = (
         "Forget a configured address",
         RemovePeer,
         Done,
-        ("not-found",),
+        ("bad-address", "not-found"),
     ),
     Route(
         "POST",

@@ -15,13 +15,14 @@ import hypercorn.trio.run
 import trio
 from hypercorn.config import Config, Sockets
 from hypercorn.events import Event as ServerEvent
-from hypercorn.events import RawData
+from hypercorn.events import RawData, Updated
 from hypercorn.trio import serve
 from hypercorn.trio.tcp_server import TCPServer
 from hypercorn.typing import ASGIFramework, ConnectionState
 
 from mesh.api.app import Application, build_app
 from mesh.api.carry import Patience
+from mesh.api.connections import OpenConnections
 from mesh.api.guard import UnixGuard
 from mesh.api.unix_socket import UnixListener
 from mesh.limits.api import (
@@ -40,7 +41,7 @@ class ListenerConfig(Config):
     """Hypercorn's settings for a socket that we made ourselves."""
 
     def __init__(self, listener: socket.socket) -> None:
-        self.connections_count = 0
+        self.connections = OpenConnections()
         self.errorlog = SERVER_LOG
         self.graceful_timeout = API_GRACE_MS / 1000
         self.h11_max_incomplete_size = API_HEAD_BYTES_MAX
@@ -66,12 +67,13 @@ class BoundedServer(TCPServer):
     async def run(self) -> None:
         config = self.config
         assert isinstance(config, ListenerConfig)
-        if config.connections_count >= API_CONNECTIONS_MAX:
-            LOG.warning("a connection to the API was refused: %d are open", API_CONNECTIONS_MAX)
-            await trio.aclose_forcefully(self.stream)
-            return
-        config.connections_count += 1
+        self._connections = config.connections
         self._living = trio.CancelScope()
+        if not self._connections.enter(self._living):
+            LOG.warning("a connection to the API was refused: %d are busy", API_CONNECTIONS_MAX)
+            # Hypercorn tells of streams with TLS only; ours are plain ones.
+            await self._connections.refuse(cast("trio.SocketStream", self.stream))
+            return
         self._patience = Patience()
         self.state = ConnectionState(
             {**self.state, "abort": self._living.cancel, "patience": self._patience}
@@ -83,7 +85,7 @@ class BoundedServer(TCPServer):
             # The last guard of a connection.
             LOG.exception("a connection to the API failed")
         finally:
-            config.connections_count -= 1
+            self._connections.leave(self._living)
             with trio.CancelScope(shield=True):
                 await trio.aclose_forcefully(self.stream)
 
@@ -94,6 +96,8 @@ class BoundedServer(TCPServer):
 
     async def protocol_send(self, event: ServerEvent) -> None:
         if not isinstance(event, RawData):
+            if isinstance(event, Updated):
+                self._connections.changed(self._living, is_idle=event.idle)
             await super().protocol_send(event)
             return
         async with self.send_lock:

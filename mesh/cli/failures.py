@@ -25,6 +25,7 @@ class Exit(IntEnum):
     NOT_FOUND = 5
     TIMED_OUT = 6
     PROBLEMS_FOUND = 7
+    BUSY = 8
     INTERRUPTED = 130
 
 
@@ -42,6 +43,7 @@ EXIT_BY_KIND = {
     "not-carried": Exit.TIMED_OUT,
     "not-delivered": Exit.TIMED_OUT,
     "problems-found": Exit.PROBLEMS_FOUND,
+    "busy": Exit.BUSY,
     "interrupted": Exit.INTERRUPTED,
 }
 """A kind that is not listed is a plain failure."""

@@ -13,6 +13,7 @@ import click
 
 from mesh.cli.failures import Exit, told_failure
 from mesh.cli.options import Choices, shared_options
+from mesh.errors import UserError
 
 HELP = """\
 Mesh: a messenger without servers.
@@ -31,12 +32,15 @@ Examples:
 Exit codes:
   0 done          3 Mesh is not running           6 timed out, not delivered in time
   1 failed        4 locked or not allowed         7 doctor found problems
-  2 wrong usage   5 not found                     130 interrupted
+  2 wrong usage   5 not found                     8 busy: try again in a moment
+  130 interrupted
 """
 
 COMMANDS: dict[str, tuple[str, str, str]] = {
     "up": ("mesh.cli.commands.up", "up", "Start the node"),
     "down": ("mesh.cli.commands.down", "down", "Stop the node"),
+    "join": ("mesh.cli.commands.join", "join", "Move a profile to another mesh"),
+    "profiles": ("mesh.cli.commands.profiles", "profiles", "List the profiles of this computer"),
     "status": ("mesh.cli.commands.status", "status", "Show whether it runs, and how it does"),
     "id": ("mesh.cli.commands.people", "identity", "Show who you are"),
     "invite": ("mesh.cli.commands.invite", "invite", "Make an invite; list, inspect, revoke"),
@@ -103,7 +107,24 @@ class LazyGroup(click.Group):
             formatter.write_dl([(name, line) for name, (_, _, line) in COMMANDS.items()])
 
 
+def show_version(ctx: click.Context, param: click.Parameter, value: bool) -> None:
+    """Do what `mesh version` does, once all options are read."""
+    if value and not ctx.resilient_parsing:
+        ctx.ensure_object(Choices)
+        version = mesh.get_command(ctx, "version")
+        assert version is not None
+        ctx.invoke(version)
+        ctx.exit()
+
+
 @click.group(cls=LazyGroup, help=HELP, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--version",
+    is_flag=True,
+    expose_value=False,
+    callback=show_version,
+    help="Show the version, as `mesh version` does.",
+)
 @shared_options
 @click.pass_context
 def mesh(ctx: click.Context) -> None:
@@ -121,7 +142,17 @@ def run(arguments: Sequence[str]) -> int:
         return end.code if isinstance(end.code, int) else Exit.FAILED
     except BaseException as error:
         # The last guard: a person gets a sentence, whatever happened.
-        return told_failure(error, is_json=choices.json, is_traced=choices.verbose >= 2)
+        told = with_who_runs(error, choices)
+        return told_failure(told, is_json=choices.json, is_traced=choices.verbose >= 2)
+
+
+def with_who_runs(error: BaseException, choices: Choices) -> BaseException:
+    """Say in which profiles a node runs, where none does in the one that was asked."""
+    if not isinstance(error, UserError) or error.kind != "not-running":
+        return error
+    from mesh.cli.running import told_in_full
+
+    return told_in_full(error, choices)
 
 
 def main() -> None:

@@ -6,14 +6,18 @@ Never from an argument or from the environment itself: other programs can read t
 import getpass
 import os
 import stat
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
+from mesh.cli.strength import find_warning
 from mesh.cli.terminal import Terminal
 from mesh.daemon.start_order import find_passphrase, passphrase_in
 from mesh.errors import UserError
 from mesh.limits.passphrase import PASSPHRASE_BYTES_MAX
+from mesh.node.folders import ProfileFolders
+from mesh.node.profiles import is_unprotected
 
 VARIABLE = "MESH_PASSPHRASE_FILE"
 
@@ -24,31 +28,43 @@ EMPTY_WARNING = (
     "Without a passphrase whoever gets at this computer's disk can read your messages and write "
     "in your name."
 )
+TAKE_IT = "Take it all the same?"
 TRIES = 3
 
 
-def known_passphrase(terminal: Terminal, *, is_headless: bool) -> str:
-    """Return the passphrase of a profile that has one."""
+def known_passphrase(terminal: Terminal, folders: ProfileFolders, *, is_headless: bool) -> str:
+    """Return the passphrase of a profile; nobody is asked for one that there is not."""
+    has_none = is_unprotected(folders)
     found = find_in_file(terminal)
-    if found is not None:
-        return found
+    if found and has_none:
+        raise UserError(
+            "wrong-passphrase",
+            f"The profile {folders.name} has no passphrase, and the file that {VARIABLE} names "
+            "holds one: leave it out, or choose one with: mesh passphrase",
+        )
+    if found is not None or has_none:
+        return found or ""
     require_person(terminal, is_headless=is_headless)
     return prompted("Passphrase (just Enter if you chose none): ")
 
 
-def new_passphrase(terminal: Terminal, *, is_headless: bool) -> str:
-    """Return the passphrase of a profile that is being made."""
+def new_passphrase(terminal: Terminal, name: str, *, is_headless: bool) -> str:
+    """Return the passphrase of a profile that is being made for somebody of this name."""
     found = find_in_file(terminal)
     if found is None:
         require_person(terminal, is_headless=is_headless)
-        found = chosen(terminal)
+        return chosen(terminal, [name])
     if not found:
         terminal.warn(EMPTY_WARNING)
+    warn_if_weak(terminal, found, [name])
     return found
 
 
-def chosen(terminal: Terminal) -> str:
-    """Let a person choose one, by typing it twice."""
+def chosen(terminal: Terminal, known: Sequence[str] = ()) -> str:
+    """Let a person choose one, by typing it twice; what is weak is told, and theirs to take.
+
+    `known` are words that a thief would try first.
+    """
     terminal.say("Choose a passphrase. It opens your messages on this computer, and nobody can")
     terminal.say("recover it. Four or more random words are good.")
     for _ in range(TRIES):
@@ -59,10 +75,21 @@ def chosen(terminal: Terminal) -> str:
             if terminal.choices.yes or click.confirm("Go on without one?", err=True):
                 return ""
             continue
+        is_weak = warn_if_weak(terminal, first, known)
+        if is_weak and not (terminal.choices.yes or click.confirm(TAKE_IT, err=True)):
+            continue
         if prompted("The same again: ") == first:
             return first
         terminal.say("These two differ. Once more.")
     raise UserError("no-passphrase", "No passphrase was chosen; nothing was done.")
+
+
+def warn_if_weak(terminal: Terminal, passphrase: str, known: Sequence[str] = ()) -> bool:
+    """Tell that a passphrase that was chosen is weak, and return whether it is."""
+    warning = find_warning(passphrase, known)
+    if warning is not None:
+        terminal.warn(warning)
+    return warning is not None
 
 
 def prompted(prompt: str) -> str:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from mesh.commands.answer import Answer
+from mesh.commands.fields import Contact, InviteText, Name, NameOrEmpty
 from mesh.commands.verification import ComparisonAnswer
 
 Trust = Literal["first seen", "known", "verified"]
@@ -30,9 +31,16 @@ class ContactAnswer(Answer, frozen=True, kw_only=True):
     messages_count: int
     unread_count: int
     is_request: bool = False
-    """Somebody unknown who came by an open invite: waits apart until accepted."""
+    """Somebody unknown who came by an open invite: waits apart until accepted. Whoever is blocked
+    waits for nothing."""
 
     is_blocked: bool = False
+    """Nothing of theirs is opened, counted or shown."""
+
+    sealed_count: int = 0
+    """Messages that came and are not opened: of who waits apart, beyond the first ones; of who was
+    blocked, what came meanwhile."""
+
     introduced_by: str = ""
     """The label of the contact who vouched for them, if they came that way."""
 
@@ -79,8 +87,8 @@ class AddContact:
     `label` empty: the name in the link, made unique.
     """
 
-    link: str
-    label: str = ""
+    link: InviteText
+    label: NameOrEmpty = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,45 +100,50 @@ class AskContacts:
 class RenameContact:
     """Answer: ContactAnswer. `contact` is a label, an id, or the beginning of a key."""
 
-    contact: str
-    label: str
+    contact: Contact
+    label: Name
 
 
 @dataclass(frozen=True, slots=True)
 class AskContact:
     """Answer: ContactDetailsAnswer."""
 
-    contact: str
+    contact: Contact
 
 
 @dataclass(frozen=True, slots=True)
 class VerifyContact:
     """Say that their safety number was compared, or take it back. Answer: ContactAnswer."""
 
-    contact: str
+    contact: Contact
     is_verified: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class BlockContact:
-    """Open nothing of theirs and send nothing to them, or again. Answer: ContactAnswer."""
+    """Open nothing of theirs and send nothing to them, or again. Answer: ContactAnswer.
 
-    contact: str
+    What came while they were blocked stays sealed after it (`sealed_count`), until it is asked for
+    with `opens_sealed`, then or later.
+    """
+
+    contact: Contact
     is_blocked: bool = True
+    opens_sealed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class AcceptRequest:
     """Let somebody who waits apart become a contact. Answer: ContactAnswer."""
 
-    contact: str
+    contact: Contact
 
 
 @dataclass(frozen=True, slots=True)
 class RemoveContact:
     """Forget a contact with all messages and keys. Answer: Done."""
 
-    contact: str
+    contact: Contact
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,20 +153,20 @@ class ReplaceIdentity:
     The conversation goes on under the new keys; trust begins again at *first seen*.
     """
 
-    contact: str
-    by: str
+    contact: Contact
+    by: Contact
 
 
 @dataclass(frozen=True, slots=True)
 class RenewSession:
     """Begin new keys with a contact who no longer opens what is sent. Answer: ContactAnswer."""
 
-    contact: str
+    contact: Contact
 
 
 @dataclass(frozen=True, slots=True)
 class SetReadReceipts:
     """Tell this contact what we have read, or not. Answer: ContactAnswer."""
 
-    contact: str
+    contact: Contact
     is_on: bool

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from mesh.commands.answer import Answer
+from mesh.commands.fields import Conversation, Draft, Moment
 from mesh.commands.items import ItemAnswer
 
 ConversationKind = Literal["direct", "self"]
@@ -49,7 +50,7 @@ class AskConversations:
 class AskConversation:
     """Answer: ConversationAnswer. `conversation` names one as `SendMessage.contact` does."""
 
-    conversation: str
+    conversation: Conversation
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +60,9 @@ class ChangeConversation:
     `muted_until` is in Unix seconds; an empty `draft` forgets it.
     """
 
-    conversation: str
-    muted_until: int | None = None
+    conversation: Conversation
+    muted_until: Moment | None = None
     is_pinned: bool | None = None
     is_archived: bool | None = None
     is_marked_unread: bool | None = None
-    draft: str | None = None
+    draft: Draft | None = None

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from mesh.commands.answer import Answer
+from mesh.commands.fields import Name
 
 
 class IdentityAnswer(Answer, frozen=True, kw_only=True):
@@ -16,7 +17,7 @@ class IdentityAnswer(Answer, frozen=True, kw_only=True):
 class CreateIdentity:
     """First run: make this profile's identity. Answer: IdentityAnswer."""
 
-    name: str
+    name: Name
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from mesh.commands.answer import Answer
+from mesh.commands.fields import Contact, Number
 
 
 class IntroductionAnswer(Answer, frozen=True, kw_only=True):
@@ -28,8 +29,8 @@ class IntroductionsAnswer(Answer, frozen=True, kw_only=True):
 class Introduce:
     """Introduce two contacts to each other; both are told who vouches. Answer: Done."""
 
-    contact: str
-    to: str
+    contact: Contact
+    to: Contact
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,5 +42,5 @@ class AskIntroductions:
 class AnswerIntroduction:
     """Accept or decline an introduction. Answer: IntroductionAnswer."""
 
-    introduction: int
+    introduction: Number
     is_accepted: bool

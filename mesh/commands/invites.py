@@ -4,12 +4,21 @@ from dataclasses import dataclass
 from typing import Literal
 
 from mesh.commands.answer import Answer
+from mesh.commands.fields import (
+    AddressHint,
+    InviteLifetime,
+    InviteText,
+    InviteUses,
+    NameOrEmpty,
+    Number,
+)
 
 
 class InviteAnswer(Answer, frozen=True, kw_only=True):
     """An invite. `link` carries the whole key bundle; `qr` only its hash, for a QR code.
 
-    Both are empty where the secret is no longer at hand (a used-up or revoked invite).
+    `short_link` too has only the hash: with these messages wait until the bundle comes over the
+    mesh. All are empty where the secret is no longer at hand (a used-up or revoked invite).
     """
 
     id: int
@@ -20,6 +29,7 @@ class InviteAnswer(Answer, frozen=True, kw_only=True):
     uses: int
     uses_max: int
     state: Literal["open", "used up", "expired", "revoked"]
+    short_link: str = ""
 
 
 class InvitesAnswer(Answer, frozen=True, kw_only=True):
@@ -43,10 +53,10 @@ class InviteContentsAnswer(Answer, frozen=True, kw_only=True):
 class CreateInvite:
     """Answer: InviteAnswer. `address_hint` is HOST:PORT or empty; `lifetime_s` at most 365 d."""
 
-    label: str = ""
-    uses_max: int = 1
-    lifetime_s: int = 7 * 86_400
-    address_hint: str = ""
+    label: NameOrEmpty = ""
+    uses_max: InviteUses = 1
+    lifetime_s: InviteLifetime = 7 * 86_400
+    address_hint: AddressHint = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +68,11 @@ class AskInvites:
 class RevokeInvite:
     """Answer: InviteAnswer."""
 
-    invite: int
+    invite: Number
 
 
 @dataclass(frozen=True, slots=True)
 class InspectInvite:
     """Say what an invite text would do. Answer: InviteContentsAnswer."""
 
-    link: str
+    link: InviteText

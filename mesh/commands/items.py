@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from mesh.commands.answer import Answer
+from mesh.commands.fields import Conversation, Cursor, PageLimit
 
 
 class AuthorAnswer(Answer, frozen=True, kw_only=True):
@@ -46,12 +47,13 @@ class ItemsAnswer(Answer, frozen=True, kw_only=True):
 class AskItems:
     """Answer: ItemsAnswer, without marking anything as read.
 
-    `before`, `after` and `around` name an item by its number and go by its place in the
-    conversation; without them the page holds the newest. Only one of them may be given.
+    `before`, `after` and `around` are cursors in the order of the conversation. The page holds the
+    newest that stand between `after` and `before`; with `around` those on both sides of it, else
+    with `after` the oldest.
     """
 
-    conversation: str
-    before: int | None = None
-    after: int | None = None
-    around: int | None = None
-    limit: int = 50
+    conversation: Conversation
+    before: Cursor | None = None
+    after: Cursor | None = None
+    around: Cursor | None = None
+    limit: PageLimit = 50

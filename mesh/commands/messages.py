@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from mesh.commands.answer import Answer
+from mesh.commands.fields import Conversation, Cursor, Number, PageLimit, SendKey, Text
 
 MessageState = Literal[
     "received",
@@ -56,17 +57,22 @@ class MessageAnswer(Answer, frozen=True, kw_only=True):
 
 
 class MessagesAnswer(Answer, frozen=True, kw_only=True):
-    """A page of messages in the order of the conversation, and whether older ones exist."""
+    """A page of messages in their order, and whether there are more in either direction.
+
+    `has_more` says it of the direction of the page: newer with `after`, else older.
+    """
 
     messages: list[MessageAnswer]
     has_more: bool
+    has_older: bool = False
+    has_newer: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class WithdrawMessage:
     """Take back a message of ours that is on its way. Answer: MessageAnswer. `message`: number."""
 
-    message: int
+    message: Number
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,23 +84,27 @@ class SendMessage:
     the first message again; with another text or contact it is refused (`key-reused`).
     """
 
-    contact: str
-    text: str
-    idempotency_key: str = ""
+    contact: Conversation
+    text: Text
+    idempotency_key: SendKey = ""
 
 
 @dataclass(frozen=True, slots=True)
 class AskMessages:
-    """Answer: MessagesAnswer. Empty `contact`: all direct conversations in order of arrival.
+    """Answer: MessagesAnswer, in the order of the conversation, or as they came.
 
-    `after` is a message number (0: from the start of the page); `limit` counts from the newest
-    unless `after` is given.
+    Empty `contact`: all direct conversations, as they came. `before` and `after` are cursors in the
+    order of the page. It holds the newest that stand between them; with `after` the oldest.
     """
 
-    contact: str = ""
-    after: int = 0
-    limit: int = 50
+    contact: Conversation = ""
+    before: Cursor | None = None
+    after: Cursor | None = None
+    limit: PageLimit = 50
     mark_read: bool = False
     unread_only: bool = False
     requests: bool = False
     """Of those who wait apart, instead of the contacts; they are never mixed."""
+
+    by_arrival: bool = False
+    """Of one conversation too as they came: so a program misses nothing that comes late."""

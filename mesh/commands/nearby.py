@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from mesh.commands.answer import Answer
+from mesh.commands.fields import Number
 
 
 class NearbyPersonAnswer(Answer, frozen=True, kw_only=True):
@@ -19,6 +20,9 @@ class NearbyPersonAnswer(Answer, frozen=True, kw_only=True):
 
     looks_like: list[str] = []
     """Contacts, and others nearby, whose names could be mistaken for theirs; it may be them."""
+
+    failure: Literal["", "said here", "said there", "broken"] = ""
+    """Who said that the screens differ, once it has failed; *broken*: they broke its rules."""
 
 
 class NearbyAnswer(Answer, frozen=True, kw_only=True):
@@ -44,12 +48,12 @@ class AskNearby:
 class CompareNearby:
     """Begin a comparison with somebody near, or take up theirs. Answer: NearbyPersonAnswer."""
 
-    person: int
+    person: Number
 
 
 @dataclass(frozen=True, slots=True)
 class ConfirmNearby:
     """Say whether both sides show the same. Answer: NearbyPersonAnswer."""
 
-    person: int
+    person: Number
     is_equal: bool

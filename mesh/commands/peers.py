@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from mesh.commands.answer import Answer
+from mesh.commands.fields import HostAndPort
 
 
 class PeerAnswer(Answer, frozen=True, kw_only=True):
@@ -41,11 +42,11 @@ class AskPeers:
 class AddPeer:
     """Remember an address to dial. Answer: Done. `address` is HOST:PORT or [IPv6]:PORT."""
 
-    address: str
+    address: HostAndPort
 
 
 @dataclass(frozen=True, slots=True)
 class RemovePeer:
     """Answer: Done."""
 
-    address: str
+    address: HostAndPort

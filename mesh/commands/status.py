@@ -54,6 +54,8 @@ class StatusAnswer(Answer, frozen=True, kw_only=True):
     """Who waits apart to be let in, and is no contact yet."""
     outbox_count: int
     stamp: Literal["not needed", "ready", "being made"]
+    stamp_seconds: int = 0
+    """How long the stamp takes in the mean while it is being made; one in twenty three times it."""
     clock_offset_seconds: int
     clock_differences: list[int] = []
     """How far each neighbour's clock is ahead of this one's, in seconds, in order; without those

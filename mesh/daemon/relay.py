@@ -21,11 +21,15 @@ def require_nobody(folders: ProfileFolders) -> None:
         )
 
 
-def become_relay(folders: ProfileFolders, order: StartOrder) -> None:
-    """Write into the config that this profile is a relay; what is a person's is never touched."""
+def require_relay(folders: ProfileFolders, order: StartOrder) -> None:
+    """Raise UserError if the profile is somebody's, or somebody wants to be a person in it."""
     require_nobody(folders)
     if order.name or order.passphrase is not None:
         raise relay_refusal()
+
+
+def become_relay(folders: ProfileFolders) -> None:
+    """Write into the config that this profile is a relay; nobody is a person in it."""
     write_default_config(folders.config_file)
     if not load_config(folders.config_file, {}).relay:
         set_in_config(folders.config_file, "relay", "true")

@@ -27,7 +27,7 @@ from mesh.api.server import serve_unix
 from mesh.commands.identity import CreateIdentity
 from mesh.commands.status import AskStatus, StatusAnswer
 from mesh.config import Config
-from mesh.daemon.relay import become_relay
+from mesh.daemon.relay import become_relay, require_relay
 from mesh.daemon.service_manager import notify
 from mesh.daemon.start_order import StartOrder
 from mesh.daemon.vault_keeper import VaultKeeper
@@ -35,13 +35,15 @@ from mesh.engine.settings import EngineSettings
 from mesh.errors import MeshError, StorageError, UserError
 from mesh.events import VaultLocked
 from mesh.inputs import Connection
-from mesh.node.config_file import load_config, mesh_parameters, write_default_config
+from mesh.node.config_file import load_config, write_default_config
 from mesh.node.discovery.discovery import DiscoverySettings
 from mesh.node.folders import ProfileFolders, profile_folders
 from mesh.node.logs import start_logging
+from mesh.node.membership import keep_mesh, mesh_of_start, settle_store
 from mesh.node.node import Node
 from mesh.node.private_files import replace_private_bytes, storage_error
 from mesh.node.profile import Profile, close_vault
+from mesh.wire.parameters import MeshParameters
 
 _log = logging.getLogger("mesh.daemon")
 _SIGNALS = [
@@ -94,21 +96,37 @@ class _Daemon:
         async with trio.open_nursery() as watch:
             await watch.start(self._watch_signals)
             with Profile.held(self._folders) as profile:
+                self._require_startable(profile)
+                mesh = await trio.to_thread.run_sync(mesh_of_start, self._folders, self._config)
+                if not self._folders.store_file.exists():
+                    # Before anything else is made: what is left of a start that was killed here
+                    # does not begin in another mesh.
+                    keep_mesh(self._folders, mesh)
                 await self._create_if_new(profile)
                 async with self._open_store(profile) as store:
-                    await self._run_node(profile, await self._make_node(store))
+                    await trio.to_thread.run_sync(settle_store, self._folders, store, mesh)
+                    await self._run_node(profile, self._make_node(store, mesh))
             watch.cancel_scope.cancel()
+
+    def _is_first_start(self, profile: Profile) -> bool:
+        """Say whether the keys of a person are to be made."""
+        is_person = not self._config.relay and self._order.passphrase is not None
+        return is_person and not profile.is_created
+
+    def _require_startable(self, profile: Profile) -> None:
+        """Refuse what cannot be started, before anything is made."""
+        if self._config.relay:
+            require_relay(self._folders, self._order)
+        elif self._is_first_start(profile) and not self._order.name:
+            raise UserError("no-name", "A new profile needs a name: the one your contacts see.")
 
     async def _create_if_new(self, profile: Profile) -> None:
         if self._config.relay:
-            become_relay(self._folders, self._order)
-            return
-        if self._order.passphrase is None or profile.is_created:
-            return
-        if not self._order.name:
-            raise UserError("no-name", "A new profile needs a name: the one your contacts see.")
-        await trio.to_thread.run_sync(profile.create, self._order.passphrase)
-        write_default_config(self._folders.config_file)
+            become_relay(self._folders)
+        elif self._is_first_start(profile):
+            assert self._order.passphrase is not None
+            await trio.to_thread.run_sync(profile.create, self._order.passphrase)
+            write_default_config(self._folders.config_file)
 
     @contextlib.asynccontextmanager
     async def _open_store(self, profile: Profile) -> AsyncIterator[Connection]:
@@ -118,12 +136,11 @@ class _Daemon:
         finally:
             store.close()
 
-    async def _make_node(self, store: Connection) -> Node:
+    def _make_node(self, store: Connection, mesh: MeshParameters) -> Node:
         config = self._config
-        parameters = await trio.to_thread.run_sync(mesh_parameters, config)
         opened_delay_ms = config.opened_delay_seconds * 1000
         settings = EngineSettings(
-            parameters=parameters,
+            parameters=mesh,
             stored_bytes_max=config.stored_bytes_max,
             carried_days=config.carried_days,
             metered_interfaces=config.metered_names,

@@ -3,12 +3,13 @@
 Implements `docs/protocol/storage.md`, section "Locking". The node carries mail with its store
 whether the vault is open or not; locking takes from the process what opens or shows what is ours.
 One thing at a time is done to the vault, and a caller that gives up leaves it whole: what was
-begun is done.
+begun is done. So never more than one passphrase is tried, however many bring one.
 """
 
 import gc
 import logging
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 
 import trio
 
@@ -19,9 +20,9 @@ from mesh.commands.peers import AskPeers
 from mesh.commands.status import AskStatus
 from mesh.daemon.start_order import passphrase_in
 from mesh.errors import UserError, relay_refusal
-from mesh.limits.passphrase import IDLE_LOOK_MS
+from mesh.limits.passphrase import IDLE_LOOK_MS, PASSPHRASE_ATTEMPTS_WAITING_MAX
 from mesh.node.clock import Clock, system_now
-from mesh.node.free_memory import overwrite_free_memory
+from mesh.node.free_memory import overwrite_free_buffers, overwrite_free_memory
 from mesh.node.node import Node
 from mesh.node.profile import Profile, close_vault
 
@@ -30,6 +31,10 @@ _log = logging.getLogger("mesh.daemon")
 NOTHING_TO_LOCK_WITH = (
     "This profile has no passphrase, so anybody could unlock it: choose one first with "
     "`mesh passphrase`."
+)
+TOO_MANY_ATTEMPTS = (
+    f"{PASSPHRASE_ATTEMPTS_WAITING_MAX} attempts with a passphrase wait already, each for a "
+    "second: end the program that makes them, or try again in a moment."
 )
 
 
@@ -71,6 +76,7 @@ class VaultKeeper:
         self._node = node
         self._is_relay = is_relay
         self._turn = trio.Lock()
+        self._waiting_count = 0
         self._idle = IdleTime(clock)
         # Only what opened the vault says whether there is a passphrase.
         self._is_protected = True
@@ -97,15 +103,14 @@ class VaultKeeper:
     async def unlock(self, passphrase: bytes) -> None:
         """Open the vault; nothing happens if it is open."""
         self._require_person()
-        with trio.CancelScope(shield=True):
-            async with self._turn:
-                if self._node.has_vault:
-                    return
-                text = passphrase_in(passphrase)
-                vault = await trio.to_thread.run_sync(self._profile.open_vault, text)
-                await self._node.open_vault(vault)
-                self._is_protected = text != ""
-                self._idle.end()
+        async with self._attempt():
+            if self._node.has_vault:
+                return
+            text = passphrase_in(passphrase)
+            vault = await trio.to_thread.run_sync(self._profile.open_vault, text)
+            await self._node.open_vault(vault)
+            self._is_protected = text != ""
+            self._idle.end()
 
     async def lock(self) -> None:
         """Close the vault; nothing happens if it is closed."""
@@ -121,13 +126,12 @@ class VaultKeeper:
     async def change_passphrase(self, former: bytes, new: bytes) -> None:
         """Seal the vault's key under another passphrase, whether the vault is open or not."""
         self._require_person()
-        with trio.CancelScope(shield=True):
-            async with self._turn:
-                texts = passphrase_in(former), passphrase_in(new)
-                await trio.to_thread.run_sync(self._profile.change_passphrase, *texts)
-                self._is_protected = texts[1] != ""
-                self._idle.end()
-                _log.info("the passphrase was changed")
+        async with self._attempt():
+            texts = passphrase_in(former), passphrase_in(new)
+            await trio.to_thread.run_sync(self._profile.change_passphrase, *texts)
+            self._is_protected = texts[1] != ""
+            self._idle.end()
+            _log.info("the passphrase was changed")
 
     async def lock_when_idle(self, minutes: float) -> None:
         """Lock whenever nobody has asked for anything for so long; for ever."""
@@ -148,6 +152,26 @@ class VaultKeeper:
                         self._node.notice(f"Not locked when idle. {NOTHING_TO_LOCK_WITH}")
                     self._idle.end()
 
+    @asynccontextmanager
+    async def _attempt(self) -> AsyncIterator[None]:
+        """The turn of somebody who brings a passphrase, which costs memory and a second.
+
+        One at a time is tried, in the order in which they came. A stop ends the waiting, so that
+        nobody waits for attempts that others left behind; what was begun is done.
+        """
+        if self._waiting_count >= PASSPHRASE_ATTEMPTS_WAITING_MAX:
+            raise UserError("busy", TOO_MANY_ATTEMPTS)
+        self._waiting_count += 1
+        try:
+            await self._turn.acquire()
+        finally:
+            self._waiting_count -= 1
+        try:
+            with trio.CancelScope(shield=True):
+                yield
+        finally:
+            self._turn.release()
+
     def _require_person(self) -> None:
         if self._is_relay:
             raise relay_refusal()
@@ -156,6 +180,8 @@ class VaultKeeper:
         await self._close_file()
         # Only now: until then this task held the connection, which remembers its key.
         await trio.to_thread.run_sync(_forget)
+        # Requests are read here, so what is left of a passphrase that came is this thread's.
+        overwrite_free_buffers()
         _log.info("the vault is locked")
 
     async def _close_file(self) -> None:

@@ -63,6 +63,7 @@ from mesh.link.first_messages import FirstMessages
 from mesh.link.link import BeginHandshake, begin_noise
 from mesh.peering.dialer import Dialer
 from mesh.peering.exchange import PeerExchange
+from mesh.posting.stamp import mean_seconds
 from mesh.replication.replicator import Replicator
 from mesh.timekeeping.mesh_time import MeshClock
 from mesh.trust.distance import Distances
@@ -347,6 +348,8 @@ class Engine:
         summary = self._vault.find_summary()
         vault = self._vault.state(has_identity=summary is not None and summary.name != "")
         counters = self._counters.by_name | self._parts.counters()
+        stamp = summary.stamp if summary is not None else "not needed"
+        stamp_bits = self._settings.parameters.stamp_bits
         return StatusAnswer(
             name=summary.name if summary is not None else "",
             vault=vault,
@@ -362,7 +365,8 @@ class Engine:
             contacts_count=summary.contacts_count if summary is not None else 0,
             requests_count=summary.requests_count if summary is not None else 0,
             outbox_count=summary.outbox_count if summary is not None else 0,
-            stamp=summary.stamp if summary is not None else "not needed",
+            stamp=stamp,
+            stamp_seconds=mean_seconds(stamp_bits) if stamp == "being made" else 0,
             clock_offset_seconds=now.mesh - now.unix_seconds,
             clock_differences=self._clock.differences(),
             notices=self._clock.notices(),

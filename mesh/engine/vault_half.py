@@ -131,6 +131,7 @@ class VaultHalf(Part):
                 entropy=self._primitives.entropy,
                 kem=self._primitives.kem,
                 is_tag_stored=self._forwarder.store.has_tag,
+                has_body=self._forwarder.store.scans.has_body_of,
                 distances=self._distances,
                 retire_delay_ms=self._settings.retire_delay_ms,
             )

@@ -4,7 +4,14 @@ API_SOCKET_PATH_BYTES_MAX = 103
 """The shortest `sun_path` of the systems we run on (macOS: 104 bytes with its final zero)."""
 
 API_CONNECTIONS_MAX = 128
-"""Programs of one person that talk to one node at once; beyond it is a program gone wild."""
+"""Programs of one person that talk to one node at once; beyond it is a program gone wild. The one
+that was idle for longest makes room, and who comes while all are busy is told so."""
+
+API_REFUSAL_MS = 1_000
+"""How long who is refused may write on before it is cut off, so that it reads the answer."""
+
+API_REFUSALS_MAX = 32
+"""Of those at once; further ones are cut off at once, so that they hold no place of their own."""
 
 API_HEAD_BYTES_MAX = 16 * 1024
 """A request's line and headers; the longest of ours has a few hundred bytes."""
@@ -47,3 +54,6 @@ API_HEARTBEAT_MS = 20_000
 
 API_CLIENT_SILENCE_MS = 45_000
 """Two heartbeats and a bit: the client opens its stream of events again."""
+
+NUMBER_MAX = 2**63 - 1
+"""What a column of the database holds; a larger number can name nothing."""

@@ -23,3 +23,16 @@ INTRODUCTIONS_PER_CONTACT_MAX = 16
 
 INTRODUCTIONS_MADE_MAX = 256
 """Pairs of contacts that we introduce to each other within that time."""
+
+REQUEST_MESSAGES_MAX = 20
+"""Messages that are opened of somebody who waits apart: enough to see who it is, and why."""
+
+REQUEST_BYTES_MAX = 64 * 1024
+"""Bytes that are opened of them: what a stranger can make a person's vault keep."""
+
+REQUEST_EMPTY_BYTES = 1_024
+"""A payload without a text costs them so many of these bytes: opening it is work, and shows
+nothing."""
+
+SEALED_PER_CONTACT_MAX = 1_024
+"""Messages of one contact that stay sealed and are found again; four windows of tags."""

@@ -6,6 +6,9 @@ PASSPHRASE_BYTES_MAX = 1_024
 IDLE_LOOK_MS = 5_000
 """Between looks whether nobody is there any more; a timer would stand still during sleep."""
 
+PASSPHRASE_ATTEMPTS_WAITING_MAX = 16
+"""Attempts to unlock that wait for their turn: the last is answered before a client's 30 s end."""
+
 PASSPHRASE_MEMORY_BYTES = 256 * 1024 * 1024
 """Argon2id's memory for the vault and the psk of a closed mesh: what a small laptop can spare
 for a second, and what makes a guess costly on other hardware."""
@@ -18,3 +21,12 @@ PASSPHRASE_MEMORY_BYTES_MAX = 1024 * 1024 * 1024
 
 PASSPHRASE_PASSES_MAX = 32
 """A key file that asks for more is damaged; believing it would take minutes."""
+
+PASSPHRASE_GUESSES_MIN = 10**12
+"""Below it a passphrase is called weak: a thousand graphics cards try so many in a month."""
+
+PASSPHRASE_GUESSES_PER_SECOND = 500
+"""What one graphics card tries: a guess moves 1.5 GiB of memory, and a card 0.8 TiB a second."""
+
+PASSPHRASE_ESTIMATED_CHARACTERS = 72
+"""The estimate takes longer than linear; what follows these can only make a guess harder."""

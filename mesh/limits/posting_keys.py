@@ -3,6 +3,9 @@
 POSTING_DAYS_AHEAD = 3
 """Stamps are made so many days in advance."""
 
+STAMP_TRY_MS = 10
+"""One try of a stamp on a laptop of today, for telling how long a stamp takes."""
+
 POSTING_DAYS_TOLD = 14
 """Contacts are told our posting keys of so many days, today's first: who was away for
 a week knows them still, and who is blocked knows them no longer than this."""

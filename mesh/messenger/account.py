@@ -18,14 +18,16 @@ from mesh.wire.parameters import MeshParameters
 class Environment:
     """The node's gifts to the messenger of whatever vault is open; it outlives that.
 
-    `is_tag_stored` says whether the store has, or once had, an envelope with a tag. An opened
-    envelope is retired after a time drawn between the two of `retire_delay_ms`.
+    `is_tag_stored` says whether the store has, or once had, an envelope with a tag, and `has_body`
+    whether it has a body with it. An opened envelope is retired after a time drawn between the two
+    of `retire_delay_ms`.
     """
 
     parameters: MeshParameters
     entropy: Entropy
     kem: Kem
     is_tag_stored: Callable[[Tag], bool]
+    has_body: Callable[[Tag], bool]
     distances: Distances = field(default_factory=Distances)
     retire_delay_ms: tuple[int, int] = RETIRE_DELAY_MS
 

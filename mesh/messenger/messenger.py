@@ -169,9 +169,10 @@ class Messenger:
         """The messenger in one look."""
         person, contacts = self.person, self.parts.contacts
         requests_count = contacts.requests_count
+        blocked_count = self._vault.contacts.blocked_count()
         return Summary(
             name="" if person is None else person.identity.name,
-            contacts_count=len(contacts) - requests_count,
+            contacts_count=len(contacts) - requests_count - blocked_count,
             requests_count=requests_count,
             outbox_count=0 if person is None else person.outbox.messages_count,
             stamp=self.parts.posting_keys.state(self._today),

@@ -35,6 +35,7 @@ from mesh.messenger.sessions.posting_key_sharing import PostingKeySharing
 from mesh.messenger.sessions.posting_keys import PostingKeys
 from mesh.messenger.sessions.prekeys import Prekeys
 from mesh.messenger.sessions.retirements import Retirements
+from mesh.messenger.sessions.sealed_mail import SealedMail
 from mesh.messenger.sessions.sealing import Sealing
 from mesh.messenger.sessions.session_setup import SessionSetup
 from mesh.messenger.sessions.sessions import Sessions
@@ -95,9 +96,17 @@ def open_parts(
 ) -> Parts:
     """Read into memory what the parts need of a vault."""
     entropy, kem = environment.entropy, environment.kem
-    sessions = Sessions(vault.sessions, tag_index, entropy=entropy, kem=kem)
+    sealed_mail = SealedMail(
+        vault.sealed,
+        tag_index,
+        is_tag_stored=environment.is_tag_stored,
+        has_body=environment.has_body,
+    )
+    sessions = Sessions(
+        vault.sessions, tag_index, sealed_mail=sealed_mail, entropy=entropy, kem=kem
+    )
     notes = Notes(vault.trust, pending_events)
-    contacts = Contacts(vault, notes, pending_events)
+    contacts = Contacts(vault, notes, pending_events, let_in=sealed_mail.let_in)
     retirements = Retirements(
         vault.retirements, delay_ms=environment.retire_delay_ms, entropy=entropy, now=now
     )
@@ -266,7 +275,10 @@ def _features(
         ties.session_recovery.feature(),
         ties.bundles.feature(),
         receipts.feature(),
-        Feature(cleanups=[ties.prekeys.erase_old, parts.sessions.erase_old]),
+        Feature(
+            chores=[Chore(parts.sessions.sealed_mail.forget_gone)],
+            cleanups=[ties.prekeys.erase_old, parts.sessions.erase_old],
+        ),
         conversations.feature(),
         messages.feature(),
         Feature(cleanups=[parts.transit.expire]),

@@ -55,6 +55,7 @@ class Person:
             emoji=[] if comparison is None else comparison.emoji,
             numbers=[] if comparison is None else comparison.numbers,
             contact=self.contact or 0,
+            failure="" if comparison is None else comparison.failure or "",
         )
 
 

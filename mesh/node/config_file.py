@@ -2,10 +2,11 @@
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from mesh.config import DEFAULT_TEXT, Config, parse_config, with_setting
+from mesh.config import DEFAULT_TEXT, Config, parse_config, with_setting, without_settings
 from mesh.crypto.passphrase import derive_key
 from mesh.errors import UserError
 from mesh.limits.passphrase import PASSPHRASE_BYTES_MAX, PASSPHRASE_MEMORY_BYTES, PASSPHRASE_PASSES
@@ -30,23 +31,29 @@ def set_in_config(path: Path, key: str, value: str) -> None:
     _replace(path, with_setting(_text(path) or DEFAULT_TEXT, key, value))
 
 
+def clear_in_config(path: Path, keys: Sequence[str]) -> None:
+    """Take keys out of the file, where they stand in it."""
+    text = _text(path)
+    if (cleared := without_settings(text, keys)) != text:
+        _replace(path, cleared)
+
+
 def mesh_parameters(config: Config) -> MeshParameters:
     """Return the mesh that the settings name. A passphrase as its secret costs a second."""
-    parameters = MeshParameters(
-        name=config.mesh_name, stamp_bits=config.stamp_bits, key_quota=config.key_quota
+    usual = MeshParameters()
+    mesh = MeshParameters(
+        name=usual.name if config.mesh_name is None else config.mesh_name,
+        stamp_bits=usual.stamp_bits if config.stamp_bits is None else config.stamp_bits,
+        key_quota=usual.key_quota if config.key_quota is None else config.key_quota,
     )
     if not config.mesh_secret_file:
-        return parameters
-    psk = _psk(Path(config.mesh_secret_file).expanduser(), salt=parameters.mesh_id)
-    return MeshParameters(
-        name=config.mesh_name,
-        stamp_bits=config.stamp_bits,
-        key_quota=config.key_quota,
-        psk=psk,
-    )
+        return mesh
+    return replace(mesh, psk=mesh_psk(config.mesh_secret_file, mesh))
 
 
-def _psk(path: Path, *, salt: bytes) -> bytes:
+def mesh_psk(secret_file: str, mesh: MeshParameters) -> bytes:
+    """Return the key that a secret makes in a mesh of this name and these rules."""
+    path = Path(secret_file).expanduser()
     try:
         secret = path.read_bytes()[: PASSPHRASE_BYTES_MAX + 1].decode().strip()
     except OSError as error:
@@ -62,7 +69,9 @@ def _psk(path: Path, *, salt: bytes) -> bytes:
         )
     if _HEXADECIMAL.fullmatch(secret):
         return bytes.fromhex(secret)
-    return derive_key(secret, salt, memory_bytes=PASSPHRASE_MEMORY_BYTES, passes=PASSPHRASE_PASSES)
+    return derive_key(
+        secret, mesh.mesh_id, memory_bytes=PASSPHRASE_MEMORY_BYTES, passes=PASSPHRASE_PASSES
+    )
 
 
 def _text(path: Path) -> str:

@@ -70,6 +70,11 @@ class ProfileFolders:
         return self.data / "vault.key"
 
     @property
+    def mesh_file(self) -> Path:
+        """The mesh that the profile belongs to, with the secret of a closed one."""
+        return self.data / "mesh.key"
+
+    @property
     def lock_file(self) -> Path:
         """Held by the one daemon of the profile; says its process id."""
         return self.state / "daemon.lock"
@@ -84,7 +89,7 @@ def profile_folders(
     name: str = DEFAULT_PROFILE, environment: Mapping[str, str] = os.environ
 ) -> ProfileFolders:
     """The folders of the profile with this name; UserError if the name is not allowed."""
-    if not _NAME.fullmatch(name) or _DEVICES.fullmatch(name):
+    if not is_profile_name(name):
         raise UserError(
             "bad-profile",
             f"{name!r} is no name for a profile: take up to 32 small letters, digits, - and _, "
@@ -105,6 +110,17 @@ def profile_folders(
         state,
         _socket_file(name, state, session=Path(session) if session else None),
     )
+
+
+def profile_roots(environment: Mapping[str, str] = os.environ) -> list[Path]:
+    """Return the folders in which profiles have their folders, each under its name."""
+    folders = profile_folders(DEFAULT_PROFILE, environment)
+    return list(dict.fromkeys(part.parent for part in (folders.config, folders.data)))
+
+
+def is_profile_name(name: str) -> bool:
+    """Say whether a profile may have this name."""
+    return bool(_NAME.fullmatch(name)) and not _DEVICES.fullmatch(name)
 
 
 def _socket_file(name: str, state: Path, *, session: Path | None) -> Path:

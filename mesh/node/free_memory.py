@@ -2,8 +2,9 @@
 
 Python does not overwrite what it frees, and a `str` or `bytes` cannot be overwritten while it
 lives. But its allocator gives freed pieces out again before it takes new memory: who asks for many
-pieces of every size, and has zeros written to them, gets those too. It is no promise: more may be
-free than is asked for, and pieces of more than 512 bytes are the C library's.
+pieces of every size, and has zeros written to them, gets those too. Larger pieces, such as what was
+read from a socket, are the C library's, which does the same for the thread that asks. It is
+no promise: more may be free than is asked for.
 """
 
 from typing import Final
@@ -14,6 +15,8 @@ _PIECE_BYTES_MAX: Final = 512
 # What an empty `bytes` takes: the rest of its piece is zeros.
 _HEAD_BYTES: Final = 33
 _BYTES_PER_SIZE: Final = 1024 * 1024
+# The C library maps larger pieces by themselves, and gives them back to the system.
+_BUFFER_BYTES_MAX: Final = 64 * 1024
 
 
 def overwrite_free_memory() -> None:
@@ -21,3 +24,14 @@ def overwrite_free_memory() -> None:
     for size in range(3 * _STEP_BYTES, _PIECE_BYTES_MAX + 1, _STEP_BYTES):
         pieces = [bytes(size - _HEAD_BYTES) for _ in range(_BYTES_PER_SIZE // size)]
         del pieces
+
+
+def overwrite_free_buffers() -> None:
+    """Overwrite larger pieces that this thread has freed; takes a few milliseconds and 8 MiB.
+
+    The largest are asked for first, and all are held: what one leaves of a gap is for the next.
+    """
+    size, held = _BUFFER_BYTES_MAX, []
+    while size > _PIECE_BYTES_MAX:
+        held.append([bytes(size - _HEAD_BYTES) for _ in range(_BYTES_PER_SIZE // size)])
+        size //= 2

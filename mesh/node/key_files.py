@@ -1,9 +1,9 @@
-"""The two key files of a profile, byte for byte.
+"""The key files of a profile, byte for byte.
 
-Implements `docs/protocol/storage.md`, section "Key files". The store's key stands in its file as
-it is; the vault's is sealed under a key from the passphrase. The parameters of that step stand in
-the file, so that later releases may raise them. A checksum tells a damaged file from a wrong
-passphrase.
+Implements `docs/protocol/storage.md`, section "Key files". The store's key and the mesh stand in
+their files as they are; the vault's key is sealed under a key from the passphrase. The parameters
+of that step stand in the file, so that later releases may raise them. A checksum tells a damaged
+file from a wrong passphrase.
 """
 
 import unicodedata
@@ -21,17 +21,21 @@ from mesh.limits.passphrase import (
     PASSPHRASE_PASSES_MAX,
 )
 from mesh.storage.connection import KEY_BYTES
+from mesh.wire.parameters import MeshParameters
 
 VERSION: Final = 1
 CHECKSUM_BYTES: Final = 16
 STORE_KEY_FILE_BYTES: Final = 1 + KEY_BYTES + CHECKSUM_BYTES
 
 _KIBIBYTE: Final = 1024
+_QUOTA_BYTES: Final = 4
+MESH_FILE_BYTES_MIN: Final = 1 + 1 + _QUOTA_BYTES + KEY_BYTES + 1 + CHECKSUM_BYTES
+MESH_FILE_BYTES_MAX: Final = MESH_FILE_BYTES_MIN + 255
 _HEAD_BYTES: Final = 1 + 4 + 4 + ARGON2_SALT_BYTES + NONCE_BYTES
 _SEALED_BYTES: Final = KEY_BYTES + TAG_BYTES
 WRAPPED_KEY_FILE_BYTES: Final = _HEAD_BYTES + _SEALED_BYTES + CHECKSUM_BYTES
 
-# libsodium's floor for Argon2id (8 KiB, one pass); only tests come near it.
+# libsodium's floor for Argon2id (8 KiB, one pass).
 _MEMORY_KIB_MIN: Final = 8
 _PASSES_MIN: Final = 1
 
@@ -47,6 +51,27 @@ def decode_store_key(content: bytes, path: str) -> bytes:
     return _checked(content, STORE_KEY_FILE_BYTES, path, otherwise=_STORE_CAN_BE_EMPTY)[1:]
 
 
+def encode_mesh(mesh: MeshParameters) -> bytes:
+    """The content of the file that says which mesh a profile belongs to."""
+    name = mesh.name.encode()
+    head = bytes([VERSION, mesh.stamp_bits]) + mesh.key_quota.to_bytes(_QUOTA_BYTES, "big")
+    return _with_checksum(head + mesh.psk + bytes([len(name)]) + name)
+
+
+def decode_mesh(content: bytes, path: str) -> MeshParameters:
+    """The mesh of a profile; `path` is for the sentence of an error."""
+    body = _checked(content, len(content), path, otherwise=_MESH_CAN_BE_SAID_AGAIN)
+    name = body[MESH_FILE_BYTES_MIN - CHECKSUM_BYTES :]
+    if body[1 + 1 + _QUOTA_BYTES + KEY_BYTES :][:1] != bytes([len(name)]):
+        raise _damaged(path, _MESH_CAN_BE_SAID_AGAIN)
+    return MeshParameters(
+        name=name.decode(),
+        stamp_bits=body[1],
+        key_quota=int.from_bytes(body[2 : 2 + _QUOTA_BYTES], "big"),
+        psk=body[2 + _QUOTA_BYTES :][:KEY_BYTES],
+    )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PassphraseCost:
     """The cost of one guess of a passphrase: Argon2id's memory and passes."""
@@ -60,6 +85,7 @@ class PassphraseCost:
 
 
 _VAULT_IS_LOST: Final = "; without it nobody can read what it opens"
+_MESH_CAN_BE_SAID_AGAIN: Final = ", or say which mesh this profile belongs to: mesh join --help"
 _STORE_CAN_BE_EMPTY: Final = (
     ", or move it and the database beside it away to begin with an empty store"
 )
@@ -95,6 +121,14 @@ class WrappedKey:
         salt, rest = parts[9 : 9 + ARGON2_SALT_BYTES], parts[9 + ARGON2_SALT_BYTES :]
         cost = PassphraseCost(memory_bytes=memory_kib * _KIBIBYTE, passes=passes)
         return cls(cost, salt, rest[:NONCE_BYTES], rest[NONCE_BYTES:])
+
+    def opens_without(self) -> bool:
+        """Say whether the passphrase is an empty one; a second of work at the usual cost."""
+        try:
+            self.unwrap("")[:] = bytes(KEY_BYTES)
+        except UserError:
+            return False
+        return True
 
     def encode(self) -> bytes:
         """The content of the vault's key file."""
@@ -157,3 +191,8 @@ def _checked(content: bytes, length: int, path: str, *, otherwise: str) -> bytes
 
 def _damaged(path: str, otherwise: str) -> StorageError:
     return StorageError(f"The key file {path} is damaged: put it back from a backup{otherwise}.")
+
+
+EMPTY_COST: Final = PassphraseCost(memory_bytes=_MEMORY_KIB_MIN * _KIBIBYTE, passes=_PASSES_MIN)
+"""What a key under an empty passphrase costs: nothing makes an empty one harder to guess, and so
+its file says that there is none."""

@@ -21,6 +21,7 @@ from mesh.limits.passphrase import PASSPHRASE_MEMORY_BYTES, PASSPHRASE_PASSES
 from mesh.limits.storage import VAULT_REBUILT_BYTES_MAX
 from mesh.node.folders import ProfileFolders
 from mesh.node.key_files import (
+    EMPTY_COST,
     STORE_KEY_FILE_BYTES,
     WRAPPED_KEY_FILE_BYTES,
     PassphraseCost,
@@ -76,7 +77,7 @@ class Profile:
             make_private_folder(folder)
         self._lock = ProfileLock(folders.lock_file, folders.name)
         try:
-            for key_file in (folders.vault_key_file, folders.store_key_file):
+            for key_file in (folders.vault_key_file, folders.store_key_file, folders.mesh_file):
                 # What a write that was killed left here opens the vault as well as the other one.
                 erase(_unfinished(key_file))
         except BaseException:
@@ -124,8 +125,15 @@ class Profile:
 
     def open_vault(self, passphrase: str) -> Connection:
         """The vault, migrated; UserError `wrong-passphrase` if it is not the right one."""
-        with _overwritten(self._wrapped_key().unwrap(passphrase)) as key:
-            return _opened(self.folders.vault_file, key, migrate_vault)
+        wrapped = self._wrapped_key()
+        with _overwritten(wrapped.unwrap(passphrase)) as key:
+            vault = _opened(self.folders.vault_file, key, migrate_vault)
+            if not passphrase and wrapped.cost != EMPTY_COST:
+                # An earlier release wrote it: from now on the file says that there is none. A full
+                # disk must not keep a vault from being opened; the next time does it too.
+                with contextlib.suppress(StorageError):
+                    self._write_vault_key(key, passphrase)
+            return vault
 
     def change_passphrase(self, former: str, new: str) -> None:
         """Seal the vault's key under another passphrase; the vault itself stays as it is."""
@@ -176,7 +184,8 @@ class Profile:
         return WrappedKey.decode(content, str(path))
 
     def _write_vault_key(self, key: bytearray, passphrase: str) -> None:
-        wrapped = WrappedKey.wrap(key, passphrase, self._cost, self._entropy)
+        cost = self._cost if passphrase else EMPTY_COST
+        wrapped = WrappedKey.wrap(key, passphrase, cost, self._entropy)
         replace_private_bytes(self.folders.vault_key_file, wrapped.encode())
 
 
@@ -186,7 +195,7 @@ def erase_keys(folders: ProfileFolders) -> None:
     The vault's goes first. What is left of an unfinished change goes before it, so that whoever is
     killed in between leaves a profile that opens, or one that nobody opens any more.
     """
-    for key_file in (folders.vault_key_file, folders.store_key_file):
+    for key_file in (folders.vault_key_file, folders.store_key_file, folders.mesh_file):
         erase(_unfinished(key_file))
         erase(key_file)
 

@@ -9,6 +9,7 @@ from typing import Final
 
 from mesh.crypto.hashing import argon2id, blake2b
 from mesh.ids import PostingKey
+from mesh.limits.posting_keys import STAMP_TRY_MS
 from mesh.wire.envelope import STAMP_BYTES
 
 NO_STAMP: Final = bytes(STAMP_BYTES)
@@ -39,6 +40,11 @@ def mint(posting_key: PostingKey, day: int, bits: int, start: bytes) -> bytes:
     while not _has_zero_bits(_precheck(subject, c.to_bytes(_C_BYTES, "big")), _PRECHECK_BITS):
         c += 1
     return nonce.to_bytes(_NONCE_BYTES, "big") + c.to_bytes(_C_BYTES, "big")
+
+
+def mean_seconds(bits: int) -> int:
+    """Return how long a stamp takes in the mean, rounded up; one in twenty takes three times it."""
+    return -(-(STAMP_TRY_MS << bits) // 1_000) if bits else 0
 
 
 def is_precheck_valid(posting_key: PostingKey, day: int, stamp: bytes) -> bool:

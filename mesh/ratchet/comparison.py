@@ -173,6 +173,11 @@ class Comparison:
         return isinstance(self.state, Idle | Matched | Failed)
 
     @property
+    def failure(self) -> Failure | None:
+        """Return by whom it failed; None if it did not."""
+        return self.state.failure if isinstance(self.state, Failed) else None
+
+    @property
     def emoji(self) -> list[tuple[str, str]]:
         """Seven pictures with their names; empty before both nonces are known."""
         return emoji_of(self._shown)

@@ -54,13 +54,20 @@ class Invite:
     def link(self) -> str:
         """The text with the whole bundle; survives mail and chat programs."""
         assert self.bundle is not None
-        encoded = _with_checksum(self._encode(with_bundle=True))
-        return LINK_PREFIX + base64.urlsafe_b64encode(encoded).rstrip(b"=").decode()
+        return self._in_base64(with_bundle=True)
+
+    def short_link(self) -> str:
+        """The link with the bundle's hash: enough for whoever gets the bundle from the mesh."""
+        return self._in_base64(with_bundle=False)
 
     def qr(self) -> str:
         """The short text with the bundle's hash, in the characters that a QR code packs best."""
         encoded = _with_checksum(self._encode(with_bundle=False))
         return QR_PREFIX + base64.b32encode(encoded).rstrip(b"=").decode()
+
+    def _in_base64(self, *, with_bundle: bool) -> str:
+        encoded = _with_checksum(self._encode(with_bundle=with_bundle))
+        return LINK_PREFIX + base64.urlsafe_b64encode(encoded).rstrip(b"=").decode()
 
     def _encode(self, *, with_bundle: bool) -> bytes:
         flags = (_FLAG_BUNDLE if with_bundle else 0) | (_FLAG_PSK if self.psk else 0)

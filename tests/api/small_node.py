@@ -80,6 +80,8 @@ class SmallNode:
         self.keys: dict[str, MessageAnswer] = {}
         self.unread: dict[int, bool] = {}
         self.peers: dict[str, PeerAnswer] = {}
+        self.links_count = 0
+        self.stamp_seconds = 0
         self.carries_at_once = False
         self.delivers_at_once = False
         self.is_disk_stuck = False
@@ -200,13 +202,14 @@ class SmallNode:
             vault="locked" if self.is_locked else "open",
             mesh="mesh",
             is_closed=False,
-            links_count=0,
+            links_count=self.links_count,
             envelopes_count=len(self.messages),
             stored_bytes=1024,
             stored_bytes_max=1024**3,
             contacts_count=len(self.contacts),
             outbox_count=0,
-            stamp="ready",
+            stamp="being made" if self.stamp_seconds else "ready",
+            stamp_seconds=self.stamp_seconds,
             clock_offset_seconds=0,
             notices=[],
             counters={"frames_received": 7},
@@ -222,6 +225,7 @@ class SmallNode:
                     label=command.label,
                     link="mesh:invite/" + "A" * 80,
                     qr="MESH:QR/" + "A2B3" * 20,
+                    short_link="mesh:invite/" + "B" * 20,
                     expires=NOW + command.lifetime_s,
                     uses=0,
                     uses_max=command.uses_max,
@@ -231,7 +235,7 @@ class SmallNode:
                 if number not in self.invites:
                     raise UserError("not-found", f"There is no invite {number}.")
                 invite = msgspec.structs.replace(
-                    self.invites[number], state="revoked", link="", qr=""
+                    self.invites[number], state="revoked", link="", qr="", short_link=""
                 )
             case AskInvites():
                 return InvitesAnswer(invites=list(reversed(self.invites.values())))
@@ -275,7 +279,7 @@ class SmallNode:
             is_blocked=contact.is_blocked,
         )
 
-    def find(self, wanted: str) -> ContactAnswer:
+    def find(self, wanted: str | int) -> ContactAnswer:
         return self.people.find(wanted)
 
     def send(self, command: SendMessage) -> MessageAnswer:
@@ -348,15 +352,23 @@ class SmallNode:
             for message in self.messages
             if contact in (None, message.contact)
             and self.contacts[message.contact].is_request == command.requests
-            and message.number > command.after
             and (self.unread[message.number] or not command.unread_only)
         ]
-        page = found[: command.limit] if command.after else found[-command.limit :]
-        if command.contact and self.order:
-            page.sort(key=lambda message: self.order.index(message.number))
+        if command.contact and self.order and not command.by_arrival:
+            found.sort(key=lambda message: self.order.index(message.number))
+        numbers = [message.number for message in found]
+        start = numbers.index(command.after) + 1 if command.after in numbers else 0
+        end = len(found) if command.before is None else numbers.index(command.before)
+        if command.after is None:
+            start = max(0, end - command.limit)
+        else:
+            end = min(end, start + command.limit)
+        page = found[start:end]
         if command.mark_read:
             self.unread |= {message.number: False for message in page}
-        return MessagesAnswer(messages=page, has_more=len(found) > len(page))
+        older, newer = start > 0, end < len(found)
+        has_more = older if command.after is None else newer
+        return MessagesAnswer(messages=page, has_more=has_more, has_older=older, has_newer=newer)
 
 
 class Running:

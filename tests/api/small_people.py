@@ -61,7 +61,8 @@ class SmallPeople:
         self.is_nearby = False
         self.introduced: list[tuple[str, str]] = []
 
-    def find(self, wanted: str) -> ContactAnswer:
+    def find(self, wanted: str | int) -> ContactAnswer:
+        wanted = str(wanted)
         for contact in self.contacts.values():
             if wanted in (contact.label, str(contact.id)) or (
                 len(wanted) >= 8 and contact.key.startswith(wanted)
@@ -69,7 +70,7 @@ class SmallPeople:
                 return contact
         raise UserError("not-found", "There is no such contact. See: mesh contacts")
 
-    def change(self, wanted: str, **fields: object) -> ContactAnswer:
+    def change(self, wanted: str | int, **fields: object) -> ContactAnswer:
         changed = msgspec.structs.replace(self.find(wanted), **fields)
         self.contacts[changed.id] = changed
         return changed
@@ -78,7 +79,9 @@ class SmallPeople:
         match command:
             case VerifyContact(contact=contact, is_verified=is_verified):
                 return self.change(contact, trust="verified" if is_verified else "known")
-            case BlockContact(contact=contact, is_blocked=is_blocked):
+            case BlockContact(contact=contact, is_blocked=is_blocked, opens_sealed=opens_sealed):
+                if opens_sealed:
+                    self.change(contact, sealed_count=0)
                 return self.change(contact, is_blocked=is_blocked)
             case AcceptRequest(contact=contact):
                 return self.change(contact, is_request=False)

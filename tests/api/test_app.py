@@ -156,7 +156,7 @@ async def test_a_locked_vault_says_so_until_it_is_unlocked(serving: Serving) -> 
         b"\xff\xfe",
         b'{"contact": "\xc3"}',
         b'{"contact": "Ben"}',
-        b'{"contact": 7, "text": "x"}',
+        b'{"contact": 7.5, "text": "x"}',
         b'{"contact": "Ben", "text": "x", "txet": "y"}',
         b'{"contact": "Ben", "text": "\\ud800"}',
         b"[" * 100_000,

@@ -3,6 +3,7 @@
 import os
 import socket
 import stat
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -117,18 +118,72 @@ async def test_an_idle_connection_does_not_hold_up_the_stop(serving: Serving) ->
         await serving.stopped.wait()
 
 
-async def test_connections_are_bounded_and_closed_ones_do_not_count(serving: Serving) -> None:
-    request = b"GET /v1/status HTTP/1.1\r\nHost: mesh\r\n\r\n"
+async def opened(serving: Serving, sent: bytes) -> trio.SocketStream:
+    """Return a connection on which something was sent."""
+    stream = await trio.open_unix_socket(serving.path)
+    await stream.send_all(sent)
+    return stream
+
+
+async def is_answered(stream: trio.SocketStream) -> bool:
+    """Say whether the status was told, after reading it to its end."""
+    told = b""
+    while not told.endswith(b"}"):
+        piece = await stream.receive_some()
+        if not piece:
+            return False
+        told += piece
+    return told.startswith(b"HTTP/1.1 200")
+
+
+async def closed(streams: list[trio.SocketStream]) -> None:
+    """End connections, and wait until the server has done so too."""
+    for stream in streams:
+        await stream.send_eof()
+        async for _ in stream:
+            pass
+        await stream.aclose()
+
+
+STATUS = b"GET /v1/status HTTP/1.1\r\nHost: mesh\r\n\r\n"
+UNFINISHED = b"POST /v1/invites HTTP/1.1\r\nHost: mesh\r\nContent-Length: 99\r\n\r\n{"
+STREAM = b"GET /v1/events HTTP/1.1\r\nHost: mesh\r\n\r\n"
+
+
+@pytest.mark.parametrize("sent", [b"", b"GET /v1/sta", STATUS])
+async def test_idle_connections_make_room_the_longest_idle_first(
+    serving: Serving, sent: bytes
+) -> None:
+    listening = await opened(serving, STREAM)
+    while b"hello" not in (await listening.receive_some()):
+        pass
+    streams = []
+    for _ in range(API_CONNECTIONS_MAX - 1):
+        streams.append(await opened(serving, sent))
+        if sent == STATUS:
+            assert await is_answered(streams[-1])
+    for ended in range(2):
+        async with await opened(serving, STATUS) as newcomer:
+            assert await is_answered(newcomer)
+            with suppress(trio.BrokenResourceError):
+                # What it had sent and nobody had read is told as a connection that broke.
+                assert await streams[ended].receive_some() == b""
+            await streams[ended].aclose()
+    # Whoever listens is not idle, and neither is who came in time.
+    serving.node.answer(AddContact("mesh:Ben"))
+    assert b"contact-added" in await listening.receive_some()
+    await closed([listening, *streams[2:]])
+
+
+async def test_who_comes_while_all_are_busy_is_told_so(serving: Serving) -> None:
     for _ in range(2):
-        streams = []
-        for _ in range(API_CONNECTIONS_MAX):
-            streams.append(await trio.open_unix_socket(serving.path))
-            await streams[-1].send_all(request)
-            assert (await streams[-1].receive_some()).startswith(b"HTTP/1.1 200")
-        async with await trio.open_unix_socket(serving.path) as refused:
-            assert await refused.receive_some() == b""
-        for stream in streams:
-            await stream.send_eof()
-            async for _ in stream:
-                pass
-            await stream.aclose()
+        streams = [await opened(serving, UNFINISHED) for _ in range(API_CONNECTIONS_MAX)]
+        await trio.testing.wait_all_tasks_blocked()
+        async with await opened(serving, STATUS) as refused:
+            told = b"".join([piece async for piece in refused])
+        assert told.startswith(b"HTTP/1.1 503")
+        assert b"urn:mesh:problem:busy" in told
+        await closed(streams)
+        # Places that were given back count as free.
+        async with await opened(serving, STATUS) as welcome:
+            assert await is_answered(welcome)

@@ -16,6 +16,7 @@ from typing import TypeVar
 from mesh.crypto.kem import PycaKem
 from mesh.ids import UnixSeconds, VerifyKey
 from mesh.limits.node import INPUTS_PER_BATCH_MAX
+from mesh.messenger.sessions.sealed_mail import SealedMail
 from mesh.messenger.sessions.sessions import Sessions
 from mesh.messenger.sessions.tag_index import TagIndex
 from mesh.node.system_entropy import SystemEntropy
@@ -168,25 +169,38 @@ def _into_the_vault(scratch: Path, count: int) -> list[Row]:
     ]
 
 
+def _sessions(vault: Vault, tag_index: TagIndex) -> Sessions:
+    sealed_mail = SealedMail(
+        vault.sealed, tag_index, is_tag_stored=lambda _tag: False, has_body=lambda _tag: False
+    )
+    return Sessions(
+        vault.sessions,
+        tag_index,
+        sealed_mail=sealed_mail,
+        entropy=SystemEntropy(),
+        kem=PycaKem(),
+    )
+
+
 def _tags() -> list[Row]:
     """The table of tags of a thousand contacts, made again from the rows as at each unlock."""
     connection = connect(None, None)
     migrate_vault(connection)
-    vault, entropy, kem = Vault(connection), SystemEntropy(), PycaKem()
+    vault = Vault(connection)
     with transaction(connection):
-        sessions = Sessions(vault.sessions, TagIndex(), entropy=entropy, kem=kem)
+        sessions = _sessions(vault, TagIndex())
         for number in range(CONTACTS):
             _befriend(vault, sessions, number)
     took = []
     for _ in range(5):
         gc.collect()
         began = time.thread_time()
-        Sessions(vault.sessions, TagIndex(), entropy=entropy, kem=kem)
+        _sessions(vault, TagIndex())
         took.append(time.thread_time() - began)
     gc.collect()
     tracemalloc.start()
     expected = TagIndex()
-    kept = Sessions(vault.sessions, expected, entropy=entropy, kem=kem)
+    kept = _sessions(vault, expected)
     gc.collect()
     held_bytes, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()

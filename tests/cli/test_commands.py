@@ -101,6 +101,9 @@ def test_status_works_without_a_daemon(mesh: Mesh) -> None:
         "running": False,
         "profile": "default",
         "is_created": False,
+        "mesh": "",
+        "is_closed": False,
+        "others_running": [],
     }
     assert "mesh up --profile work" in mesh("--profile", "work", "status").err
 
@@ -159,6 +162,19 @@ def test_a_picture_that_cannot_be_written_is_a_sentence(mesh: Mesh, node: Runnin
     ran = mesh("invite", "--png", "/nowhere/i.png")
     assert (ran.code, ran.out) == (1, "")
     assert ran.err == "mesh: /nowhere/i.png: No such file or directory.\n"
+
+
+def test_the_short_link_is_offered_where_others_can_carry_the_keys(
+    mesh: Mesh, node: Running
+) -> None:
+    short = "mesh:invite/" + "B" * 20
+    assert short not in mesh("invite").err
+    alone = mesh("invite", "--short")
+    assert (alone.out, "waits until your keys reach them" in alone.err) == (f"{short}\n", True)
+    node.node.links_count = 2
+    assert short in mesh("invite").err
+    assert "waits until" not in mesh("invite", "--short").err
+    assert mesh("invite", "--json").json["short_link"] == short
 
 
 def test_invites_are_listed_and_revoked(mesh: Mesh, node: Running) -> None:
@@ -315,6 +331,14 @@ def test_wipe_asks_first_and_removes_all(mesh: Mesh, tmp_path: Path) -> None:
     assert profile_folders().vault_key_file.exists()
     assert mesh("wipe", "--yes").code == 0
     assert not profile_folders().data.exists()
+
+
+@pytest.mark.parametrize("arguments", [("--version",), ("-q", "--version")])
+def test_the_version_is_told_as_an_option_too(mesh: Mesh, arguments: tuple[str, ...]) -> None:
+    told = mesh("version")
+    assert told.out.startswith("mesh ")
+    assert mesh(*arguments) == told
+    assert mesh("--version", "--json").json == mesh("version", "--json").json
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

@@ -88,6 +88,37 @@ def test_who_is_blocked_is_listed_apart(mesh: Mesh, ben: Running) -> None:
     assert "Blocked:" not in mesh("contacts").out
 
 
+def test_what_stays_sealed_after_a_block_is_said_with_the_way_to_it(
+    mesh: Mesh, ben: Running
+) -> None:
+    unblocked = "Ben is not blocked any more. What they send from now on is opened.\n"
+    nothing = mesh("contact", "unblock", "Ben").err
+    assert nothing == unblocked + "Nothing came meanwhile that is still here.\n"
+    ben.node.people.change("Ben", sealed_count=3)
+    sealed = "3 messages; to open: mesh contact unblock 1 --show-meanwhile\n"
+    assert mesh("contact", "unblock", "Ben").err == (
+        unblocked + "What came meanwhile stays sealed: " + sealed
+    )
+    assert f"sealed     {sealed}" in mesh("contact", "show", "Ben").out
+    assert "3 more sealed" in mesh("contacts").out
+    opened = mesh("contact", "unblock", "Ben", "--show-meanwhile").err
+    assert opened == unblocked + "What came meanwhile and is still here is opened too.\n"
+    assert contact_of(ben).sealed_count == 0
+
+
+def test_what_stays_sealed_of_a_request_is_said_with_the_way_to_it(
+    mesh: Mesh, ben: Running
+) -> None:
+    ben.node.people.change("Ben", is_request=True, sealed_count=30)
+    assert "30 more sealed" in mesh("requests").out
+    told = "30 messages; to open: mesh contact accept 1\n"
+    assert f"sealed     {told}" in mesh("contact", "show", "Ben").out
+    assert mesh("contact", "unblock", "Ben").err == (
+        "Ben is not blocked any more, and waits apart again: mesh requests\n"
+        "What came meanwhile stays sealed: " + told
+    )
+
+
 def test_who_waits_apart_is_in_no_list_of_contacts(mesh: Mesh, ben: Running) -> None:
     ben.node.people.change("Ben", is_request=True)
     ben.receive("Ben", "let me in")

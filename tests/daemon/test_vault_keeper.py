@@ -29,6 +29,7 @@ from mesh.events import (
     VaultUnlocked,
 )
 from mesh.ids import Instant, Monotonic
+from mesh.limits.passphrase import PASSPHRASE_ATTEMPTS_WAITING_MAX
 from mesh.node.clock import Clock, system_now
 from mesh.node.folders import profile_folders
 from mesh.node.key_files import PassphraseCost
@@ -146,7 +147,7 @@ async def test_after_locking_no_object_that_works_on_the_vault_is_left(
     tmp_path: Path, others: list[object]
 ) -> None:
     async with running(tmp_path, "Anna") as (_, keeper, _):
-        assert {"Messenger", "Vault", "Wiring"} <= vault_objects(others)
+        assert {"Messenger", "Vault", "Person"} <= vault_objects(others)
         assert connections_count(others) == 2
         await keeper.lock()
         assert vault_objects(others) == set()
@@ -258,6 +259,42 @@ async def carried(events: Subscription, number: int) -> int:
         ):
             return event.message.carriers
     raise AssertionError("the node has stopped")
+
+
+async def test_attempts_to_unlock_wait_in_order_and_no_more_than_a_few(tmp_path: Path) -> None:
+    told: list[str] = []
+
+    async def attempt(keeper: VaultKeeper, passphrase: bytes) -> None:
+        try:
+            await keeper.unlock(passphrase)
+        except UserError as error:
+            told.append(error.kind)
+        else:
+            told.append("open")
+
+    async with running(tmp_path, "Anna") as (_, keeper, _):
+        await keeper.lock()
+        async with trio.open_nursery() as nursery, keeper._turn:
+            for count in range(1, PASSPHRASE_ATTEMPTS_WAITING_MAX + 1):
+                is_last = count == PASSPHRASE_ATTEMPTS_WAITING_MAX
+                nursery.start_soon(attempt, keeper, b"horse" if is_last else b"house")
+                await trio.testing.wait_all_tasks_blocked()
+            await attempt(keeper, b"horse")
+        wrong = ["wrong-passphrase"] * (PASSPHRASE_ATTEMPTS_WAITING_MAX - 1)
+        assert told == ["busy", *wrong, "open"]
+
+
+async def test_a_stop_does_not_wait_for_attempts_that_have_not_begun(tmp_path: Path) -> None:
+    async with running(tmp_path, "Anna") as (_, keeper, _):
+        await keeper.lock()
+        async with keeper._turn:
+            async with trio.open_nursery() as nursery:
+                for _ in range(8):
+                    nursery.start_soon(keeper.unlock, b"horse")
+                await trio.testing.wait_all_tasks_blocked()
+                nursery.cancel_scope.cancel()
+            assert keeper._turn.statistics().tasks_waiting == 0
+        assert (await status(keeper)).vault == "locked"
 
 
 async def test_a_caller_that_gives_up_does_not_leave_the_vault_half_closed(

@@ -1,9 +1,9 @@
 """The figures of `mesh status` add up."""
 
-from mesh.commands.contacts import AcceptRequest, AddContact
+from mesh.commands.contacts import AcceptRequest, AddContact, BlockContact, ContactAnswer
 from mesh.commands.identity import CreateIdentity
 from mesh.commands.invites import CreateInvite, InviteAnswer
-from mesh.commands.messages import SendMessage
+from mesh.commands.messages import AskMessages, MessagesAnswer, SendMessage
 from mesh.limits.retirements import RETIRE_DELAY_MS
 from mesh.wire.envelope import STUB_BYTES
 from tests.engine.joined import Joined
@@ -25,6 +25,30 @@ def test_who_waits_apart_is_no_contact_until_let_in() -> None:
     table.ask("ada", AcceptRequest("Bob"))
     told = status(table, "ada")
     assert (told.contacts_count, told.requests_count) == (1, 1)
+    for blocked in ("Bob", "Cleo"):
+        table.ask("ada", BlockContact(blocked))
+    told = status(table, "ada")
+    assert (told.contacts_count, told.requests_count) == (0, 0)
+
+
+def test_what_came_during_a_block_lies_sealed_in_the_store() -> None:
+    table = Joined("ada", "bob")
+    for name in ("ada", "bob"):
+        table.ask(name, CreateIdentity(name.title()))
+    table.join("ada", "bob")
+    invite = table.ask("ada", CreateInvite())
+    assert isinstance(invite, InviteAnswer)
+    table.ask("bob", AddContact(invite.link))
+    table.ask("ada", BlockContact("Bob"))
+    for text in ("one", "two"):
+        table.ask("bob", SendMessage("Ada", text))
+    answer = table.ask("ada", BlockContact("Bob", is_blocked=False))
+    assert isinstance(answer, ContactAnswer)
+    assert (answer.sealed_count, answer.messages_count) == (2, 0)
+    table.ask("ada", BlockContact("Bob", is_blocked=False, opens_sealed=True))
+    page = table.ask("ada", AskMessages())
+    assert isinstance(page, MessagesAnswer)
+    assert [one.text for one in page.messages] == ["one", "two"]
 
 
 def test_bodies_of_all_groups_and_headers_are_all_that_is_stored() -> None:

@@ -66,6 +66,21 @@ def test_without_any_network_a_node_runs_and_keeps_what_is_written(
     assert alone.printed().count(notices[0]) == 1
 
 
+def test_two_profiles_of_a_machine_without_a_network_meet_when_asked(
+    desk: Desk, make_node: NodeMaker
+) -> None:
+    laptop = desk.laptop()
+    anna, ben = make_node(laptop, "Anna"), make_node(laptop, "Ben")
+    for node in (anna, ben):
+        node.start("--local")
+    for node in (anna, ben):
+        node.wait_until_up()
+    wait_for_links(anna, 1)
+    befriend(anna, ben, inviter_label="anna")
+    ben.run("send", "anna", "from the same chair")
+    wait_for_text(anna, "from the same chair", within_s=30)
+
+
 def test_with_real_stamps_on_an_open_mesh_a_first_message_arrives(
     desk: Desk, make_open_node: NodeMaker
 ) -> None:

@@ -83,3 +83,33 @@ def test_a_locked_node_tells_nothing_and_opens_what_came_meanwhile(
     assert not any(word in status for word in (ada.name, "contacts", "outbox", "stamp"))
     ada.run("unlock")
     wait_until_shown(ada, f"{bob.name}: While you were away.", "read")
+
+
+def test_who_waits_apart_and_is_blocked_is_told_of_nowhere(
+    desk: Desk, make_node: NodeMaker
+) -> None:
+    bridge = desk.bridge("left")
+    at_once = "opened_delay_seconds = 0\nrelay_delay_seconds = 0\n"
+    ada, bob = (make_node(desk.laptop(bridge), name, more=at_once) for name in ("Ada", "Bob"))
+    start_all(ada, bob)
+    wait_for_links(ada, 1)
+    bob.run("add", ada.run("invite", "--uses", "5").strip())
+    bob.run("send", ada.name, "May I?")
+    wait_until_shown(ada, "May I?", "read", "--requests", "--keep-unread")
+    ada.run("contact", "block", bob.name)
+    bob.run("send", ada.name, "Why not?", "--wait", "carried")
+    assert bob.name not in ada.run("requests")
+    assert "May I?" not in ada.run("read", "--requests")
+    told = ada.status()
+    assert (told.contacts_count, told.requests_count) == (0, 0)
+    ran = ada.attempt("contact", "accept", bob.name)
+    assert ran.returncode == 1
+    assert "unblock them first: mesh contact unblock" in ran.stderr
+    ada.run("contact", "unblock", bob.name)
+    bob.run("send", ada.name, "Thanks.")
+    shown = wait_until_shown(ada, "Thanks.", "read", "--requests", "--keep-unread")
+    assert "May I?" in shown
+    assert "Why not?" not in shown
+    assert "1 more sealed" in ada.run("requests")
+    ada.run("contact", "accept", bob.name)
+    wait_until_shown(ada, "Why not?", "read")

@@ -135,6 +135,7 @@ class Person:
                 entropy=self.entropy,
                 kem=self.kem,
                 is_tag_stored=self.store.has_tag,
+                has_body=self.store.has_tag,
                 distances=self.distances,
             )
             self.messenger = Messenger(self.connection, environment, now=self.now)
@@ -244,7 +245,7 @@ class Person:
 
     def messages(self, contact: str = "", **fields: int) -> list[MessageAnswer]:
         limit = fields.get("limit", 1_000)
-        answer = self.ask(AskMessages(contact, after=fields.get("after", 0), limit=limit))
+        answer = self.ask(AskMessages(contact, after=fields.get("after"), limit=limit))
         assert isinstance(answer, MessagesAnswer)
         return answer.messages
 

@@ -229,7 +229,11 @@ def test_a_replay_after_the_session_was_erased_does_not_found_it_again(first: Fi
     ann, _, envelope, _, _ = first
     ann.receive([envelope])
     sessions = Sessions(
-        SessionRows(ann.connection), TagIndex(), entropy=SeededEntropy(5), kem=PycaKem()
+        SessionRows(ann.connection),
+        TagIndex(),
+        sealed_mail=ann.messenger.parts.sessions.sealed_mail,
+        entropy=SeededEntropy(5),
+        kem=PycaKem(),
     )
     contact = ContactId(ann.contacts()[0].id)
     with transaction(ann.connection):

@@ -239,5 +239,3 @@ def test_a_cursor_of_another_conversation_is_refused() -> None:
     note = ann.send("me", "mine")
     with pytest.raises(UserError, match="no item"):
         items(ann, "Bob", before=note.number)
-    with pytest.raises(UserError, match="one of"):
-        items(ann, "me", before=note.number, after=note.number)

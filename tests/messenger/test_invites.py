@@ -63,6 +63,7 @@ def test_what_becomes_of_an_invite_is_told_without_its_link() -> None:
     told = [event.invite for event in ann.take_events() if isinstance(event, InviteChanged)]
     assert [(one.uses, one.state) for one in told] == [(0, "open"), (1, "open"), (1, "revoked")]
     assert {(one.id, one.link, one.qr) for one in told} == {(invite.id, "", "")}
+    assert [one.short_link for one in told] == ["", "", ""]
 
 
 def test_an_invite_for_three_founds_three() -> None:
@@ -82,6 +83,7 @@ def test_a_revoked_invite_founds_nothing_and_tells_no_link() -> None:
     revoked = ann.ask(RevokeInvite(invite.id))
     assert isinstance(revoked, InviteAnswer)
     assert (revoked.state, revoked.link, revoked.qr) == ("revoked", "", "")
+    assert revoked.short_link == ""
     exchange(ann, bob)
     assert ann.contacts() == []
     assert bob.contacts()[0].state == "invited"
@@ -197,10 +199,12 @@ def test_after_a_restart_every_tag_of_an_invite_is_expected_again() -> None:
     assert len(ann.contacts()) == 1
 
 
+@pytest.mark.parametrize("text", ["qr", "short link"])
 @pytest.mark.parametrize("order", ["bundle first", "bundle later"])
-def test_a_qr_code_waits_for_the_bundle_that_stands_on_the_mesh(order: str) -> None:
+def test_a_qr_code_waits_for_the_bundle_that_stands_on_the_mesh(order: str, text: str) -> None:
     _, (ann, bob) = people("Ann", "Bob")
-    qr = ann.invite().qr
+    invite = ann.invite()
+    qr = invite.qr if text == "qr" else invite.short_link
     (bundle,) = ann.post()
     assert bundle.header.lifetime_class == 1
     if order == "bundle first":

@@ -32,6 +32,7 @@ def test_before_the_first_run_there_is_nobody_at_home() -> None:
             entropy=SeededEntropy(1),
             kem=PycaKem(),
             is_tag_stored=lambda _tag: False,
+            has_body=lambda _tag: False,
         )
         messenger = Messenger(connection, environment, now=clock.now)
         with pytest.raises(UserError) as caught:

@@ -21,6 +21,7 @@ from hypothesis.stateful import (
 from mesh.crypto.kem import PycaKem
 from mesh.ids import Instant, Monotonic, Tag, UnixSeconds, VerifyKey
 from mesh.limits.sessions import RENDEZVOUS_TAGS, TAG_KEY_KEPT_SECONDS, TAG_WINDOW
+from mesh.messenger.sessions.sealed_mail import SealedMail
 from mesh.messenger.sessions.session import Session
 from mesh.messenger.sessions.sessions import Sessions
 from mesh.messenger.sessions.tag_index import OfSession, TagIndex
@@ -78,7 +79,18 @@ class Side:
     def restart(self) -> None:
         """Read everything from the rows."""
         self.expected = TagIndex()
-        self.sessions = Sessions(self.vault.sessions, self.expected, entropy=self.entropy, kem=KEM)
+        self.sessions = Sessions(
+            self.vault.sessions,
+            self.expected,
+            sealed_mail=SealedMail(
+                self.vault.sealed,
+                self.expected,
+                is_tag_stored=self.store.__contains__,
+                has_body=self.store.__contains__,
+            ),
+            entropy=self.entropy,
+            kem=KEM,
+        )
 
     def look(self, tag: Tag, now: UnixSeconds) -> None:
         """Open what is in the store under an expected tag, and what that makes expected."""

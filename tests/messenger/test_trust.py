@@ -1,23 +1,17 @@
-"""Trust: safety numbers, verification, blocking, requests, labels and notes."""
+"""Trust: safety numbers, verification, labels and notes."""
 
 import pytest
 
 from mesh.commands.contacts import (
-    AcceptRequest,
-    BlockContact,
     ContactAnswer,
     RenameContact,
     VerifyContact,
 )
-from mesh.commands.messages import AskMessages, MessagesAnswer
 from mesh.commands.verification import Compare
 from mesh.crypto.signing import sign
 from mesh.errors import UserError
 from mesh.events import (
-    ContactAdded,
-    ContactChanged,
     ContactNoted,
-    MessageReceived,
 )
 from mesh.ids import UnixSeconds
 from mesh.limits.contacts import NOTES_PER_CONTACT_MAX
@@ -85,151 +79,6 @@ def test_who_has_shown_no_key_cannot_be_verified() -> None:
     exchange(ann, bob)
     bob.ask(VerifyContact("Ann"))
     assert one_contact(bob, "Ann").trust == "verified"
-
-
-# --- Blocking -----------------------------------------------------------------------------------
-
-
-def test_of_who_is_blocked_nothing_is_opened_answered_or_retired_until_unblocked() -> None:
-    ann, bob = acquainted(Clock())
-    ann.ask(BlockContact("Bob"))
-    ann.take_events()
-    retirements = ann.connection.execute("SELECT * FROM retirements").fetchall()
-    bob.send("Ann", "one")
-    bob.send("Ann", "two")
-    arrived = bob.post()
-    ann.receive(arrived)
-    for envelope in arrived:
-        assert envelope.header.tag not in ann.messenger.parts.tag_index
-    assert ann.texts() == []
-    assert ann.take_events() == []
-    assert ann.post() == []
-    assert ann.connection.execute("SELECT * FROM retirements").fetchall() == retirements
-    ann.restart()
-    bob.send("Ann", "three")
-    ann.receive(bob.post())
-    assert ann.texts() == []
-    ann.ask(BlockContact("Bob", is_blocked=False))
-    ann.receive([])
-    assert ann.texts("Bob") == ["one", "two", "three"]
-    bob.send("Ann", "four")
-    ann.receive(bob.post())
-    assert ann.texts("Bob")[-1] == "four"
-
-
-def test_to_who_is_blocked_nothing_is_sent() -> None:
-    ann, bob = acquainted(Clock())
-    answer = ann.ask(BlockContact("Bob"))
-    assert isinstance(answer, ContactAnswer)
-    assert answer.is_blocked
-    with pytest.raises(UserError, match="Bob is blocked") as caught:
-        ann.send("Bob", "no")
-    assert caught.value.kind == "blocked"
-    with pytest.raises(UserError):
-        ann.ask(Compare("Bob"))
-    with pytest.raises(UserError):
-        ann.add(bob.invite().link)
-    assert ann.texts("Bob") == []
-    ann.ask(BlockContact("Bob", is_blocked=False))
-    ann.send("Bob", "yes")
-    exchange(ann, bob)
-    assert bob.texts("Ann") == ["yes"]
-
-
-def test_what_waited_for_somebody_who_is_blocked_waits_on() -> None:
-    clock = Clock()
-    ann, bob = Person("Ann", clock, seed=1), Person("Bob", clock, seed=2)
-    invite = ann.invite()
-    bundle = ann.post()
-    bob.add(invite.qr, "Ann")
-    bob.send("Ann", "when your key is here")
-    bob.ask(BlockContact("Ann"))
-    bob.receive(bundle)
-    bob.restart()
-    bob.receive(bundle)
-    assert (one_contact(bob, "Ann").state, bob.post()) == ("waiting for their key", [])
-    bob.ask(BlockContact("Ann", is_blocked=False))
-    bob.receive([])
-    exchange(ann, bob)
-    assert ann.texts("Bob") == ["when your key is here"]
-
-
-def test_who_is_blocked_cannot_come_back_by_another_invite() -> None:
-    clock = Clock()
-    ann = Person("Ann", clock, seed=1)
-    invite = ann.invite(uses_max=5)
-    mallory = Mallory(invite.link)
-    ann.receive([mallory.first_contact(payload("first"), index=1)])
-    ann.ask(BlockContact("Mallory"))
-    ann.receive([mallory.first_contact(payload("again"), index=2)])
-    assert ann.texts("Mallory") == ["first"]
-    assert ann.dropped() == {"a first contact by somebody who is blocked": 1}
-
-
-# --- Requests -----------------------------------------------------------------------------------
-
-
-def requesting(uses_max: int = 5) -> tuple[Person, Person]:
-    clock = Clock()
-    ann, bob = Person("Ann", clock, seed=1), Person("Bob", clock, seed=2)
-    bob.add(ann.invite(uses_max=uses_max).link)
-    bob.send("Ann", "may I?")
-    exchange(ann, bob)
-    return ann, bob
-
-
-def page(person: Person, *, requests: bool, contact: str = "") -> list[str]:
-    answer = person.ask(AskMessages(contact, requests=requests))
-    assert isinstance(answer, MessagesAnswer)
-    return [message.text for message in answer.messages]
-
-
-def test_who_came_by_an_invite_for_many_waits_apart() -> None:
-    ann, bob = requesting()
-    events = ann.take_events()
-    assert not any(isinstance(event, MessageReceived) for event in events)
-    added = [event.contact for event in events if isinstance(event, ContactAdded)]
-    assert [(one.label, one.is_request) for one in added] == [("Bob", True)]
-    changed = [event.contact for event in events if isinstance(event, ContactChanged)]
-    assert changed[-1].unread_count == 1
-    assert (page(ann, requests=False), page(ann, requests=True)) == ([], ["may I?"])
-    assert page(ann, requests=False, contact="Bob") == ["may I?"]
-    bob.send("Ann", "hello?")
-    exchange(ann, bob)
-    assert page(ann, requests=True) == ["may I?", "hello?"]
-    # Beyond our hello they hear nothing.
-    assert bob.texts() == ["may I?", "hello?"]
-    with pytest.raises(UserError) as caught:
-        ann.ask(Compare("Bob"))
-    assert caught.value.kind == "request"
-
-
-def test_who_is_accepted_is_a_contact_like_any_other() -> None:
-    ann, bob = requesting()
-    ann.take_events()
-    for _ in range(2):
-        answer = ann.ask(AcceptRequest("Bob"))
-        assert isinstance(answer, ContactAnswer)
-        assert not answer.is_request
-    assert [type(event) for event in ann.take_events()] == [ContactChanged]
-    assert (page(ann, requests=False), page(ann, requests=True)) == (["may I?"], [])
-    bob.send("Ann", "thanks")
-    exchange(ann, bob)
-    assert any(isinstance(event, MessageReceived) for event in ann.take_events())
-
-
-def test_writing_to_who_waits_accepts_them() -> None:
-    ann, bob = requesting()
-    ann.send("Bob", "you may")
-    exchange(ann, bob)
-    assert not one_contact(ann, "Bob").is_request
-    assert bob.texts("Ann") == ["may I?", "you may"]
-
-
-def test_who_came_by_an_invite_for_one_is_no_request() -> None:
-    ann, _ = requesting(uses_max=1)
-    assert not one_contact(ann, "Bob").is_request
-    assert page(ann, requests=False) == ["may I?"]
 
 
 # --- Names that look alike ----------------------------------------------------------------------

@@ -81,14 +81,30 @@ def test_who_sees_something_else_verifies_nobody() -> None:
     assert confirm(bob, "Ann", is_equal=False).state == "failed"
     exchange(ann, bob)
     assert shown(ann, "Bob").state == "failed"
+    assert (shown(ann, "Bob").failure, shown(bob, "Ann").failure) == ("said there", "said here")
     assert (trust(ann), trust(bob)) == ("first seen", "known")
     for person, label in ((ann, "Bob"), (bob, "Ann")):
         answer = person.ask(AskContact(label))
         assert isinstance(answer, ContactDetailsAnswer)
         assert [note.kind for note in answer.notes] == ["comparison failed"]
+        # Only who said yes, and hears their no, is told more than they know already.
+        is_warned = "do not trust this key until you have met" in answer.notes[0].sentence
+        assert is_warned == (person is ann)
     # A word that comes afterwards is too late.
     with pytest.raises(UserError):
         confirm(ann, "Bob")
+
+
+def test_who_is_refused_before_anything_was_seen_is_not_warned_of_a_key() -> None:
+    ann, bob = acquainted(Clock())
+    compare(ann, "Bob")
+    exchange(ann, bob)
+    confirm(bob, "Ann", is_equal=False)
+    exchange(ann, bob)
+    answer = ann.ask(AskContact("Bob"))
+    assert isinstance(answer, ContactDetailsAnswer)
+    assert answer.comparison.failure == "said there"
+    assert answer.notes[0].sentence == "Bob ended a comparison without a match."
 
 
 def test_both_may_begin_at_once() -> None:

@@ -52,11 +52,11 @@ def test_a_vault_that_was_written_to_is_rebuilt_as_it_closes(folders: ProfileFol
 
 def test_the_usual_cost_stands_in_the_key_file(folders: ProfileFolders) -> None:
     with Profile.held(folders) as profile:
-        profile.create("")
+        profile.create("horse")
     key = WrappedKey.decode(folders.vault_key_file.read_bytes(), "vault.key")
     assert key.cost == USUAL_COST
     assert (key.cost.memory_bytes, key.cost.passes) == (PASSPHRASE_MEMORY_BYTES, PASSPHRASE_PASSES)
-    assert len(key.unwrap("")) == 32
+    assert len(key.unwrap("horse")) == 32
 
 
 def test_both_databases_are_migrated_and_encrypted(folders: ProfileFolders) -> None:

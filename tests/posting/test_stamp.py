@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from mesh.crypto.hashing import argon2id, blake2b
 from mesh.ids import PostingKey
-from mesh.posting.stamp import NO_STAMP, is_precheck_valid, is_proof_valid, mint
+from mesh.posting.stamp import NO_STAMP, is_precheck_valid, is_proof_valid, mean_seconds, mint
 from mesh.wire.envelope import STAMP_BYTES
 from mesh.wire.parameters import STAMP_BITS_DEFAULT
 from tests.vectors.shapes import StampVector, frozen_bytes
@@ -86,6 +86,11 @@ def test_the_search_goes_on_at_zero_behind_the_last_nonce() -> None:
     assert stamp[:8] < last
     assert is_proof_valid(KEY, day, 1, stamp)
     assert is_precheck_valid(KEY, day, stamp)
+
+
+@pytest.mark.parametrize("bits, seconds", [(0, 0), (1, 1), (6, 1), (9, 6), (13, 82)])
+def test_how_long_a_stamp_takes_doubles_with_each_bit(bits: int, seconds: int) -> None:
+    assert mean_seconds(bits) == seconds
 
 
 def test_a_mesh_without_stamps_mints_zeros() -> None:

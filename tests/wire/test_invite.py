@@ -52,6 +52,12 @@ def test_the_frozen_texts_are_made_again_and_read(vector: InviteVector) -> None:
     )
     assert scanned.address_hint == invite.address_hint
     assert scanned.qr() == vector.qr
+    assert parse_invite(invite.short_link(), is_signature_valid) == scanned
+
+
+def test_the_short_link_can_be_typed() -> None:
+    assert len(INVITES[0].short_link()) == 132
+    assert len(INVITES[0].link()) > 1_800
 
 
 @pytest.mark.parametrize("refused", VECTORS.refused, ids=lambda refused: refused.because)

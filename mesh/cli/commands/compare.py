@@ -137,7 +137,8 @@ def see_through(
     if terminal.is_json:
         terminal.json(now)
     if now.state == "failed":
-        raise UserError("comparison-failed", failure_of(who, has_seen=has_seen, verdict=verdict))
+        told = failure_of(who, now.failure, has_seen=has_seen, verdict=verdict)
+        raise UserError("comparison-failed", told)
     if now.state == "matched":
         if not is_settled(now):
             words = f"You see the same, but {who} is no contact yet; look later: mesh contacts"
@@ -164,7 +165,7 @@ def waited(steps: Iterator[SeenT], *, until: tuple[str, ...]) -> SeenT:
     )
 
 
-def failure_of(who: str, *, has_seen: bool, verdict: bool | None) -> str:
+def failure_of(who: str, failure: str, *, has_seen: bool, verdict: bool | None) -> str:
     """Say what is known when a comparison came to nothing, and no more than that."""
     if not has_seen:
         return (
@@ -175,6 +176,11 @@ def failure_of(who: str, *, has_seen: bool, verdict: bool | None) -> str:
         return (
             f"You and {who} do not see the same, as you say. Somebody may stand between you: trust "
             "no message until you have met."
+        )
+    if failure == "said there":
+        return (
+            f"{who} says that it differs: do not trust this key until you have met. Somebody may "
+            "stand between you."
         )
     return (
         f"The comparison with {who} came to nothing. If they see something else, somebody may "

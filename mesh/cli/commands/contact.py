@@ -5,7 +5,7 @@ from collections.abc import Callable
 import click
 
 from mesh.api.routes import Request
-from mesh.cli.commands.contact_details import lines_of, safety_lines
+from mesh.cli.commands.contact_details import lines_of, safety_lines, unblocked_sentences
 from mesh.cli.completing import complete_contact
 from mesh.cli.daemon_client import client_of
 from mesh.cli.names import shown
@@ -131,7 +131,8 @@ def unverify(choices: Choices, contact: str) -> None:
     """\
 Open nothing of a contact and send nothing to them, until mesh contact unblock.
 
-They are not told.
+They are not told. No list shows or counts anything of theirs; mesh read NAME still shows what
+was there before.
 
 \b
 Examples:
@@ -142,22 +143,39 @@ def block(choices: Choices, contact: str) -> None:
     change(choices, BlockContact(contact), "{} is blocked.")
 
 
-@on_contact(
-    """\
+@contact.command(
+    help="""\
 Open what a contact sends from now on, again.
+
+What came while they were blocked stays sealed, and how much of it there is, is said. With
+--show-meanwhile it is opened too, now or at any later time, as far as it has not expired.
 
 \b
 Examples:
   mesh contact unblock Ben
+  mesh contact unblock Ben --show-meanwhile
 """
 )
-def unblock(choices: Choices, contact: str) -> None:
-    change(choices, BlockContact(contact, is_blocked=False), "{} is not blocked any more.")
+@click.argument("contact", shell_complete=complete_contact)
+@click.option("--show-meanwhile", is_flag=True, help="Open what came while they were blocked too.")
+@shared_options
+@click.pass_obj
+def unblock(choices: Choices, contact: str, *, show_meanwhile: bool) -> None:
+    terminal = Terminal(choices)
+    request = BlockContact(contact, is_blocked=False, opens_sealed=show_meanwhile)
+    answer = client_of(choices).ask(request, ContactAnswer)
+    if terminal.is_json:
+        terminal.json(answer)
+        return
+    for sentence in unblocked_sentences(answer, is_opened=show_meanwhile):
+        terminal.say(sentence)
 
 
 @on_contact(
     """\
 Let somebody who waits apart become a contact. See: mesh requests.
+
+All that they sent is opened. Whoever is blocked is unblocked first: mesh contact unblock.
 
 \b
 Examples:

@@ -53,9 +53,10 @@ Examples:
 @click.pass_obj
 def doctor(choices: Choices, opens_vault: bool) -> None:
     terminal = Terminal(choices)
-    passphrase = known_passphrase(terminal, is_headless=False) if opens_vault else None
+    folders = folders_of(choices)
+    passphrase = known_passphrase(terminal, folders, is_headless=False) if opens_vault else None
     terminal.say("Looking, and listening to the network…")
-    findings = examine(folders_of(choices), view_of(choices), passphrase=passphrase)
+    findings = examine(folders, view_of(choices), passphrase=passphrase)
     if terminal.is_json:
         terminal.json(Findings(findings=findings))
     else:

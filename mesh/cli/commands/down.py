@@ -9,6 +9,7 @@ import click
 from mesh.api.routes import Stop
 from mesh.cli.daemon_client import client_of, folders_of
 from mesh.cli.options import Choices, shared_options
+from mesh.cli.running import others_word
 from mesh.cli.terminal import Terminal
 from mesh.commands.answer import Done
 from mesh.errors import UserError
@@ -34,7 +35,8 @@ def down(choices: Choices) -> None:
     if terminal.is_json:
         terminal.json(Done())
     else:
-        terminal.say("Mesh has stopped." if was_running else "Mesh was not running.")
+        others = "" if was_running else others_word(folders_of(choices).name)
+        terminal.say("Mesh has stopped." if was_running else f"Mesh was not running.{others}")
 
 
 def stop(choices: Choices) -> bool:

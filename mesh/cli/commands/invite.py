@@ -13,6 +13,7 @@ from mesh.cli.layout import DAY, HOUR, MINUTE, columns, when
 from mesh.cli.options import Choices, shared_options
 from mesh.cli.sanitise import clean_line
 from mesh.cli.terminal import Terminal
+from mesh.client import Client
 from mesh.commands.invites import (
     AskInvites,
     CreateInvite,
@@ -22,6 +23,7 @@ from mesh.commands.invites import (
     InvitesAnswer,
     RevokeInvite,
 )
+from mesh.commands.status import AskStatus, StatusAnswer
 from mesh.limits.invites import INVITE_USES_MAX
 
 UNITS = {"m": MINUTE, "h": HOUR, "d": DAY, "w": 7 * DAY}
@@ -56,9 +58,14 @@ Make an invite: a link and a QR code by which somebody becomes your contact.
 Whoever has the link can use it, so hand it over where nobody else reads it. When standard output
 is no terminal, the link is all that is written there.
 
+The link holds all your keys, in 1,900 characters. The one of --short has 132, or a few more in a
+closed mesh, and can be typed: enough if your keys reach them over the mesh, as they do where both
+of you meet, or meet the same others. Until then their messages to you wait.
+
 \b
 Examples:
   mesh invite
+  mesh invite --short
   mesh invite --label "Rowing club" --uses 20 --expires 2w
   mesh invite --hint 192.168.1.20:41730 --png invite.png
   mesh invite list
@@ -78,6 +85,7 @@ Examples:
     "--expires", type=Lifetime(), default=7 * DAY, help="How long it lives: 7d (default), 12h, 2w."
 )
 @click.option("--hint", default="", metavar="HOST:PORT", help="Where your node can be reached.")
+@click.option("--short", is_flag=True, help="Print the short link, for who is in the same mesh.")
 @click.option("--qr/--no-qr", default=None, help="Draw the QR code (default: on a terminal).")
 @click.option("--invert", is_flag=True, help="Draw it for a light terminal.")
 @click.option("--png", type=click.Path(dir_okay=False, path_type=Path), help="Write it as PNG.")
@@ -94,6 +102,7 @@ def invite(
     png: Path | None,
     svg: Path | None,
     *,
+    short: bool,
     invert: bool,
 ) -> None:
     if ctx.invoked_subcommand is not None:
@@ -101,7 +110,8 @@ def invite(
     choices: Choices = ctx.obj
     terminal = Terminal(choices)
     command = CreateInvite(label=label, uses_max=uses, lifetime_s=expires, address_hint=hint)
-    answer = client_of(choices).ask(command, InviteAnswer)
+    client = client_of(choices)
+    answer = client.ask(command, InviteAnswer)
     for path, kind in ((png, "png"), (svg, "svg")):
         if path is not None:
             write_picture(answer.qr, path, kind)
@@ -111,12 +121,29 @@ def invite(
         return
     if terminal.is_shown() if qr is None else qr:
         terminal.result(qr_code(answer.qr, is_inverted=invert))
-    terminal.result(answer.link)
+    terminal.result(answer.short_link if short else answer.link)
     who = "one person" if answer.uses_max == 1 else f"{answer.uses_max} people"
     terminal.say(
         f"Invite {answer.id}, for {who}, until {when(answer.expires)}. "
         "They add you with: mesh add LINK"
     )
+    tell_of_short_link(terminal, client, answer, is_used=short)
+
+
+def tell_of_short_link(
+    terminal: Terminal, client: Client, answer: InviteAnswer, *, is_used: bool
+) -> None:
+    """Offer the short link where others can carry our keys; say what it waits for elsewhere."""
+    if terminal.choices.quiet:
+        return
+    has_links = client.ask(AskStatus(), StatusAnswer).links_count > 0
+    if is_used and not has_links:
+        terminal.say(
+            "No other node is linked yet: whoever uses this link waits until your keys reach them. "
+            "The one without --short needs no mesh."
+        )
+    elif has_links and not is_used:
+        terminal.say(f"Shorter, for somebody in the same mesh: {answer.short_link}")
 
 
 @invite.command(

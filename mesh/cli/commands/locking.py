@@ -14,8 +14,10 @@ from mesh.cli.passphrase import (
     known_passphrase,
     passphrase_of_file,
     require_person,
+    warn_if_weak,
 )
 from mesh.cli.terminal import Terminal
+from mesh.client import NOT_RUNNING
 from mesh.commands.answer import Done
 from mesh.commands.status import AskStatus, StatusAnswer
 from mesh.daemon.start_order import find_passphrase
@@ -66,7 +68,7 @@ def unlock(choices: Choices) -> None:
     terminal = Terminal(choices)
     client = client_of(choices)
     if not client.is_running():
-        raise UserError("not-running", "Mesh is not running. Start it with: mesh up")
+        raise UserError("not-running", NOT_RUNNING)
     vault = client.ask(AskStatus(), StatusAnswer).vault
     if vault == "none":
         # Nobody is to look for a passphrase that there is not.
@@ -74,7 +76,8 @@ def unlock(choices: Choices) -> None:
     # A passphrase that nobody looks at would seem to be the right one.
     is_open = vault == "open"
     if not is_open:
-        client.ask(Unlock(known_passphrase(terminal, is_headless=False)), Done)
+        known = known_passphrase(terminal, folders_of(choices), is_headless=False)
+        client.ask(Unlock(known), Done)
     if terminal.is_json:
         terminal.json(Done())
     else:
@@ -115,11 +118,13 @@ def passphrase(choices: Choices, new_file: Path | None, *, remove: bool) -> None
         raise UserError(
             "not-found", f"The profile {folders.name} has no passphrase yet: run `mesh up` first."
         )
-    former = known_passphrase(terminal, is_headless=False)
+    former = known_passphrase(terminal, folders, is_headless=False)
     new = wanted_passphrase(terminal, new_file, is_removed=remove)
     change(choices, folders, former, new)
     if find_passphrase() not in (None, new):
         terminal.warn(f"The file that {VARIABLE} names still holds the former passphrase.")
+    if new_file is not None:
+        warn_if_weak(terminal, new)
     if terminal.is_json:
         terminal.json(Done())
     else:

@@ -46,7 +46,7 @@ def row(peer: PeerAnswer) -> tuple[str, ...]:
         lasting(peer.connected_seconds) if is_linked else "",
         size(peer.bytes_received) if is_linked else "",
         size(peer.bytes_sent) if is_linked else "",
-        clean_line(peer.interface),
+        clean_line(peer.interface) if peer.interface else "",
         ", ".join(remarks(peer)),
     )
 

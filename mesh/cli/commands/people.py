@@ -79,7 +79,8 @@ def contacts(choices: Choices) -> None:
     help="""\
 List who waits apart: people you do not know who came by an invite of yours.
 
-Their messages are with mesh read --requests; nothing tells them that you looked.
+Their messages are with mesh read --requests; nothing tells them that you looked. Of each at most
+20 messages or 64 KiB are opened; the rest stays sealed, and is counted, until you accept them.
 
 \b
 Examples:
@@ -126,8 +127,13 @@ def row(contact: ContactAnswer) -> tuple[str, ...]:
         contact.key[:KEY_LETTERS_SHOWN],
         trust_of(contact),
         str(contact.unread_count or ""),
-        "; ".join([contact.state, *warnings(contact)]),
+        "; ".join([contact.state, *sealed(contact), *warnings(contact)]),
     )
+
+
+def sealed(contact: ContactAnswer) -> list[str]:
+    """Return how much more came of a contact than was opened."""
+    return [f"{contact.sealed_count} more sealed"] if contact.sealed_count else []
 
 
 def trust_of(contact: ContactAnswer) -> str:

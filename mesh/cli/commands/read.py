@@ -10,6 +10,7 @@ from mesh.cli.names import Names
 from mesh.cli.options import Choices, shared_options
 from mesh.cli.terminal import Terminal
 from mesh.commands.messages import AskMessages, MessagesAnswer
+from mesh.limits.api import NUMBER_MAX
 from mesh.limits.messages import MESSAGES_PER_PAGE_MAX
 
 HELP = """\
@@ -18,6 +19,9 @@ Show messages, the newest last, and mark them as read.
 CHAT is a contact's label, a number of mesh chats, or the beginning of a key; or "me". Without it
 the conversations with all contacts are shown in the order in which messages arrived, except those
 of people who wait apart: they are shown with --requests, and never among the others.
+
+--before and --after go through a long history page by page, either way; they take the number that
+is told when there are more. Of one conversation they go by its order, else by arrival.
 
 What is said of a message of yours is what there is proof of: "queued here", "carried by 2
 neighbours", "delivered to their device", "read".
@@ -29,6 +33,8 @@ Examples:
   mesh read --unread
   mesh read Ben --limit 500 | less
   mesh read --requests --keep-unread
+  mesh read Ben --before 1041
+  mesh read Ben --after 0 --limit 200
   mesh read --after 1041 --json
 """
 
@@ -46,11 +52,16 @@ Examples:
     help="How many at most.",
 )
 @click.option(
-    "--after",
-    type=click.IntRange(min=0),
-    default=0,
+    "--before",
+    type=click.IntRange(0, NUMBER_MAX),
     metavar="NUMBER",
-    help="Only messages that came after this one.",
+    help="The newest that stand before this message.",
+)
+@click.option(
+    "--after",
+    type=click.IntRange(0, NUMBER_MAX),
+    metavar="NUMBER",
+    help="The oldest that stand after this message; 0: from the very beginning.",
 )
 @shared_options
 @click.pass_obj
@@ -58,7 +69,8 @@ def read(
     choices: Choices,
     chat: str,
     limit: int,
-    after: int,
+    before: int | None,
+    after: int | None,
     *,
     unread: bool,
     requests: bool,
@@ -67,6 +79,7 @@ def read(
     terminal = Terminal(choices)
     command = AskMessages(
         contact=chat,
+        before=before,
         after=after,
         limit=limit,
         mark_read=not keep_unread,
@@ -83,11 +96,12 @@ def read(
     if waiting and not requests and not chat:
         terminal.say(waiting_sentence(len(waiting)))
     if not page.messages:
-        terminal.say("There are no new messages." if unread or after else "There are no messages.")
+        is_part = before is not None or after is not None
+        terminal.say(f"There are no {'new ' if unread else 'such ' if is_part else ''}messages.")
         return
-    if page.has_more and not after:
-        terminal.say("There are older messages; --limit shows more.")
+    if page.has_older:
+        terminal.say(f"There are older messages: --before {page.messages[0].number}")
     for message in page.messages:
         terminal.result(drawn(message, names.of(message), has_conversation=bool(chat)))
-    if page.has_more and after:
-        terminal.say(f"There are more; go on with --after {page.messages[-1].number}.")
+    if page.has_newer:
+        terminal.say(f"There are newer messages: --after {page.messages[-1].number}")

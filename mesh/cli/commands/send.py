@@ -9,11 +9,13 @@ import click
 from mesh.api.stream import Happened, StreamObject
 from mesh.cli.completing import complete_chat
 from mesh.cli.daemon_client import client_of
+from mesh.cli.layout import plural
 from mesh.cli.messages import state_of
 from mesh.cli.names import Names
 from mesh.cli.options import Choices, shared_options
 from mesh.cli.terminal import Terminal
 from mesh.commands.messages import MessageAnswer, MessageState, SendMessage
+from mesh.commands.status import AskStatus, StatusAnswer
 from mesh.errors import UserError
 from mesh.events import MessageStateChanged
 from mesh.limits.messages import TEXT_BYTES_MAX
@@ -90,23 +92,56 @@ def send(choices: Choices, chat: str, text: tuple[str, ...], key: str, wait: str
     written = " ".join(text) if text and text != ("-",) else read_text(terminal)
     command = SendMessage(contact=chat, text=written, idempotency_key=key)
     # Asked before it is sent: whatever fails after that must not look like a failed send.
-    names = Names([]) if terminal.is_json or choices.quiet else Names.ask(client)
+    is_told = not (terminal.is_json or choices.quiet)
+    names = Names.ask(client) if is_told else Names([])
+    status = client.ask(AskStatus(), StatusAnswer) if is_told else None
     stream: Iterator[StreamObject] = iter(())
     if wait:
         # Listening begins before the message is sent, so that nothing about it is missed.
         stream = client.events(until=time.monotonic() + choices.timeout)
         next(stream, None)
     message = client.ask(command, MessageAnswer)
+    hints = [] if status is None else waits_for(message, status, names.of(message))
     if wait:
+        for line in hints:
+            terminal.say(line)
         message = awaited(message, stream, AWAITED[wait])
     if terminal.is_json:
         terminal.json(message)
     else:
         terminal.say(f"{names.of(message)}, message {message.number}: {state_of(message)}")
+    if not wait:
+        for line in hints:
+            terminal.say(line)
     if wait and message.state in OVER:
         raise UserError(f"not-{wait}", f"Nobody waits for it any more: {state_of(message)}.")
     if wait and message.state not in AWAITED[wait]:
         raise UserError(f"not-{wait}", TOO_LATE[wait].format(f"{choices.timeout:g}"))
+
+
+def waits_for(message: MessageAnswer, status: StatusAnswer, name: str) -> list[str]:
+    """Say what keeps a message here for more than a moment, and how long, where that is known."""
+    if message.state == "awaiting-key":
+        return [
+            f"It waits for the keys of {name}: they come over the mesh from any node that has "
+            "them, and nobody can say when. Their whole link brings them at once: mesh add LINK"
+        ]
+    if message.state != "queued":
+        return []
+    told = []
+    if status.stamp == "being made":
+        seconds = status.stamp_seconds
+        told.append(
+            "It waits for a stamp, the work by which this profile may post today: usually "
+            f"{plural(seconds, 'second')}, seldom more than {3 * seconds}. "
+            "From then on stamps are made ahead."
+        )
+    if not status.links_count:
+        told.append(
+            "It waits for another node: none is linked now. It leaves by itself as soon as one is; "
+            "mesh doctor says what keeps nodes apart."
+        )
+    return told
 
 
 def awaited(

@@ -7,10 +7,12 @@ from mesh.cli.daemon_client import client_of, folders_of
 from mesh.cli.failures import Exit
 from mesh.cli.layout import lasting, plural, size, when
 from mesh.cli.options import Choices, shared_options
+from mesh.cli.running import running_profiles, start_command
 from mesh.cli.sanitise import clean_line
 from mesh.cli.terminal import Terminal
 from mesh.commands.status import AskStatus, StatusAnswer
 from mesh.errors import UserError
+from mesh.node.folders import ProfileFolders
 
 VAULT = {
     "open": "open",
@@ -28,6 +30,10 @@ class NotRunning(msgspec.Struct, kw_only=True):
     running: bool
     profile: str
     is_created: bool
+    mesh: str = ""
+    """The mesh that the profile belongs to; empty before its first start."""
+    is_closed: bool = False
+    others_running: list[str] = []
 
 
 class Running(msgspec.Struct, kw_only=True):
@@ -59,15 +65,7 @@ def status(choices: Choices) -> None:
     except UserError as error:
         if error.kind != "not-running":
             raise
-        # A relay's profile has a store and no vault.
-        is_created = folders.store_key_file.exists()
-        if terminal.is_json:
-            told = NotRunning(running=False, profile=folders.name, is_created=is_created)
-            terminal.json(told)
-        else:
-            start = "mesh up" if folders.name == "default" else f"mesh up --profile {folders.name}"
-            terminal.result(f"Mesh is not running in the profile {folders.name}.")
-            terminal.say(f"Start it with: {start}")
+        tell_stopped(terminal, folders)
         raise click.exceptions.Exit(Exit.NOT_RUNNING) from None
     if terminal.is_json:
         terminal.json(Running(running=True, profile=folders.name, status=answer))
@@ -76,9 +74,35 @@ def status(choices: Choices) -> None:
         terminal.result(line)
 
 
+def tell_stopped(terminal: Terminal, folders: ProfileFolders) -> None:
+    """Say what is known of a profile without a node, and which others have one."""
+    # Read only here: a node that runs says more.
+    from mesh.node.membership import find_mesh, words_of
+
+    mesh = find_mesh(folders)
+    others = [each.name for each in running_profiles() if each.name != folders.name]
+    if terminal.is_json:
+        told = NotRunning(
+            running=False,
+            profile=folders.name,
+            # A relay's profile has a store and no vault.
+            is_created=folders.store_key_file.exists(),
+            mesh="" if mesh is None else mesh.name,
+            is_closed=mesh is not None and mesh.is_closed,
+            others_running=others,
+        )
+        terminal.json(told)
+        return
+    terminal.result(f"Mesh is not running in the profile {folders.name}.")
+    if mesh is not None:
+        terminal.result(f"It belongs to the {clean_line(words_of(mesh))}.")
+    if others:
+        terminal.result(f"Running now: {', '.join(others)}; say --profile {others[0]}")
+    terminal.say(f"Start it with: {start_command(folders.name)}")
+
+
 def lines_of(answer: StatusAnswer, profile: str, *, is_verbose: bool) -> list[str]:
     """Return a status for people."""
-    closed = " (closed)" if answer.is_closed else ""
     if answer.vault == "none":
         heading = "relay      carries mail for others"
     elif answer.vault == "locked":
@@ -87,7 +111,7 @@ def lines_of(answer: StatusAnswer, profile: str, *, is_verbose: bool) -> list[st
         heading = f"name       {clean_line(answer.name) if answer.name else '-'}"
     lines = [
         f"{heading}   (profile {profile})",
-        f"mesh       {clean_line(answer.mesh)}{closed}",
+        f"mesh       {clean_line(answer.mesh)} ({'closed' if answer.is_closed else 'open'})",
         f"links      {links_line(answer)}",
         f"vault      {vault_line(answer)}",
         f"carries    {plural(sum(one.envelopes_count for one in answer.carried), 'envelope')}, "
@@ -100,7 +124,7 @@ def lines_of(answer: StatusAnswer, profile: str, *, is_verbose: bool) -> list[st
         lines += [
             f"contacts   {contacts_line(answer)}",
             f"outbox     {plural(answer.outbox_count, 'message')} on the way",
-            f"stamp      {answer.stamp}",
+            f"stamp      {stamp_line(answer)}",
         ]
     offset = answer.clock_offset_seconds
     if abs(offset) >= OFFSET_SHOWN_SECONDS:
@@ -142,6 +166,13 @@ def carried_lines(answer: StatusAnswer) -> list[str]:
     reasons = sorted(answer.refused.items(), key=lambda counted: (-counted[1], counted[0]))
     lines += [f"refused    {count}: {clean_line(reason)}" for reason, count in reasons]
     return lines + [f"limited    {clean_line(sentence)}" for sentence in answer.limits]
+
+
+def stamp_line(answer: StatusAnswer) -> str:
+    """Say whether messages may leave, or what work is done first and how long it takes."""
+    if not answer.stamp_seconds:
+        return answer.stamp
+    return f"{answer.stamp}: about {plural(answer.stamp_seconds, 'second')} of work, once a day"
 
 
 def contacts_line(answer: StatusAnswer) -> str:

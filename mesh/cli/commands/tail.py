@@ -32,6 +32,7 @@ from mesh.events import (
     MessageSent,
     MessageStateChanged,
 )
+from mesh.limits.api import NUMBER_MAX
 from mesh.limits.messages import MESSAGES_PER_PAGE_MAX
 
 HELP = """\
@@ -52,9 +53,10 @@ Examples:
   mesh tail
   mesh tail Ben --last 10
   mesh tail --json --after 1041 | ./bot.py
+  mesh tail --json --after 0 > all.jsonl
 """
 
-NOT_NOW = ("not-running", "stopping", "locked")
+NOT_NOW = ("not-running", "stopping", "busy", "locked")
 """The daemon stops, or it was started and is not unlocked yet: its next word asks again."""
 
 
@@ -68,9 +70,9 @@ NOT_NOW = ("not-running", "stopping", "locked")
 )
 @click.option(
     "--after",
-    type=click.IntRange(min=0),
+    type=click.IntRange(0, NUMBER_MAX),
     metavar="NUMBER",
-    help="Begin with all messages that came after this one.",
+    help="Begin with all messages that came after this one; 0: with the very first.",
 )
 @click.option("--count", type=click.IntRange(min=1), help="End after so many messages.")
 @click.option("--events", is_flag=True, help="With --json: tell other events as well.")
@@ -124,31 +126,29 @@ class Tailing:
         self._conversation = self._find_conversation()
         shown = 0 if after is None else after
         if after is None:
-            command = AskMessages(contact=self._chat, limit=max(1, last))
+            command = AskMessages(contact=self._chat, limit=max(1, last), by_arrival=True)
             page = client.ask(command, MessagesAnswer).messages
             shown = max((message.number for message in page), default=0)
             yield from page if last else ()
         is_behind = True
         for told in client.follow():
-            fresh: list[MessageAnswer] = []
-            if is_behind or isinstance(told, Hello | Resync):
-                found = self._find_missed(after=shown)
-                is_behind = found is None
-                fresh = found or []
+            is_behind = is_behind or isinstance(told, Hello | Resync)
+            while is_behind and (missed := self._find_next(after=shown)) is not None:
+                is_behind = missed.has_newer
+                for message in missed.messages:
+                    shown = message.number
+                    yield message
             if isinstance(told, Happened):
                 match told.event:
                     case MessageReceived(message=message) | MessageSent(message=message):
-                        if not is_behind and self._is_shown(message):
-                            fresh = [*fresh, message]
+                        is_new = not is_behind and message.number > shown
+                        if is_new and self._is_shown(message):
+                            shown = message.number
+                            yield message
                     case event:
                         self._learn(event)
                         if concerns(event, self._conversation):
                             yield event
-            # A page of one conversation is in its order, and late messages have high numbers.
-            for message in sorted(fresh, key=lambda each: each.number):
-                if message.number > shown:
-                    shown = message.number
-                    yield message
 
     def _is_shown(self, message: MessageAnswer) -> bool:
         if self._conversation is not None:
@@ -181,21 +181,17 @@ class Tailing:
             return None
         return self._client.ask(AskConversation(self._chat), ConversationAnswer).number
 
-    def _find_missed(self, *, after: int) -> list[MessageAnswer] | None:
-        """Return what came after a message; None if the daemon cannot say it just now."""
-        found: list[MessageAnswer] = []
-        while True:
-            command = AskMessages(contact=self._chat, after=after, limit=MESSAGES_PER_PAGE_MAX)
-            try:
-                page = self._client.ask(command, MessagesAnswer).messages
-            except UserError as error:
-                if error.kind in NOT_NOW:
-                    return None
-                raise
-            found += page
-            if len(page) < MESSAGES_PER_PAGE_MAX:
-                return found
-            after = max(message.number for message in page)
+    def _find_next(self, *, after: int) -> MessagesAnswer | None:
+        """Return what came next after a message; None if the daemon cannot say it just now."""
+        command = AskMessages(
+            contact=self._chat, after=after, limit=MESSAGES_PER_PAGE_MAX, by_arrival=True
+        )
+        try:
+            return self._client.ask(command, MessagesAnswer)
+        except UserError as error:
+            if error.kind in NOT_NOW:
+                return None
+            raise
 
 
 def concerns(event: Event, conversation: int | None) -> bool:

@@ -4,6 +4,7 @@ import getpass
 import os
 import sys
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -13,7 +14,7 @@ from mesh.api.routes import Unlock
 from mesh.cli.daemon_client import folders_of, socket_of
 from mesh.cli.layout import plural
 from mesh.cli.options import Choices, shared_options
-from mesh.cli.passphrase import known_passphrase, new_passphrase
+from mesh.cli.passphrase import EMPTY_WARNING, known_passphrase, new_passphrase
 from mesh.cli.sanitise import clean_line
 from mesh.cli.terminal import Terminal
 from mesh.client import Client
@@ -22,12 +23,19 @@ from mesh.commands.status import AskStatus, StatusAnswer
 from mesh.daemon.relay import require_nobody
 from mesh.daemon.start_order import StartOrder
 from mesh.errors import UserError, relay_refusal
-from mesh.limits.contacts import NAME_BYTES_MAX
+from mesh.messenger.names import checked_name
 from mesh.node.config_file import load_config
 from mesh.node.folders import DEFAULT_PROFILE, ProfileFolders
+from mesh.node.membership import find_mesh, require_same_mesh, words_for
 
 MESH_COMMAND: Final = os.environ.get("MESH_COMMAND", "mesh")
 """How this person calls the program; `dev.py`, whose environment is on no path, says how."""
+
+FROM_NOW_ON: Final = (
+    "From this start on the profile belongs to one mesh: the one that the settings name now. "
+    "`mesh status` shows it, and only `mesh join` changes it."
+)
+WHOSE_NAME: Final = "Your name"
 
 HELP = """\
 Start the node of a profile. The first time it asks for your name and a passphrase.
@@ -36,8 +44,14 @@ It runs in the background until `mesh down`; with --foreground it stays in this 
 Ctrl-C stops it. Scripts say --headless, by which nothing is ever asked: the passphrase then comes
 from the file that MESH_PASSPHRASE_FILE names, and a new profile needs --name.
 
+Which mesh a profile belongs to is decided at its first start: the open one, or what --mesh-name and
+--mesh-secret-file say. Later they need not be said again; to change it there is `mesh join`.
+
 With --relay it is a node without a person, for a box on a shelf: it carries mail for others, and
 asks nothing at any start. Once a relay, a profile stays one.
+
+To try Mesh alone, start two profiles: on any network they meet over it, and without one they do
+with --local.
 
 \b
 Examples:
@@ -47,6 +61,7 @@ Examples:
   MESH_PASSPHRASE_FILE=/run/secrets/mesh mesh up --headless --name "Gate 3"
   mesh up --locked --port 41730
   mesh up --relay --headless
+  mesh up --local --profile second
 """
 
 
@@ -61,9 +76,10 @@ Examples:
 @click.option(
     "--mesh-secret-file",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Join the closed mesh whose secret this file holds.",
+    help="For a new profile: belong to the closed mesh whose secret this file holds.",
 )
-@click.option("--mesh-name", metavar="NAME", help="Join the mesh of this name.")
+@click.option("--mesh-name", metavar="NAME", help="For a new profile: belong to this mesh.")
+@click.option("--local", is_flag=True, help="Meet profiles of this machine without a network.")
 @click.option("--no-discovery", is_flag=True, help="Find nobody by itself; dial known addresses.")
 @shared_options
 @click.pass_obj
@@ -79,9 +95,12 @@ def up(
     no_passphrase: bool,
     locked: bool,
     relay: bool,
+    local: bool,
     no_discovery: bool,
 ) -> None:
     terminal = Terminal(choices)
+    if local and no_discovery:
+        raise click.UsageError("Say either --local or --no-discovery.")
     if relay and (name or no_passphrase):
         raise click.UsageError("A relay has no person: leave out --name and --no-passphrase.")
     folders = folders_of(choices)
@@ -91,14 +110,19 @@ def up(
             "MESH_MESH_SECRET_FILE": str(mesh_secret_file.absolute()) if mesh_secret_file else None,
             "MESH_MESH_NAME": mesh_name,
             "MESH_DISCOVERY": "false" if no_discovery else None,
+            "MESH_DISCOVERY_ON_LOOPBACK": "true" if local else None,
             "MESH_RELAY": "true" if relay else None,
             "MESH_LOG_LEVEL": "debug" if choices.verbose else None,
         }
     )
     client = Client(socket_of(folders), timeout_s=choices.timeout)
     if client.is_running():
+        if (kept := find_mesh(folders)) is not None:
+            require_same_mesh(kept, load_config(folders.config_file), folders.name)
         join_running(terminal, client, folders, is_relay=relay, is_person=name != "")
         return
+    if folders.store_file.exists() and not folders.mesh_file.exists():
+        terminal.say(FROM_NOW_ON)
     order = asked_order(
         terminal,
         folders,
@@ -144,14 +168,17 @@ def asked_order(
         return StartOrder(profile=folders.name)
     if is_new:
         # Asked for first: a passphrase is the last thing to be typed before the wait.
-        name = checked_name(name or asked_name(terminal, folders, is_headless=is_headless))
-    if is_unprotected:
-        passphrase = ""
-    elif is_new:
-        passphrase = new_passphrase(terminal, is_headless=is_headless)
+        name = name or asked_name(terminal, folders, is_headless=is_headless)
+        name = checked_name(name, WHOSE_NAME)
+    if is_new and not is_unprotected:
+        passphrase = new_passphrase(terminal, name, is_headless=is_headless)
     else:
         # A script gives the name at every start; it matters only at the first.
-        passphrase = known_passphrase(terminal, is_headless=is_headless)
+        known = partial(known_passphrase, terminal, folders, is_headless=is_headless)
+        passphrase = "" if is_unprotected else known()
+        if not passphrase:
+            # At each start: who wrote the script may not be who uses the computer today.
+            terminal.warn(EMPTY_WARNING)
     return StartOrder(profile=folders.name, name=name or None, passphrase=passphrase)
 
 
@@ -166,16 +193,21 @@ def asked_name(terminal: Terminal, folders: ProfileFolders, *, is_headless: bool
         usual = getpass.getuser()
     except (KeyError, OSError):
         usual = ""
-    name: str = click.prompt("Your name, as your contacts see it", default=usual or None, err=True)
+    name: str = click.prompt(
+        "Your name, as your contacts see it",
+        default=usual or None,
+        value_proc=typed_name,
+        err=True,
+    )
     return name
 
 
-def checked_name(name: str) -> str:
-    """Return a name without spaces around it, or refuse it before anything is made."""
-    stripped = name.strip()
-    if not stripped or len(stripped.encode()) > NAME_BYTES_MAX:
-        raise UserError("bad-name", f"A name has between 1 and {NAME_BYTES_MAX} bytes.")
-    return stripped
+def typed_name(name: str) -> str:
+    """Return the name that a person typed; they are asked again if it cannot be one."""
+    try:
+        return checked_name(name, WHOSE_NAME)
+    except UserError as error:
+        raise click.UsageError(str(error)) from None
 
 
 def run_here(terminal: Terminal, order: StartOrder, *, is_relay: bool) -> None:
@@ -223,7 +255,7 @@ def join_running(
     if is_person and status.vault == "none":
         raise relay_refusal()
     if status.vault == "locked" and terminal.has_person():
-        client.ask(Unlock(known_passphrase(terminal, is_headless=False)), Done)
+        client.ask(Unlock(known_passphrase(terminal, folders, is_headless=False)), Done)
     terminal.say("Mesh is running already.")
     tell_started(terminal, client, folders)
 
@@ -246,8 +278,10 @@ def tell_started(terminal: Terminal, client: Client, folders: ProfileFolders) ->
         terminal.say(f"Stop it:            {MESH_COMMAND} down{option}")
         return
     who = f" as {clean_line(status.name)}" if status.name else ""
+    mesh = clean_line(words_for(status.mesh, is_closed=status.is_closed))
+    where = f" and the {mesh}" if status.is_closed else ""
     terminal.say(
-        f"Mesh runs{who} in the profile {folders.name}, "
+        f"Mesh runs{who} in the profile {folders.name}{where}, "
         f"with {plural(status.links_count, 'link')} so far."
     )
     if status.vault == "locked":

@@ -9,10 +9,13 @@ from mesh.cli.terminal import Terminal
 from mesh.commands.answer import Done
 from mesh.errors import UserError
 
-FLASH_WORD = (
-    "A flash disk may hold former blocks of the key until it reuses them; what they open is "
-    "safe as long as nobody guesses your passphrase."
+FLASH_WORD = "A flash disk may hold former blocks of the key until it reuses them"
+PROTECTED_WORD = f"{FLASH_WORD}; what they open is safe as long as nobody guesses your passphrase."
+UNPROTECTED_WORD = (
+    f"{FLASH_WORD}, and without a passphrase whoever reads those blocks could open what is left of "
+    "the profile."
 )
+RELAY_WORD = f"{FLASH_WORD}; what they open is mail of others, sealed for its readers."
 
 
 @click.command(
@@ -42,8 +45,11 @@ def wipe(choices: Choices, *, now: bool) -> None:
         raise UserError("not-found", f"There is no profile {folders.name}.")
     # The databases' library is large, and no other command needs it here.
     from mesh.node.profile import Profile
+    from mesh.node.profiles import find_wrapped_key
     from mesh.node.wiping import wipe_at_once
 
+    # Read before it goes; whether there is a passphrase is found out after that.
+    key = find_wrapped_key(folders)
     if now:
         wipe_at_once(folders, timeout_s=choices.timeout)
     else:
@@ -56,4 +62,7 @@ def wipe(choices: Choices, *, now: bool) -> None:
         terminal.json(Done())
     else:
         terminal.say(f"The profile {folders.name} is gone.")
-        terminal.say(FLASH_WORD)
+        if key is None:
+            terminal.say(RELAY_WORD)
+        else:
+            terminal.say(UNPROTECTED_WORD if key.opens_without() else PROTECTED_WORD)

@@ -1,5 +1,7 @@
 """The contacts: who they are, how we call them, and what is known of them."""
 
+from collections.abc import Callable
+
 from mesh.commands.contacts import (
     AcceptRequest,
     AskContacts,
@@ -10,6 +12,7 @@ from mesh.commands.contacts import (
 )
 from mesh.errors import UserError
 from mesh.ids import ContactId, Instant, UnixSeconds, VerifyKey, direct_conversation
+from mesh.limits.api import NUMBER_MAX
 from mesh.limits.contacts import CONTACTS_MAX
 from mesh.messenger.contacts.look_alikes import LookAlikes, is_alike
 from mesh.messenger.contacts.notes import Notes
@@ -34,15 +37,27 @@ LOOK_ALIKES_NAMED_MAX = 3
 
 
 class Contacts:
-    """All contacts of this profile. Their labels are in memory: every event names one."""
+    """All contacts of this profile. Their labels are in memory: every event names one.
 
-    def __init__(self, vault: Vault, notes: Notes, pending_events: PendingEvents) -> None:
+    `let_in` opens what stayed sealed of somebody who waited apart.
+    """
+
+    def __init__(
+        self,
+        vault: Vault,
+        notes: Notes,
+        pending_events: PendingEvents,
+        *,
+        let_in: Callable[[ContactId], None],
+    ) -> None:
         self._vault = vault
         self._rows = vault.contacts
         self._messages = vault.messages
         self._conversations = vault.conversations
+        self._sealed = vault.sealed
         self._notes = notes
         self._pending_events = pending_events
+        self._let_in = let_in
         self._labels: dict[ContactId, str] = {}
         self._looks_of_labels = LookAlikes()
         self._looks = LookAlikes()
@@ -75,19 +90,20 @@ class Contacts:
         """The same; empty if there is no such contact, or no more."""
         return "" if contact is None else self._labels.get(contact, "")
 
-    def contact(self, named: str) -> ContactRow:
-        """The contact of a label, an id, or the beginning of a key; UserError if there is none.
+    def contact(self, named: str | int) -> ContactRow:
+        """The contact of a label, a number, or the beginning of a key; UserError if there is none.
 
         Small letters may stand for great ones, where nobody else is meant.
         """
-        named = normalized(named)
-        found = self._rows.find_contact_by_label(named) if is_name(named) else None
-        if found is None and named.isascii() and named.isdigit() and len(named) < len(str(2**63)):
-            found = self._rows.find_contact(ContactId(int(named)))
-        if found is None:
-            found = self._find_by_key(named.lower())
-        if found is None:
-            found = self._find_by_letters(named)
+        if isinstance(named, int):
+            found = self._rows.find_contact(ContactId(named))
+        else:
+            named = normalized(named)
+            found = self._rows.find_contact_by_label(named) if is_name(named) else None
+            if found is None and named.isascii() and named.isdigit():
+                number = int(named) if len(named) < len(str(NUMBER_MAX)) else NUMBER_MAX
+                found = self._rows.find_contact(ContactId(number))
+            found = found or self._find_by_key(named.lower()) or self._find_by_letters(named)
         if found is None:
             raise UserError("not-found", f"There is no contact {named!r}; see: mesh contacts")
         return found
@@ -185,9 +201,10 @@ class Contacts:
         self._pending_events.contact_changed(contact)
 
     def accept_request(self, row: ContactRow) -> None:
-        """Make who waited apart a contact like any other from now on."""
-        if row.is_request:
+        """Make who waited apart a contact like any other from now on; nobody who is blocked."""
+        if row.waits_apart:
             self._rows.set_request(row.id, is_request=False)
+            self._let_in(row.id)
             self._pending_events.contact_changed(row.id)
 
     def renewed(self, row: ContactRow, reason: str, mesh_now: UnixSeconds) -> None:
@@ -206,12 +223,13 @@ class Contacts:
     def answers(self) -> list[ContactAnswer]:
         """All contacts, by label."""
         counts, unread = self._messages.counts(), self._messages.unread_counts()
-        allowed = self._conversations.with_read_receipts()
+        sealed, allowed = self._sealed.counts(), self._conversations.with_read_receipts()
         return [
             self._answer(
                 row,
-                counts.get(row.id, 0),
-                unread.get(row.id, 0),
+                messages_count=counts.get(row.id, 0),
+                unread_count=unread.get(row.id, 0),
+                sealed_count=sealed.get(row.id, 0),
                 sends_read_receipts=row.id in allowed,
             )
             for row in self._rows.contacts()
@@ -222,8 +240,9 @@ class Contacts:
         conversation = direct_conversation(contact)
         return self._answer(
             self._rows.contact(contact),
-            self._messages.count(conversation),
-            self._messages.unread_count(conversation),
+            messages_count=self._messages.count(conversation),
+            unread_count=self._messages.unread_count(conversation),
+            sealed_count=self._sealed.count(contact),
             sends_read_receipts=self._conversations.conversation(conversation).sends_read_receipts,
         )
 
@@ -239,6 +258,12 @@ class Contacts:
 
     def _accept_request(self, asked: AcceptRequest, now: Instant) -> ContactAnswer:
         row = self.contact(asked.contact)
+        if row.is_blocked:
+            raise UserError(
+                "blocked",
+                f"{row.label} is blocked, and accepting does not change that; "
+                f"unblock them first: mesh contact unblock {row.id}",
+            )
         self.accept_request(row)
         return self.answer(row.id)
 
@@ -290,9 +315,10 @@ class Contacts:
     def _answer(
         self,
         row: ContactRow,
+        *,
         messages_count: int,
         unread_count: int,
-        *,
+        sealed_count: int,
         sends_read_receipts: bool,
     ) -> ContactAnswer:
         return ContactAnswer(
@@ -303,8 +329,10 @@ class Contacts:
             trust=row.trust,
             state=row.state,
             messages_count=messages_count,
-            unread_count=unread_count,
-            is_request=row.is_request,
+            unread_count=0 if row.is_blocked else unread_count,
+            sealed_count=0 if row.is_blocked else sealed_count,
+            # Whoever is blocked waits for nothing, and nothing of theirs is counted.
+            is_request=row.waits_apart,
             is_blocked=row.is_blocked,
             introduced_by=self.find_label(row.introduced_by),
             looks_like=[self._labels[one] for one in self._looks.of(row.id)],

@@ -17,6 +17,7 @@ from mesh.commands.items import AskItems, ItemsAnswer
 from mesh.errors import UserError
 from mesh.events import ConversationChanged
 from mesh.ids import ContactId, ConversationId, Instant, direct_conversation
+from mesh.limits.api import NUMBER_MAX
 from mesh.limits.messages import DRAFT_BYTES_MAX, MOMENT_MAX
 from mesh.messenger.account import Account
 from mesh.messenger.contacts.contacts import NOTE_TO_SELF, ONESELF, Contacts
@@ -53,15 +54,17 @@ class Conversations:
             ]
         )
 
-    def conversation(self, named: str) -> ConversationRow:
+    def conversation(self, named: str | int) -> ConversationRow:
         """The conversation of a contact's name, of a number, or of `me`; UserError if none.
 
-        A number means one thing: that of a contact is that of the conversation with them.
+        A number means one thing: that of a contact is that of the conversation with them. 0 is what
+        is told as the contact of what one wrote to oneself.
         """
-        if named.strip().casefold() in (ONESELF, NOTE_TO_SELF.casefold()):
+        number = named if isinstance(named, int) else _find_number(named)
+        if number == 0 or (isinstance(named, str) and _is_oneself(named)):
             return self._rows.with_oneself()
-        if named.isascii() and named.isdigit() and len(named) < len(str(2**63)):
-            row = self._rows.find(ConversationId(int(named)))
+        if number is not None:
+            row = self._rows.find(ConversationId(number))
             if row is not None and row.contact is None:
                 return row
         contact = self._contacts.contact(named)
@@ -140,22 +143,25 @@ class Conversations:
         self._rows.set_draft(conversation, text)
 
     def _answer(self, row: ConversationRow, summary: ConversationSummaryRow) -> ConversationAnswer:
-        newest = None if summary.newest is None else self._messages.message(summary.newest)
         contact = None if row.contact is None else self._people.contact(row.contact)
+        # Of whoever is blocked a list shows nothing and counts nothing.
+        is_blocked = contact is not None and contact.is_blocked
+        number = None if is_blocked else summary.newest
+        newest = None if number is None else self._messages.message(number)
         return ConversationAnswer(
             number=row.number,
             kind=row.kind,
             title=NOTE_TO_SELF if contact is None else contact.label,
             contact=ContactId(0) if contact is None else contact.id,
             last_item=None if newest is None else self._message_pages.item(newest),
-            unread_count=summary.unread_count,
-            is_marked_unread=row.is_marked_unread,
+            unread_count=0 if is_blocked else summary.unread_count,
+            is_marked_unread=row.is_marked_unread and not is_blocked,
             muted_until=row.muted_until,
             is_pinned=row.is_pinned,
             is_archived=row.is_archived,
             draft=summary.draft,
-            is_request=contact is not None and contact.is_request,
-            is_blocked=contact is not None and contact.is_blocked,
+            is_request=contact is not None and contact.waits_apart,
+            is_blocked=is_blocked,
         )
 
 
@@ -163,3 +169,13 @@ def _newest_first(answer: ConversationAnswer) -> tuple[bool, bool, int, int]:
     """Numbers of items rise as they come; nobody's clock moves a conversation up."""
     newest = 0 if answer.last_item is None else answer.last_item.number
     return answer.is_archived, not answer.is_pinned, -newest, answer.number
+
+
+def _is_oneself(named: str) -> bool:
+    return named.strip().casefold() in (ONESELF, NOTE_TO_SELF.casefold())
+
+
+def _find_number(named: str) -> int | None:
+    """The number that a text is, if it is one."""
+    is_number = named.isascii() and named.isdigit() and len(named) < len(str(NUMBER_MAX))
+    return int(named) if is_number else None

@@ -1,24 +1,22 @@
 """Reading: pages of messages and of items, and what is told of one of them."""
 
-from collections.abc import Sequence
-from typing import Final, Literal
+from dataclasses import dataclass
+from typing import Literal
 
 from mesh.commands.items import AskItems, AuthorAnswer, ItemAnswer, ItemsAnswer
 from mesh.commands.messages import AskMessages, MessageAnswer, MessagesAnswer
 from mesh.errors import UserError
 from mesh.ids import ConversationId, UnixSeconds, other_side
+from mesh.limits.api import NUMBER_MAX
 from mesh.limits.messages import (
     CLOCK_AHEAD_SECONDS_SHOWN,
     CLOCK_BEHIND_SECONDS_SHOWN,
-    MESSAGES_PER_PAGE_MAX,
 )
 from mesh.messenger.account import Account
 from mesh.messenger.contacts.contacts import NOTE_TO_SELF, Contacts
 from mesh.messenger.conversations.history import unix_seconds_of
+from mesh.storage.vault.messages import BEFORE_ALL, BEYOND_ALL, Place, Selection
 from mesh.storage.vault.rows import MessageRow
-
-BEYOND_ALL: Final = ((1 << 63) - 1, b"")
-"""A place below every message of a conversation."""
 
 
 class MessagePages:
@@ -74,80 +72,77 @@ class MessagePages:
         )
 
     def page(self, command: AskMessages, conversation: ConversationId | None) -> MessagesAnswer:
-        """A page of one conversation in its order, or of all direct ones as they came.
+        """A page of one conversation in its order or as they came, or of all direct ones.
 
         Those who wait apart are never mixed with the contacts, but each may be asked for by name.
-
-        After a number, the page holds what came next; else the newest. `has_more` says whether
-        there is more in that direction: newer or older.
         """
-        limit = max(1, min(command.limit, MESSAGES_PER_PAGE_MAX))
-        if command.after:
-            rows = self._rows.after(
-                command.after,
-                conversation,
-                limit=limit + 1,
-                is_unread_only=command.unread_only,
-                of_requests=command.requests,
-            )
-        else:
-            rows = self._rows.newest(
-                conversation,
-                limit=limit + 1,
-                is_unread_only=command.unread_only,
-                of_requests=command.requests,
-            )
-        has_more, rows = len(rows) > limit, rows[:limit]
-        if conversation is None:
-            rows.sort(key=lambda row: row.number)
-        else:
-            rows.sort(key=lambda row: (row.position, row.id))
+        selection = Selection(
+            conversation,
+            is_by_arrival=command.by_arrival or conversation is None,
+            is_unread_only=command.unread_only,
+            of_requests=command.requests,
+        )
+        page = self._page(selection, _Cursors(command.before, command.after), command.limit)
         if command.mark_read:
-            self._mark_read(rows)
-        return MessagesAnswer(messages=[self.answer(row) for row in rows], has_more=has_more)
+            self._mark_read(page.rows)
+        return MessagesAnswer(
+            messages=[self.answer(row) for row in page.rows],
+            has_more=page.has_older if command.after is None else page.has_newer,
+            has_older=page.has_older,
+            has_newer=page.has_newer,
+        )
 
     def items(self, command: AskItems, conversation: ConversationId) -> ItemsAnswer:
-        """A page of one conversation: the newest, or what stands before, after or around an item.
-
-        Raises UserError if the item is not in this conversation, or more than one is given.
-        """
-        cursors = [
-            one for one in (command.before, command.after, command.around) if one is not None
-        ]
-        if len(cursors) > 1:
-            raise UserError("bad-request", "Give one of `before`, `after` and `around`.")
-        place = self._place(conversation, cursors[0]) if cursors else BEYOND_ALL
-        limit = max(1, min(command.limit, MESSAGES_PER_PAGE_MAX))
-        if command.after is not None:
-            # The item itself comes first; whoever names it has it.
-            rows = self._rows.from_place(conversation, *place, limit + 2)[1:]
-            return self._items(rows[:limit], has_older=True, has_newer=len(rows) > limit)
-        older_max = limit if command.around is None else limit // 2
-        above = self._rows.before_place(conversation, *place, older_max + 1)
-        newer_max = 0 if command.around is None else limit - older_max
-        below = self._rows.from_place(conversation, *place, newer_max + 1)
-        return self._items(
-            [*above[:older_max][::-1], *below[:newer_max]],
-            has_older=len(above) > older_max,
-            has_newer=len(below) > newer_max,
-        )
+        """A page of one conversation in its order; UserError if a cursor is not in it."""
+        selection = Selection(conversation, is_by_arrival=False)
+        cursors = _Cursors(command.before, command.after, command.around)
+        page = self._page(selection, cursors, command.limit)
+        items = [self.item(row) for row in page.rows]
+        return ItemsAnswer(items=items, has_older=page.has_older, has_newer=page.has_newer)
 
     def take_newly_read(self) -> list[MessageRow]:
         """Return what a person has read since the last call and had not before."""
         taken, self._newly_read = self._newly_read, []
         return taken
 
-    def _place(self, conversation: ConversationId, item: int) -> tuple[int, bytes]:
-        row = self._rows.find(item)
-        if row is None or row.conversation != conversation:
-            raise UserError("not-found", f"There is no item {item} in this conversation.")
-        return row.position, row.id
+    def _page(self, selection: Selection, cursors: "_Cursors", limit: int) -> "_Page":
+        """The messages around a turning point: older ones above it, and the rest from it on."""
+        start, end = BEFORE_ALL, BEYOND_ALL
+        if cursors.after:
+            start = _next_place(selection, self._place(selection, cursors.after))
+        if cursors.before is not None:
+            end = self._place(selection, cursors.before)
+        if cursors.around is not None:
+            turn, older_max = self._place(selection, cursors.around), limit // 2
+        elif cursors.after is not None:
+            turn, older_max = start, 0
+        else:
+            turn, older_max = end, limit
+        turn, newer_max = min(max(turn, start), end), limit - older_max
+        above = self._rows.in_span(selection, start, turn, older_max + 1, is_newest_first=True)
+        below = self._rows.in_span(selection, turn, end, newer_max + 1)
+        return _Page(
+            [*above[:older_max][::-1], *below[:newer_max]],
+            has_older=len(above) > older_max or self._has_some(selection, BEFORE_ALL, start),
+            has_newer=len(below) > newer_max or self._has_some(selection, end, BEYOND_ALL),
+        )
 
-    def _items(
-        self, rows: Sequence[MessageRow], *, has_older: bool, has_newer: bool
-    ) -> ItemsAnswer:
-        items = [self.item(row) for row in rows]
-        return ItemsAnswer(items=items, has_older=has_older, has_newer=has_newer)
+    def _has_some(self, selection: Selection, start: Place, end: Place) -> bool:
+        return bool(self._rows.in_span(selection, start, end, 1))
+
+    def _place(self, selection: Selection, cursor: int) -> Place:
+        """The place of a cursor. By arrival a number has its place, whoever bears it or did."""
+        if cursor == 0:
+            return BEFORE_ALL
+        if selection.is_by_arrival:
+            return cursor, b""
+        row = self._rows.find(cursor)
+        if row is None or row.conversation != selection.conversation:
+            raise UserError(
+                "not-found",
+                f"There is no item {cursor} in this conversation; take the number of one that is.",
+            )
+        return row.position, row.id
 
     def _title(self, conversation: ConversationId) -> str:
         if conversation == self._with_oneself:
@@ -178,6 +173,31 @@ class MessagePages:
         for conversation, position in highest.items():
             self._conversations.was_read(conversation, position)
             self._pending_events.contact_changed(other_side(conversation))
+
+
+@dataclass(frozen=True, slots=True)
+class _Cursors:
+    """Places that a person names, by the numbers of messages; 0 stands before all of them."""
+
+    before: int | None = None
+    after: int | None = None
+    around: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Page:
+    """Messages in order, and whether the selection has more on either side."""
+
+    rows: list[MessageRow]
+    has_older: bool
+    has_newer: bool
+
+
+def _next_place(selection: Selection, place: Place) -> Place:
+    """The first place behind another one."""
+    if selection.is_by_arrival:
+        return min(place[0] + 1, NUMBER_MAX), b""
+    return place[0], place[1] + b"\0"
 
 
 def _clock(sent: UnixSeconds, received: UnixSeconds) -> Literal["", "ahead", "behind"]:

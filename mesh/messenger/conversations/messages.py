@@ -99,7 +99,7 @@ class Messages:
 
     def _ask(self, asked: AskMessages, now: Instant) -> MessagesAnswer:
         named = asked.contact
-        conversation = self._conversations.conversation(named).number if named else None
+        conversation = None if named == "" else self._conversations.conversation(named).number
         page = self._message_pages.page(asked, conversation)
         self._receipts.were_read(self._message_pages.take_newly_read(), now=now)
         return page
@@ -126,9 +126,9 @@ def _check_text(text: str) -> None:
 def _checked_send_key(key: str) -> str | None:
     if not key:
         return None
-    if not key.isascii() or len(key) > IDEMPOTENCY_KEY_BYTES_MAX:
+    if not (key.isascii() and key.isprintable() and len(key) <= IDEMPOTENCY_KEY_BYTES_MAX):
         raise UserError(
             "bad-key",
-            f"An idempotency key is at most {IDEMPOTENCY_KEY_BYTES_MAX} ASCII characters.",
+            f"An idempotency key is at most {IDEMPOTENCY_KEY_BYTES_MAX} printable ASCII letters.",
         )
     return key

@@ -94,6 +94,8 @@ class InboundSessions:
         contact = self._people.find_contact_by_key(author.verify_key)
         if contact is not None and contact.is_blocked:
             raise PeerError("a first contact by somebody who is blocked")
+        if contact is not None:
+            self._check_opens(contact, founded.opened)
         self._bundles.check_author(contact, author, now.mesh)
         self._check_may_found(invite, contact, founded)
         if contact is not None and contact.state == "answered":
@@ -116,6 +118,7 @@ class InboundSessions:
             self._sessions.tags.rendezvous_used(lost, index, tag)
             return
         contact = self._people.contact(lost.contact)
+        self._sessions.sealed_mail.check_opens(contact, tag)
         try:
             founded = self._founded(prekeys, first, envelope, now.mesh)
         except PeerError:
@@ -123,6 +126,7 @@ class InboundSessions:
             reason = "they wrote to keys that this profile no longer has"
             self._session_recovery.lost(contact, lost, reason, now)
             raise
+        self._check_opens(contact, founded.opened)
         self._bundles.check_author(contact, founded.author, now.mesh)
         self._sessions.tags.rendezvous_used(lost, index, tag)
         self._session_recovery.begun(contact, lost, now.mesh)
@@ -139,6 +143,9 @@ class InboundSessions:
             if not self._sessions.has(row.session):
                 raise PeerError("a first contact of a session that is gone")
             session = self._sessions.session(row.session)
+            contact = self._people.contact(session.contact)
+            if contact.is_blocked:
+                raise PeerError("a first contact by somebody who is blocked")
             opened = opened_on(
                 self._sessions,
                 session,
@@ -150,9 +157,10 @@ class InboundSessions:
             )
             if opened is None:
                 raise PeerError("a first contact that waits for something")
+            self._check_opens(contact, opened)
             self._sessions.opened(session, opened.receiving, now.mesh)
-            contact = self._people.contact(session.contact)
             self._reception.accept(contact, session, opened, is_first=False, now=now)
+            self._count_opened(contact, opened)
             return True
         return False
 
@@ -218,7 +226,17 @@ class InboundSessions:
         self._sessions.opened(session, opened.receiving, now.mesh)
         self._bundles.learn(contact, founded.author.bundle, is_first=True)
         self._reception.accept(contact, session, opened, is_first=True, now=now)
+        self._count_opened(contact, opened)
         self._session_recovery.answer_first(contact.id, now)
+
+    def _check_opens(self, contact: ContactRow, opened: Opened) -> None:
+        """PeerError if what has opened stays sealed all the same; nothing of it is written."""
+        tag, size = opened.envelope.header.tag, len(opened.payload_bytes)
+        self._sessions.sealed_mail.check_opens(contact, tag, size=size)
+
+    def _count_opened(self, contact: ContactRow, opened: Opened) -> None:
+        size, has_text = len(opened.payload_bytes), bool(opened.payload.text)
+        self._sessions.sealed_mail.opened(contact, size=size, has_text=has_text)
 
     def _check_may_found(
         self, invite: InviteRow, contact: ContactRow | None, founded: Founded

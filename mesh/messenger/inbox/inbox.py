@@ -84,6 +84,8 @@ class Inbox:
         self, session: Session, generation: int, index: int, envelope: Envelope, now: Instant
     ) -> None:
         contact = self._people.contact(session.contact)
+        tag, sealed_mail = envelope.header.tag, self._sessions.sealed_mail
+        sealed_mail.check_opens(contact, tag)
         box_key = session.box_key(generation, index)
         nonce, boxes = split_nonce(envelope.body)
         try:
@@ -102,12 +104,15 @@ class Inbox:
                 reason = "what they write can no longer be opened"
                 self._session_recovery.lost(contact, session, reason, now)
             raise
-        tag = envelope.header.tag
         if opened is None:
             if not self._sessions.tags.awaits(session, tag):
                 raise PeerError("too many messages wait for a post-quantum step")
             return
+        sealed_mail.check_opens(contact, tag, size=len(opened.payload_bytes))
         was_known = session.is_known
         self._sessions.opened(session, opened.receiving, now.mesh)
         self._sessions.tags.used(session, generation, index, tag, opened.header, now.mesh)
         self._reception.accept(contact, session, opened, is_first=not was_known, now=now)
+        sealed_mail.opened(
+            contact, size=len(opened.payload_bytes), has_text=bool(opened.payload.text)
+        )

@@ -273,7 +273,8 @@ class Invites:
     def _tell(self, invite: InviteId, mesh_now: UnixSeconds) -> None:
         answer = self._answer(self.invite(invite), mesh_now)
         # Events are remembered and written on by whoever listens; a link lets people in.
-        self._pending_events.tell(InviteChanged(msgspec.structs.replace(answer, link="", qr="")))
+        told = msgspec.structs.replace(answer, link="", qr="", short_link="")
+        self._pending_events.tell(InviteChanged(told))
 
     def _erase(self, row: InviteRow) -> None:
         assert row.secret is not None
@@ -284,11 +285,11 @@ class Invites:
 
     def _answer(self, row: InviteRow, mesh_now: UnixSeconds) -> InviteAnswer:
         state = state_of(row, mesh_now)
-        link = qr = ""
+        link = qr = short_link = ""
         # Who a bound invite is for has its link, and nobody else could use it.
         if state == "open" and row.secret is not None and row.bound_to is None:
             invite = self._invite_of(row)
-            link, qr = invite.link(), invite.qr()
+            link, qr, short_link = invite.link(), invite.qr(), invite.short_link()
         return InviteAnswer(
             id=row.id,
             label=row.label,
@@ -298,6 +299,7 @@ class Invites:
             uses=row.uses,
             uses_max=row.uses_max,
             state=state,
+            short_link=short_link,
         )
 
     def _invite_of(self, row: InviteRow) -> Invite:

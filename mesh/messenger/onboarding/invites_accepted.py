@@ -212,7 +212,12 @@ class InvitesAccepted:
             raise UserError("bad-invite", "This is your own invite; give it to somebody else.")
         our_psk = self._parameters.psk if self._parameters.is_closed else None
         if invite.psk != our_psk:
-            raise UserError("bad-invite", "This invite is for another mesh than this node is in.")
+            theirs = "the open one" if invite.psk is None else "a closed one"
+            raise UserError(
+                "bad-invite",
+                f"This invite is for another mesh than this profile belongs to: {theirs}. To move "
+                "there, see: mesh join --help",
+            )
         if invite.expires <= mesh_now:
             raise UserError(
                 "invite-expired",

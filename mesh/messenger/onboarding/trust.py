@@ -92,7 +92,7 @@ class TrustDecisions:
         return self._contacts.answer(row.id)
 
     def _block(self, asked: BlockContact, now: Instant) -> ContactAnswer:
-        """Recognise nothing of a contact any more, or everything that came meanwhile."""
+        """Recognise nothing of a contact any more, or what comes from now on."""
         row = self._contacts.contact(asked.contact)
         if row.is_blocked != asked.is_blocked:
             self._people.set_blocked(row.id, is_blocked=asked.is_blocked)
@@ -105,6 +105,9 @@ class TrustDecisions:
                 self._sessions.resume(row.id)
                 self._invites_accepted.resume(row)
                 self._outbox.seal_waiting_of(self._people.contact(row.id), now.mesh)
+        if asked.opens_sealed and not asked.is_blocked:
+            self._sessions.sealed_mail.unseal(row.id)
+            self._pending_events.contact_changed(row.id)
         return self._contacts.answer(row.id)
 
     def _safety_number(self, row: ContactRow) -> str:

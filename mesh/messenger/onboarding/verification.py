@@ -14,7 +14,7 @@ from mesh.messenger.contacts.contacts import Contacts
 from mesh.messenger.contacts.notes import Notes
 from mesh.messenger.conversations.outbox import Outbox
 from mesh.messenger.feature import Chore, Feature, ReceivedControl, command
-from mesh.ratchet.comparison import Comparison, Control, Failed
+from mesh.ratchet.comparison import Comparison, Control
 from mesh.storage.vault.rows import ContactRow
 from mesh.wire.controls import COMPARE_ANSWER, COMPARE_COMMIT, COMPARE_REVEAL, COMPARE_VERDICT
 
@@ -109,18 +109,25 @@ class Verification:
         answer = _answer(row, after)
         if after.stage != before.stage:
             self._pending_events.tell(ComparisonChanged(answer))
-            self._settle(row, after, now.mesh)
+            self._settle(row, before, after, now.mesh)
         return answer
 
-    def _settle(self, row: ContactRow, after: Comparison, mesh_now: UnixSeconds) -> None:
+    def _settle(
+        self, row: ContactRow, before: Comparison, after: Comparison, mesh_now: UnixSeconds
+    ) -> None:
         if after.stage == "matched":
             self._contacts.set_trust(row.id, "verified")
             sentence = f"You and {row.label} compared what you see, and both said it is the same."
             self._notes.add(row.id, "verified", sentence, mesh_now)
-        elif isinstance(after.state, Failed):
-            match after.state.failure:
+        elif after.failure is not None:
+            match after.failure:
                 case "said here":
                     sentence = "You ended a comparison without a match."
+                case "said there" if before.stage == "compare":
+                    sentence = (
+                        f"{row.label} says that what you see differs: do not trust this key until "
+                        "you have met."
+                    )
                 case "said there":
                     sentence = f"{row.label} ended a comparison without a match."
                 case _:
@@ -160,4 +167,5 @@ def _answer(row: ContactRow, comparison: Comparison | None) -> ComparisonAnswer:
         state=comparison.stage,
         emoji=comparison.emoji,
         numbers=comparison.numbers,
+        failure=comparison.failure or "",
     )

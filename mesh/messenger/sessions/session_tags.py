@@ -4,8 +4,16 @@ Implements `docs/protocol/session.md`, section "Tags". Every change is in memory
 once.
 """
 
+from collections.abc import Callable
+
 from mesh.ids import Tag, UnixSeconds
-from mesh.limits.sessions import AWAITING_PER_SESSION_MAX, RENDEZVOUS_TAGS, TAG_KEY_KEPT_SECONDS
+from mesh.limits.sessions import (
+    AWAITING_PER_SESSION_MAX,
+    RENDEZVOUS_TAGS,
+    TAG_KEY_KEPT_SECONDS,
+    TAG_WINDOW,
+    TAGS_UNOPENED_MAX,
+)
 from mesh.messenger.sessions.session import Session
 from mesh.messenger.sessions.tag_generations import Generation, bounded, generation_row
 from mesh.messenger.sessions.tag_index import OfRendezvous, OfSession, TagIndex
@@ -38,6 +46,25 @@ class SessionTags:
             self._tag_index.expect(owner, generation.receiver.expected(), is_wanted=is_wanted)
         rendezvous = session.rendezvous_expected()
         self._tag_index.expect(OfRendezvous(session.id), rendezvous, is_wanted=is_wanted)
+
+    def expect_later(self, session: Session, *, is_stored: Callable[[Tag], bool]) -> list[Tag]:
+        """Recognise what comes of a session from now on; return the tags of what came before.
+
+        However much came, the window of each chain lies beyond it.
+        """
+        came: list[Tag] = []
+        for generation in list(session.generations.values()):
+            receiver, start = generation.receiver, 0
+            while found := [one for one in receiver.expected_from(start) if is_stored(one[1])]:
+                came += [tag for _, tag in found]
+                start = receiver.expected_to
+                receiver = receiver.expecting(found[-1][0] + 1 + TAG_WINDOW)
+                if receiver.expected_to - found[0][0] > TAGS_UNOPENED_MAX:
+                    break
+            self._put(session, Generation(generation.number, receiver, generation.superseded))
+        came += [tag for _, tag in session.rendezvous_expected() if is_stored(tag)]
+        self.expect(session)
+        return came
 
     def forget(self, session: Session) -> None:
         """Recognise nothing of a session any more."""

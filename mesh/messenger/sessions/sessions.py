@@ -13,6 +13,7 @@ from mesh.crypto.entropy import Entropy, uniform_below
 from mesh.crypto.kem import Kem
 from mesh.ids import ContactId, Instant, Tag, UnixSeconds
 from mesh.limits.sessions import RENDEZVOUS_TAGS, SKIPPED_KEPT_SECONDS, SKIPPED_PER_SESSION_MAX
+from mesh.messenger.sessions.sealed_mail import SealedMail
 from mesh.messenger.sessions.session import Session, row_of, session_of
 from mesh.messenger.sessions.session_tags import SessionTags
 from mesh.messenger.sessions.tag_generations import Generation, generation_of, generation_row
@@ -34,13 +35,20 @@ from mesh.wire.ratchet_header import RatchetHeader
 
 
 class Sessions:
-    """All sessions of this profile, and their `tags`."""
+    """All sessions of this profile, their `tags`, and the `sealed_mail` of who wrote on them."""
 
     def __init__(
-        self, rows: SessionRows, expected: TagIndex, *, entropy: Entropy, kem: Kem
+        self,
+        rows: SessionRows,
+        expected: TagIndex,
+        *,
+        sealed_mail: SealedMail,
+        entropy: Entropy,
+        kem: Kem,
     ) -> None:
         self._rows = rows
         self.tags = SessionTags(rows, expected)
+        self.sealed_mail = sealed_mail
         self._entropy = entropy
         self._kem = kem
         self._by_id: dict[bytes, Session] = {}
@@ -167,9 +175,10 @@ class Sessions:
             self.tags.forget(session)
 
     def resume(self, contact: ContactId) -> None:
-        """Recognise a contact again, and look for what came meanwhile."""
+        """Recognise a contact again; what came meanwhile stays sealed."""
         for session in self.of_contact(contact):
-            self.tags.expect(session, is_wanted=True)
+            came = self.tags.expect_later(session, is_stored=self.sealed_mail.is_tag_stored)
+            self.sealed_mail.keep(contact, came)
 
     # --- Writing ------------------------------------------------------------------------------
 

@@ -22,7 +22,7 @@ from mesh.commands.status import StatusAnswer
 from mesh.config import Config
 from mesh.engine.forwarding.resource_policy import store_share_bytes
 from mesh.engine.parts.addresses import REMEMBERED, parse_address
-from mesh.errors import MeshError, UserError
+from mesh.errors import MeshError, StorageError, UserError
 from mesh.limits.daemon import DISK_FREE_BYTES_MIN
 from mesh.limits.retention import STORED_BYTES_MIN
 from mesh.node.config_file import load_config
@@ -32,6 +32,7 @@ from mesh.node.doctor.finding import Finding
 from mesh.node.doctor.network import Neighbourhood, examine_network
 from mesh.node.doctor.reach import Known
 from mesh.node.folders import ProfileFolders
+from mesh.node.membership import mesh_of_start
 from mesh.node.tcp.listening import PORT_DEFAULT
 from mesh.storage.connection import connect_to_read
 from mesh.storage.store.link_state import LinkStateRows
@@ -196,13 +197,14 @@ def _size_of(path: Path) -> int:
 def _config(folders: ProfileFolders) -> tuple[Config, Finding]:
     try:
         config = load_config(folders.config_file)
-    except UserError as error:
+        mesh_of_start(folders, config)
+    except (UserError, StorageError) as error:
         return Config(), Finding(
             check="config",
             level="fail",
             found=str(error),
-            meaning="The node does not start with settings that it does not understand.",
-            fix=f"Mend that line of {folders.config_file}.",
+            meaning="The node does not start with these settings.",
+            fix=f"Mend that line of {folders.config_file}, or what the sentence names.",
         )
     return config, Finding(check="config", level="ok", found="The settings are valid.")
 

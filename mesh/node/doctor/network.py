@@ -93,7 +93,8 @@ def _interfaces(interfaces: Interfaces) -> Finding:
             level="fail",
             found="No network interface is up.",
             meaning="There is nobody to talk to; messages wait here.",
-            fix="Connect to a Wi-Fi network or plug in a cable.",
+            fix="Connect to a Wi-Fi network or plug in a cable. Two profiles of this machine meet "
+            "without one after: mesh up --local",
         )
     names = ", ".join(dict.fromkeys(each.name for each in interfaces))
     return Finding(check="interfaces", level="ok", found=f"Up: {names}.")

@@ -32,6 +32,13 @@ class StoreScans:
         rows.sort(key=first_integer)
         return [joined(stub, body) for _, stub, body in rows]
 
+    def has_body_of(self, tag: Tag) -> bool:
+        """Say whether an envelope with this tag is here with its body."""
+        found = self._connection.execute(
+            "SELECT 1 FROM envelopes JOIN bodies USING (arrival) WHERE tag = ? LIMIT 1", (tag,)
+        )
+        return found.fetchone() is not None
+
     def arrivals_after(self, mark: int, limit: int) -> list[tuple[int, bytes]]:
         """The next envelopes with a body beyond an arrival number, with their own numbers."""
         rows = self._connection.execute(

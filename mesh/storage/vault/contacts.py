@@ -61,10 +61,15 @@ class ContactRows:
         return all_of(self._connection.execute(f"{_CONTACT} ORDER BY label"), ContactRow)
 
     def requests_count(self) -> int:
-        """Return how many contacts wait apart to be let in."""
+        """Return how many contacts wait apart to be let in; nobody who is blocked does."""
         return integer(
-            self._connection.execute("SELECT count(*) FROM contacts WHERE is_request = 1")
+            self._connection.execute(
+                "SELECT count(*) FROM contacts WHERE is_request AND NOT is_blocked"
+            )
         )
+
+    def blocked_count(self) -> int:
+        return integer(self._connection.execute("SELECT count(*) FROM contacts WHERE is_blocked"))
 
     def set_label(self, contact: ContactId, label: str) -> None:
         self._connection.execute("UPDATE contacts SET label = ? WHERE id = ?", (label, contact))

@@ -25,6 +25,8 @@ _KEYS: Final = (
     "DELETE FROM skipped WHERE session IN (SELECT id FROM sessions WHERE contact = ?1)",
     "DELETE FROM generations WHERE session IN (SELECT id FROM sessions WHERE contact = ?1)",
     "DELETE FROM sessions WHERE contact = ?1",
+    "DELETE FROM sealed_mail WHERE contact = ?1",
+    "DELETE FROM opened_apart WHERE contact = ?1",
     "DELETE FROM invitations WHERE contact = ?1",
     "DELETE FROM comparisons WHERE contact = ?1",
     "DELETE FROM keys_given WHERE contact = ?1",
@@ -69,6 +71,9 @@ _MOVE: Final = (
     "UPDATE first_contacts SET contact = ?1 WHERE contact = ?2",
     "UPDATE prekeys SET contact = ?1 WHERE contact = ?2",
     "UPDATE sessions SET contact = ?1 WHERE contact = ?2",
+    "UPDATE sealed_mail SET contact = ?1 WHERE contact = ?2",
+    # Who replaces a contact waits apart no longer.
+    "DELETE FROM opened_apart WHERE contact = ?2",
     "UPDATE invitations SET contact = ?1 WHERE contact = ?2",
     "UPDATE comparisons SET contact = ?1 WHERE contact = ?2",
     "UPDATE keys_given SET contact = ?1 WHERE contact = ?2",

@@ -1,10 +1,12 @@
 """Rows of the vault about messages, in conversations and as they came."""
 
+from dataclasses import dataclass, field
 from typing import Final
 
 from mesh.commands.messages import MessageState
 from mesh.ids import ConversationId, MessageId, UnixSeconds
 from mesh.inputs import Connection
+from mesh.limits.api import NUMBER_MAX
 from mesh.storage.vault.rows import (
     MessageRow,
     all_of,
@@ -19,9 +21,43 @@ _MESSAGE: Final = (
 )
 # The plus keeps the index of the contacts out: the newest are found from the end.
 _OF_CONTACTS: Final = (
-    "?1 IS NULL AND +conversation IN (SELECT id FROM contacts WHERE NOT is_request)"
+    "?1 IS NULL AND +conversation IN "
+    "(SELECT id FROM contacts WHERE NOT is_request AND NOT is_blocked)"
 )
-_OF_REQUESTS: Final = "?1 IS NULL AND +conversation IN (SELECT id FROM contacts WHERE is_request)"
+_OF_REQUESTS: Final = (
+    "?1 IS NULL AND +conversation IN (SELECT id FROM contacts WHERE is_request AND NOT is_blocked)"
+)
+
+Place = tuple[int, bytes]
+"""Where a message stands: its position and id in a conversation, or its number as they came."""
+
+BEFORE_ALL: Final[Place] = (-1, b"")
+BEYOND_ALL: Final[Place] = (NUMBER_MAX, b"")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """The messages that a page is of, and the order in which they stand.
+
+    Without a conversation: of all contacts, or of those who wait apart; then by arrival.
+    """
+
+    conversation: ConversationId | None = field(default=None, kw_only=False)
+    is_by_arrival: bool
+    is_unread_only: bool = False
+    of_requests: bool = False
+
+    def __post_init__(self) -> None:
+        assert self.is_by_arrival or self.conversation is not None
+
+    @property
+    def condition(self) -> str:
+        """The same in SQL; the conversation is the first parameter."""
+        if self.conversation is not None:
+            whose = "conversation = ?1"
+        else:
+            whose = _OF_REQUESTS if self.of_requests else _OF_CONTACTS
+        return f"{whose} AND is_read = 0" if self.is_unread_only else whose
 
 
 class MessageRows:
@@ -111,34 +147,28 @@ class MessageRows:
 
     # --- Pages --------------------------------------------------------------------------------
 
-    def newest(
+    def in_span(
         self,
-        conversation: ConversationId | None,
-        *,
+        selection: Selection,
+        start: Place,
+        end: Place,
         limit: int,
-        is_unread_only: bool,
-        of_requests: bool = False,
+        *,
+        is_newest_first: bool = False,
     ) -> list[MessageRow]:
-        """The newest messages, newest first: of a conversation in its order, else as they came.
-
-        Without one: of those who wait apart, or of all others.
-        """
-        which = _filter(conversation, is_unread_only=is_unread_only, of_requests=of_requests)
-        order = "number DESC" if conversation is None else "position DESC, id DESC"
+        """The messages from one place on that stand before another one, in order or against it."""
+        parameters: list[object] = [selection.conversation, limit, start[0], end[0]]
+        if selection.is_by_arrival:
+            within, order = "number >= ?3 AND number < ?4", "number {0}"
+        else:
+            within = "(position, id) >= (?3, ?5) AND (position, id) < (?4, ?6)"
+            order = "position {0}, id {0}"
+            parameters += [start[1], end[1]]
+        direction = "DESC" if is_newest_first else "ASC"
         cursor = self._connection.execute(
-            f"{_MESSAGE} WHERE {which} ORDER BY {order} LIMIT ?2",
-            (conversation, limit),
-        )
-        return all_of(cursor, MessageRow)
-
-    def before_place(
-        self, conversation: ConversationId, position: int, id_: bytes, limit: int
-    ) -> list[MessageRow]:
-        """The messages above a place of a conversation, the nearest first."""
-        cursor = self._connection.execute(
-            f"{_MESSAGE} WHERE conversation = ? AND (position, id) < (?, ?) "
-            "ORDER BY position DESC, id DESC LIMIT ?",
-            (conversation, position, id_, limit),
+            f"{_MESSAGE} WHERE {selection.condition} AND {within} "
+            f"ORDER BY {order.format(direction)} LIMIT ?2",
+            parameters,
         )
         return all_of(cursor, MessageRow)
 
@@ -146,29 +176,8 @@ class MessageRows:
         self, conversation: ConversationId, position: int, id_: bytes, limit: int
     ) -> list[MessageRow]:
         """The messages at and below a place of a conversation, in order."""
-        cursor = self._connection.execute(
-            f"{_MESSAGE} WHERE conversation = ? AND (position, id) >= (?, ?) "
-            "ORDER BY position, id LIMIT ?",
-            (conversation, position, id_, limit),
-        )
-        return all_of(cursor, MessageRow)
-
-    def after(
-        self,
-        number: int,
-        conversation: ConversationId | None,
-        *,
-        limit: int,
-        is_unread_only: bool,
-        of_requests: bool = False,
-    ) -> list[MessageRow]:
-        """The messages that came next after a number, as they came."""
-        which = _filter(conversation, is_unread_only=is_unread_only, of_requests=of_requests)
-        cursor = self._connection.execute(
-            f"{_MESSAGE} WHERE {which} AND number > ?3 ORDER BY number LIMIT ?2",
-            (conversation, limit, number),
-        )
-        return all_of(cursor, MessageRow)
+        selection = Selection(conversation, is_by_arrival=False)
+        return self.in_span(selection, (position, id_), BEYOND_ALL, limit)
 
     def mark_read(self, numbers: list[int]) -> None:
         self._connection.executemany(
@@ -211,13 +220,3 @@ class MessageRows:
             assert isinstance(count, int)
             counts[conversation] = count
         return counts
-
-
-def _filter(conversation: ConversationId | None, *, is_unread_only: bool, of_requests: bool) -> str:
-    """The condition of a page; the conversation is the first parameter."""
-    whose = (
-        (_OF_REQUESTS if of_requests else _OF_CONTACTS)
-        if conversation is None
-        else "conversation = ?1"
-    )
-    return f"{whose} AND is_read = 0" if is_unread_only else whose

@@ -69,6 +69,11 @@ class ContactRow(Row, frozen=True):
     introduced_by: ContactId | None = None
     identity_changed: UnixSeconds = UnixSeconds(0)
 
+    @property
+    def waits_apart(self) -> bool:
+        """Say whether they wait to be let in; whoever is blocked waits for nothing."""
+        return self.is_request and not self.is_blocked
+
 
 class ExchangeRow(Row, frozen=True):
     """The counts of the sessions with a contact.
@@ -262,6 +267,14 @@ class MessageRow(Row, frozen=True):
     is_read: bool = False
     is_late: bool = False
     send_key: str | None = None
+
+
+class OpenedApartRow(Row, frozen=True):
+    """The count of what was opened of somebody who waits apart: messages, and bytes of all."""
+
+    contact: ContactId
+    messages: int
+    bytes: int
 
 
 class HeadRow(Row, frozen=True):

@@ -511,9 +511,36 @@ _MESSAGES_OF_CONVERSATIONS: Final = (
 
 _VERSION_4: Final = (*_CONVERSATIONS, *_MESSAGES_OF_CONVERSATIONS)
 
+_SEALED: Final = (
+    """
+    CREATE TABLE sealed_mail (
+        number INTEGER PRIMARY KEY,
+        contact INTEGER NOT NULL REFERENCES contacts (id),
+        tag BLOB NOT NULL,
+        UNIQUE (contact, tag)
+    ) STRICT
+    """,
+    "CREATE INDEX sealed_mail_by_tag ON sealed_mail (tag)",
+    """
+    CREATE TABLE opened_apart (
+        contact INTEGER PRIMARY KEY REFERENCES contacts (id),
+        messages INTEGER NOT NULL,
+        bytes INTEGER NOT NULL
+    ) STRICT
+    """,
+    # What was opened before there was a bound counts too.
+    """
+    INSERT INTO opened_apart SELECT contacts.id, count(messages.number),
+        coalesce(sum(length(CAST(messages.text AS BLOB))), 0) FROM contacts
+        LEFT JOIN messages ON messages.conversation = contacts.id AND NOT messages.is_mine
+        WHERE contacts.is_request GROUP BY contacts.id
+    """,
+)
+
 VAULT_MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
     _VERSION_1,
     _VERSION_2,
     _VERSION_3,
     _VERSION_4,
+    _SEALED,
 )

@@ -21,6 +21,7 @@ from mesh.storage.vault.outbox import OutboxRows, RetirementRows
 from mesh.storage.vault.posting_keys import PostingKeyRows
 from mesh.storage.vault.prekeys import PrekeyRows
 from mesh.storage.vault.rows import ContactRow, IdentityRow, find_one
+from mesh.storage.vault.sealed import SealedRows
 from mesh.storage.vault.sessions import SessionRows
 from mesh.storage.vault.trust import TrustRows
 
@@ -37,6 +38,7 @@ class Vault:
         self.prekeys = PrekeyRows(connection)
         self.first_contacts = FirstContactRows(connection)
         self.sessions = SessionRows(connection)
+        self.sealed = SealedRows(connection)
         self.posting_keys = PostingKeyRows(connection)
         self.known_keys = KnownKeyRows(connection)
         self.exchanges = ExchangeRows(connection)

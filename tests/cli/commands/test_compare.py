@@ -62,5 +62,11 @@ def test_who_never_took_it_up_is_not_said_to_see_something_else() -> None:
 def test_only_who_says_so_is_said_to_see_something_else() -> None:
     with pytest.raises(UserError, match="do not see the same, as you say"):
         carry(stepped("compare"), verdict=False, confirmed="failed")
+    says_no = msgspec.structs.replace(stepped("failed"), failure="said there")
+    for steps in ((stepped("compare"), says_no), (stepped("compare"), stepped("compare"), says_no)):
+        with pytest.raises(UserError, match="Cleo says that it differs: do not trust this key"):
+            carry(*steps)
+    with pytest.raises(UserError, match="before there was anything to see"):
+        carry(says_no)
     with pytest.raises(UserError, match="If they see something else"):
         carry(stepped("compare"), stepped("failed"))

@@ -87,6 +87,7 @@ def test_the_passphrase_of_a_node_that_runs_is_changed_through_it(
     changed = mesh("passphrase", "--new-file", str(new))
     assert changed.code == 0
     assert "still holds the former passphrase" in changed.err
+    assert "This passphrase is weak" in changed.err
     assert node.node.passphrase == b"battery staple"
     wrong = mesh("--json", "passphrase", "--new-file", str(new))
     assert (wrong.code, wrong.problem) == (4, "wrong-passphrase")
@@ -145,6 +146,30 @@ def test_wiping_at_once_asks_nobody_and_says_what_a_disk_may_hold(
     wiped = mesh("wipe", "--now")
     assert wiped.code == 0
     assert "flash disk" in wiped.err
+    assert "nobody guesses your passphrase" in wiped.err
     assert not profile_folders().data.exists()
     create()
     assert mesh("wipe", "--now", "--json").json == {}
+
+
+@pytest.mark.parametrize("options", [("--now",), ("--yes",)])
+def test_wiping_says_nothing_of_guesses_where_there_is_no_passphrase(
+    mesh: Mesh, options: tuple[str, ...]
+) -> None:
+    with Profile.held(profile_folders(), cost=CHEAP) as profile:
+        profile.create("")
+    wiped = mesh("wipe", *options)
+    assert wiped.code == 0
+    assert "flash disk" in wiped.err
+    assert "guess" not in wiped.err
+    assert "without a passphrase" in wiped.err
+
+
+def test_nobody_is_asked_for_a_passphrase_that_there_is_not(mesh: Mesh, write: Write) -> None:
+    with Profile.held(profile_folders(), cost=CHEAP) as profile:
+        profile.create("")
+    chosen = mesh("passphrase", "--new-file", str(write("new", "battery staple")))
+    assert chosen.code == 0
+    assert opens("battery staple")
+    refused = mesh("--json", "passphrase", "--new-file", str(write("newer", "horse")))
+    assert (refused.code, refused.problem) == (4, "no-passphrase")

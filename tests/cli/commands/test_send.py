@@ -4,7 +4,9 @@ import io
 import sys
 
 import pytest
+from msgspec import structs
 
+from mesh.cli.commands.send import waits_for
 from tests.api.small_node import Running
 from tests.cli.conftest import Mesh, befriend
 
@@ -17,6 +19,30 @@ def test_a_message_is_sent_from_arguments(mesh: Mesh, node: Running) -> None:
     assert node.node.messages[0].text == "Hello there"
     assert mesh("send", "Ben", "--json", "x").json["number"] == 2
     assert mesh("send", "Nobody", "x").code == 5
+
+
+def test_a_message_that_cannot_leave_at_once_says_what_it_waits_for_and_how_long(
+    mesh: Mesh, node: Running
+) -> None:
+    befriend(mesh)
+    assert "It waits for another node: none is linked now." in mesh("send", "Ben", "x").err
+    node.node.links_count = 1
+    assert "waits" not in mesh("send", "Ben", "x").err
+    node.node.stamp_seconds = 6
+    fresh = mesh("send", "Ben", "x").err
+    assert "It waits for a stamp" in fresh
+    assert "usually 6 seconds, seldom more than 18" in fresh
+    assert mesh("send", "-q", "Ben", "x").err == ""
+    assert "being made: about 6 seconds of work" in mesh("status").out
+
+
+def test_a_message_without_a_key_says_what_brings_it(mesh: Mesh, node: Running) -> None:
+    befriend(mesh)
+    mesh("send", "Ben", "x")
+    message = structs.replace(node.node.messages[0], state="awaiting-key")
+    (told,) = waits_for(message, node.node.status(), "Ben")
+    assert "waits for the keys of Ben" in told
+    assert waits_for(structs.replace(message, state="carried"), node.node.status(), "Ben") == []
 
 
 @pytest.mark.parametrize("arguments", [("Ben",), ("Ben", "-")])
@@ -73,6 +99,7 @@ def test_waiting_for_the_delivery_is_more_than_for_a_peer(mesh: Mesh, node: Runn
     ran = mesh("send", "Ben", "--wait", "delivered", "--timeout", "0.1", "--json", "x")
     assert (ran.code, ran.problem, ran.json["state"]) == (6, "not-delivered", "carried")
     node.node.delivers_at_once = True
+    node.node.links_count = 1
     ran = mesh("send", "Ben", "x", "--wait", "delivered")
     assert (ran.code, ran.err) == (0, "Ben, message 2: delivered to their device\n")
 

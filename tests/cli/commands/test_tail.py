@@ -6,6 +6,7 @@ import pytest
 
 from mesh.commands.verification import ComparisonAnswer
 from mesh.events import ComparisonChanged
+from mesh.limits.messages import MESSAGES_PER_PAGE_MAX
 from tests.api.small_node import Running
 from tests.cli.conftest import Mesh, befriend
 
@@ -69,3 +70,13 @@ def test_tail_begins_after_a_message(mesh: Mesh, node: Running) -> None:
         node.receive("Ben", text)
     ran = mesh("tail", "--after", "1", "--count", "2")
     assert [line.rsplit(": ", 1)[1] for line in ran.out.splitlines()] == ["2", "3"]
+
+
+def test_tail_after_zero_begins_with_the_very_first(mesh: Mesh, node: Running) -> None:
+    befriend(mesh)
+    count = MESSAGES_PER_PAGE_MAX + 2
+    for number in range(1, count + 1):
+        node.receive("Ben", str(number))
+    ran = mesh("tail", "--json", "--after", "0", "--count", str(count))
+    numbers = [json.loads(line)["number"] for line in ran.out.splitlines()]
+    assert numbers == list(range(1, count + 1))

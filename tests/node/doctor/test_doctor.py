@@ -11,6 +11,8 @@ import pytest
 from mesh.node.doctor.doctor import examine
 from mesh.node.doctor.finding import Finding
 from mesh.node.folders import ProfileFolders, profile_folders
+from mesh.node.membership import keep_mesh
+from mesh.wire.parameters import MeshParameters
 from tests.node.islands import Island
 
 PROBE = """
@@ -54,6 +56,15 @@ def test_settings_with_a_mistake_are_told_with_the_key(folders: ProfileFolders) 
     (finding,) = of_check(examine(folders), "config")
     assert finding.level == "fail"
     assert "listen_prot" in finding.found
+
+
+def test_a_setting_of_another_mesh_is_told_with_the_command(folders: ProfileFolders) -> None:
+    folders.config.mkdir(parents=True, mode=0o700, exist_ok=True)
+    folders.data.mkdir(parents=True, mode=0o700, exist_ok=True)
+    keep_mesh(folders, MeshParameters("club", psk=bytes(32)))
+    folders.config_file.write_text('mesh_name = "harbour"')
+    (finding,) = of_check(examine(folders), "config")
+    assert (finding.level, "mesh join" in finding.found) == ("fail", True)
 
 
 def test_a_port_of_another_program_is_told(folders: ProfileFolders) -> None:

@@ -17,6 +17,7 @@ from mesh.ids import (
 from mesh.inputs import Connection
 from mesh.storage.connection import connect, transaction
 from mesh.storage.migrations import migrate_vault
+from mesh.storage.vault.messages import BEFORE_ALL, BEYOND_ALL, Selection
 from mesh.storage.vault.rows import (
     NEW_CONTACT,
     AcceptedInviteRow,
@@ -272,12 +273,24 @@ def test_pages_run_in_the_order_of_the_conversation_or_of_arrival(connection: Co
         return [row.text for row in found]
 
     with_bob, with_cem = direct_conversation(bob.id), direct_conversation(cem.id)
-    assert texts(rows.newest(with_bob, limit=3, is_unread_only=False)) == ["c", "b2", "b1"]
-    assert texts(rows.newest(None, limit=2, is_unread_only=False)) == ["x", "b1"]
-    assert texts(rows.newest(None, limit=2, is_unread_only=True)) == ["b1", "b2"]
-    assert texts(rows.after(2, None, limit=9, is_unread_only=False)) == ["b2", "b1", "x"]
-    assert texts(rows.after(2, with_bob, limit=1, is_unread_only=False)) == ["b2"]
-    assert texts(rows.after(2, with_cem, limit=9, is_unread_only=True)) == []
+    in_order = Selection(with_bob, is_by_arrival=False)
+    newest = rows.in_span(in_order, BEFORE_ALL, BEYOND_ALL, 3, is_newest_first=True)
+    assert texts(newest) == ["c", "b2", "b1"]
+    # A span holds the place where it starts, and not the one where it ends.
+    assert texts(rows.in_span(in_order, (2, b"b1"), (3, b"c"), 9)) == ["b1", "b2"]
+    assert texts(rows.in_span(in_order, (2, b"b1"), (2, b"b1"), 9)) == []
+    of_all = Selection(is_by_arrival=True)
+    assert texts(rows.in_span(of_all, BEFORE_ALL, BEYOND_ALL, 2, is_newest_first=True)) == [
+        "x",
+        "b1",
+    ]
+    assert texts(rows.in_span(of_all, (3, b""), (5, b""), 9)) == ["b2", "b1"]
+    unread = Selection(is_by_arrival=True, is_unread_only=True)
+    assert texts(rows.in_span(unread, (3, b""), BEYOND_ALL, 9)) == ["b2", "b1"]
+    as_they_came = Selection(with_bob, is_by_arrival=True)
+    assert texts(rows.in_span(as_they_came, (2, b""), BEYOND_ALL, 2)) == ["a", "b2"]
+    unread = Selection(with_cem, is_by_arrival=True, is_unread_only=True)
+    assert texts(rows.in_span(unread, BEFORE_ALL, BEYOND_ALL, 9)) == []
     assert rows.counts() == {bob.id: 4, cem.id: 1}
     assert rows.unread_counts() == {bob.id: 4}
     with transaction(connection):
