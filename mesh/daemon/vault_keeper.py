@@ -8,8 +8,7 @@ begun is done. So never more than one passphrase is tried, however many bring on
 
 import gc
 import logging
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 
 import trio
 
@@ -103,14 +102,18 @@ class VaultKeeper:
     async def unlock(self, passphrase: bytes) -> None:
         """Open the vault; nothing happens if it is open."""
         self._require_person()
-        async with self._attempt():
-            if self._node.has_vault:
-                return
-            text = passphrase_in(passphrase)
-            vault = await trio.to_thread.run_sync(self._profile.open_vault, text)
-            await self._node.open_vault(vault)
-            self._is_protected = text != ""
-            self._idle.end()
+        await self._wait_for_turn()
+        try:
+            with trio.CancelScope(shield=True):
+                if self._node.has_vault:
+                    return
+                text = passphrase_in(passphrase)
+                vault = await trio.to_thread.run_sync(self._profile.open_vault, text)
+                await self._node.open_vault(vault)
+                self._is_protected = text != ""
+                self._idle.end()
+        finally:
+            self._turn.release()
 
     async def lock(self) -> None:
         """Close the vault; nothing happens if it is closed."""
@@ -126,12 +129,16 @@ class VaultKeeper:
     async def change_passphrase(self, former: bytes, new: bytes) -> None:
         """Seal the vault's key under another passphrase, whether the vault is open or not."""
         self._require_person()
-        async with self._attempt():
-            texts = passphrase_in(former), passphrase_in(new)
-            await trio.to_thread.run_sync(self._profile.change_passphrase, *texts)
-            self._is_protected = texts[1] != ""
-            self._idle.end()
-            _log.info("the passphrase was changed")
+        await self._wait_for_turn()
+        try:
+            with trio.CancelScope(shield=True):
+                texts = passphrase_in(former), passphrase_in(new)
+                await trio.to_thread.run_sync(self._profile.change_passphrase, *texts)
+                self._is_protected = texts[1] != ""
+                self._idle.end()
+                _log.info("the passphrase was changed")
+        finally:
+            self._turn.release()
 
     async def lock_when_idle(self, minutes: float) -> None:
         """Lock whenever nobody has asked for anything for so long; for ever."""
@@ -152,9 +159,8 @@ class VaultKeeper:
                         self._node.notice(f"Not locked when idle. {NOTHING_TO_LOCK_WITH}")
                     self._idle.end()
 
-    @asynccontextmanager
-    async def _attempt(self) -> AsyncIterator[None]:
-        """The turn of somebody who brings a passphrase, which costs memory and a second.
+    async def _wait_for_turn(self) -> None:
+        """Wait until somebody's passphrase may be tried, which costs memory and a second.
 
         One at a time is tried, in the order in which they came. A stop ends the waiting, so that
         nobody waits for attempts that others left behind; what was begun is done.
@@ -166,11 +172,6 @@ class VaultKeeper:
             await self._turn.acquire()
         finally:
             self._waiting_count -= 1
-        try:
-            with trio.CancelScope(shield=True):
-                yield
-        finally:
-            self._turn.release()
 
     def _require_person(self) -> None:
         if self._is_relay:
