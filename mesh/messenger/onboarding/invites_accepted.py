@@ -221,8 +221,8 @@ class InvitesAccepted:
         if invite.expires <= mesh_now:
             raise UserError(
                 "invite-expired",
-                f"This invite expired at {_moment(invite.expires)}, and here it is {_moment(mesh_now)}; "
-                "ask for a new one.",
+                f"This invite expired at {_moment(invite.expires)}, and here it is "
+                f"{_moment(mesh_now)}; ask for a new one.",
             )
         if invite.bundle is not None:
             try:
