@@ -84,6 +84,45 @@ def test_who_has_shown_no_key_cannot_be_verified() -> None:
 # --- Names that look alike ----------------------------------------------------------------------
 
 
+def test_who_was_added_by_a_qr_code_is_called_by_the_name_that_comes() -> None:
+    clock = Clock()
+    ann, bob = Person("Ann", clock, seed=1), Person("Bob", clock, seed=2)
+    key = bob.add(ann.invite().qr).key
+    assert [one.label for one in bob.contacts()] == [key[:8]]
+    exchange(ann, bob)
+    assert [(one.label, one.name) for one in bob.contacts()] == [("Ann", "Ann")]
+    bob.restart()
+    bob.send("Ann", "hello")
+    exchange(ann, bob)
+    assert ann.texts("Bob") == ["hello"]
+
+
+def test_the_name_that_comes_leaves_a_chosen_label_and_is_made_unlike_others() -> None:
+    clock = Clock()
+    ann, bob, other = (
+        Person(name, clock, seed=seed) for seed, name in enumerate(("Ann", "Bob", "Ann"), 1)
+    )
+    bob.add(ann.invite().qr, "Climber")
+    bob.add(other.invite().qr)
+    exchange(ann, bob, other)
+    assert [one.label for one in bob.contacts()] == ["Ann", "Climber"]
+    late = Person("Climber", clock, seed=4)
+    bob.add(late.invite().qr)
+    exchange(late, bob)
+    assert [one.label for one in bob.contacts()] == ["Ann", "Climber", "Climber 2"]
+
+
+def test_an_expiry_is_told_with_its_time_of_day() -> None:
+    clock = Clock()
+    ann, bob = Person("Ann", clock, seed=1), Person("Bob", clock, seed=2)
+    link = ann.invite(lifetime_s=3_600).link
+    clock.pass_by(2 * 3_600)
+    with pytest.raises(
+        UserError, match=r"at 2023-11-14 23:13 UTC, and here it is 2023-11-15 00:13"
+    ):
+        bob.add(link)
+
+
 def test_two_who_look_alike_are_told_apart() -> None:
     clock = Clock()
     ann = Person("Ann", clock, seed=1)

@@ -188,10 +188,17 @@ class Contacts:
             )
 
     def named(self, row: ContactRow, name: str, mesh_now: UnixSeconds) -> None:
-        """A contact told their name; one that a screen cannot show is passed over."""
+        """A contact told their name; one that a screen cannot show is passed over.
+
+        Whoever came without one, as by a QR code, is called by their name from now on.
+        """
         if name != row.name and is_name(name):
+            label, key = self._labels[row.id], row.verify_key.hex()
+            if not row.name and label == key[:KEY_PREFIX_DIGITS_MIN]:
+                label = free_label(normalized(name), lambda one: self._is_label_taken(one, key=key))
+                self._rows.set_label(row.id, label)
             self._rows.set_name(row.id, name)
-            self._remember(row.id, self._labels[row.id], name)
+            self._remember(row.id, label, name)
             self._note_look_alikes(row.id, mesh_now)
             self._pending_events.contact_changed(row.id)
 

@@ -202,8 +202,8 @@ class InvitesAccepted:
         if accepted_invite is not None and accepted_invite.expires <= mesh_now:
             raise UserError(
                 "invite-expired",
-                f"{row.label} never answered and their invite has expired; "
-                "ask them for a new one and add it.",
+                f"{row.label} never answered, and their invite expired at "
+                f"{_moment(accepted_invite.expires)}; ask them for a new one and add it.",
             )
 
     def _check(self, invite: Invite, mesh_now: UnixSeconds) -> None:
@@ -221,8 +221,8 @@ class InvitesAccepted:
         if invite.expires <= mesh_now:
             raise UserError(
                 "invite-expired",
-                f"This invite expired on {_day(invite.expires)}, and here it is {_day(mesh_now)}; "
-                "ask for a new one.",
+                f"This invite expired at {_moment(invite.expires)}, and here it is "
+                f"{_moment(mesh_now)}; ask for a new one.",
             )
         if invite.bundle is not None:
             try:
@@ -322,9 +322,9 @@ def _shown_name(invite: Invite) -> str:
     return invite.name if is_name(invite.name) else ""
 
 
-def _day(moment: UnixSeconds) -> str:
-    """A date in words that also tell somebody whose own calendar is years wrong."""
-    return datetime.fromtimestamp(moment, UTC).date().isoformat()
+def _moment(moment: UnixSeconds) -> str:
+    """A date and a time of day that also tell somebody whose own calendar is years wrong."""
+    return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%d %H:%M UTC")
 
 
 def bundle_tags(secret: bytes) -> list[tuple[int, Tag]]:
