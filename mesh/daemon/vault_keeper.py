@@ -9,6 +9,7 @@ begun is done. So never more than one passphrase is tried, however many bring on
 import gc
 import logging
 from collections.abc import Sequence
+from typing import Final
 
 import trio
 
@@ -35,6 +36,11 @@ TOO_MANY_ATTEMPTS = (
     f"{PASSPHRASE_ATTEMPTS_WAITING_MAX} attempts with a passphrase wait already, each for a "
     "second: end the program that makes them, or try again in a moment."
 )
+
+
+_ROUNDS_TO_END: Final = 50
+"""Rounds of the event loop in which a connection that its client has closed is surely over; a few
+are enough, and each takes microseconds."""
 
 
 class IdleTime:
@@ -179,6 +185,9 @@ class VaultKeeper:
 
     async def _close(self) -> None:
         await self._close_file()
+        # Connections whose clients are gone end now: they still hold what was asked over them.
+        for _ in range(_ROUNDS_TO_END):
+            await trio.lowlevel.checkpoint()
         # Only now: until then this task held the connection, which remembers its key.
         await trio.to_thread.run_sync(_forget)
         # Requests are read here, so what is left of a passphrase that came is this thread's.
