@@ -1,7 +1,7 @@
 """The rows of the store: envelopes that this node carries for everybody, and link state.
 
 Implements `docs/protocol/storage.md`, section "The store". Rows only: nothing is decided here, and
-nothing says what is ours. Whoever writes has begun a transaction (`sqlcipher.transaction`).
+nothing says what is ours. Whoever writes has begun a transaction (`connection.transaction`).
 
 An envelope is a stub, which stays until the envelope expires, and a body, which may be dropped
 before: evicted for want of room, or retired by one or two tokens, which stay with the stub. It has

@@ -1,7 +1,7 @@
 """The rows of the vault: what is ours.
 
 Implements `docs/protocol/storage.md`, section "The vault". Rows only: nothing is decided here, and
-whoever writes has begun a transaction (`sqlcipher.transaction`).
+whoever writes has begun a transaction (`connection.transaction`).
 """
 
 from msgspec.structs import replace
