@@ -24,7 +24,12 @@ from mesh.messenger.contacts.contacts import NOTE_TO_SELF, ONESELF, Contacts
 from mesh.messenger.conversations.history import History
 from mesh.messenger.conversations.message_pages import MessagePages
 from mesh.messenger.feature import Feature, command
-from mesh.storage.vault.rows import ConversationRow, ConversationSummaryRow, MessageRow
+from mesh.storage.vault.rows import (
+    ContactRow,
+    ConversationRow,
+    ConversationSummaryRow,
+    MessageRow,
+)
 from mesh.wire.payload import PAYLOAD_VERSION, Payload, message_id_of
 
 
@@ -55,20 +60,26 @@ class Conversations:
         )
 
     def conversation(self, named: str | int) -> ConversationRow:
-        """The conversation of a contact's name, of a number, or of `me`; UserError if none.
+        """The conversation of a contact's name, of a number, or of `me`; UserError if none."""
+        contact = self.addressee(named)
+        if contact is None:
+            return self._rows.with_oneself()
+        return self._rows.conversation(direct_conversation(contact.id))
+
+    def addressee(self, named: str | int) -> ContactRow | None:
+        """The contact at the other end of what is named as in `conversation`; None is oneself.
 
         A number means one thing: that of a contact is that of the conversation with them. 0 is what
         is told as the contact of what one wrote to oneself.
         """
         number = named if isinstance(named, int) else _find_number(named)
         if number == 0 or (isinstance(named, str) and _is_oneself(named)):
-            return self._rows.with_oneself()
+            return None
         if number is not None:
             row = self._rows.find(ConversationId(number))
             if row is not None and row.contact is None:
-                return row
-        contact = self._contacts.contact(named)
-        return self._rows.conversation(direct_conversation(contact.id))
+                return None
+        return self._contacts.contact(named)
 
     def _ask(self, asked: AskConversation, now: Instant) -> ConversationAnswer:
         row = self.conversation(asked.conversation)

@@ -38,7 +38,6 @@ class Messages:
         receipts: Receipts,
     ) -> None:
         self._messages = account.vault.messages
-        self._people = account.vault.contacts
         self._pending_events = account.pending_events
         self._contacts = contacts
         self._conversations = conversations
@@ -61,20 +60,20 @@ class Messages:
 
     def _send(self, asked: SendMessage, now: Instant) -> MessageAnswer:
         key = _checked_send_key(asked.idempotency_key)
-        conversation = self._conversations.conversation(asked.contact)
+        contact = self._conversations.addressee(asked.contact)
         before = None if key is None else self._messages.find_by_send_key(key)
         if before is not None:
-            if (before.conversation, before.text) != (conversation.number, asked.text):
+            conversation = self._conversations.conversation(asked.contact).number
+            if (before.conversation, before.text) != (conversation, asked.text):
                 raise UserError(
                     "key-reused",
                     "This idempotency key was used for another message; take a new one.",
                 )
             return self._message_pages.answer(before)
         _check_text(asked.text)
-        if conversation.contact is None:
+        if contact is None:
             row = self._conversations.write_to_oneself(asked.text, now=now, send_key=key)
         else:
-            contact = self._people.contact(conversation.contact)
             row = self._send_to(contact, asked.text, now, key)
         answer = self._message_pages.answer(row)
         self._pending_events.tell(MessageSent(answer))
