@@ -14,39 +14,52 @@ import hashlib
 import importlib.util
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
+import sysconfig
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NoReturn
 
 HELP = """\
-usage: python3 dev.py [COMMAND] [ARGUMENTS]
+usage: python3 dev.py [--wheels FOLDER] [COMMAND] [ARGUMENTS]
 
 Makes the environment on first use, then runs:
 
-  (nothing)           mesh up --foreground: a node in this terminal
+  (nothing)           mesh up --foreground --open: a node in this terminal, its page in a browser
+  --no-open           the same without the page: it asks in the terminal
   -- ARGUMENTS        the same, with further arguments
   mesh ARGUMENTS      any mesh command
   sim ARGUMENTS       the simulator
   test ARGUMENTS      the tests (pytest, three workers)
-  lint [--fix]        ruff, mypy and import-linter
+  lint [--fix]        ruff, mypy (as on Linux, Windows and macOS) and import-linter
   bench ARGUMENTS     the benchmarks in tests/bench
+  api ARGUMENTS       every route of the API against a real node (Schemathesis)
   mutants [NAMES]     mutation testing of crypto, posting and ratchet (not on Windows)
-  lock [--upgrade]    write the requirement files again from pyproject.toml
+  lock [--upgrade]    write the requirement files again from pyproject.toml, and wheels.txt
+  bundle [--deb]      make an archive that runs without Python, for this system, in dist/
+  release ARGUMENTS   make keys of releases, write the manifest of dist/, sign it
+  wheels [FOLDER]     fill a folder (wheels) with what a computer without internet installs
   shell-path          print the folder of the programs, for PATH
+
+--wheels FOLDER installs from such a folder where no internet is: made on a computer of the same
+kind with the same Python, and carried here.
 
 examples:
 
   python3 dev.py
+  python3 dev.py --no-open
   python3 dev.py -- --profile anna
   python3 dev.py mesh status --json
   python3 dev.py sim run partition-heal --nodes 20 --seed 7
   python3 dev.py test tests/link -x
   python3 dev.py mutants 'mesh.posting.*'
   export PATH="$(python3 dev.py shell-path):$PATH"
+  python3 dev.py wheels /media/stick/wheels
+  python3 dev.py --wheels /media/stick/wheels
 
 MESH_DEV_VENV names another folder for the environment, for instance one for each Python:
 
@@ -60,9 +73,21 @@ UV = "uv==0.13.9"
 # Which requirement file serves which use, and from which parts of pyproject.toml it is compiled.
 LOCKS = {
     "run": ("requirements.txt", ("--extra", "sim", "--group", "editable")),
+    "bundle": ("requirements-bundle.txt", ("--group", "bundle")),
     "test": ("requirements-dev.txt", ("--extra", "sim", "--extra", "sweep", "--group", "dev")),
     "bench": ("requirements-bench.txt", ("--extra", "sim", "--extra", "bench", "--group", "dev")),
 }
+
+# What pip says where it reached no index, and of a library that it finds nowhere.
+NO_INDEX = ("NewConnectionError", "NameResolutionError", "ConnectTimeoutError", "ProxyError")
+NOT_FOUND = re.compile(r"No matching distribution found for ([\w.-]+==[\w.+-]+)")
+
+# The table of wheels, and the tags in it: laptops have no other processors and C libraries.
+WHEELS = "wheels.txt"
+LAPTOP_TAG = re.compile(
+    r"^(py3|py2\.py3|cp3[0-9]+-(cp3(1[1-9]|[2-9][0-9])|abi3))-.*"
+    r"(any$|manylinux.*(x86_64|aarch64)$|macosx.*(x86_64|arm64|universal2)$|win_(amd64|arm64)$)"
+)
 
 NO_PIP = """\
 This Python cannot fill an environment: it has neither ensurepip nor pip.
@@ -72,14 +97,22 @@ On Debian and Ubuntu: sudo apt install python3-venv
 
 def main(arguments: Sequence[str]) -> int:
     """Run what was asked for and return the exit code."""
+    if arguments[:1] == ["--wheels"]:
+        if len(arguments) < 2 or not Path(arguments[1]).is_dir():
+            say("Say which folder of wheels: python3 dev.py --wheels FOLDER [COMMAND]")
+            return 2
+        os.environ["MESH_DEV_WHEELS"] = str(Path(arguments[1]).absolute())
+        arguments = arguments[2:]
     command, *rest = arguments or ["--"]
+    if command == "--no-open":
+        command, rest = "--", [*arguments]
     if command in ("-h", "--help", "help"):
         print(HELP, end="")
         return 0
     if command == "--":
         environment = ready_environment("run")
         os.environ["MESH_COMMAND"] = "python3 dev.py mesh"
-        replace_process([environment.program("mesh"), "up", "--foreground", *rest])
+        replace_process([environment.program("mesh"), "up", "--foreground", "--open", *rest])
     if command == "mesh":
         environment = ready_environment("run")
         replace_process([environment.program("mesh"), *rest])
@@ -92,16 +125,27 @@ def main(arguments: Sequence[str]) -> int:
         # Tests start hundreds of processes, and each would compile Mesh anew.
         os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
         replace_process([environment.python, "-m", "pytest", *workers(rest), *rest])
-    if command == "bench":
+    if command in ("bench", "api"):
         environment = ready_environment("bench")
         os.chdir(ROOT)
-        replace_process([environment.python, "-m", "tests.bench", *rest])
+        module = "tests.bench" if command == "bench" else "tests.api.every_route"
+        replace_process([environment.python, "-m", module, *rest])
+    if command == "bundle":
+        environment = ready_environment("bundle")
+        os.chdir(ROOT)
+        replace_process([environment.python, "-m", "mesh.bundling", *rest])
+    if command == "release":
+        environment = ready_environment("run")
+        os.chdir(ROOT)
+        replace_process([environment.python, "-m", "mesh.bundling.releasing", *rest])
     if command == "mutants":
         return mutants(ready_environment("test"), rest)
     if command == "lint":
         return lint(ready_environment("test"), fix=rest == ["--fix"])
     if command == "lock":
         return lock(rest)
+    if command == "wheels":
+        return fill_wheels(Path(rest[0] if rest else "wheels"))
     if command == "shell-path":
         print(ready_environment("run").programs)
         return 0
@@ -229,9 +273,49 @@ def install(environment: Environment, use: str, stamp: str) -> None:
     pip = [environment.python] if own else [sys.executable]
     pip += ["-m", "pip", "--disable-pip-version-check", "--quiet", "--no-input"]
     pip += [] if own else ["--python", environment.python]
-    run([*pip, "install", "--require-hashes", "-r", str(ROOT / LOCKS[use][0])])
+    carried = os.environ.get("MESH_DEV_WHEELS", "")
+    where = ["--no-index", "--find-links", carried] if carried else []
+    get_packages([*pip, "install", *where, "--require-hashes", "-r", str(ROOT / LOCKS[use][0])])
     run([*pip, "install", "--no-deps", "--no-build-isolation", "-e", str(ROOT)])
     environment.write_stamps({**stamps, use: stamp})
+
+
+def get_packages(pip: Sequence[str]) -> None:
+    """Let pip fetch what is locked; stop with one sentence if it is not to be had."""
+    done = subprocess.run(
+        pip, cwd=ROOT, env=surroundings(), stdout=sys.stderr, stderr=subprocess.PIPE, check=False
+    )
+    if done.returncode == 0:
+        return
+    told = done.stderr.decode(errors="replace")
+    system = f"Python {python_version()} on {sysconfig.get_platform()}"
+    carried = os.environ.get("MESH_DEV_WHEELS", "")
+    missing = NOT_FOUND.search(told)
+    if carried and missing:
+        sys.exit(f"{carried} has no wheel of {missing[1]} for {system}: fill it there anew.")
+    if any(word in told for word in NO_INDEX):
+        sys.exit(
+            "The libraries that Mesh needs are not here, and no index of packages answers: fill a\n"
+            f"folder where there is internet ({system}) with `python3 dev.py wheels\n"
+            "FOLDER`, bring it here, and start with `python3 dev.py --wheels FOLDER`."
+        )
+    sys.stderr.write(told)
+    sys.exit(f"This step failed with exit code {done.returncode}: {' '.join(pip)}")
+
+
+def fill_wheels(folder: Path) -> int:
+    """Fill a folder with the locked wheels that this kind of computer takes to run Mesh."""
+    environment = Environment(environment_folder())
+    require_pip()
+    with only_one_at_a_time(environment.folder):
+        make(environment)
+    pip = [environment.python if environment.has_pip() else sys.executable, "-m", "pip"]
+    pip += ["--disable-pip-version-check", "--quiet", "--no-input", "download", "--no-deps"]
+    lock = ["--require-hashes", "-r", str(ROOT / LOCKS["run"][0])]
+    get_packages([*pip, "--only-binary", ":all:", "--dest", str(folder.absolute()), *lock])
+    system = f"Python {python_version()} on {sysconfig.get_platform()}"
+    say(f"{folder} holds what {system} needs. There: python3 dev.py --wheels {folder}")
+    return 0
 
 
 def require_pip() -> None:
@@ -255,6 +339,9 @@ def lint(environment: Environment, *, fix: bool) -> int:
         [python, "-m", "ruff", "check", *(["--fix"] if fix else []), "."],
         [python, "-m", "ruff", "format", *([] if fix else ["--check"]), "."],
         [python, "-m", "mypy"],
+        # What stands behind a question for the system is looked at for each of them.
+        [python, "-m", "mypy", "--platform", "win32", "mesh", "dev.py"],
+        [python, "-m", "mypy", "--platform", "darwin", "mesh", "dev.py"],
         [environment.program("lint-imports")],
     ]
     codes = [subprocess.call(check, cwd=ROOT) for check in checks]
@@ -284,6 +371,42 @@ def mutants(environment: Environment, names: Sequence[str]) -> int:
 
 def lock(options: Sequence[str]) -> int:
     """Compile the requirement files, keeping what they hold unless asked to upgrade."""
+    with compiler() as compile_command:
+        follow: list[str] = []
+        for name, parts in LOCKS.values():
+            flags = ["--generate-hashes", "--no-emit-index-url", "--no-emit-find-links"]
+            target = ["--output-file", name, "pyproject.toml"]
+            run([*compile_command, *flags, *parts, *follow, *options, *target])
+            say(f"Wrote {name}.")
+            # Each file follows the one before, so that all of them fit into one environment.
+            follow = ["--constraint", name]
+    return list_wheels()
+
+
+def list_wheels() -> int:
+    """Write which wheels the index has of each locked version, for computers that are laptops."""
+    import tomllib
+
+    rows: set[str] = set()
+    with compiler() as compile_command, tempfile.TemporaryDirectory() as place:
+        for name, _ in LOCKS.values():
+            # A format that lists files; it names their addresses too, so it is not kept.
+            listed = Path(place) / "pylock.toml"
+            flags = ["--no-deps", "--format", "pylock.toml", "--output-file", str(listed)]
+            run([*compile_command, *flags, name])
+            for each in tomllib.loads(listed.read_text(encoding="utf-8"))["packages"]:
+                files = [wheel["url"].rpartition("/")[2] for wheel in each.get("wheels", ())]
+                tags = [file.removesuffix(".whl").split("-", 2)[2] for file in files]
+                kept = sorted(tag for tag in tags if LAPTOP_TAG.search(tag))
+                rows.add(" ".join([each["name"], each["version"], *kept]))
+    (ROOT / WHEELS).write_text("\n".join([*sorted(rows), ""]), encoding="utf-8", newline="\n")
+    say(f"Wrote {WHEELS}.")
+    return 0
+
+
+@contextlib.contextmanager
+def compiler() -> Iterator[list[str]]:
+    """Return the beginning of the command that compiles requirement files; it goes at the end."""
     require_pip()
     with tempfile.TemporaryDirectory() as place:
         tools = Environment(Path(place) / "tools")
@@ -291,17 +414,9 @@ def lock(options: Sequence[str]) -> int:
         own = [tools.python, "-m", "pip"]
         pip = own if tools.has_pip() else [sys.executable, "-m", "pip", "--python", tools.python]
         run([*pip, "--disable-pip-version-check", "--quiet", "install", UV])
-        follow: list[str] = []
-        for name, parts in LOCKS.values():
-            flags = ["--universal", "--python-version", ".".join(map(str, PYTHON_MIN))]
-            flags += ["--generate-hashes", "--no-emit-index-url", "--no-emit-find-links"]
-            flags += ["--no-header", "--no-config", "--quiet", "--python", sys.executable]
-            target = ["--output-file", name, "pyproject.toml"]
-            run([tools.program("uv"), "pip", "compile", *flags, *parts, *follow, *options, *target])
-            say(f"Wrote {name}.")
-            # Each file follows the one before, so that all of them fit into one environment.
-            follow = ["--constraint", name]
-    return 0
+        flags = ["--universal", "--python-version", ".".join(map(str, PYTHON_MIN))]
+        flags += ["--no-header", "--no-config", "--quiet", "--python", sys.executable]
+        yield [tools.program("uv"), "pip", "compile", *flags]
 
 
 def workers(arguments: Sequence[str]) -> list[str]:
@@ -337,13 +452,16 @@ def only_one_at_a_time(folder: Path) -> Iterator[None]:
 
 def run(command: Sequence[str]) -> None:
     """Run one step of the preparation, and stop with its exit code if it fails."""
-    # Settings that would send packages elsewhere than into the environment.
-    astray = ("PIP_USER", "PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PYTHONHOME")
-    surroundings = {name: value for name, value in os.environ.items() if name not in astray}
-    code = subprocess.call(command, cwd=ROOT, env=surroundings, stdout=sys.stderr)
+    code = subprocess.call(command, cwd=ROOT, env=surroundings(), stdout=sys.stderr)
     if code:
         say(f"This step failed with exit code {code}: {' '.join(command)}")
         sys.exit(code)
+
+
+def surroundings() -> dict[str, str]:
+    """Return the variables without settings that would send packages elsewhere."""
+    astray = ("PIP_USER", "PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PYTHONHOME")
+    return {name: value for name, value in os.environ.items() if name not in astray}
 
 
 def replace_process(command: Sequence[str]) -> NoReturn:

@@ -1,37 +1,41 @@
 """A plain client of the local API, for the command line and for programs.
 
 It blocks, and it needs nothing but the standard library and msgspec, so that a command which
-asks one question starts quickly. Each question has a connection of its own: on a unix socket it
+asks one question starts quickly. Each question has a connection of its own: on one machine it
 costs next to nothing, and there is never a stale one.
 """
 
 import http.client
-import os
 import select
-import socket
 import time
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import closing, contextmanager, suppress
-from pathlib import Path
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager
 from typing import TypeVar
 from urllib.parse import quote, urlencode
 
 import msgspec
 
+from mesh.api.doors import Door, DoorConnection
+from mesh.api.large_files import AddFileAt
 from mesh.api.problems import Problem
+from mesh.api.route import PERSON_HEADER, MakeBackup, Request
 from mesh.api.routes import (
+    BACKUP_PATH,
     CARRY_EXPORT_PATH,
     CARRY_IMPORT_PATH,
     CARRY_SUMMARY_PATH,
     EVENTS_PATH,
+    EXPORT_PATH,
+    FILE_PATH,
+    FILES_PATH,
     ROUTE_BY_REQUEST,
-    Request,
 )
 from mesh.api.stream import GoingAway, Happened, Hello, Resync, StreamObject
 from mesh.commands.answer import Answer
 from mesh.commands.carry import ImportedAnswer
+from mesh.commands.files import FileAnswer
 from mesh.errors import UserError
-from mesh.limits.api import API_CHUNK_BYTES, API_CLIENT_SILENCE_MS
+from mesh.limits.api import API_CHUNK_BYTES, API_CLIENT_BACK_MS, API_CLIENT_SILENCE_MS
 from mesh.limits.carry import CARRY_SILENCE_MS
 
 AnswerT = TypeVar("AnswerT", bound=Answer)
@@ -39,57 +43,37 @@ AnswerT = TypeVar("AnswerT", bound=Answer)
 TIMEOUT_S = 30.0
 SILENCE_S = API_CLIENT_SILENCE_MS / 1000
 CARRY_SILENCE_S = CARRY_SILENCE_MS / 1000
+READ_WHOLE_S = 600.0
+"""A slow disk reads 2 GiB in this time."""
+
 CARRY_FILE = "application/octet-stream"
 RECONNECT_FIRST_S = 0.2
 RECONNECT_MAX_S = 3.0
+BACK_WITHIN_S = API_CLIENT_BACK_MS / 1000
+BACK_PAUSE_S = 0.1
 
 RETRIED = ("not-running", "stopping", "busy", "timeout")
 """After these a stream of events that stood once is opened again."""
 
-CONNECT_PATIENCE_S = 2.0
-CONNECT_PAUSE_S = 0.05
+PROBE_S = 1.0
 
 NOT_RUNNING = "Mesh is not running. Start it with: mesh up"
+STOPPED = "Mesh stopped before it answered."
 BUSY = (
     "Mesh runs, but does not take what it is asked: it is busy or hangs. Try again in a moment; if "
     "that does not help, end its process and start it again with: mesh up"
 )
 
 
-class UnixConnection(http.client.HTTPConnection):
-    """HTTP over a unix socket."""
-
-    def __init__(self, path: Path, *, timeout_s: float) -> None:
-        super().__init__("mesh", timeout=timeout_s)
-        self._path = path
-
-    def connect(self) -> None:
-        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.sock.settimeout(self.timeout)
-        patience_s = CONNECT_PATIENCE_S if self.timeout is None else self.timeout
-        give_up = time.monotonic() + min(patience_s, CONNECT_PATIENCE_S)
-        while True:
-            try:
-                self.sock.connect(os.fspath(self._path))
-            except BlockingIOError:
-                # As many as the system keeps wait there already.
-                if time.monotonic() > give_up:
-                    raise
-                time.sleep(CONNECT_PAUSE_S)
-            else:
-                return
-
-    def ask(self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]) -> None:
-        """Send a request; if nobody reads it, an answer that says why may be there all the same."""
-        with suppress(BrokenPipeError, ConnectionResetError):
-            self.request(method, path, body=body, headers=dict(headers))
-
-
 class Client:
     """Asks one node. Every failure is a `UserError`; `not-running` if there is no daemon."""
 
-    def __init__(self, socket_path: Path, *, timeout_s: float = TIMEOUT_S) -> None:
-        self._path = socket_path
+    def __init__(
+        self, door: Door, *, timeout_s: float = TIMEOUT_S, is_person: bool = False
+    ) -> None:
+        """`is_person`: somebody waits for the answers, so that a node does not lock by itself."""
+        self._door = door
+        self._marks = {PERSON_HEADER: "1"} if is_person else {}
         self._timeout_s = timeout_s
 
     def ask(self, request: Request, reply: type[AnswerT]) -> AnswerT:
@@ -108,17 +92,32 @@ class Client:
             status, answer = self._exchange(route.method, path + query, None)
         return _decoded(status, answer, reply)
 
-    def is_running(self) -> bool:
-        """Say whether somebody listens at the socket."""
-        with closing(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)) as probe:
-            probe.settimeout(1)
+    def ask_until_back(self, request: Request, reply: type[AnswerT]) -> AnswerT:
+        """Ask what may be asked twice, also of a node that begins anew because it was locked.
+
+        Its door stays open meanwhile, so one that nobody listens at is told at once.
+        """
+        ends = time.monotonic() + BACK_WITHIN_S
+        while True:
             try:
-                probe.connect(os.fspath(self._path))
-            except BlockingIOError:
-                # It is there, and busy.
-                return True
-            except OSError:
-                return False
+                return self.ask(request, reply)
+            except UserError as error:
+                is_ending = error.kind == "stopping" or str(error) == STOPPED
+                if not is_ending or time.monotonic() > ends:
+                    raise
+            time.sleep(BACK_PAUSE_S)
+
+    def is_running(self) -> bool:
+        """Say whether somebody listens at the door."""
+        try:
+            self._door.connect(PROBE_S).close()
+        except (BlockingIOError, TimeoutError):
+            # It is there, and busy.
+            return True
+        except UserError as error:
+            return error.kind == "busy"
+        except (OSError, http.client.HTTPException):
+            return False
         return True
 
     def events(
@@ -130,7 +129,8 @@ class Client:
         """
         fields = {} if after is None else {"after": str(after), "epoch": epoch}
         query = f"?{urlencode(fields)}" if fields else ""
-        connection = UnixConnection(self._path, timeout_s=SILENCE_S)
+        with _told_failures(SILENCE_S):
+            connection = self._door.connect(SILENCE_S)
         with closing(connection):
             with _told_failures(SILENCE_S):
                 connection.ask("GET", EVENTS_PATH + query, None, {})
@@ -182,10 +182,63 @@ class Client:
             time.sleep(pause_s)
             pause_s = min(2 * pause_s, RECONNECT_MAX_S)
 
-    def export_carried(self, *, bytes_max: int | None, summary: bytes = b"") -> Iterator[bytes]:
-        """Yield the bytes of a carry file. One that is whole ends with its end mark."""
-        query = "" if bytes_max is None else f"?bytes_max={bytes_max}"
-        return self._file("POST", CARRY_EXPORT_PATH + query, summary)
+    def export_carried(
+        self, *, bytes_max: int | None, summary: bytes = b"", contact: str = ""
+    ) -> Iterator[bytes]:
+        """Yield the bytes of a carry file. One that is whole ends with its end mark.
+
+        `contact`: only what was written here for them.
+        """
+        fields = {"bytes_max": bytes_max, "contact": contact or None}
+        query = urlencode({name: value for name, value in fields.items() if value is not None})
+        return self._file(
+            "POST", f"{CARRY_EXPORT_PATH}?{query}" if query else CARRY_EXPORT_PATH, summary
+        )
+
+    def backup(self, passphrase: str, *, is_new: bool) -> Iterator[bytes]:
+        """Yield the bytes of a backup; one that is whole opens up to its last chunk."""
+        asked = msgspec.json.encode(MakeBackup(passphrase=passphrase, is_new=is_new))
+        return self._file("POST", BACKUP_PATH, asked, kind="application/json")
+
+    def export_conversation(self, chat: str, *, form: str, folder: str = "") -> Iterator[bytes]:
+        """Yield the bytes of an export, as `json` or `html`; that links to files in `folder`."""
+        path = EXPORT_PATH.replace("{conversation}", quote(chat, safe=""))
+        return self._file("GET", f"{path}?{urlencode({'as': form, 'folder': folder})}", None)
+
+    def add_file(
+        self, name: str, media_type: str, data: bytes, *, as_it_is: bool = False
+    ) -> FileAnswer:
+        """Hand over a file that is to be sent; a picture is cleaned, if not `as_it_is`."""
+        fields = {"name": name, "media_type": media_type, "look": "file" if as_it_is else ""}
+        query = urlencode(fields)
+        with self._connected(CARRY_SILENCE_S) as connection:
+            headers = self._marks | {"Content-Type": CARRY_FILE}
+            connection.ask("POST", f"{FILES_PATH}?{query}", data, headers)
+            response = connection.getresponse()
+            return _decoded(response.status, response.read(), FileAnswer)
+
+    def add_file_at(self, path: str, name: str, media_type: str) -> FileAnswer:
+        """Hand over a file from its place on the disk, where it stays; it is read once now."""
+        body = msgspec.json.encode({"path": path, "name": name, "media_type": media_type})
+        headers = self._marks | {"Content-Type": "application/json"}
+        with self._connected(READ_WHOLE_S) as connection:
+            connection.ask("POST", ROUTE_BY_REQUEST[AddFileAt].path, body, headers)
+            response = connection.getresponse()
+            return _decoded(response.status, response.read(), FileAnswer)
+
+    def add_large_file(self, name: str, media_type: str, pieces: Iterable[bytes]) -> FileAnswer:
+        """Hand over the bytes of a large file, which are kept once more by the node."""
+        query = urlencode({"name": name, "media_type": media_type})
+        headers = self._marks | {"Content-Type": CARRY_FILE, "Transfer-Encoding": "chunked"}
+        with self._connected(CARRY_SILENCE_S) as connection:
+            connection.begin("POST", f"{FILES_PATH}?{query}", headers)
+            _send_chunks(connection, pieces)
+            response = connection.getresponse()
+            return _decoded(response.status, response.read(), FileAnswer)
+
+    def file_bytes(self, number: int) -> Iterator[bytes]:
+        """Yield the bytes of a file that is all here."""
+        return self._file("GET", FILE_PATH.replace("{file}", str(number)), None)
 
     def summary_of_carried(self) -> Iterator[bytes]:
         """Yield the bytes of a summary."""
@@ -193,22 +246,19 @@ class Client:
 
     def import_carried(self, pieces: Iterable[bytes]) -> ImportedAnswer:
         """Hand over the bytes of a carry file, as fast as the node takes them."""
-        connection = UnixConnection(self._path, timeout_s=CARRY_SILENCE_S)
-        with closing(connection), _told_failures(CARRY_SILENCE_S):
-            connection.putrequest("POST", CARRY_IMPORT_PATH)
-            connection.putheader("Content-Type", CARRY_FILE)
-            connection.putheader("Transfer-Encoding", "chunked")
-            with suppress(BrokenPipeError, ConnectionResetError):
-                connection.endheaders()
+        headers = {"Content-Type": CARRY_FILE, "Transfer-Encoding": "chunked"}
+        with self._connected(CARRY_SILENCE_S) as connection:
+            connection.begin("POST", CARRY_IMPORT_PATH, headers)
             _send_chunks(connection, pieces)
             response = connection.getresponse()
             status, answer = response.status, response.read()
         return _decoded(status, answer, ImportedAnswer)
 
-    def _file(self, method: str, path: str, body: bytes | None) -> Iterator[bytes]:
-        connection = UnixConnection(self._path, timeout_s=CARRY_SILENCE_S)
-        with closing(connection), _told_failures(CARRY_SILENCE_S):
-            connection.ask(method, path, body, {"Content-Type": CARRY_FILE})
+    def _file(
+        self, method: str, path: str, body: bytes | None, *, kind: str = CARRY_FILE
+    ) -> Iterator[bytes]:
+        with self._connected(CARRY_SILENCE_S) as connection:
+            connection.ask(method, path, body, {"Content-Type": kind})
             response = connection.getresponse()
             if response.status != http.client.OK:
                 raise _problem(response.status, response.read())
@@ -217,12 +267,17 @@ class Client:
 
     def _exchange(self, method: str, path: str, body: bytes | None) -> tuple[int, bytes]:
         """Send one request and return the status and the body of its answer."""
-        headers = {} if body is None else {"Content-Type": "application/json"}
-        connection = UnixConnection(self._path, timeout_s=self._timeout_s)
-        with closing(connection), _told_failures(self._timeout_s):
+        headers = self._marks | ({} if body is None else {"Content-Type": "application/json"})
+        with self._connected(self._timeout_s) as connection:
             connection.ask(method, path, body, headers)
             response = connection.getresponse()
             return response.status, response.read()
+
+    @contextmanager
+    def _connected(self, timeout_s: float) -> Iterator[DoorConnection]:
+        """Connect, and say in words what becomes of it."""
+        with _told_failures(timeout_s), closing(self._door.connect(timeout_s)) as connection:
+            yield connection
 
 
 class CallerFailure(Exception):
@@ -247,7 +302,7 @@ def _told_failures(timeout_s: float) -> Iterator[None]:
     except BlockingIOError:
         raise UserError("busy", BUSY) from None
     except (OSError, http.client.HTTPException):
-        raise UserError("not-running", "Mesh stopped before it answered.") from None
+        raise UserError("not-running", STOPPED) from None
 
 
 def _send_chunks(connection: http.client.HTTPConnection, pieces: Iterable[bytes]) -> None:
@@ -287,7 +342,7 @@ def _problem(status: int, answer: bytes) -> UserError:
         problem = msgspec.json.decode(answer, type=Problem)
     except msgspec.DecodeError:
         return _no_mesh(status)
-    return UserError(problem.kind, problem.detail)
+    return UserError(problem.kind, problem.detail, **problem.fields)
 
 
 def _no_mesh(status: int) -> UserError:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from mesh.commands.answer import Answer
+from mesh.commands.file_places import BlobPlace, DiskPlace
 from mesh.errors import UserError
 from mesh.events import Event
 from mesh.ids import Address, DialId, LinkId, PostingKey, RequestId
@@ -55,6 +56,42 @@ class MintStamp:
 
 
 @dataclass(frozen=True, slots=True)
+class ReadBlocks:
+    """Read blocks of a large file; answered by `BlocksRead`."""
+
+    place: BlobPlace | DiskPlace
+    first: int
+    count: int
+    number: int = 0
+    """Counted up by the asker: the same blocks may be asked for twice."""
+
+
+@dataclass(frozen=True, slots=True)
+class WriteBlock:
+    """Keep a block that was verified; answered by `BlocksWritten` once it is safe on the disk, or
+    by `BlobFailed`.
+    """
+
+    blob: BlobPlace
+    index: int
+    data: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class DropBlobs:
+    """Delete sealed files by their names: their keys are gone."""
+
+    names: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class KeepBlobs:
+    """Delete all sealed files but these: what a crash left of others has no key any more."""
+
+    names: frozenset[bytes]
+
+
+@dataclass(frozen=True, slots=True)
 class Emit:
     """Tell whoever listens."""
 
@@ -69,4 +106,6 @@ class Reply:
     answer: Answer | UserError
 
 
-Effect = Dial | SendBytes | Disconnect | Announce | MintStamp | Emit | Reply
+BlobEffect = ReadBlocks | WriteBlock | DropBlobs | KeepBlobs
+
+Effect = Dial | SendBytes | Disconnect | Announce | MintStamp | BlobEffect | Emit | Reply

@@ -13,16 +13,22 @@ class PeerError(MeshError):
         self.reason = reason
 
 
+class NewerVersionError(PeerError):
+    """A later Mesh made this: nobody is at fault, and it is read after an upgrade."""
+
+
 class UserError(MeshError):
     """A request that cannot be done; `str(error)` is one sentence that says what to do next.
 
     `kind` is stable and short (`not-found`, `locked`, `bad-invite`): it ends the problem type
-    of the local API and chooses the exit code of the command line.
+    of the local API and chooses the exit code of the command line. `fields` are what the sentence
+    was made from, for whoever has sentences of their own.
     """
 
-    def __init__(self, kind: str, sentence: str) -> None:
+    def __init__(self, kind: str, sentence: str, **fields: str | int) -> None:
         super().__init__(sentence)
         self.kind = kind
+        self.fields = fields
 
 
 def relay_refusal() -> UserError:
@@ -35,4 +41,16 @@ def relay_refusal() -> UserError:
 
 
 class StorageError(MeshError):
-    """The disk failed us: full, read-only, damaged. The node stops cleanly and says so."""
+    """The disk failed us: read-only, unreadable. The node stops cleanly and says so."""
+
+
+class DiskFullError(StorageError):
+    """There was no room: what was to be written is not there, and all from before is."""
+
+
+class DamagedError(StorageError):
+    """A database, or its key, is not what was written. `path`: its file, as it was opened."""
+
+    def __init__(self, sentence: str, path: str) -> None:
+        super().__init__(sentence)
+        self.path = path

@@ -59,18 +59,27 @@ class Instant:
     """The time: one reading of a node's two clocks, and what the mesh makes of it.
 
     `monotonic` measures timeouts; `wall` is the own calendar and may jump in either direction.
-    Both are in microseconds. `mesh` is mesh time (`docs/protocol/posting.md`), in seconds; until
-    the engine has asked its clock, that is the own calendar.
+    Both are in microseconds. `mesh` is mesh time, which what is made here bears, and `expiry` the
+    time by which things lapse and are erased (`docs/protocol/posting.md`), in seconds; until the
+    engine has asked its clock, both are the own calendar.
     """
 
     monotonic: Monotonic
     wall: int
     mesh: UnixSeconds
+    expiry: UnixSeconds
 
-    def __init__(self, monotonic: Monotonic, wall: int, mesh: UnixSeconds | None = None) -> None:
+    def __init__(
+        self,
+        monotonic: Monotonic,
+        wall: int,
+        mesh: UnixSeconds | None = None,
+        expiry: UnixSeconds | None = None,
+    ) -> None:
         object.__setattr__(self, "monotonic", monotonic)
         object.__setattr__(self, "wall", wall)
         object.__setattr__(self, "mesh", wall // 1_000_000 if mesh is None else mesh)
+        object.__setattr__(self, "expiry", wall // 1_000_000 if expiry is None else expiry)
 
     @property
     def unix_seconds(self) -> UnixSeconds:

@@ -7,6 +7,12 @@ from typing import Protocol
 from mesh.commands.carry import CarryCommand
 from mesh.commands.command import Command
 from mesh.ids import Address, DialId, LinkId, PostingKey, RequestId
+from mesh.limits.retention import (
+    CONTACTS_SHARE_PERCENT,
+    FRIENDS_SHARE_PERCENT,
+    OWN_SHARE_PERCENT,
+    STRANGERS_SHARE_PERCENT,
+)
 
 
 class Cursor(Protocol):
@@ -134,7 +140,34 @@ class StampMinted:
 
     posting_key: PostingKey
     day: int
+    bits: int
     stamp: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class BlocksRead:
+    """The blocks that the `ReadBlocks` of this number asked for; fewer, or none, where the file is
+    not there any more, is another one than it was, or does not open.
+    """
+
+    number: int
+    blocks: tuple[bytes, ...] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class BlocksWritten:
+    """These blocks of a sealed file are safe on the disk."""
+
+    name: bytes
+    indices: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class BlobFailed:
+    """Blocks could not be kept: the disk has no room for the file, or refuses it."""
+
+    name: bytes
+    is_full: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +198,29 @@ class CarryAsked:
     command: CarryCommand
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shares:
+    """Percentages of the store: for own mail, and what groups lose to nobody further away."""
+
+    own: int = OWN_SHARE_PERCENT
+    contacts: int = CONTACTS_SHARE_PERCENT
+    friends: int = FRIENDS_SHARE_PERCENT
+    strangers: int = STRANGERS_SHARE_PERCENT
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SettingsChanged:
+    """A person has other settings; the fields are those of `EngineSettings`."""
+
+    stored_bytes_max: int
+    carried_days: int
+    shares: Shares
+    metered_interfaces: tuple[str, ...]
+    retire_delay_ms: tuple[int, int]
+    relay_delay_ms_max: int
+    cover_interval_ms: int
+
+
 Input = (
     Connected
     | DialFailed
@@ -178,7 +234,11 @@ Input = (
     | Woke
     | PowerChanged
     | DiskMeasured
+    | SettingsChanged
     | StampMinted
+    | BlocksRead
+    | BlocksWritten
+    | BlobFailed
     | VaultOpened
     | VaultClosing
     | Asked

@@ -24,3 +24,8 @@ class TokenBucket:
             return False
         self._left -= count
         return True
+
+    def spend(self, count: int, now: Instant) -> None:
+        """Use so many, though they are not there: nothing more is, until they have come again."""
+        self.take(0, now)
+        self._left -= count

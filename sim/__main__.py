@@ -18,8 +18,10 @@ Examples:
   python -m sim list
   python -m sim run partition-heal --nodes 100 --seed 7
   python -m sim sweep partition-heal --seeds 0..49 --set wire.loss=0,0.05,0.1
+  python -m sim survival --seeds 1..500
   python -m sim shrink partition-heal --nodes 24 --seed 7 --bug no-anti-entropy
   python -m sim compare base.jsonl head.jsonl
+  python -m sim watch-relay judge captures/lan-8
 """
 
 COMMANDS: Final[Commands] = {
@@ -28,6 +30,16 @@ COMMANDS: Final[Commands] = {
     "report": ("sim.commands.report", "report_command", "Make the page of a run"),
     "trace": ("sim.commands.trace", "trace_command", "Show what happened in a run, by record"),
     "sweep": ("sim.commands.sweep", "sweep_command", "Run many seeds and settings"),
+    "survival": (
+        "sim.commands.survival",
+        "survival_command",
+        "Say over many seeds whether mail that could come came",
+    ),
+    "watch-relay": (
+        "sim.commands.watch_relay",
+        "watch_relay_command",
+        "Say what a relay and a listener can tell of people",
+    ),
     "merge": ("sim.commands.compare", "merge_command", "Join the logs of sweeps"),
     "compare": ("sim.commands.compare", "compare_command", "Say whether one set of runs is worse"),
     "shrink": ("sim.commands.shrink", "shrink_command", "Find the smallest world that breaks"),

@@ -15,6 +15,9 @@ import sys
 import pytest
 from hypothesis import HealthCheck, settings
 
+NETNS = ("netns-1", "netns-2")
+"""The groups of tests with network namespaces: each has a worker, where several run."""
+
 settings.register_profile(
     "ci",
     derandomize=True,
@@ -37,14 +40,18 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Send all tests with network namespaces to one worker, where they run one after another."""
-    for item in items:
-        if item.get_closest_marker("netns"):
-            item.add_marker(pytest.mark.xdist_group("netns"))
+    """Send the tests with network namespaces to two workers, each with every second file of them.
+
+    They wait more than they work; but three at a time would wait for each other.
+    """
+    alone = [item for item in items if item.get_closest_marker("netns")]
+    files = sorted({item.path for item in alone})
+    for item in alone:
+        item.add_marker(pytest.mark.xdist_group(NETNS[files.index(item.path) % len(NETNS)]))
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Let a test with network namespaces run only where it can, and alone."""
+    """Let a test with network namespaces run only where it can, and beside one other at most."""
     if item.get_closest_marker("netns") is None:
         return
     missing = missing_for_namespaces()
@@ -53,8 +60,8 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
             pytest.fail(f"MESH_REQUIRE asks for network namespaces, but {missing}")
         # Only root on Linux can run these; a laptop runs all the others.
         pytest.skip(f"no network namespaces: {missing}")
-    if "PYTEST_XDIST_WORKER" in os.environ and not item.nodeid.endswith("@netns"):
-        pytest.fail("tests with network namespaces need one worker: --dist loadgroup, or -n 0")
+    if "PYTEST_XDIST_WORKER" in os.environ and not item.nodeid.endswith(NETNS):
+        pytest.fail("tests with network namespaces need --dist loadgroup, or -n 0")
 
 
 @functools.cache

@@ -30,8 +30,8 @@ DOTTED = re.compile(r"`((?:mesh|sim|tests)(?:\.\w+)+)")
 ELSEWHERE = re.compile(r"snow-multipsk|\b(NAME|FILE|FOLDER)\b|^\.\./")
 
 
-FILES_OF_A_PROFILE = ("mesh.key",)
-"""These look like modules of ours, and lie in the folder of a profile."""
+NO_MODULES = ("mesh.key", "mesh.v1")
+"""These look like modules of ours: a file of a profile, and the protocol of a WebSocket."""
 
 
 def texts(path: Path) -> Iterator[str]:
@@ -74,8 +74,9 @@ def spelled_out(path: str) -> list[str]:
 
 @lru_cache
 def tree() -> frozenset[str]:
-    """Return the paths of all files and folders of the repository."""
-    files = [path.relative_to(ROOT) for path in tree_files()]
+    """Return the paths of all files and folders of the repository, its pictures among them."""
+    pictures = sorted((ROOT / "docs").rglob("*.png"))
+    files = [path.relative_to(ROOT) for path in [*tree_files(), *pictures]]
     folders = {folder for path in files for folder in path.parents}
     return frozenset(path.as_posix() for path in [*files, *folders])
 
@@ -106,7 +107,7 @@ def dead_citations(text: str) -> list[str]:
     """Return what a text cites and the repository does not have."""
     paths = [each for path in PATH.findall(text) for each in spelled_out(path)]
     dead = [path for path in paths if not ELSEWHERE.search(path) and not is_there(path)]
-    names = [name for name in DOTTED.findall(text) if name not in FILES_OF_A_PROFILE]
+    names = [name for name in DOTTED.findall(text) if name not in NO_MODULES]
     return dead + [name for name in names if not is_module(name)]
 
 

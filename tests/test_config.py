@@ -6,25 +6,24 @@ import tomllib
 import pytest
 
 from mesh.config import (
-    DEFAULT_TEXT,
     MESH_SETTINGS,
     Config,
     parse_config,
-    setting,
     variable_of,
-    with_setting,
+    with_settings,
     without_settings,
 )
 from mesh.errors import UserError
+from mesh.settings import SETTINGS, default_text
 
 
 def test_an_empty_file_gives_the_defaults() -> None:
     assert parse_config("", {}) == Config()
-    assert parse_config(DEFAULT_TEXT, {}) == Config()
+    assert parse_config(default_text(), {}) == Config()
 
 
 def test_the_text_of_a_new_file_shows_each_key_with_its_default() -> None:
-    shown = tomllib.loads("\n".join(re.findall(r"^# (\w+ = .*)$", DEFAULT_TEXT, re.MULTILINE)))
+    shown = tomllib.loads("\n".join(re.findall(r"^# (\w+ = .*)$", default_text(), re.MULTILINE)))
     settable = [key for key in Config.__struct_fields__ if key not in MESH_SETTINGS]
     assert list(shown) == settable
     # The default of the port is more than a number; the comment beside it says so.
@@ -59,14 +58,14 @@ def test_a_mistake_in_the_file_is_told_with_the_key(text: str, words: str) -> No
 
 
 def test_a_mistake_in_the_environment_is_told_with_the_variable() -> None:
-    with pytest.raises(UserError, match=r"^MESH_STAMP_BITS: .*<= 24"):
+    with pytest.raises(UserError, match=r"^MESH_STAMP_BITS: .*<= 12"):
         parse_config("", {"MESH_STAMP_BITS": "99"})
 
 
 def test_setting_a_key_keeps_comments_and_the_rest() -> None:
-    text = with_setting("# mine\ndiscovery = false # quiet\n", "listen_port", "4000")
+    text = with_settings("# mine\ndiscovery = false # quiet\n", {"listen_port": "4000"})
     assert text == "# mine\ndiscovery = false # quiet\nlisten_port = 4000\n"
-    text = with_setting(text, "discovery", "true")
+    text = with_settings(text, {"discovery": "true"})
     assert parse_config(text, {}) == Config(listen_port=4_000)
     assert "# quiet" in text
 
@@ -77,18 +76,26 @@ def test_keys_that_are_taken_out_leave_comments_and_the_rest() -> None:
 
 
 def test_a_bad_value_is_refused_before_anything_is_written() -> None:
-    with pytest.raises(UserError, match="LISTEN_PORT"):
-        with_setting("", "listen_port", "many")
+    with pytest.raises(UserError, match=r"^listen_port: "):
+        with_settings("", {"discovery": False, "listen_port": "many"})
     with pytest.raises(UserError, match="no setting `nothing`"):
-        with_setting("", "nothing", "1")
+        with_settings("", {"nothing": "1"})
 
 
-def test_a_setting_reads_as_text() -> None:
-    config = Config(discovery=False)
-    assert setting(config, "discovery") == "false"
-    assert setting(config, "listen_port") == ""
-    assert setting(config, "mesh_name") == ""
-    assert setting(config, "log_level") == "info"
+def test_a_key_without_a_value_has_its_default_again() -> None:
+    text = with_settings("listen_port = 4000 # mine\nbeacon = false\n", {"listen_port": None})
+    assert text == "beacon = false\n"
+
+
+def test_shares_come_to_a_hundred_at_most() -> None:
+    assert parse_config("contacts_share_percent = 35", {}).contacts_share_percent == 35
+    with pytest.raises(UserError, match="come to 101 percent"):
+        parse_config("contacts_share_percent = 35", {"MESH_OWN_SHARE_PERCENT": "11"})
+
+
+def test_each_setting_has_a_sentence() -> None:
+    assert list(SETTINGS) == [key for key in Config.__struct_fields__ if key not in MESH_SETTINGS]
+    assert all(setting.meaning.endswith(".") for setting in SETTINGS.values())
     assert variable_of("mesh_name") == "MESH_MESH_NAME"
 
 

@@ -16,7 +16,19 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 MESH = ROOT / "mesh"
 
-SHELL_AND_ABOVE = ("node", "api", "web", "cli", "client", "client.py", "daemon", "daemon.py")
+SHELL_AND_ABOVE = (
+    "node",
+    "pictures",
+    "bundles",
+    "bundling",
+    "api",
+    "web",
+    "cli",
+    "client",
+    "client.py",
+    "daemon",
+    "daemon.py",
+)
 FORBIDDEN_MODULES = frozenset(
     [
         "anyio",
@@ -81,7 +93,11 @@ def modules_below_the_shell() -> list[Path]:
 
 def tree_files() -> list[Path]:
     """Return every text file that belongs to the repository."""
-    folders = [path for name in ("mesh", "sim", "tests", "docs", ".ci") for path in [ROOT / name]]
+    folders = [
+        path
+        for name in ("mesh", "sim", "tests", "docs", ".ci", ".github")
+        for path in [ROOT / name]
+    ]
     inside = [path for folder in folders for path in sorted(folder.rglob("*")) if path.is_file()]
     top = [path for path in sorted(ROOT.iterdir()) if path.is_file()]
     ours = (path for path in inside + top if "__pycache__" not in path.parts)

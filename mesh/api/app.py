@@ -15,33 +15,65 @@ from starlette.routing import BaseRoute, Router, WebSocketRoute
 from starlette.routing import Route as HttpRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from mesh.api.access import Access
+from mesh.api.backup import Archivist, BackupExport, BackupRestore
 from mesh.api.batch import SendMessages, sent_messages
-from mesh.api.carry import Carrier, CarryExport, CarryImport, CarrySummary
+from mesh.api.carry import Carrier, CarryEndpoint, CarryExport, CarryImport, CarrySummary
 from mesh.api.event_log import EventLog
 from mesh.api.event_transports import ServerSentEvents, WebSocketEvents
+from mesh.api.export import ConversationExport
+from mesh.api.files import FileDownload, FilePicture, FileUpload
+from mesh.api.grant import Grant, grant_of
+from mesh.api.grant import Scope as TokenScope
+from mesh.api.large_files import AddFileAt, FileKeeper, add_file_at
+from mesh.api.metrics import Metrics
 from mesh.api.openapi import document_json
+from mesh.api.page_desk import PageDesk
+from mesh.api.page_requests import AskDoctor, AskProfiles, DrawQr, EstimatePassphrase, Wipe
 from mesh.api.parsing import path_fields, request_of
-from mesh.api.problems import problem, problem_of
-from mesh.api.responses import send_json, send_problem
-from mesh.api.routes import (
-    CARRY_EXPORT_PATH,
-    CARRY_IMPORT_PATH,
-    CARRY_SUMMARY_PATH,
-    EVENTS_PATH,
+from mesh.api.problems import problem, problem_of, problem_of_disk
+from mesh.api.proof import AskProof
+from mesh.api.responses import send_json, send_problem, send_wrong_method
+from mesh.api.route import (
     IDEMPOTENCY_HEADER,
-    OPENAPI_PATH,
-    ROUTES,
+    PERSON_HEADER,
+    AskBackup,
     ChangePassphrase,
     Lock,
+    MakeIdentity,
     Request,
     Route,
     Stop,
     Unlock,
 )
+from mesh.api.routes import (
+    BACKUP_PATH,
+    CARRY_EXPORT_PATH,
+    CARRY_IMPORT_PATH,
+    CARRY_SUMMARY_PATH,
+    EVENTS_PATH,
+    EXPORT_PATH,
+    FILE_PATH,
+    FILES_PATH,
+    METRICS_PATH,
+    OPENAPI_PATH,
+    PICTURE_PATH,
+    RESTORE_PATH,
+    ROUTES,
+)
+from mesh.api.service_requests import AskService, SetService
+from mesh.api.share_requests import AskShare, CloseShare, OpenShare
+from mesh.api.sign_in import MakeSignInCode, SignIn, SignOut
+from mesh.api.tokens import AskTokens, MakeToken, RevokeToken
 from mesh.commands.answer import Answer, Done
 from mesh.commands.command import Command
+from mesh.commands.identity import CreateIdentity
+from mesh.commands.messages import AskMessages
+from mesh.commands.settings import AskSettings, ChangeSettings, SettingsAnswer
 from mesh.errors import StorageError, UserError
 from mesh.limits.api import API_BODY_BYTES_MAX, API_BODY_TIMEOUT_MS
+from mesh.messenger.names import checked_name
+from mesh.pictures.drawing import Pictures
 
 LOG = logging.getLogger("mesh.api")
 
@@ -58,8 +90,16 @@ class Asker(Carrier, Protocol):
         ...
 
 
-class Keeper(Protocol):
+class Keeper(Archivist, Protocol):
     """Whoever opens and closes the vault, like the `Asker`; what fails raises a `UserError`."""
+
+    async def begin(self, passphrase: bytes | None) -> None:
+        """Make the keys of a person where there are none, and open the vault."""
+        ...
+
+    def person_came(self) -> None:
+        """Somebody is there: what locks by itself does not lock now."""
+        ...
 
     async def unlock(self, passphrase: bytes) -> None:
         """Open the vault; done at once if it is open."""
@@ -69,8 +109,24 @@ class Keeper(Protocol):
         """Close the vault; done at once if it is closed."""
         ...
 
+    async def wipe(self, profile: str) -> None:
+        """Destroy the keys of the profile; its files go when the daemon has stopped."""
+        ...
+
     async def change_passphrase(self, former: bytes, new: bytes) -> None:
         """Protect the vault by another passphrase."""
+        ...
+
+
+class SettingsKeeper(Protocol):
+    """Whoever tells and changes the settings; what fails raises a `UserError`."""
+
+    async def ask(self) -> SettingsAnswer:
+        """Return all of them."""
+        ...
+
+    async def change(self, asked: ChangeSettings) -> SettingsAnswer:
+        """Change some, all or none, and return those."""
         ...
 
 
@@ -81,10 +137,14 @@ class Application:
     asker: Asker
     log: EventLog
     keeper: Keeper
+    access: Access
+    desk: PageDesk
+    settings: SettingsKeeper
     stop: Callable[[], None]
+    files: FileKeeper | None = None
 
-    async def answer(self, request: Request) -> Answer:
-        """Ask whom it concerns."""
+    async def answer(self, request: Request, grant: Grant) -> Answer:
+        """Ask whom it concerns. `grant` is that of who asks."""
         match request:
             case Unlock(passphrase=passphrase):
                 await self.keeper.unlock(passphrase.encode())
@@ -95,9 +155,58 @@ class Application:
             case ChangePassphrase(passphrase=former, new_passphrase=new):
                 await self.keeper.change_passphrase(former.encode(), new.encode())
                 return Done()
+            case AskBackup():
+                return await self.keeper.backup_state()
             case Stop():
                 self.stop()
                 return Done()
+            case MakeSignInCode(as_file=as_file):
+                return self.access.new_code(as_file=as_file)
+            case SignIn(code=code):
+                return await self.access.sign_in(code)
+            case SignOut(everywhere=everywhere):
+                await self.access.sign_out(grant, everywhere=everywhere)
+                return Done()
+            case AskProof(challenge=challenge):
+                return self.access.prove(challenge)
+            case MakeToken():
+                return await self.access.make_token(request)
+            case AskTokens():
+                return self.access.tokens(grant)
+            case RevokeToken(token=number):
+                await self.access.revoke_token(number)
+                return Done()
+            case AskMessages(mark_read=True):
+                # It changes what the person sees as new.
+                grant.require("send")
+                return await self.asker.ask(request)
+            case MakeIdentity(name=name, passphrase=chosen):
+                # Before any key is made for who cannot be called so.
+                checked_name(name, "Your name")
+                await self.keeper.begin(None if chosen is None else chosen.encode())
+                return await self.asker.ask(CreateIdentity(name))
+            case DrawQr():
+                return self.desk.draw(request)
+            case EstimatePassphrase():
+                return await self.desk.estimate(request)
+            case AskService() | SetService():
+                return await self.desk.start_at_login(request)
+            case AskShare() | OpenShare() | CloseShare():
+                return await self.desk.sharing.answer(request)
+            case AskProfiles():
+                return await self.desk.profiles(request)
+            case AskDoctor():
+                return await self.desk.examine(request)
+            case Wipe(profile=name):
+                await self.keeper.wipe(name)
+                self.stop()
+                return Done()
+            case AskSettings():
+                return await self.settings.ask()
+            case ChangeSettings():
+                return await self.settings.change(request)
+            case AddFileAt():
+                return await add_file_at(self.files, request, grant)
             case SendMessages():
                 return sent_messages(await self.asker.ask_all(request.commands()))
             case _:
@@ -109,16 +218,27 @@ def build_app(application: Application) -> ASGIApp:
     methods_by_path: dict[str, dict[str, Route]] = {}
     for route in ROUTES:
         methods_by_path.setdefault(route.path, {})[route.method] = route
+    export = BackupExport(application.asker, application.keeper)
     routes: list[BaseRoute] = [
-        HttpRoute(path, PathEndpoint(application, methods))
+        HttpRoute(path, PathEndpoint(application, methods, export if path == BACKUP_PATH else None))
         for path, methods in methods_by_path.items()
     ]
-    routes.append(HttpRoute(OPENAPI_PATH, OpenApiDocument()))
-    routes.append(HttpRoute(CARRY_EXPORT_PATH, CarryExport(application.asker)))
-    routes.append(HttpRoute(CARRY_IMPORT_PATH, CarryImport(application.asker)))
-    routes.append(HttpRoute(CARRY_SUMMARY_PATH, CarrySummary(application.asker)))
-    routes.append(HttpRoute(EVENTS_PATH, ServerSentEvents(application.log)))
-    routes.append(WebSocketRoute(EVENTS_PATH, WebSocketEvents(application.log)))
+    asker, log = application.asker, application.log
+    restore = BackupRestore(asker, application.keeper)
+    routes.append(HttpRoute(RESTORE_PATH, Scoped(restore, "admin")))
+    routes.append(HttpRoute(OPENAPI_PATH, Scoped(OpenApiDocument(), "read")))
+    routes.append(HttpRoute(METRICS_PATH, Scoped(Metrics(asker), "metrics")))
+    routes.append(HttpRoute(CARRY_EXPORT_PATH, Scoped(CarryExport(asker), "admin")))
+    routes.append(HttpRoute(CARRY_IMPORT_PATH, Scoped(CarryImport(asker), "admin")))
+    routes.append(HttpRoute(CARRY_SUMMARY_PATH, Scoped(CarrySummary(asker), "admin")))
+    routes.append(HttpRoute(EXPORT_PATH, Scoped(ConversationExport(asker), "read")))
+    pictures = Pictures()
+    files = application.files
+    routes.append(HttpRoute(FILES_PATH, Scoped(FileUpload(asker, pictures, files), "send")))
+    routes.append(HttpRoute(PICTURE_PATH, Scoped(FilePicture(asker, pictures), "read")))
+    routes.append(HttpRoute(FILE_PATH, Scoped(FileDownload(asker, files), "read")))
+    routes.append(HttpRoute(EVENTS_PATH, Scoped(ServerSentEvents(log), "read")))
+    routes.append(WebSocketRoute(EVENTS_PATH, Scoped(WebSocketEvents(log), "read")))
     return EscapedPaths(Router(routes, redirect_slashes=False, default=no_route))
 
 
@@ -134,23 +254,51 @@ class EscapedPaths:
         await self._app(scope, receive, send)
 
 
+class Scoped:
+    """Lets pass to an endpoint whoever may ask it."""
+
+    def __init__(self, endpoint: ASGIApp, needed: TokenScope) -> None:
+        self._endpoint = endpoint
+        self._needed = needed
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            grant_of(scope).require(self._needed)
+        except UserError as error:
+            if scope["type"] == "websocket":
+                await receive()
+            await send_problem(scope, send, problem_of(error))
+            return
+        await self._endpoint(scope, receive, send)
+
+
 class PathEndpoint:
     """All methods of one path."""
 
-    def __init__(self, application: Application, methods: dict[str, Route]) -> None:
+    def __init__(
+        self, application: Application, methods: dict[str, Route], stream: CarryEndpoint | None
+    ) -> None:
+        """`stream` is what POST is, where that answers with a file."""
         self._application = application
+        self._stream = stream
         self._methods = methods
         self._encoder = msgspec.json.Encoder()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self._stream is not None and scope["method"] == self._stream.method:
+            await Scoped(self._stream, "admin")(scope, receive, send)
+            return
         route = self._methods.get(scope["method"])
         if route is None:
-            allowed = ", ".join(self._methods).encode()
-            told = problem("method-not-allowed", f"This path takes {allowed.decode()}.")
-            await send_problem(scope, send, told, headers={b"allow": allowed})
+            methods = [*self._methods, *([] if self._stream is None else [self._stream.method])]
+            await send_wrong_method(scope, send, *methods)
             return
         try:
+            grant = grant_of(scope)
+            grant.require(route.scope)
             body = await read_body(scope, receive)
+            if header(scope, PERSON_HEADER.encode()) is not None:
+                self._application.keeper.person_came()
             request = request_of(
                 route,
                 path=path_fields(scope["path_params"]),
@@ -158,17 +306,18 @@ class PathEndpoint:
                 body=body,
                 idempotency_key=idempotency_key(scope) if route.has_idempotency_key else None,
             )
-            answer = await self._application.answer(request)
+            answer = await self._application.answer(request, grant)
         except UserError as error:
             told = problem_of(error)
         except StorageError as error:
-            told = problem("storage", str(error))
+            told = problem_of_disk(error)
         except Exception:
             # The last guard of a request: the client gets an answer, and the log the reason.
             LOG.exception("a request of %s %s failed", route.method, route.path)
             told = problem("internal", "Something went wrong inside; the log of Mesh says what.")
         else:
-            await send_json(send, self._encoder.encode(answer))
+            headers = {b"clear-site-data": b'"*"'} if route.clears_site else None
+            await send_json(send, self._encoder.encode(answer), headers=headers)
             return
         await send_problem(scope, send, told)
         if told.kind in ("too-large", "timeout"):
@@ -240,8 +389,7 @@ class OpenApiDocument:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["method"] != "GET":
-            told = problem("method-not-allowed", "This path takes GET.")
-            await send_problem(scope, send, told, headers={b"allow": b"GET"})
+            await send_wrong_method(scope, send, "GET")
             return
         await send_json(send, document_json())
 

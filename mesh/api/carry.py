@@ -8,6 +8,7 @@ One file is read and one written at a time. It makes no difference whether the v
 import logging
 import os
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -16,11 +17,12 @@ import trio
 from starlette.types import Receive, Scope, Send
 
 from mesh.api.parsing import query_fields
-from mesh.api.problems import Problem, problem, problem_of
-from mesh.api.responses import SAFE_HEADERS, send_json, send_problem
+from mesh.api.problems import Problem, problem, problem_of, problem_of_disk
+from mesh.api.responses import SAFE_HEADERS, send_json, send_problem, send_wrong_method
 from mesh.commands.answer import Answer
 from mesh.commands.carry import (
     AskCarried,
+    AskMailFor,
     CarriedAnswer,
     CarriedBlock,
     CarriedIds,
@@ -29,8 +31,11 @@ from mesh.commands.carry import (
     ImportCarried,
     ImportedAnswer,
     ListCarried,
+    MailForAnswer,
 )
+from mesh.commands.command import Command
 from mesh.errors import PeerError, StorageError, UserError
+from mesh.ids import EnvelopeId
 from mesh.limits.api import API_BODY_TIMEOUT_MS, API_WRITE_TIMEOUT_MS
 from mesh.limits.carry import CARRY_SILENCE_MS, SUMMARY_BYTES_MAX
 from mesh.wire.carry_file import (
@@ -53,6 +58,10 @@ BYTES_MAX_DEFAULT = 2**63 - 1
 
 class Carrier(Protocol):
     """Whoever reads and writes what is carried: the node."""
+
+    async def ask(self, command: Command) -> Answer:
+        """Return the answer, or raise a `UserError`."""
+        ...
 
     async def carry_by_hand(self, command: CarryCommand) -> Answer:
         """Return the answer, or raise a `UserError`."""
@@ -127,12 +136,11 @@ class CarryEndpoint:
 
     def __init__(self, carrier: Carrier) -> None:
         self.carrier = carrier
-        self.turn = Turn()
+        self.turn: AbstractContextManager[None] = Turn()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["method"] != self.method:
-            told = problem("method-not-allowed", f"This path takes {self.method}.")
-            await send_problem(scope, send, told, headers={b"allow": self.method.encode()})
+            await send_wrong_method(scope, send, self.method)
             return
         sending = Sending(scope, send)
         try:
@@ -147,7 +155,7 @@ class CarryEndpoint:
         except UserError as error:
             told = problem_of(error)
         except StorageError as error:
-            told = problem("storage", str(error))
+            told = problem_of_disk(error)
         except Exception:
             # The last guard of a request: the client gets an answer, and the log the reason.
             LOG.exception("a request of %s failed", scope["path"])
@@ -167,18 +175,30 @@ class CarryEndpoint:
 
 
 class CarryExport(CarryEndpoint):
-    """`POST /v1/carry/export`, bounded by `bytes_max`: the body is a summary, or nothing."""
+    """`POST /v1/carry/export`, bounded by `bytes_max`: the body is a summary, or nothing.
+
+    With `contact` it holds what was written here for one person, and nothing else.
+    """
 
     async def stream(self, scope: Scope, receive: Receive, sending: "Sending") -> bytes | Answer:
-        bytes_max = bytes_max_of(scope)
+        bytes_max, contact = export_fields(scope)
         carried = await self.carried()
+        only: frozenset[EnvelopeId] | None = None
+        if contact:
+            mail = await self.carrier.ask(AskMailFor(contact))
+            assert isinstance(mail, MailForAnswer)
+            only = mail.ids
+            # How much else is carried here is nothing to who is given the file.
+            carried = msgspec.structs.replace(
+                carried, elements_count=len(only), stored_bytes=mail.stored_bytes
+            )
         summary = await read_summary(receive, carried)
         writer = CarryWriter(header_of(carried, FileKind.MAIL))
         await sending.begin()
         await sending.piece(writer.begin())
         before, is_last = b"", False
         while not is_last:
-            asked = ExportCarried(before, writer.room_bytes(bytes_max), summary)
+            asked = ExportCarried(before, writer.room_bytes(bytes_max), summary, only)
             block = await self.carrier.carry_by_hand(asked)
             assert isinstance(block, CarriedBlock)
             before, is_last = block.before, block.is_last
@@ -256,11 +276,29 @@ class Sending:
         """Let the client take its time, as long as the block runs."""
         return LongPatience(self._scope["state"].get("patience", Patience()))
 
-    async def begin(self) -> None:
-        """Begin a file."""
+    async def begin(self, *, media_type: bytes = CARRY_FILE, name: str = "") -> None:
+        """Begin a file, if it has not begun. `name`: under which a browser keeps it."""
+        if self._has_begun:
+            return
         self._has_begun = True
-        headers = [(b"content-type", CARRY_FILE), *SAFE_HEADERS]
+        headers = [(b"content-type", media_type), *SAFE_HEADERS]
+        if name:
+            headers.append((b"content-disposition", f'attachment; filename="{name}"'.encode()))
         await self._send({"type": "http.response.start", "status": 200, "headers": headers})
+
+    async def begin_range(self, length: int, told: bytes) -> None:
+        """Begin a file of this length; `told`: which bytes these are, where they are not all."""
+        self._has_begun = True
+        headers = [
+            (b"content-type", CARRY_FILE),
+            (b"content-length", str(length).encode()),
+            (b"content-disposition", b"attachment"),
+            (b"accept-ranges", b"bytes"),
+            *([(b"content-range", told)] if told else []),
+            *SAFE_HEADERS,
+        ]
+        status = 206 if told else 200
+        await self._send({"type": "http.response.start", "status": status, "headers": headers})
 
     async def piece(self, data: bytes) -> None:
         """Go on with it."""
@@ -364,9 +402,10 @@ def header_of(
     )
 
 
-def bytes_max_of(scope: Scope) -> int:
-    """Return the bound that a client set, in the query."""
+def export_fields(scope: Scope) -> tuple[int, str]:
+    """Return the bound and the contact that a client set, in the query."""
     fields = query_fields(scope["query_string"])
+    contact = fields.pop("contact", "")
     text = fields.pop("bytes_max", str(BYTES_MAX_DEFAULT))
     for name in fields:
         raise UserError("bad-request", f"There is no field `{name[:64]}` here.")
@@ -376,7 +415,7 @@ def bytes_max_of(scope: Scope) -> int:
         raise UserError("bad-request", "`bytes_max` is a number of bytes.") from None
     if not FILE_BYTES_MIN <= bytes_max <= BYTES_MAX_DEFAULT:
         raise UserError("bad-request", f"`bytes_max` is at least {FILE_BYTES_MIN}: an empty file.")
-    return bytes_max
+    return bytes_max, contact
 
 
 def bad_file(error: PeerError) -> UserError:

@@ -6,6 +6,9 @@ connections lock nobody out. Who comes while all are busy is told so, and is not
 nothing runs.
 """
 
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final
 
 import msgspec
@@ -36,6 +39,8 @@ class OpenConnections:
         # In the order in which they became idle.
         self._idle: dict[trio.CancelScope, None] = {}
         self._refusals_count = 0
+        self._writes: dict[trio.CancelScope, None] = {}
+        self._ends_at = math.inf
 
     def enter(self, living: trio.CancelScope) -> bool:
         """Take a place, if need be that of an idle one; False if all are busy."""
@@ -59,6 +64,23 @@ class OpenConnections:
         self._idle.pop(living, None)
         if is_idle and living in self._open:
             self._idle[living] = None
+
+    @contextmanager
+    def writing(self, timeout_s: float, *, is_shielded: bool) -> Iterator[trio.CancelScope]:
+        """Bound one write; `is_shielded` lets it go on while its connection is ended."""
+        until = min(trio.current_time() + timeout_s, self._ends_at)
+        with trio.CancelScope(deadline=until, shield=is_shielded) as writing:
+            self._writes[writing] = None
+            try:
+                yield writing
+            finally:
+                self._writes.pop(writing)
+
+    def end_by(self, at: float) -> None:
+        """Let no write last beyond a time of trio's clock, begun or not: the daemon stops."""
+        self._ends_at = at
+        for writing in self._writes:
+            writing.deadline = min(writing.deadline, at)
 
     async def refuse(self, stream: trio.SocketStream) -> None:
         """Say that all are busy, and end this one."""

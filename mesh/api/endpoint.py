@@ -1,7 +1,7 @@
 """The small file by which every client finds the door of the running daemon.
 
 It lies in the state folder of the profile (0600) and is removed when the daemon stops. A client
-of another session may have another runtime folder, so it asks here first.
+of another session may have another runtime folder, so it asks here first (`mesh.api.doors`).
 """
 
 from pathlib import Path
@@ -17,7 +17,10 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     pid: int
     started: int
     version: str
-    unix: str
+    unix: str = ""
+    """The path of the unix socket; empty: there is none."""
+    port: int = 0
+    """The port on 127.0.0.1 for browsers and programs with a token; 0: there is none."""
 
 
 def find_endpoint(path: Path) -> Endpoint | None:

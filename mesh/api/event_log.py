@@ -37,6 +37,8 @@ class EventLog:
         self.epoch = epoch
         self.seq = 0
         self.is_closed = False
+        self.is_back_soon = False
+        """Whether another run goes on at once where this one ends."""
         self._lines: deque[Line] = deque()
         self._bytes = 0
         self._arrived = trio.lowlevel.ParkingLot()
@@ -112,7 +114,7 @@ class EventLog:
 
     def going_away(self) -> Line:
         """Tell a reader that the stream ends."""
-        return Line(self.seq, self._encoder.encode(GoingAway()))
+        return Line(self.seq, self._encoder.encode(GoingAway(is_back_soon=self.is_back_soon)))
 
 
 @dataclass(slots=True)

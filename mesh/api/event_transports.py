@@ -11,13 +11,14 @@ from starlette.types import Receive, Scope, Send
 
 from mesh.api.event_log import EventLog, Line, Subscription
 from mesh.api.parsing import query_fields
-from mesh.api.problems import problem, problem_of
-from mesh.api.responses import SAFE_HEADERS, send_problem
+from mesh.api.problems import problem_of
+from mesh.api.responses import SAFE_HEADERS, send_problem, send_wrong_method
 from mesh.errors import UserError
 from mesh.limits.api import API_HEARTBEAT_MS
 
 HEARTBEAT_S = API_HEARTBEAT_MS / 1000
 WEBSOCKET_GOING_AWAY = 1001
+SUBPROTOCOL = "mesh.v1"
 
 
 class WebSocketEvents:
@@ -34,7 +35,9 @@ class WebSocketEvents:
             await send_problem(scope, send, problem_of(error))
             return
         with subscription:
-            await send({"type": "websocket.accept", "headers": SAFE_HEADERS})
+            # A page names its token among the protocols, and is answered by the other one.
+            chosen = SUBPROTOCOL if SUBPROTOCOL in scope["subprotocols"] else None
+            await send({"type": "websocket.accept", "subprotocol": chosen, "headers": SAFE_HEADERS})
             async with trio.open_nursery() as nursery:
                 # The server stops reading the connection if nobody takes what came.
                 nursery.start_soon(wait_for_end, receive, nursery.cancel_scope)
@@ -54,8 +57,7 @@ class ServerSentEvents:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["method"] != "GET":
-            told = problem("method-not-allowed", "This path takes GET.")
-            await send_problem(scope, send, told, headers={b"allow": b"GET"})
+            await send_wrong_method(scope, send, "GET")
             return
         try:
             subscription = subscribe(self._log, scope)

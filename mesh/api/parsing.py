@@ -9,7 +9,8 @@ from urllib.parse import parse_qsl, unquote_to_bytes
 
 import msgspec
 
-from mesh.api.routes import ROUTES, Request, Route
+from mesh.api.route import Request, Route
+from mesh.api.routes import ROUTES
 from mesh.errors import UserError
 
 FIELDS_MAX = 32
@@ -56,6 +57,8 @@ def checked(asks: type[Request], given: dict[str, object], texts: dict[str, str]
             values[name] = msgspec.convert(text, types[name], strict=False)
         except msgspec.ValidationError as error:
             raise UserError("bad-request", f"`{name}`: {error}.") from None
+        if values[name] is None:
+            raise UserError("bad-request", f"`{name}` is a text here: leave it out to say nothing.")
     try:
         return msgspec.convert(values, asks)
     except msgspec.ValidationError as error:

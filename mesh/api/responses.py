@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import msgspec
 from starlette.types import Scope, Send
 
-from mesh.api.problems import Problem
+from mesh.api.problems import Problem, problem
 from mesh.limits.api import API_CHUNK_BYTES
 
 JSON = b"application/json"
@@ -35,8 +35,7 @@ async def send_json(
             "headers": [
                 (b"content-type", media_type),
                 (b"content-length", str(len(body)).encode()),
-                *SAFE_HEADERS,
-                *(headers or {}).items(),
+                *{**dict(SAFE_HEADERS), **(headers or {})}.items(),
             ],
         }
     )
@@ -66,3 +65,10 @@ async def send_problem(
         }
     )
     await send({"type": "websocket.http.response.body", "body": body, "more_body": False})
+
+
+async def send_wrong_method(scope: Scope, send: Send, *methods: str) -> None:
+    """Answer who asks a path by another method than it takes."""
+    allowed = ", ".join(methods)
+    told = problem("method-not-allowed", f"This path takes {allowed}.")
+    await send_problem(scope, send, told, headers={b"allow": allowed.encode()})

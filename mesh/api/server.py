@@ -1,4 +1,4 @@
-"""Serves the API on its unix socket, inside the daemon's event loop.
+"""Serves the API at its doors, inside the daemon's event loop: a unix socket, and loopback.
 
 Hypercorn does HTTP. What it leaves open is closed here: a bound on writes to a client that does
 not read (without it one stopped client would hold up the stop of the daemon for ever), a bound
@@ -7,8 +7,8 @@ on connections, and a last guard, so that one connection never ends the daemon.
 
 import logging
 import socket
+from collections.abc import Sequence
 from functools import partial
-from pathlib import Path
 from typing import cast
 
 import hypercorn.trio.run
@@ -19,11 +19,15 @@ from hypercorn.events import RawData, Updated
 from hypercorn.trio import serve
 from hypercorn.trio.tcp_server import TCPServer
 from hypercorn.typing import ASGIFramework, ConnectionState
+from starlette.types import ASGIApp
 
 from mesh.api.app import Application, build_app
 from mesh.api.carry import Patience
 from mesh.api.connections import OpenConnections
-from mesh.api.guard import UnixGuard
+from mesh.api.event_log import EventLog
+from mesh.api.guard import LoopbackGuard, UnixGuard
+from mesh.api.loopback import LoopbackListener
+from mesh.api.page import Page
 from mesh.api.unix_socket import UnixListener
 from mesh.limits.api import (
     API_CONNECTIONS_MAX,
@@ -31,6 +35,7 @@ from mesh.limits.api import (
     API_HEAD_BYTES_MAX,
     API_IDLE_TIMEOUT_MS,
 )
+from mesh.web.static_files import StaticFiles
 
 LOG = logging.getLogger("mesh.api")
 SERVER_LOG = logging.getLogger("mesh.api.server")
@@ -38,24 +43,25 @@ SERVER_LOG.setLevel(logging.WARNING)
 
 
 class ListenerConfig(Config):
-    """Hypercorn's settings for a socket that we made ourselves."""
+    """Hypercorn's settings for the sockets of one door, which we made ourselves."""
 
-    def __init__(self, listener: socket.socket) -> None:
+    def __init__(self, sockets: Sequence[socket.socket]) -> None:
         self.connections = OpenConnections()
         self.errorlog = SERVER_LOG
         self.graceful_timeout = API_GRACE_MS / 1000
         self.h11_max_incomplete_size = API_HEAD_BYTES_MAX
+        self.h2_max_header_list_size = API_HEAD_BYTES_MAX
         self.include_date_header = False
         self.include_server_header = False
         self.keep_alive_max_requests = 1_000_000
         self.keep_alive_timeout = API_IDLE_TIMEOUT_MS / 1000
         # A client has nothing to say on the stream of events.
         self.websocket_max_message_size = 4 * 1024
-        self._listener = listener
+        self._sockets = list(sockets)
 
     def create_sockets(self) -> Sockets:
-        """Hand over our socket, which already listens."""
-        return Sockets([], [self._listener], [])
+        """Hand over our sockets, which already listen."""
+        return Sockets([], self._sockets, [])
 
 
 class BoundedServer(TCPServer):
@@ -103,7 +109,7 @@ class BoundedServer(TCPServer):
         async with self.send_lock:
             # Shielded, so that a stop lets an answer be written; bounded, so that it ends.
             timeout_s, is_shielded = self._patience.write_ms / 1000, not self._patience.is_long
-            with trio.move_on_after(timeout_s, shield=is_shielded) as writing:
+            with self._connections.writing(timeout_s, is_shielded=is_shielded) as writing:
                 try:
                     await self.stream.send_all(event.data)
                 except (trio.BrokenResourceError, trio.ClosedResourceError):
@@ -120,27 +126,57 @@ hypercorn.trio.run.TCPServer = BoundedServer  # type: ignore[attr-defined]
 
 async def serve_unix(
     application: Application,
-    path: Path,
+    listener: UnixListener,
     *,
     stopping: trio.Event,
     task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
 ) -> None:
-    """Listen at a path until `stopping` is set, then end all streams and leave nothing behind."""
-    listener = UnixListener.bind(path)
+    """Serve until `stopping` is set, then end all streams and leave nothing behind."""
+    try:
+        app = UnixGuard(build_app(application))
+        await _serve(app, [listener.socket], application.log, stopping, task_status)
+    finally:
+        listener.close()
+
+
+async def serve_loopback(
+    application: Application,
+    listener: LoopbackListener,
+    *,
+    stopping: trio.Event,
+    task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
+) -> None:
+    """Serve the page and the API to who has a token, until `stopping` is set."""
+    try:
+        page = Page(build_app(application), StaticFiles())
+        app = LoopbackGuard(page, application.access, listener.port)
+        await _serve(app, listener.sockets, application.log, stopping, task_status)
+    finally:
+        application.access.close()
+        listener.close()
+
+
+async def _serve(
+    app: ASGIApp,
+    sockets: Sequence[socket.socket],
+    log: EventLog,
+    stopping: trio.Event,
+    task_status: trio.TaskStatus[None],
+) -> None:
+    config = ListenerConfig(sockets)
 
     async def stop_wanted() -> None:
         await stopping.wait()
+        # Who reads nothing has no more time than a request that is being answered.
+        config.connections.end_by(trio.current_time() + API_GRACE_MS / 1000)
         # The time for streams to end counts from the stop, so they are told before it.
-        application.log.close()
+        log.close()
 
     # Starlette and Hypercorn describe the same ASGI by different types.
-    app = cast("ASGIFramework", UnixGuard(build_app(application)))
+    served = cast("ASGIFramework", app)
     try:
         async with trio.open_nursery() as nursery:
-            await nursery.start(
-                partial(serve, app, ListenerConfig(listener.socket), shutdown_trigger=stop_wanted)
-            )
+            await nursery.start(partial(serve, served, config, shutdown_trigger=stop_wanted))
             task_status.started()
     finally:
-        application.log.close()
-        listener.close()
+        log.close()

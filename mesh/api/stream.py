@@ -38,7 +38,12 @@ class Heartbeat(msgspec.Struct, frozen=True, kw_only=True, tag="heartbeat", tag_
 
 
 class GoingAway(msgspec.Struct, frozen=True, kw_only=True, tag="going-away", tag_field="type"):
-    """The daemon stops; the stream ends here."""
+    """The daemon stops; the stream ends here.
+
+    `is_back_soon`: it was locked and begins anew; who connects at once waits until it answers.
+    """
+
+    is_back_soon: bool = False
 
 
 StreamObject = Hello | Happened | Resync | Heartbeat | GoingAway

@@ -9,46 +9,17 @@ import errno
 import os
 import stat
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO, Final
+from typing import Final
 
 from mesh.errors import UserError
-from mesh.limits.api import API_CHUNK_BYTES
+from mesh.node.plain_files import not_plain
 
 _FLAGS: Final = (
     getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 )
-_NONBLOCK: Final = getattr(os, "O_NONBLOCK", 0)
-
-
-@contextmanager
-def opened_plainly(path: Path) -> Iterator[tuple[BinaryIO, int]]:
-    """Open a plain file for reading; with its size, beyond which nothing of it is read."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY | _FLAGS | _NONBLOCK)
-    except FileNotFoundError:
-        raise UserError("not-found", f"There is no file {path}.") from None
-    except OSError as error:
-        if error.errno == errno.ELOOP:
-            raise _not_plain(path) from None
-        raise UserError("bad-file", f"Cannot read {path}: {error.strerror}.") from None
-    found = os.fstat(descriptor)
-    if not stat.S_ISREG(found.st_mode):
-        # Of a folder no file object can be made, which would close it.
-        os.close(descriptor)
-        raise _not_plain(path)
-    with os.fdopen(descriptor, "rb") as file:
-        yield file, found.st_size
-
-
-def pieces_of(file: BinaryIO, size: int) -> Iterator[bytes]:
-    """Yield the bytes that a file had when it was opened."""
-    while size > 0 and (piece := file.read(min(size, API_CHUNK_BYTES))):
-        size -= len(piece)
-        yield piece
 
 
 def require_replaceable(path: Path) -> bool:
@@ -62,7 +33,7 @@ def require_replaceable(path: Path) -> bool:
     except OSError as error:
         raise UserError("bad-file", f"Cannot write {path}: {error.strerror}.") from None
     if not stat.S_ISREG(mode):
-        raise _not_plain(path)
+        raise not_plain(path)
     return True
 
 
@@ -141,7 +112,3 @@ class PartialFile:
             "disk",
             f"Cannot write {self.part}: {reason}. What is there of it can be imported.",
         )
-
-
-def _not_plain(path: Path) -> UserError:
-    return UserError("bad-file", f"{path} is no plain file; name the file itself.")

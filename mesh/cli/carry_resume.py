@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from mesh.cli.carry_files import opened_plainly, pieces_of
 from mesh.client import Client
 from mesh.errors import PeerError, UserError
 from mesh.limits.carry import SUMMARY_BYTES_MAX
+from mesh.node.plain_files import opened_plainly, pieces_of
 from mesh.wire.carry_file import (
     FILE_BYTES_MIN,
     HEADER_BYTES,

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import click
 from click.shell_completion import CompletionItem
 
-from mesh.cli.daemon_client import folders_of, socket_of
+from mesh.api.doors import door_of
+from mesh.cli.daemon_client import folders_of
 from mesh.cli.options import Choices
 from mesh.cli.sanitise import is_hidden
 from mesh.client import Client
@@ -43,7 +44,7 @@ def complete_chat(
 def client_in(ctx: click.Context) -> Client:
     """Return a client that waits no longer than a person does."""
     folders = folders_of(ctx.ensure_object(Choices))
-    return Client(socket_of(folders), timeout_s=TIMEOUT_S)
+    return Client(door_of(folders), timeout_s=TIMEOUT_S)
 
 
 def completions(names: Sequence[str], incomplete: str) -> list[CompletionItem[str]]:

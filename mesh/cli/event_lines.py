@@ -2,22 +2,30 @@
 
 import click
 
+from mesh.cli.items import lines_of, styled
 from mesh.cli.messages import state_of
 from mesh.cli.names import Names, shown, shown_introduced
 from mesh.cli.sanitise import clean_line
 from mesh.commands.contacts import ContactAnswer
 from mesh.commands.introductions import IntroductionAnswer
+from mesh.commands.items import ItemAnswer
 from mesh.commands.nearby import NearbyPersonAnswer
 from mesh.commands.verification import ComparisonAnswer
 from mesh.events import (
     ComparisonChanged,
     ContactAdded,
+    ContactChanged,
     ContactNoted,
+    DiskChanged,
     Event,
     IntroductionChanged,
+    ItemAdded,
+    ItemChanged,
+    ItemGone,
     MessageStateChanged,
     NearbyChanged,
     NoticeRaised,
+    ScheduledChanged,
 )
 
 TOLD_STATES = ("delivered", "read", "expired", "delivered-then-withdrawn")
@@ -25,9 +33,18 @@ TOLD_STATES = ("delivered", "read", "expired", "delivered-then-withdrawn")
 
 
 def find_line(event: Event, names: Names) -> str | None:
-    """Return the line of an event; None if there is nothing to look at."""
+    """Return the line of an event, or the lines of an item; None if there is nothing to look at."""
+    if isinstance(event, ItemAdded):
+        return find_item_lines(event.item, names)
     sentence = find_sentence(event, names)
     return None if sentence is None else click.style(f"* {sentence}", fg="yellow")
+
+
+def find_item_lines(item: ItemAnswer, names: Names) -> str | None:
+    """Return the lines of what others wrote that is no text: texts are told as messages."""
+    if item.kind == "text" or item.author.is_mine or names.is_request(item.conversation):
+        return None
+    return styled(lines_of(item, names.of_item(item)))
 
 
 def find_sentence(event: Event, names: Names) -> str | None:
@@ -45,7 +62,10 @@ def find_sentence(event: Event, names: Names) -> str | None:
             return find_sentence_of_nearby(person)
         case MessageStateChanged(message=message) if message.state in TOLD_STATES:
             return f"message {message.number} to {names.of(message)}: {state_of(message)}"
-        case NoticeRaised(sentence=sentence):
+        case ScheduledChanged(scheduled=waiting) if waiting.failure:
+            name = names.name(waiting.conversation, waiting.title)
+            return f"text {waiting.number} to {name} was not sent: {clean_line(waiting.failure)}"
+        case NoticeRaised(sentence=sentence) | DiskChanged(sentence=sentence):
             return clean_line(sentence)
         case _:
             return None
@@ -87,3 +107,23 @@ def find_sentence_of_nearby(person: NearbyPersonAnswer) -> str | None:
     others = ", ".join(map(clean_line, person.looks_like))
     doubt = f" (a name like {others}, perhaps somebody else)" if others else ""
     return f"{name}{doubt}, who is near, wishes to compare: mesh nearby compare {person.id}"
+
+
+def concerns(event: Event, conversation: int | None) -> bool:
+    """Say whether an event is told to somebody who follows one conversation, or all."""
+    if conversation is None:
+        return True
+    match event:
+        # A direct conversation bears the number of its contact.
+        case ContactNoted(contact=contact) | ContactChanged(contact=contact):
+            return contact.id == conversation
+        case ComparisonChanged(comparison=comparison):
+            return comparison.contact == conversation
+        case MessageStateChanged(message=message):
+            return message.conversation == conversation
+        case ItemAdded(item=item) | ItemChanged(item=item):
+            return item.conversation == conversation
+        case ItemGone(conversation=number):
+            return number == conversation
+        case _:
+            return False

@@ -13,6 +13,7 @@ from mesh.cli.sanitise import clean_line
 from mesh.client import Client
 from mesh.commands.contacts import AskContacts, ContactAnswer, ContactsAnswer
 from mesh.commands.introductions import IntroductionAnswer
+from mesh.commands.items import ItemAnswer
 from mesh.commands.messages import MessageAnswer
 
 KEY_DIGITS_SHOWN = 8
@@ -59,6 +60,11 @@ class Names:
     def of(self, message: MessageAnswer) -> str:
         """Return who is at the other end of a message."""
         return self.name(message.contact, message.label)
+
+    def of_item(self, item: ItemAnswer) -> str:
+        """Return who else is in the conversation of an item."""
+        # A direct conversation bears the number of its contact.
+        return self.name(item.conversation, item.author.label)
 
     def name(self, contact: int, label: str) -> str:
         """Return the name of a contact of which only the label may be known."""

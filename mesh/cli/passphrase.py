@@ -84,9 +84,15 @@ def chosen(terminal: Terminal, known: Sequence[str] = ()) -> str:
     raise UserError("no-passphrase", "No passphrase was chosen; nothing was done.")
 
 
-def warn_if_weak(terminal: Terminal, passphrase: str, known: Sequence[str] = ()) -> bool:
+def warn_if_weak(
+    terminal: Terminal,
+    passphrase: str,
+    known: Sequence[str] = (),
+    *,
+    protects: str = "this disk",
+) -> bool:
     """Tell that a passphrase that was chosen is weak, and return whether it is."""
-    warning = find_warning(passphrase, known)
+    warning = find_warning(passphrase, known, protects=protects)
     if warning is not None:
         terminal.warn(warning)
     return warning is not None

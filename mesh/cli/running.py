@@ -1,6 +1,6 @@
 """Finds the nodes of this computer that run, and names them where another one does not."""
 
-from mesh.cli.daemon_client import socket_of
+from mesh.api.doors import door_of
 from mesh.cli.options import Choices
 from mesh.client import NOT_RUNNING, Client
 from mesh.errors import UserError
@@ -9,7 +9,12 @@ from mesh.node.folders import DEFAULT_PROFILE, ProfileFolders
 
 def start_command(profile: str) -> str:
     """Return the command that starts a profile."""
-    return "mesh up" if profile == DEFAULT_PROFILE else f"mesh up --profile {profile}"
+    return command_for(profile, "up")
+
+
+def command_for(profile: str, words: str) -> str:
+    """Return what a person types to say something to a profile."""
+    return f"mesh {words}" + ("" if profile == DEFAULT_PROFILE else f" --profile {profile}")
 
 
 def running_profiles() -> list[ProfileFolders]:
@@ -17,7 +22,7 @@ def running_profiles() -> list[ProfileFolders]:
     # Read only where somebody has to be told: most commands reach their node.
     from mesh.node.profiles import all_profiles
 
-    return [folders for folders in all_profiles() if Client(socket_of(folders)).is_running()]
+    return [folders for folders in all_profiles() if Client(door_of(folders)).is_running()]
 
 
 def others_word(profile: str) -> str:

@@ -7,7 +7,8 @@ API turns the others into the bytes of a file.
 from dataclasses import dataclass, field
 
 from mesh.commands.answer import Answer
-from mesh.ids import MeshId, UnixSeconds
+from mesh.commands.fields import Contact
+from mesh.ids import EnvelopeId, MeshId, UnixSeconds
 from mesh.wire.carry_summary import Summary
 
 
@@ -55,6 +56,20 @@ class CarriedIds(Answer, frozen=True, kw_only=True):
     is_last: bool
 
 
+class MailForAnswer(Answer, frozen=True, kw_only=True):
+    """The envelopes that were written here for one person and are on their way."""
+
+    ids: frozenset[EnvelopeId]
+    stored_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class AskMailFor:
+    """Answer: MailForAnswer. UserError `nothing-to-carry` if nothing for them is on its way."""
+
+    contact: Contact
+
+
 @dataclass(frozen=True, slots=True)
 class AskCarried:
     """Answer: CarriedAnswer."""
@@ -64,12 +79,13 @@ class AskCarried:
 class ExportCarried:
     """The newest that stand before a cursor (empty: all), as many as fit a block and `room_bytes`.
 
-    What a summary has is left out. Answer: CarriedBlock.
+    What a summary has is left out, and what is not among `only`. Answer: CarriedBlock.
     """
 
     before: bytes
     room_bytes: int
     summary: Summary | None = None
+    only: frozenset[EnvelopeId] | None = None
 
 
 @dataclass(frozen=True, slots=True)

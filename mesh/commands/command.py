@@ -1,5 +1,9 @@
 """Every command that a person or a program may give to a node."""
 
+from dataclasses import replace
+from typing import Final
+
+from mesh.commands.carry import AskMailFor
 from mesh.commands.contacts import (
     AcceptRequest,
     AddContact,
@@ -13,20 +17,92 @@ from mesh.commands.contacts import (
     SetReadReceipts,
     VerifyContact,
 )
-from mesh.commands.conversations import AskConversation, AskConversations, ChangeConversation
-from mesh.commands.identity import AskIdentity, CreateIdentity
+from mesh.commands.conversations import (
+    AskConversation,
+    AskConversations,
+    AskRoom,
+    ChangeConversation,
+    DeleteItems,
+    ReadItems,
+    SetTimer,
+)
+from mesh.commands.files import (
+    AddFile,
+    AddLargeFile,
+    AskFile,
+    AskFileBlock,
+    AskFilePreview,
+    CancelFile,
+    FetchFile,
+    PauseFile,
+)
+from mesh.commands.groups import (
+    AcceptGroup,
+    AnswerKnock,
+    AskGroup,
+    AskGroupLinks,
+    AskGroupLog,
+    AskGroups,
+    AskKnocks,
+    AskMembers,
+    BeKnownInGroup,
+    ChangeGroup,
+    CopyGroup,
+    CreateGroupLink,
+    DeclineGroup,
+    ForgetGroup,
+    InviteToGroup,
+    JoinGroup,
+    LeaveGroup,
+    MakeGroup,
+    RemoveMember,
+    RepeatInGroup,
+    RevokeGroupLink,
+    RotateGroup,
+    SetGroupReceipts,
+    SetMemberRole,
+)
+from mesh.commands.identity import AskIdentity, ChangeIdentity, CreateIdentity, TakeOver
 from mesh.commands.introductions import AnswerIntroduction, AskIntroductions, Introduce
 from mesh.commands.invites import AskInvites, CreateInvite, InspectInvite, RevokeInvite
-from mesh.commands.items import AskItems
-from mesh.commands.messages import AskMessages, SendMessage, WithdrawMessage
+from mesh.commands.item_commands import (
+    AnswerCheckIn,
+    AskBoard,
+    AskItem,
+    AskItems,
+    AskItemsByArrival,
+    AskPins,
+    AskVersions,
+    ChangeTask,
+    ClosePoll,
+    EditItem,
+    ForgetItem,
+    HideItem,
+    PinItem,
+    ReactToItem,
+    RemindOfCheckIn,
+    RetractItem,
+    Vote,
+    WriteItem,
+)
+from mesh.commands.messages import AskMessage, AskMessages, SendMessage, WithdrawMessage
 from mesh.commands.nearby import AskNearby, CompareNearby, ConfirmNearby, SetNearby
 from mesh.commands.peers import AddPeer, AskPeers, RemovePeer
+from mesh.commands.scheduled import (
+    AskScheduled,
+    CancelScheduled,
+    ChangeScheduled,
+    ScheduleText,
+)
+from mesh.commands.search import Search
 from mesh.commands.status import AskStatus
 from mesh.commands.verification import Compare, ConfirmComparison
 
 Command = (
     CreateIdentity
     | AskIdentity
+    | TakeOver
+    | ChangeIdentity
     | AskStatus
     | CreateInvite
     | AskInvites
@@ -55,11 +131,132 @@ Command = (
     | ConfirmNearby
     | SendMessage
     | AskMessages
+    | AskMessage
     | AskConversations
     | AskConversation
     | ChangeConversation
+    | AskRoom
+    | DeleteItems
     | AskItems
+    | AskItemsByArrival
+    | AskItem
+    | AskVersions
+    | AskPins
+    | AskBoard
+    | WriteItem
+    | EditItem
+    | RetractItem
+    | ForgetItem
+    | HideItem
+    | ReactToItem
+    | PinItem
+    | Vote
+    | ClosePoll
+    | AnswerCheckIn
+    | RemindOfCheckIn
+    | ChangeTask
+    | SetTimer
+    | AddFile
+    | AddLargeFile
+    | AskFile
+    | AskFileBlock
+    | AskFilePreview
+    | FetchFile
+    | PauseFile
+    | CancelFile
+    | ReadItems
+    | Search
+    | ScheduleText
+    | AskScheduled
+    | ChangeScheduled
+    | CancelScheduled
+    | MakeGroup
+    | AskGroups
+    | AskGroup
+    | AskGroupLog
+    | AskMembers
+    | InviteToGroup
+    | AcceptGroup
+    | DeclineGroup
+    | RemoveMember
+    | SetMemberRole
+    | ChangeGroup
+    | RepeatInGroup
+    | LeaveGroup
+    | RotateGroup
+    | ForgetGroup
+    | BeKnownInGroup
+    | SetGroupReceipts
+    | CopyGroup
+    | CreateGroupLink
+    | AskGroupLinks
+    | RevokeGroupLink
+    | JoinGroup
+    | AskKnocks
+    | AnswerKnock
     | AskPeers
     | AddPeer
     | RemovePeer
+    | AskMailFor
 )
+
+READS: Final = (
+    AskIdentity,
+    AskStatus,
+    AskInvites,
+    AskContacts,
+    AskContact,
+    AskIntroductions,
+    InspectInvite,
+    AskNearby,
+    AskMessages,
+    AskMessage,
+    AskConversations,
+    AskConversation,
+    AskRoom,
+    AskItems,
+    AskItemsByArrival,
+    AskItem,
+    AskVersions,
+    AskPins,
+    AskBoard,
+    AskFile,
+    AskFileBlock,
+    AskFilePreview,
+    Search,
+    AskScheduled,
+    AskGroups,
+    AskGroup,
+    AskGroupLog,
+    AskGroupLinks,
+    AskKnocks,
+    AskMembers,
+    AskPeers,
+    AskMailFor,
+)
+"""The commands that change nothing; what is read of messages may be marked as such."""
+
+SAYS: Final = (
+    SendMessage,
+    WriteItem,
+    EditItem,
+    RetractItem,
+    ReactToItem,
+    HideItem,
+    PinItem,
+    Vote,
+    ClosePoll,
+    AnswerCheckIn,
+    ChangeTask,
+    SetTimer,
+)
+"""The commands by which something is said in a conversation, to whoever is in it."""
+
+
+def only_reading(command: Command) -> Command | None:
+    """Return a command as it is on a disk that is full; None if it is all about a change."""
+    if isinstance(command, AskMessages):
+        return replace(command, mark_read=False)
+    if isinstance(command, ReadItems):
+        return AskConversation(command.conversation)
+    return command if isinstance(command, READS) else None

@@ -11,11 +11,16 @@ Trust = Literal["first seen", "known", "verified"]
 
 NoteKind = Literal[
     "identity changed",
+    "keys unconfirmed",
+    "out of reach",
     "session renewed",
     "verified",
     "comparison failed",
     "introduced",
     "looks alike",
+    "renamed",
+    "not answered",
+    "invite closed",
 ]
 
 
@@ -39,7 +44,11 @@ class ContactAnswer(Answer, frozen=True, kw_only=True):
 
     sealed_count: int = 0
     """Messages that came and are not opened: of who waits apart, beyond the first ones; of who was
-    blocked, what came meanwhile."""
+    blocked, what came meanwhile; of anybody, what is too much for a day."""
+
+    sealed_until: int = 0
+    """They wrote more than is opened in a day: the rest opens by itself then, in Unix seconds; 0:
+    they did not."""
 
     introduced_by: str = ""
     """The label of the contact who vouched for them, if they came that way."""
@@ -52,6 +61,25 @@ class ContactAnswer(Answer, frozen=True, kw_only=True):
 
     identity_changed: int = 0
     """When their keys were last replaced by others (0: never)."""
+
+    unconfirmed: int = 0
+    """Since when nothing of before confirms the new keys of somebody who is verified: it may be a
+    thief of their keys or of ours (0: never, or they are confirmed)."""
+
+    unreached: int = 0
+    """Since when this profile is known to be older than what was written with it: they may be out
+    of its reach until they get a new invite (0: never, or they answered)."""
+
+    heard: int = 0
+    """When they wrote the newest of theirs that was opened here, a sign that is no message among
+    it (0: nothing was). It says nothing of what came and waits, and is told without an event."""
+
+    unanswered_since: int = 0
+    """Since when their invite is used, if no answer came within a day: it may be used up or taken
+    back. 0: they have answered, or may still."""
+
+    is_invite_closed: bool = False
+    """Their node said that it is: nothing is sent until a newer invite of theirs is added."""
 
 
 class ContactsAnswer(Answer, frozen=True, kw_only=True):

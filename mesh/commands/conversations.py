@@ -3,12 +3,14 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from mesh.commands.answer import Answer
-from mesh.commands.fields import Conversation, Draft, Moment
-from mesh.commands.items import ItemAnswer
+import msgspec
 
-ConversationKind = Literal["direct", "self"]
-"""With a contact, or of a person with themselves; further kinds may come."""
+from mesh.commands.answer import Answer
+from mesh.commands.fields import Conversation, Draft, KeepFor, Moment, Number
+from mesh.commands.items import ItemAnswer, Offset, ReplyAnswer
+
+ConversationKind = Literal["direct", "self", "group"]
+"""With a contact, of a person with themselves, or of a group; further kinds may come."""
 
 
 class ConversationAnswer(Answer, frozen=True, kw_only=True):
@@ -33,6 +35,17 @@ class ConversationAnswer(Answer, frozen=True, kw_only=True):
     draft: str
     is_request: bool
     is_blocked: bool
+    keep_for: KeepFor = "30d"
+    """For how long what is written in it is posted again, from writing on."""
+
+    draft_reply: ReplyAnswer | None = None
+    """What the draft replies to; None: nothing, or its words are gone."""
+
+    timer: int = 0
+    """Seconds after which what is written into it disappears; 0: never."""
+
+    reads: int = 2
+    """What the other side's Mesh reads: 1: texts only; 2: all that is in `ItemAnswer`."""
 
 
 class ConversationsAnswer(Answer, frozen=True, kw_only=True):
@@ -54,10 +67,55 @@ class AskConversation:
 
 
 @dataclass(frozen=True, slots=True)
+class AskRoom:
+    """Ask how much each conversation takes on this computer. Answer: RoomAnswer."""
+
+
+class ConversationRoom(msgspec.Struct, frozen=True, kw_only=True):
+    """The room that one conversation takes: about so many bytes, for its messages and its draft.
+
+    `waiting_count` of them are on their way, and stay when the others are deleted.
+    """
+
+    number: int
+    kind: str
+    title: str
+    contact: int
+    messages_count: int
+    bytes: int
+    waiting_count: int
+
+
+class RoomAnswer(Answer, frozen=True, kw_only=True):
+    """All conversations, the largest first."""
+
+    conversations: list[ConversationRoom]
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteItems:
+    """Delete here what is in a conversation, with its draft. Answer: ItemsDeleted.
+
+    Nobody undoes this, and nobody is told: who wrote or received it keeps it. The conversation, its
+    settings and the contact stay, and so does what is on its way.
+    """
+
+    conversation: Conversation
+
+
+class ItemsDeleted(Answer, frozen=True, kw_only=True):
+    """So many messages are gone; `left_count` are on their way and stay."""
+
+    deleted_count: int
+    left_count: int
+
+
+@dataclass(frozen=True, slots=True)
 class ChangeConversation:
     """Change local settings of a conversation; what is None stays. Answer: ConversationAnswer.
 
-    `muted_until` is in Unix seconds; an empty `draft` forgets it.
+    `muted_until` is in Unix seconds. `draft_reply` is the number of an item of the conversation, or
+    0; an empty `draft` that says none forgets that too.
     """
 
     conversation: Conversation
@@ -66,3 +124,25 @@ class ChangeConversation:
     is_archived: bool | None = None
     is_marked_unread: bool | None = None
     draft: Draft | None = None
+    draft_reply: Number | None = None
+    keep_for: KeepFor | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SetTimer:
+    """Let what is written from now on disappear after so many seconds (0: not), for all who are in
+    the conversation. Answer: ConversationAnswer.
+    """
+
+    conversation: Conversation
+    seconds: Offset
+
+
+@dataclass(frozen=True, slots=True)
+class ReadItems:
+    """Mark all as read down to an item, in the order of the conversation. Answer:
+    ConversationAnswer.
+    """
+
+    conversation: Conversation
+    until: Number

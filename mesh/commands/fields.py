@@ -5,7 +5,7 @@ A bound that stands in `extra_json_schema` is told, and kept further down, where
 is said of it.
 """
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import Meta
 
@@ -13,6 +13,7 @@ from mesh.limits.api import NUMBER_MAX
 from mesh.limits.contacts import NAME_BYTES_MAX
 from mesh.limits.invites import (
     ADDRESS_HINT_BYTES_MAX,
+    INVITE_ADDRESSES_MAX,
     INVITE_LIFETIME_SECONDS_MAX,
     INVITE_TEXT_CHARACTERS_MAX,
     INVITE_USES_MAX,
@@ -47,6 +48,9 @@ Cursor = Annotated[
     ),
 ]
 """A place in an order of messages: that of one, by its number; 0 stands before all of them."""
+
+KeepFor = Literal["1d", "7d", "30d", "until-delivered"]
+"""For how long, from writing on, a message is sealed and posted again whenever it lapses."""
 
 PageLimit = Annotated[int, Meta(ge=1, le=MESSAGES_PER_PAGE_MAX)]
 """How many messages a page may hold."""
@@ -140,11 +144,15 @@ AddressHint = Annotated[
     Meta(
         extra_json_schema={
             "maxLength": ADDRESS_HINT_BYTES_MAX,
-            "pattern": f"^({_HOST}:{_PORT})?$",
+            "pattern": f"^({_HOST}:{_PORT}( {_HOST}:{_PORT}){{0,{INVITE_ADDRESSES_MAX - 1}}})?$",
         }
     ),
 ]
 """Where whoever is invited may find this node, or nothing."""
+
+HostAndPortOrEmpty = Annotated[
+    str, Meta(extra_json_schema={"maxLength": 255, "pattern": f"^({_HOST}:{_PORT})?$"})
+]
 
 HostAndPort = Annotated[
     str, Meta(extra_json_schema={"maxLength": 255, "pattern": f"^{_HOST}:{_PORT}$"})

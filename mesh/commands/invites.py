@@ -30,6 +30,10 @@ class InviteAnswer(Answer, frozen=True, kw_only=True):
     uses_max: int
     state: Literal["open", "used up", "expired", "revoked"]
     short_link: str = ""
+    addresses: list[str] = []
+    """What it tells of where this computer is."""
+    tells_closed: bool = True
+    """Whether somebody who comes by it when it is used up or revoked is told that it is closed."""
 
 
 class InvitesAnswer(Answer, frozen=True, kw_only=True):
@@ -47,16 +51,26 @@ class InviteContentsAnswer(Answer, frozen=True, kw_only=True):
     address_hint: str
     is_usable: bool
     sentence: str
+    addresses: list[str] = []
+    """All of them; the first is `address_hint`. Once it is added the IP addresses among them are
+    dialled, at ports from 1,024 on.
+    """
 
 
 @dataclass(frozen=True, slots=True)
 class CreateInvite:
-    """Answer: InviteAnswer. `address_hint` is HOST:PORT or empty; `lifetime_s` at most 365 d."""
+    """Answer: InviteAnswer. `address_hint` is HOST:PORT, several with spaces between, or empty;
+    `lifetime_s` at most 365 d, 30 d for more than one use.
+
+    `with_addresses`: it tells where this computer is now, which the process puts into
+    `address_hint`. Whoever has the invite reads it.
+    """
 
     label: NameOrEmpty = ""
     uses_max: InviteUses = 1
     lifetime_s: InviteLifetime = 7 * 86_400
     address_hint: AddressHint = ""
+    with_addresses: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +80,14 @@ class AskInvites:
 
 @dataclass(frozen=True, slots=True)
 class RevokeInvite:
-    """Answer: InviteAnswer."""
+    """Close an invite, whatever its state. Answer: InviteAnswer.
+
+    `tells_closed`: who comes by it all the same is told, and so learns that this node is alive;
+    else they hear nothing, as if it were gone.
+    """
 
     invite: Number
+    tells_closed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

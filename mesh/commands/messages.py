@@ -4,12 +4,13 @@ from dataclasses import dataclass
 from typing import Literal
 
 from mesh.commands.answer import Answer
-from mesh.commands.fields import Conversation, Cursor, Number, PageLimit, SendKey, Text
+from mesh.commands.fields import Conversation, Cursor, KeepFor, Number, PageLimit, SendKey, Text
 
 MessageState = Literal[
     "received",
     "kept",
     "awaiting-key",
+    "waiting-for-keys",
     "queued",
     "carried",
     "delivered",
@@ -21,9 +22,10 @@ MessageState = Literal[
 """What is known of a message, and never more than there is evidence for.
 
 `received` is said of what others wrote, `kept` of what a person wrote to themselves, all else of
-what was written here for others. `carried` comes with the count of peers that said so after
-their commit; `delivered` stands on a token that only who opened the message can make; `read` on
-their word inside the encryption; `expired` means without proof of delivery.
+what was written here for others. `waiting-for-keys`: there are no keys yet for just those who are
+in the group. `carried` comes with the count of peers that said so after their commit; `delivered`
+stands on a token that only who opened the message can make; `read` on their word inside the
+encryption; `expired` means without proof of delivery.
 """
 
 
@@ -46,6 +48,9 @@ class MessageAnswer(Answer, frozen=True, kw_only=True):
     """A short code: one of `MessageState`, or one that a later release made."""
 
     carriers: int
+    exported: int = 0
+    """Since when it is in a file that goes by hand, while it is on its way; 0: in none."""
+
     is_late: bool = False
     """It came after something below it was read."""
 
@@ -54,6 +59,18 @@ class MessageAnswer(Answer, frozen=True, kw_only=True):
 
     clock: Literal["", "ahead", "behind"] = ""
     """Whether its author's clock was wrong beyond doubt."""
+
+    kept_until: int = 0
+    """Of ours that is on its way: until when it is posted again, in Unix seconds; 0: not at all."""
+
+    posts_count: int = 0
+    """Of ours that is on its way: how often it was sealed and posted, if it is kept."""
+
+    unanswered_since: int = 0
+    """Of what is on its way, as `unanswered_since` of the contact."""
+
+    is_invite_closed: bool = False
+    """Of what is on its way, as `is_invite_closed` of the contact."""
 
 
 class MessagesAnswer(Answer, frozen=True, kw_only=True):
@@ -68,6 +85,37 @@ class MessagesAnswer(Answer, frozen=True, kw_only=True):
     has_newer: bool = False
 
 
+class StepAnswer(Answer, frozen=True, kw_only=True):
+    """A state in which a message was, since when, and what says so.
+
+    `evidence`: `here` (this node did it), `neighbours` (each said so after its own disk had it),
+    `their-device` (a token that only it makes, or what they wrote names it), `their-person` (their
+    word inside the encryption), `time`; or a word of a later release.
+    """
+
+    state: str
+    at: int
+    evidence: str
+
+
+class MessageDetailsAnswer(Answer, frozen=True, kw_only=True):
+    """All that is known of one message. `lapses`: until when its envelope is kept (0: it is not on
+    its way); `text_bytes`: its length in UTF-8.
+    """
+
+    message: MessageAnswer
+    steps: list[StepAnswer]
+    lapses: int
+    text_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class AskMessage:
+    """Answer: MessageDetailsAnswer, without marking anything as read. `message`: number."""
+
+    message: Number
+
+
 @dataclass(frozen=True, slots=True)
 class WithdrawMessage:
     """Take back a message of ours that is on its way. Answer: MessageAnswer. `message`: number."""
@@ -80,13 +128,15 @@ class SendMessage:
     """Answer: MessageAnswer, given only when the message is durable here.
 
     `contact` names a conversation: a contact's label, number, or the beginning of a key; or `me`,
-    for what is kept here and sent to nobody. The same `idempotency_key` (if not empty) again gives
+    for what is kept here and sent to nobody. Without `keep_for` its conversation says how long it
+    is wanted. The same `idempotency_key` (if not empty) again gives
     the first message again; with another text or contact it is refused (`key-reused`).
     """
 
     contact: Conversation
     text: Text
     idempotency_key: SendKey = ""
+    keep_for: KeepFor | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,24 @@ from typing import Literal
 
 from mesh.commands.answer import Answer
 
+Disk = Literal["room", "scarce", "full"]
+"""How much room there is: of `scarce` strangers' mail is not kept, of `full` nothing new is."""
+
+Situation = Literal[
+    "",
+    "linked",
+    "reached",
+    "routed",
+    "no-multicast",
+    "nobody-yet",
+    "client-isolation",
+    "captive-portal",
+    "vpn",
+    "firewall-here",
+    "firewall-there",
+]
+"""What the network is like for this node, as far as it was looked at: empty if it was not."""
+
 
 class CarriedAnswer(Answer, frozen=True, kw_only=True):
     """For whom how many envelopes are kept whole, and the bytes of their bodies.
@@ -33,7 +51,14 @@ class StatusAnswer(Answer, frozen=True, kw_only=True):
     `refused` counts since the start what did not enter, or only without its body, by the reason.
     """
 
+    profile: str = ""
+    """The profile of this node, as `--profile` names it."""
+
     name: str
+    version: str = ""
+    """The release that runs."""
+    has_passphrase: bool = True
+    """A passphrase protects the vault, as far as is known; of a locked one that is assumed."""
     vault: Literal["open", "locked", "none", "empty"]
     mesh: str
     is_closed: bool
@@ -60,6 +85,8 @@ class StatusAnswer(Answer, frozen=True, kw_only=True):
     clock_differences: list[int] = []
     """How far each neighbour's clock is ahead of this one's, in seconds, in order; without those
     who only follow others."""
+    clock_doubt: str = ""
+    """Why what lapses does not go by this computer's clock, in sentences; empty if it does."""
     notices: list[str]
     counters: dict[str, int]
     locked_since: int = 0
@@ -68,6 +95,11 @@ class StatusAnswer(Answer, frozen=True, kw_only=True):
     refused: dict[str, int] = {}
     limits: list[str] = []
     """Why this node does less for others than it was set to, in sentences."""
+    is_former_machine: bool = False
+    """Whether the profile was taken up on another machine, so that this one sends nothing."""
+    disk: Disk = "room"
+    situation: Situation = ""
+    """Why no link stands, once the node has looked; empty while links stand."""
     known_keys: KnownKeysAnswer | None = None
     """None: since its start the vault was never open, so nobody's mail is known from other mail."""
 

@@ -5,7 +5,7 @@ import sys
 
 import msgspec
 
-from mesh.daemon.start_order import StartOrder, StartReport
+from mesh.daemon.start_order import SUCCEEDS, StartOrder, StartReport
 from mesh.errors import MeshError, UserError
 
 _ORDER_BYTES_MAX = 16 * 1024
@@ -13,6 +13,8 @@ _ORDER_BYTES_MAX = 16 * 1024
 
 def main() -> int:
     """Run until told to stop; the exit code is 0 after a clean stop."""
+    if sys.argv[-2:-1] == [SUCCEEDS]:
+        return _succeed(int(sys.argv[-1]))
     # A variable would hold the passphrase for as long as the daemon runs.
     orders = []
     try:
@@ -30,6 +32,26 @@ def main() -> int:
         return 1
     except MeshError as error:
         _report(StartReport(kind="failed", sentence=str(error)))
+        return 1
+    return 0
+
+
+def _succeed(told: int) -> int:
+    """Go on where this process was before it was locked; what fails is in the log."""
+    from mesh.daemon.running import run_daemon
+    from mesh.daemon.succession import received
+
+    succession = received(told)
+    try:
+        run_daemon(
+            StartOrder(profile=succession.profile),
+            console=sys.stderr if succession.has_console else None,
+            on_ready=lambda: None,
+            inherited=succession,
+        )
+    except MeshError as error:
+        if succession.has_console:
+            sys.stderr.write(f"{error}\n")
         return 1
     return 0
 

@@ -12,6 +12,7 @@ import mesh
 from mesh.daemon.start_order import StartOrder, StartReport
 from mesh.errors import MeshError, UserError
 from mesh.limits.daemon import DAEMON_START_TIMEOUT_MS
+from mesh.program import command_of, is_bundle
 
 _WINDOWS_DETACHED = 0x00000008 | 0x00000200
 """DETACHED_PROCESS and CREATE_NEW_PROCESS_GROUP, which the module has on Windows only."""
@@ -53,14 +54,19 @@ def start_detached(order: StartOrder) -> "subprocess.Popen[bytes]":
 
 def command_line(profile: str) -> list[str]:
     """Return the command of a daemon; it reads a start order from its standard input."""
-    return [sys.executable, "-P", "-m", "mesh.daemon", "--profile", profile]
+    return [*command_of("mesh.daemon.__main__"), "--profile", profile]
+
+
+def environment_of_daemon() -> dict[str, str]:
+    """Return the variables with which a daemon takes this Mesh with it, wherever it is started."""
+    if is_bundle():
+        return {**os.environ}
+    source = str(Path(mesh.__file__).absolute().parent.parent)
+    paths = [each for each in os.environ.get("PYTHONPATH", "").split(os.pathsep) if each != source]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join([source, *filter(None, paths)])}
 
 
 def _spawn(profile: str) -> "subprocess.Popen[bytes]":
-    # The daemon leaves the folder in which it was started, but takes the same Mesh with it.
-    source = str(Path(mesh.__file__).absolute().parent.parent)
-    paths = [source, *filter(None, [os.environ.get("PYTHONPATH")])]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
     is_windows = sys.platform == "win32"
     # Our own interpreter and module, no words of anybody else: nothing to inject.
     return subprocess.Popen(  # noqa: S603
@@ -69,7 +75,7 @@ def _spawn(profile: str) -> "subprocess.Popen[bytes]":
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         cwd=Path(sys.executable).anchor,
-        env=environment,
+        env=environment_of_daemon(),
         start_new_session=not is_windows,
         creationflags=_WINDOWS_DETACHED if is_windows else 0,
     )

@@ -7,11 +7,16 @@ standard input and output: a passphrase is never on a command line or in the env
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Final
 
 import msgspec
 
 from mesh.errors import MeshError, UserError
 from mesh.limits.passphrase import PASSPHRASE_BYTES_MAX
+
+SUCCEEDS: Final = "--succeeds"
+"""In place of an order: followed by the number of a file in which a locked node has handed on what
+it goes on with."""
 
 
 class StartOrder(msgspec.Struct, frozen=True, kw_only=True):

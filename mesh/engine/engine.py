@@ -20,26 +20,33 @@ from mesh.commands.status import AskStatus, KnownKeysAnswer, StatusAnswer
 from mesh.crypto.entropy import Entropy
 from mesh.crypto.kem import Kem
 from mesh.crypto.signing import Verify
-from mesh.effects import Effect, Reply
+from mesh.effects import Effect, Emit, Reply
+from mesh.engine.carrier_words import Holder
 from mesh.engine.counters import Counters
 from mesh.engine.forwarding.forwarder import Authors, Forwarder
-from mesh.engine.forwarding.resource_policy import ResourcePolicy
+from mesh.engine.forwarding.resource_policy import DISK_WORDS, ResourcePolicy
+from mesh.engine.forwarding.stemming import Stemming
 from mesh.engine.forwarding.usage import refused
 from mesh.engine.links import Links
 from mesh.engine.part import Part, Parts
 from mesh.engine.parts.addresses import KnownAddresses
 from mesh.engine.parts.carry import Carry
+from mesh.engine.parts.direct_files import DirectFileExchange
 from mesh.engine.parts.envelope_exchange import EnvelopeExchange
 from mesh.engine.parts.nearby import NearbyPeople
 from mesh.engine.parts.overlay import Overlay
-from mesh.engine.parts.time_exchange import TimeExchange
+from mesh.engine.parts.time_exchange import EXPIRY_CLOCK_SETTING, TimeExchange
 from mesh.engine.parts.vouching import VouchExchange
 from mesh.engine.settings import EngineSettings, Primitives
 from mesh.engine.vault_half import VaultHalf
 from mesh.errors import PeerError, UserError
+from mesh.events import DiskChanged
 from mesh.ids import Instant, LinkId, Monotonic, UnixSeconds, earliest
 from mesh.inputs import (
     Asked,
+    BlobFailed,
+    BlocksRead,
+    BlocksWritten,
     BytesReceived,
     BytesSent,
     CarryAsked,
@@ -54,6 +61,7 @@ from mesh.inputs import (
     PeerGone,
     PeerSeen,
     PowerChanged,
+    SettingsChanged,
     StampMinted,
     VaultClosing,
     VaultOpened,
@@ -61,10 +69,12 @@ from mesh.inputs import (
 )
 from mesh.link.first_messages import FirstMessages
 from mesh.link.link import BeginHandshake, begin_noise
+from mesh.messenger.messenger import NOBODYS, Ours
 from mesh.peering.dialer import Dialer
 from mesh.peering.exchange import PeerExchange
 from mesh.posting.stamp import mean_seconds
 from mesh.replication.replicator import Replicator
+from mesh.timekeeping.expiry_clock import ExpiryClock
 from mesh.timekeeping.mesh_time import MeshClock
 from mesh.trust.distance import Distances
 from mesh.wire.envelope import SECONDS_PER_DAY, STUB_BYTES
@@ -72,7 +82,14 @@ from mesh.wire.frames import Close, Frame
 
 _LinkInput = BytesReceived | BytesSent | Connected | Disconnected | DialFailed
 _MachineInput = (
-    PeerSeen | PeerGone | NetworksSeen | NetworkChanged | Woke | PowerChanged | DiskMeasured
+    PeerSeen
+    | PeerGone
+    | NetworksSeen
+    | NetworkChanged
+    | Woke
+    | PowerChanged
+    | DiskMeasured
+    | SettingsChanged
 )
 _PersonInput = StampMinted | VaultOpened | VaultClosing | Asked | CarryAsked
 
@@ -90,7 +107,9 @@ class Engine:
         verify: Verify,
         begin: BeginHandshake = begin_noise,
         now: Instant,
+        ours: Ours = NOBODYS,
     ) -> None:
+        """`ours`: what the program before this one, which was locked, has handed on."""
         primitives = Primitives(entropy, kem, verify, begin)
         self._settings = settings
         self._counters = Counters()
@@ -101,7 +120,7 @@ class Engine:
         authors = Authors(
             self._distances.depth,
             self._distances.granted_by,
-            is_ours=lambda id_, tag, is_new: self._vault.is_protected(id_, tag, is_new=is_new),
+            is_ours=lambda id_, tag, is_new: self._vault.is_for_us(id_, tag, is_new=is_new),
         )
         self._forwarder = Forwarder(
             connection=store,
@@ -111,7 +130,10 @@ class Engine:
             counters=self._counters,
             now=now,
         )
-        self._clock = MeshClock()
+        kept = self._forwarder.store.link_state.find_setting(EXPIRY_CLOCK_SETTING)
+        self._clock = MeshClock(
+            expiry=ExpiryClock(kept, newest=self._forwarder.intake.newest_created)
+        )
         self._clock.stored(self._forwarder.intake.newest_created)
         now = self._clock.at(now)
         self._dialer = Dialer(entropy)
@@ -127,11 +149,18 @@ class Engine:
             now=now,
         )
         self._effects: list[Effect] = []
+        # What was measured holds from the next batch on: what this one has taken in is written.
+        self._is_disk_new = False
         self._make_parts(store, primitives, now)
+        self._vault.ours = ours
+
+    @property
+    def ours(self) -> Ours:
+        """Return what stays recognised since the vault was closed."""
+        return self._vault.ours
 
     def _make_parts(self, store: Connection, primitives: Primitives, now: Instant) -> None:
         """Everything that joins the machines to links, store and vault. A new part comes here."""
-        streams = self._links.streams
         self._envelopes = EnvelopeExchange(
             forwarder=self._forwarder,
             links=self._links,
@@ -145,15 +174,14 @@ class Engine:
             distances=self._distances,
             forwarder=self._forwarder,
             clock=self._clock,
-            streams=streams,
+            holder_of=self._find_holder,
             parts=users,
             now=now,
         )
-        self._carry = Carry(self._forwarder, self._settings.parameters.mesh_id)
         self._parts = Parts(
-            TimeExchange(self._clock, streams),
+            TimeExchange(self._clock, self._links.streams, self._forwarder.buffer.put_setting),
             self._envelopes,
-            (*users, self._vault, self._carry),
+            (*users, self._vault),
         )
 
     def _make_vault_users(
@@ -169,26 +197,49 @@ class Engine:
             entropy=entropy,
         )
         self._vouches = VouchExchange(
-            distances=self._distances,
             contacts_by_link=self._overlay.contacts_by_link,
             counters=self._counters,
             entropy=entropy,
         )
         addresses = KnownAddresses(
             connection=store,
-            store=self._forwarder.store,
+            buffer=self._forwarder.buffer,
             dialer=self._dialer,
             streams=streams,
             labels=self._labels,
             now=now,
         )
         nearby = NearbyPeople(self._links.keys, entropy)
-        return nearby, self._overlay, self._vouches, addresses
+        self._direct_files = DirectFileExchange(
+            ready=self._links.ready,
+            contacts_by_link=self._overlay.contacts_by_link,
+            has_mail=self.replicator.outgoing.has_more,
+            is_spared=self._envelopes.is_spared,
+            is_disk_full=lambda: self._forwarder.buffer.room.is_full,
+        )
+        self._carry = Carry(
+            self._forwarder,
+            self._settings.parameters.mesh_id,
+            lambda id_: self._vault.is_written(id_),
+        )
+        return (
+            nearby,
+            self._overlay,
+            self._vouches,
+            addresses,
+            self._carry,
+            self._direct_files,
+        )
 
     @property
     def replicator(self) -> Replicator:
         """The machine that decides which ids go over which link."""
         return self._forwarder.replicator
+
+    @property
+    def stemming(self) -> Stemming:
+        """Return what was passed on over one link and does not spread yet."""
+        return self._forwarder.stemming
 
     @property
     def distances(self) -> Distances:
@@ -198,11 +249,13 @@ class Engine:
     def handle(self, batch: Sequence[Input], now: Instant) -> list[Effect]:
         """Handle a batch of inputs; return what may leave, after all of it is committed.
 
-        Raises StorageError if a disk fails; the driver then stops the node.
+        Raises StorageError if a disk fails. What was not committed is gone from the disk and not
+        from memory, so it is not called again (`lasting.py`).
         """
         now = self._clock.at(now)
-        self._forwarder.make_room(now.mesh)
-        posted = self._vault.take_unposted()
+        self._take_up_disk(now)
+        self._forwarder.make_room(now)
+        posted = self._vault.take_unposted(now)
         retirements = self._vault.take_retirements(now)
         for event in batch:
             self._happened(event, now)
@@ -212,18 +265,35 @@ class Engine:
         self._links_changed(now)
         self._forwarder.intake.publish(posted, now)
         self._forwarder.retirements.ours(retirements, now)
-        added = self._forwarder.commit(now.mesh, first_messages=self._first_messages.take_unsaved())
+        is_frozen = self._forwarder.buffer.room.is_full
+        unsaved = () if is_frozen else self._first_messages.take_unsaved()
+        added = self._forwarder.commit(now.expiry, first_messages=unsaved)
         self._clock.stored(self._forwarder.intake.newest_created)
         self._forwarder.note_answers(now)
         self._vault.left(posted, retirements)
-        self._effects += self._vault.use(added, now)
+        # What came in this batch is opened in the next one, when all answers to peers have left.
+        self._effects += self._vault.use(now)
+        self._vault.arrived(added)
         self._flush(now)
         effects, self._effects = self._effects, []
         return effects
 
     def deadline(self) -> Monotonic | None:
         """The next instant at which `handle` wants to be called, though nothing happened."""
-        return earliest((self._links.deadline(), self._parts.deadline()))
+        if self._is_disk_new:
+            return Monotonic(0)
+        disk_at = self._resource_policy.deadline()
+        return earliest((self._links.deadline(), self._parts.deadline(), disk_at))
+
+    def write_failed(self, until: Monotonic) -> None:
+        """Begin without writing: a disk was full a moment ago. Until then it is not tried again."""
+        self._resource_policy.write_failed(until)
+
+    def take_committed(self) -> list[Reply]:
+        """After `handle` has failed: the answers that it found before, of which nothing is lost."""
+        replies = [effect for effect in self._effects if isinstance(effect, Reply)]
+        self._effects = []
+        return replies
 
     # --- What happens -----------------------------------------------------------------------
 
@@ -231,6 +301,8 @@ class Engine:
         match event:
             case BytesReceived() | BytesSent() | Connected() | Disconnected() | DialFailed():
                 self._link_happened(event, now)
+            case BlocksRead() | BlocksWritten() | BlobFailed():
+                self._direct_files.disk_answered(event)
             case StampMinted() | VaultOpened() | VaultClosing() | Asked() | CarryAsked():
                 self._person_happened(event, now)
             case _:
@@ -274,9 +346,22 @@ class Engine:
                 self._envelopes.spare_all()
             case DiskMeasured(free_bytes):
                 self._resource_policy.disk_measured(free_bytes, self._forwarder.store.stored_bytes)
-                self._forwarder.buffer.stored_bytes_max = self._resource_policy.stored_bytes_max
+                self._is_disk_new = True
+            case SettingsChanged():
+                self._change(self._settings.changed(event))
             case _:
                 assert_never(event)
+
+    def _change(self, settings: EngineSettings) -> None:
+        self._settings = settings
+        self._resource_policy.change(settings.stored_bytes_max, settings.metered_interfaces)
+        self._forwarder.change(settings, self._resource_policy.stored_bytes_max)
+        self._vault.settings = settings
+        if (messenger := self._vault.messenger) is not None:
+            messenger.parts.retirements.delay_ms = settings.retire_delay_ms
+            messenger.parts.transit.pauses = settings.pauses
+            messenger.parts.cover.change(settings.cover_interval_ms)
+        self._envelopes.spare_all()
 
     def _person_happened(self, event: _PersonInput, now: Instant) -> None:
         match event:
@@ -341,6 +426,15 @@ class Engine:
         self._effects[:0] = self._links.take_effects(now)
         self._effects += self._parts.take_effects()
 
+    def _take_up_disk(self, now: Instant) -> None:
+        self._is_disk_new = False
+        policy, former = self._resource_policy, self._resource_policy.disk
+        disk = policy.look_at_disk(now.monotonic)
+        self._forwarder.buffer.stored_bytes_max = policy.stored_bytes_max
+        self._forwarder.set_disk(disk, now)
+        if disk != former:
+            self._effects.append(Emit(DiskChanged(disk, DISK_WORDS[disk])))
+
     # --- What is asked of the node itself --------------------------------------------------
 
     def _status(self, now: Instant) -> StatusAnswer:
@@ -369,12 +463,18 @@ class Engine:
             stamp_seconds=mean_seconds(stamp_bits) if stamp == "being made" else 0,
             clock_offset_seconds=now.mesh - now.unix_seconds,
             clock_differences=self._clock.differences(),
-            notices=self._clock.notices(),
+            clock_doubt=self._clock.expiry.find_doubt(now) or "",
+            notices=[
+                *(summary.notices if summary is not None else ()),
+                *self._clock.notices(),
+            ],
+            is_former_machine=summary is not None and summary.is_former_machine,
             counters=dict(sorted(counters.items())),
             locked_since=self._vault.locked_since if vault == "locked" else 0,
             carried=self._forwarder.carried(),
             refused=refused(counters),
             limits=self._resource_policy.limits(map(streams.interface_of, streams.ready)),
+            disk=self._resource_policy.disk,
             known_keys=self._known_keys(now.mesh) if self._vault.was_opened else None,
         )
 
@@ -383,6 +483,11 @@ class Engine:
         return KnownKeysAnswer(
             contacts=counts.contacts, friends_of_contacts=counts.vouched, further=counts.far
         )
+
+    def _find_holder(self, link: LinkId) -> Holder | None:
+        """Return who says over a link that it holds something."""
+        key = self._links.ready[link].link.remote_key
+        return None if key is None else Holder(key, self._overlay.contact_of(link))
 
     def _labels(self) -> dict[LinkId, str]:
         """Return how our person calls those who are known at the other ends of links."""

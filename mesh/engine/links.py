@@ -6,6 +6,7 @@ link say; they are handed on.
 """
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Final
 
 from mesh.effects import Announce, Disconnect, Effect
@@ -15,14 +16,20 @@ from mesh.engine.link_streams import Peer, Streams
 from mesh.engine.link_table import LinkTable
 from mesh.engine.settings import EngineSettings, Primitives
 from mesh.errors import PeerError
-from mesh.ids import Instant, LinkId, Monotonic, earliest
+from mesh.ids import Address, Instant, LinkId, Monotonic, earliest
 from mesh.inputs import Connected, OwnAddress, PeerSeen
-from mesh.limits.link import LINKS_MAX
-from mesh.link.first_messages import FirstMessages
-from mesh.link.link import HandshakeSetup, Link, own_hello
+from mesh.limits.link import FIRST_MESSAGE_SECONDS, LINKS_MAX
+from mesh.link.first_messages import (
+    FirstMessages,
+    MeantBy,
+    MeantFor,
+    decode_meant_for,
+    host_name_of,
+)
+from mesh.link.link import HandshakeSetup, Link, own_hello, says_nothing
 from mesh.peering.dialer import Dialer
 from mesh.peering.exchange import PeerExchange
-from mesh.peering.segments import OwnNetworks
+from mesh.peering.segments import FAR, OwnNetworks, packed
 from mesh.wire.frames import CLOSE_GOING_AWAY, FEATURE_TIME_UNSURE, Frame
 
 
@@ -87,6 +94,8 @@ class Links:
                 told_port=self._settings.told_port,
             ),
             now=now,
+            first_payload=self._first_payload(connected, now),
+            is_meant=partial(self._is_meant_for_us, connected.local_host),
         )
         peer = Peer(
             link=link,
@@ -97,6 +106,38 @@ class Links:
             local_host=connected.local_host,
         )
         self.streams.add(connected.link, peer)
+
+    def _first_payload(self, connected: Connected, now: Instant) -> bytes:
+        """In a closed mesh our first message says for whom it is."""
+        if connected.dial is None or not self._settings.parameters.is_closed:
+            return b""
+        instance = self._dialer.find_instance(connected.dial)
+        host = packed(connected.address)
+        if instance is not None:
+            meant = MeantFor(MeantBy.INSTANCE, bytes.fromhex(instance), now.mesh)
+        elif host is not None and self.streams.networks.network_of(connected.address) != FAR:
+            meant = MeantFor(MeantBy.HOST, host_name_of(host), now.mesh)
+        else:
+            meant = MeantFor.anybody(now.mesh)
+        return meant.encode()
+
+    def _is_meant_for_us(self, local_host: str, payload: bytes, now: Instant) -> bool:
+        """Say whether who sent a first message meant this node, lately."""
+        if not self._settings.parameters.is_closed:
+            return says_nothing(payload, now)
+        meant = decode_meant_for(payload)
+        if meant.by is MeantBy.INSTANCE:
+            # Drawn at a start, at midnight and on each network: it is an interval of time too.
+            return self.keys.is_named(meant.name, now)
+        if meant.by is MeantBy.HOST:
+            # Clocks that are years off must not keep members apart, and this binds it well enough.
+            host = packed(Address(local_host, 0))
+            # Where the driver does not know its own end, nobody else can tell either.
+            return host is None or meant.name == host_name_of(host)
+        is_timely = abs(meant.mesh_time - now.mesh) <= FIRST_MESSAGE_SECONDS
+        if not is_timely:
+            self._counters.count("first_messages_untimely")
+        return is_timely
 
     def received(self, link: LinkId, received: bytes, now: Instant) -> list[Frame]:
         """Bytes came: return the frames that they complete on a ready link, `Close` included."""
@@ -153,7 +194,8 @@ class Links:
 
     def deadline(self) -> Monotonic | None:
         """Return when `tend` wants to be called."""
-        return earliest((self.streams.deadline(), self.table.deadline(), self._dialer.deadline()))
+        machines = self.streams, self.table, self._dialer, self.keys
+        return earliest(machine.deadline() for machine in machines)
 
     def take_effects(self, now: Instant) -> list[Effect]:
         """Everything that may leave: what gathered, then the bytes of each link."""
@@ -162,7 +204,7 @@ class Links:
 
     def _renew_key(self, now: Instant, *, is_new_network: bool) -> None:
         """A new link key and instance name, which are announced."""
-        self.keys.renew(now)
+        self.keys.renew(now, is_new_network=is_new_network)
         instance = self.keys.instance
         self._dialer.rename(instance, now)
         announcement = Announce(instance, self.keys.hint(instance), is_new_network=is_new_network)

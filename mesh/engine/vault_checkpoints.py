@@ -36,7 +36,7 @@ class VaultCheckpoints:
         if self._due is None or now.monotonic < self._due:
             return
         count = changes_count(self._vault)
-        is_swept = count == self._swept_count or checkpoint(self._vault)
+        is_swept = count == self._swept_count or checkpoint(self._vault, is_patient=False)
         self._due = None if is_swept else now.after(VAULT_CHECKPOINT_MS)
         if is_swept:
             self._swept_count = count

@@ -9,6 +9,17 @@ RECONCILE_MESSAGES_PER_SECOND = 20
 RECONCILE_SERVED_PER_SECOND_MAX = 80
 """The same of all links together: four at their full rate. Others are told to wait."""
 
+RECONCILE_RANGES_PER_SECOND_MAX = 25_000
+"""Ranges computed for all links together, those of our own sessions among them: 8 us each, so a
+fifth of a core. A message of the largest size makes us compute 3,000 and more."""
+
+RECONCILE_IDS_PER_RANGE = 6
+"""Ids that are hashed for an audit, or listed, at the cost of a range."""
+
+RECONCILE_COMPARED_PER_RANGE = 64
+"""Ids of ours that are compared with a list at the cost of a range: 0.12 us each. An empty list may
+stand for all that we have."""
+
 RECONCILE_ROUNDS_MAX = 64
 """Messages of one session; a million ids of which a thousand differ need 10. Who needs more begins
 anew later."""

@@ -29,10 +29,10 @@ API_CHUNK_BYTES = 64 * 1024
 """An answer is written in pieces of this size, each within the next bound."""
 
 API_WRITE_TIMEOUT_MS = 5_000
-"""A client that reads nothing for so long is cut off, so that it can never hold up a stop."""
+"""A client that reads nothing for so long is cut off, so that it holds nothing for ever."""
 
-API_GRACE_MS = 2_000
-"""How long a stop waits for requests that are being answered."""
+API_GRACE_MS = 1_000
+"""How long a stop waits for requests that are being answered, and for clients that do not read."""
 
 API_IDLE_TIMEOUT_MS = 60_000
 """A connection without a request is kept so long; a bot that asks every minute keeps its own."""
@@ -55,5 +55,24 @@ API_HEARTBEAT_MS = 20_000
 API_CLIENT_SILENCE_MS = 45_000
 """Two heartbeats and a bit: the client opens its stream of events again."""
 
+API_CLIENT_BACK_MS = 10_000
+"""How long a client waits for the next program of a node that was locked; on a busy machine it
+starts in two seconds."""
+
 NUMBER_MAX = 2**63 - 1
 """What a column of the database holds; a larger number can name nothing."""
+
+SETTING_CHARACTERS_MAX = 4_096
+"""The name or the value of a setting as text: a path, or the names of some interfaces."""
+
+SETTING_NUMBER_MAX = 2**53 - 1
+"""A setting that is a number: what every reader of JSON has exactly."""
+
+SETTINGS_CHANGED_MAX = 64
+"""Settings in one change: more than there are."""
+
+REPLY_CHARACTERS_SHOWN = 200
+"""Of what is replied to, so much is told with the reply: a line or two."""
+
+BOARD_ITEMS_MAX = 50
+"""Pins, or notices, polls, check-ins and tasks of a conversation in one answer."""

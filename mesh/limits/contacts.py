@@ -3,6 +3,11 @@
 NAME_BYTES_MAX = 64
 """A person's name or a contact's label, in UTF-8."""
 
+NAMES_JUDGED_MAX = 4_096
+"""Names of which it is remembered whether they imitate a mark: 1 MB. A name that is made for it
+costs milliseconds, and all members of a group are shown at once.
+"""
+
 CONTACTS_MAX = 5_000
 """Contacts of one profile; each costs 256 tags in memory."""
 
@@ -33,6 +38,11 @@ REQUEST_BYTES_MAX = 64 * 1024
 REQUEST_EMPTY_BYTES = 1_024
 """A payload without a text costs them so many of these bytes: opening it is work, and shows
 nothing."""
+
+OPENED_BYTES_PER_DAY_MAX = 16 * 1024 * 1024
+"""Bytes of payloads that are opened of one contact in a day: a book each hour, and what a contact
+who means harm can make a vault grow by. The rest stays sealed until the day is over, or our person
+asks for it."""
 
 SEALED_PER_CONTACT_MAX = 1_024
 """Messages of one contact that stay sealed and are found again; four windows of tags."""

@@ -3,14 +3,18 @@
 INTERFACES_POLL_MS = 5_000
 """How often interfaces are compared where the system does not tell of a change."""
 
+INTERFACES_RECHECK_MS = 60_000
+"""The same where it does tell: a message of it may get lost, and each look costs a millisecond."""
+
 INTERFACES_SETTLE_MS = 300
 """A change comes as several messages of the system; they are taken as one."""
 
 INTERFACES_SCOPES_MAX = 8
 """Interfaces on which a link-local address without a scope is tried."""
 
-WAKE_LOOK_MS = 1_000
-"""How often the node looks at its clocks, to notice that it slept."""
+WAKE_LOOK_MS = 2_000
+"""How often the node looks at its clocks, to notice that it slept: links are asked and dialled anew
+within 5 s of the end of a sleep, and an idle laptop is woken up for it every other second."""
 
 WAKE_GAP_MS = 10_000
 """A longer pause between two looks was sleep. In a shorter one streams do not die, and a machine

@@ -57,6 +57,14 @@ HELLO_VERSIONS_MAX = 8
 HELLO_FEATURES_MAX = 32
 """Features a Hello may name."""
 
+FIRST_MESSAGE_SECONDS = 3_600
+"""In a closed mesh a first message that names nobody is answered for so long after it was made, and
+as long before: clocks differ."""
+
+FORMER_INSTANCE_MS = 120_000
+"""So long after midnight who calls us by the former name is answered: it is announced for a
+minute, and a dial takes seconds."""
+
 FIRST_MESSAGES_REMEMBERED = 4_096
 """Ephemeral keys of valid first handshake messages kept against replay."""
 

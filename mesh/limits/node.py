@@ -24,7 +24,8 @@ INPUTS_PER_LINK_MAX = 64
 """Reads of one link that wait for the engine; its reader pauses, and so does the peer."""
 
 INPUT_BYTES_PER_LINK_MAX = 256 * 1024
-"""Bytes of one link that wait for the engine: four of the largest envelopes."""
+"""Bytes of one link that wait for the engine, and so what is read from a socket at once at most:
+four of the largest envelopes."""
 
 HINTS_PENDING_MAX = 256
 """Announcements of peers that wait for the engine; more are dropped, they will be repeated."""
@@ -37,9 +38,6 @@ EVENTS_PER_SUBSCRIBER_MAX = 1_024
 
 SUBSCRIBERS_MAX = 128
 """Listeners to events: pages, terminals and programs of one person."""
-
-STREAM_READ_BYTES = 64 * 1024
-"""Read from a socket at once: one of the largest envelopes."""
 
 STREAM_WRITE_BYTES = 128 * 1024
 """Written to a socket at once, so that progress of a slow one is reported in steps."""
@@ -65,8 +63,21 @@ ACCEPT_PAUSE_MS = 500
 BATTERY_LOW_PERCENT = 20
 """Below it a laptop that is not being charged carries for its person and contacts only."""
 
-POWER_AND_DISK_LOOK_MS = 60_000
-"""Between looks at the battery and at the free disk: neither changes much in a minute."""
+BATTERY_LOOK_MS = 60_000
+"""Between looks at the battery: it does not change much in a minute."""
+
+DISK_LOOK_MS = 5_000
+"""Between looks at the free disk, which cost microseconds: another program may fill it in seconds,
+and whoever has made room for it does not want to wait."""
+
+DISK_AMPLE_BYTES = 8 * 1024 * 1024 * 1024
+"""Free disk that no program fills in seconds: it is looked at less often, as each look wakes up two
+threads of an idle laptop."""
+
+DISK_AMPLE_LOOK_MS = 30_000
+"""Between two looks at so much free disk. What fills up all the same is refused by the disk itself,
+and nothing is lost by that."""
 
 DISK_CHANGE_BYTES_MIN = 16 * 1024 * 1024
-"""Free disk that changed by less since it was told is not told again."""
+"""Free disk that changed by less since it was told is not told again, nor one that changed by less
+than a quarter."""

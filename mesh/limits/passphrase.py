@@ -30,3 +30,16 @@ PASSPHRASE_GUESSES_PER_SECOND = 500
 
 PASSPHRASE_ESTIMATED_CHARACTERS = 72
 """The estimate takes longer than linear; what follows these can only make a guess harder."""
+
+PASSPHRASE_KNOWN_WORDS_MAX = 8
+"""Words of a person that a thief would try first, such as their name."""
+
+STRENGTH_TIMEOUT_MS = 10_000
+"""An estimate takes half a second, most of it to read lists of words."""
+
+WRONG_PASSPHRASES_FREE = 3
+"""Wrong passphrases in a row after which nobody has to wait: a person mistypes."""
+
+WRONG_PASSPHRASE_WAIT_SECONDS_MAX = 60
+"""The wait doubles up to this. It is for who sits at an unlocked screen; who has the disk guesses
+without us."""

@@ -67,6 +67,13 @@ CANDIDATES_MAX = 1_024
 ADDRESSES_PER_PEER_MAX = 8
 """Addresses of one announced peer that are tried."""
 
+HOST_PORTS_FAILED_MAX = 8
+"""Ports of one host that are tried in vain; then no further one is, but for those that a person
+named. A laptop that restarts takes the same port, or one of a few."""
+
+HOST_PORTS_FAILED_MS = 3_600_000
+"""How long a port that was tried in vain counts."""
+
 OWN_ADDRESSES_MAX = 16
 """Addresses that turned out to be our own; some are its peers' too."""
 
@@ -82,7 +89,18 @@ is tried a third time within three seconds. Who sleeps but was announced holds a
 it, and a laptop that wakes for seconds among sleeping ones has no time for that."""
 
 REMEMBERED_ADDRESSES_MAX = 16
-"""Addresses that worked, kept over a restart; twice the links of a node."""
+"""Addresses that worked, kept for each network; twice the links of a node."""
+
+REMEMBERED_HEARSAY_MAX = 8
+"""Of these, who called and what invites named: one neighbour with many addresses, or four invites,
+would push out all that were dialled and found."""
+
+NETWORKS_REMEMBERED_MAX = 32
+"""Networks whose addresses are kept: home, work, friends, and those of a year's journeys."""
+
+REMEMBERED_AGAIN_MS = 300_000
+"""Between two times at which a node without any link dials the remembered addresses of its network
+anew: as long as the longest pause after dials that failed."""
 
 DIAL_JITTER_MS = 300
 """First dials are spread, so that most pairs do not dial each other at once."""
@@ -113,14 +131,24 @@ When 19 of 20 nodes fail at once, nobody in a full cache lives in 1 of 700 cases
 PASSIVE_PER_PREFIX_MAX = 8
 """Of those in one IPv4 /16 or IPv6 /32 of the internet, where addresses are cheap."""
 
-PASSIVE_PORT_MIN = 1_024
-"""Below it other services live; a peer may not make us knock at their doors."""
+PORT_MIN = 1_024
+"""Below it other services live; neither an announcement nor a peer has us knock at their doors."""
 
 WHO_ENTRIES_MAX = 5_056
 """Proofs in one frame, 40 kB: one for each contact that may be, filled to a multiple of 64."""
 
-WHO_INTERVAL_MS = 600_000
-"""Between two lists of proofs over one link, as when a contact was added meanwhile."""
+WHO_INTERVAL_MS = (360_000, 600_000)
+"""Between two lists of proofs over one link, drawn by chance, whether anything changed or not: a
+list that went when a contact was added would name the two."""
+
+UNPROVED_LISTS_MAX = 2
+"""Lists without a newer proof after which somebody is no contact on a link, once both sides have
+gone past the key of the last one. An honest node's next list has one; the one that crossed the move
+of the keys has not. Who sends none is forgotten with one more list of ours."""
+
+WHO_SECOND_MS = (10_000, 30_000)
+"""Between the first list over a link and the second: a node that starts has its links before its
+vault is open, so its first list says nobody."""
 
 WHO_FRAMES_PER_HOUR_MAX = 12
 """Lists of one link that are read; each costs us a look at every entry."""

@@ -1,7 +1,19 @@
 """Bounds of our posting keys, and of telling contacts of them."""
 
+POSTING_KEYS_PER_DAY = 4
+"""For contacts: who writes to few people has a key for each of them. The hashes of
+those of two weeks fit a hello of 1 KiB beside what else it says."""
+
 POSTING_DAYS_AHEAD = 3
 """Stamps are made so many days in advance."""
+
+STAMP_BITS_WANTED_MAX = 9
+"""Each stamp of a key is worth twice the one before, up to so many bits: who writes little works
+little, and of what a day costs the last stamp is half."""
+
+FILE_STAMP_BITS_MIN = 9
+"""Blocks of files need a stamp of so many bits: of one a crowded node keeps 1 MiB, which is 15
+blocks of 64 KiB; of one of 6 bits it keeps two."""
 
 STAMP_TRY_MS = 10
 """One try of a stamp on a laptop of today, for telling how long a stamp takes."""
@@ -11,7 +23,7 @@ POSTING_DAYS_TOLD = 14
 a week knows them still, and who is blocked knows them no longer than this."""
 
 POSTING_KEYS_TOLD_MAX = 64
-"""Keys in one telling: one a day, and more on days on which an author needs several."""
+"""Keys in one telling: four a day, and more on days on which an author needs more."""
 
 POSTING_KEYS_FRESH_DAYS = 10
 """Where a contact knows our keys of fewer days ahead, the next payload tells them again if it grows

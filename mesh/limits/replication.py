@@ -162,3 +162,14 @@ MISSING_BODIES_ASKED_MAX = 4_096
 
 STUBS_PER_FRAME_MAX = 256
 """Stubs in one frame: 195 bytes, two tokens and the lengths of all fit the largest frame."""
+
+GIVEN_PER_LINK_MAX = 8_192
+"""Bodies given over a link of which a peer may still say that it holds them, half a megabyte a
+link. An answer comes within a second; what is older counts no more."""
+
+SHORT_MAIL_BYTES_MAX = 4_096
+"""New mail of this size leaves however low the battery is: a message is no longer."""
+
+SPARED_BYTES_PER_LINK = 1024 * 1024
+"""What leaves over a link of what it is spared. By this the mail that one wrote while alone leaves
+over a metered network, and nobody's mail is asked whose it is."""

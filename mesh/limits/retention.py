@@ -14,12 +14,21 @@ STORED_BYTES_DEFAULT = 1024 * 1024 * 1024
 STORED_BYTES_MIN = 16 * 1024 * 1024
 """The least that a config may say: a tenth of it is for own mail, a hundred long messages."""
 
+STORED_BYTES_MAX = 2**53 - 1
+"""The most that a config may say: no disk is larger, and every reader of JSON has it exactly."""
+
 STORE_FREE_DISK_PERCENT = 10
 """Of the disk that is free, or taken by the store, at most so much is the store's: a full disk
 harms its owner more than mail that others carry too."""
 
 OWN_SHARE_PERCENT = 10
 """Of the store, for what was written here; beyond it writing more is refused."""
+
+OWN_SHARE_PERCENT_MIN = 1
+"""The least that a config may say: with less of a small store a long message has no room."""
+
+OWN_SHARE_PERCENT_MAX = 50
+"""The most that a config may say: half of the store is others' at least."""
 
 CONTACTS_SHARE_PERCENT = 25
 """Of that room, what contacts lose to nobody further away."""
@@ -30,18 +39,25 @@ FRIENDS_SHARE_PERCENT = 35
 STRANGERS_SHARE_PERCENT = 20
 """The same for all others, so that a mesh of strangers still carries mail."""
 
-PINNED_SHARE_PERCENT = 50
-"""Of that room, for what bears a tag that is expected here and was not opened yet. While the vault
-is locked nobody can tell mail from junk under a tag that somebody saw."""
+APART_BYTES_MAX = 32 * 1024 * 1024
+"""Sealed mail for us, in memory, that a stranger's rules kept out of the store: hours of it on a
+flooded node. While the vault is locked it may be junk under a tag that somebody saw."""
 
 STORE_CROWDED_PERCENT = 70
-"""With more of the room in use, a stranger's key may keep less."""
+"""With more of the room in use, a key may keep less, the further away its author is. Until then all
+keys may keep as much, whoever wrote."""
 
-KEY_BODIES_BYTES_MAX = 8 * 1024 * 1024
-"""Bodies kept of one posting key and day; half of it for each step further away."""
+BODY_BYTES_PER_ENVELOPE = 16 * 1024
+"""Bodies kept for each envelope that a stamp admits, 1 MiB for one of 6 bits and 8 MiB for one of
+9; where room is scarce half of it for each step further away than a contact."""
 
-KEY_BODIES_CROWDED_BYTES_MAX = 1024 * 1024
-"""The same for a stranger's key where room is scarce."""
+BODY_BYTES_PER_ENVELOPE_CROWDED = 2 * 1024
+"""The same for a stranger's stamp where room is scarce."""
+
+ADMITTED_UNKNOWN = 512
+"""In a mesh without stamps a key may have as many bodies as one with a stamp of 9 bits. So may a
+stamp that a start found in the store and that nothing brought since: there are no more of its
+bodies than were admitted once."""
 
 WEIGHT_AGE_SECONDS = 4 * 86_400
 """Younger bodies weigh by their size alone when one has to go; older ones by their age too."""

@@ -15,3 +15,28 @@ CLOCK_JUMP_SECONDS = 600
 
 CLOCK_AHEAD_MS_MAX = 300_000
 """A clock further ahead than this does not move ours."""
+
+STEADY_MS = 3_600_000
+"""Nothing lapses before a calendar went on for so long without a jump: time for neighbours to be
+met, and for a person to see that the date is wrong."""
+
+STEADY_RESTARTED_MS = 300_000
+"""The same after a start of a node that was steady: neighbours that are there have been heard."""
+
+STEADY_RESTART_GAP_SECONDS_MAX = 8 * 86_400
+"""Beyond so long a time off the hour of steadiness begins anew. Who is on once a week goes on; a
+calendar that is wrong by more after a start finds nothing that lapses at once."""
+
+AWAY_SECONDS_MAX = 90 * 86_400
+"""A calendar that is later than the last steady reading by no more is believed: a summer away is
+possible. Beyond it a broken clock is likelier, and what it would erase is lost."""
+
+EXPIRY_CLOCK_KEPT_MS = 3_600_000
+"""How often 16 bytes are written so that expiry time goes on over restarts."""
+
+EXPIRY_CLOCK_KEPT_UNSTEADY_MS = 300_000
+"""The same before the clock is steady: of a node that is on for ten minutes a day they count."""
+
+CLOCK_CHANGES_INTERVAL_MS = 600_000
+"""Between two rounds of chores because mesh time has moved: each may seal all that is on its way
+again, and liars could move it every few seconds."""

@@ -7,36 +7,36 @@ VOUCH_DAYS_TOLD = 7
 of them a frame is as long as one with the largest envelope."""
 
 VOUCHES_DELAY_MS = (5_000, 60_000)
-"""So long after a link proved to be a contact's, or after lists changed, they are told, drawn by
-chance: what was learned over one link must not show on another one at the same moment."""
+"""So long after a link began the first lists go over it, or a frame without any: drawn by chance,
+since what was learned over one link must not show on another one at the same moment."""
 
-VOUCHES_INTERVAL_MS = 3_600_000
-"""Between two tellings to one contact. Lists change when any contact's do; they are for the days to
-come, and nothing depends on the hour."""
+VOUCHES_INTERVAL_MS = (1_200_000, 2_400_000)
+"""Between two of them over one link, drawn. Lists are for the days to come, and nothing depends on
+the hour; with lists for each contact they go over every link, 33 kB an hour each."""
 
-VOUCHES_SETTLED_MS = 60_000
-"""Where a link ends sooner after a telling, the contact is told again over the next one."""
-
-VOUCHES_REPEATED_MS = 86_400_000
-"""Over a new link a contact is told all of it again after so long, whatever they were told before:
-they may have lost it with a disk."""
+VOUCHES_BYTES_MIN = 16_384
+"""Bytes of each: seven days of 291 keys, those of 64 contacts and some of theirs. Only who has more
+to tell of sends longer ones, and shows it by that; a length of 64 KiB for all would cost everybody
+131 kB an hour for each link."""
 
 VOUCHES_PER_HOUR_MAX = 12
-"""Tellings of one contact that are read in an hour: an honest one sends one, and a few where links
-end and begin. Each is up to 64 KiB and a write to the vault."""
+"""Tellings of one contact that are read in an hour: an honest one sends three over a link, and one
+more for each that begins. Each is up to 64 KiB and a write to the vault."""
 
 CONTACT_KEYS_PER_DAY_MAX = 8
-"""Posting keys of one contact and day that count as theirs. Each stands for 512 messages; whoever
-claims the keys of others for their own gains no more than this."""
+"""Posting keys of one contact and day that count as theirs: twice what they have. Whoever claims
+the keys of others for their own gains no more than this."""
 
-VOUCHED_PER_CONTACT_DAY_MAX = 64
-"""Keys of their own contacts that one contact may name for a day."""
+VOUCHED_PER_CONTACT_DAY_MAX = 255
+"""Keys of their own contacts that one contact may name for a day: those of 63, and what one byte
+counts."""
 
-FAR_PER_CONTACT_DAY_MAX = 1_000
-"""Keys of contacts of their contacts that one contact may name for a day."""
+FAR_PER_CONTACT_DAY_MAX = 800
+"""Keys of contacts of their contacts that one contact may name for a day: those of 200, and what
+leaves a telling of seven days within the length of the largest envelope."""
 
 VOUCHED_HASHES_PER_DAY_MAX = 16_384
-"""Keys of contacts of contacts that are known for a day: the full lists of 256 contacts. Beyond it
+"""Keys of contacts of contacts that are known for a day: the full lists of 64 contacts. Beyond it
 all lists are cut to one share. Eight bytes each in what was told and in the joined list."""
 
 FAR_HASHES_PER_DAY_MAX = 32_768

@@ -11,7 +11,7 @@ the other side took for its last step of the handshake is a first `round_trip_ms
 Frames wait in `_outgoing` until `take_bytes`, so that what is ready in one batch shares records.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -41,7 +41,7 @@ from mesh.link.records import (
 )
 from mesh.token_bucket import TokenBucket
 from mesh.wire.frames import (
-    PROTOCOL_VERSION,
+    PROTOCOL_VERSIONS,
     Frame,
     Hello,
     Ping,
@@ -109,6 +109,15 @@ def begin_noise(
     )
 
 
+IsMeant = Callable[[bytes, Instant], bool]
+"""Says of the payload of a first message whether it is answered; PeerError if it is none."""
+
+
+def says_nothing(payload: bytes, _: Instant) -> bool:
+    """In an open mesh a first message is for whoever gets it."""
+    return not payload
+
+
 @dataclass(frozen=True, slots=True)
 class HandshakeSetup:
     """The beginning of a node's handshakes; `first_messages` are those that it has heard."""
@@ -138,7 +147,7 @@ def own_hello(
     told.
     """
     return Hello(
-        versions=[PROTOCOL_VERSION],
+        versions=list(PROTOCOL_VERSIONS),
         features=list(features),
         mesh_time=rounded_time(mesh_now),
         nonce=nonce,
@@ -181,8 +190,13 @@ class Link:
         is_initiator: bool,
         hello: Hello,
         now: Instant,
+        first_payload: bytes = b"",
+        is_meant: IsMeant = says_nothing,
     ) -> None:
-        """`hello` is sent as soon as the handshake is done."""
+        """`hello` is sent as soon as the handshake is done.
+
+        `first_payload`: what our first message says; `is_meant`: whether theirs is answered.
+        """
         noise = setup.start(link_private, is_initiator=is_initiator)
         self.is_initiator: Final = is_initiator
         self.local_key: Final = LinkKey(x25519_public(link_private))
@@ -190,6 +204,7 @@ class Link:
         self.round_trip_ms = 0
         self.unknown_frames_count = 0
         self._first_messages = setup.first_messages
+        self._is_meant = is_meant
         self.said: Final = hello
         self._state: Handshaking | Open | Closed = Handshaking(noise, HandshakeReader())
         self._raw = bytearray()
@@ -207,7 +222,7 @@ class Link:
             per_second=LINK_RECEIVE_FRAMES_PER_SECOND, burst=LINK_RECEIVE_FRAMES_BURST, now=now
         )
         if is_initiator:
-            self._raw += handshake_block(noise.write_message(b""))
+            self._raw += handshake_block(noise.write_message(first_payload))
 
     @property
     def is_ready(self) -> bool:
@@ -229,6 +244,12 @@ class Link:
     def hello(self) -> Hello | None:
         """The other side's Hello, once it was read."""
         return self._state.hello if isinstance(self._state, Open) else None
+
+    @property
+    def version(self) -> int:
+        """The greatest version that both sides speak; 0 before the other's Hello was read."""
+        told = () if self.hello is None else self.hello.versions
+        return max((one for one in told if one in PROTOCOL_VERSIONS), default=0)
 
     def receive(self, received: bytes, now: Instant) -> list[Frame]:
         """Take bytes of any cut and return the frames that they complete.
@@ -256,14 +277,14 @@ class Link:
 
     def take_bytes(self, now: Instant) -> bytes:
         """All bytes that may leave now, in order."""
-        if self._outgoing and isinstance(self._state, Open):
-            self._raw += self._state.writer.write(self._outgoing)
-            self._outgoing.clear()
-        if not self._raw:
-            return b""
         taken = bytes(self._raw)
         self._raw.clear()
-        self._spoke_at = now.monotonic
+        if self._outgoing and isinstance(self._state, Open):
+            written = self._state.writer.write(self._outgoing)
+            self._outgoing.clear()
+            taken = taken + written if taken else written
+        if taken:
+            self._spoke_at = now.monotonic
         return taken
 
     def close(self) -> None:
@@ -330,10 +351,12 @@ class Link:
         noise = state.noise
         state.reader.feed(received)
         while not noise.is_finished and (message := state.reader.find_message()) is not None:
-            if noise.read_message(message):
+            payload = noise.read_message(message)
+            if noise.is_our_turn and not self.is_initiator:
+                self._refuse_replay(noise, payload, now)
+            elif payload:
                 raise PeerError("handshake carries a payload")
             if noise.is_our_turn:
-                self._refuse_replay(noise)
                 self._raw += handshake_block(noise.write_message(b""))
         if not noise.is_finished:
             return b""
@@ -349,9 +372,13 @@ class Link:
         self.send(self.said)
         return state.reader.rest()
 
-    def _refuse_replay(self, noise: Handshake) -> None:
-        """Before a responder answers at all, refuse a first message that was played before."""
-        if not self.is_initiator and not self._first_messages.is_fresh(noise.remote_ephemeral):
+    def _refuse_replay(self, noise: Handshake, payload: bytes, now: Instant) -> None:
+        """Before a responder answers at all, refuse a first message that was made for another one,
+        or played before.
+        """
+        if not self._is_meant(payload, now):
+            raise PeerError("a first message for somebody else")
+        if not self._first_messages.is_fresh(noise.remote_ephemeral):
             raise PeerError("replayed handshake")
 
     def _frames(self, state: Open, raw: list[bytes], now: Instant) -> list[Frame]:
@@ -387,6 +414,6 @@ def _agreed_hello(frame: Frame | None) -> Hello:
     """The first frame, if it is a Hello that shares a version with us."""
     if not isinstance(frame, Hello):
         raise PeerError("the first frame is not a Hello")
-    if PROTOCOL_VERSION not in frame.versions:
+    if not any(version in frame.versions for version in PROTOCOL_VERSIONS):
         raise PeerError("no common version")
     return frame

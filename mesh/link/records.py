@@ -171,19 +171,21 @@ class _LengthPrefixed:
 
     def take_whole(self) -> list[bytes]:
         """All blocks that have come whole; the beginning of the next one stays."""
-        buffer, length_bytes = self._buffer, self._length_bytes
+        length_bytes = self._length_bytes
         blocks: list[bytes] = []
         start = 0
-        while len(buffer) - start >= length_bytes:
-            begin = start + length_bytes
-            length = int.from_bytes(buffer[start:begin], "big")
-            if not self._bytes_min <= length <= self._bytes_max:
-                raise PeerError("a length on the wire is out of bounds")
-            if len(buffer) < begin + length:
-                break
-            start = begin + length
-            blocks.append(bytes(buffer[begin:start]))
-        del buffer[:start]
+        # A view cuts without a copy of its own; while it stands the buffer cannot change.
+        with memoryview(self._buffer) as buffer:
+            while len(buffer) - start >= length_bytes:
+                begin = start + length_bytes
+                length = int.from_bytes(buffer[start:begin], "big")
+                if not self._bytes_min <= length <= self._bytes_max:
+                    raise PeerError("a length on the wire is out of bounds")
+                if len(buffer) < begin + length:
+                    break
+                start = begin + length
+                blocks.append(bytes(buffer[begin:start]))
+        del self._buffer[:start]
         return blocks
 
     def rest(self) -> bytes:

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from mesh.commands.answer import Answer
 from mesh.commands.command import Command
-from mesh.ids import Instant
+from mesh.ids import Instant, Monotonic
 from mesh.storage.vault.rows import ContactRow
 
 CommandHandler = Callable[[Command, Instant], Answer]
@@ -60,6 +60,8 @@ class Feature:
     controls: Mapping[int, ControlHandler] = field(default_factory=dict)
     chores: Sequence[Chore] = ()
     cleanups: Sequence[Task] = ()
+    deadline: Callable[[], Monotonic | None] | None = None
+    """When its chores want to be done, where that is sooner than those of all."""
 
 
 def command(

@@ -14,9 +14,9 @@ from mesh.storage.vault.vault import Vault
 from mesh.wire.bundle import Bundle
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Identity:
-    """Our name and keys."""
+    """Our name, which may change, and our keys, which do not."""
 
     name: str
     keys: IdentityKeys = field(repr=False)

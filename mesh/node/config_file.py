@@ -2,14 +2,16 @@
 
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from mesh.config import DEFAULT_TEXT, Config, parse_config, with_setting, without_settings
+from mesh.commands.settings import SettingAnswer
+from mesh.config import Config, Value, parse_config, with_settings, without_settings
 from mesh.crypto.passphrase import derive_key
 from mesh.errors import UserError
 from mesh.limits.passphrase import PASSPHRASE_BYTES_MAX, PASSPHRASE_MEMORY_BYTES, PASSPHRASE_PASSES
+from mesh.settings import SETTINGS, changed_text, default_text, told
 from mesh.wire.parameters import MeshParameters
 
 _HEXADECIMAL = re.compile(r"[0-9A-Fa-f]{64}")
@@ -23,12 +25,35 @@ def load_config(path: Path, environment: Mapping[str, str] = os.environ) -> Conf
 def write_default_config(path: Path) -> None:
     """Write a file that explains all settings, unless there is one."""
     if not path.exists():
-        _replace(path, DEFAULT_TEXT)
+        _replace(path, default_text())
 
 
 def set_in_config(path: Path, key: str, value: str) -> None:
     """Set one key in the file; raises UserError if the value is not one for it."""
-    _replace(path, with_setting(_text(path) or DEFAULT_TEXT, key, value))
+    _replace(path, with_settings(_text(path) or default_text(), {key: value}))
+
+
+def change_settings(
+    path: Path, values: Mapping[str, Value], environment: Mapping[str, str] = os.environ
+) -> None:
+    """Change what a person may change, all or none; raises UserError, and then nothing is written.
+
+    What the node could not start with, together with the environment, is refused as well.
+    """
+    text = changed_text(_text(path) or default_text(), values)
+    parse_config(text, environment, path=str(path))
+    _replace(path, text)
+
+
+def find_settings(
+    path: Path,
+    names: Iterable[str] = SETTINGS,
+    *,
+    running: Config | None = None,
+    environment: Mapping[str, str] = os.environ,
+) -> list[SettingAnswer]:
+    """Return what is told of settings; `running`: what the node goes by, if one runs."""
+    return told(_text(path), environment, running, names)
 
 
 def clear_in_config(path: Path, keys: Sequence[str]) -> None:
@@ -75,6 +100,7 @@ def mesh_psk(secret_file: str, mesh: MeshParameters) -> bytes:
 
 
 def _text(path: Path) -> str:
+    """Return the text of the file; empty if there is none. Raises UserError."""
     try:
         return path.read_text(encoding="utf-8")
     except FileNotFoundError:

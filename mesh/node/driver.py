@@ -3,8 +3,9 @@
 A batch runs in a worker thread. Meanwhile sockets are read and further inputs gather; they make up
 the next batch. So a node that is busy commits rarely and much. To wake a thread, and be woken by
 it, costs more than the whole of a short batch where mail comes now and then. So a batch of a few
-reads runs here, on the event loop, as long as the last ones were quick, disk and all; one that was
-not sends those after it to the thread. Nothing here sleeps, except until the engine's own deadline.
+reads, or of one message, runs here, on the event loop, as long as the last ones were quick, disk
+and all; one that was not sends those after it to the thread. Nothing here sleeps, except until the
+engine's own deadline.
 """
 
 import math
@@ -20,11 +21,32 @@ import trio
 from mesh.commands.answer import Answer
 from mesh.commands.carry import CarryCommand
 from mesh.commands.command import Command
-from mesh.effects import Announce, Dial, Disconnect, Effect, Emit, MintStamp, Reply, SendBytes
+from mesh.commands.item_commands import WriteItem
+from mesh.commands.messages import SendMessage
+from mesh.effects import (
+    Announce,
+    BlobEffect,
+    Dial,
+    Disconnect,
+    Effect,
+    Emit,
+    MintStamp,
+    Reply,
+    SendBytes,
+)
 from mesh.errors import StorageError, UserError
 from mesh.events import Event
 from mesh.ids import Instant, Monotonic, RequestId
-from mesh.inputs import Asked, BytesReceived, BytesSent, CarryAsked, Input
+from mesh.inputs import (
+    Asked,
+    BlobFailed,
+    BlocksRead,
+    BlocksWritten,
+    BytesReceived,
+    BytesSent,
+    CarryAsked,
+    Input,
+)
 from mesh.limits.node import (
     ASKS_PENDING_MAX,
     INPUTS_HERE_MAX,
@@ -35,8 +57,11 @@ from mesh.node.clock import Clock
 from mesh.node.input_queue import InputQueue
 from mesh.node.subscription import Subscribers, Subscription
 
-Outward = Dial | SendBytes | Disconnect | Announce | MintStamp
-"""The effects that leave the process; the others are answers and events."""
+Outward = Dial | SendBytes | Disconnect | Announce | MintStamp | BlobEffect
+"""The effects that others carry out; the rest are answers and events."""
+
+_SHORT = (BytesReceived, BytesSent, BlocksRead, BlocksWritten, BlobFailed)
+"""What may be handled on the event loop."""
 
 
 class EngineDriven(Protocol):
@@ -186,12 +211,13 @@ class Driver:
         return effects
 
     def _is_short(self, batch: Sequence[Input]) -> bool:
-        """Say whether a batch may run on the event loop: nobody knows what a command takes."""
-        return (
-            self._quick_count >= QUICK_BATCHES_MIN
-            and len(batch) <= INPUTS_HERE_MAX
-            and all(isinstance(happened, BytesReceived | BytesSent) for happened in batch)
-        )
+        """Say whether a batch may run on the event loop: nobody knows what a command takes, but for
+        one message. Of several the thread commits while the loop reads the next requests.
+        """
+        if self._quick_count < QUICK_BATCHES_MIN or len(batch) > INPUTS_HERE_MAX:
+            return False
+        asked = [happened for happened in batch if not isinstance(happened, _SHORT)]
+        return not asked or (len(asked) == 1 and _is_message(asked[0]))
 
     def _reply(self, request: RequestId, answer: Answer | UserError) -> None:
         ask = self._asks.pop(request, None)
@@ -216,3 +242,7 @@ class Driver:
         """Tell callers why they get no answer any more."""
         sentence = self._failure or "The node is stopping; start it again with `mesh up`."
         return UserError("stopping", sentence)
+
+
+def _is_message(happened: Input) -> bool:
+    return isinstance(happened, Asked) and isinstance(happened.command, SendMessage | WriteItem)

@@ -9,7 +9,6 @@ import os
 import re
 import stat
 import sys
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -75,9 +74,44 @@ class ProfileFolders:
         return self.data / "mesh.key"
 
     @property
+    def backup_key_file(self) -> Path:
+        """Return what copies are sealed to: keys under the passphrase of backups."""
+        return self.data / "backup.key"
+
+    @property
+    def copy_file(self) -> Path:
+        """The automatic copy of what is ours."""
+        return self.data / "weekly.backup"
+
+    @property
+    def copy_files(self) -> tuple[Path, Path]:
+        """Return the files of the copy: unfinished, and as it is."""
+        return (self.data / f".{self.copy_file.name}.new", self.copy_file)
+
+    @property
+    def upgrade_copy_file(self) -> Path:
+        """The backup from before the last upgrade."""
+        return self.data / "before-upgrade.backup"
+
+    @property
+    def copy_state_file(self) -> Path:
+        """Return what was there when the automatic copy was made, sealed by a key of the vault."""
+        return self.data / "weekly.state"
+
+    @property
     def lock_file(self) -> Path:
         """Held by the one daemon of the profile; says its process id."""
         return self.state / "daemon.lock"
+
+    @property
+    def door_file(self) -> Path:
+        """The port for browsers, and hashes of the tokens that are let in."""
+        return self.state / "door.json"
+
+    @property
+    def token_file(self) -> Path:
+        """The token of the command line for the door on loopback, while a daemon runs."""
+        return self.state / "api.token"
 
     @property
     def endpoint_file(self) -> Path:
@@ -139,18 +173,21 @@ def _socket_file(name: str, state: Path, *, session: Path | None) -> Path:
     if _fits(path):
         return path
     short = hashlib.blake2b(os.fsencode(state), digest_size=6).hexdigest()
-    return Path(tempfile.gettempdir()) / f"mesh-{_user_id()}-{short}" / _SOCKET_NAME
+    # Seldom needed, and it loads what packs files.
+    import tempfile
+
+    return Path(tempfile.gettempdir()) / f"mesh-{user_id()}-{short}" / _SOCKET_NAME
 
 
 def _is_private(folder: Path) -> bool:
     """Say whether a folder is there, ours, and closed to others."""
-    if sys.platform == "win32" or not folder.is_absolute():
+    if not folder.is_absolute():
         return False
     try:
         found = folder.lstat()
     except OSError:
         return False
-    is_ours = stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid()
+    is_ours = stat.S_ISDIR(found.st_mode) and found.st_uid == user_id()
     return is_ours and not stat.S_IMODE(found.st_mode) & 0o077
 
 
@@ -158,5 +195,9 @@ def _fits(path: Path) -> bool:
     return len(os.fsencode(path)) <= API_SOCKET_PATH_BYTES_MAX
 
 
-def _user_id() -> int:
-    return 0 if sys.platform == "win32" else os.geteuid()
+def user_id() -> int:
+    """Return the number of who runs this process; 0 on Windows, which has none."""
+    if sys.platform == "win32":
+        return 0
+    else:
+        return os.geteuid()

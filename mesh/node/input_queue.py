@@ -6,9 +6,9 @@ are repeated on the network), dials, stamps and asks by those who make them. So 
 whole is bounded too.
 
 Theory of operation. One message makes several peers speak, each within milliseconds. To wake
-the engine costs more than to read one more frame, so what links bring within `GATHERED_MS` of
-waking it waits for the end of that time. After a pause the first bytes are handled at once, and so
-is whatever a person, a timer or a full reader waits for.
+the engine costs more than to read one more frame, so what links bring, or the disk answers of
+large files, within `GATHERED_MS` of waking it waits for the end of that time. After a pause the
+first bytes are handled at once, and so is whatever a person, a timer or a full reader waits for.
 """
 
 import math
@@ -53,7 +53,7 @@ class InputQueue:
         self._put_count = 0
         self._arrived = trio.Event()
         self._is_pressing = False
-        self._has_bytes = False
+        self._has_soon = False
         self._woken_at = -math.inf
 
     def __len__(self) -> int:
@@ -70,6 +70,12 @@ class InputQueue:
         self._is_pressing = True
         self._arrived.set()
 
+    def put_soon(self, happened: Input) -> None:
+        """Add an input that is handled together with what else comes within `GATHERED_MS`."""
+        self.put_quietly(happened)
+        self._has_soon = True
+        self._arrived.set()
+
     def put_quietly(self, happened: Input) -> None:
         """Add an input that may wait for the next batch, and wakes nobody for itself."""
         self._inputs.append(happened)
@@ -83,6 +89,11 @@ class InputQueue:
         self.put(hint)
         return True
 
+    def room_bytes(self, link: LinkId) -> int:
+        """Return how many bytes a link may bring before its reader pauses."""
+        waiting = self._waiting.get(link)
+        return INPUT_BYTES_PER_LINK_MAX - (0 if waiting is None else waiting.bytes_count)
+
     async def put_bytes(self, link: LinkId, data: bytes) -> None:
         """Add bytes of a link, then wait until the link may bring more."""
         waiting = self._waiting.setdefault(link, _Waiting())
@@ -90,9 +101,7 @@ class InputQueue:
         waiting.bytes_count += len(data)
         received = BytesReceived(link, data)
         if not waiting.is_full:
-            self.put_quietly(received)
-            self._has_bytes = True
-            self._arrived.set()
+            self.put_soon(received)
         else:
             self.put(received)
             waiting.has_room = trio.Event()
@@ -103,7 +112,7 @@ class InputQueue:
         count = min(len(self._inputs), INPUTS_PER_BATCH_MAX)
         batch = [self._inputs.popleft() for _ in range(count)]
         if not self._inputs:
-            self._is_pressing = self._has_bytes = False
+            self._is_pressing = self._has_soon = False
         for happened in batch:
             if isinstance(happened, BytesReceived):
                 self._make_room(happened)
@@ -116,7 +125,7 @@ class InputQueue:
         ends = trio.current_time() + timeout_s
         while not self._is_pressing:
             gathered = self._woken_at + GATHERED_MS / 1_000
-            until = min(ends, gathered) if self._has_bytes else ends
+            until = min(ends, gathered) if self._has_soon else ends
             if trio.current_time() >= until:
                 break
             self._arrived = trio.Event()

@@ -17,7 +17,11 @@ import ifaddr
 import psutil
 
 from mesh.inputs import OwnAddress
-from mesh.limits.discovery import INTERFACES_POLL_MS, INTERFACES_SETTLE_MS
+from mesh.limits.discovery import (
+    INTERFACES_POLL_MS,
+    INTERFACES_RECHECK_MS,
+    INTERFACES_SETTLE_MS,
+)
 
 # <linux/rtnetlink.h>: RTMGRP_LINK, RTMGRP_IPV4_IFADDR and RTMGRP_IPV6_IFADDR.
 _NETLINK_GROUPS = 0x1 | 0x10 | 0x100
@@ -27,6 +31,10 @@ _LINK_HEAD = struct.Struct("@BBHiII")
 _RTM_NEWLINK = 16
 _RTM_DELLINK = 17
 _IFF_RUNNING = 0x40
+
+TUNNELS = ("tun", "tap", "utun", "wg", "tailscale", "ppp", "nordlynx", "proton", "zt")
+"""How the names of interfaces begin that lead into a VPN."""
+_INWARD = ("docker", "br-", "veth", "virbr", "vmnet", "lxc", "podman", "lo")
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -89,6 +97,21 @@ def networks(interfaces: Interfaces) -> tuple[tuple[int, str], ...]:
     return tuple(sorted(dict.fromkeys(found)))
 
 
+def tellable_hosts(interfaces: Interfaces) -> list[str]:
+    """Return the hosts by which others on our networks may reach us, IPv4 first.
+
+    Not told are those of a VPN, which stay for months, of containers, which lead nowhere, and those
+    that mean something only on one cable.
+    """
+    told = [
+        each
+        for each in interfaces
+        if not each.name.startswith(_INWARD + TUNNELS)
+        and not ipaddress.ip_address(each.host).is_link_local
+    ]
+    return [each.host for each in sorted(told, key=lambda each: (each.is_ipv6, each.index))]
+
+
 class InterfaceWatch:
     """Wakes an asyncio task when interfaces may have changed."""
 
@@ -103,7 +126,8 @@ class InterfaceWatch:
     async def wait(self) -> None:
         """Return when it is time to compare again."""
         try:
-            await asyncio.wait_for(self._touched.wait(), INTERFACES_POLL_MS / 1_000)
+            pause_ms = INTERFACES_RECHECK_MS if self.tells_of_carriers else INTERFACES_POLL_MS
+            await asyncio.wait_for(self._touched.wait(), pause_ms / 1_000)
         except TimeoutError:
             return
         # One change comes as several messages, and an IPv6 address is not usable at once.
@@ -144,7 +168,8 @@ class InterfaceWatch:
 
 def _is_port_of_bridge(name: str) -> bool:
     """Say whether an interface only hands its packets to a bridge, as those of containers do."""
-    return sys.platform == "linux" and Path("/sys/class/net", name, "brport").exists()
+    # Such a folder is there on Linux only.
+    return Path("/sys/class/net", name, "brport").exists()
 
 
 def lost_carriers(told: bytes) -> list[int]:
@@ -161,15 +186,15 @@ def lost_carriers(told: bytes) -> list[int]:
 
 
 def _open_netlink() -> socket.socket | None:
-    if sys.platform != "linux":
-        return None
-    try:
-        opened = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_NONBLOCK)
-    except OSError:
-        return None
-    try:
-        opened.bind((0, _NETLINK_GROUPS))
-    except OSError:
-        opened.close()
-        return None
-    return opened
+    if sys.platform == "linux":
+        try:
+            opened = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_NONBLOCK)
+        except OSError:
+            return None
+        try:
+            opened.bind((0, _NETLINK_GROUPS))
+        except OSError:
+            opened.close()
+        else:
+            return opened
+    return None

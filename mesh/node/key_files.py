@@ -14,16 +14,18 @@ from mesh.crypto.aead import NONCE_BYTES, TAG_BYTES, open_sealed_key, seal
 from mesh.crypto.entropy import Entropy
 from mesh.crypto.hashing import ARGON2_SALT_BYTES, blake2b_128
 from mesh.crypto.passphrase import derive_key
-from mesh.errors import PeerError, StorageError, UserError
+from mesh.errors import DamagedError, PeerError, StorageError, UserError
+from mesh.limits.admission import STAMP_BITS_MAX
 from mesh.limits.passphrase import (
     PASSPHRASE_BYTES_MAX,
     PASSPHRASE_MEMORY_BYTES_MAX,
     PASSPHRASE_PASSES_MAX,
 )
 from mesh.storage.connection import KEY_BYTES
-from mesh.wire.parameters import MeshParameters
+from mesh.wire.parameters import FORMER_STAMP_BITS, STAMP_BITS_DEFAULT, MeshParameters
 
 VERSION: Final = 1
+_MESH_VERSION: Final = 2
 CHECKSUM_BYTES: Final = 16
 STORE_KEY_FILE_BYTES: Final = 1 + KEY_BYTES + CHECKSUM_BYTES
 
@@ -54,19 +56,25 @@ def decode_store_key(content: bytes, path: str) -> bytes:
 def encode_mesh(mesh: MeshParameters) -> bytes:
     """The content of the file that says which mesh a profile belongs to."""
     name = mesh.name.encode()
-    head = bytes([VERSION, mesh.stamp_bits]) + mesh.key_quota.to_bytes(_QUOTA_BYTES, "big")
+    head = bytes([_MESH_VERSION, mesh.stamp_bits]) + mesh.key_quota.to_bytes(_QUOTA_BYTES, "big")
     return _with_checksum(head + mesh.psk + bytes([len(name)]) + name)
 
 
 def decode_mesh(content: bytes, path: str) -> MeshParameters:
-    """The mesh of a profile; `path` is for the sentence of an error."""
-    body = _checked(content, len(content), path, otherwise=_MESH_CAN_BE_SAID_AGAIN)
+    """The mesh of a profile; `path` is for the sentence of an error.
+
+    In the first version every stamp had the bits of the mesh; now these are the least. Where it was
+    9, as it was unless somebody chose otherwise, it is what is usual now.
+    """
+    body = _checked(
+        content, len(content), path, otherwise=_MESH_CAN_BE_SAID_AGAIN, version=_MESH_VERSION
+    )
     name = body[MESH_FILE_BYTES_MIN - CHECKSUM_BYTES :]
     if body[1 + 1 + _QUOTA_BYTES + KEY_BYTES :][:1] != bytes([len(name)]):
         raise _damaged(path, _MESH_CAN_BE_SAID_AGAIN)
     return MeshParameters(
         name=name.decode(),
-        stamp_bits=body[1],
+        stamp_bits=body[1] if body[0] == _MESH_VERSION else _least_bits(body[1]),
         key_quota=int.from_bytes(body[2 : 2 + _QUOTA_BYTES], "big"),
         psk=body[2 + _QUOTA_BYTES :][:KEY_BYTES],
     )
@@ -84,7 +92,9 @@ class PassphraseCost:
         assert _is_bearable(self.memory_bytes // _KIBIBYTE, passes=self.passes)
 
 
-_VAULT_IS_LOST: Final = "; without it nobody can read what it opens"
+_VAULT_IS_LOST: Final = (
+    ", or restore a backup with `mesh restore FILE`; without it nobody can read what it opens"
+)
 _MESH_CAN_BE_SAID_AGAIN: Final = ", or say which mesh this profile belongs to: mesh join --help"
 _STORE_CAN_BE_EMPTY: Final = (
     ", or move it and the database beside it away to begin with an empty store"
@@ -144,6 +154,13 @@ class WrappedKey:
             raise UserError("wrong-passphrase", "That is not the passphrase.") from None
 
 
+def _least_bits(stamp_bits: int) -> int:
+    """Return the least bits of a stamp in a mesh in which all had so many."""
+    if stamp_bits == FORMER_STAMP_BITS:
+        return STAMP_BITS_DEFAULT
+    return min(stamp_bits, STAMP_BITS_MAX)
+
+
 def _head(cost: PassphraseCost, salt: bytes, nonce: bytes) -> bytes:
     memory_kib = cost.memory_bytes // _KIBIBYTE
     return (bytes([VERSION]) + memory_kib.to_bytes(4, "big") + cost.passes.to_bytes(4, "big")) + (
@@ -177,20 +194,22 @@ def _with_checksum(content: bytes) -> bytes:
     return content + blake2b_128(content)
 
 
-def _checked(content: bytes, length: int, path: str, *, otherwise: str) -> bytes:
+def _checked(
+    content: bytes, length: int, path: str, *, otherwise: str, version: int = VERSION
+) -> bytes:
     """The content of a key file without its checksum."""
     body, checksum = content[:-CHECKSUM_BYTES], content[-CHECKSUM_BYTES:]
     if not body or blake2b_128(body) != checksum:
         raise _damaged(path, otherwise)
-    if body[0] > VERSION:
+    if body[0] > version:
         raise StorageError(f"The key file {path} is of a later release: update Mesh.")
-    if body[0] != VERSION or len(content) != length:
+    if not VERSION <= body[0] <= version or len(content) != length:
         raise _damaged(path, otherwise)
     return body
 
 
-def _damaged(path: str, otherwise: str) -> StorageError:
-    return StorageError(f"The key file {path} is damaged: put it back from a backup{otherwise}.")
+def _damaged(path: str, otherwise: str) -> DamagedError:
+    return DamagedError(f"The key file {path} is damaged: put it back{otherwise}.", path)
 
 
 EMPTY_COST: Final = PassphraseCost(memory_bytes=_MEMORY_KIB_MIN * _KIBIBYTE, passes=_PASSES_MIN)

@@ -9,6 +9,8 @@ wrote are cut out at the end of the road, whoever logged them. A traceback is wr
 import logging
 import logging.handlers
 import re
+import sys
+import traceback
 from pathlib import Path
 from typing import TextIO
 
@@ -89,6 +91,13 @@ def stop_logging() -> None:
             handler.close()
 
 
+def place_of(error: BaseException) -> str:
+    """Return the type of an error and where it arose: its words may be what people wrote."""
+    frames = traceback.extract_tb(error.__traceback__)
+    where = f" in {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
+    return type(error).__name__ + where
+
+
 def redact(logger: WrappedLogger, method: str, line: EventDict) -> EventDict:
     """Cut out what must not be written."""
     return {field: _shown(field, value) for field, value in line.items()}
@@ -107,10 +116,14 @@ def _redacted(value: object) -> object:
         case bytes():
             return f"[{len(value)} bytes]"
         case _:
-            text = str(value)
-            for pattern, stands_for in _PATTERNS:
-                text = pattern.sub(stands_for, text)
-            return text
+            return redacted(str(value))
+
+
+def redacted(text: str) -> str:
+    """Return a text without what looks like a key, an invitation or an address."""
+    for pattern, stands_for in _PATTERNS:
+        text = pattern.sub(stands_for, text)
+    return text
 
 
 _COMMON: list[Processor] = [
@@ -126,12 +139,12 @@ def _without_traceback(logger: WrappedLogger, method: str, line: EventDict) -> E
 
 
 def _formatter(renderer: Processor, *, is_debug: bool) -> logging.Formatter:
-    traceback = structlog.processors.format_exc_info if is_debug else _without_traceback
+    lines = structlog.processors.format_exc_info if is_debug else _without_traceback
     return structlog.stdlib.ProcessorFormatter(
         foreign_pre_chain=_COMMON,
         processors=[
             structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-            traceback,
+            lines,
             redact,
             renderer,
         ],
@@ -145,9 +158,17 @@ def _console_handler(console: TextIO, *, is_debug: bool) -> logging.Handler:
     return handler
 
 
+class _LastingFileHandler(logging.handlers.RotatingFileHandler):
+    """A log in files that loses lines where the disk is full, and says nothing of it."""
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        if not isinstance(sys.exc_info()[1], OSError):
+            super().handleError(record)
+
+
 def _file_handler(folder: Path, *, is_debug: bool) -> logging.Handler:
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    handler = logging.handlers.RotatingFileHandler(
+    handler = _LastingFileHandler(
         folder / LOG_FILE,
         maxBytes=LOG_FILE_BYTES_MAX,
         backupCount=LOG_FILES_MAX - 1,

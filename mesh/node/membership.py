@@ -7,6 +7,7 @@ holds, so that a file that is lost is noticed, and no mail of one mesh enters an
 """
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -21,7 +22,7 @@ from mesh.node.private_files import find_private_bytes, replace_private_bytes
 from mesh.storage.connection import transaction
 from mesh.storage.store.emptying import empty
 from mesh.storage.store.link_state import LinkStateRows
-from mesh.wire.parameters import MeshParameters
+from mesh.wire.parameters import FORMER_STAMP_BITS, STAMP_BITS_DEFAULT, MeshParameters
 
 _log = logging.getLogger("mesh.node")
 
@@ -87,7 +88,7 @@ def settle_store(folders: ProfileFolders, store: Connection, mesh: MeshParameter
     if found == mark:
         return
     with transaction(store):
-        if found is not None:
+        if found is not None and found != _mark_of(_former(mesh)):
             empty(store)
             _log.info("what was carried for another mesh was dropped")
         rows.put_setting(_MARK, mark)
@@ -121,6 +122,12 @@ def _other_mesh(mesh: MeshParameters, profile: str, difference: str) -> UserErro
         "setting out (option, environment or config.toml), take another profile, or move this one "
         "with: mesh join --help.",
     )
+
+
+def _former(mesh: MeshParameters) -> MeshParameters:
+    """Return the rules under which an earlier release carried the mail of this mesh."""
+    is_usual = mesh.stamp_bits == STAMP_BITS_DEFAULT
+    return replace(mesh, stamp_bits=FORMER_STAMP_BITS) if is_usual else mesh
 
 
 def _mark_of(mesh: MeshParameters) -> bytes:

@@ -59,4 +59,4 @@ class Minting:
                 limiter=thread,
             )
             del self._pending[wanted]
-            self._input_queue.put(StampMinted(wanted.posting_key, wanted.day, stamp))
+            self._input_queue.put(StampMinted(wanted.posting_key, wanted.day, wanted.bits, stamp))

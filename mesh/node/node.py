@@ -4,9 +4,9 @@ The parts know only the inbox; the driver knows only the engine; here they are j
 carries mail as soon as it runs; it opens what is ours once it is given the vault.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import assert_never
 
@@ -16,27 +16,60 @@ import trio
 from mesh.commands.answer import Answer
 from mesh.commands.carry import CarryCommand
 from mesh.commands.command import Command
-from mesh.commands.status import StatusAnswer
+from mesh.commands.files import AskFileBlock, FileBlockAnswer, FilePlaceAnswer
+from mesh.commands.invites import CreateInvite
+from mesh.commands.status import Situation, StatusAnswer
 from mesh.crypto.entropy import Entropy
 from mesh.crypto.kem import PycaKem
 from mesh.crypto.signing import is_signature_valid
-from mesh.effects import Announce, Dial, Disconnect, MintStamp, SendBytes
+from mesh.effects import (
+    Announce,
+    Dial,
+    Disconnect,
+    DropBlobs,
+    KeepBlobs,
+    MintStamp,
+    ReadBlocks,
+    SendBytes,
+    WriteBlock,
+)
 from mesh.engine.engine import Engine
+from mesh.engine.lasting import LastingEngine
 from mesh.engine.settings import EngineSettings
-from mesh.errors import UserError
+from mesh.errors import DamagedError, UserError
 from mesh.events import NoticeRaised
-from mesh.inputs import Connection, NetworksSeen, VaultClosing, VaultOpened
+from mesh.ids import Address, Instant
+from mesh.inputs import Connection, NetworksSeen, SettingsChanged, VaultClosing, VaultOpened
+from mesh.limits.invites import INVITE_ADDRESSES_MAX
+from mesh.messenger.messenger import NOBODYS, Ours
+from mesh.node.blob_store import FILES_FOLDER, BlobStore
 from mesh.node.clock import Clock, system_now
 from mesh.node.discovery.discovery import Discovery, DiscoverySettings
 from mesh.node.driver import Driver, Outward
+from mesh.node.handing_over import Upload, hand_over_path
 from mesh.node.input_queue import InputQueue
-from mesh.node.interfaces import list_interfaces, own_addresses
+from mesh.node.interfaces import list_interfaces, own_addresses, tellable_hosts
 from mesh.node.minting import Minting
 from mesh.node.power_and_disk import PowerAndDisk
 from mesh.node.subscription import Subscription
 from mesh.node.suspend import SuspendWatch
 from mesh.node.system_entropy import SystemEntropy
 from mesh.node.tcp.network import Network
+
+
+@dataclass(slots=True)
+class OpenStore:
+    """The store of a node that runs.
+
+    `reopen` puts another one in the place of one that is damaged; it returns that and what to tell,
+    or raises. `notices`: what was told, for as long as the node runs. `ours`: what of it stays
+    while the vault is locked, as the program before this one knew it.
+    """
+
+    connection: Connection
+    reopen: Callable[[DamagedError], tuple[Connection, str]] | None = None
+    notices: list[str] = field(default_factory=list)
+    ours: Ours = NOBODYS
 
 
 class Node:
@@ -46,8 +79,8 @@ class Node:
         self,
         *,
         settings: EngineSettings,
-        store: Connection,
-        listen_port: int | None = None,
+        store: Connection | OpenStore,
+        listen_port: int | Sequence[int] | None = None,
         discovery: DiscoverySettings | None = None,
         disk: Path | None = None,
         battery_low_percent: int = 0,
@@ -56,12 +89,17 @@ class Node:
     ) -> None:
         """Raises UserError if the port that was asked for cannot be had.
 
+        `listen_port`: the numbers of sockets are those of the program that this process was before.
         `discovery`: None if others are not to be looked for, nor told of this node.
-        `disk`: a folder on the disk that holds the store.
+        `disk`: the folder that holds the store, and in a folder of it the bytes of large files.
         """
+        self.situation: Situation = ""
+        """Why no link stands, as whoever has looked says."""
+        self._store = store if isinstance(store, OpenStore) else OpenStore(store)
         input_queue = self._input_queue = InputQueue()
         self._network = Network(input_queue, listen_port)
         self._minting = Minting(input_queue)
+        self.blobs = BlobStore(input_queue, None if disk is None else disk / FILES_FOLDER)
         self._discovery: Discovery | None = None
         if discovery is not None:
             self._discovery = Discovery(input_queue, self.port, self.notice, discovery)
@@ -70,13 +108,13 @@ class Node:
             input_queue, disk=disk, battery_low_percent=battery_low_percent
         )
         try:
-            engine = Engine(
-                settings=replace(settings, listen_port=self.port),
-                store=store,
-                entropy=SystemEntropy() if entropy is None else entropy,
-                kem=PycaKem(),
-                verify=is_signature_valid,
+            engine = self._engine = LastingEngine(
+                self._engine_maker(
+                    replace(settings, listen_port=self.port),
+                    SystemEntropy() if entropy is None else entropy,
+                ),
                 now=clock(),
+                repair=self._repair,
             )
         except BaseException:
             self._network.close_listeners()
@@ -84,6 +122,26 @@ class Node:
         self._driver = Driver(engine, input_queue, clock, self._perform)
         self._vault: Connection | None = None
         self._vault_turn = trio.Lock()
+
+    def _engine_maker(
+        self, settings: EngineSettings, entropy: Entropy
+    ) -> Callable[[Instant], Engine]:
+        return lambda now: Engine(
+            settings=settings,
+            store=self._store.connection,
+            entropy=entropy,
+            kem=PycaKem(),
+            verify=is_signature_valid,
+            now=now,
+            ours=self._store.ours,
+        )
+
+    def _repair(self, error: DamagedError) -> str:
+        if self._store.reopen is None:
+            raise error
+        self._store.connection, sentence = self._store.reopen(error)
+        self._store.notices.append(sentence)
+        return sentence
 
     @property
     def port(self) -> int:
@@ -100,22 +158,55 @@ class Node:
                 self._input_queue.put(NetworksSeen(own_addresses(interfaces)))
             nursery.start_soon(self._network.run)
             nursery.start_soon(self._minting.run)
+            nursery.start_soon(self.blobs.run)
             nursery.start_soon(self._suspend_watch.run)
             nursery.start_soon(self._power_and_disk.run)
             await self._driver.run()
 
     async def ask(self, command: Command) -> Answer:
         """Ask; returns when what the answer says is durable. Raises UserError."""
-        answer = await self._driver.ask(command)
-        if isinstance(answer, StatusAnswer) and self._discovery is not None:
-            # The engine does not know why it sees nobody.
-            notices = [*answer.notices, *self._discovery.notices()]
-            return msgspec.structs.replace(answer, notices=notices)
+        answer = await self._driver.ask(await self._completed(command))
+        if isinstance(answer, StatusAnswer):
+            # The engine does not know why it sees nobody, nor what befell its files.
+            seen = () if self._discovery is None else self._discovery.notices()
+            notices = [*self._store.notices, *answer.notices, *seen]
+            situation: Situation = "" if answer.links_count else self.situation
+            return msgspec.structs.replace(answer, notices=notices, situation=situation)
+        if isinstance(answer, FilePlaceAnswer):
+            assert isinstance(command, AskFileBlock)
+            [data] = await self.blobs.read_blocks(answer.place, command.block, 1)
+            return FileBlockAnswer(data=data)
         return answer
+
+    async def _completed(self, command: Command) -> Command:
+        """Add to an invite where this machine takes calls now. UserError if that is nowhere."""
+        if not (isinstance(command, CreateInvite) and command.with_addresses):
+            return command
+        named = command.address_hint
+        interfaces = await trio.to_thread.run_sync(list_interfaces)
+        places = [str(Address(host, self.port)) for host in tellable_hosts(interfaces)]
+        told = list(dict.fromkeys([*named.split(), *places]))[:INVITE_ADDRESSES_MAX]
+        if not told:
+            raise UserError("no-network", "No network is up, so there is no address to tell.")
+        return replace(command, address_hint=" ".join(told))
 
     async def ask_all(self, commands: Sequence[Command]) -> list[Answer | UserError]:
         """Ask for several things in their order; each is answered or refused by itself."""
-        return await self._driver.ask_all(commands)
+        return await self._driver.ask_all([await self._completed(each) for each in commands])
+
+    async def hand_over_path(self, path: str, name: str, media_type: str) -> Answer:
+        """Hand over a file that lies on the disk and stays there. Raises UserError."""
+        return await hand_over_path(self, path, name, media_type)
+
+    async def large_blocks(self, file: int, first: int, count: int) -> list[bytes]:
+        """Return blocks of a large file that is all here. Raises UserError."""
+        answer = await self._driver.ask(AskFileBlock(file, first))
+        assert isinstance(answer, FilePlaceAnswer)
+        return await self.blobs.read_blocks(answer.place, first, count)
+
+    def begin_upload(self) -> Upload:
+        """Begin a large file whose bytes come; whoever begins it ends it."""
+        return Upload(self.blobs)
 
     async def carry_by_hand(self, command: CarryCommand) -> Answer:
         """Ask for a piece of a file that goes by hand, locked or not. Raises UserError."""
@@ -137,10 +228,20 @@ class Node:
             self._vault = vault
             await self._driver.tell(VaultOpened(vault))
 
+    async def change(self, changed: SettingsChanged, *, battery_low_percent: int) -> None:
+        """Go on with other settings, which hold on return."""
+        self._power_and_disk.low_percent = battery_low_percent
+        await self._power_and_disk.look()
+        await self._driver.tell(changed)
+
     @property
     def has_vault(self) -> bool:
         """Say whether the engine has been given the vault."""
         return self._vault is not None
+
+    def hand_on(self) -> tuple[list[int], Ours]:
+        """Return the sockets for the next program of this process, and what it is not to evict."""
+        return self._network.hand_on(), self._engine.ours
 
     def take_vault(self) -> Connection | None:
         """Return the vault after the end of `run`, for the caller to close."""
@@ -168,5 +269,7 @@ class Node:
                     self._discovery.announce(effect)
             case MintStamp():
                 self._minting.want(effect)
+            case ReadBlocks() | WriteBlock() | DropBlobs() | KeepBlobs():
+                self.blobs.perform(effect)
             case _:
                 assert_never(effect)

@@ -10,7 +10,13 @@ import structlog
 import trio
 
 from mesh.inputs import DiskMeasured, PowerChanged
-from mesh.limits.node import DISK_CHANGE_BYTES_MIN, POWER_AND_DISK_LOOK_MS
+from mesh.limits.node import (
+    BATTERY_LOOK_MS,
+    DISK_AMPLE_BYTES,
+    DISK_AMPLE_LOOK_MS,
+    DISK_CHANGE_BYTES_MIN,
+    DISK_LOOK_MS,
+)
 from mesh.node.input_queue import InputQueue
 
 _log = structlog.get_logger("mesh.machine")
@@ -24,30 +30,48 @@ class PowerAndDisk:
     ) -> None:
         self._input_queue = input_queue
         self._disk = disk
-        self._low_percent = battery_low_percent
+        self.low_percent = battery_low_percent
         self._is_low = False
         self._free_bytes: int | None = None
 
     async def run(self) -> None:
         """Look until cancelled."""
-        while True:
-            # The system may take its time, as a disk does that sleeps.
-            self._tell(*await trio.to_thread.run_sync(self._look))
-            await trio.sleep(POWER_AND_DISK_LOOK_MS / 1_000)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._watch_disk)
+            while True:
+                await self._look_at_battery()
+                await trio.sleep(BATTERY_LOOK_MS / 1_000)
 
-    def _look(self) -> tuple[bool, int | None]:
-        free_bytes = find_free_bytes(self._disk) if self._disk is not None else None
-        return is_battery_low(self._low_percent), free_bytes
+    async def look(self) -> None:
+        """Look now."""
+        await self._look_at_battery()
+        await self._look_at_disk()
 
-    def _tell(self, is_low: bool, free_bytes: int | None) -> None:
+    async def _watch_disk(self) -> None:
+        while self._disk is not None:
+            await self._look_at_disk()
+            is_ample = (self._free_bytes or 0) >= DISK_AMPLE_BYTES
+            await trio.sleep((DISK_AMPLE_LOOK_MS if is_ample else DISK_LOOK_MS) / 1_000)
+
+    async def _look_at_battery(self) -> None:
+        # The system may take its time, as a disk does that sleeps.
+        self._tell_power(await trio.to_thread.run_sync(is_battery_low, self.low_percent))
+
+    async def _look_at_disk(self) -> None:
+        if self._disk is not None:
+            self._tell_disk(await trio.to_thread.run_sync(find_free_bytes, self._disk))
+
+    def _tell_power(self, is_low: bool) -> None:
         if is_low != self._is_low:
             self._is_low = is_low
             _log.info("the battery is low" if is_low else "the battery will do")
             self._input_queue.put(PowerChanged(is_low))
+
+    def _tell_disk(self, free_bytes: int | None) -> None:
         before = self._free_bytes
-        if free_bytes is None:
+        if free_bytes is None or free_bytes == before:
             return
-        if before is None or abs(free_bytes - before) >= DISK_CHANGE_BYTES_MIN:
+        if before is None or abs(free_bytes - before) >= min(DISK_CHANGE_BYTES_MIN, before // 4):
             self._free_bytes = free_bytes
             self._input_queue.put(DiskMeasured(free_bytes))
 

@@ -2,7 +2,9 @@
 
 A folder is 0700 and a file 0600. Rights that have become wider are mended; what belongs to
 somebody else is refused in words, because its owner could read or replace what we write. On
-Windows the folders of a user's profile are closed to others by default and rights are left alone.
+Windows the folders of a user's profile are closed to others by default, a folder that is made is
+its owner's alone (Python 3.11.10, 3.12.4 and later do so for mode 0700), and rights of what is
+there are left alone.
 """
 
 import contextlib
@@ -11,15 +13,15 @@ import os
 import shutil
 import stat
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from mesh.errors import StorageError, UserError
+from mesh.errors import DiskFullError, StorageError, UserError
 
 FOLDER_MODE: Final = 0o700
 FILE_MODE: Final = 0o600
 
-_HAS_RIGHTS: Final = sys.platform != "win32"
 _FULL: Final = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
 _REFUSED: Final = (errno.EROFS, errno.EACCES, errno.EPERM)
 
@@ -74,7 +76,7 @@ def replace_private_bytes(path: Path, content: bytes) -> None:
         with contextlib.ExitStack() as stack:
             former: int | None = None
             # A file that is open cannot be replaced on Windows.
-            if _HAS_RIGHTS and path.exists():
+            if sys.platform != "win32" and path.exists():
                 former = os.open(path, os.O_WRONLY)
                 stack.callback(os.close, former)
             fresh.replace(path)
@@ -106,6 +108,51 @@ def erase(path: Path) -> None:
         raise storage_error(error, path) from error
 
 
+def erase_head(path: Path, length: int) -> None:
+    """Overwrite the beginning of a file without which the rest is noise, and remove the file."""
+    try:
+        if (descriptor := _find_to_overwrite(path)) is not None:
+            _overwrite_head(descriptor, length)
+            path.unlink()
+            sync_folder(path.parent)
+    except OSError as error:
+        raise storage_error(error, path) from error
+
+
+@contextlib.contextmanager
+def replacing_head(path: Path, length: int) -> Iterator[None]:
+    """Overwrite the beginning of a file that the block replaces, once that is done."""
+    try:
+        # A file that is open cannot be replaced on Windows.
+        descriptor = _find_to_overwrite(path) if sys.platform != "win32" else None
+        try:
+            yield
+        except BaseException:
+            if descriptor is not None:
+                os.close(descriptor)
+            raise
+        if descriptor is not None:
+            _overwrite_head(descriptor, length)
+    except OSError as error:
+        raise storage_error(error, path) from error
+
+
+def _find_to_overwrite(path: Path) -> int | None:
+    try:
+        return os.open(path, os.O_WRONLY | getattr(os, "O_NOFOLLOW", 0))
+    except FileNotFoundError:
+        return None
+
+
+def _overwrite_head(descriptor: int, length: int) -> None:
+    """Overwrite as much of an open file, see it through to the disk, and close it."""
+    try:
+        os.write(descriptor, os.urandom(min(length, os.fstat(descriptor).st_size)))
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def remove_folder(folder: Path, *, keep: Path) -> None:
     """Remove all that a folder holds except one file, and the folder too if nothing is left."""
     try:
@@ -127,19 +174,23 @@ def remove_folder(folder: Path, *, keep: Path) -> None:
 
 def sync_folder(folder: Path) -> None:
     """See the names in a folder through to the disk, where the system can do that."""
-    if not _HAS_RIGHTS:
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    if sys.platform != "win32":
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def is_full(error: OSError) -> bool:
+    """Say whether a disk, or what of it a user may have, is full."""
+    return error.errno in _FULL
 
 
 def storage_error(error: OSError, path: Path) -> StorageError:
     """Return what an error of the system means, in one sentence that says what to do."""
-    if error.errno in _FULL:
-        return StorageError(f"The disk is full: free some space for {path} and start Mesh again.")
+    if is_full(error):
+        return DiskFullError(f"The disk is full: free some space for {path}.")
     if error.errno in _REFUSED:
         return StorageError(
             f"Mesh may not use {path}: check that it belongs to you and is on a disk that is not "
@@ -149,12 +200,11 @@ def storage_error(error: OSError, path: Path) -> StorageError:
 
 
 def _require_ours(path: Path, found: os.stat_result, *, mode: int) -> None:
-    if not _HAS_RIGHTS:
-        return
-    if found.st_uid != os.geteuid():
-        raise UserError("unsafe-folder", f"{path} belongs to another user of this computer.")
-    if stat.S_IMODE(found.st_mode) & ~mode:
-        path.chmod(mode)
+    if sys.platform != "win32":
+        if found.st_uid != os.geteuid():
+            raise UserError("unsafe-folder", f"{path} belongs to another user of this computer.")
+        if stat.S_IMODE(found.st_mode) & ~mode:
+            path.chmod(mode)
 
 
 def _write_new(path: Path, content: bytes) -> None:

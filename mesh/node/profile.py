@@ -11,15 +11,28 @@ wiping is unfinished.
 
 import contextlib
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Final
 
 from mesh.crypto.entropy import Entropy
-from mesh.errors import StorageError, UserError
+from mesh.crypto.hashing import blake2b
+from mesh.errors import DamagedError, StorageError, UserError
+from mesh.ids import UnixSeconds
 from mesh.inputs import Connection
 from mesh.limits.passphrase import PASSPHRASE_MEMORY_BYTES, PASSPHRASE_PASSES
 from mesh.limits.storage import VAULT_REBUILT_BYTES_MAX
+from mesh.node.database_files import (
+    aside_of,
+    give_name,
+    make_database,
+    move_aside,
+    remove_database,
+    salvaged_of,
+    unfinished,
+)
 from mesh.node.folders import ProfileFolders
+from mesh.node.former_vault import bring_up_to_date, go_back
 from mesh.node.key_files import (
     EMPTY_COST,
     STORE_KEY_FILE_BYTES,
@@ -29,8 +42,10 @@ from mesh.node.key_files import (
     decode_store_key,
     encode_store_key,
 )
+from mesh.node.login_start import LoginStart
 from mesh.node.private_files import (
     erase,
+    erase_head,
     find_private_bytes,
     make_private_file,
     make_private_folder,
@@ -46,10 +61,14 @@ from mesh.storage.connection import (
     changes_count,
     checkpoint,
     connect,
+    connect_to_read,
+    damaged,
     overwrite_freed_memory,
     rebuild,
 )
-from mesh.storage.migrations import migrate_store, migrate_vault
+from mesh.storage.migrations import migrate_store, migrate_vault, schema_version
+from mesh.storage.store.schema import STORE_MIGRATIONS
+from mesh.wire.backup_file import FILE_HEAD_BYTES
 
 USUAL_COST: Final = PassphraseCost(memory_bytes=PASSPHRASE_MEMORY_BYTES, passes=PASSPHRASE_PASSES)
 
@@ -68,18 +87,22 @@ class Profile:
         *,
         entropy: Entropy | None = None,
         cost: PassphraseCost = USUAL_COST,
+        inherited_lock: int | None = None,
     ) -> None:
-        """`cost` is for new key files; only tests give another than the usual one."""
+        """`cost` is for new key files; only tests give another than the usual one.
+
+        `inherited_lock`: what the program that this process was before has held.
+        """
         self.folders: Final = folders
         self._entropy = SystemEntropy() if entropy is None else entropy
         self._cost = cost
         for folder in (folders.config, folders.data, folders.state):
             make_private_folder(folder)
-        self._lock = ProfileLock(folders.lock_file, folders.name)
+        self._lock = ProfileLock(folders.lock_file, folders.name, inherited=inherited_lock)
         try:
-            for key_file in (folders.vault_key_file, folders.store_key_file, folders.mesh_file):
+            for key_file in _key_files(folders):
                 # What a write that was killed left here opens the vault as well as the other one.
-                erase(_unfinished(key_file))
+                erase(unfinished(key_file))
         except BaseException:
             self._lock.release()
             raise
@@ -87,10 +110,14 @@ class Profile:
     @classmethod
     @contextlib.contextmanager
     def held(
-        cls, folders: ProfileFolders, *, cost: PassphraseCost = USUAL_COST
+        cls,
+        folders: ProfileFolders,
+        *,
+        cost: PassphraseCost = USUAL_COST,
+        inherited_lock: int | None = None,
     ) -> Iterator["Profile"]:
         """Hold a profile for the length of a block."""
-        profile = cls(folders, cost=cost)
+        profile = cls(folders, cost=cost, inherited_lock=inherited_lock)
         try:
             yield profile
         finally:
@@ -99,6 +126,10 @@ class Profile:
     def release(self) -> None:
         """Let another process have the profile; the databases have been closed before."""
         self._lock.release()
+
+    def hand_on(self) -> int:
+        """Return what holds the profile, for the next program of this process."""
+        return self._lock.hand_on()
 
     @property
     def is_created(self) -> bool:
@@ -113,27 +144,137 @@ class Profile:
             raise UserError(
                 "wipe-unfinished",
                 f"The key of the vault of the profile {self.folders.name} is gone, so nobody can "
-                "read it: put the key back from a backup, or remove all with `mesh wipe`.",
+                "read it: put the key back, restore a backup with `mesh restore FILE`, or remove "
+                "all with `mesh wipe`.",
             )
         self._store_key()
+        vault_file = self.folders.vault_file
         with _overwritten(bytearray(self._entropy.draw(KEY_BYTES))) as key:
+            # Made before its key and named after it: so a key without a vault is one that was lost.
+            make_database(unfinished(vault_file), key, migrate_vault)
             self._write_vault_key(key, passphrase)
+        give_name(unfinished(vault_file), vault_file)
 
     def open_store(self) -> Connection:
         """The store, migrated; an empty one is made where there is none."""
         return _opened(self.folders.store_file, self._store_key(), migrate_store)
 
+    def move_store_aside(self) -> Path:
+        """Move a damaged store out of the way, with its log; the one moved before it goes.
+
+        Its key goes with it if that is damaged.
+        """
+        file, key_file = self.folders.store_file, self.folders.store_key_file
+        try:
+            content = find_private_bytes(key_file, bytes_max=STORE_KEY_FILE_BYTES)
+            if content is not None:
+                decode_store_key(content, str(key_file))
+        except DamagedError:
+            key_file.replace(aside_of(key_file))
+        return move_aside(file)
+
+    def create_filled(
+        self,
+        passphrase: str,
+        fill: Callable[[Connection], None],
+        *,
+        before_key: Callable[[], None],
+    ) -> None:
+        """First run with a vault that `fill` makes of an empty file: a backup is put back.
+
+        `before_key` writes what lies beside it.
+        The vault has its name before its key has: who is killed in between leaves a profile that
+        says so, and never one that looks new.
+        """
+        folders = self.folders
+        with _overwritten(bytearray(self._entropy.draw(KEY_BYTES))) as key:
+            try:
+                make_database(unfinished(folders.vault_file), key, fill)
+            except BaseException:
+                remove_database(unfinished(folders.vault_file))
+                raise
+            give_name(unfinished(folders.vault_file), folders.vault_file)
+            self._store_key()
+            before_key()
+            self._write_vault_key(key, passphrase)
+
+    def owner_key(self, vault: Connection | None) -> bytes:
+        """A key that only this profile has: of its open vault, or of the store of a relay."""
+        if vault is None:
+            secret = self._store_key()
+        else:
+            row = vault.execute("SELECT seed FROM identity").fetchone()
+            secret = row[0] if row is not None and isinstance(row[0], bytes) else b""
+        return blake2b(secret, b"", b"mesh/backup/own", KEY_BYTES)
+
     def open_vault(self, passphrase: str) -> Connection:
         """The vault, migrated; UserError `wrong-passphrase` if it is not the right one."""
-        wrapped = self._wrapped_key()
+        vault, reader = self.open_vault_twice(passphrase)
+        if reader is not None:
+            reader.close()
+        return vault
+
+    def open_vault_twice(self, passphrase: str) -> tuple[Connection, Connection | None]:
+        """The same, and a second connection that only reads; None where the disk is full.
+
+        Without room for what two share, a vault is open for one alone.
+        """
+        wrapped, path = self._wrapped_key(), self.folders.vault_file
+        self.require_vault()
         with _overwritten(wrapped.unwrap(passphrase)) as key:
-            vault = _opened(self.folders.vault_file, key, migrate_vault)
+            try:
+                vault = _opened(path, key, migrate_vault, before=bring_up_to_date)
+            except DamagedError as error:
+                raise vault_damage(error) from error
+            reader = None
+            with contextlib.suppress(StorageError):
+                reader = connect_to_read(path, key)
             if not passphrase and wrapped.cost != EMPTY_COST:
                 # An earlier release wrote it: from now on the file says that there is none. A full
                 # disk must not keep a vault from being opened; the next time does it too.
                 with contextlib.suppress(StorageError):
                     self._write_vault_key(key, passphrase)
-            return vault
+            return vault, reader
+
+    def require_vault(self) -> None:
+        """Raise StorageError if there is a key and the vault that it opens is gone."""
+        file = self.folders.vault_file
+        if salvaged_of(file).exists():
+            raise StorageError(
+                "The salvage of this profile's vault was interrupted: `mesh vault salvage` goes on."
+            )
+        if file.exists():
+            if unfinished(file).exists():
+                # A change of it was killed half-way, and nothing else would remove what it wrote.
+                remove_database(unfinished(file))
+            return
+        if not self.is_created:
+            return
+        if unfinished(file).exists():
+            # The first start was killed after the key was durable, or a later release after it had
+            # changed the vault.
+            give_name(unfinished(file), file)
+            return
+        raise StorageError(
+            f"The vault {file} is gone, with your identity, contacts and messages, and its key is "
+            "here. Put the file back, restore a backup with `mesh restore FILE`, or remove what is "
+            "left with `mesh wipe` and start anew."
+        )
+
+    def go_back(self, key: bytes | bytearray) -> UnixSeconds:
+        """Put the vault of before an update back; return when it was left. The newer one is kept.
+
+        A store that this release does not know goes aside. Sessions begin anew. UserError and
+        StorageError as `mesh.node.former_vault.go_back`.
+        """
+        self.require_vault()
+        return go_back(
+            self.folders.vault_file, key, self._entropy, before_swap=self._let_later_store_aside
+        )
+
+    def vault_key(self, passphrase: str) -> bytearray:
+        """The key of the vault, to be overwritten after use; UserError `wrong-passphrase`."""
+        return self._wrapped_key().unwrap(passphrase)
 
     def change_passphrase(self, former: str, new: str) -> None:
         """Seal the vault's key under another passphrase; the vault itself stays as it is."""
@@ -148,9 +289,11 @@ class Profile:
         folders = self.folders
         erase_keys(folders)
         for database in (folders.vault_file, folders.store_file):
-            _remove_database(database)
+            remove_database(database)
         for folder in (folders.config, folders.data, folders.state):
             remove_folder(folder, keep=folders.lock_file)
+        # It would make a new profile of this name at the next login.
+        LoginStart(folders.name).remove()
         self._lock.release()
         folders.lock_file.unlink(missing_ok=True)
         # A daemon that was killed leaves its socket, perhaps outside of the three folders.
@@ -158,6 +301,16 @@ class Profile:
         for folder in (folders.state, folders.socket_file.parent):
             with contextlib.suppress(OSError):
                 folder.rmdir()
+
+    def _let_later_store_aside(self) -> None:
+        file = self.folders.store_file
+        if not file.exists():
+            return
+        # A damaged one is told of at the next start.
+        with contextlib.suppress(DamagedError), closing(connect(file, self._store_key())) as store:
+            if schema_version(store) <= len(STORE_MIGRATIONS):
+                return
+        self.move_store_aside()
 
     def _store_key(self) -> bytes:
         path = self.folders.store_key_file
@@ -189,15 +342,38 @@ class Profile:
         replace_private_bytes(self.folders.vault_key_file, wrapped.encode())
 
 
+def vault_damage(error: DamagedError) -> DamagedError:
+    """Return what is raised where a vault is damaged: nobody else has what it holds."""
+    return DamagedError(
+        f"{error} It holds your keys, contacts and messages. `mesh vault check` says what of it "
+        "can be read, and `mesh vault salvage` saves that; or restore a backup with "
+        "`mesh restore FILE`.",
+        error.path,
+    )
+
+
 def erase_keys(folders: ProfileFolders) -> None:
     """Destroy the keys of a profile: its databases are noise from then on.
 
     The vault's goes first. What is left of an unfinished change goes before it, so that whoever is
     killed in between leaves a profile that opens, or one that nobody opens any more.
     """
-    for key_file in (folders.vault_key_file, folders.store_key_file, folders.mesh_file):
-        erase(_unfinished(key_file))
+    for key_file in _key_files(folders):
+        erase(unfinished(key_file))
         erase(key_file)
+    for copy in (*folders.copy_files, folders.upgrade_copy_file):
+        # Whoever knows the passphrase of backups could open it: without its head nobody can.
+        erase_head(copy, FILE_HEAD_BYTES)
+
+
+def _key_files(folders: ProfileFolders) -> tuple[Path, ...]:
+    """In the order in which they are destroyed."""
+    return (
+        folders.vault_key_file,
+        folders.store_key_file,
+        folders.mesh_file,
+        folders.backup_key_file,
+    )
 
 
 def close_vault(vault: Connection) -> None:
@@ -223,20 +399,24 @@ def _overwritten(key: bytearray) -> Iterator[bytearray]:
 
 
 def _opened(
-    path: Path, key: bytes | bytearray, migrate: Callable[[Connection], None]
+    path: Path,
+    key: bytes | bytearray,
+    migrate: Callable[[Connection], None],
+    *,
+    before: Callable[[Path, bytes | bytearray], None] = lambda _path, _key: None,
 ) -> Connection:
+    """Open a database, and make it where there is none; `before` has one that may be older."""
     if not path.exists():
-        _make(path, key, migrate)
+        make_database(unfinished(path), key, migrate)
+        give_name(unfinished(path), path)
     make_private_file(path)
     first = _first_bytes(path)
     if first == PLAIN_MAGIC:
         raise StorageError(f"{path} is not encrypted and none of ours: move it away.")
     if len(first) < len(PLAIN_MAGIC):
         # The library would take it for a new one, and nobody would miss what it held.
-        raise StorageError(
-            f"The database {path} is damaged, since nothing is in it: put it back from a backup, "
-            "or move it away to begin with an empty one."
-        )
+        raise damaged(str(path), ", since nothing is in it")
+    before(path, key)
     connection = connect(path, key)
     try:
         migrate(connection)
@@ -250,42 +430,9 @@ def _opened(
     return connection
 
 
-def _make(path: Path, key: bytes | bytearray, migrate: Callable[[Connection], None]) -> None:
-    """Make an empty database, which has its name only once it is whole."""
-    fresh = _unfinished(path)
-    _remove_database(fresh)
-    # A log without its database would be read into the new one, which is then damaged.
-    _remove_database(path)
-    make_private_file(fresh)
-    connection = connect(fresh, key)
-    try:
-        migrate(connection)
-        checkpoint(connection)
-    finally:
-        connection.close()
-    try:
-        fresh.replace(path)
-    except OSError as error:
-        raise storage_error(error, path) from error
-
-
 def _first_bytes(path: Path) -> bytes:
     try:
         with path.open("rb") as file:
             return file.read(len(PLAIN_MAGIC))
-    except OSError as error:
-        raise storage_error(error, path) from error
-
-
-def _unfinished(path: Path) -> Path:
-    """Return where a replacement that was killed half-way leaves what it had written."""
-    return path.with_name(f".{path.name}.new")
-
-
-def _remove_database(path: Path) -> None:
-    try:
-        for suffix in ("", "-wal", "-shm", "-journal"):
-            path.with_name(path.name + suffix).unlink(missing_ok=True)
-        sync_folder(path.parent)
     except OSError as error:
         raise storage_error(error, path) from error

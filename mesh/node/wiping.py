@@ -17,8 +17,6 @@ from mesh.node.folders import ProfileFolders
 from mesh.node.profile import Profile, erase_keys
 
 _LOOK_S: Final = 0.02
-# Windows has no signal that cannot be refused; there this number ends a process as firmly.
-_KILL: Final = signal.SIGTERM if sys.platform == "win32" else signal.SIGKILL
 
 
 def wipe_at_once(folders: ProfileFolders, *, timeout_s: float) -> None:
@@ -30,6 +28,14 @@ def wipe_at_once(folders: ProfileFolders, *, timeout_s: float) -> None:
     profile = _held_by_force(folders, timeout_s=timeout_s)
     # Once more with what the daemon may have written meanwhile.
     profile.wipe()
+
+
+def killing_signal() -> signal.Signals:
+    """Return what no process can refuse; on Windows this one ends a process as firmly."""
+    if sys.platform == "win32":
+        return signal.SIGTERM
+    else:
+        return signal.SIGKILL
 
 
 def _held_by_force(folders: ProfileFolders, *, timeout_s: float) -> Profile:
@@ -55,7 +61,7 @@ def _kill_holder(folders: ProfileFolders) -> None:
     try:
         pid = int(folders.lock_file.read_bytes())
         if pid != os.getpid():
-            os.kill(pid, _KILL)
+            os.kill(pid, killing_signal())
     except (OSError, ValueError):
         # It has just ended, or does so now; whether it did shows at the lock.
         return

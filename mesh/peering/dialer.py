@@ -98,9 +98,15 @@ class Dialer:
     def dial_failed(self, dial: DialId, now: Instant) -> None:
         """A dial, or the handshake after it, came to nothing."""
         self._changed()
-        target = self._dials.finish(dial)
+        target = self._dials.failed(dial, now)
         if target is not None:
             self._dials.back_off(target, now)
+
+    def find_instance(self, dial: DialId) -> str | None:
+        """Return by which name the node announced itself to which a dial goes."""
+        target = self._dials.find_target(dial)
+        is_announced = target is not None and target.source is Source.ANNOUNCED
+        return target.name if target is not None and is_announced else None
 
     def is_welcome(self, address: Address, dial: DialId | None) -> bool:
         """Say whether one more link may stay beside the open ones, or in the place of one of
@@ -204,6 +210,8 @@ class Dialer:
 
     def deadline_passed(self, now: Instant) -> list[Dial]:
         """The dials that are due."""
+        if self._dials.pass_time(now):
+            self._changed()
         deadline = self.deadline()
         if deadline is None or deadline > now.monotonic:
             return []

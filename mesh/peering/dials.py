@@ -10,6 +10,7 @@ from mesh.crypto.entropy import Entropy, uniform_below
 from mesh.effects import Dial
 from mesh.ids import Address, DialId, Instant
 from mesh.limits.peering import DIAL_BACKOFF_FIRST_MS, DIAL_BACKOFF_MAX_MS, REMEMBERED_FAILURES_MAX
+from mesh.peering.knocks import Knocks
 from mesh.peering.target_table import TargetTable
 from mesh.peering.targets import Source, Target
 
@@ -30,6 +31,7 @@ class Dials:
         self._entropy = entropy
         self._targets = targets
         self._under_way: dict[DialId, _UnderWay] = {}
+        self._knocks = Knocks()
         self._next = 1
 
     def __len__(self) -> int:
@@ -47,9 +49,15 @@ class Dials:
         return None if under_way is None else self._targets.find(under_way.target)
 
     def free_addresses(self, target: Target) -> list[Address]:
-        """Those that are not being dialled just now: a host may have a former name too."""
+        """Those that are not being dialled just now: a host may have a former name too.
+
+        Of what a person named all may be tried, of what was heard only so many ports of a host.
+        """
         taken = [one.address for one in self._under_way.values()]
-        return [address for address in target.addresses if address not in taken]
+        free = [address for address in target.addresses if address not in taken]
+        if target.source in (Source.CONFIGURED, Source.REMEMBERED):
+            return free
+        return [address for address in free if self._knocks.may_try(address)]
 
     def begin(self, target: Target, address: Address) -> Dial:
         """Dial a target at one of its addresses."""
@@ -68,6 +76,17 @@ class Dials:
         target.dial = None
         return target
 
+    def failed(self, dial: DialId, now: Instant) -> Target | None:
+        """A dial came to nothing; its target as in `finish`."""
+        under_way = self._under_way.get(dial)
+        if under_way is not None:
+            self._knocks.failed(under_way.address, now)
+        return self.finish(dial)
+
+    def pass_time(self, now: Instant) -> bool:
+        """Say whether hosts may be tried again that may not have been before."""
+        return self._knocks.pass_time(now)
+
     def back_off(self, target: Target, now: Instant) -> None:
         """Wait twice as long as the last time; give up what nobody typed or announces."""
         target.failures_count += 1
@@ -84,6 +103,7 @@ class Dials:
     def begin_anew(self, now: Instant) -> None:
         """Wait for no dial that is under way, and after no failure."""
         self._under_way.clear()
+        self._knocks.clear()
         for target in self._targets:
             target.dial = None
             target.failures_count = 0

@@ -26,11 +26,11 @@ from mesh.limits.peering import (
     LINK_TURNED_AWAY_MS,
     PASSIVE_ADDRESSES_MAX,
     PASSIVE_PER_PREFIX_MAX,
-    PASSIVE_PORT_MIN,
     PEX_FRESH_MS,
     PEX_INTERVAL_MS,
     PEX_RECORDS_MAX,
     PEX_RECORDS_PER_HOUR_MAX,
+    PORT_MIN,
 )
 from mesh.peering.segments import (
     is_global,
@@ -126,7 +126,7 @@ class PeerExchange:
         """Note who opened this link: it takes calls at this port of its host, as its Hello says."""
         one = self._links[link]
         listens_at = Address(one.address.host, port, one.address.scope)
-        if port >= PASSIVE_PORT_MIN and is_node_address(listens_at):
+        if port >= PORT_MIN and is_node_address(listens_at):
             one.listens_at, one.features = listens_at, tuple(features)
 
     def disproven(self, address: Address) -> None:
@@ -335,6 +335,6 @@ def _addresses(record: Iterable[PexAddress], teller: Address) -> list[Address]:
         scope = teller.scope if parsed.version == 6 and parsed.is_link_local else 0
         address = Address(str(parsed), told.port, scope)
         is_reachable = is_global(address) or is_one_segment(address, teller)
-        if is_node_address(address) and is_reachable and told.port >= PASSIVE_PORT_MIN:
+        if is_node_address(address) and is_reachable and told.port >= PORT_MIN:
             found.append(address)
     return found

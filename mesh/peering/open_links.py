@@ -16,13 +16,13 @@ ago, and the last two of a network. So who comes later to take all links of a me
 them kept.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from mesh.crypto.entropy import Entropy
 from mesh.crypto.hashing import blake2b
-from mesh.ids import Address, ContactId, LinkId, LinkKey, Monotonic
+from mesh.ids import Address, LinkId, LinkKey, Monotonic
 from mesh.inputs import OwnAddress
 from mesh.limits.peering import (
     LINKS_ACTIVE_MAX,
@@ -51,7 +51,6 @@ class OpenLink:
     is_dialled: bool
     is_configured: bool = False
     is_swap: bool = False
-    is_contacts: bool = False
     is_turned_away: bool = False
 
     def leads_to(self, target: Target) -> bool:
@@ -115,11 +114,6 @@ class OpenLinks:
         for one in self:
             one.is_configured = one.is_configured and one.target != target
 
-    def recognised(self, contacts: Mapping[LinkId, ContactId]) -> None:
-        """These links lead to contacts, and no others: they are not the first to go."""
-        for link, one in self._links.items():
-            one.is_contacts = link in contacts
-
     @property
     def counted(self) -> int:
         """Links that no person asked for."""
@@ -168,7 +162,7 @@ class OpenLinks:
         if is_dialled or not yielding:
             return bool(yielding)
         worst = max(self._worth(link) for link in yielding)
-        return not is_known and (True, False, self._rank(origin)) < worst
+        return not is_known and (False, self._rank(origin)) < worst
 
     def find_surplus(self, *, room: int) -> LinkId | None:
         """The link that yields to the newest one, if it has to take a place."""
@@ -197,12 +191,12 @@ class OpenLinks:
             and self.count_in(one.network) > LINKS_PER_NETWORK_MIN
         ]
 
-    def _worth(self, link: LinkId) -> tuple[bool, bool, bytes]:
-        """The greatest yields first: a stranger's, one of several to one place, a late rank."""
+    def _worth(self, link: LinkId) -> tuple[bool, bytes]:
+        """The greatest yields first: one of several to one place, a late rank."""
         one = self._links[link]
         origin = _origin(one.address, one.network)
         count = sum(_origin(other.address, other.network) == origin for other in self)
-        return (not one.is_contacts, count > 1, self._rank(origin))
+        return (count > 1, self._rank(origin))
 
     def _rank(self, origin: bytes) -> bytes:
         return blake2b(self._rank_key, origin, b"", RANK_BYTES)

@@ -6,19 +6,30 @@ something only to who has the key; copied into another link, or sent back, it sa
 two lists of one person have an entry in common, since no two handshakes are alike. A list is
 sorted: all its entries look random, and their order must not tell which were added.
 
+A list goes over each link when it begins, soon again, and then at times of chance, whatever happens
+meanwhile, also from a node that is locked, where all entries are random: its times tell nothing.
 What the other side sent is kept while its link stands, so that a vault that is opened later, or a
-contact that is added, finds itself in it. Keys are here only while the vault is open.
+contact that is added, finds itself in it. Keys are here only while the vault is open. They move
+with the sessions: one is said for a contact, which they have for certain, and several are tried.
+Who was recognised stays so while the key of the proof is tried; once both have gone past it, until
+two more lists prove nothing newer: else who stole it would stay a contact for as long as the link.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from mesh.crypto.entropy import Entropy
+from mesh.crypto.entropy import Entropy, uniform_below
 from mesh.crypto.hashing import blake2b
 from mesh.errors import PeerError
 from mesh.ids import ContactId, Instant, LinkId, Monotonic
-from mesh.limits.peering import WHO_ENTRIES_MAX, WHO_FRAMES_PER_HOUR_MAX, WHO_INTERVAL_MS
+from mesh.limits.peering import (
+    UNPROVED_LISTS_MAX,
+    WHO_ENTRIES_MAX,
+    WHO_FRAMES_PER_HOUR_MAX,
+    WHO_INTERVAL_MS,
+    WHO_SECOND_MS,
+)
 from mesh.wire.frames import WHO_ENTRIES_STEP, WHO_ENTRY_BYTES, Who
 
 ROLE_RESPONDER: Final = 0
@@ -38,11 +49,19 @@ class _OpenLink:
     handshake_hash: bytes
     is_initiator: bool
     hour_began: Monotonic
+    due: Monotonic
     entries: bytes = b""
-    contact: ContactId | None = None
-    # Before it nothing more is said here; None: nothing was said yet.
-    quiet_until: Monotonic | None = None
+    # Who is at the other end, and the key that showed it.
+    proved: PairKey | None = None
+    # Since that key is tried no more: the lists that came without a newer proof, and ours.
+    unproved_count: int = 0
+    said_count: int = 0
     heard_count: int = 0
+    has_said: bool = False
+
+    @property
+    def contact(self) -> ContactId | None:
+        return None if self.proved is None else self.proved[0]
 
     @property
     def role(self) -> int:
@@ -59,33 +78,38 @@ class Recognition:
     def __init__(self, entropy: Entropy) -> None:
         self._entropy = entropy
         self._links: dict[LinkId, _OpenLink] = {}
-        # On which we have not said who we are since our keys changed, in the order of all links.
-        self._unsaid: dict[LinkId, _OpenLink] = {}
         self._contacts: Mapping[LinkId, ContactId] = {}
         self._keys: list[PairKey] | None = None
+        # As many as our contacts last were, filled up; a locked node says no less than an open one.
+        self._entries_count = WHO_ENTRIES_STEP
+        self._tried: list[PairKey] = []
         self._frames: list[tuple[LinkId, Who]] = []
 
     def link_up(
         self, link: LinkId, handshake_hash: bytes, *, is_initiator: bool, now: Instant
     ) -> None:
         """A link is ready."""
-        one = _OpenLink(handshake_hash, is_initiator, now.monotonic)
-        self._links[link] = self._unsaid[link] = one
+        self._links[link] = _OpenLink(handshake_hash, is_initiator, now.monotonic, now.monotonic)
 
     def link_down(self, link: LinkId) -> None:
         """A link ended, and with it what was said on it."""
         self._links.pop(link, None)
-        self._unsaid.pop(link, None)
         if link in self._contacts:
             self._find_contacts()
 
-    def keys_changed(self, keys: Sequence[PairKey]) -> None:
-        """The vault was opened, or there are other contacts than before."""
+    def keys_changed(self, keys: Sequence[PairKey], tried: Sequence[PairKey] | None = None) -> None:
+        """The vault was opened, or there are other contacts or keys than before.
+
+        `tried`: all by which they may prove who they are; the same ones if not given. That keys
+        moved is no reason to say anything anew: it would show when two exchange mail.
+        """
         kept = list(keys[:WHO_ENTRIES_MAX])
-        if kept == self._keys:
+        all_tried = kept if tried is None else list(tried)
+        if (kept, all_tried) == (self._keys, self._tried):
             return
-        self._keys = kept
-        self._unsaid = dict(self._links)
+        self._keys, self._tried = kept, all_tried
+        steps = max(1, -(-len(kept) // WHO_ENTRIES_STEP))
+        self._entries_count = steps * WHO_ENTRIES_STEP
         for one in self._links.values():
             self._match(one)
         self._find_contacts()
@@ -93,9 +117,9 @@ class Recognition:
     def vault_closing(self) -> None:
         """Know nobody any more."""
         self._keys = None
-        self._frames.clear()
+        self._tried = []
         for one in self._links.values():
-            one.contact = None
+            one.proved = None
         self._find_contacts()
 
     def contact_of(self, link: LinkId) -> ContactId | None:
@@ -119,24 +143,22 @@ class Recognition:
         one.heard_count += 1
         if one.heard_count <= WHO_FRAMES_PER_HOUR_MAX:
             one.entries = who.entries
-            self._match(one)
+            self._match(one, is_new=True)
             self._find_contacts()
 
     def deadline(self) -> Monotonic | None:
         """Return when `deadline_passed` wants to be called."""
-        if self._keys is None or not self._unsaid:
-            return None
-        return min([one.quiet_until or Monotonic(0) for one in self._unsaid.values()])
+        return min([one.due for one in self._links.values()], default=None)
 
     def deadline_passed(self, now: Instant) -> None:
-        """Say who we are on each link that has not been told and may be."""
-        if self._keys is None or not self._unsaid:
-            return
-        for link, one in list(self._unsaid.items()):
-            if one.quiet_until is None or one.quiet_until <= now.monotonic:
-                del self._unsaid[link]
-                one.quiet_until = now.after(WHO_INTERVAL_MS)
-                self._frames.append((link, self._list(one, self._keys)))
+        """Say on each link whose time has come who we are, or as much of nothing."""
+        for link, one in self._links.items():
+            if one.due <= now.monotonic:
+                least, most = WHO_INTERVAL_MS if one.has_said else WHO_SECOND_MS
+                one.has_said = True
+                one.due = now.after(least + uniform_below(self._entropy, most - least + 1))
+                self._frames.append((link, self._list(one, self._keys or [])))
+                self._note_silence(one)
 
     def take_frames(self) -> list[tuple[LinkId, Who]]:
         """Frames to send, in order."""
@@ -145,26 +167,47 @@ class Recognition:
 
     def _list(self, one: _OpenLink, keys: list[PairKey]) -> Who:
         proofs = [proof(key, one.handshake_hash, one.role) for _, key in keys]
-        # At least one step, so that who has no contact yet looks like who has sixty.
-        missing = -len(proofs) % WHO_ENTRIES_STEP if proofs else WHO_ENTRIES_STEP
-        filling = self._entropy.draw(missing * WHO_ENTRY_BYTES)
-        return Who(b"".join(sorted((*proofs, *_split(filling)))))
+        # As much chance is drawn whoever we know, so that nothing that follows depends on it.
+        filling = _split(self._entropy.draw(self._entries_count * WHO_ENTRY_BYTES))
+        return Who(b"".join(sorted((*proofs, *filling[len(proofs) :]))))
 
     def _find_contacts(self) -> None:
         self._contacts = {
             link: one.contact for link, one in self._links.items() if one.contact is not None
         }
 
-    def _match(self, one: _OpenLink) -> None:
-        one.contact = None
-        if self._keys is None or not one.entries:
+    def _match(self, one: _OpenLink, *, is_new: bool = False) -> None:
+        """See who is at the other end, by other keys than before or by a list that is new."""
+        if one.proved in self._tried and not is_new:
             return
+        found = self._find_proof(one)
+        is_proved = found is not None and found[0] == one.contact
+        if not is_proved and any(contact == one.contact for contact, _ in self._tried):
+            if one.proved in self._tried:
+                return
+            one.unproved_count += is_new
+            if one.unproved_count < UNPROVED_LISTS_MAX:
+                return
+        one.proved, one.unproved_count, one.said_count = found, 0, 0
+
+    def _note_silence(self, one: _OpenLink) -> None:
+        """A list of ours has gone: who says nothing is not known for ever either."""
+        if one.proved is None or one.proved in self._tried:
+            return
+        one.said_count += 1
+        if one.said_count > UNPROVED_LISTS_MAX:
+            one.proved, one.unproved_count, one.said_count = None, 0, 0
+            self._find_contacts()
+
+    def _find_proof(self, one: _OpenLink) -> PairKey | None:
+        if not one.entries:
+            return None
         # Only asked for members, never walked through.
         entries = frozenset(_split(one.entries))
-        for contact, key in self._keys:
-            if proof(key, one.handshake_hash, one.other_role) in entries:
-                one.contact = contact
-                return
+        for pair in self._tried:
+            if proof(pair[1], one.handshake_hash, one.other_role) in entries:
+                return pair
+        return None
 
 
 def _split(entries: bytes) -> list[bytes]:

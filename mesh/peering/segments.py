@@ -37,6 +37,9 @@ class OwnNetworks:
         self._networks = sorted(networks, key=lambda each: -each[0].prefixlen)
         self.names = tuple(dict.fromkeys(one.interface for one in addresses))
         self._holders = {one.host: one.interface for one in addresses}
+        # Link-local ones have the same prefix everywhere, so they name no network.
+        self._named = [network for network, _ in self._networks if not network.is_link_local]
+        self.prefixes = tuple(dict.fromkeys(map(str, self._named)))
 
     def network_of(self, address: Address) -> str:
         """The name of the interface on whose network an address is, or `FAR`."""
@@ -49,6 +52,18 @@ class OwnNetworks:
             return FAR if parsed.is_global else _prefix(parsed).hex()
         found = (name for network, name in self._networks if parsed in network)
         return next(found, FAR)
+
+    def prefixes_of(self, address: Address) -> tuple[str, ...]:
+        """The prefix of the network on which an address is; of one behind a router, all of ours.
+
+        Nothing for one that means something only on a cable.
+        """
+        parsed = _parsed(address.host)
+        if parsed is None or parsed.is_link_local:
+            return ()
+        found = (str(network) for network in self._named if parsed in network)
+        near = next(found, None)
+        return self.prefixes if near is None else (near,)
 
     def interface_of(self, local_host: str, address: Address) -> str:
         """The interface over which a stream goes, by its own end; empty if that is not known."""

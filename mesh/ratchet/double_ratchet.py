@@ -25,7 +25,12 @@ from mesh.crypto.hashing import blake2b
 from mesh.crypto.kem import KEM_CIPHERTEXT_BYTES, KEM_SEED_BYTES, Kem
 from mesh.errors import PeerError, StorageError
 from mesh.ids import UnixSeconds
-from mesh.limits.sessions import POST_QUANTUM_CHAINS, POST_QUANTUM_SECONDS, SKIPPED_PER_MESSAGE_MAX
+from mesh.limits.sessions import (
+    POST_QUANTUM_CHAINS,
+    POST_QUANTUM_SECONDS,
+    SKIPPED_PER_MESSAGE_MAX,
+    STEP_REPEATED_SECONDS,
+)
 from mesh.wire.ratchet_header import RatchetHeader
 
 LONG_HEADERS_AT_FIRST: Final = 4
@@ -51,7 +56,8 @@ class PostQuantum(msgspec.Struct, frozen=True, array_like=True):
     """The slow half of a ratchet.
 
     `seed` is our KEM key that the other side has and did not use yet, `their_key` the other's;
-    never both. `part` goes into the long headers of the present sending chain.
+    never both. `part` goes into the long headers of the present sending chain; `borne`: when it
+    last did so because it was time.
     """
 
     seed: bytes | None
@@ -59,6 +65,7 @@ class PostQuantum(msgspec.Struct, frozen=True, array_like=True):
     chains_count: int
     stepped: UnixSeconds
     part: bytes = b""
+    borne: UnixSeconds = UnixSeconds(0)
 
     def __repr__(self) -> str:
         return f"PostQuantum(chains_count={self.chains_count})"
@@ -172,14 +179,19 @@ class Ratchet(msgspec.Struct, frozen=True, array_like=True):
         chain = self.sending
         if chain is None:
             return self._with_sending_chain(entropy, kem, mesh_now, tags_before)
-        return self._sending(chain, None, tags_before)
+        return self._sending(chain, None, mesh_now, tags_before)
 
-    def _sending(self, chain: Chain, tag_root: bytes | None, tags_before: int) -> "Sending":
+    def _sending(
+        self, chain: Chain, tag_root: bytes | None, mesh_now: UnixSeconds, tags_before: int
+    ) -> "Sending":
         number = chain.number
         assert number < NUMBER_MAX
         key, message_key = _chain_step(chain.key)
-        part = self.post_quantum.part
-        if part and not has_long_header(number):
+        post_quantum, part = self.post_quantum, self.post_quantum.part
+        if part and _is_due(post_quantum.borne, STEP_REPEATED_SECONDS, mesh_now):
+            # Who comes back after those that bore it have lapsed needs it as well.
+            post_quantum = msgspec.structs.replace(post_quantum, borne=mesh_now)
+        elif part and not has_long_header(number):
             part = b""
         header = RatchetHeader(
             self.public, self.previous_count, number, self.is_post_quantum, part, tags_before
@@ -193,7 +205,7 @@ class Ratchet(msgspec.Struct, frozen=True, array_like=True):
             self.receiving,
             self.previous_count,
             self.is_post_quantum,
-            self.post_quantum,
+            post_quantum,
         )
         return Sending(after, header, message_key, tag_root)
 
@@ -217,7 +229,7 @@ class Ratchet(msgspec.Struct, frozen=True, array_like=True):
             post_quantum,
         )
         tag_root = _tag_root(root) if kem_shared else None
-        return begun._sending(Chain(key), tag_root, tags_before)
+        return begun._sending(Chain(key), tag_root, mesh_now, tags_before)
 
     # --- Receiving ----------------------------------------------------------------------------
 
@@ -323,6 +335,14 @@ _fast_decoder: Final = msgspec.msgpack.Decoder(_Fast)
 _slow_decoder: Final = msgspec.msgpack.Decoder(PostQuantum)
 
 
+def blank_ratchet() -> tuple[bytes, bytes]:
+    """Return the two halves of a ratchet without a key: nothing is written or opened on it."""
+    blank = Ratchet(
+        b"", b"", b"", None, None, None, 0, False, PostQuantum(None, None, 0, UnixSeconds(0))
+    )
+    return blank.fast_bytes, blank.slow_bytes
+
+
 class SkippedName(msgspec.Struct, frozen=True):
     """The message that a kept key is for: the public key of its chain, and its number."""
 
@@ -379,7 +399,7 @@ class Awaiting(msgspec.Struct, frozen=True):
 
 
 def has_long_header(number: int) -> bool:
-    """Say whether the message of a number repeats its chain's post-quantum step."""
+    """Say whether a message repeats its chain's post-quantum step, however soon it follows."""
     return number < LONG_HEADERS_AT_FIRST or number % LONG_HEADER_INTERVAL == 0
 
 
@@ -411,13 +431,19 @@ def _skip(chain: Chain, public: bytes, count: int) -> tuple[bytes, tuple[Skipped
     return key, tuple(skipped)
 
 
+def _is_due(last: UnixSeconds, interval: int, mesh_now: UnixSeconds) -> bool:
+    """Say whether so much time has passed. What was last by a clock that was ahead, and is set
+    right, was perhaps long ago.
+    """
+    return not 0 <= mesh_now - last < interval
+
+
 def _stepped(
     state: PostQuantum, entropy: Entropy, kem: Kem, mesh_now: UnixSeconds
 ) -> tuple[PostQuantum, bytes]:
     """A sending chain begins: the slow half after it, and the secret to mix in, if it is due."""
-    is_due = (
-        state.chains_count >= POST_QUANTUM_CHAINS
-        or mesh_now - state.stepped >= POST_QUANTUM_SECONDS
+    is_due = state.chains_count >= POST_QUANTUM_CHAINS or _is_due(
+        state.stepped, POST_QUANTUM_SECONDS, mesh_now
     )
     their_key = state.their_key
     if their_key is not None and is_due:
@@ -429,7 +455,7 @@ def _stepped(
         else:
             seed = entropy.draw(KEM_SEED_BYTES)
             part = ciphertext + kem.public_key(seed)
-            return PostQuantum(seed, None, 0, mesh_now, part), shared
+            return PostQuantum(seed, None, 0, mesh_now, part, mesh_now), shared
     count = min(state.chains_count + 1, POST_QUANTUM_CHAINS)
     return PostQuantum(state.seed, their_key, count, state.stepped), b""
 

@@ -26,6 +26,7 @@ from mesh.ids import VerifyKey
 from mesh.ratchet.identity import IdentityKeys, PrekeySecrets, tie_message
 from mesh.ratchet.sealed_message import nonce_of, payload_room, seal_boxes, split_nonce, unpadded
 from mesh.wire.bundle import (
+    BUNDLE_BYTES,
     KEY_BYTES,
     PREKEYS_BYTES,
     SIGNATURE_BYTES,
@@ -189,21 +190,33 @@ def open_opening(
 
 
 def seal_bundle(
-    bundle: Bundle, *, box_key: bytes, header: bytes, size_class: int, entropy: Entropy
+    bundle: Bundle,
+    invite_signature: bytes,
+    *,
+    box_key: bytes,
+    header: bytes,
+    size_class: int,
+    entropy: Entropy,
 ) -> bytes:
-    """The body of an envelope that carries an invite's bundle over the mesh."""
+    """The body of an envelope that carries an invite's bundle, and the signature of its short
+    texts, over the mesh.
+    """
     nonce = entropy.draw(aead.NONCE_BYTES)
-    encoded = bundle.encode()
+    encoded = bundle.encode() + invite_signature
     room = body_bytes(size_class) - aead.NONCE_BYTES - aead.TAG_BYTES - _LENGTH_BYTES
     assert len(encoded) <= room
     padded = len(encoded).to_bytes(_LENGTH_BYTES, "big") + encoded + bytes(room - len(encoded))
     return nonce + aead.seal(box_key, nonce, header, padded)
 
 
-def open_bundle(body: bytes, *, box_key: bytes, header: bytes) -> bytes:
-    """The bytes of the bundle in a body; PeerError if it is none."""
+def open_bundle(body: bytes, *, box_key: bytes, header: bytes) -> tuple[bytes, bytes]:
+    """The bytes of the bundle in a body, and of the signature behind it, which may be missing.
+
+    PeerError if the body does not open.
+    """
     nonce, sealed = split_nonce(body)
-    return unpadded(aead.open_sealed(box_key, nonce, header, sealed))
+    data = unpadded(aead.open_sealed(box_key, nonce, header, sealed))
+    return data[:BUNDLE_BYTES], data[BUNDLE_BYTES:]
 
 
 def _boxes_room(size_class: int) -> int:

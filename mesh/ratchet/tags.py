@@ -76,7 +76,8 @@ def split_tags_before(tags_before: int) -> tuple[int, int]:
     return tags_before & (1 << _PASSED_BITS) - 1, tags_before >> _PASSED_BITS
 
 
-def _step(key: bytes) -> bytes:
+def tag_key_after(key: bytes) -> bytes:
+    """Return the tag key of the next 64 messages; nothing leads back from it."""
     return blake2b(key, b"", b"mesh/tag/step", 32)
 
 
@@ -91,7 +92,7 @@ class TagSender:
         """The tag and box key of the next message, and the sender after it."""
         tag, box_key = tag_of(self.key, self.index), box_key_of(self.key, self.index)
         index = self.index + 1
-        key = _step(self.key) if index % TAG_CHAIN_STEP == 0 else self.key
+        key = tag_key_after(self.key) if index % TAG_CHAIN_STEP == 0 else self.key
         return TagSender(key, index), tag, box_key
 
 
@@ -117,6 +118,11 @@ class TagReceiver:
     def is_done(self) -> bool:
         """Say whether the chain has ended and all of it was opened."""
         return not self.steps
+
+    @property
+    def has_opened(self) -> bool:
+        """Say whether a message was ever opened: the window has moved, or the end was said."""
+        return self.expected_to > TAG_WINDOW or self.end is not None
 
     @classmethod
     def start(cls, key: bytes) -> "TagReceiver":
@@ -158,7 +164,7 @@ class TagReceiver:
             opened=opened.difference(of_step),
         )
 
-    def use(self, index: int, mesh_now: UnixSeconds) -> "TagReceiver":
+    def use(self, index: int, expiry_now: UnixSeconds) -> "TagReceiver":
         """Remember when the step of an opened index was first used."""
         if self.is_done:
             return self
@@ -166,15 +172,15 @@ class TagReceiver:
         lowest = self.steps[0][0]
         used = tuple(one for one in self.used if one[0] > lowest)
         if step > (used[-1][0] if used else lowest):
-            used = (*used, (step, mesh_now))
+            used = (*used, (step, expiry_now))
         return replace(self, used=used)
 
-    def erase(self, mesh_now: UnixSeconds) -> tuple["TagReceiver", list[Tag]]:
+    def erase(self, expiry_now: UnixSeconds) -> tuple["TagReceiver", list[Tag]]:
         """Drop the keys that a later step superseded long ago; also the tags no longer expected.
 
         Only to be called while mesh time is steady: a jump of the clock must delete nothing.
         """
-        ended = [step for step, at in self.used if at + TAG_KEY_KEPT_SECONDS <= mesh_now]
+        ended = [step for step, at in self.used if at + TAG_KEY_KEPT_SECONDS <= expiry_now]
         if not ended:
             return self, []
         first_step, first = ended[-1], ended[-1] * TAG_CHAIN_STEP
@@ -216,5 +222,5 @@ class TagReceiver:
         last = (expected_to - 1) // TAG_CHAIN_STEP
         while steps[-1][0] < last:
             step, key = steps[-1]
-            steps.append((step + 1, _step(key)))
+            steps.append((step + 1, tag_key_after(key)))
         return replace(self, steps=tuple(steps), expected_to=expected_to)

@@ -305,11 +305,14 @@ class AntiEntropy:
         opened = state.opened
         if opened is None or opened.session != session:
             return
-        if not state.answers_allowance.take(1, now):
+        if not (state.answers_allowance.take(1, now) and self._responder.may_compute(now)):
             self._cut(link, state, opened, now)
             return
-        difference = Difference()
-        message = opened.reconciliation.learn(answer, difference)
+        difference, before = Difference(), opened.reconciliation.ranges_count
+        try:
+            message = opened.reconciliation.learn(answer, difference)
+        finally:
+            self._responder.computed(opened.reconciliation.ranges_count - before, now)
         if difference.have or difference.need:
             opened.is_equal = False
             have = [EnvelopeId(id_) for id_ in difference.have]

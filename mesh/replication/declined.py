@@ -17,10 +17,12 @@ class Declined:
     def __init__(self) -> None:
         self._refused: dict[EnvelopeId, Monotonic] = {}
         self._held_back: dict[EnvelopeId, list[LinkId]] = {}
+        self.takes_nothing = False
+        """Whether nothing at all is to be asked for: there is no room for it."""
 
     def is_declined(self, id_: EnvelopeId) -> bool:
         """Say whether an id is not to be asked for."""
-        return id_ in self._held_back or id_ in self._refused
+        return self.takes_nothing or id_ in self._held_back or id_ in self._refused
 
     # --- Refused ------------------------------------------------------------------------------
 

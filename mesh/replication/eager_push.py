@@ -6,7 +6,7 @@ lazy ones. What is not new (learned by reconciling, or older than a minute) is a
 pushed. All of it waits for room on the link (`outgoing`).
 """
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -67,9 +67,13 @@ class EagerPush:
         is_live: bool,
         came_by: LinkId | None,
         holders: Iterable[LinkId],
+        stem_links: Container[LinkId] = (),
         now: Instant,
     ) -> None:
-        """An element is new here: push it, or announce it."""
+        """An element is new here: push it, or announce it.
+
+        `stem_links`: who is at their other ends has it as a stem, and is told that it spreads.
+        """
         size_bytes = self._sets.element(id_).size_bytes
         self._eager_links.arrived(id_, now)
         skipped = dict.fromkeys(holders)
@@ -83,7 +87,7 @@ class EagerPush:
             says_soon = is_long or self._outgoing.has_bodies(link)
             if id_ in state.unwanted:
                 says_soon = True
-            elif is_live and is_eager:
+            elif is_live and is_eager and link not in stem_links:
                 self._outgoing.push(link, id_)
             else:
                 self._outgoing.announce(link, (id_,), is_live=is_live)

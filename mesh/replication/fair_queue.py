@@ -1,13 +1,13 @@
-"""In which order bodies leave over one link: every group of authors has its turn, and each key.
+"""In which order bodies leave over one link: as they were asked for, and what is pushed by turns.
 
 Implements `docs/protocol/spreading.md`, section "Turns". A live machine that knows ids, sizes and
-the *flow* that each belongs to.
+the *flow* that each belongs to, and nothing of how near an author is: the order would tell it.
 
-Theory of operation. Deficit round robin (Shreedhar and Varghese, SIGCOMM 1995), four times one
-within the other: groups of authors by their shares, in a group new mail before backlog by three to
-one, then the peers that brought it, then the posting keys. Whoever has the turn may send what
-it has saved; what it saves in a round is its quantum. So a link with room gives it to whoever wants
-it, and under congestion nobody gets less than his share, however much others want.
+Theory of operation. Deficit round robin (Shreedhar and Varghese, SIGCOMM 1995), three times one
+within the other: new mail before backlog by three to one, then the peers that brought it, then the
+posting keys. Whoever has the turn may send what it has saved; what it saves in a round is its
+quantum. So a link with room gives it to whoever wants it, and under congestion nobody gets less
+than his share, however much others want. What the other side asked for is one flow, in its order.
 """
 
 from collections import OrderedDict
@@ -16,54 +16,42 @@ from enum import IntEnum
 from typing import Final, NamedTuple
 
 from mesh.ids import EnvelopeId
-from mesh.limits.replication import FLOWS_PER_LINK_MAX, TURN_BYTES
+from mesh.limits.replication import FLOWS_PER_LINK_MAX, SHORT_MAIL_BYTES_MAX, TURN_BYTES
 
 _LIVE_WEIGHT: Final = 3
 
 
-class Group(IntEnum):
-    """The group of a mail's author, as far as shares of a link go."""
-
-    NEAR = 0
-    FRIENDS = 1
-    STRANGERS = 2
-
-
-GROUP_PERCENT: Final = {Group.NEAR: 45, Group.FRIENDS: 35, Group.STRANGERS: 20}
-"""Of a congested link."""
-
-
 class Flow(NamedTuple):
-    """The party that a body is fair to: the group of its author, who brought it, and its posting
-    key.
-    """
+    """The party that a body is fair to: who brought it, and its posting key."""
 
-    group: Group
     peer: str
     posting_key: bytes
 
 
-ANY_FLOW: Final = Flow(Group.STRANGERS, "", b"")
+ANY_FLOW: Final = Flow("", b"")
 """Of an id that has no body here."""
+
+ASKED: Final = Flow("asked for", b"")
+"""Of what the other side asks for, which leaves in the order in which it does; no peer is called
+so.
+"""
 
 OTHERS: Final = b""
 """The key that stands for all further ones, where there are too many to tell apart."""
 
 
 class Sparing(IntEnum):
-    """The part of others' mail that a link is spared, because it costs money or the battery is
-    low.
-    """
+    """The part of all mail that a link is spared, because it costs money or the battery is low."""
 
     NOTHING = 0
     BACKLOG = 1
     EVERYTHING = 2
 
-    def spares(self, group: Group, *, is_live: bool) -> bool:
-        """Say whether mail of this kind does not leave now; ours and our contacts' always does."""
-        if group is Group.NEAR:
-            return False
-        return self is Sparing.EVERYTHING or (self is Sparing.BACKLOG and not is_live)
+    def spares(self, size_bytes: int, *, is_live: bool) -> bool:
+        """Say whether mail of this kind does not leave now, whoever wrote it."""
+        if self is Sparing.EVERYTHING:
+            return not is_live or size_bytes > SHORT_MAIL_BYTES_MAX
+        return self is Sparing.BACKLOG and not is_live
 
 
 class _Queue:
@@ -136,7 +124,7 @@ class _Waiting(NamedTuple):
     """A body that waits. `is_asked`: the other side wants it, and it is not only pushed."""
 
     queue: _Queue
-    group: Group
+    size_bytes: int
     is_live: bool
     is_asked: bool
 
@@ -168,9 +156,9 @@ class FairQueue:
         if waiting is not None:
             self._waiting[id_] = waiting._replace(is_asked=waiting.is_asked or is_asked)
             return
-        queue = self._queue(flow, is_live=is_live)
+        queue = self._queue(ASKED if is_asked else flow, is_live=is_live)
         queue.sizes[id_] = size_bytes
-        self._waiting[id_] = _Waiting(queue, flow.group, is_live, is_asked)
+        self._waiting[id_] = _Waiting(queue, size_bytes, is_live, is_asked)
 
     def discard(self, id_: EnvelopeId) -> None:
         """A body need not leave, if it waits."""
@@ -190,7 +178,7 @@ class FairQueue:
         spared = {
             id_: one.is_asked
             for id_, one in self._waiting.items()
-            if sparing.spares(one.group, is_live=one.is_live)
+            if sparing.spares(one.size_bytes, is_live=one.is_live)
         }
         for id_ in spared:
             self.discard(id_)
@@ -208,10 +196,8 @@ class FairQueue:
         return taken
 
     def _queue(self, flow: Flow, *, is_live: bool) -> _Queue:
-        least_percent = min(GROUP_PERCENT.values())
-        quantum = TURN_BYTES * GROUP_PERCENT[flow.group] // least_percent
-        group = self._part_of(self._round, flow.group, quantum)
-        kind = self._part_of(group, is_live, TURN_BYTES * (_LIVE_WEIGHT if is_live else 1))
+        quantum = TURN_BYTES * (_LIVE_WEIGHT if is_live else 1)
+        kind = self._part_of(self._round, is_live, quantum)
         peer = self._part_of(kind, flow.peer, TURN_BYTES)
         for name in (flow.posting_key, OTHERS):
             queue = peer.part(name)

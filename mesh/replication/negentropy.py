@@ -17,6 +17,7 @@ from hashlib import sha256
 from typing import Final
 
 from mesh.errors import PeerError
+from mesh.limits.anti_entropy import RECONCILE_COMPARED_PER_RANGE, RECONCILE_IDS_PER_RANGE
 from mesh.replication.range_messages import (
     MODE_FINGERPRINT,
     MODE_ID_LIST,
@@ -86,6 +87,8 @@ class Reconciliation:
         self._floor = floor
         self._split = split
         self._frame_bytes_max = frame_bytes_max
+        self.ranges_count = 0
+        """Ranges that were read or told so far, in which some ids stand for one: what it cost."""
 
     def initiate(self, offset_below: Callable[[int], int] | None = None) -> bytes:
         """The first message. `offset_below` draws how far the first borders are moved.
@@ -133,10 +136,12 @@ class Reconciliation:
         index = self._index
         splitter = _Splitter(index, self._split, is_initiator=difference is not None)
         place, end = index.rank(self._floor), len(index)
+        told = place  # What is written so far ends here.
         before: Bound = b""
         is_skipping = False
         while reader.has_more:
             bound, mode = reader.bound(), reader.varint()
+            self.ranges_count += 1
             lower = place
             upper = end if bound is None else max(lower, index.rank(bound))
             piece: Writer | None = None
@@ -148,23 +153,26 @@ class Reconciliation:
                 else:
                     piece = _piece(writer, before, is_skipping=is_skipping)
                     is_skipping = False
-                    splitter.write(piece, lower, upper, bound)
+                    self.ranges_count += splitter.write(piece, lower, upper, bound)
             elif mode == MODE_ID_LIST:
                 theirs = reader.ids()
+                self.ranges_count += len(theirs) // RECONCILE_IDS_PER_RANGE
                 if difference is not None:
+                    self.ranges_count += (upper - lower) // RECONCILE_COMPARED_PER_RANGE
                     self._compare(lower, upper, theirs, difference)
                     is_skipping = True
                 else:
                     piece = _piece(writer, before, is_skipping=is_skipping)
                     is_skipping = False
-                    upper = self._write_list(writer, piece, lower, upper, bound)
+                    told = upper = self._write_list(writer, piece, lower, upper, bound)
             else:
                 raise PeerError("a reconciliation with an unknown mode")
             if piece is not None:
                 if self._is_full(len(writer) + len(piece)):
-                    writer.fingerprint(None, fingerprint(index, upper, end))
+                    self._write_rest(writer, told, end)
                     break
                 writer.append(piece)
+                told = upper
             place, before = upper, bound
         return writer.taken()
 
@@ -190,10 +198,23 @@ class Reconciliation:
                 bound, upper = key, place
                 break
             ids.append(key[CREATED_BYTES:])
+        self.ranges_count += len(ids) // RECONCILE_IDS_PER_RANGE
         piece.id_list(bound, ids)
         writer.append(piece)
         piece.clear()
         return upper
+
+    def _write_rest(self, writer: Writer, told: int, end: int) -> None:
+        """End a full message: what follows is compared as one range, if anything can follow.
+
+        Where nothing of ours does, an empty list says so, and the answer lists what there is.
+        """
+        if writer.is_at_end:
+            return
+        if told == end:
+            writer.id_list(None, [])
+        else:
+            writer.fingerprint(None, fingerprint(self._index, told, end))
 
     def _is_full(self, length: int) -> bool:
         limit = self._frame_bytes_max
@@ -223,8 +244,8 @@ class _Splitter:
         self._different_count += not agrees
         return agrees
 
-    def write(self, writer: Writer, lower: int, upper: int, bound: Bound, offset: int = 0) -> None:
-        """Divide a range, or list it if it is small, as things look so far."""
+    def write(self, writer: Writer, lower: int, upper: int, bound: Bound, offset: int = 0) -> int:
+        """Divide a range, or list it if it is small, as things look so far; into how many parts."""
         count, buckets, leaf = upper - lower, self._split.buckets, self._split.leaf
         if _FEW < self._different_count < self._compared_count:
             buckets, leaf = self._split.sparse_buckets, self._split.sparse_leaf
@@ -234,7 +255,7 @@ class _Splitter:
             else:
                 keys = self._index.keys(lower, upper)
                 writer.id_list(bound, [key[CREATED_BYTES:] for key in keys])
-            return
+            return 1
         share, rest = divmod(count, buckets)
         place = lower
         for number in range(1, buckets):
@@ -244,6 +265,7 @@ class _Splitter:
                 writer.fingerprint(inner, self._fingerprint(place, border))
                 place = border
         writer.fingerprint(bound, self._fingerprint(place, upper))
+        return buckets
 
     def _fingerprint(self, lower: int, upper: int) -> bytes:
         before = self._sum if lower == self._border else self._index.sum_before(lower)

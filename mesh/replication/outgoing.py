@@ -11,7 +11,11 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from mesh.ids import EnvelopeId, LinkId
-from mesh.limits.replication import IDS_PER_FRAME_MAX, SENDING_IDS_PER_LINK_MAX
+from mesh.limits.replication import (
+    IDS_PER_FRAME_MAX,
+    SENDING_IDS_PER_LINK_MAX,
+    SPARED_BYTES_PER_LINK,
+)
 from mesh.replication.fair_queue import FairQueue, Flow, Sparing
 from mesh.replication.seen_sets import Element, SeenSets
 from mesh.wire.frames import FLAG_BACKLOG, Frame, IHave, NoHave, join_entries
@@ -31,7 +35,11 @@ class _LinkState:
 
     sending: FairQueue = field(default_factory=FairQueue)
     sparing: Sparing = Sparing.NOTHING
+    # So much of what is spared leaves all the same, whoever wrote it.
+    allowance_bytes: int = SPARED_BYTES_PER_LINK
     has_spared: bool = False
+    # Of the bodies those that do not spread: they go as stems.
+    stems: dict[EnvelopeId, None] = field(default_factory=dict)
     announcing_live: dict[EnvelopeId, None] = field(default_factory=dict)
     announcing: dict[EnvelopeId, None] = field(default_factory=dict)
     has_dropped: bool = False
@@ -74,8 +82,14 @@ class Outgoing:
         """A link is not to be burdened with others' mail, or is again: then it is told of it."""
         state = self._links[link]
         is_relieved = sparing < state.sparing
+        if sparing is not state.sparing:
+            state.allowance_bytes = SPARED_BYTES_PER_LINK
         state.sparing = sparing
         spared = state.sending.spare(sparing)
+        for id_ in spared:
+            # Who was to pass it on has not heard of it: it spreads when its time is over.
+            if state.stems.pop(id_, False) is None:
+                spared[id_] = False
         refused = [(id_, NOHAVE_SPARING) for id_, is_asked in spared.items() if is_asked]
         if spared:
             state.note_spared()
@@ -108,6 +122,33 @@ class Outgoing:
         if not is_given:
             self._links[link].note_spared()
         return is_given
+
+    def pass_on(self, link: LinkId, id_: EnvelopeId, element: Element) -> bool:
+        """Give a link a body that does not spread yet; False if there is no room, or it is spared
+        that.
+        """
+        state, flow = self._links[link], self._flow_of(id_)
+        if self.is_full(link) or _is_spared(state, element, is_live=True):
+            return False
+        # It has its turn like what is pushed, and then stands as if it was asked for: nothing that
+        # is said of ids takes it out of the queue.
+        for is_asked in (False, True):
+            state.sending.add(id_, flow, element.size_bytes, is_live=True, is_asked=is_asked)
+        state.stems[id_] = None
+        self._filled[link] = None
+        return True
+
+    def take_stem(self, link: LinkId, id_: EnvelopeId) -> bool:
+        """Say whether a body goes over a link as a stem; it does so once."""
+        return self._links[link].stems.pop(id_, False) is None
+
+    def call_back(self, link: LinkId, id_: EnvelopeId) -> bool:
+        """A stem spreads now: it need not go over a link as such, if it has not yet."""
+        state = self._links.get(link)
+        if state is None or state.stems.pop(id_, False) is not None:
+            return False
+        state.sending.discard(id_)
+        return True
 
     def announce_pushed(self, link: LinkId) -> None:
         """Tell a link of the bodies that wait, where it did not ask for them."""
@@ -194,10 +235,14 @@ class Outgoing:
 
     def _add_body(self, link: LinkId, id_: EnvelopeId, *, is_live: bool, is_asked: bool) -> bool:
         """Queue a body, unless the link is spared it."""
-        state, flow, element = self._links[link], self._flow_of(id_), self._sets.element(id_)
-        if state.sparing.spares(flow.group, is_live=is_live) and not _is_small(element):
+        state, element = self._links[link], self._sets.element(id_)
+        if _is_spared(state, element, is_live=is_live):
             return False
-        state.sending.add(id_, flow, element.size_bytes, is_live=is_live, is_asked=is_asked)
+        size_bytes = element.size_bytes
+        if state.sparing.spares(size_bytes, is_live=is_live) and id_ not in state.sending:
+            state.allowance_bytes -= size_bytes
+        flow = self._flow_of(id_)
+        state.sending.add(id_, flow, size_bytes, is_live=is_live, is_asked=is_asked)
         self._filled[link] = None
         return True
 
@@ -207,15 +252,19 @@ class Outgoing:
         if len(announcing) >= SENDING_IDS_PER_LINK_MAX:
             state.has_dropped = True
             return
-        if state.sparing is not Sparing.NOTHING and id_ in self._sets:
-            is_spared = state.sparing.spares(self._flow_of(id_).group, is_live=is_live)
-            if is_spared and not _is_small(self._sets.element(id_)):
-                state.note_spared()
-                return
+        if id_ in self._sets and _is_spared(state, self._sets.element(id_), is_live=is_live):
+            state.note_spared()
+            return
         announcing[id_] = None
         self._filled[link] = None
 
 
-def _is_small(element: Element) -> bool:
-    """A retirement is spared nobody: it is smaller than the words that refuse it."""
-    return element.size_class == RETIREMENT_SIZE_CLASS
+def _is_spared(state: _LinkState, element: Element, *, is_live: bool) -> bool:
+    """Say whether a link does not get this now.
+
+    A retirement is spared nobody: it is smaller than the words that refuse it.
+    """
+    if element.size_class == RETIREMENT_SIZE_CLASS:
+        return False
+    size_bytes = element.size_bytes
+    return state.sparing.spares(size_bytes, is_live=is_live) and size_bytes > state.allowance_bytes

@@ -50,6 +50,11 @@ class Writer:
     def __len__(self) -> int:
         return len(self._data)
 
+    @property
+    def is_at_end(self) -> bool:
+        """Say whether the last range reaches to infinity."""
+        return self._seconds == _INFINITY
+
     def piece(self) -> "Writer":
         """Return what is written for one range, before it is known whether it fits."""
         return Writer(is_piece=True, seconds=self._seconds)
@@ -104,7 +109,11 @@ class Reader:
 
     @property
     def has_more(self) -> bool:
-        return self._place < len(self._data)
+        """Say whether another range follows. What begins at infinity is empty, and passed over.
+
+        The reference ends a full message with such a range.
+        """
+        return self._place < len(self._data) and not self._is_at_end
 
     def byte(self) -> int:
         return self.take(1)[0]
@@ -128,8 +137,6 @@ class Reader:
 
     def bound(self) -> Bound:
         """The next bound; they rise."""
-        if self._is_at_end:
-            raise PeerError("a reconciliation beyond its end")
         delta = self.varint()
         seconds = _INFINITY if delta == 0 else self._seconds + delta - 1
         length = self.varint()

@@ -7,7 +7,7 @@ says what frames to send and whose bodies to push where, and the engine reads th
 when the link has room.
 """
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 
 from mesh.crypto.entropy import Entropy
 from mesh.errors import PeerError
@@ -25,7 +25,7 @@ from mesh.replication.eager_links import EagerLinks
 from mesh.replication.eager_push import EagerPush
 from mesh.replication.fair_queue import ANY_FLOW
 from mesh.replication.missing_bodies import MissingBodies
-from mesh.replication.outgoing import NOHAVE_BUSY, NOHAVE_SPARING, FlowOf, Outgoing
+from mesh.replication.outgoing import NOHAVE_BUSY, NOHAVE_SPARING, NOHAVE_UNKNOWN, FlowOf, Outgoing
 from mesh.replication.scores import Scores
 from mesh.replication.seen_sets import Element, SeenSets
 from mesh.replication.want_list import WantList
@@ -55,6 +55,8 @@ class Replicator:
     """The choice of ids for each link. Every id known here is held, or was and has no body left.
 
     `sets`: all that is known. `outgoing`: what waits for room. `scores`: what links brought.
+    `want_list`: what is missing; `declined`: what is not asked for; `missing_bodies`: what is known
+    without the body that would be kept.
     """
 
     def __init__(
@@ -78,9 +80,9 @@ class Replicator:
         )
         self.outgoing = Outgoing(self.sets, flow_of, self._frames)
         self._eager_push = EagerPush(self.sets, self._eager_links, self.outgoing, self._frames)
-        self._declined = Declined()
-        self._missing_bodies = MissingBodies(self.sets)
-        self._want_list = WantList(self.sets, self.scores, self._declined, self._missing_bodies)
+        self.declined = Declined()
+        self.missing_bodies = MissingBodies(self.sets)
+        self.want_list = WantList(self.sets, self.scores, self.declined, self.missing_bodies)
         self._anti_entropy = AntiEntropy(self.sets, entropy)
         self._links: dict[LinkId, None] = {}
 
@@ -91,11 +93,11 @@ class Replicator:
     ) -> None:
         """Take the ids of the store at start, and whose bodies are missed."""
         self.sets.load(known)
-        self._missing_bodies.load(bodiless)
+        self.missing_bodies.load(bodiless)
 
     def is_body_welcome(self, id_: EnvelopeId) -> bool:
         """Say whether a known id lacks the body that this node would keep."""
-        return id_ in self._missing_bodies
+        return id_ in self.missing_bodies
 
     # --- Links --------------------------------------------------------------------------------
 
@@ -113,8 +115,8 @@ class Replicator:
         self._eager_links.link_up(link)
         self.outgoing.link_up(link)
         self._eager_push.link_up(link)
-        self._missing_bodies.link_up(link)
-        self._want_list.link_up(link, now, round_trip_ms=round_trip_ms)
+        self.missing_bodies.link_up(link)
+        self.want_list.link_up(link, now, round_trip_ms=round_trip_ms)
         self._anti_entropy.link_up(link, now, is_dialled_by_us=is_dialled_by_us)
 
     def link_down(self, link: LinkId, now: Instant) -> None:
@@ -124,8 +126,8 @@ class Replicator:
             self._eager_links.link_down(link, now)
             self.outgoing.link_down(link)
             self._eager_push.link_down(link)
-            self._missing_bodies.link_down(link)
-            self._want_list.link_down(link, now)
+            self.missing_bodies.link_down(link)
+            self.want_list.link_down(link, now)
             self._anti_entropy.link_down(link, now)
 
     def received(self, link: LinkId, frame: Frame, now: Instant) -> None:
@@ -139,14 +141,16 @@ class Replicator:
                     if is_live:
                         is_here = id_ in self.sets
                         self._eager_links.announced_live(link, id_, now, is_here=is_here)
-                self._want_list.offered(link, offered, now, is_live=is_live, is_announced=True)
+                self.want_list.offered(link, offered, now, is_live=is_live, is_announced=True)
             case IWant(ids=joined):
                 self._eager_push.wanted(link, split_ids(joined), now)
             case NoHave(entries=entries):
                 refusals = list(split_entries(entries))
                 is_spared = any(reason == NOHAVE_SPARING for _, reason in refusals)
-                ids = [id_ for id_, _ in refusals]
-                self._want_list.no_have(link, ids, now, is_spared=is_spared)
+                lacked = [id_ for id_, reason in refusals if reason == NOHAVE_UNKNOWN]
+                kept = [id_ for id_, reason in refusals if reason != NOHAVE_UNKNOWN]
+                self.want_list.no_have(link, lacked, now, is_spared=is_spared)
+                self.want_list.no_have(link, kept, now, is_final=False)
                 if any(reason == NOHAVE_BUSY for _, reason in refusals):
                     self.dropped(link)
             case DoNotWant(ids=joined):
@@ -167,10 +171,10 @@ class Replicator:
 
     def body_came(self, link: LinkId, id_: EnvelopeId, now: Instant) -> None:
         """A link brought a whole envelope, known or new; it need not be sent back there."""
-        was_asked = self._want_list.was_asked(link, id_)
+        was_asked = self.want_list.was_asked(link, id_)
         self.outgoing.discard(link, id_, is_brought=True)
-        self._want_list.body_came(link, id_, now)
-        if id_ in self.sets and id_ not in self._missing_bodies and not was_asked:
+        self.want_list.body_came(link, id_, now)
+        if id_ in self.sets and id_ not in self.missing_bodies and not was_asked:
             self._eager_links.duplicate(link, id_, now)
 
     def accepted(
@@ -181,20 +185,25 @@ class Replicator:
         now: Instant,
         *,
         is_new: bool,
+        stem_links: Container[LinkId] = (),
+        is_announced: bool = False,
     ) -> None:
         """An envelope entered the store, brought by `link` or made here: pass it on.
 
         `is_new`: it was created lately; mail that was asked for as backlog is not live even so.
+        `stem_links`: it spreads from now on, and went over these before; `is_announced`: the link
+        has brought no body, but word that it spreads.
         """
         self.sets.add(id_, element)
-        if link is not None:
-            was_asked = self._want_list.was_asked(link, id_)
+        if link is not None and not is_announced:
+            was_asked = self.want_list.was_asked(link, id_)
             self.scores.brought(link, now, is_backlog=was_asked)
             if not was_asked:
                 self._eager_links.was_first(link, now)
-                self._eager_links.pushed_live(id_, self._want_list.round_trip_ms, now)
-        self._spread(id_, link, now, is_live=is_new and self._want_list.is_live(id_, now))
-        self._want_list.settled(id_, now)
+                self._eager_links.pushed_live(id_, self.want_list.round_trip_ms, now)
+        is_live = is_new and self.want_list.is_live(id_, now)
+        self._spread(id_, link, now, is_live=is_live, stem_links=stem_links)
+        self.want_list.settled(id_, now)
 
     def accepted_without_body(
         self, id_: EnvelopeId, element: Element, link: LinkId, now: Instant
@@ -202,71 +211,74 @@ class Replicator:
         """A stub entered the store: announce it, and ask others for the body."""
         self.sets.add(id_, element)
         self._spread(id_, link, now, is_live=False)
-        self._missing_bodies.add(id_, link)
-        self._want_list.no_have(link, [id_], now)
+        self.missing_bodies.add(id_, link)
+        self.want_list.no_have(link, [id_], now)
 
     def accepted_unwanted(self, id_: EnvelopeId, element: Element, now: Instant) -> None:
         """An envelope may enter and its body is not kept: known, and found by comparing."""
         self.sets.add(id_, element)
-        self._want_list.settled(id_, now)
+        self.want_list.settled(id_, now)
 
     def body_filled(self, id_: EnvelopeId, link: LinkId | None, now: Instant) -> None:
-        """The body of a stub that was here came: others may lack it too."""
-        self._spread(id_, link, now, is_live=False)
+        """The body of a stub that was here came: others may lack it too.
+
+        Those are told as well that announced the stub: they may have no more than that.
+        """
+        self._eager_push.spread(id_, is_live=False, came_by=link, holders=(), now=now)
         self.body_unwelcome(id_, now)
 
     def body_refused(self, link: LinkId, id_: EnvelopeId, now: Instant) -> None:
         """A link has no more of an envelope than its stub."""
-        self._want_list.no_have(link, [id_], now)
+        self.want_list.no_have(link, [id_], now)
 
     def body_unwelcome(self, id_: EnvelopeId, now: Instant) -> None:
         """The body of an envelope is not missed: it is here, or of no use any more."""
-        if self._missing_bodies.discard(id_):
-            self._want_list.settled(id_, now)
+        if self.missing_bodies.discard(id_):
+            self.want_list.settled(id_, now)
 
     def retired(self, id_: EnvelopeId, element: Element, now: Instant) -> None:
         """A retirement may be known from now on: announce it to who is not known to have it."""
         self.sets.add(id_, element)
         self._spread(id_, None, now, is_live=False)
-        self._declined.forget(id_)
-        self._want_list.settled(id_, now)
+        self.declined.forget(id_)
+        self.want_list.settled(id_, now)
 
     def held_back(self, id_: EnvelopeId, link: LinkId | None, now: Instant) -> None:
         """A link told of a retirement that is not to be known yet: nobody is asked for it."""
-        self._declined.hold_back(id_, self._want_list.announcers(id_))
-        self._want_list.settled(id_, now)
+        self.declined.hold_back(id_, self.want_list.announcers(id_))
+        self.want_list.settled(id_, now)
         if link is not None:
-            self._declined.note_holder(id_, link)
+            self.declined.note_holder(id_, link)
 
     def refused(self, id_: EnvelopeId, now: Instant) -> None:
         """It may not enter here: do not ask for it again soon."""
-        self._declined.refuse(id_, now)
-        self._want_list.settled(id_, now)
+        self.declined.refuse(id_, now)
+        self.want_list.settled(id_, now)
 
     def forgive(self) -> None:
-        """Mesh time has jumped: what was refused may be admitted now, so look for it again.
+        """Refusals are forgotten: what may be admitted now is looked for again.
 
         What lay outside of the compared window was not even asked for. What is on its way comes
         first: a session would only find it again.
         """
-        self._declined.forgive()
+        self.declined.forgive()
         for link in self._links:
-            self._want_list.lost(link)
+            self.want_list.lost(link)
 
     def dropped(self, link: LinkId) -> None:
         """Something of a link was dropped for want of room: compare with it again, later."""
-        self._want_list.lost(link, pause_ms=RECONCILE_AFTER_LOSS_MS)
+        self.want_list.lost(link, pause_ms=RECONCILE_AFTER_LOSS_MS)
 
     def settled(self, id_: EnvelopeId, now: Instant) -> None:
         """An id is not to be asked for any more."""
-        self._want_list.settled(id_, now)
+        self.want_list.settled(id_, now)
 
     def forget(self, ids: Iterable[EnvelopeId]) -> None:
         """These ids expired or were pushed out of their key's quota."""
         for id_ in ids:
             self.sets.remove(id_)
-            self._missing_bodies.discard(id_)
-            self._declined.forget(id_)
+            self.missing_bodies.discard(id_)
+            self.declined.forget(id_)
 
     # --- What leaves, and when ----------------------------------------------------------------
 
@@ -274,11 +286,11 @@ class Replicator:
         """The frames to send, in order."""
         for link in self.scores.take_doubted():
             self._eager_links.doubted(link, now)
-        for link, pause_ms in self._want_list.take_dropped():
+        for link, pause_ms in self.want_list.take_dropped():
             self._anti_entropy.compare(link, now, pause_ms=pause_ms)
         for link in self.outgoing.take_dropped():
             self._anti_entropy.compare(link, now)
-        for ask in self._want_list.take_asks():
+        for ask in self.want_list.take_asks():
             self._frames.append((ask.link, ask.frame))
             if not isinstance(ask.frame, Graft):
                 continue
@@ -296,7 +308,7 @@ class Replicator:
         return earliest(
             (
                 self._eager_links.deadline(),
-                self._want_list.deadline(),
+                self.want_list.deadline(),
                 self._anti_entropy.deadline(),
             )
         )
@@ -304,20 +316,34 @@ class Replicator:
     def deadline_passed(self, now: Instant) -> None:
         """Ask others for what did not come; compare where it is time."""
         self._eager_links.deadline_passed(now)
-        self._want_list.deadline_passed(now)
+        self.want_list.deadline_passed(now)
         self._anti_entropy.deadline_passed(self._eager_links.is_eager, now)
 
     def _learn(self, now: Instant) -> None:
         for learned in self._anti_entropy.take_learned():
             needed = [(id_, UNKNOWN_SIZE_BYTES) for id_ in learned.need]
-            self._want_list.offered(learned.link, needed, now)
-            if self._want_list.is_full(learned.link):
+            self.want_list.offered(learned.link, needed, now)
+            if self.want_list.is_full(learned.link):
                 self._anti_entropy.stop(learned.link, now)
             self.outgoing.announce(learned.link, learned.have)
 
-    def _spread(self, id_: EnvelopeId, link: LinkId | None, now: Instant, *, is_live: bool) -> None:
-        holders = self._want_list.announcers(id_)
-        self._eager_push.spread(id_, is_live=is_live, came_by=link, holders=holders, now=now)
+    def _spread(
+        self,
+        id_: EnvelopeId,
+        link: LinkId | None,
+        now: Instant,
+        *,
+        is_live: bool,
+        stem_links: Container[LinkId] = (),
+    ) -> None:
+        self._eager_push.spread(
+            id_,
+            is_live=is_live,
+            came_by=link,
+            holders=self.want_list.announcers(id_),
+            stem_links=stem_links,
+            now=now,
+        )
 
 
 def _bytes_of(size_class: int) -> int:

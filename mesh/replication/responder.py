@@ -12,7 +12,9 @@ from mesh.ids import Instant, LinkId, UnixSeconds
 from mesh.limits.anti_entropy import (
     AUDIT_IDS_MAX,
     RECONCILE_FRAME_BYTES_MAX,
+    RECONCILE_IDS_PER_RANGE,
     RECONCILE_MESSAGES_PER_SECOND,
+    RECONCILE_RANGES_PER_SECOND_MAX,
     RECONCILE_SERVED_PER_SECOND_MAX,
 )
 from mesh.replication.negentropy import SPLIT_DAEMON, Reconciliation
@@ -54,8 +56,10 @@ class Responder:
         self._sets = sets
         self._entropy = entropy
         self._links: dict[LinkId, _LinkState] = {}
-        # Of all links together; it begins with the first of them.
+        # Of all links together; they begin with the first of them. Of the ranges it is known only
+        # afterwards how many a message took.
         self._allowance: TokenBucket | None = None
+        self._ranges: TokenBucket | None = None
 
     def link_up(self, link: LinkId, now: Instant) -> None:
         """A link is ready."""
@@ -64,6 +68,8 @@ class Responder:
         if self._allowance is None:
             in_all = RECONCILE_SERVED_PER_SECOND_MAX
             self._allowance = TokenBucket(per_second=in_all, burst=2 * in_all, now=now)
+            ranges = RECONCILE_RANGES_PER_SECOND_MAX
+            self._ranges = TokenBucket(per_second=ranges, burst=2 * ranges, now=now)
 
     def link_down(self, link: LinkId) -> None:
         """A link is gone."""
@@ -106,6 +112,7 @@ class Responder:
         is_too_long = count > 2 * AUDIT_IDS_MAX
         if is_too_long or not self._may_cost(self._links[link], cost_of(count), now):
             return None
+        self.computed(count // RECONCILE_IDS_PER_RANGE, now)
         return AuditResult(audit.session, count, salted_sum(index, asked, audit.nonce))
 
     def _serve(
@@ -122,9 +129,25 @@ class Responder:
             split=SPLIT_DAEMON,
             frame_bytes_max=RECONCILE_FRAME_BYTES_MAX,
         )
-        return NegMessage(served.session, reconciliation.respond(message))
+        try:
+            return NegMessage(served.session, reconciliation.respond(message))
+        finally:
+            # Who sends what cannot be read is charged for what came before it.
+            self.computed(reconciliation.ranges_count, now)
+
+    def may_compute(self, now: Instant) -> bool:
+        """Say whether ranges may be computed, for whichever link."""
+        assert self._ranges is not None, "it is there since the first link"
+        return self._ranges.take(0, now)
+
+    def computed(self, ranges_count: int, now: Instant) -> None:
+        """So many ranges were, here or for a session that this side has opened."""
+        assert self._ranges is not None, "it is there since the first link"
+        self._ranges.spend(ranges_count, now)
 
     def _may_cost(self, state: _LinkState, cost: int, now: Instant) -> bool:
         """Say whether a link, and all together, may cost us so much more."""
         assert self._allowance is not None, "it is there since the first link"
+        if not self.may_compute(now):
+            return False
         return state.allowance.take(cost, now) and self._allowance.take(cost, now)

@@ -37,7 +37,7 @@ class Retiring:
     """The retirements of one node."""
 
     def __init__(self, *, delay_ms_max: int, entropy: Entropy) -> None:
-        self._delay_ms_max = delay_ms_max
+        self.delay_ms_max = delay_ms_max
         self._entropy = entropy
         self._envelopes: dict[EnvelopeId, EnvelopeId] = {}
         self._elements: dict[EnvelopeId, tuple[EnvelopeId, ...]] = {}
@@ -90,12 +90,15 @@ class Retiring:
             del self._envelopes[element]
         return elements
 
-    def hold(self, retirement: Retirement, now: Instant) -> bool:
-        """Keep a retirement back for a while; False if there is no room for more of them."""
+    def hold(self, retirement: Retirement, now: Instant, *, is_delayed: bool = True) -> bool:
+        """Keep a retirement back for a while; False if there is no room for more of them.
+
+        One that `is_delayed` no more waits only for the next instant at which others are told.
+        """
         if len(self._held) >= RETIREMENTS_PENDING_MAX:
             return False
-        pause_ms = uniform_below(self._entropy, self._delay_ms_max + 1)
-        due = gathered_after(pause_ms, self._delay_ms_max, now)
+        pause_ms = uniform_below(self._entropy, self.delay_ms_max + 1) if is_delayed else 0
+        due = gathered_after(pause_ms, self.delay_ms_max, now)
         element = retirement.element
         self._held[element] = retirement
         heappush(self._queue, (due, self._queued_count, element))

@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from mesh.ids import EnvelopeId, Instant, LinkId, Monotonic
+from mesh.ids import EnvelopeId, Instant, LinkId, Monotonic, earliest
 from mesh.limits.anti_entropy import RECONCILE_AFTER_LOSS_MS
 from mesh.limits.replication import (
     ANNOUNCED_IDS_BURST,
@@ -124,7 +124,7 @@ class WantList:
         for id_, missing in list(self._missing.items()):
             if link in missing.announcers:
                 self._leave(id_, missing, link)
-        self._ask_all(now)
+        self._askable.update(dict.fromkeys(self._links, now))
 
     def round_trip_ms(self, link: LinkId) -> int:
         """Return how soon a link answers, as far as that was seen."""
@@ -157,6 +157,11 @@ class WantList:
         states = self._links.values()
         return not any(state.requests.was_asked_in_vain(id_, now) for state in states)
 
+    @property
+    def is_backlog_owed(self) -> bool:
+        """Say whether somebody has backlog that is missing here."""
+        return any(not missing.is_live for missing in self._missing.values())
+
     def offered(
         self,
         link: LinkId,
@@ -188,19 +193,26 @@ class WantList:
         self._askable[link] = now
 
     def no_have(
-        self, link: LinkId, ids: Iterable[EnvelopeId], now: Instant, *, is_spared: bool = False
+        self,
+        link: LinkId,
+        ids: Iterable[EnvelopeId],
+        now: Instant,
+        *,
+        is_spared: bool = False,
+        is_final: bool = True,
     ) -> None:
         """A link does not have, or does not give, what it announced.
 
         `is_spared`: it does not give backlog now; what it turns out to have is left to others.
+        `is_final`: it has none of these.
         """
         state = self._links[link]
         for id_ in ids:
-            self._bodies.not_given(link, id_)
+            self._bodies.not_given(link, id_, now, is_final=is_final)
             self._drop_announcer(link, state, id_, now)
         if is_spared:
             state.spared_until = now.after(SPARED_PAUSE_MS)
-        self._ask_all(now)
+        self._askable.update(dict.fromkeys(self._links, now))
 
     def body_came(self, link: LinkId, id_: EnvelopeId, now: Instant) -> None:
         """A link brought a whole envelope, known or new."""
@@ -253,7 +265,7 @@ class WantList:
             at = requests.deadline
             if at is not None and (found is None or at < found):
                 found = at
-        return found
+        return earliest((found, self._bodies.deadline()))
 
     def deadline_passed(self, now: Instant) -> None:
         """Ask for what did not come by itself, and ask others for what did not come at all."""
@@ -271,10 +283,12 @@ class WantList:
                 for id_ in state.requests.ids():
                     state.requests.broken_count += 1
                     self._scores.broke(link, now)
+                    self._bodies.not_given(link, id_, now, is_final=False)
                     self._drop_announcer(link, state, id_, now)
                 self.lost(link, pause_ms=RECONCILE_AFTER_LOSS_MS)
+        self._bodies.deadline_passed(now)
         self._declined.forget_old_refusals(now)
-        self._ask_all(now)
+        self._askable.update(dict.fromkeys(self._links, now))
 
     def _hand_over(self, link: LinkId, state: _LinkState, now: Instant) -> None:
         """Hand over what a link owes for long to others that owe nothing, though it brings the
@@ -287,6 +301,7 @@ class WantList:
             idle = [other for other in announcers if not self._links[other].requests]
             if idle:
                 state.requests.broken_count += 1
+                self._bodies.not_given(link, id_, now, is_final=False)
                 self._drop_announcer(link, state, id_, now)
                 self._askable.update(dict.fromkeys(idle, now))
 
@@ -340,7 +355,7 @@ class WantList:
 
     def _ask(self, link: LinkId, state: _LinkState, since: Instant) -> None:
         """Ask a link for what nobody else was asked for."""
-        while state.load < IDS_PER_FRAME_MAX:
+        while state.load < IDS_PER_FRAME_MAX and not self._declined.takes_nothing:
             lacked = self._bodies.take_next(link)
             if lacked is None:
                 break
@@ -397,9 +412,6 @@ class WantList:
         if not missing.announcers:
             del self._missing[id_]
             self._due.cancel(id_)
-
-    def _ask_all(self, now: Instant) -> None:
-        self._askable.update(dict.fromkeys(self._links, now))
 
 
 def _pause_for_being_late_ms(missing: _Missing, due: Monotonic, now: Instant) -> int:

@@ -8,7 +8,7 @@ Theory of operation. Bodies lie in pools (`sides`), and in a pool by size, the o
 group of authors has a share of the room: what nobody uses strangers may borrow, and lose first.
 Within a group the side with the most bytes loses, of it the key with the most, of that the heaviest
 body: so a flood pushes itself out, also a contact's, and one for whose keys a contact vouches. What
-is ours, or is to be opened here, is *pinned* by who knows, and never chosen.
+was written here is never chosen. Whom a body is for is not known here.
 
 An id costs a place in one dict and one in a list; all order is found when something has to go.
 """
@@ -17,20 +17,18 @@ from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from mesh.ids import EnvelopeId, PostingKey, UnixSeconds
+from mesh.inputs import Shares
 from mesh.limits.retention import (
-    CONTACTS_SHARE_PERCENT,
-    FRIENDS_SHARE_PERCENT,
-    KEY_BODIES_BYTES_MAX,
-    KEY_BODIES_CROWDED_BYTES_MAX,
+    BODY_BYTES_PER_ENVELOPE,
+    BODY_BYTES_PER_ENVELOPE_CROWDED,
     PEERS_TOLD_APART_MAX,
-    PINNED_SHARE_PERCENT,
     STORE_CROWDED_PERCENT,
-    STRANGERS_SHARE_PERCENT,
     WEIGHT_AGE_SECONDS,
 )
 from mesh.retention.ranking import Rank
 from mesh.retention.sides import FORMER, Group, Key, Pool, Queue, Sides, SponsorsOf
 from mesh.trust.distance import Depth
+from mesh.wire.envelope import StampedKey
 
 DepthOf = Callable[[PostingKey, int], Depth]
 CreatedOf = Callable[[EnvelopeId], UnixSeconds]
@@ -50,23 +48,20 @@ class Eviction:
         self._depth_of = depth_of
         self._created_of = created_of
         self._where: dict[EnvelopeId, Queue] = {}
-        self._pinned: dict[EnvelopeId, Queue] = {}
-        self._pinned_bytes = 0
-        # What was chosen last, and may still turn out to be ours.
-        self._chosen: dict[EnvelopeId, Queue] = {}
-        self._keys: dict[tuple[PostingKey, int], Key] = {}
+        self._keys: dict[StampedKey, Key] = {}
         self._sides = Sides(sponsors_of)
+        self.shares = Shares()
 
     def __len__(self) -> int:
-        return len(self._where) + len(self._pinned)
+        return len(self._where)
 
     def __contains__(self, id_: EnvelopeId) -> bool:
-        return id_ in self._where or id_ in self._pinned
+        return id_ in self._where
 
     @property
     def bodies_bytes(self) -> int:
         """Bytes of all bodies."""
-        return sum(self._sides.bytes) + self._pinned_bytes
+        return sum(self._sides.bytes)
 
     @property
     def written_bytes(self) -> int:
@@ -74,28 +69,22 @@ class Eviction:
         return self._sides.bytes[Depth.OWN]
 
     def usage(self) -> dict[Depth, Usage]:
-        """Return what is carried for whom; what is pinned is ours, whoever wrote it."""
+        """Return what is carried for whom."""
         counts, bytes_ = self._sides.counts, self._sides.bytes
-        used = {depth: Usage(counts[depth], bytes_[depth]) for depth in Depth}
-        own = used[Depth.OWN]
-        used[Depth.OWN] = Usage(
-            own.bodies_count + len(self._pinned), own.bodies_bytes + self._pinned_bytes
-        )
-        return used
+        return {depth: Usage(counts[depth], bytes_[depth]) for depth in Depth}
 
     def place_of(self, id_: EnvelopeId) -> tuple[Depth, str, PostingKey] | None:
-        """Return how near a body's author is, who brought it and the key; None if it is not here.
-
-        What is pinned for us is told by its author too, or a peer could tell it apart.
+        """Return how near a body's author is, who brought it and the key; None if it is not
+        here.
         """
-        queue = self._where.get(id_) or self._pinned.get(id_)
+        queue = self._where.get(id_)
         if queue is None:
             return None
-        return queue.pool.key.depth, queue.pool.peer, queue.pool.key.posting_key
+        return queue.pool.key.depth, queue.pool.peer, queue.pool.key.name.posting_key
 
     def ids_near(self) -> list[EnvelopeId]:
-        """The bodies of authors who are not strangers, and what is pinned."""
-        near = [
+        """The bodies of authors who are not strangers."""
+        return [
             id_
             for key in self._keys.values()
             if key.depth is not Depth.STRANGER
@@ -104,26 +93,31 @@ class Eviction:
             for id_ in queue.ids
             if self._where.get(id_) is queue
         ]
-        return near + list(self._pinned)
 
     # --- What enters and goes -----------------------------------------------------------------
 
     def find_refusal(
-        self, posting_key: PostingKey, day: int, body_bytes: int, *, room_bytes: int
+        self, name: StampedKey, body_bytes: int, *, admitted_count: int, room_bytes: int
     ) -> str | None:
-        """Say why a body is not taken, though its stub is; None if it is welcome."""
-        key = self._keys.get((posting_key, day))
-        depth = self._depth_of(posting_key, day) if key is None else key.depth
-        match depth:
-            case Depth.OWN:
-                return None
-            case Depth.STRANGER:
-                is_crowded = self.bodies_bytes * 100 > room_bytes * STORE_CROWDED_PERCENT
-                most = KEY_BODIES_CROWDED_BYTES_MAX if is_crowded else KEY_BODIES_BYTES_MAX
-            case _:
-                most = KEY_BODIES_BYTES_MAX >> (depth - Depth.CONTACT)
+        """Say why a body is not taken, though its stub is; None if it is welcome.
+
+        `admitted_count`: how many envelopes its stamp admits. Nearness counts where room is scarce
+        only, as in what goes: with one bound for each, who writes as a contact's contact would read
+        from an answer of an empty store that somebody vouches for him.
+        """
+        key = self._keys.get(name)
+        depth = self._depth_of(name.posting_key, name.day) if key is None else key.depth
+        if depth is Depth.OWN:
+            return None
+        is_crowded = self.bodies_bytes * 100 > room_bytes * STORE_CROWDED_PERCENT
+        if not is_crowded:
+            each = BODY_BYTES_PER_ENVELOPE
+        elif depth is Depth.STRANGER:
+            each = BODY_BYTES_PER_ENVELOPE_CROWDED
+        else:
+            each = BODY_BYTES_PER_ENVELOPE >> (depth - Depth.CONTACT)
         kept_bytes = 0 if key is None else key.bodies_bytes
-        if kept_bytes + body_bytes > most:
+        if kept_bytes + body_bytes > admitted_count * each:
             return "its author has enough here for a day"
         return None
 
@@ -131,8 +125,7 @@ class Eviction:
         self,
         id_: EnvelopeId,
         *,
-        posting_key: PostingKey,
-        day: int,
+        key: StampedKey,
         body_bytes: int,
         created: UnixSeconds,
         peer: str = FORMER,
@@ -140,15 +133,14 @@ class Eviction:
         """A body is here, brought by a peer; one that is here already stays where it is."""
         if id_ in self:
             return
-        key = self._keys.get((posting_key, day))
-        if key is None:
-            key = Key(posting_key, day, self._depth_of(posting_key, day))
-            key.sponsor = self._sides.find_sponsor(key)
-            self._keys[posting_key, day] = key
-        pool = key.pools.get(peer)
+        known = self._keys.get(key)
+        if known is None:
+            known = self._keys[key] = Key(key, self._depth_of(key.posting_key, key.day))
+            known.sponsor = self._sides.find_sponsor(known)
+        pool = known.pools.get(peer)
         if pool is None:
             self._make_room_for(peer)
-            pool = key.pools[peer] = Pool(key, peer)
+            pool = known.pools[peer] = Pool(known, peer)
         queue = pool.queues.setdefault(body_bytes, Queue(pool, body_bytes))
         queue.is_sorted &= not queue.ids or (queue.newest, queue.ids[-1]) < (created, id_)
         queue.newest = max(queue.newest, created)
@@ -163,96 +155,51 @@ class Eviction:
         if queue is not None:
             self._sides.count(queue, -1)
             self._tidy(queue)
-            return
-        queue = self._pinned.pop(id_, None)
-        if queue is not None:
-            self._pinned_bytes -= queue.body_bytes
-
-    def pin(self, id_: EnvelopeId, *, room_bytes: int) -> bool:
-        """A body that is here, or was chosen to go, must stay, as what we wrote does anyway.
-
-        False if too much is pinned already: who floods a locked node with copies of its tags must
-        not fill its disk.
-        """
-        queue = self._where.get(id_) or self._chosen.get(id_)
-        if queue is None or queue.pool.key.depth is Depth.OWN:
-            return True
-        pinned_bytes = self._pinned_bytes + queue.body_bytes
-        if pinned_bytes * 100 > room_bytes * PINNED_SHARE_PERCENT:
-            return False
-        self.remove(id_)
-        self._chosen.pop(id_, None)
-        self._pinned[id_] = queue
-        self._pinned_bytes = pinned_bytes
-        return True
-
-    def pinned(self) -> list[EnvelopeId]:
-        """All that must stay."""
-        return list(self._pinned)
-
-    def unpin(self, ids: Iterable[EnvelopeId]) -> None:
-        """These are mail like any other now, those that were pinned."""
-        for id_ in ids:
-            queue = self._pinned.get(id_)
-            if queue is None:
-                continue
-            self.remove(id_)
-            self.add(
-                id_,
-                posting_key=queue.pool.key.posting_key,
-                day=queue.pool.key.day,
-                body_bytes=queue.body_bytes,
-                created=self._created_of(id_),
-                peer=queue.pool.peer,
-            )
 
     def look_again(self) -> None:
         """Authors may be nearer or further than they were: ask for the depth of every key."""
         for key in self._keys.values():
-            depth = self._depth_of(key.posting_key, key.day)
+            depth = self._depth_of(key.name.posting_key, key.name.day)
             if depth is not key.depth:
                 self._sides.move(key, depth)
 
     # --- What has to go -----------------------------------------------------------------------
 
     def take_victims(
-        self, room_bytes: int, mesh_now: UnixSeconds, *, count_max: int
+        self, room_bytes: int, expiry_now: UnixSeconds, *, count_max: int
     ) -> list[EnvelopeId]:
-        """Choose bodies until the rest fits into the room, and forget them, in their order.
-
-        One that turns out to be ours is pinned, before the next are chosen.
-        """
-        self._chosen = {}
-        while self.bodies_bytes > room_bytes and len(self._chosen) < count_max:
-            victim = self._find_victim(room_bytes, mesh_now)
+        """Choose bodies until the rest fits into the room, and forget them, in their order."""
+        chosen: list[EnvelopeId] = []
+        while self.bodies_bytes > room_bytes and len(chosen) < count_max:
+            victim = self._find_victim(room_bytes, expiry_now)
             if victim is None:
                 break
-            self._chosen[victim] = self._where[victim]
+            chosen.append(victim)
             self.remove(victim)
-        return list(self._chosen)
+        return chosen
 
-    def _find_victim(self, room_bytes: int, mesh_now: UnixSeconds) -> EnvelopeId | None:
+    def _find_victim(self, room_bytes: int, expiry_now: UnixSeconds) -> EnvelopeId | None:
         strangers_bytes = self._sides.bytes[Depth.STRANGER]
         friends_bytes = self._sides.group_bytes(Group.FRIENDS)
         contacts_bytes = self._sides.group_bytes(Group.CONTACTS)
         is_over = (
-            strangers_bytes * 100 > room_bytes * STRANGERS_SHARE_PERCENT,
-            friends_bytes * 100 > room_bytes * FRIENDS_SHARE_PERCENT,
-            contacts_bytes * 100 > room_bytes * CONTACTS_SHARE_PERCENT,
+            strangers_bytes * 100 > room_bytes * self.shares.strangers,
+            friends_bytes * 100 > room_bytes * self.shares.friends,
+            contacts_bytes * 100 > room_bytes * self.shares.contacts,
         )
-        # If no group has more than its share, what is pinned has: then all shares shrink in turn.
+        # If no group has more than its share, own mail has: then all shares shrink in turn.
         may_lose = is_over if any(is_over) else (True, True, True)
         if may_lose[0] and strangers_bytes:
-            return self._heaviest([self._sides.fullest_stranger()], mesh_now)
+            return self._heaviest([self._sides.fullest_stranger()], expiry_now)
         if may_lose[1] and friends_bytes:
             key = self._sides.fullest_near(Group.FRIENDS)
         elif may_lose[2] and contacts_bytes:
             key = self._sides.fullest_near(Group.CONTACTS)
         else:
             return None
-        return self._heaviest(key.pools.values(), mesh_now)
+        return self._heaviest(key.pools.values(), expiry_now)
 
-    def _heaviest(self, pools: Iterable[Pool], mesh_now: UnixSeconds) -> EnvelopeId:
+    def _heaviest(self, pools: Iterable[Pool], expiry_now: UnixSeconds) -> EnvelopeId:
         oldest = [
             (queue.body_bytes, rank)
             for pool in pools
@@ -260,7 +207,7 @@ class Eviction:
             if (rank := self._find_oldest(queue))
         ]
         _, created_and_id = min(
-            (-_weight(body_bytes, UnixSeconds(created), mesh_now), (created, id_))
+            (-_weight(body_bytes, UnixSeconds(created), expiry_now), (created, id_))
             for body_bytes, (created, id_) in oldest
         )
         return EnvelopeId(created_and_id[1])
@@ -294,7 +241,7 @@ class Eviction:
         if not pool.bodies_count:
             pool.key.pools.pop(pool.peer, None)
         if not pool.key.pools:
-            self._keys.pop((pool.key.posting_key, pool.key.day), None)
+            self._keys.pop(pool.key.name, None)
 
     def _make_room_for(self, peer: str) -> None:
         """So many peers are told apart; beyond it who brought least is one of the former."""
@@ -327,8 +274,8 @@ class Eviction:
         self._sides.touch(key.pools[FORMER])
 
 
-def _weight(body_bytes: int, created: UnixSeconds, mesh_now: UnixSeconds) -> int:
+def _weight(body_bytes: int, created: UnixSeconds, expiry_now: UnixSeconds) -> int:
     """Return how much is won by dropping a body: size times age, where the first days count as
     one.
     """
-    return body_bytes * max(mesh_now - created, WEIGHT_AGE_SECONDS)
+    return body_bytes * max(expiry_now - created, WEIGHT_AGE_SECONDS)

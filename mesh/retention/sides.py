@@ -1,7 +1,7 @@
 """The sides on which kept bodies count: whose share of the room they fill, and who loses first.
 
 Implements `docs/protocol/storage.md`, section "Shares". Bodies lie in *pools*, one for each posting
-key, day and peer that brought them. Pools lie on *sides*: strangers' on that of the peer
+key, day, stamp and peer that brought them. Pools lie on *sides*: strangers' on that of the peer
 that brought them, nearer authors' on that of their *sponsor*, the contact who answers for the key.
 The side with the most bytes loses, of it the key with the most.
 
@@ -18,6 +18,7 @@ from typing import Final, TypeVar
 from mesh.ids import ContactId, EnvelopeId, PostingKey
 from mesh.retention.ranking import Rank, Ranking
 from mesh.trust.distance import Depth
+from mesh.wire.envelope import StampedKey
 
 FORMER: Final = ""
 """The peer that stands for all who cannot be told apart any more, as after a restart."""
@@ -47,10 +48,9 @@ _GROUP_OF: Final = {
 
 @dataclass(slots=True, eq=False)
 class Key:
-    """A posting key and its day, and where its bodies came from."""
+    """A posting key and its day, by one stamp, and where its bodies came from."""
 
-    posting_key: PostingKey
-    day: int
+    name: StampedKey
     depth: Depth
     sponsor: ContactId | None = None
     """On whose side its bodies lie; None of those who are strangers, or ours."""
@@ -134,7 +134,7 @@ class Sides:
         group = _GROUP_OF.get(key.depth)
         if group is None:
             return None
-        sponsors = self._sponsors_of(key.posting_key, key.day)
+        sponsors = self._sponsors_of(key.name.posting_key, key.name.day)
         return min(
             sponsors or (NOBODY,),
             key=lambda one: (self._sponsored(group, one).bodies_bytes, one),
@@ -188,7 +188,7 @@ class Sides:
     def _find_lighter_sponsor(self, key: Key) -> ContactId | None:
         """On whose side a key should lie rather than where it does."""
         assert key.sponsor is not None
-        sponsors = self._sponsors_of(key.posting_key, key.day)
+        sponsors = self._sponsors_of(key.name.posting_key, key.name.day)
         least = min(sponsors, key=lambda one: (self._bytes_for(key, one), one), default=None)
         if least is None or least == key.sponsor:
             return None
@@ -248,7 +248,7 @@ def _find_share(pool: Pool, peer: str) -> Rank | None:
         return None
     if not pool.bodies_bytes:
         return None
-    return -pool.bodies_bytes, pool.key.posting_key + pool.key.day.to_bytes(4)
+    return -pool.bodies_bytes, _bytes_of(pool.key.name)
 
 
 def _find_near_share(pool: Pool, group: Group, sponsor: ContactId) -> Rank | None:
@@ -257,7 +257,11 @@ def _find_near_share(pool: Pool, group: Group, sponsor: ContactId) -> Rank | Non
     if _GROUP_OF.get(key.depth) is not group or key.sponsor != sponsor or not pool.bodies_bytes:
         return None
     counted_bytes = key.bodies_bytes << (key.depth - Depth.CONTACT)
-    return -counted_bytes, key.posting_key + key.day.to_bytes(4)
+    return -counted_bytes, _bytes_of(key.name)
+
+
+def _bytes_of(name: StampedKey) -> bytes:
+    return name.posting_key + name.day.to_bytes(4) + name.nonce
 
 
 def _fullest(sides: Mapping[Name, _Side]) -> _Side:

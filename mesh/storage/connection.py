@@ -13,7 +13,7 @@ from typing import Final, NoReturn, Protocol
 
 from sqlcipher3 import dbapi2
 
-from mesh.errors import StorageError
+from mesh.errors import DamagedError, DiskFullError, StorageError
 from mesh.inputs import Connection, Cursor
 from mesh.limits.storage import (
     DATABASE_BUSY_TIMEOUT_MS,
@@ -32,6 +32,8 @@ _FULL, _CANTOPEN, _PROTOCOL, _NOLFS, _NOTADB = 13, 14, 15, 22, 26
 
 # The extended codes by which a full disk shows where the shared memory of the log is grown.
 _IOERR_SHMSIZE, _IOERR_SHMMAP = 4874, 5386
+# And those of a file that ends too early, or of a file system that says itself that it is damaged.
+_IOERR_SHORT_READ, _IOERR_DATA, _IOERR_CORRUPTFS = 522, 8202, 8458
 
 
 class _RawConnection(Protocol):
@@ -113,10 +115,13 @@ class SqlcipherConnection:
             _raise_ours(error, self._name)
 
 
-def connect(path: Path | None, key: bytes | bytearray | None) -> Connection:
+def connect(
+    path: Path | None, key: bytes | bytearray | None, *, is_alone: bool = False
+) -> Connection:
     """Open a database on disk with its 32-byte key, or without both one in memory.
 
-    A file that does not exist is made, readable for whoever the folder lets in.
+    A file that does not exist is made, readable for whoever the folder lets in. `is_alone`: nobody
+    else may read it meanwhile; so it opens on a disk that is full, by itself.
     """
     assert (path is None) == (key is None)
     name = ":memory:" if path is None else str(path)
@@ -134,12 +139,26 @@ def connect(path: Path | None, key: bytes | bytearray | None) -> Connection:
     connection = SqlcipherConnection(raw, name)
     try:
         if key is not None:
+            if is_alone:
+                # The index of the log is in memory then, and not in a file beside it.
+                connection.execute("PRAGMA locking_mode = EXCLUSIVE").fetchall()
             _unlock(connection, key)
         _set_up(connection, is_on_disk=path is not None)
+    except StorageError as error:
+        raw.close()
+        if is_alone or path is None or not _has_no_room_beside(error):
+            raise
+        return connect(path, key, is_alone=True)
     except BaseException:
         raw.close()
         raise
     return connection
+
+
+def _has_no_room_beside(error: StorageError) -> bool:
+    """Say whether a database does not open because no file can be made beside it."""
+    code = getattr(error.__cause__, "sqlite_errorcode", None)
+    return isinstance(error, DiskFullError) or code == _IOERR
 
 
 def connect_to_read(path: Path, key: bytes | bytearray) -> Connection:
@@ -150,6 +169,7 @@ def connect_to_read(path: Path, key: bytes | bytearray) -> Connection:
             uri=True,
             timeout=DATABASE_BUSY_TIMEOUT_MS / 1000,
             isolation_level=None,
+            check_same_thread=False,
         )
     except dbapi2.Error as error:
         _raise_ours(error, str(path))
@@ -162,6 +182,19 @@ def connect_to_read(path: Path, key: bytes | bytearray) -> Connection:
     return connection
 
 
+@contextlib.contextmanager
+def filling(connection: Connection) -> Iterator[None]:
+    """Let a new database take many rows at once, in any order; it is on the disk with the next
+    checkpoint after the block. StorageError if a row is missing that another one refers to.
+    """
+    for pragma in ("synchronous = OFF", "foreign_keys = OFF"):
+        connection.execute(f"PRAGMA {pragma}").fetchall()
+    yield
+    if connection.execute("PRAGMA foreign_key_check").fetchone() is not None:
+        raise StorageError("A row is missing to which another one refers.")
+    connection.execute("PRAGMA synchronous = FULL").fetchall()
+
+
 def check_pages(connection: Connection) -> None:
     """Read every page that is in use; raises StorageError at the first that is damaged.
 
@@ -170,7 +203,7 @@ def check_pages(connection: Connection) -> None:
     rows = connection.execute("PRAGMA quick_check(1)").fetchall()
     if rows != [("ok",)]:
         assert isinstance(connection, SqlcipherConnection)
-        raise StorageError(_damaged(connection._name))
+        raise damaged(connection._name)
 
 
 @contextlib.contextmanager
@@ -201,12 +234,21 @@ def savepoint(connection: Connection) -> Iterator[None]:
         raise
 
 
-def checkpoint(connection: Connection) -> bool:
+def checkpoint(connection: Connection, *, is_patient: bool = True) -> bool:
     """Move all commits into the database file and empty the log, where old pages outlive them.
 
-    Returns whether that was done; another process that reads may hold it up.
+    Returns whether that was done: who reads may hold it up, and `is_patient` waits for them; a full
+    disk may, and what is in the log is as durable as what is in the file.
     """
-    row = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    if not is_patient:
+        connection.execute("PRAGMA busy_timeout = 0").fetchall()
+    try:
+        row = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    except DiskFullError:
+        return False
+    finally:
+        if not is_patient:
+            connection.execute(f"PRAGMA busy_timeout = {DATABASE_BUSY_TIMEOUT_MS}").fetchall()
     assert row is not None
     return row[0] == 0
 
@@ -288,19 +330,20 @@ def _raise_ours(error: Exception, name: str) -> NoReturn:
     extended = getattr(error, "sqlite_errorcode", None)
     code = extended & 0xFF if isinstance(extended, int) else None
     if code == _FULL or extended in (_IOERR_SHMSIZE, _IOERR_SHMMAP):
-        sentence = f"The disk is full: free some space for {name} and start Mesh again."
-    elif code in (_READONLY, _CANTOPEN, _PERM):
+        raise DiskFullError(f"The disk is full: free some space for {name}.") from error
+    if code == _CORRUPT or extended in (_IOERR_SHORT_READ, _IOERR_DATA, _IOERR_CORRUPTFS):
+        raise damaged(name) from error
+    if code == _NOTADB:
+        raise DamagedError(
+            f"The database {name} does not open with its key: it is damaged, or it or its key "
+            "file belongs to another profile; put both back from the same backup.",
+            name,
+        ) from error
+    if code in (_READONLY, _CANTOPEN, _PERM):
         sentence = (
             f"The database {name} cannot be opened for writing: check that its folder exists, "
             "belongs to you and is on a disk that is not read-only."
         )
-    elif code == _NOTADB:
-        sentence = (
-            f"The database {name} does not open with its key: it is damaged, or it or its key "
-            "file belongs to another profile; put both back from the same backup."
-        )
-    elif code == _CORRUPT:
-        sentence = _damaged(name)
     elif code in (_BUSY, _LOCKED, _PROTOCOL):
         sentence = f"Another program holds the database {name}: close it and start Mesh again."
     elif code in (_IOERR, _NOLFS):
@@ -315,8 +358,6 @@ def _raise_ours(error: Exception, name: str) -> NoReturn:
     raise StorageError(sentence) from error
 
 
-def _damaged(name: str) -> str:
-    return (
-        f"The database {name} is damaged: put it back from a backup, "
-        "or move it away to begin with an empty one."
-    )
+def damaged(name: str, how: str = "") -> DamagedError:
+    """Return what is raised where a database is not what was written."""
+    return DamagedError(f"The database {name} is damaged{how}.", name)

@@ -21,6 +21,11 @@ def migrate_store(connection: Connection) -> None:
 
 def migrate_vault(connection: Connection) -> None:
     """Bring a vault to the newest schema; a new file becomes an empty vault."""
+    if not connection.execute("SELECT 1 FROM pragma_module_list WHERE name = 'fts5'").fetchone():
+        raise StorageError(
+            "This build of SQLCipher cannot search in texts (it lacks FTS5): install sqlcipher3 "
+            "from its wheel, as requirements.txt has it."
+        )
     migrate(connection, VAULT_MIGRATIONS, name="vault")
 
 
@@ -30,7 +35,8 @@ def migrate(connection: Connection, migrations: Migrations, *, name: str) -> Non
     if found > len(migrations):
         raise StorageError(
             f"The {name} has schema {found}, and this release of Mesh knows schemas up to "
-            f"{len(migrations)}: update Mesh, nothing was changed."
+            f"{len(migrations)}; nothing was changed. Update Mesh, or return to before the update "
+            "with `mesh vault back`."
         )
     for version, statements in enumerate(migrations[found:], found + 1):
         with transaction(connection):

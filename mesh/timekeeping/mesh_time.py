@@ -3,8 +3,8 @@
 Implements `docs/protocol/posting.md`, section "Mesh time". Clocks of real laptops are wrong. Of at
 least three links, the largest group of clocks within ten minutes corrects the own clock, which is
 itself one of them. With fewer links a clock that is earlier than this release, or than the newest
-stored envelope, yields to a peer's.
-A jump deletes nothing: bodies expire only after mesh time was steady for an hour.
+stored envelope, yields to a peer's. What is made here bears mesh time; nothing lapses by it, for
+which there is another clock (`expiry_clock.py`).
 
 Theory of operation. Whoever follows others says their time, not its own. Were that counted like
 another clock, one wrong clock and two that yielded to it would outvote the right ones. So each word
@@ -24,14 +24,11 @@ from typing import Final, NamedTuple
 from mesh.ids import Instant, LinkId, Monotonic, UnixSeconds
 from mesh.limits.admission import CREATED_AHEAD_SECONDS_MAX
 from mesh.limits.timekeeping import CLOCKS_AGREE_SECONDS, TIME_INTERVAL_MS, TIMES_PER_LINK_MAX
+from mesh.timekeeping.expiry_clock import DRIFT_TOLERATED_SECONDS, RELEASED, ExpiryClock
 
-RELEASED: Final = UnixSeconds(1_790_000_000)
-"""A clock that is earlier than this release is certainly wrong."""
 LINKS_MIN: Final = 3
-STEADY_US: Final = 3_600_000_000
 SHOWN_FROM_S: Final = 60
 DISPUTE_S: Final = 86_400
-_DRIFT_TOLERATED_US: Final = 60_000_000
 _LATEST: Final = (1 << 32) - 10
 """The last mesh time that a header can say; a peer that claims it must not stop us."""
 
@@ -63,25 +60,35 @@ class _Word:
 
 
 class MeshClock:
-    """One node's idea of the time, from its own clock and what its links say."""
+    """One node's idea of the time, from its own clock and what its links say.
 
-    def __init__(self, released: UnixSeconds = RELEASED) -> None:
+    `expiry` is the clock by which things lapse, beside it.
+    """
+
+    def __init__(
+        self, released: UnixSeconds = RELEASED, *, expiry: ExpiryClock | None = None
+    ) -> None:
+        self.expiry: Final = expiry or ExpiryClock(released=released)
         self._earliest = released
         self._words: dict[LinkId, _Word] = {}
         self._offset_s = 0
-        self._steady_since: Monotonic | None = None
         self._last: Instant | None = None
         # Whether some link may have to hear our time again, and when it may at the earliest.
         self._is_unsaid = False
         self._unsaid_until: Monotonic | None = None
         self._told: list[str] = []
+        self._clock_notices: list[str] = []
         self._untold: list[str] = []
 
     def at(self, now: Instant) -> Instant:
-        """A reading of the own clocks with mesh time; notices when the own clock has jumped."""
+        """A reading of the own clocks with mesh time and expiry time; notices when the own clock
+        has jumped.
+        """
         self._notice_jump(now)
         mesh = UnixSeconds(min(max(now.unix_seconds + self._offset_s, 0), _LATEST))
-        return Instant(now.monotonic, now.wall, mesh)
+        read = Instant(now.monotonic, now.wall, mesh, self.expiry.read(now, mesh))
+        self._say(self._clock_notices, [doubt] if (doubt := self.expiry.find_doubt(now)) else [])
+        return read
 
     def is_vouched(self, now: Instant) -> bool:
         """Say whether mesh time is what the own clock says, and that is not certainly wrong."""
@@ -155,14 +162,9 @@ class MeshClock:
         """
         return sorted(word.difference_s for word in self._words.values() if word.is_vouched)
 
-    def is_steady(self, now: Instant) -> bool:
-        """Say whether mesh time has not jumped for an hour."""
-        since = self._steady_since
-        return since is not None and now.monotonic - since >= STEADY_US
-
     def notices(self) -> list[str]:
         """Return what a person should know of the time now."""
-        return list(self._told)
+        return [*self._clock_notices, *self._told]
 
     def take_notices(self) -> list[str]:
         """The notices that are new since the last call."""
@@ -172,12 +174,11 @@ class MeshClock:
     def _notice_jump(self, now: Instant) -> None:
         last, self._last = self._last, now
         if last is None:
-            self._steady_since = now.monotonic
             return
         passed_us = now.monotonic - last.monotonic
         jumped_us = now.wall - last.wall - passed_us
-        if abs(jumped_us) > _DRIFT_TOLERATED_US:
-            self._steady_since = now.monotonic
+        if abs(jumped_us) > DRIFT_TOLERATED_SECONDS * 1_000_000:
+            self.expiry.jumped(now)
             jumped_s = jumped_us // 1_000_000
             for word in self._words.values():
                 word.difference_s -= jumped_s
@@ -199,13 +200,16 @@ class MeshClock:
         if len(self._words) >= LINKS_MIN:
             # The own clock is a witness too, unless it is known to be wrong.
             agreed_s = _largest_group(vouched if is_early else sorted([*vouched, 0]))
+            if not is_early and _are_most_near(vouched):
+                self.expiry.agreed(now)
         offset_s = self._offset_s
         if agreed_s is not None:
             offset_s = _beyond_agreement(agreed_s)
         elif is_early:
             offset_s = self._yielding(vouched)
-        if abs(offset_s - self._offset_s) > CLOCKS_AGREE_SECONDS:
-            self._steady_since = now.monotonic
+        elif _is_backed(0, vouched) and not _is_backed(offset_s, vouched):
+            # Nobody of those who said otherwise is here any more.
+            offset_s = 0
         self._is_unsaid = self._is_unsaid or offset_s != self._offset_s
         self._offset_s = offset_s
         self._tell(is_agreed=agreed_s is not None)
@@ -213,8 +217,7 @@ class MeshClock:
     def _yielding(self, vouched: Sequence[int]) -> int:
         """The correction of a clock that is certainly wrong, while no group tells the time."""
         if vouched:
-            is_backed = any(abs(one - self._offset_s) <= CLOCKS_AGREE_SECONDS for one in vouched)
-            if len(self._words) >= LINKS_MIN and is_backed:
+            if len(self._words) >= LINKS_MIN and _is_backed(self._offset_s, vouched):
                 return self._offset_s
             return max(0, vouched[-1])
         if self._offset_s:
@@ -234,8 +237,12 @@ class MeshClock:
                 "This computer's clock and a neighbour's differ by a day or more, and none can"
                 " tell who is right; check the date."
             )
-        self._untold += [notice for notice in told if notice not in self._told]
-        self._told = told
+        self._say(self._told, told)
+
+    def _say(self, said: list[str], told: list[str]) -> None:
+        """Keep in `said` what a person is told now; what was not told before is news."""
+        self._untold += [notice for notice in told if notice not in said]
+        said[:] = told
 
 
 def _ahead(mesh_time: UnixSeconds, now: Instant) -> int:
@@ -253,6 +260,17 @@ def _largest_group(clocks: Sequence[int]) -> int | None:
     if largest < 2 or centres[-1] - centres[0] > CLOCKS_AGREE_SECONDS:
         return None
     return centres[len(centres) // 2]
+
+
+def _is_backed(offset_s: int, vouched: Sequence[int]) -> bool:
+    """Say whether somebody who vouches for it tells this time."""
+    return any(abs(one - offset_s) <= CLOCKS_AGREE_SECONDS for one in vouched)
+
+
+def _are_most_near(vouched: Sequence[int]) -> bool:
+    """Say whether most of those who vouch, and two at least, tell the time of the own clock."""
+    near_count = sum(abs(one) <= CLOCKS_AGREE_SECONDS for one in vouched)
+    return near_count >= 2 and 2 * near_count > len(vouched)
 
 
 def _beyond_agreement(offset_s: int) -> int:

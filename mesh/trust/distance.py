@@ -1,8 +1,8 @@
 """The distance of an envelope's author, known by the posting key and by nothing else.
 
-Implements `docs/protocol/standing.md`. Contacts tell us their posting keys ahead; over links that
-proved to be theirs they name, by short hashes, the keys of their own contacts and of the contacts
-of those. So a node can keep room for mail of people whom somebody answers for, without learning
+Implements `docs/protocol/standing.md`. Contacts tell us their posting keys ahead, by short hashes;
+over links that proved to be theirs they name those of their own contacts and of the contacts of
+those. So a node can keep room for mail of people whom somebody answers for, without learning
 who they are. This is the table: what was told, by whom, for which day. Lists of one contact are
 bounded each, and all lists of a day together; where they do not fit, all are cut to one share, so
 that nobody who names many crowds out those who name few.
@@ -12,7 +12,7 @@ A key stands for one day. Named for one day it stands for nothing on another one
 
 from array import array
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Final, TypeAlias
@@ -47,9 +47,7 @@ class Depth(IntEnum):
 
 
 def vouch_hash(posting_key: PostingKey, day: int) -> int:
-    """Return what stands for a key and its day where contacts name keys of others: 8 bytes as a
-    number.
-    """
+    """Return what stands for a key and its day where contacts name keys: 8 bytes as a number."""
     hashed = blake2b(b"", posting_key + day.to_bytes(4), b"mesh/post/vouch", VOUCH_BYTES)
     return int.from_bytes(hashed)
 
@@ -67,7 +65,7 @@ class Counts:
 class _Told:
     """The words of one contact on one day."""
 
-    keys: tuple[PostingKey, ...] = ()
+    keys: tuple[int, ...] = ()
     vouched: Hashes = field(default_factory=lambda: array("Q"))
     far: Hashes = field(default_factory=lambda: array("Q"))
 
@@ -76,7 +74,7 @@ class _Told:
 class _Index:
     """The words of all contacts on one day, joined."""
 
-    keys: Mapping[PostingKey, None]
+    keys: Hashes
     vouched: Hashes
     far: Hashes
 
@@ -106,11 +104,11 @@ class Distances:
         index = self._index(day)
         if index is None:
             return Depth.STRANGER
-        if posting_key in index.keys:
-            return Depth.CONTACT
-        if not index.vouched and not index.far:
+        if not index.keys and not index.vouched and not index.far:
             return Depth.STRANGER
         hashed = vouch_hash(posting_key, day)
+        if _has(index.keys, hashed):
+            return Depth.CONTACT
         if _has(index.vouched, hashed):
             return Depth.VOUCHED
         return Depth.FAR if _has(index.far, hashed) else Depth.STRANGER
@@ -125,7 +123,7 @@ class Distances:
         hashed = vouch_hash(posting_key, day)
         match depth:
             case Depth.CONTACT:
-                found = [contact for contact, one in told.items() if posting_key in one.keys]
+                found = [contact for contact, one in told.items() if hashed in one.keys]
             case Depth.VOUCHED:
                 found = [contact for contact, one in told.items() if _has(one.vouched, hashed)]
             case Depth.FAR:
@@ -141,8 +139,8 @@ class Distances:
             return Counts(0, 0, 0)
         return Counts(len(index.keys), len(index.vouched), len(index.far))
 
-    def keys_of(self, contact: ContactId, day: int) -> tuple[PostingKey, ...]:
-        """The keys of a contact on a day."""
+    def keys_of(self, contact: ContactId, day: int) -> tuple[int, ...]:
+        """Hashes of the keys of a contact on a day."""
         told = self._told.get(day, {}).get(contact)
         return () if told is None else told.keys
 
@@ -157,11 +155,12 @@ class Distances:
         """All keys of ours, in place of those before."""
         self._own = dict.fromkeys(posting_keys)
 
-    def set_contact_keys(
-        self, contact: ContactId, day: int, posting_keys: Iterable[PostingKey]
-    ) -> None:
-        """The keys of a contact on a day, in place of those before; too many are passed over."""
-        keys = tuple(dict.fromkeys(posting_keys))[:CONTACT_KEYS_PER_DAY_MAX]
+    def set_contact_keys(self, contact: ContactId, day: int, hashes: Iterable[int]) -> None:
+        """Hashes of the keys of a contact on a day, in place of those before.
+
+        Too many are passed over.
+        """
+        keys = tuple(dict.fromkeys(hashes))[:CONTACT_KEYS_PER_DAY_MAX]
         self._of(contact, day).keys = keys
         self._changed(day)
 
@@ -231,7 +230,7 @@ class Distances:
             _share([one.vouched for one in told.values()], VOUCHED_HASHES_PER_DAY_MAX)
             _share([one.far for one in told.values()], FAR_HASHES_PER_DAY_MAX)
             index = self._indexes[day] = _Index(
-                keys=dict.fromkeys(key for one in told.values() for key in one.keys),
+                keys=_joined([one.keys for one in told.values()]),
                 vouched=_joined([one.vouched for one in told.values()]),
                 far=_joined([one.far for one in told.values()]),
             )
@@ -242,7 +241,7 @@ def _sorted(hashes: Iterable[int], count_max: int) -> Hashes:
     return array("Q", sorted(dict.fromkeys(hashes))[:count_max])
 
 
-def _joined(lists: list[Hashes]) -> Hashes:
+def _joined(lists: Sequence[Iterable[int]]) -> Hashes:
     return array("Q", sorted(dict.fromkeys(one for hashes in lists for one in hashes)))
 
 

@@ -10,23 +10,26 @@ from collections.abc import Sequence
 
 from mesh.ids import ContactId
 from mesh.limits.trust import FAR_PER_CONTACT_DAY_MAX, VOUCHED_PER_CONTACT_DAY_MAX
-from mesh.trust.distance import Distances, vouch_hash
+from mesh.trust.distance import Distances
 from mesh.wire.posting_key_lists import VouchedDay
 
 
 def vouches_for(
-    distances: Distances, day: int, *, to: ContactId, among: Sequence[ContactId]
+    distances: Distances, day: int, *, to: ContactId | None, among: Sequence[ContactId]
 ) -> VouchedDay:
     """Return what `to` is told of a day: of the keys of these contacts, the first ones before
     others.
 
-    Left out is only what they told us themselves. Keys of our own are not: somebody who names one
-    that is perhaps ours, of another audience, would learn from its absence that it is.
+    `to` is None for one who told us nothing. Left out is only what they told us themselves. Keys
+    of our own are not: somebody who names one that is perhaps ours, of another audience, would
+    learn from its absence that it is.
     """
-    theirs = dict.fromkeys(vouch_hash(key, day) for key in distances.keys_of(to, day))
-    keys = [[vouch_hash(key, day) for key in distances.keys_of(one, day)] for one in among]
+    own = distances.keys_of(to, day) if to is not None else ()
+    theirs = dict.fromkeys(own)
+    keys = [distances.keys_of(one, day) for one in among]
     vouched = _in_turns(keys, VOUCHED_PER_CONTACT_DAY_MAX, but=theirs)
-    known = theirs | dict.fromkeys(vouched) | dict.fromkeys(distances.vouched_by(to, day))
+    vouched_by_them = distances.vouched_by(to, day) if to is not None else ()
+    known = theirs | dict.fromkeys(vouched) | dict.fromkeys(vouched_by_them)
     lists = [distances.vouched_by(one, day) for one in among]
     far = _in_turns(lists, FAR_PER_CONTACT_DAY_MAX, but=known)
     return VouchedDay(day, tuple(sorted(vouched)), tuple(sorted(far)))

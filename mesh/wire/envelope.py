@@ -7,33 +7,52 @@ envelope may enter a node is for `mesh.posting` to judge.
 """
 
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NamedTuple
 
 from mesh.crypto.hashing import blake2b_256
-from mesh.crypto.signing import Verify, sign
+from mesh.crypto.signing import SigningKey, Verify
 from mesh.errors import PeerError
 from mesh.ids import EnvelopeId, PostingKey, Tag, UnixSeconds
 
 VERSION: Final = 1
+"""The version of what this node makes, and the latest that it reads. One of a later version has the
+same outer form, and is carried.
+"""
 SIZE_BYTES: Final = (1024, 4096, 16_384, 65_536)
 """The whole envelope, by size class."""
 LIFETIME_SECONDS: Final = (86_400, 7 * 86_400, 30 * 86_400)
 """From `created`, by lifetime class."""
+LIFETIME_DAY, LIFETIME_WEEK, LIFETIME_MONTH = 0, 1, 2
 HEADER_BYTES: Final = 99
 SIGNATURE_BYTES: Final = 64
 STUB_BYTES: Final = HEADER_BYTES + 32 + SIGNATURE_BYTES
 TAG_BYTES: Final = 16
 TOKEN_BYTES: Final = 16
 TOKEN_HASH_BYTES: Final = 16
-STAMP_BYTES: Final = 12
+STAMP_NONCE_BYTES: Final = 8
+STAMP_BYTES: Final = STAMP_NONCE_BYTES + 4
 CREATED_ROUNDING_S: Final = 10
 SECONDS_PER_DAY: Final = 86_400
 _SIGNED_PREFIX: Final = b"mesh/env/1"
 
 
+class StampedKey(NamedTuple):
+    """A posting key on its day, by one stamp: what a quota counts.
+
+    Without `c`, the cheap half of a stamp: or each `c` more would admit as much as the work did.
+    """
+
+    posting_key: PostingKey
+    day: int
+    nonce: bytes
+
+
 @dataclass(frozen=True, slots=True)
 class Header:
-    """The part of an envelope that everybody sees. `created` is mesh time, rounded down to 10 s."""
+    """The part of an envelope that everybody sees. `created` is mesh time, rounded down to 10 s.
+
+    `version` says how tag and body are made; the form of all else is that of every version.
+    """
 
     size_class: int
     lifetime_class: int
@@ -43,11 +62,22 @@ class Header:
     withdraw_hash: bytes
     posting_key: PostingKey
     stamp: bytes
+    version: int = VERSION
+
+    @property
+    def is_newer(self) -> bool:
+        """Say whether a later Mesh made it, so that this one can carry it and not read it."""
+        return self.version > VERSION
 
     @property
     def day(self) -> int:
         """The day of the posting key, counted from 1970."""
         return self.created // SECONDS_PER_DAY
+
+    @property
+    def stamped_key(self) -> StampedKey:
+        """Return under what the envelope counts."""
+        return StampedKey(self.posting_key, self.day, self.stamp[:STAMP_NONCE_BYTES])
 
     @property
     def lapses(self) -> UnixSeconds:
@@ -58,7 +88,7 @@ class Header:
         """The 99 bytes of the header."""
         return b"".join(
             (
-                bytes((VERSION, self.size_class, self.lifetime_class)),
+                bytes((self.version, self.size_class, self.lifetime_class)),
                 self.created.to_bytes(4, "big"),
                 self.tag,
                 self.read_hash,
@@ -116,11 +146,6 @@ def body_bytes(size_class: int) -> int:
     return SIZE_BYTES[size_class] - HEADER_BYTES - SIGNATURE_BYTES
 
 
-def is_known_version(data: bytes) -> bool:
-    """Say whether this node can read the envelope at all; a later version is nobody's fault."""
-    return data[:1] == bytes((VERSION,))
-
-
 def envelope_id_of(data: bytes) -> EnvelopeId:
     """The id of an envelope from its bytes, before anything else is looked at."""
     if len(data) <= HEADER_BYTES + SIGNATURE_BYTES:
@@ -160,8 +185,8 @@ def decode_header(data: bytes) -> Header:
     """The header in 99 bytes; PeerError if its form is wrong."""
     if len(data) != HEADER_BYTES:
         raise PeerError("header of a wrong length")
-    if data[0] != VERSION:
-        raise PeerError("envelope of an unknown version")
+    if not data[0]:
+        raise PeerError("envelope of no version")
     if data[1] >= len(SIZE_BYTES):
         raise PeerError("unknown size class")
     if data[2] >= len(LIFETIME_SECONDS):
@@ -178,16 +203,22 @@ def decode_header(data: bytes) -> Header:
         withdraw_hash=data[39:55],
         posting_key=PostingKey(data[55:87]),
         stamp=data[87:99],
+        version=data[0],
     )
 
 
 def sign_envelope(header: Header, body: bytes, posting_seed: bytes) -> Envelope:
     """Make an envelope; `posting_seed` is the private half of the header's posting key."""
+    return envelope_of(header, body, SigningKey.from_seed(posting_seed))
+
+
+def envelope_of(header: Header, body: bytes, posting_key: SigningKey) -> Envelope:
+    """Make an envelope with the header's posting key, for whoever signs by it more than once."""
     assert len(body) == body_bytes(header.size_class)
     header_bytes = header.encode()
     assert len(header_bytes) == HEADER_BYTES
     body_hash = blake2b_256(body)
-    signature = sign(posting_seed, _signed(header_bytes, body_hash))
+    signature = posting_key.sign(_signed(header_bytes, body_hash))
     envelope_id = _id_of_stub(header_bytes + body_hash + signature)
     return Envelope(envelope_id, header, header_bytes, body, signature)
 

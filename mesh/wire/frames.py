@@ -14,6 +14,8 @@ from mesh.errors import PeerError
 from mesh.ids import EnvelopeId
 from mesh.limits.anti_entropy import RECONCILE_FRAME_BYTES_MAX
 from mesh.limits.contacts import NAME_BYTES_MAX
+from mesh.limits.direct_files import FILE_ASK_BLOCKS_MAX, FILE_PATH_BYTES_MAX
+from mesh.limits.files import FILE_BLOCK_BYTES
 from mesh.limits.link import FRAME_BYTES_MAX, HELLO_FEATURES_MAX, HELLO_VERSIONS_MAX
 from mesh.limits.nearby import NEARBY_BOX_BYTES_MAX
 from mesh.limits.peering import PEX_ADDRESSES_PER_RECORD_MAX, PEX_RECORDS_MAX, WHO_ENTRIES_MAX
@@ -21,7 +23,15 @@ from mesh.limits.replication import IDS_PER_FRAME_MAX, STUBS_PER_FRAME_MAX
 from mesh.wire.envelope import STUB_BYTES, TOKEN_BYTES
 from mesh.wire.retirement import RETIREMENT_BYTES, RETIREMENTS_PER_ENVELOPE_MAX
 
-PROTOCOL_VERSION = 1
+PROTOCOL_VERSIONS = (1, 2, 3)
+"""The versions that this node speaks; 2 adds stems, 3 files that two nodes give each other."""
+
+STEM_VERSION = 2
+"""From this version on a peer passes stems on."""
+
+FILES_VERSION = 3
+"""From this version on a peer answers who asks it for blocks of files."""
+
 ID_BYTES = 32
 SHORT_ID_BYTES = 8
 ENTRY_BYTES = ID_BYTES + 1
@@ -162,6 +172,18 @@ class Held(msgspec.Struct, frozen=True, array_like=True, tag=0x19):
     refused: ShortIds
 
 
+class Stem(msgspec.Struct, frozen=True, array_like=True, tag=0x1A):
+    """A whole envelope before it spreads: it goes over one link at a time."""
+
+    envelope: Annotated[bytes, msgspec.Meta(max_length=64 * 1024)]
+
+
+class StemRetired(msgspec.Struct, frozen=True, array_like=True, tag=0x1B):
+    """Retirements before they spread: entries of an id and a token."""
+
+    entries: Annotated[bytes, msgspec.Meta(max_length=IDS_PER_FRAME_MAX * RETIREMENT_BYTES)]
+
+
 class NegOpen(msgspec.Struct, frozen=True, array_like=True, tag=0x20):
     """Begins to reconcile a lifetime class, from a floor on. Who dialled numbers evenly."""
 
@@ -271,6 +293,29 @@ class NearbySealed(msgspec.Struct, frozen=True, array_like=True, tag=0x42):
     box: Annotated[bytes, msgspec.Meta(max_length=NEARBY_BOX_BYTES_MAX)]
 
 
+class FileAsk(msgspec.Struct, frozen=True, array_like=True, tag=0x50):
+    """Asks a contact for blocks of a file that both know; the handle holds in this link alone."""
+
+    handle: Bytes16
+    first: U32
+    count: Annotated[int, msgspec.Meta(ge=1, le=FILE_ASK_BLOCKS_MAX)]
+
+
+class FileBlock(msgspec.Struct, frozen=True, array_like=True, tag=0x51):
+    """One block that was asked for, with its path to the root of the file."""
+
+    handle: Bytes16
+    index: U32
+    path: Annotated[bytes, msgspec.Meta(max_length=FILE_PATH_BYTES_MAX)]
+    block: Annotated[bytes, msgspec.Meta(max_length=FILE_BLOCK_BYTES)]
+
+
+class FileRefuse(msgspec.Struct, frozen=True, array_like=True, tag=0x52):
+    """The answer to an ask that nothing comes of, whyever."""
+
+    handle: Bytes16
+
+
 Frame = (
     Hello
     | Ping
@@ -289,6 +334,8 @@ Frame = (
     | Stubs
     | Retired
     | Held
+    | Stem
+    | StemRetired
     | NegOpen
     | NegMessage
     | NegClose
@@ -300,6 +347,9 @@ Frame = (
     | NearbyAsk
     | NearbyCard
     | NearbySealed
+    | FileAsk
+    | FileBlock
+    | FileRefuse
 )
 
 _decoder: msgspec.msgpack.Decoder[Frame] = msgspec.msgpack.Decoder(Frame)
@@ -323,6 +373,8 @@ _KNOWN_TYPES = frozenset(
         0x17,
         0x18,
         0x19,
+        0x1A,
+        0x1B,
         0x20,
         0x21,
         0x22,
@@ -334,6 +386,9 @@ _KNOWN_TYPES = frozenset(
         0x40,
         0x41,
         0x42,
+        0x50,
+        0x51,
+        0x52,
     }
 )
 _FIXARRAY = range(0x91, 0xA0)

@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 from mesh.crypto.hashing import blake2b
 from mesh.ids import MeshId
 
-STAMP_BITS_DEFAULT = 9
+STAMP_BITS_DEFAULT = 6
+FORMER_STAMP_BITS = 9
+"""What was usual while all stamps of a mesh had the same bits."""
 KEY_QUOTA_DEFAULT = 512
 OPEN_PSK = blake2b(b"", b"", b"mesh/psk/open", 32)
 
@@ -17,8 +19,8 @@ OPEN_PSK = blake2b(b"", b"", b"mesh/psk/open", 32)
 class MeshParameters:
     """A mesh: its name, its rules, and the pre-shared key that keeps outsiders out.
 
-    `stamp_bits` of 0 means no stamps at all. The psk is not part of the id: it separates meshes
-    by itself.
+    `stamp_bits`: the least that a stamp must have; 0 means no stamps at all, and only then
+    `key_quota` counts. The psk is not part of the id: it separates meshes by itself.
     """
 
     name: str = "mesh"

@@ -1,7 +1,7 @@
 """The lists by which contacts name posting keys: their own in a session, those of others on a link.
 
-Implements `docs/protocol/standing.md`. A list for a link is filled up to the length of an envelope,
-so that its frame is as long as one that pushes an envelope.
+Implements `docs/protocol/standing.md`. Keys are named by hashes. A list for a link is filled up to
+the length of an envelope, so that its frame is as long as one that pushes an envelope.
 """
 
 from collections.abc import Iterable, Sequence
@@ -10,19 +10,17 @@ from itertools import pairwise
 from typing import Final
 
 from mesh.errors import PeerError
-from mesh.ids import PostingKey
 from mesh.limits.posting_keys import POSTING_DAYS_TOLD, POSTING_KEYS_TOLD_MAX
-from mesh.limits.trust import FAR_PER_CONTACT_DAY_MAX, VOUCH_DAYS_TOLD, VOUCHED_PER_CONTACT_DAY_MAX
+from mesh.limits.trust import FAR_PER_CONTACT_DAY_MAX, VOUCH_DAYS_TOLD
 from mesh.wire.envelope import SIZE_BYTES
 
 DAY_BYTES: Final = 4
-_KEY_BYTES: Final = 32
-_ENTRY_BYTES: Final = 1 + _KEY_BYTES
 _HASH_BYTES: Final = 8
+_ENTRY_BYTES: Final = 1 + _HASH_BYTES
 _COUNTS_BYTES: Final = 1 + 2
 
-DatedKey = tuple[int, PostingKey]
-"""A day, and a posting key that stands for it."""
+DatedKey = tuple[int, int]
+"""A day, and the hash of a posting key that stands for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,15 +36,15 @@ class VouchedDay:
 
 
 def encode_own_keys(keys: Sequence[DatedKey]) -> bytes:
-    """The posting keys of the author, by day; there must be one at least."""
+    """The hashes of posting keys of the author, by day; there must be one at least."""
     ordered = sorted(keys)[:POSTING_KEYS_TOLD_MAX]
     first = ordered[0][0]
-    entries = [bytes((day - first,)) + key for day, key in ordered]
+    entries = [bytes((day - first,)) + hashed.to_bytes(_HASH_BYTES) for day, hashed in ordered]
     return first.to_bytes(DAY_BYTES) + b"".join(entries)
 
 
 def decode_own_keys(data: bytes) -> list[DatedKey]:
-    """The keys in `data`, by day; PeerError on anything else."""
+    """The hashes in `data`, by day; PeerError on anything else."""
     count, rest = divmod(len(data) - DAY_BYTES, _ENTRY_BYTES)
     if rest or not 1 <= count <= POSTING_KEYS_TOLD_MAX:
         raise PeerError("malformed posting keys")
@@ -55,11 +53,13 @@ def decode_own_keys(data: bytes) -> list[DatedKey]:
     is_in_order = all(one < other for one, other in pairwise(entries))
     if not is_in_order or entries[0][0] != 0 or entries[-1][0] >= POSTING_DAYS_TOLD:
         raise PeerError("posting keys out of order")
-    return [(first + entry[0], PostingKey(entry[1:])) for entry in entries]
+    return [(first + entry[0], int.from_bytes(entry[1:])) for entry in entries]
 
 
-def encode_vouches(days: Sequence[VouchedDay]) -> bytes:
-    """Lists of some days, filled up to the length of the smallest envelope that holds them."""
+def encode_vouches(days: Sequence[VouchedDay], *, bytes_min: int = 0) -> bytes:
+    """Lists of some days, filled up to the length of the smallest envelope that holds them and
+    so many bytes.
+    """
     parts = [bytes((len(days),))]
     for one in days:
         counts = bytes((len(one.vouched),)) + len(one.far).to_bytes(2)
@@ -70,7 +70,7 @@ def encode_vouches(days: Sequence[VouchedDay]) -> bytes:
             join_hashes(one.far),
         ]
     data = b"".join(parts)
-    return data.ljust(next(size for size in SIZE_BYTES if len(data) <= size), b"\0")
+    return data.ljust(next(size for size in SIZE_BYTES if max(len(data), bytes_min) <= size), b"\0")
 
 
 def decode_vouches(data: bytes) -> list[VouchedDay]:
@@ -84,7 +84,7 @@ def decode_vouches(data: bytes) -> list[VouchedDay]:
         day = int.from_bytes(data[at:counts])
         vouched_count, at = int.from_bytes(data[counts : counts + 1]), counts + _COUNTS_BYTES
         far_count = int.from_bytes(data[counts + 1 : at])
-        if vouched_count > VOUCHED_PER_CONTACT_DAY_MAX or far_count > FAR_PER_CONTACT_DAY_MAX:
+        if far_count > FAR_PER_CONTACT_DAY_MAX:
             raise PeerError("too many vouches")
         end = at + (vouched_count + far_count) * _HASH_BYTES
         if end > len(data) or (days and day <= days[-1].day):

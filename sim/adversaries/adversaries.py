@@ -44,7 +44,9 @@ from sim.adversaries.withholding import (
     TimeLies,
     TimeShifts,
     drop_half,
+    swallow_stems,
 )
+from sim.hosts.blobs import Blobs
 from sim.hosts.driver_protocol import AnyEngine, AnyHost, Injection
 from sim.hosts.host import Host
 from sim.hosts.virtual_node import Surroundings, VirtualNode
@@ -76,7 +78,13 @@ BEHAVIOURS: Final[Mapping[Kind, type[Behaviour]]] = {
     "slow-loris": SlowLoris,
     "later-version": LaterVersion,
 }
-"""All but `selective`, which is a real engine with one machine exchanged."""
+"""All but those of `ENGINES`."""
+
+ENGINES: Final[Mapping[Kind, Injection]] = {
+    "selective": drop_half,
+    "swallows-stems": swallow_stems,
+}
+"""Real engines with one machine exchanged."""
 
 GUILTY: Final[tuple[Kind, ...]] = (
     "garbage",
@@ -151,6 +159,11 @@ class AdversaryHost:
     def crash(self) -> None:
         """Nothing is kept."""
 
+    @property
+    def blobs(self) -> Blobs:
+        """It has no large files."""
+        raise AssertionError("a hostile node keeps no files")
+
     def arm(self, statements: int) -> None:
         """There is no database."""
 
@@ -160,7 +173,7 @@ class AdversaryHost:
 
     def mint(self, effect: MintStamp) -> tuple[int, Input]:
         """It never asks for that."""
-        return 0, StampMinted(effect.posting_key, effect.day, NO_STAMP)
+        return 0, StampMinted(effect.posting_key, effect.day, effect.bits, NO_STAMP)
 
 
 def require_bounded_amplification(host: AdversaryHost, lived_s: float) -> None:
@@ -211,8 +224,8 @@ class Adversaries:
         for place, table in enumerate(self._kinds):
             index = self._first + place
             host: AnyHost
-            if table.kind == "selective":
-                host = host_of(index, drop_half)
+            if table.kind in ENGINES:
+                host = host_of(index, ENGINES[table.kind])
             else:
                 host = self._hosts[index] = AdversaryHost(
                     index=index,

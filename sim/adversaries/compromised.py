@@ -92,7 +92,7 @@ class CompromisedEngine:
             # Told as often as anybody may; what they say themselves is of no interest.
             vouches._vouching.take_came()
             named = [self._invented.named(now.mesh // SECONDS_PER_DAY)]
-            vouches._vouching.deadline_passed(lambda contact: named, now)
+            vouches._vouching.use_lists(lambda contact: named, now)
 
         Patch(vouches, "use_vault", use_vault).of_one()
 

@@ -27,7 +27,7 @@ from mesh.inputs import (
 )
 from mesh.link.first_messages import FirstMessages
 from mesh.link.link import BeginHandshake, HandshakeSetup, Link, own_hello
-from mesh.wire.frames import Frame, IHave, Push, Stubs, encode_frame
+from mesh.wire.frames import Frame, IHave, Push, Stem, StemRetired, Stubs, encode_frame
 from mesh.wire.parameters import MeshParameters
 from sim.adversaries.behaviour import Behaviour
 from sim.kernel.entropy import Chance
@@ -190,7 +190,7 @@ class AdversaryEngine:
             self._belongs(link_id, link)
             self._behaviour.opened(link_id, now)
         for frame in frames:
-            if isinstance(frame, Push):
+            if isinstance(frame, Push | Stem):
                 self._tally.bodies_bytes += len(encode_frame(frame))
             else:
                 self._tally.announced_bytes += announced_bytes(frame)
@@ -285,4 +285,4 @@ class AdversaryEngine:
 
 def announced_bytes(frame: Frame) -> int:
     """Bytes of a frame that tell of mail."""
-    return len(encode_frame(frame)) if isinstance(frame, IHave | Stubs) else 0
+    return len(encode_frame(frame)) if isinstance(frame, IHave | Stubs | StemRetired) else 0

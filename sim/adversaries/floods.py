@@ -243,7 +243,7 @@ class Garbage(Behaviour):
             self.say_something_else(link, self.chance.pick(pieces))
 
 
-class _LaterFrame(msgspec.Struct, array_like=True, tag=0x50):
+class _LaterFrame(msgspec.Struct, array_like=True, tag=0x7F):
     """A type that is not known yet."""
 
     anything: bytes

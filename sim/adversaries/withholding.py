@@ -25,6 +25,7 @@ from mesh.wire.frames import (
     Push,
     Root,
     RootEntry,
+    Stem,
     Time,
     join_entries,
     rounded_time,
@@ -53,7 +54,7 @@ class BlackHole(Behaviour):
     def came(self, link: LinkId, frame: Frame, now: Instant) -> None:
         """Soothe."""
         match frame:
-            case Push(envelope=envelope):
+            case Push(envelope=envelope) | Stem(envelope=envelope):
                 self.say(link, Held(envelope_id_of(envelope)[:SHORT_ID_BYTES], b""))
             case NegOpen(session=session):
                 self.say(link, NegMessage(session, EQUAL))
@@ -160,6 +161,15 @@ def withhold(engine: Engine, is_given: Callable[[EnvelopeId], bool]) -> None:
         return [id_ for id_ in take_bodies(link, count_max) if is_given(id_)]
 
     Patch(outgoing, "take_bodies", take_some).of_one()
+
+
+def swallow_stems(engine: Engine) -> AnyEngine:
+    """Keep whatever comes as a stem and tell nobody of it, until others do; else be honest."""
+    stems = engine.stemming.stems
+    Patch(stems.paths, "goes_on", lambda *item: True).of_one()
+    Patch(stems, "_schedule", lambda *item: None).of_one()
+    Patch(engine.replicator.outgoing, "pass_on", lambda *item: True).of_one()
+    return engine
 
 
 def drop_half(engine: Engine) -> AnyEngine:

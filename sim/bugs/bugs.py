@@ -4,13 +4,14 @@
 of one by its name, or it stands between an engine and its driver and changes an effect.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import msgspec
 from cryptography.hazmat.primitives.ciphers import Cipher
 from cryptography.hazmat.primitives.ciphers.algorithms import ChaCha20
 
+from mesh.commands.messages import MessageState
 from mesh.crypto import aead
 from mesh.crypto.entropy import Entropy
 from mesh.crypto.hashing import blake2b
@@ -20,13 +21,17 @@ from mesh.engine.forwarding.intake import Intake
 from mesh.events import MessageReceived, MessageStateChanged
 from mesh.ids import Instant, LinkId
 from mesh.messenger.sessions import sealing
+from mesh.messenger.sessions.transit import Transit
 from mesh.ratchet import first_contact
 from mesh.ratchet.tags import TagReceiver
 from mesh.replication.replicator import Replicator
+from mesh.storage.store.store import Store
+from mesh.storage.vault.rows import EntryRow
 from mesh.storage.vault.sessions import SessionRows
 from mesh.wire.envelope import TOKEN_BYTES, Header, envelope_id_of
 from mesh.wire.frames import Frame, NegClose, NegMessage, NegOpen, Push, Root
 from mesh.wire.retirement import Retirement
+from sim.bugs.group_mutants import GROUP_MUTANTS
 from sim.bugs.injection import Bug, ChangedEffects
 from sim.bugs.mutants import MUTANTS
 from sim.patching import Patch
@@ -104,10 +109,32 @@ def _pushed_and_forged(intake: Intake, link: LinkId, push: Push, now: Instant) -
 _PUSHED: Final = Intake.pushed
 
 
+def _proven_and_unsaid(transit: Transit, message: EntryRow, state: MessageState) -> None:
+    """The evidence is taken, the envelope let go, and nobody thinks of what the author reads."""
+
+
+def _making_room(store: Store, retirements: Sequence[Retirement]) -> None:
+    """Now and then the oldest body goes too, and is taken for one that never came."""
+    _RETIRE(store, retirements)
+    database = vars(store)["_connection"]
+    if any(one.envelope[0] % 16 == 0 for one in retirements):
+        oldest = database.execute(_OLDEST_BODY).fetchone()
+        if oldest is not None:
+            store.drop_bodies([oldest[1]])
+            database.execute("INSERT INTO missing VALUES (?)", oldest[:1])
+
+
+_RETIRE: Final = Store.retire
+_OLDEST_BODY: Final = """
+    SELECT arrival, id FROM envelopes JOIN bodies USING (arrival) ORDER BY arrival LIMIT 1
+"""
+
+
 NO_BUG: Final = Bug("The engine as it is.")
 
 BUGS: Final[Mapping[str, Bug]] = {
     **MUTANTS,
+    **GROUP_MUTANTS,
     "no-anti-entropy": Bug(
         "Nodes never compare what they hold.",
         patches=(Patch(Replicator, "received", _without_anti_entropy),),
@@ -137,6 +164,14 @@ BUGS: Final[Mapping[str, Bug]] = {
     "still-window": Bug(
         "The window of expected tags never moves.",
         patches=(Patch(TagReceiver, "expecting", _expecting_no_more),),
+    ),
+    "proof-unsaid": Bug(
+        "What proves that a message was delivered is taken, and its author reads nothing of it.",
+        patches=(Patch(Transit, "_opened_by_them", _proven_and_unsaid),),
+    ),
+    "oldest-body-gone": Bug(
+        "Now and then the oldest body goes, is taken for one that never came, and not asked for.",
+        patches=(Patch(Store, "retire", _making_room),),
     ),
     "any-token": Bug(
         "Tokens that retire an envelope are not checked, and some nodes forge them.",

@@ -8,7 +8,16 @@ from mesh.commands.messages import AskMessages, MessagesAnswer
 from mesh.effects import Disconnect, Effect, Emit, Reply, SendBytes
 from mesh.engine.engine import Engine
 from mesh.events import MessageReceived
-from mesh.ids import EnvelopeId, Instant, LinkId, Monotonic, PostingKey, RequestId, UnixSeconds
+from mesh.ids import (
+    ConversationId,
+    EnvelopeId,
+    Instant,
+    LinkId,
+    Monotonic,
+    PostingKey,
+    RequestId,
+    UnixSeconds,
+)
 from mesh.inputs import (
     Asked,
     BytesSent,
@@ -25,6 +34,8 @@ from mesh.replication.negentropy import _Splitter
 from mesh.replication.replicator import Replicator
 from mesh.storage.store.rows import IndexRow
 from mesh.storage.store.store import Store
+from mesh.storage.vault.registers import RegisterRows, WordRow
+from mesh.wire.envelope import StampedKey
 from mesh.wire.frames import Frame, IWant, NegMessage, NegOpen
 from sim.bugs.injection import Bug
 from sim.hosts.driver_protocol import AnyEngine
@@ -302,15 +313,29 @@ def _lapsing_a_day_late(store: Store, mesh_now: UnixSeconds) -> list[IndexRow]:
 _LAPSING: Final = Store.expire
 
 
-def _counting_all_as_one(
-    admission: Admission, posting_key: PostingKey, day: int, envelope_id: EnvelopeId
-) -> Verdict:
-    return _COUNTING(admission, PostingKey(bytes(32)), day, envelope_id)
+def _counting_all_as_one(admission: Admission, key: StampedKey, envelope_id: EnvelopeId) -> Verdict:
+    return _COUNTING(admission, key._replace(posting_key=PostingKey(bytes(32))), envelope_id)
 
 
-_COUNTING: Final[Callable[[Admission, PostingKey, int, EnvelopeId], Verdict]] = vars(Admission)[
-    "_count"
-]
+_COUNTING: Final[Callable[[Admission, StampedKey, EnvelopeId], Verdict]] = vars(Admission)["_count"]
+
+
+# --- Folding ------------------------------------------------------------------------------------
+
+
+def _last_come_first(
+    registers: RegisterRows,
+    conversation: ConversationId,
+    target: bytes,
+    field: str,
+    holder: bytes = b"",
+) -> list[WordRow]:
+    """Of what two people set on both sides of a cut each shows what came there last."""
+    words = _STANDING(registers, conversation, target, field, holder)
+    return sorted(words, key=lambda word: word.entry, reverse=True)
+
+
+_STANDING: Final = RegisterRows.standing
 
 
 MUTANTS: Final[Mapping[str, Bug]] = {
@@ -365,6 +390,10 @@ MUTANTS: Final[Mapping[str, Bug]] = {
     "quota-of-all": Bug(
         "The quota of a posting key is counted for all keys together.",
         patches=(Patch(Admission, "_count", _counting_all_as_one),),
+    ),
+    "last-come-shown": Bug(
+        "Of the values of a register each node shows the one that came last.",
+        patches=(Patch(RegisterRows, "standing", _last_come_first),),
     ),
 }
 """By the names that `--bug` takes."""

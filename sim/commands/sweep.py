@@ -121,7 +121,7 @@ def sweep_command(
             points = shard_of(points, *_parse_shard(shard))
         stop = StopRules(max_failures, None if time_text is None else _parse_time(time_text))
         log = RecordLog(out or Path(f"{points[0].scenario.name if points else scenario}.jsonl"))
-        records, is_whole = _run(points, log, _executor(dask, jobs, timeout), stop, quiet)
+        records, is_whole = run_points(points, log, _executor(dask, jobs, timeout), stop, quiet)
     except UserError as error:
         raise click.UsageError(str(error)) from None
     summary = summary_of(records, of_runs=len(points), log=log.path)
@@ -192,7 +192,7 @@ def _search(
     sys.exit(0 if all(one.is_complete for one in searches) else BROKEN_INVARIANT)
 
 
-def _run(
+def run_points(
     points: Sequence[Point], log: RecordLog, executor: Executor, stop: StopRules, quiet: bool
 ) -> tuple[list[Record], bool]:
     """Run, and say whether nobody interrupted it."""

@@ -91,7 +91,7 @@ class ContactChanges:
     def _revoked(self, giver: User, key: str, answer: Answer) -> None:
         assert isinstance(answer, InviteAnswer)
         # Who came before is a contact, and the invite was used up.
-        if answer.state == "revoked":
+        if not answer.uses:
             self.counters.revocations += 1
             self.users.exclusion.add(giver.index, key)
 

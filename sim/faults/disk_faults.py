@@ -1,8 +1,9 @@
 """Carries out what disks do while their nodes run: full, failing, slow.
 
-A node whose disk fails stops, as the shell does, and somebody starts it again a while later: it may
-stop at once, again and again, until the disk is well. Nothing that was committed is lost by that,
-so every invariant holds. What a disk loses is in `sim.faults.lost_disks`.
+A node whose disk is full goes on, reads, and writes again when there is room. One whose disk fails
+stops, as the shell does, and somebody starts it again a while later: it may stop at once, again and
+again, until the disk is well. Nothing that was committed is lost by that, so every invariant holds.
+What a disk loses is in `sim.faults.lost_disks`.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -10,13 +11,14 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from mesh.errors import StorageError
+from mesh.inputs import DiskMeasured
 from sim.hosts.failing_disk import Disk
 from sim.hosts.host import Host
 from sim.hosts.virtual_node import VirtualNode
 from sim.invariants.invariants import S14, BrokenInvariant
 from sim.kernel.entropy import Chance
 from sim.kernel.loop import Loop
-from sim.schema.disk_tables import DiskFault, FullDisks, SlowDisks, Trying
+from sim.schema.disk_tables import SEEN_WITHIN_S, DiskFault, FullDisks, SlowDisks, Trying
 
 
 @dataclass(slots=True)
@@ -52,6 +54,10 @@ class DiskFaults:
                 disk = disk_of(self.hosts[node.index], self.seed, node.index, self.loop)
                 self.loop.at(begins, partial(self._begin, number, fault, disk))
                 self.loop.at(begins + lasts, partial(_end, number, disk))
+                if isinstance(fault, FullDisks):
+                    for when in (begins, begins + lasts):
+                        seen = when + chance.below(SEEN_WITHIN_S * 1_000_000)
+                        self.loop.at(seen, partial(_look, node, disk))
 
     def stopped(self, node: int, error: StorageError) -> None:
         """A node has stopped since its disk failed; S14 if its disk is well."""
@@ -77,6 +83,11 @@ class DiskFaults:
 
 def _end(number: int, disk: Disk) -> None:
     del disk.troubles[number]
+
+
+def _look(node: VirtualNode, disk: Disk) -> None:
+    """A node looks at its disk, and sees how it is now: what filled it may be gone already."""
+    node.put(DiskMeasured(disk.free_bytes))
 
 
 def disk_of(host: Host, seed: int, node: int, loop: Loop) -> Disk:

@@ -11,6 +11,7 @@ from functools import partial
 from sim.faults.contact_changes import ContactChanges
 from sim.faults.cut_faults import CutFaults, cut_spans
 from sim.faults.disk_faults import DiskFaults
+from sim.faults.laptops import STATEMENTS_BEFORE_CRASH_MAX, Laptops
 from sim.faults.lost_disks import LostDisks
 from sim.faults.node_faults import NodeFaults
 from sim.faults.stragglers import StragglerFaults
@@ -47,9 +48,6 @@ from sim.schema.node_tables import (
 )
 from sim.schema.wire_tables import HalfOpen, OnWires
 from sim.topology.topology import Layout
-
-STATEMENTS_BEFORE_CRASH_MAX = 12
-"""A batch runs about so many statements on its databases; a crash within falls before one."""
 
 US_PER_HOUR = 3_600_000_000
 
@@ -88,6 +86,7 @@ class Faults:
     stragglers: StragglerFaults = field(init=False)
     failing_disks: DiskFaults = field(init=False)
     contact_changes: ContactChanges = field(init=False)
+    laptops: Laptops = field(init=False)
 
     def __post_init__(self) -> None:
         self.cuts = CutFaults(
@@ -128,9 +127,11 @@ class Faults:
             quiet_at=_us(self.targets.scenario.quiet_at_s),
             is_on_its_way=self.is_on_its_way,
         )
+        self.laptops = Laptops(self.targets, self.layout, self.before_crash, self._restart)
 
     def plan(self) -> None:
         """Plan all of them."""
+        self.laptops.plan()
         for number, fault in enumerate(self.targets.scenario.faults):
             match fault:
                 case Halves() | Partitions() | Swizzles():
@@ -271,15 +272,15 @@ class Faults:
     # --- Absences ---------------------------------------------------------------------------------
 
     def _leave(self, fault: Absences, node: VirtualNode, chance: Chance) -> None:
-        away_us = _lasting(fault, chance)
+        returns = self.targets.loop.now + _lasting(fault, chance)
         if node.is_up:
-            self.before_crash(
-                node, partial(self.targets.loop.after, 0, partial(self._turn_off, node))
-            )
-        self.targets.loop.after(away_us, partial(self._return, fault, node, chance))
+            turn_off = partial(self._turn_off, node, returns)
+            self.before_crash(node, partial(self.targets.loop.after, 0, turn_off))
+        self.targets.loop.at(returns, partial(self._return, fault, node, chance))
 
-    def _turn_off(self, node: VirtualNode) -> None:
-        if node.is_up:
+    def _turn_off(self, node: VirtualNode, returns: int) -> None:
+        # Who answers only when they should be back already does not go, or nobody would return.
+        if node.is_up and self.targets.loop.now < returns:
             self.counters.absences += 1
             node.crash(is_silent=False)
 
@@ -317,8 +318,9 @@ class Faults:
         self.targets.loop.at(when, partial(self._disturb, node, by_us, is_frozen=is_frozen))
         if fault.for_s is not None:
             end = when + chance.between(*map(_us, fault.for_s))
-            right = node.calendar.thaw if is_frozen else partial(node.calendar.jump, -by_us)
-            self.targets.loop.at(end, right)
+            set_right_before = node.calendar.times_set_right
+            back = partial(self._turn_back, node, -by_us, set_right_before)
+            self.targets.loop.at(end, node.calendar.thaw if is_frozen else back)
 
     def _disturb(self, node: VirtualNode, by_us: int, *, is_frozen: bool) -> None:
         if is_frozen:
@@ -326,7 +328,12 @@ class Faults:
             node.calendar.freeze(self.targets.loop.now)
         else:
             self.counters.clock_jumps += 1
-            node.calendar.jump(by_us)
+            node.turn_clock(by_us)
+
+    def _turn_back(self, node: VirtualNode, by_us: int, set_right_before: int) -> None:
+        # Its owner may have done so before.
+        if node.calendar.times_set_right == set_right_before:
+            node.turn_clock(by_us)
 
 
 def _lasting(fault: Lasting, chance: Chance) -> int:

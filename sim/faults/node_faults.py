@@ -124,15 +124,15 @@ class NodeFaults:
 
     def _depart(self, fault: Churn, node: VirtualNode, chance: Chance) -> None:
         away_us = session_us(fault.sessions, fault.down_s, chance)
-        if node.is_up:
-            self.before_crash(
-                node, partial(self.targets.loop.after, 0, partial(self._turn_off, node))
-            )
         returns = min(self.targets.loop.now + away_us, _us(fault.between_s[1]))
+        if node.is_up:
+            turn_off = partial(self._turn_off, node, returns)
+            self.before_crash(node, partial(self.targets.loop.after, 0, turn_off))
         self.targets.loop.at(returns, partial(self._return, fault, node, chance))
 
-    def _turn_off(self, node: VirtualNode) -> None:
-        if node.is_up:
+    def _turn_off(self, node: VirtualNode, returns: int) -> None:
+        # Who answers only when they should be back already does not go, or nobody would return.
+        if node.is_up and self.targets.loop.now < returns:
             self.counters.departures += 1
             node.crash(is_silent=False)
 

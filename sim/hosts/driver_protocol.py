@@ -10,6 +10,7 @@ from mesh.effects import Effect, MintStamp
 from mesh.engine.engine import Engine
 from mesh.ids import Instant, Monotonic
 from mesh.inputs import Input
+from sim.hosts.blobs import Blobs
 
 
 class AnyEngine(Protocol):
@@ -25,6 +26,11 @@ Injection = Callable[[Engine], AnyEngine]
 
 class AnyHost(Protocol):
     """The host of a node: it keeps what was committed and starts engines over it."""
+
+    @property
+    def blobs(self) -> Blobs:
+        """The bytes of its large files."""
+        ...
 
     def boot(self, now: Instant) -> tuple[AnyEngine, list[Input]]:
         """A new engine, and what its driver tells it first."""

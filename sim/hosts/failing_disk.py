@@ -31,6 +31,9 @@ from sim.schema.disk_tables import FailingDisks, FullDisks, SlowDisks
 FULL_WITHIN: Final = 1 / 16
 """So many writing statements fail on a full disk before the commit does."""
 
+ROOM_BYTES: Final = 1 << 40
+"""Free on a disk that is not full: more than any store wants."""
+
 _FULL, _IOERR_READ, _IOERR_WRITE, _IOERR_FSYNC = 13, 266, 778, 1034
 """SQLite's codes."""
 
@@ -66,6 +69,13 @@ class Disk:
     def is_failing(self) -> bool:
         """Say whether it may say no just now."""
         return any(isinstance(one, FullDisks | FailingDisks) for one in self.troubles.values())
+
+    @property
+    def free_bytes(self) -> int:
+        """Return what a node is told that looks at it."""
+        return (
+            0 if any(isinstance(one, FullDisks) for one in self.troubles.values()) else ROOM_BYTES
+        )
 
     @property
     def is_keeping(self) -> bool:

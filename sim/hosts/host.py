@@ -8,29 +8,32 @@ a disk may be put back to an older snapshot, be emptied, or be another's copy.
 from contextlib import suppress
 from copy import deepcopy
 from dataclasses import dataclass
-from typing import Final, Literal
+from functools import partial
+from typing import Literal
 
 from mesh.crypto.entropy import Entropy
 from mesh.crypto.kem import Kem
 from mesh.crypto.signing import Verify
 from mesh.effects import MintStamp
 from mesh.engine.engine import Engine
+from mesh.engine.lasting import LastingEngine
 from mesh.engine.settings import EngineSettings
 from mesh.errors import StorageError
 from mesh.ids import Instant
-from mesh.inputs import Connection, Input, StampMinted, VaultOpened
+from mesh.inputs import Connection, DiskMeasured, Input, StampMinted, VaultOpened
+from mesh.limits.posting_keys import STAMP_TRY_MS
 from mesh.link.link import BeginHandshake, begin_noise
 from mesh.posting.stamp import mint
+from mesh.wire.parameters import STAMP_BITS_DEFAULT
+from sim.hosts.blobs import Blobs
 from sim.hosts.databases import MemoryDatabase, new_store, new_vault
 from sim.hosts.double_execution import DOUBLE_ONE_IN, Double, ObservedEngine
 from sim.hosts.driver_protocol import AnyEngine, Injection
 from sim.hosts.failing_disk import Disk, Which
 from sim.hosts.fragile import FragileConnection, Fuse
+from sim.hosts.shadows import Shadowing
 from sim.invariants.nonce_reuse import observe_outbox
 from sim.kernel.entropy import Chance
-
-MINTING_MEAN_US: Final = 5_000_000
-"""What a stamp of nine bits takes a host in the mean."""
 
 WhichDatabase = Literal["store", "vault", "both"]
 
@@ -70,11 +73,20 @@ class Host:
         self.engine: Engine | None = None
         """The engine of this life, for those that look into it; never what drives it."""
 
+        self.blobs = Blobs()
+        """The bytes of its large files."""
+
         self.disk: Disk | None = None
         """Of a computer whose disk is going to fail."""
 
+        self.shadowing: Shadowing | None = None
+        """Of a node that runs beside others with other vaults, while its disk does not fail."""
+
         self.cuts: dict[Which, int] = {"store": 0, "vault": 0}
         """How many crashes fell within a transaction of each."""
+
+        self.full_disk_lives = 0
+        """How many engines a full disk has ended, so that others went on."""
 
         self._fuse = Fuse()
         self.store, self.vault = _new_databases()
@@ -83,13 +95,39 @@ class Host:
         """A new engine over what was committed, and the opened vault for it."""
         double = self._double(now)
         store = FragileConnection(self._seen(self.store, "store"), self._fuse)
-        driven, self.engine = self._start(self._entropy, store, now)
+        driven: AnyEngine
+        if self.disk is None and self.shadowing is not None:
+            self.engine, driven = self.shadowing.boot(
+                self._made,
+                store,
+                self.store,
+                now,
+                vault_entropy=self._entropy,
+                injected=self._injected,
+            )
+        elif self.disk is None:
+            self.engine = self._made(self._entropy, store, now)
+            driven = self._injected(self.engine)
+        else:
+            driven = LastingEngine(
+                partial(self._made_again, store), now=now, driven_by=self._injected
+            )
         if self._observed is not None:
             driven = ObservedEngine(self._observed[0], driven, double)
-        return driven, [self.unlock()]
+        first = [] if self.disk is None else [DiskMeasured(self.disk.free_bytes)]
+        return driven, [*first, self.unlock()]
 
-    def _start(self, entropy: Entropy, store: Connection, now: Instant) -> tuple[AnyEngine, Engine]:
-        engine = Engine(
+    def _made_again(self, store: Connection, now: Instant) -> Engine:
+        """The next engine of a life: it counts as one of those that a full disk has ended."""
+        self.full_disk_lives += self.engine is not None
+        self.engine = self._made(self._entropy, store, now)
+        return self.engine
+
+    def _injected(self, engine: Engine) -> AnyEngine:
+        return engine if self._inject is None else self._inject(engine)
+
+    def _made(self, entropy: Entropy, store: Connection, now: Instant) -> Engine:
+        return Engine(
             settings=self._settings,
             store=store,
             entropy=entropy,
@@ -98,13 +136,15 @@ class Host:
             begin=self._begin,
             now=now,
         )
-        return (engine if self._inject is None else self._inject(engine)), engine
 
     def _double(self, now: Instant) -> Double | None:
         if self._observed is None or self._observed[1].below(DOUBLE_ONE_IN):
             return None
+        if self.disk is not None or self.shadowing is not None:
+            # What a disk fails the double's does not; and shadows are doubles already.
+            return None
         both = self.snapshot()
-        driven, _ = self._start(deepcopy(self._entropy), both.store, now)
+        driven = self._injected(self._made(deepcopy(self._entropy), both.store, now))
         return Double(driven, both.vault)
 
     def unlock(self) -> Input:
@@ -122,6 +162,11 @@ class Host:
     def arm(self, statements: int) -> None:
         """The power fails before the next statement but so many."""
         self._fuse.statements_left = statements
+
+    @property
+    def is_sound(self) -> bool:
+        """Say whether nothing fails at the next statements, whoever runs them."""
+        return self.disk is None and self._fuse.statements_left is None
 
     def crash(self) -> None:
         """Roll back what was not committed."""
@@ -196,13 +241,15 @@ class Host:
     def wipe(self) -> None:
         """Lose everything."""
         self.store, self.vault = _new_databases()
+        self.blobs = Blobs()
         self._keep_nothing()
 
     def mint(self, effect: MintStamp) -> tuple[int, Input]:
-        """The real proof of work, after the time that it would take in the mean."""
+        """The real proof of work, after the time of one of six bits at least."""
         stamp = mint(effect.posting_key, effect.day, effect.bits, self._entropy.draw(8))
-        delay = self._chance.exponential(MINTING_MEAN_US)
-        return delay, StampMinted(effect.posting_key, effect.day, stamp)
+        bits = max(effect.bits, STAMP_BITS_DEFAULT)
+        delay = self._chance.exponential(STAMP_TRY_MS * 1_000 << bits)
+        return delay, StampMinted(effect.posting_key, effect.day, effect.bits, stamp)
 
 
 def _new_databases() -> tuple[MemoryDatabase, MemoryDatabase]:

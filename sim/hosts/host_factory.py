@@ -6,8 +6,10 @@ from typing import Final
 from mesh.crypto.kem import Kem
 from mesh.crypto.signing import Verify, is_signature_valid
 from mesh.engine.settings import EngineSettings
+from mesh.limits.cover import COVER_INTERVALS_MS
 from mesh.limits.retention import KNOWN_IDS_MAX, STORED_BYTES_DEFAULT, STUBS_SHARE_PERCENT
 from mesh.link.link import BeginHandshake, begin_noise
+from mesh.messenger.pauses import Pauses
 from mesh.wire.envelope import STUB_BYTES
 from mesh.wire.parameters import MeshParameters
 from sim.hosts.driver_protocol import Injection
@@ -74,16 +76,24 @@ class HostFactory:
     def host(self, index: int, inject: Injection | None) -> Host:
         """Return what a node of the world runs on."""
         first_s, last_s = self._scenario.retire_delay_s
+        retire_delay_ms = round(first_s * 1_000), round(last_s * 1_000)
         settings = replace(
             self._settings,
-            retire_delay_ms=(round(first_s * 1_000), round(last_s * 1_000)),
+            retire_delay_ms=retire_delay_ms,
+            pauses=Pauses.as_retirements(retire_delay_ms),
             relay_delay_ms_max=round(self._scenario.relay_delay_s * 1_000),
+            cover_interval_ms=COVER_INTERVALS_MS[self._scenario.cover],
         )
         return self._make(index, inject, settings)
 
     def host_before_the_world(self, inject: Injection | None, index: int, other: int) -> Host:
         """Return what somebody brings to a meeting; nobody waits there to tell what they opened."""
-        settings = replace(self._settings, retire_delay_ms=(0, 0), relay_delay_ms_max=0)
+        settings = replace(
+            self._settings,
+            retire_delay_ms=(0, 0),
+            pauses=Pauses((0, 0), (0, 0)),
+            relay_delay_ms_max=0,
+        )
         return self._make(index, inject, settings, "meeting", other)
 
     def _make(

@@ -3,8 +3,9 @@
 There is no other release, so no other engine can run. What versions differ in on a link is known
 all the same, since the protocol says how they may (`docs/protocol/link.md`): a later one names more
 versions and features in its Hello, appends fields to frames that are known, and sends frames that
-are not; an older one leaves away what was appended since: here the features and the port of a
-Hello. Everything else is the engine's, so such nodes carry mail, and users write on them.
+are not; an older one names one version and leaves away what was appended since: here the features
+and the port of a Hello. Everything else is the engine's, so such nodes carry mail, and users write
+on them.
 
 It is done where links encode their frames, by whose engine is at work; what is added depends on
 nothing but the frame, so that a double says the same.
@@ -24,7 +25,7 @@ from sim.patching import Patch, patched
 
 Version = Literal["older", "later"]
 
-LATER_VERSION: Final = 2
+LATER_VERSION: Final = 3
 LATER_FEATURE: Final = 900
 LATER_FRAME: Final = msgspec.msgpack.encode([0x6F, b"of a later version", [1, None]])
 LATER_FIELD: Final = msgspec.msgpack.encode([b"appended", {"by": "a later version"}])
@@ -94,7 +95,7 @@ class Versions:
 
 def _as_older(hello: bytes) -> bytes:
     fields = msgspec.msgpack.decode(hello)
-    fields[2] = []
+    fields[1], fields[2] = [1], []
     return msgspec.msgpack.encode(fields[:_HELLO_FIELDS_AT_FIRST])
 
 

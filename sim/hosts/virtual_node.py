@@ -22,11 +22,15 @@ from mesh.effects import (
     Announce,
     Dial,
     Disconnect,
+    DropBlobs,
     Effect,
     Emit,
+    KeepBlobs,
     MintStamp,
+    ReadBlocks,
     Reply,
     SendBytes,
+    WriteBlock,
 )
 from mesh.errors import StorageError, UserError
 from mesh.events import Event
@@ -51,6 +55,9 @@ from sim.kernel.trace import NOBODY, Trace
 from sim.network.discovery import Discovery
 from sim.network.virtual_network import VirtualNetwork
 
+BLOB_DELAY_US: Final = 1_000
+"""A disk answers after a millisecond, whatever it is asked for."""
+
 BATCHES_PER_TICK_MAX: Final = 1_000
 """An engine that wants to be called again at once so often will never rest."""
 
@@ -58,6 +65,10 @@ ARMED_US: Final = 2_000_000
 """A node that should crash within a batch and uses no database for so long crashes anyhow."""
 
 Answered = Callable[[Answer | UserError], None]
+
+
+def _nobody_looks(node: int) -> None:
+    """Nobody wants to know."""
 
 
 def _no_disk_fails(node: int, error: StorageError) -> None:
@@ -79,6 +90,9 @@ class Surroundings:
 
     stopped: Callable[[int, StorageError], None] = _no_disk_fails
     """Told of a node that has stopped since its disk failed."""
+
+    switched: Callable[[int], None] = _nobody_looks
+    """Told of a node that started, stopped, or whose vault was locked or unlocked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +170,7 @@ class VirtualNode:
             return
         self._inbox.extend(first)
         self._plan_batch()
+        self._around.switched(self.index)
 
     def crash(self, *, is_silent: bool) -> None:
         """The node stops at once; silent, as without power, or closed by its kernel."""
@@ -167,12 +182,14 @@ class VirtualNode:
         self.is_committing = False
         self._engine = None
         self._inbox.clear()
+        self._is_batch_planned = False
         self._asked.clear()
         self._waking_at = None
         self.processor.restart()
         self.streams.crash(is_silent=is_silent)
         self._around.discovery.forget(self)
         self.host.crash()
+        self._around.switched(self.index)
         doom, self._doom = self._doom, None
         if doom is not None:
             doom.crashed()
@@ -200,6 +217,17 @@ class VirtualNode:
         if self.is_up and not self.is_locked:
             self.is_locked = True
             self.put(VaultClosing())
+            self._around.switched(self.index)
+
+    def turn_clock(self, by_us: int) -> None:
+        """Somebody, or a program, sets the clock."""
+        self.calendar.jump(by_us)
+        self._around.switched(self.index)
+
+    def set_clock_right(self) -> None:
+        """The user looks at the date and sets it right."""
+        self.calendar.set_right()
+        self._around.switched(self.index)
 
     def unlock(self) -> None:
         """The user unlocks it again; a node that started anew is open already."""
@@ -207,6 +235,7 @@ class VirtualNode:
             self.is_locked = False
             self._opened_at = self._around.loop.now
             self.put(self.host.unlock())
+            self._around.switched(self.index)
 
     def ask(self, command: Command, answered: Answered) -> None:
         """A user asks; who crashes before the answer never gets one."""
@@ -229,12 +258,14 @@ class VirtualNode:
     def _plan_batch(self) -> None:
         if not self._is_batch_planned:
             self._is_batch_planned = True
-            self._around.loop.at(self.processor.busy_until, self._run_batch)
+            run = partial(self._run_batch, self.incarnation)
+            self._around.loop.at(self.processor.busy_until, run)
 
-    def _run_batch(self) -> None:
-        self._is_batch_planned = False
-        if self._engine is None:
+    def _run_batch(self, incarnation: int) -> None:
+        # A process that stood still may have been killed meanwhile: the next one does not wait.
+        if self._engine is None or self.incarnation != incarnation:
             return
+        self._is_batch_planned = False
         if self.processor.is_busy or self.is_committing:
             self._plan_batch()
             return
@@ -341,6 +372,10 @@ class VirtualNode:
                 around.network.dial(self, effect)
             case Announce():
                 around.discovery.announce(self, effect)
+            case ReadBlocks() | WriteBlock() | DropBlobs() | KeepBlobs():
+                done = self.host.blobs.perform(effect)
+                if done is not None:
+                    around.loop.after(BLOB_DELAY_US, partial(self._put_in, self.incarnation, done))
             case MintStamp():
                 delay, minted = self.host.mint(effect)
                 around.loop.after(delay, partial(self._put_in, self.incarnation, minted))

@@ -31,6 +31,7 @@ from mesh.limits.replication import (
 )
 from mesh.limits.retirements import ORPHANED_RETIREMENTS_MAX, RETIREMENTS_PENDING_MAX
 from mesh.limits.sessions import SESSIONS_PER_CONTACT_MAX, TAG_WINDOW
+from mesh.limits.stems import STEMS_MAX, STEMS_PER_LINK_MAX
 from mesh.wire.retirement import RETIREMENTS_PER_ENVELOPE_MAX
 from sim.invariants.invariants import S10, BrokenInvariant
 
@@ -67,6 +68,8 @@ CAPS: Final[Mapping[str, int]] = {
     # Bytes, and not entries: a frame that is not whole yet, and what was read at once.
     "_LengthPrefixed._buffer": 2 * FRAME_BYTES_MAX,
     "Retiring._orphans": ORPHANED_RETIREMENTS_MAX,
+    "Stems._stems": STEMS_MAX,
+    "Stems._queue": 2 * STEMS_MAX + STEMS_PER_LINK_MAX,
     "Admission._stamps": STAMP_VERDICTS_REMEMBERED,
     "TargetTable._by_name": CANDIDATES_MAX,
     "Duplicates._waiting": LINKS_MAX,

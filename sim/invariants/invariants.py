@@ -48,6 +48,19 @@ S16: Final = Invariant(
 S17: Final = Invariant("S17", "An engine reads no clock, draws no chance and opens nothing.")
 S18: Final = Invariant("S18", "What is sent arrives, is dropped for a cause, or is on its way.")
 S19: Final = Invariant("S19", "Whom a person shut out or removed does not become a contact.")
+S20: Final = Invariant(
+    "S20", "Both sides that have the same entries of a conversation show the same of it."
+)
+S21: Final = Invariant("S21", "What peers see of a node does not depend on its vault.")
+S22: Final = Invariant(
+    "S22", "Who knows the same operations of a group agrees on it, and what is kept is computed."
+)
+S23: Final = Invariant(
+    "S23", "Nothing of a group is sealed to one who is known to be out, or opened by anybody else."
+)
+S24: Final = Invariant(
+    "S24", "What somebody writes in a group after his removal, or who was never in, counts nowhere."
+)
 L1: Final = Invariant("L1", "Everything that was written arrives after the mesh has healed.")
 L2: Final = Invariant("L2", "At rest all nodes know the same envelopes and retirements.")
 L3: Final = Invariant("L3", "At rest traffic falls to what keeps links alive.")
@@ -62,14 +75,46 @@ L9: Final = Invariant("L9", "What a message's author is told of it is true.")
 L10: Final = Invariant(
     "L10", "Who lost a disk, or had it copied, and still knows somebody can write to them again."
 )
+L11: Final = Invariant("L11", "What became of a message its author is told.")
+L12: Final = Invariant(
+    "L12", "At rest no node lacks a body that it would keep and another one has."
+)
+L13: Final = Invariant(
+    "L13", "In a group everybody reads what everybody writes after the mesh has healed."
+)
 
 E1: Final = Invariant(
     "E1", "What the scenario expects of delivery, delay, copies and marks is met."
 )
 
 INVARIANTS: Final = (
-    *(S1, S2, S3, S4, S5, S6, S7, S8, S9, S10, S11, S12, S13, S14, S15, S16, S17, S18, S19),
-    *(L1, L2, L3, L4, L5, L6, L7, L8, L9, L10),
+    *(
+        S1,
+        S2,
+        S3,
+        S4,
+        S5,
+        S6,
+        S7,
+        S8,
+        S9,
+        S10,
+        S11,
+        S12,
+        S13,
+        S14,
+        S15,
+        S16,
+        S17,
+        S18,
+        S19,
+        S20,
+        S21,
+        S22,
+        S23,
+        S24,
+    ),
+    *(L1, L2, L3, L4, L5, L6, L7, L8, L9, L10, L11, L12, L13),
     E1,
 )
 

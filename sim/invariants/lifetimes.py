@@ -18,8 +18,8 @@ from mesh.errors import PeerError
 from mesh.ids import UnixSeconds
 from mesh.inputs import Connection
 from mesh.limits.messages import CHORES_INTERVAL_MS
+from mesh.limits.timekeeping import STEADY_MS
 from mesh.replication.replicator import Replicator
-from mesh.timekeeping.mesh_time import STEADY_US
 from mesh.wire.envelope import HEADER_BYTES, LIFETIME_SECONDS, decode_header
 from mesh.wire.frames import Push
 from sim.invariants.invariants import S12, BrokenInvariant
@@ -29,7 +29,7 @@ LATE_S: Final = 600
 
 CHORE_S: Final = CHORES_INTERVAL_MS // 1_000
 
-LAPSING_US: Final = STEADY_US + LATE_S * 1_000_000
+LAPSING_US: Final = STEADY_MS * 1_000 + LATE_S * 1_000_000
 """For how long a node must have lived before its store, what it sends and opens is looked at."""
 
 CLEARED_US: Final = LAPSING_US + CHORE_S * 1_000_000

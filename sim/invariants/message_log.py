@@ -39,8 +39,32 @@ class LoggedMessage:
     is_withdrawn: bool = False
     """Whether its author asked to take it back."""
 
+    is_retracted: bool = False
+    """Whether its author asked to delete it everywhere."""
+
+    edits: list[str] = field(default_factory=list)
+    """The other words that its author asked to give it."""
+
+    number_there: int = -1
+    """The number that its author's node gave it."""
+
+    state: str = ""
+    """The last that its author's node told of it."""
+
+    told_expired_at: int | None = None
+    """The first moment at which that was that it has expired."""
+
     is_cut_off: bool = False
     """Whether it was on its way when one of the two removed the other."""
+
+    def edited(self) -> str:
+        """Return other words that its author is about to give it."""
+        self.edits.append(f"{self.text} {len(self.edits)}")
+        return self.edits[-1]
+
+
+def _never(message: LoggedMessage) -> bool:
+    return False
 
 
 @dataclass(slots=True)
@@ -51,6 +75,9 @@ class MessageLog:
     messages: list[LoggedMessage] = field(default_factory=list)
     confirmed_count: int = 0
     delivered_count: int = 0
+    is_past_saving: Callable[[LoggedMessage], bool] = _never
+    """Says whether a message is kept no longer and could never come."""
+
     _troubles: dict[int, int] = field(default_factory=dict)
     _troubles_between: dict[tuple[int, int], int] = field(default_factory=dict)
     _parted_at: dict[tuple[int, int], int] = field(default_factory=dict)
@@ -145,6 +172,10 @@ class MessageLog:
         """Say whether one of two had a fault by which they may have lost their session."""
         return one in self._troubles or other in self._troubles
 
+    def is_in_trouble_at(self, node: int, at: int) -> bool:
+        """Say whether what was written to or by a node at a time may be lost."""
+        return at < self._troubles.get(node, 0)
+
     def hold_history(self, node: int, texts: Sequence[str]) -> None:
         """Hold a node's whole history against what was written and shown."""
         counts: dict[int, int] = {}
@@ -153,7 +184,7 @@ class MessageLog:
             counts[number] = counts.get(number, 0) + 1
         for message in self.messages:
             other = message.sender if message.recipient == node else message.recipient
-            is_due = not self.has_parted(node, other) and (
+            is_due = not (message.is_retracted or self.has_parted(node, other)) and (
                 (message.recipient == node and message.is_shown)
                 or (message.sender == node and message.is_held)
             )
@@ -174,7 +205,7 @@ class MessageLog:
             for message in self.messages
             if message.confirmed_at is not None
             and message.delivered_at is None
-            and not self._is_excused(message)
+            and not (self.is_excused(message) or self.is_past_saving(message))
         ]
 
     def require_all_delivered(
@@ -197,11 +228,13 @@ class MessageLog:
         """The message with this text; somebody must have written it."""
         head = text[:7]
         number = int(head) if head.isascii() and head.isdigit() else -1
-        if not 0 <= number < len(self.messages) or self.messages[number].text != text:
+        message = self.messages[number] if 0 <= number < len(self.messages) else None
+        if message is None or text not in (message.text, *message.edits):
             raise BrokenInvariant(S3, f"nobody wrote what is shown: {text[:40]!r}", node)
-        return self.messages[number]
+        return message
 
-    def _is_excused(self, message: LoggedMessage) -> bool:
+    def is_excused(self, message: LoggedMessage) -> bool:
+        """Say whether nobody demands that a message arrives."""
         pair = (min(message.sender, message.recipient), max(message.sender, message.recipient))
         until = max(
             self._troubles.get(message.sender, 0),

@@ -36,7 +36,7 @@ def require_same_order(orders: Orders) -> int:
 def require_parents_above(node: int, shown: Sequence[str], vault: Connection) -> None:
     """No message of a conversation stands above one that it names as a parent."""
     places = {message: place for place, message in enumerate(shown)}
-    for id_, parents in vault.execute("SELECT id, parents FROM messages").fetchall():
+    for id_, parents in vault.execute("SELECT id, parents FROM entries").fetchall():
         assert isinstance(id_, bytes)
         assert isinstance(parents, bytes)
         place = places.get(id_.hex())

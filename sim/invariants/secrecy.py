@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 from mesh.inputs import Connection
 from sim.invariants.database_search import search
+from sim.invariants.group_log import GroupLog
 from sim.invariants.invariants import S6, BrokenInvariant
 from sim.invariants.message_log import MessageLog
 
@@ -18,11 +19,13 @@ from sim.invariants.message_log import MessageLog
 class Secrecy:
     """All searches of one run."""
 
-    def __init__(self, message_log: MessageLog) -> None:
+    def __init__(self, message_log: MessageLog, group_log: GroupLog) -> None:
         self._message_log = message_log
+        self._group_log = group_log
         self._marker = message_log.marker.encode()
         # A text as a whole, or the marker in a form that a slip could give it.
         self._clear = re.compile(rb"(\d{7}) " + re.escape(self._marker))
+        self._in_group = re.compile(rb"(\d{7})g " + re.escape(self._marker))
         self._forms = (self._marker, self._marker.hex().encode(), self._marker[::-1])
         self.searches_count = 0
 
@@ -39,6 +42,8 @@ class Secrecy:
     def search_vault(self, node: int, owner: int, vault: Connection) -> None:
         """Only texts that its owner wrote or may read stand in a vault."""
         for table, value in self._values(vault):
+            for found in self._in_group.finditer(value):
+                self._group_log.require_reader(int(found[1]), node, owner, table)
             for found in self._clear.finditer(value):
                 message = self._message_log.messages[int(found[1])]
                 if owner not in (message.sender, message.recipient):

@@ -88,6 +88,9 @@ class VirtualNetwork:
         self.spells_of: Callable[[int, int], Sequence[Spell]] = _no_spells
         """The spells of a wire from one node to another, asked once when it is made."""
 
+        self.changed: Callable[[Sequence[int] | None], None] = _nobody_looks
+        """Told after who reaches whom has changed: of which nodes, or None for all."""
+
         self.streams = StreamTable()
         self._hosts: dict[int, Endpoint] = {}
         self._calling_ports: dict[int, int] = {}
@@ -138,6 +141,7 @@ class VirtualNetwork:
             elif any(is_blocked):
                 self.counters.stalls += 1
             self._look_at(stream)
+        self.changed(_touched(cut))
         return number
 
     def heal(self, number: int | None = None) -> None:
@@ -150,6 +154,7 @@ class VirtualNetwork:
             touched = [] if cut is None else _touched(cut)
         for _, stream in self.streams.of(touched):
             self._look_at(stream)
+        self.changed(touched)
 
     def partition(self, sides: Mapping[int, int], *, reset_share: float) -> None:
         """Cut every path between nodes of different sides."""
@@ -170,6 +175,7 @@ class VirtualNetwork:
         self.reach.gather()
         for _, stream in self.streams.of(None):
             self._look_at(stream)
+        self.changed(None)
 
     def move(self, node: int, networks: Sequence[int]) -> None:
         """A node is carried to other networks: its old addresses and streams are no more there.
@@ -188,6 +194,7 @@ class VirtualNetwork:
                     if end.host.index == node:
                         end.break_off()
         self._hosts[node].put(NetworkChanged())
+        self.changed([node])
 
     def clog(self, sender: int, receiver: int) -> None:
         """From now on nothing of one node reaches another."""
@@ -235,6 +242,7 @@ class VirtualNetwork:
     def _look_between(self, one: int, other: int) -> None:
         for stream in self._between(one, other):
             self._look_at(stream)
+        self.changed([one])
 
     def _look_at(self, stream: JoinedEnds) -> None:
         """Stall or resume both directions as they are now."""
@@ -329,6 +337,10 @@ class VirtualNetwork:
 def _touched(cut: Cut) -> Sequence[int] | None:
     """Return whose streams a cut may concern; None: everybody's."""
     return [cut.node] if isinstance(cut, Silence) else None
+
+
+def _nobody_looks(nodes: Sequence[int] | None) -> None:
+    """Nobody wants to know."""
 
 
 def _no_spells(sender: int, receiver: int) -> Sequence[Spell]:

@@ -34,10 +34,16 @@ class Arrivals:
     def __init__(self, now: Callable[[], int]) -> None:
         self._now = now
         self._nodes: dict[EnvelopeId, dict[int, int]] = {}
+        self._bodies: dict[EnvelopeId, dict[int, None]] = {}
 
     def forget(self) -> None:
         """Begin anew."""
         self._nodes.clear()
+        self._bodies.clear()
+
+    def has_had_body(self, node: int, envelope: EnvelopeId) -> bool:
+        """Say whether a node has ever stored the body of an envelope."""
+        return node in self._bodies.get(envelope, ())
 
     @property
     def by_envelope(self) -> Mapping[EnvelopeId, Mapping[int, int]]:
@@ -63,7 +69,9 @@ class Arrivals:
         add, add_stubs = Store.add, Store.add_stubs
 
         def added(store: Store, envelopes: Sequence[Envelope]) -> None:
-            self._came([envelope.id for envelope in envelopes])
+            ids = [envelope.id for envelope in envelopes]
+            self._came(ids)
+            self._bodies_came(ids)
             add(store, envelopes)
 
         def stubs_added(store: Store, stubs: Sequence[Stub], *, are_missed: bool = True) -> None:
@@ -79,3 +87,10 @@ class Arrivals:
             return
         for id_ in ids:
             self._nodes.setdefault(id_, {}).setdefault(node, self._now())
+
+    def _bodies_came(self, ids: Sequence[EnvelopeId]) -> None:
+        node = PURITY_GUARDS.node
+        if node is None or PURITY_GUARDS.is_double:
+            return
+        for id_ in ids:
+            self._bodies.setdefault(id_, {})[node] = None

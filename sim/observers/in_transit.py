@@ -6,10 +6,13 @@ vault has taken it, and the crash came before anybody was shown it.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from mesh.inputs import Connection
 from sim.hosts.host import Host
 from sim.invariants.message_log import LoggedMessage
+
+_TEXTS: Final = "FROM entries JOIN texts ON texts.entry = entries.number WHERE text = ?"
 
 
 @dataclass(slots=True)
@@ -20,17 +23,17 @@ class InTransit:
 
     def has(self, logged: LoggedMessage) -> bool:
         """Say whether anybody has one that was confirmed and not shown."""
-        came = "SELECT 1 FROM messages WHERE text = ? AND NOT is_mine"
+        came = f"SELECT 1 {_TEXTS} AND NOT is_mine"
         if _finds(self.hosts[logged.recipient].vault, came, logged.text):
             return True
         author = self.hosts[logged.sender].vault
-        query = "SELECT number FROM messages WHERE text = ? AND is_mine"
+        query = f"SELECT number {_TEXTS} AND is_mine"
         row = author.execute(query, (logged.text,)).fetchone()
         return row is not None and self._is_carried(author, row[0])
 
     def _is_carried(self, author: Connection, message: object) -> bool:
         waiting = (
-            "SELECT 1 FROM unsealed WHERE message = ?",
+            "SELECT 1 FROM payloads WHERE is_waiting AND message = ?",
             "SELECT 1 FROM outbox WHERE message = ? AND data IS NOT NULL",
         )
         if any(_finds(author, query, message) for query in waiting):

@@ -18,7 +18,7 @@ def observing_inboxes(opened: Callable[[Envelope], None]) -> Iterator[None]:
         assert isinstance(envelope, Envelope), "what was opened is the third argument"
         opened(envelope)
         # It hands on whatever it was called with.
-        take(reception, *given, **named)  # type: ignore[arg-type]
+        take(reception, *given, **named)  # type: ignore[arg-type]  # as it came
 
     with patched(Patch(Reception, "accept", accept)):
         yield

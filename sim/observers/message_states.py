@@ -10,15 +10,12 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from mesh.commands.messages import MessageAnswer
-from mesh.wire.envelope import LIFETIME_SECONDS
+from mesh.ids import EnvelopeId
 from sim.hosts.host import Host
 from sim.hosts.virtual_node import VirtualNode
 from sim.invariants.invariants import L9, BrokenInvariant
 from sim.invariants.message_log import LoggedMessage, MessageLog
 from sim.users.user import User
-
-LIFETIME_US: Final = LIFETIME_SECONDS[1] * 1_000_000
-"""Messages live for a week."""
 
 CLOCK_TOLERANCE_US: Final = 2 * 3_600_000_000
 """By so much mesh time may differ from the true one without anybody's noticing."""
@@ -35,21 +32,25 @@ class MessageStates:
     nodes: Sequence[VirtualNode]
     hosts: Mapping[int, Host]
     now: Callable[[], int]
+    has_had_body: Callable[[int, EnvelopeId], bool]
+    """(node, envelope) -> whether the node has ever stored its body."""
+
+    kept_us: int
+    """So long a message is sealed again before it is given up."""
+
     clock_error_us: int
     """How wrong the scenario makes the worst clock."""
 
     adversary_links: Callable[[], int] = lambda: 0
     """How many links there have been of neighbours that may say that they hold what they do not."""
 
+    is_look_lost: Callable[[LoggedMessage], bool] = lambda logged: False
+    """Says whether a crash may have taken the page on which a reader would have seen it."""
+
     looked_count: int = field(init=False, default=0)
     told_counts: dict[str, int] = field(init=False, default_factory=dict)
     """How often each state was told."""
     _carriers: dict[int, int] = field(init=False, default_factory=dict)
-    _is_store_lost: bool = field(init=False, default=False)
-
-    def store_lost(self) -> None:
-        """A store was put back or lost: who carried what can no longer be told."""
-        self._is_store_lost = True
 
     def told(self, user: User, message: MessageAnswer) -> None:
         """A node says this of a message of its user."""
@@ -57,10 +58,15 @@ class MessageStates:
         self.looked_count += 1
         self.told_counts[message.state] = self.told_counts.get(message.state, 0) + 1
         node = user.node.index
+        if not user.is_clone:
+            logged.state = message.state
+            if message.state == "expired" and logged.told_expired_at is None:
+                logged.told_expired_at = self.now()
         if message.state in OPENED and not self._is_opened(logged):
             detail = f"the message {logged.number} is shown as {message.state} and never arrived"
             raise BrokenInvariant(L9, detail, node)
-        if message.state == "read" and not (logged.is_read or logged.is_seen_by_clone):
+        is_seen = logged.is_read or logged.is_seen_by_clone or self.is_look_lost(logged)
+        if message.state == "read" and not is_seen:
             detail = f"the message {logged.number} is shown as read and nobody looked at it"
             raise BrokenInvariant(L9, detail, node)
         if message.state == "expired":
@@ -76,32 +82,31 @@ class MessageStates:
             # It may have been opened and gone with its author before anybody was shown it.
             return True
         # It is committed, and the crash came before its event.
-        query = "SELECT 1 FROM messages WHERE text = ? AND NOT is_mine"
+        query = (
+            "SELECT 1 FROM entries JOIN texts ON texts.entry = entries.number "
+            "WHERE text = ? AND NOT is_mine"
+        )
         vault = self.hosts[logged.recipient].vault
         return vault.execute(query, (logged.text,)).fetchone() is not None
 
     def _check_lifetime(self, logged: LoggedMessage, node: int) -> None:
         lived_us = self.now() - logged.asked_at
-        if lived_us + CLOCK_TOLERANCE_US + self.clock_error_us < LIFETIME_US:
+        if lived_us + CLOCK_TOLERANCE_US + self.clock_error_us < self.kept_us:
             detail = (
                 f"the message {logged.number} is shown as expired after {lived_us // DAY_US} days"
             )
             raise BrokenInvariant(L9, detail, node)
 
     def _check_carriers(self, logged: LoggedMessage, message: MessageAnswer, node: int) -> None:
-        """So many neighbours committed it, each known by the keys that its links had."""
-        if self._is_store_lost:
-            return
+        """So many neighbours committed its body, each known by the keys that its links had."""
         query = "SELECT id FROM outbox WHERE message = ?"
         vault = self.hosts[node].vault
-        ids = [row[0] for row in vault.execute(query, (message.number,)).fetchall()]
+        rows = vault.execute(query, (message.number,)).fetchall()
+        ids = [EnvelopeId(row[0]) for row in rows if isinstance(row[0], bytes)]
         days = self.now() // DAY_US + 2
         keys = self.adversary_links()
         for other in self.nodes:
-            # Of a thousand stores the first few mostly tell.
-            if keys >= message.carriers:
-                return
-            if other.index != node and self._holds(other, ids):
+            if other.index != node and any(self.has_had_body(other.index, id_) for id_ in ids):
                 keys += other.incarnation * days
         if ids and message.carriers > keys:
             detail = (
@@ -109,8 +114,3 @@ class MessageStates:
                 f"{'nobody has it' if not keys else f'at most {keys} could say so'}"
             )
             raise BrokenInvariant(L9, detail, node)
-
-    def _holds(self, node: VirtualNode, ids: Sequence[object]) -> bool:
-        store = self.hosts[node.index].store
-        query = "SELECT 1 FROM envelopes WHERE id = ?"
-        return any(store.execute(query, (one,)).fetchone() is not None for one in ids)

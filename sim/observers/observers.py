@@ -8,15 +8,30 @@ import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
+from mesh.commands.items import ItemAnswer
 from mesh.engine.engine import Engine
 from mesh.ids import UnixSeconds
-from mesh.wire.envelope import Envelope
+from mesh.limits.messages import KEPT_SECONDS
+from mesh.wire.envelope import LIFETIME_SECONDS, Envelope
 from mesh.wire.frames import Frame
 from sim.faults.node_faults import drift_us_max
 from sim.hosts.host import Host
 from sim.invariants.authenticity import Authenticity
 from sim.invariants.bounds import require_bounded, require_patient
+from sim.invariants.files import SentFiles
+from sim.invariants.folding import Pair, View, require_same_items
 from sim.invariants.frames import FrameCheck
+from sim.invariants.group_log import GroupLog, GroupText
+from sim.invariants.groups import (
+    Agreement,
+    Unread,
+    Views,
+    groups_of,
+    require_apart,
+    require_same_groups,
+    require_true_devices,
+    unread,
+)
 from sim.invariants.key_erasure import KeyErasure
 from sim.invariants.lifetimes import (
     CLEARED_US,
@@ -33,16 +48,24 @@ from sim.invariants.order import Orders, require_parents_above, require_same_ord
 from sim.invariants.purity_guards import PURITY_GUARDS
 from sim.invariants.repair_cost import RepairCost
 from sim.invariants.secrecy import Secrecy
+from sim.invariants.survival import Sealings, Survival
 from sim.kernel.calendar import EPOCH_US
 from sim.kernel.loop import Loop
 from sim.network.virtual_network import VirtualNetwork
 from sim.observers.arrivals import Arrivals
 from sim.observers.ciphers import observing_cipher
 from sim.observers.coverage import Coverage
+from sim.observers.group_sealings import GroupSealings
 from sim.observers.inboxes import observing_inboxes
 from sim.observers.message_states import MessageStates
+from sim.observers.sealings import observing_sealings
+from sim.observers.together import Together
 from sim.schema.fault_tables import Clocks
 from sim.schema.scenario import Scenario
+from sim.users.user import User
+
+FOR_EVER_S: Final = 1 << 40
+"""Longer than any world lasts."""
 
 COUNTED_AT_ONCE: Final = 50
 """Engines whose tables are counted at one look. A table without a bound grows for hours; of a
@@ -67,13 +90,24 @@ class Observers:
         scenario: Scenario,
     ) -> None:
         clock_error_us = worst_clock_us(scenario)
+        kept_us = (KEPT_SECONDS[scenario.workload.keep_for] or FOR_EVER_S) * 1_000_000
         self._owners = owners
         self._hosts = hosts
         self._loop = loop
         self._network = network
         self._clock_zero_s = round(EPOCH_US // 1_000_000 + scenario.begins_at_s)
+        self._clock_error_s = clock_error_us // 1_000_000
         self._are_clocks_good = clock_error_us < LATE_S * 1_000_000 // 2
-        self.secrecy = Secrecy(message_log)
+        self._message_log = message_log
+        self.group_log = GroupLog(marker=message_log.marker)
+        self.group_sealings = GroupSealings(
+            log=self.group_log, working=_working, vault_of=lambda node: hosts[node].vault
+        )
+        self.agreement = Agreement()
+        self.group_texts_out = 0
+        self._may_have_lost: dict[int, None] = {}
+        self.group_items_compared = 0
+        self.secrecy = Secrecy(message_log, self.group_log)
         self.nonce_reuse = NonceReuse()
         self.authenticity = Authenticity(marker=message_log.marker, owners=owners, working=_working)
         self.key_erasure = KeyErasure(working=_working, engine_of=lambda node: hosts[node].engine)
@@ -82,6 +116,8 @@ class Observers:
             nodes=[],
             hosts=hosts,
             now=lambda: loop.now,
+            has_had_body=lambda node, id_: self.arrivals.has_had_body(node, id_),
+            kept_us=kept_us,
             clock_error_us=clock_error_us,
         )
         self.lifetimes = Lifetimes(
@@ -98,8 +134,27 @@ class Observers:
             links_count=lambda: len(network.streams.links()),
         )
         self.arrivals = Arrivals(lambda: loop.now)
+        self.together = Together(
+            lambda: loop.now,
+            network.reach,
+            is_noting=_may_lapse(scenario),
+            zero_us=self._clock_zero_s * 1_000_000,
+        )
+        self.sealings = Sealings(lambda: loop.now)
+        self.survival = Survival(
+            message_log=message_log,
+            sealings=self.sealings,
+            given=self.together.given,
+            now=lambda: loop.now,
+            kept_us=kept_us,
+            retired_us=round(scenario.retire_delay_s[1] * 1_000_000),
+            relayed_us=round(scenario.relay_delay_s * 1_000_000),
+            is_noting=self.together.is_noting,
+        )
+        message_log.is_past_saving = self.survival.is_past_saving
         self.coverage = Coverage()
         self.conversations_compared = 0
+        self.items_compared = 0
         self._counted_count = 0
         self._counts_at = 0
         self._counts_every_us = round(scenario.quiet_at_s * 1_000_000) // COUNTS_MAX
@@ -110,6 +165,8 @@ class Observers:
         with (
             observing_cipher(self._sealing, self._opened),
             observing_inboxes(self._taken),
+            observing_sealings(self._sealed),
+            self.group_sealings.observing(),
             self.key_erasure.observing(),
             self.frames.observing(),
             self.arrivals.observing(),
@@ -130,6 +187,29 @@ class Observers:
             self._count(COUNTED_AT_ONCE)
         if self._are_clocks_good:
             self._require_lapsed()
+
+    def look_at_groups(self) -> None:
+        """Look at what nodes have of groups in memory."""
+        for node, engine in self._sound().items():
+            self.agreement.look(node, engine, self._loop.now)
+
+    def unread(self, since: int) -> list[Unread]:
+        """Return which texts, asked for since then, somebody in a group still lacks."""
+        texts: list[GroupText] = [
+            one for one in self.group_log.texts if one.asked_at >= since and not one.is_retracted
+        ]
+        if not texts:
+            return []
+        vaults = {node: host.vault for node, host in self._hosts.items()}
+        groups = {node: groups_of(engine) for node, engine in self._sound().items()}
+        return [
+            one
+            for one in unread(texts, groups, vaults)
+            if not any(
+                self._message_log.is_in_trouble_at(node, one.text.asked_at)
+                for node in (one.text.author, one.reader)
+            )
+        ]
 
     def _require_lapsed(self) -> None:
         true_now = self._true_now
@@ -153,6 +233,12 @@ class Observers:
         self.lifetimes.opened(envelope.header.lapses)
         self.authenticity.envelope_opened(envelope)
 
+    def _sealed(self, message: int, lives_s: int, lapses_s: int) -> None:
+        node = _working()
+        if node is not None:
+            lapses_s -= self._clock_zero_s
+            self.sealings.sealed(node, message, lives_s * 1_000_000, lapses_s * 1_000_000)
+
     def _encoding(self, frame: Frame) -> None:
         self.lifetimes.sent(frame)
         self.repair_cost.sent(frame)
@@ -164,9 +250,20 @@ class Observers:
             if one.is_up and (engine := self._hosts[one.index].engine) is not None
         }
 
+    def _sound(self) -> dict[int, Engine]:
+        """Those of the running ones whose memory can be looked at: it reads their databases."""
+        return {
+            node: engine for node, engine in self._running().items() if self._hosts[node].is_sound
+        }
+
     @property
     def _true_now(self) -> UnixSeconds:
         return UnixSeconds(self._clock_zero_s + self._loop.now // 1_000_000)
+
+    @property
+    def lapsing_before(self) -> UnixSeconds:
+        """Return the time before which some node may take what lapses to be over."""
+        return UnixSeconds(self._true_now + self._clock_error_s + LATE_S)
 
     def _lived_us(self, node: int) -> int:
         """0 where clocks are wrong: nothing can be demanded then."""
@@ -195,32 +292,72 @@ class Observers:
 
     def before_loss(self, node: int) -> None:
         """A node's disk is about to be put back, lost or copied."""
+        self.group_log.forget(node)
+        self._may_have_lost[node] = None
         self._search(node)
         self.nonce_reuse.collect(node, self._owners[node], self._hosts[node].vault)
         self.nonce_reuse.may_repeat_tags(node)
         self.key_erasure.put_back(node)
-        self.states.store_lost()
+        self.together.lost(node)
 
-    def look_at_the_end(self, orders: Orders) -> None:
+    def shown_in_group(self, user: User, group: str, items: Sequence[ItemAnswer]) -> None:
+        """Somebody looks at a group: what is told of devices is so."""
+        vaults = {node: host.vault for node, host in self._hosts.items()}
+        require_true_devices(user.node.index, group, items, vaults, self._may_lack(group))
+
+    def _may_lack(self, gid: str) -> list[int]:
+        """Return who may lack what they told to have of a group."""
+        return [*self._may_have_lost, *self.group_sealings.came_back(gid)]
+
+    def look_at_groups_at_the_end(self, views: Views) -> None:
+        """Hold all that nodes show of a group together, and against what was written."""
+        vaults = {node: host.vault for node, host in self._hosts.items()}
+        for (node, gid), view in views.items():
+            me = next((member.key for member in view.members if member.is_me), None)
+            self.group_log.require_shown(node, gid, me, view.items)
+            require_true_devices(node, gid, view.items, vaults, self._may_lack(gid))
+        texts = {text.entry: text for text in self.group_log.texts if text.entry}
+        for node, engine in self._sound().items():
+            for group in groups_of(engine):
+                place = node, group.gid.hex()
+                if place in views and group.membership is not None:
+                    items, since = views[place].items, self.agreement.known_since
+                    self.group_texts_out += require_apart(node, group, items, texts, since)
+        self.group_items_compared = require_same_groups(views, vaults)
+
+    def look_at_the_end(self, orders: Orders, views: Mapping[Pair, View], files: SentFiles) -> None:
         """Search every database, and hold both sides of each conversation together."""
         self.look()
+        self.look_at_groups()
         self._count(len(self._hosts))
+        for node, host in self._hosts.items():
+            files.require_true(node, host.vault)
         for node in self._hosts:
             self._search(node)
         for (node, _), shown in orders.items():
             require_parents_above(node, shown, self._hosts[node].vault)
         self.conversations_compared = require_same_order(orders)
+        vaults = {node: host.vault for node, host in self._hosts.items()}
+        self.items_compared = require_same_items(views, vaults)
 
     def _search(self, node: int) -> None:
         host = self._hosts[node]
         self.secrecy.search_store(node, host.store)
         self.secrecy.search_vault(node, self._owners[node], host.vault)
         self.key_erasure.require_gone(node, host.vault)
+        self.group_sealings.require_held_by_right(node, self._owners[node], host.vault)
 
 
 def _working() -> int | None:
     """Return whose engine works, unless it repeats what was done already."""
     return None if PURITY_GUARDS.is_double else PURITY_GUARDS.node
+
+
+def _may_lapse(scenario: Scenario) -> bool:
+    """Say whether a world lasts so long that mail may lapse, and has room for all of it."""
+    lasts_s = scenario.quiet_at_s + scenario.probe_s
+    is_roomy = not scenario.hostile and scenario.stored_mib is None
+    return is_roomy and lasts_s > min(LIFETIME_SECONDS)
 
 
 def worst_clock_us(scenario: Scenario) -> int:

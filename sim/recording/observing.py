@@ -6,7 +6,7 @@ has recorded last. Engines do not notice.
 """
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from typing import Final
 
 import msgspec
@@ -130,9 +130,20 @@ class Observer:
             now: Instant,
             *,
             is_new: bool,
+            stem_links: Container[LinkId] = (),
+            is_announced: bool = False,
         ) -> None:
             observer._entered(id_, element, link)
-            accepted(spreading, id_, element, link, now, is_new=is_new)
+            accepted(
+                spreading,
+                id_,
+                element,
+                link,
+                now,
+                is_new=is_new,
+                stem_links=stem_links,
+                is_announced=is_announced,
+            )
 
         with patched(Patch(Replicator, "accepted", seen)):
             yield

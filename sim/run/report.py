@@ -1,6 +1,7 @@
 """The report of a run: one structure, as JSON for machines and as text for users."""
 
 import textwrap
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Final, Literal
@@ -8,8 +9,10 @@ from typing import Final, Literal
 import msgspec
 
 from sim.invariants.invariants import BrokenInvariant
+from sim.invariants.survival import FAILURES
 from sim.run.coverage import coverage_of
 from sim.run.deliveries import Deliveries
+from sim.run.shadows import frames_beside_shadows
 from sim.run.world import World
 from sim.schema.coverage_goals import COVERAGE_GOALS, SITUATIONS
 
@@ -19,6 +22,7 @@ CRYPTO: Final = {
 }
 
 LINE_LENGTH: Final = 100
+DAY_US: Final = 86_400_000_000
 
 PLAIN: Final = "links exchange their keys in clear and sum up what they send"
 
@@ -55,6 +59,28 @@ class Broken(msgspec.Struct, frozen=True, kw_only=True):
     detail: str
     virtual_seconds: float
     node: int | None
+
+
+class Survived(msgspec.Struct, frozen=True, kw_only=True):
+    """The survival of mail, by its path bound, in a world in which it may lapse."""
+
+    messages: int
+    """Those that were written and of which something is demanded."""
+
+    deliverable: int
+    """Of these, what came and what could have come."""
+
+    delivered: int
+    told: int
+    """Could not come, and their authors were told that they expired."""
+
+    waiting: int
+    """Are kept and could not come yet."""
+
+    failures: dict[str, int]
+    """By what is wrong (`sim.invariants.survival.FAILURES`)."""
+
+    node_days: float
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
@@ -100,6 +126,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     counters: dict[str, int]
     sometimes: dict[str, int] = {}
     """How often each goal was reached: `sim.schema.coverage_goals` says what they are."""
+    survived: Survived | None = None
+    """None where nothing can lapse."""
 
 
 def _crypto(world: World) -> str:
@@ -154,12 +182,25 @@ def make_report(
             "states": world.observers.states.looked_count,
             "tags_repeated": world.observers.nonce_reuse.tags_repeated,
             "conversations_compared": world.observers.conversations_compared,
+            "items_compared": world.observers.items_compared,
+            "group_sealings": world.observers.group_sealings.count,
+            "group_epochs": world.observers.group_sealings.epochs_count,
+            "group_texts": len(world.observers.group_log.texts),
+            "group_texts_unread": len(world.groups_unread()),
+            "group_items_compared": world.observers.group_items_compared,
+            "groups_looked_at": world.observers.agreement.looked_count,
+            "group_texts_out": world.observers.group_texts_out,
+            "files_sent": world.mail_workload.sent_files.count,
+            "files_whole": world.mail_workload.sent_files.whole_count,
+            "blocks_saved": world.mail_workload.sent_files.saved_count,
             "renewals": world.mail_workload.renewals_count,
             "strangers": world.mail_workload.strangers_count,
+            "frames_beside_shadows": frames_beside_shadows(world.hosts),
         },
         network=asdict(world.network.counters),
         counters=dict(sorted(sums.items())),
         sometimes=coverage_of(world),
+        survived=_survived(world),
     )
 
 
@@ -172,6 +213,7 @@ def injected_faults(world: World) -> dict[str, int]:
         **asdict(world.faults.cuts.counters),
         **asdict(world.faults.node_faults.counters),
         **asdict(world.faults.contact_changes.counters),
+        **asdict(world.faults.laptops.counters),
         **asdict(world.wire_faults.counters),
         "stragglers": len(world.faults.stragglers.struck),
         "meetings": world.topology_changes.meetings_count,
@@ -202,6 +244,8 @@ def render(report: Report) -> str:
             "           Nobody wrote: of messages nothing was shown. People write to contacts "
             "only, so write_between_s must go on after befriend_between_s."
         )
+    if report.survived is not None:
+        lines.append(_survived_text(report.survived))
     if report.latency:
         lines.append(_row("latency", "", "messages", "p50", "p95", "p99", "max"))
     for phase, latency in report.latency.items():
@@ -280,6 +324,31 @@ def _latencies(world: World) -> dict[str, Latency]:
             max_ms=ordered[-1] / 1_000,
         )
     return found
+
+
+def _survived(world: World) -> Survived | None:
+    survival = world.observers.survival
+    if not survival.is_noting:
+        return None
+    fates = Counter(survival.fates().values())
+    delivered = fates["delivered"] + fates["unproven"]
+    return Survived(
+        messages=fates.total(),
+        deliverable=delivered + fates["lost"] + fates["expired-in-vain"],
+        delivered=delivered,
+        told=fates["told"],
+        waiting=fates["waiting"],
+        failures={fate: fates[fate] for fate in FAILURES if fates[fate]},
+        node_days=round(len(world.nodes) * world.loop.now / DAY_US, 1),
+    )
+
+
+def _survived_text(survived: Survived) -> str:
+    return (
+        f"survived   {survived.delivered} of {survived.deliverable} that had a path, "
+        f"{survived.told} told as expired, {survived.waiting} waiting, "
+        f"{_counts(survived.failures) or 'no failure'}"
+    )
 
 
 def _everywhere(world: World) -> Everywhere | None:

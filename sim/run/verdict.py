@@ -9,11 +9,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from mesh.commands.status import AskStatus
+from mesh.limits.stems import STEM_PAUSE_MAX_MS
 from sim.faults.node_faults import NEVER
 from sim.hosts.virtual_node import VirtualNode
 from sim.invariants.frames import require_no_fault
+from sim.invariants.groups import require_all_read
 from sim.invariants.invariants import L5, L7, BrokenInvariant, require_joined
-from sim.invariants.quiescence import MEASURED_US, require_quiescence
+from sim.invariants.quiescence import MEASURED_US, require_bodies, require_quiescence
 from sim.run.coverage import coverage_of
 from sim.run.deliveries import Deliveries
 from sim.run.world import STEP_US, World
@@ -36,7 +38,8 @@ class Settling:
         # Of those who never come together nothing is demanded, so nothing is waited for.
         if not world.layout.gathers:
             return True
-        return not world.message_log.outstanding() and self._is_joined()
+        is_all_read = all(one.why for one in world.groups_unread())
+        return not world.message_log.outstanding() and self._is_joined() and is_all_read
 
     def _is_joined(self) -> bool:
         links = self.world.network.streams.links()
@@ -53,6 +56,7 @@ class Settling:
             if self.world.layout.gathers:
                 require_joined(up, self.world.network.streams.links(), waited_s)
                 self.world.message_log.require_all_delivered(self.world.faults.phase_of, waited_s)
+                require_all_read(self.world.groups_unread(), waited_s)
         except BrokenInvariant as error:
             struck = self.world.faults.stragglers.struck
             if not struck:
@@ -69,13 +73,15 @@ def run_to_verdict(world: World, progress: Callable[[World], None]) -> None:
         while world.loop.now < quiet_at:
             world.step(quiet_at, progress)
         settling = Settling(world, _choose_core(world))
-        end = quiet_at + round(world.scenario.settle_s * 1_000_000)
+        # What was written last may have begun its way through somebody who does not pass it on.
+        end = quiet_at + round(world.scenario.settle_s * 1_000_000) + STEM_PAUSE_MAX_MS * 1_000
         while world.loop.now < end and not settling.has_settled():
             world.step(end, progress)
         # Before anybody is asked for anything: a question wakes a node that sleeps for ever.
         dead = settling.find_dead((world.loop.now - quiet_at) // 1_000_000)
         world.step(world.loop.now + world.faults.stragglers.get_well(), progress)
         world.mail_workload.read_histories()
+        world.group_doings.look_at_the_end()
         for node in world.present:
             node.ask(AskStatus(), world.sums.add)
         world.step(world.loop.now + STEP_US, progress)
@@ -100,16 +106,26 @@ def _rest(world: World, progress: Callable[[World], None]) -> None:
     end = world.loop.now + max(round(world.scenario.rest_s * 1_000_000), MEASURED_US)
     while world.loop.now < end - MEASURED_US:
         world.step(end - MEASURED_US, progress)
-    before = world.network.counters.bytes_sent
+    before = _bytes_but_vouches(world)
     while world.loop.now < end:
         world.step(end, progress)
     hosts = [(node.index, world.hosts[node.index]) for node in world.present if node.is_up]
     require_quiescence(
         {index: one.engine for index, one in hosts if one.engine is not None},
-        sent_bytes=world.network.counters.bytes_sent - before,
+        sent_bytes=_bytes_but_vouches(world) - before,
         links=world.network.streams.links(),
         is_all_honest=world.adversaries.is_empty,
+        lapsing_before=world.observers.lapsing_before,
     )
+    if world.adversaries.is_empty:
+        stores = {index: one.store for index, one in hosts}
+        require_bodies(stores, world.observers.lapsing_before)
+        world.observers.survival.require_all_said()
+
+
+def _bytes_but_vouches(world: World) -> int:
+    """Lists of vouched keys go by the hour and over each new link, long ones whatever they hold."""
+    return world.network.counters.bytes_sent - world.observers.frames.bytes.get("Vouches", 0)
 
 
 def _require_all(world: World) -> None:
@@ -118,7 +134,11 @@ def _require_all(world: World) -> None:
     require_expected(expect, deliveries.due(), world.rests_at, deliveries.copies_per_delivery)
     if expect.waited_ratio_min is not None:
         require_stored_mail(deliveries.stored(), expect.waited_ratio_min)
-    world.observers.look_at_the_end(world.mail_workload.orders)
+    if world.observers.survival.is_noting:
+        world.observers.survival.require_true_ends(world.faults.phase_of)
+    mail = world.mail_workload
+    world.observers.look_at_the_end(mail.orders, mail.doings.views, mail.sent_files)
+    world.observers.look_at_groups_at_the_end(world.group_doings.views)
     world.adversaries.require_bounded(world.loop.now)
     world.network.require_conservation()
     is_mangled = any(isinstance(one, Corruptions | Truncations) for one in world.scenario.faults)

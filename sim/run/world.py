@@ -14,6 +14,7 @@ from mesh.errors import StorageError, UserError
 from mesh.events import Event
 from sim.adversaries.adversaries import Adversaries, adversary_positions
 from sim.adversaries.compromised import Orders, compromise
+from sim.adversaries.deaf_members import deafening, drawn_deaf
 from sim.bugs.bugs import BUGS, NO_BUG
 from sim.bugs.injection import Bug
 from sim.faults.injection import Faults
@@ -24,6 +25,7 @@ from sim.faults.wire_faults import WireFaults
 from sim.hosts.host_factory import HostFactory, announcement_rules, stream_rules
 from sim.hosts.versions import Versions, drawn_versions
 from sim.hosts.virtual_node import Surroundings, VirtualNode
+from sim.invariants.groups import Unread
 from sim.invariants.message_log import LoggedMessage, MessageLog
 from sim.invariants.purity_guards import PURITY_GUARDS
 from sim.kernel.entropy import Chance, Draws, SeededEntropy
@@ -33,9 +35,11 @@ from sim.network.discovery import Discovery
 from sim.network.virtual_network import VirtualNetwork
 from sim.observers.in_transit import InTransit
 from sim.observers.observers import Observers
+from sim.run.shadows import cast_shadows
 from sim.schema.scenario import Scenario, as_drawn
 from sim.topology.changes import TopologyChanges
 from sim.topology.topology import Layout, lay_out
+from sim.users.group_doings import GroupDoings
 from sim.users.mail_workload import MailWorkload
 from sim.users.nearby_search import plan_nearby_search
 from sim.users.prior_contacts import PriorContacts
@@ -49,6 +53,9 @@ MARKER_BYTES: Final = 8
 
 WATCH_US: Final = 60_000_000
 """How often what is expensive to look at is looked at."""
+
+WATCH_GROUPS_US: Final = 5_000_000
+"""How often it is looked at what nodes have of groups in memory: it is others after each change."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +86,8 @@ class World:
     def __init__(self, scenario: Scenario, options: Options, trace: Trace | None = None) -> None:
         seed = options.seed
         scenario = as_drawn(scenario, seed)
+        if scenario.shadows:
+            scenario = _where_shadows_can_follow(scenario)
         cloned = [original for _, original in cloned_nodes(scenario, seed)]
         layout = _layout(scenario, cloned, seed)
         lasts_s = max(scenario.lasts_s, layout.ends_at / 1_000_000)
@@ -92,6 +101,7 @@ class World:
         self.message_log = MessageLog(marker=SeededEntropy(seed, "marker").draw(MARKER_BYTES).hex())
         self.sums = Sums()
         self._has_begun = False
+        self._looked_at = 0
         self.compromised: dict[int, None] = {}
         """Nodes that were taken over while the world ran."""
         self._bug = NO_BUG if options.bug is None else BUGS[options.bug]
@@ -116,6 +126,9 @@ class World:
             scenario=scenario,
         )
         self.versions = _versions(scenario, seed)
+        groups = scenario.workload.groups
+        deaf_share = 0 if groups is None else groups.deaf_share
+        self._deaf = drawn_deaf(seed, scenario.nodes, deaf_share)
         around = self._build_surroundings()
         self.topology_changes = TopologyChanges(
             layout=layout, loop=self.loop, network=self.network, discovery=around.discovery
@@ -132,8 +145,18 @@ class World:
             parameters=self._host_factory.parameters,
         )
         self.observers.states.nodes = nodes
+        self.observers.together.nodes = self.nodes
         self.observers.states.adversary_links = self.adversaries.links_count
         self.users, self.mail_workload = self._build_users(cloned)
+        self.group_doings = GroupDoings(
+            seed=seed,
+            loop=self.loop,
+            users=self.users,
+            scenario=scenario,
+            log=self.observers.group_log,
+            shown=self.observers.shown_in_group,
+        )
+        self.observers.states.is_look_lost = self.mail_workload.is_look_lost
         self.faults = self._build_faults()
         self.wire_faults = WireFaults(
             faults=scenario.faults,
@@ -143,11 +166,25 @@ class World:
             is_injected=self.faults.is_injected,
         )
         self.network.spells_of = self.wire_faults.spells_of
+        self.network.changed = self.observers.together.changed
+        if scenario.shadows:
+            cast_shadows(
+                self.hosts,
+                self._host_factory,
+                seed=seed,
+                thinking_us=self.scenario.thinking_us,
+                begins_us=round(scenario.begins_at_s * 1_000_000),
+            )
 
     @contextmanager
     def running(self) -> Iterator[None]:
         """While inside it runs: it has begun, is observed, and the bug is in it."""
-        with self.observers.observing(), self.versions.speaking(), self._bug.injected():
+        with (
+            self.observers.observing(),
+            self.versions.speaking(),
+            deafening(self._deaf, lambda: PURITY_GUARDS.node),
+            self._bug.injected(),
+        ):
             self._begin()
             yield
 
@@ -211,9 +248,12 @@ class World:
             is_there=lambda user: self.scenario.only.has_node(user.index),
         )
         self.mail_workload.plan()
+        self.group_doings.plan()
         self.faults.plan()
         self.topology_changes.plan(self.rests_at)
         self.loop.after(WATCH_US, self._look)
+        if self.scenario.workload.groups is not None:
+            self.loop.after(WATCH_GROUPS_US, self._look_at_groups)
 
     def _let_meet(self) -> None:
         """Let those meet who are contacts when the world begins."""
@@ -221,7 +261,7 @@ class World:
             seed=self.options.seed,
             host=partial(self._host_factory.host_before_the_world, self._bug.inject),
             trace=self.trace,
-            thinking_us=self._thinking_us,
+            thinking_us=self.scenario.thinking_us,
             begins_us=round(self.scenario.begins_at_s * 1_000_000),
             sending=self.observers.secrecy.sending,
             parted=self.observers.parted,
@@ -236,6 +276,10 @@ class World:
     def strikes(self) -> list[str]:
         """The faults that happened, each once, as `Only.strikes` names it."""
         return list(dict.fromkeys(self.faults.strikes))
+
+    def groups_unread(self) -> list[Unread]:
+        """Return which of the last probes somebody in a group still lacks."""
+        return self.observers.unread(self.group_doings.probes_at)
 
     @property
     def machines_count(self) -> int:
@@ -255,9 +299,16 @@ class World:
         self.loop.run_until(min(end, step_end if next_at is None else max(step_end, next_at)))
         progress(self)
 
+    def _look_at_groups(self) -> None:
+        self.observers.look_at_groups()
+        self.loop.after(WATCH_GROUPS_US, self._look_at_groups)
+
     def _look(self) -> None:
-        self.observers.look()
-        self.adversaries.require_bounded(self.loop.now)
+        # Of a world of weeks most minutes are empty but for this.
+        if self.loop.events_count > self._looked_at + 1:
+            self.observers.look()
+            self.adversaries.require_bounded(self.loop.now)
+        self._looked_at = self.loop.events_count
         self.loop.after(WATCH_US, self._look)
 
     # --- Building ---------------------------------------------------------------------------------
@@ -274,10 +325,11 @@ class World:
             network=self.network,
             discovery=discovery,
             trace=self.trace,
-            thinking_us=self._thinking_us,
+            thinking_us=self.scenario.thinking_us,
             emitted=self._emitted,
             sending=self.observers.secrecy.sending,
             stopped=self._stopped,
+            switched=self.observers.together.switched,
         )
 
     def _build_nodes(self, around: Surroundings) -> list[VirtualNode]:
@@ -317,10 +369,6 @@ class World:
             told=self.observers.states.told,
         )
         return users, mail_workload
-
-    @property
-    def _thinking_us(self) -> int:
-        return round(self.scenario.thinking_ms * 1_000)
 
     def _build_faults(self) -> Faults:
         targets = Targets(
@@ -381,6 +429,15 @@ class World:
             then()
         else:
             node.ask(AskStatus(), answered)
+
+
+def _where_shadows_can_follow(scenario: Scenario) -> Scenario:
+    """Links that make no secret, or shadows would use a key and nonce again; and nobody looks for
+    others nearby, which only their own node shows.
+    """
+    wire = msgspec.structs.replace(scenario.wire, noise=False)
+    workload = msgspec.structs.replace(scenario.workload, nearby_share=0)
+    return msgspec.structs.replace(scenario, wire=wire, workload=workload)
 
 
 def _layout(scenario: Scenario, cloned: list[int], seed: int) -> Layout:

@@ -12,6 +12,7 @@ AdversaryShare = Annotated[float, msgspec.Meta(gt=0, lt=1)]
 Kind = Literal[
     "black-hole",
     "selective",
+    "swallows-stems",
     "lying-digests",
     "id-spam",
     "garbage",
@@ -44,7 +45,7 @@ class AdversaryTable(Strict, frozen=True, kw_only=True):
     """When they come."""
     dials: bool = True
     """Whether they call all in sight, and again when they are turned away; else they let others
-    call. What is a real engine (`selective`) dials as a node does."""
+    call. What is a real engine (`selective`, `swallows-stems`) dials as a node does."""
     kib: Literal[1, 4, 16, 64] = 1
     """How large each envelope of a flood is."""
 

@@ -1,6 +1,6 @@
 """The tables of a scenario that say how disks fail under a node that runs."""
 
-from typing import Annotated
+from typing import Annotated, Final
 
 import msgspec
 
@@ -22,8 +22,23 @@ class Trying(Lasting, frozen=True, kw_only=True):
         return self.between_s[1] + self.for_s[1] + self.tries_s[1]
 
 
-class FullDisks(Trying, frozen=True, kw_only=True, tag_field="kind", tag="full-disks"):
-    """Some disks are full for a while: everything can be read, and nothing written."""
+SEEN_WITHIN_S: Final = 5
+"""A node looks at its disk so often."""
+
+TRIED_WITHIN_S: Final = 10
+"""After a write that failed it tries none for so long."""
+
+
+class FullDisks(Lasting, frozen=True, kw_only=True, tag_field="kind", tag="full-disks"):
+    """Some disks are full for a while: everything can be read, and nothing written.
+
+    Their nodes go on. They see it when they look, or by a write that fails.
+    """
+
+    @property
+    def ends_s(self) -> float:
+        """Return when the last of them writes again at the latest."""
+        return self.between_s[1] + self.for_s[1] + SEEN_WITHIN_S + TRIED_WITHIN_S
 
 
 class FailingDisks(Trying, frozen=True, kw_only=True, tag_field="kind", tag="failing-disks"):

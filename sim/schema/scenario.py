@@ -14,12 +14,14 @@ from typing import Annotated, Final, Literal
 
 import msgspec
 
+from mesh.commands.fields import KeepFor
 from mesh.errors import UserError
 from sim.schema.adversary_table import AdversaryTable
 from sim.schema.delay_laws import DelayLaw
 from sim.schema.errors import find_error
 from sim.schema.expectations import Expect
 from sim.schema.fault_tables import NodesCount, Positive, Seconds, Share, Strict
+from sim.schema.group_table import GroupTable
 from sim.schema.swarm import AnyFault, Swarm, drawn_adversaries, drawn_faults
 from sim.schema.topology_tables import (
     DEFAULT_KIND,
@@ -82,6 +84,8 @@ class Workload(Strict, frozen=True, kw_only=True):
     """So many of the pairs are contacts when the world begins (`sim.users.prior_contacts`)."""
     write_between_s: tuple[Seconds, Seconds]
     messages_per_second: Annotated[float, msgspec.Meta(gt=0, le=10_000)] = 1
+    keep_for: KeepFor = "30d"
+    """A message is kept so long from when it was written, while it has not arrived."""
     text_letters: tuple[Letters, Letters] = (10, 600)
     long_text_share: Share = 0.02
     long_text_letters: tuple[Letters, Letters] = (2_000, 20_000)
@@ -93,10 +97,19 @@ class Workload(Strict, frozen=True, kw_only=True):
     """So many of the users look at what came, and let their contacts know that they read it."""
     withdraw_share: Share = 0
     """So many messages are taken back a while after they were written."""
+    doings_share: Share = 0
+    """After so many messages somebody edits, takes back, reacts, pins, votes, answers, plans."""
+    files_share: Share = 0
+    """So many messages bring a file of 1 to 15 blocks; it is saved, paused, cancelled, deleted."""
     verify_share: Share = 0
     """So many contacts are marked as verified when they are first seen."""
+    sets_clock_s: tuple[Seconds, Seconds] | None = None
+    """Who is told that a clock is wrong looks at the date so long after and, if it is theirs, sets
+    it right. Without it nobody looks."""
     nearby_share: Share = 0
     """So many of the users look for others nearby, and begin to compare with somebody."""
+    groups: GroupTable | None = None
+    """None: there are none."""
 
 
 class Only(Strict, frozen=True, kw_only=True):
@@ -111,6 +124,8 @@ class Only(Strict, frozen=True, kw_only=True):
     """The faults: the number of a table of `faults`, and `/NODE` where it strikes nodes."""
     letters: tuple[int, ...] | None = None
     """What users write, by the order in which it was drawn."""
+    deeds: tuple[int, ...] | None = None
+    """What users do in groups, in the same way."""
 
     def has_node(self, node: int) -> bool:
         """Say whether a node takes part."""
@@ -150,11 +165,16 @@ class Scenario(Strict, frozen=True, kw_only=True):
     key_quota: Annotated[int, msgspec.Meta(ge=1, le=2**32 - 1)] = 1_000_000
     """How many envelopes of one posting key and day a node keeps; 512 in a real mesh."""
     stamp_bits: Annotated[int, msgspec.Meta(ge=0, le=12)] = 0
-    """How much work admits a posting key for a day; 9 in a real mesh."""
+    """The least bits of a stamp; 6 in a real mesh."""
     stored_mib: Positive | None = None
     """How much mail a node carries; as a node that nobody configured without it."""
+    cover: Literal["off", "low", "high"] = "off"
+    """How often people's nodes post dummies."""
     relay_delay_s: Seconds = 0
     """How long at most others hold that back before they pass it on."""
+    shadows: bool = False
+    """Whether each node runs beside two others, of which one has a stranger's vault and one none,
+    so that S21 is looked after. It takes twice the time."""
     topology: Topology = Clusters()
     wire: Wire = Wire()
     workload: Workload
@@ -184,6 +204,11 @@ class Scenario(Strict, frozen=True, kw_only=True):
     def heals_at_s(self) -> float:
         """From when on everything that is written must arrive, whatever happened before."""
         return self.quiet_at_s + self.probe_s * (1 - 1 / PROBES_COUNT) if self.probe_s else inf
+
+    @property
+    def thinking_us(self) -> int:
+        """Return the time that a node thinks about a batch, in microseconds."""
+        return round(self.thinking_ms * 1_000)
 
     @property
     def quiet_at_s(self) -> float:

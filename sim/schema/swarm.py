@@ -15,7 +15,15 @@ from sim.kernel.entropy import Chance
 from sim.schema.adversary_table import AdversaryShare, AdversaryTable, Kind
 from sim.schema.cut_tables import CutFault, Mode, Partitions, Swizzles
 from sim.schema.delay_laws import LogNormal
-from sim.schema.disk_tables import DiskFault, FailingDisks, FullDisks, LostFsyncs, SlowDisks
+from sim.schema.disk_tables import (
+    SEEN_WITHIN_S,
+    TRIED_WITHIN_S,
+    DiskFault,
+    FailingDisks,
+    FullDisks,
+    LostFsyncs,
+    SlowDisks,
+)
 from sim.schema.fault_tables import (
     Absences,
     Blocks,
@@ -300,12 +308,9 @@ def _flash_crowd(hat: _Hat) -> AnyFault:
 
 def _full_disks(hat: _Hat) -> AnyFault:
     between_s, for_s, share = hat.draw_targets()
-    return FullDisks(
-        between_s=between_s,
-        for_s=(for_s[0] * 2 / 3, for_s[1] * 2 / 3),
-        share=share,
-        tries_s=_tries_s(for_s),
-    )
+    seen_s = SEEN_WITHIN_S + TRIED_WITHIN_S
+    lasts_s = (max(0.1, for_s[0] - seen_s), max(0.2, for_s[1] - seen_s))
+    return FullDisks(between_s=between_s, for_s=lasts_s, share=share)
 
 
 def _tries_s(for_s: tuple[float, float]) -> tuple[float, float]:

@@ -152,6 +152,27 @@ class Setdest(Encounters, frozen=True, kw_only=True, tag_field="kind", tag="setd
     moves_s: Positive
 
 
+class Meetings(Encounters, frozen=True, kw_only=True, tag_field="kind", tag="meetings"):
+    """Laptops that are shut nearly always; acquaintances meet again and again, by radio.
+
+    A drawn graph says who is acquainted with whom. Two acquaintances meet for `for_s`, with
+    `every_s` between two meetings, both drawn each time. A laptop is open while its owner meets
+    somebody and, for `alone_for_s`, when they are alone, with `alone_every_s` between.
+    """
+
+    degree: Degree = 3
+    """How many acquaintances each has."""
+
+    every_s: tuple[Positive, Positive] = (259_200, 1_728_000)
+    for_s: tuple[Positive, Positive] = (900, 5_400)
+    alone_every_s: tuple[Positive, Positive] = (43_200, 345_600)
+    alone_for_s: tuple[Positive, Positive] = (300, 3_600)
+    killed_share: Share = 0
+    """In so many of the times that a laptop is open its node is killed, at any moment, and started
+    again within two minutes."""
+    until_s: Positive
+
+
 Topology = (
     Clusters
     | Couriers
@@ -167,4 +188,5 @@ Topology = (
     | ContactTrace
     | Waypoints
     | Setdest
+    | Meetings
 )

@@ -155,6 +155,19 @@ def _drop_messages(search: Search) -> None:
     ddmin(letters, is_enough, parts_max=PARTS_MAX if len(letters) > LETTERS_FEW else None)
 
 
+def _drop_deeds(search: Search) -> None:
+    """Of what is done in groups; first all of it."""
+
+    def is_enough(deeds: list[int]) -> bool:
+        return search.is_still_broken(_with_only(search.scenario, deeds=tuple(deeds)))
+
+    deeds = _deeds(search.world)
+    if len(deeds) > LETTERS_FEW and not is_enough([]):
+        trim(deeds, is_enough)
+        deeds = _deeds(search.world)
+    ddmin(deeds, is_enough, parts_max=PARTS_MAX if len(deeds) > LETTERS_FEW else None)
+
+
 def _cut_shorter(search: Search) -> None:
     for number, fault in enumerate(search.scenario.faults):
         while isinstance(fault, Halves | Partitions | Swizzles) and fault.for_s > SHORTEST_S:
@@ -211,6 +224,13 @@ def _letters(world: World) -> list[int]:
     return [number for number in range(planned) if letters is None or number in letters]
 
 
+def _deeds(world: World) -> list[int]:
+    """Return what users are drawn to do in groups and are left to."""
+    deeds = world.scenario.only.deeds
+    planned = world.group_doings.planned_count
+    return [number for number in range(planned) if deeds is None or number in deeds]
+
+
 def _writing_until(scenario: Scenario, ends_s: float) -> Scenario:
     between_s = (scenario.workload.write_between_s[0], ends_s)
     workload = msgspec.structs.replace(scenario.workload, write_between_s=between_s)
@@ -228,6 +248,7 @@ def _with_only(
     nodes: tuple[int, ...] | None = None,
     strikes: tuple[str, ...] | None = None,
     letters: tuple[int, ...] | None = None,
+    deeds: tuple[int, ...] | None = None,
 ) -> Scenario:
     """The scenario with less left of one kind."""
     only = scenario.only
@@ -237,6 +258,7 @@ def _with_only(
             nodes=only.nodes if nodes is None else nodes,
             strikes=only.strikes if strikes is None else strikes,
             letters=only.letters if letters is None else letters,
+            deeds=only.deeds if deeds is None else deeds,
         ),
     )
 
@@ -271,6 +293,7 @@ PASSES: Final = (
     _Pass("tables", _drop_tables, lambda world: len(world.scenario.faults)),
     _Pass("time to write", _write_shorter, _few),
     _Pass("messages", _drop_messages, lambda world: _tries_of(len(_letters(world)))),
+    _Pass("doings in groups", _drop_deeds, lambda world: _tries_of(len(_deeds(world)))),
     _Pass("time apart", _cut_shorter, lambda world: len(world.scenario.faults)),
     _Pass("losses", _smooth, lambda world: 3),
     _Pass("nodes", _count_nodes, lambda world: 1),

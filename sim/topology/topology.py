@@ -17,6 +17,7 @@ from sim.schema.topology_tables import (
     Grid,
     Line,
     Medium,
+    Meetings,
     Regular,
     Ring,
     Setdest,
@@ -30,6 +31,7 @@ from sim.topology import graphs
 from sim.topology.contacts import US, Contact
 from sim.topology.encounters import sent_about, traced, walked
 from sim.topology.graphs import Edge
+from sim.topology.meetings import met_again, opened
 
 
 class Move(NamedTuple):
@@ -38,6 +40,15 @@ class Move(NamedTuple):
     at: int
     node: int
     networks: tuple[int, ...]
+
+
+class Session(NamedTuple):
+    """A node runs from `at` to `until`, and is killed in between if `killed_at` is there."""
+
+    at: int
+    until: int
+    node: int
+    killed_at: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +64,9 @@ class Layout:
     near: dict[int, dict[int, None]] | None = None
     contacts: tuple[Contact, ...] = ()
     moves: tuple[Move, ...] = ()
+    sessions: tuple[Session, ...] = ()
+    """The spans in which nodes run, in order; without any they all run all the time."""
+
     edges: tuple[Edge, ...] = ()
     places: list[tuple[float, float]] = field(default_factory=list)
     """In the unit square, where the topology has any."""
@@ -109,6 +123,8 @@ def lay_out(nodes: int, topology: Topology, seed: int) -> Layout:
             return _graphml(nodes, topology)
         case ContactTrace():
             return _met(nodes, traced(nodes, topology), topology)
+        case Meetings():
+            return _met_again(nodes, topology, seed)
         case Waypoints():
             return _met(nodes, walked(nodes, topology, seed), topology, topology.moves_s)
         case Setdest():
@@ -238,6 +254,18 @@ def _met(
         ends_at=last,
         gathers=topology.gathers,
     )
+
+
+def _met_again(nodes: int, topology: Meetings, seed: int) -> Layout:
+    edges = graphs.regular(nodes, topology.degree, Chance(seed, "acquaintances"))
+    contacts = met_again(edges, topology, seed)
+    layout = _met(nodes, contacts, topology, topology.until_s)
+    sessions = [
+        Session(begins, ends, node, killed_at)
+        for node in range(nodes)
+        for begins, ends, killed_at in opened(node, contacts, topology, seed)
+    ]
+    return replace(layout, sessions=tuple(sorted(sessions)))
 
 
 def _nearest_first(nodes: int, layout: Layout) -> list[int]:

@@ -9,7 +9,8 @@ from functools import partial
 from typing import Final
 
 from mesh.commands.answer import Answer
-from mesh.commands.contacts import RenewSession
+from mesh.commands.contacts import AddContact, RenewSession
+from mesh.commands.invites import CreateInvite, InviteAnswer
 from mesh.commands.messages import (
     AskMessages,
     MessageAnswer,
@@ -18,10 +19,15 @@ from mesh.commands.messages import (
     WithdrawMessage,
 )
 from mesh.limits.messages import MESSAGES_PER_PAGE_MAX
+from sim.invariants.files import SentFiles
 from sim.invariants.message_log import LoggedMessage, MessageLog
 from sim.kernel.entropy import Chance
 from sim.kernel.loop import Loop
+from sim.schema.cut_tables import CutFault
+from sim.schema.fault_tables import Halves
 from sim.schema.scenario import PROBES_COUNT, Scenario
+from sim.users.doings import Doings
+from sim.users.file_doings import FileDoings
 from sim.users.user import User
 from sim.users.users import Told, Users
 
@@ -71,6 +77,21 @@ class MailWorkload:
         self.renewals_count = 0
         """How often somebody asked for new keys, since a probe had not arrived."""
 
+        self.doings = Doings(
+            seed=seed,
+            loop=loop,
+            share=self._workload.doings_share,
+            is_cut=any(isinstance(one, Halves | CutFault) for one in scenario.faults),
+            message_log=message_log,
+        )
+        self.sent_files = SentFiles()
+        self._file_doings = FileDoings(
+            seed=seed, loop=loop, share=self._workload.files_share, sent=self.sent_files
+        )
+        self._renewed: dict[tuple[int, int], None] = {}
+        self._looks: dict[tuple[int, int], list[int]] = {}
+        """(who, at whose messages) -> in which life of their node they asked and got no answer."""
+
         self.strangers_count = 0
         """Pairs that wished to be known to each other and are not, at the last probe."""
 
@@ -92,7 +113,7 @@ class MailWorkload:
         chance = self._chance if chance is None else chance
         if user.node.is_up and user.contacts:
             contacts = list(user.contacts.items())
-            self._write_to(user, *contacts[chance.below(len(contacts))], chance=chance)
+            self.write_to(user, *contacts[chance.below(len(contacts))], chance=chance)
 
     def read_later(self, user: User, logged: LoggedMessage) -> None:
         """Somebody was shown a message, and perhaps looks at it."""
@@ -107,6 +128,7 @@ class MailWorkload:
             for friend, key in user.contacts.items():
                 command = AskMessages(contact=key, limit=MESSAGES_PER_PAGE_MAX)
                 user.ask(command, partial(self._keep_order, user, friend))
+                self.doings.look_at_the_end(user, friend, key)
 
     # --- Writing ----------------------------------------------------------------------------------
 
@@ -129,7 +151,7 @@ class MailWorkload:
             self.authors[number] = author.index
             self.write_from(author, chance)
 
-    def _write_to(
+    def write_to(
         self,
         user: User,
         recipient: int,
@@ -146,13 +168,22 @@ class MailWorkload:
         text = self._filler[start : start + length]
         now = self._loop.now
         logged = self._message_log.ask(user.index, recipient, text, now, is_probe=is_probe)
-        command = SendMessage(key, logged.text, idempotency_key=str(logged.number))
-        user.ask(command, partial(self._confirmed, user, logged))
+        keep_for, confirmed = self._workload.keep_for, partial(self._confirmed, user, logged)
+        reader = self._users.everybody[recipient]
+        if self._file_doings.write(user, reader, logged, keep_for, confirmed):
+            return
+        command = SendMessage(
+            key, logged.text, idempotency_key=str(logged.number), keep_for=keep_for
+        )
+        user.ask(command, confirmed)
 
     def _confirmed(self, user: User, logged: LoggedMessage, answer: Answer) -> None:
         assert isinstance(answer, MessageAnswer)
         self._message_log.confirm(logged, self._loop.now, is_clone=user.is_clone)
+        if not user.is_clone:
+            logged.number_there = answer.number
         self._told(user, answer)
+        self.doings.after(user, logged)
         share = self._workload.withdraw_share
         if share and not logged.is_probe and self._habits.is_true(share):
             delay = self._habits.between(*WITHDRAWN_AFTER_US)
@@ -182,14 +213,16 @@ class MailWorkload:
             for friend in user.friends:
                 other = self._users.everybody[friend]
                 if self._users.are_mutual(user, other):
-                    self._write_to(
+                    self.write_to(
                         user, friend, other.identity_key, chance=self._chance, is_probe=True
                     )
                 elif user.index < friend:
                     self.strangers_count += 1
 
     def _renew(self) -> None:
-        """Ask for new keys where a contact got nothing; once for each pair."""
+        """Ask for new keys where a contact got nothing, once for each pair; where that was in vain,
+        as with a vault that the other has gone past, they give each other a new invite.
+        """
         pairs: dict[tuple[int, int], LoggedMessage] = {}
         for logged in self._message_log.messages:
             if logged.is_probe:
@@ -201,26 +234,42 @@ class MailWorkload:
                 renewed[pair] = None
                 self.renewals_count += 1
                 user = self._users.everybody[sender]
-                key = self._users.everybody[recipient].identity_key
-                user.ask(RenewSession(key), _nothing)
+                other = self._users.everybody[recipient]
+                if pair in self._renewed:
+                    other.ask(CreateInvite(), partial(self._invited, user))
+                else:
+                    self._renewed[pair] = None
+                    user.ask(RenewSession(other.identity_key), _nothing)
+
+    def _invited(self, user: User, answer: Answer) -> None:
+        assert isinstance(answer, InviteAnswer)
+        user.ask(AddContact(answer.link), _nothing)
 
     # --- Reading ----------------------------------------------------------------------------------
 
     def _read(self, user: User, author: int) -> None:
         key = user.contacts.get(author)
         if key is not None and user.node.is_up:
-            self._mark_read(user, author)
-            looked = partial(self._looked, user, author)
+            self._looks.setdefault((user.index, author), []).append(user.node.incarnation)
+            looked = partial(self._looked, user, author, user.node.incarnation)
             user.ask(AskMessages(contact=key, mark_read=True), looked)
 
-    def _looked(self, user: User, author: int, answer: Answer) -> None:
-        # What came between the asking and the answer is on the page too.
-        self._mark_read(user, author)
+    def _looked(self, user: User, author: int, incarnation: int, answer: Answer) -> None:
+        """Somebody sees a page: what is on it they have read, and nothing else."""
+        assert isinstance(answer, MessagesAnswer)
+        self._looks[user.index, author].remove(incarnation)
+        for message in answer.messages:
+            if not message.is_mine:
+                self._message_log.message_of(user.index, message.text).is_read = True
 
-    def _mark_read(self, user: User, author: int) -> None:
-        for logged in self._message_log.messages:
-            if logged.recipient == user.index and logged.sender == author and logged.is_shown:
-                logged.is_read = True
+    def is_look_lost(self, logged: LoggedMessage) -> bool:
+        """Say whether a node may have marked a message as read and died before its page was seen.
+
+        Its reader asks again as soon as it runs, and its author may be told first.
+        """
+        node = self._users.everybody[logged.recipient].node
+        asked = self._looks.get((logged.recipient, logged.sender), [])
+        return any(not node.is_up or life != node.incarnation for life in asked)
 
     def _keep_order(self, user: User, friend: int, answer: Answer) -> None:
         assert isinstance(answer, MessagesAnswer)

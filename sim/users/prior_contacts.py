@@ -67,7 +67,7 @@ WIRE: Final = StreamRules(
 )
 
 _IS_ALL_TOLD: Final = """
-    SELECT NOT EXISTS (SELECT 1 FROM first_contacts) AND NOT EXISTS (SELECT 1 FROM unsealed)
+    SELECT NOT EXISTS (SELECT 1 FROM first_contacts) AND NOT EXISTS (SELECT 1 FROM payloads)
     AND NOT EXISTS (SELECT 1 FROM retirements)
     AND (SELECT count(*) FROM outbox) = (SELECT TOTAL(posts_count) FROM invites)
 """

@@ -84,6 +84,10 @@ class User:
         for number in list(self._open):
             self._put(number)
 
+    def look_at_date(self, after_us: int) -> None:
+        """They were told that a clock is wrong: if it is theirs they set it, so long after."""
+        self.loop.after(after_us, self.node.set_clock_right)
+
     def leave(self) -> None:
         """Their computer failed for ever."""
         self.is_gone = True
@@ -116,6 +120,11 @@ class User:
             return
         if isinstance(answer, UserError) and answer.kind == "locked":
             self.reach("asked-while-locked")
+            again = partial(self._put_locked, number, self.node.incarnation)
+            self.loop.after(LOCKED_AGAIN_US, again)
+            return
+        if isinstance(answer, UserError) and answer.kind == "no-room":
+            # They are told to try again, and do.
             again = partial(self._put_locked, number, self.node.incarnation)
             self.loop.after(LOCKED_AGAIN_US, again)
             return

@@ -28,6 +28,7 @@ from mesh.events import (
     Event,
     MessageReceived,
     MessageStateChanged,
+    NoticeRaised,
 )
 from mesh.limits.messages import MESSAGES_PER_PAGE_MAX
 from sim.hosts.virtual_node import VirtualNode
@@ -80,6 +81,7 @@ class Users:
         self._chance = Chance(seed, "workload")
         self._habits = Chance(seed, "habits")
         self._past = Chance(seed, "met before")
+        self._dates = Chance(seed, "dates")
         self._nodes_by_key: dict[str, int] = {}
         self.refusals: dict[str, int] = {}
         self.exclusion = Exclusion()
@@ -210,6 +212,9 @@ class Users:
                 self._welcome(user, contact)
             case ContactChanged(contact=contact):
                 self._know(user, contact)
+            case NoticeRaised(sentence=sentence) if "clock" in sentence:
+                if self._workload.sets_clock_s is not None:
+                    user.look_at_date(self._dates.between(*map(_us, self._workload.sets_clock_s)))
             case _:
                 pass
 

@@ -4,19 +4,26 @@ It answers every command as the engine would for a profile without peers, so tha
 the client and the command line are tested against something that really answers.
 """
 
+import os
 import threading
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
-from pathlib import Path
 
 import msgspec
 import trio
 
+from mesh.api.access import Access
 from mesh.api.app import Application
+from mesh.api.doors import is_over_tcp
+from mesh.api.endpoint import Endpoint
 from mesh.api.event_log import EventLog
-from mesh.api.server import serve_unix
+from mesh.api.loopback import LoopbackListener
+from mesh.api.page_desk import PageDesk
+from mesh.api.server import serve_loopback, serve_unix
+from mesh.api.sharing import Sharing
+from mesh.api.unix_socket import UnixListener
 from mesh.commands.answer import Answer, Done
 from mesh.commands.carry import CarryCommand
 from mesh.commands.command import Command
@@ -30,10 +37,19 @@ from mesh.commands.contacts import (
 from mesh.commands.conversations import (
     AskConversation,
     AskConversations,
+    ChangeConversation,
     ConversationAnswer,
     ConversationsAnswer,
+    ReadItems,
 )
-from mesh.commands.identity import AskIdentity, CreateIdentity, IdentityAnswer
+from mesh.commands.fields import KeepFor
+from mesh.commands.identity import (
+    AskIdentity,
+    CreateIdentity,
+    IdentityAnswer,
+    TakenOver,
+    TakeOver,
+)
 from mesh.commands.invites import (
     AskInvites,
     CreateInvite,
@@ -41,6 +57,7 @@ from mesh.commands.invites import (
     InvitesAnswer,
     RevokeInvite,
 )
+from mesh.commands.item_commands import AskItems
 from mesh.commands.messages import (
     AskMessages,
     MessageAnswer,
@@ -59,25 +76,29 @@ from mesh.events import (
     MessageSent,
     MessageStateChanged,
 )
+from mesh.limits.messages import MOMENT_MAX
+from mesh.node.folders import ProfileFolders
+from tests.api.small_backup import SmallArchive
 from tests.api.small_carrier import SmallCarrier
+from tests.api.small_items import conversation_of, items_of
 from tests.api.small_people import NOW, SmallPeople
+from tests.api.small_vault import SmallVault, login_start_in, small_findings, small_settings
 
-PASSPHRASE = b"correct horse"
 
-
-class SmallNode:
+class SmallNode(SmallArchive, SmallVault):
     """Answers commands and writes events into a log."""
 
     def __init__(self, log: EventLog, *, name: str = "Anna", is_locked: bool = False) -> None:
+        self.told: dict[type[Command], Answer] = {}
         self.log = log
         self.name = name
-        self.is_locked = is_locked
-        self.passphrase = PASSPHRASE
+        super().__init__(is_locked=is_locked)
         self.people = SmallPeople()
         self.carrier: SmallCarrier | None = None
         self.invites: dict[int, InviteAnswer] = {}
         self.messages: list[MessageAnswer] = []
         self.keys: dict[str, MessageAnswer] = {}
+        self.kept_for: dict[int, KeepFor] = {}
         self.unread: dict[int, bool] = {}
         self.peers: dict[str, PeerAnswer] = {}
         self.links_count = 0
@@ -85,6 +106,7 @@ class SmallNode:
         self.carries_at_once = False
         self.delivers_at_once = False
         self.is_disk_stuck = False
+        self.forget_backups()
         self.order: tuple[int, ...] = ()
         self.pages_count = 0
 
@@ -113,24 +135,6 @@ class SmallNode:
         if self.carrier is None:
             self.carrier = SmallCarrier()
         return await self.carrier.carry_by_hand(command)
-
-    async def unlock(self, passphrase: bytes) -> None:
-        await trio.lowlevel.checkpoint()
-        if passphrase != self.passphrase:
-            raise UserError("wrong-passphrase", "This is not the passphrase of this profile.")
-        self.is_locked = False
-
-    async def lock(self) -> None:
-        await trio.lowlevel.checkpoint()
-        if not self.passphrase:
-            raise UserError("no-passphrase", "This profile has no passphrase.")
-        self.is_locked = True
-
-    async def change_passphrase(self, former: bytes, new: bytes) -> None:
-        await trio.lowlevel.checkpoint()
-        if former != self.passphrase:
-            raise UserError("wrong-passphrase", "This is not the passphrase of this profile.")
-        self.passphrase = new
 
     def answer(self, command: Command) -> Answer:
         match command:
@@ -169,10 +173,14 @@ class SmallNode:
         match command:
             case AskIdentity():
                 return self.identity()
+            case TakeOver():
+                return TakenOver(was_former=False)
             case CreateInvite() | RevokeInvite() | AskInvites():
                 return self.invite_answer(command)
             case AddContact(link=link, label=label):
                 return self.add_contact(link, label)
+            case _ if (answer := self.told.get(type(command))) is not None:
+                return answer
             case AskContacts():
                 return ContactsAnswer(contacts=list(self.contacts.values()))
             case RenameContact(contact=contact, label=label):
@@ -184,10 +192,19 @@ class SmallNode:
                 return ConversationsAnswer(conversations=found)
             case AskConversation(conversation=named):
                 return self.conversation(self.find(named))
+            case ChangeConversation(conversation=named, keep_for=keep_for):
+                changed = self.find(named)
+                self.kept_for[changed.id] = keep_for or self.kept_for.get(changed.id, "30d")
+                return self.conversation(changed)
             case SendMessage():
                 return self.send(command)
             case AskMessages():
                 return self.page(command)
+            case AskItems(conversation=named, before=before, after=after, limit=limit):
+                asked = AskMessages(contact=named, before=before, after=after, limit=limit)
+                return items_of(self.page(asked))
+            case ReadItems(conversation=named, until=until):
+                return self.read(self.find(named), until)
             case WithdrawMessage(message=number):
                 return self.withdraw(number)
             case _:
@@ -231,11 +248,16 @@ class SmallNode:
                     uses_max=command.uses_max,
                     state="open",
                 )
-            case RevokeInvite(invite=number):
+            case RevokeInvite(invite=number, tells_closed=tells):
                 if number not in self.invites:
                     raise UserError("not-found", f"There is no invite {number}.")
                 invite = msgspec.structs.replace(
-                    self.invites[number], state="revoked", link="", qr="", short_link=""
+                    self.invites[number],
+                    state="revoked",
+                    link="",
+                    qr="",
+                    short_link="",
+                    tells_closed=tells,
                 )
             case AskInvites():
                 return InvitesAnswer(invites=list(reversed(self.invites.values())))
@@ -263,21 +285,8 @@ class SmallNode:
 
     def conversation(self, contact: ContactAnswer) -> ConversationAnswer:
         unread = [each for each in self.messages if self.unread.get(each.number)]
-        return ConversationAnswer(
-            number=contact.id,
-            kind="direct",
-            title=contact.label,
-            contact=contact.id,
-            last_item=None,
-            unread_count=sum(each.contact == contact.id for each in unread),
-            is_marked_unread=False,
-            muted_until=0,
-            is_pinned=False,
-            is_archived=False,
-            draft="",
-            is_request=contact.is_request,
-            is_blocked=contact.is_blocked,
-        )
+        count = sum(each.contact == contact.id for each in unread)
+        return conversation_of(contact, count, self.kept_for.get(contact.id, "30d"))
 
     def find(self, wanted: str | int) -> ContactAnswer:
         return self.people.find(wanted)
@@ -290,6 +299,9 @@ class SmallNode:
                 raise UserError("key-reused", "This key was used for another message.")
             return self.messages[former.number - 1]
         message = self.keep(contact, command.text, is_mine=True)
+        if command.keep_for is not None:
+            message = msgspec.structs.replace(message, kept_until=MOMENT_MAX, posts_count=1)
+            self.messages[-1] = message
         self.keys[command.idempotency_key] = message
         self.log.append(MessageSent(message))
         if self.carries_at_once:
@@ -340,6 +352,13 @@ class SmallNode:
         self.messages[number - 1] = withdrawn
         return withdrawn
 
+    def read(self, contact: ContactAnswer, until: int) -> ConversationAnswer:
+        """A person has read down to a message."""
+        for message in self.messages[:until]:
+            if message.contact == contact.id:
+                self.unread[message.number] = False
+        return self.conversation(contact)
+
     def take_up(self, label: str) -> None:
         """The other person takes up a comparison."""
         self.log.append(ComparisonChanged(self.people.committed(self.find(label))))
@@ -374,8 +393,10 @@ class SmallNode:
 class Running:
     """A small node behind its API in a thread of its own, for clients that block."""
 
-    def __init__(self, path: Path, *, name: str = "Anna", is_locked: bool = False) -> None:
-        self.path = path
+    def __init__(
+        self, folders: ProfileFolders, *, name: str = "Anna", is_locked: bool = False
+    ) -> None:
+        self.folders = folders
         self.log: EventLog
         self.node: SmallNode
         self._name = name
@@ -389,14 +410,40 @@ class Running:
         self._stopping = trio.Event()
         self.log = EventLog(uuid.uuid4().hex)
         self.node = SmallNode(self.log, name=self._name, is_locked=self._is_locked)
-        application = Application(self.node, self.log, self.node, self._stopping.set)
+        self.folders.state.mkdir(parents=True, exist_ok=True)
+        access = Access(self.folders.door_file)
+        desk = PageDesk(small_findings, login_start_in(self.folders.state), Sharing())
+        settings = small_settings(self.folders.state / "config.toml")
+        application = Application(
+            self.node, self.log, self.node, access, desk, settings, self._stopping.set
+        )
         try:
             async with trio.open_nursery() as nursery:
-                serving = partial(serve_unix, application, self.path, stopping=self._stopping)
-                await nursery.start(serving)
+                await nursery.start(self._listen, application)
                 self._ready.set()
         finally:
+            self.folders.endpoint_file.unlink(missing_ok=True)
             self._ready.set()
+
+    async def _listen(
+        self,
+        application: Application,
+        *,
+        task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
+    ) -> None:
+        """Listen at the door that MESH_API names, as a daemon does."""
+        if not is_over_tcp():
+            socket, stopping = UnixListener.bind(self.folders.socket_file), self._stopping
+            await serve_unix(application, socket, stopping=stopping, task_status=task_status)
+            return
+        listener = LoopbackListener.bind(0)
+        await application.access.admit_owner(self.folders.token_file)
+        endpoint = Endpoint(pid=os.getpid(), started=0, version="test", port=listener.port)
+        self.folders.endpoint_file.write_bytes(msgspec.json.encode(endpoint))
+        await application.access.listens_at(listener.port)
+        await serve_loopback(
+            application, listener, stopping=self._stopping, task_status=task_status
+        )
 
     def start(self) -> None:
         self._thread.start()
@@ -440,9 +487,11 @@ class Running:
 
 
 @contextmanager
-def running(path: Path, *, name: str = "Anna", is_locked: bool = False) -> Iterator[Running]:
+def running(
+    folders: ProfileFolders, *, name: str = "Anna", is_locked: bool = False
+) -> Iterator[Running]:
     """Run a small node for as long as the block runs."""
-    node = Running(path, name=name, is_locked=is_locked)
+    node = Running(folders, name=name, is_locked=is_locked)
     node.start()
     try:
         yield node

@@ -185,17 +185,19 @@ class SmallPeople:
 
 
 def inspected(link: str) -> InviteContentsAnswer:
-    """Say what a link of the small node would do."""
+    """Say what a link of the small node would do; one may end with `@HOST:PORT`."""
     if not link.startswith("mesh:"):
         raise UserError("bad-invite", "This is not an invite link.")
-    name = link.removeprefix("mesh:")[:16]
+    name, _, hint = link.removeprefix("mesh:").partition("@")
+    name = name[:16]
     is_usable = name != "expired"
     sentence = f"This adds {name} as a contact." if is_usable else "This invite has expired."
     return InviteContentsAnswer(
         name=name,
         key="cd" * 32,
         expires=NOW + 86_400,
-        address_hint="",
+        address_hint=hint,
+        addresses=[hint] if hint else [],
         is_usable=is_usable,
         sentence=sentence,
     )

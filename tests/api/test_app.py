@@ -13,7 +13,7 @@ from mesh.commands.messages import MessageAnswer
 from mesh.commands.nearby import NearbyPersonAnswer
 from mesh.limits.api import API_BODY_BYTES_MAX, API_CHUNK_BYTES
 from tests.api.conftest import Serving
-from tests.api.small_node import PASSPHRASE
+from tests.api.small_vault import PASSPHRASE
 
 
 def kind(response: httpx2.Response) -> str:

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from mesh.api.batch import SendMessages
 from mesh.api.parsing import query_fields, request_of
 from mesh.api.problems import Problem, problem, problem_of
-from mesh.api.routes import ROUTE_BY_REQUEST, ROUTES, Route, Unlock
+from mesh.api.route import Route, Unlock
+from mesh.api.routes import ROUTE_BY_REQUEST, ROUTES
 from mesh.commands.contacts import RenameContact
 from mesh.commands.invites import CreateInvite, RevokeInvite
 from mesh.commands.messages import AskMessages, SendMessage
@@ -79,6 +80,7 @@ def test_a_query_is_read_leniently() -> None:
         (b"limit=1001", "`limit`: Expected `int` <= 1000"),
         (b"after=-1", "`after`: Expected `int` >= 0"),
         (b"before=9223372036854775808", "`before`: Expected `int` <= 9223372036854775807"),
+        (b"before=null", "`before` is a text here: leave it out"),
     ],
 )
 def test_what_is_beyond_a_bound_is_named_with_the_bound(query: bytes, told: str) -> None:
@@ -95,7 +97,16 @@ def test_every_route_that_takes_a_contact_takes_their_number(route: Route) -> No
         assert kinds == ["string", "integer"], (route.path, name)
     path = dict.fromkeys(route.path_fields, "7")
     given = {name: 7 for name in names_of(route) if name not in path}
-    rest = {"label": "B", "is_equal": True, "is_on": True, "text": "hello"}
+    rest = {
+        "label": "B",
+        "is_equal": True,
+        "is_on": True,
+        "text": "hello",
+        "seconds": 60,
+        "until": 5,
+        "q": "hello",
+        "at": 7,
+    }
     given |= {name: rest[name] for name in properties if name in rest}
     if route.has_body:
         request = request_of(route, path=path, body=msgspec.json.encode(given))

@@ -11,21 +11,30 @@ from hypothesis import strategies as st
 
 from mesh.api.batch import SendMessages
 from mesh.api.openapi import document
+from mesh.api.page_requests import AskDoctor, AskProfiles, DrawQr, EstimatePassphrase, Wipe
 from mesh.api.parsing import path_fields, request_of
 from mesh.api.problems import status_of
-from mesh.api.routes import (
+from mesh.api.proof import AskProof
+from mesh.api.route import (
     IDEMPOTENCY_HEADER,
-    ROUTES,
+    AskBackup,
     ChangePassphrase,
     Lock,
+    MakeIdentity,
     Request,
     Route,
     Stop,
     Unlock,
 )
+from mesh.api.routes import ROUTES
+from mesh.api.service_requests import AskService, SetService
+from mesh.api.share_requests import AskShare, CloseShare, OpenShare
+from mesh.api.sign_in import MakeSignInCode, SignIn, SignOut
+from mesh.api.tokens import AskTokens, MakeToken, RevokeToken
 from mesh.commands.messages import SendMessage
 from mesh.commands.nearby import AskNearby, CompareNearby, ConfirmNearby, SetNearby
 from mesh.commands.peers import AddPeer, AskPeers, RemovePeer
+from mesh.commands.settings import AskSettings, ChangeSettings
 from mesh.commands.status import AskStatus
 from mesh.errors import UserError
 from tests.messenger.people import Clock, acquainted
@@ -35,7 +44,10 @@ Json = dict[str, object]
 DOCUMENT = msgspec.convert(document(), Json)
 ELSEWHERE = (
     *(AskPeers, AddPeer, RemovePeer, AskStatus, AskNearby, SetNearby, CompareNearby, ConfirmNearby),
-    *(Lock, Unlock, ChangePassphrase, Stop),
+    *(Lock, Unlock, ChangePassphrase, Stop, MakeSignInCode, SignIn, SignOut),
+    *(AskTokens, MakeToken, RevokeToken, MakeIdentity, AskSettings, ChangeSettings),
+    *(DrawQr, EstimatePassphrase, AskDoctor, AskProfiles, Wipe),
+    *(AskProof, AskService, SetService, AskBackup, AskShare, OpenShare, CloseShare),
 )
 """Requests that no messenger answers."""
 
@@ -54,16 +66,24 @@ def values(schema: Json) -> st.SearchStrategy[object]:
             return values(inside(DOCUMENT, *reference.removeprefix("#/").split("/")))
         case {"anyOf": list(kinds)}:
             return st.one_of([values(kind) for kind in kinds])
+        case {"enum": list(choices)}:
+            return st.sampled_from(choices)
         case {"type": "null"}:
             return st.none()
         case {"type": "boolean"}:
             return st.booleans()
         case {"type": "integer"}:
             return st.integers(whole(schema, "minimum"), whole(schema, "maximum"))
+        case {"type": "number"}:
+            return st.floats(whole(schema, "minimum"), whole(schema, "maximum"))
         case {"type": "string"}:
             return texts(schema)
+        case {"type": "object", "additionalProperties": dict(each)}:
+            least = whole(schema, "minProperties")
+            return st.dictionaries(st.text(max_size=9), values(each), min_size=least, max_size=3)
         case {"type": "array", "items": dict(items)}:
-            least, most = whole(schema, "minItems"), whole(schema, "maxItems")
+            least = whole(schema, "minItems") if "minItems" in schema else 0
+            most = whole(schema, "maxItems")
             return st.lists(values(items), min_size=least, max_size=min(3, most))
         case {"type": "object", "properties": dict(properties)}:
             return objects(properties, msgspec.convert(schema.get("required", []), list[str]))

@@ -6,7 +6,7 @@ import msgspec
 from mesh.api.problems import Problem
 from mesh.commands.status import StatusAnswer
 from tests.api.conftest import Serving
-from tests.api.small_node import PASSPHRASE
+from tests.api.small_vault import PASSPHRASE
 
 
 def told(response: httpx2.Response) -> tuple[int, str]:

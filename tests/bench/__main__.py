@@ -13,12 +13,20 @@ from tests.bench import (
     daemons,
     embedded,
     fifty,
+    files,
+    group_crowds,
+    group_node,
+    groups,
     heal,
+    history,
+    large_files,
     lxmf,
     machine,
+    page,
     posting,
     ratchet,
     reconcile,
+    relay_month,
     simulator,
     tenfold,
 )
@@ -43,10 +51,13 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--held", type=int, default=1_000, help="messages held for one away")
     parser.add_argument("--links", type=int, default=8, help="links of the idle node")
     parser.add_argument("--idle-seconds", type=float, default=60)
+    parser.add_argument("--history", type=int, default=100_000, help="texts of the long histories")
     parser.add_argument("--count", type=int, default=5_000, help="operations of a machine's round")
     parser.add_argument(
         "--ids", type=int, default=1_000_000, help="ids of the larger sets compared"
     )
+    parser.add_argument("--joiners", type=int, default=250, help="members who come by one link")
+    parser.add_argument("--days", type=int, default=30, help="of groups beside a relay")
     parser.add_argument("--stamps", type=int, default=8, help="stamps to make")
     parser.add_argument("--envelopes", type=int, default=10_000, help="admitted and stored")
     parser.add_argument("--authors", type=int, default=200, help="of the mesh that is joined")
@@ -55,6 +66,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument(
         "--stored", type=int, default=1_000_000, help="envelopes of the daemon with fifty links"
     )
+    parser.add_argument("--file-mib", type=int, default=1_024, help="of the large file")
     parser.add_argument("--spread", type=int, default=1_000, help="messages among ten daemons")
     parser.add_argument("--pace", type=int, default=20, help="of these a second, at first")
     parser.add_argument("--sim-nodes", type=int, default=100, help="of the larger worlds")
@@ -92,6 +104,7 @@ NAMES = (
     "embedded",
     "hop",
     "relays",
+    "files",
     "rate",
     "first",
     "held",
@@ -100,6 +113,13 @@ NAMES = (
     "heal",
     "tenfold",
     "fifty",
+    "page",
+    "history",
+    "groups",
+    "group-node",
+    "group-crowds",
+    "relay-month",
+    "large-files",
     "sim",
     "worlds",
     "lxmf",
@@ -107,6 +127,7 @@ NAMES = (
 NEEDS_NAMESPACES = (
     "hop",
     "relays",
+    "files",
     "rate",
     "first",
     "held",
@@ -115,6 +136,8 @@ NEEDS_NAMESPACES = (
     "heal",
     "tenfold",
     "fifty",
+    "page",
+    "large-files",
     "lxmf",
 )
 
@@ -139,6 +162,7 @@ def all_benches(options: argparse.Namespace, scratch: Path) -> dict[str, Bench]:
         ),
         "hop": lambda: hop(place("hop")),
         "relays": lambda: relays(place("relays")),
+        "files": lambda: files.rows(place("files")),
         "rate": lambda: daemons.rate(place("rate"), options.rate_messages),
         "first": lambda: daemons.first_message(place("first")),
         "held": lambda: daemons.held(place("held"), options.held),
@@ -147,6 +171,15 @@ def all_benches(options: argparse.Namespace, scratch: Path) -> dict[str, Bench]:
         "heal": lambda: heal.rows(place("heal"), options.shared, options.differing),
         "tenfold": lambda: tenfold.rows(place("tenfold"), options.spread, options.pace),
         "fifty": lambda: fifty.rows(place("fifty"), options.stored),
+        "page": lambda: page.rows(
+            place("page"), options.messages, options.history, options.idle_seconds
+        ),
+        "history": lambda: history.rows(place("history"), options.history),
+        "groups": groups.rows,
+        "group-node": group_node.rows,
+        "group-crowds": lambda: group_crowds.rows(options.joiners),
+        "relay-month": lambda: relay_month.rows(options.days),
+        "large-files": lambda: large_files.rows(place("large-files"), options.file_mib),
         "sim": lambda: simulator.rows(options.sim_nodes, options.sim_runs),
         "worlds": lambda: simulator.world_rows(options.sim_nodes, options.sim_runs),
         "lxmf": lambda: lxmf.rows(

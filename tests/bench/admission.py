@@ -21,7 +21,8 @@ from tests.integration.strangers import now
 
 WRITTEN_AGO_S = 120
 WRITTEN_BY_EACH = 10
-STAMP_BITS = 1
+STAMP_BITS = 4
+"""The least that admits what each author wrote."""
 
 
 def rows(scratch: Path, count: int, authors: int) -> list[Row]:

@@ -62,6 +62,7 @@ class Neighbour:
             is_initiator=False,
             hello=own_hello(os.urandom(16), began.unix_seconds),
             now=began,
+            is_meant=lambda payload, _: bool(payload) == crowd.parameters.is_closed,
         )
         self._comparing = AntiEntropy(crowd.sets, SystemChance())
         self._turn = trio.Lock()

@@ -221,10 +221,11 @@ def idle(scratch: Path, links: int, seconds: float) -> list[Row]:
                 within_s=ARRIVES_WITHIN_S,
                 what="all links",
             )
-            before = cpu_seconds(nodes[0].pid)
+            before, slept = cpu_seconds(nodes[0].pid), wakeups_count(nodes[0].pid)
             # Nothing is waited for: this is the time over which the cost is measured.
             threading.Event().wait(seconds)
             cpu = cpu_seconds(nodes[0].pid) - before
+            wakeups = wakeups_count(nodes[0].pid) - slept
             memory = resident_bytes(nodes[0].pid)
         finally:
             for node in nodes:
@@ -232,7 +233,18 @@ def idle(scratch: Path, links: int, seconds: float) -> list[Row]:
     return [
         Row("Mesh", f"memory with {links} links", memory / MIB, "MiB", "resident"),
         Row("Mesh", f"idle CPU with {links} links", cpu / seconds * 100, "% of a core"),
+        Row("Mesh", f"wake-ups with {links} links", wakeups / seconds, "a second", "all threads"),
     ]
+
+
+def wakeups_count(pid: int) -> int:
+    """Return how often the threads of a process went to sleep by themselves, and so woke again."""
+    count = 0
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        for line in (task / "status").read_text().splitlines():
+            if line.startswith("voluntary_ctxt_switches:"):
+                count += int(line.split()[1])
+    return count
 
 
 def send(node: Node, written: str) -> MessageAnswer:

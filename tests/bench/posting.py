@@ -2,14 +2,16 @@
 
 import os
 import time
+import tracemalloc
 from collections.abc import Callable
 from statistics import mean, median
 
 from mesh.crypto.kem import PycaKem
 from mesh.crypto.signing import is_signature_valid, verify_key_of
-from mesh.ids import PostingKey, Tag, UnixSeconds
+from mesh.ids import EnvelopeId, Instant, Monotonic, PostingKey, Tag, UnixSeconds
 from mesh.node.system_entropy import SystemEntropy
-from mesh.posting.stamp import NO_STAMP, is_precheck_valid, is_proof_valid, mint
+from mesh.posting.admission import Accept, Admission
+from mesh.posting.stamp import NO_STAMP, is_precheck_valid, mint, proof_bits
 from mesh.ratchet.double_ratchet import Awaiting, Ratchet
 from mesh.ratchet.first_contact import (
     begin_first_contact,
@@ -20,12 +22,16 @@ from mesh.ratchet.first_contact import (
 from mesh.ratchet.identity import IdentityKeys, make_bundle
 from mesh.ratchet.sealed_message import open_header, open_payload, read_hash_of
 from mesh.wire.envelope import (
+    STAMP_NONCE_BYTES,
+    Envelope,
     Header,
+    StampedKey,
+    body_bytes,
     decode_envelope,
     is_envelope_signature_valid,
     sign_envelope,
 )
-from mesh.wire.parameters import STAMP_BITS_DEFAULT
+from mesh.wire.parameters import STAMP_BITS_DEFAULT, MeshParameters
 from tests.bench.table import Row
 
 ROUNDS = 200
@@ -34,8 +40,10 @@ CREATED = UnixSeconds(DAY * 86_400)
 
 
 def rows(stamps: int) -> list[Row]:
-    """Stamps first; then one first contact of 4 KiB from its making to its opening."""
-    return [*_stamps(stamps), *_first_contacts()]
+    """Stamps first and what a flood of them costs; then one first contact of 4 KiB from its making
+    to its opening.
+    """
+    return [*_stamps(stamps), *_floods(), *_first_contacts()]
 
 
 def _stamps(count: int) -> list[Row]:
@@ -50,11 +58,61 @@ def _stamps(count: int) -> list[Row]:
         Row("Mesh", "making a stamp", mean(took), "s", note),
         _milliseconds(
             "checking a stamp",
-            lambda: is_proof_valid(key, DAY, STAMP_BITS_DEFAULT, stamp),
+            lambda: proof_bits(StampedKey(key, DAY, stamp[:STAMP_NONCE_BYTES])),
             "Argon2id, 16 MiB",
         ),
         _milliseconds("refusing one cheaply", lambda: is_precheck_valid(key, DAY, stamp)),
     ]
+
+
+def _floods() -> list[Row]:
+    """The cost to a relay of each envelope of a flood, by the bits of its stamps."""
+    found: list[Row] = []
+    for bits, stamps_count in ((6, 8), (9, 1)):
+        envelopes = [one for number in range(stamps_count) for one in _flood(number, bits)]
+        admission = Admission(MeshParameters(stamp_bits=bits), is_signature_valid)
+        began = time.process_time()
+        for second, one in enumerate(envelopes):
+            now = Instant(Monotonic(second * 1_000_000), CREATED * 1_000_000)
+            assert isinstance(admission.judge(one, now=now), Accept)
+        taken = (time.process_time() - began) / len(envelopes)
+        found.append(Row("Mesh", f"judging an envelope, stamps of {bits} bits", taken * 1e3, "ms"))
+    for per_stamp in (1, 64, 512):
+        name = f"quota of an envelope, {per_stamp} under a stamp"
+        found.append(Row("Mesh", name, _quota_bytes(per_stamp), "bytes"))
+    return found
+
+
+def _flood(number: int, bits: int) -> list[Envelope]:
+    """As many envelopes as a stamp of so many bits admits."""
+    seed = number.to_bytes(32, "big")
+    key = PostingKey(verify_key_of(seed))
+    header = Header(
+        size_class=0,
+        lifetime_class=1,
+        created=CREATED,
+        tag=Tag(bytes(16)),
+        read_hash=bytes(16),
+        withdraw_hash=bytes(16),
+        posting_key=key,
+        stamp=mint(key, DAY, bits, os.urandom(8)),
+    )
+    return [sign_envelope(header, os.urandom(body_bytes(0)), seed) for _ in range(1 << bits)]
+
+
+def _quota_bytes(per_stamp: int) -> float:
+    """The memory of the quota for each envelope, without its id, which other tables hold too."""
+    count = 131_072
+    ids = [EnvelopeId(os.urandom(32)) for _ in range(count)]
+    admission = Admission(MeshParameters(), is_signature_valid)
+    tracemalloc.start()
+    for start in range(0, count, per_stamp):
+        key = StampedKey(PostingKey(os.urandom(32)), DAY, os.urandom(STAMP_NONCE_BYTES))
+        for id_ in ids[start : start + per_stamp]:
+            admission.load(key, id_)
+    taken, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    return taken / count
 
 
 def _first_contacts() -> list[Row]:

@@ -159,7 +159,7 @@ def _into_the_vault(scratch: Path, count: int) -> list[Row]:
             ann.receive(posted[start : start + INPUTS_PER_BATCH_MAX])
         rates.append(count / (time.perf_counter() - began))
         processor.append((time.thread_time() - began_thread) / count)
-    found = ann.connection.execute("SELECT count(*) FROM messages").fetchall()
+    found = ann.connection.execute("SELECT count(*) FROM entries").fetchall()
     assert found == [(3 * count,)]
     note = f"200 bytes each, one commit for {INPUTS_PER_BATCH_MAX}"
     what = "opened end to end into the vault"
@@ -171,7 +171,11 @@ def _into_the_vault(scratch: Path, count: int) -> list[Row]:
 
 def _sessions(vault: Vault, tag_index: TagIndex) -> Sessions:
     sealed_mail = SealedMail(
-        vault.sealed, tag_index, is_tag_stored=lambda _tag: False, has_body=lambda _tag: False
+        vault.sealed,
+        tag_index,
+        is_tag_stored=lambda _tag: False,
+        has_body=lambda _tag: False,
+        tell_changed=lambda _contact: None,
     )
     return Sessions(
         vault.sessions,

@@ -3,9 +3,12 @@
 import msgspec
 
 from mesh.commands.contacts import ContactAnswer
+from mesh.commands.items import AuthorAnswer, ItemAnswer
 from mesh.commands.messages import MessageAnswer
 
 NOW = 1_800_000_000
+
+KEY = "0123456789abcdef" * 4
 
 
 def contact(label: str = "Ben", *, number: int = 1, **fields: object) -> ContactAnswer:
@@ -14,7 +17,7 @@ def contact(label: str = "Ben", *, number: int = 1, **fields: object) -> Contact
         id=number,
         label=label,
         name=label,
-        key="0123456789abcdef" * 4,
+        key=KEY,
         trust="known",
         state="answered",
         messages_count=0,
@@ -39,3 +42,26 @@ def message(**fields: object) -> MessageAnswer:
         carriers=0,
     )
     return msgspec.structs.replace(made, **fields)
+
+
+def item(**fields: object) -> ItemAnswer:
+    """Return an item that came from Ben."""
+    made = ItemAnswer(
+        number=7,
+        conversation=1,
+        id="00" * 32,
+        kind="text",
+        author=AuthorAnswer(key=KEY, label="Ben", is_mine=False),
+        sent=NOW,
+        received=NOW,
+        state="received",
+        carriers=0,
+        is_late=False,
+        missing_count=0,
+        clock="",
+        text="Hello",
+    )
+    return msgspec.structs.replace(made, **fields)
+
+
+ME = AuthorAnswer(key="ff" * 32, label="Anna", is_mine=True)

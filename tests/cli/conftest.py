@@ -60,7 +60,7 @@ def mesh(
 @pytest.fixture
 def node(mesh: Mesh) -> Iterator[Running]:
     """Run a small node where `mesh` looks for one."""
-    with running(profile_folders().socket_file) as served:
+    with running(profile_folders()) as served:
         yield served
 
 

@@ -3,11 +3,12 @@
 import os
 import socket
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 import pytest
 
+from mesh.api.doors import UnixDoor, door_of
 from mesh.client import Client
 from mesh.commands.status import AskStatus, StatusAnswer
 from mesh.errors import UserError
@@ -15,33 +16,31 @@ from mesh.limits.api import API_CONNECTIONS_MAX
 from tests.api.small_node import Running
 from tests.cli.conftest import Mesh
 
-UNFINISHED = (
-    b"POST /v1/invites HTTP/1.1\r\nHost: mesh\r\nContent-Length: 99\r\nExpect: 100-continue\r\n\r\n"
-)
+UNFINISHED = {"Content-Length": "99", "Expect": "100-continue"}
 
 
 @contextmanager
-def connections(path: Path, count: int, sent: bytes) -> Iterator[None]:
+def connections(node: Running, count: int, *, is_idle: bool) -> Iterator[None]:
     """Hold connections, on each of which a request may have begun."""
+    door = door_of(node.folders)
     with ExitStack() as stack:
         for _ in range(count):
-            stream = stack.enter_context(socket.socket(socket.AF_UNIX))
-            stream.connect(os.fspath(path))
-            stream.sendall(sent)
-            if sent:
+            connection = stack.enter_context(closing(door.connect(5)))
+            if not is_idle:
+                connection.begin("POST", "/v1/invites", UNFINISHED)
                 # The node has begun with this request.
-                assert stream.recv(4_096).startswith(b"HTTP/1.1 100")
+                assert connection.sock.recv(4_096).startswith(b"HTTP/1.1 100")
         yield
 
 
 def test_idle_connections_lock_nobody_out(mesh: Mesh, node: Running) -> None:
-    with connections(node.path, API_CONNECTIONS_MAX + 20, b""):
+    with connections(node, API_CONNECTIONS_MAX + 20, is_idle=True):
         assert mesh("status").code == 0
         assert mesh("invite").code == 0
 
 
 def test_busy_is_not_called_not_running(mesh: Mesh, node: Running) -> None:
-    with connections(node.path, API_CONNECTIONS_MAX, UNFINISHED):
+    with connections(node, API_CONNECTIONS_MAX, is_idle=False):
         for command in (("status",), ("tail",), ("send", "Ben", "x" * 50_000)):
             refused = mesh("--json", *command)
             assert (refused.code, refused.problem) == (8, "busy"), command
@@ -57,7 +56,7 @@ def test_a_node_that_takes_no_connection_is_there_all_the_same(tmp_path: Path) -
         hanging.listen(0)
         waiting = stack.enter_context(socket.socket(socket.AF_UNIX))
         waiting.connect(os.fspath(path))
-        client = Client(path, timeout_s=0.1)
+        client = Client(UnixDoor(path), timeout_s=0.1)
         assert client.is_running()
         with pytest.raises(UserError) as caught:
             client.ask(AskStatus(), StatusAnswer)

@@ -14,13 +14,14 @@ from mesh.cli import main
 from mesh.cli.main import COMMANDS
 from mesh.node.folders import profile_folders
 from mesh.node.profile import Profile
-from tests.api.small_node import PASSPHRASE, Running, running
+from tests.api.small_node import Running, running
+from tests.api.small_vault import PASSPHRASE
 from tests.cli.conftest import Mesh, befriend
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
-NAMED_COMMAND = re.compile(r"(?:: |`|run |say )mesh ([a-z]+)\b")
+NAMED_COMMAND = re.compile(r"(?:: |`|run |say )mesh ([a-z]+(?:-[a-z]+)*)\b")
 """How sentences name a command that a person should run."""
 
 
@@ -72,10 +73,30 @@ def test_every_command_below_has_help_with_an_example(mesh: Mesh, command: tuple
         ("nearby", "list"),
         ("nearby", "compare", "1"),
         ("withdraw", "1"),
+        ("backup",),
+        ("backup", "x.backup"),
+        ("takeover", "--yes"),
         ("invite", "inspect", "mesh:x"),
         ("send", "Ben", "x"),
         ("send", "Ben", "x", "--wait"),
         ("read",),
+        ("read", "a"),
+        ("edit", "1", "x"),
+        ("forward", "1", "a"),
+        ("delete", "1", "--yes"),
+        ("delete", "1", "--for-me", "--yes"),
+        ("react", "1", "👍"),
+        ("pin", "1"),
+        ("timer", "a"),
+        ("poll", "a", "x?", "b", "c"),
+        ("vote", "1", "1"),
+        ("close", "1"),
+        ("check-in", "a"),
+        ("answer", "1", "1"),
+        ("task", "add", "a", "x"),
+        ("task", "done", "1"),
+        ("notice", "a", "x"),
+        ("board", "a"),
         ("tail",),
         ("peers",),
         ("peer", "add", "h:1"),
@@ -182,7 +203,9 @@ def test_invites_are_listed_and_revoked(mesh: Mesh, node: Running) -> None:
     mesh("invite", "--label", "Club")
     assert "Club" in mesh("invite", "list").out
     assert mesh("invite", "revoke", "1", "--json").json["state"] == "revoked"
-    assert "revoked" in mesh("invite", "list").out
+    assert "revoked; who comes by it hears nothing" in mesh("invite", "list").out
+    told = mesh("invite", "revoke", "1", "--tell").err
+    assert told == "Invite 1 is revoked; who comes by it is told so.\n"
     assert mesh("invite", "revoke", "9").code == 5
 
 
@@ -277,14 +300,15 @@ def test_down_stops_the_daemon_and_is_content_if_there_is_none(mesh: Mesh, node:
     ran = mesh("down")
     assert (ran.code, ran.err) == (0, "Mesh has stopped.\n")
     node.wait_until_stopped()
-    assert not node.path.exists()
+    assert not node.folders.socket_file.exists()
+    assert not node.folders.token_file.exists()
     assert mesh("down").err == "Mesh was not running.\n"
 
 
 def test_a_locked_vault_is_opened_with_the_passphrase_of_a_file(
     mesh: Mesh, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with running(profile_folders().socket_file, is_locked=True):
+    with running(profile_folders(), is_locked=True):
         assert mesh("contacts").code == 4
         nobody = mesh("--json", "unlock")
         assert (nobody.code, nobody.problem) == (4, "no-passphrase")

@@ -14,6 +14,7 @@ from mesh.events import (
     ComparisonChanged,
     ContactAdded,
     ContactNoted,
+    DiskChanged,
     Event,
     IntroductionChanged,
     LinkOpened,
@@ -85,6 +86,7 @@ def line_of(event: Event) -> str | None:
             MessageStateChanged(message(is_mine=True, state="delivered")),
             "* message 7 to Ben [01234567]: delivered to their device",
         ),
+        (DiskChanged("full", "The disk is full."), "* The disk is full."),
         (NoticeRaised("The disk\x07 is full."), "* The disk<U+0007> is full."),
     ],
 )

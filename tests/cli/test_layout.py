@@ -1,10 +1,12 @@
 """Sizes, lengths of time and tables."""
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mesh.cli.layout import columns, lasting, plural, size, when, width
+from mesh.cli.layout import DAY, columns, day, lasting, plural, size, when, width
 
 
 @pytest.mark.parametrize(
@@ -33,6 +35,15 @@ def test_lengths_of_time_have_two_units_at_most(seconds: int, shown: str) -> Non
 @given(st.integers())
 def test_any_moment_that_a_stranger_names_can_be_shown(unix_seconds: int) -> None:
     assert ":" in when(unix_seconds)
+
+
+def test_a_day_of_this_week_has_its_name() -> None:
+    now = int(time.time())
+    assert ":" in day(now)
+    names = {day(now - days * DAY) for days in range(2, 6)}
+    assert len(names) == 4
+    assert all(name.endswith("day") for name in names)
+    assert day(now - 8 * DAY) == when(now - 8 * DAY)[:10]
 
 
 def test_columns_are_aligned_by_what_is_seen() -> None:

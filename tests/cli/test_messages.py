@@ -5,10 +5,12 @@ import typing
 import click
 import pytest
 
-from mesh.cli.layout import when
+from mesh.cli.commands.people import row
+from mesh.cli.layout import day, when
 from mesh.cli.messages import drawn, remarks, state_of
 from mesh.commands.messages import MessageAnswer, MessageState
-from tests.cli.answers import NOW, message
+from mesh.limits.messages import MOMENT_MAX
+from tests.cli.answers import NOW, contact, message
 
 HOUR = 3_600
 
@@ -33,9 +35,34 @@ def test_a_state_claims_what_is_proved(state: MessageState, carriers: int, words
     assert plain(mine) == f"{when(NOW)} me → Ben: Hello  [{words}]"
 
 
+def test_what_is_on_a_stick_says_since_when() -> None:
+    mine = message(is_mine=True, state="carried", carriers=2, exported=NOW)
+    assert state_of(mine) == f"carried by 2 neighbours, on a stick since {day(NOW)}"
+
+
+def test_until_when_it_is_kept_and_that_it_was_posted_again_is_said() -> None:
+    mine = message(is_mine=True, state="carried", carriers=2, kept_until=NOW, posts_count=1)
+    assert state_of(mine) == f"carried by 2 neighbours, kept until {when(NOW)}"
+    again = message(is_mine=True, state="queued", kept_until=MOMENT_MAX, posts_count=4)
+    assert state_of(again) == "queued here, posted again 3 times, kept until delivered"
+    twice = message(is_mine=True, state="queued", kept_until=NOW, posts_count=2)
+    assert state_of(twice) == f"queued here, posted again once, kept until {when(NOW)}"
+
+
 def test_every_state_has_words() -> None:
     for state in typing.get_args(MessageState):
         assert state_of(message(is_mine=True, state=state))
+
+
+def test_what_nobody_answers_says_since_when_and_what_to_do() -> None:
+    mine = message(is_mine=True, state="carried", carriers=4, unanswered_since=NOW)
+    since = f"carried by 4 neighbours; not answered since {when(NOW)}: "
+    assert state_of(mine) == since + "the invite may be used or taken back; ask for a new one"
+    closed = message(is_mine=True, state="queued", unanswered_since=NOW, is_invite_closed=True)
+    assert state_of(closed) == "queued here; their invite is used or taken back; ask for a new one"
+    told = row(contact(state="invited", unanswered_since=NOW))[-1]
+    assert told.startswith(f"invited; not answered since {when(NOW)}: the invite may be used")
+    assert row(contact(state="invited", is_invite_closed=True))[-1].startswith("invited; their inv")
 
 
 def test_a_late_message_says_when_it_came() -> None:

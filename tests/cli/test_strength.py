@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mesh.cli.strength import amount, find_warning, guesses_of, lasting_at_most
+from mesh.cli.strength import amount, find_warning, lasting_at_most
 from mesh.limits.passphrase import PASSPHRASE_BYTES_MAX, PASSPHRASE_GUESSES_MIN
+from mesh.node.strength import guesses_of
 
 
 @pytest.mark.parametrize(

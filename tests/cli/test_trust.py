@@ -35,10 +35,13 @@ def test_a_link_is_explained_before_it_is_used(mesh: Mesh, node: Running) -> Non
     ran = mesh("add", "mesh:Ben")
     assert ran.err.startswith("This adds Ben as a contact.\n")
     assert ran.code == 0
+    # What it would have this node dial is said before anything is done.
+    ran = mesh("add", "mesh:Dora@192.0.2.7:41730")
+    assert "at 192.0.2.7:41730, as the link says" in ran.err.splitlines()[1]
     told = mesh("invite", "inspect", "mesh:Cleo")
     assert told.out.startswith("This adds Cleo as a contact.\nkey        cdcd cdcd")
     assert mesh("invite", "inspect", "mesh:Cleo", "--json").json["is_usable"] is True
-    assert len(node.node.contacts) == 1
+    assert len(node.node.contacts) == 2
 
 
 def test_a_shell_that_is_given_what_was_said_obeys_no_name(mesh: Mesh, node: Running) -> None:

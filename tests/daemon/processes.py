@@ -9,14 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from mesh.api.doors import door_of
 from mesh.client import Client
 from mesh.daemon.detached import start_detached
 from mesh.daemon.start_order import StartOrder
 from mesh.node.folders import ProfileFolders, profile_folders
-from mesh.node.key_files import PassphraseCost
-from mesh.node.profile import Profile
-
-CHEAP = PassphraseCost(memory_bytes=8 * 1024, passes=1)
+from tests.node.profiles import made_quickly
 
 
 @dataclass
@@ -46,8 +44,7 @@ class Household:
 
         A first start makes them at the usual cost, and is tried in `test_running.py`.
         """
-        with Profile.held(self.folders(profile), cost=CHEAP) as held:
-            held.create(passphrase)
+        made_quickly(self.folders(profile), passphrase)
 
     def start(
         self, profile: str, *, name: str | None = None, passphrase: str | None = ""
@@ -60,7 +57,7 @@ class Household:
 
     def client(self, profile: str) -> Client:
         """Return a client of a profile's daemon."""
-        return Client(self.folders(profile).socket_file)
+        return Client(door_of(self.folders(profile)))
 
     def log(self, profile: str) -> str:
         """Return what a daemon has logged."""

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from mesh.api.endpoint import find_endpoint
-from mesh.api.routes import Stop, Unlock
+from mesh.api.route import Stop, Unlock
 from mesh.commands.answer import Done
 from mesh.commands.identity import AskIdentity, IdentityAnswer
 from mesh.commands.status import AskStatus, StatusAnswer
@@ -93,14 +93,24 @@ def test_the_api_can_stop_the_daemon(household: Household) -> None:
     assert "fault" not in household.log("anna")
 
 
-def test_a_damaged_store_is_one_sentence_and_an_exit_code(household: Household) -> None:
-    stop(household.start("anna", passphrase=None))
-    household.folders("anna").store_file.write_bytes(b"this is no database" * 1_000)
-    with pytest.raises(MeshError) as caught:
-        household.start("anna", passphrase=None)
+def test_a_damaged_vault_is_one_sentence_and_an_exit_code(household: Household) -> None:
+    household.make("anna", "")
+    stop(household.start("anna", name="Anna"))
+    household.folders("anna").vault_file.write_bytes(b"this is no database" * 1_000)
+    with pytest.raises(MeshError, match="mesh vault salvage") as caught:
+        household.start("anna")
     assert "Traceback" not in str(caught.value)
     assert "Traceback" not in household.log("anna")
     assert str(caught.value).endswith(".")
+
+
+def test_a_damaged_store_is_replaced_and_said(household: Household) -> None:
+    stop(household.start("anna", passphrase=None))
+    household.folders("anna").store_file.write_bytes(b"this is no database" * 1_000)
+    household.start("anna", passphrase=None)
+    [notice] = household.client("anna").ask(AskStatus(), StatusAnswer).notices
+    assert notice.startswith("The store was damaged. It was moved to ")
+    assert "The store was damaged" in household.log("anna")
 
 
 def test_a_killed_daemon_leaves_nothing_in_the_way_of_the_next(household: Household) -> None:
@@ -108,7 +118,7 @@ def test_a_killed_daemon_leaves_nothing_in_the_way_of_the_next(household: Househ
     process = household.start("anna", name="Anna")
     process.kill()
     process.wait()
-    assert household.folders("anna").socket_file.exists()
+    assert household.folders("anna").endpoint_file.exists()
     household.start("anna")
     assert household.client("anna").ask(AskIdentity(), IdentityAnswer).name == "Anna"
 

@@ -17,6 +17,7 @@ from mesh.commands.invites import CreateInvite, InviteAnswer
 from mesh.commands.messages import AskMessages, MessageAnswer, MessagesAnswer, SendMessage
 from mesh.commands.peers import AddPeer
 from mesh.commands.status import AskStatus, StatusAnswer
+from mesh.config import Config
 from mesh.daemon.vault_keeper import NOTHING_TO_LOCK_WITH, IdleTime, VaultKeeper
 from mesh.engine.settings import EngineSettings
 from mesh.errors import UserError
@@ -32,14 +33,13 @@ from mesh.ids import Instant, Monotonic
 from mesh.limits.passphrase import PASSPHRASE_ATTEMPTS_WAITING_MAX
 from mesh.node.clock import Clock, system_now
 from mesh.node.folders import profile_folders
-from mesh.node.key_files import PassphraseCost
 from mesh.node.node import Node
 from mesh.node.profile import Profile, close_vault
 from mesh.node.subscription import Subscription
 from mesh.storage.connection import SqlcipherConnection
 from mesh.wire.parameters import MeshParameters
+from tests.node.profiles import CHEAP, made_quickly
 
-CHEAP = PassphraseCost(memory_bytes=8 * 1024, passes=1)
 SETTINGS = EngineSettings(parameters=MeshParameters(name="test", stamp_bits=0))
 
 
@@ -49,13 +49,13 @@ async def running(
 ) -> AsyncIterator[tuple[Node, VaultKeeper, Profile]]:
     """A node whose vault is open, in a profile of its own."""
     folders = profile_folders(name.lower(), {"MESH_HOME": str(folder)})
-    # What other tests left is not to be counted here.
-    gc.collect()
+    made_quickly(folders, passphrase)
     with Profile.held(folders, cost=CHEAP) as profile:
-        profile.create(passphrase)
         store = profile.open_store()
         node = Node(settings=SETTINGS, store=store, listen_port=0)
-        keeper = VaultKeeper(profile, node, clock=clock)
+        keeper = VaultKeeper(
+            profile, node, config=Config(), begin_restored=pytest.fail, clock=clock
+        )
         async with trio.open_nursery() as nursery:
             nursery.start_soon(node.run)
             await keeper.unlock(passphrase.encode())
@@ -148,7 +148,8 @@ async def test_after_locking_no_object_that_works_on_the_vault_is_left(
 ) -> None:
     async with running(tmp_path, "Anna") as (_, keeper, _):
         assert {"Messenger", "Vault", "Person"} <= vault_objects(others)
-        assert connections_count(others) == 2
+        # That of the store, that of the vault, and one by which backups read the vault.
+        assert connections_count(others) == 3
         await keeper.lock()
         assert vault_objects(others) == set()
         assert connections_count(others) == 1
@@ -261,7 +262,10 @@ async def carried(events: Subscription, number: int) -> int:
     raise AssertionError("the node has stopped")
 
 
-async def test_attempts_to_unlock_wait_in_order_and_no_more_than_a_few(tmp_path: Path) -> None:
+async def test_attempts_to_unlock_wait_in_order_and_no_more_than_a_few(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mesh.daemon.guesses.WRONG_PASSPHRASES_FREE", 100)
     told: list[str] = []
 
     async def attempt(keeper: VaultKeeper, passphrase: bytes) -> None:
@@ -282,6 +286,30 @@ async def test_attempts_to_unlock_wait_in_order_and_no_more_than_a_few(tmp_path:
             await attempt(keeper, b"horse")
         wrong = ["wrong-passphrase"] * (PASSPHRASE_ATTEMPTS_WAITING_MAX - 1)
         assert told == ["busy", *wrong, "open"]
+
+
+async def test_who_brings_wrong_passphrases_waits_longer_each_time(tmp_path: Path) -> None:
+    now_us = 0
+    # One expression over a variable that the test moves on.
+    clock: Clock = lambda: Instant(Monotonic(now_us), 0)  # noqa: E731 (as long as its use)
+    async with running(tmp_path, "Anna", clock=clock) as (_, keeper, _):
+        await keeper.lock()
+        waits = []
+        for _ in range(9):
+            with pytest.raises(UserError, match="not the passphrase") as caught:
+                await keeper.unlock(b"house")
+            waits.append(caught.value.fields["wait_seconds"])
+            now_us += 1_000_000 * int(waits[-1])
+        assert waits == [0, 0, 1, 2, 4, 8, 16, 32, 60]
+        now_us -= 1_500_000
+        with pytest.raises(UserError) as caught:
+            await keeper.unlock(b"horse")
+        assert (caught.value.kind, caught.value.fields) == ("too-soon", {"wait_seconds": 2})
+        now_us += 1_500_000
+        await keeper.unlock(b"horse")
+        with pytest.raises(UserError) as caught:
+            await keeper.change_passphrase(b"house", b"other")
+        assert caught.value.fields == {"wait_seconds": 0}
 
 
 async def test_a_stop_does_not_wait_for_attempts_that_have_not_begun(tmp_path: Path) -> None:
@@ -311,7 +339,8 @@ async def test_a_caller_that_gives_up_does_not_leave_the_vault_half_closed(
 async def test_a_node_that_nobody_uses_locks_itself_and_tells_why(tmp_path: Path) -> None:
     async with running(tmp_path, "Anna") as (node, keeper, _), trio.open_nursery() as nursery:
         with node.subscribe() as events:
-            nursery.start_soon(keeper.lock_when_idle, 0.0001)
+            keeper.set_auto_lock(0.0001)
+            nursery.start_soon(keeper.lock_when_idle)
             [*_, notice] = await wait_for(events, NoticeRaised)
             assert notice == NoticeRaised("Locked after 0.0001 minutes without use.")
             assert (await status(keeper)).vault == "locked"
@@ -321,17 +350,18 @@ async def test_a_node_that_nobody_uses_locks_itself_and_tells_why(tmp_path: Path
 async def test_who_came_while_the_vault_was_busy_is_not_locked_out(tmp_path: Path) -> None:
     now_us = 0
     # One expression over a variable that the test moves on.
-    clock: Clock = lambda: Instant(Monotonic(now_us), 0)  # noqa: E731
+    clock: Clock = lambda: Instant(Monotonic(now_us), 0)  # noqa: E731 (as long as its use)
     async with (
         running(tmp_path, "Anna", clock=clock) as (_, keeper, _),
         trio.open_nursery() as nursery,
     ):
+        keeper.set_auto_lock(10)
         async with keeper._turn:
             now_us = 3_600_000_000
-            nursery.start_soon(keeper.lock_when_idle, 10)
+            nursery.start_soon(keeper.lock_when_idle)
             await trio.testing.wait_all_tasks_blocked()
             assert keeper._turn.statistics().tasks_waiting == 1
-            await keeper.ask(AskIdentity())
+            keeper.person_came()
         await trio.testing.wait_all_tasks_blocked()
         assert (await status(keeper)).vault == "open"
         nursery.cancel_scope.cancel()
@@ -343,7 +373,8 @@ async def test_a_node_without_a_passphrase_never_locks_itself_and_says_so_once(
     async with running(tmp_path, "Anna", passphrase="") as (node, keeper, _):
         with node.subscribe() as events:
             with trio.move_on_after(100):
-                await keeper.lock_when_idle(0.0001)
+                keeper.set_auto_lock(0.0001)
+                await keeper.lock_when_idle()
             assert (await status(keeper)).vault == "open"
             node.notice("the end")
             told = [each for each in await wait_until(events, "the end") if "idle" in each]

@@ -10,6 +10,7 @@ from mesh.commands.carry import (
     ImportedAnswer,
     ListCarried,
 )
+from mesh.ids import EnvelopeId
 from mesh.wire.carry_file import BlockKind, CarryWriter, FileHeader, FileKind
 from mesh.wire.carry_reader import CarryReader
 from mesh.wire.carry_summary import Summary
@@ -17,14 +18,21 @@ from tests.engine.joined import Joined
 
 
 def exported(
-    table: Joined, name: str, *, summary: Summary | None = None, bytes_max: int = 1 << 40
+    table: Joined,
+    name: str,
+    *,
+    summary: Summary | None = None,
+    bytes_max: int = 1 << 40,
+    only: frozenset[EnvelopeId] | None = None,
 ) -> bytes:
     """The file that a node writes."""
     writer = CarryWriter(_header(table, name, FileKind.MAIL))
     pieces = [writer.begin()]
     before, is_last = b"", False
     while not is_last:
-        block = table.carry(name, ExportCarried(before, writer.room_bytes(bytes_max), summary))
+        block = table.carry(
+            name, ExportCarried(before, writer.room_bytes(bytes_max), summary, only)
+        )
         assert isinstance(block, CarriedBlock)
         before, is_last = block.before, block.is_last
         if block.payload:

@@ -8,7 +8,19 @@ from mesh.commands.carry import CarryCommand
 from mesh.commands.command import Command
 from mesh.crypto.kem import PycaKem
 from mesh.crypto.signing import is_signature_valid
-from mesh.effects import Dial, Disconnect, Effect, Emit, MintStamp, Reply, SendBytes
+from mesh.effects import (
+    Dial,
+    Disconnect,
+    DropBlobs,
+    Effect,
+    Emit,
+    KeepBlobs,
+    MintStamp,
+    ReadBlocks,
+    Reply,
+    SendBytes,
+    WriteBlock,
+)
 from mesh.engine.engine import Engine
 from mesh.engine.settings import EngineSettings
 from mesh.errors import UserError
@@ -27,16 +39,20 @@ from mesh.inputs import (
     StampMinted,
     VaultOpened,
 )
+from mesh.limits.engine import BACKLOG_QUIET_MS
 from mesh.limits.retention import CARRIED_DAYS_MAX, KNOWN_IDS_MAX
 from mesh.limits.retirements import RELAY_DELAY_MS_MAX, RETIRE_DELAY_MS
+from mesh.messenger.pauses import Pauses
 from mesh.posting.stamp import mint
-from mesh.storage.connection import connect
-from mesh.storage.migrations import migrate_store, migrate_vault
 from mesh.wire.parameters import MeshParameters
+from sim.hosts.blobs import Blobs
+from sim.hosts.databases import new_store, new_vault
 from tests.entropy import SeededEntropy
 
 TEST_MESH = MeshParameters(name="test", stamp_bits=0, key_quota=1_000_000, psk=bytes(range(32)))
 PORT = 41730
+# What a node writes by itself leaves without a pause, but where a test is about that.
+AT_ONCE = Pauses((0, 0), (0, 0))
 # After the release: an earlier clock is known to be wrong, and nobody's witness.
 START_US = 1_790_028_800_000_000
 
@@ -53,6 +69,7 @@ class Seat:
     address: Address
     wall_offset_us: int = 0
     is_up: bool = True
+    blobs: Blobs = field(default_factory=Blobs)
     inbox: list[Input] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
     replies: dict[RequestId, Answer | UserError] = field(default_factory=dict)
@@ -80,12 +97,14 @@ class Joined:
         seed: int = 1,
         retire_delay_ms: tuple[int, int] = RETIRE_DELAY_MS,
         relay_delay_ms_max: int = RELAY_DELAY_MS_MAX,
+        pauses: Pauses = AT_ONCE,
         are_told_near: bool = False,
     ) -> None:
         """Engines do not tell each other's addresses unless `are_told_near`, so that rows stay."""
         self.now_us = 0
         self.retire_delay_ms = retire_delay_ms
         self.relay_delay_ms_max = relay_delay_ms_max
+        self.pauses = pauses
         self.parameters = parameters
         self.are_told_near = are_told_near
         self.seats: dict[str, Seat] = {}
@@ -112,9 +131,7 @@ class Joined:
         is_relay: bool = False,
     ) -> Seat:
         """Put one more engine at the table; a relay never gets its vault."""
-        store, vault = connect(None, None), connect(None, None)
-        migrate_store(store)
-        migrate_vault(vault)
+        store, vault = new_store(), new_vault()
         settings = EngineSettings(
             parameters=self.parameters,
             stored_bytes_max=stored_bytes_max,
@@ -123,6 +140,7 @@ class Joined:
             metered_interfaces=metered_interfaces,
             retire_delay_ms=self.retire_delay_ms,
             relay_delay_ms_max=self.relay_delay_ms_max,
+            pauses=self.pauses,
             is_relay=is_relay,
             is_told_near=self.are_told_near,
             listen_port=PORT,
@@ -187,11 +205,13 @@ class Joined:
             raise answer
         return answer
 
-    def join(self, left: str, right: str) -> None:
-        """Connect two nodes; the left one dialled."""
+    def join(self, left: str, right: str, *, is_awaited: bool = True) -> None:
+        """Connect two nodes; the left one dialled. `is_awaited`: until a backlog is opened."""
         self._cuts.pop(frozenset((left, right)), None)
         self._connect(left, right, DialId(0))
         self.run()
+        if is_awaited:
+            self.pass_time(BACKLOG_QUIET_MS / 1000)
 
     def cut(self, left: str, right: str) -> None:
         """End all streams between two nodes, and let none arise until they are joined again."""
@@ -220,12 +240,18 @@ class Joined:
         self.now_us = end
         self.run()
 
+    def pass_days(self, days: int) -> None:
+        """Let days pass, calling each engine once an hour: a fraction of all its deadlines."""
+        for _ in range(24 * days):
+            self.now_us += 3_600_000_000
+            self.run()
+
     def run(self) -> None:
         """Handle what waits until nothing does, without letting time pass."""
         for _ in range(100_000):
             is_quiet = True
             for seat in list(self.seats.values()):
-                now = self._now(seat)
+                now = self.now_of(seat.name)
                 is_due = seat.deadline is not None and seat.deadline <= now.monotonic
                 if not seat.is_up or not (seat.inbox or is_due):
                     continue
@@ -248,7 +274,9 @@ class Joined:
             now=Instant(Monotonic(self.now_us), START_US + self.now_us + wall_offset_us),
         )
 
-    def _now(self, seat: Seat) -> Instant:
+    def now_of(self, name: str) -> Instant:
+        """Return the time as a node's own clock tells it."""
+        seat = self.seats[name]
         return Instant(Monotonic(self.now_us), START_US + self.now_us + seat.wall_offset_us)
 
     def _connect(self, left: str, right: str, dial: DialId) -> None:
@@ -290,7 +318,11 @@ class Joined:
                 seat.inbox.append(DialFailed(dial, "nobody there"))
             case MintStamp(posting_key, day, bits):
                 stamp = mint(posting_key, day, bits, bytes(8))
-                seat.inbox.append(StampMinted(posting_key, day, stamp))
+                seat.inbox.append(StampMinted(posting_key, day, bits, stamp))
+            case ReadBlocks() | WriteBlock() | DropBlobs() | KeepBlobs():
+                done = seat.blobs.perform(effect)
+                if done is not None:
+                    seat.inbox.append(done)
             case Emit(event):
                 seat.events.append(event)
             case Reply(request, answer):

@@ -4,8 +4,15 @@ from mesh.crypto.kem import PycaKem
 from mesh.errors import PeerError
 from mesh.ids import Address, Instant, LinkId, LinkKey, Monotonic, UnixSeconds
 from mesh.inputs import BytesReceived, Connected
-from mesh.link.first_messages import FirstMessages
+from mesh.link.first_messages import (
+    NAME_BYTES,
+    FirstMessages,
+    MeantBy,
+    MeantFor,
+    host_name_of,
+)
 from mesh.link.link import HandshakeSetup, Link, own_hello
+from mesh.peering.segments import packed
 from mesh.wire.frames import Frame
 from tests.engine.joined import START_US, Joined
 from tests.entropy import SeededEntropy
@@ -37,6 +44,7 @@ class Stranger:
             is_initiator=True,
             hello=own_hello(entropy.draw(16), UnixSeconds(self.now.unix_seconds)),
             now=self.now,
+            first_payload=_meant_for(local_host, self.now) if table.parameters.is_closed else b"",
         )
         table.strangers[self.link_id] = self._hear
         address = Address(host or f"10.0.9.{number}", 1)
@@ -87,3 +95,10 @@ class Stranger:
             self.heard += self._link.receive(data, self.now)
         except PeerError:
             self._table.strangers.pop(self.link_id, None)
+
+
+def _meant_for(local_host: str, now: Instant) -> bytes:
+    """Return what says that an engine is meant, at the address at which it is called."""
+    host = packed(Address(local_host, 0))
+    name = bytes(NAME_BYTES) if host is None else host_name_of(host)
+    return MeantFor(MeantBy.HOST, name, now.mesh).encode()

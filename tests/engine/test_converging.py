@@ -4,6 +4,7 @@ import contextlib
 import hashlib
 from dataclasses import dataclass, field
 
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
@@ -14,12 +15,21 @@ from mesh.engine.counters import Counters
 from mesh.engine.forwarding.forwarder import Authors, Forwarder
 from mesh.engine.settings import EngineSettings, Primitives
 from mesh.errors import PeerError
-from mesh.ids import EnvelopeId, Instant, LinkId, Monotonic, PostingKey, Tag, UnixSeconds
+from mesh.ids import EnvelopeId, Instant, LinkId, LinkKey, Monotonic, PostingKey, Tag, UnixSeconds
 from mesh.inputs import Connection
+from mesh.limits.replication import ROUND_TRIP_FIRST_MS
+from mesh.posting.stamp import NO_STAMP, mint, proof_bits
 from mesh.storage.connection import connect, transaction
 from mesh.storage.migrations import migrate_store
 from mesh.trust.distance import Depth
-from mesh.wire.envelope import Envelope, Header, body_bytes, sign_envelope
+from mesh.wire.envelope import (
+    SECONDS_PER_DAY,
+    Envelope,
+    Header,
+    StampedKey,
+    body_bytes,
+    sign_envelope,
+)
 from mesh.wire.frames import (
     FLAG_BACKLOG,
     Frame,
@@ -27,6 +37,8 @@ from mesh.wire.frames import (
     IWant,
     Push,
     Retired,
+    Stem,
+    StemRetired,
     Stubs,
     decode_frame,
     encode_frame,
@@ -48,7 +60,7 @@ def token(number: int, kind: str) -> bytes:
     return hashlib.shake_128(f"{number} {kind}".encode()).digest(16)
 
 
-def make(number: int) -> Envelope:
+def make(number: int, stamp: bytes = NO_STAMP) -> Envelope:
     header = Header(
         size_class=0,
         lifetime_class=1,
@@ -57,12 +69,24 @@ def make(number: int) -> Envelope:
         read_hash=blake2b_128(token(number, "read")),
         withdraw_hash=blake2b_128(token(number, "withdraw")),
         posting_key=PostingKey(verify_key_of(SEED)),
-        stamp=bytes(12),
+        stamp=stamp,
     )
     return sign_envelope(header, bytes(body_bytes(0)), SEED)
 
 
+def stamp_worth(bits: int) -> bytes:
+    """A stamp of so many bits, and no more."""
+    key, day = PostingKey(verify_key_of(SEED)), NOW // SECONDS_PER_DAY
+    starts = (start.to_bytes(8, "big") for start in range(1_000))
+    stamps = (mint(key, day, bits, start) for start in starts)
+    return next(one for one in stamps if proof_bits(StampedKey(key, day, one[:8])) == bits)
+
+
 ENVELOPES = [make(number) for number in range(QUOTA + 3)]
+STAMPED_MESH = MeshParameters(name="test", stamp_bits=1, psk=bytes(32))
+STAMPS = (stamp_worth(1), stamp_worth(2))
+ADMITTED = (2, 4)
+"""By two stamps of one key, together as many as the quota; of each more are made."""
 
 
 @dataclass
@@ -70,6 +94,7 @@ class Node:
     """One node's carrying over a store that outlives it."""
 
     number: int
+    mesh: MeshParameters = MESH
     connection: Connection = field(init=False)
     forwarder: Forwarder = field(init=False)
 
@@ -81,7 +106,7 @@ class Node:
         self.forwarder = Forwarder(
             connection=self.connection,
             settings=EngineSettings(
-                parameters=MESH,
+                parameters=self.mesh,
                 stored_bytes_max=1 << 30,
                 relay_delay_ms_max=RELAY_DELAY_MS_MAX,
             ),
@@ -93,6 +118,19 @@ class Node:
             primitives=Primitives(SeededEntropy(seed), PycaKem(), is_signature_valid),
             counters=Counters(),
             now=now,
+        )
+
+    def link_up(
+        self, link: int, now: Instant, *, is_dialled_by_us: bool, passes_stems: bool = True
+    ) -> None:
+        self.forwarder.link_up(
+            LinkId(link),
+            now,
+            host=f"node {link}",
+            link_key=LinkKey(bytes([link]) * 32),
+            is_dialled_by_us=is_dialled_by_us,
+            round_trip_ms=ROUND_TRIP_FIRST_MS,
+            passes_stems=passes_stems,
         )
 
     def known(self) -> dict[EnvelopeId, tuple[bytes, ...]]:
@@ -111,11 +149,14 @@ class Node:
 class Converging(RuleBasedStateMachine):
     """Three nodes, each joined to the others."""
 
+    mesh = MESH
+    envelopes = ENVELOPES
+
     def __init__(self) -> None:
         super().__init__()
         self.now_ms = 0
         self.seed = 1
-        self.nodes = [Node(number) for number in range(NODES)]
+        self.nodes = [Node(number, self.mesh) for number in range(NODES)]
         # Frames on their way, by sender and receiver; a link's id is the other node's number.
         self.wires: dict[tuple[int, int], list[bytes]] = {}
         self.made: set[int] = set()
@@ -137,7 +178,7 @@ class Converging(RuleBasedStateMachine):
     def publish(self, node: int, number: int) -> None:
         """Its author is anywhere, and posts it again after a crash."""
         self.made.add(number)
-        self.nodes[node].forwarder.intake.publish([ENVELOPES[number]], self.now)
+        self.nodes[node].forwarder.intake.publish([self.envelopes[number]], self.now)
         self.settle(node)
 
     @rule(
@@ -146,7 +187,7 @@ class Converging(RuleBasedStateMachine):
         kind=st.sampled_from(["read", "withdraw"]),
     )
     def retire(self, node: int, number: int, kind: str) -> None:
-        retirement = Retirement(ENVELOPES[number].id, token(number, kind))
+        retirement = Retirement(self.envelopes[number].id, token(number, kind))
         forwarder = self.nodes[node].forwarder
         forwarder.retirements.ours([retirement], self.now)
         self.settle(node)
@@ -162,13 +203,13 @@ class Converging(RuleBasedStateMachine):
         """A peer tells of a token that is none; an unknown id is nobody's fault."""
         node, link = self.nodes[receiver], LinkId((receiver + 1) % NODES)
         before = node.known(), node.listed()
-        is_known = ENVELOPES[number].id in before[0]
+        is_known = self.envelopes[number].id in before[0]
         if not is_known and as_stub:
             return
-        false = Retirement(ENVELOPES[number].id, bytes(16))
+        false = Retirement(self.envelopes[number].id, bytes(16))
         try:
             if as_stub:
-                stubs = Stubs([(ENVELOPES[number].stub, bytes(16))])
+                stubs = Stubs([(self.envelopes[number].stub, bytes(16))])
                 node.forwarder.intake.stubs_came(link, stubs, self.now)
             else:
                 retired = Retired(join_retirements([false]))
@@ -219,7 +260,7 @@ class Converging(RuleBasedStateMachine):
         """A body is lost from a store while the node is down: only the stub is left."""
         node = self.nodes[number]
         with transaction(node.connection):
-            node.forwarder.store.drop_bodies([ENVELOPES[which].id])
+            node.forwarder.store.drop_bodies([self.envelopes[which].id])
         self.restart(number)
 
     @rule(pause_ms=st.integers(1, 4_000))
@@ -234,7 +275,7 @@ class Converging(RuleBasedStateMachine):
             if not hasattr(node, "forwarder"):
                 return
             known = node.known()
-            for number, envelope in enumerate(ENVELOPES):
+            for number, envelope in enumerate(self.envelopes):
                 tokens = known.get(envelope.id, ())
                 kinds = [kind for kind in ("read", "withdraw") if token(number, kind) in tokens]
                 assert len(kinds) == len(tokens), "only tokens that the header names"
@@ -242,12 +283,15 @@ class Converging(RuleBasedStateMachine):
                 if tokens:
                     assert node.forwarder.store.envelope_bytes(envelope.id) is None
             elements = sum(len(tokens) for tokens in known.values())
-            assert len(node.forwarder.replicator.sets) == len(known) + elements
+            stems = node.forwarder.stemming._elements
+            assert not any(id_ in node.forwarder.replicator.sets for id_ in stems)
+            listed = len(known) + elements - len(stems)
+            assert len(node.forwarder.replicator.sets) == listed
             assert elements == len(node.forwarder._retiring)
 
     def teardown(self) -> None:
         """Everything is told again over good links: all sets are equal then."""
-        for _ in range(3):
+        for _ in range(4):
             for left in range(NODES):
                 for right in range(left):
                     self.reconnect(left, right)
@@ -256,16 +300,20 @@ class Converging(RuleBasedStateMachine):
         assert sets[0] == sets[1] == sets[2]
         lists = [node.listed() for node in self.nodes]
         assert lists[0] == lists[1] == lists[2]
-        lowest = sorted(ENVELOPES[number].id for number in self.made)[:QUOTA]
+        lowest = self.lowest([self.envelopes[number] for number in sorted(self.made)])
         assert list(sets[0]) == lowest
         for number, kind in self.retired:
-            tokens = sets[0].get(ENVELOPES[number].id)
+            tokens = sets[0].get(self.envelopes[number].id)
             # What was pushed out may have come again after its retirement had gone with it.
-            assert tokens is None or len(self.made) > QUOTA or token(number, kind) in tokens
+            assert tokens is None or len(self.made) > len(lowest) or token(number, kind) in tokens
         for node in self.nodes:
             node.connection.close()
 
     # --- Below ------------------------------------------------------------------------------
+
+    def lowest(self, made: list[Envelope]) -> list[EnvelopeId]:
+        """The ids that the rules of the mesh keep of these."""
+        return sorted(one.id for one in made)[:QUOTA]
 
     def drain(self) -> None:
         for _ in range(40):
@@ -283,12 +331,17 @@ class Converging(RuleBasedStateMachine):
         # A frame that came twice, or late, may be out of place; the link would end.
         with contextlib.suppress(PeerError):
             match frame:
-                case Push():
+                case Push() | Stem():
                     node.forwarder.intake.pushed(link, frame, self.now)
                 case Stubs():
                     node.forwarder.intake.stubs_came(link, frame, self.now)
                 case Retired():
                     node.forwarder.retirements.came(link, frame, self.now)
+                case StemRetired():
+                    node.forwarder.retirements.stem_came(link, frame, self.now)
+                case IHave():
+                    node.forwarder.stemming.announced(link, frame, self.now)
+                    node.forwarder.replicator.received(link, frame, self.now)
                 case _:
                     node.forwarder.replicator.received(link, frame, self.now)
         self.settle(receiver)
@@ -301,6 +354,7 @@ class Converging(RuleBasedStateMachine):
         forwarder.note_answers(self.now)
         forwarder.held_acks.take(lambda link: True, self.now)
         self.send(number, forwarder.replicator.take_frames(self.now))
+        self.send(number, list(forwarder.stemming.retirement_stems.take_frames()))
         for link in list(forwarder.replicator._links):
             frames = forwarder.body_sender.frames(forwarder.replicator.outgoing, link, 1 << 20)
             self.send(number, [(link, frame) for frame in frames])
@@ -316,9 +370,7 @@ class Converging(RuleBasedStateMachine):
         for near, far in ((left, right), (right, left)):
             self.wires[near, far] = []
         for near, far in ((left, right), (right, left)):
-            is_dialled_by_us = near == left
-            replicator = self.nodes[near].forwarder.replicator
-            replicator.link_up(LinkId(far), self.now, is_dialled_by_us=is_dialled_by_us)
+            self.nodes[near].link_up(far, self.now, is_dialled_by_us=near == left)
             self.settle(near)
 
     def link_down(self, left: int, right: int) -> None:
@@ -327,7 +379,22 @@ class Converging(RuleBasedStateMachine):
             self.nodes[near].forwarder.link_down(LinkId(far), self.now)
 
 
+class ConvergingByStamps(Converging):
+    """The same where envelopes of one key bear a small stamp and a larger one."""
+
+    mesh = STAMPED_MESH
+    envelopes = [make(number, STAMPS[number % 2]) for number in range(QUOTA + 3)]
+
+    def lowest(self, made: list[Envelope]) -> list[EnvelopeId]:
+        kept: list[EnvelopeId] = []
+        for stamp, admitted in zip(STAMPS, ADMITTED, strict=True):
+            kept += sorted(one.id for one in made if one.header.stamp == stamp)[:admitted]
+        return sorted(kept)
+
+
 TestConverging = Converging.TestCase
+TestConvergingByStamps = ConvergingByStamps.TestCase
+TestConvergingByStamps.settings = settings(max_examples=20, stateful_step_count=30, deadline=None)
 
 
 def alone() -> tuple[Node, Instant]:
@@ -342,6 +409,7 @@ def commit(node: Node) -> None:
 
 def test_a_retirement_goes_with_an_envelope_that_is_pushed_out() -> None:
     node, now = alone()
+    node.link_up(9, now, is_dialled_by_us=False, passes_stems=False)
     ordered = sorted(ENVELOPES, key=lambda one: one.id)
     lowest, *others = ordered[: QUOTA + 1]
     highest = others[-1]

@@ -12,7 +12,7 @@ from mesh.errors import UserError
 from mesh.events import LinkClosed, LinkOpened, MessageReceived, VaultUnlocked
 from mesh.ids import Address, Instant, LinkId, Monotonic
 from mesh.inputs import BytesReceived, Connected, VaultClosing, VaultOpened
-from mesh.limits.replication import HELD_GATHERED_MS
+from mesh.limits.retirements import RETIREMENTS_GATHERED_MS
 from mesh.wire.parameters import MeshParameters
 from tests.engine.joined import START_US, TEST_MESH, Joined
 
@@ -69,7 +69,7 @@ def test_a_message_is_carried_only_when_a_peer_has_said_so() -> None:
     assert isinstance(sent, MessageAnswer)
     assert (sent.state, sent.carriers) == ("queued", 0)
     table.join("cy", "relay")
-    table.pass_time(HELD_GATHERED_MS / 1000)
+    table.pass_time(RETIREMENTS_GATHERED_MS / 1000)
     answer = table.ask("cy", AskMessages())
     assert isinstance(answer, MessagesAnswer)
     assert (answer.messages[0].state, answer.messages[0].carriers) == ("carried", 1)
@@ -128,7 +128,7 @@ def test_a_relay_holds_no_plaintext_no_name_and_no_identity_key() -> None:
     for secret in secrets:
         assert repr(secret)[2:-1] not in rows
         assert not any(secret in data for data in wire)
-    mine = table.seats["Cyprianus"].vault.execute("SELECT text FROM messages").fetchall()
+    mine = table.seats["Cyprianus"].vault.execute("SELECT text FROM texts").fetchall()
     assert "planted-marker" in repr(mine), "the search finds what is there"
 
 
@@ -265,19 +265,19 @@ def test_an_engine_names_a_deadline_only_when_it_wants_something() -> None:
     assert table.seats["ada"].engine.handle([], Instant(Monotonic(1), START_US)) == []
 
 
-def test_what_entered_the_store_is_not_named_again_though_the_vault_was_not_told() -> None:
+def test_the_bytes_of_a_message_stay_in_the_vault_until_somebody_else_holds_it() -> None:
     table = Joined("ada", "cy")
     introduce(table, "ada", "cy")
     befriend(table, "ada", "cy")
     table.ask("cy", SendMessage("ada", "once"))
     vault = table.seats["cy"].vault
-    untold = "SELECT COUNT(*) FROM outbox WHERE data IS NOT NULL"
-    assert vault.execute(untold).fetchone() == (1,)
+    kept = "SELECT COUNT(*) FROM outbox WHERE message IS NOT NULL AND data IS NOT NULL"
+    assert vault.execute(kept).fetchone() == (1,)
     assert (table.seats["cy"].engine.deadline() or 0) > 0, "nothing is due"
     table.restart("cy")
     table.join("ada", "cy")
     assert texts(table, "ada") == ["once"]
-    assert vault.execute(untold).fetchone() == (0,)
+    assert vault.execute(kept).fetchone() == (0,)
 
 
 def test_the_address_in_an_invite_is_dialled_when_it_is_added() -> None:

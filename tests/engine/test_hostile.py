@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from mesh.commands.messages import SendMessage
 from mesh.crypto.hashing import blake2b_128
 from mesh.crypto.signing import verify_key_of
-from mesh.ids import EnvelopeId, PostingKey, Tag, UnixSeconds
+from mesh.engine.forwarding.forwarder import Forwarder
+from mesh.ids import EnvelopeId, LinkId, PostingKey, Tag, UnixSeconds
 from mesh.limits.admission import DEFERRED_PER_LINK_MAX
 from mesh.limits.link import LINKS_MAX
 from mesh.limits.replication import (
@@ -25,6 +26,7 @@ from mesh.limits.replication import (
     WANTS_PER_LINK_MAX,
 )
 from mesh.limits.retirements import ORPHANED_RETIREMENTS_MAX, RETIREMENTS_PENDING_MAX
+from mesh.limits.stems import STEM_PAUSE_MAX_MS, STEMS_MAX, STEMS_PER_LINK_MAX
 from mesh.wire.envelope import (
     SECONDS_PER_DAY,
     STUB_BYTES,
@@ -57,6 +59,8 @@ from mesh.wire.frames import (
     Retired,
     Root,
     RootEntry,
+    Stem,
+    StemRetired,
     Stubs,
     join_entries,
 )
@@ -242,6 +246,7 @@ def stubs_and_tokens() -> st.SearchStrategy[Frame]:
         st.builds(Stubs, st.lists(bare, max_size=9)),
         st.builds(Stubs, st.lists(st.one_of(bare, entries), max_size=9)),
         st.builds(Retired, st.one_of(retirements, retirements, st.binary(max_size=99))),
+        st.builds(StemRetired, st.one_of(retirements, retirements, st.binary(max_size=99))),
     )
 
 
@@ -263,6 +268,7 @@ def acts() -> st.SearchStrategy[Act]:
     return st.one_of(
         pushes(),
         pushes(),
+        pushes().map(lambda push: Stem(push.envelope)),
         floods,
         floods,
         id_frames(),
@@ -282,11 +288,11 @@ def check_bounds(table: Joined, name: str) -> None:
     engine = table.seats[name].engine
     replicator, forwarder, peers = engine.replicator, engine._forwarder, engine._links
     want_list, eager_push, outgoing = (
-        replicator._want_list,
+        replicator.want_list,
         replicator._eager_push,
         replicator.outgoing,
     )
-    missed, declined = replicator._missing_bodies, replicator._declined
+    missed, declined = replicator.missing_bodies, replicator.declined
     parts = (eager_push, outgoing, replicator._eager_links, want_list, replicator._anti_entropy)
     assert len(peers.all) <= LINKS_MAX
     for links in (replicator._links, missed._asked, missed._to_ask, *(one._links for one in parts)):
@@ -323,7 +329,7 @@ def check_bounds(table: Joined, name: str) -> None:
     assert forwarder.buffer._recent_bytes == sum(map(len, forwarder.buffer._recent.values()))
     assert forwarder.buffer._recent_bytes <= RECENT_BODIES_BYTES_MAX
     assert len(forwarder._retiring) == len(list(forwarder.store.retirements()))
-    assert len(replicator.sets) == forwarder.store.envelopes_count + len(forwarder._retiring)
+    check_stems(forwarder, list(peers.ready))
     orphans = [one.element for kept in forwarder._retiring._orphans.values() for one in kept]
     assert set(declined._held_back) == {*forwarder._retiring._held, *orphans}
     assert len(forwarder._retiring._held) <= RETIREMENTS_PENDING_MAX
@@ -340,6 +346,22 @@ def check_bounds(table: Joined, name: str) -> None:
         sum(map(len, forwarder.intake._admission._ids.values())) == forwarder.store.envelopes_count
     )
     assert set(engine._clock._words) == set(peers.ready)
+
+
+def check_stems(forwarder: Forwarder, ready: list[LinkId]) -> None:
+    stemming, stems = forwarder.stemming, forwarder.stemming.stems
+    listed_count = forwarder.store.envelopes_count - len(stemming._elements)
+    assert len(forwarder.replicator.sets) == listed_count + len(forwarder._retiring)
+    retirements = stemming.retirement_stems
+    assert set(stemming._elements) == set(stems._stems) - set(retirements._retirements)
+    assert len(stems) <= STEMS_MAX
+    assert stems._others_count == sum(bool(one.came_by) for one in stems._stems.values())
+    assert all(count <= STEMS_PER_LINK_MAX for count in stems._brought.values())
+    assert set(stems._brought) <= set(ready)
+    assert not retirements._to_tell
+    rows = {(row.envelope, row.token) for row, _ in forwarder.store.stems.all()}
+    told = {(one.envelope, one.token) for one in retirements._retirements.values()}
+    assert rows == {*((id_, b"") for id_ in stemming._elements), *told}
 
 
 def attack(table: Joined, stranger: Stranger, act: Act) -> None:
@@ -372,6 +394,8 @@ def test_no_peer_breaks_an_engine_or_what_others_are_owed(
         check_bounds(table, "ada")
     table.ask("cy", SendMessage("ada", "Still there?"))
     table.ask("ada", SendMessage("cy", "Still here."))
+    # A stranger who got it as a stem keeps it to himself.
+    table.pass_time(STEM_PAUSE_MAX_MS / 1000)
     assert texts(table, "ada", "cy") == ["Still there?", "Still here."]
     assert texts(table, "cy", "ada") == ["Still there?", "Still here."]
     assert status(table, "ada").links_count >= 1

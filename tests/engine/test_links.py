@@ -27,7 +27,7 @@ from mesh.limits.peering import (
     LINKS_HOSTILE_SHARE,
     WHO_INTERVAL_MS,
 )
-from tests.engine.joined import Joined, Seat
+from tests.engine.joined import START_US, Joined, Seat
 from tests.engine.test_engine import status
 
 
@@ -164,7 +164,7 @@ def test_contacts_recognise_each_other_in_a_link_and_no_more_once_one_of_them_lo
     assert isinstance(invite, InviteAnswer)
     table.ask("bob", AddContact(invite.link))
     table.ask("bob", SendMessage("Ada", "hello"))
-    table.pass_time(2 * WHO_INTERVAL_MS // 1_000)
+    table.pass_time(2 * WHO_INTERVAL_MS[1] // 1_000)
     assert contacts_in_links(table, "ada") == {"bob"}
     assert contacts_in_links(table, "bob") == {"ada"}
     assert contacts_in_links(table, "eve") == set()
@@ -188,7 +188,7 @@ def test_a_person_sees_over_which_interface_a_link_goes_and_whose_it_is() -> Non
     assert isinstance(invite, InviteAnswer)
     table.ask("bob", AddContact(invite.link))
     table.ask("bob", SendMessage("Ada", "hello"))
-    table.pass_time(2 * WHO_INTERVAL_MS // 1_000)
+    table.pass_time(2 * WHO_INTERVAL_MS[1] // 1_000)
     told = status(table, "ada")
     assert (told.links_by_interface, told.contact_links_count) == ({"wlan0": 1}, 1)
     peers = table.ask("ada", AskPeers())
@@ -278,3 +278,16 @@ def test_who_is_dialled_back_over_a_link_that_died_finds_out_at_once(seed: int) 
     assert (living_links(table, "ada"), living_links(table, "bob")) == ([True], [True])
     table.pass_time(60)
     assert (living_links(table, "ada"), living_links(table, "bob")) == ([True], [True])
+
+
+def test_a_relay_that_rests_changes_its_key_at_midnight_and_not_when_something_wakes_it() -> None:
+    table = Joined()
+    relay = table.sit("relay", is_relay=True)
+    table.run()
+    before = relay.engine._links.keys.current
+    until_midnight_us = 86_400_000_000 - START_US % 86_400_000_000
+    table.pass_time((until_midnight_us - 1) / 1_000_000)
+    assert relay.engine._links.keys.current == before
+    assert relay.engine.deadline() == table.now_us + 1
+    table.pass_time(1)
+    assert relay.engine._links.keys.current != before

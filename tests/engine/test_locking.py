@@ -15,12 +15,12 @@ SECRETS = {
     "ratchet": "SELECT ratchet FROM sessions",
     "tags out": "SELECT out_key FROM sessions",
     "tags in": "SELECT key FROM generations",
-    "prekeys": "SELECT private FROM prekeys",
+    "prekeys": "SELECT private FROM prekeys WHERE private <> x''",
     "posting keys": "SELECT seed FROM posting_keys WHERE seed IS NOT NULL",
     "names": "SELECT name FROM identity",
     "labels": "SELECT label FROM contacts",
     "keys": "SELECT verify_key FROM contacts",
-    "texts": "SELECT text FROM messages",
+    "texts": "SELECT text FROM texts",
 }
 
 
@@ -133,5 +133,9 @@ def test_a_locked_node_carries_for_others_and_its_friend_is_told_the_truth() -> 
 
 def states(table: Joined) -> dict[str, str]:
     """Return what cy is told of each message to ada."""
-    rows = table.seats["cy"].vault.execute("SELECT text, state FROM messages").fetchall()
+    rows = (
+        table.seats["cy"]
+        .vault.execute("SELECT text, state FROM entries JOIN texts ON entry = number")
+        .fetchall()
+    )
     return {str(text): str(state) for text, state in rows}

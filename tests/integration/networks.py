@@ -5,6 +5,7 @@ of their own, the hub; each laptop is a namespace with one cable per bridge. To 
 set the hub's end down: the laptop sees its carrier go, as with a real one.
 """
 
+import contextlib
 import ctypes
 import itertools
 import json
@@ -68,6 +69,22 @@ class Desk:
             self._plug(namespace, number, bridge, f"eth{place}")
         return namespace
 
+    def router(self, *bridges: str) -> str:
+        """Set up a laptop that passes on packets between these bridges; discovery stays outside."""
+        namespace = self.laptop(*bridges)
+        _in(namespace, "sysctl", "-qw", "net.ipv4.ip_forward=1")
+        return namespace
+
+    def route_over(self, namespace: str, router: str, bridge: str) -> None:
+        """Let a laptop send to a router on its bridge whatever is not on its own network."""
+        _ip("-n", namespace, "route", "add", "default", "via", self.address(router, bridge))
+
+    def isolate(self, namespace: str, bridge: str) -> None:
+        """Keep a laptop apart from all others that are kept apart, as a Wi-Fi for guests does."""
+        end = self._cables[namespace, bridge]
+        command = ["bridge", "-n", self.hub, "link", "set", "dev", end, "isolated", "on"]
+        subprocess.run(command, check=True, capture_output=True, text=True)
+
     def address(self, namespace: str, bridge: str) -> str:
         """The IPv4 address of a laptop on a bridge."""
         return f"10.77.{self._bridges.index(bridge) + 1}.{self._laptops.index(namespace) + 1}"
@@ -105,9 +122,7 @@ class Desk:
         """Give a laptop another address on the same bridge, as when a lease is renewed."""
         former = self.address(namespace, bridge)
         # As distributions do: else the second address of a network goes together with the first.
-        promote = "net.ipv4.conf.all.promote_secondaries=1"
-        command = ["ip", "netns", "exec", namespace, "sysctl", "-qw", promote]
-        subprocess.run(command, check=True, capture_output=True, text=True)
+        _in(namespace, "sysctl", "-qw", "net.ipv4.conf.all.promote_secondaries=1")
         address = f"{former.rpartition('.')[0]}.{host_number}"
         self._give(namespace, address)
         _ip("-n", namespace, "address", "del", f"{former}/24", "dev", "eth0")
@@ -157,12 +172,26 @@ class Desk:
         self._cables[namespace, bridge] = end
 
 
+def received_bytes(namespace: str) -> int:
+    """Return what came over all wires of a laptop, headers of packets included."""
+    done = subprocess.run(
+        ["ip", "-n", namespace, "-s", "-j", "link"], check=True, capture_output=True
+    )
+    return sum(
+        link["stats64"]["rx"]["bytes"]
+        for link in json.loads(done.stdout)
+        if link["ifname"].startswith("eth")
+    )
+
+
 def remove_abandoned() -> None:
     """Take away what a run left behind that was killed."""
     for path in sorted(_NAMESPACES.glob(f"{_PREFIX}*x*-*")):
         pid = path.name.removeprefix(_PREFIX).split("x")[0]
         if not Path("/proc", pid).exists():
-            _ip("netns", "del", path.name)
+            # Another worker of the tests may have been faster.
+            with contextlib.suppress(subprocess.CalledProcessError):
+                _ip("netns", "del", path.name)
 
 
 def socket_in(
@@ -174,7 +203,7 @@ def socket_in(
     def enter_and_open() -> None:
         # A namespace is a property of the thread; this one ends with it.
         try:
-            _enter(namespace)
+            enter(namespace)
             opened.append(socket.socket(family, kind, protocol))
         except OSError as error:
             opened.append(error)
@@ -188,7 +217,8 @@ def socket_in(
     return result
 
 
-def _enter(namespace: str) -> None:
+def enter(namespace: str) -> None:
+    """Let this thread stand in another namespace."""
     libc = ctypes.CDLL(None, use_errno=True)
     descriptor = os.open(_NAMESPACES / namespace, os.O_RDONLY)
     try:
@@ -196,6 +226,10 @@ def _enter(namespace: str) -> None:
             raise OSError(ctypes.get_errno(), f"cannot enter the namespace {namespace}")
     finally:
         os.close(descriptor)
+
+
+def _in(namespace: str, *command: str) -> None:
+    _ip("netns", "exec", namespace, *command)
 
 
 def _ip(*arguments: str) -> None:

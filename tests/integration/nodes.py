@@ -13,6 +13,7 @@ from typing import TypeVar
 
 import msgspec
 
+from mesh.api.doors import door_of
 from mesh.client import Client
 from mesh.commands.answer import Answer
 from mesh.commands.contacts import ContactAnswer
@@ -22,20 +23,21 @@ from mesh.commands.status import AskStatus, StatusAnswer
 from mesh.daemon.start_order import StartOrder, StartReport
 from mesh.errors import UserError
 from mesh.node.folders import profile_folders
-from mesh.node.key_files import PassphraseCost
-from mesh.node.profile import Profile
+from tests.cli.screens import ScreenTerminal, before_terminal
+from tests.integration import prepared
+from tests.node.profiles import made_quickly
 
 AnswerT = TypeVar("AnswerT", bound=Answer)
 ValueT = TypeVar("ValueT")
 
 ROOT = Path(__file__).resolve().parents[2]
 PASSPHRASE = "a passphrase of the tests"
-CHEAP = PassphraseCost(memory_bytes=8 * 1024, passes=1)
-"""At the usual cost each start would take a second of CPU. `tests/daemon/test_running.py` and
-`tests/cli/commands/test_up.py` have first starts, and starts, at the usual cost."""
 
 UP_WITHIN_S = 60.0
 _POLL_S = 0.05
+
+_UNPREPARED = ("up", "doctor", "service")
+"""Commands that start daemons, or look at the system that they run on."""
 
 
 def eventually(
@@ -78,7 +80,7 @@ class Node:
     @property
     def client(self) -> Client:
         """The local API, for polling without a process for each question."""
-        return Client(self.folders.socket_file)
+        return Client(door_of(self.folders))
 
     def start(self, *options: str) -> None:
         """Start the daemon in the foreground of a process of ours; `wait_until_up` comes next.
@@ -87,8 +89,7 @@ class Node:
         """
         person = () if "--relay" in options else ("--name", self.name)
         if person and not self.folders.vault_key_file.exists():
-            with Profile.held(self.folders, cost=CHEAP) as profile:
-                profile.create(PASSPHRASE)
+            made_quickly(self.folders, PASSPHRASE)
         with self._errors.open("ab") as errors:
             self._process = subprocess.Popen(
                 self._command("up", "--foreground", "--headless", *person, *options),
@@ -157,6 +158,15 @@ class Node:
         self, *arguments: str, stdin: str = "", timeout_s: float = 30
     ) -> subprocess.CompletedProcess[str]:
         """Run one command and return how it ended."""
+        if arguments[0] not in _UNPREPARED and not self.more_environment:
+            return prepared.attempt(
+                self.namespace,
+                arguments,
+                environment=self._environment(),
+                folder=self.home,
+                stdin=stdin,
+                timeout_s=timeout_s,
+            )
         return subprocess.run(
             self._command(*arguments),
             env=self._environment(),
@@ -199,9 +209,15 @@ class Node:
         return self.client.ask(AskStatus(), StatusAnswer)
 
     def messages(self, contact: str = "") -> list[MessageAnswer]:
-        """The messages here, of one contact or of all."""
-        asked = AskMessages(contact=contact, limit=1_000)
-        return self.client.ask(asked, MessagesAnswer).messages
+        """All messages here, page by page, of one contact or of all."""
+        found: list[MessageAnswer] = []
+        while True:
+            after = found[-1].number if found else 0
+            asked = AskMessages(contact=contact, after=after, limit=1_000)
+            page = self.client.ask(asked, MessagesAnswer)
+            found += page.messages
+            if not page.has_newer:
+                return found
 
     def received_texts(self) -> list[str]:
         """Return what others wrote, in the order of arrival."""
@@ -245,6 +261,58 @@ class Node:
         }
 
 
+def is_running(node: Node) -> bool:
+    """Say whether the daemon was started and has not ended."""
+    return node._process is not None and node._process.poll() is None
+
+
+def hear(tail: "subprocess.Popen[str]", *words: str) -> None:
+    """Read what a tail prints until it has told each of these."""
+    left = set(words)
+    assert tail.stdout is not None
+    while left:
+        line = tail.stdout.readline()
+        assert line, f"the tail ended and had not told {left}"
+        left -= {word for word in left if word in line}
+
+
+def begin(node: Node, *arguments: str) -> "subprocess.Popen[bytes]":
+    """Run one command of a node beside everything else."""
+    return subprocess.Popen(
+        node._command(*arguments),
+        env=node._environment(),
+        cwd=node.home,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+
+
+def at_terminal(node: Node, *arguments: str) -> contextlib.AbstractContextManager[ScreenTerminal]:
+    """Run one command of a node at a terminal with a screen."""
+    return before_terminal(node._command(*arguments), node._environment(), node.home)
+
+
+def start_for_newcomer(node: Node) -> None:
+    """Start a node as somebody does who has no profile yet: their page asks for all."""
+    node.more_environment |= {"BROWSER": "/bin/true", "MESH_PASSPHRASE_FILE": ""}
+    with node._errors.open("ab") as errors:
+        node._process = subprocess.Popen(
+            node._command("up", "--foreground", "--open"),
+            env=node._environment(),
+            cwd=node.home,
+            stdin=subprocess.DEVNULL,
+            stdout=errors,
+            stderr=errors,
+        )
+    eventually(
+        lambda: node.attempt("open", "--no-browser").returncode,
+        lambda code: code == 0,
+        within_s=UP_WITHIN_S,
+        what="the page",
+    )
+
+
 def start_all(*nodes: Node) -> None:
     """Start daemons at the same time and wait for all."""
     for node in nodes:
@@ -268,8 +336,11 @@ def befriend(inviter: Node, guest: Node, *, inviter_label: str) -> ContactAnswer
 
 
 def _listening_ports(pid: int) -> list[int]:
-    """The TCP ports in state LISTEN of a process's namespace."""
+    """The TCP ports in state LISTEN of a process's namespace that others can reach."""
     lines = Path(f"/proc/{pid}/net/tcp").read_text().splitlines()[1:]
     lines += Path(f"/proc/{pid}/net/tcp6").read_text().splitlines()[1:]
     fields = [line.split() for line in lines]
-    return [int(field[1].rpartition(":")[2], 16) for field in fields if field[3] == "0A"]
+    places = [field[1].rpartition(":") for field in fields if field[3] == "0A"]
+    # The door for browsers stands on loopback, as the kernel writes 127.0.0.1 and ::1.
+    on_loopback = ("0100007F", "0" * 24 + "01000000")
+    return [int(port, 16) for host, _, port in places if host not in on_loopback]

@@ -5,7 +5,7 @@ from typing import Protocol
 
 from mesh.commands.contacts import ContactsAnswer
 from tests.integration.networks import Desk
-from tests.integration.nodes import Node, befriend, eventually
+from tests.integration.nodes import Node, befriend, eventually, start_all
 
 LINKED_WITHIN_S = 8.0
 ARRIVES_WITHIN_S = 8.0
@@ -65,3 +65,15 @@ def wait_for_text(node: Node, text: str, *, within_s: float = ARRIVES_WITHIN_S) 
         within_s=within_s,
         what=f"{text!r} at {node.name}",
     )
+
+
+def write_to_each_other(ada: Node, bob: Node) -> None:
+    """Start two nodes on one cable, and let them become contacts that have both written."""
+    start_all(ada, bob)
+    wait_for_links(ada, 1)
+    befriend(ada, bob, inviter_label="Ada")
+    bob.run("send", "Ada", "The bridge is open.")
+    wait_for_text(ada, "The bridge is open.")
+    ada.run("contact", "rename", bob.name, "Bob")
+    ada.run("send", "Bob", "Good.")
+    wait_for_text(bob, "Good.")

@@ -11,7 +11,7 @@ from typing import NoReturn
 from mesh.crypto.kem import PycaKem
 from mesh.errors import PeerError
 from mesh.ids import Instant, Monotonic, UnixSeconds
-from mesh.link.first_messages import FirstMessages
+from mesh.link.first_messages import FirstMessages, MeantFor
 from mesh.link.link import HandshakeSetup, Link, own_hello
 from mesh.wire.frames import Frame
 from mesh.wire.parameters import MeshParameters
@@ -65,6 +65,7 @@ class Insider:
             is_initiator=True,
             hello=own_hello(os.urandom(16), UnixSeconds(now().unix_seconds)),
             now=now(),
+            first_payload=MeantFor.anybody(now().mesh).encode() if parameters.is_closed else b"",
         )
 
     def first_message(self) -> bytes:

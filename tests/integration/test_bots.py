@@ -1,9 +1,11 @@
-"""Programs beside a real daemon: the bots of `docs/api.md` as they stand there, and paging."""
+"""Programs beside a real daemon: the bots of `docs/api.md` and its examples, and paging."""
 
+import json
 import os
 import re
 import subprocess
 import sys
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from mesh.api.batch import Outgoing, SendMessages, SentMessages
+from mesh.api.tokens import TokenAnswer
 from mesh.commands.messages import AskMessages, MessageAnswer, MessagesAnswer
 from tests.integration.networks import Desk
 from tests.integration.nodes import ROOT, Node, eventually, start_all
@@ -28,6 +31,11 @@ def programs() -> list[str]:
     assert section is not None
     blocks = [block for block in BLOCK.findall(section[1]) if block.strip()]
     return [re.sub("^    ", "", block, flags=re.MULTILINE).strip() for block in blocks]
+
+
+def example(name: str) -> str:
+    """Return the code of an example."""
+    return (ROOT / "docs" / "examples" / name).read_text()
 
 
 @pytest.fixture
@@ -48,18 +56,22 @@ def wait_for_texts(node: Node, texts: list[str]) -> None:
 
 
 @contextmanager
-def running(program: str, node: Node) -> Iterator["subprocess.Popen[bytes]"]:
-    """Run a program as the person at this node would."""
+def running(
+    program: str, node: Node, *arguments: str, **environment: str
+) -> Iterator["subprocess.Popen[bytes]"]:
+    """Run a program as the person at this node would, in its namespace."""
     runtime = node.home / "runtime"
     (runtime / "mesh" / "default").mkdir(parents=True, exist_ok=True)
     door = runtime / "mesh" / "default" / "api.sock"
     if not door.is_symlink():
         door.symlink_to(node.folders.socket_file)
     known = {"MESH_HOME": str(node.home), "XDG_RUNTIME_DIR": str(runtime), "PYTHONPATH": str(ROOT)}
-    file = node.home / "bot.py"
+    file = node.home / f"bot-{zlib.crc32(program.encode())}.py"
     file.write_text(program)
     process = subprocess.Popen(
-        [sys.executable, str(file)], cwd=node.home, env={"PATH": os.environ["PATH"], **known}
+        ["ip", "netns", "exec", node.namespace, sys.executable, str(file), *arguments],
+        cwd=node.home,
+        env={"PATH": os.environ["PATH"], **known, **environment},
     )
     try:
         yield process
@@ -108,11 +120,11 @@ def test_who_pages_while_messages_arrive_meets_each_once(
     assert everything == list(range(1, 122))
 
 
-def test_the_bot_of_the_page_answers_each_message_once_also_after_it_was_away(
+def test_the_echo_bot_answers_each_message_once_also_after_it_was_away(
     pair: tuple[Node, Node],
 ) -> None:
     ada, bob = pair
-    bot, _ = programs()
+    bot = example("echo_bot.py")
     with running(bot, ada):
         # The contact is named by the number that the message bears.
         wait_for_texts(bob, ["You said: first"])
@@ -124,9 +136,38 @@ def test_the_bot_of_the_page_answers_each_message_once_also_after_it_was_away(
     assert Path(ada.home, "handled.txt").exists()
 
 
+def test_the_check_in_bot_asks_a_group_and_tells_who_answered(pair: tuple[Node, Node]) -> None:
+    ada, bob = pair
+    ada.run("group", "create", "Crew", "--with", bob.name)
+    shown(bob, "you were asked in", "group")
+    bob.run("group", "accept", "Crew")
+    for node in pair:
+        shown(node, "2 members  you are in", "group")
+    bot = example("check_in_bot.py")
+    with running(bot, ada, "Crew", "--once", "--wait", "45") as process:
+        asked = shown(bob, "How are you this morning?", "read", "Crew")
+        number = re.search(r"#(\d+) .*How are you this morning", asked)
+        assert number is not None
+        bob.run("answer", number[1], "3", "--note", "a flat tyre")
+        shown(ada, "a flat tyre", "read", "Crew")
+        assert process.wait(timeout=90) == 0
+    told = shown(bob, "I need help: ", "read", "Crew")
+    assert "(a flat tyre)" in told
+    # Once a day, however often it is started.
+    with running(bot, ada, "Crew", "--once", "--wait", "0") as process:
+        assert process.wait(timeout=60) == 0
+    assert ada.run("read", "Crew").count("How are you this morning?") == 1
+
+
+def shown(node: Node, words: str, *command: str) -> str:
+    return eventually(
+        lambda: node.run(*command), lambda said: words in said, within_s=90, what=words
+    )
+
+
 def test_the_bot_that_takes_events_answers_by_the_number_in_them(pair: tuple[Node, Node]) -> None:
     ada, bob = pair
-    _, bot = programs()
+    (bot,) = programs()
     with running(bot, ada) as process:
         # It has no word for that it listens, so it is written to until it answers.
         def answered() -> list[str]:
@@ -135,3 +176,41 @@ def test_the_bot_that_takes_events_answers_by_the_number_in_them(pair: tuple[Nod
             return bob.received_texts()
 
         eventually(answered, lambda texts: "I got hello" in texts, within_s=30, what="an answer")
+
+
+HOOK = """
+import http.server, json, sys
+
+class Hook(http.server.BaseHTTPRequestHandler):
+    def do_POST(self):
+        told = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        answer = {} if told["text"] == "quiet" else {"text": f"{told['label']}: {told['text']}"}
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(json.dumps(answer).encode())
+
+http.server.HTTPServer(("127.0.0.1", int(sys.argv[1])), Hook).serve_forever()
+"""
+
+
+def test_the_bridge_hands_all_to_a_webhook_also_what_came_while_that_was_away(
+    pair: tuple[Node, Node],
+) -> None:
+    ada, bob = pair
+    token = ada.answer(TokenAnswer, "token", "create", "bridge", "--scope", "send").token
+    address = json.loads(ada.run("open", "--no-browser", "--json"))["address"]
+    known = {"MESH_URL": address.partition("/#")[0], "MESH_TOKEN": token}
+    bridge = example("webhook_bridge.py")
+    with running(bridge, ada, "http://127.0.0.1:8000/hook", **known):
+        # Nobody is at the other end yet.
+        bob.run("send", ada.name, "second")
+        wait_for_texts(ada, ["first", "second"])
+        assert bob.received_texts() == []
+        with running(HOOK, ada, "8000"):
+            wait_for_texts(bob, [f"{bob.name}: first", f"{bob.name}: second"])
+            bob.run("send", ada.name, "quiet")
+            wait_for_texts(ada, ["first", "second", "quiet"])
+    with running(HOOK, ada, "8000"), running(bridge, ada, "http://127.0.0.1:8000/hook", **known):
+        bob.run("send", ada.name, "third")
+        said = ("first", "second", "third")
+        wait_for_texts(bob, [f"{bob.name}: {text}" for text in said])

@@ -253,7 +253,8 @@ def test_a_damaged_database_is_found(desk: Desk, make_node: NodeMaker) -> None:
     # What is advised for the store lets the node start again.
     subprocess.run(["sh", "-c", advised(found["store"].fix)], check=True)
     start_all(anna)
-    assert asked(anna, "--vault")[0] == 0
+    code, findings = asked(anna, "--vault")
+    assert code == 0, failures(findings)
 
 
 def advised(fix: str) -> str:

@@ -15,7 +15,7 @@ from mesh.commands.peers import PeerAnswer, PeersAnswer
 from mesh.inputs import Connection
 from mesh.node.profile import Profile
 from tests.integration.networks import Desk, socket_in
-from tests.integration.nodes import PASSPHRASE, Node, befriend, eventually, start_all
+from tests.integration.nodes import PASSPHRASE, Node, befriend, eventually, hear, start_all
 from tests.integration.row import ARRIVES_WITHIN_S, LINKED_WITHIN_S, NodeMaker, Row, wait_for_text
 from tests.integration.traces import Capture, markers_in_files, markers_in_memory
 
@@ -80,12 +80,7 @@ def test_a_message_is_carried_by_one_who_can_neither_read_it_nor_tell_whose_it_i
         with row.anna.tail("--after", "0") as tail:
             assert row.cleo.answer(MessageAnswer, "send", "anna", first).text == first
             row.cleo.run("send", "anna", stdin=piped)
-            assert tail.stdout is not None
-            seen = ""
-            while first not in seen or piped not in seen:
-                line = tail.stdout.readline()
-                assert line, "the tail ended"
-                seen += line
+            hear(tail, first, piped)
         told = row.anna.answer(MessagesAnswer, "read").messages
         assert [message.text for message in told] == [first, piped]
         label = told[0].label

@@ -85,11 +85,7 @@ def test_with_real_stamps_on_an_open_mesh_a_first_message_arrives(
     desk: Desk, make_open_node: NodeMaker
 ) -> None:
     bridge = desk.bridge("left")
-    # The stamps of the usual bits, sixteen times the work, are made in `tests/posting`.
-    anna, ben = (
-        make_open_node(desk.laptop(bridge), name, more="stamp_bits = 5\n")
-        for name in ("Anna", "Ben")
-    )
+    anna, ben = (make_open_node(desk.laptop(bridge), name) for name in ("Anna", "Ben"))
     start_all(anna, ben)
     wait_for_links(anna, 1)
     befriend(anna, ben, inviter_label="anna")

@@ -1,5 +1,8 @@
 """Two links joined in memory: handshake, Hello, keepalive, and every kind of bad peer."""
 
+from collections.abc import Sequence
+
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,7 +13,7 @@ from mesh.ids import EnvelopeId, Instant, Monotonic, UnixSeconds
 from mesh.limits.link import HANDSHAKE_TIMEOUT_MS, LINK_CHECK_MS, LINK_DEAD_MS, LINK_PING_IDLE_MS
 from mesh.link.first_messages import FirstMessages
 from mesh.link.link import HandshakeSetup, Link, own_hello
-from mesh.wire.frames import Frame, IHave, Push, encode_frame, join_entries
+from mesh.wire.frames import PROTOCOL_VERSIONS, Frame, IHave, Push, encode_frame, join_entries
 from mesh.wire.parameters import MeshParameters
 from tests.entropy import SeededEntropy
 
@@ -28,14 +31,17 @@ def make_link(
     is_initiator: bool,
     parameters: MeshParameters = OPEN_MESH,
     first_messages: FirstMessages | None = None,
+    versions: Sequence[int] = PROTOCOL_VERSIONS,
     now: Instant = at(0),
 ) -> Link:
     entropy = SeededEntropy(seed)
+    private = entropy.draw(32)
+    hello = own_hello(entropy.draw(16), UnixSeconds(now.unix_seconds))
     return Link(
         HandshakeSetup(parameters, first_messages or FirstMessages(), entropy, PycaKem()),
-        link_private=entropy.draw(32),
+        link_private=private,
         is_initiator=is_initiator,
-        hello=own_hello(entropy.draw(16), UnixSeconds(now.unix_seconds)),
+        hello=msgspec.structs.replace(hello, versions=list(versions)),
         now=now,
     )
 
@@ -217,6 +223,21 @@ def test_a_frame_type_of_a_later_version_is_skipped_and_counted() -> None:
     arrived = right.receive(left.take_bytes(at(2)), at(2))
     assert len(arrived) == 1
     assert right.unknown_frames_count == 1
+
+
+def test_both_sides_speak_the_greatest_common_version() -> None:
+    left, right = joined()
+    assert left.version == right.version == max(PROTOCOL_VERSIONS)
+    for told, agreed in (([1], 1), ([1, 2, 9], 2), ([9], None)):
+        left = make_link(1, is_initiator=True)
+        right = make_link(2, is_initiator=False, versions=told)
+        assert left.version == 0
+        if agreed is None:
+            with pytest.raises(PeerError, match="no common version"):
+                exchange(left, right)
+            continue
+        exchange(left, right)
+        assert left.version == agreed
 
 
 def test_what_comes_before_a_hello_costs_the_link() -> None:

@@ -20,23 +20,27 @@ from mesh.commands.messages import AskMessages, MessageAnswer, MessagesAnswer, S
 from mesh.crypto.kem import Kem, PycaKem
 from mesh.effects import Effect, Emit, MintStamp
 from mesh.events import Event
-from mesh.ids import Instant, LinkKey, Monotonic, Tag, UnixSeconds
+from mesh.ids import Instant, LinkKey, Monotonic, PostingKey, Tag, UnixSeconds
 from mesh.inputs import Connection, StampMinted
 from mesh.messenger import wiring
 from mesh.messenger.account import Environment
 from mesh.messenger.messenger import Messenger
-from mesh.storage.connection import connect, savepoint, transaction
+from mesh.messenger.pauses import Pause, Pauses
+from mesh.storage.connection import savepoint, transaction
 from mesh.storage.migrations import migrate_vault
 from mesh.trust.distance import Distances
 from mesh.wire.envelope import Envelope
 from mesh.wire.frames import SHORT_ID_BYTES
 from mesh.wire.parameters import MeshParameters
+from sim.hosts.databases import new_vault
 from tests.entropy import SeededEntropy
 
 WITHOUT_STAMPS = MeshParameters(
     name="test", stamp_bits=0, key_quota=1_000_000, psk=bytes(range(32))
 )
-WITH_STAMPS = MeshParameters(name="test", stamp_bits=9, key_quota=512, psk=bytes(range(32)))
+WITH_STAMPS = MeshParameters(name="test", stamp_bits=6, key_quota=512, psk=bytes(range(32)))
+# What a node writes by itself leaves without a pause, but where a test is about that.
+AT_ONCE = Pauses((0, 0), (0, 0))
 START_S = 1_700_000_000
 DAY_S = 86_400
 
@@ -67,6 +71,10 @@ class Store:
     def has_tag(self, tag: Tag) -> bool:
         """Say whether an envelope with this tag is here."""
         return tag in self.by_tag
+
+    def authors_under(self, tag: Tag) -> list[PostingKey]:
+        """The signers of the envelopes with this tag."""
+        return [one.header.posting_key for one in self.by_tag.get(tag, ())]
 
     def of_tags(self, tags: Sequence[Tag]) -> list[Envelope]:
         """The envelopes with these tags."""
@@ -104,6 +112,7 @@ class Person:
     wall_error_s: int = 0
     is_clock_corrected: bool = False
     is_clock_steady: bool = True
+    pauses: Pauses = AT_ONCE
     kem: Kem = field(default_factory=PycaKem)
     connection: Connection = field(init=False)
     entropy: SeededEntropy = field(init=False)
@@ -114,8 +123,7 @@ class Person:
     mints: list[MintStamp] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.connection = connect(None, None)
-        migrate_vault(self.connection)
+        self.connection = new_vault()
         self.entropy = SeededEntropy(self.seed)
         self.restart()
         self.ask(CreateIdentity(self.name))
@@ -124,7 +132,10 @@ class Person:
     def now(self) -> Instant:
         now = self.clock.now
         wall = now.wall + self.wall_error_s * 1_000_000
-        return Instant(now.monotonic, wall, now.mesh if self.is_clock_corrected else None)
+        mesh = now.mesh if self.is_clock_corrected else None
+        # As an engine has it: by a clock of years ago nothing lapses, and nothing is dated ahead.
+        is_known_wrong = self.wall_error_s < -365 * 86_400
+        return Instant(now.monotonic, wall, mesh, now.expiry if is_known_wrong else None)
 
     def restart(self) -> None:
         """A new messenger over what the former one committed."""
@@ -136,7 +147,11 @@ class Person:
                 kem=self.kem,
                 is_tag_stored=self.store.has_tag,
                 has_body=self.store.has_tag,
+                authors_under=self.store.authors_under,
+                sealed_under=lambda tag: self.store.of_tags([tag]),
+                is_stored=self.store.envelopes.__contains__,
                 distances=self.distances,
+                pauses=self.pauses,
             )
             self.messenger = Messenger(self.connection, environment, now=self.now)
         self._carry_out(self.messenger.take_effects())
@@ -165,7 +180,7 @@ class Person:
 
     def post(self, limit: int = 10_000) -> list[Envelope]:
         """Return what enters the own store, and so the mesh."""
-        posted = self.messenger.parts.transit.unposted(limit)
+        posted = self.messenger.parts.transit.unposted(limit, self.now)
         for envelope in posted:
             self.store.add(envelope)
         with transaction(self.connection):
@@ -196,7 +211,7 @@ class Person:
         with transaction(self.connection):
             for mint in minted:
                 stamp = bytes((7,)) * 12
-                minted_stamp = StampMinted(mint.posting_key, mint.day, stamp)
+                minted_stamp = StampMinted(mint.posting_key, mint.day, mint.bits, stamp)
                 self.messenger.parts.posting_keys.stamped(minted_stamp)
             self.messenger.deadline_passed(is_clock_steady=self.is_clock_steady, now=self.now)
         self._carry_out(self.messenger.take_effects())
@@ -234,9 +249,9 @@ class Person:
     def send_control(self, contact: str, kind: int, data: bytes) -> None:
         """Send a control, and be it one that the program would not send."""
         with transaction(self.connection):
-            self.wired.outbox.send_controls(
-                self.messenger.parts.contacts.contact(contact), [(kind, data)], now=self.now
-            )
+            row = self.messenger.parts.contacts.contact(contact)
+            controls = [(kind, data)]
+            self.wired.outbox.send_controls(row, controls, pause=Pause.AT_ONCE, now=self.now)
 
     def contacts(self) -> list[ContactAnswer]:
         answer = self.ask(AskContacts())
@@ -262,6 +277,7 @@ class Person:
     def _open(self, envelopes: Sequence[Envelope]) -> None:
         expected = [one for one in envelopes if one.header.tag in self.messenger.parts.tag_index]
         self.messenger.open_arrived(expected, now=self.now)
+        self.messenger.add_opened(self.now)
 
     def _carry_out(self, effects: Sequence[Effect]) -> None:
         for effect in effects:
@@ -276,9 +292,14 @@ class Person:
 
 def copied(connection: Connection, copy: Connection | None = None) -> Connection:
     """Another database, in memory if none is given, with the rows of a vault."""
-    copy = copy or connect(None, None)
-    migrate_vault(copy)
-    tables = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
+    if copy is None:
+        copy = new_vault()
+    else:
+        migrate_vault(copy)
+    tables = connection.execute(
+        "SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'table' "
+        "AND name <> 'sqlite_schema'"
+    ).fetchall()
     copy.execute("PRAGMA foreign_keys = OFF")
     with transaction(copy):
         for (table,) in tables:

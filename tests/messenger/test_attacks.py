@@ -200,7 +200,9 @@ def test_a_replay_to_the_bundle_of_a_contact_founds_nothing(first: First) -> Non
     ann, bob, envelope, link, _ = first
     ann.receive([envelope])
     exchange(ann, bob)
-    ((rendezvous,),) = ann.connection.execute("SELECT rendezvous_in FROM sessions").fetchall()
+    ((rendezvous,),) = ann.connection.execute(
+        "SELECT key_in FROM rendezvous ORDER BY number DESC LIMIT 1"
+    ).fetchall()
     assert isinstance(rendezvous, bytes)
     moved = rewrapped(envelope, tag_key(link), rendezvous, 3)
     assert moved.header.tag in ann.messenger.parts.tag_index
@@ -364,7 +366,9 @@ def test_junk_under_a_seen_tag_neither_uses_it_up_nor_looks_like_a_loss() -> Non
 
 def test_junk_under_a_rendezvous_neither_uses_it_up_nor_looks_like_a_loss() -> None:
     ann, bob = acquainted(Clock())
-    ((key,),) = ann.connection.execute("SELECT rendezvous_in FROM sessions").fetchall()
+    ((key,),) = ann.connection.execute(
+        "SELECT key_in FROM rendezvous ORDER BY number DESC LIMIT 1"
+    ).fetchall()
     assert isinstance(key, bytes)
     bob.send("Ann", "true")
     (true,) = bob.post()
@@ -414,7 +418,7 @@ def test_after_a_long_absence_all_is_opened_in_any_order_and_once(count: int) ->
     for start in range(0, count, 250):
         ann.receive(posted[start : start + 250])
     ann.receive(posted[:250])
-    read = [str(text) for (text,) in ann.connection.execute("SELECT text FROM messages").fetchall()]
+    read = [str(text) for (text,) in ann.connection.execute("SELECT text FROM texts").fetchall()]
     assert sorted(read, key=int) == [str(number) for number in range(count)]
     ((skipped,),) = ann.connection.execute("SELECT count(*) FROM skipped").fetchall()
     assert skipped == 0
@@ -429,15 +433,17 @@ def test_after_300_messages_that_expired_the_sender_renews_and_nobody_is_deaf() 
     clock.pass_by(8 * DAY_S)
     ann.tend()
     bob.tend()
-    assert {message.state for message in ann.messages("Bob")} == {"expired"}
+    assert {message.state for message in ann.messages("Bob")} == {"queued"}
+    ann.tend()
     for number in range(3):
         ann.send("Bob", f"new {number}")
+    # One payload, the hello, begins new keys, and the rest waits until Bob has them.
     bob.receive(ann.post())
-    assert bob.texts("Ann") == ["new 0", "new 1", "new 2"]
+    assert bob.texts("Ann") == []
     bob.send("Ann", "back")
     exchange(ann, bob)
     for number in range(300):
         ann.send("Bob", f"more {number}")
     exchange(ann, bob)
-    assert ann.texts("Bob")[-301] == "back"
-    assert len(bob.texts("Ann")) == 304
+    assert "back" in ann.texts("Bob")
+    assert len(bob.texts("Ann")) == 604

@@ -12,7 +12,8 @@ from mesh.commands.messages import AskMessages, MessagesAnswer
 from mesh.commands.verification import Compare
 from mesh.errors import UserError
 from mesh.events import ContactAdded, ContactChanged, MessageReceived
-from mesh.limits.contacts import REQUEST_MESSAGES_MAX
+from mesh.limits.contacts import OPENED_BYTES_PER_DAY_MAX, REQUEST_MESSAGES_MAX
+from mesh.storage.connection import transaction
 from tests.messenger.mallory import Mallory, payload
 from tests.messenger.people import Clock, Person, acquainted, exchange, one_contact
 
@@ -310,3 +311,71 @@ def test_payloads_without_a_text_use_up_what_is_opened_of_a_request() -> None:
     exchange(ann, bob)
     assert page(ann, requests=True) == ["may I?"]
     assert one_contact(ann, "Bob").sealed_count > 0
+
+
+def flooded(more: int) -> tuple[Person, Person]:
+    """Ann, and Bob of whom more came in one day than is opened in it."""
+    ann, bob = acquainted(Clock())
+    exchange(ann, bob)
+    for _ in range(OPENED_BYTES_PER_DAY_MAX // 60_000 + more):
+        bob.send("Ann", "x" * 59_900)
+        ann.receive(bob.post())
+    return ann, bob
+
+
+def test_more_than_so_much_of_a_day_stays_sealed_until_it_is_over_or_asked_for() -> None:
+    ann, bob = flooded(5)
+    before = one_contact(ann, "Bob")
+    assert before.sealed_count >= 5
+    assert 0 < before.sealed_until - ann.now.mesh <= 86_400
+    size = ann.connection.execute("SELECT sum(length(data)) FROM contents").fetchall()[0][0]
+    assert isinstance(size, int)
+    assert OPENED_BYTES_PER_DAY_MAX - 120_000 < size <= OPENED_BYTES_PER_DAY_MAX
+    ann.restart()
+    ann.receive([])
+    assert one_contact(ann, "Bob").sealed_count == before.sealed_count
+    ann.clock.pass_by(86_400)
+    ann.tend()
+    ann.receive([])
+    after = one_contact(ann, "Bob")
+    assert (after.sealed_count, after.sealed_until) == (0, 0)
+    assert after.messages_count == before.messages_count + before.sealed_count
+    bob.send("Ann", "and so on")
+    exchange(ann, bob)
+    assert ann.texts("Bob")[-1] == "and so on"
+
+
+def test_a_clock_that_was_months_ahead_makes_no_day_longer() -> None:
+    clock = Clock()
+    ann, bob = acquainted(clock)
+    clock.pass_by(60 * 86_400)
+    bob.send("Ann", "under a wrong clock")
+    exchange(ann, bob)
+    clock.pass_by(-60 * 86_400)
+    for _ in range(OPENED_BYTES_PER_DAY_MAX // 60_000 + 2):
+        bob.send("Ann", "x" * 59_900)
+        ann.receive(bob.post())
+    assert 0 < one_contact(ann, "Bob").sealed_until - ann.now.mesh <= 86_400
+    # As it was written by an older Mesh.
+    with transaction(ann.connection):
+        ann.connection.execute("UPDATE sealed_mail SET opens = opens + 60 * 86400")
+    ann.tend()
+    ann.receive([])
+    assert 0 < one_contact(ann, "Bob").sealed_until - ann.now.mesh <= 86_400
+
+
+def test_what_is_asked_for_is_opened_at_once_and_a_block_stays_a_block() -> None:
+    ann, bob = flooded(3)
+    assert one_contact(ann, "Bob").sealed_count >= 3
+    ann.ask(BlockContact("Bob"))
+    bob.send("Ann", "blocked")
+    ann.receive(bob.post())
+    ann.ask(BlockContact("Bob", is_blocked=False))
+    ann.clock.pass_by(86_400)
+    ann.tend()
+    ann.receive([])
+    # What came during the block waits for our person, and for no day.
+    assert one_contact(ann, "Bob").sealed_count == 1
+    ann.ask(BlockContact("Bob", is_blocked=False, opens_sealed=True))
+    ann.receive([])
+    assert "blocked" in ann.texts("Bob")

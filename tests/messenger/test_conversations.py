@@ -12,12 +12,14 @@ from mesh.commands.conversations import (
     ConversationAnswer,
     ConversationsAnswer,
 )
-from mesh.commands.items import AskItems, ItemsAnswer
-from mesh.commands.messages import AskMessages, WithdrawMessage
+from mesh.commands.fields import KeepFor
+from mesh.commands.item_commands import AskItems, RetractItem
+from mesh.commands.items import ItemsAnswer
+from mesh.commands.messages import AskMessages, MessageAnswer, SendMessage, WithdrawMessage
 from mesh.errors import UserError
-from mesh.events import ConversationChanged, MessageSent
+from mesh.events import ConversationChanged, ItemAdded, MessageSent, MessageStateChanged
 from mesh.limits.messages import DRAFT_BYTES_MAX, MOMENT_MAX
-from tests.messenger.people import Clock, Person, acquainted, exchange
+from tests.messenger.people import DAY_S, Clock, Person, acquainted, exchange
 
 
 def chats(person: Person) -> list[ConversationAnswer]:
@@ -98,6 +100,77 @@ def test_settings_and_drafts_outlast_a_restart_and_are_told() -> None:
     assert change(ann, "Bob", draft="").draft == ""
 
 
+def test_a_draft_keeps_what_it_replies_to_until_that_is_gone() -> None:
+    ann, bob = acquainted(Clock())
+    number = bob.send("Ann", "is it open?").number
+    exchange(ann, bob)
+    (item,) = items(ann, "Bob").items
+    kept = change(ann, "Bob", draft="it is", draft_reply=item.number)
+    assert kept.draft_reply is not None
+    assert (kept.draft_reply.number, kept.draft_reply.text) == (item.number, "is it open?")
+    ann.restart()
+    assert chat(ann, "Bob") == kept
+    # Other words reply to the same, and a reply needs none.
+    assert change(ann, "Bob", draft="no").draft_reply == kept.draft_reply
+    assert change(ann, "Bob", draft="", draft_reply=item.number).draft_reply == kept.draft_reply
+    assert change(ann, "Bob", is_pinned=True).draft_reply == kept.draft_reply
+    emptied = change(ann, "Bob", draft="")
+    assert (emptied.draft, emptied.draft_reply) == ("", None)
+    # Of a conversation only what stands in it is replied to.
+    with pytest.raises(UserError, match=f"no item {item.number} here"):
+        change(ann, "me", draft_reply=item.number)
+    assert change(ann, "Bob", draft="it is", draft_reply=item.number).draft_reply is not None
+    assert change(ann, "Bob", draft_reply=0).draft == "it is"
+    change(ann, "Bob", draft_reply=item.number)
+    bob.ask(RetractItem(number))
+    exchange(ann, bob)
+    gone = chat(ann, "Bob")
+    assert (gone.draft, gone.draft_reply) == ("it is", None)
+    with pytest.raises(UserError, match="its author deleted it"):
+        change(ann, "Bob", draft_reply=item.number)
+
+
+def test_how_long_a_message_is_kept_is_said_of_it_or_of_its_conversation() -> None:
+    clock = Clock()
+    ann, bob = acquainted(clock)
+
+    def kept_for(keep_for: KeepFor | None = None) -> tuple[int, int]:
+        answer = ann.ask(SendMessage("Bob", "x", keep_for=keep_for))
+        assert isinstance(answer, MessageAnswer)
+        (*_, envelope) = ann.post()
+        lifetime_s = envelope.header.lapses - envelope.header.created
+        return answer.kept_until - clock.now.mesh, lifetime_s // DAY_S
+
+    assert chat(ann, "Bob").keep_for == "30d"
+    assert kept_for() == (30 * DAY_S, 7)
+    assert kept_for("1d") == (DAY_S, 1)
+    assert change(ann, "Bob", keep_for="7d").keep_for == "7d"
+    ann.restart()
+    assert kept_for() == (7 * DAY_S, 7)
+    answer = ann.ask(SendMessage("Bob", "y", keep_for="until-delivered"))
+    assert isinstance(answer, MessageAnswer)
+    assert (answer.kept_until, answer.posts_count) == (MOMENT_MAX, 1)
+    last = items(ann, "Bob").items[-1]
+    assert (last.kept_until, last.posts_count) == (MOMENT_MAX, 1)
+    note = ann.ask(SendMessage("me", "z", keep_for="1d"))
+    assert isinstance(note, MessageAnswer)
+    assert (note.kept_until, note.posts_count) == (0, 0)
+    assert bob.texts("Ann") == []
+
+
+def test_that_it_was_posted_again_is_told() -> None:
+    clock = Clock()
+    ann, _ = acquainted(clock)
+    ann.send("Bob", "x")
+    ann.post()
+    ann.take_events()
+    clock.pass_by(8 * DAY_S)
+    ann.tend()
+    told = [one.message for one in ann.take_events() if isinstance(one, MessageStateChanged)]
+    assert [(one.state, one.posts_count) for one in told] == [("queued", 2)]
+    assert told[0].kept_until == told[0].received + 30 * DAY_S
+
+
 def test_reading_takes_the_mark_of_unread_back() -> None:
     ann, bob = acquainted(Clock())
     bob.send("Ann", "hello")
@@ -132,11 +205,13 @@ def test_a_note_to_oneself_is_kept_and_nothing_of_it_leaves() -> None:
     ann.take_events()
     note = ann.send("me", "buy rope", key="k")
     assert (note.state, note.contact, note.label) == ("kept", 0, "Note to self")
-    assert ann.take_events() == [MessageSent(note)]
+    told = ann.take_events()
+    assert told[0] == MessageSent(note)
+    assert [type(event) for event in told[1:]] == [ItemAdded]
     assert ann.send("Note to self", "buy rope", key="k") == note
     assert ann.send(str(note.conversation), "and tar").conversation == note.conversation
     assert ann.post() == []
-    assert not ann.messenger.parts.transit.has_unposted
+    assert ann.messenger.parts.transit.deadline() is None
     assert texts(items(ann, "me")) == ["buy rope", "and tar"]
     assert ann.texts("me") == ["buy rope", "and tar"]
     # Among no others, and nothing that could be taken back.

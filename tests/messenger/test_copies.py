@@ -107,25 +107,35 @@ def test_what_is_repeated_leaves_the_last_tags_to_those_who_begin() -> None:
 
 
 def test_a_talkative_copy_does_not_take_the_last_way_to_the_other_side() -> None:
-    ann, bob = talkative_copy(Clock())
+    ann, bob = acquainted(Clock())
+    ann.send("Bob", "from the only Ann")
+    exchange(ann, bob)
+    copy = copy_of(ann, 77)
+    copy.ask(RenewSession("Bob"))
+    for number in range(40):
+        copy.send("Bob", f"copy {number}")
+    # Bob was away, so nothing has gone past the keys that Ann has too.
+    ann.receive([*copy.post(), *copy.store.envelopes.values()])
+    ann.clock.pass_by(RENEWAL_INTERVAL_SECONDS)
     ann.ask(RenewSession("Bob"))
     assert_they_hear_each_other(ann, bob)
 
 
-def test_who_goes_on_with_keys_that_a_copy_gave_up_is_met_there_unasked() -> None:
+def test_who_is_left_behind_by_a_copy_is_told_and_comes_back_by_a_new_invite() -> None:
     clock = Clock()
     ann, bob = talkative_copy(clock)
-    bob.take_events()
     clock.pass_by(60)
-    # Ann had written nothing meanwhile, so no tag tells her of the copy: she writes as ever.
     ann.send("Bob", "as ever")
     bob.receive(ann.post())
-    assert heard(bob)[-1] == "as ever"
-    assert any("copy of their profile" in note for note in notes(bob.take_events()))
+    # With the copy Bob has gone on to keys of which she knows nothing: she could be a thief.
+    assert heard(bob)[-1] == "copy 39"
+    assert ann.contacts()[0].unreached
+    assert any("new invite" in note for note in notes(ann.take_events()))
+    bob.add(ann.invite().link)
     exchange(ann, bob)
-    bob.send("Ann", "hello again")
-    exchange(ann, bob)
-    assert heard(ann)[-1] == "hello again"
+    assert_they_hear_each_other(ann, bob)
+    assert "as ever" in heard(bob)
+    assert not ann.contacts()[0].unreached
 
 
 def test_two_copies_that_both_write_make_no_more_than_one_renewal_a_day() -> None:

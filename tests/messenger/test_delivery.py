@@ -103,7 +103,7 @@ class Delivery(RuleBasedStateMachine):
         assert self.stranger.contacts() == []
         exchange(*self.people)
         for person in self.people:
-            assert not person.messenger.parts.transit.has_unposted
+            assert person.messenger.parts.transit.deadline() is None
             person.connection.close()
 
     def _receive(self, who: int, envelopes: list[Envelope]) -> None:

@@ -5,6 +5,7 @@ from typing import get_args
 import pytest
 
 from mesh.commands.answer import Done
+from mesh.commands.carry import AskMailFor
 from mesh.commands.command import Command
 from mesh.commands.identity import AskIdentity, CreateIdentity
 from mesh.commands.nearby import AskNearby, CompareNearby, ConfirmNearby, SetNearby
@@ -16,7 +17,7 @@ from mesh.messenger.wiring import table_of
 from mesh.wire import controls
 from tests.messenger.people import Clock, Person
 
-OF_THE_NODE = (AskStatus, AskPeers, AddPeer, RemovePeer)
+OF_THE_NODE = (AskStatus, AskPeers, AddPeer, RemovePeer, AskMailFor)
 OF_PEERS = (SetNearby, AskNearby, CompareNearby, ConfirmNearby)
 
 

@@ -11,7 +11,7 @@ from mesh.ratchet.identity import IdentityKeys, make_bundle, tie_message
 from mesh.storage.connection import transaction
 from mesh.wire.bundle import sign_bundle
 from mesh.wire.envelope import sign_envelope
-from mesh.wire.payload import PAYLOAD_VERSION, Payload, message_id_of
+from mesh.wire.payload import ENTRIES_VERSION, EntriesPayload
 from tests.messenger.mallory import Mallory, payload, untouched
 from tests.messenger.people import START_S, Clock, Person, acquainted, exchange
 
@@ -27,7 +27,7 @@ def test_a_well_made_first_contact_is_welcome() -> None:
     "content,reason",
     [
         (b"", "malformed payload"),
-        (b"\x96\x02\x01\x00\x90\xa1x\xa1y", "payload of an unknown version"),
+        (b"\x96\x03\x01\x00\x90\xa1x\xa1y", "payload of an unknown version"),
         (b"\x96\x01\x01\x00\x90\xa1x\xa1\xff", "malformed payload"),
         (payload(clock=1 << 62), "a clock beyond all calendars"),
         (payload(name="x" * 65), "name too long"),
@@ -185,8 +185,11 @@ def test_the_newest_bundle_of_a_contact_is_used_and_old_private_halves_go() -> N
     assert len(ann.texts("Bob")) == len(bob.texts("Ann")) == 24
     kept = ann.connection.execute("SELECT count(*) FROM prekeys WHERE contact IS NOT NULL")
     (row,) = kept.fetchall()
-    # 60 days beyond the successor, one made every eight days, and the newest.
-    assert row == (9,)
+    # The newest, the one that Bob had before, and those that he let go within the last eight days.
+    assert row == (4,)
+    opens = "SELECT count(*) FROM prekeys WHERE contact IS NOT NULL AND private <> x''"
+    # In his next message Bob will say that he has the newest.
+    assert ann.connection.execute(opens).fetchall() == [(2,)]
     theirs = ann.connection.execute("SELECT bundle FROM contacts").fetchone()
     own = bob.connection.execute("SELECT bundle FROM prekeys ORDER BY id DESC LIMIT 1").fetchone()
     assert theirs == own
@@ -195,19 +198,17 @@ def test_the_newest_bundle_of_a_contact_is_used_and_old_private_halves_go() -> N
 def test_a_message_that_was_sealed_and_posted_again_is_shown_once() -> None:
     ann, bob = acquainted(Clock())
     # It tells what Bob has to tell beside his words.
-    first = bob.send("Ann", "first")
-    sent = bob.send("Ann", "again")
+    bob.send("Ann", "first")
+    bob.send("Ann", "again")
     ann.receive(bob.post())
-    row = bob.connection.execute("SELECT clock FROM messages ORDER BY number DESC").fetchone()
-    assert row is not None
-    assert isinstance(row[0], int)
+    kept = bob.connection.execute("SELECT data FROM contents ORDER BY entry DESC").fetchone()
+    assert kept is not None
+    assert isinstance(kept[0], bytes)
     # The first payload of this conversation was the hello.
-    parents = [bytes.fromhex(first.id)]
-    same = Payload(PAYLOAD_VERSION, row[0], 2, parents, "Bob", "again", seen=1).encode()
-    assert message_id_of(same).hex() == sent.id
+    same = EntriesPayload(ENTRIES_VERSION, 2, 1, "Bob", [], [kept[0]]).encode()
     with transaction(bob.connection):
         bob.connection.execute(
-            "INSERT INTO unsealed (contact, payload) SELECT id, ? FROM contacts", (same,)
+            "INSERT INTO payloads (contact, payload) SELECT id, ? FROM contacts", (same,)
         )
     bob.restart()
     bob.tend()

@@ -11,6 +11,7 @@ from mesh.commands.invites import (
     InvitesAnswer,
     RevokeInvite,
 )
+from mesh.commands.messages import SendMessage
 from mesh.errors import UserError
 from mesh.events import ContactAdded, InviteChanged, MessageStateChanged, NoticeRaised
 from mesh.limits.invites import INVITE_KEPT_SECONDS, INVITE_TAGS, INVITES_MAX
@@ -106,18 +107,57 @@ def test_who_wrote_before_the_invite_expired_is_welcome_afterwards() -> None:
     assert [contact.name for contact in ann.contacts()] == ["Bob"]
 
 
-def test_a_first_contact_that_was_written_too_late_founds_nothing() -> None:
+def test_who_comes_after_the_invite_expired_waits_as_a_request() -> None:
     clock, (ann, bob) = people("Ann", "Bob")
     bob.add(ann.invite(lifetime_s=DAY_S).link)
+    bob.send("Ann", "we met at the lake")
     bob.post()
-    clock.pass_by(2 * DAY_S)
-    # A client that does not care seals under the expired invite all the same.
-    with transaction(bob.connection):
-        bob.connection.execute("UPDATE invitations SET expires = expires + 1000000")
-    bob.send("Ann", "too late")
-    ann.receive(bob.post())
+    # They meet after eight days, when all of it has lapsed.
+    clock.pass_by(8 * DAY_S)
+    ann.tend()
+    bob.tend()
+    exchange(ann, bob)
+    (guest,) = ann.contacts()
+    assert (guest.name, guest.is_request) == ("Bob", True)
+    assert ann.texts("Bob") == ["we met at the lake"]
+    assert bob.contacts()[0].state == "answered"
+    assert state(ann) == "used up"
+
+
+def test_thirty_days_after_an_invite_expired_nothing_under_it_is_sealed_or_opened() -> None:
+    clock, (ann, bob) = people("Ann", "Bob")
+    bob.add(ann.invite(lifetime_s=DAY_S).link)
+    bob.ask(SendMessage("Ann", "in vain", keep_for="until-delivered"))
+    bob.post()
+    for _ in range(4):
+        clock.pass_by(8 * DAY_S)
+        bob.tend()
+    posted = bob.post()
+    assert posted == []
+    clock.pass_by(DAY_S)
+    bob.tend()
+    assert bob.messages("Ann")[0].state == "expired"
     assert ann.contacts() == []
-    assert ann.dropped() == {"a first contact by an invite that is expired": 1}
+
+
+@pytest.mark.parametrize("ending", ["revoked", "used up"])
+def test_who_comes_after_an_invite_was_closed_is_not_let_in(ending: str) -> None:
+    clock, (ann, bob, eve) = people("Ann", "Bob", "Eve")
+    invite = ann.invite(lifetime_s=DAY_S)
+    bob.add(invite.link)
+    bob.post()
+    if ending == "revoked":
+        ann.ask(RevokeInvite(invite.id))
+    else:
+        eve.add(invite.link)
+        ann.receive(eve.post())
+    before = len(ann.contacts())
+    clock.pass_by(8 * DAY_S)
+    ann.tend()
+    bob.tend()
+    exchange(ann, bob)
+    assert len(ann.contacts()) == before
+    assert ann.dropped() == {f"a first contact by an invite that is {ending}": 1}
 
 
 def test_keys_of_a_closed_invite_are_erased_a_month_later() -> None:
@@ -352,6 +392,10 @@ def test_messages_that_wait_for_a_bundle_expire_with_the_invite() -> None:
     bob.send("Ann", "never sealed")
     clock.pass_by(2 * DAY_S)
     bob.tend()
+    assert bob.messages("Ann")[0].state == "awaiting-key"
+    # They may come as long as somebody has them and the inviter could open what is sealed to them.
+    clock.pass_by(INVITE_KEPT_SECONDS)
+    bob.tend()
     assert bob.messages("Ann")[0].state == "expired"
     assert bob.messenger.summary().outbox_count == 0
 
@@ -384,3 +428,29 @@ def test_the_inviter_is_told_of_the_new_contact_once() -> None:
     assert [contact.name for contact in added] == ["Bob"]
     added = [event.contact for event in bob.take_events() if isinstance(event, ContactAdded)]
     assert [contact.name for contact in added] == ["Ann"]
+
+
+def test_an_invite_for_many_lives_a_month_and_one_for_one_a_year() -> None:
+    ann = Person("Ann", Clock())
+    ann.invite(lifetime_s=365 * DAY_S)
+    ann.invite(uses_max=2, lifetime_s=30 * DAY_S)
+    for uses_max, lifetime_s in ((2, 30 * DAY_S + 1), (1, 365 * DAY_S + 1)):
+        with pytest.raises(UserError, match="lives 1 second to"):
+            ann.invite(uses_max=uses_max, lifetime_s=lifetime_s)
+
+
+def test_two_months_after_an_invite_for_many_nothing_opens_what_was_sealed_to_it() -> None:
+    clock = Clock()
+    ann = Person("Ann", clock, seed=1)
+    invite = ann.invite(uses_max=1_000, lifetime_s=30 * DAY_S)
+    bob = Person("Bob", clock, seed=2)
+    bob.add(invite.link)
+    recorded = bob.post()
+    clock.pass_by(60 * DAY_S + 1)
+    ann.tend()
+    # Whoever steals the vault now has what Ann's own node has: it opens nothing of it.
+    ann.receive(recorded)
+    assert ann.contacts() == []
+    rows = ann.connection.execute("SELECT secret, prekey FROM invites").fetchall()
+    assert rows == [(None, None)]
+    assert ann.connection.execute("SELECT count(*) FROM prekeys").fetchone() == (0,)

@@ -5,8 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mesh.ids import ContactId
-from mesh.messenger.contacts.confusables import LOOKS
-from mesh.messenger.contacts.look_alikes import LookAlikes, is_alike, looks_of
+from mesh.messenger.confusables import LOOKS
+from mesh.messenger.contacts.look_alikes import LookAlikes
+from mesh.messenger.looks import is_alike, looks_of
 
 ANN, BOB, CEM = ContactId(1), ContactId(2), ContactId(3)
 

@@ -1,4 +1,8 @@
-"""A vault that was put back, a copy that runs beside: it is noticed, and both hear each other."""
+"""A vault that was put back, a copy that runs beside: it is noticed, and both hear each other.
+
+Where both have answered each other on newer roots since, what was put back looks like a stolen
+vault: the node says whom it may not reach, and a new invite joins the two again.
+"""
 
 from collections.abc import Callable
 from itertools import pairwise
@@ -7,8 +11,14 @@ from random import Random
 import pytest
 
 from mesh.commands.contacts import RenewSession
+from mesh.ids import ContactId
 from mesh.inputs import Connection
-from mesh.limits.sessions import PROBE_RENDEZVOUS_TAGS, RENEWAL_INTERVAL_SECONDS
+from mesh.limits.sessions import (
+    EXPIRED_BEFORE_PROBE,
+    PROBE_RENDEZVOUS_TAGS,
+    RENEWAL_INTERVAL_SECONDS,
+)
+from mesh.storage.vault.rendezvous import RendezvousRows
 from tests.messenger.people import (
     DAY_S,
     Clock,
@@ -56,6 +66,21 @@ class Pair:
             person.tend()
         self.settle()
 
+    def is_in_reach(self, loser: Person) -> bool:
+        """Say whether who lost something still has a way to the other."""
+        return bool(ways_out(loser) & ways_in(self.ann if loser is self.bob else self.bob))
+
+    def join_again(self, loser: Person) -> None:
+        """Let who lost give the other a new invite; their history goes on."""
+        other, label = (self.ann, "Bob") if loser is self.bob else (self.bob, "Ann")
+        before = other.texts(label)
+        self.clock.pass_by(1)
+        other.add(loser.invite().link)
+        self.settle()
+        assert [contact.label for contact in other.contacts()] == [label]
+        assert len(loser.contacts()) == 1
+        assert set(before) <= set(other.texts(label))
+
     def days_until_heard(self) -> int:
         """Days of writing until what each wrote on a day and on the next comes to the other."""
         heard = 0
@@ -80,6 +105,22 @@ class Pair:
         for times in self.renewed.values():
             for before, after in pairwise(times):
                 assert after - before >= RENEWAL_INTERVAL_SECONDS
+
+
+def ways_out(person: Person) -> set[bytes]:
+    """Return by which keys a person would begin anew."""
+    found = set()
+    for session in person.messenger.parts.sessions.of_contact(ContactId(person.contacts()[0].id)):
+        ways = session.rendezvous_out
+        if ways is not None and session.is_known:
+            found.add(ways.key_out)
+    return found
+
+
+def ways_in(person: Person) -> set[bytes]:
+    """Return by which keys the other side may begin anew."""
+    rows = RendezvousRows(person.connection).all()
+    return {row.key_in for row in rows if row.closed is None}
 
 
 def before_the_first_reply(pair: Pair) -> None:
@@ -143,6 +184,13 @@ def test_who_lost_state_is_heard_within_days(
     phase(pair)
     pair.write("lost", count=3)
     lose(pair, victims, backups, has_bodies=has_bodies)
+    victim = victims[-1]
+    if not pair.is_in_reach(victim):
+        assert len(victims) == 1, "what both lost they lost alike"
+        pair.write("into the void")
+        assert victim.contacts()[0].unreached, "the node says whom it may not reach"
+        pair.join_again(victim)
+        assert not victim.contacts()[0].unreached
     assert pair.days_until_heard() <= 2
     pair.check_history()
 
@@ -158,6 +206,8 @@ def test_a_loss_that_is_noticed_when_all_mail_has_expired_is_repaired_too(
     for _ in range(9):
         pair.pass_a_day()
     lose(pair, [pair.bob], [backup], has_bodies=False)
+    if not pair.is_in_reach(pair.bob):
+        pair.join_again(pair.bob)
     pair.days_until_heard()
 
 
@@ -188,6 +238,8 @@ def test_the_same_old_vault_put_back_again_and_again(seed: int) -> None:
         for _ in range(random.randrange(4)):
             pair.pass_a_day()
         lose(pair, [victim], [backup], has_bodies=False)
+    if not pair.is_in_reach(victim):
+        pair.join_again(victim)
     pair.days_until_heard()
     pair.check_history()
 
@@ -212,6 +264,8 @@ def test_a_copy_that_runs_beside_makes_nobody_deaf_for_good(seed: int) -> None:
     # The copy is switched off.
     for _ in range(8):
         pair.pass_a_day()
+    if not pair.is_in_reach(original):
+        pair.join_again(original)
     pair.days_until_heard()
 
 
@@ -270,9 +324,85 @@ def test_who_was_only_away_loses_no_contact_by_probes_and_renewals() -> None:
     ((rendezvous,),) = pair.ann.connection.execute(
         "SELECT max(rendezvous_count) FROM sessions"
     ).fetchall()
-    assert rendezvous == PROBE_RENDEZVOUS_TAGS + 1, "the probes, and what began the renewal"
+    assert isinstance(rendezvous, int)
+    assert 4 <= rendezvous <= PROBE_RENDEZVOUS_TAGS + 1, "the probes, and what began the renewal"
     # Ann's mail of the last week is still there, but Bob writes before he hears of it.
     away.send("Ann", "back")
     pair.ann.receive(away.post())
     assert pair.ann.texts("Bob")[-1] == "back"
     pair.days_until_heard()
+
+
+def probed(clock: Clock) -> tuple[Person, Person]:
+    """Ann, who wrote in vain for long, and Bob, who has just opened what she asks him by."""
+    pair = Pair(clock)
+    pair.write("before")
+    for number in range(EXPIRED_BEFORE_PROBE):
+        pair.ann.send("Bob", f"in vain {number}")
+    pair.ann.post()
+    clock.pass_by(8 * DAY_S)
+    pair.ann.store.expire(pair.ann.now.mesh)
+    pair.ann.tend()
+    pair.bob.receive(pair.ann.post())
+    assert pair.bob.texts("Ann")[-1] == f"in vain {EXPIRED_BEFORE_PROBE - 1}"
+    return pair.ann, pair.bob
+
+
+def begun_count(person: Person) -> int:
+    """Return how often a person began new keys, of those that are kept."""
+    cursor = person.connection.execute("SELECT count(*) FROM sessions WHERE is_begun_here")
+    ((count,),) = cursor.fetchall()
+    assert isinstance(count, int)
+    return count
+
+
+def test_new_keys_begun_by_a_clock_that_was_years_ahead_put_no_probe_off_for_years() -> None:
+    pair = Pair(Clock())
+    pair.clock.pass_by(700 * DAY_S)
+    pair.ann.ask(RenewSession("Bob"))
+    pair.settle()
+    pair.clock.pass_by(-699 * DAY_S)
+    pair.write("by the right date")
+    for number in range(EXPIRED_BEFORE_PROBE):
+        pair.ann.send("Bob", f"in vain {number}")
+    pair.ann.post()
+    pair.clock.pass_by(8 * DAY_S)
+    pair.ann.store.expire(pair.ann.now.mesh)
+    pair.ann.tend()
+    probed_at = pair.ann.connection.execute("SELECT max(probed) FROM exchanges").fetchone()
+    assert probed_at == (pair.ann.now.mesh,)
+
+
+def test_what_is_written_before_the_answer_to_a_probe_comes_shows_no_copy() -> None:
+    clock = Clock()
+    ann, bob = probed(clock)
+    before = begun_count(bob)
+    clock.pass_by(3_600)
+    ann.send("Bob", "not heard of your answer yet")
+    bob.receive(ann.post())
+    assert bob.texts("Ann")[-1] == "not heard of your answer yet"
+    assert begun_count(bob) == before
+    bob.send("Ann", "now you have")
+    exchange(ann, bob)
+    assert ann.texts("Bob")[-1] == "now you have"
+
+
+def test_what_a_wrong_clock_wrote_and_comes_after_the_new_keys_shows_no_copy() -> None:
+    clock = Clock()
+    ann, bob = probed(clock)
+    before = begun_count(bob)
+    ann.wall_error_s = 20 * DAY_S
+    ann.send("Bob", "from days to come")
+    ann.post()
+    ann.wall_error_s = 0
+    clock.pass_by(3_600)
+    # It is sealed again by the right time, on the keys of before.
+    ann.tend()
+    late = ann.post()
+    ann.receive(bob.post())
+    clock.pass_by(3_600)
+    ann.send("Bob", "on the new keys")
+    bob.receive(ann.post())
+    bob.receive(late)
+    assert {"from days to come", "on the new keys"} <= set(bob.texts("Ann"))
+    assert begun_count(bob) == before

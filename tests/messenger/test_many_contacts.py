@@ -71,8 +71,8 @@ def test_a_thousand_contacts_cost_what_one_costs() -> None:
     opening_many, *of_message_many = statements(many, counting_many)
     assert opening_many == opening
     assert of_message_many == of_message
-    # Of each guest the two generations that its first reply began, and the rendezvous.
-    each = 2 * TAG_WINDOW + RENDEZVOUS_TAGS
+    # Of each guest the two generations that its first reply began, and the rendezvous of both.
+    each = 2 * (TAG_WINDOW + RENDEZVOUS_TAGS)
     tags = len(many.messenger.ours().tags) - len(few.messenger.ours().tags)
     assert tags <= (GUESTS_COUNT - 2) * each
     many.connection = counting_many.inside

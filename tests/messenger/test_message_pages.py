@@ -6,9 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mesh.commands.item_commands import EditItem, WriteItem
 from mesh.commands.messages import AskMessages, MessageAnswer, MessagesAnswer
 from mesh.errors import UserError
 from mesh.limits.messages import CLOCK_AHEAD_SECONDS_SHOWN, CLOCK_BEHIND_SECONDS_SHOWN
+from mesh.storage.connection import transaction
+from tests.messenger.doing import both, do, item, said
 from tests.messenger.people import DAY_S, Clock, Person, acquainted
 
 
@@ -189,3 +192,21 @@ def test_while_messages_arrive_a_walk_meets_each_that_was_there_once(
         assert numbers == sorted(numbers, reverse=back)
         # Whoever goes forward by arrival meets what comes meanwhile as well.
         assert back or seen == known
+
+
+def test_an_item_of_a_damaged_vault_shows_what_is_left_of_it_or_says_that_nothing_is() -> None:
+    ann, bob = both()
+    mine, theirs = said(ann, bob, WriteItem("Bob", text="meet at 5"))
+    do(ann, EditItem(mine.number, "meet at 6"))
+    # It comes with the next.
+    poll, theirs_too = said(
+        ann, bob, WriteItem("Bob", "poll", question="Where?", options=("a", "b"))
+    )
+    with transaction(bob.connection):
+        bob.connection.execute("DELETE FROM texts")
+    assert [item(bob, one.number).text for one in (theirs, theirs_too)] == ["meet at 6", "Where?"]
+    with transaction(bob.connection):
+        bob.connection.execute("DELETE FROM contents WHERE entry = ?", (theirs_too.number,))
+    lost = item(bob, theirs_too.number)
+    assert (lost.gone, lost.text, lost.poll) == ("lost", "", None)
+    assert item(ann, poll.number).gone == ""

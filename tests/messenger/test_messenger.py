@@ -270,16 +270,18 @@ def test_a_repeated_send_is_one_message_even_after_a_restart() -> None:
 def test_a_sealed_message_is_posted_again_until_the_store_has_it() -> None:
     ann, bob = acquainted(Clock())
     ann.send("Bob", "kept")
-    taken = ann.messenger.parts.transit.unposted(10)
+    taken = ann.messenger.parts.transit.unposted(10, ann.now)
     ann.restart()
-    assert ann.messenger.parts.transit.has_unposted
-    assert [one.id for one in ann.messenger.parts.transit.unposted(10)] == [one.id for one in taken]
+    assert ann.messenger.parts.transit.deadline() is not None
+    assert [one.id for one in ann.messenger.parts.transit.unposted(10, ann.now)] == [
+        one.id for one in taken
+    ]
     assert ann.messenger.parts.transit.is_on_its_way(taken[0].id)
     assert ann.messenger.parts.posting_keys.is_own(taken[0].header.posting_key)
     assert not ann.messenger.parts.posting_keys.is_own(PostingKey(bytes(32)))
     bob.receive(ann.post())
     ann.restart()
-    assert ann.messenger.parts.transit.unposted(10) == []
+    assert ann.messenger.parts.transit.unposted(10, ann.now) == []
     assert (ann.messenger.deadline() or 0) <= ann.now.monotonic
     assert ann.messenger.parts.transit.is_on_its_way(taken[0].id)
     assert bob.texts("Ann") == ["kept"]
@@ -300,19 +302,22 @@ def test_a_message_is_carried_by_as_many_peers_as_said_so() -> None:
     assert ann.messages("Bob")[0].carriers == 3
 
 
-def test_a_message_expires_after_a_week() -> None:
+def test_a_message_expires_after_thirty_days_and_with_its_last_envelope() -> None:
     clock = Clock()
     ann, bob = acquainted(clock)
     ann.send("Bob", "too late")
     posted = ann.post()
     assert ann.messenger.summary().outbox_count == 1
-    clock.pass_by(7 * 86_400 - 20)
-    ann.tend()
-    assert ann.messages("Bob")[0].state == "queued"
-    clock.pass_by(40)
-    ann.tend()
+    for _ in range(5):
+        assert ann.messages("Bob")[0].state == "queued"
+        clock.pass_by(7 * 86_400 + 10)
+        ann.tend()
+        ann.tend()
+        newest = ann.post()
+        if ann.messages("Bob")[0].state == "queued":
+            posted = newest
     assert ann.messages("Bob")[0].state == "expired"
-    assert not ann.messenger.parts.transit.is_on_its_way(posted[0].id)
+    assert not any(ann.messenger.parts.transit.is_on_its_way(one.id) for one in posted)
     assert ann.messenger.summary().outbox_count == 0
     # What a peer says afterwards changes nothing.
     ann.carried_by(b"a" * 32, posted)

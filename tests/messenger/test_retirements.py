@@ -6,6 +6,7 @@ from mesh.commands.contacts import BlockContact, SetReadReceipts
 from mesh.commands.messages import AskMessages, MessageAnswer, WithdrawMessage
 from mesh.errors import UserError
 from mesh.ids import EnvelopeId, UnixSeconds
+from mesh.limits.cover import COVER_AWAY_MS_MAX
 from mesh.limits.messages import RECEIPTS_PER_CONTROL_MAX
 from mesh.limits.retirements import RETIRE_DELAY_MS, RETIREMENTS_GATHERED_MS
 from mesh.storage.connection import transaction
@@ -119,7 +120,8 @@ def test_a_clock_that_was_set_meanwhile_does_not_keep_a_token_back(error_s: int)
     bob.receive([envelope])
     bob.wall_error_s = error_s
     bob.restart()
-    clock.pass_by(RETIRE_DELAY_MS[1] / 1000)
+    # One of cover waits for longer, and nothing in the row says which it is.
+    clock.pass_by((RETIRE_DELAY_MS[1] + COVER_AWAY_MS_MAX) / 1000)
     assert [one.envelope for one in due(bob)] == [envelope.id]
 
 
@@ -167,6 +169,9 @@ def test_a_message_under_several_envelopes_is_delivered_if_any_was_and_expires_w
     tell(ann, opened_by(bob, clock, envelope))
     assert state(ann, "hello") == "delivered"
     assert rows.of_message(first.number) == []
+    with transaction(ann.connection):
+        # As of a message that was written before payloads were kept.
+        ann.connection.execute("DELETE FROM payloads")
     clock.pass_by(8 * DAY_S)
     ann.tend()
     assert state(ann, "later") == "queued"

@@ -17,7 +17,8 @@ from tests.entropy import SeededEntropy
 from tests.messenger.people import Clock, Person, exchange
 
 # One process runs them all, since ten thousand letters are written once.
-pytestmark = pytest.mark.xdist_group("unlinkability")
+# Ten thousand envelopes are written first, once for all of them.
+pytestmark = [pytest.mark.xdist_group("unlinkability"), pytest.mark.timeout(1_200)]
 
 PAIRS = 20
 ROUNDS = 42

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from mesh.commands.nearby import NearbyPersonAnswer
 from mesh.crypto.signing import sign, verify_key_of
 from mesh.ids import ContactId, Instant, LinkId, Monotonic, VerifyKey
-from mesh.messenger.contacts.look_alikes import is_alike
+from mesh.messenger.looks import is_alike
 from mesh.messenger.names import is_name
 from mesh.nearby.gathered import NearbyFrame
 from mesh.nearby.nearby import Nearby

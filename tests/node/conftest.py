@@ -7,7 +7,6 @@ import pytest
 
 from mesh.node.folders import ProfileFolders, profile_folders
 from tests.node.islands import Island
-from tests.node.killing import IsKilled, mortals
 
 
 @pytest.fixture
@@ -24,10 +23,3 @@ def island() -> Iterator[Island]:
 def folders(tmp_path: Path) -> ProfileFolders:
     """Return the folders of a profile that is not made yet."""
     return profile_folders("anna", {"MESH_HOME": str(tmp_path / "home")})
-
-
-@pytest.fixture(scope="session")
-def is_killed() -> Iterator[IsKilled]:
-    """Return what works on a profile in a process that dies before a certain call."""
-    with mortals() as call:
-        yield call

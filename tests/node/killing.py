@@ -1,88 +1,75 @@
-"""Profiles at which a process is working when it is killed, before each call that writes."""
+"""The disk of a process that is killed at its work, before each call that writes."""
 
-import signal
-import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Final, Protocol
+import functools
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final, ParamSpec, TypeVar
 
-from mesh.node.folders import ProfileFolders
+import pytest
 
-# For each line of its input a child runs a method of a profile and dies, as by a power cut, right
-# before the call of the system with the given number. Each of these calls changes what is on the
-# disk. Children are forks, since a fresh interpreter for each would take longer than the work.
-MORTAL: Final = """
-import os, pathlib, signal, sys
-from mesh.node.folders import profile_folders
-from mesh.node.key_files import PassphraseCost
-from mesh.node.profile import Profile
-from mesh.node.wiping import wipe_at_once
-import mesh.storage.connection
+from mesh.node.folders import ProfileFolders, profile_folders
 
-def work(home, what, left):
-    folders = profile_folders("anna", {"MESH_HOME": home})
-    # Holding a profile erases what a change that was killed has left; a wipe at once comes before.
-    profile = None
-    if what != "wipe at once":
-        profile = Profile(folders, cost=PassphraseCost(memory_bytes=8192, passes=1))
+CALLS: Final = ("open", "write", "fsync", "replace", "unlink", "rmdir", "rename", "chmod", "link")
+"""The calls of the system that change what is on the disk."""
 
-    def deadly(name):
-        inner = getattr(os, name)
-        def call(*arguments, **options):
-            nonlocal left
-            if left == 0:
-                os.kill(os.getpid(), signal.SIGKILL)
-            left -= 1
-            return inner(*arguments, **options)
-        setattr(os, name, call)
-
-    for name in ("open", "write", "fsync", "replace", "unlink", "rmdir", "rename", "chmod"):
-        deadly(name)
-
-    if what == "create":
-        profile.create("horse")
-        profile.open_store().close()
-        profile.open_vault("horse").close()
-    elif what == "change":
-        profile.change_passphrase("horse", "battery")
-    elif what == "wipe":
-        profile.wipe()
-    else:
-        wipe_at_once(folders, timeout_s=10)
-
-for line in sys.stdin:
-    home, what, left = line.rstrip("\\n").split("\\t")
-    child = os.fork()
-    if child == 0:
-        work(home, what, int(left))
-        os._exit(0)
-    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
-"""
+Arguments = ParamSpec("Arguments")
+Answer = TypeVar("Answer")
 
 
-class IsKilled(Protocol):
-    """Does something to a profile in a process; whether that died before it was done."""
+def copy(home: Path, place: Path) -> None:
+    """Copy a home; two names of one file are that there too."""
+    names: dict[int, str] = {}
 
-    def __call__(self, folders: ProfileFolders, what: str, calls_before: int) -> bool: ...
+    def copy_file(source: str, target: str) -> None:
+        former = names.setdefault(os.stat(source).st_ino, target)
+        if former == target:
+            shutil.copy2(source, target)
+        else:
+            os.link(former, target)
+
+    shutil.copytree(home, place, copy_function=copy_file)
 
 
-@contextmanager
-def mortals() -> Iterator[IsKilled]:
-    """Start what the children are forked from."""
-    with subprocess.Popen(
-        [sys.executable, "-c", MORTAL], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as process:
-        asked, told = process.stdin, process.stdout
-        assert asked is not None
-        assert told is not None
+def left_by(folders: ProfileFolders, work: Callable[[], object]) -> list[ProfileFolders]:
+    """Work on a profile, and return what stood on the disk before each call, and at the end.
 
-        def is_killed(folders: ProfileFolders, what: str, calls_before: int) -> bool:
-            print(folders.data.parent, what, calls_before, sep="\t", file=asked, flush=True)
-            code = int(told.readline())
-            assert code in (0, -signal.SIGKILL)
-            return code != 0
+    Who is killed right before a call leaves just this: what was written lies with the system, and
+    locks end with their process. Equal disks that follow each other are one. Each is a home of its
+    own, beside the one that was worked on.
+    """
+    home = folders.data.parent
+    home.mkdir(exist_ok=True)
+    kept: list[ProfileFolders] = []
+    last: dict[Path, bytes | None] | None = None
+    is_looking = False
 
-        yield is_killed
-        asked.close()
-    assert process.returncode == 0
+    def look() -> None:
+        nonlocal last, is_looking
+        is_looking = True
+        disk = {
+            path: path.read_bytes() if path.is_file() else None for path in sorted(home.rglob("*"))
+        }
+        if disk != last:
+            last = disk
+            place = home.with_name(f"{home.name}-{len(kept)}")
+            copy(home, place)
+            kept.append(profile_folders(folders.name, {"MESH_HOME": str(place)}))
+        is_looking = False
+
+    def watched(call: Callable[Arguments, Answer]) -> Callable[Arguments, Answer]:
+        @functools.wraps(call)
+        def watching(*arguments: Arguments.args, **options: Arguments.kwargs) -> Answer:
+            if not is_looking:
+                look()
+            return call(*arguments, **options)
+
+        return watching
+
+    with pytest.MonkeyPatch.context() as patched:
+        for name in CALLS:
+            patched.setattr(os, name, watched(getattr(os, name)))
+        work()
+    look()
+    return kept

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from mesh.config import DEFAULT_TEXT, Config
+from mesh.config import Config
 from mesh.errors import UserError
 from mesh.node.config_file import (
     load_config,
@@ -12,13 +12,14 @@ from mesh.node.config_file import (
     set_in_config,
     write_default_config,
 )
+from mesh.settings import default_text
 
 
 def test_a_missing_file_gives_defaults_and_a_new_one_explains_them(tmp_path: Path) -> None:
     path = tmp_path / "profile" / "config.toml"
     assert load_config(path, {}) == Config()
     write_default_config(path)
-    assert path.read_text() == DEFAULT_TEXT
+    assert path.read_text() == default_text()
     set_in_config(path, "listen_port", "0")
     write_default_config(path)
     assert load_config(path, {}) == Config(listen_port=0)

@@ -9,24 +9,39 @@ import trio.lowlevel
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from mesh.commands.answer import Done
+from mesh.commands.messages import SendMessage
 from mesh.commands.peers import AddPeer, AskPeers
 from mesh.commands.status import AskStatus
 from mesh.effects import Effect
 from mesh.errors import StorageError, UserError
 from mesh.events import NoticeRaised
-from mesh.ids import Instant, LinkId, Monotonic
-from mesh.inputs import Asked, BytesSent, Input, NetworkChanged
+from mesh.ids import Instant, LinkId, Monotonic, RequestId
+from mesh.inputs import (
+    Asked,
+    BlobFailed,
+    BlocksRead,
+    BlocksWritten,
+    BytesSent,
+    Input,
+    NetworkChanged,
+)
 from mesh.limits.node import (
     EVENTS_PER_SUBSCRIBER_MAX,
     INPUT_BYTES_PER_LINK_MAX,
     INPUTS_HERE_MAX,
     QUICK_BATCH_MS_MAX,
     QUICK_BATCHES_MIN,
-    STREAM_READ_BYTES,
 )
 from mesh.node.driver import Driver, Outward
 from mesh.node.input_queue import InputQueue
 from tests.node.doors import Echo
+
+READ_BYTES = 64 * 1024
+DISK_ANSWERS = (
+    BlocksRead(1, (b"x",)),
+    BlocksWritten(b"n" * 16, (0,)),
+    BlobFailed(b"n" * 16, is_full=False),
+)
 
 
 def trio_now() -> Instant:
@@ -85,15 +100,15 @@ async def test_while_the_disk_is_slow_a_peer_is_read_no_further_than_its_bound(
     async def read() -> None:
         nonlocal read_bytes
         for _ in range(64):
-            read_bytes += STREAM_READ_BYTES
-            await input_queue.put_bytes(LinkId(1), bytes(STREAM_READ_BYTES))
+            read_bytes += READ_BYTES
+            await input_queue.put_bytes(LinkId(1), bytes(READ_BYTES))
 
     nursery.start_soon(read)
     await wait_all_tasks_blocked(0.05)
     held_bytes = read_bytes
-    assert held_bytes <= 2 * INPUT_BYTES_PER_LINK_MAX + STREAM_READ_BYTES
+    assert held_bytes <= 2 * INPUT_BYTES_PER_LINK_MAX + READ_BYTES
     disk.is_written.set()
-    while read_bytes < 64 * STREAM_READ_BYTES:
+    while read_bytes < 64 * READ_BYTES:
         await trio.lowlevel.checkpoint()
     assert held_bytes < read_bytes
 
@@ -135,9 +150,18 @@ async def test_short_batches_run_on_the_event_loop_as_long_as_they_are_quick(
         assert not any(engine.was_here)
         assert await handled()
         assert await handled(INPUTS_HERE_MAX)
+        for answer in DISK_ANSWERS:
+            await driver.tell(answer)
+            assert engine.was_here[-1]
         assert not await handled(INPUTS_HERE_MAX + 1)
         await driver.ask(AskStatus())
         assert not engine.was_here[-1]
+        message = Asked(RequestId(0), SendMessage("Bob", "hello"))
+        await driver.tell(message)
+        assert engine.was_here[-1:] == [True]
+        input_queue.put(message)
+        await driver.tell(message)
+        assert engine.was_here[-1:] == [False]
         engine.takes_ms = QUICK_BATCH_MS_MAX + 1
         assert await handled()
         engine.takes_ms = 0

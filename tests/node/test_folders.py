@@ -20,6 +20,8 @@ def test_mesh_home_holds_all_of_a_profile(tmp_path: Path) -> None:
         folders.vault_key_file,
         folders.lock_file,
         folders.endpoint_file,
+        folders.token_file,
+        folders.door_file,
     ]
     assert {file.parent for file in files} == {tmp_path / "anna"}
     assert len({file.name for file in files}) == len(files)

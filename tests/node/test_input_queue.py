@@ -5,7 +5,7 @@ import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from mesh.ids import Address, LinkId
-from mesh.inputs import BytesReceived, BytesSent, NetworkChanged, PeerSeen
+from mesh.inputs import BlocksWritten, BytesReceived, BytesSent, NetworkChanged, PeerSeen
 from mesh.limits.node import (
     GATHERED_MS,
     HINTS_PENDING_MAX,
@@ -103,6 +103,29 @@ async def test_a_quiet_input_wakes_nobody_and_goes_with_the_next_batch(
     assert input_queue.take() == [BytesSent(LINK, 5), NetworkChanged()]
     await input_queue.wait(7)
     assert trio.current_time() - start == pytest.approx(14)
+
+
+async def test_what_disks_answer_soon_after_a_batch_is_gathered_too(
+    autojump_clock: MockClock,
+) -> None:
+    input_queue = InputQueue()
+    await input_queue.wait(0)
+    start = trio.current_time()
+    input_queue.put_soon(BlocksWritten(b"name", (1,)))
+    await input_queue.put_bytes(LINK, b"more")
+    await input_queue.wait(7)
+    assert trio.current_time() - start == pytest.approx(GATHERED_MS / 1_000)
+    assert len(input_queue.take()) == 2
+
+
+async def test_a_link_has_room_for_what_does_not_wait_of_it_yet(nursery: trio.Nursery) -> None:
+    input_queue = InputQueue()
+    assert input_queue.room_bytes(LINK) == INPUT_BYTES_PER_LINK_MAX
+    await input_queue.put_bytes(LINK, bytes(1_000))
+    assert input_queue.room_bytes(LINK) == INPUT_BYTES_PER_LINK_MAX - 1_000
+    assert input_queue.room_bytes(OTHER) == INPUT_BYTES_PER_LINK_MAX
+    input_queue.take()
+    assert input_queue.room_bytes(LINK) == INPUT_BYTES_PER_LINK_MAX
 
 
 async def test_what_links_bring_soon_after_a_batch_is_gathered(autojump_clock: MockClock) -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from mesh.errors import StorageError, UserError
 from mesh.limits.passphrase import PASSPHRASE_MEMORY_BYTES, PASSPHRASE_PASSES
+from mesh.node.database_files import aside_of
 from mesh.node.folders import ProfileFolders
 from mesh.node.key_files import WrappedKey
 from mesh.node.profile import PLAIN_MAGIC, USUAL_COST, Profile, close_vault
@@ -83,7 +84,7 @@ def test_a_wrong_passphrase_opens_and_makes_nothing(folders: ProfileFolders) -> 
     with pytest.raises(UserError) as caught:
         profile.open_vault("house")
     assert caught.value.kind == "wrong-passphrase"
-    assert not folders.vault_file.exists()
+    assert not profile.folders.vault_file.with_name(".vault.db.new").exists()
 
 
 def test_a_store_needs_no_passphrase(folders: ProfileFolders) -> None:
@@ -186,13 +187,38 @@ def test_an_emptied_database_is_told_and_not_taken_for_a_new_one(
         profile.open_vault("horse").close()
         path = {"store": folders.store_file, "vault": folders.vault_file}[name]
         path.write_bytes(content)
-        with pytest.raises(StorageError, match=r"is damaged, since nothing is in it: put it back"):
+        with pytest.raises(StorageError, match=r"is damaged, since nothing is in it"):
             profile.open_store().close() if name == "store" else profile.open_vault("horse")
         assert path.read_bytes() == content
-        path.unlink()
+
+
+def test_a_vault_that_is_gone_beside_its_key_is_told_and_none_is_made(
+    folders: ProfileFolders,
+) -> None:
+    with Profile.held(folders, cost=CHEAP) as profile:
+        profile.create("horse")
+        folders.vault_file.unlink()
+        with pytest.raises(StorageError, match=r"is gone.*`mesh restore FILE`.*`mesh wipe`"):
+            profile.open_vault("horse")
+        assert not folders.vault_file.exists()
+
+
+def test_a_store_that_is_moved_aside_leaves_a_new_one_and_is_kept_with_its_log(
+    folders: ProfileFolders,
+) -> None:
+    with Profile.held(folders, cost=CHEAP) as profile:
+        profile.create("horse")
         profile.open_store().close()
-        profile.open_vault("horse").close()
-        assert path.stat().st_size > 4096
+        folders.store_file.write_bytes(b"damaged")
+        folders.store_file.with_name("store.db-wal").write_bytes(b"log")
+        aside = profile.move_store_aside()
+        assert aside == aside_of(folders.store_file)
+        assert aside.read_bytes() == b"damaged"
+        assert aside.with_name("store.db.damaged-wal").read_bytes() == b"log"
+        profile.open_store().close()
+        folders.store_file.write_bytes(b"again")
+        assert profile.move_store_aside().read_bytes() == b"again"
+        assert not aside.with_name("store.db.damaged-wal").exists()
 
 
 def test_the_log_of_a_database_that_was_moved_away_does_not_damage_the_new_one(
@@ -220,5 +246,5 @@ def test_a_store_of_a_later_release_is_told(folders: ProfileFolders) -> None:
     store = profile.open_store()
     store.execute("PRAGMA user_version = 99")
     store.close()
-    with pytest.raises(StorageError, match=r"The store has schema 99.*update Mesh"):
+    with pytest.raises(StorageError, match=r"The store has schema 99.*Update Mesh"):
         profile.open_store()

@@ -5,48 +5,55 @@ from pathlib import Path
 import pytest
 
 from mesh.errors import UserError
-from mesh.node.folders import profile_folders
+from mesh.node.folders import ProfileFolders, profile_folders
 from mesh.node.profile import Profile
 from tests.mounts import run_on_disk
-from tests.node.killing import IsKilled
-from tests.node.profiles import CHEAP, created, is_noted, needs_rights, note
+from tests.node.killing import left_by
+from tests.node.profiles import CHEAP, is_noted, made_quickly, needs_rights, note
+
+
+def folders_in(folder: Path) -> ProfileFolders:
+    return profile_folders("anna", {"MESH_HOME": str(folder / "home")})
 
 
 @needs_rights
 @pytest.mark.slow
-def test_a_first_run_that_is_killed_anywhere_starts_again(
-    tmp_path: Path, is_killed: IsKilled
-) -> None:
-    calls_before = 0
-    while True:
-        folders = profile_folders("anna", {"MESH_HOME": str(tmp_path / str(calls_before))})
-        was_killed = is_killed(folders, "create", calls_before)
+def test_a_first_run_that_is_killed_anywhere_starts_again(tmp_path: Path) -> None:
+    begun = folders_in(tmp_path)
+
+    def begin() -> None:
+        with Profile.held(begun, cost=CHEAP) as profile:
+            profile.create("horse")
+            profile.open_store().close()
+            profile.open_vault("horse").close()
+
+    places = left_by(begun, begin)
+    for folders in places:
         with Profile.held(folders, cost=CHEAP) as profile:
             if not profile.is_created:
                 profile.create("horse")
             profile.open_store().close()
             profile.open_vault("horse").close()
-        if not was_killed:
-            break
-        calls_before += 1
-    assert calls_before > 10
+    assert len(places) > 10
 
 
 @needs_rights
 @pytest.mark.slow
 def test_a_change_of_passphrase_that_is_killed_anywhere_leaves_one_of_the_two(
-    tmp_path: Path, is_killed: IsKilled
+    tmp_path: Path,
 ) -> None:
-    calls_before = 0
-    opened_by = []
-    while True:
-        folders = profile_folders("anna", {"MESH_HOME": str(tmp_path / str(calls_before))})
-        profile = created(folders)
+    begun = made_quickly(folders_in(tmp_path))
+
+    def change() -> None:
+        with Profile.held(begun, cost=CHEAP) as profile:
+            profile.change_passphrase("horse", "battery")
+
+    with Profile.held(begun) as profile:
         vault = profile.open_vault("horse")
         note(vault)
         vault.close()
-        profile.release()
-        was_killed = is_killed(folders, "change", calls_before)
+    opened_by = []
+    for folders in left_by(begun, change):
         with Profile.held(folders) as again:
             try:
                 vault = again.open_vault("horse")
@@ -56,39 +63,30 @@ def test_a_change_of_passphrase_that_is_killed_anywhere_leaves_one_of_the_two(
                 opened_by.append("battery")
             assert is_noted(vault)
             vault.close()
-        if not was_killed:
-            break
-        calls_before += 1
+    assert len(opened_by) >= 5
     assert opened_by == sorted(opened_by, reverse=True)
     assert {"horse", "battery"} == set(opened_by)
 
 
 @needs_rights
 @pytest.mark.slow
-def test_a_wipe_that_is_killed_anywhere_is_finished_by_the_next(
-    tmp_path: Path, is_killed: IsKilled
-) -> None:
-    calls_before = 0
-    seen_unfinished = 0
-    while True:
-        folders = profile_folders("anna", {"MESH_HOME": str(tmp_path / str(calls_before))})
-        profile = created(folders)
+def test_a_wipe_that_is_killed_anywhere_is_finished_by_the_next(tmp_path: Path) -> None:
+    begun = made_quickly(folders_in(tmp_path))
+    with Profile.held(begun) as profile:
         profile.open_store().close()
         profile.open_vault("horse").close()
-        profile.release()
-        was_killed = is_killed(folders, "wipe", calls_before)
-        if was_killed:
-            again = Profile(folders, cost=CHEAP)
-            if not again.is_created and folders.vault_file.exists():
-                seen_unfinished += 1
-                with pytest.raises(UserError) as caught:
-                    again.create("horse")
-                assert caught.value.kind == "wipe-unfinished"
-            again.wipe()
+    seen_unfinished = 0
+    *killed, done = left_by(begun, lambda: Profile(begun).wipe())
+    assert not done.data.exists()
+    for folders in killed:
+        again = Profile(folders, cost=CHEAP)
+        if not again.is_created and folders.vault_file.exists():
+            seen_unfinished += 1
+            with pytest.raises(UserError) as caught:
+                again.create("horse")
+            assert caught.value.kind == "wipe-unfinished"
+        again.wipe()
         assert not folders.data.exists()
-        if not was_killed:
-            break
-        calls_before += 1
     assert seen_unfinished > 0
 
 

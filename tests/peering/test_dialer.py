@@ -1,9 +1,10 @@
 """The times at which a node dials, and what it makes of links that begin and end."""
 
-from mesh.ids import DialId, LinkId, LinkKey
+from mesh.ids import Address, DialId, LinkId, LinkKey
 from mesh.limits.peering import (
     DIAL_BACKOFF_MAX_MS,
     DIALS_CONCURRENT_MAX,
+    HOST_PORTS_FAILED_MAX,
     LINK_SWAP_INTERVAL_MS,
     LINKS_ACTIVE_MIN,
     LINKS_FILL_PAUSE_MS,
@@ -144,3 +145,24 @@ def test_a_link_is_swapped_for_another_now_and_then_and_the_first_ones_stay() ->
     assert len(linked) == LINKS_ACTIVE_MIN + 29
     first = [address(number) for number in linked[:LINKS_KEPT_DIALLED]]
     assert dialer.links.working_addresses()[:LINKS_KEPT_DIALLED] == first
+
+
+def test_announcements_do_not_have_a_host_scanned() -> None:
+    dialer = make()
+    for number in range(1_000):
+        dialer.peer_seen(f"{number + 1:016x}", [Address("10.0.0.9", 2_000 + number)], at(0))
+    tried: dict[int, None] = {}
+    for elapsed_ms in range(0, 3_000_000, 1_000):
+        for dial in dialer.deadline_passed(at(elapsed_ms)):
+            tried[dial.address.port] = None
+            dialer.dial_failed(dial.dial, at(elapsed_ms))
+    assert len(tried) <= HOST_PORTS_FAILED_MAX + DIALS_CONCURRENT_MAX
+    # What a person typed is dialled at once, there too; and another host is not kept waiting.
+    dialer.targets.configure(Address("10.0.0.9", 41_730), at(3_000_000))
+    dialer.peer_seen(f"{5_000:016x}", [address(7)], at(3_000_000))
+    dialled = [
+        dial.address
+        for second in range(20)
+        for dial in dialer.deadline_passed(at(3_000_000 + 1_000 * second))
+    ]
+    assert {Address("10.0.0.9", 41_730), address(7)} <= set(dialled)

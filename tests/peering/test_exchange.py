@@ -10,11 +10,11 @@ from mesh.limits.peering import (
     LINK_TURNED_AWAY_MS,
     PASSIVE_ADDRESSES_MAX,
     PASSIVE_PER_PREFIX_MAX,
-    PASSIVE_PORT_MIN,
     PEX_FRESH_MS,
     PEX_INTERVAL_MS,
     PEX_RECORDS_MAX,
     PEX_RECORDS_PER_HOUR_MAX,
+    PORT_MIN,
 )
 from mesh.peering.exchange import PeerExchange
 from mesh.wire.frames import (
@@ -145,7 +145,7 @@ def test_who_has_called_is_told_of_while_the_link_stands_if_it_said_where_and_to
     assert exchange.farewell(ASKER, at(3)) == Pex([])
 
 
-@pytest.mark.parametrize("port", [0, PASSIVE_PORT_MIN - 1])
+@pytest.mark.parametrize("port", [0, PORT_MIN - 1])
 def test_who_has_called_and_takes_no_calls_is_not_told_of(port: int) -> None:
     exchange = make()
     exchange.called(LINK, port, [NEAR, FAR])
@@ -178,7 +178,7 @@ def test_a_peer_is_believed_about_the_internet_and_about_his_own_segment() -> No
         Address("127.0.0.1", PORT),
         Address("224.0.0.1", PORT),
         Address("0.0.0.0", PORT),
-        Address("8.8.4.4", PASSIVE_PORT_MIN - 1),
+        Address("8.8.4.4", PORT_MIN - 1),
     ]
     assert not learn(exchange, others, PEX_INTERVAL_MS)
     assert learn(exchange, [PUBLIC, near], 3 * PEX_INTERVAL_MS)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mesh.ids import Address, ContactId, LinkId, LinkKey
+from mesh.ids import Address, LinkId, LinkKey
 from mesh.limits.peering import (
     LINKS_ACTIVE_MAX,
     LINKS_ACTIVE_MIN,
@@ -90,19 +90,6 @@ def test_callers_without_end_get_their_share_of_links_and_never_the_oldest(
     assert not any(link in replaced for link in first_callers)
     # Each taking of a place needs a better rank, so they soon come to an end.
     assert len(replaced) <= (1 if hosts_count == 1 else 30)
-
-
-def test_a_contacts_link_yields_last_and_counts_like_any_other() -> None:
-    dialer = full()
-    theirs = {LinkId(number): ContactId(number) for number in (102, 103, 104)}
-    dialer.links.recognised(theirs)
-    yielded = [call(dialer, number, address(number - 150)) for number in range(200, 230)]
-    replaced = [link for link in yielded if link is not None and link < LinkId(200)]
-    others = [link for link in replaced if link not in theirs]
-    assert replaced[: len(others)] == others
-    # And they do yield, where nobody else can.
-    assert len(dialer.links.working_addresses()) <= 3
-    dialer.links.recognised({})
 
 
 def test_many_links_of_one_host_yield_before_those_of_others() -> None:

@@ -8,7 +8,12 @@ from mesh.errors import PeerError
 from mesh.ids import ContactId, Instant, LinkId, Monotonic
 from mesh.limits.contacts import CONTACTS_MAX
 from mesh.limits.link import FRAME_BYTES_MAX
-from mesh.limits.peering import WHO_ENTRIES_MAX, WHO_FRAMES_PER_HOUR_MAX, WHO_INTERVAL_MS
+from mesh.limits.peering import (
+    WHO_ENTRIES_MAX,
+    WHO_FRAMES_PER_HOUR_MAX,
+    WHO_INTERVAL_MS,
+    WHO_SECOND_MS,
+)
 from mesh.peering.recognition import PairKey, Recognition, proof
 from mesh.wire.frames import WHO_ENTRIES_STEP, WHO_ENTRY_BYTES, Who, encode_frame
 from tests.entropy import SeededEntropy
@@ -152,21 +157,55 @@ def test_a_list_has_room_for_all_contacts_that_there_may_be() -> None:
     assert WHO_ENTRIES_MAX % WHO_ENTRIES_STEP == 0
 
 
-def test_nothing_is_said_and_nobody_known_while_the_vault_is_closed() -> None:
+def test_as_much_is_said_and_nobody_known_while_the_vault_is_closed() -> None:
     anna = side(None, dials=True, link_hash=b"h" * 64, seed=1)
     ben = side([(ANNA, key(7))], dials=False, link_hash=b"h" * 64, seed=2)
-    assert anna.deadline() is None
-    assert said(anna, at(0)) == []
+    (from_anna,) = said(anna, at(0))
+    assert len(from_anna.entries) == STEP_BYTES
     (from_ben,) = said(ben, at(0))
     anna.received(LINK, from_ben, at(1))
     assert anna.contact_of(LINK) is None
     anna.keys_changed([(BEN, key(7))])
     assert anna.contact_of(LINK) == BEN
-    anna.deadline_passed(at(2))
     anna.vault_closing()
     assert anna.contact_of(LINK) is None
-    assert anna.take_frames() == []
-    assert anna.deadline() is None
+    (random,) = said(anna, at(WHO_INTERVAL_MS[1]))
+    ben.received(LINK, random, at(WHO_INTERVAL_MS[1]))
+    assert ben.contact_of(LINK) is None
+
+
+def test_the_times_and_lengths_of_lists_do_not_depend_on_whom_we_know() -> None:
+    seen = []
+    for befalls in range(3):
+        anna = side(None, dials=True, link_hash=b"h" * 64, seed=1)
+        if befalls:
+            anna.keys_changed([(BEN, key(7))])
+        times = []
+        for minute in range(180):
+            if befalls == 2 and minute % 7 == 0:
+                anna.keys_changed([(BEN, key(7)), (CLEO, key(minute))])
+            times += [(minute, len(who.entries)) for who in said(anna, at(minute * 60_000))]
+        seen.append(times)
+    assert seen[0] == seen[1] == seen[2]
+    assert 18 <= len(seen[0]) <= 31
+
+
+def test_a_vault_that_opens_after_the_link_began_is_found_within_half_a_minute() -> None:
+    anna = side(None, dials=True, link_hash=b"h" * 64, seed=1)
+    ben = side([(ANNA, key(7))], dials=False, link_hash=b"h" * 64, seed=2)
+    ben.received(LINK, said(anna, at(0))[0], at(0))
+    anna.keys_changed([(BEN, key(7))])
+    assert said(anna, at(WHO_SECOND_MS[0] - 1)) == []
+    (who,) = said(anna, at(WHO_SECOND_MS[1]))
+    ben.received(LINK, who, at(WHO_SECOND_MS[1]))
+    assert ben.contact_of(LINK) == ANNA
+
+
+def test_a_vault_that_closes_leaves_the_lists_as_long_as_they_were() -> None:
+    keys = [(ContactId(number), number.to_bytes(32)) for number in range(100)]
+    anna = side(keys, dials=True, link_hash=b"h" * 64, seed=1)
+    anna.vault_closing()
+    assert len(said(anna, at(0))[0].entries) == 2 * STEP_BYTES
 
 
 def test_a_new_contact_is_told_of_after_a_while_and_found_at_once_in_what_was_heard() -> None:
@@ -174,12 +213,13 @@ def test_a_new_contact_is_told_of_after_a_while_and_found_at_once_in_what_was_he
     ben = side([(ANNA, key(7))], dials=False, link_hash=b"h" * 64, seed=2)
     ben.received(LINK, said(anna, at(0))[0], at(0))
     anna.received(LINK, said(ben, at(0))[0], at(0))
+    said(anna, at(WHO_SECOND_MS[1]))
     anna.keys_changed([(CLEO, key(8)), (BEN, key(7))])
     assert anna.contact_of(LINK) == BEN
-    assert said(anna, at(WHO_INTERVAL_MS - 1)) == []
-    assert anna.deadline() == WHO_INTERVAL_MS * 1000
-    (who,) = said(anna, at(WHO_INTERVAL_MS))
-    ben.received(LINK, who, at(WHO_INTERVAL_MS))
+    assert said(anna, at(WHO_INTERVAL_MS[0] - 1)) == []
+    later = at(WHO_SECOND_MS[1] + WHO_INTERVAL_MS[1])
+    (who,) = said(anna, later)
+    ben.received(LINK, who, later)
     assert ben.contact_of(LINK) == ANNA
 
 
@@ -211,3 +251,85 @@ def test_what_comes_on_a_link_that_ended_is_nothing() -> None:
     anna.link_down(LINK)
     anna.received(LINK, Who(bytes(STEP_BYTES)), at(1))
     assert anna.contact_of(LINK) is None
+
+
+def test_one_key_is_said_and_all_that_the_contact_may_have_are_tried() -> None:
+    anna = side(None, dials=True, link_hash=b"h" * 64, seed=1)
+    anna.keys_changed([(BEN, key(7))], [(BEN, key(7)), (BEN, key(8))])
+    ben = side(None, dials=False, link_hash=b"h" * 64, seed=2)
+    ben.keys_changed([(ANNA, key(8))], [(ANNA, key(8))])
+    (from_anna,), (from_ben,) = said(anna, at(0)), said(ben, at(0))
+    anna.received(LINK, from_ben, at(1))
+    ben.received(LINK, from_anna, at(1))
+    assert anna.contact_of(LINK) == BEN
+    assert ben.contact_of(LINK) is None, "he has gone past the key that she says"
+
+
+def test_who_was_recognised_stays_so_when_keys_move_and_nothing_is_said_for_it() -> None:
+    anna = side([(BEN, key(7))], dials=True, link_hash=b"h" * 64, seed=1)
+    ben = side([(ANNA, key(7))], dials=False, link_hash=b"h" * 64, seed=2)
+    said(anna, at(0))
+    anna.received(LINK, said(ben, at(0))[0], at(1))
+    anna.keys_changed([(BEN, key(8))], [(BEN, key(8))])
+    assert anna.contact_of(LINK) == BEN
+    assert said(anna, at(WHO_SECOND_MS[0] - 1)) == []
+    # On a link that begins then, the former key proves nothing.
+    other = LinkId(2)
+    anna.link_up(other, b"i" * 64, is_initiator=True, now=at(2))
+    anna.received(other, Who(proof(key(7), b"i" * 64, 0).ljust(STEP_BYTES, b" ")), at(3))
+    assert anna.contact_of(other) is None
+    # Who is blocked is known no more.
+    anna.keys_changed([], [])
+    assert anna.contact_of(LINK) is None
+
+
+def proving(keys: list[bytes]) -> Who:
+    """A list of who dialled, by these keys."""
+    rest = [bytes([number]) * WHO_ENTRY_BYTES for number in range(WHO_ENTRIES_STEP - len(keys))]
+    return Who(b"".join(sorted([*(proof(one, b"h" * 64, 1) for one in keys), *rest])))
+
+
+def test_who_proves_by_a_key_that_both_have_gone_past_is_a_contact_for_two_more_lists() -> None:
+    anna = side([(BEN, key(7))], dials=False, link_hash=b"h" * 64, seed=1)
+    anna.received(LINK, proving([key(7)]), at(1))
+    anna.keys_changed([(BEN, key(8))])
+    assert anna.contact_of(LINK) == BEN, "the list by the newer key is yet to come"
+    anna.received(LINK, proving([key(7)]), at(2))
+    assert anna.contact_of(LINK) == BEN, "it may have crossed the move of the keys"
+    anna.received(LINK, proving([key(7)]), at(3))
+    assert anna.contact_of(LINK) is None
+    assert anna.contacts_by_link() == {}
+    anna.received(LINK, proving([key(8)]), at(4))
+    assert anna.contact_of(LINK) == BEN
+
+
+def test_a_contact_who_goes_on_with_the_keys_stays_one() -> None:
+    anna = side([(BEN, key(1))], dials=False, link_hash=b"h" * 64, seed=1)
+    anna.received(LINK, proving([key(1)]), at(1))
+    for number in range(2, 9):
+        anna.keys_changed([(BEN, key(number))])
+        anna.received(LINK, proving([key(number - 1)]), at(number))
+        anna.received(LINK, proving([key(number)]), at(number))
+        assert anna.contact_of(LINK) == BEN
+
+
+def test_who_says_nothing_more_is_not_known_for_ever() -> None:
+    anna = side([(BEN, key(7))], dials=False, link_hash=b"h" * 64, seed=1)
+    said(anna, at(0))
+    anna.received(LINK, proving([key(7)]), at(1))
+    for _ in range(9):
+        said(anna, at(due_ms_of(anna)))
+    assert anna.contact_of(LINK) == BEN, "its key is tried still"
+    anna.keys_changed([(BEN, key(8))])
+    for count in range(3):
+        assert anna.contact_of(LINK) == BEN, count
+        said(anna, at(due_ms_of(anna)))
+    assert anna.contact_of(LINK) is None
+    assert anna.contacts_by_link() == {}
+
+
+def due_ms_of(anna: Recognition) -> int:
+    """The time of her next list, in milliseconds."""
+    due = anna.deadline()
+    assert due is not None
+    return -(-due // 1000)

@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 
 from mesh.crypto.hashing import argon2id, blake2b
 from mesh.ids import PostingKey
-from mesh.posting.stamp import NO_STAMP, is_precheck_valid, is_proof_valid, mean_seconds, mint
-from mesh.wire.envelope import STAMP_BYTES
+from mesh.limits.admission import STAMP_BITS_MAX
+from mesh.posting.stamp import NO_STAMP, is_precheck_valid, mean_seconds, mint, proof_bits
+from mesh.wire.envelope import STAMP_BYTES, STAMP_NONCE_BYTES, StampedKey
 from mesh.wire.parameters import STAMP_BITS_DEFAULT
 from tests.vectors.shapes import StampVector, frozen_bytes
 
@@ -20,10 +21,15 @@ STAMP = mint(KEY, DAY, BITS, bytes(8))
 VECTORS = msgspec.json.decode(frozen_bytes("stamp.json"), type=list[StampVector])
 
 
+def bits_of(key: PostingKey, day: int, stamp: bytes) -> int:
+    """The bits that the dear half of a stamp has."""
+    return proof_bits(StampedKey(key, day, stamp[:STAMP_NONCE_BYTES]))
+
+
 def test_a_minted_stamp_passes_both_checks() -> None:
     assert len(STAMP) == STAMP_BYTES
     assert is_precheck_valid(KEY, DAY, STAMP)
-    assert is_proof_valid(KEY, DAY, BITS, STAMP)
+    assert bits_of(KEY, DAY, STAMP) >= BITS
 
 
 def test_a_stamp_is_the_work_that_the_page_describes() -> None:
@@ -38,12 +44,11 @@ def test_the_frozen_stamps_are_minted_again(vector: StampVector) -> None:
     key, stamp = PostingKey(bytes.fromhex(vector.posting_key)), bytes.fromhex(vector.stamp)
     assert mint(key, vector.day, vector.bits, bytes.fromhex(vector.start)) == stamp
     assert is_precheck_valid(key, vector.day, stamp)
-    assert is_proof_valid(key, vector.day, vector.bits, stamp)
+    assert bits_of(key, vector.day, stamp) >= vector.bits
     digest = int.from_bytes(bytes.fromhex(vector.proof), "big")
-    # The proof holds for as many bits as it happens to have, and for no more.
+    # It is worth as many bits as its proof happens to have, and 12 at most.
     had = 256 - digest.bit_length()
-    assert is_proof_valid(key, vector.day, had, stamp)
-    assert not is_proof_valid(key, vector.day, had + 1, stamp)
+    assert vector.worth == min(had, STAMP_BITS_MAX) == bits_of(key, vector.day, stamp)
 
 
 def test_a_stamp_serves_no_other_key_and_no_other_day() -> None:
@@ -61,30 +66,28 @@ def test_the_cheap_check_alone_is_no_proof() -> None:
     nonce = next(
         nonce
         for nonce in (number.to_bytes(8, "big") for number in range(1_000))
-        if not is_proof_valid(KEY, DAY, BITS, nonce + bytes(4))
+        if bits_of(KEY, DAY, nonce + bytes(4)) < BITS
     )
     false = next(
         stamp
         for stamp in (nonce + c.to_bytes(4, "big") for c in range(1 << 24))
         if is_precheck_valid(KEY, DAY, stamp)
     )
-    assert not is_proof_valid(KEY, DAY, BITS, false)
+    assert bits_of(KEY, DAY, false) < BITS
 
 
 def test_the_same_start_makes_the_same_stamp_and_the_search_wraps_around() -> None:
     assert mint(KEY, DAY, 1, b"\xff" * 8) == mint(KEY, DAY, 1, b"\xff" * 8)
     starts = [mint(KEY, DAY, 1, (2**64 - back).to_bytes(8, "big")) for back in range(1, 6)]
-    assert all(is_proof_valid(KEY, DAY, 1, stamp) for stamp in starts)
+    assert all(bits_of(KEY, DAY, stamp) >= 1 for stamp in starts)
 
 
 def test_the_search_goes_on_at_zero_behind_the_last_nonce() -> None:
     last = b"\xff" * 8
-    day = next(
-        day for day in range(DAY, DAY + 64) if not is_proof_valid(KEY, day, 1, last + bytes(4))
-    )
+    day = next(day for day in range(DAY, DAY + 64) if bits_of(KEY, day, last + bytes(4)) < 1)
     stamp = mint(KEY, day, 1, last)
     assert stamp[:8] < last
-    assert is_proof_valid(KEY, day, 1, stamp)
+    assert bits_of(KEY, day, stamp) >= 1
     assert is_precheck_valid(KEY, day, stamp)
 
 
@@ -104,9 +107,24 @@ def test_any_stamp_gets_a_verdict_from_the_cheap_check(stamp: bytes) -> None:
     assert is_precheck_valid(KEY, DAY, stamp) == (digest[:2] == b"\0\0")
 
 
+@settings(max_examples=25, deadline=None)
+@given(
+    st.binary(min_size=32, max_size=32),
+    st.integers(0, 2**32 // 86_400),
+    st.binary(min_size=8, max_size=8),
+)
+def test_any_bytes_are_worth_something_between_nothing_and_4096(
+    key: bytes, day: int, nonce: bytes
+) -> None:
+    subject = key + day.to_bytes(4, "big") + nonce
+    proof = argon2id(subject, salt=b"mesh/post/stamp1", memory_bytes=16 << 20, passes=1)
+    zeros = f"{int.from_bytes(proof, 'big'):0256b}1".index("1")
+    assert proof_bits(StampedKey(PostingKey(key), day, nonce)) == min(zeros, STAMP_BITS_MAX)
+
+
 @pytest.mark.slow
 def test_a_stamp_of_the_open_mesh_can_be_minted_and_checked() -> None:
     stamp = mint(OTHER, DAY, STAMP_BITS_DEFAULT, bytes(8))
     assert is_precheck_valid(OTHER, DAY, stamp)
-    assert is_proof_valid(OTHER, DAY, STAMP_BITS_DEFAULT, stamp)
-    assert not is_proof_valid(KEY, DAY, STAMP_BITS_DEFAULT, stamp)
+    assert bits_of(OTHER, DAY, stamp) >= STAMP_BITS_DEFAULT
+    assert bits_of(KEY, DAY, stamp) < STAMP_BITS_DEFAULT

@@ -189,6 +189,21 @@ def test_a_step_is_due_after_a_day_and_not_before(sides: tuple[Side, Side]) -> N
     assert [header.is_post_quantum for header in ping_pong(one, other, 1)] == [False, True]
 
 
+def test_a_step_is_due_where_the_last_was_made_by_a_clock_that_was_ahead(
+    sides: tuple[Side, Side],
+) -> None:
+    one, other = sides
+    ping_pong(one, other, 1)
+    for side in sides:
+        side.mesh_now = UnixSeconds(700 * POST_QUANTUM_SECONDS)
+    ping_pong(one, other, 1)
+    steps_count = one.steps_count + other.steps_count
+    for side in sides:
+        side.mesh_now = UnixSeconds(2 * POST_QUANTUM_SECONDS)
+    ping_pong(one, other, 1)
+    assert one.steps_count + other.steps_count > steps_count
+
+
 def test_both_sides_have_one_tag_root_after_a_step_and_none_without(
     sides: tuple[Side, Side],
 ) -> None:

@@ -348,15 +348,18 @@ def test_an_opening_without_a_message_behind_it_is_refused() -> None:
 
 
 def test_a_bundle_on_the_mesh_is_opened_and_each_byte_is_authentic() -> None:
+    signature = bytes(range(64))
     body = seal_bundle(
         READER_BUNDLE,
+        signature,
         box_key=BOX_KEY,
         header=HEADER,
         size_class=1,
         entropy=SeededEntropy(3),
     )
     assert len(body) == body_bytes(1)
-    assert open_bundle(body, box_key=BOX_KEY, header=HEADER) == READER_BUNDLE.encode()
+    opened_bundle = open_bundle(body, box_key=BOX_KEY, header=HEADER)
+    assert opened_bundle == (READER_BUNDLE.encode(), signature)
     for place in range(len(body)):
         changed = bytearray(body)
         changed[place] ^= 1

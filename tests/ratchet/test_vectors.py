@@ -10,6 +10,7 @@ from mesh.crypto.kem import Kem, PycaKem
 from mesh.crypto.signing import is_signature_valid
 from mesh.ids import UnixSeconds
 from mesh.limits.sessions import POST_QUANTUM_SECONDS
+from mesh.ratchet.closed_invite import check_closed, closed_key_of, closed_tag_of, seal_closed
 from mesh.ratchet.double_ratchet import Ratchet, Receiving
 from mesh.ratchet.first_contact import (
     begin_first_contact,
@@ -257,25 +258,38 @@ def test_the_frozen_tags_of_a_session_grow_from_its_roots() -> None:
         root = bytes.fromhex(generation.tag_root)
         assert chain_start(root, 0).hex() == generation.from_founder
         assert chain_start(root, 1).hex() == generation.to_founder
-    root = bytes.fromhex(FIRST.tag_root)
+        assert link_key_of(root).hex() == generation.link_key
+        for direction, frozen in enumerate(
+            (generation.rendezvous_from_founder, generation.rendezvous_to_founder)
+        ):
+            key = rendezvous_key(root, direction)
+            assert [tag_of(key, one.index).hex() for one in frozen] == [one.tag for one in frozen]
     assert SESSION.generations[0].tag_root == FIRST.tag_root
-    assert link_key_of(root).hex() == SESSION.link_key
-    for direction, frozen in enumerate(
-        (SESSION.rendezvous_from_founder, SESSION.rendezvous_to_founder)
-    ):
-        key = rendezvous_key(root, direction)
-        assert [tag_of(key, one.index).hex() for one in frozen] == [one.tag for one in frozen]
+
+
+def test_the_frozen_answer_that_the_invite_is_closed_is_sealed_again_and_read() -> None:
+    vector = FIRST.closed
+    key, header = closed_key_of(bytes.fromhex(FIRST.tag_root)), bytes.fromhex(vector.header)
+    assert (key.hex(), closed_tag_of(key).hex()) == (vector.place.key, vector.place.tag)
+    assert read_token_of(key).hex() == vector.read_token
+    entropy = ListedEntropy([bytes.fromhex(vector.hedge)])
+    body = seal_closed(key, associated=header, entropy=entropy)
+    assert body.hex() == vector.body
+    check_closed(body, key=key, associated=header)
 
 
 def test_the_frozen_bundle_on_the_mesh_is_sealed_again_and_opened() -> None:
     vector = FIRST.sealed_bundle
+    signature = bytes.fromhex(vector.signature)
     box_key, header = bytes.fromhex(vector.box_key), bytes.fromhex(vector.header)
     body = seal_bundle(
         READER_BUNDLE,
+        signature,
         box_key=box_key,
         header=header,
         size_class=1,
         entropy=ListedEntropy([bytes.fromhex(vector.nonce)]),
     )
     assert body.hex() == vector.body
-    assert open_bundle(body, box_key=box_key, header=header) == READER_BUNDLE.encode()
+    opened = open_bundle(body, box_key=box_key, header=header)
+    assert opened == (READER_BUNDLE.encode(), signature)

@@ -92,7 +92,7 @@ def require_nothing_overlooked(replicator: Replicator) -> None:
     eager_links, outgoing, want_list = (
         replicator._eager_links,
         replicator.outgoing,
-        replicator._want_list,
+        replicator.want_list,
     )
     assert all(link in eager_links._links for link in eager_links._eager)
     assert outgoing.links_with_more() == [one for one in outgoing._links if outgoing.has_more(one)]

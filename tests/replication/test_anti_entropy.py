@@ -12,6 +12,7 @@ from mesh.ids import EnvelopeId, LinkId, UnixSeconds
 from mesh.limits.anti_entropy import (
     RECONCILE_FRAME_BYTES_MAX,
     RECONCILE_MESSAGES_PER_SECOND,
+    RECONCILE_RANGES_PER_SECOND_MAX,
     RECONCILE_SERVED_PER_SECOND_MAX,
 )
 from mesh.replication.negentropy import Reconciliation, fingerprint
@@ -315,3 +316,29 @@ def test_comparing_costs_no_more_in_all_however_many_links_ask() -> None:
             closes += isinstance(frame, NegClose) and 1 <= frame.value <= 4
     assert answers == 2 * RECONCILE_SERVED_PER_SECOND_MAX
     assert closes == 800 - answers, "the others are told to come again"
+
+
+def test_messages_of_the_largest_size_cost_a_fifth_of_a_core_however_many_links_send_them() -> None:
+    links, seconds = range(1, 25), 10
+    replicator = make(range(3_000), links=links)
+    index = replicator.sets.of_class(0)
+    writer, ranges_count = Writer(), 0
+    while len(writer) < RECONCILE_FRAME_BYTES_MAX - 1_000 and ranges_count < len(index) - 1:
+        # Each of them is wrong, and so costs what there is behind it.
+        writer.fingerprint(index.key(ranges_count + 1), bytes([ranges_count % 256]) * 16)
+        ranges_count += 1
+    message = writer.taken()
+    assert ranges_count > 1_000
+    answers = 0
+    for ms in range(0, 1_000 * seconds, 1_000 // RECONCILE_MESSAGES_PER_SECOND):
+        for link in links:
+            open_ = NegOpen(2 * ms & 0xFFFF, 0, NOW - 70_000, message)
+            replicator.received(LinkId(link), open_, at(ms))
+        for _, frame in replicator.take_frames(at(ms)):
+            answers += isinstance(frame, NegMessage)
+    allowed = (seconds + 2) * RECONCILE_RANGES_PER_SECOND_MAX
+    assert answers * ranges_count <= allowed + 5 * ranges_count
+    # Who asks little is answered again as soon as that is paid for.
+    later = at(1_000 * seconds + 2_000)
+    replicator.received(LinkId(1), NegOpen(2, 0, NOW - 70_000, b"\x61\x00\x00\x02\x00"), later)
+    assert [type(frame) for _, frame in replicator.take_frames(later)] == [NegMessage]

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from mesh.ids import EnvelopeId
 from mesh.limits.replication import FLOWS_PER_LINK_MAX, TURN_BYTES
-from mesh.replication.fair_queue import ANY_FLOW, FairQueue, Flow, Group, Sparing
+from mesh.replication.fair_queue import FairQueue, Flow, Sparing
 from mesh.wire.envelope import SIZE_BYTES
 
 KIB = 1024
@@ -43,36 +43,18 @@ class Line:
         return served
 
 
-def flow(group: Group, peer: str = "n", key: str = "k") -> Flow:
-    return Flow(group, peer, key.encode())
+def flow(peer: str = "n", key: str = "k") -> Flow:
+    return Flow(peer, key.encode())
 
 
-NEAR, FRIENDS, STRANGERS = (flow(group) for group in Group)
-
-
-def test_under_congestion_groups_share_a_link_as_they_should() -> None:
-    line = Line()
-    for one in (STRANGERS, FRIENDS, NEAR):
-        line.queue(one, 2_000)
-    served = line.serve_bytes(1_000 * KIB)
-    percent = {one.group: round(served[one] / 10 / KIB) for one in served}
-    assert abs(percent[Group.NEAR] - 45) <= 3
-    assert abs(percent[Group.FRIENDS] - 35) <= 3
-    assert abs(percent[Group.STRANGERS] - 20) <= 3
-
-
-def test_what_one_group_does_not_use_others_get() -> None:
-    line = Line()
-    line.queue(STRANGERS, 100)
-    assert line.serve(200) == [STRANGERS] * 100
-    assert line.serve(1) == []
+ONE = flow()
 
 
 def test_a_flood_of_one_peer_leaves_every_other_peer_its_turn() -> None:
     line = Line()
     for key in range(300):
-        line.queue(flow(Group.STRANGERS, "flooding", str(key)), 10)
-    honest = flow(Group.STRANGERS, "honest")
+        line.queue(flow("flooding", str(key)), 10)
+    honest = flow("honest")
     line.queue(honest, 200)
     served = line.serve_bytes(200 * KIB)
     assert served[honest] >= 80 * KIB
@@ -80,7 +62,7 @@ def test_a_flood_of_one_peer_leaves_every_other_peer_its_turn() -> None:
 
 def test_within_a_peer_keys_take_turns() -> None:
     line = Line()
-    flooding, honest = flow(Group.STRANGERS, key="flood"), flow(Group.STRANGERS, key="honest")
+    flooding, honest = flow(key="flood"), flow(key="honest")
     line.queue(flooding, 1_000)
     line.queue(honest, 16)
     assert line.serve_bytes(64 * KIB)[honest] == 16 * KIB
@@ -88,9 +70,9 @@ def test_within_a_peer_keys_take_turns() -> None:
 
 def test_new_mail_goes_before_backlog_and_does_not_starve_it() -> None:
     line = Line()
-    backlog = flow(Group.STRANGERS, key="backlog")
+    backlog = flow(key="backlog")
     line.queue(backlog, 500, is_live=False)
-    live = flow(Group.STRANGERS, key="live")
+    live = flow(key="live")
     line.queue(live, 500)
     served = line.serve_bytes(400 * KIB)
     assert abs(served[live] - 300 * KIB) <= 2 * TURN_BYTES
@@ -99,7 +81,6 @@ def test_new_mail_goes_before_backlog_and_does_not_starve_it() -> None:
 
 flows = st.builds(
     flow,
-    st.sampled_from(Group),
     st.sampled_from("ab"),
     st.sampled_from("xyz"),
 )
@@ -147,16 +128,16 @@ def test_two_who_both_have_enough_never_differ_by_more_than_two_turns(
     line = Line()
     sizes = dict(kinds)
     for name, size in sizes.items():
-        line.queue(flow(Group.STRANGERS, key=name), 3_000 * KIB // size, size=size)
+        line.queue(flow(key=name), 3_000 * KIB // size, size=size)
     served = line.serve_bytes(served_kib * 16 * KIB)
-    got = [served.get(flow(Group.STRANGERS, key=name), 0) for name in sizes]
+    got = [served.get(flow(key=name), 0) for name in sizes]
     assert max(got) - min(got) <= 2 * max(TURN_BYTES, LARGEST)
 
 
 def test_keys_without_end_share_a_turn_and_cost_no_memory() -> None:
     line = Line()
     for key in range(3 * FLOWS_PER_LINK_MAX):
-        line.queue(flow(Group.STRANGERS, key=str(key)))
+        line.queue(flow(key=str(key)))
     assert line.fair_queue._flows.count == FLOWS_PER_LINK_MAX + 1
     assert len(line.fair_queue.take(10_000)) == 3 * FLOWS_PER_LINK_MAX
     line.fair_queue.take(1)
@@ -165,21 +146,30 @@ def test_keys_without_end_share_a_turn_and_cost_no_memory() -> None:
 
 def test_what_is_asked_for_keeps_its_place_and_is_known_as_asked() -> None:
     line = Line()
-    first, second = line.queue(STRANGERS, 2)
+    first, second = line.queue(ONE, 2)
     assert not line.fair_queue.is_asked(first)
-    line.fair_queue.add(first, STRANGERS, KIB, is_live=False, is_asked=True)
+    line.fair_queue.add(first, ONE, KIB, is_live=False, is_asked=True)
     assert line.fair_queue.is_asked(first)
     assert first in line.fair_queue
     assert line.fair_queue.take(9) == [first, second]
     assert not line.fair_queue.is_asked(first)
 
 
-def test_a_link_is_spared_what_it_should_be_and_mail_of_the_near_leaves() -> None:
+def test_what_is_asked_for_leaves_in_the_order_asked_whoever_wrote_or_brought_it() -> None:
     line = Line()
-    near = line.queue(NEAR) + line.queue(NEAR, is_live=False)
-    live, backlog = line.queue(FRIENDS), line.queue(STRANGERS, is_live=False)
+    ids = [EnvelopeId(number.to_bytes(32)) for number in range(60)]
+    for number, id_ in enumerate(ids):
+        # One that nobody else brought, among many of others: in turns it would be first.
+        one = flow("us", "ours") if number == 50 else flow("them", str(number % 7))
+        line.fair_queue.add(id_, one, KIB, is_live=False, is_asked=True)
+    assert line.fair_queue.take(60) == ids
+
+
+def test_a_link_is_spared_what_it_should_be_whoever_wrote_it() -> None:
+    line = Line()
+    short, long = line.queue(ONE), line.queue(ONE, size=LARGEST)
+    backlog = line.queue(flow("other"), is_live=False)
     assert line.fair_queue.spare(Sparing.NOTHING) == {}
     assert line.fair_queue.spare(Sparing.BACKLOG) == dict.fromkeys(backlog, False)
-    assert line.fair_queue.spare(Sparing.EVERYTHING) == dict.fromkeys(live, False)
-    assert sorted(line.fair_queue.take(9)) == near
-    assert ANY_FLOW.group is Group.STRANGERS
+    assert line.fair_queue.spare(Sparing.EVERYTHING) == dict.fromkeys(long, False)
+    assert line.fair_queue.take(9) == short

@@ -116,7 +116,7 @@ def test_any_frames_are_borne_or_are_the_peers_fault(
         assert deadline is None or deadline > at(ms).monotonic or ms == 0
         assert replicator.take_frames(at(ms)) == [], "nothing is left unsaid"
     assert len(replicator.sets) == 40
-    assert len(replicator._want_list._missing) <= 61 + 9 * len(acts)
+    assert len(replicator.want_list._missing) <= 61 + 9 * len(acts)
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from mesh.limits.replication import (
     MISSING_BODIES_ASKED_MAX,
     MISSING_IDS_MAX,
     REFUSED_KEPT_MS,
+    SPARED_PAUSE_MS,
     WANT_TIMEOUT_MS,
 )
 from mesh.replication.replicator import Replicator
@@ -161,7 +162,7 @@ def test_what_came_by_itself_wakes_nobody() -> None:
 
 def looked_late(replicator: Replicator, late_ms: int) -> int:
     """Let a machine look so long after its next moment for what is missing; return when it did."""
-    deadline = replicator._want_list.deadline()
+    deadline = replicator.want_list.deadline()
     assert deadline is not None
     ms = -(-deadline // 1000) + late_ms
     replicator.deadline_passed(at(ms))
@@ -176,7 +177,7 @@ def test_who_is_late_himself_gives_others_as_long_again_for_a_second_in_all(late
     pauses_ms: list[int] = []
     ms = looked_late(replicator, late_ms)
     while not frames_of(replicator, Graft, at(ms)):
-        due = replicator._want_list.deadline()
+        due = replicator.want_list.deadline()
         assert due is not None
         pauses_ms.append(due // 1000 - ms)
         ms = looked_late(replicator, late_ms)
@@ -242,7 +243,7 @@ def test_a_body_that_is_missed_is_asked_of_each_new_link_once_the_newest_first()
         asked += wanted
         refusals = join_entries([(id_, 1) for id_ in wanted])
         replicator.received(LINK, NoHave(refusals), at(1))
-    assert asked == [id_of(number) for number in range(MISSING_BODIES_ASKED_MAX)]
+    assert asked == [id_of(number) for number in range(count)]
     replicator.link_up(LinkId(2), at(2), is_dialled_by_us=False)
     assert wants_of(replicator, 2, 2) == asked[:IDS_PER_FRAME_MAX], "another one may have them"
     assert wants_of(replicator, 1, 2) == []
@@ -269,6 +270,48 @@ def test_a_body_whose_stub_came_is_asked_of_the_other_links_that_stand_one_after
     assert replicator.take_frames(at(2)) == [], "each is asked once"
 
 
+@pytest.mark.parametrize("reason", [2, 3], ids=["busy", "sparing"])
+def test_who_has_a_missed_body_and_does_not_give_it_now_is_asked_again(reason: int) -> None:
+    replicator = make(links=[1, 2])
+    announce(replicator, 2, range(7, 8), 0)
+    assert wants_of(replicator, 2, 0) == [id_of(7)]
+    replicator.accepted_without_body(id_of(7), element(age=60), LinkId(2), at(1))
+    assert wants_of(replicator, 1, 1) == [id_of(7)]
+    replicator.received(LINK, NoHave(join_entries([(id_of(7), reason)])), at(2))
+    assert wants_of(replicator, 1, 3) == []
+    later = 2 + SPARED_PAUSE_MS
+    replicator.deadline_passed(at(later))
+    assert wants_of(replicator, 1, later) == [id_of(7)]
+    replicator.received(LINK, NoHave(join_entries([(id_of(7), 1)])), at(later))
+    replicator.deadline_passed(at(2 * later))
+    assert wants_of(replicator, 1, 2 * later) == [], "it has none"
+
+
+def test_who_is_silent_about_a_missed_body_is_asked_again() -> None:
+    replicator = make(links=[1, 2])
+    announce(replicator, 2, range(7, 8), 0)
+    assert wants_of(replicator, 2, 0) == [id_of(7)]
+    replicator.accepted_without_body(id_of(7), element(age=60), LinkId(2), at(1))
+    assert wants_of(replicator, 1, 1) == [id_of(7)]
+    replicator.deadline_passed(at(WANT_TIMEOUT_MS + 2))
+    assert wants_of(replicator, 1, WANT_TIMEOUT_MS + 2) == []
+    later = WANT_TIMEOUT_MS + 3 + SPARED_PAUSE_MS
+    replicator.deadline_passed(at(later))
+    assert wants_of(replicator, 1, later) == [id_of(7)]
+
+
+def test_who_announced_a_stub_is_told_of_the_body() -> None:
+    replicator = make(links=[1, 2])
+    announce(replicator, 2, range(7, 8), 0)
+    assert wants_of(replicator, 2, 0) == [id_of(7)]
+    replicator.accepted_without_body(id_of(7), element(age=60), LinkId(2), at(1))
+    assert wants_of(replicator, 1, 1) == [id_of(7)]
+    # The other side knows the stub by now, and says so before it has answered.
+    announce(replicator, 2, range(7, 8), 2)
+    replicator.body_filled(id_of(7), LINK, at(3))
+    assert announced(replicator, 2) == [id_of(7)]
+
+
 def test_a_pushed_body_need_not_be_asked_for_any_more() -> None:
     replicator = make(links=[1, 2])
     announce(replicator, 1, range(7, 8), 1)
@@ -278,7 +321,7 @@ def test_a_pushed_body_need_not_be_asked_for_any_more() -> None:
     assert replicator.outgoing.take_bodies(LINK, 9) == [], "it has it"
     announce(replicator, 2, range(7, 8), 3)
     assert wants_of(replicator, 2, 3) == []
-    assert replicator._want_list._links[LINK].requests._owed_bytes == 0
+    assert replicator.want_list._links[LINK].requests._owed_bytes == 0
 
 
 def test_a_link_that_floods_us_with_ids_leaves_room_for_what_others_have() -> None:

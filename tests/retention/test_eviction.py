@@ -10,6 +10,7 @@ from mesh.ids import ContactId, EnvelopeId, PostingKey, UnixSeconds
 from mesh.retention.eviction import Eviction
 from mesh.retention.sides import NOBODY
 from mesh.trust.distance import Depth
+from mesh.wire.envelope import StampedKey
 
 DAY_S = 86_400
 NOW = UnixSeconds(20_000 * DAY_S)
@@ -29,7 +30,6 @@ class Body:
     size: int
     created: UnixSeconds
     peer: str
-    is_pinned: bool = False
 
 
 class Model:
@@ -50,7 +50,7 @@ class Model:
         return self.sponsors.get((posting_key, day), [])
 
     def kept(self) -> list[Body]:
-        return [body for body in self.bodies.values() if not body.is_pinned]
+        return list(self.bodies.values())
 
     def see(self, key: int, day: int) -> None:
         """A key is new here, or its depth has changed."""
@@ -97,7 +97,7 @@ class Model:
             chosen = [
                 (id_, body)
                 for id_, body in self.bodies.items()
-                if not body.is_pinned and self.seen_depths[body.key, body.day] in depths
+                if self.seen_depths[body.key, body.day] in depths
             ]
             if chosen and depths == [Depth.STRANGER]:
                 return self.heaviest_stranger(chosen)
@@ -160,6 +160,10 @@ def key_of(number: int) -> PostingKey:
     return PostingKey(bytes([number]) * 32)
 
 
+def stamped(number: int, day: int) -> StampedKey:
+    return StampedKey(key_of(number), day, bytes(8))
+
+
 class KeepingMachine(RuleBasedStateMachine):
     """Both are told the same, and must choose the same."""
 
@@ -180,8 +184,7 @@ class KeepingMachine(RuleBasedStateMachine):
         self.model.bodies[id_] = body
         self.eviction.add(
             id_,
-            posting_key=key_of(body.key),
-            day=body.day,
+            key=stamped(body.key, body.day),
             body_bytes=body.size,
             created=body.created,
             peer=body.peer,
@@ -212,30 +215,7 @@ class KeepingMachine(RuleBasedStateMachine):
     def comes_again(self, place: int) -> None:
         if self.gone:
             id_, body = self.gone.pop(place % len(self.gone))
-            body.is_pinned = False
             self.add(id_, body)
-
-    @rule(place=st.integers(0, 1_000))
-    def is_ours(self, place: int) -> None:
-        if self.model.bodies:
-            id_ = sorted(self.model.bodies)[place % len(self.model.bodies)]
-            assert self.eviction.pin(id_, room_bytes=1 << 40)
-            body = self.model.bodies[id_]
-            body.is_pinned |= self.model.seen_depths[body.key, body.day] is not Depth.OWN
-            self.model.tidy()
-
-    @rule()
-    def is_ours_no_more(self) -> None:
-        pinned = [id_ for id_ in self.keeping_pinned() if id_[-1] % 2]
-        self.eviction.unpin([id_ for id_ in self.eviction.pinned() if id_[-1] % 2])
-        for id_ in pinned:
-            body = self.model.bodies[id_]
-            if (body.key, body.day) not in self.model.sides:
-                self.model.see(body.key, body.day)
-            body.is_pinned = False
-
-    def keeping_pinned(self) -> list[EnvelopeId]:
-        return [id_ for id_, body in self.model.bodies.items() if body.is_pinned]
 
     @rule(
         key=st.integers(1, 5),
@@ -274,11 +254,10 @@ class KeepingMachine(RuleBasedStateMachine):
     def both_hold_the_same(self) -> None:
         assert len(self.eviction) == len(self.model.bodies)
         assert self.eviction.bodies_bytes == self.model.total
-        pinned = [body.size for body in self.model.bodies.values() if body.is_pinned]
         usage = self.eviction.usage()
         assert usage[Depth.FAR].bodies_bytes == self.model.used(Depth.FAR)
         assert usage[Depth.STRANGER].bodies_bytes == self.model.used(Depth.STRANGER)
-        assert usage[Depth.OWN].bodies_bytes == self.model.used(Depth.OWN) + sum(pinned)
+        assert usage[Depth.OWN].bodies_bytes == self.model.used(Depth.OWN)
         assert sum(one.bodies_count for one in usage.values()) == len(self.model.bodies)
 
 

@@ -1,15 +1,19 @@
 """The loss where room is scarce: a flood pushes itself out, and no one else."""
 
 from mesh.ids import ContactId, EnvelopeId, PostingKey, UnixSeconds
+from mesh.limits.posting_keys import FILE_STAMP_BITS_MIN
 from mesh.limits.retention import (
-    KEY_BODIES_BYTES_MAX,
-    KEY_BODIES_CROWDED_BYTES_MAX,
+    BODY_BYTES_PER_ENVELOPE,
+    BODY_BYTES_PER_ENVELOPE_CROWDED,
     PEERS_TOLD_APART_MAX,
 )
 from mesh.retention.eviction import Eviction, Usage
 from mesh.retention.sides import FORMER
 from mesh.trust.distance import Depth
-from tests.retention.test_eviction import KIB, NOW, key_of
+from tests.retention.test_eviction import KIB, NOW, key_of, stamped
+
+ADMITTED = 512
+BODIES_BYTES_MAX = ADMITTED * BODY_BYTES_PER_ENVELOPE
 
 
 class Shelf:
@@ -32,12 +36,18 @@ class Shelf:
             self.created[id_] = UnixSeconds(NOW - 10_000 + len(self.created))
             self.eviction.add(
                 id_,
-                posting_key=key_of(ord(key)),
-                day=1,
+                key=stamped(ord(key), 1),
                 body_bytes=size,
                 created=self.created[id_],
                 peer=peer,
             )
+
+    def find_refusal(
+        self, key: str, size: int, room: int, *, day: int = 1, admitted: int = ADMITTED
+    ) -> str | None:
+        return self.eviction.find_refusal(
+            stamped(ord(key), day), size, admitted_count=admitted, room_bytes=room
+        )
 
     def squeeze(self, room: int) -> list[int]:
         taken = self.eviction.take_victims(room, NOW, count_max=10_000)
@@ -118,53 +128,74 @@ def test_who_names_the_key_of_a_friend_of_others_does_not_drag_it_along() -> Non
     assert all(50 <= number < 90 or number >= 100 for number in shelf.squeeze(200 * KIB))
 
 
-def test_what_is_pinned_stays_whatever_has_to_go() -> None:
-    shelf = Shelf()
-    shelf.put("s", 10)
-    for number in range(4):
-        assert shelf.eviction.pin(EnvelopeId(number.to_bytes(32)), room_bytes=8 * KIB)
-    assert not shelf.eviction.pin(EnvelopeId((4).to_bytes(32)), room_bytes=8 * KIB)
-    assert shelf.squeeze(0) == [4, 5, 6, 7, 8, 9]
-    assert shelf.eviction.usage()[Depth.OWN] == Usage(4, 4 * KIB)
-
-
-def test_what_was_chosen_to_go_and_is_ours_stays() -> None:
-    shelf = Shelf()
-    shelf.put("s", 10)
-    first, second = shelf.squeeze(8 * KIB)
-    assert shelf.eviction.pin(EnvelopeId(second.to_bytes(32)), room_bytes=8 * KIB)
-    assert shelf.eviction.usage()[Depth.OWN] == Usage(1, KIB)
-    assert (first, shelf.squeeze(8 * KIB)) == (0, [2])
-
-
-def test_an_author_further_away_may_keep_half_as_much_a_day() -> None:
+def test_where_there_is_room_every_author_may_keep_as_much() -> None:
     room = 1 << 30
-    for depth, most in [
-        (Depth.CONTACT, KEY_BODIES_BYTES_MAX),
-        (Depth.VOUCHED, KEY_BODIES_BYTES_MAX // 2),
-        (Depth.FAR, KEY_BODIES_BYTES_MAX // 4),
-        (Depth.STRANGER, KEY_BODIES_BYTES_MAX),
+    for depth in (Depth.CONTACT, Depth.VOUCHED, Depth.FAR, Depth.STRANGER):
+        most = BODIES_BYTES_MAX
+        shelf = Shelf(x=depth)
+        refused = shelf.find_refusal("x", most + 1, room, day=1)
+        assert refused == "its author has enough here for a day"
+        assert shelf.find_refusal("x", most, room, day=1) is None
+        shelf.put("x", 1)
+        assert shelf.find_refusal("x", most, room, day=1)
+        assert shelf.find_refusal("x", most, room, day=2) is None
+    shelf = Shelf(x=Depth.OWN)
+    assert shelf.find_refusal("x", 1 << 40, room, day=1) is None
+
+
+def test_where_room_is_scarce_an_author_further_away_may_keep_less() -> None:
+    for depth, each in [
+        (Depth.CONTACT, BODY_BYTES_PER_ENVELOPE),
+        (Depth.VOUCHED, BODY_BYTES_PER_ENVELOPE // 2),
+        (Depth.FAR, BODY_BYTES_PER_ENVELOPE // 4),
+        (Depth.STRANGER, BODY_BYTES_PER_ENVELOPE_CROWDED),
     ]:
         shelf = Shelf(x=depth)
-        refused = shelf.eviction.find_refusal(key_of(ord("x")), 1, most + 1, room_bytes=room)
-        assert refused == "its author has enough here for a day"
-        assert shelf.eviction.find_refusal(key_of(ord("x")), 1, most, room_bytes=room) is None
-        shelf.put("x", 1)
-        assert shelf.eviction.find_refusal(key_of(ord("x")), 1, most, room_bytes=room)
-        assert shelf.eviction.find_refusal(key_of(ord("x")), 2, most, room_bytes=room) is None
-    shelf = Shelf(x=Depth.OWN)
-    assert shelf.eviction.find_refusal(key_of(ord("x")), 1, 1 << 40, room_bytes=room) is None
+        shelf.put("s", 1, size=64 * KIB)
+        crowded = 64 * KIB
+        assert shelf.find_refusal("x", ADMITTED * each, crowded) is None
+        assert shelf.find_refusal("x", ADMITTED * each + 1, crowded)
 
 
 def test_a_strangers_key_may_keep_less_where_room_is_scarce() -> None:
     shelf = Shelf()
     shelf.put("s", 80, size=64 * KIB)
-    most = KEY_BODIES_CROWDED_BYTES_MAX
+    most = ADMITTED * BODY_BYTES_PER_ENVELOPE_CROWDED
     roomy, crowded = 100 * 80 * 64 * KIB // 70 + 1, 100 * 80 * 64 * KIB // 71
-    stranger = key_of(ord("t"))
-    assert shelf.eviction.find_refusal(stranger, 1, most + 1, room_bytes=roomy) is None
-    assert shelf.eviction.find_refusal(stranger, 1, most + 1, room_bytes=crowded)
-    assert shelf.eviction.find_refusal(stranger, 1, most, room_bytes=crowded) is None
+    assert shelf.find_refusal("t", most + 1, roomy) is None
+    assert shelf.find_refusal("t", most + 1, crowded)
+    assert shelf.find_refusal("t", most, crowded) is None
+
+
+def test_a_stamp_that_admits_more_may_keep_more() -> None:
+    shelf = Shelf(c=Depth.CONTACT)
+    room = 1 << 30
+    for bits in range(6, 13):
+        most = BODY_BYTES_PER_ENVELOPE << bits
+        assert shelf.find_refusal("c", most, room, admitted=1 << bits) is None
+        assert shelf.find_refusal("c", most + 1, room, admitted=1 << bits)
+
+
+def test_each_stamp_of_a_key_has_room_of_its_own() -> None:
+    shelf = Shelf()
+    shelf.put("s", 64, size=16 * KIB)
+    first, second = stamped(ord("s"), 1), stamped(ord("s"), 1)._replace(nonce=b"another ")
+    refusals = [
+        shelf.eviction.find_refusal(one, KIB, admitted_count=64, room_bytes=1 << 30)
+        for one in (first, second)
+    ]
+    assert [one is None for one in refusals] == [False, True]
+
+
+def test_the_blocks_of_a_file_fit_where_room_is_scarce_under_a_stamp_for_files_and_no_smaller() -> (
+    None
+):
+    blocks_count, block_bytes = 15, 64 * KIB
+    for bits in (FILE_STAMP_BITS_MIN - 1, FILE_STAMP_BITS_MIN):
+        shelf = Shelf()
+        shelf.put("s", blocks_count - 1, size=block_bytes)
+        refusal = shelf.find_refusal("s", block_bytes, KIB, admitted=1 << bits)
+        assert (refusal is None) == (bits == FILE_STAMP_BITS_MIN)
 
 
 def test_however_many_peers_come_only_so_many_are_told_apart() -> None:
@@ -186,9 +217,9 @@ def test_bodies_of_former_peers_are_counted_and_go_oldest_first() -> None:
             shelf.put("s", 1, size=size, peer=f"neighbour {number}")
     used = 2 * PEERS_TOLD_APART_MAX * 5 * KIB
     assert shelf.eviction.usage()[Depth.STRANGER] == Usage(4 * PEERS_TOLD_APART_MAX, used)
-    left, room, author = KEY_BODIES_BYTES_MAX - used, 1 << 30, key_of(ord("s"))
-    assert shelf.eviction.find_refusal(author, 1, left, room_bytes=room) is None
-    assert shelf.eviction.find_refusal(author, 1, left + 1, room_bytes=room)
+    left, room, author = BODIES_BYTES_MAX - used, 1 << 30, key_of(ord("s"))
+    assert shelf.find_refusal("s", left, room) is None
+    assert shelf.find_refusal("s", left + 1, room)
     place = (Depth.STRANGER, FORMER, author)
     former = [int.from_bytes(id_) for id_ in shelf.created if shelf.eviction.place_of(id_) == place]
     assert len(former) == 2 * PEERS_TOLD_APART_MAX
@@ -211,11 +242,9 @@ def test_who_becomes_a_stranger_weighs_on_who_brought_his_mail() -> None:
     assert shelf.squeeze(13 * KIB) == [0]
 
 
-def test_where_what_is_pinned_has_too_much_all_shares_shrink_in_turn() -> None:
-    shelf = Shelf(contact=Depth.CONTACT, vouched=Depth.VOUCHED)
-    shelf.put("s", 6)
-    for id_ in list(shelf.created):
-        assert shelf.eviction.pin(id_, room_bytes=12 * KIB)
+def test_where_own_mail_has_too_much_all_shares_shrink_in_turn() -> None:
+    shelf = Shelf(contact=Depth.CONTACT, vouched=Depth.VOUCHED, own=Depth.OWN)
+    shelf.put("o", 6)
     shelf.put("c", 1)
     shelf.put("v", 3)
     # Nobody else has more than a share: the further away, the sooner.

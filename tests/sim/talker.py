@@ -11,6 +11,7 @@ from mesh.effects import Announce, Dial, Effect, MintStamp, SendBytes
 from mesh.events import Event
 from mesh.ids import Address, DialId, Instant, LinkId, Monotonic
 from mesh.inputs import BytesReceived, Connected, Input, PeerSeen, StampMinted, VaultClosing
+from sim.hosts.blobs import Blobs
 from sim.hosts.virtual_node import Surroundings, VirtualNode
 from sim.kernel.entropy import Draws
 from sim.kernel.loop import Loop
@@ -40,6 +41,7 @@ class Talker:
     boots_count: int = 0
     is_armed: bool = False
     waits_us: int = 0
+    blobs: Blobs = field(default_factory=Blobs)
 
     def boot(self, now: Instant) -> tuple["Talker", list[Input]]:
         self.boots_count += 1
@@ -82,7 +84,7 @@ class Talker:
         return waited_us
 
     def mint(self, effect: MintStamp) -> tuple[int, Input]:
-        return 5_000, StampMinted(effect.posting_key, effect.day, bytes(12))
+        return 5_000, StampMinted(effect.posting_key, effect.day, effect.bits, bytes(12))
 
     def heard_of(self, kind: type[Kind]) -> list[Kind]:
         return [happened for _, happened in self.heard if isinstance(happened, kind)]
@@ -118,6 +120,7 @@ class Scene:
         self.trace = Trace()
         self.events: list[tuple[int, Event]] = []
         self.sent: list[tuple[int, bytes]] = []
+        self.switched: list[int] = []
         self.network = VirtualNetwork(
             loop=self.loop,
             rules=rules,
@@ -144,6 +147,7 @@ class Scene:
             thinking_us=thinking_us,
             emitted=lambda node, event: self.events.append((node, event)),
             sending=lambda node, sent: self.sent.append((node, sent)),
+            switched=self.switched.append,
         )
         self.talkers = [Talker(f"talker{index}.", self.loop) for index in range(len(networks))]
         self.nodes = [VirtualNode(i, talker, around) for i, talker in enumerate(self.talkers)]

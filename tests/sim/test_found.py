@@ -23,6 +23,17 @@ FOUND = [
     Request(name="wrong-clocks", nodes=5, seed=1023, is_crypto_real=False),
     # Four wrong clocks started first, of which two repeated a third.
     Request(name="wrong-clocks", nodes=9, seed=1042, is_crypto_real=False),
+    # Sealed again under a clock months ahead; what was sealed before had minutes left after that.
+    Request(name="meetings", seed=177, is_crypto_real=False),
+    Request(name="meetings", seed=385, is_crypto_real=False),
+    Request(name="meetings", seed=466, is_crypto_real=False),
+    # Who had not heard the answer to a probe yet was taken for two machines with one vault.
+    Request(
+        name="meetings",
+        seed=1001,
+        is_crypto_real=False,
+        settings=("faults.3.share=0.6", "faults.1.share=0.3"),
+    ),
     # What many had asked for through a cut came to all of them at once, and each pushed it on.
     Request(name="one-way", seed=1, is_crypto_real=False),
 ]

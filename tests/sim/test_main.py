@@ -11,6 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from sim.__main__ import COMMANDS, main
+from sim.commands.watch_relay import COMMANDS as WATCH_COMMANDS
 from sim.lab.commands.group import COMMANDS as LAB_COMMANDS
 from sim.run.report import Report
 from sim.run.runner import Request
@@ -130,15 +131,19 @@ def command_of(called: list[str]) -> click.Command:
 
 @pytest.mark.parametrize(
     "called",
-    [*([name] for name in COMMANDS), *(["lab", name] for name in LAB_COMMANDS)],
+    [
+        *([name] for name in COMMANDS),
+        *(["lab", name] for name in LAB_COMMANDS),
+        *(["watch-relay", name] for name in WATCH_COMMANDS),
+    ],
     ids=" ".join,
 )
 def test_the_examples_of_a_command_are_ones_that_it_takes(
     called: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    for folder in ("run", "before"):
-        Path(folder).mkdir()
+    for folder in ("run", "before", "captures/lan-8", "captures/control"):
+        Path(folder).mkdir(parents=True)
     for log in ("base", "head", "shard-1", "shard-2", "all"):
         Path(f"{log}.jsonl").touch()
     for file in ("contacts.txt", "messages.txt", "SFHH_tij.dat.xz"):

@@ -103,7 +103,10 @@ def written(folder: Path, disks: Snapshot) -> dict[str, bytes]:
 
 
 def tables_of(connection: Connection) -> list[object]:
-    query = "SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name"
+    query = (
+        "SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'table' "
+        "AND name <> 'sqlite_schema' ORDER BY name"
+    )
     return [name for (name,) in connection.execute(query).fetchall()]
 
 
@@ -122,6 +125,14 @@ def read_all(path: Path) -> list[tuple[object, list[tuple[object, ...]]]]:
             (table, connection.execute(f'SELECT * FROM "{table}"').fetchall())
             for table in tables_of(connection)
         ]
+    finally:
+        connection.close()
+
+
+def read_indexes(path: Path) -> None:
+    connection = connect(path, KEY)
+    try:
+        connection.execute("PRAGMA integrity_check").fetchall()
     finally:
         connection.close()
 
@@ -157,7 +168,7 @@ def answers_over(paths: dict[str, Path]) -> list[object]:
 def test_the_files_hold_a_life() -> None:
     files = lived()
     assert all(len(content) > 20 * 4096 for content in files.latter.values())
-    messages = next(rows for table, rows in files.rows["vault"] if table == "messages")
+    messages = next(rows for table, rows in files.rows["vault"] if table == "entries")
     assert len(messages) > 10
 
 
@@ -174,6 +185,8 @@ def test_nothing_wrong_is_read_and_what_to_do_is_said(
         paths = put(tmp_path, {**files.latter, name: content})
         try:
             assert read_all(paths[name]) == files.rows[name], seed
+            # No row was looked up in an index.
+            read_indexes(paths[name])
         except StorageError as error:
             told += 1
             require_sentence(str(error), paths[name])
@@ -189,7 +202,8 @@ def test_nothing_wrong_is_read_and_what_to_do_is_said(
 
 def require_sentence(sentence: str, path: Path) -> None:
     assert any(words in sentence for words in SENTENCES), sentence
-    assert str(path) in sentence
+    # A row that cannot be one is of the vault, whichever file that is.
+    assert str(path) in sentence or sentence.startswith("The vault holds a row that is no ")
     assert sentence.endswith((".", "one.")), sentence
 
 

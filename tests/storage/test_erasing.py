@@ -12,6 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from mesh.commands.conversations import ReadItems
+from mesh.commands.item_commands import EditItem, RetractItem, WriteItem
+from mesh.commands.items import ItemAnswer
 from mesh.ids import (
     ContactId,
     EnvelopeId,
@@ -25,20 +28,24 @@ from mesh.ids import (
 from mesh.inputs import Connection
 from mesh.storage.connection import checkpoint, connect, rebuild, transaction
 from mesh.storage.migrations import migrate_vault
+from mesh.storage.vault.contents import ContentRow
 from mesh.storage.vault.rows import (
     NEW_CONTACT,
     AcceptedInviteRow,
+    ClosedAnswerRow,
     ContactRow,
+    EntryRow,
     FirstContactRow,
     GenerationRow,
     InviteRow,
-    MessageRow,
     OutboxRow,
+    RendezvousRow,
     SessionRow,
     SkippedRow,
 )
 from mesh.storage.vault.trust import NoteRow
 from mesh.storage.vault.vault import Vault
+from tests.messenger.people import Clock, acquainted, copied, exchange
 from tests.storage.plain import all_bytes, connect_plainly
 
 NOW = UnixSeconds(1_700_000_000)
@@ -103,7 +110,7 @@ def add_contact(vault: Vault, marks: Marks, number: int) -> ContactId:
 def add_session(vault: Vault, marks: Marks, contact: ContactId) -> bytes:
     """A session with all that hangs on it."""
     id_ = marks.blob("session")
-    names = ("ratchet", "post_quantum", "out_key", "rendezvous_out", "rendezvous_in", "link_key")
+    names = ("ratchet", "post_quantum", "out_key", "successor")
     secrets = {name: marks.blob(name, 96) for name in names}
     vault.sessions.add_session(
         SessionRow(
@@ -119,11 +126,12 @@ def add_session(vault: Vault, marks: Marks, contact: ContactId) -> bytes:
             out_next=marks.blob("out_next"),
             rendezvous_start=0,
             rendezvous_count=0,
-            rendezvous_used=0,
             heard=UnixSeconds(0),
             **secrets,
         )
     )
+    key_out, key_in, link_key = (marks.blob(name) for name in ("key_out", "key_in", "link_key"))
+    vault.sessions.ways.add(RendezvousRow(0, id_, 1, key_out, key_in, 0, link_key))
     vault.sessions.put_generation(
         GenerationRow(id_, 1, marks.blob("generation"), 0, b"", 256, b"", None, None)
     )
@@ -135,7 +143,16 @@ def add_session(vault: Vault, marks: Marks, contact: ContactId) -> bytes:
     )
     opening = marks.blob("opening", 1_200)
     vault.first_contacts.put_first_contact(
-        FirstContactRow(contact, id_, opening, marks.blob("first_header_key"), None, 0, 1)
+        FirstContactRow(
+            contact,
+            id_,
+            opening,
+            marks.blob("first_header_key"),
+            None,
+            0,
+            1,
+            marks.blob("closed_key"),
+        )
     )
     return id_
 
@@ -143,12 +160,11 @@ def add_session(vault: Vault, marks: Marks, contact: ContactId) -> bytes:
 def add_message(
     vault: Vault, contact: ContactId, text: str, *, number: int, send_key: str | None = None
 ) -> int:
-    row = MessageRow(
+    row = EntryRow(
         number=0,
         conversation=direct_conversation(contact),
         id=MessageId(number.to_bytes(32, "big")),
         is_mine=True,
-        text=text,
         parents=b"",
         clock=number,
         position=number,
@@ -157,7 +173,10 @@ def add_message(
         is_read=True,
         send_key=send_key,
     )
-    return vault.messages.insert(row).number
+    number = vault.entries.insert(row).number
+    vault.contents.add(ContentRow(number, 1, text.encode()))
+    vault.contents.show(number, text)
+    return number
 
 
 def test_every_kind_of_secret_that_is_erased_leaves_the_files(
@@ -169,7 +188,7 @@ def test_every_kind_of_secret_that_is_erased_leaves_the_files(
         session = add_session(vault, marks, contact)
         add_session(vault, kept, other)
         secret, bundle_hash = marks.blob("invitation"), marks.blob("bundle_hash")
-        vault.invites.put_accepted_invite(AcceptedInviteRow(contact, secret, bundle_hash, NOW))
+        vault.invites.put_accepted_invite(AcceptedInviteRow(contact, secret, bundle_hash, NOW, NOW))
         old, inviting = (
             vault.prekeys.add_prekey(
                 contact=None,
@@ -198,6 +217,13 @@ def test_every_kind_of_secret_that_is_erased_leaves_the_files(
                 erase_after=NOW,
             )
         )
+        closed = ClosedAnswerRow(
+            invite=invite.id,
+            author=VerifyKey(bytes(32)),
+            key=marks.blob("closed_answer"),
+            due_ms=0,
+        )
+        vault.closed_answers.add(closed)
         vault.posting_keys.add_posting_key(
             PostingKey(kept.blob("posting")),
             seed=marks.blob("posting_seed"),
@@ -208,7 +234,7 @@ def test_every_kind_of_secret_that_is_erased_leaves_the_files(
         message = add_message(
             vault, contact, kept.text("text"), number=1, send_key=marks.text("send_key")
         )
-        vault.outbox.add_unsealed(contact, message, marks.blob("payload", 900))
+        vault.payloads.add(contact, message, marks.blob("payload", 900))
         envelope = EnvelopeId(kept.blob("envelope"))
         row = OutboxRow(envelope, message, NOW, b"", kept.blob("withdraw_token"))
         vault.outbox.add(row, marks.blob("sealed", 1_000))
@@ -218,13 +244,14 @@ def test_every_kind_of_secret_that_is_erased_leaves_the_files(
         vault.sessions.erase_session(session)
         vault.invites.erase_accepted_invite(contact)
         vault.invites.erase_invite_keys(invite.id)
+        vault.closed_answers.set_sealed(closed, lapses=NOW)
         vault.prekeys.erase_prekey(old.id)
         vault.prekeys.erase_prekey(inviting.id)
         vault.posting_keys.erase_posting_seeds(2)
-        vault.messages.forget_send_keys(UnixSeconds(NOW + 1))
-        for unsealed in vault.outbox.unsealed_of(contact):
-            vault.outbox.remove_unsealed(unsealed.number)
-        vault.outbox.set_posted(envelope)
+        vault.entries.forget_send_keys(UnixSeconds(NOW + 1))
+        for waiting in vault.payloads.waiting_of(contact):
+            vault.payloads.remove(waiting.number)
+        vault.outbox.drop_data(envelope)
         vault.outbox.forget_carriers(message)
     # The log still holds them: it is not enough to delete.
     assert marks_in(file) & set(marks.made)
@@ -293,12 +320,12 @@ def test_a_vault_that_was_much_used_has_no_copies_left_once_it_is_rebuilt(
     for _ in range(150):
         with transaction(connection):
             for _ in range(20):
-                vault.outbox.add_unsealed(contact, None, marks.blob("payload", 72))
-                waiting.append((vault.outbox.unsealed(last(waiting), 1)[0].number, marks.made[-1]))
+                vault.payloads.add(contact, None, marks.blob("payload", 72))
+                waiting.append((vault.payloads.waiting(last(waiting), 1)[0].number, marks.made[-1]))
             draw.shuffle(waiting)
             for _ in range(draw.choice((5, 10, 19, 25))):
                 if waiting:
-                    vault.outbox.remove_unsealed(waiting.pop()[0])
+                    vault.payloads.remove(waiting.pop()[0])
     gone = set(marks.made) - {name for _, name in waiting}
     assert marks_in(file) & gone
     assert rebuild(connection, bytes_max=1 << 30)
@@ -332,3 +359,36 @@ def test_an_encrypted_vault_shows_no_mark_even_before_anything_is_erased(file: P
         filled(each, 48) for each in marks.made if each.startswith("session ")
     }
     opened.close()
+
+
+def test_words_that_were_taken_back_or_disappeared_leave_the_files(file: Path) -> None:
+    ann, bob = acquainted(Clock())
+    exchange(ann, bob)
+    for person in (ann, bob):
+        person.connection = copied(person.connection, connect_plainly(file.with_name(person.name)))
+        person.restart()
+    files = [file.with_name(name) for name in ("Ann", "Bob")]
+    kept = ann.ask(WriteItem("Bob", text="<keep 000001 of all>"))
+    said = ann.ask(WriteItem("Bob", text="<said 000002 of all>"))
+    short = ann.ask(WriteItem("Bob", text="<short 000003 of all>", timer=60))
+    assert isinstance(kept, ItemAnswer)
+    assert isinstance(said, ItemAnswer)
+    assert isinstance(short, ItemAnswer)
+    exchange(ann, bob)
+    there = {one.text: one.number for one in bob.messages("Ann")}
+    bob.ask(ReadItems("Ann", there["<short 000003 of all>"]))
+    ann.ask(EditItem(said.number, "<edit 000004 of all>"))
+    exchange(ann, bob)
+    everything = {f"{name} of all" for name in ("keep 000001", "said 000002", "short 000003")}
+    for each in files:
+        assert marks_in(each) == everything | {"edit 000004 of all"}
+    ann.ask(RetractItem(said.number))
+    exchange(ann, bob)
+    for person in (ann, bob):
+        person.tend()
+    ann.clock.pass_by(61)
+    for person in (ann, bob):
+        person.tend()
+        assert checkpoint(person.connection)
+    for each in files:
+        assert marks_in(each) == {"keep 000001 of all"}

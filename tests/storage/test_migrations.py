@@ -81,7 +81,7 @@ def test_an_older_database_steps_up_to_the_same_schema(older: int) -> None:
 def test_a_later_schema_is_refused_with_both_numbers() -> None:
     connection = connect(None, None)
     migrate(connection, NOTES, name="notes")
-    with pytest.raises(StorageError, match=r"notes has schema 3.*up to 2: update Mesh"):
+    with pytest.raises(StorageError, match=r"notes has schema 3.*up to 2.*Update Mesh"):
         migrate(connection, NOTES[:2], name="notes")
     assert schema_version(connection) == 3
 
@@ -112,16 +112,28 @@ def test_a_disk_that_fails_at_any_statement_leaves_a_whole_version(tmp_path: Pat
     assert sorted(set(seen)) == [0, 1, 2, 3]
 
 
+def test_stamps_that_did_not_say_what_they_admit_are_made_again() -> None:
+    connection = connect(None, None)
+    migrate(connection, VAULT_MIGRATIONS[:2], name="vault")
+    with transaction(connection):
+        connection.execute(
+            "INSERT INTO posting_keys VALUES (?, ?, 0, 7, ?, 3)", (b"k" * 32, b"s" * 32, b"t" * 12)
+        )
+    migrate_vault(connection)
+    (row,) = Vault(connection).posting_keys.posting_keys_with_seed()
+    assert (row.seed, row.stamp, row.stamp_bits) == (b"s" * 32, None, 0)
+
+
 def test_posting_keys_of_an_older_vault_keep_their_seeds_and_get_numbers() -> None:
     connection = connect(None, None)
     migrate(connection, VAULT_MIGRATIONS[:2], name="vault")
-    rows = [(b"k" * 32, b"s" * 32, 0, 7, b"t" * 12, 3), (b"o" * 32, None, 1, 5, None, 0)]
+    rows = [(b"k" * 32, b"s" * 32, 0, 7, bytes(12), 3), (b"o" * 32, None, 1, 5, None, 0)]
     with transaction(connection):
         connection.executemany("INSERT INTO posting_keys VALUES (?, ?, ?, ?, ?, ?)", rows)
     migrate_vault(connection)
     kept = Vault(connection).posting_keys
     (row,) = kept.posting_keys_with_seed()
-    assert (row.public, row.seed, row.day, row.stamp, row.uses) == (*rows[0][:2], 7, b"t" * 12, 3)
+    assert (row.public, row.seed, row.day, row.stamp, row.uses) == (*rows[0][:2], 7, bytes(12), 3)
     assert kept.posting_keys() == [b"k" * 32, b"o" * 32]
     with transaction(connection):
         newer = kept.add_posting_key(

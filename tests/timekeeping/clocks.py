@@ -1,6 +1,7 @@
 """A node's clocks, for tests of mesh time."""
 
 from mesh.ids import Instant, LinkId, Monotonic, UnixSeconds
+from mesh.timekeeping.expiry_clock import ExpiryClock
 from mesh.timekeeping.mesh_time import MeshClock, ToldTime
 
 TRUE = 1_800_000_000
@@ -18,14 +19,38 @@ class Laptop:
     def __init__(self, error_s: int = 0) -> None:
         self.error_s = error_s
         self.passed_s = 0
+        self._started_s = 0
+        self._kept: bytes | None = None
+        self.written_count = 0
         self.clock = MeshClock(RELEASED)
         self.clock.at(self.now)
+
+    def restart(self, *, off_s: int, error_s: int | None = None) -> None:
+        """Switch it off and on again a while later, perhaps with another clock."""
+        self.passed_s += off_s
+        self._started_s = self.passed_s
+        self.error_s = self.error_s if error_s is None else error_s
+        self.clock = MeshClock(RELEASED, expiry=ExpiryClock(self._kept, RELEASED))
+        self.clock.at(self.now)
+
+    def tend(self) -> None:
+        """Look at the clocks, and write down what has to last."""
+        kept = self.clock.expiry.take_kept(self.clock.at(self.now))
+        if kept is not None:
+            self._kept = kept
+            self.written_count += 1
 
     @property
     def now(self) -> Instant:
         """Return what both clocks say."""
         wall = TRUE + self.passed_s + self.error_s
-        return Instant(Monotonic(self.passed_s * 1_000_000), wall * 1_000_000)
+        on_s = self.passed_s - self._started_s
+        return Instant(Monotonic(on_s * 1_000_000), wall * 1_000_000)
+
+    @property
+    def expiry_error_s(self) -> int:
+        """Return how wrong the time is by which things lapse."""
+        return self.clock.at(self.now).expiry - TRUE - self.passed_s
 
     @property
     def mesh_error_s(self) -> int:
@@ -72,4 +97,4 @@ class Laptop:
     def is_steady(self) -> bool:
         """Say whether bodies may expire."""
         self.clock.at(self.now)
-        return self.clock.is_steady(self.now)
+        return self.clock.expiry.is_steady(self.now)

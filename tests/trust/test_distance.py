@@ -34,7 +34,7 @@ def hashes(*numbers: int, day: int = DAY) -> list[int]:
 def test_a_key_has_the_depth_at_which_it_was_told() -> None:
     distances = Distances()
     distances.set_own([key(1)])
-    distances.set_contact_keys(ANNA, DAY, [key(2)])
+    distances.set_contact_keys(ANNA, DAY, hashes(2))
     distances.set_vouched(ANNA, DAY, vouched=hashes(3), far=hashes(4))
     depths = [distances.depth(key(number), DAY) for number in range(1, 6)]
     assert depths == [Depth.OWN, Depth.CONTACT, Depth.VOUCHED, Depth.FAR, Depth.STRANGER]
@@ -43,7 +43,7 @@ def test_a_key_has_the_depth_at_which_it_was_told() -> None:
 
 def test_a_key_that_was_told_for_one_day_is_a_strangers_on_another() -> None:
     distances = Distances()
-    distances.set_contact_keys(ANNA, DAY, [key(2)])
+    distances.set_contact_keys(ANNA, DAY, hashes(2))
     # Named for a second day under its hash of the first.
     for day in (DAY, DAY + 1):
         distances.set_vouched(ANNA, day, vouched=hashes(3), far=hashes(4))
@@ -55,7 +55,7 @@ def test_the_nearest_of_several_depths_counts() -> None:
     distances = Distances()
     distances.set_vouched(ANNA, DAY, vouched=hashes(1, 2, 3), far=hashes(4))
     distances.set_vouched(BENO, DAY, vouched=hashes(4), far=hashes(1, 2, 3))
-    distances.set_contact_keys(CARA, DAY, [key(2)])
+    distances.set_contact_keys(CARA, DAY, hashes(2))
     distances.set_own([key(3)])
     depths = [distances.depth(key(number), DAY) for number in (1, 2, 3, 4)]
     assert depths == [Depth.VOUCHED, Depth.CONTACT, Depth.OWN, Depth.VOUCHED]
@@ -63,7 +63,7 @@ def test_the_nearest_of_several_depths_counts() -> None:
 
 def test_it_is_known_to_whom_a_key_owes_its_depth() -> None:
     distances = Distances()
-    distances.set_contact_keys(CARA, DAY, [key(1)])
+    distances.set_contact_keys(CARA, DAY, hashes(1))
     distances.set_vouched(BENO, DAY, vouched=hashes(1, 2), far=hashes(3))
     distances.set_vouched(ANNA, DAY, vouched=hashes(2), far=hashes(2, 3))
     assert distances.granted_by(key(1), DAY) == [CARA]
@@ -74,9 +74,9 @@ def test_it_is_known_to_whom_a_key_owes_its_depth() -> None:
 
 def test_of_a_day_of_which_nobody_told_anything_nothing_is_known() -> None:
     distances = Distances()
-    distances.set_contact_keys(ANNA, DAY, [key(1)])
+    distances.set_contact_keys(ANNA, DAY, hashes(1))
     distances.set_vouched(ANNA, DAY, vouched=hashes(2), far=hashes(3))
-    assert distances.keys_of(ANNA, DAY) == (key(1),)
+    assert distances.keys_of(ANNA, DAY) == tuple(hashes(1))
     assert distances.vouched_by(ANNA, DAY) == tuple(hashes(2))
     for contact, day in ((ANNA, DAY + 1), (BENO, DAY)):
         assert distances.keys_of(contact, day) == ()
@@ -94,7 +94,7 @@ def test_whoever_keeps_what_follows_from_standings_hears_of_each_change() -> Non
         return distances.changes_count - before == count
 
     seen = [distances.changes_count]
-    distances.set_contact_keys(ANNA, DAY, [key(1)])
+    distances.set_contact_keys(ANNA, DAY, hashes(1))
     assert changes(1)
     distances.set_vouched(ANNA, DAY, vouched=hashes(2), far=[])
     distances.set_vouched(BENO, DAY, vouched=[], far=hashes(3))
@@ -126,9 +126,9 @@ def test_lists_that_nobody_asks_for_are_bounded_too() -> None:
 
 def test_what_a_contact_told_goes_with_that_contact() -> None:
     distances = Distances()
-    distances.set_contact_keys(ANNA, DAY, [key(1), key(2)])
+    distances.set_contact_keys(ANNA, DAY, hashes(1, 2))
     distances.set_vouched(ANNA, DAY, vouched=hashes(3, 4), far=hashes(5))
-    distances.set_contact_keys(BENO, DAY, [key(2)])
+    distances.set_contact_keys(BENO, DAY, hashes(2))
     distances.set_vouched(BENO, DAY, vouched=hashes(4), far=[])
     assert distances.depth(key(1), DAY) is Depth.CONTACT
     distances.withdraw(ANNA)
@@ -139,20 +139,20 @@ def test_what_a_contact_told_goes_with_that_contact() -> None:
 
 def test_what_is_told_again_takes_the_place_of_what_was_told_before() -> None:
     distances = Distances()
-    distances.set_contact_keys(ANNA, DAY, [key(1)])
+    distances.set_contact_keys(ANNA, DAY, hashes(1))
     distances.set_vouched(ANNA, DAY, vouched=hashes(2), far=hashes(3))
     assert distances.depth(key(3), DAY) is Depth.FAR
-    distances.set_contact_keys(ANNA, DAY, [key(4)])
+    distances.set_contact_keys(ANNA, DAY, hashes(4))
     distances.set_vouched(ANNA, DAY, vouched=hashes(3), far=[])
     depths = [distances.depth(key(number), DAY) for number in range(1, 5)]
     assert depths == [Depth.STRANGER, Depth.STRANGER, Depth.VOUCHED, Depth.CONTACT]
-    distances.set_contact_keys(BENO, DAY, [key(1)])
+    distances.set_contact_keys(BENO, DAY, hashes(1))
     assert distances.depth(key(1), DAY) is Depth.CONTACT
 
 
 def test_a_contact_who_names_ten_thousand_keys_gains_no_more_than_the_bounds() -> None:
     distances = Distances()
-    distances.set_contact_keys(ANNA, DAY, [key(number) for number in range(10_000)])
+    distances.set_contact_keys(ANNA, DAY, hashes(*range(10_000)))
     distances.set_vouched(
         ANNA, DAY, vouched=hashes(*range(10_000, 20_000)), far=hashes(*range(20_000, 30_000))
     )
@@ -188,7 +188,7 @@ def test_vouches_of_a_thousand_contacts_fit_their_bound() -> None:
 
 def test_days_that_are_over_are_forgotten_vouches_before_keys() -> None:
     distances = Distances()
-    distances.set_contact_keys(ANNA, DAY, [key(1)])
+    distances.set_contact_keys(ANNA, DAY, hashes(1))
     distances.set_vouched(ANNA, DAY, vouched=hashes(2), far=hashes(3))
     distances.expire(DAY + VOUCHES_DAYS_KEPT)
     assert distances.depth(key(2), DAY) is Depth.VOUCHED
@@ -203,7 +203,7 @@ def test_days_that_are_over_are_forgotten_vouches_before_keys() -> None:
 def test_no_more_days_are_known_than_the_bound_and_the_oldest_go(days: list[int]) -> None:
     distances = Distances()
     for day in days:
-        distances.set_contact_keys(ANNA, day, [key(1)])
+        distances.set_contact_keys(ANNA, day, hashes(1, day=day))
     known = [day for day in range(max(days) + 1) if distances.depth(key(1), day) < Depth.STRANGER]
     assert known == list(range(20, TRUST_DAYS_MAX + 20))
 
@@ -212,7 +212,7 @@ def test_a_year_of_days_told_ahead_is_within_the_bound() -> None:
     distances = Distances()
     for today in range(DAY, DAY + 365):
         for day in range(today, today + POSTING_DAYS_TOLD):
-            distances.set_contact_keys(ANNA, day, [key(day)])
+            distances.set_contact_keys(ANNA, day, hashes(day, day=day))
         distances.expire(today)
         known = range(max(DAY, today - TRUST_DAYS_KEPT), today + POSTING_DAYS_TOLD)
         assert all(distances.depth(key(day), day) is Depth.CONTACT for day in known)
@@ -221,7 +221,7 @@ def test_a_year_of_days_told_ahead_is_within_the_bound() -> None:
 def test_of_forgotten_contacts_nothing_is_known_and_own_keys_stay() -> None:
     distances = Distances()
     distances.set_own([key(1)])
-    distances.set_contact_keys(ANNA, DAY, [key(2)])
+    distances.set_contact_keys(ANNA, DAY, hashes(2))
     distances.forget_contacts()
     assert distances.depth(key(1), DAY) is Depth.OWN
     assert distances.depth(key(2), DAY) is Depth.STRANGER

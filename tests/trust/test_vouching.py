@@ -13,8 +13,8 @@ from tests.trust.test_distance import ANNA, BENO, CARA, DAY, hashes, key
 
 def test_contacts_are_told_the_keys_of_other_contacts_and_of_theirs() -> None:
     distances = Distances()
-    distances.set_contact_keys(ANNA, DAY, [key(1)])
-    distances.set_contact_keys(BENO, DAY, [key(2)])
+    distances.set_contact_keys(ANNA, DAY, hashes(1))
+    distances.set_contact_keys(BENO, DAY, hashes(2))
     distances.set_vouched(BENO, DAY, vouched=hashes(3), far=hashes(4))
     told = vouches_for(distances, DAY, to=ANNA, among=[BENO])
     assert told == VouchedDay(DAY, tuple(hashes(2)), tuple(hashes(3)))
@@ -22,9 +22,9 @@ def test_contacts_are_told_the_keys_of_other_contacts_and_of_theirs() -> None:
 
 def test_nobody_is_told_what_they_told() -> None:
     distances = Distances()
-    distances.set_contact_keys(ANNA, DAY, [key(1)])
+    distances.set_contact_keys(ANNA, DAY, hashes(1))
     distances.set_vouched(ANNA, DAY, vouched=hashes(5), far=hashes(6))
-    distances.set_contact_keys(BENO, DAY, [key(1), key(2)])
+    distances.set_contact_keys(BENO, DAY, hashes(1, 2))
     distances.set_vouched(BENO, DAY, vouched=hashes(1, 5, 7), far=[])
     told = vouches_for(distances, DAY, to=ANNA, among=[BENO])
     assert told == VouchedDay(DAY, tuple(hashes(2)), tuple(hashes(7)))
@@ -32,9 +32,9 @@ def test_nobody_is_told_what_they_told() -> None:
 
 def test_of_many_contacts_the_first_ones_have_their_turn_before_second_keys() -> None:
     distances = Distances()
-    among = [ContactId(number) for number in range(10, 110)]
+    among = [ContactId(number) for number in range(10, 310)]
     for number in among:
-        keys = [key(1_000 * number + extra) for extra in range(2)]
+        keys = hashes(*(1_000 * number + extra for extra in range(2)))
         distances.set_contact_keys(number, DAY, keys)
     told = vouches_for(distances, DAY, to=ANNA, among=among)
     firsts = [vouch_hash(key(1_000 * number), DAY) for number in among]
@@ -69,7 +69,7 @@ def test_what_is_told_does_not_depend_on_which_keys_are_ours(
         distances = Distances()
         distances.set_own([key(number) for number in ours])
         distances.set_vouched(BENO, DAY, vouched=hashes(*sorted(named)), far=[])
-        distances.set_contact_keys(CARA, DAY, [key(number) for number in sorted(named)[:4]])
+        distances.set_contact_keys(CARA, DAY, hashes(*sorted(named)[:4]))
         told.append(vouches_for(distances, DAY, to=ANNA, among=[BENO, CARA]))
     assert told[0] == told[1]
 
@@ -84,7 +84,7 @@ def test_a_liar_moves_no_key_nearer_than_his_place_allows(
 ) -> None:
     """Beno lies to Anna, who knows him; Cara knows Anna. Lists travel as they are made."""
     anna, cara = Distances(), Distances()
-    anna.set_contact_keys(BENO, DAY, [key(number) for number in own])
+    anna.set_contact_keys(BENO, DAY, hashes(*own))
     anna.set_vouched(BENO, DAY, vouched=hashes(*vouched), far=hashes(*far))
     told = vouches_for(anna, DAY, to=CARA, among=[BENO])
     cara.set_vouched(ANNA, DAY, vouched=told.vouched, far=told.far)

@@ -110,6 +110,7 @@ def first_contact() -> FirstContactVector:
             bytes.fromhex(theirs.bundle),
             reference.tag(of_bundle, 5),
         ),
+        closed=reference.closed("closed", begun.tag_root),
     )
 
 
@@ -171,17 +172,17 @@ def session() -> SessionVector:
                 tag_root=root.hex(),
                 from_founder=reference.chain_key(root, 0, 0).hex(),
                 to_founder=reference.chain_key(root, 1, 0).hex(),
+                rendezvous_from_founder=rendezvous(root, 0),
+                rendezvous_to_founder=rendezvous(root, 1),
+                link_key=reference.b(root, b"", "mesh/link/pair", 32).hex(),
             )
             for root in roots
         ],
-        rendezvous_from_founder=rendezvous(roots[0], 0),
-        rendezvous_to_founder=rendezvous(roots[0], 1),
-        link_key=reference.b(roots[0], b"", "mesh/link/pair", 32).hex(),
         messages=messages,
     )
 
 
 def rendezvous(tag_root: bytes, direction: int) -> list[TagVector]:
-    """The tags by which one side can renew the session."""
+    """The tags by which one side can renew the session in a generation."""
     key = reference.b(tag_root, bytes((direction,)), "mesh/tag/rdv", 32)
     return [reference.tag(key, index) for index in (0, 7)]

@@ -5,6 +5,7 @@ and shares no code with `mesh/`. It is the plainest reader there can be: no boun
 disk, and what does not open may have changed it. What is wrong in bytes is a `Malformed`.
 """
 
+import base64
 import hashlib
 from dataclasses import dataclass, field
 
@@ -245,10 +246,42 @@ class Invite:
         return vk, opened
 
 
-def open_bundle(secret: bytes, posts: int, header: bytes, body: bytes) -> bytes:
-    """Page "First contacts", section "Using an invite"."""
+def open_bundle(secret: bytes, posts: int, header: bytes, body: bytes) -> tuple[bytes, bytes]:
+    """Page "First contacts", section "Using an invite": the bundle, and the signature behind it."""
     box_key = box_key_of(B(secret, b"", "mesh/inv/bundle", 32), posts)
-    return unpadded(unseal(box_key, body[:12], header, body[12:]))
+    data = unpadded(unseal(box_key, body[:12], header, body[12:]))
+    return data[:1352], data[1352:]
+
+
+def invite_bytes_of(text: str) -> bytes:
+    """Page "First contacts", section "Invite": the bytes in a text, without the checksum."""
+    prefix, _, encoded = text.partition("/")
+    if prefix == "mesh:invite":
+        data = base64.urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4))
+    else:
+        data = base64.b32decode(encoded + "=" * (-len(encoded) % 8))
+    if data[-4:] != B(b"", data[:-4], "mesh/inv/check", 4):
+        raise Malformed("a checksum")
+    return data[:-4]
+
+
+def is_invite_signed(data: bytes) -> bool:
+    """The same section: the third flag."""
+    return bool(data[1] & 4)
+
+
+def check_invite(data: bytes, signature: bytes) -> None:
+    """The same section: a text with the bundle ends with the signature, which signs all before."""
+    signed = data[:-64] if data[1] & 1 else data
+    verify(data[2:34], signature, b"mesh.invite.1" + plain(signed))
+
+
+def is_closed(tag_root: bytes, header: bytes, body: bytes) -> bool:
+    """Page "First contacts", section "A closed invite"."""
+    key = B(tag_root, b"", "mesh/inv/closed", 32)
+    if tag_of(key, 0) != header[7:23]:
+        return False
+    return unpadded(unseal(box_key_of(key, 0), body[:12], header, body[12:]))[:1] == b"\x01"
 
 
 def B(key: bytes, message: bytes, person: str, length: int) -> bytes:

@@ -19,9 +19,14 @@ from tests.vectors.shapes import (
     TagsVector,
 )
 
-STAMP_BITS = 9
-"""Of the default mesh. The searches begin shortly before what they find, or they took seconds."""
-STAMP_STARTS = {0: 0x8E, 1: 0x31EE_0000_0000_0106}
+STAMPS = [
+    (20_833, 3, 0),
+    (20_833, 6, 0x40),
+    (20_833, 9, 0x8E),
+    (20_834, 9, 0x31EE_0000_0000_0106),
+    (20_833, 12, 0x864),
+]
+"""Day, bits that are sought, start. They begin shortly before what they find, or took seconds."""
 
 
 def envelopes() -> list[EnvelopeVector]:
@@ -46,12 +51,9 @@ def envelopes() -> list[EnvelopeVector]:
 
 
 def stamps() -> list[StampVector]:
-    """A cheap one and two of the default mesh."""
+    """From a cheap one to the largest; some are worth more than was sought."""
     key = reference.ed25519_public(chance("stamped", 32))
-    return [
-        reference.stamp(key, 20_833, 3, 0),
-        *(reference.stamp(key, 20_833 + day, STAMP_BITS, at) for day, at in STAMP_STARTS.items()),
-    ]
+    return [reference.stamp(key, day, bits, start) for day, bits, start in STAMPS]
 
 
 def tags() -> TagsVector:
@@ -88,8 +90,12 @@ def invites() -> InvitesVector:
         address_hint="[2001:db8::1]:45817",
         name="Zoë",
     )
+    # As they were before there was a signature.
+    former = reference.invite(
+        "former", encoded, psk=b"", address_hint="10.0.0.1:1", name="Ann", is_signed=False
+    )
     return InvitesVector(
-        bundle=encoded.hex(), invites=[plain, full], refused=_refused(encoded, plain)
+        bundle=encoded.hex(), invites=[plain, full, former], refused=_refused(encoded, plain)
     )
 
 
@@ -99,6 +105,11 @@ def _refused(encoded: bytes, plain: InviteVector) -> list[RefusedText]:
     flagged = bytes((1, 0x80)) + whole[2:]
     forged_bundle = encoded[:-1] + bytes((encoded[-1] ^ 1,))
     forged = reference.invite_bytes(forged_bundle, plain, has_bundle=True)
+    signed = reference.invite_bytes(encoded, plain, has_bundle=True)
+    # Somebody on the way puts the end off, adds a name, or takes the signature of another text.
+    prolonged = signed[:50] + reference.u32(plain.expires + 1) + signed[54:]
+    named = signed[:-64] + b"\x02\x03Eve" + signed[-64:]
+    mixed = signed[:-64] + bytes.fromhex(plain.short_signature)
     stranger = whole[:2] + bytes(32) + forged[34:]
     link = reference.link_text
     return [
@@ -114,6 +125,9 @@ def _refused(encoded: bytes, plain: InviteVector) -> list[RefusedText]:
         RefusedText(because="newer", text=link(reference.checked(flagged))),
         RefusedText(because="not valid", text=link(reference.checked(forged))),
         RefusedText(because="not valid", text=link(reference.checked(stranger))),
+        RefusedText(because="not valid", text=link(reference.checked(prolonged))),
+        RefusedText(because="not valid", text=link(reference.checked(named))),
+        RefusedText(because="not valid", text=link(reference.checked(mixed))),
         # A hint that is longer than what follows it, one that is no UTF-8, too long a name.
         RefusedText(because="not valid", text=link(reference.checked(whole + b"\x01\x09abc"))),
         RefusedText(because="not valid", text=link(reference.checked(whole + b"\x02\x01\xff"))),

@@ -16,6 +16,7 @@ from kyber_py.ml_kem import ML_KEM_768
 
 from tests.vectors.shapes import (
     BundleVector,
+    ClosedVector,
     EnvelopeVector,
     IdentityVector,
     InviteVector,
@@ -163,6 +164,7 @@ def stamp(posting_key: bytes, day: int, bits: int, start: int) -> StampVector:
         posting_key=posting_key.hex(),
         day=day,
         bits=bits,
+        worth=min(f"{int.from_bytes(proof, 'big'):0256b}".index("1"), 12),
         start=start.to_bytes(8, "big").hex(),
         stamp=(nonce.to_bytes(8, "big") + u32(c)).hex(),
         proof=proof.hex(),
@@ -290,7 +292,8 @@ class Opening:
 
 
 def sealed_bundle(label: str, encoded: bytes, place: TagVector) -> SealedBundleVector:
-    """A bundle in an envelope of 4 KiB."""
+    """A bundle in an envelope of 4 KiB, with the signature of the short texts of its invite."""
+    short = invite("invite", encoded, psk=b"", address_hint="", name="").short_signature
     head = header(
         label,
         ed25519_public(chance(label + " posting seed", 32)),
@@ -300,9 +303,38 @@ def sealed_bundle(label: str, encoded: bytes, place: TagVector) -> SealedBundleV
     )
     nonce = chance(label + " nonce", 12)
     room = SIZES[1] - 99 - 64 - 12 - 16
-    body = nonce + seal(bytes.fromhex(place.box_key), nonce, head, padded(encoded, room))
+    body = nonce + seal(
+        bytes.fromhex(place.box_key), nonce, head, padded(encoded + bytes.fromhex(short), room)
+    )
     return SealedBundleVector(
-        header=head.hex(), box_key=place.box_key, nonce=nonce.hex(), body=body.hex()
+        header=head.hex(),
+        box_key=place.box_key,
+        nonce=nonce.hex(),
+        body=body.hex(),
+        signature=short,
+    )
+
+
+def closed(label: str, tag_root: bytes) -> ClosedVector:
+    """The answer that an invite is closed, in an envelope of 4 KiB."""
+    key, hedge = b(tag_root, b"", "mesh/inv/closed", 32), chance(label + " hedge", 16)
+    place, read_token = tag(key, 0), b(key, b"", "mesh/ret/read", 16)
+    head = header(
+        label,
+        ed25519_public(chance(label + " posting seed", 32)),
+        1,
+        tag=bytes.fromhex(place.tag),
+        read_hash=plain(read_token, 16),
+    )
+    nonce = b(key, hedge + b"\x01", "mesh/msg/nonce", 12)
+    room = SIZES[1] - 99 - 64 - 12 - 16
+    body = nonce + seal(bytes.fromhex(place.box_key), nonce, head, padded(b"\x01", room))
+    return ClosedVector(
+        place=place,
+        read_token=read_token.hex(),
+        hedge=hedge.hex(),
+        header=head.hex(),
+        body=body.hex(),
     )
 
 
@@ -322,22 +354,41 @@ def qr_text(encoded: bytes) -> str:
 
 
 def invite_bytes(
-    encoded_bundle: bytes, vector: InviteVector, *, has_bundle: bool, version: int = 1
+    encoded_bundle: bytes,
+    vector: InviteVector,
+    *,
+    has_bundle: bool,
+    version: int = 1,
+    is_signed: bool = True,
 ) -> bytes:
     """An invite without its checksum."""
     psk = bytes.fromhex(vector.psk)
-    flags = (1 if has_bundle else 0) + (2 if psk else 0)
+    flags = (1 if has_bundle else 0) + (2 if psk else 0) + (4 if is_signed else 0)
     encoded = bytes((version, flags)) + bytes.fromhex(vector.verify_key + vector.secret)
     encoded += u32(vector.expires) + (encoded_bundle if has_bundle else plain(encoded_bundle))
     encoded += psk
     for kind, words in ((1, vector.address_hint), (2, vector.name if has_bundle else "")):
         if words:
             encoded += bytes((kind, len(words.encode()))) + words.encode()
+    if is_signed and has_bundle:
+        encoded += invite_signature(encoded)
     return encoded
 
 
+def invite_signature(encoded: bytes) -> bytes:
+    """The signature of an invite of the reader, without its checksum."""
+    seed = bytes.fromhex(identity("reader").signing_seed)
+    return ed25519_sign(seed, b"mesh.invite.1" + plain(encoded))
+
+
 def invite(
-    label: str, encoded_bundle: bytes, *, psk: bytes, address_hint: str, name: str
+    label: str,
+    encoded_bundle: bytes,
+    *,
+    psk: bytes,
+    address_hint: str,
+    name: str,
+    is_signed: bool = True,
 ) -> InviteVector:
     """An invite in both texts."""
     vector = InviteVector(
@@ -349,7 +400,13 @@ def invite(
         name=name,
         link="",
         qr="",
+        short_signature="",
     )
-    vector.link = link_text(checked(invite_bytes(encoded_bundle, vector, has_bundle=True)))
-    vector.qr = qr_text(checked(invite_bytes(encoded_bundle, vector, has_bundle=False)))
+    link, short = (
+        invite_bytes(encoded_bundle, vector, has_bundle=has_bundle, is_signed=is_signed)
+        for has_bundle in (True, False)
+    )
+    vector.link, vector.qr = link_text(checked(link)), qr_text(checked(short))
+    if is_signed:
+        vector.short_signature = invite_signature(short).hex()
     return vector

@@ -30,11 +30,15 @@ class EnvelopeVector(msgspec.Struct, kw_only=True):
 
 
 class StampVector(msgspec.Struct, kw_only=True):
-    """A posting key of a day, where the search began, and the stamp that it found."""
+    """A posting key of a day, where the search began, and the stamp that it found.
+
+    `worth`: its bits, by which it admits 2^worth envelopes.
+    """
 
     posting_key: str
     day: int
     bits: int
+    worth: int
     start: str
     stamp: str
     proof: str
@@ -127,6 +131,18 @@ class SealedBundleVector(msgspec.Struct, kw_only=True):
     box_key: str
     nonce: str
     body: str
+    signature: str
+    """Of the short texts of the invite, behind the bundle."""
+
+
+class ClosedVector(msgspec.Struct, kw_only=True):
+    """The answer that an invite is closed."""
+
+    place: TagVector
+    read_token: str
+    hedge: str
+    header: str
+    body: str
 
 
 class PayloadVector(msgspec.Struct, kw_only=True):
@@ -166,14 +182,20 @@ class FirstContactVector(msgspec.Struct, kw_only=True):
     payload: PayloadVector
     repetitions: list[MessageVector]
     sealed_bundle: SealedBundleVector
+    closed: ClosedVector
 
 
 class GenerationVector(msgspec.Struct, kw_only=True):
-    """A generation of tags: its root, and the first key of each direction."""
+    """A generation: its root, the first tag key of each direction, and by which ways the two find
+    each other again.
+    """
 
     tag_root: str
     from_founder: str
     to_founder: str
+    rendezvous_from_founder: list[TagVector]
+    rendezvous_to_founder: list[TagVector]
+    link_key: str
 
 
 class SessionVector(msgspec.Struct, kw_only=True):
@@ -184,9 +206,6 @@ class SessionVector(msgspec.Struct, kw_only=True):
     """
 
     generations: list[GenerationVector]
-    rendezvous_from_founder: list[TagVector]
-    rendezvous_to_founder: list[TagVector]
-    link_key: str
     messages: list[MessageVector]
 
 
@@ -201,6 +220,8 @@ class InviteVector(msgspec.Struct, kw_only=True):
     name: str
     link: str
     qr: str
+    short_signature: str
+    """What stands beside the bundle on the mesh; empty for invites of before there were any."""
 
 
 class RefusedText(msgspec.Struct, kw_only=True):

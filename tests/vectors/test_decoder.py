@@ -12,13 +12,18 @@ from tests.vectors.decoder import (
     Malformed,
     Opened,
     Session,
+    check_invite,
     decode_envelope,
+    invite_bytes_of,
+    is_closed,
+    is_invite_signed,
     open_bundle,
     plain,
 )
 from tests.vectors.shapes import (
     EnvelopeVector,
     FirstContactVector,
+    InvitesVector,
     MessageVector,
     SessionVector,
     frozen_bytes,
@@ -27,6 +32,7 @@ from tests.vectors.shapes import (
 FIRST = msgspec.json.decode(frozen_bytes("first-contact.json"), type=FirstContactVector)
 SESSION = msgspec.json.decode(frozen_bytes("session.json"), type=SessionVector)
 ENVELOPES = msgspec.json.decode(frozen_bytes("envelope.json"), type=list[EnvelopeVector])
+INVITES = msgspec.json.decode(frozen_bytes("invite.json"), type=InvitesVector)
 MESSAGES = [*FIRST.repetitions, *SESSION.messages]
 INVITE = Invite(
     secret=bytes.fromhex(FIRST.invite_secret),
@@ -66,8 +72,28 @@ def test_envelopes_are_what_the_page_says() -> None:
 def test_the_bundle_of_an_invite_is_opened_from_the_mesh() -> None:
     vector = FIRST.sealed_bundle
     header, body = bytes.fromhex(vector.header), bytes.fromhex(vector.body)
-    found = open_bundle(bytes.fromhex(FIRST.invite_secret), 5, header, body)
+    found, signature = open_bundle(bytes.fromhex(FIRST.invite_secret), 5, header, body)
     assert found.hex() == FIRST.reader_bundle.bundle
+    assert signature.hex() == vector.signature
+
+
+def test_the_signatures_of_invites_are_checked_from_the_page_alone() -> None:
+    for vector in INVITES.invites:
+        link, short = invite_bytes_of(vector.link), invite_bytes_of(vector.qr)
+        assert is_invite_signed(link) == is_invite_signed(short) == bool(vector.short_signature)
+        if vector.short_signature:
+            check_invite(link, link[-64:])
+            check_invite(short, bytes.fromhex(vector.short_signature))
+            with pytest.raises(Malformed):
+                check_invite(short, link[-64:])
+
+
+def test_the_answer_that_the_invite_is_closed_is_read_from_the_page_alone() -> None:
+    vector = FIRST.closed
+    header, body = bytes.fromhex(vector.header), bytes.fromhex(vector.body)
+    assert is_closed(bytes.fromhex(FIRST.tag_root), header, body)
+    assert not is_closed(bytes(32), header, body)
+    assert header[23:39] == plain(bytes.fromhex(vector.read_token), 16)
 
 
 def test_any_repetition_of_a_first_contact_founds_its_session() -> None:

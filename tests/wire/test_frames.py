@@ -9,6 +9,8 @@ from mesh.errors import PeerError
 from mesh.ids import EnvelopeId
 from mesh.limits.anti_entropy import RECONCILE_FRAME_BYTES_MAX
 from mesh.limits.contacts import NAME_BYTES_MAX
+from mesh.limits.direct_files import FILE_ASK_BLOCKS_MAX, FILE_PATH_BYTES_MAX
+from mesh.limits.files import FILE_BLOCK_BYTES
 from mesh.limits.link import FRAME_BYTES_MAX, HELLO_FEATURES_MAX, HELLO_VERSIONS_MAX
 from mesh.limits.nearby import NEARBY_BOX_BYTES_MAX
 from mesh.limits.peering import PEX_ADDRESSES_PER_RECORD_MAX, PEX_RECORDS_MAX, WHO_ENTRIES_MAX
@@ -18,6 +20,9 @@ from mesh.wire.frames import (
     AuditResult,
     Close,
     DoNotWant,
+    FileAsk,
+    FileBlock,
+    FileRefuse,
     Frame,
     Graft,
     Held,
@@ -41,6 +46,8 @@ from mesh.wire.frames import (
     Retired,
     Root,
     RootEntry,
+    Stem,
+    StemRetired,
     Stubs,
     Time,
     Who,
@@ -97,6 +104,8 @@ frames: st.SearchStrategy[Frame] = st.one_of(
     st.builds(NoHave, entries),
     st.builds(Stubs, st.lists(stub_entries, max_size=4)),
     st.builds(Retired, retirements.map(join_retirements)),
+    st.builds(Stem, st.binary(max_size=80)),
+    st.builds(StemRetired, retirements.map(join_retirements)),
     st.builds(Held, short_ids, short_ids),
     st.builds(DoNotWant, id_lists),
     st.builds(Prune),
@@ -114,6 +123,9 @@ frames: st.SearchStrategy[Frame] = st.one_of(
     st.builds(NearbyAsk),
     st.builds(NearbyCard, st.text(max_size=12), bytes32),
     st.builds(NearbySealed, bytes32, bytes32, st.binary(max_size=80)),
+    st.builds(FileAsk, bytes16, u32, st.integers(1, FILE_ASK_BLOCKS_MAX)),
+    st.builds(FileBlock, bytes16, u32, st.binary(max_size=64), st.binary(max_size=80)),
+    st.builds(FileRefuse, bytes16),
 )
 values: st.SearchStrategy[Wire] = st.recursive(
     st.none()
@@ -127,11 +139,12 @@ values: st.SearchStrategy[Wire] = st.recursive(
 )
 TYPES = [
     *range(0x01, 0x08),
-    *range(0x10, 0x1A),
+    *range(0x10, 0x1C),
     *range(0x20, 0x26),
     0x30,
     0x31,
     *range(0x40, 0x43),
+    *range(0x50, 0x53),
 ]
 known_types = st.sampled_from(TYPES)
 HELLO = Hello(versions=[1], features=[], mesh_time=0, nonce=bytes(16))
@@ -224,9 +237,12 @@ def test_the_largest_envelope_and_the_longest_lists_fit_a_frame() -> None:
         Held(bytes(8 * IDS_PER_FRAME_MAX), bytes(8 * IDS_PER_FRAME_MAX)),
         Stubs([(bytes(195), bytes(32))] * STUBS_PER_FRAME_MAX),
         Retired(bytes(48 * IDS_PER_FRAME_MAX)),
+        Stem(bytes(64 * 1024)),
+        StemRetired(bytes(48 * IDS_PER_FRAME_MAX)),
         Who(bytes(8 * WHO_ENTRIES_MAX)),
         Pex([[PexAddress(6, bytes(16), 0xFFFF)] * PEX_ADDRESSES_PER_RECORD_MAX] * PEX_RECORDS_MAX),
         NearbySealed(bytes(32), bytes(32), bytes(NEARBY_BOX_BYTES_MAX)),
+        FileBlock(bytes(16), 0xFFFF_FFFF, bytes(FILE_PATH_BYTES_MAX), bytes(FILE_BLOCK_BYTES)),
     ):
         encoded = encode_frame(frame)
         assert len(encoded) <= FRAME_BYTES_MAX
@@ -245,6 +261,8 @@ def test_the_largest_envelope_and_the_longest_lists_fit_a_frame() -> None:
         Stubs([(bytes(196), b"")]),
         Stubs([(bytes(195), bytes(33))]),
         Retired(bytes(48 * (IDS_PER_FRAME_MAX + 1))),
+        Stem(bytes(64 * 1024 + 1)),
+        StemRetired(bytes(48 * (IDS_PER_FRAME_MAX + 1))),
         Held(bytes(8 * (IDS_PER_FRAME_MAX + 1)), b""),
         DoNotWant(bytes(32 * (IDS_PER_FRAME_MAX + 1))),
         Graft(bytes(32 * (IDS_PER_FRAME_MAX + 1))),
@@ -282,6 +300,14 @@ def test_the_largest_envelope_and_the_longest_lists_fit_a_frame() -> None:
         NearbySealed(bytes(33), bytes(32), b""),
         NearbySealed(bytes(32), bytes(33), b""),
         NearbySealed(bytes(32), bytes(32), bytes(NEARBY_BOX_BYTES_MAX + 1)),
+        FileAsk(bytes(15), 0, 1),
+        FileAsk(bytes(16), 1 << 32, 1),
+        FileAsk(bytes(16), 0, 0),
+        FileAsk(bytes(16), 0, FILE_ASK_BLOCKS_MAX + 1),
+        FileBlock(bytes(17), 0, b"", b""),
+        FileBlock(bytes(16), 0, bytes(FILE_PATH_BYTES_MAX + 1), b""),
+        FileBlock(bytes(16), 0, b"", bytes(FILE_BLOCK_BYTES + 1)),
+        FileRefuse(bytes(17)),
     ],
     ids=lambda frame: type(frame).__name__,
 )

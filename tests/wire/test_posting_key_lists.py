@@ -5,7 +5,6 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from mesh.errors import PeerError
-from mesh.ids import PostingKey
 from mesh.limits.messages import CONTROL_BYTES_MAX
 from mesh.limits.posting_keys import POSTING_DAYS_TOLD, POSTING_KEYS_TOLD_MAX
 from mesh.limits.trust import FAR_PER_CONTACT_DAY_MAX, VOUCH_DAYS_TOLD, VOUCHED_PER_CONTACT_DAY_MAX
@@ -22,7 +21,7 @@ from mesh.wire.posting_key_lists import (
 KEYS = st.lists(
     st.tuples(
         st.integers(20_000, 20_000 + POSTING_DAYS_TOLD - 1),
-        st.binary(min_size=32, max_size=32).map(PostingKey),
+        st.integers(0, 2**64 - 1),
     ),
     min_size=1,
     max_size=POSTING_KEYS_TOLD_MAX,
@@ -45,18 +44,18 @@ def vouched_days(draw: st.DrawFn) -> list[VouchedDay]:
 
 
 @given(keys=KEYS)
-def test_own_keys_are_read_as_they_were_written_by_day(keys: list[tuple[int, PostingKey]]) -> None:
+def test_own_keys_are_read_as_they_were_written_by_day(keys: list[tuple[int, int]]) -> None:
     assert decode_own_keys(encode_own_keys(keys)) == sorted(keys)
 
 
 def test_the_most_keys_of_one_telling_fit_one_control() -> None:
-    keys = [(20_000, PostingKey(number.to_bytes(32))) for number in range(POSTING_KEYS_TOLD_MAX)]
-    assert len(encode_own_keys(keys)) == 4 + 64 * 33 <= CONTROL_BYTES_MAX
+    keys = [(20_000, number) for number in range(POSTING_KEYS_TOLD_MAX)]
+    assert len(encode_own_keys(keys)) == 4 + 64 * 9 <= CONTROL_BYTES_MAX
 
 
 def test_own_keys_are_known_bytes() -> None:
-    keys = [(20_001, PostingKey(b"b" * 32)), (20_000, PostingKey(b"a" * 32))]
-    assert encode_own_keys(keys) == bytes.fromhex("00004e2000" + "61" * 32 + "01" + "62" * 32)
+    keys = [(20_001, 0x6262626262626262), (20_000, 0x6161616161616161)]
+    assert encode_own_keys(keys) == bytes.fromhex("00004e2000" + "61" * 8 + "01" + "62" * 8)
 
 
 @pytest.mark.parametrize(
@@ -64,13 +63,13 @@ def test_own_keys_are_known_bytes() -> None:
     [
         b"",
         bytes(4),
-        bytes(4 + 32),
-        bytes(4 + 33 + 1),
-        bytes(4) + bytes(33) * 2,
-        bytes(4) + b"\x00" + b"b" * 32 + b"\x00" + b"a" * 32,
-        bytes(4) + b"\x01" + b"b" * 32,
-        bytes(4) + bytes(33) + bytes((POSTING_DAYS_TOLD,)) + bytes(32),
-        bytes(4) + b"".join(bytes(1) + n.to_bytes(32) for n in range(POSTING_KEYS_TOLD_MAX + 1)),
+        bytes(4 + 8),
+        bytes(4 + 9 + 1),
+        bytes(4) + bytes(9) * 2,
+        bytes(4) + b"\x00" + b"b" * 8 + b"\x00" + b"a" * 8,
+        bytes(4) + b"\x01" + b"b" * 8,
+        bytes(4) + bytes(9) + bytes((POSTING_DAYS_TOLD,)) + bytes(8),
+        bytes(4) + b"".join(bytes(1) + n.to_bytes(8) for n in range(POSTING_KEYS_TOLD_MAX + 1)),
     ],
     ids=[
         "nothing",
@@ -142,9 +141,8 @@ FORGED = {
     "filled with something": vouch_bytes(1, [1], []).ljust(1024, b"\1"),
     "out of order": vouch_bytes(1, [2, 1], []).ljust(1024, b"\0"),
     "one twice": vouch_bytes(1, [], [1, 1]).ljust(1024, b"\0"),
-    "too many": vouch_bytes(1, list(range(65)), []).ljust(1024, b"\0"),
-    "too many far": vouch_bytes(1, [], list(range(1_001))).ljust(16_384, b"\0"),
-    "beyond the end": (bytes((1,)) + bytes(4) + bytes((64,)) + (1_000).to_bytes(2)).ljust(
+    "too many far": vouch_bytes(1, [], list(range(801))).ljust(16_384, b"\0"),
+    "beyond the end": (bytes((1,)) + bytes(4) + bytes((255,)) + (800).to_bytes(2)).ljust(
         1024, b"\0"
     ),
     "too many days": bytes((8,)).ljust(1024, b"\0"),

@@ -62,6 +62,10 @@ def ask_about(terminal: Terminal, client: Client, link: str) -> None:
     if not contents.is_usable:
         raise UserError("bad-invite", sentence)
     terminal.say(sentence)
+    if contents.addresses:
+        # Whoever wrote the link chose them: they may be doors of somebody else.
+        where = ", ".join(map(clean_line, contents.addresses))
+        terminal.say(f"This node then tries to reach them at {where}, as the link says.")
     # A script that has nobody to ask has decided already; it can inspect the link by itself.
     if terminal.has_person():
         terminal.confirm("Add them?")

@@ -1,6 +1,6 @@
 """`mesh carry`: mail that goes by hand, as a file on a stick, where there is no network."""
 
-import re
+import contextlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from itertools import chain
@@ -10,16 +10,19 @@ from typing import Protocol
 import click
 import msgspec
 
-from mesh.cli.carry_files import (
-    PartialFile,
-    opened_plainly,
-    part_of,
-    pieces_of,
-    require_replaceable,
+from mesh.bundles.release_keys import own_keys
+from mesh.bundles.shelf import Offer, own_offers
+from mesh.bundles.stick import (
+    program_folder,
+    program_on_stick,
+    require_plain_folders,
+    write_program,
 )
+from mesh.bundles.verifying import Judged
+from mesh.cli.carry_files import PartialFile, part_of, require_replaceable
 from mesh.cli.carry_resume import Unfinished, find_unfinished
 from mesh.cli.daemon_client import client_of
-from mesh.cli.layout import plural, size
+from mesh.cli.layout import find_bytes, plural, size
 from mesh.cli.options import Choices, shared_options
 from mesh.cli.sanitise import clean_line
 from mesh.cli.terminal import Terminal
@@ -28,6 +31,7 @@ from mesh.commands.carry import ImportedAnswer
 from mesh.commands.status import AskStatus, StatusAnswer
 from mesh.errors import PeerError, UserError
 from mesh.limits.carry import SUMMARY_BYTES_MAX
+from mesh.node.plain_files import opened_plainly, pieces_of
 from mesh.wire.carry_file import (
     BLOCK_CHECK_BYTES,
     BLOCK_HEAD_BYTES,
@@ -43,19 +47,15 @@ from mesh.wire.carry_file import (
 GOES_ON = "The same command goes on with {part}; it can be imported as it is, too."
 BEGINS_ANEW = "The same command begins anew; {part} can be imported as it is."
 SAY_AGAIN = "Say the same command again."
-FACTORS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
-BINARY_FACTORS = {"k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40}
 
 
 def size_of(ctx: click.Context, param: click.Parameter, value: str | None) -> int | None:
     """Return bytes, as people and the makers of sticks write them."""
     if value is None:
         return None
-    found = re.fullmatch(r"(\d{1,15}(?:\.\d{1,3})?) ?([kmgt]?)(i?)b?", value.lower())
-    if found is None or (found[3] and not found[2]):
+    size_bytes = find_bytes(value)
+    if size_bytes is None:
         raise click.BadParameter(f"{value!r} is no size; say 500MB, 4GB or 2GiB.")
-    factor = BINARY_FACTORS[found[2]] if found[3] else FACTORS[found[2]]
-    size_bytes = int(float(found[1]) * factor)
     if size_bytes < FILE_BYTES_MIN:
         raise click.BadParameter(f"even an empty file takes {FILE_BYTES_MIN} bytes.")
     return size_bytes
@@ -68,6 +68,14 @@ class Exported(msgspec.Struct, kw_only=True):
     bytes: int
     envelopes_count: int
     retirements_count: int
+    program: str = ""
+    """The folder with Mesh itself, by `--with-program`."""
+
+
+class Imported(ImportedAnswer, frozen=True, kw_only=True):
+    """The answer of `mesh carry import --json`; `program`: files of Mesh on the same stick."""
+
+    program: list[Judged]
 
 
 class Summarised(msgspec.Struct, kw_only=True):
@@ -102,14 +110,19 @@ def carry() -> None:
 Write what this node carries to FILE, the newest first.
 
 With --since only what is not in a summary, which `mesh carry summary` makes on the other node.
+With --for only what you wrote to one contact and what is on its way to them: a small file, and who
+finds it sees that it is for one person, though not for whom.
 What is written grows as FILE.part and becomes FILE at the end. Was it interrupted, the same command
-goes on with what is there (with --since it begins anew); and FILE.part can be imported as it is.
+goes on with what is there (with --since or --for it begins anew); and FILE.part can be imported as
+it is. Messages of yours that are in a file say so: on a stick since Tuesday.
 
 \b
 Examples:
   mesh carry export /media/stick/mail.mesh
   mesh carry export mail.mesh --max 500MB
   mesh carry export mail.mesh --since ben.summary
+  mesh carry export for-ben.mesh --for Ben
+  mesh carry export /media/stick/mail.mesh --with-program
 """,
 )
 @click.argument("file", type=click.Path(path_type=Path))
@@ -122,22 +135,39 @@ Examples:
 @click.option(
     "--max", "bytes_max", metavar="SIZE", callback=size_of, help="No more than this: 4GB."
 )
+@click.option(
+    "--for",
+    "contact",
+    metavar="NAME",
+    default="",
+    help="Only what you wrote to this contact. It shows that all of it is for one person.",
+)
+@click.option(
+    "--with-program",
+    is_flag=True,
+    help="Put Mesh itself beside it, in the folder mesh-program, for who has none.",
+)
 @shared_options
 @click.pass_obj
-def export(choices: Choices, file: Path, since: Path | None, bytes_max: int | None) -> None:
+def export(
+    choices: Choices,
+    file: Path,
+    since: Path | None,
+    bytes_max: int | None,
+    contact: str,
+    with_program: bool,
+) -> None:
     terminal = Terminal(choices)
     client = client_of(choices)
     summary = read_summary(since) if since is not None else b""
     confirm_replacing(terminal, file)
-    # What is left out for a summary would have to be told from what the part has already.
-    unfinished = find_unfinished(part_of(file), bytes_max) if since is None else None
-    if unfinished is not None:
-        terminal.say(f"Going on with {part_of(file)}: {size(unfinished.writer.bytes_count)}.")
-        written, end = go_on(terminal, file, unfinished, client, bytes_max)
-    else:
-        pieces = client.export_carried(bytes_max=bytes_max, summary=summary)
-        advice = GOES_ON if since is None else BEGINS_ANEW
-        written, end = write_file(terminal, file, pieces, bytes_max=bytes_max, advice=advice)
+    with contextlib.ExitStack() as held:
+        # Before the mail is written: who has no program to give is told at once.
+        offers = held.enter_context(own_offers(None)) if with_program else []
+        if with_program:
+            require_plain_folders(program_folder(file))
+        written, end = write_mail(terminal, client, file, summary, bytes_max, contact)
+        program = put_program(terminal, file, offers) if with_program else ""
     if terminal.is_json:
         terminal.json(
             Exported(
@@ -145,11 +175,33 @@ def export(choices: Choices, file: Path, since: Path | None, bytes_max: int | No
                 bytes=written,
                 envelopes_count=end.envelopes_count,
                 retirements_count=end.stubs_count,
+                program=program,
             )
         )
     else:
         terminal.say(f"{file} holds {plural(end.envelopes_count, 'envelope')}, {size(written)}.")
         terminal.say(f"On the other side:  mesh carry import {file.name}")
+
+
+def write_mail(
+    terminal: Terminal,
+    client: Client,
+    file: Path,
+    summary: bytes,
+    bytes_max: int | None,
+    contact: str,
+) -> tuple[int, EndMark]:
+    """Write the mail, or go on with what is there of it; return its size and its end mark."""
+    # What is left out for a summary would have to be told from what the part has already; and a
+    # part may hold mail for others.
+    goes_on = not summary and not contact
+    unfinished = find_unfinished(part_of(file), bytes_max) if goes_on else None
+    if unfinished is not None:
+        terminal.say(f"Going on with {part_of(file)}: {size(unfinished.writer.bytes_count)}.")
+        return go_on(terminal, file, unfinished, client, bytes_max)
+    pieces = client.export_carried(bytes_max=bytes_max, summary=summary, contact=contact)
+    advice = GOES_ON if goes_on else BEGINS_ANEW
+    return write_file(terminal, file, pieces, bytes_max=bytes_max, advice=advice)
 
 
 @carry.command(
@@ -180,16 +232,17 @@ def import_(choices: Choices, file: Path) -> None:
     except KeyboardInterrupt:
         terminal.warn("Interrupted: what was read is kept; import the same file again to go on.")
         raise
+    program = program_on_stick(program_folder(file), own_keys())
     if terminal.is_json:
-        terminal.json(answer)
+        terminal.json(Imported(**msgspec.structs.asdict(answer), program=program))
     else:
-        for line in lines_of(answer):
+        for line in [*lines_of(answer), *lines_of_program(program)]:
             terminal.result(line)
     if not answer.is_complete:
         parts = plural(answer.damaged_count, "part")
         verb = "is" if answer.damaged_count == 1 else "are"
         raise UserError(
-            "damaged", f"{parts} of {file} {verb} unreadable or missing; the rest is imported."
+            "damaged-file", f"{parts} of {file} {verb} unreadable or missing; the rest is imported."
         )
 
 
@@ -366,6 +419,26 @@ def confirm_replacing(terminal: Terminal, path: Path) -> None:
 def require_running(client: Client) -> None:
     """Say that nothing runs before a stick is read."""
     client.ask(AskStatus(), StatusAnswer)
+
+
+def put_program(terminal: Terminal, file: Path, offers: list[Offer]) -> str:
+    """Put Mesh itself beside a file of mail, and return the folder."""
+    folder = program_folder(file)
+    terminal.say("Putting the program beside it…")
+    write_program(offers, folder)
+    names = ", ".join(clean_line(each.name) for each in offers if "/" not in each.name)
+    terminal.say(f"{folder} holds {names}.")
+    return str(folder)
+
+
+def lines_of_program(program: list[Judged]) -> list[str]:
+    """Return which program lies beside the mail, for people."""
+    lines = []
+    for each in program:
+        mark = "verified" if each.verdict == "verified" else "NOT VERIFIED"
+        told = f"program    {clean_line(each.file)}, {mark}: {clean_line(each.told)}"
+        lines.append(told + (" It is older than this one." if each.is_older else ""))
+    return lines
 
 
 def lines_of(answer: ImportedAnswer) -> list[str]:

@@ -6,11 +6,11 @@ import click
 
 from mesh.cli.commands.people import waiting_sentence
 from mesh.cli.daemon_client import client_of
-from mesh.cli.layout import columns, when
-from mesh.cli.messages import words_of
+from mesh.cli.items import shortened, summary
+from mesh.cli.layout import columns, lasting, when
+from mesh.cli.messages import state_of
 from mesh.cli.names import Names
 from mesh.cli.options import Choices, shared_options
-from mesh.cli.sanitise import clean_line
 from mesh.cli.terminal import Terminal
 from mesh.commands.conversations import AskConversations, ConversationAnswer, ConversationsAnswer
 from mesh.commands.items import ItemAnswer
@@ -67,13 +67,14 @@ def row(conversation: ConversationAnswer, names: Names) -> tuple[str, ...]:
     """Return a conversation, cell by cell."""
     last = conversation.last_item
     unread = str(conversation.unread_count or "") or ("•" if conversation.is_marked_unread else "")
+    name = names.name(conversation.contact, conversation.title)
     return (
         str(conversation.number),
-        names.name(conversation.contact, conversation.title),
+        name,
         unread,
         ", ".join(remarks(conversation)),
         "" if last is None else when(last.sent),
-        "" if last is None else preview(last, draft=conversation.draft),
+        "" if last is None else preview(last, name, draft=conversation.draft),
     )
 
 
@@ -86,13 +87,17 @@ def remarks(conversation: ConversationAnswer) -> list[str]:
         told.append("muted")
     if conversation.is_archived:
         told.append("archived")
+    if conversation.timer:
+        told.append(f"disappears after {lasting(conversation.timer)}")
     return told
 
 
-def preview(last: ItemAnswer, *, draft: str) -> str:
+def preview(last: ItemAnswer, name: str, *, draft: str) -> str:
     """Return the beginning of what was last said, or of what is being written."""
-    text = clean_line(f"draft: {draft}" if draft else last.text)
-    shortened = text if len(text) <= PREVIEW_LETTERS else text[: PREVIEW_LETTERS - 1] + "…"
+    text = f"draft: {draft}" if draft else summary(last, name)
+    shown = shortened(text, PREVIEW_LETTERS)
     if draft or not last.author.is_mine:
-        return shortened
-    return f"me: {shortened}  [{words_of(last.state, last.carriers)}]"
+        return shown
+    if last.gone:
+        return f"me: {shown}"
+    return f"me: {shown}  [{state_of(last)}]"

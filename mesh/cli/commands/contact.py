@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import click
 
-from mesh.api.routes import Request
+from mesh.api.route import Request
 from mesh.cli.commands.contact_details import lines_of, safety_lines, unblocked_sentences
 from mesh.cli.completing import complete_contact
 from mesh.cli.daemon_client import client_of

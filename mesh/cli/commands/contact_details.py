@@ -2,6 +2,7 @@
 
 from mesh.cli.commands.people import grouped, trust_of, warnings
 from mesh.cli.layout import plural, when
+from mesh.cli.messages import unanswered
 from mesh.cli.names import shown
 from mesh.cli.sanitise import clean_line
 from mesh.commands.contacts import ContactAnswer, ContactDetailsAnswer
@@ -18,8 +19,10 @@ def lines_of(details: ContactDetailsAnswer) -> list[str]:
         f"name       {clean_line(found.name)}",
         f"key        {grouped(found.key)}",
         f"trust      {trust_of(found)}",
-        f"state      {found.state}",
+        f"state      {'; '.join([found.state, *unanswered(found)])}",
     ]
+    if found.heard:
+        lines.append(f"heard      {when(found.heard)}, when they wrote the newest that came")
     lines += [f"careful    {warning}" for warning in warnings(found)]
     if found.is_request:
         lines.append("waits      apart, until: mesh contact accept")
@@ -44,6 +47,10 @@ def sealed_words(contact: ContactAnswer) -> str:
         how = f"mesh contact accept {contact.id}"
     else:
         how = f"mesh contact unblock {contact.id} --show-meanwhile"
+    if contact.sealed_until:
+        count = plural(contact.sealed_count, "message")
+        opens = when(contact.sealed_until)
+        return f"{count}, more than a day's; from {opens} on by itself, or now: {how}"
     return f"{plural(contact.sealed_count, 'message')}; to open: {how}"
 
 

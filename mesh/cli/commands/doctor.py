@@ -1,7 +1,5 @@
 """`mesh doctor`: find out what keeps nodes apart, with or without a daemon."""
 
-import socket
-
 import click
 import msgspec
 
@@ -15,7 +13,7 @@ from mesh.commands.peers import AskPeers, PeersAnswer
 from mesh.commands.status import AskStatus, StatusAnswer
 from mesh.errors import UserError
 from mesh.node.doctor.doctor import NodeView, examine
-from mesh.node.doctor.finding import Finding
+from mesh.node.doctor.finding import Finding, Said
 
 COLOURS = {"ok": "green", "warn": "yellow", "fail": "red"}
 INDENT = " " * 6
@@ -32,8 +30,12 @@ class Findings(msgspec.Struct, kw_only=True):
 Look at everything that a node needs: disk, databases, settings, clock, ports, networks, firewall.
 
 Each finding says what it means and what to do. Exit 7 if something keeps the node from working:
-a firewall that lets nobody through, a damaged database, a clock that neighbours refute, a disk that
-is nearly full.
+a firewall that lets nobody through, a VPN that takes the local network, a damaged database, a clock
+that neighbours refute, a disk that is nearly full.
+
+A network that keeps its devices apart looks like one in which nobody is. Say --somebody-here if
+another node is beside you now, or --try with its address; what keeps you apart is then found, and
+is exit 7.
 
 The store is read whole; of the vault only what shows from outside, unless --vault opens it.
 Rules of nftables and iptables are read only where you are root; without it they are tried out.
@@ -42,6 +44,8 @@ Rules of nftables and iptables are read only where you are root; without it they
 Examples:
   mesh doctor
   mesh doctor --vault
+  mesh doctor --somebody-here
+  mesh doctor --try 192.168.1.20:41730
   mesh doctor -q
   mesh doctor --json | jq -r '.findings[] | select(.level != "ok") | .found'
 """,
@@ -49,14 +53,22 @@ Examples:
 @click.option(
     "--vault", "opens_vault", is_flag=True, help="Ask for the passphrase, and check the vault too."
 )
+@click.option(
+    "--somebody-here", is_flag=True, help="Another node is on this network at this moment."
+)
+@click.option(
+    "--try", "address", default="", metavar="HOST:PORT", help="Where another node is now."
+)
 @shared_options
 @click.pass_obj
-def doctor(choices: Choices, opens_vault: bool) -> None:
+def doctor(choices: Choices, opens_vault: bool, somebody_here: bool, address: str) -> None:
     terminal = Terminal(choices)
     folders = folders_of(choices)
     passphrase = known_passphrase(terminal, folders, is_headless=False) if opens_vault else None
     terminal.say("Looking, and listening to the network…")
-    findings = examine(folders, view_of(choices), passphrase=passphrase)
+    findings = examine(
+        folders, view_of(choices), passphrase=passphrase, said=Said(somebody_here, address)
+    )
     if terminal.is_json:
         terminal.json(Findings(findings=findings))
     else:
@@ -69,8 +81,6 @@ def doctor(choices: Choices, opens_vault: bool) -> None:
 
 def view_of(choices: Choices) -> NodeView | None:
     """Return what the node says of itself; None if it does not answer, which is found elsewhere."""
-    if not hasattr(socket, "AF_UNIX"):
-        return None
     client = client_of(choices)
     try:
         return NodeView(client.ask(AskStatus(), StatusAnswer), client.ask(AskPeers(), PeersAnswer))

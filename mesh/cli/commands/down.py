@@ -1,18 +1,17 @@
 """`mesh down`: ends a daemon, and knows when it has ended."""
 
-import os
 import time
-from pathlib import Path
 
 import click
 
-from mesh.api.routes import Stop
+from mesh.api.route import Stop
 from mesh.cli.daemon_client import client_of, folders_of
 from mesh.cli.options import Choices, shared_options
 from mesh.cli.running import others_word
 from mesh.cli.terminal import Terminal
 from mesh.commands.answer import Done
 from mesh.errors import UserError
+from mesh.node.profile_lock import is_held
 
 POLL_S = 0.05
 
@@ -51,14 +50,4 @@ def stop(choices: Choices) -> bool:
         if time.monotonic() > deadline:
             raise UserError("timeout", f"Mesh still stops after {choices.timeout:g} seconds.")
         time.sleep(POLL_S)
-    return True
-
-
-def is_held(lock_file: Path) -> bool:
-    """Say whether a living process holds a profile: it empties the file when it lets go."""
-    try:
-        pid = int(lock_file.read_text())
-        os.kill(pid, 0)
-    except (OSError, ValueError):
-        return False
     return True

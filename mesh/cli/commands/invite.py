@@ -2,14 +2,14 @@
 
 import io
 import os
-import re
 from pathlib import Path
 
 import click
 
 from mesh.cli.commands.people import grouped
 from mesh.cli.daemon_client import client_of
-from mesh.cli.layout import DAY, HOUR, MINUTE, columns, when
+from mesh.cli.durations import Lifetime
+from mesh.cli.layout import DAY, columns, when
 from mesh.cli.options import Choices, shared_options
 from mesh.cli.sanitise import clean_line
 from mesh.cli.terminal import Terminal
@@ -26,7 +26,6 @@ from mesh.commands.invites import (
 from mesh.commands.status import AskStatus, StatusAnswer
 from mesh.limits.invites import INVITE_USES_MAX
 
-UNITS = {"m": MINUTE, "h": HOUR, "d": DAY, "w": 7 * DAY}
 QR_BORDER = 2
 QR_SCALE = 8
 
@@ -34,26 +33,13 @@ QR_SCALE = 8
 INVERTED = str.maketrans("█▀▄ ", " ▄▀█")
 
 
-class Lifetime(click.ParamType[int, object]):
-    """A length of time such as 7d or 12h, in seconds."""
-
-    name = "lifetime"
-
-    def convert(
-        self, value: object, param: click.Parameter | None, ctx: click.Context | None
-    ) -> int:
-        if isinstance(value, int):
-            return value
-        match = re.fullmatch(r"([1-9][0-9]{0,5})([mhdw])", str(value).strip().lower())
-        if match is None:
-            self.fail(f"{value!r} is no length of time such as 7d, 12h or 2w.", param, ctx)
-        return int(match[1]) * UNITS[match[2]]
-
-
 @click.group(
     invoke_without_command=True,
     help="""\
 Make an invite: a link and a QR code by which somebody becomes your contact.
+
+With --addresses it also tells where this computer is on its networks, for who cannot find it there.
+Whoever has the link reads that, and whoever adds it dials it. A QR code tells the first address.
 
 Whoever has the link can use it, so hand it over where nobody else reads it. When standard output
 is no terminal, the link is all that is written there.
@@ -67,6 +53,7 @@ Examples:
   mesh invite
   mesh invite --short
   mesh invite --label "Rowing club" --uses 20 --expires 2w
+  mesh invite --addresses
   mesh invite --hint 192.168.1.20:41730 --png invite.png
   mesh invite list
   mesh invite revoke 3
@@ -84,7 +71,12 @@ Examples:
 @click.option(
     "--expires", type=Lifetime(), default=7 * DAY, help="How long it lives: 7d (default), 12h, 2w."
 )
-@click.option("--hint", default="", metavar="HOST:PORT", help="Where your node can be reached.")
+@click.option(
+    "--hint", default="", metavar="HOST:PORT", help="The IP address at which your node is reached."
+)
+@click.option(
+    "--addresses", is_flag=True, help="Tell where this computer is now, to be reached there."
+)
 @click.option("--short", is_flag=True, help="Print the short link, for who is in the same mesh.")
 @click.option("--qr/--no-qr", default=None, help="Draw the QR code (default: on a terminal).")
 @click.option("--invert", is_flag=True, help="Draw it for a light terminal.")
@@ -102,6 +94,7 @@ def invite(
     png: Path | None,
     svg: Path | None,
     *,
+    addresses: bool,
     short: bool,
     invert: bool,
 ) -> None:
@@ -109,7 +102,13 @@ def invite(
         return
     choices: Choices = ctx.obj
     terminal = Terminal(choices)
-    command = CreateInvite(label=label, uses_max=uses, lifetime_s=expires, address_hint=hint)
+    command = CreateInvite(
+        label=label,
+        uses_max=uses,
+        lifetime_s=expires,
+        address_hint=hint,
+        with_addresses=addresses,
+    )
     client = client_of(choices)
     answer = client.ask(command, InviteAnswer)
     for path, kind in ((png, "png"), (svg, "svg")):
@@ -127,6 +126,9 @@ def invite(
         f"Invite {answer.id}, for {who}, until {when(answer.expires)}. "
         "They add you with: mesh add LINK"
     )
+    if answer.addresses:
+        told = ", ".join(map(clean_line, answer.addresses))
+        terminal.say(f"Whoever has it reads where this computer is: {told}.")
     tell_of_short_link(terminal, client, answer, is_used=short)
 
 
@@ -175,7 +177,7 @@ def list_invites(choices: Choices) -> None:
             clean_line(each.label) if each.label else "",
             f"{each.uses} of {each.uses_max}",
             when(each.expires),
-            each.state,
+            "; ".join([each.state, *told(each)]),
         )
         for each in answer.invites
     ]
@@ -185,23 +187,37 @@ def list_invites(choices: Choices) -> None:
 
 @invite.command(
     help="""\
-Revoke an invite: nobody can use it any more.
+Revoke an invite: nobody can use it any more, also who wrote by it before and was not let in yet.
+
+Who has its link and comes all the same hears nothing, as if this node were gone. With --tell they
+are told within minutes that the invite is closed, and so learn that your node is alive. Of an
+invite that is used up they are told so, unless it is revoked too. After you block or remove
+somebody none of your invites made before tells anybody anything.
 
 \b
 Examples:
   mesh invite revoke 3
+  mesh invite revoke 3 --tell
 """,
 )
 @click.argument("number", type=click.IntRange(min=1))
+@click.option("--tell", is_flag=True, help="Tell who comes by it that it is closed.")
 @shared_options
 @click.pass_obj
-def revoke(choices: Choices, number: int) -> None:
+def revoke(choices: Choices, number: int, *, tell: bool) -> None:
     terminal = Terminal(choices)
-    answer = client_of(choices).ask(RevokeInvite(number), InviteAnswer)
+    answer = client_of(choices).ask(RevokeInvite(number, tells_closed=tell), InviteAnswer)
     if terminal.is_json:
         terminal.json(answer)
     else:
-        terminal.say(f"Invite {answer.id} is {answer.state}.")
+        terminal.say(f"Invite {answer.id} is {'; '.join([answer.state, *told(answer)])}.")
+
+
+def told(invite: InviteAnswer) -> list[str]:
+    """Return what becomes of who comes by an invite that is closed."""
+    if invite.state not in ("used up", "revoked"):
+        return []
+    return [f"who comes by it {'is told so' if invite.tells_closed else 'hears nothing'}"]
 
 
 @invite.command(
@@ -228,8 +244,8 @@ def inspect(choices: Choices, link: str) -> None:
         terminal.result(f"key        {grouped(answer.key)}")
     if answer.expires:
         terminal.result(f"expires    {when(answer.expires)}")
-    if answer.address_hint:
-        terminal.result(f"address    {clean_line(answer.address_hint)}")
+    for address in answer.addresses:
+        terminal.result(f"address    {clean_line(address)}")
 
 
 def qr_code(text: str, *, is_inverted: bool) -> str:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from mesh.api.routes import ChangePassphrase, Lock, Unlock
+from mesh.api.route import ChangePassphrase, Lock, Unlock
 from mesh.cli.daemon_client import client_of, folders_of
 from mesh.cli.options import Choices, shared_options
 from mesh.cli.passphrase import (
@@ -31,7 +31,7 @@ from mesh.node.folders import ProfileFolders
 Close the vault of a node that runs: nobody reads or writes here until `mesh unlock`.
 
 The node still carries mail for others. Yours waits, and is opened when you unlock. To lock by
-itself after ten minutes without use, write auto_lock_minutes = 10 into the config file.
+itself after ten minutes without use: mesh settings auto_lock_minutes 10
 
 \b
 Examples:
@@ -69,7 +69,7 @@ def unlock(choices: Choices) -> None:
     client = client_of(choices)
     if not client.is_running():
         raise UserError("not-running", NOT_RUNNING)
-    vault = client.ask(AskStatus(), StatusAnswer).vault
+    vault = client.ask_until_back(AskStatus(), StatusAnswer).vault
     if vault == "none":
         # Nobody is to look for a passphrase that there is not.
         raise relay_refusal()
@@ -77,7 +77,7 @@ def unlock(choices: Choices) -> None:
     is_open = vault == "open"
     if not is_open:
         known = known_passphrase(terminal, folders_of(choices), is_headless=False)
-        client.ask(Unlock(known), Done)
+        client.ask_until_back(Unlock(known), Done)
     if terminal.is_json:
         terminal.json(Done())
     else:

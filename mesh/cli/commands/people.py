@@ -6,12 +6,13 @@ import click
 
 from mesh.cli.daemon_client import client_of
 from mesh.cli.layout import columns, plural, when
+from mesh.cli.messages import unanswered
 from mesh.cli.names import shown
 from mesh.cli.options import Choices, shared_options
 from mesh.cli.sanitise import clean_line
 from mesh.cli.terminal import Terminal
 from mesh.commands.contacts import AskContacts, ContactAnswer, ContactsAnswer
-from mesh.commands.identity import AskIdentity, IdentityAnswer
+from mesh.commands.identity import AskIdentity, ChangeIdentity, IdentityAnswer
 
 KEY_LETTERS_SHOWN = 16
 """Of a key of 64; enough to tell contacts apart, and enough to name one."""
@@ -20,19 +21,23 @@ KEY_LETTERS_SHOWN = 16
 @click.command(
     name="id",
     help="""\
-Show who you are: your name and your key.
+Show who you are: your name and your key. With --name you are called otherwise from now on: each
+contact is told inside the next message to them.
 
 \b
 Examples:
   mesh id
+  mesh id --name "Anna B."
   mesh id --json
 """,
 )
+@click.option("--name", default="", metavar="NAME", help="Be called so.")
 @shared_options
 @click.pass_obj
-def identity(choices: Choices) -> None:
+def identity(choices: Choices, name: str) -> None:
     terminal = Terminal(choices)
-    answer = client_of(choices).ask(AskIdentity(), IdentityAnswer)
+    request = ChangeIdentity(name) if name else AskIdentity()
+    answer = client_of(choices).ask(request, IdentityAnswer)
     if terminal.is_json:
         terminal.json(answer)
         return
@@ -47,6 +52,10 @@ List your contacts, and how sure it is that they are who they seem to be.
 "known": their own link, or a contact who introduced them, vouches for their key.
 "verified": you compared; see mesh compare and mesh contact verify.
 Whoever is blocked is listed below; whoever waits to be accepted is in mesh requests.
+
+Who has not answered to what you wrote by their invite is "invited". After a day it says since
+when: the invite may be used or taken back, or nobody could carry your mail there yet. With a newer
+invite of theirs (mesh add LINK) all that they did not get is sent again.
 
 \b
 Examples:
@@ -127,7 +136,7 @@ def row(contact: ContactAnswer) -> tuple[str, ...]:
         contact.key[:KEY_LETTERS_SHOWN],
         trust_of(contact),
         str(contact.unread_count or ""),
-        "; ".join([contact.state, *sealed(contact), *warnings(contact)]),
+        "; ".join([contact.state, *unanswered(contact), *sealed(contact), *warnings(contact)]),
     )
 
 
@@ -151,6 +160,15 @@ def warnings(contact: ContactAnswer) -> list[str]:
         told.append(f"looks like {others}")
     if contact.identity_changed:
         told.append(f"has other keys since {when(contact.identity_changed)}")
+    if contact.unconfirmed:
+        told.append(
+            f"has new keys since {when(contact.unconfirmed)} that nothing of before confirms"
+        )
+    if contact.unreached:
+        told.append(
+            f"may be out of reach since {when(contact.unreached)}; give them a new invite: "
+            "mesh invite"
+        )
     return told
 
 

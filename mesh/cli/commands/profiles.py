@@ -3,7 +3,7 @@
 import click
 import msgspec
 
-from mesh.cli.daemon_client import socket_of
+from mesh.api.doors import door_of
 from mesh.cli.layout import columns
 from mesh.cli.options import Choices, shared_options
 from mesh.cli.running import start_command
@@ -79,7 +79,7 @@ def answer_of(folders: ProfileFolders) -> ProfileAnswer:
         mesh = find_mesh(folders)
     except (StorageError, UserError):
         mesh = None
-    client = Client(socket_of(folders), timeout_s=ANSWER_WITHIN_S)
+    client = Client(door_of(folders), timeout_s=ANSWER_WITHIN_S)
     told = ProfileAnswer(
         name=folders.name,
         is_running=client.is_running(),

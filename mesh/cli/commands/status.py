@@ -1,5 +1,7 @@
 """`mesh status`, `mesh version`: what is there."""
 
+from typing import Final
+
 import click
 import msgspec
 
@@ -10,7 +12,7 @@ from mesh.cli.options import Choices, shared_options
 from mesh.cli.running import running_profiles, start_command
 from mesh.cli.sanitise import clean_line
 from mesh.cli.terminal import Terminal
-from mesh.commands.status import AskStatus, StatusAnswer
+from mesh.commands.status import AskStatus, Situation, StatusAnswer
 from mesh.errors import UserError
 from mesh.node.folders import ProfileFolders
 
@@ -19,6 +21,16 @@ VAULT = {
     "locked": "locked",
     "none": "none; this node only carries mail for others",
     "empty": "empty; there is no identity yet",
+}
+SITUATIONS: Final[dict[Situation, str]] = {
+    "nobody-yet": "nobody else is here yet",
+    "client-isolation": "nobody answers who was reached here before; it may keep devices apart",
+    "routed": "others are behind a router, and are reached by their addresses alone",
+    "no-multicast": "others answer at their addresses, and are not found by themselves",
+    "captive-portal": "it has a sign-in page, and may keep devices apart",
+    "vpn": "a VPN takes what is for the local network",
+    "firewall-here": "a firewall of this machine keeps others out",
+    "firewall-there": "a machine is in sight, and a firewall there lets nothing through",
 }
 OFFSET_SHOWN_SECONDS = 60
 """A clock that differs by less from the others' needs no word."""
@@ -113,6 +125,7 @@ def lines_of(answer: StatusAnswer, profile: str, *, is_verbose: bool) -> list[st
         f"{heading}   (profile {profile})",
         f"mesh       {clean_line(answer.mesh)} ({'closed' if answer.is_closed else 'open'})",
         f"links      {links_line(answer)}",
+        *situation_lines(answer),
         f"vault      {vault_line(answer)}",
         f"carries    {plural(sum(one.envelopes_count for one in answer.carried), 'envelope')}, "
         f"{size(answer.stored_bytes)} of {size(answer.stored_bytes_max)}",
@@ -132,9 +145,19 @@ def lines_of(answer: StatusAnswer, profile: str, *, is_verbose: bool) -> list[st
         lines.append(f"clock      {lasting(abs(offset))} {side} the others")
     lines += [f"notice     {clean_line(notice)}" for notice in answer.notices]
     if is_verbose:
+        lines += [
+            f"share      {clean_line(one.whom)}: {size(one.bytes)} of {size(one.share_bytes)}"
+            for one in answer.carried
+        ]
         counters = answer.counters
         lines += [f"{clean_line(name)}  {counters[name]}" for name in sorted(counters)]
     return lines
+
+
+def situation_lines(answer: StatusAnswer) -> list[str]:
+    """Say why no link stands, where the node has looked."""
+    words = SITUATIONS.get(answer.situation)
+    return [f"network    {words}; what helps: mesh doctor"] if words else []
 
 
 def known_lines(answer: StatusAnswer) -> list[str]:
@@ -220,24 +243,14 @@ Examples:
 @shared_options
 @click.pass_obj
 def version(choices: Choices) -> None:
+    # A fifth of the start of every command, and only needed here.
     import platform
 
+    from mesh.release import release
+
     terminal = Terminal(choices)
-    told = Version(
-        version=find_version(), python=platform.python_version(), system=platform.platform()
-    )
+    told = Version(version=release(), python=platform.python_version(), system=platform.platform())
     if terminal.is_json:
         terminal.json(told)
     else:
         terminal.result(f"mesh {told.version} (Python {told.python}, {told.system})")
-
-
-def find_version() -> str:
-    """Return the installed version; a tree that was never installed has none."""
-    # A fifth of the start of every command, and only needed here.
-    from importlib.metadata import PackageNotFoundError, version
-
-    try:
-        return version("mesh-messenger")
-    except PackageNotFoundError:
-        return "unknown"

@@ -12,7 +12,7 @@ import click
 from mesh.api.stream import Happened, Hello, Resync
 from mesh.cli.completing import complete_chat
 from mesh.cli.daemon_client import client_of
-from mesh.cli.event_lines import find_line
+from mesh.cli.event_lines import concerns, find_line
 from mesh.cli.messages import drawn
 from mesh.cli.names import Names
 from mesh.cli.options import Choices, shared_options
@@ -22,7 +22,6 @@ from mesh.commands.conversations import AskConversation, ConversationAnswer
 from mesh.commands.messages import AskMessages, MessageAnswer, MessagesAnswer
 from mesh.errors import UserError
 from mesh.events import (
-    ComparisonChanged,
     ContactAdded,
     ContactChanged,
     ContactNoted,
@@ -30,7 +29,6 @@ from mesh.events import (
     Event,
     MessageReceived,
     MessageSent,
-    MessageStateChanged,
 )
 from mesh.limits.api import NUMBER_MAX
 from mesh.limits.messages import MESSAGES_PER_PAGE_MAX
@@ -88,7 +86,8 @@ def tail(
     events: bool,
 ) -> None:
     terminal = Terminal(choices)
-    tailing = Tailing(client_of(choices), chat)
+    # It stays, and says nothing of whether somebody still looks.
+    tailing = Tailing(client_of(choices, is_person=False), chat)
     left = count
     for told in tailing.follow(last=last, after=after):
         if isinstance(told, MessageAnswer):
@@ -192,19 +191,3 @@ class Tailing:
             if error.kind in NOT_NOW:
                 return None
             raise
-
-
-def concerns(event: Event, conversation: int | None) -> bool:
-    """Say whether an event is told to somebody who follows one conversation, or all."""
-    if conversation is None:
-        return True
-    match event:
-        # A direct conversation bears the number of its contact.
-        case ContactNoted(contact=contact) | ContactChanged(contact=contact):
-            return contact.id == conversation
-        case ComparisonChanged(comparison=comparison):
-            return comparison.contact == conversation
-        case MessageStateChanged(message=message):
-            return message.conversation == conversation
-        case _:
-            return False

@@ -3,33 +3,34 @@
 import getpass
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
+from threading import Thread
 from typing import Final
 
 import click
 
-from mesh.api.routes import Unlock
-from mesh.cli.daemon_client import folders_of, socket_of
-from mesh.cli.layout import plural
+from mesh.api.doors import door_of
+from mesh.api.route import MakeIdentity, Unlock
+from mesh.cli.commands.open_page import show_page
+from mesh.cli.daemon_client import folders_of
+from mesh.cli.next_steps import MESH_COMMAND, profile_option, tell_started
 from mesh.cli.options import Choices, shared_options
-from mesh.cli.passphrase import EMPTY_WARNING, known_passphrase, new_passphrase
-from mesh.cli.sanitise import clean_line
+from mesh.cli.passphrase import EMPTY_WARNING, find_in_file, known_passphrase, new_passphrase
 from mesh.cli.terminal import Terminal
 from mesh.client import Client
 from mesh.commands.answer import Done
+from mesh.commands.identity import IdentityAnswer
 from mesh.commands.status import AskStatus, StatusAnswer
 from mesh.daemon.relay import require_nobody
 from mesh.daemon.start_order import StartOrder
 from mesh.errors import UserError, relay_refusal
 from mesh.messenger.names import checked_name
 from mesh.node.config_file import load_config
-from mesh.node.folders import DEFAULT_PROFILE, ProfileFolders
-from mesh.node.membership import find_mesh, require_same_mesh, words_for
-
-MESH_COMMAND: Final = os.environ.get("MESH_COMMAND", "mesh")
-"""How this person calls the program; `dev.py`, whose environment is on no path, says how."""
+from mesh.node.folders import ProfileFolders
+from mesh.node.membership import find_mesh, require_same_mesh
+from mesh.node.profiles import is_unprotected
 
 FROM_NOW_ON: Final = (
     "From this start on the profile belongs to one mesh: the one that the settings name now. "
@@ -39,6 +40,8 @@ WHOSE_NAME: Final = "Your name"
 
 HELP = """\
 Start the node of a profile. The first time it asks for your name and a passphrase.
+
+With --open its page asks instead, in a browser.
 
 It runs in the background until `mesh down`; with --foreground it stays in this terminal and
 Ctrl-C stops it. Scripts say --headless, by which nothing is ever asked: the passphrase then comes
@@ -56,6 +59,7 @@ with --local.
 \b
 Examples:
   mesh up
+  mesh up --open
   mesh up --foreground -v
   mesh up --profile club --mesh-secret-file ~/club.secret
   MESH_PASSPHRASE_FILE=/run/secrets/mesh mesh up --headless --name "Gate 3"
@@ -70,6 +74,7 @@ Examples:
 @click.option("--headless", is_flag=True, help="Ask nothing; fail with a sentence instead.")
 @click.option("--name", default="", metavar="NAME", help="Your name, for a new profile.")
 @click.option("--no-passphrase", is_flag=True, help="Use an empty passphrase.")
+@click.option("--open/--no-open", "opens", help="Show the page in a browser; it asks what is new.")
 @click.option("--locked", is_flag=True, help="Carry mail for all, but open nothing of ours yet.")
 @click.option("--relay", is_flag=True, help="Be a node without a person, which only carries.")
 @click.option("--port", type=click.IntRange(0, 65_535), help="Listen on this TCP port; 0: any.")
@@ -93,6 +98,7 @@ def up(
     foreground: bool,
     headless: bool,
     no_passphrase: bool,
+    opens: bool,
     locked: bool,
     relay: bool,
     local: bool,
@@ -115,27 +121,50 @@ def up(
             "MESH_LOG_LEVEL": "debug" if choices.verbose else None,
         }
     )
-    client = Client(socket_of(folders), timeout_s=choices.timeout)
+    client = Client(door_of(folders), timeout_s=choices.timeout)
     if client.is_running():
         if (kept := find_mesh(folders)) is not None:
             require_same_mesh(kept, load_config(folders.config_file), folders.name)
-        join_running(terminal, client, folders, is_relay=relay, is_person=name != "")
+        asked = partial(
+            make_identity, terminal, client, folders, name, is_unprotected=no_passphrase
+        )
+        join_running(
+            terminal, client, folders, asked, is_relay=relay, is_person=name != "", opens=opens
+        )
         return
+    if not folders.store_file.exists():
+        warn_if_untried(terminal)
     if folders.store_file.exists() and not folders.mesh_file.exists():
         terminal.say(FROM_NOW_ON)
-    order = asked_order(
-        terminal,
-        folders,
-        name,
-        is_headless=headless,
-        is_unprotected=no_passphrase,
-        is_locked=locked,
-    )
-    if foreground:
-        run_here(terminal, order, is_relay=load_config(folders.config_file).relay)
+    opens = opens and not headless and not load_config(folders.config_file).relay
+    if opens and not name and not no_passphrase and not locked:
+        order = order_for_page(terminal, folders)
     else:
-        run_detached(terminal, order)
-        tell_started(terminal, Client(folders.socket_file, timeout_s=choices.timeout), folders)
+        order = asked_order(
+            terminal,
+            folders,
+            name,
+            is_headless=headless,
+            is_unprotected=no_passphrase,
+            is_locked=locked,
+        )
+    if foreground:
+        is_relay = load_config(folders.config_file).relay
+        run_here(terminal, order, folders, is_relay=is_relay, opens=opens)
+        return
+    run_detached(terminal, order)
+    client = Client(door_of(folders), timeout_s=choices.timeout)
+    tell_started(terminal, client, folders)
+    if opens:
+        show_page(terminal, client, folders.name)
+
+
+def warn_if_untried(terminal: Terminal) -> None:
+    """Say so at the first start of a profile where nobody ever ran this."""
+    # `docs/platforms.md`: to be taken out for a system once somebody ran it there.
+    system = {"win32": "Windows", "darwin": "macOS"}.get(sys.platform)
+    if system is not None:
+        terminal.warn(f"Mesh was never run on {system} before: you are the first. Things may fail.")
 
 
 def configure(settings: Mapping[str, str | None]) -> None:
@@ -182,6 +211,23 @@ def asked_order(
     return StartOrder(profile=folders.name, name=name or None, passphrase=passphrase)
 
 
+def order_for_page(terminal: Terminal, folders: ProfileFolders) -> StartOrder:
+    """Return what the daemon is told where the page asks for what is missing."""
+    is_new = not folders.vault_key_file.exists()
+    if not is_new and is_unprotected(folders):
+        terminal.warn(EMPTY_WARNING)
+        return StartOrder(profile=folders.name, passphrase="")
+    passphrase = None if is_new else find_in_file(terminal)
+    return StartOrder(profile=folders.name, passphrase=passphrase)
+
+
+def order_at_login(terminal: Terminal, folders: ProfileFolders, *, is_relay: bool) -> StartOrder:
+    """Return what the daemon is told where nobody can be asked: what needs a person waits."""
+    if is_relay:
+        return StartOrder(profile=folders.name)
+    return order_for_page(terminal, folders)
+
+
 def asked_name(terminal: Terminal, folders: ProfileFolders, *, is_headless: bool) -> str:
     """Ask who this is."""
     if is_headless or not terminal.has_person():
@@ -210,7 +256,9 @@ def typed_name(name: str) -> str:
         raise click.UsageError(str(error)) from None
 
 
-def run_here(terminal: Terminal, order: StartOrder, *, is_relay: bool) -> None:
+def run_here(
+    terminal: Terminal, order: StartOrder, folders: ProfileFolders, *, is_relay: bool, opens: bool
+) -> None:
     """Be the daemon until it is stopped."""
     # Everything large is behind this; nothing else of the command line needs it.
     from mesh.daemon.running import run_daemon
@@ -221,12 +269,26 @@ def run_here(terminal: Terminal, order: StartOrder, *, is_relay: bool) -> None:
             terminal.say(f"A relay runs in the profile {order.profile}. Ctrl-C stops it.")
             return
         terminal.say(f"Mesh runs in the profile {order.profile}. Ctrl-C stops it.")
+        if opens:
+            client = Client(door_of(folders))
+            # The node answers in this thread, which must not wait for it.
+            Thread(target=try_page, args=(terminal, client, order.profile), daemon=True).start()
+            return
         terminal.say("In another terminal:")
+        terminal.say(f"  Show the page:      {MESH_COMMAND} open{option}")
         terminal.say(f"  Invite somebody:    {MESH_COMMAND} invite{option}")
         terminal.say(f"  Or use their link:  {MESH_COMMAND} add LINK{option}")
         terminal.say(f"  See how it goes:    {MESH_COMMAND} status{option}")
 
     run_daemon(order, console=sys.stderr, on_ready=tell_ready)
+
+
+def try_page(terminal: Terminal, client: Client, profile: str) -> None:
+    """Open the page; the node runs on where there is none."""
+    try:
+        show_page(terminal, client, profile)
+    except UserError as error:
+        terminal.warn(str(error))
 
 
 def run_detached(terminal: Terminal, order: StartOrder) -> None:
@@ -243,51 +305,36 @@ def join_running(
     terminal: Terminal,
     client: Client,
     folders: ProfileFolders,
+    make_person: Callable[[], None],
     *,
     is_relay: bool,
     is_person: bool,
+    opens: bool,
 ) -> None:
-    """The daemon runs already: open it if it is locked, and say so."""
+    """The daemon runs already: open it if it is locked, say whom it is for if nobody did."""
     status = client.ask(AskStatus(), StatusAnswer)
     if is_relay and status.vault != "none":
         require_nobody(folders)
         raise UserError("exists", "A node runs in this profile, and not as a relay: mesh down")
     if is_person and status.vault == "none":
         raise relay_refusal()
-    if status.vault == "locked" and terminal.has_person():
-        client.ask(Unlock(known_passphrase(terminal, folders, is_headless=False)), Done)
     terminal.say("Mesh is running already.")
+    if opens and status.vault != "none":
+        show_page(terminal, client, folders.name)
+        return
+    if status.vault == "locked" and terminal.has_person():
+        known = known_passphrase(terminal, folders, is_headless=False)
+        client.ask_until_back(Unlock(known), Done)
+    elif status.vault == "empty" and (is_person or terminal.has_person()):
+        make_person()
     tell_started(terminal, client, folders)
 
 
-def profile_option(profile: str) -> str:
-    """Return what a command needs so that it reaches this profile."""
-    return "" if profile == DEFAULT_PROFILE else f" --profile {profile}"
-
-
-def tell_started(terminal: Terminal, client: Client, folders: ProfileFolders) -> None:
-    """Say who runs, and what to do next."""
-    status = client.ask(AskStatus(), StatusAnswer)
-    if terminal.is_json:
-        terminal.json(status)
-        return
-    option = profile_option(folders.name)
-    if status.vault == "none":
-        terminal.say(f"A relay runs in the profile {folders.name}: it carries mail for others.")
-        terminal.say(f"See how it goes:    {MESH_COMMAND} status{option}")
-        terminal.say(f"Stop it:            {MESH_COMMAND} down{option}")
-        return
-    who = f" as {clean_line(status.name)}" if status.name else ""
-    mesh = clean_line(words_for(status.mesh, is_closed=status.is_closed))
-    where = f" and the {mesh}" if status.is_closed else ""
-    terminal.say(
-        f"Mesh runs{who} in the profile {folders.name}{where}, "
-        f"with {plural(status.links_count, 'link')} so far."
-    )
-    if status.vault == "locked":
-        terminal.say(f"It is locked. Open it with: {MESH_COMMAND} unlock{option}")
-    elif status.contacts_count == 0 and status.vault == "open":
-        terminal.say(f"Invite somebody:    {MESH_COMMAND} invite{option}")
-        terminal.say(f"Or use their link:  {MESH_COMMAND} add LINK{option}")
-    terminal.say(f"See how it goes:    {MESH_COMMAND} status{option}")
-    terminal.say(f"Stop it:            {MESH_COMMAND} down{option}")
+def make_identity(
+    terminal: Terminal, client: Client, folders: ProfileFolders, name: str, *, is_unprotected: bool
+) -> None:
+    """Say who this is to a node that runs for nobody yet; the page may do so as well."""
+    name = checked_name(name or asked_name(terminal, folders, is_headless=False), WHOSE_NAME)
+    is_headless = not terminal.has_person()
+    chosen = "" if is_unprotected else new_passphrase(terminal, name, is_headless=is_headless)
+    client.ask(MakeIdentity(name, chosen), IdentityAnswer)

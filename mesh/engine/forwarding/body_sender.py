@@ -3,35 +3,38 @@
 Which ids, and in which order, is decided in `mesh/replication`; here they are read from the store.
 """
 
+from collections.abc import Callable
 from typing import Final
 
 from mesh.engine.counters import Counters
 from mesh.engine.forwarding.envelope_buffer import EnvelopeBuffer
+from mesh.engine.forwarding.given_bodies import GivenBodies
 from mesh.ids import EnvelopeId, LinkId
 from mesh.limits.replication import SEND_BODIES_PER_BATCH_BYTES_MAX
-from mesh.replication.fair_queue import ANY_FLOW, Flow, Group
+from mesh.replication.fair_queue import ANY_FLOW, Flow
 from mesh.replication.outgoing import Outgoing
 from mesh.replication.retiring import Retiring
-from mesh.trust.distance import Depth
-from mesh.wire.frames import Frame, Push, Retired, Stubs, encode_frame
+from mesh.wire.frames import Frame, Push, Retired, Stem, Stubs, encode_frame
 from mesh.wire.retirement import Retirement, join_retirements
 
 _BODIES_PER_READ: Final = 16
-
-_GROUP_OF: Final = {
-    Depth.OWN: Group.NEAR,
-    Depth.CONTACT: Group.NEAR,
-    Depth.VOUCHED: Group.FRIENDS,
-    Depth.FAR: Group.FRIENDS,
-    Depth.STRANGER: Group.STRANGERS,
-}
 
 
 class BodySender:
     """Reads what peers are given."""
 
-    def __init__(self, buffer: EnvelopeBuffer, retiring: Retiring, counters: Counters) -> None:
+    def __init__(
+        self,
+        buffer: EnvelopeBuffer,
+        retiring: Retiring,
+        given: GivenBodies,
+        is_body_hidden: Callable[[EnvelopeId], bool],
+        counters: Counters,
+    ) -> None:
+        """`is_body_hidden`: whether peers are given the stub of an envelope, body or not."""
         self._buffer = buffer
+        self._is_body_hidden = is_body_hidden
+        self._given = given
         self._retiring = retiring
         self._counters = counters
 
@@ -45,15 +48,23 @@ class BodySender:
                 frames.append(announcement)
                 room_bytes -= len(announcement.entries)
             ids = outgoing.take_bodies(link, _BODIES_PER_READ)
+            stems = [id_ for id_ in ids if outgoing.take_stem(link, id_)]
             # A retirement has no body to look for.
             found = self._buffer.bodies(
-                [id_ for id_ in ids if self._retiring.find_envelope(id_) is None]
+                [
+                    id_
+                    for id_ in ids
+                    if self._retiring.find_envelope(id_) is None
+                    and (id_ in stems or not self._is_body_hidden(id_))
+                ]
             )
-            for body in found.values():
-                frames.append(Push(body))
+            for id_, body in found.items():
+                frames.append(Stem(body) if id_ in stems else Push(body))
                 room_bytes -= len(body)
+            self._given.gave(link, found)
             self._counters.count("bodies_sent", len(found))
-            instead = self._without_bodies(outgoing, link, [id_ for id_ in ids if id_ not in found])
+            bodiless = [id_ for id_ in ids if id_ not in found and id_ not in stems]
+            instead = self._without_bodies(outgoing, link, bodiless)
             frames += instead
             room_bytes -= sum(len(encode_frame(frame)) for frame in instead)
         return frames
@@ -89,11 +100,9 @@ class BodySender:
         return frames
 
     def flow_of(self, id_: EnvelopeId) -> Flow:
-        """Return what a body is fair to when it leaves; what we wrote leaves like our contacts'
-        mail.
-        """
+        """Return what a body is fair to when it leaves."""
         place = self._buffer.eviction.place_of(id_)
-        if place is None:
+        if place is None or self._is_body_hidden(id_):
             return ANY_FLOW
-        depth, peer, posting_key = place
-        return Flow(_GROUP_OF[depth], peer, posting_key)
+        _, peer, posting_key = place
+        return Flow(peer, posting_key)

@@ -8,9 +8,11 @@ something may enter is decided in `intake.py`; which bodies go for want of room,
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final
 
-from mesh.ids import EnvelopeId, Tag, UnixSeconds
+from mesh.engine.forwarding.apart import Apart, IsOurs
+from mesh.engine.forwarding.disk_room import DiskRoom
+from mesh.ids import EnvelopeId, UnixSeconds
 from mesh.inputs import Connection
 from mesh.limits.replication import RECENT_BODIES_BYTES_MAX
 from mesh.limits.retention import EVICTED_PER_BATCH, EVICTION_ROWS_PER_STEP
@@ -19,6 +21,7 @@ from mesh.retention.eviction import CreatedOf, DepthOf, Eviction
 from mesh.retention.sides import FORMER, SponsorsOf
 from mesh.storage.connection import transaction
 from mesh.storage.store.rows import IndexRow
+from mesh.storage.store.stem_rows import StemRow, StemRows
 from mesh.storage.store.store import Store
 from mesh.wire.envelope import (
     SECONDS_PER_DAY,
@@ -31,11 +34,8 @@ from mesh.wire.envelope import (
 )
 from mesh.wire.retirement import Retirement
 
-
-class Protection(Protocol):
-    """A test whether an envelope is ours (written here, or to be opened here) and must stay."""
-
-    def __call__(self, envelope_id: EnvelopeId, tag: Tag, *, is_new: bool) -> bool: ...
+SPARED: Final = "while the disk is nearly full"
+"""Why a body is not kept on a scarce disk."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +51,31 @@ NOTHING_COMMITTED: Final = Committed()
 """What most batches change."""
 
 
+class StemChanges:
+    """The changes of a batch to what is on its stem."""
+
+    def __init__(self) -> None:
+        # None: it spreads.
+        self._rows: dict[tuple[EnvelopeId, bytes], StemRow | None] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._rows)
+
+    def put(self, row: StemRow) -> None:
+        """An envelope that enters, or a retirement of one that is here, does not spread yet."""
+        self._rows[row.envelope, row.token] = row
+
+    def end(self, envelope_id: EnvelopeId, token: bytes = b"") -> None:
+        """It spreads."""
+        self._rows[envelope_id, token] = None
+
+    def write(self, rows: StemRows) -> None:
+        """Write them, in the transaction of the batch."""
+        rows.remove([item for item, row in self._rows.items() if row is None])
+        rows.put([row for row in self._rows.values() if row is not None])
+        self._rows.clear()
+
+
 class EnvelopeBuffer:
     """Envelopes with and without bodies, on disk and about to be."""
 
@@ -63,13 +88,14 @@ class EnvelopeBuffer:
         depth_of: DepthOf,
         sponsors_of: SponsorsOf,
         created_of: CreatedOf,
-        is_ours: Protection,
+        is_ours: IsOurs,
     ) -> None:
         self.store: Final = Store(connection)
         self.eviction: Final = Eviction(depth_of, created_of, sponsors_of)
         self.stored_bytes_max = stored_bytes_max
-        self._carried_seconds = carried_days * SECONDS_PER_DAY
-        self.is_ours: Final = is_ours
+        self.room: Final = DiskRoom(depth_of)
+        self.carried_days = carried_days
+        self.apart: Final = Apart(self.store, is_ours)
         self._connection = connection
         self._added: dict[EnvelopeId, Envelope] = {}
         self._added_stubs: dict[EnvelopeId, Stub] = {}
@@ -77,13 +103,12 @@ class EnvelopeBuffer:
         self._retired: list[Retirement] = []
         self._removed: list[EnvelopeId] = []
         self._settings: dict[str, bytes] = {}
+        self.stems: Final = StemChanges()
         self._recent: dict[EnvelopeId, bytes] = {}
         self._recent_bytes = 0
         self._is_look_due = False
         # Up to here bodies were dropped for their age.
         self._aged_to = UnixSeconds(0)
-        # What was spared in the last batch only because nobody had looked at it yet.
-        self._spared: list[EnvelopeId] = []
         self._has_more_to_evict = False
         self._note_totals()
 
@@ -92,8 +117,7 @@ class EnvelopeBuffer:
         if row.has_body:
             self.eviction.add(
                 row.id,
-                posting_key=row.posting_key,
-                day=row.day,
+                key=row.stamped_key,
                 body_bytes=SIZE_BYTES[row.size_class] - STUB_BYTES,
                 created=row.created,
             )
@@ -106,23 +130,28 @@ class EnvelopeBuffer:
     @property
     def has_excess(self) -> bool:
         """Say whether the next batch can make more room at once."""
-        return self._has_more_to_evict or bool(self._spared)
+        return not self.room.is_full and self._has_more_to_evict
 
     def has_body(self, envelope_id: EnvelopeId) -> bool:
         """Say whether the body of an envelope is here."""
         return envelope_id in self.eviction
 
-    def find_refusal(self, envelope: Envelope, mesh_now: UnixSeconds) -> str | None:
-        """Say why the body of an envelope that may enter is not kept; None if it is."""
+    def find_refusal(
+        self, envelope: Envelope, expiry_now: UnixSeconds, *, admitted_count: int
+    ) -> str | None:
+        """Say why the body of an envelope that may enter is not kept; None if it is.
+
+        `admitted_count`: how many envelopes its stamp admits.
+        """
         header = envelope.header
-        if self.is_ours(envelope.id, header.tag, is_new=True):
-            return None
-        if header.created < mesh_now - self._carried_seconds:
+        if self.room.is_spared(header):
+            return SPARED
+        if header.created < expiry_now - self.carried_days * SECONDS_PER_DAY:
             return "older than this node carries"
         return self.eviction.find_refusal(
-            header.posting_key,
-            header.day,
+            header.stamped_key,
             _body_bytes(header),
+            admitted_count=admitted_count,
             room_bytes=self.room_bytes,
         )
 
@@ -136,8 +165,7 @@ class EnvelopeBuffer:
         header = envelope.header
         self.eviction.add(
             envelope.id,
-            posting_key=header.posting_key,
-            day=header.day,
+            key=header.stamped_key,
             body_bytes=_body_bytes(header),
             created=header.created,
             peer=peer,
@@ -148,10 +176,16 @@ class EnvelopeBuffer:
         """An envelope enters without its body, which is missed."""
         self._added_stubs[stub.id] = stub
 
-    def add_unwanted(self, envelope: Envelope) -> None:
-        """An envelope enters, or its stub is here, and its body is not kept."""
+    def add_unwanted(self, envelope: Envelope, refusal: str) -> None:
+        """An envelope enters, or its stub is here, and its body is not kept; `refusal`: why."""
+        stub = decode_stub(envelope.stub)
         self._added_stubs.pop(envelope.id, None)
-        self._unwanted_stubs[envelope.id] = decode_stub(envelope.stub)
+        if refusal == SPARED:
+            self.room.spared(envelope.id)
+            self._added_stubs[envelope.id] = stub
+        else:
+            self._unwanted_stubs[envelope.id] = stub
+        self.apart.refused(envelope)
 
     def put_setting(self, name: str, value: bytes) -> None:
         """Something small that survives a restart."""
@@ -160,6 +194,7 @@ class EnvelopeBuffer:
     def retire(self, retirement: Retirement) -> None:
         """An envelope loses its body for ever."""
         self._retired.append(retirement)
+        self.apart.drop(retirement.envelope)
         self._lose_body(retirement.envelope)
 
     def remove(self, envelope_id: EnvelopeId) -> None:
@@ -171,10 +206,13 @@ class EnvelopeBuffer:
         self._removed.append(envelope_id)
         self._lose_body(envelope_id)
 
-    def commit(self, mesh_now: UnixSeconds, *, first_messages: Sequence[bytes]) -> Committed:
-        """Write all rows of the batch in one transaction."""
+    def commit(self, expiry_now: UnixSeconds, *, first_messages: Sequence[bytes]) -> Committed:
+        """Write all rows of the batch in one transaction; none where the disk is full."""
+        if self.room.is_full:
+            return NOTHING_COMMITTED
         stubs = self._added_stubs or self._unwanted_stubs
-        is_changed = self._added or stubs or self._retired or self._removed or self._settings
+        is_changed = bool(self._added or stubs or self._retired or self._removed or self._settings)
+        is_changed = is_changed or bool(self.stems)
         is_full = self.eviction.bodies_bytes > self.room_bytes or self.has_excess
         if not (is_changed or first_messages or is_full or self._is_look_due):
             return NOTHING_COMMITTED
@@ -192,17 +230,15 @@ class EnvelopeBuffer:
                 self.store.stop_missing(list(self._unwanted_stubs))
             if self._retired:
                 self.store.retire(self._retired)
+            if self.stems:
+                self.stems.write(self.store.stems)
             for name, value in self._settings.items():
                 self.store.link_state.put_setting(name, value)
             if first_messages:
                 self.store.link_state.remember_first_messages(first_messages)
             self._note_totals()
-            for envelope in added:
-                # With an open vault it is opened in this batch, and mail like any other then.
-                if self.is_ours(envelope.id, envelope.header.tag, is_new=False):
-                    self.eviction.pin(envelope.id, room_bytes=self.room_bytes)
-            evicted = self._drop_aged(mesh_now) if self._is_look_due else []
-            evicted += self._evict(mesh_now)
+            evicted = self._drop_aged(expiry_now) if self._is_look_due else []
+            evicted += self._evict(expiry_now)
         committed = Committed(added, tuple(self._retired), evicted)
         self._added.clear()
         self._added_stubs.clear()
@@ -212,17 +248,17 @@ class EnvelopeBuffer:
         self._settings.clear()
         return committed
 
-    def expire(self, mesh_now: UnixSeconds) -> list[IndexRow]:
+    def expire(self, expiry_now: UnixSeconds) -> list[IndexRow]:
         """Forget what has outlived its lifetime."""
         with transaction(self._connection):
-            expired = self.store.expire(mesh_now)
+            expired = self.store.expire(expiry_now)
         self._note_totals()
         for row in expired:
             self._lose_body(row.id)
         return expired
 
     def look_again(self) -> None:
-        """At the next commit: what was ours may be so no longer, and authors nearer or further."""
+        """At the next commit: authors may be nearer or further, and bodies too old to carry."""
         self._is_look_due = True
 
     # --- Reading ------------------------------------------------------------------------------
@@ -245,7 +281,7 @@ class EnvelopeBuffer:
         return headers
 
     def bodies(self, ids: Sequence[EnvelopeId]) -> dict[EnvelopeId, bytes]:
-        """The envelopes that are here with their bodies, in the given order."""
+        """The envelopes that are here with their bodies, for peers, in the given order."""
         rest = [id_ for id_ in ids if id_ not in self._recent]
         stored = self.store.envelopes_bytes(rest) if rest else {}
         found = {id_: self._recent.get(id_) or stored.get(id_) for id_ in ids}
@@ -258,54 +294,40 @@ class EnvelopeBuffer:
         self.last_arrival, _, envelopes_count = self.store.totals()
         self._stubs_bytes = envelopes_count * STUB_BYTES
 
-    def _evict(self, mesh_now: UnixSeconds) -> list[EnvelopeId]:
-        """Drop bodies until the rest has room, but never what is ours."""
-        spared, self._spared = self._spared, []
-        self.eviction.unpin(spared)
+    def _evict(self, expiry_now: UnixSeconds) -> list[EnvelopeId]:
+        """Drop bodies until the rest has room."""
         evicted: list[EnvelopeId] = []
         count_max = max(EVICTED_PER_BATCH, 2 * len(self._added))
         while len(evicted) < count_max:
             chosen = self.eviction.take_victims(
-                self.room_bytes, mesh_now, count_max=EVICTION_ROWS_PER_STEP
+                self.room_bytes, expiry_now, count_max=EVICTION_ROWS_PER_STEP
             )
             if not chosen:
                 break
-            evicted += self._drop(chosen)
+            self._drop(chosen)
+            evicted += chosen
         self._has_more_to_evict = len(evicted) >= count_max
         return evicted
 
-    def _drop_aged(self, mesh_now: UnixSeconds) -> list[EnvelopeId]:
-        """Once in a while: see what is ours and who is near, and drop what is too old to carry."""
+    def _drop_aged(self, expiry_now: UnixSeconds) -> list[EnvelopeId]:
+        """Once in a while: see who is near, and drop what is too old to carry."""
         self._is_look_due = False
-        self.eviction.unpin(self._split(self.eviction.pinned())[0])
         self.eviction.look_again()
-        before = UnixSeconds(mesh_now - self._carried_seconds)
+        before = UnixSeconds(expiry_now - self.carried_days * SECONDS_PER_DAY)
         aged = self.store.scans.bodies_created(self._aged_to, before, EXPIRED_ROWS_PER_BATCH)
         self._aged_to = aged[-1][0] if aged else max(self._aged_to, before)
-        return self._drop([id_ for _, id_ in aged])
+        aged_ids = [id_ for _, id_ in aged]
+        self._drop(aged_ids)
+        return aged_ids
 
-    def _drop(self, chosen: Sequence[EnvelopeId]) -> list[EnvelopeId]:
-        """Drop bodies, except those that are ours; they are pinned."""
-        dropped, ours = self._split(chosen)
-        for envelope_id in ours:
-            if not self.eviction.pin(envelope_id, room_bytes=self.room_bytes):
-                dropped.append(envelope_id)
-            elif envelope_id in self._added:
-                self._spared.append(envelope_id)
-        self.store.drop_bodies(dropped)
-        for envelope_id in dropped:
+    def _drop(self, chosen: Sequence[EnvelopeId]) -> None:
+        """Drop bodies, whoever they are for."""
+        if not chosen:
+            return
+        self.apart.going(chosen, self._added)
+        self.store.drop_bodies(chosen)
+        for envelope_id in chosen:
             self._lose_body(envelope_id)
-        return dropped
-
-    def _split(self, ids: Sequence[EnvelopeId]) -> tuple[list[EnvelopeId], list[EnvelopeId]]:
-        """Mail like any other, and ours."""
-        tags = self.store.tags(ids)
-        others: list[EnvelopeId] = []
-        ours: list[EnvelopeId] = []
-        for id_ in ids:
-            is_ours = self.is_ours(id_, tags[id_], is_new=id_ in self._added)
-            (ours if is_ours else others).append(id_)
-        return others, ours
 
     def _remember_body(self, envelope: Envelope) -> None:
         """New bodies go out to several links at once: keep the last ones at hand."""

@@ -1,7 +1,7 @@
 """The carrying of mail for everybody: admission, the store, eviction, and what HELD may say.
 
 Joins the machines `mesh.posting` and `mesh.replication` to the rows of `mesh.storage`. Nothing
-here knows whose mail it is; what must not be evicted is asked of who knows (`Protection`).
+here knows whose mail it is; what is kept apart for our person is asked of who knows (`IsOurs`).
 
 How something enters is in `intake.py`; what is here, and what of it is written when, in
 `envelope_buffer.py`. HELD frames (`held_acks.py`) and bodies of new envelopes leave only after it.
@@ -12,17 +12,20 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from mesh.commands.status import CarriedAnswer
+from mesh.commands.status import CarriedAnswer, Disk
 from mesh.engine.counters import Counters
+from mesh.engine.forwarding.apart import IsOurs
 from mesh.engine.forwarding.body_sender import BodySender
-from mesh.engine.forwarding.envelope_buffer import NOTHING_COMMITTED, EnvelopeBuffer, Protection
+from mesh.engine.forwarding.envelope_buffer import NOTHING_COMMITTED, EnvelopeBuffer
+from mesh.engine.forwarding.given_bodies import GivenBodies
 from mesh.engine.forwarding.held_acks import HeldAcks
 from mesh.engine.forwarding.id_expiry import IdExpiry
 from mesh.engine.forwarding.intake import Intake
 from mesh.engine.forwarding.retirements import Retirements
+from mesh.engine.forwarding.stemming import Stemming
 from mesh.engine.forwarding.usage import carried, own_share_bytes
 from mesh.engine.settings import EngineSettings, Primitives
-from mesh.ids import EnvelopeId, Instant, LinkId, Monotonic, UnixSeconds, earliest
+from mesh.ids import EnvelopeId, Instant, LinkId, LinkKey, Monotonic, UnixSeconds, earliest
 from mesh.inputs import Connection
 from mesh.limits.retention import EXPIRY_INTERVAL_MS
 from mesh.limits.timekeeping import CLOCK_JUMP_SECONDS
@@ -30,6 +33,7 @@ from mesh.posting.admission import Admission
 from mesh.replication.replicator import Replicator
 from mesh.replication.retiring import Retiring
 from mesh.replication.seen_sets import Element
+from mesh.replication.stems import Stems
 from mesh.retention.eviction import DepthOf
 from mesh.retention.sides import SponsorsOf
 from mesh.wire.envelope import Envelope
@@ -38,11 +42,11 @@ from mesh.wire.retirement import Retirement
 
 @dataclass(frozen=True, slots=True)
 class Authors:
-    """The nearness of authors, and the envelopes that must stay for our person."""
+    """The nearness of authors, and the envelopes that are for our person."""
 
     depth_of: DepthOf
     sponsors_of: SponsorsOf
-    is_ours: Protection
+    is_ours: IsOurs
 
 
 class Forwarder:
@@ -67,9 +71,10 @@ class Forwarder:
             carried_days=settings.carried_days,
             depth_of=authors.depth_of,
             sponsors_of=authors.sponsors_of,
-            created_of=lambda id_: self.replicator.sets.element(id_).created,
+            created_of=self.created_of,
             is_ours=authors.is_ours,
         )
+        self.buffer.eviction.shares = settings.shares
         self.store: Final = self.buffer.store
         self._id_expiry = IdExpiry(
             self.buffer, authors.depth_of, known_ids_max=settings.known_ids_max
@@ -77,38 +82,66 @@ class Forwarder:
         self._retiring = Retiring(
             delay_ms_max=settings.relay_delay_ms_max, entropy=primitives.entropy
         )
-        self.retirements: Final = Retirements(
-            self.buffer, self._retiring, counters, self.replicator
+        self.stemming: Final = Stemming(
+            Stems(primitives.entropy, self.replicator.scores.is_doubted),
+            self.buffer,
+            self.replicator,
+            counters,
         )
-        self.body_sender: Final = BodySender(self.buffer, self._retiring, counters)
+        self.stemming.retirement_stems.relay_delay_ms_max = settings.relay_delay_ms_max
+        self.retirements: Final = Retirements(
+            self.buffer, self._retiring, counters, self.replicator, self.stemming
+        )
+        self.given: Final = GivenBodies()
+        self.body_sender: Final = BodySender(
+            self.buffer, self._retiring, self.given, self.stemming.is_body_hidden, counters
+        )
         self.intake: Final = Intake(
             admission=Admission(settings.parameters, primitives.verify),
             buffer=self.buffer,
             id_expiry=self._id_expiry,
             retirements=self.retirements,
             replicator=self.replicator,
+            stemming=self.stemming,
             counters=counters,
         )
+        self.stemming.retirements = self.retirements
         self.held_acks: Final = HeldAcks()
         self._counters = counters
         self._told_retired: list[Retirement] = []
         self._expire_at = now.after(EXPIRY_INTERVAL_MS)
         # Mesh time less the time that passed: it moves when a clock is corrected, or after sleep.
         self._mesh_ahead_s: int | None = None
-        self._load()
+        self._load(now)
+
+    def change(self, settings: EngineSettings, stored_bytes_max: int) -> None:
+        """A person has other settings; `stored_bytes_max`: as far as the disk allows."""
+        self.buffer.stored_bytes_max = stored_bytes_max
+        self.buffer.carried_days = settings.carried_days
+        self.buffer.eviction.shares = settings.shares
+        self._retiring.delay_ms_max = settings.relay_delay_ms_max
+        self.stemming.retirement_stems.relay_delay_ms_max = settings.relay_delay_ms_max
+        # What is too old now goes with the next commit.
+        self.buffer.look_again()
 
     def carried(self) -> list[CarriedAnswer]:
         """For whom bodies are kept."""
         return carried(
             self.buffer.eviction.usage(),
+            self.buffer.eviction.shares,
             room_bytes=self.buffer.room_bytes,
             stored_bytes_max=self.buffer.stored_bytes_max,
         )
 
+    def created_of(self, id_: EnvelopeId) -> UnixSeconds:
+        """Return the creation second of an envelope that is here."""
+        sets = self.replicator.sets
+        return (sets if id_ in sets else self.stemming).element(id_).created
+
     @property
     def is_own_share_full(self) -> bool:
         """Say whether what was written here and is on its way takes all that it may."""
-        share_bytes = own_share_bytes(self.buffer.stored_bytes_max)
+        share_bytes = own_share_bytes(self.buffer.stored_bytes_max, self.buffer.eviction.shares)
         return self.buffer.eviction.written_bytes >= share_bytes
 
     def link_up(
@@ -117,8 +150,10 @@ class Forwarder:
         now: Instant,
         *,
         host: str,
+        link_key: LinkKey,
         is_dialled_by_us: bool,
         round_trip_ms: int,
+        passes_stems: bool,
     ) -> None:
         """A link is ready. `host`: who is at its other end, as far as that can be told."""
         self.intake.link_up(link, host)
@@ -126,22 +161,42 @@ class Forwarder:
             link, now, is_dialled_by_us=is_dialled_by_us, round_trip_ms=round_trip_ms
         )
         self.replicator.outgoing.announce(link, self._id_expiry.near_cut_off(self.replicator.sets))
+        self.stemming.link_up(link, link_key, now, is_able=passes_stems)
 
     def link_down(self, link: LinkId, now: Instant) -> None:
         """A link is gone, and with it what it still waited for."""
+        self.stemming.link_down(link, now)
         self.replicator.link_down(link, now)
         self.intake.link_down(link)
         self.held_acks.link_down(link)
+        self.given.link_down(link)
 
-    def make_room(self, mesh_now: UnixSeconds) -> None:
+    def set_disk(self, disk: Disk, now: Instant) -> None:
+        """Begin a batch with so much room, or so little."""
+        room = self.buffer.room
+        was_full, room.disk = room.is_full, disk
+        if disk == "room" and (spared := room.take_spared()):
+            lacked = [
+                id_
+                for id_ in spared
+                if id_ in self.replicator.sets
+                and not (self.buffer.has_body(id_) or self._retiring.is_retired(id_))
+            ]
+            self.replicator.missing_bodies.missed(lacked, now)
+        self.replicator.declined.takes_nothing = room.is_full
+        if was_full and not room.is_full:
+            self.replicator.forgive()
+
+    def make_room(self, now: Instant) -> None:
         """Before a batch: if more ids are known than may be, some go as if they had expired."""
-        if not self._id_expiry.is_due(self.replicator.sets):
+        if self.buffer.room.is_full or not self._id_expiry.is_due(self.replicator.sets):
             return
         rows = self._id_expiry.choose(
             self.replicator.sets,
-            mesh_now,
+            now,
             lambda id_: self._retiring.find_envelope(id_) is not None,
         )
+        self.buffer.apart.going([row.id for row in rows])
         for row in rows:
             self.buffer.remove(row.id)
         self.intake.forget(rows)
@@ -163,24 +218,31 @@ class Forwarder:
             self._expire_at = now.after(EXPIRY_INTERVAL_MS)
             self.buffer.look_again()
             self._id_expiry.look_again(self.replicator.sets)
-            if is_clock_steady:
-                self._expire(now.mesh)
+            if is_clock_steady and not self.buffer.room.is_full:
+                self._expire(now.expiry)
         faulted = self.intake.judge_deferred(now)
-        self.retirements.tend(now)
+        if not self.buffer.room.is_full:
+            self.stemming.tend(now)
+            self.retirements.tend(now)
         return faulted
 
     def deadline(self) -> Monotonic | None:
         """Return when `tend` wants to be called."""
-        if self.buffer.has_excess or self._id_expiry.is_due(self.replicator.sets):
+        is_frozen = self.buffer.room.is_full
+        if self.buffer.has_excess or (
+            not is_frozen and self._id_expiry.is_due(self.replicator.sets)
+        ):
             return Monotonic(0)
         stamp_at = self.intake.stamp_deadline() if self.intake.has_deferred else None
-        spread_at, retire_at = self.replicator.deadline(), self._retiring.deadline()
+        spread_at = self.replicator.deadline()
+        retire_at = None if is_frozen else self._retiring.deadline()
+        stem_at = None if is_frozen else self.stemming.deadline()
         answer_at = self.held_acks.deadline()
-        return earliest((spread_at, retire_at, stamp_at, answer_at, self._expire_at))
+        return earliest((spread_at, retire_at, stem_at, stamp_at, answer_at, self._expire_at))
 
-    def commit(self, mesh_now: UnixSeconds, *, first_messages: Sequence[bytes]) -> list[Envelope]:
+    def commit(self, expiry_now: UnixSeconds, *, first_messages: Sequence[bytes]) -> list[Envelope]:
         """Write all rows of the batch in one transaction; return the envelopes that are new."""
-        committed = self.buffer.commit(mesh_now, first_messages=first_messages)
+        committed = self.buffer.commit(expiry_now, first_messages=first_messages)
         if committed is NOTHING_COMMITTED:
             return []
         counts = (
@@ -192,6 +254,8 @@ class Forwarder:
             if count:
                 self._counters.count(name, count)
         for envelope_id in committed.evicted:
+            if envelope_id in self.stemming:
+                self.stemming.evicted(envelope_id)
             self.replicator.outgoing.body_gone(envelope_id)
         gone = [*committed.evicted, *(retirement.envelope for retirement in committed.retired)]
         self._id_expiry.bodies_gone(gone, self.replicator.sets)
@@ -210,8 +274,9 @@ class Forwarder:
             refused = [id_ for id_ in ids if not self._has_body(id_)]
             self.held_acks.note(link, held=held, refused=refused, now=now)
 
-    def _load(self) -> None:
+    def _load(self, now: Instant) -> None:
         missing: list[EnvelopeId] = []
+        self.stemming.load(now)
         self.replicator.load(self._stored(missing), missing)
         self.retirements.load()
         self._id_expiry.load(self.replicator.sets)
@@ -222,12 +287,23 @@ class Forwarder:
             self.intake.load(row)
             if row.is_missing:
                 missing.append(row.id)
-            yield row.id, Element(row.created, row.size_class, row.lifetime_class)
+            element = Element(row.created, row.size_class, row.lifetime_class)
+            if row.id not in self.stemming.stems:
+                yield row.id, element
+            elif row.has_body:
+                self.stemming.load_element(row.id, element)
+            else:
+                # The process ended right after the body had to go.
+                self.stemming.forget([row.id])
+                self.buffer.stems.end(row.id)
+                yield row.id, element
 
     def _has_body(self, envelope_id: EnvelopeId) -> bool:
-        return envelope_id in self.replicator.sets and self.buffer.has_body(envelope_id)
+        is_known = envelope_id in self.replicator.sets or envelope_id in self.stemming
+        is_known = is_known and not self.stemming.is_body_hidden(envelope_id)
+        return is_known and self.buffer.has_body(envelope_id)
 
-    def _expire(self, mesh_now: UnixSeconds) -> None:
-        expired = self.buffer.expire(mesh_now)
+    def _expire(self, expiry_now: UnixSeconds) -> None:
+        expired = self.buffer.expire(expiry_now)
         self.intake.forget(expired)
         self._counters.count("lapsed", len(expired))

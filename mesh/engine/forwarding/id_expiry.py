@@ -17,7 +17,7 @@ from itertools import islice
 from typing import Final
 
 from mesh.engine.forwarding.envelope_buffer import EnvelopeBuffer
-from mesh.ids import EnvelopeId, PostingKey, UnixSeconds
+from mesh.ids import EnvelopeId, Instant, PostingKey, UnixSeconds
 from mesh.limits.retention import (
     FORGOTTEN_PER_BATCH,
     KNOWN_IDS_MIN,
@@ -76,10 +76,9 @@ class IdExpiry:
 
     def find_refusal(
         self,
-        envelope_id: EnvelopeId,
         header: Header,
         sets: SeenSets,
-        mesh_now: UnixSeconds,
+        now: Instant,
         *,
         has_body: bool,
     ) -> str | None:
@@ -87,12 +86,10 @@ class IdExpiry:
         may.
         """
         is_old = header.created < sets.cuts()[header.lifetime_class]
-        is_ahead = self._is_crowded and header.created > mesh_now + TOLERATED_AHEAD_SECONDS
+        is_ahead = self._is_crowded and header.created > _ahead_from(now)
         if not (is_old or is_ahead):
             return None
         if self._stays(header.posting_key, header.day, has_body=has_body):
-            return None
-        if self._buffer.is_ours(envelope_id, header.tag, is_new=True):
             return None
         return (
             "older than this node has room for" if is_old else "dated ahead, where room is scarce"
@@ -106,13 +103,13 @@ class IdExpiry:
     def choose(
         self,
         sets: SeenSets,
-        mesh_now: UnixSeconds,
+        now: Instant,
         is_retirement: Callable[[EnvelopeId], bool],
     ) -> Sequence[IndexRow]:
         """Cut the sets, and say what has to go with it."""
         self._is_crowded = True
         count = min(max(len(sets) - self.ids_max, 1), FORGOTTEN_PER_BATCH)
-        ahead = sets.created_after(UnixSeconds(mesh_now + TOLERATED_AHEAD_SECONDS), count)
+        ahead = sets.created_after(_ahead_from(now), count)
         chosen = self._others([id_ for id_ in ahead if not is_retirement(id_)])
         while self._bodiless and not chosen:
             stubs = list(islice(self._bodiless, count))
@@ -121,7 +118,7 @@ class IdExpiry:
             chosen = self._others(stubs)
         if chosen:
             return chosen
-        cut_off = sets.cut_oldest(count, mesh_now)
+        cut_off = sets.cut_oldest(count, max(now.mesh, now.expiry))
         # Or a link that comes now would hear of mail neither by this nor by comparing.
         self._near_cut_off = None
         self._buffer.put_setting(
@@ -152,18 +149,19 @@ class IdExpiry:
         return cut_off[:NEAR_ANNOUNCED_MAX]
 
     def _others(self, ids: Sequence[EnvelopeId]) -> list[IndexRow]:
-        """Those of the given envelopes that are in the store, have no place and are not ours."""
-        others = [
+        """Those of the given envelopes that are in the store and have no place."""
+        return [
             row
             for row in self._buffer.store.rows(ids)
             if not self._stays(row.posting_key, row.day, has_body=row.has_body)
-        ]
-        tags = self._buffer.store.tags([row.id for row in others])
-        return [
-            row for row in others if not self._buffer.is_ours(row.id, tags[row.id], is_new=False)
         ]
 
     def _stays(self, posting_key: PostingKey, day: int, *, has_body: bool) -> bool:
         """Say whether an author is near enough for an id to stay below a cut."""
         depth = self._depth_of(posting_key, day)
         return depth is Depth.OWN or (has_body and depth is not Depth.STRANGER)
+
+
+def _ahead_from(now: Instant) -> UnixSeconds:
+    """Return from when on something is dated ahead: by both clocks, since it has to go for that."""
+    return UnixSeconds(max(now.mesh, now.expiry) + TOLERATED_AHEAD_SECONDS)

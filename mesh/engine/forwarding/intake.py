@@ -4,7 +4,7 @@ Joins the machine `mesh.posting.admission` to what is known (`mesh/replication`)
 the next commit. What links brought is answered after that commit, when it shows what became of it.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final, assert_never
 
@@ -12,27 +12,28 @@ from mesh.engine.counters import Counters
 from mesh.engine.forwarding.envelope_buffer import EnvelopeBuffer
 from mesh.engine.forwarding.id_expiry import IdExpiry
 from mesh.engine.forwarding.retirements import Retirements
+from mesh.engine.forwarding.stemming import Stemming, element_of
 from mesh.engine.forwarding.usage import REFUSED
 from mesh.errors import PeerError
-from mesh.ids import EnvelopeId, Instant, LinkId, Monotonic, UnixSeconds
+from mesh.ids import EnvelopeId, Instant, LinkId, Monotonic, PostingKey, UnixSeconds
 from mesh.limits.admission import DEFERRED_PER_LINK_MAX
 from mesh.limits.replication import LIVE_SECONDS_MAX
+from mesh.limits.retention import ADMITTED_UNKNOWN
 from mesh.posting.admission import Accept, Admission, Defer, Refuse, Verdict
 from mesh.replication.replicator import Replicator
-from mesh.replication.seen_sets import Element
 from mesh.retention.sides import FORMER
 from mesh.storage.store.rows import IndexRow
 from mesh.wire.envelope import (
     Envelope,
-    Header,
     Stub,
     decode_envelope,
     decode_stub,
     envelope_id_of,
-    is_known_version,
 )
-from mesh.wire.frames import Push, Stubs
+from mesh.wire.frames import Push, Stem, Stubs
 from mesh.wire.retirement import split_tokens
+
+NO_ROOM: Final = "no room on the disk"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,20 @@ class _Bodiless:
         return self.stub.id
 
 
+@dataclass(frozen=True, slots=True)
+class _Stemmed:
+    """An envelope that does not spread yet, of a peer or made here."""
+
+    envelope: Envelope
+
+    @property
+    def id(self) -> EnvelopeId:
+        return self.envelope.id
+
+
+_Brought = Envelope | _Stemmed | _Bodiless
+
+
 class Intake:
     """The way in, by rules that are equal at all nodes and by what there is room for."""
 
@@ -58,8 +73,10 @@ class Intake:
         id_expiry: IdExpiry,
         retirements: Retirements,
         replicator: Replicator,
+        stemming: Stemming,
         counters: Counters,
     ) -> None:
+        self._stemming = stemming
         self._admission = admission
         self._buffer = buffer
         self._id_expiry = id_expiry
@@ -73,7 +90,9 @@ class Intake:
         self._hosts: dict[LinkId, str] = {}
         # What each link brought in this batch: what became of it shows after the commit.
         self._brought: dict[LinkId, list[EnvelopeId]] = {}
-        self._deferred: dict[LinkId, list[Envelope | _Bodiless]] = {}
+        self._deferred: dict[LinkId, list[_Brought]] = {}
+        # What came in this batch as backlog, over a link or by hand.
+        self._backlog: dict[EnvelopeId, None] = {}
 
     @property
     def has_deferred(self) -> bool:
@@ -87,7 +106,7 @@ class Intake:
     def load(self, row: IndexRow) -> None:
         """Take an envelope of the store at start."""
         self.newest_created = max(self.newest_created, row.created)
-        self._admission.load(row.posting_key, row.day, row.id)
+        self._admission.load(row.stamped_key, row.id)
         self._buffer.load(row)
 
     def link_up(self, link: LinkId, host: str) -> None:
@@ -105,20 +124,31 @@ class Intake:
         brought, self._brought = self._brought, {}
         return brought
 
+    def take_backlog(self) -> dict[EnvelopeId, None]:
+        """Return what has come as backlog since the last call: more of it may follow."""
+        taken, self._backlog = self._backlog, {}
+        return taken
+
     def forget(self, rows: Iterable[IndexRow]) -> None:
         """These go wholly, and make room for others of their keys."""
+        self._stemming.forget([row.id for row in rows])
         for row in rows:
-            self._admission.forget(row.posting_key, row.day, row.id)
+            self._admission.forget(row.stamped_key, row.id)
             self.retirements.forget_envelope(row.id)
 
-    def pushed(self, link: LinkId, push: Push, now: Instant) -> None:
-        """A peer brought an envelope: deduplicate before any crypto, then judge."""
-        if not is_known_version(push.envelope):
-            self._counters.count(f"{REFUSED}unknown version")
-            return
+    def pushed(self, link: LinkId, push: Push | Stem, now: Instant) -> None:
+        """A peer brought an envelope: deduplicate before any crypto, then judge.
+
+        A stem pays the same checks, and shows nothing of which link is the faster one.
+        """
         envelope_id = envelope_id_of(push.envelope)
+        is_stem = isinstance(push, Stem)
         self._counters.count("bodies_received")
-        self._replicator.body_came(link, envelope_id, now)
+        if is_stem:
+            self._counters.count("stems_received")
+            self._replicator.outgoing.discard(link, envelope_id, is_brought=True)
+        else:
+            self._replicator.body_came(link, envelope_id, now)
         if envelope_id in self._replicator.sets:
             if self._replicator.is_body_welcome(envelope_id):
                 self._fill_body(link, decode_envelope(push.envelope), now)
@@ -126,10 +156,11 @@ class Intake:
                 self._counters.count("bodies_duplicate")
             self._answer(link, envelope_id)
             return
+        envelope = decode_envelope(push.envelope)
         # Who waits for the check of a stamp has had no turn yet; this one queues behind.
         self._judge(
             link,
-            decode_envelope(push.envelope),
+            _Stemmed(envelope) if is_stem else envelope,
             may_check_stamp=not (self._deferred or self.is_carry_waiting),
             now=now,
         )
@@ -137,9 +168,6 @@ class Intake:
     def stubs_came(self, link: LinkId, frame: Stubs, now: Instant) -> None:
         """A peer has no bodies of these: what it has is judged by the same rules."""
         for data, tokens in frame.entries:
-            if not is_known_version(data):
-                self._counters.count(f"{REFUSED}unknown version")
-                continue
             self._counters.count("stubs_received")
             self._judge(
                 link,
@@ -151,10 +179,13 @@ class Intake:
     def publish(self, envelopes: Iterable[Envelope], now: Instant) -> None:
         """Envelopes made here, which the vault has committed, enter the store."""
         for envelope in envelopes:
+            if envelope.id in self._stemming:
+                continue
             if self._replicator.is_body_welcome(envelope.id):
                 self._fill_body(None, envelope, now)
             elif envelope.id not in self._replicator.sets:
-                self._settle(None, envelope, self._admission.admit_own(envelope), now)
+                verdict = self._admission.admit_own(envelope)
+                self._settle(None, _Stemmed(envelope), verdict, now)
 
     def judge_deferred(self, now: Instant) -> list[LinkId]:
         """Links take turns, one envelope each, as long as there is budget."""
@@ -167,9 +198,9 @@ class Intake:
                 if turn >= len(waiting) or link in faulted:
                     continue
                 brought = waiting[turn]
-                if isinstance(brought, Envelope) and brought.id in self._replicator.sets:
+                if brought.id in self._replicator.sets and not isinstance(brought, _Bodiless):
                     if self._replicator.is_body_welcome(brought.id):
-                        self._fill_body(link, brought, now)
+                        self._fill_body(link, _envelope_of(brought), now)
                     self._answer(link, brought.id)
                     continue
                 if self._admission.deadline() > now.monotonic:
@@ -196,6 +227,9 @@ class Intake:
                 return None
             self._fill_body(None, brought, now)
             return Accept(pushed_out=None)
+        if brought.id in self._stemming:
+            self._stemming.spread(brought.id, None, now)
+            return None
         verdict = self._judge_proof(brought, may_check_stamp=may_check_stamp, now=now)
         if isinstance(verdict, Accept):
             taken = brought if isinstance(brought, Envelope) else _Bodiless(brought, [])
@@ -205,28 +239,44 @@ class Intake:
     def _judge(
         self,
         link: LinkId,
-        brought: Envelope | _Bodiless,
+        brought: _Brought,
         *,
         may_check_stamp: bool = True,
         now: Instant,
     ) -> None:
+        if brought.id in self._stemming and not isinstance(brought, _Bodiless):
+            self._counters.count("bodies_duplicate")
+        if brought.id in self._stemming and isinstance(brought, _Stemmed):
+            self._stemming.came_again(link, brought.id, now)
+            self._answer(link, brought.id)
+            return
+        if brought.id in self._stemming and isinstance(brought, Envelope):
+            self._stemming.spread(brought.id, link, now)
+            self._answer(link, brought.id)
+            return
         if isinstance(brought, _Bodiless) and brought.id in self._replicator.sets:
             self._replicator.body_refused(link, brought.id, now)
             self.retirements.came_with(link, brought.stub, brought.tokens, now)
             return
-        proof = brought.stub if isinstance(brought, _Bodiless) else brought
+        proof = brought.stub if isinstance(brought, _Bodiless) else _envelope_of(brought)
+        if brought.id in self._stemming:
+            # Its stub pays like that of an unknown one: it counts in its quota once.
+            self._admission.forget(proof.header.stamped_key, brought.id)
         verdict = self._judge_proof(proof, may_check_stamp=may_check_stamp, now=now)
+        if brought.id in self._stemming and not isinstance(verdict, Accept):
+            self._admission.load(proof.header.stamped_key, brought.id)
         self._settle(link, brought, verdict, now)
 
     def _judge_proof(
         self, proof: Envelope | Stub, *, may_check_stamp: bool, now: Instant
     ) -> Verdict:
         """The rules that are equal at all nodes, for all that there is room to know."""
+        if self._buffer.room.is_full:
+            return Refuse(NO_ROOM, is_fault=False)
         refusal = self._id_expiry.find_refusal(
-            proof.id,
             proof.header,
             self._replicator.sets,
-            now.mesh,
+            now,
             has_body=isinstance(proof, Envelope),
         )
         if refusal is not None:
@@ -234,7 +284,7 @@ class Intake:
         return self._admission.judge(proof, may_check_stamp=may_check_stamp, now=now)
 
     def _settle(
-        self, link: LinkId | None, brought: Envelope | _Bodiless, verdict: Verdict, now: Instant
+        self, link: LinkId | None, brought: _Brought, verdict: Verdict, now: Instant
     ) -> None:
         match verdict:
             case Accept(pushed_out=pushed_out):
@@ -243,6 +293,8 @@ class Intake:
                     self._push_out(pushed_out)
                 if isinstance(brought, Envelope):
                     self._accept(link, brought, now)
+                elif isinstance(brought, _Stemmed):
+                    self._accept_stem(link, brought.envelope, now)
                 else:
                     self._accept_stub(link, brought, now)
             case Defer():
@@ -254,61 +306,101 @@ class Intake:
                 if link is not None:
                     if is_fault:
                         raise PeerError(reason)
-                    if isinstance(brought, Envelope):
+                    if not isinstance(brought, _Bodiless):
                         self._answer(link, brought.id)
             case _:
                 assert_never(verdict)
 
     def _accept(self, link: LinkId | None, envelope: Envelope, now: Instant) -> None:
         self.newest_created = max(self.newest_created, envelope.header.created)
-        refusal = self._buffer.find_refusal(envelope, now.mesh)
+        refusal = self._find_refusal(envelope, now)
         if refusal is not None:
             self._counters.count(f"{REFUSED}{refusal}")
-            self._buffer.add_unwanted(envelope)
-            self._replicator.accepted_unwanted(envelope.id, _element_of(envelope.header), now)
+            self._buffer.add_unwanted(envelope, refusal)
+            self._replicator.accepted_unwanted(envelope.id, element_of(envelope.header), now)
             self.retirements.envelope_came(envelope.id, envelope.header, now)
             if link is not None:
                 self._answer(link, envelope.id)
             return
-        self._buffer.add(envelope, self._host_of(link))
+        self._buffer.add(envelope, _host_of(self._hosts, link, envelope.header.posting_key))
+        if link is None or not self._replicator.want_list.is_live(envelope.id, now):
+            self._backlog[envelope.id] = None
         is_new = now.mesh - envelope.header.created <= LIVE_SECONDS_MAX
-        self._replicator.accepted(
-            envelope.id, _element_of(envelope.header), link, now, is_new=is_new
-        )
+        element = element_of(envelope.header)
+        self._replicator.accepted(envelope.id, element, link, now, is_new=is_new)
         self.retirements.envelope_came(envelope.id, envelope.header, now)
         if link is not None:
             self._answer(link, envelope.id)
 
+    def _accept_stem(self, link: LinkId | None, envelope: Envelope, now: Instant) -> None:
+        """Keep it and pass it on, or let it spread from here."""
+        header = envelope.header
+        refusal = self._find_refusal(envelope, now)
+        if link is None and refusal is not None:
+            self._accept(None, envelope, now)
+            return
+        if link is not None and refusal is not None:
+            # Who has no room for the body passes nothing on, and hears of it when it has spread.
+            self._counters.count(f"{REFUSED}{refusal}")
+            self._admission.forget(header.stamped_key, envelope.id)
+            self._answer(link, envelope.id)
+            return
+        self.newest_created = max(self.newest_created, header.created)
+        self._buffer.add(envelope, _host_of(self._hosts, link, header.posting_key))
+        if link is None:
+            self._backlog[envelope.id] = None
+            self._stemming.begin(envelope, now)
+        else:
+            self._stemming.came(link, envelope, now)
+            self._answer(link, envelope.id)
+
     def _accept_stub(self, link: LinkId | None, brought: _Bodiless, now: Instant) -> None:
         header = brought.stub.header
-        self._buffer.add_stub(brought.stub)
+        if brought.id in self._stemming:
+            self._stemming.hide_body(brought.id)
+        else:
+            self._buffer.add_stub(brought.stub)
         self.newest_created = max(self.newest_created, header.created)
         if link is None:
-            self._replicator.accepted(brought.id, _element_of(header), None, now, is_new=False)
+            self._replicator.accepted(brought.id, element_of(header), None, now, is_new=False)
             self.retirements.envelope_came(brought.id, header, now)
             return
-        self._replicator.accepted_without_body(brought.id, _element_of(header), link, now)
+        self._replicator.accepted_without_body(brought.id, element_of(header), link, now)
         self.retirements.envelope_came(brought.id, header, now)
         self.retirements.came_with(link, brought.stub, brought.tokens, now)
 
     def _fill_body(self, link: LinkId | None, envelope: Envelope, now: Instant) -> None:
         """The body of a stub that is here: the id proves that it is the right one."""
-        refusal = self._buffer.find_refusal(envelope, now.mesh)
+        if self._buffer.room.is_full:
+            self._counters.count(f"{REFUSED}{NO_ROOM}")
+            return
+        if envelope.id in self._stemming:
+            self._stemming.spread(envelope.id, link, now)
+            return
+        refusal = self._find_refusal(envelope, now)
         if refusal is not None:
             self._counters.count(f"{REFUSED}{refusal}")
-            self._buffer.add_unwanted(envelope)
+            self._buffer.add_unwanted(envelope, refusal)
             self._replicator.body_unwelcome(envelope.id, now)
             return
-        self._buffer.add(envelope, self._host_of(link))
+        self._buffer.add(envelope, _host_of(self._hosts, link, envelope.header.posting_key))
+        self._backlog[envelope.id] = None
         self._replicator.body_filled(envelope.id, link, now)
 
+    def _find_refusal(self, envelope: Envelope, now: Instant) -> str | None:
+        """Say why a body is not kept; a stamp that admits more may have more of them."""
+        admitted = self._admission.find_admitted(envelope.header.stamped_key)
+        return self._buffer.find_refusal(
+            envelope, now.expiry, admitted_count=admitted or ADMITTED_UNKNOWN
+        )
+
     def _push_out(self, envelope_id: EnvelopeId) -> None:
-        """A lower id of the same key took its place, as it will at every node."""
+        """A lower id of the same stamp took its place, as it will at every node."""
         self._counters.count("pushed_out")
         self._buffer.remove(envelope_id)
         self.retirements.forget_envelope(envelope_id)
 
-    def _defer(self, link: LinkId, brought: Envelope | _Bodiless, now: Instant) -> None:
+    def _defer(self, link: LinkId, brought: _Brought, now: Instant) -> None:
         """There is no budget to check its stamp now."""
         waiting = self._deferred.setdefault(link, [])
         if len(waiting) < DEFERRED_PER_LINK_MAX:
@@ -320,9 +412,17 @@ class Intake:
     def _answer(self, link: LinkId, envelope_id: EnvelopeId) -> None:
         self._brought.setdefault(link, []).append(envelope_id)
 
-    def _host_of(self, link: LinkId | None) -> str:
-        return FORMER if link is None else self._hosts.get(link, FORMER)
+
+def _host_of(hosts_by_link: Mapping[LinkId, str], link: LinkId | None, key: PostingKey) -> str:
+    """Return who brought it; of what came over no link one of all, fixed for a key.
+
+    If own mail was nobody's, it would have a turn of its own where bodies wait.
+    """
+    if link is not None:
+        return hosts_by_link.get(link, FORMER)
+    hosts = sorted(dict.fromkeys(hosts_by_link.values()))
+    return hosts[int.from_bytes(key[:4]) % len(hosts)] if hosts else FORMER
 
 
-def _element_of(header: Header) -> Element:
-    return Element(header.created, header.size_class, header.lifetime_class)
+def _envelope_of(brought: Envelope | _Stemmed) -> Envelope:
+    return brought.envelope if isinstance(brought, _Stemmed) else brought

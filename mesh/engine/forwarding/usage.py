@@ -4,12 +4,7 @@ from collections.abc import Mapping
 from typing import Final, Literal
 
 from mesh.commands.status import CarriedAnswer
-from mesh.limits.retention import (
-    CONTACTS_SHARE_PERCENT,
-    FRIENDS_SHARE_PERCENT,
-    OWN_SHARE_PERCENT,
-    STRANGERS_SHARE_PERCENT,
-)
+from mesh.inputs import Shares
 from mesh.retention.eviction import Usage
 from mesh.trust.distance import Depth
 
@@ -18,33 +13,37 @@ REFUSED: Final = "refused: "
 
 Whom = Literal["own", "contacts", "friends of contacts", "strangers"]
 
-_GROUPS: Final[tuple[tuple[Whom, tuple[Depth, ...], int], ...]] = (
-    ("own", (Depth.OWN,), OWN_SHARE_PERCENT),
-    ("contacts", (Depth.CONTACT,), CONTACTS_SHARE_PERCENT),
-    ("friends of contacts", (Depth.VOUCHED, Depth.FAR), FRIENDS_SHARE_PERCENT),
-    ("strangers", (Depth.STRANGER,), STRANGERS_SHARE_PERCENT),
-)
+_DEPTHS: Final[dict[Whom, tuple[Depth, ...]]] = {
+    "own": (Depth.OWN,),
+    "contacts": (Depth.CONTACT,),
+    "friends of contacts": (Depth.VOUCHED, Depth.FAR),
+    "strangers": (Depth.STRANGER,),
+}
 
 
-def own_share_bytes(stored_bytes_max: int) -> int:
+def own_share_bytes(stored_bytes_max: int, shares: Shares) -> int:
     """Return what may be written here and be on its way; stubs of others do not make it less."""
-    return stored_bytes_max * OWN_SHARE_PERCENT // 100
+    return stored_bytes_max * shares.own // 100
 
 
 def carried(
-    usage: Mapping[Depth, Usage], *, room_bytes: int, stored_bytes_max: int
+    usage: Mapping[Depth, Usage], shares: Shares, *, room_bytes: int, stored_bytes_max: int
 ) -> list[CarriedAnswer]:
     """Say for whom bodies are kept, nearest first."""
+    share_bytes: dict[Whom, int] = {
+        "own": own_share_bytes(stored_bytes_max, shares),
+        "contacts": room_bytes * shares.contacts // 100,
+        "friends of contacts": room_bytes * shares.friends // 100,
+        "strangers": room_bytes * shares.strangers // 100,
+    }
     return [
         CarriedAnswer(
             whom=whom,
             envelopes_count=sum(usage[depth].bodies_count for depth in depths),
             bytes=sum(usage[depth].bodies_bytes for depth in depths),
-            share_bytes=own_share_bytes(stored_bytes_max)
-            if whom == "own"
-            else room_bytes * percent // 100,
+            share_bytes=share_bytes[whom],
         )
-        for whom, depths, percent in _GROUPS
+        for whom, depths in _DEPTHS.items()
     ]
 
 

@@ -6,14 +6,17 @@ import judges one block a command by the rules that hold for links. What needs t
 stamp waits for the budget that links spend too, and takes turns with them; the answer, and with it
 the next block, comes when all of a block is decided.
 
-Nothing here knows what is ours: an export holds what any peer would be given.
+An export holds what any peer would be given, and is the same whether the vault is open or not; only
+one that a person asks for by the name of a contact holds less. What of ours is in a file is noted
+in the vault, when it is open.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from mesh.commands.carry import (
     AskCarried,
+    AskMailFor,
     CarriedAnswer,
     CarriedBlock,
     CarriedIds,
@@ -22,13 +25,24 @@ from mesh.commands.carry import (
     ImportCarried,
     ImportedAnswer,
     ListCarried,
+    MailForAnswer,
 )
+from mesh.commands.command import Command
 from mesh.effects import Effect, Reply
 from mesh.engine.forwarding.forwarder import Forwarder
 from mesh.engine.part import Part
 from mesh.errors import PeerError, UserError
-from mesh.ids import EnvelopeId, Instant, MeshId, Monotonic, PostingKey, RequestId, UnixSeconds
+from mesh.ids import (
+    EnvelopeId,
+    Instant,
+    MeshId,
+    Monotonic,
+    RequestId,
+    UnixSeconds,
+)
+from mesh.inputs import Connection
 from mesh.limits.carry import CARRY_BLOCK_BYTES_MAX, CARRY_CHUNKS_PENDING_MAX, CARRY_ROWS_PER_CHUNK
+from mesh.messenger.messenger import Messenger
 from mesh.posting.admission import Defer, Refuse
 from mesh.storage.store.rows import CarriedRow
 from mesh.storage.store.store import Store
@@ -39,10 +53,10 @@ from mesh.wire.envelope import (
     STUB_BYTES,
     TOKEN_BYTES,
     Envelope,
+    StampedKey,
     Stub,
     decode_envelope,
     decode_stub,
-    is_known_version,
 )
 from mesh.wire.retirement import (
     RETIREMENTS_PER_ENVELOPE_MAX,
@@ -56,9 +70,6 @@ _TOP = (UnixSeconds(2**32), EnvelopeId(b""))
 _BODIES_PER_READ = 16
 _ROWS_PER_READ = CARRY_BLOCK_BYTES_MAX // (SIZE_BYTES[0] + RECORD_HEAD_BYTES) + 1
 """One more than there are of the smallest envelopes in a block: it is full after one read."""
-
-_StampKey = tuple[PostingKey, int, bytes]
-"""What the verdict on a stamp is about: what shares it is decided with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +92,7 @@ class _Import:
     retirements_count: int = 0
     known_count: int = 0
     refused: dict[str, int] = field(default_factory=dict)
-    unstamped: dict[_StampKey, list[_Brought]] = field(default_factory=dict)
+    unstamped: dict[StampedKey, list[_Brought]] = field(default_factory=dict)
     unheld: list[Retirement] = field(default_factory=list)
 
     @property
@@ -103,14 +114,26 @@ class _Import:
 class Carry(Part):
     """Answers what the daemon's streams of files ask. Replies wait until they are taken."""
 
-    def __init__(self, forwarder: Forwarder, mesh_id: MeshId) -> None:
+    vault_commands = (AskMailFor,)
+
+    def __init__(
+        self,
+        forwarder: Forwarder,
+        mesh_id: MeshId,
+        is_written: Callable[[EnvelopeId], bool],
+    ) -> None:
+        """`is_written`: whether an envelope was written here and is on its way."""
+        self._buffer = forwarder.buffer
         self._intake = forwarder.intake
         self._retirements = forwarder.retirements
-        self._store: Store = forwarder.store
+        self._store: Store = self._buffer.store
         self._mesh_id = mesh_id
         self._imports: list[_Import] = []
         self._replies: list[Reply] = []
         self._is_our_turn = True
+        self._is_written = is_written
+        # What of ours was written into a file, and when; the vault is told when it is open.
+        self._exported: dict[EnvelopeId, UnixSeconds] = {}
 
     def asked(self, request: RequestId, command: CarryCommand, now: Instant) -> None:
         """Answer at once, or, for an import, when all of it is decided."""
@@ -118,6 +141,8 @@ class Carry(Part):
         try:
             match command:
                 case AskCarried():
+                    # Whoever is handed a file is told what no link was there to be told.
+                    self._retirements.stand_waiting(now)
                     answer = self._carried(now.mesh)
                 case ExportCarried():
                     answer = self._export(command, now.mesh)
@@ -158,6 +183,32 @@ class Carry(Part):
         replies, self._replies = self._replies, []
         return replies
 
+    def perform(self, messenger: Messenger, command: Command, now: Instant) -> MailForAnswer:
+        """Say what may go into a file for one person."""
+        assert isinstance(command, AskMailFor)
+        contact = messenger.parts.contacts.contact(command.contact)
+        rows = self._store.rows(messenger.parts.transit.on_its_way(contact.id))
+        if not rows:
+            raise UserError(
+                "nothing-to-carry",
+                f"Nothing that you wrote to {contact.label} is on its way; mail that others "
+                "carry for them bears no name, so only a file of all mail holds it.",
+            )
+        return MailForAnswer(
+            ids=frozenset(row.id for row in rows),
+            stored_bytes=sum(SIZE_BYTES[row.size_class] for row in rows),
+        )
+
+    def wants_vault(self, now: Instant) -> bool:
+        """Say whether something of ours is in a file of which the vault does not know."""
+        return bool(self._exported)
+
+    def use_vault(self, messenger: Messenger, vault: Connection, now: Instant) -> None:
+        """Tell what of ours is in a file."""
+        for id_, at in self._exported.items():
+            messenger.parts.transit.exported(id_, at)
+        self._exported.clear()
+
     # --- Out ----------------------------------------------------------------------------------
 
     def _carried(self, mesh_now: UnixSeconds) -> CarriedAnswer:
@@ -179,7 +230,9 @@ class Carry(Part):
             looked_at += len(rows)
             is_last = len(rows) < _ROWS_PER_READ
             for row in rows:
-                if row.lapses > mesh_now and _is_lacked(row, tokens.get(row.id), command.summary):
+                is_meant = command.only is None or row.id in command.only
+                is_alive = is_meant and row.lapses > mesh_now
+                if is_alive and _is_lacked(row, tokens.get(row.id), command.summary):
                     record_bytes = _record_bytes(row, tokens.get(row.id))
                     if record_bytes > room_bytes:
                         # A smaller one further down would be older: newest first has no gaps.
@@ -188,6 +241,9 @@ class Carry(Part):
                     planned.append(row)
                     room_bytes -= record_bytes
                 before = _join_cursor(row)
+        for row in planned:
+            if row.has_body and self._is_written(row.id):
+                self._exported.setdefault(row.id, mesh_now)
         return CarriedBlock(
             payload=join_records(self._records(planned, tokens)),
             envelopes_count=sum(row.has_body for row in planned),
@@ -232,6 +288,7 @@ class Carry(Part):
     # --- In -----------------------------------------------------------------------------------
 
     def _begin_import(self, request: RequestId, payload: bytes, now: Instant) -> None:
+        self._buffer.room.require()
         if len(self._imports) >= CARRY_CHUNKS_PENDING_MAX:
             raise UserError("too-many", "Another file is being imported; wait until it is done.")
         begun = _Import(request)
@@ -250,9 +307,7 @@ class Carry(Part):
         proof = brought if isinstance(brought, Envelope) else brought.stub
         verdict = self._intake.judge_carried(proof, may_check_stamp=may_check_stamp, now=now)
         if isinstance(verdict, Defer):
-            header = proof.header
-            key = (header.posting_key, header.day, header.stamp)
-            into.unstamped.setdefault(key, []).append(brought)
+            into.unstamped.setdefault(proof.header.stamped_key, []).append(brought)
             return False
         if isinstance(verdict, Refuse):
             into.refuse(verdict.reason)
@@ -303,8 +358,6 @@ def _brought_by(payload: bytes, into: _Import) -> Iterator[_Brought]:
     for kind, content in records:
         if kind not in tuple(RecordKind):
             into.refuse("unknown kind of record")
-        elif not is_known_version(content):
-            into.refuse("unknown version")
         else:
             try:
                 yield _decode(RecordKind(kind), content)

@@ -8,8 +8,10 @@ from mesh.engine.links import Links
 from mesh.engine.part import Part
 from mesh.errors import PeerError
 from mesh.ids import Instant, LinkId, Monotonic
+from mesh.replication.fair_queue import Sparing
 from mesh.timekeeping.mesh_time import MeshClock
 from mesh.wire.frames import (
+    STEM_VERSION,
     Audit,
     AuditResult,
     DoNotWant,
@@ -25,6 +27,8 @@ from mesh.wire.frames import (
     Push,
     Retired,
     Root,
+    Stem,
+    StemRetired,
     Stubs,
 )
 
@@ -36,6 +40,8 @@ class EnvelopeExchange(Part):
         Push,
         Stubs,
         Retired,
+        Stem,
+        StemRetired,
         IHave,
         IWant,
         DoNotWant,
@@ -73,10 +79,13 @@ class EnvelopeExchange(Part):
     def link_up(self, link: LinkId, now: Instant) -> None:
         """A link is ready."""
         peer = self._links.ready[link]
+        assert peer.link.remote_key is not None
         self._forwarder.link_up(
             link,
             now,
             host=peer.host,
+            link_key=peer.link.remote_key,
+            passes_stems=peer.link.version >= STEM_VERSION,
             is_dialled_by_us=peer.dial is not None,
             round_trip_ms=peer.link.round_trip_ms,
         )
@@ -89,18 +98,23 @@ class EnvelopeExchange(Part):
     def received(self, link: LinkId, frame: Frame, now: Instant) -> None:
         """A frame about envelopes came; PeerError if no correct node could have sent it."""
         match frame:
-            case Push():
+            case Push() | Stem():
                 self._forwarder.intake.pushed(link, frame, now)
             case Stubs():
                 self._forwarder.intake.stubs_came(link, frame, now)
             case Retired():
                 self._forwarder.retirements.came(link, frame, now)
+            case StemRetired():
+                self._forwarder.retirements.stem_came(link, frame, now)
+            case IHave():
+                self._forwarder.stemming.announced(link, frame, now)
+                self._forwarder.replicator.received(link, frame, now)
             case _:
                 self._forwarder.replicator.received(link, frame, now)
 
     def tend(self, now: Instant) -> None:
         """Judge what waited, and let expire what has outlived itself."""
-        is_steady = self._clock.is_steady(now)
+        is_steady = self._clock.expiry.is_steady(now)
         for link in self._forwarder.tend(is_clock_steady=is_steady, now=now):
             self._links.table.fault(link, PeerError("bad stamp"), now)
 
@@ -115,6 +129,7 @@ class EnvelopeExchange(Part):
         """Return what is said of envelopes, then bodies where a link has room."""
         replicator = self._forwarder.replicator
         frames = list(replicator.take_frames(now))
+        frames += self._forwarder.stemming.retirement_stems.take_frames()
         self._unserved = replicator.outgoing.links_with_more()
         for link in self._unserved:
             room_bytes = self._room_bytes(link)
@@ -124,6 +139,11 @@ class EnvelopeExchange(Part):
         if self._unserved:
             frames += replicator.take_frames(now)
         return frames
+
+    def is_spared(self, link: LinkId) -> bool:
+        """Say whether a link costs money, or the battery is low: no large files go over it."""
+        interface = self._links.streams.interface_of(link)
+        return self._resource_policy.sparing(interface) is not Sparing.NOTHING
 
     def _room_bytes(self, link: LinkId) -> int:
         peer = self._links.ready.get(link)

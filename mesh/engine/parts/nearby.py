@@ -21,7 +21,7 @@ from mesh.events import NearbyChanged
 from mesh.ids import Instant, LinkId, LinkKey, Monotonic
 from mesh.inputs import Connection
 from mesh.messenger.messenger import Messenger
-from mesh.messenger.names import is_name
+from mesh.messenger.names import is_fair_name
 from mesh.messenger.onboarding.nearby_contacts import NearbyContacts
 from mesh.nearby.gathered import NearbyFrame
 from mesh.nearby.nearby import Nearby
@@ -38,7 +38,7 @@ class NearbyPeople(Part):
 
     def __init__(self, keys: LinkKeys, entropy: Entropy) -> None:
         self._keys = keys
-        self._nearby = Nearby(entropy, is_name)
+        self._nearby = Nearby(entropy, is_fair_name)
         self._link_key: LinkKey | None = None
 
     def counters(self) -> dict[str, int]:

@@ -14,6 +14,7 @@ from mesh.engine.link_streams import Streams
 from mesh.engine.part import Part
 from mesh.events import ContactAdded, ContactChanged, ContactRemoved
 from mesh.ids import ContactId, Instant, LinkId, Monotonic, earliest
+from mesh.inputs import Connection
 from mesh.limits.peering import BACKLOG_SHOWS_PARTITION, PEX_RECORDS_MAX
 from mesh.messenger.messenger import Messenger
 from mesh.peering.dialer import Dialer
@@ -46,6 +47,10 @@ class Overlay(Part):
         self._exchange = exchange
         self._recognition = Recognition(entropy)
         self._backlogs: dict[LinkId, int] = {}
+        # Links that led to nobody when the vault was told last, and now to a contact.
+        self._newly_recognised: dict[LinkId, ContactId] = {}
+        self._moves_count = 0
+        self._recognised: Mapping[LinkId, ContactId] = {}
 
     def contact_of(self, link: LinkId) -> ContactId | None:
         """The contact at the other end of a link, if they have proved it inside this link.
@@ -125,10 +130,16 @@ class Overlay(Part):
     def vault_closing(self, now: Instant) -> None:
         """Know nobody any more."""
         self._recognition.vault_closing()
+        self._newly_recognised.clear()
         self._note_recognised()
 
     def told(self, messenger: Messenger, effects: Sequence[Effect]) -> None:
-        """See from what our person is told whether there are other contacts than before."""
+        """See from what our person is told whether there are other contacts than before, and from
+        the sessions whether they are recognised by other keys.
+        """
+        if messenger.parts.sessions.tags.ways.moves_count != self._moves_count:
+            self._note_contacts(messenger)
+            return
         for effect in effects:
             is_about_contacts = isinstance(effect, Emit) and isinstance(
                 effect.event, ContactAdded | ContactChanged | ContactRemoved
@@ -137,12 +148,29 @@ class Overlay(Part):
                 self._note_contacts(messenger)
                 return
 
+    def wants_vault(self, now: Instant) -> bool:
+        """Say whether somebody was recognised."""
+        return bool(self._newly_recognised)
+
+    def use_vault(self, messenger: Messenger, vault: Connection, now: Instant) -> None:
+        """Nobody carries what is for themselves, though it was counted before they were known."""
+        newly, self._newly_recognised = self._newly_recognised, {}
+        for link, contact in newly.items():
+            peer = self._streams.ready.get(link)
+            if peer is not None and peer.link.remote_key is not None:
+                messenger.parts.transit.recognised(contact, peer.link.remote_key)
+
     def _note_contacts(self, messenger: Messenger) -> None:
-        self._recognition.keys_changed(messenger.link_keys())
+        self._moves_count = messenger.parts.sessions.tags.ways.moves_count
+        self._recognition.keys_changed(*messenger.link_keys())
         self._note_recognised()
 
     def _note_recognised(self) -> None:
-        self._dialer.links.recognised(self._recognition.contacts_by_link())
+        recognised = self._recognition.contacts_by_link()
+        for link, contact in recognised.items():
+            if self._recognised.get(link) != contact:
+                self._newly_recognised[link] = contact
+        self._recognised = recognised
 
     def _note_backlogs(self, now: Instant) -> None:
         for link, former in list(self._backlogs.items()):

@@ -4,7 +4,8 @@ Joins `mesh.timekeeping.mesh_time` to the links. Implements the section "Time" o
 `docs/protocol/link.md`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Final
 
 from mesh.effects import Effect, Emit
 from mesh.engine.link_streams import Streams
@@ -21,15 +22,21 @@ from mesh.wire.frames import (
     rounded_time,
 )
 
+EXPIRY_CLOCK_SETTING: Final = "expiry clock"
+"""Under this name the store keeps what goes on over restarts."""
+
 
 class TimeExchange(Part):
     """The clock of this node, and the words of its peers."""
 
     frame_types = (Time,)
 
-    def __init__(self, clock: MeshClock, streams: Streams) -> None:
+    def __init__(
+        self, clock: MeshClock, streams: Streams, put_setting: Callable[[str, bytes], None]
+    ) -> None:
         self._clock = clock
         self._streams = streams
+        self._put_setting = put_setting
 
     def link_up(self, link: LinkId, now: Instant) -> None:
         """Both sides have said what time it is, in their Hello."""
@@ -47,6 +54,12 @@ class TimeExchange(Part):
         is_vouched = not frame.flags & FLAG_TIME_UNSURE
         told = ToldTime(UnixSeconds(frame.mesh_time), is_vouched=is_vouched)
         self._clock.observe_again(link, told, now)
+
+    def tend(self, now: Instant) -> None:
+        """Now and then, what expiry time needs over a restart enters the store."""
+        kept = self._clock.expiry.take_kept(now)
+        if kept is not None:
+            self._put_setting(EXPIRY_CLOCK_SETTING, kept)
 
     def deadline(self) -> Monotonic | None:
         """Return when peers are to be told, or an own clock is to be looked at."""

@@ -1,8 +1,8 @@
 """Vouches between contacts: joins `mesh.peering.vouching` to links, standings and the vault.
 
 Implements `docs/protocol/standing.md`, section "Over links". What contacts vouch for is written to
-the vault with whatever else the batch writes there, and read from it; while it is closed nothing
-is told and nothing heard, and what was known before stays known.
+the vault with whatever else the batch writes there, and read from it; while it is closed frames
+without lists leave at the same times, nothing is heard, and what was known before stays known.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -14,39 +14,27 @@ from mesh.ids import ContactId, Instant, LinkId, Monotonic
 from mesh.inputs import Connection
 from mesh.messenger.messenger import Messenger
 from mesh.peering.vouching import Vouching
-from mesh.trust.distance import Distances
-from mesh.wire.envelope import SECONDS_PER_DAY
-from mesh.wire.frames import Frame, Vouches, Who
+from mesh.wire.frames import Frame, Vouches
 
 
 class VouchExchange(Part):
     """The posting keys that contacts at the other ends of links and we tell each other of."""
 
-    frame_types = (Who, Vouches)
+    frame_types = (Vouches,)
 
     def __init__(
         self,
         *,
-        distances: Distances,
         contacts_by_link: Callable[[], Mapping[LinkId, ContactId]],
         counters: Counters,
         entropy: Entropy,
     ) -> None:
-        self._distances = distances
         self._contacts_by_link = contacts_by_link
         self._counters = counters
         self._vouching = Vouching(entropy)
-        # The day and the state of the standings for which lists were last made.
-        self._told_of: tuple[int, int] | None = None
 
     def received(self, link: LinkId, frame: Frame, now: Instant) -> None:
-        """Somebody vouches over a link, or proved once more who they are.
-
-        PeerError if no correct node could have sent it.
-        """
-        if isinstance(frame, Who):
-            self._vouching.said_again(link, now)
-            return
+        """Somebody vouches over a link; PeerError if no correct contact could have sent it."""
         assert isinstance(frame, Vouches)
         before = self._vouching.passed_over_count
         self._vouching.received(link, frame, now)
@@ -63,28 +51,23 @@ class VouchExchange(Part):
         self._vouching.link_down(link)
 
     def tend(self, now: Instant) -> None:
-        """Look at which links are contacts', and whether there is something to tell them."""
-        self._vouching.links_known(self._contacts_by_link(), now)
-        told_of = (now.mesh // SECONDS_PER_DAY, self._distances.changes_count)
-        if told_of != self._told_of:
-            self._told_of = told_of
-            self._vouching.lists_changed(now)
+        """Look at which links are contacts'."""
+        self._vouching.links_known(self._contacts_by_link())
 
     def deadline(self) -> Monotonic | None:
-        """Return when the vault is wanted next."""
+        """Return when the next frame is due."""
         return self._vouching.deadline()
 
     def wants_vault(self, now: Instant) -> bool:
         """Say whether something is to be written to the vault, or read from it."""
-        due = self._vouching.deadline()
-        return self._vouching.has_come or (due is not None and due <= now.monotonic)
+        return self._vouching.has_come or self._vouching.is_due(now)
 
     def use_vault(self, messenger: Messenger, vault: Connection, now: Instant) -> None:
-        """Keep what came, and tell whoever is to be told."""
+        """Keep what came, and read what whoever is due is to be told."""
         for contact, days in self._vouching.take_came():
             self._counters.count("vouches_received")
             messenger.parts.vouches.vouched(contact, days, now.mesh)
-        self._vouching.deadline_passed(
+        self._vouching.use_lists(
             lambda contact: messenger.parts.vouches.vouches_for(contact, now.mesh), now
         )
 
@@ -94,7 +77,7 @@ class VouchExchange(Part):
 
     def take_frames(self, now: Instant) -> Sequence[tuple[LinkId, Vouches]]:
         """Frames to send, in order."""
-        frames = self._vouching.take_frames()
+        frames = self._vouching.take_frames(now)
         if frames:
             self._counters.count("vouches_sent", len(frames))
         return frames

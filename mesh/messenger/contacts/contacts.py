@@ -14,12 +14,13 @@ from mesh.errors import UserError
 from mesh.ids import ContactId, Instant, UnixSeconds, VerifyKey, direct_conversation
 from mesh.limits.api import NUMBER_MAX
 from mesh.limits.contacts import CONTACTS_MAX
-from mesh.messenger.contacts.look_alikes import LookAlikes, is_alike
+from mesh.messenger.contacts.look_alikes import LookAlikes
 from mesh.messenger.contacts.notes import Notes
 from mesh.messenger.feature import Feature, command
-from mesh.messenger.names import checked_name, free_label, is_name, normalized
+from mesh.messenger.looks import is_alike
+from mesh.messenger.names import checked_name, free_label, is_fair_name, is_name, normalized
 from mesh.messenger.pending_events import PendingEvents
-from mesh.storage.vault.rows import NEW_CONTACT, ContactRow
+from mesh.storage.vault.rows import NEW_CONTACT, AcceptedInviteRow, ContactRow
 from mesh.storage.vault.vault import Vault
 from mesh.wire.bundle import KEY_BYTES
 
@@ -52,9 +53,10 @@ class Contacts:
     ) -> None:
         self._vault = vault
         self._rows = vault.contacts
-        self._messages = vault.messages
+        self._messages = vault.entries
         self._conversations = vault.conversations
         self._sealed = vault.sealed
+        self._their_invites = vault.invites
         self._notes = notes
         self._pending_events = pending_events
         self._let_in = let_in
@@ -180,11 +182,14 @@ class Contacts:
             )
         for taken in self._looks_of_labels.like(label, but=but):
             if self._labels[taken] == label:
-                raise UserError("exists", f"Another contact has the label {label!r} already.")
+                raise UserError(
+                    "exists", f"Another contact has the label {label!r} already.", label=label
+                )
             raise UserError(
                 "exists",
                 f"The label {label!r} could be mistaken for that of another contact, "
                 f"{self._labels[taken]!r}; choose one that differs more.",
+                label=self._labels[taken],
             )
 
     def named(self, row: ContactRow, name: str, mesh_now: UnixSeconds) -> None:
@@ -192,7 +197,10 @@ class Contacts:
 
         Whoever came without one, as by a QR code, is called by their name from now on.
         """
-        if name != row.name and is_name(name):
+        if name != row.name and is_fair_name(name):
+            if row.name:
+                sentence = f"They call themselves {name} now, and {row.name} before."
+                self._notes.add(row.id, "renamed", sentence, mesh_now)
             label, key = self._labels[row.id], row.verify_key.hex()
             if not row.name and label == key[:KEY_PREFIX_DIGITS_MIN]:
                 label = free_label(normalized(name), lambda one: self._is_label_taken(one, key=key))
@@ -203,8 +211,9 @@ class Contacts:
             self._pending_events.contact_changed(row.id)
 
     def set_trust(self, contact: ContactId, trust: Trust) -> None:
-        """More, or less, is known of whose key it is."""
+        """More, or less, is known of whose key it is, by what was seen now."""
         self._rows.set_trust(contact, trust)
+        self._rows.set_unconfirmed(contact, UnixSeconds(0))
         self._pending_events.contact_changed(contact)
 
     def accept_request(self, row: ContactRow) -> None:
@@ -223,7 +232,7 @@ class Contacts:
         """Their person stood before ours, and both screens showed the same."""
         row = self._rows.contact(contact)
         self.accept_request(row)
-        if row.trust != "verified":
+        if row.trust != "verified" or row.unconfirmed:
             self.set_trust(contact, "verified")
         return self._rows.contact(contact)
 
@@ -231,13 +240,20 @@ class Contacts:
         """All contacts, by label."""
         counts, unread = self._messages.counts(), self._messages.unread_counts()
         sealed, allowed = self._sealed.counts(), self._conversations.with_read_receipts()
+        opens = self._sealed.opens()
+        heard, unreached = self._vault.exchanges.heard(), self._vault.exchanges.unreached()
+        invites = {row.contact: row for row in self._their_invites.accepted_invites()}
         return [
             self._answer(
                 row,
                 messages_count=counts.get(row.id, 0),
                 unread_count=unread.get(row.id, 0),
                 sealed_count=sealed.get(row.id, 0),
+                sealed_until=opens.get(row.id, 0),
                 sends_read_receipts=row.id in allowed,
+                heard=heard.get(row.id, 0),
+                unreached=unreached.get(row.id, 0),
+                invite=invites.get(row.id),
             )
             for row in self._rows.contacts()
         ]
@@ -245,12 +261,17 @@ class Contacts:
     def answer(self, contact: ContactId) -> ContactAnswer:
         """Return what is told of a contact."""
         conversation = direct_conversation(contact)
+        exchange = self._vault.exchanges.exchange(contact)
         return self._answer(
             self._rows.contact(contact),
             messages_count=self._messages.count(conversation),
             unread_count=self._messages.unread_count(conversation),
             sealed_count=self._sealed.count(contact),
+            sealed_until=self._sealed.opens().get(contact, 0),
             sends_read_receipts=self._conversations.conversation(conversation).sends_read_receipts,
+            heard=exchange.heard,
+            unreached=exchange.unreached,
+            invite=self._their_invites.find_accepted_invite(contact),
         )
 
     def _rename(self, asked: RenameContact, now: Instant) -> ContactAnswer:
@@ -270,6 +291,7 @@ class Contacts:
                 "blocked",
                 f"{row.label} is blocked, and accepting does not change that; "
                 f"unblock them first: mesh contact unblock {row.id}",
+                name=row.label,
             )
         self.accept_request(row)
         return self.answer(row.id)
@@ -326,7 +348,11 @@ class Contacts:
         messages_count: int,
         unread_count: int,
         sealed_count: int,
+        sealed_until: int,
         sends_read_receipts: bool,
+        heard: int,
+        unreached: int,
+        invite: AcceptedInviteRow | None,
     ) -> ContactAnswer:
         return ContactAnswer(
             id=row.id,
@@ -338,6 +364,7 @@ class Contacts:
             messages_count=messages_count,
             unread_count=0 if row.is_blocked else unread_count,
             sealed_count=0 if row.is_blocked else sealed_count,
+            sealed_until=0 if row.is_blocked else sealed_until,
             # Whoever is blocked waits for nothing, and nothing of theirs is counted.
             is_request=row.waits_apart,
             is_blocked=row.is_blocked,
@@ -345,6 +372,11 @@ class Contacts:
             looks_like=[self._labels[one] for one in self._looks.of(row.id)],
             sends_read_receipts=sends_read_receipts,
             identity_changed=row.identity_changed,
+            unconfirmed=row.unconfirmed,
+            unreached=unreached,
+            heard=heard,
+            unanswered_since=0 if invite is None else invite.unanswered_since,
+            is_invite_closed=invite is not None and invite.is_closed,
         )
 
 

@@ -13,39 +13,53 @@ from mesh.commands.conversations import (
     ConversationAnswer,
     ConversationsAnswer,
 )
-from mesh.commands.items import AskItems, ItemsAnswer
+from mesh.commands.item_commands import AskItems
+from mesh.commands.items import ItemsAnswer, ReplyAnswer
 from mesh.errors import UserError
 from mesh.events import ConversationChanged
-from mesh.ids import ContactId, ConversationId, Instant, direct_conversation
+from mesh.ids import ContactId, ConversationId, Instant, MessageId, direct_conversation
 from mesh.limits.api import NUMBER_MAX
 from mesh.limits.messages import DRAFT_BYTES_MAX, MOMENT_MAX
 from mesh.messenger.account import Account
 from mesh.messenger.contacts.contacts import NOTE_TO_SELF, ONESELF, Contacts
-from mesh.messenger.conversations.history import History
+from mesh.messenger.conversations.entries import Entries, Statement
+from mesh.messenger.conversations.group_entries import GroupEntries
+from mesh.messenger.conversations.history import History, row_of_own
 from mesh.messenger.conversations.message_pages import MessagePages
-from mesh.messenger.feature import Feature, command
+from mesh.messenger.feature import Chore, Feature, command
 from mesh.storage.vault.rows import (
     ContactRow,
     ConversationRow,
     ConversationSummaryRow,
-    MessageRow,
+    EntryRow,
 )
-from mesh.wire.payload import PAYLOAD_VERSION, Payload, message_id_of
+from mesh.wire.payload import READS
 
 
 class Conversations:
     """All conversations of this profile."""
 
     def __init__(
-        self, account: Account, *, contacts: Contacts, history: History, message_pages: MessagePages
+        self,
+        account: Account,
+        *,
+        contacts: Contacts,
+        history: History,
+        entries: Entries,
+        message_pages: MessagePages,
+        groups: GroupEntries,
     ) -> None:
         self._rows = account.vault.conversations
-        self._messages = account.vault.messages
+        self._messages = account.vault.entries
         self._people = account.vault.contacts
-        self._identity = account.identity
+        self._exchanges = account.vault.exchanges
         self._contacts = contacts
+        self._entries = entries
         self._history = history
         self._message_pages = message_pages
+        self.groups = groups
+        """Those of members."""
+
         self._pending_events = account.pending_events
 
     def feature(self) -> Feature:
@@ -53,15 +67,28 @@ class Conversations:
         return Feature(
             commands=[
                 command(AskConversations, lambda *_: self._answers()),
-                command(AskConversation, self._ask),
+                command(AskConversation, self.ask),
                 command(ChangeConversation, self._change),
                 command(AskItems, self._items),
-            ]
+            ],
+            chores=[Chore(lambda _: self._history.move_down())],
         )
 
     def conversation(self, named: str | int) -> ConversationRow:
-        """The conversation of a contact's name, of a number, or of `me`; UserError if none."""
-        contact = self.addressee(named)
+        """The conversation of a contact's name, of a group's, of a number, or of `me`; UserError if
+        there is none.
+        """
+        number = named if isinstance(named, int) else _find_number(named)
+        row = None if number is None else self._rows.find(ConversationId(number))
+        if row is not None and row.kind == "group":
+            return row
+        try:
+            contact = self.addressee(named)
+        except UserError:
+            group = self._find_group(named)
+            if group is None:
+                raise
+            return group
         if contact is None:
             return self._rows.with_oneself()
         return self._rows.conversation(direct_conversation(contact.id))
@@ -81,7 +108,14 @@ class Conversations:
                 return None
         return self._contacts.contact(named)
 
-    def _ask(self, asked: AskConversation, now: Instant) -> ConversationAnswer:
+    def _find_group(self, named: str | int) -> ConversationRow | None:
+        """The one group of a name that no contact bears."""
+        groups = [row for row in self._rows.all() if row.kind == "group"]
+        found = [row for row in groups if self.title(row) == named]
+        return found[0] if len(found) == 1 else None
+
+    def ask(self, asked: AskConversation, now: Instant) -> ConversationAnswer:
+        """Return what a list shows of one."""
         row = self.conversation(asked.conversation)
         return self._answer(row, self._rows.summary(row.number))
 
@@ -100,7 +134,7 @@ class Conversations:
         row = self.conversation(asked.conversation)
         settings = {
             name: value
-            for name in ("muted_until", "is_pinned", "is_archived", "is_marked_unread")
+            for name in ("muted_until", "is_pinned", "is_archived", "is_marked_unread", "keep_for")
             if (value := getattr(asked, name)) is not None
         }
         if settings.get("muted_until", 0) > MOMENT_MAX:
@@ -108,50 +142,48 @@ class Conversations:
         if settings:
             row = replace(row, **settings)
             self._rows.set_settings(row)
-        if asked.draft is not None:
-            self._keep_draft(row.number, asked.draft)
+        if asked.draft is not None or asked.draft_reply is not None:
+            self._keep_draft(row.number, asked)
+        return self.tell_changed(row.number)
+
+    def write_to_oneself(
+        self, statement: Statement, *, now: Instant, send_key: str | None
+    ) -> EntryRow:
+        """Keep what a person wrote to themselves; it is never sealed."""
+        conversation = self._rows.with_oneself()
+        place = self._history.ancestry_of_next(conversation.number, now.mesh_ms)
+        row = row_of_own(conversation.number, place, now)
+        new = self._entries.compose(conversation, statement, replace(row, send_key=send_key))
+        return self._entries.add(new, now)
+
+    def tell_changed(self, conversation: ConversationId) -> ConversationAnswer:
+        """Tell of a conversation that something of it changed; return what is told."""
+        row = self._rows.conversation(conversation)
         answer = self._answer(row, self._rows.summary(row.number))
         self._pending_events.tell(ConversationChanged(answer))
         return answer
 
-    def write_to_oneself(self, text: str, *, now: Instant, send_key: str | None) -> MessageRow:
-        """Keep what a person wrote to themselves."""
-        conversation = self._rows.with_oneself().number
-        place = self._history.ancestry_of_next(conversation, now.mesh_ms)
-        # Never sealed: only the id is made of it, as of any other message.
-        payload = Payload(
-            version=PAYLOAD_VERSION,
-            hlc=place.clock,
-            seq=0,
-            parents=[bytes(parent) for parent in place.parents],
-            name=self._identity.name,
-            text=text,
-        )
-        return self._history.add(
-            MessageRow(
-                number=0,
-                conversation=conversation,
-                id=message_id_of(payload.encode()),
-                is_mine=True,
-                text=text,
-                parents=b"".join(place.parents),
-                clock=place.clock,
-                position=place.clock,
-                received=now.mesh,
-                state="kept",
-                is_read=True,
-                send_key=send_key,
-            )
-        )
+    def title(self, row: ConversationRow) -> str:
+        """Return what a conversation is called."""
+        if row.kind == "group":
+            return self._entries.rules.title(row.number)
+        return NOTE_TO_SELF if row.contact is None else self._contacts.label(row.contact)
 
-    def _keep_draft(self, conversation: ConversationId, text: str) -> None:
+    def _keep_draft(self, conversation: ConversationId, asked: ChangeConversation) -> None:
+        before = self._rows.summary(conversation)
+        text = before.draft if asked.draft is None else asked.draft
+        if asked.draft_reply:
+            reply: bytes = self._message_pages.whole(asked.draft_reply, conversation).id
+        else:
+            is_kept = asked.draft_reply is None and text
+            reply = before.draft_reply if is_kept else b""
         try:
             length = len(text.encode())
         except UnicodeEncodeError as error:
             raise UserError("bad-text", "The draft is not valid Unicode text.") from error
         if length > DRAFT_BYTES_MAX:
             raise UserError("too-large", f"A draft has at most {DRAFT_BYTES_MAX} bytes.")
-        self._rows.set_draft(conversation, text)
+        self._rows.set_draft(conversation, text, reply)
 
     def _answer(self, row: ConversationRow, summary: ConversationSummaryRow) -> ConversationAnswer:
         contact = None if row.contact is None else self._people.contact(row.contact)
@@ -162,7 +194,7 @@ class Conversations:
         return ConversationAnswer(
             number=row.number,
             kind=row.kind,
-            title=NOTE_TO_SELF if contact is None else contact.label,
+            title=self.title(row),
             contact=ContactId(0) if contact is None else contact.id,
             last_item=None if newest is None else self._message_pages.item(newest),
             unread_count=0 if is_blocked else summary.unread_count,
@@ -171,9 +203,19 @@ class Conversations:
             is_pinned=row.is_pinned,
             is_archived=row.is_archived,
             draft=summary.draft,
+            draft_reply=None if is_blocked else self._draft_reply(summary),
             is_request=contact is not None and contact.waits_apart,
             is_blocked=is_blocked,
+            keep_for=row.keep_for,
+            timer=self._entries.timer(row.number),
+            reads=READS if contact is None else self._exchanges.exchange(contact.id).reads,
         )
+
+    def _draft_reply(self, summary: ConversationSummaryRow) -> ReplyAnswer | None:
+        if not summary.draft_reply:
+            return None
+        quote = self._message_pages.quote(summary.number, MessageId(summary.draft_reply))
+        return quote if quote.number and quote.gone in ("", "hidden") else None
 
 
 def _newest_first(answer: ConversationAnswer) -> tuple[bool, bool, int, int]:

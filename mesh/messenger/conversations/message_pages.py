@@ -1,75 +1,126 @@
 """Reading: pages of messages and of items, and what is told of one of them."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final
 
-from mesh.commands.items import AskItems, AuthorAnswer, ItemAnswer, ItemsAnswer
+from mesh.commands.item_commands import AskItems, AskItemsByArrival
+from mesh.commands.items import ItemAnswer, ItemsAnswer, ReaderAnswer, ReplyAnswer
 from mesh.commands.messages import AskMessages, MessageAnswer, MessagesAnswer
+from mesh.content.entry import Kind, is_change
 from mesh.errors import UserError
-from mesh.ids import ConversationId, UnixSeconds, other_side
+from mesh.events import ItemAdded, ItemChanged, MessageReceived, MessageSent, MessageStateChanged
+from mesh.ids import ConversationId, MessageId
 from mesh.limits.api import NUMBER_MAX
-from mesh.limits.messages import (
-    CLOCK_AHEAD_SECONDS_SHOWN,
-    CLOCK_BEHIND_SECONDS_SHOWN,
-)
 from mesh.messenger.account import Account
-from mesh.messenger.contacts.contacts import NOTE_TO_SELF, Contacts
-from mesh.messenger.conversations.history import unix_seconds_of
-from mesh.storage.vault.messages import BEFORE_ALL, BEYOND_ALL, Place, Selection
-from mesh.storage.vault.rows import MessageRow
+from mesh.messenger.conversations.item_answers import ItemAnswers
+from mesh.storage.vault.entries import BEFORE_ALL, BEYOND_ALL, Place, Selection
+from mesh.storage.vault.groups import MEMBERSHIP_KIND
+from mesh.storage.vault.rows import EntryRow
+
+_WHY_GONE: Final = {
+    "retracted": "its author deleted it",
+    "expired": "it has disappeared",
+    "forgotten": "it was deleted here",
+    "hidden": "an admin hid it",
+}
+"""The reason why nothing can be done with an item."""
 
 
 class MessagePages:
     """Answers what a person asks of the history."""
 
-    def __init__(self, account: Account, contacts: Contacts) -> None:
-        self._rows = account.vault.messages
+    def __init__(self, account: Account, answers: ItemAnswers) -> None:
+        self._rows = account.vault.entries
+        self._changes = account.vault.changes
         self._people = account.vault.contacts
         self._conversations = account.vault.conversations
-        self._identity = account.identity
-        self._contacts = contacts
         self._pending_events = account.pending_events
-        self._with_oneself = self._conversations.with_oneself().number
-        self._newly_read: list[MessageRow] = []
+        self._answers = answers
+        self._newly_read: list[EntryRow] = []
 
-    def answer(self, row: MessageRow) -> MessageAnswer:
-        """Return what is told of a message."""
-        sent = unix_seconds_of(row.clock)
-        return MessageAnswer(
-            number=row.number,
-            id=row.id.hex(),
-            conversation=row.conversation,
-            contact=0 if row.conversation == self._with_oneself else other_side(row.conversation),
-            label=self._title(row.conversation),
-            is_mine=row.is_mine,
-            text=row.text,
-            sent=sent,
-            received=row.received,
-            state=row.state,
-            carriers=row.carriers,
-            is_late=row.is_late,
-            missing_count=self._missing_count(row),
-            clock="" if row.is_mine else _clock(sent, row.received),
-        )
+    def answer(self, row: EntryRow) -> MessageAnswer:
+        """Return what is told of a text as of a message."""
+        return self.message(self.item(row))
 
-    def item(self, row: MessageRow) -> ItemAnswer:
+    def message(self, item: ItemAnswer) -> MessageAnswer:
+        """Return the same of a text of which all is known."""
+        return self._answers.message(item)
+
+    def item(self, row: EntryRow) -> ItemAnswer:
         """Return what is told of an item of a conversation."""
-        sent = unix_seconds_of(row.clock)
-        return ItemAnswer(
-            number=row.number,
-            conversation=row.conversation,
-            id=row.id.hex(),
-            kind="text",
-            author=self._author(row),
-            sent=sent,
-            received=row.received,
-            state=row.state,
-            carriers=row.carriers,
-            is_late=row.is_late,
-            missing_count=self._missing_count(row),
-            clock="" if row.is_mine else _clock(sent, row.received),
-            text=row.text,
-        )
+        return self._answers.item(row)
+
+    def whole(self, item: int, conversation: ConversationId | None = None) -> EntryRow:
+        """The item of a number; UserError if there is none, or its words are gone."""
+        row = self._rows.find(item)
+        if row is None or is_change(row.kind) or conversation not in (None, row.conversation):
+            raise UserError("not-found", f"There is no item {item} here.")
+        if row.kind == MEMBERSHIP_KIND:
+            raise UserError("bad-content", f"The item {item} tells of the group itself.")
+        if row.gone or row.verdict == "invalid":
+            raise UserError(
+                "gone", f"The item {item} is gone: {_WHY_GONE.get(row.gone, 'broken')}."
+            )
+        return row
+
+    def quote(self, conversation: ConversationId, id_: MessageId) -> ReplyAnswer:
+        """Return what is told of an item that a draft replies to."""
+        return self._answers.quote(conversation, id_)
+
+    def readers(self, row: EntryRow) -> list[ReaderAnswer]:
+        """Return who is known to hold an item of ours in a group, by name."""
+        return self._answers.readers(row)
+
+    def tell_added(self, row: EntryRow) -> ItemAnswer:
+        """Tell of an item that was written here, or came; return what is told."""
+        item = self.item(row)
+        if self._is_message(row):
+            message = self.message(item)
+            event = MessageSent(message) if row.is_mine else MessageReceived(message)
+            self._pending_events.tell(event)
+        self._pending_events.tell(ItemAdded(item))
+        return item
+
+    def tell_changed(self) -> None:
+        """Tell of all items that changed, each once."""
+        told: dict[int, ItemAnswer] = {}
+        numbers: dict[int, None] = {}
+        for number in self._pending_events.take_changed_messages():
+            row = self._rows.message(number)
+            if self._is_message(row):
+                told[number] = self.item(row)
+                self._pending_events.tell(MessageStateChanged(self.message(told[number])))
+            about = row if row.place else self._find_retracted(row)
+            if about is not None:
+                numbers[about.number] = None
+        numbers |= dict.fromkeys(self._pending_events.take_changed_items())
+        for number in numbers:
+            item = told.get(number) or self._find_item(number)
+            if item is not None and not self._is_apart(ConversationId(item.conversation)):
+                self._pending_events.tell(ItemChanged(item))
+
+    def _is_message(self, row: EntryRow) -> bool:
+        """Say whether an item is a text whose words are here, and in no group: programs of before
+        know no other.
+        """
+        is_text = row.kind == Kind.TEXT and row.place and not row.gone
+        return is_text and self._conversations.conversation(row.conversation).kind != "group"
+
+    def _find_item(self, number: int) -> ItemAnswer | None:
+        """Return what is told of an entry, if it stands in the stream."""
+        row = self._rows.message(number)
+        return self.item(row) if row.place else None
+
+    def _is_apart(self, conversation: ConversationId) -> bool:
+        """Say whether nothing is told of what is in a conversation: its other side waits apart."""
+        contact = self._conversations.conversation(conversation).contact
+        return contact is not None and self._people.contact(contact).is_request
+
+    def _find_retracted(self, row: EntryRow) -> EntryRow | None:
+        """The object of a retraction: how far that has come is told of it."""
+        if row.kind != Kind.RETRACT:
+            return None
+        return self._rows.find_by_id(row.conversation, MessageId(row.target))
 
     def page(self, command: AskMessages, conversation: ConversationId | None) -> MessagesAnswer:
         """A page of one conversation in its order or as they came, or of all direct ones.
@@ -84,7 +135,7 @@ class MessagePages:
         )
         page = self._page(selection, _Cursors(command.before, command.after), command.limit)
         if command.mark_read:
-            self._mark_read(page.rows)
+            self.mark_read(page.rows)
         return MessagesAnswer(
             messages=[self.answer(row) for row in page.rows],
             has_more=page.has_older if command.after is None else page.has_newer,
@@ -94,13 +145,27 @@ class MessagePages:
 
     def items(self, command: AskItems, conversation: ConversationId) -> ItemsAnswer:
         """A page of one conversation in its order; UserError if a cursor is not in it."""
-        selection = Selection(conversation, is_by_arrival=False)
+        selection = Selection(conversation, is_by_arrival=False, is_texts_only=False)
         cursors = _Cursors(command.before, command.after, command.around)
         page = self._page(selection, cursors, command.limit)
         items = [self.item(row) for row in page.rows]
         return ItemsAnswer(items=items, has_older=page.has_older, has_newer=page.has_newer)
 
-    def take_newly_read(self) -> list[MessageRow]:
+    def by_arrival(self, command: AskItemsByArrival) -> ItemsAnswer:
+        """A page of what came of all contacts, and was written, beyond a number."""
+        selection = Selection(is_by_arrival=True, is_texts_only=False)
+        page = self._page(selection, _Cursors(after=command.after), command.limit)
+        items = [self.item(row) for row in page.rows]
+        return ItemsAnswer(items=items, has_older=page.has_older, has_newer=page.has_newer)
+
+    def read_until(self, conversation: ConversationId, number: int) -> None:
+        """Mark as read what stands in a conversation down to an item; UserError if it has none."""
+        selection = Selection(conversation, is_by_arrival=False)
+        place = self._place(selection, number)
+        self.mark_read(self._changes.unread(conversation, place))
+        self._conversations.was_read(conversation, place[0])
+
+    def take_newly_read(self) -> list[EntryRow]:
         """Return what a person has read since the last call and had not before."""
         taken, self._newly_read = self._newly_read, []
         return taken
@@ -144,24 +209,8 @@ class MessagePages:
             )
         return row.position, row.id
 
-    def _title(self, conversation: ConversationId) -> str:
-        if conversation == self._with_oneself:
-            return NOTE_TO_SELF
-        return self._contacts.label(other_side(conversation))
-
-    def _author(self, row: MessageRow) -> AuthorAnswer:
-        if row.is_mine:
-            key = self._identity.keys.verify_key.hex()
-            return AuthorAnswer(key=key, label=self._identity.name, is_mine=True)
-        contact = other_side(row.conversation)
-        key = self._people.contact(contact).verify_key.hex()
-        return AuthorAnswer(key=key, label=self._contacts.label(contact), is_mine=False)
-
-    def _missing_count(self, row: MessageRow) -> int:
-        # What we write answers to what is here.
-        return 0 if row.is_mine else self._rows.missing_count(row.number)
-
-    def _mark_read(self, rows: list[MessageRow]) -> None:
+    def mark_read(self, rows: list[EntryRow]) -> None:
+        """A person has read these."""
         unread = [row for row in rows if not row.is_read]
         if not unread:
             return
@@ -172,7 +221,11 @@ class MessagePages:
             highest[row.conversation] = max(row.position, highest.get(row.conversation, 0))
         for conversation, position in highest.items():
             self._conversations.was_read(conversation, position)
-            self._pending_events.contact_changed(other_side(conversation))
+            contact = self._conversations.conversation(conversation).contact
+            if contact is None:
+                self._pending_events.conversation_changed(conversation)
+            else:
+                self._pending_events.contact_changed(contact)
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +241,7 @@ class _Cursors:
 class _Page:
     """Messages in order, and whether the selection has more on either side."""
 
-    rows: list[MessageRow]
+    rows: list[EntryRow]
     has_older: bool
     has_newer: bool
 
@@ -198,10 +251,3 @@ def _next_place(selection: Selection, place: Place) -> Place:
     if selection.is_by_arrival:
         return min(place[0] + 1, NUMBER_MAX), b""
     return place[0], place[1] + b"\0"
-
-
-def _clock(sent: UnixSeconds, received: UnixSeconds) -> Literal["", "ahead", "behind"]:
-    """Say whether a message can only have been written by a clock that is wrong, and which way."""
-    if sent > received + CLOCK_AHEAD_SECONDS_SHOWN:
-        return "ahead"
-    return "behind" if received - sent > CLOCK_BEHIND_SECONDS_SHOWN else ""

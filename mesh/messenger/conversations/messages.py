@@ -1,26 +1,44 @@
 """Messages: what a person asks of them is checked here, and done by the parts that hold them."""
 
-from collections.abc import Callable
+from typing import Final
 
+from mesh.commands.conversations import ConversationAnswer, ReadItems
+from mesh.commands.item_commands import AskItem, AskItemsByArrival
+from mesh.commands.items import ItemDetailsAnswer
 from mesh.commands.messages import (
+    AskMessage,
     AskMessages,
     MessageAnswer,
+    MessageDetailsAnswer,
     MessagesAnswer,
     SendMessage,
+    StepAnswer,
     WithdrawMessage,
 )
+from mesh.content.entry import Kind, is_change
+from mesh.content.text import Text
 from mesh.errors import UserError
-from mesh.events import MessageSent
 from mesh.ids import Instant, UnixSeconds
-from mesh.limits.messages import IDEMPOTENCY_KEY_BYTES_MAX, SEND_KEYS_KEPT_SECONDS, TEXT_BYTES_MAX
+from mesh.limits.messages import SEND_KEYS_KEPT_SECONDS
 from mesh.messenger.account import Account
-from mesh.messenger.contacts.contacts import Contacts
 from mesh.messenger.conversations.conversations import Conversations
+from mesh.messenger.conversations.entries import Entries, Statement
 from mesh.messenger.conversations.message_pages import MessagePages
 from mesh.messenger.conversations.outbox import Outbox
 from mesh.messenger.conversations.receipts import Receipts
+from mesh.messenger.conversations.statements import check_text
+from mesh.messenger.conversations.writing import Writing, checked_send_key, key_reused
 from mesh.messenger.feature import Feature, command
-from mesh.storage.vault.rows import ContactRow, MessageRow
+from mesh.storage.vault.rows import EntryRow
+
+EVIDENCE: Final = {
+    "carried": "neighbours",
+    "delivered": "their-device",
+    "delivered-then-withdrawn": "their-device",
+    "read": "their-person",
+    "expired": "time",
+}
+"""What says that a message is in a state; of all other states it is this node."""
 
 
 class Messages:
@@ -30,19 +48,19 @@ class Messages:
         self,
         account: Account,
         *,
-        contacts: Contacts,
         conversations: Conversations,
-        check_reachable: Callable[[ContactRow, UnixSeconds], None],
+        entries: Entries,
+        writing: Writing,
         outbox: Outbox,
         message_pages: MessagePages,
         receipts: Receipts,
     ) -> None:
-        self._messages = account.vault.messages
+        self._messages = account.vault.entries
+        self._steps = account.vault.steps
         self._pending_events = account.pending_events
-        self._contacts = contacts
         self._conversations = conversations
-        # UserError if nothing that is sent to a contact now could be opened.
-        self._check_reachable = check_reachable
+        self._entries = entries
+        self._writing = writing
         self._outbox = outbox
         self._message_pages = message_pages
         self._receipts = receipts
@@ -54,43 +72,31 @@ class Messages:
                 command(SendMessage, self._send),
                 command(WithdrawMessage, self._withdraw),
                 command(AskMessages, self._ask),
+                command(AskMessage, self._details),
+                command(AskItem, self._item),
+                command(AskItemsByArrival, lambda asked, _: self._message_pages.by_arrival(asked)),
+                command(ReadItems, self._read),
             ],
             cleanups=[self._forget_send_keys],
         )
 
     def _send(self, asked: SendMessage, now: Instant) -> MessageAnswer:
-        key = _checked_send_key(asked.idempotency_key)
-        contact = self._conversations.addressee(asked.contact)
+        key = checked_send_key(asked.idempotency_key)
+        conversation = self._conversations.conversation(asked.contact)
         before = None if key is None else self._messages.find_by_send_key(key)
+        text = Text(asked.text)
         if before is not None:
-            conversation = self._conversations.conversation(asked.contact).number
-            if (before.conversation, before.text) != (conversation, asked.text):
-                raise UserError(
-                    "key-reused",
-                    "This idempotency key was used for another message; take a new one.",
-                )
+            if before.conversation != conversation.number or (
+                not before.gone and self._entries.content(before) != text
+            ):
+                raise key_reused()
             return self._message_pages.answer(before)
-        _check_text(asked.text)
-        if contact is None:
-            row = self._conversations.write_to_oneself(asked.text, now=now, send_key=key)
-        else:
-            row = self._send_to(contact, asked.text, now, key)
-        answer = self._message_pages.answer(row)
-        self._pending_events.tell(MessageSent(answer))
-        return answer
-
-    def _send_to(
-        self, contact: ContactRow, text: str, now: Instant, send_key: str | None
-    ) -> MessageRow:
-        if contact.is_blocked:
-            raise UserError(
-                "blocked", f"{contact.label} is blocked; unblock them before you write."
-            )
-        self._check_reachable(contact, now.mesh)
-        row = self._outbox.send(contact, text, now=now, send_key=send_key)
-        # Who is written to is a contact.
-        self._contacts.accept_request(contact)
-        return row
+        check_text(asked.text)
+        statement = Statement(Kind.TEXT, text, timer=self._entries.timer(conversation.number))
+        row = self._writing.write(
+            conversation, statement, now=now, send_key=key, keep_for=asked.keep_for
+        )
+        return self._message_pages.message(self._message_pages.tell_added(row))
 
     def _withdraw(self, asked: WithdrawMessage, now: Instant) -> MessageAnswer:
         withdrawn = self._outbox.withdraw(asked.message, now=now)
@@ -103,31 +109,45 @@ class Messages:
         self._receipts.were_read(self._message_pages.take_newly_read(), now=now)
         return page
 
+    def _details(self, asked: AskMessage, now: Instant) -> MessageDetailsAnswer:
+        row = self._messages.find(asked.message)
+        if row is None or row.kind != Kind.TEXT:
+            raise UserError("not-found", f"There is no message {asked.message}.")
+        message = self._message_pages.answer(row)
+        return MessageDetailsAnswer(
+            message=message,
+            steps=self._steps_of(row),
+            lapses=row.lapses or 0,
+            text_bytes=len(message.text.encode()),
+        )
+
+    def _item(self, asked: AskItem, now: Instant) -> ItemDetailsAnswer:
+        row = self._messages.find(asked.item)
+        if row is None or is_change(row.kind):
+            raise UserError("not-found", f"There is no item {asked.item}.")
+        item = self._message_pages.item(row)
+        return ItemDetailsAnswer(
+            item=item,
+            steps=self._steps_of(row),
+            lapses=row.lapses or 0,
+            text_bytes=len(item.text.encode()),
+            readers=self._message_pages.readers(row),
+        )
+
+    def _steps_of(self, row: EntryRow) -> list[StepAnswer]:
+        if not row.is_mine:
+            return []
+        steps = [StepAnswer(state="written", at=row.received, evidence="here")]
+        for state, at in self._steps.of_message(row.number):
+            evidence = EVIDENCE.get(state, "here")
+            steps.append(StepAnswer(state=state, at=at, evidence=evidence))
+        return steps
+
+    def _read(self, asked: ReadItems, now: Instant) -> ConversationAnswer:
+        conversation = self._conversations.conversation(asked.conversation).number
+        self._message_pages.read_until(conversation, asked.until)
+        self._receipts.were_read(self._message_pages.take_newly_read(), now=now)
+        return self._conversations.tell_changed(conversation)
+
     def _forget_send_keys(self, now: Instant) -> None:
-        self._messages.forget_send_keys(UnixSeconds(now.unix_seconds - SEND_KEYS_KEPT_SECONDS))
-
-
-def _check_text(text: str) -> None:
-    """A message is not empty, is Unicode, and fits an envelope."""
-    if not text:
-        raise UserError("empty", "The message is empty; write something.")
-    try:
-        length = len(text.encode())
-    except UnicodeEncodeError as error:
-        raise UserError("bad-text", "The message is not valid Unicode text.") from error
-    if length > TEXT_BYTES_MAX:
-        raise UserError(
-            "too-large",
-            f"The message has {length} bytes, and at most {TEXT_BYTES_MAX} fit; split it.",
-        )
-
-
-def _checked_send_key(key: str) -> str | None:
-    if not key:
-        return None
-    if not (key.isascii() and key.isprintable() and len(key) <= IDEMPOTENCY_KEY_BYTES_MAX):
-        raise UserError(
-            "bad-key",
-            f"An idempotency key is at most {IDEMPOTENCY_KEY_BYTES_MAX} printable ASCII letters.",
-        )
-    return key
+        self._messages.forget_send_keys(UnixSeconds(now.expiry - SEND_KEYS_KEPT_SECONDS))

@@ -4,23 +4,34 @@ A message is durable from the vault's commit on. It is sealed at once where the 
 a posting key are ready, else as soon as they are. What becomes of it then is in `transit.py`.
 """
 
+from collections.abc import Iterable
+from dataclasses import replace as replace_in
 from typing import Final
+
+from msgspec.structs import replace
 
 from mesh.commands.messages import MessageState
 from mesh.errors import UserError
 from mesh.ids import ContactId, Instant, UnixSeconds, direct_conversation
 from mesh.limits.messages import OUTBOX_MESSAGES_MAX, SEALED_PER_CHORE
+from mesh.limits.sessions import POSTS_ON_WORD_MAX
 from mesh.messenger.account import Account
-from mesh.messenger.conversations.history import Ancestry, History
-from mesh.messenger.feature import Chore, Feature
-from mesh.messenger.sessions.posting_key_sharing import PostingKeySharing
-from mesh.messenger.sessions.prekeys import Prekeys
+from mesh.messenger.conversations.entries import Entries, Statement
+from mesh.messenger.conversations.history import History, row_of_own
+from mesh.messenger.conversations.judging import NewEntry
+from mesh.messenger.conversations.unasked_answers import UnaskedAnswers
+from mesh.messenger.feature import Chore, Feature, ReceivedControl
+from mesh.messenger.pauses import Pause
+from mesh.messenger.sessions.lapsing import Lapsing
+from mesh.messenger.sessions.payload_maker import PayloadMaker
+from mesh.messenger.sessions.payloads import ONCE, Keeping
 from mesh.messenger.sessions.sealing import Sealed, Sealing
-from mesh.messenger.sessions.sessions import Sessions
+from mesh.messenger.sessions.session import Session
 from mesh.messenger.sessions.transit import ON_ITS_WAY, Transit
-from mesh.storage.vault.rows import ContactRow, MessageRow
-from mesh.wire.controls import KEYS, OVER
-from mesh.wire.payload import PAYLOAD_VERSION, Payload, message_id_of
+from mesh.messenger.sessions.unopened import short_ids_of
+from mesh.storage.vault.rows import ContactRow, EntryRow, PayloadRow
+from mesh.wire.controls import UNOPENED
+from mesh.wire.payload import message_id_of
 
 TOO_LATE: Final = {
     "delivered": "it was delivered to their device",
@@ -40,102 +51,149 @@ class Outbox:
         account: Account,
         *,
         sealing: Sealing,
-        sessions: Sessions,
-        prekeys: Prekeys,
-        posting_key_sharing: PostingKeySharing,
+        maker: PayloadMaker,
         history: History,
+        entries: Entries,
         transit: Transit,
+        lapsing: Lapsing,
     ) -> None:
         self._people = account.vault.contacts
-        self._messages = account.vault.messages
-        self._exchanges = account.vault.exchanges
-        self._rows = account.vault.outbox
-        self._identity = account.identity
+        self._messages = account.vault.entries
+        self._payloads = transit.payloads
         self._sealing = sealing
-        self._sessions = sessions
-        self._prekeys = prekeys
-        self._posting_key_sharing = posting_key_sharing
+        self._maker = maker
+        self._conversations = account.vault.conversations
         self._history = history
+        self._entries = entries
         self._transit = transit
+        self._lapsing = lapsing
         self._pending_events = account.pending_events
-        self._unsealed_by_contact = self._rows.unsealed_counts()
-        # A restart forgets it; what comes next on such a session brings it back.
-        self._over_untold: dict[ContactId, None] = {}
+        self.unasked = UnaskedAnswers(account.vault)
+        """Asked before anything is written because a contact wants it, and not our person."""
+        self.news = maker.news
 
     def feature(self) -> Feature:
         """Return what is written by itself, and what waited to be sealed."""
         return Feature(
+            controls={UNOPENED: self._unopened},
             chores=[
                 Chore(self._tell_posting_keys, needs_steady_clock=True),
+                Chore(self._lapsing.renew_lapsed),
                 Chore(self._seal_all_waiting),
-            ]
+                Chore(self._probe_all),
+            ],
         )
 
     @property
     def messages_count(self) -> int:
         """Messages that are on their way or wait to be sealed."""
-        return self._transit.messages_count + sum(self._unsealed_by_contact.values())
+        return self._transit.messages_count + self._payloads.waiting_count
 
     # --- Writing ------------------------------------------------------------------------------
 
     def send(
-        self, contact: ContactRow, text: str, *, now: Instant, send_key: str | None
-    ) -> MessageRow:
-        """Write a message; seal it if that can be done now."""
+        self,
+        contact: ContactRow,
+        statement: Statement,
+        *,
+        now: Instant,
+        send_key: str | None,
+        keeping: Keeping,
+    ) -> EntryRow:
+        """Write an entry; seal it if that can be done now. UserError if they could not read it."""
         if self.messages_count >= OUTBOX_MESSAGES_MAX:
             raise UserError(
                 "too-many",
                 f"{OUTBOX_MESSAGES_MAX} messages are on their way already; "
                 "wait until some are delivered or have expired.",
             )
-        conversation = direct_conversation(contact.id)
-        ancestry = self._history.ancestry_of_next(conversation, now.mesh_ms)
-        payload = self._payload(contact, ancestry, text, [], now.mesh)
-        sealed = self._seal_now(contact, payload, now.mesh)
-        row = self._history.add(
-            MessageRow(
-                number=0,
-                conversation=conversation,
-                id=message_id_of(payload),
-                is_mine=True,
-                text=text,
-                parents=b"".join(ancestry.parents),
-                clock=ancestry.clock,
-                position=ancestry.clock,
-                received=now.mesh,
-                state=waiting_state(contact),
-                lapses=None if sealed is None else sealed.envelope.header.lapses,
-                is_read=True,
-                send_key=send_key,
-            )
+        new, payload = self._written(contact, statement, now)
+        sealed = self._seal_now(contact, payload, now, keeping)
+        said = replace(
+            new.row,
+            state=waiting_state(contact),
+            lapses=None if sealed is None else sealed.envelope.header.lapses,
+            send_key=send_key,
         )
-        if sealed is None:
-            self._wait(contact, row.number, payload)
-        else:
-            self._transit.post(sealed, row.number)
+        row = self._entries.add(replace_in(new, row=said), now)
+        self._keep(contact, row.number, payload, sealed, keeping, pause=Pause.AT_ONCE, now=now)
         return row
 
-    def send_greeting(self, contact: ContactRow, *, now: Instant) -> None:
+    def _written(
+        self, contact: ContactRow, statement: Statement, now: Instant
+    ) -> tuple[NewEntry, bytes]:
+        """Return an entry at the end of the conversation, and the payload that holds it: of the
+        newest version that its reader reads.
+        """
+        conversation = self._conversations.conversation(direct_conversation(contact.id))
+        ancestry = self._history.ancestry_of_next(conversation.number, now.mesh_ms)
+        row = row_of_own(conversation.number, ancestry, now)
+        if self._maker.reads_entries(contact.id):
+            new = self._entries.compose(conversation, statement, row)
+            return new, self._maker.of_entries(contact, [new.data], mesh_now=now.mesh)
+        text = statement.plain_text
+        if text is None:
+            raise UserError(
+                "older-mesh",
+                f"{contact.label} is not known to have a Mesh that reads this: plain texts only. "
+                "It is known when a message of theirs has come, written with this version.",
+                name=contact.label,
+            )
+        payload = self._maker.of_text(
+            contact, text, clock=ancestry.clock, parents=ancestry.parents, mesh_now=now.mesh
+        )
+        return NewEntry(replace(row, id=message_id_of(payload)), 1, text.encode()), payload
+
+    def send_greeting(self, contact: ContactRow, *, pause: Pause, now: Instant) -> None:
         """Send a payload without a text: it tells our name, and that we are there."""
-        self.send_controls(contact, [], now=now)
+        self.send_controls(contact, [], pause=pause, now=now)
+
+    def send_hello(
+        self, contact: ContactRow, *, until: UnixSeconds, pause: Pause, now: Instant
+    ) -> None:
+        """Send the same where a session depends on it: it is kept until they have it."""
+        keeping = Keeping(until, is_hello=True)
+        self.send_controls(contact, [], keeping=keeping, pause=pause, now=now)
 
     def send_controls(
-        self, contact: ContactRow, controls: list[tuple[int, bytes]], *, now: Instant
+        self,
+        contact: ContactRow,
+        controls: list[tuple[int, bytes]],
+        *,
+        keeping: Keeping = ONCE,
+        pause: Pause,
+        now: Instant,
     ) -> None:
-        """Send controls (`mesh/wire/controls.py`) in a payload without a text."""
+        """Send controls (`mesh/wire/controls.py`) in a payload without a text; it waits as `pause`
+        says.
+        """
         ancestry = self._history.ancestry_of_next(direct_conversation(contact.id), now.mesh_ms)
-        payload = self._payload(contact, Ancestry([], ancestry.clock), "", controls, now.mesh)
-        sealed = self._seal_now(contact, payload, now.mesh)
-        if sealed is None:
-            self._wait(contact, None, payload)
-        else:
-            self._transit.post(sealed, None)
+        payload = self._maker.of_text(
+            contact, "", clock=ancestry.clock, controls=controls, mesh_now=now.mesh
+        )
+        sealed = self._seal_now(contact, payload, now, keeping)
+        self._keep(contact, None, payload, sealed, keeping, pause=pause, now=now)
 
-    def tell_over(self, contact: ContactId) -> None:
-        """Let the next payload say which sessions get no answers any more."""
-        self._over_untold[contact] = None
+    def send_on(
+        self,
+        contact: ContactRow,
+        session: Session,
+        controls: list[tuple[int, bytes]],
+        *,
+        pause: Pause,
+        now: Instant,
+    ) -> None:
+        """Send controls on one session, be it over, if that can be done now."""
+        if self._sealing.has_signer(now.mesh):
+            ancestry = self._history.ancestry_of_next(direct_conversation(contact.id), now.mesh_ms)
+            payload = self._maker.of_text(
+                contact, "", clock=ancestry.clock, controls=controls, mesh_now=now.mesh
+            )
+            sealed = self._sealing.seal_on(session, payload, now.mesh)
+            if sealed is not None:
+                self._transit.post(sealed, None, contact.id, pause=pause, now=now)
 
-    def withdraw(self, number: int, *, now: Instant) -> MessageRow:
+    def withdraw(self, number: int, *, now: Instant) -> EntryRow:
         """Take a message back; UserError if it is too late, or not ours."""
         message = self._messages.find(number)
         if message is None or not message.is_mine:
@@ -144,128 +202,140 @@ class Outbox:
             return message
         if message.state not in ON_ITS_WAY:
             raise UserError(
-                "too-late", f"The message can no longer be withdrawn: {TOO_LATE[message.state]}."
+                "too-late",
+                f"The message can no longer be withdrawn: {TOO_LATE[message.state]}.",
+                state=message.state,
             )
-        for waiting in self._rows.unsealed_by_message(number):
-            self._rows.remove_unsealed(waiting.number)
-            self._count_waiting(waiting.contact, -1)
         self._transit.withdraw(number, now=now)
+        self._entries.erasing.files.withdraw(number, now)
         return self._messages.message(number)
+
+    # --- Again --------------------------------------------------------------------------------
+
+    def seal_again(self, payloads: Iterable[PayloadRow], *, now: Instant) -> None:
+        """Seal what is kept under another tag and posting key; what is live of it is taken back.
+
+        What cannot be sealed now waits, in its turn. Who has them sealed again is told by nothing
+        that leaves at once.
+        """
+        contacts: dict[ContactId, None] = {}
+        for payload in payloads:
+            self._lapsing.seal_again(payload, now=now)
+            contacts[payload.contact] = None
+        for contact in contacts:
+            self.seal_waiting_of(self._people.contact(contact), pause=Pause.SOON, now=now)
+
+    def _unopened(self, control: ReceivedControl, now: Instant) -> None:
+        """They hold envelopes of ours that they can never open."""
+        contact = control.contact
+        named = self._transit.find_messages(contact.id, short_ids_of(control.data))
+        found = [self._payloads.rows.find_of_message(number) for number in named]
+        again = [one for one in found if one is not None and one.posts_count < POSTS_ON_WORD_MAX]
+        self.seal_again(again, now=now)
 
     # --- What waits ---------------------------------------------------------------------------
 
-    def seal_waiting_of(self, contact: ContactRow, mesh_now: UnixSeconds) -> None:
-        """A contact's keys came: seal what waited for them."""
-        for row in self._rows.unsealed_of(contact.id)[:SEALED_PER_CHORE]:
-            if not self._seal_waiting(contact, row.number, row.message, row.payload, mesh_now):
+    def seal_waiting_of(self, contact: ContactRow, *, pause: Pause, now: Instant) -> None:
+        """Seal what waited for a contact's keys. `pause`: what is written by people waits so, or
+        whoever brought the keys would see who has them.
+        """
+        for row in self._payloads.rows.waiting_of(contact.id)[:SEALED_PER_CHORE]:
+            if not self._seal_waiting(contact, row, pause=pause, now=now):
                 break
 
     def give_up_waiting(self, contact: ContactRow) -> None:
         """An invite expired before anything could be sealed under it."""
-        for row in self._rows.unsealed_of(contact.id):
-            self._rows.remove_unsealed(row.number)
-            if row.message is not None:
-                self._transit.settle(row.message, "expired")
-        self._unsealed_by_contact.pop(contact.id, None)
+        for row in self._payloads.rows.waiting_of(contact.id):
+            self._lapsing.give_up(row)
 
-    def contacts_waiting(self) -> list[int]:
+    def contacts_waiting(self) -> list[ContactId]:
         """Contacts for whom something waits to be sealed."""
-        return sorted(self._unsealed_by_contact)
+        return self._payloads.contacts_waiting
 
     def retell_waiting(self, contact: ContactRow) -> None:
         """Tell a contact's waiting messages anew: what they wait for has changed."""
-        for row in self._rows.unsealed_of(contact.id):
+        for row in self._payloads.rows.waiting_of(contact.id):
             if row.message is not None:
                 self._messages.set_state(row.message, waiting_state(contact))
                 self._pending_events.message_changed(row.message)
 
     # --- Below --------------------------------------------------------------------------------
 
-    def _payload(
-        self,
-        contact: ContactRow,
-        ancestry: Ancestry,
-        text: str,
-        controls: list[tuple[int, bytes]],
-        mesh_now: UnixSeconds,
-    ) -> bytes:
-        counts = self._exchanges.exchange(contact.id)
-        sent_count = counts.sent_count
-        self._exchanges.set_sent_count(contact.id, sent_count + 1)
-        # There is no room for both in a small envelope, and prekeys can wait for the next payload.
-        is_for_posting_keys = self._posting_key_sharing.is_due(contact.id)
-        keys = (
-            [] if is_for_posting_keys else self._keys_to_tell(contact, counts.keys_told, mesh_now)
-        )
-        over = self._over_to_tell(contact)
-        payload = Payload(
-            version=PAYLOAD_VERSION,
-            hlc=ancestry.clock,
-            seq=sent_count,
-            parents=[bytes(parent) for parent in ancestry.parents],
-            name=self._identity.name,
-            text=text,
-            seen=counts.seen_count,
-            controls=keys + over + controls,
-        )
-        return self._posting_key_sharing.added_to(contact, payload, mesh_now).encode()
-
     def _tell_posting_keys(self, now: Instant) -> None:
         """Write to those who would soon know none of our posting keys."""
-        for contact in self._posting_key_sharing.take_due(now.mesh):
-            self.send_greeting(contact, now=now)
-
-    def _over_to_tell(self, contact: ContactRow) -> list[tuple[int, bytes]]:
-        if contact.id not in self._over_untold:
-            return []
-        del self._over_untold[contact.id]
-        over = [one.id for one in self._sessions.of_contact(contact.id) if one.is_over]
-        return [(OVER, b"".join(over))] if over else []
-
-    def _keys_to_tell(
-        self, contact: ContactRow, keys_told: int, mesh_now: UnixSeconds
-    ) -> list[tuple[int, bytes]]:
-        """Our newest prekeys, if a contact who has a session with us has older ones."""
-        if self._sessions.find_known(contact.id) is None:
-            return []
-        newest = self._prekeys.newest(contact.id, mesh_now)
-        if newest.id == keys_told:
-            return []
-        self._exchanges.set_keys_told(contact.id, newest.id)
-        return [(KEYS, newest.bundle.prekeys)]
+        for contact in self._maker.posting_key_sharing.take_due(now.mesh):
+            self.send_greeting(contact, pause=Pause.LATER, now=now)
 
     def _seal_now(
-        self, contact: ContactRow, payload: bytes, mesh_now: UnixSeconds
+        self, contact: ContactRow, payload: bytes, now: Instant, keeping: Keeping
     ) -> Sealed | None:
         """Seal, unless earlier ones wait for the same."""
-        if contact.id in self._unsealed_by_contact:
+        if self._payloads.has_waiting(contact.id):
             return None
-        return self._sealing.seal(contact, payload, mesh_now)
+        sealed = self._sealing.seal(contact, payload, now.mesh, keeping.lifetime_class)
+        if sealed is not None:
+            self._probe(contact, now)
+        return sealed
 
-    def _wait(self, contact: ContactRow, message: int | None, payload: bytes) -> None:
-        self._rows.add_unsealed(contact.id, message, payload)
-        self._count_waiting(contact.id, 1)
+    def _probe(self, contact: ContactRow, now: Instant) -> None:
+        """A hello goes by another way too, to who opened nothing for long.
 
-    def _count_waiting(self, contact: ContactId, more: int) -> None:
-        count = self._unsealed_by_contact.pop(contact, 0) + more
-        if count > 0:
-            self._unsealed_by_contact[contact] = count
+        It holds nothing that would be missed: they may have gone past that way.
+        """
+        if self._sealing.begins_probe(contact, now.mesh):
+            conversation = direct_conversation(contact.id)
+            ancestry = self._history.ancestry_of_next(conversation, now.mesh * 1000)
+            payload = self._maker.of_text(contact, "", clock=ancestry.clock, mesh_now=now.mesh)
+            sealed = self._sealing.seal_probe(contact, payload, now.mesh)
+            if sealed is not None:
+                self._transit.post(sealed, None, contact.id, pause=Pause.LATER, now=now)
+
+    def _probe_all(self, now: Instant) -> None:
+        """Try other ways to who opened nothing, also while our person writes nothing."""
+        for contact in self._people.contacts():
+            if contact.is_blocked or contact.is_request:
+                continue
+            if self._sealing.goes_round(contact, now.mesh):
+                self.send_greeting(contact, pause=Pause.LATER, now=now)
+            else:
+                self._probe(contact, now)
+
+    def _keep(
+        self,
+        contact: ContactRow,
+        message: int | None,
+        payload: bytes,
+        sealed: Sealed | None,
+        keeping: Keeping,
+        *,
+        pause: Pause,
+        now: Instant,
+    ) -> None:
+        """Post what was sealed, and keep what waits for it or may have to be sealed again."""
+        number = None
+        if sealed is None or keeping.until is not None:
+            number = self._payloads.add(
+                contact.id, message, payload, keeping, is_sealed=bool(sealed)
+            )
+        if sealed is not None:
+            reader = contact.id if message is None else None
+            self._transit.post(sealed, message, reader, number, pause=pause, now=now)
 
     def _seal_all_waiting(self, now: Instant) -> bool:
         """Seal what can be sealed now; return whether there may be more of it."""
-        if not self._unsealed_by_contact or not self._sealing.has_signer(now.mesh):
+        if not self._payloads.waiting_count or not self._sealing.has_signer(now.mesh):
             return False
         contacts: dict[int, ContactRow] = {}
         blocked: dict[int, None] = {}
         sealed_count, after = 0, 0
-        while rows := self._rows.unsealed(after, SEALED_PER_CHORE):
+        while rows := self._payloads.rows.waiting(after, SEALED_PER_CHORE):
             after = rows[-1].number
             for row in rows:
                 if row.contact in blocked:
                     continue
                 contact = contacts.get(row.contact) or self._people.contact(row.contact)
                 contacts[row.contact] = contact
-                if not self._seal_waiting(contact, row.number, row.message, row.payload, now.mesh):
+                if not self._seal_waiting(contact, row, pause=Pause.AT_ONCE, now=now):
                     # The next ones of this contact keep their turn behind it.
                     blocked[row.contact] = None
                     continue
@@ -275,23 +345,28 @@ class Outbox:
         return False
 
     def _seal_waiting(
-        self,
-        contact: ContactRow,
-        number: int,
-        message: int | None,
-        payload: bytes,
-        mesh_now: UnixSeconds,
+        self, contact: ContactRow, row: PayloadRow, *, pause: Pause, now: Instant
     ) -> bool:
-        sealed = self._sealing.seal(contact, payload, mesh_now)
+        """Seal what waits, if that can be done now. `pause`: of what people wrote."""
+        sealed = self._sealing.seal(
+            contact,
+            row.payload,
+            now.mesh,
+            row.lifetime_class,
+            is_again=row.posts_count > 0,
+        )
         if sealed is None:
             return False
-        self._rows.remove_unsealed(number)
-        self._count_waiting(contact.id, -1)
-        if message is not None:
+        if row.message is not None:
             lapses = sealed.envelope.header.lapses
-            self._messages.set_sealed(message, state="queued", lapses=lapses)
-            self._pending_events.message_changed(message)
-        self._transit.post(sealed, message)
+            self._messages.set_sealed(row.message, state="queued", lapses=lapses)
+            self._pending_events.message_changed(row.message)
+        reader = None
+        if row.message is None:
+            reader, pause = contact.id, Pause.SOON if row.is_hello else Pause.LATER
+        kept = self._payloads.sealed(row)
+        self._transit.post(sealed, row.message, reader, kept, pause=pause, now=now)
+        self._probe(contact, now)
         return True
 
 

@@ -15,9 +15,10 @@ from mesh.limits.sessions import SESSIONS_PER_CONTACT_MAX
 from mesh.messenger.account import Account
 from mesh.messenger.contacts.contacts import KEY_PREFIX_DIGITS_MIN, Contacts
 from mesh.messenger.inbox.reception import Reception
-from mesh.messenger.names import is_name
+from mesh.messenger.names import is_fair_name
 from mesh.messenger.onboarding.invites import Invites, state_of
 from mesh.messenger.onboarding.session_recovery import SessionRecovery
+from mesh.messenger.pauses import Pause
 from mesh.messenger.sessions.contact_bundles import ContactBundles
 from mesh.messenger.sessions.opened import Opened, opened_by, opened_on
 from mesh.messenger.sessions.prekeys import Prekey, Prekeys
@@ -29,7 +30,7 @@ from mesh.ratchet.sealed_message import open_header
 from mesh.ratchet.tags import box_key_of, invite_tag_key
 from mesh.storage.vault.rows import ContactRow, InviteRow
 from mesh.wire.envelope import Envelope
-from mesh.wire.payload import Payload
+from mesh.wire.payload import AnyPayload
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,42 +96,53 @@ class InboundSessions:
         if contact is not None and contact.is_blocked:
             raise PeerError("a first contact by somebody who is blocked")
         if contact is not None:
-            self._check_opens(contact, founded.opened)
+            self._check_opens(contact, founded.opened, now)
         self._bundles.check_author(contact, author, now.mesh)
-        self._check_may_found(invite, contact, founded)
+        is_late = self._check_may_found(invite, contact, founded, now)
         if contact is not None and contact.state == "answered":
             # They gave up what we had, or lost it.
-            self._session_recovery.end_known(contact)
-        contact = contact or self._add_contact(author, founded.opened.payload, invite, now.mesh)
+            self._session_recovery.begun(contact, None, founded.roots.session_id, now.mesh)
+        if contact is None:
+            # An invite for many may have been passed on to anybody, and so may an old one.
+            is_request = invite.uses_max > 1 or is_late
+            contact = self._add_contact(
+                author, founded.opened.payload, invite, now.mesh, is_request=is_request
+            )
         if invite.is_met:
             contact = self._contacts.met(contact.id)
         if invite.uses < invite.uses_max:
-            self._invites.use(invite, now.mesh)
-        self._found(contact, founded, now)
+            self._invites.use(invite, now)
+        self._found(contact, founded, pause=Pause.SOON, now=now)
 
-    def open_renewal(self, lost: Session, index: int, envelope: Envelope, now: Instant) -> None:
+    def open_renewal(
+        self, lost: Session, generation: int, index: int, envelope: Envelope, now: Instant
+    ) -> None:
         """A contact begins a session in place of one that somebody lost."""
         tag = envelope.header.tag
-        box_key = lost.rendezvous_box_key(index)
+        box_key = lost.rendezvous_box_key(generation, index)
         first = open_outside(envelope.body, box_key=box_key, associated=envelope.header_bytes)
         prekeys = self._prekeys.of_contact(lost.contact)
         if self._open_repetition(prekeys, first, envelope, now):
-            self._sessions.tags.rendezvous_used(lost, index, tag)
+            self._sessions.tags.ways.used(lost, generation, index, tag)
             return
+        if lost.rendezvous[generation].closed is not None:
+            # Their vault of today has newer ones: it is a copy of an older one, or a thief's.
+            raise PeerError("a renewal by keys that were given up")
         contact = self._people.contact(lost.contact)
-        self._sessions.sealed_mail.check_opens(contact, tag)
+        self._sessions.sealed_mail.check_opens(contact, tag, now)
         try:
             founded = self._founded(prekeys, first, envelope, now.mesh)
         except PeerError:
             # The box of the tag proves that the contact sealed it, to a bundle of ours.
             reason = "they wrote to keys that this profile no longer has"
-            self._session_recovery.lost(contact, lost, reason, now)
+            self._sessions.unopened.note(contact.id, envelope.id)
+            self._session_recovery.lost(contact, lost, reason, now, is_older=True)
             raise
-        self._check_opens(contact, founded.opened)
+        self._check_opens(contact, founded.opened, now)
         self._bundles.check_author(contact, founded.author, now.mesh)
-        self._sessions.tags.rendezvous_used(lost, index, tag)
-        self._session_recovery.begun(contact, lost, now.mesh)
-        self._found(contact, founded, now)
+        self._sessions.tags.ways.used(lost, generation, index, tag)
+        self._session_recovery.begun(contact, lost, founded.roots.session_id, now.mesh)
+        self._found(contact, founded, pause=Pause.LATER, now=now)
 
     def _open_repetition(
         self, prekeys: Sequence[Prekey], first: FirstContact, envelope: Envelope, now: Instant
@@ -157,10 +169,10 @@ class InboundSessions:
             )
             if opened is None:
                 raise PeerError("a first contact that waits for something")
-            self._check_opens(contact, opened)
-            self._sessions.opened(session, opened.receiving, now.mesh)
+            self._check_opens(contact, opened, now)
+            self._sessions.opened(session, opened.receiving, now.expiry)
             self._reception.accept(contact, session, opened, is_first=False, now=now)
-            self._count_opened(contact, opened)
+            self._count_opened(contact, opened, now)
             return True
         return False
 
@@ -174,6 +186,8 @@ class InboundSessions:
         """Return what a first contact founds, opened by the newest bundle of ours that opens it."""
         reason = PeerError("a first contact to a bundle that is gone")
         for prekey in prekeys:
+            if not prekey.has_private:
+                continue
             try:
                 return self._founded_by(prekey, first, envelope, mesh_now)
             except PeerError as error:
@@ -211,8 +225,8 @@ class InboundSessions:
         opened = opened_by(envelope, first.nonce, header, header_box, message_box, receiving)
         return Founded(prekey, first.ephemeral, author, roots, ratchet, opened)
 
-    def _found(self, contact: ContactRow, founded: Founded, now: Instant) -> None:
-        """Everything is in order: the session is there on this side too."""
+    def _found(self, contact: ContactRow, founded: Founded, *, pause: Pause, now: Instant) -> None:
+        """Everything is in order: the session is there on this side too, and answered."""
         roots, opened = founded.roots, founded.opened
         session = self._sessions.found(
             roots, contact.id, founded.ratchet, is_begun_here=False, created=now.mesh
@@ -223,29 +237,37 @@ class InboundSessions:
             session=session.id,
             header_key=roots.header_key,
         )
-        self._sessions.opened(session, opened.receiving, now.mesh)
+        self._sessions.opened(session, opened.receiving, now.expiry)
         self._bundles.learn(contact, founded.author.bundle, is_first=True)
         self._reception.accept(contact, session, opened, is_first=True, now=now)
-        self._count_opened(contact, opened)
-        self._session_recovery.answer_first(contact.id, now)
+        self._count_opened(contact, opened, now)
+        self._session_recovery.answer_first(contact.id, session, pause=pause, now=now)
 
-    def _check_opens(self, contact: ContactRow, opened: Opened) -> None:
+    def _check_opens(self, contact: ContactRow, opened: Opened, now: Instant) -> None:
         """PeerError if what has opened stays sealed all the same; nothing of it is written."""
         tag, size = opened.envelope.header.tag, len(opened.payload_bytes)
-        self._sessions.sealed_mail.check_opens(contact, tag, size=size)
+        self._sessions.sealed_mail.check_opens(contact, tag, now, size=size)
 
-    def _count_opened(self, contact: ContactRow, opened: Opened) -> None:
-        size, has_text = len(opened.payload_bytes), bool(opened.payload.text)
-        self._sessions.sealed_mail.opened(contact, size=size, has_text=has_text)
+    def _count_opened(self, contact: ContactRow, opened: Opened, now: Instant) -> None:
+        size, words_count = len(opened.payload_bytes), opened.payload.words_count
+        self._sessions.sealed_mail.opened(contact, now, size=size, words_count=words_count)
 
     def _check_may_found(
-        self, invite: InviteRow, contact: ContactRow | None, founded: Founded
-    ) -> None:
+        self, invite: InviteRow, contact: ContactRow | None, founded: Founded, now: Instant
+    ) -> bool:
+        """PeerError if a first contact founds nothing; return whether it was made too late.
+
+        Who was away may use an invite that has expired; they wait for our person's word.
+        """
         # What was sent before the invite expired may have been on its way for long.
         state = state_of(invite, founded.opened.envelope.header.created)
         # Who is a contact begins anew: he lost what came of the invite, and takes no use of it.
         is_again = contact is not None and contact.state == "answered" and state == "used up"
-        if state != "open" and not is_again:
+        is_late = state == "expired" and (contact is None or contact.state != "answered")
+        if state != "open" and not is_again and not is_late:
+            if state != "expired":
+                author, tag_root = founded.author.verify_key, founded.roots.tags
+                self._invites.closed_answers.refused(invite, author, tag_root, now=now)
             if contact is None:
                 self._tell_closed(invite, state, founded)
             raise PeerError(f"a first contact by an invite that is {state}")
@@ -253,6 +275,7 @@ class InboundSessions:
             raise PeerError("too many contacts")
         if contact is not None and self._sessions.count(contact.id) >= SESSIONS_PER_CONTACT_MAX:
             raise PeerError("too many first contacts by one person")
+        return is_late
 
     def _tell_closed(self, invite: InviteRow, state: str, founded: Founded) -> None:
         """Somebody was not let in: perhaps whom our person waits for, after somebody else was."""
@@ -261,19 +284,26 @@ class InboundSessions:
         self._told_closed[invite.id] = None
         name = founded.opened.payload.name
         key = founded.author.verify_key.hex()[:KEY_PREFIX_DIGITS_MIN]
-        who = f"{name} (key {key})" if is_name(name) else f"Somebody with the key {key}"
+        who = f"{name} (key {key})" if is_fair_name(name) else f"Somebody with the key {key}"
         hint = (
             "If you meant them, look who came by it: it was in other hands too."
             if state == "used up"
             else "If you expect them, make another one."
         )
         what = f"came by your invite {invite.id}, which is {state}, and was not let in."
-        self._pending_events.tell(NoticeRaised(f"{who} {what} {hint}"))
+        told = " They will be told that it is closed." if invite.tells_closed else ""
+        self._pending_events.tell(NoticeRaised(f"{who} {what}{told} {hint}"))
 
     def _add_contact(
-        self, author: Author, payload: Payload, invite: InviteRow, mesh_now: UnixSeconds
+        self,
+        author: Author,
+        payload: AnyPayload,
+        invite: InviteRow,
+        mesh_now: UnixSeconds,
+        *,
+        is_request: bool,
     ) -> ContactRow:
-        shown = payload.name if is_name(payload.name) else ""
+        shown = payload.name if is_fair_name(payload.name) else ""
         row = self._contacts.add(
             wanted_label=shown or author.verify_key.hex()[:KEY_PREFIX_DIGITS_MIN],
             name=shown,
@@ -281,8 +311,7 @@ class InboundSessions:
             agreement_key=author.identity_key,
             bundle=author.bundle.encode(),
             is_by_our_invite=True,
-            # An invite for many may have been passed on to anybody.
-            is_request=invite.uses_max > 1,
+            is_request=is_request,
             introduced_by=invite.vouched_by,
             mesh_now=mesh_now,
         )

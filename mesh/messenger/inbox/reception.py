@@ -1,23 +1,31 @@
 """The reception of an opened message: what it says is learned, kept and told."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from msgspec.structs import replace
 
 from mesh.errors import PeerError
-from mesh.events import MessageReceived
-from mesh.ids import Instant, direct_conversation, other_side
+from mesh.ids import Instant, MessageId, UnixSeconds, direct_conversation
 from mesh.messenger.account import Account
 from mesh.messenger.contacts.contacts import Contacts
-from mesh.messenger.conversations.history import History
-from mesh.messenger.conversations.message_pages import MessagePages
+from mesh.messenger.conversations.history import split_parents
+from mesh.messenger.conversations.judging import NewEntry
 from mesh.messenger.feature import ControlHandler, ReceivedControl
+from mesh.messenger.inbox.opened_messages import OpenedMessages
 from mesh.messenger.onboarding.session_recovery import SessionRecovery
 from mesh.messenger.sessions.opened import Opened
 from mesh.messenger.sessions.retirements import Retirements
 from mesh.messenger.sessions.session import Session
+from mesh.messenger.sessions.transit import Transit
 from mesh.ratchet.sealed_message import read_token_of
-from mesh.storage.vault.rows import ContactRow, MessageRow
-from mesh.wire.payload import Payload, message_id_of
+from mesh.storage.vault.rows import ContactRow, EntryRow
+from mesh.wire.payload import AnyPayload, EntriesPayload, message_id_of
+
+_NEWEST_MARK: Final = "newest opened"
+_NEWEST_ROUNDING_SECONDS: Final = 3_600
+"""Written once an hour of what comes: the clock that goes by it needs no more."""
 
 
 class Reception:
@@ -28,27 +36,32 @@ class Reception:
         account: Account,
         *,
         contacts: Contacts,
-        history: History,
-        message_pages: MessagePages,
+        opened_messages: OpenedMessages,
         retirements: Retirements,
+        transit: Transit,
         session_recovery: SessionRecovery,
         controls: Mapping[int, ControlHandler],
         dropped: Counter[str],
     ) -> None:
         self._people = account.vault.contacts
-        self._pending_events = account.pending_events
+        self._exchanges = account.vault.exchanges
         self._contacts = contacts
-        self._history = history
-        self._message_pages = message_pages
+        self._entries = opened_messages.entries
+        self.files = opened_messages.entries.erasing.files
+        self._pending_events = account.pending_events
+        self._opened_messages = opened_messages
         self._retirements = retirements
+        self._transit = transit
         self._session_recovery = session_recovery
         self._controls = controls
-        self._dropped = dropped
+        self.dropped = dropped
+        self._marks = account.vault
+        self.newest_opened = UnixSeconds(account.vault.mark(_NEWEST_MARK))
 
     def accept(
         self, contact: ContactRow, session: Session, opened: Opened, *, is_first: bool, now: Instant
     ) -> None:
-        """Everything is in order: learn, and keep the message.
+        """Everything is in order: learn, and keep the message for `add_opened`.
 
         `is_first`: nothing of the session was opened here before.
         """
@@ -62,40 +75,80 @@ class Reception:
             created=opened.envelope.header.created,
             is_first=is_first,
         )
-        self._contacts.named(contact, payload.name, now.mesh)
-        message = message_id_of(opened.payload_bytes)
-        conversation = direct_conversation(contact.id)
-        if payload.text and not self._history.has(conversation, message):
-            row = self._history.add(
-                MessageRow(
-                    number=0,
-                    conversation=conversation,
-                    id=message,
-                    is_mine=False,
-                    text=payload.text,
-                    parents=b"".join(payload.parents),
-                    clock=payload.hlc,
-                    position=payload.hlc,
-                    received=now.mesh,
-                    state="received",
-                )
-            )
-            self._tell_received(row)
+        self._note_time(contact, opened.envelope.header.created)
+        self._hear(contact, payload, opened.envelope.header.created, now.mesh)
+        for new in self._said(contact, opened, now):
+            for named in dict.fromkeys(split_parents(new.row.parents + new.row.target)):
+                self._transit.proven_inside(contact.id, named, "delivered")
+            self._opened_messages.note(new)
         self._act_on_controls(contact, session, payload, now)
         self._session_recovery.settle(
             contact, session, payload, is_first=is_first, is_apart=is_apart, now=now
         )
 
-    def _tell_received(self, row: MessageRow) -> None:
-        contact = other_side(row.conversation)
-        if self._people.contact(contact).is_request:
-            # They wait apart: that their count has risen is all that is told.
-            self._pending_events.contact_changed(contact)
+    def _said(self, contact: ContactRow, opened: Opened, now: Instant) -> Iterator[NewEntry]:
+        """Yield what a person says in a payload; what is malformed is dropped alone."""
+        payload = opened.payload
+        row = EntryRow(
+            number=0,
+            conversation=direct_conversation(contact.id),
+            id=MessageId(b""),
+            is_mine=False,
+            parents=b"",
+            clock=0,
+            position=0,
+            received=now.mesh,
+            state="received",
+        )
+        if isinstance(payload, EntriesPayload):
+            for data in payload.entries:
+                try:
+                    yield self._entries.received(data, row)
+                except PeerError as error:
+                    self.dropped[error.reason] += 1
+        elif payload.text:
+            said = replace(
+                row,
+                id=message_id_of(opened.payload_bytes),
+                parents=b"".join(payload.parents),
+                clock=payload.hlc,
+                position=payload.hlc,
+            )
+            yield NewEntry(said, 1, payload.text.encode())
+
+    def _hear(
+        self, contact: ContactRow, payload: AnyPayload, created: UnixSeconds, mesh_now: UnixSeconds
+    ) -> None:
+        """Learn that they were there, and their name, unless something newer said another one."""
+        counts = self._exchanges.exchange(contact.id)
+        newest = counts.heard_clock
+        if payload.name != contact.name and payload.hlc >= newest:
+            self._contacts.named(contact, payload.name, mesh_now)
+        if payload.hlc >= newest and payload.reads != counts.reads:
+            self._exchanges.set_reads(contact.id, payload.reads)
+            if not contact.is_request:
+                self._pending_events.conversation_changed(direct_conversation(contact.id))
+        self._exchanges.set_heard(contact.id, min(created, mesh_now), payload.hlc)
+
+    def heard_on(self, contact: ContactRow, session: Session) -> None:
+        """They write under the tags of a session, so they have opened something on it."""
+        if not session.is_over:
+            self._transit.payloads.heard(contact.id)
+
+    def add_opened(self, now: Instant) -> None:
+        """All is opened that came together: its messages enter the history, and are told."""
+        self._opened_messages.add_all(now)
+
+    def _note_time(self, contact: ContactRow, created: UnixSeconds) -> None:
+        """Somebody whom our person let in says that it is so late."""
+        if contact.is_request or created <= self.newest_opened:
             return
-        self._pending_events.tell(MessageReceived(self._message_pages.answer(row)))
+        if created // _NEWEST_ROUNDING_SECONDS > self.newest_opened // _NEWEST_ROUNDING_SECONDS:
+            self._marks.set_mark(_NEWEST_MARK, created)
+        self.newest_opened = created
 
     def _act_on_controls(
-        self, contact: ContactRow, session: Session, payload: Payload, now: Instant
+        self, contact: ContactRow, session: Session, payload: AnyPayload, now: Instant
     ) -> None:
         for kind, data in payload.controls:
             handler = self._controls.get(kind)
@@ -105,4 +158,4 @@ class Reception:
                     handler(ReceivedControl(current, session.id, kind, data), now)
             except PeerError as error:
                 # The message beside it stands.
-                self._dropped[error.reason] += 1
+                self.dropped[error.reason] += 1

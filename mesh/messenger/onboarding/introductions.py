@@ -29,11 +29,14 @@ from mesh.limits.contacts import (
 from mesh.messenger.account import Account
 from mesh.messenger.contacts.contacts import KEY_PREFIX_DIGITS_MIN, Contacts
 from mesh.messenger.contacts.notes import Notes
+from mesh.messenger.contacts.refusals import require_answered
 from mesh.messenger.conversations.outbox import Outbox
 from mesh.messenger.feature import Feature, ReceivedControl, command
-from mesh.messenger.names import is_name
+from mesh.messenger.names import is_fair_name
 from mesh.messenger.onboarding.invites import Invites
 from mesh.messenger.onboarding.invites_accepted import InvitesAccepted
+from mesh.messenger.pauses import Pause
+from mesh.messenger.sessions.payloads import Keeping
 from mesh.storage.vault.rows import ContactRow
 from mesh.storage.vault.trust import IntroductionMadeRow, IntroductionRow
 from mesh.wire.controls import INTRODUCE, INTRODUCE_ASK, INTRODUCE_GRANT
@@ -90,20 +93,20 @@ class Introductions:
         if guest.id == host.id:
             raise UserError("same-contact", f"{guest.label} cannot be introduced to themselves.")
         for one in (guest, host):
-            _check_may_take_part(one)
+            require_answered(one)
         row = self._rows.find_introduction_of_two(guest.id, host.id)
-        if row is None or row.made + INTRODUCTION_SECONDS <= now.mesh:
+        if row is None or row.made + INTRODUCTION_SECONDS <= now.expiry:
             if self._rows.introductions_made_count() >= INTRODUCTIONS_MADE_MAX:
                 raise UserError(
                     "too-many",
                     f"You introduced {INTRODUCTIONS_MADE_MAX} pairs within 30 days; wait a while.",
                 )
             id_ = self._entropy.draw(ID_BYTES)
-            row = IntroductionMadeRow(id_, guest.id, host.id, now.mesh)
+            row = IntroductionMadeRow(id_, guest.id, host.id, now.expiry)
             self._rows.put_introduction_made(row)
         # They know each other by the names that they chose, not by our labels.
         data = row.id + guest.verify_key + guest.name.encode()
-        self._send(host, INTRODUCE_ASK, data, now)
+        self._send(host, INTRODUCE_ASK, data, pause=Pause.AT_ONCE, now=now)
         return Done()
 
     def _ask(self, asked: AskIntroductions, now: Instant) -> IntroductionsAnswer:
@@ -123,7 +126,7 @@ class Introductions:
             raise UserError("not-found", f"There is no introduction {asked.introduction}.")
         if row.state in ("waiting", "declined") and asked.is_accepted:
             voucher = self._people.contact(row.voucher)
-            _check_may_take_part(voucher)
+            require_answered(voucher)
             if self._people.find_contact_by_key(row.verify_key) is not None:
                 self._set(replace(row, state="done"))
             elif row.link is None:
@@ -143,12 +146,15 @@ class Introductions:
             mesh_now=now.mesh,
         )
         self._set(replace(row, state="accepted", invite=invite))
-        self._grant(row.id, invite, voucher, now)
+        self._grant(row.id, invite, voucher, pause=Pause.AT_ONCE, now=now)
 
-    def _grant(self, id_: bytes, invite: InviteId, voucher: ContactRow, now: Instant) -> None:
+    def _grant(
+        self, id_: bytes, invite: InviteId, voucher: ContactRow, *, pause: Pause, now: Instant
+    ) -> None:
         link = self._invites.find_link(invite, now.mesh)
         if link is not None:
-            self._send(voucher, INTRODUCE_GRANT, id_ + link.encode(), now)
+            data = id_ + link.encode()
+            self._send(voucher, INTRODUCE_GRANT, data, pause=pause, now=now)
 
     def _use_invite(self, row: IntroductionRow, link: str, now: Instant) -> None:
         """We are the guest: the host's invite makes them a contact."""
@@ -164,10 +170,11 @@ class Introductions:
         verify_key, name = VerifyKey(rest[:VERIFY_KEY_BYTES]), rest[VERIFY_KEY_BYTES:]
         if len(verify_key) != VERIFY_KEY_BYTES:
             raise PeerError("an introduction that is too short")
-        row = self._came(control.contact, id_, verify_key, _shown(name), None, now.mesh)
+        row = self._came(control.contact, id_, verify_key, _shown(name), None, now)
         if row.state == "accepted" and row.invite is not None:
             # The grant may have been lost.
-            self._grant(row.id, row.invite, control.contact, now)
+            self._require_unasked(control, row.id, now)
+            self._grant(row.id, row.invite, control.contact, pause=Pause.LATER, now=now)
 
     def _granted(self, control: ReceivedControl, now: Instant) -> None:
         """The host gave the invite for which we asked: it goes on to the guest."""
@@ -176,7 +183,7 @@ class Introductions:
         row = self._rows.find_introduction_made(id_)
         if row is None or row.host != host.id:
             raise PeerError("an invite for which we did not ask")
-        if row.made + INTRODUCTION_SECONDS <= now.mesh:
+        if row.made + INTRODUCTION_SECONDS <= now.expiry:
             raise PeerError("an introduction of long ago")
         invite = _parsed(rest)
         if invite.verify_key != host.verify_key:
@@ -184,14 +191,20 @@ class Introductions:
         guest = self._people.contact(row.guest)
         if guest.is_blocked or guest.is_request:
             raise PeerError("an invite for a guest who is no contact any more")
-        self._send(guest, INTRODUCE, id_ + rest, now)
+        self._require_unasked(control, id_, now)
+        self._send(guest, INTRODUCE, id_ + rest, pause=Pause.LATER, now=now)
+
+    def _require_unasked(self, control: ReceivedControl, id_: bytes, now: Instant) -> None:
+        """PeerError if a contact has us say the same again, or too much."""
+        if not self._outbox.unasked.grant(control.contact.id, bytes([control.kind]) + id_, now):
+            raise PeerError("an introduction that was answered today")
 
     def _introduced(self, control: ReceivedControl, now: Instant) -> None:
         """The voucher hands us an invite of somebody."""
         id_, rest = _parts(control)
         invite = _parsed(rest)
         name = _shown(invite.name.encode())
-        self._came(control.contact, id_, invite.verify_key, name, rest.decode(), now.mesh)
+        self._came(control.contact, id_, invite.verify_key, name, rest.decode(), now)
 
     def _came(
         self,
@@ -200,7 +213,7 @@ class Introductions:
         verify_key: VerifyKey,
         name: str,
         link: str | None,
-        mesh_now: UnixSeconds,
+        now: Instant,
     ) -> IntroductionRow:
         """Keep what a voucher says of somebody, once; a newer word replaces what still waits."""
         if verify_key in (self._identity.keys.verify_key, voucher.verify_key):
@@ -213,7 +226,7 @@ class Introductions:
             if row.state == "declined" or known is not None:
                 return row
             row = replace(
-                row, id=id_, name=name, link=link, invite=None, state="waiting", came=mesh_now
+                row, id=id_, name=name, link=link, invite=None, state="waiting", came=now.expiry
             )
             self._set(row)
             return row
@@ -221,7 +234,7 @@ class Introductions:
             raise PeerError("too many introductions by one contact")
         if known is not None:
             sentence = f"{voucher.label} wished to introduce {known.label}, whom you know, to you."
-            self._notes.add_once(known.id, "introduced", sentence, mesh_now)
+            self._notes.add_once(known.id, "introduced", sentence, now.mesh)
         row = self._rows.insert_introduction(
             IntroductionRow(
                 number=0,
@@ -232,7 +245,7 @@ class Introductions:
                 link=link,
                 invite=None,
                 state="waiting" if known is None else "done",
-                came=mesh_now,
+                came=now.expiry,
             )
         )
         self._pending_events.introduction_changed(row.number)
@@ -240,7 +253,7 @@ class Introductions:
 
     def _expire(self, now: Instant) -> None:
         """Forget what is too old for anybody to answer."""
-        self._rows.forget_introductions(UnixSeconds(now.mesh - INTRODUCTION_SECONDS))
+        self._rows.forget_introductions(UnixSeconds(now.expiry - INTRODUCTION_SECONDS))
 
     # --- Steps --------------------------------------------------------------------------------
 
@@ -248,8 +261,12 @@ class Introductions:
         self._rows.set_introduction(row)
         self._pending_events.introduction_changed(row.number)
 
-    def _send(self, contact: ContactRow, kind: int, data: bytes, now: Instant) -> None:
-        self._outbox.send_controls(contact, [(kind, data)], now=now)
+    def _send(
+        self, contact: ContactRow, kind: int, data: bytes, *, pause: Pause, now: Instant
+    ) -> None:
+        keeping = Keeping(UnixSeconds(now.expiry + INTRODUCTION_SECONDS))
+        controls = [(kind, data)]
+        self._outbox.send_controls(contact, controls, keeping=keeping, pause=pause, now=now)
 
     def _answer(self, row: IntroductionRow) -> IntroductionAnswer:
         return IntroductionAnswer(
@@ -268,15 +285,6 @@ class Introductions:
         return self._contacts.look_alikes(row.name, but=known)
 
 
-def _check_may_take_part(row: ContactRow) -> None:
-    if row.is_blocked:
-        raise UserError("blocked", f"{row.label} is blocked; unblock them first.")
-    if row.is_request:
-        raise UserError("request", f"{row.label} waits for your word; accept them first.")
-    if row.state != "answered":
-        raise UserError("not-answered", f"{row.label} has not answered yet; wait until they have.")
-
-
 def _parts(control: ReceivedControl) -> tuple[bytes, bytes]:
     """The id of an introduction, and what is said of it; PeerError if it is not welcome."""
     if control.contact.is_request:
@@ -289,7 +297,7 @@ def _parts(control: ReceivedControl) -> tuple[bytes, bytes]:
 def _shown(name: bytes) -> str:
     """A name that a screen can show, or none."""
     text = name.decode(errors="replace")
-    return text if is_name(text) else ""
+    return text if is_fair_name(text) else ""
 
 
 def _parsed(data: bytes) -> Invite:

@@ -22,7 +22,9 @@ from mesh.ids import ContactId, Instant, InviteId, Tag, UnixSeconds, VerifyKey
 from mesh.limits.contacts import INTRODUCTION_SECONDS
 from mesh.limits.invites import (
     ADDRESS_HINT_BYTES_MAX,
+    INVITE_ADDRESSES_MAX,
     INVITE_BUNDLE_POSTS_MAX,
+    INVITE_FOR_MANY_SECONDS_MAX,
     INVITE_KEPT_SECONDS,
     INVITE_LIFETIME_SECONDS_MAX,
     INVITE_TAGS,
@@ -33,14 +35,20 @@ from mesh.limits.nearby import NEARBY_INVITE_SECONDS
 from mesh.messenger.account import Account
 from mesh.messenger.feature import Chore, Feature, command
 from mesh.messenger.names import checked_name
+from mesh.messenger.onboarding.closed_answers import ClosedAnswers
 from mesh.messenger.sessions.posting_keys import Audience, PostingKeys
 from mesh.messenger.sessions.prekeys import Prekeys
-from mesh.messenger.sessions.sealing import LIFETIME_MONTH, LIFETIME_WEEK, Sealing
+from mesh.messenger.sessions.sealing import Sealing
 from mesh.messenger.sessions.tag_index import OfInvite, TagIndex
 from mesh.messenger.sessions.transit import Transit
 from mesh.ratchet.tags import invite_tag_key, tag_of
 from mesh.storage.vault.rows import InviteRow
-from mesh.wire.envelope import LIFETIME_SECONDS, SECONDS_PER_DAY
+from mesh.wire.envelope import (
+    LIFETIME_MONTH,
+    LIFETIME_SECONDS,
+    LIFETIME_WEEK,
+    SECONDS_PER_DAY,
+)
 from mesh.wire.invite import SECRET_BYTES, Invite
 
 InviteState = Literal["open", "used up", "expired", "revoked"]
@@ -50,7 +58,7 @@ REPOST_BEFORE_SECONDS = 2 * SECONDS_PER_DAY
 
 
 class Invites:
-    """All invites of this profile."""
+    """All invites of this profile, and the `closed_answers` to who comes too late."""
 
     def __init__(
         self,
@@ -61,6 +69,7 @@ class Invites:
         posting_keys: PostingKeys,
         sealing: Sealing,
         transit: Transit,
+        closed_answers: ClosedAnswers,
     ) -> None:
         self._rows = account.vault.invites
         self._trust = account.vault.trust
@@ -72,6 +81,7 @@ class Invites:
         self._posting_keys = posting_keys
         self._sealing = sealing
         self._transit = transit
+        self.closed_answers = closed_answers
         self._entropy = account.entropy
         for row in self._rows.invites_with_secret():
             self._expect(row)
@@ -95,9 +105,12 @@ class Invites:
             raise UserError(
                 "bad-invite-terms", f"An invite can be used 1 to {INVITE_USES_MAX} times."
             )
-        if not 1 <= asked.lifetime_s <= INVITE_LIFETIME_SECONDS_MAX:
-            days = INVITE_LIFETIME_SECONDS_MAX // SECONDS_PER_DAY
-            raise UserError("bad-invite-terms", f"An invite lives 1 second to {days} days.")
+        is_for_many = asked.uses_max > 1
+        longest_s = INVITE_FOR_MANY_SECONDS_MAX if is_for_many else INVITE_LIFETIME_SECONDS_MAX
+        if not 1 <= asked.lifetime_s <= longest_s:
+            what = "An invite for several people" if is_for_many else "An invite"
+            days = longest_s // SECONDS_PER_DAY
+            raise UserError("bad-invite-terms", f"{what} lives 1 second to {days} days.")
         row = self._add(
             label,
             lifetime_s=asked.lifetime_s,
@@ -105,7 +118,7 @@ class Invites:
             hint=_checked_hint(asked.address_hint),
             mesh_now=now.mesh,
         )
-        self._post(row, now.mesh)
+        self._post(row, now)
         answer = self._answer(row, now.mesh)
         # Only now: a refused command must leave no key in memory without its row.
         today = now.mesh // SECONDS_PER_DAY
@@ -124,7 +137,7 @@ class Invites:
             is_met=True,
             mesh_now=mesh_now,
         )
-        return self._invite_of(row).link()
+        return self._link(row)
 
     def create_for(
         self, guest: VerifyKey, label: str, *, vouched_by: ContactId, mesh_now: UnixSeconds
@@ -142,20 +155,29 @@ class Invites:
     def find_link(self, invite: InviteId, mesh_now: UnixSeconds) -> str | None:
         """The link of an invite, as long as it is open."""
         row = self.invite(invite)
-        return self._invite_of(row).link() if state_of(row, mesh_now) == "open" else None
+        return self._link(row) if state_of(row, mesh_now) == "open" else None
 
     def _ask(self, asked: AskInvites, now: Instant) -> InvitesAnswer:
         return InvitesAnswer(invites=[self._answer(row, now.mesh) for row in self._rows.invites()])
 
     def _revoke(self, asked: RevokeInvite, now: Instant) -> InviteAnswer:
-        """Close an invite; those who used it in time stay contacts."""
+        """Close an invite; those who used it in time stay contacts.
+
+        One that is used up tells from now on as our person says.
+        """
         row = self._rows.find_invite(InviteId(asked.invite))
         if row is None:
             raise UserError(
                 "not-found", f"There is no invite {asked.invite}; see: mesh invite list"
             )
-        if state_of(row, now.mesh) == "open":
-            self._rows.set_revoked(row.id, erase_after=_kept_until(row, now.mesh))
+        if not row.is_revoked or row.tells_closed != asked.tells_closed:
+            self._rows.set_revoked(
+                row.id,
+                erase_after=_kept_until(row, now.expiry),
+                tells_closed=asked.tells_closed,
+            )
+            if not asked.tells_closed:
+                self.closed_answers.silence(row.id)
             self._tell(row.id, now.mesh)
         return self._answer(self.invite(row.id), now.mesh)
 
@@ -170,16 +192,16 @@ class Invites:
         if row.bound_to not in (None, author):
             raise PeerError("a first contact by an invite for somebody else")
 
-    def use(self, row: InviteRow, mesh_now: UnixSeconds) -> None:
+    def use(self, row: InviteRow, now: Instant) -> None:
         """Somebody used an open invite."""
         introduction = self._trust.find_introduction_by_invite(row.id)
         if introduction is not None:
             self._trust.set_introduction(msgspec.structs.replace(introduction, state="done"))
             self._pending_events.introduction_changed(introduction.number)
         uses = row.uses + 1
-        erase_after = row.erase_after if uses < row.uses_max else _kept_until(row, mesh_now)
+        erase_after = row.erase_after if uses < row.uses_max else _kept_until(row, now.expiry)
         self._rows.set_uses(row.id, uses=uses, erase_after=erase_after)
-        self._tell(row.id, mesh_now)
+        self._tell(row.id, now.mesh)
 
     def has_open(self, mesh_now: UnixSeconds) -> bool:
         """Say whether a bundle of ours may have to be posted."""
@@ -192,12 +214,12 @@ class Invites:
         """Post bundles that are about to expire."""
         for row in self._rows.invites_with_secret():
             if state_of(row, now.mesh) == "open":
-                self._post(row, now.mesh)
+                self._post(row, now)
 
     def _erase_old(self, now: Instant) -> None:
         """Erase what nobody can use any more."""
         for row in self._rows.invites_with_secret():
-            if row.erase_after < now.mesh:
+            if row.erase_after < now.expiry:
                 self._erase(row)
 
     def _add(
@@ -241,27 +263,28 @@ class Invites:
         self._tell(row.id, mesh_now)
         return row
 
-    def _post(self, row: InviteRow, mesh_now: UnixSeconds) -> None:
+    def _post(self, row: InviteRow, now: Instant) -> None:
         """Post the bundle, unless it stands on the mesh for long enough, or its reader has it."""
         if row.bound_to is not None:
             return
         if row.posts_count >= INVITE_BUNDLE_POSTS_MAX:
             return
-        if row.posted_until >= min(row.expires, mesh_now + REPOST_BEFORE_SECONDS):
+        if row.posted_until >= min(row.expires, now.mesh + REPOST_BEFORE_SECONDS):
             return
         assert row.secret is not None
         assert row.prekey is not None
-        is_short = row.expires - mesh_now <= LIFETIME_SECONDS[LIFETIME_WEEK]
+        is_short = row.expires - now.mesh <= LIFETIME_SECONDS[LIFETIME_WEEK]
         sealed = self._sealing.seal_invite_bundle(
             self._prekeys.prekey(row.prekey).bundle,
             row.secret,
+            self._invite_of(row).short_signature(self._identity.keys.signing_seed),
             posts_count=row.posts_count,
             lifetime_class=LIFETIME_WEEK if is_short else LIFETIME_MONTH,
-            mesh_now=mesh_now,
+            mesh_now=now.mesh,
         )
         if sealed is None:
             return
-        self._transit.post(sealed, None)
+        self._transit.post(sealed, None, now=now)
         self._rows.set_posted(
             row.id, posts_count=row.posts_count + 1, posted_until=sealed.envelope.header.lapses
         )
@@ -289,7 +312,8 @@ class Invites:
         # Who a bound invite is for has its link, and nobody else could use it.
         if state == "open" and row.secret is not None and row.bound_to is None:
             invite = self._invite_of(row)
-            link, qr, short_link = invite.link(), invite.qr(), invite.short_link()
+            link = invite.link(self._identity.keys.signing_seed)
+            qr, short_link = invite.qr(), invite.short_link()
         return InviteAnswer(
             id=row.id,
             label=row.label,
@@ -300,12 +324,18 @@ class Invites:
             uses_max=row.uses_max,
             state=state,
             short_link=short_link,
+            tells_closed=row.tells_closed,
+            addresses=row.hint.split(),
         )
+
+    def _link(self, row: InviteRow) -> str:
+        return self._invite_of(row).link(self._identity.keys.signing_seed)
 
     def _invite_of(self, row: InviteRow) -> Invite:
         assert row.secret is not None
         assert row.prekey is not None, "a secret goes with its bundle"
         bundle = self._prekeys.prekey(row.prekey).bundle
+        first, *further = row.hint.split(" ")
         return Invite(
             verify_key=self._identity.keys.verify_key,
             secret=row.secret,
@@ -313,7 +343,8 @@ class Invites:
             bundle=bundle,
             bundle_hash=bundle.digest,
             psk=self._parameters.psk if self._parameters.is_closed else None,
-            address_hint=row.hint,
+            address_hint=first,
+            further_addresses=tuple(further),
             name=self._identity.name,
         )
 
@@ -333,18 +364,21 @@ def invite_tags(secret: bytes) -> list[tuple[int, Tag]]:
     return [(index, tag_of(key, index)) for index in range(INVITE_TAGS)]
 
 
-def _kept_until(row: InviteRow, mesh_now: UnixSeconds) -> UnixSeconds:
+def _kept_until(row: InviteRow, expiry_now: UnixSeconds) -> UnixSeconds:
     """Return when the keys of an invite that closes now are erased."""
-    return UnixSeconds(min(row.erase_after, mesh_now + INVITE_KEPT_SECONDS))
+    return UnixSeconds(min(row.erase_after, expiry_now + INVITE_KEPT_SECONDS))
 
 
 def _checked_hint(hint: str) -> str:
-    """An address hint of printable characters that ends with a port; empty stays empty."""
-    if not hint:
-        return ""
-    host, _, port = hint.rpartition(":")
-    is_whole = bool(host) and port.isascii() and port.isdigit() and 0 < int(port[:6]) < 65_536
-    is_plain = hint.isascii() and hint.isprintable() and " " not in hint
-    if not (is_whole and is_plain and len(hint) <= ADDRESS_HINT_BYTES_MAX):
+    """Addresses with spaces between, each printable and with a port; empty stays empty."""
+    addresses = hint.split(" ") if hint else []
+    is_short = len(hint) <= ADDRESS_HINT_BYTES_MAX and len(addresses) <= INVITE_ADDRESSES_MAX
+    if not (is_short and all(map(_is_place, addresses))):
         raise UserError("bad-address", "An address hint is HOST:PORT or [IPv6]:PORT.")
     return hint
+
+
+def _is_place(address: str) -> bool:
+    host, _, port = address.rpartition(":")
+    is_whole = bool(host) and port.isascii() and port.isdigit() and 0 < int(port[:6]) < 65_536
+    return is_whole and address.isascii() and address.isprintable()

@@ -14,6 +14,7 @@ from mesh.ids import Instant, direct_conversation
 from mesh.messenger.account import Account
 from mesh.messenger.contacts.contacts import Contacts
 from mesh.messenger.contacts.notes import Notes
+from mesh.messenger.contacts.refusals import require_unblocked
 from mesh.messenger.conversations.outbox import Outbox
 from mesh.messenger.feature import Feature, command
 
@@ -31,7 +32,9 @@ class Leaving:
         reload: Callable[[Instant], Contacts],
     ) -> None:
         self._rows = account.vault.leaving
-        self._messages = account.vault.messages
+        self._closed_answers = account.vault.closed_answers
+        self._messages = account.vault.entries
+        self._search = account.vault.search
         self._pending_events = account.pending_events
         self._contacts = contacts
         self._notes = notes
@@ -46,10 +49,11 @@ class Leaving:
 
     def _remove(self, asked: RemoveContact, now: Instant) -> Done:
         row = self._contacts.contact(asked.contact)
-        self._pending_events.forget_contact(
-            row.id, self._messages.numbers(direct_conversation(row.id))
-        )
-        self._rows.remove(row.id)
+        numbers = self._messages.numbers(direct_conversation(row.id))
+        self._pending_events.forget_contact(row.id, numbers)
+        with self._search.going(len(numbers)):
+            self._rows.remove(row.id)
+        self._closed_answers.silence()
         self._pending_events.tell(ContactRemoved(row.id, row.label))
         self._reload(now)
         return Done()
@@ -60,8 +64,7 @@ class Leaving:
         if row.id == by.id:
             raise UserError("same-contact", f"{row.label} cannot replace their own identity.")
         for one in (row, by):
-            if one.is_blocked:
-                raise UserError("blocked", f"{one.label} is blocked; unblock them first.")
+            require_unblocked(one)
         self._outbox.give_up_waiting(row)
         self._pending_events.forget_contact(by.id, [])
         self._rows.replace(row.id, by, now.mesh)

@@ -11,7 +11,7 @@ from mesh.events import ContactAdded
 from mesh.ids import ContactId, Instant, UnixSeconds, VerifyKey
 from mesh.messenger.account import Account
 from mesh.messenger.contacts.contacts import Contacts
-from mesh.messenger.contacts.look_alikes import is_alike
+from mesh.messenger.looks import is_alike
 from mesh.messenger.onboarding.invites import Invites
 from mesh.messenger.onboarding.invites_accepted import InvitesAccepted
 from mesh.wire.invite import parse_invite

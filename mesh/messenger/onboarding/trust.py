@@ -16,11 +16,12 @@ from mesh.ids import Instant, VerifyKey
 from mesh.limits.contacts import SAFETY_NUMBERS_CACHED
 from mesh.messenger.account import Account
 from mesh.messenger.contacts.contacts import Contacts
-from mesh.messenger.contacts.notes import Notes
+from mesh.messenger.contacts.key_doubts import KeyDoubts
 from mesh.messenger.conversations.outbox import Outbox
 from mesh.messenger.feature import Feature, command
 from mesh.messenger.onboarding.invites_accepted import InvitesAccepted
 from mesh.messenger.onboarding.verification import Verification
+from mesh.messenger.pauses import Pause
 from mesh.messenger.sessions.posting_key_sharing import PostingKeySharing
 from mesh.messenger.sessions.sessions import Sessions
 from mesh.ratchet.safety_number import identity_half, joined
@@ -35,7 +36,7 @@ class TrustDecisions:
         account: Account,
         *,
         contacts: Contacts,
-        notes: Notes,
+        key_doubts: KeyDoubts,
         verification: Verification,
         sessions: Sessions,
         invites_accepted: InvitesAccepted,
@@ -43,9 +44,11 @@ class TrustDecisions:
         outbox: Outbox,
     ) -> None:
         self._people = account.vault.contacts
+        self._closed_answers = account.vault.closed_answers
         self._identity = account.identity
         self._contacts = contacts
-        self._notes = notes
+        self._notes = key_doubts.notes
+        self._key_doubts = key_doubts
         self._verification = verification
         self._sessions = sessions
         self._invites_accepted = invites_accepted
@@ -89,6 +92,9 @@ class TrustDecisions:
                 self._notes.add(row.id, "verified", sentence, now.mesh)
             trust = "verified" if asked.is_verified else row.first_trust
             self._contacts.set_trust(row.id, trust)
+        elif row.unconfirmed:
+            sentence = f"You said that the new keys are those of {row.label}."
+            self._key_doubts.confirmed(row, sentence, now.mesh)
         return self._contacts.answer(row.id)
 
     def _block(self, asked: BlockContact, now: Instant) -> ContactAnswer:
@@ -101,10 +107,14 @@ class TrustDecisions:
                 self._sessions.pause(row.id)
                 self._invites_accepted.pause(row)
                 self._posting_key_sharing.forget(row.id)
+                # They may have any invite, and must not learn by it that somebody is there.
+                self._closed_answers.silence()
             else:
                 self._sessions.resume(row.id)
                 self._invites_accepted.resume(row)
-                self._outbox.seal_waiting_of(self._people.contact(row.id), now.mesh)
+                self._outbox.seal_waiting_of(
+                    self._people.contact(row.id), pause=Pause.AT_ONCE, now=now
+                )
         if asked.opens_sealed and not asked.is_blocked:
             self._sessions.sealed_mail.unseal(row.id)
             self._pending_events.contact_changed(row.id)

@@ -5,18 +5,26 @@ is the machine. What is compared are both identities: verify key and identity ke
 When both persons said that they see the same, the contact is *verified*.
 """
 
+from typing import Final
+
 from mesh.commands.verification import Compare, ComparisonAnswer, ConfirmComparison
-from mesh.errors import PeerError, UserError
+from mesh.errors import PeerError
 from mesh.events import ComparisonChanged
 from mesh.ids import Instant, UnixSeconds
 from mesh.messenger.account import Account
 from mesh.messenger.contacts.contacts import Contacts
 from mesh.messenger.contacts.notes import Notes
+from mesh.messenger.contacts.refusals import not_answered, require_answered
 from mesh.messenger.conversations.outbox import Outbox
 from mesh.messenger.feature import Chore, Feature, ReceivedControl, command
+from mesh.messenger.pauses import Pause
 from mesh.ratchet.comparison import Comparison, Control
 from mesh.storage.vault.rows import ContactRow
 from mesh.wire.controls import COMPARE_ANSWER, COMPARE_COMMIT, COMPARE_REVEAL, COMPARE_VERDICT
+
+STEP_REPEATED_S: Final = 60
+"""The same step is answered again after so long: what was said may have been lost, and whoever sits
+there asks again."""
 
 
 class Verification:
@@ -60,7 +68,7 @@ class Verification:
         self._check_may_compare(row)
         before = self._comparison(row).expired(now.mesh)
         after, controls = before.ask(self._entropy, now.mesh)
-        return self._go_on(row, before, after, controls, now)
+        return self._go_on(row, before, after, controls, pause=Pause.AT_ONCE, now=now)
 
     def _confirm(self, asked: ConfirmComparison, now: Instant) -> ComparisonAnswer:
         """Our person's verdict."""
@@ -68,7 +76,7 @@ class Verification:
         self._check_may_compare(row)
         before = self._comparison(row).expired(now.mesh)
         after, controls = before.say(is_equal=asked.is_equal)
-        return self._go_on(row, before, after, controls, now)
+        return self._go_on(row, before, after, controls, pause=Pause.AT_ONCE, now=now)
 
     def _step_came(self, control: ReceivedControl, now: Instant) -> None:
         """A step of theirs."""
@@ -79,8 +87,11 @@ class Verification:
             raise PeerError("a comparison before the keys are here")
         before = self._comparison(contact).expired(now.mesh)
         after, controls = before.came(control.kind, control.data, self._entropy, now.mesh)
+        step = b"%d %d " % (control.kind, now.mesh // STEP_REPEATED_S) + control.data
+        if controls and not self._outbox.unasked.grant(contact.id, step, now):
+            raise PeerError("too many steps of comparisons")
         if after != before or controls:
-            self._go_on(contact, before, after, controls, now)
+            self._go_on(contact, before, after, controls, pause=Pause.SOON, now=now)
 
     def _expire(self, now: Instant) -> None:
         """End what began too long ago."""
@@ -100,12 +111,14 @@ class Verification:
         before: Comparison,
         after: Comparison,
         controls: list[Control],
+        *,
+        pause: Pause,
         now: Instant,
     ) -> ComparisonAnswer:
         """Keep the new value, tell the other side and the person."""
         self._rows.put_comparison(row.id, after.encode())
         if controls:
-            self._outbox.send_controls(row, controls, now=now)
+            self._outbox.send_controls(row, controls, pause=pause, now=now)
         answer = _answer(row, after)
         if after.stage != before.stage:
             self._pending_events.tell(ComparisonChanged(answer))
@@ -138,14 +151,9 @@ class Verification:
             self._notes.add(row.id, "comparison failed", sentence, mesh_now)
 
     def _check_may_compare(self, row: ContactRow) -> None:
-        if row.is_blocked:
-            raise UserError("blocked", f"{row.label} is blocked; unblock them first.")
-        if row.is_request:
-            raise UserError("request", f"{row.label} waits for your word; accept them first.")
-        if row.state != "answered" or row.agreement_key is None:
-            raise UserError(
-                "not-answered", f"{row.label} has not answered yet; compare when they have."
-            )
+        require_answered(row)
+        if row.agreement_key is None:
+            raise not_answered(row)
 
     def _comparison(self, row: ContactRow) -> Comparison:
         assert row.agreement_key is not None

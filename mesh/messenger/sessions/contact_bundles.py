@@ -1,7 +1,9 @@
 """The newest bundle of each contact, to which first contacts are sealed."""
 
+from collections.abc import Callable
+
 from mesh.errors import PeerError
-from mesh.ids import Instant, UnixSeconds
+from mesh.ids import ContactId, Instant, UnixSeconds
 from mesh.messenger.account import Account
 from mesh.messenger.contacts.notes import Notes
 from mesh.messenger.feature import Feature, ReceivedControl
@@ -15,14 +17,20 @@ from mesh.wire.controls import KEYS
 
 
 class ContactBundles:
-    """Learns bundles. `verify` remembers which of their signatures were found valid."""
+    """Learns bundles. `verify` remembers which of their signatures were found valid.
 
-    def __init__(self, account: Account, notes: Notes) -> None:
+    `tell_taken` lets the contact know that they were learned: their former private halves can go.
+    """
+
+    def __init__(
+        self, account: Account, notes: Notes, *, tell_taken: Callable[[ContactId], None]
+    ) -> None:
         self._people = account.vault.contacts
         self._identity = account.identity
         self._entropy = account.entropy
         self._kem = account.kem
         self._notes = notes
+        self._tell_taken = tell_taken
         self.verify = SignatureCache()
 
     def feature(self) -> Feature:
@@ -54,6 +62,8 @@ class ContactBundles:
             if bundle.valid_from < known_from:
                 return
         self._people.set_keys(contact.id, agreement_key=bundle.identity_key, bundle=encoded)
+        if contact.bundle is not None:
+            self._tell_taken(contact.id)
 
     def _note_other_keys(self, row: ContactRow, mesh_now: UnixSeconds) -> None:
         """Something bore the contact's signature and another identity key, and was refused."""

@@ -9,7 +9,7 @@ from mesh.messenger.sessions.sessions import Sessions
 from mesh.ratchet.double_ratchet import Awaiting, OutOfStep, Receiving
 from mesh.ratchet.sealed_message import open_header, open_payload
 from mesh.wire.envelope import Envelope
-from mesh.wire.payload import Payload, decode_payload
+from mesh.wire.payload import AnyPayload, decode_payload
 from mesh.wire.ratchet_header import RatchetHeader
 
 CLOCK_MAX = 1 << 62
@@ -24,7 +24,7 @@ class Opened:
     header: RatchetHeader
     receiving: Receiving = field(repr=False)
     payload_bytes: bytes = field(repr=False)
-    payload: Payload = field(repr=False)
+    payload: AnyPayload = field(repr=False)
 
 
 def opened_on(

@@ -26,9 +26,10 @@ from mesh.ratchet.sealed_message import session_size_class
 from mesh.storage.vault.known_keys import KeySharingRow
 from mesh.storage.vault.rows import ContactRow
 from mesh.storage.vault.vault import Vault
+from mesh.trust.distance import vouch_hash
 from mesh.wire.controls import POSTING_KEYS
 from mesh.wire.envelope import SECONDS_PER_DAY
-from mesh.wire.payload import Payload
+from mesh.wire.payload import AnyPayload
 from mesh.wire.posting_key_lists import encode_own_keys
 
 _GROWN_SIZE_CLASS: Final = 1
@@ -53,7 +54,9 @@ class PostingKeySharing:
         # Who is being sent a payload for the sake of our keys.
         self._due: dict[ContactId, None] = {}
 
-    def added_to(self, contact: ContactRow, payload: Payload, mesh_now: UnixSeconds) -> Payload:
+    def added_to(
+        self, contact: ContactRow, payload: AnyPayload, mesh_now: UnixSeconds
+    ) -> AnyPayload:
         """The payload, with our keys where its reader is to be told of them."""
         today = mesh_now // SECONDS_PER_DAY
         row = self._rows.find_given(contact.id)
@@ -66,11 +69,11 @@ class PostingKeySharing:
         keys = self._posting_keys.to_tell(today)
         if not keys:
             return payload
-        control = encode_own_keys([(day, signer.public) for day, signer in keys])
+        control = encode_own_keys([(day, vouch_hash(signer.public, day)) for day, signer in keys])
         fuller = msgspec.structs.replace(
             payload, controls=[*payload.controls, (POSTING_KEYS, control)]
         )
-        may_grow = left < POSTING_KEYS_SCARCE_DAYS or not payload.text
+        may_grow = left < POSTING_KEYS_SCARCE_DAYS or not payload.words_count
         if _grows_too_much(payload, fuller, may_grow=may_grow):
             return payload
         sent_day, seen_count = (0, 0) if row is None else (row.sent_day, row.seen_count)
@@ -142,7 +145,7 @@ def _days_left(row: KeySharingRow | None, today: int) -> int:
     return left if left < POSTING_DAYS_TOLD else 0
 
 
-def _grows_too_much(payload: Payload, fuller: Payload, *, may_grow: bool) -> bool:
+def _grows_too_much(payload: AnyPayload, fuller: AnyPayload, *, may_grow: bool) -> bool:
     """Say whether the envelope would grow, with a short header or a long one, or beyond 4 KiB."""
     for has_long_header in (False, True):
         before, after = (

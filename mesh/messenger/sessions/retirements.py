@@ -12,6 +12,7 @@ from heapq import heappop, heappush
 
 from mesh.crypto.entropy import Entropy, uniform_below
 from mesh.ids import EnvelopeId, Instant, Monotonic
+from mesh.limits.cover import COVER_AWAY_MS_MAX
 from mesh.replication.retiring import gathered_after
 from mesh.storage.vault.outbox import RetirementRows
 from mesh.wire.retirement import Retirement
@@ -24,7 +25,7 @@ class Retirements:
         self, rows: RetirementRows, *, delay_ms: tuple[int, int], entropy: Entropy, now: Instant
     ) -> None:
         self._rows = rows
-        self._delay_ms = delay_ms
+        self.delay_ms = delay_ms
         self._entropy = entropy
         # Due times by the clock that never jumps; the number keeps those of one instant in order.
         self._waiting: list[tuple[Monotonic, int, Retirement]] = []
@@ -33,15 +34,17 @@ class Retirements:
         self._left: dict[Retirement, None] = {}
         for row in rows.all():
             # A clock that was set meanwhile may neither hold a token back nor keep it for years.
-            pause_ms = min(max(row.due_ms - now.mesh_ms, 0), delay_ms[1])
+            pause_ms = min(max(row.due_ms - now.mesh_ms, 0), delay_ms[1] + COVER_AWAY_MS_MAX)
             self._note(Retirement(row.envelope, row.token), pause_ms, now)
 
-    def opened(self, envelope: EnvelopeId, read_token: bytes, *, now: Instant) -> None:
-        """An envelope was opened here; the mesh learns it after a while."""
-        shortest_ms, longest_ms = self._delay_ms
+    def opened(
+        self, envelope: EnvelopeId, read_token: bytes, *, away_ms: int = 0, now: Instant
+    ) -> None:
+        """An envelope was opened here, or will be as it seems; the mesh learns it after a while."""
+        shortest_ms, longest_ms = self.delay_ms
         drawn_ms = shortest_ms + uniform_below(self._entropy, longest_ms - shortest_ms + 1)
         due = gathered_after(drawn_ms, longest_ms, now)
-        pause_ms = -(-(due - now.monotonic) // 1000)
+        pause_ms = -(-(due - now.monotonic) // 1000) + away_ms
         self._add(Retirement(envelope, read_token), pause_ms, now)
 
     def withdrawn(self, envelope: EnvelopeId, withdraw_token: bytes, *, now: Instant) -> None:

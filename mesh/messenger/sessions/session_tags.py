@@ -6,10 +6,9 @@ once.
 
 from collections.abc import Callable
 
-from mesh.ids import Tag, UnixSeconds
+from mesh.ids import EnvelopeId, Tag, UnixSeconds
 from mesh.limits.sessions import (
     AWAITING_PER_SESSION_MAX,
-    RENDEZVOUS_TAGS,
     TAG_KEY_KEPT_SECONDS,
     TAG_WINDOW,
     TAGS_UNOPENED_MAX,
@@ -17,14 +16,13 @@ from mesh.limits.sessions import (
 from mesh.messenger.sessions.session import Session
 from mesh.messenger.sessions.tag_generations import Generation, bounded, generation_row
 from mesh.messenger.sessions.tag_index import OfRendezvous, OfSession, TagIndex
+from mesh.messenger.sessions.ways import Ways
 from mesh.ratchet.tags import (
     TagReceiver,
     TagSender,
-    box_key_of,
     chain_start,
     join_tags_before,
     split_tags_before,
-    tag_of,
 )
 from mesh.storage.vault.sessions import SessionRows
 from mesh.wire.ratchet_header import RatchetHeader
@@ -38,14 +36,15 @@ class SessionTags:
         self._tag_index = expected
         # Tags of envelopes that were tried and wait in the store.
         self._awaiting = dict.fromkeys(rows.all_awaiting())
+        self.ways = Ways(rows.ways, expected)
 
     def expect(self, session: Session, *, is_wanted: bool = False) -> None:
         """Recognise a session; if `is_wanted`, what is stored already too."""
         for generation in session.generations.values():
             owner = OfSession(session.id, generation.number)
             self._tag_index.expect(owner, generation.receiver.expected(), is_wanted=is_wanted)
-        rendezvous = session.rendezvous_expected()
-        self._tag_index.expect(OfRendezvous(session.id), rendezvous, is_wanted=is_wanted)
+        for number, tags in session.rendezvous_expected():
+            self._tag_index.expect(OfRendezvous(session.id, number), tags, is_wanted=is_wanted)
 
     def expect_later(self, session: Session, *, is_stored: Callable[[Tag], bool]) -> list[Tag]:
         """Recognise what comes of a session from now on; return the tags of what came before.
@@ -62,7 +61,8 @@ class SessionTags:
                 if receiver.expected_to - found[0][0] > TAGS_UNOPENED_MAX:
                     break
             self._put(session, Generation(generation.number, receiver, generation.superseded))
-        came += [tag for _, tag in session.rendezvous_expected() if is_stored(tag)]
+        for _, tags in session.rendezvous_expected():
+            came += [tag for _, tag in tags if is_stored(tag)]
         self.expect(session)
         return came
 
@@ -70,7 +70,8 @@ class SessionTags:
         """Recognise nothing of a session any more."""
         for generation in session.generations.values():
             self._tag_index.forget(tag for _, tag in generation.receiver.expected())
-        self._tag_index.forget(tag for _, tag in session.rendezvous_expected())
+        for _, tags in session.rendezvous_expected():
+            self._tag_index.forget(tag for _, tag in tags)
 
     def erase(self, session: Session) -> None:
         """A session goes: nothing of it is recognised, and nothing waits for it."""
@@ -103,11 +104,11 @@ class SessionTags:
         index: int,
         tag: Tag,
         header: RatchetHeader,
-        mesh_now: UnixSeconds,
+        expiry_now: UnixSeconds,
     ) -> None:
         """A message under a tag was opened: the tag is used up and the window moves."""
         before = session.generations[generation]
-        receiver, lost = bounded(before.receiver.after_opening(index).use(index, mesh_now))
+        receiver, lost = bounded(before.receiver.after_opening(index).use(index, expiry_now))
         self._tag_index.forget([tag, *lost])
         # What was sent far ahead may have come before its tag was expected.
         fresh = receiver.expected_from(before.receiver.expected_to)
@@ -117,42 +118,30 @@ class SessionTags:
             self._switch_sender(session, generation, session.next_key)
         if generation:
             # A later one may have begun already, before anything was written under it.
-            self._supersede(session, generation, header.tags_before, mesh_now)
+            self._supersede(session, generation, header.tags_before, expiry_now)
 
-    def erase_old(self, session: Session, mesh_now: UnixSeconds) -> None:
+    def erase_old(self, session: Session, expiry_now: UnixSeconds) -> None:
         """Erase keys of tags under which nothing can live any more."""
         for generation in list(session.generations.values()):
-            self._erase_old_of(session, generation, mesh_now)
-
-    # --- Rendezvous ---------------------------------------------------------------------------
-
-    def take_rendezvous(self, session: Session, tags_max: int) -> tuple[Tag, bytes] | None:
-        """The next tag and box key by which the session can be renewed; None if all are used."""
-        if not session.has_tags(tags_max):
-            return None
-        index = (session.rendezvous_start + session.rendezvous_count) % RENDEZVOUS_TAGS
-        session.rendezvous_count += 1
-        self._set_rendezvous(session)
-        key = session.rendezvous_out
-        return tag_of(key, index), box_key_of(key, index)
-
-    def rendezvous_used(self, session: Session, index: int, tag: Tag) -> None:
-        """A renewal came under a tag: it is used up."""
-        session.rendezvous_used |= 1 << index
-        self._set_rendezvous(session)
-        self._tag_index.forget([tag])
+            self._erase_old_of(session, generation, expiry_now)
+        self.ways.erase_old(session, expiry_now)
 
     # --- What waits for another message -------------------------------------------------------
 
-    def awaits(self, session: Session, tag: Tag) -> bool:
+    def awaits(self, session: Session, tag: Tag, envelope: EnvelopeId) -> bool:
         """Keep a tag whose message cannot be opened yet; False if too many wait."""
         if tag in self._awaiting:
             return True
         if self._rows.awaiting_count(session.id) >= AWAITING_PER_SESSION_MAX:
             return False
-        self._rows.add_awaiting(session.id, tag)
+        self._rows.add_awaiting(session.id, tag, envelope)
         self._awaiting[tag] = None
         return True
+
+    @property
+    def has_awaiting(self) -> bool:
+        """Say whether anything waits for another message."""
+        return bool(self._awaiting)
 
     def is_awaiting(self, tag: Tag) -> bool:
         """Say whether an envelope with this tag was tried and waits in the store."""
@@ -161,14 +150,14 @@ class SessionTags:
     # --- Below --------------------------------------------------------------------------------
 
     def _erase_old_of(
-        self, session: Session, generation: Generation, mesh_now: UnixSeconds
+        self, session: Session, generation: Generation, expiry_now: UnixSeconds
     ) -> None:
         superseded = generation.superseded
-        if superseded is not None and superseded + TAG_KEY_KEPT_SECONDS <= mesh_now:
+        if superseded is not None and superseded + TAG_KEY_KEPT_SECONDS <= expiry_now:
             self._tag_index.forget(tag for _, tag in generation.receiver.expected())
             self._drop(session, generation.number)
             return
-        kept, lost = generation.receiver.erase(mesh_now)
+        kept, lost = generation.receiver.erase(expiry_now)
         if kept is not generation.receiver:
             self._tag_index.forget(lost)
             self._put(session, Generation(generation.number, kept, superseded))
@@ -180,6 +169,7 @@ class SessionTags:
         receiver = TagReceiver.start(chain_start(tag_root, session.direction_in))
         self._put(session, Generation(number, receiver))
         self._tag_index.expect(OfSession(session.id, number), receiver.expected(), is_wanted=True)
+        self.ways.begin(session, number, tag_root)
         return number
 
     def _switch_sender(self, session: Session, generation: int, key: bytes) -> None:
@@ -192,12 +182,14 @@ class SessionTags:
             count, before = split_tags_before(session.tags_before)
             session.tags_before = join_tags_before(count, before + 1 + passed)
         session.sender = TagSender(key)
-        session.generation = generation
+        former, session.generation = session.rendezvous_out, generation
         session.next_key = None
         self._set_out(session)
+        if session.rendezvous_out != former:
+            self.ways.turned(session)
 
     def _supersede(
-        self, session: Session, generation: int, tags_before: int, mesh_now: UnixSeconds
+        self, session: Session, generation: int, tags_before: int, expiry_now: UnixSeconds
     ) -> None:
         """The other side writes under a later generation: the earlier ones come to their end."""
         count, passed = split_tags_before(tags_before)
@@ -211,7 +203,9 @@ class SessionTags:
                 self._tag_index.forget(lost)
             elif earlier.superseded is not None:
                 continue
-            self._put(session, Generation(earlier.number, receiver, earlier.superseded or mesh_now))
+            self._put(
+                session, Generation(earlier.number, receiver, earlier.superseded or expiry_now)
+            )
 
     def _put(self, session: Session, generation: Generation) -> None:
         if generation.receiver.is_done:
@@ -232,9 +226,4 @@ class SessionTags:
             index=session.sender.index,
             before=session.tags_before,
             next_key=session.next_key,
-        )
-
-    def _set_rendezvous(self, session: Session) -> None:
-        self._rows.set_rendezvous(
-            session.id, sent_count=session.rendezvous_count, used=session.rendezvous_used
         )

@@ -18,6 +18,7 @@ from mesh.messenger.sessions.session import Session, row_of, session_of
 from mesh.messenger.sessions.session_tags import SessionTags
 from mesh.messenger.sessions.tag_generations import Generation, generation_of, generation_row
 from mesh.messenger.sessions.tag_index import TagIndex
+from mesh.messenger.sessions.unopened import Unopened
 from mesh.ratchet.double_ratchet import Awaiting, Ratchet, Receiving, Sending
 from mesh.ratchet.first_contact import Roots
 from mesh.ratchet.tags import (
@@ -26,8 +27,6 @@ from mesh.ratchet.tags import (
     TagReceiver,
     TagSender,
     chain_start,
-    link_key_of,
-    rendezvous_key,
 )
 from mesh.storage.vault.rows import SkippedRow
 from mesh.storage.vault.sessions import SessionRows
@@ -35,7 +34,10 @@ from mesh.wire.ratchet_header import RatchetHeader
 
 
 class Sessions:
-    """All sessions of this profile, their `tags`, and the `sealed_mail` of who wrote on them."""
+    """All sessions of this profile, their `tags`, and the `sealed_mail` of who wrote on them.
+
+    `unopened`: what came on them and never opens.
+    """
 
     def __init__(
         self,
@@ -48,16 +50,19 @@ class Sessions:
     ) -> None:
         self._rows = rows
         self.tags = SessionTags(rows, expected)
+        self.unopened = Unopened(rows, self.tags)
         self.sealed_mail = sealed_mail
         self._entropy = entropy
         self._kem = kem
         self._by_id: dict[bytes, Session] = {}
         self._by_contact: dict[ContactId, list[Session]] = {}
-        for row in rows.sessions():
-            self._keep(session_of(row))
+        for kept in rows.sessions():
+            self._keep(session_of(kept))
         for generation in rows.generations():
             session = self._by_id[generation.session]
             session.generations[generation.number] = generation_of(generation)
+        for row in rows.ways.all():
+            self._by_id[row.session].rendezvous[row.generation] = row
         for session in self._by_id.values():
             self.tags.expect(session)
 
@@ -116,20 +121,15 @@ class Sessions:
             sender=TagSender(out),
             tags_before=0,
             next_key=None,
-            rendezvous_out=b"",
             rendezvous_start=uniform_below(self._entropy, RENDEZVOUS_TAGS),
             rendezvous_count=0,
-            rendezvous_in=b"",
-            rendezvous_used=0,
-            link_key=link_key_of(roots.tags),
             heard=0,
         )
-        session.rendezvous_out = rendezvous_key(roots.tags, session.direction_out)
-        session.rendezvous_in = rendezvous_key(roots.tags, session.direction_in)
         session.generations[0] = Generation(0, TagReceiver.start(in_))
         self._rows.add_session(row_of(session))
         self._rows.put_generation(generation_row(session.id, session.generations[0]))
         self._keep(session)
+        self.tags.ways.begin(session, 0, roots.tags)
         self.tags.expect(session)
         return session
 
@@ -150,6 +150,11 @@ class Sessions:
         if session.is_over:
             session.is_over = False
             self._rows.set_over(session.id, is_over=False)
+
+    def succeed(self, session: Session, successor: bytes) -> None:
+        """They said on a session which other one they began in its place."""
+        session.successor = successor
+        self._rows.set_successor(session.id, successor)
 
     def hear(self, session: Session, clock: int) -> None:
         """Something was opened on it that bears this clock."""
@@ -213,13 +218,13 @@ class Sessions:
             find_skipped=lambda public, number: self._rows.find_skipped(session.id, public, number),
         )
 
-    def opened(self, session: Session, receiving: Receiving, mesh_now: UnixSeconds) -> None:
+    def opened(self, session: Session, receiving: Receiving, expiry_now: UnixSeconds) -> None:
         """A message has opened: keep the ratchet after it, and erase its key."""
         if receiving.used is not None:
             name = receiving.used
             self._rows.erase_skipped(session.id, name.public, name.number)
         if receiving.skipped:
-            erase_after = UnixSeconds(mesh_now + SKIPPED_KEPT_SECONDS)
+            erase_after = UnixSeconds(expiry_now + SKIPPED_KEPT_SECONDS)
             self._rows.add_skipped(
                 [
                     SkippedRow(session.id, one.name.public, one.name.number, one.key, erase_after)
@@ -234,11 +239,27 @@ class Sessions:
         if receiving.tag_root is not None:
             self.tags.root_came(session, receiving.tag_root)
 
+    def heard_under(self, session: Session, generation: int, expiry_now: UnixSeconds) -> None:
+        """The other side writes under a generation, so both have its root, which grew from keys
+        that both drew since: whatever is older finds nobody any more.
+
+        That of a first contact does not count: it may have been sealed to keys of long ago.
+        """
+        ways = session.find_rendezvous(generation) if generation else None
+        if ways is not None and ways.generation:
+            for one in self._by_contact[session.contact]:
+                if self.tags.ways.close(one, ways.number, expiry_now):
+                    self._rows.ways.erase_invite_private(one.id)
+
     def erase_old(self, now: Instant) -> None:
         """Erase tag keys and message keys under which nothing can live any more."""
-        self._rows.erase_skipped_before(now.mesh)
+        self._rows.erase_skipped_before(now.expiry)
         for session in list(self._by_id.values()):
-            self.tags.erase_old(session, now.mesh)
+            self.tags.erase_old(session, now.expiry)
+            in_use = self.find_known(session.contact)
+            if not session.rendezvous and session.is_known and in_use not in (None, session):
+                # Both went on from another one, and what was on its way has lapsed.
+                self.erase(session)
 
     # --- Below --------------------------------------------------------------------------------
 

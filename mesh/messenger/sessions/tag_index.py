@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from mesh.ids import ContactId, InviteId, Tag
+from mesh.ids import ContactId, ConversationId, InviteId, Tag
 
 _INDEX_BITS: Final = 32
 
@@ -33,12 +33,80 @@ class OfSession:
 
 @dataclass(frozen=True, slots=True)
 class OfRendezvous:
-    """A first contact by somebody who lost a session."""
+    """A first contact by somebody who lost a session, by the ways of one of its generations."""
 
     session: bytes
+    generation: int
 
 
-Owner = OfInvite | OfBundle | OfSession | OfRendezvous
+@dataclass(frozen=True, slots=True)
+class OfClosedInvite:
+    """The answer that the invite of a contact is closed."""
+
+    contact: ContactId
+
+
+@dataclass(frozen=True, slots=True)
+class OfSelf:
+    """A note of another machine with this identity."""
+
+
+@dataclass(frozen=True, slots=True)
+class OfFile:
+    """A block of a file of a contact, under its newest posting."""
+
+    file: int
+
+
+@dataclass(frozen=True, slots=True)
+class OfChain:
+    """Something that a member of a group writes in an epoch; the index is its number there."""
+
+    chain: int
+
+
+@dataclass(frozen=True, slots=True)
+class OfHello:
+    """A hello of a member of a group in an epoch."""
+
+    chain: int
+
+
+@dataclass(frozen=True, slots=True)
+class OfGroupLink:
+    """Somebody at a link of ours into a group."""
+
+    link: int
+
+
+@dataclass(frozen=True, slots=True)
+class OfLinkBundle:
+    """The bundle of a link by which we join a group."""
+
+    conversation: ConversationId
+
+
+@dataclass(frozen=True, slots=True)
+class OfEntrance:
+    """A letter to us as a member of a group, or as who wants to be one."""
+
+    conversation: ConversationId
+
+
+Owner = (
+    OfInvite
+    | OfBundle
+    | OfSession
+    | OfRendezvous
+    | OfClosedInvite
+    | OfSelf
+    | OfFile
+    | OfChain
+    | OfHello
+    | OfGroupLink
+    | OfLinkBundle
+    | OfEntrance
+)
 
 
 class TagIndex:
@@ -90,6 +158,13 @@ class TagIndex:
         """These are used up."""
         for tag in tags:
             self._places.pop(tag, None)
+
+    def forget_owners(self, owners: Iterable[Owner]) -> None:
+        """Forget all that these own. All tags are looked at, so this is for what is rare."""
+        gone = {self._numbers.pop(owner) for owner in owners if owner in self._numbers}
+        if gone:
+            tags = [tag for tag, place in self._places.items() if place >> _INDEX_BITS in gone]
+            self.forget(tags)
 
     def take_wanted(self) -> list[Tag]:
         """The wanted tags since the last call."""

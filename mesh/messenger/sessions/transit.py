@@ -1,29 +1,38 @@
 """Our envelopes in transit: sealed, until the store has them, until they are opened or expire.
 
-A sealed envelope is given to the store again and again until the store has committed it. Who
+A sealed envelope is given to the store again and again until the store has committed it. Its bytes
+stay here until a peer says that it holds them: a store that is lost then takes nothing with it. Who
 carries a message is what peers said after their own commits. That it was delivered stands on a
-token which only who opened it can make.
+token which only who opened it can make. What waits (`pauses.py`) is a row with a due time: a
+restart neither loses nor hurries it.
 """
 
-from collections.abc import Iterable, Sequence
-from typing import Final
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final, Literal
 
 from mesh.commands.messages import MessageState
+from mesh.crypto.entropy import Entropy
 from mesh.crypto.hashing import blake2b_128
 from mesh.ids import (
     ContactId,
+    ConversationId,
     EnvelopeId,
     Instant,
     LinkKey,
     MessageId,
+    Monotonic,
+    UnixSeconds,
     direct_conversation,
     other_side,
 )
-from mesh.limits.messages import CARRIERS_MAX, EXPIRED_PER_CHORE
+from mesh.limits.messages import CARRIERS_MAX
+from mesh.messenger.pauses import Pause, Pauses
 from mesh.messenger.pending_events import PendingEvents
+from mesh.messenger.sessions.payloads import Payloads
 from mesh.messenger.sessions.retirements import Retirements
 from mesh.messenger.sessions.sealing import Sealed
-from mesh.storage.vault.rows import MessageRow, OutboxRow
+from mesh.messenger.sessions.unposted import Unposted
+from mesh.storage.vault.rows import EntryRow, OutboxRow
 from mesh.storage.vault.vault import Vault
 from mesh.wire.envelope import Envelope, decode_envelope
 from mesh.wire.frames import SHORT_ID_BYTES
@@ -31,7 +40,7 @@ from mesh.wire.frames import SHORT_ID_BYTES
 LINK_BYTES = 8
 """So much of a link key tells peers of one message apart."""
 
-ON_ITS_WAY: Final = ("awaiting-key", "queued", "carried")
+ON_ITS_WAY: Final = ("awaiting-key", "waiting-for-keys", "queued", "carried")
 """States of a message of which nothing is known but who may have it."""
 
 
@@ -39,22 +48,43 @@ class Transit:
     """All envelopes that were made here and are not settled yet."""
 
     def __init__(
-        self, vault: Vault, retirements: Retirements, pending_events: PendingEvents
+        self,
+        vault: Vault,
+        payloads: Payloads,
+        retirements: Retirements,
+        pending_events: PendingEvents,
+        is_stored: Callable[[EnvelopeId], bool],
+        *,
+        pauses: Pauses,
+        entropy: Entropy,
+        now: Instant,
     ) -> None:
+        self.payloads = payloads
+        self.pauses = pauses
+        self._entropy = entropy
         self._rows = vault.outbox
-        self._messages = vault.messages
+        self._messages = vault.entries
+        self._blocks = vault.blocks
         self._exchanges = vault.exchanges
         self._retirements = retirements
         self._pending_events = pending_events
         # Sealed and not expired: the message of each envelope, None for what is no message.
         self._sealed: dict[EnvelopeId, int | None] = {}
         self._by_short_id: dict[bytes, int] = {}
-        self._unposted_count = self._rows.unposted_count()
-        # In the store, though their rows do not say so yet: that can wait for a transaction
-        # that has another reason, since a crash only posts them again.
-        self._entered: dict[EnvelopeId, None] = {}
+        # The store is not known to have these; those it has, and nobody else is known to.
+        self._unposted = Unposted()
+        self._here_alone: dict[bytes, EnvelopeId] = {}
+        for envelope, due_ms in self._rows.kept():
+            # A clock that was set meanwhile holds nothing back for years.
+            pause_ms = min(due_ms - now.mesh_ms, pauses.later_ms[1])
+            if is_stored(envelope):
+                self._here_alone[envelope[:SHORT_ID_BYTES]] = envelope
+            else:
+                self._unposted.add(envelope, pause_ms, now)
         for row in self._rows.all():
             self._remember(row.id, row.message)
+        for envelope in self._rows.not_live():
+            self._by_short_id.pop(envelope[:SHORT_ID_BYTES], None)
 
     @property
     def messages_count(self) -> int:
@@ -65,71 +95,109 @@ class Transit:
         """Say whether an envelope was made here and has not expired."""
         return envelope in self._sealed
 
-    def on_its_way(self) -> list[EnvelopeId]:
-        """All envelopes that were made here and have not expired."""
-        return list(self._sealed)
+    def on_its_way(self, contact: ContactId | None = None) -> list[EnvelopeId]:
+        """All envelopes that were made here and have not expired; or those for one contact."""
+        return list(self._sealed) if contact is None else self._rows.ids_for(contact)
 
-    def post(self, sealed: Sealed, message: int | None) -> None:
-        """Keep a sealed envelope for the store."""
+    def post(
+        self,
+        sealed: Sealed,
+        message: int | None,
+        contact: ContactId | None = None,
+        payload: int | None = None,
+        *,
+        pause: Pause = Pause.AT_ONCE,
+        now: Instant,
+    ) -> None:
+        """Keep a sealed envelope for the store; one without a message may be for a contact.
+
+        `payload`: what it holds, if that is kept. It waits as `pause` says, also over a restart.
+        """
         envelope = sealed.envelope
         header = envelope.header
+        pause_ms = self.pauses.drawn_ms(pause, self._entropy)
         row = OutboxRow(
             id=envelope.id,
             message=message,
             lapses=header.lapses,
             read_hash=header.read_hash,
             withdraw_token=sealed.withdraw_token,
+            payload=payload,
         )
-        self._rows.add(row, envelope.data)
+        due_ms = now.mesh_ms + pause_ms if pause_ms else 0
+        self._rows.add(row, envelope.data, contact, due_ms=due_ms)
         self._remember(envelope.id, message)
-        self._unposted_count += 1
+        self._unposted.add(envelope.id, pause_ms, now)
 
     # --- The store ----------------------------------------------------------------------------
 
-    @property
-    def has_unposted(self) -> bool:
-        """Say whether there is something that the store is not known to have."""
-        return self._unposted_count > 0
+    def deadline(self) -> Monotonic | None:
+        """Return when there is something that the store is not known to have, and is to get."""
+        return self._unposted.deadline()
 
-    def unposted(self, limit: int) -> list[Envelope]:
-        """The next envelopes for the store, oldest first."""
-        if not self._unposted_count:
-            return []
-        rows = self._rows.unposted(limit + len(self._entered))
-        envelopes = [decode_envelope(data) for data in rows]
-        return [one for one in envelopes if one.id not in self._entered]
+    def unposted(self, limit: int, now: Instant) -> list[Envelope]:
+        """The next envelopes for the store, oldest first, of those whose time has come."""
+        ids = self._unposted.next(limit, now)
+        return [decode_envelope(data) for data in self._rows.data_of(ids)]
 
     def posted(self, ids: Iterable[EnvelopeId]) -> None:
-        """The store has committed these; `write_posted` tells the vault."""
+        """The store has committed these."""
         for envelope in ids:
-            if envelope not in self._entered:
-                self._entered[envelope] = None
-                self._unposted_count -= 1
+            if self._unposted.drop(envelope):
+                self._here_alone[envelope[:SHORT_ID_BYTES]] = envelope
 
-    @property
-    def entered_count(self) -> int:
-        """Return how many the store has of which the vault does not know it."""
-        return len(self._entered)
-
-    def write_posted(self) -> None:
-        """Let go of the bytes that the store has."""
-        for envelope in self._entered:
-            self._rows.set_posted(envelope)
-        self._entered.clear()
+    def exported(self, envelope: EnvelopeId, at: UnixSeconds) -> None:
+        """An envelope was written into a file that goes by hand."""
+        if envelope in self._sealed and self._rows.set_exported(envelope, at):
+            message = self._sealed[envelope]
+            if message is not None:
+                self._pending_events.message_changed(message)
 
     def is_any_on_its_way(self, short_ids: Sequence[bytes]) -> bool:
-        """Say whether a message of ours is among these."""
-        return any(short_id in self._by_short_id for short_id in short_ids)
+        """Say whether something of ours is among these of which a peer's word matters."""
+        return any(one in self._by_short_id or one in self._here_alone for one in short_ids)
 
-    def held(self, link_key: LinkKey, short_ids: Sequence[bytes]) -> None:
-        """A peer holds these; most are not ours."""
+    def find_messages(self, contact: ContactId, short_ids: Sequence[bytes]) -> list[int]:
+        """The messages to a contact that are under way in these envelopes."""
+        numbers = {self._by_short_id[id_]: None for id_ in short_ids if id_ in self._by_short_id}
+        conversation = direct_conversation(contact)
+        return [
+            number
+            for number in numbers
+            if self._messages.message(number).conversation == conversation
+        ]
+
+    def held(
+        self, link_key: LinkKey, short_ids: Sequence[bytes], peer: ContactId | None = None
+    ) -> None:
+        """A peer holds these; most are not ours. `peer`: the contact whose node it is, if known.
+
+        The node that a message is for has it, and does not carry it for them.
+        """
         for short_id in short_ids:
+            if (envelope := self._here_alone.get(short_id)) is not None:
+                self._let_bytes_go(envelope)
             message = self._by_short_id.get(short_id)
-            if message is None or self._messages.message(message).carriers >= CARRIERS_MAX:
+            if message is None:
+                continue
+            row = self._messages.message(message)
+            if peer is not None and row.conversation == direct_conversation(peer):
+                if row.lapses is not None and row.state != "carried":
+                    self._messages.set_state(message, "carried")
+                    self._pending_events.message_changed(message)
+                continue
+            if row.carriers >= CARRIERS_MAX:
                 continue
             if self._rows.add_carrier(message, link_key[:LINK_BYTES]):
                 self._messages.count_carrier(message)
                 self._pending_events.message_changed(message)
+
+    def recognised(self, contact: ContactId, link_key: LinkKey) -> None:
+        """A peer turns out to be the node of a contact: it never carried what is for them."""
+        conversation = direct_conversation(contact)
+        for message in self._rows.remove_carrier(link_key[:LINK_BYTES], conversation):
+            self._messages.uncount_carrier(message)
+            self._pending_events.message_changed(message)
 
     # --- Known to be opened, or taken back ----------------------------------------------------
 
@@ -142,29 +210,35 @@ class Transit:
         if not is_read and (not token or token != row.withdraw_token):
             return
         if row.message is None:
-            self._let_go(row)
+            self._is_over(row)
+            file = self._blocks.opened(envelope) if is_read else None
+            if file is not None:
+                self._pending_events.file_changed(file)
         elif is_read:
             self._opened_by_them(self._messages.message(row.message), "delivered")
         elif self._messages.message(row.message).state in ON_ITS_WAY:
             # Not by a command of this vault: by a copy of it.
             self._stop(row.message, [row])
 
-    def read_by_them(self, contact: ContactId, id_: MessageId) -> None:
-        """A contact says inside the encryption that they have read a message of ours."""
+    def proven_inside(
+        self, contact: ContactId, id_: MessageId, state: Literal["delivered", "read"]
+    ) -> None:
+        """A contact names a message inside the encryption: they opened it, if it is ours."""
         message = self._messages.find_by_id(direct_conversation(contact), id_)
         if message is None or not message.is_mine:
             return
         # What never left for them they cannot have read, whatever they say.
         was_sealed = message.lapses is not None or message.state not in ON_ITS_WAY
         if was_sealed:
-            self._opened_by_them(message, "read")
+            self._opened_by_them(message, state)
 
     def withdraw(self, message: int, *, now: Instant) -> None:
         """Take the envelopes of a message back, wherever they are."""
         rows = self._rows.of_message(message)
         for row in rows:
-            # The store may have it although its row does not say so, after a crash.
-            self._retirements.withdrawn(row.id, row.withdraw_token, now=now)
+            if row.withdraw_token:
+                # The store may have it although its row does not say so, after a crash.
+                self._retirements.withdrawn(row.id, row.withdraw_token, now=now)
         self._stop(message, rows)
 
     def settle(self, message: int, state: MessageState) -> None:
@@ -173,7 +247,7 @@ class Transit:
         self._rows.forget_carriers(message)
         self._pending_events.message_changed(message)
 
-    def _opened_by_them(self, message: MessageRow, state: MessageState) -> None:
+    def _opened_by_them(self, message: EntryRow, state: MessageState) -> None:
         """There is evidence that they have it: `state` says of what kind."""
         if message.state == "withdrawn":
             state = "delivered-then-withdrawn"
@@ -181,7 +255,8 @@ class Transit:
             message.state == "delivered" and state == "read"
         )
         for row in self._rows.of_message(message.number):
-            self._let_go(row)
+            self.let_go(row)
+        self.payloads.drop_of_message(message.number)
         if is_more:
             self.settle(message.number, state)
         self._exchanges.set_lapsed_count(other_side(message.conversation), 0)
@@ -189,36 +264,42 @@ class Transit:
     def _stop(self, message: int, rows: Sequence[OutboxRow]) -> None:
         """Nothing of a message leaves any more; its rows stay to learn whether it was opened."""
         for row in rows:
-            if self._rows.set_posted(row.id):
-                self._unposted_count -= 1
-            self._by_short_id.pop(row.id[:SHORT_ID_BYTES], None)
+            self.never_leaves(row)
+        self.payloads.drop_of_message(message)
         self.settle(message, "withdrawn")
 
-    def _let_go(self, row: OutboxRow) -> None:
-        """An envelope of ours is on its way no longer."""
-        if self._rows.set_posted(row.id):
-            self._unposted_count -= 1
-        self._rows.remove(row.id)
-        self._sealed.pop(row.id, None)
+    def never_leaves(self, row: OutboxRow) -> None:
+        """An envelope of ours is taken back: if the store has it not yet, it never gets it."""
+        self._let_bytes_go(row.id)
         self._by_short_id.pop(row.id[:SHORT_ID_BYTES], None)
 
-    # --- Lapsing ------------------------------------------------------------------------------
+    def _let_bytes_go(self, envelope: EnvelopeId) -> None:
+        """Somebody else has it, or nobody is to get it any more."""
+        self._unposted.drop(envelope)
+        self._here_alone.pop(envelope[:SHORT_ID_BYTES], None)
+        self._rows.drop_data(envelope)
 
-    def expire(self, now: Instant) -> bool:
-        """Settle what has outlived its lifetime; return whether there may be more of it."""
-        expired = self._rows.expired(now.mesh, EXPIRED_PER_CHORE)
-        for row in expired:
-            self._let_go(row)
-            # A message that was posted again lives as long as its last envelope.
-            if row.message is None or self._rows.of_message(row.message):
-                continue
-            message = self._messages.message(row.message)
-            if message.state in ON_ITS_WAY:
-                self.settle(row.message, "expired")
-                contact = other_side(message.conversation)
-                count = self._exchanges.exchange(contact).lapsed_count
-                self._exchanges.set_lapsed_count(contact, count + 1)
-        return len(expired) == EXPIRED_PER_CHORE
+    def _is_over(self, row: OutboxRow) -> None:
+        """A payload that is no message was opened, or taken back: it is not sent again."""
+        self.let_go(row)
+        payload = None if row.payload is None else self.payloads.rows.find(row.payload)
+        if payload is not None:
+            for other in self._rows.of_payload(payload.number):
+                self.let_go(other)
+            self.payloads.drop(payload)
+
+    def let_go(self, row: OutboxRow) -> None:
+        """An envelope of ours is on its way no longer."""
+        self.never_leaves(row)
+        self._rows.remove(row.id)
+        self._sealed.pop(row.id, None)
+
+    def forget(self, conversation: ConversationId, messages: Iterable[int]) -> None:
+        """These messages are deleted, and what became of them is not heard any more."""
+        gone = frozenset(messages)
+        for row in self._rows.of_conversation(conversation):
+            if row.message in gone:
+                self.let_go(row)
 
     def _remember(self, envelope: EnvelopeId, message: int | None) -> None:
         self._sealed[envelope] = message

@@ -56,18 +56,19 @@ class Vouches:
         contact = control.contact
         today = now.mesh // SECONDS_PER_DAY
         changed: dict[int, None] = {}
-        for day, key in decode_own_keys(control.data):
+        for day, hashed in decode_own_keys(control.data):
             # A day on either side, since clocks differ.
             if not today - TRUST_DAYS_KEPT <= day <= today + POSTING_DAYS_TOLD:
                 continue
             known = self._rows.keys_of(contact.id, day)
+            key = join_hashes([hashed])
             if key not in known and len(known) < CONTACT_KEYS_PER_DAY_MAX:
                 self._rows.add_contact_key(ContactKeyRow(contact.id, day, key))
                 changed[day] = None
         if _is_let_in(contact):
             for day in changed:
-                keys = self._rows.keys_of(contact.id, day)
-                self._distances.set_contact_keys(contact.id, day, keys)
+                keys = b"".join(self._rows.keys_of(contact.id, day))
+                self._distances.set_contact_keys(contact.id, day, split_hashes(keys))
 
     def vouched(
         self, contact: ContactId, days: Sequence[VouchedDay], mesh_now: UnixSeconds
@@ -85,10 +86,13 @@ class Vouches:
 
     # --- What we tell -------------------------------------------------------------------------
 
-    def vouches_for(self, contact: ContactId, mesh_now: UnixSeconds) -> list[VouchedDay]:
-        """Return what is named to a contact over a link of theirs, by day."""
+    def vouches_for(self, contact: ContactId | None, mesh_now: UnixSeconds) -> list[VouchedDay]:
+        """Return what is named to a contact over a link of theirs, by day.
+
+        None: what one would be told who knew nobody of them, which is as long as any.
+        """
         let_in = [row for row in self._people.contacts() if _is_let_in(row)]
-        if all(row.id != contact for row in let_in):
+        if contact is not None and all(row.id != contact for row in let_in):
             return []
         today = mesh_now // SECONDS_PER_DAY
         among = [row.id for row in sorted(let_in, key=_precedence) if row.id != contact]
@@ -110,7 +114,7 @@ class Vouches:
 
     def _expire(self, now: Instant) -> None:
         """Forget days of which no envelope is kept any more."""
-        today = now.mesh // SECONDS_PER_DAY
+        today = now.expiry // SECONDS_PER_DAY
         self._distances.expire(today)
         self._rows.forget(
             keys_before=today - TRUST_DAYS_KEPT, vouches_before=today - VOUCHES_DAYS_KEPT
@@ -122,7 +126,8 @@ class Vouches:
             keys.setdefault((row.contact, row.day), []).append(row)
         for (whose, day), rows in keys.items():
             if whose not in self._shut_out:
-                self._distances.set_contact_keys(whose, day, [row.public for row in rows])
+                keys_of_day = split_hashes(b"".join(row.hash for row in rows))
+                self._distances.set_contact_keys(whose, day, keys_of_day)
         for named in self._rows.vouches(contact):
             if named.contact not in self._shut_out:
                 self._distances.set_vouched(

@@ -29,6 +29,7 @@ from mesh.limits.discovery import (
     BEACON_REPLIES_MAX,
     BEACON_REPLY_PAUSE_MS,
 )
+from mesh.limits.peering import PORT_MIN
 from mesh.node.interfaces import InterfaceAddress, Interfaces
 from mesh.wire.beacon import (
     BEACON_PORT,
@@ -116,6 +117,8 @@ class BeaconRadio:
         except PeerError:
             return
         if beacon.instance in self._own or not self._is_near(source):
+            return
+        if 0 < beacon.port < PORT_MIN:
             return
         host = source[0].partition("%")[0]
         scope = source[3] if len(source) == 4 else 0

@@ -28,6 +28,7 @@ from mesh.limits.discovery import (
 )
 from mesh.limits.node import HINTS_PENDING_MAX
 from mesh.node.input_queue import InputQueue
+from mesh.node.logs import place_of
 
 if TYPE_CHECKING:
     # Heavy, and of no use to a node without discovery: imported in the thread.
@@ -99,7 +100,7 @@ class Discovery:
         except Exception as error:
             # The last guard of this thread: without discovery, mail still travels over the
             # links that stand and the addresses that were typed.
-            _log.error("discovery has ended", reason=repr(error), exc_info=error)
+            _log.error("discovery has ended", reason=place_of(error), exc_info=error)
             self._notice(NO_MULTICAST)
 
     def _hear_from_thread(self, heard: "_Heard") -> None:

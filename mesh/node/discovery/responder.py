@@ -23,6 +23,7 @@ from zeroconf.asyncio import AsyncServiceBrowser, AsyncServiceInfo, AsyncZerocon
 from mesh.inputs import PeerGone, PeerSeen
 from mesh.limits.discovery import DISCOVERY_CLOSE_MS, RESOLVE_TIMEOUT_MS, RESOLVES_CONCURRENT_MAX
 from mesh.limits.peering import CANDIDATES_MAX
+from mesh.node.discovery.per_interface import PerInterface
 from mesh.node.discovery.service_records import (
     SERVICE_TYPE,
     addresses_of,
@@ -53,10 +54,11 @@ class Responder:
         self._resolve_room = asyncio.Semaphore(RESOLVES_CONCURRENT_MAX)
         self._broadcasts: dict[asyncio.Future[object], None] = {}
         try:
-            self._zeroconf = AsyncZeroconf(interfaces=_bindings(interfaces))
+            self._speaking = PerInterface(interfaces)
         except (RuntimeError, ZeroconfError) as error:
             # An interface went away between the listing and the binding.
             raise OSError(str(error)) from error
+        self._zeroconf = AsyncZeroconf(zc=self._speaking)
         self._browser = AsyncServiceBrowser(
             self._zeroconf.zeroconf, SERVICE_TYPE, handlers=[self._on_change]
         )
@@ -65,6 +67,7 @@ class Responder:
         """Answer for a name from now on, and say so at once."""
         info = announcement(instance, port, mesh_hint, self._interfaces)
         self._announced[instance] = info
+        self._speaking.own_servers[f"{instance}.local."] = None
         self._follow(await self._zeroconf.async_register_service(info, cooperating_responders=True))
 
     async def say_goodbye(self, instance: str) -> None:
@@ -151,9 +154,3 @@ class Responder:
         self._heard[seen.instance] = seen
         if len(self._heard) > CANDIDATES_MAX:
             del self._heard[next(iter(self._heard))]
-
-
-def _bindings(interfaces: Interfaces) -> list[str | int | tuple[tuple[str, int, int], int]]:
-    """IPv4 is bound by address, IPv6 by interface."""
-    found = dict.fromkeys(each.index if each.is_ipv6 else each.host for each in interfaces)
-    return list(found)

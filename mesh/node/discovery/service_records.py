@@ -7,14 +7,14 @@ day. Whatever is heard here is a hint: only the handshake of a link proves anyth
 
 import re
 from collections.abc import Iterable, Sequence
-from ipaddress import IPv4Address, IPv6Address
+from ipaddress import IPv4Address, IPv6Address, ip_network
 
 from zeroconf import IPVersion
 from zeroconf.asyncio import AsyncServiceInfo
 
 from mesh.ids import Address
 from mesh.limits.discovery import INTERFACES_SCOPES_MAX
-from mesh.limits.peering import ADDRESSES_PER_PEER_MAX
+from mesh.limits.peering import ADDRESSES_PER_PEER_MAX, PORT_MIN
 from mesh.node.interfaces import Interfaces
 
 IPAddress = IPv4Address | IPv6Address
@@ -75,8 +75,9 @@ def announced_ips(info: AsyncServiceInfo) -> tuple[IPAddress, ...]:
 def addresses_of(
     ips: Iterable[IPAddress], port: int, interfaces: Interfaces, *, with_loopback: bool
 ) -> tuple[Address, ...]:
-    """Return where an announced node may be dialled, best first.
+    """Return where an announced node may be dialled, best first: on our own networks only.
 
+    Whoever announces the address of somebody far away, or a port of another service, is not obeyed.
     A link-local address may come without its interface, or with interface 0, when the answer
     came over IPv4: then it is tried on every interface.
     """
@@ -88,12 +89,18 @@ def addresses_of(
             continue
         host = str(ip).partition("%")[0]
         if ip.version == 4 or not ip.is_link_local:
-            near.append(Address(host, port))
+            if is_on_link(ip, interfaces):
+                near.append(Address(host, port))
             continue
         scope = _scope_number(ip.scope_id)
         link_local += [Address(host, port, each) for each in ([scope] if scope else scopes)]
-    found = dict.fromkeys((*near, *link_local)) if port else {}
+    found = dict.fromkeys((*near, *link_local)) if port >= PORT_MIN else {}
     return tuple(found)[:ADDRESSES_PER_PEER_MAX]
+
+
+def is_on_link(ip: IPAddress, interfaces: Interfaces) -> bool:
+    """Say whether an address is on one of our own networks."""
+    return any(ip in ip_network((each.host, each.prefix_bits), strict=False) for each in interfaces)
 
 
 def _ipv6_scopes(interfaces: Interfaces) -> Sequence[int]:

@@ -5,10 +5,11 @@ import time
 from mesh.commands.status import StatusAnswer
 from mesh.limits.timekeeping import CLOCKS_AGREE_SECONDS
 from mesh.node.doctor.finding import Finding
-from mesh.timekeeping.mesh_time import RELEASED
+from mesh.timekeeping.expiry_clock import RELEASED
 
 _MEANING = (
-    "Mail that is written under a wrong clock is dated wrongly, and may end before it is delivered."
+    "Mail that is written under a wrong clock is dated wrongly, and may wait until it is sealed "
+    "again."
 )
 
 
@@ -26,6 +27,14 @@ def clock_finding(status: StatusAnswer | None) -> Finding:
     if status is None:
         found = f"This computer's clock says {_date(now)}; while no node runs nobody can compare."
         return Finding(check="clock", level="ok", found=found)
+    if status.clock_doubt:
+        return Finding(
+            check="clock",
+            level="fail",
+            found=f"This computer's clock says {_date(now)}. {status.clock_doubt}",
+            meaning=_MEANING,
+            fix="Look at a watch, and set this computer's clock if it is wrong.",
+        )
     clocks = status.clock_differences
     others = [each for each in clocks if abs(each) > CLOCKS_AGREE_SECONDS]
     # The own clock is a witness too, unless the node itself follows others already.

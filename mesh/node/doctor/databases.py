@@ -11,6 +11,7 @@ from contextlib import closing
 from pathlib import Path
 
 from mesh.errors import MeshError, StorageError, UserError
+from mesh.node.database_files import unfinished
 from mesh.node.doctor.finding import Finding
 from mesh.node.folders import ProfileFolders
 from mesh.node.key_files import (
@@ -65,14 +66,15 @@ def _finding(check: str, file: Path, key_file: Path, look: Callable[[], str]) ->
             level="fail",
             found=str(error),
             meaning=(
-                "It holds the mail that this node carries, which its neighbours have too, and "
-                "addresses that you typed in."
+                "It holds the mail that this node carries, which its neighbours have too. When it "
+                "meets the damage, the node moves it aside and has it filled again; this does so "
+                "now."
                 if is_store
                 else "It holds your keys, contacts and messages, and nobody else has them."
             ),
             fix=_moved_away(file)
             if is_store
-            else f"mesh down, and keep a copy of the folder {file.parent} before anything else.",
+            else f"mesh down; keep a copy of the folder {file.parent}; then: mesh vault check",
         )
     except MeshError as error:
         return Finding(check=check, level="fail", found=str(error))
@@ -101,8 +103,10 @@ def _check_vault(folders: ProfileFolders, passphrase: str | None) -> str:
     if content is None:
         raise StorageError(f"The key file {path} is gone; without it nobody can read {file}.")
     wrapped = WrappedKey.decode(content, str(path))
+    if not file.exists() and unfinished(file).exists():
+        return "An update of the vault was interrupted; the next start of the node ends it."
     if not file.exists():
-        return "The vault will be made at the next start."
+        raise StorageError(f"The vault {file} is gone, and its key is here.")
     _check_length(file)
     if passphrase is None:
         for number in _pages_without_noise(file):

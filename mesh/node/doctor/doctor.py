@@ -21,19 +21,24 @@ from mesh.commands.peers import PeersAnswer
 from mesh.commands.status import StatusAnswer
 from mesh.config import Config
 from mesh.engine.forwarding.resource_policy import store_share_bytes
-from mesh.engine.parts.addresses import REMEMBERED, parse_address
+from mesh.engine.parts.addresses import BY_NETWORK, REMEMBERED, parse_address
 from mesh.errors import MeshError, StorageError, UserError
-from mesh.limits.daemon import DISK_FREE_BYTES_MIN
 from mesh.limits.retention import STORED_BYTES_MIN
+from mesh.limits.storage import DISK_FULL_BYTES, DISK_SCARCE_BYTES
 from mesh.node.config_file import load_config
 from mesh.node.doctor.clock import clock_finding
 from mesh.node.doctor.databases import examine_databases, find_store_key
-from mesh.node.doctor.finding import Finding
+from mesh.node.doctor.finding import NOTHING_SAID, Finding, Said
+from mesh.node.doctor.memory import memory_finding
 from mesh.node.doctor.network import Neighbourhood, examine_network
 from mesh.node.doctor.reach import Known
 from mesh.node.folders import ProfileFolders
+from mesh.node.interfaces import list_interfaces, own_addresses
 from mesh.node.membership import mesh_of_start
+from mesh.node.profile_lock import is_held
 from mesh.node.tcp.listening import PORT_DEFAULT
+from mesh.peering.network_memory import NetworkMemory
+from mesh.peering.segments import OwnNetworks
 from mesh.storage.connection import connect_to_read
 from mesh.storage.store.link_state import LinkStateRows
 
@@ -52,13 +57,18 @@ class NodeView:
 
 
 def examine(
-    folders: ProfileFolders, view: NodeView | None = None, *, passphrase: str | None = None
+    folders: ProfileFolders,
+    view: NodeView | None = None,
+    *,
+    passphrase: str | None = None,
+    said: Said = NOTHING_SAID,
 ) -> list[Finding]:
     """Look at everything: a second for the network, some more for addresses that do not answer.
 
-    A gigabyte that is stored takes some seconds too. With a passphrase the vault is read as well;
-    UserError if it is a wrong one.
+    A gigabyte that is stored takes some seconds too. With a passphrase the vault is read as well.
+    UserError if that is a wrong one, or what was said is no address.
     """
+    around = neighbourhood_of(folders, view, said)
     config, finding = _config(folders)
     is_running, running = _daemon(folders)
     status = view.status if view is not None else None
@@ -66,30 +76,43 @@ def examine(
         _versions(),
         *_folders(folders),
         _disk(folders, config, status),
+        memory_finding(folders),
         *examine_databases(folders, passphrase),
         finding,
         running,
         _port(config, is_running=is_running),
         clock_finding(status),
-        *examine_network(config, _neighbourhood(folders, view)),
+        *examine_network(config, around),
     ]
 
 
-def _neighbourhood(folders: ProfileFolders, view: NodeView | None) -> Neighbourhood:
-    """Return who is in sight, and who was reached in an earlier run or typed in."""
-    known = [Known(parse_address(text), is_in_sight=False) for text in _stored_addresses(folders)]
+def neighbourhood_of(
+    folders: ProfileFolders, view: NodeView | None, said: Said = NOTHING_SAID
+) -> Neighbourhood:
+    """Return who is in sight, and who was reached in an earlier run, typed in or named.
+
+    UserError if what was named is no address.
+    """
+    texts = [said.address] if said.address else []
+    texts += _stored_addresses(folders)
+    known = [Known(parse_address(text), is_in_sight=False) for text in texts]
+    is_somebody_here = said.is_somebody_here or bool(said.address)
     if view is None:
-        return Neighbourhood(known=known)
-    unlinked = [peer for peer in view.peers.peers if peer.source]
-    with suppress(UserError):
-        known += [
-            Known(parse_address(peer.address), is_in_sight=peer.source == "announced")
-            for peer in unlinked
-        ]
+        return Neighbourhood(known=known, is_somebody_here=is_somebody_here)
+    linked: list[Known] = []
+    for peer in view.peers.peers:
+        with suppress(UserError):
+            one = Known(parse_address(peer.address), is_in_sight=peer.source == "announced")
+            if peer.state == "linked":
+                linked.append(one)
+            elif peer.source:
+                known.append(one)
     return Neighbourhood(
         known=known,
-        links_count=view.status.links_count,
+        linked=linked,
         links_by_interface=view.status.links_by_interface,
+        is_node_running=True,
+        is_somebody_here=is_somebody_here,
     )
 
 
@@ -103,7 +126,10 @@ def _stored_addresses(folders: ProfileFolders) -> list[str]:
             with closing(connect_to_read(folders.store_file, key)) as store:
                 state = LinkStateRows(store)
                 remembered = state.find_setting(REMEMBERED) or b""
-                return [*state.peers(), *filter(None, remembered.decode().split("\n"))]
+                memory = NetworkMemory(state.find_setting(BY_NETWORK) or b"")
+                own = OwnNetworks(own_addresses(list_interfaces()))
+                texts = (*memory.known_at(own.prefixes), *remembered.decode().split())
+                return [*state.peers(), *texts]
     return []
 
 
@@ -159,20 +185,27 @@ def _folder(path: Path) -> Finding:
     return Finding(check=check, level="ok", found=f"{path} is yours alone.")
 
 
+def _size(count_bytes: int) -> str:
+    """The largest unit in which at least ten are left."""
+    is_much = count_bytes >= 10 << 30
+    return f"{count_bytes >> 30:,} GiB" if is_much else f"{count_bytes // _MIB:,} MiB"
+
+
 def _disk(folders: ProfileFolders, config: Config, status: StatusAnswer | None) -> Finding:
     place = next(path for path in (folders.data, *folders.data.parents) if path.exists())
     free_bytes = shutil.disk_usage(place).free
     stored_bytes = status.stored_bytes if status is not None else _size_of(folders.store_file)
     share_bytes = store_share_bytes(free_bytes, stored_bytes)
-    found = f"{free_bytes // _MIB:,} MiB are free on the disk of {place}."
+    found = f"{_size(free_bytes)} are free on the disk of {place}."
     fix = "Free some space on that disk."
-    if share_bytes < STORED_BYTES_MIN or free_bytes < DISK_FREE_BYTES_MIN:
+    if share_bytes < STORED_BYTES_MIN or free_bytes < DISK_SCARCE_BYTES:
         return Finding(
             check="disk",
             level="fail",
             found=found,
-            meaning="That is too little: what you write may be refused, and a node whose disk is "
-            "full stops.",
+            meaning="That is too little: mail of others is not kept, and with less than "
+            f"{DISK_FULL_BYTES // _MIB} MiB nothing is stored, neither what comes nor what you "
+            "write.",
             fix=fix,
         )
     if share_bytes < config.stored_bytes_max:
@@ -211,22 +244,17 @@ def _config(folders: ProfileFolders) -> tuple[Config, Finding]:
 
 def _daemon(folders: ProfileFolders) -> tuple[bool, Finding]:
     path = folders.socket_file
-    if not hasattr(socket, "AF_UNIX"):
-        return False, Finding(
-            check="daemon", level="warn", found="This system has no unix sockets."
-        )
+    if not hasattr(socket, "AF_UNIX") or not path.exists():
+        if not is_held(folders.lock_file):
+            return False, _no_node()
+        found = "The node runs, and is asked over loopback: it has no unix socket."
+        return True, Finding(check="daemon", level="ok", found=found)
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         probe.settimeout(1)
         try:
             probe.connect(os.fspath(path))
         except (FileNotFoundError, ConnectionRefusedError):
-            return False, Finding(
-                check="daemon",
-                level="warn",
-                found="No node runs in this profile.",
-                meaning="Nothing is sent, received or carried.",
-                fix="mesh up",
-            )
+            return False, _no_node()
         except OSError as error:
             return False, Finding(
                 check="daemon",
@@ -244,6 +272,16 @@ def _daemon(folders: ProfileFolders) -> tuple[bool, Finding]:
             fix=f"chmod 600 '{path}'",
         )
     return True, Finding(check="daemon", level="ok", found="The node runs and answers.")
+
+
+def _no_node() -> Finding:
+    return Finding(
+        check="daemon",
+        level="warn",
+        found="No node runs in this profile.",
+        meaning="Nothing is sent, received or carried.",
+        fix="mesh up",
+    )
 
 
 def _port(config: Config, *, is_running: bool) -> Finding:

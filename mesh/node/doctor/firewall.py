@@ -23,6 +23,11 @@ from mesh.wire.beacon import BEACON_PORT
 
 _PLACES: Final = ("/usr/sbin", "/sbin", "/usr/bin")
 _UFW: Final = Path("/etc/ufw/ufw.conf")
+_ADVICE: Final = {
+    "win32": "Windows Security > Firewall & network protection > Allow an app: let Python in on "
+    "private networks. Then, as administrator: Set-NetConnectionProfile -NetworkCategory Private",
+    "darwin": "System Settings > Network > Firewall > Options: allow Python.",
+}
 _IN_THE_WAY: Final = "Two nodes behind such firewalls neither find nor reach each other."
 
 
@@ -59,8 +64,6 @@ def packets_of(interface: str, *, port: int, has_discovery: bool) -> list[Packet
 
 def read_rules(packets: Sequence[Packet]) -> Rules:
     """Judge these by the rules of this machine, as far as they may be read."""
-    if sys.platform != "linux":
-        return Rules()
     saved = _told("iptables-save")
     listed = _told("nft", "--json", "list", "ruleset")
     zones = _zones(packets)
@@ -117,10 +120,9 @@ def firewall_finding(
 
 def opening_command(port: int) -> str:
     """The command that lets Mesh in, of the firewall that this machine seems to have."""
-    if sys.platform == "win32":
-        return "Set-NetConnectionProfile -NetworkCategory Private"
-    if sys.platform == "darwin":
-        return "System Settings > Network > Firewall > Options: allow Python."
+    advice = _ADVICE.get(sys.platform)
+    if advice is not None:
+        return advice
     if _where("firewall-cmd") is not None:
         return _firewalld_fix(port)
     if is_ufw_on() or _where("ufw") is not None:

@@ -7,7 +7,7 @@ While links stand, nothing here says that others are not found.
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -22,11 +22,15 @@ from mesh.node.doctor.firewall import (
     read_rules,
 )
 from mesh.node.doctor.multicast import MDNS_PORT, Means, Trial, try_multicast
-from mesh.node.doctor.reach import Known, only_near, reach_findings, try_known
-from mesh.node.interfaces import Interfaces, list_interfaces
+from mesh.node.doctor.reach import Known, near_and_far, reach_findings, try_known
+from mesh.node.doctor.situation import CHECK, Surroundings, judge, situation_finding
+from mesh.node.doctor.surroundings import find_portal, find_swallowing, try_router
+from mesh.node.interfaces import TUNNELS, Interfaces, list_interfaces
 from mesh.node.tcp.listening import PORT_DEFAULT
 
-_TUNNELS = ("tun", "tap", "utun", "wg", "tailscale", "ppp", "nordlynx", "proton", "zt")
+_LOCAL_NETWORK: Final = (
+    "System Settings > Privacy & Security > Local Network: allow your terminal, or Python."
+)
 _RESPONDERS = {"avahi-daemon", "systemd-resolved", "systemd-resolve", "mDNSResponder", "chrome"}
 _CHECKS: Final = {"mDNS": "multicast", "beacon": "beacon"}
 _WORKS: Final = {"mDNS": "Multicast works", "beacon": "The beacon works"}
@@ -35,22 +39,39 @@ _SENT: Final = {"mDNS": "What was sent to all", "beacon": "A beacon that was sen
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Neighbourhood:
-    """The nodes that are known, and the links that stand. Without a node nobody is in sight."""
+    """The nodes that are known, and the links that stand. Without a node nobody is in sight.
+
+    `is_somebody_here`: a person says that another node is on this network at this moment.
+    """
 
     known: Sequence[Known] = ()
-    links_count: int = 0
+    linked: Sequence[Known] = ()
     links_by_interface: dict[str, int] = field(default_factory=dict)
+    is_node_running: bool = False
+    is_somebody_here: bool = False
+
+    @property
+    def links_count(self) -> int:
+        """The number of links that stand."""
+        return len(self.linked)
 
 
-def examine_network(config: Config, around: Neighbourhood) -> list[Finding]:
-    """Look at interfaces, at multicast on each, at TCP, and at what stands in its way."""
+def examine_network(
+    config: Config, around: Neighbourhood, *, is_asked: bool = True
+) -> list[Finding]:
+    """Look at interfaces, at multicast on each, at TCP, and at what stands in its way.
+
+    Unless a person asked for it (`is_asked`), nothing leaves the network, and where discovery is
+    off nothing is sent to all.
+    """
     interfaces = list_interfaces()
     findings = [_interfaces(interfaces)]
     if not config.discovery:
         findings.append(_discovery_is_off())
     if not interfaces:
         return findings
-    trials = try_multicast(interfaces, means_of(config))
+    means = means_of(config) if config.discovery or is_asked else []
+    trials = try_multicast(interfaces, means)
     findings += multicast_findings(trials, around.links_by_interface)
     port = config.listen_port or PORT_DEFAULT
     fix = opening_command(port)
@@ -61,12 +82,46 @@ def examine_network(config: Config, around: Neighbourhood) -> list[Finding]:
         for packet in packets_of(name, port=port, has_discovery=config.discovery)
     ]
     count = around.links_count
-    findings.append(firewall_finding(read_rules(packets), trials, links_count=count, fix=fix))
-    tried = try_known(only_near(around.known, interfaces))
-    findings += reach_findings(tried, links_count=count, fix=fix)
+    firewall = firewall_finding(read_rules(packets), trials, links_count=count, fix=fix)
+    is_walled = any(each.level == "fail" for each in (firewall, *findings))
+    findings.append(firewall)
+    near, far = near_and_far(around.known, interfaces)
+    tried = try_known([*near, *far])
+    tried_near, tried_far = tried[: len(near)], tried[len(near) :]
+    findings += reach_findings(tried_near, links_count=count, fix=fix)
+    _, far_links = near_and_far(around.linked, interfaces)
+    seen = Surroundings(
+        links_count=count,
+        far_links_count=len(far_links),
+        has_announced=not config.discovery or any(one.is_in_sight for one in around.known),
+        is_walled=is_walled,
+        tunnel=find_swallowing(interfaces),
+        known_near=tried_near,
+        known_far=tried_far,
+        is_somebody_here=around.is_somebody_here,
+    )
+    findings += _situation(seen, around, fix=fix, is_asked=is_asked)
     if config.discovery:
         findings.append(_holders())
     return [*findings, *_default_route()]
+
+
+def find_verdict(config: Config, around: Neighbourhood) -> Finding | None:
+    """Say why nobody is linked, though nobody asked; None where no network is up."""
+    findings = examine_network(config, around, is_asked=False)
+    return next((each for each in findings if each.check == CHECK), None)
+
+
+def _situation(
+    seen: Surroundings, around: Neighbourhood, *, fix: str, is_asked: bool
+) -> list[Finding]:
+    """The verdict on all that was found; none on who is not seen, where no node looks."""
+    if judge(seen) in ("nobody-yet", "client-isolation"):
+        if not around.is_node_running:
+            return []
+        # Only where nothing simpler explains it: both cost seconds, and one leaves the network.
+        seen = replace(seen, router=try_router(), portal=find_portal() if is_asked else "")
+    return [situation_finding(seen, firewall_fix=fix)]
 
 
 def means_of(config: Config) -> list[Means]:
@@ -82,7 +137,7 @@ def _discovery_is_off() -> Finding:
         level="warn",
         found="Discovery is turned off in the settings.",
         meaning="This node links only to addresses that were typed in.",
-        fix="Set discovery = true in config.toml, and start the node again.",
+        fix="Say mesh settings discovery true, and start the node again.",
     )
 
 
@@ -144,9 +199,8 @@ def _what_it_means(works: Sequence[Trial], links_count: int) -> str:
 def _what_to_do(trial: Trial) -> str:
     if trial.is_dropped or trial.is_forbidden:
         return f"Let UDP {trial.port} pass the firewall of this machine."
-    if sys.platform == "darwin":
-        return "System Settings > Privacy & Security > Local Network: allow your terminal."
-    return "mesh peer add HOST:PORT"
+    is_asked_for = sys.platform == "darwin"
+    return _LOCAL_NETWORK if is_asked_for else "mesh peer add HOST:PORT"
 
 
 def _holders() -> Finding:
@@ -174,7 +228,7 @@ def _holders() -> Finding:
 def _default_route() -> list[Finding]:
     """A VPN that takes all traffic often forbids the local network."""
     name = _default_interface()
-    if name is None or not name.startswith(_TUNNELS):
+    if name is None or not name.startswith(TUNNELS):
         return []
     return [
         Finding(

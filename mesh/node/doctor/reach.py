@@ -9,10 +9,13 @@ import errno
 import ipaddress
 import selectors
 import socket
+import struct
+import sys
 import time
 from collections.abc import Iterable, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final, Literal
 
 from mesh.ids import Address
@@ -34,6 +37,17 @@ _OUTCOMES: Final[dict[int, Outcome]] = {
     errno.EACCES: "forbidden",
     errno.ETIMEDOUT: "silent",
 }
+# <linux/if_arp.h>: the hardware address is known.
+_IS_COMPLETE: Final = 0x2
+# <linux/netlink.h>, <linux/rtnetlink.h>, <linux/neighbour.h>
+_NLMSGHDR, _NDMSG, _ATTRIBUTE = (
+    struct.Struct("@IHHII"),
+    struct.Struct("@BBHiHBB"),
+    struct.Struct("@HH"),
+)
+_NEIGHBOUR, _GET_NEIGHBOURS, _DUMP, _DESTINATION = 28, 30, 0x301, 1
+_IS_UNANSWERED: Final = 0x01 | 0x20
+_NETLINK_SECONDS: Final = 1.0
 _WORDS: Final[dict[Outcome, str]] = {
     "silent": "no answer",
     "refused": "refused",
@@ -63,9 +77,9 @@ class Tried:
 
 
 def try_known(known: Sequence[Known]) -> list[Tried]:
-    """Try all; who is only remembered and silent is tried again if nobody at all was reached."""
+    """Try all; who is silent is tried again if nobody at all was reached: he may just have left."""
     tried = try_tcp(known)
-    silent = [one.known for one in tried if one.outcome == "silent" and not one.known.is_in_sight]
+    silent = [one.known for one in tried if one.outcome == "silent"]
     if not silent or any(one.outcome == "open" for one in tried):
         return tried
     time.sleep((REACH_DOUBT_MS - REACH_TEST_MS) / 1_000)
@@ -92,11 +106,69 @@ def try_tcp(known: Sequence[Known]) -> list[Tried]:
                 assert isinstance(key.fileobj, socket.socket)
                 code = key.fileobj.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
                 is_late = time.monotonic() - began >= REACH_GONE_MS / 1_000
+                # By IPv6 a firewall refuses in other words, so that this is the system's own.
+                host = known[key.data].address.host
+                is_late |= code == errno.EHOSTUNREACH and ":" in host
                 outcomes[key.data] = _OUTCOMES.get(code, "gone" if is_late else "no way")
+    nobodys = unanswered_hosts(_neighbour_table()) | _unanswered_by_ipv6()
+    for number, one in enumerate(known[:REACH_TRIALS_MAX]):
+        # A node that dials at the same time has asked already, so that the system says it at once;
+        # and by IPv6 it often says nothing of it to who connects.
+        outcome = outcomes.get(number, "silent")
+        if outcome in ("no way", "silent") and one.address.host in nobodys:
+            outcomes[number] = "gone"
     return [
         Tried(one, outcomes.get(number, "silent"))
         for number, one in enumerate(known[:REACH_TRIALS_MAX])
     ]
+
+
+def unanswered_hosts(table: str) -> dict[str, None]:
+    """Return the hosts of which nobody said that he has the address, in `/proc/net/arp`."""
+    rows = (row.split() for row in table.splitlines()[1:])
+    return {row[0]: None for row in rows if len(row) > 2 and not int(row[2], 16) & _IS_COMPLETE}
+
+
+def _neighbour_table() -> str:
+    """Return it where the system tells it in a file (Linux, IPv4); else nothing."""
+    try:
+        return Path("/proc/net/arp").read_text(encoding="ascii")
+    except OSError:
+        return ""
+
+
+def _unanswered_by_ipv6() -> dict[str, None]:
+    """Return the same for IPv6, which Linux tells by netlink alone; elsewhere nothing."""
+    found: dict[str, None] = {}
+    if sys.platform == "linux":
+        with suppress(OSError, struct.error):
+            opened = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE)
+            with opened:
+                opened.settimeout(_NETLINK_SECONDS)
+                asked = _NDMSG.pack(socket.AF_INET6, 0, 0, 0, 0, 0, 0)
+                length = _NLMSGHDR.size + len(asked)
+                opened.send(_NLMSGHDR.pack(length, _GET_NEIGHBOURS, _DUMP, 1, 0) + asked)
+                while True:
+                    read = opened.recv(1 << 16)
+                    while read:
+                        length, kind, *_ = _NLMSGHDR.unpack_from(read)
+                        if kind != _NEIGHBOUR:
+                            return found
+                        found |= unanswered_host(read[_NLMSGHDR.size : length])
+                        read = read[-(-length // 4) * 4 :]
+    return found
+
+
+def unanswered_host(row: bytes) -> dict[str, None]:
+    """Return the host of an IPv6 row of netlink (ndmsg and its attributes), if nobody answered."""
+    state = _NDMSG.unpack_from(row)[4]
+    rest = row[_NDMSG.size :]
+    while state & _IS_UNANSWERED and len(rest) >= _ATTRIBUTE.size:
+        length, kind = _ATTRIBUTE.unpack_from(rest)
+        if kind == _DESTINATION:
+            return {socket.inet_ntop(socket.AF_INET6, rest[_ATTRIBUTE.size : length]): None}
+        rest = rest[max(_ATTRIBUTE.size, -(-length // 4) * 4) :]
+    return {}
 
 
 def _begin(
@@ -117,28 +189,37 @@ def _begin(
     return _OUTCOMES.get(code, "no way")
 
 
-def only_near(known: Iterable[Known], interfaces: Interfaces) -> list[Known]:
-    """Those on a network of this machine, each once: of others silence says nothing."""
+def near_and_far(known: Iterable[Known], interfaces: Interfaces) -> tuple[list[Known], list[Known]]:
+    """Those on a network of this machine, and those behind a router; each once, in all as many as
+    are tried. Of who is far silence says nothing.
+    """
     networks = [
         ipaddress.ip_network((each.host, each.prefix_bits), strict=False) for each in interfaces
     ]
     near: dict[Address, Known] = {}
+    far: dict[Address, Known] = {}
     for one in known:
         try:
             host = ipaddress.ip_address(one.address.host)
         except ValueError:
             continue
         is_near = any(host.version == each.version and host in each for each in networks)
-        before = near.get(one.address)
-        if is_near and (before is None or not before.is_in_sight):
-            near[one.address] = one
-    return sorted(near.values(), key=lambda one: (not one.is_in_sight, str(one.address)))
+        side = near if is_near else far
+        before = side.get(one.address)
+        if before is None or not before.is_in_sight:
+            side[one.address] = one
+    ordered = _ordered(near)[:REACH_TRIALS_MAX]
+    return ordered, _ordered(far)[: REACH_TRIALS_MAX - len(ordered)]
+
+
+def _ordered(side: dict[Address, Known]) -> list[Known]:
+    return sorted(side.values(), key=lambda one: (not one.is_in_sight, str(one.address)))
 
 
 def reach_findings(tried: Sequence[Tried], *, links_count: int, fix: str) -> list[Finding]:
     """Say of whom TCP does not pass to, and how bad that is."""
     check = "reach"
-    stopped = [one for one in tried if _is_stopped(one)]
+    stopped = [one for one in tried if is_stopped(one)]
     if not stopped:
         through = [str(one.known.address) for one in tried if one.outcome == "open"]
         if not through:
@@ -169,7 +250,7 @@ def reach_findings(tried: Sequence[Tried], *, links_count: int, fix: str) -> lis
     ]
 
 
-def _is_stopped(tried: Tried) -> bool:
+def is_stopped(tried: Tried) -> bool:
     """Say whether only a firewall can have stopped it."""
     if tried.known.is_in_sight:
         return tried.outcome not in ("open", "gone")

@@ -8,6 +8,7 @@ import contextlib
 import errno
 import socket
 import sys
+from collections.abc import Sequence
 
 import trio
 
@@ -31,6 +32,15 @@ def open_listeners(port: int | None) -> tuple[int, list[trio.SocketListener]]:
         if port is None and error.errno in {errno.EADDRINUSE, errno.EACCES}:
             return _listen(0)
         raise _refusal(PORT_DEFAULT if port is None else port, error) from error
+
+
+def inherited_listeners(descriptors: Sequence[int]) -> tuple[int, list[trio.SocketListener]]:
+    """Return the port and the listeners that the program before this one has opened."""
+    sockets = [socket.socket(fileno=each) for each in descriptors]
+    for each in sockets:
+        each.setblocking(False)
+    port: int = sockets[0].getsockname()[1]
+    return port, [trio.SocketListener(trio.socket.from_stdlib_socket(each)) for each in sockets]
 
 
 def address_of(sockaddr: object) -> Address:
@@ -60,7 +70,7 @@ def _listen(port: int) -> tuple[int, list[trio.SocketListener]]:
 def _listen_both(port: int, opened: contextlib.ExitStack) -> tuple[int, list[trio.SocketListener]]:
     sockets: list[socket.socket] = []
     # On all interfaces on purpose: peers are to reach us, and the handshake keeps others out.
-    for family, host in ((socket.AF_INET6, "::"), (socket.AF_INET, "0.0.0.0")):  # noqa: S104
+    for family, host in ((socket.AF_INET6, "::"), (socket.AF_INET, "0.0.0.0")):  # noqa: S104 (all, by intent)
         try:
             bound = opened.enter_context(socket.socket(family, socket.SOCK_STREAM))
             _bind(bound, host, port)

@@ -6,6 +6,8 @@ accepted streams is bounded, so that a flood waits in the kernel's backlog.
 """
 
 import errno
+import os
+from collections.abc import Sequence
 from itertools import count
 
 import structlog
@@ -17,7 +19,7 @@ from mesh.inputs import Connected, DialFailed, Disconnected
 from mesh.limits.node import ACCEPT_PAUSE_MS, DIALS_QUEUED_MAX, STREAMS_ACCEPTED_MAX
 from mesh.node.input_queue import InputQueue
 from mesh.node.tcp.connect import DialError, dial
-from mesh.node.tcp.listening import address_of, open_listeners
+from mesh.node.tcp.listening import address_of, inherited_listeners, open_listeners
 from mesh.node.tcp.stream import LinkStream
 
 _log = structlog.get_logger("mesh.network")
@@ -27,9 +29,18 @@ _EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 class Network:
     """The sockets of one node. They are bound at construction, so that the port is known."""
 
-    def __init__(self, input_queue: InputQueue, listen_port: int | None) -> None:
+    def __init__(
+        self,
+        input_queue: InputQueue,
+        listen_port: int | Sequence[int] | None,
+    ) -> None:
+        """A port, or the listening sockets of the program that this process was before."""
         self._input_queue = input_queue
-        self.port, self._listeners = open_listeners(listen_port)
+        self.port, self._listeners = (
+            inherited_listeners(listen_port)
+            if isinstance(listen_port, Sequence)
+            else open_listeners(listen_port)
+        )
         self._streams: dict[LinkId, LinkStream] = {}
         self._links = count(1)
         self._room = trio.Semaphore(STREAMS_ACCEPTED_MAX)
@@ -64,6 +75,10 @@ class Network:
         stream = self._streams.get(wanted.link)
         if stream is not None:
             stream.close()
+
+    def hand_on(self) -> list[int]:
+        """Return the listening sockets for the next program; who calls meanwhile waits in them."""
+        return [os.dup(listener.socket.fileno()) for listener in self._listeners]
 
     def close_listeners(self) -> None:
         """Let go of the port."""

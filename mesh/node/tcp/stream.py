@@ -1,6 +1,7 @@
 """One TCP stream of a node: a task reads it, a task writes it, each with a bound.
 
-Reading pauses while the inbox has enough of this link. What the socket takes at once is written at
+What is read at once is what the inbox has room for, and reading pauses while it has enough of this
+link. What the socket takes at once is written at
 once, which wakes no task; the rest is queued. Writing takes what is queued, in large pieces, and
 reports what the socket took: a little of it without hurry. A stream that is closed on
 purpose writes what is queued, says that nothing will follow, and waits for the peer's end, so that
@@ -17,7 +18,6 @@ from mesh.inputs import BytesSent
 from mesh.limits.node import (
     STREAM_CLOSING_MS,
     STREAM_QUEUE_BYTES_MAX,
-    STREAM_READ_BYTES,
     STREAM_WRITE_BYTES,
 )
 from mesh.node.input_queue import InputQueue
@@ -96,7 +96,7 @@ class LinkStream:
             # Not through trio's own method, which would first read in vain each time.
             await trio.lowlevel.wait_readable(self._socket)
             try:
-                data = self._socket.recv(STREAM_READ_BYTES)
+                data = self._socket.recv(self._input_queue.room_bytes(self._link))
             except BlockingIOError:
                 continue
             except OSError:

@@ -9,7 +9,15 @@ from mesh.inputs import Connection
 
 def empty(connection: Connection) -> None:
     """Forget every envelope, and all that was learned in the mesh of before."""
-    for table in ("retirements", "missing", "bodies", "envelopes", "first_messages", "settings"):
+    for table in (
+        "stems",
+        "retirements",
+        "missing",
+        "bodies",
+        "envelopes",
+        "first_messages",
+        "settings",
+    ):
         # The names of our own tables, no words of anybody else.
-        connection.execute(f"DELETE FROM {table}")  # noqa: S608
+        connection.execute(f"DELETE FROM {table}")  # noqa: S608 (ours)
     connection.execute("UPDATE totals SET stored_bytes = 0, envelopes_count = 0")

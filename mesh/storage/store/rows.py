@@ -15,6 +15,7 @@ from mesh.wire.envelope import (
     SECONDS_PER_DAY,
     SIGNATURE_BYTES,
     Envelope,
+    StampedKey,
     Stub,
 )
 
@@ -34,8 +35,14 @@ class IndexRow(NamedTuple):
     lapses: UnixSeconds
     posting_key: PostingKey
     day: int
+    nonce: bytes
     has_body: bool
     is_missing: bool
+
+    @property
+    def stamped_key(self) -> StampedKey:
+        """Return under what the envelope counts."""
+        return StampedKey(self.posting_key, self.day, self.nonce)
 
 
 class ArrivedTag(NamedTuple):
@@ -72,7 +79,7 @@ def envelope_row(arrival: int, envelope: Envelope | Stub) -> tuple[object, ...]:
 
 
 def index_row(row: tuple[object, ...]) -> IndexRow:
-    id_, created, size_class, lapses, posting_key, has_body, is_missing = row
+    id_, created, size_class, lapses, posting_key, nonce, has_body, is_missing = row
     second, lapsing = integer(created), integer(lapses)
     return IndexRow(
         EnvelopeId(blob(id_)),
@@ -82,6 +89,7 @@ def index_row(row: tuple[object, ...]) -> IndexRow:
         UnixSeconds(lapsing),
         PostingKey(blob(posting_key)),
         second // SECONDS_PER_DAY,
+        blob(nonce),
         bool(has_body),
         bool(is_missing),
     )

@@ -73,4 +73,18 @@ _VERSION_1: Final = (
 # An export walks from the newest envelope to the oldest, in an order that says nothing of arrival.
 _VERSION_2: Final = ("CREATE INDEX envelopes_by_created ON envelopes (created, id)",)
 
-STORE_MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (_VERSION_1, _VERSION_2)
+# Envelopes, and retirements by their tokens (an envelope has an empty one), that were passed on and
+# do not spread yet. No word of who made them: when they were given away, and by when they spread.
+_VERSION_3: Final = (
+    """
+    CREATE TABLE stems (
+        arrival INTEGER NOT NULL REFERENCES envelopes (arrival) ON DELETE CASCADE,
+        token BLOB NOT NULL,
+        is_given INTEGER NOT NULL CHECK (is_given IN (0, 1)),
+        due_ms INTEGER NOT NULL,
+        PRIMARY KEY (arrival, token)
+    ) STRICT, WITHOUT ROWID
+    """,
+)
+
+STORE_MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (_VERSION_1, _VERSION_2, _VERSION_3)

@@ -12,7 +12,7 @@ its stub gets a new one, so that a reader who remembers the last number that he 
 from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
-from mesh.ids import EnvelopeId, Tag, UnixSeconds
+from mesh.ids import EnvelopeId, PostingKey, Tag, UnixSeconds
 from mesh.inputs import Connection
 from mesh.limits.storage import EXPIRED_ROWS_PER_BATCH
 from mesh.storage.store.link_state import LinkStateRows
@@ -26,6 +26,7 @@ from mesh.storage.store.rows import (
     select_by_keys,
 )
 from mesh.storage.store.scans import StoreScans
+from mesh.storage.store.stem_rows import StemRows
 from mesh.wire.envelope import SIZE_BYTES, STUB_BYTES, Envelope, Stub
 from mesh.wire.retirement import Retirement
 
@@ -33,8 +34,10 @@ _ROWS_PER_FETCH: Final = 4_096
 
 _INSERT_ENVELOPE: Final = "INSERT INTO envelopes VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 
+# The nonce of a stamp stands at offset 87 of the header; SQLite counts from 1.
 _INDEX_COLUMNS: Final = """
     SELECT id, created, size_class, lapses, posting_key,
+        substr(stub, 88, 8),
         bodies.arrival IS NOT NULL, missing.arrival IS NOT NULL
     FROM envelopes LEFT JOIN bodies USING (arrival) LEFT JOIN missing USING (arrival)
 """
@@ -59,6 +62,7 @@ class Store:
         self._connection = connection
         self.scans: Final = StoreScans(connection)
         self.link_state: Final = LinkStateRows(connection)
+        self.stems: Final = StemRows(connection)
 
     # --- Writing envelopes --------------------------------------------------------------------
 
@@ -158,10 +162,13 @@ class Store:
         )
         return {EnvelopeId(blob(id_)): joined(stub, body) for id_, stub, body in rows}
 
-    def has_tag(self, tag: Tag) -> bool:
-        """Say whether an envelope with this tag is known."""
-        found = self._connection.execute("SELECT 1 FROM envelopes WHERE tag = ? LIMIT 1", (tag,))
-        return found.fetchone() is not None
+    def posting_keys_under(self, tag: Tag) -> Iterator[PostingKey]:
+        """The signers of those envelopes with this tag that are known, one for each."""
+        cursor = self._connection.execute(
+            "SELECT posting_key FROM envelopes WHERE tag = ? ORDER BY arrival", (tag,)
+        )
+        while (row := cursor.fetchone()) is not None:
+            yield PostingKey(blob(row[0]))
 
     def stubs(self, ids: Sequence[EnvelopeId]) -> dict[EnvelopeId, bytes]:
         """The stubs of those of the given envelopes that are known, with or without bodies."""

@@ -3,8 +3,9 @@
 from typing import Final
 
 from mesh.commands.contacts import Trust
-from mesh.ids import ContactId, VerifyKey
+from mesh.ids import ContactId, UnixSeconds, VerifyKey
 from mesh.inputs import Connection
+from mesh.storage.vault.kept_rows import KeptRows
 from mesh.storage.vault.rows import (
     ContactRow,
     ContactState,
@@ -16,7 +17,7 @@ from mesh.storage.vault.rows import (
 
 _CONTACT: Final = (
     "SELECT id, label, name, verify_key, agreement_key, trust, state, bundle, first_trust, "
-    "is_request, is_blocked, introduced_by, identity_changed FROM contacts"
+    "is_request, is_blocked, introduced_by, identity_changed, unconfirmed FROM contacts"
 )
 
 
@@ -25,6 +26,7 @@ class ContactRows:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+        self.kept: KeptRows[ContactId, ContactRow] = KeptRows()
 
     def insert_contact(self, row: ContactRow) -> None:
         """Add a contact with a number and a label that are free and a key that is new."""
@@ -37,13 +39,14 @@ class ContactRows:
         return row
 
     def find_contact(self, contact: ContactId) -> ContactRow | None:
-        return find_one(
-            self._connection.execute(f"{_CONTACT} WHERE id = ?", (contact,)), ContactRow
-        )
+        return self.kept.find(contact, self._read)
 
     def find_contact_by_label(self, label: str) -> ContactRow | None:
         cursor = self._connection.execute(f"{_CONTACT} WHERE label = ?", (label,))
-        return find_one(cursor, ContactRow)
+        row = find_one(cursor, ContactRow)
+        if row is not None:
+            self.kept.keep(row.id, row)
+        return row
 
     def find_contact_by_key(self, verify_key: VerifyKey) -> ContactRow | None:
         cursor = self._connection.execute(f"{_CONTACT} WHERE verify_key = ?", (verify_key,))
@@ -72,10 +75,10 @@ class ContactRows:
         return integer(self._connection.execute("SELECT count(*) FROM contacts WHERE is_blocked"))
 
     def set_label(self, contact: ContactId, label: str) -> None:
-        self._connection.execute("UPDATE contacts SET label = ? WHERE id = ?", (label, contact))
+        self._set(contact, "label", label)
 
     def set_name(self, contact: ContactId, name: str) -> None:
-        self._connection.execute("UPDATE contacts SET name = ? WHERE id = ?", (name, contact))
+        self._set(contact, "name", name)
 
     def blocked(self) -> list[ContactRow]:
         """Contacts of whom nothing is opened."""
@@ -83,28 +86,36 @@ class ContactRows:
         return all_of(cursor, ContactRow)
 
     def set_trust(self, contact: ContactId, trust: Trust) -> None:
-        self._connection.execute("UPDATE contacts SET trust = ? WHERE id = ?", (trust, contact))
+        self._set(contact, "trust", trust)
+
+    def set_unconfirmed(self, contact: ContactId, since: UnixSeconds) -> None:
+        """Nothing of before confirms their keys (0: something does)."""
+        self._set(contact, "unconfirmed", since)
 
     def set_request(self, contact: ContactId, *, is_request: bool) -> None:
-        self._connection.execute(
-            "UPDATE contacts SET is_request = ? WHERE id = ?", (is_request, contact)
-        )
+        self._set(contact, "is_request", is_request)
 
     def set_blocked(self, contact: ContactId, *, is_blocked: bool) -> None:
-        self._connection.execute(
-            "UPDATE contacts SET is_blocked = ? WHERE id = ?", (is_blocked, contact)
-        )
+        self._set(contact, "is_blocked", is_blocked)
 
     def set_state(self, contact: ContactId, state: ContactState) -> None:
-        self._connection.execute("UPDATE contacts SET state = ? WHERE id = ?", (state, contact))
+        self._set(contact, "state", state)
 
     def set_keys(self, contact: ContactId, *, agreement_key: bytes, bundle: bytes) -> None:
         """Keep what is needed to seal for a contact."""
-        self._connection.execute(
-            "UPDATE contacts SET agreement_key = ?, bundle = ? WHERE id = ?",
-            (agreement_key, bundle, contact),
-        )
+        self._set(contact, "agreement_key", agreement_key)
+        self._set(contact, "bundle", bundle)
 
     def clear_bundle(self, contact: ContactId) -> None:
         """A new invite promises another bundle."""
-        self._connection.execute("UPDATE contacts SET bundle = NULL WHERE id = ?", (contact,))
+        self._set(contact, "bundle", None)
+
+    def _read(self, contact: ContactId) -> ContactRow | None:
+        cursor = self._connection.execute(f"{_CONTACT} WHERE id = ?", (contact,))
+        return find_one(cursor, ContactRow)
+
+    def _set(self, contact: ContactId, column: str, value: object) -> None:
+        self.kept.drop(contact)
+        # The columns are named above.
+        sql = f"UPDATE contacts SET {column} = ? WHERE id = ?"  # noqa: S608 (ours)
+        self._connection.execute(sql, (value, contact))

@@ -1,22 +1,47 @@
 """Rows of the vault about the order of a conversation: positions, heads and gaps."""
 
+from msgspec.structs import replace
+
+from mesh.content.entry import is_change
 from mesh.ids import ConversationId, MessageId
 from mesh.inputs import Connection
-from mesh.storage.vault.messages import MessageRows
-from mesh.storage.vault.rows import HeadRow, MessageRow, all_of
+from mesh.storage.vault.entries import EntryRows, Place
+from mesh.storage.vault.kept_rows import KeptRows
+from mesh.storage.vault.rows import OURSELVES, EntryRow, Row, all_of, blobs, integers
+
+
+class HeadRow(Row, frozen=True):
+    """A message that nothing follows, where it stands, and whose it is."""
+
+    position: int
+    id: MessageId
+    author: int
+
+    @property
+    def is_mine(self) -> bool:
+        """Say whether it was written here."""
+        return self.author == OURSELVES
 
 
 class HistoryRows:
     """The places of messages, which of them nothing follows, and which parents are missing."""
 
-    def __init__(self, connection: Connection, messages: MessageRows) -> None:
+    def __init__(self, connection: Connection, messages: EntryRows) -> None:
         self._connection = connection
         self._messages = messages
+        self.kept: KeptRows[tuple[ConversationId, MessageId], HeadRow] = KeptRows()
+        """Heads: most of what is written next names them as its parents."""
 
     def find_position(self, conversation: ConversationId, id_: MessageId) -> int | None:
-        """Return where a message of a conversation stands; None if it is not here."""
+        """Return where a message of a conversation stands, or stood before it was deleted; None if
+        it never was here.
+        """
+        if (head := self.kept.find_kept((conversation, id_))) is not None:
+            return head.position
         columns = self._connection.execute(
-            "SELECT position FROM messages WHERE conversation = ? AND id = ?", (conversation, id_)
+            "SELECT position FROM entries WHERE conversation = ?1 AND id = ?2 UNION ALL "
+            "SELECT position FROM deleted_messages WHERE conversation = ?1 AND id = ?2",
+            (conversation, id_),
         ).fetchone()
         if columns is None:
             return None
@@ -24,31 +49,100 @@ class HistoryRows:
         return columns[0]
 
     def set_position(self, number: int, position: int) -> None:
+        self.kept.clear()
         self._connection.execute(
-            "UPDATE messages SET position = ? WHERE number = ?", (position, number)
+            "UPDATE entries SET position = ? WHERE number = ?", (position, number)
         )
 
-    def heads(self, conversation: ConversationId, limit: int) -> list[HeadRow]:
-        """Messages that nothing follows, oldest first."""
+    def place(self, row: EntryRow, *, is_late: bool) -> EntryRow:
+        """An object that waited stands in the stream since now: it gets a number as if it had come
+        now, so that who goes through all by number meets it.
+        """
+        # Its id is that of one entry alone.
+        new = replace(row, id=MessageId(row.id + bytes(1)), send_key=None)
+        number = self._messages.insert(new).number
+        for sql in (
+            "UPDATE contents SET entry = ?1 WHERE entry = ?2",
+            "UPDATE gaps SET child = ?1 WHERE child = ?2",
+        ):
+            self._connection.execute(sql, (number, row.number))
+        self._connection.execute("DELETE FROM entries WHERE number = ?", (row.number,))
+        self._connection.execute(
+            "UPDATE entries SET id = ?, place = 1, is_read = ?, is_late = ? WHERE number = ?",
+            (row.id, row.is_mine or is_change(row.kind), is_late, number),
+        )
+        return self._messages.message(number)
+
+    def heads(self, conversation: ConversationId) -> list[HeadRow]:
+        """Messages that nothing follows, in order."""
         cursor = self._connection.execute(
-            "SELECT position, id FROM heads WHERE conversation = ? ORDER BY position, id LIMIT ?",
-            (conversation, limit),
+            "SELECT position, id, author FROM heads WHERE conversation = ? ORDER BY position, id",
+            (conversation,),
+        )
+        heads = all_of(cursor, HeadRow)
+        for head in heads:
+            self.kept.keep((conversation, head.id), head)
+        return heads
+
+    def heads_of(self, conversation: ConversationId, author: int) -> list[HeadRow]:
+        """The same of one author."""
+        cursor = self._connection.execute(
+            "SELECT position, id, author FROM heads WHERE conversation = ? AND author = ? "
+            "ORDER BY position, id",
+            (conversation, author),
         )
         return all_of(cursor, HeadRow)
 
     def add_head(self, conversation: ConversationId, head: HeadRow) -> None:
+        """Nothing follows a message yet."""
+        self.kept.keep((conversation, head.id), head)
         self._connection.execute(
-            "INSERT INTO heads (conversation, position, id) VALUES (?, ?, ?)",
-            (conversation, head.position, head.id),
+            "INSERT INTO heads (conversation, position, id, author) VALUES (?, ?, ?, ?)",
+            (conversation, head.position, head.id, head.author),
         )
 
-    def remove_head(self, conversation: ConversationId, head: HeadRow) -> bool:
-        """Remove a head; return whether it was one."""
-        cursor = self._connection.execute(
-            "DELETE FROM heads WHERE conversation = ? AND position = ? AND id = ?",
-            (conversation, head.position, head.id),
+    def remove_head(
+        self, conversation: ConversationId, position: int, id_: MessageId
+    ) -> int | None:
+        """Remove a head; return its author if it was one."""
+        authors = integers(
+            self._connection.execute(
+                "DELETE FROM heads WHERE conversation = ? AND position = ? AND id = ? "
+                "RETURNING author",
+                (conversation, position, id_),
+            )
         )
-        return cursor.rowcount == 1
+        return authors[0] if authors else None
+
+    def find_cursor(self, conversation: ConversationId) -> Place | None:
+        """Return from where on messages are to be compared with their parents."""
+        columns = self._connection.execute(
+            "SELECT position, id FROM reordering WHERE conversation = ?", (conversation,)
+        ).fetchone()
+        if columns is None:
+            return None
+        position, id_ = columns
+        assert isinstance(position, int)
+        assert isinstance(id_, bytes)
+        return position, id_
+
+    def set_cursor(self, conversation: ConversationId, place: Place | None) -> None:
+        """Messages from there on are to be compared; None: all stand below their parents."""
+        self._connection.execute("DELETE FROM reordering WHERE conversation = ?", (conversation,))
+        if place is not None:
+            self._connection.execute(
+                "INSERT INTO reordering (conversation, position, id) VALUES (?, ?, ?)",
+                (conversation, *place),
+            )
+
+    def out_of_order(self) -> list[ConversationId]:
+        """Conversations in which some messages are to be compared."""
+        cursor = self._connection.execute("SELECT conversation FROM reordering ORDER BY 1")
+        found = []
+        for (number,) in cursor.fetchall():
+            assert isinstance(number, int)
+            found.append(ConversationId(number))
+        return found
 
     def add_gap(self, conversation: ConversationId, parent: MessageId, child: int) -> None:
         self._connection.execute(
@@ -56,7 +150,15 @@ class HistoryRows:
             (conversation, parent, child),
         )
 
-    def close_gap(self, conversation: ConversationId, parent: MessageId) -> list[MessageRow]:
+    def missing_parents(self, child: int) -> list[bytes]:
+        """Return the parents of an entry that are not here."""
+        return blobs(
+            self._connection.execute(
+                "SELECT parent FROM gaps WHERE child = ? ORDER BY parent", (child,)
+            )
+        )
+
+    def close_gap(self, conversation: ConversationId, parent: MessageId) -> list[EntryRow]:
         """A missing parent came: return the children that were waiting for it."""
         children = self._connection.execute(
             "SELECT child FROM gaps WHERE conversation = ? AND parent = ? ORDER BY child",

@@ -2,6 +2,8 @@
 
 from typing import Final
 
+import msgspec
+
 from mesh.ids import ContactId, InviteId, UnixSeconds
 from mesh.inputs import Connection
 from mesh.storage.vault.rows import (
@@ -12,10 +14,14 @@ from mesh.storage.vault.rows import (
     insert_numbered,
 )
 
-_INVITATION: Final = "SELECT contact, secret, bundle_hash, expires FROM invitations"
+_INVITATION: Final = (
+    "SELECT contact, secret, bundle_hash, expires, since, is_unanswered, is_closed, text_hash "
+    "FROM invitations"
+)
 _INVITE: Final = (
     "SELECT id, label, secret, prekey, hint, created, expires, uses_max, erase_after, uses, "
-    "is_revoked, posts_count, posted_until, bound_to, is_met, vouched_by FROM invites"
+    "is_revoked, posts_count, posted_until, bound_to, is_met, vouched_by, "
+    "tells_closed FROM invites"
 )
 
 
@@ -30,9 +36,10 @@ class InviteRows:
     def put_accepted_invite(self, row: AcceptedInviteRow) -> None:
         """Keep the invite of theirs that is used, in place of an earlier one."""
         self._connection.execute(
-            "INSERT OR REPLACE INTO invitations (contact, secret, bundle_hash, expires) "
-            "VALUES (?, ?, ?, ?)",
-            (row.contact, row.secret, row.bundle_hash, row.expires),
+            "INSERT OR REPLACE INTO invitations "
+            "(contact, secret, bundle_hash, expires, since, is_unanswered, is_closed, text_hash) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            msgspec.structs.astuple(row),
         )
 
     def find_accepted_invite(self, contact: ContactId) -> AcceptedInviteRow | None:
@@ -46,6 +53,12 @@ class InviteRows:
             "AND NOT contacts.is_blocked ORDER BY contact"
         )
         return all_of(cursor, AcceptedInviteRow)
+
+    def accepted_invites(self) -> list[AcceptedInviteRow]:
+        """Those of all contacts who have not answered."""
+        return all_of(
+            self._connection.execute(f"{_INVITATION} ORDER BY contact"), AcceptedInviteRow
+        )
 
     def erase_accepted_invite(self, contact: ContactId) -> None:
         self._connection.execute("DELETE FROM invitations WHERE contact = ?", (contact,))
@@ -73,9 +86,12 @@ class InviteRows:
             "UPDATE invites SET uses = ?, erase_after = ? WHERE id = ?", (uses, erase_after, invite)
         )
 
-    def set_revoked(self, invite: InviteId, *, erase_after: UnixSeconds) -> None:
+    def set_revoked(
+        self, invite: InviteId, *, erase_after: UnixSeconds, tells_closed: bool
+    ) -> None:
         self._connection.execute(
-            "UPDATE invites SET is_revoked = 1, erase_after = ? WHERE id = ?", (erase_after, invite)
+            "UPDATE invites SET is_revoked = 1, erase_after = ?, tells_closed = ? WHERE id = ?",
+            (erase_after, tells_closed, invite),
         )
 
     def set_posted(self, invite: InviteId, *, posts_count: int, posted_until: UnixSeconds) -> None:

@@ -1,8 +1,9 @@
 """Rows of the vault about posting keys of contacts, those they vouch for, and what we gave them."""
 
+from collections.abc import Sequence
 from typing import Final
 
-from mesh.ids import ContactId, PostingKey
+from mesh.ids import ContactId
 from mesh.inputs import Connection
 from mesh.storage.vault.rows import Row, all_of, blobs, find_one
 
@@ -25,11 +26,11 @@ class KeySharingRow(Row, frozen=True):
 
 
 class ContactKeyRow(Row, frozen=True):
-    """A posting key of a contact."""
+    """The hash of a posting key of a contact: 8 bytes."""
 
     contact: ContactId
     day: int
-    public: PostingKey
+    hash: bytes
 
 
 class VouchesRow(Row, frozen=True):
@@ -71,26 +72,26 @@ class KnownKeyRows:
     # --- What they told -----------------------------------------------------------------------
 
     def contact_keys(self, contact: ContactId | None = None) -> list[ContactKeyRow]:
-        """The keys of a contact, or of all."""
+        """Hashes of the keys of a contact, or of all."""
         cursor = self._connection.execute(
-            "SELECT contact, day, public FROM contact_keys WHERE ?1 IS NULL OR contact = ?1 "
-            "ORDER BY contact, day, public",
+            "SELECT contact, day, hash FROM contact_keys WHERE ?1 IS NULL OR contact = ?1 "
+            "ORDER BY contact, day, hash",
             (contact,),
         )
         return all_of(cursor, ContactKeyRow)
 
-    def keys_of(self, contact: ContactId, day: int) -> list[PostingKey]:
-        """The keys of a contact on a day."""
+    def keys_of(self, contact: ContactId, day: int) -> Sequence[bytes]:
+        """Hashes of the keys of a contact on a day."""
         cursor = self._connection.execute(
-            "SELECT public FROM contact_keys WHERE contact = ? AND day = ? ORDER BY public",
+            "SELECT hash FROM contact_keys WHERE contact = ? AND day = ? ORDER BY hash",
             (contact, day),
         )
-        return [PostingKey(key) for key in blobs(cursor)]
+        return blobs(cursor)
 
     def add_contact_key(self, row: ContactKeyRow) -> None:
         self._connection.execute(
-            "INSERT OR IGNORE INTO contact_keys (contact, day, public) VALUES (?, ?, ?)",
-            (row.contact, row.day, row.public),
+            "INSERT OR IGNORE INTO contact_keys (contact, day, hash) VALUES (?, ?, ?)",
+            (row.contact, row.day, row.hash),
         )
 
     def vouches(self, contact: ContactId | None = None) -> list[VouchesRow]:

@@ -1,75 +1,57 @@
 """Rows of the vault about what was written here and is on its way."""
 
-from mesh.ids import ContactId, EnvelopeId, UnixSeconds
+from collections.abc import Sequence
+
+from mesh.ids import ContactId, ConversationId, EnvelopeId, UnixSeconds
 from mesh.inputs import Connection
 from mesh.storage.vault.rows import (
     OutboxRow,
     RetirementRow,
-    UnsealedRow,
     all_of,
     blobs,
     find_one,
     integer,
 )
 
-_UNSEALED = "SELECT number, contact, message, payload FROM unsealed"
-_SEALED = "SELECT id, message, lapses, read_hash, withdraw_token FROM outbox"
+_SEALED = "SELECT id, message, lapses, read_hash, withdraw_token, payload FROM outbox"
+_SUPERSEDED = (
+    "SELECT id, message, lapses, read_hash, withdraw_token, payload FROM outbox AS former "
+    "WHERE payload IS NOT NULL AND lapses > ?1 AND length(withdraw_token) > 0 AND EXISTS (SELECT 1 "
+    "FROM outbox WHERE payload = former.payload AND number > former.number AND lapses <= ?2)"
+)
+_NOT_LIVE = (
+    "SELECT id FROM outbox AS former WHERE message IS NOT NULL AND (length(withdraw_token) = 0 "
+    "OR payload IN (SELECT number FROM payloads WHERE is_waiting) OR EXISTS (SELECT 1 FROM outbox "
+    "WHERE payload = former.payload AND number > former.number))"
+)
 
 
 class OutboxRows:
-    """Payloads that wait to be sealed, sealed envelopes, and who carries them."""
+    """Sealed envelopes, and who carries them."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    # --- Not yet sealed -----------------------------------------------------------------------
-
-    def add_unsealed(self, contact: ContactId, message: int | None, payload: bytes) -> None:
+    def add(
+        self, row: OutboxRow, data: bytes, contact: ContactId | None = None, *, due_ms: int = 0
+    ) -> None:
+        """Keep a sealed envelope until somebody else has it; `contact`: whom one without a message
+        is for. It is not to leave before `due_ms`, mesh time in Unix milliseconds.
+        """
         self._connection.execute(
-            "INSERT INTO unsealed (contact, message, payload) VALUES (?, ?, ?)",
-            (contact, message, payload),
-        )
-
-    def unsealed(self, after: int, limit: int) -> list[UnsealedRow]:
-        """The next ones beyond a number, oldest first."""
-        cursor = self._connection.execute(
-            f"{_UNSEALED} WHERE number > ? ORDER BY number LIMIT ?", (after, limit)
-        )
-        return all_of(cursor, UnsealedRow)
-
-    def unsealed_of(self, contact: ContactId) -> list[UnsealedRow]:
-        """Those for one contact, oldest first."""
-        cursor = self._connection.execute(
-            f"{_UNSEALED} WHERE contact = ? ORDER BY number", (contact,)
-        )
-        return all_of(cursor, UnsealedRow)
-
-    def unsealed_by_message(self, message: int) -> list[UnsealedRow]:
-        cursor = self._connection.execute(f"{_UNSEALED} WHERE message = ?", (message,))
-        return all_of(cursor, UnsealedRow)
-
-    def unsealed_counts(self) -> dict[int, int]:
-        """Return how many wait, by contact."""
-        counts = {}
-        for contact, count in self._connection.execute(
-            "SELECT contact, count(*) FROM unsealed GROUP BY contact"
-        ).fetchall():
-            assert isinstance(contact, int)
-            assert isinstance(count, int)
-            counts[contact] = count
-        return counts
-
-    def remove_unsealed(self, number: int) -> None:
-        self._connection.execute("DELETE FROM unsealed WHERE number = ?", (number,))
-
-    # --- Sealed -------------------------------------------------------------------------------
-
-    def add(self, row: OutboxRow, data: bytes) -> None:
-        """Keep a sealed envelope until the store has it."""
-        self._connection.execute(
-            "INSERT INTO outbox (id, message, lapses, read_hash, withdraw_token, data) "
-            "VALUES (?, ?, ?, ?, ?, ?)",
-            (row.id, row.message, row.lapses, row.read_hash, row.withdraw_token, data),
+            "INSERT INTO outbox (id, message, lapses, read_hash, withdraw_token, payload, data, "
+            "contact, due_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                row.id,
+                row.message,
+                row.lapses,
+                row.read_hash,
+                row.withdraw_token,
+                row.payload,
+                data,
+                contact,
+                due_ms,
+            ),
         )
 
     def find(self, envelope: EnvelopeId) -> OutboxRow | None:
@@ -83,24 +65,88 @@ class OutboxRows:
         )
         return all_of(cursor, OutboxRow)
 
-    def unposted(self, limit: int) -> list[bytes]:
-        """Envelopes that the store is not known to have, oldest first."""
+    def of_conversation(self, conversation: ConversationId) -> list[OutboxRow]:
+        """All envelopes of the messages of a conversation, oldest first."""
         cursor = self._connection.execute(
-            "SELECT data FROM outbox WHERE data IS NOT NULL ORDER BY number LIMIT ?", (limit,)
+            "SELECT id, message, lapses, read_hash, withdraw_token, payload FROM outbox WHERE "
+            "message IN (SELECT number FROM entries WHERE conversation = ?) ORDER BY number",
+            (conversation,),
         )
-        return blobs(cursor)
+        return all_of(cursor, OutboxRow)
 
-    def unposted_count(self) -> int:
-        return integer(
-            self._connection.execute("SELECT count(*) FROM outbox WHERE data IS NOT NULL")
-        )
-
-    def set_posted(self, envelope: EnvelopeId) -> bool:
-        """Let go of the bytes; return whether they were still here."""
+    def of_payload(self, payload: int) -> list[OutboxRow]:
+        """All envelopes of one payload that is kept, oldest first."""
         cursor = self._connection.execute(
-            "UPDATE outbox SET data = NULL WHERE id = ? AND data IS NOT NULL", (envelope,)
+            f"{_SEALED} WHERE payload = ? ORDER BY number", (payload,)
+        )
+        return all_of(cursor, OutboxRow)
+
+    def superseded(self, after: UnixSeconds, to: UnixSeconds) -> list[OutboxRow]:
+        """Envelopes that lapse after one time, of payloads with a later one; that by the other."""
+        cursor = self._connection.execute(_SUPERSEDED, (after, to))
+        return all_of(cursor, OutboxRow)
+
+    def not_live(self) -> list[EnvelopeId]:
+        """Envelopes of messages in whose place another one was sealed, or is to be."""
+        cursor = self._connection.execute(_NOT_LIVE)
+        return [EnvelopeId(id_) for id_ in blobs(cursor)]
+
+    def set_taken_back(self, envelope: EnvelopeId) -> None:
+        """Note that an envelope is live no longer: another one is sealed in its place."""
+        self._connection.execute("UPDATE outbox SET withdraw_token = x'' WHERE id = ?", (envelope,))
+
+    def ids_for(self, contact: ContactId) -> list[EnvelopeId]:
+        """All envelopes for one contact that are on their way, oldest first."""
+        cursor = self._connection.execute(
+            "SELECT id FROM outbox WHERE contact = ?1 OR message IN "
+            "(SELECT number FROM entries WHERE conversation = ?1) ORDER BY number",
+            (contact,),
+        )
+        return [EnvelopeId(id_) for id_ in blobs(cursor)]
+
+    def set_exported(self, envelope: EnvelopeId, at: UnixSeconds) -> bool:
+        """Note that an envelope is in a carry file; return False if it was before."""
+        cursor = self._connection.execute(
+            "UPDATE outbox SET exported = ? WHERE id = ? AND exported IS NULL", (at, envelope)
         )
         return cursor.rowcount == 1
+
+    def exported_since(self, message: int) -> int:
+        """Return since when a message is in a carry file; 0: it is in none."""
+        return integer(
+            self._connection.execute(
+                "SELECT coalesce(min(exported), 0) FROM outbox WHERE message = ? "
+                "AND length(withdraw_token) > 0",
+                (message,),
+            )
+        )
+
+    def kept(self) -> list[tuple[EnvelopeId, int]]:
+        """Envelopes whose bytes are here, oldest first, and when each may leave, in Unix ms."""
+        rows = self._connection.execute(
+            "SELECT id, due_ms FROM outbox WHERE data IS NOT NULL ORDER BY number"
+        ).fetchall()
+        return [
+            (EnvelopeId(id_), due_ms)
+            for id_, due_ms in rows
+            if isinstance(id_, bytes) and isinstance(due_ms, int)
+        ]
+
+    def data_of(self, ids: Sequence[EnvelopeId]) -> list[bytes]:
+        """The bytes of these envelopes, which are here."""
+        return [
+            data
+            for id_ in ids
+            for data in blobs(
+                self._connection.execute("SELECT data FROM outbox WHERE id = ?", (id_,))
+            )
+        ]
+
+    def drop_data(self, envelope: EnvelopeId) -> None:
+        """Let go of the bytes, if they are here."""
+        self._connection.execute(
+            "UPDATE outbox SET data = NULL WHERE id = ? AND data IS NOT NULL", (envelope,)
+        )
 
     def all(self) -> list[OutboxRow]:
         """All envelopes of ours that have not expired, oldest first."""
@@ -126,6 +172,15 @@ class OutboxRows:
             "INSERT OR IGNORE INTO carriers (message, link) VALUES (?, ?)", (message, link)
         )
         return cursor.rowcount == 1
+
+    def remove_carrier(self, link: bytes, conversation: ConversationId) -> list[int]:
+        """Forget that a peer carries messages of a conversation; return which they were."""
+        rows = self._connection.execute(
+            "DELETE FROM carriers WHERE link = ? AND message IN "
+            "(SELECT number FROM entries WHERE conversation = ?) RETURNING message",
+            (link, conversation),
+        ).fetchall()
+        return sorted(number for (number,) in rows if isinstance(number, int))
 
     def forget_carriers(self, message: int) -> None:
         self._connection.execute("DELETE FROM carriers WHERE message = ?", (message,))

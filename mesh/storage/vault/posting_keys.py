@@ -12,7 +12,9 @@ from mesh.storage.vault.rows import (
     new_number,
 )
 
-_POSTING_KEY: Final = "SELECT number, public, seed, audience, day, stamp, uses FROM posting_keys"
+_POSTING_KEY: Final = (
+    "SELECT number, public, seed, audience, day, stamp, stamp_bits, uses FROM posting_keys"
+)
 
 
 class PostingKeyRows:
@@ -43,9 +45,11 @@ class PostingKeyRows:
         """All that are remembered as ours."""
         return blobs(self._connection.execute("SELECT public FROM posting_keys ORDER BY public"))
 
-    def set_stamp(self, public: PostingKey, stamp: bytes) -> None:
+    def set_stamp(self, public: PostingKey, stamp: bytes, bits: int) -> None:
+        """A key signs by this stamp from now on, by which it has signed nothing yet."""
         self._connection.execute(
-            "UPDATE posting_keys SET stamp = ? WHERE public = ?", (stamp, public)
+            "UPDATE posting_keys SET stamp = ?, stamp_bits = ?, uses = 0 WHERE public = ?",
+            (stamp, bits, public),
         )
 
     def set_key_uses(self, public: PostingKey, uses: int) -> None:

@@ -45,10 +45,24 @@ class PrekeyRows:
         )
         return all_of(cursor, PrekeyRow)
 
+    def prekeys_beyond(self, most: int) -> list[PrekeyRow]:
+        """Those of contacts that have so many newer ones, and that nothing erases yet."""
+        cursor = self._connection.execute(
+            f"{_PREKEY} WHERE contact IS NOT NULL AND erase_after IS NULL AND "  # noqa: S608 (ours)
+            "(SELECT count(*) FROM prekeys AS newer "
+            "WHERE newer.contact = prekeys.contact AND newer.id > prekeys.id) >= ? ORDER BY id",
+            (most,),
+        )
+        return all_of(cursor, PrekeyRow)
+
     def erase_prekey_after(self, prekey: int, erase_after: UnixSeconds) -> None:
         self._connection.execute(
             "UPDATE prekeys SET erase_after = ? WHERE id = ?", (erase_after, prekey)
         )
+
+    def erase_private(self, prekey: int) -> None:
+        """Erase private halves, and remember what came to them."""
+        self._connection.execute("UPDATE prekeys SET private = x'' WHERE id = ?", (prekey,))
 
     def prekeys_to_erase(self, before: UnixSeconds) -> list[PrekeyRow]:
         """Prekeys of contacts whose time is over."""

@@ -11,6 +11,7 @@ import msgspec
 
 from mesh.commands.contacts import Trust
 from mesh.commands.conversations import ConversationKind
+from mesh.commands.fields import KeepFor
 from mesh.commands.messages import MessageState
 from mesh.errors import StorageError
 from mesh.ids import (
@@ -24,6 +25,12 @@ from mesh.ids import (
     VerifyKey,
 )
 from mesh.inputs import Connection, Cursor
+
+Verdict = Literal["valid", "waiting", "unknown", "invalid"]
+"""The judgement of an entry; `valid` and `invalid` are final."""
+
+EntryGone = Literal["", "retracted", "expired", "forgotten", "hidden"]
+"""The reason why the words of an entry are gone; empty: they are here."""
 
 ContactState = Literal["waiting for their key", "invited", "answered"]
 
@@ -52,7 +59,8 @@ NEW_CONTACT: Final = ContactId(0)
 class ContactRow(Row, frozen=True):
     """A contact. `bundle` is the newest of their bundles, without which nothing can be sealed.
 
-    `first_trust` is what `trust` was before anybody compared anything.
+    `first_trust` is what `trust` was before anybody compared anything. `unconfirmed`: since when
+    nothing of before confirms the keys of somebody who is verified; 0: they are confirmed.
     """
 
     id: ContactId
@@ -68,6 +76,7 @@ class ContactRow(Row, frozen=True):
     is_blocked: bool = False
     introduced_by: ContactId | None = None
     identity_changed: UnixSeconds = UnixSeconds(0)
+    unconfirmed: UnixSeconds = UnixSeconds(0)
 
     @property
     def waits_apart(self) -> bool:
@@ -80,7 +89,13 @@ class ExchangeRow(Row, frozen=True):
 
     `sent_count`: payloads written here; `seen_count`: one beyond the highest `seq` of the other
     side that was opened; `keys_told`: which bundle of ours they have; `lapsed_count`: messages of
-    ours in a row that expired without proof; `renewed`: when the session was last renewed unasked.
+    ours in a row that expired without proof; `renewed`: when the session was last renewed unasked;
+    `heard`: when the newest of theirs was written, as its envelope says, and `heard_clock` by the
+    clock in it, which orders what they write.
+    `their_seen`: the highest `seen` that the other side told. `unreached`: since when this vault is
+    known to be older than what was written with it, and they were not heard on new keys; else 0.
+    `reads`: the newest version of payloads that the other side said to read.
+    `probed`: when a message was last followed by a probe.
     """
 
     sent_count: int
@@ -88,13 +103,20 @@ class ExchangeRow(Row, frozen=True):
     keys_told: int
     lapsed_count: int
     renewed: UnixSeconds
+    heard: UnixSeconds
+    heard_clock: int
+    their_seen: int
+    unreached: UnixSeconds
+    reads: int
+    probed: UnixSeconds
 
 
 class ConversationRow(Row, frozen=True):
     """A conversation and its settings, which never leave this profile.
 
     `contact` is the other side of a direct one, else None. `read_position` is how far it was read,
-    `muted_until` when its person wants to be told of it again.
+    `muted_until` when its person wants to be told of it again. `written_count` entries were written
+    here in this `run`, which was drawn by chance before the first.
     """
 
     number: ConversationId
@@ -106,6 +128,9 @@ class ConversationRow(Row, frozen=True):
     is_pinned: bool = False
     is_archived: bool = False
     is_marked_unread: bool = False
+    keep_for: KeepFor = "30d"
+    run: int = 0
+    written_count: int = 0
 
 
 class ConversationSummaryRow(Row, frozen=True):
@@ -115,15 +140,30 @@ class ConversationSummaryRow(Row, frozen=True):
     unread_count: int
     newest: int | None
     draft: str
+    draft_reply: bytes
 
 
 class AcceptedInviteRow(Row, frozen=True):
-    """Their invite that we use."""
+    """Their invite that we use, `since` when.
+
+    `is_unanswered`: our person was told that no answer has come; `is_closed`: its issuer's node
+    said that it can no longer be used. `text_hash`: of its text, where a signature of that is to
+    stand beside the bundle on the mesh.
+    """
 
     contact: ContactId
     secret: bytes
     bundle_hash: bytes
     expires: UnixSeconds
+    since: UnixSeconds
+    is_unanswered: bool = False
+    is_closed: bool = False
+    text_hash: bytes | None = None
+
+    @property
+    def unanswered_since(self) -> UnixSeconds:
+        """Since when no answer came, if our person was told so; else 0."""
+        return self.since if self.is_unanswered else UnixSeconds(0)
 
 
 class PrekeyRow(Row, frozen=True):
@@ -141,7 +181,7 @@ class InviteRow(Row, frozen=True):
     """An invite of ours; `secret` and `prekey` are None when nobody can use it any more.
 
     `bound_to` is the one person who may use it (None: anybody who has it), since our person met
-    them or `vouched_by` speaks for them.
+    them or `vouched_by` speaks for them. `tells_closed`: who comes when it is closed is told so.
     """
 
     id: InviteId
@@ -160,13 +200,28 @@ class InviteRow(Row, frozen=True):
     bound_to: VerifyKey | None = None
     is_met: bool = False
     vouched_by: ContactId | None = None
+    tells_closed: bool = True
+
+
+class ClosedAnswerRow(Row, frozen=True):
+    """An answer to who came by a closed invite of ours: due, or sealed, and then without its key.
+
+    `lapses` is when its envelope does; until then the same author gets no other.
+    """
+
+    invite: InviteId
+    author: VerifyKey
+    key: bytes | None
+    due_ms: int
+    lapses: UnixSeconds | None = None
 
 
 class SessionRow(Row, frozen=True):
     """A session with a contact, without the tags of what the other side writes.
 
     `is_known`: the other side is known to have it; `is_over`: nothing is sent on it any more;
-    `heard`: the latest clock of what was opened on it (0: nothing).
+    `heard`: the latest clock of what was opened on it (0: nothing); `successor`: which session the
+    other side said on it to have begun in its place.
     """
 
     id: bytes
@@ -182,13 +237,27 @@ class SessionRow(Row, frozen=True):
     out_index: int
     out_before: int
     out_next: bytes | None
-    rendezvous_out: bytes
     rendezvous_start: int
     rendezvous_count: int
-    rendezvous_in: bytes
-    rendezvous_used: int
-    link_key: bytes
     heard: int
+    successor: bytes | None = None
+
+
+class RendezvousRow(Row, frozen=True):
+    """The ways by which one generation of a session lets both sides find each other again.
+
+    `number` is the order of birth, among all of this vault. `used`: a bit for each tag under which
+    the other side came; `closed`: since when nothing new is founded by it.
+    """
+
+    number: int
+    session: bytes
+    generation: int
+    key_out: bytes
+    key_in: bytes
+    used: int
+    link_key: bytes
+    closed: UnixSeconds | None = None
 
 
 class GenerationRow(Row, frozen=True):
@@ -216,7 +285,11 @@ class SkippedRow(Row, frozen=True):
 
 
 class FirstContactRow(Row, frozen=True):
-    """The common part of our first contact's repetitions. `renewed` is None for an invite's."""
+    """The common part of our first contact's repetitions. `renewed` is None for an invite's.
+
+    `closed_key` is that of the answer which says that the invite is closed. `is_told`: it was said
+    on the session of before that this one is begun.
+    """
 
     contact: ContactId
     session: bytes
@@ -225,6 +298,8 @@ class FirstContactRow(Row, frozen=True):
     renewed: bytes | None
     tags_start: int
     sent_count: int
+    closed_key: bytes | None = None
+    is_told: bool = False
 
 
 class OpeningRow(Row, frozen=True):
@@ -235,7 +310,7 @@ class OpeningRow(Row, frozen=True):
 
 
 class PostingKeyRow(Row, frozen=True):
-    """A posting key of ours; without a seed it is only remembered.
+    """A posting key of ours; without a seed it is only remembered. `uses`: of its stamp.
 
     The later it was made the higher is its number.
     """
@@ -246,17 +321,32 @@ class PostingKeyRow(Row, frozen=True):
     audience: int
     day: int
     stamp: bytes | None
+    stamp_bits: int
     uses: int
 
 
-class MessageRow(Row, frozen=True):
-    """A message. `parents` are ids of 32 bytes, one behind the other."""
+OURSELVES: Final = 0
+"""The number of ourselves among the authors of each conversation."""
+
+OTHER_SIDE: Final = 1
+"""The number of the other side in a conversation of two."""
+
+
+class EntryRow(Row, frozen=True):
+    """An entry of a conversation, without its words. `parents` are ids of 32 bytes, one behind the
+    other; `ops` are those of the membership operations that it names.
+
+    `author`: 0 ourselves, 1 the other side of two, else a number of `authors`; `run` and `seq`
+    number its author's entries. `is_apart`: by all that is known, it does not count. `target`: what
+    a change is about; `waits`: the id without which it is not judged; `place`: it stands in the
+    stream. `timer`: seconds from sealing or reading until it disappears; `disappears`: when that
+    is. `gone`: why it has no words.
+    """
 
     number: int
     conversation: ConversationId
     id: MessageId
     is_mine: bool
-    text: str
     parents: bytes
     clock: int
     position: int
@@ -267,40 +357,60 @@ class MessageRow(Row, frozen=True):
     is_read: bool = False
     is_late: bool = False
     send_key: str | None = None
+    kind: int = 0
+    run: int = 0
+    seq: int = 0
+    target: bytes = b""
+    waits: bytes | None = None
+    verdict: Verdict = "valid"
+    is_counted: bool = True
+    place: bool = True
+    timer: int = 0
+    disappears: UnixSeconds = UnixSeconds(0)
+    gone: EntryGone = ""
+    author: int = 0
+    ops: bytes = b""
+    is_apart: bool = False
+
+    def __post_init__(self) -> None:
+        # Who says no more than that it is not ours speaks of two.
+        author = OURSELVES if self.is_mine else self.author or OTHER_SIDE
+        if author != self.author:
+            msgspec.structs.force_setattr(self, "author", author)
 
 
-class OpenedApartRow(Row, frozen=True):
-    """The count of what was opened of somebody who waits apart: messages, and bytes of all."""
+class PayloadRow(Row, frozen=True):
+    """A payload that is to be sealed; `message` is None for a hello and for controls.
 
-    contact: ContactId
-    messages: int
-    bytes: int
-
-
-class HeadRow(Row, frozen=True):
-    """A message that nothing follows, and where it stands."""
-
-    position: int
-    id: MessageId
-
-
-class UnsealedRow(Row, frozen=True):
-    """A payload that waits for a key; `message` is None for a hello."""
+    `kept_until`: by then it is sealed again when it lapsed without proof; None: never.
+    `posts_count`: how often it was sealed; `is_waiting`: it is to be sealed now; `is_hello`: the
+    next one that is kept takes its place.
+    """
 
     number: int
     contact: ContactId
     message: int | None
     payload: bytes
+    lifetime_class: int
+    kept_until: UnixSeconds | None
+    posts_count: int
+    is_waiting: bool
+    is_hello: bool
 
 
 class OutboxRow(Row, frozen=True):
-    """A sealed envelope, without its bytes."""
+    """A sealed envelope, without its bytes.
+
+    `payload`: the number of what is in it, if that is kept. `withdraw_token`: empty if it is taken
+    back already, or is for many.
+    """
 
     id: EnvelopeId
     message: int | None
     lapses: UnixSeconds
     read_hash: bytes
     withdraw_token: bytes
+    payload: int | None = None
 
 
 class RetirementRow(Row, frozen=True):
@@ -340,7 +450,7 @@ def _insert(
 ) -> Cursor:
     names, places = ", ".join(columns), ", ".join("?" * len(columns))
     # The names are those of our own tables and rows.
-    sql = f"INSERT INTO {table} ({names}) VALUES ({places})"  # noqa: S608
+    sql = f"INSERT INTO {table} ({names}) VALUES ({places})"  # noqa: S608 (ours)
     return connection.execute(sql, values)
 
 
@@ -350,6 +460,15 @@ def integer(cursor: Cursor) -> int:
     assert columns is not None
     assert isinstance(columns[0], int)
     return columns[0]
+
+
+def integers(cursor: Cursor) -> list[int]:
+    """The first column of all rows, which are integers."""
+    found = []
+    for columns in cursor.fetchall():
+        assert isinstance(columns[0], int)
+        found.append(columns[0])
+    return found
 
 
 def new_number(cursor: Cursor) -> int:

@@ -7,327 +7,24 @@ that was ever released never changes; the next one is appended.
 
 from typing import Final
 
-_PEOPLE: Final = (
-    """
-    CREATE TABLE identity (
-        only INTEGER PRIMARY KEY CHECK (only = 1),
-        seed BLOB NOT NULL,
-        name TEXT NOT NULL,
-        created INTEGER NOT NULL
-    ) STRICT
-    """,
-    "CREATE TABLE marks (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT",
-    """
-    CREATE TABLE contacts (
-        id INTEGER PRIMARY KEY AUTOINCREMENT,
-        label TEXT NOT NULL UNIQUE,
-        name TEXT NOT NULL,
-        verify_key BLOB NOT NULL UNIQUE,
-        agreement_key BLOB,
-        trust TEXT NOT NULL,
-        state TEXT NOT NULL,
-        bundle BLOB,
-        first_trust TEXT NOT NULL,
-        is_request INTEGER NOT NULL,
-        is_blocked INTEGER NOT NULL DEFAULT 0,
-        introduced_by INTEGER REFERENCES contacts (id),
-        identity_changed INTEGER NOT NULL DEFAULT 0
-    ) STRICT
-    """,
-    # Their invite, from the moment it is added until their first answer is opened.
-    """
-    CREATE TABLE invitations (
-        contact INTEGER PRIMARY KEY REFERENCES contacts (id),
-        secret BLOB NOT NULL,
-        bundle_hash BLOB NOT NULL,
-        expires INTEGER NOT NULL
-    ) STRICT
-    """,
-    """
-    CREATE TABLE prekeys (
-        id INTEGER PRIMARY KEY AUTOINCREMENT,
-        contact INTEGER REFERENCES contacts (id),
-        bundle BLOB NOT NULL,
-        private BLOB NOT NULL,
-        made INTEGER NOT NULL,
-        erase_after INTEGER
-    ) STRICT
-    """,
-    "CREATE INDEX prekeys_by_contact ON prekeys (contact)",
-    # The secret and the private halves go when the invite can no longer be used by anybody.
-    """
-    CREATE TABLE invites (
-        id INTEGER PRIMARY KEY AUTOINCREMENT,
-        label TEXT NOT NULL,
-        secret BLOB,
-        prekey INTEGER REFERENCES prekeys (id),
-        hint TEXT NOT NULL,
-        created INTEGER NOT NULL,
-        expires INTEGER NOT NULL,
-        uses INTEGER NOT NULL,
-        uses_max INTEGER NOT NULL,
-        is_revoked INTEGER NOT NULL,
-        erase_after INTEGER NOT NULL,
-        posts_count INTEGER NOT NULL,
-        posted_until INTEGER NOT NULL,
-        bound_to BLOB,
-        is_met INTEGER NOT NULL,
-        vouched_by INTEGER REFERENCES contacts (id)
-    ) STRICT
-    """,
-)
-
-_TRUST: Final = (
-    """
-    CREATE TABLE contact_notes (
-        number INTEGER PRIMARY KEY AUTOINCREMENT,
-        contact INTEGER NOT NULL REFERENCES contacts (id),
-        at INTEGER NOT NULL,
-        kind TEXT NOT NULL,
-        sentence TEXT NOT NULL
-    ) STRICT
-    """,
-    "CREATE INDEX contact_notes_by_contact ON contact_notes (contact, number)",
-    # The live comparison with a contact, and how many there have been.
-    """
-    CREATE TABLE comparisons (
-        contact INTEGER PRIMARY KEY REFERENCES contacts (id),
-        state BLOB NOT NULL
-    ) STRICT
-    """,
-    # Whom contacts introduce to us. Without a link we are asked for an invite, else we are given
-    # one; `invite` is the one of ours that was given.
-    """
-    CREATE TABLE introductions (
-        number INTEGER PRIMARY KEY AUTOINCREMENT,
-        id BLOB NOT NULL,
-        voucher INTEGER NOT NULL REFERENCES contacts (id),
-        verify_key BLOB NOT NULL,
-        name TEXT NOT NULL,
-        link TEXT,
-        invite INTEGER REFERENCES invites (id),
-        state TEXT NOT NULL,
-        came INTEGER NOT NULL,
-        UNIQUE (voucher, verify_key)
-    ) STRICT
-    """,
-    # Whom we introduce to each other: `host` is asked for an invite for `guest`.
-    """
-    CREATE TABLE introductions_made (
-        id BLOB PRIMARY KEY,
-        guest INTEGER NOT NULL REFERENCES contacts (id),
-        host INTEGER NOT NULL REFERENCES contacts (id),
-        made INTEGER NOT NULL,
-        UNIQUE (guest, host)
-    ) STRICT
-    """,
-)
-
-_SESSIONS: Final = (
-    # The ratchet, in two parts by how often they change, and the tags of what we write. `out_next`
-    # is the tag key of the next generation, until the other side is known to have it.
-    """
-    CREATE TABLE sessions (
-        id BLOB PRIMARY KEY,
-        contact INTEGER NOT NULL REFERENCES contacts (id),
-        is_begun_here INTEGER NOT NULL,
-        is_known INTEGER NOT NULL,
-        is_over INTEGER NOT NULL,
-        created INTEGER NOT NULL,
-        ratchet BLOB NOT NULL,
-        post_quantum BLOB NOT NULL,
-        generation INTEGER NOT NULL,
-        out_key BLOB NOT NULL,
-        out_index INTEGER NOT NULL,
-        out_before INTEGER NOT NULL,
-        out_next BLOB,
-        rendezvous_out BLOB NOT NULL,
-        rendezvous_start INTEGER NOT NULL,
-        rendezvous_count INTEGER NOT NULL,
-        rendezvous_in BLOB NOT NULL,
-        rendezvous_used INTEGER NOT NULL,
-        link_key BLOB NOT NULL
-    ) STRICT
-    """,
-    "CREATE INDEX sessions_by_contact ON sessions (contact)",
-    # The tags of what the other side writes, by generation: the key of the lowest step that is
-    # still open, which indices from its first one on were opened (a bit each), and one beyond the
-    # highest index expected.
-    """
-    CREATE TABLE generations (
-        session BLOB NOT NULL REFERENCES sessions (id),
-        number INTEGER NOT NULL,
-        key BLOB NOT NULL,
-        step INTEGER NOT NULL,
-        opened BLOB NOT NULL,
-        expected INTEGER NOT NULL,
-        used BLOB NOT NULL,
-        ends INTEGER,
-        superseded INTEGER,
-        PRIMARY KEY (session, number)
-    ) STRICT, WITHOUT ROWID
-    """,
-    # Keys of messages that have not come yet.
-    """
-    CREATE TABLE skipped (
-        session BLOB NOT NULL REFERENCES sessions (id),
-        public BLOB NOT NULL,
-        number INTEGER NOT NULL,
-        key BLOB NOT NULL,
-        erase_after INTEGER NOT NULL,
-        PRIMARY KEY (session, public, number)
-    ) STRICT, WITHOUT ROWID
-    """,
-    "CREATE INDEX skipped_by_age ON skipped (erase_after)",
-    # Tags of messages that are in the store and wait for a post-quantum step.
-    """
-    CREATE TABLE awaiting (
-        tag BLOB PRIMARY KEY,
-        session BLOB NOT NULL REFERENCES sessions (id)
-    ) STRICT, WITHOUT ROWID
-    """,
-    # What our repetitions of a first contact share, until the first answer is opened. Their tags
-    # are those of an invite, or of the rendezvous of the session that is renewed.
-    """
-    CREATE TABLE first_contacts (
-        contact INTEGER PRIMARY KEY REFERENCES contacts (id),
-        session BLOB NOT NULL REFERENCES sessions (id),
-        opening BLOB NOT NULL,
-        header_key BLOB NOT NULL,
-        renewed BLOB REFERENCES sessions (id),
-        tags_start INTEGER NOT NULL,
-        sent_count INTEGER NOT NULL
-    ) STRICT
-    """,
-    # Which session an opening (by its E) has founded here, and the key of the headers in its
-    # repetitions; it goes with the private half that could open the same again.
-    """
-    CREATE TABLE openings (
-        prekey INTEGER NOT NULL,
-        ephemeral BLOB NOT NULL,
-        session BLOB NOT NULL,
-        header_key BLOB NOT NULL,
-        PRIMARY KEY (prekey, ephemeral)
-    ) STRICT, WITHOUT ROWID
-    """,
-    # A seed goes with its day; that the key is ours is remembered as long as its envelopes live.
-    """
-    CREATE TABLE posting_keys (
-        public BLOB PRIMARY KEY,
-        seed BLOB,
-        audience INTEGER NOT NULL,
-        day INTEGER NOT NULL,
-        stamp BLOB,
-        uses INTEGER NOT NULL
-    ) STRICT, WITHOUT ROWID
-    """,
-)
-
-_MESSAGES: Final = (
-    # What changes with each message stands apart from the contact, whose row is long.
-    """
-    CREATE TABLE conversations (
-        contact INTEGER PRIMARY KEY REFERENCES contacts (id),
-        sent_count INTEGER NOT NULL DEFAULT 0,
-        read_position INTEGER NOT NULL DEFAULT 0,
-        sends_read_receipts INTEGER NOT NULL DEFAULT 0,
-        seen_count INTEGER NOT NULL DEFAULT 0,
-        keys_told INTEGER NOT NULL DEFAULT 0,
-        lapsed_count INTEGER NOT NULL DEFAULT 0,
-        renewed INTEGER NOT NULL DEFAULT 0
-    ) STRICT
-    """,
-    # `position` is the effective clock that orders a conversation, together with the id.
-    """
-    CREATE TABLE messages (
-        number INTEGER PRIMARY KEY AUTOINCREMENT,
-        contact INTEGER NOT NULL REFERENCES contacts (id),
-        id BLOB NOT NULL,
-        is_mine INTEGER NOT NULL,
-        text TEXT NOT NULL,
-        parents BLOB NOT NULL,
-        clock INTEGER NOT NULL,
-        position INTEGER NOT NULL,
-        received INTEGER NOT NULL,
-        state TEXT NOT NULL,
-        carriers INTEGER NOT NULL,
-        lapses INTEGER,
-        is_read INTEGER NOT NULL,
-        is_late INTEGER NOT NULL,
-        send_key TEXT
-    ) STRICT
-    """,
-    "CREATE UNIQUE INDEX messages_by_id ON messages (contact, id)",
-    "CREATE INDEX messages_by_position ON messages (contact, position, id)",
-    "CREATE INDEX messages_unread ON messages (contact) WHERE is_read = 0",
-    "CREATE INDEX messages_on_their_way ON messages (lapses) WHERE lapses IS NOT NULL",
-    "CREATE UNIQUE INDEX messages_by_send_key ON messages (send_key) WHERE send_key IS NOT NULL",
-    # Messages that no known message names as its parent.
-    """
-    CREATE TABLE heads (
-        contact INTEGER NOT NULL,
-        position INTEGER NOT NULL,
-        id BLOB NOT NULL,
-        PRIMARY KEY (contact, position, id)
-    ) STRICT, WITHOUT ROWID
-    """,
-    # Parents that are named and not here.
-    """
-    CREATE TABLE gaps (
-        contact INTEGER NOT NULL,
-        parent BLOB NOT NULL,
-        child INTEGER NOT NULL,
-        PRIMARY KEY (contact, parent, child)
-    ) STRICT, WITHOUT ROWID
-    """,
-    "CREATE INDEX gaps_by_child ON gaps (child)",
-    # Written here and not yet sealed. A hello has no message.
-    """
-    CREATE TABLE unsealed (
-        number INTEGER PRIMARY KEY AUTOINCREMENT,
-        contact INTEGER NOT NULL REFERENCES contacts (id),
-        message INTEGER REFERENCES messages (number),
-        payload BLOB NOT NULL
-    ) STRICT
-    """,
-    "CREATE INDEX unsealed_by_contact ON unsealed (contact, number)",
-    "CREATE INDEX unsealed_by_message ON unsealed (message) WHERE message IS NOT NULL",
-    # Sealed here. The bytes go when the store has them, the row when the envelope is known to be
-    # opened, or expires. By the hash a token tells that, by the other token we take it back.
-    """
-    CREATE TABLE outbox (
-        number INTEGER PRIMARY KEY AUTOINCREMENT,
-        id BLOB NOT NULL UNIQUE,
-        message INTEGER REFERENCES messages (number),
-        lapses INTEGER NOT NULL,
-        read_hash BLOB NOT NULL,
-        withdraw_token BLOB NOT NULL,
-        data BLOB
-    ) STRICT
-    """,
-    "CREATE INDEX outbox_by_message ON outbox (message) WHERE message IS NOT NULL",
-    "CREATE INDEX outbox_by_lapses ON outbox (lapses)",
-    "CREATE INDEX outbox_unposted ON outbox (number) WHERE data IS NOT NULL",
-    """
-    CREATE TABLE carriers (
-        message INTEGER NOT NULL REFERENCES messages (number),
-        link BLOB NOT NULL,
-        PRIMARY KEY (message, link)
-    ) STRICT, WITHOUT ROWID
-    """,
-    # Tokens that the store has not yet, in the order in which they were made.
-    """
-    CREATE TABLE retirements (
-        number INTEGER PRIMARY KEY AUTOINCREMENT,
-        envelope BLOB NOT NULL,
-        token BLOB NOT NULL,
-        due_ms INTEGER NOT NULL,
-        UNIQUE (envelope, token)
-    ) STRICT
-    """,
-)
-
-_VERSION_1: Final = (*_PEOPLE, *_TRUST, *_SESSIONS, *_MESSAGES)
+from mesh.storage.vault.at_hand import AT_HAND
+from mesh.storage.vault.authors import AUTHORS
+from mesh.storage.vault.conversations import DRAFT_REPLIES
+from mesh.storage.vault.direct_files import DIRECT_FILES
+from mesh.storage.vault.entries_schema import ENTRIES
+from mesh.storage.vault.files import FILE_LOOKS, FILES
+from mesh.storage.vault.first_schema import VERSION_1
+from mesh.storage.vault.group_files import GROUP_FILES
+from mesh.storage.vault.group_keys import GROUP_KEYS
+from mesh.storage.vault.group_links import GROUP_LINKS, GROUP_WELCOMED
+from mesh.storage.vault.group_losses import GROUP_LOSSES
+from mesh.storage.vault.group_needs import GROUP_NEEDS
+from mesh.storage.vault.group_people import GROUP_HAD, GROUP_PEOPLE, OTHER_INVITES
+from mesh.storage.vault.group_receipts import GROUP_RECEIPTS
+from mesh.storage.vault.groups import GROUPS
+from mesh.storage.vault.scheduled import SCHEDULED
+from mesh.storage.vault.sealed import OPENED_IN_DAY
+from mesh.storage.vault.search import TEXT_INDEX
 
 # When something was last opened on a session after it was over: its author still writes there.
 _VERSION_2: Final = ("ALTER TABLE sessions ADD COLUMN heard INTEGER NOT NULL DEFAULT 0",)
@@ -537,10 +234,215 @@ _SEALED: Final = (
     """,
 )
 
+_CLOSED_INVITES: Final = (
+    # Since when their invite is used, and what became of it.
+    "ALTER TABLE invitations ADD COLUMN since INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE invitations ADD COLUMN is_unanswered INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE invitations ADD COLUMN is_closed INTEGER NOT NULL DEFAULT 0",
+    """
+    UPDATE invitations SET since = coalesce((SELECT sessions.created FROM first_contacts
+        JOIN sessions ON sessions.id = first_contacts.session
+        WHERE first_contacts.contact = invitations.contact), 0)
+    """,
+    "ALTER TABLE first_contacts ADD COLUMN closed_key BLOB",
+    # Who took an invite back, or blocked somebody, was promised that nobody would hear of it.
+    "ALTER TABLE invites ADD COLUMN tells_closed INTEGER NOT NULL DEFAULT 1",
+    """
+    UPDATE invites SET tells_closed = 0
+        WHERE is_revoked OR EXISTS (SELECT 1 FROM contacts WHERE is_blocked)
+    """,
+    """
+    CREATE TABLE closed_answers (
+        invite INTEGER NOT NULL REFERENCES invites (id),
+        author BLOB NOT NULL,
+        key BLOB,
+        due_ms INTEGER NOT NULL,
+        lapses INTEGER,
+        PRIMARY KEY (invite, author)
+    ) STRICT, WITHOUT ROWID
+    """,
+)
+
+_CARRIED_BY_HAND: Final = (
+    # For whom an envelope without a message is; and when it was first written into a carry file.
+    "ALTER TABLE outbox ADD COLUMN contact INTEGER REFERENCES contacts (id)",
+    "ALTER TABLE outbox ADD COLUMN exported INTEGER",
+    "CREATE INDEX outbox_by_contact ON outbox (contact) WHERE contact IS NOT NULL",
+)
+
+# What was written is kept until it is known to be opened, so that it can be sealed again. Of what
+# was sealed before, nothing is left but the text, of which no payload can be made again.
+_KEPT: Final = (
+    "ALTER TABLE unsealed RENAME TO payloads",
+    "ALTER TABLE payloads ADD COLUMN lifetime_class INTEGER NOT NULL DEFAULT 1",
+    "ALTER TABLE payloads ADD COLUMN kept_until INTEGER",
+    "ALTER TABLE payloads ADD COLUMN posts_count INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE payloads ADD COLUMN is_waiting INTEGER NOT NULL DEFAULT 1",
+    "ALTER TABLE payloads ADD COLUMN is_hello INTEGER NOT NULL DEFAULT 0",
+    """
+    UPDATE payloads SET kept_until = 2592000 + (SELECT received FROM messages
+        WHERE messages.number = payloads.message) WHERE message IS NOT NULL
+    """,
+    "ALTER TABLE exchanges ADD COLUMN their_seen INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE conversations ADD COLUMN keep_for TEXT NOT NULL DEFAULT '30d'",
+    "DROP INDEX unsealed_by_contact",
+    "DROP INDEX unsealed_by_message",
+    "CREATE INDEX payloads_by_contact ON payloads (contact, number)",
+    "CREATE INDEX payloads_by_message ON payloads (message) WHERE message IS NOT NULL",
+    "ALTER TABLE awaiting ADD COLUMN envelope BLOB",
+    "ALTER TABLE awaiting ADD COLUMN is_told INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE outbox ADD COLUMN payload INTEGER",
+    "CREATE INDEX outbox_by_payload ON outbox (payload) WHERE payload IS NOT NULL",
+)
+
+_HEARD_AND_STEPS: Final = (
+    "ALTER TABLE exchanges ADD COLUMN heard INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE exchanges ADD COLUMN heard_clock INTEGER NOT NULL DEFAULT 0",
+    """
+    CREATE TABLE message_steps (
+        message INTEGER NOT NULL REFERENCES messages (number),
+        state TEXT NOT NULL,
+        at INTEGER NOT NULL,
+        PRIMARY KEY (message, state)
+    ) STRICT, WITHOUT ROWID
+    """,
+)
+
+_REORDERING: Final = (
+    # From where on the messages of a conversation are still to be compared with their parents.
+    """
+    CREATE TABLE reordering (
+        conversation INTEGER PRIMARY KEY REFERENCES conversations (number),
+        position INTEGER NOT NULL,
+        id BLOB NOT NULL
+    ) STRICT
+    """,
+)
+
+# A stamp says how much it admits. Those of before are made again, which takes a second; in a mesh
+# without stamps there is nothing to make.
+_GRADED_STAMPS: Final = (
+    "ALTER TABLE posting_keys ADD COLUMN stamp_bits INTEGER NOT NULL DEFAULT 0",
+    "UPDATE posting_keys SET stamp = NULL WHERE stamp != zeroblob(12)",
+)
+
+# Contacts name their keys by hashes. All are told anew: there are more keys a day than before.
+_HASHED_KEYS: Final = (
+    "DELETE FROM contact_keys",
+    "ALTER TABLE contact_keys RENAME COLUMN public TO hash",
+    "DELETE FROM keys_given",
+)
+
+# What a person deleted of a conversation: it is known again when it comes again, or when another
+# message names it, and stands where it stood.
+_DELETED: Final = (
+    """
+    CREATE TABLE deleted_messages (
+        conversation INTEGER NOT NULL REFERENCES conversations (number),
+        id BLOB NOT NULL,
+        position INTEGER NOT NULL,
+        is_mine INTEGER NOT NULL,
+        PRIMARY KEY (conversation, id)
+    ) STRICT, WITHOUT ROWID
+    """,
+)
+
+# By which tags a session is renewed and contacts recognise each other grows anew with each
+# generation; `number` is the order in which they were born. What stood until now is that of the
+# beginning of a session, which both sides have. Superseded prekeys lived for 60 days, now for 8.
+_HEALING: Final = (
+    """
+    CREATE TABLE rendezvous (
+        number INTEGER PRIMARY KEY AUTOINCREMENT,
+        session BLOB NOT NULL REFERENCES sessions (id),
+        generation INTEGER NOT NULL,
+        key_out BLOB NOT NULL,
+        key_in BLOB NOT NULL,
+        used INTEGER NOT NULL,
+        link_key BLOB NOT NULL,
+        closed INTEGER,
+        UNIQUE (session, generation)
+    ) STRICT
+    """,
+    """
+    INSERT INTO rendezvous (session, generation, key_out, key_in, used, link_key)
+        SELECT id, generation, rendezvous_out, rendezvous_in, rendezvous_used, link_key
+        FROM sessions ORDER BY created, id
+    """,
+    "ALTER TABLE sessions DROP COLUMN rendezvous_out",
+    "ALTER TABLE sessions DROP COLUMN rendezvous_in",
+    "ALTER TABLE sessions DROP COLUMN rendezvous_used",
+    "ALTER TABLE sessions DROP COLUMN link_key",
+    # Which session the other side says, on this one, to have begun in its place.
+    "ALTER TABLE sessions ADD COLUMN successor BLOB",
+    "ALTER TABLE first_contacts ADD COLUMN is_told INTEGER NOT NULL DEFAULT 0",
+    # Since when nothing of before confirms the keys of a contact whom our person had verified.
+    "ALTER TABLE contacts ADD COLUMN unconfirmed INTEGER NOT NULL DEFAULT 0",
+    # Since when this vault was found to be older than what was written with it.
+    "ALTER TABLE exchanges ADD COLUMN unreached INTEGER NOT NULL DEFAULT 0",
+    """
+    UPDATE prekeys SET erase_after = erase_after - 4492800
+        WHERE contact IS NOT NULL AND erase_after IS NOT NULL
+    """,
+)
+
+# Before which time, in Unix milliseconds, an envelope is not to leave; 0: it may at once.
+_PAUSED: Final = ("ALTER TABLE outbox ADD COLUMN due_ms INTEGER NOT NULL DEFAULT 0",)
+
+# What the signature of a short invite is of. Bundles on the mesh bear one from now on, so those of
+# open invites are posted anew.
+_SIGNED_INVITES: Final = (
+    "ALTER TABLE invitations ADD COLUMN text_hash BLOB",
+    "UPDATE invites SET posted_until = 0 WHERE secret IS NOT NULL",
+)
+
+# Probes are counted apart from renewals: what is noticed meanwhile begins new keys at once.
+_PROBES: Final = ("ALTER TABLE exchanges ADD COLUMN probed INTEGER NOT NULL DEFAULT 0",)
+
+# Changes of the timer (kind 69) stand in the stream from now on. They are nothing to be read.
+_TIMERS_SHOWN: Final = (
+    "UPDATE entries SET place = 1, is_read = 1 WHERE kind = 69 AND verdict = 'valid' "
+    "AND number IN (SELECT entry FROM contents)",
+)
+
 VAULT_MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
-    _VERSION_1,
+    VERSION_1,
     _VERSION_2,
     _VERSION_3,
     _VERSION_4,
     _SEALED,
+    _CARRIED_BY_HAND,
+    _KEPT,
+    _CLOSED_INVITES,
+    _HEARD_AND_STEPS,
+    _REORDERING,
+    _GRADED_STAMPS,
+    _HASHED_KEYS,
+    _DELETED,
+    _HEALING,
+    ENTRIES,
+    TEXT_INDEX,
+    SCHEDULED,
+    _PAUSED,
+    _SIGNED_INVITES,
+    _PROBES,
+    FILES,
+    FILE_LOOKS,
+    DIRECT_FILES,
+    GROUPS,
+    GROUP_KEYS,
+    GROUP_PEOPLE,
+    AUTHORS,
+    GROUP_NEEDS,
+    GROUP_FILES,
+    GROUP_HAD,
+    GROUP_LOSSES,
+    GROUP_LINKS,
+    OTHER_INVITES,
+    AT_HAND,
+    GROUP_RECEIPTS,
+    GROUP_WELCOMED,
+    OPENED_IN_DAY,
+    DRAFT_REPLIES,
+    _TIMERS_SHOWN,
 )

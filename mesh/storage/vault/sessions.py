@@ -5,22 +5,25 @@ from typing import Final
 
 import msgspec
 
-from mesh.ids import Tag, UnixSeconds
+from mesh.ids import ContactId, EnvelopeId, Tag, UnixSeconds
 from mesh.inputs import Connection
+from mesh.storage.vault.rendezvous import RendezvousRows
 from mesh.storage.vault.rows import (
     GenerationRow,
     SessionRow,
     SkippedRow,
     all_of,
     blobs,
+    insert,
     integer,
 )
 
 _SESSION: Final = (
     "SELECT id, contact, is_begun_here, is_known, is_over, created, ratchet, post_quantum, "
-    "generation, out_key, out_index, out_before, out_next, rendezvous_out, rendezvous_start, "
-    "rendezvous_count, rendezvous_in, rendezvous_used, link_key, heard FROM sessions"
+    "generation, out_key, out_index, out_before, out_next, rendezvous_start, rendezvous_count, "
+    "heard, successor FROM sessions"
 )
+
 _GENERATION: Final = (
     "SELECT session, number, key, step, opened, expected, used, ends, superseded FROM generations"
 )
@@ -31,15 +34,12 @@ class SessionRows:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+        self.ways = RendezvousRows(connection)
 
     # --- Sessions -----------------------------------------------------------------------------
 
     def add_session(self, row: SessionRow) -> None:
-        self._connection.execute(
-            "INSERT INTO sessions VALUES "
-            "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            msgspec.structs.astuple(row),
-        )
+        insert(self._connection, "sessions", row)
 
     def sessions(self) -> list[SessionRow]:
         """All sessions, by contact."""
@@ -85,17 +85,16 @@ class SessionRows:
     def set_heard(self, session: bytes, heard: int) -> None:
         self._connection.execute("UPDATE sessions SET heard = ? WHERE id = ?", (heard, session))
 
-    def set_rendezvous(self, session: bytes, *, sent_count: int, used: int) -> None:
-        """Note how many tags we used to renew a session, and a bit for each that the other used."""
+    def set_successor(self, session: bytes, successor: bytes) -> None:
         self._connection.execute(
-            "UPDATE sessions SET rendezvous_count = ?, rendezvous_used = ? WHERE id = ?",
-            (sent_count, used, session),
+            "UPDATE sessions SET successor = ? WHERE id = ?", (successor, session)
         )
 
     def erase_session(self, session: bytes) -> None:
         """Erase all keys of a session."""
         for statement in (
             "DELETE FROM generations WHERE session = ?",
+            "DELETE FROM rendezvous WHERE session = ?",
             "DELETE FROM skipped WHERE session = ?",
             "DELETE FROM awaiting WHERE session = ?",
             # That it was founded is remembered, or a repetition would found it again.
@@ -166,10 +165,21 @@ class SessionRows:
 
     # --- Messages that wait for a post-quantum step -------------------------------------------
 
-    def add_awaiting(self, session: bytes, tag: Tag) -> None:
+    def add_awaiting(self, session: bytes, tag: Tag, envelope: EnvelopeId) -> None:
         self._connection.execute(
-            "INSERT OR IGNORE INTO awaiting (tag, session) VALUES (?, ?)", (tag, session)
+            "INSERT OR IGNORE INTO awaiting (tag, session, envelope) VALUES (?, ?, ?)",
+            (tag, session, envelope),
         )
+
+    def tell_awaiting(self, contact: ContactId, limit: int) -> list[EnvelopeId]:
+        """Envelopes of a contact that wait on a session which is over, each named once."""
+        cursor = self._connection.execute(
+            "UPDATE awaiting SET is_told = 1 WHERE tag IN (SELECT tag FROM awaiting JOIN sessions "
+            "ON sessions.id = session WHERE contact = ? AND is_over AND NOT is_told "
+            "AND envelope IS NOT NULL ORDER BY envelope LIMIT ?) RETURNING envelope",
+            (contact, limit),
+        )
+        return sorted(EnvelopeId(id_) for id_ in blobs(cursor))
 
     def awaiting_count(self, session: bytes) -> int:
         return integer(

@@ -4,26 +4,54 @@ Implements `docs/protocol/storage.md`, section "The vault". Rows only: nothing i
 whoever writes has begun a transaction (`connection.transaction`).
 """
 
+from typing import Final
+
 from msgspec.structs import replace
 
 from mesh.ids import ContactId, UnixSeconds
 from mesh.inputs import Connection
+from mesh.storage.vault.at_hand import AtHandRows
+from mesh.storage.vault.authors import AuthorRows
+from mesh.storage.vault.changes import ChangeRows
+from mesh.storage.vault.closed_answers import ClosedAnswerRows
 from mesh.storage.vault.contacts import ContactRows
+from mesh.storage.vault.contents import ContentRows
 from mesh.storage.vault.conversations import ConversationRows
+from mesh.storage.vault.direct_files import DirectRows
+from mesh.storage.vault.entries import EntryRows
 from mesh.storage.vault.exchanges import ExchangeRows
+from mesh.storage.vault.files import BlockRows, FileRows
 from mesh.storage.vault.first_contacts import FirstContactRows
+from mesh.storage.vault.group_files import GroupFileRows
+from mesh.storage.vault.group_keys import GroupKeyEndRows, GroupKeyRows
+from mesh.storage.vault.group_links import GroupLinkRows
+from mesh.storage.vault.group_losses import GroupLossRows
+from mesh.storage.vault.group_needs import GroupNeedRows
+from mesh.storage.vault.group_people import GroupPeopleRows
+from mesh.storage.vault.group_receipts import GroupReceiptRows
+from mesh.storage.vault.groups import GroupRows
 from mesh.storage.vault.history import HistoryRows
 from mesh.storage.vault.invites import InviteRows
 from mesh.storage.vault.known_keys import KnownKeyRows
 from mesh.storage.vault.leaving import LeavingRows
-from mesh.storage.vault.messages import MessageRows
 from mesh.storage.vault.outbox import OutboxRows, RetirementRows
+from mesh.storage.vault.payloads import PayloadRows
 from mesh.storage.vault.posting_keys import PostingKeyRows
 from mesh.storage.vault.prekeys import PrekeyRows
+from mesh.storage.vault.registers import RegisterRows
+from mesh.storage.vault.room import RoomRows
 from mesh.storage.vault.rows import ContactRow, IdentityRow, find_one
+from mesh.storage.vault.scheduled import ScheduledRows
 from mesh.storage.vault.sealed import SealedRows
+from mesh.storage.vault.search import SearchRows
 from mesh.storage.vault.sessions import SessionRows
+from mesh.storage.vault.shown import ShownRows
+from mesh.storage.vault.steps import StepRows
+from mesh.storage.vault.timers import TimerRows
 from mesh.storage.vault.trust import TrustRows
+
+BEGIN_ANEW_MARK: Final = "sessions begin anew"
+"""The mark of a vault that has lost something of its sessions (`mesh/node/vault_salvage.py`)."""
 
 
 class Vault:
@@ -33,6 +61,7 @@ class Vault:
         self._connection = connection
         self.contacts = ContactRows(connection)
         self.invites = InviteRows(connection)
+        self.closed_answers = ClosedAnswerRows(connection)
         self.trust = TrustRows(connection)
         self.leaving = LeavingRows(connection)
         self.prekeys = PrekeyRows(connection)
@@ -43,10 +72,40 @@ class Vault:
         self.known_keys = KnownKeyRows(connection)
         self.exchanges = ExchangeRows(connection)
         self.conversations = ConversationRows(connection)
-        self.messages = MessageRows(connection)
-        self.history = HistoryRows(connection, self.messages)
+        self.authors = AuthorRows(connection)
+        self.entries = EntryRows(connection)
+        self.changes = ChangeRows(connection)
+        self.contents = ContentRows(connection)
+        self.shown = ShownRows(connection)
+        self.registers = RegisterRows(connection)
+        self.files = FileRows(connection)
+        self.blocks = BlockRows(connection)
+        self.direct_files = DirectRows(connection)
+        self.at_hand = AtHandRows(connection)
+        self.timers = TimerRows(connection)
+        self.steps = StepRows(connection)
+        self.history = HistoryRows(connection, self.entries)
+        self.scheduled = ScheduledRows(connection)
+        self.search = SearchRows(connection)
+        self.room = RoomRows(connection)
+        self.group_keys = GroupKeyRows(connection)
+        self.group_key_ends = GroupKeyEndRows(connection)
+        self.group_people = GroupPeopleRows(connection)
+        self.group_losses = GroupLossRows(connection)
+        self.group_needs = GroupNeedRows(connection)
+        self.group_files = GroupFileRows(connection)
+        self.group_receipts = GroupReceiptRows(connection)
+        self.group_links = GroupLinkRows(connection)
+        self.groups = GroupRows(connection)
+        self.payloads = PayloadRows(connection)
         self.outbox = OutboxRows(connection)
         self.retirements = RetirementRows(connection)
+
+    def begin(self) -> None:
+        """Another piece of work begins: what it reads was not read before."""
+        self.history.kept.clear()
+        for rows in (self.contacts, self.conversations, self.exchanges, self.authors, self.sealed):
+            rows.kept.clear()
 
     def find_identity(self) -> IdentityRow | None:
         """Return who we are; None before the first run."""
@@ -60,6 +119,10 @@ class Vault:
             (seed, name, created),
         )
         self.conversations.add_with_oneself()
+
+    def set_identity_name(self, name: str) -> None:
+        """Be called otherwise from now on."""
+        self._connection.execute("UPDATE identity SET name = ?", (name,))
 
     def add_contact(self, row: ContactRow) -> ContactRow:
         """Add a contact whose label is free and whose key is new; return it with its number.

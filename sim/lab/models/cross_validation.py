@@ -93,6 +93,8 @@ def _scenario(nodes: int, posts: int) -> Scenario:
         load_scenario("thousand"),
         {
             "nodes": nodes,
+            # The model begins where mail spreads. Between nodes of 0.1 it does so where it is made.
+            "versions.older": 1,
             "workload.met_before_share": met_share,
             "workload.messages_per_second": 1 / knowing,
             "workload.write_between_s.0": WRITING_S,

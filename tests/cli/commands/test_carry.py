@@ -65,6 +65,7 @@ def test_a_file_goes_in_and_comes_out_again(mesh: Mesh, node: Running, mail: Pat
         "refused": {},
         "damaged_count": 0,
         "is_complete": True,
+        "program": [],
     }
     out = mail.with_name("out.mesh")
     told = mesh("carry", "export", "--json", str(out))
@@ -209,7 +210,7 @@ def test_damage_is_told_after_the_rest_was_imported(
 ) -> None:
     mail.write_bytes(damage(mail.read_bytes()))
     ran = mesh("carry", "import", "--json", str(mail))
-    assert (ran.code, ran.problem) == (code, "damaged")
+    assert (ran.code, ran.problem) == (code, "damaged-file")
     assert int(str(ran.json["envelopes_count"])) >= 100
     assert ran.json["is_complete"] is False
 

@@ -82,7 +82,16 @@ def test_a_draft_and_the_state_of_the_own_last_message_are_shown() -> None:
         "text": "Here",
     }
     item = replace(ITEM, **mine)
-    assert preview(item, draft="") == "me: Here  [carried by 2 neighbours]"
-    assert preview(item, draft="On my\nway") == "draft: On my way"
+    assert preview(item, "Ben", draft="") == "me: Here  [carried by 2 neighbours]"
+    assert preview(item, "Ben", draft="On my\nway") == "draft: On my way"
     later = replace(item, state="heard-by-a-later-release")
-    assert preview(later, draft="").endswith("[heard-by-a-later-release]")
+    assert preview(later, "Ben", draft="").endswith("[heard-by-a-later-release]")
+
+
+def test_what_is_gone_or_more_than_a_text_is_said_so() -> None:
+    gone = replace(ITEM, gone="retracted", text="")
+    assert preview(gone, "Ben", draft="") == "(deleted by Ben)"
+    poll = replace(ITEM, kind="poll", text="Where?")
+    assert preview(poll, "Ben", draft="") == "poll: Where?"
+    mine = replace(gone, author=AuthorAnswer(key="cd" * 32, label="Ada", is_mine=True))
+    assert preview(mine, "Ben", draft="") == "me: (deleted by me)"

@@ -89,7 +89,7 @@ def test_what_cannot_be_moved_is_refused_with_the_next_step(mesh: Mesh, secret: 
     assert (rules.code, "new profile" in rules.err) == (1, True)
     bits = mesh("--json", "join", "--open", "--stamp-bits", "many")
     assert (bits.code, bits.problem) == (1, "bad-config")
-    with running(profile_folders().socket_file):
+    with running(profile_folders()):
         busy = mesh("--json", "join", "--open", "--yes")
         assert (busy.code, busy.problem) == (1, "already-running")
     assert find_mesh(profile_folders()) == CLUB
@@ -99,7 +99,7 @@ def test_a_node_that_runs_is_not_taken_for_one_of_another_mesh(mesh: Mesh, secre
     create(CLUB)
     other = secret.with_name("other")
     other.write_text("another passphrase")
-    with running(profile_folders().socket_file):
+    with running(profile_folders()):
         for arguments in (("--mesh-name", "harbour"), ("--mesh-secret-file", str(other))):
             done = subprocess.run(
                 [*MESH, "up", *arguments], capture_output=True, text=True, check=False

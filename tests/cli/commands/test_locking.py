@@ -9,7 +9,8 @@ from mesh.errors import UserError
 from mesh.node.folders import profile_folders
 from mesh.node.key_files import PassphraseCost
 from mesh.node.profile import Profile
-from tests.api.small_node import PASSPHRASE, Running
+from tests.api.small_node import Running
+from tests.api.small_vault import PASSPHRASE
 from tests.cli.conftest import Mesh
 
 Write = Callable[[str, str], Path]

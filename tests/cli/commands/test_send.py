@@ -6,7 +6,7 @@ import sys
 import pytest
 from msgspec import structs
 
-from mesh.cli.commands.send import waits_for
+from mesh.cli.messages import waits_for
 from tests.api.small_node import Running
 from tests.cli.conftest import Mesh, befriend
 
@@ -34,6 +34,23 @@ def test_a_message_that_cannot_leave_at_once_says_what_it_waits_for_and_how_long
     assert "usually 6 seconds, seldom more than 18" in fresh
     assert mesh("send", "-q", "Ben", "x").err == ""
     assert "being made: about 6 seconds of work" in mesh("status").out
+
+
+def test_how_long_a_message_is_wanted_is_said_and_told(mesh: Mesh, node: Running) -> None:
+    befriend(mesh)
+    ran = mesh("send", "Ben", "--for", "until-delivered", "x")
+    assert "queued here, kept until delivered" in ran.err
+    assert node.node.messages[0].kept_until
+    assert mesh("send", "Ben", "--for", "2d", "x").code == 2
+
+
+def test_how_long_messages_of_a_chat_are_wanted_is_shown_and_set(mesh: Mesh, node: Running) -> None:
+    befriend(mesh)
+    assert "until it is delivered, for 30 days" in mesh("keep", "Ben").err
+    assert "for 7 days" in mesh("keep", "Ben", "7d").err
+    assert mesh("keep", "Ben", "--json").json["keep_for"] == "7d"
+    assert mesh("keep", "Ben", "2d").code == 2
+    assert mesh("keep", "Nobody").code == 5
 
 
 def test_a_message_without_a_key_says_what_brings_it(mesh: Mesh, node: Running) -> None:

@@ -43,6 +43,8 @@ def test_status_says_for_whom_mail_is_carried_and_why_not_more() -> None:
         limits=["The battery is low."],
     )
     lines = lines_of(told, "default", is_verbose=False)
+    assert not any(line.startswith("share") for line in lines)
+    assert "share      own: 0 B of 100 B" in lines_of(told, "default", is_verbose=True)
     at = lines.index("carries    7 envelopes, 8.7 KiB of 1.0 GiB")
     assert lines[at + 1 : at + 3] == [
         "for        contacts 2 (2.0 KiB), strangers 5 (5.0 KiB)",

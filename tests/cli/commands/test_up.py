@@ -201,6 +201,69 @@ def test_a_daemon_in_the_foreground_ends_with_the_terminal(mesh: Mesh) -> None:
     assert find_endpoint(profile_folders().endpoint_file) is None
 
 
+@pytest.fixture
+def browser(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return the file into which a browser writes where it was led."""
+    seen = tmp_path / "seen"
+    program = tmp_path / "browser"
+    program.write_text(
+        f"#!{sys.executable}\nimport shutil, sys\n"
+        f"shutil.copy(sys.argv[1].removeprefix('file://'), {str(seen)!r})\n"
+    )
+    program.chmod(0o700)
+    monkeypatch.setenv("BROWSER", str(program))
+    return seen
+
+
+def test_with_a_page_nothing_is_asked_in_the_terminal(mesh: Mesh, browser: Path) -> None:
+    person = Typist("up", "--open")
+    assert person.ended() == 0, person.seen
+    page = f"http://127.0.0.1:{endpoint().port}/"
+    assert f"at {page}" in person.seen
+    assert f"{page}#code=" in browser.read_text()
+    # Nothing of the code is on the screen of who stands behind, nor in what a shell records.
+    assert "code=" not in person.seen
+    # Whoever does it first says who this is; here in the terminal all the same.
+    person = Typist("up")
+    person.answer("]:", "Anna")
+    person.answer("for none):", "correct horse battery staple")
+    person.answer("again:", "correct horse battery staple")
+    assert person.ended() == 0, person.seen
+    assert "mesh invite" in person.seen
+    assert mesh("lock").code == 0
+    # A page that asks for the passphrase does it in place of the terminal.
+    person = Typist("up", "--open")
+    assert person.ended() == 0, person.seen
+    status = mesh("status", "--json").json["status"]
+    assert isinstance(status, dict)
+    assert (status["name"], status["vault"]) == ("", "locked")
+
+
+def test_without_a_browser_the_address_is_told(mesh: Mesh, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("BROWSER", "DISPLAY", "WAYLAND_DISPLAY"):
+        monkeypatch.delenv(name, raising=False)
+    told = mesh("up", "--open")
+    assert told.code == 0
+    assert told.out.startswith(f"http://127.0.0.1:{endpoint().port}/#code=")
+    assert "within 60 seconds" in told.err
+    assert mesh("open", "--no-browser").out != told.out
+
+
+def test_a_script_and_a_relay_open_no_page(mesh: Mesh, browser: Path) -> None:
+    assert mesh("up", "--open", "--headless", "--name", "Anna", "--no-passphrase").code == 0
+    # In a process of its own, whose settings do not stay.
+    subprocess.run([*MESH, "up", "--open", "--relay", "--profile", "box"], check=True)
+    assert not browser.exists()
+    assert mesh("down", "--profile", "box").code == 0
+
+
+def test_a_daemon_in_the_foreground_opens_its_page(mesh: Mesh, browser: Path) -> None:
+    person = Typist("up", "--foreground", "--open")
+    person.interrupt("The page opens in your browser")
+    assert person.ended() == 0, person.seen
+    assert "#code=" in browser.read_text()
+
+
 @pytest.mark.parametrize(
     "arguments, code, kind",
     [

@@ -19,7 +19,7 @@ from mesh.storage.connection import connect
 from mesh.storage.migrations import migrate_store
 from mesh.trust.distance import Depth
 from mesh.wire.envelope import SECONDS_PER_DAY, STUB_BYTES, Header, body_bytes, sign_envelope
-from mesh.wire.frames import CLOSE_GOING_AWAY, SHORT_ID_BYTES, Close, Frame, Held, Push
+from mesh.wire.frames import CLOSE_GOING_AWAY, SHORT_ID_BYTES, Close, Frame, Held, IWant, Push
 from mesh.wire.parameters import MeshParameters
 from tests.engine.joined import Joined
 from tests.engine.stranger import Stranger
@@ -189,10 +189,11 @@ def test_a_peer_that_comes_back_under_new_keys_is_counted_within_a_bound() -> No
     befriend(table, "ada", "cy")
     table.ask("cy", SendMessage("ada", "Who carries this?"))
     rows = table.seats["cy"].store.execute("SELECT id FROM envelopes").fetchall()
-    ids = [row[0] for row in rows]
-    short_ids = b"".join(id_[:SHORT_ID_BYTES] for id_ in ids if isinstance(id_, bytes))
+    ids = [row[0] for row in rows if isinstance(row[0], bytes)]
+    short_ids = b"".join(id_[:SHORT_ID_BYTES] for id_ in ids)
     for number in range(CARRIERS_MAX + 8):
         stranger = Stranger(table, "cy", number=number)
+        stranger.send(IWant(ids=b"".join(ids)))
         stranger.send(Held(held=short_ids, refused=b""), Close(CLOSE_GOING_AWAY))
     answer = table.ask("cy", AskMessages())
     assert isinstance(answer, MessagesAnswer)

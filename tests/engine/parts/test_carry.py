@@ -39,7 +39,7 @@ from tests.engine.test_engine import befriend, introduce, status, texts
 
 NOW = START_US // 1_000_000 // 10 * 10
 AUTHORS = range(1, 13)
-STAMPED = MeshParameters(name="stamped", stamp_bits=1, key_quota=4, psk=bytes(32))
+STAMPED = MeshParameters(name="stamped", stamp_bits=2, key_quota=4, psk=bytes(32))
 
 
 @cache
@@ -317,12 +317,13 @@ def test_a_retirement_takes_the_body_and_a_stub_alone_is_not_given() -> None:
             "created too far ahead",
         ),
         (Record(RecordKind.ENVELOPE, envelope(1, stamp=b"x" * 12).data), "bad stamp"),
-        (Record(RecordKind.ENVELOPE, b"\x02" + envelope(1).data[1:]), "unknown version"),
+        (Record(RecordKind.ENVELOPE, b"\x00" + envelope(1).data[1:]), "envelope of no version"),
+        (Record(RecordKind.ENVELOPE, b"\x02" + envelope(1).data[1:]), "bad signature"),
         (
             Record(RecordKind.ENVELOPE, envelope(1).data[:500]),
             "envelope does not fill its size class",
         ),
-        (Record(RecordKind.ENVELOPE, b""), "unknown version"),
+        (Record(RecordKind.ENVELOPE, b""), "envelope too short"),
         (Record(77, b"?"), "unknown kind of record"),
         (stub_record(1), "retired without a token"),
         (stub_record(1, bytes(16)), "forged retirement"),
@@ -351,7 +352,7 @@ def test_the_quota_of_a_key_holds_for_files_too() -> None:
     table = Joined("ada", "ben", parameters=MeshParameters(name="q", stamp_bits=0, key_quota=4))
     some = sorted((envelope(number) for number in range(9)), key=lambda one: one.id)
     answer = bring(table, "ada", block(*some))
-    assert answer.refused == {"over the quota of its key": 5}
+    assert answer.refused == {"over the quota of its stamp": 5}
     bring(table, "ben", block(*some[::-1]))
     assert exported(table, "ada") == exported(table, "ben")
     assert len(held(exported(table, "ada"), table)) == 4

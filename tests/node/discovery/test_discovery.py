@@ -3,12 +3,14 @@
 import json
 import subprocess
 from pathlib import Path
+from socket import inet_aton
 
 import pytest
 
-from tests.node.islands import Island
+from tests.node.islands import Island, ip
 
 PROBE = Path(__file__).with_name("discovery_probe.py")
+EAR = Path(__file__).with_name("mdns_ear.py")
 FIRST = "00112233445566aa"
 SECOND = "00112233445566bb"
 THIRD = "00112233445566cc"
@@ -92,6 +94,23 @@ def test_two_nodes_on_one_cable_without_ipv4_find_each_other_by_link_local_addre
     assert all(each["host"].startswith("fe80") and each["scope"] > 0 for each in addresses)
     one.stop()
     two.stop()
+
+
+def test_on_each_network_only_the_addresses_there_are_told(island: Island) -> None:
+    host, other = island.add_host(1), island.add_host(2)
+    # A VPN gives out one address for months: it would show who this is on every network.
+    island.add_tunnel(host, "tun0", "198.51.100.9")
+    ip("-n", host, "link", "set", "tun0-far", "up")
+    ear = island.start(other, str(EAR), "10.77.0.2", "10.77.0.1", FIRST, "6")
+    assert ear.stdout is not None
+    assert ear.stdout.readline() == "ready\n"
+    one = start(island, host, 41_001)
+    one.announce(FIRST)
+    told, _ = ear.communicate()
+    packets = [bytes.fromhex(line.split()[1]) for line in told.splitlines()]
+    assert any(inet_aton("10.77.0.1") in packet for packet in packets)
+    assert not any(inet_aton("198.51.100.9") in packet for packet in packets)
+    one.stop()
 
 
 def test_a_new_name_on_the_same_network_stands_beside_the_old_one(island: Island) -> None:

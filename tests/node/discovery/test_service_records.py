@@ -21,11 +21,12 @@ from mesh.node.discovery.service_records import (
 from mesh.node.interfaces import InterfaceAddress, Interfaces
 
 NAME = "00112233445566aa"
-WIRE = InterfaceAddress(2, "eth0", "192.168.1.20")
-WIRE_V6 = InterfaceAddress(2, "eth0", "fe80::20")
-AIR = InterfaceAddress(3, "wlan0", "10.0.0.7")
-AIR_V6 = InterfaceAddress(3, "wlan0", "fe80::7")
-INTERFACES = (WIRE, WIRE_V6, AIR, AIR_V6)
+WIRE = InterfaceAddress(2, "eth0", "192.168.1.20", 24)
+WIRE_V6 = InterfaceAddress(2, "eth0", "fe80::20", 64)
+AIR = InterfaceAddress(3, "wlan0", "10.0.0.7", 24)
+AIR_V6 = InterfaceAddress(3, "wlan0", "fe80::7", 64)
+AIR_GLOBAL = InterfaceAddress(3, "wlan0", "2001:db8::7", 64)
+INTERFACES = (WIRE, WIRE_V6, AIR, AIR_V6, AIR_GLOBAL)
 
 
 def heard(properties: dict[str, str]) -> AsyncServiceInfo:
@@ -98,11 +99,24 @@ def test_a_link_local_address_without_an_interface_is_tried_on_each(host: str) -
 def test_addresses_that_lead_nowhere_are_left_out() -> None:
     nowhere = ("127.0.0.1", "0.0.0.0", "224.0.0.251", "::1", "::", "ff02::fb")
     assert dialled(*nowhere) == ()
-    assert dialled(*nowhere, with_loopback=True) == (
+    alone = (InterfaceAddress(1, "lo", "127.0.0.1", 8), InterfaceAddress(1, "lo", "::1", 128))
+    assert dialled(*nowhere, interfaces=alone, with_loopback=True) == (
         Address("127.0.0.1", 41_730),
         Address("::1", 41_730),
     )
     assert dialled("10.0.0.9", port=0) == ()
+
+
+@pytest.mark.parametrize("host", ["192.0.2.80", "10.0.1.9", "2001:db8:0:1::9"])
+def test_nobody_is_dialled_who_is_on_no_network_of_ours(host: str) -> None:
+    assert dialled(host) == ()
+    assert dialled(host, "10.0.0.9") == (Address("10.0.0.9", 41_730),)
+
+
+@pytest.mark.parametrize("port", [22, 80, 443, 1_023])
+def test_no_port_of_another_service_is_dialled(port: int) -> None:
+    assert dialled("10.0.0.9", "fe80::9%2", port=port) == ()
+    assert dialled("10.0.0.9", port=1_024) != ()
 
 
 def test_the_number_of_addresses_is_bounded() -> None:

@@ -11,7 +11,7 @@ from mesh.node.doctor.finding import Finding
 DAY = 86_400
 
 
-def found(*differences: int, offset: int = 0) -> Finding:
+def found(*differences: int, offset: int = 0, doubt: str = "") -> Finding:
     """Return what is found where neighbours' clocks are ahead of ours by so much."""
     return clock_finding(
         StatusAnswer(
@@ -28,6 +28,7 @@ def found(*differences: int, offset: int = 0) -> Finding:
             stamp="ready",
             clock_offset_seconds=offset,
             clock_differences=list(differences),
+            clock_doubt=doubt,
             notices=[],
             counters={},
         )
@@ -58,6 +59,13 @@ def test_a_node_that_follows_others_already_says_so() -> None:
     finding = found(offset=3_000)
     assert finding.level == "fail"
     assert "50 minutes behind that of the neighbours" in finding.found
+
+
+def test_a_clock_that_the_node_does_not_believe_is_told_with_the_reason() -> None:
+    finding = found(0, 0, 0, doubt="This computer's clock is ten years late.")
+    assert finding.level == "fail"
+    assert "ten years late" in finding.found
+    assert "watch" in finding.fix
 
 
 def test_a_clock_from_before_this_mesh_is_wrong_without_any_neighbour(

@@ -10,8 +10,11 @@ import pytest
 
 from mesh.node.doctor.doctor import examine
 from mesh.node.doctor.finding import Finding
+from mesh.node.doctor.memory import memory_finding
 from mesh.node.folders import ProfileFolders, profile_folders
 from mesh.node.membership import keep_mesh
+from mesh.node.private_memory import may_keep_out_of_swap
+from mesh.node.profile import Profile
 from mesh.wire.parameters import MeshParameters
 from tests.node.islands import Island
 
@@ -50,6 +53,17 @@ def test_a_folder_that_is_open_to_others_is_told_with_the_command(folders: Profi
     assert finding.fix == f"chmod 700 '{folders.data}'"
 
 
+def test_memory_that_may_be_written_to_swap_is_told(folders: ProfileFolders) -> None:
+    assert memory_finding(folders, swap_bytes=0).level == "ok"
+    # What the process that holds the profile has done counts, not what it might do.
+    with Profile.held(folders):
+        finding = memory_finding(folders, swap_bytes=1 << 30)
+    assert (finding.level, "encrypted" in finding.meaning) == ("warn", True)
+    assert memory_finding(folders, swap_bytes=1 << 30).level == (
+        "ok" if may_keep_out_of_swap() else "warn"
+    )
+
+
 def test_settings_with_a_mistake_are_told_with_the_key(folders: ProfileFolders) -> None:
     folders.config.mkdir(parents=True, mode=0o700)
     folders.config_file.write_text("listen_prot = 1")
@@ -86,6 +100,14 @@ def test_a_socket_that_others_may_use_is_a_failure(folders: ProfileFolders) -> N
     folders.socket_file.unlink()
     assert finding.level == "fail"
     assert finding.fix == f"chmod 600 '{folders.socket_file}'"
+
+
+def test_a_node_without_a_unix_socket_is_seen_to_run(folders: ProfileFolders) -> None:
+    with Profile.held(folders):
+        (finding,) = of_check(examine(folders), "daemon")
+    assert (finding.level, "loopback" in finding.found) == ("ok", True)
+    (finding,) = of_check(examine(folders), "daemon")
+    assert finding.fix == "mesh up"
 
 
 def examined_in(island: Island, space: str) -> list[Finding]:
@@ -202,3 +224,87 @@ def test_a_vpn_that_takes_all_traffic_is_told(island: Island) -> None:
     (finding,) = of_check(examined_in(island, space), "vpn")
     assert finding.level == "warn"
     assert "wg0" in finding.found
+
+
+COUNTING = """
+table inet counting {
+    counter to_all {}
+    counter out_of_it {}
+    chain leaving {
+        type filter hook output priority 0;
+        udp dport 1-65535 ip daddr 224.0.0.0/4 counter name to_all
+        udp dport 1-65535 ip6 daddr ff00::/8 counter name to_all
+        ip daddr 192.0.2.1 counter name out_of_it
+    }
+}
+"""
+LOOK = """
+from mesh.config import Config
+from mesh.node.doctor.network import Neighbourhood, examine_network
+around = Neighbourhood(is_node_running=True)
+examine_network(Config(discovery={}), around, is_asked={})
+"""
+
+
+@pytest.mark.parametrize(
+    "has_discovery, is_asked, sends_to_all, sends_out",
+    [(False, False, False, False), (True, False, True, False), (True, True, True, True)],
+)
+def test_what_nobody_asked_for_leaves_no_network_and_obeys_that_discovery_is_off(
+    island: Island, has_discovery: bool, is_asked: bool, sends_to_all: bool, sends_out: bool
+) -> None:
+    space = island.add_host(1)
+    within = ["ip", "netns", "exec", space]
+    subprocess.run([*within, "ip", "route", "add", "default", "via", "10.77.0.9"], check=True)
+    subprocess.run([*within, "nft", "-f", "-"], input=COUNTING, text=True, check=True)
+    look = LOOK.format(has_discovery, is_asked)
+    subprocess.run([*within, sys.executable, "-c", look], env=island.environment, check=True)
+    listed = subprocess.run(
+        [*within, "nft", "-j", "list", "counters"], check=True, capture_output=True
+    )
+    found = [each["counter"] for each in json.loads(listed.stdout)["nftables"] if "counter" in each]
+    assert {each["name"]: each["packets"] > 0 for each in found} == {
+        "to_all": sends_to_all,
+        "out_of_it": sends_out,
+    }
+
+
+UNTOLD = """
+table inet quiet {
+    chain incoming {
+        type filter hook input priority 0;
+        icmp type destination-unreachable drop
+        icmpv6 type destination-unreachable drop
+    }
+}
+"""
+LOST = """
+import sys, time
+from mesh.ids import Address
+from mesh.node.doctor.reach import Known, try_tcp
+known = [Known(Address(host, 41730, int(sys.argv[1])), True) for host in ("10.77.0.2", "fe80::77")]
+print(*(one.outcome for one in try_tcp(known)))
+"""
+
+
+@pytest.mark.parametrize("is_told", [True, False])
+def test_who_announced_himself_and_left_is_gone_though_the_system_says_nothing_of_it(
+    island: Island, is_told: bool
+) -> None:
+    space = island.add_host(1)
+    within = ["ip", "netns", "exec", space]
+    if not is_told:
+        # As where it has said so too often already.
+        subprocess.run([*within, "nft", "-f", "-"], input=UNTOLD, text=True, check=True)
+    listed = json.loads(
+        subprocess.run([*within, "ip", "-j", "link"], check=True, capture_output=True).stdout
+    )
+    (index,) = [each["ifindex"] for each in listed if each["ifname"] == "e1"]
+    told = subprocess.run(
+        [*within, sys.executable, "-c", LOST, str(index)],
+        env=island.environment,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    assert told.stdout.split() == ["gone", "gone"]

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from mesh.ids import Address
-from mesh.node.doctor.reach import Known, Outcome, Tried, only_near, reach_findings
+from mesh.node.doctor.reach import Known, Outcome, Tried, near_and_far, reach_findings
 from mesh.node.interfaces import InterfaceAddress
 from tests.node.islands import Island
 
@@ -88,7 +88,7 @@ def test_while_links_stand_or_others_are_reached_it_is_a_warning() -> None:
     assert (linked.level, beside.level) == ("warn", "warn")
 
 
-def test_only_addresses_of_own_networks_are_tried_and_those_in_sight_first() -> None:
+def test_addresses_are_told_apart_by_own_networks_and_those_in_sight_come_first() -> None:
     near, far, in_sight = (Address(host, 1) for host in ("10.0.0.9", "192.0.2.1", "fe80::1"))
     interfaces = (
         InterfaceAddress(2, "eth0", "10.0.0.1", 24),
@@ -96,4 +96,6 @@ def test_only_addresses_of_own_networks_are_tried_and_those_in_sight_first() -> 
     )
     known = [Known(each, is_in_sight=False) for each in (near, far, near)]
     known += [Known(in_sight, is_in_sight=True), Known(Address("a.example", 1), is_in_sight=False)]
-    assert [one.address for one in only_near(known, interfaces)] == [in_sight, near]
+    here, there = near_and_far(known, interfaces)
+    assert [one.address for one in here] == [in_sight, near]
+    assert [one.address for one in there] == [far]

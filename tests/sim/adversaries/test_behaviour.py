@@ -78,7 +78,7 @@ def faults_of(world: World) -> dict[str, int]:
 @pytest.mark.parametrize(
     "kind",
     [
-        *("black-hole", "selective", "lying-digests", "id-spam", "later-version"),
+        *("black-hole", "selective", "swallows-stems", "lying-digests", "id-spam", "later-version"),
         *("time-lies", "time-shifts", "sybil", "empty-wants", "over-quota"),
     ],
 )

@@ -78,14 +78,34 @@ def test_a_paused_process_takes_everything_at_once_afterwards() -> None:
     assert set(scene.talkers[1].heard_at(BytesReceived)) == {paused_at + 10 * S}
 
 
-def test_a_crash_ends_a_pause() -> None:
+def test_a_crash_ends_a_pause_also_if_a_batch_waited_for_its_end() -> None:
     scene = linked_pair()
     scene.nodes[1].processor.pause(scene.loop.now + 1_000 * S)
+    scene.nodes[1].put(Woke())
     scene.nodes[1].crash(is_silent=False)
+    before = scene.nodes[1].batches_count
     scene.nodes[1].boot()
+    scene.nodes[1].put(Woke())
     scene.run(1)
-    assert scene.nodes[1].batches_count > 0
+    assert scene.nodes[1].batches_count > before
     assert scene.talkers[1].boots_count == 2
+
+
+@pytest.mark.parametrize(
+    "away",
+    [
+        fault("churn", "between_s = [10, 40]\nup_s = 2\ndown_s = 0.1"),
+        fault("absences", "between_s = [10, 40]\nfor_s = [0.1, 0.2]\nat_home_s = [3, 4]"),
+    ],
+    ids=["churn", "absences"],
+)
+def test_who_answers_only_when_they_should_be_back_does_not_go(away: str) -> None:
+    """Batches take longer than they are away: nobody would come to switch them on again."""
+    slow = fault("slow-cpus", "between_s = [9, 9.5]\nfor_s = [40, 40]\nshare = 1\ntimes = 1000")
+    text = USERS.replace("nodes = 6", "nodes = 3") + away + slow
+    world = World(parse_scenario(text), Options(seed=1, is_crypto_real=False))
+    world.run_until(49 * S)
+    assert all(node.is_up for node in world.nodes)
 
 
 SHIFTS = """

@@ -43,8 +43,7 @@ def test_on_a_full_disk_nothing_is_written_and_everything_read() -> None:
         with pytest.raises(StorageError, match=r"^The disk is full: free some space for store.db"):
             write(connection, number)
         assert not database.whole.in_transaction
-    with pytest.raises(StorageError, match="The disk is full"):
-        checkpoint(connection)
+    assert not checkpoint(connection)
     with transaction(connection):
         assert numbers(connection) == [1]
     del disk.troubles[0]

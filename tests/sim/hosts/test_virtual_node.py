@@ -74,7 +74,7 @@ def test_an_engine_that_never_rests_breaks_s14() -> None:
     scene = lonely()
     scene.talkers[0].deadlines = [0] * (BATCHES_PER_TICK_MAX + 1)
     # One machine that has nothing to say, in place of a class of its own.
-    scene.talkers[0].handle = lambda batch, now: []  # type: ignore[method-assign]
+    scene.talkers[0].handle = lambda batch, now: []  # type: ignore[method-assign]  # deaf
     scene.nodes[0].put(PeerGone("wakes it up"))
     with pytest.raises(
         BrokenInvariant, match="S14: an engine wants to be called again without end"
@@ -118,7 +118,7 @@ def test_events_and_stamps_find_their_way() -> None:
     scene.run(1)
     assert scene.events == [(0, notice)]
     assert scene.talkers[0].heard_of(StampMinted) == [
-        StampMinted(PostingKey(bytes(32)), 5, bytes(12))
+        StampMinted(PostingKey(bytes(32)), 5, 9, bytes(12))
     ]
 
 

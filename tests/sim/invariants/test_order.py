@@ -13,10 +13,10 @@ A, B, C = ("aa" * 32, "bb" * 32, "cc" * 32)
 def vault(*messages: tuple[str, tuple[str, ...]]) -> MemoryDatabase:
     made = MemoryDatabase()
     with transaction(made):
-        made.execute("CREATE TABLE messages (id BLOB, parents BLOB)")
+        made.execute("CREATE TABLE entries (id BLOB, parents BLOB)")
         for id_, parents in messages:
             row = (bytes.fromhex(id_), bytes.fromhex("".join(parents)))
-            made.execute("INSERT INTO messages VALUES (?, ?)", row)
+            made.execute("INSERT INTO entries VALUES (?, ?)", row)
     return made
 
 

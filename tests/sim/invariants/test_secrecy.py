@@ -3,6 +3,7 @@
 import pytest
 
 from sim.hosts.databases import MemoryDatabase
+from sim.invariants.group_log import GroupLog
 from sim.invariants.invariants import S6, BrokenInvariant
 from sim.invariants.message_log import MessageLog
 from sim.invariants.secrecy import Secrecy
@@ -24,7 +25,7 @@ def database(*values: object) -> MemoryDatabase:
 
 
 def test_a_text_in_what_is_sent_breaks_s6() -> None:
-    secrecy = Secrecy(message_log())
+    secrecy = Secrecy(message_log(), GroupLog())
     secrecy.sending(1, b"nothing of note")
     with pytest.raises(BrokenInvariant) as caught:
         secrecy.sending(1, b"..." + message_log().messages[0].text.encode() + b"...")
@@ -36,7 +37,7 @@ def test_a_text_in_what_is_sent_breaks_s6() -> None:
 )
 def test_a_text_in_a_store_breaks_s6(leaked: object) -> None:
     with pytest.raises(BrokenInvariant) as caught:
-        Secrecy(message_log()).search_store(1, database(1, None, "x", leaked))
+        Secrecy(message_log(), GroupLog()).search_store(1, database(1, None, "x", leaked))
     assert caught.value.invariant is S6
     assert "things" in caught.value.detail
 
@@ -44,7 +45,7 @@ def test_a_text_in_a_store_breaks_s6(leaked: object) -> None:
 def test_a_text_may_stand_in_the_vaults_of_both_and_of_nobody_else() -> None:
     written = message_log()
     vault = database(b"\x93" + written.messages[0].text.encode())
-    secrecy = Secrecy(written)
+    secrecy = Secrecy(written, GroupLog())
     secrecy.search_vault(1, 1, vault)
     secrecy.search_vault(2, 2, vault)
     # A second machine of somebody holds what the first may hold.
@@ -54,9 +55,23 @@ def test_a_text_may_stand_in_the_vaults_of_both_and_of_nobody_else() -> None:
     assert caught.value.invariant is S6
 
 
+def test_a_text_in_a_group_may_stand_where_it_was_sealed_to_and_nowhere_else() -> None:
+    groups = GroupLog(marker="c0ffee00c0ffee00")
+    text = groups.ask(1, "crew", "hello", 0)
+    text.entry = "e1"
+    groups.may_read(text.entry, [2])
+    vault = database(b"\x93" + text.text.encode())
+    secrecy = Secrecy(message_log(), groups)
+    secrecy.search_vault(1, 1, vault)
+    secrecy.search_vault(2, 2, vault)
+    with pytest.raises(BrokenInvariant) as caught:
+        secrecy.search_vault(3, 3, vault)
+    assert caught.value.invariant is S6
+
+
 def test_a_search_leaves_nothing_behind() -> None:
     store = database("harmless")
-    secrecy = Secrecy(message_log())
+    secrecy = Secrecy(message_log(), GroupLog())
     secrecy.search_store(1, store)
     secrecy.search_store(1, store)
     assert secrecy.searches_count == 2

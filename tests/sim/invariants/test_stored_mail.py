@@ -62,8 +62,8 @@ def test_depth_is_that_of_the_carrier_who_is_nearest() -> None:
     contact = ContactId(1)
     far, near, other_day = Distances(), Distances(), Distances()
     far.set_vouched(contact, DAY, vouched=[], far=[vouch_hash(KEY, DAY)])
-    near.set_contact_keys(contact, DAY, [KEY])
-    other_day.set_contact_keys(contact, DAY + 1, [KEY])
+    near.set_contact_keys(contact, DAY, [vouch_hash(KEY, DAY)])
+    other_day.set_contact_keys(contact, DAY + 1, [vouch_hash(KEY, DAY + 1)])
     depths = [
         waited(message(5), carrier=one)[0].depth for one in (far, near, other_day, Distances())
     ]

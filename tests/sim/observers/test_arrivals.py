@@ -4,7 +4,7 @@ import pytest
 
 from mesh.storage.connection import transaction
 from mesh.storage.store.store import Store
-from mesh.wire.envelope import Envelope
+from mesh.wire.envelope import Envelope, decode_stub
 from sim.hosts.databases import new_store
 from sim.invariants.purity_guards import PURITY_GUARDS
 from sim.observers.arrivals import Arrivals
@@ -30,11 +30,17 @@ def test_an_arrival_is_the_first_time_at_another_node() -> None:
             PURITY_GUARDS.node = None
         # Nobody's engine is at work: such is a hostile node's, which is not looked at.
         store(2, one)
+        PURITY_GUARDS.node = 1
+        with transaction(databases[1]):
+            Store(databases[1]).add_stubs([decode_stub(other.stub)])
+        PURITY_GUARDS.node = None
+    assert [arrivals.has_had_body(node, one.id) for node in range(3)] == [True, True, False]
+    assert not arrivals.has_had_body(1, other.id)
     everybody = arrivals.among([0, 1, 2])
-    assert (everybody.envelopes_count, list(everybody.times)) == (2, [30])
-    assert everybody.coverage == pytest.approx(3 / 6)
+    assert (everybody.envelopes_count, list(everybody.times)) == (2, [30, 40])
+    assert everybody.coverage == pytest.approx(4 / 6)
     # Of those who are not asked for nothing counts, but when somebody had it first.
-    assert list(arrivals.among([1]).times) == [30]
+    assert list(arrivals.among([1]).times) == [30, 40]
     assert arrivals.among([1]).coverage == 1
     arrivals.forget()
     assert arrivals.among([0, 1, 2]).envelopes_count == 0

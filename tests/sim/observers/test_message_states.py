@@ -10,10 +10,12 @@ from sim.hosts.host import Host
 from sim.invariants.invariants import L9, BrokenInvariant
 from sim.invariants.message_log import LoggedMessage, MessageLog
 from sim.kernel.loop import Loop
-from sim.observers.message_states import LIFETIME_US, MessageStates
+from sim.observers.message_states import MessageStates
 from sim.users.user import User
 from tests.sim.hosts.test_databases import host
 from tests.sim.talker import Scene
+
+KEPT_US = 30 * 86_400_000_000
 
 
 class Post:
@@ -26,11 +28,14 @@ class Post:
         self.message_log = MessageLog()
         self.written: LoggedMessage = self.message_log.ask(0, 1, "hello", 0)
         self.time = 0
+        self.bodies: list[tuple[int, bytes]] = []
         self.states = MessageStates(
             message_log=self.message_log,
             nodes=self.scene.nodes,
             hosts=self.hosts,
             now=lambda: self.time,
+            has_had_body=lambda node, envelope: (node, envelope) in self.bodies,
+            kept_us=KEPT_US,
             clock_error_us=0,
         )
         self.author = User(
@@ -54,15 +59,15 @@ class Post:
         self.states.told(self.author, message)
 
     def put_envelope(self, *, is_carried: bool) -> None:
-        """Its envelope stands in our outbox, and perhaps in the other's store."""
-        tables = ((self.hosts[0].vault, "outbox"), (self.hosts[1].store, "envelopes"))
-        for database, table in tables:
-            database.execute("PRAGMA foreign_keys = OFF")
-            with transaction(database):
-                database.execute(f"DROP TABLE {table}")
-                database.execute(f"CREATE TABLE {table} (id BLOB, message INTEGER)")
-                if table == "outbox" or is_carried:
-                    database.execute(f"INSERT INTO {table} VALUES (?, 1)", (bytes(32),))
+        """Its envelope stands in our outbox, and perhaps the other has stored its body."""
+        database = self.hosts[0].vault
+        database.execute("PRAGMA foreign_keys = OFF")
+        with transaction(database):
+            database.execute("DROP TABLE outbox")
+            database.execute("CREATE TABLE outbox (id BLOB, message INTEGER)")
+            database.execute("INSERT INTO outbox VALUES (?, 1)", (bytes(32),))
+        if is_carried:
+            self.bodies.append((1, bytes(32)))
 
 
 def lie(act: Callable[[], None]) -> None:
@@ -98,11 +103,27 @@ def test_a_message_that_nobody_looked_at_is_not_read() -> None:
     post.tell("read")
 
 
+def test_a_page_that_a_crash_took_may_have_been_read() -> None:
+    post = Post()
+    post.message_log.show(1, 0, post.written.text, 5)
+    post.states.is_look_lost = lambda logged: logged is post.written
+    post.tell("read")
+
+
+def test_the_last_word_and_the_first_that_it_expired_are_kept() -> None:
+    post = Post()
+    for state in ("queued", "expired", "expired"):
+        post.time += KEPT_US + 1
+        post.tell(state)
+    assert post.written.state == "expired"
+    assert post.written.told_expired_at == 2 * KEPT_US + 2
+
+
 def test_a_message_expires_when_it_has_outlived_its_lifetime_and_not_before() -> None:
     post = Post()
-    post.time = LIFETIME_US // 2
+    post.time = KEPT_US // 2
     lie(lambda: post.tell("expired"))
-    post.time = LIFETIME_US + 1
+    post.time = KEPT_US + 1
     post.tell("expired")
 
 

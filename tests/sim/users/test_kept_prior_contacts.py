@@ -52,7 +52,7 @@ def test_where_two_could_not_become_contacts_the_command_that_comes_back_is_one(
     tmp_path: Path,
 ) -> None:
     kept = tmp_path / "run"
-    call(1, "run", warm(tmp_path), *HOW, "--bug", "no-anti-entropy", "--out", str(kept))
+    call(1, "run", warm(tmp_path), *HOW, "--bug", "tag-unread", "--out", str(kept))
     failure = json.loads((kept / "failure.json").read_text())
     assert "met and could not become contacts" in failure["detail"]
     command = failure["replay"].removeprefix("python -m sim ").split()

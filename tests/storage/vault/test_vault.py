@@ -17,17 +17,18 @@ from mesh.ids import (
 from mesh.inputs import Connection
 from mesh.storage.connection import connect, transaction
 from mesh.storage.migrations import migrate_vault
-from mesh.storage.vault.messages import BEFORE_ALL, BEYOND_ALL, Selection
+from mesh.storage.vault.entries import BEFORE_ALL, BEYOND_ALL, Selection
 from mesh.storage.vault.rows import (
     NEW_CONTACT,
     AcceptedInviteRow,
     ContactRow,
+    EntryRow,
     GenerationRow,
     InviteRow,
-    MessageRow,
     OpeningRow,
     OutboxRow,
     PostingKeyRow,
+    RendezvousRow,
     SessionRow,
 )
 from mesh.storage.vault.vault import Vault
@@ -58,14 +59,13 @@ def add_contact(vault: Vault, label: str = "Bob") -> ContactRow:
 
 def add_message(
     vault: Vault, contact: ContactId, id_: bytes, position: int, *, is_read: bool = False
-) -> MessageRow:
-    return vault.messages.insert(
-        MessageRow(
+) -> EntryRow:
+    return vault.entries.insert(
+        EntryRow(
             number=0,
             conversation=direct_conversation(contact),
             id=MessageId(id_.ljust(32, b"m")),
             is_mine=False,
-            text=id_.decode(),
             parents=b"",
             clock=position,
             position=position,
@@ -140,7 +140,7 @@ def test_an_invitation_waits_for_its_bundle_and_goes(connection: Connection) -> 
     invites = vault.invites
     with transaction(connection):
         bob = add_contact(vault)
-        row = AcceptedInviteRow(bob.id, b"s" * 16, b"h" * 32, UnixSeconds(9))
+        row = AcceptedInviteRow(bob.id, b"s" * 16, b"h" * 32, UnixSeconds(9), UnixSeconds(1))
         invites.put_accepted_invite(row)
         assert invites.accepted_invites_without_bundle() == [row]
         vault.contacts.set_keys(bob.id, agreement_key=b"a" * 32, bundle=b"b")
@@ -215,27 +215,31 @@ def test_a_session_keeps_what_each_side_writes_under(connection: Connection) -> 
             out_index=0,
             out_before=0,
             out_next=None,
-            rendezvous_out=b"r" * 32,
             rendezvous_start=3,
             rendezvous_count=0,
-            rendezvous_in=b"s" * 32,
-            rendezvous_used=0,
-            link_key=b"l" * 32,
             heard=UnixSeconds(0),
         )
         rows.add_session(session)
         generation = GenerationRow(b"i" * 16, 0, b"n" * 32, 0, b"", 256, b"", None, None)
         rows.put_generation(generation)
+        ways = rows.ways.add(RendezvousRow(0, session.id, 0, b"r" * 32, b"s" * 32, 0, b"l" * 32))
+        younger = rows.ways.add(msgspec.structs.replace(ways, generation=1))
+    assert ways.number < younger.number
+    assert rows.ways.all() == [ways, younger]
     assert rows.sessions() == [session]
     assert rows.generations() == [generation]
     with transaction(connection):
         rows.set_known(session.id)
         rows.set_heard(session.id, UnixSeconds(9))
         rows.set_out_tag(session.id, key=b"p" * 32, index=64, ratchet=b"faster")
+        rows.set_successor(session.id, b"j" * 16)
+        rows.ways.put(msgspec.structs.replace(ways, used=5, closed=UnixSeconds(8)))
+        rows.ways.erase(younger.number)
         rows.put_generation(msgspec.structs.replace(generation, opened=b"\x01", expected=300))
     (row,) = rows.sessions()
     assert (row.is_begun_here, row.is_known, row.ratchet) == (True, True, b"faster")
-    assert row.heard == 9
+    assert (row.heard, row.successor) == (9, b"j" * 16)
+    assert [(one.used, one.closed) for one in rows.ways.all()] == [(5, 8)]
     assert (row.out_key, row.out_index) == (b"p" * 32, 64)
     (kept,) = rows.generations()
     assert (kept.opened, kept.expected) == (b"\x01", 300)
@@ -246,10 +250,11 @@ def test_a_posting_key_outlives_its_seed(connection: Connection) -> None:
     key = PostingKey(b"k" * 32)
     with transaction(connection):
         number = rows.add_posting_key(key, seed=b"s" * 32, audience=0, day=5, stamp=None)
-        rows.set_stamp(key, b"t" * 12)
+        rows.set_key_uses(key, 9)
+        rows.set_stamp(key, b"t" * 12, 7)
         rows.set_key_uses(key, 3)
     (row,) = rows.posting_keys_with_seed()
-    assert row == PostingKeyRow(number, key, b"s" * 32, 0, 5, b"t" * 12, 3)
+    assert row == PostingKeyRow(number, key, b"s" * 32, 0, 5, b"t" * 12, 7, 3)
     with transaction(connection):
         rows.erase_posting_seeds(6)
     assert rows.posting_keys_with_seed() == []
@@ -262,15 +267,15 @@ def test_a_posting_key_outlives_its_seed(connection: Connection) -> None:
 
 def test_pages_run_in_the_order_of_the_conversation_or_of_arrival(connection: Connection) -> None:
     vault = Vault(connection)
-    rows = vault.messages
+    rows = vault.entries
     with transaction(connection):
         bob, cem = add_contact(vault, "Bob"), add_contact(vault, "Cem")
         for id_, position in ((b"c", 3), (b"a", 1), (b"b2", 2), (b"b1", 2)):
             add_message(vault, bob.id, id_, position)
         add_message(vault, cem.id, b"x", 9, is_read=True)
 
-    def texts(found: list[MessageRow]) -> list[str]:
-        return [row.text for row in found]
+    def texts(found: list[EntryRow]) -> list[str]:
+        return [row.id.rstrip(b"m").decode() for row in found]
 
     with_bob, with_cem = direct_conversation(bob.id), direct_conversation(cem.id)
     in_order = Selection(with_bob, is_by_arrival=False)
@@ -310,16 +315,16 @@ def test_a_gap_is_closed_once(connection: Connection) -> None:
         assert rows.close_gap(child.conversation, parent) == []
 
 
-def test_an_envelope_keeps_its_bytes_until_it_is_posted(connection: Connection) -> None:
+def test_an_envelope_keeps_its_bytes_until_somebody_else_has_it(connection: Connection) -> None:
     rows = Vault(connection).outbox
     id_ = EnvelopeId(b"i" * 32)
     with transaction(connection):
         rows.add(OutboxRow(id_, None, UnixSeconds(9), b"h" * 16, b"t" * 16), b"data")
         assert rows.find(id_) == rows.all()[0]
-        assert rows.unposted(5) == [b"data"]
-        assert rows.set_posted(id_)
-        assert not rows.set_posted(id_)
-        assert rows.unposted(5) == []
+        assert rows.kept() == [(id_, 0)]
+        assert rows.data_of([id_]) == [b"data"]
+        rows.drop_data(id_)
+        assert rows.kept() == []
         assert [row.id for row in rows.all()] == [id_]
         assert rows.expired(UnixSeconds(9), 5) == []
         assert [row.id for row in rows.expired(UnixSeconds(10), 5)] == [id_]

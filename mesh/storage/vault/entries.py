@@ -1,4 +1,4 @@
-"""Rows of the vault about messages, in conversations and as they came."""
+"""Rows of the vault about entries: what was said and done, in conversations and as it came."""
 
 from dataclasses import dataclass, field
 from typing import Final
@@ -8,16 +8,17 @@ from mesh.ids import ConversationId, MessageId, UnixSeconds
 from mesh.inputs import Connection
 from mesh.limits.api import NUMBER_MAX
 from mesh.storage.vault.rows import (
-    MessageRow,
+    EntryRow,
     all_of,
     find_one,
     insert_numbered,
     integer,
 )
 
-_MESSAGE: Final = (
-    "SELECT number, conversation, id, is_mine, text, parents, clock, position, received, state, "
-    "carriers, lapses, is_read, is_late, send_key FROM messages"
+ENTRY: Final = (
+    "SELECT number, conversation, id, is_mine, parents, clock, position, received, state, "
+    "carriers, lapses, is_read, is_late, send_key, kind, run, seq, target, waits, verdict, "
+    "is_counted, place, timer, disappears, gone, author, ops, is_apart FROM entries"
 )
 # The plus keeps the index of the contacts out: the newest are found from the end.
 _OF_CONTACTS: Final = (
@@ -26,6 +27,10 @@ _OF_CONTACTS: Final = (
 )
 _OF_REQUESTS: Final = (
     "?1 IS NULL AND +conversation IN (SELECT id FROM contacts WHERE is_request AND NOT is_blocked)"
+)
+
+_OF_GROUPS: Final = (
+    "?1 IS NULL AND +conversation IN (SELECT number FROM conversations WHERE kind = 'group')"
 )
 
 Place = tuple[int, bytes]
@@ -37,7 +42,7 @@ BEYOND_ALL: Final[Place] = (NUMBER_MAX, b"")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selection:
-    """The messages that a page is of, and the order in which they stand.
+    """The items that a page is of, and the order in which they stand.
 
     Without a conversation: of all contacts, or of those who wait apart; then by arrival.
     """
@@ -46,6 +51,8 @@ class Selection:
     is_by_arrival: bool
     is_unread_only: bool = False
     of_requests: bool = False
+    is_texts_only: bool = True
+    """Those that a program of the first release knows, and whose words are here."""
 
     def __post_init__(self) -> None:
         assert self.is_by_arrival or self.conversation is not None
@@ -57,35 +64,59 @@ class Selection:
             whose = "conversation = ?1"
         else:
             whose = _OF_REQUESTS if self.of_requests else _OF_CONTACTS
-        return f"{whose} AND is_read = 0" if self.is_unread_only else whose
+            if not self.is_texts_only and not self.of_requests:
+                whose = f"({whose} OR {_OF_GROUPS})"
+        what = " AND kind = 0 AND gone = ''" if self.is_texts_only else ""
+        return f"{whose} AND place = 1{what}" + " AND is_read = 0" * self.is_unread_only
 
 
-class MessageRows:
+class EntryRows:
     """Messages of all conversations."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def insert(self, row: MessageRow) -> MessageRow:
+    def insert(self, row: EntryRow) -> EntryRow:
         """Add a message whose id is new in its conversation; return it with its number."""
-        return insert_numbered(self._connection, "messages", row)
+        return insert_numbered(self._connection, "entries", row)
 
-    def message(self, number: int) -> MessageRow:
+    def message(self, number: int) -> EntryRow:
         """The message of a number that was read from the vault."""
-        cursor = self._connection.execute(f"{_MESSAGE} WHERE number = ?", (number,))
-        row = find_one(cursor, MessageRow)
+        cursor = self._connection.execute(f"{ENTRY} WHERE number = ?", (number,))
+        row = find_one(cursor, EntryRow)
         assert row is not None
         return row
 
     def numbers(self, conversation: ConversationId) -> list[int]:
-        """Numbers of all messages of a conversation."""
+        """Numbers of all entries of a conversation."""
         numbers = []
         for (number,) in self._connection.execute(
-            "SELECT number FROM messages WHERE conversation = ? ORDER BY number", (conversation,)
+            "SELECT number FROM entries WHERE conversation = ? ORDER BY number", (conversation,)
         ).fetchall():
             assert isinstance(number, int)
             numbers.append(number)
         return numbers
+
+    def on_their_way(self, conversation: ConversationId) -> list[int]:
+        """Numbers of those written here of which nothing is known but who may have them."""
+        cursor = self._connection.execute(
+            f"{ENTRY} WHERE conversation = ? AND is_mine "
+            "AND state IN ('awaiting-key', 'waiting-for-keys', 'queued', 'carried') "
+            "ORDER BY number",
+            (conversation,),
+        )
+        return [row.number for row in all_of(cursor, EntryRow)]
+
+    def unproven_since(self, conversation: ConversationId, after: UnixSeconds) -> UnixSeconds:
+        """Return when the first was written here, later than `after`, that nobody is known to have
+        opened; 0 if all were.
+        """
+        cursor = self._connection.execute(
+            "SELECT coalesce(min(received), 0) FROM entries WHERE conversation = ? AND is_mine "
+            "AND received > ? AND state IN ('queued', 'carried', 'expired')",
+            (conversation, after),
+        )
+        return UnixSeconds(integer(cursor))
 
     def missing_count(self, number: int) -> int:
         """Return how many parents of a message are not here."""
@@ -93,55 +124,61 @@ class MessageRows:
             self._connection.execute("SELECT count(*) FROM gaps WHERE child = ?", (number,))
         )
 
-    def find(self, number: int) -> MessageRow | None:
+    def find(self, number: int) -> EntryRow | None:
         """The message of a number that somebody named."""
-        cursor = self._connection.execute(f"{_MESSAGE} WHERE number = ?", (number,))
-        return find_one(cursor, MessageRow)
+        cursor = self._connection.execute(f"{ENTRY} WHERE number = ?", (number,))
+        return find_one(cursor, EntryRow)
 
-    def find_by_id(self, conversation: ConversationId, id_: MessageId) -> MessageRow | None:
+    def find_by_id(self, conversation: ConversationId, id_: MessageId) -> EntryRow | None:
         cursor = self._connection.execute(
-            f"{_MESSAGE} WHERE conversation = ? AND id = ?", (conversation, id_)
+            f"{ENTRY} WHERE conversation = ? AND id = ?", (conversation, id_)
         )
-        return find_one(cursor, MessageRow)
+        return find_one(cursor, EntryRow)
 
-    def find_by_send_key(self, send_key: str) -> MessageRow | None:
-        cursor = self._connection.execute(f"{_MESSAGE} WHERE send_key = ?", (send_key,))
-        return find_one(cursor, MessageRow)
+    def find_by_send_key(self, send_key: str) -> EntryRow | None:
+        cursor = self._connection.execute(f"{ENTRY} WHERE send_key = ?", (send_key,))
+        return find_one(cursor, EntryRow)
 
     def set_sealed(self, number: int, *, state: MessageState, lapses: UnixSeconds) -> None:
         self._connection.execute(
-            "UPDATE messages SET state = ?, lapses = ? WHERE number = ?", (state, lapses, number)
+            "UPDATE entries SET state = ?, lapses = ? WHERE number = ?", (state, lapses, number)
         )
 
     def set_state(self, number: int, state: MessageState) -> None:
-        self._connection.execute("UPDATE messages SET state = ? WHERE number = ?", (state, number))
+        self._connection.execute("UPDATE entries SET state = ? WHERE number = ?", (state, number))
 
     def count_carrier(self, number: int) -> None:
         """One more peer said that it carries a message that is on its way."""
         self._connection.execute(
-            "UPDATE messages SET state = 'carried', carriers = carriers + 1 "
+            "UPDATE entries SET state = 'carried', carriers = carriers + 1 "
             "WHERE number = ? AND lapses IS NOT NULL",
             (number,),
+        )
+
+    def uncount_carrier(self, number: int) -> None:
+        """A peer that was counted is no carrier of it."""
+        self._connection.execute(
+            "UPDATE entries SET carriers = carriers - 1 WHERE number = ? AND carriers > 0",
+            (number,),
+        )
+
+    def uncount_carriers(self, number: int) -> None:
+        """Nobody carries a message any more that is on its way all the same."""
+        self._connection.execute(
+            "UPDATE entries SET state = 'queued', carriers = 0 WHERE number = ?", (number,)
         )
 
     def settle(self, number: int, state: MessageState) -> None:
         """A message is no longer on its way; who carried it is of no interest any more."""
         self._connection.execute(
-            "UPDATE messages SET state = ?, lapses = NULL, carriers = 0 WHERE number = ?",
+            "UPDATE entries SET state = ?, lapses = NULL, carriers = 0 WHERE number = ?",
             (state, number),
         )
-
-    def expired(self, before: UnixSeconds, limit: int) -> list[MessageRow]:
-        """Messages written here whose envelopes have expired."""
-        cursor = self._connection.execute(
-            f"{_MESSAGE} WHERE lapses < ? ORDER BY lapses, number LIMIT ?", (before, limit)
-        )
-        return all_of(cursor, MessageRow)
 
     def forget_send_keys(self, before: UnixSeconds) -> None:
         """Callers do not repeat a send after so long."""
         self._connection.execute(
-            "UPDATE messages SET send_key = NULL WHERE send_key IS NOT NULL AND received < ?",
+            "UPDATE entries SET send_key = NULL WHERE send_key IS NOT NULL AND received < ?",
             (before,),
         )
 
@@ -155,7 +192,7 @@ class MessageRows:
         limit: int,
         *,
         is_newest_first: bool = False,
-    ) -> list[MessageRow]:
+    ) -> list[EntryRow]:
         """The messages from one place on that stand before another one, in order or against it."""
         parameters: list[object] = [selection.conversation, limit, start[0], end[0]]
         if selection.is_by_arrival:
@@ -166,41 +203,46 @@ class MessageRows:
             parameters += [start[1], end[1]]
         direction = "DESC" if is_newest_first else "ASC"
         cursor = self._connection.execute(
-            f"{_MESSAGE} WHERE {selection.condition} AND {within} "
+            f"{ENTRY} WHERE {selection.condition} AND {within} "
             f"ORDER BY {order.format(direction)} LIMIT ?2",
             parameters,
         )
-        return all_of(cursor, MessageRow)
+        return all_of(cursor, EntryRow)
 
     def from_place(
         self, conversation: ConversationId, position: int, id_: bytes, limit: int
-    ) -> list[MessageRow]:
-        """The messages at and below a place of a conversation, in order."""
-        selection = Selection(conversation, is_by_arrival=False)
-        return self.in_span(selection, (position, id_), BEYOND_ALL, limit)
+    ) -> list[EntryRow]:
+        """All entries at and below a place of a conversation, in order."""
+        cursor = self._connection.execute(
+            f"{ENTRY} WHERE conversation = ? AND (position, id) >= (?, ?) "
+            "ORDER BY position, id LIMIT ?",
+            (conversation, position, id_, limit),
+        )
+        return all_of(cursor, EntryRow)
 
     def mark_read(self, numbers: list[int]) -> None:
         self._connection.executemany(
-            "UPDATE messages SET is_read = 1 WHERE number = ?", [(number,) for number in numbers]
+            "UPDATE entries SET is_read = 1 WHERE number = ?", [(number,) for number in numbers]
         )
 
     def counts(self) -> dict[int, int]:
-        """Messages by conversation."""
+        """Items by conversation."""
         return self._by_conversation(
-            "SELECT conversation, count(*) FROM messages GROUP BY conversation"
+            "SELECT conversation, count(*) FROM entries WHERE place = 1 GROUP BY conversation"
         )
 
     def unread_counts(self) -> dict[int, int]:
         """Unread messages by conversation, where there are any."""
         return self._by_conversation(
-            "SELECT conversation, count(*) FROM messages WHERE is_read = 0 GROUP BY conversation"
+            "SELECT conversation, count(*) FROM entries WHERE is_read = 0 GROUP BY conversation"
         )
 
     def count(self, conversation: ConversationId) -> int:
-        """Messages of one conversation."""
+        """Items of one conversation."""
         return integer(
             self._connection.execute(
-                "SELECT count(*) FROM messages WHERE conversation = ?", (conversation,)
+                "SELECT count(*) FROM entries WHERE conversation = ? AND place = 1",
+                (conversation,),
             )
         )
 
@@ -208,7 +250,7 @@ class MessageRows:
         """Unread messages of one conversation."""
         return integer(
             self._connection.execute(
-                "SELECT count(*) FROM messages WHERE conversation = ? AND is_read = 0",
+                "SELECT count(*) FROM entries WHERE conversation = ? AND is_read = 0",
                 (conversation,),
             )
         )

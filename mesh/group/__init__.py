@@ -1,0 +1,1 @@
+"""Groups: who is in, by operations that anybody can check and that need no order."""

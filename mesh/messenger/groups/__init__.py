@@ -1,0 +1,1 @@
+"""Groups: who is in, the keys of their epochs, and what is written under them."""

@@ -1,0 +1,299 @@
+"""Answers about groups: what is told of one, of its members, and of what was done in it."""
+
+from typing import Final
+
+from mesh.commands.groups import (
+    ActionName,
+    ChangedSetting,
+    GroupAnswer,
+    GroupSettings,
+    GroupState,
+    MemberAnswer,
+    MembersAnswer,
+    MembershipAnswer,
+    MembershipsAnswer,
+    RoleName,
+)
+from mesh.content.entry import OperationId
+from mesh.crypto.hashing import blake2b_256
+from mesh.group.graph import Graph
+from mesh.group.membership import Membership
+from mesh.group.operations import (
+    Add,
+    Create,
+    Leave,
+    Operation,
+    OperationKind,
+    Remove,
+    Role,
+    RoleChange,
+)
+from mesh.group.repeating import repeated
+from mesh.group.settings import Settings, SettingsChange
+from mesh.ids import VerifyKey
+from mesh.messenger.account import Account
+from mesh.messenger.contacts.contacts import KEY_PREFIX_DIGITS_MIN, Contacts
+from mesh.messenger.groups.group import Group
+from mesh.messenger.groups.leaves_keeper import LeavesKeeper
+from mesh.messenger.groups.which_group import name_of
+from mesh.messenger.names import group_name, member_name, shown_about
+from mesh.storage.vault.rows import OURSELVES
+from mesh.wire.payload import HLC_COUNTER_BITS
+
+ROLE_NAMES: Final[dict[Role, RoleName]] = {
+    Role.MEMBER: "member",
+    Role.ADMIN: "admin",
+    Role.OWNER: "owner",
+}
+ROLES: Final = {name: role for role, name in ROLE_NAMES.items()}
+_ACTIONS: Final[dict[OperationKind, ActionName]] = {
+    OperationKind.CREATE: "created",
+    OperationKind.ADD: "added",
+    OperationKind.REMOVE: "removed",
+    OperationKind.LEAVE: "left",
+    OperationKind.ROLE: "role",
+    OperationKind.SET: "set",
+}
+_CODE_DIGITS: Final = 10
+
+
+class GroupAnswers:
+    """Says what is known of groups."""
+
+    def __init__(self, account: Account, *, contacts: Contacts, leaves: LeavesKeeper) -> None:
+        self._rows = account.vault.group_people
+        self._people = account.vault.contacts
+        self._losses = account.vault.group_losses
+        self._receipts = account.vault.group_receipts
+        self._authors = account.vault.authors
+        self._identity = account.identity
+        self._contacts = contacts
+        self._leaves = leaves
+
+    def group(self, group: Group) -> GroupAnswer:
+        """Return what is told of a group."""
+        membership, here = group.membership, group.here
+        settings = None if membership is None else membership.settings
+        role = group.roles.get(group.me)
+        state, inviter, note = _state(group, settings), here.inviter, here.note
+        if others := self._rows.other_invites(group.conversation, is_accepted=False):
+            state, inviter, note = "invited", others[-1].contact, others[-1].note
+        return GroupAnswer(
+            conversation=group.conversation,
+            gid=group.gid.hex(),
+            name=name_of(group),
+            about="" if settings is None else shown_about(settings.about),
+            role=None if role is None else ROLE_NAMES[role],
+            members_count=here.size if membership is None else len(membership.members),
+            state=state,
+            waiting_since=here.waiting_since if group.row.state == "in" else 0,
+            waiting_for=self._waiting_for(group),
+            code="" if membership is None else code_of(membership.graph),
+            inviter=self._contacts.find_label(inviter),
+            note=note,
+            invited=[
+                self._contacts.label(row.contact) for row in self._rows.invited(group.conversation)
+            ],
+            settings=None if settings is None else _settings(settings),
+            lost_since=self._lost_since(group),
+            is_known=group.row.tells_contacts,
+            tells=self._receipts.settings(group.conversation).tells,
+        )
+
+    def members(self, group: Group) -> MembersAnswer:
+        """Return what is told of all members."""
+        doubled = self._doubled(group)
+        return MembersAnswer(
+            members=[self._member(group, key, is_double=key in doubled) for key in group.members]
+        )
+
+    def log(self, group: Group, before: int, limit: int) -> MembershipsAnswer:
+        """Return a page of what was done, the newest last; `before`: so many of the newest not."""
+        membership = group.membership
+        if membership is None:
+            return MembershipsAnswer(operations=[], has_more=False)
+        graph = membership.graph
+        ordered = sorted(
+            graph.operations(graph.all), key=lambda each: (each.clock, each.id), reverse=True
+        )
+        page = ordered[before : before + limit]
+        return MembershipsAnswer(
+            operations=[self.operation(group, each) for each in reversed(page)],
+            has_more=len(ordered) > before + limit,
+        )
+
+    def find_operation(self, group: Group, id_: OperationId) -> MembershipAnswer | None:
+        """Return what is told of an operation, if it is here."""
+        membership = group.membership
+        if membership is None or id_ not in membership.graph:
+            return None
+        (operation,) = membership.graph.operations(membership.graph.acts_of(id_))
+        return self.operation(group, operation)
+
+    def operation(self, group: Group, operation: Operation) -> MembershipAnswer:
+        """Return what is told of an operation."""
+        membership = group.membership
+        assert membership is not None
+        counts = membership.is_effective(operation.id)
+        whom, action = _whom(operation), operation.action
+        return MembershipAnswer(
+            id=operation.id.hex(),
+            at=(operation.clock >> HLC_COUNTER_BITS) // 1000,
+            action=_ACTIONS[operation.kind],
+            by=self.label(group, operation.author),
+            is_mine=operation.author == group.me,
+            whom=[self.label(group, key) for key in whom],
+            is_about_me=group.me in whom,
+            role=ROLE_NAMES[action.role] if isinstance(action, RoleChange) else None,
+            changes=_changes(group, operation),
+            counts=counts,
+            why="" if counts else self._why(group, membership, operation),
+            repeat=operation.author == group.me and repeated(membership, operation) is not None,
+        )
+
+    def label(self, group: Group, key: VerifyKey) -> str:
+        """Return what somebody is called: as the contact who he is, or as he calls himself."""
+        if key == group.me:
+            return self._identity.name
+        called = self.find_contact(group, key) or name_in(group, key)
+        return called or key.hex()[:KEY_PREFIX_DIGITS_MIN]
+
+    def find_contact(self, group: Group, key: VerifyKey) -> str | None:
+        """Return the label of the contact who somebody is, if that is known."""
+        row = group.people.get(key)
+        return None if row is None or row.contact is None else self._contacts.label(row.contact)
+
+    def _lost_since(self, group: Group) -> int:
+        rows = self._losses.of(group.conversation)
+        return max((each.noticed for each in rows if each.is_proved), default=0)
+
+    # --- Parts --------------------------------------------------------------------------------
+
+    def _member(self, group: Group, key: VerifyKey, *, is_double: bool) -> MemberAnswer:
+        membership = group.membership
+        assert membership is not None
+        row = group.people[key]
+        contact = None if row.contact is None else self._people.contact(row.contact)
+        name = member_name(membership.members[key].record.name, key)
+        return MemberAnswer(
+            member=row.number,
+            key=key.hex(),
+            name=name,
+            label=self.label(group, key),
+            contact=0 if contact is None else contact.id,
+            role=ROLE_NAMES[membership.members[key].role],
+            added_by=self._added_by(group, membership, key),
+            heard=row.heard,
+            is_me=key == group.me,
+            looks_like=[] if key == group.me else self._contacts.look_alikes(name, but=contact),
+            is_double=is_double,
+        )
+
+    def _doubled(self, group: Group) -> frozenset[VerifyKey]:
+        """Return of whom two operations, or two entries, bear one number."""
+        if group.membership is None:
+            return frozenset()
+        graph = group.membership.graph
+        found = [
+            act.author
+            for ids in group.membership.twins()
+            for act in graph.of(graph.acts_of(ids[0]))
+        ]
+        for number in self._authors.doubled(group.conversation):
+            found.append(group.me if number == OURSELVES else self._authors.author(number).key)
+        return frozenset(found)
+
+    def _added_by(self, group: Group, membership: Membership, key: VerifyKey) -> str:
+        counting = membership.view.acts
+        for _, act in membership.graph.records(key):
+            if act & counting:
+                author = next(membership.graph.of(act)).author
+                return "" if author == key else self.label(group, author)
+        return ""
+
+    def _waiting_for(self, group: Group) -> list[str]:
+        """The members of whom there is nothing to which keys could be sealed."""
+        if group.row.state != "in" or not group.here.waiting_since:
+            return []
+        known = self._leaves.bundles(group)
+        return [
+            self.label(group, key) for key in group.members if key != group.me and key not in known
+        ]
+
+    def _why(self, group: Group, membership: Membership, operation: Operation) -> str:
+        author = self.label(group, operation.author)
+        view = membership.view
+        if not view.is_in(operation.author):
+            return f"{author} was no member any more, as others saw it."
+        return f"{author} had no right to it any more, as others saw it."
+
+
+def name_in(group: Group, key: VerifyKey) -> str:
+    """Return what somebody calls himself in a group, also if he is out; empty: nobody knows."""
+    membership = group.membership
+    records = () if membership is None else membership.graph.records(key)
+    return member_name(records[0][0].record.name, key) if records else ""
+
+
+def code_of(graph: Graph) -> str:
+    """Return 10 digits that are the same for all who know the same operations."""
+    heads = sorted({act.operation.id for act in graph.latest(graph.heads)})
+    number = int.from_bytes(blake2b_256(*map(bytes, heads)), "big")
+    return f"{number % 10**_CODE_DIGITS:0{_CODE_DIGITS}}"
+
+
+def _state(group: Group, settings: Settings | None) -> GroupState:
+    if group.row.state != "in":
+        return group.row.state
+    if settings is not None and settings.closed == "yes":
+        return "closed"
+    return "waiting-for-keys" if group.here.waiting_since else "in"
+
+
+def _settings(settings: Settings) -> GroupSettings:
+    return GroupSettings(
+        add=settings.add,
+        write=settings.write,
+        pin=settings.pin,
+        timer=settings.timer,
+        board=settings.board,
+        history=settings.history,
+        lifetime=settings.lifetime,
+        acks=settings.acks,
+        closed=settings.closed == "yes",
+    )
+
+
+def _changes(group: Group, operation: Operation) -> list[ChangedSetting]:
+    match operation.action:
+        case Create(settings=change) | (SettingsChange() as change):
+            return [
+                ChangedSetting(setting=key, value=_shown(group, key, str(value)))
+                for key, value in change.items().items()
+            ]
+        case _:
+            return []
+
+
+def _shown(group: Group, setting: str, value: str) -> str:
+    match setting:
+        case "name":
+            return group_name(value, group.gid)
+        case "about":
+            return shown_about(value)
+        case _:
+            return value
+
+
+def _whom(operation: Operation) -> list[VerifyKey]:
+    match operation.action:
+        case Add(records=records):
+            return [VerifyKey(record.key) for record in records]
+        case Remove(removals=removals):
+            return [VerifyKey(each.key) for each in removals]
+        case RoleChange(key=key):
+            return [VerifyKey(key)]
+        case Leave():
+            return [operation.author]
+        case _:
+            return []

@@ -1,0 +1,157 @@
+"""Letters of groups: knocks at links, and welcomes at the entrances of who came by one.
+
+Implements `docs/protocol/groups.md`, section "By a link". A letter proves its author by a member
+key, or by the key that a link has for itself; it founds no session, and nobody answers by one.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from mesh.crypto.entropy import uniform_below
+from mesh.crypto.kem import Kem
+from mesh.crypto.signing import is_signature_valid
+from mesh.errors import PeerError
+from mesh.group.entrance import entrance_key
+from mesh.group.knocking import Letter, decode_letter, encode_letter
+from mesh.ids import ConversationId, Instant
+from mesh.limits.group_keys import ENTRANCE_TAGS
+from mesh.messenger.account import Account
+from mesh.messenger.groups.group import Group
+from mesh.messenger.groups.leaves_keeper import LeavesKeeper
+from mesh.messenger.pauses import Pause
+from mesh.messenger.sessions.posting_keys import group_audience
+from mesh.messenger.sessions.sealing import Sealing
+from mesh.messenger.sessions.transit import Transit
+from mesh.ratchet.first_contact import Author, begin_first_contact, open_opening
+from mesh.ratchet.identity import IdentityKeys, PrekeySecrets
+from mesh.ratchet.letter import letter_size_class, open_letter_box, open_letter_outside, seal_letter
+from mesh.ratchet.tags import box_key_of, tag_of
+from mesh.storage.vault.group_links import LetterRow
+from mesh.wire.bundle import Bundle, decode_bundle
+from mesh.wire.envelope import LIFETIME_MONTH, Envelope
+
+
+@dataclass(frozen=True, slots=True)
+class Addressee:
+    """To whom a letter goes: a bundle, and the tag key and index under which it is expected."""
+
+    bundle: Bundle
+    key: bytes = field(repr=False)
+    index: int
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A letter that was opened."""
+
+    author: Author
+    letter: Letter = field(repr=False)
+
+
+class Letters:
+    """Posts letters of ours; what waits for a posting key is a row."""
+
+    def __init__(
+        self, account: Account, *, leaves: LeavesKeeper, sealing: Sealing, transit: Transit
+    ) -> None:
+        self._rows = account.vault.group_links
+        self._entropy = account.entropy
+        self._kem = account.kem
+        self._leaves = leaves
+        self._sealing = sealing
+        self._transit = transit
+
+    def post(
+        self,
+        author: IdentityKeys,
+        own_bundle: Bundle,
+        to: Addressee,
+        content: bytes,
+        *,
+        audience: int,
+        now: Instant,
+    ) -> bool:
+        """Post a letter, if a posting key of that audience is ready; PeerError if the keys to which
+        it would be sealed are bad.
+        """
+        if not self._sealing.has_signer(now.mesh, audience):
+            return False
+        opening = begin_first_contact(
+            author, own_bundle, to.bundle, entropy=self._entropy, kem=self._kem
+        )
+        size_class = letter_size_class(len(content))
+        assert size_class is not None, "what letters say is bounded"
+
+        def body_of(header: bytes) -> bytes:
+            return seal_letter(
+                opening,
+                content,
+                box_key=box_key_of(to.key, to.index),
+                header=header,
+                size_class=size_class,
+                entropy=self._entropy,
+            )
+
+        classes = size_class, LIFETIME_MONTH
+        tag = tag_of(to.key, to.index)
+        sealed = self._sealing.seal_for_group(audience, tag, classes, body_of, now.mesh)
+        self._transit.post(sealed, None, pause=Pause.SOON, now=now)
+        return True
+
+    # --- To entrances -------------------------------------------------------------------------
+
+    def queue(
+        self, group: Group, entrance: bytes, bundle: bytes, kind: int, data: bytes, now: Instant
+    ) -> None:
+        """Write to somebody at his entrance, as a member of a group, as soon as can be."""
+        self._rows.add_letter(LetterRow(0, group.conversation, entrance, bundle, kind, data))
+        self.flush(group, now)
+
+    def waiting(self) -> list[ConversationId]:
+        """Groups in which a letter waits."""
+        return self._rows.conversations_with_letters()
+
+    def flush(self, group: Group, now: Instant) -> None:
+        """Post what can be posted now."""
+        own = self._leaves.own_bundle(group)
+        assert own is not None, "who is a member has a bundle"
+        for row in self._rows.letters(group.conversation):
+            to = Addressee(
+                decode_bundle(row.bundle, is_signature_valid),
+                entrance_key(row.entrance),
+                uniform_below(self._entropy, ENTRANCE_TAGS),
+            )
+            audience = group_audience(group.conversation)
+            content = encode_letter(row.kind, row.data)
+            own_bundle = decode_bundle(own, is_signature_valid)
+            if not self.post(group.keys, own_bundle, to, content, audience=audience, now=now):
+                return
+            self._rows.drop_letter(row.number)
+
+
+def open_letter(
+    envelope: Envelope,
+    key: bytes,
+    index: int,
+    *,
+    identity: IdentityKeys,
+    bundles: Iterable[tuple[Bundle, PrekeySecrets]],
+    kem: Kem,
+) -> Received:
+    """Open a letter to one of our bundles; PeerError if it is to none, or not whole."""
+    header = envelope.header_bytes
+    opening, box = open_letter_outside(envelope.body, box_key=box_key_of(key, index), header=header)
+    for bundle, secrets in bundles:
+        try:
+            author, roots = open_opening(
+                opening,
+                identity=identity,
+                bundle=bundle,
+                secrets=secrets,
+                verify=is_signature_valid,
+                kem=kem,
+            )
+        except PeerError:
+            continue
+        return Received(author, decode_letter(open_letter_box(box, roots, header=header)))
+    raise PeerError("a letter to none of our bundles")

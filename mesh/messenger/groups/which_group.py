@@ -1,0 +1,60 @@
+"""Finds the group, and the member of it, that a command means."""
+
+from mesh.errors import UserError
+from mesh.ids import ConversationId, VerifyKey
+from mesh.messenger.groups.group import Group
+from mesh.messenger.groups.membership_keeper import MembershipKeeper
+from mesh.messenger.names import group_name
+
+
+class WhichGroup:
+    """Finds groups by number or name, and members by number."""
+
+    def __init__(self, groups: MembershipKeeper) -> None:
+        self._groups = groups
+
+    def group(self, named: str | int) -> Group:
+        """The group of a number or a name; UserError if there is none, or more than one."""
+        number = named if isinstance(named, int) else _find_number(named)
+        if number is not None:
+            group = self._groups.find(ConversationId(number))
+            if group is None:
+                raise UserError("not-found", f"There is no group {number}.")
+            return group
+        wanted = str(named).strip().casefold()
+        found = [one for one in self._groups.all if name_of(one).casefold() == wanted]
+        if not found:
+            raise UserError("not-found", f"There is no group {named!r}.")
+        if len(found) > 1:
+            numbers = ", ".join(str(one.conversation) for one in found)
+            raise UserError("ambiguous", f"Several groups are called so; take a number: {numbers}.")
+        return found[0]
+
+    def member_of(self, named: str | int) -> Group:
+        """A group in which we are; UserError if it is none."""
+        group = self.group(named)
+        if group.row.state == "invited":
+            raise UserError("forbidden", "You were asked into this group; accept first.")
+        if group.row.state == "joining":
+            raise UserError("forbidden", "You will be in this group when your word has arrived.")
+        if not group.is_in:
+            raise UserError("gone", "You are not in this group any more.")
+        return group
+
+    def member(self, group: Group, number: int) -> VerifyKey:
+        """The member of a number; UserError if there is none."""
+        for key, row in group.people.items():
+            if row.number == number and key in group.members:
+                return key
+        raise UserError("not-found", f"There is no member {number} in this group.")
+
+
+def name_of(group: Group) -> str:
+    """Return what a group is called, by its settings or as an invite said; no unfair name."""
+    membership = group.membership
+    called = group.here.name if membership is None else membership.settings.name
+    return group_name(called, group.gid)
+
+
+def _find_number(named: str) -> int | None:
+    return int(named) if named.isascii() and named.isdigit() and len(named) < 16 else None

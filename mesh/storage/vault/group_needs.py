@@ -1,0 +1,248 @@
+"""Rows of the vault about what is missing in groups, and about what others asked for.
+
+Times are mesh time. A group is named by its conversation.
+"""
+
+from typing import Final
+
+from mesh.ids import ConversationId, UnixSeconds, VerifyKey
+from mesh.inputs import Connection
+from mesh.storage.vault.rows import Row, all_of, blobs, insert_numbered
+
+GROUP_NEEDS: Final = (
+    # Something that is missing. `wanted`: the id of an operation, of an entry or of an epoch;
+    # `named_by`: the member by whose word it is known; `announcement` and `trouble`: of an epoch
+    # that does not open; `due`: when it is asked for next, NULL: never again, it is a gap;
+    # `is_put_off`: somebody else asked for it.
+    """
+    CREATE TABLE group_needs (
+        number INTEGER PRIMARY KEY AUTOINCREMENT,
+        conversation INTEGER NOT NULL REFERENCES conversations (number),
+        wanted BLOB NOT NULL,
+        named_by BLOB NOT NULL,
+        announcement BLOB,
+        trouble INTEGER,
+        asked INTEGER NOT NULL,
+        due INTEGER,
+        is_put_off INTEGER NOT NULL,
+        UNIQUE (conversation, wanted)
+    ) STRICT
+    """,
+    "CREATE INDEX group_needs_due ON group_needs (conversation, due) WHERE due IS NOT NULL",
+    # Something that a member asked for and that is here: `need` begins the id of the post, `heads`
+    # are those of entries that he has, one behind the other.
+    """
+    CREATE TABLE group_duties (
+        number INTEGER PRIMARY KEY AUTOINCREMENT,
+        conversation INTEGER NOT NULL REFERENCES conversations (number),
+        wanted BLOB NOT NULL,
+        need BLOB NOT NULL,
+        member BLOB NOT NULL,
+        heads BLOB NOT NULL,
+        due INTEGER NOT NULL,
+        UNIQUE (conversation, wanted, member)
+    ) STRICT
+    """,
+    "CREATE INDEX group_duties_due ON group_duties (conversation, due)",
+)
+"""The statements that make the tables. They are part of a migration, and so never change."""
+
+_NEED: Final = (
+    "SELECT number, conversation, wanted, named_by, announcement, trouble, asked, due, is_put_off "
+    "FROM group_needs"
+)
+_DUTY: Final = "SELECT number, conversation, wanted, need, member, heads, due FROM group_duties"
+_NEW: Final = "NOT EXISTS (SELECT 1 FROM group_needs WHERE conversation = ?1 AND wanted = {}) "
+_HERE: Final = (
+    "EXISTS (SELECT 1 FROM group_operations WHERE conversation = ?1 AND id = wanted) OR "
+    "EXISTS (SELECT 1 FROM entries WHERE conversation = ?1 AND id = wanted) OR "
+    "EXISTS (SELECT 1 FROM deleted_messages WHERE conversation = ?1 AND id = wanted) OR "
+    "EXISTS (SELECT 1 FROM group_epochs WHERE conversation = ?1 AND id = wanted)"
+)
+
+
+class NeedRow(Row, frozen=True):
+    """Something that is missing here."""
+
+    number: int
+    conversation: ConversationId
+    wanted: bytes
+    named_by: VerifyKey
+    announcement: bytes | None
+    trouble: int | None
+    asked: int
+    due: UnixSeconds | None
+    is_put_off: bool = False
+
+
+class _CountRow(Row, frozen=True):
+    named_by: VerifyKey
+    count: int
+
+
+class DutyRow(Row, frozen=True):
+    """Something that a member lacks and that we can give."""
+
+    number: int
+    conversation: ConversationId
+    wanted: bytes
+    need: bytes
+    member: VerifyKey
+    heads: bytes
+    due: UnixSeconds
+
+
+class UnaskedRow(Row, frozen=True):
+    """Something that is missing, and of which no row says so. `author`: of who names it, as a
+    number; `named_by`: his key, where operations name it. `is_waited_for`: nothing is shown of what
+    names it.
+    """
+
+    wanted: bytes
+    author: int | None
+    named_by: VerifyKey | None
+    is_waited_for: bool
+
+
+class GroupNeedRows:
+    """All that is missing in groups, here and elsewhere."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    # --- Ours ---------------------------------------------------------------------------------
+
+    def unasked(self, conversation: ConversationId) -> list[UnaskedRow]:
+        """Return what rows of operations and entries name that is not here and was not noted."""
+        new_missing, new_waits, new_parent = (
+            _NEW.format(column) for column in ("missing", "waits", "parent")
+        )
+        # The conditions are those of this file.
+        cursor = self._connection.execute(
+            "SELECT missing, NULL, min(author), 1 FROM group_waiting AS child "  # noqa: S608 (ours)
+            "WHERE conversation = ?1 AND NOT EXISTS (SELECT 1 FROM group_waiting "
+            f"WHERE conversation = ?1 AND id = child.missing) AND {new_missing} "
+            "GROUP BY missing UNION ALL "
+            "SELECT waits, min(author), NULL, 1 FROM entries WHERE conversation = ?1 "
+            f"AND waits IS NOT NULL AND length(waits) = 32 AND {new_waits} "
+            "GROUP BY waits UNION ALL "
+            "SELECT parent, min(entries.author), NULL, 0 FROM gaps "
+            "JOIN entries ON entries.number = gaps.child WHERE gaps.conversation = ?1 "
+            f"AND {new_parent} GROUP BY parent",
+            (conversation,),
+        )
+        return all_of(cursor, UnaskedRow)
+
+    def add_need(self, row: NeedRow) -> NeedRow:
+        """Note that something is missing; return it with its number."""
+        return insert_numbered(self._connection, "group_needs", row)
+
+    def put_need(self, row: NeedRow) -> None:
+        """Keep when it is asked for next, and of an epoch why it does not open."""
+        self._connection.execute(
+            "UPDATE group_needs SET trouble = ?, asked = ?, due = ?, is_put_off = ? "
+            "WHERE number = ?",
+            (row.trouble, row.asked, row.due, row.is_put_off, row.number),
+        )
+
+    def needs(self, conversation: ConversationId, wanted: bytes | None = None) -> list[NeedRow]:
+        """All that is missing and will be asked for, the one that is due first first; or the row of
+        one thing, also if it is never asked for again.
+        """
+        if wanted is not None:
+            cursor = self._connection.execute(
+                f"{_NEED} WHERE conversation = ? AND wanted = ?", (conversation, wanted)
+            )
+        else:
+            cursor = self._connection.execute(
+                f"{_NEED} WHERE conversation = ? AND due IS NOT NULL ORDER BY due, number",
+                (conversation,),
+            )
+        return all_of(cursor, NeedRow)
+
+    def needs_counts(self, conversation: ConversationId) -> dict[VerifyKey, int]:
+        """Count all that is missing, gaps among them, by who named it."""
+        cursor = self._connection.execute(
+            "SELECT named_by, count(*) FROM group_needs WHERE conversation = ? GROUP BY named_by",
+            (conversation,),
+        )
+        return {row.named_by: row.count for row in all_of(cursor, _CountRow)}
+
+    def drop_oldest(
+        self, conversation: ConversationId, named_by: VerifyKey, *, only_gaps: bool
+    ) -> bool:
+        """Forget the oldest gap of those that a member named, else the oldest of all where that may
+        be; return whether there was one.
+        """
+        cursor = self._connection.execute(
+            "DELETE FROM group_needs WHERE number = (SELECT number FROM group_needs "
+            "WHERE conversation = ? AND named_by = ? AND (due IS NULL OR NOT ?) "
+            "ORDER BY due IS NOT NULL, number LIMIT 1)",
+            (conversation, named_by, only_gaps),
+        )
+        return cursor.rowcount > 0
+
+    def drop_found(self, conversation: ConversationId) -> None:
+        """Forget what is here now."""
+        # The conditions are those of this file.
+        self._connection.execute(
+            f"DELETE FROM group_needs WHERE conversation = ?1 AND ({_HERE})",  # noqa: S608 (ours)
+            (conversation,),
+        )
+
+    def drop_need(self, number: int) -> None:
+        """Nothing needs it any more."""
+        self._connection.execute("DELETE FROM group_needs WHERE number = ?", (number,))
+
+    def before_gap(self, conversation: ConversationId, parent: bytes, count: int) -> list[bytes]:
+        """Return the ids of the entries that stand last before what names a parent that is
+        missing.
+        """
+        cursor = self._connection.execute(
+            # An operation that stands among them is no entry, and names none.
+            "SELECT id FROM entries WHERE conversation = ?1 AND ops <> x'' AND position < "
+            "(SELECT min(position) FROM gaps JOIN entries AS child ON child.number = gaps.child "
+            "WHERE gaps.conversation = ?1 AND gaps.parent = ?2) "
+            "ORDER BY position DESC, id DESC LIMIT ?3",
+            (conversation, parent, count),
+        )
+        return blobs(cursor)
+
+    # --- Of others ----------------------------------------------------------------------------
+
+    def add_duty(self, row: DutyRow) -> None:
+        """Note what is to be answered; what a member asked for before keeps its time."""
+        self._connection.execute(
+            "INSERT OR IGNORE INTO group_duties (conversation, wanted, need, member, heads, due) "
+            "VALUES (?, ?, ?, ?, ?, ?)",
+            (row.conversation, row.wanted, row.need, row.member, row.heads, row.due),
+        )
+
+    def duties(self, conversation: ConversationId) -> list[DutyRow]:
+        """All that is to be answered, the first first."""
+        cursor = self._connection.execute(
+            f"{_DUTY} WHERE conversation = ? ORDER BY due, number", (conversation,)
+        )
+        return all_of(cursor, DutyRow)
+
+    def drop_duty(self, number: int) -> None:
+        """It is answered."""
+        self._connection.execute("DELETE FROM group_duties WHERE number = ?", (number,))
+
+    def drop_duties_of(self, conversation: ConversationId, wanted: bytes) -> None:
+        """Somebody gave it to all."""
+        self._connection.execute(
+            "DELETE FROM group_duties WHERE conversation = ? AND wanted = ?",
+            (conversation, wanted),
+        )
+
+    # --- The end ------------------------------------------------------------------------------
+
+    def forget(self, conversation: ConversationId) -> None:
+        """Erase all of a group."""
+        for table in ("group_needs", "group_duties"):
+            # The names are those of this file.
+            self._connection.execute(
+                f"DELETE FROM {table} WHERE conversation = ?",  # noqa: S608 (ours)
+                (conversation,),
+            )

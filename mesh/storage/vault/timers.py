@@ -1,0 +1,63 @@
+"""Rows of the vault about what disappears by itself, and when."""
+
+from typing import Final
+
+from mesh.ids import ConversationId, UnixSeconds
+from mesh.inputs import Connection
+from mesh.limits.content import TIMER_GAPS_MAX
+from mesh.storage.vault.entries import ENTRY
+from mesh.storage.vault.rows import EntryRow, all_of, integer
+
+# As the index of these says it. What was written here runs from its sealing on.
+_TO_START: Final = (
+    f"{ENTRY} WHERE timer > 0 AND disappears = 0 AND is_read = 1 AND gone = '' "
+    "AND NOT (is_mine AND lapses IS NULL "
+    "AND state IN ('awaiting-key', 'waiting-for-keys', 'queued')) ORDER BY number"
+)
+
+
+class TimerRows:
+    """Objects that were written under a timer."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def to_start(self) -> list[EntryRow]:
+        """Those that were sealed here, or read, and whose time does not run yet."""
+        return all_of(self._connection.execute(_TO_START), EntryRow)
+
+    def start(self, number: int, end: UnixSeconds) -> None:
+        """The time of one runs; then it disappears."""
+        self._connection.execute(
+            "UPDATE entries SET disappears = ? WHERE number = ?", (end, number)
+        )
+
+    def find_behind_gap(self, conversation: ConversationId) -> int | None:
+        """Return the timer of the newest object of the other side before which something is
+        missing, where one has a timer. It looks at so many gaps and no more.
+        """
+        row = self._connection.execute(
+            "SELECT timer FROM entries WHERE timer > 0 AND is_mine = 0 AND number IN "
+            "(SELECT child FROM gaps WHERE conversation = ? LIMIT ?) "
+            "ORDER BY position DESC, id DESC LIMIT 1",
+            (conversation, TIMER_GAPS_MAX),
+        ).fetchone()
+        return row[0] if row is not None and isinstance(row[0], int) else None
+
+    def due(self, now: UnixSeconds, limit: int) -> list[EntryRow]:
+        """Those whose time is over, the earliest first."""
+        cursor = self._connection.execute(
+            f"{ENTRY} WHERE disappears > 0 AND gone = '' AND disappears <= ? "
+            "ORDER BY disappears, number LIMIT ?",
+            (now, limit),
+        )
+        return all_of(cursor, EntryRow)
+
+    def next_end(self) -> int:
+        """Return when the next one disappears; 0: none does."""
+        return integer(
+            self._connection.execute(
+                "SELECT coalesce(min(disappears), 0) FROM entries "
+                "WHERE disappears > 0 AND gone = ''"
+            )
+        )

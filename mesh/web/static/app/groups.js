@@ -1,0 +1,83 @@
+// Groups: what is known of each, of who is in it, and of what one may do there.
+import { get } from "./api.js";
+import { change, onForget, state } from "./state.js";
+import { nowSeconds } from "./times.js";
+
+const RANKS = { member: 0, admin: 1, owner: 2 };
+const LATELY_S = 86_400;
+
+export const groupOf = (conversation) => state.groups.get(conversation);
+
+/** Groups into which one was asked, and has not answered. */
+export const invites = () => [...state.groups.values()].filter((group) => group.state === "invited");
+
+/** Whether one is a member: also where nobody can write now. */
+export const isIn = (group) => ["in", "waiting-for-keys", "closed"].includes(group.state);
+
+/** Whether one has at least a role here. */
+export const isAtLeast = (group, role) => isIn(group) && group.role !== null && RANKS[group.role] >= RANKS[role];
+
+/** Whether one may do what a setting (add, write, pin, timer) leaves to members or to admins. */
+export const may = (group, what) => isIn(group) && group.settings !== null && !group.settings.closed && (group.settings[what] === "members" || isAtLeast(group, "admin"));
+
+/** Whether one has more power than a member: it runs strictly downwards. */
+export const isAbove = (group, member) => isAtLeast(group, "admin") && RANKS[group.role] > RANKS[member.role];
+
+/** Whether one can change what stands in a conversation: vote, answer, react, delete for all. */
+export const canChange = (each) => each.kind !== "group" || (isIn(groupOf(each.number) ?? {}) && !groupOf(each.number).settings?.closed);
+
+/** How many wait at links into groups. */
+export const knocksCount = () => [...state.knocks.values()].reduce((sum, knocks) => sum + knocks.length, 0);
+
+/** Ask who waits at links into a group, if one may let them in. */
+export async function askKnocks(group) {
+  if (!may(group, "add")) { state.knocks.delete(group.conversation); return; }
+  try { state.knocks.set(group.conversation, (await get(`/v1/groups/${group.conversation}/knocks`)).knocks); } catch { /* asked again with the next event */ }
+  change();
+}
+
+const asking = new Set();
+
+/** The members of a group by their keys, oneself among them; asked for when they are first wanted. */
+export function membersOf(conversation) {
+  if (!state.members.has(conversation)) askMembers(conversation);
+  return state.members.get(conversation) ?? new Map();
+}
+
+export async function askMembers(conversation) {
+  if (asking.has(conversation)) return;
+  asking.add(conversation);
+  try {
+    const { members } = await get(`/v1/groups/${conversation}/members`);
+    state.members.set(conversation, new Map(members.map((member) => [member.key, member])));
+  } catch {
+    state.members.set(conversation, state.members.get(conversation) ?? new Map());
+  } finally { asking.delete(conversation); }
+  change();
+}
+
+/** How many others were heard within a day. */
+export const heardLately = (members) => [...members.values()].filter((member) => !member.is_me && nowSeconds() - member.heard < LATELY_S).length;
+
+/** Contacts by their keys in groups: who is out is drawn as before. */
+const contacts = new Map();
+onForget(() => contacts.clear());
+
+/** The key by which somebody in a group is drawn: that of the contact who it is, if that is known. */
+export function faceOf(conversation, key) {
+  const contact = membersOf(conversation).get(key)?.contact;
+  if (contact) contacts.set(key, contact);
+  return state.contacts.get(contacts.get(key))?.key ?? key;
+}
+
+/** Something of a member was opened: they were heard. */
+export function hear({ conversation, author, received }) {
+  const member = state.members.get(conversation)?.get(author.key);
+  if (member && received > member.heard) member.heard = received;
+}
+
+/** More is known of a group: this is the whole of it. */
+export function takeGroup(group) {
+  state.groups.set(group.conversation, group);
+  if (state.members.has(group.conversation)) askMembers(group.conversation);
+}

@@ -1,0 +1,32 @@
+// Where one is: the part of the address behind `#`.
+import { change, state } from "./state.js";
+
+export function parse(hash) {
+  const [section = "chats", ...parts] = hash.replace(/^#\/?/, "").split("/").map((part) => {
+    try { return decodeURIComponent(part); } catch { return part; }
+  });
+  const known = { c: "chats", chats: "chats", people: "people", network: "network", settings: "settings" };
+  const isConversation = section === "c";
+  return { section: known[section] ?? "chats", conversation: isConversation ? Number(parts[0]) || 0 : 0, parts: isConversation ? parts.slice(1) : parts };
+}
+
+export const go = (hash) => { if (location.hash === hash) arrived(); else location.hash = hash; };
+export const replace = (hash) => { history.replaceState(null, "", hash); arrived(); };
+
+const listeners = [];
+export const onArrival = (listener) => listeners.push(listener);
+
+/** Tell everybody again where one is: for who came later. */
+export const arriveAgain = () => arrived();
+
+function arrived() {
+  state.route = parse(location.hash);
+  state.menu = null;
+  for (const listener of listeners) listener(state.route);
+  change();
+}
+
+export function startRouting() {
+  addEventListener("hashchange", arrived);
+  state.route = parse(location.hash);
+}

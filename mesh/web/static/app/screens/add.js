@@ -1,0 +1,222 @@
+// [14] Add a person: my code, scan theirs, or paste their link.
+import { html, nothing } from "../../vendor/lit-html/lit-html.js";
+import { ref } from "../../vendor/lit-html/directives/ref.js";
+import { get, post, remove } from "../api.js";
+import { choiceRow, confirm, copyText, doing, failed, failure, openDialog, switchRow, toast } from "../dom.js";
+import { icon } from "../icons.js";
+import { fetchPart } from "../later.js";
+import { keyStart } from "../marks.js";
+import { go, onArrival, replace } from "../router.js";
+import { change, onForget, state } from "../state.js";
+import { timeOfDay } from "../times.js";
+import { rich, t } from "../words.js";
+import { partHeader } from "./frame.js";
+
+const TABS = [["code", "qr-code"], ["scan", "scan-line"], ["paste", "clipboard-paste"]];
+const DAYS = [1, 7, 30];
+const PEOPLE = [1, 5, 20, 100];
+
+let problem = null;
+let chosen = 0;
+
+async function askInvites() {
+  try {
+    state.invites = (await get("/v1/invites")).invites;
+    problem = null;
+    if (!state.invites.some((each) => each.state === "open")) await make({ uses_max: 1, days: 7 });
+  } catch (refused) { problem = refused; }
+  change();
+}
+
+async function make({ uses_max, days, label = "", with_addresses = false }) {
+  const made = await post("/v1/invites", { label, uses_max, lifetime_s: days * 86_400, with_addresses });
+  state.invites = [made, ...(state.invites ?? []).filter((each) => each.id !== made.id)];
+  chosen = made.id;
+}
+
+export function addPage() {
+  const tab = TABS.some(([name]) => name === state.route.parts[1]) ? state.route.parts[1] : "code";
+  return html`${partHeader({ title: t("add.title"), back: "#/people" })}<div class="scroll"><div class="page-body">
+    <nav class="tabs" aria-label=${t("add.title")}>${TABS.map(([name, glyph]) => html`<a href=${`#/people/add/${name}`} aria-current=${tab === name ? "page" : nothing}>${icon(glyph, 18)}${t(`add.${name}`)}</a>`)}</nav>
+    ${tab === "code" ? codeTab() : tab === "scan" ? scanTab() : pasteTab()}</div></div>`;
+}
+
+// ---- My code ----
+
+function codeTab() {
+  if (problem) return failure(problem, askInvites);
+  const open = (state.invites ?? []).filter((each) => each.state === "open");
+  const invite = open.find((each) => each.id === chosen) ?? open[0];
+  const others = (state.invites ?? []).filter((each) => each !== invite);
+  return html`${invite ? html`<div class="two"><div class="qr">${qr(codeOf(invite))}</div><div class="stack">
+      <h3>${t("add.who")}</h3><p class="lead">${t("add.for", { n: invite.uses_max - invite.uses, t: timeOfDay(invite.expires) })} ${t(invite.uses_max > 1 ? "invite.many" : "add.care")}</p>
+      <div class="link-well"><code>${invite.link}</code><button class="button" @click=${doing(() => copyText(invite.link))}>${icon("copy", 17)}${t("add.copy")}</button></div>
+      <dl class="pairs"><dt>${t("add.uses")}</dt><dd>${t("add.of", { n: invite.uses, m: invite.uses_max })}</dd><dt>${t("add.label")}</dt><dd><bdi>${invite.label || t("add.none")}</bdi></dd><dt>${t("add.lives")}</dt><dd>${timeOfDay(invite.expires)}</dd>${invite.addresses.length ? html`<dt>${t("add.where")}</dt><dd dir="ltr">${invite.addresses.join(", ")}</dd>` : nothing}</dl>
+      <div class="buttons"><button class="button" @click=${newInvite}>${icon("sliders-horizontal", 17)}${t("add.change")}</button>
+        <button class="button danger" @click=${doing(() => revoke(invite))}>${t("add.revoke")}</button>
+        ${invite.short_link && state.status?.links_count ? html`<button class="button plain" @click=${doing(() => copyText(invite.short_link))}>${t("add.short")}</button>` : nothing}</div></div></div>`
+    : html`<p class="lead" aria-busy=${state.invites ? nothing : "true"}>${state.invites ? t("invite.empty") : t("loading")}</p><div class="buttons"><button class="button main" @click=${newInvite}>${t("add.make")}</button></div>`}
+    <div class="card"><div class="setting"><span class="grow"><span class="title">${t("add.stand")}</span><span class="line">${t("add.stand.line")}</span></span><a class="button" href="#/people/nearby">${t("people.nearby")}</a></div>
+      ${others.length ? html`<div class="setting"><span class="grow"><span class="title">${t("add.others")}</span><span class="line">${t("add.others.line", { n: others.length })}</span></span><button class="button plain" @click=${() => listInvites()}>${t("show")}</button></div>` : nothing}</div>`;
+}
+
+const codes = new Map();
+
+onForget(() => { codes.clear(); typed = ""; });
+
+/** The rows of modules of an invite's code; asked for once. */
+function codeOf(invite) {
+  if (!codes.has(invite.id)) {
+    codes.set(invite.id, null);
+    post("/v1/qr", { text: invite.qr }).then((answer) => { codes.set(invite.id, answer.rows); change(); }, () => codes.delete(invite.id));
+  }
+  return codes.get(invite.id);
+}
+
+/** Rows of modules as one path: "1" is dark. */
+export function qr(rows, label = t("add.who")) {
+  if (!rows?.length) return html`<p class="small" aria-busy="true">${t("loading")}</p>`;
+  const quiet = 2;
+  const path = rows.flatMap((row, y) => [...row.matchAll(/1+/g)].map((run) => `M${run.index + quiet} ${y + quiet}h${run[0].length}v1h-${run[0].length}z`)).join("");
+  const side = rows.length + 2 * quiet;
+  return html`<svg viewBox="0 0 ${side} ${side}" shape-rendering="crispEdges" role="img" aria-label=${label}><path d=${path}></path></svg>`;
+}
+
+function newInvite() {
+  const form = { uses_max: 1, days: 7, label: "", with_addresses: false };
+  openDialog({
+    title: t("invite.title"), safe: t("cancel"), acts: t("add.make"), danger: false,
+    act: async () => { await make(form); state.dialog = null; change(); },
+    body: () => html`<div class="card">
+      ${choiceRow({ id: "invite-people", title: t("invite.people"), value: form.uses_max, options: PEOPLE.map((n) => [n, n]), set: (value) => { form.uses_max = Number(value); change(); } })}
+      ${choiceRow({ id: "invite-days", title: t("invite.days"), value: form.days, options: DAYS.map((n) => [n, t("invite.day", { n })]), set: (value) => { form.days = Number(value); } })}
+      ${switchRow({ id: "invite-where", title: t("invite.where"), line: t("invite.where.line"), on: form.with_addresses, set: (value) => { form.with_addresses = value; change(); } })}</div>
+      ${form.uses_max > 1 ? html`<p class="small">${t("invite.many")}</p>` : nothing}
+      <div class="field"><label for="invite-label">${t("add.label")}</label><input id="invite-label" dir="auto" @input=${(event) => { form.label = event.target.value; }}></div>`,
+  });
+}
+
+async function revoke(invite) {
+  if (!(await confirm({ title: t("invite.revoke.ask"), body: nothing, yes: t("add.revoke") }))) return;
+  await remove(`/v1/invites/${invite.id}`);
+  await askInvites();
+}
+
+const listInvites = () => openDialog({
+  title: t("add.others"), broad: true, safe: t("close"),
+  body: () => html`<div class="card">${state.invites.map((each) => html`<div class="setting"><span class="grow"><span class="title"><bdi>${each.label || t("add.none")}</bdi></span><span class="line">${t(`invite.state.${each.state}`)} · ${t("add.of", { n: each.uses, m: each.uses_max })} · ${timeOfDay(each.expires)}</span></span>
+    ${each.state === "open" ? html`<button class="button" @click=${() => { chosen = each.id; state.dialog = null; change(); }}>${t("show")}</button>` : nothing}</div>`)}</div>`,
+});
+
+// ---- Scan ----
+
+let camera = null;
+let cameraProblem = "";
+
+function scanTab() {
+  return html`<p class="lead">${t("add.scan.lead")}</p>
+    ${camera ? html`<video class="camera" muted playsinline ${ref(watch)}></video>` : nothing}
+    ${cameraProblem ? html`<p class="care-line" role="alert">${icon("camera", 18)}${cameraProblem}</p>` : nothing}
+    <div class="buttons"><button class="button main" @click=${camera ? stopCamera : startCamera}>${icon("camera", 17)}${t(camera ? "add.camera.stop" : "add.camera")}</button>
+      <label class="button">${icon("image", 17)}${t("add.picture")}<input class="unseen" type="file" accept="image/*" @change=${doing(fromPicture)}></label></div>`;
+}
+
+async function decoder() {
+  if (!globalThis.jsQR) await import("../../vendor/jsqr/jsQR.js");
+  return globalThis.jsQR;
+}
+
+async function startCamera() {
+  cameraProblem = "";
+  try { camera = await navigator.mediaDevices.getUserMedia({ video: { facingMode: "environment" } }); } catch (refused) { cameraProblem = t("add.camera.no", { reason: refused.message }); }
+  change();
+}
+
+function stopCamera() {
+  for (const track of camera?.getTracks() ?? []) track.stop();
+  camera = null;
+  change();
+}
+
+const canvas = document.createElement("canvas");
+
+/** Return the text of the code in a picture, or nothing. */
+async function read(source, width, height) {
+  const decode = await decoder();
+  const scale = Math.min(1, 1200 / Math.max(width, height));
+  canvas.width = Math.max(1, Math.round(width * scale));
+  canvas.height = Math.max(1, Math.round(height * scale));
+  const context = canvas.getContext("2d", { willReadFrequently: true });
+  context.drawImage(source, 0, 0, canvas.width, canvas.height);
+  const { data } = context.getImageData(0, 0, canvas.width, canvas.height);
+  return decode(data, canvas.width, canvas.height)?.data;
+}
+
+// An element is told of before it stands in the page.
+const watch = (video) => queueMicrotask(() => {
+  if (!video?.isConnected || !camera || video.srcObject === camera) return;
+  video.srcObject = camera;
+  video.play().then(() => look(video)).catch(() => { /* it was switched off meanwhile */ });
+});
+
+async function look(video) {
+  while (camera && video.isConnected) {
+    if (video.readyState >= 2) {
+      const text = await read(video, video.videoWidth, video.videoHeight);
+      if (text) { stopCamera(); found(text); return; }
+    }
+    await new Promise((resolve) => setTimeout(resolve, 200));
+  }
+  if (camera) stopCamera();
+}
+
+async function fromPicture(event) {
+  const [file] = event.target?.files ?? [];
+  if (!file) return;
+  const picture = await createImageBitmap(file);
+  const text = await read(picture, picture.width, picture.height);
+  picture.close();
+  if (text) found(text);
+  else { cameraProblem = t("add.noqr"); change(); }
+}
+
+const found = (text) => { typed = text; replace("#/people/add/paste"); inspect().catch((refused) => failed(refused)); };
+
+// ---- Paste ----
+
+let typed = "";
+
+function pasteTab() {
+  return html`<form class="stack" @submit=${doing(async (event) => { event.preventDefault(); await inspect(); })}>
+    <div class="field"><label for="their-link">${t("add.link")}</label><textarea id="their-link" rows="4" dir="ltr" spellcheck="false" autocapitalize="off" .value=${typed} @input=${(event) => { typed = event.target.value; }}></textarea><span class="hint">${t("add.link.hint")}</span></div>
+    <div class="buttons"><button class="button main">${t("add.look")}</button></div></form>`;
+}
+
+/** Say what a link would do, before anything is done. */
+async function inspect() {
+  const link = typed.trim();
+  const groups = await fetchPart("group_links");
+  if (groups.isGroupLink(link)) { groups.askJoin(link, () => { typed = ""; }); return; }
+  const contents = await post("/v1/invites/inspect", { link });
+  const form = { label: "" };
+  openDialog({
+    title: t("add.confirm", { name: contents.name || keyStart(contents.key) }), safe: t("cancel"), acts: contents.is_usable ? t("add") : undefined, danger: false,
+    act: async () => {
+      const contact = await post("/v1/contacts", { link, label: form.label });
+      state.dialog = null;
+      typed = "";
+      toast(t("add.done", { name: contact.label }));
+      go(`#/c/${contact.id}`);
+    },
+    body: html`<p>${contents.is_usable ? rich(contents.name ? "add.contents" : "add.contents.key", { name: contents.name, key: keyStart(contents.key) }) : contents.sentence}</p>
+      ${contents.addresses.length ? html`<p class="care-line">${icon("link", 18)}<span>${rich("add.hint", { address: contents.addresses.join(", ") })}</span></p>` : nothing}
+      ${contents.is_usable ? html`<div class="field"><label for="new-label">${t("add.name")}</label><input id="new-label" dir="auto" placeholder=${contents.name} @input=${(event) => { form.label = event.target.value; }}></div>` : nothing}`,
+  });
+}
+
+onArrival(({ section, parts }) => {
+  if (camera && !(section === "people" && parts[1] === "scan")) stopCamera();
+  if (section !== "people" || parts[0] !== "add" || state.phase !== "ready") return;
+  if (parts[1] === "paste" && parts[2]) { typed = parts[2]; replace("#/people/add/paste"); }
+  if (!parts[1] || parts[1] === "code") askInvites();
+});

@@ -1,0 +1,99 @@
+// [26] Making a poll, a check-in, a task or a notice, and changing a task.
+import { html, nothing } from "../../vendor/lit-html/lit-html.js";
+import { tell } from "../acts.js";
+import { closeDialog, doing, openDialog } from "../dom.js";
+import { membersOf } from "../groups.js";
+import { change, state } from "../state.js";
+import { rich, t } from "../words.js";
+import { put } from "./cards.js";
+
+const OPTIONS_MAX = 12;
+const OLD_AFTER_S = 6 * 3600;
+
+const seconds = (local) => (local ? Math.floor(new Date(local).getTime() / 1000) : 0);
+const local = (at) => { if (!at) return ""; const there = new Date(at * 1000); return new Date(there - there.getTimezoneOffset() * 60_000).toISOString().slice(0, 16); };
+const field = (name, label, inner) => html`<div class="field"><label for=${`new-${name}`}>${label}</label>${inner}</div>`;
+const line = (name, label, value = "", isNeeded = false, length = 500) => field(name, label, html`<input type="text" ?autofocus=${["question", "title"].includes(name)} id=${`new-${name}`} name=${name} .value=${value} ?required=${isNeeded} maxlength=${length} dir="auto">`);
+const moment = (name, label, at = 0) => field(name, label, html`<input type="datetime-local" id=${`new-${name}`} name=${name} .value=${local(at)}>`);
+const tick = (name, label, isOn = false) => html`<label class="pick"><input type="checkbox" name=${name} .checked=${isOn}>${label}</label>`;
+
+/** Who is in a conversation, oneself first: whom a task can be for. */
+function peopleOf(each) {
+  if (each.kind === "group") return [...membersOf(each.number).values()].map(({ key, label, is_me }) => ({ key, name: label, isMe: is_me })).sort((a, b) => b.isMe - a.isMe);
+  const contact = state.contacts.get(each.contact);
+  return [{ key: state.identity?.key ?? "", isMe: true }, { key: contact?.key ?? "", name: each.title }].filter(({ key }) => key);
+}
+
+/** A dialog with a form: what it holds goes to `act(data)`. The hidden button lets Enter send it. */
+export function openForm({ title, acts, view, act }) {
+  openDialog({
+    title, acts, safe: t("cancel"), act: () => document.querySelector("#form").requestSubmit(),
+    body: () => html`<form id="form" class="stack choose" @submit=${(event) => {
+      event.preventDefault();
+      const data = new FormData(event.target);
+      closeDialog();
+      doing(() => act(data))();
+    }}>${view()}<button hidden></button></form>`,
+  });
+}
+
+/** Open the form of a kind; of a task that is there, with its values. */
+export function create(kind, each, item) {
+  const form = FORMS[kind](each, item);
+  openForm({
+    title: t(item ? "task.change" : form.title), acts: t(item ? "save" : "create.do"), view: form.view,
+    act: (data) => (item ? form.change(form.read(data)) : put(each, { kind, ...form.read(data) })),
+  });
+}
+
+const words = (data, name) => String(data.get(name) ?? "").trim();
+
+const FORMS = {
+  poll() {
+    let count = 2;
+    return {
+      title: "create.poll",
+      view: () => html`${line("question", t("poll.question"), "", true, 300)}
+        ${Array.from({ length: count }, (_, at) => line(`option${at}`, t("poll.option", { n: at + 1 }), "", at < 2, 60))}
+        ${count < OPTIONS_MAX ? html`<button type="button" class="button plain" @click=${() => { count += 1; change(() => document.querySelector(`#new-option${count - 1}`)?.focus()); }}>${t("poll.add")}</button>` : nothing}
+        ${tick("several", t("poll.several.choose"))}${moment("closes", t("poll.closes"))}`,
+      read: (data) => ({
+        question: words(data, "question"), is_several: data.has("several"), closes: seconds(data.get("closes")),
+        options: Array.from({ length: count }, (_, at) => words(data, `option${at}`)).filter(Boolean),
+      }),
+    };
+  },
+  "check-in": () => ({
+    title: "create.checkin",
+    view: () => html`${line("question", t("poll.question"), t("checkin.ask"), true, 300)}
+      ${line("fine", t("checkin.answer.fine"), t("checkin.safe"), true, 30)}${line("way", t("checkin.answer.way"), t("checkin.onway"), false, 30)}${line("help", t("checkin.answer.help"), t("checkin.needhelp"), true, 30)}${moment("until", t("checkin.ends"))}`,
+    read: (data) => ({
+      question: words(data, "question"), until: seconds(data.get("until")), old_after: OLD_AFTER_S,
+      answers: ["fine", "way", "help"].map((name, level) => ({ words: words(data, name), level })).filter((answer) => answer.words),
+    }),
+  }),
+  task(each, item) {
+    const former = item?.task;
+    const people = peopleOf(each);
+    const isFor = (key) => Boolean(former?.for.some((person) => person.key === key));
+    return {
+      title: "create.task",
+      view: () => html`${line("title", t("task.title"), former?.title, true, 160)}${line("notes", t("task.notes"), former?.notes, false, 1000)}${moment("until", t("task.until"), former?.until)}
+        <fieldset class="choose ${people.length > 4 ? "many" : ""}"><legend class="unseen">${t("checkin.who")}</legend>${people.map(({ key, name, isMe }) => html`<label class="pick"><input type="checkbox" name="whom" value=${key} .checked=${isFor(key)}><span>${isMe ? t("task.for.me") : rich("task.for.them", { name })}</span></label>`)}</fieldset>`,
+      read: (data) => ({
+        title: words(data, "title"), notes: words(data, "notes"), until: seconds(data.get("until")),
+        whom: data.getAll("whom"),
+      }),
+      // Each field is a register of its own: only what differs is said.
+      change: async ({ title, notes, until, whom }) => {
+        const now = { title: former.title, notes: former.notes, until: former.until, for: former.for.map((person) => person.key) };
+        for (const [name, value] of Object.entries({ title, notes, until, for: whom })) if (JSON.stringify(value) !== JSON.stringify(now[name])) await tell(item, "change", { field: name, value });
+      },
+    };
+  },
+  notice: () => ({
+    title: "create.notice",
+    view: () => html`${field("text", t("notice.text"), html`<textarea autofocus id="new-text" name="text" rows="3" required maxlength="600" dir="auto"></textarea>`)}${moment("until", t("notice.ends"))}${tick("urgent", t("notice.isurgent"))}`,
+    read: (data) => ({ text: words(data, "text"), until: seconds(data.get("until")), is_urgent: data.has("urgent") }),
+  }),
+};

@@ -1,0 +1,296 @@
+// Keeps what the page knows in step with the daemon: loads it once, then lives on events.
+import { get, isSignedIn, personIsHere, signIn, signOff } from "./api.js";
+import { Follower } from "./events.js";
+import { ready } from "./later.js";
+import { notify } from "./notify.js";
+import { holdsSomething, lockDrafts, pump, saveDrafts, seeOwn } from "./outbox.js";
+import { askKnocks, hear, takeGroup } from "./groups.js";
+import { change, forget, state } from "./state.js";
+import { load, loadAhead, streamOf, take, takeFile, takeGone } from "./stream.js";
+import { isLine } from "./memberships.js";
+import { nowSeconds } from "./times.js";
+import { announce } from "./dom.js";
+import { t } from "./words.js";
+
+const NOTICES_MAX = 8;
+const AHEAD_MS = 2000;
+const PHASES = { open: "ready", locked: "locked", empty: "first-run", none: "relay" };
+
+const follower = new Follower({
+  hello(isNew) {
+    answered();
+    if (isNew) loadAll();
+    else refreshStatus();
+    pump();
+    saveDrafts();
+  },
+  resync: () => { answered(); loadAll(); pump(); saveDrafts(); },
+  event: applyEvent,
+  silent(wait) {
+    if (!state.silentSince) state.silentSince = nowSeconds();
+    state.retryAt = nowSeconds() + wait;
+    change();
+  },
+  refused: (problem) => { if (problem.type === "signed-out") signedOut(); },
+});
+
+export async function start() {
+  try {
+    await signIn();
+  } catch (problem) {
+    if (problem.type !== "silent") { signedOut(); return; }
+  }
+  addEventListener("beforeunload", (event) => { if (holdsSomething()) event.preventDefault(); });
+  addEventListener("online", retryNow);
+  document.addEventListener("visibilitychange", () => { if (!document.hidden && state.silentSince) retryNow(); });
+  if (!isSignedIn()) { signedOut(); return; }
+  await enter();
+}
+
+/** Ask how the node stands and show what fits; called at the start and whenever that may have changed. */
+export async function enter() {
+  try {
+    state.status = await get("/v1/status");
+    answered();
+  } catch (problem) {
+    if (problem.type === "signed-out") { signedOut(); return; }
+    state.silentSince ||= nowSeconds();
+    state.retryAt = nowSeconds() + 1;
+    change();
+    setTimeout(enter, 1000);
+    return;
+  }
+  state.phase = PHASES[state.status.vault] ?? "ready";
+  if (!follower.socket) follower.start();
+  if (state.phase === "ready") await loadAll();
+  change();
+}
+
+export function signedOut() {
+  signOff();
+  follower.stop();
+  forget();
+  state.phase = "signed-out";
+  change();
+}
+
+export const stopFollowing = () => follower.stop();
+export const retryNow = () => { if (state.phase === "starting") enter(); else follower.retryNow(); };
+
+function answered() {
+  state.silentSince = 0;
+  change();
+}
+
+let loading = null;
+
+/** Load everything that lists show; one at a time. */
+export function loadAll() {
+  loading ??= loadNow().finally(() => { loading = null; });
+  return loading;
+}
+
+async function loadNow() {
+  try {
+    state.status = await get("/v1/status");
+    const phase = PHASES[state.status.vault] ?? "ready";
+    if (phase !== "ready") { if (state.phase === "ready") forget(); state.phase = phase; return; }
+    const [identity, conversations, contacts, introductions, groups] = await Promise.all([
+      get("/v1/identity"), get("/v1/conversations"), get("/v1/contacts"), get("/v1/introductions"), get("/v1/groups"),
+    ]);
+    state.phase = "ready";
+    state.identity = identity;
+    state.conversations = new Map(conversations.conversations.map((each) => [each.number, each]));
+    state.contacts = new Map(contacts.contacts.map((each) => [each.id, each]));
+    state.introductions = introductions.introductions;
+    state.groups = new Map(groups.groups.map((each) => [each.conversation, each]));
+    state.members.clear();
+    for (const group of state.groups.values()) askKnocks(group);
+    state.listed = true;
+    state.listFailed = null;
+    const open = state.route.conversation;
+    for (const number of state.streams.keys()) if (number !== open) state.streams.delete(number);
+    state.boards.clear();
+    ready("scheduled")?.refreshScheduled();
+    if (open) await load(open);
+    soon("ahead", () => loadAhead(newestFirst()), AHEAD_MS);
+    pump();
+    saveDrafts();
+  } catch (problem) {
+    if (problem.type === "signed-out") signedOut();
+    else state.listFailed = problem;
+  } finally { change(); }
+}
+
+const writtenAt = ({ last_item: last }) => (last ? last.received || last.sent : 0);
+const newestFirst = () => [...state.conversations.values()].filter((each) => !each.is_request && !each.is_blocked).sort((a, b) => b.is_pinned - a.is_pinned || writtenAt(b) - writtenAt(a)).map((each) => each.number);
+
+const planned = new Map();
+
+/** Run `work` once, a moment after the last call under this name. */
+function soon(name, work, milliseconds = 250) {
+  clearTimeout(planned.get(name));
+  planned.set(name, setTimeout(() => Promise.resolve(work()).catch(() => {}).finally(change), milliseconds));
+}
+
+const refreshStatus = () => soon("status", async () => { state.status = await get("/v1/status"); });
+const refreshConversation = (number) => soon(`conversation ${number}`, async () => {
+  state.conversations.set(number, await get(`/v1/conversations/${number}`));
+});
+const refreshDetails = (id) => soon(`details ${id}`, async () => {
+  const details = await get(`/v1/contacts/${id}`);
+  state.details.set(id, details);
+  state.contacts.set(id, details.contact);
+});
+
+function applyEvent(event) {
+  const apply = appliers[event.type];
+  if (apply) apply(event);
+  change();
+}
+
+const appliers = {
+  "item-added": ({ item }) => {
+    if (item.author.is_mine) seeOwn(item);
+    takeItem(item);
+    if (!isLine(item) && !item.author.is_mine) { hear(item); arrived(item); }
+  },
+  "item-changed": ({ item }) => { takeItem(item, true); sayState(item); },
+  "file-changed": ({ file }) => takeFile(file),
+  "scheduled-changed": (event) => ready("scheduled")?.takeScheduled(event),
+  "item-gone": ({ conversation, number, gone }) => { takeGone(conversation, number, gone); refreshConversation(conversation); },
+  "contact-added": ({ contact }) => takeContact(contact),
+  "contact-changed": ({ contact }) => takeContact(contact),
+  "contact-noted": ({ contact }) => { takeContact(contact); if (state.details.has(contact.id)) refreshDetails(contact.id); },
+  "contact-removed": ({ id }) => { state.contacts.delete(id); state.conversations.delete(id); state.streams.delete(id); state.details.delete(id); refreshStatus(); },
+  "conversation-changed": ({ conversation }) => {
+    state.conversations.set(conversation.number, conversation);
+    // Another page may have written it; what is being typed here is newer.
+    if (!state.unsavedDrafts.has(conversation.number)) state.drafts.delete(conversation.number);
+  },
+  "conversation-emptied": ({ conversation: { number }, conversation }) => {
+    state.conversations.set(number, conversation);
+    state.drafts.delete(number);
+    state.unsavedDrafts.delete(number);
+    state.streams.delete(number);
+    if (state.route.conversation === number) load(number);
+  },
+  "comparison-changed": ({ comparison }) => {
+    const details = state.details.get(comparison.contact);
+    if (details) details.comparison = comparison;
+    refreshDetails(comparison.contact);
+  },
+  "introduction-changed": ({ introduction }) => {
+    const rest = (state.introductions ?? []).filter((each) => each.id !== introduction.id);
+    state.introductions = [introduction, ...rest];
+  },
+  "invite-changed": () => { if (state.invites) soon("invites", async () => { state.invites = (await get("/v1/invites")).invites; }); },
+  "nearby-changed": ({ person }) => {
+    if (!state.nearby) return;
+    const rest = state.nearby.people.filter((each) => each.id !== person.id);
+    state.nearby = { ...state.nearby, people: [...rest, person].sort((a, b) => a.id - b.id) };
+  },
+  "group-invited": ({ group }) => groupChanged(group),
+  "group-added": ({ group }) => {
+    groupChanged(group);
+    // What was said and done before has no events.
+    state.boards.delete(group.conversation);
+    if (state.streams.get(group.conversation)?.loaded) load(group.conversation);
+  },
+  "group-left": ({ group }) => groupChanged(group),
+  "group-changed": ({ group }) => groupChanged(group),
+  "group-knock": ({ group }) => { takeGroup(group); askKnocks(group); },
+  "group-noted": ({ group }) => groupChanged(group),
+  "identity-changed": ({ identity }) => { state.identity = identity; },
+  "link-opened": ({ links_count }) => linksChanged(links_count),
+  "link-closed": ({ links_count }) => linksChanged(links_count),
+  "vault-locked": () => { forget(); lockDrafts(); state.attached.clear(); state.phase = "locked"; refreshStatus(); },
+  "vault-unlocked": () => { loadAll(); },
+  "disk-changed": ({ disk }) => { refreshStatus(); if (disk !== "full") pump(); },
+  "notice": ({ sentence }) => { takeNotice(sentence); refreshStatus(); },
+};
+
+function linksChanged(count) {
+  if (state.status) state.status.links_count = count;
+  refreshStatus();
+  // A link that is gone must not be told of: whoever asked for them once shows them.
+  if (state.peers || state.route.section === "network") soon("peers", loadPeers, 400);
+}
+
+/** Ask which links stand, and since when. */
+export async function loadPeers() {
+  const { peers } = await get("/v1/peers");
+  state.peers = peers.map((peer) => ({ ...peer, since: nowSeconds() - peer.connected_seconds }));
+}
+
+/** The newest first; few are enough for who was away. */
+function takeNotice(sentence) {
+  if (state.phase !== "ready") return;
+  state.notices = [sentence, ...state.notices.filter((other) => other !== sentence)].slice(0, NOTICES_MAX);
+}
+
+function groupChanged(group) {
+  takeGroup(group);
+  if (state.knocks.has(group.conversation)) askKnocks(group);
+  ready("groups")?.logChanged(group.conversation);
+  ready("group_links")?.linksChanged(group.conversation);
+  refreshConversation(group.conversation);
+}
+
+function takeContact(contact) {
+  const known = state.contacts.get(contact.id);
+  state.contacts.set(contact.id, contact);
+  const details = state.details.get(contact.id);
+  if (details) details.contact = contact;
+  if (!known || known.is_request !== contact.is_request || known.is_blocked !== contact.is_blocked || known.label !== contact.label) {
+    refreshConversation(contact.id);
+    refreshStatus();
+  }
+  const conversation = state.conversations.get(contact.id);
+  if (conversation) conversation.unread_count = contact.unread_count;
+}
+
+function takeItem(item, isOld = false) {
+  take(item);
+  const number = item.conversation;
+  const conversation = state.conversations.get(number);
+  if (!conversation) { refreshConversation(number); return; }
+  if (conversation.last_item?.number === item.number || (!isOld && !item.is_late)) conversation.last_item = item;
+  if (!item.author.is_mine && !isOld && !isLine(item)) conversation.unread_count += 1;
+  boardChanged(item);
+  soon(`conversation ${number}`, async () => { state.conversations.set(number, await get(`/v1/conversations/${number}`)); }, 400);
+}
+
+/** What stands on a board that was looked at, or leaves it. */
+function boardChanged(item) {
+  const { conversation, number, kind, is_pinned } = item;
+  const board = state.boards.get(conversation);
+  if (!board || isLine(item) || (kind === "text" && !is_pinned && !board.pins.some((pin) => pin.number === number))) return;
+  soon(`board ${conversation}`, () => ready("cards")?.loadBoard(conversation));
+}
+
+let unsaid = 0;
+
+function arrived(item) {
+  const conversation = state.conversations.get(item.conversation);
+  const isShown = state.route.conversation === item.conversation && !document.hidden && document.hasFocus();
+  if (conversation?.is_request) refreshStatus();
+  if (isShown && streamOf(item.conversation).atEnd) return;
+  unsaid += 1;
+  soon("announce", () => { announce(t("announce.new", { n: unsaid })); unsaid = 0; }, 1000);
+  if ((conversation?.muted_until ?? 0) < nowSeconds() && !conversation?.is_request && !(isShown && personIsHere())) notify(item);
+}
+
+let lastSaid = 0;
+let saidState = "";
+
+/** States are said of the newest own message only, and at most every five seconds. */
+function sayState(item) {
+  if (!item.author.is_mine || state.route.conversation !== item.conversation || Date.now() - lastSaid < 5000) return;
+  const newest = streamOf(item.conversation).items.filter((other) => other.isMine && !other.gone && !isLine(other)).at(-1);
+  const now = `${item.number} ${item.state} ${item.carriers}`;
+  if (newest?.number !== item.number || now === saidState) return;
+  lastSaid = Date.now();
+  saidState = now;
+  announce(t("announce.state", { name: state.conversations.get(item.conversation)?.title ?? "", state: t(`state.${item.state}`, { n: item.carriers }) }));
+}

@@ -1,0 +1,127 @@
+"""Planted bugs of groups: rules of members, keys and words that a programmer could have missed."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Final
+
+from mesh.content.entry import OperationId
+from mesh.group import choice
+from mesh.group import rights as rights_module
+from mesh.group.choice import KnownEpoch
+from mesh.group.epochs import Announcement, EpochId
+from mesh.group.known_epochs import known_epoch
+from mesh.group.membership import Membership
+from mesh.group.operations import Operation
+from mesh.group.rights import End
+from mesh.ids import VerifyKey
+from mesh.messenger.conversations.group_rules import Told
+from mesh.messenger.groups import group as group_module
+from mesh.messenger.groups.epochs_keeper import EpochsKeeper
+from mesh.messenger.groups.group import Group, HeldEpoch
+from mesh.messenger.groups.group_receipts import GroupReceipts
+from mesh.messenger.groups.losses import Losses
+from mesh.messenger.groups.own_places import OwnPlaces
+from mesh.storage.vault.rows import OURSELVES, EntryRow
+from sim.bugs.injection import Bug
+from sim.patching import Patch
+
+
+def _fit_if_all_read(epoch: KnownEpoch, members: frozenset[VerifyKey]) -> bool:
+    """A programmer may think: what matters is that all members can read."""
+    is_for_all = (epoch.members or frozenset()) >= members
+    return epoch.is_held and epoch.is_consistent and is_for_all and epoch.maker in members
+
+
+def _newer_by_all(
+    announcement: Announcement,
+    membership: Membership,
+    *,
+    epoch: EpochId,
+    maker: VerifyKey,
+    is_held: bool,
+    day: int,
+) -> KnownEpoch:
+    """Each operation makes an epoch newer, whether it counts or not."""
+    seen = known_epoch(announcement, membership, epoch=epoch, maker=maker, is_held=is_held, day=day)
+    heads = [OperationId(head) for head in announcement.heads]
+    if membership.graph.missing(heads):
+        return seen
+    graph = membership.graph
+    count = len(graph.operations(graph.closure(heads)))
+    return replace(seen, effective_count=count)
+
+
+def _held_is_newest(keeper: EpochsKeeper, group: Group, *_: object) -> HeldEpoch | None:
+    """A programmer may think: everybody has the newest keys."""
+    return group.epochs[-1] if group.epochs else None
+
+
+def _no_outsiders(group: Group, epoch: HeldEpoch) -> frozenset[VerifyKey]:
+    """Nobody thinks of who still reads an epoch from before."""
+    return frozenset()
+
+
+def _read_by_none(membership: Membership, operation: Operation) -> bool:
+    """The others count as before when an operation comes late."""
+    return True
+
+
+def _all_told(receipts: GroupReceipts, row: EntryRow, members: Sequence[VerifyKey]) -> Told:
+    """A programmer may think: it left, so it has come to all."""
+    return Told(told=len(members)) if row.author == OURSELVES else Told()
+
+
+def _nothing_lost(*_: object) -> None:
+    """Nobody thinks of a vault that is put back."""
+
+
+def _no_use(*_: object) -> str:
+    """Take it that nothing stands under our next number."""
+    return "none"
+
+
+def _no_ends(*_: object, **__: object) -> tuple[End, ...]:
+    """Let nothing end what somebody may."""
+    return ()
+
+
+GROUP_MUTANTS: Final[Mapping[str, Bug]] = {
+    "keys-for-more": Bug(
+        "A group writes under keys that all members hold, and perhaps others too.",
+        patches=(Patch(choice, "is_fit", _fit_if_all_read),),
+    ),
+    "void-makes-newer": Bug(
+        "Operations that do not count make the keys of a group newer too.",
+        patches=(Patch(group_module, "known_epoch", _newer_by_all),),
+    ),
+    "keys-under-newest": Bug(
+        "New keys of a group are posted under the newest ones, whoever holds these.",
+        patches=(Patch(EpochsKeeper, "held_by", _held_is_newest),),
+    ),
+    "outsiders-unseen": Bug(
+        "Nobody looks who can still read what is posted under keys of before.",
+        patches=(Patch(Group, "outsiders", _no_outsiders),),
+    ),
+    "late-operation": Bug(
+        "An operation that comes late changes nothing of what counts beside it.",
+        patches=(Patch(Membership, "_is_read_by_none", _read_by_none),),
+    ),
+    "set-back-unseen": Bug(
+        "A vault that was put back goes on in its groups as if nothing had happened.",
+        patches=(
+            Patch(Losses, "look", _nothing_lost),
+            Patch(Losses, "own_entry", _nothing_lost),
+            Patch(Losses, "own_operation", _nothing_lost),
+            Patch(OwnPlaces, "use_of", _no_use),
+        ),
+    ),
+    "ends-unheeded": Bug(
+        "What somebody writes in a group counts who was removed elsewhere.",
+        patches=(Patch(rights_module, "ends_of", _no_ends),),
+    ),
+    "told-by-all": Bug(
+        "What was written in a group is told to be on all devices.",
+        patches=(Patch(GroupReceipts, "told", _all_told),),
+    ),
+}
+"""By the names that `--bug` takes."""

@@ -1,0 +1,1 @@
+"""Captures of what strangers see of a world, and a classifier that says what they can tell."""

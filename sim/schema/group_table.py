@@ -1,0 +1,27 @@
+"""The table of a workload that says which groups there are, and what people do in them."""
+
+from typing import Annotated
+
+import msgspec
+
+from sim.schema.fault_tables import Share, Strict
+
+GroupSize = Annotated[int, msgspec.Meta(ge=2, le=1_000)]
+
+
+class GroupTable(Strict, frozen=True, kw_only=True):
+    """Groups that are made in the first tenth of the time in which users write."""
+
+    count: Annotated[int, msgspec.Meta(ge=1, le=64)] = 1
+    members: tuple[GroupSize, GroupSize] = (2, 12)
+    """So many are to be in each. Their founders ask their contacts, and these ask theirs."""
+    per_second: Annotated[float, msgspec.Meta(gt=0, le=1_000)] = 1
+    """So often somebody does something in a group, or answers an invite into one."""
+    changes_share: Share = 0.3
+    """So much of that is about the group: who is in it, roles, settings, keys."""
+    quarrels_share: Share = 0.2
+    """Of changes: owners lower admins, and admins set several things; all of them make new keys."""
+    closes_share: Share = 0.02
+    """So many of those who set something close the group."""
+    deaf_share: Share = 0
+    """So many people's nodes will not hear that they were removed, and go on as members."""

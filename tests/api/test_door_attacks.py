@@ -1,0 +1,299 @@
+"""Attacks on the door for browsers: by other pages, other names, other programs and users.
+
+Each was seen to succeed where its rule was taken out.
+"""
+
+import logging
+from collections.abc import AsyncIterator
+
+import h2.config
+import h2.connection
+import h2.events
+import httpx2
+import pytest
+import trio
+from httpx2.websockets import WebSocketUpgradeError
+
+from mesh.commands.contacts import AddContact
+from mesh.limits.api import (
+    API_BODY_BYTES_MAX,
+    API_GRACE_MS,
+    API_HEAD_BYTES_MAX,
+)
+from mesh.limits.door import WRONG_TOKENS_BURST, WRONG_TOKENS_WAITING_MAX
+from tests.api.conftest import Serving
+from tests.api.door import Door
+
+PAGE = {"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
+
+
+@pytest.mark.parametrize(
+    "hosts",
+    [
+        ["evil.test"],
+        ["evil.test:{port}"],
+        ["127.0.0.1"],
+        ["127.0.0.1:1"],
+        ["127.0.0.1.evil.test:{port}"],
+        ["127.0.0.2:{port}"],
+        ["mesh"],
+        ["127.0.0.1:{port}", "evil.test:{port}"],
+        ["127.0.0.1:{port}, evil.test"],
+        [""],
+    ],
+)
+@pytest.mark.parametrize("path", ["/", "/v1/status"])
+async def test_another_name_of_this_machine_is_not_ours(
+    door: Door, hosts: list[str], path: str
+) -> None:
+    await door.sign_in()
+    lines = [f"Host: {host.format(port=door.port)}" for host in hosts]
+    lines += [f"Authorization: Bearer {door.token}", "Connection: close"]
+    answered = await door.exchange(f"GET {path} HTTP/1.1", lines)
+    # The parser refuses what names two; the guard all others.
+    assert answered.status == 400 or (answered.status, answered.kind) == (421, "misdirected")
+
+
+@pytest.mark.parametrize("host", ["localhost:{port}", "[::1]:{port}", "LOCALHOST:{port}"])
+async def test_all_names_of_loopback_are_ours(door: Door, host: str) -> None:
+    await door.sign_in()
+    answered = await door.ask("GET", "/v1/status", {"Host": host.format(port=door.port)})
+    assert answered.status == 200
+
+
+@pytest.mark.parametrize(
+    "origin",
+    ["http://evil.test", "null", "http://127.0.0.1:1", "https://{host}", "http://localhost:{port}"],
+)
+async def test_a_page_of_another_origin_is_refused(door: Door, origin: str) -> None:
+    await door.sign_in()
+    headers = {"Origin": origin.format(host=door.host, port=door.port)}
+    for path in ("/v1/status", "/"):
+        assert (await door.ask("GET", path, headers)).kind == "forbidden"
+    preflight = await door.ask("OPTIONS", "/v1/messages", headers)
+    assert preflight.kind == "forbidden"
+    assert not any(name.startswith("access-control") for name in preflight.headers)
+
+
+@pytest.mark.parametrize("site", ["cross-site", "same-site", "something-new"])
+async def test_what_a_browser_marks_as_from_elsewhere_is_refused(door: Door, site: str) -> None:
+    await door.sign_in()
+    for path in ("/v1/status", "/index.html"):
+        assert (await door.ask("GET", path, {"Sec-Fetch-Site": site})).kind == "forbidden"
+    # A link that opens the page is no request of another page, and a frame is no link.
+    visit = {"Sec-Fetch-Site": site, **PAGE}
+    assert (await door.ask("GET", "/", visit)).status == 200
+    assert (await door.ask("GET", "/v1/status", visit)).kind == "forbidden"
+    framed = {**visit, "Sec-Fetch-Dest": "iframe"}
+    assert (await door.ask("GET", "/", framed)).kind == "forbidden"
+
+
+@pytest.mark.parametrize(
+    "value", ["", "Bearer", "Bearer wrong", "Basic {token}", "Bearer {token}x", "{token}"]
+)
+async def test_without_the_right_token_nothing_is_told(door: Door, value: str) -> None:
+    token = await door.sign_in()
+    headers = {"Authorization": value.format(token=token)}
+    for path in ("/v1/status", "/v1/events", "/v1/openapi.json", "/metrics", "/v1/no-such"):
+        answered = await door.ask("GET", path, headers)
+        assert (answered.status, answered.kind) == (401, "signed-out")
+
+
+async def test_two_tokens_are_none(door: Door) -> None:
+    token = await door.sign_in()
+    lines = [f"Host: {door.host}", "Connection: close", *[f"Authorization: Bearer {token}"] * 2]
+    assert (await door.exchange("GET /v1/status HTTP/1.1", lines)).kind == "signed-out"
+
+
+@pytest.mark.parametrize(
+    "path", ["/%76%31/status", "//v1/status", "/v1%2Fstatus", "/./v1/status", "/v1/../v1/status"]
+)
+async def test_no_spelling_of_a_path_goes_round_the_token(door: Door, path: str) -> None:
+    answered = await door.ask("GET", path)
+    assert answered.kind in ("signed-out", "no-route")
+    absolute = await door.ask("GET", f"http://{door.host}/v1/status")
+    assert absolute.kind in ("signed-out", "no-route")
+
+
+async def is_accepted(door: Door, protocols: list[str], headers: dict[str, str]) -> bool:
+    """Say whether a WebSocket is opened."""
+    async with httpx2.AsyncClient(base_url=f"http://{door.host}") as http:
+        try:
+            async with http.websocket("/v1/events", subprotocols=protocols, headers=headers):
+                return True
+        except WebSocketUpgradeError:
+            return False
+
+
+async def test_a_websocket_needs_the_token_and_our_origin(door: Door) -> None:
+    token = await door.sign_in()
+    ours = {"Origin": f"http://{door.host}"}
+    right = ["mesh.v1", f"bearer.{token}"]
+    assert await is_accepted(door, right, ours)
+    assert not await is_accepted(door, ["mesh.v1"], ours)
+    assert not await is_accepted(door, ["mesh.v1", "bearer.wrong"], ours)
+    assert not await is_accepted(door, right, {"Origin": "http://evil.test"})
+    assert not await is_accepted(door, right, {"Origin": "null"})
+    assert not await is_accepted(door, right, {**ours, "Sec-Fetch-Site": "same-site"})
+    assert not await is_accepted(door, right, {"Host": f"evil.test:{door.port}"})
+
+
+async def test_wrong_tokens_are_slowed_down_and_right_ones_are_not(
+    door: Door, autojump_clock: trio.testing.MockClock
+) -> None:
+    token = await door.sign_in()
+    begun = trio.current_time()
+    for _ in range(WRONG_TOKENS_BURST):
+        assert await door.access.find("wrong") is None
+    assert trio.current_time() == begun
+    assert await door.access.find("wrong") is None
+    assert trio.current_time() > begun
+    waited = trio.current_time()
+    async with trio.open_nursery() as nursery:
+        for _ in range(WRONG_TOKENS_WAITING_MAX):
+            nursery.start_soon(door.access.find, "wrong")
+        await trio.testing.wait_all_tasks_blocked()
+        assert (await door.ask("GET", "/v1/status", {"Authorization": "Bearer x"})).status == 429
+        assert await door.access.find(token) is not None
+        assert trio.current_time() == waited
+
+
+async def test_a_wrong_code_is_slowed_down_like_a_token(
+    door: Door, autojump_clock: trio.testing.MockClock
+) -> None:
+    begun = trio.current_time()
+    for _ in range(WRONG_TOKENS_BURST + 1):
+        assert (await door.ask("POST", "/v1/session", json={"code": "guess"})).kind == "bad-code"
+    assert trio.current_time() > begun
+
+
+@pytest.mark.parametrize("is_signed_in", [False, True])
+async def test_a_huge_body_is_refused_before_it_is_read(door: Door, is_signed_in: bool) -> None:
+    if is_signed_in:
+        await door.sign_in()
+    headers = {"Content-Length": str(API_BODY_BYTES_MAX + 1), "Content-Type": "application/json"}
+    with trio.fail_after(5):
+        answered = await door.ask("POST", "/v1/messages", headers, json={})
+    assert answered.kind == ("too-large" if is_signed_in else "signed-out")
+
+
+async def test_a_code_in_a_huge_body_is_refused(door: Door) -> None:
+    answered = await door.ask("POST", "/v1/session", json={"code": "x" * 100_000})
+    assert answered.kind == "bad-request"
+
+
+async def test_huge_headers_are_refused(door: Door) -> None:
+    with trio.fail_after(5):
+        answered = await door.ask("GET", "/", {"X": "y" * 4 * API_HEAD_BYTES_MAX})
+    assert answered.status in (400, 431)
+
+
+async def test_a_page_that_does_not_read_cannot_hold_up_the_stop(
+    serving: Serving, door: Door, autojump_clock: trio.testing.MockClock
+) -> None:
+    serving.node.answer(AddContact("mesh:Ben"))
+    await door.sign_in()
+    async with await door.events():
+        for _ in range(100):
+            serving.node.receive("Ben", "x" * 50_000)
+        serving.stopping.set()
+        with trio.fail_after(API_GRACE_MS / 1_000 + 1):
+            await door.stopped.wait()
+
+
+async def test_nothing_secret_is_logged(door: Door, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    code = door.access.new_code(as_file=False).code
+    token = await door.sign_in()
+    await door.ask("POST", "/v1/session", json={"code": code})
+    wrong = {"Authorization": "Bearer of-somebody-else"}
+    for _ in range(WRONG_TOKENS_BURST):
+        await door.ask("GET", "/v1/status", wrong)
+    await door.ask("GET", "/v1/status", {"Origin": "http://evil.test"})
+    said = caplog.text
+    assert not any(secret in said for secret in (code, token, "of-somebody-else"))
+
+
+async def http2_status(door: Door, headers: list[tuple[str, str]]) -> AsyncIterator[str]:
+    """Yield the statuses that an HTTP/2 connection in clear is answered."""
+    connection = h2.connection.H2Connection(h2.config.H2Configuration(header_encoding=None))
+    async with await trio.open_tcp_stream("127.0.0.1", door.port) as stream:
+        connection.initiate_connection()
+        connection.send_headers(1, headers, end_stream=True)
+        await stream.send_all(connection.data_to_send())
+        with trio.move_on_after(5):
+            async for piece in stream:
+                for event in connection.receive_data(piece):
+                    if isinstance(event, h2.events.ResponseReceived):
+                        yield dict(event.headers)[b":status"].decode()
+                        return
+
+
+@pytest.mark.parametrize(
+    "authority, extra, status",
+    [
+        ("{host}", [], "401"),
+        ("{host}", [("authorization", "Bearer {token}")], "200"),
+        ("evil.test", [("authorization", "Bearer {token}")], "421"),
+        ("{host}", [("authorization", "Bearer {token}"), ("origin", "http://evil.test")], "403"),
+        ("{host}", [("authorization", "Bearer {token}"), ("sec-fetch-site", "cross-site")], "403"),
+    ],
+)
+async def test_http_2_is_held_to_the_same_rules(
+    door: Door, authority: str, extra: list[tuple[str, str]], status: str
+) -> None:
+    token = await door.sign_in()
+    headers = [(":method", "GET"), (":path", "/v1/status"), (":scheme", "http")]
+    headers.append((":authority", authority.format(host=door.host)))
+    headers += [(name, value.format(token=token)) for name, value in extra]
+    assert [told async for told in http2_status(door, headers)] == [status]
+
+
+async def test_an_http_2_page_without_a_window_cannot_hold_up_the_stop(
+    serving: Serving, door: Door, autojump_clock: trio.testing.MockClock
+) -> None:
+    serving.node.answer(AddContact("mesh:Ben"))
+    for _ in range(100):
+        serving.node.receive("Ben", "x" * 50_000)
+    token = await door.sign_in()
+    connection = h2.connection.H2Connection()
+    connection.local_settings.initial_window_size = 0
+    async with await trio.open_tcp_stream("127.0.0.1", door.port) as stream:
+        connection.initiate_connection()
+        headers = [(":method", "GET"), (":path", "/v1/messages?limit=1000"), (":scheme", "http")]
+        headers += [(":authority", door.host), ("authorization", f"Bearer {token}")]
+        connection.send_headers(1, headers, end_stream=True)
+        await stream.send_all(connection.data_to_send())
+        await stream.receive_some()
+        await stream.send_all(connection.data_to_send())
+        await trio.testing.wait_all_tasks_blocked(0.01)
+        serving.stopping.set()
+        with trio.fail_after(API_GRACE_MS / 1_000 + 1):
+            await door.stopped.wait()
+
+
+@pytest.mark.parametrize("host, status", [("{host}", 401), ("evil.test", 421)])
+async def test_an_upgrade_to_http_2_is_held_to_the_same_rules(
+    door: Door, host: str, status: int
+) -> None:
+    lines = [f"Host: {host.format(host=door.host)}", "Connection: Upgrade, HTTP2-Settings"]
+    lines += ["Upgrade: h2c", "HTTP2-Settings: AAMAAABkAAQAoAAAAAIAAAAA"]
+    head = "\r\n".join(["GET /v1/status HTTP/1.1", *lines, "", ""]).encode()
+    connection = h2.connection.H2Connection(h2.config.H2Configuration(header_encoding=None))
+    connection.initiate_upgrade_connection()
+    async with await trio.open_tcp_stream("127.0.0.1", door.port) as stream:
+        await stream.send_all(head)
+        received = b""
+        with trio.fail_after(5):
+            while b"\r\n\r\n" not in received:
+                received += await stream.receive_some()
+            first, _, rest = received.partition(b"\r\n\r\n")
+            assert first.startswith(b"HTTP/1.1 101")
+            await stream.send_all(connection.data_to_send())
+            while True:
+                for event in connection.receive_data(rest):
+                    if isinstance(event, h2.events.ResponseReceived):
+                        assert dict(event.headers)[b":status"] == b"%d" % status
+                        return
+                rest = await stream.receive_some()
+                assert rest, "the connection ended without an answer"

@@ -1,0 +1,129 @@
+"""A bundle on laptops that have no Python: it starts, shows its page, and two of them talk.
+
+`MESH_BUNDLE` names the folder in which `python3 dev.py bundle --deb` left what it made; without it
+this is left out, since making it takes minutes of a processor:
+
+    python3 dev.py bundle --deb && MESH_BUNDLE=dist python3 dev.py test tests/bundling -n 0
+"""
+
+import json
+import os
+import re
+import tarfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import pytest
+from PIL import Image
+from playwright.sync_api import Page, expect, sync_playwright
+
+from tests.bundling.bare_root import PASSPHRASE, BareRoot
+from tests.integration import conftest as integration
+from tests.integration.networks import Desk
+from tests.integration.nodes import eventually
+from tests.programs import where_is
+
+pytestmark = [pytest.mark.netns, pytest.mark.slow]
+
+desk = integration.desk
+
+BUNDLE_BYTES_MAX: Final = 40_000_000
+ARCHIVED: Final = "/opt/mesh"
+WITHIN_S: Final = 60.0
+
+
+@pytest.fixture(scope="session")
+def made() -> Path:
+    """The folder of what was made."""
+    named = os.environ.get("MESH_BUNDLE")
+    if named is None:
+        pytest.skip("MESH_BUNDLE names no folder with a bundle and its package")
+    return Path(named).absolute()
+
+
+def only(folder: Path, pattern: str) -> Path:
+    """Return the one file of a pattern."""
+    (file,) = folder.glob(pattern)
+    return file
+
+
+@pytest.fixture
+def laptops(made: Path, desk: Desk, tmp_path: Path) -> Iterator[tuple[BareRoot, BareRoot]]:
+    """Two laptops on one cable: one has the package, one the archive."""
+    cable = desk.bridge("cable")
+    anna, ben = (BareRoot(tmp_path / name, desk.laptop(cable)) for name in ("anna", "ben"))
+    anna.install(only(made, "*.deb"))
+    with tarfile.open(only(made, "mesh-*.tar.xz")) as archive:
+        archive.extractall(ben.folder / "opt", filter="tar")
+    only(ben.folder / "opt", "mesh-*").rename(ben.folder / ARCHIVED[1:])
+    yield anna, ben
+    for each in (anna, ben):
+        each.end()
+
+
+def begin_in_page(page: Page, name: str) -> None:
+    """Say who one is, on the first screen."""
+    page.get_by_label("Your name").fill(name)
+    page.keyboard.press("Enter")
+    page.get_by_label("Passphrase").fill(PASSPHRASE)
+    page.get_by_label("The same again").fill(PASSPHRASE)
+    page.keyboard.press("Enter")
+    page.get_by_role("button", name="Start").click()
+    expect(page.get_by_text(f"Welcome, {name}")).to_be_visible(timeout=120_000)
+
+
+def open_page(namespace: str, address: str, folder: Path, name: str) -> None:
+    """Begin in the page of a node, by a browser in its network and outside of its root."""
+    program = folder / "chromium"
+    chromium = where_is("chromium", required_as="chromium")
+    program.write_text(f'#!/bin/sh\nexec ip netns exec {namespace} {chromium} "$@"\n')
+    program.chmod(0o700)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        page = browser.new_page(locale="en-GB")
+        page.goto(address)
+        begin_in_page(page, name)
+        browser.close()
+
+
+def test_an_archive_and_a_package_are_small_enough(made: Path) -> None:
+    assert only(made, "mesh-*.tar.xz").stat().st_size <= BUNDLE_BYTES_MAX
+    assert only(made, "*.deb").stat().st_size <= BUNDLE_BYTES_MAX
+
+
+def test_two_laptops_without_python_talk_by_link(
+    laptops: tuple[BareRoot, BareRoot], tmp_path: Path
+) -> None:
+    anna, ben = laptops
+    for each in laptops:
+        assert not list(each.folder.rglob("python3*/os.py"))
+        assert each.try_run("command -v python3").returncode != 0
+
+    # One command, as a double click gives it; in the background from then on.
+    told = ben.run(f"{ARCHIVED}/start-mesh")
+    (address,) = re.findall(r"http://\S+#code=\S+", told)
+    open_page(ben.namespace, address, tmp_path, "Ben")
+    anna.run("mesh up --headless --name Anna")
+
+    invite = json.loads(anna.run("mesh invite --json"))
+    ben.run(f"{ARCHIVED}/mesh add '{invite['link']}' --label Anna")
+    ben.run(f"{ARCHIVED}/mesh send Anna 'Is the bridge open?'")
+    eventually(
+        lambda: anna.run("mesh read"),
+        lambda told: "Is the bridge open?" in told,
+        within_s=WITHIN_S,
+        what="the message from a laptop without Python",
+    )
+
+    # What a bundle starts besides the daemon: the process that draws a picture,
+    Image.new("RGB", (40, 30), "red").save(anna.folder / "home" / "red.png")
+    sent = anna.try_run("mesh send Ben --file /home/red.png")
+    assert "a picture of 40 x 30 pixels" in sent.stderr
+    # and itself anew when it is locked.
+    anna.run("mesh lock")
+    locked = json.loads(anna.run("mesh status --json"))
+    assert locked["status"]["vault"] == "locked"
+    anna.run("mesh unlock")
+    for each, program in ((anna, "mesh"), (ben, f"{ARCHIVED}/mesh")):
+        each.run(f"{program} down")

@@ -1,0 +1,144 @@
+"""Runs commands of `mesh` in forks of a process that has imported it.
+
+Each command is a process in the namespace, with the variables, the folder and the streams that it
+is given. It is spared the imports, which take ten times as long as what most commands do.
+"""
+
+import atexit
+import gc
+import importlib
+import json
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Final, NoReturn
+
+from mesh.cli.main import COMMANDS, main
+from tests.integration.networks import enter
+
+_REQUEST_BYTES_MAX: Final = 1 << 20
+
+
+def attempt(
+    namespace: str,
+    arguments: Sequence[str],
+    *,
+    environment: Mapping[str, str],
+    folder: Path,
+    stdin: str,
+    timeout_s: float,
+) -> "subprocess.CompletedProcess[str]":
+    """Run one command to its end; raises as `subprocess.run` does if that does not come in time."""
+    request = json.dumps([namespace, [*arguments], dict(environment), str(folder)]).encode()
+    assert len(request) <= _REQUEST_BYTES_MAX
+    with (
+        tempfile.TemporaryFile() as given,
+        tempfile.TemporaryFile() as out,
+        tempfile.TemporaryFile() as err,
+        socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as connection,
+    ):
+        given.write(stdin.encode())
+        given.seek(0)
+        connection.connect(_address())
+        connection.settimeout(timeout_s)
+        socket.send_fds(connection, [request], [one.fileno() for one in (given, out, err)])
+        pid = int(connection.recv(64))
+        try:
+            code = int(connection.recv(64))
+        except TimeoutError:
+            os.kill(pid, signal.SIGKILL)
+            raise subprocess.TimeoutExpired([*arguments], timeout_s) from None
+        told = []
+        for file in (out, err):
+            file.seek(0)
+            told.append(file.read().decode().replace("\r\n", "\n"))
+    return subprocess.CompletedProcess([*arguments], code, *told)
+
+
+@cache
+def _address() -> bytes:
+    """Start the process, once, and return where it listens; it ends with this one."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", __name__], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    address = bytes.fromhex(process.stdout.readline().decode())
+
+    def end() -> None:
+        process.kill()
+        process.communicate()
+
+    atexit.register(end)
+    return address
+
+
+def _serve() -> NoReturn:
+    for module, _, _ in COMMANDS.values():
+        importlib.import_module(module)
+    # What is here stays, in this process and in all that come of it.
+    gc.collect()
+    gc.freeze()
+    # Those who look after commands need nobody to wait for them.
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
+        # The kernel finds a name that no file has.
+        listener.bind("")
+        listener.listen(64)
+        sys.stdout.write(listener.getsockname().hex() + "\n")
+        sys.stdout.flush()
+        # Its input ends with the process that started it.
+        while sys.stdin not in select.select([listener, sys.stdin], [], [])[0]:
+            connection, _ = listener.accept()
+            with connection:
+                if os.fork() == 0:
+                    listener.close()
+                    _look_after(connection)
+    sys.exit()
+
+
+def _look_after(connection: socket.socket) -> NoReturn:
+    """Run the command that is asked for, and tell its number and how it ends."""
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    request, streams, _, _ = socket.recv_fds(connection, _REQUEST_BYTES_MAX, 3)
+    pid = os.fork()
+    if pid == 0:
+        connection.close()
+        _become(request, streams)
+    connection.send(str(pid).encode())
+    _, status = os.waitpid(pid, 0)
+    connection.send(str(os.waitstatus_to_exitcode(status)).encode())
+    os._exit(0)
+
+
+def _become(request: bytes, streams: Sequence[int]) -> NoReturn:
+    code: object = 1
+    try:
+        namespace, arguments, environment, folder = json.loads(request)
+        for number, stream in enumerate(streams):
+            os.dup2(stream, number)
+            os.close(stream)
+        enter(namespace)
+        os.chdir(folder)
+        os.environ.clear()
+        os.environ.update(environment)
+        sys.argv[1:] = arguments
+        try:
+            main()
+        except SystemExit as end:
+            code = end.code
+        sys.stdout.flush()
+        sys.stderr.flush()
+    finally:
+        os._exit(code if isinstance(code, int) else 1)
+
+
+if __name__ == "__main__":
+    _serve()

@@ -1,0 +1,49 @@
+"""A laptop that is locked, in the foreground of a terminal and on a real network."""
+
+import pytest
+
+from mesh.api.stream import Hello
+from tests.daemon.memory import found_in_memory, require_memory
+from tests.integration.networks import Desk
+from tests.integration.nodes import PASSPHRASE, Node, befriend, eventually, start_all
+from tests.integration.row import NodeMaker, wait_for_links, wait_for_text
+
+pytestmark = pytest.mark.netns
+
+TEXT = "the ferry leaves at noon from the northern pier"
+
+
+def epoch_of(node: Node) -> str:
+    hello = next(node.client.events())
+    assert isinstance(hello, Hello)
+    return hello.epoch
+
+
+def test_a_node_in_a_terminal_keeps_nothing_when_it_is_locked_and_is_soon_back(
+    desk: Desk, make_node: NodeMaker
+) -> None:
+    cable = desk.bridge("cable")
+    anna, ben = (make_node(desk.laptop(cable), name) for name in ("Anna", "Ben"))
+    start_all(anna, ben)
+    require_memory(anna.pid)
+    befriend(anna, ben, inviter_label=anna.name)
+    ben.run("send", anna.name, TEXT)
+    wait_for_text(anna, TEXT)
+    anna.run("contact", "rename", ben.name, "the lady with the red bicycle")
+    wanted = {
+        "passphrase": PASSPHRASE.encode(),
+        "text": TEXT.encode(),
+        "label": b"the lady with the red bicycle",
+    }
+    assert found_in_memory(anna.pid, wanted) == set(wanted)
+    former = epoch_of(anna)
+    anna.run("lock")
+    eventually(
+        lambda: epoch_of(anna), lambda now: now != former, within_s=20, what="the next program"
+    )
+    assert found_in_memory(anna.pid, wanted) == set()
+    wait_for_links(anna, 1)
+    ben.run("send", anna.name, "and at night")
+    anna.run("unlock")
+    wait_for_text(anna, "and at night")
+    anna.stop()

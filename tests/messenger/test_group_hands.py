@@ -1,0 +1,171 @@
+"""Keys of a group that did not come: handed on, made anew, and found again after long."""
+
+import pytest
+
+from mesh.commands.groups import RemoveMember, RotateGroup, SetMemberRole
+from mesh.storage.connection import transaction
+from mesh.storage.vault.vault import Vault
+from tests.messenger.in_groups import crew, epoch_of, inside, member, settle, told
+from tests.messenger.people import Person, exchange
+from tests.messenger.test_group_needs import (
+    DAY_S,
+    HOUR_S,
+    MINUTE_S,
+    give,
+    pass_by,
+    say,
+    texts_of,
+)
+
+Patch = pytest.MonkeyPatch
+
+
+def test_who_writes_under_older_keys_is_handed_those_in_use() -> None:
+    ann, bob, cem = people = crew("Ann", "Bob", "Cem")
+    pass_by(*people, seconds=60)
+    ann.ask(RotateGroup("Crew"))
+    give(ann, bob)
+    assert epoch_of(bob) == epoch_of(ann) != epoch_of(cem)
+    say(ann, "Under new keys")
+    exchange(*people)
+    cem.clock.pass_by(MINUTE_S)
+    say(cem, "Under old keys")
+    exchange(*people)
+    assert "Under new keys" not in texts_of(cem)
+    pass_by(*people, seconds=12 * MINUTE_S, step=60)
+    assert epoch_of(cem) == epoch_of(ann) == epoch_of(bob)
+    for person in people:
+        say(person, f"{person.name} again")
+        exchange(*people)
+    assert [texts_of(one)[-3:] for one in people] == [[f"{x.name} again" for x in people]] * 3
+
+
+def test_who_cannot_open_keys_says_so_and_gets_others() -> None:
+    ann, bob, cem = people = crew("Ann", "Bob", "Cem")
+    ann.ask(RotateGroup("Crew"))
+    settle(*people)
+    for person in people:
+        say(person, "Here")
+        exchange(*people)
+    # What all others wrap for Cem rests on what he has lost.
+    group, maker = inside(cem), inside(ann).me
+    with transaction(cem.connection):
+        Vault(cem.connection).group_keys.forget_leaf(group.conversation, maker)
+    ann.ask(RotateGroup("Crew"))
+    settle(*people)
+    assert epoch_of(cem) != epoch_of(ann)
+    pass_by(*people, seconds=10 * MINUTE_S, step=30)
+    assert epoch_of(cem) == epoch_of(ann) == epoch_of(bob)
+    say(cem, "Back")
+    exchange(*people)
+    assert texts_of(ann)[-1] == texts_of(bob)[-1] == "Back"
+
+
+def test_keys_are_made_anew_where_who_made_them_is_away() -> None:
+    ann, bob, cem = crew("Ann", "Bob", "Cem")
+    ann.ask(RotateGroup("Crew"))
+    give(ann, bob)
+    # Ann is gone from now on.
+    assert epoch_of(bob) != epoch_of(cem)
+    pass_by(bob, cem, seconds=2 * DAY_S, step=HOUR_S)
+    say(cem, "Under old keys")
+    exchange(bob, cem)
+    pass_by(bob, cem, seconds=25 * MINUTE_S, step=60)
+    assert epoch_of(bob) == epoch_of(cem)
+    say(bob, "Reached")
+    exchange(bob, cem)
+    assert texts_of(cem)[-1] == "Reached"
+
+
+def away(person: Person, others: list[Person], days: int) -> None:
+    """Let days pass, in which the others talk, and all that was posted for one lapses."""
+    for day in range(days):
+        others[0].clock.pass_by(DAY_S)
+        for other in others:
+            other.tend()
+        exchange(*others)
+        say(others[day % len(others)], f"Day {day}")
+        exchange(*others)
+        for other in (person, *others):
+            other.store.expire(other.now.mesh)
+
+
+def carry_stores(*people: Person) -> None:
+    """Everybody gets what the others still hold."""
+    for person in people:
+        for other in people:
+            if other is not person:
+                person.receive(
+                    [
+                        one
+                        for one in other.store.envelopes.values()
+                        if one.id not in person.store.envelopes
+                    ]
+                )
+
+
+def test_who_comes_back_after_more_than_a_lifetime_reads_on() -> None:
+    ann, bob, cem = people = crew("Ann", "Bob", "Cem")
+    for person in people:
+        say(person, "Here")
+        exchange(*people)
+    away(cem, [ann, bob], 20)
+    ann.ask(SetMemberRole("Crew", member(ann, "Bob").member, "admin"))
+    away(cem, [ann, bob], 25)
+    before = epoch_of(ann)
+    assert epoch_of(cem) != before
+    cem.tend()
+    exchange(cem)
+    carry_stores(*people)
+    pass_by(*people, seconds=5 * MINUTE_S, step=15)
+    assert epoch_of(cem) == epoch_of(ann) == epoch_of(bob)
+    assert member(cem, "Bob").role == "admin"
+    say(ann, "Welcome back")
+    exchange(*people)
+    say(cem, "I am back")
+    exchange(*people)
+    assert [texts_of(one)[-2:] for one in people] == [["Welcome back", "I am back"]] * 3
+
+
+def test_who_comes_back_after_long_reads_on_though_one_was_removed_meanwhile() -> None:
+    people = crew("Ann", "Bob", "Cem", "Mal")
+    ann, bob, cem, mal = people
+    for person in people:
+        say(person, "Here")
+        exchange(*people)
+    mal_number = member(ann, "Mal").member
+    ann.ask(RemoveMember("Crew", mal_number))
+    give(ann, bob)
+    ann.ask(SetMemberRole("Crew", member(ann, "Bob").member, "admin"))
+    give(ann, bob)
+    away(cem, [ann, bob], 40)
+    cem.tend()
+    exchange(cem)
+    carry_stores(ann, bob, cem)
+    pass_by(ann, bob, cem, seconds=30 * MINUTE_S, step=30)
+    assert epoch_of(cem) == epoch_of(ann) == epoch_of(bob)
+    assert told(cem).members_count == 3
+    assert member(cem, "Bob").role == "admin"
+    mal.receive(ann.store.envelopes.values())
+    mal.receive(bob.store.envelopes.values())
+    assert not any(text.startswith("Day") for text in texts_of(mal))
+
+
+def is_told_that_he_is_out() -> bool:
+    """Bob lost the word of his removal, and writes on; say whether he learns of it."""
+    ann, bob, cem = people = crew("Ann", "Bob", "Cem")
+    say(bob, "Here")
+    exchange(*people)
+    ann.ask(RemoveMember("Crew", member(ann, "Bob").member))
+    give(ann, cem)
+    say(bob, "Still here")
+    exchange(*people)
+    assert told(bob).state == "in"
+    pass_by(*people, seconds=3 * MINUTE_S)
+    return told(bob).state == "removed"
+
+
+def test_who_writes_and_is_removed_is_told_so(monkeypatch: Patch) -> None:
+    assert is_told_that_he_is_out()
+    monkeypatch.setattr("mesh.messenger.groups.hands.Hands.heard_out", lambda *_: False)
+    assert not is_told_that_he_is_out()

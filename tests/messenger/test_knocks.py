@@ -1,0 +1,116 @@
+"""People at a link that was revoked or used up: nobody lets them in who heard of them."""
+
+import pytest
+
+from mesh.commands.conversations import AskConversations, ConversationsAnswer
+from mesh.commands.groups import GroupLinkAnswer, JoinGroup, RevokeGroupLink, SetMemberRole
+from mesh.group.payload import KNOCKS_OVER
+from mesh.messenger.groups import knocks
+from mesh.messenger.pauses import Pause
+from mesh.storage.connection import transaction
+from mesh.wire.envelope import Envelope
+from tests.messenger.in_groups import crew, inside, member, settle
+from tests.messenger.people import DAY_S, Person
+from tests.messenger.test_group_links import knocks_of, link_of, pass_by
+
+Patch = pytest.MonkeyPatch
+
+
+def waiting_at_a_link(*, uses_max: int = 5) -> tuple[list[Person], GroupLinkAnswer]:
+    """Ann and Bob may add; Cem and Dan stand at a link of Ann's that needs approval."""
+    people = crew("Ann", "Bob")
+    ann, bob = people
+    people += [Person(name, ann.clock, seed=seed) for seed, name in ((9, "Cem"), (10, "Dan"))]
+    ann.ask(SetMemberRole("Crew", member(ann, "Bob").member, "admin"))
+    settle(*people)
+    link = link_of(ann, needs_approval=True, uses_max=uses_max)
+    for one in people[2:]:
+        one.ask(JoinGroup(link.link))
+    pass_by(*people)
+    assert sorted(one.name for one in knocks_of(bob)) == ["Cem", "Dan"]
+    return people, link
+
+
+def admitted_after_revoking() -> list[str]:
+    """Return whom Bob is asked about at a link of Ann's that is revoked."""
+    people, link = waiting_at_a_link()
+    ann, bob, *_ = people
+    ann.ask(RevokeGroupLink("Crew", link.number))
+    assert knocks_of(ann) == []
+    pass_by(*people)
+    return sorted(one.name for one in knocks_of(bob))
+
+
+def test_who_stands_at_a_link_that_is_revoked_is_let_in_by_nobody(monkeypatch: Patch) -> None:
+    assert admitted_after_revoking() == []
+    monkeypatch.setattr(knocks, "_OVER_MAX", 0)
+    assert admitted_after_revoking() == ["Cem", "Dan"]
+
+
+def test_a_member_speaks_for_nobody_at_the_links_of_others() -> None:
+    people, _ = waiting_at_a_link()
+    ann, bob, cem, *_ = people
+    group, names = inside(bob), inside(cem).me[:8]
+    with transaction(bob.connection):
+        bob.wired.groups.posting.note(group, [(KNOCKS_OVER, names)], pause=Pause.SOON, now=bob.now)
+    pass_by(*people)
+    assert sorted(one.name for one in knocks_of(ann)) == ["Cem", "Dan"]
+
+
+def told_of_a_knock_and_that_it_is_over() -> tuple[Person, list[Envelope], list[Envelope]]:
+    """Cem knocks at a link of Ann's, who revokes it; return Bob, and what Ann posted of each."""
+    ann, bob = people = crew("Ann", "Bob")
+    ann.ask(SetMemberRole("Crew", member(ann, "Bob").member, "admin"))
+    settle(*people)
+    link = link_of(ann, needs_approval=True)
+    cem = Person("Cem", ann.clock, seed=9)
+    cem.ask(JoinGroup(link.link))
+    ann.receive(cem.post())
+    posted = []
+    for step in range(2):
+        if step:
+            ann.ask(RevokeGroupLink("Crew", link.number))
+        ann.clock.pass_by(60)
+        ann.tend()
+        ann.clock.pass_by(60)
+        posted.append(ann.post())
+    return bob, posted[0], posted[1]
+
+
+def test_that_a_knock_is_over_counts_also_before_the_knock_comes() -> None:
+    bob, knock, over = told_of_a_knock_and_that_it_is_over()
+    bob.receive(over)
+    bob.restart()
+    bob.receive(knock)
+    assert knocks_of(bob) == []
+
+
+def test_that_a_knock_is_over_lives_as_long_as_the_knock() -> None:
+    bob, knock, over = told_of_a_knock_and_that_it_is_over()
+    bob.clock.pass_by(9 * DAY_S)
+    bob.mint_all()
+    assert knock
+    assert over
+    alive = [each for each in (*knock, *over) if each.header.lapses > bob.now.mesh]
+    bob.receive(alive)
+    assert knocks_of(bob) == []
+
+
+@pytest.mark.parametrize("data", [b"", b"short", bytes(9)])
+def test_a_malformed_word_on_people_at_a_link_is_dropped(data: bytes) -> None:
+    people, _ = waiting_at_a_link()
+    ann, bob, *_ = people
+    group = inside(ann)
+    with transaction(ann.connection):
+        ann.wired.groups.posting.note(group, [(KNOCKS_OVER, data)], pause=Pause.SOON, now=ann.now)
+    pass_by(*people)
+    assert len(knocks_of(bob)) == 2
+    assert bob.dropped()["malformed word on people at a link"] == 1
+
+
+def test_who_waits_at_a_link_may_look_at_what_there_is_of_the_group() -> None:
+    people, _ = waiting_at_a_link()
+    _, _, cem, *_ = people
+    answer = cem.ask(AskConversations())
+    assert isinstance(answer, ConversationsAnswer)
+    assert sorted(one.kind for one in answer.conversations) == ["group", "self"]

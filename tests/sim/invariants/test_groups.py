@@ -1,0 +1,80 @@
+"""A world with groups keeps what is promised of them, and a group's rules are found broken."""
+
+from dataclasses import replace as replaced
+
+import pytest
+from msgspec.structs import replace
+
+from sim.invariants.groups import GroupView, require_same_groups
+from sim.invariants.invariants import S20, S22, BrokenInvariant
+from sim.run.runner import Ran, run_scenario
+from sim.run.world import Options
+from sim.schema.scenario import load_scenario
+
+
+@pytest.fixture(scope="module")
+def ran() -> Ran:
+    return run_scenario(load_scenario("cut-crew"), Options(seed=1, is_crypto_real=False))
+
+
+@pytest.mark.world
+def test_a_crew_that_was_cut_keeps_its_promises(ran: Ran) -> None:
+    report = ran.report
+    assert report.verdict == "pass", report.broken
+    assert report.watched["group_epochs"] > 5
+    assert report.watched["group_sealings"] > 30
+    assert report.watched["groups_looked_at"] > 5
+    assert report.watched["group_items_compared"] > 20
+    doings = ran.world.group_doings.counts
+    assert {"MakeGroup", "AcceptGroup", "WriteItem", "RotateGroup"} <= set(doings)
+
+
+@pytest.mark.world
+def test_nodes_that_know_the_same_and_show_another_thing_are_found(ran: Ran) -> None:
+    world = ran.world
+    vaults = {index: host.vault for index, host in world.hosts.items()}
+    views = dict(world.group_doings.views)
+    assert require_same_groups(views, vaults)
+    by_code: dict[str, list[tuple[int, str]]] = {}
+    for place, view in views.items():
+        by_code.setdefault(view.group.code, []).append(place)
+    first, other, *_ = max(by_code.values(), key=len)
+    view = views[other]
+
+    def broken_by(changed: GroupView) -> BrokenInvariant:
+        with pytest.raises(BrokenInvariant) as broken:
+            require_same_groups({first: views[first], other: changed}, vaults)
+        return broken.value
+
+    renamed = replaced(view, group=replace(view.group, name="another"))
+    assert broken_by(renamed).invariant is S22
+    assert broken_by(replaced(view, members=view.members[1:])).invariant is S22
+    last = view.log[-1]
+    turned = [*view.log[:-1], replace(last, counts=not last.counts)]
+    assert broken_by(replaced(view, log=turned)).invariant is S22
+    pinned = [replace(item, is_pinned=not item.is_pinned) for item in view.items]
+    assert broken_by(replaced(view, items=pinned)).invariant is S20
+
+
+@pytest.mark.world
+def test_who_will_not_hear_that_he_is_out_is_read_by_nobody_who_knows() -> None:
+    scenario = load_scenario("cut-crew")
+    assert scenario.workload.groups is not None
+    groups = replace(scenario.workload.groups, deaf_share=0.5)
+    scenario = replace(scenario, workload=replace(scenario.workload, groups=groups))
+    ran = run_scenario(scenario, Options(seed=1, is_crypto_real=False))
+    assert ran.report.verdict == "pass", ran.report.broken
+    views = ran.world.group_doings.views
+    keys = {node: {one.key for one in view.members} for (node, _), view in views.items()}
+    believing = {
+        node: next(one.key for one in view.members if one.is_me)
+        for (node, _), view in views.items()
+        if view.group.state == "in"
+    }
+    # Some are members by their own word alone.
+    assert any(
+        key not in members
+        for node, key in believing.items()
+        for other, members in keys.items()
+        if other != node
+    )

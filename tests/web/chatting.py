@@ -1,0 +1,100 @@
+"""Steps of people in front of a chat, and rules by which it is looked at."""
+
+import subprocess
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from mesh.commands.contacts import AskContacts, ContactsAnswer
+from mesh.commands.conversations import DeleteItems, ItemsDeleted
+from tests.integration.nodes import Node, befriend, eventually, is_running, start_all
+from tests.integration.row import NodeMaker, wait_for_text
+from tests.web import screens
+
+
+def on_cable(cable: tuple[str, str], make_node: NodeMaker, *, more: str = "") -> tuple[Node, Node]:
+    """Start two nodes on laptops on which others may have been; the cable is quick again."""
+    for laptop in cable:
+        quicken(laptop)
+    anna, ben = (
+        make_node(laptop, name, more=more)
+        for laptop, name in zip(cable, ("Anna", "Ben"), strict=True)
+    )
+    start_all(anna, ben)
+    return anna, ben
+
+
+def quicken(laptop: str) -> None:
+    """Let all pass at once again that a laptop sends."""
+    quick = ["ip", "netns", "exec", laptop, "tc", "qdisc", "del", "dev", "eth0", "root"]
+    subprocess.run(quick, capture_output=True, check=False)
+
+
+def begin_anew(anna: Node, ben: Node) -> None:
+    """Let two contacts have two messages in their chat, and no notes, whatever there was."""
+    # A test that failed may have left one without its daemon.
+    for node in (anna, ben):
+        if not is_running(node):
+            node.start()
+            node.wait_until_up()
+    if anna.client.ask(AskContacts(), ContactsAnswer).contacts:
+        for node, other in ((anna, ben), (ben, anna)):
+            quicken(node.namespace)
+            for name in (other.name, "me"):
+                _empty(node, name)
+    else:
+        befriend(anna, ben, inviter_label=anna.name)
+    ben.run("send", anna.name, "Is the bridge open?")
+    wait_for_text(anna, "Is the bridge open?")
+    anna.run("send", ben.name, "I will look.")
+    wait_for_text(ben, "I will look.")
+
+
+def _empty(node: Node, name: str) -> None:
+    """Delete what is in a chat; what is on its way stays until it has arrived."""
+    eventually(
+        lambda: node.client.ask(DeleteItems(name), ItemsDeleted).left_count,
+        lambda count: count == 0,
+        within_s=60,
+        what=f"an empty chat with {name} at {node.name}",
+    )
+
+
+def say(page: Page, text: str) -> None:
+    """Type a message and send it, as people do."""
+    page.keyboard.type(text)
+    page.keyboard.press("Enter")
+
+
+def bubble(page: Page, text: str) -> Locator:
+    """The message with these words of its own."""
+    return page.get_by_role("article").filter(has=page.locator(".words", has_text=text))
+
+
+def to_message(page: Page, text: str) -> None:
+    """Go from the composer to a message, by the keyboard."""
+    expect(bubble(page, text)).to_be_visible()
+    expect(page.locator(".composer textarea")).to_be_focused()
+    page.keyboard.press("Shift+Tab")
+    for _ in range(30):
+        if page.evaluate("document.activeElement.querySelector('.words')?.innerText") == text:
+            return
+        page.keyboard.press("ArrowUp")
+    pytest.fail(f"{text!r} cannot be reached by the keyboard")
+
+
+def seconds_of_work(page: Page, script: str) -> float:
+    """Return how long the page has the processor for a script; what else runs does not count."""
+    session = page.context.new_cdp_session(page)
+    session.send("Performance.enable", {"timeDomain": "threadTicks"})
+    page.evaluate(script)
+    metrics = session.send("Performance.getMetrics")["metrics"]
+    session.detach()
+    return float(next(one["value"] for one in metrics if one["name"] == "TaskDuration"))
+
+
+def faults_of(page: Page, what: str) -> list[str]:
+    """Return the faults of the screen as it is now, by rules."""
+    session = page.context.new_cdp_session(page)
+    found = [*page.evaluate(screens.BEYOND_ITS_EDGE), *screens.axe(session)]
+    return [f"{what}: {fault}" for fault in found]

@@ -1,0 +1,68 @@
+"""The card of a stretch of a group's stream that does not count, as the page draws it."""
+
+from tests.integration.nodes import Node
+from tests.web.chromium import Laptops
+
+STRETCHES = """async (items) => {
+  const { stretchesOf } = await import("/app/screens/groups.js");
+  const found = stretchesOf(items);
+  return [...found].map(([number, stretch]) => [number, stretch.map((item) => item.number)]);
+}"""
+
+CARD = """async (items) => {
+  const { apartCard, isUnfolded } = await import("/app/screens/groups.js");
+  const { render } = await import("/vendor/lit-html/lit-html.js");
+  const place = document.createElement("div");
+  const stream = {};
+  const draw = () => { render(apartCard({ number: 7 }, stream, items), place); };
+  const told = () => [place.textContent, isUnfolded(stream, items)];
+  draw();
+  const folded = told();
+  place.querySelector("button").click();
+  draw();
+  const open = told();
+  place.querySelector("button").click();
+  draw();
+  const again = told();
+  stream.flash = items.at(-1).number;
+  draw();
+  stream.flash = 0;
+  const link = place.querySelector("a").getAttribute("href");
+  return [folded, open, again, told(), link, place.querySelectorAll("b, img").length];
+}"""
+
+
+def item(
+    number: int, kind: str = "text", label: str = "Cem", **fields: object
+) -> dict[str, object]:
+    author = {"label": label}
+    return {"number": number, "kind": kind, "author": author, "sent": 1_800_000_000, **fields}
+
+
+def apart(
+    number: int, kind: str = "text", label: str = "Cem", **fields: object
+) -> dict[str, object]:
+    return item(number, kind, label, is_apart=True, **fields)
+
+
+def test_what_does_not_count_is_one_card(pair: tuple[Node, Node], laptops: Laptops) -> None:
+    page = laptops.beside(pair[0]).page()
+    told = [
+        item(1),
+        apart(2),
+        item(3, "membership"),
+        apart(4, kind="timer"),
+        item(5),
+        apart(6),
+        item(7),
+    ]
+    # What was done to the group in between ends none, and one alone is none.
+    assert page.evaluate(STRETCHES, told) == [[2, [2, 4]], [4, [2, 4]]]
+    stretch = [apart(2, label="<b>Cem</b>"), apart(4, label="Dan"), apart(5, isMine=True)]
+    folded, opened, again, led, link, elements = page.evaluate(CARD, stretch)
+    assert "Apart: 3 messages" in folded[0]
+    assert "By <b>Cem</b>, Dan, you" in folded[0]
+    assert "What became void" in folded[0]
+    assert [folded[1], opened[1], again[1], led[1]] == [False, True, False, True]
+    assert link == "#/c/7/group"
+    assert elements == 0

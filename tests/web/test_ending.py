@@ -1,0 +1,96 @@
+"""The ends of a profile from its page: a lock that nobody presses, and a wipe."""
+
+import re
+import time
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.integration.nodes import PASSPHRASE, Node, befriend, eventually
+from tests.integration.row import wait_for_text
+from tests.web.chromium import Laptops, go
+
+pytestmark = [pytest.mark.netns, pytest.mark.slow]
+
+AUTO_LOCK_S = 6
+
+
+def leave(page: Page) -> None:
+    """Let the page see that nobody has touched it for two minutes; its timers go on as ever."""
+    page.clock.set_fixed_time(time.time() + 120)
+
+
+def test_a_page_that_only_looks_does_not_put_off_the_lock(
+    pair: tuple[Node, Node], laptops: Laptops
+) -> None:
+    anna, ben = pair
+    befriend(anna, ben, inviter_label=anna.name)
+    ben.run("send", anna.name, "number 0")
+    wait_for_text(anna, "number 0")
+    anna.run("settings", "auto_lock_minutes", str(AUTO_LOCK_S / 60))
+    page = laptops.beside(anna).page()
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.get_by_role("link", name=re.compile(ben.name)).first.click()
+    expect(page.get_by_role("log")).to_contain_text("number 0")
+    # A draft is saved for a person: the last that one does here.
+    with page.expect_response(lambda told: "half a thought" in (told.request.post_data or "")):
+        page.keyboard.type("half a thought")
+    leave(page)
+    asked.clear()
+    locked = page.get_by_role("heading", name="Locked")
+    number, begun = 0, time.monotonic()
+    while not locked.is_visible():
+        number += 1
+        ben.run("send", anna.name, f"number {number}")
+        page.wait_for_timeout(500)
+        assert time.monotonic() - begun < 5 * AUTO_LOCK_S, "what the page asks counts as a person"
+    assert time.monotonic() - begun > AUTO_LOCK_S / 2
+    assert len(asked) >= 2, "the page asked nothing, so this proves nothing"
+    assert "number" not in page.content()
+    assert "half a thought" not in page.content()
+    assert page.evaluate("document.title") == "Mesh"
+    ben.run("send", anna.name, "while it was locked")
+    page.get_by_label("Passphrase").fill(PASSPHRASE)
+    page.keyboard.press("Enter")
+    log = page.get_by_role("log")
+    expect(log).to_contain_text("while it was locked", timeout=20_000)
+    expect(log).to_contain_text(f"number {number}")
+    expect(page.get_by_role("textbox", name="Message")).to_have_value("half a thought")
+
+
+def test_a_wipe_from_the_page_leaves_nothing(pair: tuple[Node, Node], laptops: Laptops) -> None:
+    anna, ben = pair
+    befriend(anna, ben, inviter_label=anna.name)
+    ben.run("send", anna.name, "before the end")
+    wait_for_text(anna, "before the end")
+    page = laptops.beside(anna).page()
+    go(page, "#/settings/privacy")
+    keys = anna.folders.vault_key_file
+
+    def begin() -> None:
+        page.get_by_role("button", name="Wipe…").click()
+        dialog = page.get_by_role("dialog")
+        expect(dialog).to_contain_text("Goes for ever")
+        button = dialog.get_by_role("button", name="Wipe", exact=True)
+        dialog.get_by_role("textbox").fill("another")
+        expect(button).to_be_disabled()
+        dialog.get_by_role("textbox").fill("default")
+        button.click()
+        expect(dialog.get_by_role("alert")).to_contain_text("Everything is wiped in")
+
+    begin()
+    page.get_by_role("button", name="Stop, keep everything").click()
+    page.wait_for_timeout(6_000)
+    assert keys.exists()
+    begin()
+    expect(page.get_by_role("heading", name="Wiped")).to_be_visible(timeout=20_000)
+    assert not keys.exists()
+    assert "before the end" not in page.content()
+    assert page.evaluate("sessionStorage.length") == 0
+    eventually(
+        lambda: [path for path in anna.home.rglob("*") if path.is_file()],
+        lambda left: {path.name for path in left} <= {"passphrase", "printed.txt"},
+        within_s=30,
+        what="nothing but what the test made",
+    )

@@ -1,0 +1,161 @@
+"""The first minutes of a newcomer: from nothing to a message that came, and each way to add."""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from mesh.api.page_requests import DrawQr, QrAnswer
+from mesh.commands.invites import CreateInvite, InviteAnswer
+from tests.integration.networks import Desk
+from tests.integration.nodes import Node, start_for_newcomer
+from tests.integration.row import NodeMaker, wait_for_links
+from tests.web.chromium import Laptops, go
+
+pytestmark = [pytest.mark.netns, pytest.mark.slow]
+
+PASSPHRASE = "four words of mine"
+TABS_MAX = 60
+
+FOCUSED = """() => {
+  const one = document.activeElement;
+  const label = one.labels?.[0]?.textContent ?? one.getAttribute("aria-label") ?? one.textContent;
+  return label.trim();
+}"""
+
+
+def tab_to(page: Page, name: str) -> None:
+    """Move on by the keyboard alone until something of this name has the focus."""
+    seen = []
+    for _ in range(TABS_MAX):
+        seen.append(page.evaluate(FOCUSED))
+        if seen[-1].startswith(name):
+            return
+        page.keyboard.press("Tab")
+    pytest.fail(f"{name!r} cannot be reached by the keyboard, but {seen}")
+
+
+def begin(page: Page, name: str) -> None:
+    """Say who one is, as the first screen asks."""
+    expect(page.get_by_label("Your name")).to_be_focused()
+    page.keyboard.type(name)
+    page.keyboard.press("Enter")
+    expect(page.get_by_label("Passphrase")).to_be_focused()
+    page.keyboard.type(PASSPHRASE)
+    page.keyboard.press("Tab")
+    page.keyboard.type(PASSPHRASE)
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Where you can be found")).to_be_visible()
+    tab_to(page, "Start")
+    page.keyboard.press("Enter")
+    # Keys are made at the usual cost here.
+    expect(page.get_by_text(f"Welcome, {name}")).to_be_visible(timeout=60_000)
+
+
+def test_two_newcomers_talk_and_touch_nothing_but_the_keyboard(
+    desk: Desk, make_node: NodeMaker, laptops: Laptops
+) -> None:
+    cable = desk.bridge("cable")
+    anna, ben = (make_node(desk.laptop(cable), name) for name in ("Anna", "Ben"))
+    for node in (anna, ben):
+        start_for_newcomer(node)
+    mine, theirs = (laptops.beside(node).page() for node in (anna, ben))
+    for page, node in ((mine, anna), (theirs, ben)):
+        begin(page, node.name)
+    tab_to(mine, "Show my code")
+    mine.keyboard.press("Enter")
+    link = mine.locator(".link-well code").inner_text()
+    tab_to(theirs, "Paste a link")
+    theirs.keyboard.press("Enter")
+    tab_to(theirs, "Their link")
+    theirs.keyboard.insert_text(link)
+    tab_to(theirs, "Look at it")
+    theirs.keyboard.press("Enter")
+    expect(theirs.get_by_role("dialog")).to_contain_text(anna.name)
+    tab_to(theirs, "Add")
+    theirs.keyboard.press("Enter")
+    expect(theirs.get_by_role("textbox", name=f"Message {anna.name}")).to_be_focused()
+    theirs.keyboard.type("Hello from the next table")
+    theirs.keyboard.press("Enter")
+    expect(mine).to_have_title("(1) Mesh", timeout=30_000)
+    mine.keyboard.press("Alt+Shift+ArrowDown")
+    expect(mine.get_by_role("log")).to_contain_text("Hello from the next table")
+    expect(mine.get_by_role("textbox", name=f"Message {ben.name}")).to_be_focused()
+    mine.keyboard.type("Good to see you")
+    mine.keyboard.press("Enter")
+    expect(theirs.get_by_role("log")).to_contain_text("Good to see you")
+    expect(theirs.get_by_text("Delivered to their device", exact=True)).to_be_visible()
+    # Their details, and back to where one wrote.
+    theirs.keyboard.press("Shift+Tab")
+    theirs.keyboard.press("ArrowUp")
+    expect(theirs.get_by_role("article", name="You")).to_be_focused()
+    theirs.keyboard.press("i")
+    expect(theirs.get_by_role("region", name="Details")).to_contain_text("Delivered")
+    theirs.keyboard.press("Escape")
+    expect(theirs.get_by_role("region", name="Details")).to_have_count(0)
+
+
+def test_the_picture_of_a_code_on_another_screen_adds_somebody(
+    pair: tuple[Node, Node], laptops: Laptops, tmp_path: Path
+) -> None:
+    anna, ben = pair
+    wait_for_links(anna, 1)
+    mine, theirs = laptops.beside(anna).page(), laptops.beside(ben).page()
+    go(mine, "#/people/add")
+    photo = tmp_path / "photo.png"
+    expect(mine.locator(".qr path")).to_be_attached()
+    mine.screenshot(path=photo)
+    nothing = tmp_path / "nothing.png"
+    mine.locator(".rail").screenshot(path=nothing)
+    go(theirs, "#/people/add/scan")
+    chooser = theirs.locator("input[type=file]")
+    chooser.set_input_files(nothing)
+    expect(theirs.get_by_role("alert")).to_contain_text("No code was found")
+    chooser.set_input_files(photo)
+    add_who_was_found(theirs, anna)
+    mine.get_by_role("link", name="Chats").click()
+    expect(mine.get_by_role("link", name=re.compile(ben.name))).to_be_visible()
+
+
+def test_a_code_before_the_camera_adds_somebody(
+    pair: tuple[Node, Node], laptops: Laptops, tmp_path: Path
+) -> None:
+    anna, ben = pair
+    wait_for_links(anna, 1)
+    invite = anna.client.ask(CreateInvite(), InviteAnswer)
+    rows = anna.client.ask(DrawQr(invite.qr), QrAnswer).rows
+    film = tmp_path / "code.y4m"
+    film.write_bytes(film_of(rows))
+    page = laptops.beside(ben, film=film).page()
+    go(page, "#/people/add/scan")
+    page.get_by_role("button", name="Use the camera").click()
+    add_who_was_found(page, anna)
+    assert page.evaluate("document.querySelector('video')") is None, "the camera is still on"
+
+
+def add_who_was_found(page: Page, inviter: Node) -> None:
+    """Say yes to the code that was read, and write."""
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text("Nothing is sent before you say so")
+    dialog.get_by_label("Name here").fill(inviter.name)
+    dialog.get_by_role("button", name="Add", exact=True).click()
+    expect(page.get_by_role("textbox", name=f"Message {inviter.name}")).to_be_focused()
+
+
+WIDTH, HEIGHT, FRAMES = 640, 480, 10
+WHITE, BLACK, NO_COLOUR = b"\xeb", b"\x10", b"\x80"
+
+
+def film_of(rows: Sequence[str]) -> bytes:
+    """A code that is held still before a camera, as YUV4MPEG2 with 4:2:0."""
+    side = min(WIDTH, HEIGHT) // (len(rows) + 8)
+    left, top = (WIDTH - side * len(rows)) // 2, (HEIGHT - side * len(rows)) // 2
+    lines = [WHITE * WIDTH] * top
+    for row in rows:
+        middle = b"".join((BLACK if module == "1" else WHITE) * side for module in row)
+        lines += [(WHITE * left + middle).ljust(WIDTH, WHITE)] * side
+    lines += [WHITE * WIDTH] * (HEIGHT - len(lines))
+    picture = b"FRAME\n" + b"".join(lines) + NO_COLOUR * (WIDTH * HEIGHT // 2)
+    return b"YUV4MPEG2 W%d H%d F10:1 Ip A1:1 C420jpeg\n" % (WIDTH, HEIGHT) + picture * FRAMES

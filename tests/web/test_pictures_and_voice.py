@@ -1,0 +1,251 @@
+"""Pictures and voice notes in the page, between two real laptops, by keyboard."""
+
+import io
+import re
+from pathlib import Path
+
+import pytest
+from PIL import Image, ImageDraw
+from playwright.sync_api import Locator, Page, expect
+
+from mesh.commands.files import FileAnswer
+from tests.integration.nodes import Node, eventually
+from tests.integration.test_files import shape
+from tests.web import conftest, screens
+from tests.web.chatting import bubble, faults_of, say
+from tests.web.chromium import go
+from tests.web.test_files import ARRIVES_MS, attach, card, files_of, written
+
+pytestmark = [pytest.mark.netns, pytest.mark.slow]
+
+pair = conftest.lasting_pair
+
+
+def photo(
+    *, width: int = 1600, height: int = 1000, form: str = "JPEG", sun: str = "#f6e8d5"
+) -> bytes:
+    """A bridge over water, with words in it that say where it was taken."""
+    drawn = Image.new("RGB", (width, height), "#c9d2dc")
+    pen = ImageDraw.Draw(drawn)
+    pen.rectangle((0, height * 0.6, width, height), fill="#6d8296")
+    pen.ellipse((width * 0.7, height * 0.1, width * 0.8, height * 0.28), fill=sun)
+    pen.line((width * 0.1, height * 0.6, width * 0.9, height * 0.6), fill="#4b4640", width=40)
+    exif = Image.Exif()
+    exif[0x010E] = "taken at the old mill"
+    made = io.BytesIO()
+    drawn.save(made, form, exif=exif)
+    return made.getvalue()
+
+
+def in_stream(page: Page, name: str = "") -> Locator:
+    """The pictures of messages, or that with these words."""
+    return page.locator(".message .picture img" + (f'[alt="{name}"]' if name else ""))
+
+
+def is_drawn(image: Locator) -> None:
+    """Wait until a picture shows what the daemon drew."""
+    expect(image).to_have_attribute("src", re.compile("^blob:"), timeout=ARRIVES_MS)
+    expect(image).to_have_js_property("complete", value=True)
+    assert image.evaluate("image => image.naturalWidth") > 0
+
+
+def test_a_picture_is_seen_opened_and_saved(chat: tuple[Page, Page], tmp_path: Path) -> None:
+    mine, theirs = chat
+    attach(mine, written(tmp_path, "mill.jpg", photo()))
+    say(mine, "Water at noon")
+    attach(mine, written(tmp_path, "sun.png", photo(form="PNG", sun="#ff0000")))
+    mine.keyboard.press("Enter")
+    for page in chat:
+        is_drawn(in_stream(page, "Water at noon"))
+    # Its room is kept before it is there.
+    image = in_stream(theirs, "Water at noon")
+    assert image.evaluate("image => [image.width, image.height]") == [320, 200]
+    is_drawn(in_stream(theirs).nth(1))
+    expect(theirs.locator(".list .row[aria-current]")).to_contain_text("Picture")
+    opened = theirs.get_by_role("button", name="Open: Water at noon")
+    opened.focus()
+    theirs.keyboard.press("Enter")
+    viewer = theirs.get_by_role("dialog", name="Picture")
+    expect(viewer.get_by_role("img")).to_have_attribute("alt", "Water at noon")
+    expect(viewer.get_by_role("img")).to_have_js_property("naturalWidth", 1600)
+    expect(viewer).to_contain_text("1 of 2")
+    theirs.keyboard.press("ArrowRight")
+    expect(viewer).to_contain_text("2 of 2")
+    expect(viewer.get_by_role("img")).to_have_attribute("alt", re.compile("^Picture from Anna"))
+    theirs.keyboard.press("ArrowLeft")
+    expect(viewer).to_contain_text("1 of 2")
+    expect(viewer.get_by_role("button", name="Close")).to_be_focused()
+    theirs.keyboard.press("Tab")
+    theirs.keyboard.press("Enter")
+    expect(theirs.get_by_role("button", name="Cancel")).to_be_focused()
+    theirs.keyboard.press("Tab")
+    with theirs.expect_download() as saved:
+        theirs.keyboard.press("Enter")
+    assert saved.value.suggested_filename == "mill.jpg"
+    kept = saved.value.path().read_bytes()
+    assert Image.open(io.BytesIO(kept)).size == (1600, 1000)
+    assert b"old mill" not in kept
+    theirs.keyboard.press("Escape")
+    expect(theirs.get_by_role("dialog")).to_have_count(0)
+
+
+def test_a_picture_shows_its_preview_until_it_is_whole(
+    chat: tuple[Page, Page], pair: tuple[Node, Node], tmp_path: Path
+) -> None:
+    mine, theirs = chat
+    shape(pair[0].namespace, "1mbit")
+    noise = Image.effect_noise((1400, 1000), 90).convert("RGB")
+    made = io.BytesIO()
+    noise.save(made, "JPEG", quality=80)
+    attach(mine, written(tmp_path, "noise.jpg", made.getvalue()))
+    mine.keyboard.press("Enter")
+    there = theirs.locator(".message .picture")
+    there.get_by_role("button", name="Pause noise.jpg").press("Enter", timeout=ARRIVES_MS)
+    expect(there).to_contain_text("paused")
+    expect(there.locator(".colours rect")).to_have_count(9)
+    is_drawn(there.locator("img"))
+    small = there.locator("img").get_attribute("src")
+    expect(there.get_by_role("button", name=re.compile("^Open"))).to_have_count(0)
+    there.get_by_role("button", name="Fetch noise.jpg", exact=True).press("Enter")
+    expect(there.get_by_role("button", name=re.compile("^Open"))).to_be_visible(timeout=ARRIVES_MS)
+    expect(there.locator("img")).not_to_have_attribute("src", str(small))
+    expect(there.get_by_role("progressbar")).to_have_count(0)
+
+
+def test_what_only_says_that_it_is_a_picture_is_a_file(
+    chat: tuple[Page, Page], pair: tuple[Node, Node], tmp_path: Path
+) -> None:
+    _, theirs = chat
+    fake = written(tmp_path, "fake.png", b"<svg onload=alert(1)>" * 9)
+    pair[0].run("send", pair[1].name, "look", "--file", str(fake))
+    expect(card(theirs, "fake.png").get_by_role("button", name="Save")).to_be_visible(
+        timeout=ARRIVES_MS
+    )
+    assert theirs.get_by_role("log").locator("img").count() == 0
+
+
+def record(page: Page, milliseconds: int) -> None:
+    """Record a voice note by the keyboard, and stop."""
+    page.get_by_role("button", name="Record a voice note").press("Enter")
+    expect(page.get_by_role("button", name="Stop recording")).to_be_focused()
+    page.wait_for_timeout(milliseconds)
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("button", name="Send the voice note")).to_be_focused()
+
+
+def voice_of(node: Node) -> FileAnswer:
+    """The one voice note of a chat, when all of it is there."""
+    [told] = eventually(
+        lambda: files_of(node),
+        lambda told: bool(told) and told[0].state == "here",
+        within_s=90,
+        what="a voice note",
+    )
+    return told
+
+
+def test_a_voice_note_is_recorded_heard_and_sent(
+    chat: tuple[Page, Page], pair: tuple[Node, Node]
+) -> None:
+    mine, theirs = chat
+    record(mine, 2500)
+    # It is listened to before it is sent.
+    mine.get_by_role("button", name="Play the voice note").press("Enter")
+    expect(mine.get_by_role("button", name="Pause the voice note")).to_be_visible()
+    assert files_of(pair[0]) == []
+    mine.get_by_role("button", name="Send the voice note").press("Enter")
+    expect(mine.locator(".composer textarea")).to_be_focused()
+    expect(mine.locator(".message .voice")).to_be_visible()
+    told = voice_of(pair[1])
+    assert told.look == "voice"
+    assert 2000 <= told.duration_ms <= 6000
+    assert 10 <= len(told.peaks) <= 64
+    assert max(told.peaks) == 255
+    assert told.media_type == "audio/webm"
+    note = theirs.locator(".message .voice")
+    play = note.get_by_role("button", name=re.compile("^Play the voice note"))
+    expect(play).to_be_enabled()
+    # Nothing plays by itself; Space on the message plays and pauses.
+    assert note.locator(".played").get_attribute("width") == "0"
+    theirs.locator(".message", has=theirs.locator(".voice")).focus()
+    theirs.keyboard.press("Space")
+    pause = note.get_by_role("button", name="Pause the voice note")
+    expect(pause).to_be_visible()
+    eventually(
+        lambda: float(note.locator(".played").get_attribute("width") or 0),
+        lambda width: width > 10,
+        within_s=20,
+        what="the waveform moves on",
+    )
+    theirs.keyboard.press("Space")
+    expect(play).to_be_visible()
+    # The slider goes to a place, and says where it is.
+    slider = note.get_by_role("slider", name="Place in the voice note")
+    slider.focus()
+    theirs.keyboard.press("Home")
+    expect(slider).to_have_attribute("aria-valuetext", "0:00")
+    theirs.keyboard.press("End")
+    expect(slider).to_have_attribute("aria-valuetext", re.compile("0:0[1-6]"))
+    expect(theirs.locator(".list .row[aria-current]")).to_contain_text("Voice note")
+
+
+def test_a_voice_note_is_discarded_and_stops_before_it_is_too_large(
+    chat: tuple[Page, Page],
+) -> None:
+    mine, _ = chat
+    record(mine, 600)
+    mine.get_by_role("button", name="Discard the voice note").press("Enter")
+    expect(mine.locator(".composer textarea")).to_be_focused()
+    expect(mine.locator(".recorder")).to_have_count(0)
+    mine.get_by_role("button", name="Record a voice note").press("Enter")
+    expect(mine.get_by_role("button", name="Stop recording")).to_be_focused()
+    # As if it had gone on for minutes: what the recorder holds is nearly all that fits.
+    mine.evaluate("""async () => {
+      const { state } = await import("/app/state.js");
+      state.recording.size = 949_999; }""")
+    expect(mine.get_by_text("It stopped by itself")).to_be_visible()
+    mine.get_by_role("button", name="Discard the voice note").press("Enter")
+    # Who goes elsewhere is not listened to any more, and finds the note again.
+    mine.get_by_role("button", name="Record a voice note").press("Enter")
+    expect(mine.get_by_role("button", name="Stop recording")).to_be_focused()
+    place = mine.evaluate("location.hash")
+    go(mine, "#/chats")
+    go(mine, place)
+    expect(mine.get_by_role("button", name="Send the voice note")).to_be_visible()
+    mine.get_by_role("button", name="Discard the voice note").press("Enter")
+    # A microphone that is refused is told in words.
+    mine.evaluate("""() => {
+      const refuse = () => Promise.reject(new DOMException("no", "NotAllowedError"));
+      Object.defineProperty(navigator.mediaDevices, "getUserMedia", { value: refuse }); }""")
+    mine.get_by_role("button", name="Record a voice note").press("Enter")
+    expect(mine.get_by_role("dialog")).to_contain_text("does not let this page use the microphone")
+    mine.keyboard.press("Escape")
+    expect(mine.locator(".composer textarea")).to_be_visible()
+
+
+def test_nothing_of_it_is_too_wide_or_unreadable(chat: tuple[Page, Page], tmp_path: Path) -> None:
+    mine, theirs = chat
+    attach(mine, written(tmp_path, "mill.jpg", photo()))
+    say(mine, "Water at noon")
+    attach(mine, written(tmp_path, "tall.png", photo(width=300, height=1200, form="PNG")))
+    mine.keyboard.press("Enter")
+    record(mine, 1200)
+    mine.keyboard.press("Enter")
+    for page in chat:
+        is_drawn(in_stream(page).first)
+        expect(page.locator(".message .voice .play")).to_be_enabled(timeout=ARRIVES_MS)
+    record(mine, 600)
+    faults: list[str] = []
+    for page in (mine, theirs):
+        for variant in screens.FEW:
+            page.set_viewport_size({"width": variant.width, "height": variant.height})
+            page.emulate_media(color_scheme=variant.theme, reduced_motion="reduce")  # type: ignore[arg-type]  # a theme of ours
+            page.wait_for_timeout(screens.SETTLES_MS)
+            faults += faults_of(page, f"pictures at {variant.name}")
+            if page is theirs:
+                page.get_by_role("button", name="Open: Water at noon").press("Enter")
+                expect(page.get_by_role("dialog").get_by_role("img")).to_be_visible()
+                faults += faults_of(page, f"viewer at {variant.name}")
+                page.keyboard.press("Escape")
+    assert faults == []
+    assert bubble(theirs, "Water at noon").count() == 1

@@ -1,0 +1,324 @@
+"""A page says what is so: of a wipe, of what waits, of links, of what a lock keeps, of notices.
+
+Two daemons of this machine and one browser, for all of it.
+"""
+
+import re
+import socket
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+from playwright.sync_api import Browser, Page, Playwright, Route, expect
+
+from mesh.api.route import Lock
+from mesh.api.sign_in import MakeSignInCode, SignInCodeAnswer
+from mesh.client import Client
+from mesh.commands.answer import Done
+from mesh.commands.contacts import AddContact, AskContacts, ContactAnswer, ContactsAnswer
+from mesh.commands.identity import ChangeIdentity, IdentityAnswer
+from mesh.commands.invites import CreateInvite, InviteAnswer
+from mesh.commands.messages import MessageAnswer, SendMessage
+from mesh.commands.peers import AddPeer, AskPeers, PeersAnswer
+from mesh.commands.settings import AskSettings, ChangeSettings, SettingsAnswer
+from tests.daemon.processes import Household
+from tests.integration.nodes import eventually
+from tests.programs import where_is
+from tests.web.chatting import say
+from tests.web.chromium import go
+
+pytestmark = pytest.mark.slow
+
+PASSPHRASE = "horse"
+WAIT_MS = 20_000
+
+
+@dataclass
+class Two:
+    """Anna, who has a passphrase, and Ben, who has none; they know each other and are linked."""
+
+    household: Household
+    browser: Browser
+
+    def client(self, name: str) -> Client:
+        return self.household.client(name)
+
+    def page(self, name: str) -> Page:
+        """A page of one of them, in a window of its own."""
+        context = self.browser.new_context(locale="en-GB", viewport={"width": 1280, "height": 800})
+        context.set_default_timeout(WAIT_MS)
+        page = context.new_page()
+        code = self.client(name).ask(MakeSignInCode(as_file=False), SignInCodeAnswer)
+        page.goto(code.address)
+        return page
+
+    def unlock(self, page: Page) -> None:
+        page.get_by_label("Passphrase").fill(PASSPHRASE)
+        page.keyboard.press("Enter")
+
+
+def _free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
+
+
+@pytest.fixture(scope="module")
+def two(tmp_path_factory: pytest.TempPathFactory, playwright: Playwright) -> Iterator[Two]:
+    with pytest.MonkeyPatch.context() as patched:
+        household = Household(tmp_path_factory.mktemp("told") / "home", patched)
+        chromium = where_is("chromium", required_as="chromium")
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        try:
+            household.make("anna", PASSPHRASE)
+            household.make("ben", "")
+            port = _free_port()
+            household.set({"MESH_LISTEN_PORT": str(port)})
+            household.start("anna", name="Anna", passphrase=PASSPHRASE)
+            household.set({"MESH_LISTEN_PORT": "0"})
+            household.start("ben", name="Ben", passphrase="")
+            made = Two(household, browser)
+            invite = made.client("ben").ask(CreateInvite(), InviteAnswer)
+            made.client("anna").ask(AddContact(invite.link, "Ben"), ContactAnswer)
+            made.client("ben").ask(AddPeer(f"127.0.0.1:{port}"), Done)
+            eventually(
+                lambda: made.client("anna").ask(AskContacts(), ContactsAnswer).contacts[0],
+                lambda contact: contact.state == "answered",
+                within_s=30,
+                what="an answer of Ben",
+            )
+            yield made
+        finally:
+            browser.close()
+            household.close()
+
+
+def open_ben(page: Page) -> None:
+    page.get_by_role("link", name=re.compile("Ben")).first.click()
+    expect(page.get_by_role("textbox", name="Message Ben")).to_be_focused()
+
+
+def test_a_message_that_was_not_taken_is_tried_again_by_itself(two: Two) -> None:
+    page = two.page("anna")
+    open_ben(page)
+    failed: list[str] = []
+
+    def cut(route: Route) -> None:
+        if route.request.method == "POST" and len(failed) < 2:
+            failed.append(route.request.url)
+            route.abort()
+        else:
+            route.continue_()
+
+    page.route("**/v1/conversations/*/items", cut)
+    say(page, "it comes all the same")
+    expect(page.get_by_text("tried again by itself")).to_be_visible()
+    mine = page.get_by_role("article").filter(has_text="it comes all the same")
+    expect(mine).not_to_contain_text("Not saved yet", timeout=15_000)
+    assert len(failed) == 2
+    page.context.close()
+
+
+def test_a_lock_keeps_what_was_typed_at_the_last_moment(two: Two) -> None:
+    page = two.page("anna")
+    open_ben(page)
+    say(page, "to be mended")
+    page.keyboard.type("half a thought")
+    page.keyboard.press("Control+Shift+L")
+    expect(page.get_by_role("heading", name="Locked")).to_be_visible()
+    assert "half a thought" not in page.content()
+    two.unlock(page)
+    field = page.locator(".composer textarea")
+    expect(field).to_have_value("half a thought")
+    field.focus()
+    page.keyboard.type(" more")
+    two.client("anna").ask(Lock(), Done)
+    expect(page.get_by_role("heading", name="Locked")).to_be_visible()
+    two.unlock(page)
+    expect(field).to_have_value("half a thought more")
+    field.fill("")
+    page.keyboard.press("ArrowUp")
+    expect(field).to_have_value("to be mended")
+    field.fill("mended")
+    page.keyboard.press("Control+Shift+L")
+    expect(page.get_by_role("heading", name="Locked")).to_be_visible()
+    two.unlock(page)
+    expect(page.get_by_text("Editing", exact=True)).to_be_visible()
+    expect(field).to_have_value("mended")
+    page.context.close()
+
+
+def test_a_lock_leaves_nothing_that_was_typed_on_other_screens(two: Two) -> None:
+    page = two.page("anna")
+    go(page, "#/people/add/paste")
+    page.get_by_role("textbox").fill("mesh:half-of-an-invite")
+    go(page, "#/settings/lock")
+    page.get_by_label("Passphrase now").fill("horse of mine")
+    go(page, "#/people/requests")
+    page.keyboard.press("Control+Shift+L")
+    expect(page.get_by_role("heading", name="Locked")).to_be_visible()
+    two.unlock(page)
+    go(page, "#/people/add/paste")
+    expect(page.get_by_role("textbox").last).to_have_value("")
+    go(page, "#/settings/lock")
+    expect(page.get_by_label("Passphrase now")).to_have_value("")
+    page.context.close()
+
+
+def test_a_size_stays_what_it_is_and_may_be_written_with_a_comma(two: Two) -> None:
+    anna = two.client("anna")
+    anna.ask(ChangeSettings({"stored_bytes_max": 1_500_000_000}), SettingsAnswer)
+
+    def size() -> object:
+        settings = anna.ask(AskSettings(), SettingsAnswer).settings
+        return next(each.value for each in settings if each.name == "stored_bytes_max")
+
+    page = two.page("anna")
+    go(page, "#/settings/node")
+    field = page.get_by_label("Room for carrying")
+    field.focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("Saved.")).to_be_visible()
+    assert size() == 1_500_000_000
+    field.fill("1,5 gib")
+    page.keyboard.press("Enter")
+    expect(field).to_have_value("1.5 GiB")
+    assert size() == 3 << 29
+    field.fill("much")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("dialog")).to_contain_text("Write a size")
+    page.context.close()
+
+
+SHOWN = """async (text) => {
+  const { body } = await import("/app/text.js");
+  const { html, render } = await import("/vendor/lit-html/lit-html.js");
+  const place = document.createElement("div");
+  render(html`${body(text)}`, place);
+  return [place.textContent, place.querySelector("a")?.textContent, place.querySelector("a")?.dir];
+}"""
+
+
+def test_an_address_holds_no_sign_that_turns_it(two: Two) -> None:
+    page = two.page("anna")
+    expect(page.get_by_role("heading", name="Chats").first).to_be_visible()
+    for sign in ("\u200e", "\u200f", "\u061c", "\u202e", "\u0085"):
+        text, link, direction = page.evaluate(SHOWN, f"https://a.example/x{sign}y")
+        assert sign not in text
+        assert (link, direction) == ("https://a.example/x", "ltr")
+    page.context.close()
+
+
+def test_what_the_node_says_of_itself_is_shown_until_it_was_read(two: Two) -> None:
+    page = two.page("ben")
+    page.get_by_role("link", name=re.compile("Anna")).first.click()
+    two.client("ben").ask(ChangeSettings({"auto_lock_minutes": 0.05}), SettingsAnswer)
+    told = page.locator(".middle .banner").filter(has_text="Not locked when idle")
+    expect(told).to_be_visible()
+    told.get_by_role("button", name="I have read it").click()
+    expect(told).to_have_count(0)
+    two.client("ben").ask(ChangeSettings({"auto_lock_minutes": 0}), SettingsAnswer)
+    page.context.close()
+
+
+SAID = """() => {
+  window.said = [];
+  new MutationObserver((changes) => {
+    for (const { target } of changes) {
+      const element = target.nodeType === 1 ? target : target.parentElement;
+      const hidden = element?.closest("[aria-hidden=true]");
+      if (element?.closest("[role=alert]") && !hidden) window.said.push(element.textContent);
+    }
+  }).observe(document.body, { subtree: true, childList: true, characterData: true });
+}"""
+
+
+def test_a_new_name_is_a_line_in_the_chat(two: Two) -> None:
+    page = two.page("anna")
+    open_ben(page)
+    two.client("ben").ask(ChangeIdentity("Benjamin"), IdentityAnswer)
+    two.client("ben").ask(SendMessage("Anna", "I am the same"), MessageAnswer)
+    log = page.get_by_role("log")
+    expect(log).to_contain_text("I am the same")
+    line = log.locator(".event").filter(has_text="They call themselves Benjamin now")
+    expect(line).to_be_visible()
+    page.context.close()
+
+
+def test_new_keys_are_put_in_place(two: Two) -> None:
+    two.household.make("cleo", "")
+    two.household.start("cleo", name="Cleo", passphrase="")
+    anna = two.client("anna")
+    invite = two.client("cleo").ask(CreateInvite(), InviteAnswer)
+    cleo = anna.ask(AddContact(invite.link, "Cleo before"), ContactAnswer)
+    two.household.make("again", "")
+    two.household.start("again", name="Cleo again", passphrase="")
+    invite = two.client("again").ask(CreateInvite(), InviteAnswer)
+    again = anna.ask(AddContact(invite.link, "Cleo after"), ContactAnswer)
+    page = two.page("anna")
+    go(page, f"#/people/person/{cleo.id}")
+    page.get_by_role("button", name="Put new keys in place").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_role("button", name=re.compile("Cleo after")).click()
+    expect(dialog).to_contain_text("Are these the new keys")
+    dialog.get_by_role("button", name="Put new keys in place").click()
+    expect(page).to_have_url(re.compile(f"#/people/compare/{cleo.id}"))
+    contacts = {each.id: each for each in anna.ask(AskContacts(), ContactsAnswer).contacts}
+    assert again.id not in contacts
+    assert contacts[cleo.id].key == again.key
+    page.context.close()
+
+
+def test_when_a_node_ends_the_pages_say_what_is_known(two: Two) -> None:
+    eventually(
+        lambda: [peer.contact for peer in two.client("anna").ask(AskPeers(), PeersAnswer).peers],
+        lambda contacts: "Ben" in contacts,
+        within_s=60,
+        what="a link of which it is known that it is Ben's",
+    )
+    page = two.page("anna")
+    open_ben(page)
+    heard = page.locator(".header .sub").first
+    expect(heard).to_contain_text("Linked now")
+    invite = two.client("ben").ask(CreateInvite(), InviteAnswer)
+    two.household.processes[1].kill()
+    expect(heard).not_to_contain_text("Linked now")
+
+    # A wipe of which nothing is known: the request never came.
+    page.route("**/v1/wipe", lambda route: route.abort())
+    go(page, "#/settings/privacy")
+    page.get_by_role("button", name="Wipe…").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_role("textbox").fill("anna")
+    dialog.get_by_role("button", name="Wipe", exact=True).click()
+    expect(page.get_by_role("heading", name="Not known whether it is wiped")).to_be_visible()
+    page.get_by_role("button", name="Look now").click()
+    expect(page.get_by_role("button", name="Wipe…")).to_be_visible()
+    assert invite.link
+
+    # A chat that nobody opened since the page was loaded can be read all the same.
+    page.reload()
+    expect(page.get_by_role("button", name="Wipe…")).to_be_visible()
+    ahead = re.compile(r"/v1/conversations/\d+/items")
+    page.wait_for_event("response", lambda answer: bool(ahead.search(answer.url)))
+
+    # Silence: nothing is begun, and nothing is read out each second.
+    page.evaluate("location.hash = '#/settings/privacy'")
+    page.get_by_role("button", name="Wipe…").click()
+    dialog.get_by_role("textbox").fill("anna")
+    button = dialog.get_by_role("button", name="Wipe", exact=True)
+    expect(button).to_be_enabled()
+    two.household.processes[0].kill()
+    expect(button).to_be_disabled()
+    expect(dialog).to_contain_text("nothing can be wiped now")
+    page.keyboard.press("Escape")
+    page.unroute_all()
+    go(page, "#/chats")
+    page.get_by_role("link", name=re.compile("Ben")).first.click()
+    expect(page.get_by_role("log")).to_contain_text("it comes all the same")
+    banner = page.locator(".banner").first
+    expect(banner).to_contain_text("Mesh does not answer")
+    page.evaluate(SAID)
+    page.wait_for_timeout(4_000)
+    assert page.evaluate("window.said") == []
+    page.context.close()
