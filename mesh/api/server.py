@@ -114,6 +114,9 @@ class BoundedServer(TCPServer):
                     await self.stream.send_all(event.data)
                 except (trio.BrokenResourceError, trio.ClosedResourceError):
                     self._living.cancel()
+                except trio.BusyResourceError:
+                    # Under this lock nobody else writes: the connection is being ended.
+                    self._living.cancel()
             if writing.cancelled_caught:
                 LOG.warning("a client of the API that does not read was cut off")
                 self._living.cancel()

@@ -122,13 +122,13 @@ def test_a_full_disk_is_told_at_first_run_and_the_next_run_succeeds(tmp_path: Pa
         "        pass\n" + FILL
     )
     said = run_on_disk(
-        tmp_path, "size=2m", program, then='head -c 0 /dev/null >"$DISK/ballast"'
+        tmp_path, "size=4m", program, then='head -c 0 /dev/null >"$DISK/ballast"'
     ).splitlines()
     assert said[0].startswith("The disk is full: free some space")
     assert said[1:] == ["opened"]
 
 
 def test_a_read_only_disk_is_told_in_a_sentence(tmp_path: Path) -> None:
-    said = run_on_disk(tmp_path, "size=2m", FILL, then='mount -o remount,ro "$DISK"').splitlines()
+    said = run_on_disk(tmp_path, "size=4m", FILL, then='mount -o remount,ro "$DISK"').splitlines()
     assert said[0] == "opened"
     assert said[1].endswith("is on a disk that is not read-only.")

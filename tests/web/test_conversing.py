@@ -425,7 +425,7 @@ def test_two_decide_with_cards(chat: tuple[Page, Page]) -> None:
     expect(board).to_contain_text("Doors close at nine")
     expect(board).not_to_contain_text("Boil water")
     mine.get_by_role("button", name="Close the poll").press("Enter")
-    mine.get_by_role("button", name="Close the poll").last.press("Enter")
+    mine.get_by_role("dialog").get_by_role("button", name="Close the poll").press("Enter")
     expect(board).not_to_contain_text("Where do we eat?")
 
 

@@ -278,6 +278,7 @@ def test_when_a_node_ends_the_pages_say_what_is_known(two: Two) -> None:
     )
     page = two.page("anna")
     open_ben(page)
+    say(page, "we meet at nine")
     heard = page.locator(".header .sub").first
     expect(heard).to_contain_text("Linked now")
     invite = two.client("ben").ask(CreateInvite(), InviteAnswer)
@@ -315,7 +316,7 @@ def test_when_a_node_ends_the_pages_say_what_is_known(two: Two) -> None:
     page.unroute_all()
     go(page, "#/chats")
     page.get_by_role("link", name=re.compile("Ben")).first.click()
-    expect(page.get_by_role("log")).to_contain_text("it comes all the same")
+    expect(page.get_by_role("log")).to_contain_text("we meet at nine")
     banner = page.locator(".banner").first
     expect(banner).to_contain_text("Mesh does not answer")
     page.evaluate(SAID)

@@ -104,6 +104,7 @@ class GroupFiles:
         """Asking, and posting what was asked for."""
         return Feature(
             chores=[
+                Chore(self._wait),
                 Chore(self._post_due, needs_steady_clock=True),
                 Chore(self._ask_for_missing, needs_steady_clock=True),
             ],
@@ -192,6 +193,10 @@ class GroupFiles:
         )
         first_s = FILE_WANTED_AFTER_SECONDS if is_near else FILE_GATHER_SECONDS
         return first_s + _drawn(group, row)
+
+    def _wait(self, now: Instant) -> None:
+        """What is due waits for a steady clock: all chores are done again when it is one."""
+        self._next = None
 
     def _post_due(self, now: Instant) -> None:
         """Post again what members miss, and tell it."""

@@ -92,7 +92,7 @@ class GroupReceipts:
         """The choice of our person, and telling what is owed when it is time."""
         return Feature(
             commands=[command(SetGroupReceipts, self._set)],
-            chores=[Chore(self._tell_due, needs_steady_clock=True)],
+            chores=[Chore(self._tell_due)],
             deadline=lambda: self._next,
         )
 
