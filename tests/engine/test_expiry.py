@@ -7,7 +7,9 @@ from mesh.wire.envelope import LIFETIME_SECONDS
 from mesh.wire.frames import Time, rounded_time
 from tests.engine.joined import Joined
 from tests.engine.stranger import Stranger
+from tests.engine.test_cover import COVERING
 from tests.engine.test_engine import befriend, chain, introduce, status
+from tests.engine.test_settings import change
 
 HOUR = 3_600
 DAY = 86_400
@@ -49,10 +51,13 @@ def test_six_hostile_links_that_move_mesh_time_erase_nothing(ahead_s: int) -> No
     assert status(table, "relay").envelopes_count == count
 
 
-def test_six_hostile_links_erase_nothing_of_who_wrote_it() -> None:
+@pytest.mark.parametrize("is_covered", [False, True])
+def test_six_hostile_links_erase_nothing_of_who_wrote_it(is_covered: bool) -> None:
     table = Joined("ada", "ben")
     introduce(table, "ada", "ben")
     befriend(table, "ada", "ben")
+    if is_covered:
+        change(table, "ben", COVERING)
     table.ask("ben", SendMessage("ada", "Hello."))
     surround(table, "ben", 32 * DAY)
     table.pass_time(3 * HOUR)

@@ -1,5 +1,6 @@
 """Steps of people in front of a chat, and rules by which it is looked at."""
 
+import re
 import subprocess
 
 import pytest
@@ -72,8 +73,8 @@ def bubble(page: Page, text: str) -> Locator:
 
 
 def to_message(page: Page, text: str) -> None:
-    """Go from the composer to a message, by the keyboard."""
-    expect(bubble(page, text)).to_be_visible()
+    """Go from the composer to a message that the node has, by the keyboard."""
+    expect(bubble(page, text)).to_have_attribute("data-number", re.compile(r"^\d+$"))
     expect(page.locator(".composer textarea")).to_be_focused()
     page.keyboard.press("Shift+Tab")
     for _ in range(30):

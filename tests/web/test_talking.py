@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 from mesh.api.stream import Hello
 from tests.integration.nodes import PASSPHRASE, Node, befriend, eventually
 from tests.integration.row import wait_for_links, wait_for_text
-from tests.web.chatting import say, to_message
+from tests.web.chatting import bubble, say, to_message
 from tests.web.chromium import Laptops, go, open_chat
 
 pytestmark = [pytest.mark.netns, pytest.mark.slow]
@@ -106,6 +106,8 @@ def test_what_their_mesh_may_not_read_is_refused_in_words(
         page.keyboard.press(key)
         expect(page.get_by_role("dialog")).to_contain_text("so far plain texts only")
         page.keyboard.press("Escape")
+        # What closes gives the message its focus back.
+        expect(bubble(page, "hello *you*")).to_be_focused()
         page.get_by_role("textbox").focus()
     anna.start()
     anna.wait_until_up()

@@ -114,8 +114,13 @@ def test_a_message_that_was_not_taken_is_tried_again_by_itself(two: Two) -> None
     say(page, "it comes all the same")
     expect(page.get_by_text("tried again by itself")).to_be_visible()
     mine = page.get_by_role("article").filter(has_text="it comes all the same")
+    page.keyboard.press("Shift+Tab")
+    expect(mine).to_be_focused()
     expect(mine).not_to_contain_text("Not saved yet", timeout=15_000)
     assert len(failed) == 2
+    # Who stood on it by the keyboard stands on it still.
+    expect(mine).to_have_attribute("data-number", re.compile(r"^\d+$"))
+    expect(mine).to_be_focused()
     page.context.close()
 
 

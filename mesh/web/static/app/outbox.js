@@ -89,9 +89,12 @@ export async function pump() {
         const numbers = files.length ? await (await fetchPart("attach")).numbersOf(files) : [];
         const item = await post(`/v1/conversations/${conversation}/items`, { kind: "text", text, marks, mentions, files: numbers, reply: reply?.number }, { key });
         patience.calm();
+        // It becomes another element, which whoever stood on it stands on.
+        const isFocused = document.activeElement?.dataset.number === key;
         drop(entry);
         take(item);
         heard(item);
+        if (isFocused) change(() => document.querySelector(`[data-number="${item.number}"]`)?.focus());
       } catch (problem) {
         entry.isUnderWay = entry.isSeen = false;
         if (endsByItself(problem) && !(entry.files.length && isFullDisk(problem))) { entry.problem = problem; patience.later(); change(); return; }
