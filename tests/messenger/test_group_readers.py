@@ -1,4 +1,4 @@
-"""Who can read the keys of a group, also if it has turned out since that he was added in vain."""
+"""The readers of a group's keys, also one of whom it has turned out that he was added in vain."""
 
 import pytest
 
