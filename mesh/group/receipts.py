@@ -10,6 +10,7 @@ from typing import Final
 
 from mesh.crypto.entropy import Entropy, uniform_below
 from mesh.errors import PeerError
+from mesh.ids import UnixSeconds
 from mesh.limits.group_receipts import (
     RECEIPT_MEMBERS_MAX,
     RECEIPT_MEMBERS_PER_PAUSE,
@@ -43,6 +44,27 @@ class Receipt:
     def byte_count(self) -> int:
         """Its length in a control."""
         return _HEAD_BYTES + len(self.ranges) * _RANGE_BYTES
+
+
+@dataclass(frozen=True, slots=True)
+class ToldAt:
+    """The place at which somebody told something: an epoch, his number there, and when he posted
+    it by his clock.
+    """
+
+    epoch_prefix: bytes
+    number: int
+    created: UnixSeconds
+
+    def is_before(self, other: "ToldAt") -> bool:
+        """Say whether it was told before another word of the same member.
+
+        In one epoch his numbers say it, whatever his clock did meanwhile. Of two epochs only the
+        clock is known, to 10 s: at the same time, what came last was told last.
+        """
+        if self.epoch_prefix == other.epoch_prefix:
+            return self.number < other.number
+        return self.created < other.created
 
 
 def are_receipts_told(acks: str, members_count: int) -> bool:

@@ -61,6 +61,11 @@ def _no_outsiders(group: Group, epoch: HeldEpoch) -> frozenset[VerifyKey]:
     return frozenset()
 
 
+def _recipients_now(group: Group, epoch: HeldEpoch) -> frozenset[VerifyKey]:
+    """A programmer may think: who was added in vain was never given any keys."""
+    return group.recipients(epoch)
+
+
 def _read_by_none(membership: Membership, operation: Operation) -> bool:
     """The others count as before when an operation comes late."""
     return True
@@ -101,6 +106,10 @@ GROUP_MUTANTS: Final[Mapping[str, Bug]] = {
     "outsiders-unseen": Bug(
         "Nobody looks who can still read what is posted under keys of before.",
         patches=(Patch(Group, "outsiders", _no_outsiders),),
+    ),
+    "guests-forgotten": Bug(
+        "Who was added in vain is not looked at as a reader of the keys that he holds.",
+        patches=(Patch(Group, "readers", _recipients_now),),
     ),
     "late-operation": Bug(
         "An operation that comes late changes nothing of what counts beside it.",

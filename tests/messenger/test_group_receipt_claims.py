@@ -4,10 +4,10 @@ import pytest
 
 from mesh.commands.contacts import BlockContact
 from mesh.commands.conversations import ReadItems
-from mesh.commands.groups import SetGroupReceipts
+from mesh.commands.groups import RotateGroup, SetGroupReceipts
 from mesh.group.payload import RECEIPT
-from mesh.group.receipts import Receipt, decode_receipts, encode_receipts, prefix_of_member
-from mesh.ids import VerifyKey
+from mesh.group.receipts import Receipt, ToldAt, decode_receipts, encode_receipts, prefix_of_member
+from mesh.ids import UnixSeconds, VerifyKey
 from mesh.limits.group_receipts import OWED_RUNS_MAX, RECEIPTS_MAX
 from mesh.messenger.groups.group_receipts import GroupReceipts
 from mesh.messenger.pauses import Pause
@@ -46,6 +46,51 @@ def test_what_came_late_is_not_read_since_what_follows_was() -> None:
     wait(*people)
     assert counts(ann, first) == (1, 1, 0, 1)
     assert counts(ann, second) == (1, 1, 0, 1)
+
+
+def tells_nothing_and_then_tells(*, is_new_epoch: bool) -> bool:
+    """Bob tells nothing, and a while later what he holds. That comes first; return whether Ann
+    takes him for silent at last.
+    """
+    ann, bob = people = crew("Ann", "Bob")
+    quiet(*people)
+    bob.ask(SetGroupReceipts("Crew", "nothing"))
+    bob.clock.pass_by(600)
+    bob.tend()
+    older = bob.post()
+    assert len(older) == 1
+    if is_new_epoch:
+        ann.ask(RotateGroup("Crew"))
+        ann.clock.pass_by(60)
+        bob.receive(ann.post())
+    bob.ask(SetGroupReceipts("Crew", "held"))
+    said = say(ann, "Hello")
+    bob.receive(ann.post())
+    newer = wait(bob)
+    assert newer
+    ann.receive(newer)
+    assert counts(ann, said) == (1, 1, 0, 0)
+    ann.receive(older)
+    return GroupReceiptRows(ann.connection).silent(inside(ann).conversation) != []
+
+
+@pytest.mark.parametrize("is_new_epoch", [False, True])
+def test_of_two_words_the_newer_holds_in_whatever_order_they_come(
+    monkeypatch: Patch, is_new_epoch: bool
+) -> None:
+    assert not tells_nothing_and_then_tells(is_new_epoch=is_new_epoch)
+    monkeypatch.setattr(ToldAt, "is_before", lambda *_: False)
+    assert tells_nothing_and_then_tells(is_new_epoch=is_new_epoch)
+
+
+def test_in_one_epoch_numbers_say_what_is_newer_and_of_two_the_clock() -> None:
+    early, late = UnixSeconds(1_000), UnixSeconds(2_000)
+    one, other = bytes(8), b"\1" * 8
+    assert ToldAt(one, 3, late).is_before(ToldAt(one, 4, early))
+    assert not ToldAt(one, 4, early).is_before(ToldAt(one, 3, late))
+    assert ToldAt(one, 4, early).is_before(ToldAt(other, 3, late))
+    assert not ToldAt(one, 3, late).is_before(ToldAt(other, 4, early))
+    assert not ToldAt(one, 4, early).is_before(ToldAt(other, 3, early))
 
 
 def test_what_was_not_written_yet_is_held_by_nobody() -> None:
@@ -122,7 +167,6 @@ def told_of(patch: Patch) -> set[bytes]:
         real(self, *args)  # type: ignore[arg-type]  # as they came
 
     patch.setattr(GroupReceipts, "take", take)
-    bob.wired.groups.inbox.controls[RECEIPT] = bob.wired.groups.receipts.take
     bob.receive(wait(cem))
     assert {each.read for each in heard if each.member_prefix == inside(ann).me[:8]} <= {0}
     assert len(said) == 2

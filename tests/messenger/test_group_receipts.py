@@ -199,7 +199,9 @@ def test_a_group_that_wants_none_gets_none() -> None:
     cem.ask(SetGroupReceipts("Crew", "nothing"))
     say(cem, "Me neither")
     exchange(*people)
-    assert ann.connection.execute("SELECT * FROM group_silent").fetchall() == []
+    assert (
+        ann.connection.execute("SELECT * FROM group_tellers WHERE is_silent = 1").fetchall() == []
+    )
     cem.ask(SetGroupReceipts("Crew", "held"))
     ann.ask(ChangeGroup("Crew", acks="on"))
     settle(*people)

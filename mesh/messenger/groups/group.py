@@ -143,9 +143,20 @@ class Group:
         found = next((each for each in self.known if each.id == epoch.id), None)
         return (found or self._seen(epoch, self.membership)).recipients
 
+    def readers(self, epoch: HeldEpoch) -> frozenset[VerifyKey]:
+        """Those who may read an epoch: its recipients, and who was one when it was made and was
+        added in vain, as it has turned out since.
+        """
+        seen = next((each for each in self.known if each.id == epoch.id), None)
+        seen = seen or self._seen(epoch, self.membership)
+        if seen.members is None or seen.is_consistent or self.membership is None:
+            return seen.recipients
+        made_for = frozenset(self.membership.named(epoch.heads).members())
+        return seen.recipients | (made_for - seen.without)
+
     def outsiders(self, epoch: HeldEpoch) -> frozenset[VerifyKey]:
         """Those of the readers of an epoch who are no members."""
-        return self.recipients(epoch) - frozenset(self.members)
+        return self.readers(epoch) - frozenset(self.members)
 
     def _seen(self, epoch: HeldEpoch, membership: Membership | None) -> KnownEpoch:
         day = epoch.came // SECONDS_PER_DAY

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 
 from mesh.crypto.signing import is_signature_valid
 from mesh.errors import PeerError
-from mesh.group.epochs import EpochId
+from mesh.group.epochs import EpochId, prefix_of
 from mesh.group.opening import ChainReader, OpenedPost
 from mesh.group.payload import (
     ENDED,
@@ -22,6 +22,7 @@ from mesh.group.payload import (
 )
 from mesh.group.placed_posts import BundlePost, KeyPage, Knock, Need, Supply
 from mesh.group.posts import SignedPost
+from mesh.group.receipts import ToldAt
 from mesh.group.wraps import Trouble
 from mesh.ids import Instant, UnixSeconds, VerifyKey
 from mesh.limits.group_keys import LIARS_MAX
@@ -78,7 +79,6 @@ class GroupInbox:
         self._repair = repair
         self._receipts = receipts
         self.controls: dict[int, GroupControlHandler] = {
-            RECEIPT: receipts.take,
             KNOCKS_OVER: knocks.over,
         }
         """Who acts on controls that are not of keys, by their kind."""
@@ -160,7 +160,8 @@ class GroupInbox:
         self._chains.moved(row, before, after, now)
         self._heard(group, epoch, row.member, envelope, now)
         if isinstance(opened, GroupPayload):
-            self._act_on_controls(group, row.member, opened, now)
+            at = ToldAt(prefix_of(EpochId(epoch.id)), number, envelope.header.created)
+            self._act_on_controls(group, row.member, opened, at, now)
             self._hear_entries(group, row.member, opened.entries, now)
         else:
             self._take_post(group, epoch, row.member, opened, now)
@@ -222,7 +223,7 @@ class GroupInbox:
         self._standing.heard_under(group, epoch, member, now)
 
     def _act_on_controls(
-        self, group: Group, member: VerifyKey, payload: GroupPayload, now: Instant
+        self, group: Group, member: VerifyKey, payload: GroupPayload, at: ToldAt, now: Instant
     ) -> None:
         """Act on the controls of a member; those of who is none are passed over."""
         if member not in group.members:
@@ -233,6 +234,8 @@ class GroupInbox:
                     self._leaves.take_short(group, member, data)
                 elif kind == ENDED:
                     self._end_chains(group, member, data, now)
+                elif kind == RECEIPT:
+                    self._receipts.take(group, member, data, at)
                 elif (handler := self.controls.get(kind)) is not None:
                     handler(group, member, data, now)
             except PeerError as error:

@@ -279,7 +279,7 @@ class GroupPosting:
             case Need() if post.entry_heads and group.outsiders(epoch):
                 row = replace(row, data=encode_placed(replace(post, entry_heads=[])))
             case Supply() if post.need_prefix and post.entries:
-                readers, membership = group.recipients(epoch), group.membership
+                readers, membership = group.readers(epoch), group.membership
                 assert membership is not None
                 given = [
                     each

@@ -17,6 +17,7 @@ from mesh.group.payload import RECEIPT, SignedEntry, payload_bytes
 from mesh.group.receipts import (
     Range,
     Receipt,
+    ToldAt,
     are_receipts_told,
     decode_ranges,
     decode_receipts,
@@ -47,7 +48,7 @@ from mesh.messenger.groups.keepers import Keepers
 from mesh.messenger.groups.which_group import WhichGroup
 from mesh.messenger.pauses import Pause
 from mesh.storage.vault.authors import AuthorRow
-from mesh.storage.vault.group_receipts import OwedRow, ReceiptsRow
+from mesh.storage.vault.group_receipts import OwedRow, ReceiptsRow, TellerRow
 from mesh.storage.vault.rows import OURSELVES, EntryRow
 from mesh.wire.envelope import LIFETIME_DAY, LIFETIME_WEEK
 
@@ -254,15 +255,26 @@ class GroupReceipts:
 
     # --- What others tell ---------------------------------------------------------------------
 
-    def take(self, group: Group, member: VerifyKey, data: bytes, now: Instant) -> None:
+    def take(self, group: Group, member: VerifyKey, data: bytes, at: ToldAt) -> None:
         """A member tells what he holds; what is not of ours concerns others."""
         receipts = decode_receipts(data)
-        if self._rows.set_silent(group.conversation, member, is_silent=not receipts):
-            self._pending_events.group_changed(group.conversation)
+        self._tells_or_not(group, member, at, is_silent=not receipts)
         ours = prefix_of_member(group.me)
         for each in receipts:
             if each.member_prefix == ours:
                 self._held_there(group, member, each)
+
+    def _tells_or_not(
+        self, group: Group, member: VerifyKey, at: ToldAt, *, is_silent: bool
+    ) -> None:
+        """Note whether a member tells what he holds, unless he said something else after it."""
+        before = self._rows.teller(group.conversation, member)
+        if at.is_before(before.at):
+            return
+        row = TellerRow(is_silent, at.epoch_prefix, at.number, at.created)
+        self._rows.put_teller(group.conversation, member, row)
+        if is_silent != before.is_silent:
+            self._pending_events.group_changed(group.conversation)
 
     def _held_there(self, group: Group, member: VerifyKey, receipt: Receipt) -> None:
         conversation, run = group.conversation, receipt.run

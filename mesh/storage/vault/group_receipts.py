@@ -4,7 +4,7 @@ from typing import Final
 
 from mesh.commands.groups import TellsReceipts
 from mesh.content.entry import Kind
-from mesh.group.receipts import Range, decode_ranges, encode_ranges
+from mesh.group.receipts import Range, ToldAt, decode_ranges, encode_ranges
 from mesh.ids import ConversationId, UnixSeconds, VerifyKey
 from mesh.inputs import Connection
 from mesh.limits.group_receipts import OWED_RUNS_MAX
@@ -54,12 +54,40 @@ GROUP_RECEIPTS: Final = (
 """The statements that make the tables. They are part of a migration, and so never change."""
 
 
+GROUP_TELLERS: Final = (
+    # Every member who told something has a row from now on, with where he told it last: what was
+    # told before may come later.
+    "ALTER TABLE group_silent RENAME TO group_tellers",
+    "ALTER TABLE group_tellers ADD COLUMN is_silent INTEGER NOT NULL DEFAULT 1",
+    "ALTER TABLE group_tellers ADD COLUMN epoch BLOB NOT NULL DEFAULT x''",
+    "ALTER TABLE group_tellers ADD COLUMN number INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE group_tellers ADD COLUMN created INTEGER NOT NULL DEFAULT 0",
+)
+"""A later migration of `group_silent`, which knew no order."""
+
+
 class HeldRow(Row, frozen=True):
     """The word of a member on what he holds of a run of ours."""
 
     member: VerifyKey
     read: int
     ranges: bytes
+
+
+class TellerRow(Row, frozen=True):
+    """The last word of a member on whether he tells what he holds, and where it stood: the first
+    bytes of the id of the epoch, his number there, and when he posted it.
+    """
+
+    is_silent: bool = False
+    epoch: bytes = b""
+    number: int = 0
+    created: UnixSeconds = UnixSeconds(0)
+
+    @property
+    def at(self) -> ToldAt:
+        """The place of that word."""
+        return ToldAt(self.epoch, self.number, self.created)
 
 
 class ReceiptsRow(Row, frozen=True):
@@ -247,26 +275,28 @@ class GroupReceiptRows:
         ).fetchall()
         return [(one, two) for one, two in rows if isinstance(one, int) and isinstance(two, int)]
 
-    def set_silent(
-        self, conversation: ConversationId, member: VerifyKey, *, is_silent: bool
-    ) -> bool:
-        """Note whether a member tells what he holds; return False if that was known."""
-        if is_silent:
-            cursor = self._connection.execute(
-                "INSERT OR IGNORE INTO group_silent (conversation, member) VALUES (?, ?)",
-                (conversation, member),
-            )
-        else:
-            cursor = self._connection.execute(
-                "DELETE FROM group_silent WHERE conversation = ? AND member = ?",
-                (conversation, member),
-            )
-        return cursor.rowcount == 1
+    def teller(self, conversation: ConversationId, member: VerifyKey) -> TellerRow:
+        """Return the last word of a member on whether he tells; without one he does."""
+        cursor = self._connection.execute(
+            "SELECT is_silent, epoch, number, created FROM group_tellers "
+            "WHERE conversation = ? AND member = ?",
+            (conversation, member),
+        )
+        return find_one(cursor, TellerRow) or TellerRow()
+
+    def put_teller(self, conversation: ConversationId, member: VerifyKey, row: TellerRow) -> None:
+        """Keep whether a member tells what he holds."""
+        self._connection.execute(
+            "INSERT OR REPLACE INTO group_tellers "
+            "(conversation, member, is_silent, epoch, number, created) VALUES (?, ?, ?, ?, ?, ?)",
+            (conversation, member, row.is_silent, row.epoch, row.number, row.created),
+        )
 
     def silent(self, conversation: ConversationId) -> list[bytes]:
         """Return who tells nobody what he holds."""
         cursor = self._connection.execute(
-            "SELECT member FROM group_silent WHERE conversation = ? ORDER BY member",
+            "SELECT member FROM group_tellers WHERE conversation = ? AND is_silent = 1 "
+            "ORDER BY member",
             (conversation,),
         )
         return blobs(cursor)
@@ -274,7 +304,7 @@ class GroupReceiptRows:
     def forget(self, conversation: ConversationId) -> None:
         """Erase all that is known of receipts in a group."""
         self.forget_owed(conversation)
-        for table in ("group_held", "group_silent", "group_receipts"):
+        for table in ("group_held", "group_tellers", "group_receipts"):
             self._connection.execute(
                 f"DELETE FROM {table} WHERE conversation = ?",  # noqa: S608 (ours)
                 (conversation,),

@@ -129,7 +129,7 @@ KEPT: Final[Mapping[str, Kept]] = {
     "group_told": Kept(),
     "group_had": Kept(),
     "group_held": Kept(),
-    "group_silent": Kept(),
+    "group_tellers": Kept(),
     "group_receipts": Kept(instead={"due": "NULL"}),
     # Who goes on from a backup makes an epoch before anything else, and needs a bundle of each.
     "group_leaves": Kept(instead={"short": "NULL"}),
@@ -271,7 +271,8 @@ KEPT_BLOBS: Final = frozenset(
         ("group_had", "had"),
         ("group_held", "member"),
         ("group_held", "ranges"),
-        ("group_silent", "member"),
+        ("group_tellers", "member"),
+        ("group_tellers", "epoch"),
         ("drafts", "reply"),
         ("scheduled", "item"),
         ("heads", "id"),

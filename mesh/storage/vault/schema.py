@@ -20,7 +20,7 @@ from mesh.storage.vault.group_links import GROUP_LINKS, GROUP_WELCOMED
 from mesh.storage.vault.group_losses import GROUP_LOSSES
 from mesh.storage.vault.group_needs import GROUP_NEEDS
 from mesh.storage.vault.group_people import GROUP_HAD, GROUP_PEOPLE, OTHER_INVITES
-from mesh.storage.vault.group_receipts import GROUP_RECEIPTS
+from mesh.storage.vault.group_receipts import GROUP_RECEIPTS, GROUP_TELLERS
 from mesh.storage.vault.groups import GROUPS
 from mesh.storage.vault.scheduled import SCHEDULED
 from mesh.storage.vault.sealed import OPENED_IN_DAY
@@ -445,4 +445,5 @@ VAULT_MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
     OPENED_IN_DAY,
     DRAFT_REPLIES,
     _TIMERS_SHOWN,
+    GROUP_TELLERS,
 )
