@@ -54,6 +54,16 @@ def test_more_than_a_members_share_stays_sealed_until_his_day_is_over() -> None:
     assert texts_of(ann).count(LONG) == ROOM + 3
 
 
+def test_a_clock_that_was_months_ahead_makes_no_members_day_longer() -> None:
+    ann, bob, cem = crew("Ann", "Bob", "Cem")
+    ann.clock.pass_by(60 * SECONDS_PER_DAY)
+    write(cem, ann, bob, count=ROOM)
+    ann.clock.pass_by(-60 * SECONDS_PER_DAY)
+    write(bob, ann, count=ROOM)
+    write(cem, ann, count=1)
+    assert texts_of(ann).count(LONG) == 2 * ROOM + 1
+
+
 def signed_by(author: Person, text: str) -> SuppliedEntry:
     """A text as its author signed it, to be passed on."""
     vault, group = Vault(author.connection), inside(author)
