@@ -1,4 +1,4 @@
-"""What a member of a group can have others store in a day, and what becomes of the rest."""
+"""A member of a group can have others store so much in a day; the rest waits."""
 
 import pytest
 

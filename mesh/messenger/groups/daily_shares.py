@@ -17,7 +17,7 @@ from mesh.wire.envelope import SECONDS_PER_DAY
 
 @dataclass(slots=True)
 class _Day:
-    """What came of one member since a day of his began, and the tags of what waits for its end."""
+    """The bytes of one member since a day of his began, and the tags of what waits for its end."""
 
     since: UnixSeconds
     bytes: int
@@ -25,7 +25,7 @@ class _Day:
 
 
 class DailyShares:
-    """What members said lately, by its size. Memory alone: at a start it is counted anew."""
+    """The sizes of what members said lately. Memory alone: at a start it is counted anew."""
 
     def __init__(self, account: Account, tag_index: TagIndex) -> None:
         self._authors = account.vault.authors
@@ -47,7 +47,7 @@ class DailyShares:
         self._day(conversation, author, now).bytes += size
 
     def wait(self, conversation: ConversationId, author: VerifyKey, tag: Tag, now: Instant) -> None:
-        """What came under a tag of a member's is opened when his day is over. Only tags that are
+        """Open what came under a tag of a member when his day is over. Only tags that are
         expected come here, so these are no more.
         """
         self._day(conversation, author, now).waiting[tag] = None

@@ -19,7 +19,6 @@ from mesh.storage.vault.rows import (
     insert_numbered,
     integer,
     integers,
-    integers_of_row,
 )
 
 AUTHORS: Final = (
@@ -91,6 +90,11 @@ class AuthorRow(Row, frozen=True):
     conversation: ConversationId
     key: VerifyKey
     name: str
+
+
+class _SaidRow(Row, frozen=True):
+    earliest: int
+    bytes: int
 
 
 class AuthorRows:
@@ -165,8 +169,9 @@ class AuthorRows:
             "AND author = ? AND ops <> x'' AND received > ? AND received <= ?",
             (author.conversation, author.number, after, until),
         )
-        earliest, stored = integers_of_row(cursor)
-        return UnixSeconds(earliest), stored
+        said = find_one(cursor, _SaidRow)
+        assert said is not None
+        return UnixSeconds(said.earliest), said.bytes
 
     def twins(self, row: EntryRow) -> list[EntryRow]:
         """Other entries that bear the run and number of one, by the same author."""

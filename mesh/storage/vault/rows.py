@@ -462,15 +462,6 @@ def integer(cursor: Cursor) -> int:
     return columns[0]
 
 
-def integers_of_row(cursor: Cursor) -> list[int]:
-    """The columns of the one row of a statement that always has one; all are integers."""
-    columns = cursor.fetchone()
-    assert columns is not None
-    found = [column for column in columns if isinstance(column, int)]
-    assert len(found) == len(columns)
-    return found
-
-
 def integers(cursor: Cursor) -> list[int]:
     """The first column of all rows, which are integers."""
     found = []
