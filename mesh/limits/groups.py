@@ -90,6 +90,10 @@ CLOSING_AFTER_SECONDS = 7 * 86_400
 HEADS_ANNOUNCED_MAX = 64
 """Operations that an announcement names: its recipients are the members after exactly these."""
 
+SAID_BYTES_PER_DAY_MAX = 16_777_216
+"""Bytes of entries of one member of a group that enter the vault in a day, as much as of a contact,
+and the same for all members. The rest stays sealed until the day is over."""
+
 GROUPS_MAX = 256
 """Groups of one profile, those that it was asked into among them."""
 

@@ -68,6 +68,8 @@ class Node:
         passphrase.write_text(PASSPHRASE)
         self.more_environment: dict[str, str] = {}
         """Variables of the daemon and of commands that come from now on."""
+        self.daemon_module = "mesh.cli.main"
+        """The program that is started: Mesh, or one of a node that breaks its rules."""
         self._errors = home / "printed.txt"
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -92,7 +94,9 @@ class Node:
             made_quickly(self.folders, PASSPHRASE)
         with self._errors.open("ab") as errors:
             self._process = subprocess.Popen(
-                self._command("up", "--foreground", "--headless", *person, *options),
+                self._program(
+                    self.daemon_module, "up", "--foreground", "--headless", *person, *options
+                ),
                 env=self._environment(),
                 cwd=self.home,
                 stdin=subprocess.DEVNULL,

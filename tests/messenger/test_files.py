@@ -236,6 +236,9 @@ def test_what_is_missing_is_asked_for_after_a_day_and_posted_under_other_tags() 
     assert bytes_of(bob, got.files[0].number) == content()
     again = [one for id_, one in ann.store.envelopes.items() if id_ not in before]
     assert len([one for one in again if is_block(one)]) == 2
+    # Else the tags of one file would tell under which keys it was posted again.
+    tags = [one.header.tag for one in ann.store.envelopes.values()]
+    assert len(tags) == len(dict.fromkeys(tags))
 
 
 def test_it_is_asked_for_three_times_and_no_more() -> None:

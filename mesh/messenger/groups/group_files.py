@@ -195,7 +195,7 @@ class GroupFiles:
         return first_s + _drawn(group, row)
 
     def _wait(self, now: Instant) -> None:
-        """All that is due waits for a steady clock: all chores are done again when it is one."""
+        """Wait for a steady clock: all chores are done again when it is one."""
         self._next = None
 
     def _post_due(self, now: Instant) -> None:

@@ -74,6 +74,7 @@ class GroupInbox:
         self._epochs = keepers.epochs
         self._chains = keepers.chains
         self._leaves = keepers.leaves
+        self._shares = keepers.shares
         self._speech = speech
         self._standing = standing
         self._repair = repair
@@ -157,6 +158,8 @@ class GroupInbox:
         )
         if group.membership is None and (isinstance(opened, GroupPayload) or _is_said(opened)):
             raise TooEarly("something said in a group of which the beginning is not here")
+        if isinstance(opened, GroupPayload):
+            self._check_share(group, row.member, opened, envelope, now)
         self._chains.moved(row, before, after, now)
         self._heard(group, epoch, row.member, envelope, now)
         if isinstance(opened, GroupPayload):
@@ -165,6 +168,20 @@ class GroupInbox:
             self._hear_entries(group, row.member, opened.entries, now)
         else:
             self._take_post(group, epoch, row.member, opened, now)
+
+    def _check_share(
+        self,
+        group: Group,
+        member: VerifyKey,
+        payload: GroupPayload,
+        envelope: Envelope,
+        now: Instant,
+    ) -> None:
+        """TooEarly if a member said so much in this day that the rest waits."""
+        size = sum(len(signed.entry) for signed in payload.entries)
+        if size and not self._shares.has_room(group.conversation, member, size, now):
+            self._shares.wait(group.conversation, member, envelope.header.tag, now)
+            raise TooEarly("something of a member who said too much in a day")
 
     def _open_hello(
         self,
@@ -268,7 +285,7 @@ class GroupInbox:
         now: Instant,
         source: Source | None = None,
     ) -> None:
-        row = self._speech.said(group, author, signed, now)
+        row = self._speech.said(group, author, signed, now, is_passed_on=source is not None)
         if row is None or group.row.state != "in":
             return
         if self._repair.supplies.came(group, row, source, now):

@@ -26,6 +26,7 @@ from mesh.messenger.feature import Feature
 from mesh.messenger.groups.briefings import Briefings
 from mesh.messenger.groups.chains_keeper import ChainsKeeper
 from mesh.messenger.groups.changes import Changes
+from mesh.messenger.groups.daily_shares import DailyShares
 from mesh.messenger.groups.epochs_keeper import EpochsKeeper
 from mesh.messenger.groups.group_answers import GroupAnswers
 from mesh.messenger.groups.group_commands import GroupCommands
@@ -141,7 +142,8 @@ def open_groups(
     leaves = LeavesKeeper(account)
     chains = ChainsKeeper(account, tag_index)
     epochs = EpochsKeeper(account, groups=keeper, leaves=leaves, chains=chains)
-    keepers = Keepers(keeper, leaves, chains, epochs)
+    shares = DailyShares(account, tag_index)
+    keepers = Keepers(keeper, leaves, chains, epochs, shares)
     sealer = GroupSealer(
         account,
         keepers=keepers,
@@ -278,6 +280,7 @@ def open_groups(
             receipts.feature(),
             welcomes.feature(),
             upkeep.feature(),
+            shares.feature(),
         ],
         pending_events=account.pending_events,
     )

@@ -56,6 +56,7 @@ class GroupSpeech:
         self._authors = account.vault.authors
         self._pending_events = account.pending_events
         self._groups = keepers.groups
+        self._shares = keepers.shares
         self._posting = posting
         self._answers = answers
         self._entries = entries
@@ -159,7 +160,13 @@ class GroupSpeech:
     # --- In -----------------------------------------------------------------------------------
 
     def said(
-        self, group: Group, author: VerifyKey, signed: SignedEntry, now: Instant
+        self,
+        group: Group,
+        author: VerifyKey,
+        signed: SignedEntry,
+        now: Instant,
+        *,
+        is_passed_on: bool = False,
     ) -> EntryRow | None:
         """Somebody said something, whoever brought it; return it as it will enter, if it is an
         entry.
@@ -168,6 +175,9 @@ class GroupSpeech:
             new = self._group_entries.received(group.conversation, author, signed, now)
         except PeerError as error:
             self.dropped[error.reason] += 1
+            return None
+        if author != group.me and not self._takes(group, author, new, now, is_passed_on):
+            self.dropped["something passed on of a member who said too much in a day"] += 1
             return None
         if author == group.me:
             if self._history.find_position(group.conversation, new.row.id) is None:
@@ -182,6 +192,22 @@ class GroupSpeech:
         if membership is not None and membership.graph.missing(ops_of(new.row)):
             self.lacks()
         return new.row
+
+    def _takes(
+        self, group: Group, author: VerifyKey, new: NewEntry, now: Instant, is_passed_on: bool
+    ) -> bool:
+        """Count an entry against its author's day; say whether there is room for it.
+
+        What is passed on again costs its author nothing, or others could use up his day.
+        """
+        conversation, size = group.conversation, len(new.data)
+        if is_passed_on:
+            if self._history.find_position(conversation, new.row.id) is not None:
+                return True
+            if not self._shares.has_room(conversation, author, size, now):
+                return False
+        self._shares.add(conversation, author, size, now)
+        return True
 
     def _has(self, group: Group, member: VerifyKey, row: EntryRow) -> None:
         """Note that the author of an entry has what it names."""

@@ -6,7 +6,7 @@ side's bear 1. Members of groups have numbers of their own, which they keep when
 
 from typing import Final
 
-from mesh.ids import ConversationId, VerifyKey
+from mesh.ids import ConversationId, UnixSeconds, VerifyKey
 from mesh.inputs import Connection
 from mesh.storage.vault.entries import ENTRY
 from mesh.storage.vault.kept_rows import KeptRows
@@ -92,6 +92,11 @@ class AuthorRow(Row, frozen=True):
     name: str
 
 
+class _SaidRow(Row, frozen=True):
+    earliest: int
+    bytes: int
+
+
 class AuthorRows:
     """The authors of groups, and what each wrote."""
 
@@ -151,6 +156,22 @@ class AuthorRows:
             (conversation, author),
         )
         return all_of(cursor, EntryRow)
+
+    def said_between(
+        self, author: AuthorRow, after: UnixSeconds, until: UnixSeconds
+    ) -> tuple[UnixSeconds, int]:
+        """Return when the first entry of an author came after some time, and the bytes of all that
+        came until another.
+        """
+        cursor = self._connection.execute(
+            "SELECT coalesce(min(received), 0), coalesce(sum(length(data)), 0) FROM entries "
+            "JOIN contents ON contents.entry = entries.number WHERE conversation = ? "
+            "AND author = ? AND ops <> x'' AND received > ? AND received <= ?",
+            (author.conversation, author.number, after, until),
+        )
+        said = find_one(cursor, _SaidRow)
+        assert said is not None
+        return UnixSeconds(said.earliest), said.bytes
 
     def twins(self, row: EntryRow) -> list[EntryRow]:
         """Other entries that bear the run and number of one, by the same author."""

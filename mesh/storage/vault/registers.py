@@ -90,6 +90,7 @@ class _Statements:
             f"UPDATE register_values SET is_last = (entry = {last}) "  # noqa: S608 (ours)
             f"WHERE {of_author} AND (is_last = 1 OR entry = {last})"
         )
+        self.any = f"SELECT 1 FROM register_values WHERE {of_register} LIMIT 1"  # noqa: S608 (ours)
         self.count = f"SELECT count(*) FROM register_values WHERE {of_field}"  # noqa: S608 (ours)
 
 
@@ -234,6 +235,9 @@ class RegisterRows:
     ) -> list[WordRow]:
         """Return what a register shows, and then what else stands; nothing if it has no value."""
         register = (conversation, target, holder)
+        # Most have no value, and what is written next asks for that of the timer.
+        if self._connection.execute(_ABOUT[field].any, register).fetchone() is None:
+            return []
         standing = all_of(self._connection.execute(_ABOUT[field].standing, register), WordRow)
         if not standing:
             standing = all_of(self._connection.execute(_ABOUT[field].greatest, register), WordRow)

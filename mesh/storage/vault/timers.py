@@ -36,6 +36,12 @@ class TimerRows:
         """Return the timer of the newest object of the other side before which something is
         missing, where one has a timer. It looks at so many gaps and no more.
         """
+        # Nearly always nothing is missing, and sorting costs twenty times as much as to see that.
+        has_gaps = self._connection.execute(
+            "SELECT 1 FROM gaps WHERE conversation = ? LIMIT 1", (conversation,)
+        ).fetchone()
+        if has_gaps is None:
+            return None
         row = self._connection.execute(
             "SELECT timer FROM entries WHERE timer > 0 AND is_mine = 0 AND number IN "
             "(SELECT child FROM gaps WHERE conversation = ? LIMIT ?) "

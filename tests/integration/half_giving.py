@@ -1,0 +1,35 @@
+"""The program `mesh` of a node that gives half of the bodies it owes, and tells nobody.
+
+Each time that a body should leave over a link, a throw decides whether it does. To the node itself
+and to its neighbours all looks as if it had: what is lost has to be asked for again.
+"""
+
+import random
+from typing import Final
+
+from mesh.cli.main import main
+from mesh.engine.forwarding.body_sender import BodySender
+from mesh.ids import LinkId
+from mesh.replication.outgoing import Outgoing
+from mesh.wire.frames import Frame, Push, Stem
+from sim.patching import Patch, patched
+
+WITHHELD: Final = "bodies_withheld"
+"""The counter of such a node, in its own status."""
+
+_chance: Final = random.Random(19)
+_frames: Final = BodySender.frames
+
+
+def _half(sender: BodySender, outgoing: Outgoing, link: LinkId, room_bytes: int) -> list[Frame]:
+    owed = _frames(sender, outgoing, link, room_bytes)
+    given = [
+        frame for frame in owed if not isinstance(frame, Push | Stem) or _chance.random() < 0.5
+    ]
+    sender._counters.count(WITHHELD, len(owed) - len(given))
+    return given
+
+
+if __name__ == "__main__":
+    with patched(Patch(BodySender, "frames", _half)):
+        main()
