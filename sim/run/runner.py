@@ -116,9 +116,12 @@ def run_scenario(
     """Run a scenario with one seed to its verdict; `observing` is entered while it runs."""
     world = World(scenario, options, trace)
     broken: BrokenInvariant | None = None
-    # What was built stays until the end: the collector need not look at it again and again.
+    # What was built stays until the end: the collector need not look at it again and again. Where
+    # more is frozen, as in tests, thawing it would make the next world's collection look at it all.
     gc.collect()
-    gc.freeze()
+    is_frozen_by_us = gc.get_freeze_count() == 0
+    if is_frozen_by_us:
+        gc.freeze()
     started, cpu_started = time.perf_counter(), time.process_time()
     try:
         with observing(world):
@@ -126,7 +129,8 @@ def run_scenario(
     except BrokenInvariant as error:
         broken = error
     finally:
-        gc.unfreeze()
+        if is_frozen_by_us:
+            gc.unfreeze()
     wall_seconds = time.perf_counter() - started
     report = make_report(
         world,

@@ -3,6 +3,9 @@
 A change of a file that it writes is a change of the protocol.
 """
 
+from collections.abc import Callable, Mapping
+from typing import Final
+
 import msgspec
 
 from tests.vectors import reference
@@ -142,19 +145,21 @@ def _with_other_letter(text: str, place: int) -> str:
     return text[:place] + ("B" if text[place] != "B" else "C") + text[place + 1 :]
 
 
-def made() -> dict[str, bytes]:
-    """All files by name."""
-    contents = {
-        "envelope.json": msgspec.json.encode(envelopes()),
-        "stamp.json": msgspec.json.encode(stamps()),
-        "tags.json": msgspec.json.encode(tags()),
-        "first-contact.json": msgspec.json.encode(first_contact()),
-        "invite.json": msgspec.json.encode(invites()),
-        "session.json": msgspec.json.encode(session()),
-    }
-    return {name: msgspec.json.format(json, indent=1) + b"\n" for name, json in contents.items()}
+FILES: Final[Mapping[str, Callable[[], object]]] = {
+    "envelope.json": envelopes,
+    "stamp.json": stamps,
+    "tags.json": tags,
+    "first-contact.json": first_contact,
+    "invite.json": invites,
+    "session.json": session,
+}
+
+
+def made(name: str) -> bytes:
+    """One of the files."""
+    return msgspec.json.format(msgspec.json.encode(FILES[name]()), indent=1) + b"\n"
 
 
 if __name__ == "__main__":
-    for name, contents in made().items():
-        (FOLDER / name).write_bytes(contents)
+    for name in FILES:
+        (FOLDER / name).write_bytes(made(name))
