@@ -3,6 +3,7 @@ import { html } from "../vendor/lit-html/lit-html.js";
 import { fetchAll, part } from "./later.js";
 import { loadPreferences } from "./preferences.js";
 import { startRouting } from "./router.js";
+import "./roving.js";
 import { begin, change, state } from "./state.js";
 import { start } from "./sync.js";
 import { begin as beginView, chatList } from "./screens/chats.js";
