@@ -54,7 +54,7 @@ class Stage:
         household.set({"MESH_LISTEN_PORT": "0"})
 
     def address(self) -> str:
-        """Where Lena's page is, with a code."""
+        """The address of Lena's page, with a code."""
         answer = self._client("lena").ask(MakeSignInCode(as_file=False), SignInCodeAnswer)
         return answer.address
 

@@ -23,12 +23,12 @@ PLACE: Final = """(list, items) => [...list.querySelectorAll(items)]
 
 
 def stops(page: Page, where: str, items: str) -> int:
-    """How many places in the items of a list the Tab key stops at."""
+    """The count of places in the items of a list at which Tab stops."""
     return int(page.locator(where).evaluate(STOPS, items))
 
 
 def place(page: Page, where: str, items: str) -> int:
-    """Which of the items has the focus; -1 for none of them."""
+    """The place of the item that has the focus; -1 for none of them."""
     return int(page.locator(where).evaluate(PLACE, items))
 
 
