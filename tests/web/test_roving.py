@@ -89,6 +89,7 @@ def test_lists_have_one_tab_stop_and_arrows_lead_among_their_rows(
     )
     go(page, "#/chats")
     chats = ".list .scroll"
+    expect(page.locator(chats).locator(ROW)).to_have_count(3)
     tab_into(page, chats, ROW)
     walk(page, chats, ROW)
     leaves_at_once(page, chats, ROW)
@@ -100,6 +101,7 @@ def test_lists_have_one_tab_stop_and_arrows_lead_among_their_rows(
     # People.
     go(page, "#/people")
     expect(page.get_by_role("heading", name="People").first).to_be_visible()
+    expect(page.locator(".list .scroll").locator(ROW)).to_have_count(4)
     tab_into(page, ".list .scroll", ROW)
     walk(page, ".list .scroll", ROW)
     page.keyboard.press("End")
