@@ -1,23 +1,33 @@
 """Every screen of the page in every size and theme, looked at by rules and kept as pictures.
 
-    python -m tests.web.screens FOLDER [--profile NAME]
+    python -m tests.web.screens FOLDER [--few] [--profile NAME]
 
-asks the running node of a profile for a sign-in, walks through all screens in all variants, writes
-a picture of each into FOLDER and prints what is wrong: what stands beyond its edge, and what axe
-finds (the rules of WCAG 2.2 AA that a program can check).
+starts nodes of its own (`stage.py`), walks through all screens in all variants, from the first run
+to a node that does not answer any more, writes a picture of each into FOLDER and prints what is
+wrong: what stands beyond its edge, and what axe finds (the rules of WCAG 2.2 AA that a program can
+check). With a profile it asks the running node of that profile for a sign-in, and shows what a node
+that is used can show: no first run, lock or silence. With `--few` desk and phone, light and dark.
 """
 
 import argparse
 import json
-import subprocess
+import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 from typing import Final
 
 from playwright.sync_api import CDPSession, Page, Request, sync_playwright
+
+from mesh.api.doors import door_of
+from mesh.api.sign_in import MakeSignInCode, SignInCodeAnswer
+from mesh.client import Client
+from mesh.commands.contacts import AskContacts, ContactsAnswer
+from mesh.commands.groups import AskGroups, GroupsAnswer
+from mesh.node.folders import profile_folders
+from tests.web.stage import Stage, started
 
 ROUTES: Final = (
     "chats",
@@ -108,6 +118,9 @@ ALL: Final = tuple(
     for direction in ("ltr", "rtl")
     for letters_px in (16, 32)
 )
+DESK_AND_PHONE: Final = tuple(
+    Variant(*size, theme=theme) for size in ((1280, 800), (360, 740)) for theme in ("light", "dark")
+)
 
 
 class Asked:
@@ -137,19 +150,35 @@ class Asked:
         self._open.discard(request)
 
 
-def look(
-    page: Page, variant: Variant, contact: int, folder: Path | None, *, group: int = 0
-) -> Iterator[str]:
-    """Walk through all screens (of a group, if there is one), and yield what is wrong, in words."""
+def shown_as(page: Page, variant: Variant) -> CDPSession:
+    """Show the page in one variant."""
     session = page.context.new_cdp_session(page)
     page.set_viewport_size({"width": variant.width, "height": variant.height})
     page.emulate_media(color_scheme=variant.theme, reduced_motion="reduce")  # type: ignore[arg-type]  # a theme of ours
     page.evaluate("direction => { document.documentElement.dir = direction; }", variant.direction)
     sizes = {"standard": variant.letters_px, "fixed": variant.letters_px - 3}
     session.send("Page.setFontSizes", {"fontSizes": sizes})
-    of_a_group = [each.format(group) for each in OF_A_GROUP] if group else []
+    return session
+
+
+def look(
+    page: Page,
+    variant: Variant,
+    contact: int,
+    folder: Path | None,
+    *,
+    group: int = 0,
+    message: int = 0,
+) -> Iterator[str]:
+    """Walk through all screens, of a group and of a message's details if there are any.
+
+    Yields what is wrong, in words.
+    """
+    session = shown_as(page, variant)
+    more = [each.format(group) for each in OF_A_GROUP] if group else []
+    more += [f"c/{contact}/details/{message}"] if message else []
     asked = Asked(page)
-    for route in (*ROUTES, *(each.format(contact) for each in OF_A_CONTACT), *of_a_group):
+    for route in (*ROUTES, *(each.format(contact) for each in OF_A_CONTACT), *more):
         page.evaluate("route => { location.hash = `#/${route}`; }", route)
         asked.settle()
         yield from _faults(page, session, route, variant, folder)
@@ -200,43 +229,115 @@ def axe(session: CDPSession) -> list[str]:
     return list(json.loads(told["result"]["value"]))
 
 
+def look_at_first_run(page: Page, variant: Variant, folder: Path | None) -> Iterator[str]:
+    """Look at the three steps of a newcomer, and take none of them for good."""
+    page.reload()
+    session = shown_as(page, variant)
+    page.get_by_label("Your name").wait_for()
+    yield from _faults(page, session, "first-run-name", variant, folder)
+    page.get_by_label("Your name").fill("Lena")
+    page.keyboard.press("Enter")
+    for label in ("Passphrase", "The same again"):
+        page.get_by_label(label).fill("four words of mine")
+    page.wait_for_timeout(ANSWERED_MS)
+    yield from _faults(page, session, "first-run-passphrase", variant, folder)
+    page.keyboard.press("Enter")
+    page.get_by_role("switch").first.wait_for()
+    page.wait_for_timeout(SETTLES_MS)
+    yield from _faults(page, session, "first-run-found", variant, folder)
+
+
+def look_at_once(page: Page, variant: Variant, what: str, folder: Path | None) -> Iterator[str]:
+    """Look at the screen as it is."""
+    session = shown_as(page, variant)
+    page.wait_for_timeout(SETTLES_MS)
+    yield from _faults(page, session, what, variant, folder)
+
+
+def look_at_silence(
+    page: Page, variant: Variant, contact: int, folder: Path | None
+) -> Iterator[str]:
+    """Look at what stays readable while the node does not answer."""
+    for what, route in (("silent-list", "chats"), ("silent-chat", f"c/{contact}")):
+        page.evaluate("route => { location.hash = `#/${route}`; }", route)
+        yield from look_at_once(page, variant, what, folder)
+
+
+def look_at_all(
+    page: Page, stage: Stage, variants: Sequence[Variant], folder: Path | None
+) -> Iterator[str]:
+    """Look at all screens, in the order in which somebody comes to them."""
+    page.goto(stage.address())
+    page.get_by_label("Your name").wait_for()
+    for variant in variants:
+        yield from look_at_first_run(page, variant, folder)
+    page.get_by_role("button", name="Start", exact=True).click()
+    page.locator(".begin").wait_for(state="attached", timeout=60_000)
+    for variant in variants:
+        yield from look_at_once(page, variant, "empty", folder)
+    stage.talk()
+    for variant in variants:
+        yield from look(
+            page, variant, stage.contact, folder, group=stage.group, message=stage.message
+        )
+    page.keyboard.press("Control+Shift+L")
+    page.get_by_role("heading", name="Locked").wait_for()
+    for variant in variants:
+        yield from look_at_once(page, variant, "unlock", folder)
+    page.get_by_label("Passphrase").fill("four words of mine")
+    page.keyboard.press("Enter")
+    page.locator(".rail").wait_for(state="attached")
+    page.evaluate("route => { location.hash = `#/${route}`; }", f"c/{stage.contact}")
+    page.get_by_role("article").first.wait_for()
+    stage.fall_silent()
+    page.locator(".composer textarea").fill("This waits in the page")
+    page.keyboard.press("Enter")
+    page.get_by_role("alert").first.wait_for()
+    for variant in variants:
+        yield from look_at_silence(page, variant, stage.contact, folder)
+
+
+def _look_at_profile(
+    page: Page, profile: str, folder: Path, variants: Sequence[Variant]
+) -> Iterator[str]:
+    """Look at what the running node of a profile can show."""
+    client = Client(door_of(profile_folders(profile, os.environ)))
+    page.goto(client.ask(MakeSignInCode(as_file=False), SignInCodeAnswer).address)
+    page.wait_for_selector(".rail")
+    people = client.ask(AskContacts(), ContactsAnswer).contacts
+    groups = client.ask(AskGroups(), GroupsAnswer).groups
+    contact = people[0].id if people else 1
+    group = groups[0].conversation if groups else 0
+    for variant in variants:
+        yield from look(page, variant, contact, folder, group=group)
+
+
 def main() -> int:
-    """Look at the page of a running node, and return the exit code."""
+    """Look at all screens, and return the exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--profile", default="default")
+    parser.add_argument("--profile")
+    parser.add_argument("--few", action="store_true", help="desk and phone, light and dark")
     options = parser.parse_args()
-    options.folder.mkdir(parents=True, exist_ok=True)
-    command = [sys.executable, "-m", "mesh.cli.main", "--profile", options.profile, "--json"]
-    told = subprocess.run(
-        [*command[:3], "open", "--no-browser", *command[3:]],
-        check=True,
-        capture_output=True,
-        text=True,
-    )
-    contacts, groups = (
-        subprocess.run(
-            [*command[:3], asked, *command[3:]], check=True, capture_output=True, text=True
-        )
-        for asked in ("contacts", "group")
-    )
-    people = json.loads(contacts.stdout)["contacts"]
-    group = next((each["conversation"] for each in json.loads(groups.stdout)["groups"]), 0)
+    folder: Path = options.folder
+    folder.mkdir(parents=True, exist_ok=True)
+    variants = DESK_AND_PHONE if options.few else ALL
     faults = 0
-    with sync_playwright() as playwright:
+    with sync_playwright() as playwright, started() as stage:
         browser = playwright.chromium.launch(
             executable_path="/usr/bin/chromium", args=["--no-sandbox"]
         )
         page = browser.new_context(locale="en-GB").new_page()
-        page.goto(json.loads(told.stdout)["address"])
-        page.wait_for_selector(".rail")
-        for variant in ALL:
-            contact = people[0]["id"] if people else 1
-            for fault in look(page, variant, contact, options.folder, group=group):
-                faults += 1
-                sys.stdout.write(f"{fault}\n")
+        found = (
+            _look_at_profile(page, options.profile, folder, variants)
+            if options.profile
+            else look_at_all(page, stage, variants, folder)
+        )
+        for fault in found:
+            faults += 1
+            sys.stdout.write(f"{fault}\n")
         browser.close()
-    sys.stdout.write(f"{faults} faults; pictures in {options.folder}\n")
+    sys.stdout.write(f"{faults} faults; pictures in {folder}\n")
     return 1 if faults else 0
 
 

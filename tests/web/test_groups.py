@@ -27,6 +27,11 @@ FOCUSED = """() => {
   return (one.getAttribute("aria-label") || named.textContent).trim().replace(/\\s+/g, " ");
 }"""
 
+ROWS = """() => {
+  const list = document.activeElement.closest("[data-rows]:not(.stream)");
+  return list?.querySelectorAll(list.dataset.rows).length ?? 0;
+}"""
+
 
 @pytest.fixture
 def crew(desk: Desk, make_node: NodeMaker) -> tuple[Node, Node, Node]:
@@ -55,11 +60,18 @@ def _wait_for_contact(node: Node, name: str) -> None:
 
 
 def walk_to(page: Page, label: str, *, back: bool = False) -> None:
-    """Go from control to control until one that is called so has the focus."""
+    """Go from control to control until one that is called so has the focus.
+
+    A list is one of them, and its keys lead among its rows.
+    """
     for _ in range(STEPS_MAX):
         page.keyboard.press("Shift+Tab" if back else "Tab")
         if re.match(label, page.evaluate(FOCUSED)):
             return
+        for step in range(int(page.evaluate(ROWS))):
+            page.keyboard.press("ArrowDown" if step else "Home")
+            if re.match(label, page.evaluate(FOCUSED)):
+                return
     pytest.fail(f"{label!r} cannot be reached by the keyboard")
 
 
@@ -261,7 +273,8 @@ def _remove(ada: Page) -> None:
     # It is told in the stream and in the log.
     for told in (ada.get_by_role("log"), ada.locator(".notes")):
         expect(told).to_contain_text("You made Cem an admin")
-    walk_to(ada, "Cem", back=True)
+    # The focus is back on the row from which the menu was opened.
+    expect(row.get_by_role("button")).to_be_focused()
     ada.keyboard.press("Enter")
     choose(ada, "Remove")
     dialog = ada.get_by_role("dialog")

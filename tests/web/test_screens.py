@@ -1,12 +1,13 @@
 """All screens by rules, in a few variants; `python -m tests.web.screens` looks at all of them."""
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Playwright, expect
 
 from mesh.commands.groups import GroupAnswer
 from tests.integration.nodes import Node, befriend, eventually
 from tests.integration.row import wait_for_text
-from tests.web import screens
+from tests.programs import where_is
+from tests.web import screens, stage
 from tests.web.chromium import Laptops
 
 pytestmark = [pytest.mark.netns, pytest.mark.slow]
@@ -34,3 +35,17 @@ def test_no_screen_is_too_wide_or_unreadable(pair: tuple[Node, Node], laptops: L
         anna.run("group", "set", str(group), f"name={name}")
         faults += list(screens.look(page, variant, contact, None, group=group))
     assert faults == []
+
+
+def test_no_screen_from_the_first_run_to_a_silent_node_is_too_wide_or_unreadable(
+    playwright: Playwright,
+) -> None:
+    chromium = where_is("chromium", required_as="chromium")
+    with stage.started() as made:
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        try:
+            page = browser.new_context(locale="en-GB").new_page()
+            phone = screens.Variant(360, 740)
+            assert list(screens.look_at_all(page, made, [phone], None)) == []
+        finally:
+            browser.close()

@@ -140,32 +140,9 @@ export const toastsView = () => html`<div class="toasts" role="status">${state.t
 
 export const announce = (text) => { state.announcement = text; change(); };
 
-/** A row of settings with a switch that is saved at once. */
-export const switchRow = ({ title, line, on, set, id }) => html`<div class="setting">
-  <span class="grow"><span class="title" id=${id}>${title}</span>${line ? html`<span class="line">${line}</span>` : nothing}</span>
-  <button type="button" class="switch" role="switch" aria-checked=${on} aria-labelledby=${id} @click=${doing(() => set(!on))}></button></div>`;
-
-export const choiceRow = ({ title, line, value, options, set, id }) => html`<div class="setting">
-  <label class="grow" for=${id}><span class="title">${title}</span>${line ? html`<span class="line">${line}</span>` : nothing}</label>
-  <select id=${id} @change=${(event) => set(event.target.value)}>${options.map(([key, label]) => html`<option value=${key} ?selected=${String(key) === String(value)}>${label}</option>`)}</select></div>`;
-
-export const valueRow = (title, value, line) => html`<div class="setting"><span class="grow"><span class="title">${title}</span>${line ? html`<span class="line">${line}</span>` : nothing}</span><span class="value">${value}</span></div>`;
-
 export const failure = (problem, again) => html`<div class="failed" role="alert">${icon("circle-alert", 18)}<span>${told(problem)}</span><button class="button" @click=${again}>${t("again")}</button></div>`;
 
 export async function copyText(text) {
   await navigator.clipboard.writeText(text);
   toast(t("copied"));
-}
-
-/** Move the focus among the rows of a list by arrows, Home and End. */
-export function listKeys(event) {
-  if (event.altKey || event.ctrlKey || event.metaKey) return;
-  const rows = [...event.currentTarget.querySelectorAll("a.row, button.row")];
-  const place = rows.indexOf(document.activeElement);
-  if (place < 0) return;
-  const to = { ArrowDown: place + 1, ArrowUp: place - 1, Home: 0, End: rows.length - 1 }[event.key];
-  if (to === undefined || !rows[to]) return;
-  event.preventDefault();
-  rows[to].focus();
 }

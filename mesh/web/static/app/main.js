@@ -3,6 +3,7 @@ import { html } from "../vendor/lit-html/lit-html.js";
 import { fetchAll, part } from "./later.js";
 import { loadPreferences } from "./preferences.js";
 import { startRouting } from "./router.js";
+import "./roving.js";
 import { begin, change, state } from "./state.js";
 import { start } from "./sync.js";
 import { begin as beginView, chatList } from "./screens/chats.js";
@@ -51,7 +52,9 @@ function ready() {
 
 function chats() {
   const { conversation, parts } = state.route;
-  if (!conversation) return { list: chatList(), middle: html`${topBanner()}${beginView()}`, shown: "list" };
+  // On a phone, who has nobody sees the ways to begin.
+  const isNew = state.listed && !state.contacts.size && state.conversations.size < 2;
+  if (!conversation) return { list: chatList(), middle: html`${topBanner()}${beginView()}`, shown: isNew ? "middle" : "list", isNew };
   const each = state.conversations.get(conversation);
   if (!each) return { list: chatList(), middle: emptyState("", state.listed ? t("err.not-found") : t("loading")), shown: "middle" };
   const [panel, number] = parts;

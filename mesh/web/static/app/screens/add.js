@@ -2,11 +2,12 @@
 import { html, nothing } from "../../vendor/lit-html/lit-html.js";
 import { ref } from "../../vendor/lit-html/directives/ref.js";
 import { get, post, remove } from "../api.js";
-import { choiceRow, confirm, copyText, doing, failed, failure, openDialog, switchRow, toast } from "../dom.js";
+import { confirm, copyText, doing, failed, failure, openDialog, toast } from "../dom.js";
 import { icon } from "../icons.js";
 import { fetchPart } from "../later.js";
 import { keyStart } from "../marks.js";
 import { go, onArrival, replace } from "../router.js";
+import { choiceRow, switchRow } from "../setting_rows.js";
 import { change, onForget, state } from "../state.js";
 import { timeOfDay } from "../times.js";
 import { rich, t } from "../words.js";

@@ -4,7 +4,7 @@ import { repeat } from "../../vendor/lit-html/directives/repeat.js";
 import { askExport, askTimer } from "../acts.js";
 import { patch } from "../api.js";
 import { avatar, groupPicture, ownAvatar } from "../avatar.js";
-import { failure, listKeys, openMenu, toast } from "../dom.js";
+import { failure, openMenu, toast } from "../dom.js";
 import { groupOf, invites, knocksCount } from "../groups.js";
 import { icon } from "../icons.js";
 import { fetchPart } from "../later.js";
@@ -43,7 +43,7 @@ export function chatList() {
     <button class="search-field" @click=${() => openSearch()}>${icon("search", 18)}<span class="grow">${t("search")}</span><kbd>Ctrl K</kbd></button>
     <div class="filters">${Object.keys(FILTERS).filter((name) => ["all", "unread"].includes(name) || all.some(FILTERS[name])).map((name) => html`
       <button class="filter" aria-pressed=${state.filter === name} @click=${() => { state.filter = name; change(); }}>${t(`chats.${name}`)}</button>`)}</div>` : nothing}
-    <div class="scroll" @keydown=${listKeys}>
+    <div class="scroll" data-rows=".row:not(div)">
       ${noticeBanner()}
       ${state.status?.requests_count ? html`<a class="row short" href="#/people/requests"><span class="glyph">${icon("inbox", 21)}</span>
         <span class="text name">${t("chats.requests", { n: state.status.requests_count })}</span>${icon("chevron-right", 18)}</a>` : nothing}
@@ -118,7 +118,7 @@ export function rowMenu(event, each) {
 export function begin() {
   const others = [...state.contacts.values()].filter((each) => !each.is_request).length;
   if (others) return html`<div class="empty">${icon("mesh", 40)}<p>${t("empty.pick")}</p></div>`;
-  return html`<div class="scroll"><div class="empty begin">${icon("mesh", 40)}<h3>${t("first.welcome", { name: state.identity?.name ?? "" })}</h3>
+  return html`<div class="scroll"><div class="empty begin">${icon("mesh", 40)}<h2>${t("first.welcome", { name: state.identity?.name ?? "" })}</h2>
     <p>${t("empty.chats", { n: state.status?.links_count ?? 0 })}</p>
     <div class="choices">${[["radio", "#/people/nearby", t("people.nearby"), t("empty.nearby")], ["qr-code", "#/people/add", t("empty.code.title"), t("empty.code")], ["clipboard-paste", "#/people/add/paste", t("empty.paste.title"), t("empty.paste")]].map(([glyph, target, title, text]) => html`
       <a class="card choice" href=${target}>${icon(glyph, 20)}<strong>${title}</strong><span>${text}</span></a>`)}</div></div></div>`;

@@ -75,7 +75,7 @@ function readOnly(each) {
 function streamPart(each, stream) {
   return html`${each.reads === 1 ? nothing : part("cards")?.noticeBar(each)}
     <div class="stream-wrap">
-      <div class="scroll stream" tabindex="-1" @scroll=${() => scrolled(each.number)} @keydown=${streamKeys}>
+      <div class="scroll stream" tabindex="-1" @scroll=${() => scrolled(each.number)} data-rows=".message">
         <div class="stream-inner" role="log" aria-label=${titleOf(each)} aria-live=${stream.atEnd && document.hasFocus() ? "polite" : "off"}>${items(each, stream)}</div>
       </div>
       ${stream.atEnd && !stream.hasNewer ? nothing : html`<button class="jump" @click=${() => toEnd(each.number)}>${icon("arrow-down", 18)}${stream.unseen ? t("stream.new", { n: stream.unseen }) : t("stream.newest")}</button>`}
@@ -119,7 +119,6 @@ function items(each, stream) {
   const groups = all.some((item) => item.is_apart) ? part("groups") : null;
   const stretches = groups?.stretchesOf(all);
   const isFolded = ({ number }) => stretches?.has(number) && !groups.isUnfolded(stream, stretches.get(number));
-  const lastShown = all.findLastIndex((item) => !isFolded(item));
   const tell = (until) => { while (notes.length && notes[0].at <= until) { const note = notes.shift(); if (!(stream.hasOlder && note.at < (all[0].received || all[0].sent))) rows.push({ key: `note ${note.at} ${note.kind}`, view: () => noteLine(note) }); } };
   all.forEach((item, index) => {
     const at = ownTime(item);
@@ -138,14 +137,13 @@ function items(each, stream) {
     if (isLine(item)) { rows.push({ key: item.number, view: () => (item.kind === "timer" ? timerLine(each, item) : membershipLine(item)) }); return; }
     const isJoined = former && !isLine(former) && !isFolded(former) && former.isMine === item.isMine && (item.isMine || former.author?.key === item.author?.key) && at - ownTime(former) < JOINED_S && !ownLines.has(former.number) && !item.missing_count && !former.reactions?.length;
     const line = ownLines.get(item.number);
-    const isLast = index === lastShown;
     const face = each.kind === "group" && !item.isMine ? faceOf(each.number, item.author.key) : "";
     // Two hundred messages are drawn with each letter that is typed: only what changed may cost.
-    const depends = [item.entry?.status ?? item, isJoined, line?.words, line?.more, line?.hasNames, isLast, stream.flash === item.number, stream.unfolded?.has(item.number), stream.found, each.title, each.reads, face];
+    const depends = [item.entry?.status ?? item, isJoined, line?.words, line?.more, line?.hasNames, stream.flash === item.number, stream.unfolded?.has(item.number), stream.found, each.title, each.reads, face];
     // A card says how long ago something was.
     if (item.files?.length) depends.push(ready("files"), item.files.map((file) => file.sent).join(" "));
     if (item.kind !== "text") depends.push(ready("cards"), Math.floor(nowSeconds() / 60));
-    rows.push({ key: item.number, view: () => guard(depends, () => message(each, stream, item, { isJoined, line, isLast, face, jump: (number) => show(each.number, number) })) });
+    rows.push({ key: item.number, view: () => guard(depends, () => message(each, stream, item, { isJoined, line, face, jump: (number) => show(each.number, number) })) });
   });
   if (!stream.hasNewer) tell(Infinity);
   const contact = state.contacts.get(each.contact);
@@ -186,21 +184,6 @@ function linesOf(all, kind) {
   return lines;
 }
 
-function streamKeys(event) {
-  const all = [...event.currentTarget.querySelectorAll(".message")];
-  const place = all.indexOf(document.activeElement?.closest(".message"));
-  // From what stands in a card the arrows lead back to the card first.
-  const isInside = place >= 0 && all[place] !== document.activeElement;
-  const to = { ArrowDown: place + 1, ArrowUp: isInside ? place : place - 1, Home: 0, End: all.length - 1 }[event.key];
-  if (place < 0 || to === undefined || event.altKey || event.ctrlKey) return;
-  if (event.key === "ArrowDown" && place === all.length - 1) { event.preventDefault(); focusComposer(); return; }
-  if (!all[to]) return;
-  event.preventDefault();
-  for (const other of all) other.tabIndex = -1;
-  all[to].tabIndex = 0;
-  all[to].focus();
-}
-
 // ---- Where the stream stands on the screen ----
 
 const scroller = () => document.querySelector(".stream");
@@ -228,8 +211,6 @@ aroundDrawing(() => {
   if (wanted) {
     stream.flashPending = false;
     wanted.scrollIntoView({ block: "center" });
-    for (const other of box.querySelectorAll('.message[tabindex="0"]')) other.tabIndex = -1;
-    wanted.tabIndex = 0;
     wanted.focus({ preventScroll: true });
     const flashed = stream.flash;
     setTimeout(() => { if (stream.flash === flashed) stream.flash = 0; change(); }, 2000);

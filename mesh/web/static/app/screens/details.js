@@ -4,10 +4,11 @@ import { askDelete, canEdit, canWithdraw, edit, isOffered, nameOf, pictureOf, wi
 import { get, patch, post, remove } from "../api.js";
 import { avatar } from "../avatar.js";
 import { faceOf } from "../groups.js";
-import { confirm, copyText, doing, openDialog, switchRow, toast } from "../dom.js";
+import { confirm, copyText, doing, openDialog, toast } from "../dom.js";
 import { icon } from "../icons.js";
 import { hasNewKeys, isUnreached, keyStart, retractionLine, stateWords, trustChip, trustOf } from "../marks.js";
 import { go } from "../router.js";
+import { switchRow } from "../setting_rows.js";
 import { change, onForget, state } from "../state.js";
 import { streamOf } from "../stream.js";
 import { body } from "../text.js";
@@ -182,7 +183,7 @@ const othersThan = (contact) => [...state.contacts.values()].filter((each) => ea
 /** They came with a new identity, as another contact: the chat goes on under its keys. */
 function askReplace(contact) {
   const others = othersThan(contact);
-  openDialog({ title: t("replace.title", { name: contact.label }), safe: t("cancel"), body: html`<p>${t("replace.means", { name: contact.label })}</p><div class="jump-list">${others.length ? others.map((by) => html`
+  openDialog({ title: t("replace.title", { name: contact.label }), safe: t("cancel"), body: html`<p>${t("replace.means", { name: contact.label })}</p><div class="jump-list" data-rows=".row">${others.length ? others.map((by) => html`
     <button class="row short" @click=${doing(() => replaceBy(contact, by))}>${avatar(by.label, by.key, 36)}<span class="text name"><bdi>${by.label}</bdi> <span class="mono small">${by.key ? keyStart(by.key) : ""}</span></span></button>`) : html`<p class="small">${t("replace.nobody")}</p>`}</div>` });
 }
 
@@ -194,6 +195,6 @@ async function replaceBy(contact, by) {
 
 function introduce(contact) {
   const others = othersThan(contact);
-  openDialog({ title: t("intro.choose", { name: contact.label }), safe: t("cancel"), body: html`<div class="jump-list">${others.length ? others.map((each) => html`
+  openDialog({ title: t("intro.choose", { name: contact.label }), safe: t("cancel"), body: html`<div class="jump-list" data-rows=".row">${others.length ? others.map((each) => html`
     <button class="row short" @click=${doing(async () => { state.dialog = null; await post(`/v1/contacts/${contact.id}/introduce`, { to: each.id }); toast(t("intro.said")); })}>${avatar(each.label, each.key, 36)}<span class="text name"><bdi>${each.label}</bdi></span></button>`) : html`<p class="small">${t("people.none")}</p>`}</div>` });
 }

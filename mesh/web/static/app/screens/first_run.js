@@ -1,9 +1,10 @@
 // [01] First run: name, passphrase, where one can be found.
 import { html, nothing } from "../../vendor/lit-html/lit-html.js";
 import { get, patch, post } from "../api.js";
-import { confirm, doing, failed, switchRow } from "../dom.js";
+import { confirm, doing, failed } from "../dom.js";
 import { icon } from "../icons.js";
 import { replace } from "../router.js";
+import { switchRow } from "../setting_rows.js";
 import { change, state } from "../state.js";
 import { enter } from "../sync.js";
 import { span } from "../times.js";

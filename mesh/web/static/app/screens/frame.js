@@ -15,7 +15,7 @@ const SECTIONS = [["chats", "message-circle"], ["people", "users-round"], ["netw
 export function frame(parts) {
   const section = state.route.section;
   return html`<a class="skip button" href="#main" @click=${(event) => { event.preventDefault(); document.querySelector(".middle, .list")?.focus(); }}>${t("skip")}</a>
-  <div class="frame" ?data-inside=${parts.shown !== "list" && section !== "network"}>
+  <div class="frame" ?data-inside=${parts.shown !== "list" && !parts.isNew && section !== "network"}>
     <nav class="rail" aria-label=${t("app.name")} tabindex="-1" data-part>
       <ul>${SECTIONS.map(([name, glyph]) => html`<li><a class="rail-item" href="#/${name}" aria-current=${section === name ? "page" : nothing}>
         ${icon(glyph, 21)}<span>${t(`nav.${name}`)}</span>${badge(name)}</a></li>`)}</ul>

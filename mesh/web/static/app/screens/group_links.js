@@ -2,11 +2,12 @@
 import { html, nothing } from "../../vendor/lit-html/lit-html.js";
 import { get, post, remove } from "../api.js";
 import { avatar } from "../avatar.js";
-import { confirm, copyText, doing, openDialog, switchRow, toast } from "../dom.js";
+import { confirm, copyText, doing, openDialog, toast } from "../dom.js";
 import { groupOf, may, takeGroup } from "../groups.js";
 import { icon } from "../icons.js";
 import { keyStart } from "../marks.js";
 import { go } from "../router.js";
+import { switchRow } from "../setting_rows.js";
 import { change, onForget, state } from "../state.js";
 import { exact, timeOfDay } from "../times.js";
 import { rich, t } from "../words.js";

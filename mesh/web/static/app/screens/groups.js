@@ -1,8 +1,9 @@
 // [09] Groups: making one, answering to an invite, and the panel of who is in one and what each may.
 import { html, nothing } from "../../vendor/lit-html/lit-html.js";
+import { repeat } from "../../vendor/lit-html/directives/repeat.js";
 import { ask, get, patch, post, remove } from "../api.js";
 import { avatar, groupPicture } from "../avatar.js";
-import { choiceRow, confirm, doing, failure, openDialog, openMenu, switchRow, toast, valueRow } from "../dom.js";
+import { confirm, doing, failure, openDialog, openMenu, toast } from "../dom.js";
 import { faceOf, groupOf, invites, isAbove, isAtLeast, isIn, may, membersOf, takeGroup } from "../groups.js";
 import { icon } from "../icons.js";
 import { part } from "../later.js";
@@ -10,6 +11,7 @@ import { keyStart, trustIcon } from "../marks.js";
 import { did, GLYPHS } from "../memberships.js";
 import { go } from "../router.js";
 import { openSearch } from "../seeking.js";
+import { choiceRow, switchRow, valueRow } from "../setting_rows.js";
 import { change, state } from "../state.js";
 import { age, day, lasts, nowSeconds, timeOfDay } from "../times.js";
 import { rich, t } from "../words.js";
@@ -143,7 +145,7 @@ export function groupPanel(each) {
       <button class="button" @click=${() => openSearch(each.number)}>${icon("search", 17)}${t("search")}</button></div>
     ${group.waiting_for.length ? html`<p class="care-line">${icon("key-round", 18)}<span>${rich("group.waiting.for", { names: group.waiting_for.join(", ") })}</span></p>` : nothing}
     <h3 class="label">${isIn(group) ? t("group.members", { n: group.members_count }) : t("group.members.then")}</h3>
-    <ul class="members">${shown.map((member) => memberRow(group, member))}</ul>
+    <ul class="members" data-rows=".row:not(div)">${repeat(shown, ({ key }) => key, (member) => memberRow(group, member))}</ul>
     ${members.length > shown.length ? html`<button class="button plain" @click=${() => { shownAll.add(each.number); change(); }}>${t("group.all", { n: members.length })}</button>` : nothing}
     ${group.invited.length ? html`<p class="small">${rich("group.invited", { names: group.invited.join(", ") })}</p>` : nothing}
     ${may(group, "add") ? part("group_links")?.linksView(group) : nothing}

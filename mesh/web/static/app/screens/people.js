@@ -2,12 +2,13 @@
 import { html, nothing } from "../../vendor/lit-html/lit-html.js";
 import { get, post } from "../api.js";
 import { avatar } from "../avatar.js";
-import { doing, failure, listKeys, switchRow, toast } from "../dom.js";
+import { doing, failure, toast } from "../dom.js";
 import { invites, knocksCount } from "../groups.js";
 import { icon } from "../icons.js";
 import { part } from "../later.js";
 import { hasNewKeys, keyBeside, trustChip, trustIcon } from "../marks.js";
 import { go, onArrival } from "../router.js";
+import { switchRow } from "../setting_rows.js";
 import { change, onForget, state } from "../state.js";
 import { exact, timeOfDay } from "../times.js";
 import { rich, t } from "../words.js";
@@ -27,7 +28,7 @@ export function list() {
   const ways = [["requests", "inbox", (state.status?.requests_count ?? 0) + invites().length + knocksCount(), ""], ["nearby", "radio", 0, ""], ["introductions", "handshake", waiting, "quiet"]];
   return html`<header class="header"><h2>${t("people.title")}</h2><a class="icon-button" href="#/people/add" aria-label=${t("add.title")}>${icon("user-plus", 21)}</a></header>
     <div class="search-field">${icon("search", 18)}<input type="search" aria-label=${t("people.search")} placeholder=${t("people.search")} .value=${sought} @input=${(event) => { sought = event.target.value; change(); }}></div>
-    <div class="scroll" @keydown=${listKeys}>
+    <div class="scroll" data-rows=".row:not(div)">
       ${ways.map(([name, glyph, count, kind]) => html`<a class="row short" href=${`#/people/${name}`} aria-current=${current === name ? "page" : nothing}><span class="glyph">${icon(glyph, 21)}</span><span class="text">${t(`people.${name}`)}</span>${count ? html`<span class="badge ${kind}">${count}</span>` : nothing}${icon("chevron-right", 18)}</a>`)}
       <div class="list-title"><span>${t("people.contacts")}</span><span>${all.length}</span></div>
       ${found.map((each) => html`<a class="row" href=${`#/people/person/${each.id}`} aria-current=${current === "person" && Number(which) === each.id ? "page" : nothing}>${avatar(each.label, each.key, 44)}

@@ -1,7 +1,7 @@
 // [17] What is sought: people, chats and pages at once, and messages in the vault.
 import { html, nothing } from "../../vendor/lit-html/lit-html.js";
 import { get } from "../api.js";
-import { failure, listKeys } from "../dom.js";
+import { failure } from "../dom.js";
 import { icon } from "../icons.js";
 import { trustIcon } from "../marks.js";
 import { go } from "../router.js";
@@ -64,7 +64,7 @@ export function searchList() {
     <div class="search-field">${icon("search", 18)}<input type="search" aria-label=${t(here ? "search.here" : "search.jump")} placeholder=${t(here ? "search.here" : "search.jump")} .value=${search.text} @input=${(event) => { search.text = event.target.value; seek(); change(); }} @keydown=${fieldKeys}></div>
     ${here || state.route.conversation ? html`<div class="filters">${here ? html`<button class="filter" aria-pressed="true" @click=${() => within(0)}>${rich("search.in", { name: titleOf(here) })}</button>`
       : html`<button class="filter" aria-pressed="false" @click=${() => within(state.route.conversation)}>${t("search.here")}</button>`}</div>` : nothing}
-    <div class="scroll" @keydown=${listKeys}>
+    <div class="scroll" data-rows=".row, .wide">
       ${chats.length || pages.length ? html`<h3 class="list-title">${t("search.people")}</h3>` : nothing}
       ${chats.map((each) => html`<button class="row short" @click=${() => leave(`#/c/${each.number}`)}>${pictureOf(each, 36)}<span class="text name"><bdi>${titleOf(each)}</bdi></span></button>`)}
       ${pages.map(([hash, glyph, label]) => html`<button class="row short" @click=${() => leave(hash)}><span class="glyph">${icon(glyph, 20)}</span><span class="text">${label}</span></button>`)}

@@ -1,11 +1,12 @@
 // [21] Settings: what others learn, how the page looks, and what the node does.
 import { html, nothing } from "../../vendor/lit-html/lit-html.js";
 import { ask, get, patch, post, remove } from "../api.js";
-import { choiceRow, confirm, copyText, doing, failure, openDialog, switchRow, toast, valueRow } from "../dom.js";
+import { confirm, copyText, doing, failure, openDialog, toast } from "../dom.js";
 import { icon } from "../icons.js";
 import { keyStart } from "../marks.js";
 import { prefer } from "../preferences.js";
 import { go, onArrival } from "../router.js";
+import { choiceRow, switchRow, valueRow } from "../setting_rows.js";
 import { change, onForget, state } from "../state.js";
 import { enter, signedOut } from "../sync.js";
 import { bytes, bytesOf, exactBytes, timeOfDay } from "../times.js";
@@ -31,7 +32,7 @@ const lines = () => ({
 export function list() {
   const current = state.route.parts[0];
   const told = lines();
-  return html`<header class="header"><h2>${t("settings.title")}</h2></header><div class="scroll">${PAGES.map(([name, glyph]) => html`
+  return html`<header class="header"><h2>${t("settings.title")}</h2></header><div class="scroll" data-rows=".row">${PAGES.map(([name, glyph]) => html`
     <a class="row short" href=${`#/settings/${name}`} aria-current=${current === name ? "page" : nothing}><span class="glyph">${icon(glyph, 21)}</span><span class="text"><span class="title">${t(`settings.${name}`)}</span>${told[name] ? html`<span class="preview"><bdi>${told[name]}</bdi></span>` : nothing}</span>${icon("chevron-right", 18)}</a>`)}</div>`;
 }
 
