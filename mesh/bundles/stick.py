@@ -1,6 +1,9 @@
 """Mesh itself on a stick, in a folder beside the mail that is carried."""
 
 import os
+import stat
+from collections.abc import Iterator
+from contextlib import suppress
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
@@ -12,7 +15,7 @@ from mesh.bundles.public_file import write_public
 from mesh.bundles.shelf import Offer
 from mesh.bundles.verifying import Judged, hash_of, judge
 from mesh.errors import UserError
-from mesh.limits.bundles import SHARE_FILES_MAX, SHARE_PIECE_BYTES
+from mesh.limits.bundles import SHARE_FILES_MAX, SHARE_PIECE_BYTES, STICK_BYTES_MAX
 from mesh.node.private_files import storage_error
 
 FOLDER: Final = "mesh-program"
@@ -67,15 +70,30 @@ def program_on_stick(folder: Path, keys: ReleaseKeys) -> list[Judged]:
         names = sorted(os.listdir(folder))[:SHARE_FILES_MAX]
     except OSError:
         return []
-    found = [folder / name for name in names if find_named(name)]
     judged = []
-    for path in found:
+    left_bytes = STICK_BYTES_MAX
+    for size, path in sorted(_plain_files(folder, names)):
+        left_bytes -= size
         try:
-            judged.append(judge(path, keys))
+            judged.append(judge(path, keys) if left_bytes >= 0 else _not_read(path, size))
         except (UserError, OSError):
-            # A link or a folder of that name is no program.
+            # It was exchanged or cannot be read: it is no program.
             continue
-    return judged
+    return sorted(judged, key=lambda each: each.file)
+
+
+def _plain_files(folder: Path, names: list[str]) -> Iterator[tuple[int, Path]]:
+    """Return those files whose names are of a release, with their sizes."""
+    for name in names:
+        with suppress(OSError):
+            looked = (folder / name).lstat()
+            if find_named(name) and stat.S_ISREG(looked.st_mode):
+                yield looked.st_size, folder / name
+
+
+def _not_read(path: Path, size: int) -> Judged:
+    told = f"There is too much on the stick to read this too; ask alone: mesh verify {path.name}"
+    return Judged(file=path.name, bytes=size, sha256="", verdict="no-manifest", told=told)
 
 
 def _is_there(offer: Offer, target: Path) -> bool:

@@ -24,6 +24,11 @@ SHARE_PORT = 41_731
 SHARE_FILES_MAX = 256
 """Files that are offered: a release for all systems, and the wheels of 40 libraries."""
 
+STICK_BYTES_MAX = 1024 * 1024 * 1024
+"""Hashed of a stick, smallest files first: a release for all systems has 300 MB. Somebody's
+may have a large file under every name, and a slow one gives 30 MB a second."""
+
+
 SHARE_CONNECTIONS_MAX = 32
 """At a time: a room full of people, each of whom waits for a minute at most."""
 

@@ -48,7 +48,9 @@ def replay_command(*, folder: Path, until: int | None, is_break: bool, is_json: 
         scenario, meta = read_world(folder)
     except UserError as error:
         raise click.UsageError(str(error)) from None
-    options = Options(seed=meta.seed, bug=meta.bug, is_crypto_real=meta.is_crypto_real)
+    options = Options(
+        seed=meta.seed, bug=meta.bug, is_crypto_real=meta.is_crypto_real, older=meta.older
+    )
     replayed = replay(scenario, options, meta.records if until is None else until)
     world, reached = replayed.world, replayed.reached
     if reached is None:

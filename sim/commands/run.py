@@ -25,6 +25,7 @@ Examples:
   python -m sim run partition-heal --nodes 24 --check-determinism
   python -m sim run partition-heal --set wire.loss=0.1 --seed 3 --json > run.json
   python -m sim run thousand --set topology.kind=clusters
+  python -m sim run two-releases --older mesh_messenger-0.2.0-py3-none-any.whl
   python -m sim run thousand --set faults.0.kind=mass-failure --set faults.0.at_s=15
 """
 
@@ -46,6 +47,12 @@ class Check(msgspec.Struct, frozen=True):
     "--crypto",
     type=click.Choice(["real", "modelled"]),
     help="Real ML-KEM and every signature checked, or modelled (default: by the node count).",
+)
+@click.option(
+    "--older",
+    metavar="WHEEL",
+    type=click.Path(exists=True, dir_okay=False),
+    help="The release that the nodes of versions.released run.",
 )
 @click.option("--set", "settings", multiple=True, metavar="PATH=VALUE", help="Replace a value.")
 @click.option(
@@ -76,6 +83,7 @@ def run_command(
     duration: float | None,
     bug: str | None,
     crypto: str | None,
+    older: str | None,
     settings: tuple[str, ...],
     out: Path | None,
     is_checked: bool,
@@ -91,6 +99,7 @@ def run_command(
         duration_s=duration,
         bug=bug,
         is_crypto_real=None if crypto is None else crypto == "real",
+        older=older,
         settings=settings,
     )
     if is_checked:

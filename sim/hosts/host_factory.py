@@ -63,11 +63,11 @@ class HostFactory:
 
     def __init__(self, scenario: Scenario, *, seed: int, is_crypto_real: bool) -> None:
         self._scenario = scenario
-        self._seed = seed
+        self.seed = seed
         self.kem: Kem = KyberPyKem() if is_crypto_real else ModelledKem()
-        self._verify: Verify = is_signature_valid
+        self.verify: Verify = is_signature_valid
         if not is_crypto_real:
-            self._verify = RememberedVerify(is_signature_valid)
+            self.verify = RememberedVerify(is_signature_valid)
         self.parameters = replace(
             SIMULATED_MESH, key_quota=scenario.key_quota, stamp_bits=scenario.stamp_bits
         )
@@ -75,16 +75,7 @@ class HostFactory:
 
     def host(self, index: int, inject: Injection | None) -> Host:
         """Return what a node of the world runs on."""
-        first_s, last_s = self._scenario.retire_delay_s
-        retire_delay_ms = round(first_s * 1_000), round(last_s * 1_000)
-        settings = replace(
-            self._settings,
-            retire_delay_ms=retire_delay_ms,
-            pauses=Pauses.as_retirements(retire_delay_ms),
-            relay_delay_ms_max=round(self._scenario.relay_delay_s * 1_000),
-            cover_interval_ms=COVER_INTERVALS_MS[self._scenario.cover],
-        )
-        return self._make(index, inject, settings)
+        return self._make(index, inject, self.settings_of_the_world)
 
     def host_before_the_world(self, inject: Injection | None, index: int, other: int) -> Host:
         """Return what somebody brings to a meeting; nobody waits there to tell what they opened."""
@@ -101,13 +92,26 @@ class HostFactory:
     ) -> Host:
         return Host(
             settings=settings,
-            entropy=SeededEntropy(self._seed, *about, "node", index),
-            chance=Chance(self._seed, *about, "minting", index),
+            entropy=SeededEntropy(self.seed, *about, "node", index),
+            chance=Chance(self.seed, *about, "minting", index),
             kem=self.kem,
-            verify=self._verify,
+            verify=self.verify,
             begin=self.begin,
             inject=inject,
-            observed=(index, Chance(self._seed, *about, "twins", index)),
+            observed=(index, Chance(self.seed, *about, "twins", index)),
+        )
+
+    @property
+    def settings_of_the_world(self) -> EngineSettings:
+        """Return the settings of a node of the world."""
+        first_s, last_s = self._scenario.retire_delay_s
+        retire_delay_ms = round(first_s * 1_000), round(last_s * 1_000)
+        return replace(
+            self._settings,
+            retire_delay_ms=retire_delay_ms,
+            pauses=Pauses.as_retirements(retire_delay_ms),
+            relay_delay_ms_max=round(self._scenario.relay_delay_s * 1_000),
+            cover_interval_ms=COVER_INTERVALS_MS[self._scenario.cover],
         )
 
     @property

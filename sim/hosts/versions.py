@@ -1,11 +1,11 @@
 """Nodes of other versions in one world: real engines whose links speak as an older or a later one.
 
-There is no other release, so no other engine can run. What versions differ in on a link is known
-all the same, since the protocol says how they may (`docs/protocol/link.md`): a later one names more
-versions and features in its Hello, appends fields to frames that are known, and sends frames that
-are not; an older one names one version and leaves away what was appended since: here the features
-and the port of a Hello. Everything else is the engine's, so such nodes carry mail, and users write
-on them.
+A later version has no release yet, and an older one need not be at hand. What they differ in on a
+link is known all the same, since the protocol says how they may (`docs/protocol/link.md`): a later
+one names more versions and features in its Hello, appends fields to frames that are known, and
+sends frames that are not; an older one names one version and leaves away what was appended since:
+here the features and the port of a Hello. Everything else is the engine's, so such nodes carry
+mail, and users write on them. Whole engines of another release run in `sim.releases`.
 
 It is done where links encode their frames, by whose engine is at work; what is added depends on
 nothing but the frame, so that a double says the same.
@@ -23,7 +23,8 @@ from mesh.wire.frames import Frame, Hello, IHave, Push
 from sim.kernel.entropy import Chance
 from sim.patching import Patch, patched
 
-Version = Literal["older", "later"]
+Version = Literal["older", "later", "released"]
+"""The last one is of another release, whose engine is in its own process."""
 
 LATER_VERSION: Final = 3
 LATER_FEATURE: Final = 900
@@ -37,7 +38,9 @@ _FULL_BYTES: Final = 60_000
 """To what is longer nothing is appended: it must stay within the longest frame."""
 
 
-def drawn_versions(seed: int, nodes: int, *, older: float, later: float) -> dict[int, Version]:
+def drawn_versions(
+    seed: int, nodes: int, *, older: float, later: float, released: float = 0
+) -> dict[int, Version]:
     """Return which nodes are of another version."""
     order = list(range(nodes))
     Chance(seed, "versions").shuffle(order)
@@ -45,6 +48,8 @@ def drawn_versions(seed: int, nodes: int, *, older: float, later: float) -> dict
     drawn: dict[int, Version] = dict.fromkeys(order[:older_count], "older")
     for node in order[older_count : older_count + later_count]:
         drawn[node] = "later"
+    for node in order[older_count + later_count :][: round(released * nodes)]:
+        drawn[node] = "released"
     return drawn
 
 
@@ -53,6 +58,9 @@ class Versions:
 
     def __init__(self, of: Mapping[int, Version], working: Callable[[], int | None]) -> None:
         self._of = of
+        self.of_release = [node for node, version in of.items() if version == "released"]
+        """Nodes that run another release."""
+
         self._working = working
         self.later_frames_count = 0
         """Frames that were sent and that no other version knows."""
@@ -85,7 +93,7 @@ class Versions:
 
     def _encoded(self, frame: Frame, encode: Callable[[Frame], bytes]) -> bytes:
         match self._version:
-            case None:
+            case None | "released":
                 return encode(frame)
             case "older":
                 return _as_older(encode(frame)) if isinstance(frame, Hello) else encode(frame)

@@ -44,6 +44,9 @@ class MessageStates:
     adversary_links: Callable[[], int] = lambda: 0
     """How many links there have been of neighbours that may say that they hold what they do not."""
 
+    of_release: Sequence[int] = ()
+    """Nodes of another release: nobody sees what they store, so they may have anything."""
+
     is_look_lost: Callable[[LoggedMessage], bool] = lambda logged: False
     """Says whether a crash may have taken the page on which a reader would have seen it."""
 
@@ -106,7 +109,10 @@ class MessageStates:
         days = self.now() // DAY_US + 2
         keys = self.adversary_links()
         for other in self.nodes:
-            if other.index != node and any(self.has_had_body(other.index, id_) for id_ in ids):
+            is_known = other.index not in self.of_release
+            if is_known and not any(self.has_had_body(other.index, id_) for id_ in ids):
+                continue
+            if other.index != node:
                 keys += other.incarnation * days
         if ids and message.carriers > keys:
             detail = (

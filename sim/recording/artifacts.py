@@ -48,6 +48,7 @@ class Meta(msgspec.Struct, frozen=True, kw_only=True):
     seed: int
     bug: str | None
     is_crypto_real: bool
+    older: str | None = None
     commit: str
     python: str
     system: str
@@ -115,6 +116,7 @@ def _record(
         seed=options.seed,
         bug=options.bug,
         is_crypto_real=options.is_crypto_real,
+        older=options.older,
         commit=commit_of_tree(),
         python=platform.python_version(),
         system=platform.platform(),

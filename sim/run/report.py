@@ -12,6 +12,7 @@ from sim.invariants.invariants import BrokenInvariant
 from sim.invariants.survival import FAILURES
 from sim.run.coverage import coverage_of
 from sim.run.deliveries import Deliveries
+from sim.run.other_release import OtherRelease, other_release, other_release_text
 from sim.run.shadows import frames_beside_shadows
 from sim.run.world import World
 from sim.schema.coverage_goals import COVERAGE_GOALS, SITUATIONS
@@ -128,6 +129,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     """How often each goal was reached: `sim.schema.coverage_goals` says what they are."""
     survived: Survived | None = None
     """None where nothing can lapse."""
+    other_release: OtherRelease | None = None
+    """None where all nodes ran this one."""
 
 
 def _crypto(world: World) -> str:
@@ -201,6 +204,7 @@ def make_report(
         counters=dict(sorted(sums.items())),
         sometimes=coverage_of(world),
         survived=_survived(world),
+        other_release=other_release(world),
     )
 
 
@@ -244,6 +248,8 @@ def render(report: Report) -> str:
             "           Nobody wrote: of messages nothing was shown. People write to contacts "
             "only, so write_between_s must go on after befriend_between_s."
         )
+    if report.other_release is not None:
+        lines.append(other_release_text(report.other_release))
     if report.survived is not None:
         lines.append(_survived_text(report.survived))
     if report.latency:

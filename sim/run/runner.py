@@ -42,6 +42,8 @@ class Request:
     duration_s: float | None = None
     bug: str | None = None
     is_crypto_real: bool | None = None
+    older: str | None = None
+    """The wheel of the release that some nodes run."""
     settings: tuple[str, ...] = ()
     """`path=value` for values of the scenario that are replaced."""
 
@@ -63,6 +65,8 @@ class Request:
             parts += ["--set", setting]
         if self.is_crypto_real is not None:
             parts += ["--crypto", "real" if self.is_crypto_real else "modelled"]
+        if self.older is not None:
+            parts += ["--older", self.older]
         if self.bug is not None:
             parts += ["--bug", self.bug]
         return parts
@@ -101,7 +105,9 @@ def options_of(request: Request, scenario: Scenario) -> Options:
     is_crypto_real = request.is_crypto_real
     if is_crypto_real is None:
         is_crypto_real = wants_real_crypto(scenario)
-    return Options(seed=request.seed, bug=request.bug, is_crypto_real=is_crypto_real)
+    return Options(
+        seed=request.seed, bug=request.bug, is_crypto_real=is_crypto_real, older=request.older
+    )
 
 
 def run_scenario(
@@ -115,6 +121,21 @@ def run_scenario(
 ) -> Ran:
     """Run a scenario with one seed to its verdict; `observing` is entered while it runs."""
     world = World(scenario, options, trace)
+    try:
+        report = _reported(world, progress, observing, command)
+    finally:
+        if world.release is not None:
+            world.release.close()
+    return Ran(world, report)
+
+
+def _reported(
+    world: World,
+    progress: Callable[[World], None],
+    observing: Callable[[World], AbstractContextManager[None]],
+    command: str,
+) -> Report:
+    """Run a world to its verdict, and return what it came to and took."""
     broken: BrokenInvariant | None = None
     # What was built stays until the end: the collector need not look at it again and again. Where
     # more is frozen, as in tests, thawing it would make the next world's collection look at it all.
@@ -132,7 +153,7 @@ def run_scenario(
         if is_frozen_by_us:
             gc.unfreeze()
     wall_seconds = time.perf_counter() - started
-    report = make_report(
+    return make_report(
         world,
         broken,
         command=command,
@@ -140,7 +161,6 @@ def run_scenario(
         cpu_seconds=time.process_time() - cpu_started,
         resident_bytes=psutil.Process().memory_info().rss,
     )
-    return Ran(world, report)
 
 
 def _adapted(scenario: Scenario, request: Request) -> Scenario:

@@ -1,9 +1,10 @@
 """A world: nodes, networks, users and faults under one clock."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
+from pathlib import Path
 from typing import Final
 
 import msgspec
@@ -35,6 +36,8 @@ from sim.network.discovery import Discovery
 from sim.network.virtual_network import VirtualNetwork
 from sim.observers.in_transit import InTransit
 from sim.observers.observers import Observers
+from sim.releases.release import Release
+from sim.releases.released_host import hosts_of
 from sim.run.shadows import cast_shadows
 from sim.schema.scenario import Scenario, as_drawn
 from sim.topology.changes import TopologyChanges
@@ -65,6 +68,8 @@ class Options:
     seed: int
     bug: str | None = None
     is_crypto_real: bool = True
+    older: str | None = None
+    """The wheel of the release that the nodes of `versions.released` run."""
 
 
 @dataclass(slots=True)
@@ -113,10 +118,15 @@ class World:
             seed=seed,
         )
         self._host_factory = HostFactory(scenario, seed=seed, is_crypto_real=options.is_crypto_real)
-        self.hosts = {
-            index: self._host_factory.host(index, self._bug.inject)
-            for index in range(scenario.nodes + len(cloned))
-        }
+        self.versions = _versions(scenario, seed)
+        self.release = _release(self.versions.of_release, options)
+        self.hosts = hosts_of(
+            self._host_factory,
+            scenario.nodes + len(cloned),
+            self._bug.inject,
+            self.release,
+            self.versions.of_release,
+        )
         self.observers = Observers(
             message_log=self.message_log,
             loop=self.loop,
@@ -125,7 +135,6 @@ class World:
             network=self.network,
             scenario=scenario,
         )
-        self.versions = _versions(scenario, seed)
         groups = scenario.workload.groups
         deaf_share = 0 if groups is None else groups.deaf_share
         self._deaf = drawn_deaf(seed, scenario.nodes, deaf_share)
@@ -147,6 +156,7 @@ class World:
         self.observers.states.nodes = nodes
         self.observers.together.nodes = self.nodes
         self.observers.states.adversary_links = self.adversaries.links_count
+        self.observers.states.of_release = self.versions.of_release
         self.users, self.mail_workload = self._build_users(cloned)
         self.group_doings = GroupDoings(
             seed=seed,
@@ -409,7 +419,8 @@ class World:
         self.faults.failing_disks.stopped(node, error)
 
     def _shown(self, user: User, message: LoggedMessage) -> None:
-        self.observers.authenticity.require_opened(user.index, message.number)
+        if user.node.index not in self.versions.of_release:
+            self.observers.authenticity.require_opened(user.index, message.number)
         self.mail_workload.read_later(user, message)
 
     def _healed(self) -> None:
@@ -449,5 +460,18 @@ def _layout(scenario: Scenario, cloned: list[int], seed: int) -> Layout:
 def _versions(scenario: Scenario, seed: int) -> Versions:
     """Return who speaks which version of the protocol."""
     shares = scenario.versions
-    drawn = drawn_versions(seed, scenario.nodes, older=shares.older, later=shares.later)
+    drawn = drawn_versions(
+        seed, scenario.nodes, older=shares.older, later=shares.later, released=shares.released
+    )
     return Versions(drawn, working=lambda: PURITY_GUARDS.node)
+
+
+def _release(nodes: Sequence[int], options: Options) -> Release | None:
+    """Start the release that some nodes run."""
+    if bool(nodes) != bool(options.older):
+        raise UserError(
+            "two-releases",
+            "Another release takes both: --older WHEEL, and nodes that run it "
+            "(versions.released, as the scenario two-releases has it).",
+        )
+    return None if options.older is None else Release(Path(options.older))

@@ -18,9 +18,19 @@ from mesh.commands.fields import KeepFor
 from mesh.errors import UserError
 from sim.schema.adversary_table import AdversaryTable
 from sim.schema.delay_laws import DelayLaw
+from sim.schema.disk_tables import FailingDisks, FullDisks, LostFsyncs, SlowDisks
 from sim.schema.errors import find_error
 from sim.schema.expectations import Expect
-from sim.schema.fault_tables import NodesCount, Positive, Seconds, Share, Strict
+from sim.schema.fault_tables import (
+    Clones,
+    NodesCount,
+    Positive,
+    Rollbacks,
+    Seconds,
+    Share,
+    Strict,
+    Wipes,
+)
 from sim.schema.group_table import GroupTable
 from sim.schema.swarm import AnyFault, Swarm, drawn_adversaries, drawn_faults
 from sim.schema.topology_tables import (
@@ -40,6 +50,7 @@ PROBES_COUNT: Final = 6
 SCENARIO_BYTES_MAX: Final = 1024 * 1024
 """Of a file: far more than anybody writes by hand, or a shrunk one needs."""
 
+_OF_DISKS: Final = (FullDisks, FailingDisks, SlowDisks, LostFsyncs, Rollbacks, Wipes, Clones)
 
 Letters = Annotated[int, msgspec.Meta(ge=1, le=60_000)]
 
@@ -291,8 +302,14 @@ def _find_contradiction(scenario: Scenario) -> str | None:
     hostile_share = sum(table.share for table in scenario.hostile)
     if hostile_share >= 1:
         return f"the shares of all hostile tables must be less than 1, and are {hostile_share:g}"
-    if versions.older + versions.later > 1:
-        return f"versions: older and later are {versions.older + versions.later:g}, beyond all"
+    shares = versions.older + versions.later + versions.released
+    if shares > 1:
+        return f"versions: older, later and released are {shares:g}, beyond all"
+    is_alone = scenario.shadows or scenario.swarm or scenario.workload.met_before_share
+    if versions.released and is_alone:
+        return "versions.released: it goes with no shadows, swarm or met_before_share"
+    if versions.released and any(isinstance(one, _OF_DISKS) for one in scenario.faults):
+        return "versions.released: no fault of disks strikes another release"
     if isinstance(topology, ContactTrace) and (topology.until_s or inf) <= topology.from_s:
         return f"topology.until_s = {topology.until_s:g} is not after from_s = {topology.from_s:g}"
     # What a swarm draws has numbers too, which only a seed knows.

@@ -1,4 +1,4 @@
-"""`[versions]`: how many nodes speak as an older or a later version of the protocol."""
+"""`[versions]`: how many nodes speak as another version of the protocol, or run another release."""
 
 from sim.schema.fault_tables import Share, Strict
 
@@ -8,3 +8,5 @@ class VersionShares(Strict, frozen=True, kw_only=True):
 
     older: Share = 0
     later: Share = 0
+    released: Share = 0
+    """Of those whose engines are of the release that the run is given."""

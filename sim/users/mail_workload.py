@@ -35,7 +35,7 @@ LETTERS: Final = string.ascii_lowercase + " äöüßéçñ🙂"
 FILLER_BYTES: Final = 1 << 16
 READ_AFTER_US: Final = (1_000_000, 30_000_000)
 WITHDRAWN_AFTER_US: Final = (1_000_000, 60_000_000)
-FIRST: Final = -1
+FIRST: Final = 0
 """Before all message numbers."""
 
 LOOKED_US: Final = 1_000_000

@@ -50,7 +50,7 @@ class User:
     friends: dict[int, None] = field(default_factory=dict)
     """Whom they want to know, in order."""
 
-    seen_to: int = -1
+    seen_to: int = 0
     """The highest message number of this profile that they were shown; below all at first."""
 
     is_reader: bool = False
@@ -106,7 +106,7 @@ class User:
         }
         self.contacts.clear()
         self.authors.clear()
-        self.seen_to = -1
+        self.seen_to = 0
         if is_identity_lost:
             self.identity_key = ""
 

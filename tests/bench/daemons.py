@@ -5,6 +5,7 @@ recipient's event was read and decoded here. It includes two durable commits (th
 and store), the relays' commits, and the recipient's.
 """
 
+import contextlib
 import os
 import queue
 import threading
@@ -19,6 +20,7 @@ from mesh.commands.contacts import AskContacts, ContactsAnswer
 from mesh.commands.messages import MessageAnswer, SendMessage
 from mesh.errors import UserError
 from mesh.events import MessageReceived
+from mesh.limits.cover import COVER_INTERVALS_MS
 from tests.bench.table import Row, percentile
 from tests.integration.meshes import closed_config, node_of
 from tests.integration.networks import Desk
@@ -30,6 +32,8 @@ WRITERS = 8
 ARRIVES_WITHIN_S = 60.0
 STAMP_WITHIN_S = 300.0
 MIB = 1024 * 1024
+LOOK_S = 1.0
+"""Between looks at the threads of an idle daemon: one that serves for a moment stays for ten."""
 
 
 class Arrivals:
@@ -205,10 +209,17 @@ def held(scratch: Path, messages: int) -> list[Row]:
 
 
 def idle(scratch: Path, links: int, seconds: float) -> list[Row]:
-    """Return what a node costs that has so many links and nothing to do."""
+    """Return what a node costs that has so many links and nothing to do, at each level of cover."""
+    rows: list[Row] = []
+    for cover in COVER_INTERVALS_MS:
+        rows += _idle(scratch / cover, links, seconds, cover)
+    return rows
+
+
+def _idle(scratch: Path, links: int, seconds: float, cover: str) -> list[Row]:
     with Desk() as desk:
         bridge = desk.bridge("b0")
-        config = closed_config(scratch)
+        config = f'{closed_config(scratch)}cover = "{cover}"\n'
         nodes = [
             node_of(desk.laptop(bridge), scratch, f"Person {number}", config=config)
             for number in range(links + 1)
@@ -221,30 +232,49 @@ def idle(scratch: Path, links: int, seconds: float) -> list[Row]:
                 within_s=ARRIVES_WITHIN_S,
                 what="all links",
             )
-            before, slept = cpu_seconds(nodes[0].pid), wakeups_count(nodes[0].pid)
-            # Nothing is waited for: this is the time over which the cost is measured.
-            threading.Event().wait(seconds)
+            before = cpu_seconds(nodes[0].pid)
+            wakeups = wakeups_within(nodes[0].pid, seconds)
             cpu = cpu_seconds(nodes[0].pid) - before
-            wakeups = wakeups_count(nodes[0].pid) - slept
             memory = resident_bytes(nodes[0].pid)
         finally:
             for node in nodes:
                 node.end()
+    at = f"{links} links, cover {cover}"
     return [
-        Row("Mesh", f"memory with {links} links", memory / MIB, "MiB", "resident"),
-        Row("Mesh", f"idle CPU with {links} links", cpu / seconds * 100, "% of a core"),
-        Row("Mesh", f"wake-ups with {links} links", wakeups / seconds, "a second", "all threads"),
+        Row("Mesh", f"memory with {at}", memory / MIB, "MiB", "resident"),
+        Row("Mesh", f"idle CPU with {at}", cpu / seconds * 100, "% of a core"),
+        Row("Mesh", f"wake-ups with {at}", wakeups / seconds, "a second", "all threads"),
     ]
 
 
-def wakeups_count(pid: int) -> int:
-    """Return how often the threads of a process went to sleep by themselves, and so woke again."""
+def wakeups_within(pid: int, seconds: float) -> int:
+    """Return how often the threads of a process woke while it was left alone for so long.
+
+    Threads that serve for a moment come and go, and what the system counted of one goes with it. So
+    each is looked at every second, and one that is new counts from its beginning.
+    """
+    ends = time.monotonic() + seconds
+    last = sleeps_by_thread(pid)
     count = 0
-    for task in Path(f"/proc/{pid}/task").iterdir():
-        for line in (task / "status").read_text().splitlines():
-            if line.startswith("voluntary_ctxt_switches:"):
-                count += int(line.split()[1])
+    while (left := ends - time.monotonic()) > 0:
+        # Nothing is waited for: this is the time over which the cost is measured.
+        threading.Event().wait(min(LOOK_S, left))
+        now = sleeps_by_thread(pid)
+        count += sum(sleeps - last.get(thread, 0) for thread, sleeps in now.items())
+        last = now
     return count
+
+
+def sleeps_by_thread(pid: int) -> dict[str, int]:
+    """Return how often each thread of a process went to sleep by itself, and so woke again."""
+    counts: dict[str, int] = {}
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        # A thread may end while we look.
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            for line in (task / "status").read_text().splitlines():
+                if line.startswith("voluntary_ctxt_switches:"):
+                    counts[task.name] = int(line.split()[1])
+    return counts
 
 
 def send(node: Node, written: str) -> MessageAnswer:

@@ -5,10 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from mesh.bundles.manifest import ReleaseKeys
 from mesh.bundles.shelf import find_offers
 from mesh.bundles.stick import program_on_stick, write_program
+from mesh.bundles.verifying import Judged, judge
 from mesh.errors import UserError
-from mesh.limits.bundles import MANIFESTS_MAX
+from mesh.limits.bundles import BUNDLE_FILE_BYTES_MAX, MANIFESTS_MAX, STICK_BYTES_MAX
 from tests.bundles.making import KEYS, small_release
 
 
@@ -40,6 +42,28 @@ def test_a_stick_full_of_traps_says_nothing(tmp_path: Path) -> None:
         (stick / f"mesh-9.{number}.manifest.json").write_bytes(b"[" * 50_000)
     (judged,) = program_on_stick(stick, KEYS)
     assert judged.verdict == "bad-manifest"
+
+
+def test_of_a_stick_with_too_much_the_smaller_files_are_judged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small_release(tmp_path / "dist")
+    stick = tmp_path / "mesh-program"
+    write_program(find_offers(tmp_path / "dist"), stick)
+    for number in range(3):
+        with (stick / f"mesh_messenger-8.{number}.0.tar.gz").open("wb") as file:
+            file.truncate(BUNDLE_FILE_BYTES_MAX)
+    hashed: list[Path] = []
+
+    def judged(path: Path, keys: ReleaseKeys) -> Judged:
+        hashed.append(path)
+        return judge(path, keys)
+
+    monkeypatch.setattr("mesh.bundles.stick.judge", judged)
+    told = program_on_stick(stick, KEYS)
+    assert sum(path.stat().st_size for path in hashed) <= STICK_BYTES_MAX
+    assert [each.verdict for each in told] == ["no-manifest"] * 3 + ["verified"] * 2
+    assert all("too much" in each.told for each in told[:3])
 
 
 @pytest.mark.parametrize("name", ["README.txt", "mesh_messenger-9.1.0.tar.gz"])
