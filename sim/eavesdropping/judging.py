@@ -79,8 +79,7 @@ def judge(
     half = len(worlds) // 2
     header, _ = worlds[0].listener()
     figures: list[Figure] = []
-    if header.mode == "chats":
-        figures += _of_relay(worlds[:half], worlds[half:], is_shuffled, progress)
+    figures += _of_relay(worlds[:half], worlds[half:], is_shuffled, progress)
     progress("the listener")
     figures.append(_of_listener(worlds[:half], worlds[half:], is_shuffled, header.mode))
     return Verdict(
@@ -146,7 +145,9 @@ def _of_relay(
         ("pairs of posting keys, by reply timing", by_key),
         ("pairs of nodes, by all features", by_node),
     ):
-        figures.append(_judged_pairs(what, "relay", known, unknown, is_shuffled))
+        # Where nobody writes, all that is posted are hellos, and no pair of nodes is true.
+        if any(pairs.truth.any() for pairs in unknown):
+            figures.append(_judged_pairs(what, "relay", known, unknown, is_shuffled))
     return figures
 
 
