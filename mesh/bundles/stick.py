@@ -13,7 +13,7 @@ from mesh.bundles.file_names import find_named
 from mesh.bundles.manifest import ReleaseKeys
 from mesh.bundles.public_file import write_public
 from mesh.bundles.shelf import Offer
-from mesh.bundles.verifying import Judged, hash_of, judge
+from mesh.bundles.verifying import Judged, hash_of, judge, manifests_beside
 from mesh.errors import UserError
 from mesh.limits.bundles import SHARE_FILES_MAX, SHARE_PIECE_BYTES, STICK_BYTES_MAX
 from mesh.node.private_files import storage_error
@@ -68,6 +68,8 @@ def program_on_stick(folder: Path, keys: ReleaseKeys) -> list[Judged]:
     """Return what is known of the files of a release that lie in a folder; empty without one."""
     try:
         names = sorted(os.listdir(folder))[:SHARE_FILES_MAX]
+        # Once: whoever fills a stick may have put a hundred thousand there.
+        manifests = manifests_beside(folder)
     except OSError:
         return []
     judged = []
@@ -75,7 +77,9 @@ def program_on_stick(folder: Path, keys: ReleaseKeys) -> list[Judged]:
     for size, path in sorted(_plain_files(folder, names)):
         left_bytes -= size
         try:
-            judged.append(judge(path, keys) if left_bytes >= 0 else _not_read(path, size))
+            judged.append(
+                judge(path, keys, manifests) if left_bytes >= 0 else _not_read(path, size)
+            )
         except (UserError, OSError):
             # It was exchanged or cannot be read: it is no program.
             continue
@@ -92,7 +96,7 @@ def _plain_files(folder: Path, names: list[str]) -> Iterator[tuple[int, Path]]:
 
 
 def _not_read(path: Path, size: int) -> Judged:
-    told = f"There is too much on the stick to read this too; ask alone: mesh verify {path.name}"
+    told = f"There is too much on the stick to read this too; ask alone: mesh verify {path}"
     return Judged(file=path.name, bytes=size, sha256="", verdict="no-manifest", told=told)
 
 

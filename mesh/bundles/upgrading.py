@@ -94,7 +94,8 @@ def prepared(
     Judged is a copy, which nobody else can change meanwhile. UserError `busy` while somebody else
     upgrades here.
     """
-    require_upgrade(judge(file, keys, manifest), place.version)
+    manifests = None if manifest is None else [manifest]
+    require_upgrade(judge(file, keys, manifests), place.version)
     try:
         with _alone(place), _stage(place) as stage:
             _require_exchange(stage)
@@ -103,7 +104,7 @@ def prepared(
                 hash_of(file, target.write)
             if manifest is None:
                 _take_manifests(file, stage)
-            judged = judge(copy, keys, manifest)
+            judged = judge(copy, keys, manifests)
             require_upgrade(judged, place.version)
             with copy.open("rb") as packed:
                 (stage / "new").mkdir()

@@ -1,7 +1,7 @@
 """Says of a file whether it belongs to a release, by the manifests that lie beside it."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final, Literal
 
@@ -87,10 +87,10 @@ def manifests_beside(folder: Path) -> list[Path]:
     return found[:MANIFESTS_MAX]
 
 
-def judge(path: Path, keys: ReleaseKeys, manifest: Path | None = None) -> Judged:
+def judge(path: Path, keys: ReleaseKeys, manifests: Sequence[Path] | None = None) -> Judged:
     """Say whether a file is what its name says in a signed release.
 
-    Looked at are the manifest that is named, or all that lie beside it; the best verdict counts.
+    Looked at are the manifests that are named, or all that lie beside it; the best verdict counts.
     UserError if the file cannot be read.
     """
     sha256, count = hash_of(path)
@@ -103,7 +103,7 @@ def judge(path: Path, keys: ReleaseKeys, manifest: Path | None = None) -> Judged
     )
     found = [
         _by_manifest(bare, each, keys)
-        for each in ([manifest] if manifest is not None else manifests_beside(path.parent))
+        for each in (manifests_beside(path.parent) if manifests is None else manifests)
     ]
     ranks = ("verified", "changed", "no-keys", "not-signed", "bad-manifest", "no-manifest")
     return min([*found, bare], key=lambda each: ranks.index(each.verdict))

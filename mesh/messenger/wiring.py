@@ -113,7 +113,7 @@ def wired(
         entries=ties.entries,
         group_entries=conversations.groups,
         message_pages=message_pages,
-        note=opened_messages.note,
+        opened=opened_messages,
         dropped=parts.dropped,
         is_tag_stored=environment.is_tag_stored,
         own_places=OwnPlaces(

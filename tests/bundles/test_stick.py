@@ -1,6 +1,7 @@
 """Mesh on a stick: whole files only, and what came is judged before anybody starts it."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -55,9 +56,9 @@ def test_of_a_stick_with_too_much_the_smaller_files_are_judged(
             file.truncate(BUNDLE_FILE_BYTES_MAX)
     hashed: list[Path] = []
 
-    def judged(path: Path, keys: ReleaseKeys) -> Judged:
+    def judged(path: Path, keys: ReleaseKeys, manifests: Sequence[Path]) -> Judged:
         hashed.append(path)
-        return judge(path, keys)
+        return judge(path, keys, manifests)
 
     monkeypatch.setattr("mesh.bundles.stick.judge", judged)
     told = program_on_stick(stick, KEYS)

@@ -16,12 +16,15 @@ from tests.messenger.people import Clock
 Patch = pytest.MonkeyPatch
 
 
-def guest_learns_of_the_removal() -> bool:
-    """Bob, an admin, adds Dan; Ann removes Bob, and undoes what he did. Dan held the keys."""
-    ann, bob, cem, dan = people = acquainted_all(Clock(), "Ann", "Bob", "Cem", "Dan")
-    ann.ask(MakeGroup("Crew", ("Bob", "Cem")))
+def guest_learns_of_the_removal(*, is_another_removed: bool = False) -> bool:
+    """Bob, an admin, adds Dan; Ann removes Bob, and undoes what he did. Dan held the keys.
+
+    With another one, whom Bob removed, as many are in the group before and after.
+    """
+    ann, bob, cem, eve, dan = people = acquainted_all(Clock(), "Ann", "Bob", "Cem", "Eve", "Dan")
+    ann.ask(MakeGroup("Crew", ("Bob", "Cem", "Eve")))
     settle(*people)
-    for joiner in (bob, cem):
+    for joiner in (bob, cem, eve):
         joiner.ask(AcceptGroup("Crew"))
         settle(*people)
     ann.ask(SetMemberRole("Crew", member(ann, "Bob").member, "admin"))
@@ -29,6 +32,9 @@ def guest_learns_of_the_removal() -> bool:
     ann.clock.pass_by(60)
     since = ann.now.mesh
     ann.clock.pass_by(60)
+    if is_another_removed:
+        bob.ask(RemoveMember("Crew", member(bob, "Eve").member))
+        settle(*people)
     bob.ask(InviteToGroup("Crew", ("Dan",)))
     settle(*people)
     dan.ask(AcceptGroup("Crew"))
@@ -46,5 +52,6 @@ def guest_learns_of_the_removal() -> bool:
 
 def test_who_was_added_in_vain_learns_of_nobodys_removal(monkeypatch: Patch) -> None:
     assert not guest_learns_of_the_removal()
+    assert not guest_learns_of_the_removal(is_another_removed=True)
     monkeypatch.setattr(Group, "readers", Group.recipients)
     assert guest_learns_of_the_removal()

@@ -73,6 +73,37 @@ def signed_by(author: Person, text: str) -> SuppliedEntry:
     return SuppliedEntry(group.me, kept.data, kept.signature)
 
 
+def test_copies_that_come_together_and_after_it_use_up_nothing() -> None:
+    ann, bob, cem = crew("Ann", "Bob", "Cem")
+    entry = signed_by(cem, "x" * 400)
+    own = cem.post()
+    for _ in range(4):
+        pass_on(bob, entries=[entry] * 100)
+    exchange(ann, bob)
+    ann.receive(own)
+    assert len(texts_of(ann)) == 1
+    write(cem, ann, count=ROOM + 1)
+    assert texts_of(ann).count(LONG) == ROOM
+
+
+@pytest.mark.parametrize("by_chores", [False, True])
+def test_a_day_begins_anew_when_the_last_one_is_over_whatever_finds_it(by_chores: bool) -> None:
+    ann, bob, cem = crew("Ann", "Bob", "Cem")
+    for _ in range(ROOM):
+        write(cem, ann, bob, count=1)
+        ann.clock.pass_by(SECONDS_PER_DAY // 4)
+    write(cem, ann, bob, count=2)
+    assert texts_of(ann).count(LONG) == ROOM
+    ann.clock.pass_by(SECONDS_PER_DAY // 4 + 60)
+    if by_chores:
+        ann.tend()
+    else:
+        say(cem, "and this")
+        give(cem, ann, bob)
+    ann.receive([])
+    assert texts_of(ann).count(LONG) == ROOM + 2
+
+
 def test_what_others_pass_on_of_a_member_counts_for_his_share_and_no_one_uses_it_up() -> None:
     ann, bob, cem = people = crew("Ann", "Bob", "Cem")
     entries = [signed_by(cem, f"{number} {LONG}") for number in range(ROOM + 2)]

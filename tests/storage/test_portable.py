@@ -8,8 +8,11 @@ from mesh.errors import PeerError
 from mesh.inputs import Connection
 from mesh.ratchet.double_ratchet import Ratchet
 from mesh.storage.connection import connect, transaction
-from mesh.storage.migrations import migrate_vault
+from mesh.storage.migrations import migrate, migrate_vault
+from mesh.storage.vault.group_receipts import GROUP_TELLERS
 from mesh.storage.vault.portable import KEPT, KEPT_BLOBS, LEFT_OUT, put_rows, rows_of
+from mesh.storage.vault.rows import integer
+from mesh.storage.vault.schema import VAULT_MIGRATIONS
 from mesh.wire.backup_records import RowsRecord, encode_record
 from tests.messenger.people import Clock, Person, acquainted, exchange
 
@@ -169,6 +172,18 @@ def test_rows_that_belong_to_no_backup_are_refused(record: RowsRecord) -> None:
     migrate_vault(vault)
     with transaction(vault), pytest.raises(PeerError):
         put_rows(vault, record)
+
+
+def test_a_backup_of_before_a_table_got_another_name_comes_back() -> None:
+    vault = connect(None, None)
+    # The group itself does not matter here.
+    vault.execute("PRAGMA foreign_keys = OFF")
+    newest = VAULT_MIGRATIONS.index(GROUP_TELLERS)
+    migrate(vault, VAULT_MIGRATIONS[:newest], name="vault")
+    with transaction(vault):
+        put_rows(vault, RowsRecord("group_silent", ["conversation", "member"], [[1, b"m" * 32]]))
+    migrate_vault(vault)
+    assert integer(vault.execute("SELECT count(*) FROM group_tellers")) == 1
 
 
 def test_the_words_of_what_has_a_timer_are_in_no_backup() -> None:

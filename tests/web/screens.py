@@ -10,6 +10,7 @@ that is used can show: no first run, lock or silence. With `--few` desk and phon
 """
 
 import argparse
+import contextlib
 import json
 import os
 import sys
@@ -323,7 +324,7 @@ def main() -> int:
     folder.mkdir(parents=True, exist_ok=True)
     variants = DESK_AND_PHONE if options.few else ALL
     faults = 0
-    with sync_playwright() as playwright, started() as stage:
+    with sync_playwright() as playwright, contextlib.ExitStack() as ending:
         browser = playwright.chromium.launch(
             executable_path="/usr/bin/chromium", args=["--no-sandbox"]
         )
@@ -331,7 +332,7 @@ def main() -> int:
         found = (
             _look_at_profile(page, options.profile, folder, variants)
             if options.profile
-            else look_at_all(page, stage, variants, folder)
+            else look_at_all(page, ending.enter_context(started()), variants, folder)
         )
         for fault in found:
             faults += 1

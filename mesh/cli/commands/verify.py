@@ -103,7 +103,7 @@ def judged_of(
     if not is_named and (file.is_symlink() or not file.is_file()):
         return None
     try:
-        found = judge(file, keys, manifest)
+        found = judge(file, keys, None if manifest is None else [manifest])
     except UserError:
         if is_named:
             raise

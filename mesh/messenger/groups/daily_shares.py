@@ -73,9 +73,15 @@ class DailyShares:
         return _Day(UnixSeconds(now.expiry - age), stored, {})
 
     def _open_due(self, now: Instant) -> None:
-        over = [whose for whose, day in self._days.items() if not _is_on(day, now)]
-        for whose in over:
-            self._tag_index.want(self._days.pop(whose).waiting)
+        for whose, day in list(self._days.items()):
+            if _is_on(day, now):
+                continue
+            self._tag_index.want(day.waiting)
+            if day.waiting:
+                # His next day begins, as it does where a message finds that the last one is over.
+                day.since, day.bytes, day.waiting = now.expiry, 0, {}
+            else:
+                del self._days[whose]
 
 
 def _is_on(day: _Day, now: Instant) -> bool:

@@ -149,8 +149,9 @@ class Group:
         """
         seen = next((each for each in self.known if each.id == epoch.id), None)
         seen = seen or self._seen(epoch, self.membership)
-        if seen.members is None or seen.is_consistent or self.membership is None:
+        if seen.members is None or self.membership is None:
             return seen.recipients
+        # As many count now as it was made for may be others than those.
         made_for = frozenset(self.membership.named(epoch.heads).members())
         return seen.recipients | (made_for - seen.without)
 

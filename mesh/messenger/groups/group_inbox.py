@@ -163,7 +163,9 @@ class GroupInbox:
         self._chains.moved(row, before, after, now)
         self._heard(group, epoch, row.member, envelope, now)
         if isinstance(opened, GroupPayload):
-            at = ToldAt(prefix_of(EpochId(epoch.id)), number, envelope.header.created)
+            # A clock that is ahead shuts out nothing that is told later.
+            told = UnixSeconds(min(envelope.header.created, now.mesh))
+            at = ToldAt(prefix_of(EpochId(epoch.id)), number, told)
             self._act_on_controls(group, row.member, opened, at, now)
             self._hear_entries(group, row.member, opened.entries, now)
         else:

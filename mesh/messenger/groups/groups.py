@@ -19,7 +19,6 @@ from mesh.messenger.account import Account
 from mesh.messenger.contacts.contacts import Contacts
 from mesh.messenger.conversations.entries import Entries
 from mesh.messenger.conversations.group_entries import GroupEntries
-from mesh.messenger.conversations.judging import NewEntry
 from mesh.messenger.conversations.message_pages import MessagePages
 from mesh.messenger.conversations.outbox import Outbox
 from mesh.messenger.feature import Feature
@@ -49,7 +48,7 @@ from mesh.messenger.groups.membership_keeper import MembershipKeeper
 from mesh.messenger.groups.needs import Needs
 from mesh.messenger.groups.own_places import OwnPlaces
 from mesh.messenger.groups.repair import Repair
-from mesh.messenger.groups.speech import GroupSpeech
+from mesh.messenger.groups.speech import GroupSpeech, OpenedEntries
 from mesh.messenger.groups.standing import Standing
 from mesh.messenger.groups.supplies import Supplies
 from mesh.messenger.groups.upkeep import Upkeep
@@ -132,7 +131,7 @@ def open_groups(
     entries: Entries,
     group_entries: GroupEntries,
     message_pages: MessagePages,
-    note: Callable[[NewEntry], None],
+    opened: OpenedEntries,
     dropped: Counter[str],
     is_tag_stored: Callable[[Tag], bool],
     own_places: OwnPlaces,
@@ -169,7 +168,7 @@ def open_groups(
         answers=answers,
         entries=entries,
         group_entries=group_entries,
-        note=note,
+        opened=opened,
         dropped=dropped,
     )
     speech.came = receipts.came

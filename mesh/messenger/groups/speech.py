@@ -7,6 +7,7 @@ receipt: so its author learns on how many of the members' devices it is.
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from typing import Protocol
 
 from msgspec.structs import replace
 
@@ -32,11 +33,18 @@ from mesh.wire.payload import HLC_COUNTER_BITS
 _SECOND_MS = 1_000
 
 
-class GroupSpeech:
-    """Says what our person says in groups, and hears what others say.
+class OpenedEntries(Protocol):
+    """What was opened in this transaction, until all that came together enters the history."""
 
-    `note` takes what was opened, until all that came together enters the history.
-    """
+    def note(self, new: NewEntry) -> None:
+        """Take an entry that was opened, perhaps not for the first time."""
+
+    def has(self, new: NewEntry) -> bool:
+        """Say whether an entry is here already, or was opened in this transaction."""
+
+
+class GroupSpeech:
+    """Says what our person says in groups, and hears what others say."""
 
     def __init__(
         self,
@@ -47,7 +55,7 @@ class GroupSpeech:
         answers: GroupAnswers,
         entries: Entries,
         group_entries: GroupEntries,
-        note: Callable[[NewEntry], None],
+        opened: OpenedEntries,
         dropped: Counter[str],
     ) -> None:
         self._account = account
@@ -61,7 +69,7 @@ class GroupSpeech:
         self._answers = answers
         self._entries = entries
         self._group_entries = group_entries
-        self._note = note
+        self._opened = opened
         self._history = account.vault.history
         self.dropped = dropped
         self.lacks: Callable[[], None] = lambda: None
@@ -184,7 +192,7 @@ class GroupSpeech:
                 self.own_is_lost(group, new.row, now)
         else:
             self._groups.put(group, replace(group.here, spoken=now.mesh))
-        self._note(new)
+        self._opened.note(new)
         if author != group.me:
             self._has(group, author, new.row)
             self.came(group, new.row, now)
@@ -198,14 +206,13 @@ class GroupSpeech:
     ) -> bool:
         """Count an entry against its author's day; say whether there is room for it.
 
-        What is passed on again costs its author nothing, or others could use up his day.
+        What is here already costs him nothing, or whoever passes it on could use up his day.
         """
         conversation, size = group.conversation, len(new.data)
-        if is_passed_on:
-            if self._history.find_position(conversation, new.row.id) is not None:
-                return True
-            if not self._shares.has_room(conversation, author, size, now):
-                return False
+        if self._opened.has(new):
+            return True
+        if is_passed_on and not self._shares.has_room(conversation, author, size, now):
+            return False
         self._shares.add(conversation, author, size, now)
         return True
 

@@ -31,14 +31,21 @@ class OpenedMessages:
         self.entries = entries
         self._message_pages = message_pages
         self._opened: list[NewEntry] = []
+        self._opened_keys: set[_Key] = set()
 
     def note(self, new: NewEntry) -> None:
         """An entry was opened, perhaps not for the first time."""
         self._opened.append(new)
+        self._opened_keys.add((new.row.conversation, new.row.id))
+
+    def has(self, new: NewEntry) -> bool:
+        """Say whether an entry is here already, or was opened in this transaction."""
+        key = new.row.conversation, new.row.id
+        return key in self._opened_keys or self._history.has(*key)
 
     def add_all(self, now: Instant) -> None:
         """Add what is new to the history, in causal order, then tell it."""
-        opened, self._opened = self._opened, []
+        opened, self._opened, self._opened_keys = self._opened, [], set()
         stirred_count = self.entries.stirred_count
         added = [
             self.entries.add(new, now)

@@ -62,6 +62,9 @@ _FILE_IS_KEPT: Final = (
 )
 _FILES_KEPT: Final = f"SELECT number FROM files WHERE {_FILE_IS_KEPT}"  # noqa: S608 (ours)
 
+_FORMER_TABLES: Final = frozenset({"group_silent"})
+"""Tables that have another name since: older backups hold them, and are put back as they were."""
+
 KEPT: Final[Mapping[str, Kept]] = {
     "identity": Kept(),
     # How far the store was read is of that store, and who is the present machine of this one.
@@ -318,7 +321,9 @@ def rows_count(vault: Connection) -> int:
 
 def put_rows(vault: Connection, record: RowsRecord) -> None:
     """Write rows into a vault whose schema is theirs; PeerError if they do not belong there."""
-    if record.table not in KEPT or set(record.columns) - set(_columns(vault, record.table)):
+    if record.table not in (KEPT.keys() | _FORMER_TABLES) or set(record.columns) - set(
+        _columns(vault, record.table)
+    ):
         raise PeerError("its content holds rows of a table that is not one of a backup")
     for row in record.rows:
         if len(row) != len(record.columns) or not all(isinstance(one, _VALUES) for one in row):

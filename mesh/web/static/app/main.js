@@ -52,8 +52,8 @@ function ready() {
 
 function chats() {
   const { conversation, parts } = state.route;
-  // On a phone, who has nobody sees the ways to begin.
-  const isNew = state.listed && !state.contacts.size && state.conversations.size < 2;
+  // Where there is one column, who has nobody and no notes sees the ways to begin.
+  const isNew = state.listed && !state.listFailed && !state.contacts.size && [...state.conversations.values()].every((each) => each.kind === "self" && !each.last_item);
   if (!conversation) return { list: chatList(), middle: html`${topBanner()}${beginView()}`, shown: isNew ? "middle" : "list", isNew };
   const each = state.conversations.get(conversation);
   if (!each) return { list: chatList(), middle: emptyState("", state.listed ? t("err.not-found") : t("loading")), shown: "middle" };

@@ -14,8 +14,17 @@ export const outgoingOf = (conversation) => state.outgoing.filter((entry) => ent
 /** An event may tell of what was written before the answer does: it is not shown twice. */
 export function seeOwn(item) {
   const entry = state.outgoing.find((other) => other.conversation === item.conversation && other.isUnderWay && other.text === item.text);
-  if (entry) entry.isSeen = true;
+  if (!entry) return;
+  entry.isSeen = true;
+  follow(entry, item);
 }
+
+/** It becomes another element, which whoever stood on it stands on. */
+function follow(entry, item) {
+  if (document.activeElement?.closest(".message")?.dataset.number !== entry.key) return;
+  change(() => document.querySelector(`.message[data-number="${item.number}"]`)?.focus());
+}
+
 export const holdsSomething = () => state.outgoing.some((entry) => entry.status !== "refused") || state.unsavedDrafts.size > 0 || state.attached.size > 0 || state.recording !== null || state.modes.size > 0;
 
 /** What is written in a conversation: an edit of an item with its own text, before the draft; or that this replies to one. */
@@ -89,12 +98,10 @@ export async function pump() {
         const numbers = files.length ? await (await fetchPart("attach")).numbersOf(files) : [];
         const item = await post(`/v1/conversations/${conversation}/items`, { kind: "text", text, marks, mentions, files: numbers, reply: reply?.number }, { key });
         patience.calm();
-        // It becomes another element, which whoever stood on it stands on.
-        const isFocused = document.activeElement?.dataset.number === key;
+        follow(entry, item);
         drop(entry);
         take(item);
         heard(item);
-        if (isFocused) change(() => document.querySelector(`[data-number="${item.number}"]`)?.focus());
       } catch (problem) {
         entry.isUnderWay = entry.isSeen = false;
         if (endsByItself(problem) && !(entry.files.length && isFullDisk(problem))) { entry.problem = problem; patience.later(); change(); return; }

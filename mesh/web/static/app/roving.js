@@ -20,13 +20,19 @@ function rove(list) {
 }
 
 const roveAll = () => document.querySelectorAll("[data-rows]").forEach(rove);
-let held = null;
-// A row that moves loses the focus.
-aroundDrawing(() => { held = document.activeElement; }, () => {
-  if (document.activeElement === document.body && held.isConnected) held.focus({ preventScroll: true });
+let held = [];
+// A row that moves loses the focus, and so does one whose button goes when it is pressed.
+aroundDrawing(() => {
+  const focused = document.activeElement;
+  const list = focused?.closest("[data-rows]");
+  held = [focused, list && focused.closest(`:is(${list.dataset.rows})`)];
+}, () => {
+  if (document.activeElement === document.body) held.find((one) => one?.isConnected)?.focus({ preventScroll: true });
   roveAll();
 });
 addEventListener("focusin", roveAll);
+// A click on empty ground leaves a message, too.
+addEventListener("focusout", ({ relatedTarget }) => { if (!relatedTarget) queueMicrotask(roveAll); });
 
 addEventListener("keydown", (event) => {
   const list = event.target.closest?.("[data-rows]");

@@ -62,9 +62,10 @@ const newMenu = (event) => openMenu(event, [
   ["user-plus", t("menu.new.person"), () => go("#/people/add")],
   ["users-round", t("menu.new.group"), async () => (await fetchPart("groups")).askNew()],
   ["radio", t("menu.new.nearby"), () => go("#/people/nearby")],
-  ["bookmark", t("menu.new.note"), () => { const me = [...state.conversations.values()].find((each) => each.kind === "self"); if (me) go(`#/c/${me.number}`); }],
+  ["bookmark", t("menu.new.note"), () => { const me = ownNotes(); if (me) go(`#/c/${me.number}`); }],
 ]);
 
+const ownNotes = () => [...state.conversations.values()].find((each) => each.kind === "self");
 export const titleOf = (each) => (each.kind === "self" ? t("me.title") : each.title);
 export const pictureOf = (each, size) => (each.kind === "self" ? ownAvatar(size) : each.kind === "group" ? groupPicture(each.title, groupOf(each.number)?.gid ?? "", size) : avatar(each.title, state.contacts.get(each.contact)?.key ?? "", size));
 
@@ -120,7 +121,8 @@ export function begin() {
   if (others) return html`<div class="empty">${icon("mesh", 40)}<p>${t("empty.pick")}</p></div>`;
   return html`<div class="scroll"><div class="empty begin">${icon("mesh", 40)}<h2>${t("first.welcome", { name: state.identity?.name ?? "" })}</h2>
     <p>${t("empty.chats", { n: state.status?.links_count ?? 0 })}</p>
-    <div class="choices">${[["radio", "#/people/nearby", t("people.nearby"), t("empty.nearby")], ["qr-code", "#/people/add", t("empty.code.title"), t("empty.code")], ["clipboard-paste", "#/people/add/paste", t("empty.paste.title"), t("empty.paste")]].map(([glyph, target, title, text]) => html`
+    <div class="choices">${[["radio", "#/people/nearby", t("people.nearby"), t("empty.nearby")], ["qr-code", "#/people/add", t("empty.code.title"), t("empty.code")], ["clipboard-paste", "#/people/add/paste", t("empty.paste.title"), t("empty.paste")],
+      ["bookmark", `#/c/${ownNotes()?.number ?? ""}`, t("me.title"), t("me.hint")]].map(([glyph, target, title, text]) => html`
       <a class="card choice" href=${target}>${icon(glyph, 20)}<strong>${title}</strong><span>${text}</span></a>`)}</div></div></div>`;
 }
 

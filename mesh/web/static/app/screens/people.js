@@ -1,5 +1,6 @@
 // People: the list, [12] requests, [13] people nearby, introductions, and a person as a page.
 import { html, nothing } from "../../vendor/lit-html/lit-html.js";
+import { repeat } from "../../vendor/lit-html/directives/repeat.js";
 import { get, post } from "../api.js";
 import { avatar } from "../avatar.js";
 import { doing, failure, toast } from "../dom.js";
@@ -31,7 +32,7 @@ export function list() {
     <div class="scroll" data-rows=".row:not(div)">
       ${ways.map(([name, glyph, count, kind]) => html`<a class="row short" href=${`#/people/${name}`} aria-current=${current === name ? "page" : nothing}><span class="glyph">${icon(glyph, 21)}</span><span class="text">${t(`people.${name}`)}</span>${count ? html`<span class="badge ${kind}">${count}</span>` : nothing}${icon("chevron-right", 18)}</a>`)}
       <div class="list-title"><span>${t("people.contacts")}</span><span>${all.length}</span></div>
-      ${found.map((each) => html`<a class="row" href=${`#/people/person/${each.id}`} aria-current=${current === "person" && Number(which) === each.id ? "page" : nothing}>${avatar(each.label, each.key, 44)}
+      ${repeat(found, (each) => each.id, (each) => html`<a class="row" href=${`#/people/person/${each.id}`} aria-current=${current === "person" && Number(which) === each.id ? "page" : nothing}>${avatar(each.label, each.key, 44)}
         <span class="text"><span class="top"><bdi class="name">${each.label}</bdi>${keyBeside(each)}${trustIcon(each)}</span><span class="bottom"><span class="preview">${via(each)}</span></span></span></a>`)}
       ${all.length ? nothing : html`<div class="empty"><p>${t("people.none")}</p></div>`}
     </div>`;

@@ -1,5 +1,6 @@
 // [17] What is sought: people, chats and pages at once, and messages in the vault.
 import { html, nothing } from "../../vendor/lit-html/lit-html.js";
+import { repeat } from "../../vendor/lit-html/directives/repeat.js";
 import { get } from "../api.js";
 import { failure } from "../dom.js";
 import { icon } from "../icons.js";
@@ -66,7 +67,7 @@ export function searchList() {
       : html`<button class="filter" aria-pressed="false" @click=${() => within(state.route.conversation)}>${t("search.here")}</button>`}</div>` : nothing}
     <div class="scroll" data-rows=".row, .wide">
       ${chats.length || pages.length ? html`<h3 class="list-title">${t("search.people")}</h3>` : nothing}
-      ${chats.map((each) => html`<button class="row short" @click=${() => leave(`#/c/${each.number}`)}>${pictureOf(each, 36)}<span class="text name"><bdi>${titleOf(each)}</bdi></span></button>`)}
+      ${repeat(chats, (each) => each.number, (each) => html`<button class="row short" @click=${() => leave(`#/c/${each.number}`)}>${pictureOf(each, 36)}<span class="text name"><bdi>${titleOf(each)}</bdi></span></button>`)}
       ${pages.map(([hash, glyph, label]) => html`<button class="row short" @click=${() => leave(hash)}><span class="glyph">${icon(glyph, 20)}</span><span class="text">${label}</span></button>`)}
       ${search.hits.length ? html`<h3 class="list-title"><span>${t("search.messages")}</span><span>${t(search.hasMore ? "search.more" : "search.found", { n: search.hits.length })}</span></h3>` : nothing}
       ${search.hits.map(hitRow)}
