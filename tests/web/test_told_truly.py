@@ -98,6 +98,28 @@ def open_ben(page: Page) -> None:
     expect(page.get_by_role("textbox", name="Message Ben")).to_be_focused()
 
 
+def test_who_stands_on_a_message_stays_there_when_it_is_told_before_it_is_answered(
+    two: Two,
+) -> None:
+    page = two.page("anna")
+    open_ben(page)
+    held: list[Route] = []
+    page.route(
+        "**/v1/conversations/*/items",
+        lambda route: held.append(route) if route.request.method == "POST" else route.continue_(),
+    )
+    say(page, "told first")
+    mine = page.get_by_role("article").filter(has_text="told first")
+    page.keyboard.press("Shift+Tab")
+    expect(mine).to_be_focused()
+    answer = held[0].fetch()
+    expect(mine).to_have_attribute("data-number", re.compile(r"^\d+$"))
+    expect(mine).to_be_focused()
+    held[0].fulfill(response=answer)
+    page.unroute_all()
+    page.context.close()
+
+
 def test_a_message_that_was_not_taken_is_tried_again_by_itself(two: Two) -> None:
     page = two.page("anna")
     open_ben(page)

@@ -62,7 +62,7 @@ write_between_s = [40, 50]
             "hostile = [{kind = 'flood', share = 0.6}, {kind = 'garbage', share = 0.6}]",
             "all hostile tables must be less than 1, and are 1.2",
         ),
-        ("versions = {older = 0.7, later = 0.7}", "versions: older and later are 1.4"),
+        ("versions = {older = 0.7, later = 0.7}", "versions: older, later and released are 1.4"),
         (
             "topology = {kind = 'contacts', file = 'x', format = 'one', from_s = 9, until_s = 3}",
             "topology.until_s = 3 is not after from_s = 9",
