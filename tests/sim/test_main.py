@@ -146,7 +146,8 @@ def test_the_examples_of_a_command_are_ones_that_it_takes(
         Path(folder).mkdir(parents=True)
     for log in ("base", "head", "shard-1", "shard-2", "all"):
         Path(f"{log}.jsonl").touch()
-    for file in ("contacts.txt", "messages.txt", "SFHH_tij.dat.xz"):
+    wheel = "mesh_messenger-0.2.0-py3-none-any.whl"
+    for file in ("contacts.txt", "messages.txt", "SFHH_tij.dat.xz", wheel):
         Path(file).touch()
     command = command_of(called)
     # Some follow another command in their line.
