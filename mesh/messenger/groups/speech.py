@@ -34,7 +34,7 @@ _SECOND_MS = 1_000
 
 
 class OpenedEntries(Protocol):
-    """What was opened in this transaction, until all that came together enters the history."""
+    """Entries that were opened in this transaction, until all of them enter the history."""
 
     def note(self, new: NewEntry) -> None:
         """Take an entry that was opened, perhaps not for the first time."""
