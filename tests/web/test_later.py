@@ -28,9 +28,10 @@ def waiting(node: Node) -> list[ScheduledAnswer]:
 
 
 def ask_later(page: Page, text: str, *, stands: str = "") -> None:
-    """Type a text behind what stands there, and open the form for its time."""
-    page.locator(".composer textarea").focus()
-    page.keyboard.type(text)
+    """Write a text behind what stands there, and open the form for its time."""
+    field = page.locator(".composer textarea")
+    expect(field).to_have_value(stands)
+    field.fill(stands + text)
     page.get_by_role("button", name="Add", exact=True).press("Enter")
     page.get_by_role("menuitem", name=re.compile("^Send later")).press("Enter")
     expect(page.get_by_label("When")).to_be_focused()

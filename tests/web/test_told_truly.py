@@ -24,7 +24,7 @@ from mesh.commands.settings import AskSettings, ChangeSettings, SettingsAnswer
 from tests.daemon.processes import Household
 from tests.integration.nodes import eventually
 from tests.programs import where_is
-from tests.web.chatting import say
+from tests.web.chatting import bubble, say
 from tests.web.chromium import go
 
 pytestmark = pytest.mark.slow
@@ -163,6 +163,7 @@ def test_a_lock_keeps_what_was_typed_at_the_last_moment(two: Two) -> None:
     expect(page.get_by_role("heading", name="Locked")).to_be_visible()
     two.unlock(page)
     expect(field).to_have_value("half a thought more")
+    expect(bubble(page, "to be mended")).to_be_visible()
     field.fill("")
     page.keyboard.press("ArrowUp")
     expect(field).to_have_value("to be mended")

@@ -118,11 +118,12 @@ export function rowMenu(event, each) {
 /** [23] What one can do first. */
 export function begin() {
   const others = [...state.contacts.values()].filter((each) => !each.is_request).length;
+  const notes = ownNotes();
   if (others) return html`<div class="empty">${icon("mesh", 40)}<p>${t("empty.pick")}</p></div>`;
   return html`<div class="scroll"><div class="empty begin">${icon("mesh", 40)}<h2>${t("first.welcome", { name: state.identity?.name ?? "" })}</h2>
     <p>${t("empty.chats", { n: state.status?.links_count ?? 0 })}</p>
     <div class="choices">${[["radio", "#/people/nearby", t("people.nearby"), t("empty.nearby")], ["qr-code", "#/people/add", t("empty.code.title"), t("empty.code")], ["clipboard-paste", "#/people/add/paste", t("empty.paste.title"), t("empty.paste")],
-      ["bookmark", `#/c/${ownNotes()?.number ?? ""}`, t("me.title"), t("me.hint")]].map(([glyph, target, title, text]) => html`
+      ...(notes ? [["bookmark", `#/c/${notes.number}`, t("me.title"), t("me.hint")]] : [])].map(([glyph, target, title, text]) => html`
       <a class="card choice" href=${target}>${icon(glyph, 20)}<strong>${title}</strong><span>${text}</span></a>`)}</div></div></div>`;
 }
 
