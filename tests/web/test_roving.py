@@ -119,6 +119,7 @@ def test_lists_have_one_tab_stop_and_arrows_lead_among_their_rows(
     expect(page.locator(".members .row:focus")).to_have_count(1)
     # What a search finds.
     page.keyboard.press("Control+k")
+    expect(page.locator(".search-field input")).to_be_focused()
     page.keyboard.type("sail")
     hits = ".list .scroll"
     expect(page.locator(f"{hits} {ROW}")).to_have_count(2)
