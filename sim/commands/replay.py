@@ -14,7 +14,7 @@ from sim.commands.options import refuse_unheard
 from sim.hosts.virtual_node import VirtualNode
 from sim.kernel.trace import NOBODY
 from sim.recording.artifacts import read_world
-from sim.recording.stopping import replay
+from sim.recording.stopping import Replayed, replayed
 from sim.run.world import Options, World
 
 NOT_REACHED: Final = 1
@@ -51,25 +51,36 @@ def replay_command(*, folder: Path, until: int | None, is_break: bool, is_json: 
     options = Options(
         seed=meta.seed, bug=meta.bug, is_crypto_real=meta.is_crypto_real, older=meta.older
     )
-    replayed = replay(scenario, options, meta.records if until is None else until)
-    world, reached = replayed.world, replayed.reached
-    if reached is None:
-        is_same = world.trace.hexdigest() == meta.trace_hash
-        records_count = world.trace.records_count
-        if is_json:
-            broken = None if replayed.broken is None else str(replayed.broken)
-            say_json({"records": records_count, "is_same": is_same, "broken": broken})
-        else:
-            if replayed.broken is not None:
-                click.echo(f"{replayed.broken}")
-            click.echo(
-                f"The run ended after {records_count} records; its trace is "
-                f"{'the same' if is_same else 'another one'}."
-            )
-            if until is not None:
-                click.echo(f"Record {until} was not reached: the last one is {records_count - 1}.")
-        is_well = is_same and until is None and replayed.broken is None
-        sys.exit(0 if is_well else NOT_REACHED)
+    with replayed(scenario, options, meta.records if until is None else until) as again:
+        if again.reached is None:
+            is_same = again.world.trace.hexdigest() == meta.trace_hash
+            _tell_end(again, until, is_same=is_same, is_json=is_json)
+            is_well = is_same and until is None and again.broken is None
+            sys.exit(0 if is_well else NOT_REACHED)
+        _tell_reached(again.reached, until, is_json=is_json)
+        if is_break:
+            _look_at(again.world, node=again.reached[2])
+
+
+def _tell_end(again: Replayed, until: int | None, *, is_same: bool, is_json: bool) -> None:
+    """Say how a run ended that was not stopped."""
+    records_count = again.world.trace.records_count
+    if is_json:
+        broken = None if again.broken is None else str(again.broken)
+        say_json({"records": records_count, "is_same": is_same, "broken": broken})
+        return
+    if again.broken is not None:
+        click.echo(f"{again.broken}")
+    click.echo(
+        f"The run ended after {records_count} records; its trace is "
+        f"{'the same' if is_same else 'another one'}."
+    )
+    if until is not None:
+        click.echo(f"Record {until} was not reached: the last one is {records_count - 1}.")
+
+
+def _tell_reached(reached: tuple[int, str, int, int], until: int | None, *, is_json: bool) -> None:
+    """Say where a run was stopped."""
     at_us, kind, node, peer = reached
     if is_json:
         named = None if peer == NOBODY else peer
@@ -77,13 +88,16 @@ def replay_command(*, folder: Path, until: int | None, is_break: bool, is_json: 
         return
     other = "" if peer == NOBODY else f", peer {peer}"
     click.echo(f"{at_us / 1_000_000:.6f} s, record {until}: {kind} at node {node}{other}")
-    if is_break:
-        click.echo("The world is `world`, the node `virtual_node`.")
-        everybody = (*world.nodes, *world.spares, *world.adversaries.nodes)
-        virtual_node = next(one for one in everybody if one.index == node)
-        # Who quits the debugger is done, and no error of ours.
-        with suppress(BdbQuit):
-            _look_around(world, virtual_node)
+
+
+def _look_at(world: World, *, node: int) -> None:
+    """Open the debugger in a world, until its user quits."""
+    click.echo("The world is `world`, the node `virtual_node`.")
+    everybody = (*world.nodes, *world.spares, *world.adversaries.nodes)
+    virtual_node = next(one for one in everybody if one.index == node)
+    # Who quits the debugger is done, and no error of ours.
+    with suppress(BdbQuit):
+        _look_around(world, virtual_node)
 
 
 def _look_around(world: World, virtual_node: VirtualNode) -> None:

@@ -1,12 +1,13 @@
 """A run again, up to one of its records: there a user may look around in it."""
 
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from sim.invariants.invariants import BrokenInvariant
 from sim.kernel.trace import NOBODY, Trace
 from sim.run.verdict import run_to_verdict
-from sim.run.world import Options, World
+from sim.run.world import Options, World, opened_world
 from sim.schema.scenario import Scenario
 
 
@@ -40,14 +41,15 @@ class Replayed:
     broken: BrokenInvariant | None = None
 
 
-def replay(scenario: Scenario, options: Options, until: int) -> Replayed:
-    """Run up to the record `until`, if nothing breaks before."""
+@contextmanager
+def replayed(scenario: Scenario, options: Options, until: int) -> Iterator[Replayed]:
+    """Run up to the record `until`, if nothing breaks before; the world stands while inside."""
     trace = StoppingTrace(until)
-    world = World(scenario, options, trace)
-    broken: BrokenInvariant | None = None
-    try:
-        with suppress(Reached):
-            run_to_verdict(world, lambda world: None)
-    except BrokenInvariant as error:
-        broken = error
-    return Replayed(world, trace.reached, broken)
+    with opened_world(scenario, options, trace) as world:
+        broken: BrokenInvariant | None = None
+        try:
+            with suppress(Reached):
+                run_to_verdict(world, lambda world: None)
+        except BrokenInvariant as error:
+            broken = error
+        yield Replayed(world, trace.reached, broken)

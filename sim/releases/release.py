@@ -4,6 +4,7 @@ import subprocess
 import sys
 import tempfile
 import zipfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -54,8 +55,10 @@ class Release:
         """How often one of its databases was copied."""
         try:
             self.version = str(self.ask("version"))
-        except EscapedError:
+        except BaseException as error:
             self.close()
+            if not isinstance(error, EscapedError):
+                raise
             raise UserError(
                 "bad-wheel", f"{wheel} holds no release whose engines the simulator can drive."
             ) from None
@@ -91,9 +94,10 @@ class Release:
 
     def close(self) -> None:
         """End the process and remove what was unpacked."""
-        if self._process.stdin is not None:
-            self._process.stdin.close()
+        # First what it writes to: it may be in the midst of an answer that nobody reads any more.
+        for stream in (self._process.stdout, self._process.stdin):
+            if stream is not None:
+                with suppress(OSError):
+                    stream.close()
         self._process.wait()
-        if self._process.stdout is not None:
-            self._process.stdout.close()
         self._folder.cleanup()

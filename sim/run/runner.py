@@ -20,7 +20,7 @@ from sim.invariants.invariants import BrokenInvariant
 from sim.kernel.trace import Trace
 from sim.run.report import Report, make_report
 from sim.run.verdict import run_to_verdict
-from sim.run.world import Options, World
+from sim.run.world import Options, World, opened_world
 from sim.schema.fault_tables import Clones, Targeted
 from sim.schema.scenario import Scenario, load_scenario
 from sim.schema.settings import parse_settings, with_settings
@@ -120,12 +120,8 @@ def run_scenario(
     observing: Callable[[World], AbstractContextManager[None]] = _unwatched,
 ) -> Ran:
     """Run a scenario with one seed to its verdict; `observing` is entered while it runs."""
-    world = World(scenario, options, trace)
-    try:
+    with opened_world(scenario, options, trace) as world:
         report = _reported(world, progress, observing, command)
-    finally:
-        if world.release is not None:
-            world.release.close()
     return Ran(world, report)
 
 

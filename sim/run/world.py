@@ -1,7 +1,7 @@
 """A world: nodes, networks, users and faults under one clock."""
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -86,9 +86,19 @@ class Sums:
 
 
 class World:
-    """One scenario with one seed. Run it once."""
+    """One scenario with one seed. Run it once.
 
-    def __init__(self, scenario: Scenario, options: Options, trace: Trace | None = None) -> None:
+    What `ends` holds ends with the world: one that runs another release needs it (`opened_world`).
+    """
+
+    def __init__(
+        self,
+        scenario: Scenario,
+        options: Options,
+        trace: Trace | None = None,
+        *,
+        ends: ExitStack | None = None,
+    ) -> None:
         seed = options.seed
         scenario = as_drawn(scenario, seed)
         if scenario.shadows:
@@ -119,7 +129,7 @@ class World:
         )
         self._host_factory = HostFactory(scenario, seed=seed, is_crypto_real=options.is_crypto_real)
         self.versions = _versions(scenario, seed)
-        self.release = _release(self.versions.of_release, options)
+        self.release = _release(self.versions.of_release, options, ends)
         self.hosts = hosts_of(
             self._host_factory,
             scenario.nodes + len(cloned),
@@ -466,12 +476,26 @@ def _versions(scenario: Scenario, seed: int) -> Versions:
     return Versions(drawn, working=lambda: PURITY_GUARDS.node)
 
 
-def _release(nodes: Sequence[int], options: Options) -> Release | None:
-    """Start the release that some nodes run."""
+@contextmanager
+def opened_world(
+    scenario: Scenario, options: Options, trace: Trace | None = None
+) -> Iterator[World]:
+    """Build a world; what it started besides ends with it, also where it cannot be built."""
+    with ExitStack() as ends:
+        yield World(scenario, options, trace, ends=ends)
+
+
+def _release(nodes: Sequence[int], options: Options, ends: ExitStack | None) -> Release | None:
+    """Start the release that some nodes run, and let it end with the world."""
     if bool(nodes) != bool(options.older):
         raise UserError(
             "two-releases",
             "Another release takes both: --older WHEEL, and nodes that run it "
             "(versions.released, as the scenario two-releases has it).",
         )
-    return None if options.older is None else Release(Path(options.older))
+    if options.older is None:
+        return None
+    assert ends is not None, "a world with another release is opened by opened_world"
+    release = Release(Path(options.older))
+    ends.callback(release.close)
+    return release

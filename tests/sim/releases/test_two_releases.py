@@ -1,21 +1,26 @@
 """Two releases in one world: mail both ways, the same each time, and the wheel is what runs."""
 
+import os
 import re
 import shutil
 import subprocess
 import sys
 import zipfile
+from dataclasses import replace
 from pathlib import Path
+from typing import IO
 
 import msgspec
 import pytest
 
 from mesh.errors import UserError
+from sim.recording.stopping import replayed
+from sim.releases.messages import send
 from sim.releases.release import EscapedError, Release
 from sim.run.report import Report
 from sim.run.runner import run_scenario
 from sim.run.world import Options
-from sim.schema.scenario import load_scenario, parse_scenario
+from sim.schema.scenario import Scenario, load_scenario, parse_scenario
 from sim.schema.toml_text import toml_of
 
 ROOT = Path(__file__).parents[3]
@@ -57,17 +62,20 @@ def changed(wheel: Path, out: Path, name: str, before: bytes, after: bytes) -> P
     return out
 
 
-def ran(wheel: Path, *, seed: int = 1) -> Report:
+def small() -> Scenario:
     scenario = load_scenario("two-releases")
-    small = msgspec.structs.replace(
+    return msgspec.structs.replace(
         scenario,
         nodes=4,
         rest_s=0,
         settle_s=30,
         workload=msgspec.structs.replace(scenario.workload, contacts=2, write_between_s=(15, 40)),
     )
+
+
+def ran(wheel: Path, *, seed: int = 1) -> Report:
     options = Options(seed=seed, is_crypto_real=False, older=str(wheel))
-    return run_scenario(small, options).report
+    return run_scenario(small(), options).report
 
 
 def test_mail_goes_both_ways_between_two_releases_and_the_run_repeats(wheel: Path) -> None:
@@ -123,6 +131,46 @@ def test_what_holds_no_release_is_refused_in_words(wheel: Path, tmp_path: Path) 
         file.writestr("nothing.txt", "nothing")
     with pytest.raises(UserError, match="holds no release"):
         Release(empty)
+
+
+def kept_children() -> set[str]:
+    """The processes that this one has started and that are not at their end."""
+    tasks = Path(f"/proc/{os.getpid()}/task").iterdir()
+    return {child for task in tasks for child in (task / "children").read_text().split()}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="children are looked up in /proc")
+def test_the_process_of_the_other_release_ends_with_its_world(wheel: Path, tmp_path: Path) -> None:
+    before = kept_children()
+    scenario, options = small(), Options(seed=1, is_crypto_real=False, older=str(wheel))
+    with replayed(scenario, options, 100) as again:
+        assert again.reached is not None
+        assert kept_children() > before
+    assert kept_children() == before
+    # A world that cannot be built had started it, too.
+    hostless = changed(
+        wheel, tmp_path / "no.whl", "sim/releases/program.py", b"def host(", b"def no_host("
+    )
+    with pytest.raises(EscapedError, match="host"):
+        run_scenario(scenario, replace(options, older=str(hostless)))
+    assert kept_children() == before
+
+
+def ask_without_end(pipe: IO[bytes]) -> None:
+    while True:
+        send(pipe, ["version"])
+
+
+def test_a_process_that_nobody_reads_any_more_is_ended_all_the_same(wheel: Path) -> None:
+    release = Release(wheel)
+    process = release._process
+    # More questions than a pipe holds answers to, as after a run that was interrupted.
+    assert process.stdin is not None
+    os.set_blocking(process.stdin.fileno(), False)
+    with pytest.raises(BlockingIOError):
+        ask_without_end(process.stdin)
+    release.close()
+    assert process.returncode is not None
 
 
 @pytest.mark.parametrize("name, older", [("two-releases", None), ("versions", "some.whl")])

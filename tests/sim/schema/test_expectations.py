@@ -7,7 +7,7 @@ from mesh.trust.distance import Depth
 from sim.invariants.invariants import E1, BrokenInvariant
 from sim.invariants.message_log import MessageLog
 from sim.invariants.stored_mail import StoredMessage
-from sim.recording.stopping import replay
+from sim.recording.stopping import replayed
 from sim.run.runner import run_scenario
 from sim.run.world import Options
 from sim.schema.expectations import (
@@ -106,6 +106,7 @@ def test_a_world_is_held_to_its_marks_also_when_it_is_replayed() -> None:
     assert [each.id for each in ran.report.broken] == ["E1"]
     assert "clock-doubted" in ran.report.broken[0].detail
     assert "crash-without-a-word" not in ran.report.broken[0].detail
-    broken = replay(scenario, options, ran.world.trace.records_count).broken
+    with replayed(scenario, options, ran.world.trace.records_count) as again:
+        broken = again.broken
     assert broken is not None
     assert broken.invariant is E1
