@@ -10,16 +10,14 @@ import select
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import quote, urlencode
 
 import msgspec
 
 from mesh.api.doors import Door, DoorConnection
-from mesh.api.large_files import AddFileAt
-from mesh.api.problems import Problem
-from mesh.api.route import PERSON_HEADER, MakeBackup, Request
-from mesh.api.routes import (
+from mesh.api.finding_routes import route_of
+from mesh.api.paths import (
     BACKUP_PATH,
     CARRY_EXPORT_PATH,
     CARRY_IMPORT_PATH,
@@ -28,15 +26,20 @@ from mesh.api.routes import (
     EXPORT_PATH,
     FILE_PATH,
     FILES_PATH,
-    ROUTE_BY_REQUEST,
 )
-from mesh.api.stream import GoingAway, Happened, Hello, Resync, StreamObject
+from mesh.api.problems import Problem
+from mesh.api.route import PERSON_HEADER
 from mesh.commands.answer import Answer
-from mesh.commands.carry import ImportedAnswer
-from mesh.commands.files import FileAnswer
 from mesh.errors import UserError
 from mesh.limits.api import API_CHUNK_BYTES, API_CLIENT_BACK_MS, API_CLIENT_SILENCE_MS
 from mesh.limits.carry import CARRY_SILENCE_MS
+
+if TYPE_CHECKING:
+    # They load commands by the dozen. Methods that need some load them when they are called.
+    from mesh.api.request import Request
+    from mesh.api.stream import StreamObject
+    from mesh.commands.carry import ImportedAnswer
+    from mesh.commands.files import FileAnswer
 
 AnswerT = TypeVar("AnswerT", bound=Answer)
 
@@ -76,9 +79,9 @@ class Client:
         self._marks = {PERSON_HEADER: "1"} if is_person else {}
         self._timeout_s = timeout_s
 
-    def ask(self, request: Request, reply: type[AnswerT]) -> AnswerT:
+    def ask(self, request: "Request", reply: type[AnswerT]) -> AnswerT:
         """Ask and return the answer; `reply` is the type that belongs to the request."""
-        route = ROUTE_BY_REQUEST[type(request)]
+        route = route_of(type(request))
         assert issubclass(route.reply, reply), f"{route.path} answers {route.reply.__name__}"
         fields: dict[str, object] = msgspec.to_builtins(request)
         path = route.path
@@ -92,7 +95,7 @@ class Client:
             status, answer = self._exchange(route.method, path + query, None)
         return _decoded(status, answer, reply)
 
-    def ask_until_back(self, request: Request, reply: type[AnswerT]) -> AnswerT:
+    def ask_until_back(self, request: "Request", reply: type[AnswerT]) -> AnswerT:
         """Ask what may be asked twice, also of a node that begins anew because it was locked.
 
         Its door stays open meanwhile, so one that nobody listens at is told at once.
@@ -122,11 +125,13 @@ class Client:
 
     def events(
         self, *, after: int | None = None, epoch: str = "", until: float | None = None
-    ) -> Iterator[StreamObject]:
+    ) -> "Iterator[StreamObject]":
         """Yield the objects of one stream, until it ends for whatever reason.
 
         `until` is a moment of `time.monotonic()` at which it ends at the latest.
         """
+        from mesh.api.stream import StreamObject
+
         fields = {} if after is None else {"after": str(after), "epoch": epoch}
         query = f"?{urlencode(fields)}" if fields else ""
         with _told_failures(SILENCE_S):
@@ -153,12 +158,14 @@ class Client:
                 # Silence and a lost connection are ends like any other.
                 return
 
-    def follow(self) -> Iterator[StreamObject]:
+    def follow(self) -> "Iterator[StreamObject]":
         """Yield the objects of the stream for ever, also across restarts of the daemon.
 
         Nothing is told twice; where something was missed comes a `Resync`. Raises `not-running`
         only if the daemon is not there at the beginning.
         """
+        from mesh.api.stream import GoingAway, Happened, Hello, Resync
+
         after: int | None = None
         epoch = ""
         pause_s = RECONNECT_FIRST_S
@@ -197,6 +204,8 @@ class Client:
 
     def backup(self, passphrase: str, *, is_new: bool) -> Iterator[bytes]:
         """Yield the bytes of a backup; one that is whole opens up to its last chunk."""
+        from mesh.api.own_requests import MakeBackup
+
         asked = msgspec.json.encode(MakeBackup(passphrase=passphrase, is_new=is_new))
         return self._file("POST", BACKUP_PATH, asked, kind="application/json")
 
@@ -207,8 +216,10 @@ class Client:
 
     def add_file(
         self, name: str, media_type: str, data: bytes, *, as_it_is: bool = False
-    ) -> FileAnswer:
+    ) -> "FileAnswer":
         """Hand over a file that is to be sent; a picture is cleaned, if not `as_it_is`."""
+        from mesh.commands.files import FileAnswer
+
         fields = {"name": name, "media_type": media_type, "look": "file" if as_it_is else ""}
         query = urlencode(fields)
         with self._connected(CARRY_SILENCE_S) as connection:
@@ -217,17 +228,22 @@ class Client:
             response = connection.getresponse()
             return _decoded(response.status, response.read(), FileAnswer)
 
-    def add_file_at(self, path: str, name: str, media_type: str) -> FileAnswer:
+    def add_file_at(self, path: str, name: str, media_type: str) -> "FileAnswer":
         """Hand over a file from its place on the disk, where it stays; it is read once now."""
+        from mesh.api.large_files import AddFileAt
+        from mesh.commands.files import FileAnswer
+
         body = msgspec.json.encode({"path": path, "name": name, "media_type": media_type})
         headers = self._marks | {"Content-Type": "application/json"}
         with self._connected(READ_WHOLE_S) as connection:
-            connection.ask("POST", ROUTE_BY_REQUEST[AddFileAt].path, body, headers)
+            connection.ask("POST", route_of(AddFileAt).path, body, headers)
             response = connection.getresponse()
             return _decoded(response.status, response.read(), FileAnswer)
 
-    def add_large_file(self, name: str, media_type: str, pieces: Iterable[bytes]) -> FileAnswer:
+    def add_large_file(self, name: str, media_type: str, pieces: Iterable[bytes]) -> "FileAnswer":
         """Hand over the bytes of a large file, which are kept once more by the node."""
+        from mesh.commands.files import FileAnswer
+
         query = urlencode({"name": name, "media_type": media_type})
         headers = self._marks | {"Content-Type": CARRY_FILE, "Transfer-Encoding": "chunked"}
         with self._connected(CARRY_SILENCE_S) as connection:
@@ -244,8 +260,10 @@ class Client:
         """Yield the bytes of a summary."""
         return self._file("GET", CARRY_SUMMARY_PATH, None)
 
-    def import_carried(self, pieces: Iterable[bytes]) -> ImportedAnswer:
+    def import_carried(self, pieces: Iterable[bytes]) -> "ImportedAnswer":
         """Hand over the bytes of a carry file, as fast as the node takes them."""
+        from mesh.commands.carry import ImportedAnswer
+
         headers = {"Content-Type": CARRY_FILE, "Transfer-Encoding": "chunked"}
         with self._connected(CARRY_SILENCE_S) as connection:
             connection.begin("POST", CARRY_IMPORT_PATH, headers)

@@ -28,25 +28,11 @@ from mesh.api.grant import Scope as TokenScope
 from mesh.api.large_files import AddFileAt, FileKeeper, add_file_at
 from mesh.api.metrics import Metrics
 from mesh.api.openapi import document_json
+from mesh.api.own_requests import AskBackup, ChangePassphrase, Lock, MakeIdentity, Stop, Unlock
 from mesh.api.page_desk import PageDesk
 from mesh.api.page_requests import AskDoctor, AskProfiles, DrawQr, EstimatePassphrase, Wipe
 from mesh.api.parsing import path_fields, request_of
-from mesh.api.problems import problem, problem_of, problem_of_disk
-from mesh.api.proof import AskProof
-from mesh.api.responses import send_json, send_problem, send_wrong_method
-from mesh.api.route import (
-    IDEMPOTENCY_HEADER,
-    PERSON_HEADER,
-    AskBackup,
-    ChangePassphrase,
-    Lock,
-    MakeIdentity,
-    Request,
-    Route,
-    Stop,
-    Unlock,
-)
-from mesh.api.routes import (
+from mesh.api.paths import (
     BACKUP_PATH,
     CARRY_EXPORT_PATH,
     CARRY_IMPORT_PATH,
@@ -59,8 +45,13 @@ from mesh.api.routes import (
     OPENAPI_PATH,
     PICTURE_PATH,
     RESTORE_PATH,
-    ROUTES,
 )
+from mesh.api.problems import problem, problem_of, problem_of_disk
+from mesh.api.proof import AskProof
+from mesh.api.request import Request
+from mesh.api.responses import send_json, send_problem, send_wrong_method
+from mesh.api.route import IDEMPOTENCY_HEADER, PERSON_HEADER, Route
+from mesh.api.routes import ROUTES
 from mesh.api.service_requests import AskService, SetService
 from mesh.api.share_requests import AskShare, CloseShare, OpenShare
 from mesh.api.sign_in import MakeSignInCode, SignIn, SignOut

@@ -13,7 +13,7 @@ import msgspec
 from starlette.types import Receive, Scope
 
 from mesh.api.carry import Carrier, CarryEndpoint, Sending, next_piece
-from mesh.api.route import MakeBackup, RestoreBackup
+from mesh.api.own_requests import MakeBackup, RestoreBackup
 from mesh.commands.answer import Answer
 from mesh.commands.backup import BackupAnswer, Restored
 from mesh.errors import UserError

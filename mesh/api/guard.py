@@ -17,9 +17,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from mesh.api.access import Access
 from mesh.api.grant import GRANT_KEY, SIGNED_OUT, Grant
 from mesh.api.page import is_api
+from mesh.api.paths import EVENTS_PATH
 from mesh.api.problems import problem_of
 from mesh.api.responses import send_problem
-from mesh.api.routes import EVENTS_PATH, ROUTES
+from mesh.api.routes import ROUTES
 from mesh.errors import UserError
 
 UNIX_HOST = re.compile(rb"(mesh|localhost)(:[0-9]{1,5})?", re.IGNORECASE)

@@ -1,6 +1,7 @@
 """The routes of the local API for the node itself: its state, peers, lock and end."""
 
-from mesh.api.route import AskBackup, ChangePassphrase, Lock, Route, Stop, Unlock
+from mesh.api.own_requests import AskBackup, ChangePassphrase, Lock, Stop, Unlock
+from mesh.api.route import Route
 from mesh.commands.answer import Done
 from mesh.commands.backup import BackupAnswer
 from mesh.commands.peers import AddPeer, AskPeers, PeersAnswer, RemovePeer

@@ -6,18 +6,9 @@ import msgspec
 
 from mesh.api.carry import BYTES_MAX_DEFAULT
 from mesh.api.files import SIDES
+from mesh.api.own_requests import MakeBackup, RestoreBackup
 from mesh.api.parsing import field_types
-from mesh.api.problems import Problem, problem, status_of
-from mesh.api.route import (
-    CONTACT,
-    IDEMPOTENCY_HEADER,
-    NUMBERED,
-    VAULT,
-    MakeBackup,
-    RestoreBackup,
-    Route,
-)
-from mesh.api.routes import (
+from mesh.api.paths import (
     BACKUP_PATH,
     CARRY_EXPORT_PATH,
     CARRY_IMPORT_PATH,
@@ -30,8 +21,10 @@ from mesh.api.routes import (
     OPENAPI_PATH,
     PICTURE_PATH,
     RESTORE_PATH,
-    ROUTES,
 )
+from mesh.api.problems import Problem, problem, status_of
+from mesh.api.route import CONTACT, IDEMPOTENCY_HEADER, NUMBERED, VAULT, Route
+from mesh.api.routes import ROUTES
 from mesh.api.stream import StreamObject
 from mesh.commands.backup import Restored
 from mesh.commands.carry import ImportedAnswer

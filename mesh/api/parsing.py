@@ -9,7 +9,8 @@ from urllib.parse import parse_qsl, unquote_to_bytes
 
 import msgspec
 
-from mesh.api.route import Request, Route
+from mesh.api.request import Request
+from mesh.api.route import Route
 from mesh.api.routes import ROUTES
 from mesh.errors import UserError
 

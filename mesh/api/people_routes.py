@@ -1,6 +1,7 @@
 """The routes of the local API for people: oneself, invites, contacts, who is near."""
 
-from mesh.api.route import COMPARISON, CONTACT, NUMBERED, VAULT, MakeIdentity, Route
+from mesh.api.own_requests import MakeIdentity
+from mesh.api.route import COMPARISON, CONTACT, NUMBERED, VAULT, Route
 from mesh.commands.answer import Done
 from mesh.commands.contacts import (
     AcceptRequest,

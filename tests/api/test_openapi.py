@@ -6,9 +6,10 @@ import msgspec
 from openapi_spec_validator import OpenAPIV31SpecValidator, validate
 
 from mesh.api.openapi import document, document_json
+from mesh.api.own_requests import MakeIdentity
+from mesh.api.paths import EVENTS_PATH, OPENAPI_PATH
 from mesh.api.problems import STATUS_BY_KIND
-from mesh.api.route import MakeIdentity
-from mesh.api.routes import EVENTS_PATH, OPENAPI_PATH, ROUTES
+from mesh.api.routes import ROUTES
 from mesh.commands.answer import Answer
 from mesh.commands.carry import AskMailFor, CarriedAnswer, CarriedBlock, CarriedIds, MailForAnswer
 from mesh.commands.command import Command

@@ -9,10 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mesh.api.batch import SendMessages
+from mesh.api.finding_routes import route_of
+from mesh.api.own_requests import Unlock
 from mesh.api.parsing import query_fields, request_of
 from mesh.api.problems import Problem, problem, problem_of
-from mesh.api.route import Route, Unlock
-from mesh.api.routes import ROUTE_BY_REQUEST, ROUTES
+from mesh.api.route import Route
+from mesh.api.routes import ROUTES
 from mesh.commands.contacts import RenameContact
 from mesh.commands.invites import CreateInvite, RevokeInvite
 from mesh.commands.messages import AskMessages, SendMessage
@@ -62,12 +64,12 @@ def test_whatever_comes_is_a_request_or_a_user_error(
 @given(contact=st.text() | st.integers(0, NUMBER_MAX), text=st.text(), key=st.text())
 def test_a_message_is_taken_as_it_was_given(contact: str | int, text: str, key: str) -> None:
     body = msgspec.json.encode({"contact": contact, "text": text, "idempotency_key": key})
-    route = ROUTE_BY_REQUEST[SendMessage]
+    route = route_of(SendMessage)
     assert request_of(route, path={}, body=body) == SendMessage(contact, text, key)
 
 
 def test_a_query_is_read_leniently() -> None:
-    route = ROUTE_BY_REQUEST[AskMessages]
+    route = route_of(AskMessages)
     query = b"contact=Ben+K%C3%B6nig&after=7&unread_only=true&mark_read=0"
     wanted = AskMessages("Ben König", after=7, unread_only=True)
     assert request_of(route, path={}, query=query) == wanted
@@ -85,7 +87,7 @@ def test_a_query_is_read_leniently() -> None:
 )
 def test_what_is_beyond_a_bound_is_named_with_the_bound(query: bytes, told: str) -> None:
     with pytest.raises(UserError, match=told):
-        request_of(ROUTE_BY_REQUEST[AskMessages], path={}, query=query)
+        request_of(route_of(AskMessages), path={}, query=query)
 
 
 @pytest.mark.parametrize("route", [route for route in ROUTES if names_of(route)])
@@ -117,41 +119,41 @@ def test_every_route_that_takes_a_contact_takes_their_number(route: Route) -> No
 
 def test_a_batch_takes_numbers_of_contacts() -> None:
     body = b'{"messages": [{"contact": 7, "text": "hello"}]}'
-    request = request_of(ROUTE_BY_REQUEST[SendMessages], path={}, body=body)
+    request = request_of(route_of(SendMessages), path={}, body=body)
     assert isinstance(request, SendMessages)
     assert request.commands() == [SendMessage(7, "hello")]
 
 
 def test_a_whole_number_may_bear_a_point() -> None:
     body = b'{"messages": [{"contact": 7.0, "text": "hello"}]}'
-    request = request_of(ROUTE_BY_REQUEST[SendMessages], path={}, body=body)
+    request = request_of(route_of(SendMessages), path={}, body=body)
     assert isinstance(request, SendMessages)
     assert request.commands() == [SendMessage(7, "hello")]
     with pytest.raises(UserError, match="float"):
-        request_of(ROUTE_BY_REQUEST[CreateInvite], path={}, body=b'{"uses_max": 1.5}')
+        request_of(route_of(CreateInvite), path={}, body=b'{"uses_max": 1.5}')
 
 
 def test_a_body_is_read_strictly() -> None:
     with pytest.raises(UserError, match="int"):
-        request_of(ROUTE_BY_REQUEST[CreateInvite], path={}, body=b'{"uses_max": "3"}')
+        request_of(route_of(CreateInvite), path={}, body=b'{"uses_max": "3"}')
 
 
 def test_no_body_means_that_all_fields_have_their_default() -> None:
-    assert request_of(ROUTE_BY_REQUEST[CreateInvite], path={}) == CreateInvite()
+    assert request_of(route_of(CreateInvite), path={}) == CreateInvite()
 
 
 def test_the_path_gives_its_fields() -> None:
-    route = ROUTE_BY_REQUEST[RevokeInvite]
+    route = route_of(RevokeInvite)
     assert request_of(route, path={"invite": "3"}) == RevokeInvite(3)
     with pytest.raises(UserError):
         request_of(route, path={"invite": "three"})
-    route = ROUTE_BY_REQUEST[RenameContact]
+    route = route_of(RenameContact)
     with pytest.raises(UserError, match="path"):
         request_of(route, path={"contact": "a"}, body=b'{"contact": "b", "label": "c"}')
 
 
 def test_a_passphrase_is_never_in_a_repr() -> None:
-    request = request_of(ROUTE_BY_REQUEST[Unlock], path={}, body=b'{"passphrase": "horse"}')
+    request = request_of(route_of(Unlock), path={}, body=b'{"passphrase": "horse"}')
     assert request == Unlock("horse")
     assert "horse" not in repr(request)
 

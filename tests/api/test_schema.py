@@ -11,21 +11,13 @@ from hypothesis import strategies as st
 
 from mesh.api.batch import SendMessages
 from mesh.api.openapi import document
+from mesh.api.own_requests import AskBackup, ChangePassphrase, Lock, MakeIdentity, Stop, Unlock
 from mesh.api.page_requests import AskDoctor, AskProfiles, DrawQr, EstimatePassphrase, Wipe
 from mesh.api.parsing import path_fields, request_of
 from mesh.api.problems import status_of
 from mesh.api.proof import AskProof
-from mesh.api.route import (
-    IDEMPOTENCY_HEADER,
-    AskBackup,
-    ChangePassphrase,
-    Lock,
-    MakeIdentity,
-    Request,
-    Route,
-    Stop,
-    Unlock,
-)
+from mesh.api.request import Request
+from mesh.api.route import IDEMPOTENCY_HEADER, Route
 from mesh.api.routes import ROUTES
 from mesh.api.service_requests import AskService, SetService
 from mesh.api.share_requests import AskShare, CloseShare, OpenShare

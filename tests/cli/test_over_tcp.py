@@ -14,7 +14,7 @@ import pytest
 
 from mesh.api.doors import LoopbackDoor, UnixDoor, door_of, is_over_tcp
 from mesh.api.endpoint import Endpoint, find_endpoint
-from mesh.api.route import Unlock
+from mesh.api.own_requests import Unlock
 from mesh.client import Client
 from mesh.commands.answer import Done
 from mesh.errors import UserError

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from mesh.api.route import Lock, Unlock
+from mesh.api.own_requests import Lock, Unlock
 from mesh.cli.main import run
 from mesh.client import Client
 from mesh.commands.answer import Done

@@ -7,7 +7,8 @@ import threading
 
 import pytest
 
-from mesh.api.route import ChangePassphrase, Lock, Request, Unlock
+from mesh.api.own_requests import ChangePassphrase, Lock, Unlock
+from mesh.api.request import Request
 from mesh.api.stream import Happened, Hello, Resync
 from mesh.client import Client
 from mesh.commands.answer import Done

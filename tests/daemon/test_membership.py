@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from mesh.api.route import Stop
+from mesh.api.own_requests import Stop
 from mesh.commands.answer import Done
 from mesh.commands.invites import CreateInvite, InviteAnswer
 from mesh.commands.status import AskStatus, StatusAnswer

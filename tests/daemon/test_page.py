@@ -13,8 +13,8 @@ import pytest
 
 from mesh.api.doors import door_of
 from mesh.api.endpoint import Endpoint, find_endpoint
+from mesh.api.own_requests import Lock, MakeIdentity, Unlock
 from mesh.api.page_requests import AskDoctor, FindingsAnswer, Wipe
-from mesh.api.route import Lock, MakeIdentity, Unlock
 from mesh.api.sign_in import MakeSignInCode, SignInCodeAnswer
 from mesh.cli.main import run
 from mesh.client import Client

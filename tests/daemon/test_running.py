@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from mesh.api.endpoint import find_endpoint
-from mesh.api.route import Stop, Unlock
+from mesh.api.own_requests import Stop, Unlock
 from mesh.commands.answer import Done
 from mesh.commands.identity import AskIdentity, IdentityAnswer
 from mesh.commands.status import AskStatus, StatusAnswer

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from mesh.api.route import Unlock
+from mesh.api.own_requests import Unlock
 from mesh.commands.answer import Done
 from mesh.commands.settings import AskSettings, ChangeSettings, SettingAnswer, SettingsAnswer
 from mesh.commands.status import AskStatus, StatusAnswer

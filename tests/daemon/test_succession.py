@@ -13,7 +13,7 @@ import msgspec
 import psutil
 import pytest
 
-from mesh.api.route import Lock, Unlock
+from mesh.api.own_requests import Lock, Unlock
 from mesh.api.stream import GoingAway, Happened, Hello, Resync, StreamObject
 from mesh.client import Client
 from mesh.commands.answer import Done

@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from mesh.api.route import AskBackup
+from mesh.api.own_requests import AskBackup
 from mesh.cli.failures import Exit
 from mesh.commands.backup import BackupAnswer, Restored
 from mesh.commands.identity import IdentityAnswer

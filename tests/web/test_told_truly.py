@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import pytest
 from playwright.sync_api import Browser, Page, Playwright, Route, expect
 
-from mesh.api.route import Lock
+from mesh.api.own_requests import Lock
 from mesh.api.sign_in import MakeSignInCode, SignInCodeAnswer
 from mesh.client import Client
 from mesh.commands.answer import Done

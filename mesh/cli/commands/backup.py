@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 import msgspec
 
-from mesh.api.route import AskBackup
+from mesh.api.own_requests import AskBackup
 from mesh.cli.carry_files import part_of, require_replaceable
 from mesh.cli.commands.carry import progress
 from mesh.cli.daemon_client import client_of, folders_of

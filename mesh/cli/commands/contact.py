@@ -1,10 +1,10 @@
 """`mesh contact …`: everything about one contact, and every change of it."""
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import click
 
-from mesh.api.route import Request
 from mesh.cli.commands.contact_details import lines_of, safety_lines, unblocked_sentences
 from mesh.cli.completing import complete_contact
 from mesh.cli.daemon_client import client_of
@@ -26,6 +26,9 @@ from mesh.commands.contacts import (
     VerifyContact,
 )
 from mesh.errors import UserError
+
+if TYPE_CHECKING:
+    from mesh.api.request import Request
 
 Named = Callable[[Choices, str], None]
 
@@ -57,7 +60,7 @@ def on_contact(text: str) -> Callable[[Named], click.Command]:
     return made
 
 
-def change(choices: Choices, request: Request, sentence: str) -> None:
+def change(choices: Choices, request: "Request", sentence: str) -> None:
     """Ask for a change and say that it was made; `{}` in the sentence is the contact's name."""
     terminal = Terminal(choices)
     answer = client_of(choices).ask(request, ContactAnswer)

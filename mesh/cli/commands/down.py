@@ -4,7 +4,7 @@ import time
 
 import click
 
-from mesh.api.route import Stop
+from mesh.api.own_requests import Stop
 from mesh.cli.daemon_client import client_of, folders_of
 from mesh.cli.options import Choices, shared_options
 from mesh.cli.running import others_word

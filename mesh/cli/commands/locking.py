@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from mesh.api.route import ChangePassphrase, Lock, Unlock
+from mesh.api.own_requests import ChangePassphrase, Lock, Unlock
 from mesh.cli.daemon_client import client_of, folders_of
 from mesh.cli.options import Choices, shared_options
 from mesh.cli.passphrase import (

@@ -12,7 +12,7 @@ from typing import Final
 import click
 
 from mesh.api.doors import door_of
-from mesh.api.route import MakeIdentity, Unlock
+from mesh.api.own_requests import MakeIdentity, Unlock
 from mesh.cli.commands.open_page import show_page
 from mesh.cli.daemon_client import folders_of
 from mesh.cli.next_steps import MESH_COMMAND, profile_option, tell_started

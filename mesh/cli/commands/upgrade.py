@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 import msgspec
 
-from mesh.api.route import AskBackup
+from mesh.api.own_requests import AskBackup
 from mesh.bundles.upgrading import (
     Place,
     clear,
