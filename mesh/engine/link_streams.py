@@ -11,7 +11,7 @@ from typing import Final
 from mesh.effects import Effect, SendBytes
 from mesh.engine.counters import Counters
 from mesh.errors import PeerError
-from mesh.ids import Address, DialId, Instant, LinkId, Monotonic, earliest
+from mesh.ids import Address, DialId, Instant, LinkId, Monotonic
 from mesh.limits.link import LINK_SENDING_BYTES_MAX
 from mesh.link.link import Link
 from mesh.peering.segments import OwnNetworks
@@ -58,15 +58,17 @@ class Streams:
         self.ready: Final[dict[LinkId, Peer]] = {}
         self.networks = OwnNetworks()
         self._counters = counters
-        # Links that may have bytes to send, and a time before which no link has a deadline.
+        # Links that may have bytes to send, a time before which no link has a deadline, and the
+        # link that had it then.
         self._touched: dict[LinkId, None] = {}
         self._links_deadline: Monotonic | None = None
+        self._earliest_link: LinkId | None = None
 
     def add(self, link: LinkId, peer: Peer) -> None:
         """A stream stands, and its handshake begins."""
         self.all[link] = peer
         self._touched[link] = None
-        self._expect_deadline(peer.link.deadline())
+        self._expect_deadline(link, peer.link.deadline())
 
     def received(self, link: LinkId, received: bytes, now: Instant) -> list[Frame]:
         """Bytes came over a stream that stands: the frames that they complete.
@@ -107,7 +109,7 @@ class Streams:
         for link, peer in self.ready.items():
             peer.link.check(now)
             self._touched[link] = None
-            self._expect_deadline(peer.link.deadline())
+            self._expect_deadline(link, peer.link.deadline())
 
     def interface_of(self, link: LinkId) -> str:
         """The name of the interface over which a link goes; empty if nobody knows it."""
@@ -158,10 +160,16 @@ class Streams:
                 peer.bytes_sent += len(data)
                 self._counters.count("bytes_sent", len(data))
                 effects.append(SendBytes(link, data))
+                if link == self._earliest_link:
+                    # It is idle for shorter than it was: nobody is to be woken at its former time.
+                    self._links_deadline = None
         if self._links_deadline is None:
-            for peer in self.all.values():
-                self._expect_deadline(peer.link.deadline())
+            for link, peer in self.all.items():
+                self._expect_deadline(link, peer.link.deadline())
         return effects
 
-    def _expect_deadline(self, deadline: Monotonic | None) -> None:
-        self._links_deadline = earliest((self._links_deadline, deadline))
+    def _expect_deadline(self, link: LinkId, deadline: Monotonic | None) -> None:
+        if deadline is None:
+            return
+        if self._links_deadline is None or deadline < self._links_deadline:
+            self._links_deadline, self._earliest_link = deadline, link

@@ -19,8 +19,9 @@ BACKUP_ROWS_PER_PIECE = 64
 BACKUP_FILE_BYTES_MAX = 1024 * 1024
 """A settings file within a backup; a person's has some kilobytes."""
 
-COPY_WAKE_MS = 10_000
-"""Between looks at the clock; a timer would stand still during sleep."""
+COPY_WAKE_MS = 60_000
+"""Between looks at the clock; a timer would stand still during sleep. Each look wakes an idle
+laptop, and a copy that is made a minute later is as good."""
 
 COPY_LOOK_SECONDS = 3600
 """Between looks whether the automatic copy is to be made anew: counting a million messages takes

@@ -16,9 +16,12 @@ WAKE_LOOK_MS = 2_000
 """How often the node looks at its clocks, to notice that it slept: links are asked and dialled anew
 within 5 s of the end of a sleep, and an idle laptop is woken up for it every other second."""
 
+WAKE_LOOK_SPARING_MS = 10_000
+"""The same while the battery is low: of all that wakes an idle laptop this is the most frequent."""
+
 WAKE_GAP_MS = 10_000
 """A longer pause between two looks was sleep. In a shorter one streams do not die, and a machine
-that is only busy must not suspect its links."""
+that is only busy must not suspect its links. Where looks are rarer, it is so much longer."""
 
 FORMER_NAME_MS = 60_000
 """A former instance name is still answered for so long, for those who are about to dial it."""

@@ -23,10 +23,16 @@ LINKS_MAX = 64
 """Open links and handshakes together; 50 links must work, file descriptors are finite."""
 
 LINK_PING_IDLE_MS = 15_000
-"""A link that sent nothing for so long sends a ping."""
+"""A link that sent nothing for so long sends a ping, at the latest."""
+
+LINK_PING_STEP_MS = 7_500
+"""Pings leave at steps of a clock that all links of a link key share, so that a laptop wakes once
+for its idle links and not for each. Half of the time above: links that are idle are pinged at every
+other step. A finer one would have more groups of links that are never pinged together."""
 
 LINK_PING_GRACE_MS = 1_000
-"""The side that was dialled waits so much longer: two sides that ask at once ask for nothing."""
+"""The side that was dialled waits so much longer than the whole of that time: two sides that ask at
+once ask for nothing."""
 
 LINK_DEAD_MS = 40_000
 """A link that heard nothing for so long is dead: two pings and a half were lost."""

@@ -17,6 +17,7 @@ from typing import Final, Protocol
 
 from mesh.crypto.agreement import x25519_public
 from mesh.crypto.entropy import Entropy
+from mesh.crypto.hashing import blake2b
 from mesh.crypto.kem import Kem
 from mesh.errors import PeerError
 from mesh.ids import Instant, LinkKey, Monotonic, UnixSeconds
@@ -26,6 +27,7 @@ from mesh.limits.link import (
     LINK_DEAD_MS,
     LINK_PING_GRACE_MS,
     LINK_PING_IDLE_MS,
+    LINK_PING_STEP_MS,
     LINK_RECEIVE_FRAMES_BURST,
     LINK_RECEIVE_FRAMES_PER_SECOND,
 )
@@ -53,6 +55,8 @@ from mesh.wire.frames import (
 from mesh.wire.parameters import MeshParameters
 
 PROLOGUE: Final = b"mesh/link/1"
+
+_STEP_US: Final = 1000 * LINK_PING_STEP_MS
 
 
 class Handshake(Protocol):
@@ -214,9 +218,10 @@ class Link:
         self._started_at = now.monotonic
         self._check_ends_at: Monotonic | None = None
         self._pongs_due = 0
-        self._idle_us: Final = 1000 * (
-            LINK_PING_IDLE_MS + (0 if is_initiator else LINK_PING_GRACE_MS)
-        )
+        # It is the same for all links of a link key, and nobody else can know it. So the steps tell
+        # nothing of the clock behind them, by which a node would be known under its next key.
+        drawn = blake2b(link_private, b"", b"mesh/ping-steps", 8)
+        self._step_phase_us: Final = int.from_bytes(drawn, "big") % _STEP_US
         # Each frame costs us at least a decode.
         self._frames_allowed = TokenBucket(
             per_second=LINK_RECEIVE_FRAMES_PER_SECOND, burst=LINK_RECEIVE_FRAMES_BURST, now=now
@@ -311,7 +316,7 @@ class Link:
             case Closed():
                 return None
             case Open(hello=Hello()):
-                return Monotonic(min(self._dead_at, self._spoke_at + self._idle_us))
+                return min(self._dead_at, self._asks_at)
             case _:
                 return Monotonic(self._started_at + HANDSHAKE_TIMEOUT_MS * 1000)
 
@@ -325,8 +330,20 @@ class Link:
         if now.monotonic >= self._dead_at:
             self._state = Closed()
             raise PeerError("neighbour went silent")
-        if now.monotonic >= self._spoke_at + self._idle_us:
+        if now.monotonic >= self._asks_at:
             self.send(Ping())
+
+    @property
+    def _asks_at(self) -> Monotonic:
+        """Return when silence of our own becomes a ping.
+
+        Who dialled asks at the first step after half of the time. So one who was dialled, and would
+        wait for the whole of it and a moment, mostly never asks.
+        """
+        if not self.is_initiator:
+            return Monotonic(self._spoke_at + 1000 * (LINK_PING_IDLE_MS + LINK_PING_GRACE_MS))
+        earliest = self._spoke_at + 1000 * LINK_PING_IDLE_MS - _STEP_US
+        return Monotonic(earliest + _STEP_US - (earliest - self._step_phase_us) % _STEP_US)
 
     @property
     def _dead_at(self) -> Monotonic:

@@ -103,9 +103,11 @@ class Node:
         self._discovery: Discovery | None = None
         if discovery is not None:
             self._discovery = Discovery(input_queue, self.port, self.notice, discovery)
-        self._suspend_watch = SuspendWatch(input_queue, clock, self._discovery)
         self._power_and_disk = PowerAndDisk(
             input_queue, disk=disk, battery_low_percent=battery_low_percent
+        )
+        self._suspend_watch = SuspendWatch(
+            input_queue, clock, self._discovery, lambda: self._power_and_disk.is_power_low
         )
         try:
             engine = self._engine = LastingEngine(

@@ -34,6 +34,11 @@ class PowerAndDisk:
         self._is_low = False
         self._free_bytes: int | None = None
 
+    @property
+    def is_power_low(self) -> bool:
+        """Say whether the battery was low at the last look."""
+        return self._is_low
+
     async def run(self) -> None:
         """Look until cancelled."""
         async with trio.open_nursery() as nursery:

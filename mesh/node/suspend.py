@@ -5,12 +5,14 @@ it really was. Either clock may be the one that went on: the steady one where th
 a one, else the calendar. A calendar that somebody set forward looks the same, and costs a ping.
 """
 
+from collections.abc import Callable
+
 import structlog
 import trio
 
 from mesh.ids import Instant
 from mesh.inputs import Woke
-from mesh.limits.discovery import WAKE_GAP_MS, WAKE_LOOK_MS
+from mesh.limits.discovery import WAKE_GAP_MS, WAKE_LOOK_MS, WAKE_LOOK_SPARING_MS
 from mesh.node.clock import Clock
 from mesh.node.discovery.discovery import Discovery
 from mesh.node.input_queue import InputQueue
@@ -21,18 +23,27 @@ _log = structlog.get_logger("mesh.waking")
 class SuspendWatch:
     """Looks at the clocks again and again; tells the engine, and lets discovery begin anew."""
 
-    def __init__(self, input_queue: InputQueue, clock: Clock, discovery: Discovery | None) -> None:
+    def __init__(
+        self,
+        input_queue: InputQueue,
+        clock: Clock,
+        discovery: Discovery | None,
+        is_power_low: Callable[[], bool],
+    ) -> None:
+        """`is_power_low`: then it looks seldom, and a sleep is noticed later."""
         self._input_queue = input_queue
         self._clock = clock
         self._discovery = discovery
+        self._is_power_low = is_power_low
 
     async def run(self) -> None:
         """Look until cancelled."""
         before = self._clock()
         while True:
-            await trio.sleep(WAKE_LOOK_MS / 1_000)
+            look_ms = WAKE_LOOK_SPARING_MS if self._is_power_low() else WAKE_LOOK_MS
+            await trio.sleep(look_ms / 1_000)
             now = self._clock()
-            if has_slept(before, now):
+            if has_slept(before, now, look_ms):
                 _log.info("the machine has slept")
                 self._input_queue.put(Woke())
                 if self._discovery is not None:
@@ -40,7 +51,9 @@ class SuspendWatch:
             before = now
 
 
-def has_slept(before: Instant, now: Instant) -> bool:
-    """Say whether more time lies between two looks than a busy machine takes."""
+def has_slept(before: Instant, now: Instant, look_ms: int) -> bool:
+    """Say whether more time lies between two looks, meant to be so far apart, than a busy machine
+    takes.
+    """
     gap_us = max(now.monotonic - before.monotonic, now.wall - before.wall)
-    return gap_us >= WAKE_GAP_MS * 1_000
+    return gap_us >= (WAKE_GAP_MS + look_ms - WAKE_LOOK_MS) * 1_000

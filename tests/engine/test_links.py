@@ -291,3 +291,15 @@ def test_a_relay_that_rests_changes_its_key_at_midnight_and_not_when_something_w
     assert relay.engine.deadline() == table.now_us + 1
     table.pass_time(1)
     assert relay.engine._links.keys.current != before
+
+
+def test_nobody_wakes_at_a_time_when_a_link_was_to_be_pinged_that_was_used_since() -> None:
+    """Those who dialled ask first, so whoever was dialled would wake for nothing all the time."""
+    table = Joined("dialled", "one", "two", "three")
+    for name in ("one", "two", "three"):
+        table.join(name, "dialled")
+    streams = table.seats["dialled"].engine._links.streams
+    for _ in range(120):
+        table.pass_time(0.5)
+        deadlines = [peer.link.deadline() for peer in streams.all.values()]
+        assert streams.deadline() == min(at for at in deadlines if at is not None)

@@ -1,8 +1,9 @@
 """A day in the life of a laptop, in minutes: VPN, sleep, another Wi-Fi and back, on one daemon.
 
 Each thing by itself has its own tests (`test_moving`, `test_bad_networks`, `test_clocks`,
-`test_full_disk`). Here they come one after another over a running daemon, which is never started
-anew, and after each what was written meanwhile arrives.
+`test_full_disk`); that a sleep is noticed where no stream ends is proved by `test_moving` alone.
+Here they come one after another over a running daemon, which is never started anew, and after each
+what was written meanwhile arrives.
 """
 
 import subprocess

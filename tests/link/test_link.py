@@ -10,7 +10,13 @@ from hypothesis import strategies as st
 from mesh.crypto.kem import PycaKem
 from mesh.errors import PeerError
 from mesh.ids import EnvelopeId, Instant, Monotonic, UnixSeconds
-from mesh.limits.link import HANDSHAKE_TIMEOUT_MS, LINK_CHECK_MS, LINK_DEAD_MS, LINK_PING_IDLE_MS
+from mesh.limits.link import (
+    HANDSHAKE_TIMEOUT_MS,
+    LINK_CHECK_MS,
+    LINK_DEAD_MS,
+    LINK_PING_IDLE_MS,
+    LINK_PING_STEP_MS,
+)
 from mesh.link.first_messages import FirstMessages
 from mesh.link.link import HandshakeSetup, Link, own_hello
 from mesh.wire.frames import PROTOCOL_VERSIONS, Frame, IHave, Push, encode_frame, join_entries
@@ -178,12 +184,30 @@ def test_of_two_sides_that_are_idle_only_the_one_that_dialled_asks() -> None:
         assert None not in deadlines
         asks_at, waits_until = (deadline or 0 for deadline in deadlines)
         assert asks_at < waits_until
-        now = at(asks_at // 1000)
+        now = Instant(Monotonic(asks_at), 1_700_000_000_000_000 + asks_at)
         left.deadline_passed(now)
         ping = left.take_bytes(now)
         assert right.receive(ping, now) == []
         assert left.receive(right.take_bytes(now), now) == []
-    assert now.monotonic >= 5 * LINK_PING_IDLE_MS * 1000
+    assert now.monotonic >= 4 * LINK_PING_IDLE_MS * 1000
+
+
+def test_all_idle_links_of_a_link_key_are_pinged_at_one_moment() -> None:
+    """However long ago each was used; a link of another key has steps of its own."""
+    now_ms = [0, 1_300, 4_900, 7_300]
+    steps = set()
+    for spoke_ms in now_ms:
+        left, right = make_link(1, is_initiator=True), make_link(2, is_initiator=False)
+        exchange(left, right, at(spoke_ms))
+        asks_at = left.deadline()
+        assert asks_at is not None
+        idle_ms = asks_at / 1000 - spoke_ms
+        assert LINK_PING_IDLE_MS - LINK_PING_STEP_MS < idle_ms <= LINK_PING_IDLE_MS
+        steps.add(asks_at % (LINK_PING_STEP_MS * 1000))
+    assert len(steps) == 1
+    other, right = make_link(3, is_initiator=True), make_link(2, is_initiator=False)
+    exchange(other, right, at(0))
+    assert (other.deadline() or 0) % (LINK_PING_STEP_MS * 1000) not in steps
 
 
 def test_the_handshake_tells_both_how_soon_the_other_answers() -> None:

@@ -5,8 +5,8 @@ import trio
 from trio.testing import MockClock
 
 from mesh.ids import Instant, Monotonic
-from mesh.inputs import Woke
-from mesh.limits.discovery import WAKE_GAP_MS
+from mesh.inputs import Input, Woke
+from mesh.limits.discovery import WAKE_GAP_MS, WAKE_LOOK_MS, WAKE_LOOK_SPARING_MS
 from mesh.node.input_queue import InputQueue
 from mesh.node.suspend import SuspendWatch, has_slept
 
@@ -18,32 +18,51 @@ def at(monotonic_us: int, wall_us: int) -> Instant:
 
 
 def test_sleep_is_noticed_by_the_steady_clock_or_by_the_calendar() -> None:
-    assert has_slept(at(0, 0), at(SLEPT_US, 1))
-    assert has_slept(at(0, 0), at(1, SLEPT_US))
+    assert has_slept(at(0, 0), at(SLEPT_US, 1), WAKE_LOOK_MS)
+    assert has_slept(at(0, 0), at(1, SLEPT_US), WAKE_LOOK_MS)
 
 
 def test_a_busy_machine_or_a_calendar_set_back_is_no_sleep() -> None:
-    assert not has_slept(at(0, 0), at(SLEPT_US - 1, SLEPT_US - 1))
-    assert not has_slept(at(0, SLEPT_US * 5), at(1_000, 0))
+    assert not has_slept(at(0, 0), at(SLEPT_US - 1, SLEPT_US - 1), WAKE_LOOK_MS)
+    assert not has_slept(at(0, SLEPT_US * 5), at(1_000, 0), WAKE_LOOK_MS)
 
 
 class _OverError(Exception):
     """The clocks have no more readings."""
 
 
-def test_a_node_is_told_once_that_it_slept() -> None:
-    seconds = iter([0, 1, 3_600, 3_601, 3_602])
+def told_of(seconds: list[int], *, is_power_low: bool) -> tuple[list[Input], float]:
+    """What a node is told whose clock reads so at each look, and the seconds that it looked."""
+    readings = iter(seconds)
     input_queue = InputQueue()
+    ended_at = 0.0
 
     def clock() -> Instant:
-        second = next(seconds, None)
+        second = next(readings, None)
         if second is None:
             raise _OverError
         return at(second * 1_000_000, second * 1_000_000)
 
     async def main() -> None:
-        await SuspendWatch(input_queue, clock, None).run()
+        nonlocal ended_at
+        began = trio.current_time()
+        try:
+            await SuspendWatch(input_queue, clock, None, lambda: is_power_low).run()
+        finally:
+            ended_at = trio.current_time() - began
 
     with pytest.raises(_OverError):
         trio.run(main, clock=MockClock(autojump_threshold=0))
-    assert input_queue.take() == [Woke()]
+    return input_queue.take(), ended_at
+
+
+def test_a_node_is_told_once_that_it_slept() -> None:
+    told, took_s = told_of([0, 2, 3_600, 3_602, 3_604], is_power_low=False)
+    assert told == [Woke()]
+    assert took_s == pytest.approx(5 * WAKE_LOOK_MS / 1_000)
+
+
+def test_with_a_low_battery_it_looks_seldom_and_takes_no_look_for_a_sleep() -> None:
+    told, took_s = told_of([0, 10, 22, 3_600, 3_610], is_power_low=True)
+    assert told == [Woke()]
+    assert took_s == pytest.approx(5 * WAKE_LOOK_SPARING_MS / 1_000)

@@ -24,6 +24,11 @@ DISK_WORDS: Final[dict[Disk, str]] = {
 }
 """What a person is told of the disk."""
 
+BATTERY_WORDS: Final = (
+    "The battery is low: little but short new mail leaves this node. It wakes up less often, and "
+    "links come back later after a sleep."
+)
+
 _MIB = 1024 * 1024
 
 
@@ -96,7 +101,7 @@ class ResourcePolicy:
                 f"{self._stored_bytes_wanted // _MIB} MiB."
             )
         if self.is_power_low:
-            told.append("The battery is low: little but short new mail leaves this node.")
+            told.append(BATTERY_WORDS)
         count = sum(interface in self._metered for interface in interfaces)
         if count and not self.is_power_low:
             links = "1 link goes" if count == 1 else f"{count} links go"
