@@ -11,6 +11,7 @@ import os
 import re
 import tarfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -73,7 +74,8 @@ def begin_in_page(page: Page, name: str) -> None:
     expect(page.get_by_text(f"Welcome, {name}")).to_be_visible(timeout=120_000)
 
 
-def open_page(namespace: str, address: str, folder: Path, name: str) -> None:
+@contextmanager
+def opened_page(namespace: str, address: str, folder: Path, name: str) -> Iterator[Page]:
     """Begin in the page of a node, by a browser in its network and outside of its root."""
     program = folder / "chromium"
     chromium = where_is("chromium", required_as="chromium")
@@ -83,8 +85,27 @@ def open_page(namespace: str, address: str, folder: Path, name: str) -> None:
         browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
         page = browser.new_page(locale="en-GB")
         page.goto(address)
-        begin_in_page(page, name)
-        browser.close()
+        try:
+            begin_in_page(page, name)
+            yield page
+        finally:
+            browser.close()
+
+
+def page_of_archive(laptop: BareRoot) -> str:
+    """Start the archive by one command, as a double click gives it; return its page."""
+    told = laptop.run(f"{ARCHIVED}/start-mesh")
+    (address,) = re.findall(r"http://\S+#code=\S+", told)
+    return str(address)
+
+
+def wait_for_message(laptop: BareRoot, text: str) -> None:
+    eventually(
+        lambda: laptop.run("mesh read"),
+        lambda told: text in told,
+        within_s=WITHIN_S,
+        what="the message from a laptop without Python",
+    )
 
 
 def test_an_archive_and_a_package_are_small_enough(made: Path) -> None:
@@ -100,21 +121,15 @@ def test_two_laptops_without_python_talk_by_link(
         assert not list(each.folder.rglob("python3*/os.py"))
         assert each.try_run("command -v python3").returncode != 0
 
-    # One command, as a double click gives it; in the background from then on.
-    told = ben.run(f"{ARCHIVED}/start-mesh")
-    (address,) = re.findall(r"http://\S+#code=\S+", told)
-    open_page(ben.namespace, address, tmp_path, "Ben")
+    # In the background from then on.
+    with opened_page(ben.namespace, page_of_archive(ben), tmp_path, "Ben"):
+        pass
     anna.run("mesh up --headless --name Anna")
 
     invite = json.loads(anna.run("mesh invite --json"))
     ben.run(f"{ARCHIVED}/mesh add '{invite['link']}' --label Anna")
     ben.run(f"{ARCHIVED}/mesh send Anna 'Is the bridge open?'")
-    eventually(
-        lambda: anna.run("mesh read"),
-        lambda told: "Is the bridge open?" in told,
-        within_s=WITHIN_S,
-        what="the message from a laptop without Python",
-    )
+    wait_for_message(anna, "Is the bridge open?")
 
     # What a bundle starts besides the daemon: the process that draws a picture,
     Image.new("RGB", (40, 30), "red").save(anna.folder / "home" / "red.png")
@@ -127,3 +142,21 @@ def test_two_laptops_without_python_talk_by_link(
     anna.run("mesh unlock")
     for each, program in ((anna, "mesh"), (ben, f"{ARCHIVED}/mesh")):
         each.run(f"{program} down")
+
+
+def test_two_laptops_without_python_talk_by_a_picture_of_a_code(
+    laptops: tuple[BareRoot, BareRoot], tmp_path: Path
+) -> None:
+    anna, ben = laptops
+    anna.run("mesh up --headless --name Anna")
+    anna.run("mesh invite --png /home/code.png")
+    with opened_page(ben.namespace, page_of_archive(ben), tmp_path, "Ben") as page:
+        page.evaluate("location.hash = '#/people/add/scan'")
+        page.locator("input[type=file]").set_input_files(anna.folder / "home" / "code.png")
+        dialog = page.get_by_role("dialog")
+        dialog.get_by_label("Name here").fill("Anna")
+        dialog.get_by_role("button", name="Add", exact=True).click()
+        expect(page.get_by_role("textbox", name="Message Anna")).to_be_focused()
+        page.keyboard.type("The bridge is open")
+        page.keyboard.press("Enter")
+        wait_for_message(anna, "The bridge is open")
