@@ -86,10 +86,7 @@ class Sums:
 
 
 class World:
-    """One scenario with one seed. Run it once.
-
-    What `ends` holds ends with the world: one that runs another release needs it (`opened_world`).
-    """
+    """One scenario with one seed. Run it once. What `ends` holds ends with it (`opened_world`)."""
 
     def __init__(
         self,

@@ -32,7 +32,7 @@ class _OverError(Exception):
 
 
 def told_of(seconds: list[int], *, is_power_low: bool) -> tuple[list[Input], float]:
-    """What a node is told whose clock reads so at each look, and the seconds that it looked."""
+    """Return what a node is told whose clock reads so at its looks, and for how long it looked."""
     readings = iter(seconds)
     input_queue = InputQueue()
     ended_at = 0.0
