@@ -88,11 +88,14 @@ class Driver:
         input_queue: InputQueue,
         clock: Clock,
         perform: Callable[[Outward], None],
+        looked: Callable[[Instant], None] = lambda now: None,
     ) -> None:
+        """`looked` is told at each batch what the clocks say."""
         self._engine = engine
         self._input_queue = input_queue
         self._clock = clock
         self._perform = perform
+        self._looked = looked
         self._subscribers = Subscribers()
         self._requests = count(1)
         self._asks: dict[RequestId, _Ask] = {}
@@ -200,6 +203,7 @@ class Driver:
 
     async def _handled(self, batch: Sequence[Input]) -> list[Effect]:
         now = self._clock()
+        self._looked(now)
         if self._is_short(batch):
             effects = self._engine.handle(batch, now)
         else:

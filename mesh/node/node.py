@@ -121,7 +121,7 @@ class Node:
         except BaseException:
             self._network.close_listeners()
             raise
-        self._driver = Driver(engine, input_queue, clock, self._perform)
+        self._driver = Driver(engine, input_queue, clock, self._perform, self._suspend_watch.look)
         self._vault: Connection | None = None
         self._vault_turn = trio.Lock()
 

@@ -35,20 +35,26 @@ class SuspendWatch:
         self._clock = clock
         self._discovery = discovery
         self._is_power_low = is_power_low
+        self._before: Instant | None = None
+        self._pause = trio.CancelScope()
 
     async def run(self) -> None:
-        """Look until cancelled."""
-        before = self._clock()
+        """Look until cancelled, whenever nobody else has looked for a while."""
         while True:
-            look_ms = WAKE_LOOK_SPARING_MS if self._is_power_low() else WAKE_LOOK_MS
-            await trio.sleep(look_ms / 1_000)
-            now = self._clock()
-            if has_slept(before, now, look_ms):
-                _log.info("the machine has slept")
-                self._input_queue.put(Woke())
-                if self._discovery is not None:
-                    self._discovery.refresh()
-            before = now
+            self.look(self._clock())
+            with trio.CancelScope(deadline=self._pause.deadline) as self._pause:
+                await trio.sleep_forever()
+
+    def look(self, now: Instant) -> None:
+        """Take what the clocks say, of whoever woke up anyway: the next look of its own can wait."""
+        look_ms = WAKE_LOOK_SPARING_MS if self._is_power_low() else WAKE_LOOK_MS
+        if self._before is not None and has_slept(self._before, now, look_ms):
+            _log.info("the machine has slept")
+            self._input_queue.put(Woke())
+            if self._discovery is not None:
+                self._discovery.refresh()
+        self._before = now
+        self._pause.deadline = trio.current_time() + look_ms / 1_000
 
 
 def has_slept(before: Instant, now: Instant, look_ms: int) -> bool:

@@ -68,6 +68,16 @@ async def test_the_first_batch_is_empty_and_comes_at_once(nursery: trio.Nursery)
     assert echo.batches[0] in ([], [NetworkChanged()])
 
 
+async def test_each_batch_says_what_the_clocks_say(nursery: trio.Nursery) -> None:
+    looks: list[Instant] = []
+    driver = Driver(Echo(), InputQueue(), trio_now, nothing, looks.append)
+    nursery.start_soon(driver.run)
+    await driver.tell(NetworkChanged())
+    count = len(looks)
+    await driver.tell(NetworkChanged())
+    assert len(looks) > count > 0
+
+
 async def test_an_answer_is_returned_and_a_refusal_is_raised(nursery: trio.Nursery) -> None:
     driver = driver_of(Echo())
     nursery.start_soon(driver.run)

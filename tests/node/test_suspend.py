@@ -66,3 +66,34 @@ def test_with_a_low_battery_it_looks_seldom_and_takes_no_look_for_a_sleep() -> N
     told, took_s = told_of([0, 10, 22, 3_600, 3_610], is_power_low=True)
     assert told == [Woke()]
     assert took_s == pytest.approx(5 * WAKE_LOOK_SPARING_MS / 1_000)
+
+
+def test_while_somebody_else_reads_the_clocks_nobody_is_woken_to_look() -> None:
+    own_looks_count = 0
+
+    def clock() -> Instant:
+        nonlocal own_looks_count
+        own_looks_count += 1
+        return now()
+
+    def now() -> Instant:
+        return at(int(trio.current_time() * 1_000_000), 0)
+
+    async def main() -> None:
+        input_queue = InputQueue()
+        watch = SuspendWatch(input_queue, clock, None, lambda: False)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(watch.run)
+            for _ in range(20):
+                await trio.sleep(WAKE_LOOK_MS / 1_000 - 0.5)
+                watch.look(now())
+            assert own_looks_count == 1
+            await trio.sleep(2.5 * WAKE_LOOK_MS / 1_000)
+            assert own_looks_count == 3
+            # Whoever looks first after a sleep tells of it.
+            slept = now()
+            watch.look(at(slept.monotonic + SLEPT_US, 0))
+            assert input_queue.take() == [Woke()]
+            nursery.cancel_scope.cancel()
+
+    trio.run(main, clock=MockClock(autojump_threshold=0))
