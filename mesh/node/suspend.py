@@ -46,7 +46,7 @@ class SuspendWatch:
                 await trio.sleep_forever()
 
     def look(self, now: Instant) -> None:
-        """Take what the clocks say, of whoever woke up anyway: the next look of its own can wait."""
+        """Take what the clocks say, of whoever woke up anyway: the next look can wait."""
         look_ms = WAKE_LOOK_SPARING_MS if self._is_power_low() else WAKE_LOOK_MS
         if self._before is not None and has_slept(self._before, now, look_ms):
             _log.info("the machine has slept")
