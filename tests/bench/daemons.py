@@ -235,7 +235,7 @@ def _idle(scratch: Path, links: int, seconds: float, cover: str) -> list[Row]:
                 within_s=ARRIVES_WITHIN_S,
                 what="all links",
             )
-            # Nothing is waited for: what is said at the beginning of links is no part of being idle.
+            # Nothing is waited for: what links say at their beginning is no part of being idle.
             threading.Event().wait(SETTLES_S)
             before = cpu_seconds(nodes[0].pid)
             wakeups = wakeups_within(nodes[0].pid, seconds)
