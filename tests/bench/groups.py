@@ -69,7 +69,7 @@ from mesh.limits.group_keys import LARGE_GROUP_MEMBERS
 from mesh.limits.groups import PERSONS_PER_OPERATION_MAX
 from mesh.node.system_entropy import SystemEntropy
 from mesh.ratchet.identity import IdentityKeys, make_bundle
-from mesh.ratchet.letter import letter_size_class
+from mesh.ratchet.letter import KIND_LETTER, KIND_SHORT_LETTER, letter_size_class
 from mesh.ratchet.sealed_message import session_size_class
 from mesh.wire.bundle import BUNDLE_BYTES, Bundle
 from mesh.wire.envelope import SIZE_BYTES
@@ -227,7 +227,8 @@ def _welcome_content() -> bytes:
 
 
 def _letter(kind: int, data: bytes) -> int:
-    size_class = letter_size_class(len(encode_letter(kind, bytes(data))))
+    form = KIND_LETTER if kind == KNOCK else KIND_SHORT_LETTER
+    size_class = letter_size_class(len(encode_letter(kind, bytes(data))), form)
     assert size_class is not None
     return SIZE_BYTES[size_class]
 

@@ -28,7 +28,7 @@ from mesh.crypto.kem import PycaKem
 from mesh.crypto.signing import SigningKey, is_signature_valid
 from mesh.events import GroupKnocked
 from mesh.group import knocking
-from mesh.group.entrance import entrance_of
+from mesh.group.entrance import entrance_of, entrance_tags
 from mesh.group.knocking import KNOCK, encode_knock, encode_letter
 from mesh.group.operations import NO_CONSENT, Record, consent
 from mesh.group.placed_posts import Knock, PostPlace
@@ -41,6 +41,7 @@ from mesh.messenger.sessions.tag_index import TagIndex
 from mesh.ratchet.identity import SEED_BYTES, IdentityKeys, make_bundle
 from mesh.ratchet.tags import invite_tag_key
 from mesh.storage.connection import transaction
+from mesh.wire.envelope import body_bytes
 from mesh.wire.invite import parse_group_link
 from tests.messenger.doing import do, items_of, refused, stream_of
 from tests.messenger.in_groups import crew, inside, member, members_of, names_of, settle, told
@@ -105,6 +106,18 @@ def test_a_stranger_comes_by_a_link_and_talks() -> None:
     assert texts_of(ann) == texts_of(bob) == ["here I am", "welcome"]
     assert ann.contacts() == bob.contacts() == []
     assert links_of(ann)[0].uses == 1
+
+
+def test_a_knock_and_a_welcome_are_of_one_size() -> None:
+    people = group_of("Ann", "Bob")
+    ann, bob = people
+    bob.ask(JoinGroup(link_of(ann).link))
+    (knock,) = bob.post()
+    ann.receive([knock])
+    pass_by(*people)
+    tags = [tag for _, tag in entrance_tags(entrance_of(inside(bob).row.seed))]
+    (welcome,) = ann.store.of_tags(tags)
+    assert [len(one.body) for one in (knock, welcome)] == [body_bytes(1)] * 2
 
 
 @pytest.mark.parametrize("form", ["qr", "short_link"])

@@ -123,7 +123,9 @@ class Knocks:
         )
         if received.letter.kind != KNOCK:
             raise PeerError("a letter at a link that is no knock")
-        bundle = received.author.bundle
+        bundle = received.bundle
+        if bundle is None:
+            raise PeerError("a knock without a bundle")
         knock = decode_knock(received.letter.data, bundle, verify=is_signature_valid)
         if knock.gid != group.gid:
             raise PeerError("a knock for another group")
