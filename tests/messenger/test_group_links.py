@@ -46,6 +46,7 @@ from mesh.wire.invite import parse_group_link
 from tests.messenger.doing import do, items_of, refused, stream_of
 from tests.messenger.in_groups import crew, inside, member, members_of, names_of, settle, told
 from tests.messenger.people import DAY_S, Clock, Person
+from tests.messenger.test_inspecting import inspect
 
 Patch = pytest.MonkeyPatch
 
@@ -106,6 +107,17 @@ def test_a_stranger_comes_by_a_link_and_talks() -> None:
     assert texts_of(ann) == texts_of(bob) == ["here I am", "welcome"]
     assert ann.contacts() == bob.contacts() == []
     assert links_of(ann)[0].uses == 1
+
+
+def test_a_link_says_how_its_group_is_called_before_anybody_joins() -> None:
+    ann, bob = group_of("Ann", "Bob")
+    link = link_of(ann)
+    told_by = [inspect(bob, text) for text in (link.link, link.qr, link.link[:-1])]
+    gid = inside(ann).gid.hex()
+    assert [one.group for one in told_by] == ["Crew", f"Group {gid[:8]}", ""]
+    assert [one.expires for one in told_by] == [link.expires, link.expires, 0]
+    assert not any(one.is_usable for one in told_by)
+    assert "mesh group join" in told_by[0].sentence
 
 
 def test_a_knock_and_a_welcome_are_of_one_size() -> None:
