@@ -27,13 +27,13 @@ from mesh.crypto.hashing import blake2b_256
 from mesh.crypto.kem import PycaKem
 from mesh.crypto.signing import SigningKey, is_signature_valid
 from mesh.events import GroupKnocked
-from mesh.group import knocking
+from mesh.group import knocking, writing
 from mesh.group.entrance import entrance_of, entrance_tags
 from mesh.group.knocking import KNOCK, encode_knock, encode_letter
 from mesh.group.operations import NO_CONSENT, Record, consent
 from mesh.group.placed_posts import Knock, PostPlace
 from mesh.ids import UnixSeconds
-from mesh.messenger.groups import knocks
+from mesh.messenger.groups import changes, knocks
 from mesh.messenger.groups.letters import Addressee
 from mesh.messenger.groups.link_door import link_tags
 from mesh.messenger.sessions.posting_keys import link_audience
@@ -153,6 +153,42 @@ def test_many_at_once_come_in_one_add() -> None:
     assert [told(one).state for one in people] == ["in"] * 4
     adds = [one.membership for one in stream_of(ann, "Crew") if one.kind == "membership"]
     assert [one.action for one in adds if one is not None] == ["created", "added"]
+
+
+def crowd_at_a_link(monkeypatch: Patch) -> list[Person]:
+    """Three stand at Ann's link at once, and an operation adds two."""
+    monkeypatch.setattr(changes, "PERSONS_PER_OPERATION_MAX", 2)
+    monkeypatch.setattr(changes, "RIDING_RECORDS_MAX", 1)
+    people = group_of("Ann", "Bob", "Cem", "Dan")
+    link = link_of(people[0])
+    for one in people[1:]:
+        one.ask(JoinGroup(link.link))
+    return people
+
+
+def test_more_than_one_operation_adds_come_with_one_epoch(monkeypatch: Patch) -> None:
+    people = crowd_at_a_link(monkeypatch)
+    ann = people[0]
+    before = inside(ann).epochs[-1].number
+    pass_by(*people)
+    assert [told(one).state for one in people] == ["in"] * 4
+    assert inside(ann).epochs[-1].number == before + 1
+    adds = [one.membership for one in stream_of(ann, "Crew") if one.kind == "membership"]
+    assert [one.action for one in adds if one is not None] == ["created", "added", "added"]
+    for one in people:
+        do(one, WriteItem("Crew", text=one.name))
+        settle(*people)
+    assert [texts_of(one) for one in people] == [["Ann", "Bob", "Cem", "Dan"]] * 4
+
+
+def test_of_more_than_one_operation_adds_come_as_many_as_there_is_room_for(
+    monkeypatch: Patch,
+) -> None:
+    monkeypatch.setattr(writing, "MEMBERS_MAX", 3)
+    people = crowd_at_a_link(monkeypatch)
+    pass_by(*people)
+    assert sorted(told(one).state for one in people) == ["in", "in", "in", "joining"]
+    assert told(people[0]).members_count == 3
 
 
 def test_with_approval_any_admin_admits() -> None:
