@@ -226,7 +226,7 @@ def open_short_opening(
 
 @dataclass(frozen=True, slots=True)
 class _Agreed:
-    """What both sides have once the box of an opening is open."""
+    """The values that both sides have once the box of an opening is open."""
 
     inside: bytes = field(repr=False)
     chain: bytes = field(repr=False)

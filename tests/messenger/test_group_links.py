@@ -27,13 +27,13 @@ from mesh.crypto.hashing import blake2b_256
 from mesh.crypto.kem import PycaKem
 from mesh.crypto.signing import SigningKey, is_signature_valid
 from mesh.events import GroupKnocked
-from mesh.group import knocking, writing
-from mesh.group.entrance import entrance_of, entrance_tags
+from mesh.group import knocking
+from mesh.group.entrance import entrance_of
 from mesh.group.knocking import KNOCK, encode_knock, encode_letter
 from mesh.group.operations import NO_CONSENT, Record, consent
 from mesh.group.placed_posts import Knock, PostPlace
 from mesh.ids import UnixSeconds
-from mesh.messenger.groups import changes, knocks
+from mesh.messenger.groups import knocks
 from mesh.messenger.groups.letters import Addressee
 from mesh.messenger.groups.link_door import link_tags
 from mesh.messenger.sessions.posting_keys import link_audience
@@ -41,12 +41,10 @@ from mesh.messenger.sessions.tag_index import TagIndex
 from mesh.ratchet.identity import SEED_BYTES, IdentityKeys, make_bundle
 from mesh.ratchet.tags import invite_tag_key
 from mesh.storage.connection import transaction
-from mesh.wire.envelope import body_bytes
 from mesh.wire.invite import parse_group_link
 from tests.messenger.doing import do, items_of, refused, stream_of
 from tests.messenger.in_groups import crew, inside, member, members_of, names_of, settle, told
 from tests.messenger.people import DAY_S, Clock, Person
-from tests.messenger.test_inspecting import inspect
 
 Patch = pytest.MonkeyPatch
 
@@ -109,29 +107,6 @@ def test_a_stranger_comes_by_a_link_and_talks() -> None:
     assert links_of(ann)[0].uses == 1
 
 
-def test_a_link_says_how_its_group_is_called_before_anybody_joins() -> None:
-    ann, bob = group_of("Ann", "Bob")
-    link = link_of(ann)
-    told_by = [inspect(bob, text) for text in (link.link, link.qr, link.link[:-1])]
-    gid = inside(ann).gid.hex()
-    assert [one.group for one in told_by] == ["Crew", f"Group {gid[:8]}", ""]
-    assert [one.expires for one in told_by] == [link.expires, link.expires, 0]
-    assert not any(one.is_usable for one in told_by)
-    assert "mesh group join" in told_by[0].sentence
-
-
-def test_a_knock_and_a_welcome_are_of_one_size() -> None:
-    people = group_of("Ann", "Bob")
-    ann, bob = people
-    bob.ask(JoinGroup(link_of(ann).link))
-    (knock,) = bob.post()
-    ann.receive([knock])
-    pass_by(*people)
-    tags = [tag for _, tag in entrance_tags(entrance_of(inside(bob).row.seed))]
-    (welcome,) = ann.store.of_tags(tags)
-    assert [len(one.body) for one in (knock, welcome)] == [body_bytes(1)] * 2
-
-
 @pytest.mark.parametrize("form", ["qr", "short_link"])
 def test_by_a_qr_code_the_keys_come_over_the_mesh(form: str) -> None:
     people = group_of("Ann", "Bob")
@@ -153,42 +128,6 @@ def test_many_at_once_come_in_one_add() -> None:
     assert [told(one).state for one in people] == ["in"] * 4
     adds = [one.membership for one in stream_of(ann, "Crew") if one.kind == "membership"]
     assert [one.action for one in adds if one is not None] == ["created", "added"]
-
-
-def crowd_at_a_link(monkeypatch: Patch) -> list[Person]:
-    """Three stand at Ann's link at once, and an operation adds two."""
-    monkeypatch.setattr(changes, "PERSONS_PER_OPERATION_MAX", 2)
-    monkeypatch.setattr(changes, "RIDING_RECORDS_MAX", 1)
-    people = group_of("Ann", "Bob", "Cem", "Dan")
-    link = link_of(people[0])
-    for one in people[1:]:
-        one.ask(JoinGroup(link.link))
-    return people
-
-
-def test_more_than_one_operation_adds_come_with_one_epoch(monkeypatch: Patch) -> None:
-    people = crowd_at_a_link(monkeypatch)
-    ann = people[0]
-    before = inside(ann).epochs[-1].number
-    pass_by(*people)
-    assert [told(one).state for one in people] == ["in"] * 4
-    assert inside(ann).epochs[-1].number == before + 1
-    adds = [one.membership for one in stream_of(ann, "Crew") if one.kind == "membership"]
-    assert [one.action for one in adds if one is not None] == ["created", "added", "added"]
-    for one in people:
-        do(one, WriteItem("Crew", text=one.name))
-        settle(*people)
-    assert [texts_of(one) for one in people] == [["Ann", "Bob", "Cem", "Dan"]] * 4
-
-
-def test_of_more_than_one_operation_adds_come_as_many_as_there_is_room_for(
-    monkeypatch: Patch,
-) -> None:
-    monkeypatch.setattr(writing, "MEMBERS_MAX", 3)
-    people = crowd_at_a_link(monkeypatch)
-    pass_by(*people)
-    assert sorted(told(one).state for one in people) == ["in", "in", "in", "joining"]
-    assert told(people[0]).members_count == 3
 
 
 def test_with_approval_any_admin_admits() -> None:
