@@ -25,6 +25,8 @@ def _deed(one: MembershipAnswer) -> str:
             return ", ".join(map(_change, one.changes)) or "joined what was done at the same time"
         case "left":
             return "left"
+        case "removed" if one.is_closing:
+            return f"noted that {whom} left"
         case action:
             return f"{_WORDS[action]} {whom}"
 

@@ -190,6 +190,9 @@ class MembershipAnswer(Answer, frozen=True, kw_only=True):
     repeat: bool
     """It was ours and is void, and we may do the same again."""
 
+    is_closing: bool = False
+    """A removal of who had left before: a node does that by itself, and nobody is thrown out."""
+
 
 class MembershipsAnswer(Answer, frozen=True, kw_only=True):
     """Operations, the newest last. `has_more`: there are older ones."""

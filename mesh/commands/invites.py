@@ -56,6 +56,9 @@ class InviteContentsAnswer(Answer, frozen=True, kw_only=True):
     dialled, at ports from 1,024 on.
     """
 
+    group: str = ""
+    """Of a link into a group: how it is called, as the link says. It adds nobody as a contact."""
+
 
 @dataclass(frozen=True, slots=True)
 class CreateInvite:

@@ -149,7 +149,17 @@ KNOCK_KEPT_SECONDS = GROUP_LINK_LIFETIME_SECONDS_MAX
 knocks anew has another one."""
 
 KNOCKS_GATHERED_SECONDS = 30
-"""Who comes by a link within so long comes in one add, with one epoch and one briefing."""
+"""Who comes by a link within so long comes with one epoch and one briefing."""
+
+KNOCKS_AT_ONCE_MAX = 128
+"""So many who wait at a link come in without waiting for more, and no more than these with one
+epoch: each epoch costs all operations and more anew, and one for 128 takes its maker 0.2 s.
+"""
+
+RIDING_RECORDS_MAX = 8
+"""Of so many who are added the operation rides in the pages of their epoch, in 2 kB of each. Those
+of more are supplied under it once, to all: 64 of them would be 13 kB more in each page.
+"""
 
 WELCOME_REPEATED_SECONDS = 3 * 86_400
 """So long nobody hears who was added until the one who added him welcomes him again. For who was

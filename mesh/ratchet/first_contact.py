@@ -10,6 +10,8 @@ Layout of a body:
 
     nonce 12 ‖ AEAD(K_box, nonce, header, kind 1 ‖ opening 2,552 ‖ header box ‖ message box)
     opening = E 32 ‖ ct 1,088 ‖ box 1,432
+
+Where nobody is to answer the box has no prekeys: an opening of 1,264 bytes.
 """
 
 from dataclasses import dataclass, field
@@ -39,6 +41,7 @@ from mesh.wire.ratchet_header import RatchetHeader
 KIND_FIRST_CONTACT: Final = 1
 BOX_BYTES: Final = 2 * KEY_BYTES + SIGNATURE_BYTES + PREKEYS_BYTES + aead.TAG_BYTES
 OPENING_BYTES: Final = X25519_BYTES + KEM_CIPHERTEXT_BYTES + BOX_BYTES
+SHORT_OPENING_BYTES: Final = OPENING_BYTES - PREKEYS_BYTES
 SESSION_ID_BYTES: Final = 16
 _LENGTH_BYTES: Final = 2
 _ZERO_NONCE: Final = bytes(aead.NONCE_BYTES)
@@ -57,7 +60,9 @@ class Roots:
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """E, the ciphertext and the box, one behind the other: 2,552 bytes, and the roots."""
+    """E, the ciphertext and the box, one behind the other: 2,552 bytes, or 1,264 without prekeys;
+    and the roots.
+    """
 
     data: bytes = field(repr=False)
     roots: Roots
@@ -107,6 +112,27 @@ def begin_first_contact(
 
     `my_bundle` travels in the box, so that they can answer. PeerError if their keys are bad.
     """
+    return _begin(identity, my_bundle.prekeys, their_bundle, entropy=entropy, kem=kem)
+
+
+def begin_short_opening(
+    identity: IdentityKeys, their_bundle: Bundle, *, entropy: Entropy, kem: Kem
+) -> Opening:
+    """Make an opening that proves its author in the same way, and to which nobody can answer.
+
+    PeerError if their keys are bad.
+    """
+    return _begin(identity, b"", their_bundle, entropy=entropy, kem=kem)
+
+
+def _begin(
+    identity: IdentityKeys,
+    prekeys: bytes,
+    their_bundle: Bundle,
+    *,
+    entropy: Entropy,
+    kem: Kem,
+) -> Opening:
     ephemeral_private = entropy.draw(X25519_BYTES)
     ephemeral = x25519_public(ephemeral_private)
     ciphertext, shared = kem.encapsulate(their_bundle.kem_key, entropy)
@@ -117,7 +143,7 @@ def begin_first_contact(
         shared,
         transcript,
     )
-    inside = identity.verify_key + identity.identity_key + identity.tie + my_bundle.prekeys
+    inside = identity.verify_key + identity.identity_key + identity.tie + prekeys
     box = aead.seal(box_key, _ZERO_NONCE, transcript, inside)
     roots = _roots(chain, x25519(identity.identity_private, their_bundle.prekey), transcript, box)
     return Opening(ephemeral + ciphertext + box, roots)
@@ -174,6 +200,49 @@ def open_opening(
     Raises PeerError on everything that is not a whole opening. That its author holds the key of
     the identity in it is proved only by a message that opens under the roots.
     """
+    agreed = _agree(opening, identity, bundle, secrets, kem)
+    author = _author(agreed.inside, verify)
+    return author, agreed.roots(author.identity_key, secrets)
+
+
+def open_short_opening(
+    opening: bytes,
+    *,
+    identity: IdentityKeys,
+    bundle: Bundle,
+    secrets: PrekeySecrets,
+    verify: Verify,
+    kem: Kem,
+) -> tuple[VerifyKey, Roots]:
+    """Agree on the keys of an opening without prekeys to `bundle`, one of ours; return also the
+    author's key, which is proved by what opens under the roots alone. PeerError on anything else.
+    """
+    agreed = _agree(opening, identity, bundle, secrets, kem)
+    verify_key, identity_key, prekeys = _identity(agreed.inside, verify)
+    if prekeys:
+        raise PeerError("prekeys in a short opening")
+    return verify_key, agreed.roots(identity_key, secrets)
+
+
+@dataclass(frozen=True, slots=True)
+class _Agreed:
+    """The values that both sides have once the box of an opening is open."""
+
+    inside: bytes = field(repr=False)
+    chain: bytes = field(repr=False)
+    transcript: bytes
+    box: bytes
+
+    def roots(self, author: bytes, secrets: PrekeySecrets) -> Roots:
+        """Return the roots, if the author has the private half of this identity key."""
+        shared = x25519(secrets.prekey_private, author)
+        return _roots(self.chain, shared, self.transcript, self.box)
+
+
+def _agree(
+    opening: bytes, identity: IdentityKeys, bundle: Bundle, secrets: PrekeySecrets, kem: Kem
+) -> _Agreed:
+    """Open the box of an opening; PeerError if it is not to this bundle."""
     ciphertext_end = X25519_BYTES + KEM_CIPHERTEXT_BYTES
     ephemeral, ciphertext = opening[:X25519_BYTES], opening[X25519_BYTES:ciphertext_end]
     box = opening[ciphertext_end:]
@@ -184,9 +253,8 @@ def open_opening(
         kem.decapsulate(secrets.kem_seed, ciphertext),
         transcript,
     )
-    author = _author(aead.open_sealed(author_key, _ZERO_NONCE, transcript, box), verify)
-    shared = x25519(secrets.prekey_private, author.identity_key)
-    return author, _roots(chain, shared, transcript, box)
+    inside = aead.open_sealed(author_key, _ZERO_NONCE, transcript, box)
+    return _Agreed(inside, chain, transcript, box)
 
 
 def seal_bundle(
@@ -257,11 +325,17 @@ def _roots(chain: bytes, of_identity: bytes, transcript: bytes, box: bytes) -> R
 
 
 def _author(inside: bytes, verify: Verify) -> Author:
-    """The author in an opened box; both identity keys must be one person's."""
+    """The author in an opened box, with his prekeys."""
+    verify_key, identity_key, prekeys = _identity(inside, verify)
+    bundle = decode_prekeys(verify_key, identity_key, prekeys, verify)
+    return Author(verify_key, identity_key, bundle)
+
+
+def _identity(inside: bytes, verify: Verify) -> tuple[VerifyKey, bytes, bytes]:
+    """Both identity keys in an opened box, which must be one person's, and what is behind them."""
     verify_key = VerifyKey(inside[:KEY_BYTES])
     identity_key = inside[KEY_BYTES : 2 * KEY_BYTES]
     tie_end = 2 * KEY_BYTES + SIGNATURE_BYTES
     if not verify(verify_key, tie_message(identity_key), inside[2 * KEY_BYTES : tie_end]):
         raise PeerError("identity keys of two people")
-    bundle = decode_prekeys(verify_key, identity_key, inside[tie_end:], verify)
-    return Author(verify_key, identity_key, bundle)
+    return verify_key, identity_key, inside[tie_end:]

@@ -66,10 +66,10 @@ from mesh.group.wraps import (
 )
 from mesh.ids import UnixSeconds, VerifyKey
 from mesh.limits.group_keys import LARGE_GROUP_MEMBERS
-from mesh.limits.groups import PERSONS_PER_OPERATION_MAX
+from mesh.limits.groups import KNOCKS_AT_ONCE_MAX, PERSONS_PER_OPERATION_MAX
 from mesh.node.system_entropy import SystemEntropy
 from mesh.ratchet.identity import IdentityKeys, make_bundle
-from mesh.ratchet.letter import letter_size_class
+from mesh.ratchet.letter import KIND_LETTER, KIND_SHORT_LETTER, letter_size_class
 from mesh.ratchet.sealed_message import session_size_class
 from mesh.wire.bundle import BUNDLE_BYTES, Bundle
 from mesh.wire.envelope import SIZE_BYTES
@@ -227,7 +227,8 @@ def _welcome_content() -> bytes:
 
 
 def _letter(kind: int, data: bytes) -> int:
-    size_class = letter_size_class(len(encode_letter(kind, bytes(data))))
+    form = KIND_LETTER if kind == KNOCK else KIND_SHORT_LETTER
+    size_class = letter_size_class(len(encode_letter(kind, bytes(data))), form)
     assert size_class is not None
     return SIZE_BYTES[size_class]
 
@@ -249,12 +250,14 @@ def _hello(contacts: int) -> int:
     return _posted(Hello(1, 7, CLOCK, PLACE, 0, [ID], [ID], bytes(100), tokens))
 
 
-def _roster(size: int) -> int:
-    """A newcomer is given all operations, what is had of all, bundles of the most senior."""
+def _roster(size: int, *, newcomers: int = 1) -> int:
+    """Newcomers are given all operations, what is had of all, bundles of the most senior; all
+    others those of the newcomers.
+    """
     fulls, rest = divmod(size - 1, PERSONS_PER_OPERATION_MAX)
     counts = [PERSONS_PER_OPERATION_MAX] * fulls + ([rest] if rest else [])
     posts = [_operation(Add((_record(),) * count)) for count in counts]
-    return _supplied(posts, had_count=size, bundles_count=min(size, SENIOR_COUNT))
+    return _supplied(posts, had_count=size, bundles_count=min(size, SENIOR_COUNT - 1 + newcomers))
 
 
 def _supplied(posts: list[SignedPost], *, had_count: int, bundles_count: int) -> int:
@@ -274,15 +277,15 @@ def _supplied(posts: list[SignedPost], *, had_count: int, bundles_count: int) ->
 
 
 def _joined(size: int) -> int:
-    """All but one come by one link, in batches of 64: each knocks, and is welcomed."""
+    """All but one come by one link, in batches of 128: each knocks, and is welcomed."""
     others, found, inside = size - 1, 0, 1
     knock = _letter(KNOCK, _raw([1, bytes(32), _record(), ""]))
     found += others * (knock + _letter(WELCOME, _welcome_content()) + _hello(0))
     while inside < size:
-        batch = min(PERSONS_PER_OPERATION_MAX, size - inside)
+        batch = min(KNOCKS_AT_ONCE_MAX, size - inside)
         found += _pages(inside - 1, LINKED_BYTES, []) if inside > 1 else 0
         inside += batch
-        found += _roster(inside)
+        found += _roster(inside, newcomers=batch)
     return found
 
 

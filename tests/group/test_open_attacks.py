@@ -13,7 +13,7 @@ from mesh.group import rights, writing
 from mesh.group.closing import closers, open_accounts
 from mesh.group.cuts import RunHad
 from mesh.group.membership import Membership
-from mesh.group.operations import Leave, Role, RoleChange
+from mesh.group.operations import Action, Leave, Role, RoleChange
 from mesh.group.rights import Deed
 from mesh.group.settings import setting_change
 from tests.group.faults import Fault, planted, without
@@ -84,11 +84,11 @@ def test_without_owners_nobody_closes_the_account_of_an_admin(monkeypatch: Patch
     assert leave_an_account_that_nobody_closes()
 
 
-def sign_on_unseen() -> bool:
-    """50: A laid ownership down, and adds N under an old parent: by the number of that word."""
+def sign_on_unseen(going: Action) -> bool:
+    """50: A is no owner any more, and adds N under an old parent: by the number of that word."""
     story, known = an_admin()
     given = story.tell("O", role("A", Role.OWNER), known)
-    story.tell("A", RoleChange(key_of("A"), Role.MEMBER, None, ()))
+    story.tell("A", going)
     story.tell("A", add("N"), given)
     backdated = replace(story.operations[-1], seq=story.operations[-2].seq)
     membership = Membership.of([*story.operations[:-1], backdated])
@@ -98,8 +98,13 @@ def sign_on_unseen() -> bool:
 
 
 def test_who_laid_ownership_down_signs_on_as_an_owner_with_old_parents() -> None:
-    """50: it counts, and it shows: a number of his stands there twice."""
-    assert not sign_on_unseen()
+    """50: it counts, also of who left, as by an old disk; and it shows: a number of his stands
+    there twice.
+    """
+    stepped_down = RoleChange(key_of("A"), Role.MEMBER, None, ())
+    assert not sign_on_unseen(stepped_down)
+    assert not sign_on_unseen(Leave(()))
     line = "self._by_seq.setdefault((operation.author, operation.seq), []).append(operation.id)"
     with planted(Fault("a number that stands twice shows", memberships, line, "pass")):
-        assert sign_on_unseen()
+        assert sign_on_unseen(stepped_down)
+        assert sign_on_unseen(Leave(()))

@@ -1,5 +1,6 @@
 """Changes of a group: who goes, who is raised, which keys follow, and what a restart leaves."""
 
+from mesh.cli.memberships import sentence
 from mesh.commands.groups import (
     AcceptGroup,
     AskGroupLog,
@@ -9,6 +10,7 @@ from mesh.commands.groups import (
     InviteToGroup,
     LeaveGroup,
     MakeGroup,
+    MembershipAnswer,
     MembershipsAnswer,
     RemoveMember,
     RotateGroup,
@@ -36,10 +38,14 @@ from tests.messenger.people import Clock, Person, exchange
 DAY_S = 86_400
 
 
-def log_of(person: Person) -> list[tuple[str, str, list[str], bool]]:
+def operations_of(person: Person) -> list[MembershipAnswer]:
     answer = person.ask(AskGroupLog("Crew"))
     assert isinstance(answer, MembershipsAnswer)
-    return [(one.action, one.by, one.whom, one.counts) for one in answer.operations]
+    return answer.operations
+
+
+def log_of(person: Person) -> list[tuple[str, str, list[str], bool]]:
+    return [(one.action, one.by, one.whom, one.counts) for one in operations_of(person)]
 
 
 def test_who_is_removed_learns_of_it_and_of_no_epoch_after_it() -> None:
@@ -98,6 +104,17 @@ def test_who_leaves_is_out_and_the_others_make_new_keys_by_rank() -> None:
     assert epoch_of(ann) == epoch_of(cem) != before
     # The owner took note of it, so that nothing which he signs later counts.
     assert ("removed", "Ann", ["Bob"], True) in log_of(cem)
+    # And that is told as what it is: nobody threw Bob out.
+    for person in (ann, cem):
+        (noted,) = [one for one in operations_of(person) if one.action == "removed"]
+        assert noted.is_closing
+        assert sentence(noted) == f"{'you' if person is ann else 'Ann'} noted that Bob left"
+    ann.ask(RemoveMember("Crew", member(ann, "Cem").member))
+    settle(*people)
+    assert [one.is_closing for one in operations_of(ann) if one.action == "removed"] == [
+        True,
+        False,
+    ]
 
 
 def test_who_left_comes_back_as_somebody_new() -> None:

@@ -191,7 +191,9 @@ def _come_by_link(ada: Page, cem: Page) -> list[str]:
     walk_to(cem, "Their link")
     cem.keyboard.insert_text(link)
     press(cem, "Look at it")
-    expect(cem.get_by_role("dialog")).to_contain_text("Nothing is sent before you say so.")
+    expect(cem.get_by_role("dialog", name="Join Crew by this link?")).to_contain_text(
+        "Nothing is sent before you say so."
+    )
     press(cem, "Join$")
     expect(cem.get_by_text("You are in when your word has arrived")).not_to_have_count(0)
     expect(ada.get_by_text("1 person waits at a link into a group")).to_be_visible(

@@ -6,18 +6,19 @@ stored. Whether a person may is asked before anything is written.
 
 from collections.abc import Sequence
 
-from mesh.errors import PeerError
-from mesh.group.operations import Action, Add, Remove
+from mesh.errors import PeerError, UserError
+from mesh.group.operations import Action, Add, Record, Remove
 from mesh.group.posts import PostId, SignedPost
 from mesh.group.writing import check_action
 from mesh.ids import Instant, UnixSeconds, VerifyKey
 from mesh.limits.group_keys import SUPPLIED_BUNDLES
-from mesh.limits.groups import MEMBERS_MAX
+from mesh.limits.groups import MEMBERS_MAX, PERSONS_PER_OPERATION_MAX, RIDING_RECORDS_MAX
 from mesh.messenger.groups.briefings import Briefings
 from mesh.messenger.groups.epochs_keeper import Made
 from mesh.messenger.groups.group import Group
 from mesh.messenger.groups.group_posting import GroupPosting
 from mesh.messenger.groups.keepers import Keepers
+from mesh.messenger.groups.membership_keeper import Taken
 from mesh.messenger.groups.standing import Standing
 from mesh.messenger.names import member_name
 from mesh.messenger.pauses import Pause
@@ -80,6 +81,43 @@ class Changes:
             self._posting.tell(group, [signed], now)
         self._standing.took(group, taken, now, pause=pause)
         return made
+
+    def add_all(
+        self,
+        group: Group,
+        records: Sequence[Record],
+        now: Instant,
+        *,
+        bundles: Sequence[bytes],
+    ) -> tuple[Made, int]:
+        """Add people with one epoch for all, as many as can be; return it, and how many these are.
+        UserError if nobody can be added.
+
+        What adds many rides in no page: it is supplied under the new epoch to who comes, and by
+        that to all others.
+        """
+        signed: list[SignedPost] = []
+        taken: list[Taken] = []
+        added: list[VerifyKey] = []
+        for at in range(0, len(records), PERSONS_PER_OPERATION_MAX):
+            action = Add(tuple(records[at : at + PERSONS_PER_OPERATION_MAX]))
+            assert group.membership is not None
+            try:
+                check_action(group.membership, group.me, action, called=member_name)
+            except UserError:
+                if not added:
+                    raise
+                break
+            signed.append(self._groups.sign(group, action, now))
+            taken.append(self._groups.take(group, signed[-1:], now))
+            added += [VerifyKey(record.key) for record in action.records]
+        for bundle in bundles[: len(added)]:
+            self._take_bundle(group, bundle)
+        riding = signed if len(added) <= RIDING_RECORDS_MAX else []
+        made = self.make_epoch(group, riding, now, newcomers=added)
+        for each in taken:
+            self._standing.took(group, each, now, pause=Pause.AT_ONCE)
+        return made, len(added)
 
     def make_epoch(
         self,

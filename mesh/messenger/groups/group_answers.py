@@ -149,6 +149,7 @@ class GroupAnswers:
             counts=counts,
             why="" if counts else self._why(group, membership, operation),
             repeat=operation.author == group.me and repeated(membership, operation) is not None,
+            is_closing=_is_closing(membership, operation),
         )
 
     def label(self, group: Group, key: VerifyKey) -> str:
@@ -262,6 +263,15 @@ def _settings(settings: Settings) -> GroupSettings:
         acks=settings.acks,
         closed=settings.closed == "yes",
     )
+
+
+def _is_closing(membership: Membership, operation: Operation) -> bool:
+    """Say whether a removal only notes that somebody left, whom its author knew to be out."""
+    if not isinstance(operation.action, Remove):
+        return False
+    graph = membership.graph
+    before = graph.closure(operation.parents)
+    return all(graph.person(key).leaves & before for key in _whom(operation))
 
 
 def _changes(group: Group, operation: Operation) -> list[ChangedSetting]:

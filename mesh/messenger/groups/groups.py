@@ -203,7 +203,7 @@ def open_groups(
         standing=standing,
         outbox=outbox,
     )
-    letters = Letters(account, leaves=leaves, sealing=sealing, transit=transit)
+    letters = Letters(account, sealing=sealing, transit=transit)
     door = LinkDoor(tag_index=tag_index, sealing=sealing, transit=transit)
     links = GroupLinks(account, keepers=keepers, door=door)
     knocks = Knocks(

@@ -212,9 +212,9 @@ class Joining:
         welcome = decode_welcome(received.letter.data)
         if welcome.gid != group.gid:
             raise PeerError("a welcome into another group")
-        if VerifyKey(welcome.announcement.author) != received.author.verify_key:
+        if VerifyKey(welcome.announcement.author) != received.author:
             raise PeerError("a welcome with the epoch of somebody else")
-        if group.row.state == "in" and received.author.verify_key not in group.members:
+        if group.row.state == "in" and received.author not in group.members:
             raise PeerError("a welcome by somebody who is no member")
         opened = self._epochs.unwrap(group, welcome.announcement, Wraps(first=welcome.wrap), now)
         if isinstance(opened, Trouble):

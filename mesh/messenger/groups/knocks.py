@@ -17,16 +17,16 @@ from mesh.errors import PeerError, UserError
 from mesh.group.inviting import GroupWelcome, encode_step
 from mesh.group.knocking import KNOCK, VERSION, WELCOME, check_record, decode_knock
 from mesh.group.leaves import check_long_leaf
-from mesh.group.operations import Add, Record
+from mesh.group.operations import Record
 from mesh.group.payload import KNOCKS_OVER
 from mesh.group.placed_posts import Knock, PostPlace
 from mesh.ids import Instant, Monotonic, UnixSeconds, VerifyKey
 from mesh.limits.groups import (
     KNOCK_KEPT_SECONDS,
+    KNOCKS_AT_ONCE_MAX,
     KNOCKS_GATHERED_SECONDS,
     KNOCKS_MAX,
     KNOCKS_OF_ONE_MAX,
-    PERSONS_PER_OPERATION_MAX,
 )
 from mesh.limits.messages import CONTROL_BYTES_MAX
 from mesh.messenger.account import Account
@@ -123,7 +123,9 @@ class Knocks:
         )
         if received.letter.kind != KNOCK:
             raise PeerError("a letter at a link that is no knock")
-        bundle = received.author.bundle
+        bundle = received.bundle
+        if bundle is None:
+            raise PeerError("a knock without a bundle")
         knock = decode_knock(received.letter.data, bundle, verify=is_signature_valid)
         if knock.gid != group.gid:
             raise PeerError("a knock for another group")
@@ -305,18 +307,20 @@ class Knocks:
 
     # --- Letting in ---------------------------------------------------------------------------
 
-    def _admit(self, group: Group, knocks: Sequence[KnockRow], now: Instant) -> None:
-        """Add who knocked, and welcome each at his entrance; UserError if we may not."""
+    def _admit(self, group: Group, knocks: Sequence[KnockRow], now: Instant) -> int:
+        """Add who knocked, and welcome each at his entrance; return how many these are. UserError
+        if we may add nobody.
+        """
         records = [_records.decode(row.record) for row in knocks]
-        made = self._changes.do(
-            group, Add(tuple(records)), now, bundles=[row.bundle for row in knocks]
+        made, count = self._changes.add_all(
+            group, records, now, bundles=[row.bundle for row in knocks]
         )
-        assert made is not None
-        for row, record in zip(knocks, records, strict=True):
+        for row, record in zip(knocks[:count], records[:count], strict=True):
             welcome = GroupWelcome(VERSION, group.gid, made.signed, made.welcomes[row.member])
             data = encode_step(welcome)
             self._letters.queue(group, record.entrance, row.bundle, WELCOME, data, now)
             self._came_in(group, row, now)
+        return count
 
     def _came_in(self, group: Group, row: KnockRow, now: Instant) -> None:
         """Somebody is in who came by a link: if it is one of ours, it is used once more."""
@@ -355,7 +359,7 @@ class Knocks:
                 by_link.setdefault(row.link, []).append(row)
         for link, knocks in by_link.items():
             due = knocks[0].came + KNOCKS_GATHERED_SECONDS
-            if due > now.mesh and len(knocks) < PERSONS_PER_OPERATION_MAX:
+            if due > now.mesh and len(knocks) < KNOCKS_AT_ONCE_MAX:
                 wanted = now.after((due - now.mesh) * 1_000)
                 self._deadline = wanted if self._deadline is None else min(self._deadline, wanted)
                 continue
@@ -365,16 +369,16 @@ class Knocks:
         """Add those who gathered at a link, as many as it still admits; the rest goes unheard."""
         row = self._rows.find(link)
         left = 0 if row is None else uses_left(row)
-        admitted = list(knocks[: min(left, PERSONS_PER_OPERATION_MAX)])
+        count, wanted = 0, knocks[: min(left, KNOCKS_AT_ONCE_MAX)]
         try:
-            if admitted:
-                self._admit(group, admitted, now)
+            if wanted:
+                count = self._admit(group, wanted, now)
         except UserError:
             # We may add nobody any more: the link ends with its maker's role.
             left = 0
         for late in knocks[left:]:
             self._rows.drop_knock(late.number)
-        if len(knocks) > len(admitted) and left > len(admitted):
+        if len(knocks) > count and left > count:
             self._deadline = Monotonic(0)
 
 

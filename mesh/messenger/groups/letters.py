@@ -1,7 +1,8 @@
 """Letters of groups: knocks at links, and welcomes at the entrances of who came by one.
 
 Implements `docs/protocol/groups.md`, section "By a link". A letter proves its author by a member
-key, or by the key that a link has for itself; it founds no session, and nobody answers by one.
+key, or by the key that a link has for itself; it founds no session, and nobody answers by one. A
+knock brings the bundle of who knocks; who is welcomed knows his author by his key.
 """
 
 from collections.abc import Iterable
@@ -13,18 +14,32 @@ from mesh.crypto.signing import is_signature_valid
 from mesh.errors import PeerError
 from mesh.group.entrance import entrance_key
 from mesh.group.knocking import Letter, decode_letter, encode_letter
-from mesh.ids import ConversationId, Instant
+from mesh.ids import ConversationId, Instant, VerifyKey
 from mesh.limits.group_keys import ENTRANCE_TAGS
 from mesh.messenger.account import Account
 from mesh.messenger.groups.group import Group
-from mesh.messenger.groups.leaves_keeper import LeavesKeeper
 from mesh.messenger.pauses import Pause
 from mesh.messenger.sessions.posting_keys import group_audience
 from mesh.messenger.sessions.sealing import Sealing
 from mesh.messenger.sessions.transit import Transit
-from mesh.ratchet.first_contact import Author, begin_first_contact, open_opening
+from mesh.ratchet.first_contact import (
+    SHORT_OPENING_BYTES,
+    Opening,
+    Roots,
+    begin_first_contact,
+    begin_short_opening,
+    open_opening,
+    open_short_opening,
+)
 from mesh.ratchet.identity import IdentityKeys, PrekeySecrets
-from mesh.ratchet.letter import letter_size_class, open_letter_box, open_letter_outside, seal_letter
+from mesh.ratchet.letter import (
+    KIND_LETTER,
+    KIND_SHORT_LETTER,
+    letter_size_class,
+    open_letter_box,
+    open_letter_outside,
+    seal_letter,
+)
 from mesh.ratchet.tags import box_key_of, tag_of
 from mesh.storage.vault.group_links import LetterRow
 from mesh.wire.bundle import Bundle, decode_bundle
@@ -44,42 +59,41 @@ class Addressee:
 class Received:
     """A letter that was opened."""
 
-    author: Author
+    author: VerifyKey
+    bundle: Bundle | None
+    """The author's, unless the letter is a short one."""
+
     letter: Letter = field(repr=False)
 
 
 class Letters:
     """Posts letters of ours; what waits for a posting key is a row."""
 
-    def __init__(
-        self, account: Account, *, leaves: LeavesKeeper, sealing: Sealing, transit: Transit
-    ) -> None:
+    def __init__(self, account: Account, *, sealing: Sealing, transit: Transit) -> None:
         self._rows = account.vault.group_links
         self._entropy = account.entropy
         self._kem = account.kem
-        self._leaves = leaves
         self._sealing = sealing
         self._transit = transit
 
     def post(
         self,
         author: IdentityKeys,
-        own_bundle: Bundle,
+        own_bundle: Bundle | None,
         to: Addressee,
         content: bytes,
         *,
         audience: int,
         now: Instant,
     ) -> bool:
-        """Post a letter, if a posting key of that audience is ready; PeerError if the keys to which
-        it would be sealed are bad.
+        """Post a letter, if a posting key of that audience is ready: a short one without a bundle
+        of ours. PeerError if the keys to which it would be sealed are bad.
         """
         if not self._sealing.has_signer(now.mesh, audience):
             return False
-        opening = begin_first_contact(
-            author, own_bundle, to.bundle, entropy=self._entropy, kem=self._kem
-        )
-        size_class = letter_size_class(len(content))
+        opening = self._opening(author, own_bundle, to.bundle)
+        kind = KIND_SHORT_LETTER if own_bundle is None else KIND_LETTER
+        size_class = letter_size_class(len(content), kind)
         assert size_class is not None, "what letters say is bounded"
 
         def body_of(header: bytes) -> bytes:
@@ -98,6 +112,12 @@ class Letters:
         self._transit.post(sealed, None, pause=Pause.SOON, now=now)
         return True
 
+    def _opening(self, author: IdentityKeys, own_bundle: Bundle | None, theirs: Bundle) -> Opening:
+        entropy, kem = self._entropy, self._kem
+        if own_bundle is None:
+            return begin_short_opening(author, theirs, entropy=entropy, kem=kem)
+        return begin_first_contact(author, own_bundle, theirs, entropy=entropy, kem=kem)
+
     # --- To entrances -------------------------------------------------------------------------
 
     def queue(
@@ -113,8 +133,6 @@ class Letters:
 
     def flush(self, group: Group, now: Instant) -> None:
         """Post what can be posted now."""
-        own = self._leaves.own_bundle(group)
-        assert own is not None, "who is a member has a bundle"
         for row in self._rows.letters(group.conversation):
             to = Addressee(
                 decode_bundle(row.bundle, is_signature_valid),
@@ -123,8 +141,7 @@ class Letters:
             )
             audience = group_audience(group.conversation)
             content = encode_letter(row.kind, row.data)
-            own_bundle = decode_bundle(own, is_signature_valid)
-            if not self.post(group.keys, own_bundle, to, content, audience=audience, now=now):
+            if not self.post(group.keys, None, to, content, audience=audience, now=now):
                 return
             self._rows.drop_letter(row.number)
 
@@ -141,17 +158,26 @@ def open_letter(
     """Open a letter to one of our bundles; PeerError if it is to none, or not whole."""
     header = envelope.header_bytes
     opening, box = open_letter_outside(envelope.body, box_key=box_key_of(key, index), header=header)
-    for bundle, secrets in bundles:
+    for ours, secrets in bundles:
         try:
-            author, roots = open_opening(
-                opening,
-                identity=identity,
-                bundle=bundle,
-                secrets=secrets,
-                verify=is_signature_valid,
-                kem=kem,
-            )
+            author, bundle, roots = _opened(opening, identity, ours, secrets, kem)
         except PeerError:
             continue
-        return Received(author, decode_letter(open_letter_box(box, roots, header=header)))
+        content = open_letter_box(box, roots, header=header)
+        return Received(author, bundle, decode_letter(content))
     raise PeerError("a letter to none of our bundles")
+
+
+def _opened(
+    opening: bytes, identity: IdentityKeys, ours: Bundle, secrets: PrekeySecrets, kem: Kem
+) -> tuple[VerifyKey, Bundle | None, Roots]:
+    verify = is_signature_valid
+    if len(opening) == SHORT_OPENING_BYTES:
+        key, roots = open_short_opening(
+            opening, identity=identity, bundle=ours, secrets=secrets, verify=verify, kem=kem
+        )
+        return key, None, roots
+    author, roots = open_opening(
+        opening, identity=identity, bundle=ours, secrets=secrets, verify=verify, kem=kem
+    )
+    return author.verify_key, author.bundle, roots

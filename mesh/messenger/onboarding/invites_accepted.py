@@ -21,7 +21,7 @@ from mesh.messenger.contacts.refusals import require_unblocked
 from mesh.messenger.conversations.outbox import Outbox
 from mesh.messenger.feature import Feature, command
 from mesh.messenger.identity import check_bundle
-from mesh.messenger.names import checked_name, is_fair_name
+from mesh.messenger.names import checked_name, group_name, is_fair_name
 from mesh.messenger.onboarding.unanswered import Unanswered, moment_words
 from mesh.messenger.pauses import Pause
 from mesh.messenger.sessions.session_setup import SessionSetup, is_gone
@@ -32,7 +32,12 @@ from mesh.ratchet.tags import box_key_of, invite_bundle_key, tag_of
 from mesh.storage.vault.rows import AcceptedInviteRow, ContactRow
 from mesh.wire.bundle import Bundle, decode_bundle
 from mesh.wire.envelope import Envelope
-from mesh.wire.invite import Invite, is_short_signature_valid, parse_invite
+from mesh.wire.invite import (
+    Invite,
+    is_short_signature_valid,
+    parse_group_link,
+    parse_invite,
+)
 
 
 class InvitesAccepted:
@@ -151,9 +156,7 @@ class InvitesAccepted:
         try:
             invite = parse_invite(asked.link, is_signature_valid)
         except UserError as error:
-            return InviteContentsAnswer(
-                name="", key="", expires=0, address_hint="", is_usable=False, sentence=str(error)
-            )
+            return _refused(asked.link, str(error))
         try:
             is_usable, sentence = True, self._promise(invite, now.mesh)
         except UserError as error:
@@ -378,6 +381,25 @@ class InvitesAccepted:
 
 def _shown_name(invite: Invite) -> str:
     return invite.signed_name if is_fair_name(invite.signed_name) else ""
+
+
+def _refused(link: str, sentence: str) -> InviteContentsAnswer:
+    """Return why a link adds nobody; of one into a group also what it says of itself."""
+    try:
+        group = parse_group_link(link, is_signature_valid)
+    except UserError:
+        return InviteContentsAnswer(
+            name="", key="", expires=0, address_hint="", is_usable=False, sentence=sentence
+        )
+    return InviteContentsAnswer(
+        name="",
+        key=group.verify_key.hex(),
+        expires=group.expires,
+        address_hint="",
+        is_usable=False,
+        sentence=sentence,
+        group=group_name(group.name, group.gid),
+    )
 
 
 def bundle_tags(secret: bytes) -> list[tuple[int, Tag]]:

@@ -197,7 +197,7 @@ function pasteTab() {
 async function inspect() {
   const link = typed.trim();
   const groups = await fetchPart("group_links");
-  if (groups.isGroupLink(link)) { groups.askJoin(link, () => { typed = ""; }); return; }
+  if (groups.isGroupLink(link)) { await groups.askJoin(link, () => { typed = ""; }); return; }
   const contents = await post("/v1/invites/inspect", { link });
   const form = { label: "" };
   openDialog({

@@ -113,11 +113,12 @@ function knockCard(group, knock) {
 export const isGroupLink = (text) => /^mesh:(group\/|g\/)/i.test(text.trim());
 
 /** Say what a link into a group would do, before anything is done. */
-export function askJoin(link, done) {
+export async function askJoin(link, done) {
+  const contents = await post("/v1/invites/inspect", { link });
   let isKnown = true;
   let note = "";
   openDialog({
-    title: t("glink.join"), safe: t("cancel"), acts: t("glink.join.do"), danger: false,
+    title: contents.group ? t("glink.join.named", { name: contents.group }) : t("glink.join"), safe: t("cancel"), acts: t("glink.join.do"), danger: false,
     act: async () => {
       const group = await post("/v1/group-links/join", { link: link.trim(), note: note.trim(), is_known: isKnown });
       takeGroup(group);
