@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.web import conftest
-from tests.web.chatting import bubble, say
+from tests.web.chatting import bubble, faults_of, say
 from tests.web.test_files import ARRIVES_MS, card, chip
 
 pytestmark = [pytest.mark.netns, pytest.mark.slow]
@@ -71,6 +71,16 @@ def test_a_poll_is_asked_voted_in_and_closed_by_keys_alone(chat: tuple[Page, Pag
     expect(home[1]).to_have_attribute("aria-pressed", "true")
     expect(home[1]).to_be_focused()
     expect(mine.get_by_text("1 of 2 have voted")).to_be_visible()
+    # Who chose what is read without a pointer, too.
+    stroke_to(mine, mine.get_by_role("article").last, "Shift+Tab")
+    mine.keyboard.press("i")
+    details = mine.get_by_role("region", name="Details")
+    expect(details.get_by_role("heading", name="At home")).to_be_visible()
+    expect(details.locator(".voters")).to_have_count(1)
+    expect(details.locator(".voters")).to_contain_text("Ben")
+    assert faults_of(mine, "who voted") == []
+    mine.keyboard.press("Escape")
+    expect(details).to_have_count(0)
     # Another option takes the place of the first.
     stroke_to(theirs, theirs.get_by_role("button", name=re.compile("^At the mill")), "Shift+Tab")
     theirs.keyboard.press("Space")
