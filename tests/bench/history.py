@@ -1,4 +1,5 @@
-"""A vault with a long history: starting, opening a conversation, searching, exporting, erasing.
+"""A vault with a long history: starting, opening a conversation, searching, exporting, erasing, and
+what comes into it.
 
 The words are drawn as those of a language are: few of them often, most of them seldom. A third of
 the texts stand in one conversation, the others in sixty. All times are of CPU.
@@ -25,9 +26,11 @@ from mesh.storage.migrations import migrate_vault
 from mesh.storage.vault.contents import ContentRow
 from mesh.storage.vault.rows import NEW_CONTACT, ContactRow, EntryRow
 from mesh.storage.vault.vault import Vault
-from tests.bench.table import Row
-from tests.messenger.people import START_S, Clock, Person
+from mesh.wire.envelope import Envelope
+from tests.bench.table import Row, percentile
+from tests.messenger.people import START_S, Clock, Person, exchange
 
+ARRIVALS: Final = 300
 CONTACTS: Final = 61
 WORDS: Final = 20_000
 ROUNDS: Final = 15
@@ -65,6 +68,9 @@ def rows(scratch: Path, count: int) -> Iterator[Row]:
     migrate_vault(person.connection)
     person.restart()
     person.ask(CreateIdentity("Ann"))
+    writer = Person("Ben", person.clock, seed=2)
+    writer.add(person.invite().link)
+    exchange(person, writer)
     took = _seconds(lambda: _fill(person, words, count))
     what = f"{count:,} texts"
     yield Row("history", "a text with its words in the index", 1e6 * took / count, "µs")
@@ -86,28 +92,36 @@ def rows(scratch: Path, count: int) -> Iterator[Row]:
     yield Row("history", f"{what}: the vault opened and read", median(starts), "ms", "aim 2,000")
     yield from _reading(person)
     yield from _searching(person, words)
+    yield from _arriving(person, writer, words, count)
     yield from _erasing(person, count)
 
 
 def _fill(person: Person, words: _Words, count: int) -> None:
+    """Put texts into the vault: every third is of the one contact who can write, and the others are
+    of contacts who are nobody.
+    """
     connection = person.connection
     vault, drawn = Vault(connection), random.Random(2)
+    [known] = person.contacts()
     with transaction(connection):
         contacts = [
-            vault.add_contact(
-                ContactRow(
-                    id=NEW_CONTACT,
-                    label=f"contact {number}",
-                    name="",
-                    verify_key=VerifyKey(bytes([number]) * 32),
-                    agreement_key=None,
-                    trust="first seen",
-                    first_trust="first seen",
-                    state="answered",
-                    bundle=None,
-                )
-            ).id
-            for number in range(1, CONTACTS + 1)
+            known.id,
+            *(
+                vault.add_contact(
+                    ContactRow(
+                        id=NEW_CONTACT,
+                        label=f"contact {number}",
+                        name="",
+                        verify_key=VerifyKey(bytes([number]) * 32),
+                        agreement_key=None,
+                        trust="first seen",
+                        first_trust="first seen",
+                        state="answered",
+                        bundle=None,
+                    )
+                ).id
+                for number in range(1, CONTACTS)
+            ),
         ]
     for start in range(0, count, PER_COMMIT):
         with transaction(connection):
@@ -180,6 +194,34 @@ def _searching(person: Person, words: _Words) -> Iterator[Row]:
         assert isinstance(answer, HitsAnswer)
         note = f"{len(answer.hits)} hits, aim 50"
         yield _figure(f"search: {what}", partial(person.ask, asked), note)
+
+
+def _arriving(person: Person, writer: Person, words: _Words, count: int) -> Iterator[Row]:
+    """Time what comes one by one into the longest conversation: all that a messenger does with an
+    envelope from a link, but for the commit.
+    """
+    person.clock.pass_by(count / 1_000 + 60)
+    took, text = [], ""
+    for number in range(ARRIVALS):
+        person.clock.pass_by(1)
+        text = words.text(number)
+        writer.send("Ann", text)
+        took += [1e3 * _opening(person, envelope) for envelope in writer.post()]
+    newest = person.ask(AskItems(person.contacts()[0].id))
+    assert isinstance(newest, ItemsAnswer)
+    assert newest.items[-1].text == text, "what came is here, and below all else"
+    told = f"aim 1, p95 {percentile(took, 0.95):.3g}"
+    yield Row("history", "an arrival in it, without its commit", median(took), "ms", told)
+
+
+def _opening(person: Person, envelope: Envelope) -> float:
+    with transaction(person.connection):
+        began = time.process_time()
+        person.messenger.open_arrived([envelope], now=person.now)
+        person.messenger.add_opened(person.now)
+        took = time.process_time() - began
+    person.messenger.take_effects()
+    return took
 
 
 def _erasing(person: Person, count: int) -> Iterator[Row]:

@@ -398,7 +398,7 @@ def planted(fault: Fault) -> Iterator[None]:
 
 def constants(module: ModuleType) -> list[str]:
     """Return the names of a module's values that are no functions and classes."""
-    return [name for name in ("_ADMINS_BY_DEFAULT",) if hasattr(module, name)]
+    return [name for name in ("_ABOUT", "_ADMINS_BY_DEFAULT") if hasattr(module, name)]
 
 
 def pairs(one: ModuleType, other: ModuleType) -> Iterator[tuple[FunctionType, FunctionType]]:

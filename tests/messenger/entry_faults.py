@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from functools import partial
 from types import ModuleType
 
-from mesh.content import check_in, poll
+from mesh.content import check_in, kinds, poll
+from mesh.content.entry import Kind
 from mesh.messenger.conversations import (
     effects,
     entries,
@@ -19,9 +20,11 @@ from mesh.storage.vault import changes, registers
 from tests.group.faults import Fault
 from tests.messenger import test_at_hand as hands
 from tests.messenger import test_boards as boards
+from tests.messenger import test_entries as texts
 from tests.messenger import test_entries_in_any_order as orders
 from tests.messenger import test_group_standing as stories
 from tests.messenger import test_history as chains
+from tests.messenger import test_hostile_entries as hostile
 from tests.messenger.test_group_entries import picture
 
 
@@ -43,7 +46,97 @@ class Noticed:
         return Fault(self.rule, self.module, self.line, self.instead)
 
 
+_unbounded = partial(
+    hostile.test_what_breaks_the_bounds_of_its_kind_is_never_shown, Kind.TASK, ["x" * 501]
+)
+_in_any_order = orders.test_any_order_shows_the_same_on_both_sides_and_what_the_rules_say
+
+
 FAULTS = [
+    Noticed(
+        "what breaks a bound of its kind is invalid",
+        kinds,
+        "    content.check()\n",
+        "    pass\n",
+        _unbounded,
+    ),
+    Noticed(
+        "membership is named in groups only",
+        judging,
+        "if entry.ops and rules.place is not Place.GROUP:",
+        "if False:",
+        _unbounded,
+    ),
+    Noticed(
+        "a kind is said where it may be said",
+        kinds,
+        "if place not in rules.places:",
+        "if False:",
+        hostile.test_a_change_of_the_wrong_kind_of_object_or_of_a_change_is_nothing,
+    ),
+    Noticed(
+        "nobody takes back what another made with a newer version",
+        judging,
+        "is_foreign = rules.right is Right.AUTHOR and row.author != target.author",
+        "is_foreign = False",
+        partial(_in_any_order, 2, orders.ALL),
+    ),
+    Noticed(
+        "votes and answers fit what they are about",
+        judging,
+        "check_fit(content, about)",
+        "pass",
+        partial(_in_any_order, 0, orders.ALL),
+    ),
+    Noticed(
+        "a change waits for its object",
+        judging,
+        "if waits is None and not entry.target:",
+        "if waits is None:",
+        texts.test_changes_that_come_before_their_object_wait_for_it,
+    ),
+    Noticed(
+        "what waited for an object is judged when it comes",
+        entries,
+        "is_awaited = self._wake(row, now)",
+        "is_awaited = False",
+        texts.test_changes_that_come_before_their_object_wait_for_it,
+    ),
+    Noticed(
+        "of one author a value counts that no other of his names",
+        registers,
+        'f"WHERE {of_author} AND is_own_named = 0 {greatest_first} LIMIT 1)"',
+        'f"WHERE {of_author} {greatest_first} LIMIT 1)"',
+        partial(_in_any_order, 3, orders.ALL),
+    ),
+    Noticed(
+        "of one author one value counts",
+        registers,
+        '(is_last = 1 OR entry = {last})"',
+        'entry = {last}"',
+        texts.test_reactions_are_of_each_person_and_can_be_taken_back,
+    ),
+    Noticed(
+        "of what stands the greatest is shown",
+        registers,
+        'greatest_first = "ORDER BY clock DESC, id DESC"',
+        'greatest_first = "ORDER BY clock, id"',
+        partial(_in_any_order, 0, orders.ALL),
+    ),
+    Noticed(
+        "what a value names stands no more",
+        registers,
+        "(value.conversation, value.target, value.holder, id_, value.author)",
+        '(value.conversation, value.target, value.holder, b"", value.author)',
+        boards.test_a_task_is_changed_by_both_and_tells_what_stands_beside,
+    ),
+    Noticed(
+        "what is named does not stand beside what names it",
+        registers,
+        'f"{words} AND is_named = 0 {greatest_first}"',
+        'f"{words} {greatest_first}"',
+        boards.test_a_task_is_changed_by_both_and_tells_what_stands_beside,
+    ),
     Noticed(
         "a change waits for an object that waits",
         judging,
@@ -260,5 +353,40 @@ FAULTS = [
         "None if is_last else (end[0], end[1] + bytes(1))",
         "None",
         chains.test_a_late_parent_moves_any_number_of_messages,
+    ),
+    Noticed(
+        "what is named before it comes is named",
+        registers,
+        "replace(value, is_own_named=is_own_named, is_named=is_named)",
+        "value",
+        partial(_in_any_order, 3, orders.REGISTERED),
+    ),
+    Noticed(
+        "of two values of one clock the greater id's is shown",
+        registers,
+        'greatest_first = "ORDER BY clock DESC, id DESC"',
+        'greatest_first = "ORDER BY clock DESC, entry DESC"',
+        partial(_in_any_order, 2, orders.REGISTERED),
+    ),
+    Noticed(
+        "a vote that was counted before the close came is late as well",
+        effects,
+        "is_counted = ends is None or row.clock < ends",
+        "is_counted = True",
+        boards.test_a_poll_is_voted_closed_and_counts_late_votes_apart,
+    ),
+    Noticed(
+        "of one author so many heads are remembered",
+        history,
+        "for head in same[:-HEADS_OF_AUTHOR_MAX]:",
+        "for head in ():",
+        chains.test_of_one_author_so_many_heads_are_remembered,
+    ),
+    Noticed(
+        "of one author one head is named",
+        history,
+        "            chosen.setdefault(head.author, head)\n    for",
+        "            chosen[head.position] = head\n    for",
+        chains.test_nobody_fills_the_places_of_parents_with_what_follows_nothing,
     ),
 ]

@@ -11,7 +11,7 @@ import { go } from "../router.js";
 import { switchRow } from "../setting_rows.js";
 import { change, onForget, state } from "../state.js";
 import { streamOf } from "../stream.js";
-import { body } from "../text.js";
+import { body, oneLine } from "../text.js";
 import { bytes, day, exact, lasts, timeOfDay, withSeconds } from "../times.js";
 import { rich, t } from "../words.js";
 import "../words_more.js";
@@ -47,6 +47,10 @@ const formerTexts = (item) => {
   const former = (known.get(item.number)?.versions ?? []).slice(1);
   return former.length && !item.gone ? html`<h3 class="group-title">${t("details.former")}</h3><ol class="former">${former.map((version) => html`<li><time title=${exact(version.at)}>${timeOfDay(version.at)}</time><div class="body" dir="auto">${body(version.text, { marks: version.marks })}</div></li>`)}</ol>` : nothing;
 };
+
+/** Who chose each option of a poll: nothing is anonymous in a conversation. */
+const voters = (item) => (item.poll?.options ?? []).filter((option) => option.who.length).map((option) => html`<h3 class="group-title" dir="auto">${oneLine(option.text, 200)}</h3>
+  <p class="small voters">${option.who.map((name, at) => html`${at ? ", " : nothing}<bdi>${name}</bdi>`)}</p>`);
 
 /** The steps of an own message: those that are known with their time, the others dashed. */
 function steps(item, name) {
@@ -98,6 +102,7 @@ export function messagePanel(each, number) {
     ${item.is_apart ? html`<p class="care-line">${icon("split", 18)}<span>${t("details.apart")}</span></p>` : nothing}
     ${item.retraction ? html`<p class="small">${retractionLine(item.retraction).words}. ${t("delete.all.means")}</p>` : nothing}
     ${formerTexts(item)}
+    ${voters(item)}
     <dl class="pairs">
       ${item.isMine ? nothing : html`<dt>${t("details.sent")}</dt><dd>${withSeconds(item.sent)}</dd><dt>${t("details.opened")}</dt><dd>${withSeconds(item.received)}</dd>`}
       ${evidence?.text_bytes ? html`<dt>${t("details.size")}</dt><dd>${bytes(evidence.text_bytes)}</dd>` : nothing}
