@@ -167,7 +167,7 @@ class FrameBuffer:
         }
 
 
-def _no_extensions(asked: object, offered: object) -> None:
+def _no_extensions(requested: object, supported: object) -> None:
     """Refuse to compress frames: it costs time on one machine, and a bomb opens to any size."""
 
 
