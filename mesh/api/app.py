@@ -4,7 +4,6 @@
 ASGI, which costs little and behaves the same under every server.
 """
 
-import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -46,7 +45,7 @@ from mesh.api.paths import (
     PICTURE_PATH,
     RESTORE_PATH,
 )
-from mesh.api.problems import problem, problem_of, problem_of_disk
+from mesh.api.problems import problem, problem_of, problem_of_failure
 from mesh.api.proof import AskProof
 from mesh.api.request import Request
 from mesh.api.responses import send_json, send_problem, send_wrong_method
@@ -55,18 +54,17 @@ from mesh.api.routes import ROUTES
 from mesh.api.service_requests import AskService, SetService
 from mesh.api.share_requests import AskShare, CloseShare, OpenShare
 from mesh.api.sign_in import MakeSignInCode, SignIn, SignOut
+from mesh.api.stream_commands import Answering
 from mesh.api.tokens import AskTokens, MakeToken, RevokeToken
 from mesh.commands.answer import Answer, Done
 from mesh.commands.command import Command
 from mesh.commands.identity import CreateIdentity
 from mesh.commands.messages import AskMessages
 from mesh.commands.settings import AskSettings, ChangeSettings, SettingsAnswer
-from mesh.errors import StorageError, UserError
+from mesh.errors import UserError
 from mesh.limits.api import API_BODY_BYTES_MAX, API_BODY_TIMEOUT_MS
 from mesh.messenger.names import checked_name
 from mesh.pictures.drawing import Pictures
-
-LOG = logging.getLogger("mesh.api")
 
 
 class Asker(Carrier, Protocol):
@@ -229,7 +227,9 @@ def build_app(application: Application) -> ASGIApp:
     routes.append(HttpRoute(PICTURE_PATH, Scoped(FilePicture(asker, pictures), "read")))
     routes.append(HttpRoute(FILE_PATH, Scoped(FileDownload(asker, files), "read")))
     routes.append(HttpRoute(EVENTS_PATH, Scoped(ServerSentEvents(log), "read")))
-    routes.append(WebSocketRoute(EVENTS_PATH, Scoped(WebSocketEvents(log), "read")))
+    answering = Answering(application.answer, asker.ask_all, application.keeper.person_came)
+    stream = WebSocketEvents(log, answering)
+    routes.append(WebSocketRoute(EVENTS_PATH, Scoped(stream, "read")))
     return EscapedPaths(Router(routes, redirect_slashes=False, default=no_route))
 
 
@@ -298,14 +298,8 @@ class PathEndpoint:
                 idempotency_key=idempotency_key(scope) if route.has_idempotency_key else None,
             )
             answer = await self._application.answer(request, grant)
-        except UserError as error:
-            told = problem_of(error)
-        except StorageError as error:
-            told = problem_of_disk(error)
-        except Exception:
-            # The last guard of a request: the client gets an answer, and the log the reason.
-            LOG.exception("a request of %s %s failed", route.method, route.path)
-            told = problem("internal", "Something went wrong inside; the log of Mesh says what.")
+        except Exception as error:
+            told = problem_of_failure(error, f"{route.method} {route.path}")
         else:
             headers = {b"clear-site-data": b'"*"'} if route.clears_site else None
             await send_json(send, self._encoder.encode(answer), headers=headers)

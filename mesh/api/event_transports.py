@@ -10,9 +10,11 @@ import trio
 from starlette.types import Receive, Scope, Send
 
 from mesh.api.event_log import EventLog, Line, Subscription
+from mesh.api.grant import grant_of
 from mesh.api.parsing import query_fields
 from mesh.api.problems import problem_of
 from mesh.api.responses import SAFE_HEADERS, send_problem, send_wrong_method
+from mesh.api.stream_commands import Answering, StreamCommands
 from mesh.errors import UserError
 from mesh.limits.api import API_HEARTBEAT_MS
 
@@ -22,10 +24,11 @@ SUBPROTOCOL = "mesh.v1"
 
 
 class WebSocketEvents:
-    """Events as text messages of a WebSocket. What the client sends is not read."""
+    """Events as text messages of a WebSocket, over which a client may ask as well."""
 
-    def __init__(self, log: EventLog) -> None:
+    def __init__(self, log: EventLog, answering: Answering) -> None:
         self._log = log
+        self._answering = answering
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await receive()  # websocket.connect
@@ -38,12 +41,15 @@ class WebSocketEvents:
             # A page names its token among the protocols, and is answered by the other one.
             chosen = SUBPROTOCOL if SUBPROTOCOL in scope["subprotocols"] else None
             await send({"type": "websocket.accept", "subprotocol": chosen, "headers": SAFE_HEADERS})
+            commands = StreamCommands(self._answering, grant_of(scope))
             async with trio.open_nursery() as nursery:
                 # The server stops reading the connection if nobody takes what came.
-                nursery.start_soon(wait_for_end, receive, nursery.cancel_scope)
+                nursery.start_soon(commands.take, receive, nursery.cancel_scope)
+                nursery.start_soon(commands.run, send)
                 while lines := await subscription.lines(heartbeat_s=HEARTBEAT_S):
                     for line in lines:
                         await send({"type": "websocket.send", "text": line.text.decode()})
+                await commands.rest()
                 await send({"type": "websocket.send", "text": self._log.going_away().text.decode()})
                 await send({"type": "websocket.close", "code": WEBSOCKET_GOING_AWAY})
                 nursery.cancel_scope.cancel()

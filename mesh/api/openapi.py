@@ -214,7 +214,7 @@ def events_operation() -> Json:
     objects = [{"$ref": f"#/components/schemas/{kind.__name__}"} for kind in StreamObject.__args__]
     return {
         "operationId": "followEvents",
-        "summary": "Events as they happen; with `Upgrade: websocket` as WebSocket messages",
+        "summary": "Events as they happen; over a WebSocket also commands",
         "parameters": [
             parameter("query", "after", whole, is_required=False),
             parameter("query", "epoch", {"type": "string"}, is_required=False),

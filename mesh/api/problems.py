@@ -4,9 +4,13 @@
 sentence for people.
 """
 
+import logging
+
 import msgspec
 
 from mesh.errors import DiskFullError, StorageError, UserError
+
+LOG = logging.getLogger("mesh.api")
 
 TYPE_PREFIX = "urn:mesh:problem:"
 
@@ -127,6 +131,19 @@ def problem_of_disk(error: StorageError) -> Problem:
     if isinstance(error, DiskFullError):
         return problem("no-room", str(error), reason="disk")
     return problem("storage", str(error))
+
+
+def problem_of_failure(error: Exception, asked: str) -> Problem:
+    """Say why something that was asked failed, whatever was raised; the log has what was ours."""
+    match error:
+        case UserError():
+            return problem_of(error)
+        case StorageError():
+            return problem_of_disk(error)
+        case _:
+            # The last guard of a request: the client gets an answer, and the log the reason.
+            LOG.error("a request of %s failed", asked, exc_info=error)
+            return problem("internal", "Something went wrong inside; the log of Mesh says what.")
 
 
 def status_of(kind: str) -> int:

@@ -9,13 +9,15 @@ import logging
 import socket
 from collections.abc import Sequence
 from functools import partial
-from typing import cast
+from typing import Protocol, cast
 
+import hypercorn.protocol.ws_stream
 import hypercorn.trio.run
 import trio
 from hypercorn.config import Config, Sockets
 from hypercorn.events import Event as ServerEvent
 from hypercorn.events import RawData, Updated
+from hypercorn.protocol.ws_stream import FrameTooLargeError
 from hypercorn.trio import serve
 from hypercorn.trio.tcp_server import TCPServer
 from hypercorn.typing import ASGIFramework, ConnectionState
@@ -31,6 +33,7 @@ from mesh.api.page import Page
 from mesh.api.unix_socket import UnixListener
 from mesh.limits.api import (
     API_CONNECTIONS_MAX,
+    API_FRAME_BYTES_MAX,
     API_GRACE_MS,
     API_HEAD_BYTES_MAX,
     API_IDLE_TIMEOUT_MS,
@@ -55,8 +58,7 @@ class ListenerConfig(Config):
         self.include_server_header = False
         self.keep_alive_max_requests = 1_000_000
         self.keep_alive_timeout = API_IDLE_TIMEOUT_MS / 1000
-        # A client has nothing to say on the stream of events.
-        self.websocket_max_message_size = 4 * 1024
+        self.websocket_max_message_size = API_FRAME_BYTES_MAX
         self._sockets = list(sockets)
 
     def create_sockets(self) -> Sockets:
@@ -122,9 +124,58 @@ class BoundedServer(TCPServer):
                 self._living.cancel()
 
 
-# Hypercorn looks the name up in this module for each connection; it does not export it, which is
-# all that the type checker minds.
+class Piece(Protocol):
+    """A piece of a frame, as the library under Hypercorn tells it."""
+
+    data: str | bytes
+
+
+class FrameBuffer:
+    """A frame that comes in pieces, in the place of Hypercorn's.
+
+    It is bounded in bytes, and let go of where it is too long: its client may go on writing.
+    """
+
+    def __init__(self, bytes_max: int) -> None:
+        self._bytes_max = bytes_max
+        self._pieces: list[bytes] = []
+        self._bytes_count = 0
+        self._is_text = True
+
+    def extend(self, piece: Piece) -> None:
+        """Add a piece; FrameTooLargeError if it is too much."""
+        self._is_text = isinstance(piece.data, str)
+        data = piece.data.encode() if isinstance(piece.data, str) else bytes(piece.data)
+        self._bytes_count += len(data)
+        if self._bytes_count > self._bytes_max:
+            self.clear()
+            raise FrameTooLargeError
+        self._pieces.append(data)
+
+    def clear(self) -> None:
+        """Begin with another frame."""
+        self._pieces.clear()
+        self._bytes_count = 0
+
+    def to_message(self) -> dict[str, object]:
+        """Return the whole as ASGI tells it."""
+        whole = b"".join(self._pieces)
+        return {
+            "type": "websocket.receive",
+            "text": whole.decode() if self._is_text else None,
+            "bytes": None if self._is_text else whole,
+        }
+
+
+def _no_extensions(requested: object, supported: object) -> None:
+    """Refuse to compress frames: it costs time on one machine, and a bomb opens to any size."""
+
+
+# Hypercorn looks the names up in these modules for each connection; it does not export them, which
+# is all that the type checker minds.
 hypercorn.trio.run.TCPServer = BoundedServer  # type: ignore[attr-defined]
+hypercorn.protocol.ws_stream.WebsocketBuffer = FrameBuffer  # type: ignore[assignment,misc]
+hypercorn.protocol.ws_stream.server_extensions_handshake = _no_extensions  # type: ignore[attr-defined]
 
 
 async def serve_unix(

@@ -49,6 +49,20 @@ API_EVENTS_PER_WRITE = 64
 API_SUBSCRIBERS_MAX = 64
 """Subscribers of events; each holds a connection."""
 
+API_FRAME_BYTES_MAX = 128 * 1024
+"""A command that comes as a frame: the longest text, with each of its 60,000 bytes escaped by
+another one. What is longer is asked over HTTP, which reads it in pieces."""
+
+API_ANSWER_FRAME_BYTES_MAX = 1_000_000
+"""An answer to it. It leaves in one write with its time, and libraries take frames of 1 MiB."""
+
+API_STREAM_COMMANDS_MAX = 8
+"""Commands of one stream in hand; with those that the server reads ahead all streams together
+hold at most 240 MiB, if each frame is as long as it may be."""
+
+API_ASK_ID_CHARACTERS_MAX = 64
+"""The id of a command: a number, or a UUID as text."""
+
 API_HEARTBEAT_MS = 20_000
 """A stream with nothing to say says so; a client takes 45 s of silence for a dead daemon."""
 
