@@ -21,8 +21,10 @@ make_node = integration.make_node
 row = integration.row
 household = daemon.household
 
-EXPECTED_WITHIN_MS = 20_000
-"""Machines are shared: what is there after ten seconds is there."""
+EXPECTED_WITHIN_MS = 60_000
+"""Machines are shared: with twenty others on two cores a locked node goes on in 25 s. What is there
+sooner waits for nothing.
+"""
 
 
 @pytest.fixture(scope="package", autouse=True)

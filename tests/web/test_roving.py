@@ -5,6 +5,7 @@ from typing import Final
 import pytest
 from playwright.sync_api import Page, expect
 
+from mesh.commands.contacts import AskContacts, ContactsAnswer
 from mesh.commands.groups import AcceptGroup, AskGroup, GroupAnswer
 from tests.integration.nodes import Node, eventually
 from tests.integration.row import wait_for_text
@@ -16,6 +17,7 @@ pytestmark = [pytest.mark.netns, pytest.mark.slow]
 
 pair = conftest.lasting_pair
 
+STREAM: Final = ".message, .apart, .sealed"
 STOPS: Final = """(list, items) => [...list.querySelectorAll("*")]
   .filter((one) => one.tabIndex >= 0 && one.closest(items)).length"""
 PLACE: Final = """(list, items) => [...list.querySelectorAll(items)]
@@ -190,3 +192,27 @@ def test_a_stream_has_one_tab_stop_and_what_stands_in_a_message_belongs_to_it(
     assert stops(page, stream, items) == 1
     page.keyboard.press("Shift+Tab")
     expect(bubble(page, "the last")).to_be_focused()
+    # What came and is not opened is one of them, and its button belongs to it.
+    anna.run("contact", "block", ben.name)
+    ben.run("send", anna.name, "not opened")
+    eventually(
+        lambda: anna.client.ask(AskContacts(), ContactsAnswer).contacts[0].sealed_count,
+        lambda count: count == 1,
+        within_s=60,
+        what="what is not opened",
+    )
+    anna.run("contact", "unblock", ben.name)
+    sealed = page.locator(".sealed")
+    expect(sealed).to_contain_text("is not opened")
+    assert stops(page, stream, STREAM) == 1
+    page.locator(".composer textarea").focus()
+    page.keyboard.press("Shift+Tab")
+    expect(sealed).to_be_focused()
+    page.keyboard.press("ArrowUp")
+    expect(bubble(page, "the last")).to_be_focused()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Tab")
+    expect(sealed.get_by_role("button", name="Open them")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(bubble(page, "not opened")).to_be_visible()
+    expect(sealed).to_have_count(0)

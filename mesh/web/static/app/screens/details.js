@@ -51,6 +51,8 @@ const formerTexts = (item) => {
 /** The steps of an own message: those that are known with their time, the others dashed. */
 function steps(item, name) {
   const times = Object.fromEntries((known.get(item.number)?.steps ?? []).map((step) => [step.state, step.at]));
+  // What waited for no key was queued as it was written, and the daemon tells that once.
+  times.queued ??= times.written;
   // In a group nobody proves delivery for all: who has it stands below, by name.
   const order = item.devices ? ["queued", "carried"] : ORDER;
   const reached = { "awaiting-key": -1, "waiting-for-keys": -1, queued: 0, carried: 1, delivered: 2, read: 3, "delivered-then-withdrawn": 2 }[item.state] ?? 0;
