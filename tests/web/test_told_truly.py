@@ -27,7 +27,8 @@ from tests.programs import where_is
 from tests.web.chatting import bubble, say
 from tests.web.chromium import go
 
-pytestmark = pytest.mark.slow
+# One worker runs all: else each would start two nodes and a browser of its own.
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("told")]
 
 PASSPHRASE = "horse"
 WAIT_MS = 60_000
