@@ -68,8 +68,8 @@ def apart(
     return item(number, kind, label, is_apart=True, **fields)
 
 
-def test_what_does_not_count_is_one_card(pair: tuple[Node, Node], laptops: Laptops) -> None:
-    page = laptops.beside(pair[0]).page()
+def test_what_does_not_count_is_one_card(alone: Node, laptops: Laptops) -> None:
+    page = laptops.beside(alone).page()
     told = [
         item(1),
         apart(2),

@@ -79,12 +79,19 @@ def test_a_wipe_from_the_page_leaves_nothing(pair: tuple[Node, Node], laptops: L
         button.click()
         expect(dialog.get_by_role("alert")).to_contain_text("Everything is wiped in")
 
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url.rpartition("/")[2]))
+    page.clock.install()
     begin()
     page.get_by_role("button", name="Stop, keep everything").click()
-    page.wait_for_timeout(6_000)
+    page.clock.run_for(6_000)
+    page.evaluate("0")
+    assert "wipe" not in asked
     assert keys.exists()
     begin()
+    page.clock.run_for(5_000)
     expect(page.get_by_role("heading", name="Wiped")).to_be_visible(timeout=20_000)
+    assert asked.count("wipe") == 1
     assert not keys.exists()
     assert "before the end" not in page.content()
     assert page.evaluate("sessionStorage.length") == 0

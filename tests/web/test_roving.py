@@ -5,7 +5,6 @@ from typing import Final
 import pytest
 from playwright.sync_api import Page, expect
 
-from mesh.commands.contacts import AskContacts, ContactsAnswer
 from mesh.commands.groups import AcceptGroup, AskGroup, GroupAnswer
 from tests.integration.nodes import Node, eventually
 from tests.integration.row import wait_for_text
@@ -17,7 +16,6 @@ pytestmark = [pytest.mark.netns, pytest.mark.slow]
 
 pair = conftest.lasting_pair
 
-STREAM: Final = ".message, .apart, .sealed"
 STOPS: Final = """(list, items) => [...list.querySelectorAll("*")]
   .filter((one) => one.tabIndex >= 0 && one.closest(items)).length"""
 PLACE: Final = """(list, items) => [...list.querySelectorAll(items)]
@@ -192,24 +190,31 @@ def test_a_stream_has_one_tab_stop_and_what_stands_in_a_message_belongs_to_it(
     assert stops(page, stream, items) == 1
     page.keyboard.press("Shift+Tab")
     expect(bubble(page, "the last")).to_be_focused()
-    # What came and is not opened is one of them, and its button belongs to it.
+
+
+def test_what_came_and_is_not_opened_is_an_item_of_the_stream(
+    chat: tuple[Page, Page], pair: tuple[Node, Node]
+) -> None:
+    page, _ = chat
+    anna, ben = pair
     anna.run("contact", "block", ben.name)
     ben.run("send", anna.name, "not opened")
+    # Her disk has it: nobody else is there who could.
     eventually(
-        lambda: anna.client.ask(AskContacts(), ContactsAnswer).contacts[0].sealed_count,
-        lambda count: count == 1,
+        lambda: ben.messages()[-1].state,
+        lambda state: state == "carried",
         within_s=60,
-        what="what is not opened",
+        what="the message at Anna's",
     )
     anna.run("contact", "unblock", ben.name)
     sealed = page.locator(".sealed")
     expect(sealed).to_contain_text("is not opened")
-    assert stops(page, stream, STREAM) == 1
+    assert stops(page, ".stream", ".message, .apart, .sealed") == 1
     page.locator(".composer textarea").focus()
     page.keyboard.press("Shift+Tab")
     expect(sealed).to_be_focused()
     page.keyboard.press("ArrowUp")
-    expect(bubble(page, "the last")).to_be_focused()
+    expect(bubble(page, "I will look.")).to_be_focused()
     page.keyboard.press("ArrowDown")
     page.keyboard.press("Tab")
     expect(sealed.get_by_role("button", name="Open them")).to_be_focused()
