@@ -36,7 +36,7 @@ AS_INSTALLED = ROOT / "tests" / "as_installed"
 
 PASSPHRASE = "a passphrase of the tests"
 
-UP_WITHIN_S = 60.0
+UP_WITHIN_S = 120.0
 _POLL_S = 0.05
 
 _UNPREPARED = ("up", "doctor", "service")

@@ -13,6 +13,8 @@ from tests.web.chromium import Laptops, go
 pytestmark = [pytest.mark.netns, pytest.mark.slow]
 
 AUTO_LOCK_S = 6
+LOCKS_WITHIN_S = 120
+"""Who counts as a person puts the lock off for as long as messages come."""
 
 
 def leave(page: Page) -> None:
@@ -44,7 +46,8 @@ def test_a_page_that_only_looks_does_not_put_off_the_lock(
         number += 1
         ben.run("send", anna.name, f"number {number}")
         page.wait_for_timeout(500)
-        assert time.monotonic() - begun < 5 * AUTO_LOCK_S, "what the page asks counts as a person"
+        waited = time.monotonic() - begun
+        assert waited < LOCKS_WITHIN_S, "what the page asks counts as a person"
     assert time.monotonic() - begun > AUTO_LOCK_S / 2
     assert len(asked) >= 2, "the page asked nothing, so this proves nothing"
     assert "number" not in page.content()
