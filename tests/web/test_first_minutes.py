@@ -141,6 +141,7 @@ def test_the_picture_of_a_code_on_another_screen_adds_somebody(
     expect(theirs.get_by_role("dialog")).to_contain_text("Nothing is sent before you say so")
     theirs.keyboard.press("Escape")
     expect(theirs.get_by_role("dialog")).to_have_count(0)
+    go(theirs, "#/people/add/scan")
     chooser.set_input_files(forced)
     add_who_was_found(theirs, anna)
     mine.get_by_role("link", name="Chats").click()
