@@ -13,7 +13,7 @@ from hypercorn.protocol.ws_stream import FrameTooLargeError
 
 from mesh.api.event_log import EventLog
 from mesh.api.grant import Grant
-from mesh.api.route import Request
+from mesh.api.request import Request
 from mesh.api.routes import ROUTES
 from mesh.api.server import FrameBuffer
 from mesh.api.stream_commands import TABLE, Answering, StreamCommands

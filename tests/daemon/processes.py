@@ -16,6 +16,9 @@ from mesh.daemon.start_order import StartOrder
 from mesh.node.folders import ProfileFolders, profile_folders
 from tests.node.profiles import made_quickly
 
+AS_INSTALLED = Path(__file__).resolve().parents[1] / "as_installed"
+"""Modules that keep from a node what only tools bring."""
+
 
 @dataclass
 class Household:
@@ -51,7 +54,9 @@ class Household:
     ) -> "subprocess.Popen[bytes]":
         """Start a daemon; raises what it failed with."""
         order = StartOrder(profile=profile, name=name, passphrase=passphrase)
-        process = start_detached(order)
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setenv("PYTHONPATH", str(AS_INSTALLED), prepend=os.pathsep)
+            process = start_detached(order)
         self.processes.append(process)
         return process
 

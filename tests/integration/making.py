@@ -16,8 +16,11 @@ def made_with(folder: Path, config: str) -> Iterator[NodeMaker]:
         nodes.append(node_of(namespace, folder, first_name, config=config + more))
         return nodes[-1]
 
-    yield make
-    for node in nodes:
-        node.end()
+    try:
+        yield make
+    finally:
+        # Where a start failed too: what runs on would slow all tests that come.
+        for node in nodes:
+            node.end()
     for node in nodes:
         assert "Traceback" not in node.logs(), node.logs()

@@ -16,7 +16,7 @@ from playwright.sync_api import Browser, ConsoleMessage, Page, Playwright, expec
 from tests.integration.nodes import Node
 from tests.programs import where_is
 
-WAIT_MS: Final = 20_000
+WAIT_MS: Final = 60_000
 
 EXPECTED: Final = ("net::ERR_", "WebSocket connection", "the server responded with a status of")
 """Words of the console about a daemon that does not answer, or that refuses something."""

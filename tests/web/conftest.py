@@ -11,7 +11,7 @@ from tests.integration import conftest as integration
 from tests.integration.making import made_with
 from tests.integration.meshes import closed_config
 from tests.integration.networks import Desk
-from tests.integration.nodes import Node
+from tests.integration.nodes import Node, start_all
 from tests.integration.row import NodeMaker
 from tests.web.chatting import begin_anew, on_cable
 from tests.web.chromium import Browsers, Laptops, open_chat
@@ -21,8 +21,10 @@ make_node = integration.make_node
 row = integration.row
 household = daemon.household
 
-EXPECTED_WITHIN_MS = 20_000
-"""Machines are shared: what is there after ten seconds is there."""
+EXPECTED_WITHIN_MS = 60_000
+"""Machines are shared: with twenty others on two cores a locked node goes on in 25 s. What is there
+sooner waits for nothing.
+"""
 
 
 @pytest.fixture(scope="package", autouse=True)
@@ -67,6 +69,14 @@ def laptops(browsers: Browsers) -> Iterator[Laptops]:
 def pair(cable: tuple[str, str], make_node: NodeMaker) -> tuple[Node, Node]:
     """Two nodes on one cable, running; they find each other by themselves."""
     return on_cable(cable, make_node)
+
+
+@pytest.fixture
+def alone(cable: tuple[str, str], make_node: NodeMaker) -> Node:
+    """One running node, for what nobody else has a part in."""
+    node = make_node(cable[0], "Anna")
+    start_all(node)
+    return node
 
 
 @pytest.fixture(scope="module")

@@ -96,28 +96,35 @@ AXE: Final = """axe.run(document, { resultTypes: ["violations"] }).then((found) 
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """One way to show the page: window, theme, direction, size of letters."""
+    """One way to show the page: window, theme, direction, size of letters; or with the few
+    colours of the system alone.
+    """
 
     width: int
     height: int
     theme: str = "light"
     direction: str = "ltr"
     letters_px: int = 16
+    is_forced: bool = False
 
     @property
     def name(self) -> str:
         """The variant in the name of a picture."""
-        return f"{self.width}-{self.theme}-{self.direction}-{self.letters_px}"
+        forced = "-forced" if self.is_forced else ""
+        return f"{self.width}-{self.theme}-{self.direction}-{self.letters_px}{forced}"
 
 
 SIZES: Final = ((1280, 800), (900, 800), (600, 800), (360, 740), (320, 640))
 FEW: Final = (Variant(1280, 800), Variant(360, 740, theme="dark"), Variant(320, 640))
-ALL: Final = tuple(
-    Variant(*size, theme=theme, direction=direction, letters_px=letters_px)
-    for size in SIZES
-    for theme in ("light", "dark")
-    for direction in ("ltr", "rtl")
-    for letters_px in (16, 32)
+ALL: Final = (
+    *(Variant(*size, theme="dark", is_forced=True) for size in SIZES),
+    *(
+        Variant(*size, theme=theme, direction=direction, letters_px=letters_px)
+        for size in SIZES
+        for theme in ("light", "dark")
+        for direction in ("ltr", "rtl")
+        for letters_px in (16, 32)
+    ),
 )
 DESK_AND_PHONE: Final = tuple(
     Variant(*size, theme=theme) for size in ((1280, 800), (360, 740)) for theme in ("light", "dark")
@@ -155,7 +162,11 @@ def shown_as(page: Page, variant: Variant) -> CDPSession:
     """Show the page in one variant."""
     session = page.context.new_cdp_session(page)
     page.set_viewport_size({"width": variant.width, "height": variant.height})
-    page.emulate_media(color_scheme=variant.theme, reduced_motion="reduce")  # type: ignore[arg-type]  # a theme of ours
+    page.emulate_media(
+        color_scheme=variant.theme,  # type: ignore[arg-type]  # a theme of ours
+        reduced_motion="reduce",
+        forced_colors="active" if variant.is_forced else "none",
+    )
     page.evaluate("direction => { document.documentElement.dir = direction; }", variant.direction)
     sizes = {"standard": variant.letters_px, "fixed": variant.letters_px - 3}
     session.send("Page.setFontSizes", {"fontSizes": sizes})

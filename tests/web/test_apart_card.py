@@ -1,7 +1,11 @@
 """The card of a stretch of a group's stream that does not count, as the page draws it."""
 
+import pytest
+
 from tests.integration.nodes import Node
 from tests.web.chromium import Laptops
+
+pytestmark = [pytest.mark.netns, pytest.mark.slow]
 
 STRETCHES = """async (items) => {
   const { stretchesOf } = await import("/app/screens/groups.js");
@@ -32,6 +36,25 @@ CARD = """async (items) => {
 }"""
 
 
+STOPS = """async (items) => {
+  const { apartCard } = await import("/app/screens/groups.js");
+  const { html, render } = await import("/vendor/lit-html/lit-html.js");
+  const place = document.createElement("div");
+  document.body.append(place);
+  render(html`<div data-rows=".message, .apart, .sealed">${apartCard({ number: 7 }, {}, items)}
+    <article class="message" tabindex="-1">one more</article></div>`, place);
+  const stops = () => [...place.querySelectorAll("*")].filter((one) => one.tabIndex >= 0)
+    .map((one) => one.localName);
+  dispatchEvent(new FocusEvent("focusin"));
+  const before = stops();
+  place.querySelector(".apart").focus();
+  const within = stops();
+  document.activeElement.blur();
+  place.remove();
+  return [before, within];
+}"""
+
+
 def item(
     number: int, kind: str = "text", label: str = "Cem", **fields: object
 ) -> dict[str, object]:
@@ -45,8 +68,8 @@ def apart(
     return item(number, kind, label, is_apart=True, **fields)
 
 
-def test_what_does_not_count_is_one_card(pair: tuple[Node, Node], laptops: Laptops) -> None:
-    page = laptops.beside(pair[0]).page()
+def test_what_does_not_count_is_one_card(alone: Node, laptops: Laptops) -> None:
+    page = laptops.beside(alone).page()
     told = [
         item(1),
         apart(2),
@@ -66,3 +89,6 @@ def test_what_does_not_count_is_one_card(pair: tuple[Node, Node], laptops: Lapto
     assert [folded[1], opened[1], again[1], led[1]] == [False, True, False, True]
     assert link == "#/c/7/group"
     assert elements == 0
+    # For the keyboard it is one of the messages, and what stands in it is reached from it.
+    before, within = page.evaluate(STOPS, stretch)
+    assert [before, within] == [["section"], ["section", "button", "a"]]

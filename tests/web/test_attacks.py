@@ -97,7 +97,7 @@ def victim(playwright: Playwright, tmp_path_factory: pytest.TempPathFactory) -> 
                 executable_path=chromium, args=["--no-sandbox", *HELPING_FLAGS]
             )
             context = browser.new_context(locale="en-GB")
-            context.set_default_timeout(20_000)
+            context.set_default_timeout(60_000)
             page = context.new_page()
             page.goto(client.ask(MakeSignInCode(as_file=False), SignInCodeAnswer).address)
             page.get_by_role("link", name=re.compile(SECRET)).click()

@@ -346,6 +346,36 @@ def test_marks_and_signs_of_others_are_shown_and_never_done(
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
 
 
+def test_what_others_write_is_shown_and_never_done(
+    pair: tuple[Node, Node], laptops: Laptops
+) -> None:
+    anna, ben = pair
+    begin_anew(anna, ben)
+    hostile = [
+        "<img src=x onerror=\"document.title='owned'\">",
+        "javascript:alert(1) <script>document.title='owned'</script>",
+        "invoice\u202egpj.exe",
+        "https://mesh.example/a\u202eb see",
+        "${7*7} {{7*7}}",
+        "a" * 5_000,
+    ]
+    for text in hostile:
+        ben.run("send", anna.name, "-", stdin=text)
+    eventually(anna.received_texts, lambda texts: {*hostile} <= {*texts}, within_s=30, what="mail")
+    page = laptops.beside(anna).page(width=360, height=740)
+    page.get_by_role("link", name=re.compile(ben.name)).first.click()
+    log = page.get_by_role("log")
+    expect(log).to_contain_text("<img src=x onerror=")
+    expect(log).to_contain_text("U+202E")
+    expect(log).to_contain_text("${7*7}")
+    assert log.locator("img, script").count() == 0
+    assert "owned" not in page.title()
+    assert "\u202e" not in log.inner_text()
+    links = log.locator("a").evaluate_all("links => links.map(link => link.getAttribute('href'))")
+    assert links == ["https://mesh.example/a"]
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+
+
 def test_a_page_that_nobody_touches_rests_and_is_drawn_each_minute(
     chat: tuple[Page, Page],
 ) -> None:

@@ -9,14 +9,16 @@ from playwright.sync_api import Page, expect
 
 from mesh.api.page_requests import DrawQr, QrAnswer
 from mesh.commands.invites import CreateInvite, InviteAnswer
+from mesh.commands.settings import AskSettings, SettingsAnswer
 from tests.integration.networks import Desk
-from tests.integration.nodes import Node, start_for_newcomer
+from tests.integration.nodes import Node, eventually, start_for_newcomer
 from tests.integration.row import NodeMaker, wait_for_links
 from tests.web.chromium import Laptops, go
 
 pytestmark = [pytest.mark.netns, pytest.mark.slow]
 
 PASSPHRASE = "four words of mine"
+LOCKS_AFTER_MINUTES = 5
 TABS_MAX = 60
 
 FOCUSED = """() => {
@@ -46,12 +48,23 @@ def begin(page: Page, name: str) -> None:
     page.keyboard.type(PASSPHRASE)
     page.keyboard.press("Tab")
     page.keyboard.type(PASSPHRASE)
+    page.keyboard.press("Tab")
+    expect(page.get_by_label("Ask for it again")).to_be_focused()
+    page.keyboard.press("ArrowDown")
+    expect(page.get_by_label("Ask for it again")).to_have_value(str(LOCKS_AFTER_MINUTES))
+    tab_to(page, "Next")
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", name="Where you can be found")).to_be_visible()
     tab_to(page, "Start")
     page.keyboard.press("Enter")
     # Keys are made at the usual cost here.
     expect(page.get_by_text(f"Welcome, {name}")).to_be_visible(timeout=60_000)
+
+
+def locks_after(node: Node) -> object:
+    """The minutes without use after which a node locks itself."""
+    settings = node.client.ask(AskSettings(), SettingsAnswer).settings
+    return next(each.value for each in settings if each.name == "auto_lock_minutes")
 
 
 def test_two_newcomers_talk_and_touch_nothing_but_the_keyboard(
@@ -64,6 +77,13 @@ def test_two_newcomers_talk_and_touch_nothing_but_the_keyboard(
     mine, theirs = (laptops.beside(node).page() for node in (anna, ben))
     for page, node in ((mine, anna), (theirs, ben)):
         begin(page, node.name)
+    for node in (anna, ben):
+        eventually(
+            lambda node=node: locks_after(node),  # type: ignore[misc]  # bound at once
+            lambda minutes: minutes == LOCKS_AFTER_MINUTES,
+            within_s=30,
+            what=f"the lock that {node.name} chose",
+        )
     tab_to(mine, "Show my code")
     mine.keyboard.press("Enter")
     link = mine.locator(".link-well code").inner_text()
@@ -79,7 +99,7 @@ def test_two_newcomers_talk_and_touch_nothing_but_the_keyboard(
     expect(theirs.get_by_role("textbox", name=f"Message {anna.name}")).to_be_focused()
     theirs.keyboard.type("Hello from the next table")
     theirs.keyboard.press("Enter")
-    expect(mine).to_have_title("(1) Mesh", timeout=30_000)
+    expect(mine).to_have_title("(1) Mesh")
     mine.keyboard.press("Alt+Shift+ArrowDown")
     expect(mine.get_by_role("log")).to_contain_text("Hello from the next table")
     expect(mine.get_by_role("textbox", name=f"Message {ben.name}")).to_be_focused()
@@ -107,6 +127,10 @@ def test_the_picture_of_a_code_on_another_screen_adds_somebody(
     photo = tmp_path / "photo.png"
     expect(mine.locator(".qr path")).to_be_attached()
     mine.screenshot(path=photo)
+    # In the few colours of a system that has set them it is read as well.
+    mine.emulate_media(color_scheme="dark", forced_colors="active")
+    forced = tmp_path / "forced.png"
+    mine.screenshot(path=forced)
     nothing = tmp_path / "nothing.png"
     mine.locator(".rail").screenshot(path=nothing)
     go(theirs, "#/people/add/scan")
@@ -114,6 +138,11 @@ def test_the_picture_of_a_code_on_another_screen_adds_somebody(
     chooser.set_input_files(nothing)
     expect(theirs.get_by_role("alert")).to_contain_text("No code was found")
     chooser.set_input_files(photo)
+    expect(theirs.get_by_role("dialog")).to_contain_text("Nothing is sent before you say so")
+    theirs.keyboard.press("Escape")
+    expect(theirs.get_by_role("dialog")).to_have_count(0)
+    go(theirs, "#/people/add/scan")
+    chooser.set_input_files(forced)
     add_who_was_found(theirs, anna)
     mine.get_by_role("link", name="Chats").click()
     expect(mine.get_by_role("link", name=re.compile(ben.name))).to_be_visible()

@@ -20,7 +20,7 @@ from tests.web.conftest import EXPECTED_WITHIN_MS
 pytestmark = pytest.mark.slow
 
 BACKUP_PASSPHRASE = "battery staple"
-WAIT_MS = 40_000
+WAIT_MS = 60_000
 
 
 @pytest.fixture

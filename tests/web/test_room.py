@@ -66,31 +66,27 @@ def test_what_was_said_is_deleted_here_and_stays_with_the_other(
     expect(page.get_by_role("log")).not_to_contain_text("has not arrived")
 
 
-def test_in_a_terminal_it_is_asked_for_and_said(pair: tuple[Node, Node]) -> None:
-    anna, _ = pair
-    anna.run("send", "me", "a note of mine")
-    refused = anna.attempt("room", "delete", "me")
+def test_in_a_terminal_it_is_asked_for_and_said(alone: Node) -> None:
+    alone.run("send", "me", "a note of mine")
+    refused = alone.attempt("room", "delete", "me")
     assert refused.returncode != 0
     assert "say --yes" in refused.stderr
-    done = anna.attempt("room", "delete", "me", "--yes")
+    done = alone.attempt("room", "delete", "me", "--yes")
     assert "1 message deleted here." in done.stderr
-    (told,) = json.loads(anna.run("room", "--json"))["conversations"]
+    (told,) = json.loads(alone.run("room", "--json"))["conversations"]
     assert (told["kind"], told["messages_count"], told["bytes"]) == ("self", 0, 0)
 
 
-def test_room_for_carrying_is_said_as_people_write_it(
-    pair: tuple[Node, Node], laptops: Laptops
-) -> None:
-    anna, _ = pair
-    page = laptops.beside(anna).page()
+def test_room_for_carrying_is_said_as_people_write_it(alone: Node, laptops: Laptops) -> None:
+    page = laptops.beside(alone).page()
     go(page, "#/settings/node")
     room = page.get_by_role("textbox", name="Room for carrying")
     expect(room).to_have_value("1 GiB")
     room.fill("512 MiB")
     room.press("Enter")
     expect(page.get_by_text("Saved")).to_be_visible()
-    assert "536870912" in anna.run("settings", "stored_bytes_max", "--json")
+    assert "536870912" in alone.run("settings", "stored_bytes_max", "--json")
     room.fill("much")
     room.press("Enter")
     expect(page.get_by_role("dialog")).to_contain_text("512 MiB or 2 GiB")
-    assert "536870912" in anna.run("settings", "stored_bytes_max", "--json")
+    assert "536870912" in alone.run("settings", "stored_bytes_max", "--json")

@@ -190,3 +190,34 @@ def test_a_stream_has_one_tab_stop_and_what_stands_in_a_message_belongs_to_it(
     assert stops(page, stream, items) == 1
     page.keyboard.press("Shift+Tab")
     expect(bubble(page, "the last")).to_be_focused()
+
+
+def test_what_came_and_is_not_opened_is_an_item_of_the_stream(
+    chat: tuple[Page, Page], pair: tuple[Node, Node]
+) -> None:
+    page, _ = chat
+    anna, ben = pair
+    anna.run("contact", "block", ben.name)
+    ben.run("send", anna.name, "not opened")
+    # Her disk has it: nobody else is there who could.
+    eventually(
+        lambda: ben.messages()[-1].state,
+        lambda state: state == "carried",
+        within_s=60,
+        what="the message at Anna's",
+    )
+    anna.run("contact", "unblock", ben.name)
+    sealed = page.locator(".sealed")
+    expect(sealed).to_contain_text("is not opened")
+    assert stops(page, ".stream", ".message, .apart, .sealed") == 1
+    page.locator(".composer textarea").focus()
+    page.keyboard.press("Shift+Tab")
+    expect(sealed).to_be_focused()
+    page.keyboard.press("ArrowUp")
+    expect(bubble(page, "I will look.")).to_be_focused()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Tab")
+    expect(sealed.get_by_role("button", name="Open them")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(bubble(page, "not opened")).to_be_visible()
+    expect(sealed).to_have_count(0)

@@ -120,39 +120,6 @@ def test_what_their_mesh_may_not_read_is_refused_in_words(
     expect(page.locator(".words strong")).to_have_text("more")
 
 
-def test_what_others_write_is_shown_and_never_done(
-    pair: tuple[Node, Node], laptops: Laptops
-) -> None:
-    anna, ben = pair
-    befriend(anna, ben, inviter_label=anna.name)
-    hostile = [
-        "<img src=x onerror=\"document.title='owned'\">",
-        "javascript:alert(1) <script>document.title='owned'</script>",
-        "invoice\u202egpj.exe",
-        "https://mesh.example/a\u202eb see",
-        "${7*7} {{7*7}}",
-        "a" * 5_000,
-    ]
-    for text in hostile:
-        ben.run("send", anna.name, "-", stdin=text)
-    eventually(
-        anna.received_texts, lambda texts: len(texts) == len(hostile), within_s=30, what="mail"
-    )
-    page = laptops.beside(anna).page(width=360, height=740)
-    page.get_by_role("link", name=re.compile(ben.name)).first.click()
-    log = page.get_by_role("log")
-    expect(log).to_contain_text("<img src=x onerror=")
-    expect(log).to_contain_text("U+202E")
-    expect(log).to_contain_text("${7*7}")
-    assert log.locator("img, script").count() == 0
-    assert "owned" not in page.title()
-    assert "\u202e" not in log.inner_text()
-    links = log.locator("a").evaluate_all("links => links.map(link => link.getAttribute('href'))")
-    assert links == ["https://mesh.example/a"]
-    width = page.evaluate("document.documentElement.scrollWidth")
-    assert width <= 360
-
-
 def test_names_are_shown_and_never_done(pair: tuple[Node, Node], laptops: Laptops) -> None:
     anna, ben = pair
     contact = befriend(anna, ben, inviter_label=HOSTILE_NAMES[0])

@@ -27,10 +27,11 @@ from tests.programs import where_is
 from tests.web.chatting import bubble, say
 from tests.web.chromium import go
 
-pytestmark = pytest.mark.slow
+# One worker runs all: else each would start two nodes and a browser of its own.
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("told")]
 
 PASSPHRASE = "horse"
-WAIT_MS = 20_000
+WAIT_MS = 60_000
 
 
 @dataclass
@@ -138,7 +139,7 @@ def test_a_message_that_was_not_taken_is_tried_again_by_itself(two: Two) -> None
     mine = page.get_by_role("article").filter(has_text="it comes all the same")
     page.keyboard.press("Shift+Tab")
     expect(mine).to_be_focused()
-    expect(mine).not_to_contain_text("Not saved yet", timeout=15_000)
+    expect(mine).not_to_contain_text("Not saved yet")
     assert len(failed) == 2
     # Who stood on it by the keyboard stands on it still.
     expect(mine).to_have_attribute("data-number", re.compile(r"^\d+$"))
@@ -154,6 +155,10 @@ def test_a_lock_keeps_what_was_typed_at_the_last_moment(two: Two) -> None:
     page.keyboard.press("Control+Shift+L")
     expect(page.get_by_role("heading", name="Locked")).to_be_visible()
     assert "half a thought" not in page.content()
+    page.get_by_role("button", name="Another profile").click()
+    expect(page.get_by_role("dialog")).to_contain_text("mesh open --profile ben")
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_have_count(0)
     two.unlock(page)
     field = page.locator(".composer textarea")
     expect(field).to_have_value("half a thought")
@@ -350,4 +355,9 @@ def test_when_a_node_ends_the_pages_say_what_is_known(two: Two) -> None:
     page.evaluate(SAID)
     page.wait_for_timeout(4_000)
     assert page.evaluate("window.said") == []
+    # Where one part is shown at a time, it is said above the list too.
+    page.set_viewport_size({"width": 360, "height": 740})
+    go(page, "#/chats")
+    told = page.get_by_role("region", name="Chats, list").get_by_role("alert")
+    expect(told).to_contain_text("Mesh does not answer")
     page.context.close()

@@ -46,7 +46,11 @@ export const confirm = ({ title, body, yes, danger = true }) => new Promise((res
 });
 
 // An element is told of before it stands in the page.
-const shown = (element) => queueMicrotask(() => { if (element?.isConnected && !element.open) element.showModal(); });
+const shown = (element) => queueMicrotask(() => { if (!element?.isConnected || element.open) return;
+  element.showModal();
+  // The focus is below; one reads from above.
+  element.scrollTop = 0;
+});
 
 export function dialogView() {
   const dialog = state.dialog;

@@ -13,6 +13,8 @@ learn({
   "wipe.unknown": "Not known whether it is wiped", "wipe.unknown.text": "Mesh stopped answering before it said so. Start Mesh and look: if it asks for a name, all is gone. If it asks for your passphrase, wipe once more.", "wipe.look": "Look now", "wipe.done": "Wiped", "wipe.done.text": "Identity, contacts, messages and keys are gone from this computer. You can close this page.", "session.title": "This page is not signed in",
   "session.text": "Open it from the program, so that no other page can:", "session.command": "mesh open", "relay.text": "This node is a relay: it carries mail and has no person.", "err.unlocked": "It is open already.", "err.no-memory": "There is too little memory for this passphrase. Close other programs and try again.", "err.wrong-passphrase": "That is not the passphrase.",
   "err.too-soon": "Too many wrong passphrases. Next try in {wait_seconds} s.", "err.other-profile": "This is not the name of this profile.", "err.bad-passphrase": "This passphrase cannot be used.",
+  "first.lock": "Ask for it again", "first.lock.never": "Only when I have locked it", "first.lock.after": "After {n} minutes without use",
+  "profiles.others": "Other profiles on this computer", "profiles.running": "Its node runs", "profiles.resting": "Its node does not run", "profiles.copy": "Copy the command for {name}", "profiles.none": "This computer has no other profile.", "lock.others": "Another profile",
   "next": "Next", "settings.profile.line": "Each profile has a page and a node of its own: mesh open --profile NAME", "empty.title": "No person here",
   "settings.service": "Start when I log in",
   "settings.service.line": "Your node carries mail and receives yours also while this page is closed. It takes effect at the next login.",

@@ -38,7 +38,7 @@ export function apartCard(each, stream, stretch) {
   const times = stretch.map(({ sent }) => sent);
   const [from, to] = [Math.min(...times), Math.max(...times)];
   const turn = () => { if (isOpen) stream.apart.delete(stretch[0].number); else stream.apart.add(stretch[0].number); change(); };
-  return html`<section class="card apart" aria-label=${t("apart.title", { n: stretch.length })}><p>${icon("split", 18)} <strong>${t("apart.title", { n: stretch.length })}</strong></p>
+  return html`<section class="card apart" tabindex="-1" aria-label=${t("apart.title", { n: stretch.length })}><p>${icon("split", 18)} <strong>${t("apart.title", { n: stretch.length })}</strong></p>
     <p class="small">${rich("apart.who", { names: names.join(", ") })} · <time title=${exact(from)}>${timeOfDay(from)}</time> – <time title=${exact(to)}>${timeOfDay(to)}</time></p>
     <p class="small">${t("apart.why")}</p>
     <div class="buttons"><button class="button" aria-expanded=${isOpen} @click=${turn}>${t(isOpen ? "apart.hide" : "apart.show")}</button><a class="button plain" href=${`#/c/${each.number}/group`}>${t("apart.log")}</a></div></section>`;

@@ -15,7 +15,7 @@ function comparison({ name, key, told, said, begin, say, matched, back, write })
   const waits = { "asked by us": t("compare.wait", { name }), "asked by them": t("compare.asks", { name }), none: "", seen: "" }[told.state];
   const chip = told.state === "compare" ? html`<span class="chip">${icon("eye", 15)}${t("compare.looking", { name })}</span>` : nothing;
   return html`${partHeader({ title: t("compare.header"), back, extra: chip })}<div class="scroll"><div class="page-body">
-    ${told.state === "matched" ? html`<div class="empty">${icon("shield-check", 40)}<h3>${matched}</h3><a class="button main big" href=${write}>${t("person.write")}</a></div>`
+    ${told.state === "matched" ? html`<div class="empty">${icon("shield-check", 40)}<h3>${matched}</h3>${write ? html`<a class="button main big" href=${write}>${t("person.write")}</a>` : html`<p>${t("nearby.making")}</p>`}</div>`
       : told.state === "failed" ? html`<div class="banner danger" role="alert">${icon("shield-alert", 22)}<p><strong>${told.failure === "said there" ? t("compare.failed.there", { name }) : t("compare.failed")}</strong></p></div><div class="buttons"><button class="button" @click=${begin}>${t("compare.begin")}</button></div>`
       : html`<div class="compare-head">${avatar(name, key, 56)}<div><h3 class="page-title">${t("compare.title", { name })}</h3><p class="lead">${t("compare.how")}</p></div></div>
         ${told.emoji.length ? html`
@@ -55,7 +55,7 @@ export function compareNearbyPage(id) {
   if (told.state !== "compare") answered.delete(key);
   const put = (answer) => { state.nearby = { ...state.nearby, people: state.nearby.people.map((each) => (each.id === id ? answer : each)) }; change(); };
   return comparison({
-    name: told.name, key: "", told, said: answered.has(key), back: "#/people/nearby", write: told.contact ? `#/c/${told.contact}` : "#/people",
+    name: told.name, key: "", told, said: answered.has(key), back: "#/people/nearby", write: told.contact ? `#/c/${told.contact}` : "",
     matched: t("compare.done.nearby", { name: told.name }),
     begin: doing(async () => put(await post(`/v1/nearby/${id}/compare`))),
     say: (isEqual) => doing(async () => { put(await post(`/v1/nearby/${id}/verdict`, { is_equal: isEqual })); if (isEqual) answered.add(key); }),

@@ -75,7 +75,7 @@ function readOnly(each) {
 function streamPart(each, stream) {
   return html`${each.reads === 1 ? nothing : part("cards")?.noticeBar(each)}
     <div class="stream-wrap">
-      <div class="scroll stream" tabindex="-1" @scroll=${() => scrolled(each.number)} data-rows=".message">
+      <div class="scroll stream" tabindex="-1" @scroll=${() => scrolled(each.number)} data-rows=".message, .apart, .sealed">
         <div class="stream-inner" role="log" aria-label=${titleOf(each)} aria-live=${stream.atEnd && document.hasFocus() ? "polite" : "off"}>${items(each, stream)}</div>
       </div>
       ${stream.atEnd && !stream.hasNewer ? nothing : html`<button class="jump" @click=${() => toEnd(each.number)}>${icon("arrow-down", 18)}${stream.unseen ? t("stream.new", { n: stream.unseen }) : t("stream.newest")}</button>`}
@@ -112,6 +112,7 @@ function items(each, stream) {
   const all = stream.hasNewer ? stream.items : [...stream.items, ...waiting];
   if (!all.length) return html`<div class="empty"><p>${t("stream.empty")}</p>${each.kind === "direct" && state.contacts.get(each.contact)?.trust !== "verified" ? html`<p>${t("stream.begin", { name: each.title })}</p>` : nothing}</div>`;
   const ownLines = linesOf(all, each.kind);
+  const told = state.route.parts[0] === "details" ? Number(state.route.parts[1]) : 0;
   const rows = [];
   let shownDay = "";
   let dayAt = 0;
@@ -138,17 +139,18 @@ function items(each, stream) {
     const isJoined = former && !isLine(former) && !isFolded(former) && former.isMine === item.isMine && (item.isMine || former.author?.key === item.author?.key) && at - ownTime(former) < JOINED_S && !ownLines.has(former.number) && !item.missing_count && !former.reactions?.length;
     const line = ownLines.get(item.number);
     const face = each.kind === "group" && !item.isMine ? faceOf(each.number, item.author.key) : "";
+    const isTold = told === item.number;
     // Two hundred messages are drawn with each letter that is typed: only what changed may cost.
-    const depends = [item.entry?.status ?? item, isJoined, line?.words, line?.more, line?.hasNames, stream.flash === item.number, stream.unfolded?.has(item.number), stream.found, each.title, each.reads, face];
+    const depends = [item.entry?.status ?? item, isJoined, line?.words, line?.more, line?.hasNames, stream.flash === item.number, stream.unfolded?.has(item.number), stream.found, each.title, each.reads, face, isTold];
     // A card says how long ago something was.
     if (item.files?.length) depends.push(ready("files"), item.files.map((file) => file.sent).join(" "));
-    if (item.kind !== "text") depends.push(ready("cards"), Math.floor(nowSeconds() / 60));
-    rows.push({ key: item.number, view: () => guard(depends, () => message(each, stream, item, { isJoined, line, face, jump: (number) => show(each.number, number) })) });
+    if (item.kind !== "text") depends.push(ready("cards"), Math.floor(nowSeconds() / 60), state.members.get(each.number));
+    rows.push({ key: item.number, view: () => guard(depends, () => message(each, stream, item, { isJoined, line, face, isTold, jump: (number) => show(each.number, number) })) });
   });
   if (!stream.hasNewer) tell(Infinity);
   const contact = state.contacts.get(each.contact);
   return html`${stream.loading === "older" ? html`<p class="small" aria-busy="true">${t("loading")}</p>` : nothing}${repeat(rows, (row) => row.key, (row) => row.view())}
-    ${contact?.sealed_count && !each.is_blocked ? html`<div class="under care"><strong>${t("stream.sealed", { n: contact.sealed_count })}</strong>${contact.sealed_until ? html` <span>${t("stream.sealed.day", { t: timeOfDay(contact.sealed_until) })}</span>` : nothing}${each.is_request ? nothing : html`<button @click=${doing(async () => { await post(`/v1/contacts/${contact.id}/block`, { is_blocked: false, opens_sealed: true }); await load(each.number); })}>${t("stream.sealed.open")}</button>`}</div>` : nothing}`;
+    ${contact?.sealed_count && !each.is_blocked ? html`<div class="under care sealed" role="group" tabindex="-1"><strong>${t("stream.sealed", { n: contact.sealed_count })}</strong>${contact.sealed_until ? html` <span>${t("stream.sealed.day", { t: timeOfDay(contact.sealed_until) })}</span>` : nothing}${each.is_request ? nothing : html`<button @click=${doing(async () => { await post(`/v1/contacts/${contact.id}/block`, { is_blocked: false, opens_sealed: true }); await load(each.number); })}>${t("stream.sealed.open")}</button>`}</div>` : nothing}`;
 }
 
 /** Since when another timer holds: each item says under which it was written. */

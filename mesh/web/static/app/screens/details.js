@@ -1,6 +1,6 @@
 // [06] What is known of one message, and [16] of one person, with the evidence for it.
 import { html, nothing } from "../../vendor/lit-html/lit-html.js";
-import { askDelete, canEdit, canWithdraw, edit, isOffered, nameOf, pictureOf, withdraw } from "../acts.js";
+import { askDelete, askTimer, canEdit, canWithdraw, edit, isOffered, nameOf, pictureOf, withdraw } from "../acts.js";
 import { get, patch, post, remove } from "../api.js";
 import { avatar } from "../avatar.js";
 import { faceOf } from "../groups.js";
@@ -55,6 +55,8 @@ const voters = (item) => (item.poll?.options ?? []).filter((option) => option.wh
 /** The steps of an own message: those that are known with their time, the others dashed. */
 function steps(item, name) {
   const times = Object.fromEntries((known.get(item.number)?.steps ?? []).map((step) => [step.state, step.at]));
+  // What waited for no key was queued as it was written, and the daemon tells that once.
+  times.queued ??= times.written;
   // In a group nobody proves delivery for all: who has it stands below, by name.
   const order = item.devices ? ["queued", "carried"] : ORDER;
   const reached = { "awaiting-key": -1, "waiting-for-keys": -1, queued: 0, carried: 1, delivered: 2, read: 3, "delivered-then-withdrawn": 2 }[item.state] ?? 0;
@@ -146,6 +148,7 @@ export function personBody(id) {
     ${details?.notes.length ? html`<h3 class="label">${t("person.happened")}</h3><ul class="notes">${details.notes.map((note) => html`<li><span class="mark ${NOTES[note.kind]?.[1] ?? ""}">${icon(NOTES[note.kind]?.[0] ?? "info", 17)}</span><span><time>${timeOfDay(note.at)}</time> <span dir="auto">${note.sentence}</span></span></li>`)}</ul>` : nothing}
     <div class="card">
       ${switchRow({ id: `receipts-${id}`, title: t("person.receipts"), line: t("person.receipts.line"), on: contact.sends_read_receipts, set: (on) => post(`/v1/contacts/${id}/read-receipts`, { is_on: on }) })}
+      ${each ? timerRow(each) : nothing}
       ${number ? switchRow({ id: `verified-${id}`, title: t("person.mark"), line: t("person.mark.line"), on: contact.trust === "verified" && !hasNewKeys(contact), set: (on) => post(`/v1/contacts/${id}/verify`, { is_verified: on }) }) : nothing}
       <form class="setting" @submit=${doing(async (event) => { event.preventDefault(); await patch(`/v1/contacts/${id}`, { label: new FormData(event.target).get("label") }); toast(t("saved")); })}>
         <label class="grow" for=${`label-${id}`}><span class="title">${t("person.rename")}</span><span class="line">${t("person.rename.line")}</span></label>
@@ -158,6 +161,11 @@ export function personBody(id) {
       <button class="button danger" @click=${doing(() => forget(contact))}>${icon("trash-2", 17)}${t("person.forget")}</button>
       ${contact.state === "answered" ? html`<button class="button" title=${t("person.renew.line")} @click=${doing(() => renew(contact))}>${icon("refresh-cw", 17)}${t("person.renew")}</button>` : nothing}
       ${contact.is_blocked || contact.is_request ? nothing : html`<button class="button" title=${t("person.replace.line")} @click=${() => askReplace(contact)}>${icon("key-round", 17)}${t("person.replace")}</button>`}</div>`;
+}
+
+function timerRow(each) {
+  const value = each.timer ? lasts(each.timer) : t("timer.off");
+  return html`<div class="setting"><span class="grow"><span class="title">${t("timer.title")}</span><span class="line">${t("timer.line.person")}</span></span><button class="button" aria-label=${`${t("timer.title")}: ${value}`} @click=${() => askTimer(each)}>${value}</button></div>`;
 }
 
 const asking = new Set();

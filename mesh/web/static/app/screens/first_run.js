@@ -12,8 +12,11 @@ import { t, told } from "../words.js";
 import "../words_start.js";
 import { alone } from "./alone.js";
 
-const form = { step: 1, name: "", passphrase: "", again: "", isFound: false, startsAtLogin: false, isWorking: false, problem: null };
+const form = { step: 1, name: "", passphrase: "", again: "", locksAfter: 0, isFound: false, startsAtLogin: false, isWorking: false, problem: null };
 const STEPS = 3;
+
+/** Minutes without use; 0: never. */
+const LOCKS_AFTER = [0, 5, 15, 60];
 
 /** What few need, and only once, comes when it is asked for. */
 let restoring = null;
@@ -40,6 +43,7 @@ const nameStep = () => html`<div><h2 class="page-title">${t("first.title.name")}
 
 const passphraseStep = () => html`<div><h2 class="page-title">${t("first.title.pass")}</h2><p class="lead">${t("first.pass")}</p></div>
   ${passphraseFields(form)}
+  <div class="field"><label for="first-lock">${t("first.lock")}</label><select id="first-lock" @change=${(event) => { form.locksAfter = Number(event.target.value); }}>${LOCKS_AFTER.map((n) => html`<option value=${n} ?selected=${n === form.locksAfter}>${n ? t("first.lock.after", { n }) : t("first.lock.never")}</option>`)}</select></div>
   <div class="between"><button type="button" class="button plain big" @click=${doing(without)}>${t("first.nopass")}</button><button class="button main big" ?disabled=${!form.passphrase || form.passphrase !== form.again}>${t("next")}</button></div>`;
 
 const foundStep = () => html`<div><h2 class="page-title">${t("first.title.found")}</h2><p class="lead">${t("first.found")}</p></div>
@@ -48,21 +52,24 @@ const foundStep = () => html`<div><h2 class="page-title">${t("first.title.found"
   ${form.isWorking ? html`<div role="status"><progress aria-label=${t("first.work")}></progress><p class="small">${t("first.work")}</p></div>` : nothing}
   <div class="between"><button type="button" class="button plain big" ?disabled=${form.isWorking} @click=${() => { form.step = 2; change(); }}>${t("back")}</button><button class="button main big" ?disabled=${form.isWorking}>${t("first.start")}</button></div>`;
 
-let strength = "";
+let strength = null;
 let asked = 0;
 
 /** How easily it is guessed, in words; never a block. */
 function estimate(passphrase) {
   clearTimeout(asked);
-  strength = "";
+  strength = null;
   if (!passphrase) return;
   asked = setTimeout(async () => {
-    try { strength = inWords(await post("/v1/passphrase/estimate", { passphrase, known: form.name ? [form.name.slice(0, 64)] : [] })); } catch { strength = ""; }
+    try { strength = await post("/v1/passphrase/estimate", { passphrase, known: form.name ? [form.name.slice(0, 64)] : [] }); } catch { strength = null; }
     change();
   }, 300);
 }
 
 const YEAR_S = 31_557_600;
+
+/** The bar is full at so many guesses, as a power of ten; three quarters of it are no longer weak. */
+const STRONGEST_LOG10 = 16;
 
 /** What an estimate means: one graphics card needs so long to find it. */
 function inWords({ is_weak, seconds }) {
@@ -73,7 +80,7 @@ function inWords({ is_weak, seconds }) {
 /** Two fields for a new passphrase, with its strength. `into`: { passphrase, again }. */
 export const passphraseFields = (into) => html`
   <div class="field"><label for="new-pass">${t("first.pass.label")}</label><input id="new-pass" type="password" autocomplete="new-password" .value=${into.passphrase} @input=${(event) => { into.passphrase = event.target.value; estimate(into.passphrase); change(); }}>
-    ${strength && into.passphrase ? html`<span class="hint" role="status">${strength}</span>` : nothing}</div>
+    ${strength && into.passphrase ? html`<progress class="strength" aria-hidden="true" max=${STRONGEST_LOG10} value=${strength.guesses_log10}></progress><span class="hint" role="status">${inWords(strength)}</span>` : nothing}</div>
   <div class="field"><label for="new-pass-again">${t("first.pass.again")}</label><input id="new-pass-again" type="password" autocomplete="new-password" .value=${into.again} @input=${(event) => { into.again = event.target.value; change(); }}>
     ${into.again && into.again !== into.passphrase ? html`<span class="hint care" role="status">${t("first.pass.differ")}</span>` : nothing}</div>`;
 
@@ -91,11 +98,13 @@ async function next(event) {
   form.isWorking = true;
   change();
   try {
+    const hasPassphrase = Boolean(form.passphrase);
     await post("/v1/identity", { name: form.name.trim(), passphrase: form.passphrase }, { seconds: 300 });
     if (form.isFound) await post("/v1/nearby", { is_on: true });
     Object.assign(form, { passphrase: "", again: "" });
     replace("#/chats");
     await enter();
+    if (hasPassphrase && form.locksAfter) patch("/v1/settings", { values: { auto_lock_minutes: form.locksAfter } }).catch(failed);
     if (state.service && state.service.is_installed !== form.startsAtLogin) patch("/v1/service", { is_installed: form.startsAtLogin }).then((service) => { state.service = service; }, failed);
   } catch (problem) {
     form.problem = problem;

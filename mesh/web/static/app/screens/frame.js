@@ -8,8 +8,12 @@ import { saveDrafts } from "../outbox.js";
 import { go } from "../router.js";
 import { state } from "../state.js";
 import { t } from "../words.js";
+import { silentBanner } from "./banners.js";
 
 const SECTIONS = [["chats", "message-circle"], ["people", "users-round"], ["network", "mesh"]];
+
+// Where one part is shown at a time, the banner of the middle is not seen beside a list.
+const NARROW = matchMedia("(max-width: 56.19em)");
 
 /** `parts`: { list, middle, details, shown }. */
 export function frame(parts) {
@@ -26,7 +30,7 @@ export function frame(parts) {
       </div>
     </nav>
     <main class="parts" id="main" data-shown=${parts.shown}><h1 class="unseen">${t("app.name")}${state.identity ? `, ${state.identity.name}` : ""}</h1>
-      ${parts.list ? html`<section class="part list" aria-label=${t("part.list", { name: t(`nav.${section}`) })} tabindex="-1" data-part>${parts.list}</section>` : nothing}
+      ${parts.list ? html`<section class="part list" aria-label=${t("part.list", { name: t(`nav.${section}`) })} tabindex="-1" data-part>${state.silentSince && parts.shown === "list" && NARROW.matches ? silentBanner() : nothing}${parts.list}</section>` : nothing}
       <section class="part middle" aria-label=${parts.label ?? t(`nav.${section}`)} tabindex="-1" data-part>${parts.middle}</section>
       ${parts.details ? html`<section class="part details" aria-label=${t("menu.details")} tabindex="-1" data-part>${parts.details}</section>` : nothing}
       ${menuView()}

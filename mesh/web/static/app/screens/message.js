@@ -38,12 +38,12 @@ export function goneWords(item, each) {
 const CARDS = new Set(["poll", "check-in", "task", "notice"]);
 const isNewer = (item) => item.kind !== "text" && !CARDS.has(item.kind);
 
-/** `face`: the key by which its author is drawn, in a group. */
-export function message(each, stream, item, { isJoined, line, face, jump }) {
+/** `face`: the key by which its author is drawn, in a group. `isTold`: its details stand beside it. */
+export function message(each, stream, item, { isJoined, line, face, isTold, jump }) {
   const at = ownTime(item);
   const isGone = Boolean(item.gone) || isNewer(item);
   const label = [item.isMine ? t("you") : nameOfAuthor(item, each), time(at), item.edited ? t("edit.mark") : "", item.isMine && !isGone ? stateWords(item) : ""].filter(Boolean).join(", ");
-  const flags = `${item.isMine ? "own" : ""} ${face ? "faced" : ""} ${isJoined ? "joined" : ""} ${stream.flash === item.number ? "flash" : ""} ${item.state?.includes("withdrawn") || isGone ? "withdrawn" : ""}`;
+  const flags = `${item.isMine ? "own" : ""} ${face ? "faced" : ""} ${isJoined ? "joined" : ""} ${isTold ? "told" : ""} ${stream.flash === item.number ? "flash" : ""} ${item.state?.includes("withdrawn") || isGone ? "withdrawn" : ""}`;
   return html`<article class="message ${flags}" data-number=${item.number} tabindex="-1" aria-label=${label} @keydown=${(event) => keys(event, each, item)}
       @contextmenu=${(event) => { if (!item.entry && !getSelection().toString() && !event.target.closest("a")) messageMenu(event, each, item, focusComposer); }}>
     ${face ? avatar(item.author.label, face, 36) : nothing}

@@ -83,7 +83,7 @@ function map(linked, calling) {
       const zone = all.length === 1 ? center : { x: center.x + Math.cos(middle) * 138, y: center.y + Math.sin(middle) * 75 };
       const spread = all.length === 1 ? 2 * Math.PI : share * 0.8;
       return svg`<circle class="zone" cx=${zone.x} cy=${zone.y} r=${r}></circle>
-        <text x=${zone.x} y=${Math.max(26, zone.y - r + 16)}>${interfaceName(name)}</text>
+        ${zoneLabel(zone, center, width, height, interfaceName(name))}
         ${peers.map((peer, place) => {
           const angle = all.length === 1 ? (place / peers.length) * spread - Math.PI / 2 : middle - spread / 2 + ((place + 0.5) / peers.length) * spread;
           const far = peers.length > 8 ? 90 + (place % 2) * 40 : 115;
@@ -98,6 +98,14 @@ function map(linked, calling) {
         })}`;
     })}
     <circle class="node self" cx=${center.x} cy=${center.y} r="30"></circle><text class="self" x=${center.x} y=${center.y + 4}>${t("you")}</text></svg>`;
+}
+
+/** The name of a zone stands in the corner nearest to it, where no neighbour is drawn. */
+function zoneLabel(zone, center, width, height, name) {
+  const isOnly = zone === center;
+  const isBeside = isOnly || Math.abs(zone.x - center.x) > 1;
+  const isRight = !isOnly && zone.x > center.x;
+  return svg`<text class=${!isBeside ? "" : isRight ? "to" : "from"} x=${!isBeside ? center.x : isRight ? width - 20 : 20} y=${zone.y > center.y + 1 ? height - 12 : 26}>${name}</text>`;
 }
 
 function addAddress() {

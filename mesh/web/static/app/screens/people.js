@@ -138,7 +138,7 @@ function nearbyRow(person, all) {
   const compare = doing(async () => { if (["seen", "asked by them", "failed"].includes(person.state)) await post(`/v1/nearby/${person.id}/compare`); go(`#/people/nearby/${person.id}`); });
   return html`<div class="setting">${avatar(person.name, "", 44)}<span class="grow"><span class="title"><bdi>${person.name}</bdi></span><span class="line">${isAlike ? `${t("nearby.number", { n: person.id })} · ` : ""}${line}</span>
       ${person.looks_like.length ? html`<span class="care-line">${t("nearby.like", { name: person.looks_like.join(", ") })}</span>` : nothing}</span>
-    ${person.state === "matched" ? html`<a class="button" href=${person.contact ? `#/c/${person.contact}` : "#/people"}>${t("nearby.open")}</a>`
+    ${person.state === "matched" ? person.contact ? html`<a class="button" href=${`#/c/${person.contact}`}>${t("nearby.open")}</a>` : html`<span class="small">${t("nearby.making")}</span>`
       : html`<button class="button ${person.state === "asked by them" || person.state === "compare" ? "main" : ""}" @click=${compare}>${t(person.state === "compare" ? "nearby.look" : "nearby.compare")}</button>`}</div>`;
 }
 

@@ -15,6 +15,7 @@ import "../words_more.js";
 import { lockNow, partHeader } from "./frame.js";
 import { passphraseFields } from "./first_run.js";
 import { saveAnswer } from "./network.js";
+import { otherProfiles } from "./profiles.js";
 import { loadRoom, roomView } from "./room.js";
 import { loadShare, shareView } from "./share.js";
 import { openWipe } from "./wipe.js";
@@ -62,8 +63,7 @@ const views = {
         <label class="grow" for="own-name"><span class="title">${t("settings.name")}</span><span class="line">${t("settings.name.line")}</span></label><input type="text" id="own-name" name="name" dir="auto" .value=${state.identity?.name ?? ""}></form>
       ${state.identity ? valueRow(t("settings.key"), html`<span class="mono">${keyStart(state.identity.key)}</span>`) : nothing}
       ${valueRow(t("settings.profile"), state.status?.profile ?? "", t("profiles.line"))}</div>
-    ${others().length ? html`<h3 class="group-title">${t("profiles.others")}</h3><div class="card">${others().map((each) => html`<div class="setting"><span class="grow"><span class="title">${each.name}</span><span class="line">${t(each.is_running ? "profiles.running" : "profiles.resting")}</span>
-      <span class="link-well"><code>${opens(each)}</code><button class="icon-button small" aria-label=${t("profiles.copy", { name: each.name })} @click=${doing(() => copyText(opens(each)))}>${icon("copy", 17)}</button></span></span></div>`)}</div>` : nothing}
+    ${otherProfiles(state.profiles)}
     <p class="small">${t("profiles.new")}</p>`,
 
   privacy: () => html`<h3 class="group-title">${t("settings.learn")}</h3><div class="card">
@@ -98,7 +98,7 @@ const views = {
   share: shareView,
 
   lock: () => html`${state.status?.has_passphrase === false ? html`<p class="care-line">${icon("key-round", 18)}${t("settings.pass.none")}</p>` : nothing}
-    <div class="card">${setting("auto_lock_minutes")}</div>
+    <div class="card">${setting("auto_lock_minutes", t("set.auto_lock_minutes.line"))}</div>
     ${changePassphrase()}`,
 
   tokens: () => html`<h3 class="group-title">${t("token.programs")}</h3><div class="card">
@@ -117,11 +117,6 @@ const views = {
       <div class="setting"><span class="grow">${t("settings.never")}</span></div><div class="setting"><span class="grow">${t("settings.licence")}</span></div>
       <div class="setting"><span class="grow"><span class="title">${t("settings.stop")}</span><span class="line">${t("settings.stop.line")}</span></span><button class="button danger" @click=${doing(async () => { if (await confirm({ title: t("settings.stop"), body: html`<p>${t("settings.stop.line")}</p>`, yes: t("settings.stop") })) await post("/v1/stop"); })}>${t("settings.stop")}</button></div></div>`,
 };
-
-const others = () => (state.profiles ?? []).filter((each) => !each.is_this);
-
-/** Which command shows another profile's page; a page leads to none itself, since each has a token of its own. */
-const opens = ({ name, is_running }) => `mesh ${is_running ? "open" : "up --open"} --profile ${name}`;
 
 /** Settings that have their place on another page. */
 const ELSEWHERE = new Set(["auto_lock_minutes", "weekly_copy", "desktop_notifications"]);

@@ -10,6 +10,7 @@ import { t, told } from "../words.js";
 import "../words_start.js";
 import { silentBanner } from "./banners.js";
 import { alone } from "./alone.js";
+import { openOtherProfiles } from "./profiles.js";
 import { openWipe } from "./wipe.js";
 
 const AGAIN_MS = 200;
@@ -33,7 +34,7 @@ export function unlockPage() {
       ${problem ? html`<span class="hint bad" role="alert">${told(problem)}</span>` : nothing}</div>
     <button class="button main big wide" ?disabled=${isBusy || wait > 0 || !passphrase}>${isBusy ? t("lock.busy") : wait ? t("lock.in", { n: wait }) : t("lock.open")}</button></form>
     <p class="small">${t("lock.foot")}</p>`,
-  html`<button class="button plain" @click=${() => openDialog({ title: t("lock.help"), body: html`<p>${t("lock.forgot")}</p><p>${t("settings.profile.line")}</p>`, safe: t("close") })}>${t("lock.help")}</button><button class="button plain danger" @click=${openWipe}>${t("lock.wipe")}</button>`);
+  html`<button class="button plain" @click=${doing(openOtherProfiles)}>${t("lock.others")}</button><button class="button plain" @click=${() => openDialog({ title: t("lock.help"), body: html`<p>${t("lock.forgot")}</p>`, safe: t("close") })}>${t("lock.help")}</button><button class="button plain danger" @click=${openWipe}>${t("lock.wipe")}</button>`);
 }
 
 async function unlock(event) {

@@ -1,0 +1,120 @@
+"""Strangers at a page: who waits apart until they are let in, and who is near."""
+
+import re
+import socket
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Page, Playwright, expect
+
+from mesh.api.sign_in import MakeSignInCode, SignInCodeAnswer
+from mesh.commands.answer import Done
+from mesh.commands.contacts import AddContact, AskContacts, ContactAnswer, ContactsAnswer
+from mesh.commands.invites import CreateInvite, InviteAnswer
+from mesh.commands.messages import MessageAnswer, SendMessage
+from mesh.commands.peers import AddPeer
+from tests.daemon.processes import Household
+from tests.programs import where_is
+from tests.web.chatting import bubble, say
+from tests.web.chromium import go
+
+# One worker runs all: they share the nodes.
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("strangers")]
+
+NAMES = ("anna", "ben", "cleo")
+
+
+@pytest.fixture(scope="module")
+def household(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Household]:
+    """Anna, Ben and Cleo, who do not know each other; Anna is linked to both."""
+    with pytest.MonkeyPatch.context() as patched:
+        made = Household(tmp_path_factory.mktemp("strangers") / "home", patched)
+        with socket.socket() as found:
+            found.bind(("127.0.0.1", 0))
+            port = int(found.getsockname()[1])
+        try:
+            for name in NAMES:
+                made.make(name, "")
+                made.set({"MESH_LISTEN_PORT": str(port if name == "anna" else 0)})
+                made.start(name, name=name.title(), passphrase="")
+                if name != "anna":
+                    made.client(name).ask(AddPeer(f"127.0.0.1:{port}"), Done)
+            yield made
+        finally:
+            made.close()
+
+
+@pytest.fixture(scope="module")
+def browser(playwright: Playwright) -> Iterator[Browser]:
+    chromium = where_is("chromium", required_as="chromium")
+    made = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+    yield made
+    made.close()
+
+
+def page_of(browser: Browser, household: Household, name: str) -> Page:
+    """A page of one of them, in a window of its own."""
+    page = browser.new_context(locale="en-GB", viewport={"width": 1280, "height": 800}).new_page()
+    page.set_default_timeout(60_000)
+    code = household.client(name).ask(MakeSignInCode(as_file=False), SignInCodeAnswer)
+    page.goto(code.address)
+    expect(page.get_by_role("navigation", name="Mesh")).to_be_visible()
+    return page
+
+
+def test_who_came_by_an_invite_for_many_waits_apart_until_accepted(
+    household: Household, browser: Browser
+) -> None:
+    anna, ben = household.client("anna"), household.client("ben")
+    page = page_of(browser, household, "anna")
+    invite = anna.ask(CreateInvite(uses_max=5), InviteAnswer)
+    ben.ask(AddContact(invite.link, "Anna"), ContactAnswer)
+    ben.ask(SendMessage("Anna", "I am from the other bank"), MessageAnswer)
+    page.get_by_role("link", name="1 person waits to be let in").click()
+    card = page.get_by_role("article", name="Ben")
+    expect(card).to_contain_text("I am from the other bank")
+    # Until then they are no contact, and nobody can write to them.
+    go(page, "#/chats")
+    expect(page.locator("a.row", has_text="Ben")).to_have_count(0)
+    go(page, "#/people/requests")
+    card.get_by_role("button", name="Accept").click()
+    expect(page.get_by_role("textbox", name="Message Ben")).to_be_focused()
+    expect(bubble(page, "I am from the other bank")).to_be_visible()
+    say(page, "Come over")
+    theirs = page_of(browser, household, "ben")
+    theirs.get_by_role("link", name=re.compile("Anna")).first.click()
+    expect(bubble(theirs, "Come over")).to_be_visible()
+    go(page, "#/people/requests")
+    expect(page.get_by_text("Nobody waits.")).to_be_visible()
+    page.context.close()
+    theirs.context.close()
+
+
+def test_two_who_are_near_become_contacts_by_what_both_see(
+    household: Household, browser: Browser
+) -> None:
+    pages = [page_of(browser, household, name) for name in ("anna", "cleo")]
+    for page in pages:
+        go(page, "#/people/nearby")
+        page.get_by_role("switch", name="Let people nearby find me").click()
+    for page, other in zip(pages, ("Cleo", "Anna"), strict=True):
+        expect(page.locator(".setting", has_text=other)).to_be_visible()
+    mine, theirs = pages
+    mine.locator(".setting", has_text="Cleo").get_by_role("button", name="Compare").click()
+    expect(mine.get_by_text("Waiting until Cleo looks too")).to_be_visible()
+    asked = theirs.locator(".setting", has_text="Anna")
+    expect(asked).to_contain_text("Asks to compare with you")
+    asked.get_by_role("button", name="Compare").click()
+    seen = [page.locator(".pictures").inner_text() for page in pages]
+    assert seen[0] == seen[1]
+    assert len(seen[0].split("\n")) == 7
+    for page in pages:
+        page.get_by_role("button", name="All seven are the same").click()
+    for page, other in zip(pages, ("Cleo", "Anna"), strict=True):
+        expect(page.get_by_text(f"You and {other} see the same")).to_be_visible()
+    found = household.client("cleo").ask(AskContacts(), ContactsAnswer).contacts
+    assert [(each.name, each.trust) for each in found] == [("Anna", "verified")]
+    for page, other in zip(pages, ("Cleo", "Anna"), strict=True):
+        page.get_by_role("link", name="Write").click()
+        expect(page.get_by_role("textbox", name=f"Message {other}")).to_be_focused()
+        page.context.close()
