@@ -91,7 +91,7 @@ def _goals(records: Sequence[Record]) -> str:
     """Return how many runs have reached each goal, those that none has at the end."""
     runs = sorted(sometimes_of(records).items(), key=lambda item: not item[1])
     return "\n".join(
-        f"{count or 'never':>6}  {mark:<24}{COVERAGE_GOALS[mark]}" for mark, count in runs
+        f"{count or 'never':>6}  {mark:<28}{COVERAGE_GOALS[mark]}" for mark, count in runs
     )
 
 

@@ -21,7 +21,7 @@ _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
 class Origin(msgspec.Struct, frozen=True):
-    """What a machine runs. `lock` names Python and the versions of all libraries below us."""
+    """The program of a machine. `lock` names Python and the versions of all libraries below us."""
 
     commit: str
     lock: str
