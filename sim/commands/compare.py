@@ -12,6 +12,7 @@ from sim.commands.json_output import say_json
 from sim.run.report import sometimes_text
 from sim.schema.coverage_goals import COVERAGE_GOALS
 from sim.sweeps.comparing import Difference, compare
+from sim.sweeps.page import write_page
 from sim.sweeps.records import Record, read_records, sometimes_of, write_records
 
 REGRESSION: Final = 1
@@ -29,6 +30,7 @@ MERGE_EXAMPLES: Final = """\b
 Examples:
   python -m sim merge shard-1.jsonl shard-2.jsonl --out all.jsonl
   python -m sim merge all.jsonl --out again.jsonl --marks
+  python -m sim merge all.jsonl --out again.jsonl --page all.html
 """
 
 
@@ -58,9 +60,12 @@ def compare_command(*, base: Path, head: Path, is_json: bool) -> None:
 @click.command("merge", epilog=MERGE_EXAMPLES)
 @click.argument("logs", type=_LOG, nargs=-1, required=True)
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), required=True)
+@click.option("--page", type=click.Path(path_type=Path), help="A page of what came of them.")
 @click.option("--marks", "is_marks", is_flag=True, help="Show in how many runs each mark was.")
 @click.option("--json", "is_json", is_flag=True, help="Print that and the runs' number as JSON.")
-def merge_command(*, logs: tuple[Path, ...], out: Path, is_marks: bool, is_json: bool) -> None:
+def merge_command(
+    *, logs: tuple[Path, ...], out: Path, page: Path | None, is_marks: bool, is_json: bool
+) -> None:
     """Join the logs of shards into one; of runs that are in several the last one stays.
 
     It says which situations none of the runs has reached.
@@ -68,6 +73,8 @@ def merge_command(*, logs: tuple[Path, ...], out: Path, is_marks: bool, is_json:
     try:
         records = read_records(logs)
         write_records(out, records)
+        if page is not None:
+            write_page(page, records)
     except UserError as error:
         raise click.UsageError(str(error)) from None
     if is_json:
@@ -84,7 +91,7 @@ def _goals(records: Sequence[Record]) -> str:
     """Return how many runs have reached each goal, those that none has at the end."""
     runs = sorted(sometimes_of(records).items(), key=lambda item: not item[1])
     return "\n".join(
-        f"{count or 'never':>6}  {mark:<24}{COVERAGE_GOALS[mark]}" for mark, count in runs
+        f"{count or 'never':>6}  {mark:<28}{COVERAGE_GOALS[mark]}" for mark, count in runs
     )
 
 

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Sequence
+from functools import partial
 from math import inf, nan
 from pathlib import Path
 from typing import Final, NoReturn
@@ -20,10 +21,12 @@ from sim.run.report import sometimes_text
 from sim.run.runner import Request, scenario_of
 from sim.schema.settings import parse_settings
 from sim.sweeps.executors import DaskPool, Executor, LocalPool
+from sim.sweeps.origin import origin_here
+from sim.sweeps.page import write_page
 from sim.sweeps.points import Point, parse_seeds, points_of, shard_of
-from sim.sweeps.records import Record, RecordLog, commit_of_tree
+from sim.sweeps.records import Record, RecordLog
 from sim.sweeps.summing_up import Summary, summary_of
-from sim.sweeps.sweeping import Progress, StopRules, recorded, sweep
+from sim.sweeps.sweeping import Progress, StopRules, recorded, run_point_of, sweep
 
 LOCAL_CLUSTER: Final = "local"
 SEEDS_DEFAULT: Final = "0..9"
@@ -39,6 +42,7 @@ Examples:
   python -m sim sweep conversation --seeds 0..999 --time 50m --max-failures 3
   python -m sim sweep conversation --seeds 0..999 --shard 3/16 --out shard-3.jsonl
   python -m sim sweep conversation --seeds 0..49 --json > summary.json
+  python -m sim sweep conversation --seeds 0..49 --page conversation.html
   python -m sim sweep --bugs --out shrunk
   python -m sim sweep partition-heal --seeds 0..99 --dask tcp://10.0.0.1:8786
 """
@@ -61,6 +65,7 @@ Examples:
 @click.option("--bug", metavar="NAME", callback=known_bug, help=INJECTS_A_BUG)
 @click.option("--crypto", type=click.Choice(["real", "modelled"]), help="Default: by the nodes.")
 @click.option("--out", type=click.Path(path_type=Path), help="The log; with --bugs a folder.")
+@click.option("--page", type=click.Path(path_type=Path), help="A page of what came of it.")
 @click.option("--jobs", type=click.IntRange(1, 256), default=2, show_default=True)
 @click.option("--shard", metavar="I/N", help="Only every N-th point, from the I-th on.")
 @click.option("--dask", metavar="ADDRESS", help="Run on a Dask cluster; `local` starts one here.")
@@ -87,6 +92,7 @@ def sweep_command(
     bug: str | None,
     crypto: str | None,
     out: Path | None,
+    page: Path | None,
     jobs: int,
     shard: str | None,
     dask: str | None,
@@ -122,6 +128,8 @@ def sweep_command(
         stop = StopRules(max_failures, None if time_text is None else _parse_time(time_text))
         log = RecordLog(out or Path(f"{points[0].scenario.name if points else scenario}.jsonl"))
         records, is_whole = run_points(points, log, _executor(dask, jobs, timeout), stop, quiet)
+        if page is not None:
+            write_page(page, records)
     except UserError as error:
         raise click.UsageError(str(error)) from None
     summary = summary_of(records, of_runs=len(points), log=log.path)
@@ -197,7 +205,8 @@ def run_points(
 ) -> tuple[list[Record], bool]:
     """Run, and say whether nobody interrupted it."""
     is_shown = is_watched() and not quiet
-    commit = commit_of_tree()
+    origin = origin_here()
+    commit = origin.commit
     try:
         with log:
             return (
@@ -208,6 +217,7 @@ def run_points(
                     commit=commit,
                     stop=stop,
                     progress=_show_progress if is_shown else _show_nothing,
+                    run=partial(run_point_of, origin),
                 ),
                 True,
             )
@@ -224,7 +234,9 @@ def _executor(dask: str | None, jobs: int, timeout_s: float) -> Executor:
     if dask is None:
         return LocalPool(jobs, timeout_s=timeout_s)
     address = None if dask == LOCAL_CLUSTER else dask
-    return DaskPool(address, jobs=jobs, timeout_s=timeout_s)
+    pool = DaskPool(address, jobs=jobs, timeout_s=timeout_s)
+    pool.require_origin(origin_here())
+    return pool
 
 
 def _text_of(summary: Summary) -> str:

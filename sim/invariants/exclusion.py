@@ -23,6 +23,10 @@ class Exclusion:
         """A node lost what its vault had learned: it may know whom it had removed."""
         self._out = {pair: None for pair in self._out if pair[0] != node}
 
+    def is_out(self, node: int, key: str) -> bool:
+        """Say whether a node keeps somebody out."""
+        return (node, key) in self._out
+
     def require_out(self, node: int, key: str) -> None:
         """Somebody has become a contact."""
         if (node, key) in self._out:

@@ -9,7 +9,10 @@ import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final, Protocol
 
+from mesh.content.entry import Kind
 from mesh.engine.forwarding.intake import Intake
+from mesh.messenger.conversations.entries import Entries
+from mesh.messenger.conversations.judging import NewEntry
 from mesh.messenger.inbox.inbound_sessions import InboundSessions
 from mesh.messenger.onboarding.session_recovery import SessionRecovery
 from mesh.ratchet import double_ratchet
@@ -135,7 +138,13 @@ def _of_learned(result: object) -> list[str]:
     ]
 
 
+def _of_entry(result: object) -> list[str]:
+    assert isinstance(result, NewEntry)
+    return [f"entry-{Kind(result.row.kind).name}"]
+
+
 _AFTER: Final[Sequence[tuple[object, str, Callable[[object], list[str]]]]] = (
+    (Entries, "compose", _of_entry),
     (InboundSessions, "open_renewal", _of_renewal),
     (InboundSessions, "_open_repetition", _of_repetition),
     (Retiring, "hold", _of_hold),

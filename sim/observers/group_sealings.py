@@ -18,7 +18,7 @@ from mesh.inputs import Connection
 from mesh.messenger.groups import epochs_keeper
 from mesh.messenger.groups.epochs_keeper import EpochsKeeper, Made
 from mesh.messenger.groups.group import Group, HeldEpoch
-from mesh.messenger.groups.group_sealer import GroupSealer
+from mesh.messenger.groups.group_sealer import GroupSealer, holds_post
 from mesh.messenger.groups.membership_keeper import MembershipKeeper
 from mesh.storage.vault.group_people import UnsealedRow
 from sim.invariants.group_log import GroupLog
@@ -142,6 +142,9 @@ class GroupSealings:
         if row.entry is not None:
             self._require_members(group, epoch.id, "words")
             self._note_entry(epoch, row.entry)
+            return
+        if not holds_post(row):
+            self._require_members(group, epoch.id, "what was held and read")
             return
         post = decode_placed(row.data)
         if row.epoch is None:

@@ -42,6 +42,8 @@ from sim.run.shadows import cast_shadows
 from sim.schema.scenario import Scenario, as_drawn
 from sim.topology.changes import TopologyChanges
 from sim.topology.topology import Layout, lay_out
+from sim.users.all_chores import CHORES
+from sim.users.chores import Chores, Home
 from sim.users.group_doings import GroupDoings
 from sim.users.mail_workload import MailWorkload
 from sim.users.nearby_search import plan_nearby_search
@@ -142,9 +144,7 @@ class World:
             network=self.network,
             scenario=scenario,
         )
-        groups = scenario.workload.groups
-        deaf_share = 0 if groups is None else groups.deaf_share
-        self._deaf = drawn_deaf(seed, scenario.nodes, deaf_share)
+        self._deaf = drawn_deaf(seed, scenario.nodes, _deaf_share(scenario))
         around = self._build_surroundings()
         self.topology_changes = TopologyChanges(
             layout=layout, loop=self.loop, network=self.network, discovery=around.discovery
@@ -173,6 +173,7 @@ class World:
             log=self.observers.group_log,
             shown=self.observers.shown_in_group,
         )
+        self.chores = _chores(self)
         self.observers.states.is_look_lost = self.mail_workload.is_look_lost
         self.faults = self._build_faults()
         self.wire_faults = WireFaults(
@@ -266,6 +267,7 @@ class World:
         )
         self.mail_workload.plan()
         self.group_doings.plan()
+        self.chores.plan()
         self.faults.plan()
         self.topology_changes.plan(self.rests_at)
         self.loop.after(WATCH_US, self._look)
@@ -420,6 +422,7 @@ class World:
 
     def _emitted(self, node: int, event: Event) -> None:
         if node in self.hosts:
+            self.observers.coverage.reach(f"event-{type(event).__name__}")
             self.users.happened(node, event)
 
     def _stopped(self, node: int, error: StorageError) -> None:
@@ -456,6 +459,22 @@ def _where_shadows_can_follow(scenario: Scenario) -> Scenario:
     wire = msgspec.structs.replace(scenario.wire, noise=False)
     workload = msgspec.structs.replace(scenario.workload, nearby_share=0)
     return msgspec.structs.replace(scenario, wire=wire, workload=workload)
+
+
+def _chores(world: World) -> Chores:
+    home = Home(
+        loop=world.loop,
+        users=world.users,
+        message_log=world.message_log,
+        sent_files=world.mail_workload.sent_files,
+    )
+    return Chores(seed=world.options.seed, home=home, scenario=world.scenario, kinds=CHORES)
+
+
+def _deaf_share(scenario: Scenario) -> float:
+    """Return how many people's nodes will not hear that they were removed from a group."""
+    groups = scenario.workload.groups
+    return 0 if groups is None else groups.deaf_share
 
 
 def _layout(scenario: Scenario, cloned: list[int], seed: int) -> Layout:

@@ -8,6 +8,9 @@ and what no run has reached is named.
 from collections.abc import Mapping
 from typing import Final, get_args
 
+from mesh.commands.command import Command
+from mesh.content.entry import Kind
+from mesh.events import Event
 from mesh.wire.frames import Frame
 
 SITUATIONS: Final[Mapping[str, str]] = {
@@ -72,7 +75,29 @@ FRAMES: Final[Mapping[str, str]] = {
 }
 """Each kind of frame."""
 
-COVERAGE_GOALS: Final[Mapping[str, str]] = {**SITUATIONS, **FRAMES}
+COMMANDS: Final[Mapping[str, str]] = {
+    f"command-{kind.__name__}": f"{kind.__name__} was answered, and not refused."
+    for kind in get_args(Command)
+}
+"""Each command of an engine that a user may give."""
+
+EVENTS: Final[Mapping[str, str]] = {
+    f"event-{kind.__name__}": f"{kind.__name__} was told." for kind in get_args(Event)
+}
+"""Each event of an engine."""
+
+ENTRIES: Final[Mapping[str, str]] = {
+    f"entry-{kind.name}": f"An entry of the kind {kind.name} was written." for kind in Kind
+}
+"""Each kind of entry of a conversation."""
+
+COVERAGE_GOALS: Final[Mapping[str, str]] = {
+    **SITUATIONS,
+    **FRAMES,
+    **COMMANDS,
+    **EVENTS,
+    **ENTRIES,
+}
 
 
 def never_reached(sums: Mapping[str, int]) -> list[str]:

@@ -119,6 +119,8 @@ class Workload(Strict, frozen=True, kw_only=True):
     it right. Without it nobody looks."""
     nearby_share: Share = 0
     """So many of the users look for others nearby, and begin to compare with somebody."""
+    chores_per_second: Annotated[float, msgspec.Meta(ge=0, le=1_000)] = 0
+    """So often somebody does one of the chores of everyday life, each kind in its turn."""
     groups: GroupTable | None = None
     """None: there are none."""
 

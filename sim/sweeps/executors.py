@@ -19,6 +19,7 @@ from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Final, Generic, Protocol, TypeAlias, TypeVar, cast
 
 from mesh.errors import UserError
+from sim.sweeps.origin import Origin, origin_here
 
 if TYPE_CHECKING:
     import distributed
@@ -222,6 +223,21 @@ class DaskPool:
             # While a world runs, functions of its process are others.
             raise UserError("bad-dask", "Start the cluster's workers with --nthreads 1 each.")
 
+    def require_origin(self, wanted: Origin) -> None:
+        """UserError where a worker of the cluster runs another commit, or with other libraries.
+
+        Who comes later is asked with each run.
+        """
+        # A worker that is older than the question answers with an error.
+        found = self._client.run(origin_here, on_error="return")
+        others = [f"{address} {_named(here)}" for address, here in found.items() if here != wanted]
+        if others:
+            self.close()
+            raise UserError(
+                "other-workers",
+                f"Here is {wanted}; other workers of the cluster are refused: {'; '.join(others)}.",
+            )
+
     def map_unordered(
         self, run: Callable[[Task], Result], tasks: Sequence[Task]
     ) -> Iterator[tuple[Task, Result | Dead]]:
@@ -317,6 +333,10 @@ class DaskPool:
         except ValueError:
             # Nobody would start it again: it is sent away, and its thread comes to its end alone.
             self._client.retire_workers(holders)
+
+
+def _named(here: object) -> str:
+    return f"runs {here}" if isinstance(here, Origin) else "cannot say what it runs"
 
 
 def _own_cluster(jobs: int) -> "distributed.Client":

@@ -35,6 +35,9 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     is_crypto_real: bool
     commit: str
     python: str
+    lock: str = ""
+    """Names the libraries that it ran with; empty where nobody asked its worker."""
+
     verdict: Literal["pass", "fail", "dead"]
     why_dead: str = ""
     cpu_seconds: float = 0

@@ -7,6 +7,7 @@ from typing import Literal
 
 import msgspec
 
+from sim.sweeps.figures import SettingFigures, figures_of
 from sim.sweeps.records import Record, sometimes_of
 
 
@@ -38,6 +39,9 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     sometimes: dict[str, int]
     """How many runs have reached each goal."""
 
+    figures: list[SettingFigures]
+    """Mean, median and interval of each metric, by setting."""
+
     log: str
 
 
@@ -62,5 +66,6 @@ def summary_of(records: Sequence[Record], *, of_runs: int, log: Path) -> Summary
             if record.verdict != "pass"
         ],
         sometimes=sometimes_of(records),
+        figures=figures_of(records),
         log=str(log),
     )

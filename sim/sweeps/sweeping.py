@@ -8,6 +8,7 @@ import msgspec
 
 from sim.run.runner import run_scenario
 from sim.sweeps.executors import Dead, Executor
+from sim.sweeps.origin import Origin, require_origin
 from sim.sweeps.points import Point
 from sim.sweeps.records import Record, RecordLog, record_of
 
@@ -39,8 +40,12 @@ def sweep(
     commit: str,
     stop: StopRules,
     progress: Callable[[Progress], None],
+    run: Callable[[Point], Record] | None = None,
 ) -> list[Record]:
-    """Run what the log lacks; returns the records of all points that were run, now or before."""
+    """Run what the log lacks; returns the records of all points that were run, now or before.
+
+    `run` is what each worker does with a point; without it whatever code a worker has runs it.
+    """
     wanted = {_key_of(point, commit): point for point in points}
     # What died is tried again: it may have been the machine.
     known = recorded(points, log=log, commit=commit)
@@ -48,7 +53,7 @@ def sweep(
     rest = [point for key, point in wanted.items() if key not in found]
     started = time.monotonic()
     progress(_progress(found, len(wanted), None))
-    outcomes = executor.map_unordered(run_point, rest)
+    outcomes = executor.map_unordered(run or run_point, rest)
     for ran_count, (point, outcome) in enumerate(outcomes, start=1):
         record = _record(point, outcome, commit)
         log.add(record)
@@ -82,6 +87,12 @@ def run_point(point: Point) -> Record:
         cpu_seconds=round(time.process_time() - began, 3),
         report=ran.report,
     )
+
+
+def run_point_of(origin: Origin, point: Point) -> Record:
+    """Run one point in this process, if it runs what the sweep does; OriginError else."""
+    require_origin(origin)
+    return msgspec.structs.replace(run_point(point), lock=origin.lock)
 
 
 def _record(point: Point, outcome: Record | Dead, commit: str) -> Record:

@@ -130,6 +130,7 @@ class User:
             return
         del self._open[number]
         if not isinstance(answer, UserError):
+            self.reach(f"command-{type(question.command).__name__}")
             question.then(answer)
         elif isinstance(question.command, CreateIdentity):
             # The crash came after the commit and before the answer.

@@ -1,0 +1,72 @@
+"""The origin of a run: the commit that runs, and the libraries that it runs with.
+
+A sweep on many machines is one only if all of them run the same, and the same libraries draw the
+same chance. So each machine names both, and one that runs something else is refused.
+"""
+
+import hashlib
+import platform
+import re
+from functools import cache
+from importlib.metadata import PackageNotFoundError, requires, version
+from typing import Final
+
+import msgspec
+
+from sim.sweeps.records import commit_of_tree
+
+PACKAGE: Final = "mesh-messenger"
+LOCK_BYTES: Final = 6
+_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+
+
+class Origin(msgspec.Struct, frozen=True):
+    """The program of a machine. `lock` names Python and the versions of all libraries below us."""
+
+    commit: str
+    lock: str
+
+    def __str__(self) -> str:
+        """Say it in a sentence's middle."""
+        return f"commit {self.commit} with libraries {self.lock}"
+
+
+class OriginError(Exception):
+    """A worker runs something else than the sweep."""
+
+    def __init__(self, here: Origin, wanted: Origin) -> None:
+        super().__init__(f"a worker runs {here}, and the sweep {wanted}")
+
+
+@cache
+def origin_here() -> Origin:
+    """Return what this process runs: its code was read when it began."""
+    return Origin(commit_of_tree(), lock_here())
+
+
+def require_origin(wanted: Origin) -> None:
+    """Raise OriginError where this process runs something else."""
+    here = origin_here()
+    if here != wanted:
+        raise OriginError(here, wanted)
+
+
+def lock_here() -> str:
+    """Return a name of Python's version and of those of all libraries that we can come to use."""
+    found: dict[str, str] = {}
+    left = [PACKAGE]
+    while left:
+        name = left.pop()
+        try:
+            found[name] = "" if name == PACKAGE else version(name)
+            below = requires(name) or []
+        except PackageNotFoundError:
+            # An extra that is not installed, or a library for another system.
+            continue
+        for line in below:
+            needed = _NAME.match(line)
+            if needed is not None and (lower := needed[0].lower()) not in found:
+                left.append(lower)
+    libraries = [f"{name} {found[name]}" for name in sorted(found)]
+    text = "\n".join([platform.python_version(), *libraries])
+    return hashlib.blake2b(text.encode(), digest_size=LOCK_BYTES, person=b"sim/lock").hexdigest()
