@@ -9,7 +9,7 @@ from typing import Protocol
 from mesh.effects import Effect, MintStamp
 from mesh.engine.engine import Engine
 from mesh.ids import Instant, Monotonic
-from mesh.inputs import Input
+from mesh.inputs import Connection, Input
 from sim.hosts.blobs import Blobs
 
 
@@ -26,6 +26,11 @@ Injection = Callable[[Engine], AnyEngine]
 
 class AnyHost(Protocol):
     """The host of a node: it keeps what was committed and starts engines over it."""
+
+    @property
+    def vault(self) -> Connection:
+        """What it has committed of its person's."""
+        ...
 
     @property
     def blobs(self) -> Blobs:

@@ -6,6 +6,7 @@ written does not shift the others.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Final
 
@@ -26,7 +27,7 @@ from mesh.commands.item_commands import (
 )
 from mesh.commands.items import ItemAnswer, ItemsAnswer
 from mesh.limits.messages import MESSAGES_PER_PAGE_MAX
-from sim.invariants.folding import View
+from sim.invariants.folding import View, entries_with
 from sim.invariants.message_log import LoggedMessage, MessageLog
 from sim.kernel.entropy import Chance
 from sim.kernel.loop import Loop
@@ -70,21 +71,21 @@ class Doings:
 
     def look_at_the_end(self, user: User, friend: int, key: str) -> None:
         """Keep what is shown of a conversation, if it was cut, or anything but texts is in it."""
-        if self._is_looked_at:
-            self._page(user, friend, key, [], None)
+        if self._is_looked_at and user.node.is_up:
+            # Mail may still come until the databases are read.
+            view = View(key, [], entries_with(user.node.host.vault, key))
+            self._page(user, friend, view, None)
 
-    def _page(
-        self, user: User, friend: int, key: str, newer: list[ItemAnswer], before: int | None
-    ) -> None:
+    def _page(self, user: User, friend: int, view: View, before: int | None) -> None:
         def came(answer: Answer) -> None:
             assert isinstance(answer, ItemsAnswer)
-            items = [*answer.items, *newer]
+            seen = replace(view, items=[*answer.items, *view.items])
             if answer.has_older:
-                self._page(user, friend, key, items, items[0].number)
+                self._page(user, friend, seen, seen.items[0].number)
             else:
-                self.views[user.index, friend] = View(key, items)
+                self.views[user.index, friend] = seen
 
-        user.ask(AskItems(key, before=before, limit=MESSAGES_PER_PAGE_MAX), came)
+        user.ask(AskItems(view.key, before=before, limit=MESSAGES_PER_PAGE_MAX), came)
 
     def _look(self, user: User, friend: int, chance: Chance) -> None:
         key = user.contacts.get(friend)

@@ -79,6 +79,17 @@ def test_an_item_is_compared_where_both_have_the_same_about_it() -> None:
         require_same_items(views, of_another)
 
 
+def test_what_came_since_somebody_looked_is_not_asked_of_them() -> None:
+    mine, theirs = item(is_mine=True, reacted=True), item(is_mine=False, reacted=True)
+    vaults = {1: vault(OTHER, b"x"), 2: vault(ONE, b"x")}
+    before, after = ({ID.hex(): frozenset(ids)} for ids in ([ID], [ID, b"x"]))
+    views = {(1, 2): View(OTHER, [mine], before), (2, 1): View(ONE, [theirs], after)}
+    assert require_same_items(views, vaults) == 0
+    views[1, 2] = View(OTHER, [mine], after)
+    with pytest.raises(BrokenInvariant):
+        require_same_items(views, vaults)
+
+
 @pytest.mark.world
 def test_a_world_of_doings_folds_the_same_on_both_sides() -> None:
     report = run_scenario(load_scenario("doings"), Options(seed=2, is_crypto_real=False)).report
