@@ -344,6 +344,7 @@ async def test_a_command_that_hangs_does_not_hold_up_the_end(
 ) -> None:
     hand = Hand(nursery)
     await hand.say(1, "/v1/status")
+    await trio.testing.wait_all_tasks_blocked()
     began = trio.current_time()
     await hand.commands.rest()
     assert trio.current_time() - began < API_GRACE_MS / 1000
