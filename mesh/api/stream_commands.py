@@ -111,7 +111,7 @@ TABLE: Final = _Table(ROUTES)
 
 @dataclass(slots=True)
 class StreamCommands:
-    """What one client asks on one stream."""
+    """All that one client asks on one stream."""
 
     answering: Answering
     grant: Grant

@@ -29,7 +29,7 @@ class AnyHost(Protocol):
 
     @property
     def vault(self) -> Connection:
-        """What it has committed of its person's."""
+        """All that it has committed of its person."""
         ...
 
     @property

@@ -30,7 +30,7 @@ from sim.run.runner import run_scenario
 from sim.run.world import Options, World
 from sim.schema.scenario import Scenario, parse_scenario
 from sim.schema.toml_text import toml_of
-from sim.sweeps.records import commit_of_tree
+from sim.sweeps.origin import commit_of_tree
 
 TRACE_FILE: Final = "events.mp"
 METRICS_FILE: Final = "metrics.json"

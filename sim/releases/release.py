@@ -4,7 +4,8 @@ import subprocess
 import sys
 import tempfile
 import zipfile
-from contextlib import suppress
+from collections.abc import Sequence
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Final
 
@@ -101,3 +102,21 @@ class Release:
                     stream.close()
         self._process.wait()
         self._folder.cleanup()
+
+
+def started_release(
+    nodes: Sequence[int], wheel: str | None, ends: ExitStack | None
+) -> Release | None:
+    """Start the release that these nodes run, if any do; it ends with what `ends` holds."""
+    if bool(nodes) != bool(wheel):
+        raise UserError(
+            "two-releases",
+            "Another release takes both: --older WHEEL, and nodes that run it "
+            "(versions.released, as the scenario two-releases has it).",
+        )
+    if wheel is None:
+        return None
+    assert ends is not None, "a world with another release is opened by opened_world"
+    release = Release(Path(wheel))
+    ends.callback(release.close)
+    return release

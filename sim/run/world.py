@@ -1,10 +1,9 @@
 """A world: nodes, networks, users and faults under one clock."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
-from pathlib import Path
 from typing import Final
 
 import msgspec
@@ -36,7 +35,7 @@ from sim.network.discovery import Discovery
 from sim.network.virtual_network import VirtualNetwork
 from sim.observers.in_transit import InTransit
 from sim.observers.observers import Observers
-from sim.releases.release import Release
+from sim.releases.release import started_release
 from sim.releases.released_host import hosts_of
 from sim.run.shadows import cast_shadows
 from sim.schema.scenario import Scenario, as_drawn
@@ -128,7 +127,7 @@ class World:
         )
         self._host_factory = HostFactory(scenario, seed=seed, is_crypto_real=options.is_crypto_real)
         self.versions = _versions(scenario, seed)
-        self.release = _release(self.versions.of_release, options, ends)
+        self.release = started_release(self.versions.of_release, options.older, ends)
         self.hosts = hosts_of(
             self._host_factory,
             scenario.nodes + len(cloned),
@@ -499,19 +498,3 @@ def opened_world(
     """Build a world; what it started besides ends with it, also where it cannot be built."""
     with ExitStack() as ends:
         yield World(scenario, options, trace, ends=ends)
-
-
-def _release(nodes: Sequence[int], options: Options, ends: ExitStack | None) -> Release | None:
-    """Start the release that some nodes run, and let it end with the world."""
-    if bool(nodes) != bool(options.older):
-        raise UserError(
-            "two-releases",
-            "Another release takes both: --older WHEEL, and nodes that run it "
-            "(versions.released, as the scenario two-releases has it).",
-        )
-    if options.older is None:
-        return None
-    assert ends is not None, "a world with another release is opened by opened_world"
-    release = Release(Path(options.older))
-    ends.callback(release.close)
-    return release

@@ -7,16 +7,17 @@ same chance. So each machine names both, and one that runs something else is ref
 import hashlib
 import platform
 import re
+import subprocess
 from functools import cache
 from importlib.metadata import PackageNotFoundError, requires, version
+from pathlib import Path
 from typing import Final
 
 import msgspec
 
-from sim.sweeps.records import commit_of_tree
-
 PACKAGE: Final = "mesh-messenger"
 LOCK_BYTES: Final = 6
+UNKNOWN_COMMIT: Final = "unknown"
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
@@ -70,3 +71,39 @@ def lock_here() -> str:
     libraries = [f"{name} {found[name]}" for name in sorted(found)]
     text = "\n".join([platform.python_version(), *libraries])
     return hashlib.blake2b(text.encode(), digest_size=LOCK_BYTES, person=b"sim/lock").hexdigest()
+
+
+def commit_of_tree() -> str:
+    """The commit that runs, with a + and a name of the changes where files were changed since.
+
+    Else the installed version.
+    """
+    folder = Path(__file__).resolve().parents[2]
+    if (folder / ".git").exists():
+        head = _git(folder, "rev-parse", "--short=12", "HEAD")
+        if head:
+            changes = _git(folder, "diff", "HEAD", "--", "mesh", "sim")
+            return f"{head}+{_name_of(changes)}" if changes else head
+    try:
+        return version("mesh-messenger")
+    except PackageNotFoundError:
+        return UNKNOWN_COMMIT
+
+
+def _name_of(changes: str) -> str:
+    """Two runs on changed files are the same only if the changes are."""
+    return hashlib.blake2b(changes.encode(), digest_size=4, person=b"sim/changes").hexdigest()
+
+
+def _git(folder: Path, *arguments: str) -> str:
+    try:
+        # The words are ours; which git it is, is the user's own choice of a PATH.
+        done = subprocess.run(  # noqa: S603
+            ["git", "-C", str(folder), *arguments],  # noqa: S607 (from the user's PATH)
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    except OSError:
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""

@@ -5,13 +5,10 @@ last line may be cut by a crash; it is passed over, and its point is run again.
 """
 
 import contextlib
-import hashlib
 import platform
-import subprocess
 from collections.abc import Iterable, Sequence
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Final, Literal, TextIO
+from typing import Literal, TextIO
 
 import msgspec
 
@@ -20,8 +17,6 @@ from sim.run.report import Broken, Report
 from sim.schema.coverage_goals import COVERAGE_GOALS
 from sim.schema.settings import Value
 from sim.sweeps.points import Point
-
-UNKNOWN_COMMIT: Final = "unknown"
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True):
@@ -170,39 +165,3 @@ def record_of(
         report=report,
         command=point.command,
     )
-
-
-def commit_of_tree() -> str:
-    """The commit that runs, with a + and a name of the changes where files were changed since.
-
-    Else the installed version.
-    """
-    folder = Path(__file__).resolve().parents[2]
-    if (folder / ".git").exists():
-        head = _git(folder, "rev-parse", "--short=12", "HEAD")
-        if head:
-            changes = _git(folder, "diff", "HEAD", "--", "mesh", "sim")
-            return f"{head}+{_name_of(changes)}" if changes else head
-    try:
-        return version("mesh-messenger")
-    except PackageNotFoundError:
-        return UNKNOWN_COMMIT
-
-
-def _name_of(changes: str) -> str:
-    """Two runs on changed files are the same only if the changes are."""
-    return hashlib.blake2b(changes.encode(), digest_size=4, person=b"sim/changes").hexdigest()
-
-
-def _git(folder: Path, *arguments: str) -> str:
-    try:
-        # The words are ours; which git it is, is the user's own choice of a PATH.
-        done = subprocess.run(  # noqa: S603
-            ["git", "-C", str(folder), *arguments],  # noqa: S607 (from the user's PATH)
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-    except OSError:
-        return ""
-    return done.stdout.strip() if done.returncode == 0 else ""

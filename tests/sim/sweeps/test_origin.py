@@ -8,9 +8,15 @@ import pytest
 from mesh.errors import UserError
 from sim.schema.scenario import parse_scenario
 from sim.sweeps.executors import DaskPool, Dead, LocalPool
-from sim.sweeps.origin import Origin, OriginError, lock_here, origin_here, require_origin
+from sim.sweeps.origin import (
+    Origin,
+    OriginError,
+    commit_of_tree,
+    lock_here,
+    origin_here,
+    require_origin,
+)
 from sim.sweeps.points import points_of
-from sim.sweeps.records import commit_of_tree
 from sim.sweeps.sweeping import run_point_of
 from tests.sim.three_users import THREE_USERS
 
