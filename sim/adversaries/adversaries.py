@@ -14,7 +14,7 @@ import msgspec
 from mesh.crypto.kem import Kem
 from mesh.effects import MintStamp
 from mesh.ids import Instant
-from mesh.inputs import Input, StampMinted
+from mesh.inputs import Connection, Input, StampMinted
 from mesh.limits.link import HANDSHAKE_MESSAGE_BYTES_MAX
 from mesh.link.link import BeginHandshake
 from mesh.posting.stamp import NO_STAMP
@@ -158,6 +158,11 @@ class AdversaryHost:
 
     def crash(self) -> None:
         """Nothing is kept."""
+
+    @property
+    def vault(self) -> Connection:
+        """It is nobody's."""
+        raise AssertionError("a hostile node has no vault")
 
     @property
     def blobs(self) -> Blobs:

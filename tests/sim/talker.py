@@ -10,7 +10,15 @@ from typing import TypeVar
 from mesh.effects import Announce, Dial, Effect, MintStamp, SendBytes
 from mesh.events import Event
 from mesh.ids import Address, DialId, Instant, LinkId, Monotonic
-from mesh.inputs import BytesReceived, Connected, Input, PeerSeen, StampMinted, VaultClosing
+from mesh.inputs import (
+    BytesReceived,
+    Connected,
+    Connection,
+    Input,
+    PeerSeen,
+    StampMinted,
+    VaultClosing,
+)
 from sim.hosts.blobs import Blobs
 from sim.hosts.virtual_node import Surroundings, VirtualNode
 from sim.kernel.entropy import Draws
@@ -42,6 +50,10 @@ class Talker:
     is_armed: bool = False
     waits_us: int = 0
     blobs: Blobs = field(default_factory=Blobs)
+
+    @property
+    def vault(self) -> Connection:
+        raise AssertionError("a talker has no vault")
 
     def boot(self, now: Instant) -> tuple["Talker", list[Input]]:
         self.boots_count += 1
