@@ -11,6 +11,7 @@ import trio
 from httpx2.websockets import AsyncWebSocketSession, WebSocketDisconnect
 from hypercorn.protocol.ws_stream import FrameTooLargeError
 
+from mesh.api.access import Access
 from mesh.api.event_log import EventLog
 from mesh.api.grant import Grant
 from mesh.api.request import Request
@@ -191,6 +192,18 @@ async def test_a_token_that_is_revoked_asks_nothing_more(serving: Serving, door:
         await door.access.revoke_token(number)
         with pytest.raises(WebSocketDisconnect):
             await stream.told_until_the_end()
+
+
+async def test_a_token_that_revokes_itself_is_no_token_after_a_restart(
+    serving: Serving, door: Door
+) -> None:
+    access = door.access
+    async with stream_at(door, "admin") as stream:
+        number = access.record.tokens[0].number
+        await stream.say(id=1, method="DELETE", path=f"/v1/tokens/{number}")
+        with pytest.raises(WebSocketDisconnect):
+            await stream.told_until_the_end()
+    assert Access(access.path, access.clock).record.tokens == []
 
 
 async def test_a_frame_that_is_too_long_ends_the_stream(serving: Serving) -> None:
